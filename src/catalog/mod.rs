@@ -1,0 +1,2 @@
+//! The pure core.
+pub mod signed_url;

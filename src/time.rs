@@ -1,0 +1,164 @@
+//! The one form of time: UTC, in whole milliseconds.
+//!
+//! History is compared and ordered as text in SQLite and as `TIMESTAMPTZ` in PostgreSQL; a
+//! [`Timestamp`] means the same in both and prints with a fixed width, so that the order of the
+//! text is the order of time. Nothing here looks at the clock on its own: a [`Clock`] is handed
+//! in by `main` (or by a test).
+
+use std::{fmt, str::FromStr, sync::Arc, time::Duration};
+
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, SecondsFormat, TimeZone, Utc};
+
+/// A point in time, in milliseconds since 1970-01-01T00:00:00Z.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(i64);
+
+/// The first and the last millisecond that the fixed width of four year digits can show.
+const RANGE: std::ops::RangeInclusive<i64> = -62_167_219_200_000..=253_402_300_799_999;
+
+impl Timestamp {
+    /// From milliseconds since the Unix epoch, held within the years 0000 to 9999.
+    pub fn from_millis(millis: i64) -> Self {
+        Self(millis.clamp(*RANGE.start(), *RANGE.end()))
+    }
+
+    /// From seconds since the Unix epoch; `None` outside the years 2000 to 9999, where an expiry
+    /// counts as unknown.
+    pub fn expiry_from_seconds(seconds: i64) -> Option<Self> {
+        (946_684_800..=253_402_300_799).contains(&seconds).then(|| Self(seconds * 1000))
+    }
+
+    /// Milliseconds since the Unix epoch.
+    pub fn millis(self) -> i64 {
+        self.0
+    }
+
+    /// This moment and `duration` more.
+    pub fn plus(self, duration: Duration) -> Self {
+        let millis = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        Self::from_millis(self.0.saturating_add(millis))
+    }
+
+    /// This moment and `duration` less.
+    pub fn minus(self, duration: Duration) -> Self {
+        let millis = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        Self::from_millis(self.0.saturating_sub(millis))
+    }
+
+    /// As chrono's type, for databases and calendars.
+    pub fn to_chrono(self) -> DateTime<Utc> {
+        DateTime::from_timestamp_millis(self.0).unwrap_or_default()
+    }
+
+    /// Reads what a person writes: RFC 3339 (`2026-11-23T05:57:09.123Z`, any offset), the same
+    /// without an offset (then UTC), or a date alone (its first moment, UTC).
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
+        if let Ok(time) = DateTime::parse_from_rfc3339(text) {
+            return Some(Self::from(time.with_timezone(&Utc)));
+        }
+        for form in
+            ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"]
+        {
+            if let Ok(time) = NaiveDateTime::parse_from_str(text, form) {
+                return Some(Self::from(Utc.from_utc_datetime(&time)));
+            }
+        }
+        let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
+        Some(Self::from(Utc.from_utc_datetime(&day.and_time(NaiveTime::MIN))))
+    }
+}
+
+impl From<DateTime<Utc>> for Timestamp {
+    fn from(time: DateTime<Utc>) -> Self {
+        Self::from_millis(time.timestamp_millis())
+    }
+}
+
+/// `2026-11-23T05:57:09.123Z`, always 24 characters.
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.to_chrono().to_rfc3339_opts(SecondsFormat::Millis, true))
+    }
+}
+
+impl fmt::Debug for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for Timestamp {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::parse(text).ok_or_else(|| {
+            format!("'{text}' is not a time: write 2026-11-23, 2026-11-23T05:57:09Z or the like")
+        })
+    }
+}
+
+impl serde::Serialize for Timestamp {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// Where "now" comes from. `main` hands in the system's clock; tests hand in their own.
+#[derive(Clone)]
+pub struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
+
+impl Clock {
+    /// The system's clock.
+    pub fn system() -> Self {
+        Self::new(|| Timestamp::from(Utc::now()))
+    }
+
+    /// A clock that tells what `now` says.
+    pub fn new(now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
+        Self(Arc::new(now))
+    }
+
+    /// The present time, in whole milliseconds.
+    pub fn now(&self) -> Timestamp {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Clock")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timestamp_prints_with_a_fixed_width_and_reads_back() {
+        for millis in [0, 1, 1_764_000_000_000, *RANGE.start(), *RANGE.end()] {
+            let text = Timestamp::from_millis(millis).to_string();
+            assert_eq!(text.len(), 24, "{text}");
+            assert_eq!(Timestamp::parse(&text), Some(Timestamp::from_millis(millis)));
+        }
+    }
+
+    #[test]
+    fn people_may_write_a_date_alone_or_leave_the_offset_out() {
+        let read = |text| Timestamp::parse(text).map(|t| t.to_string());
+        assert_eq!(read("2026-11-23").as_deref(), Some("2026-11-23T00:00:00.000Z"));
+        assert_eq!(read("2026-11-23 05:57").as_deref(), Some("2026-11-23T05:57:00.000Z"));
+        assert_eq!(read("2026-11-23T05:57:09+02:00").as_deref(), Some("2026-11-23T03:57:09.000Z"));
+        assert_eq!(read("23.11.2026"), None);
+    }
+
+    #[test]
+    fn an_expiry_outside_the_years_2000_to_9999_is_unknown() {
+        assert_eq!(Timestamp::expiry_from_seconds(946_684_799), None);
+        assert!(Timestamp::expiry_from_seconds(946_684_800).is_some());
+        assert!(Timestamp::expiry_from_seconds(253_402_300_799).is_some());
+        assert_eq!(Timestamp::expiry_from_seconds(253_402_300_800), None);
+        assert_eq!(Timestamp::expiry_from_seconds(i64::MAX), None);
+    }
+}
