@@ -1,0 +1,612 @@
+//! The rules of history: tables before the poll + an answer + a policy → a [`Diff`].
+//!
+//! The diff is a value: `sync`, `--dry-run`, the daemon, backfills and tests all print or apply
+//! the same one. It decides everything; the store has no choices left. It knows no SQL, no clock
+//! and no order of the list.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    item::{FieldName, Fields, Kind},
+    links::{LinkWrite, Listed, StoredLinks},
+    list::{Answer, List},
+    record::Record,
+    schema::{self, Carried, JsonType, Schema, SchemaChange},
+    value::Value,
+};
+use crate::time::Timestamp;
+
+/// What the tables say before the poll, for one account.
+#[derive(Debug, Default)]
+pub struct Standing {
+    /// The account's last poll that did not fail; `None` before the baseline.
+    pub last_good: Option<GoodPoll>,
+    /// `observed_at` of the account's last good polls, newest first, at least `after_polls - 1`
+    /// of them where there are so many.
+    pub recent_good: Vec<Timestamp>,
+    /// For each `missing_since` among the items: the last good poll before it, the one that last
+    /// listed the item.
+    pub listed_before: BTreeMap<Timestamp, GoodPoll>,
+    /// The avatars ever seen.
+    pub avatars: StandingList,
+    /// The talking photos ever seen.
+    pub talking_photos: StandingList,
+    /// The stored links.
+    pub links: StoredLinks,
+}
+
+/// A poll that did not fail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GoodPoll {
+    /// When the response had been received.
+    pub observed_at: Timestamp,
+    /// The version of the API that answered.
+    pub api_version: String,
+}
+
+/// One list's items before the poll.
+#[derive(Debug, Default)]
+pub struct StandingList {
+    /// Every item ever seen, in its last known state, sorted by id.
+    pub items: Vec<StandingItem>,
+    /// Which fields the list carries.
+    pub schema: Schema,
+}
+
+/// An item before the poll.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StandingItem {
+    /// Its id.
+    pub id: String,
+    /// Its last known values.
+    pub fields: Fields,
+    /// Its last version.
+    pub version: i64,
+    /// Since which poll it is not listed.
+    pub missing_since: Option<Timestamp>,
+    /// Whether it counts as removed.
+    pub removed: bool,
+}
+
+/// When a removal is believed (rule 8).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Policy {
+    /// Missing in this many polls in a row makes a removal due; at least 1.
+    pub after_polls: u32,
+    /// Up to this many due removals pass the guard whatever the share.
+    pub min_count: u64,
+    /// Up to this share of the current items passes the guard.
+    pub max_share: f64,
+    /// Held removals that are let through in this poll.
+    pub accepted: Accepted,
+}
+
+/// What `--accept-removals` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Accepted {
+    /// Not given: held removals stay held.
+    None,
+    /// Let through when they are at most so many in all.
+    UpTo(u64),
+    /// Let through, however many.
+    All,
+}
+
+/// The poll whose answer is judged.
+#[derive(Clone, Debug)]
+pub struct Poll<'a> {
+    /// When the response had been received.
+    pub observed_at: Timestamp,
+    /// The version of the API that answered.
+    pub api_version: &'a str,
+    /// When a removal is believed.
+    pub policy: &'a Policy,
+}
+
+/// All that a poll does to items, schema and links.
+#[derive(Debug, PartialEq)]
+pub struct Diff {
+    /// Whether this is the account's first good poll: everything is added, nothing is news.
+    pub baseline: bool,
+    /// What happens to the avatars.
+    pub avatars: ListDiff,
+    /// What happens to the talking photos.
+    pub talking_photos: ListDiff,
+    /// Links to store.
+    pub links: Vec<LinkWrite>,
+}
+
+/// All that a poll does to one list.
+#[derive(Debug, PartialEq)]
+pub struct ListDiff {
+    /// Which list.
+    pub kind: Kind,
+    /// Distinct ids listed.
+    pub listed: u64,
+    /// Records beyond the first of their id.
+    pub duplicates: u64,
+    /// Records that could not be read.
+    pub rejected: u64,
+    /// Versions to open, sorted by id.
+    pub opened: Vec<Opened>,
+    /// Items to remove, sorted by id.
+    pub removed: Vec<Removed>,
+    /// Items not listed any more that were, sorted by id.
+    pub newly_missing: Vec<String>,
+    /// Missing items that are listed again and were not removed, sorted by id.
+    pub found_again: Vec<String>,
+    /// Items missing and not removed, after the poll.
+    pub missing: u64,
+    /// Fields that appeared, vanished or have other types.
+    pub schema: Vec<SchemaChange>,
+    /// Due removals that are held back, and why.
+    pub held: Option<Held>,
+}
+
+/// A version to open.
+#[derive(Debug, PartialEq)]
+pub struct Opened {
+    /// The item.
+    pub id: String,
+    /// The new version, 1 for an item never seen.
+    pub version: i64,
+    /// Why.
+    pub by: OpenedBy,
+    /// The last poll that still showed the state before; `None` at the baseline.
+    pub after: Option<Timestamp>,
+    /// Whether the version before is still open and closes now.
+    pub closes: bool,
+    /// The item's state from now on.
+    pub fields: Fields,
+    /// The changed fields, sorted by name; empty unless changed or restored.
+    pub changes: Vec<FieldChange>,
+}
+
+/// Why a version opens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum OpenedBy {
+    /// An item never seen.
+    Added,
+    /// A carried value differs.
+    Changed,
+    /// A removed item is listed again.
+    Restored,
+    /// Only values that could not be known before differ (rule 4).
+    Learned,
+}
+
+impl OpenedBy {
+    /// As `opened_by` says it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Added => "added",
+            Self::Changed => "changed",
+            Self::Restored => "restored",
+            Self::Learned => "learned",
+        }
+    }
+
+    /// Reads `opened_by` back.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Added, Self::Changed, Self::Restored, Self::Learned]
+            .into_iter()
+            .find(|by| by.as_str() == text)
+    }
+}
+
+/// A changed field.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FieldChange {
+    /// The field, by the API's name.
+    pub field: FieldName,
+    /// Its value before; `None` for null.
+    pub old: Option<Value>,
+    /// Its value now.
+    pub new: Option<Value>,
+}
+
+/// An item to remove.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Removed {
+    /// The item.
+    pub id: String,
+    /// Its last version, which closes.
+    pub version: i64,
+    /// Its last known name.
+    pub name: Option<String>,
+    /// The last poll that listed it.
+    pub after: Option<Timestamp>,
+}
+
+/// Removals that are due and held back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// How many.
+    pub count: u64,
+    /// Why, for people.
+    pub reason: String,
+}
+
+/// Works out what `answer` does to `standing`.
+pub fn diff(standing: &Standing, answer: Answer, poll: &Poll<'_>) -> Diff {
+    let Answer { avatars, talking_photos, warning: _ } = answer;
+    let mut avatars = Judged::new(standing, &standing.avatars, avatars, poll);
+    let mut talking_photos = Judged::new(standing, &standing.talking_photos, talking_photos, poll);
+    let mut links = Listed::default();
+    for judged in [&avatars, &talking_photos] {
+        judged.kept.iter().for_each(|record| links.keep(record));
+    }
+    for judged in [&avatars, &talking_photos] {
+        judged.dropped.iter().for_each(|record| links.compare(record));
+    }
+    let links = links.writes(&standing.links, poll.observed_at);
+    avatars.match_items();
+    talking_photos.match_items();
+    let holds = [avatars.hold(), talking_photos.hold()];
+    let held: u64 = holds.iter().flatten().map(|held| held.count).sum();
+    let accepted = match poll.policy.accepted {
+        Accepted::None => false,
+        Accepted::UpTo(most) => held <= most,
+        Accepted::All => true,
+    };
+    let [avatars_held, photos_held] = holds.map(|held| held.filter(|_| !accepted));
+    Diff {
+        baseline: standing.last_good.is_none(),
+        avatars: avatars.finish(avatars_held),
+        talking_photos: talking_photos.finish(photos_held),
+        links,
+    }
+}
+
+/// One list while it is being judged.
+struct Judged<'a> {
+    standing: &'a Standing,
+    before: &'a StandingList,
+    poll: &'a Poll<'a>,
+    list: List,
+    /// One record for each id that has a decoded one, sorted by id.
+    kept: Vec<Record>,
+    /// The copies that are not kept.
+    dropped: Vec<Record>,
+    schema_after: Schema,
+    schema_changes: Vec<SchemaChange>,
+    opened: Vec<Opened>,
+    due: Vec<Removed>,
+    newly_missing: Vec<String>,
+    found_again: Vec<String>,
+    missing_before: u64,
+}
+
+impl<'a> Judged<'a> {
+    fn new(
+        standing: &'a Standing,
+        before: &'a StandingList,
+        mut list: List,
+        poll: &'a Poll<'a>,
+    ) -> Self {
+        let (kept, dropped) = resolve_copies(std::mem::take(&mut list.records), before);
+        let carried = Carried::by(kept.iter());
+        let example_id = kept.first().map(|record| record.id.as_str());
+        let schema_changes = schema::changes(&before.schema, &carried, list.kind, example_id);
+        let mut schema_after = before.schema.clone();
+        for change in &schema_changes {
+            schema::fold(&mut schema_after, change, poll.observed_at);
+        }
+        Self {
+            standing,
+            before,
+            poll,
+            list,
+            kept,
+            dropped,
+            schema_after,
+            schema_changes,
+            opened: vec![],
+            due: vec![],
+            newly_missing: vec![],
+            found_again: vec![],
+            missing_before: 0,
+        }
+    }
+
+    /// Walks both sides in the order of their ids, side by side.
+    fn match_items(&mut self) {
+        let mut records = std::mem::take(&mut self.kept).into_iter().peekable();
+        for item in &self.before.items {
+            while let Some(new) = records.next_if(|record| record.id < item.id) {
+                self.add(new);
+            }
+            match records.next_if(|record| record.id == item.id) {
+                Some(record) => self.compare(item, record),
+                None if self.list.undecodable.contains(&item.id) => self.keep_state(item),
+                None => self.miss(item),
+            }
+        }
+        records.for_each(|new| self.add(new));
+    }
+
+    fn add(&mut self, record: Record) {
+        self.opened.push(Opened {
+            id: record.id,
+            version: 1,
+            by: OpenedBy::Added,
+            after: self.standing.last_good.as_ref().map(|poll| poll.observed_at),
+            closes: false,
+            fields: record.fields,
+            changes: vec![],
+        });
+    }
+
+    fn compare(&mut self, item: &StandingItem, record: Record) {
+        if !item.removed {
+            self.note_found(item);
+        }
+        if !item.removed && item.fields == record.fields {
+            return;
+        }
+        let last_listed = self.last_listed(item);
+        let fields = self.state_after(item, &record);
+        let (learned, changed) = self.differences(item, &record, &fields, last_listed);
+        let by = match (item.removed, changed.is_empty(), learned) {
+            (true, ..) => OpenedBy::Restored,
+            (false, false, _) => OpenedBy::Changed,
+            (false, true, true) => OpenedBy::Learned,
+            (false, true, false) => return,
+        };
+        let last_seen_before = match by {
+            OpenedBy::Restored => self.standing.last_good.as_ref(),
+            _ => last_listed,
+        };
+        self.opened.push(Opened {
+            id: item.id.clone(),
+            version: item.version + 1,
+            by,
+            after: last_seen_before.map(|poll| poll.observed_at),
+            closes: !item.removed,
+            fields,
+            changes: changed,
+        });
+    }
+
+    /// The item is listed, and nothing can be said of its values.
+    fn keep_state(&mut self, item: &StandingItem) {
+        if !item.removed {
+            self.note_found(item);
+        }
+    }
+
+    fn note_found(&mut self, item: &StandingItem) {
+        if item.missing_since.is_some() {
+            self.found_again.push(item.id.clone());
+        }
+    }
+
+    fn miss(&mut self, item: &StandingItem) {
+        if item.removed {
+            return;
+        }
+        match item.missing_since {
+            Some(_) => self.missing_before += 1,
+            None => self.newly_missing.push(item.id.clone()),
+        }
+        if self.is_due(item.missing_since) {
+            self.due.push(Removed {
+                id: item.id.clone(),
+                version: item.version,
+                name: item.fields.name(self.list.kind).map(str::to_owned),
+                after: self.last_listed(item).map(|poll| poll.observed_at),
+            });
+        }
+    }
+
+    /// Missing in `after_polls` good polls in a row, this one included.
+    fn is_due(&self, missing_since: Option<Timestamp>) -> bool {
+        let earlier = (self.poll.policy.after_polls.max(1) - 1) as usize;
+        if earlier == 0 {
+            return true;
+        }
+        match (missing_since, self.standing.recent_good.get(earlier - 1)) {
+            (Some(since), Some(poll)) => since <= *poll,
+            _ => false,
+        }
+    }
+
+    /// The last good poll that listed the item.
+    fn last_listed(&self, item: &StandingItem) -> Option<&'a GoodPoll> {
+        match item.missing_since {
+            None => self.standing.last_good.as_ref(),
+            Some(since) => self.standing.listed_before.get(&since),
+        }
+    }
+
+    /// The item's state once the record is believed: carried fields from the record, an absent
+    /// one as null; all others as last known.
+    fn state_after(&self, item: &StandingItem, record: &Record) -> Fields {
+        let mut after = record.fields.clone();
+        for (name, value) in item.fields.iter() {
+            let carried = self.schema_after.get(name).is_some_and(|field| field.carried);
+            if !carried && !record.has(name) {
+                after.set(name.clone(), Some(value.clone()));
+            }
+        }
+        after
+    }
+
+    /// Whether something was learned, and the fields that changed (rule 4).
+    fn differences(
+        &self,
+        item: &StandingItem,
+        record: &Record,
+        after: &Fields,
+        last_listed: Option<&GoodPoll>,
+    ) -> (bool, Vec<FieldChange>) {
+        let names: BTreeSet<&FieldName> =
+            item.fields.iter().chain(after.iter()).map(|(name, _)| name).collect();
+        let mut learned = false;
+        let mut changed = vec![];
+        for name in names {
+            let (old, new) = (item.fields.get(name), after.get(name));
+            if old == new {
+                continue;
+            }
+            if self.is_learned(name, old, record, last_listed) {
+                learned = true;
+            } else {
+                let (old, new) = (old.cloned(), new.cloned());
+                changed.push(FieldChange { field: name.clone(), old, new });
+            }
+        }
+        (learned, changed)
+    }
+
+    fn is_learned(
+        &self,
+        name: &FieldName,
+        old: Option<&Value>,
+        record: &Record,
+        last_listed: Option<&GoodPoll>,
+    ) -> bool {
+        let Some(last_listed) = last_listed else { return false };
+        let appeared = self.schema_after.get(name).map(|field| field.appeared_at);
+        let appeared_since = appeared.is_some_and(|at| at > last_listed.observed_at);
+        let other_version = last_listed.api_version != self.poll.api_version;
+        let other_type = match (old, record.json_type(name)) {
+            (Some(old), Some(new)) => self.stored_type(name, old) != new,
+            _ => false,
+        };
+        appeared_since || other_version || other_type
+    }
+
+    /// The JSON type that a stored value came with: a text in a field that was only ever a number
+    /// is a number kept as its text.
+    fn stored_type(&self, name: &FieldName, value: &Value) -> JsonType {
+        let known = self.before.schema.get(name).map(|field| field.types).unwrap_or_default();
+        let only_number = known.contains(JsonType::Number) && !known.contains(JsonType::String);
+        match value {
+            Value::Text(_) if only_number => JsonType::Number,
+            value => JsonType::of(value),
+        }
+    }
+
+    /// The guard: whether the due removals are to be held, and why (rule 8).
+    fn hold(&self) -> Option<Held> {
+        let due = self.due.len() as u64;
+        let name = self.list.kind.plural();
+        let current = self.before.items.iter().filter(|item| !item.removed).count();
+        let Policy { min_count, max_share, .. } = self.poll.policy;
+        // A hair more, so that 29 of 100 is not over a share of 0.29 for want of a binary digit.
+        let most = (max_share * current as f64 * (1.0 + 1e-9)).floor() as u64;
+        let most = most.max(*min_count);
+        let reason = if due == 0 {
+            return None;
+        } else if self.list.is_empty {
+            format!("the list of {name} is empty while {current} are current")
+        } else if self.list.unusable > 0 {
+            format!(
+                "{} records of {name} have no usable id and might be any of the missing ones",
+                self.list.unusable
+            )
+        } else if let Some(why) = &self.list.incomplete {
+            format!("the list of {name} may lack records: {why}")
+        } else if due > most {
+            format!(
+                "{due} of {current} {name} would be removed, and the guard passes at most {most}"
+            )
+        } else {
+            return None;
+        };
+        Some(Held { count: due, reason })
+    }
+
+    fn finish(self, held: Option<Held>) -> ListDiff {
+        let removed = if held.is_some() { vec![] } else { self.due };
+        let missing = self.missing_before + self.newly_missing.len() as u64 - removed.len() as u64;
+        ListDiff {
+            kind: self.list.kind,
+            listed: self.list.listed,
+            duplicates: self.list.duplicates,
+            rejected: self.list.rejected,
+            opened: self.opened,
+            removed,
+            newly_missing: self.newly_missing,
+            found_again: self.found_again,
+            missing,
+            schema: self.schema_changes,
+            held,
+        }
+    }
+}
+
+/// Rule 6: of the copies of an id the one equal to the stored state is kept, else the first by
+/// the bytes of its canonical JSON. `records` are sorted by id.
+fn resolve_copies(records: Vec<Record>, before: &StandingList) -> (Vec<Record>, Vec<Record>) {
+    if records.windows(2).all(|pair| pair[0].id != pair[1].id) {
+        return (records, vec![]);
+    }
+    let names: BTreeSet<FieldName> = records.iter().flat_map(Record::names).cloned().collect();
+    let mut kept: Vec<Record> = Vec::with_capacity(records.len());
+    let mut dropped = vec![];
+    for record in records {
+        match kept.last_mut() {
+            Some(first) if first.id == record.id => {
+                let stored = before.items.binary_search_by(|item| item.id.cmp(&record.id)).ok();
+                let stored = stored.map(|at| &before.items[at]);
+                let rank = |copy: &Record| (!says_stored(copy, stored, &names), copy.to_json());
+                match *first != record && rank(&record) < rank(first) {
+                    true => dropped.push(std::mem::replace(first, record)),
+                    false => dropped.push(record),
+                }
+            }
+            _ => kept.push(record),
+        }
+    }
+    (kept, dropped)
+}
+
+/// Whether a copy says what is stored, `names` being all fields that the list's records have.
+fn says_stored(copy: &Record, stored: Option<&StandingItem>, names: &BTreeSet<FieldName>) -> bool {
+    let Some(stored) = stored else { return false };
+    names.iter().all(|name| copy.fields.get(name) == stored.fields.get(name))
+}
+
+impl Diff {
+    /// Both lists.
+    pub fn lists(&self) -> [&ListDiff; 2] {
+        [&self.avatars, &self.talking_photos]
+    }
+
+    /// The sum of a count over both lists.
+    pub fn sum(&self, count: impl Fn(&ListDiff) -> u64) -> u64 {
+        self.lists().into_iter().map(count).sum()
+    }
+
+    /// How many removals are held back, in all.
+    pub fn held(&self) -> u64 {
+        self.sum(|list| list.held.as_ref().map_or(0, |held| held.count))
+    }
+
+    /// Why, for people; `None` when none are.
+    pub fn held_reason(&self) -> Option<String> {
+        let reasons: Vec<&str> = self
+            .lists()
+            .iter()
+            .filter_map(|list| Some(list.held.as_ref()?.reason.as_str()))
+            .collect();
+        (!reasons.is_empty()).then(|| reasons.join("; "))
+    }
+
+    /// Whether anything was added, changed, removed or restored: learning is no change.
+    pub fn is_news(&self) -> bool {
+        self.sum(|list| list.removed.len() as u64) > 0
+            || self
+                .sum(|list| list.opened.iter().filter(|o| o.by != OpenedBy::Learned).count() as u64)
+                > 0
+    }
+}
+
+impl ListDiff {
+    /// How many versions were opened for this reason: each is one item.
+    pub fn count(&self, by: OpenedBy) -> u64 {
+        self.opened.iter().filter(|opened| opened.by == by).count() as u64
+    }
+}

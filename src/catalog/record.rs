@@ -1,0 +1,293 @@
+//! One record of a list: its raw JSON → an id, fields, nulls and signed links.
+//!
+//! Each record is decoded on its own, so that a bad one never costs the others (rule 7).
+
+use std::fmt;
+
+use serde_json::value::RawValue;
+
+use super::{
+    item::{FieldName, Fields, Kind},
+    schema::JsonType,
+    signed_url,
+    value::{Value, pairs, text, write_json_object},
+};
+use crate::time::Timestamp;
+
+/// Ids longer than this, in bytes, are not usable.
+pub const MAX_ID: usize = 1024;
+
+/// The preview fields, in the order in which a URL that stands in both takes its role.
+pub const PREVIEWS: [(&str, Role); 2] =
+    [("preview_image_url", Role::Image), ("preview_video_url", Role::Video)];
+
+/// What an asset is: a picture or a video.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// From `preview_image_url`.
+    Image,
+    /// From `preview_video_url`.
+    Video,
+}
+
+impl Role {
+    /// `image` or `video`, as `assets.role` says it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Image => "image",
+            Self::Video => "video",
+        }
+    }
+}
+
+/// A URL with its signature, byte for byte as received: a credential, so it never prints.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SignedUrl(String);
+
+impl SignedUrl {
+    /// Wraps a signed URL.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self(url.into())
+    }
+
+    /// The URL itself, for fetching and for `assets.signed_url`, and for nothing else.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SignedUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[signed]")
+    }
+}
+
+/// A signed preview URL of a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// The URL without its signature.
+    pub canonical: String,
+    /// Picture or video.
+    pub role: Role,
+    /// The URL with it.
+    pub signed: SignedUrl,
+    /// When the signature expires, where it says so.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// A decoded record with a usable id.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Record {
+    /// The item's id.
+    pub id: String,
+    /// The fields that are not null, the id not among them.
+    pub fields: Fields,
+    /// The fields that are there and null.
+    pub nulls: Vec<FieldName>,
+    /// The fields whose value came as a number and is kept as its text (rule 5).
+    pub numbers_as_text: Vec<FieldName>,
+    /// The signed preview URLs.
+    pub links: Vec<Link>,
+}
+
+/// What became of one raw record.
+#[derive(Debug, PartialEq)]
+pub enum Decoded {
+    /// It reads.
+    Record(Record),
+    /// The id is usable, the rest is not: the item is listed and keeps its last state.
+    Undecodable(String),
+    /// It might be any item.
+    Unusable,
+}
+
+/// How one version of the API names things: the only difference between versions that a record
+/// knows.
+#[derive(Debug, Clone, Copy)]
+pub struct Dialect {
+    /// The field that holds the id.
+    pub id: &'static str,
+    /// Fields that the tables call otherwise: (the API's name, ours).
+    pub renamed: &'static [(&'static str, &'static str)],
+}
+
+impl Dialect {
+    fn field(&self, kind: Kind, name: &str) -> FieldName {
+        let ours = self.renamed.iter().find(|(theirs, _)| *theirs == name).map(|(_, ours)| *ours);
+        kind.field(ours.unwrap_or(name))
+    }
+}
+
+/// Decodes one raw record of a list of `kind`.
+pub fn decode(raw: &RawValue, kind: Kind, dialect: &Dialect) -> Decoded {
+    let Ok(pairs) = pairs(raw.get()) else { return Decoded::Unusable };
+    let Some(id) = pairs.iter().find(|(key, _)| key == dialect.id).and_then(|(_, id)| usable(id))
+    else {
+        return Decoded::Unusable;
+    };
+    let mut record =
+        Builder { kind, fields: Vec::with_capacity(pairs.len()), ..Default::default() };
+    for (key, raw) in pairs.iter().filter(|(key, _)| key != dialect.id) {
+        let name = dialect.field(kind, key);
+        // A field of ours under the API's own id name cannot be told from the id itself.
+        if record.add(name, raw.get()).is_err() {
+            return Decoded::Undecodable(id);
+        }
+    }
+    Decoded::Record(record.finish(id))
+}
+
+fn usable(raw: &RawValue) -> Option<String> {
+    let id = raw.get().starts_with('"').then(|| text(raw.get()).into_owned())?;
+    (1..=MAX_ID).contains(&id.len()).then_some(id)
+}
+
+struct Builder {
+    kind: Kind,
+    fields: Vec<(FieldName, Value)>,
+    nulls: Vec<FieldName>,
+    numbers_as_text: Vec<FieldName>,
+    links: Vec<Link>,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            kind: Kind::Avatar,
+            fields: vec![],
+            nulls: vec![],
+            numbers_as_text: vec![],
+            links: vec![],
+        }
+    }
+}
+
+impl Builder {
+    fn add(&mut self, name: FieldName, raw: &str) -> Result<(), super::value::TooDeep> {
+        if let Some((_, role)) = PREVIEWS.iter().find(|(preview, _)| *preview == name) {
+            self.links.extend(link(raw, *role));
+        }
+        let value = Value::decode(raw, 1)?;
+        if matches!(value, Value::Text(_)) && JsonType::of_raw(raw) == Some(JsonType::Number) {
+            self.numbers_as_text.push(name.clone());
+        }
+        match value {
+            Value::Null => self.nulls.push(name),
+            value => self.fields.push((name, value)),
+        }
+        Ok(())
+    }
+
+    /// A name may have come twice, once as the API's and once as ours: the first stands.
+    fn finish(mut self, id: String) -> Record {
+        self.fields.sort_by(|a, b| a.0.cmp(&b.0));
+        self.fields.dedup_by(|later, earlier| later.0 == earlier.0);
+        let id_field = self.kind.id_field();
+        self.fields.retain(|(name, _)| name != id_field);
+        self.nulls.retain(|name| name != id_field);
+        let fields = Fields::new(self.fields);
+        self.nulls.retain(|name| fields.get(name).is_none());
+        let Self { nulls, numbers_as_text, links, .. } = self;
+        Record { id, fields, nulls, numbers_as_text, links }
+    }
+}
+
+/// The link that a raw preview URL is, if it is signed.
+fn link(raw: &str, role: Role) -> Option<Link> {
+    let url = raw.starts_with('"').then(|| text(raw))?;
+    let signed_url::Signed { canonical, expires_at } = signed_url::parse(&url)?;
+    Some(Link { canonical, role, signed: SignedUrl::new(url), expires_at })
+}
+
+impl Record {
+    /// Whether the record has the field, null or not.
+    pub fn has(&self, name: &str) -> bool {
+        self.fields.get(name).is_some() || self.nulls.iter().any(|null| null == name)
+    }
+
+    /// The names of all the record's fields, null or not, the id's not among them.
+    pub fn names(&self) -> impl Iterator<Item = &FieldName> {
+        self.fields.iter().map(|(name, _)| name).chain(&self.nulls)
+    }
+
+    /// The JSON type that the field's value came with; `None` for null and absent.
+    pub fn json_type(&self, name: &str) -> Option<JsonType> {
+        if self.numbers_as_text.iter().any(|number| number == name) {
+            return Some(JsonType::Number);
+        }
+        self.fields.get(name).map(JsonType::of)
+    }
+
+    /// The record as canonical JSON, its nulls included: what decides between unequal copies.
+    pub fn to_json(&self) -> String {
+        let null = Value::Null;
+        let mut all: Vec<(&str, &Value)> =
+            self.fields.iter().map(|(name, value)| (name.as_ref(), value)).collect();
+        all.extend(self.nulls.iter().map(|name| (name.as_ref(), &null)));
+        all.sort_by_key(|(name, _)| *name);
+        let mut out = String::new();
+        write_json_object(all.into_iter(), &mut out);
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const V2: Dialect = Dialect { id: "avatar_id", renamed: &[] };
+
+    fn read(json: &str) -> Decoded {
+        let raw: Box<RawValue> = serde_json::from_str(json).unwrap();
+        decode(&raw, Kind::Avatar, &V2)
+    }
+
+    #[test]
+    fn null_and_absent_are_told_apart() {
+        let Decoded::Record(record) = read(r#"{"avatar_id":"a","tags":null,"gender":"x"}"#) else {
+            panic!("reads");
+        };
+        assert!(record.has("tags") && record.has("gender") && !record.has("type"));
+        assert_eq!(record.fields.get("tags"), None);
+        assert_eq!(record.to_json(), r#"{"gender":"x","tags":null}"#);
+    }
+
+    #[test]
+    fn a_record_without_a_usable_id_might_be_any_item() {
+        let long = format!(r#"{{"avatar_id":"{}"}}"#, "x".repeat(MAX_ID + 1));
+        for raw in ["7", "[]", "null", "{}", r#"{"avatar_id":""}"#, r#"{"avatar_id":7}"#, &long] {
+            assert_eq!(read(raw), Decoded::Unusable, "{raw}");
+        }
+        let longest = format!(r#"{{"avatar_id":"{}"}}"#, "x".repeat(MAX_ID));
+        assert!(matches!(read(&longest), Decoded::Record(_)));
+    }
+
+    #[test]
+    fn a_record_nested_too_deep_is_still_listed() {
+        let deep = format!(r#"{{"x":{}{},"avatar_id":"a"}}"#, "[".repeat(128), "]".repeat(128));
+        assert_eq!(read(&deep), Decoded::Undecodable("a".into()));
+    }
+
+    #[test]
+    fn a_huge_number_is_kept_as_text_and_stays_a_number_by_type() {
+        let Decoded::Record(record) = read(r#"{"avatar_id":"a","n":1e400,"m":"1e400"}"#) else {
+            panic!("reads");
+        };
+        assert_eq!(record.json_type("n"), Some(JsonType::Number));
+        assert_eq!(record.json_type("m"), Some(JsonType::String));
+        assert_eq!(record.fields.get("n"), record.fields.get("m"));
+    }
+
+    #[test]
+    fn a_signed_link_is_kept_apart_and_never_prints() {
+        let url = "https://h/x.webp?Expires=1759603506&Signature=s~-_&Key-Pair-Id=K1";
+        let Decoded::Record(record) =
+            read(&format!(r#"{{"avatar_id":"a","preview_image_url":"{url}","b":["{url}"]}}"#))
+        else {
+            panic!("reads");
+        };
+        assert_eq!(record.links[0].signed.expose(), url);
+        assert_eq!(record.links[0].canonical, "https://h/x.webp");
+        assert!(!format!("{record:?}").contains("Signature"));
+    }
+}

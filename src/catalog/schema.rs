@@ -1,0 +1,308 @@
+//! Which fields a list carries, and with which JSON types (rule 4).
+//!
+//! What a list carries is the fold of its `schema_changes` rows; [`Schema`] is that fold, and
+//! [`changes`] says what a poll adds to it.
+
+use std::{collections::BTreeMap, fmt};
+
+use super::{
+    item::{FieldName, Kind},
+    record::Record,
+    value::Value,
+};
+use crate::time::Timestamp;
+
+/// Examples are cut to this many characters.
+pub const MAX_EXAMPLE: usize = 200;
+
+/// The type of a JSON value that is not null.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum JsonType {
+    /// An array.
+    Array,
+    /// `true` or `false`.
+    Boolean,
+    /// A number, even one that is kept as its text.
+    Number,
+    /// An object.
+    Object,
+    /// A string.
+    String,
+}
+
+impl JsonType {
+    const ALL: [Self; 5] = [Self::Array, Self::Boolean, Self::Number, Self::Object, Self::String];
+
+    /// The type's name in JSON Schema.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Array => "array",
+            Self::Boolean => "boolean",
+            Self::Number => "number",
+            Self::Object => "object",
+            Self::String => "string",
+        }
+    }
+
+    /// The type of a value in memory; a number kept as its text looks like a string here.
+    pub fn of(value: &Value) -> Self {
+        match value {
+            Value::Null | Value::Text(_) => Self::String,
+            Value::Bool(_) => Self::Boolean,
+            Value::Int(_) | Value::Float(_) => Self::Number,
+            Value::List(_) => Self::Array,
+            Value::Object(_) => Self::Object,
+        }
+    }
+
+    /// The type of raw JSON, by its first byte; `None` for null.
+    pub fn of_raw(raw: &str) -> Option<Self> {
+        match raw.as_bytes().first()? {
+            b'"' => Some(Self::String),
+            b't' | b'f' => Some(Self::Boolean),
+            b'[' => Some(Self::Array),
+            b'{' => Some(Self::Object),
+            b'-' | b'0'..=b'9' => Some(Self::Number),
+            _ => None,
+        }
+    }
+}
+
+/// A set of JSON types.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct Types(u8);
+
+impl Types {
+    /// The set with one more.
+    pub fn with(self, one: JsonType) -> Self {
+        Self(self.0 | 1 << one as u8)
+    }
+
+    /// Whether the set holds it.
+    pub fn contains(self, one: JsonType) -> bool {
+        self.0 & (1 << one as u8) != 0
+    }
+
+    /// Whether no type was seen.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Reads `json_type` back.
+    pub fn parse(text: &str) -> Self {
+        JsonType::ALL
+            .into_iter()
+            .filter(|one| text.split('|').any(|name| name == one.as_str()))
+            .fold(Self::default(), Self::with)
+    }
+
+    /// As `json_type` says it (`boolean|string`); `None` when empty.
+    pub fn to_column(self) -> Option<String> {
+        (!self.is_empty()).then(|| self.to_string())
+    }
+}
+
+/// Sorted and joined: `boolean|string`.
+impl fmt::Display for Types {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = JsonType::ALL.into_iter().filter(|one| self.contains(*one));
+        let names: Vec<_> = names.map(JsonType::as_str).collect();
+        f.write_str(&names.join("|"))
+    }
+}
+
+impl fmt::Debug for Types {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// What is known of one field of one list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Field {
+    /// Whether the last list that says anything about fields carried it.
+    pub carried: bool,
+    /// The types last seen; empty when only nulls ever were.
+    pub types: Types,
+    /// `observed_at` of the poll at which it last appeared.
+    pub appeared_at: Timestamp,
+}
+
+/// The fields of one list, by name: the fold of its `schema_changes`.
+pub type Schema = BTreeMap<FieldName, Field>;
+
+/// What happened to a field of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// The list carries it now.
+    Appeared,
+    /// The list no longer carries it.
+    Vanished,
+    /// Its values have other types than before.
+    Retyped,
+}
+
+impl Change {
+    /// As `schema_changes.change` says it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Appeared => "appeared",
+            Self::Vanished => "vanished",
+            Self::Retyped => "retyped",
+        }
+    }
+
+    /// Reads `schema_changes.change` back.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Appeared, Self::Vanished, Self::Retyped].into_iter().find(|one| one.as_str() == text)
+    }
+}
+
+/// A row of `schema_changes`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SchemaChange {
+    /// The field, by the API's name.
+    pub field: FieldName,
+    /// What happened.
+    pub change: Change,
+    /// The types seen, or last known.
+    pub types: Types,
+    /// A value, as canonical JSON of at most [`MAX_EXAMPLE`] characters.
+    pub example: Option<String>,
+}
+
+/// What the kept records of one list say of its fields.
+#[derive(Debug, Default)]
+pub struct Carried<'a> {
+    fields: Vec<Seen<'a>>,
+}
+
+#[derive(Debug)]
+struct Seen<'a> {
+    name: &'a FieldName,
+    types: Types,
+    example: Option<&'a Value>,
+}
+
+impl<'a> Carried<'a> {
+    /// Reads the fields of `records`; the first record with a value gives the example, so the
+    /// records must come in an order of their own (by id), not in the list's.
+    pub fn by(records: impl Iterator<Item = &'a Record>) -> Self {
+        let mut carried = Self::default();
+        for record in records {
+            // Records of one list mostly have the same fields: the next one is tried first.
+            let mut hint = 0;
+            for (name, value) in record.fields.iter() {
+                let json_type = match record.numbers_as_text.is_empty() {
+                    true => JsonType::of(value),
+                    false => record.json_type(name).unwrap_or(JsonType::of(value)),
+                };
+                let seen = carried.entry(name, &mut hint);
+                seen.types = seen.types.with(json_type);
+                seen.example.get_or_insert(value);
+            }
+            for name in &record.nulls {
+                carried.entry(name, &mut hint);
+            }
+        }
+        carried
+    }
+
+    fn entry(&mut self, name: &'a FieldName, hint: &mut usize) -> &mut Seen<'a> {
+        let known = match self.fields.get(*hint) {
+            Some(seen) if seen.name == name => Some(*hint),
+            _ => self.fields.iter().position(|seen| seen.name == name),
+        };
+        let at = known.unwrap_or_else(|| {
+            self.fields.push(Seen { name, types: Types::default(), example: None });
+            self.fields.len() - 1
+        });
+        *hint = at + 1;
+        &mut self.fields[at]
+    }
+
+    /// Whether the list carries the field.
+    pub fn contains(&self, name: &str) -> bool {
+        self.fields.iter().any(|seen| seen.name == name)
+    }
+}
+
+/// The rows that a poll adds to `schema_changes` for one list of `kind`: nothing when no record
+/// was kept. The id is a field like the others here; `example_id` is the first kept one.
+pub fn changes(
+    schema: &Schema,
+    carried: &Carried<'_>,
+    kind: Kind,
+    example_id: Option<&str>,
+) -> Vec<SchemaChange> {
+    let Some(example_id) = example_id else { return vec![] };
+    let id = FieldName::Borrowed(kind.id_field());
+    let id_value = Value::Text(example_id.to_owned());
+    let id_types = Types::default().with(JsonType::String);
+    let id_seen = Seen { name: &id, types: id_types, example: Some(&id_value) };
+    let mut rows: Vec<SchemaChange> =
+        carried.fields.iter().chain([&id_seen]).filter_map(|seen| seen.compared(schema)).collect();
+    let vanished = schema
+        .iter()
+        .filter(|(name, field)| field.carried && **name != id && !carried.contains(name));
+    rows.extend(vanished.map(|(name, field)| SchemaChange {
+        field: name.clone(),
+        change: Change::Vanished,
+        types: field.types,
+        example: None,
+    }));
+    rows.sort_by(|a, b| a.field.cmp(&b.field));
+    rows
+}
+
+impl Seen<'_> {
+    fn compared(&self, schema: &Schema) -> Option<SchemaChange> {
+        let known = schema.get(self.name);
+        let last_types = known.map(|field| field.types).unwrap_or_default();
+        let change = match known {
+            Some(field) if field.carried => {
+                let differs = !self.types.is_empty() && self.types != field.types;
+                differs.then_some(Change::Retyped)?
+            }
+            _ => Change::Appeared,
+        };
+        let types = if self.types.is_empty() { last_types } else { self.types };
+        let example = self.example.map(|value| shortened(&value.to_json()));
+        Some(SchemaChange { field: self.name.clone(), change, types, example })
+    }
+}
+
+/// Applies the rows of a poll observed at `observed_at` to what was known.
+pub fn fold(schema: &mut Schema, change: &SchemaChange, observed_at: Timestamp) {
+    let SchemaChange { field, change, types, example: _ } = change;
+    let known = schema.entry(field.clone()).or_insert(Field {
+        carried: false,
+        types: Types::default(),
+        appeared_at: observed_at,
+    });
+    if !types.is_empty() {
+        known.types = *types;
+    }
+    match change {
+        Change::Appeared => (known.carried, known.appeared_at) = (true, observed_at),
+        Change::Vanished => known.carried = false,
+        Change::Retyped => {}
+    }
+}
+
+fn shortened(text: &str) -> String {
+    text.chars().take(MAX_EXAMPLE).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_are_sorted_and_joined_and_read_back() {
+        let types = Types::default().with(JsonType::String).with(JsonType::Boolean);
+        assert_eq!(types.to_string(), "boolean|string");
+        assert_eq!(Types::parse("boolean|string"), types);
+        assert_eq!(Types::default().to_column(), None);
+    }
+}

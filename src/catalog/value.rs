@@ -1,0 +1,468 @@
+//! JSON values in their canonical form: equal values have equal text, whatever the text was.
+//!
+//! Decoding works on raw slices, since a typed decoder loses what rule 5 keeps: it turns 2^70
+//! into a double, stops at `1e400` or a lone surrogate, and cannot tell a repeated key. Signed
+//! URLs become canonical here, so that a signature can never be compared or stored by mistake.
+
+use std::{borrow::Cow, fmt};
+
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::signed_url;
+
+/// How deep a record may be nested, the record itself counted (rule 7).
+pub const MAX_DEPTH: usize = 128;
+
+/// A JSON value in canonical form: keys sorted and unique, arrays of strings sorted, numbers by
+/// value, URLs without their signatures.
+#[derive(Clone, PartialEq)]
+pub enum Value {
+    /// `null`; only inside arrays and objects, since a field that is null has no value.
+    Null,
+    /// `true` or `false`.
+    Bool(bool),
+    /// A number that a signed 64-bit integer holds.
+    Int(i64),
+    /// Any other number that a double gives back as the same value.
+    Float(f64),
+    /// A string, or a number that neither of the two above can hold, as its text.
+    Text(String),
+    /// An array; sorted by bytes where all its elements are strings.
+    List(Vec<Value>),
+    /// An object, sorted by key.
+    Object(Vec<(String, Value)>),
+}
+
+/// Nested deeper than [`MAX_DEPTH`].
+#[derive(Debug, PartialEq, Eq)]
+pub struct TooDeep;
+
+impl Value {
+    /// Decodes the raw JSON of a value that stands `depth` containers deep (1 for a record's own
+    /// values). `raw` must be well-formed JSON, as a slice taken by `serde_json` is.
+    pub fn decode(raw: &str, depth: usize) -> Result<Self, TooDeep> {
+        match raw.as_bytes().first() {
+            Some(b'"') => Ok(Self::Text(without_signature(text(raw)))),
+            Some(b't') => Ok(Self::Bool(true)),
+            Some(b'f') => Ok(Self::Bool(false)),
+            Some(b'{' | b'[') if depth >= MAX_DEPTH => Err(TooDeep),
+            Some(b'{') => Self::decode_object(raw, depth + 1),
+            Some(b'[') => Self::decode_list(raw, depth + 1),
+            Some(b'-' | b'0'..=b'9') => Ok(number(raw)),
+            _ => Ok(Self::Null),
+        }
+    }
+
+    fn decode_object(raw: &str, depth: usize) -> Result<Self, TooDeep> {
+        let pairs = pairs(raw).unwrap_or_default();
+        let decode = |(key, raw): (Cow<'_, str>, &RawValue)| {
+            Ok((key.into_owned(), Self::decode(raw.get(), depth)?))
+        };
+        pairs.into_iter().map(decode).collect::<Result<_, _>>().map(Self::Object)
+    }
+
+    fn decode_list(raw: &str, depth: usize) -> Result<Self, TooDeep> {
+        let raws: Vec<&RawValue> = serde_json::from_str(raw).unwrap_or_default();
+        let mut values: Vec<Self> =
+            raws.into_iter().map(|raw| Self::decode(raw.get(), depth)).collect::<Result<_, _>>()?;
+        if values.iter().all(|value| matches!(value, Self::Text(_))) {
+            values.sort_by(|a, b| a.as_str().cmp(&b.as_str()));
+        }
+        Ok(Self::List(values))
+    }
+
+    /// The string, if it is one.
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Whether this is an array of nothing but strings, the empty one included.
+    pub fn is_list_of_texts(&self) -> bool {
+        matches!(self, Self::List(all) if all.iter().all(|one| matches!(one, Self::Text(_))))
+    }
+
+    /// Appends the canonical JSON text.
+    pub fn write_json(&self, out: &mut String) {
+        match self {
+            Self::Null => out.push_str("null"),
+            Self::Bool(true) => out.push_str("true"),
+            Self::Bool(false) => out.push_str("false"),
+            Self::Int(number) => out.push_str(&number.to_string()),
+            Self::Float(number) => out.push_str(&shortest(*number)),
+            Self::Text(text) => write_json_string(text, out),
+            Self::List(values) => {
+                out.push('[');
+                for (index, value) in values.iter().enumerate() {
+                    if index > 0 {
+                        out.push(',');
+                    }
+                    value.write_json(out);
+                }
+                out.push(']');
+            }
+            Self::Object(pairs) => {
+                write_json_object(pairs.iter().map(|(k, v)| (k.as_str(), v)), out)
+            }
+        }
+    }
+
+    /// The canonical JSON text: compact, keys sorted.
+    pub fn to_json(&self) -> String {
+        let mut out = String::new();
+        self.write_json(&mut out);
+        out
+    }
+
+    /// As a cell of `field_changes`: a string as it is, anything else as canonical JSON.
+    pub fn to_cell(&self) -> String {
+        match self {
+            Self::Text(text) => text.clone(),
+            other => other.to_json(),
+        }
+    }
+}
+
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.to_json())
+    }
+}
+
+/// Appends `pairs` as a canonical JSON object; they must come sorted by key.
+pub fn write_json_object<'a>(pairs: impl Iterator<Item = (&'a str, &'a Value)>, out: &mut String) {
+    out.push('{');
+    for (index, (key, value)) in pairs.enumerate() {
+        if index > 0 {
+            out.push(',');
+        }
+        write_json_string(key, out);
+        out.push(':');
+        value.write_json(out);
+    }
+    out.push('}');
+}
+
+/// Appends `text` as a JSON string with the fewest escapes.
+pub fn write_json_string(text: &str, out: &mut String) {
+    // Writing a str as JSON into memory cannot fail; an empty string would stand in if it did.
+    out.push_str(&serde_json::to_string(text).unwrap_or_else(|_| "\"\"".into()));
+}
+
+/// The keys and raw values of a JSON object, sorted by key; of a repeated key the last one.
+pub fn pairs(raw: &str) -> serde_json::Result<Vec<(Cow<'_, str>, &RawValue)>> {
+    let Pairs(mut pairs) = serde_json::from_str(raw)?;
+    // A stable sort keeps repeats in their order; going backwards, the last of them is met first.
+    pairs.sort_by(|a, b| a.0.cmp(&b.0));
+    pairs.reverse();
+    pairs.dedup_by(|later, earlier| later.0 == earlier.0);
+    pairs.reverse();
+    Ok(pairs)
+}
+
+/// Decodes a raw JSON string: escapes undone, U+0000 and lone surrogates as U+FFFD.
+pub fn text(raw: &str) -> Cow<'_, str> {
+    let inner = raw.get(1..raw.len().saturating_sub(1)).unwrap_or_default();
+    if !inner.contains('\\') {
+        return Cow::Borrowed(inner);
+    }
+    let mut decoder = serde_json::Deserializer::from_str(raw);
+    match Key::deserialize(&mut decoder) {
+        Ok(Key(text)) => text,
+        Err(_) => Cow::Borrowed(""),
+    }
+}
+
+fn without_signature(text: Cow<'_, str>) -> String {
+    match signed_url::parse(&text) {
+        Some(signed) => signed.canonical,
+        None => text.into_owned(),
+    }
+}
+
+/// A JSON string read as bytes, the only way in which `serde_json` lets lone surrogates through.
+struct Key<'a>(Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Key<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Bytes;
+        impl<'de> Visitor<'de> for Bytes {
+            type Value = Key<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_borrowed_bytes<E>(self, bytes: &'de [u8]) -> Result<Self::Value, E> {
+                Ok(Key(match std::str::from_utf8(bytes) {
+                    Ok(text) if !text.contains('\0') => Cow::Borrowed(text),
+                    _ => Cow::Owned(mended(bytes)),
+                }))
+            }
+
+            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Self::Value, E> {
+                Ok(Key(Cow::Owned(mended(bytes))))
+            }
+        }
+        deserializer.deserialize_bytes(Bytes)
+    }
+}
+
+/// UTF-8 from what `serde_json` decodes to: lone surrogates come as three bytes `ED A0..BF ..`,
+/// which no valid UTF-8 contains.
+fn mended(bytes: &[u8]) -> String {
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while let [first, tail @ ..] = rest {
+        match (first, tail) {
+            (0xED, [0xA0..=0xBF, _, after @ ..]) => {
+                out.extend_from_slice("\u{FFFD}".as_bytes());
+                rest = after;
+            }
+            (0, after) => {
+                out.extend_from_slice("\u{FFFD}".as_bytes());
+                rest = after;
+            }
+            (byte, after) => {
+                out.push(*byte);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8(out)
+        .unwrap_or_else(|broken| String::from_utf8_lossy(broken.as_bytes()).into())
+}
+
+struct Pairs<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for Pairs<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Map;
+        impl<'de> Visitor<'de> for Map {
+            type Value = Pairs<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut pairs = Vec::with_capacity(9);
+                while let Some((Key(key), raw)) = map.next_entry()? {
+                    pairs.push((key, raw));
+                }
+                Ok(Pairs(pairs))
+            }
+        }
+        deserializer.deserialize_map(Map)
+    }
+}
+
+/// A number by its value: an integer, a double, or else its text.
+fn number(raw: &str) -> Value {
+    if let Ok(int) = raw.parse() {
+        return Value::Int(int);
+    }
+    let Some(exact) = Decimal::parse(raw) else {
+        return Value::Text(raw.to_ascii_lowercase());
+    };
+    if let Some(int) = exact.to_i64() {
+        return Value::Int(int);
+    }
+    match raw.parse::<f64>() {
+        Ok(double)
+            if double.is_finite()
+                && Decimal::parse(&format!("{double:e}")).as_ref() == Some(&exact) =>
+        {
+            Value::Float(double)
+        }
+        _ => Value::Text(exact.to_string()),
+    }
+}
+
+/// The shortest text that reads back as the same double.
+fn shortest(number: f64) -> String {
+    serde_json::Number::from_f64(number).map(|number| number.to_string()).unwrap_or_default()
+}
+
+/// A decimal number, exactly: ±0.digits... × 10^exponent with the digits' ends not zero.
+#[derive(PartialEq, Eq)]
+struct Decimal {
+    negative: bool,
+    /// Without leading or trailing zeros; empty for zero.
+    digits: String,
+    /// The power of ten of the last digit.
+    exponent: i64,
+}
+
+impl Decimal {
+    /// `None` when the exponent is beyond all reason (over 15 digits).
+    fn parse(raw: &str) -> Option<Self> {
+        let (negative, rest) = match raw.strip_prefix('-') {
+            Some(rest) => (true, rest),
+            None => (false, raw),
+        };
+        let (mantissa, power) = rest.split_once(['e', 'E']).unwrap_or((rest, "0"));
+        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+        let all = format!("{whole}{fraction}");
+        let significant = all.trim_start_matches('0');
+        let digits = significant.trim_end_matches('0');
+        if digits.is_empty() {
+            return Some(Self { negative: false, digits: String::new(), exponent: 0 });
+        }
+        let trailing = significant.len() - digits.len();
+        let exponent = bounded_power(power)? - i64::try_from(fraction.len()).ok()?
+            + i64::try_from(trailing).ok()?;
+        Some(Self { negative, digits: digits.to_owned(), exponent })
+    }
+
+    fn to_i64(&self) -> Option<i64> {
+        if self.digits.is_empty() {
+            return Some(0);
+        }
+        let zeros = usize::try_from(self.exponent).ok().filter(|zeros| *zeros <= 18)?;
+        let sign = if self.negative { "-" } else { "" };
+        format!("{sign}{}{}", self.digits, "0".repeat(zeros)).parse().ok()
+    }
+}
+
+/// Plain where that adds few zeros (2^70 stays as it is written), else `d.ddde±n` (`1e400`).
+impl fmt::Display for Decimal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const FEW: i64 = 24;
+        let Self { negative, digits, exponent } = self;
+        if *negative {
+            f.write_str("-")?;
+        }
+        let length = i64::try_from(digits.len()).unwrap_or(i64::MAX);
+        let point = length.saturating_add(*exponent);
+        if (0..=FEW).contains(exponent) {
+            write!(f, "{digits}{}", "0".repeat(usize::try_from(*exponent).unwrap_or(0)))
+        } else if *exponent < 0 && point > 0 {
+            let (whole, fraction) = digits.split_at(usize::try_from(point).unwrap_or(0));
+            write!(f, "{whole}.{fraction}")
+        } else if *exponent < 0 && point > -FEW {
+            write!(f, "0.{}{digits}", "0".repeat(usize::try_from(-point).unwrap_or(0)))
+        } else {
+            let (first, rest) = digits.split_at(1);
+            let dot = if rest.is_empty() { "" } else { "." };
+            write!(f, "{first}{dot}{rest}e{}", point - 1)
+        }
+    }
+}
+
+fn bounded_power(power: &str) -> Option<i64> {
+    let (sign, digits) = match power.as_bytes().first()? {
+        b'-' => (-1, &power[1..]),
+        b'+' => (1, &power[1..]),
+        _ => (1, power),
+    };
+    let digits = digits.trim_start_matches('0');
+    match digits.len() {
+        0 => Some(0),
+        1..=15 => digits.parse::<i64>().ok().map(|power| sign * power),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn canonical(raw: &str) -> String {
+        Value::decode(raw, 1).map(|value| value.to_json()).unwrap_or_else(|_| "too deep".into())
+    }
+
+    #[test]
+    fn numbers_are_compared_by_value() {
+        for (same, forms) in [
+            ("1", vec!["1", "1.0", "1e0", "10e-1", "0.1E+1"]),
+            ("0", vec!["0", "-0", "0.0", "-0e7", "0e999999999999999999999"]),
+            ("1000", vec!["1e3", "1000.000", "1E3"]),
+            ("0.1", vec!["0.1", "0.10", "1e-1"]),
+            ("1e+22", vec!["1e22", "10000000000000000000000", "10000000000000000000000.0"]),
+            ("-1.5", vec!["-1.5", "-15e-1"]),
+            ("9223372036854775807", vec!["9223372036854775807", "9223372036854775807.0"]),
+        ] {
+            for form in forms {
+                assert_eq!(canonical(form), same, "{form}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_number_that_no_machine_type_holds_is_kept_as_its_text() {
+        assert_eq!(canonical("1180591620717411303424"), "\"1180591620717411303424\"");
+        assert_eq!(canonical("1e400"), "\"1e400\"");
+        assert_eq!(canonical("10E+399"), "\"1e400\"");
+        assert_eq!(canonical("-1.5e-400"), "\"-1.5e-400\"");
+        assert_eq!(canonical("0.1000000000000000055"), "\"0.1000000000000000055\"");
+        assert_eq!(canonical("1e99999999999999999999"), "\"1e99999999999999999999\"");
+        assert_eq!(canonical("9223372036854775808"), "\"9223372036854775808\"");
+    }
+
+    #[test]
+    fn only_nul_and_lone_surrogates_are_replaced_in_text() {
+        assert_eq!(canonical(r#""a\u0000b""#), "\"a\u{FFFD}b\"");
+        assert_eq!(canonical(r#""\ud83d\ude00 \ud83d x \ude00""#), "\"😀 \u{FFFD} x \u{FFFD}\"");
+        assert_eq!(canonical(r#"" \t\n é ""#), "\" \\t\\n é \"");
+        assert_eq!(canonical(r#"{"\ud800k":1,"\u0000":2}"#), "{\"\u{FFFD}\":2,\"\u{FFFD}k\":1}");
+    }
+
+    #[test]
+    fn of_a_repeated_key_the_last_one_wins_and_keys_are_sorted() {
+        assert_eq!(canonical(r#"{"b":1,"a":2,"b":[3]}"#), r#"{"a":2,"b":[3]}"#);
+    }
+
+    #[test]
+    fn arrays_of_strings_are_sorted_and_other_arrays_are_not() {
+        assert_eq!(canonical(r#"["b","a","b"]"#), r#"["a","b","b"]"#);
+        assert_eq!(canonical(r#"["b",1,"a"]"#), r#"["b",1,"a"]"#);
+        assert_eq!(canonical("[]"), "[]");
+    }
+
+    #[test]
+    fn nesting_is_counted_from_the_record() {
+        let nested = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+        assert!(Value::decode(&nested(MAX_DEPTH - 1), 1).is_ok());
+        assert_eq!(Value::decode(&nested(MAX_DEPTH), 1), Err(TooDeep));
+        assert_eq!(Value::decode(&nested(100_000), 1), Err(TooDeep));
+    }
+
+    proptest! {
+        #[test]
+        fn canonical_json_is_a_fixed_point(raw in any_json()) {
+            let once = canonical(&raw);
+            prop_assert_eq!(canonical(&once), once);
+        }
+
+        #[test]
+        fn any_double_keeps_its_value(number in proptest::num::f64::NORMAL) {
+            let back: f64 = canonical(&format!("{number:e}")).parse().unwrap();
+            prop_assert_eq!(back, number);
+        }
+    }
+
+    fn any_json() -> impl Strategy<Value = String> {
+        let leaf = prop_oneof![
+            Just("null".to_owned()),
+            any::<bool>().prop_map(|b| b.to_string()),
+            "-?(0|[1-9][0-9]{0,25})(\\.[0-9]{1,25})?([eE][+-]?[0-9]{1,4})?",
+            any::<String>().prop_map(|s| serde_json::to_string(&s).unwrap()),
+            "[a-z\\\\]{0,0}\"\\\\ud8[0-9a-f]{2}(\\\\u[0-9a-f]{4})?\"",
+        ];
+        leaf.prop_recursive(4, 24, 5, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..5)
+                    .prop_map(|v| format!("[{}]", v.join(","))),
+                prop::collection::vec(("[a-c]{0,2}", inner), 0..5).prop_map(|v| {
+                    let pairs: Vec<_> = v.iter().map(|(k, v)| format!("\"{k}\": {v}")).collect();
+                    format!("{{{}}}", pairs.join(", "))
+                }),
+            ]
+        })
+    }
+}
