@@ -1,0 +1,136 @@
+//! Where the database is: what `database` in the configuration may say.
+
+use std::{fmt, path::{Path, PathBuf}, str::FromStr};
+
+use percent_encoding::percent_decode_str;
+use sqlx::postgres::PgConnectOptions;
+
+use crate::error::{Error, Result};
+
+/// A SQLite file or a PostgreSQL database. Prints without password and parameters.
+#[derive(Clone)]
+pub enum Location {
+    /// A file.
+    Sqlite(PathBuf),
+    /// A server, a database and, by `options[search_path]`, a schema.
+    Postgres {
+        /// All that the URL says, the password included.
+        options: Box<PgConnectOptions>,
+        /// The same for people.
+        shown: String,
+    },
+}
+
+impl Location {
+    /// Reads a path, a `sqlite:` URL or a `postgres://` or `postgresql://` URL.
+    pub fn parse(text: &str) -> Result<Self> {
+        let text = text.trim();
+        let scheme = text.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
+        match scheme.as_deref() {
+            Some("postgres" | "postgresql") => Self::postgres(text),
+            Some("sqlite") | None => Self::sqlite(text),
+            Some(other) => Err(Error::config(format!(
+                "database: '{other}://' is no database that this program knows; \
+                 give a file name, sqlite:… or postgres://…"
+            ))),
+        }
+    }
+
+    fn sqlite(text: &str) -> Result<Self> {
+        let path = match text.get(..7).filter(|scheme| scheme.eq_ignore_ascii_case("sqlite:")) {
+            Some(_) => {
+                let rest = &text[7..];
+                let rest = rest.strip_prefix("//").unwrap_or(rest);
+                percent_decode_str(rest).decode_utf8_lossy().into_owned()
+            }
+            None => text.to_owned(),
+        };
+        if path.is_empty() || path == ":memory:" {
+            return Err(Error::config(
+                "database: a history needs a file; give a file name such as heygen.db",
+            ));
+        }
+        if let Some((_, parameters)) = path.split_once('?').filter(|_| text.starts_with("sqlite:")) {
+            return Err(Error::config(format!(
+                "database: '?{}' cannot be set for a SQLite file; give the path alone",
+                parameters.split('=').next().unwrap_or_default()
+            )));
+        }
+        Ok(Self::Sqlite(PathBuf::from(path)))
+    }
+
+    fn postgres(text: &str) -> Result<Self> {
+        // sqlx's message may quote the URL; the kind of fault is all that may be told.
+        let options = PgConnectOptions::from_str(text).map_err(|_| {
+            Error::config(
+                "database: the postgres:// URL cannot be read; its form is \
+                 postgres://user:password@host:5432/database?options[search_path]=schema",
+            )
+        })?;
+        let host = match options.get_socket() {
+            Some(socket) => socket.display().to_string(),
+            None => format!("{}:{}", options.get_host(), options.get_port()),
+        };
+        let database = options.get_database().unwrap_or(options.get_username());
+        let shown = format!("postgres://{}@{host}/{database}", options.get_username());
+        Ok(Self::Postgres { options: Box::new(options), shown })
+    }
+
+    /// The file, if it is one.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::Sqlite(path) => Some(path),
+            Self::Postgres { .. } => None,
+        }
+    }
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "{}", path.display()),
+            Self::Postgres { shown, .. } => f.write_str(shown),
+        }
+    }
+}
+
+impl fmt::Debug for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(text: &str) -> String {
+        Location::parse(text).map_or_else(|error| format!("error: {}", error.message), |l| l.to_string())
+    }
+
+    #[test]
+    fn a_file_may_be_a_path_or_a_sqlite_url() {
+        assert_eq!(shown("heygen.db"), "heygen.db");
+        assert_eq!(shown("sqlite:heygen.db"), "heygen.db");
+        assert_eq!(shown("sqlite://a/heygen.db"), "a/heygen.db");
+        assert_eq!(shown("sqlite:///var/lib/x%20y.db"), "/var/lib/x y.db");
+        assert!(shown(":memory:").contains("needs a file"));
+        assert!(shown("sqlite::memory:").contains("needs a file"));
+        assert!(shown("sqlite://x.db?mode=ro").contains("?mode"));
+        assert!(shown("mysql://h/x").contains("mysql"));
+    }
+
+    #[test]
+    fn the_password_of_a_server_never_shows() {
+        for url in [
+            "postgres://u:secret@h:6543/d?sslmode=require&password=secret",
+            "postgresql://u:secret@h/d?options[search_path]=s",
+            "postgres://u:secret@h:notaport/d",
+            "postgres:///d?host=/run/postgresql&user=u&password=secret",
+        ] {
+            let told = format!("{} {:?}", shown(url), Location::parse(url));
+            assert!(!told.contains("secret"), "{told}");
+        }
+        assert_eq!(shown("postgres://u:secret@h:6543/d"), "postgres://u@h:6543/d");
+    }
+}

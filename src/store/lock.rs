@@ -1,0 +1,163 @@
+//! One poll at a time per account and database (rule 12), from before the request to the commit.
+//!
+//! On SQLite a lock file beside the database, which the kernel lets go with the process; never a
+//! transaction held open across the request. On PostgreSQL one transaction that holds an advisory
+//! lock: idle it pins no snapshot and no row, a lost connection ends it, and what ends it cannot
+//! commit.
+
+use std::{
+    fs::{File, OpenOptions, TryLockError},
+    io::{Read, Seek, Write},
+    path::PathBuf,
+    time::Duration,
+};
+
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use sha2::{Digest, Sha256};
+
+use super::{
+    conn::{Conn, Engine, Fault, Row},
+    open::{Store, beside},
+    statements,
+};
+use crate::{
+    error::{Error, Result},
+    time::Timestamp,
+};
+
+/// The right to poll one account: ends with [`Session::end`], a commit, or by being dropped.
+#[derive(Debug)]
+pub struct Session<'s> {
+    pub(super) store: &'s mut Store,
+    /// The account.
+    pub(super) account: String,
+    /// SQLite's lock; on PostgreSQL the transaction is it.
+    _file: Option<File>,
+}
+
+impl Store {
+    /// Takes the lock of `account` or fails at once with [`crate::error::Kind::Busy`], naming the
+    /// holder where it can. A poll that is idle for longer than `deadline` loses it.
+    pub async fn begin_poll(
+        &mut self,
+        account: &str,
+        started_at: Timestamp,
+        deadline: Duration,
+    ) -> Result<Session<'_>> {
+        let file = match self.conn.engine() {
+            Engine::Sqlite => Some(self.lock_file(account, started_at)?),
+            Engine::Postgres => {
+                self.lock_row(account, deadline).await?;
+                None
+            }
+        };
+        Ok(Session { store: self, account: account.to_owned(), _file: file })
+    }
+
+    fn lock_file(&self, account: &str, started_at: Timestamp) -> Result<File> {
+        let path = self.lock_path(account);
+        let unusable = |fault: std::io::Error| {
+            Error::storage(format!("cannot lock {}: {fault}; its folder must be writable", path.display()))
+        };
+        let mut options = OpenOptions::new();
+        let options = options.read(true).write(true).create(true).truncate(false);
+        let mut file = options.open(&path).map_err(unusable)?;
+        match file.try_lock() {
+            Ok(()) => {
+                // Who holds it is a courtesy: failing to write it is no reason not to poll.
+                let holder = format!("{} pid {} since {started_at}\n", host(), std::process::id());
+                let _ = file.set_len(0).and_then(|()| file.write_all(holder.as_bytes()));
+                Ok(file)
+            }
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                let _ = file.rewind().and_then(|()| file.read_to_string(&mut holder));
+                Err(busy(account, holder.trim()))
+            }
+            Err(TryLockError::Error(fault)) => Err(unusable(fault)),
+        }
+    }
+
+    fn lock_path(&self, account: &str) -> PathBuf {
+        let name = utf8_percent_encode(account, NON_ALPHANUMERIC).to_string();
+        let name = match name.len() {
+            0..=100 => name,
+            _ => hex(&Sha256::digest(account.as_bytes())),
+        };
+        beside(self.location.file().unwrap_or(std::path::Path::new("")), &name)
+    }
+
+    async fn lock_row(&mut self, account: &str, deadline: Duration) -> Result<()> {
+        let locked = try_lock_row(&mut self.conn, account, deadline).await;
+        match locked.map_err(|fault| self.trouble("lock", &fault))? {
+            Ok(()) => Ok(()),
+            Err(holder) => {
+                let _ = self.conn.execute(statements::ROLLBACK, &[]).await;
+                Err(busy(account, &holder))
+            }
+        }
+    }
+}
+
+/// Begins the transaction and takes the lock; else tells the holder.
+async fn try_lock_row(
+    conn: &mut Conn,
+    account: &str,
+    deadline: Duration,
+) -> Result<Result<(), String>, Fault> {
+    let schema = conn.row(statements::SCHEMA, &[]).await?;
+    let schema = schema.map_or(Ok(None), |row| row.text(0))?.unwrap_or_default();
+    let key = lock_key(&schema, account);
+    conn.execute(statements::BEGIN_POSTGRES, &[]).await?;
+    conn.execute(statements::IDLE_DEADLINE, &[deadline.as_millis().to_string().into()]).await?;
+    let free = conn.row(statements::TRY_LOCK, &[key.into()]).await?;
+    if free.map_or(Ok(None), |row| row.bool(0))? == Some(true) {
+        return Ok(Ok(()));
+    }
+    // Both halves are shown unsigned by pg_locks.
+    let halves = [(key as u64 >> 32) as i64, i64::from(key as u32)];
+    let holder = conn.row(statements::HOLDER, &halves.map(Into::into)).await?;
+    Ok(Err(holder.map_or(Ok(String::new()), |row| told(&row))?))
+}
+
+fn told(row: &Row) -> Result<String, Fault> {
+    let name = row.text(0)?.unwrap_or_default();
+    let from = row.text(1)?.map(|address| format!(" from {address}")).unwrap_or_default();
+    let since = row.time(2)?.map(|since| format!(" since {since}")).unwrap_or_default();
+    Ok(format!("{name}{from}{since}"))
+}
+
+fn busy(account: &str, holder: &str) -> Error {
+    let by = if holder.is_empty() { String::new() } else { format!(" ({holder})") };
+    Error::busy(format!(
+        "another poll of account '{account}' is running{by}; this one is left out, the next may run"
+    ))
+}
+
+/// A key of 64 bits from schema and account: what two accounts share by chance costs one of them
+/// a poll, nothing else.
+fn lock_key(schema: &str, account: &str) -> i64 {
+    let digest = Sha256::digest(format!("heygen-sync poll\0{schema}\0{account}").as_bytes());
+    digest.iter().take(8).fold(0, |key: i64, byte| (key << 8) | i64::from(*byte))
+}
+
+/// Lower-case hex.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// This machine's name.
+pub fn host() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+impl Session<'_> {
+    /// Leaves without writing anything.
+    pub async fn end(self) -> Result<()> {
+        if self.store.conn.engine() == Engine::Postgres {
+            let ended = self.store.conn.execute(statements::ROLLBACK, &[]).await;
+            ended.map_err(|fault| self.store.trouble("leave", &fault))?;
+        }
+        Ok(())
+    }
+}

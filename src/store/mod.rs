@@ -1,0 +1,29 @@
+//! The only room that knows SQL.
+//!
+//! - [`location`]: what `database` may say
+//! - [`conn`]: one connection, two engines
+//! - [`bulk`]: many rows in few statements
+//! - [`open`]: opening, migrating, refusing what is not ours
+//! - [`lock`]: one poll at a time (rule 12)
+//! - [`row`]: the row of a poll
+//! - [`standing`]: tables → what the diff compares with
+//! - [`write`]: a diff → tables, in one transaction (rule 1)
+//! - [`query`]: what the commands ask
+//!
+//! It does not know HTTP, the rules of history or how anything is printed.
+
+pub mod bulk;
+pub mod conn;
+pub mod fault;
+pub mod location;
+pub mod lock;
+pub mod open;
+pub mod query;
+pub mod row;
+pub mod standing;
+pub mod statements;
+pub mod write;
+
+pub use location::Location;
+pub use lock::Session;
+pub use open::Store;

@@ -1,0 +1,351 @@
+//! Opening: creating, migrating, and refusing what is not ours.
+
+use std::{
+    borrow::Cow,
+    fs::{File, OpenOptions},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use sqlx::{
+    ConnectOptions, Connection, SqlStr, SqlSafeStr,
+    migrate::{Migration, MigrationType, Migrator},
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
+};
+
+use super::{
+    conn::{Conn, Engine, Fault},
+    fault::trouble,
+    location::Location,
+    statements,
+};
+use crate::error::{Error, Result};
+
+/// Our own name for the table of applied migrations, so that another application's is not met.
+pub const MIGRATIONS_TABLE: &str = "_heygen_sync_migrations";
+
+/// One migration: its number, its name, and its text for either engine.
+struct Step {
+    version: i64,
+    name: &'static str,
+    sqlite: &'static str,
+    postgres: &'static str,
+}
+
+macro_rules! step {
+    ($version:literal, $number:literal, $name:literal) => {
+        Step {
+            version: $version,
+            name: $name,
+            sqlite: include_str!(concat!("../../migrations/sqlite/", $number, "_", $name, ".sql")),
+            postgres: include_str!(concat!("../../migrations/postgres/", $number, "_", $name, ".sql")),
+        }
+    };
+}
+
+const STEPS: [Step; 1] = [step!(1, "0001", "catalogue")];
+
+/// An open database.
+#[derive(Debug)]
+pub struct Store {
+    pub(super) location: Location,
+    pub(super) conn: Conn,
+}
+
+/// What stands at a location.
+enum Found {
+    Nothing,
+    Foreign(Vec<String>),
+    Ours { version: i64 },
+}
+
+impl Store {
+    /// Opens for polling: creates the database where there is none, and migrates an older one.
+    pub async fn open_to_write(location: &Location) -> Result<Self> {
+        if let Location::Sqlite(path) = location {
+            refuse_other_files(path)?;
+            warn_of_network(path);
+        }
+        let _alone = opening_lock(location)?;
+        let conn = connect(location, true).await?;
+        let mut store = Self { location: location.clone(), conn };
+        match store.found().await? {
+            Found::Foreign(tables) => Err(store.foreign(&tables)),
+            Found::Ours { version } if version > latest() => Err(store.newer(version)),
+            Found::Ours { version } if version == latest() => Ok(store),
+            Found::Nothing | Found::Ours { .. } => {
+                store.migrate().await?;
+                Ok(store)
+            }
+        }
+    }
+
+    /// Opens for reading: never creates, never migrates, never writes.
+    pub async fn open_to_read(location: &Location) -> Result<Self> {
+        match Self::open_if_there(location).await? {
+            Some(store) => Ok(store),
+            None => Err(Error::storage(format!(
+                "there is no catalogue in {location} yet; fill it with: heygen-sync sync"
+            ))),
+        }
+    }
+
+    /// Like [`Self::open_to_read`], but `None` where no catalogue is yet.
+    pub async fn open_if_there(location: &Location) -> Result<Option<Self>> {
+        if let Location::Sqlite(path) = location {
+            if !path.exists() || std::fs::metadata(path).is_ok_and(|file| file.len() == 0) {
+                return Ok(None);
+            }
+            refuse_other_files(path)?;
+        }
+        let conn = connect(location, false).await?;
+        let mut store = Self { location: location.clone(), conn };
+        match store.found().await? {
+            Found::Nothing => Ok(None),
+            Found::Foreign(tables) => Err(store.foreign(&tables)),
+            Found::Ours { version } if version > latest() => Err(store.newer(version)),
+            Found::Ours { version } if version < latest() => Err(Error::storage(format!(
+                "{location} is of an older version; a `heygen-sync sync` brings it up to date"
+            ))),
+            Found::Ours { .. } => Ok(Some(store)),
+        }
+    }
+
+    /// Where it is.
+    pub fn location(&self) -> &Location {
+        &self.location
+    }
+
+    /// Ends in good order; SQLite then folds its write-ahead log into the file.
+    pub async fn close(self) -> Result<()> {
+        let Self { location, conn } = self;
+        conn.close().await.map_err(|fault| trouble(&location, "close", &fault))
+    }
+
+    pub(super) fn trouble(&self, doing: &str, fault: &Fault) -> Error {
+        trouble(&self.location, doing, fault)
+    }
+
+    async fn found(&mut self) -> Result<Found> {
+        let doing = "read";
+        let engine = self.conn.engine();
+        if engine == Engine::Postgres {
+            let schema = self.conn.row(statements::SCHEMA, &[]).await;
+            let schema = schema.and_then(|row| row.map_or(Ok(None), |row| row.text(0)));
+            if schema.map_err(|fault| self.trouble(doing, &fault))?.is_none() {
+                return Err(Error::storage(format!(
+                    "the schema that search_path names does not exist in {}; \
+                     create it first: CREATE SCHEMA …",
+                    self.location
+                )));
+            }
+        }
+        let tables = self.conn.rows(statements::tables(engine), &[]).await;
+        let tables = tables.and_then(|rows| rows.iter().map(|row| row.some_text(0)).collect());
+        let tables: Vec<String> = tables.map_err(|fault| self.trouble(doing, &fault))?;
+        if tables.is_empty() {
+            return Ok(Found::Nothing);
+        }
+        if !tables.iter().any(|table| table == MIGRATIONS_TABLE) {
+            return Ok(Found::Foreign(tables));
+        }
+        let version = self.conn.row(statements::APPLIED, &[]).await;
+        let version = version.and_then(|row| row.map_or(Ok(None), |row| row.int(0)));
+        let version = version.map_err(|fault| self.trouble(doing, &fault))?;
+        Ok(Found::Ours { version: version.unwrap_or(0) })
+    }
+
+    async fn migrate(&mut self) -> Result<()> {
+        let migrator = migrator(self.conn.engine());
+        let done = match &mut self.conn {
+            // The opening lock keeps other processes out; each step is a transaction.
+            Conn::Sqlite(conn) => migrator.run_direct(None, conn, false).await,
+            Conn::Postgres(conn) => migrate_postgres(&migrator, conn).await,
+        };
+        done.map_err(|fault| match fault {
+            sqlx::migrate::MigrateError::Execute(fault)
+            | sqlx::migrate::MigrateError::ExecuteMigration(fault, _) => {
+                self.trouble("prepare the tables of", &fault)
+            }
+            other => Error::storage(format!("cannot prepare the tables of {}: {other}", self.location)),
+        })
+    }
+
+    fn foreign(&self, tables: &[String]) -> Error {
+        let some: Vec<&str> = tables.iter().take(3).map(String::as_str).collect();
+        let more = if tables.len() > 3 { ", …" } else { "" };
+        let remedy = match self.location {
+            Location::Sqlite(_) => "give another file",
+            Location::Postgres { .. } => {
+                "give a schema of its own: CREATE SCHEMA heygen, then add \
+                 ?options[search_path]=heygen to the URL"
+            }
+        };
+        Error::storage(format!(
+            "{} holds other tables ({}{more}) and is left alone; {remedy}",
+            self.location,
+            some.join(", ")
+        ))
+    }
+
+    fn newer(&self, version: i64) -> Error {
+        Error::storage(format!(
+            "{} was written by a newer version of heygen-sync (its tables are of version {version}, \
+             this program knows {}); upgrade this program",
+            self.location,
+            latest()
+        ))
+    }
+}
+
+fn latest() -> i64 {
+    STEPS.last().map_or(0, |step| step.version)
+}
+
+/// The migrations of one engine.
+pub fn migrator(engine: Engine) -> Migrator {
+    let steps = STEPS.iter().map(|step| {
+        let sql: SqlStr = match engine {
+            Engine::Sqlite => step.sqlite.into_sql_str(),
+            Engine::Postgres => step.postgres.into_sql_str(),
+        };
+        Migration::new(step.version, Cow::Borrowed(step.name), MigrationType::Simple, sql, false)
+    });
+    let mut migrator = Migrator::with_migrations(steps.collect());
+    migrator.dangerous_set_table_name(MIGRATIONS_TABLE);
+    // A session's advisory lock would be lost behind a pooler; see `migrate_postgres`.
+    migrator.set_locking(false);
+    migrator
+}
+
+/// All steps in one transaction that others wait for.
+async fn migrate_postgres(
+    migrator: &Migrator,
+    conn: &mut sqlx::PgConnection,
+) -> Result<(), sqlx::migrate::MigrateError> {
+    let mut transaction = conn.begin().await?;
+    sqlx::query(statements::MIGRATION_LOCK).execute(&mut *transaction).await?;
+    migrator.run_direct(None, &mut *transaction, false).await?;
+    transaction.commit().await?;
+    Ok(())
+}
+
+async fn connect(location: &Location, write: bool) -> Result<Conn> {
+    let connected = match location {
+        Location::Sqlite(path) => {
+            sqlite_options(path, write).connect().await.map(Conn::Sqlite)
+        }
+        Location::Postgres { options, .. } => {
+            let options = options
+                .as_ref()
+                .clone()
+                .application_name(&application_name())
+                // Named statements do not survive a pooler in transaction mode.
+                .statement_cache_capacity(0)
+                .disable_statement_logging();
+            options.connect().await.map(Conn::Postgres)
+        }
+    };
+    connected.map_err(|fault| trouble(location, "open", &fault))
+}
+
+fn sqlite_options(path: &Path, write: bool) -> SqliteConnectOptions {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .busy_timeout(Duration::from_secs(10))
+        .foreign_keys(true)
+        .disable_statement_logging();
+    match write {
+        true => options
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full),
+        false => options.read_only(true),
+    }
+}
+
+/// What a colleague sees in `pg_stat_activity`: who holds the lock, and where.
+fn application_name() -> String {
+    let name = format!("heygen-sync {} pid {}", super::lock::host(), std::process::id());
+    name.chars().filter(char::is_ascii).take(63).collect()
+}
+
+fn refuse_other_files(path: &Path) -> Result<()> {
+    use std::io::Read;
+    let Ok(mut file) = File::open(path) else { return Ok(()) };
+    if path.is_dir() {
+        return Err(Error::storage(format!("{} is a folder, not a file", path.display())));
+    }
+    let mut head = [0; 16];
+    match file.read_exact(&mut head) {
+        Ok(()) if &head == b"SQLite format 3\0" => Ok(()),
+        Err(_) if std::fs::metadata(path).is_ok_and(|file| file.len() == 0) => Ok(()),
+        _ => Err(Error::storage(format!(
+            "{} is not a SQLite database and is left alone; give another path",
+            path.display()
+        ))),
+    }
+}
+
+/// Keeps two processes from creating or migrating the same file at once; gone with the process.
+fn opening_lock(location: &Location) -> Result<Option<File>> {
+    let Location::Sqlite(path) = location else { return Ok(None) };
+    let lock = beside(path, "open");
+    let opened = OpenOptions::new().create(true).append(true).open(&lock);
+    let locked = opened.and_then(|file| file.lock().map(|()| file));
+    locked.map(Some).map_err(|fault| {
+        let fault = Fault::Io(fault);
+        match path.parent().is_none_or(|folder| folder.as_os_str().is_empty() || folder.is_dir()) {
+            true => Error::storage(format!("cannot lock {}: {fault}; its folder must be writable", lock.display())),
+            false => trouble(location, "open", &fault),
+        }
+    })
+}
+
+/// `heygen.db` → `heygen.db.WHAT.lock` beside the file that a symbolic link leads to.
+pub(super) fn beside(path: &Path, what: &str) -> PathBuf {
+    let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let mut name = real.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{what}.lock"));
+    real.with_file_name(name)
+}
+
+/// WAL needs shared memory, which network file systems do not give: say so, and go on.
+fn warn_of_network(path: &Path) {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let Ok(stat) = rustix::fs::statfs(folder) else { return };
+    if let Some(name) = network_file_system(stat.f_type as u64) {
+        tracing::warn!(
+            database = %path.display(),
+            file_system = name,
+            "SQLite's write-ahead log is not safe on a network file system; move the file to a local disk"
+        );
+    }
+}
+
+/// By the magic numbers of statfs(2).
+fn network_file_system(magic: u64) -> Option<&'static str> {
+    match magic & 0xffff_ffff {
+        0x6969 => Some("NFS"),
+        0x517b | 0xff53_4d42 | 0xfe53_4d42 => Some("SMB"),
+        0x0102_1997 => Some("9P"),
+        0x5346_414f | 0x6b41_4653 => Some("AFS"),
+        0x00c3_6400 => Some("CephFS"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn network_file_systems_are_told_by_their_magic_numbers() {
+        assert_eq!(network_file_system(0x6969), Some("NFS"));
+        assert_eq!(network_file_system(0xffff_ffff_ff53_4d42), Some("SMB"));
+        assert_eq!(network_file_system(0xef53), None);
+    }
+}

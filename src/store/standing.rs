@@ -1,0 +1,139 @@
+//! Tables → what the diff compares an answer with.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use super::{
+    conn::{Conn, Fault, Row},
+    open::Store,
+    statements,
+};
+use crate::{
+    catalog::{
+        diff::{GoodPoll, Standing, StandingItem, StandingList},
+        item::{FieldName, Fields, Holds, Kind},
+        links::{StoredLink, StoredLinks},
+        record::SignedUrl,
+        schema::{self, Change, Schema, SchemaChange, Types},
+        value::Value,
+    },
+    error::Result,
+    time::Timestamp,
+};
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+impl Store {
+    /// The standing of `account` as a poll at `now` needs it that believes a removal after
+    /// `after_polls`.
+    pub async fn standing(&mut self, account: &str, after_polls: u32, now: Timestamp) -> Result<Standing> {
+        let read = read(&mut self.conn, account, after_polls, now).await;
+        read.map_err(|fault| self.trouble("read", &fault))
+    }
+}
+
+pub(super) async fn read(
+    conn: &mut Conn,
+    account: &str,
+    after_polls: u32,
+    now: Timestamp,
+) -> Result<Standing, Fault> {
+    let enough = i64::from(after_polls.max(1));
+    let good = conn.rows(statements::RECENT_GOOD, &[account.into(), enough.into()]).await?;
+    let good: Vec<GoodPoll> = good.iter().map(|row| good_poll(row, 0)).collect::<Result<_, _>>()?;
+    let Some(last_good) = good.first() else {
+        return Ok(Standing { links: links(conn, now).await?, ..Standing::default() });
+    };
+    let mut listed_before = BTreeMap::new();
+    for kind in Kind::ALL {
+        for row in conn.rows(statements::listed_before(kind), &[account.into()]).await? {
+            listed_before.insert(row.some_time(0)?, good_poll(&row, 1)?);
+        }
+    }
+    let [avatar_schema, photo_schema] = schemas(conn, account).await?;
+    Ok(Standing {
+        last_good: Some(last_good.clone()),
+        recent_good: good.iter().map(|poll| poll.observed_at).collect(),
+        listed_before,
+        avatars: StandingList { items: items(conn, account, Kind::Avatar).await?, schema: avatar_schema },
+        talking_photos: StandingList {
+            items: items(conn, account, Kind::TalkingPhoto).await?,
+            schema: photo_schema,
+        },
+        links: links(conn, now).await?,
+    })
+}
+
+fn good_poll(row: &Row, at: usize) -> Result<GoodPoll, Fault> {
+    Ok(GoodPoll {
+        observed_at: row.some_time(at)?,
+        api_version: row.text(at + 1)?.unwrap_or_default(),
+    })
+}
+
+async fn items(conn: &mut Conn, account: &str, kind: Kind) -> Result<Vec<StandingItem>, Fault> {
+    let mut items = vec![];
+    conn.each(statements::items(kind), &[account.into()], |row| {
+        items.push(StandingItem {
+            id: row.some_text(0)?,
+            version: row.some_int(1)?,
+            missing_since: row.time(2)?,
+            removed: row.bool(3)?.unwrap_or(false),
+            fields: fields(&row, kind, 5, 4)?,
+        });
+        Ok(())
+    })
+    .await?;
+    Ok(items)
+}
+
+/// The fields of an item whose own columns begin at `first`, with `extra` at `extra`.
+pub(super) fn fields(row: &Row, kind: Kind, first: usize, extra: usize) -> Result<Fields, Fault> {
+    let mut cells = Vec::with_capacity(kind.columns().len());
+    for (offset, column) in kind.columns().iter().enumerate() {
+        let at = first + offset;
+        let value = match column.holds {
+            Holds::Text => row.text(at)?.map(Value::Text),
+            Holds::Bool => row.bool(at)?.map(Value::Bool),
+            Holds::Texts => row.json(at)?.map(|json| canonical(row, at, &json)).transpose()?,
+        };
+        cells.extend(value.map(|value| (FieldName::Borrowed(column.name), value)));
+    }
+    Ok(Fields::from_row(kind, cells, row.json(extra)?.as_deref()))
+}
+
+fn canonical(row: &Row, at: usize, json: &str) -> Result<Value, Fault> {
+    Value::decode(json.trim(), 1).map_err(|_| row.spoiled(at, "is nested too deep"))
+}
+
+/// The fold of the account's schema changes, for each list.
+async fn schemas(conn: &mut Conn, account: &str) -> Result<[Schema; 2], Fault> {
+    let mut schemas = [Schema::new(), Schema::new()];
+    conn.each(statements::SCHEMA_CHANGES, &[account.into()], |row| {
+        let kind = if row.some_text(0)? == Kind::Avatar.as_str() { Kind::Avatar } else { Kind::TalkingPhoto };
+        let change = SchemaChange {
+            field: kind.field(&row.some_text(1)?),
+            change: Change::parse(&row.some_text(2)?).ok_or_else(|| row.spoiled(2, "is no change"))?,
+            types: row.text(3)?.map(|text| Types::parse(&text)).unwrap_or_default(),
+            example: None,
+        };
+        schema::fold(&mut schemas[kind as usize], &change, row.some_time(4)?);
+        Ok(())
+    })
+    .await?;
+    Ok(schemas)
+}
+
+async fn links(conn: &mut Conn, now: Timestamp) -> Result<StoredLinks, Fault> {
+    let mut links = StoredLinks::new();
+    conn.each(statements::LINKS, &[now.plus(DAY).into()], |row| {
+        let link = StoredLink {
+            signed: row.bool(1)?.unwrap_or(false),
+            expires_at: row.time(2)?,
+            signed_url: row.text(3)?.map(SignedUrl::new),
+        };
+        links.insert(row.some_text(0)?, link);
+        Ok(())
+    })
+    .await?;
+    Ok(links)
+}

@@ -1,0 +1,156 @@
+//! The SQL texts, said once where both engines mean the same, side by side where they do not.
+//!
+//! Bulk writes build theirs in [`super::bulk`]. [`all`] lists every text here, for a test that
+//! prepares each on both engines.
+
+use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
+
+use super::conn::Engine;
+use crate::catalog::item::Kind;
+
+/// The schema that new tables would go to; null when there is none.
+pub const SCHEMA: &str = "SELECT current_schema()::text";
+
+/// The number of the last migration.
+pub const APPLIED: &str = "SELECT max(version) FROM _heygen_sync_migrations";
+
+/// Makes others wait who would migrate the same database.
+pub const MIGRATION_LOCK: &str =
+    "SELECT pg_advisory_xact_lock(hashtext('heygen-sync migrations'), hashtext(current_schema()))";
+
+/// The tables of the place.
+pub fn tables(engine: Engine) -> &'static str {
+    match engine {
+        Engine::Sqlite => {
+            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name"
+        }
+        Engine::Postgres => {
+            "SELECT tablename::text FROM pg_catalog.pg_tables WHERE schemaname = current_schema() ORDER BY 1"
+        }
+    }
+}
+
+/// Begins the transaction that writes a poll.
+pub const BEGIN_SQLITE: &str = "BEGIN IMMEDIATE";
+/// Begins the transaction that holds a poll's lock from before the request to the commit.
+pub const BEGIN_POSTGRES: &str = "BEGIN";
+/// Begins a reading at one point in time.
+pub fn begin_reading(engine: Engine) -> &'static str {
+    match engine {
+        Engine::Sqlite => "BEGIN",
+        Engine::Postgres => "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY",
+    }
+}
+/// Ends it for good.
+pub const COMMIT: &str = "COMMIT";
+/// Undoes it.
+pub const ROLLBACK: &str = "ROLLBACK";
+
+/// Takes the poll's lock if it is free: (key).
+pub const TRY_LOCK: &str = "SELECT pg_try_advisory_xact_lock($1)";
+/// Ends the transaction of a poller that stalls: (milliseconds as text).
+pub const IDLE_DEADLINE: &str =
+    "SELECT set_config('idle_in_transaction_session_timeout', $1, true)";
+/// Who holds a lock: (high half of the key, low half).
+pub const HOLDER: &str = "SELECT a.application_name, a.client_addr::text, a.xact_start \
+     FROM pg_locks AS l JOIN pg_stat_activity AS a ON a.pid = l.pid \
+     WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 \
+     AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) \
+     AND l.classid::bigint = $1 AND l.objid::bigint = $2";
+/// Makes poll numbers follow the order of commits: writers of other accounts wait.
+pub const LOCK_POLLS: &str = "LOCK TABLE polls IN SHARE ROW EXCLUSIVE MODE";
+
+/// The number of the last poll.
+pub const LAST_POLL_ID: &str = "SELECT coalesce(max(poll_id), 0) FROM polls";
+
+/// The account's last good polls, newest first: (account, how many).
+pub const RECENT_GOOD: &str = "SELECT observed_at, api_version FROM polls \
+     WHERE account = $1 AND outcome <> 'failed' ORDER BY observed_at DESC LIMIT $2";
+
+/// For each `missing_since` the good poll before it: (account).
+pub fn listed_before(kind: Kind) -> SqlStr {
+    let table = kind.list();
+    AssertSqlSafe(format!(
+        "SELECT m.missing_since, p.observed_at, p.api_version \
+         FROM (SELECT DISTINCT missing_since FROM {table} \
+               WHERE account = $1 AND missing_since IS NOT NULL) AS m \
+         JOIN polls AS p ON p.account = $1 AND p.outcome <> 'failed' AND p.observed_at = \
+              (SELECT max(q.observed_at) FROM polls AS q WHERE q.account = $1 \
+               AND q.outcome <> 'failed' AND q.observed_at < m.missing_since)"
+    ))
+    .into_sql_str()
+}
+
+/// Every item ever seen, by id: (account).
+pub fn items(kind: Kind) -> SqlStr {
+    let (table, id) = (kind.list(), kind.id_field());
+    AssertSqlSafe(format!(
+        "SELECT {id}, version, missing_since, removed_at IS NOT NULL, extra, {} \
+         FROM {table} WHERE account = $1 ORDER BY {id}",
+        columns(kind, "")
+    ))
+    .into_sql_str()
+}
+
+/// The item's own columns, each with a prefix.
+pub fn columns(kind: Kind, prefix: &str) -> String {
+    let names = kind.columns().iter().map(|column| format!("{prefix}{}", column.name));
+    names.collect::<Vec<_>>().join(", ")
+}
+
+/// The account's schema changes, oldest first: (account).
+pub const SCHEMA_CHANGES: &str = "SELECT s.kind, s.field, s.change, s.json_type, p.observed_at \
+     FROM schema_changes AS s JOIN polls AS p ON p.poll_id = s.poll_id \
+     WHERE s.account = $1 ORDER BY s.poll_id, s.kind, s.field";
+
+/// The stored links; the signed URL itself only where it may have to be compared: (a day from
+/// now).
+pub const LINKS: &str = "SELECT url, signed_url IS NOT NULL, expires_at, \
+     CASE WHEN expires_at IS NULL OR expires_at < $1 THEN signed_url END FROM assets";
+
+/// The head of an account: (account, poll).
+pub const HEAD: &str = "INSERT INTO accounts (account, last_poll_id, polls) VALUES ($1, $2, 1) \
+     ON CONFLICT (account) DO UPDATE SET last_poll_id = excluded.last_poll_id, polls = accounts.polls + 1";
+
+/// Whether an account is known: (account).
+pub const ACCOUNT: &str = "SELECT polls FROM accounts WHERE account = $1";
+/// Renames an account everywhere, by the foreign keys' cascade: (old, new).
+pub const RENAME: &str = "UPDATE accounts SET account = $2 WHERE account = $1";
+
+/// The columns of `polls` but for the number, in the table's order.
+pub const POLL_COLUMNS: &str = "account, trigger, api_version, source, started_at, observed_at, \
+     finished_at, outcome, avatars_listed, talking_photos_listed, added, changed, removed, \
+     restored, learned, missing, duplicates, rejected, held, held_reason, policy, http_status, \
+     request_id, response_bytes, response_sha256, warning, error, host, tool_version, digest";
+
+/// Every statement of this file for an engine, by name.
+pub fn all(engine: Engine) -> Vec<(String, SqlStr)> {
+    let mut all: Vec<(String, SqlStr)> = [
+        ("APPLIED", APPLIED),
+        ("LAST_POLL_ID", LAST_POLL_ID),
+        ("RECENT_GOOD", RECENT_GOOD),
+        ("SCHEMA_CHANGES", SCHEMA_CHANGES),
+        ("LINKS", LINKS),
+        ("HEAD", HEAD),
+        ("ACCOUNT", ACCOUNT),
+        ("RENAME", RENAME),
+        ("tables", tables(engine)),
+    ]
+    .map(|(name, sql)| (name.to_owned(), sql.into_sql_str()))
+    .to_vec();
+    for kind in Kind::ALL {
+        all.push((format!("items {kind}"), items(kind)));
+        all.push((format!("listed_before {kind}"), listed_before(kind)));
+    }
+    if engine == Engine::Postgres {
+        let own = [
+            ("SCHEMA", SCHEMA),
+            ("MIGRATION_LOCK", MIGRATION_LOCK),
+            ("TRY_LOCK", TRY_LOCK),
+            ("IDLE_DEADLINE", IDLE_DEADLINE),
+            ("HOLDER", HOLDER),
+        ];
+        all.extend(own.map(|(name, sql)| (name.to_owned(), sql.into_sql_str())));
+    }
+    all
+}
