@@ -1,0 +1,711 @@
+-- The catalogue of HeyGen's avatars and talking photos, with its history: PostgreSQL 13 and later.
+-- The same tables, columns and views, in the same order and with the same values, stand in the
+-- SQLite migration of the same number; a test compares the two.
+--
+-- Where to begin: current_avatars and current_talking_photos (what is offered now), changes (what
+-- happened), avatar_history and talking_photo_history (what it was like on any day):
+--     WHERE valid_from <= '2026-11-23 00:00Z'
+--         AND (valid_to IS NULL OR valid_to > '2026-11-23 00:00Z')
+--
+-- Times are in whole milliseconds. Text is compared by its bytes (COLLATE "C"), as SQLite does it,
+-- so that both databases sort alike. What the API may say is never checked here; only our own
+-- words are. Every table, view and column carries a comment: \d+ in psql shows them.
+
+CREATE TABLE accounts (
+    account TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    last_poll_id BIGINT,
+    polls BIGINT NOT NULL DEFAULT 0,
+    digest TEXT COLLATE "C"
+);
+COMMENT ON TABLE accounts IS
+    'one row for each account, with the head of its polls, failed ones included';
+COMMENT ON COLUMN accounts.account IS 'name of the API key''s view of the catalogue';
+COMMENT ON COLUMN accounts.last_poll_id IS 'its latest poll, failed ones included';
+COMMENT ON COLUMN accounts.polls IS 'how many polls it has, failed ones included';
+COMMENT ON COLUMN accounts.digest IS
+    'digest of its latest sealed poll; null while polls are not sealed';
+
+CREATE TABLE polls (
+    poll_id BIGINT NOT NULL PRIMARY KEY,
+    account TEXT COLLATE "C" NOT NULL REFERENCES accounts (account) ON UPDATE CASCADE,
+    trigger TEXT COLLATE "C" NOT NULL CHECK (trigger IN ('manual', 'schedule', 'file', 'refresh')),
+    api_version TEXT COLLATE "C",
+    source TEXT COLLATE "C",
+    started_at TIMESTAMPTZ NOT NULL,
+    observed_at TIMESTAMPTZ,
+    finished_at TIMESTAMPTZ NOT NULL,
+    outcome TEXT COLLATE "C" NOT NULL CHECK (outcome IN ('succeeded', 'held', 'failed')),
+    avatars_listed BIGINT,
+    talking_photos_listed BIGINT,
+    added BIGINT,
+    changed BIGINT,
+    removed BIGINT,
+    restored BIGINT,
+    learned BIGINT,
+    missing BIGINT,
+    duplicates BIGINT,
+    rejected BIGINT,
+    held BIGINT,
+    held_reason TEXT COLLATE "C",
+    policy JSONB,
+    http_status BIGINT,
+    request_id TEXT COLLATE "C",
+    response_bytes BIGINT,
+    response_sha256 TEXT COLLATE "C",
+    warning TEXT COLLATE "C",
+    error TEXT COLLATE "C",
+    host TEXT COLLATE "C",
+    tool_version TEXT COLLATE "C",
+    digest TEXT COLLATE "C"
+);
+COMMENT ON TABLE polls IS 'one row for each read of the list, failed ones included';
+COMMENT ON COLUMN polls.poll_id IS '1, 2, 3 … without gaps, in the order of commit';
+COMMENT ON COLUMN polls.account IS 'name of the API key''s view of the catalogue';
+COMMENT ON COLUMN polls.trigger IS 'what started it: manual, schedule, file or refresh';
+COMMENT ON COLUMN polls.api_version IS 'API version that was read: v2 or v3';
+COMMENT ON COLUMN polls.source IS 'URL or file name that was read; no credentials';
+COMMENT ON COLUMN polls.started_at IS 'when it began';
+COMMENT ON COLUMN polls.observed_at IS
+    'when the answer had been received: the clock of history; null without an answer';
+COMMENT ON COLUMN polls.finished_at IS 'when it was ready to commit';
+COMMENT ON COLUMN polls.outcome IS 'succeeded, held (removals held back) or failed';
+COMMENT ON COLUMN polls.avatars_listed IS
+    'distinct avatar ids in the answer; this and the other counts are null when it failed';
+COMMENT ON COLUMN polls.talking_photos_listed IS 'distinct talking-photo ids in the answer';
+COMMENT ON COLUMN polls.added IS 'items added';
+COMMENT ON COLUMN polls.changed IS 'items changed';
+COMMENT ON COLUMN polls.removed IS 'items removed';
+COMMENT ON COLUMN polls.restored IS 'removed items that were listed again';
+COMMENT ON COLUMN polls.learned IS 'items of which something became known without having changed';
+COMMENT ON COLUMN polls.missing IS 'items missing and not removed, after this poll';
+COMMENT ON COLUMN polls.duplicates IS 'records beyond the first with their id';
+COMMENT ON COLUMN polls.rejected IS 'records that could not be read';
+COMMENT ON COLUMN polls.held IS 'removals that were due and held back';
+COMMENT ON COLUMN polls.held_reason IS 'why they were held back; null when none were';
+COMMENT ON COLUMN polls.policy IS
+    'JSON of the removal rules in force: after_polls, min_count, max_share, accepted';
+COMMENT ON COLUMN polls.http_status IS 'HTTP status of the answer; null without one';
+COMMENT ON COLUMN polls.request_id IS 'the API''s own name for the request';
+COMMENT ON COLUMN polls.response_bytes IS 'size of the decoded body, in bytes';
+COMMENT ON COLUMN polls.response_sha256 IS 'SHA-256 of the decoded body, in hex';
+COMMENT ON COLUMN polls.warning IS 'the API''s own notice of deprecation or sunset';
+COMMENT ON COLUMN polls.error IS 'why it failed; null otherwise';
+COMMENT ON COLUMN polls.host IS 'machine that ran it';
+COMMENT ON COLUMN polls.tool_version IS 'version of this program';
+COMMENT ON COLUMN polls.digest IS
+    'link in the account''s chain of sealed polls; null while polls are not sealed';
+
+CREATE TABLE avatars (
+    account TEXT COLLATE "C" NOT NULL REFERENCES accounts (account) ON UPDATE CASCADE,
+    avatar_id TEXT COLLATE "C" NOT NULL,
+    avatar_name TEXT COLLATE "C",
+    gender TEXT COLLATE "C",
+    preview_image_url TEXT COLLATE "C",
+    preview_video_url TEXT COLLATE "C",
+    premium BOOLEAN,
+    type TEXT COLLATE "C",
+    tags JSONB,
+    default_voice_id TEXT COLLATE "C",
+    extra JSONB,
+    version BIGINT NOT NULL,
+    valid_from TIMESTAMPTZ NOT NULL,
+    first_seen_at TIMESTAMPTZ NOT NULL,
+    changed_at TIMESTAMPTZ NOT NULL,
+    missing_since TIMESTAMPTZ,
+    removed_at TIMESTAMPTZ,
+    PRIMARY KEY (account, avatar_id)
+);
+COMMENT ON TABLE avatars IS 'every avatar ever seen, in its last known state';
+COMMENT ON COLUMN avatars.account IS 'name of the API key''s view of the catalogue';
+COMMENT ON COLUMN avatars.avatar_id IS 'id given by the API';
+COMMENT ON COLUMN avatars.avatar_name IS 'name as the API gave it; not unique';
+COMMENT ON COLUMN avatars.gender IS 'free text of the API, mostly male, female or unknown';
+COMMENT ON COLUMN avatars.preview_image_url IS
+    'canonical URL of the picture: no signature parameters';
+COMMENT ON COLUMN avatars.preview_video_url IS
+    'canonical URL of the video: no signature parameters';
+COMMENT ON COLUMN avatars.premium IS 'whether the API calls it premium for this account';
+COMMENT ON COLUMN avatars.type IS 'the field type of the API';
+COMMENT ON COLUMN avatars.tags IS 'sorted JSON array of strings; null and [] differ';
+COMMENT ON COLUMN avatars.default_voice_id IS 'voice that the API suggests';
+COMMENT ON COLUMN avatars.extra IS
+    'JSON object of the fields and values that have no column; null when there are none';
+COMMENT ON COLUMN avatars.version IS 'number of the current version in the history, from 1';
+COMMENT ON COLUMN avatars.valid_from IS 'start of the current version';
+COMMENT ON COLUMN avatars.first_seen_at IS 'observed_at of the poll that saw it first';
+COMMENT ON COLUMN avatars.changed_at IS
+    'when it was last added, changed or restored; what was merely learned does not count';
+COMMENT ON COLUMN avatars.missing_since IS
+    'observed_at of the first poll in a row without it; null while it is listed; stays on a removed item';
+COMMENT ON COLUMN avatars.removed_at IS
+    'observed_at of the poll that removed it; null while it is current';
+
+CREATE TABLE talking_photos (
+    account TEXT COLLATE "C" NOT NULL REFERENCES accounts (account) ON UPDATE CASCADE,
+    talking_photo_id TEXT COLLATE "C" NOT NULL,
+    talking_photo_name TEXT COLLATE "C",
+    preview_image_url TEXT COLLATE "C",
+    extra JSONB,
+    version BIGINT NOT NULL,
+    valid_from TIMESTAMPTZ NOT NULL,
+    first_seen_at TIMESTAMPTZ NOT NULL,
+    changed_at TIMESTAMPTZ NOT NULL,
+    missing_since TIMESTAMPTZ,
+    removed_at TIMESTAMPTZ,
+    PRIMARY KEY (account, talking_photo_id)
+);
+COMMENT ON TABLE talking_photos IS 'every talking photo ever seen, in its last known state';
+COMMENT ON COLUMN talking_photos.account IS 'name of the API key''s view of the catalogue';
+COMMENT ON COLUMN talking_photos.talking_photo_id IS 'id given by the API';
+COMMENT ON COLUMN talking_photos.talking_photo_name IS 'name as the API gave it; not unique';
+COMMENT ON COLUMN talking_photos.preview_image_url IS
+    'canonical URL of the picture: no signature parameters';
+COMMENT ON COLUMN talking_photos.extra IS
+    'JSON object of the fields and values that have no column; null when there are none';
+COMMENT ON COLUMN talking_photos.version IS 'number of the current version in the history, from 1';
+COMMENT ON COLUMN talking_photos.valid_from IS 'start of the current version';
+COMMENT ON COLUMN talking_photos.first_seen_at IS 'observed_at of the poll that saw it first';
+COMMENT ON COLUMN talking_photos.changed_at IS
+    'when it was last added, changed or restored; what was merely learned does not count';
+COMMENT ON COLUMN talking_photos.missing_since IS
+    'observed_at of the first poll in a row without it; null while it is listed; stays on a removed item';
+COMMENT ON COLUMN talking_photos.removed_at IS
+    'observed_at of the poll that removed it; null while it is current';
+
+CREATE TABLE avatar_history (
+    account TEXT COLLATE "C" NOT NULL,
+    avatar_id TEXT COLLATE "C" NOT NULL,
+    version BIGINT NOT NULL,
+    valid_from TIMESTAMPTZ NOT NULL,
+    valid_to TIMESTAMPTZ,
+    opened_by TEXT COLLATE "C" NOT NULL
+        CHECK (opened_by IN ('added', 'changed', 'restored', 'learned')),
+    closed_by TEXT COLLATE "C" CHECK (closed_by IN ('changed', 'removed', 'learned')),
+    opened_poll BIGINT NOT NULL REFERENCES polls (poll_id),
+    closed_poll BIGINT REFERENCES polls (poll_id),
+    opened_after TIMESTAMPTZ,
+    closed_after TIMESTAMPTZ,
+    avatar_name TEXT COLLATE "C",
+    gender TEXT COLLATE "C",
+    preview_image_url TEXT COLLATE "C",
+    preview_video_url TEXT COLLATE "C",
+    premium BOOLEAN,
+    type TEXT COLLATE "C",
+    tags JSONB,
+    default_voice_id TEXT COLLATE "C",
+    extra JSONB,
+    PRIMARY KEY (account, avatar_id, version),
+    FOREIGN KEY (account, avatar_id) REFERENCES avatars (account, avatar_id) ON UPDATE CASCADE
+);
+COMMENT ON TABLE avatar_history IS
+    'every version of every avatar, the current one included; [valid_from, valid_to), no overlaps';
+COMMENT ON COLUMN avatar_history.account IS 'name of the API key''s view of the catalogue';
+COMMENT ON COLUMN avatar_history.avatar_id IS 'id given by the API';
+COMMENT ON COLUMN avatar_history.version IS '1, 2, 3 … for each item';
+COMMENT ON COLUMN avatar_history.valid_from IS 'start, included: observed_at of opened_poll';
+COMMENT ON COLUMN avatar_history.valid_to IS
+    'end, excluded: observed_at of closed_poll; null while open';
+COMMENT ON COLUMN avatar_history.opened_by IS 'added, changed, restored or learned';
+COMMENT ON COLUMN avatar_history.closed_by IS 'changed, removed or learned; null while open';
+COMMENT ON COLUMN avatar_history.opened_poll IS 'poll that opened it';
+COMMENT ON COLUMN avatar_history.closed_poll IS 'poll that closed it; null while open';
+COMMENT ON COLUMN avatar_history.opened_after IS
+    'observed_at of the last poll that still showed the state before; null at the baseline';
+COMMENT ON COLUMN avatar_history.closed_after IS
+    'observed_at of the last poll that still showed this state; null while open';
+COMMENT ON COLUMN avatar_history.avatar_name IS 'name as the API gave it; not unique';
+COMMENT ON COLUMN avatar_history.gender IS 'free text of the API, mostly male, female or unknown';
+COMMENT ON COLUMN avatar_history.preview_image_url IS
+    'canonical URL of the picture: no signature parameters';
+COMMENT ON COLUMN avatar_history.preview_video_url IS
+    'canonical URL of the video: no signature parameters';
+COMMENT ON COLUMN avatar_history.premium IS 'whether the API calls it premium for this account';
+COMMENT ON COLUMN avatar_history.type IS 'the field type of the API';
+COMMENT ON COLUMN avatar_history.tags IS 'sorted JSON array of strings; null and [] differ';
+COMMENT ON COLUMN avatar_history.default_voice_id IS 'voice that the API suggests';
+COMMENT ON COLUMN avatar_history.extra IS
+    'JSON object of the fields and values that have no column; null when there are none';
+
+CREATE TABLE talking_photo_history (
+    account TEXT COLLATE "C" NOT NULL,
+    talking_photo_id TEXT COLLATE "C" NOT NULL,
+    version BIGINT NOT NULL,
+    valid_from TIMESTAMPTZ NOT NULL,
+    valid_to TIMESTAMPTZ,
+    opened_by TEXT COLLATE "C" NOT NULL
+        CHECK (opened_by IN ('added', 'changed', 'restored', 'learned')),
+    closed_by TEXT COLLATE "C" CHECK (closed_by IN ('changed', 'removed', 'learned')),
+    opened_poll BIGINT NOT NULL REFERENCES polls (poll_id),
+    closed_poll BIGINT REFERENCES polls (poll_id),
+    opened_after TIMESTAMPTZ,
+    closed_after TIMESTAMPTZ,
+    talking_photo_name TEXT COLLATE "C",
+    preview_image_url TEXT COLLATE "C",
+    extra JSONB,
+    PRIMARY KEY (account, talking_photo_id, version),
+    FOREIGN KEY (account, talking_photo_id) REFERENCES talking_photos (account, talking_photo_id)
+        ON UPDATE CASCADE
+);
+COMMENT ON TABLE talking_photo_history IS
+    'every version of every talking photo, the current one included; [valid_from, valid_to), no overlaps';
+COMMENT ON COLUMN talking_photo_history.account IS 'name of the API key''s view of the catalogue';
+COMMENT ON COLUMN talking_photo_history.talking_photo_id IS 'id given by the API';
+COMMENT ON COLUMN talking_photo_history.version IS '1, 2, 3 … for each item';
+COMMENT ON COLUMN talking_photo_history.valid_from IS 'start, included: observed_at of opened_poll';
+COMMENT ON COLUMN talking_photo_history.valid_to IS
+    'end, excluded: observed_at of closed_poll; null while open';
+COMMENT ON COLUMN talking_photo_history.opened_by IS 'added, changed, restored or learned';
+COMMENT ON COLUMN talking_photo_history.closed_by IS 'changed, removed or learned; null while open';
+COMMENT ON COLUMN talking_photo_history.opened_poll IS 'poll that opened it';
+COMMENT ON COLUMN talking_photo_history.closed_poll IS 'poll that closed it; null while open';
+COMMENT ON COLUMN talking_photo_history.opened_after IS
+    'observed_at of the last poll that still showed the state before; null at the baseline';
+COMMENT ON COLUMN talking_photo_history.closed_after IS
+    'observed_at of the last poll that still showed this state; null while open';
+COMMENT ON COLUMN talking_photo_history.talking_photo_name IS 'name as the API gave it; not unique';
+COMMENT ON COLUMN talking_photo_history.preview_image_url IS
+    'canonical URL of the picture: no signature parameters';
+COMMENT ON COLUMN talking_photo_history.extra IS
+    'JSON object of the fields and values that have no column; null when there are none';
+
+CREATE TABLE field_changes (
+    poll_id BIGINT NOT NULL REFERENCES polls (poll_id),
+    account TEXT COLLATE "C" NOT NULL REFERENCES accounts (account) ON UPDATE CASCADE,
+    kind TEXT COLLATE "C" NOT NULL CHECK (kind IN ('avatar', 'talking_photo')),
+    item_id TEXT COLLATE "C" NOT NULL,
+    version BIGINT NOT NULL,
+    field TEXT COLLATE "C" NOT NULL,
+    old_value TEXT COLLATE "C",
+    new_value TEXT COLLATE "C"
+);
+COMMENT ON TABLE field_changes IS
+    'the changed fields of each version opened by changed or restored, one row a field';
+COMMENT ON COLUMN field_changes.poll_id IS 'poll that saw the change';
+COMMENT ON COLUMN field_changes.account IS 'name of the API key''s view of the catalogue';
+COMMENT ON COLUMN field_changes.kind IS 'avatar or talking_photo';
+COMMENT ON COLUMN field_changes.item_id IS 'avatar_id or talking_photo_id';
+COMMENT ON COLUMN field_changes.version IS 'version that the change opened';
+COMMENT ON COLUMN field_changes.field IS
+    'the API''s name of the field, with or without a column of its own';
+COMMENT ON COLUMN field_changes.old_value IS
+    'value before, as text: strings as they are, else compact JSON; null for null';
+COMMENT ON COLUMN field_changes.new_value IS 'value after, in the same form';
+
+CREATE TABLE schema_changes (
+    poll_id BIGINT NOT NULL REFERENCES polls (poll_id),
+    account TEXT COLLATE "C" NOT NULL REFERENCES accounts (account) ON UPDATE CASCADE,
+    kind TEXT COLLATE "C" NOT NULL CHECK (kind IN ('avatar', 'talking_photo')),
+    field TEXT COLLATE "C" NOT NULL,
+    change TEXT COLLATE "C" NOT NULL CHECK (change IN ('appeared', 'vanished', 'retyped')),
+    json_type TEXT COLLATE "C",
+    example TEXT COLLATE "C"
+);
+COMMENT ON TABLE schema_changes IS
+    'fields that appeared in a list, vanished from it or changed their JSON type';
+COMMENT ON COLUMN schema_changes.poll_id IS 'poll that saw it';
+COMMENT ON COLUMN schema_changes.account IS 'name of the API key''s view of the catalogue';
+COMMENT ON COLUMN schema_changes.kind IS 'the list: avatar or talking_photo';
+COMMENT ON COLUMN schema_changes.field IS 'the API''s name of the field';
+COMMENT ON COLUMN schema_changes.change IS 'appeared, vanished or retyped';
+COMMENT ON COLUMN schema_changes.json_type IS
+    'JSON types of its non-null values, sorted and joined by |; for vanished the last known; null when none was seen';
+COMMENT ON COLUMN schema_changes.example IS 'one value in canonical form, at most 200 characters';
+
+CREATE TABLE assets (
+    url TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    role TEXT COLLATE "C" NOT NULL CHECK (role IN ('image', 'video')),
+    signed_url TEXT COLLATE "C",
+    expires_at TIMESTAMPTZ,
+    state TEXT COLLATE "C" NOT NULL DEFAULT 'pending'
+       
+        CHECK (state IN ('pending', 'mirrored', 'failed', 'gone', 'skipped')),
+    sha256 TEXT COLLATE "C",
+    file TEXT COLLATE "C",
+    bytes BIGINT,
+    content_type TEXT COLLATE "C",
+    etag TEXT COLLATE "C",
+    last_modified TEXT COLLATE "C",
+    attempts BIGINT NOT NULL DEFAULT 0,
+    next_attempt_at TIMESTAMPTZ,
+    mirrored_at TIMESTAMPTZ,
+    checked_at TIMESTAMPTZ,
+    last_error TEXT COLLATE "C"
+);
+COMMENT ON TABLE assets IS
+    'the picture or video behind each canonical URL: its working link, and its copy in the mirror';
+COMMENT ON COLUMN assets.url IS 'canonical URL: no signature parameters; at most 2,000 bytes';
+COMMENT ON COLUMN assets.role IS 'image or video';
+COMMENT ON COLUMN assets.signed_url IS
+    'the link as the API signed it: a credential until it expires; null when unsigned';
+COMMENT ON COLUMN assets.expires_at IS
+    'when signed_url stops working; null when unsigned or unknown, which counts as expired';
+COMMENT ON COLUMN assets.state IS 'pending, mirrored, failed (is tried again), gone or skipped';
+COMMENT ON COLUMN assets.sha256 IS 'SHA-256 of the mirrored content, in hex';
+COMMENT ON COLUMN assets.file IS 'name of the mirrored content within the store';
+COMMENT ON COLUMN assets.bytes IS 'size of the mirrored content, in bytes';
+COMMENT ON COLUMN assets.content_type IS 'media type, decided by the first bytes of the content';
+COMMENT ON COLUMN assets.etag IS 'ETag of the last answer with content';
+COMMENT ON COLUMN assets.last_modified IS
+    'Last-Modified of the last answer with content, as it was sent';
+COMMENT ON COLUMN assets.attempts IS 'fetches since the last that worked';
+COMMENT ON COLUMN assets.next_attempt_at IS 'not to be fetched before; null means at once';
+COMMENT ON COLUMN assets.mirrored_at IS 'when the content was stored';
+COMMENT ON COLUMN assets.checked_at IS 'when it was last fetched or found unchanged';
+COMMENT ON COLUMN assets.last_error IS 'why the last fetch failed; never holds a signature';
+
+CREATE TABLE asset_versions (
+    url TEXT COLLATE "C" NOT NULL REFERENCES assets (url),
+    fetched_at TIMESTAMPTZ NOT NULL,
+    sha256 TEXT COLLATE "C" NOT NULL,
+    file TEXT COLLATE "C" NOT NULL,
+    bytes BIGINT NOT NULL,
+    content_type TEXT COLLATE "C",
+    pruned_at TIMESTAMPTZ,
+    PRIMARY KEY (url, fetched_at)
+);
+COMMENT ON TABLE asset_versions IS 'every content ever fetched from behind a URL';
+COMMENT ON COLUMN asset_versions.url IS 'canonical URL';
+COMMENT ON COLUMN asset_versions.fetched_at IS 'when this content was first fetched from there';
+COMMENT ON COLUMN asset_versions.sha256 IS 'SHA-256 of the content, in hex';
+COMMENT ON COLUMN asset_versions.file IS 'name of the content within the store';
+COMMENT ON COLUMN asset_versions.bytes IS 'size, in bytes';
+COMMENT ON COLUMN asset_versions.content_type IS 'media type, decided by the first bytes';
+COMMENT ON COLUMN asset_versions.pruned_at IS
+    'when its file was removed from the store; null while it is kept';
+
+CREATE TABLE notices (
+    notice_id BIGINT NOT NULL PRIMARY KEY,
+    poll_id BIGINT NOT NULL REFERENCES polls (poll_id),
+    account TEXT COLLATE "C" NOT NULL REFERENCES accounts (account) ON UPDATE CASCADE,
+    kind TEXT COLLATE "C" NOT NULL,
+    body JSONB NOT NULL,
+    created_at TIMESTAMPTZ NOT NULL,
+    attempts BIGINT NOT NULL DEFAULT 0,
+    next_attempt_at TIMESTAMPTZ,
+    delivered_at TIMESTAMPTZ,
+    last_error TEXT COLLATE "C",
+    UNIQUE (poll_id, kind)
+);
+COMMENT ON TABLE notices IS
+    'messages to be delivered at least once: written with the poll they tell of, kept when delivered';
+COMMENT ON COLUMN notices.notice_id IS '1, 2, 3 …: the order of delivery';
+COMMENT ON COLUMN notices.poll_id IS 'poll it tells of';
+COMMENT ON COLUMN notices.account IS 'name of the API key''s view of the catalogue';
+COMMENT ON COLUMN notices.kind IS 'what it tells; one notice of a kind for each poll';
+COMMENT ON COLUMN notices.body IS 'the message, as JSON';
+COMMENT ON COLUMN notices.created_at IS 'when it was written';
+COMMENT ON COLUMN notices.attempts IS 'deliveries tried';
+COMMENT ON COLUMN notices.next_attempt_at IS 'not to be tried before; null means at once';
+COMMENT ON COLUMN notices.delivered_at IS 'when the receiver accepted it; null while it waits';
+COMMENT ON COLUMN notices.last_error IS 'why the last try failed';
+
+-- The account's last poll, its polls in order.
+CREATE INDEX polls_by_account ON polls (account, poll_id);
+-- The good polls of an account in the order of time, of which no two share a moment.
+CREATE UNIQUE INDEX polls_good ON polls (account, observed_at) WHERE outcome <> 'failed';
+-- Where a span of the change feed begins.
+CREATE INDEX polls_by_time ON polls (observed_at);
+-- Listing by name. Of the name its first 200 characters: PostgreSQL refuses entries over 2.7 kB.
+CREATE INDEX avatars_by_name
+    ON avatars (account, left(avatar_name, 200), avatar_id)
+    WHERE removed_at IS NULL;
+-- At most one open version of an item.
+CREATE UNIQUE INDEX avatar_history_open ON avatar_history (account, avatar_id)
+    WHERE valid_to IS NULL;
+-- What a poll opened and closed.
+CREATE INDEX avatar_history_opened ON avatar_history (opened_poll);
+CREATE INDEX avatar_history_closed ON avatar_history (closed_poll)
+    WHERE closed_poll IS NOT NULL;
+CREATE INDEX talking_photos_by_name
+    ON talking_photos (account, left(talking_photo_name, 200), talking_photo_id)
+    WHERE removed_at IS NULL;
+CREATE UNIQUE INDEX talking_photo_history_open ON talking_photo_history (account, talking_photo_id)
+    WHERE valid_to IS NULL;
+CREATE INDEX talking_photo_history_opened ON talking_photo_history (opened_poll);
+CREATE INDEX talking_photo_history_closed ON talking_photo_history (closed_poll)
+    WHERE closed_poll IS NOT NULL;
+-- By poll and by item. Never by field: its name may be longer than an index entry can be.
+CREATE INDEX field_changes_by_poll ON field_changes (poll_id);
+CREATE INDEX field_changes_by_item ON field_changes (account, kind, item_id, version);
+CREATE INDEX schema_changes_by_poll ON schema_changes (account, poll_id);
+-- The queue of the mirror, soonest expiry first.
+CREATE INDEX assets_unsaved ON assets (expires_at) WHERE state <> 'mirrored';
+-- The outbox, in order.
+CREATE INDEX notices_waiting ON notices (notice_id) WHERE delivered_at IS NULL;
+
+CREATE VIEW current_avatars AS
+SELECT
+    item.account, item.avatar_id, item.avatar_name, item.gender, item.preview_image_url,
+    item.preview_video_url, item.premium, item.type, item.tags, item.default_voice_id,
+    item.extra, item.version, item.valid_from, item.first_seen_at, item.changed_at,
+    item.missing_since, item.removed_at,
+    (
+        SELECT max(poll.observed_at) FROM polls AS poll
+        WHERE poll.account = item.account AND poll.outcome <> 'failed'
+            AND poll.observed_at < coalesce(item.missing_since, 'infinity')
+    ) AS last_listed_at,
+    CASE
+        WHEN image.signed_url IS NULL THEN item.preview_image_url
+        WHEN image.expires_at > now() THEN image.signed_url
+    END AS preview_image_link,
+    image.expires_at AS preview_image_expires_at,
+    image.file AS preview_image_file,
+    CASE
+        WHEN video.signed_url IS NULL THEN item.preview_video_url
+        WHEN video.expires_at > now() THEN video.signed_url
+    END AS preview_video_link,
+    video.expires_at AS preview_video_expires_at,
+    video.file AS preview_video_file
+FROM avatars AS item
+LEFT JOIN assets AS image ON image.url = item.preview_image_url
+LEFT JOIN assets AS video ON video.url = item.preview_video_url
+WHERE item.removed_at IS NULL;
+COMMENT ON VIEW current_avatars IS
+    'the avatars that are not removed, with the link that works now and the mirrored file';
+COMMENT ON COLUMN current_avatars.account IS 'name of the API key''s view of the catalogue';
+COMMENT ON COLUMN current_avatars.avatar_id IS 'id given by the API';
+COMMENT ON COLUMN current_avatars.avatar_name IS 'name as the API gave it; not unique';
+COMMENT ON COLUMN current_avatars.gender IS 'free text of the API, mostly male, female or unknown';
+COMMENT ON COLUMN current_avatars.preview_image_url IS
+    'canonical URL of the picture: no signature parameters';
+COMMENT ON COLUMN current_avatars.preview_video_url IS
+    'canonical URL of the video: no signature parameters';
+COMMENT ON COLUMN current_avatars.premium IS 'whether the API calls it premium for this account';
+COMMENT ON COLUMN current_avatars.type IS 'the field type of the API';
+COMMENT ON COLUMN current_avatars.tags IS 'sorted JSON array of strings; null and [] differ';
+COMMENT ON COLUMN current_avatars.default_voice_id IS 'voice that the API suggests';
+COMMENT ON COLUMN current_avatars.extra IS
+    'JSON object of the fields and values that have no column; null when there are none';
+COMMENT ON COLUMN current_avatars.version IS 'number of the current version in the history, from 1';
+COMMENT ON COLUMN current_avatars.valid_from IS 'start of the current version';
+COMMENT ON COLUMN current_avatars.first_seen_at IS 'observed_at of the poll that saw it first';
+COMMENT ON COLUMN current_avatars.changed_at IS
+    'when it was last added, changed or restored; what was merely learned does not count';
+COMMENT ON COLUMN current_avatars.missing_since IS
+    'observed_at of the first poll in a row without it; null while it is listed';
+COMMENT ON COLUMN current_avatars.removed_at IS 'always null here';
+COMMENT ON COLUMN current_avatars.last_listed_at IS 'observed_at of the last poll that listed it';
+COMMENT ON COLUMN current_avatars.preview_image_link IS
+    'link to the picture that works now: signed where the API signs; null once that has expired';
+COMMENT ON COLUMN current_avatars.preview_image_expires_at IS
+    'when the signed link stops working; null when unsigned or unknown';
+COMMENT ON COLUMN current_avatars.preview_image_file IS
+    'name of its mirrored content within the store; null while there is none';
+COMMENT ON COLUMN current_avatars.preview_video_link IS
+    'link to the video that works now: signed where the API signs; null once that has expired';
+COMMENT ON COLUMN current_avatars.preview_video_expires_at IS
+    'when the signed link stops working; null when unsigned or unknown';
+COMMENT ON COLUMN current_avatars.preview_video_file IS
+    'name of its mirrored content within the store; null while there is none';
+
+CREATE VIEW current_talking_photos AS
+SELECT
+    item.account, item.talking_photo_id, item.talking_photo_name, item.preview_image_url,
+    item.extra, item.version, item.valid_from, item.first_seen_at, item.changed_at,
+    item.missing_since, item.removed_at,
+    (
+        SELECT max(poll.observed_at) FROM polls AS poll
+        WHERE poll.account = item.account AND poll.outcome <> 'failed'
+            AND poll.observed_at < coalesce(item.missing_since, 'infinity')
+    ) AS last_listed_at,
+    CASE
+        WHEN image.signed_url IS NULL THEN item.preview_image_url
+        WHEN image.expires_at > now() THEN image.signed_url
+    END AS preview_image_link,
+    image.expires_at AS preview_image_expires_at,
+    image.file AS preview_image_file
+FROM talking_photos AS item
+LEFT JOIN assets AS image ON image.url = item.preview_image_url
+WHERE item.removed_at IS NULL;
+COMMENT ON VIEW current_talking_photos IS
+    'the talking photos that are not removed, with the link that works now and the mirrored file';
+COMMENT ON COLUMN current_talking_photos.account IS 'name of the API key''s view of the catalogue';
+COMMENT ON COLUMN current_talking_photos.talking_photo_id IS 'id given by the API';
+COMMENT ON COLUMN current_talking_photos.talking_photo_name IS
+    'name as the API gave it; not unique';
+COMMENT ON COLUMN current_talking_photos.preview_image_url IS
+    'canonical URL of the picture: no signature parameters';
+COMMENT ON COLUMN current_talking_photos.extra IS
+    'JSON object of the fields and values that have no column; null when there are none';
+COMMENT ON COLUMN current_talking_photos.version IS
+    'number of the current version in the history, from 1';
+COMMENT ON COLUMN current_talking_photos.valid_from IS 'start of the current version';
+COMMENT ON COLUMN current_talking_photos.first_seen_at IS
+    'observed_at of the poll that saw it first';
+COMMENT ON COLUMN current_talking_photos.changed_at IS
+    'when it was last added, changed or restored; what was merely learned does not count';
+COMMENT ON COLUMN current_talking_photos.missing_since IS
+    'observed_at of the first poll in a row without it; null while it is listed';
+COMMENT ON COLUMN current_talking_photos.removed_at IS 'always null here';
+COMMENT ON COLUMN current_talking_photos.last_listed_at IS
+    'observed_at of the last poll that listed it';
+COMMENT ON COLUMN current_talking_photos.preview_image_link IS
+    'link to the picture that works now: signed where the API signs; null once that has expired';
+COMMENT ON COLUMN current_talking_photos.preview_image_expires_at IS
+    'when the signed link stops working; null when unsigned or unknown';
+COMMENT ON COLUMN current_talking_photos.preview_image_file IS
+    'name of its mirrored content within the store; null while there is none';
+
+CREATE VIEW changes AS
+SELECT
+    poll.poll_id, poll.observed_at, item.opened_after AS previous_poll_at, item.account,
+    'avatar'::text COLLATE "C" AS kind, item.avatar_id AS item_id, item.avatar_name AS name,
+    item.opened_by AS change, NULL::text COLLATE "C" AS field,
+    NULL::text COLLATE "C" AS old_value, NULL::text COLLATE "C" AS new_value
+FROM polls AS poll
+JOIN avatar_history AS item ON item.opened_poll = poll.poll_id
+WHERE item.opened_by IN ('added', 'restored')
+UNION ALL
+SELECT
+    poll.poll_id, poll.observed_at, item.opened_after AS previous_poll_at, item.account,
+    'avatar'::text COLLATE "C" AS kind, item.avatar_id AS item_id, item.avatar_name AS name,
+    item.opened_by AS change, change.field, change.old_value, change.new_value
+FROM polls AS poll
+JOIN field_changes AS change ON change.poll_id = poll.poll_id AND change.kind = 'avatar'
+JOIN avatar_history AS item
+    ON item.account = change.account AND item.avatar_id = change.item_id
+    AND item.version = change.version
+UNION ALL
+SELECT
+    poll.poll_id, poll.observed_at, item.closed_after AS previous_poll_at, item.account,
+    'avatar'::text COLLATE "C" AS kind, item.avatar_id AS item_id, item.avatar_name AS name,
+    'removed'::text COLLATE "C" AS change, NULL::text COLLATE "C" AS field,
+    NULL::text COLLATE "C" AS old_value, NULL::text COLLATE "C" AS new_value
+FROM polls AS poll
+JOIN avatar_history AS item ON item.closed_poll = poll.poll_id
+WHERE item.closed_by = 'removed'
+UNION ALL
+SELECT
+    poll.poll_id, poll.observed_at, item.opened_after AS previous_poll_at, item.account,
+    'talking_photo'::text COLLATE "C" AS kind, item.talking_photo_id AS item_id,
+    item.talking_photo_name AS name, item.opened_by AS change, NULL::text COLLATE "C" AS field,
+    NULL::text COLLATE "C" AS old_value, NULL::text COLLATE "C" AS new_value
+FROM polls AS poll
+JOIN talking_photo_history AS item ON item.opened_poll = poll.poll_id
+WHERE item.opened_by IN ('added', 'restored')
+UNION ALL
+SELECT
+    poll.poll_id, poll.observed_at, item.opened_after AS previous_poll_at, item.account,
+    'talking_photo'::text COLLATE "C" AS kind, item.talking_photo_id AS item_id,
+    item.talking_photo_name AS name, item.opened_by AS change, change.field, change.old_value,
+    change.new_value
+FROM polls AS poll
+JOIN field_changes AS change ON change.poll_id = poll.poll_id AND change.kind = 'talking_photo'
+JOIN talking_photo_history AS item
+    ON item.account = change.account AND item.talking_photo_id = change.item_id
+    AND item.version = change.version
+UNION ALL
+SELECT
+    poll.poll_id, poll.observed_at, item.closed_after AS previous_poll_at, item.account,
+    'talking_photo'::text COLLATE "C" AS kind, item.talking_photo_id AS item_id,
+    item.talking_photo_name AS name, 'removed'::text COLLATE "C" AS change,
+    NULL::text COLLATE "C" AS field, NULL::text COLLATE "C" AS old_value,
+    NULL::text COLLATE "C" AS new_value
+FROM polls AS poll
+JOIN talking_photo_history AS item ON item.closed_poll = poll.poll_id
+WHERE item.closed_by = 'removed';
+COMMENT ON VIEW changes IS
+    'the change feed: a row for each item added, removed or restored and for each changed field';
+COMMENT ON COLUMN changes.poll_id IS 'poll that saw it';
+COMMENT ON COLUMN changes.observed_at IS 'when that poll had received its answer';
+COMMENT ON COLUMN changes.previous_poll_at IS
+    'observed_at of the last poll that showed the state before: it happened after that; null at the baseline';
+COMMENT ON COLUMN changes.account IS 'name of the API key''s view of the catalogue';
+COMMENT ON COLUMN changes.kind IS 'avatar or talking_photo';
+COMMENT ON COLUMN changes.item_id IS 'avatar_id or talking_photo_id';
+COMMENT ON COLUMN changes.name IS 'name after the poll; for a removal the last known';
+COMMENT ON COLUMN changes.change IS 'added, changed, removed or restored';
+COMMENT ON COLUMN changes.field IS
+    'the API''s name of the changed field; null in the one row that tells of the item as a whole';
+COMMENT ON COLUMN changes.old_value IS 'value before, as text; null for null';
+COMMENT ON COLUMN changes.new_value IS 'value after, as text; null for null';
+
+CREATE VIEW daily_changes AS
+WITH event AS (
+    SELECT item.opened_poll AS poll_id, item.account, 'avatar'::text COLLATE "C" AS kind,
+        item.avatar_id AS item_id, item.opened_by AS change
+    FROM avatar_history AS item
+    WHERE item.opened_by <> 'learned'
+    UNION ALL
+    SELECT item.closed_poll, item.account, 'avatar'::text COLLATE "C",
+        item.avatar_id, item.closed_by
+    FROM avatar_history AS item
+    WHERE item.closed_by = 'removed' AND item.closed_poll IS NOT NULL
+    UNION ALL
+    SELECT item.opened_poll AS poll_id, item.account, 'talking_photo'::text COLLATE "C" AS kind,
+        item.talking_photo_id AS item_id, item.opened_by AS change
+    FROM talking_photo_history AS item
+    WHERE item.opened_by <> 'learned'
+    UNION ALL
+    SELECT item.closed_poll, item.account, 'talking_photo'::text COLLATE "C",
+        item.talking_photo_id, item.closed_by
+    FROM talking_photo_history AS item
+    WHERE item.closed_by = 'removed' AND item.closed_poll IS NOT NULL
+)
+SELECT
+    to_char(poll.observed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD') COLLATE "C" AS day,
+    event.account, event.kind,
+    count(DISTINCT event.item_id) FILTER (WHERE event.change = 'added') AS added,
+    count(DISTINCT event.item_id) FILTER (WHERE event.change = 'changed') AS changed,
+    count(DISTINCT event.item_id) FILTER (WHERE event.change = 'removed') AS removed,
+    count(DISTINCT event.item_id) FILTER (WHERE event.change = 'restored') AS restored
+FROM event
+JOIN polls AS poll ON poll.poll_id = event.poll_id
+GROUP BY 1, 2, 3;
+COMMENT ON VIEW daily_changes IS
+    'how many distinct items were added, changed, removed and restored on each day';
+COMMENT ON COLUMN daily_changes.day IS 'day in UTC, as text 2026-11-23; cast it with day::date';
+COMMENT ON COLUMN daily_changes.account IS 'name of the API key''s view of the catalogue';
+COMMENT ON COLUMN daily_changes.kind IS 'avatar or talking_photo';
+COMMENT ON COLUMN daily_changes.added IS 'items added';
+COMMENT ON COLUMN daily_changes.changed IS 'items changed';
+COMMENT ON COLUMN daily_changes.removed IS 'items removed';
+COMMENT ON COLUMN daily_changes.restored IS 'removed items that were listed again';
+
+CREATE VIEW fields AS
+WITH event AS (
+    SELECT
+        seen.account, seen.kind, seen.field, seen.change, seen.json_type, poll.observed_at,
+        row_number() OVER (
+            PARTITION BY seen.account, seen.kind, seen.field, seen.json_type IS NULL
+            ORDER BY seen.poll_id DESC, seen.change DESC
+        ) AS newness
+    FROM schema_changes AS seen
+    JOIN polls AS poll ON poll.poll_id = seen.poll_id
+)
+SELECT
+    event.account, event.kind, event.field,
+    max(event.json_type) FILTER (WHERE event.newness = 1) AS json_type,
+    max(event.observed_at) FILTER (WHERE event.change = 'appeared') AS carried_since,
+    max(event.observed_at) FILTER (WHERE event.change = 'vanished') AS vanished_at
+FROM event
+GROUP BY event.account, event.kind, event.field;
+COMMENT ON VIEW fields IS
+    'every field a list ever carried; carried now where vanished_at is null or before carried_since';
+COMMENT ON COLUMN fields.account IS 'name of the API key''s view of the catalogue';
+COMMENT ON COLUMN fields.kind IS 'the list: avatar or talking_photo';
+COMMENT ON COLUMN fields.field IS 'the API''s name of the field';
+COMMENT ON COLUMN fields.json_type IS
+    'JSON types of its non-null values when last known, joined by |; null when none was seen';
+COMMENT ON COLUMN fields.carried_since IS 'when it last appeared';
+COMMENT ON COLUMN fields.vanished_at IS 'when it last vanished; null when it never did';
+
+CREATE VIEW expiring_assets AS
+SELECT url, role, signed_url, expires_at, state, attempts, next_attempt_at, last_error
+FROM assets
+WHERE signed_url IS NOT NULL AND state <> 'mirrored'
+ORDER BY expires_at NULLS FIRST, url;
+COMMENT ON VIEW expiring_assets IS
+    'signed pictures and videos that the mirror does not have, those whose link expires soonest first';
+COMMENT ON COLUMN expiring_assets.url IS
+    'canonical URL: no signature parameters; at most 2,000 bytes';
+COMMENT ON COLUMN expiring_assets.role IS 'image or video';
+COMMENT ON COLUMN expiring_assets.signed_url IS
+    'the link as the API signed it: a credential until it expires';
+COMMENT ON COLUMN expiring_assets.expires_at IS
+    'when signed_url stops working; null when unknown, which counts as expired';
+COMMENT ON COLUMN expiring_assets.state IS 'pending, failed (is tried again), gone or skipped';
+COMMENT ON COLUMN expiring_assets.attempts IS 'fetches since the last that worked';
+COMMENT ON COLUMN expiring_assets.next_attempt_at IS 'not to be fetched before; null means at once';
+COMMENT ON COLUMN expiring_assets.last_error IS
+    'why the last fetch failed; never holds a signature';

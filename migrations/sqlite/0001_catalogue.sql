@@ -1,0 +1,497 @@
+-- The catalogue of HeyGen's avatars and talking photos, with its history: SQLite.
+-- The same tables, columns and views, in the same order and with the same values, stand in the
+-- PostgreSQL migration of the same number; a test compares the two.
+--
+-- Where to begin: current_avatars and current_talking_photos (what is offered now), changes (what
+-- happened), avatar_history and talking_photo_history (what it was like on any day):
+--     WHERE valid_from <= '2026-11-23T00:00:00.000Z'
+--         AND (valid_to IS NULL OR valid_to > '2026-11-23T00:00:00.000Z')
+--
+-- Times are text in UTC, always as wide as 2026-11-23T05:57:09.123Z, so that the order of the text
+-- is the order of time. Booleans are 0 and 1. JSON is text in canonical form: compact, keys sorted.
+-- What the API may say is never checked here; only our own words are.
+
+CREATE TABLE accounts (
+    -- One row for each account, with the head of its polls, failed ones included.
+    account TEXT NOT NULL PRIMARY KEY, -- name of the API key's view of the catalogue
+    last_poll_id INTEGER, -- its latest poll, failed ones included
+    polls INTEGER NOT NULL DEFAULT 0, -- how many polls it has, failed ones included
+    digest TEXT -- digest of its latest sealed poll; null while polls are not sealed
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE polls (
+    -- One row for each read of the list, failed ones included.
+    poll_id INTEGER PRIMARY KEY, -- 1, 2, 3 … without gaps, in the order of commit
+    -- name of the API key's view of the catalogue
+    account TEXT NOT NULL REFERENCES accounts (account) ON UPDATE CASCADE,
+    -- what started it: manual, schedule, file or refresh
+    trigger TEXT NOT NULL CHECK (trigger IN ('manual', 'schedule', 'file', 'refresh')),
+    api_version TEXT, -- API version that was read: v2 or v3
+    source TEXT, -- URL or file name that was read; no credentials
+    started_at TEXT NOT NULL, -- when it began
+    -- when the answer had been received: the clock of history; null without an answer
+    observed_at TEXT,
+    finished_at TEXT NOT NULL, -- when it was ready to commit
+    -- succeeded, held (removals held back) or failed
+    outcome TEXT NOT NULL CHECK (outcome IN ('succeeded', 'held', 'failed')),
+    -- distinct avatar ids in the answer; this and the other counts are null when it failed
+    avatars_listed INTEGER,
+    talking_photos_listed INTEGER, -- distinct talking-photo ids in the answer
+    added INTEGER, -- items added
+    changed INTEGER, -- items changed
+    removed INTEGER, -- items removed
+    restored INTEGER, -- removed items that were listed again
+    learned INTEGER, -- items of which something became known without having changed
+    missing INTEGER, -- items missing and not removed, after this poll
+    duplicates INTEGER, -- records beyond the first with their id
+    rejected INTEGER, -- records that could not be read
+    held INTEGER, -- removals that were due and held back
+    held_reason TEXT, -- why they were held back; null when none were
+    -- JSON of the removal rules in force: after_polls, min_count, max_share, accepted
+    policy TEXT CHECK (policy IS NULL OR json_valid(policy)),
+    http_status INTEGER, -- HTTP status of the answer; null without one
+    request_id TEXT, -- the API's own name for the request
+    response_bytes INTEGER, -- size of the decoded body, in bytes
+    response_sha256 TEXT, -- SHA-256 of the decoded body, in hex
+    warning TEXT, -- the API's own notice of deprecation or sunset
+    error TEXT, -- why it failed; null otherwise
+    host TEXT, -- machine that ran it
+    tool_version TEXT, -- version of this program
+    digest TEXT -- link in the account's chain of sealed polls; null while polls are not sealed
+) STRICT;
+
+CREATE TABLE avatars (
+    -- Every avatar ever seen, in its last known state.
+    -- name of the API key's view of the catalogue
+    account TEXT NOT NULL REFERENCES accounts (account) ON UPDATE CASCADE,
+    avatar_id TEXT NOT NULL, -- id given by the API
+    avatar_name TEXT, -- name as the API gave it; not unique
+    gender TEXT, -- free text of the API, mostly male, female or unknown
+    preview_image_url TEXT, -- canonical URL of the picture: no signature parameters
+    preview_video_url TEXT, -- canonical URL of the video: no signature parameters
+    premium INTEGER CHECK (premium IN (0, 1)), -- whether the API calls it premium for this account
+    type TEXT, -- the field type of the API
+    -- sorted JSON array of strings; null and [] differ
+    tags TEXT CHECK (tags IS NULL OR json_valid(tags)),
+    default_voice_id TEXT, -- voice that the API suggests
+    -- JSON object of the fields and values that have no column; null when there are none
+    extra TEXT CHECK (extra IS NULL OR json_valid(extra)),
+    version INTEGER NOT NULL, -- number of the current version in the history, from 1
+    valid_from TEXT NOT NULL, -- start of the current version
+    first_seen_at TEXT NOT NULL, -- observed_at of the poll that saw it first
+    -- when it was last added, changed or restored; what was merely learned does not count
+    changed_at TEXT NOT NULL,
+    -- observed_at of the first poll in a row without it; null while it is listed; stays on a
+    -- removed item
+    missing_since TEXT,
+    removed_at TEXT, -- observed_at of the poll that removed it; null while it is current
+    PRIMARY KEY (account, avatar_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE talking_photos (
+    -- Every talking photo ever seen, in its last known state.
+    -- name of the API key's view of the catalogue
+    account TEXT NOT NULL REFERENCES accounts (account) ON UPDATE CASCADE,
+    talking_photo_id TEXT NOT NULL, -- id given by the API
+    talking_photo_name TEXT, -- name as the API gave it; not unique
+    preview_image_url TEXT, -- canonical URL of the picture: no signature parameters
+    -- JSON object of the fields and values that have no column; null when there are none
+    extra TEXT CHECK (extra IS NULL OR json_valid(extra)),
+    version INTEGER NOT NULL, -- number of the current version in the history, from 1
+    valid_from TEXT NOT NULL, -- start of the current version
+    first_seen_at TEXT NOT NULL, -- observed_at of the poll that saw it first
+    -- when it was last added, changed or restored; what was merely learned does not count
+    changed_at TEXT NOT NULL,
+    -- observed_at of the first poll in a row without it; null while it is listed; stays on a
+    -- removed item
+    missing_since TEXT,
+    removed_at TEXT, -- observed_at of the poll that removed it; null while it is current
+    PRIMARY KEY (account, talking_photo_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE avatar_history (
+    -- Every version of every avatar, the current one included; [valid_from, valid_to), no overlaps.
+    account TEXT NOT NULL, -- name of the API key's view of the catalogue
+    avatar_id TEXT NOT NULL, -- id given by the API
+    version INTEGER NOT NULL, -- 1, 2, 3 … for each item
+    valid_from TEXT NOT NULL, -- start, included: observed_at of opened_poll
+    valid_to TEXT, -- end, excluded: observed_at of closed_poll; null while open
+    -- added, changed, restored or learned
+    opened_by TEXT NOT NULL CHECK (opened_by IN ('added', 'changed', 'restored', 'learned')),
+    -- changed, removed or learned; null while open
+    closed_by TEXT CHECK (closed_by IN ('changed', 'removed', 'learned')),
+    opened_poll INTEGER NOT NULL REFERENCES polls (poll_id), -- poll that opened it
+    closed_poll INTEGER REFERENCES polls (poll_id), -- poll that closed it; null while open
+    -- observed_at of the last poll that still showed the state before; null at the baseline
+    opened_after TEXT,
+    closed_after TEXT, -- observed_at of the last poll that still showed this state; null while open
+    avatar_name TEXT, -- name as the API gave it; not unique
+    gender TEXT, -- free text of the API, mostly male, female or unknown
+    preview_image_url TEXT, -- canonical URL of the picture: no signature parameters
+    preview_video_url TEXT, -- canonical URL of the video: no signature parameters
+    premium INTEGER CHECK (premium IN (0, 1)), -- whether the API calls it premium for this account
+    type TEXT, -- the field type of the API
+    -- sorted JSON array of strings; null and [] differ
+    tags TEXT CHECK (tags IS NULL OR json_valid(tags)),
+    default_voice_id TEXT, -- voice that the API suggests
+    -- JSON object of the fields and values that have no column; null when there are none
+    extra TEXT CHECK (extra IS NULL OR json_valid(extra)),
+    PRIMARY KEY (account, avatar_id, version),
+    FOREIGN KEY (account, avatar_id) REFERENCES avatars (account, avatar_id) ON UPDATE CASCADE
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE talking_photo_history (
+    -- Every version of every talking photo, the current one included; [valid_from, valid_to), no
+    -- overlaps.
+    account TEXT NOT NULL, -- name of the API key's view of the catalogue
+    talking_photo_id TEXT NOT NULL, -- id given by the API
+    version INTEGER NOT NULL, -- 1, 2, 3 … for each item
+    valid_from TEXT NOT NULL, -- start, included: observed_at of opened_poll
+    valid_to TEXT, -- end, excluded: observed_at of closed_poll; null while open
+    -- added, changed, restored or learned
+    opened_by TEXT NOT NULL CHECK (opened_by IN ('added', 'changed', 'restored', 'learned')),
+    -- changed, removed or learned; null while open
+    closed_by TEXT CHECK (closed_by IN ('changed', 'removed', 'learned')),
+    opened_poll INTEGER NOT NULL REFERENCES polls (poll_id), -- poll that opened it
+    closed_poll INTEGER REFERENCES polls (poll_id), -- poll that closed it; null while open
+    -- observed_at of the last poll that still showed the state before; null at the baseline
+    opened_after TEXT,
+    closed_after TEXT, -- observed_at of the last poll that still showed this state; null while open
+    talking_photo_name TEXT, -- name as the API gave it; not unique
+    preview_image_url TEXT, -- canonical URL of the picture: no signature parameters
+    -- JSON object of the fields and values that have no column; null when there are none
+    extra TEXT CHECK (extra IS NULL OR json_valid(extra)),
+    PRIMARY KEY (account, talking_photo_id, version),
+    FOREIGN KEY (account, talking_photo_id) REFERENCES talking_photos (account, talking_photo_id)
+        ON UPDATE CASCADE
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE field_changes (
+    -- The changed fields of each version opened by changed or restored, one row a field.
+    poll_id INTEGER NOT NULL REFERENCES polls (poll_id), -- poll that saw the change
+    -- name of the API key's view of the catalogue
+    account TEXT NOT NULL REFERENCES accounts (account) ON UPDATE CASCADE,
+    kind TEXT NOT NULL CHECK (kind IN ('avatar', 'talking_photo')), -- avatar or talking_photo
+    item_id TEXT NOT NULL, -- avatar_id or talking_photo_id
+    version INTEGER NOT NULL, -- version that the change opened
+    field TEXT NOT NULL, -- the API's name of the field, with or without a column of its own
+    old_value TEXT, -- value before, as text: strings as they are, else compact JSON; null for null
+    new_value TEXT -- value after, in the same form
+) STRICT;
+
+CREATE TABLE schema_changes (
+    -- Fields that appeared in a list, vanished from it or changed their JSON type.
+    poll_id INTEGER NOT NULL REFERENCES polls (poll_id), -- poll that saw it
+    -- name of the API key's view of the catalogue
+    account TEXT NOT NULL REFERENCES accounts (account) ON UPDATE CASCADE,
+    -- the list: avatar or talking_photo
+    kind TEXT NOT NULL CHECK (kind IN ('avatar', 'talking_photo')),
+    field TEXT NOT NULL, -- the API's name of the field
+    -- appeared, vanished or retyped
+    change TEXT NOT NULL CHECK (change IN ('appeared', 'vanished', 'retyped')),
+    -- JSON types of its non-null values, sorted and joined by |; for vanished the last known; null
+    -- when none was seen
+    json_type TEXT,
+    example TEXT -- one value in canonical form, at most 200 characters
+) STRICT;
+
+CREATE TABLE assets (
+    -- The picture or video behind each canonical URL: its working link, and its copy in the mirror.
+    url TEXT NOT NULL PRIMARY KEY, -- canonical URL: no signature parameters; at most 2,000 bytes
+    role TEXT NOT NULL CHECK (role IN ('image', 'video')), -- image or video
+    -- the link as the API signed it: a credential until it expires; null when unsigned
+    signed_url TEXT,
+    -- when signed_url stops working; null when unsigned or unknown, which counts as expired
+    expires_at TEXT,
+    -- pending, mirrored, failed (is tried again), gone or skipped
+    state TEXT NOT NULL DEFAULT 'pending'
+        CHECK (state IN ('pending', 'mirrored', 'failed', 'gone', 'skipped')),
+    sha256 TEXT, -- SHA-256 of the mirrored content, in hex
+    file TEXT, -- name of the mirrored content within the store
+    bytes INTEGER, -- size of the mirrored content, in bytes
+    content_type TEXT, -- media type, decided by the first bytes of the content
+    etag TEXT, -- ETag of the last answer with content
+    last_modified TEXT, -- Last-Modified of the last answer with content, as it was sent
+    attempts INTEGER NOT NULL DEFAULT 0, -- fetches since the last that worked
+    next_attempt_at TEXT, -- not to be fetched before; null means at once
+    mirrored_at TEXT, -- when the content was stored
+    checked_at TEXT, -- when it was last fetched or found unchanged
+    last_error TEXT -- why the last fetch failed; never holds a signature
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE asset_versions (
+    -- Every content ever fetched from behind a URL.
+    url TEXT NOT NULL REFERENCES assets (url), -- canonical URL
+    fetched_at TEXT NOT NULL, -- when this content was first fetched from there
+    sha256 TEXT NOT NULL, -- SHA-256 of the content, in hex
+    file TEXT NOT NULL, -- name of the content within the store
+    bytes INTEGER NOT NULL, -- size, in bytes
+    content_type TEXT, -- media type, decided by the first bytes
+    pruned_at TEXT, -- when its file was removed from the store; null while it is kept
+    PRIMARY KEY (url, fetched_at)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE notices (
+    -- Messages to be delivered at least once: written with the poll they tell of, kept when
+    -- delivered.
+    notice_id INTEGER PRIMARY KEY, -- 1, 2, 3 …: the order of delivery
+    poll_id INTEGER NOT NULL REFERENCES polls (poll_id), -- poll it tells of
+    -- name of the API key's view of the catalogue
+    account TEXT NOT NULL REFERENCES accounts (account) ON UPDATE CASCADE,
+    kind TEXT NOT NULL, -- what it tells; one notice of a kind for each poll
+    body TEXT NOT NULL CHECK (json_valid(body)), -- the message, as JSON
+    created_at TEXT NOT NULL, -- when it was written
+    attempts INTEGER NOT NULL DEFAULT 0, -- deliveries tried
+    next_attempt_at TEXT, -- not to be tried before; null means at once
+    delivered_at TEXT, -- when the receiver accepted it; null while it waits
+    last_error TEXT, -- why the last try failed
+    UNIQUE (poll_id, kind)
+) STRICT;
+
+-- The account's last poll, its polls in order.
+CREATE INDEX polls_by_account ON polls (account, poll_id);
+-- The good polls of an account in the order of time, of which no two share a moment.
+CREATE UNIQUE INDEX polls_good ON polls (account, observed_at) WHERE outcome <> 'failed';
+-- Where a span of the change feed begins.
+CREATE INDEX polls_by_time ON polls (observed_at);
+-- Listing by name. Of the name its first 200 characters: PostgreSQL refuses entries over 2.7 kB.
+CREATE INDEX avatars_by_name
+    ON avatars (account, substr(avatar_name, 1, 200), avatar_id)
+    WHERE removed_at IS NULL;
+-- At most one open version of an item.
+CREATE UNIQUE INDEX avatar_history_open ON avatar_history (account, avatar_id)
+    WHERE valid_to IS NULL;
+-- What a poll opened and closed.
+CREATE INDEX avatar_history_opened ON avatar_history (opened_poll);
+CREATE INDEX avatar_history_closed ON avatar_history (closed_poll)
+    WHERE closed_poll IS NOT NULL;
+CREATE INDEX talking_photos_by_name
+    ON talking_photos (account, substr(talking_photo_name, 1, 200), talking_photo_id)
+    WHERE removed_at IS NULL;
+CREATE UNIQUE INDEX talking_photo_history_open ON talking_photo_history (account, talking_photo_id)
+    WHERE valid_to IS NULL;
+CREATE INDEX talking_photo_history_opened ON talking_photo_history (opened_poll);
+CREATE INDEX talking_photo_history_closed ON talking_photo_history (closed_poll)
+    WHERE closed_poll IS NOT NULL;
+-- By poll and by item. Never by field: its name may be longer than an index entry can be.
+CREATE INDEX field_changes_by_poll ON field_changes (poll_id);
+CREATE INDEX field_changes_by_item ON field_changes (account, kind, item_id, version);
+CREATE INDEX schema_changes_by_poll ON schema_changes (account, poll_id);
+-- The queue of the mirror, soonest expiry first.
+CREATE INDEX assets_unsaved ON assets (expires_at) WHERE state <> 'mirrored';
+-- The outbox, in order.
+CREATE INDEX notices_waiting ON notices (notice_id) WHERE delivered_at IS NULL;
+
+-- The avatars that are not removed, with the link that works now and the mirrored file.
+--   last_listed_at: observed_at of the last poll that listed it.
+--   preview_image_link: link to the picture that works now: signed where the API signs; null
+--     once that has expired.
+--   preview_image_expires_at: when the signed link stops working; null when unsigned or unknown.
+--   preview_image_file: name of its mirrored content within the store; null while there is none.
+--   preview_video_link: link to the video that works now: signed where the API signs; null once
+--     that has expired.
+--   preview_video_expires_at: when the signed link stops working; null when unsigned or unknown.
+--   preview_video_file: name of its mirrored content within the store; null while there is none.
+CREATE VIEW current_avatars AS
+SELECT
+    item.account, item.avatar_id, item.avatar_name, item.gender, item.preview_image_url,
+    item.preview_video_url, item.premium, item.type, item.tags, item.default_voice_id,
+    item.extra, item.version, item.valid_from, item.first_seen_at, item.changed_at,
+    item.missing_since, item.removed_at,
+    (
+        SELECT max(poll.observed_at) FROM polls AS poll
+        WHERE poll.account = item.account AND poll.outcome <> 'failed'
+            AND poll.observed_at < coalesce(item.missing_since, '9999-12-31T23:59:59.999Z')
+    ) AS last_listed_at,
+    CASE
+        WHEN image.signed_url IS NULL THEN item.preview_image_url
+        WHEN image.expires_at > strftime('%Y-%m-%dT%H:%M:%fZ', 'now') THEN image.signed_url
+    END AS preview_image_link,
+    image.expires_at AS preview_image_expires_at,
+    image.file AS preview_image_file,
+    CASE
+        WHEN video.signed_url IS NULL THEN item.preview_video_url
+        WHEN video.expires_at > strftime('%Y-%m-%dT%H:%M:%fZ', 'now') THEN video.signed_url
+    END AS preview_video_link,
+    video.expires_at AS preview_video_expires_at,
+    video.file AS preview_video_file
+FROM avatars AS item
+LEFT JOIN assets AS image ON image.url = item.preview_image_url
+LEFT JOIN assets AS video ON video.url = item.preview_video_url
+WHERE item.removed_at IS NULL;
+
+-- The talking photos that are not removed, with the link that works now and the mirrored file.
+--   last_listed_at: observed_at of the last poll that listed it.
+--   preview_image_link: link to the picture that works now: signed where the API signs; null
+--     once that has expired.
+--   preview_image_expires_at: when the signed link stops working; null when unsigned or unknown.
+--   preview_image_file: name of its mirrored content within the store; null while there is none.
+CREATE VIEW current_talking_photos AS
+SELECT
+    item.account, item.talking_photo_id, item.talking_photo_name, item.preview_image_url,
+    item.extra, item.version, item.valid_from, item.first_seen_at, item.changed_at,
+    item.missing_since, item.removed_at,
+    (
+        SELECT max(poll.observed_at) FROM polls AS poll
+        WHERE poll.account = item.account AND poll.outcome <> 'failed'
+            AND poll.observed_at < coalesce(item.missing_since, '9999-12-31T23:59:59.999Z')
+    ) AS last_listed_at,
+    CASE
+        WHEN image.signed_url IS NULL THEN item.preview_image_url
+        WHEN image.expires_at > strftime('%Y-%m-%dT%H:%M:%fZ', 'now') THEN image.signed_url
+    END AS preview_image_link,
+    image.expires_at AS preview_image_expires_at,
+    image.file AS preview_image_file
+FROM talking_photos AS item
+LEFT JOIN assets AS image ON image.url = item.preview_image_url
+WHERE item.removed_at IS NULL;
+
+-- The change feed: a row for each item added, removed or restored and for each changed field.
+--   poll_id: poll that saw it.
+--   observed_at: when that poll had received its answer.
+--   previous_poll_at: observed_at of the last poll that showed the state before: it happened
+--     after that; null at the baseline.
+--   account: name of the API key's view of the catalogue.
+--   kind: avatar or talking_photo.
+--   item_id: avatar_id or talking_photo_id.
+--   name: name after the poll; for a removal the last known.
+--   change: added, changed, removed or restored.
+--   field: the API's name of the changed field; null in the one row that tells of the item as a
+--     whole.
+--   old_value: value before, as text; null for null.
+--   new_value: value after, as text; null for null.
+CREATE VIEW changes AS
+SELECT
+    poll.poll_id, poll.observed_at, item.opened_after AS previous_poll_at, item.account,
+    'avatar' AS kind, item.avatar_id AS item_id, item.avatar_name AS name,
+    item.opened_by AS change, NULL AS field, NULL AS old_value, NULL AS new_value
+FROM polls AS poll
+JOIN avatar_history AS item ON item.opened_poll = poll.poll_id
+WHERE item.opened_by IN ('added', 'restored')
+UNION ALL
+SELECT
+    poll.poll_id, poll.observed_at, item.opened_after AS previous_poll_at, item.account,
+    'avatar' AS kind, item.avatar_id AS item_id, item.avatar_name AS name,
+    item.opened_by AS change, change.field, change.old_value, change.new_value
+FROM polls AS poll
+JOIN field_changes AS change ON change.poll_id = poll.poll_id AND change.kind = 'avatar'
+JOIN avatar_history AS item
+    ON item.account = change.account AND item.avatar_id = change.item_id
+    AND item.version = change.version
+UNION ALL
+SELECT
+    poll.poll_id, poll.observed_at, item.closed_after AS previous_poll_at, item.account,
+    'avatar' AS kind, item.avatar_id AS item_id, item.avatar_name AS name, 'removed' AS change,
+    NULL AS field, NULL AS old_value, NULL AS new_value
+FROM polls AS poll
+JOIN avatar_history AS item ON item.closed_poll = poll.poll_id
+WHERE item.closed_by = 'removed'
+UNION ALL
+SELECT
+    poll.poll_id, poll.observed_at, item.opened_after AS previous_poll_at, item.account,
+    'talking_photo' AS kind, item.talking_photo_id AS item_id, item.talking_photo_name AS name,
+    item.opened_by AS change, NULL AS field, NULL AS old_value, NULL AS new_value
+FROM polls AS poll
+JOIN talking_photo_history AS item ON item.opened_poll = poll.poll_id
+WHERE item.opened_by IN ('added', 'restored')
+UNION ALL
+SELECT
+    poll.poll_id, poll.observed_at, item.opened_after AS previous_poll_at, item.account,
+    'talking_photo' AS kind, item.talking_photo_id AS item_id, item.talking_photo_name AS name,
+    item.opened_by AS change, change.field, change.old_value, change.new_value
+FROM polls AS poll
+JOIN field_changes AS change ON change.poll_id = poll.poll_id AND change.kind = 'talking_photo'
+JOIN talking_photo_history AS item
+    ON item.account = change.account AND item.talking_photo_id = change.item_id
+    AND item.version = change.version
+UNION ALL
+SELECT
+    poll.poll_id, poll.observed_at, item.closed_after AS previous_poll_at, item.account,
+    'talking_photo' AS kind, item.talking_photo_id AS item_id, item.talking_photo_name AS name,
+    'removed' AS change, NULL AS field, NULL AS old_value, NULL AS new_value
+FROM polls AS poll
+JOIN talking_photo_history AS item ON item.closed_poll = poll.poll_id
+WHERE item.closed_by = 'removed';
+
+-- How many distinct items were added, changed, removed and restored on each day.
+--   day: day in UTC, as text 2026-11-23.
+--   account: name of the API key's view of the catalogue.
+--   kind: avatar or talking_photo.
+--   added: items added.
+--   changed: items changed.
+--   removed: items removed.
+--   restored: removed items that were listed again.
+CREATE VIEW daily_changes AS
+WITH event AS (
+    SELECT item.opened_poll AS poll_id, item.account, 'avatar' AS kind,
+        item.avatar_id AS item_id, item.opened_by AS change
+    FROM avatar_history AS item
+    WHERE item.opened_by <> 'learned'
+    UNION ALL
+    SELECT item.closed_poll, item.account, 'avatar',
+        item.avatar_id, item.closed_by
+    FROM avatar_history AS item
+    WHERE item.closed_by = 'removed' AND item.closed_poll IS NOT NULL
+    UNION ALL
+    SELECT item.opened_poll AS poll_id, item.account, 'talking_photo' AS kind,
+        item.talking_photo_id AS item_id, item.opened_by AS change
+    FROM talking_photo_history AS item
+    WHERE item.opened_by <> 'learned'
+    UNION ALL
+    SELECT item.closed_poll, item.account, 'talking_photo',
+        item.talking_photo_id, item.closed_by
+    FROM talking_photo_history AS item
+    WHERE item.closed_by = 'removed' AND item.closed_poll IS NOT NULL
+)
+SELECT
+    substr(poll.observed_at, 1, 10) AS day,
+    event.account, event.kind,
+    count(DISTINCT event.item_id) FILTER (WHERE event.change = 'added') AS added,
+    count(DISTINCT event.item_id) FILTER (WHERE event.change = 'changed') AS changed,
+    count(DISTINCT event.item_id) FILTER (WHERE event.change = 'removed') AS removed,
+    count(DISTINCT event.item_id) FILTER (WHERE event.change = 'restored') AS restored
+FROM event
+JOIN polls AS poll ON poll.poll_id = event.poll_id
+GROUP BY 1, 2, 3;
+
+-- Every field a list ever carried; carried now where vanished_at is null or before carried_since.
+--   account: name of the API key's view of the catalogue.
+--   kind: the list: avatar or talking_photo.
+--   field: the API's name of the field.
+--   json_type: JSON types of its non-null values when last known, joined by |; null when none
+--     was seen.
+--   carried_since: when it last appeared.
+--   vanished_at: when it last vanished; null when it never did.
+CREATE VIEW fields AS
+WITH event AS (
+    SELECT
+        seen.account, seen.kind, seen.field, seen.change, seen.json_type, poll.observed_at,
+        row_number() OVER (
+            PARTITION BY seen.account, seen.kind, seen.field, seen.json_type IS NULL
+            ORDER BY seen.poll_id DESC, seen.change DESC
+        ) AS newness
+    FROM schema_changes AS seen
+    JOIN polls AS poll ON poll.poll_id = seen.poll_id
+)
+SELECT
+    event.account, event.kind, event.field,
+    max(event.json_type) FILTER (WHERE event.newness = 1) AS json_type,
+    max(event.observed_at) FILTER (WHERE event.change = 'appeared') AS carried_since,
+    max(event.observed_at) FILTER (WHERE event.change = 'vanished') AS vanished_at
+FROM event
+GROUP BY event.account, event.kind, event.field;
+
+-- Signed pictures and videos that the mirror does not have, those whose link expires soonest first.
+--   url: canonical URL: no signature parameters; at most 2,000 bytes.
+--   role: image or video.
+--   signed_url: the link as the API signed it: a credential until it expires.
+--   expires_at: when signed_url stops working; null when unknown, which counts as expired.
+--   state: pending, failed (is tried again), gone or skipped.
+--   attempts: fetches since the last that worked.
+--   next_attempt_at: not to be fetched before; null means at once.
+--   last_error: why the last fetch failed; never holds a signature.
+CREATE VIEW expiring_assets AS
+SELECT url, role, signed_url, expires_at, state, attempts, next_attempt_at, last_error
+FROM assets
+WHERE signed_url IS NOT NULL AND state <> 'mirrored'
+ORDER BY expires_at NULLS FIRST, url;

@@ -1,0 +1,167 @@
+//! The two schemas are one: same files, tables, columns, keys, indexes and views.
+//!
+//! It does not know what the rows mean; `views` asks that.
+
+mod engine;
+mod server;
+mod views;
+
+use std::collections::BTreeSet;
+
+use engine::{Engine, Holds, MIGRATIONS, Texts, both, folder, holds, postgres};
+
+/// Table or view, column, type, whether never null, place in the primary key (0: not in it).
+const SQLITE_COLUMNS: &str = "
+    SELECT it.name, col.name, col.type, CAST(col.\"notnull\" OR col.pk > 0 AS TEXT),
+        CAST(col.pk AS TEXT)
+    FROM sqlite_master AS it, pragma_table_info(it.name) AS col
+    WHERE it.type = 'WHICH' AND it.name <> 'MIGRATIONS'
+    ORDER BY it.name, col.cid";
+
+const POSTGRES_COLUMNS: &str = "
+    SELECT it.relname::text, col.attname::text, format_type(col.atttypid, col.atttypmod),
+        col.attnotnull::int::text,
+        coalesce(array_position(pk.conkey, col.attnum), 0)::text
+    FROM pg_class AS it
+    JOIN pg_attribute AS col ON col.attrelid = it.oid AND col.attnum > 0
+    LEFT JOIN pg_constraint AS pk ON pk.conrelid = it.oid AND pk.contype = 'p'
+    WHERE it.relnamespace = 'public'::regnamespace AND it.relname <> 'MIGRATIONS'
+        AND it.relkind = CASE 'WHICH' WHEN 'table' THEN 'r' ELSE 'v' END
+    ORDER BY it.relname COLLATE \"C\", col.attnum";
+
+/// Table, column, table and column referred to, what an update of the key does.
+const SQLITE_REFERENCES: &str = "
+    SELECT it.name, fk.\"from\", fk.\"table\", fk.\"to\", fk.on_update
+    FROM sqlite_master AS it, pragma_foreign_key_list(it.name) AS fk
+    WHERE it.type = 'table'";
+
+const POSTGRES_REFERENCES: &str = "
+    SELECT fk.conrelid::regclass::text, own.attname::text, fk.confrelid::regclass::text,
+        theirs.attname::text, CASE fk.confupdtype WHEN 'c' THEN 'CASCADE' ELSE 'NO ACTION' END
+    FROM pg_constraint AS fk
+    CROSS JOIN unnest(fk.conkey, fk.confkey) AS pair (own, theirs)
+    JOIN pg_attribute AS own ON own.attrelid = fk.conrelid AND own.attnum = pair.own
+    JOIN pg_attribute AS theirs ON theirs.attrelid = fk.confrelid AND theirs.attnum = pair.theirs
+    WHERE fk.contype = 'f'";
+
+/// Index, its table, whether unique.
+const SQLITE_INDEXES: &str = "
+    SELECT ix.name, ix.tbl_name, CAST(ix.sql LIKE 'CREATE UNIQUE%' AS TEXT)
+    FROM sqlite_master AS ix WHERE ix.type = 'index' AND ix.sql IS NOT NULL";
+
+const POSTGRES_INDEXES: &str = "
+    SELECT name.relname::text, ix.indrelid::regclass::text, ix.indisunique::int::text
+    FROM pg_index AS ix
+    JOIN pg_class AS name ON name.oid = ix.indexrelid
+    WHERE name.relnamespace = 'public'::regnamespace
+        AND NOT EXISTS (SELECT FROM pg_constraint AS key WHERE key.conindid = ix.indexrelid)";
+
+/// What has no comment, and text that is not compared by its bytes.
+const POSTGRES_OMISSIONS: &str = "
+    SELECT it.relname::text, ''
+    FROM pg_class AS it
+    WHERE it.relnamespace = 'public'::regnamespace AND it.relkind IN ('r', 'v')
+        AND it.relname <> 'MIGRATIONS' AND obj_description(it.oid, 'pg_class') IS NULL
+    UNION ALL
+    SELECT it.relname::text, col.attname::text
+    FROM pg_class AS it
+    JOIN pg_attribute AS col ON col.attrelid = it.oid AND col.attnum > 0
+    WHERE it.relnamespace = 'public'::regnamespace AND it.relkind IN ('r', 'v')
+        AND it.relname <> 'MIGRATIONS'
+        AND (col_description(it.oid, col.attnum) IS NULL
+            OR col.atttypid = 'text'::regtype AND col.attcollation <> '\"C\"'::regcollation)";
+
+async fn columns(engine: &mut Engine, which: &str) -> Vec<Texts> {
+    let sql = match engine {
+        Engine::Sqlite(..) => SQLITE_COLUMNS,
+        Engine::Postgres(..) => POSTGRES_COLUMNS,
+    };
+    engine.texts(&sql.replace("WHICH", which).replace("MIGRATIONS", MIGRATIONS)).await
+}
+
+/// The names of table and column, for messages and comparisons.
+fn name(row: &Texts) -> String {
+    format!("{}.{}", row[0].as_deref().unwrap(), row[1].as_deref().unwrap())
+}
+
+/// The types that a column must have in SQLite and PostgreSQL, by its name; `integer` where the
+/// name tells nothing and SQLite says so.
+fn types(column: &str, integer: bool) -> (&'static str, &'static str) {
+    match holds(column) {
+        Holds::Time => ("TEXT", "timestamp with time zone"),
+        Holds::Json => ("TEXT", "jsonb"),
+        Holds::Boolean => ("INTEGER", "boolean"),
+        Holds::Other if integer => ("INTEGER", "bigint"),
+        Holds::Other => ("TEXT", "text"),
+    }
+}
+
+#[test]
+fn the_migrations_of_both_engines_have_the_same_names() {
+    let files = |engine| -> BTreeSet<_> {
+        let entries = std::fs::read_dir(folder(engine)).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    };
+    let names = files("sqlite");
+    assert_eq!(names, files("postgres"));
+    for (number, name) in (1..).zip(&names) {
+        assert!(name.starts_with(&format!("{number:04}_")), "{name} should have number {number}");
+    }
+}
+
+#[tokio::test]
+async fn tables_agree_in_columns_order_types_and_primary_keys() {
+    let [mut lite, mut post] = both().await;
+    let (lite, post) = (columns(&mut lite, "table").await, columns(&mut post, "table").await);
+    assert!(lite.len() > 100, "only {} columns", lite.len());
+    assert_eq!(
+        lite.iter().map(name).collect::<Vec<_>>(),
+        post.iter().map(name).collect::<Vec<_>>()
+    );
+    for (l, p) in lite.iter().zip(&post) {
+        let integer = l[2].as_deref() == Some("INTEGER");
+        let (in_sqlite, in_postgres) = types(l[1].as_deref().unwrap(), integer);
+        assert_eq!(l[2].as_deref(), Some(in_sqlite), "{}", name(l));
+        assert_eq!(p[2].as_deref(), Some(in_postgres), "{}", name(p));
+        assert_eq!(l[3..], p[3..], "not null and primary key of {}", name(l));
+    }
+}
+
+#[tokio::test]
+async fn views_agree_in_columns_and_their_types_follow_the_names() {
+    let [mut lite, mut post] = both().await;
+    let tables = columns(&mut lite, "table").await;
+    let integers: BTreeSet<_> = tables
+        .iter()
+        .filter(|t| t[2].as_deref() == Some("INTEGER"))
+        .map(|t| t[1].clone())
+        .collect();
+    let (lite, post) = (columns(&mut lite, "view").await, columns(&mut post, "view").await);
+    assert_eq!(
+        lite.iter().map(name).collect::<Vec<_>>(),
+        post.iter().map(name).collect::<Vec<_>>()
+    );
+    for p in &post {
+        let (_, expected) = types(p[1].as_deref().unwrap(), integers.contains(&p[1]));
+        assert_eq!(p[2].as_deref(), Some(expected), "{}", name(p));
+    }
+}
+
+#[tokio::test]
+async fn foreign_keys_and_indexes_agree() {
+    let [mut lite, mut post] = both().await;
+    for (of_sqlite, of_postgres) in
+        [(SQLITE_REFERENCES, POSTGRES_REFERENCES), (SQLITE_INDEXES, POSTGRES_INDEXES)]
+    {
+        let lite: BTreeSet<_> = lite.texts(of_sqlite).await.into_iter().collect();
+        let post: BTreeSet<_> = post.texts(of_postgres).await.into_iter().collect();
+        assert!(lite.len() > 10);
+        assert_eq!(lite, post);
+    }
+}
+
+#[tokio::test]
+async fn postgres_comments_on_everything_and_compares_text_by_its_bytes() {
+    let sql = POSTGRES_OMISSIONS.replace("MIGRATIONS", MIGRATIONS);
+    assert_eq!(postgres().await.texts(&sql).await, Vec::<Texts>::new());
+}
