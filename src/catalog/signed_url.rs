@@ -1,1 +1,220 @@
-//! Signed URLs.
+//! Signed URLs: the canonical form that identifies a picture or video, and when the link expires.
+//!
+//! A signature is added to the query by whoever hands a URL out, and differs at every handing
+//! out. Here it is taken off again, as text: nothing else of the URL moves by a byte, so that an
+//! unsigned URL and its signed form meet in one canonical form. Whether a link still works, who
+//! keeps it and when it is fetched is not known here; nor is the clock.
+
+use std::borrow::Cow;
+
+use base64::{
+    Engine as _,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
+use chrono::{DateTime, NaiveDateTime};
+use percent_encoding::percent_decode_str;
+
+use crate::time::Timestamp;
+
+/// What a signed URL says without its signature.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signed {
+    /// The URL without its signature parameters, otherwise byte for byte as it came.
+    pub canonical: String,
+    /// The last moment of the link; `None` when it cannot be read or lies outside the years 2000
+    /// to 9999. Where several limits hold (two signatures, two statements), the earliest.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// Reads `text` as a signed http(s) URL; `None` when it is none, or when no set of signature
+/// parameters is whole (`Expires` alone is an ordinary parameter).
+///
+/// Parameters left without a neighbour keep their bytes, empty ones included (`?&a=1`); the
+/// question mark goes with the last parameter.
+pub fn parse(text: &str) -> Option<Signed> {
+    if !is_http(text) {
+        return None;
+    }
+    let (url, fragment) = text.split_at(text.find('#').unwrap_or(text.len()));
+    let (path, query) = url.split_once('?')?;
+    let parameters: Vec<Parameter> = query.split('&').map(Parameter::read).collect();
+    let whole: Vec<&Form> = FORMS.iter().filter(|form| form.is_whole(&parameters)).collect();
+    if whole.is_empty() {
+        return None;
+    }
+    let others: Vec<&str> = parameters
+        .iter()
+        .filter(|parameter| !whole.iter().any(|form| form.takes(parameter)))
+        .map(|parameter| parameter.text)
+        .collect();
+    let mark = if others.is_empty() { "" } else { "?" };
+    Some(Signed {
+        canonical: format!("{path}{mark}{}{fragment}", others.join("&")),
+        expires_at: whole.iter().filter_map(|form| (form.expiry)(&parameters)).min(),
+    })
+}
+
+/// Whether `text` starts with `http://` or `https://`, in any case.
+fn is_http(text: &str) -> bool {
+    let starts = |scheme: &str| {
+        text.as_bytes()
+            .get(..scheme.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(scheme.as_bytes()))
+    };
+    starts("https://") || starts("http://")
+}
+
+/// One piece of a query, between two ampersands.
+struct Parameter<'a> {
+    /// The whole piece, as it stands.
+    text: &'a str,
+    /// What is before the first `=`, decoded: bytes, since an escape may stand for any of them.
+    name: Cow<'a, [u8]>,
+    /// What is after it, still encoded.
+    value: &'a str,
+}
+
+impl<'a> Parameter<'a> {
+    fn read(text: &'a str) -> Self {
+        let (name, value) = text.split_once('=').unwrap_or((text, ""));
+        Self { text, name: percent_decode_str(name).into(), value }
+    }
+
+    /// Whether its name is `pattern`, or begins as `pattern` does before a final `*`.
+    fn is(&self, pattern: &str) -> bool {
+        match pattern.strip_suffix('*') {
+            Some(start) => self
+                .name
+                .get(..start.len())
+                .is_some_and(|name| name.eq_ignore_ascii_case(start.as_bytes())),
+            None => self.name.eq_ignore_ascii_case(pattern.as_bytes()),
+        }
+    }
+}
+
+/// A way to sign a URL.
+struct Form {
+    /// The parameters without which the set is not whole.
+    needs: &'static [&'static str],
+    /// The parameters that belong to a whole set, the needed ones included.
+    takes: &'static [&'static str],
+    /// When a link of this form expires.
+    expiry: fn(&[Parameter]) -> Option<Timestamp>,
+}
+
+impl Form {
+    fn is_whole(&self, parameters: &[Parameter]) -> bool {
+        self.needs.iter().all(|name| parameters.iter().any(|parameter| parameter.is(name)))
+    }
+
+    fn takes(&self, parameter: &Parameter) -> bool {
+        self.takes.iter().any(|name| parameter.is(name))
+    }
+}
+
+/// Every form that is known; the names are those of each vendor's documentation.
+const FORMS: [Form; 6] = [
+    // CloudFront, canned or custom policy.
+    Form {
+        needs: &["Signature", "Key-Pair-Id"],
+        takes: &["Expires", "Signature", "Key-Pair-Id", "Policy", "Hash-Algorithm"],
+        expiry: |parameters| match value(parameters, "Policy") {
+            Some(policy) => policy_expiry(&policy),
+            None => unix_expiry(parameters),
+        },
+    },
+    // S3, version 4.
+    Form {
+        needs: &["X-Amz-Signature"],
+        takes: &["X-Amz-*"],
+        expiry: |parameters| dated_expiry(parameters, "X-Amz-Date", "X-Amz-Expires"),
+    },
+    // S3, version 2.
+    Form {
+        needs: &["AWSAccessKeyId", "Expires", "Signature"],
+        takes: &["AWSAccessKeyId", "Expires", "Signature"],
+        expiry: unix_expiry,
+    },
+    // Google Cloud Storage, version 4.
+    Form {
+        needs: &["X-Goog-Signature"],
+        takes: &["X-Goog-*"],
+        expiry: |parameters| dated_expiry(parameters, "X-Goog-Date", "X-Goog-Expires"),
+    },
+    // Google Cloud Storage, version 2.
+    Form {
+        needs: &["GoogleAccessId", "Expires", "Signature"],
+        takes: &["GoogleAccessId", "Expires", "Signature"],
+        expiry: unix_expiry,
+    },
+    // Azure shared access signature.
+    Form {
+        needs: &["sig", "se"],
+        takes: &["sv", "ss", "srt", "sr", "st", "se", "sp", "sip", "spr", "sig", "sk*"],
+        expiry: |parameters| iso_expiry(&value(parameters, "se")?),
+    },
+];
+
+/// The decoded value of the first parameter called `name`; `None` when it is not UTF-8 either.
+fn value<'a>(parameters: &[Parameter<'a>], name: &str) -> Option<Cow<'a, str>> {
+    let parameter = parameters.iter().find(|parameter| parameter.is(name))?;
+    percent_decode_str(parameter.value).decode_utf8().ok()
+}
+
+/// `Expires` as seconds since the Unix epoch.
+fn unix_expiry(parameters: &[Parameter]) -> Option<Timestamp> {
+    Timestamp::expiry_from_seconds(value(parameters, "Expires")?.parse().ok()?)
+}
+
+/// A start such as `20261123T055709Z` and the seconds that the link lives from then on.
+fn dated_expiry(parameters: &[Parameter], start: &str, lifetime: &str) -> Option<Timestamp> {
+    let start = value(parameters, start)?;
+    let start = NaiveDateTime::parse_from_str(&start, "%Y%m%dT%H%M%SZ").ok()?;
+    let lifetime: u32 = value(parameters, lifetime)?.parse().ok()?;
+    Timestamp::expiry_from_seconds(start.and_utc().timestamp() + i64::from(lifetime))
+}
+
+/// ISO 8601 as Azure takes it: a date alone, or with a time to the minute or finer.
+fn iso_expiry(text: &str) -> Option<Timestamp> {
+    // Four digits of year: a longer one would be read, and then held at the year 9999.
+    if text.find('-') != Some(4) {
+        return None;
+    }
+    let time = Timestamp::parse(text).or_else(|| minute(text))?;
+    Timestamp::expiry_from_seconds(time.millis().div_euclid(1000)).map(|_| time)
+}
+
+/// `2026-11-23T05:57Z`, which RFC 3339 does not know but Azure does.
+fn minute(text: &str) -> Option<Timestamp> {
+    let text = text.replace(['Z', 'z'], "+00:00");
+    let time = DateTime::parse_from_str(&text, "%Y-%m-%dT%H:%M%:z").ok()?;
+    Some(Timestamp::from(time.to_utc()))
+}
+
+/// CloudFront's base64, once its three characters are turned back; the padding may be missing.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &base64::alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// The earliest `DateLessThan` of a CloudFront policy.
+fn policy_expiry(policy: &str) -> Option<Timestamp> {
+    let base64: String = policy
+        .chars()
+        .map(|c| match c {
+            '-' => '+',
+            '_' => '=',
+            '~' => '/',
+            other => other,
+        })
+        .collect();
+    let policy: serde_json::Value = serde_json::from_slice(&BASE64.decode(base64).ok()?).ok()?;
+    let times = policy.get("Statement")?.as_array()?.iter().filter_map(|statement| {
+        let time = statement.pointer("/Condition/DateLessThan/AWS:EpochTime")?;
+        time.as_i64().or_else(|| time.as_str()?.trim().parse().ok())
+    });
+    Timestamp::expiry_from_seconds(times.min()?)
+}
+
+#[cfg(test)]
+mod tests;
