@@ -215,3 +215,6 @@ fn policy_expiry(policy: &str) -> Option<Timestamp> {
     });
     Timestamp::expiry_from_seconds(times.min()?)
 }
+
+#[cfg(test)]
+mod tests;

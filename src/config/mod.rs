@@ -1,0 +1,198 @@
+//! Configuration: flags over environment over `config.toml` over defaults, and the API keys.
+//!
+//! What can be set, with its default, is said by the structs here and nowhere else: the file's
+//! unknown keys, the names of the environment's variables and the test of the shipped
+//! `config.toml` are all found from them. A new section is one struct and one line in
+//! [`Config`]. How a database is opened or a key is used is not known here.
+
+mod env;
+mod file;
+mod keys;
+mod sources;
+#[cfg(test)]
+mod tests;
+mod values;
+
+use std::{fmt, path::PathBuf, time::Duration};
+
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+pub use self::{
+    env::Env,
+    sources::{Origin, Sources},
+};
+use crate::error::{Error, Result};
+
+/// All that can be configured. Made by [`Config::load`]; its values have been judged.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Where the history is kept: a file's name, or a URL that may hold a password. Not shown by
+    /// `Debug`, nor by any message from here.
+    #[serde(deserialize_with = "values::database")]
+    pub database: String,
+    /// How the API is asked.
+    pub api: Api,
+    /// When an item that is no longer listed counts as removed.
+    pub removals: Removals,
+    /// The accounts that are polled; empty means one, `default`.
+    #[serde(deserialize_with = "values::accounts")]
+    pub accounts: Vec<Account>,
+}
+
+/// The section `[api]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Api {
+    /// Where the API is. Plain http to loopback only; no credentials, query or fragment.
+    #[serde(with = "values::base_url")]
+    pub base_url: Url,
+    /// Which version of the API is read.
+    #[serde(deserialize_with = "values::version")]
+    pub version: ApiVersion,
+    /// The longest that one request may take, its body included.
+    #[serde(with = "values::duration")]
+    pub timeout: Duration,
+    /// The longest that connecting may take.
+    #[serde(with = "values::duration")]
+    pub connect_timeout: Duration,
+    /// The longest answer that is read, in bytes after decompression.
+    #[serde(deserialize_with = "values::size")]
+    pub max_response: u64,
+    /// How often a request that failed is tried again.
+    #[serde(deserialize_with = "values::retries")]
+    pub retries: u32,
+    /// The longest that one poll's requests and the waits between them may take together.
+    #[serde(with = "values::duration")]
+    pub retry_time: Duration,
+}
+
+/// A version of the API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ApiVersion {
+    /// `GET /v2/avatars`.
+    V2,
+}
+
+/// The section `[removals]`: rule 8 of history.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Removals {
+    /// In how many polls in a row an item must be missing; `None` leaves it to the API's version,
+    /// see [`Removals::after_polls_on`].
+    #[serde(deserialize_with = "values::after_polls")]
+    pub after_polls: Option<u32>,
+    /// So many removals of one list are let through, whatever their share.
+    #[serde(deserialize_with = "values::min_count")]
+    pub min_count: u64,
+    /// The share of a list's current items that may go in one poll, 0 to 1.
+    #[serde(deserialize_with = "values::share")]
+    pub max_share: f64,
+}
+
+/// One entry of `[[accounts]]`; exactly one of the two sources of its key is set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Account {
+    /// What the account is called in the database.
+    pub name: String,
+    /// The environment variable that holds its key.
+    pub api_key_env: Option<String>,
+    /// The file that holds its key.
+    pub api_key_file: Option<PathBuf>,
+}
+
+impl Config {
+    /// Reads the configuration, and says where it came from.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Config`] for a file that cannot be read, an unknown key or a bad
+    /// value: with the file, line and key, or the name of the variable.
+    pub fn load(sources: &Sources) -> Result<(Self, Origin)> {
+        let (origin, text) = sources.find()?;
+        let mut table = file::read(&origin.to_string(), &text)?;
+        env::overlay(&mut table, &sources.env)?;
+        if let Some(database) = &sources.database {
+            if database.is_empty() {
+                return Err(Error::config("--database must not be empty: name a file or a URL"));
+            }
+            table.insert("database".into(), database.clone().into());
+        }
+        let config = table
+            .try_into()
+            .map_err(|e| Error::config(format!("the configuration{}", values::plain(&e))))?;
+        Ok((config, origin))
+    }
+}
+
+impl Removals {
+    /// In how many polls in a row an item must be missing until its removal is due.
+    pub fn after_polls_on(&self, version: ApiVersion) -> u32 {
+        self.after_polls.unwrap_or(match version {
+            ApiVersion::V2 => 1,
+        })
+    }
+}
+
+impl ApiVersion {
+    /// Every version that can be configured.
+    pub const ALL: [Self; 1] = [Self::V2];
+
+    /// As it is written in `config.toml` and in `polls.api_version`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::V2 => "v2",
+        }
+    }
+}
+
+impl fmt::Display for ApiVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            database: "heygen.db".into(),
+            api: Api::default(),
+            removals: Removals::default(),
+            accounts: Vec::new(),
+        }
+    }
+}
+
+impl Default for Api {
+    fn default() -> Self {
+        Self {
+            base_url: values::default_base_url(),
+            version: ApiVersion::V2,
+            timeout: Duration::from_secs(180),
+            connect_timeout: Duration::from_secs(10),
+            max_response: 256 * 1024 * 1024,
+            retries: 4,
+            retry_time: Duration::from_secs(600),
+        }
+    }
+}
+
+impl Default for Removals {
+    fn default() -> Self {
+        Self { after_polls: None, min_count: 20, max_share: 0.2 }
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Taken apart, so that a new section cannot be forgotten.
+        let Self { database: _, api, removals, accounts } = self;
+        f.debug_struct("Config")
+            .field("database", &format_args!("(not shown)"))
+            .field("api", api)
+            .field("removals", removals)
+            .field("accounts", accounts)
+            .finish()
+    }
+}

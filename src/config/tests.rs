@@ -1,0 +1,509 @@
+//! What the configuration takes, refuses and tells, and that the shipped file says all of it.
+
+#![allow(clippy::unwrap_used)]
+
+use std::fs;
+
+use secrecy::ExposeSecret;
+use serde_json::Value as Json;
+use tempfile::TempDir;
+
+use super::*;
+use crate::error::Kind;
+
+const SHIPPED: &str = include_str!("../../config.toml");
+
+/// A machine with a working directory, a home and a system folder of its own.
+struct Machine {
+    folder: TempDir,
+    sources: Sources,
+}
+
+fn machine() -> Machine {
+    let folder = TempDir::new().unwrap();
+    let sources = Sources {
+        config: None,
+        database: None,
+        env: Env::default(),
+        working_dir: folder.path().join("work"),
+        system_dir: folder.path().join("etc"),
+    };
+    fs::create_dir(&sources.working_dir).unwrap();
+    Machine { folder, sources }
+}
+
+impl Machine {
+    fn file(self, name: &str, text: &str) -> Self {
+        let path = self.folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+        self
+    }
+
+    fn env(mut self, variables: &[(&str, &str)]) -> Self {
+        self.sources.env = variables.iter().copied().collect();
+        self
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn load(&self) -> Config {
+        Config::load(&self.sources).unwrap().0
+    }
+
+    /// The message of the error, without the folder's name.
+    fn error(&self) -> String {
+        let error = Config::load(&self.sources).unwrap_err();
+        assert_eq!(error.kind, Kind::Config);
+        error.message.replace(&format!("{}/", self.folder.path().display()), "")
+    }
+
+    /// The keys, and the messages where there is none.
+    fn keys(&self) -> Vec<(String, Result<String, String>)> {
+        self.load()
+            .api_keys(&self.sources)
+            .into_iter()
+            .map(|(name, key)| {
+                let key = key.map(|key| key.expose_secret().to_owned()).map_err(|e| {
+                    assert_eq!(e.kind, Kind::Config);
+                    e.message.replace(&format!("{}/", self.folder.path().display()), "")
+                });
+                (name, key)
+            })
+            .collect()
+    }
+
+    fn key(&self) -> Result<String, String> {
+        self.keys().remove(0).1
+    }
+}
+
+fn of_file(text: &str) -> Machine {
+    machine().file("work/config.toml", text)
+}
+
+fn of_env(variables: &[(&str, &str)]) -> Machine {
+    machine().env(variables)
+}
+
+/// Every key of the defaults, `section.key`, with its default.
+fn leaves(tree: &Json, prefix: &str) -> Vec<(String, Json)> {
+    tree.as_object()
+        .unwrap()
+        .iter()
+        .flat_map(|(name, value)| match value.is_object() {
+            true => leaves(value, &format!("{prefix}{name}.")),
+            false => vec![(format!("{prefix}{name}"), value.clone())],
+        })
+        .collect()
+}
+
+fn holds(table: &toml::Table, key: &str) -> bool {
+    match key.split_once('.') {
+        Some((section, key)) => {
+            table.get(section).and_then(|s| s.as_table()).is_some_and(|s| holds(s, key))
+        }
+        None => table.contains_key(key),
+    }
+}
+
+#[test]
+fn without_a_file_the_defaults_hold() {
+    let (config, origin) = Config::load(&machine().sources).unwrap();
+    assert_eq!(config, Config::default());
+    assert_eq!(origin.to_string(), "defaults");
+    assert_eq!(config.database, "heygen.db");
+    assert_eq!(config.api.base_url.as_str(), "https://api.heygen.com/");
+    assert_eq!(config.removals.after_polls_on(config.api.version), 1);
+}
+
+#[test]
+fn the_shipped_file_says_the_defaults() {
+    assert_eq!(of_file(SHIPPED).load(), Config::default());
+    let table: toml::Table = SHIPPED.parse().unwrap();
+    for (key, default) in leaves(&env::known().unwrap(), "") {
+        let set = !default.is_null() && !default.is_array();
+        assert_eq!(holds(&table, &key), set, "{key} in config.toml");
+    }
+}
+
+#[test]
+fn the_shipped_file_shows_every_key_once_its_examples_are_uncommented() {
+    let is_example = |line: &&str| {
+        line.strip_prefix('#')
+            .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_lowercase() || c == '['))
+    };
+    let text: Vec<&str> =
+        SHIPPED.lines().map(|line| if is_example(&line) { &line[1..] } else { line }).collect();
+    let text = text.join("\n");
+    let table: toml::Table = text.parse().unwrap();
+    for (key, _) in leaves(&env::known().unwrap(), "") {
+        assert!(holds(&table, &key), "{key} in config.toml");
+    }
+    assert_eq!(of_file(&text).load().accounts.len(), 2);
+}
+
+#[test]
+fn the_first_file_found_counts_alone() {
+    let mut machine = machine()
+        .file("etc/config.toml", "database = 'etc'\nremovals.min_count = 1")
+        .file("home/.config/heygen-sync/config.toml", "database = 'home'")
+        .file("xdg/heygen-sync/config.toml", "database = 'xdg'")
+        .file("named.toml", "database = 'named'")
+        .file("flag.toml", "database = 'flag'");
+    let (home, xdg) = (machine.path("home"), machine.path("xdg"));
+    let (home, xdg) = (home.to_str().unwrap(), xdg.to_str().unwrap());
+    let named = machine.path("named.toml");
+    assert_eq!(machine.load().database, "etc");
+    machine = machine.env(&[("HOME", home)]);
+    assert_eq!(machine.load().database, "home");
+    assert_eq!(machine.load().removals.min_count, 20);
+    machine = machine.env(&[("HOME", home), ("XDG_CONFIG_HOME", "relative")]);
+    assert_eq!(machine.load().database, "home");
+    machine = machine.env(&[("HOME", home), ("XDG_CONFIG_HOME", xdg)]);
+    assert_eq!(machine.load().database, "xdg");
+    machine = machine.file("work/config.toml", "database = 'work'");
+    assert_eq!(machine.load().database, "work");
+    machine = machine.env(&[("HEYGEN_SYNC_CONFIG", named.to_str().unwrap())]);
+    assert_eq!(machine.load().database, "named");
+    machine.sources.config = Some("../flag.toml".into());
+    let (config, origin) = Config::load(&machine.sources).unwrap();
+    assert_eq!((config.database.as_str(), origin.to_string().as_str()), ("flag", "../flag.toml"));
+}
+
+#[test]
+fn a_named_file_that_is_missing_or_unreadable_is_an_error() {
+    let mut missing = machine().file("work/config.toml", "");
+    missing.sources.config = Some("no.toml".into());
+    assert_eq!(
+        missing.error(),
+        "there is no configuration file 'no.toml', which --config names: correct the name or \
+         leave it out"
+    );
+    let missing = of_env(&[("HEYGEN_SYNC_CONFIG", "no.toml")]);
+    assert!(missing.error().contains("which HEYGEN_SYNC_CONFIG names"));
+    let folder = machine().file("work/config.toml/x", "");
+    assert!(folder.error().starts_with("cannot read the configuration file 'work/config.toml': "));
+}
+
+#[test]
+fn a_fault_in_the_file_is_told_with_its_line_and_key() {
+    let long = "x".repeat(129);
+    let accounts = |more: &str| format!("\n[[accounts]]\nname = 'a'\napi_key_env = 'A'\n{more}");
+    for (text, message) in [
+        (
+            "\n[removals]\nmax_shar = 1",
+            "3: removals.max_shar is no known key (known: after_polls, min_count, max_share): \
+             correct it or take it out",
+        ),
+        (
+            "api_key = 'secret'",
+            "1: api_key is no known key (known: database, api, removals, accounts): correct it \
+             or take it out",
+        ),
+        ("removals.max_shar = 1", "1: removals.max_shar is no known key (known: after"),
+        ("removals = { max_shar = 1 }", "1: removals.max_shar is no known key (known: after"),
+        ("[mirror]", "1: mirror is no known key"),
+        ("\n\n[removals]\n\nmax_share = 1.5", "5: removals.max_share must be a number from 0 to 1"),
+        ("removals.max_share = nan", "1: removals.max_share must be a number from 0 to 1"),
+        ("removals.max_share = '1'", "1: removals.max_share must be a number from 0 to 1"),
+        ("removals.after_polls = 0", "1: removals.after_polls must be a whole number from 1 to "),
+        ("removals.min_count = -1", "1: removals.min_count must be a whole number, 0 or more"),
+        ("removals.min_count = 1.5", "1: removals.min_count must be a whole number, 0 or more"),
+        ("removals = 5", "1: removals must be a section of keys"),
+        ("[api]\ntimeout = 0", "2: api.timeout must be a duration above 0 and up to a day, "),
+        ("[api]\ntimeout = '3 moons'", "2: api.timeout must be a duration above 0 and up to a day"),
+        ("api.timeout = 1e300", "1: api.timeout must be a duration"),
+        ("api.timeout = 2026-11-23", "1: api.timeout must be a duration"),
+        ("api.retry_time = '0s'", "1: api.retry_time must be a duration above 0"),
+        ("api.connect_timeout = '2 days'", "1: api.connect_timeout must be a duration above 0"),
+        ("api.max_response = '1 elephant'", "1: api.max_response must be a size above 0, such as"),
+        ("api.retries = 101", "1: api.retries must be a whole number from 0 to 100"),
+        ("api.version = 'v1'", "1: api.version must be \"v2\""),
+        ("api.version = 2", "1: api.version must be \"v2\""),
+        ("database = 5", "1: database must be a file's name or a database's URL, in quotes"),
+        ("database = ''", "1: database must be a file's name"),
+        (
+            "database = 'a'\ndatabase = 'b'",
+            "2: database: this key stands twice in its section: take one out",
+        ),
+        ("accounts = 'secret'", "1: accounts must be a list such as [{ name = "),
+        (&accounts("[[accounts]]\napi_key_env = 'B'"), "5: accounts[2] must have name: add it"),
+        (&accounts("[[accounts]]\nname = 'b'"), "5: accounts[2] must have api_key_env or api_"),
+        (&accounts("api_key_file = 'f'"), "2: accounts[1] must have api_key_env or api_key_file, "),
+        (&accounts("api_key = 'secret'"), "5: accounts[1].api_key is no known key (known: name, "),
+        (
+            &accounts("[[accounts]]\nname = ''\napi_key_env = 'B'"),
+            "5: accounts[2] must have a name",
+        ),
+        (
+            &accounts("[[accounts]]\nname = \"a\\n\"\napi_key_env = 'B'"),
+            "5: accounts[2] must have a",
+        ),
+        (
+            &accounts(&format!("[[accounts]]\nname = '{long}'\napi_key_env = 'B'")),
+            "5: accounts[2] must have a name of 1 to 128 bytes",
+        ),
+        (
+            &accounts("[[accounts]]\nname = 'a'\napi_key_env = 'B'"),
+            "5: accounts[2] must have a name that no other account has",
+        ),
+    ] {
+        let error = of_file(text).error();
+        let told = error.strip_prefix("work/config.toml:").unwrap();
+        assert!(told.starts_with(message), "{text}\n  {told}\n  {message}");
+        assert!(!error.contains("secret"), "{error}");
+    }
+}
+
+#[test]
+fn a_file_that_is_not_toml_is_told_with_its_line_and_without_its_text() {
+    for (text, start) in [
+        ("\ndatabase = postgres://u:secret@h/d\n", "2: database: "),
+        ("\n[api]\n# slow\ntimeout = 3m", "4: api.timeout: "),
+        ("\nsecret==\n", "2: "),
+        ("\n[secret", "2: "),
+        ("database = \"secret", "1: database: "),
+        ("database = 'a' secret", "1: database: "),
+        ("database = \"secret\u{0}\"", "1: database: "),
+    ] {
+        let error = of_file(text).error();
+        assert!(error.starts_with(&format!("work/config.toml:{start}")), "{error}");
+        assert!(!error.contains("secret"), "{error}");
+        assert!(!error.contains('\n'), "{error}");
+    }
+}
+
+#[test]
+fn durations_and_sizes_may_be_text_or_numbers() {
+    let config = of_file(
+        "[api]\ntimeout = 90\nconnect_timeout = '1m 30s'\nretry_time = 0.5\nmax_response = '1MB'",
+    )
+    .load();
+    assert_eq!(config.api.timeout, Duration::from_secs(90));
+    assert_eq!(config.api.connect_timeout, Duration::from_secs(90));
+    assert_eq!(config.api.retry_time, Duration::from_millis(500));
+    assert_eq!(config.api.max_response, 1_000_000);
+    assert_eq!(of_file("api.max_response = 7").load().api.max_response, 7);
+    assert_eq!(of_file("api.max_response = '2 MiB'").load().api.max_response, 2 << 20);
+}
+
+#[test]
+fn the_key_is_sent_over_plain_http_to_loopback_only() {
+    for url in [
+        "https://api.example",
+        "https://api.example/prefix/",
+        "http://localhost:8080/x",
+        "http://127.0.0.1",
+        "http://127.9.9.9:1",
+        "http://[::1]:80",
+    ] {
+        let config = of_env(&[("HEYGEN_SYNC_API__BASE_URL", url)]).load();
+        assert_eq!(config.api.base_url, Url::parse(url).unwrap());
+    }
+    for (url, message) in [
+        ("http://api.example", "must begin with https://: over plain http"),
+        ("http://localhost.example", "must begin with https://: over plain http"),
+        ("http://128.0.0.1", "must begin with https://: over plain http"),
+        ("http://[::2]", "must begin with https://: over plain http"),
+        ("ftp://api.example", "must begin with https://"),
+        ("api.example", "must be an http(s) URL"),
+        ("https://", "must be an http(s) URL"),
+        ("https://u:secret@api.example", "must hold no user name"),
+        ("https://u@api.example", "must hold no user name"),
+        ("https://api.example?a=secret", "must have no query"),
+        ("https://api.example#a", "must have no query"),
+    ] {
+        let error = of_env(&[("HEYGEN_SYNC_API__BASE_URL", url)]).error();
+        let start = format!("the environment variable HEYGEN_SYNC_API__BASE_URL {message}");
+        assert!(error.starts_with(&start), "{url}: {error}");
+        assert!(!error.contains("secret"), "{error}");
+    }
+}
+
+#[test]
+fn the_environment_stands_over_the_file_for_every_key() {
+    let values = [
+        ("database", "env.db"),
+        ("api.base_url", "https://env.example/"),
+        ("api.version", "v2"),
+        ("api.timeout", "1m"),
+        ("api.connect_timeout", "7"),
+        ("api.max_response", "1 MB"),
+        ("api.retries", "1"),
+        ("api.retry_time", "1h"),
+        ("removals.after_polls", "3"),
+        ("removals.min_count", "5"),
+        ("removals.max_share", "1"),
+        ("accounts", "[{ name = 'a', api_key_env = 'A' }]"),
+    ];
+    let mut keys: Vec<String> =
+        leaves(&env::known().unwrap(), "").into_iter().map(|(key, _)| key).collect();
+    let mut tried: Vec<String> = values.iter().map(|(key, _)| key.to_string()).collect();
+    keys.sort();
+    tried.sort();
+    assert_eq!(keys, tried, "a new key wants its line above");
+    let machine = of_file("database = 'file.db'\n[api]\ntimeout = 1\n[removals]\nmin_count = 4");
+    let variables: Vec<(String, &str)> = values
+        .iter()
+        .map(|(key, value)| {
+            (format!("HEYGEN_SYNC_{}", key.to_uppercase().replace('.', "__")), *value)
+        })
+        .collect();
+    let borrowed: Vec<(&str, &str)> = variables.iter().map(|(k, v)| (k.as_str(), *v)).collect();
+    let config = machine.env(&borrowed).load();
+    let account = Account { name: "a".into(), api_key_env: Some("A".into()), api_key_file: None };
+    let expected = Config {
+        database: "env.db".into(),
+        api: Api {
+            base_url: Url::parse("https://env.example").unwrap(),
+            version: ApiVersion::V2,
+            timeout: Duration::from_secs(60),
+            connect_timeout: Duration::from_secs(7),
+            max_response: 1_000_000,
+            retries: 1,
+            retry_time: Duration::from_secs(3600),
+        },
+        removals: Removals { after_polls: Some(3), min_count: 5, max_share: 1.0 },
+        accounts: vec![account],
+    };
+    assert_eq!(config, expected);
+}
+
+#[test]
+fn the_database_comes_from_the_flag_then_its_key_then_database_url_then_the_file() {
+    let url = ("DATABASE_URL", "url.db");
+    let mut machine = of_file("database = 'file.db'");
+    assert_eq!(machine.load().database, "file.db");
+    machine = machine.env(&[url]);
+    assert_eq!(machine.load().database, "url.db");
+    machine = machine.env(&[url, ("HEYGEN_SYNC_DATABASE", "2026")]);
+    assert_eq!(machine.load().database, "2026");
+    machine.sources.database = Some("flag.db".into());
+    assert_eq!(machine.load().database, "flag.db");
+    machine.sources.database = Some(String::new());
+    assert!(machine.error().starts_with("--database must not be empty"));
+}
+
+#[test]
+fn a_bad_variable_is_named() {
+    for (name, value, message) in [
+        ("HEYGEN_SYNC_API__TIMEOUT", "soon", "must be a duration above 0"),
+        ("HEYGEN_SYNC_API__TIMEOUT", "", "must be a duration above 0"),
+        ("HEYGEN_SYNC_REMOVALS__MAX_SHARE", "nan", "must be a number from 0 to 1"),
+        ("HEYGEN_SYNC_API__VERSION", "v7", "must be \"v2\""),
+        ("HEYGEN_SYNC_ACCOUNTS", "sk_secret", "must be a list such as"),
+        ("HEYGEN_SYNC_API__VERSION", "2", "must be \"v2\""),
+        (
+            "HEYGEN_SYNC_ACCOUNTS",
+            "[{ name = 'a', key = 'secret' }]",
+            "holds an unknown key (known: n",
+        ),
+        ("DATABASE_URL", "", "must be a file's name"),
+        ("HEYGEN_SYNC_DATABASE", "secret\u{fffd}", "is not valid UTF-8"),
+        ("HEYGEN_SYNC_REMOVALS__MAX_SHAR", "1", "sets no known key (known: HEYGEN_SYNC_REMOVALS__"),
+        ("HEYGEN_SYNC_REMOVAL__MAX_SHARE", "1", "sets no known key (known: HEYGEN_SYNC_ACCOUNTS,"),
+        ("HEYGEN_SYNC_REMOVALS", "{}", "sets no known key (known: HEYGEN_SYNC_REMOVALS__AFTER_"),
+        ("HEYGEN_SYNC_DATABASE__URL", "secret", "sets no known key: correct its name or unset it"),
+        ("HEYGEN_SYNC_Database", "secret", "sets no known key (known: "),
+        ("HEYGEN_SYNC_", "secret", "sets no known key (known: "),
+    ] {
+        let error = of_env(&[(name, value)]).error();
+        let start = format!("the environment variable {name} {message}");
+        assert!(error.starts_with(&start), "{error}\n{start}");
+        assert!(!error.contains("secret"), "{error}");
+    }
+    let error = of_env(&[("HEYGEN_SYNC_ACCOUNTS", "[{ name = 'a' }]")]).error();
+    let start = "the environment variable HEYGEN_SYNC_ACCOUNTS[1] must have api_key_env or";
+    assert!(error.starts_with(start), "{error}");
+}
+
+#[test]
+fn debug_shows_no_password_and_no_variable() {
+    let machine = of_env(&[("DATABASE_URL", "postgres://u:secret@h/d?password=secret")]);
+    let shown = format!("{:?} {:?}", machine.load(), machine.sources);
+    assert!(!shown.contains("secret"), "{shown}");
+}
+
+#[test]
+fn the_default_account_has_its_key_from_the_environment_a_file_or_systemd() {
+    assert_eq!(of_env(&[("HEYGEN_API_KEY", "k 1")]).keys(), [("default".into(), Ok("k 1".into()))]);
+    let machine = machine().file("work/key", "k2\r\n").file("cred/api_key", "k3");
+    let credentials = machine.path("cred");
+    let credentials = ("CREDENTIALS_DIRECTORY", credentials.to_str().unwrap());
+    let machine = machine.env(&[credentials, ("HEYGEN_API_KEY_FILE", "key")]);
+    assert_eq!(machine.key(), Ok("k2".into()));
+    let machine = machine.env(&[credentials]);
+    assert_eq!(machine.key(), Ok("k3".into()));
+    let machine = machine.env(&[("CREDENTIALS_DIRECTORY", "/nowhere")]);
+    assert!(
+        machine.key().unwrap_err().contains("set HEYGEN_API_KEY to it, or HEYGEN_API_KEY_FILE")
+    );
+    let machine = machine.env(&[("HEYGEN_API_KEY", "a"), ("HEYGEN_API_KEY_FILE", "key")]);
+    assert!(machine.key().unwrap_err().starts_with("both HEYGEN_API_KEY and HEYGEN_API_KEY_FILE"));
+}
+
+#[test]
+fn a_key_that_cannot_be_sent_is_refused_and_not_told() {
+    for key in ["secret\n", "secret\tx", "secret\u{e9}", "secret\u{7f}", "secret\0"] {
+        let error = of_env(&[("HEYGEN_API_KEY", key)]).key().unwrap_err();
+        assert!(error.starts_with("HEYGEN_API_KEY holds more than a key"), "{error}");
+        assert!(!error.contains("secret"), "{error}");
+    }
+    let error = of_env(&[("HEYGEN_API_KEY", "")]).key().unwrap_err();
+    assert!(error.starts_with("HEYGEN_API_KEY is empty"), "{error}");
+    for (text, message) in [
+        ("\n", "the key file 'work/key' is empty"),
+        ("secret\n\n", "the key file 'work/key' holds more than a key"),
+        (&"x".repeat(70_000), "the key file 'work/key' is too long"),
+    ] {
+        let machine = machine().file("work/key", text).env(&[("HEYGEN_API_KEY_FILE", "key")]);
+        let error = machine.key().unwrap_err();
+        assert!(error.starts_with(message) && !error.contains("secret"), "{error}");
+    }
+    let error = of_env(&[("HEYGEN_API_KEY_FILE", "no")]).key().unwrap_err();
+    assert!(error.starts_with("cannot read the key file 'work/no': "), "{error}");
+}
+
+#[test]
+fn configured_accounts_have_each_their_key_or_their_error() {
+    let accounts = "[[accounts]]\nname = 'a'\napi_key_env = 'A'\n[[accounts]]\nname = 'b'\n\
+                    api_key_file = 'b.key'\n[[accounts]]\nname = 'c'\napi_key_env = 'C'\n\
+                    [[accounts]]\nname = 'd'\napi_key_env = 'sk_secret'";
+    let machine = of_file(accounts)
+        .file("work/b.key", "key-b\n")
+        .env(&[("A", "key-a"), ("HEYGEN_API_KEY", "other")]);
+    let missing = |name: &str, what: &str| {
+        Err(format!(
+            "account '{name}': there is no API key: {what} is not set; set it, or correct \
+             api_key_env"
+        ))
+    };
+    assert_eq!(
+        machine.keys(),
+        [
+            ("a".to_owned(), Ok("key-a".to_owned())),
+            ("b".to_owned(), Ok("key-b".to_owned())),
+            ("c".to_owned(), missing("c", "C")),
+            ("d".to_owned(), missing("d", "the variable of its api_key_env")),
+        ]
+    );
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_text_of_a_file_or_a_variable_makes_it_panic(
+        text in "([a-z_.]{0,9}|database|api|timeout|accounts|[=\"'\\[\\]{}\n #é]|[0-9.]{1,3}){0,20}",
+    ) {
+        let _ = file::read("config.toml", &text);
+        for name in ["HEYGEN_SYNC_ACCOUNTS", "HEYGEN_SYNC_API__TIMEOUT", "HEYGEN_SYNC_DATABASE"] {
+            let _ = env::overlay(&mut toml::Table::new(), &[(name, text.as_str())].into_iter().collect());
+        }
+        let _ = env::overlay(
+            &mut toml::Table::new(),
+            &[(format!("HEYGEN_SYNC_{text}"), "1")].into_iter().collect(),
+        );
+    }
+}
