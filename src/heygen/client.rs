@@ -10,44 +10,22 @@ use backon::Retryable;
 use reqwest::{
     Response,
     header::{ACCEPT, HeaderMap, HeaderValue, RETRY_AFTER},
-    redirect,
 };
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use tokio::time::Instant;
-use url::{Host, Url};
+use url::Url;
 
 use super::{
     OnProgress, Progress,
     failure::{Failure, Reply, Trace},
     quote::Quote,
     retry,
+    settings::{self, Settings},
 };
-use crate::{
-    error::{Error, Result},
-    time::Clock,
-};
+use crate::{error::Result, time::Clock};
 
 /// An error page is read only to quote and to measure it; beyond this it is left alone.
 const ERROR_BODY_CAP: u64 = 1 << 20;
-
-/// How to reach the API, and how patiently.
-#[derive(Clone)]
-pub struct Settings {
-    /// Where the API is; a path in it is kept in front of the API's own paths.
-    pub base_url: Url,
-    /// For one request as a whole, its body included.
-    pub timeout: Duration,
-    /// For the connection alone.
-    pub connect_timeout: Duration,
-    /// The most that a body may hold once decoded, in bytes.
-    pub max_response: u64,
-    /// How often a failed request is repeated at most.
-    pub retries: u32,
-    /// From the first attempt on; no retry starts after it.
-    pub retry_time: Duration,
-    /// The first pause between attempts, one second in production.
-    pub backoff: Duration,
-}
 
 /// Asks the API. Holds the key; prints without it.
 pub struct Client {
@@ -65,24 +43,8 @@ impl Client {
     /// [`Kind::Config`](crate::error::Kind::Config): the base URL is not https (http is taken for
     /// loopback only) or holds credentials, the key cannot be sent, or TLS cannot be set up.
     pub fn new(settings: &Settings, key: SecretString, clock: Clock) -> Result<Self> {
-        check_base(&settings.base_url)?;
-        let mut builder = reqwest::Client::builder()
-            .user_agent(concat!("heygen-sync/", env!("CARGO_PKG_VERSION")))
-            .redirect(redirect::Policy::none())
-            .timeout(settings.timeout)
-            .connect_timeout(settings.connect_timeout);
-        if settings.base_url.scheme() == "http" {
-            // A proxy would see the key in the clear.
-            builder = builder.no_proxy();
-        }
-        let http = builder.build().map_err(|fault| {
-            Error::config(format!(
-                "cannot set up TLS: {}; install the system's CA certificates (package \
-                 ca-certificates) or name a file of them in SSL_CERT_FILE",
-                deepest(&fault)
-            ))
-        })?;
-        let header = key_header(&key)?;
+        let http = settings::build(settings)?;
+        let header = settings::key_header(&key)?;
         let settings = settings.clone();
         Ok(Self { http, key: header, quote: Quote::new(key), settings, clock })
     }
@@ -266,40 +228,6 @@ fn ending(attempts: u32, too_long: Option<Duration>, limit: Duration) -> String 
     }
 }
 
-/// The key in the clear goes to this machine at most, and no second secret goes along.
-fn check_base(base: &Url) -> Result<()> {
-    if !base.username().is_empty() || base.password().is_some() {
-        return Err(Error::config("api.base_url must not hold a user name or a password"));
-    }
-    let host = base.host();
-    let loopback = match &host {
-        Some(Host::Domain(name)) => *name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    };
-    match base.scheme() {
-        "https" if host.is_some() => Ok(()),
-        "http" if loopback => Ok(()),
-        "http" => Err(Error::config(
-            "api.base_url is plain http: the API key would be readable on the way; use https",
-        )),
-        _ => Err(Error::config("api.base_url must be an https URL")),
-    }
-}
-
-fn key_header(key: &SecretString) -> Result<HeaderValue> {
-    let key = key.expose_secret();
-    let value = HeaderValue::from_str(key).ok().filter(|_| !key.is_empty());
-    let mut value = value.ok_or_else(|| {
-        Error::config(
-            "the API key is empty or holds a character that cannot be sent, a line break perhaps",
-        )
-    })?;
-    value.set_sensitive(true);
-    Ok(value)
-}
-
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }
@@ -314,8 +242,4 @@ fn notice(headers: &HeaderMap) -> Option<String> {
         (None, Some(end)) => Some(format!("this endpoint ends on {end}")),
         (Some(_), Some(end)) => Some(format!("this endpoint is deprecated and ends on {end}")),
     }
-}
-
-fn deepest(fault: &dyn std::error::Error) -> String {
-    fault.source().map_or_else(|| fault.to_string(), deepest)
 }

@@ -198,18 +198,15 @@ fn root_cause(fault: &reqwest::Error) -> String {
     cause.to_string()
 }
 
-/// Whether a decompressor found fault with its input, rather than the connection with its line:
-/// a lost line shows as the end of input or as one of the connection's own errors.
+/// Whether a decompressor found fault with its input, rather than the connection with its line.
+/// Below reqwest's own layers the former is a bare I/O error, the latter one of the connection's.
+/// Compressed data that merely ends too soon was cut off as well, only further up.
 fn is_undecodable(fault: &reqwest::Error) -> bool {
     let mut cause = fault.source();
-    while let Some(inner) = cause {
-        if let Some(error) = inner.downcast_ref::<io::Error>() {
-            return matches!(
-                error.kind(),
-                io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::Other
-            );
-        }
+    while let Some(inner) = cause.and_then(|cause| cause.downcast_ref::<reqwest::Error>()) {
         cause = inner.source();
     }
-    false
+    cause
+        .and_then(|cause| cause.downcast_ref::<io::Error>())
+        .is_some_and(|error| error.kind() != io::ErrorKind::UnexpectedEof)
 }

@@ -12,12 +12,14 @@ mod client;
 mod failure;
 mod quote;
 mod retry;
+mod settings;
 #[cfg(test)]
 mod tests;
 pub mod v2;
 
-pub use client::{Client, Settings};
+pub use client::Client;
 pub use failure::{Failure, Reply, Trace};
+pub use settings::Settings;
 
 use crate::{catalog::list::Answer, error::Result, time::Timestamp};
 

@@ -3,7 +3,10 @@
 //! Knows the path and how its answer becomes a [`Fetched`]; what the body means is the decoder's.
 
 use super::{Client, Failure, Fetched, OnProgress, Trace};
-use crate::{catalog::list, error::Result};
+use crate::{
+    catalog::list,
+    error::{Error, Result},
+};
 
 /// The name of this version in `polls.api_version`.
 const VERSION: &str = "v2";
@@ -16,7 +19,10 @@ pub async fn fetch(client: &Client, progress: OnProgress<'_>) -> Fetched {
     let source = client.source(PATH);
     match client.get(PATH, progress).await {
         Ok(reply) => {
-            let answer = list::decode(&reply.body).map_err(|error| error.context(&source));
+            let answer = list::decode(&reply.body).map_err(|error| {
+                // An error body with status 200 may quote whatever the API was sent.
+                Error::new(error.kind, client.mask(&error.message)).context(&source)
+            });
             let said = answer.as_ref().ok().and_then(|answer| answer.warning.as_deref());
             let warning = join(reply.trace.notice.as_deref(), said.map(|text| client.mask(text)));
             fetched(source, Some(reply.trace), warning, answer)
