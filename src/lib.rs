@@ -2,4 +2,6 @@
 pub mod catalog;
 pub mod config;
 pub mod error;
+pub mod heygen;
+pub mod store;
 pub mod time;

@@ -1,0 +1,99 @@
+//! When to ask again: growing pauses, the API's own `Retry-After`, and a bound on all of it.
+//!
+//! Pure, except for the dice of the jitter. Does not know which failures are worth it.
+
+use std::time::{Duration, SystemTime};
+
+use crate::time::Timestamp;
+
+/// The longest pause of our own; the API may ask for more.
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// The pauses before each retry: doubling from the first, each times 0.75 to 1.25, at most 30 s.
+/// The same numbers as the vendor's own client.
+pub(super) struct Pauses {
+    next: Duration,
+    left: u32,
+}
+
+impl Pauses {
+    pub(super) fn new(first: Duration, retries: u32) -> Self {
+        Self { next: first, left: retries }
+    }
+}
+
+impl Iterator for Pauses {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        self.left = self.left.checked_sub(1)?;
+        let pause = self.next.min(LONGEST);
+        self.next = pause.saturating_mul(2);
+        Some(pause.mul_f64(0.75 + fastrand::f64() / 2.0).min(LONGEST))
+    }
+}
+
+/// The pause to make: what the API asked for if that is longer than our own. `Err` holds it when
+/// it would end after `limit`, counted from the first attempt, `elapsed` of which has gone.
+pub(super) fn within(
+    pause: Duration,
+    asked: Option<Duration>,
+    elapsed: Duration,
+    limit: Duration,
+) -> Result<Duration, Duration> {
+    let pause = asked.map_or(pause, |asked| asked.max(pause));
+    if elapsed.saturating_add(pause) > limit { Err(pause) } else { Ok(pause) }
+}
+
+/// The wait that a `Retry-After` header asks for at `now`: seconds, or an HTTP date (none when it
+/// has passed).
+pub(super) fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
+    let value = value.trim();
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let then = httpdate::parse_http_date(value).ok()?;
+    let then = then.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let now = Duration::from_millis(u64::try_from(now.millis()).unwrap_or_default());
+    Some(then.saturating_sub(now))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn pauses_double_with_jitter_up_to_half_a_minute_and_end() {
+        let pauses: Vec<_> = Pauses::new(SECOND, 8).collect();
+        assert_eq!(pauses.len(), 8);
+        for (n, pause) in pauses.iter().enumerate() {
+            let base = SECOND.saturating_mul(1 << n).min(LONGEST);
+            assert!(*pause >= base.mul_f64(0.75), "{n}: {pause:?}");
+            assert!(*pause <= base.mul_f64(1.25).min(LONGEST), "{n}: {pause:?}");
+        }
+    }
+
+    #[test]
+    fn retry_after_is_read_as_seconds_or_as_a_date() {
+        let now = Timestamp::from_millis(784_111_777_000);
+        let wait = |value| retry_after(value, now);
+        assert_eq!(wait("7"), Some(7 * SECOND));
+        assert_eq!(wait("Sun, 06 Nov 1994 08:49:47 GMT"), Some(10 * SECOND));
+        assert_eq!(wait("Sun, 06 Nov 1994 08:49:27 GMT"), Some(Duration::ZERO));
+        assert_eq!(wait("soon"), None);
+        assert_eq!(wait("-3"), None);
+        assert!(wait(&u64::MAX.to_string()).is_some());
+    }
+
+    #[test]
+    fn the_api_may_ask_for_more_than_our_own_pause_but_not_past_the_limit() {
+        let limit = 60 * SECOND;
+        assert_eq!(within(SECOND, None, SECOND, limit), Ok(SECOND));
+        assert_eq!(within(SECOND, Some(Duration::ZERO), SECOND, limit), Ok(SECOND));
+        assert_eq!(within(SECOND, Some(59 * SECOND), SECOND, limit), Ok(59 * SECOND));
+        assert_eq!(within(SECOND, Some(60 * SECOND), SECOND, limit), Err(60 * SECOND));
+        assert_eq!(within(SECOND, Some(Duration::MAX), SECOND, limit), Err(Duration::MAX));
+    }
+}

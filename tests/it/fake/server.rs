@@ -1,0 +1,206 @@
+//! The conversation of the fake HeyGen: key, failures, delays, encodings, and what was asked.
+//!
+//! Asks the state for bodies and knows nothing of what is in them. A new version of the API is a
+//! new arm in [`body_for`].
+
+use std::{
+    collections::VecDeque,
+    io::Write as _,
+    net::TcpListener,
+    sync::{Arc, Mutex},
+};
+
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    extract,
+    http::{HeaderMap, Response, StatusCode, Uri},
+};
+use futures_util::stream;
+use tokio::sync::oneshot;
+
+use super::{KEY, State};
+
+/// What a request looked like.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// For instance `/v2/avatars`.
+    pub path: String,
+    /// What followed the `?`.
+    pub query: Option<String>,
+    /// All headers, by lower-case name.
+    pub headers: HeaderMap,
+}
+
+/// An answer that is no list.
+#[derive(Clone)]
+pub struct Refusal {
+    pub status: u16,
+    pub body: String,
+    pub headers: Vec<(&'static str, String)>,
+}
+
+impl Refusal {
+    /// With the body that goes with the status in reality.
+    pub fn of(status: u16) -> Self {
+        let json = |code, message| {
+            format!(r#"{{"data":null,"error":{{"code":"{code}","message":"{message}"}}}}"#)
+        };
+        let body = match status {
+            400 => json("invalid_parameter", "Bad request"),
+            401 => json("internal_error", "Unauthorized"),
+            403 => json("internal_error", "forbidden"),
+            429 => json("rate_limit_exceeded", "Too many requests"),
+            _ => format!("<html><head><title>{status}</title></head><body>edge</body></html>"),
+        };
+        Self { status, body, headers: Vec::new() }
+    }
+
+    pub fn header(mut self, name: &'static str, value: &str) -> Self {
+        self.headers.push((name, value.to_owned()));
+        self
+    }
+}
+
+/// How the fake answers, apart from the lists.
+pub struct Conversation {
+    pub key: String,
+    pub refusals: VecDeque<Refusal>,
+    pub always: Option<Refusal>,
+    /// One a request: tells that it came, then waits.
+    pub gates: VecDeque<(oneshot::Sender<()>, oneshot::Receiver<()>)>,
+    pub cut_at: Option<usize>,
+    pub body: Option<Vec<u8>>,
+    pub sunset: Option<String>,
+    pub gzip: bool,
+    pub requests: Vec<Request>,
+}
+
+impl Default for Conversation {
+    fn default() -> Self {
+        Self {
+            key: KEY.to_owned(),
+            refusals: VecDeque::new(),
+            always: None,
+            gates: VecDeque::new(),
+            cut_at: None,
+            body: None,
+            sunset: None,
+            gzip: false,
+            requests: Vec::new(),
+        }
+    }
+}
+
+impl Conversation {
+    pub fn recover(&mut self) {
+        self.refusals.clear();
+        (self.always, self.cut_at, self.body) = (None, None, None);
+    }
+}
+
+/// Serves `state` on a port of its own until `stopped`; the base URL.
+pub fn spawn(state: Arc<Mutex<State>>, stopped: oneshot::Receiver<()>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let base_url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+            let router = Router::new().fallback(answer).with_state(state);
+            tokio::select! {
+                served = async { axum::serve(listener, router).await } => served.unwrap(),
+                _ = stopped => {}
+            }
+        });
+    });
+    base_url
+}
+
+async fn answer(
+    extract::State(state): extract::State<Arc<Mutex<State>>>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response<Body> {
+    let gate = {
+        let mut state = state.lock().unwrap();
+        let request = Request {
+            path: uri.path().to_owned(),
+            query: uri.query().map(str::to_owned),
+            headers: headers.clone(),
+        };
+        state.conversation.requests.push(request);
+        state.conversation.gates.pop_front()
+    };
+    if let Some((arrive, opened)) = gate {
+        let _ = arrive.send(());
+        let _ = opened.await;
+    }
+    respond(&mut state.lock().unwrap(), &uri, &headers)
+}
+
+fn respond(state: &mut State, uri: &Uri, headers: &HeaderMap) -> Response<Body> {
+    let number = state.conversation.requests.len();
+    match refusal(state, headers).map_or_else(|| body_for(state, uri), Err) {
+        Ok(body) => list(&state.conversation, headers, number, body),
+        Err(refusal) => {
+            let response = Response::builder().status(refusal.status);
+            let response = response.header("x-request-id", format!("req-{number}"));
+            let with = refusal.headers.into_iter();
+            with.fold(response, |response, (name, value)| response.header(name, value))
+                .body(Body::from(refusal.body))
+                .unwrap()
+        }
+    }
+}
+
+/// Failures asked for come before the key is looked at, as an edge's do.
+fn refusal(state: &mut State, headers: &HeaderMap) -> Option<Refusal> {
+    let conversation = &mut state.conversation;
+    let planned = conversation.refusals.pop_front().or_else(|| conversation.always.clone());
+    let key = headers.get("x-api-key").map(|key| key.as_bytes());
+    let wrong = key != Some(conversation.key.as_bytes());
+    planned.or_else(|| wrong.then(|| Refusal::of(401)))
+}
+
+fn body_for(state: &State, uri: &Uri) -> Result<Vec<u8>, Refusal> {
+    match uri.path() {
+        "/v2/avatars" => {
+            Ok(state.conversation.body.clone().unwrap_or_else(|| state.catalogue.v2_body()))
+        }
+        _ => Err(Refusal::of(404)),
+    }
+}
+
+fn list(talk: &Conversation, headers: &HeaderMap, number: usize, body: Vec<u8>) -> Response<Body> {
+    let mut response = Response::builder()
+        .status(StatusCode::OK)
+        .header("content-type", "application/json")
+        .header("x-request-id", format!("req-{number}"));
+    if let Some(sunset) = &talk.sunset {
+        response = response.header("deprecation", "true").header("sunset", sunset);
+    }
+    let accepted = headers.get("accept-encoding").and_then(|value| value.to_str().ok());
+    let zip = talk.gzip && accepted.is_some_and(|value| value.contains("gzip"));
+    if zip {
+        response = response.header("content-encoding", "gzip");
+    }
+    let body = if zip { gzip(&body) } else { body };
+    response = response.header("content-length", body.len());
+    response
+        .body(talk.cut_at.map_or_else(|| Body::from(body.clone()), |at| cut(&body, at)))
+        .unwrap()
+}
+
+/// The first `at` bytes, then the line breaks.
+fn cut(body: &[u8], at: usize) -> Body {
+    let start = Bytes::copy_from_slice(&body[..at.min(body.len())]);
+    Body::from_stream(stream::iter([Ok(start), Err(std::io::Error::other("cut off"))]))
+}
+
+fn gzip(body: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(body).unwrap();
+    encoder.finish().unwrap()
+}
