@@ -3,5 +3,6 @@ pub mod catalog;
 pub mod config;
 pub mod error;
 pub mod heygen;
+pub mod poll;
 pub mod store;
 pub mod time;

@@ -72,7 +72,13 @@ impl<'a> Bulk<'a> {
     }
 
     /// Runs `UPDATE table SET assignments FROM d WHERE condition`, `d` being the rows.
-    pub async fn update(self, conn: &mut Conn, table: &str, set: &str, on: &str) -> Result<(), Fault> {
+    pub async fn update(
+        self,
+        conn: &mut Conn,
+        table: &str,
+        set: &str,
+        on: &str,
+    ) -> Result<(), Fault> {
         let head = format!("UPDATE {table} AS t SET {set} FROM ");
         self.run(conn, &head, &format!(" AS d WHERE {on}"), false).await
     }
@@ -88,7 +94,8 @@ impl<'a> Bulk<'a> {
             match conn {
                 Conn::Sqlite(conn) => {
                     let sql = format!("{head}{}{tail}", self.sqlite_source(range.len(), bare));
-                    let query = sqlx::query_with(AssertSqlSafe(sql), self.sqlite_values(range.clone())?);
+                    let query =
+                        sqlx::query_with(AssertSqlSafe(sql), self.sqlite_values(range.clone())?);
                     query.persistent(range.len() == chunk).execute(conn).await?;
                 }
                 Conn::Postgres(conn) => {
@@ -108,7 +115,8 @@ impl<'a> Bulk<'a> {
             return values;
         }
         let named = self.columns.iter().enumerate();
-        let named: Vec<_> = named.map(|(at, (name, _))| format!("column{} AS {name}", at + 1)).collect();
+        let named: Vec<_> =
+            named.map(|(at, (name, _))| format!("column{} AS {name}", at + 1)).collect();
         format!("(SELECT {} FROM ({values}))", named.join(", "))
     }
 
@@ -137,7 +145,8 @@ impl<'a> Bulk<'a> {
                 }
             }
         }
-        let (selected, arrays, aliases) = (selected.join(", "), arrays.join(", "), aliases.join(", "));
+        let (selected, arrays, aliases) =
+            (selected.join(", "), arrays.join(", "), aliases.join(", "));
         let select = format!("SELECT {selected} FROM unnest({arrays}) AS u ({aliases})");
         if bare { select } else { format!("({select})") }
     }
@@ -148,7 +157,8 @@ impl<'a> Bulk<'a> {
         for (_, column) in &self.columns {
             let added = match column {
                 Column::Text(all) | Column::Json(all) => {
-                    let texts: Vec<Option<&str>> = all[rows.clone()].iter().map(Option::as_deref).collect();
+                    let texts: Vec<Option<&str>> =
+                        all[rows.clone()].iter().map(Option::as_deref).collect();
                     bound.add(texts)
                 }
                 Column::Int(all) => bound.add(&all[rows.clone()]),

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use futures_util::TryStreamExt;
 use serde_json::value::RawValue;
 use sqlx::{
-    Arguments, Column as _, Connection, Either, Postgres, Row as _, Sqlite, SqlSafeStr,
+    Arguments, Column as _, Connection, Row as _, SqlSafeStr,
     postgres::{PgArguments, PgConnection, PgRow},
     sqlite::{SqliteArguments, SqliteConnection, SqliteRow},
     types::Json,
@@ -153,7 +153,11 @@ impl Conn {
     }
 
     /// All rows of a query that has few.
-    pub async fn rows(&mut self, sql: impl SqlSafeStr, args: &[Arg<'_>]) -> Result<Vec<Row>, Fault> {
+    pub async fn rows(
+        &mut self,
+        sql: impl SqlSafeStr,
+        args: &[Arg<'_>],
+    ) -> Result<Vec<Row>, Fault> {
         let mut rows = vec![];
         self.each(sql, args, |row| {
             rows.push(row);
@@ -164,7 +168,11 @@ impl Conn {
     }
 
     /// The only row of a query that has at most one.
-    pub async fn row(&mut self, sql: impl SqlSafeStr, args: &[Arg<'_>]) -> Result<Option<Row>, Fault> {
+    pub async fn row(
+        &mut self,
+        sql: impl SqlSafeStr,
+        args: &[Arg<'_>],
+    ) -> Result<Option<Row>, Fault> {
         Ok(self.rows(sql, args).await?.into_iter().next())
     }
 

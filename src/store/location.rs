@@ -1,6 +1,10 @@
 //! Where the database is: what `database` in the configuration may say.
 
-use std::{fmt, path::{Path, PathBuf}, str::FromStr};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
 
 use percent_encoding::percent_decode_str;
 use sqlx::postgres::PgConnectOptions;
@@ -50,7 +54,8 @@ impl Location {
                 "database: a history needs a file; give a file name such as heygen.db",
             ));
         }
-        if let Some((_, parameters)) = path.split_once('?').filter(|_| text.starts_with("sqlite:")) {
+        if let Some((_, parameters)) = path.split_once('?').filter(|_| text.starts_with("sqlite:"))
+        {
             return Err(Error::config(format!(
                 "database: '?{}' cannot be set for a SQLite file; give the path alone",
                 parameters.split('=').next().unwrap_or_default()
@@ -105,7 +110,8 @@ mod tests {
     use super::*;
 
     fn shown(text: &str) -> String {
-        Location::parse(text).map_or_else(|error| format!("error: {}", error.message), |l| l.to_string())
+        Location::parse(text)
+            .map_or_else(|error| format!("error: {}", error.message), |l| l.to_string())
     }
 
     #[test]

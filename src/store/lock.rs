@@ -57,7 +57,10 @@ impl Store {
     fn lock_file(&self, account: &str, started_at: Timestamp) -> Result<File> {
         let path = self.lock_path(account);
         let unusable = |fault: std::io::Error| {
-            Error::storage(format!("cannot lock {}: {fault}; its folder must be writable", path.display()))
+            Error::storage(format!(
+                "cannot lock {}: {fault}; its folder must be writable",
+                path.display()
+            ))
         };
         let mut options = OpenOptions::new();
         let options = options.read(true).write(true).create(true).truncate(false);

@@ -8,7 +8,7 @@ use std::{
 };
 
 use sqlx::{
-    ConnectOptions, Connection, SqlStr, SqlSafeStr,
+    ConnectOptions, Connection, SqlSafeStr, SqlStr,
     migrate::{Migration, MigrationType, Migrator},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
@@ -38,7 +38,13 @@ macro_rules! step {
             version: $version,
             name: $name,
             sqlite: include_str!(concat!("../../migrations/sqlite/", $number, "_", $name, ".sql")),
-            postgres: include_str!(concat!("../../migrations/postgres/", $number, "_", $name, ".sql")),
+            postgres: include_str!(concat!(
+                "../../migrations/postgres/",
+                $number,
+                "_",
+                $name,
+                ".sql"
+            )),
         }
     };
 }
@@ -167,7 +173,9 @@ impl Store {
             | sqlx::migrate::MigrateError::ExecuteMigration(fault, _) => {
                 self.trouble("prepare the tables of", &fault)
             }
-            other => Error::storage(format!("cannot prepare the tables of {}: {other}", self.location)),
+            other => {
+                Error::storage(format!("cannot prepare the tables of {}: {other}", self.location))
+            }
         })
     }
 
@@ -232,9 +240,7 @@ async fn migrate_postgres(
 
 async fn connect(location: &Location, write: bool) -> Result<Conn> {
     let connected = match location {
-        Location::Sqlite(path) => {
-            sqlite_options(path, write).connect().await.map(Conn::Sqlite)
-        }
+        Location::Sqlite(path) => sqlite_options(path, write).connect().await.map(Conn::Sqlite),
         Location::Postgres { options, .. } => {
             let options = options
                 .as_ref()
@@ -296,7 +302,10 @@ fn opening_lock(location: &Location) -> Result<Option<File>> {
     locked.map(Some).map_err(|fault| {
         let fault = Fault::Io(fault);
         match path.parent().is_none_or(|folder| folder.as_os_str().is_empty() || folder.is_dir()) {
-            true => Error::storage(format!("cannot lock {}: {fault}; its folder must be writable", lock.display())),
+            true => Error::storage(format!(
+                "cannot lock {}: {fault}; its folder must be writable",
+                lock.display()
+            )),
             false => trouble(location, "open", &fault),
         }
     })

@@ -25,7 +25,12 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 impl Store {
     /// The standing of `account` as a poll at `now` needs it that believes a removal after
     /// `after_polls`.
-    pub async fn standing(&mut self, account: &str, after_polls: u32, now: Timestamp) -> Result<Standing> {
+    pub async fn standing(
+        &mut self,
+        account: &str,
+        after_polls: u32,
+        now: Timestamp,
+    ) -> Result<Standing> {
         let read = read(&mut self.conn, account, after_polls, now).await;
         read.map_err(|fault| self.trouble("read", &fault))
     }
@@ -54,7 +59,10 @@ pub(super) async fn read(
         last_good: Some(last_good.clone()),
         recent_good: good.iter().map(|poll| poll.observed_at).collect(),
         listed_before,
-        avatars: StandingList { items: items(conn, account, Kind::Avatar).await?, schema: avatar_schema },
+        avatars: StandingList {
+            items: items(conn, account, Kind::Avatar).await?,
+            schema: avatar_schema,
+        },
         talking_photos: StandingList {
             items: items(conn, account, Kind::TalkingPhoto).await?,
             schema: photo_schema,
@@ -109,10 +117,15 @@ fn canonical(row: &Row, at: usize, json: &str) -> Result<Value, Fault> {
 async fn schemas(conn: &mut Conn, account: &str) -> Result<[Schema; 2], Fault> {
     let mut schemas = [Schema::new(), Schema::new()];
     conn.each(statements::SCHEMA_CHANGES, &[account.into()], |row| {
-        let kind = if row.some_text(0)? == Kind::Avatar.as_str() { Kind::Avatar } else { Kind::TalkingPhoto };
+        let kind = if row.some_text(0)? == Kind::Avatar.as_str() {
+            Kind::Avatar
+        } else {
+            Kind::TalkingPhoto
+        };
         let change = SchemaChange {
             field: kind.field(&row.some_text(1)?),
-            change: Change::parse(&row.some_text(2)?).ok_or_else(|| row.spoiled(2, "is no change"))?,
+            change: Change::parse(&row.some_text(2)?)
+                .ok_or_else(|| row.spoiled(2, "is no change"))?,
             types: row.text(3)?.map(|text| Types::parse(&text)).unwrap_or_default(),
             example: None,
         };

@@ -1,1 +1,345 @@
-//! x
+//! A diff → tables, in one transaction with the poll's own row (rule 1). Nothing is decided here.
+
+use std::borrow::Cow;
+
+use super::{
+    bulk::{Bulk, Column},
+    conn::{Conn, Engine, Fault},
+    fault::trouble,
+    lock::Session,
+    row::PollRow,
+    standing, statements,
+};
+use crate::{
+    catalog::{
+        diff::{Diff, ListDiff, Opened, OpenedBy, Standing},
+        item::{Fields, Holds, Kind},
+        links::LinkWrite,
+        value::Value,
+    },
+    error::{Error, Result},
+    time::Timestamp,
+};
+
+/// What a poll writes, worked out between the reading and the writing.
+pub struct Outcome {
+    /// The poll's own row; its number is given by the store.
+    pub row: PollRow,
+    /// What it does to the tables; `None` when it failed.
+    pub diff: Option<Diff>,
+    /// Why it failed.
+    pub error: Option<Error>,
+}
+
+impl Session<'_> {
+    /// Reads the account's standing, lets `judge` work out what follows from it, and writes that:
+    /// all of it or nothing. Gives back what was written, with the poll's number.
+    ///
+    /// An error of `judge` ends the poll without writing.
+    pub async fn commit(
+        self,
+        after_polls: u32,
+        now: Timestamp,
+        judge: impl FnOnce(Standing) -> Result<Outcome>,
+    ) -> Result<Outcome> {
+        let conn = &mut self.store.conn;
+        let standing = begin(conn, Some(&self.account), after_polls, now).await;
+        let standing = standing.map_err(|fault| trouble(&self.store.location, "read", &fault));
+        let outcome = standing.and_then(judge);
+        self.finish(outcome).await
+    }
+
+    /// Writes the row of a poll that failed, and nothing else.
+    pub async fn record(self, failed: Outcome, now: Timestamp) -> Result<Outcome> {
+        let begun = begin(&mut self.store.conn, None, 1, now).await;
+        let begun = begun.map_err(|fault| trouble(&self.store.location, "write", &fault));
+        self.finish(begun.map(|_| failed)).await
+    }
+
+    async fn finish(self, outcome: Result<Outcome>) -> Result<Outcome> {
+        let conn = &mut self.store.conn;
+        let written = match outcome {
+            Ok(outcome) => write(conn, outcome)
+                .await
+                .map_err(|fault| trouble(&self.store.location, "write", &fault)),
+            Err(error) => Err(error),
+        };
+        if written.is_err() {
+            // A connection that cannot even roll back has nothing to lose: its end is a rollback.
+            let _ = self.store.conn.execute(statements::ROLLBACK, &[]).await;
+        }
+        written
+    }
+}
+
+/// Takes the right to write, then reads the account's standing, if it is wanted.
+async fn begin(
+    conn: &mut Conn,
+    account: Option<&str>,
+    after_polls: u32,
+    now: Timestamp,
+) -> Result<Standing, Fault> {
+    match conn.engine() {
+        Engine::Sqlite => conn.execute(statements::BEGIN_SQLITE, &[]).await?,
+        // The transaction stands since the lock was taken.
+        Engine::Postgres => conn.execute(statements::LOCK_POLLS, &[]).await?,
+    };
+    match account {
+        Some(account) => standing::read(conn, account, after_polls, now).await,
+        None => Ok(Standing::default()),
+    }
+}
+
+async fn write(conn: &mut Conn, mut outcome: Outcome) -> Result<Outcome, Fault> {
+    let last = conn.row(statements::LAST_POLL_ID, &[]).await?;
+    outcome.row.poll_id = last.map_or(Ok(0), |row| row.some_int(0))? + 1;
+    let row = &outcome.row;
+    let head = [row.account.as_str().into(), row.poll_id.into()];
+    conn.execute(statements::HEAD, &head).await?;
+    row.to_bulk().insert(conn, "polls").await?;
+    if let (Some(diff), Some(observed_at)) = (&outcome.diff, row.observed_at) {
+        let writer = Writer { account: &row.account, poll_id: row.poll_id, observed_at };
+        for list in diff.lists() {
+            writer.list(conn, list).await?;
+        }
+        write_links(conn, &diff.links).await?;
+    }
+    conn.execute(statements::COMMIT, &[]).await?;
+    Ok(outcome)
+}
+
+/// What all rows of a poll share.
+struct Writer<'a> {
+    account: &'a str,
+    poll_id: i64,
+    observed_at: Timestamp,
+}
+
+impl<'a> Writer<'a> {
+    async fn list(&self, conn: &mut Conn, list: &'a ListDiff) -> Result<(), Fault> {
+        self.add_items(conn, list).await?;
+        self.update_items(conn, list).await?;
+        self.note_missing(conn, list).await?;
+        self.close_versions(conn, list).await?;
+        self.open_versions(conn, list).await?;
+        self.remove_items(conn, list).await?;
+        self.field_changes(conn, list).await?;
+        self.schema_changes(conn, list).await
+    }
+
+    async fn add_items(&self, conn: &mut Conn, list: &'a ListDiff) -> Result<(), Fault> {
+        let added = opened(list, |by| by == OpenedBy::Added);
+        let rows = Bulk::new(added.len())
+            .all("account", self.account)
+            .texts(list.kind.id_field(), added.iter().map(|new| new.id.as_str()));
+        own_columns(rows, list.kind, &added)
+            .column("version", Column::Int(added.iter().map(|new| Some(new.version)).collect()))
+            .all("valid_from", self.observed_at)
+            .all("first_seen_at", self.observed_at)
+            .all("changed_at", self.observed_at)
+            .insert(conn, list.kind.list())
+            .await
+    }
+
+    async fn update_items(&self, conn: &mut Conn, list: &'a ListDiff) -> Result<(), Fault> {
+        let known = opened(list, |by| by != OpenedBy::Added);
+        let changed_at =
+            known.iter().map(|new| (new.by != OpenedBy::Learned).then_some(self.observed_at));
+        let missing = known.iter().map(|new| Some(new.by == OpenedBy::Restored));
+        let id = list.kind.id_field();
+        let rows = Bulk::new(known.len()).texts(id, known.iter().map(|new| new.id.as_str()));
+        let rows = own_columns(rows, list.kind, &known)
+            .column("version", Column::Int(known.iter().map(|new| Some(new.version)).collect()))
+            .column("changed_at", Column::Time(changed_at.collect()))
+            .column("restored", Column::Bool(missing.collect()))
+            .all("account", self.account)
+            .all("valid_from", self.observed_at);
+        let own = list.kind.columns().iter().map(|column| format!("{0} = d.{0}", column.name));
+        let own: Vec<String> = own.collect();
+        let set = format!(
+            "{}, extra = d.extra, version = d.version, valid_from = d.valid_from, \
+             changed_at = coalesce(d.changed_at, t.changed_at), \
+             missing_since = CASE WHEN d.restored THEN NULL ELSE t.missing_since END, \
+             removed_at = CASE WHEN d.restored THEN NULL ELSE t.removed_at END",
+            own.join(", ")
+        );
+        rows.update(conn, list.kind.list(), &set, &on(id)).await
+    }
+
+    async fn note_missing(&self, conn: &mut Conn, list: &'a ListDiff) -> Result<(), Fault> {
+        let since = [(&list.newly_missing, Some(self.observed_at)), (&list.found_again, None)];
+        for (ids, missing_since) in since {
+            self.ids(list.kind, ids.iter().map(String::as_str))
+                .all("missing_since", missing_since)
+                .update(
+                    conn,
+                    list.kind.list(),
+                    "missing_since = d.missing_since",
+                    &on(list.kind.id_field()),
+                )
+                .await?;
+        }
+        Ok(())
+    }
+
+    async fn remove_items(&self, conn: &mut Conn, list: &'a ListDiff) -> Result<(), Fault> {
+        self.ids(list.kind, list.removed.iter().map(|gone| gone.id.as_str()))
+            .all("removed_at", self.observed_at)
+            .update(conn, list.kind.list(), "removed_at = d.removed_at", &on(list.kind.id_field()))
+            .await
+    }
+
+    /// Rows of (account, id).
+    fn ids(&self, kind: Kind, ids: impl Iterator<Item = &'a str>) -> Bulk<'a> {
+        let ids: Vec<&str> = ids.collect();
+        let account: &'a str = self.account;
+        Bulk::new(ids.len()).all("account", account).texts(kind.id_field(), ids.into_iter())
+    }
+
+    async fn open_versions(&self, conn: &mut Conn, list: &'a ListDiff) -> Result<(), Fault> {
+        let all = opened(list, |_| true);
+        let by = all.iter().map(|new| new.by.as_str());
+        let rows = Bulk::new(all.len())
+            .all("account", self.account)
+            .texts(list.kind.id_field(), all.iter().map(|new| new.id.as_str()))
+            .column("version", Column::Int(all.iter().map(|new| Some(new.version)).collect()))
+            .all("valid_from", self.observed_at)
+            .texts("opened_by", by)
+            .all("opened_poll", self.poll_id)
+            .column("opened_after", Column::Time(all.iter().map(|new| new.after).collect()));
+        own_columns(rows, list.kind, &all).insert(conn, history(list.kind)).await
+    }
+
+    /// Closes the versions that give way to new ones and those of removed items: the only rows of
+    /// history that a poll touches, and only their four empty cells.
+    async fn close_versions(&self, conn: &mut Conn, list: &'a ListDiff) -> Result<(), Fault> {
+        struct Closed<'a>(&'a str, i64, &'static str, Option<Timestamp>);
+        let replaced = list.opened.iter().filter(|new| new.closes).map(|new| {
+            let by = if new.by == OpenedBy::Learned { "learned" } else { "changed" };
+            Closed(&new.id, new.version - 1, by, new.after)
+        });
+        let gone =
+            list.removed.iter().map(|gone| Closed(&gone.id, gone.version, "removed", gone.after));
+        let all: Vec<Closed<'a>> = replaced.chain(gone).collect();
+        let id = list.kind.id_field();
+        Bulk::new(all.len())
+            .texts(id, all.iter().map(|closed| closed.0))
+            .column("version", Column::Int(all.iter().map(|closed| Some(closed.1)).collect()))
+            .texts("closed_by", all.iter().map(|closed| closed.2))
+            .column("closed_after", Column::Time(all.iter().map(|closed| closed.3).collect()))
+            .all("account", self.account)
+            .all("valid_to", self.observed_at)
+            .all("closed_poll", self.poll_id)
+            .update(
+                conn,
+                history(list.kind),
+                "valid_to = d.valid_to, closed_by = d.closed_by, closed_poll = d.closed_poll, \
+                 closed_after = d.closed_after",
+                &format!("{} AND t.version = d.version AND t.valid_to IS NULL", on(id)),
+            )
+            .await
+    }
+
+    async fn field_changes(&self, conn: &mut Conn, list: &'a ListDiff) -> Result<(), Fault> {
+        let all: Vec<_> = list
+            .opened
+            .iter()
+            .flat_map(|new| new.changes.iter().map(move |change| (new, change)))
+            .collect();
+        let cell = |value: &Option<Value>| value.as_ref().map(|value| Cow::Owned(value.to_cell()));
+        Bulk::new(all.len())
+            .all("poll_id", self.poll_id)
+            .all("account", self.account)
+            .all("kind", list.kind.as_str())
+            .texts("item_id", all.iter().map(|(new, _)| new.id.as_str()))
+            .column("version", Column::Int(all.iter().map(|(new, _)| Some(new.version)).collect()))
+            .texts("field", all.iter().map(|(_, change)| change.field.as_ref()))
+            .column(
+                "old_value",
+                Column::Text(all.iter().map(|(_, change)| cell(&change.old)).collect()),
+            )
+            .column(
+                "new_value",
+                Column::Text(all.iter().map(|(_, change)| cell(&change.new)).collect()),
+            )
+            .insert(conn, "field_changes")
+            .await
+    }
+
+    async fn schema_changes(&self, conn: &mut Conn, list: &'a ListDiff) -> Result<(), Fault> {
+        let all = &list.schema;
+        let types = all.iter().map(|row| row.types.to_column().map(Cow::Owned)).collect();
+        let examples = all.iter().map(|row| row.example.as_deref().map(Cow::Borrowed)).collect();
+        Bulk::new(all.len())
+            .all("poll_id", self.poll_id)
+            .all("account", self.account)
+            .all("kind", list.kind.as_str())
+            .texts("field", all.iter().map(|row| row.field.as_ref()))
+            .texts("change", all.iter().map(|row| row.change.as_str()))
+            .column("json_type", Column::Text(types))
+            .column("example", Column::Text(examples))
+            .insert(conn, "schema_changes")
+            .await
+    }
+}
+
+async fn write_links(conn: &mut Conn, links: &[LinkWrite]) -> Result<(), Fault> {
+    for new in [true, false] {
+        let some: Vec<&LinkWrite> = links.iter().filter(|link| link.new == new).collect();
+        let signed =
+            some.iter().map(|link| Some(Cow::Borrowed(link.signed_url.as_ref()?.expose())));
+        let rows = Bulk::new(some.len())
+            .texts("url", some.iter().map(|link| link.url.as_str()))
+            .column("signed_url", Column::Text(signed.collect()))
+            .column("expires_at", Column::Time(some.iter().map(|link| link.expires_at).collect()));
+        match new {
+            true => {
+                rows.texts("role", some.iter().map(|link| link.role.as_str()))
+                    .insert(conn, "assets")
+                    .await?;
+            }
+            false => {
+                let set = "signed_url = d.signed_url, expires_at = d.expires_at";
+                rows.update(conn, "assets", set, "t.url = d.url").await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn opened(list: &ListDiff, wanted: impl Fn(OpenedBy) -> bool) -> Vec<&Opened> {
+    list.opened.iter().filter(|new| wanted(new.by)).collect()
+}
+
+/// The item's own columns and `extra`, as the fields fit them.
+fn own_columns<'a>(mut rows: Bulk<'a>, kind: Kind, all: &[&'a Opened]) -> Bulk<'a> {
+    for column in kind.columns() {
+        let cells = all.iter().map(|new| new.fields.cell(column));
+        let column_of_cells = match column.holds {
+            Holds::Text => {
+                Column::Text(cells.map(|cell| cell?.as_str().map(Cow::Borrowed)).collect())
+            }
+            Holds::Bool => {
+                Column::Bool(cells.map(|cell| cell.map(|c| *c == Value::Bool(true))).collect())
+            }
+            Holds::Texts => {
+                Column::Json(cells.map(|cell| Some(Cow::Owned(cell?.to_json()))).collect())
+            }
+        };
+        rows = rows.column(column.name, column_of_cells);
+    }
+    let extra = |fields: &Fields| fields.extra(kind).map(Cow::Owned);
+    rows.column("extra", Column::Json(all.iter().map(|new| extra(&new.fields)).collect()))
+}
+
+fn on(id: &str) -> String {
+    format!("t.account = d.account AND t.{id} = d.{id}")
+}
+
+/// The table of a kind's versions.
+pub fn history(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Avatar => "avatar_history",
+        Kind::TalkingPhoto => "talking_photo_history",
+    }
+}

@@ -1,0 +1,316 @@
+//! THE poll: the one place where the steps meet. `sync`, the daemon, backfills and tests all call
+//! it, and the next one is the retry.
+//!
+//! lock → fetch → read the tables → judge → write all or nothing. It decides nothing of history
+//! (the diff does), knows no SQL (the store does) and prints nothing.
+
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+
+use crate::{
+    catalog::{
+        diff::{Accepted, Diff, Policy, Poll, Standing, diff},
+        list,
+    },
+    config::{ApiVersion, Removals},
+    error::{Error, Result},
+    heygen::{self, Fetched, OnProgress},
+    store::{
+        Session, Store,
+        lock::{hex, host},
+        row::{Counts, PollRow, policy_json},
+        write::Outcome,
+    },
+    time::{Clock, Timestamp},
+};
+
+/// How far behind the last good poll an answer may be to be moved to 1 ms after it.
+pub const NUDGE: Duration = Duration::from_secs(10 * 60);
+
+/// What to poll, and how to judge it.
+pub struct Request<'a> {
+    /// The account.
+    pub account: &'a str,
+    /// `manual`, `schedule`, `file` or `refresh`.
+    pub trigger: &'a str,
+    /// Where the list comes from.
+    pub source: Source<'a>,
+    /// When a removal is believed.
+    pub removals: &'a Removals,
+    /// Held removals to let through.
+    pub accepted: Accepted,
+    /// When the saved answer had been received, if it is not now.
+    pub observed_at: Option<Timestamp>,
+    /// How long the poll may hold the lock without a word to the database.
+    pub deadline: Duration,
+}
+
+/// Where a list comes from.
+pub enum Source<'a> {
+    /// The API.
+    Api {
+        /// Whose list.
+        client: &'a heygen::Client,
+        /// Told while it comes.
+        progress: OnProgress<'a>,
+    },
+    /// A saved response.
+    Saved {
+        /// The file's name, `-` for standard input.
+        name: String,
+        /// Its content.
+        body: Vec<u8>,
+    },
+}
+
+/// What a poll did, or would do.
+#[derive(Debug)]
+pub struct Report {
+    /// Its row, as written; the number is 0 in a dry run.
+    pub row: PollRow,
+    /// What it changed; `None` when it failed.
+    pub diff: Option<Diff>,
+    /// Why it failed.
+    pub error: Option<Error>,
+}
+
+impl Report {
+    /// The exit code that the poll asks for; `changed_is_10` as `--exit-code` says.
+    pub fn exit_code(&self, changed_is_10: bool) -> u8 {
+        match (&self.error, &self.diff) {
+            (Some(error), _) => error.kind.exit_code(),
+            (None, Some(diff)) if diff.held() > 0 => 3,
+            (None, Some(diff)) if changed_is_10 && diff.is_news() => 10,
+            _ => 0,
+        }
+    }
+}
+
+/// Polls once and writes what follows. An `Err` left no row: the lock was taken, the database is
+/// in trouble or the request makes no sense; a poll that failed otherwise is a [`Report`].
+pub async fn poll(store: &mut Store, clock: &Clock, request: Request<'_>) -> Result<Report> {
+    let started_at = clock.now();
+    let session = store.begin_poll(request.account, started_at, request.deadline).await?;
+    let (request, fetched) = fetch(request, clock).await;
+    let written = commit(session, &request, fetched, started_at, clock).await?;
+    Ok(report(written))
+}
+
+/// Works out what a poll would do, and writes nothing; `store` is `None` where there is no
+/// database yet.
+pub async fn dry_run(
+    store: Option<&mut Store>,
+    clock: &Clock,
+    request: Request<'_>,
+) -> Result<Report> {
+    let started_at = clock.now();
+    let (request, fetched) = fetch(request, clock).await;
+    let after_polls = request.removals.after_polls_on(fetched.version);
+    let standing = match store {
+        Some(store) => store.standing(request.account, after_polls, clock.now()).await?,
+        None => Standing::default(),
+    };
+    let judged = Judge { request: &request, started_at, clock, after_polls };
+    Ok(report(match fetched.answer.as_ref().err() {
+        Some(_) => judged.failed(&fetched, None),
+        None => judged.answered(fetched, standing)?,
+    }))
+}
+
+fn report(Outcome { row, diff, error }: Outcome) -> Report {
+    Report { row, diff, error }
+}
+
+async fn commit(
+    session: Session<'_>,
+    request: &Judged<'_>,
+    fetched: Received,
+    started_at: Timestamp,
+    clock: &Clock,
+) -> Result<Outcome> {
+    let after_polls = request.removals.after_polls_on(fetched.version);
+    let judge = Judge { request, started_at, clock, after_polls };
+    match fetched.answer.as_ref().err() {
+        Some(_) => session.record(judge.failed(&fetched, None), clock.now()).await,
+        None => {
+            let now = request.observed_at.unwrap_or_else(|| clock.now());
+            session.commit(after_polls, now, |standing| judge.answered(fetched, standing)).await
+        }
+    }
+}
+
+/// A request once its list has come.
+struct Judged<'a> {
+    account: &'a str,
+    trigger: &'a str,
+    removals: &'a Removals,
+    accepted: Accepted,
+    observed_at: Option<Timestamp>,
+}
+
+/// What has come, from the API or from a file.
+struct Received {
+    version: ApiVersion,
+    source: String,
+    received_at: Option<Timestamp>,
+    http_status: Option<u16>,
+    request_id: Option<String>,
+    response_bytes: Option<u64>,
+    response_sha256: Option<String>,
+    warning: Option<String>,
+    answer: Result<list::Answer>,
+}
+
+async fn fetch<'a>(request: Request<'a>, clock: &Clock) -> (Judged<'a>, Received) {
+    let Request { account, trigger, source, removals, accepted, observed_at, deadline: _ } =
+        request;
+    let received = match source {
+        Source::Api { client, progress } => from_api(heygen::v2::fetch(client, progress).await),
+        Source::Saved { name, body } => from_file(name, &body, clock),
+    };
+    (Judged { account, trigger, removals, accepted, observed_at }, received)
+}
+
+fn from_api(fetched: Fetched) -> Received {
+    let Fetched {
+        source,
+        api_version: _,
+        received_at,
+        http_status,
+        request_id,
+        response_bytes,
+        response_sha256,
+        warning,
+        answer,
+    } = fetched;
+    Received {
+        version: ApiVersion::V2,
+        source,
+        received_at,
+        http_status,
+        request_id,
+        response_bytes,
+        response_sha256,
+        warning,
+        answer,
+    }
+}
+
+fn from_file(name: String, body: &[u8], clock: &Clock) -> Received {
+    let answer = list::decode_saved(body).map_err(|error| error.context(&name));
+    Received {
+        version: ApiVersion::V2,
+        received_at: Some(clock.now()),
+        http_status: None,
+        request_id: None,
+        response_bytes: Some(body.len() as u64),
+        response_sha256: Some(hex(&Sha256::digest(body))),
+        warning: answer.as_ref().ok().and_then(|answer| answer.warning.clone()),
+        source: name,
+        answer,
+    }
+}
+
+/// What turns an answer into a row and a diff.
+struct Judge<'a> {
+    request: &'a Judged<'a>,
+    started_at: Timestamp,
+    clock: &'a Clock,
+    after_polls: u32,
+}
+
+impl Judge<'_> {
+    fn policy(&self) -> Policy {
+        let Removals { after_polls: _, min_count, max_share } = *self.request.removals;
+        let accepted = self.request.accepted;
+        Policy { after_polls: self.after_polls, min_count, max_share, accepted }
+    }
+
+    fn answered(&self, fetched: Received, standing: Standing) -> Result<Outcome> {
+        let last = standing.last_good.as_ref().map(|poll| poll.observed_at);
+        let observed_at = match self.observed_at(&fetched, last)? {
+            Ok(observed_at) => observed_at,
+            Err(error) => return Ok(self.failed(&fetched, Some(error))),
+        };
+        let mut row = self.row(&fetched);
+        let policy = self.policy();
+        let api_version = fetched.version.as_str();
+        let poll = Poll { observed_at, api_version, policy: &policy };
+        let Ok(answer) = fetched.answer else {
+            return Ok(Outcome { row, diff: None, error: None });
+        };
+        let diff = diff(&standing, answer, &poll);
+        row.observed_at = Some(observed_at);
+        row.outcome = if diff.held() > 0 { "held" } else { "succeeded" }.into();
+        row.counts = Some(Counts::of(&diff));
+        row.held_reason = diff.held_reason();
+        row.finished_at = Some(self.clock.now());
+        Ok(Outcome { row, diff: Some(diff), error: None })
+    }
+
+    /// The one clock of history: strictly increasing. The outer error is the caller's (a backfill
+    /// too early), the inner one fails the poll.
+    fn observed_at(
+        &self,
+        fetched: &Received,
+        last: Option<Timestamp>,
+    ) -> Result<Result<Timestamp>> {
+        let received = fetched.received_at.unwrap_or(self.started_at);
+        let observed_at = self.request.observed_at.unwrap_or(received);
+        let Some(last) = last.filter(|last| observed_at <= *last) else {
+            return Ok(Ok(observed_at));
+        };
+        if self.request.observed_at.is_some() {
+            return Err(Error::usage(format!(
+                "--observed-at {observed_at} is not later than the last good poll of account '{}' \
+                 ({last}): history is only ever added to its end",
+                self.request.account
+            )));
+        }
+        if observed_at < last.minus(NUDGE) {
+            return Ok(Err(Error::unforeseen(format!(
+                "this machine's clock says {observed_at}, but the last good poll of account '{}' was \
+                 at {last}; set the clock right, or wait until it has passed that time",
+                self.request.account
+            ))));
+        }
+        let nudged = last.plus(Duration::from_millis(1));
+        tracing::warn!(
+            account = self.request.account,
+            "the clock is behind the last poll ({observed_at}, {last}); this one is dated {nudged}"
+        );
+        Ok(Ok(nudged))
+    }
+
+    /// A poll that failed, for the reason of its answer or another.
+    fn failed(&self, fetched: &Received, error: Option<Error>) -> Outcome {
+        let error = error.or_else(|| fetched.answer.as_ref().err().cloned());
+        let mut row = self.row(fetched);
+        row.outcome = "failed".into();
+        row.observed_at = fetched.received_at.map(|at| self.request.observed_at.unwrap_or(at));
+        row.error = error.as_ref().map(|error| error.message.clone());
+        row.finished_at = Some(self.clock.now());
+        Outcome { row, diff: None, error }
+    }
+
+    fn row(&self, fetched: &Received) -> PollRow {
+        let small = |number: Option<u64>| number.and_then(|number| i64::try_from(number).ok());
+        PollRow {
+            account: self.request.account.to_owned(),
+            trigger: self.request.trigger.to_owned(),
+            api_version: Some(fetched.version.as_str().to_owned()),
+            source: Some(fetched.source.clone()),
+            started_at: Some(self.started_at),
+            policy: Some(policy_json(&self.policy())),
+            http_status: fetched.http_status.map(i64::from),
+            request_id: fetched.request_id.clone(),
+            response_bytes: small(fetched.response_bytes),
+            response_sha256: fetched.response_sha256.clone(),
+            warning: fetched.warning.clone(),
+            host: Some(host()),
+            tool_version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+            ..PollRow::default()
+        }
+    }
+}
