@@ -1,0 +1,5 @@
+//! The one integration-test binary: its rooms, and nothing else.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod postgres;
