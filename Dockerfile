@@ -25,10 +25,11 @@ FROM debian:bookworm-slim
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends ca-certificates \
  && rm -rf /var/lib/apt/lists/* \
- && useradd --system --uid 10001 --user-group --home-dir /data --no-create-home heygen \
+ && useradd --uid 10001 --user-group --home-dir /data --no-create-home --shell /usr/sbin/nologin heygen \
  && install -d -o heygen -g heygen /data
 COPY --from=build /src/target/release/heygen-sync /usr/local/bin/
-USER heygen
+# By number, so that an orchestrator can tell that it is not root.
+USER 10001:10001
 WORKDIR /data
 VOLUME /data
 ENTRYPOINT ["heygen-sync"]

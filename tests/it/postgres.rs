@@ -68,7 +68,7 @@ pub async fn database() -> TestDatabase {
     let server = server.as_ref().unwrap_or_else(|message| panic!("{message}")).clone();
     let name = format!("heygen_sync_test_{:016x}", random());
     // template0: nobody can be connected to it, which would make the statement fail.
-    let create = format!("CREATE DATABASE \"{name}\" TEMPLATE template0");
+    let create = format!("CREATE DATABASE \"{name}\" TEMPLATE template0 ENCODING 'UTF8'");
     execute(&server, create).await.unwrap_or_else(|error| {
         panic!("cannot create a database for this test (the role needs CREATEDB): {error}")
     });

@@ -168,7 +168,13 @@ fn watch(bin: &Path, folder: &Path) -> Result<Watchdog, String> {
     let mut arguments = vec![folder.display().to_string()];
     arguments.push(stop.get_program().to_string_lossy().into_owned());
     arguments.extend(stop.get_args().map(|argument| argument.to_string_lossy().into_owned()));
-    let script = r#"folder=$1; shift; "$@" stop -D "$folder/data" -m immediate; rm -rf "$folder""#;
+    // Again and again, since initdb may still be filling the folder.
+    let script = r#"folder=$1; shift
+        for _ in $(seq 50); do
+            "$@" stop -D "$folder/data" -m immediate
+            ! rm -rf "$folder" || break
+            sleep 0.1
+        done"#;
     Watchdog::new(script, &arguments)
 }
 

@@ -34,7 +34,8 @@ pub async fn start() -> Result<String, String> {
     let name = format!("heygen-sync-test-{:016x}", super::random());
     let password = format!("{:016x}", super::random());
     // Before the container: a process killed while it starts leaves none behind either.
-    let remove = r#"docker rm --force --volumes "$1""#;
+    // Twice, since the engine may still be making it.
+    let remove = r#"docker rm --force --volumes "$1"; sleep 2; docker rm --force --volumes "$1""#;
     std::mem::forget(Watchdog::new(remove, std::slice::from_ref(&name))?);
     let start = async {
         let container = GenericImage::new(IMAGE, TAG)
