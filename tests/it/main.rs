@@ -4,4 +4,5 @@
 
 mod fake;
 mod fetching;
+mod postgres;
 mod schema;

@@ -3,7 +3,6 @@
 //! It does not know what the rows mean; `views` asks that.
 
 mod engine;
-mod server;
 mod views;
 
 use std::collections::BTreeSet;

@@ -10,10 +10,10 @@ use sqlx::migrate::Migrator;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row, SqliteConnection};
 use tempfile::TempDir;
 
-use super::server::{TestDatabase, database};
+use crate::postgres::{TestDatabase, database};
 
 /// What the tests call the table that remembers which migrations ran.
-pub const MIGRATIONS: &str = "heygen_sync_migrations";
+pub const MIGRATIONS: &str = heygen_sync::store::open::MIGRATIONS_TABLE;
 
 /// One row as text; null stays `None`.
 pub type Texts = Vec<Option<String>>;
