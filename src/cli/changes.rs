@@ -91,6 +91,7 @@ impl Changes {
         let filter = ChangeFilter { since, until, kind, change, account, id, limit };
         let (_, _, location) = context.config()?;
         let mut store = Store::open_to_read(&location).await?;
+        store.begin_reading().await?;
         let mut rows = Rows::new(Format::or_default(format), &COLUMNS)?;
         let each = |row: crate::store::query::ChangeRow| {
             rows.row(vec![

@@ -55,6 +55,7 @@ impl History {
         let Self { id, kind, account, format } = self;
         let (_, _, location) = context.config()?;
         let mut store = Store::open_to_read(&location).await?;
+        store.begin_reading().await?;
         let versions = store.versions(&id, kind.map(Kind::from), account.as_deref()).await?;
         if versions.is_empty() {
             return Err(Error::usage(format!(

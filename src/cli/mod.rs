@@ -6,6 +6,7 @@
 mod account;
 mod changes;
 mod check;
+mod copy;
 mod history;
 mod man;
 mod output;
@@ -58,6 +59,7 @@ enum Command {
     Changes(changes::Changes),
     History(history::History),
     Check(check::Check),
+    Copy(copy::Copy),
     Account(account::Account),
     Completions(man::Completions),
     Man(man::Man),
@@ -108,6 +110,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<u8> {
         Command::Changes(verb) => verb.run(context).await,
         Command::History(verb) => verb.run(context).await,
         Command::Check(verb) => verb.run(context).await,
+        Command::Copy(verb) => verb.run(context).await,
         Command::Account(verb) => verb.run(context).await,
         Command::Completions(verb) => verb.run(),
         Command::Man(verb) => verb.run(),

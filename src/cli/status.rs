@@ -79,6 +79,7 @@ impl Status {
             .transpose()?;
         let (config, _, location) = context.config()?;
         let mut store = Store::open_to_read(&location).await?;
+        store.begin_reading().await?;
         let accounts = store.status().await?;
         let assets = store.asset_status().await?;
         let oldest = max_age.map(|age| context.clock.now().minus(age));

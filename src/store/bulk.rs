@@ -98,10 +98,12 @@ impl<'a> Bulk<'a> {
                         sqlx::query_with(AssertSqlSafe(sql), self.sqlite_values(range.clone())?);
                     query.persistent(range.len() == chunk).execute(conn).await?;
                 }
-                Conn::Postgres(conn) => {
+                Conn::Postgres(server) => {
                     let sql = format!("{head}{}{tail}", self.postgres_source(bare));
                     let query = sqlx::query_with(AssertSqlSafe(sql), self.postgres_values(range)?);
-                    query.persistent(false).execute(conn).await?;
+                    let own = server.begin_own().await?;
+                    let done = query.execute(&mut server.conn).await;
+                    server.end_own(own, done).await?;
                 }
             }
         }

@@ -3,13 +3,17 @@
 //!
 //! This is the only file that knows how a time, a boolean or JSON travels to an engine. It knows
 //! nothing of tables.
+//!
+//! On PostgreSQL every statement runs within a transaction, its own if none is open: with arguments
+//! it takes two round trips, and a pooler that hands out servers by the transaction could answer
+//! the second from another server, or from another client's statement.
 
 use std::borrow::Cow;
 
-use futures_util::TryStreamExt;
+use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
 use serde_json::value::RawValue;
 use sqlx::{
-    Arguments, Column as _, Connection, Row as _, SqlSafeStr,
+    Arguments, Column as _, Connection, Row as _, SqlSafeStr, SqlStr,
     postgres::{PgArguments, PgConnection, PgRow},
     sqlite::{SqliteArguments, SqliteConnection, SqliteRow},
     types::Json,
@@ -26,7 +30,14 @@ pub enum Conn {
     /// To a SQLite file.
     Sqlite(SqliteConnection),
     /// To a PostgreSQL server.
-    Postgres(PgConnection),
+    Postgres(Server),
+}
+
+/// A connection to a PostgreSQL server that knows whether a transaction is open.
+#[derive(Debug)]
+pub struct Server {
+    pub(super) conn: PgConnection,
+    open: bool,
 }
 
 /// Which engine.
@@ -113,9 +124,12 @@ impl Conn {
                 let done = sqlx::query_with(sql, sqlite_arguments(args)?).execute(conn).await?;
                 Ok(done.rows_affected())
             }
-            Self::Postgres(conn) => {
-                let done = sqlx::query_with(sql, postgres_arguments(args)?).execute(conn).await?;
-                Ok(done.rows_affected())
+            Self::Postgres(server) if args.is_empty() => server.plain(sql.into_sql_str()).await,
+            Self::Postgres(server) => {
+                let args = postgres_arguments(args)?;
+                let own = server.begin_own().await?;
+                let done = sqlx::query_with(sql, args).execute(&mut server.conn).await;
+                server.end_own(own, done.map(|done| done.rows_affected())).await
             }
         }
     }
@@ -124,7 +138,7 @@ impl Conn {
     pub async fn batch(&mut self, sql: impl SqlSafeStr) -> Result<(), Fault> {
         match self {
             Self::Sqlite(conn) => sqlx::raw_sql(sql).execute(conn).await.map(drop),
-            Self::Postgres(conn) => sqlx::raw_sql(sql).execute(conn).await.map(drop),
+            Self::Postgres(server) => sqlx::raw_sql(sql).execute(&mut server.conn).await.map(drop),
         }
     }
 
@@ -142,14 +156,26 @@ impl Conn {
                     each(Row::Sqlite(row))?;
                 }
             }
-            Self::Postgres(conn) => {
-                let mut rows = sqlx::query_with(sql, postgres_arguments(args)?).fetch(conn);
-                while let Some(row) = rows.try_next().await? {
-                    each(Row::Postgres(row))?;
-                }
+            Self::Postgres(server) => {
+                let args = postgres_arguments(args)?;
+                let own = server.begin_own().await?;
+                let read = server.each(sql.into_sql_str(), args, &mut each).await;
+                server.end_own(own, read).await?;
             }
         }
         Ok(())
+    }
+
+    /// The rows of a query without arguments, as they come: for a reader that waits between them.
+    /// On PostgreSQL a transaction must be open.
+    pub fn stream<'c>(&'c mut self, sql: impl SqlSafeStr) -> BoxStream<'c, Result<Row, Fault>> {
+        let sql = sql.into_sql_str();
+        match self {
+            Self::Sqlite(conn) => sqlx::query(sql).fetch(conn).map_ok(Row::Sqlite).boxed(),
+            Self::Postgres(server) => {
+                sqlx::query(sql).fetch(&mut server.conn).map_ok(Row::Postgres).boxed()
+            }
+        }
     }
 
     /// All rows of a query that has few.
@@ -180,8 +206,67 @@ impl Conn {
     pub async fn close(self) -> Result<(), Fault> {
         match self {
             Self::Sqlite(conn) => conn.close().await,
-            Self::Postgres(conn) => conn.close().await,
+            Self::Postgres(server) => server.conn.close().await,
         }
+    }
+}
+
+impl Server {
+    /// A connection on which nothing has begun.
+    pub(super) fn new(conn: PgConnection) -> Self {
+        Self { conn, open: false }
+    }
+
+    async fn each(
+        &mut self,
+        sql: SqlStr,
+        args: PgArguments,
+        each: &mut impl FnMut(Row) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        let mut rows = sqlx::query_with(sql, args).fetch(&mut self.conn);
+        while let Some(row) = rows.try_next().await? {
+            each(Row::Postgres(row))?;
+        }
+        Ok(())
+    }
+
+    /// A statement without arguments, in one round trip.
+    async fn plain(&mut self, sql: SqlStr) -> Result<u64, Fault> {
+        let word = sql.as_str().split_whitespace().next();
+        let begins = word == Some("BEGIN");
+        let ends = matches!(word, Some("COMMIT" | "ROLLBACK"));
+        if begins && self.open {
+            // Left open by a caller that was cut short.
+            sqlx::raw_sql("ROLLBACK").execute(&mut self.conn).await?;
+        }
+        // However a COMMIT ends, its transaction has ended.
+        self.open = (self.open || begins) && !ends;
+        let done = sqlx::raw_sql(sql).execute(&mut self.conn).await;
+        self.open &= !begins || done.is_ok();
+        done.map(|done| done.rows_affected())
+    }
+
+    /// Begins a transaction for one call where none is open, and tells whether it did.
+    pub(super) async fn begin_own(&mut self) -> Result<bool, Fault> {
+        if self.open {
+            return Ok(false);
+        }
+        self.plain("BEGIN".into_sql_str()).await.map(|_| true)
+    }
+
+    /// Ends what [`Self::begin_own`] began, as `result` asks for.
+    pub(super) async fn end_own<T>(
+        &mut self,
+        own: bool,
+        result: Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        match (own, &result) {
+            (false, _) => {}
+            (true, Ok(_)) => drop(self.plain("COMMIT".into_sql_str()).await?),
+            // The fault itself is what the caller must hear of.
+            (true, Err(_)) => drop(self.plain("ROLLBACK".into_sql_str()).await),
+        }
+        result
     }
 }
 

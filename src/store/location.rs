@@ -81,6 +81,39 @@ impl Location {
         Ok(Self::Postgres { options: Box::new(options), shown })
     }
 
+    /// The `search_path` that the URL asks for, if it does.
+    pub(super) fn search_path(&self) -> Option<String> {
+        let Self::Postgres { options, .. } = self else { return None };
+        let all = options.get_options()?;
+        // As sqlx writes them: `-c name=value`, with a backslash before a space within a value.
+        let at = all.rfind("search_path=")? + "search_path=".len();
+        let mut value = String::new();
+        let mut letters = all[at..].chars();
+        while let Some(letter) = letters.next() {
+            match letter {
+                '\\' => value.extend(letters.next()),
+                ' ' => break,
+                other => value.push(other),
+            }
+        }
+        Some(value)
+    }
+
+    /// Whether both are surely one place: the same file by any name, or the same server, database
+    /// and search path in the same words.
+    pub(super) fn is_same_as(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Sqlite(one), Self::Sqlite(two)) => {
+                let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+                real(one) == real(two)
+            }
+            (Self::Postgres { shown: one, .. }, Self::Postgres { shown: two, .. }) => {
+                one == two && self.search_path() == other.search_path()
+            }
+            _ => false,
+        }
+    }
+
     /// The file, if it is one.
     pub fn file(&self) -> Option<&Path> {
         match self {

@@ -90,6 +90,27 @@ impl Store {
         beside(self.location.file().unwrap_or(std::path::Path::new("")), &name)
     }
 
+    /// Takes the locks of `accounts` besides, within the open transaction; on SQLite they end with
+    /// the files given back.
+    pub(super) async fn lock_more(
+        &mut self,
+        accounts: &[String],
+        started_at: Timestamp,
+    ) -> Result<Vec<File>> {
+        let mut files = vec![];
+        for account in accounts {
+            match self.conn.engine() {
+                Engine::Sqlite => files.push(self.lock_file(account, started_at)?),
+                Engine::Postgres => {
+                    let locked = try_lock(&mut self.conn, account).await;
+                    let locked = locked.map_err(|fault| self.trouble("lock", &fault))?;
+                    locked.map_err(|holder| busy(account, &holder))?;
+                }
+            }
+        }
+        Ok(files)
+    }
+
     async fn lock_row(&mut self, account: &str, deadline: Duration) -> Result<()> {
         let locked = try_lock_row(&mut self.conn, account, deadline).await;
         match locked.map_err(|fault| self.trouble("lock", &fault))? {
@@ -108,11 +129,16 @@ async fn try_lock_row(
     account: &str,
     deadline: Duration,
 ) -> Result<Result<(), String>, Fault> {
+    conn.execute(statements::BEGIN_POSTGRES, &[]).await?;
+    conn.execute(statements::IDLE_DEADLINE, &[deadline.as_millis().to_string().into()]).await?;
+    try_lock(conn, account).await
+}
+
+/// Takes the lock of `account` for the open transaction; else tells the holder.
+async fn try_lock(conn: &mut Conn, account: &str) -> Result<Result<(), String>, Fault> {
     let schema = conn.row(statements::SCHEMA, &[]).await?;
     let schema = schema.map_or(Ok(None), |row| row.text(0))?.unwrap_or_default();
     let key = lock_key(&schema, account);
-    conn.execute(statements::BEGIN_POSTGRES, &[]).await?;
-    conn.execute(statements::IDLE_DEADLINE, &[deadline.as_millis().to_string().into()]).await?;
     let free = conn.row(statements::TRY_LOCK, &[key.into()]).await?;
     if free.map_or(Ok(None), |row| row.bool(0))? == Some(true) {
         return Ok(Ok(()));

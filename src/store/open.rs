@@ -14,7 +14,7 @@ use sqlx::{
 };
 
 use super::{
-    conn::{Conn, Engine, Fault},
+    conn::{Conn, Engine, Fault, Server},
     fault::trouble,
     location::Location,
     statements,
@@ -23,6 +23,9 @@ use crate::error::{Error, Result};
 
 /// Our own name for the table of applied migrations, so that another application's is not met.
 pub const MIGRATIONS_TABLE: &str = "_heygen_sync_migrations";
+
+/// How long a server may take to let us in.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// One migration: its number, its name, and its text for either engine.
 struct Step {
@@ -117,6 +120,18 @@ impl Store {
         }
     }
 
+    /// Everything read from now on is of one moment, until [`Self::end_reading`] or a poll.
+    pub async fn begin_reading(&mut self) -> Result<()> {
+        let begun = self.conn.execute(statements::begin_reading(self.conn.engine()), &[]).await;
+        begun.map(drop).map_err(|fault| self.trouble("read", &fault))
+    }
+
+    /// Ends what [`Self::begin_reading`] began.
+    pub async fn end_reading(&mut self) -> Result<()> {
+        let ended = self.conn.execute(statements::ROLLBACK, &[]).await;
+        ended.map(drop).map_err(|fault| self.trouble("read", &fault))
+    }
+
     /// Where it is.
     pub fn location(&self) -> &Location {
         &self.location
@@ -136,15 +151,7 @@ impl Store {
         let doing = "read";
         let engine = self.conn.engine();
         if engine == Engine::Postgres {
-            let schema = self.conn.row(statements::SCHEMA, &[]).await;
-            let schema = schema.and_then(|row| row.map_or(Ok(None), |row| row.text(0)));
-            if schema.map_err(|fault| self.trouble(doing, &fault))?.is_none() {
-                return Err(Error::storage(format!(
-                    "the schema that search_path names does not exist in {}; \
-                     create it first: CREATE SCHEMA …",
-                    self.location
-                )));
-            }
+            self.check_schema().await?;
         }
         let tables = self.conn.rows(statements::tables(engine), &[]).await;
         let tables = tables.and_then(|rows| rows.iter().map(|row| row.some_text(0)).collect());
@@ -161,12 +168,40 @@ impl Store {
         Ok(Found::Ours { version: version.unwrap_or(0) })
     }
 
+    /// The schema that the URL asks for is there, and is the one in force: some poolers drop the
+    /// URL's options without a word, and the tables would go elsewhere.
+    async fn check_schema(&mut self) -> Result<()> {
+        let row = self.conn.row(statements::SCHEMA_AND_PATH, &[]).await;
+        let read = row
+            .and_then(|row| row.map_or(Ok((None, None)), |row| Ok((row.text(0)?, row.text(1)?))));
+        let (schema, path) = read.map_err(|fault| self.trouble("read", &fault))?;
+        let plain = |path: &str| path.replace(['"', ' ', '\\'], "");
+        let wanted = self.location.search_path();
+        if let Some(wanted) =
+            wanted.filter(|wanted| plain(wanted) != plain(&path.unwrap_or_default()))
+        {
+            return Err(Error::storage(format!(
+                "{} does not take options[search_path]={wanted} from the URL (a pooler may drop it); \
+                 set it on the server: ALTER ROLE … SET search_path = {wanted}",
+                self.location
+            )));
+        }
+        match schema {
+            Some(_) => Ok(()),
+            None => Err(Error::storage(format!(
+                "the schema that search_path names does not exist in {}, or this user may not use \
+                 it; create it first: CREATE SCHEMA …",
+                self.location
+            ))),
+        }
+    }
+
     async fn migrate(&mut self) -> Result<()> {
         let migrator = migrator(self.conn.engine());
         let done = match &mut self.conn {
             // The opening lock keeps other processes out; each step is a transaction.
             Conn::Sqlite(conn) => migrator.run_direct(None, conn, false).await,
-            Conn::Postgres(conn) => migrate_postgres(&migrator, conn).await,
+            Conn::Postgres(server) => migrate_postgres(&migrator, &mut server.conn).await,
         };
         done.map_err(|fault| match fault {
             sqlx::migrate::MigrateError::Execute(fault)
@@ -246,10 +281,15 @@ async fn connect(location: &Location, write: bool) -> Result<Conn> {
                 .as_ref()
                 .clone()
                 .application_name(&application_name())
+                // Poolers refuse it, and no double is read as text.
+                .extra_float_digits(None)
                 // Named statements do not survive a pooler in transaction mode.
                 .statement_cache_capacity(0)
                 .disable_statement_logging();
-            options.connect().await.map(Conn::Postgres)
+            match tokio::time::timeout(CONNECT_TIMEOUT, options.connect()).await {
+                Ok(connected) => connected.map(Server::new).map(Conn::Postgres),
+                Err(_) => Err(Fault::Io(std::io::ErrorKind::TimedOut.into())),
+            }
         }
     };
     connected.map_err(|fault| trouble(location, "open", &fault))

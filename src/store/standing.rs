@@ -31,8 +31,11 @@ impl Store {
         after_polls: u32,
         now: Timestamp,
     ) -> Result<Standing> {
+        self.begin_reading().await?;
         let read = read(&mut self.conn, account, after_polls, now).await;
-        read.map_err(|fault| self.trouble("read", &fault))
+        let standing = read.map_err(|fault| self.trouble("read", &fault))?;
+        self.end_reading().await?;
+        Ok(standing)
     }
 }
 

@@ -11,6 +11,9 @@ use crate::catalog::item::Kind;
 /// The schema that new tables would go to; null when there is none.
 pub const SCHEMA: &str = "SELECT current_schema()::text";
 
+/// The same, with the search path in force.
+pub const SCHEMA_AND_PATH: &str = "SELECT current_schema()::text, current_setting('search_path')";
+
 /// The number of the last migration.
 pub const APPLIED: &str = "SELECT max(version) FROM _heygen_sync_migrations";
 
@@ -207,6 +210,7 @@ pub fn all(engine: Engine) -> Vec<(String, SqlStr)> {
     if engine == Engine::Postgres {
         let own = [
             ("SCHEMA", SCHEMA),
+            ("SCHEMA_AND_PATH", SCHEMA_AND_PATH),
             ("MIGRATION_LOCK", MIGRATION_LOCK),
             ("TRY_LOCK", TRY_LOCK),
             ("IDLE_DEADLINE", IDLE_DEADLINE),

@@ -1,0 +1,42 @@
+//! `copy`: moves everything to another database, so that outgrowing a file costs one command.
+
+use clap::Args;
+
+use super::{Context, output::grouped};
+use crate::{
+    error::Result,
+    store::{Location, copy::copy},
+};
+
+/// Copy a whole database into an empty one: SQLite to PostgreSQL, or back
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  heygen-sync copy --from heygen.db --to postgres://heygen@db.example.org/heygen
+  heygen-sync copy --from postgres://heygen@db.example.org/heygen --to heygen.db
+
+A password need not stand in the URL: PGPASSWORD and ~/.pgpass are read.
+Stop the pollers first: what they write to the source from then on is not in the copy.")]
+pub struct Copy {
+    /// What is copied: a file (SQLite) or a postgres:// URL
+    #[arg(long, value_name = "URL")]
+    from: String,
+    /// Where to: a new file, or an empty PostgreSQL database or schema
+    #[arg(long, value_name = "URL")]
+    to: String,
+}
+
+impl Copy {
+    pub(super) async fn run(self, context: &Context) -> Result<u8> {
+        let (from, to) = (Location::parse(&self.from)?, Location::parse(&self.to)?);
+        let copied = copy(&from, &to, context.clock.now()).await?;
+        if !context.quiet {
+            let tables = copied.iter().filter(|(_, rows)| *rows > 0);
+            let tables = tables.map(|(name, rows)| {
+                format!("{} {name}", grouped(i64::try_from(*rows).unwrap_or(i64::MAX)))
+            });
+            let tables: Vec<String> = tables.collect();
+            eprintln!("Copied {from} to {to}: {}.", tables.join(", "));
+        }
+        Ok(0)
+    }
+}
