@@ -5,4 +5,9 @@
 mod fake;
 mod fetching;
 mod postgres;
+mod rooms;
+mod rules;
 mod schema;
+mod statements;
+mod text;
+mod world;
