@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod commands;
+mod copying;
+mod dump;
 mod fake;
 mod fetching;
 mod home;
