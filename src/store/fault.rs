@@ -64,6 +64,10 @@ fn postgres(fault: &Fault) -> String {
 fn plain(fault: &Fault) -> String {
     match fault {
         Fault::Database(fault) => fault.message().to_owned(),
+        Fault::Io(fault) if is_loss(fault.kind()) => {
+            "the connection was lost; nothing was half-written; run again once the server is up"
+                .into()
+        }
         Fault::Io(fault) => format!("{fault}; check that the server is up and can be reached"),
         Fault::Tls(fault) => format!("no TLS connection: {fault}; see sslmode and sslrootcert"),
         Fault::ColumnDecode { index, source } => {
@@ -71,4 +75,10 @@ fn plain(fault: &Fault) -> String {
         }
         other => other.to_string(),
     }
+}
+
+/// A connection that stood and ended.
+fn is_loss(kind: std::io::ErrorKind) -> bool {
+    use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    matches!(kind, BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof)
 }

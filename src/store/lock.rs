@@ -32,7 +32,18 @@ pub struct Session<'s> {
     /// The account.
     pub(super) account: String,
     /// SQLite's lock; on PostgreSQL the transaction is it.
-    file: Option<File>,
+    file: Option<LockFile>,
+}
+
+/// A lock that the kernel lets go with the process. It holds its holder's name.
+#[derive(Debug)]
+pub(super) struct LockFile(File);
+
+impl Drop for LockFile {
+    /// So that who comes between the next holder's lock and its name is not told this one's.
+    fn drop(&mut self) {
+        let _ = self.0.set_len(0);
+    }
 }
 
 impl Store {
@@ -45,7 +56,7 @@ impl Store {
         deadline: Duration,
     ) -> Result<Session<'_>> {
         let file = match self.conn.engine() {
-            Engine::Sqlite => Some(self.lock_file(account, started_at)?),
+            Engine::Sqlite => Some(self.lock_file(account, started_at).await?),
             Engine::Postgres => {
                 self.lock_row(account, deadline).await?;
                 None
@@ -54,7 +65,7 @@ impl Store {
         Ok(Session { store: self, account: account.to_owned(), file })
     }
 
-    fn lock_file(&self, account: &str, started_at: Timestamp) -> Result<File> {
+    async fn lock_file(&self, account: &str, started_at: Timestamp) -> Result<LockFile> {
         let path = self.lock_path(account);
         let unusable = |fault: std::io::Error| {
             Error::storage(format!(
@@ -70,12 +81,19 @@ impl Store {
                 // Who holds it is a courtesy: failing to write it is no reason not to poll.
                 let holder = format!("{} pid {} since {started_at}\n", host(), std::process::id());
                 let _ = file.set_len(0).and_then(|()| file.write_all(holder.as_bytes()));
-                Ok(file)
+                Ok(LockFile(file))
             }
             Err(TryLockError::WouldBlock) => {
-                let mut holder = String::new();
-                let _ = file.rewind().and_then(|()| file.read_to_string(&mut holder));
-                Err(busy(account, holder.trim()))
+                let mut holder = name_in(&mut file);
+                for _ in 0..20 {
+                    if !holder.is_empty() {
+                        break;
+                    }
+                    // The holder has the lock and is about to write who it is.
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                    holder = name_in(&mut file);
+                }
+                Err(busy(account, &holder))
             }
             Err(TryLockError::Error(fault)) => Err(unusable(fault)),
         }
@@ -96,11 +114,11 @@ impl Store {
         &mut self,
         accounts: &[String],
         started_at: Timestamp,
-    ) -> Result<Vec<File>> {
+    ) -> Result<Vec<LockFile>> {
         let mut files = vec![];
         for account in accounts {
             match self.conn.engine() {
-                Engine::Sqlite => files.push(self.lock_file(account, started_at)?),
+                Engine::Sqlite => files.push(self.lock_file(account, started_at).await?),
                 Engine::Postgres => {
                     let locked = try_lock(&mut self.conn, account).await;
                     let locked = locked.map_err(|fault| self.trouble("lock", &fault))?;
@@ -149,6 +167,12 @@ async fn try_lock(conn: &mut Conn, account: &str) -> Result<Result<(), String>, 
     Ok(Err(holder.map_or(Ok(String::new()), |row| told(&row))?))
 }
 
+fn name_in(file: &mut File) -> String {
+    let mut name = String::new();
+    let _ = file.rewind().and_then(|()| file.read_to_string(&mut name));
+    name.trim().to_owned()
+}
+
 fn told(row: &Row) -> Result<String, Fault> {
     let name = row.text(0)?.unwrap_or_default();
     let from = row.text(1)?.map(|address| format!(" from {address}")).unwrap_or_default();
@@ -183,7 +207,7 @@ pub fn host() -> String {
 impl Session<'_> {
     /// The lock alone, without the right to write: it ends when it is dropped. Nothing on
     /// PostgreSQL, where the transaction is the lock.
-    pub(super) fn into_lock(self) -> Option<File> {
+    pub(super) fn into_lock(self) -> Option<LockFile> {
         self.file
     }
 

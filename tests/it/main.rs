@@ -4,6 +4,8 @@
 
 mod commands;
 mod copying;
+mod crashes;
+mod crowd;
 mod dump;
 mod fake;
 mod fetching;

@@ -21,7 +21,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tokio::sync::OnceCell;
 use url::Url;
 
-pub use own_server::{own_server, own_server_with_tls};
+pub use own_server::{OwnServer, own_server, own_server_with_tls};
 
 /// Said when no way to a server is left.
 const NO_SERVER: &str = "no PostgreSQL for the tests. Any of these will do:
