@@ -102,7 +102,7 @@ impl<'a> Bulk<'a> {
                     let sql = format!("{head}{}{tail}", self.postgres_source(bare));
                     let query = sqlx::query_with(AssertSqlSafe(sql), self.postgres_values(range)?);
                     let own = server.begin_own().await?;
-                    let done = query.execute(&mut server.conn).await;
+                    let done = query.persistent(false).execute(&mut server.conn).await;
                     server.end_own(own, done).await?;
                 }
             }

@@ -6,7 +6,8 @@
 //!
 //! On PostgreSQL every statement runs within a transaction, its own if none is open: with arguments
 //! it takes two round trips, and a pooler that hands out servers by the transaction could answer
-//! the second from another server, or from another client's statement.
+//! the second from another server, or from another client's statement. For the same reason no
+//! statement has a name (`persistent(false)`: a cache of no capacity is not enough).
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -128,7 +129,8 @@ impl Conn {
             Self::Postgres(server) => {
                 let args = postgres_arguments(args)?;
                 let own = server.begin_own().await?;
-                let done = sqlx::query_with(sql, args).execute(&mut server.conn).await;
+                let query = sqlx::query_with(sql, args).persistent(false);
+                let done = query.execute(&mut server.conn).await;
                 server.end_own(own, done.map(|done| done.rows_affected())).await
             }
         }
@@ -173,7 +175,8 @@ impl Conn {
         match self {
             Self::Sqlite(conn) => sqlx::query(sql).fetch(conn).map_ok(Row::Sqlite).boxed(),
             Self::Postgres(server) => {
-                sqlx::query(sql).fetch(&mut server.conn).map_ok(Row::Postgres).boxed()
+                let rows = sqlx::query(sql).persistent(false).fetch(&mut server.conn);
+                rows.map_ok(Row::Postgres).boxed()
             }
         }
     }
@@ -223,7 +226,7 @@ impl Server {
         args: PgArguments,
         each: &mut impl FnMut(Row) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
-        let mut rows = sqlx::query_with(sql, args).fetch(&mut self.conn);
+        let mut rows = sqlx::query_with(sql, args).persistent(false).fetch(&mut self.conn);
         while let Some(row) = rows.try_next().await? {
             each(Row::Postgres(row))?;
         }

@@ -52,6 +52,10 @@ fn postgres(fault: &Fault) -> String {
         "57P01" | "57P02" | "57P03" | "08006" | "08003" => {
             "nothing was half-written; run again once the server is up"
         }
+        "08P01" if plain(fault).contains("options") => {
+            "take options[…] out of the URL and set it on the server: \
+             ALTER ROLE … SET search_path = …"
+        }
         "25006" => "this server only reads; use the primary",
         "25P03" => "the poll took longer than its deadline; nothing was written",
         _ => "",

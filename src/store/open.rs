@@ -272,8 +272,12 @@ async fn migrate_postgres(
     conn: &mut sqlx::PgConnection,
 ) -> Result<(), sqlx::migrate::MigrateError> {
     let mut transaction = conn.begin().await?;
-    sqlx::query(statements::MIGRATION_LOCK).execute(&mut *transaction).await?;
+    sqlx::raw_sql(statements::MIGRATION_LOCK).execute(&mut *transaction).await?;
+    // sqlx names the statements of its migrator: behind a pooler they would outlive the connection,
+    // and those of an earlier try may be there.
+    sqlx::raw_sql("DEALLOCATE ALL").execute(&mut *transaction).await?;
     migrator.run_direct(None, &mut *transaction, false).await?;
+    sqlx::raw_sql("DEALLOCATE ALL").execute(&mut *transaction).await?;
     transaction.commit().await?;
     Ok(())
 }

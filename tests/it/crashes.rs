@@ -89,7 +89,13 @@ impl Operator {
     async fn until(&mut self, waiting: bool, some: bool) {
         let patience = tokio::time::Instant::now() + Duration::from_secs(60);
         while self.backends(waiting).await.is_empty() == some {
-            assert!(tokio::time::Instant::now() < patience, "waited in vain");
+            if tokio::time::Instant::now() > patience {
+                let sql = "SELECT concat_ws('|', pid, state, wait_event_type, wait_event, query) \
+                           FROM pg_stat_activity WHERE datname = current_database()";
+                let all: Vec<String> =
+                    sqlx::query_scalar(sql).fetch_all(&mut self.0).await.unwrap();
+                panic!("waited in vain (waiting {waiting}, some {some}): {all:#?}");
+            }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }

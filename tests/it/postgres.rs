@@ -12,6 +12,7 @@ mod cluster;
 mod container;
 mod fixture;
 mod own_server;
+mod pooler;
 mod watchdog;
 
 use std::env;
@@ -22,6 +23,7 @@ use tokio::sync::OnceCell;
 use url::Url;
 
 pub use own_server::{OwnServer, own_server, own_server_with_tls};
+pub use pooler::Pooler;
 
 /// Said when no way to a server is left.
 const NO_SERVER: &str = "no PostgreSQL for the tests. Any of these will do:

@@ -66,6 +66,11 @@ impl Cluster {
         format!("postgres:///{database}?host={folder}&port={port}&user=postgres")
     }
 
+    /// Its port over TCP.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// The folder that holds all of it, and that goes with it.
     pub fn folder(&self) -> &Path {
         &self.folder
@@ -224,7 +229,7 @@ fn version(bin: &Path) -> u32 {
 
 /// A port outside the range from which outgoing connections take theirs, so that it is still free
 /// when the server starts again.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     let is_free = |port: &u16| net::TcpListener::bind(("127.0.0.1", *port)).is_ok();
     let candidates = std::iter::repeat_with(|| 20_000 + (super::random() % 12_000) as u16);
     candidates.take(100).find(is_free).expect("a free port below 32000")

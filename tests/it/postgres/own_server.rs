@@ -41,6 +41,11 @@ impl OwnServer {
         self.cluster.socket_url(database)
     }
 
+    /// Its port over TCP.
+    pub fn port(&self) -> u16 {
+        self.cluster.port()
+    }
+
     /// The certificate of the authority behind a server with TLS.
     pub fn ca_file(&self) -> PathBuf {
         self.cluster.folder().join("ca.pem")
