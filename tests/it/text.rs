@@ -81,5 +81,5 @@ fn postgres_cell(row: &PgRow, at: usize) -> Option<String> {
 
 /// The form in which SQLite holds it: PostgreSQL renders JSON in its own.
 fn canonical(json: &RawValue) -> String {
-    Value::decode(json.get().trim(), 1).unwrap().to_json()
+    Value::decode(json.get().trim(), 0).unwrap().to_json()
 }

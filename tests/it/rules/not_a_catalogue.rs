@@ -10,18 +10,39 @@ const EMPTY: &str = r#"{"error":null,"data":{"avatars":[],"talking_photos":[]}}"
 fn not_catalogues() -> Vec<String> {
     let with_error = |error: &str| EMPTY.replace("null", error);
     let mut all: Vec<String> = [
-        "", " ", "null", "[]", "7", "\"x\"", "{}", "<html></html>", "{\"data\":{}}",
-        r#"{"data":null}"#, r#"{"data":[]}"#, r#"{"data":"x"}"#,
-        r#"{"data":{"avatars":[]}}"#, r#"{"data":{"talking_photos":[]}}"#,
+        "",
+        " ",
+        "null",
+        "[]",
+        "7",
+        "\"x\"",
+        "{}",
+        "<html></html>",
+        "{\"data\":{}}",
+        r#"{"data":null}"#,
+        r#"{"data":[]}"#,
+        r#"{"data":"x"}"#,
+        r#"{"data":{"avatars":[]}}"#,
+        r#"{"data":{"talking_photos":[]}}"#,
         r#"{"data":{"avatars":null,"talking_photos":[]}}"#,
         r#"{"data":{"avatars":[],"talking_photos":null}}"#,
         r#"{"data":{"avatars":{},"talking_photos":[]}}"#,
         r#"{"data":{"avatars":[],"talking_photos":"[]"}}"#,
         r#"{"avatars":[],"talking_photos":7}"#,
-    ].map(str::to_owned).to_vec();
-    all.extend(["\"busy\"", "{}", "false", "0", "[]", " \" \" ", r#"{"code":"x","message":"y"}"#].map(with_error));
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    all.extend(
+        ["\"busy\"", "{}", "false", "0", "[]", " \" \" ", r#"{"code":"x","message":"y"}"#]
+            .map(with_error),
+    );
     all.extend([1, 10, 30, EMPTY.len() - 1].map(|at| EMPTY[..at].to_owned()));
-    all.extend([format!("{EMPTY}x"), format!("{EMPTY}{EMPTY}"), EMPTY.replace("[]", "[,]"), EMPTY.replace(',', ",,")]);
+    all.extend([
+        format!("{EMPTY}x"),
+        format!("{EMPTY}{EMPTY}"),
+        EMPTY.replace("[]", "[,]"),
+        EMPTY.replace(',', ",,"),
+    ]);
     all
 }
 

@@ -8,7 +8,8 @@ fn nested(id: &str, depth: usize) -> String {
     format!(r#"{{"avatar_id":"{id}","gender":"deep","x":{open}{close}}}"#)
 }
 
-const HELD: &str = "SELECT outcome, removed, held, rejected, missing FROM polls ORDER BY poll_id DESC LIMIT 1";
+const HELD: &str =
+    "SELECT outcome, removed, held, rejected, missing FROM polls ORDER BY poll_id DESC LIMIT 1";
 
 on_both! {
     async fn a_record_without_a_usable_id_is_counted_and_holds_removals_back(world: World) {
