@@ -3,7 +3,7 @@
 use crate::world::{World, hour, on_both};
 
 const BOTH: &str = r#"{"avatar_id":"a","gender":"x"},{"avatar_id":"b"}"#;
-const B: &str = r#"{"avatar_id":"b"}"#;
+const B: &str = r#"{"avatar_id":"b","gender":null}"#;
 
 on_both! {
     async fn an_item_not_listed_is_removed_at_once_by_default_on_v2(world: World) {
