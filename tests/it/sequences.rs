@@ -9,10 +9,7 @@ mod oracle;
 use std::{cell::RefCell, collections::BTreeMap};
 
 use heygen_sync::{catalog::diff::Accepted, poll::Report};
-use proptest::{
-    prelude::*,
-    test_runner::{Config, TestRunner},
-};
+use proptest::test_runner::{Config, TestRunner};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 

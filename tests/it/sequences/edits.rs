@@ -74,7 +74,7 @@ pub enum Entry {
     /// Its id, and its fields as they are without signatures; nulls are in it.
     Good(String, Fields, usize),
     /// A usable id and no more.
-    Deep(String, usize),
+    Deep(String),
     /// Not even that.
     Unusable,
 }
@@ -212,7 +212,7 @@ impl Spoil {
             Self::Unusable => list.push(Entry::Unusable),
             Self::Deep(n) => {
                 list.retain(|entry| !matches!(entry, Entry::Good(found, ..) if *found == id(*n)));
-                list.push(Entry::Deep(id(*n), round));
+                list.push(Entry::Deep(id(*n)));
             }
             Self::Double(n) => {
                 list.extend(known(list, n).map(|fields| Entry::Good(id(*n), fields, round + 100)));
@@ -239,9 +239,7 @@ pub fn mixed(list: &[Entry], seed: u64) -> String {
         .iter()
         .map(|entry| match entry {
             Entry::Unusable => "7".into(),
-            Entry::Deep(id, _) => {
-                kind(&format!("\"x\":{}{},", "[".repeat(200), "]".repeat(200)), id)
-            }
+            Entry::Deep(id) => kind(&format!("\"x\":{}{},", "[".repeat(200), "]".repeat(200)), id),
             Entry::Good(id, fields, round) => {
                 let mut pairs: Vec<_> = fields.iter().collect();
                 dice.shuffle(&mut pairs);

@@ -338,7 +338,7 @@ impl List {
 impl Entry {
     fn id(&self) -> Option<&String> {
         match self {
-            Self::Good(id, ..) | Self::Deep(id, _) => Some(id),
+            Self::Good(id, ..) | Self::Deep(id) => Some(id),
             Self::Unusable => None,
         }
     }
