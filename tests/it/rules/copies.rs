@@ -49,6 +49,12 @@ on_both! {
         assert_eq!(world.count("field_changes").await, 0);
     }
 
+    async fn an_absent_field_equals_a_stored_null_and_a_present_one_does_not(world: World) {
+        world.avatars(r#"{"avatar_id":"a","gender":null}"#).await;
+        world.avatars(r#"{"avatar_id":"a","gender":"x"},{"avatar_id":"a"}"#).await;
+        assert_eq!(world.cell("SELECT gender FROM avatars WHERE avatar_id = 'a'").await, "∅");
+    }
+
     async fn fields_are_read_from_the_copy_that_is_kept(world: World) {
         world.avatars(r#"{"avatar_id":"a","gender":"y"}"#).await;
         world.avatars(r#"{"avatar_id":"a","gender":"y","aaa":1},{"avatar_id":"a","gender":"y"}"#).await;
