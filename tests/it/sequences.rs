@@ -44,8 +44,8 @@ fn the_same_answers_in_any_order_give_both_databases_the_same_rows() {
     let runtime = runtime();
     let other = RefCell::new(runtime.block_on(World::start(Engine::Sqlite)));
     on(Engine::Postgres, |runtime, world, case| {
+        let other = &mut *other.borrow_mut();
         runtime.block_on(async {
-            let other = &mut *other.borrow_mut();
             other.start_over().await;
             for step in &case.answers() {
                 step_of(world, case, step, 2).await;
