@@ -15,6 +15,7 @@ mod postgres;
 mod rooms;
 mod rules;
 mod schema;
+mod sequences;
 mod servers;
 mod statements;
 mod text;
