@@ -181,9 +181,9 @@ pub const SCHEMA_NEWS: &str = "SELECT p.observed_at, s.kind, s.field, s.change, 
 pub const ASSETS_BY_STATE: &str =
     "SELECT state, count(*) FROM assets GROUP BY state ORDER BY state";
 
-/// When the next link expires of a preview that is not saved.
-pub const NEXT_EXPIRY: &str =
-    "SELECT min(expires_at) FROM assets WHERE state <> 'mirrored' AND signed_url IS NOT NULL";
+/// When the next link expires of a preview that is not saved; only signed ones have an expiry, and
+/// not every reader may see the links.
+pub const NEXT_EXPIRY: &str = "SELECT min(expires_at) FROM assets WHERE state <> 'mirrored'";
 
 /// Every version of an item: (id[, account]).
 pub fn versions(kind: Kind, of_account: bool) -> SqlStr {
