@@ -134,6 +134,7 @@ fn copied(subject: &str, floor: &str, folder: &Path) -> f64 {
 
 fn psql(url: &str, arguments: &[&str]) {
     let mut command = Command::new("psql");
+    command.env("PGOPTIONS", "-c client_min_messages=warning");
     let command = command.args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-o", "/dev/null", "-d", url]);
     assert!(command.args(arguments).status().expect("psql").success(), "{arguments:?}");
 }
