@@ -7,6 +7,8 @@
 //! own; beside it, one psql puts the rows that the cold load left behind into the same empty tables
 //! from files, in one transaction, in key order. The median of the rounds' ratios is what counts.
 
+#![allow(clippy::expect_used, reason = "a bench that cannot run has nothing to say")]
+
 mod catalogue;
 
 use std::{path::Path, process::Command, time::Instant};
