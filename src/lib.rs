@@ -6,3 +6,4 @@ pub mod heygen;
 pub mod poll;
 pub mod store;
 pub mod time;
+pub mod verify;

@@ -8,12 +8,15 @@
 //! - [`row`]: the row of a poll
 //! - [`standing`]: tables → what the diff compares with
 //! - [`write`]: a diff → tables, in one transaction (rule 1)
+//! - [`audit`]: tables → what `verify` judges, read [`exact`]ly
 //! - [`query`]: what the commands ask
 //!
 //! It does not know HTTP, the rules of history or how anything is printed.
 
+pub mod audit;
 pub mod bulk;
 pub mod conn;
+pub mod exact;
 pub mod fault;
 pub mod location;
 pub mod lock;

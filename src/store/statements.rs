@@ -108,9 +108,12 @@ pub const SCHEMA_CHANGES: &str = "SELECT s.kind, s.field, s.change, s.json_type,
 pub const LINKS: &str = "SELECT url, signed_url IS NOT NULL, expires_at, \
      CASE WHEN expires_at IS NULL OR expires_at < $1 THEN signed_url END FROM assets";
 
-/// The head of an account: (account, poll).
-pub const HEAD: &str = "INSERT INTO accounts (account, last_poll_id, polls) VALUES ($1, $2, 1) \
-     ON CONFLICT (account) DO UPDATE SET last_poll_id = excluded.last_poll_id, polls = accounts.polls + 1";
+/// The digest of an account's latest poll: (account).
+pub const DIGEST: &str = "SELECT digest FROM accounts WHERE account = $1";
+/// The head of an account: (account, poll, digest).
+pub const HEAD: &str = "INSERT INTO accounts (account, last_poll_id, polls, digest) \
+     VALUES ($1, $2, 1, $3) ON CONFLICT (account) DO UPDATE \
+     SET last_poll_id = excluded.last_poll_id, polls = accounts.polls + 1, digest = excluded.digest";
 
 /// Whether an account is known: (account).
 pub const ACCOUNT: &str = "SELECT polls FROM accounts WHERE account = $1";
@@ -131,6 +134,7 @@ pub fn all(engine: Engine) -> Vec<(String, SqlStr)> {
         ("RECENT_GOOD", RECENT_GOOD),
         ("SCHEMA_CHANGES", SCHEMA_CHANGES),
         ("LINKS", LINKS),
+        ("DIGEST", DIGEST),
         ("HEAD", HEAD),
         ("ACCOUNT", ACCOUNT),
         ("RENAME", RENAME),
@@ -138,6 +142,7 @@ pub fn all(engine: Engine) -> Vec<(String, SqlStr)> {
     ]
     .map(|(name, sql)| (name.to_owned(), sql.into_sql_str()))
     .to_vec();
+    all.extend(super::audit::all());
     for kind in Kind::ALL {
         all.push((format!("items {kind}"), items(kind)));
         all.push((format!("listed_before {kind}"), listed_before(kind)));
