@@ -1,2 +1,19 @@
-//! x
-fn main() {}
+//! Parse, run, exit code: nothing else.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use heygen_sync::{cli, time::Clock};
+
+fn main() -> ExitCode {
+    let arguments = match cli::Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(told) => {
+            // Help goes to stdout with 0, a usage error to stderr with 2.
+            let _ = told.print();
+            return ExitCode::from(u8::try_from(told.exit_code()).unwrap_or(2));
+        }
+    };
+    cli::logging(&arguments);
+    ExitCode::from(cli::run(arguments, Clock::system()))
+}

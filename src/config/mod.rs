@@ -103,6 +103,17 @@ pub struct Account {
     pub api_key_file: Option<PathBuf>,
 }
 
+/// Judges an account's name that comes from the command line.
+///
+/// # Errors
+/// [`crate::error::Kind::Usage`].
+pub fn check_account_name(name: &str) -> Result<()> {
+    if values::is_account_name(name) {
+        return Ok(());
+    }
+    Err(Error::usage("an account's name has 1 to 128 bytes and no control characters"))
+}
+
 impl Config {
     /// Reads the configuration, and says where it came from.
     ///

@@ -230,6 +230,11 @@ fn is_loopback(url: &Url) -> bool {
     }
 }
 
+/// Whether an account may be called so.
+pub fn is_account_name(name: &str) -> bool {
+    (1..=LONGEST_NAME).contains(&name.len()) && !name.chars().any(char::is_control)
+}
+
 /// An account as it is written, before it is judged.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -243,7 +248,7 @@ impl RawAccount {
     /// The account, or what is wrong with it.
     fn judge(self) -> Result<Account, &'static str> {
         let Self { name, api_key_env, api_key_file } = self;
-        if name.is_empty() || name.len() > LONGEST_NAME || name.chars().any(char::is_control) {
+        if !is_account_name(&name) {
             return Err("must have a name of 1 to 128 bytes without control characters");
         }
         if api_key_env.is_some() == api_key_file.is_some() {

@@ -32,7 +32,7 @@ pub struct Session<'s> {
     /// The account.
     pub(super) account: String,
     /// SQLite's lock; on PostgreSQL the transaction is it.
-    _file: Option<File>,
+    file: Option<File>,
 }
 
 impl Store {
@@ -51,7 +51,7 @@ impl Store {
                 None
             }
         };
-        Ok(Session { store: self, account: account.to_owned(), _file: file })
+        Ok(Session { store: self, account: account.to_owned(), file })
     }
 
     fn lock_file(&self, account: &str, started_at: Timestamp) -> Result<File> {
@@ -155,6 +155,12 @@ pub fn host() -> String {
 }
 
 impl Session<'_> {
+    /// The lock alone, without the right to write: it ends when it is dropped. Nothing on
+    /// PostgreSQL, where the transaction is the lock.
+    pub(super) fn into_lock(self) -> Option<File> {
+        self.file
+    }
+
     /// Leaves without writing anything.
     pub async fn end(self) -> Result<()> {
         if self.store.conn.engine() == Engine::Postgres {

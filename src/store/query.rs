@@ -1,1 +1,382 @@
-//! x
+//! What the commands ask: the change feed, the versions of an item, the state of affairs.
+
+use sqlx::AssertSqlSafe;
+
+use super::{
+    conn::{Arg, Conn, Fault, Row},
+    open::Store,
+    row::PollRow,
+    standing::fields,
+    statements,
+};
+use crate::{
+    catalog::{
+        diff::OpenedBy,
+        item::{Fields, Kind},
+    },
+    error::{Error, Result},
+    time::Timestamp,
+};
+
+/// Which rows of the change feed are wanted; `None` means all.
+#[derive(Clone, Debug, Default)]
+pub struct ChangeFilter {
+    /// Seen at this time or later.
+    pub since: Option<Timestamp>,
+    /// Seen before this time.
+    pub until: Option<Timestamp>,
+    /// Of this kind.
+    pub kind: Option<Kind>,
+    /// `added`, `changed`, `removed` or `restored`.
+    pub change: Option<String>,
+    /// Of this account.
+    pub account: Option<String>,
+    /// Of this item.
+    pub id: Option<String>,
+    /// The newest so many.
+    pub limit: Option<i64>,
+}
+
+/// A row of the view `changes`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ChangeRow {
+    /// The poll that saw it.
+    pub poll_id: i64,
+    /// When.
+    pub observed_at: Timestamp,
+    /// It happened after this time; `None` at the baseline.
+    pub previous_poll_at: Option<Timestamp>,
+    /// The account.
+    pub account: String,
+    /// `avatar` or `talking_photo`.
+    pub kind: String,
+    /// The item.
+    pub item_id: String,
+    /// Its name after the poll; for a removal the last known.
+    pub name: Option<String>,
+    /// `added`, `changed`, `removed` or `restored`.
+    pub change: String,
+    /// The changed field; `None` in the row that tells of the item as a whole.
+    pub field: Option<String>,
+    /// The field's value before.
+    pub old_value: Option<String>,
+    /// The field's value after.
+    pub new_value: Option<String>,
+}
+
+/// A version of an item.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Version {
+    /// The account.
+    pub account: String,
+    /// The kind.
+    pub kind: Kind,
+    /// The item.
+    pub id: String,
+    /// 1, 2, 3 …
+    pub version: i64,
+    /// Its start.
+    pub valid_from: Timestamp,
+    /// Its end; `None` while it is open.
+    pub valid_to: Option<Timestamp>,
+    /// Why it began.
+    pub opened_by: OpenedBy,
+    /// `changed`, `removed` or `learned`.
+    pub closed_by: Option<String>,
+    /// The last poll that still showed the state before.
+    pub opened_after: Option<Timestamp>,
+    /// The last poll that still showed this state.
+    pub closed_after: Option<Timestamp>,
+    /// The item's values.
+    pub fields: Fields,
+}
+
+/// How an account stands.
+#[derive(Clone, Debug)]
+pub struct AccountStatus {
+    /// Its name.
+    pub account: String,
+    /// Its last poll.
+    pub last: PollRow,
+    /// Its last poll that did not fail.
+    pub last_good: Option<PollRow>,
+    /// Failed polls since the last good one.
+    pub failed_since: i64,
+    /// For each kind: current, missing and removed items.
+    pub items: [ItemCounts; 2],
+    /// Changes of the lists' fields, newest first, the first reading left out.
+    pub schema_changes: Vec<SchemaNote>,
+}
+
+/// How many items of a kind there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ItemCounts {
+    /// Not removed.
+    pub current: i64,
+    /// Of these not listed at present.
+    pub missing: i64,
+    /// Removed.
+    pub removed: i64,
+}
+
+/// A change of a list's fields.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SchemaNote {
+    /// When it was seen.
+    pub observed_at: Timestamp,
+    /// `avatar` or `talking_photo`.
+    pub kind: String,
+    /// The field.
+    pub field: String,
+    /// `appeared`, `vanished` or `retyped`.
+    pub change: String,
+    /// The types seen.
+    pub json_type: Option<String>,
+}
+
+/// The previews, by what is known of them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AssetStatus {
+    /// (state, how many), by state.
+    pub by_state: Vec<(String, i64)>,
+    /// When the next link expires of a preview that is not saved.
+    pub next_expiry: Option<Timestamp>,
+}
+
+impl Store {
+    /// Hands the rows of the change feed to `each`, oldest first.
+    pub async fn changes(
+        &mut self,
+        filter: &ChangeFilter,
+        mut each: impl FnMut(ChangeRow) -> Result<()>,
+    ) -> Result<()> {
+        let (sql, args) = changes_sql(filter);
+        let mut stopped = None;
+        let read = self.conn.each(AssertSqlSafe(sql), &args, |row| {
+            // The consumer's own error ends the reading and is handed on unchanged.
+            match each(change_row(&row)?) {
+                Ok(()) => Ok(()),
+                Err(error) => {
+                    stopped = Some(error);
+                    Err(Fault::WorkerCrashed)
+                }
+            }
+        });
+        let read = read.await;
+        match stopped {
+            Some(error) => Err(error),
+            None => read.map_err(|fault| self.trouble("read", &fault)),
+        }
+    }
+
+    /// Every version of the items called `id`, oldest first.
+    pub async fn versions(
+        &mut self,
+        id: &str,
+        kind: Option<Kind>,
+        account: Option<&str>,
+    ) -> Result<Vec<Version>> {
+        let mut all = vec![];
+        for kind in Kind::ALL.into_iter().filter(|one| kind.is_none_or(|wanted| wanted == *one)) {
+            let read = versions(&mut self.conn, id, kind, account).await;
+            all.extend(read.map_err(|fault| self.trouble("read", &fault))?);
+        }
+        Ok(all)
+    }
+
+    /// How every account stands, by name.
+    pub async fn status(&mut self) -> Result<Vec<AccountStatus>> {
+        let read = status(&mut self.conn).await;
+        read.map_err(|fault| self.trouble("read", &fault))
+    }
+
+    /// How the previews stand.
+    pub async fn asset_status(&mut self) -> Result<AssetStatus> {
+        let read = asset_status(&mut self.conn).await;
+        read.map_err(|fault| self.trouble("read", &fault))
+    }
+
+    /// Gives an account another name, everywhere. Both names are locked meanwhile.
+    pub async fn rename_account(&mut self, old: &str, new: &str, now: Timestamp) -> Result<()> {
+        let deadline = std::time::Duration::from_secs(60);
+        // Held until the end of this function; the second one only where a file is the lock.
+        let other = match self.location.file() {
+            Some(_) => Some(self.begin_poll(new, now, deadline).await?.into_lock()),
+            None => None,
+        };
+        let session = self.begin_poll(old, now, deadline).await?;
+        let renamed = session.rename(old, new).await;
+        drop(other);
+        renamed
+    }
+}
+
+impl super::Session<'_> {
+    async fn rename(self, old: &str, new: &str) -> Result<()> {
+        let conn = &mut self.store.conn;
+        let renamed = rename(conn, old, new).await;
+        let renamed = renamed
+            .map_err(|fault| super::fault::trouble(&self.store.location, "rename in", &fault));
+        match renamed {
+            Ok(None) => Ok(()),
+            Ok(Some(why)) => {
+                self.end().await?;
+                Err(Error::usage(why))
+            }
+            Err(error) => {
+                self.end().await?;
+                Err(error)
+            }
+        }
+    }
+}
+
+/// `Some` says why it cannot be done.
+async fn rename(conn: &mut Conn, old: &str, new: &str) -> Result<Option<String>, Fault> {
+    if conn.row(statements::ACCOUNT, &[old.into()]).await?.is_none() {
+        return Ok(Some(format!(
+            "there is no account '{old}' in the database; see: heygen-sync status"
+        )));
+    }
+    if conn.row(statements::ACCOUNT, &[new.into()]).await?.is_some() {
+        return Ok(Some(format!(
+            "there is an account '{new}' already; two histories cannot become one"
+        )));
+    }
+    conn.execute(statements::RENAME, &[old.into(), new.into()]).await?;
+    if conn.engine() == super::conn::Engine::Postgres {
+        conn.execute(statements::COMMIT, &[]).await?;
+    }
+    Ok(None)
+}
+
+/// The newest rows first where there is a limit, turned round outside.
+fn changes_sql(filter: &ChangeFilter) -> (String, Vec<Arg<'_>>) {
+    let ChangeFilter { since, until, kind, change, account, id, limit } = filter;
+    let mut conditions: Vec<String> = vec![];
+    let mut args: Vec<Arg<'_>> = vec![];
+    let mut add = |condition: &str, arg: Option<Arg<'static>>| {
+        if let Some(arg) = arg {
+            args.push(arg);
+            conditions.push(format!("{condition} ${}", args.len()));
+        }
+    };
+    add("observed_at >=", since.map(Arg::from));
+    add("observed_at <", until.map(Arg::from));
+    add("kind =", kind.map(|kind| kind.as_str().into()));
+    add("change =", change.clone().map(Arg::from));
+    add("account =", account.clone().map(Arg::from));
+    add("item_id =", id.clone().map(Arg::from));
+    let matching = match conditions.is_empty() {
+        true => String::new(),
+        false => format!(" WHERE {}", conditions.join(" AND ")),
+    };
+    let columns = "poll_id, observed_at, previous_poll_at, account, kind, item_id, name, change, \
+                   field, old_value, new_value";
+    let forwards = "poll_id, kind, item_id, field NULLS FIRST";
+    let rows = format!("SELECT {columns} FROM changes{matching}");
+    let sql = match limit {
+        None => format!("{rows} ORDER BY {forwards}"),
+        Some(limit) => {
+            let backwards = "poll_id DESC, kind DESC, item_id DESC, field DESC NULLS LAST";
+            format!(
+                "SELECT {columns} FROM ({rows} ORDER BY {backwards} LIMIT {limit}) AS newest \
+                 ORDER BY {forwards}"
+            )
+        }
+    };
+    (sql, args)
+}
+
+fn change_row(row: &Row) -> Result<ChangeRow, Fault> {
+    Ok(ChangeRow {
+        poll_id: row.some_int(0)?,
+        observed_at: row.some_time(1)?,
+        previous_poll_at: row.time(2)?,
+        account: row.some_text(3)?,
+        kind: row.some_text(4)?,
+        item_id: row.some_text(5)?,
+        name: row.text(6)?,
+        change: row.some_text(7)?,
+        field: row.text(8)?,
+        old_value: row.text(9)?,
+        new_value: row.text(10)?,
+    })
+}
+
+async fn versions(
+    conn: &mut Conn,
+    id: &str,
+    kind: Kind,
+    account: Option<&str>,
+) -> Result<Vec<Version>, Fault> {
+    let sql = statements::versions(kind, account.is_some());
+    let mut args: Vec<Arg<'_>> = vec![id.into()];
+    args.extend(account.map(Arg::from));
+    conn.rows(sql, &args).await?.iter().map(|row| version(row, kind)).collect()
+}
+
+/// A row of [`statements::versions`].
+fn version(row: &Row, kind: Kind) -> Result<Version, Fault> {
+    let opened_by = OpenedBy::parse(&row.some_text(5)?);
+    Ok(Version {
+        account: row.some_text(0)?,
+        kind,
+        id: row.some_text(1)?,
+        version: row.some_int(2)?,
+        valid_from: row.some_time(3)?,
+        valid_to: row.time(4)?,
+        opened_by: opened_by.ok_or_else(|| row.spoiled(5, "is no reason to open a version"))?,
+        closed_by: row.text(6)?,
+        opened_after: row.time(7)?,
+        closed_after: row.time(8)?,
+        fields: fields(row, kind, 10, 9)?,
+    })
+}
+
+async fn status(conn: &mut Conn) -> Result<Vec<AccountStatus>, Fault> {
+    let mut all = vec![];
+    for row in conn.rows(statements::LAST_POLLS, &[]).await? {
+        let last = PollRow::read(&row, 0)?;
+        let account = last.account.clone();
+        let last_good = conn.row(statements::LAST_GOOD_POLL, &[account.as_str().into()]).await?;
+        let last_good = last_good.map(|row| PollRow::read(&row, 0)).transpose()?;
+        let since = last_good.as_ref().map_or(0, |poll| poll.poll_id);
+        let failed =
+            conn.row(statements::FAILED_SINCE, &[account.as_str().into(), since.into()]).await?;
+        let mut items = [ItemCounts::default(); 2];
+        for kind in Kind::ALL {
+            let row = conn.row(statements::item_counts(kind), &[account.as_str().into()]).await?;
+            if let Some(row) = row {
+                items[kind as usize] = ItemCounts {
+                    current: row.some_int(0)?,
+                    missing: row.some_int(1)?,
+                    removed: row.some_int(2)?,
+                };
+            }
+        }
+        let notes = conn.rows(statements::SCHEMA_NEWS, &[account.as_str().into()]).await?;
+        let schema_changes = notes.iter().map(schema_note).collect::<Result<_, _>>()?;
+        let failed_since = failed.map_or(Ok(0), |row| row.some_int(0))?;
+        all.push(AccountStatus { account, last, last_good, failed_since, items, schema_changes });
+    }
+    Ok(all)
+}
+
+fn schema_note(row: &Row) -> Result<SchemaNote, Fault> {
+    Ok(SchemaNote {
+        observed_at: row.some_time(0)?,
+        kind: row.some_text(1)?,
+        field: row.some_text(2)?,
+        change: row.some_text(3)?,
+        json_type: row.text(4)?,
+    })
+}
+
+async fn asset_status(conn: &mut Conn) -> Result<AssetStatus, Fault> {
+    let rows = conn.rows(statements::ASSETS_BY_STATE, &[]).await?;
+    let by_state = rows.iter().map(|row| Ok((row.some_text(0)?, row.some_int(1)?)));
+    let by_state = by_state.collect::<Result<_, Fault>>()?;
+    let next = conn.row(statements::NEXT_EXPIRY, &[]).await?;
+    Ok(AssetStatus { by_state, next_expiry: next.map_or(Ok(None), |row| row.time(0))? })
+}

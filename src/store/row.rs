@@ -179,8 +179,7 @@ impl PollRow {
         self.outcome == "failed"
     }
 
-    /// Reads a row of [`super::statements::POLL_COLUMNS`] with `poll_id` before them, from column
-    /// `at`.
+    /// Reads a row of all columns of `polls`, in the table's order, from column `at`.
     pub fn read(row: &Row, at: usize) -> Result<Self, Fault> {
         Ok(Self {
             poll_id: row.some_int(at)?,

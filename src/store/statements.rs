@@ -120,11 +120,64 @@ pub const ACCOUNT: &str = "SELECT polls FROM accounts WHERE account = $1";
 /// Renames an account everywhere, by the foreign keys' cascade: (old, new).
 pub const RENAME: &str = "UPDATE accounts SET account = $2 WHERE account = $1";
 
-/// The columns of `polls` but for the number, in the table's order.
-pub const POLL_COLUMNS: &str = "account, trigger, api_version, source, started_at, observed_at, \
-     finished_at, outcome, avatars_listed, talking_photos_listed, added, changed, removed, \
-     restored, learned, missing, duplicates, rejected, held, held_reason, policy, http_status, \
-     request_id, response_bytes, response_sha256, warning, error, host, tool_version, digest";
+/// The last poll of each account, by name, in the order of the table.
+pub const LAST_POLLS: &str = "SELECT p.poll_id, p.account, p.trigger, p.api_version, p.source, \
+     p.started_at, p.observed_at, p.finished_at, p.outcome, p.avatars_listed, \
+     p.talking_photos_listed, p.added, p.changed, p.removed, p.restored, p.learned, p.missing, \
+     p.duplicates, p.rejected, p.held, p.held_reason, p.policy, p.http_status, p.request_id, \
+     p.response_bytes, p.response_sha256, p.warning, p.error, p.host, p.tool_version, p.digest \
+     FROM polls AS p JOIN accounts AS a ON a.last_poll_id = p.poll_id ORDER BY p.account";
+
+/// The account's last good poll: (account).
+pub const LAST_GOOD_POLL: &str = "SELECT poll_id, account, trigger, api_version, source, \
+     started_at, observed_at, finished_at, outcome, avatars_listed, talking_photos_listed, added, \
+     changed, removed, restored, learned, missing, duplicates, rejected, held, held_reason, \
+     policy, http_status, request_id, response_bytes, response_sha256, warning, error, host, \
+     tool_version, digest FROM polls \
+     WHERE account = $1 AND outcome <> 'failed' ORDER BY observed_at DESC LIMIT 1";
+
+/// How many polls failed after one: (account, poll).
+pub const FAILED_SINCE: &str =
+    "SELECT count(*) FROM polls WHERE account = $1 AND poll_id > $2 AND outcome = 'failed'";
+
+/// Current, missing and removed items: (account).
+pub fn item_counts(kind: Kind) -> SqlStr {
+    AssertSqlSafe(format!(
+        "SELECT count(*) FILTER (WHERE removed_at IS NULL), \
+         count(*) FILTER (WHERE removed_at IS NULL AND missing_since IS NOT NULL), \
+         count(*) FILTER (WHERE removed_at IS NOT NULL) FROM {} WHERE account = $1",
+        kind.list()
+    ))
+    .into_sql_str()
+}
+
+/// The newest changes of the lists' fields after the first reading of each list: (account).
+pub const SCHEMA_NEWS: &str = "SELECT p.observed_at, s.kind, s.field, s.change, s.json_type \
+     FROM schema_changes AS s JOIN polls AS p ON p.poll_id = s.poll_id \
+     WHERE s.account = $1 AND s.poll_id > (SELECT min(f.poll_id) FROM schema_changes AS f \
+          WHERE f.account = s.account AND f.kind = s.kind) \
+     ORDER BY s.poll_id DESC, s.kind, s.field LIMIT 10";
+
+/// The previews by state.
+pub const ASSETS_BY_STATE: &str =
+    "SELECT state, count(*) FROM assets GROUP BY state ORDER BY state";
+
+/// When the next link expires of a preview that is not saved.
+pub const NEXT_EXPIRY: &str =
+    "SELECT min(expires_at) FROM assets WHERE state <> 'mirrored' AND signed_url IS NOT NULL";
+
+/// Every version of an item: (id[, account]).
+pub fn versions(kind: Kind, of_account: bool) -> SqlStr {
+    let id = kind.id_field();
+    let condition = if of_account { " AND account = $2" } else { "" };
+    AssertSqlSafe(format!(
+        "SELECT account, {id}, version, valid_from, valid_to, opened_by, closed_by, opened_after, \
+         closed_after, extra, {} FROM {} WHERE {id} = $1{condition} ORDER BY account, version",
+        columns(kind, ""),
+        super::write::history(kind)
+    ))
+    .into_sql_str()
+}
 
 /// Every statement of this file for an engine, by name.
 pub fn all(engine: Engine) -> Vec<(String, SqlStr)> {
@@ -138,6 +191,12 @@ pub fn all(engine: Engine) -> Vec<(String, SqlStr)> {
         ("HEAD", HEAD),
         ("ACCOUNT", ACCOUNT),
         ("RENAME", RENAME),
+        ("LAST_POLLS", LAST_POLLS),
+        ("LAST_GOOD_POLL", LAST_GOOD_POLL),
+        ("FAILED_SINCE", FAILED_SINCE),
+        ("SCHEMA_NEWS", SCHEMA_NEWS),
+        ("ASSETS_BY_STATE", ASSETS_BY_STATE),
+        ("NEXT_EXPIRY", NEXT_EXPIRY),
         ("tables", tables(engine)),
     ]
     .map(|(name, sql)| (name.to_owned(), sql.into_sql_str()))
@@ -146,6 +205,9 @@ pub fn all(engine: Engine) -> Vec<(String, SqlStr)> {
     for kind in Kind::ALL {
         all.push((format!("items {kind}"), items(kind)));
         all.push((format!("listed_before {kind}"), listed_before(kind)));
+        all.push((format!("item_counts {kind}"), item_counts(kind)));
+        all.push((format!("versions {kind}"), versions(kind, true)));
+        all.push((format!("versions {kind} of any account"), versions(kind, false)));
     }
     if engine == Engine::Postgres {
         let own = [

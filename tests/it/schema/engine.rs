@@ -67,7 +67,7 @@ pub async fn sqlite() -> Engine {
 /// A migrated PostgreSQL database.
 pub async fn postgres() -> Engine {
     let server = database().await;
-    let mut connection = PgConnection::connect(server.url().as_ref()).await.unwrap();
+    let mut connection = PgConnection::connect(server.url()).await.unwrap();
     migrator("postgres").await.run(&mut connection).await.unwrap();
     Engine::Postgres(connection, server)
 }

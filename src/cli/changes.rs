@@ -1,0 +1,114 @@
+//! `changes`: the change feed, newest last.
+
+use clap::Args;
+
+use super::{
+    Context,
+    output::{Format, Rows},
+    time_or_ago,
+};
+use crate::{
+    catalog::item::Kind,
+    error::{Error, Result},
+    store::{Store, query::ChangeFilter},
+};
+
+/// The columns of the feed, those of the view `changes`.
+const COLUMNS: [&str; 11] = [
+    "poll_id",
+    "observed_at",
+    "previous_poll_at",
+    "account",
+    "kind",
+    "item_id",
+    "name",
+    "change",
+    "field",
+    "old_value",
+    "new_value",
+];
+
+/// Show what was added, changed, removed and restored, newest last
+#[derive(Debug, Args)]
+pub struct Changes {
+    /// From this time on: a time, a date, or how long ago (7d)
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+    /// Before this time
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
+    /// Only avatars or only talking photos
+    #[arg(long, value_enum)]
+    kind: Option<KindArgument>,
+    /// Only such changes
+    #[arg(long, value_parser = ["added", "changed", "removed", "restored"])]
+    change: Option<String>,
+    /// Only this account's
+    #[arg(long, value_name = "NAME")]
+    account: Option<String>,
+    /// Only this item's
+    #[arg(long, value_name = "ID")]
+    id: Option<String>,
+    /// The newest so many rows
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..))]
+    limit: Option<i64>,
+    /// How to write them
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+}
+
+/// A kind on the command line.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub enum KindArgument {
+    /// Avatars
+    Avatar,
+    /// Talking photos
+    #[value(alias = "talking_photo")]
+    TalkingPhoto,
+}
+
+impl From<KindArgument> for Kind {
+    fn from(argument: KindArgument) -> Self {
+        match argument {
+            KindArgument::Avatar => Self::Avatar,
+            KindArgument::TalkingPhoto => Self::TalkingPhoto,
+        }
+    }
+}
+
+impl Changes {
+    pub(super) async fn run(self, context: &Context) -> Result<u8> {
+        let Self { since, until, kind, change, account, id, limit, format } = self;
+        let now = context.clock.now();
+        let time = |text: Option<String>| text.map(|text| time_or_ago(&text, now)).transpose();
+        let (since, until) = (time(since)?, time(until)?);
+        if let (Some(since), Some(until)) = (since, until)
+            && since >= until
+        {
+            return Err(Error::usage(format!("--since {since} is not before --until {until}")));
+        }
+        let kind = kind.map(Kind::from);
+        let filter = ChangeFilter { since, until, kind, change, account, id, limit };
+        let (_, _, location) = context.config()?;
+        let mut store = Store::open_to_read(&location).await?;
+        let mut rows = Rows::new(Format::or_default(format), &COLUMNS)?;
+        let each = |row: crate::store::query::ChangeRow| {
+            rows.row(vec![
+                row.poll_id.into(),
+                row.observed_at.into(),
+                row.previous_poll_at.into(),
+                row.account.into(),
+                row.kind.into(),
+                row.item_id.into(),
+                row.name.into(),
+                row.change.into(),
+                row.field.into(),
+                row.old_value.into(),
+                row.new_value.into(),
+            ])
+        };
+        store.changes(&filter, each).await?;
+        rows.finish("No such changes.")?;
+        Ok(0)
+    }
+}

@@ -1,0 +1,100 @@
+//! `check`: preflight. Every part is tried, and each gets a verdict and, where it fails, a remedy.
+
+use clap::Args;
+
+use super::{
+    Context,
+    output::{Format, Rows},
+    sync::client,
+};
+use crate::{
+    config::Config,
+    error::{Result, gravest},
+    heygen,
+    store::{Location, Store},
+};
+
+/// Check configuration, database, key and API before they are needed
+#[derive(Debug, Args)]
+pub struct Check {
+    /// How to write it
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+}
+
+struct Verdict {
+    what: String,
+    result: Result<String>,
+}
+
+impl Check {
+    pub(super) async fn run(self, context: &Context) -> Result<u8> {
+        let verdicts = verdicts(context).await;
+        let mut rows = Rows::new(Format::or_default(self.format), &["check", "verdict", "detail"])?;
+        for Verdict { what, result } in &verdicts {
+            let (verdict, detail) = match result {
+                Ok(detail) => ("ok", detail.as_str()),
+                Err(error) => ("failed", error.message.as_str()),
+            };
+            rows.row(vec![what.as_str().into(), verdict.into(), detail.into()])?;
+        }
+        rows.finish("")?;
+        let failures = verdicts.iter().filter_map(|verdict| verdict.result.as_ref().err());
+        Ok(gravest(failures.map(|error| error.kind.exit_code())))
+    }
+}
+
+async fn verdicts(context: &Context) -> Vec<Verdict> {
+    let (config, origin, location) = match context.config() {
+        Ok(all) => all,
+        Err(error) => return vec![Verdict { what: "configuration".into(), result: Err(error) }],
+    };
+    let mut all = vec![
+        Verdict { what: "configuration".into(), result: Ok(origin.to_string()) },
+        Verdict { what: "database".into(), result: database(&location).await },
+    ];
+    for (account, key) in config.api_keys(&context.sources) {
+        let result = match key {
+            Ok(key) => api(&config, key, context).await,
+            Err(error) => Err(error),
+        };
+        all.push(Verdict { what: format!("key and API of '{account}'"), result });
+    }
+    all
+}
+
+/// A database that is not there yet is fine, if it could be made.
+async fn database(location: &Location) -> Result<String> {
+    match Store::open_if_there(location).await? {
+        Some(store) => {
+            store.close().await.map(|()| format!("{location}, its tables are up to date"))
+        }
+        None => match location.file() {
+            Some(path) => {
+                let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+                let folder = folder.unwrap_or(std::path::Path::new("."));
+                let probe = tempfile_in(folder);
+                probe.map(|()| format!("{location}, to be made by the first sync")).map_err(|fault| {
+                    crate::error::Error::storage(format!(
+                        "cannot write in {}: {fault}; create the folder or change its permissions",
+                        folder.display()
+                    ))
+                })
+            }
+            None => Ok(format!("{location}, its tables to be made by the first sync")),
+        },
+    }
+}
+
+/// Makes a file in `folder` and takes it away again.
+fn tempfile_in(folder: &std::path::Path) -> std::io::Result<()> {
+    let path = folder.join(format!(".heygen-sync-check-{}", std::process::id()));
+    std::fs::OpenOptions::new().write(true).create_new(true).open(&path)?;
+    std::fs::remove_file(path)
+}
+
+async fn api(config: &Config, key: secrecy::SecretString, context: &Context) -> Result<String> {
+    let client = client(config, key, &context.clock)?;
+    heygen::v2::probe(&client).await?;
+    Ok(format!("{} answers and takes the key", config.api.base_url))
+}

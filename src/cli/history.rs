@@ -1,0 +1,167 @@
+//! `history`: every version of one item, and what changed between them.
+
+use clap::Args;
+
+use super::{
+    Context,
+    changes::KindArgument,
+    output::{Cell, Format, Rows, visible},
+};
+use crate::{
+    catalog::{
+        item::{FieldName, Fields, Kind},
+        value::{Value, write_json_string},
+    },
+    error::{Error, Result},
+    store::{Store, query::Version},
+};
+
+const COLUMNS: [&str; 13] = [
+    "account",
+    "kind",
+    "item_id",
+    "name",
+    "version",
+    "valid_from",
+    "valid_to",
+    "opened_by",
+    "closed_by",
+    "opened_after",
+    "closed_after",
+    "changes",
+    "state",
+];
+
+const TABLE: [&str; 6] = ["version", "valid_from", "valid_to", "opened_by", "closed_by", "changes"];
+
+/// Show every version of one item, and what changed between them
+#[derive(Debug, Args)]
+pub struct History {
+    /// The avatar's or talking photo's id
+    id: String,
+    /// Only avatars or only talking photos
+    #[arg(long, value_enum)]
+    kind: Option<KindArgument>,
+    /// Only this account's
+    #[arg(long, value_name = "NAME")]
+    account: Option<String>,
+    /// How to write them
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+}
+
+impl History {
+    pub(super) async fn run(self, context: &Context) -> Result<u8> {
+        let Self { id, kind, account, format } = self;
+        let (_, _, location) = context.config()?;
+        let mut store = Store::open_to_read(&location).await?;
+        let versions = store.versions(&id, kind.map(Kind::from), account.as_deref()).await?;
+        if versions.is_empty() {
+            return Err(Error::usage(format!(
+                "no item '{}' was ever listed; ids are compared to the letter",
+                visible(&id)
+            )));
+        }
+        match Format::or_default(format) {
+            Format::Table => people(&versions),
+            format => machines(&versions, format),
+        }?;
+        Ok(0)
+    }
+}
+
+fn machines(versions: &[Version], format: Format) -> Result<()> {
+    let mut rows = Rows::new(format, &COLUMNS)?;
+    for (version, changes) in with_changes(versions) {
+        rows.row(vec![
+            version.account.as_str().into(),
+            version.kind.as_str().into(),
+            version.id.as_str().into(),
+            version.fields.name(version.kind).into(),
+            version.version.into(),
+            version.valid_from.into(),
+            version.valid_to.into(),
+            version.opened_by.as_str().into(),
+            version.closed_by.as_deref().into(),
+            version.opened_after.into(),
+            version.closed_after.into(),
+            Cell::Json(changes_json(&changes)),
+            Cell::Json(version.fields.to_json()),
+        ])?;
+    }
+    rows.finish("")
+}
+
+fn people(versions: &[Version]) -> Result<()> {
+    for item in versions.chunk_by(|a, b| (&a.account, a.kind) == (&b.account, b.kind)) {
+        let Some(last) = item.last() else { continue };
+        let name = last.fields.name(last.kind).unwrap_or("no name");
+        let title = format!("{} {} · {} · account {}\n", last.kind, last.id, name, last.account);
+        super::output::print(&format!("{}\n", visible(title.trim_end())))?;
+        let mut rows = Rows::new(Format::Table, &TABLE)?;
+        for (version, changes) in with_changes(item) {
+            let shown: Vec<String> = changes.iter().map(Difference::to_string).collect();
+            rows.row(vec![
+                version.version.into(),
+                version.valid_from.into(),
+                version.valid_to.into(),
+                version.opened_by.as_str().into(),
+                version.closed_by.as_deref().into(),
+                shown.join("\n").into(),
+            ])?;
+        }
+        rows.finish("")?;
+    }
+    Ok(())
+}
+
+/// A field that differs between two versions.
+struct Difference<'a> {
+    field: &'a FieldName,
+    old: Option<&'a Value>,
+    new: Option<&'a Value>,
+}
+
+impl std::fmt::Display for Difference<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let cell = |value: Option<&Value>| value.map_or("null".to_owned(), Value::to_cell);
+        write!(f, "{}: {} → {}", self.field, cell(self.old), cell(self.new))
+    }
+}
+
+/// Each version with what differs from the one before it, learned values included.
+fn with_changes(versions: &[Version]) -> impl Iterator<Item = (&Version, Vec<Difference<'_>>)> {
+    versions.iter().enumerate().map(|(index, version)| {
+        let before = index.checked_sub(1).and_then(|at| versions.get(at));
+        let before =
+            before.filter(|one| (&one.account, one.kind) == (&version.account, version.kind));
+        (version, before.map_or(vec![], |before| differences(&before.fields, &version.fields)))
+    })
+}
+
+fn differences<'a>(before: &'a Fields, after: &'a Fields) -> Vec<Difference<'a>> {
+    let mut fields: Vec<&FieldName> =
+        before.iter().chain(after.iter()).map(|(name, _)| name).collect();
+    fields.sort();
+    fields.dedup();
+    let pairs = fields.into_iter().map(|field| {
+        let (old, new) = (before.get(field), after.get(field));
+        Difference { field, old, new }
+    });
+    pairs.filter(|pair| pair.old != pair.new).collect()
+}
+
+/// `{"field":[old,new],…}`.
+fn changes_json(changes: &[Difference<'_>]) -> String {
+    let json = |value: Option<&Value>| value.map_or("null".to_owned(), Value::to_json);
+    let mut out = String::from("{");
+    for (index, Difference { field, old, new }) in changes.iter().enumerate() {
+        if index > 0 {
+            out.push(',');
+        }
+        write_json_string(field, &mut out);
+        out.push_str(&format!(":[{},{}]", json(*old), json(*new)));
+    }
+    out.push('}');
+    out
+}

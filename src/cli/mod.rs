@@ -1,0 +1,162 @@
+//! The command line: one verb a file, rendering in one place ([`output`]).
+//!
+//! Results go to stdout, all else to stderr; each verb ends with an exit code of the contract.
+//! It knows no SQL and no rule of history.
+
+mod account;
+mod changes;
+mod check;
+mod history;
+mod man;
+mod output;
+mod report;
+mod status;
+mod sync;
+
+use std::{io::IsTerminal, path::PathBuf};
+
+use clap::{Parser, Subcommand};
+
+use crate::{
+    config::{Config, Origin, Sources},
+    error::{Error, Result},
+    store::Location,
+    time::{Clock, Timestamp},
+};
+
+/// What stands behind every help text.
+const EXIT_CODES: &str = "Exit codes: 0 done · 1 unforeseen · 2 usage · 3 removals held back · \
+10 changed (--exit-code only) · 65 the answer is not a catalogue · 69 the API cannot be reached · \
+74 database or file trouble · 75 another poll is running · 77 the key was refused · \
+78 configuration (no key, too)";
+
+/// Keeps a faithful local copy, with history, of the avatars and talking photos that HeyGen
+/// offers to an account.
+#[derive(Debug, Parser)]
+#[command(name = "heygen-sync", version, after_help = EXIT_CODES, disable_help_subcommand = false)]
+pub struct Arguments {
+    /// Read this configuration file and no other
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Everywhere")]
+    config: Option<PathBuf>,
+    /// A file (SQLite) or postgres://… URL, over the configured one
+    #[arg(long, global = true, value_name = "URL", help_heading = "Everywhere")]
+    database: Option<String>,
+    /// Say more; twice for details
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Everywhere")]
+    verbose: u8,
+    /// Say nothing but errors
+    #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = "Everywhere")]
+    quiet: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Sync(sync::Sync),
+    Status(status::Status),
+    Changes(changes::Changes),
+    History(history::History),
+    Check(check::Check),
+    Account(account::Account),
+    Completions(man::Completions),
+    Man(man::Man),
+}
+
+/// What every verb is handed.
+struct Context {
+    sources: Sources,
+    quiet: bool,
+    clock: Clock,
+    /// The flags before the verb, as they would be typed again.
+    flags: Vec<String>,
+}
+
+impl Context {
+    /// The configuration and where the database is.
+    fn config(&self) -> Result<(Config, Origin, Location)> {
+        let (config, origin) = Config::load(&self.sources)?;
+        let location = Location::parse(&config.database)?;
+        Ok((config, origin, location))
+    }
+}
+
+/// Runs a verb to its end and gives its exit code.
+pub fn run(arguments: Arguments, clock: Clock) -> u8 {
+    let Arguments { config, database, verbose: _, quiet, command } = arguments;
+    let flags = retyped(config.as_ref(), database.as_deref());
+    let context = Context { sources: Sources::of_process(config, database), quiet, clock, flags };
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let ran = match runtime {
+        Ok(runtime) => runtime.block_on(dispatch(command, &context)),
+        Err(fault) => Err(Error::unforeseen(format!("cannot start: {fault}"))),
+    };
+    match ran {
+        Ok(code) => code,
+        Err(error) => {
+            complain(&error);
+            error.kind.exit_code()
+        }
+    }
+}
+
+async fn dispatch(command: Command, context: &Context) -> Result<u8> {
+    match command {
+        Command::Sync(verb) => verb.run(context).await,
+        Command::Status(verb) => verb.run(context).await,
+        Command::Changes(verb) => verb.run(context).await,
+        Command::History(verb) => verb.run(context).await,
+        Command::Check(verb) => verb.run(context).await,
+        Command::Account(verb) => verb.run(context).await,
+        Command::Completions(verb) => verb.run(),
+        Command::Man(verb) => verb.run(),
+    }
+}
+
+/// Tells an error, once.
+fn complain(error: &Error) {
+    eprintln!("heygen-sync: {error}");
+}
+
+/// The global flags as they would be typed again; a URL may hold a password and is left out.
+fn retyped(config: Option<&PathBuf>, database: Option<&str>) -> Vec<String> {
+    let mut flags = vec![];
+    if let Some(config) = config {
+        flags.extend(["--config".to_owned(), config.display().to_string()]);
+    }
+    if let Some(database) = database.filter(|url| !url.contains('@') && !url.contains("password")) {
+        flags.extend(["--database".to_owned(), database.to_owned()]);
+    }
+    flags
+}
+
+/// Sets up the log: to stderr, errors alone where nobody looks, more on request.
+pub fn logging(arguments: &Arguments) {
+    use tracing_subscriber::{EnvFilter, fmt};
+    let level = match (arguments.quiet, arguments.verbose) {
+        (true, _) => "error",
+        (false, 0) if std::io::stderr().is_terminal() => "warn",
+        (false, 0) => "error",
+        (false, 1) => "info",
+        (false, 2) => "debug",
+        (false, _) => "trace",
+    };
+    let filter = EnvFilter::new(format!("error,heygen_sync={level}"));
+    let log = fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    let log = log.with_ansi(std::io::stderr().is_terminal());
+    // A second subscriber (in a test) is no reason to fail.
+    let _ = log.try_init();
+}
+
+/// A time as a flag takes it: a time, a date, or how long ago (`7d`, `90m`).
+fn time_or_ago(text: &str, now: Timestamp) -> Result<Timestamp> {
+    if let Some(time) = Timestamp::parse(text) {
+        return Ok(time);
+    }
+    humantime::parse_duration(text).map(|ago| now.minus(ago)).map_err(|_| {
+        Error::usage(format!(
+            "'{text}' is neither a time (2026-11-23, 2026-11-23T05:57:09Z) nor how long ago (7d, 90m)"
+        ))
+    })
+}

@@ -1,0 +1,276 @@
+//! Rendering rows: table, csv, json, ndjson. The only file that knows what a result looks like.
+
+use std::io::{self, IsTerminal, Write};
+
+use clap::ValueEnum;
+use comfy_table::{ContentArrangement, Table, presets};
+
+use crate::{
+    catalog::value::write_json_string,
+    error::{Error, Result},
+    time::Timestamp,
+};
+
+/// How rows are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people (default on a terminal)
+    Table,
+    /// Comma-separated values with a header (default otherwise)
+    Csv,
+    /// One JSON array
+    Json,
+    /// One JSON object a line
+    Ndjson,
+}
+
+impl Format {
+    /// What was asked for, or what suits stdout.
+    pub fn or_default(asked: Option<Self>) -> Self {
+        asked.unwrap_or(if io::stdout().is_terminal() { Self::Table } else { Self::Csv })
+    }
+}
+
+/// A value in a row.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Cell {
+    /// Nothing.
+    Null,
+    /// Text.
+    Text(String),
+    /// A whole number.
+    Int(i64),
+    /// A boolean.
+    Bool(bool),
+    /// JSON text, embedded as it is.
+    Json(String),
+}
+
+impl<T: Into<Cell>> From<Option<T>> for Cell {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Into::into)
+    }
+}
+
+impl From<String> for Cell {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<&str> for Cell {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<i64> for Cell {
+    fn from(number: i64) -> Self {
+        Self::Int(number)
+    }
+}
+
+impl From<bool> for Cell {
+    fn from(yes: bool) -> Self {
+        Self::Bool(yes)
+    }
+}
+
+impl From<Timestamp> for Cell {
+    fn from(time: Timestamp) -> Self {
+        Self::Text(time.to_string())
+    }
+}
+
+/// Writes rows to stdout as they come; only a table waits for the last one.
+pub struct Rows {
+    format: Format,
+    columns: &'static [&'static str],
+    out: io::BufWriter<io::Stdout>,
+    table: Vec<Vec<Cell>>,
+    count: usize,
+}
+
+impl Rows {
+    /// Begins the output.
+    pub fn new(format: Format, columns: &'static [&'static str]) -> Result<Self> {
+        let out = io::BufWriter::with_capacity(64 * 1024, io::stdout());
+        let mut rows = Self { format, columns, out, table: vec![], count: 0 };
+        if format == Format::Csv {
+            let header: Vec<Cell> = columns.iter().map(|name| Cell::from(*name)).collect();
+            rows.csv(&header)?;
+        }
+        Ok(rows)
+    }
+
+    /// Adds a row; its cells stand in the order of the columns.
+    pub fn row(&mut self, cells: Vec<Cell>) -> Result<()> {
+        match self.format {
+            Format::Table => self.table.push(cells),
+            Format::Csv => self.csv(&cells)?,
+            Format::Json => {
+                let head = if self.count == 0 { "[\n" } else { ",\n" };
+                let object = object(self.columns, &cells);
+                write!(self.out, "{head}{object}").map_err(unwritten)?;
+            }
+            Format::Ndjson => {
+                writeln!(self.out, "{}", object(self.columns, &cells)).map_err(unwritten)?;
+            }
+        }
+        self.count += 1;
+        Ok(())
+    }
+
+    /// Ends the output; `nothing` is said on stderr where a table would be empty.
+    pub fn finish(mut self, nothing: &str) -> Result<()> {
+        match self.format {
+            Format::Table if self.table.is_empty() => eprintln!("{nothing}"),
+            Format::Table => {
+                let table = table(self.columns, std::mem::take(&mut self.table));
+                writeln!(self.out, "{table}").map_err(unwritten)?;
+            }
+            Format::Json if self.count == 0 => writeln!(self.out, "[]").map_err(unwritten)?,
+            Format::Json => writeln!(self.out, "\n]").map_err(unwritten)?,
+            Format::Csv | Format::Ndjson => {}
+        }
+        self.out.flush().map_err(unwritten)
+    }
+
+    fn csv(&mut self, cells: &[Cell]) -> Result<()> {
+        let mut writer = csv::Writer::from_writer(&mut self.out);
+        let texts = cells.iter().map(plain);
+        writer.write_record(texts).and_then(|()| Ok(writer.flush()?)).map_err(unwritten)
+    }
+}
+
+/// Text for stdout that is no row. Whoever reads it may stop reading: that is no error.
+pub fn print(text: &str) -> Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(unwritten)
+}
+
+/// Nobody reads any more (`… | head`): the process ends at once, and quietly. Anything else is
+/// an error of the file.
+fn unwritten(fault: impl Into<OutputFault>) -> Error {
+    let OutputFault(fault) = fault.into();
+    if fault.kind() == io::ErrorKind::BrokenPipe {
+        std::process::exit(0);
+    }
+    Error::storage(format!("cannot write the output: {fault}"))
+}
+
+struct OutputFault(io::Error);
+
+impl From<io::Error> for OutputFault {
+    fn from(fault: io::Error) -> Self {
+        Self(fault)
+    }
+}
+
+impl From<csv::Error> for OutputFault {
+    fn from(fault: csv::Error) -> Self {
+        match fault.into_kind() {
+            csv::ErrorKind::Io(fault) => Self(fault),
+            other => Self(io::Error::other(format!("{other:?}"))),
+        }
+    }
+}
+
+fn plain(cell: &Cell) -> String {
+    match cell {
+        Cell::Null => String::new(),
+        Cell::Text(text) | Cell::Json(text) => text.clone(),
+        Cell::Int(number) => number.to_string(),
+        Cell::Bool(yes) => yes.to_string(),
+    }
+}
+
+/// A row as one JSON object, its keys in the order of the columns.
+pub fn object(columns: &[&str], cells: &[Cell]) -> String {
+    let mut out = String::from("{");
+    for (index, (name, cell)) in columns.iter().zip(cells).enumerate() {
+        if index > 0 {
+            out.push(',');
+        }
+        write_json_string(name, &mut out);
+        out.push(':');
+        match cell {
+            Cell::Null => out.push_str("null"),
+            Cell::Text(text) => write_json_string(text, &mut out),
+            Cell::Json(json) => out.push_str(json),
+            Cell::Int(_) | Cell::Bool(_) => out.push_str(&plain(cell)),
+        }
+    }
+    out.push('}');
+    out
+}
+
+/// Rows as a table as wide as the terminal.
+pub fn table(columns: &[&str], rows: Vec<Vec<Cell>>) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    table.set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header(columns.iter().map(|name| name.replace('_', " ")));
+    for row in rows {
+        table.add_row(row.iter().map(|cell| visible(&plain(cell))));
+    }
+    table
+}
+
+/// Upstream text with its control characters made visible: a name must not steer a terminal.
+pub fn visible(text: &str) -> String {
+    text.chars()
+        .map(|c| match c {
+            '\n' => '↵',
+            '\t' => ' ',
+            c if c.is_control()
+                || ('\u{202A}'..='\u{202E}').contains(&c)
+                || ('\u{2066}'..='\u{2069}').contains(&c) =>
+            {
+                '\u{FFFD}'
+            }
+            c => c,
+        })
+        .collect()
+}
+
+/// 12345 as 12,345.
+pub fn grouped(number: i64) -> String {
+    let digits = number.unsigned_abs().to_string();
+    let mut out = String::from(if number < 0 { "-" } else { "" });
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_becomes_an_object_in_the_order_of_its_columns() {
+        let cells =
+            vec![Cell::Text("a\"b".into()), Cell::Null, Cell::Json("[1]".into()), Cell::Bool(true)];
+        assert_eq!(
+            object(&["z", "a", "m", "b"], &cells),
+            r#"{"z":"a\"b","a":null,"m":[1],"b":true}"#
+        );
+    }
+
+    #[test]
+    fn names_cannot_steer_a_terminal() {
+        assert_eq!(visible("a\u{1b}[31mb\nc\u{202E}"), "a\u{FFFD}[31mb↵c\u{FFFD}");
+    }
+
+    #[test]
+    fn thousands_are_grouped() {
+        assert_eq!(
+            [0, 999, 1000, 1234567, -1000].map(grouped),
+            ["0", "999", "1,000", "1,234,567", "-1,000"]
+        );
+    }
+}

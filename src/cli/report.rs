@@ -1,0 +1,329 @@
+//! What a poll did, in words and as JSON.
+//!
+//! For people: a line that says what changed, and below it the items, folded: the baseline is one
+//! line, one field changed alike on many items is one line.
+
+use std::{collections::BTreeMap, fmt::Write};
+
+use super::output::{Cell, grouped, object, visible};
+use crate::{
+    catalog::{
+        diff::{Diff, FieldChange, ListDiff, Opened, OpenedBy},
+        item::Kind,
+        value::{Value, write_json_string},
+    },
+    poll::Report,
+    store::row::Counts,
+};
+
+/// Items of one kind of change that are told one by one; more are counted.
+const FEW: usize = 5;
+
+/// How a report is told.
+#[derive(Clone, Copy, Debug)]
+pub struct Telling {
+    /// Every item and field, nothing folded (`--dry-run`).
+    pub whole: bool,
+    /// Nothing was written.
+    pub dry_run: bool,
+}
+
+/// For people. Empty lines end nothing; the text ends with a line break.
+pub fn text(report: &Report, telling: Telling) -> String {
+    let account = visible(&report.row.account);
+    let Some(diff) = &report.diff else {
+        return format!("{account}: failed\n");
+    };
+    let counts = Counts::of(diff);
+    let mut out = format!("{account}: {}", headline(diff, &counts, telling));
+    let _ = writeln!(
+        out,
+        " ({} avatars, {} talking photos listed)",
+        grouped(counts.avatars_listed),
+        grouped(counts.talking_photos_listed)
+    );
+    if !diff.baseline {
+        for list in diff.lists() {
+            items(&mut out, list, telling.whole);
+        }
+        for list in diff.lists() {
+            fields(&mut out, list);
+        }
+    }
+    out
+}
+
+fn headline(diff: &Diff, counts: &Counts, telling: Telling) -> String {
+    let would = if telling.dry_run { "would be " } else { "" };
+    if diff.baseline {
+        return format!("baseline, {} items {would}added", grouped(counts.added));
+    }
+    let all = [
+        (counts.added, "added"),
+        (counts.changed, "changed"),
+        (counts.removed, "removed"),
+        (counts.restored, "restored"),
+        (counts.learned, "learned"),
+        (counts.held, "held back"),
+    ];
+    let some: Vec<String> = all
+        .iter()
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, what)| format!("{} {what}", grouped(*n)))
+        .collect();
+    match some.is_empty() {
+        true => "nothing changed".into(),
+        false => format!("{would}{}", some.join(", ")),
+    }
+}
+
+fn items(out: &mut String, list: &ListDiff, whole: bool) {
+    let opened = |by: OpenedBy| list.opened.iter().filter(move |new| new.by == by);
+    let named = |new: &Opened| item(new.fields.name(list.kind), &new.id);
+    let tell = |out: &mut String, sign: &str, what: &str, all: Vec<String>| {
+        if all.len() > FEW && !whole {
+            let _ = writeln!(
+                out,
+                "  {sign} {} {} {what}",
+                grouped(all.len() as i64),
+                list.kind.plural()
+            );
+            return;
+        }
+        for one in all {
+            let _ = writeln!(out, "  {sign} {} {one} {what}", one_of(list.kind));
+        }
+    };
+    let removed = list.removed.iter().map(|gone| item(gone.name.as_deref(), &gone.id));
+    tell(out, "−", "removed", removed.collect());
+    tell(out, "+", "added", opened(OpenedBy::Added).map(named).collect());
+    tell(out, "↺", "restored", opened(OpenedBy::Restored).map(named).collect());
+    changed(out, list, whole);
+    if whole {
+        tell(out, "·", "learned", opened(OpenedBy::Learned).map(named).collect());
+    }
+}
+
+/// The changed fields: alike on several items, one line.
+fn changed(out: &mut String, list: &ListDiff, whole: bool) {
+    let mut alike: Vec<(String, Vec<&Opened>)> = vec![];
+    let mut places: BTreeMap<String, usize> = BTreeMap::new();
+    for new in &list.opened {
+        for change in &new.changes {
+            let text = field(change);
+            let place = *places.entry(text.clone()).or_insert(alike.len());
+            match alike.get_mut(place) {
+                Some((_, items)) => items.push(new),
+                None => alike.push((text, vec![new])),
+            }
+        }
+    }
+    let (many, single): (Vec<_>, Vec<_>) =
+        alike.into_iter().partition(|(_, items)| items.len() > 1 && !whole);
+    for (text, items) in &many {
+        let _ = writeln!(out, "  ~ {} {}: {text}", grouped(items.len() as i64), list.kind.plural());
+    }
+    let shown = if whole { usize::MAX } else { FEW };
+    for (text, items) in single.iter().take(shown) {
+        for new in items {
+            let name = item(new.fields.name(list.kind), &new.id);
+            let _ = writeln!(out, "  ~ {} {name} {text}", one_of(list.kind));
+        }
+    }
+    if single.len() > shown {
+        let more = grouped((single.len() - shown) as i64);
+        let _ = writeln!(out, "  ~ … and {more} more changes of {}", list.kind.plural());
+    }
+}
+
+fn fields(out: &mut String, list: &ListDiff) {
+    for row in &list.schema {
+        let types = row.types.to_column().map(|types| format!(" ({types})")).unwrap_or_default();
+        let _ = writeln!(
+            out,
+            "  the field {} of {} {}{types}",
+            visible(&row.field),
+            list.kind.plural(),
+            row.change.as_str()
+        );
+    }
+}
+
+fn field(change: &FieldChange) -> String {
+    let value = |value: &Option<Value>| match value {
+        Some(Value::Text(text)) => format!("\"{}\"", visible(&shortened(text))),
+        Some(other) => visible(&shortened(&other.to_json())),
+        None => "null".into(),
+    };
+    format!("{} {} → {}", visible(&change.field), value(&change.old), value(&change.new))
+}
+
+fn item(name: Option<&str>, id: &str) -> String {
+    match name.filter(|name| !name.is_empty()) {
+        Some(name) => format!("\"{}\" ({})", visible(&shortened(name)), visible(id)),
+        None => format!("({})", visible(id)),
+    }
+}
+
+fn one_of(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Avatar => "avatar",
+        Kind::TalkingPhoto => "talking photo",
+    }
+}
+
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(120) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// Why removals were held back, and the very command that lets them through.
+pub fn held(report: &Report, command: &[String]) -> Option<String> {
+    let diff = report.diff.as_ref().filter(|diff| diff.held() > 0)?;
+    let command: Vec<String> = command.iter().map(|word| shell_word(word)).collect();
+    Some(format!(
+        "account '{}': {} removals are held back: {}\nIf that is right, let them through: {}",
+        visible(&report.row.account),
+        grouped(diff.held() as i64),
+        diff.held_reason().unwrap_or_default(),
+        command.join(" ")
+    ))
+}
+
+/// A word as a shell reads it back.
+pub fn shell_word(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:@%+,".contains(c);
+    match !word.is_empty() && word.chars().all(plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', "'\\''")),
+    }
+}
+
+/// The keys of a report in JSON.
+const COLUMNS: [&str; 27] = [
+    "account",
+    "poll_id",
+    "dry_run",
+    "outcome",
+    "exit_code",
+    "baseline",
+    "observed_at",
+    "source",
+    "api_version",
+    "http_status",
+    "avatars_listed",
+    "talking_photos_listed",
+    "added",
+    "changed",
+    "removed",
+    "restored",
+    "learned",
+    "missing",
+    "duplicates",
+    "rejected",
+    "held",
+    "held_reason",
+    "accept_command",
+    "warning",
+    "error",
+    "schema_changes",
+    "changes",
+];
+
+/// For machines: one JSON object. The changes of a baseline are left out unless `whole`.
+pub fn json(report: &Report, exit_code: u8, command: &[String], telling: Telling) -> String {
+    let Report { row, diff, error } = report;
+    let mut cells: Vec<Cell> = vec![
+        row.account.as_str().into(),
+        (row.poll_id > 0).then_some(row.poll_id).into(),
+        telling.dry_run.into(),
+        row.outcome.as_str().into(),
+        i64::from(exit_code).into(),
+        diff.as_ref().map(|diff| diff.baseline).into(),
+        row.observed_at.into(),
+        row.source.as_deref().into(),
+        row.api_version.as_deref().into(),
+        row.http_status.into(),
+    ];
+    for (name, _) in Counts::default().columns() {
+        let counts = row.counts.map(|counts| counts.columns());
+        cells.push(
+            counts.and_then(|all| all.iter().find(|(n, _)| *n == name).map(|(_, v)| *v)).into(),
+        );
+    }
+    let held = diff.as_ref().is_some_and(|diff| diff.held() > 0);
+    let command: Vec<String> = command.iter().map(|word| shell_word(word)).collect();
+    cells.extend([
+        row.held_reason.as_deref().into(),
+        held.then(|| command.join(" ")).into(),
+        row.warning.as_deref().into(),
+        error.as_ref().map(|error| error.message.as_str()).into(),
+        Cell::Json(diff.as_ref().map_or("[]".into(), schema_json)),
+        Cell::Json(diff.as_ref().map_or("[]".into(), |diff| changes_json(diff, telling.whole))),
+    ]);
+    object(&COLUMNS, &cells)
+}
+
+fn schema_json(diff: &Diff) -> String {
+    let rows = diff.lists().into_iter().flat_map(|list| {
+        list.schema.iter().map(|row| {
+            let cells = [
+                Cell::from(list.kind.as_str()),
+                row.field.as_ref().into(),
+                row.change.as_str().into(),
+                row.types.to_column().into(),
+            ];
+            object(&["kind", "field", "change", "json_type"], &cells)
+        })
+    });
+    array(rows)
+}
+
+fn changes_json(diff: &Diff, whole: bool) -> String {
+    if diff.baseline && !whole {
+        return "[]".into();
+    }
+    array(diff.lists().into_iter().flat_map(|list| {
+        let opened = list.opened.iter().map(|new| {
+            change_json(
+                list.kind,
+                &new.id,
+                new.fields.name(list.kind),
+                new.by.as_str(),
+                &new.changes,
+            )
+        });
+        let removed = list
+            .removed
+            .iter()
+            .map(|gone| change_json(list.kind, &gone.id, gone.name.as_deref(), "removed", &[]));
+        opened.chain(removed).collect::<Vec<_>>()
+    }))
+}
+
+fn change_json(
+    kind: Kind,
+    id: &str,
+    name: Option<&str>,
+    change: &str,
+    fields: &[FieldChange],
+) -> String {
+    let json = |value: &Option<Value>| value.as_ref().map_or("null".into(), Value::to_json);
+    let mut changed = String::from("{");
+    for (index, FieldChange { field, old, new }) in fields.iter().enumerate() {
+        if index > 0 {
+            changed.push(',');
+        }
+        write_json_string(field, &mut changed);
+        let _ = write!(changed, ":[{},{}]", json(old), json(new));
+    }
+    changed.push('}');
+    let cells = [kind.as_str().into(), id.into(), name.into(), change.into(), Cell::Json(changed)];
+    object(&["kind", "id", "name", "change", "fields"], &cells)
+}
+
+fn array(items: impl Iterator<Item = String>) -> String {
+    format!("[{}]", items.collect::<Vec<_>>().join(","))
+}

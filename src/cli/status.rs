@@ -1,0 +1,271 @@
+//! `status`: how every account stands.
+
+use std::fmt::Write;
+
+use clap::Args;
+
+use super::{
+    Context,
+    output::{Cell, Format, Rows, grouped, print, visible},
+};
+use crate::{
+    catalog::value::write_json_string,
+    config::Config,
+    error::{Error, Result},
+    store::{
+        Store,
+        query::{AccountStatus, AssetStatus, SchemaNote},
+    },
+    time::Timestamp,
+};
+
+const COLUMNS: [&str; 27] = [
+    "account",
+    "configured",
+    "last_poll_id",
+    "last_poll_at",
+    "outcome",
+    "error",
+    "last_good_poll_at",
+    "failed_since",
+    "api_version",
+    "avatars",
+    "avatars_missing",
+    "avatars_removed",
+    "talking_photos",
+    "talking_photos_missing",
+    "talking_photos_removed",
+    "held",
+    "held_reason",
+    "api_warning",
+    "schema_changes",
+    "assets_pending",
+    "assets_mirrored",
+    "assets_failed",
+    "assets_gone",
+    "assets_skipped",
+    "next_expiry",
+    "polls_digest",
+    "too_old",
+];
+
+/// Show the last poll of each account, what it holds, and what needs attention
+#[derive(Debug, Args)]
+pub struct Status {
+    /// Exit with 1 when an account's last good poll is older than this (26h)
+    #[arg(long, value_name = "DURATION")]
+    max_age: Option<String>,
+    /// How to write it
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+}
+
+/// What is shown of one account.
+struct Line<'a> {
+    status: &'a AccountStatus,
+    configured: bool,
+    too_old: bool,
+}
+
+impl Status {
+    pub(super) async fn run(self, context: &Context) -> Result<u8> {
+        let Self { max_age, format } = self;
+        let max_age = max_age
+            .map(|text| {
+                humantime::parse_duration(&text).map_err(|_| {
+                    Error::usage(format!("--max-age: '{text}' is no duration; write 26h or 90m"))
+                })
+            })
+            .transpose()?;
+        let (config, _, location) = context.config()?;
+        let mut store = Store::open_to_read(&location).await?;
+        let accounts = store.status().await?;
+        let assets = store.asset_status().await?;
+        let oldest = max_age.map(|age| context.clock.now().minus(age));
+        let lines: Vec<Line<'_>> = accounts.iter().map(|one| line(one, &config, oldest)).collect();
+        match Format::or_default(format) {
+            Format::Table => people(&lines, &assets, context)?,
+            format => machines(&lines, &assets, format)?,
+        }
+        let never = oldest.is_some() && configured(&config).any(|name| !known(&accounts, name));
+        let stale = never || lines.iter().any(|line| line.too_old);
+        Ok(u8::from(stale))
+    }
+}
+
+fn configured(config: &Config) -> impl Iterator<Item = &str> {
+    config.accounts.iter().map(|account| account.name.as_str())
+}
+
+fn known(accounts: &[AccountStatus], name: &str) -> bool {
+    accounts.iter().any(|account| account.account == name)
+}
+
+/// An account that is no longer configured is not blamed for its age.
+fn line<'a>(status: &'a AccountStatus, config: &Config, oldest: Option<Timestamp>) -> Line<'a> {
+    let configured = match config.accounts.is_empty() {
+        true => status.account == "default",
+        false => configured(config).any(|name| name == status.account),
+    };
+    let last_good = status.last_good.as_ref().and_then(|poll| poll.observed_at);
+    let too_old = oldest.is_some_and(|oldest| configured && last_good.is_none_or(|at| at < oldest));
+    Line { status, configured, too_old }
+}
+
+fn machines(lines: &[Line<'_>], assets: &AssetStatus, format: Format) -> Result<()> {
+    let mut rows = Rows::new(format, &COLUMNS)?;
+    for Line { status, configured, too_old } in lines {
+        let last = &status.last;
+        let good = status.last_good.as_ref();
+        let [avatars, photos] = status.items;
+        let state = |name: &str| {
+            Cell::Int(
+                assets.by_state.iter().find(|(state, _)| state == name).map_or(0, |(_, n)| *n),
+            )
+        };
+        rows.row(vec![
+            status.account.as_str().into(),
+            (*configured).into(),
+            last.poll_id.into(),
+            last.finished_at.into(),
+            last.outcome.as_str().into(),
+            last.error.as_deref().into(),
+            good.and_then(|poll| poll.observed_at).into(),
+            status.failed_since.into(),
+            last.api_version.as_deref().into(),
+            avatars.current.into(),
+            avatars.missing.into(),
+            avatars.removed.into(),
+            photos.current.into(),
+            photos.missing.into(),
+            photos.removed.into(),
+            good.and_then(|poll| poll.counts).map(|counts| counts.held).into(),
+            good.and_then(|poll| poll.held_reason.as_deref()).into(),
+            last.warning.as_deref().into(),
+            Cell::Json(notes_json(&status.schema_changes)),
+            state("pending"),
+            state("mirrored"),
+            state("failed"),
+            state("gone"),
+            state("skipped"),
+            assets.next_expiry.into(),
+            last.digest.as_deref().into(),
+            (*too_old).into(),
+        ])?;
+    }
+    rows.finish("")
+}
+
+fn notes_json(notes: &[SchemaNote]) -> String {
+    let mut out = String::from("[");
+    for (index, note) in notes.iter().enumerate() {
+        let SchemaNote { observed_at, kind, field, change, json_type } = note;
+        out.push_str(if index > 0 { ",{" } else { "{" });
+        let time = observed_at.to_string();
+        let json_type = json_type.as_deref().unwrap_or_default();
+        let pairs = [
+            ("observed_at", time.as_str()),
+            ("kind", kind),
+            ("field", field),
+            ("change", change),
+            ("json_type", json_type),
+        ];
+        for (at, (name, value)) in pairs.into_iter().enumerate() {
+            out.push_str(if at > 0 { "," } else { "" });
+            write_json_string(name, &mut out);
+            out.push(':');
+            write_json_string(value, &mut out);
+        }
+        out.push('}');
+    }
+    out.push(']');
+    out
+}
+
+fn people(lines: &[Line<'_>], assets: &AssetStatus, context: &Context) -> Result<()> {
+    let now = context.clock.now();
+    let mut text = String::new();
+    for line in lines {
+        account(&mut text, line, now);
+    }
+    if !assets.by_state.is_empty() {
+        let states = assets.by_state.iter().map(|(state, n)| format!("{} {state}", grouped(*n)));
+        let expiry = assets.next_expiry.map_or(String::new(), |at| {
+            format!("; the next link of an unsaved one expires {at} ({})", distance(at, now))
+        });
+        let _ = writeln!(text, "previews  {}{expiry}", states.collect::<Vec<_>>().join(", "));
+    }
+    print(&text)
+}
+
+/// One account's paragraph. Writing to a string cannot fail.
+fn account(text: &mut String, line: &Line<'_>, now: Timestamp) {
+    let AccountStatus {
+        account,
+        last,
+        last_good,
+        failed_since,
+        items: [avatars, photos],
+        schema_changes,
+    } = line.status;
+    let note = if line.configured { "" } else { "  (no longer configured)" };
+    let _ = writeln!(text, "{}{note}", visible(account));
+    let at = last.finished_at.map_or(String::new(), |at| format!("{at} ({})", distance(at, now)));
+    let _ = writeln!(text, "  last poll   #{} {} {at}", last.poll_id, last.outcome);
+    if let Some(error) = &last.error {
+        let _ = writeln!(text, "  error       {}", visible(error));
+    }
+    if last.failed() {
+        let good = last_good.as_ref().and_then(|poll| poll.observed_at);
+        let good = good.map_or("none yet".into(), |at| format!("{at} ({})", distance(at, now)));
+        let _ = writeln!(text, "  last good   {good}; {failed_since} failed since");
+    }
+    if line.too_old {
+        let _ = writeln!(text, "  too old     the last good poll is older than --max-age");
+    }
+    let _ = writeln!(
+        text,
+        "  now         {} avatars, {} talking photos; {} missing, {} removed",
+        grouped(avatars.current),
+        grouped(photos.current),
+        grouped(avatars.missing + photos.missing),
+        grouped(avatars.removed + photos.removed)
+    );
+    let held =
+        last_good.as_ref().and_then(|poll| Some((poll.counts?.held, poll.held_reason.as_deref()?)));
+    if let Some((held, reason)) = held {
+        let _ = writeln!(text, "  held        {} removals: {}", grouped(held), visible(reason));
+        let _ = writeln!(
+            text,
+            "              if that is right: heygen-sync sync --account {} --accept-removals={held}",
+            super::report::shell_word(account)
+        );
+    }
+    for note in schema_changes {
+        let types = note.json_type.as_ref().map(|types| format!(" ({types})")).unwrap_or_default();
+        let _ = writeln!(
+            text,
+            "  fields      {} {} {}{types} {}",
+            note.kind,
+            visible(&note.field),
+            note.change,
+            note.observed_at
+        );
+    }
+    if let Some(warning) = &last.warning {
+        let _ = writeln!(text, "  HeyGen says {}", visible(warning));
+    }
+    text.push('\n');
+}
+
+/// `2h 5m ago`, `in 3days`.
+fn distance(at: Timestamp, now: Timestamp) -> String {
+    let seconds = (now.millis() - at.millis()) / 1000;
+    let about = match seconds.unsigned_abs() {
+        all @ 0..=3_600 => all,
+        all @ 3_601..=172_800 => all / 60 * 60,
+        all => all / 3_600 * 3_600,
+    };
+    let told = humantime::format_duration(std::time::Duration::from_secs(about));
+    if seconds < 0 { format!("in {told}") } else { format!("{told} ago") }
+}

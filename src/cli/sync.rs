@@ -1,0 +1,306 @@
+//! `sync`: the main job, one poll of each account or of a saved response.
+
+use std::{
+    io::{IsTerminal, Read},
+    path::PathBuf,
+    time::Duration,
+};
+
+use clap::{Args, ValueEnum};
+use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
+use secrecy::SecretString;
+
+use super::{
+    Context, complain,
+    output::print,
+    report::{self, Telling},
+};
+use crate::{
+    catalog::diff::Accepted,
+    config::{Config, check_account_name},
+    error::{Error, Result, gravest},
+    heygen::{self, Progress},
+    poll::{Report, Request, Source, dry_run, poll},
+    store::{Location, Store},
+    time::{Clock, Timestamp},
+};
+
+/// The pause before the first retry, as the vendor's own client makes it.
+const BACKOFF: Duration = Duration::from_secs(1);
+
+/// Poll each account once: read the list, work out what changed, and write it down
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  heygen-sync sync                                  poll the API (HEYGEN_API_KEY)
+  heygen-sync sync --from saved.json                take a saved response instead
+  heygen-sync sync --dry-run                        only say what would change
+  heygen-sync sync --accept-removals=120            let up to 120 held removals through")]
+pub struct Sync {
+    /// Only this account
+    #[arg(long, value_name = "NAME")]
+    account: Option<String>,
+    /// Take a saved response instead of the API's answer (- for standard input)
+    #[arg(long, value_name = "FILE")]
+    from: Option<PathBuf>,
+    /// When the saved response had been received, if not now
+    #[arg(long, value_name = "TIME", requires = "from")]
+    observed_at: Option<Timestamp>,
+    /// Only say what would change; write nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Let held removals through, at most N of them if N is given
+    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true)]
+    accept_removals: Option<Option<u64>>,
+    /// Leave the mirror alone
+    #[arg(long)]
+    no_mirror: bool,
+    /// Report even where nobody looks
+    #[arg(long, value_enum)]
+    format: Option<ReportFormat>,
+    /// Exit with 10 when something changed
+    #[arg(long)]
+    exit_code: bool,
+}
+
+/// How a sync reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum ReportFormat {
+    /// For people
+    Text,
+    /// One JSON array with an object for each account
+    Json,
+}
+
+/// An account to poll, with where its list comes from.
+struct Task {
+    account: String,
+    source: Result<Input>,
+}
+
+enum Input {
+    Key(SecretString),
+    Saved { name: String, body: Vec<u8> },
+}
+
+impl Sync {
+    pub(super) async fn run(self, context: &Context) -> Result<u8> {
+        let (config, _, location) = context.config()?;
+        let tasks = self.tasks(&config, context)?;
+        let mut store = self.open(&location).await?;
+        let mut codes = vec![];
+        let mut json = vec![];
+        for task in tasks {
+            let account = task.account.clone();
+            let polled = self.poll(task, &config, store.as_mut(), context).await;
+            let code = match &polled {
+                Ok(report) => report.exit_code(self.exit_code),
+                Err(error) => error.kind.exit_code(),
+            };
+            codes.push(code);
+            match polled {
+                Ok(report) => json.push(self.tell(&report, code, context)?),
+                Err(error) => {
+                    complain(&error.clone().context(format!("account '{account}'")));
+                    json.push(not_polled(&account, &error));
+                }
+            }
+        }
+        if self.format == Some(ReportFormat::Json) {
+            print(&format!("[{}]\n", json.join(",\n")))?;
+        }
+        if let Some(store) = store {
+            store.close().await?;
+        }
+        Ok(gravest(codes))
+    }
+
+    /// The accounts, or the one that a saved response is for.
+    fn tasks(&self, config: &Config, context: &Context) -> Result<Vec<Task>> {
+        if let Some(account) = &self.account {
+            check_account_name(account)?;
+        }
+        if let Some(from) = &self.from {
+            let account = self.account.clone().unwrap_or_else(|| "default".into());
+            return Ok(vec![Task { account, source: Ok(saved(from)?) }]);
+        }
+        let keys = config.api_keys(&context.sources);
+        let wanted = |name: &str| self.account.as_deref().is_none_or(|account| account == name);
+        let tasks: Vec<Task> = keys
+            .into_iter()
+            .filter(|(name, _)| wanted(name))
+            .map(|(account, key)| Task { account, source: key.map(Input::Key) })
+            .collect();
+        match (&self.account, tasks.is_empty()) {
+            (Some(account), true) => Err(Error::config(format!(
+                "no account '{account}' is configured; add it under [[accounts]] in config.toml"
+            ))),
+            _ => Ok(tasks),
+        }
+    }
+
+    /// A dry run writes nothing, not even a new database.
+    async fn open(&self, location: &Location) -> Result<Option<Store>> {
+        match self.dry_run {
+            true => Store::open_if_there(location).await,
+            false => Store::open_to_write(location).await.map(Some),
+        }
+    }
+
+    async fn poll(
+        &self,
+        task: Task,
+        config: &Config,
+        store: Option<&mut Store>,
+        context: &Context,
+    ) -> Result<Report> {
+        let client;
+        let spinner = Spinner::start(context.quiet);
+        let progress = |progress: Progress| spinner.show(progress);
+        let (trigger, source) = match task.source? {
+            Input::Saved { name, body } => ("file", Source::Saved { name, body }),
+            Input::Key(key) => {
+                client = self::client(config, key, &context.clock)?;
+                ("manual", Source::Api { client: &client, progress: &progress })
+            }
+        };
+        let request = Request {
+            account: &task.account,
+            trigger,
+            source,
+            removals: &config.removals,
+            accepted: self.accepted(),
+            observed_at: self.observed_at,
+            deadline: deadline(config),
+        };
+        match store {
+            Some(store) if !self.dry_run => poll(store, &context.clock, request).await,
+            store => dry_run(store, &context.clock, request).await,
+        }
+    }
+
+    fn accepted(&self) -> Accepted {
+        match self.accept_removals {
+            None => Accepted::None,
+            Some(None) => Accepted::All,
+            Some(Some(most)) => Accepted::UpTo(most),
+        }
+    }
+
+    /// Tells what a poll did, as it is due; gives its JSON.
+    fn tell(&self, report: &Report, code: u8, context: &Context) -> Result<String> {
+        let telling = Telling { whole: self.dry_run, dry_run: self.dry_run };
+        let command = self.accepting_command(report, context);
+        if let Some(error) = &report.error {
+            complain(&error.clone().context(format!("account '{}'", report.row.account)));
+        }
+        let asked = self.format == Some(ReportFormat::Text);
+        let looked_at = std::io::stdout().is_terminal() || self.dry_run;
+        if report.diff.is_some()
+            && (asked || (self.format.is_none() && looked_at && !context.quiet))
+        {
+            print(&report::text(report, telling))?;
+        }
+        if let Some(held) = report::held(report, &command).filter(|_| !context.quiet) {
+            eprintln!("heygen-sync: {held}");
+        }
+        match self.format {
+            Some(ReportFormat::Json) => Ok(report::json(report, code, &command, telling)),
+            _ => Ok(String::new()),
+        }
+    }
+
+    /// This very call, with the held removals let through.
+    fn accepting_command(&self, report: &Report, context: &Context) -> Vec<String> {
+        let held = report.diff.as_ref().map_or(0, |diff| diff.held());
+        let mut command = vec!["heygen-sync".to_owned()];
+        command.extend(context.flags.iter().cloned());
+        command.push("sync".to_owned());
+        if self.account.is_some() || report.row.account != "default" {
+            command.extend(["--account".to_owned(), report.row.account.clone()]);
+        }
+        if let Some(from) = &self.from {
+            command.extend(["--from".to_owned(), from.display().to_string()]);
+        }
+        command.push(format!("--accept-removals={held}"));
+        command
+    }
+}
+
+/// The client that asks with `key`, as configured.
+pub(super) fn client(config: &Config, key: SecretString, clock: &Clock) -> Result<heygen::Client> {
+    let api = &config.api;
+    let settings = heygen::Settings {
+        base_url: api.base_url.clone(),
+        timeout: api.timeout,
+        connect_timeout: api.connect_timeout,
+        max_response: api.max_response,
+        retries: api.retries,
+        retry_time: api.retry_time,
+        backoff: BACKOFF,
+    };
+    heygen::Client::new(&settings, key, clock.clone())
+}
+
+/// Longer than any poll takes: no retry starts after `retry_time`, and each lasts `timeout`.
+fn deadline(config: &Config) -> Duration {
+    config.api.retry_time + config.api.timeout + Duration::from_secs(5 * 60)
+}
+
+fn saved(from: &PathBuf) -> Result<Input> {
+    let name = from.display().to_string();
+    let mut body = vec![];
+    let read = match name.as_str() {
+        "-" => std::io::stdin().lock().read_to_end(&mut body).map(drop),
+        _ => std::fs::File::open(from).and_then(|mut file| file.read_to_end(&mut body).map(drop)),
+    };
+    read.map_err(|fault| Error::storage(format!("cannot read {name}: {fault}")))?;
+    Ok(Input::Saved { name, body })
+}
+
+fn not_polled(account: &str, error: &Error) -> String {
+    use super::output::object;
+    object(
+        &["account", "poll_id", "outcome", "exit_code", "error"],
+        &[
+            account.into(),
+            super::output::Cell::Null,
+            "not polled".into(),
+            i64::from(error.kind.exit_code()).into(),
+            error.message.as_str().into(),
+        ],
+    )
+}
+
+/// Says on a terminal that the slow list is awaited; gone when it has come.
+struct Spinner(Option<ProgressBar>);
+
+impl Spinner {
+    fn start(quiet: bool) -> Self {
+        if quiet || !std::io::stderr().is_terminal() {
+            return Self(None);
+        }
+        let bar = ProgressBar::new_spinner().with_message("waiting for HeyGen's list");
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed}") {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(Duration::from_millis(100));
+        Self(Some(bar))
+    }
+
+    fn show(&self, progress: Progress) {
+        let Some(bar) = &self.0 else { return };
+        match progress {
+            Progress::Bytes(bytes) => {
+                bar.set_message(format!("reading HeyGen's list, {}", HumanBytes(bytes)));
+            }
+        }
+    }
+}
+
+impl Drop for Spinner {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.0 {
+            bar.finish_and_clear();
+        }
+    }
+}
