@@ -213,12 +213,7 @@ fn opened(kind: Kind, poll_id: i64, observed_at: Timestamp, new: &Opened) -> Lin
     Line::new("opened", cells)
 }
 
-fn closed<'a>(
-    kind: Kind,
-    poll_id: i64,
-    observed_at: Timestamp,
-    closed: &Closed<'a>,
-) -> Line<'a> {
+fn closed<'a>(kind: Kind, poll_id: i64, observed_at: Timestamp, closed: &Closed<'a>) -> Line<'a> {
     let Closed { id, version, by, after } = *closed;
     Line::new(
         "closed",

@@ -226,6 +226,19 @@ impl Audit<'_> {
         Ok(heads)
     }
 
+    /// Hands out account, id and start of each item whose account `accounts` does not know.
+    pub async fn strangers(
+        &mut self,
+        kind: Kind,
+        mut each: impl FnMut(String, String, Option<String>),
+    ) -> Result<()> {
+        self.each(strangers(kind), &[], |row| {
+            each(known_text(&row, 0)?, known_text(&row, 1)?, time(&row, 2)?);
+            Ok(())
+        })
+        .await
+    }
+
     /// The first poll of the next piece after the one that begins at `from`; `None` for the last.
     pub async fn next_polls(&mut self, from: i64) -> Result<Option<i64>> {
         let mut next = None;
@@ -315,7 +328,12 @@ impl Audit<'_> {
     }
 
     /// Where the span that begins at `from` ends.
-    pub async fn span<'a>(&mut self, account: &'a str, kind: Kind, from: String) -> Result<Span<'a>> {
+    pub async fn span<'a>(
+        &mut self,
+        account: &'a str,
+        kind: Kind,
+        from: String,
+    ) -> Result<Span<'a>> {
         let mut to = None;
         let args = [account.into(), from.as_str().into(), ITEMS.into()];
         self.each(next_items(kind), &args, |row| {
@@ -323,6 +341,8 @@ impl Audit<'_> {
             Ok(())
         })
         .await?;
+        // An id that is no text has no place in the order of those that are.
+        let to = to.filter(|to| *to > from);
         Ok(Span { account, kind, from, to })
     }
 
@@ -547,6 +567,17 @@ const DIGEST_BEFORE: &str =
 const SCHEMA: &str = "SELECT poll_id, field, change, json_type FROM schema_changes \
      WHERE account = $1 AND kind = $2 ORDER BY poll_id, field";
 
+/// Items that only a missing foreign key lets stand. The histories need no such look: their rows
+/// are found by their polls.
+fn strangers(kind: Kind) -> SqlStr {
+    let (table, id) = (kind.list(), kind.id_field());
+    AssertSqlSafe(format!(
+        "SELECT t.account, t.{id}, t.valid_from FROM {table} AS t \
+         LEFT JOIN accounts AS a ON a.account = t.account WHERE a.account IS NULL"
+    ))
+    .into_sql_str()
+}
+
 /// The polls of a piece: (first, last).
 fn polls() -> SqlStr {
     let names: Vec<&str> = POLL.iter().map(|(name, _)| *name).collect();
@@ -622,6 +653,7 @@ pub fn all() -> Vec<(String, SqlStr)> {
     ];
     all.extend(Section::ALL.map(|section| (format!("audit {section:?}"), section.select())));
     for kind in Kind::ALL {
+        all.push((format!("audit strangers {kind}"), strangers(kind)));
         all.push((format!("audit next items {kind}"), next_items(kind)));
         all.push((format!("audit versions {kind}"), versions(kind, true)));
         all.push((format!("audit current {kind}"), current(kind, true)));

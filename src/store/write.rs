@@ -98,8 +98,7 @@ async fn write(conn: &mut Conn, mut outcome: Outcome) -> Result<Outcome, Fault> 
     let before = before.map_or(Ok(None), |row| row.text(0))?;
     outcome.row.digest = Some(sealed(&outcome, before.as_deref()));
     let row = &outcome.row;
-    let head =
-        [row.account.as_str().into(), row.poll_id.into(), Arg::from(row.digest.as_deref())];
+    let head = [row.account.as_str().into(), row.poll_id.into(), Arg::from(row.digest.as_deref())];
     conn.execute(statements::HEAD, &head).await?;
     row.to_bulk().insert(conn, "polls").await?;
     if let (Some(diff), Some(observed_at)) = (&outcome.diff, row.observed_at) {

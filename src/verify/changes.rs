@@ -144,9 +144,13 @@ pub fn compare(
         let row = rows.iter().position(|row| row.field == one.field).map(|at| rows.remove(at));
         let what = match (row, one.verdict) {
             (Some(_), Verdict::Learned) => "was learned, not changed",
-            (Some(row), _) if row.old_value != one.old => "old_value is not that of the version before",
+            (Some(row), _) if row.old_value != one.old => {
+                "old_value is not that of the version before"
+            }
             (Some(row), _) if row.new_value != one.new => "new_value is not that of the version",
-            (Some(row), _) if row.poll_id != new.opened_poll => "poll_id is not that of the version",
+            (Some(row), _) if row.poll_id != new.opened_poll => {
+                "poll_id is not that of the version"
+            }
             (None, Verdict::Changed) => "the row is missing: the version differs in this field",
             _ => continue,
         };

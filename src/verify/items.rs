@@ -21,6 +21,13 @@ use crate::{
 /// Reads and judges all items; gives the number of versions.
 pub async fn read(audit: &mut Audit<'_>, polls: &Polls, findings: &mut Findings) -> Result<u64> {
     let mut versions = 0;
+    for kind in Kind::ALL {
+        audit
+            .strangers(kind, |account, id, at| {
+                findings.add(stranger(polls, kind, account, &id, at))
+            })
+            .await?;
+    }
     for head in audit.heads().await? {
         for kind in Kind::ALL {
             let timeline = Timeline::new(audit.schema(&head.account, kind).await?, polls);
@@ -29,6 +36,23 @@ pub async fn read(audit: &mut Audit<'_>, polls: &Polls, findings: &mut Findings)
         }
     }
     Ok(versions)
+}
+
+/// An item of an account that does not exist.
+fn stranger(polls: &Polls, kind: Kind, account: String, id: &str, at: Option<String>) -> Finding {
+    Finding {
+        poll: poll_at(polls, &account, at),
+        account,
+        table: kind.list(),
+        row: Some(format!("'{id}'")),
+        what: "its account has no row in accounts".into(),
+    }
+}
+
+/// The number of the poll that had its answer then, or else of the account's last.
+fn poll_at(polls: &Polls, account: &str, at: Option<String>) -> i64 {
+    let poll = at.and_then(|at| polls.at(account, &at)).or_else(|| polls.last_of(account));
+    poll.map_or(0, |poll| poll.poll_id)
 }
 
 /// What one account's items of one kind are judged with.
@@ -155,7 +179,11 @@ impl Judge<'_> {
             self.find_version(new.opened_poll, new, "the first version is not opened by added");
         }
         if new.version == 1 && new.opened_after.as_deref() != self.good_before(new) {
-            self.find_version(new.opened_poll, new, "opened_after is not the last good poll before");
+            self.find_version(
+                new.opened_poll,
+                new,
+                "opened_after is not the last good poll before",
+            );
         }
     }
 
@@ -212,8 +240,7 @@ impl Judge<'_> {
         let fits = match opened_by {
             Some(OpenedBy::Changed) => any(Verdict::Changed),
             Some(OpenedBy::Learned) => {
-                any(Verdict::Learned)
-                    && !expected.iter().any(|one| one.verdict == Verdict::Changed)
+                any(Verdict::Learned) && !expected.iter().any(|one| one.verdict == Verdict::Changed)
             }
             _ => true,
         };
@@ -256,9 +283,7 @@ impl Judge<'_> {
     fn left_over(&mut self, beside: Beside) {
         let Beside { current, changed } = beside;
         for item in current.into_values() {
-            let poll = item.valid_from.and_then(|at| self.polls.good_at(self.account, &at));
-            let poll = poll.or_else(|| self.polls.last_of(self.account));
-            let poll = poll.map_or(0, |poll| poll.poll_id);
+            let poll = poll_at(self.polls, self.account, item.valid_from);
             let row = format!("'{}'", item.id);
             self.find(poll, self.kind.list(), row, "it has no history".into());
         }

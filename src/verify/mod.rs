@@ -93,7 +93,9 @@ async fn show_in(
     let mut found = None;
     audit.polls(&range, |poll| found = Some(poll)).await?;
     let Some(poll) = found else {
-        return Err(Error::usage(format!("there is no poll {poll_id}; `heygen-sync status` names the last")));
+        return Err(Error::usage(format!(
+            "there is no poll {poll_id}; `heygen-sync status` names the last"
+        )));
     };
     let before = audit.digest_before(&poll.account, poll_id).await?;
     write(seal::head(before.as_deref()).as_bytes())?;

@@ -56,9 +56,16 @@ impl Polls {
         self.all.get(at)
     }
 
-    /// The account's last poll.
+    /// The account's last poll, or the last of all where it has none.
     pub fn last_of(&self, account: &str) -> Option<&Facts> {
-        self.all.iter().rev().find(|facts| *facts.account == *account)
+        let own = self.all.iter().rev().find(|facts| *facts.account == *account);
+        own.or_else(|| self.all.last())
+    }
+
+    /// The good poll at that time, best of that account.
+    pub fn at(&self, account: &str, observed_at: &str) -> Option<&Facts> {
+        let same = |facts: &&Facts| facts.good && facts.observed_at.as_deref() == Some(observed_at);
+        self.good_at(account, observed_at).or_else(|| self.all.iter().find(same))
     }
 
     /// The account's last good poll before `poll_id`.

@@ -6,3 +6,4 @@ mod fake;
 mod fetching;
 mod postgres;
 mod schema;
+mod seal;
