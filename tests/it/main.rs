@@ -2,8 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod commands;
 mod fake;
 mod fetching;
+mod home;
 mod postgres;
+mod rooms;
+mod rules;
 mod schema;
 mod seal;
+mod statements;
+mod text;
+mod world;
