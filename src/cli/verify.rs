@@ -14,7 +14,9 @@ use crate::{
 
 const COLUMNS: [&str; 5] = ["poll_id", "account", "table", "row", "finding"];
 
-/// Prove that history was not altered: exit code 0 when all agrees, 1 when something does not
+/// Prove that history was not altered
+///
+/// Exit code 0 when all agrees, 1 when something does not.
 #[derive(Debug, Args)]
 #[command(
     after_help = "A seal without a key shows every edit but one that recomputes all digests \

@@ -3,3 +3,4 @@
 mod errors;
 mod output;
 mod syncing;
+mod verifying;

@@ -127,3 +127,21 @@ async fn a_noted_digest_is_proven_as_long_as_nothing_before_it_was_edited() {
     assert_eq!((absent.proof, absent.findings.found()), (Some(Proof::Absent), 0));
     assert!(verify(&mut store, Some("12ab")).await.is_err());
 }
+
+/// The program between the fences that follow `<!-- run -->` in the document.
+fn program() -> &'static str {
+    let text = include_str!("../../docs/seal.md");
+    let (_, rest) = text.split_once("<!-- run -->\n```python\n").unwrap();
+    rest.split_once("```").unwrap().0
+}
+
+#[tokio::test]
+async fn the_program_of_the_document_recomputes_every_digest() {
+    let home = Home::Sqlite(tempfile::tempdir().unwrap());
+    history(&home, 7, 40).await;
+    let mut python = std::process::Command::new("python3");
+    let ran = python.args(["-c", program(), &home.url()]).output().expect("python3 is installed");
+    let told = String::from_utf8(ran.stdout).unwrap();
+    let fits = told.lines().filter(|line| line.ends_with(" fits")).count();
+    assert_eq!((fits, told.lines().count()), (40, 40), "{told}{:?}", ran.stderr);
+}
