@@ -2,5 +2,6 @@
 
 mod errors;
 mod output;
+mod processes;
 mod syncing;
 mod verifying;

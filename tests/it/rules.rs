@@ -4,7 +4,6 @@
 //! ([`crate::world::hour`]).
 
 mod absent_and_null;
-mod append_only;
 mod copies;
 mod guard;
 mod learned;
@@ -14,6 +13,7 @@ mod nothing_lost;
 mod observed_at;
 mod one_at_a_time;
 mod one_transaction;
+mod properties;
 mod removals;
 mod restored;
 mod same_answer;
