@@ -16,10 +16,10 @@ pub use sql::statements;
 
 use self::section::{POLL, own_columns};
 use super::{
-    conn::{Arg, Fault, Row},
+    conn::{Arg, Engine, Fault, Row},
     exact::{self, exact_text, time},
     open::Store,
-    statements::{ROLLBACK, begin_reading},
+    statements::{ROLLBACK, SQLITE_CACHE, begin_reading},
 };
 use crate::{
     catalog::{
@@ -45,6 +45,11 @@ impl Store {
     /// Begins to read for verifying.
     pub async fn audit(&mut self) -> Result<Audit<'_>> {
         let begin = begin_reading(self.conn.engine());
+        let begun = match self.conn.engine() {
+            Engine::Sqlite => self.conn.execute(SQLITE_CACHE, &[]).await,
+            Engine::Postgres => Ok(0),
+        };
+        begun.map_err(|fault| self.trouble("read", &fault))?;
         let begun = self.conn.execute(begin, &[]).await;
         begun.map_err(|fault| self.trouble("read", &fault))?;
         Ok(Audit { store: self })

@@ -41,6 +41,8 @@ pub fn begin_reading(engine: Engine) -> &'static str {
         Engine::Postgres => "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY",
     }
 }
+/// Up to 64 MiB for a reading that comes back to pages in another order.
+pub const SQLITE_CACHE: &str = "PRAGMA cache_size = -65536";
 /// Ends it for good.
 pub const COMMIT: &str = "COMMIT";
 /// Undoes it.

@@ -144,7 +144,8 @@ impl Section {
             Self::SchemaChanges => ("poll_id", "", "field"),
         };
         let order = match self {
-            Self::Opened(_) | Self::Closed(_) => format!("{id}, {order}"),
+            // A poll's rows are of one account, and with it this is the order of an index.
+            Self::Opened(_) | Self::Closed(_) => format!("account, {id}, {order}"),
             Self::FieldChanges => format!("kind, {id}, {order}"),
             Self::SchemaChanges => format!("kind, {order}"),
         };
