@@ -11,6 +11,7 @@ mod rooms;
 mod rules;
 mod schema;
 mod seal;
+mod sequences;
 mod statements;
 mod text;
 mod world;
