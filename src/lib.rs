@@ -24,13 +24,14 @@
 //! # The rooms, and which way the arrows go
 //!
 //! ```text
-//! main → cli → poll → { heygen, store, config } → catalog → { error, time }
+//! main → cli → { poll, verify } → { heygen, store, config } → catalog → { error, time }
 //! ```
 //!
 //! | room | is for | does not know |
 //! |---|---|---|
 //! | [`cli`] | one verb a file, rendering in one place | SQL, rules of history |
 //! | [`poll`] | the one place where the steps meet | SQL, HTTP, printing |
+//! | [`verify`] | whether seals, history and tables agree | SQL, printing, how to mend |
 //! | [`heygen`] | asking the API, retries, one file per version of the API | the database, avatars |
 //! | [`store`] | the only room with SQL, for both engines | HTTP, rules, printing |
 //! | [`config`] | flags, environment, `config.toml`, keys | what they are used for |
@@ -58,3 +59,4 @@ pub mod heygen;
 pub mod poll;
 pub mod store;
 pub mod time;
+pub mod verify;

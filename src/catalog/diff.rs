@@ -8,10 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     item::{FieldName, Fields, Kind},
+    learned::{Circumstances, differences, stored_type},
     links::{LinkWrite, Listed, StoredLinks},
     list::{Answer, List},
     record::Record,
-    schema::{self, Carried, JsonType, Schema, SchemaChange},
+    schema::{self, Carried, Schema, SchemaChange},
     value::Value,
 };
 use crate::time::Timestamp;
@@ -441,15 +442,9 @@ impl<'a> Judged<'a> {
         after: &Fields,
         last_listed: Option<&GoodPoll>,
     ) -> (bool, Vec<FieldChange>) {
-        let names: BTreeSet<&FieldName> =
-            item.fields.iter().chain(after.iter()).map(|(name, _)| name).collect();
         let mut learned = false;
         let mut changed = vec![];
-        for name in names {
-            let (old, new) = (item.fields.get(name), after.get(name));
-            if old == new {
-                continue;
-            }
+        for (name, old, new) in differences(&item.fields, after) {
             if self.is_learned(name, old, record, last_listed) {
                 learned = true;
             } else {
@@ -468,25 +463,15 @@ impl<'a> Judged<'a> {
         last_listed: Option<&GoodPoll>,
     ) -> bool {
         let Some(last_listed) = last_listed else { return false };
-        let appeared = self.schema_after.get(name).map(|field| field.appeared_at);
-        let appeared_since = appeared.is_some_and(|at| at > last_listed.observed_at);
-        let other_version = last_listed.api_version != self.poll.api_version;
-        let other_type = match (old, record.json_type(name)) {
-            (Some(old), Some(new)) => self.stored_type(name, old) != new,
-            _ => false,
-        };
-        appeared_since || other_version || other_type
-    }
-
-    /// The JSON type that a stored value came with: a text in a field that was only ever a number
-    /// is a number kept as its text.
-    fn stored_type(&self, name: &FieldName, value: &Value) -> JsonType {
         let known = self.before.schema.get(name).map(|field| field.types).unwrap_or_default();
-        let only_number = known.contains(JsonType::Number) && !known.contains(JsonType::String);
-        match value {
-            Value::Text(_) if only_number => JsonType::Number,
-            value => JsonType::of(value),
-        }
+        let circumstances = Circumstances {
+            last_listed_at: last_listed.observed_at,
+            other_version: last_listed.api_version != self.poll.api_version,
+            appeared_at: self.schema_after.get(name).map(|field| field.appeared_at),
+            old: old.map(|old| stored_type(known, old)),
+            new: record.json_type(name),
+        };
+        circumstances.is_learned()
     }
 
     /// The guard: whether the due removals are to be held, and why (rule 8).
@@ -609,7 +594,38 @@ impl Diff {
     }
 }
 
+/// A version that closes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Closed<'a> {
+    /// The item.
+    pub id: &'a str,
+    /// The version.
+    pub version: i64,
+    /// `changed`, `learned` or `removed`, as `closed_by` says it.
+    pub by: &'static str,
+    /// The last poll that still showed its state.
+    pub after: Option<Timestamp>,
+}
+
 impl ListDiff {
+    /// The versions that close, those that give way to new ones and those of removed items, sorted
+    /// by id.
+    pub fn closed(&self) -> Vec<Closed<'_>> {
+        let replaced = self.opened.iter().filter(|new| new.closes).map(|new| Closed {
+            id: &new.id,
+            version: new.version - 1,
+            by: if new.by == OpenedBy::Learned { "learned" } else { "changed" },
+            after: new.after,
+        });
+        let gone = self.removed.iter().map(|gone| {
+            let Removed { id, version, name: _, after } = gone;
+            Closed { id, version: *version, by: "removed", after: *after }
+        });
+        let mut all: Vec<_> = replaced.chain(gone).collect();
+        all.sort_by_key(|closed| closed.id);
+        all
+    }
+
     /// How many versions were opened for this reason: each is one item.
     pub fn count(&self, by: OpenedBy) -> u64 {
         self.opened.iter().filter(|opened| opened.by == by).count() as u64

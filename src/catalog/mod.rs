@@ -8,13 +8,17 @@
 //! - [`list`]: an answer's bytes → records, each on its own
 //! - [`schema`]: which fields a list carries, with which JSON types
 //! - [`links`]: which signed URLs are worth storing
+//! - [`learned`]: what is news, and what could not be known before
 //! - [`diff`]: the rules of history
+//! - [`seal`]: what a poll wrote, as lines whose digest seals it
 
 pub mod diff;
 pub mod item;
+pub mod learned;
 pub mod links;
 pub mod list;
 pub mod record;
 pub mod schema;
+pub mod seal;
 pub mod signed_url;
 pub mod value;

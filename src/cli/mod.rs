@@ -13,6 +13,7 @@ mod output;
 mod report;
 mod status;
 mod sync;
+mod verify;
 
 use std::{io::IsTerminal, path::PathBuf};
 
@@ -26,7 +27,7 @@ use crate::{
 };
 
 /// What stands behind every help text.
-const EXIT_CODES: &str = "Exit codes: 0 done · 1 unforeseen · 2 usage · 3 removals held back · \
+const EXIT_CODES: &str = "Exit codes: 0 done · 1 unforeseen, or verify found something · 2 usage · 3 removals held back · \
 10 changed (--exit-code only) · 65 the answer is not a catalogue · 69 the API cannot be reached · \
 74 database or file trouble · 75 another poll is running · 77 the key was refused · \
 78 configuration (no key, too)";
@@ -58,6 +59,7 @@ enum Command {
     Status(status::Status),
     Changes(changes::Changes),
     History(history::History),
+    Verify(verify::Verify),
     Check(check::Check),
     Copy(copy::Copy),
     Account(account::Account),
@@ -109,6 +111,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<u8> {
         Command::Status(verb) => verb.run(context).await,
         Command::Changes(verb) => verb.run(context).await,
         Command::History(verb) => verb.run(context).await,
+        Command::Verify(verb) => verb.run(context).await,
         Command::Check(verb) => verb.run(context).await,
         Command::Copy(verb) => verb.run(context).await,
         Command::Account(verb) => verb.run(context).await,

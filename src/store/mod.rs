@@ -9,14 +9,17 @@
 //! - `packed`: many rows of SQLite in one
 //! - [`standing`]: tables → what the diff compares with
 //! - [`mod@write`]: a diff → tables, in one transaction (rule 1)
+//! - [`audit`]: tables → what `verify` judges, read [`exact`]ly
 //! - [`query`]: what the commands ask
 //! - [`copy`]: a whole database → an empty one
 //!
 //! It does not know HTTP, the rules of history or how anything is printed.
 
+pub mod audit;
 pub mod bulk;
 pub mod conn;
 pub mod copy;
+pub mod exact;
 pub mod fault;
 pub mod location;
 pub mod lock;

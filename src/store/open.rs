@@ -309,6 +309,9 @@ fn sqlite_options(path: &Path, write: bool) -> SqliteConnectOptions {
         .filename(path)
         .busy_timeout(Duration::from_secs(10))
         .foreign_keys(true)
+        // Rows that the worker thread may read ahead: with few, the two threads wait for each
+        // other at every row.
+        .row_buffer_size(1000)
         .disable_statement_logging();
     match write {
         true => options

@@ -7,6 +7,7 @@ use super::{
 use crate::{
     catalog::{
         diff::{Accepted, Diff, OpenedBy, Policy},
+        seal::{Cell, Line},
         value::{Value, write_json_object},
     },
     time::Timestamp,
@@ -203,6 +204,57 @@ impl PollRow {
             tool_version: row.text(at + 29)?,
             digest: row.text(at + 30)?,
         })
+    }
+
+    /// The row as its poll's digest seals it: all but the account, which may be renamed, and the
+    /// digest itself.
+    pub fn line(&self) -> Line<'_> {
+        let Self {
+            poll_id,
+            account: _,
+            trigger,
+            api_version,
+            source,
+            started_at,
+            observed_at,
+            finished_at,
+            outcome,
+            counts,
+            held_reason,
+            policy,
+            http_status,
+            request_id,
+            response_bytes,
+            response_sha256,
+            warning,
+            error,
+            host,
+            tool_version,
+            digest: _,
+        } = self;
+        let mut cells = vec![
+            ("poll_id", Cell::Int(*poll_id)),
+            ("trigger", Cell::text(trigger)),
+            ("api_version", Cell::from(api_version)),
+            ("source", Cell::from(source)),
+            ("started_at", Cell::from(*started_at)),
+            ("observed_at", Cell::from(*observed_at)),
+            ("finished_at", Cell::from(*finished_at)),
+            ("outcome", Cell::text(outcome)),
+            ("held_reason", Cell::from(held_reason)),
+            ("policy", policy.as_deref().map_or(Cell::Null, Cell::json)),
+            ("http_status", http_status.map_or(Cell::Null, Cell::Int)),
+            ("request_id", Cell::from(request_id)),
+            ("response_bytes", response_bytes.map_or(Cell::Null, Cell::Int)),
+            ("response_sha256", Cell::from(response_sha256)),
+            ("warning", Cell::from(warning)),
+            ("error", Cell::from(error)),
+            ("host", Cell::from(host)),
+            ("tool_version", Cell::from(tool_version)),
+        ];
+        let counts = counts.iter().flat_map(Counts::columns);
+        cells.extend(counts.map(|(name, count)| (name, Cell::Int(count))));
+        Line::new("poll", cells)
     }
 
     /// The row as one row to insert.

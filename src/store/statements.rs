@@ -44,6 +44,8 @@ pub fn begin_reading(engine: Engine) -> &'static str {
         Engine::Postgres => "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY",
     }
 }
+/// Up to 64 MiB for a reading that comes back to pages in another order.
+pub const SQLITE_CACHE: &str = "PRAGMA cache_size = -65536";
 /// Ends it for good.
 pub const COMMIT: &str = "COMMIT";
 /// Undoes it.
@@ -130,9 +132,12 @@ pub const PACKED_LINKS: &str = "SELECT json_group_array(json_array(url, signed, 
            CASE WHEN expires_at IS NULL OR expires_at < $1 THEN signed_url END AS short \
            FROM assets WHERE url > $2 ORDER BY url LIMIT 5000)";
 
-/// The head of an account: (account, poll).
-pub const HEAD: &str = "INSERT INTO accounts (account, last_poll_id, polls) VALUES ($1, $2, 1) \
-     ON CONFLICT (account) DO UPDATE SET last_poll_id = excluded.last_poll_id, polls = accounts.polls + 1";
+/// The digest of an account's latest poll: (account).
+pub const DIGEST: &str = "SELECT digest FROM accounts WHERE account = $1";
+/// The head of an account: (account, poll, digest).
+pub const HEAD: &str = "INSERT INTO accounts (account, last_poll_id, polls, digest) \
+     VALUES ($1, $2, 1, $3) ON CONFLICT (account) DO UPDATE \
+     SET last_poll_id = excluded.last_poll_id, polls = accounts.polls + 1, digest = excluded.digest";
 
 /// Whether an account is known: (account).
 pub const ACCOUNT: &str = "SELECT polls FROM accounts WHERE account = $1";
@@ -206,6 +211,7 @@ pub fn all(engine: Engine) -> Vec<(String, SqlStr)> {
         ("RECENT_GOOD", RECENT_GOOD),
         ("SCHEMA_CHANGES", SCHEMA_CHANGES),
         ("LINKS", LINKS),
+        ("DIGEST", DIGEST),
         ("HEAD", HEAD),
         ("ACCOUNT", ACCOUNT),
         ("RENAME", RENAME),

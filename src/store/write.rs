@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::{
     bulk::{Bulk, Column},
-    conn::{Conn, Engine, Fault},
+    conn::{Arg, Conn, Engine, Fault},
     fault::trouble,
     lock::Session,
     row::PollRow,
@@ -15,6 +15,7 @@ use crate::{
         diff::{Diff, ListDiff, Opened, OpenedBy, Standing},
         item::{Fields, Holds, Kind},
         links::LinkWrite,
+        seal::{Seal, diff_lines},
         value::Value,
     },
     error::{Error, Result},
@@ -93,8 +94,11 @@ async fn begin(
 async fn write(conn: &mut Conn, mut outcome: Outcome) -> Result<Outcome, Fault> {
     let last = conn.row(statements::LAST_POLL_ID, &[]).await?;
     outcome.row.poll_id = last.map_or(Ok(0), |row| row.some_int(0))? + 1;
+    let before = conn.row(statements::DIGEST, &[outcome.row.account.as_str().into()]).await?;
+    let before = before.map_or(Ok(None), |row| row.text(0))?;
+    outcome.row.digest = Some(sealed(&outcome, before.as_deref()));
     let row = &outcome.row;
-    let head = [row.account.as_str().into(), row.poll_id.into()];
+    let head = [row.account.as_str().into(), row.poll_id.into(), Arg::from(row.digest.as_deref())];
     conn.execute(statements::HEAD, &head).await?;
     row.to_bulk().insert(conn, "polls").await?;
     if let (Some(diff), Some(observed_at)) = (&outcome.diff, row.observed_at) {
@@ -106,6 +110,16 @@ async fn write(conn: &mut Conn, mut outcome: Outcome) -> Result<Outcome, Fault> 
     }
     conn.execute(statements::COMMIT, &[]).await?;
     Ok(outcome)
+}
+
+/// The digest of all that the poll is about to write, after the account's digest before it.
+fn sealed(outcome: &Outcome, before: Option<&str>) -> String {
+    let mut seal = Seal::after(before);
+    seal.add(&outcome.row.line());
+    if let (Some(diff), Some(observed_at)) = (&outcome.diff, outcome.row.observed_at) {
+        diff_lines(diff, outcome.row.poll_id, observed_at, |line| seal.add(&line));
+    }
+    seal.finish()
 }
 
 /// What all rows of a poll share.
@@ -213,20 +227,13 @@ impl<'a> Writer<'a> {
     /// Closes the versions that give way to new ones and those of removed items: the only rows of
     /// history that a poll touches, and only their four empty cells.
     async fn close_versions(&self, conn: &mut Conn, list: &'a ListDiff) -> Result<(), Fault> {
-        struct Closed<'a>(&'a str, i64, &'static str, Option<Timestamp>);
-        let replaced = list.opened.iter().filter(|new| new.closes).map(|new| {
-            let by = if new.by == OpenedBy::Learned { "learned" } else { "changed" };
-            Closed(&new.id, new.version - 1, by, new.after)
-        });
-        let gone =
-            list.removed.iter().map(|gone| Closed(&gone.id, gone.version, "removed", gone.after));
-        let all: Vec<Closed<'a>> = replaced.chain(gone).collect();
+        let all = list.closed();
         let id = list.kind.id_field();
         Bulk::new(all.len())
-            .texts(id, all.iter().map(|closed| closed.0))
-            .column("version", Column::Int(all.iter().map(|closed| Some(closed.1)).collect()))
-            .texts("closed_by", all.iter().map(|closed| closed.2))
-            .column("closed_after", Column::Time(all.iter().map(|closed| closed.3).collect()))
+            .texts(id, all.iter().map(|closed| closed.id))
+            .column("version", Column::Int(all.iter().map(|closed| Some(closed.version)).collect()))
+            .texts("closed_by", all.iter().map(|closed| closed.by))
+            .column("closed_after", Column::Time(all.iter().map(|closed| closed.after).collect()))
             .all("account", self.account)
             .all("valid_to", self.observed_at)
             .all("closed_poll", self.poll_id)

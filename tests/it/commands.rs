@@ -4,3 +4,4 @@ mod errors;
 mod output;
 mod processes;
 mod syncing;
+mod verifying;

@@ -16,6 +16,7 @@ mod postgres;
 mod rooms;
 mod rules;
 mod schema;
+mod seal;
 mod sequences;
 mod servers;
 mod statements;

@@ -1,0 +1,58 @@
+//! What was learned rather than changed (rule 4): one judgement, used when a poll is worked out and
+//! again when history is verified.
+
+use super::{
+    item::{FieldName, Fields},
+    schema::{JsonType, Types},
+    value::Value,
+};
+use crate::time::Timestamp;
+
+/// What decides whether a value that differs is news.
+#[derive(Clone, Copy, Debug)]
+pub struct Circumstances {
+    /// When the poll that last listed the item had its answer.
+    pub last_listed_at: Timestamp,
+    /// Whether that poll read another version of the API than this one.
+    pub other_version: bool,
+    /// When the field last appeared in the list, this poll included.
+    pub appeared_at: Option<Timestamp>,
+    /// The JSON type that the value before came with; `None` for null.
+    pub old: Option<JsonType>,
+    /// The JSON type that the value now came with; `None` for null.
+    pub new: Option<JsonType>,
+}
+
+impl Circumstances {
+    /// Whether the value was learned.
+    pub fn is_learned(&self) -> bool {
+        let appeared_since = self.appeared_at.is_some_and(|at| at > self.last_listed_at);
+        let other_type = match (self.old, self.new) {
+            (Some(old), Some(new)) => old != new,
+            _ => false,
+        };
+        appeared_since || self.other_version || other_type
+    }
+}
+
+/// The JSON type that a stored value came with, `known` being the types that its field had: a text
+/// in a field that was only ever a number is a number kept as its text.
+pub fn stored_type(known: Types, value: &Value) -> JsonType {
+    let only_number = known.contains(JsonType::Number) && !known.contains(JsonType::String);
+    match value {
+        Value::Text(_) if only_number => JsonType::Number,
+        value => JsonType::of(value),
+    }
+}
+
+/// A field that differs between two states: its name, its value before and its value now.
+pub type Difference<'a> = (&'a FieldName, Option<&'a Value>, Option<&'a Value>);
+
+/// The fields that differ, sorted by name; null is `None`.
+pub fn differences<'a>(old: &'a Fields, new: &'a Fields) -> Vec<Difference<'a>> {
+    let mut names: Vec<&FieldName> = old.iter().chain(new.iter()).map(|(name, _)| name).collect();
+    names.sort();
+    names.dedup();
+    let both = names.into_iter().map(|name| (name, old.get(name), new.get(name)));
+    both.filter(|(_, old, new)| old != new).collect()
+}

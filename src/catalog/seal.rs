@@ -1,0 +1,325 @@
+//! The seal: what a poll wrote as lines of canonical JSON, whose SHA-256 chains it to the poll
+//! before it. `docs/seal.md` describes the format for outsiders.
+//!
+//! A line is an object with sorted keys; a column that is null is left out, so that a column added
+//! later, null in old rows, breaks no old seal. The account's name is in no line: an account may
+//! be renamed. The same lines come from a [`Diff`] when it is written and from the tables when
+//! they are verified. Nothing here knows SQL.
+
+use std::borrow::Cow;
+
+use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
+
+use super::{
+    diff::{Closed, Diff, FieldChange, ListDiff, Opened},
+    item::{Holds, Kind},
+    schema::SchemaChange,
+    value::{MAX_DEPTH, Value, pairs, text},
+};
+use crate::time::Timestamp;
+
+/// The first line of what is hashed; its number changes with the format.
+pub const FORMAT: &str = "heygen-sync seal 1\n";
+
+/// The digest before an account's first poll.
+pub const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
+/// A value of a line.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Cell<'a> {
+    /// Left out.
+    Null,
+    /// A string.
+    Text(Cow<'a, str>),
+    /// A whole number.
+    Int(i64),
+    /// A boolean.
+    Bool(bool),
+    /// A time, as `2026-11-23T05:57:09.123Z`.
+    Time(Timestamp),
+    /// Canonical JSON, as it is.
+    Json(Cow<'a, str>),
+}
+
+impl<'a> Cell<'a> {
+    /// A string.
+    pub fn text(text: &'a str) -> Self {
+        Self::Text(Cow::Borrowed(text))
+    }
+
+    /// JSON that is canonical already.
+    pub fn json(json: &'a str) -> Self {
+        Self::Json(Cow::Borrowed(json))
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Null => out.extend(b"null"),
+            Self::Text(text) => write_string(text, out),
+            Self::Int(number) => out.extend(number.to_string().as_bytes()),
+            Self::Bool(yes) => out.extend(if *yes { &b"true"[..] } else { b"false" }),
+            Self::Time(time) => write_string(&time.to_string(), out),
+            Self::Json(json) => out.extend(json.as_bytes()),
+        }
+    }
+}
+
+impl<'a> From<&'a Option<String>> for Cell<'a> {
+    fn from(text: &'a Option<String>) -> Self {
+        text.as_deref().map_or(Self::Null, Self::text)
+    }
+}
+
+impl From<Option<Timestamp>> for Cell<'_> {
+    fn from(time: Option<Timestamp>) -> Self {
+        time.map_or(Self::Null, Self::Time)
+    }
+}
+
+fn write_string(text: &str, out: &mut Vec<u8>) {
+    // Writing a str as JSON into memory cannot fail.
+    let _ = serde_json::to_writer(out, text);
+}
+
+/// The columns of a line, by name.
+pub type Cells<'a> = Vec<(&'static str, Cell<'a>)>;
+
+/// One line: a row of `polls`, or one thing that a poll wrote.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Line<'a>(Cells<'a>);
+
+impl<'a> Line<'a> {
+    /// A line of the given sort (`poll`, `opened`, `closed`, `field_change`, `schema_change`).
+    pub fn new(sort: &'static str, mut cells: Cells<'a>) -> Self {
+        cells.retain(|(_, cell)| *cell != Cell::Null);
+        cells.push(("line", Cell::text(sort)));
+        cells.sort_by_key(|(name, _)| *name);
+        Self(cells)
+    }
+
+    /// What it says under a name; `None` for null.
+    pub fn get(&self, name: &str) -> Option<&Cell<'a>> {
+        self.0.iter().find(|(known, _)| *known == name).map(|(_, cell)| cell)
+    }
+
+    /// What it says under a name, if that is text.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        match self.get(name)? {
+            Cell::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Appends the line, its `\n` included.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        out.push(b'{');
+        for (index, (name, cell)) in self.0.iter().enumerate() {
+            if index > 0 {
+                out.push(b',');
+            }
+            write_string(name, out);
+            out.push(b':');
+            cell.write(out);
+        }
+        out.extend(b"}\n");
+    }
+}
+
+/// A digest in the making; it keeps no line.
+#[derive(Clone, Debug)]
+pub struct Seal {
+    hash: Sha256,
+    line: Vec<u8>,
+}
+
+impl Seal {
+    /// Of the poll after the one that `previous` seals; `None` for the account's first.
+    pub fn after(previous: Option<&str>) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(head(previous).as_bytes());
+        Self { hash, line: vec![] }
+    }
+
+    /// Adds a line; the lines must come in the order of the format.
+    pub fn add(&mut self, line: &Line<'_>) {
+        self.line.clear();
+        line.write(&mut self.line);
+        self.hash.update(&self.line);
+    }
+
+    /// The digest, in lower-case hex.
+    pub fn finish(self) -> String {
+        self.hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// The two lines before a poll's own: the format and the digest before it.
+pub fn head(previous: Option<&str>) -> String {
+    format!("{FORMAT}{}\n", previous.unwrap_or(GENESIS))
+}
+
+/// What a poll writes beside its own row, line by line in the order of the format.
+pub fn diff_lines(
+    diff: &Diff,
+    poll_id: i64,
+    observed_at: Timestamp,
+    mut each: impl FnMut(Line<'_>),
+) {
+    let lists = diff.lists();
+    for list in lists {
+        list.opened.iter().for_each(|new| each(opened(list.kind, poll_id, observed_at, new)));
+    }
+    for list in lists {
+        for gone in list.closed() {
+            each(closed(list.kind, poll_id, observed_at, &gone));
+        }
+    }
+    for list in lists {
+        for (new, change) in field_changes(list) {
+            each(field_change(list.kind, poll_id, new, change));
+        }
+    }
+    for list in lists {
+        list.schema.iter().for_each(|row| each(schema_change(list.kind, poll_id, row)));
+    }
+}
+
+fn field_changes(list: &ListDiff) -> impl Iterator<Item = (&Opened, &FieldChange)> {
+    list.opened.iter().flat_map(|new| new.changes.iter().map(move |change| (new, change)))
+}
+
+fn opened(kind: Kind, poll_id: i64, observed_at: Timestamp, new: &Opened) -> Line<'_> {
+    let Opened { id, version, by, after, closes: _, fields, changes: _ } = new;
+    let mut cells = vec![
+        ("kind", Cell::text(kind.as_str())),
+        ("item_id", Cell::text(id)),
+        ("version", Cell::Int(*version)),
+        ("valid_from", Cell::Time(observed_at)),
+        ("opened_by", Cell::text(by.as_str())),
+        ("opened_poll", Cell::Int(poll_id)),
+        ("opened_after", Cell::from(*after)),
+        ("extra", fields.extra(kind).map_or(Cell::Null, |extra| Cell::Json(Cow::Owned(extra)))),
+    ];
+    let own = kind.columns().iter().filter_map(|column| {
+        let cell = match (column.holds, fields.cell(column)?) {
+            (Holds::Texts, value) => Cell::Json(Cow::Owned(value.to_json())),
+            (_, Value::Bool(yes)) => Cell::Bool(*yes),
+            (_, value) => Cell::text(value.as_str()?),
+        };
+        Some((column.name, cell))
+    });
+    cells.extend(own);
+    Line::new("opened", cells)
+}
+
+fn closed<'a>(kind: Kind, poll_id: i64, observed_at: Timestamp, closed: &Closed<'a>) -> Line<'a> {
+    let Closed { id, version, by, after } = *closed;
+    Line::new(
+        "closed",
+        vec![
+            ("kind", Cell::text(kind.as_str())),
+            ("item_id", Cell::text(id)),
+            ("version", Cell::Int(version)),
+            ("valid_to", Cell::Time(observed_at)),
+            ("closed_by", Cell::text(by)),
+            ("closed_poll", Cell::Int(poll_id)),
+            ("closed_after", Cell::from(after)),
+        ],
+    )
+}
+
+fn field_change<'a>(
+    kind: Kind,
+    poll_id: i64,
+    new: &'a Opened,
+    change: &'a FieldChange,
+) -> Line<'a> {
+    let value = |value: &Option<Value>| match value {
+        Some(value) => Cell::Text(Cow::Owned(value.to_cell())),
+        None => Cell::Null,
+    };
+    Line::new(
+        "field_change",
+        vec![
+            ("poll_id", Cell::Int(poll_id)),
+            ("kind", Cell::text(kind.as_str())),
+            ("item_id", Cell::text(&new.id)),
+            ("version", Cell::Int(new.version)),
+            ("field", Cell::text(&change.field)),
+            ("old_value", value(&change.old)),
+            ("new_value", value(&change.new)),
+        ],
+    )
+}
+
+fn schema_change(kind: Kind, poll_id: i64, row: &SchemaChange) -> Line<'_> {
+    let SchemaChange { field, change, types, example } = row;
+    Line::new(
+        "schema_change",
+        vec![
+            ("poll_id", Cell::Int(poll_id)),
+            ("kind", Cell::text(kind.as_str())),
+            ("field", Cell::text(field)),
+            ("change", Cell::text(change.as_str())),
+            ("json_type", types.to_column().map_or(Cell::Null, |t| Cell::Text(Cow::Owned(t)))),
+            ("example", Cell::from(example)),
+        ],
+    )
+}
+
+/// Stored JSON as exactly as text can say it: keys sorted and numbers by value, since an engine
+/// renders both anew, and all else as it stands. Unlike [`Value::decode`] it mends nothing, so
+/// that an edit that decoding would hide still shows.
+pub fn exact_json(raw: &str) -> String {
+    let mut out = String::with_capacity(raw.len());
+    write_exact(raw.trim(), 1, &mut out);
+    out
+}
+
+fn write_exact(raw: &str, depth: usize, out: &mut String) {
+    match raw.as_bytes().first() {
+        // Deeper than anything that a poll writes: as it stands.
+        Some(b'{' | b'[') if depth > MAX_DEPTH => out.push_str(raw),
+        Some(b'{') => {
+            let pairs = pairs(raw).unwrap_or_default();
+            let write = |(key, raw): &(Cow<'_, str>, &RawValue), out: &mut String| {
+                Value::Text(key.to_string()).write_json(out);
+                out.push(':');
+                write_exact(raw.get(), depth + 1, out);
+            };
+            write_joined(('{', '}'), &pairs, write, out);
+        }
+        Some(b'[') => {
+            let all: Vec<&RawValue> = serde_json::from_str(raw).unwrap_or_default();
+            let write = |raw: &&RawValue, out: &mut String| write_exact(raw.get(), depth + 1, out);
+            write_joined(('[', ']'), &all, write, out);
+        }
+        Some(b'"') => Value::Text(text(raw).into_owned()).write_json(out),
+        Some(b'-' | b'0'..=b'9') => match Value::decode(raw, 1) {
+            Ok(Value::Text(text)) => out.push_str(&text),
+            Ok(number) => number.write_json(out),
+            Err(_) => out.push_str(raw),
+        },
+        _ => out.push_str(raw),
+    }
+}
+
+fn write_joined<T>(
+    (open, close): (char, char),
+    all: &[T],
+    write: impl Fn(&T, &mut String),
+    out: &mut String,
+) {
+    out.push(open);
+    for (index, one) in all.iter().enumerate() {
+        if index > 0 {
+            out.push(',');
+        }
+        write(one, out);
+    }
+    out.push(close);
+}
+
+#[cfg(test)]
+mod tests;

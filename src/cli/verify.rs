@@ -1,0 +1,130 @@
+//! `verify`: whether seals, history and tables agree, and what does not.
+
+use clap::Args;
+
+use super::{
+    Context,
+    output::{Cell, Format, Rows, print, visible},
+};
+use crate::{
+    error::Result,
+    store::Store,
+    verify::{Finding, Findings, Proof, Report, show, verify},
+};
+
+const COLUMNS: [&str; 5] = ["poll_id", "account", "table", "row", "finding"];
+
+/// Prove that history was not altered
+///
+/// Exit code 0 when all agrees, 1 when something does not.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "A seal without a key shows every edit but one that recomputes all digests \
+after it: note the digest of the last poll elsewhere, and give it to --against."
+)]
+pub struct Verify {
+    /// Print what the digest of this poll is the SHA-256 of, for sha256sum
+    #[arg(long, value_name = "POLL", conflicts_with_all = ["against", "format"])]
+    show: Option<i64>,
+    /// Prove that the state with this digest, noted earlier, is contained
+    #[arg(long, value_name = "DIGEST")]
+    against: Option<String>,
+    /// How to write what does not agree
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+}
+
+impl Verify {
+    pub(super) async fn run(self, context: &Context) -> Result<u8> {
+        let Self { show: shown, against, format } = self;
+        let (_, _, location) = context.config()?;
+        let mut store = Store::open_to_read(&location).await?;
+        if let Some(poll_id) = shown {
+            let mut out = Lines::default();
+            show(&mut store, poll_id, |bytes| out.add(bytes)).await?;
+            return out.end().map(|()| 0);
+        }
+        let report = verify(&mut store, against.as_deref()).await?;
+        rows(report.findings.kept(), Format::or_default(format))?;
+        if !context.quiet || report.exit_code() != 0 {
+            eprintln!("{}", summary(&report));
+        }
+        Ok(report.exit_code())
+    }
+}
+
+fn rows(findings: &[Finding], format: Format) -> Result<()> {
+    if findings.is_empty() && format == Format::Table {
+        return Ok(());
+    }
+    let mut rows = Rows::new(format, &COLUMNS)?;
+    for Finding { poll, account, table, row, what } in findings {
+        rows.row(vec![
+            (*poll).into(),
+            account.as_str().into(),
+            Cell::from(*table),
+            row.as_deref().into(),
+            what.as_str().into(),
+        ])?;
+    }
+    rows.finish("")
+}
+
+fn summary(report: &Report) -> String {
+    let Report { findings, accounts, polls, versions, proof } = report;
+    let mut lines = vec![format!(
+        "{} ({accounts} accounts, {polls} polls, {versions} versions were read)",
+        verdict(findings)
+    )];
+    lines.extend(proof.as_ref().map(proven));
+    lines.join("\n")
+}
+
+fn verdict(findings: &Findings) -> String {
+    let kept = findings.kept().len() as u64;
+    match findings.found() {
+        0 => "All seals, versions and tables agree".into(),
+        1 => {
+            "1 thing does not agree: restore a backup, or find out who wrote to the database".into()
+        }
+        found if found > kept => format!("{found} things do not agree; the first {kept} are shown"),
+        found => format!("{found} things do not agree"),
+    }
+}
+
+fn proven(proof: &Proof) -> String {
+    match proof {
+        Proof::Contained { account, poll_id, finished_at } => format!(
+            "Proven: the digest seals poll {poll_id} of account '{}', finished at {finished_at}, and \
+             nothing up to it was altered",
+            visible(account)
+        ),
+        Proof::Broken { account, poll_id, broken_at } => format!(
+            "Not proven: poll {poll_id} of account '{}' has the digest, but poll {broken_at} was altered",
+            visible(account)
+        ),
+        Proof::Absent => {
+            "Not proven: no poll has this digest; it is of another database, or history was replaced"
+                .into()
+        }
+    }
+}
+
+/// Lines for stdout, in large pieces.
+#[derive(Default)]
+struct Lines(String);
+
+impl Lines {
+    fn add(&mut self, bytes: &[u8]) -> Result<()> {
+        // A line is made of text alone.
+        self.0.push_str(&String::from_utf8_lossy(bytes));
+        if self.0.len() > 64 * 1024 {
+            print(&std::mem::take(&mut self.0))?;
+        }
+        Ok(())
+    }
+
+    fn end(self) -> Result<()> {
+        print(&self.0)
+    }
+}

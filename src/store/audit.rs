@@ -1,0 +1,282 @@
+//! Tables → what `verify` judges, in one reading transaction and in pieces that fit into memory.
+//!
+//! Every cell is read exactly as it stands. Nothing is judged here.
+
+mod rows;
+mod section;
+mod sql;
+
+use std::ops::RangeInclusive;
+
+use sqlx::{SqlSafeStr, SqlStr};
+
+pub use rows::{Changed, Current, Head, Poll, Span, Version, Written};
+pub use section::Section;
+pub use sql::statements;
+
+use self::section::{POLL, own_columns};
+use super::{
+    conn::{Arg, Engine, Fault, Row},
+    exact::{self, exact_text, time},
+    open::Store,
+    statements::{ROLLBACK, SQLITE_CACHE, begin_reading},
+};
+use crate::{
+    catalog::{
+        item::Kind,
+        schema::{Change, SchemaChange, Types},
+        seal::{Cells, Line},
+    },
+    error::Result,
+};
+
+/// Polls that are judged together.
+const POLLS: i64 = 1000;
+/// Items that are judged together.
+const ITEMS: i64 = 2000;
+
+/// A reading of the whole database at one point in time.
+#[derive(Debug)]
+pub struct Audit<'s> {
+    store: &'s mut Store,
+}
+
+impl Store {
+    /// Begins to read for verifying.
+    pub async fn audit(&mut self) -> Result<Audit<'_>> {
+        let begin = begin_reading(self.conn.engine());
+        let begun = match self.conn.engine() {
+            Engine::Sqlite => self.conn.execute(SQLITE_CACHE, &[]).await,
+            Engine::Postgres => Ok(0),
+        };
+        begun.map_err(|fault| self.trouble("read", &fault))?;
+        let begun = self.conn.execute(begin, &[]).await;
+        begun.map_err(|fault| self.trouble("read", &fault))?;
+        Ok(Audit { store: self })
+    }
+}
+
+impl Audit<'_> {
+    /// Ends the reading.
+    pub async fn end(self) -> Result<()> {
+        let ended = self.store.conn.execute(ROLLBACK, &[]).await;
+        ended.map(drop).map_err(|fault| self.store.trouble("read", &fault))
+    }
+
+    /// The rows of `accounts`.
+    pub async fn heads(&mut self) -> Result<Vec<Head>> {
+        let mut heads = vec![];
+        let read = |row: Row| {
+            heads.push(Head {
+                account: known_text(&row, 0)?,
+                last_poll_id: row.int(1)?,
+                polls: row.some_int(2)?,
+                digest: exact_text(&row, 3)?,
+            });
+            Ok(())
+        };
+        self.each(sql::HEADS.into_sql_str(), &[], read).await?;
+        Ok(heads)
+    }
+
+    /// Hands out account, id and start of each item whose account `accounts` does not know.
+    pub async fn strangers(
+        &mut self,
+        kind: Kind,
+        mut each: impl FnMut(String, String, Option<String>),
+    ) -> Result<()> {
+        self.each(sql::strangers(kind), &[], |row| {
+            each(known_text(&row, 0)?, known_text(&row, 1)?, time(&row, 2)?);
+            Ok(())
+        })
+        .await
+    }
+
+    /// The first poll of the next piece after the one that begins at `from`; `None` for the last.
+    pub async fn next_polls(&mut self, from: i64) -> Result<Option<i64>> {
+        let mut next = None;
+        let args = [from.into(), POLLS.into()];
+        self.each(sql::NEXT_POLLS.into_sql_str(), &args, |row| {
+            next = Some(row.some_int(0)?);
+            Ok(())
+        })
+        .await?;
+        Ok(next)
+    }
+
+    /// The polls of a piece, by number.
+    pub async fn polls(
+        &mut self,
+        range: &RangeInclusive<i64>,
+        mut each: impl FnMut(Poll),
+    ) -> Result<()> {
+        let args = [(*range.start()).into(), (*range.end()).into()];
+        self.each(sql::polls(), &args, |row| {
+            let mut cells = Vec::with_capacity(POLL.len() + 1);
+            for (at, (name, holds)) in POLL.iter().enumerate() {
+                cells.push((*name, exact::cell(&row, at, *holds)?));
+            }
+            each(Poll {
+                poll_id: row.some_int(0)?,
+                account: known_text(&row, POLL.len())?,
+                digest: exact_text(&row, POLL.len() + 1)?,
+                line: Line::new("poll", cells),
+            });
+            Ok(())
+        })
+        .await
+    }
+
+    /// The digest of the account's poll before `poll_id`.
+    pub async fn digest_before(&mut self, account: &str, poll_id: i64) -> Result<Option<String>> {
+        let mut digest = None;
+        let args = [account.into(), poll_id.into()];
+        self.each(sql::DIGEST_BEFORE.into_sql_str(), &args, |row| {
+            digest = exact_text(&row, 0)?;
+            Ok(())
+        })
+        .await?;
+        Ok(digest)
+    }
+
+    /// What the polls of a piece wrote in one section, in the order of the seal.
+    pub async fn written(
+        &mut self,
+        section: Section,
+        range: &RangeInclusive<i64>,
+        mut each: impl FnMut(Written),
+    ) -> Result<()> {
+        let columns = section.columns();
+        let args = [(*range.start()).into(), (*range.end()).into()];
+        self.each(section.select(), &args, |row| {
+            let mut cells = Vec::with_capacity(columns.len() + 2);
+            for (at, (name, holds)) in columns.iter().enumerate() {
+                cells.push((*name, exact::cell(&row, at + 2, *holds)?));
+            }
+            each(Written {
+                account: known_text(&row, 0)?,
+                poll_id: row.some_int(1)?,
+                line: section.line(cells),
+            });
+            Ok(())
+        })
+        .await
+    }
+
+    /// The account's schema changes of a list with the numbers of their polls, oldest first; rows
+    /// that no poll writes are left out.
+    pub async fn schema(&mut self, account: &str, kind: Kind) -> Result<Vec<(i64, SchemaChange)>> {
+        let mut rows = vec![];
+        let args = [account.into(), kind.as_str().into()];
+        self.each(sql::SCHEMA.into_sql_str(), &args, |row| {
+            if let Some(change) = Change::parse(&known_text(&row, 2)?) {
+                let types = exact_text(&row, 3)?.map(|text| Types::parse(&text));
+                let (field, types) = (kind.field(&known_text(&row, 1)?), types.unwrap_or_default());
+                rows.push((row.some_int(0)?, SchemaChange { field, change, types, example: None }));
+            }
+            Ok(())
+        })
+        .await?;
+        Ok(rows)
+    }
+
+    /// Where the span that begins at `from` ends.
+    pub async fn span<'a>(
+        &mut self,
+        account: &'a str,
+        kind: Kind,
+        from: String,
+    ) -> Result<Span<'a>> {
+        let mut to = None;
+        let args = [account.into(), from.as_str().into(), ITEMS.into()];
+        self.each(sql::next_items(kind), &args, |row| {
+            to = Some(known_text(&row, 0)?);
+            Ok(())
+        })
+        .await?;
+        // An id that is no text has no place in the order of those that are.
+        let to = to.filter(|to| *to > from);
+        Ok(Span { account, kind, from, to })
+    }
+
+    /// The rows of a span in its history, by id and version.
+    pub async fn versions(&mut self, span: &Span<'_>, mut each: impl FnMut(Version)) -> Result<()> {
+        self.each(sql::versions(span.kind, span.to.is_some()), &span.args(), |row| {
+            each(Version {
+                id: known_text(&row, 0)?,
+                version: row.some_int(1)?,
+                valid_from: time(&row, 2)?,
+                valid_to: time(&row, 3)?,
+                opened_by: known_text(&row, 4)?,
+                closed_by: exact_text(&row, 5)?,
+                opened_poll: row.some_int(6)?,
+                closed_poll: row.int(7)?,
+                opened_after: time(&row, 8)?,
+                closed_after: time(&row, 9)?,
+                own: own(&row, 10, span.kind)?,
+            });
+            Ok(())
+        })
+        .await
+    }
+
+    /// The items of a span as they stand now, by id.
+    pub async fn current(&mut self, span: &Span<'_>) -> Result<Vec<Current>> {
+        let mut items = vec![];
+        self.each(sql::current(span.kind, span.to.is_some()), &span.args(), |row| {
+            items.push(Current {
+                id: known_text(&row, 0)?,
+                version: row.some_int(1)?,
+                valid_from: time(&row, 2)?,
+                first_seen_at: time(&row, 3)?,
+                changed_at: time(&row, 4)?,
+                removed_at: time(&row, 5)?,
+                own: own(&row, 6, span.kind)?,
+            });
+            Ok(())
+        })
+        .await?;
+        Ok(items)
+    }
+
+    /// The changed fields of a span, by id, version and field.
+    pub async fn changed(&mut self, span: &Span<'_>) -> Result<Vec<Changed>> {
+        let mut rows = vec![];
+        let mut args = span.args();
+        args.insert(1, span.kind.as_str().into());
+        self.each(sql::changed(span.to.is_some()), &args, |row| {
+            rows.push(Changed {
+                poll_id: row.some_int(0)?,
+                item_id: known_text(&row, 1)?,
+                version: row.some_int(2)?,
+                field: known_text(&row, 3)?,
+                old_value: exact_text(&row, 4)?,
+                new_value: exact_text(&row, 5)?,
+            });
+            Ok(())
+        })
+        .await?;
+        Ok(rows)
+    }
+
+    async fn each(
+        &mut self,
+        sql: SqlStr,
+        args: &[Arg<'_>],
+        each: impl FnMut(Row) -> Result<(), Fault>,
+    ) -> Result<()> {
+        let read = self.store.conn.each(sql, args, each).await;
+        read.map_err(|fault| self.store.trouble("read", &fault))
+    }
+}
+
+/// Text of a column that is never null.
+fn known_text(row: &Row, at: usize) -> Result<String, Fault> {
+    Ok(exact_text(row, at)?.unwrap_or_default())
+}
+
+/// The item's own columns and `extra`, from column `first`.
+fn own(row: &Row, first: usize, kind: Kind) -> Result<Cells<'static>, Fault> {
+    let columns = own_columns(kind).enumerate();
+    columns.map(|(at, (name, holds))| Ok((name, exact::cell(row, first + at, holds)?))).collect()
+}

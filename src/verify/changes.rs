@@ -1,0 +1,162 @@
+//! What `field_changes` must say of a version, worked out anew from the versions themselves.
+
+use super::{
+    polls::{Facts, Polls},
+    timeline::Timeline,
+};
+use crate::{
+    catalog::{
+        item::{Fields, Kind},
+        learned::{Circumstances, Difference, differences, stored_type},
+        schema::{JsonType, Types},
+        seal::{Cell, Cells},
+        value::Value,
+    },
+    store::audit::{Changed, Version},
+    time::Timestamp,
+};
+
+/// A difference between two versions of an item.
+#[derive(Debug, PartialEq)]
+pub struct Expected {
+    /// The field.
+    pub field: String,
+    /// Its value before, as `field_changes` says it.
+    pub old: Option<String>,
+    /// Its value after.
+    pub new: Option<String>,
+    /// Whether it is news.
+    pub verdict: Verdict,
+}
+
+/// Whether a difference is news (rule 4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It stands in `field_changes`.
+    Changed,
+    /// It does not.
+    Learned,
+    /// The tables do not tell: a text that reads as a huge number, in a field that had both.
+    Either,
+}
+
+/// What differs between `old` and `new`, the version after it.
+pub fn expected(
+    kind: Kind,
+    old: &Version,
+    new: &Version,
+    polls: &Polls,
+    timeline: &Timeline,
+    account: &str,
+) -> Vec<Expected> {
+    let poll = polls.get(new.opened_poll);
+    let listed = old.closed_after.as_deref().and_then(|at| polls.good_at(account, at));
+    let (before, after) = (fields(kind, &old.own), fields(kind, &new.own));
+    let expect = |difference: Difference<'_>| {
+        let (field, old, new) = difference;
+        Expected {
+            field: field.to_string(),
+            old: old.map(Value::to_cell),
+            new: new.map(Value::to_cell),
+            verdict: verdict(difference, poll, listed, timeline),
+        }
+    };
+    differences(&before, &after).into_iter().map(expect).collect()
+}
+
+fn verdict(
+    (field, old, new): Difference<'_>,
+    poll: Option<&Facts>,
+    listed: Option<&Facts>,
+    timeline: &Timeline,
+) -> Verdict {
+    let last_listed_at = listed.and_then(|facts| Timestamp::parse(facts.observed_at.as_deref()?));
+    let (Some(poll), Some(listed), Some(last_listed_at)) = (poll, listed, last_listed_at) else {
+        // Where that is not known, something else has been found already.
+        return Verdict::Either;
+    };
+    let known = timeline.before(field, poll.poll_id).map(|field| field.types).unwrap_or_default();
+    let now = timeline.after(field, poll.poll_id);
+    let circumstances = Circumstances {
+        last_listed_at,
+        other_version: listed.api_version != poll.api_version,
+        appeared_at: now.map(|field| field.appeared_at),
+        old: old.map(|old| stored_type(known, old)),
+        new: None,
+    };
+    let types = now.map(|field| field.types).unwrap_or_default();
+    let verdicts = arrived_types(types, new)
+        .map(|new| new.map(|new| Circumstances { new: Some(new), ..circumstances }))
+        .map(|known| known.unwrap_or(circumstances).is_learned());
+    match verdicts {
+        [true, true] => Verdict::Learned,
+        [false, false] => Verdict::Changed,
+        _ => Verdict::Either,
+    }
+}
+
+/// The types that a value may have come with, `types` being those of its field in that list.
+fn arrived_types(types: Types, new: Option<&Value>) -> [Option<JsonType>; 2] {
+    let Some(new) = new else { return [None, None] };
+    let stored = Some(stored_type(types, new));
+    match (new, types.contains(JsonType::Number)) {
+        // A number that is kept as its text, or a text that looks like one.
+        (Value::Text(text), true) if is_kept_number(text) => [stored, Some(JsonType::Number)],
+        _ => [stored, stored],
+    }
+}
+
+fn is_kept_number(text: &str) -> bool {
+    let number = matches!(text.as_bytes().first(), Some(b'-' | b'0'..=b'9'));
+    number && Value::decode(text, 1) == Ok(Value::Text(text.to_owned()))
+}
+
+/// The state that a row's own columns hold.
+fn fields(kind: Kind, own: &Cells<'static>) -> Fields {
+    let mut extra = None;
+    let mut cells = vec![];
+    for (name, cell) in own {
+        let value = match cell {
+            Cell::Json(json) if *name == "extra" => {
+                extra = Some(json.as_ref());
+                None
+            }
+            Cell::Json(json) => Value::decode(json, 1).ok(),
+            Cell::Text(text) => Some(Value::Text(text.to_string())),
+            Cell::Bool(yes) => Some(Value::Bool(*yes)),
+            Cell::Int(number) => Some(Value::Int(*number)),
+            Cell::Null | Cell::Time(_) => None,
+        };
+        cells.extend(value.map(|value| (kind.field(name), value)));
+    }
+    Fields::from_row(kind, cells, extra)
+}
+
+/// What is wrong with the rows of `field_changes` for a version that `opened_by` opened: field and
+/// reason.
+pub fn compare(
+    expected: &[Expected],
+    new: &Version,
+    mut rows: Vec<Changed>,
+) -> Vec<(String, String)> {
+    let mut wrong = vec![];
+    for one in expected {
+        let row = rows.iter().position(|row| row.field == one.field).map(|at| rows.remove(at));
+        let what = match (row, one.verdict) {
+            (Some(_), Verdict::Learned) => "was learned, not changed",
+            (Some(row), _) if row.old_value != one.old => {
+                "old_value is not that of the version before"
+            }
+            (Some(row), _) if row.new_value != one.new => "new_value is not that of the version",
+            (Some(row), _) if row.poll_id != new.opened_poll => {
+                "poll_id is not that of the version"
+            }
+            (None, Verdict::Changed) => "the row is missing: the version differs in this field",
+            _ => continue,
+        };
+        wrong.push((one.field.clone(), what.to_owned()));
+    }
+    let too_many = "the version does not differ in this field, or not twice";
+    wrong.extend(rows.into_iter().map(|row| (row.field, too_many.to_owned())));
+    wrong
+}

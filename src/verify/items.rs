@@ -1,0 +1,319 @@
+//! Item by item: whether versions follow one another, whether the tables of today are their end,
+//! and whether `field_changes` says what differs between them.
+
+use std::collections::BTreeMap;
+
+use super::{
+    changes::{self, Verdict},
+    finding::{Finding, Findings},
+    polls::Polls,
+    timeline::Timeline,
+};
+use crate::{
+    catalog::{diff::OpenedBy, item::Kind},
+    error::Result,
+    store::{
+        audit::{Audit, Changed, Current, Version},
+        write::history,
+    },
+};
+
+/// Reads and judges all items; gives the number of versions.
+pub async fn read(audit: &mut Audit<'_>, polls: &Polls, findings: &mut Findings) -> Result<u64> {
+    let mut versions = 0;
+    for kind in Kind::ALL {
+        audit
+            .strangers(kind, |account, id, at| {
+                findings.add(stranger(polls, kind, account, &id, at))
+            })
+            .await?;
+    }
+    for head in audit.heads().await? {
+        for kind in Kind::ALL {
+            let timeline = Timeline::new(audit.schema(&head.account, kind).await?, polls);
+            let judge = Judge { polls, timeline, account: &head.account, kind, findings };
+            versions += judge.read(audit).await?;
+        }
+    }
+    Ok(versions)
+}
+
+/// An item of an account that does not exist.
+fn stranger(polls: &Polls, kind: Kind, account: String, id: &str, at: Option<String>) -> Finding {
+    Finding {
+        poll: poll_at(polls, &account, at),
+        account,
+        table: kind.list(),
+        row: Some(format!("'{id}'")),
+        what: "its account has no row in accounts".into(),
+    }
+}
+
+/// The number of the poll that had its answer then, or else of the account's last.
+fn poll_at(polls: &Polls, account: &str, at: Option<String>) -> i64 {
+    let poll = at.and_then(|at| polls.at(account, &at)).or_else(|| polls.last_of(account));
+    poll.map_or(0, |poll| poll.poll_id)
+}
+
+/// What one account's items of one kind are judged with.
+struct Judge<'a> {
+    polls: &'a Polls,
+    timeline: Timeline,
+    account: &'a str,
+    kind: Kind,
+    findings: &'a mut Findings,
+}
+
+/// The rows beside the history, for some items.
+struct Beside {
+    current: BTreeMap<String, Current>,
+    changed: BTreeMap<(String, i64), Vec<Changed>>,
+}
+
+/// An item as far as its versions were read.
+struct Item {
+    last: Version,
+    first_seen_at: Option<String>,
+    changed_at: Option<String>,
+}
+
+impl Judge<'_> {
+    async fn read(mut self, audit: &mut Audit<'_>) -> Result<u64> {
+        let mut versions = 0;
+        let mut from = Some(String::new());
+        while let Some(first) = from {
+            let span = audit.span(self.account, self.kind, first).await?;
+            let mut beside = Beside::new(audit.current(&span).await?, audit.changed(&span).await?);
+            let mut item: Option<Item> = None;
+            audit
+                .versions(&span, |version| {
+                    versions += 1;
+                    if item.as_ref().is_some_and(|item| item.last.id != version.id) {
+                        self.end(item.take(), &mut beside);
+                    }
+                    item = Some(self.version(item.take(), version, &mut beside));
+                })
+                .await?;
+            self.end(item, &mut beside);
+            self.left_over(beside);
+            from = span.to;
+        }
+        Ok(versions)
+    }
+
+    /// Judges a version by the one before it.
+    fn version(&mut self, before: Option<Item>, new: Version, beside: &mut Beside) -> Item {
+        self.span_of(&new);
+        let opened_by = OpenedBy::parse(&new.opened_by);
+        let changed = beside.changed.remove(&(new.id.clone(), new.version)).unwrap_or_default();
+        match &before {
+            Some(item) => {
+                self.follows(&item.last, &new, opened_by);
+                self.changes(&item.last, &new, opened_by, changed);
+            }
+            None => {
+                self.begins(&new, opened_by);
+                changed.iter().for_each(|row| self.stray(row));
+            }
+        }
+        let news = opened_by != Some(OpenedBy::Learned);
+        let (first_seen_at, changed_at) = match before {
+            Some(item) => (item.first_seen_at, item.changed_at.filter(|_| !news)),
+            None => (new.valid_from.clone(), None),
+        };
+        let changed_at = changed_at.or_else(|| new.valid_from.clone());
+        Item { last: new, first_seen_at, changed_at }
+    }
+
+    /// Its times are those of its polls, and its four last cells are all filled or all empty.
+    fn span_of(&mut self, new: &Version) {
+        let observed = |poll_id| {
+            let poll = self.polls.get(poll_id).filter(|poll| *poll.account == *self.account);
+            poll.and_then(|poll| poll.observed_at.as_deref())
+        };
+        let mut wrong = vec![];
+        if new.valid_from.as_deref() != observed(new.opened_poll) {
+            wrong.push((new.opened_poll, "valid_from is not the observed_at of opened_poll"));
+        }
+        match new.closed_poll {
+            Some(poll) => {
+                if new.valid_to.as_deref() != observed(poll) || new.valid_to.is_none() {
+                    wrong.push((poll, "valid_to is not the observed_at of closed_poll"));
+                }
+                if new.valid_to <= new.valid_from {
+                    wrong.push((poll, "it ends before it begins"));
+                }
+                if !matches!(new.closed_by.as_deref(), Some("changed" | "removed" | "learned")) {
+                    wrong.push((poll, "closed_by does not say why it ended"));
+                }
+                if !self.shown_until(new) {
+                    wrong.push((poll, "closed_after is not a poll that showed it"));
+                }
+            }
+            None if new.valid_to.is_some()
+                || new.closed_by.is_some()
+                || new.closed_after.is_some() =>
+            {
+                wrong.push((new.opened_poll, "it is closed, but names no poll that closed it"));
+            }
+            None => {}
+        }
+        for (poll, what) in wrong {
+            self.find_version(poll, new, what);
+        }
+    }
+
+    /// Whether `closed_after` is a good poll within the version's time.
+    fn shown_until(&self, version: &Version) -> bool {
+        let Some(after) = version.closed_after.as_deref() else { return false };
+        let within = version.valid_from.as_deref() <= Some(after)
+            && Some(after) < version.valid_to.as_deref();
+        within && self.polls.good_at(self.account, after).is_some()
+    }
+
+    fn begins(&mut self, new: &Version, opened_by: Option<OpenedBy>) {
+        if new.version != 1 {
+            let what = format!("versions 1 to {} are missing", new.version - 1);
+            self.find_version(new.opened_poll, new, &what);
+        } else if opened_by != Some(OpenedBy::Added) {
+            self.find_version(new.opened_poll, new, "the first version is not opened by added");
+        }
+        if new.version == 1 && new.opened_after.as_deref() != self.good_before(new) {
+            self.find_version(
+                new.opened_poll,
+                new,
+                "opened_after is not the last good poll before",
+            );
+        }
+    }
+
+    fn follows(&mut self, old: &Version, new: &Version, opened_by: Option<OpenedBy>) {
+        let removed = old.closed_by.as_deref() == Some("removed");
+        let fits = match opened_by {
+            Some(OpenedBy::Restored) => removed,
+            Some(OpenedBy::Changed) => old.closed_by.as_deref() == Some("changed"),
+            Some(OpenedBy::Learned) => old.closed_by.as_deref() == Some("learned"),
+            Some(OpenedBy::Added) | None => false,
+        };
+        let after = match removed {
+            true => self.good_before(new),
+            false => old.closed_after.as_deref(),
+        };
+        let what = if new.version != old.version + 1 {
+            "the version before it is missing"
+        } else if old.valid_to.is_none() {
+            "it begins while the version before it is open"
+        } else if old.valid_to > new.valid_from || (removed && old.valid_to == new.valid_from) {
+            "it overlaps the version before it"
+        } else if !removed && old.closed_poll != Some(new.opened_poll) {
+            "there is a gap between it and the version before it"
+        } else if !fits {
+            "opened_by does not follow from how the version before it ended"
+        } else if new.opened_after.as_deref() != after {
+            "opened_after is not the last poll that showed the state before"
+        } else {
+            return;
+        };
+        self.find_version(new.opened_poll, new, what);
+    }
+
+    fn good_before(&self, new: &Version) -> Option<&str> {
+        self.polls.good_before(self.account, new.opened_poll)?.observed_at.as_deref()
+    }
+
+    fn changes(
+        &mut self,
+        old: &Version,
+        new: &Version,
+        opened_by: Option<OpenedBy>,
+        rows: Vec<Changed>,
+    ) {
+        let (polls, account) = (self.polls, self.account);
+        let expected = changes::expected(self.kind, old, new, polls, &self.timeline, account);
+        for (field, what) in changes::compare(&expected, new, rows) {
+            let row = format!("'{}' version {} field '{field}'", new.id, new.version);
+            self.find(new.opened_poll, "field_changes", row, what);
+        }
+        let any = |verdict: Verdict| {
+            expected.iter().any(|one| one.verdict == verdict || one.verdict == Verdict::Either)
+        };
+        let fits = match opened_by {
+            Some(OpenedBy::Changed) => any(Verdict::Changed),
+            Some(OpenedBy::Learned) => {
+                any(Verdict::Learned) && !expected.iter().any(|one| one.verdict == Verdict::Changed)
+            }
+            _ => true,
+        };
+        if !fits {
+            let what = "opened_by does not fit how it differs from the version before it";
+            self.find_version(new.opened_poll, new, what);
+        }
+    }
+
+    /// Compares an item's last version with its row of today.
+    fn end(&mut self, item: Option<Item>, beside: &mut Beside) {
+        let Some(Item { last, first_seen_at, changed_at }) = item else { return };
+        let poll = last.closed_poll.unwrap_or(last.opened_poll);
+        let table = self.kind.list();
+        let row = format!("'{}'", last.id);
+        let Some(current) = beside.current.remove(&last.id) else {
+            return self.find(poll, table, row, "the row is missing".into());
+        };
+        let removed = last.closed_by.as_deref() == Some("removed");
+        let removed_at = last.valid_to.clone().filter(|_| removed);
+        if !removed && last.closed_poll.is_some() {
+            self.find_version(poll, &last, "it gave way to a version that is missing");
+        }
+        let mut wrong = vec![
+            ("version", current.version != last.version),
+            ("valid_from", current.valid_from != last.valid_from),
+            ("first_seen_at", current.first_seen_at != first_seen_at),
+            ("changed_at", current.changed_at != changed_at),
+            ("removed_at", current.removed_at != removed_at),
+        ];
+        let own = current.own.iter().zip(&last.own);
+        wrong.extend(own.map(|(now, then)| (now.0, now != then)));
+        for (column, _) in wrong.into_iter().filter(|(_, wrong)| *wrong) {
+            let what = format!("{column} is not that of version {}", last.version);
+            self.find(poll, table, row.clone(), what);
+        }
+    }
+
+    /// Rows that belong to no version.
+    fn left_over(&mut self, beside: Beside) {
+        let Beside { current, changed } = beside;
+        for item in current.into_values() {
+            let poll = poll_at(self.polls, self.account, item.valid_from);
+            let row = format!("'{}'", item.id);
+            self.find(poll, self.kind.list(), row, "it has no history".into());
+        }
+        changed.into_values().flatten().for_each(|row| self.stray(&row));
+    }
+
+    fn stray(&mut self, row: &Changed) {
+        let key = format!("'{}' version {} field '{}'", row.item_id, row.version, row.field);
+        let what = "there is no version that was opened by this change";
+        self.find(row.poll_id, "field_changes", key, what.into());
+    }
+
+    fn find_version(&mut self, poll: i64, version: &Version, what: &str) {
+        let row = format!("'{}' version {}", version.id, version.version);
+        self.find(poll, history(self.kind), row, what.into());
+    }
+
+    fn find(&mut self, poll: i64, table: &'static str, row: String, what: String) {
+        let account = self.account.to_owned();
+        self.findings.add(Finding { poll, account, table, row: Some(row), what });
+    }
+}
+
+impl Beside {
+    fn new(current: Vec<Current>, rows: Vec<Changed>) -> Self {
+        let mut changed: BTreeMap<(String, i64), Vec<Changed>> = BTreeMap::new();
+        for row in rows {
+            changed.entry((row.item_id.clone(), row.version)).or_default().push(row);
+        }
+        let current = current.into_iter().map(|item| (item.id.clone(), item)).collect();
+        Self { current, changed }
+    }
+}

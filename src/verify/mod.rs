@@ -1,0 +1,128 @@
+//! The proof: whether seals, history and tables agree, and what does not.
+//!
+//! It judges and never mends. It reads through [`crate::store::audit`] in one transaction, twice:
+//! poll by poll for the seals ([`chain`]), then item by item for the versions ([`items`]), and
+//! keeps a piece of either in memory, never the whole. It knows no SQL and prints nothing.
+
+mod chain;
+mod changes;
+mod finding;
+mod items;
+mod polls;
+mod timeline;
+
+pub use chain::Proof;
+pub use finding::{Finding, Findings, MOST};
+
+use crate::{
+    catalog::seal,
+    error::{Error, Result},
+    store::{
+        Store,
+        audit::{Audit, Section},
+    },
+};
+
+/// What verifying found.
+#[derive(Debug)]
+pub struct Report {
+    /// What does not agree, in the order in which it was found.
+    pub findings: Findings,
+    /// How many accounts were read.
+    pub accounts: u64,
+    /// How many polls were read.
+    pub polls: u64,
+    /// How many versions were read.
+    pub versions: u64,
+    /// What became of the digest that was noted earlier; `None` when none was given.
+    pub proof: Option<Proof>,
+}
+
+impl Report {
+    /// 0 when all agrees and the noted digest, if any, is proven; else 1.
+    pub fn exit_code(&self) -> u8 {
+        let proven = matches!(self.proof, None | Some(Proof::Contained { .. }));
+        u8::from(!proven || self.findings.found() > 0)
+    }
+}
+
+/// Verifies the whole database, and whether it contains the state that `noted` seals.
+pub async fn verify(store: &mut Store, noted: Option<&str>) -> Result<Report> {
+    let noted = noted.map(digest).transpose()?;
+    let mut audit = store.audit().await?;
+    let judged = judge(&mut audit, noted).await;
+    let ended = audit.end().await;
+    let report = judged?;
+    ended.map(|()| report)
+}
+
+async fn judge(audit: &mut Audit<'_>, noted: Option<String>) -> Result<Report> {
+    let mut findings = Findings::default();
+    let chain = chain::read(audit, noted, &mut findings).await?;
+    let versions = items::read(audit, &chain.polls, &mut findings).await?;
+    Ok(Report {
+        findings,
+        accounts: chain.accounts,
+        polls: chain.polls.len(),
+        versions,
+        proof: chain.proof,
+    })
+}
+
+/// Hands out what the digest of a poll is the SHA-256 of, piece by piece.
+///
+/// # Errors
+/// [`crate::error::Kind::Usage`] when there is no such poll; what `write` fails with.
+pub async fn show(
+    store: &mut Store,
+    poll_id: i64,
+    write: impl FnMut(&[u8]) -> Result<()>,
+) -> Result<()> {
+    let mut audit = store.audit().await?;
+    let shown = show_in(&mut audit, poll_id, write).await;
+    let ended = audit.end().await;
+    shown.and(ended)
+}
+
+async fn show_in(
+    audit: &mut Audit<'_>,
+    poll_id: i64,
+    mut write: impl FnMut(&[u8]) -> Result<()>,
+) -> Result<()> {
+    let range = poll_id..=poll_id;
+    let mut found = None;
+    audit.polls(&range, |poll| found = Some(poll)).await?;
+    let Some(poll) = found else {
+        return Err(Error::usage(format!(
+            "there is no poll {poll_id}; `heygen-sync status` names the last"
+        )));
+    };
+    let before = audit.digest_before(&poll.account, poll_id).await?;
+    write(seal::head(before.as_deref()).as_bytes())?;
+    let mut line = vec![];
+    poll.line.write(&mut line);
+    write(&line)?;
+    for section in Section::ALL {
+        let mut written = Ok(());
+        audit
+            .written(section, &range, |row| {
+                line.clear();
+                row.line.write(&mut line);
+                if written.is_ok() {
+                    written = write(&line);
+                }
+            })
+            .await?;
+        written?;
+    }
+    Ok(())
+}
+
+/// A digest as a person gives it.
+fn digest(noted: &str) -> Result<String> {
+    let noted = noted.trim().to_ascii_lowercase();
+    match noted.len() == 64 && noted.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        true => Ok(noted),
+        false => Err(Error::usage("a digest has 64 hexadecimal digits; give all of them")),
+    }
+}
