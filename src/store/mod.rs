@@ -9,11 +9,13 @@
 //! - [`standing`]: tables → what the diff compares with
 //! - [`write`]: a diff → tables, in one transaction (rule 1)
 //! - [`query`]: what the commands ask
+//! - [`export`]: the catalogue as it was at any time, read at one point in time
 //!
 //! It does not know HTTP, the rules of history or how anything is printed.
 
 pub mod bulk;
 pub mod conn;
+pub mod export;
 pub mod fault;
 pub mod location;
 pub mod lock;
