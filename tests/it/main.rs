@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod commands;
 mod fake;
 mod fetching;
+mod home;
 mod postgres;
 mod schema;
