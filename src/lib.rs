@@ -24,13 +24,14 @@
 //! # The rooms, and which way the arrows go
 //!
 //! ```text
-//! main → cli → poll → { heygen, store, config } → catalog → { error, time }
+//! main → cli → { poll, feed } → { heygen, store, config } → catalog → { error, time }
 //! ```
 //!
 //! | room | is for | does not know |
 //! |---|---|---|
 //! | [`cli`] | one verb a file, rendering in one place | SQL, rules of history |
 //! | [`poll`] | the one place where the steps meet | SQL, HTTP, printing |
+//! | [`feed`] | the change feed as Atom, for a file or the gallery | SQL, where it is served |
 //! | [`heygen`] | asking the API, retries, one file per version of the API | the database, avatars |
 //! | [`store`] | the only room with SQL, for both engines | HTTP, rules, printing |
 //! | [`config`] | flags, environment, `config.toml`, keys | what they are used for |
@@ -54,6 +55,7 @@ pub mod catalog;
 pub mod cli;
 pub mod config;
 pub mod error;
+pub mod feed;
 pub mod heygen;
 pub mod poll;
 pub mod store;
