@@ -144,6 +144,23 @@ impl Home {
         serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{ran:?}"))
     }
 
+    /// How many rows a query gives, asked beside the program.
+    pub async fn count(&self, sql: &str) -> usize {
+        use sqlx::{AssertSqlSafe, Connection};
+        let sql = AssertSqlSafe(sql.to_owned());
+        match &self.server {
+            None => {
+                let url = format!("sqlite://{}", self.folder().join(&self.database).display());
+                let mut file = sqlx::SqliteConnection::connect(&url).await.unwrap();
+                sqlx::query(sql).fetch_all(&mut file).await.unwrap().len()
+            }
+            Some(server) => {
+                let mut server = sqlx::PgConnection::connect(server.url()).await.unwrap();
+                sqlx::query(sql).fetch_all(&mut server).await.unwrap().len()
+            }
+        }
+    }
+
     /// The change feed in short: `change name`, or `change name field`.
     pub fn feed(&self) -> Vec<String> {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
