@@ -277,8 +277,8 @@ fn tell(moment: &Moment, several: bool, as_of: Option<Timestamp>, now: Timestamp
     let polls = if *failed == 1 { "poll".to_owned() } else { format!("{failed} polls") };
     let until = match (next, as_of) {
         (Some(next), _) => format!("{next}, the next good poll"),
-        (None, Some(asked)) if asked < now => format!("{asked}, and no good poll came after it"),
-        (None, _) => format!("now ({now})"),
+        (None, Some(asked)) => format!("{asked}; no good poll has come since"),
+        (None, None) => format!("now ({now})"),
     };
     eprintln!(
         "heygen-sync: warning: {whose}the {polls} after it failed: the state is not known between \

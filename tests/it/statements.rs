@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use heygen_sync::store::{conn, statements};
+use heygen_sync::store::{conn, export, statements};
 use sqlx::{Connection, Executor, PgConnection, SqliteConnection};
 
 use crate::{postgres::database, schema::engine};
@@ -16,7 +16,7 @@ const VERBS: [&str; 5] = ["SELECT ", "INSERT ", "UPDATE ", "DELETE ", "WITH "];
 #[tokio::test]
 async fn sqlite_prepares_every_statement() {
     let engine::Engine::Sqlite(mut connection, _home) = engine::sqlite().await else { panic!() };
-    for (name, sql) in statements::all(conn::Engine::Sqlite) {
+    for (name, sql) in statements::all(conn::Engine::Sqlite).into_iter().chain(export::all()) {
         let prepared = connection.prepare(sql).await;
         assert!(prepared.is_ok(), "{name}: {:?}", prepared.err());
     }
@@ -27,7 +27,7 @@ async fn postgres_prepares_every_statement() {
     let engine::Engine::Postgres(mut connection, _home) = engine::postgres().await else {
         panic!()
     };
-    for (name, sql) in statements::all(conn::Engine::Postgres) {
+    for (name, sql) in statements::all(conn::Engine::Postgres).into_iter().chain(export::all()) {
         let prepared = connection.prepare(sql).await;
         assert!(prepared.is_ok(), "{name}: {:?}", prepared.err());
     }
