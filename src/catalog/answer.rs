@@ -180,7 +180,7 @@ impl Way {
         if seen.number_like {
             types = types.with(self.number_like);
         }
-        let tells = types.is_empty() || types == self.known;
+        let tells = types.is_empty() || types == self.known || self.shown.is_empty();
         if !tells {
             self.shown = Types::default();
         }

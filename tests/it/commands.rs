@@ -3,4 +3,5 @@
 mod errors;
 mod export;
 mod output;
+mod processes;
 mod syncing;

@@ -10,6 +10,7 @@ mod postgres;
 mod rooms;
 mod rules;
 mod schema;
+mod sequences;
 mod statements;
 mod text;
 mod time_travel;

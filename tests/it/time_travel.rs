@@ -37,7 +37,7 @@ fn for_all(engine: Engine, check: impl AsyncFn(&mut World, &History)) {
     let config = Config {
         cases: cases(),
         failure_persistence: Some(Box::new(FileFailurePersistence::Off)),
-        max_shrink_iters: 400,
+        max_shrink_iters: 100,
         ..Config::default()
     };
     let found = TestRunner::new(config).run(&history(), |history| {
