@@ -13,10 +13,7 @@ use heygen_sync::{
     time::Timestamp,
 };
 use histories::{History, Step, history};
-use proptest::{
-    prelude::*,
-    test_runner::{Config, FileFailurePersistence, TestError, TestRunner},
-};
+use proptest::test_runner::{Config, FileFailurePersistence, TestError, TestRunner};
 use tokio::runtime::Runtime;
 
 use crate::world::{Engine, World, hour};
@@ -54,7 +51,7 @@ fn for_all(engine: Engine, check: impl AsyncFn(&mut World, &History)) {
 }
 
 fn cases() -> u32 {
-    std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(48)
+    std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(32)
 }
 
 /// Polls the history; notes what each good poll wrote.
