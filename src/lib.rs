@@ -24,7 +24,7 @@
 //! # The rooms, and which way the arrows go
 //!
 //! ```text
-//! main → cli → { poll, verify } → { heygen, store, config } → catalog → { error, time }
+//! main → cli → { poll, verify, feed } → { heygen, store, config } → catalog → { error, time }
 //! ```
 //!
 //! | room | is for | does not know |
@@ -32,6 +32,7 @@
 //! | [`cli`] | one verb a file, rendering in one place | SQL, rules of history |
 //! | [`poll`] | the one place where the steps meet | SQL, HTTP, printing |
 //! | [`verify`] | whether seals, history and tables agree | SQL, printing, how to mend |
+//! | [`feed`] | the change feed as Atom, for a file or the gallery | SQL, where it is served |
 //! | [`heygen`] | asking the API, retries, one file per version of the API | the database, avatars |
 //! | [`store`] | the only room with SQL, for both engines | HTTP, rules, printing |
 //! | [`config`] | flags, environment, `config.toml`, keys | what they are used for |
@@ -55,6 +56,7 @@ pub mod catalog;
 pub mod cli;
 pub mod config;
 pub mod error;
+pub mod feed;
 pub mod heygen;
 pub mod poll;
 pub mod store;

@@ -7,6 +7,7 @@ mod account;
 mod changes;
 mod check;
 mod copy;
+mod export;
 mod history;
 mod man;
 mod output;
@@ -60,6 +61,7 @@ enum Command {
     Changes(changes::Changes),
     History(history::History),
     Verify(verify::Verify),
+    Export(export::Export),
     Check(check::Check),
     Copy(copy::Copy),
     Account(account::Account),
@@ -112,6 +114,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<u8> {
         Command::Changes(verb) => verb.run(context).await,
         Command::History(verb) => verb.run(context).await,
         Command::Verify(verb) => verb.run(context).await,
+        Command::Export(verb) => verb.run(context).await,
         Command::Check(verb) => verb.run(context).await,
         Command::Copy(verb) => verb.run(context).await,
         Command::Account(verb) => verb.run(context).await,

@@ -12,6 +12,7 @@
 //! - [`audit`]: tables → what `verify` judges, read [`exact`]ly
 //! - [`query`]: what the commands ask
 //! - [`copy`]: a whole database → an empty one
+//! - [`export`]: the catalogue as it was at any time, read at one point in time
 //!
 //! It does not know HTTP, the rules of history or how anything is printed.
 
@@ -20,6 +21,7 @@ pub mod bulk;
 pub mod conn;
 pub mod copy;
 pub mod exact;
+pub mod export;
 pub mod fault;
 pub mod location;
 pub mod lock;

@@ -21,4 +21,5 @@ mod sequences;
 mod servers;
 mod statements;
 mod text;
+mod time_travel;
 mod world;

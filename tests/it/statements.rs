@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use heygen_sync::store::{audit, conn, statements};
+use heygen_sync::store::{audit, conn, export, statements};
 use sqlx::{Connection, Executor, PgConnection, SqliteConnection};
 
 use crate::{postgres::database, schema::engine};
@@ -16,8 +16,8 @@ const VERBS: [&str; 5] = ["SELECT ", "INSERT ", "UPDATE ", "DELETE ", "WITH "];
 #[tokio::test]
 async fn sqlite_prepares_every_statement() {
     let engine::Engine::Sqlite(mut connection, _home) = engine::sqlite().await else { panic!() };
-    for (name, sql) in statements::all(conn::Engine::Sqlite).into_iter().chain(audit::statements())
-    {
+    let all = statements::all(conn::Engine::Sqlite).into_iter();
+    for (name, sql) in all.chain(audit::statements()).chain(export::all()) {
         let prepared = connection.prepare(sql).await;
         assert!(prepared.is_ok(), "{name}: {:?}", prepared.err());
     }
@@ -28,9 +28,8 @@ async fn postgres_prepares_every_statement() {
     let engine::Engine::Postgres(mut connection, _home) = engine::postgres().await else {
         panic!()
     };
-    for (name, sql) in
-        statements::all(conn::Engine::Postgres).into_iter().chain(audit::statements())
-    {
+    let all = statements::all(conn::Engine::Postgres).into_iter();
+    for (name, sql) in all.chain(audit::statements()).chain(export::all()) {
         let prepared = connection.prepare(sql).await;
         assert!(prepared.is_ok(), "{name}: {:?}", prepared.err());
     }

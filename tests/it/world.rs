@@ -229,6 +229,11 @@ impl World {
         }
     }
 
+    /// The program's own connection.
+    pub fn store(&mut self) -> &mut Store {
+        &mut self.store
+    }
+
     // Looking
 
     /// The rows of a query, as text that is the same on both engines.
