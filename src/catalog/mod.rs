@@ -6,6 +6,7 @@
 //! - [`signed_url`]: which part of a URL is a signature, and when it expires
 //! - [`item`]: kinds, their columns, and the fields of an item
 //! - [`list`]: an answer's bytes → records, each on its own
+//! - [`pages`]: the pages of a v3 answer → the same two lists
 //! - [`schema`]: which fields a list carries, with which JSON types
 //! - [`links`]: which signed URLs are worth storing
 //! - [`diff`]: the rules of history
@@ -14,6 +15,7 @@ pub mod diff;
 pub mod item;
 pub mod links;
 pub mod list;
+pub mod pages;
 pub mod record;
 pub mod schema;
 pub mod signed_url;

@@ -2,7 +2,7 @@
 //!
 //! Each record is decoded on its own, so that a bad one never costs the others (rule 7).
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use serde_json::value::RawValue;
 
@@ -107,29 +107,39 @@ pub enum Decoded {
 pub struct Dialect {
     /// The field that holds the id.
     pub id: &'static str,
-    /// Fields that the tables call otherwise: (the API's name, ours).
+    /// Fields that the tables call otherwise: (the API's name, ours). One that keeps its name may
+    /// stand here as well, so that not every record needs a copy of it.
     pub renamed: &'static [(&'static str, &'static str)],
 }
 
 impl Dialect {
     fn field(&self, kind: Kind, name: &str) -> FieldName {
         let ours = self.renamed.iter().find(|(theirs, _)| *theirs == name).map(|(_, ours)| *ours);
-        kind.field(ours.unwrap_or(name))
+        ours.map_or_else(|| kind.field(name), FieldName::Borrowed)
     }
 }
 
 /// Decodes one raw record of a list of `kind`.
 pub fn decode(raw: &RawValue, kind: Kind, dialect: &Dialect) -> Decoded {
-    let Ok(pairs) = pairs(raw.get()) else { return Decoded::Unusable };
+    match pairs(raw.get()) {
+        Ok(pairs) => decode_pairs(&pairs, kind, dialect),
+        Err(_) => Decoded::Unusable,
+    }
+}
+
+/// As [`decode`], for a record that has been taken apart.
+pub(super) fn decode_pairs(
+    pairs: &[(Cow<'_, str>, &RawValue)],
+    kind: Kind,
+    dialect: &Dialect,
+) -> Decoded {
     let Some(id) = pairs.iter().find(|(key, _)| key == dialect.id).and_then(|(_, id)| usable(id))
     else {
         return Decoded::Unusable;
     };
-    let mut record =
-        Builder { kind, fields: Vec::with_capacity(pairs.len()), ..Default::default() };
+    let mut record = Builder { fields: Vec::with_capacity(pairs.len()), ..Default::default() };
     for (key, raw) in pairs.iter().filter(|(key, _)| key != dialect.id) {
         let name = dialect.field(kind, key);
-        // A field of ours under the API's own id name cannot be told from the id itself.
         if record.add(name, raw.get()).is_err() {
             return Decoded::Undecodable(id);
         }
@@ -142,24 +152,12 @@ fn usable(raw: &RawValue) -> Option<String> {
     (1..=MAX_ID).contains(&id.len()).then_some(id)
 }
 
+#[derive(Default)]
 struct Builder {
-    kind: Kind,
     fields: Vec<(FieldName, Value)>,
     nulls: Vec<FieldName>,
     numbers_as_text: Vec<FieldName>,
     links: Vec<Link>,
-}
-
-impl Default for Builder {
-    fn default() -> Self {
-        Self {
-            kind: Kind::Avatar,
-            fields: vec![],
-            nulls: vec![],
-            numbers_as_text: vec![],
-            links: vec![],
-        }
-    }
 }
 
 impl Builder {
@@ -182,9 +180,6 @@ impl Builder {
     fn finish(mut self, id: String) -> Record {
         self.fields.sort_by(|a, b| a.0.cmp(&b.0));
         self.fields.dedup_by(|later, earlier| later.0 == earlier.0);
-        let id_field = self.kind.id_field();
-        self.fields.retain(|(name, _)| name != id_field);
-        self.nulls.retain(|name| name != id_field);
         let fields = Fields::new(self.fields);
         self.nulls.retain(|name| fields.get(name).is_none());
         let Self { nulls, numbers_as_text, links, .. } = self;

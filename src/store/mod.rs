@@ -8,6 +8,7 @@
 //! - [`row`]: the row of a poll
 //! - [`standing`]: tables → what the diff compares with
 //! - [`write`]: a diff → tables, in one transaction (rule 1)
+//! - [`past`]: how the API has answered an account
 //! - [`query`]: what the commands ask
 //!
 //! It does not know HTTP, the rules of history or how anything is printed.
@@ -18,6 +19,7 @@ pub mod fault;
 pub mod location;
 pub mod lock;
 pub mod open;
+pub mod past;
 pub mod query;
 pub mod row;
 pub mod standing;

@@ -108,6 +108,26 @@ pub const SCHEMA_CHANGES: &str = "SELECT s.kind, s.field, s.change, s.json_type,
 pub const LINKS: &str = "SELECT url, signed_url IS NOT NULL, expires_at, \
      CASE WHEN expires_at IS NULL OR expires_at < $1 THEN signed_url END FROM assets";
 
+/// Sets a reading apart within a poll's transaction.
+pub const SAVEPOINT: &str = "SAVEPOINT reading";
+/// Undoes it, and with it the locks that it took.
+pub const ROLLBACK_TO_SAVEPOINT: &str = "ROLLBACK TO SAVEPOINT reading";
+
+/// Whether a poll of the account did not fail, and one of a version: (account, version).
+pub const ANY_GOOD: &str = "SELECT \
+     EXISTS (SELECT 1 FROM polls WHERE account = $1 AND outcome <> 'failed'), \
+     EXISTS (SELECT 1 FROM polls WHERE account = $1 AND outcome <> 'failed' AND api_version = $2)";
+
+/// The version that the account's last poll of the API asked: (account).
+pub const LAST_ASKED: &str = "SELECT api_version FROM polls \
+     WHERE account = $1 AND trigger <> 'file' ORDER BY poll_id DESC LIMIT 1";
+
+/// The account's last polls of the API, newest first, without failed ones of a version: (account,
+/// version, how many).
+pub const LAST_ANSWERS: &str = "SELECT api_version, outcome = 'failed', http_status, error \
+     FROM polls WHERE account = $1 AND trigger <> 'file' \
+     AND NOT (outcome = 'failed' AND api_version = $2) ORDER BY poll_id DESC LIMIT $3";
+
 /// The head of an account: (account, poll).
 pub const HEAD: &str = "INSERT INTO accounts (account, last_poll_id, polls) VALUES ($1, $2, 1) \
      ON CONFLICT (account) DO UPDATE SET last_poll_id = excluded.last_poll_id, polls = accounts.polls + 1";
@@ -183,6 +203,9 @@ pub fn all(engine: Engine) -> Vec<(String, SqlStr)> {
         ("LAST_POLL_ID", LAST_POLL_ID),
         ("RECENT_GOOD", RECENT_GOOD),
         ("SCHEMA_CHANGES", SCHEMA_CHANGES),
+        ("ANY_GOOD", ANY_GOOD),
+        ("LAST_ASKED", LAST_ASKED),
+        ("LAST_ANSWERS", LAST_ANSWERS),
         ("LINKS", LINKS),
         ("HEAD", HEAD),
         ("ACCOUNT", ACCOUNT),
