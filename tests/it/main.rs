@@ -2,7 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod commands;
 mod fake;
 mod fetching;
+mod home;
 mod postgres;
+mod rooms;
+mod rules;
 mod schema;
+mod statements;
+mod text;
+mod world;

@@ -1,0 +1,5 @@
+//! The command line as a user meets it: the real binary, its output, its exit codes.
+
+mod errors;
+mod output;
+mod syncing;
