@@ -147,16 +147,16 @@ impl Home {
     /// How many rows a query gives, asked beside the program.
     pub async fn count(&self, sql: &str) -> usize {
         use sqlx::{AssertSqlSafe, Connection};
-        let sql = sqlx::query(AssertSqlSafe(sql.to_owned()));
+        let sql = AssertSqlSafe(sql.to_owned());
         match &self.server {
             None => {
                 let url = format!("sqlite://{}", self.folder().join(&self.database).display());
                 let mut file = sqlx::SqliteConnection::connect(&url).await.unwrap();
-                sql.fetch_all(&mut file).await.unwrap().len()
+                sqlx::query(sql).fetch_all(&mut file).await.unwrap().len()
             }
             Some(server) => {
                 let mut server = sqlx::PgConnection::connect(server.url()).await.unwrap();
-                sql.fetch_all(&mut server).await.unwrap().len()
+                sqlx::query(sql).fetch_all(&mut server).await.unwrap().len()
             }
         }
     }

@@ -19,7 +19,8 @@ const FLOORS: [&[&str]; 7] = [
 ];
 
 /// Neighbours that may be known: all of them read settings, and the mirror's queue is stored.
-const ALLOWED: [(&str, &str); 3] = [("heygen", "config"), ("mirror", "config"), ("store", "config")];
+const ALLOWED: [(&str, &str); 3] =
+    [("heygen", "config"), ("mirror", "config"), ("store", "config")];
 
 /// Words, the rooms that may write them (`None`: all but the catalogue), and why no others may.
 const KEPT_OUT: [(&[&str], Option<&[&str]>, &str); 3] = [
@@ -91,9 +92,7 @@ fn rooms_keep_out_of_what_they_do_not_know() {
 fn may_know(room: &str, target: &str) -> bool {
     let floor = |name: &str| FLOORS.iter().position(|floor| floor.contains(&name));
     match (floor(room), floor(target)) {
-        (Some(from), Some(to)) => {
-            room == target || to > from || ALLOWED.contains(&(room, target))
-        }
+        (Some(from), Some(to)) => room == target || to > from || ALLOWED.contains(&(room, target)),
         _ => false,
     }
 }
@@ -103,7 +102,8 @@ fn files() -> Vec<File> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut paths = vec![];
     walk(&root, &mut paths);
-    let kept = paths.into_iter().filter(|path| !path.ends_with("tests.rs") && !path.ends_with("lib.rs"));
+    let kept =
+        paths.into_iter().filter(|path| !path.ends_with("tests.rs") && !path.ends_with("lib.rs"));
     let files: Vec<File> = kept.map(|path| read(&root, path)).collect();
     assert!(files.len() > 20, "too few files are read");
     files

@@ -4,8 +4,8 @@
 //! PostgreSQL says what a column holds; on SQLite JSON is known by the names of the columns, which
 //! is a rule of the schema and tested beside it. Nothing else of the tables is known here.
 
+use heygen_sync::catalog::value::Value;
 use heygen_sync::time::Timestamp;
-use serde_json::Value;
 use sqlx::{
     AssertSqlSafe, Column, PgConnection, Row, SqliteConnection, TypeInfo, ValueRef,
     postgres::PgRow, sqlite::SqliteRow,
@@ -79,12 +79,15 @@ fn postgres_cell(row: &PgRow, at: usize) -> Option<String> {
             let time: Option<chrono::DateTime<chrono::Utc>> = row.get(at);
             time.map(|time| Timestamp::from(time).to_string())
         }
-        "JSONB" => row.get::<Option<Value>, _>(at).map(|value| value.to_string()),
+        "JSONB" => {
+            let raw: Option<sqlx::types::Json<Box<serde_json::value::RawValue>>> = row.get(at);
+            raw.map(|raw| json(raw.0.get()))
+        }
         _ => row.get_unchecked(at),
     }
 }
 
 /// JSON in one form, whatever wrote it.
 fn json(text: &str) -> String {
-    serde_json::from_str::<Value>(text).unwrap().to_string()
+    Value::decode(text.trim(), 0).unwrap().to_json()
 }

@@ -98,8 +98,7 @@ pub const TABLES: [(&str, &str); 11] = [
 ];
 
 /// What of `polls` depends on the bytes of an answer and on who read it, not on what it says.
-const INCIDENTAL: [&str; 5] =
-    ["source", "request_id", "response_bytes", "response_sha256", "host"];
+const INCIDENTAL: [&str; 5] = ["source", "request_id", "response_bytes", "response_sha256", "host"];
 
 /// A response whose lists hold these records, as they are written.
 pub fn body(avatars: &str, photos: &str) -> Vec<u8> {
@@ -262,9 +261,9 @@ impl World {
         let mut dump = String::new();
         for (table, order) in tables {
             let columns = self.columns(table).await;
-            let columns = columns.iter().filter(|name| {
-                *table != "polls" || !INCIDENTAL.contains(&name.as_str())
-            });
+            let columns = columns
+                .iter()
+                .filter(|name| *table != "polls" || !INCIDENTAL.contains(&name.as_str()));
             let columns = columns.cloned().collect::<Vec<_>>().join(", ");
             let rows = self.lines(&format!("SELECT {columns} FROM {table} ORDER BY {order}")).await;
             dump += &format!("{table}: {columns}\n");

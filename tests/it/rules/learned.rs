@@ -2,16 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use heygen_sync::{
-    catalog::{
-        diff::{
-            Accepted, Diff, GoodPoll, OpenedBy, Policy, Poll, Standing, StandingItem, StandingList,
-            diff,
-        },
-        item::{Fields, Kind},
-        list,
-        schema::{Field, JsonType, Types},
+use heygen_sync::catalog::{
+    diff::{
+        Accepted, Diff, GoodPoll, OpenedBy, Policy, Poll, Standing, StandingItem, StandingList,
+        diff,
     },
+    item::{Fields, Kind},
+    list,
+    schema::{Field, JsonType, Types},
 };
 
 use crate::world::{World, body, hour, on_both};
@@ -160,7 +158,8 @@ fn after_another_version(missing_since: Option<u64>, versions: [&str; 2]) -> Dif
         removed: false,
     };
     let types = Types::default().with(JsonType::String);
-    let known = |name: &'static str| (name.into(), Field { carried: true, types, appeared_at: hour(1) });
+    let known =
+        |name: &'static str| (name.into(), Field { carried: true, types, appeared_at: hour(1) });
     let standing = Standing {
         last_good: Some(good(3, versions[1])),
         recent_good: vec![hour(3)],
