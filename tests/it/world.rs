@@ -14,7 +14,7 @@ use std::{
 
 use heygen_sync::{
     catalog::diff::Accepted,
-    config::Removals,
+    config::{ApiVersion, Removals, Version},
     error::Result,
     heygen::{Client, Settings},
     poll::{Report, Request, Source, dry_run, poll},
@@ -75,6 +75,7 @@ pub struct World {
     pub account: &'static str,
     pub removals: Removals,
     pub accepted: Accepted,
+    pub version: Version,
     store: Store,
     client: Client,
     beside: Beside,
@@ -127,6 +128,7 @@ impl World {
             account: "default",
             removals: Removals::default(),
             accepted: Accepted::None,
+            version: Version::Fixed(ApiVersion::V2),
             store,
             client,
             beside: home.connect().await,
@@ -163,7 +165,7 @@ impl World {
     /// Polls the fake without waiting; an error left no row.
     pub async fn poll_now(&mut self) -> Result<Report> {
         let clock = clock(&self.now);
-        let source = Source::Api { client: &self.client, progress: &|_| () };
+        let source = Source::Api { client: &self.client, version: self.version, progress: &|_| () };
         let request = request(self.account, &self.removals, self.accepted, "manual", source);
         poll(&mut self.store, &clock, request).await
     }
@@ -332,6 +334,7 @@ fn settings(heygen: &FakeHeyGen) -> Settings {
         retries: 0,
         retry_time: Duration::from_secs(60),
         backoff: Duration::from_millis(1),
+        pace: Duration::ZERO,
     }
 }
 
