@@ -154,7 +154,12 @@ impl ListBuilder {
     /// Adds one record.
     pub fn push(&mut self, record: Decoded) {
         match record {
-            Decoded::Record(record) => self.records.push(record),
+            Decoded::Record(mut record) => {
+                if let Some(last) = self.records.last().filter(|last| last.nulls == record.nulls) {
+                    record.nulls = last.nulls.clone();
+                }
+                self.records.push(record);
+            }
             Decoded::Undecodable(id) => self.undecodable.push(id),
             Decoded::Unusable => self.unusable += 1,
         }

@@ -201,7 +201,7 @@ impl<'a> Carried<'a> {
                 seen.types = seen.types.with(json_type);
                 seen.example.get_or_insert(value);
             }
-            for name in &record.nulls {
+            for name in record.nulls.iter() {
                 carried.entry(name, &mut hint);
             }
         }

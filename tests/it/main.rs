@@ -2,10 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod auto;
 mod commands;
 mod fake;
 mod fetching;
 mod home;
+mod memory;
+mod pages;
 mod postgres;
 mod rooms;
 mod rules;

@@ -137,6 +137,13 @@ impl World {
         }
     }
 
+    /// Asks through a client with these settings from now on.
+    pub fn client(&mut self, edit: impl FnOnce(&mut Settings)) {
+        let mut settings = settings(&self.heygen);
+        edit(&mut settings);
+        self.client = Client::new(&settings, KEY.to_owned().into(), clock(&self.now)).unwrap();
+    }
+
     // The clock
 
     /// What the clock shows.

@@ -150,6 +150,11 @@ impl FakeHeyGen {
         edit(&mut self.state().paging);
     }
 
+    /// How many bytes the pages of v3 had so far, repeats included.
+    pub fn told_bytes(&self) -> usize {
+        self.state().paging.told_bytes
+    }
+
     /// A page of v3 fails `times` times, others do not.
     pub fn fail_page(&self, page: usize, refusal: Refusal, times: usize) {
         self.paging(|paging| drop(paging.failing.insert(page, (refusal, times))));

@@ -11,6 +11,8 @@ use super::server::Refusal;
 pub struct Paging {
     /// The list as it was when its first page was asked for.
     pub told: Vec<String>,
+    /// The sizes of all pages so far.
+    pub told_bytes: usize,
     /// Each page but the first begins with so many looks of the one before.
     pub repeats: usize,
     /// After this page comes an empty one.
@@ -67,6 +69,7 @@ impl Paging {
             page,
             next.is_some()
         );
+        self.told_bytes += body.len();
         let cut = self.cut.filter(|(page, _)| *page == number).map(|(_, at)| at);
         Ok(Page { body: body.into_bytes(), cut })
     }
