@@ -6,6 +6,8 @@
 //! (prepared statements, one transaction, synchronous FULL), table by table in key order. The
 //! median of the rounds' ratios is what counts.
 
+#![allow(clippy::expect_used, reason = "a bench that cannot run has nothing to say")]
+
 use std::{path::Path, time::Instant};
 
 use heygen_sync::{

@@ -8,7 +8,7 @@
 //! - [`row`]: the row of a poll
 //! - `packed`: many rows of SQLite in one
 //! - [`standing`]: tables → what the diff compares with
-//! - [`write`]: a diff → tables, in one transaction (rule 1)
+//! - [`mod@write`]: a diff → tables, in one transaction (rule 1)
 //! - [`past`]: how the API has answered an account
 //! - [`query`]: what the commands ask
 //!

@@ -22,8 +22,10 @@ const FLOORS: [&[&str]; 7] = [
 const ALLOWED: [(&str, &str); 3] =
     [("heygen", "config"), ("mirror", "config"), ("store", "config")];
 
-/// Words, the rooms that may write them (`None`: all but the catalogue), and why no others may.
-const KEPT_OUT: [(&[&str], Option<&[&str]>, &str); 3] = [
+type Rule = (&'static [&'static str], Option<&'static [&'static str]>, &'static str);
+
+/// Words that are kept out: the words, the rooms that may write them (`None`: all but the catalogue), and why no others may.
+const KEPT_OUT: [Rule; 3] = [
     (
         &["sqlx", "reqwest", "tokio", "std::fs", "std::net", "Utc::now", "async fn"],
         None,

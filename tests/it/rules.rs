@@ -14,6 +14,7 @@ mod nothing_lost;
 mod observed_at;
 mod one_at_a_time;
 mod one_transaction;
+mod properties;
 mod removals;
 mod restored;
 mod same_answer;
