@@ -242,6 +242,14 @@ mod tests {
     }
 
     #[test]
+    fn an_error_that_says_nothing_and_a_byte_order_mark_are_tolerated() {
+        let empty = r#"{"error":null,"data":[],"has_more":false}"#;
+        for body in [empty.into(), empty.replace("null", "\"\""), format!("\u{FEFF} {empty}\n")] {
+            assert!(Pages::new().add(body.as_bytes()).is_ok(), "{body}");
+        }
+    }
+
+    #[test]
     fn the_cursor_is_told_while_there_is_more() {
         let mut pages = Pages::new();
         let first = r#"{"data":[],"has_more":true,"next_token":"a/\u002b="}"#;

@@ -35,7 +35,7 @@ const MOST_TIMES: u8 = 2;
 /// [`Fetched::answer`].
 pub async fn fetch(client: &Client, progress: OnProgress<'_>) -> Fetched {
     let mut reading = Reading::new(client);
-    let read = reading.to_the_end(progress).await;
+    let read = reading.all(progress).await;
     reading.fetched(read)
 }
 
@@ -67,7 +67,7 @@ impl<'a> Reading<'a> {
         }
     }
 
-    async fn to_the_end(&mut self, progress: OnProgress<'_>) -> Result<()> {
+    async fn all(&mut self, progress: OnProgress<'_>) -> Result<()> {
         let mut cursor = None;
         let mut looks = 0;
         loop {

@@ -267,7 +267,7 @@ fn sqlite_options(path: &Path, write: bool) -> SqliteConnectOptions {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             // Up to 64 MiB, so that a large first load does not spill the pages it comes back to.
-            .pragma("cache_size", "-4096"),
+            .pragma("cache_size", "-65536"),
         false => options.read_only(true),
     }
 }

@@ -75,6 +75,7 @@ on_both! {
             avatar.set("tags", vec!["y", "x"]);
             avatar.set("preview_image_url", Value::Null);
             avatar.set_look("group_id", "g");
+            avatar.set_look("avatar_id", "x");
         });
         world.heygen.add_photo("p");
         world.heygen.set_look(Kind::TalkingPhoto, "p", "group_id", "g");
@@ -88,7 +89,7 @@ on_both! {
         };
         assert_eq!(
             world.lines("SELECT avatar_id, avatar_name, gender, preview_image_url, premium, type, tags, extra FROM avatars").await,
-            [format!("a|Avatar a|female|∅|∅|∅|[\"x\",\"y\"]|{}", extra("studio_avatar"))]
+            [format!("a|Avatar a|female|∅|∅|∅|[\"x\",\"y\"]|{}", extra("studio_avatar").replacen('{', "{\"avatar_id\":\"x\",", 1))]
         );
         assert_eq!(
             world.lines("SELECT talking_photo_id, talking_photo_name, extra FROM talking_photos").await,

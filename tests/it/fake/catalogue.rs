@@ -207,14 +207,15 @@ impl Catalogue {
         })
     }
 
-    /// All records as v3 tells them: avatars first, then talking photos.
-    pub fn looks(&self) -> Vec<String> {
+    /// All records as v3 tells them, avatars first, then talking photos; `plain` with what v2 says
+    /// and no more.
+    pub fn looks(&self, plain: bool) -> Vec<String> {
         let lists = [(&self.avatars, "studio_avatar"), (&self.photos, "photo_avatar")];
         let looks = lists.into_iter().flat_map(|(list, kind)| {
             list.order.iter().map(move |entry| match entry {
                 Entry::Raw(json) => json.clone(),
                 Entry::Item(id) => {
-                    let look = self.look(&list.records[id], kind);
+                    let look = self.look(&list.records[id], kind, plain);
                     self.told(&look, &list.hidden)
                 }
             })
@@ -223,18 +224,21 @@ impl Catalogue {
     }
 
     /// A record by the names of v3, without what v3 does not know.
-    fn look(&self, record: &Record, kind: &str) -> Record {
+    fn look(&self, record: &Record, kind: &str, plain: bool) -> Record {
         let mut look = Record { fields: Vec::new(), look: Vec::new(), ..record.clone() };
         for (name, value) in &record.fields {
             match name.as_str() {
                 "avatar_id" | "talking_photo_id" => look.set("id", value.clone()),
                 "avatar_name" | "talking_photo_name" => look.set("name", value.clone()),
-                "premium" | "type" => {}
+                "premium" | "type" if !plain => {}
                 _ => look.set(name, value.clone()),
             }
         }
-        look.set("avatar_type", kind);
-        record.look.iter().for_each(|(name, value)| look.set(name, value.clone()));
+        if !plain || kind == "photo_avatar" {
+            look.set("avatar_type", kind);
+        }
+        let only_v3 = if plain { &[][..] } else { &record.look };
+        only_v3.iter().for_each(|(name, value)| look.set(name, value.clone()));
         look
     }
 

@@ -11,6 +11,8 @@ use super::server::Refusal;
 pub struct Paging {
     /// The list as it was when its first page was asked for.
     pub told: Vec<String>,
+    /// Looks say what v2 says, and nothing else but the type of talking photos.
+    pub plain: bool,
     /// The sizes of all pages so far.
     pub told_bytes: usize,
     /// Each page but the first begins with so many looks of the one before.

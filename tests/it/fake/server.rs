@@ -192,7 +192,8 @@ fn body_for(state: &mut State, uri: &Uri) -> Result<(Vec<u8>, Option<usize>), Re
         "/v3/avatars/looks" => match &conversation.body {
             Some(body) => Ok((body.clone(), cut)),
             None => {
-                let page = paging.page(|| catalogue.looks(), uri.query())?;
+                let plain = paging.plain;
+                let page = paging.page(|| catalogue.looks(plain), uri.query())?;
                 Ok((page.body, page.cut.or(cut)))
             }
         },
