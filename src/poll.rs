@@ -4,6 +4,8 @@
 //! lock → fetch → read the tables → judge → write all or nothing. It decides nothing of history
 //! (the diff does), knows no SQL (the store does) and prints nothing.
 
+pub mod version;
+
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
@@ -13,7 +15,7 @@ use crate::{
         diff::{Accepted, Diff, Policy, Poll, Standing, diff},
         list,
     },
-    config::{ApiVersion, Removals},
+    config::{ApiVersion, Removals, Version},
     error::{Error, Result},
     heygen::{self, Fetched, OnProgress},
     store::{
@@ -24,6 +26,8 @@ use crate::{
     },
     time::{Clock, Timestamp},
 };
+
+use self::version::Plan;
 
 /// How far behind the last good poll an answer may be to be moved to 1 ms after it.
 pub const NUDGE: Duration = Duration::from_secs(10 * 60);
@@ -52,6 +56,8 @@ pub enum Source<'a> {
     Api {
         /// Whose list.
         client: &'a heygen::Client,
+        /// Which version of it.
+        version: Version,
         /// Told while it comes.
         progress: OnProgress<'a>,
     },
@@ -73,6 +79,8 @@ pub struct Report {
     pub diff: Option<Diff>,
     /// Why it failed.
     pub error: Option<Error>,
+    /// The version of the API that the account has gone over to with this poll.
+    pub switched_to: Option<ApiVersion>,
 }
 
 impl Report {
@@ -91,10 +99,23 @@ impl Report {
 /// in trouble or the request makes no sense; a poll that failed otherwise is a [`Report`].
 pub async fn poll(store: &mut Store, clock: &Clock, request: Request<'_>) -> Result<Report> {
     let started_at = clock.now();
-    let session = store.begin_poll(request.account, started_at, request.deadline).await?;
-    let (request, fetched) = fetch(request, clock).await;
+    let mut session = store.begin_poll(request.account, started_at, request.deadline).await?;
+    let plan = match request.source.version() {
+        Some(version) => Plan::of_session(version, &mut session).await,
+        None => Ok(Plan::new(Version::Fixed(ApiVersion::V2), &Default::default())),
+    };
+    let plan = match plan {
+        Ok(plan) => plan,
+        Err(error) => {
+            // A connection that cannot even roll back has lost its lock by itself.
+            let _ = session.end().await;
+            return Err(error);
+        }
+    };
+    let (request, fetched) = fetch(request, plan, clock).await;
+    let switched_to = fetched.switched_to;
     let written = commit(session, &request, fetched, started_at, clock).await?;
-    Ok(report(written))
+    Ok(report(written, switched_to))
 }
 
 /// Works out what a poll would do, and writes nothing; `store` is `None` where there is no
@@ -105,21 +126,36 @@ pub async fn dry_run(
     request: Request<'_>,
 ) -> Result<Report> {
     let started_at = clock.now();
-    let (request, fetched) = fetch(request, clock).await;
+    let mut store = store;
+    let plan = match request.source.version() {
+        Some(version) => Plan::of_account(version, request.account, store.as_deref_mut()).await?,
+        None => Plan::new(Version::Fixed(ApiVersion::V2), &Default::default()),
+    };
+    let (request, fetched) = fetch(request, plan, clock).await;
+    let switched_to = fetched.switched_to;
     let after_polls = request.removals.after_polls_on(fetched.version);
     let standing = match store {
         Some(store) => store.standing(request.account, after_polls, clock.now()).await?,
         None => Standing::default(),
     };
     let judged = Judge { request: &request, started_at, clock, after_polls };
-    Ok(report(match fetched.answer.as_ref().err() {
+    let outcome = match fetched.answer.as_ref().err() {
         Some(_) => judged.failed(&fetched, None),
         None => judged.answered(fetched, standing)?,
-    }))
+    };
+    Ok(report(outcome, switched_to))
 }
 
-fn report(Outcome { row, diff, error }: Outcome) -> Report {
-    Report { row, diff, error }
+/// The switch is told once, as an error, so that it is seen where only errors are.
+fn report(Outcome { row, diff, error }: Outcome, switched_to: Option<ApiVersion>) -> Report {
+    if let Some(version) = switched_to {
+        tracing::error!(
+            account = row.account,
+            "HeyGen's older list is gone: {version} of the API is read from now on, and the \
+             history goes on; api.version pins a version"
+        );
+    }
+    Report { row, diff, error, switched_to }
 }
 
 async fn commit(
@@ -160,22 +196,45 @@ struct Received {
     response_sha256: Option<String>,
     warning: Option<String>,
     answer: Result<list::Answer>,
+    switched_to: Option<ApiVersion>,
 }
 
-async fn fetch<'a>(request: Request<'a>, clock: &Clock) -> (Judged<'a>, Received) {
+impl Source<'_> {
+    /// The version that is configured; a saved response has none.
+    fn version(&self) -> Option<Version> {
+        match self {
+            Self::Api { version, .. } => Some(*version),
+            Self::Saved { .. } => None,
+        }
+    }
+}
+
+async fn fetch<'a>(request: Request<'a>, plan: Plan, clock: &Clock) -> (Judged<'a>, Received) {
     let Request { account, trigger, source, removals, accepted, observed_at, deadline: _ } =
         request;
     let received = match source {
-        Source::Api { client, progress } => from_api(heygen::v2::fetch(client, progress).await),
+        Source::Api { client, version: _, progress } => ask(plan, client, progress).await,
         Source::Saved { name, body } => from_file(name, &body, clock),
     };
     (Judged { account, trigger, removals, accepted, observed_at }, received)
 }
 
-fn from_api(fetched: Fetched) -> Received {
+/// Asks as planned. What two versions say is never mixed: one of them has answered.
+async fn ask(plan: Plan, client: &heygen::Client, progress: OnProgress<'_>) -> Received {
+    let first = heygen::fetch(plan.ask, client, progress).await;
+    let Some(next) = plan.after(first.http_status) else {
+        return from_api(first, plan.ask, plan.switches);
+    };
+    let mut second = heygen::fetch(next, client, progress).await;
+    let missing = first.answer.err().map(|error| error.message).unwrap_or_default();
+    second.answer = second.answer.map_err(|error| error.context(missing));
+    let switches = second.answer.is_ok();
+    from_api(second, next, switches)
+}
+
+fn from_api(fetched: Fetched, version: ApiVersion, switches: bool) -> Received {
     let Fetched {
         source,
-        api_version: _,
         received_at,
         http_status,
         request_id,
@@ -185,7 +244,8 @@ fn from_api(fetched: Fetched) -> Received {
         answer,
     } = fetched;
     Received {
-        version: ApiVersion::V2,
+        version,
+        switched_to: switches.then_some(version),
         source,
         received_at,
         http_status,
@@ -201,6 +261,7 @@ fn from_file(name: String, body: &[u8], clock: &Clock) -> Received {
     let answer = list::decode_saved(body).map_err(|error| error.context(&name));
     Received {
         version: ApiVersion::V2,
+        switched_to: None,
         received_at: Some(clock.now()),
         http_status: None,
         request_id: None,

@@ -61,7 +61,8 @@ struct Best<'a> {
 impl<'a> Listed<'a> {
     /// Nothing listed yet, beside what is stored; `dropped` are the copies that are not kept.
     pub fn new(stored: &'a StoredLinks, dropped: impl Iterator<Item = &'a Record>) -> Self {
-        let of_copies = dropped.flat_map(|copy| &copy.links).map(|link| link.canonical.as_str());
+        let of_copies =
+            dropped.flat_map(|copy| copy.links.iter().filter_map(|link| copy.canonical(link)));
         Self { stored, of_copies: of_copies.collect(), best: HashMap::new() }
     }
 
@@ -79,7 +80,7 @@ impl<'a> Listed<'a> {
 
     /// Most URLs never were signed: they need no second look.
     fn concerns(&self, record: &Record, url: &str) -> bool {
-        record.links.iter().any(|link| link.canonical == url)
+        record.links.iter().any(|link| record.canonical(link) == Some(url))
             || self.stored.get(url).is_some_and(|stored| stored.signed)
             || self.of_copies.contains(url)
     }
@@ -88,7 +89,7 @@ impl<'a> Listed<'a> {
     /// several in one poll the one that expires last.
     pub fn compare(&mut self, record: &'a Record) {
         for link in &record.links {
-            if let Some(best) = self.best.get_mut(link.canonical.as_str()) {
+            if let Some(best) = record.canonical(link).and_then(|url| self.best.get_mut(url)) {
                 best.link = best.link.max(Some((link.expires_at, &link.signed)));
             }
         }

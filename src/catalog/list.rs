@@ -101,27 +101,32 @@ pub fn json(body: &[u8]) -> Result<&str> {
     }
 }
 
-type Object<'a> = Vec<(std::borrow::Cow<'a, str>, &'a RawValue)>;
+pub(super) type Object<'a> = Vec<(std::borrow::Cow<'a, str>, &'a RawValue)>;
 
-fn object<'a>(raw: &'a str, what: &str) -> Result<Object<'a>> {
+pub(super) fn object<'a>(raw: &'a str, what: &str) -> Result<Object<'a>> {
     if !raw.starts_with('{') {
         return Err(Error::not_a_catalogue(format!("{what} is not a JSON object")));
     }
     pairs(raw).map_err(|_| Error::not_a_catalogue(format!("{what} cannot be read as an object")))
 }
 
-fn missing(field: &str) -> Error {
+pub(super) fn missing(field: &str) -> Error {
     Error::not_a_catalogue(format!(
         "the answer has no `{field}`: a missing list is not an empty one"
     ))
 }
 
-fn decode_list(raw: &RawValue, kind: Kind) -> Result<List> {
+/// The elements of the array that the field `name` must be.
+pub(super) fn array<'a>(raw: &'a RawValue, name: &str) -> Result<Vec<&'a RawValue>> {
     if !raw.get().starts_with('[') {
-        return Err(Error::not_a_catalogue(format!("`{}` is not a JSON array", kind.list())));
+        return Err(Error::not_a_catalogue(format!("`{name}` is not a JSON array")));
     }
-    let raws: Vec<&RawValue> = serde_json::from_str(raw.get())
-        .map_err(|_| Error::not_a_catalogue(format!("`{}` cannot be read", kind.list())))?;
+    serde_json::from_str(raw.get())
+        .map_err(|_| Error::not_a_catalogue(format!("`{name}` cannot be read")))
+}
+
+fn decode_list(raw: &RawValue, kind: Kind) -> Result<List> {
+    let raws = array(raw, kind.list())?;
     let dialect = v2(kind);
     let mut list = ListBuilder::new(kind);
     for raw in raws {
@@ -149,7 +154,12 @@ impl ListBuilder {
     /// Adds one record.
     pub fn push(&mut self, record: Decoded) {
         match record {
-            Decoded::Record(record) => self.records.push(record),
+            Decoded::Record(mut record) => {
+                if let Some(last) = self.records.last().filter(|last| last.nulls == record.nulls) {
+                    record.nulls = last.nulls.clone();
+                }
+                self.records.push(record);
+            }
             Decoded::Undecodable(id) => self.undecodable.push(id),
             Decoded::Unusable => self.unusable += 1,
         }
@@ -189,7 +199,7 @@ impl ListBuilder {
 
 /// What an `error` that is neither null nor an empty string says, for people: only its `code`
 /// and `message` are told, shortened, never the body.
-fn said_error(raw: &RawValue) -> Option<String> {
+pub(super) fn said_error(raw: &RawValue) -> Option<String> {
     match Value::decode(raw.get(), 1) {
         Ok(Value::Null) => None,
         Ok(Value::Text(text)) if text.is_empty() => None,
@@ -209,7 +219,7 @@ fn code_and_message(raw: &str) -> String {
 }
 
 /// The body's `warning`, as one line.
-fn said_warning(raw: &RawValue) -> Option<String> {
+pub(super) fn said_warning(raw: &RawValue) -> Option<String> {
     if raw.get().starts_with('"') {
         return Some(quoted(&text(raw.get()))).filter(|said| !said.is_empty());
     }

@@ -7,6 +7,7 @@
 //! - [`item`]: kinds, their columns, and the fields of an item
 //! - [`list`]: an answer's bytes → records, each on its own
 //! - [`answer`]: stored items → an answer again
+//! - [`pages`]: the pages of a v3 answer → the same two lists
 //! - [`schema`]: which fields a list carries, with which JSON types
 //! - [`links`]: which signed URLs are worth storing
 //! - [`learned`]: what is news, and what could not be known before
@@ -19,6 +20,7 @@ pub mod item;
 pub mod learned;
 pub mod links;
 pub mod list;
+pub mod pages;
 pub mod record;
 pub mod schema;
 pub mod seal;

@@ -2,7 +2,7 @@
 //!
 //! Each record is decoded on its own, so that a bad one never costs the others (rule 7).
 
-use std::fmt;
+use std::{borrow::Cow, fmt, sync::Arc};
 
 use serde_json::value::RawValue;
 
@@ -42,11 +42,11 @@ impl Role {
 
 /// A URL with its signature, byte for byte as received: a credential, so it never prints.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct SignedUrl(String);
+pub struct SignedUrl(Arc<str>);
 
 impl SignedUrl {
     /// Wraps a signed URL.
-    pub fn new(url: impl Into<String>) -> Self {
+    pub fn new(url: impl Into<Arc<str>>) -> Self {
         Self(url.into())
     }
 
@@ -62,11 +62,9 @@ impl fmt::Debug for SignedUrl {
     }
 }
 
-/// A signed preview URL of a record.
+/// A signed preview URL of a record; without its signature it is the value of its field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Link {
-    /// The URL without its signature.
-    pub canonical: String,
     /// Picture or video.
     pub role: Role,
     /// The URL with it.
@@ -82,12 +80,12 @@ pub struct Record {
     pub id: String,
     /// The fields that are not null, the id not among them.
     pub fields: Fields,
-    /// The fields that are there and null.
-    pub nulls: Vec<FieldName>,
+    /// The fields that are there and null. Most records of a list have the same, and share them.
+    pub nulls: Arc<[FieldName]>,
     /// The fields whose value came as a number and is kept as its text (rule 5).
-    pub numbers_as_text: Vec<FieldName>,
+    pub numbers_as_text: Box<[FieldName]>,
     /// The signed preview URLs.
-    pub links: Vec<Link>,
+    pub links: Box<[Link]>,
 }
 
 /// What became of one raw record.
@@ -107,29 +105,39 @@ pub enum Decoded {
 pub struct Dialect {
     /// The field that holds the id.
     pub id: &'static str,
-    /// Fields that the tables call otherwise: (the API's name, ours).
+    /// Fields that the tables call otherwise: (the API's name, ours). One that keeps its name may
+    /// stand here as well, so that not every record needs a copy of it.
     pub renamed: &'static [(&'static str, &'static str)],
 }
 
 impl Dialect {
     fn field(&self, kind: Kind, name: &str) -> FieldName {
         let ours = self.renamed.iter().find(|(theirs, _)| *theirs == name).map(|(_, ours)| *ours);
-        kind.field(ours.unwrap_or(name))
+        ours.map_or_else(|| kind.field(name), FieldName::Borrowed)
     }
 }
 
 /// Decodes one raw record of a list of `kind`.
 pub fn decode(raw: &RawValue, kind: Kind, dialect: &Dialect) -> Decoded {
-    let Ok(pairs) = pairs(raw.get()) else { return Decoded::Unusable };
+    match pairs(raw.get()) {
+        Ok(pairs) => decode_pairs(&pairs, kind, dialect),
+        Err(_) => Decoded::Unusable,
+    }
+}
+
+/// As [`decode`], for a record that has been taken apart.
+pub(super) fn decode_pairs(
+    pairs: &[(Cow<'_, str>, &RawValue)],
+    kind: Kind,
+    dialect: &Dialect,
+) -> Decoded {
     let Some(id) = pairs.iter().find(|(key, _)| key == dialect.id).and_then(|(_, id)| usable(id))
     else {
         return Decoded::Unusable;
     };
-    let mut record =
-        Builder { kind, fields: Vec::with_capacity(pairs.len()), ..Default::default() };
+    let mut record = Builder { fields: Vec::with_capacity(pairs.len()), ..Default::default() };
     for (key, raw) in pairs.iter().filter(|(key, _)| key != dialect.id) {
         let name = dialect.field(kind, key);
-        // A field of ours under the API's own id name cannot be told from the id itself.
         if record.add(name, raw.get()).is_err() {
             return Decoded::Undecodable(id);
         }
@@ -142,24 +150,12 @@ fn usable(raw: &RawValue) -> Option<String> {
     (1..=MAX_ID).contains(&id.len()).then_some(id)
 }
 
+#[derive(Default)]
 struct Builder {
-    kind: Kind,
     fields: Vec<(FieldName, Value)>,
     nulls: Vec<FieldName>,
     numbers_as_text: Vec<FieldName>,
     links: Vec<Link>,
-}
-
-impl Default for Builder {
-    fn default() -> Self {
-        Self {
-            kind: Kind::Avatar,
-            fields: vec![],
-            nulls: vec![],
-            numbers_as_text: vec![],
-            links: vec![],
-        }
-    }
 }
 
 impl Builder {
@@ -182,24 +178,35 @@ impl Builder {
     fn finish(mut self, id: String) -> Record {
         self.fields.sort_by(|a, b| a.0.cmp(&b.0));
         self.fields.dedup_by(|later, earlier| later.0 == earlier.0);
-        let id_field = self.kind.id_field();
-        self.fields.retain(|(name, _)| name != id_field);
-        self.nulls.retain(|name| name != id_field);
+        // A long list is held as a whole: no room for fields that were null.
+        self.fields.shrink_to_fit();
         let fields = Fields::new(self.fields);
         self.nulls.retain(|name| fields.get(name).is_none());
         let Self { nulls, numbers_as_text, links, .. } = self;
-        Record { id, fields, nulls, numbers_as_text, links }
+        Record {
+            id,
+            fields,
+            nulls: nulls.into(),
+            numbers_as_text: numbers_as_text.into(),
+            links: links.into(),
+        }
     }
 }
 
 /// The link that a raw preview URL is, if it is signed.
 fn link(raw: &str, role: Role) -> Option<Link> {
     let url = raw.starts_with('"').then(|| text(raw))?;
-    let signed_url::Signed { canonical, expires_at } = signed_url::parse(&url)?;
-    Some(Link { canonical, role, signed: SignedUrl::new(url), expires_at })
+    let expires_at = signed_url::parse(&url)?.expires_at;
+    Some(Link { role, signed: SignedUrl::new(url), expires_at })
 }
 
 impl Record {
+    /// The URL that a link of the record signs.
+    pub fn canonical(&self, link: &Link) -> Option<&str> {
+        let (field, _) = PREVIEWS.iter().find(|(_, role)| *role == link.role)?;
+        self.fields.get(field)?.as_str()
+    }
+
     /// Whether the record has the field, null or not.
     pub fn has(&self, name: &str) -> bool {
         self.fields.get(name).is_some() || self.nulls.iter().any(|null| null == name)
@@ -207,7 +214,7 @@ impl Record {
 
     /// The names of all the record's fields, null or not, the id's not among them.
     pub fn names(&self) -> impl Iterator<Item = &FieldName> {
-        self.fields.iter().map(|(name, _)| name).chain(&self.nulls)
+        self.fields.iter().map(|(name, _)| name).chain(self.nulls.iter())
     }
 
     /// The JSON type that the field's value came with; `None` for null and absent.
@@ -287,7 +294,7 @@ mod tests {
             panic!("reads");
         };
         assert_eq!(record.links[0].signed.expose(), url);
-        assert_eq!(record.links[0].canonical, "https://h/x.webp");
+        assert_eq!(record.canonical(&record.links[0]), Some("https://h/x.webp"));
         assert!(!format!("{record:?}").contains("Signature"));
     }
 }

@@ -201,7 +201,7 @@ impl<'a> Carried<'a> {
                 seen.types = seen.types.with(json_type);
                 seen.example.get_or_insert(value);
             }
-            for name in &record.nulls {
+            for name in record.nulls.iter() {
                 carried.entry(name, &mut hint);
             }
         }
@@ -240,8 +240,10 @@ pub fn changes(
     let id_value = Value::Text(example_id.to_owned());
     let id_types = Types::default().with(JsonType::String);
     let id_seen = Seen { name: &id, types: id_types, example: Some(&id_value) };
+    // Where an API calls the id otherwise, a field may have the name that the id has here.
+    let others = carried.fields.iter().filter(|seen| *seen.name != id);
     let mut rows: Vec<SchemaChange> =
-        carried.fields.iter().chain([&id_seen]).filter_map(|seen| seen.compared(schema)).collect();
+        others.chain([&id_seen]).filter_map(|seen| seen.compared(schema)).collect();
     let vanished = schema
         .iter()
         .filter(|(name, field)| field.carried && **name != id && !carried.contains(name));

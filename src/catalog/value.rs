@@ -69,6 +69,7 @@ impl Value {
         if values.iter().all(|value| matches!(value, Self::Text(_))) {
             values.sort_by(|a, b| a.as_str().cmp(&b.as_str()));
         }
+        values.shrink_to_fit();
         Ok(Self::List(values))
     }
 

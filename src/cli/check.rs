@@ -9,8 +9,9 @@ use super::{
 };
 use crate::{
     config::Config,
-    error::{Result, gravest},
+    error::{Kind, Result, gravest},
     heygen,
+    poll::version::Plan,
     store::{Location, Store},
 };
 
@@ -55,7 +56,7 @@ async fn verdicts(context: &Context) -> Vec<Verdict> {
     ];
     for (account, key) in config.api_keys(&context.sources) {
         let result = match key {
-            Ok(key) => api(&config, key, context).await,
+            Ok(key) => api(&config, key, &account, &location, context).await,
             Err(error) => Err(error),
         };
         all.push(Verdict { what: format!("key and API of '{account}'"), result });
@@ -93,8 +94,28 @@ fn tempfile_in(folder: &std::path::Path) -> std::io::Result<()> {
     std::fs::remove_file(path)
 }
 
-async fn api(config: &Config, key: secrecy::SecretString, context: &Context) -> Result<String> {
+/// Asks the version that the next poll would ask.
+async fn api(
+    config: &Config,
+    key: secrecy::SecretString,
+    account: &str,
+    location: &Location,
+    context: &Context,
+) -> Result<String> {
     let client = client(config, key, &context.clock)?;
-    heygen::v2::probe(&client).await?;
-    Ok(format!("{} answers and takes the key", config.api.base_url))
+    // What is wrong with the database is told above.
+    let mut store = Store::open_if_there(location).await.ok().flatten();
+    let plan = Plan::of_account(config.api.version, account, store.as_mut()).await?;
+    if let Some(store) = store {
+        store.close().await?;
+    }
+    let version = match (heygen::probe(plan.ask, &client).await, plan.else_ask) {
+        (Ok(_), _) => plan.ask,
+        (Err(error), Some(other)) if error.kind == Kind::NotACatalogue => {
+            heygen::probe(other, &client).await.map_err(|second| second.context(error))?;
+            other
+        }
+        (Err(error), _) => return Err(error),
+    };
+    Ok(format!("{} answers by {version} and takes the key", config.api.base_url))
 }

@@ -42,6 +42,9 @@ pub fn text(report: &Report, telling: Telling) -> String {
         grouped(counts.avatars_listed),
         grouped(counts.talking_photos_listed)
     );
+    if let Some(version) = report.switched_to {
+        let _ = writeln!(out, "  HeyGen's older list is gone: {version} is read from now on");
+    }
     if !diff.baseline {
         for list in diff.lists() {
             items(&mut out, list, telling.whole);
@@ -202,7 +205,7 @@ pub fn shell_word(word: &str) -> String {
 }
 
 /// The keys of a report in JSON.
-const COLUMNS: [&str; 27] = [
+const COLUMNS: [&str; 28] = [
     "account",
     "poll_id",
     "dry_run",
@@ -212,6 +215,7 @@ const COLUMNS: [&str; 27] = [
     "observed_at",
     "source",
     "api_version",
+    "switched_to",
     "http_status",
     "avatars_listed",
     "talking_photos_listed",
@@ -234,7 +238,7 @@ const COLUMNS: [&str; 27] = [
 
 /// For machines: one JSON object. The changes of a baseline are left out unless `whole`.
 pub fn json(report: &Report, exit_code: u8, command: &[String], telling: Telling) -> String {
-    let Report { row, diff, error } = report;
+    let Report { row, diff, error, switched_to } = report;
     let mut cells: Vec<Cell> = vec![
         row.account.as_str().into(),
         (row.poll_id > 0).then_some(row.poll_id).into(),
@@ -245,6 +249,7 @@ pub fn json(report: &Report, exit_code: u8, command: &[String], telling: Telling
         row.observed_at.into(),
         row.source.as_deref().into(),
         row.api_version.as_deref().into(),
+        switched_to.map(|version| version.as_str()).into(),
         row.http_status.into(),
     ];
     for (name, _) in Counts::default().columns() {

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     catalog::diff::Accepted,
-    config::{Config, check_account_name},
+    config::{Config, Version, check_account_name},
     error::{Error, Result, gravest},
     heygen::{self, Progress},
     poll::{Report, Request, Source, dry_run, poll},
@@ -160,7 +160,14 @@ impl Sync {
             Input::Saved { name, body } => ("file", Source::Saved { name, body }),
             Input::Key(key) => {
                 client = self::client(config, key, &context.clock)?;
-                ("manual", Source::Api { client: &client, progress: &progress })
+                (
+                    "manual",
+                    Source::Api {
+                        client: &client,
+                        version: config.api.version,
+                        progress: &progress,
+                    },
+                )
             }
         };
         let request = Request {
@@ -237,13 +244,16 @@ pub(super) fn client(config: &Config, key: SecretString, clock: &Clock) -> Resul
         retries: api.retries,
         retry_time: api.retry_time,
         backoff: BACKOFF,
+        pace: heygen::PACE,
     };
     heygen::Client::new(&settings, key, clock.clone())
 }
 
-/// Longer than any poll takes: no retry starts after `retry_time`, and each lasts `timeout`.
+/// Longer than any poll takes: no retry and no page starts after `retry_time`, and each lasts
+/// `timeout`; `auto` may read two versions one after the other.
 fn deadline(config: &Config) -> Duration {
-    config.api.retry_time + config.api.timeout + Duration::from_secs(5 * 60)
+    let lists = if config.api.version == Version::Auto { 2 } else { 1 };
+    (config.api.retry_time + config.api.timeout) * lists + Duration::from_secs(5 * 60)
 }
 
 fn saved(from: &PathBuf) -> Result<Input> {
@@ -292,6 +302,9 @@ impl Spinner {
         match progress {
             Progress::Bytes(bytes) => {
                 bar.set_message(format!("reading HeyGen's list, {}", HumanBytes(bytes)));
+            }
+            Progress::Pages { pages, items } => {
+                bar.set_message(format!("reading HeyGen's list, page {pages}, {items} items"));
             }
         }
     }

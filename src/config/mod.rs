@@ -49,8 +49,8 @@ pub struct Api {
     #[serde(with = "values::base_url")]
     pub base_url: Url,
     /// Which version of the API is read.
-    #[serde(deserialize_with = "values::version")]
-    pub version: ApiVersion,
+    #[serde(with = "values::version")]
+    pub version: Version,
     /// The longest that one request may take, its body included.
     #[serde(with = "values::duration")]
     pub timeout: Duration,
@@ -68,12 +68,22 @@ pub struct Api {
     pub retry_time: Duration,
 }
 
+/// Which version of the API is to be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Version {
+    /// The older one while it answers, then the newer one for good.
+    Auto,
+    /// This one and no other.
+    Fixed(ApiVersion),
+}
+
 /// A version of the API.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ApiVersion {
-    /// `GET /v2/avatars`.
+    /// `GET /v2/avatars`: the whole list in one answer.
     V2,
+    /// `GET /v3/avatars/looks`: page by page.
+    V3,
 }
 
 /// The section `[removals]`: rule 8 of history.
@@ -142,18 +152,31 @@ impl Removals {
     pub fn after_polls_on(&self, version: ApiVersion) -> u32 {
         self.after_polls.unwrap_or(match version {
             ApiVersion::V2 => 1,
+            // A list may shift while its pages are read.
+            ApiVersion::V3 => 2,
         })
     }
 }
 
 impl ApiVersion {
     /// Every version that can be configured.
-    pub const ALL: [Self; 1] = [Self::V2];
+    pub const ALL: [Self; 2] = [Self::V2, Self::V3];
 
     /// As it is written in `config.toml` and in `polls.api_version`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::V2 => "v2",
+            Self::V3 => "v3",
+        }
+    }
+}
+
+impl Version {
+    /// As it is written in `config.toml`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Fixed(version) => version.as_str(),
         }
     }
 }
@@ -179,7 +202,7 @@ impl Default for Api {
     fn default() -> Self {
         Self {
             base_url: values::default_base_url(),
-            version: ApiVersion::V2,
+            version: Version::Auto,
             timeout: Duration::from_secs(180),
             connect_timeout: Duration::from_secs(10),
             max_response: 256 * 1024 * 1024,

@@ -116,7 +116,8 @@ fn without_a_file_the_defaults_hold() {
     assert_eq!(origin.to_string(), "defaults");
     assert_eq!(config.database, "heygen.db");
     assert_eq!(config.api.base_url.as_str(), "https://api.heygen.com/");
-    assert_eq!(config.removals.after_polls_on(config.api.version), 1);
+    assert_eq!(config.removals.after_polls_on(ApiVersion::V2), 1);
+    assert_eq!(config.removals.after_polls_on(ApiVersion::V3), 2);
 }
 
 #[test]
@@ -221,8 +222,8 @@ fn a_fault_in_the_file_is_told_with_its_line_and_key() {
         ("api.connect_timeout = '2 days'", "1: api.connect_timeout must be a duration above 0"),
         ("api.max_response = '1 elephant'", "1: api.max_response must be a size above 0, such as"),
         ("api.retries = 101", "1: api.retries must be a whole number from 0 to 100"),
-        ("api.version = 'v1'", "1: api.version must be \"v2\""),
-        ("api.version = 2", "1: api.version must be \"v2\""),
+        ("api.version = 'v1'", "1: api.version must be \"v2\" or \"v3\" or \"auto\""),
+        ("api.version = 2", "1: api.version must be \"v2\" or \"v3\" or \"auto\""),
         ("database = 5", "1: database must be a file's name or a database's URL, in quotes"),
         ("database = ''", "1: database must be a file's name"),
         (
@@ -328,7 +329,7 @@ fn the_environment_stands_over_the_file_for_every_key() {
     let values = [
         ("database", "env.db"),
         ("api.base_url", "https://env.example/"),
-        ("api.version", "v2"),
+        ("api.version", "v3"),
         ("api.timeout", "1m"),
         ("api.connect_timeout", "7"),
         ("api.max_response", "1 MB"),
@@ -359,7 +360,7 @@ fn the_environment_stands_over_the_file_for_every_key() {
         database: "env.db".into(),
         api: Api {
             base_url: Url::parse("https://env.example").unwrap(),
-            version: ApiVersion::V2,
+            version: Version::Fixed(ApiVersion::V3),
             timeout: Duration::from_secs(60),
             connect_timeout: Duration::from_secs(7),
             max_response: 1_000_000,
@@ -393,9 +394,9 @@ fn a_bad_variable_is_named() {
         ("HEYGEN_SYNC_API__TIMEOUT", "soon", "must be a duration above 0"),
         ("HEYGEN_SYNC_API__TIMEOUT", "", "must be a duration above 0"),
         ("HEYGEN_SYNC_REMOVALS__MAX_SHARE", "nan", "must be a number from 0 to 1"),
-        ("HEYGEN_SYNC_API__VERSION", "v7", "must be \"v2\""),
+        ("HEYGEN_SYNC_API__VERSION", "v7", "must be \"v2\" or \"v3\" or \"auto\""),
         ("HEYGEN_SYNC_ACCOUNTS", "sk_secret", "must be a list such as"),
-        ("HEYGEN_SYNC_API__VERSION", "2", "must be \"v2\""),
+        ("HEYGEN_SYNC_API__VERSION", "2", "must be \"v2\" or \"v3\" or \"auto\""),
         (
             "HEYGEN_SYNC_ACCOUNTS",
             "[{ name = 'a', key = 'secret' }]",

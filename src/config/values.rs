@@ -12,7 +12,7 @@ use serde::{
 };
 use url::{Host, Url};
 
-use super::{Account, ApiVersion};
+use super::{Account, ApiVersion, Version};
 
 /// No time that is waited for may be longer: sums of a few stay far from any overflow.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
@@ -169,13 +169,25 @@ pub mod duration {
     }
 }
 
-/// A version of the API, by its text.
-pub fn version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ApiVersion, D::Error> {
-    let known = ApiVersion::ALL.map(|version| format!("\"{version}\"")).join(" or ");
-    scalar(deserializer, &known, |value| match value {
-        Scalar::Text(text) => ApiVersion::ALL.into_iter().find(|known| known.as_str() == text),
-        _ => None,
-    })
+/// A version of the API by its text, or `auto`.
+pub mod version {
+    use serde::Serializer;
+
+    use super::*;
+
+    pub fn serialize<S: Serializer>(value: &Version, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(value.as_str())
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Version, D::Error> {
+        let mut known = ApiVersion::ALL.map(Version::Fixed).to_vec();
+        known.push(Version::Auto);
+        let names: Vec<_> = known.iter().map(|one| format!("\"{}\"", one.as_str())).collect();
+        scalar(deserializer, &names.join(" or "), |value| match value {
+            Scalar::Text(text) => known.into_iter().find(|one| one.as_str() == text),
+            _ => None,
+        })
+    }
 }
 
 /// The API's own address.

@@ -18,7 +18,7 @@ use url::Url;
 use super::{
     OnProgress, Progress,
     failure::{Failure, Reply, Trace},
-    quote::Quote,
+    quote::{self, Quote},
     retry,
     settings::{self, Settings},
 };
@@ -26,6 +26,14 @@ use crate::{error::Result, time::Clock};
 
 /// An error page is read only to quote and to measure it; beyond this it is left alone.
 const ERROR_BODY_CAP: u64 = 1 << 20;
+
+/// What the requests that read one list may take together.
+pub(super) struct Bounds {
+    /// When the first of them began: no retry starts later than the retries' time after it.
+    pub started: Instant,
+    /// How many decoded bytes may still come.
+    pub bytes: u64,
+}
 
 /// Asks the API. Holds the key; prints without it.
 pub struct Client {
@@ -67,13 +75,28 @@ impl Client {
         path_and_query: &str,
         progress: OnProgress<'_>,
     ) -> Result<Reply, Failure> {
+        self.get_part(path_and_query, &self.whole(), progress).await
+    }
+
+    /// The bounds of a list whose reading begins now.
+    pub(super) fn whole(&self) -> Bounds {
+        Bounds { started: Instant::now(), bytes: self.settings.max_response }
+    }
+
+    /// As [`Client::get`] for one request of several, within the bounds of them all.
+    pub(super) async fn get_part(
+        &self,
+        path_and_query: &str,
+        bounds: &Bounds,
+        progress: OnProgress<'_>,
+    ) -> Result<Reply, Failure> {
         let url = self.url(path_and_query);
         let source = self.source(path_and_query);
         let limit = self.settings.retry_time;
-        let started = Instant::now();
+        let Bounds { started, bytes } = *bounds;
         let mut attempts = 1_u32;
         let mut too_long = None;
-        let outcome = (|| self.attempt(&url, &source, progress))
+        let outcome = (|| self.attempt(&url, &source, bytes, progress))
             .retry(retry::Pauses::new(self.settings.backoff, self.settings.retries))
             .when(|failure| failure.passing)
             .adjust(|failure, pause| {
@@ -104,6 +127,11 @@ impl Client {
         }
     }
 
+    /// What the client was made with.
+    pub(super) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     /// `text` of the API on one line, with the key and all query strings masked.
     pub(super) fn mask(&self, text: &str) -> String {
         self.quote.mask(text)
@@ -113,6 +141,7 @@ impl Client {
         &self,
         url: &Url,
         source: &str,
+        most: u64,
         progress: OnProgress<'_>,
     ) -> Result<Reply, Failure> {
         let mut response = self.send(url, source).await?;
@@ -120,7 +149,7 @@ impl Client {
         if head.status != 200 {
             return Err(self.refusal(response, head, source).await);
         }
-        let body = self.body(&mut response, source, self.settings.max_response, progress).await;
+        let body = self.body(&mut response, source, most, progress).await;
         let trace = Trace { received_at: self.clock.now(), ..head };
         match body {
             Ok(body) => Ok(Reply { trace: trace.with_body(&body), body }),
@@ -145,7 +174,8 @@ impl Client {
         let body = self.body(&mut response, source, cap, &|_| ()).await.ok();
         let said = body.as_deref().and_then(|body| self.quote.error_body(body));
         let trace = Trace { received_at: self.clock.now(), ..head };
-        let failure = Failure::of_status(source, trace.status, said.as_deref(), wait);
+        let mut failure = Failure::of_status(source, trace.status, said.as_deref(), wait);
+        failure.points_to_v3 = body.as_deref().is_some_and(quote::points_to_v3);
         failure.with(match body {
             Some(body) => trace.with_body(&body),
             None => trace,
@@ -170,7 +200,7 @@ impl Client {
             let Some(chunk) = chunk else { return Ok(body) };
             size = size.saturating_add(u64::try_from(chunk.len()).unwrap_or(u64::MAX));
             if size > cap {
-                return Err(Failure::too_large(source, cap));
+                return Err(Failure::too_large(source, self.settings.max_response));
             }
             body.extend_from_slice(&chunk);
             progress(Progress::Bytes(size));

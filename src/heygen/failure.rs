@@ -31,12 +31,13 @@ impl Trace {
     /// The same with the size and the hash of a body that came whole.
     pub(super) fn with_body(self, body: &[u8]) -> Self {
         let bytes = u64::try_from(body.len()).ok();
-        Self { bytes, sha256: Some(sha256_hex(body)), ..self }
+        Self { bytes, sha256: Some(hex(&Sha256::digest(body))), ..self }
     }
 }
 
-fn sha256_hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+/// In lower case.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// An answer with status 200 whose body came whole.
@@ -63,6 +64,8 @@ pub struct Failure {
     pub trace: Option<Box<Trace>>,
     /// Whether asking again can help.
     pub(super) passing: bool,
+    /// Whether the body of an error says something of v3.
+    pub(super) points_to_v3: bool,
     /// The wait the API asked for.
     pub(super) retry_after: Option<Duration>,
 }
@@ -70,7 +73,7 @@ pub struct Failure {
 impl Failure {
     /// A failure that asking again does not cure.
     pub(super) fn lasting(error: Error) -> Self {
-        Self { error, trace: None, passing: false, retry_after: None }
+        Self { error, trace: None, passing: false, points_to_v3: false, retry_after: None }
     }
 
     /// A failure that may be gone at the next attempt.

@@ -16,20 +16,19 @@ mod settings;
 #[cfg(test)]
 mod tests;
 pub mod v2;
+pub mod v3;
 
 pub use client::Client;
 pub use failure::{Failure, Reply, Trace};
-pub use settings::Settings;
+pub use settings::{PACE, Settings};
 
-use crate::{catalog::list::Answer, error::Result, time::Timestamp};
+use crate::{catalog::list::Answer, config::ApiVersion, error::Result, time::Timestamp};
 
 /// What one poll got from the API, whichever version served it: the answer or why there is none,
 /// and what the `polls` row keeps of it in either case.
 pub struct Fetched {
     /// Where the list was read: the URL without credentials or query.
     pub source: String,
-    /// The version of the API that served, `v2` for instance.
-    pub api_version: &'static str,
     /// When the response had been received; `None` when there was no answer at all.
     pub received_at: Option<Timestamp>,
     /// The HTTP status of the last answer.
@@ -51,7 +50,45 @@ pub struct Fetched {
 pub enum Progress {
     /// Decoded bytes of the body so far. Starts over when a request is repeated.
     Bytes(u64),
+    /// Whole pages of the list so far.
+    Pages {
+        /// How many.
+        pages: u64,
+        /// The records on them, repeats included.
+        items: u64,
+    },
 }
 
 /// Told of progress while a list is being read.
 pub type OnProgress<'a> = &'a (dyn Fn(Progress) + Sync);
+
+/// Said at the end of an error of v2 whose answer says something of v3. What decides for v3 finds
+/// it again in `polls.error`.
+pub const POINTS_TO_V3: &str = "HeyGen points to v3 of its API";
+
+/// Reads the list once from `version`, with the client's retries. What goes wrong is in
+/// [`Fetched::answer`].
+pub async fn fetch(version: ApiVersion, client: &Client, progress: OnProgress<'_>) -> Fetched {
+    let fetched = match version {
+        ApiVersion::V2 => v2::fetch(client, progress).await,
+        ApiVersion::V3 => v3::fetch(client, progress).await,
+    };
+    if let Some(warning) = &fetched.warning {
+        tracing::warn!(source = fetched.source, "HeyGen announces: {warning}");
+    }
+    fetched
+}
+
+/// Asks `version` once, without retries, and reads only the head of the answer: 200 when the API
+/// is there and takes the key.
+///
+/// # Errors
+/// As [`Client::probe`].
+pub async fn probe(version: ApiVersion, client: &Client) -> Result<u16> {
+    client
+        .probe(match version {
+            ApiVersion::V2 => v2::PATH,
+            ApiVersion::V3 => v3::PROBE,
+        })
+        .await
+}

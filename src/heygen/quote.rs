@@ -59,6 +59,16 @@ impl Quote {
     }
 }
 
+/// Whether a JSON object that is no list says something of v3 outside its `data`: in an error, a
+/// message or a warning, however it is put. In `data`, previews may well lie in a folder `v3`.
+pub(super) fn points_to_v3(body: &[u8]) -> bool {
+    let Ok(Value::Object(mut body)) = serde_json::from_slice(body) else { return false };
+    body.remove("data");
+    let said = Value::Object(body).to_string().to_ascii_lowercase();
+    let mut words = said.split(|c: char| !c.is_ascii_alphanumeric());
+    words.any(|word| word == "v3")
+}
+
 fn scalar(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
@@ -98,6 +108,18 @@ mod tests {
     fn key_query_and_control_characters_are_never_quoted() {
         let text = "no\n\u{1b}[31m k\u{0}ey-1 at https://x.test/a?Signature=abc~ why?";
         assert_eq!(quote("key-1").clean(text), "no [31m *** at https://x.test/a?*** why?");
+    }
+
+    #[test]
+    fn a_hint_to_v3_is_found_in_what_an_error_says_and_not_in_its_data() {
+        let hint = |body: &str| points_to_v3(body.as_bytes());
+        assert!(hint(r#"{"error":{"code":"gone","message":"use GET /v3/avatars/looks"}}"#));
+        assert!(hint(r#"{"message":"V3 only"}"#));
+        assert!(hint(r#"{"data":null,"warning":{"v3_endpoint":"/avatars"}}"#));
+        assert!(!hint(r#"{"data":{"avatars":[{"u":"https://h/avatar/v3/x"}]},"error":"av3"}"#));
+        for other in ["<html>v3</html>", "\"v3\"", "[\"v3\"]", "{\"error\":\"v3", ""] {
+            assert!(!hint(other), "{other}");
+        }
     }
 
     #[test]

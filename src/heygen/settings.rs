@@ -10,6 +10,9 @@ use url::{Host, Url};
 
 use crate::error::{Error, Result};
 
+/// At most twenty pages a second, however fast the API answers.
+pub const PACE: Duration = Duration::from_millis(50);
+
 /// How to reach the API, and how patiently.
 #[derive(Clone)]
 pub struct Settings {
@@ -23,10 +26,12 @@ pub struct Settings {
     pub max_response: u64,
     /// How often a failed request is repeated at most.
     pub retries: u32,
-    /// From the first attempt on; no retry starts after it.
+    /// From the first attempt for a list on; neither a retry nor a page of it starts later.
     pub retry_time: Duration,
     /// The first pause between attempts, one second in production.
     pub backoff: Duration,
+    /// The least time from one page of a list to the next, [`PACE`] in production.
+    pub pace: Duration,
 }
 
 /// The HTTP client for `settings`: no redirects, since `x-api-key` would go along to another host.

@@ -89,6 +89,7 @@ fn settings(url: &str) -> Settings {
         retries: 2,
         retry_time: Duration::from_secs(5),
         backoff: Duration::from_millis(1),
+        pace: Duration::ZERO,
     }
 }
 
@@ -317,9 +318,9 @@ async fn a_probe_reads_the_head_only_and_asks_once() {
     let head = b"HTTP/1.1 200 OK\r\ncontent-length: 999\r\n\r\n".to_vec();
     let server = Server::start([head, answer(401, "", ""), answer(503, "", "")]).await;
     let client = client_with(&settings(&server.url)).unwrap();
-    assert_eq!(v2::probe(&client).await, Ok(200));
-    assert_eq!(v2::probe(&client).await.unwrap_err().kind, Kind::Refused);
-    assert_eq!(v2::probe(&client).await.unwrap_err().kind, Kind::Unavailable);
+    assert_eq!(probe(ApiVersion::V2, &client).await, Ok(200));
+    assert_eq!(probe(ApiVersion::V2, &client).await.unwrap_err().kind, Kind::Refused);
+    assert_eq!(probe(ApiVersion::V2, &client).await.unwrap_err().kind, Kind::Unavailable);
     assert_eq!(server.count(), 3);
 }
 

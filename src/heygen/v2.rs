@@ -2,17 +2,14 @@
 //!
 //! Knows the path and how its answer becomes a [`Fetched`]; what the body means is the decoder's.
 
-use super::{Client, Failure, Fetched, OnProgress, Trace};
+use super::{Client, Failure, Fetched, OnProgress, POINTS_TO_V3, Trace, quote};
 use crate::{
     catalog::list,
     error::{Error, Result},
 };
 
-/// The name of this version in `polls.api_version`.
-const VERSION: &str = "v2";
-
 /// The list; it has no pages and no filter.
-const PATH: &str = "/v2/avatars";
+pub(super) const PATH: &str = "/v2/avatars";
 
 /// Reads the list once, with the client's retries. What goes wrong is in [`Fetched::answer`].
 pub async fn fetch(client: &Client, progress: OnProgress<'_>) -> Fetched {
@@ -21,26 +18,28 @@ pub async fn fetch(client: &Client, progress: OnProgress<'_>) -> Fetched {
         Ok(reply) => {
             let answer = list::decode(&reply.body).map_err(|error| {
                 // An error body with status 200 may quote whatever the API was sent.
-                Error::new(error.kind, client.mask(&error.message)).context(&source)
+                let error = Error::new(error.kind, client.mask(&error.message)).context(&source);
+                pointing(error, quote::points_to_v3(&reply.body))
             });
             let said = answer.as_ref().ok().and_then(|answer| answer.warning.as_deref());
             let warning = join(reply.trace.notice.as_deref(), said.map(|text| client.mask(text)));
             fetched(source, Some(reply.trace), warning, answer)
         }
-        Err(Failure { error, trace, .. }) => {
+        Err(Failure { error, trace, points_to_v3, .. }) => {
+            let error = pointing(error, points_to_v3);
             let warning = trace.as_ref().and_then(|trace| trace.notice.clone());
             fetched(source, trace.map(|trace| *trace), warning, Err(error))
         }
     }
 }
 
-/// Asks for the list once, without retries, and reads only the head of the answer: 200 when the
-/// API is there and takes the key.
-///
-/// # Errors
-/// As [`Client::probe`].
-pub async fn probe(client: &Client) -> Result<u16> {
-    client.probe(PATH).await
+/// The error, saying also that its answer points to v3, if it does.
+fn pointing(mut error: Error, to_v3: bool) -> Error {
+    if to_v3 {
+        error.message.push_str("; ");
+        error.message.push_str(POINTS_TO_V3);
+    }
+    error
 }
 
 fn fetched(
@@ -49,12 +48,8 @@ fn fetched(
     warning: Option<String>,
     answer: Result<list::Answer>,
 ) -> Fetched {
-    if let Some(warning) = &warning {
-        tracing::warn!(source, "HeyGen announces: {warning}");
-    }
     Fetched {
         source,
-        api_version: VERSION,
         received_at: trace.as_ref().map(|trace| trace.received_at),
         http_status: trace.as_ref().map(|trace| trace.status),
         request_id: trace.as_ref().and_then(|trace| trace.request_id.clone()),
@@ -66,7 +61,7 @@ fn fetched(
 }
 
 /// The notice of the headers and the one of the body, as one.
-fn join(header: Option<&str>, body: Option<String>) -> Option<String> {
+pub(super) fn join(header: Option<&str>, body: Option<String>) -> Option<String> {
     match (header, body) {
         (Some(header), Some(body)) => Some(format!("{header}; {body}")),
         (header, body) => body.or_else(|| header.map(str::to_owned)),

@@ -107,6 +107,10 @@ impl<'a> Bulk<'a> {
                 }
             }
         }
+        if let Conn::Sqlite(conn) = conn {
+            // A statement of thousands of parameters takes megabytes as long as it is kept ready.
+            sqlx::Connection::clear_cached_statements(conn).await?;
+        }
         Ok(())
     }
 

@@ -235,9 +235,9 @@ impl Server {
 
     /// A statement without arguments, in one round trip.
     async fn plain(&mut self, sql: SqlStr) -> Result<u64, Fault> {
-        let word = sql.as_str().split_whitespace().next();
-        let begins = word == Some("BEGIN");
-        let ends = matches!(word, Some("COMMIT" | "ROLLBACK"));
+        let begins = sql.as_str().split_whitespace().next() == Some("BEGIN");
+        // `ROLLBACK TO` a savepoint leaves the transaction open.
+        let ends = matches!(sql.as_str().trim(), "COMMIT" | "ROLLBACK");
         if begins && self.open {
             // Left open by a caller that was cut short.
             sqlx::raw_sql("ROLLBACK").execute(&mut self.conn).await?;

@@ -10,6 +10,7 @@
 //! - [`standing`]: tables → what the diff compares with
 //! - [`mod@write`]: a diff → tables, in one transaction (rule 1)
 //! - [`audit`]: tables → what `verify` judges, read [`exact`]ly
+//! - [`past`]: how the API has answered an account
 //! - [`query`]: what the commands ask
 //! - [`copy`]: a whole database → an empty one
 //! - [`export`]: the catalogue as it was at any time, read at one point in time
@@ -27,6 +28,7 @@ pub mod location;
 pub mod lock;
 pub mod open;
 mod packed;
+pub mod past;
 pub mod query;
 pub mod row;
 pub mod standing;

@@ -138,6 +138,25 @@ pub const DIGEST: &str = "SELECT digest FROM accounts WHERE account = $1";
 pub const HEAD: &str = "INSERT INTO accounts (account, last_poll_id, polls, digest) \
      VALUES ($1, $2, 1, $3) ON CONFLICT (account) DO UPDATE \
      SET last_poll_id = excluded.last_poll_id, polls = accounts.polls + 1, digest = excluded.digest";
+/// Sets a reading apart within a poll's transaction.
+pub const SAVEPOINT: &str = "SAVEPOINT reading";
+/// Undoes it, and with it the locks that it took.
+pub const ROLLBACK_TO_SAVEPOINT: &str = "ROLLBACK TO SAVEPOINT reading";
+
+/// Whether a poll of the account did not fail, and one of a version: (account, version).
+pub const ANY_GOOD: &str = "SELECT \
+     EXISTS (SELECT 1 FROM polls WHERE account = $1 AND outcome <> 'failed'), \
+     EXISTS (SELECT 1 FROM polls WHERE account = $1 AND outcome <> 'failed' AND api_version = $2)";
+
+/// The version that the account's last poll of the API asked: (account).
+pub const LAST_ASKED: &str = "SELECT api_version FROM polls \
+     WHERE account = $1 AND trigger <> 'file' ORDER BY poll_id DESC LIMIT 1";
+
+/// The account's last polls of the API, newest first, without failed ones of a version: (account,
+/// version, how many).
+pub const LAST_ANSWERS: &str = "SELECT api_version, outcome = 'failed', http_status, error \
+     FROM polls WHERE account = $1 AND trigger <> 'file' \
+     AND NOT (outcome = 'failed' AND api_version = $2) ORDER BY poll_id DESC LIMIT $3";
 
 /// Whether an account is known: (account).
 pub const ACCOUNT: &str = "SELECT polls FROM accounts WHERE account = $1";
@@ -210,6 +229,9 @@ pub fn all(engine: Engine) -> Vec<(String, SqlStr)> {
         ("LAST_POLL_ID", LAST_POLL_ID),
         ("RECENT_GOOD", RECENT_GOOD),
         ("SCHEMA_CHANGES", SCHEMA_CHANGES),
+        ("ANY_GOOD", ANY_GOOD),
+        ("LAST_ASKED", LAST_ASKED),
+        ("LAST_ANSWERS", LAST_ANSWERS),
         ("LINKS", LINKS),
         ("DIGEST", DIGEST),
         ("HEAD", HEAD),

@@ -5,7 +5,7 @@ use std::{process::Child, time::Duration};
 
 use heygen_sync::{
     catalog::diff::Accepted,
-    config::Removals,
+    config::{ApiVersion, Removals, Version},
     error::Kind as Fault,
     heygen::{Client, Settings},
     poll::{Request, Source, poll},
@@ -254,6 +254,7 @@ fn client(heygen: &FakeHeyGen) -> Client {
         timeout: Duration::from_secs(60),
         connect_timeout: Duration::from_secs(5),
         max_response: 1 << 24,
+        pace: Duration::ZERO,
         retries: 0,
         retry_time: Duration::from_secs(1),
         backoff: Duration::from_millis(1),
@@ -272,7 +273,11 @@ async fn a_poller_that_wakes_up_after_its_deadline_cannot_commit() {
         let request = Request {
             account: "default",
             trigger: "manual",
-            source: Source::Api { client: &client, progress: &|_| () },
+            source: Source::Api {
+                client: &client,
+                version: Version::Fixed(ApiVersion::V2),
+                progress: &|_| (),
+            },
             removals: &Removals { after_polls: None, min_count: 20, max_share: 0.2 },
             accepted: Accepted::None,
             observed_at: None,

@@ -20,6 +20,7 @@ fn client(fake: &FakeHeyGen, key: &str) -> Client {
         retries: 2,
         retry_time: Duration::from_secs(5),
         backoff: Duration::from_millis(1),
+        pace: Duration::ZERO,
     };
     Client::new(&settings, key.to_owned().into(), Clock::system()).unwrap()
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod analysts;
+mod auto;
 mod commands;
 mod copying;
 mod crashes;
@@ -11,6 +12,8 @@ mod dump;
 mod fake;
 mod fetching;
 mod home;
+mod memory;
+mod pages;
 mod pooling;
 mod postgres;
 mod rooms;

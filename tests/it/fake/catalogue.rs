@@ -33,6 +33,8 @@ pub struct Record {
     /// Names it within the fake; the record's own id field may be set to something else.
     id: String,
     fields: Vec<(String, Value)>,
+    /// What only v3 tells.
+    look: Vec<(String, Value)>,
     /// Whether its preview URLs are signed when told.
     pub signed: bool,
 }
@@ -63,7 +65,7 @@ impl Record {
     }
 
     fn new(id: &str, signed: bool) -> Self {
-        Self { id: id.to_owned(), fields: Vec::new(), signed }
+        Self { id: id.to_owned(), fields: Vec::new(), look: look(id), signed }
     }
 
     fn with(mut self, field: &str, value: impl Into<Value>) -> Self {
@@ -78,6 +80,12 @@ impl Record {
             Some((_, old)) => *old = value,
             None => self.fields.push((field.to_owned(), value)),
         }
+    }
+
+    /// Sets a field that only v3 tells.
+    pub fn set_look(&mut self, field: &str, value: impl Into<Value>) {
+        self.look.retain(|(name, _)| name != field);
+        self.look.push((field.to_owned(), value.into()));
     }
 
     /// Takes a field away, key and all.
@@ -199,6 +207,41 @@ impl Catalogue {
         })
     }
 
+    /// All records as v3 tells them, avatars first, then talking photos; `plain` with what v2 says
+    /// and no more.
+    pub fn looks(&self, plain: bool) -> Vec<String> {
+        let lists = [(&self.avatars, "studio_avatar"), (&self.photos, "photo_avatar")];
+        let looks = lists.into_iter().flat_map(|(list, kind)| {
+            list.order.iter().map(move |entry| match entry {
+                Entry::Raw(json) => json.clone(),
+                Entry::Item(id) => {
+                    let look = self.look(&list.records[id], kind, plain);
+                    self.told(&look, &list.hidden)
+                }
+            })
+        });
+        looks.collect()
+    }
+
+    /// A record by the names of v3, without what v3 does not know.
+    fn look(&self, record: &Record, kind: &str, plain: bool) -> Record {
+        let mut look = Record { fields: Vec::new(), look: Vec::new(), ..record.clone() };
+        for (name, value) in &record.fields {
+            match name.as_str() {
+                "avatar_id" | "talking_photo_id" => look.set("id", value.clone()),
+                "avatar_name" | "talking_photo_name" => look.set("name", value.clone()),
+                "premium" | "type" if !plain => {}
+                _ => look.set(name, value.clone()),
+            }
+        }
+        if !plain || kind == "photo_avatar" {
+            look.set("avatar_type", kind);
+        }
+        let only_v3 = if plain { &[][..] } else { &record.look };
+        only_v3.iter().for_each(|(name, value)| look.set(name, value.clone()));
+        look
+    }
+
     fn told(&self, record: &Record, hidden: &BTreeSet<String>) -> String {
         let fields = record.fields.iter().filter(|(name, _)| !hidden.contains(name));
         let fields = fields.map(|(name, value)| {
@@ -233,6 +276,14 @@ impl Catalogue {
             Kind::TalkingPhoto => &mut self.photos,
         }
     }
+}
+
+/// The documented fields of a look that v2 does not have.
+fn look(id: &str) -> Vec<(String, Value)> {
+    let fields = json!({"group_id": hex(&format!("group {id}")), "image_width": 1080,
+        "image_height": 1920, "preferred_orientation": "portrait", "status": "completed",
+        "error": null, "supported_api_engines": ["avatar_iv", "avatar_iii"]});
+    fields.as_object().unwrap().clone().into_iter().collect()
 }
 
 impl Entry {

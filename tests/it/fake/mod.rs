@@ -6,6 +6,7 @@
 #![allow(dead_code)] // Each test uses its part of it.
 
 mod catalogue;
+mod pages;
 mod server;
 
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -14,8 +15,9 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 
 pub use catalogue::{Catalogue, Kind, Record};
-pub use server::Request;
-use server::{Conversation, Refusal};
+use pages::Paging;
+use server::Conversation;
+pub use server::{Refusal, Request};
 
 /// The key that the fake takes.
 pub const KEY: &str = "test-key";
@@ -25,6 +27,7 @@ pub const KEY: &str = "test-key";
 struct State {
     catalogue: Catalogue,
     conversation: Conversation,
+    paging: Paging,
 }
 
 /// A running fake. It ends when this is dropped.
@@ -92,6 +95,11 @@ impl FakeHeyGen {
         self.set(kind, id, kind.name_field(), name);
     }
 
+    /// Sets a field that only v3 tells. Panics without the item.
+    pub fn set_look(&self, kind: Kind, id: &str, field: &str, value: impl Into<Value>) {
+        self.state().catalogue.edit(kind, id).set_look(field, value);
+    }
+
     /// Takes an item out of its list, wherever it stands in it. Panics without the item.
     pub fn remove(&self, kind: Kind, id: &str) {
         self.state().catalogue.remove(kind, id);
@@ -133,6 +141,33 @@ impl FakeHeyGen {
     /// Whether an item's preview URLs are signed: photos' are by default, avatars' are not.
     pub fn set_signed(&self, kind: Kind, id: &str, signed: bool) {
         self.state().catalogue.edit(kind, id).signed = signed;
+    }
+
+    // The pages of v3
+
+    /// Changes how v3 tells its pages.
+    pub fn paging(&self, edit: impl FnOnce(&mut Paging)) {
+        edit(&mut self.state().paging);
+    }
+
+    /// How many bytes the pages of v3 had so far, repeats included.
+    pub fn told_bytes(&self) -> usize {
+        self.state().paging.told_bytes
+    }
+
+    /// A page of v3 fails `times` times, others do not.
+    pub fn fail_page(&self, page: usize, refusal: Refusal, times: usize) {
+        self.paging(|paging| drop(paging.failing.insert(page, (refusal, times))));
+    }
+
+    /// v2 answers so until [`FakeHeyGen::recover`], and v3 as before.
+    pub fn retire_v2(&self, refusal: Refusal) {
+        self.state().conversation.v2_gone = Some(refusal);
+    }
+
+    /// How many requests were being answered at once, at most.
+    pub fn most_at_once(&self) -> usize {
+        self.state().conversation.in_flight.1
     }
 
     // The conversation

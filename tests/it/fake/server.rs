@@ -8,6 +8,7 @@ use std::{
     io::Write as _,
     net::TcpListener,
     sync::{Arc, Mutex},
+    time::Instant,
 };
 
 use axum::{
@@ -30,6 +31,8 @@ pub struct Request {
     pub query: Option<String>,
     /// All headers, by lower-case name.
     pub headers: HeaderMap,
+    /// When it came.
+    pub at: Instant,
 }
 
 /// An answer that is no list.
@@ -71,9 +74,13 @@ pub struct Conversation {
     pub gates: VecDeque<(oneshot::Sender<()>, oneshot::Receiver<()>)>,
     pub cut_at: Option<usize>,
     pub body: Option<Vec<u8>>,
+    /// What v2 answers, and v3 does not.
+    pub v2_gone: Option<Refusal>,
     pub sunset: Option<String>,
     pub gzip: bool,
     pub requests: Vec<Request>,
+    /// Requests that are being answered, and the most that ever were at once.
+    pub in_flight: (usize, usize),
 }
 
 impl Default for Conversation {
@@ -85,9 +92,11 @@ impl Default for Conversation {
             gates: VecDeque::new(),
             cut_at: None,
             body: None,
+            v2_gone: None,
             sunset: None,
             gzip: false,
             requests: Vec::new(),
+            in_flight: (0, 0),
         }
     }
 }
@@ -95,7 +104,7 @@ impl Default for Conversation {
 impl Conversation {
     pub fn recover(&mut self) {
         self.refusals.clear();
-        (self.always, self.cut_at, self.body) = (None, None, None);
+        (self.always, self.cut_at, self.body, self.v2_gone) = (None, None, None, None);
     }
 }
 
@@ -129,21 +138,27 @@ async fn answer(
             path: uri.path().to_owned(),
             query: uri.query().map(str::to_owned),
             headers: headers.clone(),
+            at: Instant::now(),
         };
         state.conversation.requests.push(request);
+        let (now, most) = &mut state.conversation.in_flight;
+        *now += 1;
+        *most = (*most).max(*now);
         state.conversation.gates.pop_front()
     };
     if let Some((arrive, opened)) = gate {
         let _ = arrive.send(());
         let _ = opened.await;
     }
-    respond(&mut state.lock().unwrap(), &uri, &headers)
+    let mut state = state.lock().unwrap();
+    state.conversation.in_flight.0 -= 1;
+    respond(&mut state, &uri, &headers)
 }
 
 fn respond(state: &mut State, uri: &Uri, headers: &HeaderMap) -> Response<Body> {
     let number = state.conversation.requests.len();
     match refusal(state, headers).map_or_else(|| body_for(state, uri), Err) {
-        Ok(body) => list(&state.conversation, headers, number, body),
+        Ok((body, cut)) => list(&state.conversation, headers, number, body, cut),
         Err(refusal) => {
             let response = Response::builder().status(refusal.status);
             let response = response.header("x-request-id", format!("req-{number}"));
@@ -164,16 +179,35 @@ fn refusal(state: &mut State, headers: &HeaderMap) -> Option<Refusal> {
     planned.or_else(|| wrong.then(|| Refusal::of(401)))
 }
 
-fn body_for(state: &State, uri: &Uri) -> Result<Vec<u8>, Refusal> {
+/// A body, and where it breaks off.
+fn body_for(state: &mut State, uri: &Uri) -> Result<(Vec<u8>, Option<usize>), Refusal> {
+    let State { catalogue, conversation, paging } = state;
+    let cut = conversation.cut_at;
     match uri.path() {
-        "/v2/avatars" => {
-            Ok(state.conversation.body.clone().unwrap_or_else(|| state.catalogue.v2_body()))
-        }
+        "/v2/avatars" => match (&conversation.v2_gone, &conversation.body) {
+            (Some(gone), _) => Err(gone.clone()),
+            (None, Some(body)) => Ok((body.clone(), cut)),
+            (None, None) => Ok((catalogue.v2_body(), cut)),
+        },
+        "/v3/avatars/looks" => match &conversation.body {
+            Some(body) => Ok((body.clone(), cut)),
+            None => {
+                let plain = paging.plain;
+                let page = paging.page(|| catalogue.looks(plain), uri.query())?;
+                Ok((page.body, page.cut.or(cut)))
+            }
+        },
         _ => Err(Refusal::of(404)),
     }
 }
 
-fn list(talk: &Conversation, headers: &HeaderMap, number: usize, body: Vec<u8>) -> Response<Body> {
+fn list(
+    talk: &Conversation,
+    headers: &HeaderMap,
+    number: usize,
+    body: Vec<u8>,
+    cut_at: Option<usize>,
+) -> Response<Body> {
     let mut response = Response::builder()
         .status(StatusCode::OK)
         .header("content-type", "application/json")
@@ -188,9 +222,7 @@ fn list(talk: &Conversation, headers: &HeaderMap, number: usize, body: Vec<u8>) 
     }
     let body = if zip { gzip(&body) } else { body };
     response = response.header("content-length", body.len());
-    response
-        .body(talk.cut_at.map_or_else(|| Body::from(body.clone()), |at| cut(&body, at)))
-        .unwrap()
+    response.body(cut_at.map_or_else(|| Body::from(body.clone()), |at| cut(&body, at))).unwrap()
 }
 
 /// The first `at` bytes, then the line breaks.

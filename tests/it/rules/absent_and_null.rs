@@ -1,10 +1,10 @@
 //! Rule 4: absent is unknown, null is a value; which fields a list carries.
 
-use crate::world::{World, body, on_both};
+use crate::world::{World, body, on_all};
 
 const NONE: [&str; 0] = [];
 
-on_both! {
+on_all! {
     async fn every_field_of_the_first_list_appears(world: World) {
         world.avatars(r#"{"avatar_id":"a","gender":"x","n":null,"tags":[]},{"avatar_id":"b","n":1.50}"#).await;
         assert_eq!(
@@ -16,10 +16,9 @@ on_both! {
                 "tags|appeared|array|[]",
             ]
         );
-        assert_eq!(
-            world.lines("SELECT field, json_type FROM schema_changes WHERE kind = 'talking_photo'").await,
-            ["talking_photo_id|string"]
-        );
+        let photos = "SELECT field, json_type FROM schema_changes
+            WHERE kind = 'talking_photo' AND field <> 'avatar_type'"; // which v3 cannot do without
+        assert_eq!(world.lines(photos).await, ["talking_photo_id|string"]);
     }
 
     async fn an_empty_list_says_nothing_about_fields_and_the_first_that_is_not_does(world: World) {

@@ -1,6 +1,6 @@
 //! Rule 10: history is append-only.
 
-use crate::world::{World, body, on_both};
+use crate::world::{World, body, on_all};
 
 const LISTS: [&str; 7] = [
     r#"{"avatar_id":"a","gender":"x"},{"avatar_id":"b"}"#,
@@ -22,7 +22,7 @@ const CLOSING: &str = "SELECT account, avatar_id, version, valid_to, closed_by, 
 /// Tables that only grow.
 const GROWING: [&str; 3] = ["polls", "field_changes", "schema_changes"];
 
-on_both! {
+on_all! {
     async fn rows_once_written_stand_for_ever(world: World) {
         let mut seen: Vec<(String, String)> = vec![];
         for list in LISTS {

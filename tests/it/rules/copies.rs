@@ -1,8 +1,8 @@
 //! Rule 6: duplicates collapse, and their order says nothing.
 
-use crate::world::{World, on_both};
+use crate::world::{World, on_all};
 
-on_both! {
+on_all! {
     async fn extra_records_of_an_id_are_counted(world: World) {
         let report = world.avatars(r#"{"avatar_id":"a"},{"avatar_id":"b"},{"avatar_id":"a"},{"avatar_id":"a"}"#).await;
         let counts = report.row.counts.unwrap();

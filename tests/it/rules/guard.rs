@@ -2,7 +2,7 @@
 
 use heygen_sync::{catalog::diff::Accepted, poll::Report};
 
-use crate::world::{World, body, on_both};
+use crate::world::{World, body, on_all};
 
 /// Avatars or talking photos with these numbers.
 fn records(field: &str, numbers: std::ops::Range<u32>) -> String {
@@ -28,7 +28,7 @@ fn counts(report: &Report) -> (i64, i64, i64) {
     (counts.removed, counts.held, counts.missing)
 }
 
-on_both! {
+on_all! {
     async fn up_to_min_count_may_go_whatever_their_share(world: World) {
         assert_eq!(counts(&world.shrink(21, 1).await), (20, 0, 0));
         assert_eq!(counts(&world.shrink(22, 1).await), (0, 21, 21));

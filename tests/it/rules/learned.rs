@@ -12,11 +12,11 @@ use heygen_sync::catalog::{
     schema::{Field, JsonType, Types},
 };
 
-use crate::world::{World, body, hour, on_both};
+use crate::world::{World, body, hour, on_all};
 
 const NONE: [&str; 0] = [];
 
-on_both! {
+on_all! {
     async fn a_value_of_a_field_that_appears_is_learned(world: World) {
         world.avatars(r#"{"avatar_id":"a"},{"avatar_id":"b"}"#).await;
         let report = world.avatars(r#"{"avatar_id":"a","default_voice_id":"v"},{"avatar_id":"b","default_voice_id":null}"#).await;

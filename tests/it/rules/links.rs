@@ -3,7 +3,7 @@
 use heygen_sync::time::Timestamp;
 use std::time::Duration;
 
-use crate::world::{World, hour, on_both};
+use crate::world::{World, hour, on_all};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const SECOND: Duration = Duration::from_secs(1);
@@ -34,7 +34,7 @@ impl World {
     }
 }
 
-on_both! {
+on_all! {
     async fn a_link_gives_way_to_one_that_lives_over_a_day_longer(world: World) {
         let expires = hour(1000);
         world.photos(&photo(expires, "first")).await;

@@ -2,7 +2,7 @@
 
 use heygen_sync::error::Kind as Fault;
 
-use crate::world::{World, body, on_both};
+use crate::world::{World, body, on_all};
 
 const EMPTY: &str = r#"{"error":null,"data":{"avatars":[],"talking_photos":[]}}"#;
 
@@ -46,7 +46,7 @@ fn not_catalogues() -> Vec<String> {
     all
 }
 
-on_both! {
+on_all! {
     async fn a_saved_answer_that_is_no_catalogue_changes_nothing(world: World) {
         world.avatars(r#"{"avatar_id":"a"}"#).await;
         let before = world.facts().await;
@@ -112,6 +112,9 @@ on_both! {
     }
 
     async fn an_error_that_says_nothing_and_a_byte_order_mark_are_tolerated(world: World) {
+        if world.is_v3() {
+            return; // the decoder of pages has this test of its own
+        }
         for text in [
             EMPTY.into(), EMPTY.replace("null", "\"\""), EMPTY.replace("\"error\":null,", ""),
             format!("\u{FEFF}{EMPTY}"), format!(" \n{EMPTY}\n"),

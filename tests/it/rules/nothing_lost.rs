@@ -1,6 +1,6 @@
 //! Rule 5: nothing is lost, and equal values have one form.
 
-use crate::world::{World, on_both};
+use crate::world::{World, on_all};
 
 const NONE: [&str; 0] = [];
 
@@ -28,7 +28,7 @@ impl World {
     }
 }
 
-on_both! {
+on_all! {
     async fn a_field_without_a_column_is_kept_in_extra(world: World) {
         world.avatars(r#"{"avatar_id":"a","zoom":{"b":[1,{"d":null,"c":true}],"a":"é\n"},"none":null}"#).await;
         assert_eq!(world.extra().await, r#"{"zoom":{"a":"é\n","b":[1,{"c":true,"d":null}]}}"#);

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use heygen_sync::error::Kind as Fault;
 
-use crate::world::{World, body, hour, on_both};
+use crate::world::{World, body, hour, on_all};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const MS: Duration = Duration::from_millis(1);
 
-on_both! {
+on_all! {
     async fn a_clock_that_stands_still_or_is_a_little_behind_is_nudged(world: World) {
         let mut last = hour(1);
         world.avatars(r#"{"avatar_id":"a"}"#).await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use heygen_sync::error::Kind as Fault;
 use sqlx::{Connection, Executor, PgConnection};
 
-use crate::world::{Engine, World, body, hour, on_both};
+use crate::world::{Engine, World, body, hour, on_all};
 
 const DEADLINE: Duration = Duration::from_secs(60);
 
@@ -13,7 +13,7 @@ const DEADLINE: Duration = Duration::from_secs(60);
 const KILL: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE datname = current_database() AND state = 'idle in transaction'";
 
-on_both! {
+on_all! {
     async fn a_second_poll_leaves_at_once_and_names_the_holder(world: World) {
         world.poll().await;
         let before = world.dump().await;

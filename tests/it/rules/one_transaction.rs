@@ -4,13 +4,13 @@ use heygen_sync::error::Kind as Fault;
 
 use crate::{
     fake::{FakeHeyGen, Kind},
-    world::{World, body, hour, on_both},
+    world::{World, body, hour, on_all},
 };
 
 const LAST_POLL: &str = "SELECT outcome, error IS NULL, observed_at, added, missing, avatars_listed, \
      http_status FROM polls ORDER BY poll_id DESC LIMIT 1";
 
-on_both! {
+on_all! {
     async fn all_that_a_poll_does_lands_with_its_row(world: World) {
         world.heygen.add_avatar("a", |_| ());
         world.heygen.add_photo("b");
@@ -29,19 +29,24 @@ on_both! {
     async fn a_row_says_how_it_was_polled(world: World) {
         world.heygen.deprecate("v2 ends", "Sat, 31 Oct 2026 23:59:59 GMT");
         world.poll().await;
+        let (version, path) = match world.is_v3() {
+            true => ("v3", "/v3/avatars/looks"),
+            false => ("v2", "/v2/avatars"),
+        };
         let sql = "SELECT account, trigger, api_version, started_at, finished_at, held_reason, policy,
             request_id, error FROM polls";
         assert_eq!(
             world.lines(sql).await,
             [format!(
-                "default|manual|v2|{0}|{0}|∅|{1}|req-1|∅",
+                "default|manual|{version}|{0}|{0}|∅|{1}|req-1|∅",
                 hour(1),
                 r#"{"accepted":null,"after_polls":1,"max_share":0.2,"min_count":20}"#
             )]
         );
-        let source = format!("{}/v2/avatars", world.heygen.base_url());
+        let source = format!("{}{path}", world.heygen.base_url());
         assert_eq!(world.cell("SELECT source FROM polls").await, source);
-        assert!(world.cell("SELECT warning FROM polls").await.contains("v2 ends"));
+        let warning = if world.is_v3() { "is deprecated" } else { "v2 ends" };
+        assert!(world.cell("SELECT warning FROM polls").await.contains(warning));
         let sizes = "SELECT response_bytes > 10, length(response_sha256), host IS NULL FROM polls";
         assert_eq!(world.lines(sql).await.len(), 1);
         assert_eq!(world.lines(sizes).await, ["1|64|0"]);

@@ -1,11 +1,11 @@
 //! Rule 8: missing, due, removed.
 
-use crate::world::{World, hour, on_both};
+use crate::world::{World, hour, on_all};
 
 const BOTH: &str = r#"{"avatar_id":"a","gender":"x"},{"avatar_id":"b"}"#;
 const B: &str = r#"{"avatar_id":"b","gender":null}"#;
 
-on_both! {
+on_all! {
     async fn an_item_not_listed_is_removed_at_once_by_default_on_v2(world: World) {
         world.avatars(BOTH).await;
         let report = world.avatars(B).await;

@@ -1,11 +1,11 @@
 //! Rule 9: a removed item that is listed again is restored.
 
-use crate::world::{World, hour, on_both};
+use crate::world::{World, hour, on_all};
 
 const BOTH: &str = r#"{"avatar_id":"a","gender":"x"},{"avatar_id":"b","gender":"x"}"#;
 const B: &str = r#"{"avatar_id":"b","gender":"x"}"#;
 
-on_both! {
+on_all! {
     async fn a_removed_item_that_is_listed_again_gets_a_new_version_even_when_it_looks_the_same(world: World) {
         for list in [BOTH, B, B] {
             world.avatars(list).await;

@@ -4,10 +4,10 @@ use heygen_sync::catalog::diff::Accepted;
 
 use crate::{
     fake::Kind,
-    world::{World, body, on_both},
+    world::{World, body, on_all},
 };
 
-on_both! {
+on_all! {
     async fn the_same_answer_adds_a_polls_row_and_nothing_else(world: World) {
         world.heygen.add_avatar("a", |avatar| avatar.set("tags", vec!["x", "y"]));
         world.heygen.add_photo("b");

@@ -2,7 +2,7 @@
 
 use crate::{
     fake::Kind,
-    world::{World, on_both},
+    world::{World, on_all},
 };
 
 const FORMS: [(&str, &str); 6] = [
@@ -14,7 +14,7 @@ const FORMS: [(&str, &str); 6] = [
     ("sv=2020&se=2027-01-15T08%3A00%3A00Z&sr=b&sp=r&sig=SECRET&skoid=1", ""),
 ];
 
-on_both! {
+on_all! {
     async fn a_signed_url_is_stored_in_assets_and_nowhere_else(world: World) {
         for (index, (query, _)) in FORMS.iter().enumerate() {
             let id = format!("a{index}");

@@ -1,0 +1,261 @@
+//! The pages of a v3 answer → the same two lists as those of v2, each look on its own.
+//!
+//! One list of looks holds both kinds: `photo_avatar` are talking photos, all else are avatars.
+//! Which page to ask for next, and when to stop asking, is decided elsewhere.
+
+use serde_json::value::RawValue;
+
+use super::{
+    item::Kind,
+    list::{Answer, ListBuilder, Object, array, json, missing, object, said_error, said_warning},
+    record::{Decoded, Dialect, decode_pairs},
+    value::{pairs, text},
+};
+use crate::error::{Error, Result};
+
+/// The looks of the pages read so far.
+#[derive(Debug)]
+pub struct Pages {
+    avatars: ListBuilder,
+    talking_photos: ListBuilder,
+    warning: Option<String>,
+    looks: u64,
+    /// Looks that tell neither an id nor a kind.
+    strays: u64,
+}
+
+/// What one page says besides its looks.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Page {
+    /// How many looks it had.
+    pub looks: usize,
+    /// The cursor of the next page; `None` when this is the last.
+    pub next: Option<String>,
+}
+
+/// The documented fields of a look, so that no record needs a copy of their names. `name` has a
+/// column under another name; `avatar_type` has none, and never is `type`.
+const fn documented(name: &'static str) -> [(&'static str, &'static str); 15] {
+    [
+        ("name", name),
+        ("avatar_type", "avatar_type"),
+        ("group_id", "group_id"),
+        ("gender", "gender"),
+        ("preview_image_url", "preview_image_url"),
+        ("preview_video_url", "preview_video_url"),
+        ("default_voice_id", "default_voice_id"),
+        ("image_width", "image_width"),
+        ("image_height", "image_height"),
+        ("preferred_orientation", "preferred_orientation"),
+        ("status", "status"),
+        ("error", "error"),
+        ("tags", "tags"),
+        ("supported_api_engines", "supported_api_engines"),
+        ("premium", "premium"),
+    ]
+}
+
+static AVATAR: [(&str, &str); 15] = documented("avatar_name");
+static TALKING_PHOTO: [(&str, &str); 15] = documented("talking_photo_name");
+
+fn v3(kind: Kind) -> Dialect {
+    let renamed = match kind {
+        Kind::Avatar => &AVATAR,
+        Kind::TalkingPhoto => &TALKING_PHOTO,
+    };
+    Dialect { id: "id", renamed }
+}
+
+impl Pages {
+    /// No page yet.
+    pub fn new() -> Self {
+        Self {
+            avatars: ListBuilder::new(Kind::Avatar),
+            talking_photos: ListBuilder::new(Kind::TalkingPhoto),
+            warning: None,
+            looks: 0,
+            strays: 0,
+        }
+    }
+
+    /// Adds the looks of one response of `GET /v3/avatars/looks`.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::NotACatalogue`]: it is no page of a list (rule 11), or it says that
+    /// there are more without saying where.
+    pub fn add(&mut self, body: &[u8]) -> Result<Page> {
+        let top = object(json(body)?, "the answer")?;
+        if let Some(error) = field(&top, "error").and_then(said_error) {
+            return Err(Error::not_a_catalogue(format!("the answer is an error: {error}")));
+        }
+        let looks = array(field(&top, "data").ok_or_else(|| missing("data"))?, "data")?;
+        let next = next(&top)?;
+        for look in &looks {
+            self.push(look);
+        }
+        self.looks += looks.len() as u64;
+        if self.warning.is_none() {
+            self.warning = field(&top, "warning").and_then(said_warning);
+        }
+        Ok(Page { looks: looks.len(), next })
+    }
+
+    fn push(&mut self, raw: &RawValue) {
+        let Ok(pairs) = pairs(raw.get()) else { return self.stray() };
+        let kind = field(&pairs, "avatar_type").and_then(kind);
+        match decode_pairs(&pairs, kind.unwrap_or(Kind::Avatar), &v3(kind.unwrap_or(Kind::Avatar)))
+        {
+            Decoded::Unusable if kind.is_none() => self.stray(),
+            look => self.list(kind.unwrap_or(Kind::Avatar)).push(look),
+        }
+    }
+
+    /// It is counted once, among the avatars, and might be any item of either list.
+    fn stray(&mut self) {
+        self.strays += 1;
+        self.avatars.push(Decoded::Unusable);
+    }
+
+    fn list(&mut self, kind: Kind) -> &mut ListBuilder {
+        match kind {
+            Kind::Avatar => &mut self.avatars,
+            Kind::TalkingPhoto => &mut self.talking_photos,
+        }
+    }
+
+    /// How many looks came so far, repeats included.
+    pub fn looks(&self) -> u64 {
+        self.looks
+    }
+
+    /// Says that looks of either kind may be lacking, and why.
+    pub fn incomplete(&mut self, why: &str) {
+        self.avatars.incomplete(why.to_owned());
+        self.talking_photos.incomplete(why.to_owned());
+    }
+
+    /// Both lists, sorted and counted.
+    pub fn finish(self) -> Answer {
+        let Self { avatars, mut talking_photos, warning, looks: _, strays } = self;
+        if strays > 0 {
+            talking_photos.incomplete(format!(
+                "{strays} looks have neither a usable id nor a kind and might be any of them"
+            ));
+        }
+        Answer { avatars: avatars.finish(), talking_photos: talking_photos.finish(), warning }
+    }
+}
+
+impl Default for Pages {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn field<'a>(object: &Object<'a>, name: &str) -> Option<&'a RawValue> {
+    object.iter().find(|(key, _)| key == name).map(|(_, raw)| *raw)
+}
+
+/// The kind that an `avatar_type` means; `None` when it is no text.
+fn kind(raw: &RawValue) -> Option<Kind> {
+    let raw = raw.get();
+    raw.starts_with('"').then(|| match text(raw).as_ref() {
+        "photo_avatar" => Kind::TalkingPhoto,
+        _ => Kind::Avatar,
+    })
+}
+
+/// The next page's cursor. A page that leaves open whether it is the last is no page of a list.
+fn next(top: &Object<'_>) -> Result<Option<String>> {
+    let more = field(top, "has_more").ok_or_else(|| missing("has_more"))?;
+    match more.get() {
+        "false" => return Ok(None),
+        "true" => {}
+        _ => return Err(Error::not_a_catalogue("`has_more` is neither true nor false")),
+    }
+    let cursor = field(top, "next_token").map(RawValue::get);
+    let cursor = cursor.filter(|raw| raw.starts_with('"')).map(|raw| text(raw).into_owned());
+    cursor.filter(|cursor| !cursor.is_empty()).map(Some).ok_or_else(|| {
+        Error::not_a_catalogue("the list goes on (`has_more`), but no `next_token` says where")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(looks: &str) -> Answer {
+        let mut pages = Pages::new();
+        pages.add(format!(r#"{{"data":[{looks}],"has_more":false}}"#).as_bytes()).unwrap();
+        pages.finish()
+    }
+
+    #[test]
+    fn the_kind_comes_from_the_avatar_type_which_is_never_the_type() {
+        let answer = read(
+            r#"{"id":"a","name":"A","avatar_type":"digital_twin"},{"id":"b","name":"B",
+               "avatar_type":"photo_avatar"},{"id":"c","avatar_id":"x"}"#,
+        );
+        let said = |list: &crate::catalog::list::List| {
+            list.records.iter().map(|look| look.id.clone() + &look.to_json()).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            said(&answer.avatars),
+            [r#"a{"avatar_name":"A","avatar_type":"digital_twin"}"#, r#"c{"avatar_id":"x"}"#,]
+        );
+        assert_eq!(
+            said(&answer.talking_photos),
+            [r#"b{"avatar_type":"photo_avatar","talking_photo_name":"B"}"#]
+        );
+    }
+
+    #[test]
+    fn a_look_without_id_and_kind_is_counted_once_and_may_be_of_either_list() {
+        let answer = read(r#"7,{"name":"x"},{"avatar_type":"photo_avatar"}"#);
+        let Answer { avatars, talking_photos, .. } = answer;
+        assert_eq!((avatars.rejected, avatars.unusable), (2, 2));
+        assert_eq!((talking_photos.rejected, talking_photos.unusable), (1, 1));
+        assert!(talking_photos.incomplete.is_some());
+        let photos = read(r#"{"avatar_type":"studio_avatar"}"#).talking_photos;
+        assert!(photos.incomplete.is_none() && photos.is_empty);
+    }
+
+    #[test]
+    fn what_is_no_page_is_refused_and_adds_nothing() {
+        let mut pages = Pages::new();
+        for body in [
+            "",
+            "[]",
+            "<html>",
+            r#"{"data":[{"id":"a"}]}"#,
+            r#"{"data":[{"id":"a"}],"has_more":null}"#,
+            r#"{"data":[{"id":"a"}],"has_more":true}"#,
+            r#"{"data":[{"id":"a"}],"has_more":true,"next_token":""}"#,
+            r#"{"data":{"avatars":[],"talking_photos":[]},"has_more":false}"#,
+            r#"{"data":null,"has_more":false}"#,
+            r#"{"data":[],"has_more":false,"error":{"code":"forbidden"}}"#,
+        ] {
+            let refused = pages.add(body.as_bytes()).unwrap_err();
+            assert_eq!(refused.kind, crate::error::Kind::NotACatalogue, "{body}");
+        }
+        assert!(pages.finish().avatars.is_empty);
+    }
+
+    #[test]
+    fn an_error_that_says_nothing_and_a_byte_order_mark_are_tolerated() {
+        let empty = r#"{"error":null,"data":[],"has_more":false}"#;
+        for body in [empty.into(), empty.replace("null", "\"\""), format!("\u{FEFF} {empty}\n")] {
+            assert!(Pages::new().add(body.as_bytes()).is_ok(), "{body}");
+        }
+    }
+
+    #[test]
+    fn the_cursor_is_told_while_there_is_more() {
+        let mut pages = Pages::new();
+        let first = r#"{"data":[],"has_more":true,"next_token":"a/\u002b="}"#;
+        assert_eq!(pages.add(first.as_bytes()), Ok(Page { looks: 0, next: Some("a/+=".into()) }));
+        let last = r#"{"data":[{"id":"a"}],"has_more":false,"next_token":"b"}"#;
+        assert_eq!(pages.add(last.as_bytes()), Ok(Page { looks: 1, next: None }));
+        assert_eq!(pages.looks(), 1);
+    }
+}

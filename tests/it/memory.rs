@@ -1,0 +1,73 @@
+//! A long list is never held twice: what a sync of 10,000 looks takes at its peak.
+#![cfg(target_os = "linux")]
+
+use std::{
+    collections::BTreeSet,
+    process::{Child, Stdio},
+};
+
+use crate::{
+    fake::{FakeHeyGen, Kind, Refusal},
+    home::Home,
+};
+
+const LOOKS: usize = 10_000;
+
+/// Avatars as v3 has them, their previews signed, half of them talking photos.
+fn fill(heygen: &FakeHeyGen) {
+    for n in 0..LOOKS / 2 {
+        let id = format!("{n:032x}");
+        heygen.add_avatar(&id, |_| ());
+        heygen.set_signed(Kind::Avatar, &id, true);
+        heygen.add_photo(&format!("{:032x}", n + LOOKS));
+    }
+}
+
+/// Runs a sync by v3 to its end; the most memory that it ever had, in bytes: when it asked for the
+/// last of `requests`, and in all.
+fn peaks(home: &Home, requests: usize) -> (usize, usize) {
+    let mut command = home.command(&["sync"]);
+    let env = [("HEYGEN_SYNC_API__VERSION", "v3"), ("HEYGEN_SYNC_API__RETRIES", "2")];
+    let mut child = command.envs(env).stdout(Stdio::null()).spawn().unwrap();
+    let (mut reading, mut peak) = (0, 0);
+    // The peak only ever grows and goes with the process: the last reading counts.
+    while child.try_wait().unwrap().is_none() {
+        let asked = home.heygen.request_count();
+        peak = high_water_mark(&child).unwrap_or(peak);
+        if reading == 0 && asked >= requests {
+            reading = peak;
+        }
+        std::thread::yield_now();
+    }
+    assert!(child.wait().unwrap().success());
+    (reading, peak)
+}
+
+fn high_water_mark(child: &Child) -> Option<usize> {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    line.split_whitespace().nth(1)?.parse::<usize>().ok().map(|kilobytes| kilobytes * 1024)
+}
+
+#[tokio::test]
+async fn ten_thousand_looks_come_whole_in_less_than_twice_the_lists_size() {
+    let (_, empty) = peaks(&Home::sqlite().await, 1);
+    let home = Home::sqlite().await;
+    fill(&home.heygen);
+    home.heygen.paging(|paging| paging.repeats = 2);
+    home.heygen.fail_page(100, Refusal::of(429).header("retry-after", "0"), 1);
+    let (reading, full) = peaks(&home, 210);
+    let size = home.rows(&["status"])[0].clone();
+    let requests = home.heygen.requests();
+    let pages: BTreeSet<_> = requests.iter().map(|request| request.query.clone()).collect();
+    assert_eq!((pages.len(), requests.len()), (209, 210));
+    assert_eq!(
+        (size["avatars"].as_i64(), size["talking_photos"].as_i64()),
+        (Some(5_000), Some(5_000))
+    );
+    let list = home.heygen.told_bytes();
+    let (reading, full) = (reading - empty, full - empty);
+    println!("list {list} bytes; while it was read {reading}, with the first load {full}");
+    // The last megabyte is for what the program itself touches only with a list at hand.
+    assert!(reading < 2 * list + (1 << 20), "{reading} bytes for a list of {list}");
+}

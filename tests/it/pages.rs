@@ -1,0 +1,210 @@
+//! v3: a list read page by page, and the ways in which it goes wrong, on both engines.
+
+use std::time::Duration;
+
+use heygen_sync::{
+    config::{ApiVersion, Version},
+    poll::Report,
+};
+
+use serde_json::Value;
+
+use crate::{
+    fake::{Kind, Refusal},
+    world::{World, on_both},
+};
+
+/// A catalogue of `avatars` avatars and `photos` talking photos, polled by v3 from now on.
+fn paged(world: &mut World, avatars: usize, photos: usize) {
+    world.version = Version::Fixed(ApiVersion::V3);
+    for n in 0..avatars {
+        world.heygen.add_avatar(&format!("a{n:04}"), |_| ());
+    }
+    for n in 0..photos {
+        world.heygen.add_photo(&format!("p{n:04}"));
+    }
+}
+
+/// Avatars, talking photos and duplicates of a poll that did not fail.
+fn listed(report: &Report) -> (i64, i64, i64) {
+    let counts = report.row.counts.unwrap_or_else(|| panic!("{:?}", report.error));
+    (counts.avatars_listed, counts.talking_photos_listed, counts.duplicates)
+}
+
+impl World {
+    /// Polls something that is no list: the code, and nothing but the poll's row.
+    async fn fails(&mut self, code: u8, says: &str) {
+        let before = self.facts().await;
+        let report = self.poll().await;
+        let error = report.error.as_ref().unwrap_or_else(|| panic!("no failure: {says}"));
+        assert!(error.message.contains(says), "{}", error.message);
+        assert_eq!((report.row.outcome.as_str(), report.exit_code(false)), ("failed", code));
+        assert_eq!(report.row.response_bytes, None);
+        assert_eq!(self.facts().await, before);
+    }
+}
+
+on_both! {
+    async fn every_page_is_read_and_every_look_counts_once(world: World) {
+        paged(&mut world, 120, 30);
+        world.heygen.paging(|paging| (paging.repeats, paging.empty_after) = (3, Some(2)));
+        let report = world.poll().await;
+        assert_eq!(listed(&report), (120, 30, 9));
+        let requests = world.heygen.requests();
+        assert_eq!(requests.len(), 5);
+        assert_eq!(requests[0].query.as_deref(), Some("limit=50"));
+        assert_eq!(requests[1].query.as_deref(), Some("limit=50&token=p%2F2%2B%26%3D%2520%C3%A9"));
+        assert_eq!(world.heygen.most_at_once(), 1);
+        assert_eq!(report.row.api_version.as_deref(), Some("v3"));
+        assert_eq!(report.row.request_id.as_deref(), Some("req-5"));
+        let source = format!("{}/v3/avatars/looks", world.heygen.base_url());
+        assert_eq!(report.row.source, Some(source));
+        assert!(report.row.response_bytes.unwrap() > 10_000);
+        assert_eq!(report.row.response_sha256.unwrap().len(), 64);
+        let before = world.facts().await;
+        world.heygen.paging(|paging| (paging.repeats, paging.empty_after) = (0, None));
+        world.heygen.shuffle(3);
+        world.heygen.resign();
+        assert_eq!(listed(&world.poll().await), (120, 30, 0));
+        assert_eq!(world.facts().await, before);
+    }
+
+    async fn documented_fields_land_in_their_columns_and_others_in_extra(world: World) {
+        paged(&mut world, 0, 0);
+        world.heygen.add_avatar("a", |avatar| {
+            avatar.set("tags", vec!["y", "x"]);
+            avatar.set("preview_image_url", Value::Null);
+            avatar.set_look("group_id", "g");
+            avatar.set_look("avatar_id", "x");
+        });
+        world.heygen.add_photo("p");
+        world.heygen.set_look(Kind::TalkingPhoto, "p", "group_id", "g");
+        world.poll().await;
+        let extra = |kind: &str| {
+            format!(
+                "{{\"avatar_type\":\"{kind}\",\"group_id\":\"g\",\"image_height\":1920,\"image_width\":1080,\
+                 \"preferred_orientation\":\"portrait\",\"status\":\"completed\",\
+                 \"supported_api_engines\":[\"avatar_iii\",\"avatar_iv\"]}}"
+            )
+        };
+        assert_eq!(
+            world.lines("SELECT avatar_id, avatar_name, gender, preview_image_url, premium, type, tags, extra FROM avatars").await,
+            [format!("a|Avatar a|female|∅|∅|∅|[\"x\",\"y\"]|{}", extra("studio_avatar").replacen('{', "{\"avatar_id\":\"x\",", 1))]
+        );
+        assert_eq!(
+            world.lines("SELECT talking_photo_id, talking_photo_name, extra FROM talking_photos").await,
+            [format!("p|Photo p|{}", extra("photo_avatar"))]
+        );
+        assert_eq!(world.cell("SELECT count(*) FROM assets WHERE signed_url IS NOT NULL").await, "1");
+    }
+
+    async fn a_cursor_may_come_back_once(world: World) {
+        paged(&mut world, 170, 0);
+        world.heygen.paging(|paging| paging.stays = Some((2, 1)));
+        assert_eq!(listed(&world.poll().await), (170, 0, 50));
+        world.heygen.paging(|paging| paging.stays = Some((2, usize::MAX)));
+        world.fails(65, "circle").await;
+    }
+
+    async fn a_list_without_an_end_is_no_list(world: World) {
+        paged(&mut world, 120, 5);
+        world.poll().await;
+        world.heygen.paging(|paging| paging.circle = true);
+        world.fails(65, "circle").await;
+        world.heygen.paging(|paging| (paging.circle, paging.endless) = (false, true));
+        let before = world.heygen.request_count();
+        world.fails(65, "no end").await;
+        assert_eq!(world.heygen.request_count() - before, 2_000);
+        world.heygen.paging(|paging| paging.endless = false);
+        assert_eq!(listed(&world.poll().await), (120, 5, 0));
+    }
+
+    async fn a_page_that_fails_fails_the_list(world: World) {
+        paged(&mut world, 170, 0);
+        world.poll().await;
+        for (status, code) in [(500, 69), (429, 69), (404, 65), (401, 77)] {
+            world.heygen.fail_page(3, Refusal::of(status), usize::MAX);
+            world.fails(code, "page 3").await;
+            let sql = "SELECT http_status FROM polls ORDER BY poll_id DESC LIMIT 1";
+            assert_eq!(world.cell(sql).await, status.to_string());
+        }
+        world.heygen.fail_page(3, Refusal::of(500), 0);
+        world.heygen.paging(|paging| paging.cut = Some((2, 40)));
+        world.fails(69, "page 2").await;
+        world.heygen.replace_body("{\"data\":[");
+        world.fails(65, "page 1").await;
+    }
+
+    async fn a_page_is_asked_for_again_where_that_can_help(world: World) {
+        paged(&mut world, 170, 0);
+        world.client(|settings| settings.retries = 1);
+        world.heygen.fail_page(2, Refusal::of(429).header("retry-after", "0"), 1);
+        world.heygen.fail_page(4, Refusal::of(503), 1);
+        assert_eq!(listed(&world.poll().await), (170, 0, 0));
+        assert_eq!(world.heygen.request_count(), 6);
+    }
+
+    async fn a_refused_cursor_ends_the_list_only_after_a_short_page(world: World) {
+        paged(&mut world, 120, 0);
+        world.removals.after_polls = Some(1);
+        world.poll().await;
+        world.heygen.paging(|paging| paging.ends_by_400 = true);
+        world.heygen.remove(Kind::Avatar, "a0000");
+        let counts = world.poll().await.row.counts.unwrap();
+        assert_eq!((counts.avatars_listed, counts.removed, counts.held), (119, 1, 0));
+        for n in 1..20 {
+            world.heygen.remove(Kind::Avatar, &format!("a{n:04}"));
+        }
+        world.heygen.rename(Kind::Avatar, "a0050", "B");
+        let report = world.poll().await;
+        let counts = report.row.counts.unwrap();
+        assert_eq!((counts.avatars_listed, counts.changed, counts.removed, counts.held), (100, 1, 0, 19));
+        assert!(report.row.held_reason.as_deref().unwrap().contains("after page 2 is refused"));
+        assert_eq!(report.exit_code(false), 3);
+        world.heygen.paging(|paging| paging.ends_by_400 = false);
+        assert_eq!(world.poll().await.row.counts.unwrap().removed, 19);
+    }
+
+    async fn a_look_missing_once_is_not_removed_yet(world: World) {
+        paged(&mut world, 60, 0);
+        world.poll().await;
+        world.heygen.remove(Kind::Avatar, "a0007");
+        let counts = world.poll().await.row.counts.unwrap();
+        assert_eq!((counts.missing, counts.removed, counts.held), (1, 0, 0));
+        assert_eq!(world.poll().await.row.counts.unwrap().removed, 1);
+    }
+
+    async fn a_look_without_id_and_kind_holds_the_removals_of_both_lists(world: World) {
+        paged(&mut world, 5, 5);
+        world.removals.after_polls = Some(1);
+        world.poll().await;
+        world.heygen.remove(Kind::Avatar, "a0001");
+        world.heygen.remove(Kind::TalkingPhoto, "p0001");
+        world.heygen.push_raw_record(Kind::TalkingPhoto, "7");
+        let counts = world.poll().await.row.counts.unwrap();
+        assert_eq!((counts.rejected, counts.removed, counts.held), (1, 0, 2));
+    }
+
+    async fn pages_are_asked_for_one_after_the_other_and_not_too_fast(world: World) {
+        paged(&mut world, 170, 0);
+        let pace = Duration::from_millis(40);
+        world.client(|settings| settings.pace = pace);
+        world.poll().await;
+        let times: Vec<_> = world.heygen.requests().iter().map(|request| request.at).collect();
+        // A hair less, for the way that a request takes.
+        assert!(times[3] - times[0] > pace * 3 - Duration::from_millis(20), "{times:?}");
+    }
+
+    async fn size_and_time_are_bounded_for_the_list_as_a_whole(world: World) {
+        paged(&mut world, 170, 0);
+        let whole = world.poll().await.row.response_bytes.unwrap() as u64;
+        world.client(|settings| settings.max_response = whole - 1);
+        world.fails(65, "api.max_response").await;
+        world.client(|settings| settings.max_response = whole);
+        assert_eq!(listed(&world.poll().await), (170, 0, 0));
+        world.client(|settings| {
+            (settings.retry_time, settings.pace) = (Duration::from_millis(60), Duration::from_millis(50));
+        });
+        world.fails(69, "api.retry_time").await;
+    }
+}
