@@ -4,6 +4,7 @@ pub mod cli;
 pub mod config;
 pub mod error;
 pub mod heygen;
+pub mod mirror;
 pub mod poll;
 pub mod store;
 pub mod time;

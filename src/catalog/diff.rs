@@ -101,6 +101,8 @@ pub struct Poll<'a> {
     pub api_version: &'a str,
     /// When a removal is believed.
     pub policy: &'a Policy,
+    /// Whether the mirror is on: then unsigned previews are assets, too.
+    pub mirror: bool,
 }
 
 /// All that a poll does to items, schema and links.
@@ -239,7 +241,7 @@ pub fn diff(standing: &Standing, answer: Answer, poll: &Poll<'_>) -> Diff {
     for judged in [&avatars, &talking_photos] {
         judged.dropped.iter().for_each(|record| links.compare(record));
     }
-    let links = links.writes(&standing.links, poll.observed_at);
+    let links = links.writes(&standing.links, poll.observed_at, poll.mirror);
     avatars.match_items();
     talking_photos.match_items();
     let holds = [avatars.hold(), talking_photos.hold()];

@@ -73,12 +73,17 @@ impl<'a> Listed<'a> {
         }
     }
 
-    /// What is to be written, sorted by URL.
-    pub fn writes(&self, stored: &StoredLinks, observed_at: Timestamp) -> Vec<LinkWrite> {
+    /// What is to be written, sorted by URL; `unsigned` ones too once the mirror is on.
+    pub fn writes(
+        &self,
+        stored: &StoredLinks,
+        observed_at: Timestamp,
+        unsigned: bool,
+    ) -> Vec<LinkWrite> {
         let mut writes: Vec<LinkWrite> = self
             .0
             .iter()
-            .filter_map(|(url, best)| best.write(url, stored.get(*url), observed_at))
+            .filter_map(|(url, best)| best.write(url, stored.get(*url), observed_at, unsigned))
             .collect();
         writes.sort_by(|a, b| a.url.cmp(&b.url));
         writes
@@ -86,9 +91,15 @@ impl<'a> Listed<'a> {
 }
 
 impl Best<'_> {
-    fn write(&self, url: &str, stored: Option<&StoredLink>, now: Timestamp) -> Option<LinkWrite> {
+    fn write(
+        &self,
+        url: &str,
+        stored: Option<&StoredLink>,
+        now: Timestamp,
+        unsigned: bool,
+    ) -> Option<LinkWrite> {
         let wanted = match (stored, self.link) {
-            (None, link) => link.is_some(),
+            (None, link) => link.is_some() || unsigned,
             (Some(stored), Some((expires_at, signed))) => stored.yields_to(expires_at, signed, now),
             (Some(stored), None) => stored.signed && stored.expires_at.is_none_or(|at| at <= now),
         };

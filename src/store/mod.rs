@@ -8,6 +8,7 @@
 //! - [`row`]: the row of a poll
 //! - [`standing`]: tables → what the diff compares with
 //! - [`write`]: a diff → tables, in one transaction (rule 1)
+//! - [`queue`]: the mirror's queue
 //! - [`query`]: what the commands ask
 //!
 //! It does not know HTTP, the rules of history or how anything is printed.
@@ -19,6 +20,7 @@ pub mod location;
 pub mod lock;
 pub mod open;
 pub mod query;
+pub mod queue;
 pub mod row;
 pub mod standing;
 pub mod statements;
