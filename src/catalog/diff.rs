@@ -234,14 +234,15 @@ pub fn diff(standing: &Standing, answer: Answer, poll: &Poll<'_>) -> Diff {
     let Answer { avatars, talking_photos, warning: _ } = answer;
     let mut avatars = Judged::new(standing, &standing.avatars, avatars, poll);
     let mut talking_photos = Judged::new(standing, &standing.talking_photos, talking_photos, poll);
-    let mut links = Listed::default();
+    let dropped = avatars.dropped.iter().chain(&talking_photos.dropped);
+    let mut links = Listed::new(&standing.links, dropped, poll.mirror);
     for judged in [&avatars, &talking_photos] {
         judged.kept.iter().for_each(|record| links.keep(record));
     }
     for judged in [&avatars, &talking_photos] {
         judged.dropped.iter().for_each(|record| links.compare(record));
     }
-    let links = links.writes(&standing.links, poll.observed_at, poll.mirror);
+    let links = links.writes(poll.observed_at);
     avatars.match_items();
     talking_photos.match_items();
     let holds = [avatars.hold(), talking_photos.hold()];

@@ -337,6 +337,15 @@ fn the_environment_stands_over_the_file_for_every_key() {
         ("removals.after_polls", "3"),
         ("removals.min_count", "5"),
         ("removals.max_share", "1"),
+        ("mirror.enabled", "true"),
+        ("mirror.store", "s3://bucket/previews"),
+        ("mirror.allowed_hosts", "['files.example', '::1']"),
+        ("mirror.pictures", "false"),
+        ("mirror.videos", "false"),
+        ("mirror.concurrency", "3"),
+        ("mirror.requests_per_second", "4"),
+        ("mirror.max_file", "5 MB"),
+        ("mirror.recheck", "30d"),
         ("accounts", "[{ name = 'a', api_key_env = 'A' }]"),
     ];
     let mut keys: Vec<String> =
@@ -367,6 +376,17 @@ fn the_environment_stands_over_the_file_for_every_key() {
             retry_time: Duration::from_secs(3600),
         },
         removals: Removals { after_polls: Some(3), min_count: 5, max_share: 1.0 },
+        mirror: Mirror {
+            enabled: true,
+            store: "s3://bucket/previews".into(),
+            allowed_hosts: vec!["files.example".into(), "::1".into()],
+            pictures: false,
+            videos: false,
+            concurrency: 3,
+            requests_per_second: 4,
+            max_file: 5_000_000,
+            recheck: Duration::from_secs(30 * 86_400),
+        },
         accounts: vec![account],
     };
     assert_eq!(config, expected);

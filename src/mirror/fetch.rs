@@ -4,10 +4,7 @@
 //! It decides nothing about rows ([`super::plan`] does), and nothing that it tells holds a
 //! signature: URLs are never repeated, hosts are.
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{sync::Arc, time::Duration};
 
 use reqwest::{
     Client, Response, StatusCode,
@@ -31,6 +28,7 @@ use super::{
 use crate::{
     error::{Error, Result},
     store::queue::Asset,
+    time::{Clock, Timestamp},
 };
 
 /// A server that sends nothing for this long has hung up.
@@ -51,6 +49,7 @@ pub struct Fetcher {
     workspace: Arc<Workspace>,
     max_file: u64,
     retry_pause: Duration,
+    clock: Clock,
 }
 
 /// Why a body did not come to its end.
@@ -68,7 +67,12 @@ struct Whole {
 
 impl Fetcher {
     /// Puts what it downloads into `blobs`, by way of `workspace`.
-    pub fn new(settings: &Settings, blobs: Arc<Blobs>, workspace: Arc<Workspace>) -> Result<Self> {
+    pub fn new(
+        settings: &Settings,
+        clock: &Clock,
+        blobs: Arc<Blobs>,
+        workspace: Arc<Workspace>,
+    ) -> Result<Self> {
         let guard = Guard::new(&settings.mirror.allowed_hosts);
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
@@ -96,6 +100,7 @@ impl Fetcher {
             workspace,
             max_file,
             retry_pause: settings.retry_pause,
+            clock: clock.clone(),
         })
     }
 
@@ -209,7 +214,7 @@ impl Fetcher {
         }
         match request.send().await {
             Ok(response) => {
-                let wait = retry_after(response.headers());
+                let wait = retry_after(response.headers(), self.clock.now());
                 match response.status().as_u16() {
                     429 | 500..=599 => self.pace.trouble(host, wait),
                     _ => self.pace.fine(host),
@@ -226,7 +231,7 @@ impl Fetcher {
 
     fn refusal(&self, asset: &Asset, response: &Response, status: StatusCode) -> Outcome {
         let signed = asset.signed_url.is_some();
-        plan::of_status(status.as_u16(), signed, retry_after(response.headers()))
+        plan::of_status(status.as_u16(), signed, retry_after(response.headers(), self.clock.now()))
     }
 
     /// What can be told before the body.
@@ -320,12 +325,14 @@ fn conditions(asset: &Asset) -> Vec<(HeaderName, HeaderValue)> {
 }
 
 /// In seconds or as a date.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = text.parse() {
         return Some(Duration::from_secs(seconds));
     }
-    httpdate::parse_http_date(text).ok()?.duration_since(SystemTime::now()).ok()
+    let at = httpdate::parse_http_date(text).ok()?;
+    let at = at.duration_since(std::time::UNIX_EPOCH).ok()?;
+    at.checked_sub(Duration::from_millis(u64::try_from(now.millis()).ok()?))
 }
 
 fn forbidden(fault: &reqwest::Error) -> bool {

@@ -125,7 +125,7 @@ pub async fn run(
         return Ok(Summary::default());
     }
     let workspace = Arc::new(blobs.workspace()?);
-    let fetcher = Arc::new(Fetcher::new(settings, blobs, workspace)?);
+    let fetcher = Arc::new(Fetcher::new(settings, clock, blobs, workspace)?);
     let mut run = Run::new(store, clock, settings, fetcher, due);
     let worked = run.work(progress, &mut refresh).await;
     run.end(worked).await

@@ -6,8 +6,9 @@
 //! - [`open`]: opening, migrating, refusing what is not ours
 //! - [`lock`]: one poll at a time (rule 12)
 //! - [`row`]: the row of a poll
+//! - `packed`: many rows of SQLite in one
 //! - [`standing`]: tables → what the diff compares with
-//! - [`write`]: a diff → tables, in one transaction (rule 1)
+//! - [`mod@write`]: a diff → tables, in one transaction (rule 1)
 //! - [`queue`]: the mirror's queue
 //! - [`query`]: what the commands ask
 //!
@@ -19,6 +20,7 @@ pub mod fault;
 pub mod location;
 pub mod lock;
 pub mod open;
+mod packed;
 pub mod query;
 pub mod queue;
 pub mod row;

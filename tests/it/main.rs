@@ -2,7 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod commands;
 mod fake;
 mod fetching;
+mod home;
+mod mirror;
 mod postgres;
+mod rooms;
+mod rules;
 mod schema;
+mod statements;
+mod text;
+mod world;
