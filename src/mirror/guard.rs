@@ -90,7 +90,7 @@ impl Resolve for Guarded {
             let all: Vec<SocketAddr> =
                 found.await?.filter(|address| guard.allows(address.ip())).collect();
             match all.is_empty() {
-                true => Err(Box::new(Forbidden).into()),
+                true => Err(Forbidden.into()),
                 false => Ok(Box::new(all.into_iter()) as Addrs),
             }
         })

@@ -21,7 +21,7 @@ pub mod plan;
 pub mod sniff;
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
     time::Duration,
 };
@@ -155,6 +155,8 @@ struct Run<'a> {
     due: u64,
     done: u64,
     summary: Summary,
+    /// The latest bad news of each asset: one that is tried twice counts once.
+    unlucky: HashMap<String, (State, String)>,
 }
 
 impl<'a> Run<'a> {
@@ -182,6 +184,7 @@ impl<'a> Run<'a> {
             due,
             done: 0,
             summary: Summary::default(),
+            unlucky: HashMap::new(),
         }
     }
 
@@ -262,6 +265,7 @@ impl<'a> Run<'a> {
         let mut failed = None;
         match &outcome {
             Outcome::Saved(content) => {
+                self.unlucky.remove(&asset.url);
                 self.summary.saved += 1;
                 self.summary.bytes += content.bytes;
             }
@@ -276,18 +280,13 @@ impl<'a> Run<'a> {
         }
         let settled = plan::settle(asset, outcome, now, self.settings.mirror.recheck);
         if let Some(why) = failed {
-            self.count(settled.asset.state, why);
+            self.note(&settled.asset, why);
         }
         self.settle(settled);
     }
 
-    fn count(&mut self, state: State, why: String) {
-        match state {
-            State::Gone => self.summary.gone += 1,
-            State::Skipped => self.summary.skipped += 1,
-            _ => self.summary.failed += 1,
-        }
-        *self.summary.reasons.entry(why).or_default() += 1;
+    fn note(&mut self, asset: &Asset, why: String) {
+        self.unlucky.insert(asset.url.clone(), (asset.state, why));
     }
 
     fn settle(&mut self, settled: Settled) {
@@ -330,8 +329,8 @@ impl<'a> Run<'a> {
                 Err(error) => tracing::warn!("cannot ask for a fresh list: {error}"),
             }
         }
-        for _ in dead {
-            self.count(State::Failed, "the link does not work; a fresh list is awaited".into());
+        for asset in dead {
+            self.note(&asset, "the link does not work; a fresh list is awaited".into());
         }
         self.flush().await?;
         self.drained = found.is_empty();
@@ -344,7 +343,7 @@ impl<'a> Run<'a> {
             return Ok((vec![], vec![]));
         }
         let links = self.store.links_of(dead.iter().map(|asset| &asset.url)).await?;
-        let links: std::collections::HashMap<_, _> = links.into_iter().collect();
+        let links: HashMap<_, _> = links.into_iter().collect();
         Ok(dead
             .into_iter()
             .partition(|asset| links.get(&asset.url).is_some_and(|now| *now != asset.signed_url)))
@@ -356,8 +355,9 @@ impl<'a> Run<'a> {
                 true => "the link has expired",
                 false => "the link was refused",
             };
-            self.count(State::Gone, why.into());
-            self.settled.push(plan::gone(asset, why.into()));
+            let settled = plan::gone(asset, why.into());
+            self.note(&settled.asset, why.into());
+            self.settled.push(settled);
         }
     }
 
@@ -377,6 +377,14 @@ impl<'a> Run<'a> {
         }
         worked?;
         flushed?;
+        for (state, why) in std::mem::take(&mut self.unlucky).into_values() {
+            match state {
+                State::Gone => self.summary.gone += 1,
+                State::Skipped => self.summary.skipped += 1,
+                _ => self.summary.failed += 1,
+            }
+            *self.summary.reasons.entry(why).or_default() += 1;
+        }
         Ok(self.summary)
     }
 }

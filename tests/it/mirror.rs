@@ -174,7 +174,7 @@ everywhere! {
         let view = "SELECT preview_image_file FROM current_talking_photos WHERE talking_photo_id = 'good'";
         assert_eq!(stage.world.cell(view).await, name);
         assert_eq!(std::fs::read(stage.place.root().join(name)).unwrap(), good.body());
-        assert_eq!(stage.place.files().len(), 6);
+        assert_eq!(stage.place.files().len(), 5);
         stage.assert_clean().await;
         let again = stage.work().await;
         assert_eq!(again, Summary::default());

@@ -14,7 +14,7 @@ use axum::{
     extract::State,
     http::{HeaderMap, Response, Uri, header},
 };
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use heygen_sync::time::Clock;
 use sha2::{Digest, Sha256};
 
@@ -217,10 +217,14 @@ fn content(thing: &Thing, headers: &HeaderMap, cut: bool) -> Response<Body> {
         return answer.body(Body::from(body[from..].to_vec())).unwrap();
     }
     if cut {
-        let half = Ok(body[..len / 2].to_vec());
-        let end = Err(std::io::Error::other("cut"));
+        let half = stream::iter([Ok(body[..len / 2].to_vec())]);
+        let end = stream::once(async {
+            // What is not ready yet makes the server send what it has.
+            tokio::task::yield_now().await;
+            Err(std::io::Error::other("cut"))
+        });
         let answer = answer.header(header::CONTENT_LENGTH, len);
-        return answer.body(Body::from_stream(stream::iter([half, end]))).unwrap();
+        return answer.body(Body::from_stream(half.chain(end))).unwrap();
     }
     answer.body(Body::from(body)).unwrap()
 }
