@@ -554,7 +554,11 @@ fn resolve_copies(records: Vec<Record>, before: &StandingList) -> (Vec<Record>, 
             Some(first) if first.id == record.id => {
                 let stored = before.items.binary_search_by(|item| item.id.cmp(&record.id)).ok();
                 let stored = stored.map(|at| &before.items[at]);
-                let rank = |copy: &Record| (!says_stored(copy, stored, &names), copy.to_json());
+                // A number kept as its text has the bytes of that text: its type decides then.
+                let rank = |copy: &Record| {
+                    let json = (copy.to_json(), copy.numbers_as_text.clone());
+                    (!says_stored(copy, stored, &names), json)
+                };
                 match *first != record && rank(&record) < rank(first) {
                     true => dropped.push(std::mem::replace(first, record)),
                     false => dropped.push(record),

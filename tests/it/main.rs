@@ -11,6 +11,7 @@ mod postgres;
 mod rooms;
 mod rules;
 mod schema;
+mod sequences;
 mod statements;
 mod text;
 mod world;

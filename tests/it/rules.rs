@@ -4,6 +4,7 @@
 //! ([`crate::world::hour`]).
 
 mod absent_and_null;
+mod append_only;
 mod copies;
 mod guard;
 mod learned;

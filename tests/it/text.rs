@@ -1,14 +1,13 @@
 //! Rows of either engine as the same text, so that one expectation serves both.
 //!
-//! A time is 24 characters, a boolean 0 or 1, JSON compact with sorted keys, null is `None`.
-//! PostgreSQL says what a column holds; on SQLite JSON is known by the names of the columns, which
-//! is a rule of the schema and tested beside it. Nothing else of the tables is known here.
+//! SQLite tells what it holds; what PostgreSQL holds is brought to that form: a time is 24
+//! characters, a boolean 0 or 1, JSON canonical, null is `None`. Nothing of the tables is known.
 
-use heygen_sync::catalog::value::Value;
-use heygen_sync::time::Timestamp;
+use heygen_sync::{catalog::value::Value, time::Timestamp};
+use serde_json::value::RawValue;
 use sqlx::{
     AssertSqlSafe, Column, PgConnection, Row, SqliteConnection, TypeInfo, ValueRef,
-    postgres::PgRow, sqlite::SqliteRow,
+    postgres::PgRow, sqlite::SqliteRow, types::Json,
 };
 
 /// One row as text; null stays `None`.
@@ -57,15 +56,11 @@ pub fn line(row: Texts) -> String {
 
 fn sqlite_cell(row: &SqliteRow, at: usize) -> Option<String> {
     let raw = row.try_get_raw(at).unwrap();
-    let text = match raw.type_info().name() {
+    match raw.type_info().name() {
         _ if raw.is_null() => None,
         "INTEGER" | "BOOLEAN" => Some(row.get::<i64, _>(at).to_string()),
         "REAL" => Some(row.get::<f64, _>(at).to_string()),
         _ => Some(row.get_unchecked(at)),
-    };
-    match holds(row.column(at).name()) {
-        Holds::Json => text.map(|text| json(&text)),
-        _ => text,
     }
 }
 
@@ -79,15 +74,12 @@ fn postgres_cell(row: &PgRow, at: usize) -> Option<String> {
             let time: Option<chrono::DateTime<chrono::Utc>> = row.get(at);
             time.map(|time| Timestamp::from(time).to_string())
         }
-        "JSONB" => {
-            let raw: Option<sqlx::types::Json<Box<serde_json::value::RawValue>>> = row.get(at);
-            raw.map(|raw| json(raw.0.get()))
-        }
+        "JSONB" => row.get::<Option<Json<Box<RawValue>>>, _>(at).map(|json| canonical(&json)),
         _ => row.get_unchecked(at),
     }
 }
 
-/// JSON in one form, whatever wrote it.
-fn json(text: &str) -> String {
-    Value::decode(text.trim(), 0).unwrap().to_json()
+/// The form in which SQLite holds it: PostgreSQL renders JSON in its own.
+fn canonical(json: &RawValue) -> String {
+    Value::decode(json.get().trim(), 0).unwrap().to_json()
 }

@@ -239,9 +239,20 @@ impl World {
         Store::open_to_write(&self.home.location()).await.unwrap()
     }
 
-    /// The program's own connection.
-    pub fn store(&mut self) -> &mut Store {
-        &mut self.store
+    /// Opens the database on a thread of its own, so that a wait for a lock stops no test.
+    pub async fn opens_apart(&self) {
+        let location = self.home.location();
+        let runtime = tokio::runtime::Handle::current();
+        let open = move || runtime.block_on(Store::open_to_write(&location)).map(drop);
+        tokio::task::spawn_blocking(open).await.unwrap().unwrap();
+    }
+
+    /// Where PostgreSQL is.
+    pub fn url(&self) -> &str {
+        match &self.home {
+            Home::Server(server) => server.url(),
+            Home::Folder(_) => panic!("this world stands on SQLite"),
+        }
     }
 
     // Looking

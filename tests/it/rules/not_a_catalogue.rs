@@ -4,59 +4,138 @@ use heygen_sync::error::Kind as Fault;
 
 use crate::world::{World, body, on_both};
 
+const EMPTY: &str = r#"{"error":null,"data":{"avatars":[],"talking_photos":[]}}"#;
+
+/// Everything that a server may say with status 200 and that is no catalogue.
+fn not_catalogues() -> Vec<String> {
+    let with_error = |error: &str| EMPTY.replace("null", error);
+    let mut all: Vec<String> = [
+        "",
+        " ",
+        "null",
+        "[]",
+        "7",
+        "\"x\"",
+        "{}",
+        "<html></html>",
+        "{\"data\":{}}",
+        r#"{"data":null}"#,
+        r#"{"data":[]}"#,
+        r#"{"data":"x"}"#,
+        r#"{"data":{"avatars":[]}}"#,
+        r#"{"data":{"talking_photos":[]}}"#,
+        r#"{"data":{"avatars":null,"talking_photos":[]}}"#,
+        r#"{"data":{"avatars":[],"talking_photos":null}}"#,
+        r#"{"data":{"avatars":{},"talking_photos":[]}}"#,
+        r#"{"data":{"avatars":[],"talking_photos":"[]"}}"#,
+        r#"{"avatars":[],"talking_photos":7}"#,
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    all.extend(
+        ["\"busy\"", "{}", "false", "0", "[]", " \" \" ", r#"{"code":"x","message":"y"}"#]
+            .map(with_error),
+    );
+    all.extend([1, 10, 30, EMPTY.len() - 1].map(|at| EMPTY[..at].to_owned()));
+    all.extend([
+        format!("{EMPTY}x"),
+        format!("{EMPTY}{EMPTY}"),
+        EMPTY.replace("[]", "[,]"),
+        EMPTY.replace(',', ",,"),
+    ]);
+    all
+}
+
 on_both! {
-    async fn whatever_is_not_a_catalogue_fails_and_leaves_the_tables_alone(world: World) {
-        let whole = String::from_utf8(body(r#"{"avatar_id":"a"}"#, r#"{"talking_photo_id":"b"}"#)).unwrap();
-        world.poll_file(whole.clone()).await;
+    async fn a_saved_answer_that_is_no_catalogue_changes_nothing(world: World) {
+        world.avatars(r#"{"avatar_id":"a"}"#).await;
         let before = world.facts().await;
-        let spoiled = |from: &str, to: &str| whole.replacen(from, to, 1);
-        let all = [
-            String::new(),
-            " ".into(),
-            "<!doctype html>".into(),
-            "null".into(),
-            "[]".into(),
-            "{}".into(),
-            whole[..whole.len() - 1].to_owned(),
-            format!("{whole}{whole}"),
-            spoiled("null", "\"busy\""),
-            spoiled("null", "{}"),
-            spoiled("null", "0"),
-            spoiled("null", "false"),
-            spoiled("\"data\"", "\"date\""),
-            spoiled("\"avatars\"", "\"avatar\""),
-            spoiled("[{\"avatar_id\":\"a\"}]", "null"),
-            spoiled("[{\"avatar_id\":\"a\"}]", "{}"),
-            spoiled("[{\"talking_photo_id\":\"b\"}]", "\"\""),
-            r#"{"data":[]}"#.into(),
-        ];
-        for answer in all {
-            let report = world.poll_file(answer.clone()).await;
-            assert_eq!(report.error.map(|error| error.kind), Some(Fault::NotACatalogue), "{answer}");
-            assert_eq!((report.row.outcome.as_str(), report.row.counts), ("failed", None));
+        for text in not_catalogues() {
+            let report = world.poll_file(text.clone()).await;
+            assert_eq!(report.exit_code(true), 65, "{text}");
+            assert_eq!(report.error.map(|error| error.kind), Some(Fault::NotACatalogue), "{text}");
+            assert_eq!(report.row.outcome, "failed");
         }
         assert_eq!(world.facts().await, before);
+        let failed = not_catalogues().len() as u32;
+        assert_eq!(world.count("polls WHERE outcome = 'failed' AND error IS NOT NULL AND added IS NULL").await, failed);
     }
 
-    async fn an_error_that_is_absent_null_or_empty_is_none(world: World) {
-        for error in ["", r#""error":null,"#, r#""error":"","#] {
-            let answer = format!(r#"{{{error}"data":{{"avatars":[],"talking_photos":[]}}}}"#);
-            assert_eq!(world.poll_file(answer).await.row.outcome, "succeeded");
-        }
-    }
-
-    async fn a_status_other_than_200_fails_whatever_its_body(world: World) {
+    async fn nor_does_one_that_came_with_status_200(world: World) {
         world.heygen.add_avatar("a", |_| ());
         world.poll().await;
-        let (before, list) = (world.facts().await, String::from_utf8(world.heygen.body()).unwrap());
-        for (status, kind) in [(204, Fault::NotACatalogue), (400, Fault::NotACatalogue), (401, Fault::Refused),
-            (403, Fault::Refused), (404, Fault::NotACatalogue), (410, Fault::NotACatalogue), (500, Fault::Unavailable)] {
-            world.heygen.fail_always(status, &list);
+        let before = world.facts().await;
+        for text in not_catalogues() {
+            world.heygen.replace_body(text.clone());
             let report = world.poll().await;
-            assert_eq!((report.error.unwrap().kind, report.row.http_status), (kind, Some(i64::from(status))), "{status}");
+            assert_eq!((report.exit_code(true), report.row.http_status), (65, Some(200)), "{text}");
         }
-        world.heygen.redirect_to(&format!("{}/v2/avatars", world.heygen.base_url()));
-        assert_eq!(world.poll().await.error.unwrap().kind, Fault::NotACatalogue);
+        world.heygen.replace_body(r#"{"avatars":[],"talking_photos":[]}"#);
+        assert_eq!(world.poll().await.exit_code(true), 65); // only a file may hold `data` alone
+        world.heygen.replace_body(b"\xff\xfe{}".as_slice());
+        assert_eq!(world.poll().await.exit_code(true), 65);
         assert_eq!(world.facts().await, before);
+    }
+
+    async fn nor_does_any_other_status(world: World) {
+        world.heygen.add_avatar("a", |_| ());
+        world.poll().await;
+        let before = world.facts().await;
+        for (status, code) in [
+            (201, 65), (204, 65), (206, 65), (400, 65), (401, 77), (403, 77), (404, 65), (408, 65), (410, 65),
+            (429, 69), (500, 69), (502, 69), (503, 69), (504, 69),
+        ] {
+            world.heygen.fail_always(status, EMPTY);
+            let report = world.poll().await;
+            assert_eq!((report.exit_code(true), report.row.http_status), (code, Some(i64::from(status))));
+        }
+        assert_eq!(world.facts().await, before);
+    }
+
+    async fn a_redirect_is_not_followed(world: World) {
+        world.heygen.add_avatar("a", |_| ());
+        let elsewhere = crate::fake::FakeHeyGen::start();
+        elsewhere.add_avatar("b", |_| ());
+        world.heygen.redirect_to(&format!("{}/v2/avatars", elsewhere.base_url()));
+        assert_eq!(world.poll().await.exit_code(true), 65);
+        assert_eq!(elsewhere.request_count(), 0);
+        assert_eq!(world.count("avatars").await, 0);
+    }
+
+    async fn an_answer_that_breaks_off_changes_nothing(world: World) {
+        world.heygen.add_avatar("a", |_| ());
+        world.poll().await;
+        let before = world.facts().await;
+        world.heygen.cut_body(100);
+        assert_eq!(world.poll().await.exit_code(true), 69);
+        assert_eq!(world.facts().await, before);
+    }
+
+    async fn an_error_that_says_nothing_and_a_byte_order_mark_are_tolerated(world: World) {
+        for text in [
+            EMPTY.into(), EMPTY.replace("null", "\"\""), EMPTY.replace("\"error\":null,", ""),
+            format!("\u{FEFF}{EMPTY}"), format!(" \n{EMPTY}\n"),
+        ] {
+            world.heygen.replace_body(text.clone());
+            assert_eq!(world.poll().await.exit_code(true), 0, "{text}");
+            assert_eq!(world.poll_file(text.clone()).await.exit_code(true), 0, "{text}");
+        }
+        assert_eq!(world.poll_file("\u{FEFF}{\"talking_photos\":[],\"avatars\":[]}").await.exit_code(true), 0);
+    }
+
+    async fn what_fails_quotes_neither_body_nor_key(world: World) {
+        world.heygen.replace_body(r#"{"error":{"code":1,"message":"at https://h/x?Signature=SECRET with test-key"},"data":null}"#);
+        world.poll().await;
+        let error = world.cell("SELECT error FROM polls").await;
+        assert!(!error.contains("SECRET") && !error.contains("test-key"), "{error}");
+    }
+
+    async fn the_first_good_poll_after_failures_goes_on_where_the_last_good_one_was(world: World) {
+        world.avatars(r#"{"avatar_id":"a","gender":"x"}"#).await;
+        world.poll_file("<html>").await;
+        world.avatars(r#"{"avatar_id":"a","gender":"y"}"#).await;
+        let after = world.cell("SELECT opened_after FROM avatar_history WHERE version = 2").await;
+        assert_eq!(after, crate::world::hour(1).to_string());
+        assert_eq!(world.poll_file(body("", "")).await.row.poll_id, 4);
     }
 }
