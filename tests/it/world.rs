@@ -229,6 +229,11 @@ impl World {
         mirror::run(store, &clock, settings, blobs.clone(), &|_| (), refresh).await
     }
 
+    /// The program's own connection.
+    pub fn store(&mut self) -> &mut Store {
+        &mut self.store
+    }
+
     /// The clock, for others to read.
     pub fn clock(&self) -> Clock {
         clock(&self.now)
