@@ -383,6 +383,8 @@ impl<'a> Run<'a> {
                 State::Skipped => self.summary.skipped += 1,
                 _ => self.summary.failed += 1,
             }
+            // Where a body broke off differs each time.
+            let why = why.split(" after ").next().unwrap_or_default().to_owned();
             *self.summary.reasons.entry(why).or_default() += 1;
         }
         Ok(self.summary)

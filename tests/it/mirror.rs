@@ -364,7 +364,7 @@ everywhere! {
         };
         let mut dice = fastrand::Rng::with_seed(11);
         let mut faults = BTreeMap::new();
-        stage.sign_for(1);
+        stage.sign_for(48);
         for n in 0..pictures + videos {
             let id = format!("x{n}");
             let size = if n < pictures { dice.usize(20_000..100_000) } else { dice.usize(400_000..3_000_000) };
@@ -372,8 +372,8 @@ everywhere! {
                 true => Thing::picture(1_000 + n, size),
                 false => Thing::video(1_000 + n, size),
             };
-            let fault = match (n >= dying).then_some(n % 50) {
-                Some(3) => [
+            let fault = match n % 50 {
+                3 => [
                     Fault::Instead("<!DOCTYPE html><html>"),
                     Fault::Instead("<?xml version='1.0'?><Error/>"),
                     Fault::Instead(""),
@@ -384,24 +384,18 @@ everywhere! {
                 ]
                 .get((n / 50 % 7) as usize)
                 .cloned(),
-                Some(4) => Some(Fault::CutOnce),
-                Some(5) => Some(Fault::StatusOnce(503)),
+                4 => Some(Fault::CutOnce),
+                5 => Some(Fault::StatusOnce(503)),
                 _ => None,
             };
             let lasting = fault.clone().filter(|f| !matches!(f, Fault::CutOnce | Fault::StatusOnce(_)));
             faults.extend(lasting.map(|fault| (id.clone(), fault)));
             stage.photo(&id, Thing { fault, ..thing });
         }
-        // The first ones' links are dead when the run begins, the others' are not.
         stage.poll().await;
-        stage.world.pass(Duration::from_secs(7200));
-        for n in dying..pictures + videos {
-            let url = format!("{}/photo/x{n}.webp", stage.cdn.base);
-            let fresh = stage.world.now().millis() / 1000 + 86_400;
-            let link = format!("{url}?Expires={fresh}&Signature=made-up&Key-Pair-Id=K");
-            let expires = heygen_sync::time::Timestamp::from_millis(fresh * 1000);
-            stage.world.meddle(&format!("UPDATE assets SET signed_url = '{link}', expires_at = '{expires}' WHERE url = '{url}'")).await;
-        }
+        let expires = "SELECT max(expires_at) FROM assets";
+        let expires: heygen_sync::time::Timestamp = stage.world.cell(expires).await.parse().unwrap();
+        stage.cdn.kill_links(pictures + videos - dying, expires.millis() / 1000);
         stage.sign_for(100);
         let started = std::time::Instant::now();
         let summary = stage.work().await;
@@ -409,6 +403,8 @@ everywhere! {
         eprintln!("{total} assets: {:?} in {:?}", summary, started.elapsed());
         assert_eq!(summary.saved, total - faults.len() as u64, "{summary:?}");
         assert_eq!(summary.failed + summary.gone, faults.len() as u64);
+        let refreshes = "SELECT count(*) FROM polls WHERE trigger = 'refresh'";
+        assert_eq!(stage.world.cell(refreshes).await, "1");
         let reasons = "SELECT count(*) FROM assets WHERE state <> 'mirrored' AND last_error IS NULL";
         assert_eq!(stage.world.cell(reasons).await, "0");
         stage.assert_clean().await;

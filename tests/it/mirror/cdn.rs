@@ -50,6 +50,8 @@ struct Shared {
     asked: HashMap<String, u32>,
     headers: HashMap<String, HeaderMap>,
     total: u64,
+    /// After so many requests links with this expiry are refused.
+    dying: Option<(u64, i64)>,
 }
 
 type Handle = Arc<(Mutex<Shared>, Condvar, Clock)>;
@@ -122,6 +124,11 @@ impl FakeCdn {
         format!("{}{path}", self.base)
     }
 
+    /// After so many requests in all, links that expire then work no more.
+    pub fn kill_links(&self, total: u64, expires: i64) {
+        self.shared.0.lock().unwrap().dying = Some((total, expires));
+    }
+
     /// Mends what is behind a path.
     pub fn mend(&self, path: &str) {
         if let Some(thing) = self.shared.0.lock().unwrap().things.get_mut(path) {
@@ -158,26 +165,27 @@ impl FakeCdn {
 
 async fn answer(State(shared): State<Handle>, uri: Uri, headers: HeaderMap) -> Response<Body> {
     let path = uri.path().to_owned();
-    let thing = {
+    let (thing, dying) = {
         let mut state = shared.0.lock().unwrap();
         *state.asked.entry(path.clone()).or_default() += 1;
         state.total += 1;
         shared.1.notify_all();
         state.headers.insert(path.clone(), headers.clone());
+        let dying = state.dying.filter(|(after, _)| state.total > *after).map(|(_, at)| at);
         let Some(thing) = state.things.get_mut(&path) else { return denied(403) };
         let once = matches!(thing.fault, Some(Fault::StatusOnce(_) | Fault::CutOnce));
         let now = thing.clone();
         if once {
             thing.fault = None;
         }
-        now
+        (now, dying)
     };
     let query: HashMap<String, String> =
         url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes())
             .into_owned()
             .collect();
     let expires = query.get("Expires").and_then(|at| at.parse::<i64>().ok());
-    if expires.is_some_and(|at| at * 1000 <= shared.2.now().millis()) {
+    if expires.is_some_and(|at| at * 1000 <= shared.2.now().millis() || dying == Some(at)) {
         return denied(403);
     }
     match &thing.fault {
