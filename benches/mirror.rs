@@ -16,7 +16,7 @@ use axum::{Router, extract::Path as UrlPath, routing::get};
 
 const CONCURRENCY: &str = "16";
 const SIZE: usize = 10_000;
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 5;
 
 fn main() {
     let all = std::env::var("MIRROR_FILES").ok().and_then(|n| n.parse().ok()).unwrap_or(8_000);
@@ -75,7 +75,8 @@ fn curl(base: &str, files: usize) -> Duration {
     fs::write(folder.path().join("list"), list).unwrap();
     let started = Instant::now();
     let args = ["--silent", "--parallel", "--parallel-max", CONCURRENCY, "--config", "list"];
-    let status = Command::new("curl").args(args).current_dir(folder.path()).status();
+    let mut curl = Command::new("curl");
+    let status = curl.args(args).current_dir(folder.path()).stderr(Stdio::null()).status();
     assert!(status.expect("curl is needed").success());
     let taken = started.elapsed();
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), files + 1);

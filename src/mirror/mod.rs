@@ -47,8 +47,11 @@ use crate::{
 /// Nobody else gets what is leased for this long (PostgreSQL).
 const LEASE: Duration = Duration::from_secs(120);
 /// Rows of one batch, and how long the first of them waits at most.
-const BATCH: usize = 128;
+const BATCH: usize = 256;
 const BATCH_WAIT: Duration = Duration::from_millis(300);
+
+/// So many are leased ahead: finding the most urgent costs a look at all that are due.
+const AHEAD: usize = 1_000;
 
 /// How the mirror is run.
 #[derive(Clone)]
@@ -223,12 +226,11 @@ impl<'a> Run<'a> {
 
     /// Keeps enough leased that nobody waits for the database.
     async fn lease(&mut self) -> Result<()> {
-        let ahead = self.settings.mirror.concurrency * 4;
-        if self.drained || self.tasks.len() > ahead / 2 {
+        if self.drained || self.tasks.len() > AHEAD / 2 {
             return Ok(());
         }
         let now = self.clock.now();
-        let most = ahead - self.tasks.len();
+        let most = AHEAD - self.tasks.len();
         let wanted = self.settings.wanted();
         let leased = self.store.lease(wanted, most, &self.under_way, now, now.plus(LEASE)).await?;
         self.drained = leased.len() < most;
