@@ -65,6 +65,7 @@ async fn history(file: &Path, versions: usize) {
             trigger: "file",
             source: Source::Saved { name: "bench".into(), body: catalogue(items, round) },
             removals: &removals,
+            mirror: false,
             accepted: Accepted::None,
             observed_at: None,
             deadline: std::time::Duration::from_secs(600),

@@ -42,6 +42,8 @@ pub struct Request<'a> {
     pub source: Source<'a>,
     /// When a removal is believed.
     pub removals: &'a Removals,
+    /// Whether the mirror is on.
+    pub mirror: bool,
     /// Held removals to let through.
     pub accepted: Accepted,
     /// When the saved answer had been received, if it is not now.
@@ -181,6 +183,7 @@ struct Judged<'a> {
     account: &'a str,
     trigger: &'a str,
     removals: &'a Removals,
+    mirror: bool,
     accepted: Accepted,
     observed_at: Option<Timestamp>,
 }
@@ -210,13 +213,13 @@ impl Source<'_> {
 }
 
 async fn fetch<'a>(request: Request<'a>, plan: Plan, clock: &Clock) -> (Judged<'a>, Received) {
-    let Request { account, trigger, source, removals, accepted, observed_at, deadline: _ } =
+    let Request { account, trigger, source, removals, mirror, accepted, observed_at, deadline: _ } =
         request;
     let received = match source {
         Source::Api { client, version: _, progress } => ask(plan, client, progress).await,
         Source::Saved { name, body } => from_file(name, &body, clock),
     };
-    (Judged { account, trigger, removals, accepted, observed_at }, received)
+    (Judged { account, trigger, removals, mirror, accepted, observed_at }, received)
 }
 
 /// Asks as planned. What two versions say is never mixed: one of them has answered.
@@ -297,7 +300,7 @@ impl Judge<'_> {
         let mut row = self.row(&fetched);
         let policy = self.policy();
         let api_version = fetched.version.as_str();
-        let poll = Poll { observed_at, api_version, policy: &policy };
+        let poll = Poll { observed_at, api_version, policy: &policy, mirror: self.request.mirror };
         let Ok(answer) = fetched.answer else {
             return Ok(Outcome { row, diff: None, error: None });
         };

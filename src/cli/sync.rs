@@ -108,7 +108,10 @@ impl Sync {
         if self.format == Some(ReportFormat::Json) {
             print(&format!("[{}]\n", json.join(",\n")))?;
         }
-        if let Some(store) = store {
+        if let Some(mut store) = store {
+            if config.mirror.enabled && !self.no_mirror && !self.dry_run {
+                codes.push(super::mirror::after_sync(&mut store, &config, context).await);
+            }
             store.close().await?;
         }
         Ok(gravest(codes))
@@ -175,6 +178,7 @@ impl Sync {
             trigger,
             source,
             removals: &config.removals,
+            mirror: config.mirror.enabled,
             accepted: self.accepted(),
             observed_at: self.observed_at,
             deadline: deadline(config),
@@ -251,7 +255,7 @@ pub(super) fn client(config: &Config, key: SecretString, clock: &Clock) -> Resul
 
 /// Longer than any poll takes: no retry and no page starts after `retry_time`, and each lasts
 /// `timeout`; `auto` may read two versions one after the other.
-fn deadline(config: &Config) -> Duration {
+pub(super) fn deadline(config: &Config) -> Duration {
     let lists = if config.api.version == Version::Auto { 2 } else { 1 };
     (config.api.retry_time + config.api.timeout) * lists + Duration::from_secs(5 * 60)
 }

@@ -11,6 +11,7 @@
 //! - [`mod@write`]: a diff → tables, in one transaction (rule 1)
 //! - [`audit`]: tables → what `verify` judges, read [`exact`]ly
 //! - [`past`]: how the API has answered an account
+//! - [`queue`]: the mirror's queue
 //! - [`query`]: what the commands ask
 //! - [`copy`]: a whole database → an empty one
 //! - [`export`]: the catalogue as it was at any time, read at one point in time
@@ -30,6 +31,7 @@ pub mod open;
 mod packed;
 pub mod past;
 pub mod query;
+pub mod queue;
 pub mod row;
 pub mod standing;
 pub mod statements;

@@ -279,6 +279,7 @@ async fn a_poller_that_wakes_up_after_its_deadline_cannot_commit() {
                 progress: &|_| (),
             },
             removals: &Removals { after_polls: None, min_count: 20, max_share: 0.2 },
+            mirror: false,
             accepted: Accepted::None,
             observed_at: None,
             deadline: Duration::from_millis(300),

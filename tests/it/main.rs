@@ -13,6 +13,7 @@ mod fake;
 mod fetching;
 mod home;
 mod memory;
+mod mirror;
 mod pages;
 mod pooling;
 mod postgres;

@@ -18,6 +18,7 @@ use heygen_sync::{
     config::{ApiVersion, Removals, Version},
     error::Result,
     heygen::{Client, Settings},
+    mirror::{self, Blobs, Summary},
     poll::{Report, Request, Source, dry_run, poll},
     store::{Location, Store},
     time::{Clock, Timestamp},
@@ -95,6 +96,8 @@ pub struct World {
     pub removals: Removals,
     pub accepted: Accepted,
     pub version: Version,
+    /// Whether polls feed the mirror.
+    pub mirror: bool,
     store: Store,
     client: Client,
     beside: Beside,
@@ -150,6 +153,7 @@ impl World {
             removals: Removals::default(),
             accepted: Accepted::None,
             version: Version::Fixed(ApiVersion::V2),
+            mirror: false,
             store,
             client,
             beside: home.connect().await,
@@ -209,6 +213,7 @@ impl World {
         let clock = clock(&self.now);
         let source = Source::Api { client: &self.client, version: self.version, progress: &|_| () };
         let request = request(self.account, &self.removals, self.accepted, "manual", source);
+        let request = Request { mirror: self.mirror, ..request };
         poll(&mut self.store, &clock, request).await
     }
 
@@ -262,6 +267,35 @@ impl World {
         self.poll_file(body(r#"{"avatar_id":"p"}"#, records)).await
     }
 
+    /// Works the mirror's queue once; fresh lists come from the fake.
+    pub async fn work_mirror(
+        &mut self,
+        settings: &mirror::Settings,
+        blobs: &Arc<Blobs>,
+    ) -> Result<Summary> {
+        let clock = clock(&self.now);
+        let (client, removals, account) = (&self.client, &self.removals, self.account);
+        let version = self.version;
+        let refresh = async |store: &mut Store| {
+            let source = Source::Api { client, version, progress: &|_| () };
+            let request = request(account, removals, Accepted::None, "refresh", source);
+            let report = poll(store, &clock, Request { mirror: true, ..request }).await?;
+            report.error.map_or(Ok(()), Err)
+        };
+        let store = &mut self.store;
+        mirror::run(store, &clock, settings, blobs.clone(), &|_| (), refresh).await
+    }
+
+    /// The program's own connection.
+    pub fn store(&mut self) -> &mut Store {
+        &mut self.store
+    }
+
+    /// The clock, for others to read.
+    pub fn clock(&self) -> Clock {
+        clock(&self.now)
+    }
+
     /// Another poller of the same database and account, with a connection of its own.
     pub async fn second(&self) -> Store {
         Store::open_to_write(&self.home.location()).await.unwrap()
@@ -281,11 +315,6 @@ impl World {
             Home::Server(server) => server.url(),
             Home::Folder(_) => panic!("this world stands on SQLite"),
         }
-    }
-
-    /// The program's own connection.
-    pub fn store(&mut self) -> &mut Store {
-        &mut self.store
     }
 
     // Looking
@@ -448,5 +477,14 @@ fn request<'r>(
     source: Source<'r>,
 ) -> Request<'r> {
     let deadline = Duration::from_secs(60);
-    Request { account, trigger, source, removals, accepted, observed_at: None, deadline }
+    Request {
+        account,
+        trigger,
+        source,
+        removals,
+        mirror: false,
+        accepted,
+        observed_at: None,
+        deadline,
+    }
 }

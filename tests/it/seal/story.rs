@@ -78,6 +78,7 @@ impl Polled {
                 trigger: "file",
                 source: Source::Saved { name: "saved.json".into(), body: body.into() },
                 removals: &removals,
+                mirror: false,
                 accepted: Accepted::None,
                 observed_at: None,
                 deadline: Duration::from_secs(60),
