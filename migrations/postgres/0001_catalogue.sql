@@ -430,6 +430,9 @@ CREATE INDEX field_changes_by_item ON field_changes (account, kind, item_id, ver
 CREATE INDEX schema_changes_by_poll ON schema_changes (account, poll_id);
 -- The queue of the mirror, soonest expiry first.
 CREATE INDEX assets_unsaved ON assets (expires_at) WHERE state <> 'mirrored';
+-- The last writes of the mirror, which the gallery's pages are stamped with.
+CREATE INDEX assets_checked ON assets (checked_at);
+CREATE INDEX assets_retried ON assets (next_attempt_at);
 -- The outbox, in order.
 CREATE INDEX notices_waiting ON notices (notice_id) WHERE delivered_at IS NULL;
 

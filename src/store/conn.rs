@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use futures_util::TryStreamExt;
+use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
 use serde_json::value::RawValue;
 use sqlx::{
     Arguments, Column as _, Connection, Row as _, SqlSafeStr,
@@ -150,6 +150,24 @@ impl Conn {
             }
         }
         Ok(())
+    }
+
+    /// The rows of a query, one after the other; none is read before it is asked for.
+    pub fn stream<'a>(
+        &'a mut self,
+        sql: impl SqlSafeStr + 'a,
+        args: &[Arg<'_>],
+    ) -> Result<BoxStream<'a, Result<Row, Fault>>, Fault> {
+        Ok(match self {
+            Self::Sqlite(conn) => {
+                let rows = sqlx::query_with(sql, sqlite_arguments(args)?).fetch(conn);
+                rows.map_ok(Row::Sqlite).boxed()
+            }
+            Self::Postgres(conn) => {
+                let rows = sqlx::query_with(sql, postgres_arguments(args)?).fetch(conn);
+                rows.map_ok(Row::Postgres).boxed()
+            }
+        })
     }
 
     /// All rows of a query that has few.

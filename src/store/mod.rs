@@ -9,9 +9,11 @@
 //! - [`standing`]: tables → what the diff compares with
 //! - [`write`]: a diff → tables, in one transaction (rule 1)
 //! - [`query`]: what the commands ask
+//! - [`browse`]: what the gallery asks
 //!
 //! It does not know HTTP, the rules of history or how anything is printed.
 
+pub mod browse;
 pub mod bulk;
 pub mod conn;
 pub mod fault;
