@@ -2,6 +2,7 @@
 //!
 //! - [`params`]: the URL is the state; query strings ↔ typed questions (pure)
 //! - [`words`]: values for people (pure)
+//! - [`diffs`]: a change for people (pure)
 //! - [`chart`]: bars as SVG (pure)
 //! - [`route`]: which page a path means (pure)
 //! - [`security`]: who may ask, and what every answer says to the browser
@@ -19,6 +20,7 @@ pub mod assets;
 pub mod cache;
 pub mod changes;
 pub mod chart;
+pub mod diffs;
 pub mod export;
 pub mod files;
 pub mod grid;

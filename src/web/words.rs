@@ -128,6 +128,11 @@ pub fn exact(text: &str) -> String {
     format!("{}{inner}{}", "·".repeat(before), "·".repeat(after))
 }
 
+/// [`visible`], with a blank as `·` where it stands alone.
+pub fn exact_inside(text: &str) -> String {
+    if text.chars().all(|c| c == ' ') { exact(text) } else { visible(text) }
+}
+
 /// A name for a tile: whole as far as any person would read it; both ends of a monstrous one.
 pub fn tile_name(name: &str) -> String {
     let shown = visible(name);

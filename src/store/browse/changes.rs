@@ -71,6 +71,10 @@ pub struct Line {
     pub all: i64,
     /// The hash of the item's kept picture.
     pub image: Option<String>,
+    /// The item's gender.
+    pub gender: Option<String>,
+    /// Whether it names a video.
+    pub has_video: bool,
 }
 
 impl Reading {
@@ -141,7 +145,8 @@ impl Reading {
         let order = "c.name NULLS LAST, c.item_id";
         let text = format!(
             "SELECT l.poll_id, l.kind, l.change, l.field, l.old_value, l.new_value, l.item_id, \
-             l.name, l.previous_poll_at, l.same, l.every, s.sha256 FROM ( \
+             l.name, l.previous_poll_at, l.same, l.every, s.sha256, v.gender, \
+             v.preview_video_url IS NOT NULL FROM ( \
                SELECT m.*, row_number() OVER (PARTITION BY m.poll_id, m.kind, m.change, \
                    m.field IS NULL ORDER BY m.same DESC, m.name NULLS LAST, m.item_id) AS line FROM ( \
                  SELECT c.*, \
@@ -263,6 +268,8 @@ fn line(row: &Row) -> Result<Line, Fault> {
         same: row.some_int(9)?,
         all: row.some_int(10)?,
         image: row.text(11)?,
+        gender: row.text(12)?,
+        has_video: row.bool(13)?.unwrap_or(false),
     })
 }
 

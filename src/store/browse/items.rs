@@ -55,6 +55,8 @@ pub struct Tile {
 pub struct Facets {
     /// The items that all choices together show.
     pub total: i64,
+    /// The items shown without the choice of listed, new, changed, gender, premium, type, picture.
+    pub without: [i64; 7],
     /// For each of now, missing, removed, all.
     pub listed: [i64; 4],
     /// For each [`Span`].
@@ -103,6 +105,18 @@ enum Facet {
     Picture,
 }
 
+impl Facet {
+    const ALL: [Self; 7] = [
+        Self::Listed,
+        Self::New,
+        Self::Changed,
+        Self::Gender,
+        Self::Premium,
+        Self::Type,
+        Self::Picture,
+    ];
+}
+
 impl Reading {
     /// A page of the list: `limit` items after the first `offset`.
     pub async fn tiles(
@@ -138,10 +152,26 @@ impl Reading {
             true => count(&cells, filter),
             false => count(&cells, &Filter { gender: vec![], of_type: vec![], ..filter.clone() }),
         };
-        if scope.kind == Kind::Avatar {
+        // Where nothing matches, the queries go to the ways out.
+        if scope.kind == Kind::Avatar && facets.total > 0 {
             facets.tags = self.tags(scope, filter, moments).await?;
         }
         Ok(facets)
+    }
+
+    /// How many items match.
+    pub async fn total(
+        &mut self,
+        scope: &Scope,
+        filter: &Filter,
+        moments: &Moments,
+    ) -> Result<i64> {
+        let mut sql = Sql::new(self.engine());
+        let items = Items::new(&mut sql, scope.kind, scope.account.as_str(), scope.at);
+        let (joins, condition) = matching(&mut sql, &items, filter, moments);
+        let text = format!("SELECT count(*) FROM {}{joins} WHERE {condition}", items.from);
+        let rows = self.ask(text, &sql.args, |row| row.some_int(0)).await?;
+        Ok(rows.into_iter().next().unwrap_or(0))
     }
 
     async fn cube(
@@ -554,6 +584,11 @@ fn count(cells: &[CubeCell], filter: &Filter) -> Facets {
     for cell in cells {
         if cell.shown(filter, None) {
             facets.total += cell.count;
+        }
+        for (at, facet) in Facet::ALL.into_iter().enumerate() {
+            if cell.shown(filter, Some(facet)) {
+                facets.without[at] += cell.count;
+            }
         }
         if cell.shown(filter, Some(Facet::Listed)) {
             let all = [Listed::Now, Listed::Missing, Listed::Removed, Listed::All];
