@@ -4,7 +4,7 @@ pub mod cli;
 pub mod config;
 pub mod error;
 pub mod heygen;
-pub mod web;
 pub mod poll;
 pub mod store;
 pub mod time;
+pub mod web;

@@ -10,6 +10,7 @@ mod history;
 mod man;
 mod output;
 mod report;
+mod serve;
 mod status;
 mod sync;
 
@@ -57,6 +58,7 @@ enum Command {
     Status(status::Status),
     Changes(changes::Changes),
     History(history::History),
+    Serve(serve::Serve),
     Check(check::Check),
     Account(account::Account),
     Completions(man::Completions),
@@ -107,6 +109,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<u8> {
         Command::Status(verb) => verb.run(context).await,
         Command::Changes(verb) => verb.run(context).await,
         Command::History(verb) => verb.run(context).await,
+        Command::Serve(verb) => verb.run(context).await,
         Command::Check(verb) => verb.run(context).await,
         Command::Account(verb) => verb.run(context).await,
         Command::Completions(verb) => verb.run(),

@@ -8,6 +8,7 @@
 mod env;
 mod file;
 mod keys;
+mod serve;
 mod sources;
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,7 @@ use url::Url;
 
 pub use self::{
     env::Env,
+    serve::Serve,
     sources::{Origin, Sources},
 };
 use crate::error::{Error, Result};
@@ -36,6 +38,8 @@ pub struct Config {
     pub api: Api,
     /// When an item that is no longer listed counts as removed.
     pub removals: Removals,
+    /// Where the gallery listens.
+    pub serve: Serve,
     /// The accounts that are polled; empty means one, `default`.
     #[serde(deserialize_with = "values::accounts")]
     pub accounts: Vec<Account>,
@@ -170,6 +174,7 @@ impl Default for Config {
             database: "heygen.db".into(),
             api: Api::default(),
             removals: Removals::default(),
+            serve: Serve::default(),
             accounts: Vec::new(),
         }
     }
@@ -198,11 +203,12 @@ impl Default for Removals {
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Taken apart, so that a new section cannot be forgotten.
-        let Self { database: _, api, removals, accounts } = self;
+        let Self { database: _, api, removals, serve, accounts } = self;
         f.debug_struct("Config")
             .field("database", &format_args!("(not shown)"))
             .field("api", api)
             .field("removals", removals)
+            .field("serve", serve)
             .field("accounts", accounts)
             .finish()
     }

@@ -366,6 +366,7 @@ fn the_environment_stands_over_the_file_for_every_key() {
             retries: 1,
             retry_time: Duration::from_secs(3600),
         },
+        serve: Serve::default(),
         removals: Removals { after_polls: Some(3), min_count: 5, max_share: 1.0 },
         accounts: vec![account],
     };

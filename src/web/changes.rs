@@ -3,7 +3,7 @@
 use askama::Template;
 
 use super::{
-    diffs::{ChangeView, folded},
+    diffs::{ChangeView, Is, folded},
     page::{Context, Shell},
     params::ChangesQuery,
     route::View,

@@ -40,10 +40,8 @@ struct Page {
     pills: Vec<Link>,
     views: [Link; 2],
     table: bool,
-    has_premium: bool,
     tiles: Vec<TileView>,
     pager: Option<Pager>,
-    page: i64,
     /// Where nothing matches: ways out, with how much they lead to.
     ways_out: Vec<Link>,
     nothing: String,
@@ -132,10 +130,8 @@ pub async fn page(
             Link::new(href(&query.with(|q| q.view = Layout::Table)), "Table"),
         ],
         table: query.view == Layout::Table,
-        has_premium: kind == Kind::Avatar,
         tiles: views,
         pager: Pager::new(query.page, pages, |page| href(&query.with(|q| q.page = page))),
-        page: query.page,
         ways_out: ways,
         nothing,
     })

@@ -4,8 +4,8 @@ use askama::Template;
 
 use super::{
     changes::{self, Form, sums},
-    diffs::{Mark, inline, sign},
-    page::{Context, Link, Message, Pager, Shell},
+    diffs::{Is, Mark, inline, sign},
+    page::{Context, Link, Message, Pager, Shell, Step},
     params::ChangesQuery,
     route::{View, item_path},
     server::{Failure, render},

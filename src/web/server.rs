@@ -13,7 +13,7 @@ use axum::{
     Router,
     body::Body,
     extract::{Request, State},
-    http::{HeaderValue, Method, Response, StatusCode, header},
+    http::{HeaderValue, Method, Response, StatusCode, header, request::Parts},
 };
 use tower_http::{
     catch_panic::CatchPanicLayer,
@@ -215,6 +215,7 @@ impl Ask {
 }
 
 async fn answer(State(app): State<Arc<App>>, request: Request) -> Response<Body> {
+    let (request, _) = request.into_parts();
     let mut response = guarded(&app, &request).await;
     for (name, value) in security::HEADERS {
         response.headers_mut().insert(name, value);
@@ -222,16 +223,16 @@ async fn answer(State(app): State<Arc<App>>, request: Request) -> Response<Body>
     if !response.headers().contains_key(header::CACHE_CONTROL) {
         response.headers_mut().insert(header::CACHE_CONTROL, cache::NEVER);
     }
-    if request.method() == Method::HEAD {
+    if request.method == Method::HEAD {
         *response.body_mut() = Body::empty();
     }
     response
 }
 
-async fn guarded(app: &Arc<App>, request: &Request) -> Response<Body> {
-    let route = route(request.uri().path());
+async fn guarded(app: &Arc<App>, request: &Parts) -> Response<Body> {
+    let route = route(request.uri.path());
     let open = matches!(route, Route::Live | Route::Ready);
-    if let Some(refusal) = app.settings.guard.admits(request.method(), request.headers(), open) {
+    if let Some(refusal) = app.settings.guard.admits(&request.method, &request.headers, open) {
         return refused(refusal);
     }
     match route {
@@ -239,7 +240,7 @@ async fn guarded(app: &Arc<App>, request: &Request) -> Response<Body> {
         Route::Ready => ready(app).await,
         Route::Asset(name) => assets::response(&name).unwrap_or_else(not_found),
         Route::File(hash) => file(app, &hash, request).await,
-        Route::Moved(path) => moved(&path, request.uri().query()),
+        Route::Moved(path) => moved(&path, request.uri.query()),
         Route::Unknown => not_found(),
         Route::View(view, format) => match viewed(app, request, view, format).await {
             Ok(response) => response,
@@ -282,9 +283,9 @@ async fn ready(app: &App) -> Response<Body> {
     }
 }
 
-async fn file(app: &App, hash: &str, request: &Request) -> Response<Body> {
+async fn file(app: &App, hash: &str, request: &Parts) -> Response<Body> {
     let Some(store) = &app.settings.files else { return not_found() };
-    files::response(store, hash, request.method(), request.headers()).await.unwrap_or_else(not_found)
+    files::response(store, hash, &request.method, &request.headers).await.unwrap_or_else(not_found)
 }
 
 /// To a path of our own, always: `route` builds it from known words and encoded ids.
@@ -302,12 +303,12 @@ fn moved(path: &str, query: Option<&str>) -> Response<Body> {
 
 async fn viewed(
     app: &Arc<App>,
-    request: &Request,
+    request: &Parts,
     view: View,
     format: Option<Format>,
 ) -> Result<Response<Body>, Failure> {
     let now = app.clock.now();
-    let mut pairs = Pairs::parse(request.uri().query().unwrap_or_default())?;
+    let mut pairs = Pairs::parse(request.uri.query().unwrap_or_default())?;
     let place = Place::take(&mut pairs, now)?;
     let ask = Ask::take(&view, &mut pairs)?;
     pairs.finish()?;
@@ -316,9 +317,9 @@ async fn viewed(
         Some(_) => app.reader.export().await?,
     };
     let mark = reading.mark().await?;
-    let context = context(app, &mut reading, &mark, place, request.uri().path(), &ask, now).await?;
+    let context = context(app, &mut reading, &mark, place, request.uri.path(), &ask, now).await?;
     let tag = cache::tag(&mark, &moment(&context, &view), &url(request));
-    if cache::has(request.headers(), &tag) {
+    if cache::has(&request.headers, &tag) {
         reading.end().await;
         return Ok(tagged(Response::new(Body::empty()), StatusCode::NOT_MODIFIED, &tag));
     }
@@ -329,7 +330,7 @@ async fn viewed(
     let html = page(&context, &mut reading, &mark, &view, ask).await?;
     let queries = reading.queries();
     reading.end().await;
-    tracing::debug!(queries, path = request.uri().path(), "page");
+    tracing::debug!(queries, path = request.uri.path(), "page");
     let mut response = tagged(self::html(StatusCode::OK, html), StatusCode::OK, &tag);
     // For tests and for whoever watches: what the page cost.
     response.headers_mut().insert("x-queries", HeaderValue::from(queries));
@@ -435,8 +436,8 @@ fn moment(context: &Context<'_>, view: &View) -> String {
     format!("{} {} {}", &now[..until], context.is_old(), context.without_mirror())
 }
 
-fn url(request: &Request) -> String {
-    request.uri().path_and_query().map(ToString::to_string).unwrap_or_default()
+fn url(request: &Parts) -> String {
+    request.uri.path_and_query().map(ToString::to_string).unwrap_or_default()
 }
 
 fn tagged(mut response: Response<Body>, status: StatusCode, tag: &str) -> Response<Body> {

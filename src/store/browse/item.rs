@@ -237,3 +237,13 @@ fn content(row: &Row) -> Result<Content, Fault> {
         state: row.some_text(6)?,
     })
 }
+
+impl Reading {
+    /// Which fields changed with which version: (version, field), newest first.
+    pub async fn changed_fields(&mut self, scope: &Scope, id: &str) -> Result<Vec<(i64, String)>> {
+        let text = "SELECT version, field FROM field_changes \
+             WHERE account = $1 AND kind = $2 AND item_id = $3 ORDER BY version DESC LIMIT 5000";
+        let args = [scope.account.as_str().into(), scope.kind.as_str().into(), id.into()];
+        self.ask(text.into(), &args, |row| Ok((row.some_int(0)?, row.some_text(1)?))).await
+    }
+}
