@@ -122,7 +122,7 @@ fn monday(day: NaiveDate) -> NaiveDate {
 pub fn chart(id: &'static str, spans: &[Span], width: i64, href: impl Fn(&Span) -> String) -> Chart {
     let most_added = spans.iter().map(|span| span.sums.added).max().unwrap_or(0);
     let most_removed = spans.iter().map(|span| span.sums.removed).max().unwrap_or(0);
-    let (top, above, below) = (12, 118, 30);
+    let (top, above, below) = (18, 118, 30);
     let scale = (most_added.max(1) as f64 / above as f64).max(most_removed as f64 / below as f64);
     let tall = |count: i64| match count {
         0 => 0,
@@ -148,7 +148,7 @@ pub fn chart(id: &'static str, spans: &[Span], width: i64, href: impl Fn(&Span) 
     let slot = width as f64 / spans.len().max(1) as f64;
     let bar = (slot * 0.7).clamp(1.0, 40.0) as i64;
     let mut month = String::new();
-    let mut labelled = i64::MIN;
+    let mut labelled = -44;
     for (at, span) in spans.iter().enumerate() {
         let left = (at as f64 * slot) as i64;
         let x = left + ((slot - bar as f64) / 2.0) as i64;
@@ -192,23 +192,21 @@ fn peak(
     let room = text.chars().count() as i64 * 7;
     let right = (at as f64 * slot + (slot + bar as f64) / 2.0) as i64 + 8;
     let left = (at as f64 * slot + (slot - bar as f64) / 2.0) as i64 - 8;
-    let y = match class {
-        "added" => (zero - tall(most) / 2).max(zero - tall(most) + 28),
-        _ => zero + 24,
-    };
-    // Words above other bars would not be read: to the right only where none is as high.
+    // Words above or below other bars: clear of the tallest that they pass.
     let reach = (room as f64 / slot).ceil() as usize;
-    let height = zero - y + 16;
-    let free = |range: std::ops::Range<usize>| {
-        class == "removed" || spans[range].iter().all(|span| tall(span.sums.added) < height - 16)
+    let tallest = |range: std::ops::Range<usize>| {
+        spans[range].iter().map(|span| tall(count(span))).max().unwrap_or(0)
     };
-    let after = at + 1..(at + 1 + reach).min(spans.len());
-    let y_over = zero - tall(most) + 6;
+    let clear = |height: i64| match class {
+        "added" if height + 18 < tall(most) => (zero - tall(most) + 24).min(zero - height - 6),
+        "added" => zero - tall(most) - 4,
+        _ => zero + 2 + height.max(8) + 14,
+    };
     if right + room <= width - 40 {
-        let y = if free(after.clone()) { y } else { y_over };
+        let y = clear(tallest(at + 1..(at + 1 + reach).min(spans.len())));
         Some(Label { class: "note", x: right, y, text })
     } else if left - room >= 0 {
-        let y = if free(at.saturating_sub(reach)..at) { y } else { y_over };
+        let y = clear(tallest(at.saturating_sub(reach)..at));
         Some(Label { class: "note last", x: left, y, text })
     } else {
         None

@@ -353,7 +353,9 @@ fn kept(context: &Context<'_>, url: Option<&str>, contents: &Contents) -> String
             let hash = content.sha256.as_deref().unwrap_or_default();
             let day = content.fetched_at.map(words::date).unwrap_or_default();
             let size = content.bytes.map(words::bytes).unwrap_or_default();
-            format!("mirrored {day}, {size}, sha256 {hash}")
+            // The whole hash is the name of the file that the picture's link leads to.
+            let (head, tail) = (hash.get(..4).unwrap_or(hash), hash.get(60..).unwrap_or_default());
+            format!("mirrored {day}, {size}, sha256 {head}…{tail}")
         }
         None => picture_word(context, Some(url), contents).replace("picture ", ""),
     }

@@ -76,13 +76,7 @@ pub async fn page(context: &Context<'_>, reading: &mut Reading) -> Result<String
     let numbers = numbers(context, reading, &days).await?;
     let lists = reading.front(account, at, context.first_poll_at(), context.now).await?;
     let week_start = back(reference, 7);
-    let filter = ChangesFilter {
-        change: Some("changed".into()),
-        from: Some(context.first_poll_at().plus(Duration::from_millis(1))),
-        until: at.map(|at| at.plus(Duration::from_millis(1))),
-        ..ChangesFilter::default()
-    };
-    let changes = changes(context, reading, &filter).await?;
+    let changes = changes(context, reading, &lists).await?;
     let from = words::day(week_start);
     let since = |change: &str| {
         context.href("/changes", &[("change", change.to_owned()), ("from", from.clone())])
@@ -174,16 +168,15 @@ pub async fn summary(context: &Context<'_>, reading: &mut Reading) -> Result<Num
 async fn changes(
     context: &Context<'_>,
     reading: &mut Reading,
-    filter: &ChangesFilter,
+    lists: &Lists,
 ) -> Result<Vec<(String, ChangeView)>, Failure> {
-    let (polls, _) = reading.polls_with_changes(&context.account, filter, 0).await?;
-    let ids: Vec<i64> = polls.iter().take(4).map(|poll| poll.poll_id).collect();
-    let lines = reading.lines(&context.account, &ids, filter).await?;
+    let filter = ChangesFilter { change: Some("changed".into()), ..ChangesFilter::default() };
+    let ids: Vec<i64> = lists.changed.iter().map(|(poll, _)| *poll).collect();
+    let lines = reading.lines(&context.account, &ids, &filter).await?;
     let mut views = vec![];
-    for poll in polls.iter().take(4) {
-        let own: Vec<_> = lines.iter().filter(|line| line.poll_id == poll.poll_id).cloned().collect();
-        let at = poll.observed_at.unwrap_or(context.now);
-        let day = words::short_date(at, context.reference());
+    for (poll, at) in &lists.changed {
+        let own: Vec<_> = lines.iter().filter(|line| line.poll_id == *poll).cloned().collect();
+        let day = words::short_date(*at, context.reference());
         views.extend(folded(context, &own).into_iter().map(|view| (day.clone(), view)));
     }
     views.truncate(4);

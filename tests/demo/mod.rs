@@ -178,11 +178,15 @@ impl World {
                 self.set(ANNIE, "preview_image_url", json!(url));
             }
             3 => self.mass_change(),
-            1 => {
+            6 => {
                 // More than the guard lets through.
                 let few: Vec<String> = self.photos.keys().take(self.photos.len() / 3).cloned().collect();
                 few.iter().for_each(|id| drop(self.photos.remove(id)));
             }
+            2 | 1 => (0..2).for_each(|_| {
+                let gone = self.pick();
+                self.avatars.remove(&gone);
+            }),
             0 => (0..4).for_each(|_| self.add_avatar()),
             _ => {}
         }
@@ -319,10 +323,17 @@ pub fn keep(files: &Path, bytes: &[u8], end: &str) -> (String, String) {
 /// A picture behind nearly every URL, as if the mirror had fetched them.
 async fn mirror(location: &Location, files: &Path, size: Size) {
     let mut kept = vec![];
-    for seed in 0..size.pictures {
-        let bytes = paint::portrait(seed as u64);
+    for seed in 0..size.pictures as u64 {
+        // Women at even places, men at odd ones.
+        let bytes = paint::portrait(seed, seed % 2 == 0, seed * 3 + 1);
         kept.push((keep(files, &bytes, "png"), bytes.len()));
     }
+    let annie = [8, 0].map(|place| {
+        let bytes = paint::portrait(4, true, place);
+        (keep(files, &bytes, "png"), bytes.len())
+    });
+    let women = texts(location, "SELECT preview_image_url FROM avatar_history WHERE gender = 'female'".into()).await;
+    let women: std::collections::BTreeSet<String> = women.into_iter().collect();
     let (video, video_file) = keep(files, &paint::video(), "mp4");
     let mut urls = texts(location, union_of("preview_image_url")).await;
     urls.sort_by_key(|url| hex(url));
@@ -335,18 +346,18 @@ async fn mirror(location: &Location, files: &Path, size: Size) {
             53 if !special => "failed",
             _ => "mirrored",
         };
-        let picture = match url {
-            url if url.contains("456807b0_51020") => 1,
-            url if url.contains("456807b0_56040") => 2,
-            _ => at % kept.len(),
+        let half = at % (kept.len() / 2) * 2;
+        let ((hash, file), length) = match url {
+            url if url.contains("456807b0_51020") => &annie[0],
+            url if url.contains("456807b0_56040") => &annie[1],
+            url => &kept[half + usize::from(!women.contains(url))],
         };
-        let ((hash, file), length) = &kept[picture];
         rows.push(asset(url, "image", state, hash, file, *length));
     }
     let sql = texts(location, "SELECT DISTINCT preview_video_url FROM avatar_history WHERE preview_video_url IS NOT NULL".into()).await;
     rows.extend(sql.iter().map(|url| asset(url, "video", "mirrored", &video, &video_file, 600)));
     for some in rows.chunks(200) {
-        run(location, some.concat()).await;
+        run(location, format!("BEGIN;{}COMMIT;", some.concat())).await;
     }
 }
 

@@ -55,17 +55,17 @@ const WALL: [(u32, u32); 8] = [
     (0xcfc9c0, 0xb3aea4), (0xa8c6c9, 0x8aadb3), (0xb27c6c, 0x94604f), (0x8d6f92, 0x6f5577),
 ];
 
-/// A portrait that depends on `seed` only.
-pub fn portrait(seed: u64) -> Vec<u8> {
-    let mut dice = fastrand::Rng::with_seed(seed.wrapping_mul(7919).wrapping_add(17));
+/// A portrait that depends on its arguments only: a person, before a wall.
+pub fn portrait(person: u64, long: bool, place: u64) -> Vec<u8> {
+    let mut dice = fastrand::Rng::with_seed(place.wrapping_mul(6151).wrapping_add(5));
     let (top, bottom) = WALL[dice.usize(0..WALL.len())];
     let mut canvas = wall(rgb(top), rgb(bottom));
     scene(&mut canvas, &mut dice);
+    let mut dice = fastrand::Rng::with_seed(person.wrapping_mul(7919).wrapping_add(17));
     let skin = rgb(SKIN[dice.usize(0..SKIN.len())]);
     let shade = skin.map(|channel| channel * 0.86);
     let hair = rgb(HAIR[dice.usize(0..HAIR.len())]);
     let cloth = rgb(CLOTH[dice.usize(0..CLOTH.len())]);
-    let long = dice.bool();
     let x = 120.0;
     if long {
         canvas.block(hair, x - 54.0, 74.0, 108.0, 142.0, 44.0);

@@ -334,7 +334,7 @@ fn tiles_sql<'a>(
     format!(
         "SELECT {id}, {name}, {gender}, {premium}, {first}, {changed}, {missing}, {removed}, \
          CAST({picture} AS BIGINT), {image}, {video_hash} \
-         FROM ({key}) AS k JOIN {from} ON i.{id_column} = k.id AND i.version = k.version\
+         FROM {from} JOIN ({key}) AS k ON i.{id_column} = k.id AND i.version = k.version\
          {assets}{video} WHERE {base} ORDER BY {order}",
         name = items.name,
         gender = items.own("gender", "TEXT"),

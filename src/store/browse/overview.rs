@@ -44,6 +44,8 @@ pub struct Lists {
     pub missing: Vec<Brief>,
     /// Items whose picture is not kept and whose link expires soon, soonest first.
     pub expiring: Vec<Brief>,
+    /// The last polls that changed items, newest first, and when they were.
+    pub changed: Vec<(i64, Timestamp)>,
 }
 
 impl Reading {
@@ -97,6 +99,7 @@ impl Reading {
                 parts.push(expiring(&mut sql, &scope, now));
             }
         }
+        parts.push(changed(&mut sql, account, at, first));
         let parts: Vec<String> = parts.iter().map(|part| format!("SELECT * FROM ({part}) AS x")).collect();
         let text = parts.join(" UNION ALL ");
         let mut lists = Lists::default();
@@ -104,11 +107,13 @@ impl Reading {
             match section {
                 0 => lists.newest.push(brief),
                 1 => lists.missing.push(brief),
+                3 => lists.changed.extend(brief.at.map(|at| (brief.polls, at))),
                 _ => lists.expiring.push(brief),
             }
         }
         lists.newest.sort_by(|a, b| b.at.cmp(&a.at));
         lists.newest.truncate(6);
+        lists.changed.sort_by(|a, b| b.cmp(a));
         lists.missing.sort_by(|a, b| a.at.cmp(&b.at));
         lists.expiring.sort_by(|a, b| a.at.cmp(&b.at));
         Ok(lists)
@@ -163,6 +168,21 @@ fn expiring<'a>(sql: &mut Sql<'a>, scope: &Scope, now: Timestamp) -> String {
            ORDER BY a.expires_at, i.{id} LIMIT 4) AS k",
         kind = scope.kind,
         table = scope.kind.list(),
+    )
+}
+
+fn changed(sql: &mut Sql<'_>, account: &str, at: Option<Timestamp>, first: Timestamp) -> String {
+    let account = sql.bind(account.to_owned());
+    let first = sql.bind(first);
+    let until = match at {
+        Some(at) => format!(" AND p.observed_at <= {}", sql.bind(at)),
+        None => String::new(),
+    };
+    format!(
+        "SELECT CAST(3 AS BIGINT) AS section, '' AS kind, '' AS id, CAST(NULL AS TEXT) AS name, \
+         p.observed_at, CAST(NULL AS TEXT), CAST(p.poll_id AS BIGINT) FROM polls AS p \
+         WHERE p.account = {account} AND p.outcome <> 'failed' AND p.changed > 0 \
+         AND p.observed_at > {first}{until} ORDER BY p.observed_at DESC LIMIT 4"
     )
 }
 
