@@ -1,4 +1,56 @@
-//! heygen-sync keeps a faithful local copy, with history, of what HeyGen offers to an account.
+//! heygen-sync keeps a faithful local copy, with history, of the avatars and talking photos that
+//! HeyGen offers to an account. This page is the map of the house.
+//!
+//! # One poll, end to end
+//!
+//! `heygen-sync sync` parses its flags ([`cli`]), reads the configuration ([`config`]) and opens
+//! the database ([`store`]), which creates or migrates it. Then, for each account, [`poll::poll`]:
+//!
+//! 1. takes the account's lock ([`store::lock`]): a file's on SQLite, a transaction's on
+//!    PostgreSQL; a second poll leaves at once;
+//! 2. fetches the list ([`heygen`]): with the key to the one configured host, with retries where
+//!    a retry can help, capped while it is read; what comes back is an answer or the reason why
+//!    there is none;
+//! 3. decodes it ([`catalog::list`]): every record on its own, without loss; whatever is not a
+//!    catalogue stops here and can change nothing;
+//! 4. reads what the tables say ([`store::standing`]);
+//! 5. compares the two ([`catalog::diff`]): the rules of history, as a pure function from tables,
+//!    answer and policy to a [`catalog::diff::Diff`], a value that prints;
+//! 6. writes that diff and the poll's own row in one transaction ([`store::write`]), or nothing.
+//!
+//! A dry run stops after step 5 and prints the same value. A saved response (`--from`) begins at
+//! step 3 and is otherwise the same poll. The next poll is the retry.
+//!
+//! # The rooms, and which way the arrows go
+//!
+//! ```text
+//! main → cli → web → poll → { heygen, store, config } → catalog → { error, time }
+//! ```
+//!
+//! | room | is for | does not know |
+//! |---|---|---|
+//! | [`cli`] | one verb a file, rendering in one place | SQL, rules of history |
+//! | [`web`] | the gallery: pages, security, caching | SQL, HeyGen, the key |
+//! | [`poll`] | the one place where the steps meet | SQL, HTTP, printing |
+//! | [`heygen`] | asking the API, retries, one file per version of the API | the database, avatars |
+//! | [`store`] | the only room with SQL, for both engines | HTTP, rules, printing |
+//! | [`config`] | flags, environment, `config.toml`, keys | what they are used for |
+//! | [`catalog`] | the pure core: values, records, signed URLs, schema, the diff | everything else |
+//! | [`time`], [`error`] | milliseconds in UTC; exit codes | everything else |
+//!
+//! A test holds every `use` in `src` against this drawing.
+//!
+//! # What never happens
+//!
+//! - A panic from input, network, files or database.
+//! - A key, a signature, a password or a response's body in a log, an error, a row of `polls` or
+//!   any output. The one place for a signed URL is `assets.signed_url`.
+//! - A decision outside [`catalog::diff`], a query outside [`store`], a look at the clock outside
+//!   `main`, which hands in a [`time::Clock`].
+//! - A row of history deleted, or touched but for the four cells that close a version.
+
+#![forbid(unsafe_code)]
+
 pub mod catalog;
 pub mod cli;
 pub mod config;

@@ -232,14 +232,15 @@ pub fn diff(standing: &Standing, answer: Answer, poll: &Poll<'_>) -> Diff {
     let Answer { avatars, talking_photos, warning: _ } = answer;
     let mut avatars = Judged::new(standing, &standing.avatars, avatars, poll);
     let mut talking_photos = Judged::new(standing, &standing.talking_photos, talking_photos, poll);
-    let mut links = Listed::default();
+    let dropped = avatars.dropped.iter().chain(&talking_photos.dropped);
+    let mut links = Listed::new(&standing.links, dropped);
     for judged in [&avatars, &talking_photos] {
         judged.kept.iter().for_each(|record| links.keep(record));
     }
     for judged in [&avatars, &talking_photos] {
         judged.dropped.iter().for_each(|record| links.compare(record));
     }
-    let links = links.writes(&standing.links, poll.observed_at);
+    let links = links.writes(poll.observed_at);
     avatars.match_items();
     talking_photos.match_items();
     let holds = [avatars.hold(), talking_photos.hold()];
@@ -551,7 +552,11 @@ fn resolve_copies(records: Vec<Record>, before: &StandingList) -> (Vec<Record>, 
             Some(first) if first.id == record.id => {
                 let stored = before.items.binary_search_by(|item| item.id.cmp(&record.id)).ok();
                 let stored = stored.map(|at| &before.items[at]);
-                let rank = |copy: &Record| (!says_stored(copy, stored, &names), copy.to_json());
+                // A number kept as its text has the bytes of that text: its type decides then.
+                let rank = |copy: &Record| {
+                    let json = (copy.to_json(), copy.numbers_as_text.clone());
+                    (!says_stored(copy, stored, &names), json)
+                };
                 match *first != record && rank(&record) < rank(first) {
                     true => dropped.push(std::mem::replace(first, record)),
                     false => dropped.push(record),

@@ -1,7 +1,10 @@
 //! Which links are worth storing (rule 3): a list that signs anew at every poll is not written
 //! at every poll.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use super::record::{PREVIEWS, Record, Role, SignedUrl};
 use crate::time::Timestamp;
@@ -40,9 +43,14 @@ pub struct LinkWrite {
     pub expires_at: Option<Timestamp>,
 }
 
-/// The preview URLs that a poll lists, each with the best link seen for it.
-#[derive(Debug, Default)]
-pub struct Listed<'a>(HashMap<&'a str, Best<'a>>);
+/// The preview URLs that a poll lists and that are signed, or were; each with the best link seen.
+#[derive(Debug)]
+pub struct Listed<'a> {
+    stored: &'a StoredLinks,
+    /// The signed URLs of copies that are not kept: what they sign, a kept record may list unsigned.
+    of_copies: HashSet<&'a str>,
+    best: HashMap<&'a str, Best<'a>>,
+}
 
 #[derive(Debug, Clone, Copy)]
 struct Best<'a> {
@@ -51,35 +59,46 @@ struct Best<'a> {
 }
 
 impl<'a> Listed<'a> {
+    /// Nothing listed yet, beside what is stored; `dropped` are the copies that are not kept.
+    pub fn new(stored: &'a StoredLinks, dropped: impl Iterator<Item = &'a Record>) -> Self {
+        let of_copies = dropped.flat_map(|copy| &copy.links).map(|link| link.canonical.as_str());
+        Self { stored, of_copies: of_copies.collect(), best: HashMap::new() }
+    }
+
     /// Adds the previews of a record that is kept.
     pub fn keep(&mut self, record: &'a Record) {
         for (field, role) in PREVIEWS {
             let url = record.fields.get(field).and_then(|value| value.as_str());
-            if let Some(url) = url.filter(|url| fits(url)) {
-                let best = self.0.entry(url).or_insert(Best { role, link: None });
+            if let Some(url) = url.filter(|url| fits(url) && self.concerns(record, url)) {
+                let best = self.best.entry(url).or_insert(Best { role, link: None });
                 best.role = best.role.min(role);
             }
         }
         self.compare(record);
     }
 
+    /// Most URLs never were signed: they need no second look.
+    fn concerns(&self, record: &Record, url: &str) -> bool {
+        record.links.iter().any(|link| link.canonical == url)
+            || self.stored.get(url).is_some_and(|stored| stored.signed)
+            || self.of_copies.contains(url)
+    }
+
     /// Takes the links of a copy that is not kept, for the URLs that kept records list: of
     /// several in one poll the one that expires last.
     pub fn compare(&mut self, record: &'a Record) {
         for link in &record.links {
-            if let Some(best) = self.0.get_mut(link.canonical.as_str()) {
+            if let Some(best) = self.best.get_mut(link.canonical.as_str()) {
                 best.link = best.link.max(Some((link.expires_at, &link.signed)));
             }
         }
     }
 
     /// What is to be written, sorted by URL.
-    pub fn writes(&self, stored: &StoredLinks, observed_at: Timestamp) -> Vec<LinkWrite> {
-        let mut writes: Vec<LinkWrite> = self
-            .0
-            .iter()
-            .filter_map(|(url, best)| best.write(url, stored.get(*url), observed_at))
-            .collect();
+    pub fn writes(&self, observed_at: Timestamp) -> Vec<LinkWrite> {
+        let write =
+            |(url, best): (&&str, &Best<'_>)| best.write(url, self.stored.get(*url), observed_at);
+        let mut writes: Vec<LinkWrite> = self.best.iter().filter_map(write).collect();
         writes.sort_by(|a, b| a.url.cmp(&b.url));
         writes
     }

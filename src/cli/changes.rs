@@ -4,13 +4,16 @@ use clap::Args;
 
 use super::{
     Context,
-    output::{Format, Rows},
+    output::{Cell, Format, Rows},
     time_or_ago,
 };
 use crate::{
     catalog::item::Kind,
     error::{Error, Result},
-    store::{Store, query::ChangeFilter},
+    store::{
+        Store,
+        query::{ChangeFilter, ChangeRow},
+    },
 };
 
 /// The columns of the feed, those of the view `changes`.
@@ -27,6 +30,9 @@ const COLUMNS: [&str; 11] = [
     "old_value",
     "new_value",
 ];
+
+/// The columns for people.
+const TABLE: [&str; 7] = ["observed_at", "account", "change", "kind", "item_id", "name", "field"];
 
 /// Show what was added, changed, removed and restored, newest last
 #[derive(Debug, Args)]
@@ -91,24 +97,58 @@ impl Changes {
         let filter = ChangeFilter { since, until, kind, change, account, id, limit };
         let (_, _, location) = context.config()?;
         let mut store = Store::open_to_read(&location).await?;
-        let mut rows = Rows::new(Format::or_default(format), &COLUMNS)?;
-        let each = |row: crate::store::query::ChangeRow| {
-            rows.row(vec![
-                row.poll_id.into(),
-                row.observed_at.into(),
-                row.previous_poll_at.into(),
-                row.account.into(),
-                row.kind.into(),
-                row.item_id.into(),
-                row.name.into(),
-                row.change.into(),
-                row.field.into(),
-                row.old_value.into(),
-                row.new_value.into(),
-            ])
-        };
+        let format = Format::or_default(format);
+        let for_people = format == Format::Table;
+        let mut rows = Rows::new(format, if for_people { &TABLE } else { &COLUMNS })?;
+        let each = |row| rows.row(if for_people { for_a_table(row) } else { all(row) });
         store.changes(&filter, each).await?;
         rows.finish("No such changes.")?;
         Ok(0)
     }
+}
+
+fn all(row: ChangeRow) -> Vec<Cell> {
+    let ChangeRow {
+        poll_id,
+        observed_at,
+        previous_poll_at,
+        account,
+        kind,
+        item_id,
+        name,
+        change,
+        field,
+        old_value,
+        new_value,
+    } = row;
+    vec![
+        poll_id.into(),
+        observed_at.into(),
+        previous_poll_at.into(),
+        account.into(),
+        kind.into(),
+        item_id.into(),
+        name.into(),
+        change.into(),
+        field.into(),
+        old_value.into(),
+        new_value.into(),
+    ]
+}
+
+/// What changed, in one cell; the polls are left out.
+fn for_a_table(row: ChangeRow) -> Vec<Cell> {
+    let value = |value: Option<String>| value.unwrap_or_else(|| "null".into());
+    let what = row
+        .field
+        .map(|field| format!("{field}: {} → {}", value(row.old_value), value(row.new_value)));
+    vec![
+        row.observed_at.into(),
+        row.account.into(),
+        row.change.into(),
+        row.kind.into(),
+        row.item_id.into(),
+        row.name.into(),
+        what.into(),
+    ]
 }

@@ -107,7 +107,7 @@ fn people(versions: &[Version]) -> Result<()> {
                 version.valid_to.into(),
                 version.opened_by.as_str().into(),
                 version.closed_by.as_deref().into(),
-                shown.join("\n").into(),
+                Cell::Lines(shown),
             ])?;
         }
         rows.finish("")?;

@@ -1,4 +1,4 @@
-//! The command line: one verb a file, rendering in one place ([`output`]).
+//! The command line: one verb a file, rendering in one place (`output`).
 //!
 //! Results go to stdout, all else to stderr; each verb ends with an exit code of the contract.
 //! It knows no SQL and no rule of history.

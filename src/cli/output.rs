@@ -44,6 +44,8 @@ pub enum Cell {
     Bool(bool),
     /// JSON text, embedded as it is.
     Json(String),
+    /// Texts below each other.
+    Lines(Vec<String>),
 }
 
 impl<T: Into<Cell>> From<Option<T>> for Cell {
@@ -127,7 +129,9 @@ impl Rows {
             Format::Table if self.table.is_empty() => eprintln!("{nothing}"),
             Format::Table => {
                 let table = table(self.columns, std::mem::take(&mut self.table));
-                writeln!(self.out, "{table}").map_err(unwritten)?;
+                for line in table.lines() {
+                    writeln!(self.out, "{}", line.trim_end()).map_err(unwritten)?;
+                }
             }
             Format::Json if self.count == 0 => writeln!(self.out, "[]").map_err(unwritten)?,
             Format::Json => writeln!(self.out, "\n]").map_err(unwritten)?,
@@ -182,6 +186,15 @@ fn plain(cell: &Cell) -> String {
         Cell::Text(text) | Cell::Json(text) => text.clone(),
         Cell::Int(number) => number.to_string(),
         Cell::Bool(yes) => yes.to_string(),
+        Cell::Lines(lines) => lines.join("\n"),
+    }
+}
+
+/// For a terminal: only our own line breaks are ones.
+fn shown(cell: &Cell) -> String {
+    match cell {
+        Cell::Lines(lines) => lines.iter().map(|line| visible(line)).collect::<Vec<_>>().join("\n"),
+        other => visible(&plain(other)),
     }
 }
 
@@ -199,6 +212,7 @@ pub fn object(columns: &[&str], cells: &[Cell]) -> String {
             Cell::Text(text) => write_json_string(text, &mut out),
             Cell::Json(json) => out.push_str(json),
             Cell::Int(_) | Cell::Bool(_) => out.push_str(&plain(cell)),
+            Cell::Lines(_) => write_json_string(&plain(cell), &mut out),
         }
     }
     out.push('}');
@@ -208,11 +222,11 @@ pub fn object(columns: &[&str], cells: &[Cell]) -> String {
 /// Rows as a table as wide as the terminal.
 pub fn table(columns: &[&str], rows: Vec<Vec<Cell>>) -> Table {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    table.load_style(presets::NOTHING);
     table.set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_header(columns.iter().map(|name| name.replace('_', " ")));
+    table.set_header(columns.iter().map(|name| name.replace('_', " ").to_uppercase()));
     for row in rows {
-        table.add_row(row.iter().map(|cell| visible(&plain(cell))));
+        table.add_row(row.iter().map(shown));
     }
     table
 }

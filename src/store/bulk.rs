@@ -5,7 +5,7 @@
 //! one round trip, no limit on parameters). Callers give columns once and write the statement
 //! around a source of rows called `d`.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use sqlx::{AssertSqlSafe, postgres::PgArguments, sqlite::SqliteArguments};
 
@@ -121,10 +121,17 @@ impl<'a> Bulk<'a> {
     }
 
     fn sqlite_values(&self, rows: std::ops::Range<usize>) -> Result<SqliteArguments, Fault> {
+        use sqlx::Arguments;
         let mut bound = SqliteArguments::default();
+        bound.reserve(rows.len() * self.columns.len(), 0);
+        let shared: Vec<Option<Arc<str>>> =
+            self.columns.iter().map(|(_, column)| column.shared()).collect();
         for row in rows {
-            for (_, column) in &self.columns {
-                add_sqlite(&mut bound, &column.arg(row))?;
+            for ((_, column), shared) in self.columns.iter().zip(&shared) {
+                match shared {
+                    Some(text) => bound.add(text.clone()).map_err(Fault::Encode)?,
+                    None => add_sqlite(&mut bound, &column.arg(row))?,
+                }
             }
         }
         Ok(bound)
@@ -179,6 +186,15 @@ impl<'a> Bulk<'a> {
 }
 
 impl Column<'_> {
+    /// The text that is the same in every row, made once.
+    fn shared(&self) -> Option<Arc<str>> {
+        match self {
+            Self::All(Arg::Text(Some(text))) => Some(Arc::from(&**text)),
+            Self::All(Arg::Time(Some(time))) => Some(Arc::from(time.to_string())),
+            _ => None,
+        }
+    }
+
     fn arg(&self, row: usize) -> Arg<'_> {
         match self {
             Self::Text(all) => Arg::Text(all[row].as_deref().map(Cow::Borrowed)),

@@ -87,7 +87,9 @@ impl Store {
             0..=100 => name,
             _ => hex(&Sha256::digest(account.as_bytes())),
         };
-        beside(self.location.file().unwrap_or(std::path::Path::new("")), &name)
+        // `poll-`, so that no account's name can be that of the lock for opening.
+        let what = format!("poll-{name}");
+        beside(self.location.file().unwrap_or(std::path::Path::new("")), &what)
     }
 
     async fn lock_row(&mut self, account: &str, deadline: Duration) -> Result<()> {

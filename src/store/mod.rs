@@ -6,8 +6,9 @@
 //! - [`open`]: opening, migrating, refusing what is not ours
 //! - [`lock`]: one poll at a time (rule 12)
 //! - [`row`]: the row of a poll
+//! - `packed`: many rows of SQLite in one
 //! - [`standing`]: tables → what the diff compares with
-//! - [`write`]: a diff → tables, in one transaction (rule 1)
+//! - [`mod@write`]: a diff → tables, in one transaction (rule 1)
 //! - [`query`]: what the commands ask
 //! - [`browse`]: what the gallery asks
 //!
@@ -20,6 +21,7 @@ pub mod fault;
 pub mod location;
 pub mod lock;
 pub mod open;
+mod packed;
 pub mod query;
 pub mod row;
 pub mod standing;

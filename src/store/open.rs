@@ -265,7 +265,9 @@ fn sqlite_options(path: &Path, write: bool) -> SqliteConnectOptions {
         true => options
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full),
+            .synchronous(SqliteSynchronous::Full)
+            // Up to 64 MiB, so that a large first load does not spill the pages it comes back to.
+            .pragma("cache_size", "-65536"),
         false => options.read_only(true),
     }
 }

@@ -3,8 +3,9 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
-    conn::{Conn, Fault, Row},
+    conn::{Conn, Engine, Fault, Row},
     open::Store,
+    packed::{self, Cell},
     statements,
 };
 use crate::{
@@ -79,6 +80,9 @@ fn good_poll(row: &Row, at: usize) -> Result<GoodPoll, Fault> {
 }
 
 async fn items(conn: &mut Conn, account: &str, kind: Kind) -> Result<Vec<StandingItem>, Fault> {
+    if conn.engine() == Engine::Sqlite {
+        return packed_items(conn, account, kind).await;
+    }
     let mut items = vec![];
     conn.each(statements::items(kind), &[account.into()], |row| {
         items.push(StandingItem {
@@ -92,6 +96,52 @@ async fn items(conn: &mut Conn, account: &str, kind: Kind) -> Result<Vec<Standin
     })
     .await?;
     Ok(items)
+}
+
+/// In pages, each as one row.
+async fn packed_items(
+    conn: &mut Conn,
+    account: &str,
+    kind: Kind,
+) -> Result<Vec<StandingItem>, Fault> {
+    let mut items: Vec<StandingItem> = vec![];
+    loop {
+        let after = items.last().map_or("", |item| item.id.as_str());
+        let sql = statements::packed_items(kind);
+        let page = packed::read(conn, sql, &[account.into(), after.into()]).await?;
+        let rows = packed::rows(&page)?;
+        if rows.is_empty() {
+            return Ok(items);
+        }
+        for row in rows {
+            items.push(unpacked(row, kind)?);
+        }
+    }
+}
+
+fn unpacked(row: Vec<Cell<'_>>, kind: Kind) -> Result<StandingItem, Fault> {
+    let mut cells = row.into_iter();
+    let mut next = || cells.next().unwrap_or(Cell::Null);
+    let id = next().text().ok_or_else(|| packed::spoiled("has no id"))?;
+    let version = next().int().ok_or_else(|| packed::spoiled("has no version"))?;
+    let missing_since = next().time()?;
+    let removed = next().int() == Some(1);
+    let extra = next().text();
+    let mut own = Vec::with_capacity(kind.columns().len());
+    for column in kind.columns() {
+        let value = match (column.holds, next()) {
+            (_, Cell::Null) => continue,
+            (Holds::Bool, cell) => Value::Bool(cell.int() == Some(1)),
+            (Holds::Text, cell) => Value::Text(cell.text().unwrap_or_default()),
+            (Holds::Texts, cell) => {
+                let json = cell.text().unwrap_or_default();
+                Value::decode(json.trim(), 1).map_err(|_| packed::spoiled("is nested too deep"))?
+            }
+        };
+        own.push((FieldName::Borrowed(column.name), value));
+    }
+    let fields = Fields::from_row(kind, own, extra.as_deref());
+    Ok(StandingItem { id, fields, version, missing_since, removed })
 }
 
 /// The fields of an item whose own columns begin at `first`, with `extra` at `extra`.
@@ -137,6 +187,9 @@ async fn schemas(conn: &mut Conn, account: &str) -> Result<[Schema; 2], Fault> {
 }
 
 async fn links(conn: &mut Conn, now: Timestamp) -> Result<StoredLinks, Fault> {
+    if conn.engine() == Engine::Sqlite {
+        return packed_links(conn, now).await;
+    }
     let mut links = StoredLinks::new();
     conn.each(statements::LINKS, &[now.plus(DAY).into()], |row| {
         let link = StoredLink {
@@ -149,4 +202,27 @@ async fn links(conn: &mut Conn, now: Timestamp) -> Result<StoredLinks, Fault> {
     })
     .await?;
     Ok(links)
+}
+
+async fn packed_links(conn: &mut Conn, now: Timestamp) -> Result<StoredLinks, Fault> {
+    let mut links = StoredLinks::new();
+    let mut after = String::new();
+    loop {
+        let args = [now.plus(DAY).into(), after.as_str().into()];
+        let page = packed::read(conn, statements::PACKED_LINKS, &args).await?;
+        let rows = packed::rows(&page)?;
+        if rows.is_empty() {
+            return Ok(links);
+        }
+        for row in rows {
+            let mut cells = row.into_iter();
+            let mut next = || cells.next().unwrap_or(Cell::Null);
+            let url = next().text().ok_or_else(|| packed::spoiled("has no URL"))?;
+            let signed = next().int() == Some(1);
+            let expires_at = next().time()?;
+            let signed_url = next().text().map(SignedUrl::new);
+            after.clone_from(&url);
+            links.insert(url, StoredLink { signed, expires_at, signed_url });
+        }
+    }
 }

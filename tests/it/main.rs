@@ -2,10 +2,18 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod commands;
 #[path = "../demo/mod.rs"]
 mod demo;
 mod fake;
 mod fetching;
 mod gallery;
+mod home;
 mod postgres;
+mod rooms;
+mod rules;
 mod schema;
+mod sequences;
+mod statements;
+mod text;
+mod world;

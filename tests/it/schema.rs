@@ -2,12 +2,14 @@
 //!
 //! It does not know what the rows mean; `views` asks that.
 
-mod engine;
+pub mod engine;
 mod views;
 
 use std::collections::BTreeSet;
 
-use engine::{Engine, Holds, MIGRATIONS, Texts, both, folder, holds, postgres};
+use engine::{Engine, MIGRATIONS, both, folder, postgres};
+
+use crate::text::{Holds, Texts, holds};
 
 /// Table or view, column, type, whether never null, place in the primary key (0: not in it).
 const SQLITE_COLUMNS: &str = "

@@ -1,43 +1,20 @@
 //! The two engines, migrated and ready to be asked for text.
 //!
-//! Everything comes back as text or null, so that one comparison serves both. It knows the kinds
-//! of columns by their names, which is a rule of the schema and tested beside it.
+//! Everything comes back as text or null, so that one comparison serves both.
 
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
 use sqlx::migrate::Migrator;
-use sqlx::{AssertSqlSafe, Connection, PgConnection, Row, SqliteConnection};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 use tempfile::TempDir;
 
-use crate::postgres::{TestDatabase, database};
+use crate::{
+    postgres::{TestDatabase, database},
+    text::{self, Texts},
+};
 
 /// What the tests call the table that remembers which migrations ran.
 pub const MIGRATIONS: &str = heygen_sync::store::open::MIGRATIONS_TABLE;
-
-/// One row as text; null stays `None`.
-pub type Texts = Vec<Option<String>>;
-
-/// What a column holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Holds {
-    Time,
-    Json,
-    Boolean,
-    Other,
-}
-
-/// What the column called `name` holds, by the rule for names.
-pub fn holds(name: &str) -> Holds {
-    let time = ["_at", "_after", "_since"].iter().any(|end| name.ends_with(end));
-    match name {
-        "valid_from" | "valid_to" => Holds::Time,
-        _ if time => Holds::Time,
-        "tags" | "extra" | "policy" | "body" => Holds::Json,
-        "premium" => Holds::Boolean,
-        _ => Holds::Other,
-    }
-}
 
 /// The folder of an engine's migrations.
 pub fn folder(engine: &str) -> PathBuf {
@@ -97,52 +74,17 @@ impl Engine {
         }
     }
 
-    /// The rows of a query whose columns are all text.
+    /// The rows of a query.
     pub async fn texts(&mut self, sql: &str) -> Vec<Texts> {
-        macro_rules! fetch {
-            ($connection:expr) => {{
-                let rows = sqlx::query(AssertSqlSafe(sql.to_owned())).fetch_all($connection).await;
-                let rows = rows.unwrap_or_else(|error| panic!("{error}: {sql}"));
-                rows.iter().map(|row| (0..row.len()).map(|i| row.get(i)).collect()).collect()
-            }};
-        }
         match self {
-            Self::Sqlite(connection, _) => fetch!(connection),
-            Self::Postgres(connection, _) => fetch!(connection),
+            Self::Sqlite(connection, _) => text::sqlite(connection, sql).await,
+            Self::Postgres(connection, _) => text::postgres(connection, sql).await,
         }
     }
 
     /// `columns` of a table or view as lines `a|b|∅`, in the order in which they come.
     pub async fn lines(&mut self, table: &str, columns: &[&str]) -> Vec<String> {
-        let list: Vec<_> = columns.iter().map(|column| self.as_text(column)).collect();
-        let rows = self.texts(&format!("SELECT {} FROM {table}", list.join(", "))).await;
-        let line = |row: Texts| {
-            let cells = row.into_iter().zip(columns).map(|(cell, name)| show(name, cell));
-            cells.collect::<Vec<_>>().join("|")
-        };
-        rows.into_iter().map(line).collect()
-    }
-
-    /// The expression that gives `column` as the text that both engines agree on.
-    fn as_text(&self, column: &str) -> String {
-        match (self, holds(column)) {
-            (Self::Sqlite(..), _) => format!("CAST({column} AS TEXT)"),
-            (_, Holds::Time) => {
-                format!("to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')")
-            }
-            (_, Holds::Boolean) => format!("{column}::int::text"),
-            _ => format!("{column}::text"),
-        }
-    }
-}
-
-/// A cell for a line: JSON in one form, whatever the engine made of it.
-fn show(column: &str, cell: Option<String>) -> String {
-    match cell {
-        None => "∅".to_owned(),
-        Some(text) if holds(column) == Holds::Json => {
-            serde_json::from_str::<Value>(&text).unwrap().to_string()
-        }
-        Some(text) => text,
+        let rows = self.texts(&format!("SELECT {} FROM {table}", columns.join(", "))).await;
+        rows.into_iter().map(text::line).collect()
     }
 }

@@ -1,0 +1,6 @@
+//! The command line as a user meets it: the real binary, its output, its exit codes.
+
+mod errors;
+mod output;
+mod processes;
+mod syncing;

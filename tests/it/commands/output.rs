@@ -1,0 +1,137 @@
+//! What the readers print, in all formats.
+
+use crate::{
+    fake::Kind,
+    home::{Home, at_home},
+};
+
+/// A history of three polls at fixed times.
+fn told(home: &Home) {
+    home.heygen.add_avatar("mira", |avatar| avatar.set("avatar_name", "Mira, \"front\"\n"));
+    home.heygen.add_avatar("jonas", |avatar| avatar.set("avatar_name", "Jonas"));
+    home.heygen.add_photo("keeper");
+    home.heygen.add_photo("host");
+    let poll = |time: &str| {
+        home.file("saved.json", home.heygen.body());
+        assert_eq!(home.sync(&["--from", "saved.json", "--observed-at", time]).0, 0);
+    };
+    poll("2026-11-20T06:00:00Z");
+    home.heygen.rename(Kind::Avatar, "jonas", "Jonas Standing");
+    home.heygen.set(Kind::Avatar, "jonas", "premium", true);
+    home.heygen.remove(Kind::TalkingPhoto, "keeper");
+    poll("2026-11-21T06:00:00Z");
+    home.heygen.add_photo("keeper");
+    poll("2026-11-22T06:00:00Z");
+}
+
+at_home! {
+    async fn changes_are_told_in_every_format(home: Home) {
+        told(&home);
+        for format in ["table", "csv", "json", "ndjson"] {
+            let ran = home.run(&["changes", "--format", format]);
+            assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
+            insta::assert_snapshot!(format!("changes_{format}"), ran.stdout);
+        }
+    }
+
+    async fn changes_can_be_narrowed(home: Home) {
+        told(&home);
+        let ids = |args: &[&str]| -> Vec<String> {
+            let rows = home.rows(&[&["changes"], args].concat());
+            rows.iter().map(|row| format!("{}/{}", row["change"].as_str().unwrap(), row["item_id"].as_str().unwrap())).collect()
+        };
+        assert_eq!(ids(&["--since", "2026-11-22"]), ["restored/keeper"]);
+        assert_eq!(ids(&["--until", "2026-11-21T06:00:00Z"]).len(), 4);
+        assert_eq!(ids(&["--kind", "talking-photo", "--change", "removed"]), ["removed/keeper"]);
+        assert_eq!(ids(&["--kind", "talking_photo"]).len(), 4);
+        assert_eq!(ids(&["--id", "jonas"]), ["added/jonas", "changed/jonas", "changed/jonas"]);
+        assert_eq!(ids(&["--limit", "2"]), ["removed/keeper", "restored/keeper"]);
+        assert!(ids(&["--account", "nobody"]).is_empty());
+        assert!(ids(&["--id", "' OR 1=1 --"]).is_empty());
+        assert_eq!(home.run(&["changes", "--since", "soon"]).code, 2);
+        assert_eq!(home.run(&["changes", "--since", "2026-02-01", "--until", "2026-01-01"]).code, 2);
+    }
+
+    async fn the_history_of_an_item_shows_what_changed_between_its_versions(home: Home) {
+        told(&home);
+        for format in ["table", "csv", "ndjson"] {
+            let ran = home.run(&["history", "jonas", "--format", format]);
+            assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
+            insta::assert_snapshot!(format!("history_{format}"), ran.stdout);
+        }
+        let versions = home.rows(&["history", "keeper"]);
+        let told: Vec<_> = versions.iter().map(|v| (v["opened_by"].clone(), v["closed_by"].clone())).collect();
+        assert_eq!(told, [("added".into(), "removed".into()), ("restored".into(), serde_json::Value::Null)]);
+    }
+
+    async fn status_tells_how_each_account_stands_and_complains_of_age(home: Home) {
+        told(&home);
+        let status = &home.rows(&["status"])[0];
+        let count = |name: &str| status[name].as_i64().unwrap();
+        assert_eq!((count("avatars"), count("talking_photos"), count("last_poll_id")), (2, 2, 3));
+        assert_eq!(count("assets_pending"), 2);
+        assert_eq!(home.run(&["status", "--max-age", "1s"]).code, 1);
+        assert_eq!(home.run(&["status", "--max-age", "1000years"]).code, 0);
+        assert_eq!(home.run(&["status", "--max-age", "old"]).code, 2);
+        let table = home.run(&["status", "--format", "table"]).stdout;
+        assert!(table.contains("2 avatars, 2 talking photos; 0 missing, 0 removed"), "{table}");
+    }
+
+    async fn check_tells_what_would_fail_and_how_to_mend_it(home: Home) {
+        let verdicts = |ran: &crate::home::Ran| -> Vec<String> {
+            let rows: Vec<serde_json::Value> = serde_json::from_str(&ran.stdout).unwrap();
+            rows.iter().map(|row| row["verdict"].as_str().unwrap().to_owned()).collect()
+        };
+        let fine = home.run(&["check", "--format", "json"]);
+        assert_eq!((fine.code, verdicts(&fine)), (0, vec!["ok".to_owned(); 3]), "{fine:?}");
+        assert_eq!(home.run(&["status"]).code, 74, "a check makes no database");
+        home.heygen.set_key("another");
+        let refused = home.run(&["check", "--format", "json"]);
+        assert_eq!((refused.code, verdicts(&refused)[2].as_str()), (77, "failed"));
+        let away = home.run_with(&[("HEYGEN_SYNC_API__BASE_URL", "http://127.0.0.1:9")], &["check"]);
+        assert_eq!(away.code, 69);
+    }
+}
+
+#[tokio::test]
+async fn every_verb_has_help_a_line_in_the_readme_and_a_place_in_the_manual() {
+    let home = Home::sqlite().await;
+    let help = home.run(&["--help"]).stdout;
+    let readme =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let manual = home.run(&["man"]).stdout;
+    let verbs: Vec<&str> = help
+        .lines()
+        .skip_while(|line| !line.starts_with("Commands:"))
+        .skip(1)
+        .take_while(|line| line.starts_with("  "))
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|verb| *verb != "help")
+        .collect();
+    assert!(verbs.len() >= 8, "{help}");
+    for verb in verbs {
+        let own = home.run(&[verb, "--help"]);
+        assert!(own.code == 0 && own.stdout.contains("Usage: heygen-sync"), "{verb}");
+        assert!(readme.contains(&format!("`{verb}")), "README.md does not tell of `{verb}`");
+        assert!(
+            manual.contains(&format!("heygen\\-sync {verb}")),
+            "the manual does not tell of {verb}"
+        );
+    }
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(home.run(&["completions", shell]).stdout.contains("accept-removals"));
+    }
+}
+
+#[tokio::test]
+async fn whoever_stops_reading_is_not_told_of_an_error() {
+    let home = Home::sqlite().await;
+    for index in 0..3000 {
+        home.heygen.add_avatar(&format!("a{index}"), |_| {});
+    }
+    home.sync(&[]);
+    let mut child = home.start(&["changes", "--format", "csv"]);
+    drop(child.stdout.take());
+    let ended = child.wait_with_output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&ended.stderr), "");
+}

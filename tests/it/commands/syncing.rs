@@ -1,0 +1,223 @@
+//! `sync`, from a file and from the API.
+
+use serde_json::{Value, json};
+
+use crate::{
+    fake::Kind,
+    home::{Home, at_home},
+};
+
+fn example() -> Vec<u8> {
+    std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/saved-response.json")).unwrap()
+}
+
+/// So many of the poll's counts as are not zero.
+fn counts(report: &Value) -> Value {
+    let names = ["added", "changed", "removed", "restored", "learned", "missing", "held"];
+    let some = names.iter().filter(|name| report[**name] != json!(0) && !report[**name].is_null());
+    some.map(|name| ((*name).to_owned(), report[*name].clone()))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
+}
+
+/// A catalogue of `n` avatars and three talking photos.
+fn filled(home: &Home, n: usize) {
+    for index in 0..n {
+        home.heygen.add_avatar(&format!("avatar-{index:03}"), |_| {});
+    }
+    for id in ["photo-a", "photo-b", "photo-c"] {
+        home.heygen.add_photo(id);
+    }
+}
+
+/// The fake's answer of now, edited as JSON.
+fn edited(home: &Home, edit: impl FnOnce(&mut Value)) -> Vec<u8> {
+    let mut body: Value = serde_json::from_slice(&home.heygen.body()).unwrap();
+    edit(&mut body["data"]);
+    serde_json::to_vec_pretty(&body).unwrap()
+}
+
+at_home! {
+    async fn a_saved_response_taken_twice_changes_nothing_the_second_time(home: Home) {
+        home.file("saved.json", example());
+        let (code, first) = home.sync(&["--from", "saved.json"]);
+        assert_eq!((code, counts(&first)), (0, json!({"added": 9})));
+        assert_eq!(first["duplicates"], 1);
+        let before = home.feed();
+        let (code, second) = home.sync(&["--from", "saved.json"]);
+        assert_eq!((code, counts(&second), &second["poll_id"]), (0, json!({}), &json!(2)));
+        assert_eq!(home.feed(), before);
+    }
+
+    async fn a_saved_response_comes_by_standard_input_and_may_be_its_data_alone(home: Home) {
+        let body: Value = serde_json::from_slice(&example()).unwrap();
+        let bare = format!("\u{FEFF}{}", body["data"]);
+        let ran = home.run_fed(bare.as_bytes(), &["sync", "--from", "-", "--format", "text"]);
+        assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
+        assert_eq!(ran.stdout, "default: baseline, 9 items added (5 avatars, 4 talking photos listed)\n");
+    }
+
+    async fn order_copies_key_order_and_signatures_are_no_changes(home: Home) {
+        filled(&home, 12);
+        home.sync(&[]);
+        home.heygen.shuffle(7);
+        home.heygen.duplicate(Kind::Avatar, &["avatar-003", "avatar-004"]);
+        home.heygen.resign();
+        let turned = edited(&home, |data| {
+            for list in ["avatars", "talking_photos"] {
+                let turn = |record: &Value| -> Value {
+                    let pairs: Vec<_> = record.as_object().unwrap().iter().rev().collect();
+                    pairs.into_iter().map(|(k, v)| (k.clone(), v.clone())).collect::<serde_json::Map<_, _>>().into()
+                };
+                data[list] = data[list].as_array().unwrap().iter().map(turn).collect();
+            }
+        });
+        home.heygen.replace_body(turned);
+        let (code, report) = home.sync(&["--exit-code"]);
+        assert_eq!((code, counts(&report)), (0, json!({})));
+        assert_eq!(report["duplicates"], 2);
+    }
+
+    async fn a_list_cut_short_is_held_leaves_no_trace_and_can_be_let_through(home: Home) {
+        filled(&home, 60);
+        home.sync(&[]);
+        let whole = home.heygen.body();
+        let cut = edited(&home, |data| {
+            data["avatars"].as_array_mut().unwrap().truncate(20);
+            for index in 0..5 {
+                let new = json!({"avatar_id": format!("new-{index}"), "avatar_name": "New"});
+                data["avatars"].as_array_mut().unwrap().push(new);
+            }
+        });
+        home.heygen.replace_body(cut.clone());
+        let ran = home.run(&["sync"]);
+        assert_eq!(ran.code, 3);
+        let command = ran.stderr.lines().last().unwrap().rsplit(": ").next().unwrap();
+        assert_eq!(command, "heygen-sync sync --accept-removals=40");
+        let (code, held) = home.sync(&[]);
+        assert_eq!((code, &held["outcome"], counts(&held)), (3, &json!("held"), json!({"missing": 40, "held": 40})));
+
+        home.heygen.replace_body(edited(&home, |data| {
+            let list = data["avatars"].as_array_mut().unwrap();
+            list.extend((0..5).map(|i| json!({"avatar_id": format!("new-{i}"), "avatar_name": "New"})));
+        }));
+        let (code, again) = home.sync(&[]);
+        assert_eq!((code, counts(&again)), (0, json!({})));
+        assert!(home.feed().iter().all(|line| line.starts_with("added")), "no trace");
+
+        home.heygen.replace_body(cut);
+        assert_eq!(home.sync(&["--accept-removals=39"]).0, 3);
+        let words: Vec<&str> = command.split(' ').skip(2).collect();
+        let (code, let_through) = home.sync(&words);
+        assert_eq!((code, counts(&let_through)), (0, json!({"removed": 40})));
+        home.heygen.replace_body(whole);
+        assert_eq!(counts(&home.sync(&[]).1), json!({"restored": 40, "removed": 5}));
+    }
+
+    async fn a_dry_run_says_everything_and_writes_nothing(home: Home) {
+        filled(&home, 3);
+        let ran = home.run(&["sync", "--dry-run", "--format", "text"]);
+        assert_eq!(ran.code, 0);
+        assert!(ran.stdout.starts_with("default: baseline, 6 items would be added"), "{ran:?}");
+        assert_eq!(std::fs::read_dir(home.folder()).unwrap().count(), 0, "not even a file");
+        assert_eq!(home.run(&["status"]).code, 74, "not even a table");
+
+        home.sync(&[]);
+        home.heygen.rename(Kind::Avatar, "avatar-001", "Other");
+        home.heygen.set(Kind::Avatar, "avatar-001", "premium", true);
+        home.heygen.remove(Kind::TalkingPhoto, "photo-b");
+        let ran = home.run(&["sync", "--dry-run", "--exit-code"]);
+        assert_eq!(ran.code, 10);
+        insta::assert_snapshot!("dry_run", ran.stdout);
+        assert_eq!(home.rows(&["status"])[0]["last_poll_id"], 1);
+    }
+
+    async fn a_bulk_change_of_one_field_is_one_line(home: Home) {
+        filled(&home, 30);
+        home.sync(&[]);
+        for index in 0..30 {
+            home.heygen.set(Kind::Avatar, &format!("avatar-{index:03}"), "premium", true);
+        }
+        let ran = home.run(&["sync", "--format", "text"]);
+        assert_eq!(
+            ran.stdout,
+            "default: 30 changed (30 avatars, 3 talking photos listed)\n  ~ 30 avatars: premium false → true\n"
+        );
+    }
+
+    async fn without_a_terminal_a_sync_that_succeeds_says_nothing(home: Home) {
+        filled(&home, 3);
+        home.heygen.deprecate("v2 ends", "2026-11-01");
+        for _ in 0..2 {
+            let ran = home.run(&["sync"]);
+            assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.as_str()), (0, "", ""));
+        }
+        assert!(home.rows(&["status"])[0]["api_warning"].as_str().unwrap().contains("v2 ends"));
+    }
+
+    async fn exit_code_10_says_that_something_changed_and_only_when_asked(home: Home) {
+        filled(&home, 3);
+        assert_eq!(home.sync(&["--exit-code"]).0, 10);
+        assert_eq!(home.sync(&["--exit-code"]).0, 0);
+        home.heygen.carry_field(Kind::Avatar, "mood");
+        home.heygen.set(Kind::Avatar, "avatar-001", "mood", "calm");
+        let (code, report) = home.sync(&["--exit-code"]);
+        assert_eq!((code, counts(&report)), (0, json!({"learned": 1})), "learning is no change");
+        home.heygen.rename(Kind::Avatar, "avatar-001", "Other");
+        assert_eq!(home.sync(&[]).0, 0);
+    }
+
+    async fn several_accounts_are_all_polled_and_the_gravest_code_wins(home: Home) {
+        filled(&home, 2);
+        home.file("config.toml", r#"
+            [[accounts]]
+            name = "north"
+            api_key_env = "NORTH"
+            [[accounts]]
+            name = "wrong"
+            api_key_file = "wrong.key"
+            [[accounts]]
+            name = "none"
+            api_key_env = "NONE"
+            [[accounts]]
+            name = "south"
+            api_key_env = "SOUTH"
+        "#);
+        home.file("wrong.key", "not-the-key\n");
+        let keys = [("NORTH", crate::fake::KEY), ("SOUTH", crate::fake::KEY)];
+        let ran = home.run_with(&keys, &["sync", "--format", "json"]);
+        assert_eq!(ran.code, 78, "{ran:?}");
+        let reports: Value = serde_json::from_str(&ran.stdout).unwrap();
+        let codes: Vec<_> = reports.as_array().unwrap().iter().map(|r| r["exit_code"].clone()).collect();
+        assert_eq!(codes, [json!(0), json!(77), json!(78), json!(0)]);
+        assert_eq!(home.run_with(&keys, &["sync", "--account", "wrong"]).code, 77);
+        assert_eq!(home.run_with(&keys, &["sync", "--account", "west"]).code, 78);
+        let accounts: Vec<_> = home.rows(&["status"]).iter().map(|row| row["account"].clone()).collect();
+        assert_eq!(accounts, ["north", "south", "wrong"], "no row without a key");
+    }
+
+    async fn a_backfill_goes_forward_only(home: Home) {
+        home.file("saved.json", example());
+        assert_eq!(home.sync(&["--from", "saved.json", "--observed-at", "2025-04-15"]).0, 0);
+        let early = home.run(&["sync", "--from", "saved.json", "--observed-at", "2025-04-15"]);
+        assert_eq!(early.code, 2);
+        assert!(early.stderr.contains("2025-04-15T00:00:00.000Z"), "{early:?}");
+        let (code, report) = home.sync(&["--from", "saved.json", "--observed-at", "2025-04-15T00:00:00.001Z"]);
+        assert_eq!((code, &report["observed_at"], &report["poll_id"]), (0, &json!("2025-04-15T00:00:00.001Z"), &json!(2)));
+    }
+
+    async fn an_account_is_renamed_everywhere_and_goes_on(home: Home) {
+        filled(&home, 2);
+        home.sync(&[]);
+        home.heygen.rename(Kind::Avatar, "avatar-001", "Other");
+        home.sync(&[]);
+        assert_eq!(home.run(&["account", "rename", "nobody", "x"]).code, 2);
+        assert_eq!(home.run(&["account", "rename", "default", "north"]).code, 0);
+        assert!(home.rows(&["changes"]).iter().all(|row| row["account"] == "north"));
+        home.file("saved.json", home.heygen.body());
+        let (code, report) = home.sync(&["--from", "saved.json", "--account", "north"]);
+        assert_eq!((code, counts(&report)), (0, json!({})));
+        home.sync(&[]);
+        assert_eq!(home.run(&["account", "rename", "default", "north"]).code, 2, "two histories");
+    }
+}

@@ -1,0 +1,189 @@
+//! A home for one test of the command line: a folder, a database on one of the engines, a fake
+//! HeyGen, and the real binary with an environment of its own.
+//!
+//! [`at_home!`] makes two tests of every body.
+#![allow(dead_code)] // Each test uses its part of it.
+
+use std::{
+    io::Write,
+    path::Path,
+    process::{Child, Command, Stdio},
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::{
+    fake::{FakeHeyGen, KEY},
+    postgres::{TestDatabase, database},
+};
+
+/// Makes of each `async fn a_sentence(home: Home) { … }` one test in `sqlite` and one in
+/// `postgres`; once per file.
+macro_rules! at_home {
+    ($(async fn $name:ident($home:ident: Home) $body:block)*) => {
+        $(async fn $name($home: $crate::home::Home) $body)*
+        mod sqlite { $crate::home::at_home! { @tests sqlite $($name)* } }
+        mod postgres { $crate::home::at_home! { @tests postgres $($name)* } }
+    };
+    (@tests $engine:ident $($name:ident)*) => {
+        $(#[tokio::test]
+        async fn $name() {
+            super::$name($crate::home::Home::$engine().await).await;
+        })*
+    };
+}
+pub(crate) use at_home;
+
+/// See the head of the file.
+pub struct Home {
+    pub heygen: FakeHeyGen,
+    pub database: String,
+    folder: TempDir,
+    server: Option<TestDatabase>,
+}
+
+/// What a run of the binary gave.
+#[derive(Debug)]
+pub struct Ran {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Home {
+    /// With a SQLite file that is not there yet.
+    pub async fn sqlite() -> Self {
+        Self::new(None)
+    }
+
+    /// With an empty PostgreSQL database.
+    pub async fn postgres() -> Self {
+        Self::new(Some(database().await))
+    }
+
+    fn new(server: Option<TestDatabase>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let database =
+            server.as_ref().map_or("heygen.db".to_owned(), |server| server.url().to_owned());
+        Self { heygen: FakeHeyGen::start(), database, folder, server }
+    }
+
+    /// Whether the database is a file.
+    pub fn is_sqlite(&self) -> bool {
+        self.server.is_none()
+    }
+
+    /// The working directory.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// A file in it.
+    pub fn file(&self, name: &str, content: impl AsRef<[u8]>) -> String {
+        std::fs::write(self.folder().join(name), content).unwrap();
+        name.to_owned()
+    }
+
+    /// The binary, in this folder, with an environment of its own: the fake's address and key,
+    /// and no retries unless a test asks for them.
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_heygen-sync"));
+        command
+            .args(args)
+            .current_dir(self.folder())
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", self.folder())
+            .env("DATABASE_URL", &self.database)
+            .env("HEYGEN_API_KEY", KEY)
+            .env("HEYGEN_SYNC_API__BASE_URL", self.heygen.base_url())
+            .env("HEYGEN_SYNC_API__RETRIES", "0");
+        command
+    }
+
+    /// Runs the binary to its end.
+    pub fn run(&self, args: &[&str]) -> Ran {
+        Ran::of(self.command(args))
+    }
+
+    /// Runs it with more in its environment.
+    pub fn run_with(&self, env: &[(&str, &str)], args: &[&str]) -> Ran {
+        let mut command = self.command(args);
+        command.envs(env.iter().copied());
+        Ran::of(command)
+    }
+
+    /// Runs it with something on standard input.
+    pub fn run_fed(&self, input: &[u8], args: &[&str]) -> Ran {
+        let mut command = self.command(args);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input).unwrap();
+        Ran::from(child.wait_with_output().unwrap())
+    }
+
+    /// Starts it and does not wait.
+    pub fn start(&self, args: &[&str]) -> Child {
+        let mut command = self.command(args);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    /// Runs `sync --format json` with more flags; gives the first report.
+    pub fn sync(&self, args: &[&str]) -> (i32, Value) {
+        let ran = self.run(&[&["sync", "--format", "json"], args].concat());
+        let reports: Value =
+            serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{ran:?}"));
+        (ran.code, reports[0].clone())
+    }
+
+    /// The rows that a verb gives in JSON.
+    pub fn rows(&self, args: &[&str]) -> Vec<Value> {
+        let ran = self.run(&[args, &["--format", "json"]].concat());
+        assert_eq!(ran.code, 0, "{ran:?}");
+        serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{ran:?}"))
+    }
+
+    /// How many rows a query gives, asked beside the program.
+    pub async fn count(&self, sql: &str) -> usize {
+        use sqlx::{AssertSqlSafe, Connection};
+        let sql = AssertSqlSafe(sql.to_owned());
+        match &self.server {
+            None => {
+                let url = format!("sqlite://{}", self.folder().join(&self.database).display());
+                let mut file = sqlx::SqliteConnection::connect(&url).await.unwrap();
+                sqlx::query(sql).fetch_all(&mut file).await.unwrap().len()
+            }
+            Some(server) => {
+                let mut server = sqlx::PgConnection::connect(server.url()).await.unwrap();
+                sqlx::query(sql).fetch_all(&mut server).await.unwrap().len()
+            }
+        }
+    }
+
+    /// The change feed in short: `change name`, or `change name field`.
+    pub fn feed(&self) -> Vec<String> {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let line = |row: &Value| {
+            format!("{} {} {}", text(&row["change"]), text(&row["item_id"]), text(&row["field"]))
+        };
+        self.rows(&["changes"]).iter().map(|row| line(row).trim_end().to_owned()).collect()
+    }
+}
+
+impl Ran {
+    fn of(mut command: Command) -> Self {
+        command.stdin(Stdio::null());
+        Self::from(command.output().unwrap())
+    }
+}
+
+impl From<std::process::Output> for Ran {
+    fn from(output: std::process::Output) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}

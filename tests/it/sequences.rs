@@ -1,0 +1,267 @@
+//! The rules of history over random sequences of polls, on both engines at once.
+//!
+//! `edits` makes the sequences and tells them as answers; `oracle` says what must follow, written
+//! from the contract alone. PROPTEST_CASES asks for more cases than the few that every run tries.
+
+mod edits;
+mod oracle;
+
+use std::{cell::RefCell, collections::BTreeMap};
+
+use heygen_sync::{catalog::diff::Accepted, poll::Report};
+use proptest::test_runner::{Config, TestRunner};
+use serde_json::Value;
+use tokio::runtime::Runtime;
+
+use crate::world::{Engine, World, body};
+use edits::{Answer, Case, KINDS, Step};
+use oracle::{Fields, Oracle};
+
+/// Cases of a run unless PROPTEST_CASES says otherwise.
+const CASES: u32 = 24;
+
+/// Removals are judged by few items here.
+const MIN_COUNT: u64 = 1;
+const MAX_SHARE: f64 = 0.5;
+
+#[test]
+fn the_rules_hold_over_any_sequence_on_sqlite() {
+    on(Engine::Sqlite, |runtime, world, case| {
+        runtime.block_on(run(world, case, 0));
+    });
+}
+
+#[test]
+fn the_rules_hold_over_any_sequence_on_postgres() {
+    on(Engine::Postgres, |runtime, world, case| {
+        runtime.block_on(run(world, case, 1));
+    });
+}
+
+/// Byte counts and hashes of the answers are the one thing in which the databases may differ.
+#[test]
+fn the_same_answers_in_any_order_give_both_databases_the_same_rows() {
+    let runtime = runtime();
+    let other = RefCell::new(runtime.block_on(World::start(Engine::Sqlite)));
+    on(Engine::Postgres, |runtime, world, case| {
+        let other = &mut *other.borrow_mut();
+        runtime.block_on(async {
+            other.start_over().await;
+            for step in &case.answers() {
+                step_of(world, case, step, 2).await;
+                step_of(other, case, step, 3).await;
+            }
+            assert_eq!(world.dump().await, other.dump().await);
+        });
+    });
+}
+
+#[test]
+fn polling_twice_adds_nothing_but_a_row_of_polls() {
+    on(Engine::Sqlite, |runtime, world, case| {
+        runtime.block_on(async {
+            for step in &case.answers() {
+                step_of(world, case, step, 0).await;
+                world.accepted = Accepted::None;
+                let facts = world.facts().await;
+                let (body, _) = told(&step.answer, 9);
+                let report = world.poll_file(body).await;
+                let due = report.row.counts.is_some_and(|counts| counts.removed > 0);
+                let late = due && case.after_polls > 1;
+                assert!(late || world.facts().await == facts, "{step:?}");
+            }
+        });
+    });
+}
+
+/// Tries random cases, each in an emptied database of the one world.
+fn on(engine: Engine, test: impl Fn(&Runtime, &mut World, &Case)) {
+    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(CASES);
+    let config = Config { cases, failure_persistence: None, ..Config::default() };
+    let runtime = runtime();
+    let world = RefCell::new(runtime.block_on(World::start(engine)));
+    let outcome = TestRunner::new(config).run(&edits::case(), |case| {
+        let world = &mut *world.borrow_mut();
+        runtime.block_on(world.start_over());
+        test(&runtime, world, &case);
+        Ok(())
+    });
+    outcome.unwrap_or_else(|failure| panic!("{failure}"));
+}
+
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+/// The answer as bytes, mixed by `seed`.
+fn told(answer: &Answer, seed: u64) -> (Vec<u8>, bool) {
+    match answer {
+        Answer::Failed => (b"<html>".to_vec(), true),
+        Answer::Lists(lists) => {
+            let [avatars, photos] = lists.each_ref().map(|list| edits::mixed(list, seed));
+            (body(&avatars, &photos), false)
+        }
+    }
+}
+
+async fn step_of(world: &mut World, case: &Case, step: &Step, seed: u64) -> Report {
+    world.removals.after_polls = Some(case.after_polls);
+    (world.removals.min_count, world.removals.max_share) = (MIN_COUNT, MAX_SHARE);
+    world.accepted = step.accepted.map_or(Accepted::None, Accepted::UpTo);
+    world.poll_file(told(&step.answer, seed).0).await
+}
+
+/// Polls a whole case, and compares with the oracle at every step.
+async fn run(world: &mut World, case: &Case, seed: u64) {
+    let mut oracle = Oracle::default();
+    let mut past = vec![];
+    let mut written: Vec<String> = vec![];
+    for (poll, step) in (1..).zip(case.answers()) {
+        let facts = world.facts().await;
+        let report = step_of(world, case, &step, seed + poll).await;
+        let Answer::Lists(lists) = &step.answer else {
+            assert_eq!(world.facts().await, facts);
+            continue;
+        };
+        oracle.poll(poll, lists, case.after_polls, step.accepted);
+        check_tables(world, &oracle).await;
+        check_report(&report, &oracle);
+        written = check_history(world, written).await;
+        past.push((report.row.observed_at.unwrap(), oracle.clone()));
+    }
+    check_changes(world, &oracle).await;
+    for (at, oracle) in past {
+        check_as_of(world, &at.to_string(), &oracle).await;
+    }
+}
+
+/// The tables are what the oracle says, and the open versions are the tables.
+async fn check_tables(world: &mut World, oracle: &Oracle) {
+    for (kind, list) in KINDS.iter().zip(&oracle.lists) {
+        let expected: Vec<_> = list
+            .items
+            .iter()
+            .map(|(id, item)| {
+                let missing = item.missing > 0;
+                (id.clone(), item.version, item.fields.clone(), missing, item.removed)
+            })
+            .collect();
+        let own = own_columns(world, kind.table).await;
+        let sql = format!(
+            "SELECT {0}, version, missing_since IS NOT NULL, removed_at IS NOT NULL, {1} FROM {2} ORDER BY {0}",
+            kind.id,
+            own.join(", "),
+            kind.table
+        );
+        let rows = world.query(&sql).await.into_iter().map(|row| {
+            let flag = |at: usize| row[at].as_deref() == Some("1");
+            let version = row[1].as_deref().unwrap().parse().unwrap();
+            (row[0].clone().unwrap(), version, fields(&own, &row[4..]), flag(2), flag(3))
+        });
+        assert_eq!(rows.collect::<Vec<_>>(), expected, "{}", kind.table);
+    }
+}
+
+fn check_report(report: &Report, oracle: &Oracle) {
+    let counts = report.row.counts.unwrap();
+    let found = [
+        counts.avatars_listed + counts.talking_photos_listed,
+        counts.added,
+        counts.changed,
+        counts.removed,
+        counts.restored,
+        counts.learned,
+        counts.missing,
+        counts.duplicates,
+        counts.rejected,
+        counts.held,
+    ];
+    assert_eq!(found, oracle.counts.in_order());
+    assert_eq!(report.row.outcome == "held", counts.held > 0);
+}
+
+/// What was written of a version stands, and what closed it as well.
+async fn check_history(world: &mut World, before: Vec<String>) -> Vec<String> {
+    let mut now = vec![];
+    for kind in &KINDS {
+        let own = own_columns(world, kind.table).await.join(", ");
+        let opening = "version, valid_from, opened_by, opened_poll, opened_after";
+        let closing = "version, valid_to, closed_by, closed_poll, closed_after";
+        for (columns, rows) in
+            [(format!("{opening}, {own}"), "1 = 1"), (closing.into(), "valid_to IS NOT NULL")]
+        {
+            let sql = format!("SELECT {}, {columns} FROM {} WHERE {rows}", kind.id, kind.history);
+            now.extend(world.lines(&sql).await.into_iter().map(|line| format!("{rows}: {line}")));
+        }
+    }
+    for row in &before {
+        assert!(now.contains(row), "{row} is gone");
+    }
+    now
+}
+
+/// The changed fields are those of the oracle, and their values those of the two versions.
+async fn check_changes(world: &mut World, oracle: &Oracle) {
+    let sql =
+        "SELECT poll_id, kind, item_id, version, field, old_value, new_value FROM field_changes
+        ORDER BY poll_id, kind, item_id, field";
+    assert_eq!(world.lines(sql).await, oracle.changes_sorted());
+    for (kind, list) in KINDS.iter().zip(&oracle.lists) {
+        let own = own_columns(world, kind.table).await;
+        let sql = format!(
+            "SELECT {0}, version, opened_by, closed_by, {1} FROM {2} ORDER BY {0}, version",
+            kind.id,
+            own.join(", "),
+            kind.history
+        );
+        let rows = world.query(&sql).await.into_iter().map(|row| {
+            let text = |at: usize| row[at].clone().unwrap_or_default();
+            (text(0), text(1).parse().unwrap(), text(2), text(3), fields(&own, &row[4..]))
+        });
+        assert_eq!(rows.collect::<Vec<_>>(), list.versions_sorted(), "{}", kind.history);
+    }
+    let sql = "SELECT poll_id, kind, field, change, json_type FROM schema_changes ORDER BY poll_id, kind, field";
+    assert_eq!(world.lines(sql).await, oracle.schema_sorted());
+}
+
+/// The history as of a past poll is what the tables said then.
+async fn check_as_of(world: &mut World, at: &str, oracle: &Oracle) {
+    for (kind, list) in KINDS.iter().zip(&oracle.lists) {
+        let then = list.items.iter().filter(|(_, item)| !item.removed);
+        let expected: Vec<_> = then.map(|(id, item)| (id.clone(), item.fields.clone())).collect();
+        let own = own_columns(world, kind.table).await;
+        let sql = format!(
+            "SELECT {0}, {1} FROM {2} WHERE valid_from <= '{at}' AND (valid_to IS NULL OR valid_to > '{at}') ORDER BY {0}",
+            kind.id,
+            own.join(", "),
+            kind.history
+        );
+        let rows = world.query(&sql).await.into_iter();
+        let rows: Vec<_> =
+            rows.map(|row| (row[0].clone().unwrap(), fields(&own, &row[1..]))).collect();
+        assert_eq!(rows, expected, "{} at {at}", kind.history);
+    }
+}
+
+/// The columns that hold an item's own values, `extra` last.
+async fn own_columns(world: &mut World, table: &str) -> Vec<String> {
+    let all = world.columns(table).await.into_iter().skip(2);
+    let mut own: Vec<String> = all.take_while(|name| name != "extra").collect();
+    own.push("extra".into());
+    own
+}
+
+/// An item's values by the API's names, wherever they stand in the row.
+fn fields(columns: &[String], cells: &[Option<String>]) -> Fields {
+    let mut fields: Fields = BTreeMap::new();
+    for (name, cell) in columns.iter().zip(cells) {
+        let Some(text) = cell else { continue };
+        match name.as_str() {
+            "extra" => fields.extend(serde_json::from_str::<Fields>(text).unwrap()),
+            "tags" => drop(fields.insert(name.clone(), serde_json::from_str(text).unwrap())),
+            "premium" => drop(fields.insert(name.clone(), Value::Bool(text == "1"))),
+            _ => drop(fields.insert(name.clone(), Value::String(text.clone()))),
+        }
+    }
+    fields
+}

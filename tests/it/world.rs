@@ -1,0 +1,362 @@
+//! A world for one test: a fake HeyGen, a fresh database on one of the engines and a clock that
+//! only the test moves. Each poll is one hour after the last.
+//!
+//! [`on_both!`] makes two tests of every body. It does not know the rules that the tests state.
+#![allow(dead_code)] // Each test uses its part of it.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+use heygen_sync::{
+    catalog::diff::Accepted,
+    config::Removals,
+    error::Result,
+    heygen::{Client, Settings},
+    poll::{Report, Request, Source, dry_run, poll},
+    store::{Location, Store},
+    time::{Clock, Timestamp},
+};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
+use tempfile::TempDir;
+
+use crate::{
+    fake::{FakeHeyGen, KEY},
+    postgres::{TestDatabase, database},
+    text::{self, Texts},
+};
+
+/// Makes of each `async fn a_sentence(world: World) { … }` one test in `sqlite` and one in
+/// `postgres`; once per file. Another axis is another group of modules around `@tests`.
+macro_rules! on_both {
+    ($(async fn $name:ident($world:ident: $World:ty) $body:block)*) => {
+        $(async fn $name(#[allow(unused_mut)] mut $world: $World) $body)*
+        mod sqlite { $crate::world::on_both! { @tests Sqlite $($name)* } }
+        mod postgres { $crate::world::on_both! { @tests Postgres $($name)* } }
+    };
+    (@tests $engine:ident $($name:ident)*) => {
+        $(#[tokio::test]
+        async fn $name() {
+            super::$name($crate::world::World::start($crate::world::Engine::$engine).await).await;
+        })*
+    };
+}
+pub(crate) use on_both;
+
+/// Which engine a world stands on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+/// Both of them.
+pub const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
+
+/// A connection beside the program's own, for looking and for meddling.
+enum Beside {
+    Sqlite(SqliteConnection),
+    Postgres(PgConnection),
+}
+
+/// What keeps the database alive.
+enum Home {
+    Folder(TempDir),
+    Server(TestDatabase),
+}
+
+/// See the head of the file. The parts of a request that a test may change are public.
+pub struct World {
+    pub heygen: FakeHeyGen,
+    pub account: &'static str,
+    pub removals: Removals,
+    pub accepted: Accepted,
+    store: Store,
+    client: Client,
+    beside: Beside,
+    now: Arc<AtomicI64>,
+    home: Home,
+}
+
+/// All tables and the order of their rows, by which a dump is canonical.
+pub const TABLES: [(&str, &str); 11] = [
+    ("accounts", "account"),
+    ("polls", "poll_id"),
+    ("avatars", "account, avatar_id"),
+    ("talking_photos", "account, talking_photo_id"),
+    ("avatar_history", "account, avatar_id, version"),
+    ("talking_photo_history", "account, talking_photo_id, version"),
+    ("field_changes", "poll_id, kind, item_id, field"),
+    ("schema_changes", "poll_id, kind, field"),
+    ("assets", "url"),
+    ("asset_versions", "url, fetched_at"),
+    ("notices", "notice_id"),
+];
+
+/// What of `polls` depends on the bytes of an answer and on who read it, not on what it says.
+const INCIDENTAL: [&str; 5] = ["source", "request_id", "response_bytes", "response_sha256", "host"];
+
+/// A response whose lists hold these records, as they are written.
+pub fn body(avatars: &str, photos: &str) -> Vec<u8> {
+    format!(r#"{{"error":null,"data":{{"avatars":[{avatars}],"talking_photos":[{photos}]}}}}"#)
+        .into_bytes()
+}
+
+/// The time `hours` after the world began: when its poll of that number was observed.
+pub fn hour(hours: u64) -> Timestamp {
+    Timestamp::parse("2026-01-01").unwrap().plus(Duration::from_secs(hours * 3600))
+}
+
+impl World {
+    /// An empty catalogue and an empty database, at midnight of 2026-01-01.
+    pub async fn start(engine: Engine) -> Self {
+        let heygen = FakeHeyGen::start();
+        let now = Arc::new(AtomicI64::new(hour(0).millis()));
+        let home = match engine {
+            Engine::Sqlite => Home::Folder(tempfile::tempdir().unwrap()),
+            Engine::Postgres => Home::Server(database().await),
+        };
+        let store = Store::open_to_write(&home.location()).await.unwrap();
+        let client = Client::new(&settings(&heygen), KEY.to_owned().into(), clock(&now)).unwrap();
+        Self {
+            heygen,
+            account: "default",
+            removals: Removals::default(),
+            accepted: Accepted::None,
+            store,
+            client,
+            beside: home.connect().await,
+            now,
+            home,
+        }
+    }
+
+    // The clock
+
+    /// What the clock shows.
+    pub fn now(&self) -> Timestamp {
+        clock(&self.now).now()
+    }
+
+    /// Sets the clock, to an earlier time if need be.
+    pub fn set_clock(&self, to: Timestamp) {
+        self.now.store(to.millis(), Ordering::SeqCst);
+    }
+
+    /// Lets time pass.
+    pub fn pass(&self, time: Duration) {
+        self.set_clock(self.now().plus(time));
+    }
+
+    // Polls
+
+    /// Polls the fake an hour later.
+    pub async fn poll(&mut self) -> Report {
+        self.pass(Duration::from_secs(3600));
+        self.poll_now().await.unwrap()
+    }
+
+    /// Polls the fake without waiting; an error left no row.
+    pub async fn poll_now(&mut self) -> Result<Report> {
+        let clock = clock(&self.now);
+        let source = Source::Api { client: &self.client, progress: &|_| () };
+        let request = request(self.account, &self.removals, self.accepted, "manual", source);
+        poll(&mut self.store, &clock, request).await
+    }
+
+    /// Polls a saved response an hour later.
+    pub async fn poll_file(&mut self, body: impl Into<Vec<u8>>) -> Report {
+        self.pass(Duration::from_secs(3600));
+        self.backfill(body, None).await.unwrap()
+    }
+
+    /// Polls a saved response without waiting, dated `observed_at`.
+    pub async fn backfill(
+        &mut self,
+        body: impl Into<Vec<u8>>,
+        observed_at: Option<Timestamp>,
+    ) -> Result<Report> {
+        let clock = clock(&self.now);
+        let source = saved(body.into());
+        let request = request(self.account, &self.removals, self.accepted, "file", source);
+        let request = Request { observed_at, ..request };
+        poll(&mut self.store, &clock, request).await
+    }
+
+    /// What [`Self::poll_file`] would do.
+    pub async fn dry_run(&mut self, body: impl Into<Vec<u8>>) -> Report {
+        self.pass(Duration::from_secs(3600));
+        let clock = clock(&self.now);
+        let source = saved(body.into());
+        let request = request(self.account, &self.removals, self.accepted, "file", source);
+        dry_run(Some(&mut self.store), &clock, request).await.unwrap()
+    }
+
+    /// Polls a response with these avatars, as they are written, and one talking photo.
+    pub async fn avatars(&mut self, records: &str) -> Report {
+        self.poll_file(body(records, r#"{"talking_photo_id":"p"}"#)).await
+    }
+
+    /// Polls a response with one avatar and these talking photos, as they are written.
+    pub async fn photos(&mut self, records: &str) -> Report {
+        self.poll_file(body(r#"{"avatar_id":"p"}"#, records)).await
+    }
+
+    /// Another poller of the same database and account, with a connection of its own.
+    pub async fn second(&self) -> Store {
+        Store::open_to_write(&self.home.location()).await.unwrap()
+    }
+
+    /// Opens the database on a thread of its own, so that a wait for a lock stops no test.
+    pub async fn opens_apart(&self) {
+        let location = self.home.location();
+        let runtime = tokio::runtime::Handle::current();
+        let open = move || runtime.block_on(Store::open_to_write(&location)).map(drop);
+        tokio::task::spawn_blocking(open).await.unwrap().unwrap();
+    }
+
+    /// Where PostgreSQL is.
+    pub fn url(&self) -> &str {
+        match &self.home {
+            Home::Server(server) => server.url(),
+            Home::Folder(_) => panic!("this world stands on SQLite"),
+        }
+    }
+
+    // Looking
+
+    /// The rows of a query, as text that is the same on both engines.
+    pub async fn query(&mut self, sql: &str) -> Vec<Texts> {
+        match &mut self.beside {
+            Beside::Sqlite(connection) => text::sqlite(connection, sql).await,
+            Beside::Postgres(connection) => text::postgres(connection, sql).await,
+        }
+    }
+
+    /// The same, each row as `a|b|∅`.
+    pub async fn lines(&mut self, sql: &str) -> Vec<String> {
+        self.query(sql).await.into_iter().map(text::line).collect()
+    }
+
+    /// The only cell of a query's only row.
+    pub async fn cell(&mut self, sql: &str) -> String {
+        let lines = self.lines(sql).await;
+        assert_eq!(lines.len(), 1, "{sql}: {lines:?}");
+        lines.into_iter().next().unwrap()
+    }
+
+    /// Runs statements beside the program.
+    pub async fn meddle(&mut self, sql: &str) {
+        let sql = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
+        match &mut self.beside {
+            Beside::Sqlite(connection) => drop(sql.execute(connection).await.unwrap()),
+            Beside::Postgres(connection) => drop(sql.execute(connection).await.unwrap()),
+        }
+    }
+
+    /// All tables as text: what two databases that say the same have in common.
+    pub async fn dump(&mut self) -> String {
+        self.dump_of(&TABLES).await
+    }
+
+    /// All that polls add up to: every table but `polls` and the heads in `accounts`.
+    pub async fn facts(&mut self) -> String {
+        self.dump_of(&TABLES[2..]).await
+    }
+
+    async fn dump_of(&mut self, tables: &[(&str, &str)]) -> String {
+        let mut dump = String::new();
+        for (table, order) in tables {
+            let columns = self.columns(table).await;
+            let columns = columns
+                .iter()
+                .filter(|name| *table != "polls" || !INCIDENTAL.contains(&name.as_str()));
+            let columns = columns.cloned().collect::<Vec<_>>().join(", ");
+            let rows = self.lines(&format!("SELECT {columns} FROM {table} ORDER BY {order}")).await;
+            dump += &format!("{table}: {columns}\n");
+            rows.iter().for_each(|row| dump += &format!("  {row}\n"));
+        }
+        dump
+    }
+
+    /// The columns of a table, in its order.
+    pub async fn columns(&mut self, table: &str) -> Vec<String> {
+        let sql = match &self.beside {
+            Beside::Sqlite(_) => format!("SELECT name FROM pragma_table_info('{table}')"),
+            Beside::Postgres(_) => format!(
+                "SELECT attname::text FROM pg_attribute WHERE attrelid = '{table}'::regclass \
+                 AND attnum > 0 ORDER BY attnum"
+            ),
+        };
+        self.lines(&sql).await
+    }
+
+    /// Empties the database and turns the clock back, for the next of many cases.
+    pub async fn start_over(&mut self) {
+        self.set_clock(hour(0));
+        // Backwards, so that what refers to a row goes before it.
+        let tables: Vec<_> = TABLES.iter().rev().map(|(table, _)| *table).collect();
+        let sql = match &self.beside {
+            Beside::Sqlite(_) => tables.iter().map(|t| format!("DELETE FROM {t};")).collect(),
+            Beside::Postgres(_) => format!("TRUNCATE {}", tables.join(", ")),
+        };
+        self.meddle(&sql).await;
+    }
+}
+
+impl Home {
+    fn location(&self) -> Location {
+        match self {
+            Self::Folder(folder) => Location::Sqlite(folder.path().join("heygen.db")),
+            Self::Server(server) => Location::parse(server.url()).unwrap(),
+        }
+    }
+
+    async fn connect(&self) -> Beside {
+        match self {
+            Self::Folder(folder) => {
+                let url = format!("sqlite://{}", folder.path().join("heygen.db").display());
+                Beside::Sqlite(SqliteConnection::connect(&url).await.unwrap())
+            }
+            Self::Server(server) => {
+                Beside::Postgres(PgConnection::connect(server.url()).await.unwrap())
+            }
+        }
+    }
+}
+
+fn clock(now: &Arc<AtomicI64>) -> Clock {
+    let now = now.clone();
+    Clock::new(move || Timestamp::from_millis(now.load(Ordering::SeqCst)))
+}
+
+fn settings(heygen: &FakeHeyGen) -> Settings {
+    Settings {
+        base_url: heygen.base_url().parse().unwrap(),
+        timeout: Duration::from_secs(60),
+        connect_timeout: Duration::from_secs(10),
+        max_response: 1 << 24,
+        retries: 0,
+        retry_time: Duration::from_secs(60),
+        backoff: Duration::from_millis(1),
+    }
+}
+
+fn saved(body: Vec<u8>) -> Source<'static> {
+    Source::Saved { name: "saved.json".into(), body }
+}
+
+fn request<'r>(
+    account: &'r str,
+    removals: &'r Removals,
+    accepted: Accepted,
+    trigger: &'r str,
+    source: Source<'r>,
+) -> Request<'r> {
+    let deadline = Duration::from_secs(60);
+    Request { account, trigger, source, removals, accepted, observed_at: None, deadline }
+}
