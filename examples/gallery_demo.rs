@@ -12,7 +12,10 @@ use heygen_sync::{
 
 #[tokio::main]
 async fn main() {
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(tracing::Level::WARN).init();
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_max_level(tracing::Level::WARN)
+        .init();
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8087".into());
     let home = tempfile::tempdir().expect("a folder");
     let location = Location::Sqlite(home.path().join("demo.db"));

@@ -9,8 +9,7 @@ use sha2::{Digest, Sha256};
 use crate::store::{browse::Mark, lock::hex};
 
 /// For what is named by its content.
-pub const FOR_EVER: HeaderValue =
-    HeaderValue::from_static("private, max-age=31536000, immutable");
+pub const FOR_EVER: HeaderValue = HeaderValue::from_static("private, max-age=31536000, immutable");
 /// For pages: kept, but asked for each time.
 pub const ASK: HeaderValue = HeaderValue::from_static("private, no-cache");
 /// For what must not be kept.

@@ -109,7 +109,8 @@ pub async fn page(
     let mut views = vec![];
     for poll in &polls {
         let at = poll.observed_at.unwrap_or(context.now);
-        let own: Vec<_> = lines.iter().filter(|line| line.poll_id == poll.poll_id).cloned().collect();
+        let own: Vec<_> =
+            lines.iter().filter(|line| line.poll_id == poll.poll_id).cloned().collect();
         let today = words::weekday_date(at, context.reference());
         let text = match baseline(poll) && whole_news {
             true => format!(

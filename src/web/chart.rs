@@ -84,7 +84,13 @@ pub struct Chart {
 }
 
 /// The days from `from` to `to`, both included, as spans that leave none out.
-pub fn spans(days: &[Day], from: Timestamp, to: Timestamp, by: By, reference: Timestamp) -> Vec<Span> {
+pub fn spans(
+    days: &[Day],
+    from: Timestamp,
+    to: Timestamp,
+    by: By,
+    reference: Timestamp,
+) -> Vec<Span> {
     let first = from.to_chrono().date_naive();
     let last = to.to_chrono().date_naive();
     let mut spans: Vec<Span> = vec![];
@@ -119,7 +125,12 @@ fn monday(day: NaiveDate) -> NaiveDate {
 }
 
 /// Draws the spans; `href` leads to what happened in one.
-pub fn chart(id: &'static str, spans: &[Span], width: i64, href: impl Fn(&Span) -> String) -> Chart {
+pub fn chart(
+    id: &'static str,
+    spans: &[Span],
+    width: i64,
+    href: impl Fn(&Span) -> String,
+) -> Chart {
     let most_added = spans.iter().map(|span| span.sums.added).max().unwrap_or(0);
     let most_removed = spans.iter().map(|span| span.sums.removed).max().unwrap_or(0);
     let (top, above, below) = (18, 118, 30);
@@ -166,7 +177,12 @@ pub fn chart(id: &'static str, spans: &[Span], width: i64, href: impl Fn(&Span) 
             labelled = left;
         }
         month = name;
-        chart.hits.push(Hit { x: left, width: slot.ceil() as i64, href: href(span), title: told(span) });
+        chart.hits.push(Hit {
+            x: left,
+            width: slot.ceil() as i64,
+            href: href(span),
+            title: told(span),
+        });
     }
     for (class, most) in [("added", most_added), ("removed", most_removed)] {
         chart.labels.extend(peak(spans, class, most, slot, bar, zero, &tall, width));
@@ -236,7 +252,12 @@ fn month_of(day: &str) -> String {
 /// "21 Sep: 3 added, 22 removed".
 fn told(span: &Span) -> String {
     let sums = &span.sums;
-    let parts = [("added", sums.added), ("changed", sums.changed), ("removed", sums.removed), ("restored", sums.restored)];
+    let parts = [
+        ("added", sums.added),
+        ("changed", sums.changed),
+        ("removed", sums.removed),
+        ("restored", sums.restored),
+    ];
     let said: Vec<String> = parts
         .iter()
         .filter(|(_, count)| *count > 0)
@@ -249,7 +270,8 @@ fn told(span: &Span) -> String {
 }
 
 fn summary(spans: &[Span]) -> String {
-    let sum = |count: fn(&Day) -> i64| words::number(spans.iter().map(|span| count(&span.sums)).sum());
+    let sum =
+        |count: fn(&Day) -> i64| words::number(spans.iter().map(|span| count(&span.sums)).sum());
     let (from, to) = match (spans.first(), spans.last()) {
         (Some(first), Some(last)) => (first.from.as_str(), last.to.as_str()),
         _ => return "Nothing yet.".into(),
@@ -283,12 +305,22 @@ mod tests {
 
     #[test]
     fn no_bar_leaves_the_picture_whatever_the_numbers() {
-        for (added, removed) in [(0, 0), (1, 0), (0, 1), (1_000_000, 3), (3, 1_000_000), (i64::MAX / 8, 1)] {
+        for (added, removed) in
+            [(0, 0), (1, 0), (0, 1), (1_000_000, 3), (3, 1_000_000), (i64::MAX / 8, 1)]
+        {
             let sums = Day { added, removed, ..Day::default() };
-            let span = Span { from: "2026-11-23".into(), to: "2026-11-23".into(), label: "x".into(), sums };
+            let span = Span {
+                from: "2026-11-23".into(),
+                to: "2026-11-23".into(),
+                label: "x".into(),
+                sums,
+            };
             let drawn = chart("c", &[span], 300, |_| String::new());
             for bar in &drawn.bars {
-                assert!(bar.y >= 0 && bar.y + bar.height <= drawn.height, "{added} {removed} {bar:?}");
+                assert!(
+                    bar.y >= 0 && bar.y + bar.height <= drawn.height,
+                    "{added} {removed} {bar:?}"
+                );
             }
         }
     }

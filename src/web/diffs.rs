@@ -7,10 +7,7 @@ use super::{
     page::{Context, Link, Pic},
     words::{self, Piece},
 };
-use crate::{
-    catalog::item::Kind,
-    store::browse::changes::Line,
-};
+use crate::{catalog::item::Kind, store::browse::changes::Line};
 
 /// A run of text in a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -209,21 +206,33 @@ fn came_or_went(context: &Context<'_>, lines: &[&Line], fields: &[&Line]) -> Vec
     }
     if words.len() > FEW || first.all > lines.len() as i64 {
         let mut one = view(context, first, first.all, vec![]);
-        one.more = Some(all_link(context, first, false, &format!("Show all {}", words::number(first.all))));
+        one.more = Some(all_link(
+            context,
+            first,
+            false,
+            &format!("Show all {}", words::number(first.all)),
+        ));
         return vec![one];
     }
     let mut views = vec![];
     for (word, same) in words {
         let line = same[0];
-        let mut hows = vec![How { field: String::new(), marks: vec![], text: remark(context, line), link: None }];
+        let mut hows = vec![How {
+            field: String::new(),
+            marks: vec![],
+            text: remark(context, line),
+            link: None,
+        }];
         if same.len() == 1 {
-            let own = fields.iter().filter(|field| field.item_id == line.item_id && field.same == 1);
+            let own =
+                fields.iter().filter(|field| field.item_id == line.item_id && field.same == 1);
             hows.extend(own.map(|field| how(context, field)));
         }
         hows.retain(|how| !how.text.is_empty() || !how.field.is_empty());
         let mut one = view(context, line, same.len() as i64, hows);
         if same.len() > 1 {
-            one.who = format!("{}, {} looks", words::tile_name(word), words::number(same.len() as i64));
+            one.who =
+                format!("{}, {} looks", words::tile_name(word), words::number(same.len() as i64));
             one.more = Some(all_link(context, line, false, &format!("Show all {}", same.len())));
         }
         views.push(one);
@@ -268,9 +277,8 @@ fn view(context: &Context<'_>, line: &Line, count: i64, hows: Vec<How>) -> Chang
         sign: sign(&line.change),
         word: line.change.clone(),
         hows,
-        more: (count > 1).then(|| {
-            all_link(context, line, true, &format!("Show all {}", words::number(count)))
-        }),
+        more: (count > 1)
+            .then(|| all_link(context, line, true, &format!("Show all {}", words::number(count)))),
     }
 }
 
@@ -278,7 +286,8 @@ fn how(context: &Context<'_>, line: &Line) -> How {
     let field = line.field.clone().unwrap_or_default();
     if field == "preview_image_url" && line.same == 1 {
         let href = context.item(line.kind, &line.item_id);
-        let text = if line.new.is_some() { "new preview picture" } else { "no preview picture any more" };
+        let text =
+            if line.new.is_some() { "new preview picture" } else { "no preview picture any more" };
         let link = Some(Link::new(href, "Before and after"));
         return How { field: String::new(), marks: vec![], text: text.into(), link };
     }

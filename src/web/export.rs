@@ -7,7 +7,7 @@ use axum::{
     body::{Body, Bytes},
     http::{HeaderValue, Response, header},
 };
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use tokio::sync::mpsc;
 
 use super::{
@@ -79,7 +79,11 @@ struct Buffer {
 }
 
 impl Rows {
-    fn new(format: Format, columns: Vec<&'static str>, out: mpsc::Sender<std::io::Result<Bytes>>) -> Self {
+    fn new(
+        format: Format,
+        columns: Vec<&'static str>,
+        out: mpsc::Sender<std::io::Result<Bytes>>,
+    ) -> Self {
         let mut text = vec![];
         if format == Format::Csv {
             csv_line(&mut text, columns.iter().map(|name| (*name).to_owned()));
@@ -202,7 +206,8 @@ pub async fn response(
         (View::Item(kind, id), _) => {
             let scope = context.scope(kind);
             let Some(item) = reading.item(&scope, &id).await? else {
-                let message = super::page::Message::new("No such id", "There is nothing with that id here.");
+                let message =
+                    super::page::Message::new("No such id", "There is nothing with that id here.");
                 return Err(Failure::NotFound(Box::new(message)));
             };
             let rows = Rows::new(format, version_columns(kind), sender);
@@ -286,7 +291,9 @@ pub async fn response(
     let chunks = stream::unfold(receiver, |mut receiver| async move {
         let chunk = receiver.recv().await?;
         Some((chunk, receiver))
-    });
+    })
+    // Compression asks once more after the end.
+    .fuse();
     let mut response = Response::new(Body::from_stream(chunks));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
@@ -317,7 +324,15 @@ async fn finish(rows: Rows, reading: Reading, done: Result<()>) {
 fn item_columns(kind: Kind) -> Vec<&'static str> {
     let mut columns = vec!["account", kind.id_field()];
     columns.extend(kind.columns().iter().map(|column| column.name));
-    columns.extend(["extra", "version", "valid_from", "first_seen_at", "changed_at", "missing_since", "removed_at"]);
+    columns.extend([
+        "extra",
+        "version",
+        "valid_from",
+        "first_seen_at",
+        "changed_at",
+        "missing_since",
+        "removed_at",
+    ]);
     columns
 }
 
@@ -340,13 +355,31 @@ fn item_cells(item: &FullItem) -> Vec<Cell> {
     let mut cells = vec![Cell::Text(item.account.clone()), Cell::Text(item.id.clone())];
     cells.extend(own_cells(item.kind, &item.fields));
     cells.push(Cell::Int(item.version));
-    let times = [Some(item.valid_from), Some(item.first_seen_at), Some(item.changed_at), item.missing_since, item.removed_at];
+    let times = [
+        Some(item.valid_from),
+        Some(item.first_seen_at),
+        Some(item.changed_at),
+        item.missing_since,
+        item.removed_at,
+    ];
     cells.extend(times.map(Cell::from));
     cells
 }
 
 fn version_columns(kind: Kind) -> Vec<&'static str> {
-    let mut columns = vec!["account", kind.id_field(), "version", "valid_from", "valid_to", "opened_by", "closed_by", "opened_poll", "closed_poll", "opened_after", "closed_after"];
+    let mut columns = vec![
+        "account",
+        kind.id_field(),
+        "version",
+        "valid_from",
+        "valid_to",
+        "opened_by",
+        "closed_by",
+        "opened_poll",
+        "closed_poll",
+        "opened_after",
+        "closed_after",
+    ];
     columns.extend(kind.columns().iter().map(|column| column.name));
     columns.push("extra");
     columns
@@ -407,9 +440,31 @@ fn change_cells(row: ChangeRow) -> Vec<Cell> {
 
 fn poll_columns() -> Vec<&'static str> {
     let counts = crate::store::row::Counts::default().columns().map(|(name, _)| name);
-    let mut columns = vec!["poll_id", "account", "trigger", "api_version", "source", "started_at", "observed_at", "finished_at", "outcome"];
+    let mut columns = vec![
+        "poll_id",
+        "account",
+        "trigger",
+        "api_version",
+        "source",
+        "started_at",
+        "observed_at",
+        "finished_at",
+        "outcome",
+    ];
     columns.extend(counts);
-    columns.extend(["held_reason", "policy", "http_status", "request_id", "response_bytes", "response_sha256", "warning", "error", "host", "tool_version", "digest"]);
+    columns.extend([
+        "held_reason",
+        "policy",
+        "http_status",
+        "request_id",
+        "response_bytes",
+        "response_sha256",
+        "warning",
+        "error",
+        "host",
+        "tool_version",
+        "digest",
+    ]);
     columns
 }
 

@@ -101,8 +101,7 @@ pub async fn page(
         Kind::TalkingPhoto => "Talking photos",
     };
     let href = |query: &GridQuery| context.href(path, &query.pairs());
-    let mut views: Vec<TileView> =
-        tiles.iter().map(|tile| TileView::new(context, tile)).collect();
+    let mut views: Vec<TileView> = tiles.iter().map(|tile| TileView::new(context, tile)).collect();
     views.iter_mut().take(5).for_each(|tile| tile.eager = true);
     let groups = groups(context, kind, &query, &facets, &href);
     let nothing = match (facets.total, tiles.is_empty()) {
@@ -171,7 +170,9 @@ async fn ways_out(
             ways.push((text.to_owned(), query.with(|q| edit(&mut q.filter)), count));
         }
     };
-    add(filter.listed != Listed::Now, "any of today's", Some(without[0]), &|f| f.listed = Listed::All);
+    add(filter.listed != Listed::Now, "any of today's", Some(without[0]), &|f| {
+        f.listed = Listed::All
+    });
     add(filter.new.is_some(), "new", Some(without[1]), &|f| f.new = None);
     add(filter.changed.is_some(), "changed", Some(without[2]), &|f| f.changed = None);
     add(!filter.gender.is_empty(), "gender", Some(without[3]), &|f| f.gender.clear());
@@ -277,7 +278,9 @@ fn groups(
             })
             .collect::<Vec<_>>(),
     ));
-    let spans = |counts: [i64; 3], chosen: Option<Span>, set: &dyn Fn(&mut Filter, Option<Span>)| {
+    let spans = |counts: [i64; 3],
+                 chosen: Option<Span>,
+                 set: &dyn Fn(&mut Filter, Option<Span>)| {
         let of = |span: Span| {
             let next = if chosen == Some(span) { None } else { Some(span) };
             choice(span_text(span), counts[span as usize], chosen == Some(span), &|f| set(f, next))
@@ -299,9 +302,7 @@ fn groups(
         let shown = values.into_iter().take(if few { 0 } else { 12 });
         shown
             .map(|(value, count)| match value {
-                Some(value) => {
-                    choice(value, *count, chosen.contains(value), &|f| toggle(f, value))
-                }
+                Some(value) => choice(value, *count, chosen.contains(value), &|f| toggle(f, value)),
                 None => {
                     let is = filter.none.iter().any(|known| known == column);
                     choice("not given", *count, is, &|f| flip(&mut f.none, column))
@@ -309,23 +310,27 @@ fn groups(
             })
             .collect::<Vec<_>>()
     };
-    let gender = free(&facets.gender, &filter.gender, "gender", &|f, value| flip(&mut f.gender, value));
+    let gender =
+        free(&facets.gender, &filter.gender, "gender", &|f, value| flip(&mut f.gender, value));
     groups.push(("Gender", gender));
     let known = facets.premium.keys().filter(|value| value.is_some()).count();
     if known + usize::from(facets.premium.contains_key(&None)) >= 2 || !filter.premium.is_empty() {
         let of = |yes: bool| {
             let count = facets.premium.get(&Some(yes)).copied().unwrap_or(0);
             let text = if yes { "yes" } else { "no" };
-            choice(text, count, filter.premium.contains(&yes), &|f| {
-                match f.premium.iter().position(|known| *known == yes) {
-                    Some(at) => drop(f.premium.remove(at)),
-                    None => f.premium.push(yes),
-                }
+            choice(text, count, filter.premium.contains(&yes), &|f| match f
+                .premium
+                .iter()
+                .position(|known| *known == yes)
+            {
+                Some(at) => drop(f.premium.remove(at)),
+                None => f.premium.push(yes),
             })
         };
         groups.push(("Premium", vec![of(true), of(false)]));
     }
-    let of_type = free(&facets.of_type, &filter.of_type, "type", &|f, value| flip(&mut f.of_type, value));
+    let of_type =
+        free(&facets.of_type, &filter.of_type, "type", &|f, value| flip(&mut f.of_type, value));
     groups.push(("Type", of_type));
     let tags = match facets.tags.len() < 2 && filter.tag.is_empty() {
         true => vec![],
@@ -345,11 +350,13 @@ fn groups(
             let chosen = filter.picture.contains(&picture);
             let count = facets.picture.get(&picture).copied();
             let count = count.or(chosen.then_some(0))?;
-            Some(choice(picture_text(picture, past), count, chosen, &|f| {
-                match f.picture.iter().position(|known| *known == picture) {
-                    Some(at) => drop(f.picture.remove(at)),
-                    None => f.picture.push(picture),
-                }
+            Some(choice(picture_text(picture, past), count, chosen, &|f| match f
+                .picture
+                .iter()
+                .position(|known| *known == picture)
+            {
+                Some(at) => drop(f.picture.remove(at)),
+                None => f.picture.push(picture),
             }))
         })
         .collect();
@@ -385,7 +392,11 @@ fn flip(values: &mut Vec<String>, value: &str) {
 }
 
 /// Each choice with the link that takes it away.
-fn pills(context: &Context<'_>, query: &GridQuery, href: &dyn Fn(&GridQuery) -> String) -> Vec<Link> {
+fn pills(
+    context: &Context<'_>,
+    query: &GridQuery,
+    href: &dyn Fn(&GridQuery) -> String,
+) -> Vec<Link> {
     let past = context.place.as_of.is_some();
     let filter = &query.filter;
     let mut pills = vec![];
@@ -409,7 +420,9 @@ fn pills(context: &Context<'_>, query: &GridQuery, href: &dyn Fn(&GridQuery) -> 
         pill("gender", value, &|f| flip(&mut f.gender, value));
     }
     for yes in &filter.premium {
-        pill("premium", if *yes { "yes" } else { "no" }, &|f| f.premium.retain(|known| known != yes));
+        pill("premium", if *yes { "yes" } else { "no" }, &|f| {
+            f.premium.retain(|known| known != yes)
+        });
     }
     for value in &filter.of_type {
         pill("type", value, &|f| flip(&mut f.of_type, value));
@@ -418,7 +431,9 @@ fn pills(context: &Context<'_>, query: &GridQuery, href: &dyn Fn(&GridQuery) -> 
         pill("tag", value, &|f| flip(&mut f.tag, value));
     }
     for picture in &filter.picture {
-        pill("picture", picture_text(*picture, past), &|f| f.picture.retain(|known| known != picture));
+        pill("picture", picture_text(*picture, past), &|f| {
+            f.picture.retain(|known| known != picture)
+        });
     }
     for column in &filter.none {
         pill("no", column, &|f| flip(&mut f.none, column));

@@ -136,13 +136,15 @@ pub async fn page(
         _ => vec![],
     };
     let path = item_path(kind, id);
-    let compared = two.map(|two| compare(context, kind, &path, &item, &contents, two)).transpose()?;
+    let compared =
+        two.map(|two| compare(context, kind, &path, &item, &contents, two)).transpose()?;
     let events = match compared {
         None => events(context, kind, &item, &contents, &changed),
         Some(_) => vec![],
     };
     let image = url(&newest.fields, "preview_image_url");
-    let image_content = image.as_deref().and_then(|url| content_at(&contents, url, context.place.at()));
+    let image_content =
+        image.as_deref().and_then(|url| content_at(&contents, url, context.place.at()));
     let video = url(&newest.fields, "preview_video_url")
         .and_then(|url| content_at(&contents, &url, context.place.at()).cloned())
         .and_then(|content| content.sha256)
@@ -152,7 +154,10 @@ pub async fn page(
     let shown_name = if name.is_empty() { "no name".to_owned() } else { words::exact(&name) };
     render(&Page {
         shell: Shell::new(context, &View::Item(kind, id.to_owned()), short(&shown_name)),
-        crumb: Link::new(context.href(list_path(kind), &[]), if kind == Kind::Avatar { "Avatars" } else { "Talking photos" }),
+        crumb: Link::new(
+            context.href(list_path(kind), &[]),
+            if kind == Kind::Avatar { "Avatars" } else { "Talking photos" },
+        ),
         name: shown_name,
         no_name: name.is_empty(),
         id: id.to_owned(),
@@ -166,7 +171,11 @@ pub async fn page(
             if name.is_empty() { id } else { &name },
             "",
         ),
-        pic_word: if hash.is_none() { Some(picture_word(context, image.as_deref(), &contents)) } else { None },
+        pic_word: if hash.is_none() {
+            Some(picture_word(context, image.as_deref(), &contents))
+        } else {
+            None
+        },
         video: video.map(|hash| file_path(&hash)),
         facts: facts(context, kind, &item, &newest, &contents),
         summary: summary(&item, &contents),
@@ -281,7 +290,8 @@ fn facts(
     contents: &Contents,
 ) -> Vec<Fact> {
     let reference = context.reference();
-    let plain = |name: &str, text: String| Fact { name: name.into(), text, links: vec![], soft: false };
+    let plain =
+        |name: &str, text: String| Fact { name: name.into(), text, links: vec![], soft: false };
     let listed = match (item.removed_at, item.missing_since) {
         (Some(at), _) => format!("No, removed {}", words::date_time(at)),
         (None, Some(at)) => format!("Missing since {}", words::date_time(at)),
@@ -299,14 +309,16 @@ fn facts(
     for name in columns.filter(|name| !name.ends_with("_url") && *name != kind.name_field()) {
         facts.push(field_fact(context, kind, name, newest.fields.get(name)));
     }
-    let homeless = newest.fields.iter().filter(|(name, _)| {
-        !kind.columns().iter().any(|column| column.name == name.as_ref())
-    });
+    let homeless = newest
+        .fields
+        .iter()
+        .filter(|(name, _)| !kind.columns().iter().any(|column| column.name == name.as_ref()));
     for (name, value) in homeless.take(100) {
         facts.push(plain(&label(name), words::exact(&shown(&value.to_cell()))));
     }
     facts.push(plain("Account", words::exact(&context.account)));
-    for (name, field) in [("Picture", "preview_image_url"), ("Preview video", "preview_video_url")] {
+    for (name, field) in [("Picture", "preview_image_url"), ("Preview video", "preview_video_url")]
+    {
         if kind.columns().iter().any(|column| column.name == field) {
             facts.push(plain(name, kept(context, url(&newest.fields, field).as_deref(), contents)));
         }
@@ -364,7 +376,8 @@ fn kept(context: &Context<'_>, url: Option<&str>, contents: &Contents) -> String
 fn summary(item: &ItemHistory, contents: &Contents) -> String {
     let versions = words::counted(item.versions.len() as i64, "version", "versions");
     let more = if item.versions.len() as i64 >= VERSIONS { ", the newest" } else { "" };
-    let images = item.versions.iter().filter_map(|version| url(&version.fields, "preview_image_url"));
+    let images =
+        item.versions.iter().filter_map(|version| url(&version.fields, "preview_image_url"));
     let images: std::collections::BTreeSet<String> = images.collect();
     let kept: std::collections::BTreeSet<&str> = images
         .iter()
@@ -478,7 +491,8 @@ fn opening(
     }
     event.rows = rows(&before.fields, &version.fields);
     for row in &mut event.rows {
-        row.learned = !changed.iter().any(|(of, field)| *of == version.version && *field == row.field);
+        row.learned =
+            !changed.iter().any(|(of, field)| *of == version.version && *field == row.field);
     }
     event.pair = pair(context, kind, &format!("v{}", version.version), before, version, contents);
     event
@@ -500,7 +514,9 @@ fn refreshed(
     };
     let mut events = vec![];
     for two in all.windows(2) {
-        let (Some(at), true) = (two[1].fetched_at, two[0].sha256 != two[1].sha256) else { continue };
+        let (Some(at), true) = (two[1].fetched_at, two[0].sha256 != two[1].sha256) else {
+            continue;
+        };
         if within(at) {
             events.push(Event {
                 word: "New picture",
@@ -519,7 +535,8 @@ fn refreshed(
 
 /// Every field that differs.
 fn rows(old: &Fields, new: &Fields) -> Vec<Row> {
-    let mut names: Vec<&str> = old.iter().chain(new.iter()).map(|(name, _)| name.as_ref()).collect();
+    let mut names: Vec<&str> =
+        old.iter().chain(new.iter()).map(|(name, _)| name.as_ref()).collect();
     names.sort_unstable();
     names.dedup();
     names.retain(|name| old.get(name) != new.get(name));
@@ -569,7 +586,13 @@ fn pair(
             old_content,
             &format!("Before, {}{until}", since(before.valid_from)),
         ),
-        after: shot(context, kind, after, new_content, &format!("After, since {}", since(after.valid_from))),
+        after: shot(
+            context,
+            kind,
+            after,
+            new_content,
+            &format!("After, since {}", since(after.valid_from)),
+        ),
     })
 }
 
@@ -589,7 +612,9 @@ fn shot(
         title: title.to_owned(),
         size: match (hash, content.and_then(|content| content.bytes)) {
             (Some(_), Some(size)) => words::bytes(size),
-            (None, _) if url(&version.fields, "preview_image_url").is_none() => "no picture given".into(),
+            (None, _) if url(&version.fields, "preview_image_url").is_none() => {
+                "no picture given".into()
+            }
             (None, _) => "not kept".into(),
             (Some(_), None) => String::new(),
         },
@@ -620,9 +645,8 @@ fn compare(
     let step = |by: i64| {
         let (from, to) = (from + by, to + by);
         let known = |number: i64| versions.contains(&number);
-        (known(from) && known(to)).then(|| {
-            context.href(path, &[("from", from.to_string()), ("to", to.to_string())])
-        })
+        (known(from) && known(to))
+            .then(|| context.href(path, &[("from", from.to_string()), ("to", to.to_string())]))
     };
     let place = &context.place;
     let account = place.account.iter().map(|account| ("account", account.clone()));

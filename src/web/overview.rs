@@ -81,9 +81,8 @@ pub async fn page(context: &Context<'_>, reading: &mut Reading) -> Result<String
     let since = |change: &str| {
         context.href("/changes", &[("change", change.to_owned()), ("from", from.clone())])
     };
-    let list = |kind: Kind, own: &[(&str, String)]| {
-        context.href(super::route::list_path(kind), own)
-    };
+    let list =
+        |kind: Kind, own: &[(&str, String)]| context.href(super::route::list_path(kind), own);
     let missing_kind = |at: usize| (numbers.missing[at] > 0).then_some(Kind::ALL[at]);
     let of_missing = |kind: Kind| {
         let text = match numbers.missing.iter().all(|count| *count > 0) {
@@ -94,11 +93,20 @@ pub async fn page(context: &Context<'_>, reading: &mut Reading) -> Result<String
     };
     let missing = numbers.missing.iter().sum::<i64>();
     let first_missing = missing_kind(0).or(missing_kind(1)).unwrap_or(Kind::Avatar);
-    let spans = chart::spans(&days, back(reference, 26 * 7 - 1).max(words::start_of_day(context.first_poll_at())), reference, By::Week, reference);
+    let spans = chart::spans(
+        &days,
+        back(reference, 26 * 7 - 1).max(words::start_of_day(context.first_poll_at())),
+        reference,
+        By::Week,
+        reference,
+    );
     let week = &numbers.week;
     render(&Page {
         shell: Shell::new(context, &View::Overview, "Overview"),
-        avatars: Link::new(list(Kind::Avatar, &[]), words::counted(numbers.current[0], "avatar", "avatars")),
+        avatars: Link::new(
+            list(Kind::Avatar, &[]),
+            words::counted(numbers.current[0], "avatar", "avatars"),
+        ),
         photos: Link::new(
             list(Kind::TalkingPhoto, &[]),
             words::counted(numbers.current[1], "talking photo", "talking photos"),
@@ -109,17 +117,17 @@ pub async fn page(context: &Context<'_>, reading: &mut Reading) -> Result<String
         missing: (missing > 0).then(|| {
             let verb = if missing == 1 { "is" } else { "are" };
             let own = [("listed", "missing".to_owned())];
-            Link::new(list(first_missing, &own), format!("{} {verb} missing", words::number(missing)))
+            Link::new(
+                list(first_missing, &own),
+                format!("{} {verb} missing", words::number(missing)),
+            )
         }),
         week: if at.is_some() { "In the seven days before" } else { "In the last seven days" },
         held: held(context, &context.good.row),
         charts: charts(context, &spans, 13),
         per_day: context.href("/timeline", &[("by", "day".into())]),
         newest: lists.newest.iter().map(|brief| brief_view(context, brief, "")).collect(),
-        all_new: Link::new(
-            context.href("/changes", &[("change", "added".into())]),
-            "All",
-        ),
+        all_new: Link::new(context.href("/changes", &[("change", "added".into())]), "All"),
         only_held: after_polls(context) == 1,
         vanishing: vanishing(context, &lists),
         all_missing: Kind::ALL
@@ -195,7 +203,8 @@ fn vanishing(context: &Context<'_>, lists: &Lists) -> Vec<BriefView> {
     let after = after_polls(context);
     let held = context.good.row.counts.is_some_and(|counts| counts.held > 0);
     let missing = lists.missing.iter().map(|brief| {
-        let since = brief.at.map(|at| words::short_date(at, context.reference())).unwrap_or_default();
+        let since =
+            brief.at.map(|at| words::short_date(at, context.reference())).unwrap_or_default();
         let when = match after - brief.polls {
             left if left <= 0 && held => "held back".into(),
             left if left <= 1 => "goes at the next poll".to_owned(),

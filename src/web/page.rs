@@ -198,7 +198,11 @@ impl Shell {
             travels: true,
             accounts: accounts(context),
             bar: context.place.as_of.as_ref().map(|as_of| PastBar {
-                when: if as_of.is_day { words::date(as_of.at) } else { words::date_time(as_of.at) + " UTC" },
+                when: if as_of.is_day {
+                    words::date(as_of.at)
+                } else {
+                    words::date_time(as_of.at) + " UTC"
+                },
                 poll: poll.poll_id,
                 now: present.href(&context.path, &own),
             }),
@@ -268,7 +272,12 @@ fn nav(place: &Place, here: Option<&View>) -> Vec<NavLink> {
             "Photos",
             of_kind(Kind::TalkingPhoto),
         ),
-        link("/changes", "Changes", "Changes", matches!(here, Some(View::Changes | View::Timeline))),
+        link(
+            "/changes",
+            "Changes",
+            "Changes",
+            matches!(here, Some(View::Changes | View::Timeline)),
+        ),
         link("/polls", "Polls", "Polls", matches!(here, Some(View::Polls | View::Poll(_)))),
     ]
 }
@@ -311,9 +320,10 @@ pub fn file_path(sha256: &str) -> String {
 impl Pic {
     /// The picture of the item called `name` (or `id`).
     pub fn new(image: Option<&str>, kind: Kind, name: &str, state: &str) -> Self {
-        let letter = name.chars().find(|c| c.is_alphanumeric()).map_or(0, |c| {
-            c.to_lowercase().next().map_or(0, |c| c as u32)
-        });
+        let letter = name
+            .chars()
+            .find(|c| c.is_alphanumeric())
+            .map_or(0, |c| c.to_lowercase().next().map_or(0, |c| c as u32));
         let kind = if kind == Kind::Avatar { "ka" } else { "kp" };
         Self {
             src: image.map(file_path),
@@ -443,9 +453,8 @@ impl Pager {
         if pages <= 1 {
             return None;
         }
-        let near = |other: i64| {
-            other == 1 || other == pages || (other - page).abs() <= 2 || pages <= 9
-        };
+        let near =
+            |other: i64| other == 1 || other == pages || (other - page).abs() <= 2 || pages <= 9;
         // Far from everything that is shown nothing has to be looked at.
         let mut wanted: Vec<i64> = vec![1, 2, 3, 4, 5, 6, 7, 8, 9];
         wanted.extend((page - 2).max(1)..=(page + 2).min(pages));
@@ -459,7 +468,11 @@ impl Pager {
             if other > last + 1 {
                 steps.push(Step::Gap);
             }
-            steps.push(if other == page { Step::Here(other) } else { Step::Go(href(other), other) });
+            steps.push(if other == page {
+                Step::Here(other)
+            } else {
+                Step::Go(href(other), other)
+            });
             last = other;
         }
         Some(Self {

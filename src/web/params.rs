@@ -135,7 +135,11 @@ impl Pairs {
     }
 
     /// The value of a parameter with a few known words.
-    fn word<T: Copy>(&mut self, name: &str, words: &[(&str, T)]) -> Result<Option<T>, BadParameter> {
+    fn word<T: Copy>(
+        &mut self,
+        name: &str,
+        words: &[(&str, T)],
+    ) -> Result<Option<T>, BadParameter> {
         self.one(name)?.map(|value| known(name, &value, words)).transpose()
     }
 
@@ -194,8 +198,9 @@ impl Place {
 impl AsOf {
     /// `Ok(None)` for today: that is now.
     fn parse(raw: String, now: Timestamp) -> Result<Option<Self>, BadParameter> {
-        let (at, is_day) = end_of(&raw)
-            .ok_or_else(|| bad("as_of", "is a day (2026-09-07) or a time (2026-09-07T05:57:09Z)"))?;
+        let (at, is_day) = end_of(&raw).ok_or_else(|| {
+            bad("as_of", "is a day (2026-09-07) or a time (2026-09-07T05:57:09Z)")
+        })?;
         if at < now {
             return Ok(Some(Self { raw, at, is_day }));
         }
@@ -234,14 +239,9 @@ const PICTURES: [(&str, Picture); 6] = [
 const SORTS: [(&str, Sort); 4] =
     [("name", Sort::Name), ("added", Sort::Added), ("changed", Sort::Changed), ("id", Sort::Id)];
 const VIEWS: [(&str, View); 2] = [("grid", View::Grid), ("table", View::Table)];
-const KINDS: [(&str, Kind); 2] =
-    [("avatar", Kind::Avatar), ("talking_photo", Kind::TalkingPhoto)];
-const CHANGES: [(&str, &str); 4] = [
-    ("added", "added"),
-    ("changed", "changed"),
-    ("removed", "removed"),
-    ("restored", "restored"),
-];
+const KINDS: [(&str, Kind); 2] = [("avatar", Kind::Avatar), ("talking_photo", Kind::TalkingPhoto)];
+const CHANGES: [(&str, &str); 4] =
+    [("added", "added"), ("changed", "changed"), ("removed", "removed"), ("restored", "restored")];
 
 /// The word of a value.
 fn word_of<T: PartialEq + Copy>(words: &[(&'static str, T)], value: T) -> &'static str {
@@ -300,7 +300,8 @@ impl GridQuery {
     /// The same as a query string's pairs; what is usual is left out.
     pub fn pairs(&self) -> Vec<(&'static str, String)> {
         let Self { filter, sort, view, page } = self;
-        let Filter { q, listed, new, changed, gender, premium, tag, of_type, picture, none } = filter;
+        let Filter { q, listed, new, changed, gender, premium, tag, of_type, picture, none } =
+            filter;
         let mut pairs: Vec<(&'static str, String)> = vec![];
         let mut add = |name, value: &str| pairs.push((name, value.to_owned()));
         if !q.is_empty() {
@@ -428,7 +429,8 @@ fn decoded(text: &str) -> Option<String> {
     percent_decode_str(&text).decode_utf8().ok().map(|text| text.into_owned())
 }
 
-const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b':');
+const QUERY: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b':');
 
 fn encoded(text: &str) -> String {
     utf8_percent_encode(text, QUERY).to_string().replace("%20", "+")
@@ -532,7 +534,10 @@ mod tests {
     fn any_id_travels_in_a_path() {
         for id in ["Abigail_public-1", "a/b", "a~b", "ü\n", "<script>", "x.csv", "a b%2F"] {
             let path = id_to_path(id);
-            assert!(path.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-~".contains(&b)), "{path}");
+            assert!(
+                path.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-~".contains(&b)),
+                "{path}"
+            );
             assert_eq!(id_from_path(&path).as_deref(), Some(id));
         }
         for broken in ["~", "~4", "~zz", "~FF", "", "~00"] {

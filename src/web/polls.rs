@@ -100,7 +100,10 @@ pub fn held(context: &Context<'_>, poll: &PollRow) -> Option<Held> {
     let count = poll.counts.map(|counts| counts.held).filter(|held| *held > 0)?;
     let which = Kind::ALL.map(|kind| {
         let own = vec![("listed", "missing".to_owned())];
-        Link::new(context.href(super::route::list_path(kind), &own), format!("missing {}", kind.plural()))
+        Link::new(
+            context.href(super::route::list_path(kind), &own),
+            format!("missing {}", kind.plural()),
+        )
     });
     let account = match context.accounts.len() > 1 || context.account != "default" {
         true => format!(" --account {}", shell_word(&context.account)),
@@ -125,7 +128,11 @@ fn shell_word(text: &str) -> String {
 }
 
 /// The list of polls.
-pub async fn page(context: &Context<'_>, reading: &mut Reading, page: i64) -> Result<String, Failure> {
+pub async fn page(
+    context: &Context<'_>,
+    reading: &mut Reading,
+    page: i64,
+) -> Result<String, Failure> {
     let (account, at) = (&context.account, context.place.at());
     let offset = (page - 1).saturating_mul(PAGE);
     let (polls, total) = reading.polls(account, at, PAGE, offset).await?;
@@ -207,7 +214,8 @@ pub async fn one(
     let poll = reading.poll(number).await?;
     let at = context.place.at();
     let known = poll.filter(|poll| {
-        let of_account = context.place.account.as_ref().is_none_or(|account| *account == poll.account);
+        let of_account =
+            context.place.account.as_ref().is_none_or(|account| *account == poll.account);
         of_account && at.is_none_or(|at| poll.observed_at.or(poll.started_at) <= Some(at))
     });
     let Some(poll) = known else {
@@ -256,7 +264,11 @@ fn change(context: &Context<'_>, row: &ChangeRow) -> ChangeRowView {
     };
     ChangeRowView {
         href: context.href(&item_path(kind, &row.item_id), &[]),
-        name: row.name.as_deref().map(|name| words::exact(&words::tile_name(name))).unwrap_or_default(),
+        name: row
+            .name
+            .as_deref()
+            .map(|name| words::exact(&words::tile_name(name)))
+            .unwrap_or_default(),
         id: row.item_id.clone(),
         sign: sign(&row.change),
         word: row.change.clone(),

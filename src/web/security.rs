@@ -147,7 +147,8 @@ mod tests {
     fn another_sites_name_is_refused() {
         let admits = |guard: &Guard, host| guard.admits(&Method::GET, &headers(host, None), false);
         let open = guard(None, &["gallery.example.org"]);
-        for host in ["localhost", "localhost:8087", "127.0.0.1:8087", "[::1]:8087", "Gallery.example.org"]
+        for host in
+            ["localhost", "localhost:8087", "127.0.0.1:8087", "[::1]:8087", "Gallery.example.org"]
         {
             assert_eq!(admits(&open, host), None, "{host}");
         }
@@ -155,7 +156,10 @@ mod tests {
             assert_eq!(admits(&open, host), Some(Refusal::Host), "{host}");
         }
         assert_eq!(open.admits(&Method::GET, &HeaderMap::new(), true), Some(Refusal::Host));
-        assert_eq!(open.admits(&Method::POST, &headers("localhost", None), true), Some(Refusal::Method));
+        assert_eq!(
+            open.admits(&Method::POST, &headers("localhost", None), true),
+            Some(Refusal::Method)
+        );
     }
 
     #[test]
@@ -165,7 +169,8 @@ mod tests {
         let admits = |value: Option<&str>| guard.admits(&Method::GET, &headers("h", value), false);
         assert_eq!(admits(Some(&basic("anyone:sesame:x"))), None);
         assert_eq!(admits(Some(&basic(":sesame:x"))), None);
-        for wrong in [None, Some("Basic !"), Some("Bearer x"), Some(&basic("sesame:x")), Some(&basic("a:"))]
+        for wrong in
+            [None, Some("Basic !"), Some("Bearer x"), Some(&basic("sesame:x")), Some(&basic("a:"))]
         {
             assert_eq!(admits(wrong), Some(Refusal::Token), "{wrong:?}");
         }

@@ -203,7 +203,9 @@ impl Ask {
     fn own(&self) -> Vec<(&'static str, String)> {
         match self {
             Self::Overview | Self::Item(None) => vec![],
-            Self::Item(Some((from, to))) => vec![("from", from.to_string()), ("to", to.to_string())],
+            Self::Item(Some((from, to))) => {
+                vec![("from", from.to_string()), ("to", to.to_string())]
+            }
             Self::Grid(query) => query.pairs(),
             Self::Changes(query) | Self::Poll(query) => query.pairs(),
             Self::Polls(page) if *page > 1 => vec![("page", page.to_string())],
@@ -345,8 +347,12 @@ async fn page(
     ask: Ask,
 ) -> Result<String, Failure> {
     match (view, ask) {
-        (View::Grid(kind), Ask::Grid(query)) => grid::page(context, reading, mark, *kind, &query).await,
-        (View::Item(kind, id), Ask::Item(two)) => item::page(context, reading, *kind, id, two).await,
+        (View::Grid(kind), Ask::Grid(query)) => {
+            grid::page(context, reading, mark, *kind, &query).await
+        }
+        (View::Item(kind, id), Ask::Item(two)) => {
+            item::page(context, reading, *kind, id, two).await
+        }
         (View::Changes, Ask::Changes(query)) => changes::page(context, reading, &query).await,
         (View::Polls, Ask::Polls(page)) => polls::page(context, reading, page).await,
         (View::Poll(number), Ask::Poll(query)) => {
@@ -388,7 +394,11 @@ async fn context<'a>(
 }
 
 /// The last good poll at the place; before the first one there is nothing to show.
-async fn good_poll(reading: &mut Reading, account: &str, place: &Place) -> Result<GoodPoll, Failure> {
+async fn good_poll(
+    reading: &mut Reading,
+    account: &str,
+    place: &Place,
+) -> Result<GoodPoll, Failure> {
     let last = reading.good_polls(account, place.at()).await?;
     if let Some(good) = last.into_iter().next() {
         return Ok(good);
@@ -423,7 +433,8 @@ fn nothing_yet() -> Failure {
 fn no_account(account: &str, mark: &Mark) -> Failure {
     let text = format!("There is no account called “{}”.", words::exact(account));
     let mut message = Message::new("No such account", text);
-    let href = |account: &String| Place { account: Some(account.clone()), as_of: None }.href("/", &[]);
+    let href =
+        |account: &String| Place { account: Some(account.clone()), as_of: None }.href("/", &[]);
     message.links = mark.accounts.iter().map(|known| Link::new(href(known), known)).collect();
     Failure::NotFound(Box::new(message))
 }
@@ -479,17 +490,17 @@ fn failed(failure: Failure) -> Response<Body> {
 
 fn bad_parameter(bad: &BadParameter) -> Message {
     let name = words::tile_name(&bad.name);
-    let mut message = Message::new(
-        "That address cannot be read",
-        format!("The parameter “{name}” {}.", bad.why),
-    );
-    message.links = vec![Link::new("/".into(), "Overview"), Link::new("/avatars".into(), "Avatars")];
+    let mut message =
+        Message::new("That address cannot be read", format!("The parameter “{name}” {}.", bad.why));
+    message.links =
+        vec![Link::new("/".into(), "Overview"), Link::new("/avatars".into(), "Avatars")];
     message
 }
 
 fn not_found() -> Response<Body> {
     let mut message = Message::new("Nothing stands here", "There is no such page or file.");
-    message.links = vec![Link::new("/".into(), "Overview"), Link::new("/avatars".into(), "Avatars")];
+    message.links =
+        vec![Link::new("/".into(), "Overview"), Link::new("/avatars".into(), "Avatars")];
     rendered(StatusCode::NOT_FOUND, &message)
 }
 

@@ -77,7 +77,11 @@ pub async fn page(context: &Context<'_>, reading: &mut Reading, by: By) -> Resul
 }
 
 /// What happened from the first poll on, at most so many spans.
-pub async fn spans(context: &Context<'_>, reading: &mut Reading, by: By) -> Result<Vec<Span>, Failure> {
+pub async fn spans(
+    context: &Context<'_>,
+    reading: &mut Reading,
+    by: By,
+) -> Result<Vec<Span>, Failure> {
     let most = if by == By::Day { DAYS } else { WEEKS * 7 };
     let to = context.reference();
     let from = back(to, most).max(words::start_of_day(context.first_poll_at()));

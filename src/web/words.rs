@@ -103,9 +103,7 @@ pub fn span(from: Timestamp, to: Timestamp) -> String {
 /// Text with what cannot be seen made visible: control characters, and direction marks that would
 /// turn what stands around them.
 pub fn visible(text: &str) -> String {
-    let turns = |c: char| {
-        matches!(c, '\u{200E}' | '\u{200F}' | '\u{061C}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
-    };
+    let turns = |c: char| matches!(c, '\u{200E}' | '\u{200F}' | '\u{061C}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
     text.chars()
         .map(|c| match c {
             '\n' => '↵',
@@ -254,7 +252,10 @@ mod tests {
     use super::*;
 
     fn told(pieces: &[Piece]) -> String {
-        pieces.iter().map(|p| if p.same { p.text.clone() } else { format!("[{}]", p.text) }).collect()
+        pieces
+            .iter()
+            .map(|p| if p.same { p.text.clone() } else { format!("[{}]", p.text) })
+            .collect()
     }
 
     #[test]

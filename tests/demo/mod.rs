@@ -43,14 +43,20 @@ pub const SMALL: Size = Size { avatars: 480, photos: 90, polls: 24, pictures: 24
 pub const FULL: Size = Size { avatars: 640, photos: 900, polls: 214, pictures: 96 };
 
 const FIRST: [&str; 24] = [
-    "Annie", "Bojan", "Brent", "Candace", "Caroline", "Colin", "Conrad", "Diran", "Esmond", "Fernando",
-    "Gala", "Ida", "Juan", "Kavya", "Leszek", "Martina", "Noah", "Oxana", "Raul", "Silas", "Tuba",
-    "Violante", "Wilma", "Zoya",
+    "Annie", "Bojan", "Brent", "Candace", "Caroline", "Colin", "Conrad", "Diran", "Esmond",
+    "Fernando", "Gala", "Ida", "Juan", "Kavya", "Leszek", "Martina", "Noah", "Oxana", "Raul",
+    "Silas", "Tuba", "Violante", "Wilma", "Zoya",
 ];
 const WEAR: [&str; 7] = ["Casual", "Office", "Business", "Sport", "Doctor", "Lounge", "Studio"];
 const PLACE: [&str; 8] = [
-    "Sofa Front", "Sofa Side", "Standing Front", "Standing Side", "Sitting Front", "Window Sitting",
-    "Outdoor", "Lobby Side",
+    "Sofa Front",
+    "Sofa Side",
+    "Standing Front",
+    "Standing Side",
+    "Sitting Front",
+    "Window Sitting",
+    "Outdoor",
+    "Lobby Side",
 ];
 const TAGS: [&str; 8] =
     ["business", "casual", "outdoor", "studio", "formal", "training", "medical", "sport"];
@@ -88,8 +94,13 @@ impl World {
         self.made += 1;
         let first = FIRST[at % FIRST.len()];
         let round = at / FIRST.len();
-        let (wear, place) = (WEAR[(round + at) % WEAR.len()], PLACE[(round / WEAR.len() + at * 3) % PLACE.len()]);
-        let number = if round >= WEAR.len() { format!(" {}", round / WEAR.len() + 1) } else { String::new() };
+        let (wear, place) =
+            (WEAR[(round + at) % WEAR.len()], PLACE[(round / WEAR.len() + at * 3) % PLACE.len()]);
+        let number = if round >= WEAR.len() {
+            format!(" {}", round / WEAR.len() + 1)
+        } else {
+            String::new()
+        };
         let name = format!("{first} {wear} {place}{number}");
         let id = format!("{}_public", name.replace(' ', "_"));
         let path = format!("https://files2.heygen.ai/avatar/v3/{}_{}", hex(&id), 40_000 + at);
@@ -111,7 +122,10 @@ impl World {
         let id = hex(&format!("photo {at} {}", self.made));
         self.made += 1;
         let first = FIRST[(at * 7) % FIRST.len()];
-        let name = format!("{first} {}", ["in Blue Shirt", "in Grey Shirt (Front)", "in Yellow Skirt", "at Work"][at % 4]);
+        let name = format!(
+            "{first} {}",
+            ["in Blue Shirt", "in Grey Shirt (Front)", "in Yellow Skirt", "at Work"][at % 4]
+        );
         let record = json!({
             "talking_photo_id": id, "talking_photo_name": name,
             "preview_image_url": format!("https://files2.heygen.ai/talking_photo/{id}/{}.WEBP", hex(&name)),
@@ -165,10 +179,12 @@ impl World {
         if when(19) {
             self.set(ANNIE, "avatar_name", json!("Annie Studio Pink Standing Front"));
         }
-        if when(63) {
+        if when(40) {
             *hidden = self.avatars.remove(ANNIE);
         }
-        if when(67) && let Some(mut record) = hidden.take() {
+        if nth == polls * 40 / 100 + 6
+            && let Some(mut record) = hidden.take()
+        {
             record.insert("premium".into(), json!(false));
             self.avatars.insert(ANNIE.into(), record);
         }
@@ -180,7 +196,8 @@ impl World {
             3 => self.mass_change(),
             6 => {
                 // More than the guard lets through.
-                let few: Vec<String> = self.photos.keys().take(self.photos.len() / 3).cloned().collect();
+                let few: Vec<String> =
+                    self.photos.keys().take(self.photos.len() / 3).cloned().collect();
                 few.iter().for_each(|id| drop(self.photos.remove(id)));
             }
             2 | 1 => (0..2).for_each(|_| {
@@ -201,7 +218,8 @@ impl World {
         let ids: Vec<String> = self.avatars.keys().step_by(5).cloned().collect();
         ids.iter().for_each(|id| self.set(id, "premium", json!(true)));
         (0..6).for_each(|_| self.add_avatar());
-        let colin = self.avatars.keys().find(|id| id.starts_with("Colin")).cloned().unwrap_or_default();
+        let colin =
+            self.avatars.keys().find(|id| id.starts_with("Colin")).cloned().unwrap_or_default();
         self.set(&colin, "avatar_name", json!("Colin Sweater Sitting Front"));
     }
 
@@ -223,8 +241,8 @@ impl World {
 
 fn gender_of(first: &str) -> &'static str {
     match first {
-        "Annie" | "Candace" | "Caroline" | "Gala" | "Ida" | "Kavya" | "Martina" | "Oxana" | "Tuba"
-        | "Violante" | "Wilma" | "Zoya" => "female",
+        "Annie" | "Candace" | "Caroline" | "Gala" | "Ida" | "Kavya" | "Martina" | "Oxana"
+        | "Tuba" | "Violante" | "Wilma" | "Zoya" => "female",
         _ => "male",
     }
 }
@@ -332,7 +350,11 @@ async fn mirror(location: &Location, files: &Path, size: Size) {
         let bytes = paint::portrait(4, true, place);
         (keep(files, &bytes, "png"), bytes.len())
     });
-    let women = texts(location, "SELECT preview_image_url FROM avatar_history WHERE gender = 'female'".into()).await;
+    let women = texts(
+        location,
+        "SELECT preview_image_url FROM avatar_history WHERE gender = 'female'".into(),
+    )
+    .await;
     let women: std::collections::BTreeSet<String> = women.into_iter().collect();
     let (video, video_file) = keep(files, &paint::video(), "mp4");
     let mut urls = texts(location, union_of("preview_image_url")).await;
@@ -354,7 +376,12 @@ async fn mirror(location: &Location, files: &Path, size: Size) {
         };
         rows.push(asset(url, "image", state, hash, file, *length));
     }
-    let sql = texts(location, "SELECT DISTINCT preview_video_url FROM avatar_history WHERE preview_video_url IS NOT NULL".into()).await;
+    let sql = texts(
+        location,
+        "SELECT DISTINCT preview_video_url FROM avatar_history WHERE preview_video_url IS NOT NULL"
+            .into(),
+    )
+    .await;
     rows.extend(sql.iter().map(|url| asset(url, "video", "mirrored", &video, &video_file, 600)));
     for some in rows.chunks(200) {
         run(location, format!("BEGIN;{}COMMIT;", some.concat())).await;
@@ -369,7 +396,8 @@ fn union_of(column: &str) -> String {
 }
 
 fn asset(url: &str, role: &str, state: &str, hash: &str, file: &str, bytes: usize) -> String {
-    let fetched = if url.contains("56040") { "2026-11-18T06:10:00.000Z" } else { "2026-04-24T09:40:00.000Z" };
+    let fetched =
+        if url.contains("56040") { "2026-11-18T06:10:00.000Z" } else { "2026-04-24T09:40:00.000Z" };
     let kind = if role == "image" { "image/png" } else { "video/mp4" };
     if state != "mirrored" {
         return format!(

@@ -51,8 +51,14 @@ const HAIR: [u32; 6] = [0xbd8f4e, 0x5a3a22, 0x201714, 0x8a5a34, 0x9a9a96, 0x2b2b
 const CLOTH: [u32; 8] =
     [0x7a2f3a, 0x2f3c5e, 0xece9e2, 0xb7a68d, 0x5f8fae, 0x5d3f75, 0x6fa896, 0x8a3f46];
 const WALL: [(u32, u32); 8] = [
-    (0xd9b3bd, 0xc79aa8), (0xb9d0e0, 0x9db8cc), (0xd8cdb4, 0xbfae8f), (0x86b09c, 0x6d9682),
-    (0xcfc9c0, 0xb3aea4), (0xa8c6c9, 0x8aadb3), (0xb27c6c, 0x94604f), (0x8d6f92, 0x6f5577),
+    (0xd9b3bd, 0xc79aa8),
+    (0xb9d0e0, 0x9db8cc),
+    (0xd8cdb4, 0xbfae8f),
+    (0x86b09c, 0x6d9682),
+    (0xcfc9c0, 0xb3aea4),
+    (0xa8c6c9, 0x8aadb3),
+    (0xb27c6c, 0x94604f),
+    (0x8d6f92, 0x6f5577),
 ];
 
 /// A portrait that depends on its arguments only: a person, before a wall.
@@ -101,9 +107,18 @@ fn scene(canvas: &mut Canvas, dice: &mut fastrand::Rng) {
             canvas.ellipse(rgb(0x5f8f57), 26.0, 206.0, 24.0, 66.0);
         }
         1 => {
-            for (at, colour) in [0x56708f, 0x8a5a4a, 0xc2b280, 0x4f7a6b, 0x7c6a94].iter().enumerate() {
+            for (at, colour) in
+                [0x56708f, 0x8a5a4a, 0xc2b280, 0x4f7a6b, 0x7c6a94].iter().enumerate()
+            {
                 canvas.block(rgb(*colour), 6.0 + 50.0 * at as f32, 12.0, 26.0, 84.0, 2.0);
-                canvas.block(rgb(*colour).map(|c| c * 0.85), 24.0 + 46.0 * at as f32, 112.0, 20.0, 72.0, 2.0);
+                canvas.block(
+                    rgb(*colour).map(|c| c * 0.85),
+                    24.0 + 46.0 * at as f32,
+                    112.0,
+                    20.0,
+                    72.0,
+                    2.0,
+                );
             }
         }
         2 => {

@@ -95,8 +95,11 @@ impl Reading {
             _ => "(p.added + p.changed + p.removed + p.restored)",
         };
         let account = sql.bind(account);
-        let mut conditions =
-            vec![format!("p.account = {account}"), "p.outcome <> 'failed'".into(), format!("{changed} > 0")];
+        let mut conditions = vec![
+            format!("p.account = {account}"),
+            "p.outcome <> 'failed'".into(),
+            format!("{changed} > 0"),
+        ];
         if let Some(from) = filter.from {
             conditions.push(format!("p.observed_at >= {}", sql.bind(from)));
         }

@@ -1,6 +1,10 @@
 //! One item: its versions, what changed between them, its pictures, its neighbours.
 
-use super::{Reading, filter::Scope, sql::Sql};
+use super::{
+    Reading,
+    filter::Scope,
+    sql::{Items, Sql},
+};
 use crate::{
     catalog::{
         diff::OpenedBy,
@@ -121,7 +125,8 @@ impl Reading {
         };
         let (first_seen_at, missing, removed) = (*first_seen_at, *missing_since, *removed_at);
         let versions = rows.into_iter().map(|(_, version)| version).collect();
-        let mut item = ItemHistory { first_seen_at, missing_since: missing, removed_at: removed, versions };
+        let mut item =
+            ItemHistory { first_seen_at, missing_since: missing, removed_at: removed, versions };
         if let Some(at) = scope.at {
             item.cut(at);
         }
@@ -144,23 +149,30 @@ impl Reading {
     }
 
     /// Items not removed whose name begins with `word` and a blank, or is just `word`.
-    pub async fn neighbours(&mut self, scope: &Scope, word: &str, but: &str) -> Result<Vec<Neighbour>> {
-        let kind = scope.kind;
+    pub async fn neighbours(
+        &mut self,
+        scope: &Scope,
+        word: &str,
+        but: &str,
+    ) -> Result<Vec<Neighbour>> {
         let mut sql = Sql::new(self.engine());
-        let account = sql.bind(scope.account.as_str());
+        let items = Items::new(&mut sql, scope.kind, scope.account.as_str(), scope.at);
         let (from, to) = (sql.bind(format!("{word} ")), sql.bind(format!("{word}!")));
         let alone = sql.bind(word.to_owned());
         let but = sql.bind(but);
-        let (id, name) = (kind.id_field(), kind.name_field());
-        let head = sql.head(&format!("i.{name}"));
+        let head = sql.head(&items.name);
         let text = format!(
-            "SELECT k.id, k.name, a.sha256 FROM (SELECT i.{id} AS id, i.{name} AS name, \
-             i.preview_image_url AS url FROM {table} AS i WHERE i.account = {account} \
-             AND i.removed_at IS NULL AND {head} >= {alone} AND {head} < {to} \
-             AND ({head} >= {from} OR i.{name} = {alone}) AND i.{id} <> {but} \
-             ORDER BY {head}, i.{id} LIMIT 6) AS k \
+            "SELECT k.id, k.name, {picture} FROM (SELECT {id} AS id, {name} AS name, \
+             i.preview_image_url AS url FROM {table} WHERE {condition} AND {removed} IS NULL \
+             AND {head} >= {alone} AND {head} < {to} AND ({head} >= {from} OR {name} = {alone}) \
+             AND {id} <> {but} ORDER BY {head}, {id} LIMIT 6) AS k \
              LEFT JOIN assets AS a ON a.url = k.url",
-            table = kind.list(),
+            picture = items.picture.replace("i.preview_image_url", "k.url"),
+            id = items.id,
+            name = items.name,
+            table = items.from,
+            condition = items.condition,
+            removed = items.removed,
         );
         self.ask(text, &sql.args, |row| {
             Ok(Neighbour { id: row.some_text(0)?, name: row.text(1)?, image: row.text(2)? })

@@ -321,8 +321,11 @@ fn tiles_sql<'a>(
     let order = order(sql, items, sort);
     let (id, version) = (&items.id, items.version());
     let id_column = items.kind.id_field();
-    let key = format!("SELECT {id} AS id, {version} AS version FROM {}{joins} \
-        WHERE {condition} ORDER BY {order} LIMIT {limit} OFFSET {offset}", items.from);
+    let key = format!(
+        "SELECT {id} AS id, {version} AS version FROM {}{joins} \
+        WHERE {condition} ORDER BY {order} LIMIT {limit} OFFSET {offset}",
+        items.from
+    );
     let video = match items.kind {
         Kind::Avatar => " LEFT JOIN assets AS w ON w.url = i.preview_video_url",
         Kind::TalkingPhoto => "",
@@ -541,7 +544,8 @@ impl CubeCell {
         let any = |none: bool, some: bool| none || some;
         (!counts(Facet::Listed) || self.is_listed(filter.listed))
             && (!counts(Facet::New) || filter.new.is_none_or(|span| has(self.new, span)))
-            && (!counts(Facet::Changed) || filter.changed.is_none_or(|span| has(self.changed, span)))
+            && (!counts(Facet::Changed)
+                || filter.changed.is_none_or(|span| has(self.changed, span)))
             && (!counts(Facet::Gender)
                 || any(filter.gender.is_empty(), within(&filter.gender, &self.gender)))
             && (!counts(Facet::Type)
@@ -552,7 +556,10 @@ impl CubeCell {
                     self.premium.is_some_and(|yes| filter.premium.contains(&yes)),
                 ))
             && (!counts(Facet::Picture)
-                || any(filter.picture.is_empty(), self.pictures().any(|p| filter.picture.contains(&p))))
+                || any(
+                    filter.picture.is_empty(),
+                    self.pictures().any(|p| filter.picture.contains(&p)),
+                ))
     }
 
     fn is_listed(&self, listed: Listed) -> bool {

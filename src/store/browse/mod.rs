@@ -167,13 +167,14 @@ fn millis_now() -> i64 {
 async fn prepare(conn: &mut Conn, deadline: Arc<AtomicI64>) -> Result<(), Fault> {
     if let Conn::Sqlite(sqlite) = conn {
         let mut handle = sqlite.lock_handle().await?;
-        handle.set_progress_handler(20_000, move || {
-            millis_now() < deadline.load(Ordering::Relaxed)
-        });
+        handle
+            .set_progress_handler(20_000, move || millis_now() < deadline.load(Ordering::Relaxed));
         drop(handle);
         // Reads come from the page cache of the system, without a copy each.
-        conn.batch("PRAGMA query_only = 1; PRAGMA mmap_size = 1073741824; PRAGMA cache_size = -8000")
-            .await?;
+        conn.batch(
+            "PRAGMA query_only = 1; PRAGMA mmap_size = 1073741824; PRAGMA cache_size = -8000",
+        )
+        .await?;
     }
     Ok(())
 }
@@ -281,7 +282,11 @@ impl Reading {
         let at = at.unwrap_or(Timestamp::from_millis(i64::MAX));
         let sql = sql::good_polls();
         self.ask(sql, &[account.into(), at.into()], |row| {
-            Ok(GoodPoll { row: PollRow::read(row, 0)?, first: row.time(31)?, number: row.some_int(32)? })
+            Ok(GoodPoll {
+                row: PollRow::read(row, 0)?,
+                first: row.time(31)?,
+                number: row.some_int(32)?,
+            })
         })
         .await
     }

@@ -50,7 +50,11 @@ pub struct Lists {
 
 impl Reading {
     /// How many items of each kind are current, missing, removed.
-    pub async fn counts(&mut self, account: &str, at: Option<Timestamp>) -> Result<[ItemCounts; 2]> {
+    pub async fn counts(
+        &mut self,
+        account: &str,
+        at: Option<Timestamp>,
+    ) -> Result<[ItemCounts; 2]> {
         let mut sql = Sql::new(self.engine());
         let mut parts = vec![];
         for kind in Kind::ALL {
@@ -100,7 +104,8 @@ impl Reading {
             }
         }
         parts.push(changed(&mut sql, account, at, first));
-        let parts: Vec<String> = parts.iter().map(|part| format!("SELECT * FROM ({part}) AS x")).collect();
+        let parts: Vec<String> =
+            parts.iter().map(|part| format!("SELECT * FROM ({part}) AS x")).collect();
         let text = parts.join(" UNION ALL ");
         let mut lists = Lists::default();
         for (section, brief) in self.ask(text, &sql.args, brief).await? {

@@ -68,8 +68,9 @@ impl Reading {
             "SELECT {POLL}, count(*) OVER () FROM polls AS p WHERE {condition} \
              ORDER BY p.poll_id DESC LIMIT {limit} OFFSET {offset}"
         );
-        let rows =
-            self.ask(text, &sql.args, |row| Ok((PollRow::read(row, 0)?, row.some_int(31)?))).await?;
+        let rows = self
+            .ask(text, &sql.args, |row| Ok((PollRow::read(row, 0)?, row.some_int(31)?)))
+            .await?;
         let all = rows.first().map_or(0, |(_, all)| *all);
         Ok((rows.into_iter().map(|(row, _)| row).collect(), all))
     }

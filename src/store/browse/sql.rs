@@ -101,7 +101,9 @@ impl<'a> Sql<'a> {
     /// Whether the field `name` (one of ours) stands in `extra` after all.
     pub fn in_extra(&self, extra: &str, name: &str) -> String {
         match self.engine {
-            Engine::Sqlite => format!("coalesce(json_type({extra}, '$.\"{name}\"') IS NOT NULL, FALSE)"),
+            Engine::Sqlite => {
+                format!("coalesce(json_type({extra}, '$.\"{name}\"') IS NOT NULL, FALSE)")
+            }
             Engine::Postgres => format!("coalesce(jsonb_exists({extra}, '{name}'), FALSE)"),
         }
     }

@@ -21,7 +21,7 @@ use crate::{
     postgres::{TestDatabase, database},
 };
 
-const TINY: Size = Size { avatars: 140, photos: 70, polls: 12, pictures: 4 };
+const TINY: Size = Size { avatars: 140, photos: 70, polls: 24, pictures: 4 };
 
 /// A gallery that ends with this value.
 pub struct Site {
@@ -110,7 +110,8 @@ impl Site {
     }
 
     pub async fn get_if(&self, path: &str, tag: &str) -> Answer {
-        Answer::of(self.client.get(format!("{}{path}", self.base)).header("if-none-match", tag)).await
+        Answer::of(self.client.get(format!("{}{path}", self.base)).header("if-none-match", tag))
+            .await
     }
 
     pub async fn get_range(&self, path: &str, range: &str) -> Answer {
@@ -118,7 +119,8 @@ impl Site {
     }
 
     pub async fn send(&self, method: &str, path: &str, host: Option<&str>) -> Answer {
-        let mut request = self.client.request(method.parse().unwrap(), format!("{}{path}", self.base));
+        let mut request =
+            self.client.request(method.parse().unwrap(), format!("{}{path}", self.base));
         if let Some(host) = host {
             request = request.header("host", host);
         }
@@ -233,7 +235,6 @@ impl Answer {
             let count = text.split("<span class=\"n\">").nth(1)?.split('<').next()?;
             Some((href.replace("&#38;", "&"), count.replace(',', "").parse().ok()?))
         });
-        // A second choice of the same facet adds to the first: promised alone, shown together.
         each.collect()
     }
 }
