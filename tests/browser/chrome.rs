@@ -156,6 +156,28 @@ impl Chrome {
         panic!("never true: {script}");
     }
 
+    /// Clicks where the first such element is seen. The driver's own click takes all that lies in
+    /// a closed `<details>` for hidden, however it is styled; this asks what stands there.
+    pub async fn click(&self, selector: &str) {
+        let find = format!(
+            "(() => {{ const e = document.querySelector({0}); e.scrollIntoView({{block: 'center'}}); \
+             const b = e.getClientRects()[0], x = b.x + b.width / 2, y = b.y + b.height / 2; \
+             const hit = document.elementFromPoint(x, y); \
+             return [x, y, !!hit && (e.contains(hit) || hit.contains(e))]; }})()",
+            Value::from(selector)
+        );
+        let found = self
+            .tools("Runtime.evaluate", json!({"expression": find, "returnByValue": true}))
+            .await;
+        let at = &found["result"]["value"];
+        assert_eq!(at[2], Value::Bool(true), "{selector} cannot be clicked: {found}");
+        for kind in ["mousePressed", "mouseReleased"] {
+            let parameters = json!({"type": kind, "x": at[0], "y": at[1], "button": "left", "clickCount": 1});
+            self.tools("Input.dispatchMouseEvent", parameters).await;
+        }
+        self.until("return document.readyState == 'complete'").await;
+    }
+
     /// Presses a key where the focus is.
     pub async fn press(&self, key: &str) {
         let (code, text) = match key {

@@ -10,7 +10,7 @@ async fn text(chrome: &Chrome, selector: &str) -> String {
 }
 
 async fn click(chrome: &Chrome, selector: &str) {
-    chrome.client.find(Locator::Css(selector)).await.unwrap().click().await.unwrap();
+    chrome.click(selector).await;
 }
 
 async fn click_words(chrome: &Chrome, words: &str) {

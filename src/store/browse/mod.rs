@@ -262,13 +262,13 @@ impl Reading {
     /// What every page is stamped with.
     pub async fn mark(&mut self) -> Result<Mark> {
         let asked = self.ask(sql::MARK.to_owned(), &[], |row| {
-            Ok((row.text(0)?, row.int(1)?, row.time(2)?, row.time(3)?))
+            Ok((row.text(0)?, row.int(1)?, (row.time(2)?, row.time(3)?, row.some_int(4)?)))
         });
         let mut mark = Mark::default();
-        for (account, poll, checked, retried) in asked.await? {
+        for (account, poll, mirror) in asked.await? {
             mark.accounts.extend(account);
             mark.last_poll = poll.unwrap_or(0);
-            mark.mirror = (checked, retried);
+            mark.mirror = mirror;
         }
         Ok(mark)
     }
@@ -299,8 +299,9 @@ pub struct Mark {
     pub accounts: Vec<String>,
     /// The number of the last poll of any account.
     pub last_poll: i64,
-    /// When the mirror last checked a picture, and the latest time of a new try.
-    pub mirror: (Option<Timestamp>, Option<Timestamp>),
+    /// When the mirror last checked a picture, the latest time of a new try, and how many pictures
+    /// and videos are not saved.
+    pub mirror: (Option<Timestamp>, Option<Timestamp>, i64),
 }
 
 /// A poll that did not fail.
