@@ -175,7 +175,6 @@ impl Chrome {
             let parameters = json!({"type": kind, "x": at[0], "y": at[1], "button": "left", "clickCount": 1});
             self.tools("Input.dispatchMouseEvent", parameters).await;
         }
-        self.until("return document.readyState == 'complete'").await;
     }
 
     /// Presses a key where the focus is.
