@@ -76,6 +76,7 @@ fn timed_poll(file: &Path, body: Vec<u8>) -> f64 {
             trigger: "file",
             source: Source::Saved { name: "bench".into(), body },
             removals: &removals,
+            mirror: false,
             accepted: Accepted::None,
             observed_at: None,
             deadline: std::time::Duration::from_secs(600),

@@ -21,10 +21,15 @@
 //! A dry run stops after step 5 and prints the same value. A saved response (`--from`) begins at
 //! step 3 and is otherwise the same poll. The next poll is the retry.
 //!
+//! After it, where it is on, the mirror works its queue ([`mirror::run`]): it leases what is due,
+//! soonest expiry first, downloads side by side, puts what is right into the store, and writes
+//! rows in batches once their files are durable. Links that died are renewed by an ordinary poll,
+//! handed in as a callback.
+//!
 //! # The rooms, and which way the arrows go
 //!
 //! ```text
-//! main → cli → web → poll → { heygen, store, config } → catalog → { error, time }
+//! main → cli → web → poll → { heygen, mirror, store, config } → catalog → { error, time }
 //! ```
 //!
 //! | room | is for | does not know |
@@ -33,6 +38,7 @@
 //! | [`web`] | the gallery: pages, security, caching | SQL, HeyGen, the key |
 //! | [`poll`] | the one place where the steps meet | SQL, HTTP, printing |
 //! | [`heygen`] | asking the API, retries, one file per version of the API | the database, avatars |
+//! | [`mirror`] | previews: what is due, downloading, the store of contents, its audit | how a list is polled |
 //! | [`store`] | the only room with SQL, for both engines | HTTP, rules, printing |
 //! | [`config`] | flags, environment, `config.toml`, keys | what they are used for |
 //! | [`catalog`] | the pure core: values, records, signed URLs, schema, the diff | everything else |
@@ -56,6 +62,7 @@ pub mod cli;
 pub mod config;
 pub mod error;
 pub mod heygen;
+pub mod mirror;
 pub mod poll;
 pub mod store;
 pub mod time;

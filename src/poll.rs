@@ -38,6 +38,8 @@ pub struct Request<'a> {
     pub source: Source<'a>,
     /// When a removal is believed.
     pub removals: &'a Removals,
+    /// Whether the mirror is on.
+    pub mirror: bool,
     /// Held removals to let through.
     pub accepted: Accepted,
     /// When the saved answer had been received, if it is not now.
@@ -145,6 +147,7 @@ struct Judged<'a> {
     account: &'a str,
     trigger: &'a str,
     removals: &'a Removals,
+    mirror: bool,
     accepted: Accepted,
     observed_at: Option<Timestamp>,
 }
@@ -163,13 +166,13 @@ struct Received {
 }
 
 async fn fetch<'a>(request: Request<'a>, clock: &Clock) -> (Judged<'a>, Received) {
-    let Request { account, trigger, source, removals, accepted, observed_at, deadline: _ } =
+    let Request { account, trigger, source, removals, mirror, accepted, observed_at, deadline: _ } =
         request;
     let received = match source {
         Source::Api { client, progress } => from_api(heygen::v2::fetch(client, progress).await),
         Source::Saved { name, body } => from_file(name, &body, clock),
     };
-    (Judged { account, trigger, removals, accepted, observed_at }, received)
+    (Judged { account, trigger, removals, mirror, accepted, observed_at }, received)
 }
 
 fn from_api(fetched: Fetched) -> Received {
@@ -236,7 +239,7 @@ impl Judge<'_> {
         let mut row = self.row(&fetched);
         let policy = self.policy();
         let api_version = fetched.version.as_str();
-        let poll = Poll { observed_at, api_version, policy: &policy };
+        let poll = Poll { observed_at, api_version, policy: &policy, mirror: self.request.mirror };
         let Ok(answer) = fetched.answer else {
             return Ok(Outcome { row, diff: None, error: None });
         };

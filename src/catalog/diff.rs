@@ -101,6 +101,8 @@ pub struct Poll<'a> {
     pub api_version: &'a str,
     /// When a removal is believed.
     pub policy: &'a Policy,
+    /// Whether the mirror is on: then unsigned previews are assets, too.
+    pub mirror: bool,
 }
 
 /// All that a poll does to items, schema and links.
@@ -233,7 +235,7 @@ pub fn diff(standing: &Standing, answer: Answer, poll: &Poll<'_>) -> Diff {
     let mut avatars = Judged::new(standing, &standing.avatars, avatars, poll);
     let mut talking_photos = Judged::new(standing, &standing.talking_photos, talking_photos, poll);
     let dropped = avatars.dropped.iter().chain(&talking_photos.dropped);
-    let mut links = Listed::new(&standing.links, dropped);
+    let mut links = Listed::new(&standing.links, dropped, poll.mirror);
     for judged in [&avatars, &talking_photos] {
         judged.kept.iter().for_each(|record| links.keep(record));
     }

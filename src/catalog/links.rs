@@ -49,6 +49,8 @@ pub struct Listed<'a> {
     stored: &'a StoredLinks,
     /// The signed URLs of copies that are not kept: what they sign, a kept record may list unsigned.
     of_copies: HashSet<&'a str>,
+    /// Whether those that never were signed are wanted too.
+    unsigned: bool,
     best: HashMap<&'a str, Best<'a>>,
 }
 
@@ -60,9 +62,14 @@ struct Best<'a> {
 
 impl<'a> Listed<'a> {
     /// Nothing listed yet, beside what is stored; `dropped` are the copies that are not kept.
-    pub fn new(stored: &'a StoredLinks, dropped: impl Iterator<Item = &'a Record>) -> Self {
+    /// `unsigned` ones are wanted once the mirror is on.
+    pub fn new(
+        stored: &'a StoredLinks,
+        dropped: impl Iterator<Item = &'a Record>,
+        unsigned: bool,
+    ) -> Self {
         let of_copies = dropped.flat_map(|copy| &copy.links).map(|link| link.canonical.as_str());
-        Self { stored, of_copies: of_copies.collect(), best: HashMap::new() }
+        Self { stored, of_copies: of_copies.collect(), unsigned, best: HashMap::new() }
     }
 
     /// Adds the previews of a record that is kept.
@@ -82,6 +89,7 @@ impl<'a> Listed<'a> {
         record.links.iter().any(|link| link.canonical == url)
             || self.stored.get(url).is_some_and(|stored| stored.signed)
             || self.of_copies.contains(url)
+            || (self.unsigned && !self.stored.contains_key(url))
     }
 
     /// Takes the links of a copy that is not kept, for the URLs that kept records list: of
@@ -96,8 +104,9 @@ impl<'a> Listed<'a> {
 
     /// What is to be written, sorted by URL.
     pub fn writes(&self, observed_at: Timestamp) -> Vec<LinkWrite> {
-        let write =
-            |(url, best): (&&str, &Best<'_>)| best.write(url, self.stored.get(*url), observed_at);
+        let write = |(url, best): (&&str, &Best<'_>)| {
+            best.write(url, self.stored.get(*url), observed_at, self.unsigned)
+        };
         let mut writes: Vec<LinkWrite> = self.best.iter().filter_map(write).collect();
         writes.sort_by(|a, b| a.url.cmp(&b.url));
         writes
@@ -105,9 +114,15 @@ impl<'a> Listed<'a> {
 }
 
 impl Best<'_> {
-    fn write(&self, url: &str, stored: Option<&StoredLink>, now: Timestamp) -> Option<LinkWrite> {
+    fn write(
+        &self,
+        url: &str,
+        stored: Option<&StoredLink>,
+        now: Timestamp,
+        unsigned: bool,
+    ) -> Option<LinkWrite> {
         let wanted = match (stored, self.link) {
-            (None, link) => link.is_some(),
+            (None, link) => link.is_some() || unsigned,
             (Some(stored), Some((expires_at, signed))) => stored.yields_to(expires_at, signed, now),
             (Some(stored), None) => stored.signed && stored.expires_at.is_none_or(|at| at <= now),
         };

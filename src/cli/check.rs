@@ -53,6 +53,10 @@ async fn verdicts(context: &Context) -> Vec<Verdict> {
         Verdict { what: "configuration".into(), result: Ok(origin.to_string()) },
         Verdict { what: "database".into(), result: database(&location).await },
     ];
+    if config.mirror.enabled {
+        let result = mirror_store(&config, context).await;
+        all.push(Verdict { what: "mirror's store".into(), result });
+    }
     for (account, key) in config.api_keys(&context.sources) {
         let result = match key {
             Ok(key) => api(&config, key, context).await,
@@ -91,6 +95,11 @@ fn tempfile_in(folder: &std::path::Path) -> std::io::Result<()> {
     let path = folder.join(format!(".heygen-sync-check-{}", std::process::id()));
     std::fs::OpenOptions::new().write(true).create_new(true).open(&path)?;
     std::fs::remove_file(path)
+}
+
+async fn mirror_store(config: &Config, context: &Context) -> Result<String> {
+    let blobs = super::mirror::blobs(config, context)?;
+    blobs.probe().await.map(|()| format!("{} can be written to", blobs.shown()))
 }
 
 async fn api(config: &Config, key: secrecy::SecretString, context: &Context) -> Result<String> {

@@ -8,6 +8,7 @@ mod changes;
 mod check;
 mod history;
 mod man;
+mod mirror;
 mod output;
 mod report;
 mod serve;
@@ -27,7 +28,7 @@ use crate::{
 
 /// What stands behind every help text.
 const EXIT_CODES: &str = "Exit codes: 0 done · 1 unforeseen · 2 usage · 3 removals held back · \
-10 changed (--exit-code only) · 65 the answer is not a catalogue · 69 the API cannot be reached · \
+4 some previews failed · 10 changed (--exit-code only) · 65 the answer is not a catalogue · 69 the API cannot be reached · \
 74 database or file trouble · 75 another poll is running · 77 the key was refused · \
 78 configuration (no key, too)";
 
@@ -55,6 +56,7 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Sync(sync::Sync),
+    Mirror(mirror::Mirror),
     Status(status::Status),
     Changes(changes::Changes),
     History(history::History),
@@ -106,6 +108,7 @@ pub fn run(arguments: Arguments, clock: Clock) -> u8 {
 async fn dispatch(command: Command, context: &Context) -> Result<u8> {
     match command {
         Command::Sync(verb) => verb.run(context).await,
+        Command::Mirror(verb) => verb.run(context).await,
         Command::Status(verb) => verb.run(context).await,
         Command::Changes(verb) => verb.run(context).await,
         Command::History(verb) => verb.run(context).await,

@@ -1,7 +1,5 @@
 //! `serve`: the gallery.
 
-use std::path::PathBuf;
-
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -17,9 +15,6 @@ pub struct Serve {
     /// Listen here, over the configured address
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<String>,
-    /// The mirror's folder, over the configured one
-    #[arg(long, value_name = "FOLDER")]
-    files: Option<PathBuf>,
 }
 
 impl Serve {
@@ -33,7 +28,11 @@ impl Serve {
             behind_proxy: serve.behind_proxy,
             hosts: serve.hosts,
         };
-        let settings = Settings { guard, files: self.files };
+        let files = match config.mirror.enabled {
+            true => Some(super::mirror::blobs(&config, context)?),
+            false => None,
+        };
+        let settings = Settings { guard, files };
         let app = App::new(location, settings, context.clock.clone());
         let quiet = context.quiet;
         let listening = move |address| {

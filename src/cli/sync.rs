@@ -108,7 +108,10 @@ impl Sync {
         if self.format == Some(ReportFormat::Json) {
             print(&format!("[{}]\n", json.join(",\n")))?;
         }
-        if let Some(store) = store {
+        if let Some(mut store) = store {
+            if config.mirror.enabled && !self.no_mirror && !self.dry_run {
+                codes.push(super::mirror::after_sync(&mut store, &config, context).await);
+            }
             store.close().await?;
         }
         Ok(gravest(codes))
@@ -168,6 +171,7 @@ impl Sync {
             trigger,
             source,
             removals: &config.removals,
+            mirror: config.mirror.enabled,
             accepted: self.accepted(),
             observed_at: self.observed_at,
             deadline: deadline(config),
@@ -242,7 +246,7 @@ pub(super) fn client(config: &Config, key: SecretString, clock: &Clock) -> Resul
 }
 
 /// Longer than any poll takes: no retry starts after `retry_time`, and each lasts `timeout`.
-fn deadline(config: &Config) -> Duration {
+pub(super) fn deadline(config: &Config) -> Duration {
     config.api.retry_time + config.api.timeout + Duration::from_secs(5 * 60)
 }
 

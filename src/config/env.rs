@@ -30,6 +30,12 @@ impl Env {
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }
+
+    /// The variables whose names begin with `prefix`.
+    pub fn beginning_with(&self, prefix: &str) -> impl Iterator<Item = (String, String)> {
+        let all = self.0.iter().filter(move |(name, _)| name.starts_with(prefix));
+        all.map(|(name, value)| (name.clone(), value.clone()))
+    }
 }
 
 impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Env {

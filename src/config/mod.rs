@@ -23,6 +23,7 @@ pub use self::{
     env::Env,
     serve::Serve,
     sources::{Origin, Sources},
+    values::is_loopback_url,
 };
 use crate::error::{Error, Result};
 
@@ -40,6 +41,8 @@ pub struct Config {
     pub removals: Removals,
     /// Where the gallery listens.
     pub serve: Serve,
+    /// How previews are saved.
+    pub mirror: Mirror,
     /// The accounts that are polled; empty means one, `default`.
     #[serde(deserialize_with = "values::accounts")]
     pub accounts: Vec<Account>,
@@ -94,6 +97,36 @@ pub struct Removals {
     /// The share of a list's current items that may go in one poll, 0 to 1.
     #[serde(deserialize_with = "values::share")]
     pub max_share: f64,
+}
+
+/// The section `[mirror]`: previews saved before their links die.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Mirror {
+    /// Whether previews are saved at all.
+    pub enabled: bool,
+    /// Where: a folder, or `s3://bucket/prefix`.
+    #[serde(deserialize_with = "values::mirror_store")]
+    pub store: String,
+    /// Whom they are fetched from: names, `*.suffix`, addresses.
+    #[serde(deserialize_with = "values::hosts")]
+    pub allowed_hosts: Vec<String>,
+    /// Whether pictures are saved.
+    pub pictures: bool,
+    /// Whether videos are saved.
+    pub videos: bool,
+    /// Downloads side by side.
+    #[serde(deserialize_with = "values::concurrency")]
+    pub concurrency: usize,
+    /// Requests in a second, at most.
+    #[serde(deserialize_with = "values::per_second")]
+    pub requests_per_second: u32,
+    /// Longer files are left out, in bytes.
+    #[serde(deserialize_with = "values::size")]
+    pub max_file: u64,
+    /// After how long an unsigned one that we have is looked at again.
+    #[serde(with = "values::interval")]
+    pub recheck: Duration,
 }
 
 /// One entry of `[[accounts]]`; exactly one of the two sources of its key is set.
@@ -175,6 +208,7 @@ impl Default for Config {
             api: Api::default(),
             removals: Removals::default(),
             serve: Serve::default(),
+            mirror: Mirror::default(),
             accounts: Vec::new(),
         }
     }
@@ -194,6 +228,22 @@ impl Default for Api {
     }
 }
 
+impl Default for Mirror {
+    fn default() -> Self {
+        Self {
+            enabled: false,
+            store: "mirror".into(),
+            allowed_hosts: vec!["*.heygen.ai".into()],
+            pictures: true,
+            videos: true,
+            concurrency: 16,
+            requests_per_second: 50,
+            max_file: 512 * 1024 * 1024,
+            recheck: Duration::from_secs(7 * 24 * 60 * 60),
+        }
+    }
+}
+
 impl Default for Removals {
     fn default() -> Self {
         Self { after_polls: None, min_count: 20, max_share: 0.2 }
@@ -203,12 +253,13 @@ impl Default for Removals {
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Taken apart, so that a new section cannot be forgotten.
-        let Self { database: _, api, removals, serve, accounts } = self;
+        let Self { database: _, api, removals, mirror, serve, accounts } = self;
         f.debug_struct("Config")
             .field("database", &format_args!("(not shown)"))
             .field("api", api)
             .field("removals", removals)
             .field("serve", serve)
+            .field("mirror", mirror)
             .field("accounts", accounts)
             .finish()
     }

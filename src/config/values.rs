@@ -169,6 +169,79 @@ pub mod duration {
     }
 }
 
+/// A time between two looks, up to ten years.
+pub mod interval {
+    use serde::Serializer;
+
+    use super::*;
+
+    const LONGEST: Duration = Duration::from_secs(10 * 366 * 24 * 60 * 60);
+
+    pub fn serialize<S: Serializer>(value: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&humantime::format_duration(*value))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        let takes = "a duration above 0 and up to ten years, such as \"7d\" or a number of seconds";
+        scalar(deserializer, takes, |value| {
+            let time = match value {
+                Scalar::Integer(seconds) => Duration::from_secs(u64::try_from(seconds).ok()?),
+                Scalar::Text(text) => humantime::parse_duration(text.trim()).ok()?,
+                _ => return None,
+            };
+            (Duration::ZERO < time && time <= LONGEST).then_some(time)
+        })
+    }
+}
+
+/// Downloads side by side.
+pub fn concurrency<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    whole(deserializer, 1, 256).map(|number| number as usize)
+}
+
+/// Requests in a second.
+pub fn per_second<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    whole(deserializer, 1, 100_000).map(|number| number as u32)
+}
+
+/// Where the mirror keeps its files.
+pub fn mirror_store<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let takes = "a folder's name, or s3://bucket/prefix";
+    scalar(deserializer, takes, |value| match value {
+        Scalar::Text(text) => is_store(&text).then_some(text),
+        _ => None,
+    })
+}
+
+fn is_store(text: &str) -> bool {
+    match text.strip_prefix("s3://") {
+        Some(place) => !place.split('/').next().unwrap_or_default().is_empty(),
+        None => !text.is_empty() && !text.contains("://"),
+    }
+}
+
+/// Names of hosts, `*.suffix` or addresses.
+pub fn hosts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let takes = "must be a list of hosts: \"files.example\", \"*.example.com\" or an address, \
+                 without scheme and port";
+    let hosts = Vec::<String>::deserialize(deserializer).map_err(|_| D::Error::custom(takes))?;
+    match hosts.iter().all(|host| is_host(host)) {
+        true => Ok(hosts),
+        false => Err(D::Error::custom(takes)),
+    }
+}
+
+fn is_host(host: &str) -> bool {
+    let name = host.strip_prefix("*.").unwrap_or(host);
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    host.parse::<std::net::IpAddr>().is_ok() || (!name.is_empty() && name.chars().all(plain))
+}
+
+/// Whether a URL leads to this very machine.
+pub fn is_loopback_url(url: &str) -> bool {
+    Url::parse(url).is_ok_and(|url| is_loopback(&url))
+}
+
 /// A version of the API, by its text.
 pub fn version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ApiVersion, D::Error> {
     let known = ApiVersion::ALL.map(|version| format!("\"{version}\"")).join(" or ");

@@ -71,6 +71,13 @@ impl<'a> Bulk<'a> {
         self.run(conn, &head, "", true).await
     }
 
+    /// Inserts those rows into `table` whose key it does not hold yet.
+    pub async fn insert_new(self, conn: &mut Conn, table: &str) -> Result<(), Fault> {
+        let names: Vec<&str> = self.columns.iter().map(|(name, _)| *name).collect();
+        let head = format!("INSERT INTO {table} ({}) ", names.join(", "));
+        self.run(conn, &head, " ON CONFLICT DO NOTHING", true).await
+    }
+
     /// Runs `UPDATE table SET assignments FROM d WHERE condition`, `d` being the rows.
     pub async fn update(
         self,

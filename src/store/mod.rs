@@ -9,6 +9,7 @@
 //! - `packed`: many rows of SQLite in one
 //! - [`standing`]: tables → what the diff compares with
 //! - [`mod@write`]: a diff → tables, in one transaction (rule 1)
+//! - [`queue`]: the mirror's queue
 //! - [`query`]: what the commands ask
 //! - [`browse`]: what the gallery asks
 //!
@@ -23,6 +24,7 @@ pub mod lock;
 pub mod open;
 mod packed;
 pub mod query;
+pub mod queue;
 pub mod row;
 pub mod standing;
 pub mod statements;

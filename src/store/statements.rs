@@ -34,6 +34,13 @@ pub fn tables(engine: Engine) -> &'static str {
 pub const BEGIN_SQLITE: &str = "BEGIN IMMEDIATE";
 /// Begins the transaction that holds a poll's lock from before the request to the commit.
 pub const BEGIN_POSTGRES: &str = "BEGIN";
+/// Begins a short transaction that writes.
+pub fn begin_writing(engine: Engine) -> &'static str {
+    match engine {
+        Engine::Sqlite => BEGIN_SQLITE,
+        Engine::Postgres => BEGIN_POSTGRES,
+    }
+}
 /// Begins a reading at one point in time.
 pub fn begin_reading(engine: Engine) -> &'static str {
     match engine {

@@ -299,12 +299,23 @@ async fn write_links(conn: &mut Conn, links: &[LinkWrite]) -> Result<(), Fault> 
                     .await?;
             }
             false => {
-                let set = "signed_url = d.signed_url, expires_at = d.expires_at";
-                rows.update(conn, "assets", set, "t.url = d.url").await?;
+                rows.update(conn, "assets", &replace_link(), "t.url = d.url").await?;
             }
         }
     }
     Ok(())
+}
+
+/// A new link is a new chance for what could not be had by the old one.
+fn replace_link() -> String {
+    let again = "t.state IN ('gone', 'failed')";
+    format!(
+        "signed_url = d.signed_url, expires_at = d.expires_at, \
+         state = CASE WHEN {again} THEN 'pending' ELSE t.state END, \
+         attempts = CASE WHEN {again} THEN 0 ELSE t.attempts END, \
+         next_attempt_at = CASE WHEN {again} THEN NULL ELSE t.next_attempt_at END, \
+         last_error = CASE WHEN {again} THEN NULL ELSE t.last_error END"
+    )
 }
 
 fn opened(list: &ListDiff, wanted: impl Fn(OpenedBy) -> bool) -> Vec<&Opened> {

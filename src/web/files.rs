@@ -1,46 +1,35 @@
 //! Mirrored pictures and videos, by hash: whole or a range of them, as what their first bytes say
 //! they are.
 //!
-//! It knows where the store keeps a content (`sha256/ab/HASH.TYPE`), and nothing of the catalogue.
-
-use std::{
-    io::SeekFrom,
-    path::{Path, PathBuf},
-};
+//! It knows what a content is called (`sha256/ab/HASH.TYPE`), and nothing of the catalogue.
 
 use axum::{
     body::{Body, Bytes},
     http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header},
 };
-use futures_util::stream;
-use tokio::{
-    fs::{self, File},
-    io::{AsyncReadExt, AsyncSeekExt},
-};
+use futures_util::TryStreamExt;
 
 use super::cache;
-
-/// So much is read and sent at a time.
-const CHUNK: usize = 64 * 1024;
+use crate::{
+    error::Result,
+    mirror::{Blobs, sniff},
+};
 
 /// The answer to a request for a content; `None` where the store does not have it.
 pub async fn response(
-    store: &Path,
+    store: &Blobs,
     hash: &str,
     method: &Method,
     headers: &HeaderMap,
-) -> Option<Response<Body>> {
-    let path = find(store, hash).await?;
-    let mut file = File::open(&path).await.ok()?;
-    let length = file.metadata().await.ok().filter(|meta| meta.is_file())?.len();
-    let mut head = [0; 16];
-    let known = file.read(&mut head).await.ok()?;
+) -> Result<Option<Response<Body>>> {
+    let Some((file, length)) = find(store, hash).await? else { return Ok(None) };
     let tag = format!("\"{hash}\"");
     let mut response = Response::new(Body::empty());
-    describe(response.headers_mut(), media_type(&head[..known]), hash, &tag);
+    let head = beginning(store, &file, length).await?;
+    describe(response.headers_mut(), media_type(&head), hash, &tag);
     if cache::has(headers, &tag) {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
-        return Some(response);
+        return Ok(Some(response));
     }
     let (from, until) = match wanted(headers, length, &tag) {
         Wanted::All => (0, length),
@@ -54,40 +43,43 @@ pub async fn response(
             *response.status_mut() = StatusCode::RANGE_NOT_SATISFIABLE;
             let range = format!("bytes */{length}");
             insert(response.headers_mut(), header::CONTENT_RANGE, &range);
-            return Some(response);
+            return Ok(Some(response));
         }
     };
     insert(response.headers_mut(), header::CONTENT_LENGTH, &(until - from).to_string());
-    if method != Method::HEAD {
-        file.seek(SeekFrom::Start(from)).await.ok()?;
-        *response.body_mut() = body(file, until - from);
+    if method != Method::HEAD && until > from {
+        *response.body_mut() = Body::from_stream(store.part(&file, from..until).await?);
     }
-    Some(response)
+    Ok(Some(response))
 }
 
-/// The file of a hash, whatever its ending. Nothing but 64 hex digits names one.
-async fn find(store: &Path, hash: &str) -> Option<PathBuf> {
+/// The name and the size of a content, whatever its ending. Nothing but 64 hex digits names one.
+async fn find(store: &Blobs, hash: &str) -> Result<Option<(String, u64)>> {
     let is_hash = hash.len() == 64 && hash.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-    let folder = store.join("sha256").join(is_hash.then(|| &hash[..2])?);
-    for end in ENDINGS {
-        let path = folder.join(format!("{hash}{end}"));
-        if fs::try_exists(&path).await.unwrap_or(false) {
-            return Some(path);
+    if !is_hash {
+        return Ok(None);
+    }
+    for ending in sniff::endings() {
+        let file = format!("sha256/{}/{hash}.{ending}", &hash[..2]);
+        if let Some(length) = store.size(&file).await? {
+            return Ok(Some((file, length)));
         }
     }
-    let mut entries = fs::read_dir(&folder).await.ok()?;
-    while let Ok(Some(entry)) = entries.next_entry().await {
-        let name = entry.file_name();
-        let own = name.to_str().and_then(|name| name.strip_prefix(hash));
-        if own.is_some_and(|end| end.starts_with('.')) {
-            return Some(entry.path());
-        }
-    }
-    None
+    Ok(None)
 }
 
-/// The endings that are tried before a look into the folder.
-const ENDINGS: [&str; 8] = [".webp", ".jpg", ".png", ".mp4", ".jpeg", ".webm", ".gif", ""];
+/// The first bytes, which say what it is.
+async fn beginning(store: &Blobs, file: &str, length: u64) -> Result<Vec<u8>> {
+    let mut head = vec![];
+    if length > 0 {
+        let mut stream = store.part(file, 0..length.min(16)).await?;
+        while let Some(bytes) = stream.try_next().await? {
+            let bytes: Bytes = bytes;
+            head.extend_from_slice(&bytes);
+        }
+    }
+    Ok(head)
+}
 
 fn describe(headers: &mut HeaderMap, media: Option<&'static str>, hash: &str, tag: &str) {
     insert(headers, header::CONTENT_TYPE, media.unwrap_or("application/octet-stream"));
@@ -151,22 +143,6 @@ fn wanted(headers: &HeaderMap, length: u64, tag: &str) -> Wanted {
         (None, Some(0), true, _) => Wanted::Nothing,
         _ => Wanted::All,
     }
-}
-
-fn body(file: File, length: u64) -> Body {
-    let chunks = stream::try_unfold((file, length), |(mut file, left)| async move {
-        if left == 0 {
-            return Ok::<_, std::io::Error>(None);
-        }
-        let mut chunk = vec![0; CHUNK.min(usize::try_from(left).unwrap_or(CHUNK))];
-        let read = file.read(&mut chunk).await?;
-        if read == 0 {
-            return Err(std::io::ErrorKind::UnexpectedEof.into());
-        }
-        chunk.truncate(read);
-        Ok(Some((Bytes::from(chunk), (file, left - read as u64))))
-    });
-    Body::from_stream(chunks)
 }
 
 #[cfg(test)]

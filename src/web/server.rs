@@ -3,7 +3,6 @@
 use std::{
     collections::{HashMap, VecDeque},
     net::SocketAddr,
-    path::PathBuf,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -34,6 +33,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
+    mirror::Blobs,
     store::{
         Location,
         browse::{GoodPoll, Mark, Reader, Reading, Unreadable, items::Facets},
@@ -42,16 +42,15 @@ use crate::{
 };
 
 /// How the gallery is served.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Settings {
     /// Who may ask.
     pub guard: Guard,
-    /// The folder of the mirror; `None` while the mirror is off.
-    pub files: Option<PathBuf>,
+    /// The store of the mirror; `None` while the mirror is off.
+    pub files: Option<Arc<Blobs>>,
 }
 
 /// The gallery.
-#[derive(Debug)]
 pub struct App {
     pub(super) reader: Reader,
     pub(super) settings: Settings,
@@ -287,7 +286,13 @@ async fn ready(app: &App) -> Response<Body> {
 
 async fn file(app: &App, hash: &str, request: &Parts) -> Response<Body> {
     let Some(store) = &app.settings.files else { return not_found() };
-    files::response(store, hash, &request.method, &request.headers).await.unwrap_or_else(not_found)
+    match files::response(store, hash, &request.method, &request.headers).await {
+        Ok(found) => found.unwrap_or_else(not_found),
+        Err(error) => {
+            tracing::warn!(%error, "a file cannot be read");
+            plain(StatusCode::SERVICE_UNAVAILABLE, "the mirror's store cannot be read")
+        }
+    }
 }
 
 /// To a path of our own, always: `route` builds it from known words and encoded ids.

@@ -8,12 +8,14 @@ pub mod paint;
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
 use heygen_sync::{
     catalog::diff::Accepted,
     config::Removals,
+    mirror::Blobs,
     poll::{Request, Source, poll},
     store::{Location, Store},
     time::{Clock, Timestamp},
@@ -290,6 +292,7 @@ pub async fn poll_at(store: &mut Store, at: Timestamp, body: Vec<u8>, removals: 
         removals,
         accepted: Accepted::None,
         observed_at: Some(at),
+        mirror: false,
         deadline: Duration::from_secs(60),
     };
     poll(store, &Clock::new(move || at), request).await.expect("polls");
@@ -326,6 +329,12 @@ pub async fn texts(location: &Location, sql: String) -> Vec<String> {
             sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(&mut conn).await.expect("reads")
         }
     }
+}
+
+/// The store that keeps its contents in `files`.
+pub fn blobs(files: &Path) -> Option<Arc<Blobs>> {
+    let name = files.to_str().expect("a name in UTF-8");
+    Some(Arc::new(Blobs::new(name, Path::new(""), std::iter::empty()).expect("a store")))
 }
 
 /// Keeps bytes as the mirror does; gives hash and name.

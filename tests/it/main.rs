@@ -9,6 +9,7 @@ mod fake;
 mod fetching;
 mod gallery;
 mod home;
+mod mirror;
 mod postgres;
 mod rooms;
 mod rules;

@@ -19,8 +19,8 @@ const FLOORS: [&[&str]; 7] = [
 ];
 
 /// Neighbours that may be known: all of them read settings, and the mirror's queue is stored.
-const ALLOWED: [(&str, &str); 3] =
-    [("heygen", "config"), ("mirror", "config"), ("store", "config")];
+const ALLOWED: [(&str, &str); 4] =
+    [("heygen", "config"), ("mirror", "config"), ("mirror", "store"), ("store", "config")];
 
 type Rule = (&'static [&'static str], Option<&'static [&'static str]>, &'static str);
 

@@ -2,12 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use heygen_sync::store::{conn, statements};
+use heygen_sync::store::{conn, queue, statements};
 use sqlx::{Connection, Executor, PgConnection, SqliteConnection};
 
 use crate::{postgres::database, schema::engine};
 
-const SOURCE: &str = include_str!("../../src/store/statements.rs");
+const SOURCES: [&str; 2] =
+    [include_str!("../../src/store/statements.rs"), include_str!("../../src/store/queue.rs")];
+
+/// Those of all rooms of the store.
+fn every(engine: conn::Engine) -> Vec<(String, sqlx::SqlStr)> {
+    [statements::all(engine), queue::all(engine)].concat()
+}
 
 /// How a statement that reads or writes rows begins; what begins otherwise is a part of one or
 /// guards a transaction.
@@ -16,7 +22,7 @@ const VERBS: [&str; 5] = ["SELECT ", "INSERT ", "UPDATE ", "DELETE ", "WITH "];
 #[tokio::test]
 async fn sqlite_prepares_every_statement() {
     let engine::Engine::Sqlite(mut connection, _home) = engine::sqlite().await else { panic!() };
-    for (name, sql) in statements::all(conn::Engine::Sqlite) {
+    for (name, sql) in every(conn::Engine::Sqlite) {
         let prepared = connection.prepare(sql).await;
         assert!(prepared.is_ok(), "{name}: {:?}", prepared.err());
     }
@@ -27,7 +33,7 @@ async fn postgres_prepares_every_statement() {
     let engine::Engine::Postgres(mut connection, _home) = engine::postgres().await else {
         panic!()
     };
-    for (name, sql) in statements::all(conn::Engine::Postgres) {
+    for (name, sql) in every(conn::Engine::Postgres) {
         let prepared = connection.prepare(sql).await;
         assert!(prepared.is_ok(), "{name}: {:?}", prepared.err());
     }
@@ -46,7 +52,7 @@ async fn preparing_finds_a_statement_that_is_wrong() {
 #[test]
 fn every_statement_that_is_declared_is_listed() {
     let engines = [conn::Engine::Sqlite, conn::Engine::Postgres];
-    let all = engines.into_iter().flat_map(statements::all);
+    let all = engines.into_iter().flat_map(every);
     let first = |name: &str| name.split(' ').next().unwrap_or_default().to_owned();
     let listed: BTreeSet<String> = all.map(|(name, _)| first(&name)).collect();
     let declared: BTreeSet<String> = declared().collect();
@@ -56,7 +62,7 @@ fn every_statement_that_is_declared_is_listed() {
 
 /// The names of the constants and functions that hold a statement.
 fn declared() -> impl Iterator<Item = String> {
-    let parts = SOURCE.split("\npub ").skip(1);
+    let parts = SOURCES.into_iter().flat_map(|source| source.split("\npub ").skip(1));
     parts.filter(|part| holds_statement(part)).filter_map(|part| {
         let rest = part.strip_prefix("const ").or_else(|| part.strip_prefix("fn "))?;
         let name = rest.split(|c: char| !c.is_alphanumeric() && c != '_').next()?;

@@ -17,6 +17,7 @@ use heygen_sync::{
     config::Removals,
     error::Result,
     heygen::{Client, Settings},
+    mirror::{self, Blobs, Summary},
     poll::{Report, Request, Source, dry_run, poll},
     store::{Location, Store},
     time::{Clock, Timestamp},
@@ -75,6 +76,8 @@ pub struct World {
     pub account: &'static str,
     pub removals: Removals,
     pub accepted: Accepted,
+    /// Whether polls feed the mirror.
+    pub mirror: bool,
     store: Store,
     client: Client,
     beside: Beside,
@@ -127,6 +130,7 @@ impl World {
             account: "default",
             removals: Removals::default(),
             accepted: Accepted::None,
+            mirror: false,
             store,
             client,
             beside: home.connect().await,
@@ -165,6 +169,7 @@ impl World {
         let clock = clock(&self.now);
         let source = Source::Api { client: &self.client, progress: &|_| () };
         let request = request(self.account, &self.removals, self.accepted, "manual", source);
+        let request = Request { mirror: self.mirror, ..request };
         poll(&mut self.store, &clock, request).await
     }
 
@@ -204,6 +209,34 @@ impl World {
     /// Polls a response with one avatar and these talking photos, as they are written.
     pub async fn photos(&mut self, records: &str) -> Report {
         self.poll_file(body(r#"{"avatar_id":"p"}"#, records)).await
+    }
+
+    /// Works the mirror's queue once; fresh lists come from the fake.
+    pub async fn work_mirror(
+        &mut self,
+        settings: &mirror::Settings,
+        blobs: &Arc<Blobs>,
+    ) -> Result<Summary> {
+        let clock = clock(&self.now);
+        let (client, removals, account) = (&self.client, &self.removals, self.account);
+        let refresh = async |store: &mut Store| {
+            let source = Source::Api { client, progress: &|_| () };
+            let request = request(account, removals, Accepted::None, "refresh", source);
+            let report = poll(store, &clock, Request { mirror: true, ..request }).await?;
+            report.error.map_or(Ok(()), Err)
+        };
+        let store = &mut self.store;
+        mirror::run(store, &clock, settings, blobs.clone(), &|_| (), refresh).await
+    }
+
+    /// The program's own connection.
+    pub fn store(&mut self) -> &mut Store {
+        &mut self.store
+    }
+
+    /// The clock, for others to read.
+    pub fn clock(&self) -> Clock {
+        clock(&self.now)
     }
 
     /// Another poller of the same database and account, with a connection of its own.
@@ -358,5 +391,14 @@ fn request<'r>(
     source: Source<'r>,
 ) -> Request<'r> {
     let deadline = Duration::from_secs(60);
-    Request { account, trigger, source, removals, accepted, observed_at: None, deadline }
+    Request {
+        account,
+        trigger,
+        source,
+        removals,
+        mirror: false,
+        accepted,
+        observed_at: None,
+        deadline,
+    }
 }

@@ -172,7 +172,11 @@ fn after_another_version(missing_since: Option<u64>, versions: [&str; 2]) -> Dif
     };
     let answer = list::decode(&body(r#"{"avatar_id":"a","gender":"y"}"#, "")).unwrap();
     let policy = Policy { after_polls: 9, min_count: 20, max_share: 0.2, accepted: Accepted::None };
-    diff(&standing, answer, &Poll { observed_at: hour(4), api_version: "v3", policy: &policy })
+    diff(
+        &standing,
+        answer,
+        &Poll { observed_at: hour(4), api_version: "v3", policy: &policy, mirror: false },
+    )
 }
 
 fn text(text: &str) -> heygen_sync::catalog::value::Value {

@@ -1,0 +1,249 @@
+//! `mirror`: works the queue of previews once; `mirror prune` removes what nothing needs any more.
+
+use std::{io::IsTerminal, sync::Arc};
+
+use clap::{Args, Subcommand};
+use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
+
+use super::{
+    Context, complain,
+    output::{grouped, print},
+    sync::{client, deadline},
+    time_or_ago,
+};
+use crate::{
+    catalog::diff::Accepted,
+    config::Config,
+    error::{Error, Kind, Result},
+    mirror::{self, Blobs, Progress, Settings, Summary, audit},
+    poll::{Request, Source, poll},
+    store::Store,
+};
+
+/// Save every preview that is due before its link dies
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  heygen-sync mirror                                work the queue once
+  heygen-sync mirror --repair                       look for lost and spoiled files, fetch them anew
+  heygen-sync mirror prune --older-than 365d --dry-run
+                                                    say what nothing has needed for a year")]
+pub struct Mirror {
+    /// First hash the whole store, and queue what is missing, spoiled or failed
+    #[arg(long)]
+    repair: bool,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Prune(Prune),
+}
+
+/// Remove the files that no current item needs, nor any version valid since then
+#[derive(Debug, Args)]
+pub struct Prune {
+    /// A time (2026-11-23) or how long ago (365d)
+    #[arg(long, value_name = "TIME")]
+    older_than: String,
+    /// Only say what would be removed
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl Mirror {
+    pub(super) async fn run(self, context: &Context) -> Result<u8> {
+        let (config, _, location) = context.config()?;
+        if !config.mirror.enabled {
+            return Err(Error::config(
+                "the mirror is off; where you may keep copies, set enabled = true under [mirror] in \
+                 config.toml (or HEYGEN_SYNC_MIRROR__ENABLED=true), then run a sync",
+            ));
+        }
+        let blobs = blobs(&config, context)?;
+        let mut store = Store::open_to_write(&location).await?;
+        if let Some(Command::Prune(prune)) = self.command {
+            return prune.run(&mut store, &blobs, context).await;
+        }
+        if self.repair {
+            repair(&mut store, &blobs, context).await?;
+        }
+        let code = drain(&mut store, &config, blobs, context).await?;
+        store.close().await?;
+        Ok(code)
+    }
+}
+
+impl Prune {
+    async fn run(self, store: &mut Store, blobs: &Blobs, context: &Context) -> Result<u8> {
+        let now = context.clock.now();
+        let since = time_or_ago(&self.older_than, now)?;
+        let pruned = audit::prune(store, blobs, since, now, self.dry_run).await?;
+        if self.dry_run {
+            pruned.files.iter().try_for_each(|file| print(&format!("{file}\n")))?;
+        }
+        if self.dry_run || looked_at(context) {
+            let (verb, count) =
+                (if self.dry_run { "would remove" } else { "removed" }, pruned.files.len());
+            eprintln!(
+                "mirror: {verb} {} files ({})",
+                grouped(count as i64),
+                HumanBytes(pruned.bytes)
+            );
+        }
+        Ok(0)
+    }
+}
+
+async fn repair(store: &mut Store, blobs: &Blobs, context: &Context) -> Result<()> {
+    let audit = audit::repair(store, blobs, context.clock.now()).await?;
+    for finding in &audit.findings {
+        print(&format!("{finding}\n"))?;
+    }
+    if looked_at(context) {
+        eprintln!(
+            "mirror: {} files are right, {} are not",
+            grouped(audit.right as i64),
+            grouped(audit.findings.len() as i64)
+        );
+    }
+    Ok(())
+}
+
+/// The configured store.
+pub(super) fn blobs(config: &Config, context: &Context) -> Result<Arc<Blobs>> {
+    let aws = context.sources.env.beginning_with("AWS_");
+    Blobs::new(&config.mirror.store, &context.sources.working_dir, aws).map(Arc::new)
+}
+
+/// The mirror after a poll: its exit code. Another one at work does as well.
+pub(super) async fn after_sync(store: &mut Store, config: &Config, context: &Context) -> u8 {
+    let blobs = match blobs(config, context) {
+        Ok(blobs) => blobs,
+        Err(error) => {
+            complain(&error);
+            return error.kind.exit_code();
+        }
+    };
+    match drain(store, config, blobs, context).await {
+        Ok(code) => code,
+        Err(error) if error.kind == Kind::Busy => 0,
+        Err(error) => {
+            complain(&error);
+            error.kind.exit_code()
+        }
+    }
+}
+
+/// Works the queue; 4 when something failed that is worth another try.
+async fn drain(
+    store: &mut Store,
+    config: &Config,
+    blobs: Arc<Blobs>,
+    context: &Context,
+) -> Result<u8> {
+    let bar = Bar::new(context.quiet);
+    let show = |progress: Progress| bar.show(progress);
+    let settings = Settings::new(&config.mirror);
+    let refresh = async |store: &mut Store| refresh(store, config, context).await;
+    let ran = mirror::run(store, &context.clock, &settings, blobs, &show, refresh).await;
+    drop(bar);
+    let summary = ran?;
+    tell(&summary, context);
+    Ok(if summary.failed > 0 { 4 } else { 0 })
+}
+
+/// Polls every account for fresh links. One good answer is enough to go on with.
+async fn refresh(store: &mut Store, config: &Config, context: &Context) -> Result<()> {
+    let mut outcome = Err(Error::config("no account has an API key"));
+    for (account, key) in config.api_keys(&context.sources) {
+        let polled = async {
+            let client = client(config, key?, &context.clock)?;
+            let request = Request {
+                account: &account,
+                trigger: "refresh",
+                source: Source::Api { client: &client, progress: &|_| () },
+                removals: &config.removals,
+                mirror: true,
+                accepted: Accepted::None,
+                observed_at: None,
+                deadline: deadline(config),
+            };
+            let report = poll(store, &context.clock, request).await?;
+            report.error.map_or(Ok(()), Err)
+        };
+        match polled.await {
+            Ok(()) => outcome = Ok(()),
+            Err(error) if outcome.is_err() => outcome = Err(error),
+            Err(error) => tracing::warn!("account '{account}': {error}"),
+        }
+    }
+    outcome
+}
+
+/// One line, where somebody looks or something failed.
+fn tell(summary: &Summary, context: &Context) {
+    let Summary { saved, bytes, unchanged, failed, gone, skipped, reasons } = summary;
+    let nothing = saved + unchanged + failed + gone + skipped == 0;
+    if context.quiet || nothing || (*failed == 0 && !looked_at(context)) {
+        return;
+    }
+    let counts =
+        [(saved, "saved"), (unchanged, "unchanged"), (gone, "gone"), (skipped, "left out")];
+    let mut parts: Vec<String> = counts
+        .iter()
+        .filter(|(count, _)| **count > 0)
+        .map(|(count, what)| match *what {
+            "saved" => format!("{} saved ({})", grouped(**count as i64), HumanBytes(*bytes)),
+            what => format!("{} {what}", grouped(**count as i64)),
+        })
+        .collect();
+    if *failed > 0 {
+        parts.push(format!("{} failed and are tried again", grouped(*failed as i64)));
+    }
+    let mut reasons: Vec<(&String, &u64)> = reasons.iter().collect();
+    reasons.sort_by(|a, b| b.1.cmp(a.1));
+    let told: Vec<String> = reasons
+        .iter()
+        .take(3)
+        .map(|(why, count)| format!("{} × {why}", grouped(**count as i64)))
+        .collect();
+    let why = if told.is_empty() { String::new() } else { format!(": {}", told.join("; ")) };
+    eprintln!("heygen-sync: mirror: {}{why}", parts.join(", "));
+}
+
+fn looked_at(context: &Context) -> bool {
+    !context.quiet && std::io::stdout().is_terminal()
+}
+
+/// The progress on a terminal; gone when it is over.
+struct Bar(Option<ProgressBar>);
+
+impl Bar {
+    fn new(quiet: bool) -> Self {
+        if quiet || !std::io::stderr().is_terminal() {
+            return Self(None);
+        }
+        let bar = ProgressBar::new(0);
+        let form = "{bar:30} {pos}/{len} previews, {msg}, {per_sec}, {eta} left";
+        if let Ok(style) = ProgressStyle::with_template(form) {
+            bar.set_style(style);
+        }
+        Self(Some(bar))
+    }
+
+    fn show(&self, progress: Progress) {
+        let Some(bar) = &self.0 else { return };
+        bar.set_length(progress.due);
+        bar.set_position(progress.done.min(progress.due));
+        bar.set_message(HumanBytes(progress.bytes).to_string());
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.0 {
+            bar.finish_and_clear();
+        }
+    }
+}

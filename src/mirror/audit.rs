@@ -1,0 +1,176 @@
+//! Whether the store holds what the tables say, and which contents nothing needs any more.
+//!
+//! Every content is read and hashed. What an interrupted run stored and had not yet written down
+//! is told apart from what nobody can explain: its name says its hash, and it is young.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use futures_util::TryStreamExt;
+
+use super::blob::{Blobs, Listed};
+use crate::{
+    error::Result,
+    store::{Store, queue::KnownFile},
+    time::Timestamp,
+};
+
+/// An unrecorded content younger than this is taken for a run's that was interrupted, or goes on.
+const YOUNG: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What is wrong with a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fault {
+    /// The tables name it, and it is not there.
+    Missing,
+    /// Its bytes are not those that its name and the tables promise.
+    Spoiled,
+    /// It is there, and nothing names it.
+    Unknown,
+}
+
+/// A file that is not as it should be.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Finding {
+    /// What is wrong.
+    pub fault: Fault,
+    /// The file's name within the store.
+    pub file: String,
+}
+
+impl std::fmt::Display for Finding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let what = match self.fault {
+            Fault::Missing => "missing",
+            Fault::Spoiled => "spoiled",
+            Fault::Unknown => "unknown",
+        };
+        write!(f, "{what} file {}", self.file)
+    }
+}
+
+/// What an audit saw.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Audit {
+    /// Files that were hashed and are right.
+    pub right: u64,
+    /// Their size, in bytes.
+    pub bytes: u64,
+    /// Right files that an interrupted run has not written down: harmless.
+    pub unrecorded: u64,
+    /// What is wrong, sorted.
+    pub findings: Vec<Finding>,
+}
+
+/// Hashes every file of the store and compares with the tables.
+pub async fn audit(store: &mut Store, blobs: &Blobs, now: Timestamp) -> Result<Audit> {
+    let listed: Vec<Listed> = blobs.list().await.try_collect().await?;
+    // Read after the listing: what a run adds meanwhile is then known, not missing.
+    let known = store.known_files().await?;
+    let mut known: BTreeMap<String, KnownFile> =
+        known.into_iter().map(|known| (known.file.clone(), known)).collect();
+    let mut audit = Audit::default();
+    for one in listed {
+        let hashed = blobs.hash(&one.file).await?;
+        let fault = match (known.remove(&one.file), hashed) {
+            (_, None) => continue,
+            (Some(known), Some(hashed)) if is_right(&known, &hashed) => None,
+            (Some(_), Some(_)) => Some(Fault::Spoiled),
+            (None, Some((sha256, _))) if named_by(&one.file, &sha256) && is_young(&one, now) => {
+                audit.unrecorded += 1;
+                continue;
+            }
+            (None, Some(_)) => Some(Fault::Unknown),
+        };
+        match fault {
+            None => {
+                audit.right += 1;
+                audit.bytes += one.bytes;
+            }
+            Some(fault) => audit.findings.push(Finding { fault, file: one.file }),
+        }
+    }
+    for (file, _) in known {
+        if blobs.hash(&file).await?.is_none() {
+            audit.findings.push(Finding { fault: Fault::Missing, file });
+        }
+    }
+    audit.findings.sort();
+    Ok(audit)
+}
+
+/// Queues again what is missing or spoiled, and what failed; gives what the audit saw. What is
+/// spoiled is taken away: its bytes are not what anybody fetched.
+pub async fn repair(store: &mut Store, blobs: &Blobs, now: Timestamp) -> Result<Audit> {
+    let _lock = store.lock_queue()?;
+    let audit = audit(store, blobs, now).await?;
+    let lost = audit.findings.iter().filter(|finding| finding.fault != Fault::Unknown);
+    let lost: Vec<String> = lost.map(|finding| finding.file.clone()).collect();
+    store.queue_again(&lost, now).await?;
+    for finding in audit.findings.iter().filter(|finding| finding.fault == Fault::Spoiled) {
+        blobs.remove(&finding.file).await?;
+    }
+    Ok(audit)
+}
+
+/// What a pruning removes, or would remove.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pruned {
+    /// The files, sorted.
+    pub files: Vec<String>,
+    /// Their size, in bytes.
+    pub bytes: u64,
+}
+
+/// Removes the contents that neither a current item nor a version valid at `since` or later
+/// needs, and what interrupted runs left; a dry run only tells them.
+pub async fn prune(
+    store: &mut Store,
+    blobs: &Blobs,
+    since: Timestamp,
+    now: Timestamp,
+    dry_run: bool,
+) -> Result<Pruned> {
+    let _lock = store.lock_queue()?;
+    let prunable = store.prunable(since).await?;
+    let known: BTreeSet<String> =
+        store.known_files().await?.into_iter().map(|known| known.file).collect();
+    let listed: Vec<Listed> = blobs.list().await.try_collect().await?;
+    let left = listed.into_iter().filter(|one| {
+        let sha256 = one.file.rsplit('/').next().and_then(|name| name.split('.').next());
+        !known.contains(&one.file)
+            && sha256.is_some_and(|sha256| sha256.len() == 64 && named_by(&one.file, sha256))
+            && !is_young(one, now)
+    });
+    let mut all: BTreeMap<String, u64> =
+        prunable.iter().map(|known| (known.file.clone(), known.bytes as u64)).collect();
+    all.extend(left.map(|one| (one.file, one.bytes)));
+    let pruned = Pruned { bytes: all.values().sum(), files: all.into_keys().collect() };
+    if !dry_run {
+        // Marked first: a file without a row is harmless, a row without its file is not.
+        store.mark_pruned(&pruned.files, now).await?;
+        for file in &pruned.files {
+            blobs.remove(file).await?;
+        }
+    }
+    Ok(pruned)
+}
+
+fn is_right(known: &KnownFile, (sha256, bytes): &(String, u64)) -> bool {
+    known.sha256 == *sha256
+        && u64::try_from(known.bytes) == Ok(*bytes)
+        && named_by(&known.file, sha256)
+}
+
+/// Whether the file has the name that its hash gives it.
+fn named_by(file: &str, sha256: &str) -> bool {
+    let start = format!("sha256/{}/{sha256}.", sha256.get(..2).unwrap_or_default());
+    file.strip_prefix(&start)
+        .is_some_and(|ending| !ending.is_empty() && !ending.contains(['/', '.']))
+}
+
+fn is_young(one: &Listed, now: Timestamp) -> bool {
+    one.modified > now.minus(YOUNG)
+}

@@ -1,0 +1,477 @@
+//! The store of the contents: a folder or S3, each content under the name that its bytes give it.
+//!
+//! Reading, listing and removing go through `object_store`. Into a folder we write ourselves: its
+//! temporary names could not be told from those of a process that is still alive. Ours lie in
+//! `tmp/`, in a folder that its process holds locked, so that whoever comes next can take away
+//! what the dead left behind. It knows nothing of assets.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Write},
+    path::{Path as FilePath, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
+use object_store::{
+    Attribute, Attributes, GetOptions, ObjectStore, ObjectStoreExt, PutMultipartOptions, PutOptions,
+    RetryConfig,
+    aws::{AmazonS3Builder, AmazonS3ConfigKey},
+    local::LocalFileSystem,
+    path::Path,
+};
+use sha2::{Digest, Sha256};
+use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
+
+use crate::{
+    error::{Error, Result},
+    store::lock::hex,
+    time::Timestamp,
+};
+
+/// Bodies up to this size stay in memory, in bytes.
+const IN_MEMORY: usize = 1 << 20;
+/// The size of one part of a large upload, in bytes.
+const PART: usize = 8 << 20;
+
+/// A content as it is listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Its name.
+    pub file: String,
+    /// Its size, in bytes.
+    pub bytes: u64,
+    /// When it was written.
+    pub modified: Timestamp,
+}
+
+/// The store.
+pub struct Blobs {
+    objects: Arc<dyn ObjectStore>,
+    prefix: Path,
+    /// The folder, if it is one.
+    root: Option<PathBuf>,
+    shown: String,
+}
+
+impl Blobs {
+    /// The store that `mirror.store` names: `s3://bucket/prefix`, else a folder, relative to
+    /// `base`. `aws` holds the environment's `AWS_…` variables. Nothing is made or asked yet.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Config`].
+    pub fn new(
+        store: &str,
+        base: &FilePath,
+        aws: impl Iterator<Item = (String, String)>,
+    ) -> Result<Self> {
+        match store.strip_prefix("s3://") {
+            Some(place) => Self::s3(place, aws),
+            None => {
+                let root = base.join(store);
+                let root = std::path::absolute(&root).unwrap_or(root);
+                let objects = Arc::new(LocalFileSystem::new());
+                let prefix = Path::from_absolute_path(&root)
+                    .map_err(|_| Error::config("mirror.store: the folder's name cannot be used"))?;
+                Ok(Self { objects, prefix, shown: root.display().to_string(), root: Some(root) })
+            }
+        }
+    }
+
+    fn s3(place: &str, aws: impl Iterator<Item = (String, String)>) -> Result<Self> {
+        let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
+        let mut builder = AmazonS3Builder::new();
+        for (name, value) in aws {
+            if let Ok(key) = name.to_ascii_lowercase().parse::<AmazonS3ConfigKey>() {
+                builder = builder.with_config(key, value);
+            }
+        }
+        let endpoint = builder.get_config_value(&AmazonS3ConfigKey::Endpoint);
+        let plain = endpoint.as_deref().is_some_and(|url| url.starts_with("http://"));
+        if plain && !endpoint.as_deref().is_some_and(crate::config::is_loopback_url) {
+            return Err(Error::config(
+                "mirror.store: AWS_ENDPOINT_URL must begin with https:// (plain http is for \
+                 loopback only)",
+            ));
+        }
+        let retry = RetryConfig {
+            max_retries: 3,
+            retry_timeout: Duration::from_secs(60),
+            ..RetryConfig::default()
+        };
+        let built =
+            builder.with_bucket_name(bucket).with_allow_http(plain).with_retry(retry).build();
+        let built = built.map_err(|fault| Error::config(format!("mirror.store: {fault}")))?;
+        let shown = format!("s3://{place}");
+        Ok(Self { objects: Arc::new(built), prefix: Path::from(prefix), root: None, shown })
+    }
+
+    /// As it is shown to people.
+    pub fn shown(&self) -> &str {
+        &self.shown
+    }
+
+    fn path(&self, file: &str) -> Path {
+        file.split('/').fold(self.prefix.clone(), |path, part| path.join(part))
+    }
+
+    /// Whether the store can be written to: writes a small object and takes it away.
+    pub async fn probe(&self) -> Result<()> {
+        if let Some(root) = &self.root {
+            return Workspace::in_folder(root)
+                .map(drop)
+                .map_err(|fault| self.trouble("write to", fault));
+        }
+        let path = self.path("tmp/probe");
+        let written = self.objects.put(&path, Vec::new().into()).await;
+        written.map_err(|fault| self.trouble("write to", fault))?;
+        self.objects.delete(&path).await.map_err(|fault| self.trouble("write to", fault))
+    }
+
+    /// Every content there is, what is under way left out.
+    pub async fn list(&self) -> BoxStream<'_, Result<Listed>> {
+        if self.root.as_ref().is_some_and(|root| !root.exists()) {
+            return futures_util::stream::empty().boxed();
+        }
+        let temporary = self.path("tmp");
+        let skip = move |path: &Path| path.prefix_matches(&temporary);
+        self.objects
+            .list(Some(&self.prefix))
+            .map_err(|fault| self.trouble("list", fault))
+            .try_filter_map(move |object| {
+                let parts = object.location.prefix_match(&self.prefix);
+                let file = parts.map(|parts| {
+                    parts.map(|part| part.as_ref().to_owned()).collect::<Vec<_>>().join("/")
+                });
+                let file = file.filter(|_| !skip(&object.location));
+                let modified = Timestamp::from(object.last_modified);
+                let listed = file.map(|file| Listed { file, bytes: object.size, modified });
+                std::future::ready(Ok(listed))
+            })
+            .boxed()
+    }
+
+    /// The size of a content, in bytes; `None` when it is not there.
+    pub async fn size(&self, file: &str) -> Result<Option<u64>> {
+        match self.objects.head(&self.path(file)).await {
+            Ok(found) => Ok(Some(found.size)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(fault) => Err(self.trouble("read", fault)),
+        }
+    }
+
+    /// A part of a content, as it comes.
+    pub async fn part(
+        &self,
+        file: &str,
+        range: std::ops::Range<u64>,
+    ) -> Result<BoxStream<'static, Result<bytes::Bytes>>> {
+        let options = GetOptions { range: Some(range.into()), ..GetOptions::default() };
+        let got = self.objects.get_opts(&self.path(file), options).await;
+        let got = got.map_err(|fault| self.trouble("read", fault))?;
+        let broken = |_| Error::storage("the mirror's store broke off");
+        Ok(got.into_stream().map_err(broken).boxed())
+    }
+
+    /// SHA-256 and size of a content; `None` when it is not there.
+    pub async fn hash(&self, file: &str) -> Result<Option<(String, u64)>> {
+        let got = match self.objects.get(&self.path(file)).await {
+            Ok(got) => got,
+            Err(object_store::Error::NotFound { .. }) => return Ok(None),
+            Err(fault) => return Err(self.trouble("read", fault)),
+        };
+        let (mut hash, mut bytes) = (Sha256::new(), 0);
+        let mut stream = got.into_stream();
+        while let Some(chunk) =
+            stream.try_next().await.map_err(|fault| self.trouble("read", fault))?
+        {
+            hash.update(&chunk);
+            bytes += chunk.len() as u64;
+        }
+        Ok(Some((hex(&hash.finalize()), bytes)))
+    }
+
+    /// Takes a content away; one that is not there is no error.
+    pub async fn remove(&self, file: &str) -> Result<()> {
+        match self.objects.delete(&self.path(file)).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(fault) => Err(self.trouble("remove from", fault)),
+        }
+    }
+
+    /// A place to write to, once what dead processes left behind is taken away.
+    pub fn workspace(&self) -> Result<Workspace> {
+        let made = match &self.root {
+            Some(root) => Workspace::in_folder(root),
+            None => {
+                Ok(Workspace { folder: std::env::temp_dir(), own: None, next: AtomicU64::new(0) })
+            }
+        };
+        made.map_err(|fault| self.trouble("write to", fault))
+    }
+
+    /// Puts a body into the store under `file`. When this returns, it is durable.
+    pub async fn put(&self, body: Spool, file: &str, content_type: &'static str) -> Result<()> {
+        match &self.root {
+            Some(root) => {
+                body.into_folder(root.join(file)).await.map_err(|f| self.trouble("write to", f))
+            }
+            None => self.upload(body, file, content_type).await,
+        }
+    }
+
+    async fn upload(&self, mut body: Spool, file: &str, content_type: &'static str) -> Result<()> {
+        let mut attributes = Attributes::new();
+        attributes.insert(Attribute::ContentType, content_type.into());
+        attributes.insert(Attribute::CacheControl, "public, max-age=31536000, immutable".into());
+        let path = self.path(file);
+        let put = match body.rest.take() {
+            None => {
+                let options = PutOptions { attributes, ..PutOptions::default() };
+                self.objects
+                    .put_opts(&path, std::mem::take(&mut body.head).into(), options)
+                    .await
+                    .map(drop)
+            }
+            Some((spooled, _)) => {
+                let options = PutMultipartOptions { attributes, ..Default::default() };
+                let mut upload = self
+                    .objects
+                    .put_multipart_opts(&path, options)
+                    .await
+                    .map_err(|fault| self.trouble("write to", fault))?;
+                match parts(spooled, upload.as_mut()).await {
+                    Ok(()) => upload.complete().await.map(drop),
+                    Err(fault) => {
+                        // Its parts cost money until they are gone.
+                        let _ = upload.abort().await;
+                        Err(fault)
+                    }
+                }
+            }
+        };
+        put.map_err(|fault| self.trouble("write to", fault))
+    }
+
+    /// A fault of the store (exit code 74).
+    fn trouble(&self, doing: &str, fault: impl std::error::Error + 'static) -> Error {
+        let mut text = fault.to_string();
+        let mut inner: Option<&(dyn std::error::Error + 'static)> = Some(&fault);
+        let mut full = false;
+        while let Some(one) = inner {
+            let kind = one.downcast_ref::<io::Error>().map(io::Error::kind);
+            full |= matches!(kind, Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded));
+            inner = one.source();
+        }
+        text.truncate(text.floor_char_boundary(300));
+        let remedy = match full {
+            true => "the disk is full: free some space",
+            false => "check that it is there, and who may write to it",
+        };
+        Error::storage(format!(
+            "cannot {doing} the mirror's store {}: {}; {remedy}, then run again: the queue is intact",
+            self.shown,
+            text.replace('\n', " ")
+        ))
+    }
+}
+
+async fn parts(
+    spooled: tokio::fs::File,
+    upload: &mut dyn object_store::MultipartUpload,
+) -> object_store::Result<()> {
+    let generic =
+        |source: io::Error| object_store::Error::Generic { store: "S3", source: source.into() };
+    let mut spooled = spooled;
+    spooled.rewind().await.map_err(generic)?;
+    loop {
+        let mut part = Vec::with_capacity(PART);
+        (&mut spooled).take(PART as u64).read_to_end(&mut part).await.map_err(generic)?;
+        if part.is_empty() {
+            return Ok(());
+        }
+        upload.put_part(part.into()).await?;
+    }
+}
+
+/// Where bodies lie until they are whole. What is left in it goes with it.
+#[derive(Debug)]
+pub struct Workspace {
+    folder: PathBuf,
+    /// The lock that says that this process lives; `None` where files are nameless.
+    own: Option<File>,
+    next: AtomicU64,
+}
+
+impl Workspace {
+    fn in_folder(root: &FilePath) -> io::Result<Self> {
+        let all = root.join("tmp");
+        fs::create_dir_all(&all)?;
+        let open = |path: PathBuf| OpenOptions::new().create(true).append(true).open(path);
+        // Held while workspaces come and go, so that none is swept before it is locked.
+        let door = open(all.join("lock"))?;
+        door.lock()?;
+        for left in fs::read_dir(&all)? {
+            let left = left?.path();
+            if left.is_dir() && File::open(left.join("lock")).map_or(true, |l| l.try_lock().is_ok())
+            {
+                fs::remove_dir_all(&left)?;
+            }
+        }
+        let name = format!("{}-{:016x}", std::process::id(), fastrand::u64(..));
+        let folder = all.join(name);
+        fs::create_dir(&folder)?;
+        let own = open(folder.join("lock"))?;
+        own.lock()?;
+        Ok(Self { folder, own: Some(own), next: AtomicU64::new(0) })
+    }
+
+    /// A file of its own: named beside the store's own files, nameless elsewhere.
+    fn file(&self) -> io::Result<(File, Option<PathBuf>)> {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let name = match self.own {
+            Some(_) => format!("{number}.part"),
+            None => {
+                format!("heygen-sync-{}-{:016x}-{number}", std::process::id(), fastrand::u64(..))
+            }
+        };
+        let path = self.folder.join(name);
+        let mut options = OpenOptions::new();
+        let file = options.read(true).write(true).create_new(true).open(&path)?;
+        match self.own {
+            Some(_) => Ok((file, Some(path))),
+            None => fs::remove_file(&path).map(|()| (file, None)),
+        }
+    }
+}
+
+impl Drop for Workspace {
+    fn drop(&mut self) {
+        if self.own.is_some() {
+            // Whoever comes next does it otherwise.
+            let _ = fs::remove_dir_all(&self.folder);
+        }
+    }
+}
+
+/// A body as it comes: hashed on the way, in memory while it is small.
+pub struct Spool {
+    workspace: Arc<Workspace>,
+    /// All of it, or its first bytes once there is a file.
+    head: Vec<u8>,
+    rest: Option<(tokio::fs::File, Option<PathBuf>)>,
+    hash: Sha256,
+    len: u64,
+}
+
+impl Spool {
+    /// Nothing yet.
+    pub fn new(workspace: &Arc<Workspace>) -> Self {
+        let workspace = workspace.clone();
+        Self { workspace, head: vec![], rest: None, hash: Sha256::new(), len: 0 }
+    }
+
+    /// Adds bytes.
+    pub async fn push(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.hash.update(bytes);
+        self.len += bytes.len() as u64;
+        if self.rest.is_none() && self.head.len() + bytes.len() <= IN_MEMORY {
+            self.head.extend_from_slice(bytes);
+            return Ok(());
+        }
+        if self.rest.is_none() {
+            let (file, path) = self.workspace.file()?;
+            let (file, _) = self.rest.insert((tokio::fs::File::from_std(file), path));
+            file.write_all(&self.head).await?;
+            self.head.truncate(super::sniff::ENOUGH);
+            self.head.shrink_to_fit();
+        }
+        match &mut self.rest {
+            Some((file, _)) => file.write_all(bytes).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Ends the writing; faults that came late show here.
+    pub async fn finish(&mut self) -> io::Result<()> {
+        match &mut self.rest {
+            Some((file, _)) => file.flush().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Its size so far, in bytes.
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether nothing has come.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Its first bytes.
+    pub fn head(&self) -> &[u8] {
+        &self.head
+    }
+
+    /// Its SHA-256 so far, in hex.
+    pub fn sha256(&self) -> String {
+        hex(&self.hash.clone().finalize())
+    }
+
+    /// Synced under a temporary name, then renamed, and the folder synced.
+    async fn into_folder(mut self, target: PathBuf) -> io::Result<()> {
+        let head = std::mem::take(&mut self.head);
+        let (file, path) = match self.rest.take() {
+            Some((file, path)) => (Some(file.into_std().await), path),
+            None => (None, None),
+        };
+        let workspace = self.workspace.clone();
+        let placed = tokio::task::spawn_blocking(move || {
+            let (mut file, path, small) = match (file, path) {
+                (Some(file), Some(path)) => (file, path, false),
+                _ => {
+                    let (file, path) = workspace.file()?;
+                    (file, path.unwrap_or_default(), true)
+                }
+            };
+            let done = (|| {
+                if small {
+                    file.write_all(&head)?;
+                }
+                file.sync_all()?;
+                place(&path, &target)
+            })();
+            if done.is_err() {
+                let _ = fs::remove_file(&path);
+            }
+            done
+        });
+        placed.await.map_err(io::Error::other)?
+    }
+}
+
+impl Drop for Spool {
+    fn drop(&mut self) {
+        if let Some((_, Some(path))) = &self.rest {
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+fn place(path: &FilePath, target: &FilePath) -> io::Result<()> {
+    let folder = target.parent().unwrap_or(target);
+    if !folder.is_dir() {
+        fs::create_dir_all(folder)?;
+        for above in folder.ancestors().skip(1).take(2) {
+            File::open(above)?.sync_all()?;
+        }
+    }
+    fs::rename(path, target)?;
+    File::open(folder)?.sync_all()
+}

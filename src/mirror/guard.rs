@@ -1,0 +1,229 @@
+//! Whom the mirror talks to: allowed hosts, and no address inside a network.
+//!
+//! Names are resolved by us and the client connects to what was checked, so that a name cannot
+//! mean one address when it is checked and another when it is used. A proxy would resolve names
+//! itself, so none is used. It knows nothing of assets.
+
+use std::{
+    error::Error as StdError,
+    fmt,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::Arc,
+};
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use url::{Host, Url};
+
+/// What `mirror.allowed_hosts` says: exact names, `*.suffix` for all below it, and addresses,
+/// which are thereby allowed even where they are private.
+#[derive(Clone, Debug)]
+pub struct Guard(Arc<Vec<String>>);
+
+/// An address that must not be connected to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Forbidden;
+
+impl fmt::Display for Forbidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the host's name leads to an address inside a network")
+    }
+}
+
+impl StdError for Forbidden {}
+
+impl Guard {
+    /// Allows `hosts`.
+    pub fn new(hosts: &[String]) -> Self {
+        Self(Arc::new(hosts.iter().map(|host| host.to_ascii_lowercase()).collect()))
+    }
+
+    /// Whether the URL may be asked; if not, why. The URL itself is not repeated.
+    pub fn check(&self, url: &Url) -> Result<(), String> {
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err("its scheme is not http or https".into());
+        }
+        let allowed = match url.host() {
+            Some(Host::Domain(name)) => self.allows_name(name),
+            Some(Host::Ipv4(address)) => self.lists(address.into()),
+            Some(Host::Ipv6(address)) => self.lists(address.into()),
+            None => false,
+        };
+        let host = url.host_str().unwrap_or_default();
+        match allowed {
+            true => Ok(()),
+            false => Err(format!("its host '{host}' is not among mirror.allowed_hosts")),
+        }
+    }
+
+    fn allows_name(&self, name: &str) -> bool {
+        let name = name.trim_end_matches('.').to_ascii_lowercase();
+        self.0.iter().any(|pattern| match pattern.strip_prefix('*') {
+            Some(suffix) => name.len() > suffix.len() && name.ends_with(suffix),
+            None => name == *pattern,
+        })
+    }
+
+    fn lists(&self, address: IpAddr) -> bool {
+        self.0.iter().any(|pattern| pattern.parse() == Ok(address))
+    }
+
+    fn allows(&self, address: IpAddr) -> bool {
+        is_public(address) || self.lists(address)
+    }
+
+    /// Resolves by `inner` and lets through only what may be connected to.
+    pub fn resolver(&self, inner: Arc<dyn Resolve>) -> impl Resolve + use<> {
+        Guarded { guard: self.clone(), inner }
+    }
+}
+
+struct Guarded {
+    guard: Guard,
+    inner: Arc<dyn Resolve>,
+}
+
+impl Resolve for Guarded {
+    fn resolve(&self, name: Name) -> Resolving {
+        let guard = self.guard.clone();
+        let found = self.inner.resolve(name);
+        Box::pin(async move {
+            let all: Vec<SocketAddr> =
+                found.await?.filter(|address| guard.allows(address.ip())).collect();
+            match all.is_empty() {
+                true => Err(Forbidden.into()),
+                false => Ok(Box::new(all.into_iter()) as Addrs),
+            }
+        })
+    }
+}
+
+/// The system's own resolver.
+#[derive(Debug)]
+pub struct System;
+
+impl Resolve for System {
+    fn resolve(&self, name: Name) -> Resolving {
+        Box::pin(async move {
+            let found: Vec<SocketAddr> =
+                tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            Ok(Box::new(found.into_iter()) as Addrs)
+        })
+    }
+}
+
+/// Whether an address belongs to the public internet.
+fn is_public(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => is_public_v4(address),
+        IpAddr::V6(address) => is_public_v6(address),
+    }
+}
+
+/// By the registry of special-purpose addresses (RFC 6890 and what followed).
+fn is_public_v4(address: Ipv4Addr) -> bool {
+    let [a, b, c, _] = address.octets();
+    !(address.is_private()
+        || address.is_loopback()
+        || address.is_link_local()
+        || address.is_multicast()
+        || address.is_documentation()
+        || a == 0
+        || a >= 240
+        || (a == 100 && (64..128).contains(&b))
+        || (a == 192 && b == 0 && c == 0)
+        || (a == 192 && b == 88 && c == 99)
+        || (a == 198 && (18..20).contains(&b)))
+}
+
+fn is_public_v6(address: Ipv6Addr) -> bool {
+    let parts = address.segments();
+    let embedded = |high: u16, low: u16| {
+        let [a, b] = high.to_be_bytes();
+        let [c, d] = low.to_be_bytes();
+        is_public_v4(Ipv4Addr::new(a, b, c, d))
+    };
+    match parts {
+        // Written as IPv6, and IPv4 all the same.
+        [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
+            embedded(high, low)
+        }
+        [0x2002, high, low, ..] => embedded(high, low),
+        // Tunnels, benchmarks and documentation.
+        [0x2001, second, ..] if second < 0x0200 || second == 0x0db8 => false,
+        [0x3fff, second, ..] if second < 0x1000 => false,
+        [first, ..] => (0x2000..0x4000).contains(&first),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn guard(hosts: &[&str]) -> Guard {
+        Guard::new(&hosts.iter().map(|host| (*host).to_owned()).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn only_the_allowed_hosts_are_asked() {
+        let guard = guard(&["*.heygen.ai", "cdn.example", "127.0.0.1"]);
+        let allowed = |url: &str| guard.check(&Url::parse(url).unwrap()).is_ok();
+        assert!(allowed("https://files2.heygen.ai/a"));
+        assert!(allowed("https://a.b.HeyGen.ai:8443/a"));
+        assert!(allowed("http://cdn.example/"));
+        assert!(allowed("http://127.0.0.1:8080/"));
+        for other in [
+            "https://heygen.ai/",
+            "https://evilheygen.ai/",
+            "https://files2.heygen.ai.evil.example/",
+            "https://files2.heygen.ai@evil.example/",
+            "https://sub.cdn.example/",
+            "http://127.0.0.2/",
+            "http://[::1]/",
+            "http://2130706434/",
+            "ftp://files2.heygen.ai/",
+            "file:///etc/passwd",
+            "data:image/png;base64,AA",
+        ] {
+            assert!(!allowed(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn addresses_inside_a_network_are_told_from_public_ones() {
+        let public = |text: &str| is_public(text.parse().unwrap());
+        for inside in [
+            "127.0.0.1",
+            "10.1.2.3",
+            "172.16.0.1",
+            "192.168.1.1",
+            "169.254.169.254",
+            "0.0.0.0",
+            "100.64.0.1",
+            "198.18.0.1",
+            "224.0.0.1",
+            "255.255.255.255",
+            "192.0.2.1",
+            "::1",
+            "::",
+            "fe80::1",
+            "fc00::1",
+            "fd12::1",
+            "fec0::1",
+            "ff02::1",
+            "::ffff:127.0.0.1",
+            "::ffff:10.0.0.1",
+            "64:ff9b::7f00:1",
+            "2002:7f00:1::",
+            "2001:db8::1",
+            "2001::1",
+            "::127.0.0.1",
+        ] {
+            assert!(!public(inside), "{inside}");
+        }
+        for outside in ["1.1.1.1", "99.84.0.1", "172.32.0.1", "2606:4700::1", "::ffff:1.1.1.1"] {
+            assert!(public(outside), "{outside}");
+        }
+        assert!(guard(&["127.0.0.1"]).allows("127.0.0.1".parse().unwrap()));
+        assert!(!guard(&["localhost"]).allows("127.0.0.1".parse().unwrap()));
+    }
+}

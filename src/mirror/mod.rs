@@ -1,0 +1,392 @@
+//! The mirror: every preview saved before its link dies.
+//!
+//! - [`plan`]: what an answer means, pure
+//! - [`fetch`]: one download
+//! - [`guard`]: whom it may talk to
+//! - [`pace`]: how fast
+//! - [`sniff`]: what a body is
+//! - [`blob`]: where contents lie
+//! - [`audit`]: whether they all do, and which are needed no more
+//!
+//! [`run`] works the queue: leases from the table `assets`, downloads side by side, and writes
+//! results in batches, each row only after its file is durable. It does not know how a list is
+//! polled: a fresh one is asked for through a callback. Nothing here looks at the clock.
+
+pub mod audit;
+pub mod blob;
+pub mod fetch;
+pub mod guard;
+pub mod pace;
+pub mod plan;
+pub mod sniff;
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use reqwest::dns::Resolve;
+use tokio::{sync::Semaphore, task::JoinSet, time::Instant};
+
+pub use self::blob::Blobs;
+use self::{
+    fetch::Fetcher,
+    plan::{Outcome, REFRESH_EVERY, Task},
+};
+use crate::{
+    config::Mirror,
+    error::{Error, Result},
+    store::{
+        Store,
+        queue::{Asset, Settled, State, Wanted},
+    },
+    time::{Clock, Timestamp},
+};
+
+/// Nobody else gets what is leased for this long (PostgreSQL).
+const LEASE: Duration = Duration::from_secs(120);
+/// Rows of one batch, and how long the first of them waits at most.
+const BATCH: usize = 128;
+const BATCH_WAIT: Duration = Duration::from_millis(300);
+
+/// How the mirror is run.
+#[derive(Clone)]
+pub struct Settings {
+    /// The section `[mirror]`.
+    pub mirror: Mirror,
+    /// Who resolves names.
+    pub resolver: Arc<dyn Resolve>,
+    /// The pause before a request is tried again within a run; it doubles.
+    pub retry_pause: Duration,
+}
+
+impl Settings {
+    /// As configured, with the system's resolver.
+    pub fn new(mirror: &Mirror) -> Self {
+        let resolver = Arc::new(guard::System);
+        Self { mirror: mirror.clone(), resolver, retry_pause: Duration::from_millis(500) }
+    }
+
+    fn wanted(&self) -> Wanted {
+        Wanted { pictures: self.mirror.pictures, videos: self.mirror.videos }
+    }
+}
+
+/// What a run did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Contents saved.
+    pub saved: u64,
+    /// Their size, in bytes.
+    pub bytes: u64,
+    /// Copies found unchanged.
+    pub unchanged: u64,
+    /// What failed and is tried again.
+    pub failed: u64,
+    /// What cannot be had any more.
+    pub gone: u64,
+    /// What the configuration forbids.
+    pub skipped: u64,
+    /// Why, and how often: failed, gone and skipped.
+    pub reasons: BTreeMap<String, u64>,
+}
+
+/// How far a run is.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress {
+    /// Assets dealt with.
+    pub done: u64,
+    /// Assets that were due when it began.
+    pub due: u64,
+    /// Bytes saved.
+    pub bytes: u64,
+}
+
+/// Works the queue until nothing is due. `refresh` polls every account with the trigger `refresh`;
+/// it is called at most once in ten minutes, by what `polls` says.
+///
+/// # Errors
+/// `Busy` while another mirror works the queue of a SQLite file; `Storage` when database or store
+/// cannot be written to: what was saved until then stays, the rest is due again.
+pub async fn run(
+    store: &mut Store,
+    clock: &Clock,
+    settings: &Settings,
+    blobs: Arc<Blobs>,
+    progress: &(dyn Fn(Progress) + Sync),
+    mut refresh: impl AsyncFnMut(&mut Store) -> Result<()>,
+) -> Result<Summary> {
+    let _lock = store.lock_queue()?;
+    let wanted = settings.wanted();
+    store.tidy_queue(wanted).await?;
+    let due = store.count_due(wanted, clock.now()).await?;
+    if due == 0 {
+        return Ok(Summary::default());
+    }
+    let workspace = Arc::new(blobs.workspace()?);
+    let fetcher = Arc::new(Fetcher::new(settings, clock, blobs, workspace)?);
+    let mut run = Run::new(store, clock, settings, fetcher, due);
+    let worked = run.work(progress, &mut refresh).await;
+    run.end(worked).await
+}
+
+type Fetched = (Asset, Result<Outcome>);
+
+struct Run<'a> {
+    store: &'a mut Store,
+    clock: &'a Clock,
+    settings: &'a Settings,
+    fetcher: Arc<Fetcher>,
+    tasks: JoinSet<Fetched>,
+    permits: Arc<Semaphore>,
+    /// Leased, and not written yet.
+    under_way: HashSet<String>,
+    settled: Vec<Settled>,
+    /// When the oldest of these must be written.
+    flush_at: Option<Instant>,
+    renew_at: Instant,
+    /// Nothing more is due.
+    drained: bool,
+    /// Those whose links do not work.
+    dead: Vec<Asset>,
+    /// Those that had a fresh link in this run.
+    renewed: HashSet<String>,
+    due: u64,
+    done: u64,
+    summary: Summary,
+    /// The latest bad news of each asset: one that is tried twice counts once.
+    unlucky: HashMap<String, (State, String)>,
+}
+
+impl<'a> Run<'a> {
+    fn new(
+        store: &'a mut Store,
+        clock: &'a Clock,
+        settings: &'a Settings,
+        fetcher: Arc<Fetcher>,
+        due: u64,
+    ) -> Self {
+        Self {
+            store,
+            clock,
+            settings,
+            fetcher,
+            tasks: JoinSet::new(),
+            permits: Arc::new(Semaphore::new(settings.mirror.concurrency)),
+            under_way: HashSet::new(),
+            settled: vec![],
+            flush_at: None,
+            renew_at: Instant::now() + LEASE / 3,
+            drained: false,
+            dead: vec![],
+            renewed: HashSet::new(),
+            due,
+            done: 0,
+            summary: Summary::default(),
+            unlucky: HashMap::new(),
+        }
+    }
+
+    async fn work(
+        &mut self,
+        progress: &(dyn Fn(Progress) + Sync),
+        refresh: &mut impl AsyncFnMut(&mut Store) -> Result<()>,
+    ) -> Result<()> {
+        loop {
+            self.lease().await?;
+            if self.tasks.is_empty() {
+                self.flush().await?;
+                if self.drained && !self.revive(refresh).await? {
+                    return Ok(());
+                }
+                continue;
+            }
+            let wake = self.flush_at.map_or(self.renew_at, |at| at.min(self.renew_at));
+            tokio::select! {
+                joined = self.tasks.join_next() => if let Some(joined) = joined {
+                    self.take(joined.map_err(Error::unforeseen)?)?;
+                },
+                () = tokio::time::sleep_until(wake) => {}
+            }
+            if self.flush_at.is_some_and(|at| at <= Instant::now()) || self.settled.len() >= BATCH {
+                self.flush().await?;
+                progress(Progress { done: self.done, due: self.due, bytes: self.summary.bytes });
+            }
+            if self.renew_at <= Instant::now() {
+                let until = self.clock.now().plus(LEASE);
+                self.store.renew_leases(self.under_way.iter(), until).await?;
+                self.renew_at = Instant::now() + LEASE / 3;
+            }
+        }
+    }
+
+    /// Keeps enough leased that nobody waits for the database.
+    async fn lease(&mut self) -> Result<()> {
+        let ahead = self.settings.mirror.concurrency * 4;
+        if self.drained || self.tasks.len() > ahead / 2 {
+            return Ok(());
+        }
+        let now = self.clock.now();
+        let most = ahead - self.tasks.len();
+        let wanted = self.settings.wanted();
+        let leased = self.store.lease(wanted, most, &self.under_way, now, now.plus(LEASE)).await?;
+        self.drained = leased.len() < most;
+        for asset in leased {
+            self.under_way.insert(asset.url.clone());
+            match plan::task(&asset, now) {
+                Task::Fetch => self.spawn(asset),
+                Task::Renew => {
+                    self.judged(asset, Outcome::LinkDead("the link has expired".into()), now);
+                }
+                Task::Nothing => self.settle(plan::at_rest(asset)),
+            }
+        }
+        Ok(())
+    }
+
+    fn spawn(&mut self, asset: Asset) {
+        let (fetcher, permits) = (self.fetcher.clone(), self.permits.clone());
+        self.tasks.spawn(async move {
+            // Fair: in the order of urgency. It is never closed.
+            let _permit = permits.acquire_owned().await;
+            let outcome = fetcher.fetch(&asset).await;
+            (asset, outcome)
+        });
+    }
+
+    fn take(&mut self, (asset, outcome): Fetched) -> Result<()> {
+        let now = self.clock.now();
+        self.judged(asset, outcome?, now);
+        Ok(())
+    }
+
+    fn judged(&mut self, asset: Asset, outcome: Outcome, now: Timestamp) {
+        let mut failed = None;
+        match &outcome {
+            Outcome::Saved(content) => {
+                self.unlucky.remove(&asset.url);
+                self.summary.saved += 1;
+                self.summary.bytes += content.bytes;
+            }
+            Outcome::Unchanged => self.summary.unchanged += 1,
+            // Counted once its fate is known.
+            Outcome::LinkDead(_) if !asset.saved() => self.dead.push(asset.clone()),
+            Outcome::LinkDead(why)
+            | Outcome::Missing(why)
+            | Outcome::Refused(why)
+            | Outcome::Passing(why, _)
+            | Outcome::Forbidden(why) => failed = Some(why.clone()),
+        }
+        let settled = plan::settle(asset, outcome, now, self.settings.mirror.recheck);
+        if let Some(why) = failed {
+            self.note(&settled.asset, why);
+        }
+        self.settle(settled);
+    }
+
+    fn note(&mut self, asset: &Asset, why: String) {
+        self.unlucky.insert(asset.url.clone(), (asset.state, why));
+    }
+
+    fn settle(&mut self, settled: Settled) {
+        self.done += 1;
+        self.settled.push(settled);
+        self.flush_at.get_or_insert_with(|| Instant::now() + BATCH_WAIT);
+    }
+
+    async fn flush(&mut self) -> Result<()> {
+        self.flush_at = None;
+        if !self.settled.is_empty() {
+            self.store.settle(&self.settled).await?;
+            for settled in self.settled.drain(..) {
+                self.under_way.remove(&settled.asset.url);
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks for other links for those that are dead; whether any was found.
+    async fn revive(
+        &mut self,
+        refresh: &mut impl AsyncFnMut(&mut Store) -> Result<()>,
+    ) -> Result<bool> {
+        let dead = std::mem::take(&mut self.dead);
+        let (mut found, mut dead) = self.replaced(dead).await?;
+        let again = |asset: &Asset| self.renewed.contains(&asset.url);
+        let hopeless: Vec<Asset> = dead.extract_if(.., |asset| again(asset)).collect();
+        self.give_up(hopeless);
+        if !dead.is_empty() && self.may_refresh().await? {
+            match refresh(self.store).await {
+                Ok(()) => {
+                    let (more, none) = self.replaced(dead).await?;
+                    self.renewed.extend(more.iter().map(|asset| asset.url.clone()));
+                    self.due += more.len() as u64;
+                    found.extend(more);
+                    self.give_up(none);
+                    dead = vec![];
+                }
+                Err(error) => tracing::warn!("cannot ask for a fresh list: {error}"),
+            }
+        }
+        for asset in dead {
+            self.note(&asset, "the link does not work; a fresh list is awaited".into());
+        }
+        self.flush().await?;
+        self.drained = found.is_empty();
+        Ok(!found.is_empty())
+    }
+
+    /// Splits by whether there is another link by now.
+    async fn replaced(&mut self, dead: Vec<Asset>) -> Result<(Vec<Asset>, Vec<Asset>)> {
+        if dead.is_empty() {
+            return Ok((vec![], vec![]));
+        }
+        let links = self.store.links_of(dead.iter().map(|asset| &asset.url)).await?;
+        let links: HashMap<_, _> = links.into_iter().collect();
+        Ok(dead
+            .into_iter()
+            .partition(|asset| links.get(&asset.url).is_some_and(|now| *now != asset.signed_url)))
+    }
+
+    fn give_up(&mut self, hopeless: Vec<Asset>) {
+        for asset in hopeless {
+            let why = match asset.expires_at.is_some_and(|at| at <= self.clock.now()) {
+                true => "the link has expired",
+                false => "the link was refused",
+            };
+            let settled = plan::gone(asset, why.into());
+            self.note(&settled.asset, why.into());
+            self.settled.push(settled);
+        }
+    }
+
+    async fn may_refresh(&mut self) -> Result<bool> {
+        let last = self.store.last_refresh().await?;
+        Ok(last.is_none_or(|last| last.plus(REFRESH_EVERY) <= self.clock.now()))
+    }
+
+    /// Writes what is left; when the work broke off, what is under way is due again at once.
+    async fn end(mut self, worked: Result<()>) -> Result<Summary> {
+        self.tasks.shutdown().await;
+        let flushed = self.flush().await;
+        if worked.is_err() && !self.under_way.is_empty() {
+            let now = self.clock.now();
+            // A lease that cannot be given back ends by itself.
+            let _ = self.store.renew_leases(self.under_way.iter(), now).await;
+        }
+        worked?;
+        flushed?;
+        for (state, why) in std::mem::take(&mut self.unlucky).into_values() {
+            match state {
+                State::Gone => self.summary.gone += 1,
+                State::Skipped => self.summary.skipped += 1,
+                _ => self.summary.failed += 1,
+            }
+            // Where a body broke off differs each time.
+            let why = why.split(" after ").next().unwrap_or_default().to_owned();
+            *self.summary.reasons.entry(why).or_default() += 1;
+        }
+        Ok(self.summary)
+    }
+}

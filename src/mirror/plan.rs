@@ -1,0 +1,323 @@
+//! What an answer means for a row: pure, no clock, no network, no SQL.
+//!
+//! A good copy stays whatever happens later; what failed is tried again, later each time, but
+//! before its link dies; what cannot be had is told apart from what may come back.
+
+use std::time::Duration;
+
+use crate::{
+    store::queue::{Asset, Settled, State},
+    time::Timestamp,
+};
+
+/// The wait after the first failure; it doubles with each.
+const FIRST_WAIT: Duration = Duration::from_secs(5 * 60);
+/// The longest wait after a failure.
+const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
+/// How often a fresh list may be asked for.
+pub const REFRESH_EVERY: Duration = Duration::from_secs(10 * 60);
+
+/// A content that is safe in the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Content {
+    /// Its SHA-256, in hex.
+    pub sha256: String,
+    /// Its name within the store.
+    pub file: String,
+    /// Its size, in bytes.
+    pub bytes: u64,
+    /// Its media type.
+    pub content_type: &'static str,
+    /// The answer's ETag.
+    pub etag: Option<String>,
+    /// The answer's Last-Modified.
+    pub last_modified: Option<String>,
+}
+
+/// What came of fetching an asset.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is in the store.
+    Saved(Content),
+    /// The copy that we have is still the right one.
+    Unchanged,
+    /// The signed link does not work, or not any more: a fresh list may give another.
+    LinkDead(String),
+    /// An unsigned URL leads nowhere.
+    Missing(String),
+    /// What came is not what is kept, or the server says no.
+    Refused(String),
+    /// It may pass; not before this long has gone by, if the server says so.
+    Passing(String, Option<Duration>),
+    /// The configuration forbids it.
+    Forbidden(String),
+}
+
+/// What a status without a wanted body means.
+pub fn of_status(status: u16, signed: bool, retry_after: Option<Duration>) -> Outcome {
+    let told = format!("the server answered {status}");
+    match status {
+        403 | 404 | 410 if signed => Outcome::LinkDead(told),
+        404 | 410 => Outcome::Missing(told),
+        408 | 425 | 429 | 500 | 502 | 503 | 504 => Outcome::Passing(told, retry_after),
+        _ => Outcome::Refused(told),
+    }
+}
+
+/// What to do with an asset that is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// Ask for it.
+    Fetch,
+    /// Its link is past its expiry: only a fresh list helps.
+    Renew,
+    /// A signed one that we have needs nothing: new media gets a new path.
+    Nothing,
+}
+
+/// What to do with a due asset at `now`.
+pub fn task(asset: &Asset, now: Timestamp) -> Task {
+    match (&asset.signed_url, asset.saved()) {
+        (Some(_), true) => Task::Nothing,
+        (Some(_), false) if asset.expires_at.is_some_and(|at| at <= now) => Task::Renew,
+        _ => Task::Fetch,
+    }
+}
+
+/// The row of an asset after `outcome` at `now`; unsigned ones are looked at again after
+/// `recheck`.
+pub fn settle(asset: Asset, outcome: Outcome, now: Timestamp, recheck: Duration) -> Settled {
+    match outcome {
+        Outcome::Saved(content) => saved(asset, content, now, recheck),
+        Outcome::Unchanged => {
+            let next = asset.signed_url.is_none().then(|| now.plus(recheck));
+            let asset = Asset {
+                state: State::Mirrored,
+                attempts: 0,
+                next_attempt_at: next,
+                checked_at: Some(now),
+                last_error: None,
+                ..asset
+            };
+            Settled { asset, new_content: false, distrusted: false }
+        }
+        Outcome::LinkDead(why) => {
+            let distrusted = asset.expires_at.is_some_and(|at| at > now);
+            let asset = failed(asset, why, now.plus(REFRESH_EVERY));
+            Settled { asset, new_content: false, distrusted }
+        }
+        Outcome::Missing(why) => unlucky(asset, State::Gone, why, now.plus(recheck)),
+        Outcome::Forbidden(why) => unlucky(asset, State::Skipped, why, now.plus(recheck)),
+        Outcome::Refused(why) => {
+            let next = next_attempt(&asset, now, None);
+            unlucky(asset, State::Failed, why, next)
+        }
+        Outcome::Passing(why, retry_after) => {
+            let next = next_attempt(&asset, now, retry_after);
+            unlucky(asset, State::Failed, why, next)
+        }
+    }
+}
+
+/// The row of an asset for which no list gives a working link.
+pub fn gone(asset: Asset, why: String) -> Settled {
+    let asset = Asset {
+        state: State::Gone,
+        next_attempt_at: None,
+        last_error: Some(format!("{why}, and a fresh list gave no other link")),
+        ..asset
+    };
+    Settled { asset, new_content: false, distrusted: false }
+}
+
+/// The row of a signed asset that needs nothing.
+pub fn at_rest(asset: Asset) -> Settled {
+    let asset = Asset { state: State::Mirrored, next_attempt_at: None, ..asset };
+    Settled { asset, new_content: false, distrusted: false }
+}
+
+fn saved(asset: Asset, content: Content, now: Timestamp, recheck: Duration) -> Settled {
+    let Content { sha256, file, bytes, content_type, etag, last_modified } = content;
+    let new_content = asset.sha256.as_ref() != Some(&sha256);
+    let stored_now = new_content || !asset.saved();
+    let asset = Asset {
+        state: State::Mirrored,
+        sha256: Some(sha256),
+        file: Some(file),
+        bytes: i64::try_from(bytes).ok(),
+        content_type: Some(content_type.to_owned()),
+        etag,
+        last_modified,
+        attempts: 0,
+        next_attempt_at: asset.signed_url.is_none().then(|| now.plus(recheck)),
+        mirrored_at: if stored_now { Some(now) } else { asset.mirrored_at },
+        checked_at: Some(now),
+        last_error: None,
+        ..asset
+    };
+    Settled { asset, new_content, distrusted: false }
+}
+
+fn failed(asset: Asset, why: String, next: Timestamp) -> Asset {
+    let state = if asset.saved() { State::Mirrored } else { State::Failed };
+    Asset {
+        state,
+        attempts: asset.attempts + 1,
+        next_attempt_at: Some(next),
+        last_error: Some(why),
+        ..asset
+    }
+}
+
+fn unlucky(asset: Asset, state: State, why: String, next: Timestamp) -> Settled {
+    let asset = failed(asset, why, next);
+    let state = if asset.saved() { State::Mirrored } else { state };
+    Settled { asset: Asset { state, ..asset }, new_content: false, distrusted: false }
+}
+
+/// Later after each failure, but well before the link dies, and not before the server's own time.
+fn next_attempt(asset: &Asset, now: Timestamp, retry_after: Option<Duration>) -> Timestamp {
+    let doublings = asset.attempts.clamp(0, 20) as u32;
+    let wait = FIRST_WAIT.saturating_mul(1 << doublings).min(LONGEST_WAIT);
+    let left = asset
+        .expires_at
+        .map(|at| Duration::from_millis((at.millis() - now.millis()).max(0) as u64));
+    let wait = match left {
+        Some(left) => wait.min((left / 4).max(FIRST_WAIT)),
+        None => wait,
+    };
+    now.plus(wait.max(retry_after.unwrap_or_default().min(LONGEST_WAIT)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::record::SignedUrl;
+
+    fn now() -> Timestamp {
+        Timestamp::from_millis(1_764_000_000_000)
+    }
+
+    const WEEK: Duration = Duration::from_secs(7 * 86_400);
+
+    fn asset() -> Asset {
+        Asset {
+            url: "https://files2.heygen.ai/a".into(),
+            signed_url: None,
+            expires_at: None,
+            state: State::Pending,
+            sha256: None,
+            file: None,
+            bytes: None,
+            content_type: None,
+            etag: None,
+            last_modified: None,
+            attempts: 0,
+            next_attempt_at: None,
+            mirrored_at: None,
+            checked_at: None,
+            last_error: None,
+        }
+    }
+
+    fn signed(hours_left: i64) -> Asset {
+        Asset {
+            signed_url: Some(SignedUrl::new("https://files2.heygen.ai/a?Signature=x")),
+            expires_at: Some(Timestamp::from_millis(now().millis() + hours_left * 3_600_000)),
+            ..asset()
+        }
+    }
+
+    fn copy(asset: Asset) -> Asset {
+        let content = Content {
+            sha256: "aa".into(),
+            file: "sha256/aa/aa.webp".into(),
+            bytes: 3,
+            content_type: "image/webp",
+            etag: Some("\"1\"".into()),
+            last_modified: None,
+        };
+        settle(asset, Outcome::Saved(content), now(), WEEK).asset
+    }
+
+    #[test]
+    fn a_good_copy_stays_whatever_comes_later() {
+        let good = copy(asset());
+        for outcome in [
+            Outcome::Missing("the server answered 404".into()),
+            Outcome::Refused("the body is HTML".into()),
+            Outcome::Passing("cut off".into(), None),
+            Outcome::Forbidden("too long".into()),
+            Outcome::LinkDead("403".into()),
+        ] {
+            let after = settle(good.clone(), outcome, now(), WEEK).asset;
+            assert_eq!(
+                (after.state, &after.file, &after.etag),
+                (State::Mirrored, &good.file, &good.etag)
+            );
+            assert!(after.last_error.is_some() && after.next_attempt_at > Some(now()));
+        }
+    }
+
+    #[test]
+    fn only_unsigned_ones_are_looked_at_again() {
+        assert_eq!(copy(asset()).next_attempt_at, Some(now().plus(WEEK)));
+        assert_eq!(copy(signed(48)).next_attempt_at, None);
+        assert_eq!(task(&copy(signed(48)), now()), Task::Nothing);
+        assert_eq!(task(&copy(asset()), now()), Task::Fetch);
+    }
+
+    #[test]
+    fn a_content_seen_before_is_no_new_version() {
+        let good = copy(asset());
+        let again = Content {
+            sha256: "aa".into(),
+            file: "sha256/aa/aa.webp".into(),
+            bytes: 3,
+            content_type: "image/webp",
+            etag: None,
+            last_modified: None,
+        };
+        assert!(!settle(good.clone(), Outcome::Saved(again.clone()), now(), WEEK).new_content);
+        let other = Content { sha256: "bb".into(), ..again };
+        assert!(settle(good, Outcome::Saved(other), now(), WEEK).new_content);
+    }
+
+    #[test]
+    fn a_link_past_its_expiry_is_not_asked() {
+        assert_eq!(task(&signed(-1), now()), Task::Renew);
+        assert_eq!(task(&signed(1), now()), Task::Fetch);
+    }
+
+    #[test]
+    fn waits_double_up_to_a_day_and_end_before_the_link_dies() {
+        let wait = |asset: Asset| {
+            let next =
+                settle(asset, Outcome::Refused("no".into()), now(), WEEK).asset.next_attempt_at;
+            (next.unwrap().millis() - now().millis()) / 60_000
+        };
+        assert_eq!(wait(asset()), 5);
+        assert_eq!(wait(Asset { attempts: 3, ..asset() }), 40);
+        assert_eq!(wait(Asset { attempts: 30, ..asset() }), 24 * 60);
+        assert_eq!(wait(Asset { attempts: 30, ..signed(8) }), 2 * 60);
+        let after = Outcome::Passing("429".into(), Some(Duration::from_secs(3600)));
+        let next = settle(asset(), after, now(), WEEK).asset.next_attempt_at;
+        assert_eq!(next, Some(now().plus(Duration::from_secs(3600))));
+    }
+
+    #[test]
+    fn a_link_refused_before_its_time_is_no_longer_believed() {
+        let dead = || Outcome::LinkDead("403".into());
+        assert!(settle(signed(48), dead(), now(), WEEK).distrusted);
+        assert!(!settle(signed(-1), dead(), now(), WEEK).distrusted);
+    }
+
+    #[test]
+    fn statuses_mean_what_the_cdn_means_by_them() {
+        assert!(matches!(of_status(403, true, None), Outcome::LinkDead(_)));
+        assert!(matches!(of_status(404, true, None), Outcome::LinkDead(_)));
+        assert!(matches!(of_status(404, false, None), Outcome::Missing(_)));
+        assert!(matches!(of_status(403, false, None), Outcome::Refused(_)));
+        assert!(matches!(of_status(503, true, None), Outcome::Passing(..)));
+    }
+}

@@ -1,0 +1,105 @@
+//! What a body is, by its first bytes alone: one content has one name, whatever the server or the
+//! URL calls it. It knows no HTTP.
+
+/// So many first bytes are enough.
+pub const ENOUGH: usize = 4096;
+
+/// A kind of picture or video that is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Media {
+    /// The ending of its name.
+    pub ending: &'static str,
+    /// Its media type.
+    pub content_type: &'static str,
+}
+
+/// What is kept. No SVG: it can carry a script.
+const KEPT: [(&str, &str); 13] = [
+    ("webp", "image/webp"),
+    ("png", "image/png"),
+    ("jpg", "image/jpeg"),
+    ("gif", "image/gif"),
+    ("avif", "image/avif"),
+    ("heif", "image/heif"),
+    ("bmp", "image/bmp"),
+    ("tif", "image/tiff"),
+    ("mp4", "video/mp4"),
+    ("m4v", "video/x-m4v"),
+    ("mov", "video/quicktime"),
+    ("webm", "video/webm"),
+    ("mkv", "video/x-matroska"),
+];
+
+/// The endings that names of contents have.
+pub fn endings() -> impl Iterator<Item = &'static str> {
+    KEPT.into_iter().map(|(ending, _)| ending)
+}
+
+/// Judges a body of `len` bytes that begins with `head`; `Err` says what it is instead.
+pub fn judge(head: &[u8], len: u64) -> Result<Media, &'static str> {
+    if len == 0 {
+        return Err("the body is empty");
+    }
+    let found = infer::get(head).map(|kind| kind.mime_type());
+    match found.and_then(|found| KEPT.into_iter().find(|(_, kept)| *kept == found)) {
+        Some(_) if cut_off(head, len) => Err("the body is cut off"),
+        Some((ending, content_type)) => Ok(Media { ending, content_type }),
+        None => Err(instead(head)),
+    }
+}
+
+/// A RIFF file (WebP) says how long it is.
+fn cut_off(head: &[u8], len: u64) -> bool {
+    match head {
+        [b'R', b'I', b'F', b'F', a, b, c, d, ..] => {
+            len < 8 + u64::from(u32::from_le_bytes([*a, *b, *c, *d]))
+        }
+        _ => false,
+    }
+}
+
+fn instead(head: &[u8]) -> &'static str {
+    let text = String::from_utf8_lossy(head).to_lowercase();
+    let text = text.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
+    if text.contains("<svg") {
+        "the body is SVG, which can carry scripts"
+    } else if text.starts_with("<!doctype html") || text.contains("<html") {
+        "the body is HTML, not a picture or video"
+    } else if text.starts_with('<') {
+        "the body is XML, not a picture or video"
+    } else if text.starts_with(['{', '[']) {
+        "the body is JSON, not a picture or video"
+    } else {
+        "the body is of a type that is not a picture or video"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_bytes_decide_the_ending() {
+        let ending = |head: &[u8]| judge(head, 1 << 30).map(|media| media.ending);
+        assert_eq!(ending(b"RIFF\x08\0\0\0WEBPVP8 "), Ok("webp"));
+        assert_eq!(ending(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"), Ok("png"));
+        assert_eq!(ending(b"\xff\xd8\xff\xe0\0\x10JFIF"), Ok("jpg"));
+        assert_eq!(ending(b"GIF89a\x01\0"), Ok("gif"));
+        assert_eq!(ending(b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom"), Ok("mp4"));
+        assert_eq!(ending(b"\0\0\0\x18ftypisom\0\0\0\0mp42isom"), Ok("mp4"));
+    }
+
+    #[test]
+    fn error_pages_and_what_can_carry_scripts_are_refused() {
+        let told = |head: &[u8]| judge(head, head.len() as u64).unwrap_err();
+        assert_eq!(told(b""), "the body is empty");
+        assert!(told(b"<?xml version=\"1.0\"?><Error><Code>AccessDenied").contains("XML"));
+        assert!(told(b" <!DOCTYPE html><html>").contains("HTML"));
+        assert!(told(b"\n<html><body>").contains("HTML"));
+        assert!(told(b"{\"error\":1}").contains("JSON"));
+        assert!(told(b"<svg xmlns='http://www.w3.org/2000/svg'>").contains("SVG"));
+        assert!(told(b"<?xml version='1.0'?><svg>").contains("SVG"));
+        assert!(told(b"PK\x03\x04").contains("type"));
+        assert!(told(b"RIFF\xff\0\0\0WEBPVP8 ").contains("cut off"));
+    }
+}

@@ -1,0 +1,602 @@
+//! The mirror's queue: the table `assets`, read in leases and written in batches.
+//!
+//! On SQLite a lock file lets one mirror in, so that a lease need not be written down: what is
+//! under way is known to the one process. On PostgreSQL several share the queue: a lease moves
+//! `next_attempt_at`, no row is locked during a download, and nobody waits for a lock while it
+//! holds one, so that a poll is never the victim of a deadlock. What an answer means is decided
+//! elsewhere.
+
+use std::{
+    borrow::Cow,
+    collections::HashSet,
+    fs::{File, OpenOptions, TryLockError},
+    time::Duration,
+};
+
+use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
+
+use super::{
+    bulk::{Bulk, Column},
+    conn::{Arg, Conn, Engine, Fault, Row},
+    open::{Store, beside},
+    statements,
+};
+use crate::{
+    catalog::record::SignedUrl,
+    error::{Error, Result},
+    time::Timestamp,
+};
+
+/// How an asset stands, as `assets.state` says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum State {
+    /// Never fetched yet.
+    Pending,
+    /// There is a good copy.
+    Mirrored,
+    /// The last fetch failed; it is tried again.
+    Failed,
+    /// It cannot be had any more.
+    Gone,
+    /// The configuration leaves it out.
+    Skipped,
+}
+
+impl State {
+    /// As the column says it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Mirrored => "mirrored",
+            Self::Failed => "failed",
+            Self::Gone => "gone",
+            Self::Skipped => "skipped",
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        [Self::Pending, Self::Mirrored, Self::Failed, Self::Gone, Self::Skipped]
+            .into_iter()
+            .find(|state| state.as_str() == text)
+    }
+}
+
+/// A row of `assets`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Asset {
+    /// The canonical URL, the key.
+    pub url: String,
+    /// The link as the API signed it.
+    pub signed_url: Option<SignedUrl>,
+    /// When the link stops working; `None` when unsigned or unknown.
+    pub expires_at: Option<Timestamp>,
+    /// How it stands.
+    pub state: State,
+    /// SHA-256 of the content last had.
+    pub sha256: Option<String>,
+    /// Its name within the store; `None` while there is no good copy.
+    pub file: Option<String>,
+    /// Its size, in bytes.
+    pub bytes: Option<i64>,
+    /// Its media type.
+    pub content_type: Option<String>,
+    /// ETag of the last answer with content.
+    pub etag: Option<String>,
+    /// Last-Modified of the last answer with content.
+    pub last_modified: Option<String>,
+    /// Fetches since the last that worked.
+    pub attempts: i64,
+    /// Not to be fetched before; `None` is at once for a pending or failed one, else never.
+    pub next_attempt_at: Option<Timestamp>,
+    /// When the content was stored.
+    pub mirrored_at: Option<Timestamp>,
+    /// When it was last fetched or found unchanged.
+    pub checked_at: Option<Timestamp>,
+    /// Why the last fetch failed.
+    pub last_error: Option<String>,
+}
+
+impl Asset {
+    /// The link to fetch: signed where there is one.
+    pub fn link(&self) -> &str {
+        self.signed_url.as_ref().map_or(self.url.as_str(), SignedUrl::expose)
+    }
+
+    /// Whether a good copy is in the store.
+    pub fn saved(&self) -> bool {
+        self.file.is_some()
+    }
+}
+
+/// What became of a leased asset: its row from now on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settled {
+    /// The row. Its link is the one that was used: bad news of a link that a poll has replaced
+    /// meanwhile is not written.
+    pub asset: Asset,
+    /// Whether this content was not seen before behind the URL, for `asset_versions`.
+    pub new_content: bool,
+    /// Whether the link was refused before its time: its expiry is no longer believed, so that
+    /// the next list may replace it.
+    pub distrusted: bool,
+}
+
+/// Which assets are wanted.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted {
+    /// Pictures.
+    pub pictures: bool,
+    /// Videos.
+    pub videos: bool,
+}
+
+/// A content that the store must have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownFile {
+    /// Its name within the store.
+    pub file: String,
+    /// Its SHA-256.
+    pub sha256: String,
+    /// Its size, in bytes.
+    pub bytes: i64,
+}
+
+/// The right to work the queue: on SQLite a lock file that goes with the process.
+#[derive(Debug)]
+pub struct QueueLock {
+    _file: Option<File>,
+}
+
+/// What `last_error` says of a content that was pruned.
+pub const PRUNED: &str = "pruned";
+
+const COLUMNS: &str = "url, signed_url, expires_at, state, sha256, file, bytes, content_type, \
+     etag, last_modified, attempts, next_attempt_at, mirrored_at, checked_at, last_error";
+
+/// Due, and of a wanted kind: (now, …, pictures, videos).
+const DUE: &str = "(next_attempt_at <= $1 OR (next_attempt_at IS NULL AND \
+     state IN ('pending', 'failed'))) AND (role <> 'image' OR $2) AND (role <> 'video' OR $3)";
+
+/// What may be lost soonest comes first, what we have comes last.
+const ORDER: &str = "file IS NOT NULL, signed_url IS NULL, expires_at NULLS FIRST, url";
+
+/// The due assets in the order of their urgency: (now, pictures, videos, how many[, lease until]).
+pub fn lease(engine: Engine) -> SqlStr {
+    let text = match engine {
+        Engine::Sqlite => {
+            format!("SELECT {COLUMNS} FROM assets WHERE {DUE} ORDER BY {ORDER} LIMIT $4")
+        }
+        // Materialized: else the planner may run the limited part more than once.
+        Engine::Postgres => format!(
+            "WITH due AS MATERIALIZED (SELECT url FROM assets WHERE {DUE} ORDER BY {ORDER} \
+             LIMIT $4 FOR UPDATE SKIP LOCKED) UPDATE assets SET next_attempt_at = $5 \
+             WHERE url IN (SELECT url FROM due) RETURNING {COLUMNS}"
+        ),
+    };
+    AssertSqlSafe(text).into_sql_str()
+}
+
+/// How many are due: (now, pictures, videos).
+pub fn count_due() -> SqlStr {
+    AssertSqlSafe(format!("SELECT count(*) FROM assets WHERE {DUE}")).into_sql_str()
+}
+
+/// The texts of the JSON array that is the first argument.
+fn listed(engine: Engine) -> &'static str {
+    match engine {
+        Engine::Sqlite => "(SELECT value FROM json_each($1))",
+        Engine::Postgres => "(SELECT jsonb_array_elements_text($1::jsonb))",
+    }
+}
+
+/// Holds the rows of a batch, or fails at once: (URLs as JSON).
+pub const HOLD_POSTGRES: &str = "SELECT url FROM assets \
+     WHERE url IN (SELECT jsonb_array_elements_text($1::jsonb)) FOR UPDATE NOWAIT";
+
+/// Moves the lease of what is under way: (URLs as JSON, until).
+pub const RENEW_POSTGRES: &str = "UPDATE assets SET next_attempt_at = $2 WHERE url IN \
+     (SELECT url FROM assets WHERE url IN (SELECT jsonb_array_elements_text($1::jsonb)) \
+      FOR UPDATE SKIP LOCKED)";
+
+/// The links of some assets: (URLs as JSON).
+pub fn links_of(engine: Engine) -> SqlStr {
+    let list = listed(engine);
+    AssertSqlSafe(format!("SELECT url, signed_url FROM assets WHERE url IN {list}")).into_sql_str()
+}
+
+/// When a fresh list was last asked for.
+pub const LAST_REFRESH: &str = "SELECT max(started_at) FROM polls WHERE trigger = 'refresh'";
+
+/// What the configuration leaves out: (pictures, videos).
+pub const LEAVE_OUT: &str = "UPDATE assets SET state = 'skipped', next_attempt_at = NULL, \
+     last_error = NULL WHERE state IN ('pending', 'failed') \
+     AND ((role = 'image' AND NOT $1) OR (role = 'video' AND NOT $2))";
+/// What it no longer leaves out: (pictures, videos).
+pub const TAKE_IN: &str = "UPDATE assets SET state = 'pending', attempts = 0, \
+     next_attempt_at = NULL WHERE state = 'skipped' AND last_error IS NULL \
+     AND ((role = 'image' AND $1) OR (role = 'video' AND $2))";
+/// What was pruned and is needed again.
+pub const NEEDED_AGAIN: &str = "UPDATE assets SET state = 'pending', attempts = 0, \
+     last_error = NULL WHERE state = 'gone' AND last_error = 'pruned' AND url IN (\
+     SELECT preview_image_url FROM avatars WHERE removed_at IS NULL UNION \
+     SELECT preview_video_url FROM avatars WHERE removed_at IS NULL UNION \
+     SELECT preview_image_url FROM talking_photos WHERE removed_at IS NULL)";
+
+/// Every content that the store must have.
+pub const KNOWN_FILES: &str = "SELECT file, max(sha256), max(bytes) FROM (\
+     SELECT file, sha256, bytes FROM asset_versions WHERE pruned_at IS NULL UNION ALL \
+     SELECT file, sha256, bytes FROM assets WHERE file IS NOT NULL) AS known \
+     GROUP BY file ORDER BY file";
+
+/// Queues what has lost its file: (files as JSON).
+pub fn queue_again(engine: Engine) -> SqlStr {
+    let list = listed(engine);
+    AssertSqlSafe(format!(
+        "UPDATE assets SET state = 'pending', file = NULL, etag = NULL, last_modified = NULL, \
+         attempts = 0, next_attempt_at = NULL, last_error = NULL WHERE file IN {list}"
+    ))
+    .into_sql_str()
+}
+
+/// What stands behind a URL no more cannot be had again: (files as JSON, now).
+pub fn mark_lost(engine: Engine) -> SqlStr {
+    let list = listed(engine);
+    AssertSqlSafe(format!(
+        "UPDATE asset_versions SET pruned_at = $2 WHERE pruned_at IS NULL AND file IN {list} \
+         AND NOT EXISTS (SELECT 1 FROM assets AS a WHERE a.url = asset_versions.url \
+         AND a.sha256 = asset_versions.sha256)"
+    ))
+    .into_sql_str()
+}
+
+/// What failed or was left out is tried at once.
+pub const TRY_AGAIN: &str = "UPDATE assets SET state = 'pending', attempts = 0, \
+     next_attempt_at = NULL WHERE state IN ('failed', 'skipped')";
+
+/// The contents that nothing needs which was valid at a time or later: (that time).
+pub const PRUNABLE: &str = "WITH wanted AS (\
+     SELECT preview_image_url AS url FROM avatar_history WHERE valid_to IS NULL OR valid_to >= $1 \
+     UNION SELECT preview_video_url FROM avatar_history WHERE valid_to IS NULL OR valid_to >= $1 \
+     UNION SELECT preview_image_url FROM talking_photo_history \
+     WHERE valid_to IS NULL OR valid_to >= $1), \
+     content AS (SELECT url, file, lead(fetched_at) OVER \
+     (PARTITION BY url ORDER BY fetched_at) AS superseded_at FROM asset_versions), \
+     needed AS (SELECT c.file FROM content AS c JOIN wanted AS w ON w.url = c.url \
+     WHERE c.superseded_at IS NULL OR c.superseded_at >= $1 \
+     UNION SELECT a.file FROM assets AS a JOIN wanted AS w ON w.url = a.url \
+     WHERE a.file IS NOT NULL) \
+     SELECT v.file, max(v.sha256), max(v.bytes) FROM asset_versions AS v \
+     WHERE v.pruned_at IS NULL AND NOT EXISTS (SELECT 1 FROM needed AS n WHERE n.file = v.file) \
+     GROUP BY v.file ORDER BY v.file";
+
+/// Marks pruned contents: (files as JSON, now).
+pub fn mark_pruned(engine: Engine) -> [SqlStr; 2] {
+    let list = listed(engine);
+    let versions = format!(
+        "UPDATE asset_versions SET pruned_at = $2 WHERE pruned_at IS NULL AND file IN {list}"
+    );
+    let assets = format!(
+        "UPDATE assets SET state = 'gone', sha256 = NULL, file = NULL, bytes = NULL, \
+         content_type = NULL, etag = NULL, last_modified = NULL, next_attempt_at = NULL, \
+         mirrored_at = NULL, last_error = '{PRUNED}' WHERE file IN {list}"
+    );
+    [AssertSqlSafe(versions).into_sql_str(), AssertSqlSafe(assets).into_sql_str()]
+}
+
+/// Every statement of this file for an engine, by name.
+pub fn all(engine: Engine) -> Vec<(String, SqlStr)> {
+    let [prune_versions, prune_assets] = mark_pruned(engine);
+    let mut all = vec![
+        ("lease", lease(engine)),
+        ("count_due", count_due()),
+        ("links_of", links_of(engine)),
+        ("LAST_REFRESH", LAST_REFRESH.into_sql_str()),
+        ("LEAVE_OUT", LEAVE_OUT.into_sql_str()),
+        ("TAKE_IN", TAKE_IN.into_sql_str()),
+        ("NEEDED_AGAIN", NEEDED_AGAIN.into_sql_str()),
+        ("KNOWN_FILES", KNOWN_FILES.into_sql_str()),
+        ("queue_again", queue_again(engine)),
+        ("mark_lost", mark_lost(engine)),
+        ("TRY_AGAIN", TRY_AGAIN.into_sql_str()),
+        ("PRUNABLE", PRUNABLE.into_sql_str()),
+        ("mark_pruned versions", prune_versions),
+        ("mark_pruned assets", prune_assets),
+    ];
+    if engine == Engine::Postgres {
+        all.push(("HOLD_POSTGRES", HOLD_POSTGRES.into_sql_str()));
+        all.push(("RENEW_POSTGRES", RENEW_POSTGRES.into_sql_str()));
+    }
+    all.into_iter().map(|(name, sql)| (name.to_owned(), sql)).collect()
+}
+
+impl Store {
+    /// Lets one mirror in on SQLite; on PostgreSQL they share the queue.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Busy`] while another one works it.
+    pub fn lock_queue(&self) -> Result<QueueLock> {
+        let Some(path) = self.location.file() else { return Ok(QueueLock { _file: None }) };
+        // The hyphen keeps it apart from the lock of an account, whose name is percent-encoded.
+        let path = beside(path, "mirror-queue");
+        let file = OpenOptions::new().create(true).append(true).open(&path);
+        let locked = file.map_err(TryLockError::Error).and_then(|file| {
+            file.try_lock()?;
+            Ok(file)
+        });
+        match locked {
+            Ok(file) => Ok(QueueLock { _file: Some(file) }),
+            Err(TryLockError::WouldBlock) => {
+                Err(Error::busy("another mirror works this queue; this one is left out"))
+            }
+            Err(TryLockError::Error(fault)) => Err(Error::storage(format!(
+                "cannot lock {}: {fault}; its folder must be writable",
+                path.display()
+            ))),
+        }
+    }
+
+    /// Brings the queue in line with what is wanted, before it is worked.
+    pub async fn tidy_queue(&mut self, wanted: Wanted) -> Result<()> {
+        let Wanted { pictures, videos } = wanted;
+        let roles = [Arg::Bool(Some(pictures)), Arg::Bool(Some(videos))];
+        let conn = &mut self.conn;
+        let tidied = async {
+            conn.execute(LEAVE_OUT, &roles).await?;
+            conn.execute(TAKE_IN, &roles).await?;
+            conn.execute(NEEDED_AGAIN, &[]).await
+        };
+        let tidied = tidied.await;
+        tidied.map(drop).map_err(|fault| self.trouble("write", &fault))
+    }
+
+    /// How many assets are due at `now`.
+    pub async fn count_due(&mut self, wanted: Wanted, now: Timestamp) -> Result<u64> {
+        let row = self.conn.row(count_due(), &due_args(wanted, now)).await;
+        let count = row.and_then(|row| row.map_or(Ok(0), |row| row.some_int(0)));
+        count.map(|count| count as u64).map_err(|fault| self.trouble("read", &fault))
+    }
+
+    /// Takes up to `most` due assets, soonest expiry first, none of which is `under_way`. On
+    /// PostgreSQL nobody else gets them before `until`.
+    pub async fn lease(
+        &mut self,
+        wanted: Wanted,
+        most: usize,
+        under_way: &HashSet<String>,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<Asset>> {
+        let engine = self.conn.engine();
+        let mut args = due_args(wanted, now);
+        match engine {
+            Engine::Sqlite => args.push(((most + under_way.len()) as i64).into()),
+            Engine::Postgres => args.extend([(most as i64).into(), until.into()]),
+        }
+        let rows = self.conn.rows(lease(engine), &args).await;
+        let assets = rows.and_then(|rows| rows.iter().map(asset).collect::<Result<Vec<_>, _>>());
+        let mut assets = assets.map_err(|fault| self.trouble("read", &fault))?;
+        assets.retain(|asset| !under_way.contains(&asset.url));
+        assets.truncate(most);
+        // RETURNING keeps no order.
+        assets.sort_by(|a, b| urgency(a).cmp(&urgency(b)));
+        Ok(assets)
+    }
+
+    /// Moves the leases of `urls` to `until`; nothing on SQLite.
+    pub async fn renew_leases<'a>(
+        &mut self,
+        urls: impl Iterator<Item = &'a String>,
+        until: Timestamp,
+    ) -> Result<()> {
+        if self.conn.engine() == Engine::Sqlite {
+            return Ok(());
+        }
+        let args = [json(urls), until.into()];
+        let renewed = self.conn.execute(RENEW_POSTGRES, &args).await;
+        renewed.map(drop).map_err(|fault| self.trouble("write", &fault))
+    }
+
+    /// Writes what became of some assets, all or nothing, once each.
+    pub async fn settle(&mut self, settled: &[Settled]) -> Result<()> {
+        // A poll holds its rows for moments; waiting for them here would invite deadlocks.
+        let mut patience = 600;
+        loop {
+            let written = settle(&mut self.conn, settled).await;
+            let Err(fault) = written else { return Ok(()) };
+            let _ = self.conn.execute(statements::ROLLBACK, &[]).await;
+            let held =
+                fault.as_database_error().is_some_and(|f| f.code().as_deref() == Some("55P03"));
+            if !held || patience == 0 {
+                return Err(self.trouble("write", &fault));
+            }
+            patience -= 1;
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// The links that `urls` have now, each with its URL.
+    pub async fn links_of<'a>(
+        &mut self,
+        urls: impl Iterator<Item = &'a String>,
+    ) -> Result<Vec<(String, Option<SignedUrl>)>> {
+        let sql = links_of(self.conn.engine());
+        let rows = self.conn.rows(sql, &[json(urls)]).await;
+        let links = rows.and_then(|rows| {
+            let link = |row: &Row| Ok((row.some_text(0)?, row.text(1)?.map(SignedUrl::new)));
+            rows.iter().map(link).collect()
+        });
+        links.map_err(|fault| self.trouble("read", &fault))
+    }
+
+    /// When a fresh list was last asked for on the mirror's behalf.
+    pub async fn last_refresh(&mut self) -> Result<Option<Timestamp>> {
+        let row = self.conn.row(LAST_REFRESH, &[]).await;
+        let time = row.and_then(|row| row.map_or(Ok(None), |row| row.time(0)));
+        time.map_err(|fault| self.trouble("read", &fault))
+    }
+
+    /// Every content that the store must have, by name.
+    pub async fn known_files(&mut self) -> Result<Vec<KnownFile>> {
+        self.files(KNOWN_FILES, &[]).await
+    }
+
+    /// The contents that neither a current item nor a version valid at `since` or later needs.
+    pub async fn prunable(&mut self, since: Timestamp) -> Result<Vec<KnownFile>> {
+        self.files(PRUNABLE, &[since.into()]).await
+    }
+
+    async fn files(&mut self, sql: &'static str, args: &[Arg<'_>]) -> Result<Vec<KnownFile>> {
+        let rows = self.conn.rows(sql, args).await;
+        let files = rows.and_then(|rows| rows.iter().map(known_file).collect());
+        files.map_err(|fault| self.trouble("read", &fault))
+    }
+
+    /// Queues again what has lost its file, and marks as pruned what cannot be had again.
+    pub async fn queue_again(&mut self, files: &[String], now: Timestamp) -> Result<u64> {
+        let engine = self.conn.engine();
+        let args = [json(files.iter()), now.into()];
+        let conn = &mut self.conn;
+        let done = async {
+            conn.batch(statements::begin_writing(engine)).await?;
+            conn.execute(mark_lost(engine), &args).await?;
+            let queued = conn.execute(queue_again(engine), &args[..1]).await?;
+            conn.execute(TRY_AGAIN, &[]).await?;
+            conn.execute(statements::COMMIT, &[]).await?;
+            Ok(queued)
+        };
+        let done = done.await;
+        self.ended(done).await
+    }
+
+    /// Marks the contents of `files` as pruned.
+    pub async fn mark_pruned(&mut self, files: &[String], now: Timestamp) -> Result<()> {
+        let engine = self.conn.engine();
+        let args = [json(files.iter()), now.into()];
+        let conn = &mut self.conn;
+        let done = async {
+            conn.batch(statements::begin_writing(engine)).await?;
+            let [versions, assets] = mark_pruned(engine);
+            conn.execute(versions, &args).await?;
+            conn.execute(assets, &args[..1]).await?;
+            conn.execute(statements::COMMIT, &[]).await
+        };
+        let done = done.await;
+        self.ended(done).await.map(drop)
+    }
+
+    async fn ended<T>(&mut self, done: Result<T, Fault>) -> Result<T> {
+        if done.is_err() {
+            let _ = self.conn.execute(statements::ROLLBACK, &[]).await;
+        }
+        done.map_err(|fault| self.trouble("write", &fault))
+    }
+}
+
+fn due_args(wanted: Wanted, now: Timestamp) -> Vec<Arg<'static>> {
+    let Wanted { pictures, videos } = wanted;
+    vec![now.into(), Arg::Bool(Some(pictures)), Arg::Bool(Some(videos))]
+}
+
+/// The same order as [`ORDER`].
+fn urgency(asset: &Asset) -> (bool, bool, Option<Timestamp>, &str) {
+    (asset.saved(), asset.signed_url.is_none(), asset.expires_at, &asset.url)
+}
+
+fn json<'a>(texts: impl Iterator<Item = &'a String>) -> Arg<'static> {
+    let texts: Vec<&String> = texts.collect();
+    Arg::Json(Some(Cow::Owned(serde_json::to_string(&texts).unwrap_or_else(|_| "[]".into()))))
+}
+
+fn asset(row: &Row) -> Result<Asset, Fault> {
+    let state = State::parse(&row.some_text(3)?);
+    Ok(Asset {
+        url: row.some_text(0)?,
+        signed_url: row.text(1)?.map(SignedUrl::new),
+        expires_at: row.time(2)?,
+        state: state.ok_or_else(|| row.spoiled(3, "is no state"))?,
+        sha256: row.text(4)?,
+        file: row.text(5)?,
+        bytes: row.int(6)?,
+        content_type: row.text(7)?,
+        etag: row.text(8)?,
+        last_modified: row.text(9)?,
+        attempts: row.some_int(10)?,
+        next_attempt_at: row.time(11)?,
+        mirrored_at: row.time(12)?,
+        checked_at: row.time(13)?,
+        last_error: row.text(14)?,
+    })
+}
+
+fn known_file(row: &Row) -> Result<KnownFile, Fault> {
+    Ok(KnownFile {
+        file: row.some_text(0)?,
+        sha256: row.text(1)?.unwrap_or_default(),
+        bytes: row.int(2)?.unwrap_or_default(),
+    })
+}
+
+async fn settle(conn: &mut Conn, settled: &[Settled]) -> Result<(), Fault> {
+    let engine = conn.engine();
+    conn.batch(statements::begin_writing(engine)).await?;
+    if engine == Engine::Postgres {
+        let urls = json(settled.iter().map(|settled| &settled.asset.url));
+        conn.execute(HOLD_POSTGRES, &[urls]).await?;
+    }
+    let news: Vec<&Settled> = settled.iter().filter(|settled| settled.new_content).collect();
+    update_assets(conn, settled).await?;
+    insert_versions(conn, &news).await?;
+    conn.execute(statements::COMMIT, &[]).await.map(drop)
+}
+
+async fn update_assets(conn: &mut Conn, settled: &[Settled]) -> Result<(), Fault> {
+    let rows = || settled.iter().map(|settled| &settled.asset);
+    let text = |of: fn(&Asset) -> Option<&str>| {
+        Column::Text(rows().map(|asset| of(asset).map(Cow::Borrowed)).collect())
+    };
+    let time = |of: fn(&Asset) -> Option<Timestamp>| Column::Time(rows().map(of).collect());
+    let good = rows().map(|asset| Some(asset.saved())).collect();
+    let distrusted = settled.iter().map(|settled| Some(settled.distrusted)).collect();
+    Bulk::new(settled.len())
+        .texts("url", rows().map(|asset| asset.url.as_str()))
+        .column("link", text(|asset| asset.signed_url.as_ref().map(SignedUrl::expose)))
+        .texts("state", rows().map(|asset| asset.state.as_str()))
+        .column("sha256", text(|asset| asset.sha256.as_deref()))
+        .column("file", text(|asset| asset.file.as_deref()))
+        .column("bytes", Column::Int(rows().map(|asset| asset.bytes).collect()))
+        .column("content_type", text(|asset| asset.content_type.as_deref()))
+        .column("etag", text(|asset| asset.etag.as_deref()))
+        .column("last_modified", text(|asset| asset.last_modified.as_deref()))
+        .column("attempts", Column::Int(rows().map(|asset| Some(asset.attempts)).collect()))
+        .column("next_attempt_at", time(|asset| asset.next_attempt_at))
+        .column("mirrored_at", time(|asset| asset.mirrored_at))
+        .column("checked_at", time(|asset| asset.checked_at))
+        .column("last_error", text(|asset| asset.last_error.as_deref()))
+        .column("good", Column::Bool(good))
+        .column("distrusted", Column::Bool(distrusted))
+        .update(
+            conn,
+            "assets",
+            "state = d.state, sha256 = d.sha256, file = d.file, bytes = d.bytes, \
+             content_type = d.content_type, etag = d.etag, last_modified = d.last_modified, \
+             attempts = d.attempts, next_attempt_at = d.next_attempt_at, \
+             mirrored_at = d.mirrored_at, checked_at = d.checked_at, last_error = d.last_error, \
+             expires_at = CASE WHEN d.distrusted THEN NULL ELSE t.expires_at END",
+            "t.url = d.url AND (d.good OR t.signed_url IS NOT DISTINCT FROM d.link)",
+        )
+        .await
+}
+
+async fn insert_versions(conn: &mut Conn, news: &[&Settled]) -> Result<(), Fault> {
+    let rows = || news.iter().map(|settled| &settled.asset);
+    let types = rows().map(|asset| asset.content_type.as_deref().map(Cow::Borrowed)).collect();
+    Bulk::new(news.len())
+        .texts("url", rows().map(|asset| asset.url.as_str()))
+        .column("fetched_at", Column::Time(rows().map(|asset| asset.mirrored_at).collect()))
+        .texts("sha256", rows().map(|asset| asset.sha256.as_deref().unwrap_or_default()))
+        .texts("file", rows().map(|asset| asset.file.as_deref().unwrap_or_default()))
+        .column("bytes", Column::Int(rows().map(|asset| asset.bytes).collect()))
+        .column("content_type", Column::Text(types))
+        .insert_new(conn, "asset_versions")
+        .await
+}

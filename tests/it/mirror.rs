@@ -1,0 +1,468 @@
+//! The mirror: everything that could be had is saved and hashes right, nothing wrong is saved, and
+//! each failure has its reason. Once for each engine and each kind of store.
+
+mod cdn;
+mod kills;
+mod place;
+
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
+
+use cdn::{FakeCdn, Fault, Thing};
+use heygen_sync::{
+    config::Mirror,
+    error::Kind,
+    mirror::{Blobs, Settings, Summary, audit},
+};
+use place::Place;
+
+use crate::{
+    fake,
+    world::{Engine, World},
+};
+
+/// Makes of each body one test for each engine and kind of store.
+macro_rules! everywhere {
+    ($(async fn $name:ident($stage:ident: Stage) $body:block)*) => {
+        $(async fn $name(#[allow(unused_mut)] mut $stage: Stage) $body)*
+        mod sqlite_folder { everywhere! { @tests Sqlite folder $($name)* } }
+        mod sqlite_s3 { everywhere! { @tests Sqlite s3 $($name)* } }
+        mod postgres_folder { everywhere! { @tests Postgres folder $($name)* } }
+        mod postgres_s3 { everywhere! { @tests Postgres s3 $($name)* } }
+    };
+    (@tests $engine:ident $place:ident $($name:ident)*) => {
+        $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $name() {
+            let place = super::Place::$place();
+            super::$name(super::Stage::start(super::Engine::$engine, place).await).await;
+        })*
+    };
+}
+
+/// A world with a CDN and a store.
+struct Stage {
+    world: World,
+    cdn: FakeCdn,
+    place: Place,
+    blobs: Arc<Blobs>,
+    settings: Settings,
+}
+
+impl Stage {
+    async fn start(engine: Engine, place: Place) -> Self {
+        let mut world = World::start(engine).await;
+        world.mirror = true;
+        let cdn = FakeCdn::start(world.clock());
+        let mirror = Mirror {
+            enabled: true,
+            allowed_hosts: vec!["127.0.0.1".into()],
+            requests_per_second: 100_000,
+            max_file: 20 << 20,
+            ..Mirror::default()
+        };
+        let mut settings = Settings::new(&mirror);
+        settings.retry_pause = Duration::from_millis(1);
+        let blobs = place.blobs();
+        Self { world, cdn, place, blobs, settings }
+    }
+
+    /// A talking photo with a signed picture.
+    fn photo(&self, id: &str, thing: Thing) -> String {
+        let url = self.cdn.put(&format!("/photo/{id}.webp"), thing);
+        self.world.heygen.add_photo(id);
+        self.world.heygen.set(fake::Kind::TalkingPhoto, id, "preview_image_url", url.as_str());
+        url
+    }
+
+    /// An avatar with an unsigned picture and video.
+    fn avatar(&self, id: &str, picture: Thing, video: Thing) {
+        let picture = self.cdn.put(&format!("/avatar/{id}.webp"), picture);
+        let video = self.cdn.put(&format!("/avatar/{id}.mp4"), video);
+        self.world.heygen.add_avatar(id, |record| {
+            record.set("preview_image_url", picture.as_str());
+            record.set("preview_video_url", video.as_str());
+        });
+    }
+
+    /// Links from now on live so long.
+    fn sign_for(&self, hours: i64) {
+        self.world.heygen.sign_urls(self.world.now().millis() / 1000 + hours * 3600);
+    }
+
+    async fn poll(&mut self) {
+        let report = self.world.poll_now().await.unwrap();
+        assert!(report.error.is_none(), "{:?}", report.error);
+        self.world.pass(Duration::from_secs(1));
+    }
+
+    async fn work(&mut self) -> Summary {
+        self.world.work_mirror(&self.settings, &self.blobs).await.unwrap()
+    }
+
+    async fn audit(&mut self) -> audit::Audit {
+        let now = self.world.now();
+        audit::audit(self.world.store(), &self.blobs, now).await.unwrap()
+    }
+
+    async fn assert_clean(&mut self) {
+        let audit = self.audit().await;
+        assert_eq!(audit.findings, []);
+    }
+
+    /// state|last_error of what is behind a path.
+    async fn asset(&mut self, path: &str) -> String {
+        let url = format!("{}{path}", self.cdn.base);
+        self.world.cell(&format!("SELECT state, last_error FROM assets WHERE url = '{url}'")).await
+    }
+
+    /// No signature stands anywhere but in `assets.signed_url`.
+    async fn assert_no_signature_told(&mut self) {
+        self.world.meddle("UPDATE assets SET signed_url = NULL").await;
+        let dump = self.world.dump().await;
+        assert!(!dump.contains("Signature"), "a signature is in a row");
+    }
+}
+
+everywhere! {
+    async fn every_fault_has_its_reason_and_nothing_wrong_is_saved(stage: Stage) {
+        stage.sign_for(48);
+        let good = Thing::picture(1, 5_000);
+        stage.photo("good", good.clone());
+        stage.avatar("a", Thing::picture(2, 70_000), Thing::video(3, 3_000_000));
+        stage.photo("html", Thing::picture(4, 900).with(Fault::Instead("<!DOCTYPE html><html>")));
+        stage.photo("xml", Thing::picture(4, 900).with(Fault::Instead("<?xml version='1.0'?><Error/>")));
+        stage.photo("json", Thing::picture(4, 900).with(Fault::Instead("{\"error\":1}")));
+        stage.photo("svg", Thing::picture(4, 900).with(Fault::Instead("<svg onload='x()'/>")));
+        stage.photo("empty", Thing::picture(4, 900).with(Fault::Instead("")));
+        stage.photo("zip", Thing::picture(4, 900).with(Fault::Instead("PK\x03\x04")));
+        stage.photo("cut", Thing::picture(4, 90_000).with(Fault::CutOff));
+        stage.photo("500", Thing::picture(4, 900).with(Fault::Status(500)));
+        stage.photo("418", Thing::picture(4, 900).with(Fault::Status(418)));
+        stage.photo("once", Thing::picture(5, 900).with(Fault::StatusOnce(503)));
+        stage.photo("resumed", Thing::picture(6, 900_000).with(Fault::CutOnce));
+        stage.photo("long", Thing::picture(7, (20 << 20) + 1).with(Fault::Instead("")));
+        stage.cdn.put("/photo/long.webp", Thing::video(7, (7 << 20) + 100));
+        stage.settings.mirror.max_file = 7 << 20;
+        stage.photo("missing", Thing::picture(4, 900).with(Fault::Status(403)));
+        stage.poll().await;
+
+        let summary = stage.work().await;
+        assert_eq!((summary.saved, summary.skipped), (5, 1), "{summary:?}");
+        assert_eq!(stage.asset("/photo/good.webp").await, "mirrored|∅");
+        assert_eq!(stage.asset("/avatar/a.mp4").await, "mirrored|∅");
+        assert_eq!(stage.asset("/photo/once.webp").await, "mirrored|∅");
+        assert_eq!(stage.asset("/photo/resumed.webp").await, "mirrored|∅");
+        assert_eq!(stage.cdn.asked("/photo/resumed.webp"), 2);
+        assert!(stage.cdn.headers("/photo/resumed.webp").contains_key("if-range"));
+        assert_eq!(stage.cdn.headers("/photo/good.webp")["accept-encoding"], "identity");
+        for (path, state, why) in [
+            ("html", "failed", "HTML"),
+            ("xml", "failed", "XML"),
+            ("json", "failed", "JSON"),
+            ("svg", "failed", "SVG"),
+            ("empty", "failed", "empty"),
+            ("zip", "failed", "type"),
+            ("cut", "failed", "cut off after 45000 of 90000 bytes"),
+            ("500", "failed", "500"),
+            ("418", "failed", "418"),
+            ("long", "skipped", "mirror.max_file"),
+            ("missing", "gone", "no other link"),
+        ] {
+            let told = stage.asset(&format!("/photo/{path}.webp")).await;
+            assert!(told.starts_with(state) && told.contains(why), "{path}: {told}");
+        }
+        let name = format!("sha256/{}/{}.webp", &good.sha256()[..2], good.sha256());
+        let view = "SELECT preview_image_file FROM current_talking_photos WHERE talking_photo_id = 'good'";
+        assert_eq!(stage.world.cell(view).await, name);
+        assert_eq!(std::fs::read(stage.place.root().join(name)).unwrap(), good.body());
+        assert_eq!(stage.place.files().len(), 5);
+        stage.assert_clean().await;
+        let again = stage.work().await;
+        assert_eq!(again, Summary::default());
+        stage.assert_no_signature_told().await;
+    }
+
+    async fn links_that_die_are_asked_for_anew_once(stage: Stage) {
+        stage.sign_for(2);
+        let names: Vec<String> = (0..40).map(|n| format!("p{n}")).collect();
+        for (n, name) in names.iter().enumerate() {
+            stage.photo(name, Thing::picture(100 + n as u64, 2_000));
+        }
+        stage.poll().await;
+        stage.world.pass(Duration::from_secs(3 * 3600));
+        stage.sign_for(100);
+        stage.world.heygen.remove(fake::Kind::TalkingPhoto, "p7");
+        let summary = stage.work().await;
+        assert_eq!((summary.saved, summary.gone, summary.failed), (39, 1, 0), "{summary:?}");
+        assert_eq!(stage.world.cell("SELECT count(*) FROM polls WHERE trigger = 'refresh'").await, "1");
+        assert!(stage.asset("/photo/p7.webp").await.starts_with("gone|the link has expired"));
+        assert_eq!(stage.cdn.asked("/photo/p7.webp"), 0);
+        stage.assert_clean().await;
+    }
+
+    async fn a_fresh_list_is_asked_for_at_most_every_ten_minutes(stage: Stage) {
+        stage.sign_for(1);
+        stage.photo("a", Thing::picture(1, 900).with(Fault::Status(403)));
+        stage.poll().await;
+        assert_eq!(stage.work().await.gone, 1);
+        stage.photo("b", Thing::picture(2, 900).with(Fault::Status(403)));
+        stage.poll().await;
+        let summary = stage.work().await;
+        assert_eq!((summary.failed, summary.gone), (1, 0), "{summary:?}");
+        assert!(stage.asset("/photo/b.webp").await.starts_with("failed|"));
+        stage.world.pass(Duration::from_secs(601));
+        assert_eq!(stage.work().await.gone, 1);
+        assert_eq!(stage.world.cell("SELECT count(*) FROM polls WHERE trigger = 'refresh'").await, "2");
+    }
+
+    async fn a_new_link_is_a_new_chance(stage: Stage) {
+        stage.sign_for(48);
+        stage.photo("a", Thing::picture(1, 900).with(Fault::Status(404)));
+        stage.poll().await;
+        assert_eq!(stage.work().await.gone, 1);
+        stage.cdn.mend("/photo/a.webp");
+        stage.world.pass(Duration::from_secs(40 * 3600));
+        stage.sign_for(100);
+        stage.poll().await;
+        assert_eq!(stage.work().await.saved, 1);
+        let row = "SELECT state, attempts, last_error FROM assets";
+        assert_eq!(stage.world.cell(row).await, "mirrored|0|∅");
+    }
+
+    async fn unsigned_ones_are_looked_at_again_and_every_content_is_kept(stage: Stage) {
+        stage.avatar("a", Thing::picture(1, 900), Thing::video(2, 9_000));
+        stage.poll().await;
+        assert_eq!(stage.work().await.saved, 2);
+        stage.world.pass(Duration::from_secs(8 * 86_400));
+        let summary = stage.work().await;
+        assert_eq!((summary.saved, summary.unchanged), (0, 2), "{summary:?}");
+        stage.world.pass(Duration::from_secs(8 * 86_400));
+        stage.cdn.put("/avatar/a.webp", Thing::picture(3, 900));
+        stage.cdn.put("/avatar/a.mp4", Thing::video(4, 900).with(Fault::Instead("<html>sorry")));
+        let summary = stage.work().await;
+        assert_eq!((summary.saved, summary.failed), (1, 1), "{summary:?}");
+        assert_eq!(stage.world.cell("SELECT count(*) FROM asset_versions").await, "3");
+        assert!(stage.asset("/avatar/a.mp4").await.starts_with("mirrored|the body is HTML"));
+        assert_eq!(stage.place.files().len(), 3);
+        stage.assert_clean().await;
+    }
+
+    async fn one_content_has_one_file(stage: Stage) {
+        stage.sign_for(48);
+        for id in ["a", "b", "c"] {
+            stage.photo(id, Thing::picture(1, 900));
+        }
+        stage.poll().await;
+        assert_eq!(stage.work().await.saved, 3);
+        assert_eq!(stage.place.files().len(), 1);
+        assert_eq!(stage.world.cell("SELECT count(*) FROM asset_versions").await, "3");
+    }
+
+    async fn what_is_lost_spoiled_or_strange_is_found_and_repaired(stage: Stage) {
+        stage.avatar("a", Thing::picture(1, 900), Thing::video(2, 2_000_000));
+        stage.avatar("b", Thing::picture(3, 900), Thing::video(4, 900));
+        stage.poll().await;
+        stage.work().await;
+        let files = stage.place.files();
+        let root = stage.place.root();
+        let (lost, spoiled) = (root.join(&files[0]), root.join(&files[1]));
+        std::fs::remove_file(&lost).unwrap();
+        let mut bytes = std::fs::read(&spoiled).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        std::fs::write(&spoiled, bytes).unwrap();
+        std::fs::write(root.join("sha256/stray.webp"), "stray").unwrap();
+        let told: Vec<String> = stage.audit().await.findings.iter().map(ToString::to_string).collect();
+        let expected = [
+            format!("missing file {}", files[0]),
+            format!("spoiled file {}", files[1]),
+            "unknown file sha256/stray.webp".to_owned(),
+        ];
+        assert_eq!(told, expected);
+        let now = stage.world.now();
+        audit::repair(stage.world.store(), &stage.blobs, now).await.unwrap();
+        assert_eq!(stage.work().await.saved, 2);
+        std::fs::remove_file(root.join("sha256/stray.webp")).unwrap();
+        stage.assert_clean().await;
+        assert_eq!(stage.world.cell("SELECT count(*) FROM asset_versions").await, "4");
+    }
+
+    async fn only_what_nothing_needs_is_pruned(stage: Stage) {
+        stage.avatar("keep", Thing::picture(1, 900), Thing::video(2, 900));
+        stage.avatar("drop", Thing::picture(3, 900), Thing::video(2, 900));
+        stage.poll().await;
+        stage.work().await;
+        stage.world.pass(Duration::from_secs(10 * 86_400));
+        stage.world.heygen.remove(fake::Kind::Avatar, "drop");
+        stage.poll().await;
+        stage.world.pass(Duration::from_secs(40 * 86_400));
+        let now = stage.world.now();
+        let days = |days: u64| now.minus(Duration::from_secs(days * 86_400));
+        let blobs = stage.blobs.clone();
+        let none = audit::prune(stage.world.store(), &blobs, days(45), now, false).await.unwrap();
+        assert_eq!(none.files, Vec::<String>::new());
+        let dry = audit::prune(stage.world.store(), &blobs, days(30), now, true).await.unwrap();
+        assert_eq!((dry.files.len(), dry.bytes, stage.place.files().len()), (1, 900, 3));
+        let done = audit::prune(stage.world.store(), &blobs, days(30), now, false).await.unwrap();
+        assert_eq!(done, dry);
+        assert_eq!(stage.place.files().len(), 2);
+        assert_eq!(stage.world.cell("SELECT count(*) FROM asset_versions WHERE pruned_at IS NOT NULL").await, "1");
+        stage.assert_clean().await;
+        let [picture, video] = [Thing::picture(3, 900), Thing::video(2, 900)];
+        stage.avatar("drop", picture, video);
+        stage.poll().await;
+        stage.work().await;
+        assert_eq!(stage.place.files().len(), 3);
+        stage.assert_clean().await;
+    }
+
+    async fn a_hostile_list_gets_nowhere(stage: Stage) {
+        let loopback = FakeCdn::start(stage.world.clock());
+        loopback.put("/secret", Thing::picture(9, 900));
+        let port = loopback.base.rsplit(':').next().unwrap().to_owned();
+        let to = |host: &str| Fault::Redirect(format!("http://{host}:{port}/secret"));
+        stage.avatar("a", Thing::picture(1, 900).with(to("localhost")), Thing::video(2, 900).with(to("[::1]")));
+        stage.avatar("b", Thing::picture(1, 900).with(to("127.0.0.2")), Thing::video(2, 900).with(to("inside.test")));
+        let elsewhere = [
+            format!("http://127.0.0.3:{port}/secret"),
+            format!("http://inside.test:{port}/secret"),
+            format!("http://evil.example:{port}/secret"),
+            format!("http://2130706434:{port}/secret"),
+        ];
+        for (n, url) in elsewhere.iter().enumerate() {
+            let id = format!("c{n}");
+            stage.world.heygen.add_photo(&id);
+            stage.world.heygen.set_signed(fake::Kind::TalkingPhoto, &id, false);
+            stage.world.heygen.set(fake::Kind::TalkingPhoto, &id, "preview_image_url", url.as_str());
+        }
+        stage.settings.mirror.allowed_hosts.push("*.test".into());
+        let resolver = Names([("inside.test", "127.0.0.2:0")].into());
+        stage.settings.resolver = Arc::new(resolver);
+        stage.poll().await;
+        let summary = stage.work().await;
+        assert_eq!(summary.saved, 0, "{summary:?}");
+        assert_eq!(loopback.total(), 0);
+        let inside = "SELECT last_error FROM assets WHERE url LIKE 'http://inside.test%'";
+        assert!(stage.world.cell(inside).await.contains("inside a network"));
+        assert!(stage.asset("/avatar/b.mp4").await.contains("inside a network"));
+        assert!(stage.asset("/avatar/a.webp").await.contains("not among mirror.allowed_hosts"));
+        assert_eq!(stage.place.files(), Vec::<String>::new());
+    }
+
+    async fn what_is_not_wanted_is_left_out_until_it_is(stage: Stage) {
+        stage.settings.mirror.videos = false;
+        stage.avatar("a", Thing::picture(1, 900), Thing::video(2, 900));
+        stage.poll().await;
+        assert_eq!(stage.work().await.saved, 1);
+        assert_eq!(stage.asset("/avatar/a.mp4").await, "skipped|∅");
+        stage.settings.mirror.videos = true;
+        assert_eq!(stage.work().await.saved, 1);
+    }
+
+    async fn a_whole_catalogue_is_saved_whatever_goes_wrong(stage: Stage) {
+        let (pictures, videos, dying) = match std::env::var_os("MIRROR_FULL") {
+            Some(_) => (8_000, 1_300, 1_000),
+            None => (160, 26, 40),
+        };
+        let mut dice = fastrand::Rng::with_seed(11);
+        let mut faults = BTreeMap::new();
+        stage.sign_for(48);
+        for n in 0..pictures + videos {
+            let id = format!("x{n}");
+            let size = if n < pictures { dice.usize(20_000..100_000) } else { dice.usize(400_000..3_000_000) };
+            let thing = match n < pictures {
+                true => Thing::picture(1_000 + n, size),
+                false => Thing::video(1_000 + n, size),
+            };
+            let fault = match n % 50 {
+                3 => [
+                    Fault::Instead("<!DOCTYPE html><html>"),
+                    Fault::Instead("<?xml version='1.0'?><Error/>"),
+                    Fault::Instead(""),
+                    Fault::CutOff,
+                    Fault::Status(500),
+                    Fault::Status(403),
+                    Fault::Status(404),
+                ]
+                .get((n / 50 % 7) as usize)
+                .cloned(),
+                4 => Some(Fault::CutOnce),
+                5 => Some(Fault::StatusOnce(503)),
+                _ => None,
+            };
+            let lasting = fault.clone().filter(|f| !matches!(f, Fault::CutOnce | Fault::StatusOnce(_)));
+            faults.extend(lasting.map(|fault| (id.clone(), fault)));
+            stage.photo(&id, Thing { fault, ..thing });
+        }
+        stage.poll().await;
+        let expires = "SELECT max(expires_at) FROM assets";
+        let expires: heygen_sync::time::Timestamp = stage.world.cell(expires).await.parse().unwrap();
+        stage.cdn.kill_links(pictures + videos - dying, expires.millis() / 1000);
+        stage.sign_for(100);
+        let started = std::time::Instant::now();
+        let summary = stage.work().await;
+        let total = pictures + videos;
+        eprintln!("{total} assets: {:?} in {:?}", summary, started.elapsed());
+        assert_eq!(summary.saved, total - faults.len() as u64, "{summary:?}");
+        assert_eq!(summary.failed + summary.gone, faults.len() as u64);
+        let refreshes = "SELECT count(*) FROM polls WHERE trigger = 'refresh'";
+        assert_eq!(stage.world.cell(refreshes).await, "1");
+        let reasons = "SELECT count(*) FROM assets WHERE state <> 'mirrored' AND last_error IS NULL";
+        assert_eq!(stage.world.cell(reasons).await, "0");
+        stage.assert_clean().await;
+        assert_eq!(stage.audit().await.right, summary.saved);
+        let before = stage.cdn.all_asked();
+        for id in faults.keys() {
+            stage.cdn.mend(&format!("/photo/{id}.webp"));
+        }
+        stage.world.pass(Duration::from_secs(3600));
+        let again = stage.work().await;
+        assert_eq!(again.saved, summary.failed, "{again:?}");
+        let after = stage.cdn.all_asked();
+        let asked_again = after.iter().filter(|(path, count)| before.get(*path) != Some(*count));
+        assert_eq!(asked_again.count() as u64, again.saved);
+        stage.assert_clean().await;
+    }
+}
+
+/// Names as a test gives them.
+struct Names(BTreeMap<&'static str, &'static str>);
+
+impl reqwest::dns::Resolve for Names {
+    fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
+        let found = self.0.get(name.as_str()).map(|address| address.parse::<SocketAddr>().unwrap());
+        Box::pin(async move { Ok(Box::new(found.into_iter()) as reqwest::dns::Addrs) })
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_mirrors_share_a_queue_on_postgres_and_fetch_nothing_twice() {
+    let mut stage = Stage::start(Engine::Postgres, Place::folder()).await;
+    stage.sign_for(48);
+    for n in 0..300 {
+        stage.photo(&format!("p{n}"), Thing::picture(n, 3_000));
+    }
+    stage.poll().await;
+    let mut other = stage.world.second().await;
+    let (clock, settings, blobs) =
+        (stage.world.clock(), stage.settings.clone(), stage.blobs.clone());
+    let second = heygen_sync::mirror::run(
+        &mut other,
+        &clock,
+        &settings,
+        blobs,
+        &|_| (),
+        async |_: &mut _| Ok(()),
+    );
+    let first = stage.world.work_mirror(&stage.settings, &stage.blobs);
+    let (first, second) = tokio::join!(first, second);
+    assert_eq!(first.unwrap().saved + second.unwrap().saved, 300);
+    assert!(stage.cdn.all_asked().values().all(|count| *count == 1));
+    stage.assert_clean().await;
+}
+
+#[tokio::test]
+async fn a_second_mirror_of_a_file_is_left_out() {
+    let mut stage = Stage::start(Engine::Sqlite, Place::folder()).await;
+    let _held = stage.world.second().await.lock_queue().unwrap();
+    let error = stage.world.work_mirror(&stage.settings, &stage.blobs).await.unwrap_err();
+    assert_eq!(error.kind, Kind::Busy);
+}

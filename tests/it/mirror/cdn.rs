@@ -1,0 +1,238 @@
+//! The fake CDN: contents behind paths, real expiry, and every fault that a CDN has been seen to
+//! have. It runs on a thread of its own and counts what is asked.
+#![allow(dead_code)] // Each test uses its part of it.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Condvar, LazyLock, Mutex},
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::State,
+    http::{HeaderMap, Response, Uri, header},
+};
+use futures_util::{StreamExt, stream};
+use heygen_sync::time::Clock;
+use sha2::{Digest, Sha256};
+
+/// What is wrong with what is behind a path.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fault {
+    /// Every answer has this status; 403 comes with XML as the real one's.
+    Status(u16),
+    /// The next answer has this status.
+    StatusOnce(u16),
+    /// 200 with this instead.
+    Instead(&'static str),
+    /// The body breaks off half way, always.
+    CutOff,
+    /// It breaks off half way once, and can be taken up.
+    CutOnce,
+    /// Redirects there.
+    Redirect(String),
+}
+
+/// What is behind a path.
+#[derive(Clone, Debug)]
+pub struct Thing {
+    pub seed: u64,
+    pub size: usize,
+    pub video: bool,
+    pub fault: Option<Fault>,
+}
+
+#[derive(Default)]
+struct Shared {
+    things: HashMap<String, Thing>,
+    asked: HashMap<String, u32>,
+    headers: HashMap<String, HeaderMap>,
+    total: u64,
+    /// After so many requests links with this expiry are refused.
+    dying: Option<(u64, i64)>,
+}
+
+type Handle = Arc<(Mutex<Shared>, Condvar, Clock)>;
+
+/// A running fake.
+pub struct FakeCdn {
+    pub base: String,
+    shared: Handle,
+}
+
+static NOISE: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let mut dice = fastrand::Rng::with_seed(7);
+    std::iter::repeat_with(|| dice.u8(..)).take(8 << 20).collect()
+});
+
+impl Thing {
+    pub fn picture(seed: u64, size: usize) -> Self {
+        Self { seed, size, video: false, fault: None }
+    }
+
+    pub fn video(seed: u64, size: usize) -> Self {
+        Self { seed, size, video: true, fault: None }
+    }
+
+    pub fn with(self, fault: Fault) -> Self {
+        Self { fault: Some(fault), ..self }
+    }
+
+    /// Bytes that only this seed has, with the head of a real file.
+    pub fn body(&self) -> Vec<u8> {
+        let mut body = match self.video {
+            true => b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom".to_vec(),
+            false => {
+                let rest = (self.size as u32 - 8).to_le_bytes();
+                [b"RIFF".as_slice(), &rest, b"WEBPVP8 "].concat()
+            }
+        };
+        body.extend(self.seed.to_le_bytes());
+        let from = (self.seed as usize * 131) % (4 << 20);
+        body.extend(&NOISE[from..from + self.size - body.len()]);
+        body
+    }
+
+    pub fn sha256(&self) -> String {
+        Sha256::digest(self.body()).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+impl FakeCdn {
+    /// One whose links expire by `clock`.
+    pub fn start(clock: Clock) -> Self {
+        let shared: Handle = Arc::new((Mutex::default(), Condvar::new(), clock));
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let app = Router::new().fallback(answer).with_state(shared.clone());
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.unwrap().block_on(async {
+                let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+                axum::serve(listener, app).await.unwrap();
+            });
+        });
+        Self { base, shared }
+    }
+
+    /// Puts something behind a path; gives its URL.
+    pub fn put(&self, path: &str, thing: Thing) -> String {
+        self.shared.0.lock().unwrap().things.insert(path.to_owned(), thing);
+        format!("{}{path}", self.base)
+    }
+
+    /// After so many requests in all, links that expire then work no more.
+    pub fn kill_links(&self, total: u64, expires: i64) {
+        self.shared.0.lock().unwrap().dying = Some((total, expires));
+    }
+
+    /// Mends what is behind a path.
+    pub fn mend(&self, path: &str) {
+        if let Some(thing) = self.shared.0.lock().unwrap().things.get_mut(path) {
+            thing.fault = None;
+        }
+    }
+
+    pub fn asked(&self, path: &str) -> u32 {
+        self.shared.0.lock().unwrap().asked.get(path).copied().unwrap_or_default()
+    }
+
+    /// How often each path was asked.
+    pub fn all_asked(&self) -> HashMap<String, u32> {
+        self.shared.0.lock().unwrap().asked.clone()
+    }
+
+    /// The headers of the last request for a path.
+    pub fn headers(&self, path: &str) -> HeaderMap {
+        self.shared.0.lock().unwrap().headers[path].clone()
+    }
+
+    pub fn total(&self) -> u64 {
+        self.shared.0.lock().unwrap().total
+    }
+
+    /// Waits until so many requests have come in all; whether they did.
+    pub fn wait_for(&self, total: u64) -> bool {
+        let shared = self.shared.0.lock().unwrap();
+        let patience = Duration::from_secs(20);
+        let waited = self.shared.1.wait_timeout_while(shared, patience, |s| s.total < total);
+        !waited.unwrap().1.timed_out()
+    }
+}
+
+async fn answer(State(shared): State<Handle>, uri: Uri, headers: HeaderMap) -> Response<Body> {
+    let path = uri.path().to_owned();
+    let (thing, dying) = {
+        let mut state = shared.0.lock().unwrap();
+        *state.asked.entry(path.clone()).or_default() += 1;
+        state.total += 1;
+        shared.1.notify_all();
+        state.headers.insert(path.clone(), headers.clone());
+        let dying = state.dying.filter(|(after, _)| state.total > *after).map(|(_, at)| at);
+        let Some(thing) = state.things.get_mut(&path) else { return denied(403) };
+        let once = matches!(thing.fault, Some(Fault::StatusOnce(_) | Fault::CutOnce));
+        let now = thing.clone();
+        if once {
+            thing.fault = None;
+        }
+        (now, dying)
+    };
+    let query: HashMap<String, String> =
+        url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes())
+            .into_owned()
+            .collect();
+    let expires = query.get("Expires").and_then(|at| at.parse::<i64>().ok());
+    if expires.is_some_and(|at| at * 1000 <= shared.2.now().millis() || dying == Some(at)) {
+        return denied(403);
+    }
+    match &thing.fault {
+        Some(Fault::Status(status) | Fault::StatusOnce(status)) => denied(*status),
+        Some(Fault::Instead(text)) => Response::new(Body::from(*text)),
+        Some(Fault::Redirect(to)) => Response::builder()
+            .status(302)
+            .header(header::LOCATION, to)
+            .body(Body::empty())
+            .unwrap(),
+        fault => content(&thing, &headers, matches!(fault, Some(Fault::CutOff | Fault::CutOnce))),
+    }
+}
+
+fn denied(status: u16) -> Response<Body> {
+    let body = "<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code></Error>";
+    Response::builder().status(status).body(Body::from(body)).unwrap()
+}
+
+fn content(thing: &Thing, headers: &HeaderMap, cut: bool) -> Response<Body> {
+    let etag = format!("\"{}\"", thing.seed);
+    let said = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    if said(header::IF_NONE_MATCH) == Some(&etag) {
+        return Response::builder().status(304).body(Body::empty()).unwrap();
+    }
+    let body = thing.body();
+    let len = body.len();
+    let answer = Response::builder()
+        .header(header::ETAG, &etag)
+        .header(header::ACCEPT_RANGES, "bytes")
+        .header(header::CONTENT_TYPE, "application/octet-stream");
+    let from = said(header::RANGE).and_then(|range| range.strip_prefix("bytes="));
+    let from: Option<usize> = from.and_then(|range| range.strip_suffix('-')?.parse().ok());
+    if let Some(from) = from.filter(|_| !cut && said(header::IF_RANGE) == Some(&etag)) {
+        let range = format!("bytes {from}-{}/{len}", len - 1);
+        let answer = answer.status(206).header(header::CONTENT_RANGE, range);
+        return answer.body(Body::from(body[from..].to_vec())).unwrap();
+    }
+    if cut {
+        let half = stream::iter([Ok(body[..len / 2].to_vec())]);
+        let end = stream::once(async {
+            // What is not ready yet makes the server send what it has.
+            tokio::task::yield_now().await;
+            Err(std::io::Error::other("cut"))
+        });
+        let answer = answer.header(header::CONTENT_LENGTH, len);
+        return answer.body(Body::from_stream(half.chain(end))).unwrap();
+    }
+    answer.body(Body::from(body)).unwrap()
+}

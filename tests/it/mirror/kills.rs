@@ -1,0 +1,160 @@
+//! The real binary: killed, out of disk, without its store; what it says and how it exits.
+
+use std::{path::Path, sync::Arc};
+
+use heygen_sync::{
+    mirror::{Blobs, audit},
+    store::{Location, Store},
+    time::Clock,
+};
+
+use super::cdn::{FakeCdn, Fault, Thing};
+use crate::{
+    fake::Kind,
+    home::{Home, Ran},
+};
+
+const ENV: [(&str, &str); 5] = [
+    ("HEYGEN_SYNC_MIRROR__ENABLED", "true"),
+    ("HEYGEN_SYNC_MIRROR__STORE", "store"),
+    ("HEYGEN_SYNC_MIRROR__ALLOWED_HOSTS", "[\"127.0.0.1\"]"),
+    ("HEYGEN_SYNC_MIRROR__REQUESTS_PER_SECOND", "20000"),
+    ("HEYGEN_SYNC_MIRROR__CONCURRENCY", "8"),
+];
+
+fn photo(home: &Home, cdn: &FakeCdn, id: &str, thing: Thing) {
+    let url = cdn.put(&format!("/{id}"), thing);
+    home.heygen.add_photo(id);
+    home.heygen.set(Kind::TalkingPhoto, id, "preview_image_url", url.as_str());
+}
+
+async fn findings(home: &Home) -> Vec<String> {
+    let location = Location::parse(&home.folder().join("heygen.db").display().to_string()).unwrap();
+    let mut store = Store::open_to_read(&location).await.unwrap();
+    let blobs = Arc::new(Blobs::new("store", home.folder(), std::iter::empty()).unwrap());
+    let audit = audit::audit(&mut store, &blobs, Clock::system().now()).await.unwrap();
+    audit.findings.iter().map(ToString::to_string).collect()
+}
+
+fn temporary(folder: &Path) -> usize {
+    let inside = std::fs::read_dir(folder.join("store/tmp")).into_iter().flatten().flatten();
+    inside.filter(|entry| entry.path().is_dir()).count()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_at_random_it_loses_nothing_and_leaves_nothing() {
+    let kills: u64 = if std::env::var_os("MIRROR_FULL").is_some() { 50 } else { 6 };
+    let each = 60;
+    let home = Home::sqlite().await;
+    let cdn = FakeCdn::start(Clock::system());
+    let total = (kills + 2) * each;
+    for n in 0..total {
+        let size = if n % 20 == 0 { 1_500_000 } else { 4_000 };
+        photo(&home, &cdn, &format!("p{n}"), Thing::picture(n, size));
+    }
+    assert_eq!(home.run_with(&ENV[..4], &["sync", "--no-mirror"]).code, 0);
+    let mut dice = fastrand::Rng::with_seed(5);
+    for _ in 0..kills {
+        let wanted = cdn.total() + dice.u64(1..each);
+        let mut command = home.command(&["mirror"]);
+        let mut child = command.envs(ENV).spawn().unwrap();
+        assert!(cdn.wait_for(wanted));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(findings(&home).await, Vec::<String>::new());
+    }
+    let ran = home.run_with(&ENV, &["mirror"]);
+    assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.as_str()), (0, "", ""));
+    assert_eq!(temporary(home.folder()), 0);
+    assert_eq!(findings(&home).await, Vec::<String>::new());
+    assert_eq!(home.count("SELECT 1 FROM assets WHERE state = 'mirrored'").await as u64, total);
+    let asked = cdn.all_asked();
+    eprintln!("{kills} kills: {} requests for {total} assets", cdn.total());
+    assert!(asked.values().all(|count| u64::from(*count) <= 1 + kills));
+}
+
+fn small_disk(home: &Home, args: &str) -> Option<Ran> {
+    let script = format!(
+        "mkdir -p store && mount -t tmpfs -o size=300k tmpfs store && exec {} {args}",
+        env!("CARGO_BIN_EXE_heygen-sync")
+    );
+    let mut command = home.command(&[]);
+    let environment: Vec<_> =
+        command.get_envs().filter_map(|(k, v)| Some((k.to_owned(), v?.to_owned()))).collect();
+    let unshare = ["--user", "--mount", "--map-root-user"];
+    let probe = std::process::Command::new("unshare").args(unshare).arg("true").status();
+    if !probe.is_ok_and(|status| status.success()) {
+        return None;
+    }
+    command = std::process::Command::new("unshare");
+    command.args(unshare).args(["sh", "-c", &script]).current_dir(home.folder());
+    command.env_clear().envs(environment).envs(ENV);
+    Some(Ran::from(command.output().unwrap()))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_is_said_and_the_queue_goes_on_later() {
+    let home = Home::sqlite().await;
+    let cdn = FakeCdn::start(Clock::system());
+    for n in 0..40 {
+        photo(&home, &cdn, &format!("p{n}"), Thing::picture(n, 40_000));
+    }
+    assert_eq!(home.run_with(&ENV, &["sync", "--no-mirror"]).code, 0);
+    let Some(ran) = small_disk(&home, "mirror") else {
+        eprintln!("not tried: this machine lets nobody mount a small disk");
+        return;
+    };
+    assert_eq!(ran.code, 74, "{ran:?}");
+    assert!(
+        ran.stderr.contains("the disk is full") && ran.stderr.contains("queue is intact"),
+        "{ran:?}"
+    );
+    // What was saved on the small disk went with it, as after a lost disk.
+    let ran = home.run_with(&ENV, &["mirror", "--repair"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert_eq!(home.count("SELECT 1 FROM assets WHERE state = 'mirrored'").await, 40);
+    assert_eq!(findings(&home).await, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_cannot_be_reached_is_said_and_the_queue_is_intact() {
+    let home = Home::sqlite().await;
+    let cdn = FakeCdn::start(Clock::system());
+    photo(&home, &cdn, "a", Thing::picture(1, 900));
+    let s3 = [
+        ("HEYGEN_SYNC_MIRROR__STORE", "s3://bucket/x"),
+        ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
+        ("AWS_ACCESS_KEY_ID", "test"),
+        ("AWS_SECRET_ACCESS_KEY", "test-secret"),
+    ];
+    let ran = home.run_with(&[&ENV[..], &s3].concat(), &["sync"]);
+    assert_eq!(ran.code, 74, "{ran:?}");
+    assert!(ran.stderr.contains("cannot write to the mirror's store s3://bucket/x"), "{ran:?}");
+    assert!(!ran.stderr.contains("test-secret") && !ran.stderr.contains("Signature"));
+    assert_eq!(home.count("SELECT 1 FROM assets WHERE state = 'pending'").await, 1);
+    assert_eq!(home.run_with(&ENV, &["mirror"]).code, 0);
+    assert_eq!(home.count("SELECT 1 FROM assets WHERE state = 'mirrored'").await, 1);
+    let plain = [("AWS_ENDPOINT_URL", "http://minio.example:9000"), s3[0]];
+    let ran = home.run_with(&[&ENV[..], &plain].concat(), &["mirror"]);
+    assert_eq!(ran.code, 78, "{ran:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sync_drains_the_queue_unless_told_not_to_and_says_what_failed() {
+    let home = Home::sqlite().await;
+    let cdn = FakeCdn::start(Clock::system());
+    photo(&home, &cdn, "a", Thing::picture(1, 900));
+    photo(&home, &cdn, "b", Thing::picture(2, 900).with(Fault::Instead("<html>")));
+    assert_eq!(home.run(&["mirror"]).code, 78);
+    assert_eq!(home.run_with(&ENV, &["sync", "--no-mirror"]).code, 0);
+    assert_eq!(cdn.total(), 0);
+    let ran = home.run_with(&ENV, &["sync"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (4, ""));
+    assert_eq!(
+        ran.stderr,
+        "heygen-sync: mirror: 1 saved (900 B), 1 failed and are tried again: 1 × the body is HTML, \
+         not a picture or video\n"
+    );
+    let ran = home.run_with(&ENV, &["sync"]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
+}
