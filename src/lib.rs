@@ -29,7 +29,7 @@
 //! # The rooms, and which way the arrows go
 //!
 //! ```text
-//! main → cli → web → poll → { heygen, mirror, store, config } → catalog → { error, time }
+//! main → cli → web → { poll, feed } → { heygen, mirror, store, config } → catalog → { error, time }
 //! ```
 //!
 //! | room | is for | does not know |
@@ -37,6 +37,7 @@
 //! | [`cli`] | one verb a file, rendering in one place | SQL, rules of history |
 //! | [`web`] | the gallery: pages, security, caching | SQL, HeyGen, the key |
 //! | [`poll`] | the one place where the steps meet | SQL, HTTP, printing |
+//! | [`feed`] | the change feed as Atom, for a file or the gallery | SQL, where it is served |
 //! | [`heygen`] | asking the API, retries, one file per version of the API | the database, avatars |
 //! | [`mirror`] | previews: what is due, downloading, the store of contents, its audit | how a list is polled |
 //! | [`store`] | the only room with SQL, for both engines | HTTP, rules, printing |
@@ -61,6 +62,7 @@ pub mod catalog;
 pub mod cli;
 pub mod config;
 pub mod error;
+pub mod feed;
 pub mod heygen;
 pub mod mirror;
 pub mod poll;

@@ -1,15 +1,16 @@
 //! `changes`: the change feed, newest last.
 
-use clap::Args;
+use clap::{Args, ValueEnum, builder::PossibleValue};
 
 use super::{
     Context,
-    output::{Cell, Format, Rows},
+    output::{Cell, Format, Rows, print},
     time_or_ago,
 };
 use crate::{
     catalog::item::Kind,
     error::{Error, Result},
+    feed::Feed,
     store::{
         Store,
         query::{ChangeFilter, ChangeRow},
@@ -59,8 +60,38 @@ pub struct Changes {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..))]
     limit: Option<i64>,
     /// How to write them
-    #[arg(long, value_enum)]
-    format: Option<Format>,
+    #[arg(long)]
+    format: Option<ChangesFormat>,
+}
+
+/// How changes are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ChangesFormat {
+    Rows(Format),
+    Atom,
+}
+
+impl ValueEnum for ChangesFormat {
+    fn value_variants<'a>() -> &'a [Self] {
+        const ALL: [ChangesFormat; 5] = [
+            ChangesFormat::Rows(Format::Table),
+            ChangesFormat::Rows(Format::Csv),
+            ChangesFormat::Rows(Format::Json),
+            ChangesFormat::Rows(Format::Ndjson),
+            ChangesFormat::Atom,
+        ];
+        &ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        match self {
+            Self::Rows(format) => format.to_possible_value(),
+            Self::Atom => Some(
+                PossibleValue::new("atom")
+                    .help("A feed file, newest first; --limit counts entries"),
+            ),
+        }
+    }
 }
 
 /// A kind on the command line.
@@ -97,7 +128,11 @@ impl Changes {
         let filter = ChangeFilter { since, until, kind, change, account, id, limit };
         let (_, _, location) = context.config()?;
         let mut store = Store::open_to_read(&location).await?;
-        let format = Format::or_default(format);
+        let format = match format {
+            Some(ChangesFormat::Atom) => return atom(&mut store, filter).await,
+            Some(ChangesFormat::Rows(format)) => Format::or_default(Some(format)),
+            None => Format::or_default(None),
+        };
         let for_people = format == Format::Table;
         let mut rows = Rows::new(format, if for_people { &TABLE } else { &COLUMNS })?;
         let each = |row| rows.row(if for_people { for_a_table(row) } else { all(row) });
@@ -105,6 +140,15 @@ impl Changes {
         rows.finish("No such changes.")?;
         Ok(0)
     }
+}
+
+/// The feed file: an entry is never cut, so the limit is the feed's and not the query's.
+async fn atom(store: &mut Store, mut filter: ChangeFilter) -> Result<u8> {
+    let limit = filter.limit.take().and_then(|limit| usize::try_from(limit).ok());
+    let mut feed = Feed::new(store.began_at().await?, limit);
+    store.changes(&filter, |row| feed.add(row)).await?;
+    print(&feed.finish(&filter, None)?)?;
+    Ok(0)
 }
 
 fn all(row: ChangeRow) -> Vec<Cell> {

@@ -6,6 +6,7 @@
 mod account;
 mod changes;
 mod check;
+mod export;
 mod history;
 mod man;
 mod mirror;
@@ -61,6 +62,7 @@ enum Command {
     Changes(changes::Changes),
     History(history::History),
     Serve(serve::Serve),
+    Export(export::Export),
     Check(check::Check),
     Account(account::Account),
     Completions(man::Completions),
@@ -113,6 +115,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<u8> {
         Command::Changes(verb) => verb.run(context).await,
         Command::History(verb) => verb.run(context).await,
         Command::Serve(verb) => verb.run(context).await,
+        Command::Export(verb) => verb.run(context).await,
         Command::Check(verb) => verb.run(context).await,
         Command::Account(verb) => verb.run(context).await,
         Command::Completions(verb) => verb.run(),

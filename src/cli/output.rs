@@ -147,6 +147,26 @@ impl Rows {
     }
 }
 
+/// Text for stdout that comes in many pieces.
+pub struct Text(io::BufWriter<io::Stdout>);
+
+impl Text {
+    /// Begins the output.
+    pub fn new() -> Self {
+        Self(io::BufWriter::with_capacity(64 * 1024, io::stdout()))
+    }
+
+    /// Adds a piece.
+    pub fn write(&mut self, piece: &str) -> Result<()> {
+        self.0.write_all(piece.as_bytes()).map_err(unwritten)
+    }
+
+    /// Ends the output.
+    pub fn finish(mut self) -> Result<()> {
+        self.0.flush().map_err(unwritten)
+    }
+}
+
 /// Text for stdout that is no row. Whoever reads it may stop reading: that is no error.
 pub fn print(text: &str) -> Result<()> {
     let mut out = io::stdout().lock();

@@ -39,10 +39,10 @@ pub struct Config {
     pub api: Api,
     /// When an item that is no longer listed counts as removed.
     pub removals: Removals,
-    /// Where the gallery listens.
-    pub serve: Serve,
     /// How previews are saved.
     pub mirror: Mirror,
+    /// Where the gallery listens.
+    pub serve: Serve,
     /// The accounts that are polled; empty means one, `default`.
     #[serde(deserialize_with = "values::accounts")]
     pub accounts: Vec<Account>,

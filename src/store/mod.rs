@@ -12,12 +12,14 @@
 //! - [`queue`]: the mirror's queue
 //! - [`query`]: what the commands ask
 //! - [`browse`]: what the gallery asks
+//! - [`export`]: the catalogue as it was at any time, read at one point in time
 //!
 //! It does not know HTTP, the rules of history or how anything is printed.
 
 pub mod browse;
 pub mod bulk;
 pub mod conn;
+pub mod export;
 pub mod fault;
 pub mod location;
 pub mod lock;

@@ -2,8 +2,10 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use sqlx::SqlSafeStr;
+
 use super::{
-    conn::{Conn, Engine, Fault, Row},
+    conn::{Arg, Conn, Engine, Fault, Row},
     open::Store,
     packed::{self, Cell},
     statements,
@@ -165,8 +167,18 @@ fn canonical(row: &Row, at: usize, json: &str) -> Result<Value, Fault> {
 
 /// The fold of the account's schema changes, for each list.
 async fn schemas(conn: &mut Conn, account: &str) -> Result<[Schema; 2], Fault> {
+    folded(conn, statements::SCHEMA_CHANGES, &[account.into()]).await
+}
+
+/// The fold of schema changes that `sql` selects as [`statements::SCHEMA_CHANGES`] does, for each
+/// list.
+pub(super) async fn folded(
+    conn: &mut Conn,
+    sql: impl SqlSafeStr,
+    args: &[Arg<'_>],
+) -> Result<[Schema; 2], Fault> {
     let mut schemas = [Schema::new(), Schema::new()];
-    conn.each(statements::SCHEMA_CHANGES, &[account.into()], |row| {
+    conn.each(sql, args, |row| {
         let kind = if row.some_text(0)? == Kind::Avatar.as_str() {
             Kind::Avatar
         } else {

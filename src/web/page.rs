@@ -220,7 +220,8 @@ impl Shell {
                 false => String::new(),
             },
             exports: exports(context, view),
-            feed: context.href("/changes.atom", &[]),
+            // A feed tells what is new; the past has none.
+            feed: Place { as_of: None, ..context.place.clone() }.href("/changes.atom", &[]),
             ..Self::plain(title)
         }
     }

@@ -387,6 +387,16 @@ impl ChangesQuery {
     }
 }
 
+/// Takes `kind`, `change` and `id`.
+pub fn take_feed(pairs: &mut Pairs) -> Result<ChangesFilter, BadParameter> {
+    Ok(ChangesFilter {
+        kind: pairs.word("kind", &KINDS)?,
+        change: pairs.word("change", &CHANGES)?.map(str::to_owned),
+        id: pairs.one("id")?,
+        ..ChangesFilter::default()
+    })
+}
+
 /// Takes `by`.
 pub fn take_by(pairs: &mut Pairs) -> Result<By, BadParameter> {
     Ok(pairs.word("by", &[("day", By::Day), ("week", By::Week)])?.unwrap_or_default())

@@ -57,6 +57,8 @@ pub enum Route {
     File(String),
     /// `/assets/{name}`
     Asset(String),
+    /// `/changes.atom`
+    Feed,
     /// `/livez`
     Live,
     /// `/readyz`
@@ -85,6 +87,7 @@ pub fn route(path: &str) -> Route {
     let segments: Vec<&str> = path.split('/').skip(1).collect();
     match segments.as_slice() {
         [""] => Route::View(View::Overview, None),
+        ["changes.atom"] => Route::Feed,
         ["livez"] => Route::Live,
         ["readyz"] => Route::Ready,
         ["file", hash] => Route::File((*hash).to_owned()),

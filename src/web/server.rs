@@ -33,10 +33,12 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
+    feed::Feed,
     mirror::Blobs,
     store::{
         Location,
         browse::{GoodPoll, Mark, Reader, Reading, Unreadable, items::Facets},
+        query::ChangeFilter,
     },
     time::{Clock, Timestamp},
 };
@@ -243,6 +245,7 @@ async fn guarded(app: &Arc<App>, request: &Parts) -> Response<Body> {
         Route::File(hash) => file(app, &hash, request).await,
         Route::Moved(path) => moved(&path, request.uri.query()),
         Route::Unknown => not_found(),
+        Route::Feed => atom(app, request).await.unwrap_or_else(failed),
         Route::View(view, format) => match viewed(app, request, view, format).await {
             Ok(response) => response,
             Err(failure) => failed(failure),
@@ -342,6 +345,48 @@ async fn viewed(
     // For tests and for whoever watches: what the page cost.
     response.headers_mut().insert("x-queries", HeaderValue::from(queries));
     Ok(response)
+}
+
+/// So many rows of the change feed are read for the feed, and so many entries told.
+const FEED_ROWS: usize = 4_000;
+const FEED_ENTRIES: usize = 300;
+
+/// The feed of one account's changes, the first poll's left out; its questions are kind, change
+/// and id.
+async fn atom(app: &Arc<App>, request: &Parts) -> Result<Response<Body>, Failure> {
+    let mut pairs = Pairs::parse(request.uri.query().unwrap_or_default())?;
+    let place = Place { as_of: None, ..Place::take(&mut pairs, app.clock.now())? };
+    let filter = params::take_feed(&mut pairs)?;
+    pairs.finish()?;
+    let mut reading = app.reader.page().await?;
+    let mark = reading.mark().await?;
+    let tag = cache::tag(&mark, "", &url(request));
+    if cache::has(&request.headers, &tag) {
+        reading.end().await;
+        return Ok(tagged(Response::new(Body::empty()), StatusCode::NOT_MODIFIED, &tag));
+    }
+    let ask = Ask::Overview;
+    let context =
+        context(app, &mut reading, &mark, place, "/changes", &ask, app.clock.now()).await?;
+    let began = reading.began_at().await?;
+    let first = context.first_poll_at();
+    let rows = reading.newest_changes(&context.account, first, &filter, FEED_ROWS).await?;
+    reading.end().await;
+    let mut feed = Feed::new(began, Some(FEED_ENTRIES));
+    for row in rows {
+        feed.add(row)?;
+    }
+    let asked = ChangeFilter {
+        kind: filter.kind,
+        change: filter.change,
+        account: Some(context.account.clone()),
+        id: filter.id,
+        ..ChangeFilter::default()
+    };
+    let mut response = Response::new(Body::from(feed.finish(&asked, None)?));
+    let atom = HeaderValue::from_static("application/atom+xml; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, atom);
+    Ok(tagged(response, StatusCode::OK, &tag))
 }
 
 async fn page(

@@ -172,7 +172,8 @@ impl Chrome {
         let at = &found["result"]["value"];
         assert_eq!(at[2], Value::Bool(true), "{selector} cannot be clicked: {found}");
         for kind in ["mousePressed", "mouseReleased"] {
-            let parameters = json!({"type": kind, "x": at[0], "y": at[1], "button": "left", "clickCount": 1});
+            let parameters =
+                json!({"type": kind, "x": at[0], "y": at[1], "button": "left", "clickCount": 1});
             self.tools("Input.dispatchMouseEvent", parameters).await;
         }
     }

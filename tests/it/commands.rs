@@ -1,6 +1,7 @@
 //! The command line as a user meets it: the real binary, its output, its exit codes.
 
 mod errors;
+mod export;
 mod output;
 mod processes;
 mod syncing;

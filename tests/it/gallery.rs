@@ -75,7 +75,7 @@ async fn links_lead_somewhere() {
     // A few of each shape are enough.
     let mut shapes: BTreeMap<String, usize> = BTreeMap::new();
     while let Some(path) = todo.pop() {
-        if path.starts_with("/changes.atom") || !seen.insert(path.clone()) {
+        if !seen.insert(path.clone()) {
             continue;
         }
         let met = shapes.entry(shape(&path)).or_default();
@@ -262,6 +262,30 @@ async fn every_view_is_exported_whole_in_three_formats() {
         let page = site.get("/avatars?gender=male").await;
         let rows = site.get("/avatars.ndjson?gender=male").await.text;
         assert_eq!(page.total(), rows.lines().count());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_feed_tells_news_with_ids_that_stay() {
+    let ids = |text: &str| -> Vec<String> {
+        let each = text.split("<entry>").skip(1);
+        each.map(|entry| entry.split("<id>").nth(1).unwrap().split('<').next().unwrap().to_owned())
+            .collect()
+    };
+    for site in both().await {
+        let feed = site.get("/changes.atom").await;
+        assert_eq!(feed.header("content-type"), "application/atom+xml; charset=utf-8");
+        let before = ids(&feed.text);
+        assert!(!before.is_empty() && before.len() <= 300);
+        assert_eq!(site.get_if("/changes.atom", &feed.header("etag")).await.status, 304);
+        site.poll(&[("p1", "News")]).await;
+        let after = ids(&site.get("/changes.atom").await.text);
+        assert!(after.len() > before.len() || after.len() == 300);
+        assert!(after.ends_with(&before[..before.len().min(200)]) || after.contains(&before[0]));
+        let one = site.get("/changes.atom?kind=avatar&change=added&id=p1").await;
+        assert_eq!(ids(&one.text).len(), 1);
+        assert!(one.text.contains("added: News (avatar p1)"));
+        assert_eq!(site.get("/changes.atom?field=premium").await.status, 400);
     }
 }
 

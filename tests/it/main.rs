@@ -17,4 +17,5 @@ mod schema;
 mod sequences;
 mod statements;
 mod text;
+mod time_travel;
 mod world;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use heygen_sync::store::{conn, queue, statements};
+use heygen_sync::store::{conn, export, queue, statements};
 use sqlx::{Connection, Executor, PgConnection, SqliteConnection};
 
 use crate::{postgres::database, schema::engine};
@@ -22,7 +22,7 @@ const VERBS: [&str; 5] = ["SELECT ", "INSERT ", "UPDATE ", "DELETE ", "WITH "];
 #[tokio::test]
 async fn sqlite_prepares_every_statement() {
     let engine::Engine::Sqlite(mut connection, _home) = engine::sqlite().await else { panic!() };
-    for (name, sql) in every(conn::Engine::Sqlite) {
+    for (name, sql) in every(conn::Engine::Sqlite).into_iter().chain(export::all()) {
         let prepared = connection.prepare(sql).await;
         assert!(prepared.is_ok(), "{name}: {:?}", prepared.err());
     }
@@ -33,7 +33,7 @@ async fn postgres_prepares_every_statement() {
     let engine::Engine::Postgres(mut connection, _home) = engine::postgres().await else {
         panic!()
     };
-    for (name, sql) in every(conn::Engine::Postgres) {
+    for (name, sql) in every(conn::Engine::Postgres).into_iter().chain(export::all()) {
         let prepared = connection.prepare(sql).await;
         assert!(prepared.is_ok(), "{name}: {:?}", prepared.err());
     }

@@ -9,6 +9,7 @@ use crate::{
     error::Result,
     store::{
         conn::{Fault, Row},
+        export,
         query::ChangeRow,
         row::PollRow,
     },
@@ -195,6 +196,45 @@ impl Reading {
         let rows = rows.await?;
         let all = rows.first().map_or(0, |(_, all)| *all);
         Ok((rows.into_iter().map(|(row, _)| row).collect(), all))
+    }
+
+    /// The newest changes after the account's first poll, oldest first, at most `limit` rows: of
+    /// the oldest item all rows or none.
+    pub async fn newest_changes(
+        &mut self,
+        account: &str,
+        after: Timestamp,
+        filter: &ChangesFilter,
+        limit: usize,
+    ) -> Result<Vec<ChangeRow>> {
+        let mut sql = Sql::new(self.engine());
+        let (account, after) = (sql.bind(account), sql.bind(after));
+        let own = own_conditions(&mut sql, filter);
+        let text = format!(
+            "SELECT {CHANGE} FROM changes AS c WHERE c.account = {account} \
+             AND c.observed_at > {after}{own} \
+             ORDER BY c.poll_id DESC, c.kind DESC, c.item_id DESC, c.field DESC NULLS LAST \
+             LIMIT {limit}"
+        );
+        let mut rows = self.ask(text, &sql.args, change_row).await?;
+        rows.reverse();
+        if rows.len() == limit
+            && let Some(first) = rows.first().cloned()
+        {
+            let same = |row: &ChangeRow| {
+                row.poll_id == first.poll_id
+                    && row.kind == first.kind
+                    && row.item_id == first.item_id
+            };
+            rows.retain(|row| !same(row));
+        }
+        Ok(rows)
+    }
+
+    /// When the history began, of all accounts: what a feed's ids are made of.
+    pub async fn began_at(&mut self) -> Result<Option<Timestamp>> {
+        let began = self.ask(export::BEGAN.into(), &[], |row| row.time(0)).await?;
+        Ok(began.into_iter().next().flatten())
     }
 
     /// Hands every change to `each`, newest poll first.

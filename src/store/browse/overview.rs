@@ -116,11 +116,11 @@ impl Reading {
                 _ => lists.expiring.push(brief),
             }
         }
-        lists.newest.sort_by(|a, b| b.at.cmp(&a.at));
+        lists.newest.sort_by_key(|brief| std::cmp::Reverse(brief.at));
         lists.newest.truncate(6);
         lists.changed.sort_by(|a, b| b.cmp(a));
-        lists.missing.sort_by(|a, b| a.at.cmp(&b.at));
-        lists.expiring.sort_by(|a, b| a.at.cmp(&b.at));
+        lists.missing.sort_by_key(|brief| brief.at);
+        lists.expiring.sort_by_key(|brief| brief.at);
         Ok(lists)
     }
 }

@@ -1,0 +1,272 @@
+//! The change feed as Atom (RFC 4287), for a file or for whoever serves one.
+//!
+//! One entry for each item that a poll saw change, newest first. Its id is a UUID made of what
+//! never changes again: the beginning of the history, the poll, the item. It stays the same from
+//! run to run, with other filters and after an account was renamed. Where the changes come from
+//! and where the feed goes is not known here.
+
+use std::collections::VecDeque;
+
+use atom_syndication as atom;
+use sha2::{Digest, Sha256};
+
+use crate::{
+    error::{Error, Result},
+    store::query::{ChangeFilter, ChangeRow},
+    time::Timestamp,
+};
+
+/// Gathers the rows of the change feed, oldest first, into entries.
+#[derive(Debug)]
+pub struct Feed {
+    began_at: Option<Timestamp>,
+    limit: usize,
+    entries: VecDeque<atom::Entry>,
+    /// The rows of the item that is being gathered.
+    open: Vec<ChangeRow>,
+}
+
+impl Feed {
+    /// An empty feed of the history that began at `began_at`
+    /// ([`crate::store::Store::began_at`]), for the newest `limit` entries or all of them.
+    pub fn new(began_at: Option<Timestamp>, limit: Option<usize>) -> Self {
+        let limit = limit.unwrap_or(usize::MAX);
+        Self { began_at, limit, entries: VecDeque::new(), open: vec![] }
+    }
+
+    /// Adds a row; they must come in the order of [`crate::store::Store::changes`], and all of an
+    /// entry's.
+    pub fn add(&mut self, row: ChangeRow) -> Result<()> {
+        let key = |row: &ChangeRow| (row.poll_id, row.kind.clone(), row.item_id.clone());
+        if self.open.last().is_some_and(|last| key(last) != key(&row)) {
+            self.close_entry();
+        }
+        self.open.push(row);
+        Ok(())
+    }
+
+    /// The feed's XML. `filter` is what was asked for: it tells one feed from another, since the
+    /// since, until and limit of a feed move with time and the rest does not. `self_url` is where
+    /// the feed is served, if it is.
+    pub fn finish(mut self, filter: &ChangeFilter, self_url: Option<&str>) -> Result<String> {
+        self.close_entry();
+        let newest = self.entries.back().map(|entry| entry.updated);
+        let feed = atom::Feed {
+            title: atom::Text::plain(title(filter)),
+            id: urn(&format!("feed {} {}", self.began(), title(filter))),
+            updated: newest.unwrap_or_else(|| updated(Timestamp::from_millis(0))),
+            authors: vec![atom::Person { name: "heygen-sync".into(), ..Default::default() }],
+            generator: Some(atom::Generator {
+                value: "heygen-sync".into(),
+                version: Some(env!("CARGO_PKG_VERSION").into()),
+                uri: None,
+            }),
+            links: self_url.map(itself).into_iter().collect(),
+            entries: self.entries.into_iter().rev().collect(),
+            ..Default::default()
+        };
+        let config = atom::WriteConfig { write_document_declaration: false, indent_size: Some(1) };
+        let xml = feed.write_with_config(vec![], config).map_err(unwritable)?;
+        let xml = String::from_utf8(xml).map_err(unwritable)?;
+        Ok(format!("<?xml version=\"1.0\" encoding=\"utf-8\"?>\n{xml}\n"))
+    }
+
+    fn close_entry(&mut self) {
+        let rows = std::mem::take(&mut self.open);
+        let Some(first) = rows.first() else { return };
+        let seed =
+            format!("entry {} {} {} {}", self.began(), first.poll_id, first.kind, first.item_id);
+        self.entries.push_back(entry(urn(&seed), first, &rows));
+        while self.entries.len() > self.limit {
+            self.entries.pop_front();
+        }
+    }
+
+    fn began(&self) -> String {
+        self.began_at.map(|at| at.to_string()).unwrap_or_default()
+    }
+}
+
+fn entry(id: String, first: &ChangeRow, rows: &[ChangeRow]) -> atom::Entry {
+    let category = |term: &str| atom::Category { term: printable(term), ..Default::default() };
+    atom::Entry {
+        title: atom::Text::plain(headline(first)),
+        id,
+        updated: updated(first.observed_at),
+        categories: vec![category(&first.change), category(&first.kind)],
+        content: Some(atom::Content {
+            value: Some(content(first, rows)),
+            content_type: Some("html".into()),
+            ..Default::default()
+        }),
+        ..Default::default()
+    }
+}
+
+/// `changed: Mira (avatar mira_1)`.
+fn headline(row: &ChangeRow) -> String {
+    let name = row.name.as_deref().map(str::trim).filter(|name| !name.is_empty());
+    let name = name.map(|name| format!("{name} ")).unwrap_or_default();
+    let kind = row.kind.replace('_', " ");
+    let line = format!("{}: {name}({kind} {})", row.change, row.item_id);
+    printable(&line.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+/// HTML: between which polls it happened, and each changed field.
+fn content(first: &ChangeRow, rows: &[ChangeRow]) -> String {
+    let ChangeRow { poll_id, observed_at, account, .. } = first;
+    let when = match first.previous_poll_at {
+        Some(after) => format!("between {after} and {observed_at}"),
+        None => format!("by {observed_at}, when this history began"),
+    };
+    let mut html = format!("<p>{when} (poll {poll_id}, account {})</p>", escaped(account));
+    let value = |value: &Option<String>| value.as_deref().map_or("null".into(), escaped);
+    let fields = rows.iter().filter_map(|row| {
+        let (old, new) = (value(&row.old_value), value(&row.new_value));
+        Some(format!("<li>{}: {old} → {new}</li>", escaped(row.field.as_deref()?)))
+    });
+    let fields: String = fields.collect();
+    if !fields.is_empty() {
+        html.push_str(&format!("<ul>{fields}</ul>"));
+    }
+    printable(&html)
+}
+
+/// What the feed is of; whoever filters by other things has another feed.
+fn title(filter: &ChangeFilter) -> String {
+    let ChangeFilter { since: _, until: _, kind, change, account, id, limit: _ } = filter;
+    let parts = [
+        account.as_deref().map(|account| format!("account {account}")),
+        kind.map(|kind| kind.plural().to_owned()),
+        change.clone(),
+        id.clone(),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    let of = if parts.is_empty() { String::new() } else { format!(": {}", parts.join(", ")) };
+    printable(&format!("Changes of HeyGen's catalogue{of}"))
+}
+
+fn itself(url: &str) -> atom::Link {
+    let mime_type = Some("application/atom+xml".to_owned());
+    atom::Link { href: url.to_owned(), rel: "self".into(), mime_type, ..Default::default() }
+}
+
+/// A UUID of version 8 (RFC 9562), from the SHA-256 of what it names.
+fn urn(seed: &str) -> String {
+    let digest = Sha256::digest(seed.as_bytes());
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest[..16]);
+    bytes[6] = bytes[6] & 0x0f | 0x80;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    let hex = format!("{:032x}", u128::from_be_bytes(bytes));
+    let (a, b, c, d, e) = (&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]);
+    format!("urn:uuid:{a}-{b}-{c}-{d}-{e}")
+}
+
+fn updated(time: Timestamp) -> atom::FixedDateTime {
+    time.to_chrono().fixed_offset()
+}
+
+/// Upstream text as HTML.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            other => out.push(other),
+        }
+    }
+    out
+}
+
+/// XML has no way at all to say most control characters.
+fn printable(text: &str) -> String {
+    let in_xml = |c: char| match c {
+        '\t' | '\n' | '\r' => true,
+        '\u{FFFE}' | '\u{FFFF}' => false,
+        c => c >= ' ',
+    };
+    text.chars().map(|c| if in_xml(c) { c } else { '\u{FFFD}' }).collect()
+}
+
+fn unwritable(fault: impl std::fmt::Display) -> Error {
+    Error::unforeseen(format!("cannot write the feed: {fault}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(poll_id: i64, item_id: &str, field: Option<&str>) -> ChangeRow {
+        ChangeRow {
+            poll_id,
+            observed_at: Timestamp::from_millis(poll_id * 3_600_000),
+            previous_poll_at: Some(Timestamp::from_millis((poll_id - 1) * 3_600_000)),
+            account: "a & b".into(),
+            kind: "avatar".into(),
+            item_id: item_id.into(),
+            name: Some(" <script>\u{1}\n".into()),
+            change: "changed".into(),
+            field: field.map(str::to_owned),
+            old_value: Some("]]><b>".into()),
+            new_value: None,
+        }
+    }
+
+    fn feed(rows: Vec<ChangeRow>, limit: Option<usize>) -> (String, atom::Feed) {
+        let mut feed = Feed::new(Some(Timestamp::from_millis(0)), limit);
+        rows.into_iter().for_each(|row| feed.add(row).unwrap());
+        let xml = feed.finish(&ChangeFilter::default(), None).unwrap();
+        let read = xml.parse().unwrap();
+        (xml, read)
+    }
+
+    #[test]
+    fn fields_of_one_item_are_one_entry_and_the_newest_comes_first() {
+        let rows = vec![row(2, "m", Some("gender")), row(2, "m", Some("type")), row(3, "m", None)];
+        let (_, read) = feed(rows, None);
+        let polls: Vec<String> = read.entries.iter().map(|e| e.updated.to_rfc3339()).collect();
+        assert_eq!(polls, ["1970-01-01T03:00:00+00:00", "1970-01-01T02:00:00+00:00"]);
+        let content = read.entries[1].content.as_ref().unwrap().value.as_deref().unwrap();
+        assert_eq!(content.matches("<li>").count(), 2, "{content}");
+        assert_eq!(read.updated, read.entries[0].updated);
+    }
+
+    #[test]
+    fn upstream_text_can_neither_break_the_xml_nor_the_html() {
+        let (xml, read) = feed(vec![row(2, "m", Some("x<y"))], None);
+        assert!(
+            !xml.contains("<script>") && !xml.contains("]]>") && !xml.contains('\u{1}'),
+            "{xml}"
+        );
+        assert_eq!(read.entries[0].title.value, "changed: <script>\u{FFFD} (avatar m)");
+        let content = read.entries[0].content.as_ref().unwrap().value.as_deref().unwrap();
+        assert!(content.contains("x&lt;y: ]]&gt;&lt;b&gt; → null"), "{content}");
+    }
+
+    #[test]
+    fn the_limit_counts_entries_and_never_cuts_one() {
+        let rows = ["a", "b", "c"]
+            .into_iter()
+            .flat_map(|id| [row(2, id, Some("x")), row(2, id, Some("y"))]);
+        let (_, read) = feed(rows.collect(), Some(2));
+        assert_eq!(read.entries.len(), 2);
+        assert!(read.entries[1].title.value.contains("avatar b"));
+    }
+
+    #[test]
+    fn an_entry_keeps_its_id_whatever_stands_beside_it() {
+        let all = feed(vec![row(2, "a", None), row(2, "b", None), row(3, "a", None)], None).1;
+        let one = feed(vec![row(2, "b", None)], None).1;
+        assert_eq!(all.entries[1].id, one.entries[0].id);
+        let mut ids: Vec<&str> = all.entries.iter().map(|entry| entry.id.as_str()).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), 3);
+        assert!(ids[0].starts_with("urn:uuid:") && ids[0].len() == 45);
+    }
+}

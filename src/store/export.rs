@@ -1,0 +1,273 @@
+//! The catalogue as it was at any time, read at one point in time.
+//!
+//! A state holds from the good poll that saw it to the next: as of a time means as of the
+//! account's last poll at or before it that did not fail, its [`Moment`]. Rows are handed on as
+//! they come, so that memory does not grow with history. How anything is printed is not known
+//! here.
+
+use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
+
+use super::{
+    conn::{Arg, Fault, Row},
+    open::Store,
+    standing::{fields, folded},
+    statements,
+    write::history,
+};
+use crate::{
+    catalog::{
+        answer::{HEAD, Plan, TAIL},
+        item::{Fields, Kind},
+        schema::Schema,
+    },
+    error::Result,
+    time::Timestamp,
+};
+
+/// A reading of a database at one point in time, whatever is written meanwhile.
+#[derive(Debug)]
+pub struct Snapshot<'s> {
+    store: &'s mut Store,
+}
+
+/// A point in an account's history: its last poll at or before an asked time that did not fail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// The account.
+    pub account: String,
+    /// The poll.
+    pub poll_id: i64,
+    /// When it had received its answer.
+    pub observed_at: Timestamp,
+    /// How many polls failed after it, up to the asked time.
+    pub failed: i64,
+    /// The next poll that did not fail, after the asked time; `None` while there is none.
+    pub next: Option<Timestamp>,
+}
+
+/// An item that was not removed at some moment, in its state of then.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ItemState {
+    /// Its id.
+    pub id: String,
+    /// The version that was valid.
+    pub version: i64,
+    /// Since when.
+    pub valid_from: Timestamp,
+    /// The poll that saw the item first.
+    pub first_seen_at: Timestamp,
+    /// When it had last been added, changed or restored.
+    pub changed_at: Timestamp,
+    /// Its values.
+    pub fields: Fields,
+}
+
+/// The account's last good poll at or before a time: (account, time).
+const GOOD_AT: &str = "SELECT poll_id, observed_at FROM polls WHERE account = $1 \
+     AND outcome <> 'failed' AND observed_at <= $2 ORDER BY observed_at DESC LIMIT 1";
+
+/// The account's next good poll after a time: (account, time).
+const NEXT_GOOD: &str = "SELECT min(observed_at) FROM polls WHERE account = $1 \
+     AND outcome <> 'failed' AND observed_at > $2";
+
+/// How many of the account's polls failed after one time and up to another: (account, both).
+const FAILED_BETWEEN: &str = "SELECT count(*) FROM polls WHERE account = $1 \
+     AND outcome = 'failed' AND coalesce(observed_at, started_at) > $2 \
+     AND coalesce(observed_at, started_at) <= $3";
+
+/// All accounts, by name.
+const ACCOUNTS: &str = "SELECT account FROM accounts ORDER BY account";
+
+/// When the history began.
+pub(super) const BEGAN: &str = "SELECT started_at FROM polls WHERE poll_id = 1";
+
+/// The account's schema changes up to a time, oldest first: (account, time).
+const SCHEMA_UNTIL: &str = "SELECT s.kind, s.field, s.change, s.json_type, p.observed_at \
+     FROM schema_changes AS s JOIN polls AS p ON p.poll_id = s.poll_id \
+     WHERE s.account = $1 AND p.observed_at <= $2 ORDER BY s.poll_id, s.kind, s.field";
+
+/// The items that were not removed at a time, by id: (account, time). docs/time-travel.md has the
+/// same condition for everybody's use.
+fn items_at(kind: Kind) -> SqlStr {
+    let (table, id) = (history(kind), kind.id_field());
+    AssertSqlSafe(format!(
+        "SELECT item.{id}, item.version, item.valid_from, \
+         (SELECT one.valid_from FROM {table} AS one WHERE one.account = item.account \
+          AND one.{id} = item.{id} AND one.version = 1), \
+         (SELECT max(news.valid_from) FROM {table} AS news WHERE news.account = item.account \
+          AND news.{id} = item.{id} AND news.version <= item.version \
+          AND news.opened_by <> 'learned'), item.extra, {} \
+         FROM {table} AS item WHERE item.account = $1 \
+         AND item.valid_from <= $2 AND (item.valid_to IS NULL OR item.valid_to > $2) \
+         ORDER BY item.{id}",
+        statements::columns(kind, "item.")
+    ))
+    .into_sql_str()
+}
+
+/// Every statement of this file, by name.
+pub fn all() -> Vec<(String, SqlStr)> {
+    let mut all: Vec<(String, SqlStr)> = [
+        ("GOOD_AT", GOOD_AT),
+        ("NEXT_GOOD", NEXT_GOOD),
+        ("FAILED_BETWEEN", FAILED_BETWEEN),
+        ("ACCOUNTS", ACCOUNTS),
+        ("BEGAN", BEGAN),
+        ("SCHEMA_UNTIL", SCHEMA_UNTIL),
+    ]
+    .map(|(name, sql)| (name.to_owned(), sql.into_sql_str()))
+    .to_vec();
+    all.extend(Kind::ALL.map(|kind| (format!("items_at {kind}"), items_at(kind))));
+    all
+}
+
+impl Store {
+    /// Begins a reading at one point in time.
+    pub async fn snapshot(&mut self) -> Result<Snapshot<'_>> {
+        let begin = statements::begin_reading(self.conn.engine());
+        let begun = self.conn.execute(begin, &[]).await;
+        begun.map_err(|fault| self.trouble("read", &fault))?;
+        Ok(Snapshot { store: self })
+    }
+
+    /// When the first poll began: what tells one history from another for good. `None` before it.
+    pub async fn began_at(&mut self) -> Result<Option<Timestamp>> {
+        let row = self.conn.row(BEGAN, &[]).await;
+        let began = row.and_then(|row| row.map_or(Ok(None), |row| row.time(0)));
+        began.map_err(|fault| self.trouble("read", &fault))
+    }
+}
+
+impl Snapshot<'_> {
+    /// Ends the reading.
+    pub async fn end(self) -> Result<()> {
+        let ended = self.store.conn.execute(statements::ROLLBACK, &[]).await;
+        ended.map(drop).map_err(|fault| self.store.trouble("read", &fault))
+    }
+
+    /// All accounts, by name.
+    pub async fn accounts(&mut self) -> Result<Vec<String>> {
+        let rows = self.store.conn.rows(ACCOUNTS, &[]).await;
+        let names = rows.and_then(|rows| rows.iter().map(|row| row.some_text(0)).collect());
+        names.map_err(|fault| self.store.trouble("read", &fault))
+    }
+
+    /// Where the account stood at `time`; `None` before its first good poll.
+    pub async fn moment(&mut self, account: &str, time: Timestamp) -> Result<Option<Moment>> {
+        let read = self.read_moment(account, time).await;
+        read.map_err(|fault| self.store.trouble("read", &fault))
+    }
+
+    /// The account's first good poll; `None` while there is none.
+    pub async fn first_good(&mut self, account: &str) -> Result<Option<Timestamp>> {
+        let first = self.next_good(account, Timestamp::from_millis(i64::MIN)).await;
+        first.map_err(|fault| self.store.trouble("read", &fault))
+    }
+
+    /// Hands the items of `kind` that were not removed at `moment` to `each`, by id.
+    pub async fn items(
+        &mut self,
+        kind: Kind,
+        moment: &Moment,
+        mut each: impl FnMut(ItemState) -> Result<()>,
+    ) -> Result<()> {
+        let args: [Arg<'_>; 2] = [moment.account.as_str().into(), moment.observed_at.into()];
+        let mut stopped = None;
+        let read = self.store.conn.each(items_at(kind), &args, |row| {
+            // The consumer's own error ends the reading and is handed on unchanged.
+            each(item_state(&row, kind)?).map_err(|error| {
+                stopped = Some(error);
+                Fault::WorkerCrashed
+            })
+        });
+        match (read.await, stopped) {
+            (_, Some(error)) => Err(error),
+            (read, None) => read.map_err(|fault| self.store.trouble("read", &fault)),
+        }
+    }
+
+    /// Hands an answer of the API (v2) to `each`, piece by piece: the items that were not removed
+    /// at `moment`, with the fields that their lists carried, URLs without signatures. Polled at
+    /// that moment it changes nothing.
+    pub async fn answer(
+        &mut self,
+        moment: &Moment,
+        mut each: impl FnMut(&str) -> Result<()>,
+    ) -> Result<()> {
+        let schemas = self.schemas(moment).await?;
+        each(HEAD)?;
+        for (kind, schema) in Kind::ALL.into_iter().zip(&schemas) {
+            let plan = self.plan(kind, schema, moment).await?;
+            each(&plan.begin(kind == Kind::ALL[0]))?;
+            let mut first = true;
+            let mut record = String::new();
+            self.items(kind, moment, |item| {
+                record.clear();
+                plan.write(&item.id, &item.fields, first, &mut record);
+                first = false;
+                each(&record)
+            })
+            .await?;
+            each(plan.end())?;
+        }
+        each(TAIL)
+    }
+
+    /// Looks at all items before any is written, mostly once.
+    async fn plan(&mut self, kind: Kind, schema: &Schema, moment: &Moment) -> Result<Plan> {
+        let mut plan = Plan::new(kind, schema);
+        loop {
+            let mut survey = plan.survey();
+            self.items(kind, moment, |item| {
+                plan.look_at(&item.fields, &mut survey);
+                Ok(())
+            })
+            .await?;
+            if plan.settle(&survey) {
+                return Ok(plan);
+            }
+        }
+    }
+
+    async fn schemas(&mut self, moment: &Moment) -> Result<[Schema; 2]> {
+        let args: [Arg<'_>; 2] = [moment.account.as_str().into(), moment.observed_at.into()];
+        let folded = folded(&mut self.store.conn, SCHEMA_UNTIL, &args).await;
+        folded.map_err(|fault| self.store.trouble("read", &fault))
+    }
+
+    async fn read_moment(
+        &mut self,
+        account: &str,
+        time: Timestamp,
+    ) -> Result<Option<Moment>, Fault> {
+        let found = self.store.conn.row(GOOD_AT, &[account.into(), time.into()]).await?;
+        let Some(row) = found else { return Ok(None) };
+        let (poll_id, observed_at) = (row.some_int(0)?, row.some_time(1)?);
+        let bounds: [Arg<'_>; 3] = [account.into(), observed_at.into(), time.into()];
+        let failed = self.store.conn.row(FAILED_BETWEEN, &bounds).await?;
+        let failed = failed.map_or(Ok(0), |row| row.some_int(0))?;
+        let next = self.next_good(account, time).await?;
+        Ok(Some(Moment { account: account.to_owned(), poll_id, observed_at, failed, next }))
+    }
+
+    async fn next_good(
+        &mut self,
+        account: &str,
+        time: Timestamp,
+    ) -> Result<Option<Timestamp>, Fault> {
+        let row = self.store.conn.row(NEXT_GOOD, &[account.into(), time.into()]).await?;
+        row.map_or(Ok(None), |row| row.time(0))
+    }
+}
+
+/// A row of [`items_at`].
+fn item_state(row: &Row, kind: Kind) -> Result<ItemState, Fault> {
+    Ok(ItemState {
+        id: row.some_text(0)?,
+        version: row.some_int(1)?,
+        valid_from: row.some_time(2)?,
+        first_seen_at: row.some_time(3)?,
+        changed_at: row.some_time(4)?,
+        fields: fields(row, kind, 6, 5)?,
+    })
+}

@@ -1,0 +1,291 @@
+//! The catalogue at any past time, over random histories on both engines.
+//!
+//! A history is a sequence of polls of random lists, some of which fail; what each poll wrote is
+//! noted when it is written and asked for again at the end.
+
+mod histories;
+
+use std::{cell::RefCell, time::Duration};
+
+use heygen_sync::{
+    catalog::item::{Holds, Kind},
+    store::export::{ItemState, Moment},
+    time::Timestamp,
+};
+use histories::{History, Step, history};
+use proptest::test_runner::{Config, FileFailurePersistence, TestError, TestRunner};
+use tokio::runtime::Runtime;
+
+use crate::world::{Engine, World, hour};
+
+/// What a poll wrote, told in the words of the tables.
+struct Noted {
+    observed_at: Timestamp,
+    /// The rows of `avatars` and `talking_photos` that are not removed.
+    rows: Vec<String>,
+    /// The answer of the API that it amounts to.
+    answer: String,
+}
+
+/// Runs `check` on many histories in one world, and shows the smallest one that fails.
+fn for_all(engine: Engine, check: impl AsyncFn(&mut World, &History)) {
+    let runtime = Runtime::new().unwrap();
+    let world = RefCell::new(runtime.block_on(World::start(engine)));
+    let config = Config {
+        cases: cases(),
+        failure_persistence: Some(Box::new(FileFailurePersistence::Off)),
+        max_shrink_iters: 100,
+        ..Config::default()
+    };
+    let found = TestRunner::new(config).run(&history(), |history| {
+        let world = &mut *world.borrow_mut();
+        runtime.block_on(async {
+            world.start_over().await;
+            check(world, &history).await;
+        });
+        Ok(())
+    });
+    if let Err(TestError::Fail(why, history)) = found {
+        panic!("{why}\n{history:#?}");
+    }
+}
+
+fn cases() -> u32 {
+    std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(32)
+}
+
+/// Polls the history; notes what each good poll wrote.
+async fn lived(world: &mut World, history: &History) -> Vec<Noted> {
+    world.removals = history.removals.clone();
+    let mut noted = vec![];
+    for step in &history.steps {
+        let report = match step {
+            Step::Lists(body) => world.poll_file(body.clone()).await,
+            Step::Failure => world.poll_file("<html>").await,
+        };
+        if report.error.is_none() {
+            let observed_at = report.row.observed_at.unwrap();
+            let rows = written(world).await;
+            noted.push(Noted { observed_at, rows, answer: answer(world, observed_at).await });
+        }
+    }
+    noted
+}
+
+/// The items that are not removed, as the tables have them.
+async fn written(world: &mut World) -> Vec<String> {
+    let mut rows = vec![];
+    for kind in Kind::ALL {
+        let columns = columns(kind);
+        let (table, id) = (kind.list(), kind.id_field());
+        let sql = format!(
+            "SELECT {columns}, first_seen_at, changed_at FROM {table} \
+             WHERE removed_at IS NULL ORDER BY {id}"
+        );
+        rows.extend(world.lines(&sql).await);
+    }
+    rows
+}
+
+fn columns(kind: Kind) -> String {
+    let own: Vec<&str> = kind.columns().iter().map(|column| column.name).collect();
+    format!("{}, {}, extra, version, valid_from", kind.id_field(), own.join(", "))
+}
+
+async fn moment(world: &mut World, time: Timestamp) -> Option<Moment> {
+    let account = world.account;
+    let mut snapshot = world.store().snapshot().await.unwrap();
+    let moment = snapshot.moment(account, time).await.unwrap();
+    snapshot.end().await.unwrap();
+    moment
+}
+
+/// What the export reads as of a time, in the words of the tables.
+async fn exported(world: &mut World, time: Timestamp) -> Vec<String> {
+    let Some(moment) = moment(world, time).await else { return vec![] };
+    let mut snapshot = world.store().snapshot().await.unwrap();
+    let mut rows = vec![];
+    for kind in Kind::ALL {
+        let read = snapshot.items(kind, &moment, |item| {
+            rows.push(in_words(kind, &item));
+            Ok(())
+        });
+        read.await.unwrap();
+    }
+    snapshot.end().await.unwrap();
+    rows
+}
+
+fn in_words(kind: Kind, item: &ItemState) -> String {
+    let ItemState { id, version, valid_from, first_seen_at, changed_at, fields } = item;
+    let mut cells = vec![id.clone()];
+    for column in kind.columns() {
+        let value = fields.cell(column);
+        cells.push(match (column.holds, value) {
+            (_, None) => "∅".into(),
+            (Holds::Bool, Some(value)) => u8::from(value.to_json() == "true").to_string(),
+            (_, Some(value)) => value.to_cell(),
+        });
+    }
+    cells.push(fields.extra(kind).unwrap_or_else(|| "∅".into()));
+    let times = [valid_from, first_seen_at, changed_at].map(Timestamp::to_string);
+    cells.push(version.to_string());
+    cells.extend(times);
+    cells.join("|")
+}
+
+async fn answer(world: &mut World, time: Timestamp) -> String {
+    let moment = moment(world, time).await.unwrap();
+    let mut snapshot = world.store().snapshot().await.unwrap();
+    let mut answer = String::new();
+    let written = snapshot.answer(&moment, |piece| {
+        answer.push_str(piece);
+        Ok(())
+    });
+    written.await.unwrap();
+    snapshot.end().await.unwrap();
+    answer
+}
+
+/// All that the seal will cover: what a poll that says nothing new leaves as it is.
+async fn the_past(world: &mut World) -> Vec<String> {
+    let mut all = vec![];
+    for (table, order) in [
+        ("avatar_history", "avatar_id, version"),
+        ("talking_photo_history", "talking_photo_id, version"),
+        ("field_changes", "poll_id, kind, item_id, field"),
+        ("schema_changes", "poll_id, kind, field"),
+    ] {
+        all.extend(world.lines(&format!("SELECT * FROM {table} ORDER BY {order}")).await);
+    }
+    all
+}
+
+/// The queries of docs/time-travel.md for an engine, with their place for the time.
+fn documented(engine: Engine) -> Vec<String> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/time-travel.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    let name = match engine {
+        Engine::Sqlite => "sqlite",
+        Engine::Postgres => "postgres",
+    };
+    let of = |mark: &str| -> Vec<String> {
+        let mark = format!("<!-- test: {mark} -->\n```sql\n");
+        let blocks = text.split(&mark).skip(1);
+        blocks.map(|block| block.split("```").next().unwrap().to_owned()).collect()
+    };
+    [of(name), of("both")].concat()
+}
+
+fn at(sql: &str, engine: Engine, time: Timestamp) -> String {
+    let literal = match engine {
+        Engine::Sqlite => format!("'{time}'"),
+        Engine::Postgres => format!("TIMESTAMPTZ '{time}'"),
+    };
+    sql.replace(":at", &literal)
+}
+
+/// Each good poll's moment, a millisecond to either side, and the times in between.
+fn times(noted: &[Noted]) -> Vec<Timestamp> {
+    let millisecond = Duration::from_millis(1);
+    let around = |noted: &Noted| {
+        let at = noted.observed_at;
+        [at.minus(millisecond), at, at.plus(millisecond), at.plus(Duration::from_secs(1800))]
+    };
+    noted.iter().flat_map(around).collect()
+}
+
+fn as_of_is_what_the_last_good_poll_wrote(engine: Engine) {
+    for_all(engine, async |world, history| {
+        let noted = lived(world, history).await;
+        for time in times(&noted) {
+            let last = noted.iter().rfind(|noted| noted.observed_at <= time);
+            let found = moment(world, time).await.map(|moment| moment.observed_at);
+            assert_eq!(found, last.map(|noted| noted.observed_at));
+            let Some(last) = last else { continue };
+            assert_eq!(exported(world, time).await, last.rows, "as of {time}");
+            assert_eq!(answer(world, time).await, last.answer, "as of {time}");
+        }
+    });
+}
+
+fn the_documented_sql_gives_what_the_export_gives(engine: Engine) {
+    let queries = documented(engine);
+    for_all(engine, async |world, history| {
+        let noted = lived(world, history).await;
+        for time in times(&noted) {
+            let mut rows = vec![];
+            for (kind, sql) in Kind::ALL.into_iter().zip(&queries) {
+                let sql = at(sql, engine, time);
+                let sql = format!(
+                    "SELECT {} FROM ({sql}) AS past ORDER BY {}",
+                    columns(kind),
+                    kind.id_field()
+                );
+                rows.extend(world.lines(&sql).await);
+            }
+            // The first sight and the last change are the export's own.
+            let exported = exported(world, time).await.into_iter();
+            let exported: Vec<String> =
+                exported.map(|row| row.rsplitn(3, '|').nth(2).unwrap().to_owned()).collect();
+            assert_eq!(rows, exported, "as of {time}");
+        }
+    });
+}
+
+fn an_exported_answer_polled_at_once_changes_nothing(engine: Engine) {
+    for_all(engine, async |world, history| {
+        let Some(last) = lived(world, history).await.pop() else { return };
+        let before = the_past(world).await;
+        let report = world.poll_file(last.answer.clone()).await;
+        let (row, diff) = (report.row, report.diff.unwrap());
+        assert_eq!(row.outcome, "succeeded");
+        for list in diff.lists() {
+            assert_eq!((&list.opened, &list.removed, &list.schema), (&vec![], &vec![], &vec![]));
+        }
+        assert_eq!(the_past(world).await, before, "{}", last.answer);
+        assert_eq!(written(world).await, last.rows);
+        let again = row.observed_at.unwrap();
+        assert_eq!(answer(world, again).await, last.answer, "the same answer again");
+        assert!(!last.answer.contains("Signature"));
+    });
+}
+
+fn the_other_documented_queries_answer(engine: Engine) {
+    let runtime = Runtime::new().unwrap();
+    runtime.block_on(async {
+        let mut world = World::start(engine).await;
+        world.avatars(r#"{"avatar_id":"a","gender":"x"}"#).await;
+        world.avatars(r#"{"avatar_id":"a","gender":"y"}"#).await;
+        world.poll_file("<html>").await;
+        let queries = documented(engine);
+        assert_eq!(queries.len(), 4);
+        let polls = world.lines(&at(&queries[2], engine, hour(4))).await;
+        assert_eq!(polls, ["default|2026-01-01T02:00:00.000Z|1"]);
+        let changes = world.lines(&queries[3]).await;
+        assert_eq!(changes.len(), 3);
+        assert!(changes[2].starts_with("a|changed|gender|x|y|between 2026-01-01"), "{changes:?}");
+    });
+}
+
+macro_rules! properties {
+    ($engine:ident in $module:ident: $($name:ident)*) => {
+        mod $module {
+            $(#[test]
+            fn $name() {
+                super::$name(crate::world::Engine::$engine);
+            })*
+        }
+    };
+    ($($name:ident)*) => {
+        properties! { Sqlite in sqlite: $($name)* }
+        properties! { Postgres in postgres: $($name)* }
+    };
+}
+
+properties! {
+    as_of_is_what_the_last_good_poll_wrote
+    the_documented_sql_gives_what_the_export_gives
+    an_exported_answer_polled_at_once_changes_nothing
+    the_other_documented_queries_answer
+}
