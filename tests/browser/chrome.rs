@@ -83,6 +83,7 @@ impl Chrome {
             "--disable-component-update".into(),
             "--disable-sync".into(),
             "--no-first-run".into(),
+            "--hide-scrollbars".into(),
             "--disable-dev-shm-usage".into(),
             format!("--user-data-dir={}", profile.path().display()),
         ];
