@@ -285,8 +285,19 @@ pub async fn seed(location: &Location, files: &Path, size: Size) {
 
 /// One poll of a body, as of `at`.
 pub async fn poll_at(store: &mut Store, at: Timestamp, body: Vec<u8>, removals: &Removals) {
+    poll_of("default", store, at, body, removals).await;
+}
+
+/// The same for any account.
+pub async fn poll_of(
+    account: &str,
+    store: &mut Store,
+    at: Timestamp,
+    body: Vec<u8>,
+    removals: &Removals,
+) {
     let request = Request {
-        account: "default",
+        account,
         trigger: "schedule",
         source: Source::Saved { name: "https://api.heygen.com/v2/avatars".into(), body },
         removals,

@@ -266,6 +266,28 @@ async fn every_view_is_exported_whole_in_three_formats() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn each_account_has_a_view_of_its_own_and_a_menu_once_there_are_two() {
+    for site in both().await {
+        assert!(!site.get("/avatars").await.text.contains("id=\"account\""));
+        site.poll_of("studio & co", &[("only", "Only here"), (ANNIE, "Another Annie")]).await;
+        let usual = site.get("/avatars").await;
+        assert!(usual.text.contains("<option selected>default</option>"));
+        assert!(!usual.text.contains("Only here"));
+        let studio = site.get("/avatars?account=studio+%26+co").await;
+        assert_eq!(studio.total(), 2);
+        let inside = studio.links().into_iter().filter(|link| !link.starts_with("/changes.atom"));
+        let lost: Vec<String> =
+            inside.filter(|link| !link.contains("account=studio+%26+co")).collect();
+        assert_eq!(lost, Vec::<String>::new(), "every link stays with the account");
+        let annie = site.get(&format!("/avatars/{ANNIE}?account=studio+%26+co")).await;
+        assert!(annie.text.contains("<bdi>Another Annie</bdi></h1>"));
+        let elsewhere = site.get("/avatars/only").await;
+        assert_eq!(elsewhere.status, 404);
+        assert!(elsewhere.text.contains("/avatars/only?account=studio+"), "{}", elsewhere.text);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_feed_tells_news_with_ids_that_stay() {
     let ids = |text: &str| -> Vec<String> {
         let each = text.split("<entry>").skip(1);

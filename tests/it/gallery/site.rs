@@ -129,6 +129,11 @@ impl Site {
 
     /// Polls avatars with these ids and names alone; nothing is removed at once.
     pub async fn poll(&self, avatars: &[(&str, &str)]) {
+        self.poll_of("default", avatars).await;
+    }
+
+    /// The same for any account.
+    pub async fn poll_of(&self, account: &str, avatars: &[(&str, &str)]) {
         let mut at = self.polled.lock().await;
         *at = at.plus(Duration::from_secs(60));
         let records: Vec<Value> = avatars
@@ -138,7 +143,7 @@ impl Site {
         let body = json!({"error": null, "data": {"avatars": records, "talking_photos": []}});
         let mut store = Store::open_to_write(&self.location).await.unwrap();
         let removals = Removals { after_polls: Some(99), min_count: 20, max_share: 0.2 };
-        demo::poll_at(&mut store, *at, body.to_string().into_bytes(), &removals).await;
+        demo::poll_of(account, &mut store, *at, body.to_string().into_bytes(), &removals).await;
         store.close().await.unwrap();
     }
 
