@@ -8,7 +8,7 @@
 #[path = "../tests/demo/mod.rs"]
 mod demo;
 #[path = "../tests/it/postgres/mod.rs"]
-#[allow(dead_code)] // Its other half serves the tests.
+#[allow(dead_code, unused_imports)] // Its other half serves the tests.
 mod postgres;
 
 use std::time::{Duration, Instant};
@@ -23,6 +23,9 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 const POLLS: usize = 12;
+
+/// A kind of page: its name, and the path of the nth request.
+type Page = (&'static str, Box<dyn Fn(usize) -> String>);
 
 #[tokio::main]
 async fn main() {
@@ -67,7 +70,7 @@ async fn measure(engine: &str, location: &Location, items: usize) {
         );
     };
     let last = items / 2 / 60;
-    let pages: [(&str, Box<dyn Fn(usize) -> String>); 8] = [
+    let pages: [Page; 8] = [
         ("list, facets kept", Box::new(|nth| format!("/avatars?page={}", nth % 20 + 1))),
         (
             "last page, facets kept",
@@ -81,7 +84,7 @@ async fn measure(engine: &str, location: &Location, items: usize) {
         (
             "list as of a past day, each time",
             Box::new(|nth| {
-                format!("/avatars?as_of=2026-11-{:02}T{:02}:00:00Z", 12 + nth % 10, nth / 10)
+                format!("/avatars?as_of=2026-11-{:02}T{:02}:00:00Z", 13 + nth % 9, nth / 10)
             }),
         ),
         ("an item", Box::new(|nth| format!("/avatars/id{nth}"))),

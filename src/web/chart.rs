@@ -203,7 +203,7 @@ fn peak(
     width: i64,
 ) -> Option<Label> {
     let count = |span: &Span| if class == "added" { span.sums.added } else { span.sums.removed };
-    let at = spans.iter().position(|span| count(span) == most).filter(|_| most > 0)?;
+    let at = spans.iter().position(|span| count(span) == most).filter(|_| most > 1)?;
     let text = format!("{} {class}, {}", words::number(most), spans[at].label);
     let room = text.chars().count() as i64 * 7;
     let right = (at as f64 * slot + (slot + bar as f64) / 2.0) as i64 + 8;
