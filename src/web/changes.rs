@@ -13,10 +13,7 @@ use super::{
 use crate::{
     catalog::item::Kind,
     store::{
-        browse::{
-            Reading,
-            changes::{ChangesFilter, POLLS},
-        },
+        browse::{Reading, changes::ChangesFilter},
         row::PollRow,
     },
     time::Timestamp,
@@ -29,7 +26,7 @@ struct Page {
     total: String,
     form: Form,
     polls: Vec<PollView>,
-    newer: Option<String>,
+    newest: Option<String>,
     older: Option<String>,
     timeline: String,
     all: String,
@@ -93,10 +90,8 @@ pub async fn page(
     query: &ChangesQuery,
 ) -> Result<String, Failure> {
     let filter = until(&query.filter, context.place.at());
-    let offset = (query.page - 1).saturating_mul(POLLS);
-    let (mut polls, total) = reading.polls_with_changes(&context.account, &filter, offset).await?;
-    let more = polls.len() as i64 > POLLS;
-    polls.truncate(usize::try_from(POLLS).unwrap_or(usize::MAX));
+    let (polls, more, total) =
+        reading.polls_with_changes(&context.account, &filter, query.before).await?;
     let baseline = |poll: &PollRow| poll.observed_at == context.good.first;
     let whole_news = filter.kind.is_none() && filter.field.is_none() && filter.id.is_none();
     let ids: Vec<i64> = polls
@@ -131,16 +126,16 @@ pub async fn page(
         });
         day = today;
     }
-    let turned = |page: i64| {
-        let query = ChangesQuery { page, ..query.clone() };
+    let turned = |before: Option<i64>| {
+        let query = ChangesQuery { before, ..query.clone() };
         context.href("/changes", &query.pairs())
     };
     render(&Page {
         shell: Shell::new(context, &View::Changes, "Changes"),
         total: words::number(total),
         form: form(context, query, "/changes", true),
-        newer: (query.page > 1).then(|| turned(query.page - 1)),
-        older: more.then(|| turned(query.page + 1)),
+        newest: query.before.map(|_| turned(None)),
+        older: polls.last().filter(|_| more).map(|last| turned(Some(last.poll_id))),
         polls: views,
         timeline: context.href("/timeline", &[]),
         all: context.href("/changes", &[]),

@@ -23,7 +23,11 @@ use crate::{
         overview::{Brief, Lists},
         polls::Day,
     },
+    time::Timestamp,
 };
+
+/// So many changed items are enough to choose four lines from.
+const MANY: i64 = 100;
 
 #[derive(Template)]
 #[template(path = "overview.html")]
@@ -179,10 +183,18 @@ async fn changes(
     lists: &Lists,
 ) -> Result<Vec<(String, ChangeView)>, Failure> {
     let filter = ChangesFilter { change: Some("changed".into()), ..ChangesFilter::default() };
-    let ids: Vec<i64> = lists.changed.iter().map(|(poll, _)| *poll).collect();
+    // After a poll that changed much no older one is looked at.
+    let mut seen = 0;
+    let enough = |(_, _, items): &&(i64, Timestamp, i64)| {
+        let look = seen < MANY;
+        seen += items;
+        look
+    };
+    let polls: Vec<&(i64, Timestamp, i64)> = lists.changed.iter().take_while(enough).collect();
+    let ids: Vec<i64> = polls.iter().map(|(poll, ..)| *poll).collect();
     let lines = reading.lines(&context.account, &ids, &filter).await?;
     let mut views = vec![];
-    for (poll, at) in &lists.changed {
+    for (poll, at, _) in polls {
         let own: Vec<_> = lines.iter().filter(|line| line.poll_id == *poll).cloned().collect();
         let day = words::short_date(*at, context.reference());
         views.extend(folded(context, &own).into_iter().map(|view| (day.clone(), view)));

@@ -180,7 +180,7 @@ impl Shell {
         let now = context.now;
         let poll = &context.good.row;
         let mut own = context.own.clone();
-        own.retain(|(name, _)| *name != "page");
+        own.retain(|(name, _)| !matches!(*name, "page" | "before"));
         let account = context.place.account.iter().map(|account| ("account", account.clone()));
         let hidden = match context.accounts.len() {
             0 | 1 => account.chain(own.clone()).collect(),
@@ -296,7 +296,7 @@ fn accounts(context: &Context<'_>) -> Vec<(String, bool)> {
 
 fn exports(context: &Context<'_>, view: &View) -> Vec<Link> {
     let mut own = context.own.clone();
-    own.retain(|(name, _)| !matches!(*name, "page" | "view"));
+    own.retain(|(name, _)| !matches!(*name, "page" | "view" | "before"));
     let path = if *view == View::Overview { "/overview" } else { &context.path };
     let link = |(end, _): &(&str, Format)| {
         Link::new(context.href(&format!("{path}.{end}"), &own), end.to_uppercase())

@@ -86,7 +86,9 @@ pub struct ChangesQuery {
     pub from: Option<String>,
     /// The last day or moment, included.
     pub to: Option<String>,
-    /// Which page, from 1.
+    /// Of the feed: polls before this one.
+    pub before: Option<i64>,
+    /// Of one poll: which page, from 1.
     pub page: i64,
 }
 
@@ -339,9 +341,13 @@ impl GridQuery {
 }
 
 impl ChangesQuery {
-    /// Takes `kind`, `change`, `field`, `id`, `from`, `to` and `page`.
+    /// Takes `kind`, `change`, `field`, `id`, `from`, `to` and `before`.
     pub fn take(pairs: &mut Pairs) -> Result<Self, BadParameter> {
-        let mut query = Self::of_poll(pairs)?;
+        let mut query = Self { filter: Self::choices(pairs)?, page: 1, ..Self::default() };
+        if let Some(before) = pairs.one("before")? {
+            let number = before.parse().ok().filter(|number| *number >= 1);
+            query.before = Some(number.ok_or_else(|| bad("before", "is the number of a poll"))?);
+        }
         query.filter.id = pairs.one("id")?;
         query.from = pairs.one("from")?;
         query.to = pairs.one("to")?;
@@ -361,13 +367,16 @@ impl ChangesQuery {
 
     /// Takes `kind`, `change`, `field` and `page`.
     pub fn of_poll(pairs: &mut Pairs) -> Result<Self, BadParameter> {
-        let filter = ChangesFilter {
+        Ok(Self { filter: Self::choices(pairs)?, page: pairs.page()?, ..Self::default() })
+    }
+
+    fn choices(pairs: &mut Pairs) -> Result<ChangesFilter, BadParameter> {
+        Ok(ChangesFilter {
             kind: pairs.word("kind", &KINDS)?,
             change: pairs.word("change", &CHANGES)?.map(str::to_owned),
             field: pairs.one("field")?,
             ..ChangesFilter::default()
-        };
-        Ok(Self { filter, from: None, to: None, page: pairs.page()? })
+        })
     }
 
     /// The same as a query string's pairs.
@@ -381,6 +390,7 @@ impl ChangesQuery {
             ("id", id.clone()),
             ("from", self.from.clone()),
             ("to", self.to.clone()),
+            ("before", self.before.map(|poll| poll.to_string())),
             ("page", page),
         ];
         all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()

@@ -147,9 +147,12 @@ async fn what_cannot_be_read_is_refused_by_name() {
             unknown.text.contains(r#"name="q" value="nobody""#),
             "the unknown id can be searched"
         );
-        for path in
-            ["/avatars?page=1000000", "/avatars?page=99999999999999999999", "/changes?page=9999999"]
-        {
+        for path in [
+            "/avatars?page=1000000",
+            "/avatars?page=99999999999999999999",
+            "/changes?before=9999999",
+            "/changes?before=1",
+        ] {
             assert_eq!(site.get(path).await.status, 200, "{path}");
         }
     }

@@ -16,10 +16,12 @@ use crate::{
     time::Timestamp,
 };
 
-/// So many polls stand on a page of changes.
-pub const POLLS: i64 = 12;
+/// So many polls stand on a page of changes, or fewer where they changed so many items: then the
+/// page is as large as its first poll makes it.
+pub const POLLS: usize = 12;
+const ITEMS: i64 = 400;
 /// Of one poll, kind and change so many lines are read; the rest is counted.
-pub const LINES: i64 = 40;
+pub const LINES: i64 = 24;
 
 /// Which changes are wanted; `None` means all.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -79,14 +81,14 @@ pub struct Line {
 }
 
 impl Reading {
-    /// The polls that changed something, newest first: `POLLS` and one more after the first
-    /// `offset`; and how many changes there are in all of them.
+    /// A page of the polls that changed something, newest first, of those before `before`; whether
+    /// there are more; and how many changes there are in all of them.
     pub async fn polls_with_changes(
         &mut self,
         account: &str,
         filter: &ChangesFilter,
-        offset: i64,
-    ) -> Result<(Vec<PollRow>, i64)> {
+        before: Option<i64>,
+    ) -> Result<(Vec<PollRow>, bool, i64)> {
         let mut sql = Sql::new(self.engine());
         let changed = match filter.change.as_deref() {
             Some("added") => "p.added",
@@ -119,17 +121,28 @@ impl Reading {
                  AND c.account = {account}{own})"
             ));
         }
+        let before = sql.bind(before.unwrap_or(i64::MAX));
         let text = format!(
-            "SELECT {POLL}, CAST(sum({counted}) OVER () AS BIGINT) FROM polls AS p \
-             WHERE {} ORDER BY p.poll_id DESC LIMIT {} OFFSET {offset}",
+            "SELECT {POLL}, p.every, p.own FROM (SELECT {POLL}, {counted} AS own, \
+               CAST(sum({counted}) OVER () AS BIGINT) AS every FROM polls AS p WHERE {}) AS p \
+             WHERE p.poll_id < {before} ORDER BY p.poll_id DESC LIMIT {}",
             conditions.join(" AND "),
             POLLS + 1
         );
-        let polls = self
-            .ask(text, &sql.args, |row| Ok((PollRow::read(row, 0)?, row.int(31)?.unwrap_or(0))))
+        let mut polls = self
+            .ask(text, &sql.args, |row| {
+                Ok((PollRow::read(row, 0)?, row.int(31)?.unwrap_or(0), row.int(32)?.unwrap_or(0)))
+            })
             .await?;
-        let all = polls.first().map_or(0, |(_, all)| *all);
-        Ok((polls.into_iter().map(|(poll, _)| poll).collect(), all))
+        let all = polls.first().map_or(0, |(_, all, _)| *all);
+        let (mut fits, mut items) = (0, 0);
+        while fits < polls.len().min(POLLS) && (fits == 0 || items + polls[fits].2 <= ITEMS) {
+            items += polls[fits].2;
+            fits += 1;
+        }
+        let more = polls.len() > fits;
+        polls.truncate(fits);
+        Ok((polls.into_iter().map(|(poll, ..)| poll).collect(), more, all))
     }
 
     /// The changes of these polls, what many items share once.

@@ -212,7 +212,8 @@ impl Reading {
         let begin = match engine {
             Engine::Sqlite => statements::begin_reading(engine).to_owned(),
             Engine::Postgres => format!(
-                "{}; SET LOCAL statement_timeout = {millis}; SET LOCAL jit = off",
+                "{}; SET LOCAL statement_timeout = {millis}; SET LOCAL jit = off; \
+                 SET LOCAL work_mem = '32MB'",
                 statements::begin_reading(engine)
             ),
         };

@@ -11,7 +11,11 @@ use super::{
 use crate::{
     catalog::item::Kind,
     error::Result,
-    store::{conn::Fault, conn::Row, query::ItemCounts},
+    store::{
+        conn::{Fault, Row},
+        query::ItemCounts,
+        write::history,
+    },
     time::Timestamp,
 };
 
@@ -44,12 +48,12 @@ pub struct Lists {
     pub missing: Vec<Brief>,
     /// Items whose picture is not kept and whose link expires soon, soonest first.
     pub expiring: Vec<Brief>,
-    /// The last polls that changed items, newest first, and when they were.
-    pub changed: Vec<(i64, Timestamp)>,
+    /// The last polls that changed items, newest first: number, time, how many items.
+    pub changed: Vec<(i64, Timestamp, i64)>,
 }
 
 impl Reading {
-    /// How many items of each kind are current, missing, removed.
+    /// How many items of each kind are current and missing.
     pub async fn counts(
         &mut self,
         account: &str,
@@ -58,24 +62,23 @@ impl Reading {
         let mut sql = Sql::new(self.engine());
         let mut parts = vec![];
         for kind in Kind::ALL {
+            // Each number by itself, so that the indexes of what is not removed answer.
             let items = Items::new(&mut sql, kind, account, at);
-            parts.push(format!(
-                "SELECT CAST({} AS BIGINT), count(*) FILTER (WHERE {removed} IS NULL), \
-                 count(*) FILTER (WHERE {removed} IS NULL AND {missing} IS NOT NULL), \
-                 count(*) FILTER (WHERE {removed} IS NOT NULL) FROM {} WHERE {}",
-                kind as usize,
-                items.from,
-                items.condition,
-                removed = items.removed,
-                missing = items.missing,
-            ));
+            let count = |condition: String| {
+                let (from, own) = (&items.from, &items.condition);
+                format!("(SELECT count(*) FROM {from} WHERE {own} AND {condition})")
+            };
+            let current = format!("{} IS NULL", items.removed);
+            let missing = match at {
+                None => count(format!("{current} AND {} IS NOT NULL", items.missing)),
+                Some(_) => "CAST(0 AS BIGINT)".into(),
+            };
+            let number = kind as usize;
+            parts.push(format!("SELECT CAST({number} AS BIGINT), {}, {missing}", count(current)));
         }
         let rows = self.ask(parts.join(" UNION ALL "), &sql.args, |row| {
-            let counts = ItemCounts {
-                current: row.some_int(1)?,
-                missing: row.some_int(2)?,
-                removed: row.some_int(3)?,
-            };
+            let counts =
+                ItemCounts { current: row.some_int(1)?, missing: row.some_int(2)?, removed: 0 };
             Ok((row.some_int(0)?, counts))
         });
         let mut counts = [ItemCounts::default(); 2];
@@ -112,7 +115,10 @@ impl Reading {
             match section {
                 0 => lists.newest.push(brief),
                 1 => lists.missing.push(brief),
-                3 => lists.changed.extend(brief.at.map(|at| (brief.polls, at))),
+                3 => {
+                    let items = brief.id.parse().unwrap_or(0);
+                    lists.changed.extend(brief.at.map(|at| (brief.polls, at, items)));
+                }
                 _ => lists.expiring.push(brief),
             }
         }
@@ -125,22 +131,36 @@ impl Reading {
     }
 }
 
+/// By the last polls that added something: what they opened is found by the history's index.
 fn newest<'a>(sql: &mut Sql<'a>, scope: &Scope, first: Timestamp) -> String {
     let items = Items::new(sql, scope.kind, scope.account.clone(), scope.at);
+    let account = sql.bind(scope.account.clone());
     let first = sql.bind(first);
+    let until = match scope.at {
+        Some(at) => format!(" AND p.observed_at <= {}", sql.bind(at)),
+        None => String::new(),
+    };
     format!(
-        "SELECT CAST(0 AS BIGINT) AS section, '{kind}' AS kind, k.id, k.name, k.seen, {picture}, CAST(0 AS BIGINT) AS polls \
+        "SELECT CAST(0 AS BIGINT) AS section, '{kind}' AS kind, k.id, k.name, k.seen, \
+         {picture} AS image, CAST(0 AS BIGINT) AS polls \
          FROM (SELECT {id} AS id, {name} AS name, {seen} AS seen, i.preview_image_url AS url \
-           FROM {from} WHERE {condition} AND {removed} IS NULL AND {seen} > {first} \
+           FROM (SELECT h.{id_column} AS id FROM {history} AS h WHERE h.opened_by = 'added' \
+             AND h.account = {account} AND h.opened_poll IN (SELECT q.poll_id FROM (SELECT \
+               p.poll_id FROM polls AS p WHERE p.account = {account} AND p.outcome <> 'failed' \
+               AND p.added > 0 AND p.observed_at > {first}{until} \
+               ORDER BY p.observed_at DESC LIMIT 6) AS q)) AS n \
+           CROSS JOIN {from} WHERE {id} = n.id AND {condition} AND {removed} IS NULL \
            ORDER BY {seen} DESC, {id} LIMIT 6) AS k LEFT JOIN assets AS a ON a.url = k.url",
         kind = scope.kind,
+        history = history(scope.kind),
+        id_column = scope.kind.id_field(),
         id = items.id,
         name = items.name,
         seen = items.first_seen,
         from = items.from,
         condition = items.condition,
         removed = items.removed,
-        picture = items.picture.replace("i.preview_image_url", "k.url") + " AS image",
+        picture = items.picture.replace("i.preview_image_url", "k.url"),
     )
 }
 
@@ -184,7 +204,8 @@ fn changed(sql: &mut Sql<'_>, account: &str, at: Option<Timestamp>, first: Times
         None => String::new(),
     };
     format!(
-        "SELECT CAST(3 AS BIGINT) AS section, '' AS kind, '' AS id, CAST(NULL AS TEXT) AS name, \
+        "SELECT CAST(3 AS BIGINT) AS section, '' AS kind, CAST(p.changed AS TEXT) AS id, \
+         CAST(NULL AS TEXT) AS name, \
          p.observed_at, CAST(NULL AS TEXT), CAST(p.poll_id AS BIGINT) FROM polls AS p \
          WHERE p.account = {account} AND p.outcome <> 'failed' AND p.changed > 0 \
          AND p.observed_at > {first}{until} ORDER BY p.observed_at DESC LIMIT 4"

@@ -11,7 +11,8 @@ use crate::{
 
 /// One row for each account, each with the last poll of all and the last writes of the mirror.
 pub const MARK: &str = "SELECT a.account, (SELECT max(poll_id) FROM polls), \
-     (SELECT max(checked_at) FROM assets), (SELECT max(next_attempt_at) FROM assets), \
+     (SELECT max(checked_at) FROM assets WHERE checked_at IS NOT NULL), \
+     (SELECT max(next_attempt_at) FROM assets WHERE next_attempt_at IS NOT NULL), \
      (SELECT count(*) FROM assets WHERE state <> 'mirrored') \
      FROM (SELECT 1 AS one) AS o LEFT JOIN accounts AS a ON 1 = 1 ORDER BY a.account";
 
