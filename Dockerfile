@@ -8,9 +8,9 @@ ARG RUST_VERSION=1.95
 FROM rust:${RUST_VERSION}-bookworm AS build
 WORKDIR /src
 # The dependencies on their own: this layer stands until Cargo.toml or Cargo.lock change. The
-# sections of benches are left out, since their files are not here.
+# sections of benches and tests are left out, since their files are not here.
 COPY Cargo.toml Cargo.lock ./
-RUN sed -i '/^\[\[bench\]\]/,/^$/d' Cargo.toml \
+RUN sed -i '/^\[\[\(bench\|test\)\]\]/,/^$/d' Cargo.toml \
  && mkdir src \
  && echo 'fn main() {}' > src/main.rs \
  && touch src/lib.rs \
@@ -18,7 +18,7 @@ RUN sed -i '/^\[\[bench\]\]/,/^$/d' Cargo.toml \
 COPY . .
 # Cargo goes by the time of the files, and the copied ones may be older than the layer above.
 RUN touch src/main.rs src/lib.rs \
- && sed -i '/^\[\[bench\]\]/,/^$/d' Cargo.toml \
+ && sed -i '/^\[\[\(bench\|test\)\]\]/,/^$/d' Cargo.toml \
  && cargo build --locked --release --bin heygen-sync
 
 FROM debian:bookworm-slim

@@ -29,12 +29,13 @@
 //! # The rooms, and which way the arrows go
 //!
 //! ```text
-//! main → cli → { poll, verify, feed } → { heygen, mirror, store, config } → catalog → { error, time }
+//! main → cli → web → { poll, verify, feed } → { heygen, mirror, store, config } → catalog → { error, time }
 //! ```
 //!
 //! | room | is for | does not know |
 //! |---|---|---|
 //! | [`cli`] | one verb a file, rendering in one place | SQL, rules of history |
+//! | [`web`] | the gallery: pages, security, caching | SQL, HeyGen, the key |
 //! | [`poll`] | the one place where the steps meet | SQL, HTTP, printing |
 //! | [`verify`] | whether seals, history and tables agree | SQL, printing, how to mend |
 //! | [`feed`] | the change feed as Atom, for a file or the gallery | SQL, where it is served |
@@ -69,3 +70,4 @@ pub mod poll;
 pub mod store;
 pub mod time;
 pub mod verify;
+pub mod web;

@@ -258,6 +258,9 @@ CREATE INDEX polls_by_time ON polls (observed_at);
 CREATE INDEX avatars_by_name
     ON avatars (account, substr(avatar_name, 1, 200), avatar_id)
     WHERE removed_at IS NULL;
+-- What may be removed soon; few at any time.
+CREATE INDEX avatars_missing ON avatars (account, missing_since)
+    WHERE missing_since IS NOT NULL AND removed_at IS NULL;
 -- At most one open version of an item.
 CREATE UNIQUE INDEX avatar_history_open ON avatar_history (account, avatar_id)
     WHERE valid_to IS NULL;
@@ -268,6 +271,8 @@ CREATE INDEX avatar_history_closed ON avatar_history (closed_poll)
 CREATE INDEX talking_photos_by_name
     ON talking_photos (account, substr(talking_photo_name, 1, 200), talking_photo_id)
     WHERE removed_at IS NULL;
+CREATE INDEX talking_photos_missing ON talking_photos (account, missing_since)
+    WHERE missing_since IS NOT NULL AND removed_at IS NULL;
 CREATE UNIQUE INDEX talking_photo_history_open ON talking_photo_history (account, talking_photo_id)
     WHERE valid_to IS NULL;
 CREATE INDEX talking_photo_history_opened ON talking_photo_history (opened_poll);
@@ -279,6 +284,9 @@ CREATE INDEX field_changes_by_item ON field_changes (account, kind, item_id, ver
 CREATE INDEX schema_changes_by_poll ON schema_changes (account, poll_id);
 -- The queue of the mirror, soonest expiry first.
 CREATE INDEX assets_unsaved ON assets (expires_at) WHERE state <> 'mirrored';
+-- The last writes of the mirror, which the gallery's pages are stamped with.
+CREATE INDEX assets_checked ON assets (checked_at) WHERE checked_at IS NOT NULL;
+CREATE INDEX assets_retried ON assets (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
 -- The outbox, in order.
 CREATE INDEX notices_waiting ON notices (notice_id) WHERE delivered_at IS NULL;
 

@@ -13,6 +13,7 @@ mod man;
 mod mirror;
 mod output;
 mod report;
+mod serve;
 mod status;
 mod sync;
 mod verify;
@@ -63,6 +64,7 @@ enum Command {
     Changes(changes::Changes),
     History(history::History),
     Verify(verify::Verify),
+    Serve(serve::Serve),
     Export(export::Export),
     Check(check::Check),
     Copy(copy::Copy),
@@ -117,6 +119,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<u8> {
         Command::Changes(verb) => verb.run(context).await,
         Command::History(verb) => verb.run(context).await,
         Command::Verify(verb) => verb.run(context).await,
+        Command::Serve(verb) => verb.run(context).await,
         Command::Export(verb) => verb.run(context).await,
         Command::Check(verb) => verb.run(context).await,
         Command::Copy(verb) => verb.run(context).await,

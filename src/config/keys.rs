@@ -70,7 +70,7 @@ fn variable(name: &str) -> String {
 }
 
 /// The key in a file, without the newline that most editors put at the end.
-fn from_file(path: &Path) -> Result<SecretString> {
+pub(super) fn from_file(path: &Path) -> Result<SecretString> {
     let name = format!("the key file '{}'", path.display());
     let mut bytes = Vec::new();
     fs::File::open(path)
@@ -87,7 +87,7 @@ fn from_file(path: &Path) -> Result<SecretString> {
 }
 
 /// The key, if a header can carry it: something, and of printable ASCII only.
-fn judge(key: &str, source: &str) -> Result<SecretString> {
+pub(super) fn judge(key: &str, source: &str) -> Result<SecretString> {
     if key.is_empty() {
         return Err(Error::config(format!("{source} is empty: put the API key there")));
     }

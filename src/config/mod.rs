@@ -8,6 +8,7 @@
 mod env;
 mod file;
 mod keys;
+mod serve;
 mod sources;
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,7 @@ use url::Url;
 
 pub use self::{
     env::Env,
+    serve::Serve,
     sources::{Origin, Sources},
     values::is_loopback_url,
 };
@@ -39,6 +41,8 @@ pub struct Config {
     pub removals: Removals,
     /// How previews are saved.
     pub mirror: Mirror,
+    /// Where the gallery listens.
+    pub serve: Serve,
     /// The accounts that are polled; empty means one, `default`.
     #[serde(deserialize_with = "values::accounts")]
     pub accounts: Vec<Account>,
@@ -226,6 +230,7 @@ impl Default for Config {
             database: "heygen.db".into(),
             api: Api::default(),
             removals: Removals::default(),
+            serve: Serve::default(),
             mirror: Mirror::default(),
             accounts: Vec::new(),
         }
@@ -271,11 +276,12 @@ impl Default for Removals {
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Taken apart, so that a new section cannot be forgotten.
-        let Self { database: _, api, removals, mirror, accounts } = self;
+        let Self { database: _, api, removals, mirror, serve, accounts } = self;
         f.debug_struct("Config")
             .field("database", &format_args!("(not shown)"))
             .field("api", api)
             .field("removals", removals)
+            .field("serve", serve)
             .field("mirror", mirror)
             .field("accounts", accounts)
             .finish()

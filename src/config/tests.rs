@@ -201,7 +201,7 @@ fn a_fault_in_the_file_is_told_with_its_line_and_key() {
         ),
         (
             "api_key = 'secret'",
-            "1: api_key is no known key (known: database, api, removals, mirror, accounts): correct it \
+            "1: api_key is no known key (known: database, api, removals, mirror, serve, accounts): correct it \
              or take it out",
         ),
         ("removals.max_shar = 1", "1: removals.max_shar is no known key (known: after"),
@@ -347,6 +347,11 @@ fn the_environment_stands_over_the_file_for_every_key() {
         ("mirror.requests_per_second", "4"),
         ("mirror.max_file", "5 MB"),
         ("mirror.recheck", "30d"),
+        ("serve.listen", "[::1]:9000"),
+        ("serve.token_env", "TOKEN"),
+        ("serve.token_file", "/run/token"),
+        ("serve.behind_proxy", "true"),
+        ("serve.hosts", "['gallery.example']"),
         ("accounts", "[{ name = 'a', api_key_env = 'A' }]"),
     ];
     let mut keys: Vec<String> =
@@ -375,6 +380,13 @@ fn the_environment_stands_over_the_file_for_every_key() {
             max_response: 1_000_000,
             retries: 1,
             retry_time: Duration::from_secs(3600),
+        },
+        serve: Serve {
+            listen: "[::1]:9000".into(),
+            token_env: Some("TOKEN".into()),
+            token_file: Some("/run/token".into()),
+            behind_proxy: true,
+            hosts: vec!["gallery.example".into()],
         },
         removals: Removals { after_polls: Some(3), min_count: 5, max_share: 1.0 },
         mirror: Mirror {

@@ -18,8 +18,8 @@ use std::{
 
 use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
 use object_store::{
-    Attribute, Attributes, ObjectStore, ObjectStoreExt, PutMultipartOptions, PutOptions,
-    RetryConfig,
+    Attribute, Attributes, GetOptions, ObjectStore, ObjectStoreExt, PutMultipartOptions,
+    PutOptions, RetryConfig,
     aws::{AmazonS3Builder, AmazonS3ConfigKey},
     local::LocalFileSystem,
     path::Path,
@@ -153,6 +153,28 @@ impl Blobs {
                 std::future::ready(Ok(listed))
             })
             .boxed()
+    }
+
+    /// The size of a content, in bytes; `None` when it is not there.
+    pub async fn size(&self, file: &str) -> Result<Option<u64>> {
+        match self.objects.head(&self.path(file)).await {
+            Ok(found) => Ok(Some(found.size)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(fault) => Err(self.trouble("read", fault)),
+        }
+    }
+
+    /// A part of a content, as it comes.
+    pub async fn part(
+        &self,
+        file: &str,
+        range: std::ops::Range<u64>,
+    ) -> Result<BoxStream<'static, Result<bytes::Bytes>>> {
+        let options = GetOptions { range: Some(range.into()), ..GetOptions::default() };
+        let got = self.objects.get_opts(&self.path(file), options).await;
+        let got = got.map_err(|fault| self.trouble("read", fault))?;
+        let broken = |_| Error::storage("the mirror's store broke off");
+        Ok(got.into_stream().map_err(broken).boxed())
     }
 
     /// SHA-256 and size of a content; `None` when it is not there.

@@ -30,6 +30,11 @@ const KEPT: [(&str, &str); 13] = [
     ("mkv", "video/x-matroska"),
 ];
 
+/// The endings that names of contents have.
+pub fn endings() -> impl Iterator<Item = &'static str> {
+    KEPT.into_iter().map(|(ending, _)| ending)
+}
+
 /// Judges a body of `len` bytes that begins with `head`; `Err` says what it is instead.
 pub fn judge(head: &[u8], len: u64) -> Result<Media, &'static str> {
     if len == 0 {

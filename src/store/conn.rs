@@ -168,17 +168,24 @@ impl Conn {
         Ok(())
     }
 
-    /// The rows of a query without arguments, as they come: for a reader that waits between them.
-    /// On PostgreSQL a transaction must be open.
-    pub fn stream<'c>(&'c mut self, sql: impl SqlSafeStr) -> BoxStream<'c, Result<Row, Fault>> {
+    /// The rows of a query as they come, for a reader that waits between them. On PostgreSQL a
+    /// transaction must be open.
+    pub fn stream<'c>(
+        &'c mut self,
+        sql: impl SqlSafeStr,
+        args: &[Arg<'_>],
+    ) -> Result<BoxStream<'c, Result<Row, Fault>>, Fault> {
         let sql = sql.into_sql_str();
-        match self {
-            Self::Sqlite(conn) => sqlx::query(sql).fetch(conn).map_ok(Row::Sqlite).boxed(),
-            Self::Postgres(server) => {
-                let rows = sqlx::query(sql).persistent(false).fetch(&mut server.conn);
-                rows.map_ok(Row::Postgres).boxed()
+        Ok(match self {
+            Self::Sqlite(conn) => {
+                let rows = sqlx::query_with(sql, sqlite_arguments(args)?).fetch(conn);
+                rows.map_ok(Row::Sqlite).boxed()
             }
-        }
+            Self::Postgres(server) => {
+                let query = sqlx::query_with(sql, postgres_arguments(args)?).persistent(false);
+                query.fetch(&mut server.conn).map_ok(Row::Postgres).boxed()
+            }
+        })
     }
 
     /// All rows of a query that has few.

@@ -131,7 +131,8 @@ async fn refuse_rows(to: &mut Store) -> Result<()> {
 
 async fn fill_table(from: &mut Store, to: &mut Store, table: &'static Table) -> Result<u64> {
     let Store { location: source, conn } = from;
-    let mut rows = conn.stream(all_rows(table));
+    let rows = conn.stream(all_rows(table), &[]);
+    let mut rows = rows.map_err(|fault| super::fault::trouble(source, "read", &fault))?;
     let mut batch = Batch::new(table);
     let mut copied = 0;
     loop {

@@ -79,7 +79,7 @@ const FAILED_BETWEEN: &str = "SELECT count(*) FROM polls WHERE account = $1 \
 const ACCOUNTS: &str = "SELECT account FROM accounts ORDER BY account";
 
 /// When the history began.
-const BEGAN: &str = "SELECT started_at FROM polls WHERE poll_id = 1";
+pub(super) const BEGAN: &str = "SELECT started_at FROM polls WHERE poll_id = 1";
 
 /// The account's schema changes up to a time, oldest first: (account, time).
 const SCHEMA_UNTIL: &str = "SELECT s.kind, s.field, s.change, s.json_type, p.observed_at \

@@ -14,11 +14,13 @@
 //! - [`queue`]: the mirror's queue
 //! - [`query`]: what the commands ask
 //! - [`copy`]: a whole database → an empty one
+//! - [`browse`]: what the gallery asks
 //! - [`export`]: the catalogue as it was at any time, read at one point in time
 //!
 //! It does not know HTTP, the rules of history or how anything is printed.
 
 pub mod audit;
+pub mod browse;
 pub mod bulk;
 pub mod conn;
 pub mod copy;

@@ -8,9 +8,12 @@ mod commands;
 mod copying;
 mod crashes;
 mod crowd;
+#[path = "../demo/mod.rs"]
+mod demo;
 mod dump;
 mod fake;
 mod fetching;
+mod gallery;
 mod home;
 mod memory;
 mod mirror;

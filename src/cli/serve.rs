@@ -1,0 +1,59 @@
+//! `serve`: the gallery.
+
+use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::Context;
+use crate::{
+    error::{Error, Result},
+    web::{self, App, Settings, security::Guard},
+};
+
+/// Show the catalogue in a browser: pictures, history, changes, polls
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// Listen here, over the configured address
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<String>,
+}
+
+impl Serve {
+    pub(super) async fn run(self, context: &Context) -> Result<u8> {
+        let (config, _, location) = context.config()?;
+        let mut serve = config.serve.clone();
+        serve.listen = self.listen.unwrap_or(serve.listen);
+        let address = serve.address()?;
+        let guard = Guard {
+            token: serve.token(&context.sources)?,
+            behind_proxy: serve.behind_proxy,
+            hosts: serve.hosts,
+        };
+        let files = match config.mirror.enabled {
+            true => Some(super::mirror::blobs(&config, context)?),
+            false => None,
+        };
+        let settings = Settings { guard, files };
+        let app = App::new(location, settings, context.clock.clone());
+        let quiet = context.quiet;
+        let listening = move |address| {
+            if !quiet {
+                eprintln!("heygen-sync: the gallery is at http://{address}/ (end with Ctrl-C)");
+            }
+        };
+        web::serve(app, address, listening, stopped()?).await?;
+        Ok(0)
+    }
+}
+
+/// Until Ctrl-C or SIGTERM.
+fn stopped() -> Result<impl Future<Output = ()> + Send + 'static> {
+    let cannot = |fault| Error::unforeseen(format!("cannot wait for signals: {fault}"));
+    let mut terminate = signal(SignalKind::terminate()).map_err(cannot)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot)?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}

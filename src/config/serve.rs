@@ -1,0 +1,69 @@
+//! The section `[serve]`: where the gallery listens, and who may look.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+
+use super::{Sources, keys};
+use crate::error::{Error, Result};
+
+/// The section `[serve]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Serve {
+    /// Address and port.
+    pub listen: String,
+    /// The environment variable that holds the token.
+    pub token_env: Option<String>,
+    /// The file that holds the token.
+    pub token_file: Option<PathBuf>,
+    /// Whether a reverse proxy decides who may look.
+    pub behind_proxy: bool,
+    /// The names under which the gallery may be asked for, beside this machine's own.
+    pub hosts: Vec<String>,
+}
+
+impl Default for Serve {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:8087".into(),
+            token_env: None,
+            token_file: None,
+            behind_proxy: false,
+            hosts: vec![],
+        }
+    }
+}
+
+impl Serve {
+    /// Where to listen.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Config`] for what is no address.
+    pub fn address(&self) -> Result<SocketAddr> {
+        self.listen.parse().map_err(|_| {
+            Error::config(
+                "serve.listen must be an address and a port, such as \"127.0.0.1:8087\" or \
+                 \"[::1]:8087\"",
+            )
+        })
+    }
+
+    /// The token, read anew at each call; `None` where none is configured.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Config`] where it cannot be read, or both sources are named.
+    pub fn token(&self, sources: &Sources) -> Result<Option<SecretString>> {
+        let token = match (&self.token_env, &self.token_file) {
+            (None, None) => return Ok(None),
+            (Some(_), Some(_)) => Err(Error::config("set token_env or token_file, not both")),
+            (Some(name), None) => match sources.env.get(name) {
+                Some(token) => keys::judge(token, "the variable of token_env"),
+                None => Err(Error::config("the variable that token_env names is not set")),
+            },
+            (None, Some(file)) => keys::from_file(&sources.working_dir.join(file)),
+        };
+        token.map(Some).map_err(|error| error.context("serve"))
+    }
+}

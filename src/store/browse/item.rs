@@ -1,0 +1,261 @@
+//! One item: its versions, what changed between them, its pictures, its neighbours.
+
+use super::{
+    Reading,
+    filter::Scope,
+    sql::{Items, Sql},
+};
+use crate::{
+    catalog::{
+        diff::OpenedBy,
+        item::{Fields, Kind},
+    },
+    error::Result,
+    store::{
+        conn::{Fault, Row},
+        standing::fields,
+        statements,
+        write::history,
+    },
+    time::Timestamp,
+};
+
+/// So many versions are shown, the newest.
+pub const VERSIONS: i64 = 300;
+/// So many contents of its URLs.
+const CONTENTS: i64 = 2_000;
+
+/// One version of the item.
+#[derive(Clone, Debug)]
+pub struct ItemVersion {
+    /// 1, 2, 3 …
+    pub version: i64,
+    /// Its start.
+    pub valid_from: Timestamp,
+    /// Its end; `None` while it is open.
+    pub valid_to: Option<Timestamp>,
+    /// Why it began.
+    pub opened_by: OpenedBy,
+    /// Why it ended.
+    pub closed_by: Option<String>,
+    /// The poll that opened it.
+    pub opened_poll: i64,
+    /// The poll that closed it.
+    pub closed_poll: Option<i64>,
+    /// The last poll before it.
+    pub opened_after: Option<Timestamp>,
+    /// The last poll that still showed it.
+    pub closed_after: Option<Timestamp>,
+    /// The item's values.
+    pub fields: Fields,
+}
+
+/// An item and its history.
+#[derive(Clone, Debug)]
+pub struct ItemHistory {
+    /// When it was first seen.
+    pub first_seen_at: Timestamp,
+    /// Since when it is missing.
+    pub missing_since: Option<Timestamp>,
+    /// When it was removed.
+    pub removed_at: Option<Timestamp>,
+    /// Its versions, newest first.
+    pub versions: Vec<ItemVersion>,
+}
+
+/// A content that was behind a URL, or what is known where there is none.
+#[derive(Clone, Debug)]
+pub struct Content {
+    /// The canonical URL.
+    pub url: String,
+    /// When this content was first fetched from there.
+    pub fetched_at: Option<Timestamp>,
+    /// Its hash.
+    pub sha256: Option<String>,
+    /// Its size in bytes.
+    pub bytes: Option<i64>,
+    /// Its type.
+    pub content_type: Option<String>,
+    /// When its file was given up.
+    pub pruned_at: Option<Timestamp>,
+    /// The state of the URL: `pending`, `mirrored`, `failed`, `gone`, `skipped`.
+    pub state: String,
+}
+
+/// Another item.
+#[derive(Clone, Debug)]
+pub struct Neighbour {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: Option<String>,
+    /// The hash of its kept picture.
+    pub image: Option<String>,
+}
+
+impl Reading {
+    /// The item called `id`, until `scope.at`; `None` where there is none.
+    pub async fn item(&mut self, scope: &Scope, id: &str) -> Result<Option<ItemHistory>> {
+        let kind = scope.kind;
+        let mut sql = Sql::new(self.engine());
+        let account = sql.bind(scope.account.as_str());
+        let item = sql.bind(id);
+        let until = match scope.at {
+            Some(at) => format!(" AND h.valid_from <= {}", sql.bind(at)),
+            None => String::new(),
+        };
+        let id_column = kind.id_field();
+        let text = format!(
+            "SELECT i.first_seen_at, i.missing_since, i.removed_at, h.version, h.valid_from, \
+             h.valid_to, h.opened_by, h.closed_by, h.opened_poll, h.closed_poll, h.opened_after, \
+             h.closed_after, h.extra, {own} FROM {table} AS i JOIN {history} AS h \
+             ON h.account = i.account AND h.{id_column} = i.{id_column} \
+             WHERE i.account = {account} AND i.{id_column} = {item}{until} \
+             ORDER BY h.version DESC LIMIT {VERSIONS}",
+            own = statements::columns(kind, "h."),
+            table = kind.list(),
+            history = history(kind),
+        );
+        let rows = self.ask(text, &sql.args, |row| {
+            Ok(((row.some_time(0)?, row.time(1)?, row.time(2)?), version(row, kind)?))
+        });
+        let rows = rows.await?;
+        let Some(((first_seen_at, missing_since, removed_at), _)) = rows.first() else {
+            return Ok(None);
+        };
+        let (first_seen_at, missing, removed) = (*first_seen_at, *missing_since, *removed_at);
+        let versions = rows.into_iter().map(|(_, version)| version).collect();
+        let mut item =
+            ItemHistory { first_seen_at, missing_since: missing, removed_at: removed, versions };
+        if let Some(at) = scope.at {
+            item.cut(at);
+        }
+        Ok(Some(item))
+    }
+
+    /// Every content ever fetched from these URLs, oldest first.
+    pub async fn contents(&mut self, urls: &[String]) -> Result<Vec<Content>> {
+        if urls.is_empty() {
+            return Ok(vec![]);
+        }
+        let mut sql = Sql::new(self.engine());
+        let wanted = sql.any_of("a.url", urls);
+        let text = format!(
+            "SELECT a.url, s.fetched_at, s.sha256, s.bytes, s.content_type, s.pruned_at, a.state \
+             FROM assets AS a LEFT JOIN asset_versions AS s ON s.url = a.url \
+             WHERE {wanted} ORDER BY a.url, s.fetched_at LIMIT {CONTENTS}"
+        );
+        self.ask(text, &sql.args, content).await
+    }
+
+    /// Items not removed whose name begins with `word` and a blank, or is just `word`.
+    pub async fn neighbours(
+        &mut self,
+        scope: &Scope,
+        word: &str,
+        but: &str,
+    ) -> Result<Vec<Neighbour>> {
+        let mut sql = Sql::new(self.engine());
+        let items = Items::new(&mut sql, scope.kind, scope.account.as_str(), scope.at);
+        let (from, to) = (sql.bind(format!("{word} ")), sql.bind(format!("{word}!")));
+        let alone = sql.bind(word.to_owned());
+        let but = sql.bind(but);
+        let head = sql.head(&items.name);
+        let text = format!(
+            "SELECT k.id, k.name, {picture} FROM (SELECT {id} AS id, {name} AS name, \
+             i.preview_image_url AS url FROM {table} WHERE {condition} AND {removed} IS NULL \
+             AND {head} >= {alone} AND {head} < {to} AND ({head} >= {from} OR {name} = {alone}) \
+             AND {id} <> {but} ORDER BY {head}, {id} LIMIT 6) AS k \
+             LEFT JOIN assets AS a ON a.url = k.url",
+            picture = items.picture.replace("i.preview_image_url", "k.url"),
+            id = items.id,
+            name = items.name,
+            table = items.from,
+            condition = items.condition,
+            removed = items.removed,
+        );
+        self.ask(text, &sql.args, |row| {
+            Ok(Neighbour { id: row.some_text(0)?, name: row.text(1)?, image: row.text(2)? })
+        })
+        .await
+    }
+
+    /// Where the item is, if not in `scope`'s account and kind: (account, kind).
+    pub async fn elsewhere(&mut self, id: &str) -> Result<Vec<(String, Kind)>> {
+        let mut sql = Sql::new(self.engine());
+        let id = sql.bind(id);
+        let text = format!(
+            "SELECT account, 'avatar' FROM avatars WHERE avatar_id = {id} \
+             UNION ALL SELECT account, 'talking_photo' FROM talking_photos \
+             WHERE talking_photo_id = {id} LIMIT 20"
+        );
+        self.ask(text, &sql.args, |row| {
+            let kind = match row.some_text(1)?.as_str() {
+                "avatar" => Kind::Avatar,
+                _ => Kind::TalkingPhoto,
+            };
+            Ok((row.some_text(0)?, kind))
+        })
+        .await
+    }
+}
+
+impl ItemHistory {
+    /// Forgets what happened after `at`.
+    fn cut(&mut self, at: Timestamp) {
+        self.missing_since = None;
+        self.removed_at = None;
+        if let Some(newest) = self.versions.first_mut() {
+            match newest.valid_to {
+                Some(end) if end > at => {
+                    newest.valid_to = None;
+                    newest.closed_by = None;
+                    newest.closed_poll = None;
+                    newest.closed_after = None;
+                }
+                Some(end) if newest.closed_by.as_deref() == Some("removed") => {
+                    self.removed_at = Some(end);
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+fn version(row: &Row, kind: Kind) -> Result<ItemVersion, Fault> {
+    let opened_by = OpenedBy::parse(&row.some_text(6)?);
+    Ok(ItemVersion {
+        version: row.some_int(3)?,
+        valid_from: row.some_time(4)?,
+        valid_to: row.time(5)?,
+        opened_by: opened_by.ok_or_else(|| row.spoiled(6, "is no reason to open a version"))?,
+        closed_by: row.text(7)?,
+        opened_poll: row.some_int(8)?,
+        closed_poll: row.int(9)?,
+        opened_after: row.time(10)?,
+        closed_after: row.time(11)?,
+        fields: fields(row, kind, 13, 12)?,
+    })
+}
+
+fn content(row: &Row) -> Result<Content, Fault> {
+    Ok(Content {
+        url: row.some_text(0)?,
+        fetched_at: row.time(1)?,
+        sha256: row.text(2)?,
+        bytes: row.int(3)?,
+        content_type: row.text(4)?,
+        pruned_at: row.time(5)?,
+        state: row.some_text(6)?,
+    })
+}
+
+impl Reading {
+    /// Which fields changed with which version: (version, field), newest first.
+    pub async fn changed_fields(&mut self, scope: &Scope, id: &str) -> Result<Vec<(i64, String)>> {
+        let text = "SELECT version, field FROM field_changes \
+             WHERE account = $1 AND kind = $2 AND item_id = $3 ORDER BY version DESC LIMIT 5000";
+        let args = [scope.account.as_str().into(), scope.kind.as_str().into(), id.into()];
+        self.ask(text.into(), &args, |row| Ok((row.some_int(0)?, row.some_text(1)?))).await
+    }
+}

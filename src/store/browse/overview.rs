@@ -1,0 +1,227 @@
+//! What the front page shows beside the polls: how many, the newest, what is about to vanish.
+
+use std::time::Duration;
+
+use super::{
+    Reading,
+    changes::kind_of,
+    filter::Scope,
+    sql::{Items, Sql},
+};
+use crate::{
+    catalog::item::Kind,
+    error::Result,
+    store::{
+        conn::{Fault, Row},
+        query::ItemCounts,
+        write::history,
+    },
+    time::Timestamp,
+};
+
+/// Links that expire within this are about to vanish.
+pub const SOON: Duration = Duration::from_secs(48 * 60 * 60);
+
+/// An item on the front page.
+#[derive(Clone, Debug)]
+pub struct Brief {
+    /// The kind.
+    pub kind: Kind,
+    /// The id.
+    pub id: String,
+    /// The name.
+    pub name: Option<String>,
+    /// When it was first seen, missed, or when its link expires.
+    pub at: Option<Timestamp>,
+    /// The hash of its kept picture.
+    pub image: Option<String>,
+    /// Of a missing one: the polls in a row without it.
+    pub polls: i64,
+}
+
+/// The lists of the front page.
+#[derive(Clone, Debug, Default)]
+pub struct Lists {
+    /// The newest items, the baseline's left out.
+    pub newest: Vec<Brief>,
+    /// Missing items, the longest missing first.
+    pub missing: Vec<Brief>,
+    /// Items whose picture is not kept and whose link expires soon, soonest first.
+    pub expiring: Vec<Brief>,
+    /// The last polls that changed items, newest first: number, time, how many items.
+    pub changed: Vec<(i64, Timestamp, i64)>,
+}
+
+impl Reading {
+    /// How many items of each kind are current and missing.
+    pub async fn counts(
+        &mut self,
+        account: &str,
+        at: Option<Timestamp>,
+    ) -> Result<[ItemCounts; 2]> {
+        let mut sql = Sql::new(self.engine());
+        let mut parts = vec![];
+        for kind in Kind::ALL {
+            // Each number by itself, so that the indexes of what is not removed answer.
+            let items = Items::new(&mut sql, kind, account, at);
+            let count = |condition: String| {
+                let (from, own) = (&items.from, &items.condition);
+                format!("(SELECT count(*) FROM {from} WHERE {own} AND {condition})")
+            };
+            let current = format!("{} IS NULL", items.removed);
+            let missing = match at {
+                None => count(format!("{current} AND {} IS NOT NULL", items.missing)),
+                Some(_) => "CAST(0 AS BIGINT)".into(),
+            };
+            let number = kind as usize;
+            parts.push(format!("SELECT CAST({number} AS BIGINT), {}, {missing}", count(current)));
+        }
+        let rows = self.ask(parts.join(" UNION ALL "), &sql.args, |row| {
+            let counts =
+                ItemCounts { current: row.some_int(1)?, missing: row.some_int(2)?, removed: 0 };
+            Ok((row.some_int(0)?, counts))
+        });
+        let mut counts = [ItemCounts::default(); 2];
+        for (kind, of_kind) in rows.await? {
+            counts[usize::from(kind != 0)] = of_kind;
+        }
+        Ok(counts)
+    }
+
+    /// The lists of the front page; `first` is the baseline.
+    pub async fn front(
+        &mut self,
+        account: &str,
+        at: Option<Timestamp>,
+        first: Timestamp,
+        now: Timestamp,
+    ) -> Result<Lists> {
+        let mut sql = Sql::new(self.engine());
+        let mut parts = vec![];
+        for kind in Kind::ALL {
+            let scope = Scope { kind, account: account.to_owned(), at };
+            parts.push(newest(&mut sql, &scope, first));
+            if at.is_none() {
+                parts.push(missing(&mut sql, &scope));
+                parts.push(expiring(&mut sql, &scope, now));
+            }
+        }
+        parts.push(changed(&mut sql, account, at, first));
+        let parts: Vec<String> =
+            parts.iter().map(|part| format!("SELECT * FROM ({part}) AS x")).collect();
+        let text = parts.join(" UNION ALL ");
+        let mut lists = Lists::default();
+        for (section, brief) in self.ask(text, &sql.args, brief).await? {
+            match section {
+                0 => lists.newest.push(brief),
+                1 => lists.missing.push(brief),
+                3 => {
+                    let items = brief.id.parse().unwrap_or(0);
+                    lists.changed.extend(brief.at.map(|at| (brief.polls, at, items)));
+                }
+                _ => lists.expiring.push(brief),
+            }
+        }
+        lists.newest.sort_by_key(|brief| std::cmp::Reverse(brief.at));
+        lists.newest.truncate(6);
+        lists.changed.sort_by(|a, b| b.cmp(a));
+        lists.missing.sort_by_key(|brief| brief.at);
+        lists.expiring.sort_by_key(|brief| brief.at);
+        Ok(lists)
+    }
+}
+
+/// By the last polls that added something: what they opened is found by the history's index.
+fn newest<'a>(sql: &mut Sql<'a>, scope: &Scope, first: Timestamp) -> String {
+    let items = Items::new(sql, scope.kind, scope.account.clone(), scope.at);
+    let account = sql.bind(scope.account.clone());
+    let first = sql.bind(first);
+    let until = match scope.at {
+        Some(at) => format!(" AND p.observed_at <= {}", sql.bind(at)),
+        None => String::new(),
+    };
+    format!(
+        "SELECT CAST(0 AS BIGINT) AS section, '{kind}' AS kind, k.id, k.name, k.seen, \
+         {picture} AS image, CAST(0 AS BIGINT) AS polls \
+         FROM (SELECT {id} AS id, {name} AS name, {seen} AS seen, i.preview_image_url AS url \
+           FROM (SELECT h.{id_column} AS id FROM {history} AS h WHERE h.opened_by = 'added' \
+             AND h.account = {account} AND h.opened_poll IN (SELECT q.poll_id FROM (SELECT \
+               p.poll_id FROM polls AS p WHERE p.account = {account} AND p.outcome <> 'failed' \
+               AND p.added > 0 AND p.observed_at > {first}{until} \
+               ORDER BY p.observed_at DESC LIMIT 6) AS q)) AS n \
+           CROSS JOIN {from} WHERE {id} = n.id AND {condition} AND {removed} IS NULL \
+           ORDER BY {seen} DESC, {id} LIMIT 6) AS k LEFT JOIN assets AS a ON a.url = k.url",
+        kind = scope.kind,
+        history = history(scope.kind),
+        id_column = scope.kind.id_field(),
+        id = items.id,
+        name = items.name,
+        seen = items.first_seen,
+        from = items.from,
+        condition = items.condition,
+        removed = items.removed,
+        picture = items.picture.replace("i.preview_image_url", "k.url"),
+    )
+}
+
+fn missing<'a>(sql: &mut Sql<'a>, scope: &Scope) -> String {
+    let account = sql.bind(scope.account.clone());
+    let (id, name) = (scope.kind.id_field(), scope.kind.name_field());
+    format!(
+        "SELECT CAST(1 AS BIGINT) AS section, '{kind}' AS kind, k.id, k.name, k.since, a.sha256, \
+         (SELECT count(*) FROM polls AS p WHERE p.account = {account} AND p.outcome <> 'failed' \
+          AND p.observed_at >= k.since) \
+         FROM (SELECT i.{id} AS id, i.{name} AS name, i.missing_since AS since, \
+           i.preview_image_url AS url FROM {table} AS i WHERE i.account = {account} \
+           AND i.removed_at IS NULL AND i.missing_since IS NOT NULL \
+           ORDER BY i.missing_since, i.{id} LIMIT 4) AS k LEFT JOIN assets AS a ON a.url = k.url",
+        kind = scope.kind,
+        table = scope.kind.list(),
+    )
+}
+
+fn expiring<'a>(sql: &mut Sql<'a>, scope: &Scope, now: Timestamp) -> String {
+    let account = sql.bind(scope.account.clone());
+    let (now, soon) = (sql.bind(now), sql.bind(now.plus(SOON)));
+    let (id, name) = (scope.kind.id_field(), scope.kind.name_field());
+    format!(
+        "SELECT CAST(2 AS BIGINT) AS section, '{kind}' AS kind, k.id, k.name, k.expires, CAST(NULL AS TEXT), \
+         CAST(0 AS BIGINT) FROM (SELECT i.{id} AS id, i.{name} AS name, a.expires_at AS expires \
+           FROM assets AS a JOIN {table} AS i ON i.preview_image_url = a.url \
+           WHERE a.state <> 'mirrored' AND a.state <> 'gone' AND a.expires_at > {now} \
+           AND a.expires_at < {soon} AND i.account = {account} AND i.removed_at IS NULL \
+           ORDER BY a.expires_at, i.{id} LIMIT 4) AS k",
+        kind = scope.kind,
+        table = scope.kind.list(),
+    )
+}
+
+fn changed(sql: &mut Sql<'_>, account: &str, at: Option<Timestamp>, first: Timestamp) -> String {
+    let account = sql.bind(account.to_owned());
+    let first = sql.bind(first);
+    let until = match at {
+        Some(at) => format!(" AND p.observed_at <= {}", sql.bind(at)),
+        None => String::new(),
+    };
+    format!(
+        "SELECT CAST(3 AS BIGINT) AS section, '' AS kind, CAST(p.changed AS TEXT) AS id, \
+         CAST(NULL AS TEXT) AS name, \
+         p.observed_at, CAST(NULL AS TEXT), CAST(p.poll_id AS BIGINT) FROM polls AS p \
+         WHERE p.account = {account} AND p.outcome <> 'failed' AND p.changed > 0 \
+         AND p.observed_at > {first}{until} ORDER BY p.observed_at DESC LIMIT 4"
+    )
+}
+
+fn brief(row: &Row) -> Result<(i64, Brief), Fault> {
+    Ok((
+        row.some_int(0)?,
+        Brief {
+            kind: kind_of(&row.some_text(1)?),
+            id: row.some_text(2)?,
+            name: row.text(3)?,
+            at: row.time(4)?,
+            image: row.text(5)?,
+            polls: row.some_int(6)?,
+        },
+    ))
+}

@@ -1,0 +1,212 @@
+//! Polls, what the API said beside them, and sums by day.
+
+use super::{
+    Reading,
+    changes::kind_of,
+    sql::{POLL, Sql},
+};
+use crate::{
+    catalog::item::Kind,
+    error::Result,
+    store::{conn::Fault, row::PollRow},
+    time::Timestamp,
+};
+
+/// What the API said, and when first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// Its words.
+    pub text: String,
+    /// The first poll that heard them.
+    pub first_poll: i64,
+    /// The last one.
+    pub last_poll: i64,
+}
+
+/// What happened on a day.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Day {
+    /// `2026-11-23`
+    pub day: String,
+    /// Items added.
+    pub added: i64,
+    /// Items changed.
+    pub changed: i64,
+    /// Items removed.
+    pub removed: i64,
+    /// Items restored.
+    pub restored: i64,
+}
+
+/// A field that appeared, vanished or changed its type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SchemaRow {
+    /// The list.
+    pub kind: Kind,
+    /// The field.
+    pub field: String,
+    /// `appeared`, `vanished`, `retyped`.
+    pub change: String,
+    /// The types.
+    pub json_type: Option<String>,
+    /// A value.
+    pub example: Option<String>,
+}
+
+impl Reading {
+    /// The account's polls, newest first: `limit` after the first `offset`, and how many there are.
+    pub async fn polls(
+        &mut self,
+        account: &str,
+        at: Option<Timestamp>,
+        limit: i64,
+        offset: i64,
+    ) -> Result<(Vec<PollRow>, i64)> {
+        let mut sql = Sql::new(self.engine());
+        let condition = until(&mut sql, account, at);
+        let text = format!(
+            "SELECT {POLL}, count(*) OVER () FROM polls AS p WHERE {condition} \
+             ORDER BY p.poll_id DESC LIMIT {limit} OFFSET {offset}"
+        );
+        let rows = self
+            .ask(text, &sql.args, |row| Ok((PollRow::read(row, 0)?, row.some_int(31)?)))
+            .await?;
+        let all = rows.first().map_or(0, |(_, all)| *all);
+        Ok((rows.into_iter().map(|(row, _)| row).collect(), all))
+    }
+
+    /// Hands every poll to `each`, newest first.
+    pub async fn all_polls<F, Fut>(
+        &mut self,
+        account: &str,
+        at: Option<Timestamp>,
+        mut each: F,
+    ) -> Result<()>
+    where
+        F: FnMut(PollRow) -> Fut,
+        Fut: Future<Output = Result<(), Fault>>,
+    {
+        let mut sql = Sql::new(self.engine());
+        let condition = until(&mut sql, account, at);
+        let text =
+            format!("SELECT {POLL} FROM polls AS p WHERE {condition} ORDER BY p.poll_id DESC");
+        self.stream(text, &sql.args, |row| PollRow::read(row, 0), &mut each).await
+    }
+
+    /// One poll of any account.
+    pub async fn poll(&mut self, number: i64) -> Result<Option<PollRow>> {
+        let text = format!("SELECT {POLL} FROM polls AS p WHERE p.poll_id = $1");
+        let rows = self.ask(text, &[number.into()], |row| PollRow::read(row, 0)).await?;
+        Ok(rows.into_iter().next())
+    }
+
+    /// What the API said, last said first.
+    pub async fn notices(&mut self, account: &str, at: Option<Timestamp>) -> Result<Vec<Notice>> {
+        let mut sql = Sql::new(self.engine());
+        let condition = until(&mut sql, account, at);
+        let text = format!(
+            "SELECT p.warning, min(p.poll_id), max(p.poll_id) FROM polls AS p \
+             WHERE {condition} AND p.warning IS NOT NULL GROUP BY p.warning \
+             ORDER BY 3 DESC LIMIT 5"
+        );
+        self.ask(text, &sql.args, |row| {
+            Ok(Notice {
+                text: row.some_text(0)?,
+                first_poll: row.some_int(1)?,
+                last_poll: row.some_int(2)?,
+            })
+        })
+        .await
+    }
+
+    /// What happened on each day from `from` to before `until`, the baseline left out.
+    pub async fn days(
+        &mut self,
+        account: &str,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<Day>> {
+        let mut sql = Sql::new(self.engine());
+        let account = sql.bind(account);
+        let (from, until) = (sql.bind(from), sql.bind(until));
+        let day = sql.day("p.observed_at");
+        let text = format!(
+            "SELECT {day}, CAST(sum(p.added) AS BIGINT), CAST(sum(p.changed) AS BIGINT), \
+             CAST(sum(p.removed) AS BIGINT), CAST(sum(p.restored) AS BIGINT) FROM polls AS p \
+             WHERE p.account = {account} AND p.outcome <> 'failed' \
+             AND p.observed_at >= {from} AND p.observed_at < {until} \
+             AND p.observed_at > (SELECT min(f.observed_at) FROM polls AS f \
+                 WHERE f.account = {account} AND f.outcome <> 'failed') \
+             GROUP BY 1 ORDER BY 1"
+        );
+        self.ask(text, &sql.args, |row| {
+            Ok(Day {
+                day: row.some_text(0)?,
+                added: row.int(1)?.unwrap_or(0),
+                changed: row.int(2)?.unwrap_or(0),
+                removed: row.int(3)?.unwrap_or(0),
+                restored: row.int(4)?.unwrap_or(0),
+            })
+        })
+        .await
+    }
+
+    /// What a poll saw of the lists' fields.
+    pub async fn schema_of_poll(&mut self, poll: &PollRow) -> Result<Vec<SchemaRow>> {
+        let text = "SELECT kind, field, change, json_type, example FROM schema_changes \
+             WHERE account = $1 AND poll_id = $2 ORDER BY kind, field LIMIT 500";
+        self.ask(text.into(), &[poll.account.as_str().into(), poll.poll_id.into()], |row| {
+            Ok(SchemaRow {
+                kind: kind_of(&row.some_text(0)?),
+                field: row.some_text(1)?,
+                change: row.some_text(2)?,
+                json_type: row.text(3)?,
+                example: row.text(4)?,
+            })
+        })
+        .await
+    }
+
+    /// The polls of the account with news of the lists' fields, after each list's first reading.
+    pub async fn schema_news(
+        &mut self,
+        account: &str,
+        at: Option<Timestamp>,
+    ) -> Result<Vec<(i64, SchemaRow)>> {
+        let mut sql = Sql::new(self.engine());
+        let condition = until(&mut sql, account, at);
+        let text = format!(
+            "SELECT s.kind, s.field, s.change, s.json_type, s.example, s.poll_id \
+             FROM schema_changes AS s JOIN polls AS p ON p.poll_id = s.poll_id \
+             WHERE {condition} AND s.account = p.account \
+             AND s.poll_id > (SELECT min(f.poll_id) FROM schema_changes AS f \
+                 WHERE f.account = s.account AND f.kind = s.kind) \
+             ORDER BY s.poll_id DESC, s.kind, s.field LIMIT 12"
+        );
+        self.ask(text, &sql.args, |row| {
+            Ok((
+                row.some_int(5)?,
+                SchemaRow {
+                    kind: kind_of(&row.some_text(0)?),
+                    field: row.some_text(1)?,
+                    change: row.some_text(2)?,
+                    json_type: row.text(3)?,
+                    example: row.text(4)?,
+                },
+            ))
+        })
+        .await
+    }
+}
+
+/// The condition for an account's polls that had begun by `at`.
+fn until<'a>(sql: &mut Sql<'a>, account: &'a str, at: Option<Timestamp>) -> String {
+    let account = sql.bind(account);
+    match at {
+        None => format!("p.account = {account}"),
+        Some(at) => {
+            let at = sql.bind(at);
+            format!("p.account = {account} AND coalesce(p.observed_at, p.started_at) <= {at}")
+        }
+    }
+}

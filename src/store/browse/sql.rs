@@ -1,0 +1,230 @@
+//! The SQL that the gallery's rooms share, and where the two engines differ.
+
+use crate::{
+    catalog::item::Kind,
+    store::{
+        conn::{Arg, Engine},
+        write::history,
+    },
+    time::Timestamp,
+};
+
+/// One row for each account, each with the last poll of all and the last writes of the mirror.
+pub const MARK: &str = "SELECT a.account, (SELECT max(poll_id) FROM polls), \
+     (SELECT max(checked_at) FROM assets WHERE checked_at IS NOT NULL), \
+     (SELECT max(next_attempt_at) FROM assets WHERE next_attempt_at IS NOT NULL), \
+     (SELECT count(*) FROM assets WHERE state <> 'mirrored') \
+     FROM (SELECT 1 AS one) AS o LEFT JOIN accounts AS a ON 1 = 1 ORDER BY a.account";
+
+/// Every column of `polls`, in the table's order.
+pub const POLL: &str = "p.poll_id, p.account, p.trigger, p.api_version, p.source, \
+     p.started_at, p.observed_at, p.finished_at, p.outcome, p.avatars_listed, \
+     p.talking_photos_listed, p.added, p.changed, p.removed, p.restored, p.learned, p.missing, \
+     p.duplicates, p.rejected, p.held, p.held_reason, p.policy, p.http_status, p.request_id, \
+     p.response_bytes, p.response_sha256, p.warning, p.error, p.host, p.tool_version, p.digest";
+
+/// The last two good polls until a time: (account, time).
+pub fn good_polls() -> String {
+    format!(
+        "SELECT {POLL}, (SELECT min(f.observed_at) FROM polls AS f \
+             WHERE f.account = p.account AND f.outcome <> 'failed'), \
+         (SELECT count(*) FROM polls AS n WHERE n.account = p.account AND n.outcome <> 'failed' \
+             AND n.observed_at <= p.observed_at) \
+         FROM polls AS p WHERE p.account = $1 AND p.outcome <> 'failed' AND p.observed_at <= $2 \
+         ORDER BY p.observed_at DESC LIMIT 2"
+    )
+}
+
+/// A statement under construction: its arguments, by number.
+pub struct Sql<'a> {
+    pub engine: Engine,
+    pub args: Vec<Arg<'a>>,
+}
+
+impl<'a> Sql<'a> {
+    pub fn new(engine: Engine) -> Self {
+        Self { engine, args: vec![] }
+    }
+
+    /// Adds an argument; gives its place in the text.
+    pub fn bind(&mut self, arg: impl Into<Arg<'a>>) -> String {
+        self.args.push(arg.into());
+        format!("${}", self.args.len())
+    }
+
+    /// `expression IN (…)` for texts.
+    pub fn any_of(&mut self, expression: &str, values: &'a [String]) -> String {
+        let places: Vec<String> = values.iter().map(|value| self.bind(value.as_str())).collect();
+        format!("{expression} IN ({})", places.join(", "))
+    }
+
+    /// The first 200 characters, as the index by name has them.
+    pub fn head(&self, expression: &str) -> String {
+        match self.engine {
+            Engine::Sqlite => format!("substr({expression}, 1, 200)"),
+            Engine::Postgres => format!("left({expression}, 200)"),
+        }
+    }
+
+    /// Whether a text holds another, letter for letter but for the case of A to Z. Both engines
+    /// fold these alone: SQLite's `lower` knows no others, nor does PostgreSQL's under "C".
+    pub fn holds(&self, expression: &str, place: &str) -> String {
+        match self.engine {
+            Engine::Sqlite => format!("instr(lower({expression}), {place}) > 0"),
+            Engine::Postgres => format!("strpos(lower({expression}), {place}) > 0"),
+        }
+    }
+
+    /// Whether a JSON array of texts has one of these.
+    pub fn has_tag(&mut self, tags: &str, values: &'a [String]) -> String {
+        match self.engine {
+            Engine::Sqlite => {
+                let one = self.any_of("t.value", values);
+                format!("EXISTS (SELECT 1 FROM json_each({tags}) AS t WHERE {one})")
+            }
+            Engine::Postgres => {
+                let each: Vec<String> = values
+                    .iter()
+                    .map(|value| format!("jsonb_exists({tags}, {})", self.bind(value.as_str())))
+                    .collect();
+                format!("({})", each.join(" OR "))
+            }
+        }
+    }
+
+    /// Rows of the texts of a JSON array, as `t.value`.
+    pub fn each_tag(&self, tags: &str) -> String {
+        match self.engine {
+            Engine::Sqlite => format!("json_each({tags}) AS t"),
+            Engine::Postgres => format!("jsonb_array_elements_text({tags}) AS t(value)"),
+        }
+    }
+
+    /// Whether the field `name` (one of ours) stands in `extra` after all.
+    pub fn in_extra(&self, extra: &str, name: &str) -> String {
+        match self.engine {
+            Engine::Sqlite => {
+                format!("coalesce(json_type({extra}, '$.\"{name}\"') IS NOT NULL, FALSE)")
+            }
+            Engine::Postgres => format!("coalesce(jsonb_exists({extra}, '{name}'), FALSE)"),
+        }
+    }
+
+    /// The day of a time, as text.
+    pub fn day(&self, time: &str) -> String {
+        match self.engine {
+            Engine::Sqlite => format!("substr({time}, 1, 10)"),
+            Engine::Postgres => format!("to_char({time} AT TIME ZONE 'UTC', 'YYYY-MM-DD')"),
+        }
+    }
+
+    /// A null that both engines take for a time.
+    pub fn no_time(&self) -> &'static str {
+        match self.engine {
+            Engine::Sqlite => "CAST(NULL AS TEXT)",
+            Engine::Postgres => "CAST(NULL AS TIMESTAMPTZ)",
+        }
+    }
+}
+
+/// The items of one kind and account, as they are or were: what stands behind FROM, the condition,
+/// and the expressions for what is not a plain column.
+pub struct Items {
+    pub from: String,
+    pub condition: String,
+    pub id: String,
+    pub name: String,
+    pub first_seen: String,
+    pub changed: String,
+    pub missing: String,
+    pub removed: String,
+    /// The picture's hash, where the picture of that time is kept.
+    pub picture: String,
+    /// Same for the video.
+    pub video: String,
+    pub kind: Kind,
+    pub past: bool,
+}
+
+impl Items {
+    /// `at` is a moment of the past.
+    pub fn new<'a>(
+        sql: &mut Sql<'a>,
+        kind: Kind,
+        account: impl Into<Arg<'a>>,
+        at: Option<Timestamp>,
+    ) -> Self {
+        let account = sql.bind(account);
+        let (table, id) = (kind.list(), kind.id_field());
+        let base = Self {
+            from: format!("{table} AS i"),
+            condition: format!("i.account = {account}"),
+            id: format!("i.{id}"),
+            name: format!("i.{}", kind.name_field()),
+            first_seen: "i.first_seen_at".into(),
+            changed: "i.changed_at".into(),
+            missing: "i.missing_since".into(),
+            removed: "i.removed_at".into(),
+            picture: "a.sha256".into(),
+            video: "w.sha256".into(),
+            kind,
+            past: at.is_some(),
+        };
+        match at {
+            None => base,
+            Some(at) => base.at(sql, at),
+        }
+    }
+
+    fn at(self, sql: &mut Sql<'_>, at: Timestamp) -> Self {
+        let (table, id) = (self.kind.list(), self.kind.id_field());
+        let versions = history(self.kind);
+        let at = sql.bind(at);
+        let kept = |url: &str| {
+            format!(
+                "(SELECT s.sha256 FROM asset_versions AS s WHERE s.url = {url} \
+                 AND s.fetched_at <= {at} AND s.pruned_at IS NULL \
+                 ORDER BY s.fetched_at DESC LIMIT 1)"
+            )
+        };
+        Self {
+            from: format!(
+                "{versions} AS i JOIN {table} AS f ON f.account = i.account AND f.{id} = i.{id}"
+            ),
+            condition: format!(
+                "{} AND i.valid_from <= {at} AND (i.valid_to IS NULL OR i.valid_to > {at} \
+                 OR (i.closed_by = 'removed' AND NOT EXISTS (SELECT 1 FROM {versions} AS n \
+                     WHERE n.account = i.account AND n.{id} = i.{id} \
+                     AND n.version = i.version + 1 AND n.valid_from <= {at})))",
+                self.condition
+            ),
+            first_seen: "f.first_seen_at".into(),
+            changed: format!(
+                "CASE WHEN i.opened_by <> 'learned' THEN i.valid_from ELSE \
+                 (SELECT max(c.valid_from) FROM {versions} AS c WHERE c.account = i.account \
+                  AND c.{id} = i.{id} AND c.version <= i.version AND c.opened_by <> 'learned') END"
+            ),
+            missing: sql.no_time().into(),
+            removed: format!("CASE WHEN i.valid_to <= {at} THEN i.valid_to END"),
+            picture: kept("i.preview_image_url"),
+            video: match self.kind {
+                Kind::Avatar => kept("i.preview_video_url"),
+                Kind::TalkingPhoto => "CAST(NULL AS TEXT)".into(),
+            },
+            ..self
+        }
+    }
+
+    /// A column that only avatars have, or a null of its type.
+    pub fn own(&self, column: &str, null: &str) -> String {
+        match self.kind.columns().iter().any(|known| known.name == column) {
+            true => format!("i.{column}"),
+            false => format!("CAST(NULL AS {null})"),
+        }
+    }
+
+    /// The columns by which a version is told apart.
+    pub fn version(&self) -> &'static str {
+        "i.version"
+    }
+}

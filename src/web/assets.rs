@@ -1,0 +1,56 @@
+//! The style sheet, the script and the icon: part of the binary, named by their content, so that a
+//! browser may keep them for ever.
+
+use std::sync::OnceLock;
+
+use axum::{
+    body::Body,
+    http::{HeaderValue, Response, StatusCode, header},
+};
+use sha2::{Digest, Sha256};
+
+use crate::store::lock::hex;
+
+/// The style sheet.
+pub const CSS: &str = include_str!("../../templates/gallery.css");
+/// The script.
+pub const JS: &str = include_str!("../../templates/gallery.js");
+/// The icon.
+const ICON: &str = include_str!("../../templates/icon.svg");
+
+struct Asset {
+    name: String,
+    content_type: &'static str,
+    body: &'static str,
+}
+
+fn all() -> &'static [Asset; 3] {
+    static ALL: OnceLock<[Asset; 3]> = OnceLock::new();
+    ALL.get_or_init(|| {
+        let asset = |end: &str, content_type, body: &'static str| {
+            let hash = hex(&Sha256::digest(body));
+            Asset { name: format!("{}.{end}", &hash[..16]), content_type, body }
+        };
+        [
+            asset("css", "text/css; charset=utf-8", CSS),
+            asset("js", "text/javascript; charset=utf-8", JS),
+            asset("svg", "image/svg+xml", ICON),
+        ]
+    })
+}
+
+/// The paths of the style sheet, the script and the icon.
+pub fn paths() -> [String; 3] {
+    all().each_ref().map(|asset| format!("/assets/{}", asset.name))
+}
+
+/// The asset of that name.
+pub fn response(name: &str) -> Option<Response<Body>> {
+    let asset = all().iter().find(|asset| asset.name == name)?;
+    let mut response = Response::new(Body::from(asset.body));
+    *response.status_mut() = StatusCode::OK;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(asset.content_type));
+    headers.insert(header::CACHE_CONTROL, super::cache::FOR_EVER);
+    Some(response)
+}

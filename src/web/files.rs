@@ -1,0 +1,179 @@
+//! Mirrored pictures and videos, by hash: whole or a range of them, as what their first bytes say
+//! they are.
+//!
+//! It knows what a content is called (`sha256/ab/HASH.TYPE`), and nothing of the catalogue.
+
+use axum::{
+    body::{Body, Bytes},
+    http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header},
+};
+use futures_util::TryStreamExt;
+
+use super::cache;
+use crate::{
+    error::Result,
+    mirror::{Blobs, sniff},
+};
+
+/// The answer to a request for a content; `None` where the store does not have it.
+pub async fn response(
+    store: &Blobs,
+    hash: &str,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Result<Option<Response<Body>>> {
+    let Some((file, length)) = find(store, hash).await? else { return Ok(None) };
+    let tag = format!("\"{hash}\"");
+    let mut response = Response::new(Body::empty());
+    let head = beginning(store, &file, length).await?;
+    describe(response.headers_mut(), media_type(&head), hash, &tag);
+    if cache::has(headers, &tag) {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        return Ok(Some(response));
+    }
+    let (from, until) = match wanted(headers, length, &tag) {
+        Wanted::All => (0, length),
+        Wanted::Part(from, until) => {
+            *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+            let range = format!("bytes {from}-{}/{length}", until - 1);
+            insert(response.headers_mut(), header::CONTENT_RANGE, &range);
+            (from, until)
+        }
+        Wanted::Nothing => {
+            *response.status_mut() = StatusCode::RANGE_NOT_SATISFIABLE;
+            let range = format!("bytes */{length}");
+            insert(response.headers_mut(), header::CONTENT_RANGE, &range);
+            return Ok(Some(response));
+        }
+    };
+    insert(response.headers_mut(), header::CONTENT_LENGTH, &(until - from).to_string());
+    if method != Method::HEAD && until > from {
+        *response.body_mut() = Body::from_stream(store.part(&file, from..until).await?);
+    }
+    Ok(Some(response))
+}
+
+/// The name and the size of a content, whatever its ending. Nothing but 64 hex digits names one.
+async fn find(store: &Blobs, hash: &str) -> Result<Option<(String, u64)>> {
+    let is_hash = hash.len() == 64 && hash.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    if !is_hash {
+        return Ok(None);
+    }
+    for ending in sniff::endings() {
+        let file = format!("sha256/{}/{hash}.{ending}", &hash[..2]);
+        if let Some(length) = store.size(&file).await? {
+            return Ok(Some((file, length)));
+        }
+    }
+    Ok(None)
+}
+
+/// The first bytes, which say what it is.
+async fn beginning(store: &Blobs, file: &str, length: u64) -> Result<Vec<u8>> {
+    let mut head = vec![];
+    if length > 0 {
+        let mut stream = store.part(file, 0..length.min(16)).await?;
+        while let Some(bytes) = stream.try_next().await? {
+            let bytes: Bytes = bytes;
+            head.extend_from_slice(&bytes);
+        }
+    }
+    Ok(head)
+}
+
+fn describe(headers: &mut HeaderMap, media: Option<&'static str>, hash: &str, tag: &str) {
+    insert(headers, header::CONTENT_TYPE, media.unwrap_or("application/octet-stream"));
+    if media.is_none() {
+        let name = format!("attachment; filename=\"{}.bin\"", &hash[..16]);
+        insert(headers, header::CONTENT_DISPOSITION, &name);
+    }
+    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    headers.insert(header::CACHE_CONTROL, cache::FOR_EVER);
+    insert(headers, header::ETAG, tag);
+}
+
+fn insert(headers: &mut HeaderMap, name: header::HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(name, value);
+    }
+}
+
+/// By the first bytes. What is not one of these is a download.
+fn media_type(head: &[u8]) -> Option<&'static str> {
+    let at = |from: usize, bytes: &[u8]| head.get(from..from + bytes.len()) == Some(bytes);
+    match () {
+        () if at(0, b"\x89PNG\r\n\x1a\n") => Some("image/png"),
+        () if at(0, b"\xff\xd8\xff") => Some("image/jpeg"),
+        () if at(0, b"RIFF") && at(8, b"WEBP") => Some("image/webp"),
+        () if at(0, b"GIF87a") || at(0, b"GIF89a") => Some("image/gif"),
+        () if at(4, b"ftyp") => Some("video/mp4"),
+        () if at(0, b"\x1a\x45\xdf\xa3") => Some("video/webm"),
+        () => None,
+    }
+}
+
+/// What of a content is wanted: bytes from, until.
+#[derive(Debug, PartialEq, Eq)]
+enum Wanted {
+    All,
+    Part(u64, u64),
+    Nothing,
+}
+
+/// One range is served; several, or one that cannot be read, mean all of it.
+fn wanted(headers: &HeaderMap, length: u64, tag: &str) -> Wanted {
+    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    if text(header::IF_RANGE).is_some_and(|known| known != tag) {
+        return Wanted::All;
+    }
+    let range = text(header::RANGE).and_then(|range| range.strip_prefix("bytes="));
+    let Some((from, last)) = range.and_then(|range| range.trim().split_once('-')) else {
+        return Wanted::All;
+    };
+    let number = |text: &str| text.trim().parse::<u64>().ok();
+    match (number(from), number(last), from.is_empty(), last.is_empty()) {
+        (Some(from), _, _, true) if from < length => Wanted::Part(from, length),
+        (Some(from), Some(last), ..) if from <= last && from < length => {
+            Wanted::Part(from, last.saturating_add(1).min(length))
+        }
+        (None, Some(last), true, _) if last > 0 && length > 0 => {
+            Wanted::Part(length.saturating_sub(last), length)
+        }
+        (Some(from), ..) if from >= length => Wanted::Nothing,
+        (None, Some(0), true, _) => Wanted::Nothing,
+        _ => Wanted::All,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_is_read_as_browsers_write_it() {
+        let ask = |range: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::RANGE, range.parse().unwrap());
+            wanted(&headers, 100, "\"t\"")
+        };
+        assert_eq!(ask("bytes=0-"), Wanted::Part(0, 100));
+        assert_eq!(ask("bytes=10-19"), Wanted::Part(10, 20));
+        assert_eq!(ask("bytes=90-500"), Wanted::Part(90, 100));
+        assert_eq!(ask("bytes=-10"), Wanted::Part(90, 100));
+        assert_eq!(ask("bytes=-500"), Wanted::Part(0, 100));
+        assert_eq!(ask("bytes=100-"), Wanted::Nothing);
+        assert_eq!(ask("bytes=-0"), Wanted::Nothing);
+        for all in ["bytes=5-2", "bytes=a-b", "items=0-1", "bytes=0-1,5-6", "bytes=-"] {
+            assert_eq!(ask(all), Wanted::All, "{all}");
+        }
+    }
+
+    #[test]
+    fn only_pictures_and_videos_have_a_type() {
+        assert_eq!(media_type(b"RIFF\0\0\0\0WEBPVP8 "), Some("image/webp"));
+        assert_eq!(media_type(b"\0\0\0\x20ftypisom"), Some("video/mp4"));
+        assert_eq!(media_type(b"<svg xmlns="), None);
+        assert_eq!(media_type(b"<html>"), None);
+        assert_eq!(media_type(b""), None);
+    }
+}

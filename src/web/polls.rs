@@ -1,0 +1,350 @@
+//! `/polls` and `/polls/{n}`: what was polled, what was held back, what the API said.
+
+use askama::Template;
+
+use super::{
+    changes::{self, Form, sums},
+    diffs::{Is, Mark, inline, sign},
+    page::{Context, Link, Message, Pager, Shell, Step},
+    params::ChangesQuery,
+    route::{View, item_path},
+    server::{Failure, render},
+    words,
+};
+use crate::{
+    catalog::item::Kind,
+    store::{
+        browse::{Reading, polls::SchemaRow},
+        query::ChangeRow,
+        row::PollRow,
+    },
+};
+
+/// So many polls, or changes of one, stand on a page.
+const PAGE: i64 = 60;
+
+#[derive(Template)]
+#[template(path = "polls.html")]
+struct Page {
+    shell: Shell,
+    total: String,
+    held: Option<Held>,
+    notices: Vec<(String, String, i64)>,
+    schema: Vec<(Link, String)>,
+    rows: Vec<RowView>,
+    pager: Option<Pager>,
+}
+
+/// Removals that are held back, and how to let them through.
+pub struct Held {
+    /// How many.
+    pub count: String,
+    /// Why.
+    pub reason: String,
+    /// The poll.
+    pub poll: i64,
+    /// The missing items.
+    pub which: Vec<Link>,
+    /// The command.
+    pub command: String,
+}
+
+struct RowView {
+    number: i64,
+    href: String,
+    at: String,
+    when: String,
+    outcome: String,
+    class: &'static str,
+    avatars: String,
+    photos: String,
+    sums: Vec<(&'static str, String)>,
+    error: String,
+    missing: String,
+    held: String,
+}
+
+#[derive(Template)]
+#[template(path = "poll.html")]
+struct One {
+    shell: Shell,
+    polls: String,
+    number: i64,
+    class: &'static str,
+    outcome: String,
+    when: String,
+    at: String,
+    newer: String,
+    older: Option<String>,
+    held: Option<Held>,
+    facts: Vec<(&'static str, String)>,
+    schema: Vec<(String, String)>,
+    total: String,
+    form: Form,
+    rows: Vec<ChangeRowView>,
+    pager: Option<Pager>,
+}
+
+struct ChangeRowView {
+    href: String,
+    name: String,
+    id: String,
+    sign: &'static str,
+    word: String,
+    field: String,
+    marks: Vec<Mark>,
+}
+
+/// What the poll held back, with the very command that lets it through.
+pub fn held(context: &Context<'_>, poll: &PollRow) -> Option<Held> {
+    let count = poll.counts.map(|counts| counts.held).filter(|held| *held > 0)?;
+    let which = Kind::ALL.map(|kind| {
+        let own = vec![("listed", "missing".to_owned())];
+        Link::new(
+            context.href(super::route::list_path(kind), &own),
+            format!("missing {}", kind.plural()),
+        )
+    });
+    let account = match context.accounts.len() > 1 || context.account != "default" {
+        true => format!(" --account {}", shell_word(&context.account)),
+        false => String::new(),
+    };
+    Some(Held {
+        count: words::number(count),
+        reason: poll.held_reason.clone().unwrap_or_default(),
+        poll: poll.poll_id,
+        which: if context.place.as_of.is_none() { which.to_vec() } else { vec![] },
+        command: format!("heygen-sync sync{account} --accept-removals={count}"),
+    })
+}
+
+/// A word as a shell takes it.
+fn shell_word(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-.:@/".contains(c);
+    match !text.is_empty() && text.chars().all(plain) {
+        true => text.to_owned(),
+        false => format!("'{}'", text.replace('\'', "'\\''")),
+    }
+}
+
+/// The list of polls.
+pub async fn page(
+    context: &Context<'_>,
+    reading: &mut Reading,
+    page: i64,
+) -> Result<String, Failure> {
+    let (account, at) = (&context.account, context.place.at());
+    let offset = (page - 1).saturating_mul(PAGE);
+    let (polls, total) = reading.polls(account, at, PAGE, offset).await?;
+    let notices = reading.notices(account, at).await?;
+    let schema = reading.schema_news(account, at).await?;
+    let poll_link = |number: i64| context.href(&format!("/polls/{number}"), &[]);
+    if polls.is_empty() && page > 1 {
+        let mut message = Message::new("Polls", format!("There is no page {page} of polls."));
+        message.links = vec![Link::new(context.href("/polls", &[]), "The newest polls")];
+        return Err(Failure::NotFound(Box::new(message)));
+    }
+    let pages = (total + PAGE - 1) / PAGE;
+    render(&Page {
+        shell: Shell::new(context, &View::Polls, "Polls"),
+        total: words::number(total),
+        held: held(context, &context.good.row),
+        notices: notices
+            .into_iter()
+            .map(|notice| {
+                (words::visible(&notice.text), poll_link(notice.first_poll), notice.first_poll)
+            })
+            .collect(),
+        schema: schema
+            .iter()
+            .map(|(poll, row)| (Link::new(poll_link(*poll), format!("poll {poll}")), told(row)))
+            .collect(),
+        rows: polls.iter().map(|poll| row(context, poll)).collect(),
+        pager: Pager::new(page, pages, |page| {
+            let own = if page > 1 { vec![("page", page.to_string())] } else { vec![] };
+            context.href("/polls", &own)
+        }),
+    })
+}
+
+fn class(outcome: &str) -> &'static str {
+    match outcome {
+        "failed" => "removed",
+        "held" => "held",
+        _ => "",
+    }
+}
+
+fn row(context: &Context<'_>, poll: &PollRow) -> RowView {
+    let at = poll.observed_at.or(poll.started_at).unwrap_or(context.now);
+    let count = |of: fn(&crate::store::row::Counts) -> i64| {
+        poll.counts.as_ref().map(of).map(words::number).unwrap_or_default()
+    };
+    RowView {
+        number: poll.poll_id,
+        href: context.href(&format!("/polls/{}", poll.poll_id), &[]),
+        at: at.to_string(),
+        when: format!("{} {}", words::short_date(at, context.reference()), words::clock(at)),
+        outcome: poll.outcome.clone(),
+        class: class(&poll.outcome),
+        avatars: count(|counts| counts.avatars_listed),
+        photos: count(|counts| counts.talking_photos_listed),
+        sums: match poll.observed_at == context.good.first && !poll.failed() {
+            true => vec![("soft", "the first poll".into())],
+            false => sums(poll),
+        },
+        error: poll.error.as_deref().map(words::visible).unwrap_or_default(),
+        missing: count(|counts| counts.missing),
+        held: count(|counts| counts.held),
+    }
+}
+
+fn told(row: &SchemaRow) -> String {
+    let types = row.json_type.as_ref().map(|types| format!(" ({types})")).unwrap_or_default();
+    format!("{} of {} {}{types}", words::tile_name(&row.field), row.kind.plural(), row.change)
+}
+
+/// The page of one poll.
+pub async fn one(
+    context: &Context<'_>,
+    reading: &mut Reading,
+    number: i64,
+    query: &ChangesQuery,
+) -> Result<String, Failure> {
+    let poll = reading.poll(number).await?;
+    let at = context.place.at();
+    let known = poll.filter(|poll| {
+        let of_account =
+            context.place.account.as_ref().is_none_or(|account| *account == poll.account);
+        of_account && at.is_none_or(|at| poll.observed_at.or(poll.started_at) <= Some(at))
+    });
+    let Some(poll) = known else {
+        let text = format!("There is no poll {number} here.");
+        let mut message = Message::new("No such poll", text);
+        message.links = vec![Link::new(context.href("/polls", &[]), "All polls")];
+        return Err(Failure::NotFound(Box::new(message)));
+    };
+    let schema = reading.schema_of_poll(&poll).await?;
+    let offset = (query.page - 1).saturating_mul(PAGE);
+    let (rows, total) = reading.changes_of_poll(&poll, &query.filter, PAGE, offset).await?;
+    let pages = (total + PAGE - 1) / PAGE;
+    let path = format!("/polls/{number}");
+    let when = poll.observed_at.or(poll.started_at).unwrap_or(context.now);
+    let near = |number: i64| context.href(&format!("/polls/{number}"), &[]);
+    render(&One {
+        shell: Shell::new(context, &View::Poll(number), format!("Poll {number}")),
+        polls: context.href("/polls", &[]),
+        number,
+        class: class(&poll.outcome),
+        outcome: poll.outcome.clone(),
+        when: words::date_time(when),
+        at: when.to_string(),
+        newer: near(number + 1),
+        older: (number > 1).then(|| near(number - 1)),
+        held: held(context, &poll),
+        facts: facts(&poll),
+        schema: schema
+            .iter()
+            .map(|row| (told(row), row.example.as_deref().map(words::exact).unwrap_or_default()))
+            .collect(),
+        total: words::number(total),
+        form: changes::form(context, query, &path, false),
+        rows: rows.iter().map(|row| change(context, row)).collect(),
+        pager: Pager::new(query.page, pages, |page| {
+            context.href(&path, &ChangesQuery { page, ..query.clone() }.pairs())
+        }),
+    })
+}
+
+fn change(context: &Context<'_>, row: &ChangeRow) -> ChangeRowView {
+    let kind = if row.kind == "avatar" { Kind::Avatar } else { Kind::TalkingPhoto };
+    let marks = match row.field {
+        Some(_) => inline(row.old_value.as_deref(), row.new_value.as_deref()),
+        None => vec![],
+    };
+    ChangeRowView {
+        href: context.href(&item_path(kind, &row.item_id), &[]),
+        name: row
+            .name
+            .as_deref()
+            .map(|name| words::exact(&words::tile_name(name)))
+            .unwrap_or_default(),
+        id: row.item_id.clone(),
+        sign: sign(&row.change),
+        word: row.change.clone(),
+        field: row.field.as_deref().map(words::tile_name).unwrap_or_default(),
+        marks,
+    }
+}
+
+/// The poll's whole row, for people.
+fn facts(poll: &PollRow) -> Vec<(&'static str, String)> {
+    let PollRow {
+        poll_id: _,
+        account,
+        trigger,
+        api_version,
+        source,
+        started_at,
+        observed_at,
+        finished_at,
+        outcome: _,
+        counts,
+        held_reason,
+        policy,
+        http_status,
+        request_id,
+        response_bytes,
+        response_sha256,
+        warning,
+        error,
+        host,
+        tool_version,
+        digest,
+    } = poll;
+    let text = |text: &Option<String>| text.as_deref().map(words::exact).unwrap_or_default();
+    let time = |time: &Option<crate::time::Timestamp>| {
+        time.map(|time| time.to_string()).unwrap_or_default()
+    };
+    let mut facts = vec![
+        ("Error", text(error)),
+        ("Held because", text(held_reason)),
+        ("Notice from HeyGen", text(warning)),
+        ("Account", words::exact(account)),
+        ("Started by", trigger.clone()),
+        ("Source", text(source)),
+        ("API version", text(api_version)),
+        ("Started", time(started_at)),
+        ("Observed", time(observed_at)),
+        ("Finished", time(finished_at)),
+    ];
+    if let Some(counts) = counts {
+        let names = [
+            "Avatars listed",
+            "Talking photos listed",
+            "Added",
+            "Changed",
+            "Removed",
+            "Restored",
+            "Learned",
+            "Missing",
+            "Duplicates",
+            "Rejected",
+            "Held",
+        ];
+        let numbers = counts.columns().map(|(_, count)| words::number(count));
+        facts.extend(names.into_iter().zip(numbers));
+    }
+    facts.extend([
+        ("Removal rules", text(policy)),
+        ("HTTP status", http_status.map(|status| status.to_string()).unwrap_or_default()),
+        ("Request id", text(request_id)),
+        ("Response", response_bytes.map(words::bytes).unwrap_or_default()),
+        ("SHA-256 of it", text(response_sha256)),
+        ("Machine", text(host)),
+        ("Program", text(tool_version)),
+        ("Seal", text(digest)),
+    ]);
+    facts.retain(|(_, value)| !value.is_empty());
+    facts
+}

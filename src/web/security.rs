@@ -1,0 +1,188 @@
+//! Who may ask, and what every answer says to the browser.
+//!
+//! The listener is on loopback unless a token or a proxy guards it. The `Host` header is checked,
+//! so that a name that was pointed at this machine by another site reads nothing here.
+
+use std::net::{IpAddr, SocketAddr};
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
+
+use crate::error::{Error, Result};
+
+/// Who may ask.
+#[derive(Debug, Clone)]
+pub struct Guard {
+    /// The password that a browser must give, with any user's name.
+    pub token: Option<SecretString>,
+    /// Whether a proxy decides who may ask.
+    pub behind_proxy: bool,
+    /// The names under which the gallery may be asked for, beside this machine's own.
+    pub hosts: Vec<String>,
+}
+
+/// Why a request is turned away.
+#[derive(Debug, PartialEq, Eq, Clone, Copy)]
+pub enum Refusal {
+    /// Neither GET nor HEAD.
+    Method,
+    /// Another site's name.
+    Host,
+    /// No token, or a wrong one.
+    Token,
+}
+
+impl Guard {
+    /// Whether it suffices for listening at `address` (exit code 78).
+    pub fn suffices(&self, address: SocketAddr) -> Result<()> {
+        if address.ip().is_loopback() || self.token.is_some() || self.behind_proxy {
+            return Ok(());
+        }
+        Err(Error::config(format!(
+            "serve.listen: {address} can be reached from other machines; set a token \
+             (serve.token_file or serve.token_env), or serve.behind_proxy = true where a proxy \
+             decides who may look"
+        )))
+    }
+
+    /// Whether the request may be answered. `open` paths need no token.
+    pub fn admits(&self, method: &Method, headers: &HeaderMap, open: bool) -> Option<Refusal> {
+        if !matches!(*method, Method::GET | Method::HEAD) {
+            return Some(Refusal::Method);
+        }
+        if !self.knows_host(headers) {
+            return Some(Refusal::Host);
+        }
+        (!open && !self.knows_token(headers)).then_some(Refusal::Token)
+    }
+
+    /// This machine by its own names, or a configured name. With a token or a proxy and no names
+    /// configured, any name: these guard by themselves.
+    fn knows_host(&self, headers: &HeaderMap) -> bool {
+        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+        let Some(host) = host.map(without_port) else { return false };
+        let listed = self.hosts.iter().any(|known| known.eq_ignore_ascii_case(host));
+        let guarded = self.hosts.is_empty() && (self.token.is_some() || self.behind_proxy);
+        listed || guarded || is_own_name(host)
+    }
+
+    fn knows_token(&self, headers: &HeaderMap) -> bool {
+        let Some(token) = &self.token else { return true };
+        let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let Some((scheme, encoded)) = given.and_then(|value| value.split_once(' ')) else {
+            return false;
+        };
+        let decoded = STANDARD.decode(encoded.trim()).ok();
+        let decoded = decoded.filter(|_| scheme.eq_ignore_ascii_case("basic"));
+        let Some(colon) = decoded.as_ref().and_then(|pair| pair.iter().position(|b| *b == b':'))
+        else {
+            return false;
+        };
+        let password = decoded.as_deref().map(|pair| &pair[colon + 1..]).unwrap_or_default();
+        same(password, token.expose_secret().as_bytes())
+    }
+}
+
+/// Compares in a time that tells nothing of where two texts differ: by all bytes of their hashes.
+fn same(a: &[u8], b: &[u8]) -> bool {
+    let (a, b) = (Sha256::digest(a), Sha256::digest(b));
+    a.iter().zip(b.iter()).fold(0, |differ, (x, y)| differ | (x ^ y)) == 0
+}
+
+fn without_port(host: &str) -> &str {
+    match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, _)) => address,
+        None => host.rsplit_once(':').map_or(host, |(name, _)| name),
+    }
+}
+
+fn is_own_name(host: &str) -> bool {
+    host.eq_ignore_ascii_case("localhost")
+        || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// What every answer says to the browser.
+pub const HEADERS: [(HeaderName, HeaderValue); 6] = [
+    (
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(
+            "default-src 'self'; base-uri 'none'; object-src 'none'; form-action 'self'; \
+             frame-ancestors 'none'",
+        ),
+    ),
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+    (
+        HeaderName::from_static("cross-origin-opener-policy"),
+        HeaderValue::from_static("same-origin"),
+    ),
+    (
+        HeaderName::from_static("cross-origin-resource-policy"),
+        HeaderValue::from_static("same-origin"),
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(host: &str, authorization: Option<&str>) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::HOST, host.parse().unwrap());
+        if let Some(value) = authorization {
+            headers.insert(header::AUTHORIZATION, value.parse().unwrap());
+        }
+        headers
+    }
+
+    fn guard(token: Option<&str>, hosts: &[&str]) -> Guard {
+        let hosts = hosts.iter().map(|host| (*host).to_owned()).collect();
+        Guard { token: token.map(Into::into), behind_proxy: false, hosts }
+    }
+
+    #[test]
+    fn another_sites_name_is_refused() {
+        let admits = |guard: &Guard, host| guard.admits(&Method::GET, &headers(host, None), false);
+        let open = guard(None, &["gallery.example.org"]);
+        for host in
+            ["localhost", "localhost:8087", "127.0.0.1:8087", "[::1]:8087", "Gallery.example.org"]
+        {
+            assert_eq!(admits(&open, host), None, "{host}");
+        }
+        for host in ["evil.example", "localhost.evil.example:8087", "192.0.2.1", ""] {
+            assert_eq!(admits(&open, host), Some(Refusal::Host), "{host}");
+        }
+        assert_eq!(open.admits(&Method::GET, &HeaderMap::new(), true), Some(Refusal::Host));
+        assert_eq!(
+            open.admits(&Method::POST, &headers("localhost", None), true),
+            Some(Refusal::Method)
+        );
+    }
+
+    #[test]
+    fn a_token_is_asked_for_as_the_password_of_any_user() {
+        let guard = guard(Some("sesame:x"), &[]);
+        let basic = |text: &str| format!("Basic {}", STANDARD.encode(text));
+        let admits = |value: Option<&str>| guard.admits(&Method::GET, &headers("h", value), false);
+        assert_eq!(admits(Some(&basic("anyone:sesame:x"))), None);
+        assert_eq!(admits(Some(&basic(":sesame:x"))), None);
+        for wrong in
+            [None, Some("Basic !"), Some("Bearer x"), Some(&basic("sesame:x")), Some(&basic("a:"))]
+        {
+            assert_eq!(admits(wrong), Some(Refusal::Token), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn listening_for_others_needs_a_token_or_a_proxy() {
+        let all: SocketAddr = "0.0.0.0:8087".parse().unwrap();
+        let own: SocketAddr = "127.0.0.1:8087".parse().unwrap();
+        assert!(guard(None, &[]).suffices(own).is_ok());
+        assert_eq!(guard(None, &[]).suffices(all).unwrap_err().kind.exit_code(), 78);
+        assert!(guard(Some("t"), &[]).suffices(all).is_ok());
+        assert!(Guard { behind_proxy: true, ..guard(None, &[]) }.suffices(all).is_ok());
+    }
+}

@@ -1,0 +1,51 @@
+// Copies ids, and plays a preview under the pointer. Everything else works without it.
+"use strict";
+const said = document.getElementById("said");
+
+if (navigator.clipboard && window.isSecureContext) {
+  document.documentElement.classList.add("can-copy");
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("[data-copy]");
+    if (!button) return;
+    try {
+      await navigator.clipboard.writeText(button.dataset.copy);
+      said.textContent = "Copied " + button.dataset.copy;
+      button.classList.add("done");
+      setTimeout(() => button.classList.remove("done"), 1500);
+    } catch {
+      said.textContent = "Could not copy; select the id and copy it";
+    }
+  });
+}
+
+const still = matchMedia("(prefers-reduced-motion: reduce)");
+const saves = () => navigator.connection && navigator.connection.saveData;
+let timer, video;
+
+function stop() {
+  clearTimeout(timer);
+  if (video) video.remove();
+  video = undefined;
+}
+
+function play(link) {
+  stop();
+  if (still.matches || saves()) return;
+  timer = setTimeout(() => {
+    video = document.createElement("video");
+    video.muted = video.loop = video.playsInline = true;
+    video.src = link.dataset.video;
+    video.addEventListener("error", stop);
+    link.querySelector(".frame").append(video);
+    video.play().catch(stop);
+  }, 250);
+}
+
+for (const link of document.querySelectorAll("a[data-video]")) {
+  link.addEventListener("pointerenter", (event) => event.pointerType === "touch" || play(link));
+  link.addEventListener("pointerleave", stop);
+  link.addEventListener("focus", () => link.matches(":focus-visible") && play(link));
+  link.addEventListener("blur", stop);
+}
+document.addEventListener("keydown", (event) => event.key === "Escape" && stop());
+addEventListener("pagehide", stop);

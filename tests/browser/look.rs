@@ -1,0 +1,137 @@
+//! How every page looks and sounds: no rule of accessibility broken, no sideways scroll, nothing
+//! moved, nothing fetched from elsewhere; contrasts; screenshots.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    chrome::Chrome,
+    demo,
+    site::{Site, pages},
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_page_is_accessible_in_light_and_dark() {
+    let (site, chrome) = (Site::sqlite().await, Chrome::start(true).await);
+    let mut broken = vec![];
+    for (name, path) in pages() {
+        for scheme in ["light", "dark"] {
+            for width in [1280, 390] {
+                chrome.prefer(scheme, "no-preference").await;
+                chrome.size(width, 800).await;
+                chrome.go(&site.url(&path)).await;
+                let found = chrome.violations().await;
+                broken.extend(
+                    found.into_iter().map(|what| format!("{name} {scheme} {width}: {what}")),
+                );
+            }
+        }
+    }
+    assert_eq!(broken, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_page_scrolls_sideways_moves_or_asks_another_host() {
+    let (site, chrome) = (Site::postgres().await, Chrome::start(true).await);
+    for (name, path) in pages() {
+        for (width, scheme) in [(320, "light"), (390, "dark"), (1280, "light"), (1280, "dark")] {
+            chrome.prefer(scheme, "no-preference").await;
+            chrome.size(width, 800).await;
+            chrome.go(&site.url(&path)).await;
+            let at = format!("{name} at {width}, {scheme}");
+            let wide = chrome.ask("return document.documentElement.scrollWidth").await;
+            assert!(wide.as_u64().unwrap() <= u64::from(width), "{at} is {wide} wide");
+            chrome.ask("window.scrollTo(0, document.body.scrollHeight)").await;
+            let shifts = "return new Promise(done => { let sum = 0; new PerformanceObserver(list => { \
+                 for (const e of list.getEntries()) if (!e.hadRecentInput) sum += e.value; }).observe(\
+                 {type: 'layout-shift', buffered: true}); setTimeout(() => done(sum), 100); })";
+            let moved = chrome.ask(shifts).await.as_f64().unwrap();
+            assert!(moved < 0.001, "{at} moved by {moved}");
+            let asked = "return performance.getEntriesByType('resource').map(e => e.name).filter(n => !n.startsWith(location.origin))";
+            assert_eq!(chrome.ask(asked).await, serde_json::json!([]), "{at}");
+            let first = "return performance.getEntriesByType('resource').filter(e => !e.name.includes('/file/') && !e.name.endsWith('.svg')).length";
+            assert!(
+                chrome.ask(first).await.as_u64().unwrap() <= 2,
+                "{at}: beside the page two requests"
+            );
+            let wrong: Vec<String> = chrome
+                .complaints()
+                .await
+                .into_iter()
+                .filter(|what| !(what.contains("40") && what.contains("network")))
+                .collect();
+            assert_eq!(wrong, Vec::<String>::new(), "{at}");
+        }
+    }
+}
+
+#[test]
+fn every_pair_of_colours_can_be_read() {
+    let css = heygen_sync::web::assets::CSS;
+    let (light, dark) = css.split_once("prefers-color-scheme:dark").unwrap();
+    for (scheme, text) in [("light", light), ("dark", dark)] {
+        let tokens = tokens(text);
+        let contrast = |ink: &str, paper: &str| {
+            let (a, b) = (luminance(tokens[ink]), luminance(tokens[paper]));
+            (a.max(b) + 0.05) / (a.min(b) + 0.05)
+        };
+        for ink in ["ink", "soft", "added", "changed", "removed", "restored", "held"] {
+            for paper in ["paper", "sunk"] {
+                let is = contrast(ink, paper);
+                assert!(is >= 4.5, "{scheme}: {ink} on {paper} is {is:.1}");
+            }
+        }
+        for (ink, paper) in [
+            ("added", "added-on"),
+            ("removed", "removed-on"),
+            ("held", "held-on"),
+            ("ink", "held-on"),
+            ("paper", "ink"),
+        ] {
+            let is = contrast(ink, paper);
+            assert!(is >= 4.5, "{scheme}: {ink} on {paper} is {is:.1}");
+        }
+        for ink in ["edge", "focus"] {
+            let is = contrast(ink, "paper");
+            assert!(is >= 3.0, "{scheme}: {ink} is {is:.1}");
+        }
+    }
+}
+
+/// The colours by name.
+fn tokens(css: &str) -> BTreeMap<&str, u32> {
+    let each = css.split("--").skip(1).filter_map(|part| {
+        let (name, rest) = part.split_once(":#")?;
+        Some((name, u32::from_str_radix(rest.get(..6)?, 16).ok()?))
+    });
+    each.collect()
+}
+
+fn luminance(colour: u32) -> f64 {
+    let channel = |shift: u32| {
+        let value = f64::from((colour >> shift) & 255) / 255.0;
+        if value <= 0.040_45 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+    };
+    0.2126 * channel(16) + 0.7152 * channel(8) + 0.0722 * channel(0)
+}
+
+/// Run by scripts/screenshots.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "writes docs/screenshots; run by scripts/screenshots"]
+async fn screenshots() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/screenshots");
+    std::fs::create_dir_all(&folder).unwrap();
+    let (site, chrome) = (Site::of(None, demo::FULL).await, Chrome::start(true).await);
+    for (name, path) in pages() {
+        let path = if name == "poll" { "/polls/211".into() } else { path };
+        for (size, width, height) in [("wide", 1280, 800), ("phone", 390, 844)] {
+            for scheme in ["light", "dark"] {
+                chrome.prefer(scheme, "no-preference").await;
+                chrome.size(width, height).await;
+                chrome.go(&site.url(&path)).await;
+                chrome.until("return document.readyState == 'complete' && [...document.images].filter(i => i.getBoundingClientRect().top < innerHeight).every(i => i.complete)").await;
+                let file = folder.join(format!("{name}-{size}-{scheme}.png"));
+                std::fs::write(file, chrome.picture().await).unwrap();
+            }
+        }
+    }
+}

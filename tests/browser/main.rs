@@ -1,0 +1,14 @@
+//! The gallery in a real browser. A test binary of its own, so that the main suite stays quick;
+//! it needs Chromium, its driver and axe-core, which scripts/install-test-tools puts down.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod chrome;
+#[path = "../demo/mod.rs"]
+mod demo;
+mod look;
+#[path = "../it/postgres/mod.rs"]
+#[allow(dead_code)] // Its other half serves the main suite.
+mod postgres;
+mod site;
+mod use_it;

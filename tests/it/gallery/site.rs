@@ -1,0 +1,245 @@
+//! A running gallery of the small demo, on either database, and what its answers say.
+
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use heygen_sync::{
+    config::Removals,
+    store::{Location, Store},
+    time::Timestamp,
+    web::{self, App, Settings, security::Guard},
+};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::sync::{Mutex, oneshot};
+
+use crate::{
+    demo::{self, Size},
+    postgres::{TestDatabase, database},
+};
+
+const TINY: Size = Size { avatars: 140, photos: 70, polls: 24, pictures: 4 };
+
+/// A gallery that ends with this value.
+pub struct Site {
+    base: String,
+    client: reqwest::Client,
+    location: Location,
+    files: PathBuf,
+    polled: Mutex<Timestamp>,
+    _stop: oneshot::Sender<()>,
+    _home: Option<TempDir>,
+    _database: Option<TestDatabase>,
+}
+
+/// The demo on SQLite and on PostgreSQL.
+pub async fn both() -> [Site; 2] {
+    let home = tempfile::tempdir().unwrap();
+    let sqlite = Location::Sqlite(home.path().join("demo.db"));
+    let files = home.path().join("mirror");
+    let server = database().await;
+    let postgres = Location::parse(server.url()).unwrap();
+    let other = tempfile::tempdir().unwrap();
+    let other_files = other.path().join("mirror");
+    demo::seed(&sqlite, &files, TINY).await;
+    demo::seed(&postgres, &other_files, TINY).await;
+    let mut first = Site::start(sqlite, files).await;
+    first._home = Some(home);
+    let mut second = Site::start(postgres, other_files).await;
+    second._home = Some(other);
+    second._database = Some(server);
+    [first, second]
+}
+
+/// A database without a poll.
+pub async fn empty() -> Site {
+    let home = tempfile::tempdir().unwrap();
+    let location = Location::Sqlite(home.path().join("empty.db"));
+    Store::open_to_write(&location).await.unwrap().close().await.unwrap();
+    let mut site = Site::start(location, home.path().join("mirror")).await;
+    site._home = Some(home);
+    site
+}
+
+impl Site {
+    pub async fn of_file(path: &Path) -> Self {
+        Self::start(Location::Sqlite(path.to_owned()), path.with_extension("files")).await
+    }
+
+    async fn start(location: Location, files: PathBuf) -> Self {
+        let guard = Guard { token: None, behind_proxy: false, hosts: vec![] };
+        let settings = Settings { guard, files: demo::blobs(&files) };
+        let app = App::new(location.clone(), settings, demo::clock());
+        let (stop, stopped) = oneshot::channel::<()>();
+        let (told, address) = oneshot::channel();
+        tokio::spawn(web::serve(
+            app,
+            "127.0.0.1:0".parse().unwrap(),
+            |address| told.send(address).unwrap(),
+            async {
+                let _ = stopped.await;
+            },
+        ));
+        let client = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .timeout(Duration::from_secs(60))
+            .build()
+            .unwrap();
+        Self {
+            base: format!("http://{}", address.await.unwrap()),
+            client,
+            location,
+            files,
+            polled: Mutex::new(Timestamp::parse("2026-11-23T06:00:00Z").unwrap()),
+            _stop: stop,
+            _home: None,
+            _database: None,
+        }
+    }
+
+    pub fn files(&self) -> &Path {
+        &self.files
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        Answer::of(self.client.get(format!("{}{path}", self.base))).await
+    }
+
+    pub async fn get_if(&self, path: &str, tag: &str) -> Answer {
+        Answer::of(self.client.get(format!("{}{path}", self.base)).header("if-none-match", tag))
+            .await
+    }
+
+    pub async fn get_range(&self, path: &str, range: &str) -> Answer {
+        Answer::of(self.client.get(format!("{}{path}", self.base)).header("range", range)).await
+    }
+
+    pub async fn send(&self, method: &str, path: &str, host: Option<&str>) -> Answer {
+        let mut request =
+            self.client.request(method.parse().unwrap(), format!("{}{path}", self.base));
+        if let Some(host) = host {
+            request = request.header("host", host);
+        }
+        Answer::of(request).await
+    }
+
+    /// Polls avatars with these ids and names alone; nothing is removed at once.
+    pub async fn poll(&self, avatars: &[(&str, &str)]) {
+        self.poll_of("default", avatars).await;
+    }
+
+    /// The same for any account.
+    pub async fn poll_of(&self, account: &str, avatars: &[(&str, &str)]) {
+        let mut at = self.polled.lock().await;
+        *at = at.plus(Duration::from_secs(60));
+        let records: Vec<Value> = avatars
+            .iter()
+            .map(|(id, name)| json!({"avatar_id": id, "avatar_name": name, "gender": "female"}))
+            .collect();
+        let body = json!({"error": null, "data": {"avatars": records, "talking_photos": []}});
+        let mut store = Store::open_to_write(&self.location).await.unwrap();
+        let removals = Removals { after_polls: Some(99), min_count: 20, max_share: 0.2 };
+        demo::poll_of(account, &mut store, *at, body.to_string().into_bytes(), &removals).await;
+        store.close().await.unwrap();
+    }
+
+    /// As the mirror leaves a row behind.
+    pub async fn mirror_write(&self) {
+        let sql = "UPDATE assets SET checked_at = '2026-11-23T07:00:00.000Z' WHERE state = 'gone'";
+        demo::run(&self.location, sql.into()).await;
+    }
+
+    /// Gives every preview a signed link.
+    pub async fn sign_everything(&self) {
+        let sql = "UPDATE assets SET expires_at = '2026-11-24T00:00:00.000Z', \
+             signed_url = url || '?Expires=1&Signature=secret&Key-Pair-Id=K'";
+        demo::run(&self.location, sql.into()).await;
+    }
+
+    /// The day of the first poll.
+    pub async fn first_day(&self) -> String {
+        let polls = self.get("/polls.json").await.json();
+        let last = polls.as_array().unwrap().last().unwrap().clone();
+        last["observed_at"].as_str().unwrap()[..10].to_owned()
+    }
+}
+
+/// What came back.
+pub struct Answer {
+    pub status: u16,
+    headers: reqwest::header::HeaderMap,
+    pub text: String,
+    pub bytes: Vec<u8>,
+}
+
+impl Answer {
+    async fn of(request: reqwest::RequestBuilder) -> Self {
+        let response = request.send().await.unwrap();
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let bytes = response.bytes().await.unwrap().to_vec();
+        Self { status, headers, text: String::from_utf8_lossy(&bytes).into_owned(), bytes }
+    }
+
+    pub fn header(&self, name: &str) -> String {
+        self.headers.get(name).map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default()
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
+    }
+
+    /// How many bytes travel.
+    pub fn zipped(&self) -> usize {
+        let mut gzip = flate2::write::GzEncoder::new(vec![], flate2::Compression::default());
+        gzip.write_all(&self.bytes).unwrap();
+        gzip.finish().unwrap().len()
+    }
+
+    /// The number beside the heading.
+    pub fn total(&self) -> usize {
+        let after = self.text.split("<h1>").nth(1).unwrap();
+        let number = after.split("<span class=\"n\">").nth(1).unwrap().split('<').next().unwrap();
+        number.replace(',', "").parse().unwrap()
+    }
+
+    fn values<'a>(&'a self, attribute: &'a str) -> impl Iterator<Item = String> + 'a {
+        self.text.match_indices(attribute).map(move |(at, _)| {
+            let value = self.text[at + attribute.len()..].split('"').next().unwrap();
+            value.replace("&#38;", "&").replace("&amp;", "&")
+        })
+    }
+
+    /// Where the page's links lead.
+    pub fn links(&self) -> Vec<String> {
+        self.values("<a href=\"").filter(|href| href.starts_with('/')).collect()
+    }
+
+    /// The pictures.
+    pub fn sources(&self) -> Vec<String> {
+        self.values("<img src=\"").collect()
+    }
+
+    pub fn css(&self) -> String {
+        self.values("<link rel=\"stylesheet\" href=\"").next().unwrap()
+    }
+
+    /// The facets' choices that are not chosen: link, and what they promise.
+    pub fn choices(&self) -> Vec<(String, usize)> {
+        let facets = self.text.split("class=\"groups\"").nth(1).unwrap();
+        let facets = facets.split("</section>").next().unwrap();
+        let each = facets.split("<li><a href=\"").skip(1).filter_map(|choice| {
+            let (href, rest) = choice.split_once('"')?;
+            let text = rest.split("</a>").next()?;
+            if rest.starts_with(" aria-current") {
+                return None;
+            }
+            let count = text.split("<span class=\"n\">").nth(1)?.split('<').next()?;
+            Some((href.replace("&#38;", "&"), count.replace(',', "").parse().ok()?))
+        });
+        each.collect()
+    }
+}
