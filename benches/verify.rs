@@ -69,6 +69,7 @@ async fn history(file: &Path, versions: usize) {
             accepted: Accepted::None,
             observed_at: None,
             deadline: std::time::Duration::from_secs(600),
+            notify: None,
         };
         let report = poll(&mut store, &clock, request).await.expect("polls");
         assert_eq!(report.row.outcome, "succeeded");

@@ -26,10 +26,14 @@
 //! rows in batches once their files are durable. Links that died are renewed by an ordinary poll,
 //! handed in as a callback.
 //!
+//! Where somebody is to be told ([`notify`]), step 6 writes the notices of what the poll found into
+//! the same transaction, and after the round the outbox is delivered: in order, at least once, and
+//! never at the cost of a poll.
+//!
 //! # The rooms, and which way the arrows go
 //!
 //! ```text
-//! main → cli → web → { poll, verify, feed } → { heygen, mirror, store, config } → catalog → { error, time }
+//! main → cli → web → { poll → notify, verify, feed } → { heygen, mirror, store, config } → catalog → { error, time }
 //! ```
 //!
 //! | room | is for | does not know |
@@ -37,6 +41,7 @@
 //! | [`cli`] | one verb a file, rendering in one place | SQL, rules of history |
 //! | [`web`] | the gallery: pages, security, caching | SQL, HeyGen, the key |
 //! | [`poll`] | the one place where the steps meet | SQL, HTTP, printing |
+//! | [`notify`] | what is told of a poll, once, and how it travels; pings | SQL, how a list is polled |
 //! | [`verify`] | whether seals, history and tables agree | SQL, printing, how to mend |
 //! | [`feed`] | the change feed as Atom, for a file or the gallery | SQL, where it is served |
 //! | [`heygen`] | asking the API, retries, one file per version of the API | the database, avatars |
@@ -66,6 +71,7 @@ pub mod error;
 pub mod feed;
 pub mod heygen;
 pub mod mirror;
+pub mod notify;
 pub mod poll;
 pub mod store;
 pub mod time;

@@ -15,12 +15,14 @@ use crate::{
         diff::{Accepted, Diff, Policy, Poll, Standing, diff},
         list,
     },
-    config::{ApiVersion, Removals, Version},
+    config::{ApiVersion, Notify, Removals, Version},
     error::{Error, Result},
     heygen::{self, Fetched, OnProgress},
+    notify,
     store::{
         Session, Store,
         lock::{hex, host},
+        outbox::{Before, Tell},
         row::{Counts, PollRow, policy_json},
         write::Outcome,
     },
@@ -50,6 +52,8 @@ pub struct Request<'a> {
     pub observed_at: Option<Timestamp>,
     /// How long the poll may hold the lock without a word to the database.
     pub deadline: Duration,
+    /// Who is told; `None` tells nobody.
+    pub notify: Option<&'a Notify>,
 }
 
 /// Where a list comes from.
@@ -169,11 +173,17 @@ async fn commit(
 ) -> Result<Outcome> {
     let after_polls = request.removals.after_polls_on(fetched.version);
     let judge = Judge { request, started_at, clock, after_polls };
+    let watch = request.notify.filter(|notify| notify.url.is_some()).map(|notify| &notify.watch);
+    let drafts = |outcome: &Outcome, before: Before| {
+        watch.map_or(vec![], |watch| notify::drafts(watch, outcome, before))
+    };
+    let tell = watch.map(|_| &drafts as Tell<'_>);
     match fetched.answer.as_ref().err() {
-        Some(_) => session.record(judge.failed(&fetched, None), clock.now()).await,
+        Some(_) => session.record(judge.failed(&fetched, None), clock.now(), tell).await,
         None => {
             let now = request.observed_at.unwrap_or_else(|| clock.now());
-            session.commit(after_polls, now, |standing| judge.answered(fetched, standing)).await
+            let judged = |standing| judge.answered(fetched, standing);
+            session.commit(after_polls, now, tell, judged).await
         }
     }
 }
@@ -186,6 +196,7 @@ struct Judged<'a> {
     mirror: bool,
     accepted: Accepted,
     observed_at: Option<Timestamp>,
+    notify: Option<&'a Notify>,
 }
 
 /// What has come, from the API or from a file.
@@ -213,13 +224,22 @@ impl Source<'_> {
 }
 
 async fn fetch<'a>(request: Request<'a>, plan: Plan, clock: &Clock) -> (Judged<'a>, Received) {
-    let Request { account, trigger, source, removals, mirror, accepted, observed_at, deadline: _ } =
-        request;
+    let Request {
+        account,
+        trigger,
+        source,
+        removals,
+        mirror,
+        accepted,
+        observed_at,
+        deadline: _,
+        notify,
+    } = request;
     let received = match source {
         Source::Api { client, version: _, progress } => ask(plan, client, progress).await,
         Source::Saved { name, body } => from_file(name, &body, clock),
     };
-    (Judged { account, trigger, removals, mirror, accepted, observed_at }, received)
+    (Judged { account, trigger, removals, mirror, accepted, observed_at, notify }, received)
 }
 
 /// Asks as planned. What two versions say is never mixed: one of them has answered.

@@ -172,6 +172,7 @@ async fn refresh(store: &mut Store, config: &Config, context: &Context) -> Resul
                 accepted: Accepted::None,
                 observed_at: None,
                 deadline: deadline(config),
+                notify: Some(&config.notify),
             };
             let report = poll(store, &context.clock, request).await?;
             report.error.map_or(Ok(()), Err)

@@ -20,6 +20,7 @@ use crate::{
     config::{Config, Version, check_account_name},
     error::{Error, Result, gravest},
     heygen::{self, Progress},
+    notify::{Pings, deliver},
     poll::{Report, Request, Source, dry_run, poll},
     store::{Location, Store},
     time::{Clock, Timestamp},
@@ -87,6 +88,8 @@ impl Sync {
         let (config, _, location) = context.config()?;
         let tasks = self.tasks(&config, context)?;
         let mut store = self.open(&location).await?;
+        // A monitor watches over what is polled for real.
+        let pings = (!self.dry_run && self.from.is_none()).then(|| Pings::start(&config.notify));
         let mut codes = vec![];
         let mut json = vec![];
         for task in tasks {
@@ -109,12 +112,19 @@ impl Sync {
             print(&format!("[{}]\n", json.join(",\n")))?;
         }
         if let Some(mut store) = store {
+            if !self.dry_run {
+                deliver(&mut store, &context.clock, &config.notify, &context.sources).await;
+            }
             if config.mirror.enabled && !self.no_mirror && !self.dry_run {
                 codes.push(super::mirror::after_sync(&mut store, &config, context).await);
             }
             store.close().await?;
         }
-        Ok(gravest(codes))
+        let code = gravest(codes);
+        if let Some(pings) = pings {
+            pings.end(code).await;
+        }
+        Ok(code)
     }
 
     /// The accounts, or the one that a saved response is for.
@@ -182,6 +192,7 @@ impl Sync {
             accepted: self.accepted(),
             observed_at: self.observed_at,
             deadline: deadline(config),
+            notify: Some(&config.notify),
         };
         match store {
             Some(store) if !self.dry_run => poll(store, &context.clock, request).await,

@@ -8,6 +8,7 @@
 mod env;
 mod file;
 mod keys;
+mod notify;
 mod serve;
 mod sources;
 #[cfg(test)]
@@ -21,6 +22,7 @@ use url::Url;
 
 pub use self::{
     env::Env,
+    notify::{Form, Notify, Receiver},
     serve::Serve,
     sources::{Origin, Sources},
     values::is_loopback_url,
@@ -43,6 +45,8 @@ pub struct Config {
     pub mirror: Mirror,
     /// Where the gallery listens.
     pub serve: Serve,
+    /// Who is told.
+    pub notify: Notify,
     /// The accounts that are polled; empty means one, `default`.
     #[serde(deserialize_with = "values::accounts")]
     pub accounts: Vec<Account>,
@@ -231,6 +235,7 @@ impl Default for Config {
             api: Api::default(),
             removals: Removals::default(),
             serve: Serve::default(),
+            notify: Notify::default(),
             mirror: Mirror::default(),
             accounts: Vec::new(),
         }
@@ -276,12 +281,13 @@ impl Default for Removals {
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Taken apart, so that a new section cannot be forgotten.
-        let Self { database: _, api, removals, mirror, serve, accounts } = self;
+        let Self { database: _, api, removals, mirror, serve, notify, accounts } = self;
         f.debug_struct("Config")
             .field("database", &format_args!("(not shown)"))
             .field("api", api)
             .field("removals", removals)
             .field("serve", serve)
+            .field("notify", notify)
             .field("mirror", mirror)
             .field("accounts", accounts)
             .finish()

@@ -352,6 +352,14 @@ fn the_environment_stands_over_the_file_for_every_key() {
         ("serve.token_file", "/run/token"),
         ("serve.behind_proxy", "true"),
         ("serve.hosts", "['gallery.example']"),
+        ("notify.url", "https://receiver.example/hook"),
+        ("notify.format", "slack"),
+        ("notify.secret_env", "SECRET"),
+        ("notify.secret_file", "/run/secret"),
+        ("notify.watch", "['a', 'b']"),
+        ("notify.ping_start", "http://127.0.0.1:8000/start"),
+        ("notify.ping_success", "http://localhost/"),
+        ("notify.ping_failure", "https://monitor.example/fail"),
         ("accounts", "[{ name = 'a', api_key_env = 'A' }]"),
     ];
     let mut keys: Vec<String> =
@@ -400,9 +408,49 @@ fn the_environment_stands_over_the_file_for_every_key() {
             max_file: 5_000_000,
             recheck: Duration::from_secs(30 * 86_400),
         },
+        notify: Notify {
+            url: Url::parse("https://receiver.example/hook").ok(),
+            format: Form::Slack,
+            secret_env: Some("SECRET".into()),
+            secret_file: Some("/run/secret".into()),
+            watch: vec!["a".into(), "b".into()],
+            ping_start: Url::parse("http://127.0.0.1:8000/start").ok(),
+            ping_success: Url::parse("http://localhost/").ok(),
+            ping_failure: Url::parse("https://monitor.example/fail").ok(),
+        },
         accounts: vec![account],
     };
     assert_eq!(config, expected);
+}
+
+#[test]
+fn a_receiver_is_asked_over_https_or_on_this_machine_and_never_shown() {
+    let url = "http://receiver.example/hook-SECRET";
+    let error = of_file(&format!("[notify]\nurl = '{url}'")).error();
+    assert!(error.contains("2: notify.url must be") && !error.contains("SECRET"), "{error}");
+    for key in ["ping_start", "ping_success", "ping_failure"] {
+        let error = of_file(&format!("[notify]\n{key} = '{url}'")).error();
+        assert!(error.contains(key) && !error.contains("SECRET"), "{error}");
+    }
+    let config = of_file("[notify]\nurl = 'https://receiver.example/hook-SECRET'").load();
+    assert!(!format!("{config:?}").contains("SECRET"), "{config:?}");
+}
+
+#[test]
+fn a_secret_is_taken_as_it_is_or_as_standard_webhooks_write_it() {
+    let key = |secret: &str| {
+        let machine = of_file("[notify]\nurl = 'https://r.example'\nsecret_env = 'S'");
+        let machine = machine.env(&[("S", secret)]);
+        match machine.load().notify.receiver(&machine.sources) {
+            Ok(Some(Receiver::Webhook(_, key))) => Ok(key.expose_secret().to_vec()),
+            Ok(_) => Err("no webhook".into()),
+            Err(error) => Err(error.message),
+        }
+    };
+    assert_eq!(key("plain"), Ok(b"plain".to_vec()));
+    assert_eq!(key("whsec_aGV5"), Ok(b"hey".to_vec()));
+    assert!(key("whsec_!").unwrap_err().contains("base64 does not follow"));
+    assert!(key("").unwrap_err().contains("is empty"));
 }
 
 #[test]

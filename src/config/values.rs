@@ -12,7 +12,7 @@ use serde::{
 };
 use url::{Host, Url};
 
-use super::{Account, ApiVersion, Version};
+use super::{Account, ApiVersion, Version, notify::Form};
 
 /// No time that is waited for may be longer: sums of a few stay far from any overflow.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
@@ -303,6 +303,55 @@ pub mod base_url {
         } else {
             None
         }
+    }
+}
+
+/// Whom notices and pings are sent to.
+pub mod receiver {
+    use serde::Serializer;
+
+    use super::*;
+
+    pub fn serialize<S: Serializer>(value: &Option<Url>, to: S) -> Result<S::Ok, S::Error> {
+        match value {
+            Some(url) => to.collect_str(url),
+            None => to.serialize_none(),
+        }
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Url>, D::Error> {
+        let takes = "a URL in quotes that begins with https://; plain http is taken for this very \
+                     machine only";
+        scalar(from, takes, |value| match value {
+            Scalar::Text(text) => Url::parse(&text).ok().filter(is_guarded).map(Some),
+            _ => None,
+        })
+    }
+}
+
+fn is_guarded(url: &Url) -> bool {
+    match url.scheme() {
+        "https" => url.host().is_some(),
+        "http" => is_loopback(url),
+        _ => false,
+    }
+}
+
+/// How notices are written.
+pub mod form {
+    use serde::Serializer;
+
+    use super::*;
+
+    pub fn serialize<S: Serializer>(value: &Form, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(value.as_str())
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Form, D::Error> {
+        scalar(deserializer, "\"webhook\" or \"slack\"", |value| match value {
+            Scalar::Text(text) => Form::ALL.into_iter().find(|form| form.as_str() == text),
+            _ => None,
+        })
     }
 }
 

@@ -13,6 +13,7 @@
 //! - [`past`]: how the API has answered an account
 //! - [`queue`]: the mirror's queue
 //! - [`query`]: what the commands ask
+//! - [`outbox`]: notices that wait to be delivered
 //! - [`copy`]: a whole database → an empty one
 //! - [`browse`]: what the gallery asks
 //! - [`export`]: the catalogue as it was at any time, read at one point in time
@@ -30,6 +31,7 @@ pub mod fault;
 pub mod location;
 pub mod lock;
 pub mod open;
+pub mod outbox;
 mod packed;
 pub mod past;
 pub mod query;

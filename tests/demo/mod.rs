@@ -305,6 +305,7 @@ pub async fn poll_of(
         observed_at: Some(at),
         mirror: false,
         deadline: Duration::from_secs(60),
+        notify: None,
     };
     poll(store, &Clock::new(move || at), request).await.expect("polls");
 }

@@ -283,6 +283,7 @@ async fn a_poller_that_wakes_up_after_its_deadline_cannot_commit() {
             accepted: Accepted::None,
             observed_at: None,
             deadline: Duration::from_millis(300),
+            notify: None,
         };
         poll(&mut store, &Clock::system(), request).await
     });

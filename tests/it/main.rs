@@ -17,6 +17,7 @@ mod gallery;
 mod home;
 mod memory;
 mod mirror;
+mod notices;
 mod pages;
 mod pooling;
 mod postgres;

@@ -2,18 +2,21 @@
 
 use std::collections::BTreeSet;
 
-use heygen_sync::store::{audit, conn, export, queue, statements};
+use heygen_sync::store::{audit, conn, export, outbox, queue, statements};
 use sqlx::{Connection, Executor, PgConnection, SqliteConnection};
 
 use crate::{postgres::database, schema::engine};
 
-const SOURCES: [&str; 2] =
-    [include_str!("../../src/store/statements.rs"), include_str!("../../src/store/queue.rs")];
+const SOURCES: [&str; 3] = [
+    include_str!("../../src/store/statements.rs"),
+    include_str!("../../src/store/queue.rs"),
+    include_str!("../../src/store/outbox.rs"),
+];
 
 /// Those of all rooms of the store.
 fn every(engine: conn::Engine) -> Vec<(String, sqlx::SqlStr)> {
     let all = [statements::all(engine), queue::all(engine)].concat().into_iter();
-    all.chain(audit::statements()).chain(export::all()).collect()
+    all.chain(audit::statements()).chain(export::all()).chain(outbox::all()).collect()
 }
 
 /// How a statement that reads or writes rows begins; what begins otherwise is a part of one or

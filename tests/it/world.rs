@@ -15,7 +15,7 @@ use std::{
 
 use heygen_sync::{
     catalog::diff::Accepted,
-    config::{ApiVersion, Removals, Version},
+    config::{ApiVersion, Notify, Removals, Version},
     error::Result,
     heygen::{Client, Settings},
     mirror::{self, Blobs, Summary},
@@ -98,6 +98,8 @@ pub struct World {
     pub version: Version,
     /// Whether polls feed the mirror.
     pub mirror: bool,
+    /// Who is told.
+    pub notify: Notify,
     store: Store,
     client: Client,
     beside: Beside,
@@ -154,6 +156,7 @@ impl World {
             accepted: Accepted::None,
             version: Version::Fixed(ApiVersion::V2),
             mirror: false,
+            notify: Notify::default(),
             store,
             client,
             beside: home.connect().await,
@@ -213,7 +216,7 @@ impl World {
         let clock = clock(&self.now);
         let source = Source::Api { client: &self.client, version: self.version, progress: &|_| () };
         let request = request(self.account, &self.removals, self.accepted, "manual", source);
-        let request = Request { mirror: self.mirror, ..request };
+        let request = Request { mirror: self.mirror, notify: Some(&self.notify), ..request };
         poll(&mut self.store, &clock, request).await
     }
 
@@ -238,7 +241,7 @@ impl World {
         let clock = clock(&self.now);
         let source = saved(body.into());
         let request = request(self.account, &self.removals, self.accepted, "file", source);
-        let request = Request { observed_at, ..request };
+        let request = Request { observed_at, notify: Some(&self.notify), ..request };
         poll(&mut self.store, &clock, request).await
     }
 
@@ -486,5 +489,6 @@ fn request<'r>(
         accepted,
         observed_at: None,
         deadline,
+        notify: None,
     }
 }

@@ -82,6 +82,7 @@ impl Polled {
                 accepted: Accepted::None,
                 observed_at: None,
                 deadline: Duration::from_secs(60),
+                notify: None,
             };
             match poll(&mut self.store, &self.clock, request).await {
                 // Another test may just be starting a process: until that has begun to run its
