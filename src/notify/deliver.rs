@@ -94,7 +94,7 @@ async fn next(store: &mut Store, clock: &Clock, sender: &Sender<'_>) -> Result<O
 }
 
 fn pause(attempts: i64) -> Duration {
-    let doublings = u32::try_from(attempts - 1).unwrap_or(0).min(16);
+    let doublings = u32::try_from(attempts - 1).unwrap_or(u32::MAX).min(16);
     PAUSE.saturating_mul(1 << doublings).min(LONGEST_PAUSE)
 }
 

@@ -173,6 +173,10 @@ at_home! {
         assert_eq!(home.count("SELECT 1 FROM notices WHERE delivered_at IS NULL").await, 2);
         let ran = home.run_with(&secret, &["-v", "sync"]);
         assert!(!ran.stderr.contains(&base), "{ran:?}");
+        let status = home.run_with(&secret, &["status", "--format", "table"]).stdout;
+        assert!(status.contains("notices   2 wait since "), "{status}");
+        let checked = home.run(&["check", "--format", "csv"]);
+        assert!(checked.stdout.contains("notices,failed,notify: the variable"), "{checked:?}");
     }
 
     async fn slack_is_told_in_its_own_form(home: Home) {
