@@ -7,7 +7,7 @@ use heygen_sync::{
     notify::{Delivered, deliver},
 };
 
-use super::receiver::{Answer, Receiver, SECRET};
+use super::receiver::{Answer, Came, Receiver, SECRET};
 use crate::{fake::Kind, home::at_home, world::World};
 
 fn notify(receiver: &Receiver) -> Notify {
@@ -37,6 +37,20 @@ async fn three(world: &mut World) {
     }
 }
 
+/// What the commands of docs/notices.md print for what came.
+fn verified(came: &Came) -> String {
+    let docs = include_str!("../../../docs/notices.md");
+    let commands = docs.split("<!-- run: verify -->\n```sh\n").nth(1).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("body.json"), &came.body).unwrap();
+    let mut shell = std::process::Command::new("bash");
+    shell.args(["-c", commands.split("```").next().unwrap()]).current_dir(folder.path());
+    for name in ["webhook-id", "webhook-timestamp", "webhook-signature"] {
+        shell.env(name.replace('-', "_"), came.header(name));
+    }
+    String::from_utf8(shell.env("secret", SECRET).output().unwrap().stdout).unwrap()
+}
+
 mod on_engines {
     use super::*;
     use crate::world::on_both;
@@ -57,6 +71,18 @@ mod on_engines {
             }
             let waiting = world.cell("SELECT count(*) FROM notices WHERE delivered_at IS NULL").await;
             assert_eq!(waiting, "0");
+        }
+
+        async fn a_receiver_verifies_by_the_commands_of_the_docs(world: World) {
+            let receiver = Receiver::start();
+            world.notify = notify(&receiver);
+            world.heygen.add_avatar("a", |_| ());
+            world.poll().await;
+            delivered(&mut world).await;
+            let came = receiver.came().remove(0);
+            assert_eq!(verified(&came), "genuine\n");
+            let forged = Came { body: came.body.replace("baseline", "changes"), ..came };
+            assert_eq!(verified(&forged), "");
         }
 
         async fn a_receiver_down_slow_and_broken_gets_all_in_order_once_it_is_up(world: World) {
