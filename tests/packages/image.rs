@@ -11,19 +11,23 @@ use crate::{
 };
 
 const IMAGE: &str = "heygen-sync:latest";
-/// What the image may weigh at most, in MB. On release: 25 MB of program, and what it is linked to.
-const MOST_MB: u64 = 60;
+/// What the image may weigh at most, in MB; the program is most of it.
+const MOST_MB: u64 = 40;
 
 /// A volume that goes with the test.
-struct Volume(String);
+pub struct Volume(String);
 
 impl Volume {
-    fn new() -> Self {
+    pub fn new() -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("heygen-sync-test-{}-{number}", std::process::id());
         done("docker", &["volume", "create", "--label", "heygen-sync-test", &name]);
         Self(name)
+    }
+
+    pub fn name(&self) -> &str {
+        &self.0
     }
 }
 
@@ -35,7 +39,7 @@ impl Drop for Volume {
 
 /// As docs/docker.md says to run it, on the host's network, where the fake is.
 fn in_image(volume: &Volume, heygen: &FakeHeyGen, args: &[&str]) -> Ran {
-    let mount = format!("{}:/data", volume.0);
+    let mount = format!("{}:/data", volume.name());
     let key = format!("HEYGEN_API_KEY={KEY}");
     let base = format!("HEYGEN_SYNC_API__BASE_URL={}", heygen.base_url());
     let hardened = [
@@ -102,7 +106,7 @@ fn it_is_small_and_holds_the_program_its_libraries_and_authorities_alone() {
     assert!(megabytes <= MOST_MB, "{megabytes} MB");
     let container = done("docker", &["create", IMAGE]).trim().to_owned();
     let listing = done("bash", &["-c", &format!("docker export {container} | tar -t")]);
-    done("docker", &["rm", &container]);
+    done("docker", &["rm", "--volumes", &container]);
     let files: Vec<&str> = listing.lines().filter(|name| !name.ends_with('/')).collect();
     assert!(files.contains(&"etc/ssl/certs/ca-certificates.crt"), "{files:?}");
     for shell in ["bin/sh", "usr/bin/sh", "usr/bin/apt"] {
