@@ -51,7 +51,7 @@ pub fn begin_reading(engine: Engine) -> &'static str {
         Engine::Postgres => "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY",
     }
 }
-/// Up to 64 MiB for a reading that comes back to pages in another order.
+/// Up to 64 MiB for who comes back to pages in another order: a large load, and `verify`.
 pub const SQLITE_CACHE: &str = "PRAGMA cache_size = -65536";
 /// Ends it for good.
 pub const COMMIT: &str = "COMMIT";
