@@ -358,7 +358,7 @@ everywhere! {
     }
 
     async fn a_whole_catalogue_is_saved_whatever_goes_wrong(stage: Stage) {
-        let (pictures, videos, dying) = match std::env::var_os("MIRROR_FULL") {
+        let (pictures, videos, dying) = match std::env::var_os("HEYGEN_SYNC_TEST_FULL") {
             Some(_) => (8_000, 1_300, 1_000),
             None => (160, 26, 40),
         };

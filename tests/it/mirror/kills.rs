@@ -43,7 +43,7 @@ fn temporary(folder: &Path) -> usize {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_at_random_it_loses_nothing_and_leaves_nothing() {
-    let kills: u64 = if std::env::var_os("MIRROR_FULL").is_some() { 50 } else { 6 };
+    let kills: u64 = if std::env::var_os("HEYGEN_SYNC_TEST_FULL").is_some() { 50 } else { 6 };
     let each = 60;
     let home = Home::sqlite().await;
     let cdn = FakeCdn::start(Clock::system());
