@@ -214,7 +214,8 @@ pub const ASSETS_BY_STATE: &str =
 
 /// When the next link expires of a preview that is not saved; only signed ones have an expiry, and
 /// not every reader may see the links.
-pub const NEXT_EXPIRY: &str = "SELECT min(expires_at) FROM assets WHERE state <> 'mirrored'";
+pub const NEXT_EXPIRY: &str =
+    "SELECT min(expires_at) FROM assets WHERE state IN ('pending', 'failed')";
 
 /// Every version of an item: (id[, account]).
 pub fn versions(kind: Kind, of_account: bool) -> SqlStr {

@@ -340,14 +340,17 @@ async fn write_some_links(conn: &mut Conn, some: &[&LinkWrite], new: bool) -> Re
     }
 }
 
-/// A new link is a new chance for what could not be had by the old one.
+/// A new link is a new chance for what could not be had by the old one; what needs no signature any
+/// more may change behind its URL, and is looked at again.
 fn replace_link() -> String {
     let again = "t.state IN ('gone', 'failed')";
     format!(
         "signed_url = d.signed_url, expires_at = d.expires_at, \
          state = CASE WHEN {again} THEN 'pending' ELSE t.state END, \
          attempts = CASE WHEN {again} THEN 0 ELSE t.attempts END, \
-         next_attempt_at = CASE WHEN {again} THEN NULL ELSE t.next_attempt_at END, \
+         next_attempt_at = CASE WHEN {again} THEN NULL \
+         WHEN d.signed_url IS NULL AND t.state = 'mirrored' THEN t.mirrored_at \
+         ELSE t.next_attempt_at END, \
          last_error = CASE WHEN {again} THEN NULL ELSE t.last_error END"
     )
 }
