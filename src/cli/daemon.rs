@@ -79,12 +79,12 @@ fn log(told: Told<'_>, context: &Context) -> u8 {
     let report = match polled {
         Ok(report) => report,
         Err(error) => {
-            complain(&error.clone().context(format!("account '{account}'")));
+            complain(error);
             return error.kind.exit_code();
         }
     };
     if let Some(error) = &report.error {
-        complain(&error.clone().context(format!("account '{account}'")));
+        complain(error);
     }
     if let Some(counts) = &report.row.counts {
         tracing::info!(

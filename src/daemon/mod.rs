@@ -197,7 +197,7 @@ impl<'a, R: Fn() -> Result<Config>> Service<'a, R> {
             self.timer.arm(next.at, now).await?;
             self.tell(next);
             tokio::select! {
-                _ = self.shots.recv() => self.timer.disarm().await,
+                _ = self.shots.recv() => self.timer.went_off(),
                 _ = self.beat.tick() => self.turn(),
                 signal = self.signals.next() => match signal {
                     Signal::Reload => self.reload(),

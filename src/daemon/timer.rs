@@ -53,10 +53,14 @@ impl Timer {
         Ok(())
     }
 
-    /// The shot has come, or is wanted no more.
-    pub async fn disarm(&mut self) {
+    /// The shot has come.
+    pub fn went_off(&mut self) {
+        self.armed = None;
+    }
+
+    async fn disarm(&mut self) {
         if let Some((_, job)) = self.armed.take() {
-            // One that has gone off is no longer there.
+            // It may go off at this very moment: a look too many does no harm.
             let _ = self.scheduler.remove(&job.guid()).await;
         }
     }

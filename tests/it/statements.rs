@@ -2,17 +2,22 @@
 
 use std::collections::BTreeSet;
 
-use heygen_sync::store::{audit, conn, export, queue, statements};
+use heygen_sync::store::{ahead, audit, conn, export, figures, queue, statements};
 use sqlx::{Connection, Executor, PgConnection, SqliteConnection};
 
 use crate::{postgres::database, schema::engine};
 
-const SOURCES: [&str; 2] =
-    [include_str!("../../src/store/statements.rs"), include_str!("../../src/store/queue.rs")];
+const SOURCES: [&str; 4] = [
+    include_str!("../../src/store/statements.rs"),
+    include_str!("../../src/store/queue.rs"),
+    include_str!("../../src/store/ahead.rs"),
+    include_str!("../../src/store/figures.rs"),
+];
 
 /// Those of all rooms of the store.
 fn every(engine: conn::Engine) -> Vec<(String, sqlx::SqlStr)> {
-    let all = [statements::all(engine), queue::all(engine)].concat().into_iter();
+    let own = [statements::all(engine), queue::all(engine), ahead::all(), figures::all(engine)];
+    let all = own.concat().into_iter();
     all.chain(audit::statements()).chain(export::all()).collect()
 }
 
