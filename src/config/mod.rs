@@ -5,6 +5,7 @@
 //! `config.toml` are all found from them. A new section is one struct and one line in
 //! [`Config`]. How a database is opened or a key is used is not known here.
 
+mod daemon;
 mod env;
 mod file;
 mod keys;
@@ -21,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 pub use self::{
+    daemon::{Daemon, Log, LogFormat, Metrics},
     env::Env,
     notify::{Form, Notify, Receiver},
     serve::Serve,
@@ -47,6 +49,12 @@ pub struct Config {
     pub serve: Serve,
     /// Who is told.
     pub notify: Notify,
+    /// When the daemon polls.
+    pub daemon: Daemon,
+    /// Where a one-shot run leaves its metrics.
+    pub metrics: Metrics,
+    /// How the log is written.
+    pub log: Log,
     /// The accounts that are polled; empty means one, `default`.
     #[serde(deserialize_with = "values::accounts")]
     pub accounts: Vec<Account>,
@@ -237,6 +245,9 @@ impl Default for Config {
             serve: Serve::default(),
             notify: Notify::default(),
             mirror: Mirror::default(),
+            daemon: Daemon::default(),
+            metrics: Metrics::default(),
+            log: Log::default(),
             accounts: Vec::new(),
         }
     }
@@ -281,7 +292,18 @@ impl Default for Removals {
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Taken apart, so that a new section cannot be forgotten.
-        let Self { database: _, api, removals, mirror, serve, notify, accounts } = self;
+        let Self {
+            database: _,
+            api,
+            removals,
+            mirror,
+            serve,
+            notify,
+            daemon,
+            metrics,
+            log,
+            accounts,
+        } = self;
         f.debug_struct("Config")
             .field("database", &format_args!("(not shown)"))
             .field("api", api)
@@ -289,6 +311,9 @@ impl fmt::Debug for Config {
             .field("serve", serve)
             .field("notify", notify)
             .field("mirror", mirror)
+            .field("daemon", daemon)
+            .field("metrics", metrics)
+            .field("log", log)
             .field("accounts", accounts)
             .finish()
     }

@@ -12,7 +12,7 @@ use serde::{
 };
 use url::{Host, Url};
 
-use super::{Account, ApiVersion, Version, notify::Form};
+use super::{Account, ApiVersion, LogFormat, Version, daemon, notify::Form};
 
 /// No time that is waited for may be longer: sums of a few stay far from any overflow.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
@@ -165,6 +165,74 @@ pub mod duration {
                 Scalar::Other(_) => return None,
             };
             (Duration::ZERO < time && time <= LONGEST).then_some(time)
+        })
+    }
+}
+
+/// A time to wait, none too.
+pub mod wait {
+    use serde::Serializer;
+
+    use super::*;
+
+    pub fn serialize<S: Serializer>(value: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&humantime::format_duration(*value))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        let takes = "a duration up to a day, such as \"30s\", \"0s\" or a number of seconds";
+        scalar(deserializer, takes, |value| {
+            let time = match value {
+                Scalar::Integer(seconds) => Duration::from_secs(u64::try_from(seconds).ok()?),
+                Scalar::Text(text) => humantime::parse_duration(text.trim()).ok()?,
+                _ => return None,
+            };
+            (time <= LONGEST).then_some(time)
+        })
+    }
+}
+
+/// What a schedule may say.
+pub const CRON: &str = "a cron expression of 5 or 6 fields that can come true, such as \
+     \"17 * * * *\", \"0 17 6,18 * * MON-FRI\" or \"@hourly\"";
+
+/// A cron expression that has a next time.
+pub fn schedule<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    scalar(deserializer, CRON, |value| match value {
+        Scalar::Text(text) => {
+            let start = chrono::DateTime::UNIX_EPOCH;
+            let cron = daemon::cron(&text)?;
+            cron.find_next_occurrence(&start, false).ok().map(|_| text)
+        }
+        _ => None,
+    })
+}
+
+/// What a time zone is called.
+pub const ZONE: &str = "the name of a time zone, such as \"UTC\" or \"Europe/Berlin\"";
+
+/// The name of a time zone.
+pub fn timezone<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    scalar(deserializer, ZONE, |value| match value {
+        Scalar::Text(text) => text.parse::<chrono_tz::Tz>().ok().map(|_| text),
+        _ => None,
+    })
+}
+
+/// How the log is written.
+pub mod log_format {
+    use serde::Serializer;
+
+    use super::*;
+
+    pub fn serialize<S: Serializer>(value: &LogFormat, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(value.as_str())
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<LogFormat, D::Error> {
+        scalar(deserializer, "\"text\" or \"json\"", |value| match value {
+            Scalar::Text(text) => LogFormat::ALL.into_iter().find(|one| one.as_str() == text),
+            _ => None,
         })
     }
 }

@@ -25,6 +25,8 @@ use crate::{
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// No delivery begins later than this after the first of a run.
 const RUN: Duration = Duration::from_secs(30);
+/// The longest that a run of deliveries lasts, with a margin.
+pub const LONGEST_RUN: Duration = Duration::from_secs(60);
 /// How long a sender alone may try a notice: longer than a delivery lasts.
 const CLAIM: Duration = Duration::from_secs(60);
 /// The pause after a first failure, which then doubles up to the longest.

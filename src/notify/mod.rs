@@ -12,7 +12,7 @@ mod ping;
 mod words;
 
 pub use self::{
-    deliver::{Delivered, deliver},
+    deliver::{Delivered, LONGEST_RUN, deliver},
     message::{MOST_BYTES, drafts},
     ping::Pings,
 };

@@ -14,12 +14,15 @@
 //! - [`queue`]: the mirror's queue
 //! - [`query`]: what the commands ask
 //! - [`outbox`]: notices that wait to be delivered
+//! - [`ahead`]: what the daemon plans by
+//! - [`figures`]: what the metrics tell
 //! - [`copy`]: a whole database → an empty one
 //! - [`browse`]: what the gallery asks
 //! - [`export`]: the catalogue as it was at any time, read at one point in time
 //!
 //! It does not know HTTP, the rules of history or how anything is printed.
 
+pub mod ahead;
 pub mod audit;
 pub mod browse;
 pub mod bulk;
@@ -28,6 +31,7 @@ pub mod copy;
 pub mod exact;
 pub mod export;
 pub mod fault;
+pub mod figures;
 pub mod location;
 pub mod lock;
 pub mod open;

@@ -12,7 +12,7 @@ const FLOORS: [&[&str]; 7] = [
     &["main"],
     &["cli"],
     &["daemon", "web"],
-    &["poll", "notify", "verify", "feed"],
+    &["poll", "notify", "verify", "feed", "metrics"],
     &["heygen", "mirror", "store", "config"],
     &["catalog"],
     &["error", "time"],
