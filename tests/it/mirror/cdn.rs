@@ -31,6 +31,8 @@ pub enum Fault {
     CutOff,
     /// It breaks off half way once, and can be taken up.
     CutOnce,
+    /// Half of the body comes, and then nothing more for as long as the client waits.
+    Stalled,
     /// Redirects there.
     Redirect(String),
 }
@@ -196,6 +198,7 @@ async fn answer(State(shared): State<Handle>, uri: Uri, headers: HeaderMap) -> R
             .header(header::LOCATION, to)
             .body(Body::empty())
             .unwrap(),
+        Some(Fault::Stalled) => stalled(&thing),
         fault => content(&thing, &headers, matches!(fault, Some(Fault::CutOff | Fault::CutOnce))),
     }
 }
@@ -203,6 +206,13 @@ async fn answer(State(shared): State<Handle>, uri: Uri, headers: HeaderMap) -> R
 fn denied(status: u16) -> Response<Body> {
     let body = "<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code></Error>";
     Response::builder().status(status).body(Body::from(body)).unwrap()
+}
+
+fn stalled(thing: &Thing) -> Response<Body> {
+    let body = thing.body();
+    let half = stream::iter([Ok::<_, std::io::Error>(body[..body.len() / 2].to_vec())]);
+    let answer = Response::builder().header(header::CONTENT_LENGTH, body.len());
+    answer.body(Body::from_stream(half.chain(stream::pending()))).unwrap()
 }
 
 fn content(thing: &Thing, headers: &HeaderMap, cut: bool) -> Response<Body> {
