@@ -201,7 +201,7 @@ fn a_fault_in_the_file_is_told_with_its_line_and_key() {
         ),
         (
             "api_key = 'secret'",
-            "1: api_key is no known key (known: database, api, removals, mirror, serve, notify, accounts): correct it \
+            "1: api_key is no known key (known: database, api, removals, mirror, serve, notify, daemon, metrics, log, accounts): correct it \
              or take it out",
         ),
         ("removals.max_shar = 1", "1: removals.max_shar is no known key (known: after"),
@@ -360,6 +360,13 @@ fn the_environment_stands_over_the_file_for_every_key() {
         ("notify.ping_start", "http://127.0.0.1:8000/start"),
         ("notify.ping_success", "http://localhost/"),
         ("notify.ping_failure", "https://monitor.example/fail"),
+        ("daemon.schedule", "0 30 5 * * MON-FRI"),
+        ("daemon.timezone", "Europe/Berlin"),
+        ("daemon.jitter", "0s"),
+        ("daemon.listen", "[::1]:9001"),
+        ("daemon.stop_time", "5"),
+        ("metrics.textfile", "/run/a.prom"),
+        ("log.format", "json"),
         ("accounts", "[{ name = 'a', api_key_env = 'A' }]"),
     ];
     let mut keys: Vec<String> =
@@ -396,6 +403,15 @@ fn the_environment_stands_over_the_file_for_every_key() {
             behind_proxy: true,
             hosts: vec!["gallery.example".into()],
         },
+        daemon: Daemon {
+            schedule: "0 30 5 * * MON-FRI".into(),
+            timezone: "Europe/Berlin".into(),
+            jitter: Duration::ZERO,
+            listen: "[::1]:9001".into(),
+            stop_time: Duration::from_secs(5),
+        },
+        metrics: Metrics { textfile: Some("/run/a.prom".into()) },
+        log: Log { format: LogFormat::Json },
         removals: Removals { after_polls: Some(3), min_count: 5, max_share: 1.0 },
         mirror: Mirror {
             enabled: true,
@@ -473,6 +489,16 @@ fn a_bad_variable_is_named() {
     for (name, value, message) in [
         ("HEYGEN_SYNC_API__TIMEOUT", "soon", "must be a duration above 0"),
         ("HEYGEN_SYNC_API__TIMEOUT", "", "must be a duration above 0"),
+        ("HEYGEN_SYNC_DAEMON__SCHEDULE", "hourly", "must be a cron expression of 5 or 6 fields"),
+        (
+            "HEYGEN_SYNC_DAEMON__SCHEDULE",
+            "0 0 30 2 *",
+            "must be a cron expression of 5 or 6 fields",
+        ),
+        ("HEYGEN_SYNC_DAEMON__SCHEDULE", "0 0 0 1 1 * 2030", "must be a cron expression of 5 or 6"),
+        ("HEYGEN_SYNC_DAEMON__TIMEZONE", "Berlin", "must be the name of a time zone"),
+        ("HEYGEN_SYNC_DAEMON__JITTER", "25h", "must be a duration up to a day"),
+        ("HEYGEN_SYNC_LOG__FORMAT", "xml", "must be \"text\" or \"json\""),
         ("HEYGEN_SYNC_REMOVALS__MAX_SHARE", "nan", "must be a number from 0 to 1"),
         ("HEYGEN_SYNC_API__VERSION", "v7", "must be \"v2\" or \"v3\" or \"auto\""),
         ("HEYGEN_SYNC_ACCOUNTS", "sk_secret", "must be a list such as"),

@@ -8,6 +8,7 @@ mod commands;
 mod copying;
 mod crashes;
 mod crowd;
+mod daemon;
 #[path = "../demo/mod.rs"]
 mod demo;
 mod dump;
