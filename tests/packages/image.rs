@@ -1,6 +1,9 @@
 //! The image: what is in it, and that a sync works in it as it is meant to be run.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::{
+    sync::atomic::{AtomicU32, Ordering},
+    time::{Duration, Instant},
+};
 
 use serde_json::Value;
 
@@ -37,26 +40,30 @@ impl Drop for Volume {
     }
 }
 
+/// A container that goes with the test.
+struct Container(String);
+
+impl Drop for Container {
+    fn drop(&mut self) {
+        run("docker", &["rm", "--force", "--volumes", &self.0]);
+    }
+}
+
 /// As docs/docker.md says to run it, on the host's network, where the fake is.
-fn in_image(volume: &Volume, heygen: &FakeHeyGen, args: &[&str]) -> Ran {
+fn docker(how: &[&str], volume: &Volume, heygen: &FakeHeyGen, more: &[&str], args: &[&str]) -> Ran {
     let mount = format!("{}:/data", volume.name());
     let key = format!("HEYGEN_API_KEY={KEY}");
     let base = format!("HEYGEN_SYNC_API__BASE_URL={}", heygen.base_url());
-    let hardened = [
-        "run",
-        "--rm",
-        "--network",
-        "host",
-        "--read-only",
-        "--cap-drop",
-        "ALL",
-        "--security-opt",
-        "no-new-privileges",
-        "--label",
-        "heygen-sync-test",
-    ];
-    let own = ["--volume", &mount, "--env", &key, "--env", &base, IMAGE];
-    run("docker", &[&hardened[..], &own[..], args].concat())
+    let hardened = ["--network", "host", "--read-only", "--cap-drop", "ALL"];
+    let own = ["--security-opt", "no-new-privileges", "--label", "heygen-sync-test"];
+    let told = ["--volume", &mount, "--env", &key, "--env", &base];
+    let all = [&["run"], how, &hardened, &own, &told, more, &[IMAGE], args];
+    run("docker", &all.concat())
+}
+
+/// One command in a container of its own.
+fn in_image(volume: &Volume, heygen: &FakeHeyGen, args: &[&str]) -> Ran {
+    docker(&["--rm"], volume, heygen, &[], args)
 }
 
 fn inspected(format: &str) -> String {
@@ -86,6 +93,28 @@ fn a_sync_works_without_root_on_a_read_only_root() {
         in_image(&volume, &heygen, &["changes", "--change", "changed", "--format", "csv"]);
     assert!(changes.stdout.contains("Another name"), "{changes:?}");
     assert_eq!(in_image(&volume, &heygen, &["verify"]).code, 0);
+}
+
+#[test]
+fn the_daemon_polls_is_found_healthy_and_ends_when_it_is_told_to() {
+    let heygen = FakeHeyGen::start();
+    heygen.add_avatar("a", |_| ());
+    let volume = Volume::new();
+    let listens = ["--env", "HEYGEN_SYNC_DAEMON__LISTEN=127.0.0.1:0"];
+    let started = ["--detach", "--health-interval", "1s"];
+    let container =
+        Container(docker(&started, &volume, &heygen, &listens, &[]).stdout.trim().into());
+    let health = ["inspect", "--format", "{{.State.Health.Status}}", &container.0];
+    let begun = Instant::now();
+    while done("docker", &health).trim() != "healthy" {
+        let patient = begun.elapsed() < Duration::from_secs(60);
+        assert!(patient, "{:?}", run("docker", &["logs", &container.0]));
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    assert_eq!(heygen.requests().len(), 1);
+    done("docker", &["stop", "--time", "30", &container.0]);
+    let code = done("docker", &["inspect", "--format", "{{.State.ExitCode}}", &container.0]);
+    assert_eq!(code.trim(), "0");
 }
 
 #[test]
