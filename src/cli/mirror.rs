@@ -155,6 +155,7 @@ async fn drain(
 
 /// Polls every account for fresh links. One good answer is enough to go on with.
 async fn refresh(store: &mut Store, config: &Config, context: &Context) -> Result<()> {
+    let archive = super::replay::configured(config, context)?;
     let mut outcome = Err(Error::config("no account has an API key"));
     for (account, key) in config.api_keys(&context.sources) {
         let polled = async {
@@ -171,6 +172,7 @@ async fn refresh(store: &mut Store, config: &Config, context: &Context) -> Resul
                 mirror: true,
                 accepted: Accepted::None,
                 observed_at: None,
+                archive: archive.as_ref(),
                 deadline: deadline(config),
             };
             let report = poll(store, &context.clock, request).await?;

@@ -12,6 +12,7 @@ mod history;
 mod man;
 mod mirror;
 mod output;
+mod replay;
 mod report;
 mod serve;
 mod status;
@@ -68,6 +69,7 @@ enum Command {
     Export(export::Export),
     Check(check::Check),
     Copy(copy::Copy),
+    Replay(replay::Replay),
     Account(account::Account),
     Completions(man::Completions),
     Man(man::Man),
@@ -123,6 +125,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<u8> {
         Command::Export(verb) => verb.run(context).await,
         Command::Check(verb) => verb.run(context).await,
         Command::Copy(verb) => verb.run(context).await,
+        Command::Replay(verb) => verb.run(context).await,
         Command::Account(verb) => verb.run(context).await,
         Command::Completions(verb) => verb.run(),
         Command::Man(verb) => verb.run(),

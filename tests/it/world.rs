@@ -14,6 +14,7 @@ use std::{
 };
 
 use heygen_sync::{
+    archive::Archive,
     catalog::diff::Accepted,
     config::{ApiVersion, Removals, Version},
     error::Result,
@@ -98,6 +99,8 @@ pub struct World {
     pub version: Version,
     /// Whether polls feed the mirror.
     pub mirror: bool,
+    /// Where polls keep their answers.
+    pub archive: Option<Arc<Archive>>,
     store: Store,
     client: Client,
     beside: Beside,
@@ -154,6 +157,7 @@ impl World {
             accepted: Accepted::None,
             version: Version::Fixed(ApiVersion::V2),
             mirror: false,
+            archive: None,
             store,
             client,
             beside: home.connect().await,
@@ -213,7 +217,8 @@ impl World {
         let clock = clock(&self.now);
         let source = Source::Api { client: &self.client, version: self.version, progress: &|_| () };
         let request = request(self.account, &self.removals, self.accepted, "manual", source);
-        let request = Request { mirror: self.mirror, ..request };
+        let archive = self.archive.as_deref();
+        let request = Request { mirror: self.mirror, archive, ..request };
         poll(&mut self.store, &clock, request).await
     }
 
@@ -238,7 +243,7 @@ impl World {
         let clock = clock(&self.now);
         let source = saved(body.into());
         let request = request(self.account, &self.removals, self.accepted, "file", source);
-        let request = Request { observed_at, ..request };
+        let request = Request { observed_at, archive: self.archive.as_deref(), ..request };
         poll(&mut self.store, &clock, request).await
     }
 
@@ -485,6 +490,7 @@ fn request<'r>(
         mirror: false,
         accepted,
         observed_at: None,
+        archive: None,
         deadline,
     }
 }
