@@ -4,6 +4,7 @@
 //! lock → fetch → read the tables → judge → write all or nothing → archive. It decides nothing of
 //! history (the diff does), knows no SQL (the store does) and prints nothing.
 
+pub mod import;
 pub mod replay;
 pub mod version;
 

@@ -9,6 +9,7 @@ mod check;
 mod copy;
 mod export;
 mod history;
+mod import_git;
 mod man;
 mod mirror;
 mod output;
@@ -70,6 +71,7 @@ enum Command {
     Check(check::Check),
     Copy(copy::Copy),
     Replay(replay::Replay),
+    ImportGit(import_git::ImportGit),
     Account(account::Account),
     Completions(man::Completions),
     Man(man::Man),
@@ -126,6 +128,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<u8> {
         Command::Check(verb) => verb.run(context).await,
         Command::Copy(verb) => verb.run(context).await,
         Command::Replay(verb) => verb.run(context).await,
+        Command::ImportGit(verb) => verb.run(context).await,
         Command::Account(verb) => verb.run(context).await,
         Command::Completions(verb) => verb.run(),
         Command::Man(verb) => verb.run(),

@@ -2,6 +2,7 @@
 //! replay of it gives the same tables with the same digests, on either engine.
 
 mod by_command;
+mod git;
 
 use std::{path::Path, sync::Arc};
 

@@ -14,7 +14,7 @@ const FLOORS: [&[&str]; 8] = [
     &["daemon", "web"],
     &["poll", "notify", "verify", "feed"],
     &["archive"],
-    &["heygen", "mirror", "store", "config"],
+    &["heygen", "mirror", "store", "config", "git"],
     &["catalog"],
     &["error", "time"],
 ];
