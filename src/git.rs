@@ -109,7 +109,9 @@ impl Repository {
     async fn run(&self, args: &[&str]) -> Result<Output> {
         let mut command = Command::new("git");
         command.arg("--no-pager").arg("-C").arg(&self.folder).args(args.iter().map(OsStr::new));
-        ELSEWHERE.iter().for_each(|name| drop(command.env_remove(name)));
+        for name in ELSEWHERE {
+            command.env_remove(name);
+        }
         command
             .env("LC_ALL", "C")
             .env("GIT_OPTIONAL_LOCKS", "0")

@@ -3,6 +3,7 @@
 
 mod by_command;
 mod git;
+mod import_command;
 
 use std::{path::Path, sync::Arc};
 

@@ -17,23 +17,22 @@ use heygen_sync::{
 use tempfile::TempDir;
 
 use crate::{
-    home::{Home, at_home},
     sequences,
     world::{World, on_both},
 };
 
 /// A repository called `scraped`, made by the real git.
-struct Scraped(TempDir);
+pub struct Scraped(TempDir);
 
 impl Scraped {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let new = Self(tempfile::tempdir().unwrap());
         std::fs::create_dir(new.folder()).unwrap();
         new.git(0, &["init", "--quiet", "--initial-branch=main"]);
         new
     }
 
-    fn folder(&self) -> std::path::PathBuf {
+    pub fn folder(&self) -> std::path::PathBuf {
         self.0.path().join("scraped")
     }
 
@@ -55,14 +54,14 @@ impl Scraped {
         String::from_utf8(ran.stdout).unwrap().trim().to_owned()
     }
 
-    fn write(&self, path: &str, body: impl AsRef<[u8]>) {
+    pub fn write(&self, path: &str, body: impl AsRef<[u8]>) {
         let path = self.folder().join(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, body).unwrap();
     }
 
     /// Commits what stands there; gives the commit's name.
-    fn commit(&self, at: i64) -> String {
+    pub fn commit(&self, at: i64) -> String {
         self.git(at, &["add", "--all"]);
         self.git(at, &["commit", "--quiet", "--allow-empty", "--message=x"]);
         self.git(at, &["rev-parse", "HEAD"])
@@ -209,64 +208,8 @@ on_both! {
     }
 }
 
-at_home! {
-    async fn an_import_says_in_one_line_what_it_did(home: Home) {
-        let scraped = Scraped::new();
-        let list = |ids: &[&str]| {
-            let all: Vec<_> = ids.iter().map(|id| format!(r#"{{"avatar_id":"{id}"}}"#)).collect();
-            crate::world::body(&all.join(","), r#"{"talking_photo_id":"p"}"#)
-        };
-        for (at, body) in [(1, list(&["a", "b"])), (1, b"<html>".to_vec()), (0, list(&["a"]))] {
-            scraped.write("list.json", body);
-            scraped.commit(1_700_000_000 + at);
-        }
-        let folder = scraped.folder().display().to_string();
-        let ran = home.run(&["import-git", &folder, "./list.json"]);
-        assert_eq!((ran.code, ran.stdout.as_str()), (0, ""), "{ran:?}");
-        assert_eq!(
-            ran.stderr,
-            "heygen-sync: scraped:list.json: 3 commits polled (2023-11-14 to 2023-11-14): 3 added, \
-             0 changed, 1 removed, 0 restored; 1 no catalogue and failed polls; 2 dated 1 ms after \
-             the one before, as their own date was not later\n"
-        );
-        assert_eq!(home.run(&["verify"]).code, 0);
-        assert_eq!(home.feed().last().unwrap(), "removed b");
-        let again = home.run(&["-q", "import-git", &folder, "list.json"]);
-        assert_eq!((again.code, again.stderr.as_str()), (0, ""));
-        let other = home.run(&["sync", "--from", &home.file("o.json", list(&["a"]))]);
-        assert_eq!(other.code, 0, "{other:?}");
-        let late = home.run(&["import-git", &folder, "list.json"]);
-        assert_eq!(late.code, 2, "{late:?}");
-        assert!(late.stderr.contains("has a later poll"), "{late:?}");
-    }
-
-    async fn held_removals_and_files_that_never_were_catalogues_have_their_exit_codes(home: Home) {
-        let scraped = Scraped::new();
-        scraped.write("page.html", "<html>");
-        scraped.write("list.json", crate::world::body(r#"{"avatar_id":"a"}"#, ""));
-        scraped.commit(1_700_000_000);
-        scraped.write("list.json", crate::world::body("", ""));
-        scraped.commit(1_700_000_100);
-        let folder = scraped.folder().display().to_string();
-        let run = |args: &[&str]| home.run(&[&["import-git", &folder], args].concat());
-        assert_eq!(run(&["page.html", "--account", "page"]).code, 65);
-        let held = run(&["list.json", "--account", "held"]);
-        assert_eq!(held.code, 3, "{held:?}");
-        assert!(held.stderr.contains("1 removals are held"), "{held:?}");
-        assert_eq!(run(&["list.json", "--account", "free", "--accept-removals"]).code, 0);
-        assert_eq!(run(&["none.json"]).code, 2);
-        assert_eq!(home.run(&["import-git", "nowhere", "list.json"]).code, 74);
-        assert_eq!(home.run(&["import-git", "https://u:secret@h/r", "x"]).code, 2);
-        let empty = home.folder().join("no-programs");
-        let path = [("PATH", empty.to_str().unwrap())];
-        let ran = home.run_with(&path, &["import-git", &folder, "list.json"]);
-        assert_eq!(ran.code, 78, "{ran:?}");
-        assert!(ran.stderr.contains("no program `git`"), "{ran:?}");
-    }
-}
-
 #[tokio::test]
-async fn a_repository_elsewhere_in_the_environment_is_not_taken() {
+async fn a_file_is_named_from_the_repositorys_top_and_may_not_be_there() {
     let scraped = Scraped::new();
     scraped.write(PATH, "x");
     scraped.commit(1_700_000_000);
