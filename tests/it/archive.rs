@@ -203,7 +203,7 @@ async fn what_was_altered_ends_the_replay_at_its_poll() {
             .into_iter()
             .find(|(_, text)| text.contains(from))
             .unwrap_or_else(|| panic!("{from}: {:?}", texts(&place, file)));
-        put(&place, &name, &text.replace(from, to));
+        put(&place, &name, &text.replacen(from, to, 1));
         let (mut target, done) = replayed_or_refused(&place).await;
         let error = done.unwrap_err();
         assert!(

@@ -1,5 +1,7 @@
 //! `[archive]` and `replay` by the real binary.
 
+use std::process::Command;
+
 use crate::home::{Home, at_home};
 
 const ON: [(&str, &str); 1] = [("HEYGEN_SYNC_ARCHIVE__ENABLED", "true")];
@@ -30,6 +32,27 @@ at_home! {
         let again = home.run(&["replay", "--to", "again.db"]);
         assert_eq!(again.code, 2, "{again:?}");
         assert!(again.stderr.contains("is not empty"), "{again:?}");
+    }
+
+    async fn the_commands_of_the_docs_read_an_archive(home: Home) {
+        polled(&home);
+        let docs = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/archive.md");
+        let docs = std::fs::read_to_string(docs).unwrap();
+        let said = docs.split("<!-- run -->\n```sh\n").skip(1).map(|block| {
+            let script = block.split("```").next().unwrap();
+            let ran = Command::new("bash")
+                .args(["-euo", "pipefail", "-c", script])
+                .current_dir(home.folder())
+                .output()
+                .unwrap();
+            assert!(ran.status.success(), "{script}: {ran:?}");
+            String::from_utf8(ran.stdout).unwrap()
+        });
+        let said: Vec<String> = said.collect();
+        assert_eq!(said.len(), 3);
+        assert!(said[0].contains("\"added\": 2"), "{said:?}");
+        assert_eq!(said[1].lines().count(), 1, "{said:?}");
+        assert!(said[2].lines().count() == 2 && said[2].contains("succeeded\t0"), "{said:?}");
     }
 
     async fn a_replay_without_an_archive_says_so_and_makes_nothing(home: Home) {

@@ -37,7 +37,7 @@ impl Scraped {
     }
 
     fn git(&self, at: i64, args: &[&str]) -> String {
-        let date = format!("{at} +0000");
+        let date = format!("{} +0000", at.max(1_000_000_000));
         let ran = Command::new("git")
             .args(["-c", "commit.gpgsign=false", "-c", "core.autocrlf=false"])
             .args(args)

@@ -1,7 +1,7 @@
 //! `import-git` by the real binary.
 
 use super::git::Scraped;
-use crate::home::{Home, at_home};
+use crate::home::at_home;
 
 at_home! {
     async fn an_import_says_in_one_line_what_it_did(home: Home) {
