@@ -54,10 +54,10 @@ struct Reading<'a> {
     hash: Sha256,
     /// The pages, where they are to be kept.
     kept: Option<Vec<Vec<u8>>>,
-    /// Why more may follow, if so.
-    incomplete: Option<String>,
     /// The last answer that counts.
     last: Option<Trace>,
+    /// Why the list may not be whole.
+    incomplete: Option<String>,
 }
 
 impl<'a> Reading<'a> {
@@ -71,8 +71,8 @@ impl<'a> Reading<'a> {
             bytes: 0,
             hash: Sha256::new(),
             kept: None,
-            incomplete: None,
             last: None,
+            incomplete: None,
         }
     }
 
@@ -188,6 +188,7 @@ impl<'a> Reading<'a> {
     fn fetched(self, read: Result<()>) -> Fetched {
         let Self { client, pages, bytes, hash, last, kept, incomplete, .. } = self;
         let whole = read.is_ok();
+        let unsure = incomplete.as_ref().map(|why| format!("the list may not be whole: {why}"));
         let answer = read.map(|()| pages.finish());
         let said = answer.as_ref().ok().and_then(|answer| answer.warning.as_deref());
         let said = said.map(|text| client.mask(text));
@@ -204,7 +205,7 @@ impl<'a> Reading<'a> {
             request_id: request,
             response_bytes: whole.then_some(bytes),
             response_sha256: whole.then(|| super::failure::hex(&hash.finalize())),
-            warning: join(notice.as_deref(), said),
+            warning: join(join(notice.as_deref(), said).as_deref(), unsure),
             bodies: kept.filter(|_| whole).map(|pages| Bodies::Pages { pages, incomplete }),
             answer,
         }

@@ -55,6 +55,7 @@ pub async fn replay(
     store.refuse_rows().await?;
     let names = names(envelopes)?;
     let mut names = names.iter();
+    let place = store.location().to_string();
     let mut replaying = Replaying { store, clock, archive, answer: None };
     let mut replayed = Replayed::default();
     for envelope in envelopes {
@@ -63,7 +64,7 @@ pub async fn replay(
                 PollRow { account: names.next().cloned().unwrap_or_default(), ..entry.row.clone() };
             let (poll, failed) = (row.poll_id, row.failed());
             let done = replaying.entry(row, &envelope.answer, replayed.polls as i64).await;
-            done.map_err(|error| ended(error, poll, store_name(replaying.store)))?;
+            done.map_err(|error| ended(error, poll, &place))?;
             replayed.polls += 1;
             replayed.failed += u64::from(failed);
             progress(poll);
@@ -72,12 +73,8 @@ pub async fn replay(
     Ok(replayed)
 }
 
-fn store_name(store: &Store) -> String {
-    store.location().to_string()
-}
-
 /// The error, with what stands in the database now.
-fn ended(mut error: Error, poll: i64, place: String) -> Error {
+fn ended(mut error: Error, poll: i64, place: &str) -> Error {
     let holds = match poll {
         1 => "nothing was written".into(),
         _ => {

@@ -318,8 +318,8 @@ fn sqlite_options(path: &Path, write: bool) -> SqliteConnectOptions {
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
-            // Up to 64 MiB, so that a large first load does not spill the pages it comes back to.
-            .pragma("cache_size", "-65536"),
+            // 4 MiB are enough for a poll; a load of a large list asks for more.
+            .pragma("cache_size", "-4096"),
         false => options.read_only(true),
     }
 }

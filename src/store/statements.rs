@@ -51,7 +51,7 @@ pub fn begin_reading(engine: Engine) -> &'static str {
         Engine::Postgres => "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY",
     }
 }
-/// Up to 64 MiB for a reading that comes back to pages in another order.
+/// Up to 64 MiB for who comes back to pages in another order: a large load, and `verify`.
 pub const SQLITE_CACHE: &str = "PRAGMA cache_size = -65536";
 /// Ends it for good.
 pub const COMMIT: &str = "COMMIT";
@@ -231,7 +231,8 @@ pub const ASSETS_BY_STATE: &str =
 
 /// When the next link expires of a preview that is not saved; only signed ones have an expiry, and
 /// not every reader may see the links.
-pub const NEXT_EXPIRY: &str = "SELECT min(expires_at) FROM assets WHERE state <> 'mirrored'";
+pub const NEXT_EXPIRY: &str =
+    "SELECT min(expires_at) FROM assets WHERE state IN ('pending', 'failed')";
 
 /// Every version of an item: (id[, account]).
 pub fn versions(kind: Kind, of_account: bool) -> SqlStr {
