@@ -178,6 +178,7 @@ async fn refresh(
     context: &Context,
     codes: &mut Vec<u8>,
 ) -> Result<()> {
+    let archive = super::replay::configured(config, context)?;
     let mut outcome = Ok(());
     for (account, key) in config.api_keys(&context.sources) {
         let polled = async {
@@ -194,6 +195,7 @@ async fn refresh(
                 mirror: true,
                 accepted: Accepted::None,
                 observed_at: None,
+                archive: archive.as_ref(),
                 deadline: deadline(config),
             };
             let report = poll(store, &context.clock, request).await?;

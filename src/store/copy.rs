@@ -89,7 +89,7 @@ async fn fill(from: &mut Store, to: &mut Store, now: Timestamp) -> Result<Vec<Co
     take(&mut to.conn).await.map_err(|fault| to.trouble("lock", &fault))?;
     // Whoever would poll meanwhile leaves at once with a clear word instead of waiting.
     let locks = to.lock_more(&accounts, now).await?;
-    refuse_rows(to).await?;
+    to.refuse_rows().await?;
     let mut copied = vec![];
     for table in &TABLES {
         let rows = fill_table(from, to, table).await?;
@@ -114,20 +114,25 @@ async fn take(conn: &mut Conn) -> Result<(), Fault> {
     Ok(())
 }
 
-/// A target that holds anything is left alone: two histories cannot become one.
-async fn refuse_rows(to: &mut Store) -> Result<()> {
-    for table in &TABLES {
-        let row = to.conn.row(any(table), &[]).await;
-        if row.map_err(|fault| to.trouble("read", &fault))?.is_some() {
-            return Err(Error::usage(format!(
-                "{} is not empty (table {}): two histories cannot become one; copy into a new \
-                 file, database or schema",
-                to.location(),
-                table.name
-            )));
+impl Store {
+    /// A target that holds anything is left alone: two histories cannot become one.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Usage`] where a table has a row.
+    pub async fn refuse_rows(&mut self) -> Result<()> {
+        for table in &TABLES {
+            let row = self.conn.row(any(table), &[]).await;
+            if row.map_err(|fault| self.trouble("read", &fault))?.is_some() {
+                return Err(Error::usage(format!(
+                    "{} is not empty (table {}): two histories cannot become one; name a new file, \
+                     database or schema",
+                    self.location(),
+                    table.name
+                )));
+            }
         }
+        Ok(())
     }
-    Ok(())
 }
 
 async fn fill_table(from: &mut Store, to: &mut Store, table: &'static Table) -> Result<u64> {

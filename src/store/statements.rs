@@ -193,6 +193,23 @@ pub const LAST_GOOD_POLL: &str = "SELECT poll_id, account, trigger, api_version,
      tool_version, digest FROM polls \
      WHERE account = $1 AND outcome <> 'failed' ORDER BY observed_at DESC LIMIT 1";
 
+/// A poll and those before it since the last one that did not fail, with the digest of each one's
+/// account's poll before: (poll).
+pub const ARCHIVED: &str = "SELECT p.poll_id, p.account, p.trigger, p.api_version, p.source, p.started_at, \
+     p.observed_at, p.finished_at, p.outcome, p.avatars_listed, p.talking_photos_listed, \
+     p.added, p.changed, p.removed, p.restored, p.learned, p.missing, p.duplicates, \
+     p.rejected, p.held, p.held_reason, p.policy, p.http_status, p.request_id, \
+     p.response_bytes, p.response_sha256, p.warning, p.error, p.host, p.tool_version, \
+     p.digest, \
+     (SELECT b.digest FROM polls AS b WHERE b.account = p.account AND b.poll_id < p.poll_id \
+      ORDER BY b.poll_id DESC LIMIT 1) FROM polls AS p \
+     WHERE p.poll_id <= $1 AND p.poll_id > coalesce((SELECT max(g.poll_id) FROM polls AS g \
+          WHERE g.poll_id < $1 AND g.outcome <> 'failed'), 0) ORDER BY p.poll_id";
+
+/// The source of the account's last poll: (account).
+pub const LAST_SOURCE: &str =
+    "SELECT source FROM polls WHERE account = $1 ORDER BY poll_id DESC LIMIT 1";
+
 /// How many polls failed after one: (account, poll).
 pub const FAILED_SINCE: &str =
     "SELECT count(*) FROM polls WHERE account = $1 AND poll_id > $2 AND outcome = 'failed'";
@@ -254,6 +271,8 @@ pub fn all(engine: Engine) -> Vec<(String, SqlStr)> {
         ("RENAME", RENAME),
         ("LAST_POLLS", LAST_POLLS),
         ("LAST_GOOD_POLL", LAST_GOOD_POLL),
+        ("ARCHIVED", ARCHIVED),
+        ("LAST_SOURCE", LAST_SOURCE),
         ("FAILED_SINCE", FAILED_SINCE),
         ("SCHEMA_NEWS", SCHEMA_NEWS),
         ("ASSETS_BY_STATE", ASSETS_BY_STATE),
