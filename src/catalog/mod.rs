@@ -8,6 +8,7 @@
 //! - [`list`]: an answer's bytes → records, each on its own
 //! - [`answer`]: stored items → an answer again
 //! - [`pages`]: the pages of a v3 answer → the same two lists
+//! - [`stripped`]: an answer without signatures, as an archive keeps it
 //! - [`schema`]: which fields a list carries, with which JSON types
 //! - [`links`]: which signed URLs are worth storing
 //! - [`learned`]: what is news, and what could not be known before
@@ -25,4 +26,5 @@ pub mod record;
 pub mod schema;
 pub mod seal;
 pub mod signed_url;
+pub mod stripped;
 pub mod value;

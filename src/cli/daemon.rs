@@ -59,7 +59,8 @@ async fn look(config: &Config, location: &Location, context: &Context) -> Result
 
 /// One round of work, by the same function as `sync`.
 async fn work(config: &Config, location: &Location, what: Work, context: &Context) -> Result<u8> {
-    let mut round = Round::new(config, context);
+    let archive = super::replay::configured(config, context)?;
+    let mut round = Round { archive: archive.as_ref(), ..Round::new(config, context) };
     let tasks = match what {
         Work::Mirror => vec![],
         Work::Poll | Work::Refresh => Task::of_all(config, context),

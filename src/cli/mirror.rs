@@ -185,6 +185,7 @@ async fn refresh(
     context: &Context,
     codes: &mut Vec<u8>,
 ) -> Result<()> {
+    let archive = super::replay::configured(config, context)?;
     let mut outcome = Ok(());
     for (account, key) in config.api_keys(&context.sources) {
         let polled = async {
@@ -201,6 +202,7 @@ async fn refresh(
                 mirror: true,
                 accepted: Accepted::None,
                 observed_at: None,
+                archive: archive.as_ref(),
                 deadline: deadline(config),
                 notify: Some(&config.notify),
             };

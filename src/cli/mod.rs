@@ -10,9 +10,11 @@ mod copy;
 mod daemon;
 mod export;
 mod history;
+mod import_git;
 mod man;
 mod mirror;
 mod output;
+mod replay;
 mod report;
 mod round;
 mod serve;
@@ -73,6 +75,8 @@ enum Command {
     Export(export::Export),
     Check(check::Check),
     Copy(copy::Copy),
+    Replay(replay::Replay),
+    ImportGit(import_git::ImportGit),
     Account(account::Account),
     Completions(man::Completions),
     Man(man::Man),
@@ -155,6 +159,8 @@ async fn dispatch(command: Command, context: &Context) -> Result<u8> {
         Command::Export(verb) => verb.run(context).await,
         Command::Check(verb) => verb.run(context).await,
         Command::Copy(verb) => verb.run(context).await,
+        Command::Replay(verb) => verb.run(context).await,
+        Command::ImportGit(verb) => verb.run(context).await,
         Command::Account(verb) => verb.run(context).await,
         Command::Completions(verb) => verb.run(),
         Command::Man(verb) => verb.run(),

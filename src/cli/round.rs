@@ -14,6 +14,7 @@ use super::{
     sync::{client, deadline},
 };
 use crate::{
+    archive::Archive,
     catalog::diff::Accepted,
     config::Config,
     error::{Result, gravest},
@@ -57,6 +58,8 @@ pub(super) struct Round<'a> {
     pub dry_run: bool,
     /// Whether the mirror may work, where it is on.
     pub mirror: bool,
+    /// Where answers are kept.
+    pub archive: Option<&'a Archive>,
 }
 
 /// What the caller is told, as it happens; it answers with an exit code.
@@ -78,6 +81,7 @@ impl<'a> Round<'a> {
             observed_at: None,
             dry_run: false,
             mirror: true,
+            archive: None,
         }
     }
 
@@ -157,6 +161,7 @@ impl<'a> Round<'a> {
             mirror: config.mirror.enabled,
             accepted: self.accepted,
             observed_at: self.observed_at,
+            archive: self.archive,
             deadline: deadline(config),
             notify: Some(&config.notify),
         };

@@ -75,6 +75,8 @@ impl Sync {
     pub(super) async fn run(self, context: &Context) -> Result<u8> {
         let (config, _, location) = context.config()?;
         let tasks = self.tasks(&config, context)?;
+        let archive = super::replay::configured(&config, context)?;
+        let archive = archive.as_ref();
         let mut store = self.open(&location).await?;
         let mut json = vec![];
         let round = Round {
@@ -82,6 +84,7 @@ impl Sync {
             observed_at: self.observed_at,
             dry_run: self.dry_run,
             mirror: !self.no_mirror,
+            archive,
             ..Round::new(&config, context)
         };
         let ran = round.run(&mut store, tasks, |told| self.told(told, &mut json, context)).await;

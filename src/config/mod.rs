@@ -45,6 +45,8 @@ pub struct Config {
     pub removals: Removals,
     /// How previews are saved.
     pub mirror: Mirror,
+    /// What is kept of the answers.
+    pub archive: Archive,
     /// Where the gallery listens.
     pub serve: Serve,
     /// Who is told.
@@ -128,7 +130,7 @@ pub struct Mirror {
     /// Whether previews are saved at all.
     pub enabled: bool,
     /// Where: a folder, or `s3://bucket/prefix`.
-    #[serde(deserialize_with = "values::mirror_store")]
+    #[serde(deserialize_with = "values::store")]
     pub store: String,
     /// Whom they are fetched from: names, `*.suffix`, addresses.
     #[serde(deserialize_with = "values::hosts")]
@@ -149,6 +151,17 @@ pub struct Mirror {
     /// After how long an unsigned one that we have is looked at again.
     #[serde(with = "values::interval")]
     pub recheck: Duration,
+}
+
+/// The section `[archive]`: every answer kept, so that the database can be rebuilt.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Archive {
+    /// Whether answers are kept at all.
+    pub enabled: bool,
+    /// Where: a folder, or `s3://bucket/prefix`.
+    #[serde(deserialize_with = "values::store")]
+    pub store: String,
 }
 
 /// One entry of `[[accounts]]`; exactly one of the two sources of its key is set.
@@ -248,6 +261,7 @@ impl Default for Config {
             daemon: Daemon::default(),
             metrics: Metrics::default(),
             log: Log::default(),
+            archive: Archive::default(),
             accounts: Vec::new(),
         }
     }
@@ -283,6 +297,12 @@ impl Default for Mirror {
     }
 }
 
+impl Default for Archive {
+    fn default() -> Self {
+        Self { enabled: false, store: "archive".into() }
+    }
+}
+
 impl Default for Removals {
     fn default() -> Self {
         Self { after_polls: None, min_count: 20, max_share: 0.2 }
@@ -297,6 +317,7 @@ impl fmt::Debug for Config {
             api,
             removals,
             mirror,
+            archive,
             serve,
             notify,
             daemon,
@@ -314,6 +335,7 @@ impl fmt::Debug for Config {
             .field("daemon", daemon)
             .field("metrics", metrics)
             .field("log", log)
+            .field("archive", archive)
             .field("accounts", accounts)
             .finish()
     }

@@ -9,6 +9,7 @@
 //! - `packed`: many rows of SQLite in one
 //! - [`standing`]: tables → what the diff compares with
 //! - [`mod@write`]: a diff → tables, in one transaction (rule 1)
+//! - [`archived`]: what an archive keeps of `polls`
 //! - [`audit`]: tables → what `verify` judges, read [`exact`]ly
 //! - [`past`]: how the API has answered an account
 //! - [`queue`]: the mirror's queue
@@ -23,6 +24,7 @@
 //! It does not know HTTP, the rules of history or how anything is printed.
 
 pub mod ahead;
+pub mod archived;
 pub mod audit;
 pub mod browse;
 pub mod bulk;

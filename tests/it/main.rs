@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod analysts;
+mod archive;
 mod auto;
 mod commands;
 mod copying;

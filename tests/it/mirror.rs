@@ -3,7 +3,7 @@
 
 pub mod cdn;
 mod kills;
-mod place;
+pub mod place;
 
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
