@@ -201,7 +201,7 @@ fn a_fault_in_the_file_is_told_with_its_line_and_key() {
         ),
         (
             "api_key = 'secret'",
-            "1: api_key is no known key (known: database, api, removals, mirror, serve, accounts): correct it \
+            "1: api_key is no known key (known: database, api, removals, mirror, serve, daemon, metrics, log, accounts): correct it \
              or take it out",
         ),
         ("removals.max_shar = 1", "1: removals.max_shar is no known key (known: after"),
