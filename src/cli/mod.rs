@@ -202,8 +202,8 @@ pub fn logging(arguments: &Arguments) {
     let log = fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
     // A configuration that cannot be read is told by the verb.
     let sources = Sources::of_process(arguments.config.clone(), arguments.database.clone());
-    let is_json = Config::load(&sources)
-        .is_ok_and(|(config, _)| config.log.format == LogFormat::Json);
+    let is_json =
+        Config::load(&sources).is_ok_and(|(config, _)| config.log.format == LogFormat::Json);
     // A second subscriber (in a test) is no reason to fail.
     let _ = match is_json {
         true => log.json().flatten_event(true).try_init(),

@@ -442,7 +442,11 @@ fn a_bad_variable_is_named() {
         ("HEYGEN_SYNC_API__TIMEOUT", "soon", "must be a duration above 0"),
         ("HEYGEN_SYNC_API__TIMEOUT", "", "must be a duration above 0"),
         ("HEYGEN_SYNC_DAEMON__SCHEDULE", "hourly", "must be a cron expression of 5 or 6 fields"),
-        ("HEYGEN_SYNC_DAEMON__SCHEDULE", "0 0 30 2 *", "must be a cron expression of 5 or 6 fields"),
+        (
+            "HEYGEN_SYNC_DAEMON__SCHEDULE",
+            "0 0 30 2 *",
+            "must be a cron expression of 5 or 6 fields",
+        ),
         ("HEYGEN_SYNC_DAEMON__SCHEDULE", "0 0 0 1 1 * 2030", "must be a cron expression of 5 or 6"),
         ("HEYGEN_SYNC_DAEMON__TIMEZONE", "Berlin", "must be the name of a time zone"),
         ("HEYGEN_SYNC_DAEMON__JITTER", "25h", "must be a duration up to a day"),

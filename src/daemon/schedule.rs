@@ -99,8 +99,7 @@ impl Schedule {
 
     /// Whether a slot falls into the local time that the change at `change` leaves out.
     fn falls_in_gap(&self, change: DateTime<Utc>, before: TimeDelta) -> bool {
-        let (from, to) =
-            (change.naive_utc() + before, change.naive_utc() + self.offset(change));
+        let (from, to) = (change.naive_utc() + before, change.naive_utc() + self.offset(change));
         from < to && self.cron_next(from, true).is_some_and(|local| local < to)
     }
 

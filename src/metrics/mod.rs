@@ -250,9 +250,7 @@ fn seconds(time: Option<Timestamp>) -> f64 {
 }
 
 fn bracketed(labels: &[(&str, &str)]) -> String {
-    let escaped = |text: &str| {
-        text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
-    };
+    let escaped = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
     match labels {
         [] => String::new(),
         labels => {

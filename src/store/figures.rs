@@ -65,9 +65,7 @@ pub struct AccountFigures {
 /// Sums over each account's polls.
 pub fn poll_sums(engine: Engine) -> SqlStr {
     let millis = match engine {
-        Engine::Sqlite => {
-            "round((julianday(finished_at) - julianday(started_at)) * 86400000)"
-        }
+        Engine::Sqlite => "round((julianday(finished_at) - julianday(started_at)) * 86400000)",
         Engine::Postgres => "round(extract(epoch FROM finished_at - started_at) * 1000)",
     };
     AssertSqlSafe(format!(

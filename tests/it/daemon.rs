@@ -198,7 +198,8 @@ async fn what_keeps_it_from_starting_is_told_with_its_exit_code() {
 async fn every_line_of_a_json_log_is_an_object_with_the_poll_it_belongs_to() {
     let home = Home::sqlite().await;
     home.heygen.fail_next(500);
-    let service = Service::start(&home, &[&ONCE[..], &[("HEYGEN_SYNC_LOG__FORMAT", "json")]].concat());
+    let service =
+        Service::start(&home, &[&ONCE[..], &[("HEYGEN_SYNC_LOG__FORMAT", "json")]].concat());
     service.wait_told("STATUS=next poll at");
     let (code, log) = service.stop();
     assert_eq!(code, Some(0));

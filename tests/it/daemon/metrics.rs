@@ -16,7 +16,8 @@ const LISTEN: [(&str, &str); 1] = [("HEYGEN_SYNC_SERVE__LISTEN", "127.0.0.1:0")]
 
 /// The value of a series.
 fn value(text: &str, series: &str) -> f64 {
-    let line = text.lines().find(|line| line.rsplit_once(' ').is_some_and(|(name, _)| name == series));
+    let line =
+        text.lines().find(|line| line.rsplit_once(' ').is_some_and(|(name, _)| name == series));
     let line = line.unwrap_or_else(|| panic!("{series} is not there: {text}"));
     line.rsplit_once(' ').unwrap().1.parse().unwrap()
 }
@@ -104,7 +105,10 @@ async fn a_gallery_without_a_catalogue_tells_zeros() {
     let service = Service::run(&home, &["serve"], &LISTEN);
     let (status, text) = service.get("/metrics").await;
     assert_eq!(status, 200);
-    assert_eq!(value(&text, "heygen_sync_polls_total{account=\"default\",outcome=\"failed\"}"), 0.0);
+    assert_eq!(
+        value(&text, "heygen_sync_polls_total{account=\"default\",outcome=\"failed\"}"),
+        0.0
+    );
 }
 
 #[tokio::test]
@@ -155,7 +159,8 @@ fn alerts_and_dashboard_name_only_metrics_that_are() {
         assert!(used.len() > 5, "{name}");
         assert!(used.is_subset(&known()), "{name}: {:?}", used.difference(&known()));
     }
-    let dashboard: Value = serde_json::from_str(&document("deploy/grafana-dashboard.json")).unwrap();
+    let dashboard: Value =
+        serde_json::from_str(&document("deploy/grafana-dashboard.json")).unwrap();
     let panels = dashboard["panels"].as_array().unwrap();
     let ids: BTreeSet<u64> = panels.iter().map(|panel| panel["id"].as_u64().unwrap()).collect();
     assert_eq!(ids.len(), panels.len(), "each panel has an id of its own");

@@ -21,11 +21,8 @@ pub const EVERY_SECOND: [(&str, &str); 3] = [
 ];
 
 /// Polls once at the start and then not for years.
-pub const ONCE: [(&str, &str); 3] = [
-    ("HEYGEN_SYNC_DAEMON__SCHEDULE", "0 0 29 2 *"),
-    EVERY_SECOND[1],
-    EVERY_SECOND[2],
-];
+pub const ONCE: [(&str, &str); 3] =
+    [("HEYGEN_SYNC_DAEMON__SCHEDULE", "0 0 29 2 *"), EVERY_SECOND[1], EVERY_SECOND[2]];
 
 type Log = Arc<(Mutex<Vec<String>>, Condvar)>;
 
