@@ -219,6 +219,8 @@ proptest! {
                 prop_assert!(quiet <= 300 + 60 + 1, "no poll for {quiet} s");
             }
         }
-        prop_assert!(polls <= elapsed / 300 + 1 + jumps, "{polls} polls in {elapsed} s, {jumps} jumps");
+        // A jump may catch up one slot, and the next may follow soon.
+        let most = elapsed / 300 + 1 + 2 * jumps;
+        prop_assert!(polls <= most, "{polls} polls in {elapsed} s, {jumps} jumps");
     }
 }

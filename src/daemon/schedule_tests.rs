@@ -18,7 +18,7 @@ fn schedule(cron: &str, zone: &str, jitter: u64) -> Schedule {
 }
 
 fn at(text: &str) -> Timestamp {
-    Timestamp::parse(text).unwrap()
+    Timestamp::parse(text.trim_end_matches('Z')).unwrap()
 }
 
 /// The slots after `from` up to `until`, as `DD HH:MM` in UTC.

@@ -148,7 +148,7 @@ at_home! {
         assert!(told.contains("MONOTONIC_USEC="), "{told}");
         service.wait_told("READY=1");
         let line = service.wait_logged("the old one stays in force");
-        assert!(line.contains("shedule") && line.contains("line 2"), "{line}");
+        assert!(line.contains("shedule") && line.contains("config.toml:2"), "{line}");
         home.file("config.toml", never.replace("127.0.0.1:0", "127.0.0.1:1"));
         service.signal("HUP");
         service.wait_logged("cannot change while it runs");

@@ -26,11 +26,14 @@ pub const ONCE: [(&str, &str); 3] =
 
 type Log = Arc<(Mutex<Vec<String>>, Condvar)>;
 
+/// What the notify socket was told, and how much of it was looked at.
+type Told = Arc<(Mutex<(Vec<String>, usize)>, Condvar)>;
+
 /// A running one. It is killed when this is dropped.
 pub struct Service {
     child: Child,
     log: Log,
-    socket: UnixDatagram,
+    told: Told,
 }
 
 impl Service {
@@ -43,7 +46,8 @@ impl Service {
         let path = home.folder().join("notify.socket");
         let _ = std::fs::remove_file(&path);
         let socket = UnixDatagram::bind(&path).unwrap();
-        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        let told = Told::default();
+        listen(socket, &told);
         let mut command = home.command(args);
         command.env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "400000");
         command.envs(env.iter().copied()).stdin(Stdio::null()).stderr(Stdio::piped());
@@ -56,27 +60,26 @@ impl Service {
                 shared.1.notify_all();
             }
         });
-        Self { child, log, socket }
+        Self { child, log, told }
     }
 
-    /// Waits for a message to the notify socket that holds `text`.
+    /// Waits for the next message to the notify socket that holds `text`.
     pub fn wait_told(&self, text: &str) -> String {
-        let mut buffer = [0; 4096];
-        loop {
-            let read = self.socket.recv(&mut buffer);
-            let read = read.unwrap_or_else(|_| panic!("{text} was not told: {:?}", self.log()));
-            let message = String::from_utf8_lossy(&buffer[..read]).into_owned();
-            if message.contains(text) {
-                return message;
-            }
-        }
+        let find = |told: &(Vec<String>, usize)| {
+            told.0.iter().skip(told.1).position(|message| message.contains(text))
+        };
+        let told = self.told.0.lock().unwrap();
+        let waited = self.told.1.wait_timeout_while(told, PATIENCE, |told| find(told).is_none());
+        let mut told = waited.unwrap().0;
+        let Some(at) = find(&told) else { panic!("{text} was not told: {told:?}") };
+        told.1 += at + 1;
+        told.0[told.1 - 1].clone()
     }
 
-    /// Forgets what was told so far.
+    /// Passes over what was told so far.
     pub fn forget(&self) {
-        self.socket.set_nonblocking(true).unwrap();
-        while self.socket.recv(&mut [0; 4096]).is_ok() {}
-        self.socket.set_nonblocking(false).unwrap();
+        let mut told = self.told.0.lock().unwrap();
+        told.1 = told.0.len();
     }
 
     /// Waits for a line of the log that holds `text`.
@@ -125,6 +128,22 @@ impl Service {
         self.signal("TERM");
         self.end()
     }
+}
+
+/// Takes every message at once, as systemd does: the sender waits while the socket is full.
+fn listen(socket: UnixDatagram, told: &Told) {
+    let told = Arc::downgrade(told);
+    socket.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+    std::thread::spawn(move || {
+        let mut buffer = [0; 4096];
+        while let Some(told) = told.upgrade() {
+            if let Ok(read) = socket.recv(&mut buffer) {
+                let message = String::from_utf8_lossy(&buffer[..read]).into_owned();
+                told.0.lock().unwrap().0.push(message);
+                told.1.notify_all();
+            }
+        }
+    });
 }
 
 impl Drop for Service {
