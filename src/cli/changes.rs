@@ -134,13 +134,19 @@ impl Changes {
             Some(ChangesFormat::Rows(format)) => Format::or_default(Some(format)),
             None => Format::or_default(None),
         };
-        let for_people = format == Format::Table;
-        let mut rows = Rows::new(format, if for_people { &TABLE } else { &COLUMNS })?;
-        let each = |row| rows.row(if for_people { for_a_table(row) } else { all(row) });
-        store.changes(&filter, each).await?;
+        let (columns, cells) = columns(format == Format::Table);
+        let mut rows = Rows::new(format, columns)?;
+        store.changes(&filter, |row| rows.row(cells(row))).await?;
         rows.finish("No such changes.")?;
         Ok(0)
     }
+}
+
+/// The columns of the feed, and what fills them.
+pub(super) fn columns(
+    for_people: bool,
+) -> (&'static [&'static str], fn(ChangeRow) -> Vec<Cell>) {
+    if for_people { (&TABLE, for_a_table) } else { (&COLUMNS, all) }
 }
 
 /// The feed file: an entry is never cut, so the limit is the feed's and not the query's.

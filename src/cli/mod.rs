@@ -12,6 +12,7 @@ mod history;
 mod man;
 mod mirror;
 mod output;
+mod parquet;
 mod report;
 mod serve;
 mod status;

@@ -15,6 +15,7 @@
 //! - [`query`]: what the commands ask
 //! - [`copy`]: a whole database → an empty one
 //! - [`browse`]: what the gallery asks
+//! - [`dictionary`]: what every table, view and column means
 //! - [`export`]: the catalogue as it was at any time, read at one point in time
 //!
 //! It does not know HTTP, the rules of history or how anything is printed.
@@ -24,6 +25,7 @@ pub mod browse;
 pub mod bulk;
 pub mod conn;
 pub mod copy;
+pub mod dictionary;
 pub mod exact;
 pub mod export;
 pub mod fault;

@@ -83,6 +83,10 @@ pub struct Version {
     pub opened_by: OpenedBy,
     /// `changed`, `removed` or `learned`.
     pub closed_by: Option<String>,
+    /// The poll that opened it.
+    pub opened_poll: i64,
+    /// The poll that closed it.
+    pub closed_poll: Option<i64>,
     /// The last poll that still showed the state before.
     pub opened_after: Option<Timestamp>,
     /// The last poll that still showed this state.
@@ -316,8 +320,8 @@ async fn versions(
     conn.rows(sql, &args).await?.iter().map(|row| version(row, kind)).collect()
 }
 
-/// A row of [`statements::versions`].
-fn version(row: &Row, kind: Kind) -> Result<Version, Fault> {
+/// A row of [`statements::version_columns`].
+pub(super) fn version(row: &Row, kind: Kind) -> Result<Version, Fault> {
     let opened_by = OpenedBy::parse(&row.some_text(5)?);
     Ok(Version {
         account: row.some_text(0)?,
@@ -328,9 +332,11 @@ fn version(row: &Row, kind: Kind) -> Result<Version, Fault> {
         valid_to: row.time(4)?,
         opened_by: opened_by.ok_or_else(|| row.spoiled(5, "is no reason to open a version"))?,
         closed_by: row.text(6)?,
-        opened_after: row.time(7)?,
-        closed_after: row.time(8)?,
-        fields: fields(row, kind, 10, 9)?,
+        opened_poll: row.some_int(7)?,
+        closed_poll: row.int(8)?,
+        opened_after: row.time(9)?,
+        closed_after: row.time(10)?,
+        fields: fields(row, kind, 12, 11)?,
     })
 }
 

@@ -221,12 +221,21 @@ pub fn versions(kind: Kind, of_account: bool) -> SqlStr {
     let id = kind.id_field();
     let condition = if of_account { " AND account = $2" } else { "" };
     AssertSqlSafe(format!(
-        "SELECT account, {id}, version, valid_from, valid_to, opened_by, closed_by, opened_after, \
-         closed_after, extra, {} FROM {} WHERE {id} = $1{condition} ORDER BY account, version",
-        columns(kind, ""),
+        "SELECT {} FROM {} WHERE {id} = $1{condition} ORDER BY account, version",
+        version_columns(kind),
         super::write::history(kind)
     ))
     .into_sql_str()
+}
+
+/// What is read of a version.
+pub(super) fn version_columns(kind: Kind) -> String {
+    format!(
+        "account, {}, version, valid_from, valid_to, opened_by, closed_by, opened_poll, \
+         closed_poll, opened_after, closed_after, extra, {}",
+        kind.id_field(),
+        columns(kind, "")
+    )
 }
 
 /// Every statement of this file for an engine, by name.
