@@ -143,9 +143,7 @@ impl Changes {
 }
 
 /// The columns of the feed, and what fills them.
-pub(super) fn columns(
-    for_people: bool,
-) -> (&'static [&'static str], fn(ChangeRow) -> Vec<Cell>) {
+pub(super) fn columns(for_people: bool) -> (&'static [&'static str], fn(ChangeRow) -> Vec<Cell>) {
     if for_people { (&TABLE, for_a_table) } else { (&COLUMNS, all) }
 }
 

@@ -20,6 +20,7 @@ mod mirror;
 mod pages;
 mod pooling;
 mod postgres;
+mod queries;
 mod rooms;
 mod rules;
 mod schema;
