@@ -1,4 +1,4 @@
-//! docs/queries.md is run: its SQL, the same on both engines, over one story of eight polls, and
+//! docs/queries.md is run: its SQL, the same on both engines, over one story of seven polls, and
 //! what the document shows is what they answer. `INSTA_UPDATE=always` writes the answers anew.
 
 use std::{fmt::Write, fs};
