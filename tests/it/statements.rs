@@ -12,8 +12,13 @@ const SOURCES: [&str; 2] =
 
 /// Those of all rooms of the store.
 fn every(engine: conn::Engine) -> Vec<(String, sqlx::SqlStr)> {
-    let all = [statements::all(engine), queue::all(engine)].concat().into_iter();
+    let all = shared(engine).into_iter();
     all.chain(audit::statements()).chain(export::all()).collect()
+}
+
+/// Those of [`SOURCES`].
+fn shared(engine: conn::Engine) -> Vec<(String, sqlx::SqlStr)> {
+    [statements::all(engine), queue::all(engine)].concat()
 }
 
 /// How a statement that reads or writes rows begins; what begins otherwise is a part of one or
@@ -53,7 +58,7 @@ async fn preparing_finds_a_statement_that_is_wrong() {
 #[test]
 fn every_statement_that_is_declared_is_listed() {
     let engines = [conn::Engine::Sqlite, conn::Engine::Postgres];
-    let all = engines.into_iter().flat_map(every);
+    let all = engines.into_iter().flat_map(shared);
     let first = |name: &str| name.split(' ').next().unwrap_or_default().to_owned();
     let listed: BTreeSet<String> = all.map(|(name, _)| first(&name)).collect();
     let declared: BTreeSet<String> = declared().collect();
