@@ -176,7 +176,8 @@ impl Export {
         let filter = ChangeFilter { kind: self.kind(), account, ..ChangeFilter::default() };
         let (columns, cells) = changes::columns(self.for_people());
         let mut out = self.written(columns)?;
-        snapshot.changes(&filter, |row| out.row(cells(row))).await?;
+        let marks = snapshot.reissues().await?;
+        snapshot.changes(&filter, |row| out.row(cells(row, &marks))).await?;
         out.finish("No such changes.")
     }
 

@@ -13,6 +13,7 @@
 //! - [`past`]: how the API has answered an account
 //! - [`queue`]: the mirror's queue
 //! - [`query`]: what the commands ask
+//! - [`reissue`]: candidates for items that go on under another id
 //! - [`copy`]: a whole database → an empty one
 //! - [`browse`]: what the gallery asks
 //! - [`dictionary`]: what every table, view and column means
@@ -36,6 +37,7 @@ mod packed;
 pub mod past;
 pub mod query;
 pub mod queue;
+pub mod reissue;
 pub mod row;
 pub mod standing;
 pub mod statements;

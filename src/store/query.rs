@@ -13,6 +13,7 @@ use crate::{
     catalog::{
         diff::OpenedBy,
         item::{Fields, Kind},
+        noise::{self, Flips},
     },
     error::{Error, Result},
     time::Timestamp,
@@ -110,6 +111,8 @@ pub struct AccountStatus {
     pub items: [ItemCounts; 2],
     /// Changes of the lists' fields, newest first, the first reading left out.
     pub schema_changes: Vec<SchemaNote>,
+    /// Fields that change too often to mean much.
+    pub noisy: Vec<Flips>,
 }
 
 /// How many items of a kind there are.
@@ -364,9 +367,40 @@ async fn status(conn: &mut Conn) -> Result<Vec<AccountStatus>, Fault> {
         let notes = conn.rows(statements::SCHEMA_NEWS, &[account.as_str().into()]).await?;
         let schema_changes = notes.iter().map(schema_note).collect::<Result<_, _>>()?;
         let failed_since = failed.map_or(Ok(0), |row| row.some_int(0))?;
-        all.push(AccountStatus { account, last, last_good, failed_since, items, schema_changes });
+        let noisy = noisy(conn, &account, &items).await?;
+        all.push(AccountStatus {
+            account,
+            last,
+            last_good,
+            failed_since,
+            items,
+            schema_changes,
+            noisy,
+        });
     }
     Ok(all)
+}
+
+async fn noisy(
+    conn: &mut Conn,
+    account: &str,
+    items: &[ItemCounts; 2],
+) -> Result<Vec<Flips>, Fault> {
+    let rows = conn.rows(statements::FLIPS, &[account.into(), noise::POLLS.into()]).await?;
+    let all = rows.iter().map(|row| {
+        let kind = row.some_text(0)?;
+        let of_items = Kind::ALL.into_iter().find(|one| one.as_str() == kind);
+        Ok(Flips {
+            kind,
+            field: row.some_text(1)?,
+            polls: row.some_int(2)?,
+            of_polls: row.some_int(3)?,
+            items: row.some_int(4)?,
+            of_items: of_items.map_or(0, |kind| items[kind as usize].current),
+        })
+    });
+    let all = all.collect::<Result<Vec<Flips>, Fault>>()?;
+    Ok(all.into_iter().filter(Flips::noise).collect())
 }
 
 fn schema_note(row: &Row) -> Result<SchemaNote, Fault> {

@@ -15,6 +15,7 @@ mod fake;
 mod fetching;
 mod gallery;
 mod home;
+mod meaning;
 mod memory;
 mod mirror;
 mod pages;
