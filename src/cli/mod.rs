@@ -10,6 +10,7 @@ mod copy;
 mod export;
 mod history;
 mod man;
+mod metadata;
 mod mirror;
 mod output;
 mod parquet;
@@ -69,6 +70,7 @@ enum Command {
     Export(export::Export),
     Check(check::Check),
     Copy(copy::Copy),
+    Metadata(metadata::Metadata),
     Account(account::Account),
     Completions(man::Completions),
     Man(man::Man),
@@ -124,6 +126,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<u8> {
         Command::Export(verb) => verb.run(context).await,
         Command::Check(verb) => verb.run(context).await,
         Command::Copy(verb) => verb.run(context).await,
+        Command::Metadata(verb) => verb.run(context),
         Command::Account(verb) => verb.run(context).await,
         Command::Completions(verb) => verb.run(),
         Command::Man(verb) => verb.run(),

@@ -10,6 +10,7 @@ mod crashes;
 mod crowd;
 #[path = "../demo/mod.rs"]
 mod demo;
+mod dictionary;
 mod dump;
 mod fake;
 mod fetching;
