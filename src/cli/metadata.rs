@@ -146,7 +146,7 @@ fn table(relation: &Relation) -> Table {
         columns: relation
             .columns
             .iter()
-            .map(|column| (column.name.clone(), sentence(&column.comment)))
+            .map(|column| (column.name.clone(), column.comment.clone()))
             .collect(),
         units: sizes.map(|column| (column.name.clone(), "B")).collect(),
         facets,
@@ -156,16 +156,11 @@ fn table(relation: &Relation) -> Table {
     }
 }
 
-/// With a capital letter, unless it begins with a name of SQL.
+/// With a capital letter.
 fn sentence(comment: &str) -> String {
-    let first = comment.split([' ', ',', ':']).next().unwrap_or_default();
     let mut chars = comment.chars();
-    match chars.next() {
-        Some(letter) if !first.contains('_') => {
-            letter.to_uppercase().collect::<String>() + chars.as_str()
-        }
-        _ => comment.to_owned(),
-    }
+    let first = chars.next().map(|letter| letter.to_uppercase().collect::<String>());
+    first.unwrap_or_default() + chars.as_str()
 }
 
 #[cfg(test)]
