@@ -1,8 +1,11 @@
 //! What is noise, and what is probably the same item under another id.
 
+use heygen_sync::catalog::item::Kind;
+
 use crate::{
-    fake::Kind,
+    fake,
     home::{Home, at_home},
+    world::{ENGINES, Engine, World},
 };
 
 /// Polls what the fake has, on a day of November 2026.
@@ -41,7 +44,7 @@ at_home! {
         }
         poll(&home, 1);
         for id in ["mira", "jonas", "akiko"] {
-            home.heygen.remove(Kind::Avatar, id);
+            home.heygen.remove(fake::Kind::Avatar, id);
         }
         add(&home, "mira2", "Mira", "another");
         add(&home, "jonas2", "Jonas the second", "j");
@@ -66,11 +69,11 @@ at_home! {
             add(&home, id, "Unnamed", "placeholder");
         }
         poll(&home, 1);
-        home.heygen.remove(Kind::Avatar, "u1");
+        home.heygen.remove(fake::Kind::Avatar, "u1");
         add(&home, "u4", "Unnamed", "placeholder");
         poll(&home, 2);
         for id in ["u2", "u3", "u4"] {
-            home.heygen.remove(Kind::Avatar, id);
+            home.heygen.remove(fake::Kind::Avatar, id);
         }
         for id in ["u5", "u6"] {
             add(&home, id, "Unnamed", "placeholder");
@@ -90,7 +93,7 @@ at_home! {
         add(&home, "old", "Mira", "m");
         add(&home, "stays", "Bo", "b");
         poll(1);
-        home.heygen.remove(Kind::Avatar, "old");
+        home.heygen.remove(fake::Kind::Avatar, "old");
         add(&home, "new", "Mira", "m");
         poll(2);
         assert_eq!(marks(&home), Vec::<String>::new(), "it is only missing");
@@ -105,12 +108,12 @@ at_home! {
         home.heygen.add_photo("p");
         poll(&home, 1);
         for day in 2..=6 {
-            home.heygen.set(Kind::Avatar, "a1", "rank", 100 + day);
+            home.heygen.set(fake::Kind::Avatar, "a1", "rank", 100 + day);
             if day == 3 {
                 for n in 0..7 {
-                    home.heygen.set(Kind::Avatar, &format!("a{n}"), "gender", "other");
+                    home.heygen.set(fake::Kind::Avatar, &format!("a{n}"), "gender", "other");
                 }
-                home.heygen.rename(Kind::Avatar, "a2", "Once");
+                home.heygen.rename(fake::Kind::Avatar, "a2", "Once");
             }
             poll(&home, day);
         }
@@ -122,5 +125,42 @@ at_home! {
         assert_eq!(status["noisy_fields"], noisy);
         let table = home.run(&["status", "--format", "table"]).stdout;
         assert!(table.contains("avatar rank changed in 5 of the last 5 polls, on 1 of 12 items"), "{table}");
+    }
+}
+
+/// The same content behind other URLs is known from the mirror, which here is written by hand.
+async fn a_picture_is_known_by_its_content(engine: Engine) {
+    let mut world = World::start(engine).await;
+    let avatar = |id: &str, name: &str, picture: &str| {
+        format!(
+            r#"{{"avatar_id":"{id}","avatar_name":"{name}","preview_image_url":"https://x.org/{picture}"}}"#
+        )
+    };
+    let stays = avatar("stays", "Bo", "b");
+    world.avatars(&format!("{stays},{}", avatar("old", "One", "1"))).await;
+    world.avatars(&format!("{stays},{}", avatar("new", "Two", "2"))).await;
+    let marked = async |world: &mut World| {
+        let marks = world.store().reissues(None, None).await.unwrap();
+        marks.of(Kind::Avatar, 2, "old").map(str::to_owned)
+    };
+    assert_eq!(marked(&mut world).await, None);
+    let mirrored = |picture: &str| {
+        format!(
+            "INSERT INTO assets (url, role, state, sha256)
+             VALUES ('https://x.org/{picture}', 'image', 'mirrored', 'same')"
+        )
+    };
+    world.meddle(&mirrored("1")).await;
+    assert_eq!(marked(&mut world).await, None);
+    world.meddle(&mirrored("2")).await;
+    assert_eq!(marked(&mut world).await.as_deref(), Some("new"));
+    world.meddle(&mirrored("b")).await;
+    assert_eq!(marked(&mut world).await, None, "a picture that a third item has tells nothing");
+}
+
+#[tokio::test]
+async fn a_picture_is_known_by_its_content_on_both_engines() {
+    for engine in ENGINES {
+        a_picture_is_known_by_its_content(engine).await;
     }
 }
