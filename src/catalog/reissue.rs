@@ -68,14 +68,12 @@ impl Claims {
         Self { by_sign }
     }
 
-    /// Whether nothing is claimed.
-    pub fn is_empty(&self) -> bool {
-        self.by_sign.is_empty()
-    }
-
-    /// The earliest time at which a third item would spoil a claim.
-    pub fn begin(&self) -> Option<Timestamp> {
-        self.by_sign.values().flatten().map(|claim| claim.listed_until).min()
+    /// The time within which a third item could spoil a claim; `None` where nothing is claimed.
+    pub fn span(&self) -> Option<(Timestamp, Timestamp)> {
+        let claims = || self.by_sign.values().flatten();
+        let begin = claims().map(|claim| claim.listed_until).min()?;
+        let end = claims().map(|claim| claim.listed_from).max()?;
+        Some((begin, end))
     }
 
     /// Takes back each claim whose sign a third item bore then.

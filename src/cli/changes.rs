@@ -156,9 +156,13 @@ pub(super) fn columns(for_people: bool) -> (&'static [&'static str], Cells) {
     if for_people { (&TABLE, for_a_table) } else { (&COLUMNS, all) }
 }
 
+/// The newest so many entries make a feed, unless `--limit` says otherwise.
+const FEED_ENTRIES: usize = 1_000;
+
 /// The feed file: an entry is never cut, so the limit is the feed's and not the query's.
 async fn atom(store: &mut Store, mut filter: ChangeFilter) -> Result<u8> {
     let limit = filter.limit.take().and_then(|limit| usize::try_from(limit).ok());
+    let limit = Some(limit.unwrap_or(FEED_ENTRIES));
     let mut feed = Feed::new(store.began_at().await?, limit);
     store.changes(&filter, |row| feed.add(row)).await?;
     print(&feed.finish(&filter, None)?)?;

@@ -51,6 +51,8 @@ struct Reading<'a> {
     hash: Sha256,
     /// The last answer that counts.
     last: Option<Trace>,
+    /// Why the list may not be whole.
+    incomplete: Option<String>,
 }
 
 impl<'a> Reading<'a> {
@@ -64,6 +66,7 @@ impl<'a> Reading<'a> {
             bytes: 0,
             hash: Sha256::new(),
             last: None,
+            incomplete: None,
         }
     }
 
@@ -120,6 +123,7 @@ impl<'a> Reading<'a> {
             let why = format!("the cursor after page {} is refused (HTTP 400)", self.count);
             tracing::warn!("{}: {why}", self.client.source(PATH));
             self.pages.incomplete(&why);
+            self.incomplete = Some(format!("the list may not be whole: {why}"));
         }
     }
 
@@ -173,7 +177,7 @@ impl<'a> Reading<'a> {
 
     /// Size and hash are those of all pages in their order; they are nobody's if one is lacking.
     fn fetched(self, read: Result<()>) -> Fetched {
-        let Self { client, pages, bytes, hash, last, .. } = self;
+        let Self { client, pages, bytes, hash, last, incomplete, .. } = self;
         let whole = read.is_ok();
         let answer = read.map(|()| pages.finish());
         let said = answer.as_ref().ok().and_then(|answer| answer.warning.as_deref());
@@ -191,7 +195,7 @@ impl<'a> Reading<'a> {
             request_id: request,
             response_bytes: whole.then_some(bytes),
             response_sha256: whole.then(|| super::failure::hex(&hash.finalize())),
-            warning: join(notice.as_deref(), said),
+            warning: join(join(notice.as_deref(), said).as_deref(), incomplete),
             answer,
         }
     }

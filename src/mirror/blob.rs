@@ -132,6 +132,23 @@ impl Blobs {
         self.objects.delete(&path).await.map_err(|fault| self.trouble("write to", fault))
     }
 
+    /// Whether a store stands there: a folder that was mirrored into, or a bucket with anything
+    /// under the prefix.
+    pub async fn is_there(&self) -> Result<bool> {
+        match &self.root {
+            Some(root) => Ok(root.join("sha256").is_dir()),
+            None => Ok(self.list().await.try_next().await?.is_some()),
+        }
+    }
+
+    /// What makes an empty place a store, for people.
+    pub fn first_sign(&self) -> String {
+        match &self.root {
+            Some(root) => format!("the folder {}", root.join("sha256").display()),
+            None => format!("any object under {}/sha256/", self.shown.trim_end_matches('/')),
+        }
+    }
+
     /// Every content there is, what is under way left out.
     pub async fn list(&self) -> BoxStream<'_, Result<Listed>> {
         if self.root.as_ref().is_some_and(|root| !root.exists()) {

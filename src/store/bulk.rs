@@ -9,7 +9,7 @@ use std::{borrow::Cow, sync::Arc};
 
 use sqlx::{AssertSqlSafe, postgres::PgArguments, sqlite::SqliteArguments};
 
-use super::conn::{Arg, Conn, Fault, add_postgres, add_sqlite};
+use super::conn::{Arg, Conn, Engine, Fault, add_postgres, add_sqlite};
 use crate::time::Timestamp;
 
 /// Rows to write, column by column; all columns are of one length.
@@ -41,6 +41,15 @@ const SQLITE_PARAMETERS: usize = 32_766;
 /// Rows of a statement: on SQLite more gain nothing, on PostgreSQL they bound the memory.
 const SQLITE_ROWS: usize = 500;
 const POSTGRES_ROWS: usize = 20_000;
+
+/// How many rows a caller with many should hand over at once, so that their cells never stand in
+/// memory all together.
+pub fn at_once(engine: Engine) -> usize {
+    match engine {
+        Engine::Sqlite => 8 * SQLITE_ROWS,
+        Engine::Postgres => POSTGRES_ROWS,
+    }
+}
 
 impl<'a> Bulk<'a> {
     /// Nothing yet, for `rows` rows.

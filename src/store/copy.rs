@@ -12,12 +12,13 @@ use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
 use super::{
     bulk::{Bulk, Column},
     conn::{Conn, Engine, Fault, Row},
+    exact,
     location::Location,
     open::Store,
     statements,
 };
 use crate::{
-    catalog::value::Value,
+    catalog::{seal::exact_json, value::Value},
     error::{Error, Result},
     time::Timestamp,
 };
@@ -190,7 +191,7 @@ impl Batch {
                 }
                 Column::Int(all) => all.push(row.int(at)?),
                 Column::Bool(all) => all.push(row.bool(at)?),
-                Column::Time(all) => all.push(row.time(at)?),
+                Column::Time(all) => all.push(exact_time(row, at)?),
                 Column::All(_) => {}
             }
         }
@@ -209,10 +210,24 @@ impl Batch {
     }
 }
 
-/// What an engine rendered is not what the other one should keep.
+/// A time as it stands; one that this program would not have written must not be mended on its way,
+/// or the copy would pass where its source does not.
+fn exact_time(row: &Row, at: usize) -> Result<Option<Timestamp>, Fault> {
+    let time = row.time(at)?;
+    match time.map(|time| time.to_string()) == exact::time(row, at)? {
+        true => Ok(time),
+        false => Err(row.spoiled(at, "is not a time as this program writes it (see `verify`)")),
+    }
+}
+
+/// What an engine rendered is not what the other one should keep; nor is it mended.
 fn canonical(row: &Row, at: usize, json: &str) -> Result<String, Fault> {
-    let value = Value::decode(json.trim(), 1);
-    value.map(|value| value.to_json()).map_err(|_| row.spoiled(at, "is nested too deep"))
+    let value = Value::decode(json.trim(), 1).map_err(|_| row.spoiled(at, "is nested too deep"))?;
+    let value = value.to_json();
+    match value == exact_json(json) {
+        true => Ok(value),
+        false => Err(row.spoiled(at, "is not JSON as this program writes it (see `verify`)")),
+    }
 }
 
 /// The accounts of a database.

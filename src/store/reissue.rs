@@ -79,14 +79,14 @@ fn pairs(kind: Kind) -> SqlStr {
     .into_sql_str()
 }
 
-/// Every version that was valid after a time, by its name and its picture: (time).
+/// Every version that was valid within a span of time, by its name and its picture: (begin, end).
 fn bearers(kind: Kind) -> SqlStr {
     let (table, id, name) = (history(kind), kind.id_field(), kind.name_field());
     AssertSqlSafe(format!(
         "SELECT item.account, item.{id}, item.{name}, \
              coalesce(asset.sha256, item.preview_image_url), item.valid_from, item.valid_to \
          FROM {table} AS item LEFT JOIN assets AS asset ON asset.url = item.preview_image_url \
-         WHERE item.valid_to IS NULL OR item.valid_to > $1"
+         WHERE item.valid_from <= $2 AND (item.valid_to IS NULL OR item.valid_to > $1)"
     ))
     .into_sql_str()
 }
@@ -126,8 +126,8 @@ async fn settled(
 ) -> Result<HashMap<(i64, String), String>, Fault> {
     let rows = conn.rows(pairs(kind), &[since.into(), until.into()]).await?;
     let mut claims = Claims::new(rows.iter().map(claim).collect::<Result<_, _>>()?);
-    if let Some(begin) = claims.begin() {
-        let args: [Arg<'_>; 1] = [begin.into()];
+    if let Some((begin, end)) = claims.span() {
+        let args: [Arg<'_>; 2] = [begin.into(), end.into()];
         conn.each(bearers(kind), &args, |row| {
             claims.see(bearer(&row)?);
             Ok(())

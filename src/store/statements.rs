@@ -11,8 +11,9 @@ use crate::catalog::item::Kind;
 /// The schema that new tables would go to; null when there is none.
 pub const SCHEMA: &str = "SELECT current_schema()::text";
 
-/// The same, with the search path in force.
-pub const SCHEMA_AND_PATH: &str = "SELECT current_schema()::text, current_setting('search_path')";
+/// The same, with the search path in force and the database's encoding.
+pub const SCHEMA_AND_PATH: &str = "SELECT current_schema()::text, \
+     current_setting('search_path'), current_setting('server_encoding')";
 
 /// The number of the last migration.
 pub const APPLIED: &str = "SELECT max(version) FROM _heygen_sync_migrations";
@@ -21,14 +22,19 @@ pub const APPLIED: &str = "SELECT max(version) FROM _heygen_sync_migrations";
 pub const MIGRATION_LOCK: &str =
     "SELECT pg_advisory_xact_lock(hashtext('heygen-sync migrations'), hashtext(current_schema()))";
 
-/// The tables of the place.
+/// The tables and views of the place; on PostgreSQL without those that extensions brought.
 pub fn tables(engine: Engine) -> &'static str {
     match engine {
         Engine::Sqlite => {
-            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name"
+            "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') \
+             AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name"
         }
         Engine::Postgres => {
-            "SELECT tablename::text FROM pg_catalog.pg_tables WHERE schemaname = current_schema() ORDER BY 1"
+            "SELECT c.relname::text FROM pg_catalog.pg_class AS c \
+             WHERE c.relnamespace = (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = current_schema()) \
+             AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT EXISTS \
+             (SELECT 1 FROM pg_catalog.pg_depend AS d WHERE d.classid = 'pg_class'::regclass \
+              AND d.objid = c.oid AND d.deptype = 'e') ORDER BY 1"
         }
     }
 }
@@ -36,7 +42,8 @@ pub fn tables(engine: Engine) -> &'static str {
 /// Begins the transaction that writes a poll.
 pub const BEGIN_SQLITE: &str = "BEGIN IMMEDIATE";
 /// Begins the transaction that holds a poll's lock from before the request to the commit.
-pub const BEGIN_POSTGRES: &str = "BEGIN";
+/// Whatever the server's default: a poll that waits must then read what was committed meanwhile.
+pub const BEGIN_POSTGRES: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 /// Begins a short transaction that writes.
 pub fn begin_writing(engine: Engine) -> &'static str {
     match engine {
@@ -51,7 +58,7 @@ pub fn begin_reading(engine: Engine) -> &'static str {
         Engine::Postgres => "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY",
     }
 }
-/// Up to 64 MiB for a reading that comes back to pages in another order.
+/// Up to 64 MiB for who comes back to pages in another order: a large load, and `verify`.
 pub const SQLITE_CACHE: &str = "PRAGMA cache_size = -65536";
 /// Ends it for good.
 pub const COMMIT: &str = "COMMIT";
@@ -60,11 +67,11 @@ pub const ROLLBACK: &str = "ROLLBACK";
 
 /// Takes the poll's lock if it is free: (key).
 pub const TRY_LOCK: &str = "SELECT pg_try_advisory_xact_lock($1)";
-/// Ends the transaction of a poller that stalls: (milliseconds as text).
-pub const IDLE_DEADLINE: &str =
-    "SELECT set_config('idle_in_transaction_session_timeout', $1, true)";
+/// Ends the transaction of a poller that stalls, and nothing sooner: (milliseconds as text).
+pub const IDLE_DEADLINE: &str = "SELECT set_config('idle_in_transaction_session_timeout', $1, true), \
+     set_config('statement_timeout', $1, true)";
 /// Who holds a lock: (high half of the key, low half).
-pub const HOLDER: &str = "SELECT a.application_name, a.client_addr::text, a.xact_start \
+pub const HOLDER: &str = "SELECT a.application_name, host(a.client_addr), a.xact_start \
      FROM pg_locks AS l JOIN pg_stat_activity AS a ON a.pid = l.pid \
      WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 \
      AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) \
@@ -225,7 +232,8 @@ pub const ASSETS_BY_STATE: &str =
 
 /// When the next link expires of a preview that is not saved; only signed ones have an expiry, and
 /// not every reader may see the links.
-pub const NEXT_EXPIRY: &str = "SELECT min(expires_at) FROM assets WHERE state <> 'mirrored'";
+pub const NEXT_EXPIRY: &str =
+    "SELECT min(expires_at) FROM assets WHERE state IN ('pending', 'failed')";
 
 /// Every version of an item: (id[, account]).
 pub fn versions(kind: Kind, of_account: bool) -> SqlStr {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::{
-    bulk::{Bulk, Column},
+    bulk::{Bulk, Column, at_once},
     conn::{Arg, Conn, Engine, Fault},
     fault::trouble,
     lock::Session,
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     catalog::{
-        diff::{Diff, ListDiff, Opened, OpenedBy, Standing},
+        diff::{Diff, FieldChange, ListDiff, Opened, OpenedBy, Standing},
         item::{Fields, Holds, Kind},
         links::LinkWrite,
         seal::{Seal, diff_lines},
@@ -21,6 +21,9 @@ use crate::{
     error::{Error, Result},
     time::Timestamp,
 };
+
+/// A poll that opens more versions than this is a large load.
+const LARGE_LOAD: usize = 20_000;
 
 /// What a poll writes, worked out between the reading and the writing.
 pub struct Outcome {
@@ -102,6 +105,7 @@ async fn write(conn: &mut Conn, mut outcome: Outcome) -> Result<Outcome, Fault> 
     conn.execute(statements::HEAD, &head).await?;
     row.to_bulk().insert(conn, "polls").await?;
     if let (Some(diff), Some(observed_at)) = (&outcome.diff, row.observed_at) {
+        make_room(conn, diff).await?;
         let writer = Writer { account: &row.account, poll_id: row.poll_id, observed_at };
         for list in diff.lists() {
             writer.list(conn, list).await?;
@@ -110,6 +114,15 @@ async fn write(conn: &mut Conn, mut outcome: Outcome) -> Result<Outcome, Fault> 
     }
     conn.execute(statements::COMMIT, &[]).await?;
     Ok(outcome)
+}
+
+/// More cache for a load that would otherwise spill the pages it comes back to; others do not pay.
+async fn make_room(conn: &mut Conn, diff: &Diff) -> Result<(), Fault> {
+    let rows: usize = diff.lists().iter().map(|list| list.opened.len()).sum();
+    if conn.engine() == Engine::Sqlite && rows > LARGE_LOAD {
+        conn.execute(statements::SQLITE_CACHE, &[]).await?;
+    }
+    Ok(())
 }
 
 /// The digest of all that the poll is about to write, after the account's digest before it.
@@ -142,32 +155,22 @@ impl<'a> Writer<'a> {
     }
 
     async fn add_items(&self, conn: &mut Conn, list: &'a ListDiff) -> Result<(), Fault> {
-        let added = opened(list, |by| by == OpenedBy::Added);
-        let rows = Bulk::new(added.len())
-            .all("account", self.account)
-            .texts(list.kind.id_field(), added.iter().map(|new| new.id.as_str()));
-        own_columns(rows, list.kind, &added)
-            .column("version", Column::Int(added.iter().map(|new| Some(new.version)).collect()))
-            .all("valid_from", self.observed_at)
-            .all("first_seen_at", self.observed_at)
-            .all("changed_at", self.observed_at)
-            .insert(conn, list.kind.list())
-            .await
+        for added in opened(list, |by| by == OpenedBy::Added).chunks(at_once(conn.engine())) {
+            let rows = Bulk::new(added.len())
+                .all("account", self.account)
+                .texts(list.kind.id_field(), added.iter().map(|new| new.id.as_str()));
+            own_columns(rows, list.kind, added)
+                .column("version", Column::Int(added.iter().map(|new| Some(new.version)).collect()))
+                .all("valid_from", self.observed_at)
+                .all("first_seen_at", self.observed_at)
+                .all("changed_at", self.observed_at)
+                .insert(conn, list.kind.list())
+                .await?;
+        }
+        Ok(())
     }
 
     async fn update_items(&self, conn: &mut Conn, list: &'a ListDiff) -> Result<(), Fault> {
-        let known = opened(list, |by| by != OpenedBy::Added);
-        let changed_at =
-            known.iter().map(|new| (new.by != OpenedBy::Learned).then_some(self.observed_at));
-        let missing = known.iter().map(|new| Some(new.by == OpenedBy::Restored));
-        let id = list.kind.id_field();
-        let rows = Bulk::new(known.len()).texts(id, known.iter().map(|new| new.id.as_str()));
-        let rows = own_columns(rows, list.kind, &known)
-            .column("version", Column::Int(known.iter().map(|new| Some(new.version)).collect()))
-            .column("changed_at", Column::Time(changed_at.collect()))
-            .column("restored", Column::Bool(missing.collect()))
-            .all("account", self.account)
-            .all("valid_from", self.observed_at);
         let own = list.kind.columns().iter().map(|column| format!("{0} = d.{0}", column.name));
         let own: Vec<String> = own.collect();
         let set = format!(
@@ -177,7 +180,26 @@ impl<'a> Writer<'a> {
              removed_at = CASE WHEN d.restored THEN NULL ELSE t.removed_at END",
             own.join(", ")
         );
-        rows.update(conn, list.kind.list(), &set, &on(id)).await
+        let id = list.kind.id_field();
+        for known in opened(list, |by| by != OpenedBy::Added).chunks(at_once(conn.engine())) {
+            let rows = self.known_items(list.kind, known);
+            rows.update(conn, list.kind.list(), &set, &on(id)).await?;
+        }
+        Ok(())
+    }
+
+    fn known_items(&self, kind: Kind, known: &[&'a Opened]) -> Bulk<'a> {
+        let changed_at =
+            known.iter().map(|new| (new.by != OpenedBy::Learned).then_some(self.observed_at));
+        let restored = known.iter().map(|new| Some(new.by == OpenedBy::Restored));
+        let rows =
+            Bulk::new(known.len()).texts(kind.id_field(), known.iter().map(|new| new.id.as_str()));
+        own_columns(rows, kind, known)
+            .column("version", Column::Int(known.iter().map(|new| Some(new.version)).collect()))
+            .column("changed_at", Column::Time(changed_at.collect()))
+            .column("restored", Column::Bool(restored.collect()))
+            .all("account", self.account)
+            .all("valid_from", self.observed_at)
     }
 
     async fn note_missing(&self, conn: &mut Conn, list: &'a ListDiff) -> Result<(), Fault> {
@@ -211,17 +233,19 @@ impl<'a> Writer<'a> {
     }
 
     async fn open_versions(&self, conn: &mut Conn, list: &'a ListDiff) -> Result<(), Fault> {
-        let all = opened(list, |_| true);
-        let by = all.iter().map(|new| new.by.as_str());
-        let rows = Bulk::new(all.len())
-            .all("account", self.account)
-            .texts(list.kind.id_field(), all.iter().map(|new| new.id.as_str()))
-            .column("version", Column::Int(all.iter().map(|new| Some(new.version)).collect()))
-            .all("valid_from", self.observed_at)
-            .texts("opened_by", by)
-            .all("opened_poll", self.poll_id)
-            .column("opened_after", Column::Time(all.iter().map(|new| new.after).collect()));
-        own_columns(rows, list.kind, &all).insert(conn, history(list.kind)).await
+        for all in opened(list, |_| true).chunks(at_once(conn.engine())) {
+            let by = all.iter().map(|new| new.by.as_str());
+            let rows = Bulk::new(all.len())
+                .all("account", self.account)
+                .texts(list.kind.id_field(), all.iter().map(|new| new.id.as_str()))
+                .column("version", Column::Int(all.iter().map(|new| Some(new.version)).collect()))
+                .all("valid_from", self.observed_at)
+                .texts("opened_by", by)
+                .all("opened_poll", self.poll_id)
+                .column("opened_after", Column::Time(all.iter().map(|new| new.after).collect()));
+            own_columns(rows, list.kind, all).insert(conn, history(list.kind)).await?;
+        }
+        Ok(())
     }
 
     /// Closes the versions that give way to new ones and those of removed items: the only rows of
@@ -253,24 +277,25 @@ impl<'a> Writer<'a> {
             .iter()
             .flat_map(|new| new.changes.iter().map(move |change| (new, change)))
             .collect();
+        for some in all.chunks(at_once(conn.engine())) {
+            self.some_field_changes(list.kind, some).insert(conn, "field_changes").await?;
+        }
+        Ok(())
+    }
+
+    fn some_field_changes(&self, kind: Kind, all: &[(&'a Opened, &'a FieldChange)]) -> Bulk<'a> {
         let cell = |value: &Option<Value>| value.as_ref().map(|value| Cow::Owned(value.to_cell()));
+        let old = all.iter().map(|(_, change)| cell(&change.old));
+        let new = all.iter().map(|(_, change)| cell(&change.new));
         Bulk::new(all.len())
             .all("poll_id", self.poll_id)
             .all("account", self.account)
-            .all("kind", list.kind.as_str())
+            .all("kind", kind.as_str())
             .texts("item_id", all.iter().map(|(new, _)| new.id.as_str()))
             .column("version", Column::Int(all.iter().map(|(new, _)| Some(new.version)).collect()))
             .texts("field", all.iter().map(|(_, change)| change.field.as_ref()))
-            .column(
-                "old_value",
-                Column::Text(all.iter().map(|(_, change)| cell(&change.old)).collect()),
-            )
-            .column(
-                "new_value",
-                Column::Text(all.iter().map(|(_, change)| cell(&change.new)).collect()),
-            )
-            .insert(conn, "field_changes")
-            .await
+            .column("old_value", Column::Text(old.collect()))
+            .column("new_value", Column::Text(new.collect()))
     }
 
     async fn schema_changes(&self, conn: &mut Conn, list: &'a ListDiff) -> Result<(), Fault> {
@@ -292,35 +317,40 @@ impl<'a> Writer<'a> {
 
 async fn write_links(conn: &mut Conn, links: &[LinkWrite]) -> Result<(), Fault> {
     for new in [true, false] {
-        let some: Vec<&LinkWrite> = links.iter().filter(|link| link.new == new).collect();
-        let signed =
-            some.iter().map(|link| Some(Cow::Borrowed(link.signed_url.as_ref()?.expose())));
-        let rows = Bulk::new(some.len())
-            .texts("url", some.iter().map(|link| link.url.as_str()))
-            .column("signed_url", Column::Text(signed.collect()))
-            .column("expires_at", Column::Time(some.iter().map(|link| link.expires_at).collect()));
-        match new {
-            true => {
-                rows.texts("role", some.iter().map(|link| link.role.as_str()))
-                    .insert(conn, "assets")
-                    .await?;
-            }
-            false => {
-                rows.update(conn, "assets", &replace_link(), "t.url = d.url").await?;
-            }
+        let all: Vec<&LinkWrite> = links.iter().filter(|link| link.new == new).collect();
+        for some in all.chunks(at_once(conn.engine())) {
+            write_some_links(conn, some, new).await?;
         }
     }
     Ok(())
 }
 
-/// A new link is a new chance for what could not be had by the old one.
+async fn write_some_links(conn: &mut Conn, some: &[&LinkWrite], new: bool) -> Result<(), Fault> {
+    let signed = some.iter().map(|link| Some(Cow::Borrowed(link.signed_url.as_ref()?.expose())));
+    let rows = Bulk::new(some.len())
+        .texts("url", some.iter().map(|link| link.url.as_str()))
+        .column("signed_url", Column::Text(signed.collect()))
+        .column("expires_at", Column::Time(some.iter().map(|link| link.expires_at).collect()));
+    match new {
+        true => {
+            let roles = some.iter().map(|link| link.role.as_str());
+            rows.texts("role", roles).insert(conn, "assets").await
+        }
+        false => rows.update(conn, "assets", &replace_link(), "t.url = d.url").await,
+    }
+}
+
+/// A new link is a new chance for what could not be had by the old one; what needs no signature any
+/// more may change behind its URL, and is looked at again.
 fn replace_link() -> String {
     let again = "t.state IN ('gone', 'failed')";
     format!(
         "signed_url = d.signed_url, expires_at = d.expires_at, \
          state = CASE WHEN {again} THEN 'pending' ELSE t.state END, \
          attempts = CASE WHEN {again} THEN 0 ELSE t.attempts END, \
-         next_attempt_at = CASE WHEN {again} THEN NULL ELSE t.next_attempt_at END, \
+         next_attempt_at = CASE WHEN {again} THEN NULL \
+         WHEN d.signed_url IS NULL AND t.state = 'mirrored' THEN t.mirrored_at \
+         ELSE t.next_attempt_at END, \
          last_error = CASE WHEN {again} THEN NULL ELSE t.last_error END"
     )
 }

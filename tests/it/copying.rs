@@ -84,11 +84,28 @@ async fn there_and_back(home: &Home, source: &str, server: &TestDatabase) {
     for other in [server.url(), &back, again.url()] {
         assert_eq!(whole, dump(other).await);
     }
-    for verb in [&["changes"][..], &["history", "a"], &["history", "odd"]] {
-        let said = |database: &str| {
-            home.run(&[verb, &["--format", "ndjson", "--database", database]].concat()).stdout
-        };
-        assert_eq!(said(source), said(again.url()));
+    says_the_same(home, source, &[server.url(), &back, again.url()]);
+}
+
+/// Whatever a reader asks for, the copies answer with the same bytes.
+fn says_the_same(home: &Home, source: &str, copies: &[&str]) {
+    let asked: [&[&str]; 8] = [
+        &["changes", "--format", "ndjson"],
+        &["changes", "--format", "csv"],
+        &["history", "a", "--format", "ndjson"],
+        &["history", "odd", "--format", "json"],
+        &["export", "--format", "csv", "--account", "default", "--kind", "avatar"],
+        &["export", "--format", "json"],
+        &["export", "--format", "ndjson"],
+        &["export", "--format", "api", "--account", "default"],
+    ];
+    for verb in asked {
+        let said = |database: &str| home.run(&[verb, &["--database", database]].concat());
+        let first = said(source);
+        assert!(first.code == 0 && first.stdout.len() > 100, "{verb:?} {first:?}");
+        for copy in copies {
+            assert_eq!(first.stdout, said(copy).stdout, "{verb:?} of {copy}");
+        }
     }
 }
 
@@ -147,6 +164,10 @@ async fn random_histories_come_back_as_they_were() {
         copied(&home, server.url(), &back);
         assert_eq!(dump(&source).await, dump(server.url()).await, "seed {seed}");
         assert_eq!(quoted(&source).await, quoted(&back).await, "seed {seed}");
+        for place in [&*source, server.url(), &back] {
+            let proof = home.run(&["verify", "--database", place]);
+            assert_eq!(proof.code, 0, "seed {seed}: {proof:?}");
+        }
     }
 }
 
