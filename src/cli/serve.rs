@@ -33,7 +33,8 @@ impl Serve {
             false => None,
         };
         let settings = Settings { guard, files };
-        let app = App::new(location, settings, context.clock.clone());
+        let mut app = App::new(location, settings, context.clock.clone());
+        app.accounts = config.account_names();
         let quiet = context.quiet;
         let listening = move |address| {
             if !quiet {
