@@ -12,6 +12,8 @@
 //! - [`schema`]: which fields a list carries, with which JSON types
 //! - [`links`]: which signed URLs are worth storing
 //! - [`learned`]: what is news, and what could not be known before
+//! - [`noise`]: which fields change too often to mean much
+//! - [`reissue`]: which items probably go on under another id
 //! - [`diff`]: the rules of history
 //! - [`seal`]: what a poll wrote, as lines whose digest seals it
 
@@ -21,8 +23,10 @@ pub mod item;
 pub mod learned;
 pub mod links;
 pub mod list;
+pub mod noise;
 pub mod pages;
 pub mod record;
+pub mod reissue;
 pub mod schema;
 pub mod seal;
 pub mod signed_url;

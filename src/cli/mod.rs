@@ -12,8 +12,10 @@ mod export;
 mod history;
 mod import_git;
 mod man;
+mod metadata;
 mod mirror;
 mod output;
+mod parquet;
 mod replay;
 mod report;
 mod round;
@@ -77,6 +79,7 @@ enum Command {
     Copy(copy::Copy),
     Replay(replay::Replay),
     ImportGit(import_git::ImportGit),
+    Metadata(metadata::Metadata),
     Account(account::Account),
     Completions(man::Completions),
     Man(man::Man),
@@ -161,6 +164,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<u8> {
         Command::Copy(verb) => verb.run(context).await,
         Command::Replay(verb) => verb.run(context).await,
         Command::ImportGit(verb) => verb.run(context).await,
+        Command::Metadata(verb) => verb.run(context),
         Command::Account(verb) => verb.run(context).await,
         Command::Completions(verb) => verb.run(),
         Command::Man(verb) => verb.run(),

@@ -14,11 +14,13 @@
 //! - [`past`]: how the API has answered an account
 //! - [`queue`]: the mirror's queue
 //! - [`query`]: what the commands ask
+//! - [`reissue`]: candidates for items that go on under another id
 //! - [`outbox`]: notices that wait to be delivered
 //! - [`ahead`]: what the daemon plans by
 //! - [`figures`]: what the metrics tell
 //! - [`copy`]: a whole database → an empty one
 //! - [`browse`]: what the gallery asks
+//! - [`dictionary`]: what every table, view and column means
 //! - [`export`]: the catalogue as it was at any time, read at one point in time
 //!
 //! It does not know HTTP, the rules of history or how anything is printed.
@@ -30,6 +32,7 @@ pub mod browse;
 pub mod bulk;
 pub mod conn;
 pub mod copy;
+pub mod dictionary;
 pub mod exact;
 pub mod export;
 pub mod fault;
@@ -42,6 +45,7 @@ mod packed;
 pub mod past;
 pub mod query;
 pub mod queue;
+pub mod reissue;
 pub mod row;
 pub mod standing;
 pub mod statements;

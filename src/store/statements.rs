@@ -232,6 +232,17 @@ pub const SCHEMA_NEWS: &str = "SELECT p.observed_at, s.kind, s.field, s.change, 
           WHERE f.account = s.account AND f.kind = s.kind) \
      ORDER BY s.poll_id DESC, s.kind, s.field LIMIT 10";
 
+/// How often fields changed in the account's last good polls, the first ever aside: kind, field,
+/// polls, all those polls, items; the most frequent first: (account, how many polls).
+pub const FLIPS: &str = "WITH recent AS (SELECT poll_id FROM polls WHERE account = $1 \
+          AND outcome <> 'failed' AND observed_at > (SELECT min(observed_at) FROM polls \
+               WHERE account = $1 AND outcome <> 'failed') \
+          ORDER BY observed_at DESC LIMIT $2) \
+     SELECT c.kind, c.field, count(DISTINCT c.poll_id), (SELECT count(*) FROM recent), \
+          count(DISTINCT c.item_id) \
+     FROM recent JOIN field_changes AS c ON c.poll_id = recent.poll_id \
+     GROUP BY c.kind, c.field ORDER BY 3 DESC, 5 DESC, c.kind, c.field";
+
 /// The previews by state.
 pub const ASSETS_BY_STATE: &str =
     "SELECT state, count(*) FROM assets GROUP BY state ORDER BY state";
@@ -246,12 +257,21 @@ pub fn versions(kind: Kind, of_account: bool) -> SqlStr {
     let id = kind.id_field();
     let condition = if of_account { " AND account = $2" } else { "" };
     AssertSqlSafe(format!(
-        "SELECT account, {id}, version, valid_from, valid_to, opened_by, closed_by, opened_after, \
-         closed_after, extra, {} FROM {} WHERE {id} = $1{condition} ORDER BY account, version",
-        columns(kind, ""),
+        "SELECT {} FROM {} WHERE {id} = $1{condition} ORDER BY account, version",
+        version_columns(kind),
         super::write::history(kind)
     ))
     .into_sql_str()
+}
+
+/// What is read of a version.
+pub(super) fn version_columns(kind: Kind) -> String {
+    format!(
+        "account, {}, version, valid_from, valid_to, opened_by, closed_by, opened_poll, \
+         closed_poll, opened_after, closed_after, extra, {}",
+        kind.id_field(),
+        columns(kind, "")
+    )
 }
 
 /// Every statement of this file for an engine, by name.
@@ -275,6 +295,7 @@ pub fn all(engine: Engine) -> Vec<(String, SqlStr)> {
         ("LAST_SOURCE", LAST_SOURCE),
         ("FAILED_SINCE", FAILED_SINCE),
         ("SCHEMA_NEWS", SCHEMA_NEWS),
+        ("FLIPS", FLIPS),
         ("ASSETS_BY_STATE", ASSETS_BY_STATE),
         ("NEXT_EXPIRY", NEXT_EXPIRY),
         ("tables", tables(engine)),

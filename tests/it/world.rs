@@ -348,6 +348,19 @@ impl World {
         }
     }
 
+    /// The names of a query's columns; none where it gives no row.
+    pub async fn names(&mut self, sql: &str) -> Vec<String> {
+        let sql = AssertSqlSafe(sql.to_owned());
+        match &mut self.beside {
+            Beside::Sqlite(connection) => {
+                text::names(sqlx::query(sql).fetch_optional(connection).await.unwrap())
+            }
+            Beside::Postgres(connection) => {
+                text::names(sqlx::query(sql).fetch_optional(connection).await.unwrap())
+            }
+        }
+    }
+
     /// The same, each row as `a|b|∅`.
     pub async fn lines(&mut self, sql: &str) -> Vec<String> {
         self.query(sql).await.into_iter().map(text::line).collect()
