@@ -116,7 +116,7 @@ at_home! {
         assert_eq!(home.sync(&[]).0, 69);
         home.heygen.sign_urls(now + 7 * 86_400);
         let service = Service::start(&home, &ONCE);
-        service.wait_told("STATUS=next poll at 2028");
+        service.wait_told("STATUS=next poll, for fresh links, at");
         assert_eq!(service.stop().0, Some(0));
         assert_eq!(home.heygen.request_count(), 2);
         let fresh = "SELECT 1 FROM polls WHERE trigger = 'refresh' AND outcome = 'succeeded'";

@@ -8,8 +8,8 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 
 use crate::text::{self, Texts};
 
-/// Times of the machine that ran it, which two runs do not share.
-const OWN_TIMES: [&str; 2] = ["started_at", "finished_at"];
+/// Times of the machine that ran it, which two runs do not share, and the digest over them.
+const OWN: [&str; 3] = ["started_at", "finished_at", "digest"];
 
 /// Every row of every table as `table|a|b|∅`; `url` as `--database` takes it, a file with its path.
 pub async fn dump(url: &str) -> Vec<String> {
@@ -18,7 +18,7 @@ pub async fn dump(url: &str) -> Vec<String> {
 
 /// The same without what two runs of one poll do not share.
 pub async fn dump_of_history(url: &str) -> Vec<String> {
-    tables(url, &OWN_TIMES).await
+    tables(url, &OWN).await
 }
 
 async fn tables(url: &str, without: &[&str]) -> Vec<String> {
