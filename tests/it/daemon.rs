@@ -104,6 +104,25 @@ at_home! {
         assert_eq!(home.heygen.request_count(), 1);
     }
 
+    async fn a_fresh_list_is_fetched_ahead_of_time_when_a_link_is_about_to_die(home: Home) {
+        use heygen_sync::time::Clock;
+        let now = Clock::system().now().millis() / 1000;
+        home.heygen.sign_urls(now + 30 * 60);
+        home.heygen.add_photo("p");
+        home.file("saved.json", home.heygen.body());
+        let before = Clock::system().now().minus(std::time::Duration::from_secs(86_400)).to_string();
+        assert_eq!(home.sync(&["--from", "saved.json", "--observed-at", &before]).0, 0);
+        home.heygen.fail_next(500);
+        assert_eq!(home.sync(&[]).0, 69);
+        home.heygen.sign_urls(now + 7 * 86_400);
+        let service = Service::start(&home, &ONCE);
+        service.wait_told("STATUS=next poll, for fresh links, at");
+        assert_eq!(service.stop().0, Some(0));
+        assert_eq!(home.heygen.request_count(), 2);
+        let fresh = "SELECT 1 FROM polls WHERE trigger = 'refresh' AND outcome = 'succeeded'";
+        assert_eq!(home.count(fresh).await, 1);
+    }
+
     async fn told_to_stop_in_the_middle_of_a_download_it_keeps_what_is_saved(home: Home) {
         let cdn = FakeCdn::start(heygen_sync::time::Clock::system());
         for (id, thing) in [
