@@ -48,7 +48,7 @@ async fn measure(engine: &str, location: &Location, items: usize) {
     let (stop, stopped) = oneshot::channel::<()>();
     let guard = Guard { token: None, behind_proxy: false, hosts: vec![] };
     let files = tempfile::tempdir().unwrap();
-    let settings = Settings { guard, files: demo::blobs(files.path()) };
+    let settings = Settings::new(guard, demo::blobs(files.path()));
     let app = App::new(location.clone(), settings, demo::clock());
     let server = tokio::spawn(web::serve(
         app,

@@ -148,7 +148,7 @@ async fn atom(store: &mut Store, mut filter: ChangeFilter) -> Result<u8> {
     let limit = filter.limit.take().and_then(|limit| usize::try_from(limit).ok());
     let mut feed = Feed::new(store.began_at().await?, limit);
     store.changes(&filter, |row| feed.add(row)).await?;
-    print(&feed.finish(&filter, None)?)?;
+    print(&feed.finish(&filter)?)?;
     Ok(0)
 }
 

@@ -41,7 +41,7 @@ impl Site {
         let files: PathBuf = home.path().join("mirror");
         demo::seed(&location, &files, size).await;
         let guard = Guard { token: None, behind_proxy: false, hosts: vec![] };
-        let app = App::new(location, Settings { guard, files: demo::blobs(&files) }, demo::clock());
+        let app = App::new(location, Settings::new(guard, demo::blobs(&files)), demo::clock());
         let (stop, stopped) = oneshot::channel::<()>();
         let (told, address) = oneshot::channel();
         tokio::spawn(web::serve(

@@ -71,7 +71,7 @@ impl Site {
 
     async fn start(location: Location, files: PathBuf) -> Self {
         let guard = Guard { token: None, behind_proxy: false, hosts: vec![] };
-        let settings = Settings { guard, files: demo::blobs(&files) };
+        let settings = Settings::new(guard, demo::blobs(&files));
         let app = App::new(location.clone(), settings, demo::clock());
         let (stop, stopped) = oneshot::channel::<()>();
         let (told, address) = oneshot::channel();
