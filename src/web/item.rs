@@ -152,7 +152,17 @@ pub async fn page(
         .filter(|_| !context.without_mirror());
     let hash = image_content.and_then(|content| content.sha256.as_deref());
     let last = newest.version;
-    let shown_name = if name.is_empty() { "no name".to_owned() } else { words::exact(&name) };
+    let whole_name = words::exact(&name);
+    let shown_name = match name.is_empty() {
+        true => "no name".to_owned(),
+        false => words::tile_name(&whole_name),
+    };
+    let mut facts = facts(context, kind, &item, &newest, &contents);
+    if !name.is_empty() && shown_name != whole_name {
+        // Too long for a heading: whole among the facts.
+        let fact = Fact { name: "Name".into(), text: whole_name, links: vec![], soft: false };
+        facts.insert(0, fact);
+    }
     render(&Page {
         shell: Shell::new(context, &View::Item(kind, id.to_owned()), short(&shown_name)),
         crumb: Link::new(
@@ -177,7 +187,7 @@ pub async fn page(
             None => Some(picture_word(context, image.as_deref(), &contents)),
         },
         video: video.map(|hash| file_path(&hash)),
-        facts: facts(context, kind, &item, &newest, &contents),
+        facts,
         summary: summary(&item, &contents),
         compare: (last > 1 && compared.is_none()).then(|| {
             context.href(&path, &[("from", (last - 1).to_string()), ("to", last.to_string())])

@@ -183,6 +183,20 @@ mod tests {
     }
 
     #[test]
+    fn on_an_address_of_this_machine_a_proxy_is_no_guard() {
+        let own: SocketAddr = "127.0.0.1:8087".parse().unwrap();
+        let all: SocketAddr = "0.0.0.0:8087".parse().unwrap();
+        let admits = |address: SocketAddr, hosts: &[&str]| {
+            let mut guard = Guard { behind_proxy: true, ..guard(None, hosts) };
+            guard.listens_at(address);
+            guard.admits(&Method::GET, &headers("evil.example", None), false)
+        };
+        assert_eq!(admits(own, &[]), Some(Refusal::Host));
+        assert_eq!(admits(own, &["evil.example"]), None);
+        assert_eq!(admits(all, &[]), None);
+    }
+
+    #[test]
     fn listening_for_others_needs_a_token_or_a_proxy() {
         let all: SocketAddr = "0.0.0.0:8087".parse().unwrap();
         let own: SocketAddr = "127.0.0.1:8087".parse().unwrap();

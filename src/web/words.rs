@@ -299,6 +299,11 @@ mod tests {
     }
 
     #[test]
+    fn an_attribute_gives_every_letter_back() {
+        assert_eq!(attribute("a\r\n\"<é>&'"), "a&#13;&#10;&#34;&#60;é&#62;&#38;&#39;");
+    }
+
+    #[test]
     fn dates_are_short_where_the_year_is_plain() {
         let at = |text| Timestamp::parse(text).unwrap();
         assert_eq!(short_date(at("2026-11-18"), at("2026-01-01")), "18 Nov");
