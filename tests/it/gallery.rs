@@ -74,6 +74,20 @@ async fn every_page_is_the_same_on_both_databases_and_asks_at_most_six_queries()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_larger_catalogue_asks_no_more_queries_and_makes_no_larger_pages() {
+    let ([small, _], large) = (both().await, site::large().await);
+    for page in pages() {
+        let queries = |answer: &Answer| answer.header("x-queries").parse::<u32>().unwrap();
+        let (few, many) = (small.get(&page).await, large.get(&page).await);
+        assert_eq!(many.status, 200, "{page}");
+        assert!(many.text.len() <= 90_000, "{page} is of {} bytes", many.text.len());
+        // A list of few facets or without matches may ask fewer.
+        assert!(queries(&many) <= 6, "{page} asked {}", queries(&many));
+        assert!(queries(&few) <= 6, "{page}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn links_lead_somewhere() {
     let [site, _] = both().await;
     let mut todo: Vec<String> = vec!["/".into()];

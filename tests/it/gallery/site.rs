@@ -54,6 +54,17 @@ pub async fn both() -> [Site; 2] {
     [first, second]
 }
 
+/// A demo of some thousand items in a SQLite file.
+pub async fn large() -> Site {
+    let home = tempfile::tempdir().unwrap();
+    let location = Location::Sqlite(home.path().join("demo.db"));
+    let files = home.path().join("mirror");
+    demo::seed(&location, &files, Size { avatars: 2_400, photos: 900, ..TINY }).await;
+    let mut site = Site::start(location, files).await;
+    site._home = Some(home);
+    site
+}
+
 /// A database without a poll.
 pub async fn empty() -> Site {
     let home = tempfile::tempdir().unwrap();
@@ -175,11 +186,6 @@ impl Site {
     /// Where it listens.
     pub fn address(&self) -> &str {
         self.base.strip_prefix("http://").unwrap()
-    }
-
-    /// Whether it is the one on SQLite.
-    pub fn is_sqlite(&self) -> bool {
-        self.location.file().is_some()
     }
 
     /// As the mirror leaves a row behind.
