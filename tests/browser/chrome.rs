@@ -215,9 +215,9 @@ impl Chrome {
         self.tools("Runtime.evaluate", asked).await["result"]["value"].clone()
     }
 
-    /// All that a screen reader is told of the page.
-    pub async fn told(&self) -> String {
-        self.tools("Accessibility.getFullAXTree", json!({})).await.to_string()
+    /// All text that is laid out, that of the style sheet too.
+    pub async fn laid_out(&self) -> String {
+        self.tools("DOMSnapshot.captureSnapshot", json!({"computedStyles": []})).await.to_string()
     }
 
     /// What went wrong in the browser's eyes since this was last asked.

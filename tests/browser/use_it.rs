@@ -198,7 +198,7 @@ async fn the_keyboard_alone_filters_searches_copies_and_travels_in_time() {
     chrome.until("return document.querySelector('#said').textContent.startsWith('Copied')").await;
     let sign =
         "return getComputedStyle(document.querySelector('.copy[data-told]'), '::after').content";
-    assert_eq!(chrome.ask(sign).await, json!("attr(data-told)"), "eyes are told too");
+    assert_eq!(chrome.ask(sign).await, json!("\"Copied\""), "eyes are told too");
     assert_eq!(chrome.ask("return navigator.clipboard.readText()").await, json!(ANNIE));
     chrome.go(&site.url("/avatars")).await;
     chrome.tab_to("#as_of").await;
@@ -286,7 +286,7 @@ async fn a_missing_store_leaves_a_word_in_every_frame() {
             chrome.size(width, 800).await;
             chrome.go(&site.url(&path)).await;
             chrome.until("return [...document.images].filter(i => i.getBoundingClientRect().top < innerHeight).every(i => i.complete)").await;
-            assert!(chrome.told().await.contains("picture file is missing"), "{path} at {width}");
+            assert!(chrome.laid_out().await.contains("picture file is missing"), "{path} at {width}");
             let wide = chrome.ask("return document.documentElement.scrollWidth").await;
             assert!(wide.as_u64().unwrap() <= u64::from(width), "{path} is {wide} wide");
         }
