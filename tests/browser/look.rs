@@ -134,7 +134,7 @@ async fn screenshots() {
                 chrome.size(width, height).await;
                 chrome.go(&site.url(&path)).await;
                 let scroll = match name {
-                    "history" => "document.querySelector('#history').scrollIntoView()",
+                    "history" | "compare" => "document.querySelector('#history').scrollIntoView()",
                     "flip" => "document.querySelector('.flip').click(); document.querySelector('.cmp').scrollIntoView()",
                     _ => "",
                 };

@@ -67,6 +67,11 @@ impl Site {
 
     /// Polls avatars with these ids and names alone.
     pub async fn poll(&self, avatars: &[(&str, &str)]) {
+        self.poll_of("default", avatars).await;
+    }
+
+    /// The same for any account.
+    pub async fn poll_of(&self, account: &str, avatars: &[(&str, &str)]) {
         let records: Vec<Value> = avatars
             .iter()
             .map(|(id, name)| json!({"avatar_id": id, "avatar_name": name, "gender": "female"}))
@@ -75,7 +80,7 @@ impl Site {
         let mut store = Store::open_to_write(&self.location).await.unwrap();
         let removals = Removals { after_polls: Some(99), min_count: 20, max_share: 0.2 };
         let at = Timestamp::parse("2026-11-23T07:00:00Z").unwrap();
-        demo::poll_at(&mut store, at, body.to_string().into_bytes(), &removals).await;
+        demo::poll_of(account, &mut store, at, body.to_string().into_bytes(), &removals).await;
         store.close().await.unwrap();
     }
 

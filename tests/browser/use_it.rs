@@ -293,3 +293,20 @@ async fn a_missing_store_leaves_a_word_in_every_frame() {
         assert_eq!(chrome.violations().await, Vec::<String>::new(), "{path}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_header_holds_on_a_phone_with_two_accounts() {
+    let (site, chrome) = (Site::sqlite().await, Chrome::start(true).await);
+    site.poll_of("studio of the north & partners", &[("only", "Only here")]).await;
+    for width in [320, 390, 1280] {
+        chrome.size(width, 800).await;
+        for path in ["/avatars", "/changes", "/polls"] {
+            chrome.go(&site.url(path)).await;
+            let wide = chrome.ask("return document.documentElement.scrollWidth").await;
+            assert!(wide.as_u64().unwrap() <= u64::from(width), "{path} is {wide} wide at {width}");
+            let lines = "const r = document.createRange(); r.selectNodeContents(document.querySelector('.brand')); return r.getClientRects().length";
+            assert_eq!(chrome.ask(lines).await, json!(1), "the name stands in one line at {width}");
+        }
+    }
+    assert_eq!(chrome.violations().await, Vec::<String>::new());
+}
