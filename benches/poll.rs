@@ -83,6 +83,7 @@ fn timed_poll(file: &Path, body: Vec<u8>) -> f64 {
             mirror: false,
             accepted: Accepted::None,
             observed_at: None,
+            archive: None,
             deadline: std::time::Duration::from_secs(600),
         };
         let clock = Clock::new(|| Timestamp::from(chrono::Utc::now()));

@@ -68,6 +68,7 @@ async fn history(file: &Path, versions: usize) {
             mirror: false,
             accepted: Accepted::None,
             observed_at: None,
+            archive: None,
             deadline: std::time::Duration::from_secs(600),
         };
         let report = poll(&mut store, &clock, request).await.expect("polls");

@@ -18,6 +18,9 @@
 //!    answer and policy to a [`catalog::diff::Diff`], a value that prints;
 //! 6. writes that diff and the poll's own row in one transaction ([`store::write`]), or nothing.
 //!
+//! Where it is on, the answer is then kept without its signatures ([`archive`]); a replay
+//! ([`poll::replay`]) goes from there through steps 3 to 6 again.
+//!
 //! A dry run stops after step 5 and prints the same value. A saved response (`--from`) begins at
 //! step 3 and is otherwise the same poll. The next poll is the retry.
 //!
@@ -29,7 +32,7 @@
 //! # The rooms, and which way the arrows go
 //!
 //! ```text
-//! main → cli → web → { poll, verify, feed } → { heygen, mirror, store, config } → catalog → { error, time }
+//! main → cli → web → { poll, verify, feed } → archive → { heygen, mirror, store, config, git } → catalog → { error, time }
 //! ```
 //!
 //! | room | is for | does not know |
@@ -39,7 +42,9 @@
 //! | [`poll`] | the one place where the steps meet | SQL, HTTP, printing |
 //! | [`verify`] | whether seals, history and tables agree | SQL, printing, how to mend |
 //! | [`feed`] | the change feed as Atom, for a file or the gallery | SQL, where it is served |
+//! | [`archive`] | every answer kept, without signatures, for a replay | polling, replaying |
 //! | [`heygen`] | asking the API, retries, one file per version of the API | the database, avatars |
+//! | [`git`] | the commits of a file, asked of the git program | what the file is about |
 //! | [`mirror`] | previews: what is due, downloading, the store of contents, its audit | how a list is polled |
 //! | [`store`] | the only room with SQL, for both engines | HTTP, rules, printing |
 //! | [`config`] | flags, environment, `config.toml`, keys | what they are used for |
@@ -59,11 +64,13 @@
 
 #![forbid(unsafe_code)]
 
+pub mod archive;
 pub mod catalog;
 pub mod cli;
 pub mod config;
 pub mod error;
 pub mod feed;
+pub mod git;
 pub mod heygen;
 pub mod mirror;
 pub mod poll;

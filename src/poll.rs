@@ -1,9 +1,11 @@
 //! THE poll: the one place where the steps meet. `sync`, the daemon, backfills and tests all call
 //! it, and the next one is the retry.
 //!
-//! lock → fetch → read the tables → judge → write all or nothing. It decides nothing of history
-//! (the diff does), knows no SQL (the store does) and prints nothing.
+//! lock → fetch → read the tables → judge → write all or nothing → archive. It decides nothing of
+//! history (the diff does), knows no SQL (the store does) and prints nothing.
 
+pub mod import;
+pub mod replay;
 pub mod version;
 
 use std::time::Duration;
@@ -11,9 +13,11 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use crate::{
+    archive::Archive,
     catalog::{
         diff::{Accepted, Diff, Policy, Poll, Standing, diff},
         list,
+        stripped::Bodies,
     },
     config::{ApiVersion, Removals, Version},
     error::{Error, Result},
@@ -48,6 +52,8 @@ pub struct Request<'a> {
     pub accepted: Accepted,
     /// When the saved answer had been received, if it is not now.
     pub observed_at: Option<Timestamp>,
+    /// Where the answer is kept once the poll has been committed.
+    pub archive: Option<&'a Archive>,
     /// How long the poll may hold the lock without a word to the database.
     pub deadline: Duration,
 }
@@ -114,10 +120,30 @@ pub async fn poll(store: &mut Store, clock: &Clock, request: Request<'_>) -> Res
             return Err(error);
         }
     };
-    let (request, fetched) = fetch(request, plan, clock).await;
+    let archive = request.archive;
+    let (request, mut fetched) = fetch(request, plan, clock).await;
     let switched_to = fetched.switched_to;
+    let bodies = fetched.bodies.take();
     let written = commit(session, &request, fetched, started_at, clock).await?;
+    if let (Some(archive), Some(bodies)) = (archive, bodies) {
+        keep(archive, store, &written.row, bodies).await;
+    }
     Ok(report(written, switched_to))
+}
+
+/// Whatever befalls the archive, the poll stands. It is told as an error, so that it is seen where
+/// only errors are.
+async fn keep(archive: &Archive, store: &mut Store, row: &PollRow, bodies: Bodies) {
+    if row.failed() {
+        return;
+    }
+    if let Err(error) = archive.keep(store, row.poll_id, bodies).await {
+        tracing::error!(
+            account = row.account,
+            "poll {} is not in the archive: {error}; the poll itself is good",
+            row.poll_id
+        );
+    }
 }
 
 /// Works out what a poll would do, and writes nothing; `store` is `None` where there is no
@@ -199,6 +225,7 @@ struct Received {
     response_sha256: Option<String>,
     warning: Option<String>,
     answer: Result<list::Answer>,
+    bodies: Option<Bodies>,
     switched_to: Option<ApiVersion>,
 }
 
@@ -213,22 +240,40 @@ impl Source<'_> {
 }
 
 async fn fetch<'a>(request: Request<'a>, plan: Plan, clock: &Clock) -> (Judged<'a>, Received) {
-    let Request { account, trigger, source, removals, mirror, accepted, observed_at, deadline: _ } =
-        request;
+    let Request {
+        account,
+        trigger,
+        source,
+        removals,
+        mirror,
+        accepted,
+        observed_at,
+        archive,
+        deadline: _,
+    } = request;
+    let keep = archive.is_some();
     let received = match source {
-        Source::Api { client, version: _, progress } => ask(plan, client, progress).await,
-        Source::Saved { name, body } => from_file(name, &body, clock),
+        Source::Api { client, version: _, progress } => ask(plan, client, keep, progress).await,
+        Source::Saved { name, body } => {
+            let received = from_file(name, &body, clock);
+            Received { bodies: keep.then_some(Bodies::Whole(body)), ..received }
+        }
     };
     (Judged { account, trigger, removals, mirror, accepted, observed_at }, received)
 }
 
 /// Asks as planned. What two versions say is never mixed: one of them has answered.
-async fn ask(plan: Plan, client: &heygen::Client, progress: OnProgress<'_>) -> Received {
-    let first = heygen::fetch(plan.ask, client, progress).await;
+async fn ask(
+    plan: Plan,
+    client: &heygen::Client,
+    keep: bool,
+    progress: OnProgress<'_>,
+) -> Received {
+    let first = heygen::fetch(plan.ask, client, keep, progress).await;
     let Some(next) = plan.after(first.http_status) else {
         return from_api(first, plan.ask, plan.switches);
     };
-    let mut second = heygen::fetch(next, client, progress).await;
+    let mut second = heygen::fetch(next, client, keep, progress).await;
     let missing = first.answer.err().map(|error| error.message).unwrap_or_default();
     second.answer = second.answer.map_err(|error| error.context(missing));
     let switches = second.answer.is_ok();
@@ -245,6 +290,7 @@ fn from_api(fetched: Fetched, version: ApiVersion, switches: bool) -> Received {
         response_sha256,
         warning,
         answer,
+        bodies,
     } = fetched;
     Received {
         version,
@@ -257,6 +303,7 @@ fn from_api(fetched: Fetched, version: ApiVersion, switches: bool) -> Received {
         response_sha256,
         warning,
         answer,
+        bodies,
     }
 }
 
@@ -273,7 +320,15 @@ fn from_file(name: String, body: &[u8], clock: &Clock) -> Received {
         warning: answer.as_ref().ok().and_then(|answer| answer.warning.clone()),
         source: name,
         answer,
+        bodies: None,
     }
+}
+
+/// What the row says of its diff.
+fn count(row: &mut PollRow, diff: &Diff) {
+    row.outcome = if diff.held() > 0 { "held" } else { "succeeded" }.into();
+    row.counts = Some(Counts::of(diff));
+    row.held_reason = diff.held_reason();
 }
 
 /// What turns an answer into a row and a diff.
@@ -306,9 +361,7 @@ impl Judge<'_> {
         };
         let diff = diff(&standing, answer, &poll);
         row.observed_at = Some(observed_at);
-        row.outcome = if diff.held() > 0 { "held" } else { "succeeded" }.into();
-        row.counts = Some(Counts::of(&diff));
-        row.held_reason = diff.held_reason();
+        count(&mut row, &diff);
         row.finished_at = Some(self.clock.now());
         Ok(Outcome { row, diff: Some(diff), error: None })
     }

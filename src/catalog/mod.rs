@@ -8,9 +8,12 @@
 //! - [`list`]: an answer's bytes → records, each on its own
 //! - [`answer`]: stored items → an answer again
 //! - [`pages`]: the pages of a v3 answer → the same two lists
+//! - [`stripped`]: an answer without signatures, as an archive keeps it
 //! - [`schema`]: which fields a list carries, with which JSON types
 //! - [`links`]: which signed URLs are worth storing
 //! - [`learned`]: what is news, and what could not be known before
+//! - [`noise`]: which fields change too often to mean much
+//! - [`reissue`]: which items probably go on under another id
 //! - [`diff`]: the rules of history
 //! - [`seal`]: what a poll wrote, as lines whose digest seals it
 
@@ -20,9 +23,12 @@ pub mod item;
 pub mod learned;
 pub mod links;
 pub mod list;
+pub mod noise;
 pub mod pages;
 pub mod record;
+pub mod reissue;
 pub mod schema;
 pub mod seal;
 pub mod signed_url;
+pub mod stripped;
 pub mod value;

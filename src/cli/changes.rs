@@ -14,11 +14,12 @@ use crate::{
     store::{
         Store,
         query::{ChangeFilter, ChangeRow},
+        reissue::Reissues,
     },
 };
 
-/// The columns of the feed, those of the view `changes`.
-const COLUMNS: [&str; 11] = [
+/// The columns of the feed: those of the view `changes`, then what is only probable.
+const COLUMNS: [&str; 12] = [
     "poll_id",
     "observed_at",
     "previous_poll_at",
@@ -30,6 +31,7 @@ const COLUMNS: [&str; 11] = [
     "field",
     "old_value",
     "new_value",
+    "reissued_as",
 ];
 
 /// The columns for people.
@@ -134,25 +136,48 @@ impl Changes {
             Some(ChangesFormat::Rows(format)) => Format::or_default(Some(format)),
             None => Format::or_default(None),
         };
-        let for_people = format == Format::Table;
-        let mut rows = Rows::new(format, if for_people { &TABLE } else { &COLUMNS })?;
-        let each = |row| rows.row(if for_people { for_a_table(row) } else { all(row) });
-        store.changes(&filter, each).await?;
+        let (columns, cells) = columns(format == Format::Table);
+        let mut rows = Rows::new(format, columns)?;
+        let marks = match filter.change.as_deref() {
+            None | Some("removed") => store.reissues(filter.since, filter.until).await?,
+            Some(_) => Reissues::default(),
+        };
+        store.changes(&filter, |row| rows.row(cells(row, &marks))).await?;
         rows.finish("No such changes.")?;
         Ok(0)
     }
 }
 
+/// Makes cells of a row, with the marks of what probably goes on under another id.
+type Cells = fn(ChangeRow, &Reissues) -> Vec<Cell>;
+
+/// The columns of the feed, and what fills them.
+pub(super) fn columns(for_people: bool) -> (&'static [&'static str], Cells) {
+    if for_people { (&TABLE, for_a_table) } else { (&COLUMNS, all) }
+}
+
+/// The newest so many entries make a feed, unless `--limit` says otherwise.
+const FEED_ENTRIES: usize = 1_000;
+
 /// The feed file: an entry is never cut, so the limit is the feed's and not the query's.
 async fn atom(store: &mut Store, mut filter: ChangeFilter) -> Result<u8> {
     let limit = filter.limit.take().and_then(|limit| usize::try_from(limit).ok());
+    let limit = Some(limit.unwrap_or(FEED_ENTRIES));
     let mut feed = Feed::new(store.began_at().await?, limit);
     store.changes(&filter, |row| feed.add(row)).await?;
     print(&feed.finish(&filter)?)?;
     Ok(0)
 }
 
-fn all(row: ChangeRow) -> Vec<Cell> {
+/// The id under which a removed item probably goes on.
+fn reissued(row: &ChangeRow, marks: &Reissues) -> Option<String> {
+    let kind = Kind::ALL.into_iter().find(|kind| kind.as_str() == row.kind);
+    let kind = kind.filter(|_| row.change == "removed")?;
+    marks.of(kind, row.poll_id, &row.item_id).map(str::to_owned)
+}
+
+fn all(row: ChangeRow, marks: &Reissues) -> Vec<Cell> {
+    let reissued_as = reissued(&row, marks);
     let ChangeRow {
         poll_id,
         observed_at,
@@ -178,11 +203,13 @@ fn all(row: ChangeRow) -> Vec<Cell> {
         field.into(),
         old_value.into(),
         new_value.into(),
+        reissued_as.into(),
     ]
 }
 
 /// What changed, in one cell; the polls are left out.
-fn for_a_table(row: ChangeRow) -> Vec<Cell> {
+fn for_a_table(row: ChangeRow, marks: &Reissues) -> Vec<Cell> {
+    let reissued = reissued(&row, marks).map(|id| format!("probably re-issued as {id}"));
     let value = |value: Option<String>| value.unwrap_or_else(|| "null".into());
     let what = row
         .field
@@ -194,6 +221,6 @@ fn for_a_table(row: ChangeRow) -> Vec<Cell> {
         row.kind.into(),
         row.item_id.into(),
         row.name.into(),
-        what.into(),
+        what.or(reissued).into(),
     ]
 }

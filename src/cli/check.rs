@@ -58,6 +58,10 @@ async fn verdicts(context: &Context) -> Vec<Verdict> {
         let result = mirror_store(&config, context).await;
         all.push(Verdict { what: "mirror's store".into(), result });
     }
+    if config.archive.enabled {
+        let result = archive_store(&config, context).await;
+        all.push(Verdict { what: "archive".into(), result });
+    }
     for (account, key) in config.api_keys(&context.sources) {
         let result = match key {
             Ok(key) => api(&config, key, &account, &location, context).await,
@@ -101,6 +105,15 @@ fn tempfile_in(folder: &std::path::Path) -> std::io::Result<()> {
 async fn mirror_store(config: &Config, context: &Context) -> Result<String> {
     let blobs = super::mirror::blobs(config, context)?;
     blobs.probe().await.map(|()| format!("{} can be written to", blobs.shown()))
+}
+
+async fn archive_store(config: &Config, context: &Context) -> Result<String> {
+    match super::replay::configured(config, context)? {
+        Some(archive) => {
+            archive.probe().await.map(|()| format!("{} can be written to", archive.shown()))
+        }
+        None => Ok("off".into()),
+    }
 }
 
 /// Asks the version that the next poll would ask.

@@ -1,81 +1,42 @@
-//! `export`: the catalogue now, or as it was at any time.
+//! `export`: the catalogue now, or as it was at any time; the whole history; the change feed.
+
+mod rows;
 
 use clap::{Args, ValueEnum, builder::PossibleValue};
 
+use rows::Written;
+
 use super::{
-    Context,
+    Context, changes,
     changes::KindArgument,
-    output::{Cell, Format, Rows, Text},
+    output::{Format, Text},
     time_or_ago,
 };
 use crate::{
-    catalog::item::{Column, Fields, Holds, Kind},
+    catalog::item::Kind,
     error::{Error, Result},
     store::{
         Store,
-        export::{ItemState, Moment, Snapshot},
+        export::{Moment, Snapshot},
+        query::ChangeFilter,
     },
     time::Timestamp,
 };
 
-/// The columns of avatars: those of the table that a time has.
-const AVATARS: [&str; 15] = [
-    "account",
-    "avatar_id",
-    "avatar_name",
-    "gender",
-    "preview_image_url",
-    "preview_video_url",
-    "premium",
-    "type",
-    "tags",
-    "default_voice_id",
-    "extra",
-    "version",
-    "valid_from",
-    "first_seen_at",
-    "changed_at",
-];
-
-/// The columns of talking photos.
-const TALKING_PHOTOS: [&str; 9] = [
-    "account",
-    "talking_photo_id",
-    "talking_photo_name",
-    "preview_image_url",
-    "extra",
-    "version",
-    "valid_from",
-    "first_seen_at",
-    "changed_at",
-];
-
-/// The columns of both kinds together; `state` has all fields, as in `history`.
-const BOTH: [&str; 9] = [
-    "account",
-    "kind",
-    "item_id",
-    "name",
-    "version",
-    "valid_from",
-    "first_seen_at",
-    "changed_at",
-    "state",
-];
-
-/// The columns for people.
-const TABLE: [&str; 5] = ["account", "kind", "item_id", "name", "valid_from"];
-
-/// Write the catalogue as it is, or as it was at any time
+/// Write the catalogue as it is or was at any time, its history, or the change feed
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   heygen-sync export --kind avatar > avatars.csv
   heygen-sync export --as-of 2026-11-23 --format ndjson
   heygen-sync export --format api > saved.json      an answer of the API, for sync --from
+  heygen-sync export --what history --kind avatar --format parquet > versions.parquet
 
 As of a time means as of the account's last poll at or before it that did not fail; which one
 that is, is said on standard error.")]
 pub struct Export {
+    /// What to write
+    #[arg(long, value_enum, default_value_t = What::Catalogue)]
+    what: What,
     /// Only avatars or only talking photos, with their own columns
     #[arg(long, value_enum)]
     kind: Option<KindArgument>,
@@ -90,20 +51,33 @@ pub struct Export {
     format: Option<ExportFormat>,
 }
 
-/// How a catalogue is written.
+/// What is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum What {
+    /// The items that are not removed
+    Catalogue,
+    /// Every version of every item
+    History,
+    /// The change feed
+    Changes,
+}
+
+/// How it is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ExportFormat {
     Rows(Format),
+    Parquet,
     Api,
 }
 
 impl ValueEnum for ExportFormat {
     fn value_variants<'a>() -> &'a [Self] {
-        const ALL: [ExportFormat; 5] = [
+        const ALL: [ExportFormat; 6] = [
             ExportFormat::Rows(Format::Table),
             ExportFormat::Rows(Format::Csv),
             ExportFormat::Rows(Format::Json),
             ExportFormat::Rows(Format::Ndjson),
+            ExportFormat::Parquet,
             ExportFormat::Api,
         ];
         &ALL
@@ -112,6 +86,9 @@ impl ValueEnum for ExportFormat {
     fn to_possible_value(&self) -> Option<PossibleValue> {
         match self {
             Self::Rows(format) => format.to_possible_value(),
+            Self::Parquet => {
+                Some(PossibleValue::new("parquet").help("Typed columns, compressed; for a file"))
+            }
             Self::Api => {
                 Some(PossibleValue::new("api").help("An answer of the API, as it could be polled"))
             }
@@ -123,24 +100,114 @@ impl Export {
     pub(super) async fn run(self, context: &Context) -> Result<u8> {
         let now = context.clock.now();
         let as_of = self.as_of.as_deref().map(|text| time_or_ago(text, now)).transpose()?;
-        if self.format == Some(ExportFormat::Api) && self.kind.is_some() {
+        self.agree()?;
+        let (_, _, location) = context.config()?;
+        let mut store = Store::open_to_read(&location).await?;
+        let mut snapshot = store.snapshot().await?;
+        match self.what {
+            What::Catalogue => self.catalogue(&mut snapshot, as_of, now, context.quiet).await?,
+            What::History => self.history(&mut snapshot).await?,
+            What::Changes => self.changes(&mut snapshot).await?,
+        }
+        snapshot.end().await?;
+        Ok(0)
+    }
+
+    /// Whether the flags can be had together.
+    fn agree(&self) -> Result<()> {
+        let api = self.format == Some(ExportFormat::Api);
+        if api && self.kind.is_some() {
             return Err(Error::usage(
                 "--format api takes no --kind: an answer of the API holds both lists",
             ));
         }
-        let (_, _, location) = context.config()?;
-        let mut store = Store::open_to_read(&location).await?;
-        let mut snapshot = store.snapshot().await?;
-        let moments = self.moments(&mut snapshot, as_of, context.quiet).await?;
-        if !context.quiet {
+        if self.what != What::Catalogue && (api || self.as_of.is_some()) {
+            return Err(Error::usage(
+                "--as-of and --format api are of the catalogue; history and changes are whole",
+            ));
+        }
+        Ok(())
+    }
+
+    async fn catalogue(
+        &self,
+        snapshot: &mut Snapshot<'_>,
+        as_of: Option<Timestamp>,
+        now: Timestamp,
+        quiet: bool,
+    ) -> Result<()> {
+        let moments = self.moments(snapshot, as_of, quiet).await?;
+        if !quiet {
             moments.iter().for_each(|moment| tell(moment, moments.len() > 1, as_of, now));
         }
         match self.format {
-            Some(ExportFormat::Api) => answer(&mut snapshot, &moments).await?,
-            format => self.rows(&mut snapshot, &moments, format).await?,
+            Some(ExportFormat::Api) => answer(snapshot, &moments).await,
+            _ => self.items(snapshot, &moments).await,
         }
-        snapshot.end().await?;
-        Ok(0)
+    }
+
+    async fn items(&self, snapshot: &mut Snapshot<'_>, moments: &[Moment]) -> Result<()> {
+        let (columns, cells) = rows::of_items(self.for_people(), self.kind());
+        let mut out = self.written(columns)?;
+        for moment in moments {
+            for kind in self.kinds() {
+                let row = |item| out.row(cells(&moment.account, kind, item));
+                snapshot.items(kind, moment, row).await?;
+            }
+        }
+        out.finish("The catalogue was empty.")
+    }
+
+    async fn history(&self, snapshot: &mut Snapshot<'_>) -> Result<()> {
+        let accounts = self.accounts(snapshot).await?;
+        let (columns, cells) = rows::of_versions(self.for_people(), self.kind());
+        let mut out = self.written(columns)?;
+        for account in accounts {
+            for kind in self.kinds() {
+                snapshot.versions(kind, &account, |version| out.row(cells(version))).await?;
+            }
+        }
+        out.finish("There is no history yet.")
+    }
+
+    async fn changes(&self, snapshot: &mut Snapshot<'_>) -> Result<()> {
+        self.accounts(snapshot).await?;
+        let account = self.account.clone();
+        let filter = ChangeFilter { kind: self.kind(), account, ..ChangeFilter::default() };
+        let (columns, cells) = changes::columns(self.for_people());
+        let mut out = self.written(columns)?;
+        let marks = snapshot.reissues().await?;
+        snapshot.changes(&filter, |row| out.row(cells(row, &marks))).await?;
+        out.finish("No such changes.")
+    }
+
+    /// The wanted kind, if it is one.
+    fn kind(&self) -> Option<Kind> {
+        self.kind.map(Kind::from)
+    }
+
+    /// The wanted kinds.
+    fn kinds(&self) -> impl Iterator<Item = Kind> + use<> {
+        let wanted = self.kind();
+        Kind::ALL.into_iter().filter(move |kind| wanted.is_none_or(|one| one == *kind))
+    }
+
+    /// Whether it is a table on a terminal, with fewer columns.
+    fn for_people(&self) -> bool {
+        match self.format {
+            Some(ExportFormat::Parquet | ExportFormat::Api) => false,
+            Some(ExportFormat::Rows(format)) => format == Format::Table,
+            None => Format::or_default(None) == Format::Table,
+        }
+    }
+
+    /// Begins the output.
+    fn written(&self, columns: &'static [&'static str]) -> Result<Written> {
+        match self.format {
+            Some(ExportFormat::Parquet) => Written::parquet(columns),
+            Some(ExportFormat::Rows(format)) => Written::rows(format, columns),
+            _ => Written::rows(Format::or_default(None), columns),
+        }
     }
 
     /// Where each wanted account stood.
@@ -186,38 +253,7 @@ impl Export {
             None => Ok(all),
         }
     }
-
-    async fn rows(
-        &self,
-        snapshot: &mut Snapshot<'_>,
-        moments: &[Moment],
-        format: Option<ExportFormat>,
-    ) -> Result<()> {
-        let asked = match format {
-            Some(ExportFormat::Rows(format)) => Some(format),
-            _ => None,
-        };
-        let format = Format::or_default(asked);
-        let wanted = self.kind.map(Kind::from);
-        let (columns, cells): (&'static [&'static str], Cells) = match (format, wanted) {
-            (Format::Table, _) => (&TABLE, for_a_table),
-            (_, None) => (&BOTH, of_any_kind),
-            (_, Some(Kind::Avatar)) => (&AVATARS, of_one_kind),
-            (_, Some(Kind::TalkingPhoto)) => (&TALKING_PHOTOS, of_one_kind),
-        };
-        let mut rows = Rows::new(format, columns)?;
-        for moment in moments {
-            for kind in Kind::ALL.into_iter().filter(|kind| wanted.is_none_or(|one| one == *kind)) {
-                let row = |item| rows.row(cells(&moment.account, kind, item));
-                snapshot.items(kind, moment, row).await?;
-            }
-        }
-        rows.finish("The catalogue was empty.")
-    }
 }
-
-/// Makes a row of an account's item.
-type Cells = fn(&str, Kind, ItemState) -> Vec<Cell>;
 
 async fn answer(snapshot: &mut Snapshot<'_>, moments: &[Moment]) -> Result<()> {
     let mut out = Text::new();
@@ -225,45 +261,6 @@ async fn answer(snapshot: &mut Snapshot<'_>, moments: &[Moment]) -> Result<()> {
         snapshot.answer(moment, |piece| out.write(piece)).await?;
     }
     out.finish()
-}
-
-/// The item's own columns between its key and its version.
-fn of_one_kind(account: &str, kind: Kind, item: ItemState) -> Vec<Cell> {
-    let ItemState { id, version, valid_from, first_seen_at, changed_at, fields } = item;
-    let mut cells = vec![account.into(), id.into()];
-    cells.extend(kind.columns().iter().map(|column| own(&fields, column)));
-    cells.push(fields.extra(kind).map(Cell::Json).into());
-    cells.extend([version.into(), valid_from.into(), first_seen_at.into(), changed_at.into()]);
-    cells
-}
-
-fn own(fields: &Fields, column: &Column) -> Cell {
-    let value = fields.cell(column);
-    match column.holds {
-        Holds::Texts => value.map(|value| Cell::Json(value.to_json())).into(),
-        Holds::Text => value.and_then(|value| value.as_str()).into(),
-        Holds::Bool => value.map(|value| value.to_json() == "true").into(),
-    }
-}
-
-fn of_any_kind(account: &str, kind: Kind, item: ItemState) -> Vec<Cell> {
-    let ItemState { id, version, valid_from, first_seen_at, changed_at, fields } = item;
-    vec![
-        account.into(),
-        kind.as_str().into(),
-        id.into(),
-        fields.name(kind).into(),
-        version.into(),
-        valid_from.into(),
-        first_seen_at.into(),
-        changed_at.into(),
-        Cell::Json(fields.to_json()),
-    ]
-}
-
-fn for_a_table(account: &str, kind: Kind, item: ItemState) -> Vec<Cell> {
-    let name = item.fields.name(kind).into();
-    vec![account.into(), kind.as_str().into(), item.id.into(), name, item.valid_from.into()]
 }
 
 /// Says which poll the export shows, and between which times nobody knows the state.
@@ -303,24 +300,5 @@ fn begins(first: Option<Timestamp>) -> String {
     match first {
         Some(first) => format!("its first good poll was at {first}"),
         None => "no poll of it has succeeded yet".into(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_columns_of_a_kind_follow_its_table() {
-        for (kind, columns) in [(Kind::Avatar, &AVATARS[..]), (Kind::TalkingPhoto, &TALKING_PHOTOS)]
-        {
-            let own = kind.columns().iter().map(|column| column.name);
-            let expected: Vec<&str> = ["account", kind.id_field()]
-                .into_iter()
-                .chain(own)
-                .chain(["extra", "version", "valid_from", "first_seen_at", "changed_at"])
-                .collect();
-            assert_eq!(columns, expected);
-        }
     }
 }

@@ -1,22 +1,23 @@
 //! `mirror`: works the queue of previews once; `mirror prune` removes what nothing needs any more.
 
-use std::{io::IsTerminal, sync::Arc};
+use std::{fmt::Write, io::IsTerminal, sync::Arc};
 
 use clap::{Args, Subcommand};
-use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
+use indicatif::{HumanBytes, ProgressBar, ProgressState, ProgressStyle};
 
 use super::{
     Context, complain,
     output::{grouped, print},
+    report,
     sync::{client, deadline},
     time_or_ago,
 };
 use crate::{
     catalog::diff::Accepted,
     config::Config,
-    error::{Error, Kind, Result},
+    error::{Error, Kind, Result, gravest},
     mirror::{self, Blobs, Progress, Settings, Summary, audit},
-    poll::{Request, Source, poll},
+    poll::{Report, Request, Source, poll},
     store::Store,
 };
 
@@ -101,13 +102,27 @@ async fn repair(store: &mut Store, blobs: &Blobs, context: &Context) -> Result<(
         print(&format!("{finding}\n"))?;
     }
     if looked_at(context) {
-        eprintln!(
-            "mirror: {} files are right, {} are not",
-            grouped(audit.right as i64),
-            grouped(audit.findings.len() as i64)
-        );
+        eprintln!("mirror: {}", audited(&audit));
     }
     Ok(())
+}
+
+/// What an audit saw, in a line.
+pub(super) fn audited(audit: &audit::Audit) -> String {
+    let audit::Audit { right, bytes, unrecorded, findings } = audit;
+    let young = match unrecorded.len() {
+        0 => String::new(),
+        n => format!(", {} not written down yet", grouped(n as i64)),
+    };
+    let wrong = match findings.len() {
+        0 => "none is missing, spoiled or unknown".into(),
+        n => format!("{} are missing, spoiled or unknown", grouped(n as i64)),
+    };
+    format!(
+        "{} mirrored files are right ({}){young}; {wrong}",
+        grouped(*right as i64),
+        HumanBytes(*bytes)
+    )
 }
 
 /// The configured store.
@@ -145,17 +160,26 @@ async fn drain(
     let bar = Bar::new(context.quiet);
     let show = |progress: Progress| bar.show(progress);
     let settings = Settings::new(&config.mirror);
-    let refresh = async |store: &mut Store| refresh(store, config, context).await;
+    let mut codes = vec![];
+    let refresh = async |store: &mut Store| refresh(store, config, context, &mut codes).await;
     let ran = mirror::run(store, &context.clock, &settings, blobs, &show, refresh).await;
     drop(bar);
     let summary = ran?;
     tell(&summary, context);
-    Ok(if summary.failed > 0 { 4 } else { 0 })
+    codes.push(if summary.failed > 0 { 4 } else { 0 });
+    Ok(gravest(codes))
 }
 
-/// Polls every account for fresh links. One good answer is enough to go on with.
-async fn refresh(store: &mut Store, config: &Config, context: &Context) -> Result<()> {
-    let mut outcome = Err(Error::config("no account has an API key"));
+/// Polls every account for fresh links and tells what each poll has to tell; an error unless all
+/// have answered, since another account may list the same preview.
+async fn refresh(
+    store: &mut Store,
+    config: &Config,
+    context: &Context,
+    codes: &mut Vec<u8>,
+) -> Result<()> {
+    let archive = super::replay::configured(config, context)?;
+    let mut outcome = Ok(());
     for (account, key) in config.api_keys(&context.sources) {
         let polled = async {
             let client = client(config, key?, &context.clock)?;
@@ -171,25 +195,47 @@ async fn refresh(store: &mut Store, config: &Config, context: &Context) -> Resul
                 mirror: true,
                 accepted: Accepted::None,
                 observed_at: None,
+                archive: archive.as_ref(),
                 deadline: deadline(config),
             };
             let report = poll(store, &context.clock, request).await?;
+            codes.push(report.exit_code(false));
+            let command = accepting_command(&account, &report, context);
+            if let Some(held) = report::held(&report, &command).filter(|_| !context.quiet) {
+                eprintln!("heygen-sync: {held}");
+            }
             report.error.map_or(Ok(()), Err)
         };
-        match polled.await {
-            Ok(()) => outcome = Ok(()),
-            Err(error) if outcome.is_err() => outcome = Err(error),
-            Err(error) => tracing::warn!("account '{account}': {error}"),
+        if let Err(error) = polled.await {
+            codes.push(error.kind.exit_code());
+            let error =
+                error.context(format!("account '{account}': no fresh links for the mirror"));
+            complain(&error);
+            outcome = Err(error);
         }
     }
     outcome
+}
+
+/// The sync that lets through what a refresh has held back.
+fn accepting_command(account: &str, report: &Report, context: &Context) -> Vec<String> {
+    let held = report.diff.as_ref().map_or(0, |diff| diff.held());
+    let mut command = vec!["heygen-sync".to_owned()];
+    command.extend(context.flags.iter().cloned());
+    command.push("sync".to_owned());
+    if account != "default" {
+        command.extend(["--account".to_owned(), account.to_owned()]);
+    }
+    command.push(format!("--accept-removals={held}"));
+    command
 }
 
 /// One line, where somebody looks or something failed.
 fn tell(summary: &Summary, context: &Context) {
     let Summary { saved, bytes, unchanged, failed, gone, skipped, reasons } = summary;
     let nothing = saved + unchanged + failed + gone + skipped == 0;
-    if context.quiet || nothing || (*failed == 0 && !looked_at(context)) {
+    let news = failed + gone > 0;
+    if context.quiet || nothing || !(news || looked_at(context)) {
         return;
     }
     let counts =
@@ -229,9 +275,12 @@ impl Bar {
             return Self(None);
         }
         let bar = ProgressBar::new(0);
-        let form = "{bar:30} {pos}/{len} previews, {msg}, {per_sec}, {eta} left";
+        let form = "{bar:30} {pos}/{len} previews, {msg}, {rate}, {eta} left";
         if let Ok(style) = ProgressStyle::with_template(form) {
-            bar.set_style(style);
+            let rate = |state: &ProgressState, text: &mut dyn Write| {
+                let _ = write!(text, "{:.0}/s", state.per_sec());
+            };
+            bar.set_style(style.with_key("rate", rate));
         }
         Self(Some(bar))
     }

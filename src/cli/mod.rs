@@ -9,9 +9,13 @@ mod check;
 mod copy;
 mod export;
 mod history;
+mod import_git;
 mod man;
+mod metadata;
 mod mirror;
 mod output;
+mod parquet;
+mod replay;
 mod report;
 mod serve;
 mod status;
@@ -68,6 +72,9 @@ enum Command {
     Export(export::Export),
     Check(check::Check),
     Copy(copy::Copy),
+    Replay(replay::Replay),
+    ImportGit(import_git::ImportGit),
+    Metadata(metadata::Metadata),
     Account(account::Account),
     Completions(man::Completions),
     Man(man::Man),
@@ -123,6 +130,9 @@ async fn dispatch(command: Command, context: &Context) -> Result<u8> {
         Command::Export(verb) => verb.run(context).await,
         Command::Check(verb) => verb.run(context).await,
         Command::Copy(verb) => verb.run(context).await,
+        Command::Replay(verb) => verb.run(context).await,
+        Command::ImportGit(verb) => verb.run(context).await,
+        Command::Metadata(verb) => verb.run(context),
         Command::Account(verb) => verb.run(context).await,
         Command::Completions(verb) => verb.run(),
         Command::Man(verb) => verb.run(),

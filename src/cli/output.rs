@@ -42,6 +42,8 @@ pub enum Cell {
     Int(i64),
     /// A boolean.
     Bool(bool),
+    /// A moment.
+    Time(Timestamp),
     /// JSON text, embedded as it is.
     Json(String),
     /// Texts below each other.
@@ -80,7 +82,7 @@ impl From<bool> for Cell {
 
 impl From<Timestamp> for Cell {
     fn from(time: Timestamp) -> Self {
-        Self::Text(time.to_string())
+        Self::Time(time)
     }
 }
 
@@ -175,7 +177,7 @@ pub fn print(text: &str) -> Result<()> {
 
 /// Nobody reads any more (`… | head`): the process ends at once, and quietly. Anything else is
 /// an error of the file.
-fn unwritten(fault: impl Into<OutputFault>) -> Error {
+pub fn unwritten(fault: impl Into<OutputFault>) -> Error {
     let OutputFault(fault) = fault.into();
     if fault.kind() == io::ErrorKind::BrokenPipe {
         std::process::exit(0);
@@ -183,7 +185,8 @@ fn unwritten(fault: impl Into<OutputFault>) -> Error {
     Error::storage(format!("cannot write the output: {fault}"))
 }
 
-struct OutputFault(io::Error);
+/// Why stdout took nothing more.
+pub struct OutputFault(io::Error);
 
 impl From<io::Error> for OutputFault {
     fn from(fault: io::Error) -> Self {
@@ -206,6 +209,7 @@ fn plain(cell: &Cell) -> String {
         Cell::Text(text) | Cell::Json(text) => text.clone(),
         Cell::Int(number) => number.to_string(),
         Cell::Bool(yes) => yes.to_string(),
+        Cell::Time(time) => time.to_string(),
         Cell::Lines(lines) => lines.join("\n"),
     }
 }
@@ -232,7 +236,7 @@ pub fn object(columns: &[&str], cells: &[Cell]) -> String {
             Cell::Text(text) => write_json_string(text, &mut out),
             Cell::Json(json) => out.push_str(json),
             Cell::Int(_) | Cell::Bool(_) => out.push_str(&plain(cell)),
-            Cell::Lines(_) => write_json_string(&plain(cell), &mut out),
+            Cell::Lines(_) | Cell::Time(_) => write_json_string(&plain(cell), &mut out),
         }
     }
     out.push('}');

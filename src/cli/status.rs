@@ -6,10 +6,10 @@ use clap::Args;
 
 use super::{
     Context,
-    output::{Cell, Format, Rows, grouped, print, visible},
+    output::{Cell, Format, Rows, grouped, object, print, visible},
 };
 use crate::{
-    catalog::value::write_json_string,
+    catalog::{noise::Flips, value::write_json_string},
     config::Config,
     error::{Error, Result},
     store::{
@@ -19,7 +19,7 @@ use crate::{
     time::Timestamp,
 };
 
-const COLUMNS: [&str; 27] = [
+const COLUMNS: [&str; 28] = [
     "account",
     "configured",
     "last_poll_id",
@@ -47,6 +47,7 @@ const COLUMNS: [&str; 27] = [
     "next_expiry",
     "polls_digest",
     "too_old",
+    "noisy_fields",
 ];
 
 /// Show the last poll of each account, what it holds, and what needs attention
@@ -152,6 +153,7 @@ fn machines(lines: &[Line<'_>], assets: &AssetStatus, format: Format) -> Result<
             assets.next_expiry.into(),
             last.digest.as_deref().into(),
             (*too_old).into(),
+            Cell::Json(noise_json(&status.noisy)),
         ])?;
     }
     rows.finish("")
@@ -183,6 +185,22 @@ fn notes_json(notes: &[SchemaNote]) -> String {
     out
 }
 
+fn noise_json(noisy: &[Flips]) -> String {
+    let all = noisy.iter().map(|flips| {
+        let Flips { kind, field, polls, of_polls, items, of_items } = flips;
+        let cells = [
+            kind.as_str().into(),
+            field.as_str().into(),
+            (*polls).into(),
+            (*of_polls).into(),
+            (*items).into(),
+            (*of_items).into(),
+        ];
+        object(&["kind", "field", "polls", "of_polls", "items", "of_items"], &cells)
+    });
+    format!("[{}]", all.collect::<Vec<_>>().join(","))
+}
+
 fn people(lines: &[Line<'_>], assets: &AssetStatus, context: &Context) -> Result<()> {
     let now = context.clock.now();
     let mut text = String::new();
@@ -208,6 +226,7 @@ fn account(text: &mut String, line: &Line<'_>, now: Timestamp) {
         failed_since,
         items: [avatars, photos],
         schema_changes,
+        noisy,
     } = line.status;
     let note = if line.configured { "" } else { "  (no longer configured)" };
     let _ = writeln!(text, "{}{note}", visible(account));
@@ -251,6 +270,15 @@ fn account(text: &mut String, line: &Line<'_>, now: Timestamp) {
             visible(&note.field),
             note.change,
             note.observed_at
+        );
+    }
+    for Flips { kind, field, polls, of_polls, items, of_items } in noisy {
+        let _ = writeln!(
+            text,
+            "  noisy       {kind} {} changed in {polls} of the last {of_polls} polls, on {} of {} items",
+            visible(field),
+            grouped(*items),
+            grouped(*of_items)
         );
     }
     if let Some(warning) = &last.warning {

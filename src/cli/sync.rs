@@ -16,6 +16,7 @@ use super::{
     report::{self, Telling},
 };
 use crate::{
+    archive::Archive,
     catalog::diff::Accepted,
     config::{Config, Version, check_account_name},
     error::{Error, Result, gravest},
@@ -86,12 +87,14 @@ impl Sync {
     pub(super) async fn run(self, context: &Context) -> Result<u8> {
         let (config, _, location) = context.config()?;
         let tasks = self.tasks(&config, context)?;
+        let archive = super::replay::configured(&config, context)?;
+        let archive = archive.as_ref();
         let mut store = self.open(&location).await?;
         let mut codes = vec![];
         let mut json = vec![];
         for task in tasks {
             let account = task.account.clone();
-            let polled = self.poll(task, &config, store.as_mut(), context).await;
+            let polled = self.poll(task, &config, archive, store.as_mut(), context).await;
             let code = match &polled {
                 Ok(report) => report.exit_code(self.exit_code),
                 Err(error) => error.kind.exit_code(),
@@ -153,6 +156,7 @@ impl Sync {
         &self,
         task: Task,
         config: &Config,
+        archive: Option<&Archive>,
         store: Option<&mut Store>,
         context: &Context,
     ) -> Result<Report> {
@@ -181,6 +185,7 @@ impl Sync {
             mirror: config.mirror.enabled,
             accepted: self.accepted(),
             observed_at: self.observed_at,
+            archive,
             deadline: deadline(config),
         };
         match store {

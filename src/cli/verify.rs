@@ -1,5 +1,7 @@
 //! `verify`: whether seals, history and tables agree, and what does not.
 
+use std::io::IsTerminal;
+
 use clap::Args;
 
 use super::{
@@ -8,6 +10,7 @@ use super::{
 };
 use crate::{
     error::Result,
+    mirror::audit,
     store::Store,
     verify::{Finding, Findings, Proof, Report, show, verify},
 };
@@ -29,6 +32,9 @@ pub struct Verify {
     /// Prove that the state with this digest, noted earlier, is contained
     #[arg(long, value_name = "DIGEST")]
     against: Option<String>,
+    /// Also hash every file of the mirror's store, and say which are missing, spoiled or unknown
+    #[arg(long, conflicts_with = "show")]
+    assets: bool,
     /// How to write what does not agree
     #[arg(long, value_enum)]
     format: Option<Format>,
@@ -36,8 +42,8 @@ pub struct Verify {
 
 impl Verify {
     pub(super) async fn run(self, context: &Context) -> Result<u8> {
-        let Self { show: shown, against, format } = self;
-        let (_, _, location) = context.config()?;
+        let Self { show: shown, against, assets, format } = self;
+        let (config, _, location) = context.config()?;
         let mut store = Store::open_to_read(&location).await?;
         if let Some(poll_id) = shown {
             let mut out = Lines::default();
@@ -45,19 +51,40 @@ impl Verify {
             return out.end().map(|()| 0);
         }
         let report = verify(&mut store, against.as_deref()).await?;
-        rows(report.findings.kept(), Format::or_default(format))?;
-        if !context.quiet || report.exit_code() != 0 {
+        let audit = match assets {
+            true => {
+                let blobs = super::mirror::blobs(&config, context)?;
+                Some(audit::audit(&mut store, &blobs, context.clock.now()).await?)
+            }
+            false => None,
+        };
+        rows(report.findings.kept(), audit.as_ref(), format)?;
+        let spoiled = audit.as_ref().is_some_and(|audit| !audit.findings.is_empty());
+        let code = if spoiled { 1 } else { report.exit_code() };
+        // Cron mails every word.
+        let looked_at = !context.quiet && std::io::stderr().is_terminal();
+        if code != 0 || against.is_some() || looked_at {
             eprintln!("{}", summary(&report));
+            audit.iter().for_each(|audit| eprintln!("{}", super::mirror::audited(audit)));
         }
-        Ok(report.exit_code())
+        Ok(code)
     }
 }
 
-fn rows(findings: &[Finding], format: Format) -> Result<()> {
-    if findings.is_empty() && format == Format::Table {
+fn rows(findings: &[Finding], audit: Option<&audit::Audit>, format: Option<Format>) -> Result<()> {
+    let files = audit.map_or(&[][..], |audit| &audit.findings);
+    let none = findings.is_empty() && files.is_empty();
+    if none && format.is_none_or(|format| format == Format::Table) {
         return Ok(());
     }
+    let format = Format::or_default(format);
     let mut rows = Rows::new(format, &COLUMNS)?;
+    for finding in files {
+        let what = format!("{} file", finding.fault);
+        let no_poll = Cell::from(None::<i64>);
+        let file = finding.file.as_str();
+        rows.row(vec![no_poll, "".into(), "assets".into(), file.into(), what.as_str().into()])?;
+    }
     for Finding { poll, account, table, row, what } in findings {
         rows.row(vec![
             (*poll).into(),
@@ -96,11 +123,12 @@ fn proven(proof: &Proof) -> String {
     match proof {
         Proof::Contained { account, poll_id, finished_at } => format!(
             "Proven: the digest seals poll {poll_id} of account '{}', finished at {finished_at}, and \
-             nothing up to it was altered",
+             nothing that was written up to it was altered",
             visible(account)
         ),
         Proof::Broken { account, poll_id, broken_at } => format!(
-            "Not proven: poll {poll_id} of account '{}' has the digest, but poll {broken_at} was altered",
+            "Not proven: poll {poll_id} of account '{}' has the digest, but what stands of poll \
+             {broken_at} is not what was written",
             visible(account)
         ),
         Proof::Absent => {

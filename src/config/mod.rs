@@ -41,6 +41,8 @@ pub struct Config {
     pub removals: Removals,
     /// How previews are saved.
     pub mirror: Mirror,
+    /// What is kept of the answers.
+    pub archive: Archive,
     /// Where the gallery listens.
     pub serve: Serve,
     /// The accounts that are polled; empty means one, `default`.
@@ -116,7 +118,7 @@ pub struct Mirror {
     /// Whether previews are saved at all.
     pub enabled: bool,
     /// Where: a folder, or `s3://bucket/prefix`.
-    #[serde(deserialize_with = "values::mirror_store")]
+    #[serde(deserialize_with = "values::store")]
     pub store: String,
     /// Whom they are fetched from: names, `*.suffix`, addresses.
     #[serde(deserialize_with = "values::hosts")]
@@ -137,6 +139,17 @@ pub struct Mirror {
     /// After how long an unsigned one that we have is looked at again.
     #[serde(with = "values::interval")]
     pub recheck: Duration,
+}
+
+/// The section `[archive]`: every answer kept, so that the database can be rebuilt.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Archive {
+    /// Whether answers are kept at all.
+    pub enabled: bool,
+    /// Where: a folder, or `s3://bucket/prefix`.
+    #[serde(deserialize_with = "values::store")]
+    pub store: String,
 }
 
 /// One entry of `[[accounts]]`; exactly one of the two sources of its key is set.
@@ -232,6 +245,7 @@ impl Default for Config {
             removals: Removals::default(),
             serve: Serve::default(),
             mirror: Mirror::default(),
+            archive: Archive::default(),
             accounts: Vec::new(),
         }
     }
@@ -267,6 +281,12 @@ impl Default for Mirror {
     }
 }
 
+impl Default for Archive {
+    fn default() -> Self {
+        Self { enabled: false, store: "archive".into() }
+    }
+}
+
 impl Default for Removals {
     fn default() -> Self {
         Self { after_polls: None, min_count: 20, max_share: 0.2 }
@@ -276,13 +296,14 @@ impl Default for Removals {
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Taken apart, so that a new section cannot be forgotten.
-        let Self { database: _, api, removals, mirror, serve, accounts } = self;
+        let Self { database: _, api, removals, mirror, archive, serve, accounts } = self;
         f.debug_struct("Config")
             .field("database", &format_args!("(not shown)"))
             .field("api", api)
             .field("removals", removals)
             .field("serve", serve)
             .field("mirror", mirror)
+            .field("archive", archive)
             .field("accounts", accounts)
             .finish()
     }

@@ -201,7 +201,7 @@ fn a_fault_in_the_file_is_told_with_its_line_and_key() {
         ),
         (
             "api_key = 'secret'",
-            "1: api_key is no known key (known: database, api, removals, mirror, serve, accounts): correct it \
+            "1: api_key is no known key (known: database, api, removals, mirror, archive, serve, accounts): correct it \
              or take it out",
         ),
         ("removals.max_shar = 1", "1: removals.max_shar is no known key (known: after"),
@@ -347,6 +347,8 @@ fn the_environment_stands_over_the_file_for_every_key() {
         ("mirror.requests_per_second", "4"),
         ("mirror.max_file", "5 MB"),
         ("mirror.recheck", "30d"),
+        ("archive.enabled", "true"),
+        ("archive.store", "s3://bucket/answers"),
         ("serve.listen", "[::1]:9000"),
         ("serve.token_env", "TOKEN"),
         ("serve.token_file", "/run/token"),
@@ -400,6 +402,7 @@ fn the_environment_stands_over_the_file_for_every_key() {
             max_file: 5_000_000,
             recheck: Duration::from_secs(30 * 86_400),
         },
+        archive: Archive { enabled: true, store: "s3://bucket/answers".into() },
         accounts: vec![account],
     };
     assert_eq!(config, expected);

@@ -225,8 +225,8 @@ pub fn per_second<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::
     whole(deserializer, 1, 100_000).map(|number| number as u32)
 }
 
-/// Where the mirror keeps its files.
-pub fn mirror_store<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+/// Where files are kept.
+pub fn store<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let takes = "a folder's name, or s3://bucket/prefix";
     scalar(deserializer, takes, |value| match value {
         Scalar::Text(text) => is_store(&text).then_some(text),

@@ -173,9 +173,12 @@ impl Client {
         let cap = self.settings.max_response.min(ERROR_BODY_CAP);
         let body = self.body(&mut response, source, cap, &|_| ()).await.ok();
         let said = body.as_deref().and_then(|body| self.quote.error_body(body));
+        let trace_status = head.status;
         let trace = Trace { received_at: self.clock.now(), ..head };
         let mut failure = Failure::of_status(source, trace.status, said.as_deref(), wait);
-        failure.points_to_v3 = body.as_deref().is_some_and(quote::points_to_v3);
+        // A refused key, a limit or a fault says nothing of the list's future.
+        let of_the_list = !matches!(trace_status, 401 | 403 | 429 | 500..=599);
+        failure.points_to_v3 = of_the_list && body.as_deref().is_some_and(quote::points_to_v3);
         failure.with(match body {
             Some(body) => trace.with_body(&body),
             None => trace,

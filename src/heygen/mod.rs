@@ -22,7 +22,12 @@ pub use client::Client;
 pub use failure::{Failure, Reply, Trace};
 pub use settings::{PACE, Settings};
 
-use crate::{catalog::list::Answer, config::ApiVersion, error::Result, time::Timestamp};
+use crate::{
+    catalog::{list::Answer, stripped::Bodies},
+    config::ApiVersion,
+    error::Result,
+    time::Timestamp,
+};
 
 /// What one poll got from the API, whichever version served it: the answer or why there is none,
 /// and what the `polls` row keeps of it in either case.
@@ -43,6 +48,8 @@ pub struct Fetched {
     pub warning: Option<String>,
     /// The decoded list, or what kept it from being one.
     pub answer: Result<Answer>,
+    /// What the list was decoded from, where that was to be kept.
+    pub bodies: Option<Bodies>,
 }
 
 /// How far a fetch has come, for whoever shows it to a person.
@@ -67,11 +74,16 @@ pub type OnProgress<'a> = &'a (dyn Fn(Progress) + Sync);
 pub const POINTS_TO_V3: &str = "HeyGen points to v3 of its API";
 
 /// Reads the list once from `version`, with the client's retries. What goes wrong is in
-/// [`Fetched::answer`].
-pub async fn fetch(version: ApiVersion, client: &Client, progress: OnProgress<'_>) -> Fetched {
+/// [`Fetched::answer`]; `keep` asks for [`Fetched::bodies`].
+pub async fn fetch(
+    version: ApiVersion,
+    client: &Client,
+    keep: bool,
+    progress: OnProgress<'_>,
+) -> Fetched {
     let fetched = match version {
-        ApiVersion::V2 => v2::fetch(client, progress).await,
-        ApiVersion::V3 => v3::fetch(client, progress).await,
+        ApiVersion::V2 => v2::fetch(client, keep, progress).await,
+        ApiVersion::V3 => v3::fetch(client, keep, progress).await,
     };
     if let Some(warning) = &fetched.warning {
         tracing::warn!(source = fetched.source, "HeyGen announces: {warning}");

@@ -59,11 +59,17 @@ impl Quote {
     }
 }
 
-/// Whether a JSON object that is no list says something of v3 outside its `data`: in an error, a
-/// message or a warning, however it is put. In `data`, previews may well lie in a folder `v3`.
+/// Whether a JSON object that is no list points to v3 in its error or its message, however it is
+/// put. Elsewhere the word says nothing: previews in `data` may lie in a folder `v3`, the announcement
+/// in `warning` stands on good lists, too, and a `doc_url` is for people.
 pub(super) fn points_to_v3(body: &[u8]) -> bool {
     let Ok(Value::Object(mut body)) = serde_json::from_slice(body) else { return false };
     body.remove("data");
+    body.remove("warning");
+    body.remove("doc_url");
+    if let Some(Value::Object(error)) = body.get_mut("error") {
+        error.remove("doc_url");
+    }
     let said = Value::Object(body).to_string().to_ascii_lowercase();
     let mut words = said.split(|c: char| !c.is_ascii_alphanumeric());
     words.any(|word| word == "v3")
@@ -115,7 +121,8 @@ mod tests {
         let hint = |body: &str| points_to_v3(body.as_bytes());
         assert!(hint(r#"{"error":{"code":"gone","message":"use GET /v3/avatars/looks"}}"#));
         assert!(hint(r#"{"message":"V3 only"}"#));
-        assert!(hint(r#"{"data":null,"warning":{"v3_endpoint":"/avatars"}}"#));
+        assert!(!hint(r#"{"data":null,"warning":{"v3_endpoint":"/v3/avatars"}}"#));
+        assert!(!hint(r#"{"error":{"code":"limit","doc_url":"https://h/v3/limits"}}"#));
         assert!(!hint(r#"{"data":{"avatars":[{"u":"https://h/avatar/v3/x"}]},"error":"av3"}"#));
         for other in ["<html>v3</html>", "\"v3\"", "[\"v3\"]", "{\"error\":\"v3", ""] {
             assert!(!hint(other), "{other}");

@@ -4,7 +4,7 @@
 
 use super::{Client, Failure, Fetched, OnProgress, POINTS_TO_V3, Trace, quote};
 use crate::{
-    catalog::list,
+    catalog::{list, stripped::Bodies},
     error::{Error, Result},
 };
 
@@ -12,7 +12,7 @@ use crate::{
 pub(super) const PATH: &str = "/v2/avatars";
 
 /// Reads the list once, with the client's retries. What goes wrong is in [`Fetched::answer`].
-pub async fn fetch(client: &Client, progress: OnProgress<'_>) -> Fetched {
+pub async fn fetch(client: &Client, keep: bool, progress: OnProgress<'_>) -> Fetched {
     let source = client.source(PATH);
     match client.get(PATH, progress).await {
         Ok(reply) => {
@@ -23,7 +23,8 @@ pub async fn fetch(client: &Client, progress: OnProgress<'_>) -> Fetched {
             });
             let said = answer.as_ref().ok().and_then(|answer| answer.warning.as_deref());
             let warning = join(reply.trace.notice.as_deref(), said.map(|text| client.mask(text)));
-            fetched(source, Some(reply.trace), warning, answer)
+            let bodies = (keep && answer.is_ok()).then_some(Bodies::Whole(reply.body));
+            Fetched { bodies, ..fetched(source, Some(reply.trace), warning, answer) }
         }
         Err(Failure { error, trace, points_to_v3, .. }) => {
             let error = pointing(error, points_to_v3);
@@ -57,6 +58,7 @@ fn fetched(
         response_sha256: trace.and_then(|trace| trace.sha256),
         warning,
         answer,
+        bodies: None,
     }
 }
 

@@ -13,7 +13,10 @@ use super::{
     Client, Failure, Fetched, OnProgress, Progress, Reply, Trace, client::Bounds, v2::join,
 };
 use crate::{
-    catalog::pages::{Page, Pages},
+    catalog::{
+        pages::{Page, Pages},
+        stripped::Bodies,
+    },
     error::{Error, Result},
 };
 
@@ -33,8 +36,8 @@ const MOST_TIMES: u8 = 2;
 
 /// Reads the list page by page, with the client's retries for each page. What goes wrong is in
 /// [`Fetched::answer`].
-pub async fn fetch(client: &Client, progress: OnProgress<'_>) -> Fetched {
-    let mut reading = Reading::new(client);
+pub async fn fetch(client: &Client, keep: bool, progress: OnProgress<'_>) -> Fetched {
+    let mut reading = Reading { kept: keep.then(Vec::new), ..Reading::new(client) };
     let read = reading.all(progress).await;
     reading.fetched(read)
 }
@@ -49,8 +52,12 @@ struct Reading<'a> {
     cursors: HashMap<String, u8>,
     bytes: u64,
     hash: Sha256,
+    /// The pages, where they are to be kept.
+    kept: Option<Vec<Vec<u8>>>,
     /// The last answer that counts.
     last: Option<Trace>,
+    /// Why the list may not be whole.
+    incomplete: Option<String>,
 }
 
 impl<'a> Reading<'a> {
@@ -63,7 +70,9 @@ impl<'a> Reading<'a> {
             cursors: HashMap::new(),
             bytes: 0,
             hash: Sha256::new(),
+            kept: None,
             last: None,
+            incomplete: None,
         }
     }
 
@@ -110,6 +119,9 @@ impl<'a> Reading<'a> {
         self.hash.update(&body);
         self.bytes += body.len() as u64;
         self.bounds.bytes = self.bounds.bytes.saturating_sub(body.len() as u64);
+        if let Some(kept) = &mut self.kept {
+            kept.push(body);
+        }
         Ok(page)
     }
 
@@ -120,6 +132,7 @@ impl<'a> Reading<'a> {
             let why = format!("the cursor after page {} is refused (HTTP 400)", self.count);
             tracing::warn!("{}: {why}", self.client.source(PATH));
             self.pages.incomplete(&why);
+            self.incomplete = Some(why);
         }
     }
 
@@ -173,8 +186,9 @@ impl<'a> Reading<'a> {
 
     /// Size and hash are those of all pages in their order; they are nobody's if one is lacking.
     fn fetched(self, read: Result<()>) -> Fetched {
-        let Self { client, pages, bytes, hash, last, .. } = self;
+        let Self { client, pages, bytes, hash, last, kept, incomplete, .. } = self;
         let whole = read.is_ok();
+        let unsure = incomplete.as_ref().map(|why| format!("the list may not be whole: {why}"));
         let answer = read.map(|()| pages.finish());
         let said = answer.as_ref().ok().and_then(|answer| answer.warning.as_deref());
         let said = said.map(|text| client.mask(text));
@@ -191,7 +205,8 @@ impl<'a> Reading<'a> {
             request_id: request,
             response_bytes: whole.then_some(bytes),
             response_sha256: whole.then(|| super::failure::hex(&hash.finalize())),
-            warning: join(notice.as_deref(), said),
+            warning: join(join(notice.as_deref(), said).as_deref(), unsure),
+            bodies: kept.filter(|_| whole).map(|pages| Bodies::Pages { pages, incomplete }),
             answer,
         }
     }

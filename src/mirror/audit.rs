@@ -12,7 +12,7 @@ use futures_util::TryStreamExt;
 
 use super::blob::{Blobs, Listed};
 use crate::{
-    error::Result,
+    error::{Error, Result},
     store::{Store, queue::KnownFile},
     time::Timestamp,
 };
@@ -40,14 +40,19 @@ pub struct Finding {
     pub file: String,
 }
 
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Missing => "missing",
+            Self::Spoiled => "spoiled",
+            Self::Unknown => "unknown",
+        })
+    }
+}
+
 impl std::fmt::Display for Finding {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let what = match self.fault {
-            Fault::Missing => "missing",
-            Fault::Spoiled => "spoiled",
-            Fault::Unknown => "unknown",
-        };
-        write!(f, "{what} file {}", self.file)
+        write!(f, "{} file {}", self.fault, self.file)
     }
 }
 
@@ -59,7 +64,7 @@ pub struct Audit {
     /// Their size, in bytes.
     pub bytes: u64,
     /// Right files that an interrupted run has not written down: harmless.
-    pub unrecorded: u64,
+    pub unrecorded: Vec<String>,
     /// What is wrong, sorted.
     pub findings: Vec<Finding>,
 }
@@ -79,7 +84,7 @@ pub async fn audit(store: &mut Store, blobs: &Blobs, now: Timestamp) -> Result<A
             (Some(known), Some(hashed)) if is_right(&known, &hashed) => None,
             (Some(_), Some(_)) => Some(Fault::Spoiled),
             (None, Some((sha256, _))) if named_by(&one.file, &sha256) && is_young(&one, now) => {
-                audit.unrecorded += 1;
+                audit.unrecorded.push(one.file);
                 continue;
             }
             (None, Some(_)) => Some(Fault::Unknown),
@@ -102,10 +107,20 @@ pub async fn audit(store: &mut Store, blobs: &Blobs, now: Timestamp) -> Result<A
 }
 
 /// Queues again what is missing or spoiled, and what failed; gives what the audit saw. What is
-/// spoiled is taken away: its bytes are not what anybody fetched.
+/// spoiled is taken away: its bytes are not what anybody fetched. What was given up as lost and is
+/// there again is taken back.
+///
+/// # Errors
+/// [`crate::error::Kind::Storage`], among others where no store stands: a volume that is not
+/// mounted must not pass for a loss.
 pub async fn repair(store: &mut Store, blobs: &Blobs, now: Timestamp) -> Result<Audit> {
     let _lock = store.lock_queue()?;
-    let audit = audit(store, blobs, now).await?;
+    refuse_without_store(store, blobs).await?;
+    let mut audit = audit(store, blobs, now).await?;
+    let back = take_back(store, blobs, &audit).await?;
+    audit.findings.retain(|finding| !back.contains(&finding.file));
+    audit.unrecorded.retain(|file| !back.contains(file));
+    audit.right += back.len() as u64;
     let lost = audit.findings.iter().filter(|finding| finding.fault != Fault::Unknown);
     let lost: Vec<String> = lost.map(|finding| finding.file.clone()).collect();
     store.queue_again(&lost, now).await?;
@@ -113,6 +128,33 @@ pub async fn repair(store: &mut Store, blobs: &Blobs, now: Timestamp) -> Result<
         blobs.remove(&finding.file).await?;
     }
     Ok(audit)
+}
+
+async fn refuse_without_store(store: &mut Store, blobs: &Blobs) -> Result<()> {
+    let known = store.known_files().await?.len();
+    if known == 0 || blobs.is_there().await? {
+        return Ok(());
+    }
+    Err(Error::storage(format!(
+        "no store stands at {}, though {known} files are recorded: mount it, or mend mirror.store; \
+         if they are lost for good, make {} and run this again",
+        blobs.shown(),
+        blobs.first_sign()
+    )))
+}
+
+/// Contents that nothing names, whose bytes are those of their name, and which were once behind a
+/// URL: back from a backup, or never gone. Gives their names.
+async fn take_back(store: &mut Store, blobs: &Blobs, audit: &Audit) -> Result<BTreeSet<String>> {
+    let mut whole = audit.unrecorded.clone();
+    for finding in audit.findings.iter().filter(|finding| finding.fault == Fault::Unknown) {
+        if let Some((sha256, _)) = blobs.hash(&finding.file).await?
+            && named_by(&finding.file, &sha256)
+        {
+            whole.push(finding.file.clone());
+        }
+    }
+    store.take_back(&whole).await.map(|back| back.into_iter().collect())
 }
 
 /// What a pruning removes, or would remove.
@@ -134,6 +176,7 @@ pub async fn prune(
     dry_run: bool,
 ) -> Result<Pruned> {
     let _lock = store.lock_queue()?;
+    refuse_without_store(store, blobs).await?;
     let prunable = store.prunable(since).await?;
     let known: BTreeSet<String> =
         store.known_files().await?.into_iter().map(|known| known.file).collect();

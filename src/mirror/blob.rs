@@ -1,4 +1,5 @@
 //! The store of the contents: a folder or S3, each content under the name that its bytes give it.
+//! The archive keeps its files by it as well.
 //!
 //! Reading, listing and removing go through `object_store`. Into a folder we write ourselves: its
 //! temporary names could not be told from those of a process that is still alive. Ours lie in
@@ -49,8 +50,31 @@ pub struct Listed {
     pub modified: Timestamp,
 }
 
+/// Whose store it is, as messages say it.
+#[derive(Debug)]
+struct Owner {
+    /// The key of the configuration that names it.
+    key: &'static str,
+    /// What people call it.
+    name: &'static str,
+    /// What is to be done after a fault is mended.
+    then: &'static str,
+}
+
+const MIRROR: Owner = Owner {
+    key: "mirror.store",
+    name: "the mirror's store",
+    then: "then run again: the queue is intact",
+};
+const ARCHIVE: Owner = Owner {
+    key: "archive.store",
+    name: "the archive",
+    then: "then go on: what is in the database is not touched",
+};
+
 /// The store.
 pub struct Blobs {
+    owner: &'static Owner,
     objects: Arc<dyn ObjectStore>,
     prefix: Path,
     /// The folder, if it is one.
@@ -69,20 +93,47 @@ impl Blobs {
         base: &FilePath,
         aws: impl Iterator<Item = (String, String)>,
     ) -> Result<Self> {
+        Self::of(&MIRROR, store, base, aws)
+    }
+
+    /// The same for what `archive.store` names.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Config`].
+    pub fn of_archive(
+        store: &str,
+        base: &FilePath,
+        aws: impl Iterator<Item = (String, String)>,
+    ) -> Result<Self> {
+        Self::of(&ARCHIVE, store, base, aws)
+    }
+
+    fn of(
+        owner: &'static Owner,
+        store: &str,
+        base: &FilePath,
+        aws: impl Iterator<Item = (String, String)>,
+    ) -> Result<Self> {
         match store.strip_prefix("s3://") {
-            Some(place) => Self::s3(place, aws),
+            Some(place) => Self::s3(owner, place, aws),
             None => {
                 let root = base.join(store);
                 let root = std::path::absolute(&root).unwrap_or(root);
                 let objects = Arc::new(LocalFileSystem::new());
-                let prefix = Path::from_absolute_path(&root)
-                    .map_err(|_| Error::config("mirror.store: the folder's name cannot be used"))?;
-                Ok(Self { objects, prefix, shown: root.display().to_string(), root: Some(root) })
+                let prefix = Path::from_absolute_path(&root).map_err(|_| {
+                    Error::config(format!("{}: the folder's name cannot be used", owner.key))
+                })?;
+                let shown = root.display().to_string();
+                Ok(Self { owner, objects, prefix, shown, root: Some(root) })
             }
         }
     }
 
-    fn s3(place: &str, aws: impl Iterator<Item = (String, String)>) -> Result<Self> {
+    fn s3(
+        owner: &'static Owner,
+        place: &str,
+        aws: impl Iterator<Item = (String, String)>,
+    ) -> Result<Self> {
         let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
         let mut builder = AmazonS3Builder::new();
         for (name, value) in aws {
@@ -93,10 +144,10 @@ impl Blobs {
         let endpoint = builder.get_config_value(&AmazonS3ConfigKey::Endpoint);
         let plain = endpoint.as_deref().is_some_and(|url| url.starts_with("http://"));
         if plain && !endpoint.as_deref().is_some_and(crate::config::is_loopback_url) {
-            return Err(Error::config(
-                "mirror.store: AWS_ENDPOINT_URL must begin with https:// (plain http is for \
-                 loopback only)",
-            ));
+            return Err(Error::config(format!(
+                "{}: AWS_ENDPOINT_URL must begin with https:// (plain http is for loopback only)",
+                owner.key
+            )));
         }
         let retry = RetryConfig {
             max_retries: 3,
@@ -105,9 +156,9 @@ impl Blobs {
         };
         let built =
             builder.with_bucket_name(bucket).with_allow_http(plain).with_retry(retry).build();
-        let built = built.map_err(|fault| Error::config(format!("mirror.store: {fault}")))?;
+        let built = built.map_err(|fault| Error::config(format!("{}: {fault}", owner.key)))?;
         let shown = format!("s3://{place}");
-        Ok(Self { objects: Arc::new(built), prefix: Path::from(prefix), root: None, shown })
+        Ok(Self { owner, objects: Arc::new(built), prefix: Path::from(prefix), root: None, shown })
     }
 
     /// As it is shown to people.
@@ -130,6 +181,23 @@ impl Blobs {
         let written = self.objects.put(&path, Vec::new().into()).await;
         written.map_err(|fault| self.trouble("write to", fault))?;
         self.objects.delete(&path).await.map_err(|fault| self.trouble("write to", fault))
+    }
+
+    /// Whether a store stands there: a folder that was mirrored into, or a bucket with anything
+    /// under the prefix.
+    pub async fn is_there(&self) -> Result<bool> {
+        match &self.root {
+            Some(root) => Ok(root.join("sha256").is_dir()),
+            None => Ok(self.list().await.try_next().await?.is_some()),
+        }
+    }
+
+    /// What makes an empty place a store, for people.
+    pub fn first_sign(&self) -> String {
+        match &self.root {
+            Some(root) => format!("the folder {}", root.join("sha256").display()),
+            None => format!("any object under {}/sha256/", self.shown.trim_end_matches('/')),
+        }
     }
 
     /// Every content there is, what is under way left out.
@@ -173,8 +241,19 @@ impl Blobs {
         let options = GetOptions { range: Some(range.into()), ..GetOptions::default() };
         let got = self.objects.get_opts(&self.path(file), options).await;
         let got = got.map_err(|fault| self.trouble("read", fault))?;
-        let broken = |_| Error::storage("the mirror's store broke off");
+        let name = self.owner.name;
+        let broken = move |_| Error::storage(format!("{name} broke off"));
         Ok(got.into_stream().map_err(broken).boxed())
+    }
+
+    /// A whole content; `None` when it is not there.
+    pub async fn read(&self, file: &str) -> Result<Option<bytes::Bytes>> {
+        let got = match self.objects.get(&self.path(file)).await {
+            Ok(got) => got.bytes().await,
+            Err(object_store::Error::NotFound { .. }) => return Ok(None),
+            Err(fault) => Err(fault),
+        };
+        got.map(Some).map_err(|fault| self.trouble("read", fault))
     }
 
     /// SHA-256 and size of a content; `None` when it is not there.
@@ -273,9 +352,11 @@ impl Blobs {
             false => "check that it is there, and who may write to it",
         };
         Error::storage(format!(
-            "cannot {doing} the mirror's store {}: {}; {remedy}, then run again: the queue is intact",
+            "cannot {doing} {} {}: {}; {remedy}, {}",
+            self.owner.name,
             self.shown,
-            text.replace('\n', " ")
+            text.replace('\n', " "),
+            self.owner.then
         ))
     }
 }

@@ -7,11 +7,11 @@
 use std::{sync::Arc, time::Duration};
 
 use reqwest::{
-    Client, Response, StatusCode,
+    Client, Response, StatusCode, Version,
     header::{
         ACCEPT_ENCODING, ACCEPT_RANGES, CONTENT_ENCODING, CONTENT_RANGE, ETAG, HeaderMap,
         HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, LAST_MODIFIED,
-        LOCATION, RANGE, RETRY_AFTER,
+        LOCATION, RANGE, RETRY_AFTER, TRANSFER_ENCODING,
     },
     redirect::Policy,
 };
@@ -21,7 +21,7 @@ use super::{
     Settings,
     blob::{Blobs, Spool, Workspace},
     guard::{Forbidden, Guard},
-    pace::Pace,
+    pace::{Pace, Stop},
     plan::{self, Content, Outcome},
     sniff,
 };
@@ -141,6 +141,7 @@ impl Fetcher {
             return Ok(refused);
         }
         let whole = Whole::of(&response);
+        let framed = is_framed(&response);
         let headers = response.headers().clone();
         let mut spool = Spool::new(&self.workspace);
         let mut read = self.body(response, &mut spool).await;
@@ -153,7 +154,13 @@ impl Fetcher {
         }
         match read {
             Ok(()) if whole.len.is_none_or(|len| len == spool.len()) => {
-                self.keep(spool, &headers).await
+                match framed || sniff::tells_its_length(spool.head()) {
+                    true => self.keep(spool, &headers).await,
+                    false => Ok(Outcome::Refused(
+                        "the server did not say how long the body is, so that it may be cut off"
+                            .into(),
+                    )),
+                }
             }
             Ok(()) | Err(Broken::Off) => Ok(Outcome::Passing(cut_off(&spool, &whole), None)),
             Err(Broken::TooLong) => Ok(self.too_long()),
@@ -205,8 +212,13 @@ impl Fetcher {
         headers: &[(HeaderName, HeaderValue)],
     ) -> Result<Response, Outcome> {
         let host = url.host_str().unwrap_or_default();
-        self.pace.turn(host).await.map_err(|wait| {
-            Outcome::Passing(format!("the host '{host}' asked to be left alone"), Some(wait))
+        self.pace.turn(host).await.map_err(|stop| match stop {
+            Stop::Asked(wait) => {
+                Outcome::Passing(format!("the host '{host}' asked to be left alone"), Some(wait))
+            }
+            Stop::GivenUp(wait) => {
+                Outcome::Passing(format!("the host '{host}' keeps failing"), Some(wait))
+            }
         })?;
         let mut request = self.http.get(url.clone());
         for (name, value) in headers {
@@ -302,6 +314,15 @@ impl Whole {
             && rest.headers().get(ETAG) == self.validator.as_ref()
             && self.len.is_none_or(|len| total == Some(len))
     }
+}
+
+/// Whether a body that breaks off shows as one: it has a length, or pieces with an end. Without
+/// either, HTTP/1 takes the end of the connection for the end of the body.
+fn is_framed(response: &Response) -> bool {
+    let pieces = response.headers().get(TRANSFER_ENCODING);
+    response.content_length().is_some()
+        || response.version() > Version::HTTP_11
+        || pieces.is_some_and(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked"))
 }
 
 fn range_from(at: u64) -> HeaderValue {

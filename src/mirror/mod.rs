@@ -319,15 +319,15 @@ impl<'a> Run<'a> {
         let hopeless: Vec<Asset> = dead.extract_if(.., |asset| again(asset)).collect();
         self.give_up(hopeless);
         if !dead.is_empty() && self.may_refresh().await? {
-            match refresh(self.store).await {
-                Ok(()) => {
-                    let (more, none) = self.replaced(dead).await?;
-                    self.renewed.extend(more.iter().map(|asset| asset.url.clone()));
-                    self.due += more.len() as u64;
-                    found.extend(more);
-                    self.give_up(none);
-                    dead = vec![];
-                }
+            let asked = refresh(self.store).await;
+            let (more, none) = self.replaced(dead).await?;
+            self.renewed.extend(more.iter().map(|asset| asset.url.clone()));
+            self.due += more.len() as u64;
+            found.extend(more);
+            dead = none;
+            // Only who has heard every account knows that nobody gives another link.
+            match asked {
+                Ok(()) => self.give_up(std::mem::take(&mut dead)),
                 Err(error) => tracing::warn!("cannot ask for a fresh list: {error}"),
             }
         }
@@ -352,12 +352,13 @@ impl<'a> Run<'a> {
     }
 
     fn give_up(&mut self, hopeless: Vec<Asset>) {
+        let now = self.clock.now();
         for asset in hopeless {
-            let why = match asset.expires_at.is_some_and(|at| at <= self.clock.now()) {
+            let why = match asset.expires_at.is_some_and(|at| at <= now) {
                 true => "the link has expired",
                 false => "the link was refused",
             };
-            let settled = plan::gone(asset, why.into());
+            let settled = plan::gone(asset, why.into(), now);
             self.note(&settled.asset, why.into());
             self.settled.push(settled);
         }

@@ -13,6 +13,21 @@ use tokio::time::{Instant, sleep_until};
 const PATIENCE: Duration = Duration::from_secs(60);
 /// A host's first rest; it doubles with each failure in a row.
 const FIRST_REST: Duration = Duration::from_millis(250);
+/// The failure in a row after which a host rests no longer than before.
+const LONGEST_REST: u32 = 6;
+/// After so many failures in a row, half a minute of rests, a host is given up for the run.
+const GIVEN_UP: u32 = 9;
+/// When to try a host again that was given up.
+const LATER: Duration = Duration::from_secs(5 * 60);
+
+/// Why a request may not be sent in this run, and when it may be tried again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// The host asked for a rest that is longer than can be waited.
+    Asked(Duration),
+    /// It failed again and again.
+    GivenUp(Duration),
+}
 
 /// Hands out the moments at which requests may be sent.
 #[derive(Debug)]
@@ -35,14 +50,17 @@ impl Pace {
         Self { gap, next: Mutex::default(), hosts: Mutex::default() }
     }
 
-    /// Waits for this request's turn; `Err` when the host rests for longer than can be waited.
-    pub async fn turn(&self, host: &str) -> Result<(), Duration> {
+    /// Waits for this request's turn; `Err` when it has none in this run.
+    pub async fn turn(&self, host: &str) -> Result<(), Stop> {
         loop {
             let now = Instant::now();
-            let until = lock(&self.hosts).get(host).map(|rest| rest.until);
-            let until = until.filter(|until| *until > now);
+            let rest = lock(&self.hosts).get(host).copied();
+            if rest.is_some_and(|rest| rest.failures >= GIVEN_UP) {
+                return Err(Stop::GivenUp(LATER));
+            }
+            let until = rest.map(|rest| rest.until).filter(|until| *until > now);
             match until {
-                Some(until) if until - now > PATIENCE => return Err(until - now),
+                Some(until) if until - now > PATIENCE => return Err(Stop::Asked(until - now)),
                 Some(until) => sleep_until(until).await,
                 None => break,
             }
@@ -72,9 +90,10 @@ impl Pace {
         let rest = hosts.entry(host.to_owned()).or_insert(Rest { failures: 0, until: now });
         // Requests that were under way together count as one failure.
         if rest.until <= now {
-            rest.failures = (rest.failures + 1).min(6);
+            rest.failures = (rest.failures + 1).min(GIVEN_UP);
         }
-        let pause = retry_after.unwrap_or(FIRST_REST * (1 << (rest.failures.max(1) - 1)));
+        let doublings = rest.failures.clamp(1, LONGEST_REST) - 1;
+        let pause = retry_after.unwrap_or(FIRST_REST * (1 << doublings));
         rest.until = rest.until.max(now + pause.min(Duration::from_secs(86_400)));
     }
 }
@@ -82,4 +101,43 @@ impl Pace {
 /// A panic elsewhere leaves nothing half-done here.
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_host_that_keeps_failing_is_given_up_and_others_are_not() {
+        let pace = Pace::new(1_000);
+        let begun = Instant::now();
+        while pace.turn("down").await.is_ok() {
+            pace.trouble("down", None);
+        }
+        assert_eq!(pace.turn("down").await, Err(Stop::GivenUp(LATER)));
+        assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
+        assert_eq!(pace.turn("up").await, Ok(()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_failure_now_and_then_is_no_reason_to_give_up() {
+        let pace = Pace::new(1_000);
+        for _ in 0..100 {
+            pace.turn("flaky").await.unwrap();
+            pace.trouble("flaky", None);
+            pace.turn("flaky").await.unwrap();
+            pace.fine("flaky");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_rest_that_a_host_asks_for_is_kept_or_left_to_the_next_run() {
+        let pace = Pace::new(1_000);
+        pace.trouble("busy", Some(Duration::from_secs(30)));
+        let begun = Instant::now();
+        pace.turn("busy").await.unwrap();
+        assert!(begun.elapsed() >= Duration::from_secs(29));
+        pace.trouble("busy", Some(Duration::from_secs(3_600)));
+        assert!(matches!(pace.turn("busy").await, Err(Stop::Asked(_))));
+    }
 }

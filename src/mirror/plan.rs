@@ -17,6 +17,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 /// How often a fresh list may be asked for.
 pub const REFRESH_EVERY: Duration = Duration::from_secs(10 * 60);
 
+/// How often a link that was refused before its time is tried, over about a day.
+const LAST_CHANCES: i64 = 8;
+
 /// A content that is safe in the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Content {
@@ -58,7 +61,8 @@ pub fn of_status(status: u16, signed: bool, retry_after: Option<Duration>) -> Ou
     let told = format!("the server answered {status}");
     match status {
         403 | 404 | 410 if signed => Outcome::LinkDead(told),
-        404 | 410 => Outcome::Missing(told),
+        // What is not there is refused as well, by a store that does not tell its names.
+        403 | 404 | 410 => Outcome::Missing(told),
         408 | 425 | 429 | 500 | 502 | 503 | 504 => Outcome::Passing(told, retry_after),
         _ => Outcome::Refused(told),
     }
@@ -103,7 +107,8 @@ pub fn settle(asset: Asset, outcome: Outcome, now: Timestamp, recheck: Duration)
         }
         Outcome::LinkDead(why) => {
             let distrusted = asset.expires_at.is_some_and(|at| at > now);
-            let asset = failed(asset, why, now.plus(REFRESH_EVERY));
+            let next = next_attempt(&asset, now, Some(REFRESH_EVERY));
+            let asset = failed(asset, why, next);
             Settled { asset, new_content: false, distrusted }
         }
         Outcome::Missing(why) => unlucky(asset, State::Gone, why, now.plus(recheck)),
@@ -119,11 +124,15 @@ pub fn settle(asset: Asset, outcome: Outcome, now: Timestamp, recheck: Duration)
     }
 }
 
-/// The row of an asset for which no list gives a working link.
-pub fn gone(asset: Asset, why: String) -> Settled {
+/// The row of an asset for which no list gives a working link. A link that was refused before its
+/// time is tried a few times more: it may have been the server's bad hour.
+pub fn gone(asset: Asset, why: String, now: Timestamp) -> Settled {
+    let refused = asset.expires_at.is_none_or(|at| at > now) && asset.attempts < LAST_CHANCES;
+    let next = refused.then(|| next_attempt(&asset, now, Some(REFRESH_EVERY)));
     let asset = Asset {
         state: State::Gone,
-        next_attempt_at: None,
+        attempts: asset.attempts + 1,
+        next_attempt_at: next,
         last_error: Some(format!("{why}, and a fresh list gave no other link")),
         ..asset
     };
@@ -317,7 +326,8 @@ mod tests {
         assert!(matches!(of_status(403, true, None), Outcome::LinkDead(_)));
         assert!(matches!(of_status(404, true, None), Outcome::LinkDead(_)));
         assert!(matches!(of_status(404, false, None), Outcome::Missing(_)));
-        assert!(matches!(of_status(403, false, None), Outcome::Refused(_)));
+        assert!(matches!(of_status(403, false, None), Outcome::Missing(_)));
+        assert!(matches!(of_status(401, false, None), Outcome::Refused(_)));
         assert!(matches!(of_status(503, true, None), Outcome::Passing(..)));
     }
 }

@@ -48,6 +48,11 @@ pub fn judge(head: &[u8], len: u64) -> Result<Media, &'static str> {
     }
 }
 
+/// Whether a content says itself how long it is, and was judged by that.
+pub fn tells_its_length(head: &[u8]) -> bool {
+    head.starts_with(b"RIFF")
+}
+
 /// A RIFF file (WebP) says how long it is.
 fn cut_off(head: &[u8], len: u64) -> bool {
     match head {

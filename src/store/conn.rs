@@ -20,6 +20,7 @@ use sqlx::{
     types::Json,
 };
 
+use super::statements;
 use crate::time::Timestamp;
 
 /// A fault of the engine or of the connection to it.
@@ -261,7 +262,7 @@ impl Server {
         if self.open {
             return Ok(false);
         }
-        self.plain("BEGIN".into_sql_str()).await.map(|_| true)
+        self.plain(statements::BEGIN_POSTGRES.into_sql_str()).await.map(|_| true)
     }
 
     /// Ends what [`Self::begin_own`] began, as `result` asks for.
@@ -279,6 +280,9 @@ impl Server {
         result
     }
 }
+
+/// PostgreSQL counts microseconds from 2000-01-01: that day, in Unix milliseconds.
+pub(super) const POSTGRES_EPOCH: i64 = 946_684_800_000;
 
 /// A row.
 #[derive(Debug)]
@@ -336,8 +340,15 @@ impl Row {
                 .transpose()
             }
             Self::Postgres(row) => {
-                let time: Option<chrono::DateTime<chrono::Utc>> = row.try_get(at)?;
-                Ok(time.map(Timestamp::from))
+                // Not as chrono reads it: `infinity` is none of its times.
+                let micros: Option<i64> = row.try_get_unchecked(at)?;
+                let time = micros.map(|micros| {
+                    let millis = micros.div_euclid(1000).saturating_add(POSTGRES_EPOCH);
+                    let time = Timestamp::from_millis(millis);
+                    let ours = time.millis() == millis;
+                    ours.then_some(time).ok_or_else(|| self.spoiled(at, "is not a time"))
+                });
+                time.transpose()
             }
         }
     }

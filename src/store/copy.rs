@@ -12,12 +12,13 @@ use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
 use super::{
     bulk::{Bulk, Column},
     conn::{Conn, Engine, Fault, Row},
+    exact,
     location::Location,
     open::Store,
     statements,
 };
 use crate::{
-    catalog::value::Value,
+    catalog::{seal::exact_json, value::Value},
     error::{Error, Result},
     time::Timestamp,
 };
@@ -88,7 +89,7 @@ async fn fill(from: &mut Store, to: &mut Store, now: Timestamp) -> Result<Vec<Co
     take(&mut to.conn).await.map_err(|fault| to.trouble("lock", &fault))?;
     // Whoever would poll meanwhile leaves at once with a clear word instead of waiting.
     let locks = to.lock_more(&accounts, now).await?;
-    refuse_rows(to).await?;
+    to.refuse_rows().await?;
     let mut copied = vec![];
     for table in &TABLES {
         let rows = fill_table(from, to, table).await?;
@@ -113,20 +114,25 @@ async fn take(conn: &mut Conn) -> Result<(), Fault> {
     Ok(())
 }
 
-/// A target that holds anything is left alone: two histories cannot become one.
-async fn refuse_rows(to: &mut Store) -> Result<()> {
-    for table in &TABLES {
-        let row = to.conn.row(any(table), &[]).await;
-        if row.map_err(|fault| to.trouble("read", &fault))?.is_some() {
-            return Err(Error::usage(format!(
-                "{} is not empty (table {}): two histories cannot become one; copy into a new \
-                 file, database or schema",
-                to.location(),
-                table.name
-            )));
+impl Store {
+    /// A target that holds anything is left alone: two histories cannot become one.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Usage`] where a table has a row.
+    pub async fn refuse_rows(&mut self) -> Result<()> {
+        for table in &TABLES {
+            let row = self.conn.row(any(table), &[]).await;
+            if row.map_err(|fault| self.trouble("read", &fault))?.is_some() {
+                return Err(Error::usage(format!(
+                    "{} is not empty (table {}): two histories cannot become one; name a new file, \
+                     database or schema",
+                    self.location(),
+                    table.name
+                )));
+            }
         }
+        Ok(())
     }
-    Ok(())
 }
 
 async fn fill_table(from: &mut Store, to: &mut Store, table: &'static Table) -> Result<u64> {
@@ -190,7 +196,7 @@ impl Batch {
                 }
                 Column::Int(all) => all.push(row.int(at)?),
                 Column::Bool(all) => all.push(row.bool(at)?),
-                Column::Time(all) => all.push(row.time(at)?),
+                Column::Time(all) => all.push(exact_time(row, at)?),
                 Column::All(_) => {}
             }
         }
@@ -209,10 +215,24 @@ impl Batch {
     }
 }
 
-/// What an engine rendered is not what the other one should keep.
+/// A time as it stands; one that this program would not have written must not be mended on its way,
+/// or the copy would pass where its source does not.
+fn exact_time(row: &Row, at: usize) -> Result<Option<Timestamp>, Fault> {
+    let time = row.time(at)?;
+    match time.map(|time| time.to_string()) == exact::time(row, at)? {
+        true => Ok(time),
+        false => Err(row.spoiled(at, "is not a time as this program writes it (see `verify`)")),
+    }
+}
+
+/// What an engine rendered is not what the other one should keep; nor is it mended.
 fn canonical(row: &Row, at: usize, json: &str) -> Result<String, Fault> {
-    let value = Value::decode(json.trim(), 1);
-    value.map(|value| value.to_json()).map_err(|_| row.spoiled(at, "is nested too deep"))
+    let value = Value::decode(json.trim(), 1).map_err(|_| row.spoiled(at, "is nested too deep"))?;
+    let value = value.to_json();
+    match value == exact_json(json) {
+        true => Ok(value),
+        false => Err(row.spoiled(at, "is not JSON as this program writes it (see `verify`)")),
+    }
 }
 
 /// The accounts of a database.

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 use sqlx::{Row as _, types::Json};
 
-use super::conn::{Fault, Row};
+use super::conn::{Fault, POSTGRES_EPOCH, Row};
 use crate::{
     catalog::seal::{Cell, exact_json},
     time::Timestamp,
@@ -27,9 +27,6 @@ pub enum Holds {
     /// JSON.
     Json,
 }
-
-/// PostgreSQL counts microseconds from 2000-01-01: that day, in Unix milliseconds.
-const POSTGRES_EPOCH: i64 = 946_684_800_000;
 
 /// The cell of column `at`.
 pub fn cell(row: &Row, at: usize, holds: Holds) -> Result<Cell<'static>, Fault> {

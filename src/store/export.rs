@@ -10,6 +10,8 @@ use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
 use super::{
     conn::{Arg, Fault, Row},
     open::Store,
+    query::{ChangeFilter, ChangeRow, Version, version},
+    reissue::Reissues,
     standing::{fields, folded},
     statements,
     write::history,
@@ -105,6 +107,17 @@ fn items_at(kind: Kind) -> SqlStr {
     .into_sql_str()
 }
 
+/// Every version of a kind, by id and version: (account).
+fn all_versions(kind: Kind) -> SqlStr {
+    let id = kind.id_field();
+    AssertSqlSafe(format!(
+        "SELECT {} FROM {} WHERE account = $1 ORDER BY {id}, version",
+        statements::version_columns(kind),
+        history(kind)
+    ))
+    .into_sql_str()
+}
+
 /// Every statement of this file, by name.
 pub fn all() -> Vec<(String, SqlStr)> {
     let mut all: Vec<(String, SqlStr)> = [
@@ -118,6 +131,7 @@ pub fn all() -> Vec<(String, SqlStr)> {
     .map(|(name, sql)| (name.to_owned(), sql.into_sql_str()))
     .to_vec();
     all.extend(Kind::ALL.map(|kind| (format!("items_at {kind}"), items_at(kind))));
+    all.extend(Kind::ALL.map(|kind| (format!("all_versions {kind}"), all_versions(kind))));
     all
 }
 
@@ -169,20 +183,55 @@ impl Snapshot<'_> {
         &mut self,
         kind: Kind,
         moment: &Moment,
-        mut each: impl FnMut(ItemState) -> Result<()>,
+        each: impl FnMut(ItemState) -> Result<()>,
     ) -> Result<()> {
         let args: [Arg<'_>; 2] = [moment.account.as_str().into(), moment.observed_at.into()];
+        self.each(items_at(kind), &args, |row| item_state(row, kind), each).await
+    }
+
+    /// Hands every version of an account's items of `kind` to `each`, by id and version.
+    pub async fn versions(
+        &mut self,
+        kind: Kind,
+        account: &str,
+        each: impl FnMut(Version) -> Result<()>,
+    ) -> Result<()> {
+        self.each(all_versions(kind), &[account.into()], |row| version(row, kind), each).await
+    }
+
+    /// Hands the rows of the change feed to `each`, oldest first.
+    pub async fn changes(
+        &mut self,
+        filter: &ChangeFilter,
+        each: impl FnMut(ChangeRow) -> Result<()>,
+    ) -> Result<()> {
+        self.store.changes(filter, each).await
+    }
+
+    /// The marks of everything that was ever removed.
+    pub async fn reissues(&mut self) -> Result<Reissues> {
+        self.store.reissues(None, None).await
+    }
+
+    /// Hands each row of a query, as `read` understands it, to `each`.
+    async fn each<T>(
+        &mut self,
+        sql: SqlStr,
+        args: &[Arg<'_>],
+        read: impl Fn(&Row) -> Result<T, Fault>,
+        mut each: impl FnMut(T) -> Result<()>,
+    ) -> Result<()> {
         let mut stopped = None;
-        let read = self.store.conn.each(items_at(kind), &args, |row| {
+        let done = self.store.conn.each(sql, args, |row| {
             // The consumer's own error ends the reading and is handed on unchanged.
-            each(item_state(&row, kind)?).map_err(|error| {
+            each(read(&row)?).map_err(|error| {
                 stopped = Some(error);
                 Fault::WorkerCrashed
             })
         });
-        match (read.await, stopped) {
+        match (done.await, stopped) {
             (_, Some(error)) => Err(error),
-            (read, None) => read.map_err(|fault| self.store.trouble("read", &fault)),
+            (done, None) => done.map_err(|fault| self.store.trouble("read", &fault)),
         }
     }
 

@@ -57,6 +57,10 @@ fn postgres(fault: &Fault) -> String {
              ALTER ROLE … SET search_path = …"
         }
         "25006" => "this server only reads; use the primary",
+        "57014" => {
+            "the server's statement_timeout ended it; give this role a longer one: \
+             ALTER ROLE … SET statement_timeout = 0"
+        }
         "25P03" => "the poll took longer than its deadline; nothing was written",
         _ => "",
     };

@@ -29,6 +29,7 @@ impl Location {
     /// Reads a path, a `sqlite:` URL or a `postgres://` or `postgresql://` URL.
     pub fn parse(text: &str) -> Result<Self> {
         let text = text.trim();
+        refuse_nearly_a_url(text)?;
         let scheme = text.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
         match scheme.as_deref() {
             Some("postgres" | "postgresql") => Self::postgres(text),
@@ -54,7 +55,8 @@ impl Location {
                 "database: a history needs a file; give a file name such as heygen.db",
             ));
         }
-        if let Some((_, parameters)) = path.split_once('?').filter(|_| text.starts_with("sqlite:"))
+        if let Some((_, parameters)) =
+            path.split_once('?').filter(|_| text.to_ascii_lowercase().starts_with("sqlite:"))
         {
             return Err(Error::config(format!(
                 "database: '?{}' cannot be set for a SQLite file; give the path alone",
@@ -123,6 +125,24 @@ impl Location {
     }
 }
 
+/// What was meant for a server must not become a file that is named by a password.
+fn refuse_nearly_a_url(text: &str) -> Result<()> {
+    let lower = text.to_ascii_lowercase();
+    if lower.contains("://") || lower.starts_with("sqlite:") || lower.starts_with(['.', '/']) {
+        return Ok(());
+    }
+    let scheme = lower.starts_with("postgres:") || lower.starts_with("postgresql:");
+    let words = ["host=", "user=", "password=", "dbname="].iter().any(|word| lower.contains(word));
+    let login = lower.split_once('@').is_some_and(|(login, _)| login.contains(':'));
+    match scheme || words || login {
+        true => Err(Error::config(
+            "database: this looks like a PostgreSQL server, not like a file; give it as \
+             postgres://user:password@host:5432/database (a file of such a name as ./NAME)",
+        )),
+        false => Ok(()),
+    }
+}
+
 impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -157,6 +177,22 @@ mod tests {
         assert!(shown("sqlite::memory:").contains("needs a file"));
         assert!(shown("sqlite://x.db?mode=ro").contains("?mode"));
         assert!(shown("mysql://h/x").contains("mysql"));
+    }
+
+    #[test]
+    fn what_is_nearly_a_url_becomes_no_file() {
+        for nearly in [
+            "postgres:u:secret@db",
+            "POSTGRESQL:secret",
+            "u:secret@h/a",
+            "host=db user=u password=secret",
+        ] {
+            let told = shown(nearly);
+            assert!(told.contains("postgres://user") && !told.contains("secret"), "{told}");
+        }
+        assert_eq!(shown("./u:x@h"), "./u:x@h");
+        assert_eq!(shown("me@work.db"), "me@work.db");
+        assert!(shown("SQLITE:x.db?mode=ro").contains("?mode"));
     }
 
     #[test]

@@ -9,21 +9,26 @@
 //! - `packed`: many rows of SQLite in one
 //! - [`standing`]: tables → what the diff compares with
 //! - [`mod@write`]: a diff → tables, in one transaction (rule 1)
+//! - [`archived`]: what an archive keeps of `polls`
 //! - [`audit`]: tables → what `verify` judges, read [`exact`]ly
 //! - [`past`]: how the API has answered an account
 //! - [`queue`]: the mirror's queue
 //! - [`query`]: what the commands ask
+//! - [`reissue`]: candidates for items that go on under another id
 //! - [`copy`]: a whole database → an empty one
 //! - [`browse`]: what the gallery asks
+//! - [`dictionary`]: what every table, view and column means
 //! - [`export`]: the catalogue as it was at any time, read at one point in time
 //!
 //! It does not know HTTP, the rules of history or how anything is printed.
 
+pub mod archived;
 pub mod audit;
 pub mod browse;
 pub mod bulk;
 pub mod conn;
 pub mod copy;
+pub mod dictionary;
 pub mod exact;
 pub mod export;
 pub mod fault;
@@ -34,6 +39,7 @@ mod packed;
 pub mod past;
 pub mod query;
 pub mod queue;
+pub mod reissue;
 pub mod row;
 pub mod standing;
 pub mod statements;

@@ -201,9 +201,18 @@ impl Store {
     /// URL's options without a word, and the tables would go elsewhere.
     async fn check_schema(&mut self) -> Result<()> {
         let row = self.conn.row(statements::SCHEMA_AND_PATH, &[]).await;
-        let read = row
-            .and_then(|row| row.map_or(Ok((None, None)), |row| Ok((row.text(0)?, row.text(1)?))));
-        let (schema, path) = read.map_err(|fault| self.trouble("read", &fault))?;
+        let read = row.and_then(|row| {
+            row.map_or(Ok((None, None, None)), |row| Ok((row.text(0)?, row.text(1)?, row.text(2)?)))
+        });
+        let (schema, path, encoding) = read.map_err(|fault| self.trouble("read", &fault))?;
+        if encoding.as_deref().is_some_and(|encoding| encoding != "UTF8") {
+            return Err(Error::storage(format!(
+                "the encoding of {} is {}, which cannot hold every name; make a database with \
+                 CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0",
+                self.location,
+                encoding.unwrap_or_default()
+            )));
+        }
         let plain = |path: &str| path.replace(['"', ' ', '\\'], "");
         let wanted = self.location.search_path();
         if let Some(wanted) =

@@ -13,6 +13,7 @@ use crate::{
     catalog::{
         diff::OpenedBy,
         item::{Fields, Kind},
+        noise::{self, Flips},
     },
     error::{Error, Result},
     time::Timestamp,
@@ -83,6 +84,10 @@ pub struct Version {
     pub opened_by: OpenedBy,
     /// `changed`, `removed` or `learned`.
     pub closed_by: Option<String>,
+    /// The poll that opened it.
+    pub opened_poll: i64,
+    /// The poll that closed it.
+    pub closed_poll: Option<i64>,
     /// The last poll that still showed the state before.
     pub opened_after: Option<Timestamp>,
     /// The last poll that still showed this state.
@@ -106,6 +111,8 @@ pub struct AccountStatus {
     pub items: [ItemCounts; 2],
     /// Changes of the lists' fields, newest first, the first reading left out.
     pub schema_changes: Vec<SchemaNote>,
+    /// Fields that change too often to mean much.
+    pub noisy: Vec<Flips>,
 }
 
 /// How many items of a kind there are.
@@ -316,8 +323,8 @@ async fn versions(
     conn.rows(sql, &args).await?.iter().map(|row| version(row, kind)).collect()
 }
 
-/// A row of [`statements::versions`].
-fn version(row: &Row, kind: Kind) -> Result<Version, Fault> {
+/// A row of [`statements::version_columns`].
+pub(super) fn version(row: &Row, kind: Kind) -> Result<Version, Fault> {
     let opened_by = OpenedBy::parse(&row.some_text(5)?);
     Ok(Version {
         account: row.some_text(0)?,
@@ -328,9 +335,11 @@ fn version(row: &Row, kind: Kind) -> Result<Version, Fault> {
         valid_to: row.time(4)?,
         opened_by: opened_by.ok_or_else(|| row.spoiled(5, "is no reason to open a version"))?,
         closed_by: row.text(6)?,
-        opened_after: row.time(7)?,
-        closed_after: row.time(8)?,
-        fields: fields(row, kind, 10, 9)?,
+        opened_poll: row.some_int(7)?,
+        closed_poll: row.int(8)?,
+        opened_after: row.time(9)?,
+        closed_after: row.time(10)?,
+        fields: fields(row, kind, 12, 11)?,
     })
 }
 
@@ -358,9 +367,40 @@ async fn status(conn: &mut Conn) -> Result<Vec<AccountStatus>, Fault> {
         let notes = conn.rows(statements::SCHEMA_NEWS, &[account.as_str().into()]).await?;
         let schema_changes = notes.iter().map(schema_note).collect::<Result<_, _>>()?;
         let failed_since = failed.map_or(Ok(0), |row| row.some_int(0))?;
-        all.push(AccountStatus { account, last, last_good, failed_since, items, schema_changes });
+        let noisy = noisy(conn, &account, &items).await?;
+        all.push(AccountStatus {
+            account,
+            last,
+            last_good,
+            failed_since,
+            items,
+            schema_changes,
+            noisy,
+        });
     }
     Ok(all)
+}
+
+async fn noisy(
+    conn: &mut Conn,
+    account: &str,
+    items: &[ItemCounts; 2],
+) -> Result<Vec<Flips>, Fault> {
+    let rows = conn.rows(statements::FLIPS, &[account.into(), noise::POLLS.into()]).await?;
+    let all = rows.iter().map(|row| {
+        let kind = row.some_text(0)?;
+        let of_items = Kind::ALL.into_iter().find(|one| one.as_str() == kind);
+        Ok(Flips {
+            kind,
+            field: row.some_text(1)?,
+            polls: row.some_int(2)?,
+            of_polls: row.some_int(3)?,
+            items: row.some_int(4)?,
+            of_items: of_items.map_or(0, |kind| items[kind as usize].current),
+        })
+    });
+    let all = all.collect::<Result<Vec<Flips>, Fault>>()?;
+    Ok(all.into_iter().filter(Flips::noise).collect())
 }
 
 fn schema_note(row: &Row) -> Result<SchemaNote, Fault> {

@@ -244,14 +244,40 @@ pub fn mark_lost(engine: Engine) -> SqlStr {
     AssertSqlSafe(format!(
         "UPDATE asset_versions SET pruned_at = $2 WHERE pruned_at IS NULL AND file IN {list} \
          AND NOT EXISTS (SELECT 1 FROM assets AS a WHERE a.url = asset_versions.url \
-         AND a.sha256 = asset_versions.sha256)"
+         AND a.sha256 = asset_versions.sha256 AND a.state <> 'gone')"
     ))
     .into_sql_str()
 }
 
-/// What failed or was left out is tried at once.
+/// What failed, was left out or could not be had is tried at once.
 pub const TRY_AGAIN: &str = "UPDATE assets SET state = 'pending', attempts = 0, \
-     next_attempt_at = NULL WHERE state IN ('failed', 'skipped')";
+     next_attempt_at = NULL WHERE state IN ('failed', 'skipped') \
+     OR (state = 'gone' AND file IS NULL AND last_error IS DISTINCT FROM 'pruned')";
+
+/// The contents among some files that were once behind a URL: (files as JSON).
+pub fn once_behind(engine: Engine) -> SqlStr {
+    let list = listed(engine);
+    AssertSqlSafe(format!("SELECT DISTINCT file FROM asset_versions WHERE file IN {list}"))
+        .into_sql_str()
+}
+
+/// Takes back contents that are there after all: (files as JSON). The second: URLs that have no
+/// copy and whose last content is among them.
+pub fn take_back(engine: Engine) -> [SqlStr; 2] {
+    let list = listed(engine);
+    let versions = format!(
+        "UPDATE asset_versions SET pruned_at = NULL WHERE pruned_at IS NOT NULL AND file IN {list}"
+    );
+    let assets = format!(
+        "UPDATE assets SET state = 'mirrored', sha256 = v.sha256, file = v.file, bytes = v.bytes, \
+         content_type = v.content_type, mirrored_at = v.fetched_at, next_attempt_at = \
+         CASE WHEN signed_url IS NULL THEN v.fetched_at END, last_error = NULL \
+         FROM asset_versions AS v WHERE assets.file IS NULL AND v.url = assets.url \
+         AND v.file IN {list} AND v.fetched_at = \
+         (SELECT max(n.fetched_at) FROM asset_versions AS n WHERE n.url = assets.url)"
+    );
+    [AssertSqlSafe(versions).into_sql_str(), AssertSqlSafe(assets).into_sql_str()]
+}
 
 /// The contents that nothing needs which was valid at a time or later: (that time).
 pub const PRUNABLE: &str = "WITH wanted AS (\
@@ -286,7 +312,11 @@ pub fn mark_pruned(engine: Engine) -> [SqlStr; 2] {
 /// Every statement of this file for an engine, by name.
 pub fn all(engine: Engine) -> Vec<(String, SqlStr)> {
     let [prune_versions, prune_assets] = mark_pruned(engine);
+    let [back_versions, back_assets] = take_back(engine);
     let mut all = vec![
+        ("once_behind", once_behind(engine)),
+        ("take_back versions", back_versions),
+        ("take_back assets", back_assets),
         ("lease", lease(engine)),
         ("count_due", count_due()),
         ("links_of", links_of(engine)),
@@ -463,6 +493,27 @@ impl Store {
             conn.execute(TRY_AGAIN, &[]).await?;
             conn.execute(statements::COMMIT, &[]).await?;
             Ok(queued)
+        };
+        let done = done.await;
+        self.ended(done).await
+    }
+
+    /// Takes back those of `files` that were once behind a URL; gives their names.
+    pub async fn take_back(&mut self, files: &[String]) -> Result<Vec<String>> {
+        if files.is_empty() {
+            return Ok(vec![]);
+        }
+        let engine = self.conn.engine();
+        let args = [json(files.iter())];
+        let conn = &mut self.conn;
+        let done = async {
+            conn.batch(statements::begin_writing(engine)).await?;
+            let known = conn.rows(once_behind(engine), &args).await?;
+            for sql in take_back(engine) {
+                conn.execute(sql, &args).await?;
+            }
+            conn.execute(statements::COMMIT, &[]).await?;
+            known.iter().map(|row| row.some_text(0)).collect()
         };
         let done = done.await;
         self.ended(done).await

@@ -1,4 +1,6 @@
-//! The row of a poll: what `polls` says, failed or not.
+//! The row of a poll: what `polls` says, failed or not. As JSON it is what an archive keeps.
+
+use serde::{Deserialize, Serialize};
 
 use super::{
     bulk::{Bulk, Column},
@@ -14,7 +16,7 @@ use crate::{
 };
 
 /// A row of `polls`. The counts are `None` when the poll failed.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct PollRow {
     /// 1, 2, 3 … in the order of commits; 0 until it is written.
     pub poll_id: i64,
@@ -35,10 +37,12 @@ pub struct PollRow {
     /// `succeeded`, `held` or `failed`.
     pub outcome: String,
     /// What was counted.
+    #[serde(flatten)]
     pub counts: Option<Counts>,
     /// Why removals were held back.
     pub held_reason: Option<String>,
     /// The removal rules in force, as canonical JSON.
+    #[serde(with = "json")]
     pub policy: Option<String>,
     /// HTTP status of the answer.
     pub http_status: Option<i64>,
@@ -61,7 +65,7 @@ pub struct PollRow {
 }
 
 /// What a poll that did not fail counted, in the order of the columns.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Distinct avatar ids.
     pub avatars_listed: i64,
@@ -309,6 +313,38 @@ pub fn policy_json(policy: &Policy) -> String {
     let mut out = String::new();
     write_json_object(pairs.into_iter(), &mut out);
     out
+}
+
+/// Reads what [`policy_json`] wrote; `None` for anything else.
+pub fn policy_of(json: &str) -> Option<Policy> {
+    let all: serde_json::Value = serde_json::from_str(json).ok()?;
+    let accepted = match all.get("accepted")? {
+        serde_json::Value::Null => Accepted::None,
+        serde_json::Value::String(all) if all == "all" => Accepted::All,
+        most => Accepted::UpTo(most.as_u64()?),
+    };
+    Some(Policy {
+        after_polls: u32::try_from(all.get("after_polls")?.as_u64()?).ok()?,
+        min_count: all.get("min_count")?.as_u64()?,
+        max_share: all.get("max_share")?.as_f64()?,
+        accepted,
+    })
+}
+
+/// JSON that is kept as its text, as a part of other JSON.
+mod json {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, ser::Error};
+    use serde_json::Value;
+
+    pub fn serialize<S: Serializer>(text: &Option<String>, into: S) -> Result<S::Ok, S::Error> {
+        let value = text.as_deref().map(serde_json::from_str::<Value>).transpose();
+        value.map_err(S::Error::custom)?.serialize(into)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+        let value = Option::<Value>::deserialize(from)?;
+        Ok(value.map(|value| super::canonical(&value.to_string())))
+    }
 }
 
 fn canonical(json: &str) -> String {

@@ -11,8 +11,9 @@ use crate::catalog::item::Kind;
 /// The schema that new tables would go to; null when there is none.
 pub const SCHEMA: &str = "SELECT current_schema()::text";
 
-/// The same, with the search path in force.
-pub const SCHEMA_AND_PATH: &str = "SELECT current_schema()::text, current_setting('search_path')";
+/// The same, with the search path in force and the database's encoding.
+pub const SCHEMA_AND_PATH: &str = "SELECT current_schema()::text, \
+     current_setting('search_path'), current_setting('server_encoding')";
 
 /// The number of the last migration.
 pub const APPLIED: &str = "SELECT max(version) FROM _heygen_sync_migrations";
@@ -21,14 +22,19 @@ pub const APPLIED: &str = "SELECT max(version) FROM _heygen_sync_migrations";
 pub const MIGRATION_LOCK: &str =
     "SELECT pg_advisory_xact_lock(hashtext('heygen-sync migrations'), hashtext(current_schema()))";
 
-/// The tables of the place.
+/// The tables and views of the place; on PostgreSQL without those that extensions brought.
 pub fn tables(engine: Engine) -> &'static str {
     match engine {
         Engine::Sqlite => {
-            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name"
+            "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') \
+             AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name"
         }
         Engine::Postgres => {
-            "SELECT tablename::text FROM pg_catalog.pg_tables WHERE schemaname = current_schema() ORDER BY 1"
+            "SELECT c.relname::text FROM pg_catalog.pg_class AS c \
+             WHERE c.relnamespace = (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = current_schema()) \
+             AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT EXISTS \
+             (SELECT 1 FROM pg_catalog.pg_depend AS d WHERE d.classid = 'pg_class'::regclass \
+              AND d.objid = c.oid AND d.deptype = 'e') ORDER BY 1"
         }
     }
 }
@@ -36,7 +42,8 @@ pub fn tables(engine: Engine) -> &'static str {
 /// Begins the transaction that writes a poll.
 pub const BEGIN_SQLITE: &str = "BEGIN IMMEDIATE";
 /// Begins the transaction that holds a poll's lock from before the request to the commit.
-pub const BEGIN_POSTGRES: &str = "BEGIN";
+/// Whatever the server's default: a poll that waits must then read what was committed meanwhile.
+pub const BEGIN_POSTGRES: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 /// Begins a short transaction that writes.
 pub fn begin_writing(engine: Engine) -> &'static str {
     match engine {
@@ -60,11 +67,11 @@ pub const ROLLBACK: &str = "ROLLBACK";
 
 /// Takes the poll's lock if it is free: (key).
 pub const TRY_LOCK: &str = "SELECT pg_try_advisory_xact_lock($1)";
-/// Ends the transaction of a poller that stalls: (milliseconds as text).
-pub const IDLE_DEADLINE: &str =
-    "SELECT set_config('idle_in_transaction_session_timeout', $1, true)";
+/// Ends the transaction of a poller that stalls, and nothing sooner: (milliseconds as text).
+pub const IDLE_DEADLINE: &str = "SELECT set_config('idle_in_transaction_session_timeout', $1, true), \
+     set_config('statement_timeout', $1, true)";
 /// Who holds a lock: (high half of the key, low half).
-pub const HOLDER: &str = "SELECT a.application_name, a.client_addr::text, a.xact_start \
+pub const HOLDER: &str = "SELECT a.application_name, host(a.client_addr), a.xact_start \
      FROM pg_locks AS l JOIN pg_stat_activity AS a ON a.pid = l.pid \
      WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 \
      AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) \
@@ -186,6 +193,23 @@ pub const LAST_GOOD_POLL: &str = "SELECT poll_id, account, trigger, api_version,
      tool_version, digest FROM polls \
      WHERE account = $1 AND outcome <> 'failed' ORDER BY observed_at DESC LIMIT 1";
 
+/// A poll and those before it since the last one that did not fail, with the digest of each one's
+/// account's poll before: (poll).
+pub const ARCHIVED: &str = "SELECT p.poll_id, p.account, p.trigger, p.api_version, p.source, p.started_at, \
+     p.observed_at, p.finished_at, p.outcome, p.avatars_listed, p.talking_photos_listed, \
+     p.added, p.changed, p.removed, p.restored, p.learned, p.missing, p.duplicates, \
+     p.rejected, p.held, p.held_reason, p.policy, p.http_status, p.request_id, \
+     p.response_bytes, p.response_sha256, p.warning, p.error, p.host, p.tool_version, \
+     p.digest, \
+     (SELECT b.digest FROM polls AS b WHERE b.account = p.account AND b.poll_id < p.poll_id \
+      ORDER BY b.poll_id DESC LIMIT 1) FROM polls AS p \
+     WHERE p.poll_id <= $1 AND p.poll_id > coalesce((SELECT max(g.poll_id) FROM polls AS g \
+          WHERE g.poll_id < $1 AND g.outcome <> 'failed'), 0) ORDER BY p.poll_id";
+
+/// The source of the account's last poll: (account).
+pub const LAST_SOURCE: &str =
+    "SELECT source FROM polls WHERE account = $1 ORDER BY poll_id DESC LIMIT 1";
+
 /// How many polls failed after one: (account, poll).
 pub const FAILED_SINCE: &str =
     "SELECT count(*) FROM polls WHERE account = $1 AND poll_id > $2 AND outcome = 'failed'";
@@ -208,25 +232,46 @@ pub const SCHEMA_NEWS: &str = "SELECT p.observed_at, s.kind, s.field, s.change, 
           WHERE f.account = s.account AND f.kind = s.kind) \
      ORDER BY s.poll_id DESC, s.kind, s.field LIMIT 10";
 
+/// How often fields changed in the account's last good polls, the first ever aside: kind, field,
+/// polls, all those polls, items; the most frequent first: (account, how many polls).
+pub const FLIPS: &str = "WITH recent AS (SELECT poll_id FROM polls WHERE account = $1 \
+          AND outcome <> 'failed' AND observed_at > (SELECT min(observed_at) FROM polls \
+               WHERE account = $1 AND outcome <> 'failed') \
+          ORDER BY observed_at DESC LIMIT $2) \
+     SELECT c.kind, c.field, count(DISTINCT c.poll_id), (SELECT count(*) FROM recent), \
+          count(DISTINCT c.item_id) \
+     FROM recent JOIN field_changes AS c ON c.poll_id = recent.poll_id \
+     GROUP BY c.kind, c.field ORDER BY 3 DESC, 5 DESC, c.kind, c.field";
+
 /// The previews by state.
 pub const ASSETS_BY_STATE: &str =
     "SELECT state, count(*) FROM assets GROUP BY state ORDER BY state";
 
 /// When the next link expires of a preview that is not saved; only signed ones have an expiry, and
 /// not every reader may see the links.
-pub const NEXT_EXPIRY: &str = "SELECT min(expires_at) FROM assets WHERE state <> 'mirrored'";
+pub const NEXT_EXPIRY: &str =
+    "SELECT min(expires_at) FROM assets WHERE state IN ('pending', 'failed')";
 
 /// Every version of an item: (id[, account]).
 pub fn versions(kind: Kind, of_account: bool) -> SqlStr {
     let id = kind.id_field();
     let condition = if of_account { " AND account = $2" } else { "" };
     AssertSqlSafe(format!(
-        "SELECT account, {id}, version, valid_from, valid_to, opened_by, closed_by, opened_after, \
-         closed_after, extra, {} FROM {} WHERE {id} = $1{condition} ORDER BY account, version",
-        columns(kind, ""),
+        "SELECT {} FROM {} WHERE {id} = $1{condition} ORDER BY account, version",
+        version_columns(kind),
         super::write::history(kind)
     ))
     .into_sql_str()
+}
+
+/// What is read of a version.
+pub(super) fn version_columns(kind: Kind) -> String {
+    format!(
+        "account, {}, version, valid_from, valid_to, opened_by, closed_by, opened_poll, \
+         closed_poll, opened_after, closed_after, extra, {}",
+        kind.id_field(),
+        columns(kind, "")
+    )
 }
 
 /// Every statement of this file for an engine, by name.
@@ -246,8 +291,11 @@ pub fn all(engine: Engine) -> Vec<(String, SqlStr)> {
         ("RENAME", RENAME),
         ("LAST_POLLS", LAST_POLLS),
         ("LAST_GOOD_POLL", LAST_GOOD_POLL),
+        ("ARCHIVED", ARCHIVED),
+        ("LAST_SOURCE", LAST_SOURCE),
         ("FAILED_SINCE", FAILED_SINCE),
         ("SCHEMA_NEWS", SCHEMA_NEWS),
+        ("FLIPS", FLIPS),
         ("ASSETS_BY_STATE", ASSETS_BY_STATE),
         ("NEXT_EXPIRY", NEXT_EXPIRY),
         ("tables", tables(engine)),

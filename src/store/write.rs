@@ -27,7 +27,8 @@ const LARGE_LOAD: usize = 20_000;
 
 /// What a poll writes, worked out between the reading and the writing.
 pub struct Outcome {
-    /// The poll's own row; its number is given by the store.
+    /// The poll's own row. Its number and its digest are given by the store; one that has them
+    /// already (in a replay) must come out with just these.
     pub row: PollRow,
     /// What it does to the tables; `None` when it failed.
     pub diff: Option<Diff>,
@@ -65,7 +66,8 @@ impl Session<'_> {
         let written = match outcome {
             Ok(outcome) => write(conn, outcome)
                 .await
-                .map_err(|fault| trouble(&self.store.location, "write", &fault)),
+                .map_err(|fault| trouble(&self.store.location, "write", &fault))
+                .and_then(|written| written),
             Err(error) => Err(error),
         };
         if written.is_err() {
@@ -94,12 +96,17 @@ async fn begin(
     }
 }
 
-async fn write(conn: &mut Conn, mut outcome: Outcome) -> Result<Outcome, Fault> {
+/// The inner error is a replayed poll that does not come out as it was; nothing is committed.
+async fn write(conn: &mut Conn, mut outcome: Outcome) -> Result<Result<Outcome>, Fault> {
+    let recorded = (outcome.row.poll_id, outcome.row.digest.take());
     let last = conn.row(statements::LAST_POLL_ID, &[]).await?;
     outcome.row.poll_id = last.map_or(Ok(0), |row| row.some_int(0))? + 1;
     let before = conn.row(statements::DIGEST, &[outcome.row.account.as_str().into()]).await?;
     let before = before.map_or(Ok(None), |row| row.text(0))?;
     outcome.row.digest = Some(sealed(&outcome, before.as_deref()));
+    if let Some(error) = differs(recorded, &outcome.row) {
+        return Ok(Err(error));
+    }
     let row = &outcome.row;
     let head = [row.account.as_str().into(), row.poll_id.into(), Arg::from(row.digest.as_deref())];
     conn.execute(statements::HEAD, &head).await?;
@@ -113,7 +120,34 @@ async fn write(conn: &mut Conn, mut outcome: Outcome) -> Result<Outcome, Fault> 
         write_links(conn, &diff.links).await?;
     }
     conn.execute(statements::COMMIT, &[]).await?;
-    Ok(outcome)
+    Ok(Ok(outcome))
+}
+
+/// Why the row is not the one that was recorded, if one was.
+fn differs((poll_id, digest): (i64, Option<String>), row: &PollRow) -> Option<Error> {
+    if poll_id == 0 {
+        return None;
+    }
+    if poll_id != row.poll_id {
+        return Some(Error::busy(format!(
+            "poll {poll_id} would become poll {}: something else writes to this database",
+            row.poll_id
+        )));
+    }
+    let short = |digest: &Option<String>| {
+        digest.as_deref().and_then(|digest| digest.get(..12)).unwrap_or("none").to_owned()
+    };
+    (digest != row.digest).then(|| {
+        Error::unforeseen(format!(
+            "poll {poll_id} of account '{}' comes out with the digest {}… and was recorded with \
+             {}…: its record or its answer was altered, or another version of heygen-sync ({}) \
+             judged it otherwise",
+            row.account,
+            short(&row.digest),
+            short(&digest),
+            row.tool_version.as_deref().unwrap_or("unknown")
+        ))
+    })
 }
 
 /// More cache for a load that would otherwise spill the pages it comes back to; others do not pay.
@@ -340,14 +374,17 @@ async fn write_some_links(conn: &mut Conn, some: &[&LinkWrite], new: bool) -> Re
     }
 }
 
-/// A new link is a new chance for what could not be had by the old one.
+/// A new link is a new chance for what could not be had by the old one; what needs no signature any
+/// more may change behind its URL, and is looked at again.
 fn replace_link() -> String {
     let again = "t.state IN ('gone', 'failed')";
     format!(
         "signed_url = d.signed_url, expires_at = d.expires_at, \
          state = CASE WHEN {again} THEN 'pending' ELSE t.state END, \
          attempts = CASE WHEN {again} THEN 0 ELSE t.attempts END, \
-         next_attempt_at = CASE WHEN {again} THEN NULL ELSE t.next_attempt_at END, \
+         next_attempt_at = CASE WHEN {again} THEN NULL \
+         WHEN d.signed_url IS NULL AND t.state = 'mirrored' THEN t.mirrored_at \
+         ELSE t.next_attempt_at END, \
          last_error = CASE WHEN {again} THEN NULL ELSE t.last_error END"
     )
 }

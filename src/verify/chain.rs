@@ -170,10 +170,10 @@ impl<'f> Links<'f> {
 
     /// Poll numbers are 1, 2, 3 … over all accounts.
     fn gap(&mut self, poll_id: i64, account: &Arc<str>) {
-        let expected = self.last_poll + 1;
+        let expected = self.last_poll.saturating_add(1);
         if poll_id != expected {
             let what = match poll_id > expected {
-                true => format!("polls {expected} to {} are missing", poll_id - 1),
+                true => format!("polls {expected} to {} are missing", poll_id.saturating_sub(1)),
                 false => "poll numbers begin at 1".into(),
             };
             let missing = expected.min(poll_id);
@@ -245,7 +245,8 @@ impl<'f> Links<'f> {
         let Head { account, last_poll_id, polls, digest } = head;
         let none = End::default();
         let end = self.ends.get(account.as_str()).unwrap_or(&none);
-        let next = last_poll_id.filter(|last| *last == self.last_poll + 1 || end.poll_id == 0);
+        let next = last_poll_id
+            .filter(|last| *last == self.last_poll.saturating_add(1) || end.poll_id == 0);
         let poll = next.unwrap_or(end.poll_id);
         let mut wrong = vec![];
         if end.polls == 0 {

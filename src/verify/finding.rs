@@ -1,6 +1,6 @@
 //! What verifying found, as a value.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 /// So many findings are kept; the others are counted.
 pub const MOST: usize = 1000;
@@ -36,12 +36,18 @@ impl fmt::Display for Finding {
 pub struct Findings {
     kept: Vec<Finding>,
     found: u64,
+    /// The first poll of each account of which something was found.
+    first: BTreeMap<String, i64>,
 }
 
 impl Findings {
     /// Adds one.
     pub fn add(&mut self, finding: Finding) {
         self.found += 1;
+        match self.first.get_mut(&finding.account) {
+            Some(first) => *first = finding.poll.min(*first),
+            None => drop(self.first.insert(finding.account.clone(), finding.poll)),
+        }
         if self.kept.len() < MOST {
             self.kept.push(finding);
         }
@@ -50,6 +56,12 @@ impl Findings {
     /// How many there are.
     pub fn found(&self) -> u64 {
         self.found
+    }
+
+    /// The first poll of an account of which something was found, be it of the poll's own row, of
+    /// what it wrote or of what says to be of a poll that never was.
+    pub fn first_poll(&self, account: &str) -> Option<i64> {
+        self.first.get(account).copied()
     }
 
     /// Those that are kept.

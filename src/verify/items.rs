@@ -173,7 +173,7 @@ impl Judge<'_> {
 
     fn begins(&mut self, new: &Version, opened_by: Option<OpenedBy>) {
         if new.version != 1 {
-            let what = format!("versions 1 to {} are missing", new.version - 1);
+            let what = format!("versions 1 to {} are missing", new.version.saturating_sub(1));
             self.find_version(new.opened_poll, new, &what);
         } else if opened_by != Some(OpenedBy::Added) {
             self.find_version(new.opened_poll, new, "the first version is not opened by added");
@@ -199,7 +199,7 @@ impl Judge<'_> {
             true => self.good_before(new),
             false => old.closed_after.as_deref(),
         };
-        let what = if new.version != old.version + 1 {
+        let what = if new.version != old.version.saturating_add(1) {
             "the version before it is missing"
         } else if old.valid_to.is_none() {
             "it begins while the version before it is open"

@@ -60,13 +60,22 @@ async fn judge(audit: &mut Audit<'_>, noted: Option<String>) -> Result<Report> {
     let mut findings = Findings::default();
     let chain = chain::read(audit, noted, &mut findings).await?;
     let versions = items::read(audit, &chain.polls, &mut findings).await?;
-    Ok(Report {
-        findings,
-        accounts: chain.accounts,
-        polls: chain.polls.len(),
-        versions,
-        proof: chain.proof,
-    })
+    let proof = chain.proof.map(|proof| doubted(proof, &findings));
+    Ok(Report { findings, accounts: chain.accounts, polls: chain.polls.len(), versions, proof })
+}
+
+/// A state is contained only where nothing at all that its polls wrote is otherwise now: the
+/// digests that fit do not speak of rows beside the chain, nor of the current tables.
+fn doubted(proof: Proof, findings: &Findings) -> Proof {
+    match proof {
+        Proof::Contained { account, poll_id, finished_at } => {
+            match findings.first_poll(&account).filter(|first| *first <= poll_id) {
+                Some(broken_at) => Proof::Broken { account, poll_id, broken_at },
+                None => Proof::Contained { account, poll_id, finished_at },
+            }
+        }
+        other => other,
+    }
 }
 
 /// Hands out what the digest of a poll is the SHA-256 of, piece by piece.

@@ -304,6 +304,7 @@ pub async fn poll_of(
         accepted: Accepted::None,
         observed_at: Some(at),
         mirror: false,
+        archive: None,
         deadline: Duration::from_secs(60),
     };
     poll(store, &Clock::new(move || at), request).await.expect("polls");

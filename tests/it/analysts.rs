@@ -58,9 +58,10 @@ async fn catalogue() -> (OwnServer, Home) {
     home.heygen.add_avatar("a", |_| ());
     home.heygen.add_photo("p");
     assert_eq!(home.sync(&[]).0, 0);
-    let mut poller = connect(&by(&server, "postgres")).await;
-    let sql = format!("SET search_path = heygen; {}", documented("analyst"));
-    run(&mut poller, &sql).await.unwrap();
+    let mut admin = connect(&by(&server, "postgres")).await;
+    run(&mut admin, &documented("analyst role")).await.unwrap();
+    let mut poller = connect(&by(&server, "heygen")).await;
+    run(&mut poller, &documented("analyst")).await.unwrap();
     (server, home)
 }
 

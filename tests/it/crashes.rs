@@ -282,6 +282,7 @@ async fn a_poller_that_wakes_up_after_its_deadline_cannot_commit() {
             mirror: false,
             accepted: Accepted::None,
             observed_at: None,
+            archive: None,
             deadline: Duration::from_millis(300),
         };
         poll(&mut store, &Clock::system(), request).await

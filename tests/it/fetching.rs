@@ -26,7 +26,7 @@ fn client(fake: &FakeHeyGen, key: &str) -> Client {
 }
 
 async fn fetch(fake: &FakeHeyGen) -> Fetched {
-    v2::fetch(&client(fake, KEY), &|_| ()).await
+    v2::fetch(&client(fake, KEY), false, &|_| ()).await
 }
 
 fn fault(fetched: Fetched) -> Option<Fault> {
@@ -81,7 +81,7 @@ async fn an_answer_is_held_back_until_its_gate_opens() {
     let fake = FakeHeyGen::start();
     let mut gate = fake.delay_next();
     let client = client(&fake, KEY);
-    let held = tokio::spawn(async move { v2::fetch(&client, &|_| ()).await });
+    let held = tokio::spawn(async move { v2::fetch(&client, false, &|_| ()).await });
     gate.reached().await;
     fake.add_avatar("late", |_| ());
     gate.release();

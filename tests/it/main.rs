@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod analysts;
+mod archive;
 mod auto;
 mod commands;
 mod copying;
@@ -10,16 +11,19 @@ mod crashes;
 mod crowd;
 #[path = "../demo/mod.rs"]
 mod demo;
+mod dictionary;
 mod dump;
 mod fake;
 mod fetching;
 mod gallery;
 mod home;
+mod meaning;
 mod memory;
 mod mirror;
 mod pages;
 mod pooling;
 mod postgres;
+mod queries;
 mod rooms;
 mod rules;
 mod schema;

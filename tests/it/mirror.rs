@@ -3,7 +3,7 @@
 
 mod cdn;
 mod kills;
-mod place;
+pub mod place;
 
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -71,6 +71,11 @@ impl Stage {
         self.world.heygen.add_photo(id);
         self.world.heygen.set(fake::Kind::TalkingPhoto, id, "preview_image_url", url.as_str());
         url
+    }
+
+    /// Another picture behind the same URL.
+    fn photo_changes(&self, id: &str, thing: Thing) {
+        self.cdn.put(&format!("/photo/{id}.webp"), thing);
     }
 
     /// An avatar with an unsigned picture and video.
@@ -210,8 +215,45 @@ everywhere! {
         assert_eq!((summary.failed, summary.gone), (1, 0), "{summary:?}");
         assert!(stage.asset("/photo/b.webp").await.starts_with("failed|"));
         stage.world.pass(Duration::from_secs(601));
-        assert_eq!(stage.work().await.gone, 1);
+        // Both links have time left: the first is tried again as well.
+        assert_eq!(stage.work().await.gone, 2);
         assert_eq!(stage.world.cell("SELECT count(*) FROM polls WHERE trigger = 'refresh'").await, "2");
+    }
+
+    async fn a_link_refused_in_a_bad_hour_of_the_server_is_tried_again(stage: Stage) {
+        stage.sign_for(48);
+        stage.photo("a", Thing::picture(1, 900).with(Fault::Status(403)));
+        stage.poll().await;
+        assert_eq!(stage.work().await.gone, 1);
+        stage.cdn.mend("/photo/a.webp");
+        stage.world.pass(Duration::from_secs(601));
+        assert_eq!(stage.work().await.saved, 1);
+        assert_eq!(stage.asset("/photo/a.webp").await, "mirrored|∅");
+    }
+
+    async fn a_body_whose_length_nobody_tells_is_not_believed(stage: Stage) {
+        stage.photo("a", Thing::video(1, 50_000).with(Fault::Unframed));
+        stage.photo("b", Thing::picture(2, 50_000).with(Fault::Unframed));
+        stage.poll().await;
+        let summary = stage.work().await;
+        assert_eq!((summary.saved, summary.failed), (0, 2), "{summary:?}");
+        assert!(stage.asset("/photo/a.webp").await.contains("did not say how long"));
+        // A WebP says itself how long it is.
+        assert!(stage.asset("/photo/b.webp").await.contains("cut off"));
+        assert_eq!(stage.place.files(), Vec::<String>::new());
+    }
+
+    async fn what_needs_no_signature_any_more_is_looked_at_again(stage: Stage) {
+        stage.sign_for(48);
+        stage.photo("a", Thing::picture(1, 900));
+        stage.poll().await;
+        assert_eq!(stage.work().await.saved, 1);
+        stage.world.pass(Duration::from_secs(3 * 86_400));
+        stage.world.heygen.set_signed(fake::Kind::TalkingPhoto, "a", false);
+        stage.photo_changes("a", Thing::picture(9, 900));
+        stage.poll().await;
+        assert_eq!(stage.work().await.saved, 1);
+        assert_eq!(stage.world.cell("SELECT count(*) FROM asset_versions").await, "2");
     }
 
     async fn a_new_link_is_a_new_chance(stage: Stage) {

@@ -8,12 +8,13 @@ use std::{
 
 /// The floors, from the top. A room may know those below its own floor and, on `heygen` and the
 /// rooms beside it, none of its neighbours but those named in [`ALLOWED`].
-const FLOORS: [&[&str]; 7] = [
+const FLOORS: [&[&str]; 8] = [
     &["main"],
     &["cli"],
     &["daemon", "web"],
     &["poll", "notify", "verify", "feed"],
-    &["heygen", "mirror", "store", "config"],
+    &["archive"],
+    &["heygen", "mirror", "store", "config", "git"],
     &["catalog"],
     &["error", "time"],
 ];

@@ -9,7 +9,10 @@ mod oracle;
 use std::{cell::RefCell, collections::BTreeMap};
 
 use heygen_sync::{catalog::diff::Accepted, poll::Report};
-use proptest::test_runner::{Config, TestRunner};
+use proptest::{
+    strategy::{Strategy, ValueTree},
+    test_runner::{Config, TestRunner},
+};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
@@ -72,6 +75,29 @@ fn polling_twice_adds_nothing_but_a_row_of_polls() {
             }
         });
     });
+}
+
+/// One poll of a history that others make.
+pub struct Told {
+    pub body: Vec<u8>,
+    pub after_polls: u32,
+    pub accepted: Option<u64>,
+}
+
+/// The same random history at every run, of so many polls.
+pub fn history(polls: usize) -> Vec<Told> {
+    let mut runner = TestRunner::deterministic();
+    let mut all = vec![];
+    while all.len() < polls {
+        let case = edits::case().new_tree(&mut runner).unwrap().current();
+        all.extend(case.answers().into_iter().enumerate().map(|(seed, step)| Told {
+            body: told(&step.answer, seed as u64).0,
+            after_polls: case.after_polls,
+            accepted: step.accepted,
+        }));
+    }
+    all.truncate(polls);
+    all
 }
 
 /// Tries random cases, each in an emptied database of the one world.

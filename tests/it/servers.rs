@@ -214,3 +214,74 @@ async fn a_database_of_a_newer_version_is_left_alone() {
     }
     assert_eq!(before, dump(&home.database).await);
 }
+
+#[tokio::test]
+async fn whatever_a_server_has_as_defaults_two_accounts_may_poll_at_once() {
+    let server = own_server().await;
+    for level in ["repeatable read", "serializable"] {
+        let name = level.replace(' ', "_");
+        let home = home_at(&server, &name).await;
+        let isolation = format!("default_transaction_isolation = '{level}'");
+        for what in [&*isolation, "statement_timeout = '300ms'"] {
+            run(&server.url("postgres"), &format!("ALTER DATABASE {name} SET {what}")).await;
+        }
+        home.sync(&[]);
+        let gate = home.heygen.delay_next();
+        home.heygen.add_avatar("b", |_| ());
+        let slow = home.start(&["sync", "--format", "json"]);
+        let gate = tokio::task::spawn_blocking(|| gate.wait_reached()).await.unwrap();
+        // Idle it holds neither a transaction id nor a snapshot.
+        let idle = "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction' \
+                    AND application_name LIKE 'heygen-sync%' \
+                    AND backend_xid IS NULL AND backend_xmin IS NULL";
+        assert_eq!(rows(&server.url(&name), idle).await, [[Some("1".to_owned())]]);
+        let other = home.file("other.json", home.heygen.body());
+        assert_eq!(home.run(&["sync", "--account", "other", "--from", &other]).code, 0);
+        gate.release();
+        let slow = Ran::from(slow.wait_with_output().unwrap());
+        assert_eq!(slow.code, 0, "{level}: {slow:?}");
+        assert_eq!(home.run(&["verify"]).code, 0);
+    }
+}
+
+#[tokio::test]
+async fn a_schema_with_anything_of_others_is_left_alone() {
+    let server = own_server().await;
+    for thing in [
+        "CREATE VIEW accounts AS SELECT 1 AS one",
+        "CREATE MATERIALIZED VIEW sums AS SELECT 1 AS one",
+        "CREATE TABLE invoices (id bigint)",
+    ] {
+        run(&server.url("postgres"), "DROP DATABASE IF EXISTS theirs").await;
+        let home = home_at(&server, "theirs").await;
+        run(&server.url("theirs"), thing).await;
+        refused(&home.run(&["sync"]), &["holds other tables", "search_path"]);
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_cannot_hold_every_name_is_refused() {
+    let server = own_server().await;
+    run(
+        &server.url("postgres"),
+        "CREATE DATABASE latin ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0",
+    )
+    .await;
+    let mut home = Home::sqlite().await;
+    home.database = server.url("latin");
+    home.heygen.add_avatar("a", |_| ());
+    refused(&home.run(&["sync"]), &["LATIN1", "ENCODING 'UTF8'"]);
+}
+
+#[tokio::test]
+async fn time_travel_needs_no_search_path() {
+    let server = own_server().await;
+    let mut home = home_at(&server, "paths").await;
+    run(&server.url("paths"), "CREATE SCHEMA heygen").await;
+    home.database = format!("{}?options[search_path]=heygen", server.url("paths"));
+    assert_eq!(home.sync(&[]).0, 0);
+    for function in ["avatars_as_of", "talking_photos_as_of"] {
+        let sql = format!("SELECT count(*) FROM heygen.{function}(now())");
+        assert_eq!(rows(&server.url("paths"), &sql).await, [[Some("1".to_owned())]]);
+    }
+}

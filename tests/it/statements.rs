@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use heygen_sync::store::{audit, conn, export, queue, statements};
+use heygen_sync::store::{audit, conn, export, queue, reissue, statements};
 use sqlx::{Connection, Executor, PgConnection, SqliteConnection};
 
 use crate::{postgres::database, schema::engine};
@@ -13,7 +13,7 @@ const SOURCES: [&str; 2] =
 /// Those of all rooms of the store.
 fn every(engine: conn::Engine) -> Vec<(String, sqlx::SqlStr)> {
     let all = shared(engine).into_iter();
-    all.chain(audit::statements()).chain(export::all()).collect()
+    all.chain(audit::statements()).chain(export::all()).chain(reissue::all()).collect()
 }
 
 /// Those of [`SOURCES`].

@@ -48,6 +48,12 @@ pub async fn postgres(connection: &mut PgConnection, sql: &str) -> Vec<Texts> {
     rows.iter().map(|row| (0..row.len()).map(|at| postgres_cell(row, at)).collect()).collect()
 }
 
+/// The names of a row's columns.
+pub fn names<R: Row>(row: Option<R>) -> Vec<String> {
+    let columns = row.iter().flat_map(|row| row.columns());
+    columns.map(|column| column.name().to_owned()).collect()
+}
+
 /// A row as `a|b|∅`.
 pub fn line(row: Texts) -> String {
     let cells = row.into_iter().map(|cell| cell.unwrap_or_else(|| "∅".to_owned()));

@@ -14,9 +14,10 @@ use std::{
 };
 
 use heygen_sync::{
+    archive::Archive,
     catalog::diff::Accepted,
     config::{ApiVersion, Removals, Version},
-    error::Result,
+    error::{Kind, Result},
     heygen::{Client, Settings},
     mirror::{self, Blobs, Summary},
     poll::{Report, Request, Source, dry_run, poll},
@@ -98,6 +99,8 @@ pub struct World {
     pub version: Version,
     /// Whether polls feed the mirror.
     pub mirror: bool,
+    /// Where polls keep their answers.
+    pub archive: Option<Arc<Archive>>,
     store: Store,
     client: Client,
     beside: Beside,
@@ -154,6 +157,7 @@ impl World {
             accepted: Accepted::None,
             version: Version::Fixed(ApiVersion::V2),
             mirror: false,
+            archive: None,
             store,
             client,
             beside: home.connect().await,
@@ -200,12 +204,18 @@ impl World {
         self.set_clock(self.now().plus(time));
     }
 
-    // Polls
+    // Polls. Another test may just be starting a process: until that has begun to run its program
+    // it has our lock file open as well, and the poll is tried again.
 
     /// Polls the fake an hour later.
     pub async fn poll(&mut self) -> Report {
         self.pass(Duration::from_secs(3600));
-        self.poll_now().await.unwrap()
+        loop {
+            match self.poll_now().await {
+                Err(error) if error.kind == Kind::Busy => tokio::task::yield_now().await,
+                report => return report.unwrap(),
+            }
+        }
     }
 
     /// Polls the fake without waiting; an error left no row.
@@ -213,20 +223,27 @@ impl World {
         let clock = clock(&self.now);
         let source = Source::Api { client: &self.client, version: self.version, progress: &|_| () };
         let request = request(self.account, &self.removals, self.accepted, "manual", source);
-        let request = Request { mirror: self.mirror, ..request };
+        let archive = self.archive.as_deref();
+        let request = Request { mirror: self.mirror, archive, ..request };
         poll(&mut self.store, &clock, request).await
     }
 
     /// Polls a response as it is written an hour later: a saved one on v2, from the API on v3.
     pub async fn poll_file(&mut self, body: impl Into<Vec<u8>>) -> Report {
-        self.pass(Duration::from_secs(3600));
         if self.is_v3() {
             self.heygen.replace_body(page(body.into()));
-            let report = self.poll_now().await.unwrap();
+            let report = self.poll().await;
             self.heygen.recover();
             return report;
         }
-        self.backfill(body, None).await.unwrap()
+        self.pass(Duration::from_secs(3600));
+        let body = body.into();
+        loop {
+            match self.backfill(body.clone(), None).await {
+                Err(error) if error.kind == Kind::Busy => tokio::task::yield_now().await,
+                report => return report.unwrap(),
+            }
+        }
     }
 
     /// Polls a saved response without waiting, dated `observed_at`.
@@ -238,7 +255,7 @@ impl World {
         let clock = clock(&self.now);
         let source = saved(body.into());
         let request = request(self.account, &self.removals, self.accepted, "file", source);
-        let request = Request { observed_at, ..request };
+        let request = Request { observed_at, archive: self.archive.as_deref(), ..request };
         poll(&mut self.store, &clock, request).await
     }
 
@@ -327,6 +344,19 @@ impl World {
         }
     }
 
+    /// The names of a query's columns; none where it gives no row.
+    pub async fn names(&mut self, sql: &str) -> Vec<String> {
+        let sql = AssertSqlSafe(sql.to_owned());
+        match &mut self.beside {
+            Beside::Sqlite(connection) => {
+                text::names(sqlx::query(sql).fetch_optional(connection).await.unwrap())
+            }
+            Beside::Postgres(connection) => {
+                text::names(sqlx::query(sql).fetch_optional(connection).await.unwrap())
+            }
+        }
+    }
+
     /// The same, each row as `a|b|∅`.
     pub async fn lines(&mut self, sql: &str) -> Vec<String> {
         self.query(sql).await.into_iter().map(text::line).collect()
@@ -356,6 +386,20 @@ impl World {
     /// All that polls add up to: every table but `polls` and the heads in `accounts`.
     pub async fn facts(&mut self) -> String {
         self.dump_of(&TABLES[2..]).await
+    }
+
+    /// Every cell of every table but those of links and copies: what a replay gives back.
+    pub async fn everything(&mut self) -> Vec<String> {
+        let mut all = vec![];
+        for (table, order) in TABLES {
+            if ["assets", "asset_versions"].contains(&table) {
+                continue;
+            }
+            let columns = self.columns(table).await.join(", ");
+            let rows = self.lines(&format!("SELECT {columns} FROM {table} ORDER BY {order}")).await;
+            all.extend(rows.into_iter().map(|row| format!("{table}|{row}")));
+        }
+        all
     }
 
     async fn dump_of(&mut self, tables: &[(&str, &str)]) -> String {
@@ -485,6 +529,7 @@ fn request<'r>(
         mirror: false,
         accepted,
         observed_at: None,
+        archive: None,
         deadline,
     }
 }

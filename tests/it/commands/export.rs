@@ -165,4 +165,71 @@ at_home! {
         let none = feed(&["--id", "nobody"]).1;
         assert!(none.entries.is_empty() && none.id != all.id);
     }
+
+    async fn history_and_changes_are_exported_whole(home: Home) {
+        told(&home);
+        for (name, args) in [
+            ("history", &["--what", "history"][..]),
+            ("avatar_history", &["--what", "history", "--kind", "avatar"]),
+            ("talking_photo_history", &["--what", "history", "--kind", "talking-photo"]),
+            ("changes", &["--what", "changes", "--account", "default"]),
+        ] {
+            let ran = export(&home, &[args, &["--format", "csv"]].concat());
+            assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
+            insta::assert_snapshot!(format!("export_{name}_csv"), ran.stdout);
+        }
+        let changes = home.rows(&["export", "--what", "changes"]);
+        assert_eq!(changes, home.rows(&["changes"]));
+        for refused in [
+            &["--what", "history", "--as-of", "7d"][..],
+            &["--what", "changes", "--format", "api"],
+            &["--what", "changes", "--account", "nobody"],
+        ] {
+            assert_eq!(export(&home, refused).code, 2, "{refused:?}");
+        }
+    }
+
+    async fn parquet_has_typed_columns_with_what_the_tables_say(home: Home) {
+        told(&home);
+        for (name, args) in [
+            ("catalogue", &["--as-of", "2026-11-21"][..]),
+            ("avatars", &["--kind", "avatar", "--as-of", "2026-11-21"]),
+            ("avatar_history", &["--what", "history", "--kind", "avatar"]),
+            ("changes", &["--what", "changes"]),
+            ("nothing", &["--what", "changes", "--kind", "avatar", "--account", "empty"]),
+        ] {
+            if name == "nothing" {
+                home.file("none.json", r#"{"data":{"avatars":[],"talking_photos":[]}}"#);
+                assert_eq!(home.sync(&["--from", "none.json", "--account", "empty"]).0, 0);
+            }
+            let file = parquet(&home, &[&["export", "-q", "--format", "parquet"], args].concat());
+            insta::assert_snapshot!(format!("export_parquet_{name}"), file);
+        }
+    }
+
+    async fn parquet_is_kept_from_a_terminal(home: Home) {
+        told(&home);
+        let binary = env!("CARGO_BIN_EXE_heygen-sync");
+        let command = home.command(&[]);
+        let args = ["-qec", &format!("{binary} export --format parquet"), "/dev/null"];
+        let mut on_a_terminal = std::process::Command::new("script");
+        on_a_terminal.args(args).current_dir(home.folder()).env_clear();
+        on_a_terminal.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        let ran = on_a_terminal.stdin(std::process::Stdio::null()).output().unwrap();
+        let said = String::from_utf8_lossy(&ran.stdout);
+        assert!(said.contains("Parquet is not for a terminal") && !said.contains("PAR1"), "{said}");
+        assert_eq!(ran.status.code(), Some(2));
+    }
+}
+
+/// A Parquet file that the command writes, as its schema and its rows.
+fn parquet(home: &Home, args: &[&str]) -> String {
+    use parquet::file::reader::{FileReader, SerializedFileReader};
+    let ran = home.command(args).output().unwrap();
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    let file = SerializedFileReader::new(bytes::Bytes::from(ran.stdout)).unwrap();
+    let mut schema = vec![];
+    parquet::schema::printer::print_schema(&mut schema, file.metadata().file_metadata().schema());
+    let rows = file.get_row_iter(None).unwrap().map(|row| format!("{}\n", row.unwrap()));
+    String::from_utf8(schema).unwrap() + &rows.collect::<String>()
 }

@@ -114,7 +114,7 @@ async fn every_verb_has_help_a_line_in_the_readme_and_a_place_in_the_manual() {
         assert!(own.code == 0 && own.stdout.contains("Usage: heygen-sync"), "{verb}");
         assert!(readme.contains(&format!("`{verb}")), "README.md does not tell of `{verb}`");
         assert!(
-            manual.contains(&format!("heygen\\-sync {verb}")),
+            manual.contains(&format!("heygen\\-sync {}", verb.replace('-', "\\-"))),
             "the manual does not tell of {verb}"
         );
     }

@@ -31,6 +31,8 @@ pub enum Fault {
     CutOff,
     /// It breaks off half way once, and can be taken up.
     CutOnce,
+    /// Half of the body, in an answer of HTTP/1.0 without a length: it ends with the connection.
+    Unframed,
     /// Redirects there.
     Redirect(String),
 }
@@ -124,6 +126,11 @@ impl FakeCdn {
         format!("{}{path}", self.base)
     }
 
+    /// Takes away what is behind a path; gives it.
+    pub fn take(&self, path: &str) -> Option<Thing> {
+        self.shared.0.lock().unwrap().things.remove(path)
+    }
+
     /// After so many requests in all, links that expire then work no more.
     pub fn kill_links(&self, total: u64, expires: i64) {
         self.shared.0.lock().unwrap().dying = Some((total, expires));
@@ -196,6 +203,12 @@ async fn answer(State(shared): State<Handle>, uri: Uri, headers: HeaderMap) -> R
             .header(header::LOCATION, to)
             .body(Body::empty())
             .unwrap(),
+        Some(Fault::Unframed) => {
+            let body = thing.body();
+            let half = stream::iter([Ok::<_, std::io::Error>(body[..body.len() / 2].to_vec())]);
+            let answer = Response::builder().version(axum::http::Version::HTTP_10);
+            answer.body(Body::from_stream(half)).unwrap()
+        }
         fault => content(&thing, &headers, matches!(fault, Some(Fault::CutOff | Fault::CutOnce))),
     }
 }

@@ -1,12 +1,8 @@
 //! The real binary: killed, out of disk, without its store; what it says and how it exits.
 
-use std::{path::Path, sync::Arc};
+use std::path::Path;
 
-use heygen_sync::{
-    mirror::{Blobs, audit},
-    store::{Location, Store},
-    time::Clock,
-};
+use heygen_sync::time::Clock;
 
 use super::cdn::{FakeCdn, Fault, Thing};
 use crate::{
@@ -28,12 +24,16 @@ fn photo(home: &Home, cdn: &FakeCdn, id: &str, thing: Thing) {
     home.heygen.set(Kind::TalkingPhoto, id, "preview_image_url", url.as_str());
 }
 
-async fn findings(home: &Home) -> Vec<String> {
-    let location = Location::parse(&home.folder().join("heygen.db").display().to_string()).unwrap();
-    let mut store = Store::open_to_read(&location).await.unwrap();
-    let blobs = Arc::new(Blobs::new("store", home.folder(), std::iter::empty()).unwrap());
-    let audit = audit::audit(&mut store, &blobs, Clock::system().now()).await.unwrap();
-    audit.findings.iter().map(ToString::to_string).collect()
+/// What `verify --assets` finds, as `row: finding`.
+fn findings(home: &Home) -> Vec<String> {
+    let ran = home.run_with(&ENV[1..2], &["verify", "--assets", "--format", "json"]);
+    let rows: Vec<serde_json::Value> =
+        serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{ran:?}"));
+    assert_eq!(ran.code, i32::from(!rows.is_empty()), "{ran:?}");
+    let told = |row: &serde_json::Value| {
+        format!("{}: {}", row["row"].as_str().unwrap(), row["finding"].as_str().unwrap())
+    };
+    rows.iter().map(told).collect()
 }
 
 fn temporary(folder: &Path) -> usize {
@@ -61,12 +61,12 @@ async fn killed_at_random_it_loses_nothing_and_leaves_nothing() {
         assert!(cdn.wait_for(wanted));
         child.kill().unwrap();
         child.wait().unwrap();
-        assert_eq!(findings(&home).await, Vec::<String>::new());
+        assert_eq!(findings(&home), Vec::<String>::new());
     }
     let ran = home.run_with(&ENV, &["mirror"]);
     assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.as_str()), (0, "", ""));
     assert_eq!(temporary(home.folder()), 0);
-    assert_eq!(findings(&home).await, Vec::<String>::new());
+    assert_eq!(findings(&home), Vec::<String>::new());
     assert_eq!(home.count("SELECT 1 FROM assets WHERE state = 'mirrored'").await as u64, total);
     let asked = cdn.all_asked();
     eprintln!("{kills} kills: {} requests for {total} assets", cdn.total());
@@ -109,11 +109,16 @@ async fn a_full_disk_is_said_and_the_queue_goes_on_later() {
         ran.stderr.contains("the disk is full") && ran.stderr.contains("queue is intact"),
         "{ran:?}"
     );
-    // What was saved on the small disk went with it, as after a lost disk.
+    // What was saved on the small disk went with it, as after a lost disk; and that might as well
+    // be one that is not mounted.
+    let ran = home.run_with(&ENV, &["mirror", "--repair"]);
+    assert_eq!(ran.code, 74, "{ran:?}");
+    assert!(ran.stderr.contains("no store stands at"), "{ran:?}");
+    std::fs::create_dir(home.folder().join("store/sha256")).unwrap();
     let ran = home.run_with(&ENV, &["mirror", "--repair"]);
     assert_eq!(ran.code, 0, "{ran:?}");
     assert_eq!(home.count("SELECT 1 FROM assets WHERE state = 'mirrored'").await, 40);
-    assert_eq!(findings(&home).await, Vec::<String>::new());
+    assert_eq!(findings(&home), Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -157,4 +162,81 @@ async fn a_sync_drains_the_queue_unless_told_not_to_and_says_what_failed() {
     );
     let ran = home.run_with(&ENV, &["sync"]);
     assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn verify_tells_which_files_are_missing_spoiled_or_unknown() {
+    let home = Home::sqlite().await;
+    let cdn = FakeCdn::start(Clock::system());
+    for n in 0..3 {
+        photo(&home, &cdn, &format!("p{n}"), Thing::picture(n, 900));
+    }
+    assert_eq!(home.run_with(&ENV, &["sync"]).code, 0);
+    assert_eq!(findings(&home), Vec::<String>::new());
+    let store = home.folder().join("store");
+    let mut files: Vec<_> = (0..3).map(|n| Thing::picture(n, 900).sha256()).collect();
+    files.iter_mut().for_each(|sha256| *sha256 = format!("sha256/{}/{sha256}.webp", &sha256[..2]));
+    std::fs::remove_file(store.join(&files[0])).unwrap();
+    std::fs::write(store.join(&files[1]), "spoiled").unwrap();
+    std::fs::write(store.join("sha256/stray.txt"), "stray").unwrap();
+    let mut expected = vec![
+        format!("{}: missing file", files[0]),
+        format!("{}: spoiled file", files[1]),
+        "sha256/stray.txt: unknown file".to_owned(),
+    ];
+    let mut told = findings(&home);
+    expected.sort();
+    told.sort();
+    assert_eq!(told, expected);
+    let said = home.run_with(&ENV[1..2], &["verify", "--assets"]).stderr;
+    assert!(said.contains("1 mirrored files are right (900 B); 3 are missing, spoiled"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_was_away_is_whole_again_once_it_is_back() {
+    let home = Home::sqlite().await;
+    let cdn = FakeCdn::start(Clock::system());
+    for id in ["stays", "goes"] {
+        photo(&home, &cdn, id, Thing::picture(id.len() as u64, 900));
+    }
+    assert_eq!(home.run_with(&ENV, &["sync"]).code, 0);
+    home.heygen.remove(Kind::TalkingPhoto, "goes");
+    home.sync(&["--no-mirror"]);
+    let (store, away) = (home.folder().join("store"), home.folder().join("away"));
+    std::fs::rename(&store, &away).unwrap();
+    for verb in [&["mirror", "--repair"][..], &["mirror", "prune", "--older-than", "1d"]] {
+        let ran = home.run_with(&ENV, verb);
+        assert_eq!(ran.code, 74, "{ran:?}");
+        assert!(ran.stderr.contains("no store stands at"), "{ran:?}");
+    }
+    // Given up as lost, and then found in a backup.
+    std::fs::create_dir_all(store.join("sha256")).unwrap();
+    let gone = cdn.take("/goes");
+    assert!(home.run_with(&ENV, &["mirror", "--repair"]).stdout.contains("missing file"));
+    home.run_with(&ENV, &["mirror", "--repair"]);
+    assert_eq!(findings(&home), Vec::<String>::new());
+    assert_eq!(home.count("SELECT 1 FROM asset_versions WHERE pruned_at IS NOT NULL").await, 1);
+    std::fs::remove_dir_all(&store).unwrap();
+    std::fs::rename(&away, &store).unwrap();
+    let ran = home.run_with(&ENV, &["mirror", "--repair"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert_eq!(findings(&home), Vec::<String>::new());
+    let whole = "SELECT 1 FROM asset_versions WHERE pruned_at IS NULL";
+    assert_eq!(home.count(whole).await, 2, "{gone:?}");
+    assert_eq!(home.count("SELECT 1 FROM assets WHERE state = 'mirrored'").await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_down_does_not_hold_up_a_run() {
+    let home = Home::sqlite().await;
+    let cdn = FakeCdn::start(Clock::system());
+    for n in 0..60 {
+        photo(&home, &cdn, &format!("p{n}"), Thing::picture(n, 900).with(Fault::Status(503)));
+    }
+    home.sync(&["--no-mirror"]);
+    let ran = home.run_with(&ENV, &["mirror"]);
+    assert_eq!(ran.code, 4, "{ran:?}");
+    assert!(ran.stderr.contains("60 failed") && ran.stderr.contains("keeps failing"), "{ran:?}");
+    assert!(cdn.total() < 120, "{} requests", cdn.total());
+    assert_eq!(home.count("SELECT 1 FROM assets WHERE state = 'failed'").await, 60);
 }

@@ -81,6 +81,7 @@ impl Polled {
                 mirror: false,
                 accepted: Accepted::None,
                 observed_at: None,
+                archive: None,
                 deadline: Duration::from_secs(60),
             };
             match poll(&mut self.store, &self.clock, request).await {

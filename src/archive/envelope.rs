@@ -1,0 +1,123 @@
+//! The form of an envelope: what one file of `polls/` says. `docs/archive.md` describes it for
+//! outsiders. It knows neither where files lie nor what a replay does with them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::store::row::PollRow;
+
+/// The form and its version; the number changes when an older program could not read it.
+pub const FORMAT: &str = "heygen-sync archive 1";
+
+/// A poll that did not fail, and those that failed before it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Envelope {
+    /// [`FORMAT`].
+    pub format: String,
+    /// The poll.
+    pub poll: Entry,
+    /// Its answer.
+    pub answer: Stored,
+    /// The polls between the one before that did not fail, of whatever account, and this one, in
+    /// their order.
+    pub failed_before: Vec<Entry>,
+}
+
+/// A row of `polls`, and where it stands in its account's chain.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// The digest of the account's poll before; `None` for the account's first.
+    pub previous_digest: Option<String>,
+    /// Every column, by its name; what a failed poll did not count is left out.
+    #[serde(flatten)]
+    pub row: PollRow,
+}
+
+/// An answer without signatures, as it lies in the store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stored {
+    /// SHA-256 of the text, in lower-case hex.
+    pub sha256: String,
+    /// Its size, in bytes.
+    pub bytes: u64,
+    /// The file that holds it, compressed.
+    pub file: String,
+}
+
+impl Envelope {
+    /// Every poll that it tells of, in their order.
+    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.failed_before.iter().chain(std::iter::once(&self.poll))
+    }
+
+    /// What is wrong with it as the one of poll `number`, if anything is.
+    pub(super) fn fault(&self, number: i64) -> Option<String> {
+        if self.format != FORMAT {
+            return Some(format!(
+                "its format is not \"{FORMAT}\": it is of another version of heygen-sync"
+            ));
+        }
+        let first = number - self.failed_before.len() as i64;
+        let ordered =
+            self.entries().zip(first..).all(|(entry, number)| entry.row.poll_id == number);
+        let failed = self.failed_before.iter().all(|entry| entry.row.failed());
+        (!ordered || !failed || self.poll.row.failed())
+            .then(|| "its polls are not those that its name says".into())
+    }
+}
+
+impl Stored {
+    /// For a text of `bytes` with this hash.
+    pub(super) fn new(sha256: String, bytes: u64) -> Self {
+        let folder = sha256.get(..2).unwrap_or_default();
+        Self { file: format!("answers/{folder}/{sha256}.json.zst"), sha256, bytes }
+    }
+}
+
+/// The file of the envelope of a poll.
+pub(super) fn file(number: i64) -> String {
+    format!("polls/{number:012}.json.zst")
+}
+
+/// The poll that a file of the store is the envelope of.
+pub(super) fn number(file: &str) -> Option<i64> {
+    let digits = file.strip_prefix("polls/")?.strip_suffix(".json.zst")?;
+    digits.parse().ok().filter(|number| self::file(*number) == file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{store::row::Counts, time::Timestamp};
+
+    #[test]
+    fn a_name_gives_its_number_back_and_no_other_name_does() {
+        assert_eq!(number(&file(12)), Some(12));
+        assert_eq!(file(12), "polls/000000000012.json.zst");
+        for other in ["polls/12.json.zst", "answers/000000000012.json.zst", "polls/x.json.zst"] {
+            assert_eq!(number(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_row_comes_back_as_it_was_counted_or_not() {
+        let row = PollRow {
+            poll_id: 7,
+            account: "a".into(),
+            trigger: "manual".into(),
+            outcome: "held".into(),
+            observed_at: Timestamp::parse("2026-01-02T03:04:05.678Z"),
+            counts: Some(Counts { added: 3, ..Counts::default() }),
+            policy: Some(
+                r#"{"accepted":null,"after_polls":1,"max_share":0.2,"min_count":20}"#.into(),
+            ),
+            digest: Some("ab".into()),
+            ..PollRow::default()
+        };
+        let failed = PollRow { counts: None, outcome: "failed".into(), ..row.clone() };
+        for row in [row, failed] {
+            let entry = Entry { previous_digest: None, row };
+            let json = serde_json::to_string(&entry).unwrap();
+            assert_eq!(serde_json::from_str::<Entry>(&json).unwrap(), entry, "{json}");
+        }
+    }
+}

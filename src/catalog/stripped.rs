@@ -1,0 +1,248 @@
+//! An answer's bytes → the same answer without signatures, and back: what an archive may keep.
+//!
+//! The text decodes to what the bytes decoded to, and it is one text for all answers that say the
+//! same: records and keys are sorted, arrays of strings too, space is gone, signed URLs are
+//! canonical. Records that cannot be read stay, copies stay, numbers stay as they were written.
+//! Around the lists nothing is kept: what a poll needs of that is in its row. Where the text is
+//! kept is not known here.
+
+use std::fmt;
+
+use serde_json::value::RawValue;
+
+use super::{
+    item::Kind,
+    list::{self, Answer, array, json, missing, object},
+    pages::Pages,
+    signed_url,
+    value::{MAX_DEPTH, pairs, text, write_json_string},
+};
+use crate::error::Result;
+
+/// What the API or a file answered, byte for byte: it holds signatures.
+pub enum Bodies {
+    /// The whole catalogue, as v2 tells it.
+    Whole(Vec<u8>),
+    /// The pages of v3 in their order.
+    Pages {
+        /// Their bodies.
+        pages: Vec<Vec<u8>>,
+        /// Why more may have followed, if so.
+        incomplete: Option<String>,
+    },
+}
+
+impl fmt::Debug for Bodies {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Bodies")
+    }
+}
+
+impl Bodies {
+    /// The answer without its signatures.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::NotACatalogue`] for what does not decode either.
+    pub fn stripped(&self) -> Result<String> {
+        match self {
+            Self::Whole(body) => whole(body),
+            Self::Pages { pages, incomplete } => joined(pages, incomplete.as_deref()),
+        }
+    }
+}
+
+/// Decodes what [`Bodies::stripped`] wrote.
+///
+/// # Errors
+/// [`crate::error::Kind::NotACatalogue`].
+pub fn read(stripped: &[u8]) -> Result<Answer> {
+    let top = object(json(stripped)?, "the answer")?;
+    let field = |name: &str| top.iter().find(|(key, _)| key == name).map(|(_, raw)| *raw);
+    if !field("data").is_some_and(|data| data.get().starts_with('[')) {
+        return list::decode(stripped);
+    }
+    let mut pages = Pages::new();
+    pages.add(stripped)?;
+    if let Some(why) = field("incomplete") {
+        pages.incomplete(&text(why.get()));
+    }
+    Ok(pages.finish())
+}
+
+/// As an answer of v2.
+fn whole(body: &[u8]) -> Result<String> {
+    let top = object(json(body)?, "the answer")?;
+    let data = top.iter().find(|(key, _)| key == "data");
+    let lists = match data {
+        Some((_, data)) => object(data.get(), "`data`")?,
+        None => top.clone(),
+    };
+    let mut out = String::with_capacity(body.len());
+    out.push_str("{\"error\":null,\"data\":{");
+    for kind in Kind::ALL {
+        let raw = lists.iter().find(|(key, _)| key == kind.list()).map(|(_, raw)| *raw);
+        let raws = array(raw.ok_or_else(|| missing(kind.list()))?, kind.list())?;
+        out.push_str(if kind == Kind::Avatar { "\"" } else { ",\"" });
+        out.push_str(kind.list());
+        out.push_str("\":");
+        write_records(raws.into_iter(), &mut out);
+    }
+    out.push_str("}}\n");
+    Ok(out)
+}
+
+/// As an answer of v3 that has one page.
+fn joined(pages: &[Vec<u8>], incomplete: Option<&str>) -> Result<String> {
+    let mut looks: Vec<&RawValue> = vec![];
+    for page in pages {
+        let top = object(json(page)?, "the answer")?;
+        let data = top.iter().find(|(key, _)| key == "data").map(|(_, raw)| *raw);
+        looks.extend(array(data.ok_or_else(|| missing("data"))?, "data")?);
+    }
+    let mut out = String::with_capacity(pages.iter().map(Vec::len).sum());
+    out.push_str("{\"data\":");
+    write_records(looks.into_iter(), &mut out);
+    out.push_str(",\"has_more\":false,\"next_token\":null");
+    if let Some(why) = incomplete {
+        out.push_str(",\"incomplete\":");
+        write_json_string(why, &mut out);
+    }
+    out.push_str("}\n");
+    Ok(out)
+}
+
+/// One record a line, sorted: their order in a list means nothing.
+fn write_records<'a>(raws: impl Iterator<Item = &'a RawValue>, out: &mut String) {
+    let mut records: Vec<String> = raws.map(|raw| stripped(raw.get(), 0)).collect();
+    records.sort_unstable();
+    out.push('[');
+    for (index, record) in records.iter().enumerate() {
+        out.push_str(if index > 0 { ",\n" } else { "\n" });
+        out.push_str(record);
+    }
+    out.push_str(if records.is_empty() { "]" } else { "\n]" });
+}
+
+fn stripped(raw: &str, depth: usize) -> String {
+    let mut out = String::with_capacity(raw.len());
+    write(raw, depth, &mut out);
+    out
+}
+
+/// Writes a value that stands `depth` containers deep. What is too deep to be read shows that it
+/// is by the mere container.
+fn write(raw: &str, depth: usize, out: &mut String) {
+    match raw.as_bytes().first() {
+        Some(b'"') => match signed_url::parse(&text(raw)) {
+            Some(signed) => write_json_string(&signed.canonical, out),
+            None => out.push_str(raw),
+        },
+        Some(b'{' | b'[') if depth >= MAX_DEPTH => out.push_str("[]"),
+        Some(b'{') => write_object(raw, depth, out),
+        Some(b'[') => write_list(raw, depth, out),
+        _ => out.push_str(raw),
+    }
+}
+
+fn write_object(raw: &str, depth: usize, out: &mut String) {
+    out.push('{');
+    for (index, (key, value)) in pairs(raw).unwrap_or_default().iter().enumerate() {
+        if index > 0 {
+            out.push(',');
+        }
+        write_json_string(key, out);
+        out.push(':');
+        write(value.get(), depth + 1, out);
+    }
+    out.push('}');
+}
+
+fn write_list(raw: &str, depth: usize, out: &mut String) {
+    let raws: Vec<&RawValue> = serde_json::from_str(raw).unwrap_or_default();
+    let mut values: Vec<String> = raws.iter().map(|raw| stripped(raw.get(), depth + 1)).collect();
+    if values.iter().all(|value| value.starts_with('"')) {
+        values.sort_unstable();
+    }
+    out.push('[');
+    out.push_str(&values.join(","));
+    out.push(']');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SIGNED: &str = "https://h/x.webp?Expires=1759603506&Signature=s~-_&Key-Pair-Id=K1";
+
+    fn strip(body: &str) -> String {
+        Bodies::Whole(body.into()).stripped().unwrap()
+    }
+
+    fn of(avatars: &str) -> String {
+        strip(&format!(r#"{{"data":{{"talking_photos":[],"avatars":[{avatars}]}}}}"#))
+    }
+
+    fn page(body: &str) -> Bodies {
+        Bodies::Pages { pages: vec![body.into()], incomplete: None }
+    }
+
+    #[test]
+    fn answers_that_say_the_same_are_one_text() {
+        let first = of(&format!(
+            r#"{{"avatar_id":"a","tags":["x","y"],"preview_image_url":"{SIGNED}"}}, {{"avatar_id":"b"}}"#
+        ));
+        let second = of(&format!(
+            r#"{{ "avatar_id" : "b" }},{{"preview_image_url":"{}","tags":["y","x"],"avatar_id":"a"}}"#,
+            SIGNED.replace("s~-_", "other")
+        ));
+        assert_eq!(first, second);
+        assert_eq!(
+            first,
+            "{\"error\":null,\"data\":{\"avatars\":[\n\
+             {\"avatar_id\":\"a\",\"preview_image_url\":\"https://h/x.webp\",\"tags\":[\"x\",\"y\"]},\n\
+             {\"avatar_id\":\"b\"}\n],\"talking_photos\":[]}}\n"
+        );
+    }
+
+    #[test]
+    fn signatures_go_however_deep_they_are_and_in_what_cannot_be_read_too() {
+        let deep = format!("{}\"{SIGNED}\"{}", "[".repeat(200), "]".repeat(200));
+        let text = of(&format!(
+            r#"{{"avatar_id":"a","x":{{"y":["{SIGNED}"]}}}},"{SIGNED}",{{"avatar_id":"d","x":{deep}}}"#
+        ));
+        assert!(!text.contains("Signature"), "{text}");
+        let list = read(text.as_bytes()).unwrap().avatars;
+        assert_eq!((list.listed, list.rejected, list.unusable), (2, 2, 1));
+        assert!(list.undecodable.contains("d"));
+    }
+
+    #[test]
+    fn numbers_repeated_keys_and_lone_surrogates_decode_as_before() {
+        let text = of(r#"{"avatar_id":"a","n":1e400,"m":1.50,"m":2.50,"s":"\ud800"},7,{"x":1}"#);
+        let list = read(text.as_bytes()).unwrap().avatars;
+        assert_eq!(list.records[0].to_json(), r#"{"m":2.5,"n":"1e400","s":"�"}"#);
+        assert_eq!(list.unusable, 2);
+    }
+
+    #[test]
+    fn the_data_alone_becomes_a_whole_answer() {
+        assert_eq!(strip(r#"{"avatars":[],"talking_photos":[]}"#), of(""));
+    }
+
+    #[test]
+    fn pages_become_one_that_says_whether_more_may_have_followed() {
+        let bodies = Bodies::Pages {
+            pages: vec![
+                br#"{"data":[{"id":"b","avatar_type":"photo_avatar"}],"has_more":true,"next_token":"t"}"#.into(),
+                br#"{"data":[{"id":"a"}],"has_more":false}"#.into(),
+            ],
+            incomplete: Some("page 3 is \"lacking\"".into()),
+        };
+        let text = bodies.stripped().unwrap();
+        let answer = read(text.as_bytes()).unwrap();
+        assert_eq!((answer.avatars.listed, answer.talking_photos.listed), (1, 1));
+        assert_eq!(answer.avatars.incomplete.as_deref(), Some("page 3 is \"lacking\""));
+        assert!(page(r#"{"data":[],"has_more":false}"#).stripped().unwrap().contains("[]"));
+        assert!(page("<html>").stripped().is_err());
+    }
+}

@@ -1,0 +1,292 @@
+//! What the rows of an export hold: the columns of each kind of export, and the cells of an item
+//! or version in them.
+
+use super::super::{
+    output::{Cell, Format, Rows},
+    parquet::Parquet,
+};
+use crate::{
+    catalog::item::{Column, Fields, Holds, Kind},
+    error::Result,
+    store::{export::ItemState, query::Version},
+};
+
+/// The columns of avatars: those of the table that a time has.
+const AVATARS: [&str; 15] = [
+    "account",
+    "avatar_id",
+    "avatar_name",
+    "gender",
+    "preview_image_url",
+    "preview_video_url",
+    "premium",
+    "type",
+    "tags",
+    "default_voice_id",
+    "extra",
+    "version",
+    "valid_from",
+    "first_seen_at",
+    "changed_at",
+];
+
+/// The columns of talking photos.
+const TALKING_PHOTOS: [&str; 9] = [
+    "account",
+    "talking_photo_id",
+    "talking_photo_name",
+    "preview_image_url",
+    "extra",
+    "version",
+    "valid_from",
+    "first_seen_at",
+    "changed_at",
+];
+
+/// The columns of both kinds together; `state` has all fields, as in `history`.
+const BOTH: [&str; 9] = [
+    "account",
+    "kind",
+    "item_id",
+    "name",
+    "version",
+    "valid_from",
+    "first_seen_at",
+    "changed_at",
+    "state",
+];
+
+/// The same for people.
+const TABLE: [&str; 5] = ["account", "kind", "item_id", "name", "valid_from"];
+
+/// The columns of the versions of avatars: those of their table.
+const AVATAR_HISTORY: [&str; 20] = [
+    "account",
+    "avatar_id",
+    "version",
+    "valid_from",
+    "valid_to",
+    "opened_by",
+    "closed_by",
+    "opened_poll",
+    "closed_poll",
+    "opened_after",
+    "closed_after",
+    "avatar_name",
+    "gender",
+    "preview_image_url",
+    "preview_video_url",
+    "premium",
+    "type",
+    "tags",
+    "default_voice_id",
+    "extra",
+];
+
+/// The columns of the versions of talking photos.
+const TALKING_PHOTO_HISTORY: [&str; 14] = [
+    "account",
+    "talking_photo_id",
+    "version",
+    "valid_from",
+    "valid_to",
+    "opened_by",
+    "closed_by",
+    "opened_poll",
+    "closed_poll",
+    "opened_after",
+    "closed_after",
+    "talking_photo_name",
+    "preview_image_url",
+    "extra",
+];
+
+/// The columns of the versions of both kinds together.
+const BOTH_HISTORIES: [&str; 14] = [
+    "account",
+    "kind",
+    "item_id",
+    "name",
+    "version",
+    "valid_from",
+    "valid_to",
+    "opened_by",
+    "closed_by",
+    "opened_poll",
+    "closed_poll",
+    "opened_after",
+    "closed_after",
+    "state",
+];
+
+/// The same for people.
+const HISTORY_TABLE: [&str; 7] =
+    ["account", "kind", "item_id", "name", "version", "valid_from", "valid_to"];
+
+/// Columns, by name.
+type Names = &'static [&'static str];
+
+/// Makes a row of an account's item.
+pub(super) type ItemCells = fn(&str, Kind, ItemState) -> Vec<Cell>;
+
+/// Makes a row of a version.
+pub(super) type VersionCells = fn(Version) -> Vec<Cell>;
+
+/// Where rows go.
+pub(super) enum Written {
+    Rows(Rows),
+    Parquet(Box<Parquet>),
+}
+
+impl Written {
+    /// Begins text.
+    pub(super) fn rows(format: Format, columns: Names) -> Result<Self> {
+        Rows::new(format, columns).map(Self::Rows)
+    }
+
+    /// Begins a Parquet file.
+    pub(super) fn parquet(columns: Names) -> Result<Self> {
+        Parquet::new(columns).map(Box::new).map(Self::Parquet)
+    }
+
+    /// Adds a row.
+    pub(super) fn row(&mut self, cells: Vec<Cell>) -> Result<()> {
+        match self {
+            Self::Rows(rows) => rows.row(cells),
+            Self::Parquet(file) => file.row(cells),
+        }
+    }
+
+    /// Ends it; `nothing` is said of an empty table.
+    pub(super) fn finish(self, nothing: &str) -> Result<()> {
+        match self {
+            Self::Rows(rows) => rows.finish(nothing),
+            Self::Parquet(file) => file.finish(),
+        }
+    }
+}
+
+/// The columns of the catalogue, and what fills them.
+pub(super) fn of_items(for_people: bool, kind: Option<Kind>) -> (Names, ItemCells) {
+    match kind {
+        _ if for_people => (&TABLE, for_a_table),
+        None => (&BOTH, of_any_kind),
+        Some(Kind::Avatar) => (&AVATARS, of_one_kind),
+        Some(Kind::TalkingPhoto) => (&TALKING_PHOTOS, of_one_kind),
+    }
+}
+
+/// The columns of the history, and what fills them.
+pub(super) fn of_versions(for_people: bool, kind: Option<Kind>) -> (Names, VersionCells) {
+    match kind {
+        _ if for_people => (&HISTORY_TABLE, version_for_a_table),
+        None => (&BOTH_HISTORIES, version_of_any_kind),
+        Some(Kind::Avatar) => (&AVATAR_HISTORY, version_of_one_kind),
+        Some(Kind::TalkingPhoto) => (&TALKING_PHOTO_HISTORY, version_of_one_kind),
+    }
+}
+
+/// The item's own columns between its key and its version.
+fn of_one_kind(account: &str, kind: Kind, item: ItemState) -> Vec<Cell> {
+    let ItemState { id, version, valid_from, first_seen_at, changed_at, fields } = item;
+    let mut cells = vec![account.into(), id.into()];
+    cells.extend(kind.columns().iter().map(|column| own(&fields, column)));
+    cells.push(fields.extra(kind).map(Cell::Json).into());
+    cells.extend([version.into(), valid_from.into(), first_seen_at.into(), changed_at.into()]);
+    cells
+}
+
+fn own(fields: &Fields, column: &Column) -> Cell {
+    let value = fields.cell(column);
+    match column.holds {
+        Holds::Texts => value.map(|value| Cell::Json(value.to_json())).into(),
+        Holds::Text => value.and_then(|value| value.as_str()).into(),
+        Holds::Bool => value.map(|value| value.to_json() == "true").into(),
+    }
+}
+
+fn of_any_kind(account: &str, kind: Kind, item: ItemState) -> Vec<Cell> {
+    let ItemState { id, version, valid_from, first_seen_at, changed_at, fields } = item;
+    vec![
+        account.into(),
+        kind.as_str().into(),
+        id.into(),
+        fields.name(kind).into(),
+        version.into(),
+        valid_from.into(),
+        first_seen_at.into(),
+        changed_at.into(),
+        Cell::Json(fields.to_json()),
+    ]
+}
+
+fn for_a_table(account: &str, kind: Kind, item: ItemState) -> Vec<Cell> {
+    let name = item.fields.name(kind).into();
+    vec![account.into(), kind.as_str().into(), item.id.into(), name, item.valid_from.into()]
+}
+
+/// The item's own columns after those of its time.
+fn version_of_one_kind(version: Version) -> Vec<Cell> {
+    let (kind, mut cells) = (version.kind, vec![version.account.as_str().into()]);
+    cells.push(version.id.as_str().into());
+    cells.extend(span(&version));
+    cells.extend(kind.columns().iter().map(|column| own(&version.fields, column)));
+    cells.push(version.fields.extra(kind).map(Cell::Json).into());
+    cells
+}
+
+fn version_of_any_kind(version: Version) -> Vec<Cell> {
+    let mut cells = key(&version);
+    cells.extend(span(&version));
+    cells.push(Cell::Json(version.fields.to_json()));
+    cells
+}
+
+fn version_for_a_table(version: Version) -> Vec<Cell> {
+    let mut cells = key(&version);
+    cells.extend([version.version.into(), version.valid_from.into(), version.valid_to.into()]);
+    cells
+}
+
+fn key(version: &Version) -> Vec<Cell> {
+    let name = version.fields.name(version.kind);
+    let kind = version.kind.as_str();
+    vec![version.account.as_str().into(), kind.into(), version.id.as_str().into(), name.into()]
+}
+
+/// When it was valid, and which polls say so.
+fn span(version: &Version) -> [Cell; 9] {
+    [
+        version.version.into(),
+        version.valid_from.into(),
+        version.valid_to.into(),
+        version.opened_by.as_str().into(),
+        version.closed_by.as_deref().into(),
+        version.opened_poll.into(),
+        version.closed_poll.into(),
+        version.opened_after.into(),
+        version.closed_after.into(),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::dictionary;
+
+    #[test]
+    fn the_columns_of_a_kind_follow_its_tables() {
+        let relations = dictionary::relations();
+        let of_table = |name: &str| -> Vec<String> {
+            let table = relations.iter().find(|one| one.name == name).unwrap();
+            table.columns.iter().map(|column| column.name.clone()).collect()
+        };
+        for (kind, now, history) in [
+            (Kind::Avatar, &AVATARS[..], &AVATAR_HISTORY[..]),
+            (Kind::TalkingPhoto, &TALKING_PHOTOS[..], &TALKING_PHOTO_HISTORY[..]),
+        ] {
+            assert_eq!(of_table(kind.list())[..now.len()], *now);
+            assert_eq!(of_table(crate::store::write::history(kind)), history);
+        }
+    }
+}

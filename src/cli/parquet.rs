@@ -1,0 +1,210 @@
+//! Rows as a Parquet file on stdout: typed columns, zstd, row groups of bounded size.
+//!
+//! Times are TIMESTAMP(MILLIS, UTC), whole numbers INT64, booleans BOOLEAN, all else UTF-8 strings,
+//! JSON too: readers differ in what they make of Parquet's own JSON. Every column may hold nulls,
+//! so that the same export always has the same types. What a column holds comes from the
+//! dictionary of the tables; a value of another kind ends the export.
+
+use std::{
+    io::{self, IsTerminal, Write},
+    sync::Arc,
+};
+
+use parquet::{
+    basic::{Compression, LogicalType, Repetition, TimeUnit, Type as Physical, ZstdLevel},
+    data_type::{BoolType, ByteArray, ByteArrayType, DataType, Int64Type},
+    errors::ParquetError,
+    file::{
+        properties::WriterProperties,
+        writer::{SerializedColumnWriter, SerializedFileWriter},
+    },
+    schema::types::{Type, TypePtr},
+};
+
+use super::output::{Cell, unwritten};
+use crate::{
+    error::{Error, Result},
+    store::dictionary::{self, Holds},
+};
+
+/// A row group is written once it holds so many rows …
+const ROWS: usize = 65_536;
+/// … or so many bytes of text.
+const BYTES: usize = 16 << 20;
+
+/// Writes rows to stdout as they come, a row group at a time.
+pub struct Parquet {
+    writer: SerializedFileWriter<io::BufWriter<io::Stdout>>,
+    columns: Vec<Values>,
+    rows: usize,
+    bytes: usize,
+}
+
+/// The cells of one column in the row group at hand.
+enum Values {
+    Texts(Cells<ByteArray>),
+    Ints(Cells<i64>),
+    Bools(Cells<bool>),
+    Times(Cells<i64>),
+}
+
+/// The values that are not null, and for each row whether there is one.
+struct Cells<T> {
+    values: Vec<T>,
+    present: Vec<i16>,
+}
+
+impl Parquet {
+    /// Begins the file; a terminal is refused.
+    pub fn new(names: &[&str]) -> Result<Self> {
+        if io::stdout().is_terminal() {
+            return Err(Error::usage(
+                "Parquet is not for a terminal; write it to a file: \
+                 heygen-sync export --format parquet > catalogue.parquet",
+            ));
+        }
+        let relations = dictionary::relations();
+        let columns: Vec<Values> =
+            names.iter().map(|name| Values::of(dictionary::holds(&relations, name))).collect();
+        let schema = schema(names, &columns).map_err(failed)?;
+        let out = io::BufWriter::with_capacity(64 * 1024, io::stdout());
+        let writer = SerializedFileWriter::new(out, schema, Arc::new(properties()));
+        Ok(Self { writer: writer.map_err(failed)?, columns, rows: 0, bytes: 0 })
+    }
+
+    /// Adds a row; its cells stand in the order of the columns.
+    pub fn row(&mut self, cells: Vec<Cell>) -> Result<()> {
+        for (column, cell) in self.columns.iter_mut().zip(cells) {
+            self.bytes += column.push(cell)?;
+        }
+        self.rows += 1;
+        if self.rows >= ROWS || self.bytes >= BYTES {
+            self.flush().map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    /// Ends the file.
+    pub fn finish(mut self) -> Result<()> {
+        if self.rows > 0 {
+            self.flush().map_err(failed)?;
+        }
+        let mut out = self.writer.into_inner().map_err(failed)?;
+        out.flush().map_err(unwritten)
+    }
+
+    fn flush(&mut self) -> Result<(), ParquetError> {
+        let mut group = self.writer.next_row_group()?;
+        for column in &mut self.columns {
+            if let Some(mut writer) = group.next_column()? {
+                column.write(&mut writer)?;
+                writer.close()?;
+            }
+        }
+        group.close()?;
+        (self.rows, self.bytes) = (0, 0);
+        Ok(())
+    }
+}
+
+impl Values {
+    fn of(holds: Holds) -> Self {
+        match holds {
+            Holds::Text | Holds::Json => Self::Texts(Cells::new()),
+            Holds::Integer => Self::Ints(Cells::new()),
+            Holds::Boolean => Self::Bools(Cells::new()),
+            Holds::Time => Self::Times(Cells::new()),
+        }
+    }
+
+    /// Adds a cell; gives the size of its text in bytes.
+    fn push(&mut self, cell: Cell) -> Result<usize> {
+        match (self, cell) {
+            (Self::Texts(cells), Cell::Text(text) | Cell::Json(text)) => {
+                let size = text.len();
+                cells.push(Some(text.into_bytes().into()));
+                return Ok(size);
+            }
+            (Self::Texts(cells), Cell::Null) => cells.push(None),
+            (Self::Ints(cells) | Self::Times(cells), Cell::Null) => cells.push(None),
+            (Self::Bools(cells), Cell::Null) => cells.push(None),
+            (Self::Ints(cells), Cell::Int(number)) => cells.push(Some(number)),
+            (Self::Bools(cells), Cell::Bool(yes)) => cells.push(Some(yes)),
+            (Self::Times(cells), Cell::Time(time)) => cells.push(Some(time.millis())),
+            (_, cell) => {
+                return Err(Error::unforeseen(format!("a column cannot hold {cell:?}")));
+            }
+        }
+        Ok(0)
+    }
+
+    fn write(&mut self, writer: &mut SerializedColumnWriter<'_>) -> Result<(), ParquetError> {
+        match self {
+            Self::Texts(cells) => cells.write::<ByteArrayType>(writer),
+            Self::Ints(cells) | Self::Times(cells) => cells.write::<Int64Type>(writer),
+            Self::Bools(cells) => cells.write::<BoolType>(writer),
+        }
+    }
+
+    /// The physical type, and what it means.
+    fn types(&self) -> (Physical, Option<LogicalType>) {
+        match self {
+            Self::Texts(_) => (Physical::BYTE_ARRAY, Some(LogicalType::String)),
+            Self::Ints(_) => (Physical::INT64, None),
+            Self::Bools(_) => (Physical::BOOLEAN, None),
+            Self::Times(_) => {
+                (Physical::INT64, Some(LogicalType::timestamp(true, TimeUnit::MILLIS)))
+            }
+        }
+    }
+}
+
+impl<T> Cells<T> {
+    fn new() -> Self {
+        Self { values: vec![], present: vec![] }
+    }
+
+    fn push(&mut self, value: Option<T>) {
+        self.present.push(i16::from(value.is_some()));
+        self.values.extend(value);
+    }
+
+    /// Writes and forgets them.
+    fn write<D: DataType<T = T>>(
+        &mut self,
+        writer: &mut SerializedColumnWriter<'_>,
+    ) -> Result<(), ParquetError> {
+        writer.typed::<D>().write_batch(&self.values, Some(&self.present), None)?;
+        self.values.clear();
+        self.present.clear();
+        Ok(())
+    }
+}
+
+fn schema(names: &[&str], columns: &[Values]) -> Result<TypePtr, ParquetError> {
+    let fields = names.iter().zip(columns).map(|(name, values)| {
+        let (physical, logical) = values.types();
+        let field = Type::primitive_type_builder(name, physical).with_logical_type(logical);
+        field.with_repetition(Repetition::OPTIONAL).build().map(Arc::new)
+    });
+    let fields = fields.collect::<Result<Vec<_>, _>>()?;
+    Type::group_type_builder("heygen_sync").with_fields(fields).build().map(Arc::new)
+}
+
+fn properties() -> WriterProperties {
+    WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .set_created_by(concat!("heygen-sync ", env!("CARGO_PKG_VERSION")).to_owned())
+        .build()
+}
+
+/// What the file could not take is told like any other output; the rest nobody foresaw.
+fn failed(fault: ParquetError) -> Error {
+    match fault {
+        ParquetError::External(source) => match source.downcast::<io::Error>() {
+            Ok(fault) => unwritten(*fault),
+            Err(other) => Error::unforeseen(format!("cannot write Parquet: {other}")),
+        },
+        other => Error::unforeseen(format!("cannot write Parquet: {other}")),
+    }
+}

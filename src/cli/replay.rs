@@ -1,0 +1,98 @@
+//! `replay`: rebuilds a database from an archive, and proves that it is the same.
+
+use std::io::IsTerminal;
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::{Context, output::grouped};
+use crate::{
+    archive::Archive,
+    config::Config,
+    error::{Error, Result},
+    mirror::Blobs,
+    poll::replay::{Replayed, replay},
+    store::{Location, Store},
+};
+
+/// Rebuild a database from the archive of its answers
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  heygen-sync replay --to rebuilt.db                from the archive of config.toml
+  heygen-sync replay --from s3://bucket/answers --to postgres://heygen@db.example.org/heygen
+
+Items, versions, changes, schema changes, polls and digests come out equal, or the replay ends and
+names the poll where they do not. Links are not replayed: the next sync brings them.")]
+pub struct Replay {
+    /// Where to: a new file, or an empty PostgreSQL database or schema
+    #[arg(long, value_name = "URL")]
+    to: String,
+    /// The archive: a folder, or s3://bucket/prefix; if not the configured one
+    #[arg(long, value_name = "STORE")]
+    from: Option<String>,
+}
+
+impl Replay {
+    pub(super) async fn run(self, context: &Context) -> Result<u8> {
+        let to = Location::parse(&self.to)?;
+        let from = match self.from {
+            Some(from) => from,
+            None => Config::load(&context.sources)?.0.archive.store,
+        };
+        let archive = archive(&from, context)?;
+        let envelopes = archive.envelopes().await?;
+        let Some(last) = envelopes.last() else {
+            return Err(Error::storage(format!(
+                "there is no archive in {}; name it by --from, or keep one: set enabled = true \
+                 under [archive] in config.toml",
+                archive.shown()
+            )));
+        };
+        let bar = bar(last.poll.row.poll_id, context);
+        let show = |poll: i64| {
+            if let Some(bar) = &bar {
+                bar.set_position(poll.unsigned_abs());
+            }
+        };
+        let mut store = Store::open_to_write(&to).await?;
+        let replayed = replay(&mut store, &context.clock, &archive, &envelopes, &show).await;
+        if let Some(bar) = bar {
+            bar.finish_and_clear();
+        }
+        let Replayed { polls, failed } = replayed?;
+        store.close().await?;
+        if !context.quiet {
+            let count = |number: u64| grouped(i64::try_from(number).unwrap_or(i64::MAX));
+            eprintln!(
+                "Replayed {} polls ({} failed) from {} into {to}: every digest is the recorded one. \
+                 Links are not replayed; the next sync brings them.",
+                count(polls),
+                count(failed),
+                archive.shown()
+            );
+        }
+        Ok(0)
+    }
+}
+
+/// The archive that `store` names.
+fn archive(store: &str, context: &Context) -> Result<Archive> {
+    let aws = context.sources.env.beginning_with("AWS_");
+    Blobs::of_archive(store, &context.sources.working_dir, aws).map(Archive::new)
+}
+
+/// The configured archive, where it is on.
+pub(super) fn configured(config: &Config, context: &Context) -> Result<Option<Archive>> {
+    config.archive.enabled.then(|| archive(&config.archive.store, context)).transpose()
+}
+
+fn bar(last: i64, context: &Context) -> Option<ProgressBar> {
+    if context.quiet || !std::io::stderr().is_terminal() {
+        return None;
+    }
+    let bar = ProgressBar::new(last.unsigned_abs());
+    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} polls, {eta} left") {
+        bar.set_style(style);
+    }
+    Some(bar)
+}

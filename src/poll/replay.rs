@@ -1,0 +1,184 @@
+//! An archive → an empty database, poll by poll: the same judging and the same writing as when the
+//! answers came, with the rows that were recorded then.
+//!
+//! Each poll must come out with the digest that it had; the first that does not ends the replay,
+//! and what was replayed before it stays: it is what the database said at that time. Links are not
+//! replayed, since an archive has none. It knows no SQL and prints nothing.
+
+use std::{collections::HashMap, time::Duration};
+
+use super::count;
+use crate::{
+    archive::{
+        Archive,
+        envelope::{Entry, Envelope, Stored},
+    },
+    catalog::{
+        diff::{Policy, Poll, diff},
+        stripped,
+    },
+    error::{Error, Result},
+    store::{
+        Store,
+        row::{PollRow, policy_of},
+        write::Outcome,
+    },
+    time::Clock,
+};
+
+/// How long one poll may keep the database's lock.
+const DEADLINE: Duration = Duration::from_secs(10 * 60);
+
+/// What a replay did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Replayed {
+    /// Polls, the failed ones included.
+    pub polls: u64,
+    /// Those of them that had failed.
+    pub failed: u64,
+}
+
+/// Replays `envelopes`, which are all that `archive` has, into `store`, which must be empty.
+/// `progress` is told of each poll that is done.
+///
+/// # Errors
+/// [`crate::error::Kind::Usage`] when the database is not empty, [`crate::error::Kind::Storage`]
+/// when the archive lacks a poll or an answer or one is damaged,
+/// [`crate::error::Kind::Unforeseen`] when a poll comes out otherwise than it was.
+pub async fn replay(
+    store: &mut Store,
+    clock: &Clock,
+    archive: &Archive,
+    envelopes: &[Envelope],
+    progress: &dyn Fn(i64),
+) -> Result<Replayed> {
+    store.refuse_rows().await?;
+    let names = names(envelopes)?;
+    let mut names = names.iter();
+    let place = store.location().to_string();
+    let mut replaying = Replaying { store, clock, archive, answer: None };
+    let mut replayed = Replayed::default();
+    for envelope in envelopes {
+        for entry in envelope.entries() {
+            let row =
+                PollRow { account: names.next().cloned().unwrap_or_default(), ..entry.row.clone() };
+            let (poll, failed) = (row.poll_id, row.failed());
+            let done = replaying.entry(row, &envelope.answer, replayed.polls as i64).await;
+            done.map_err(|error| ended(error, poll, &place))?;
+            replayed.polls += 1;
+            replayed.failed += u64::from(failed);
+            progress(poll);
+        }
+    }
+    Ok(replayed)
+}
+
+/// The error, with what stands in the database now.
+fn ended(mut error: Error, poll: i64, place: &str) -> Error {
+    let holds = match poll {
+        1 => "nothing was written".into(),
+        _ => {
+            format!("{place} holds what was known before poll {poll}, and is sealed as it was then")
+        }
+    };
+    error.message = format!("{}; {holds}", error.message);
+    error
+}
+
+/// The account under which each poll is replayed: the last name that its chain of digests has had,
+/// so that an account renamed in between is one account. No digest depends on a name.
+fn names(envelopes: &[Envelope]) -> Result<Vec<String>> {
+    let entries: Vec<&Entry> = envelopes.iter().flat_map(Envelope::entries).collect();
+    let mut chains: Vec<&str> = vec![];
+    let mut chain_of: HashMap<&str, usize> = HashMap::new();
+    let mut of = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let before = entry.previous_digest.as_deref().and_then(|digest| chain_of.get(digest));
+        let chain = before.copied().unwrap_or(chains.len());
+        if chain == chains.len() {
+            chains.push("");
+        }
+        chains[chain] = &entry.row.account;
+        chain_of.insert(entry.row.digest.as_deref().unwrap_or_default(), chain);
+        of.push((chain, entry));
+    }
+    let mut first: HashMap<&str, usize> = HashMap::new();
+    for (chain, entry) in of.iter().filter(|(_, entry)| entry.previous_digest.is_none()) {
+        if first.insert(chains[*chain], *chain).is_some_and(|other| other != *chain) {
+            return Err(Error::storage(format!(
+                "the archive has two accounts '{}', since one was renamed and not polled after \
+                 that; poll {} begins the second: they cannot be told apart in one database",
+                entry.row.account, entry.row.poll_id
+            )));
+        }
+    }
+    Ok(of.into_iter().map(|(chain, _)| chains[chain].to_owned()).collect())
+}
+
+struct Replaying<'a> {
+    store: &'a mut Store,
+    clock: &'a Clock,
+    archive: &'a Archive,
+    /// The last answer that was read: the next poll often has the same.
+    answer: Option<(Stored, Vec<u8>)>,
+}
+
+impl Replaying<'_> {
+    /// Replays one poll after `last`.
+    async fn entry(&mut self, row: PollRow, answer: &Stored, last: i64) -> Result<()> {
+        if row.poll_id != last + 1 {
+            return Err(self.gap(last + 1, row.poll_id - 1));
+        }
+        match row.failed() {
+            true => self.failed(row).await,
+            false => self.answered(row, answer).await,
+        }
+    }
+
+    fn gap(&self, from: i64, to: i64) -> Error {
+        let lacking = match from == to {
+            true => format!("poll {from} is"),
+            false => format!("polls {from} to {to} are"),
+        };
+        Error::storage(format!(
+            "{lacking} not in the archive {}: it was off or could not be reached, and what came \
+             after cannot be rebuilt without",
+            self.archive.shown()
+        ))
+    }
+
+    async fn failed(&mut self, row: PollRow) -> Result<()> {
+        let now = self.clock.now();
+        let session = self.store.begin_poll(&row.account.clone(), now, DEADLINE).await?;
+        session.record(Outcome { row, diff: None, error: None }, now).await.map(drop)
+    }
+
+    async fn answered(&mut self, mut row: PollRow, stored: &Stored) -> Result<()> {
+        let poll = row.poll_id;
+        let spoiled =
+            |what: &str| Error::storage(format!("the record of poll {poll} has no {what}"));
+        let policy = row.policy.as_deref().and_then(policy_of);
+        let policy: Policy = policy.ok_or_else(|| spoiled("policy"))?;
+        let observed_at = row.observed_at.ok_or_else(|| spoiled("observed_at"))?;
+        let api_version = row.api_version.clone().ok_or_else(|| spoiled("api_version"))?;
+        let answer = stripped::read(self.text(stored).await?);
+        let answer = answer.map_err(|error| error.context(&stored.file))?;
+        let now = self.clock.now();
+        let session = self.store.begin_poll(&row.account.clone(), now, DEADLINE).await?;
+        let judge = |standing| {
+            let poll =
+                Poll { observed_at, api_version: &api_version, policy: &policy, mirror: false };
+            let diff = diff(&standing, answer, &poll);
+            count(&mut row, &diff);
+            Ok(Outcome { row, diff: Some(diff), error: None })
+        };
+        session.commit(policy.after_polls, now, judge).await.map(drop)
+    }
+
+    async fn text(&mut self, stored: &Stored) -> Result<&[u8]> {
+        if self.answer.as_ref().is_none_or(|(known, _)| known != stored) {
+            self.answer = Some((stored.clone(), self.archive.answer(stored).await?));
+        }
+        Ok(self.answer.as_ref().map_or(&[], |(_, text)| text))
+    }
+}

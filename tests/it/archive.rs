@@ -1,0 +1,254 @@
+//! The archive: it keeps every answer once and no signature, a poll never suffers from it, and a
+//! replay of it gives the same tables with the same digests, on either engine.
+
+mod by_command;
+mod git;
+mod import_command;
+
+use std::{path::Path, sync::Arc};
+
+use heygen_sync::{
+    archive::Archive,
+    catalog::diff::Accepted,
+    config::{ApiVersion, Version},
+    error::{Error, Kind},
+    mirror::Blobs,
+    poll::replay::{Replayed, replay},
+};
+
+use crate::{
+    fake,
+    mirror::place::Place,
+    sequences,
+    world::{ENGINES, Engine, World, body},
+};
+
+/// Words that stand in signed URLs and nowhere else.
+const SIGNATURES: [&str; 4] = ["Signature", "Key-Pair-Id", "Expires=", "Policy="];
+
+fn archive_of(place: &Place) -> Arc<Archive> {
+    let aws = place.aws.clone().into_iter();
+    Arc::new(Archive::new(Blobs::of_archive(&place.store, Path::new(""), aws).unwrap()))
+}
+
+async fn world(engine: Engine, place: &Place) -> World {
+    let mut world = World::start(engine).await;
+    world.archive = Some(archive_of(place));
+    world
+}
+
+/// Replays the world's archive into a new database.
+async fn replayed(place: &Place, engine: Engine) -> (World, Result<Replayed, Error>) {
+    let archive = archive_of(place);
+    let envelopes = archive.envelopes().await.unwrap();
+    loop {
+        let mut target = World::start(engine).await;
+        let clock = target.clock();
+        let done = replay(target.store(), &clock, &archive, &envelopes, &|_| ()).await;
+        // Another test may just be starting a process, which then has our lock file open as well.
+        if done.as_ref().is_err_and(|error| error.kind == Kind::Busy) {
+            continue;
+        }
+        return (target, done);
+    }
+}
+
+/// The texts of the files below a folder of the store, unpacked.
+fn texts(place: &Place, folder: &str) -> Vec<(String, String)> {
+    let files = place.files().into_iter().filter(|file| file.starts_with(folder));
+    files.map(|file| (file.clone(), text(place, &file))).collect()
+}
+
+fn text(place: &Place, file: &str) -> String {
+    let packed = std::fs::read(place.root().join(file)).unwrap();
+    String::from_utf8(zstd::decode_all(&packed[..]).unwrap()).unwrap()
+}
+
+fn put(place: &Place, file: &str, text: &str) {
+    let packed = zstd::encode_all(text.as_bytes(), 1).unwrap();
+    std::fs::write(place.root().join(file), packed).unwrap();
+}
+
+/// Files of the store, the S3 server's own left out.
+fn files(place: &Place, folder: &str) -> Vec<String> {
+    place.files().into_iter().filter(|file| file.starts_with(folder)).collect()
+}
+
+/// Random polls of two accounts by both versions of the API, ending with a good one.
+async fn random_polls(world: &mut World, polls: usize) {
+    for (number, told) in sequences::history(polls - 2).into_iter().enumerate() {
+        world.account = ["default", "other"][usize::from(number % 7 > 4)];
+        let version = if number % 20 < 13 { ApiVersion::V2 } else { ApiVersion::V3 };
+        world.version = Version::Fixed(version);
+        world.removals.after_polls = Some(told.after_polls);
+        (world.removals.min_count, world.removals.max_share) = (1, 0.5);
+        world.accepted = told.accepted.map_or(Accepted::None, Accepted::UpTo);
+        world.poll_file(told.body).await;
+    }
+    world.poll_file("<html>").await;
+    world.poll_file(body(r#"{"avatar_id":"last","n":1e400}"#, "")).await;
+}
+
+#[tokio::test]
+async fn a_replay_of_200_random_polls_gives_the_same_tables_and_digests_on_both_engines() {
+    for engine in ENGINES {
+        let place = Place::folder();
+        let mut world = world(engine, &place).await;
+        world.heygen.paging(|paging| paging.plain = true);
+        random_polls(&mut world, 200).await;
+        let everything = world.everything().await;
+        let outcomes = world
+            .lines("SELECT outcome, api_version, count(*) FROM polls GROUP BY 1, 2 ORDER BY 1, 2")
+            .await;
+        assert!(outcomes.len() >= 5, "{outcomes:?}");
+        for to in ENGINES {
+            let (mut target, done) = replayed(&place, to).await;
+            assert_eq!(done.unwrap().polls, 200);
+            assert_eq!(everything, target.everything().await, "{engine:?} to {to:?}");
+            assert_eq!(target.lines("SELECT url FROM assets").await, [""; 0]);
+        }
+    }
+}
+
+async fn signed_story(world: &mut World) {
+    let heygen = &world.heygen;
+    heygen.add_avatar("a", |avatar| avatar.set("tags", serde_json::json!(["x", "y"])));
+    heygen.add_avatar("b", |_| ());
+    heygen.add_photo("p");
+    heygen.sign_urls(1_800_000_000);
+    world.poll().await;
+    for seed in 0..3 {
+        world.heygen.resign();
+        world.heygen.shuffle(seed);
+        world.poll().await;
+    }
+}
+
+#[tokio::test]
+async fn no_signature_is_kept_and_the_same_answer_only_once() {
+    for (place, v3) in [(Place::folder(), false), (Place::folder(), true), (Place::s3(), false)] {
+        let mut world = world(Engine::Sqlite, &place).await;
+        if v3 {
+            world = world.of_v3();
+        }
+        signed_story(&mut world).await;
+        assert!(world.cell("SELECT max(signed_url) FROM assets").await.contains("Signature"));
+        assert_eq!(files(&place, "answers/").len(), 1, "{:?}", place.files());
+        assert_eq!(files(&place, "polls/").len(), 4);
+        for (file, text) in [texts(&place, "answers/"), texts(&place, "polls/")].concat() {
+            assert!(!SIGNATURES.iter().any(|word| text.contains(word)), "{file}: {text}");
+        }
+        world.heygen.rename(fake::Kind::Avatar, "a", "Another");
+        world.poll().await;
+        assert_eq!(files(&place, "answers/").len(), 2);
+        let (mut target, done) = replayed(&place, Engine::Postgres).await;
+        assert_eq!(done.unwrap(), Replayed { polls: 5, failed: 0 });
+        assert_eq!(world.everything().await, target.everything().await);
+    }
+}
+
+#[tokio::test]
+async fn a_kept_answer_is_one_that_a_poll_takes() {
+    let place = Place::folder();
+    let mut world = world(Engine::Sqlite, &place).await;
+    signed_story(&mut world).await;
+    let (_, text) = texts(&place, "answers/").remove(0);
+    let report = world.poll_file(text).await;
+    assert!(report.diff.unwrap().lists().iter().all(|list| list.opened.is_empty()));
+}
+
+#[tokio::test]
+async fn a_store_that_cannot_be_reached_costs_no_poll_and_the_replay_names_the_gap() {
+    let place = Place::folder();
+    let mut world = world(Engine::Sqlite, &place).await;
+    world.avatars(r#"{"avatar_id":"a"}"#).await;
+    let before = world.everything().await;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let broken = file.path().join("store").display().to_string();
+    let broken = Blobs::of_archive(&broken, Path::new(""), std::iter::empty()).unwrap();
+    let working = world.archive.replace(Arc::new(Archive::new(broken)));
+    for id in ["b", "c"] {
+        let report = world.avatars(&format!(r#"{{"avatar_id":"a"}},{{"avatar_id":"{id}"}}"#)).await;
+        assert_eq!(report.row.outcome, "succeeded");
+    }
+    world.archive = working;
+    world.avatars(r#"{"avatar_id":"a"},{"avatar_id":"d"}"#).await;
+    assert_eq!(files(&place, "polls/").len(), 2);
+    let (mut target, done) = replayed(&place, Engine::Sqlite).await;
+    let error = done.unwrap_err();
+    assert_eq!(error.kind, Kind::Storage);
+    assert!(error.message.contains("polls 2 to 3 are not in the archive"), "{error}");
+    assert!(error.message.contains("holds what was known before poll 4"), "{error}");
+    assert_eq!(before, target.everything().await);
+}
+
+#[tokio::test]
+async fn what_was_altered_ends_the_replay_at_its_poll() {
+    for (file, from, to) in [
+        ("answers/", "second", "other"),
+        ("polls/000000000003", "\"tool_version\": \"", "\"tool_version\": \"x"),
+        ("polls/000000000003", "\"host\": \"", "\"host\": \"x"),
+        ("polls/000000000003", "\"min_count\": 20", "\"min_count\": 21"),
+    ] {
+        let place = Place::folder();
+        let mut world = world(Engine::Sqlite, &place).await;
+        for name in ["first", "<html>", "second"] {
+            let body = match name {
+                "<html>" => name.into(),
+                name => body(&format!(r#"{{"avatar_id":"a","avatar_name":"{name}"}}"#), ""),
+            };
+            world.poll_file(body).await;
+        }
+        let (name, text) = texts(&place, file)
+            .into_iter()
+            .find(|(_, text)| text.contains(from))
+            .unwrap_or_else(|| panic!("{from}: {:?}", texts(&place, file)));
+        put(&place, &name, &text.replacen(from, to, 1));
+        let (mut target, done) = replayed_or_refused(&place).await;
+        let error = done.unwrap_err();
+        assert!(
+            error.message.contains(if file == "answers/" { "damaged" } else { "poll 3" }),
+            "{error}"
+        );
+        let polls = target.cell("SELECT count(*) FROM polls").await;
+        assert!(["0", "2"].contains(&polls.as_str()), "{from}: {polls}");
+    }
+}
+
+/// As [`replayed`]; an archive that cannot be read at all is an error as well.
+async fn replayed_or_refused(place: &Place) -> (World, Result<Replayed, Error>) {
+    match archive_of(place).envelopes().await {
+        Ok(_) => replayed(place, Engine::Sqlite).await,
+        Err(error) => (World::start(Engine::Sqlite).await, Err(error)),
+    }
+}
+
+#[tokio::test]
+async fn two_databases_never_share_an_archive() {
+    let place = Place::folder();
+    let mut first = world(Engine::Sqlite, &place).await;
+    first.avatars(r#"{"avatar_id":"a"}"#).await;
+    let kept = texts(&place, "");
+    let mut second = world(Engine::Sqlite, &place).await;
+    let report = second.avatars(r#"{"avatar_id":"b"}"#).await;
+    assert_eq!(report.row.outcome, "succeeded");
+    assert_eq!(kept, texts(&place, ""));
+}
+
+#[tokio::test]
+async fn an_account_that_was_renamed_in_between_has_its_last_name() {
+    let place = Place::folder();
+    let mut world = world(Engine::Sqlite, &place).await;
+    world.account = "old";
+    world.avatars(r#"{"avatar_id":"a"}"#).await;
+    world.poll_file("<html>").await;
+    let now = world.now();
+    world.store().rename_account("old", "new", now).await.unwrap();
+    // Another one takes the name over.
+    world.avatars(r#"{"avatar_id":"x"}"#).await;
+    world.account = "new";
+    world.avatars(r#"{"avatar_id":"a"},{"avatar_id":"b"}"#).await;
+    let (mut target, done) = replayed(&place, Engine::Postgres).await;
+    assert_eq!(done.unwrap(), Replayed { polls: 4, failed: 1 });
+    assert_eq!(world.everything().await, target.everything().await);
+}

@@ -1,0 +1,137 @@
+//! The dictionary of the tables tells of every table, view and column of both databases, and
+//! docs/data-dictionary.md is made of it. `INSTA_UPDATE=always` writes that file anew.
+
+use std::fmt::Write;
+
+use heygen_sync::store::dictionary::{Holds, Relation, relations};
+
+use crate::{
+    home::Home,
+    schema::engine::{Engine, MIGRATIONS, both},
+};
+
+const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/data-dictionary.md");
+
+const HEAD: &str = "# Data dictionary
+
+Every table, view and column, the same in SQLite and PostgreSQL. Made from the comments in
+[the schema](../migrations/postgres/0001_catalogue.sql) by a test, which fails when this page is out of
+date. PostgreSQL shows the same by `\\d+`, [Datasette](analysis.md#datasette) beside each table.
+
+| type | SQLite | PostgreSQL | Parquet |
+|---|---|---|---|
+| text | `TEXT` | `TEXT`, compared by bytes | string |
+| integer | `INTEGER` | `BIGINT` | INT64 |
+| boolean | `INTEGER`, 0 or 1 | `BOOLEAN` | BOOLEAN |
+| time | `TEXT` in UTC, always as wide as `2026-11-23T05:57:09.123Z` | `TIMESTAMPTZ` | TIMESTAMP(MILLIS, UTC) |
+| JSON | `TEXT`, canonical | `JSONB` | string |
+";
+
+fn document(relations: &[Relation]) -> String {
+    let mut out = HEAD.to_owned();
+    for (title, views) in [("Views, to begin with", true), ("Tables", false)] {
+        write!(out, "\n## {title}\n").unwrap();
+        for relation in relations.iter().filter(|relation| relation.view == views) {
+            describe(relation, &mut out);
+        }
+    }
+    out
+}
+
+fn describe(relation: &Relation, out: &mut String) {
+    let Relation { name, view: _, comment, columns } = relation;
+    write!(out, "\n### {name}\n\n{}.\n\n| column | type | |\n|---|---|---|\n", capital(comment))
+        .unwrap();
+    for column in columns {
+        let holds = match column.holds {
+            Holds::Text => "text",
+            Holds::Integer => "integer",
+            Holds::Boolean => "boolean",
+            Holds::Time => "time",
+            Holds::Json => "JSON",
+        };
+        let comment = column.comment.replace('|', "\\|");
+        writeln!(out, "| `{}` | {holds} | {comment} |", column.name).unwrap();
+    }
+}
+
+fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().unwrap().to_uppercase().collect::<String>() + chars.as_str()
+}
+
+/// Every table and view with its columns and their types, as the database itself tells.
+async fn of_database(engine: &mut Engine) -> Vec<[String; 3]> {
+    let sql = match engine {
+        Engine::Sqlite(..) => {
+            "SELECT it.name, col.name, '' FROM sqlite_master AS it, pragma_table_info(it.name) AS col
+             WHERE it.type IN ('table', 'view') AND it.name NOT LIKE 'sqlite%' ORDER BY it.name, col.cid"
+        }
+        Engine::Postgres(..) => {
+            "SELECT it.relname::text, col.attname::text, format_type(col.atttypid, col.atttypmod)
+             FROM pg_class AS it JOIN pg_attribute AS col ON col.attrelid = it.oid AND col.attnum > 0
+             WHERE it.relnamespace = 'public'::regnamespace AND it.relkind IN ('r', 'v')
+             ORDER BY it.relname COLLATE \"C\", col.attnum"
+        }
+    };
+    let rows = engine.texts(sql).await.into_iter();
+    let rows = rows.map(|row| -> [String; 3] {
+        let cells: Vec<String> = row.into_iter().map(Option::unwrap_or_default).collect();
+        cells.try_into().unwrap()
+    });
+    rows.filter(|row| row[0] != MIGRATIONS).collect()
+}
+
+#[tokio::test]
+async fn it_tells_of_every_column_of_both_databases_in_their_order() {
+    let mut told: Vec<[String; 3]> = vec![];
+    let mut relations = relations();
+    relations.sort_by(|a, b| a.name.cmp(&b.name));
+    for relation in relations {
+        assert!(!relation.comment.is_empty());
+        for column in relation.columns {
+            assert!(!column.comment.is_empty(), "{}.{}", relation.name, column.name);
+            let holds = match column.holds {
+                Holds::Text => "text",
+                Holds::Integer => "bigint",
+                Holds::Boolean => "boolean",
+                Holds::Time => "timestamp with time zone",
+                Holds::Json => "jsonb",
+            };
+            told.push([relation.name.clone(), column.name, holds.to_owned()]);
+        }
+    }
+    let [mut lite, mut post] = both().await;
+    assert_eq!(told, of_database(&mut post).await);
+    told.iter_mut().for_each(|row| row[2].clear());
+    assert_eq!(told, of_database(&mut lite).await);
+}
+
+#[test]
+fn the_document_is_what_the_schema_says() {
+    let now = document(&relations());
+    if std::env::var("INSTA_UPDATE").is_ok_and(|update| update == "always") {
+        std::fs::write(DOCUMENT, &now).unwrap();
+    }
+    let document = std::fs::read_to_string(DOCUMENT).unwrap_or_default();
+    assert!(
+        document == now,
+        "docs/data-dictionary.md is out of date; run with INSTA_UPDATE=always"
+    );
+}
+
+#[tokio::test]
+async fn metadata_is_named_after_the_database() {
+    let home = Home::sqlite().await;
+    let ran = home.run(&["metadata", "--database", "/elsewhere/my catalogue.db"]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
+    let told: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    let tables = &told["databases"]["my catalogue"]["tables"];
+    assert_eq!(tables["avatars"]["label_column"], "avatar_name");
+    assert_eq!(tables["polls"]["units"]["response_bytes"], "B");
+    assert_eq!(
+        tables["changes"]["facets"],
+        serde_json::json!(["account", "kind", "change", "field"])
+    );
+    assert_eq!(tables["_heygen_sync_migrations"], serde_json::json!({"hidden": true}));
+}
