@@ -122,7 +122,8 @@ impl Out {
     fn new(patience: Duration) -> (Self, Chunks) {
         let (chunks, receiver) = mpsc::channel(4);
         let broken = Arc::new(AtomicBool::new(false));
-        let out = Self { chunks, broken: broken.clone(), patience, end: Instant::now() + EXPORT_TIME };
+        let out =
+            Self { chunks, broken: broken.clone(), patience, end: Instant::now() + EXPORT_TIME };
         (out, Chunks { receiver, broken })
     }
 
@@ -499,12 +500,7 @@ fn version_columns(kind: Kind) -> Vec<&'static str> {
     columns
 }
 
-fn version_cells(
-    kind: Kind,
-    account: &str,
-    id: &str,
-    version: &ItemVersion,
-) -> Vec<Cell> {
+fn version_cells(kind: Kind, account: &str, id: &str, version: &ItemVersion) -> Vec<Cell> {
     let mut cells = vec![
         Cell::Text(account.to_owned()),
         Cell::Text(id.to_owned()),

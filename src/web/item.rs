@@ -360,7 +360,10 @@ fn field_fact(context: &Context<'_>, kind: Kind, name: &str, value: Option<&Valu
         ("tags", Some(list)) if list.is_list_of_texts() => {
             let texts: Vec<String> = serde_json::from_str(&list.to_json()).unwrap_or_default();
             match texts.iter().all(|tag| can_be_asked(tag)) {
-                true => fact.links = texts.iter().map(|tag| Link::new(own(tag), words::exact(tag))).collect(),
+                true => {
+                    fact.links =
+                        texts.iter().map(|tag| Link::new(own(tag), words::exact(tag))).collect()
+                }
                 false => fact.text = words::exact(&texts.join(", ")),
             }
             if texts.is_empty() {

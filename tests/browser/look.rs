@@ -3,11 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{
-    chrome::Chrome,
-    demo,
-    site::Site,
-};
+use crate::{chrome::Chrome, demo, site::Site};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_page_is_accessible_in_light_and_dark() {
@@ -135,7 +131,9 @@ async fn screenshots() {
                 chrome.go(&site.url(&path)).await;
                 let scroll = match name {
                     "history" | "compare" => "document.querySelector('#history').scrollIntoView()",
-                    "flip" => "document.querySelector('.flip').click(); document.querySelector('.cmp').scrollIntoView()",
+                    "flip" => {
+                        "document.querySelector('.flip').click(); document.querySelector('.cmp').scrollIntoView()"
+                    }
                     _ => "",
                 };
                 chrome.ask(scroll).await;

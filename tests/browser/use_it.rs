@@ -218,7 +218,9 @@ async fn a_copy_that_fails_says_so() {
     chrome.go(&site.url(&format!("/avatars/{ANNIE}"))).await;
     chrome.ask("navigator.clipboard.writeText = () => Promise.reject(new Error('no'))").await;
     click(&chrome, ".copy-id").await;
-    chrome.until("return document.querySelector('#said').textContent.startsWith('Could not')").await;
+    chrome
+        .until("return document.querySelector('#said').textContent.startsWith('Could not')")
+        .await;
     let label = "return document.querySelector('.copy-id').dataset.told";
     assert_eq!(chrome.ask(label).await, json!("Not copied"));
 }
@@ -253,17 +255,22 @@ async fn hostile_names_and_ids_do_nothing_in_a_browser() {
         ("javascript:window.pwned=1", "\u{1}\u{1b}[31m\u{7f}</title></style>"),
     ];
     site.poll(&names).await;
-    let mut paths: Vec<String> = ["/", "/avatars?sort=added", "/avatars?sort=added&view=table", "/changes"]
-        .map(str::to_owned)
-        .to_vec();
-    paths.extend(names.map(|(id, _)| {
-        format!("/avatars/{}", heygen_sync::web::params::id_to_path(id))
-    }));
+    let mut paths: Vec<String> =
+        ["/", "/avatars?sort=added", "/avatars?sort=added&view=table", "/changes"]
+            .map(str::to_owned)
+            .to_vec();
+    paths.extend(
+        names.map(|(id, _)| format!("/avatars/{}", heygen_sync::web::params::id_to_path(id))),
+    );
     for path in &paths {
         for width in [320, 1280] {
             chrome.size(width, 800).await;
             chrome.go(&site.url(path)).await;
-            assert_eq!(chrome.ask("return window.pwned === undefined").await, json!(true), "{path}");
+            assert_eq!(
+                chrome.ask("return window.pwned === undefined").await,
+                json!(true),
+                "{path}"
+            );
             let wide = chrome.ask("return document.documentElement.scrollWidth").await;
             assert!(wide.as_u64().unwrap() <= u64::from(width), "{path} is {wide} wide at {width}");
             assert_eq!(chrome.complaints().await, Vec::<String>::new(), "{path}");
@@ -286,7 +293,10 @@ async fn a_missing_store_leaves_a_word_in_every_frame() {
             chrome.size(width, 800).await;
             chrome.go(&site.url(&path)).await;
             chrome.until("return [...document.images].filter(i => i.getBoundingClientRect().top < innerHeight).every(i => i.complete)").await;
-            assert!(chrome.laid_out().await.contains("picture file is missing"), "{path} at {width}");
+            assert!(
+                chrome.laid_out().await.contains("picture file is missing"),
+                "{path} at {width}"
+            );
             let wide = chrome.ask("return document.documentElement.scrollWidth").await;
             assert!(wide.as_u64().unwrap() <= u64::from(width), "{path} is {wide} wide");
         }

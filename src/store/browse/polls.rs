@@ -116,11 +116,7 @@ impl Reading {
         );
         let args = [number.into(), at.into()];
         let rows = self.ask(text, &args, |row| {
-            Ok(NearPoll {
-                row: PollRow::read(row, 0)?,
-                before: row.int(31)?,
-                after: row.int(32)?,
-            })
+            Ok(NearPoll { row: PollRow::read(row, 0)?, before: row.int(31)?, after: row.int(32)? })
         });
         Ok(rows.await?.into_iter().next())
     }

@@ -201,7 +201,9 @@ async fn data_is_data_even_where_there_is_none() {
     let json = |answer: &Answer| answer.header("content-type") == "application/json";
     let [site, other] = both().await;
     let lists = ["/avatars", "/talking-photos", "/changes", "/polls", "/timeline", "/overview"];
-    for (site, query) in [(site::empty().await, ""), (site, "?as_of=2020-01-01"), (other, "?as_of=2020-01-01")] {
+    for (site, query) in
+        [(site::empty().await, ""), (site, "?as_of=2020-01-01"), (other, "?as_of=2020-01-01")]
+    {
         for list in lists {
             let answer = site.get(&format!("{list}.json{query}")).await;
             assert_eq!((answer.status, answer.text.as_str()), (200, "[]\n"), "{list}{query}");
@@ -276,7 +278,8 @@ async fn a_feed_knows_its_place_and_that_of_its_entries() {
     let feed = "/changes.atom?kind=avatar&#38;change=changed\"";
     assert_eq!(page.text.matches(feed).count(), 3, "{}", page.text);
     let feed = site.get("/changes.atom?kind=avatar&change=changed").await.text;
-    let [itself, beside] = ["changes.atom", "changes"].map(|path| format!("href=\"/{path}?kind=avatar&amp;change=changed\""));
+    let [itself, beside] = ["changes.atom", "changes"]
+        .map(|path| format!("href=\"/{path}?kind=avatar&amp;change=changed\""));
     assert!(feed.contains(&itself) && feed.contains("rel=\"self\""), "{feed}");
     assert!(feed.contains(&beside));
     let item = feed.split("href=\"/avatars/").nth(1).unwrap().split('"').next().unwrap();
@@ -295,7 +298,8 @@ async fn the_front_page_names_each_kind_and_what_is_at_risk() {
         assert!(!page.text.contains("picture=risk"));
         site.sign_everything().await;
         let page = site.get("/").await;
-        let lead = page.text.split("<p class=\"lead\">").nth(1).unwrap().split("</p>").next().unwrap();
+        let lead =
+            page.text.split("<p class=\"lead\">").nth(1).unwrap().split("</p>").next().unwrap();
         let numbers = site.get("/overview.json").await.json();
         for (at, list) in [(2, "/avatars?listed=missing"), (3, "/talking-photos?listed=missing")] {
             let missing = numbers[at]["value"].as_i64().unwrap();

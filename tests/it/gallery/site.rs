@@ -172,8 +172,7 @@ impl Site {
         *at = at.plus(Duration::from_secs(60));
         let body = json!({"error": null, "data": {"avatars": records, "talking_photos": []}});
         let mut store = Store::open_to_write(&self.location).await.unwrap();
-        let removals =
-            Removals { after_polls: Some(after_polls), min_count: 20, max_share: 0.2 };
+        let removals = Removals { after_polls: Some(after_polls), min_count: 20, max_share: 0.2 };
         demo::poll_of(account, &mut store, *at, body.to_string().into_bytes(), &removals).await;
         store.close().await.unwrap();
     }
