@@ -99,6 +99,7 @@ fn timed_poll(url: &str, body: Vec<u8>) -> f64 {
             observed_at: None,
             archive: None,
             deadline: std::time::Duration::from_secs(600),
+            notify: None,
         };
         let clock = Clock::new(|| Timestamp::from(chrono::Utc::now()));
         let report = poll(&mut store, &clock, request).await.expect("polls");

@@ -70,6 +70,7 @@ async fn history(file: &Path, versions: usize) {
             observed_at: None,
             archive: None,
             deadline: std::time::Duration::from_secs(600),
+            notify: None,
         };
         let report = poll(&mut store, &clock, request).await.expect("polls");
         assert_eq!(report.row.outcome, "succeeded");

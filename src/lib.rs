@@ -29,18 +29,28 @@
 //! rows in batches once their files are durable. Links that died are renewed by an ordinary poll,
 //! handed in as a callback.
 //!
+//! A `sync` does one such round and ends; the [`daemon`] does the same round, by the same function,
+//! whenever its schedule says so.
+//!
+//! Where somebody is to be told ([`notify`]), step 6 writes the notices of what the poll found into
+//! the same transaction, and after the round the outbox is delivered: in order, at least once, and
+//! never at the cost of a poll.
+//!
 //! # The rooms, and which way the arrows go
 //!
 //! ```text
-//! main → cli → web → { poll, verify, feed } → archive → { heygen, mirror, store, config, git } → catalog → { error, time }
+//! main → cli → { daemon, web } → { poll → notify, verify, feed, metrics } → archive → { heygen, mirror, store, config, git } → catalog → { error, time }
 //! ```
 //!
 //! | room | is for | does not know |
 //! |---|---|---|
 //! | [`cli`] | one verb a file, rendering in one place | SQL, rules of history |
+//! | [`daemon`] | when work is due, and how it ends; metrics and health over HTTP | SQL, how a list is polled |
 //! | [`web`] | the gallery: pages, security, caching | SQL, HeyGen, the key |
 //! | [`poll`] | the one place where the steps meet | SQL, HTTP, printing |
+//! | [`notify`] | what is told of a poll, once, and how it travels; pings | SQL, how a list is polled |
 //! | [`verify`] | whether seals, history and tables agree | SQL, printing, how to mend |
+//! | [`metrics`] | the figures of the tables in Prometheus' words | SQL, HTTP |
 //! | [`feed`] | the change feed as Atom, for a file or the gallery | SQL, where it is served |
 //! | [`archive`] | every answer kept, without signatures, for a replay | polling, replaying |
 //! | [`heygen`] | asking the API, retries, one file per version of the API | the database, avatars |
@@ -68,11 +78,14 @@ pub mod archive;
 pub mod catalog;
 pub mod cli;
 pub mod config;
+pub mod daemon;
 pub mod error;
 pub mod feed;
 pub mod git;
 pub mod heygen;
+pub mod metrics;
 pub mod mirror;
+pub mod notify;
 pub mod poll;
 pub mod store;
 pub mod time;

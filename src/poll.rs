@@ -19,12 +19,14 @@ use crate::{
         list,
         stripped::Bodies,
     },
-    config::{ApiVersion, Removals, Version},
+    config::{ApiVersion, Notify, Removals, Version},
     error::{Error, Result},
     heygen::{self, Fetched, OnProgress},
+    notify,
     store::{
         Session, Store,
         lock::{hex, host},
+        outbox::{Before, Tell},
         row::{Counts, PollRow, policy_json},
         write::Outcome,
     },
@@ -56,6 +58,8 @@ pub struct Request<'a> {
     pub archive: Option<&'a Archive>,
     /// How long the poll may hold the lock without a word to the database.
     pub deadline: Duration,
+    /// Who is told; `None` tells nobody.
+    pub notify: Option<&'a Notify>,
 }
 
 /// Where a list comes from.
@@ -195,11 +199,17 @@ async fn commit(
 ) -> Result<Outcome> {
     let after_polls = request.removals.after_polls_on(fetched.version);
     let judge = Judge { request, started_at, clock, after_polls };
+    let watch = request.notify.filter(|notify| notify.url.is_some()).map(|notify| &notify.watch);
+    let drafts = |outcome: &Outcome, before: Before| {
+        watch.map_or(vec![], |watch| notify::drafts(watch, outcome, before))
+    };
+    let tell = watch.map(|_| &drafts as Tell<'_>);
     match fetched.answer.as_ref().err() {
-        Some(_) => session.record(judge.failed(&fetched, None), clock.now()).await,
+        Some(_) => session.record(judge.failed(&fetched, None), clock.now(), tell).await,
         None => {
             let now = request.observed_at.unwrap_or_else(|| clock.now());
-            session.commit(after_polls, now, |standing| judge.answered(fetched, standing)).await
+            let judged = |standing| judge.answered(fetched, standing);
+            session.commit(after_polls, now, tell, judged).await
         }
     }
 }
@@ -212,6 +222,7 @@ struct Judged<'a> {
     mirror: bool,
     accepted: Accepted,
     observed_at: Option<Timestamp>,
+    notify: Option<&'a Notify>,
 }
 
 /// What has come, from the API or from a file.
@@ -250,6 +261,7 @@ async fn fetch<'a>(request: Request<'a>, plan: Plan, clock: &Clock) -> (Judged<'
         observed_at,
         archive,
         deadline: _,
+        notify,
     } = request;
     let keep = archive.is_some();
     let received = match source {
@@ -259,7 +271,7 @@ async fn fetch<'a>(request: Request<'a>, plan: Plan, clock: &Clock) -> (Judged<'
             Received { bodies: keep.then_some(Bodies::Whole(body)), ..received }
         }
     };
-    (Judged { account, trigger, removals, mirror, accepted, observed_at }, received)
+    (Judged { account, trigger, removals, mirror, accepted, observed_at, notify }, received)
 }
 
 /// Asks as planned. What two versions say is never mixed: one of them has answered.

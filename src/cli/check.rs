@@ -58,6 +58,11 @@ async fn verdicts(context: &Context) -> Vec<Verdict> {
         let result = mirror_store(&config, context).await;
         all.push(Verdict { what: "mirror's store".into(), result });
     }
+    if config.notify.url.is_some() {
+        let receiver = config.notify.receiver(&context.sources);
+        let result = receiver.map(|_| "who is told is set; nothing is sent to try it".to_owned());
+        all.push(Verdict { what: "notices".into(), result });
+    }
     if config.archive.enabled {
         let result = archive_store(&config, context).await;
         all.push(Verdict { what: "archive".into(), result });

@@ -4,11 +4,12 @@ use std::{fmt::Write, io::IsTerminal, sync::Arc};
 
 use clap::{Args, Subcommand};
 use indicatif::{HumanBytes, ProgressBar, ProgressState, ProgressStyle};
+use tracing::Instrument;
 
 use super::{
     Context, complain,
     output::{grouped, print},
-    report,
+    report, round,
     sync::{client, deadline},
     time_or_ago,
 };
@@ -157,9 +158,15 @@ async fn drain(
     blobs: Arc<Blobs>,
     context: &Context,
 ) -> Result<u8> {
-    let bar = Bar::new(context.quiet);
-    let show = |progress: Progress| bar.show(progress);
-    let settings = Settings::new(&config.mirror);
+    let bar = Bar::new(!context.shows_progress());
+    let health = &context.service.health;
+    health.step(mirror::LONGEST_STEP);
+    let show = |progress: Progress| {
+        health.step(mirror::LONGEST_STEP);
+        bar.show(progress);
+    };
+    let mut settings = Settings::new(&config.mirror);
+    settings.stop = context.service.stop.clone();
     let mut codes = vec![];
     let refresh = async |store: &mut Store| refresh(store, config, context, &mut codes).await;
     let ran = mirror::run(store, &context.clock, &settings, blobs, &show, refresh).await;
@@ -197,8 +204,13 @@ async fn refresh(
                 observed_at: None,
                 archive: archive.as_ref(),
                 deadline: deadline(config),
+                notify: Some(&config.notify),
             };
-            let report = poll(store, &context.clock, request).await?;
+            context.service.health.step(deadline(config));
+            let span = round::span(&account, "refresh");
+            let polled = poll(store, &context.clock, request).instrument(span.clone()).await;
+            round::number(&span, &polled);
+            let report = polled?;
             codes.push(report.exit_code(false));
             let command = accepting_command(&account, &report, context);
             if let Some(held) = report::held(&report, &command).filter(|_| !context.quiet) {
@@ -259,7 +271,11 @@ fn tell(summary: &Summary, context: &Context) {
         .map(|(why, count)| format!("{} × {why}", grouped(**count as i64)))
         .collect();
     let why = if told.is_empty() { String::new() } else { format!(": {}", told.join("; ")) };
-    eprintln!("heygen-sync: mirror: {}{why}", parts.join(", "));
+    let text = format!("mirror: {}{why}", parts.join(", "));
+    match context.service.is_daemon {
+        true => tracing::warn!("{text}"),
+        false => eprintln!("heygen-sync: {text}"),
+    }
 }
 
 fn looked_at(context: &Context) -> bool {

@@ -7,6 +7,7 @@ mod account;
 mod changes;
 mod check;
 mod copy;
+mod daemon;
 mod export;
 mod history;
 mod import_git;
@@ -17,17 +18,20 @@ mod output;
 mod parquet;
 mod replay;
 mod report;
+mod round;
 mod serve;
 mod status;
 mod sync;
 mod verify;
 
-use std::{io::IsTerminal, path::PathBuf};
+use std::{io::IsTerminal, path::PathBuf, sync::OnceLock, time::Duration};
 
 use clap::{Parser, Subcommand};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
-    config::{Config, Origin, Sources},
+    config::{Config, LogFormat, Origin, Sources},
+    daemon::health::Health,
     error::{Error, Result},
     store::Location,
     time::{Clock, Timestamp},
@@ -63,6 +67,7 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Sync(sync::Sync),
+    Daemon(daemon::Daemon),
     Mirror(mirror::Mirror),
     Status(status::Status),
     Changes(changes::Changes),
@@ -87,9 +92,27 @@ struct Context {
     clock: Clock,
     /// The flags before the verb, as they would be typed again.
     flags: Vec<String>,
+    /// What the daemon tells the work, and is told by it.
+    service: Service,
+}
+
+/// Between the daemon and the work: nobody is at the other end in a one-shot run.
+#[derive(Default)]
+struct Service {
+    /// Whether it is the daemon that runs.
+    is_daemon: bool,
+    /// The work should come to an end.
+    stop: CancellationToken,
+    /// The work gets on.
+    health: Health,
 }
 
 impl Context {
+    /// Whether bars and spinners may be drawn: they would spoil a log.
+    fn shows_progress(&self) -> bool {
+        !self.quiet && !self.service.is_daemon
+    }
+
     /// The configuration and where the database is.
     fn config(&self) -> Result<(Config, Origin, Location)> {
         let (config, origin) = Config::load(&self.sources)?;
@@ -102,11 +125,19 @@ impl Context {
 pub fn run(arguments: Arguments, clock: Clock) -> u8 {
     let Arguments { config, database, verbose: _, quiet, command } = arguments;
     let flags = retyped(config.as_ref(), database.as_deref());
-    let context = Context { sources: Sources::of_process(config, database), quiet, clock, flags };
+    let is_daemon = matches!(command, Command::Daemon(_));
+    let service = Service { is_daemon, ..Service::default() };
+    let sources = Sources::of_process(config, database);
+    let context = Context { sources, quiet, clock, flags, service };
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let ran = match runtime {
-        Ok(runtime) => runtime.block_on(dispatch(command, &context)),
+        Ok(runtime) => {
+            let ran = runtime.block_on(dispatch(command, &context));
+            // A look-up of a name that was given up is not waited for.
+            runtime.shutdown_timeout(Duration::from_secs(1));
+            ran
+        }
         Err(fault) => Err(Error::unforeseen(format!("cannot start: {fault}"))),
     };
     match ran {
@@ -121,6 +152,7 @@ pub fn run(arguments: Arguments, clock: Clock) -> u8 {
 async fn dispatch(command: Command, context: &Context) -> Result<u8> {
     match command {
         Command::Sync(verb) => verb.run(context).await,
+        Command::Daemon(verb) => verb.run(context).await,
         Command::Mirror(verb) => verb.run(context).await,
         Command::Status(verb) => verb.run(context).await,
         Command::Changes(verb) => verb.run(context).await,
@@ -139,9 +171,15 @@ async fn dispatch(command: Command, context: &Context) -> Result<u8> {
     }
 }
 
+/// Whether errors go to the log, too, for a reader that knows only its form.
+static ALL_IS_LOGGED: OnceLock<bool> = OnceLock::new();
+
 /// Tells an error, once.
 fn complain(error: &Error) {
-    eprintln!("heygen-sync: {error}");
+    match ALL_IS_LOGGED.get() {
+        Some(true) => tracing::error!("{error}"),
+        _ => eprintln!("heygen-sync: {error}"),
+    }
 }
 
 /// The global flags as they would be typed again; a URL may hold a password and is left out.
@@ -156,11 +194,14 @@ fn retyped(config: Option<&PathBuf>, database: Option<&str>) -> Vec<String> {
     flags
 }
 
-/// Sets up the log: to stderr, errors alone where nobody looks, more on request.
+/// Sets up the log: to stderr, errors alone where nobody looks, more on request and by the daemon;
+/// in the form that `[log]` says.
 pub fn logging(arguments: &Arguments) {
     use tracing_subscriber::{EnvFilter, fmt};
+    let is_daemon = matches!(arguments.command, Command::Daemon(_));
     let level = match (arguments.quiet, arguments.verbose) {
         (true, _) => "error",
+        (false, 0) if is_daemon => "info",
         (false, 0) if std::io::stderr().is_terminal() => "warn",
         (false, 0) => "error",
         (false, 1) => "info",
@@ -169,9 +210,16 @@ pub fn logging(arguments: &Arguments) {
     };
     let filter = EnvFilter::new(format!("error,heygen_sync={level}"));
     let log = fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
-    let log = log.with_ansi(std::io::stderr().is_terminal());
+    // A configuration that cannot be read is told by the verb.
+    let sources = Sources::of_process(arguments.config.clone(), arguments.database.clone());
+    let is_json =
+        Config::load(&sources).is_ok_and(|(config, _)| config.log.format == LogFormat::Json);
     // A second subscriber (in a test) is no reason to fail.
-    let _ = log.try_init();
+    let _ = match is_json {
+        true => log.json().flatten_event(true).try_init(),
+        false => log.with_ansi(std::io::stderr().is_terminal()).try_init(),
+    };
+    let _ = ALL_IS_LOGGED.set(is_json || is_daemon);
 }
 
 /// A time as a flag takes it: a time, a date, or how long ago (`7d`, `90m`).

@@ -35,7 +35,8 @@ impl Serve {
         let mut settings = Settings::new(guard, files);
         let words = ["heygen-sync".to_owned()].into_iter().chain(context.flags.iter().cloned());
         settings.program = words.map(|word| shell_word(&word)).collect::<Vec<_>>().join(" ");
-        let app = App::new(location, settings, context.clock.clone());
+        let mut app = App::new(location, settings, context.clock.clone());
+        app.accounts = config.account_names();
         let quiet = context.quiet;
         let listening = move |address| {
             if !quiet {

@@ -14,6 +14,7 @@ use crate::{
     error::{Error, Result},
     store::{
         Store,
+        outbox::Waiting,
         query::{AccountStatus, AssetStatus, SchemaNote},
     },
     time::Timestamp,
@@ -83,10 +84,11 @@ impl Status {
         store.begin_reading().await?;
         let accounts = store.status().await?;
         let assets = store.asset_status().await?;
+        let waiting = store.notices_waiting().await?;
         let oldest = max_age.map(|age| context.clock.now().minus(age));
         let lines: Vec<Line<'_>> = accounts.iter().map(|one| line(one, &config, oldest)).collect();
         match Format::or_default(format) {
-            Format::Table => people(&lines, &assets, context)?,
+            Format::Table => people(&lines, &assets, &waiting, context)?,
             format => machines(&lines, &assets, format)?,
         }
         let never = oldest.is_some() && configured(&config).any(|name| !known(&accounts, name));
@@ -201,7 +203,12 @@ fn noise_json(noisy: &[Flips]) -> String {
     format!("[{}]", all.collect::<Vec<_>>().join(","))
 }
 
-fn people(lines: &[Line<'_>], assets: &AssetStatus, context: &Context) -> Result<()> {
+fn people(
+    lines: &[Line<'_>],
+    assets: &AssetStatus,
+    waiting: &Waiting,
+    context: &Context,
+) -> Result<()> {
     let now = context.clock.now();
     let mut text = String::new();
     for line in lines {
@@ -213,6 +220,10 @@ fn people(lines: &[Line<'_>], assets: &AssetStatus, context: &Context) -> Result
             format!("; the next link of an unsaved one expires {at} ({})", distance(at, now))
         });
         let _ = writeln!(text, "previews  {}{expiry}", states.collect::<Vec<_>>().join(", "));
+    }
+    if let (1.., Some(since)) = (waiting.count, waiting.since) {
+        let why = waiting.last_error.as_deref().map_or(String::new(), |why| format!("; {why}"));
+        let _ = writeln!(text, "notices   {} wait since {since}{why}", grouped(waiting.count));
     }
     print(&text)
 }

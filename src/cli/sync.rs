@@ -7,21 +7,20 @@ use std::{
 };
 
 use clap::{Args, ValueEnum};
-use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 use secrecy::SecretString;
 
 use super::{
     Context, complain,
     output::print,
     report::{self, Telling},
+    round::{Input, Round, Task, Told},
 };
 use crate::{
-    archive::Archive,
     catalog::diff::Accepted,
     config::{Config, Version, check_account_name},
     error::{Error, Result, gravest},
-    heygen::{self, Progress},
-    poll::{Report, Request, Source, dry_run, poll},
+    heygen, metrics,
+    poll::Report,
     store::{Location, Store},
     time::{Clock, Timestamp},
 };
@@ -72,17 +71,6 @@ enum ReportFormat {
     Json,
 }
 
-/// An account to poll, with where its list comes from.
-struct Task {
-    account: String,
-    source: Result<Input>,
-}
-
-enum Input {
-    Key(SecretString),
-    Saved { name: String, body: Vec<u8> },
-}
-
 impl Sync {
     pub(super) async fn run(self, context: &Context) -> Result<u8> {
         let (config, _, location) = context.config()?;
@@ -90,34 +78,45 @@ impl Sync {
         let archive = super::replay::configured(&config, context)?;
         let archive = archive.as_ref();
         let mut store = self.open(&location).await?;
-        let mut codes = vec![];
         let mut json = vec![];
-        for task in tasks {
-            let account = task.account.clone();
-            let polled = self.poll(task, &config, archive, store.as_mut(), context).await;
-            let code = match &polled {
-                Ok(report) => report.exit_code(self.exit_code),
-                Err(error) => error.kind.exit_code(),
-            };
-            codes.push(code);
-            match polled {
-                Ok(report) => json.push(self.tell(&report, code, context)?),
-                Err(error) => {
-                    complain(&error.clone().context(format!("account '{account}'")));
-                    json.push(not_polled(&account, &error));
-                }
-            }
-        }
-        if self.format == Some(ReportFormat::Json) {
-            print(&format!("[{}]\n", json.join(",\n")))?;
-        }
+        let round = Round {
+            accepted: self.accepted(),
+            observed_at: self.observed_at,
+            dry_run: self.dry_run,
+            mirror: !self.no_mirror,
+            archive,
+            ..Round::new(&config, context)
+        };
+        let ran = round.run(&mut store, tasks, |told| self.told(told, &mut json, context)).await;
+        let mut code = ran?;
         if let Some(mut store) = store {
-            if config.mirror.enabled && !self.no_mirror && !self.dry_run {
-                codes.push(super::mirror::after_sync(&mut store, &config, context).await);
+            if !self.dry_run {
+                code = gravest([code, leave_metrics(&mut store, &config, context).await]);
             }
             store.close().await?;
         }
-        Ok(gravest(codes))
+        Ok(code)
+    }
+
+    /// Tells what happened as it is due, and collects the reports.
+    fn told(&self, told: Told<'_>, json: &mut Vec<String>, context: &Context) -> Result<u8> {
+        match told {
+            Told::Poll { polled: Ok(report), .. } => {
+                let code = report.exit_code(self.exit_code);
+                json.push(self.tell(report, code, context)?);
+                Ok(code)
+            }
+            Told::Poll { account, polled: Err(error) } => {
+                complain(&error.clone().context(format!("account '{account}'")));
+                json.push(not_polled(account, error));
+                Ok(error.kind.exit_code())
+            }
+            Told::AllPolled if self.format == Some(ReportFormat::Json) => {
+                print(&format!("[{}]\n", json.join(",\n")))?;
+                Ok(0)
+            }
+            Told::AllPolled => Ok(0),
+        }
     }
 
     /// The accounts, or the one that a saved response is for.
@@ -129,13 +128,9 @@ impl Sync {
             let account = self.account.clone().unwrap_or_else(|| "default".into());
             return Ok(vec![Task { account, source: Ok(saved(from)?) }]);
         }
-        let keys = config.api_keys(&context.sources);
         let wanted = |name: &str| self.account.as_deref().is_none_or(|account| account == name);
-        let tasks: Vec<Task> = keys
-            .into_iter()
-            .filter(|(name, _)| wanted(name))
-            .map(|(account, key)| Task { account, source: key.map(Input::Key) })
-            .collect();
+        let mut tasks = Task::of_all(config, context);
+        tasks.retain(|task| wanted(&task.account));
         match (&self.account, tasks.is_empty()) {
             (Some(account), true) => Err(Error::config(format!(
                 "no account '{account}' is configured; add it under [[accounts]] in config.toml"
@@ -149,48 +144,6 @@ impl Sync {
         match self.dry_run {
             true => Store::open_if_there(location).await,
             false => Store::open_to_write(location).await.map(Some),
-        }
-    }
-
-    async fn poll(
-        &self,
-        task: Task,
-        config: &Config,
-        archive: Option<&Archive>,
-        store: Option<&mut Store>,
-        context: &Context,
-    ) -> Result<Report> {
-        let client;
-        let spinner = Spinner::start(context.quiet);
-        let progress = |progress: Progress| spinner.show(progress);
-        let (trigger, source) = match task.source? {
-            Input::Saved { name, body } => ("file", Source::Saved { name, body }),
-            Input::Key(key) => {
-                client = self::client(config, key, &context.clock)?;
-                (
-                    "manual",
-                    Source::Api {
-                        client: &client,
-                        version: config.api.version,
-                        progress: &progress,
-                    },
-                )
-            }
-        };
-        let request = Request {
-            account: &task.account,
-            trigger,
-            source,
-            removals: &config.removals,
-            mirror: config.mirror.enabled,
-            accepted: self.accepted(),
-            observed_at: self.observed_at,
-            archive,
-            deadline: deadline(config),
-        };
-        match store {
-            Some(store) if !self.dry_run => poll(store, &context.clock, request).await,
-            store => dry_run(store, &context.clock, request).await,
         }
     }
 
@@ -290,39 +243,19 @@ fn not_polled(account: &str, error: &Error) -> String {
     )
 }
 
-/// Says on a terminal that the slow list is awaited; gone when it has come.
-struct Spinner(Option<ProgressBar>);
-
-impl Spinner {
-    fn start(quiet: bool) -> Self {
-        if quiet || !std::io::stderr().is_terminal() {
-            return Self(None);
-        }
-        let bar = ProgressBar::new_spinner().with_message("waiting for HeyGen's list");
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed}") {
-            bar.set_style(style);
-        }
-        bar.enable_steady_tick(Duration::from_millis(100));
-        Self(Some(bar))
-    }
-
-    fn show(&self, progress: Progress) {
-        let Some(bar) = &self.0 else { return };
-        match progress {
-            Progress::Bytes(bytes) => {
-                bar.set_message(format!("reading HeyGen's list, {}", HumanBytes(bytes)));
-            }
-            Progress::Pages { pages, items } => {
-                bar.set_message(format!("reading HeyGen's list, page {pages}, {items} items"));
-            }
-        }
-    }
-}
-
-impl Drop for Spinner {
-    fn drop(&mut self) {
-        if let Some(bar) = &self.0 {
-            bar.finish_and_clear();
-        }
-    }
+/// Leaves the metrics where they are asked for; the exit code.
+async fn leave_metrics(store: &mut Store, config: &Config, context: &Context) -> u8 {
+    let Some(path) = &config.metrics.textfile else { return 0 };
+    let figures = store.figures(context.clock.now()).await;
+    let path = context.sources.working_dir.join(path);
+    let written = figures.and_then(|figures| {
+        metrics::write(&path, &metrics::text(&figures, &config.account_names()))
+    });
+    written.map_or_else(
+        |error| {
+            complain(&error);
+            error.kind.exit_code()
+        },
+        |()| 0,
+    )
 }

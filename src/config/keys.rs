@@ -12,6 +12,15 @@ use crate::error::{Error, Result};
 const LONGEST: u64 = 64 * 1024;
 
 impl Config {
+    /// The accounts' names, in the order of the configuration; without `[[accounts]]` that is
+    /// `default`.
+    pub fn account_names(&self) -> Vec<String> {
+        match self.accounts.as_slice() {
+            [] => vec!["default".into()],
+            accounts => accounts.iter().map(|account| account.name.clone()).collect(),
+        }
+    }
+
     /// Each account's name, in the order of the configuration, with its key or the reason why
     /// there is none ([`crate::error::Kind::Config`]). Without `[[accounts]]` that is `default`.
     ///

@@ -5,9 +5,11 @@
 //! `config.toml` are all found from them. A new section is one struct and one line in
 //! [`Config`]. How a database is opened or a key is used is not known here.
 
+mod daemon;
 mod env;
 mod file;
 mod keys;
+mod notify;
 mod serve;
 mod sources;
 #[cfg(test)]
@@ -20,7 +22,9 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 pub use self::{
+    daemon::{Daemon, Log, LogFormat, Metrics},
     env::Env,
+    notify::{Form, Notify, Receiver},
     serve::Serve,
     sources::{Origin, Sources},
     values::is_loopback_url,
@@ -45,6 +49,14 @@ pub struct Config {
     pub archive: Archive,
     /// Where the gallery listens.
     pub serve: Serve,
+    /// Who is told.
+    pub notify: Notify,
+    /// When the daemon polls.
+    pub daemon: Daemon,
+    /// Where a one-shot run leaves its metrics.
+    pub metrics: Metrics,
+    /// How the log is written.
+    pub log: Log,
     /// The accounts that are polled; empty means one, `default`.
     #[serde(deserialize_with = "values::accounts")]
     pub accounts: Vec<Account>,
@@ -244,7 +256,11 @@ impl Default for Config {
             api: Api::default(),
             removals: Removals::default(),
             serve: Serve::default(),
+            notify: Notify::default(),
             mirror: Mirror::default(),
+            daemon: Daemon::default(),
+            metrics: Metrics::default(),
+            log: Log::default(),
             archive: Archive::default(),
             accounts: Vec::new(),
         }
@@ -296,13 +312,29 @@ impl Default for Removals {
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Taken apart, so that a new section cannot be forgotten.
-        let Self { database: _, api, removals, mirror, archive, serve, accounts } = self;
+        let Self {
+            database: _,
+            api,
+            removals,
+            mirror,
+            archive,
+            serve,
+            notify,
+            daemon,
+            metrics,
+            log,
+            accounts,
+        } = self;
         f.debug_struct("Config")
             .field("database", &format_args!("(not shown)"))
             .field("api", api)
             .field("removals", removals)
             .field("serve", serve)
+            .field("notify", notify)
             .field("mirror", mirror)
+            .field("daemon", daemon)
+            .field("metrics", metrics)
+            .field("log", log)
             .field("archive", archive)
             .field("accounts", accounts)
             .finish()

@@ -201,7 +201,7 @@ fn a_fault_in_the_file_is_told_with_its_line_and_key() {
         ),
         (
             "api_key = 'secret'",
-            "1: api_key is no known key (known: database, api, removals, mirror, archive, serve, accounts): correct it \
+            "1: api_key is no known key (known: database, api, removals, mirror, archive, serve, notify, daemon, metrics, log, accounts): correct it \
              or take it out",
         ),
         ("removals.max_shar = 1", "1: removals.max_shar is no known key (known: after"),
@@ -354,6 +354,21 @@ fn the_environment_stands_over_the_file_for_every_key() {
         ("serve.token_file", "/run/token"),
         ("serve.behind_proxy", "true"),
         ("serve.hosts", "['gallery.example']"),
+        ("notify.url", "https://receiver.example/hook"),
+        ("notify.format", "slack"),
+        ("notify.secret_env", "SECRET"),
+        ("notify.secret_file", "/run/secret"),
+        ("notify.watch", "['a', 'b']"),
+        ("notify.ping_start", "http://127.0.0.1:8000/start"),
+        ("notify.ping_success", "http://localhost/"),
+        ("notify.ping_failure", "https://monitor.example/fail"),
+        ("daemon.schedule", "0 30 5 * * MON-FRI"),
+        ("daemon.timezone", "Europe/Berlin"),
+        ("daemon.jitter", "0s"),
+        ("daemon.listen", "[::1]:9001"),
+        ("daemon.stop_time", "5"),
+        ("metrics.textfile", "/run/a.prom"),
+        ("log.format", "json"),
         ("accounts", "[{ name = 'a', api_key_env = 'A' }]"),
     ];
     let mut keys: Vec<String> =
@@ -390,6 +405,15 @@ fn the_environment_stands_over_the_file_for_every_key() {
             behind_proxy: true,
             hosts: vec!["gallery.example".into()],
         },
+        daemon: Daemon {
+            schedule: "0 30 5 * * MON-FRI".into(),
+            timezone: "Europe/Berlin".into(),
+            jitter: Duration::ZERO,
+            listen: "[::1]:9001".into(),
+            stop_time: Duration::from_secs(5),
+        },
+        metrics: Metrics { textfile: Some("/run/a.prom".into()) },
+        log: Log { format: LogFormat::Json },
         removals: Removals { after_polls: Some(3), min_count: 5, max_share: 1.0 },
         mirror: Mirror {
             enabled: true,
@@ -402,10 +426,50 @@ fn the_environment_stands_over_the_file_for_every_key() {
             max_file: 5_000_000,
             recheck: Duration::from_secs(30 * 86_400),
         },
+        notify: Notify {
+            url: Url::parse("https://receiver.example/hook").ok(),
+            format: Form::Slack,
+            secret_env: Some("SECRET".into()),
+            secret_file: Some("/run/secret".into()),
+            watch: vec!["a".into(), "b".into()],
+            ping_start: Url::parse("http://127.0.0.1:8000/start").ok(),
+            ping_success: Url::parse("http://localhost/").ok(),
+            ping_failure: Url::parse("https://monitor.example/fail").ok(),
+        },
         archive: Archive { enabled: true, store: "s3://bucket/answers".into() },
         accounts: vec![account],
     };
     assert_eq!(config, expected);
+}
+
+#[test]
+fn a_receiver_is_asked_over_https_or_on_this_machine_and_never_shown() {
+    let url = "http://receiver.example/hook-SECRET";
+    let error = of_file(&format!("[notify]\nurl = '{url}'")).error();
+    assert!(error.contains("2: notify.url must be") && !error.contains("SECRET"), "{error}");
+    for key in ["ping_start", "ping_success", "ping_failure"] {
+        let error = of_file(&format!("[notify]\n{key} = '{url}'")).error();
+        assert!(error.contains(key) && !error.contains("SECRET"), "{error}");
+    }
+    let config = of_file("[notify]\nurl = 'https://receiver.example/hook-SECRET'").load();
+    assert!(!format!("{config:?}").contains("SECRET"), "{config:?}");
+}
+
+#[test]
+fn a_secret_is_taken_as_it_is_or_as_standard_webhooks_write_it() {
+    let key = |secret: &str| {
+        let machine = of_file("[notify]\nurl = 'https://r.example'\nsecret_env = 'S'");
+        let machine = machine.env(&[("S", secret)]);
+        match machine.load().notify.receiver(&machine.sources) {
+            Ok(Some(Receiver::Webhook(_, key))) => Ok(key.expose_secret().to_vec()),
+            Ok(_) => Err("no webhook".into()),
+            Err(error) => Err(error.message),
+        }
+    };
+    assert_eq!(key("plain"), Ok(b"plain".to_vec()));
+    assert_eq!(key("whsec_aGV5"), Ok(b"hey".to_vec()));
+    assert!(key("whsec_!").unwrap_err().contains("base64 does not follow"));
+    assert!(key("").unwrap_err().contains("is empty"));
 }
 
 #[test]
@@ -428,6 +492,16 @@ fn a_bad_variable_is_named() {
     for (name, value, message) in [
         ("HEYGEN_SYNC_API__TIMEOUT", "soon", "must be a duration above 0"),
         ("HEYGEN_SYNC_API__TIMEOUT", "", "must be a duration above 0"),
+        ("HEYGEN_SYNC_DAEMON__SCHEDULE", "hourly", "must be a cron expression of 5 or 6 fields"),
+        (
+            "HEYGEN_SYNC_DAEMON__SCHEDULE",
+            "0 0 30 2 *",
+            "must be a cron expression of 5 or 6 fields",
+        ),
+        ("HEYGEN_SYNC_DAEMON__SCHEDULE", "0 0 0 1 1 * 2030", "must be a cron expression of 5 or 6"),
+        ("HEYGEN_SYNC_DAEMON__TIMEZONE", "Berlin", "must be the name of a time zone"),
+        ("HEYGEN_SYNC_DAEMON__JITTER", "25h", "must be a duration up to a day"),
+        ("HEYGEN_SYNC_LOG__FORMAT", "xml", "must be \"text\" or \"json\""),
         ("HEYGEN_SYNC_REMOVALS__MAX_SHARE", "nan", "must be a number from 0 to 1"),
         ("HEYGEN_SYNC_API__VERSION", "v7", "must be \"v2\" or \"v3\" or \"auto\""),
         ("HEYGEN_SYNC_ACCOUNTS", "sk_secret", "must be a list such as"),

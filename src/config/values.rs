@@ -12,7 +12,7 @@ use serde::{
 };
 use url::{Host, Url};
 
-use super::{Account, ApiVersion, Version};
+use super::{Account, ApiVersion, LogFormat, Version, daemon, notify::Form};
 
 /// No time that is waited for may be longer: sums of a few stay far from any overflow.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
@@ -169,6 +169,74 @@ pub mod duration {
     }
 }
 
+/// A time to wait, none too.
+pub mod wait {
+    use serde::Serializer;
+
+    use super::*;
+
+    pub fn serialize<S: Serializer>(value: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&humantime::format_duration(*value))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        let takes = "a duration up to a day, such as \"30s\", \"0s\" or a number of seconds";
+        scalar(deserializer, takes, |value| {
+            let time = match value {
+                Scalar::Integer(seconds) => Duration::from_secs(u64::try_from(seconds).ok()?),
+                Scalar::Text(text) => humantime::parse_duration(text.trim()).ok()?,
+                _ => return None,
+            };
+            (time <= LONGEST).then_some(time)
+        })
+    }
+}
+
+/// What a schedule may say.
+pub const CRON: &str = "a cron expression of 5 or 6 fields that can come true, such as \
+     \"17 * * * *\", \"0 17 6,18 * * MON-FRI\" or \"@hourly\"";
+
+/// A cron expression that has a next time.
+pub fn schedule<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    scalar(deserializer, CRON, |value| match value {
+        Scalar::Text(text) => {
+            let start = chrono::DateTime::UNIX_EPOCH;
+            let cron = daemon::cron(&text)?;
+            cron.find_next_occurrence(&start, false).ok().map(|_| text)
+        }
+        _ => None,
+    })
+}
+
+/// What a time zone is called.
+pub const ZONE: &str = "the name of a time zone, such as \"UTC\" or \"Europe/Berlin\"";
+
+/// The name of a time zone.
+pub fn timezone<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    scalar(deserializer, ZONE, |value| match value {
+        Scalar::Text(text) => text.parse::<chrono_tz::Tz>().ok().map(|_| text),
+        _ => None,
+    })
+}
+
+/// How the log is written.
+pub mod log_format {
+    use serde::Serializer;
+
+    use super::*;
+
+    pub fn serialize<S: Serializer>(value: &LogFormat, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(value.as_str())
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<LogFormat, D::Error> {
+        scalar(deserializer, "\"text\" or \"json\"", |value| match value {
+            Scalar::Text(text) => LogFormat::ALL.into_iter().find(|one| one.as_str() == text),
+            _ => None,
+        })
+    }
+}
+
 /// A version of the API by its text, or `auto`.
 pub mod version {
     use serde::Serializer;
@@ -303,6 +371,55 @@ pub mod base_url {
         } else {
             None
         }
+    }
+}
+
+/// Whom notices and pings are sent to.
+pub mod receiver {
+    use serde::Serializer;
+
+    use super::*;
+
+    pub fn serialize<S: Serializer>(value: &Option<Url>, to: S) -> Result<S::Ok, S::Error> {
+        match value {
+            Some(url) => to.collect_str(url),
+            None => to.serialize_none(),
+        }
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Url>, D::Error> {
+        let takes = "a URL in quotes that begins with https://; plain http is taken for this very \
+                     machine only";
+        scalar(from, takes, |value| match value {
+            Scalar::Text(text) => Url::parse(&text).ok().filter(is_guarded).map(Some),
+            _ => None,
+        })
+    }
+}
+
+fn is_guarded(url: &Url) -> bool {
+    match url.scheme() {
+        "https" => url.host().is_some(),
+        "http" => is_loopback(url),
+        _ => false,
+    }
+}
+
+/// How notices are written.
+pub mod form {
+    use serde::Serializer;
+
+    use super::*;
+
+    pub fn serialize<S: Serializer>(value: &Form, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(value.as_str())
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Form, D::Error> {
+        scalar(deserializer, "\"webhook\" or \"slack\"", |value| match value {
+            Scalar::Text(text) => Form::ALL.into_iter().find(|form| form.as_str() == text),
+            _ => None,
+        })
     }
 }
 

@@ -34,7 +34,7 @@ use crate::{
 /// A server that sends nothing for this long has hung up.
 const SILENCE: Duration = Duration::from_secs(30);
 /// The longest that one download may take.
-const LONGEST: Duration = Duration::from_secs(30 * 60);
+pub const LONGEST: Duration = Duration::from_secs(30 * 60);
 /// Redirects that are followed.
 const HOPS: usize = 5;
 /// Further tries within a run, of a request and of a body that broke off.

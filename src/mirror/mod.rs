@@ -28,6 +28,7 @@ use std::{
 
 use reqwest::dns::Resolve;
 use tokio::{sync::Semaphore, task::JoinSet, time::Instant};
+use tokio_util::sync::CancellationToken;
 
 pub use self::blob::Blobs;
 use self::{
@@ -50,6 +51,9 @@ const LEASE: Duration = Duration::from_secs(120);
 const BATCH: usize = 256;
 const BATCH_WAIT: Duration = Duration::from_millis(300);
 
+/// Nothing that a run waits for lasts longer: one download at its slowest, and its batch.
+pub const LONGEST_STEP: Duration = Duration::from_secs(fetch::LONGEST.as_secs() + 300);
+
 /// So many are leased ahead: finding the most urgent costs a look at all that are due.
 const AHEAD: usize = 1_000;
 
@@ -62,13 +66,16 @@ pub struct Settings {
     pub resolver: Arc<dyn Resolve>,
     /// The pause before a request is tried again within a run; it doubles.
     pub retry_pause: Duration,
+    /// Ends a run early: downloads under way are dropped and due again, what is there is kept.
+    pub stop: CancellationToken,
 }
 
 impl Settings {
     /// As configured, with the system's resolver.
     pub fn new(mirror: &Mirror) -> Self {
         let resolver = Arc::new(guard::System);
-        Self { mirror: mirror.clone(), resolver, retry_pause: Duration::from_millis(500) }
+        let retry_pause = Duration::from_millis(500);
+        Self { mirror: mirror.clone(), resolver, retry_pause, stop: CancellationToken::new() }
     }
 
     fn wanted(&self) -> Wanted {
@@ -196,7 +203,8 @@ impl<'a> Run<'a> {
         progress: &(dyn Fn(Progress) + Sync),
         refresh: &mut impl AsyncFnMut(&mut Store) -> Result<()>,
     ) -> Result<()> {
-        loop {
+        let stop = self.settings.stop.clone();
+        while !stop.is_cancelled() {
             self.lease().await?;
             if self.tasks.is_empty() {
                 self.flush().await?;
@@ -211,6 +219,7 @@ impl<'a> Run<'a> {
                     self.take(joined.map_err(Error::unforeseen)?)?;
                 },
                 () = tokio::time::sleep_until(wake) => {}
+                () = stop.cancelled() => {}
             }
             if self.flush_at.is_some_and(|at| at <= Instant::now()) || self.settled.len() >= BATCH {
                 self.flush().await?;
@@ -222,6 +231,7 @@ impl<'a> Run<'a> {
                 self.renew_at = Instant::now() + LEASE / 3;
             }
         }
+        Ok(())
     }
 
     /// Keeps enough leased that nobody waits for the database.
@@ -373,7 +383,7 @@ impl<'a> Run<'a> {
     async fn end(mut self, worked: Result<()>) -> Result<Summary> {
         self.tasks.shutdown().await;
         let flushed = self.flush().await;
-        if worked.is_err() && !self.under_way.is_empty() {
+        if !self.under_way.is_empty() {
             let now = self.clock.now();
             // A lease that cannot be given back ends by itself.
             let _ = self.store.renew_leases(self.under_way.iter(), now).await;

@@ -117,6 +117,8 @@ impl Import<'_> {
             observed_at: Some(at),
             archive: self.archive,
             deadline: self.deadline,
+            // What the commits tell is old news.
+            notify: None,
         };
         let polled = poll(store, clock, request).await;
         polled.map_err(|error| self.refused(error, commit, at))

@@ -150,7 +150,7 @@ impl Replaying<'_> {
     async fn failed(&mut self, row: PollRow) -> Result<()> {
         let now = self.clock.now();
         let session = self.store.begin_poll(&row.account.clone(), now, DEADLINE).await?;
-        session.record(Outcome { row, diff: None, error: None }, now).await.map(drop)
+        session.record(Outcome { row, diff: None, error: None }, now, None).await.map(drop)
     }
 
     async fn answered(&mut self, mut row: PollRow, stored: &Stored) -> Result<()> {
@@ -172,7 +172,7 @@ impl Replaying<'_> {
             count(&mut row, &diff);
             Ok(Outcome { row, diff: Some(diff), error: None })
         };
-        session.commit(policy.after_polls, now, judge).await.map(drop)
+        session.commit(policy.after_polls, now, None, judge).await.map(drop)
     }
 
     async fn text(&mut self, stored: &Stored) -> Result<&[u8]> {

@@ -15,6 +15,9 @@
 //! - [`queue`]: the mirror's queue
 //! - [`query`]: what the commands ask
 //! - [`reissue`]: candidates for items that go on under another id
+//! - [`outbox`]: notices that wait to be delivered
+//! - [`ahead`]: what the daemon plans by
+//! - [`figures`]: what the metrics tell
 //! - [`copy`]: a whole database → an empty one
 //! - [`browse`]: what the gallery asks
 //! - [`dictionary`]: what every table, view and column means
@@ -22,6 +25,7 @@
 //!
 //! It does not know HTTP, the rules of history or how anything is printed.
 
+pub mod ahead;
 pub mod archived;
 pub mod audit;
 pub mod browse;
@@ -32,9 +36,11 @@ pub mod dictionary;
 pub mod exact;
 pub mod export;
 pub mod fault;
+pub mod figures;
 pub mod location;
 pub mod lock;
 pub mod open;
+pub mod outbox;
 mod packed;
 pub mod past;
 pub mod query;

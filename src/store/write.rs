@@ -7,6 +7,7 @@ use super::{
     conn::{Arg, Conn, Engine, Fault},
     fault::trouble,
     lock::Session,
+    outbox::{self, Tell},
     row::PollRow,
     standing, statements,
 };
@@ -40,31 +41,37 @@ impl Session<'_> {
     /// Reads the account's standing, lets `judge` work out what follows from it, and writes that:
     /// all of it or nothing. Gives back what was written, with the poll's number.
     ///
-    /// An error of `judge` ends the poll without writing.
+    /// An error of `judge` ends the poll without writing. What `tell` makes of it is written, too.
     pub async fn commit(
         self,
         after_polls: u32,
         now: Timestamp,
+        tell: Option<Tell<'_>>,
         judge: impl FnOnce(Standing) -> Result<Outcome>,
     ) -> Result<Outcome> {
         let conn = &mut self.store.conn;
         let standing = begin(conn, Some(&self.account), after_polls, now).await;
         let standing = standing.map_err(|fault| trouble(&self.store.location, "read", &fault));
         let outcome = standing.and_then(judge);
-        self.finish(outcome).await
+        self.finish(outcome, tell).await
     }
 
-    /// Writes the row of a poll that failed, and nothing else.
-    pub async fn record(self, failed: Outcome, now: Timestamp) -> Result<Outcome> {
+    /// Writes the row of a poll that failed, what `tell` makes of it, and nothing else.
+    pub async fn record(
+        self,
+        failed: Outcome,
+        now: Timestamp,
+        tell: Option<Tell<'_>>,
+    ) -> Result<Outcome> {
         let begun = begin(&mut self.store.conn, None, 1, now).await;
         let begun = begun.map_err(|fault| trouble(&self.store.location, "write", &fault));
-        self.finish(begun.map(|_| failed)).await
+        self.finish(begun.map(|_| failed), tell).await
     }
 
-    async fn finish(self, outcome: Result<Outcome>) -> Result<Outcome> {
+    async fn finish(self, outcome: Result<Outcome>, tell: Option<Tell<'_>>) -> Result<Outcome> {
         let conn = &mut self.store.conn;
         let written = match outcome {
-            Ok(outcome) => write(conn, outcome)
+            Ok(outcome) => write(conn, outcome, tell)
                 .await
                 .map_err(|fault| trouble(&self.store.location, "write", &fault))
                 .and_then(|written| written),
@@ -97,8 +104,16 @@ async fn begin(
 }
 
 /// The inner error is a replayed poll that does not come out as it was; nothing is committed.
-async fn write(conn: &mut Conn, mut outcome: Outcome) -> Result<Result<Outcome>, Fault> {
+async fn write(
+    conn: &mut Conn,
+    mut outcome: Outcome,
+    tell: Option<Tell<'_>>,
+) -> Result<Result<Outcome>, Fault> {
     let recorded = (outcome.row.poll_id, outcome.row.digest.take());
+    let stood = match tell {
+        Some(_) => outbox::before(conn, &outcome.row.account).await?,
+        None => outbox::Before::default(),
+    };
     let last = conn.row(statements::LAST_POLL_ID, &[]).await?;
     outcome.row.poll_id = last.map_or(Ok(0), |row| row.some_int(0))? + 1;
     let before = conn.row(statements::DIGEST, &[outcome.row.account.as_str().into()]).await?;
@@ -118,6 +133,9 @@ async fn write(conn: &mut Conn, mut outcome: Outcome) -> Result<Result<Outcome>,
             writer.list(conn, list).await?;
         }
         write_links(conn, &diff.links).await?;
+    }
+    if let Some(tell) = tell {
+        outbox::put(conn, &outcome.row, tell(&outcome, stood)).await?;
     }
     conn.execute(statements::COMMIT, &[]).await?;
     Ok(Ok(outcome))

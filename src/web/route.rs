@@ -63,6 +63,8 @@ pub enum Route {
     Live,
     /// `/readyz`
     Ready,
+    /// `/metrics`
+    Metrics,
     /// The same under its proper path.
     Moved(String),
     /// Nothing.
@@ -90,6 +92,7 @@ pub fn route(path: &str) -> Route {
         ["changes.atom"] => Route::Feed,
         ["livez"] => Route::Live,
         ["readyz"] => Route::Ready,
+        ["metrics"] => Route::Metrics,
         ["file", hash] => Route::File((*hash).to_owned()),
         ["assets", name] => Route::Asset((*name).to_owned()),
         [page] => with_format(page, |page| match page {

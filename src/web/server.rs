@@ -35,12 +35,14 @@ use crate::{
     catalog::item::Kind,
     error::{Error, Result},
     feed::{self, Feed},
+    metrics,
     mirror::Blobs,
     store::{
         Location,
         browse::{
             GoodPoll, Mark, Reader, Reading, Unreadable, changes::ChangesFilter, items::Facets,
         },
+        figures::Figures,
         query::ChangeFilter,
     },
     time::{Clock, Timestamp},
@@ -74,6 +76,8 @@ pub struct App {
     pub(super) settings: Settings,
     pub(super) clock: Clock,
     facets: Mutex<Kept>,
+    /// The configured accounts, whose metrics are told even before their first poll.
+    pub accounts: Vec<String>,
 }
 
 /// The facets of the last lists, which cost most.
@@ -89,7 +93,8 @@ const KEPT: usize = 64;
 impl App {
     /// A gallery of the database at `location`.
     pub fn new(location: Location, settings: Settings, clock: Clock) -> Self {
-        Self { reader: Reader::new(location), settings, clock, facets: Mutex::default() }
+        let reader = Reader::new(location);
+        Self { reader, settings, clock, facets: Mutex::default(), accounts: vec![] }
     }
 
     /// The facets kept under `key`.
@@ -258,6 +263,7 @@ async fn guarded(app: &Arc<App>, request: &Parts) -> Response<Body> {
     match route {
         Route::Live => plain(StatusCode::OK, "ok"),
         Route::Ready => ready(app).await,
+        Route::Metrics => told(app).await,
         Route::Asset(name) => assets::response(&name).unwrap_or_else(|| not_found(app, request)),
         Route::File(hash) => file(app, &hash, request).await,
         Route::Moved(path) => moved(&path, request.uri.query()),
@@ -306,6 +312,28 @@ async fn ready(app: &App) -> Response<Body> {
             plain(StatusCode::SERVICE_UNAVAILABLE, "the database cannot be read")
         }
     }
+}
+
+/// The metrics, with the token where there is one.
+async fn told(app: &App) -> Response<Body> {
+    let read = async {
+        let mut reading = app.reader.page().await?;
+        let figures = reading.figures(app.clock.now()).await?;
+        reading.end().await;
+        Ok::<_, Unreadable>(figures)
+    };
+    let figures = match read.await {
+        Ok(figures) => figures,
+        Err(Unreadable::NoCatalogue) => Figures::default(),
+        Err(Unreadable::OfAnotherVersion(error) | Unreadable::Trouble(error)) => {
+            tracing::error!(%error, "no metrics");
+            return plain(StatusCode::SERVICE_UNAVAILABLE, "the database cannot be read");
+        }
+    };
+    let mut response = Response::new(Body::from(metrics::text(&figures, &app.accounts)));
+    let kind = HeaderValue::from_static(metrics::CONTENT_TYPE);
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    response
 }
 
 async fn file(app: &App, hash: &str, request: &Parts) -> Response<Body> {

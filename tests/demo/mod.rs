@@ -306,6 +306,7 @@ pub async fn poll_of(
         mirror: false,
         archive: None,
         deadline: Duration::from_secs(60),
+        notify: None,
     };
     poll(store, &Clock::new(move || at), request).await.expect("polls");
 }

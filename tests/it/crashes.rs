@@ -284,6 +284,7 @@ async fn a_poller_that_wakes_up_after_its_deadline_cannot_commit() {
             observed_at: None,
             archive: None,
             deadline: Duration::from_millis(300),
+            notify: None,
         };
         poll(&mut store, &Clock::system(), request).await
     });

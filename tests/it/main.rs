@@ -9,6 +9,7 @@ mod commands;
 mod copying;
 mod crashes;
 mod crowd;
+mod daemon;
 #[path = "../demo/mod.rs"]
 mod demo;
 mod dictionary;
@@ -20,6 +21,7 @@ mod home;
 mod meaning;
 mod memory;
 mod mirror;
+mod notices;
 mod pages;
 mod pooling;
 mod postgres;

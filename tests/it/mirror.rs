@@ -1,7 +1,7 @@
 //! The mirror: everything that could be had is saved and hashes right, nothing wrong is saved, and
 //! each failure has its reason. Once for each engine and each kind of store.
 
-mod cdn;
+pub mod cdn;
 mod kills;
 pub mod place;
 

@@ -2,13 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use heygen_sync::store::{audit, conn, export, queue, reissue, statements};
+use heygen_sync::store::{ahead, audit, conn, export, figures, outbox, queue, reissue, statements};
 use sqlx::{Connection, Executor, PgConnection, SqliteConnection};
 
 use crate::{postgres::database, schema::engine};
 
-const SOURCES: [&str; 2] =
-    [include_str!("../../src/store/statements.rs"), include_str!("../../src/store/queue.rs")];
+const SOURCES: [&str; 5] = [
+    include_str!("../../src/store/statements.rs"),
+    include_str!("../../src/store/queue.rs"),
+    include_str!("../../src/store/ahead.rs"),
+    include_str!("../../src/store/figures.rs"),
+    include_str!("../../src/store/outbox.rs"),
+];
 
 /// Those of all rooms of the store.
 fn every(engine: conn::Engine) -> Vec<(String, sqlx::SqlStr)> {
@@ -18,7 +23,8 @@ fn every(engine: conn::Engine) -> Vec<(String, sqlx::SqlStr)> {
 
 /// Those of [`SOURCES`].
 fn shared(engine: conn::Engine) -> Vec<(String, sqlx::SqlStr)> {
-    [statements::all(engine), queue::all(engine)].concat()
+    let (ahead, figures) = (ahead::all(), figures::all(engine));
+    [statements::all(engine), queue::all(engine), ahead, figures, outbox::all()].concat()
 }
 
 /// How a statement that reads or writes rows begins; what begins otherwise is a part of one or

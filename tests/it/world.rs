@@ -16,7 +16,7 @@ use std::{
 use heygen_sync::{
     archive::Archive,
     catalog::diff::Accepted,
-    config::{ApiVersion, Removals, Version},
+    config::{ApiVersion, Notify, Removals, Version},
     error::{Kind, Result},
     heygen::{Client, Settings},
     mirror::{self, Blobs, Summary},
@@ -99,6 +99,8 @@ pub struct World {
     pub version: Version,
     /// Whether polls feed the mirror.
     pub mirror: bool,
+    /// Who is told.
+    pub notify: Notify,
     /// Where polls keep their answers.
     pub archive: Option<Arc<Archive>>,
     store: Store,
@@ -157,6 +159,7 @@ impl World {
             accepted: Accepted::None,
             version: Version::Fixed(ApiVersion::V2),
             mirror: false,
+            notify: Notify::default(),
             archive: None,
             store,
             client,
@@ -223,8 +226,8 @@ impl World {
         let clock = clock(&self.now);
         let source = Source::Api { client: &self.client, version: self.version, progress: &|_| () };
         let request = request(self.account, &self.removals, self.accepted, "manual", source);
-        let archive = self.archive.as_deref();
-        let request = Request { mirror: self.mirror, archive, ..request };
+        let (archive, notify) = (self.archive.as_deref(), Some(&self.notify));
+        let request = Request { mirror: self.mirror, archive, notify, ..request };
         poll(&mut self.store, &clock, request).await
     }
 
@@ -255,7 +258,8 @@ impl World {
         let clock = clock(&self.now);
         let source = saved(body.into());
         let request = request(self.account, &self.removals, self.accepted, "file", source);
-        let request = Request { observed_at, archive: self.archive.as_deref(), ..request };
+        let (archive, notify) = (self.archive.as_deref(), Some(&self.notify));
+        let request = Request { observed_at, archive, notify, ..request };
         poll(&mut self.store, &clock, request).await
     }
 
@@ -531,5 +535,6 @@ fn request<'r>(
         observed_at: None,
         archive: None,
         deadline,
+        notify: None,
     }
 }

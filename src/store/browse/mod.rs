@@ -214,7 +214,7 @@ impl Reading {
         self.queries
     }
 
-    fn conn(&mut self) -> Result<&mut Conn, Fault> {
+    pub(in crate::store) fn conn(&mut self) -> Result<&mut Conn, Fault> {
         self.open.as_mut().map(|open| &mut open.conn).ok_or(Fault::PoolClosed)
     }
 
@@ -244,7 +244,7 @@ impl Reading {
         }
     }
 
-    fn trouble(&self, fault: &Fault) -> Error {
+    pub(in crate::store) fn trouble(&self, fault: &Fault) -> Error {
         trouble(&self.location, "read", fault)
     }
 

@@ -149,6 +149,7 @@ async fn polled_by_hand(
                 observed_at: Some(Timestamp::from_millis(*at)),
                 archive: None,
                 deadline: Duration::from_secs(60),
+                notify: None,
             };
             match poll(world.store(), &clock, request).await {
                 Err(error) if error.kind == Kind::Busy => tokio::task::yield_now().await,

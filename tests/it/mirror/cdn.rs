@@ -33,6 +33,8 @@ pub enum Fault {
     CutOnce,
     /// Half of the body, in an answer of HTTP/1.0 without a length: it ends with the connection.
     Unframed,
+    /// Half of the body comes, and then nothing more for as long as the client waits.
+    Stalled,
     /// Redirects there.
     Redirect(String),
 }
@@ -209,6 +211,7 @@ async fn answer(State(shared): State<Handle>, uri: Uri, headers: HeaderMap) -> R
             let answer = Response::builder().version(axum::http::Version::HTTP_10);
             answer.body(Body::from_stream(half)).unwrap()
         }
+        Some(Fault::Stalled) => stalled(&thing),
         fault => content(&thing, &headers, matches!(fault, Some(Fault::CutOff | Fault::CutOnce))),
     }
 }
@@ -216,6 +219,13 @@ async fn answer(State(shared): State<Handle>, uri: Uri, headers: HeaderMap) -> R
 fn denied(status: u16) -> Response<Body> {
     let body = "<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code></Error>";
     Response::builder().status(status).body(Body::from(body)).unwrap()
+}
+
+fn stalled(thing: &Thing) -> Response<Body> {
+    let body = thing.body();
+    let half = stream::iter([Ok::<_, std::io::Error>(body[..body.len() / 2].to_vec())]);
+    let answer = Response::builder().header(header::CONTENT_LENGTH, body.len());
+    answer.body(Body::from_stream(half.chain(stream::pending()))).unwrap()
 }
 
 fn content(thing: &Thing, headers: &HeaderMap, cut: bool) -> Response<Body> {

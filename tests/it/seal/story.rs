@@ -83,6 +83,7 @@ impl Polled {
                 observed_at: None,
                 archive: None,
                 deadline: Duration::from_secs(60),
+                notify: None,
             };
             match poll(&mut self.store, &self.clock, request).await {
                 // Another test may just be starting a process: until that has begun to run its

@@ -1,0 +1,111 @@
+//! `daemon`: polls on the schedule until told to stop.
+
+use clap::Args;
+
+use super::{
+    Context, complain, report,
+    round::{Round, Task, Told},
+};
+use crate::{
+    config::Config,
+    daemon::{self, Ended, Setup, plan::LEAD, plan::Work},
+    error::{Result, gravest},
+    store::{Location, Store, ahead::Ahead},
+};
+
+/// Poll on a schedule until told to stop, and tell how it goes at /metrics
+#[derive(Debug, Args)]
+#[command(after_help = "It polls at once when a slot was missed, and never twice at a time.
+SIGTERM and SIGINT end it after the poll under way, or after daemon.stop_time; a second one at once.
+SIGHUP reads the configuration anew, but for database and daemon.listen.")]
+pub struct Daemon {}
+
+impl Daemon {
+    pub(super) async fn run(self, context: &Context) -> Result<u8> {
+        let (config, origin, location) = context.config()?;
+        tracing::info!("configuration: {origin}; database: {location}");
+        let setup = Setup {
+            config,
+            location: location.clone(),
+            clock: context.clock.clone(),
+            health: context.service.health.clone(),
+            stop: context.service.stop.clone(),
+        };
+        let look = async |config: &Config| look(config, &location, context).await;
+        let work = async |config: &Config, what| {
+            if let Err(error) = work(config, &location, what, context).await {
+                complain(&error);
+            }
+        };
+        let reload = || Config::load(&context.sources).map(|(config, _)| config);
+        match daemon::run(setup, look, work, reload).await? {
+            Ended::Well => Ok(0),
+            Ended::AtOnce => Ok(1),
+        }
+    }
+}
+
+async fn look(config: &Config, location: &Location, context: &Context) -> Result<Ahead> {
+    let mut store = Store::open_to_write(location).await?;
+    let now = context.clock.now();
+    let mut ahead = store.ahead(&config.account_names(), LEAD, now).await?;
+    if !config.mirror.enabled {
+        // Nobody works the queue.
+        ahead.retry = None;
+    }
+    store.close().await?;
+    Ok(ahead)
+}
+
+/// One round of work, by the same function as `sync`.
+async fn work(config: &Config, location: &Location, what: Work, context: &Context) -> Result<u8> {
+    let archive = super::replay::configured(config, context)?;
+    let mut round = Round { archive: archive.as_ref(), ..Round::new(config, context) };
+    let tasks = match what {
+        Work::Mirror => vec![],
+        Work::Poll | Work::Refresh => Task::of_all(config, context),
+    };
+    round.trigger = if what == Work::Poll { "schedule" } else { "refresh" };
+    let mut store = Some(Store::open_to_write(location).await?);
+    let code = round.run(&mut store, tasks, |told| Ok(log(told, context))).await?;
+    if let Some(store) = store {
+        store.close().await?;
+    }
+    Ok(gravest([code]))
+}
+
+/// Each poll is told in one line, within its span.
+fn log(told: Told<'_>, context: &Context) -> u8 {
+    let Told::Poll { account, polled } = told else { return 0 };
+    let report = match polled {
+        Ok(report) => report,
+        Err(error) => {
+            complain(error);
+            return error.kind.exit_code();
+        }
+    };
+    if let Some(error) = &report.error {
+        complain(error);
+    }
+    if let Some(counts) = &report.row.counts {
+        tracing::info!(
+            outcome = report.row.outcome,
+            avatars = counts.avatars_listed,
+            talking_photos = counts.talking_photos_listed,
+            added = counts.added,
+            changed = counts.changed,
+            removed = counts.removed,
+            restored = counts.restored,
+            "polled"
+        );
+    }
+    let held = report.diff.as_ref().map_or(0, |diff| diff.held());
+    let mut command = vec!["heygen-sync".to_owned()];
+    command.extend(context.flags.iter().cloned());
+    command.extend(["sync", "--account", account].map(str::to_owned));
+    command.push(format!("--accept-removals={held}"));
+    if let Some(held) = report::held(report, &command) {
+        tracing::warn!("{held}");
+    }
+    report.exit_code(false)
+}

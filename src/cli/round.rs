@@ -1,0 +1,222 @@
+//! One round: what a `sync` does once and the daemon whenever it is due. A poll of each account, the
+//! notices, the mirror; the gravest exit code of all.
+//!
+//! How a poll is told is for the caller to say.
+
+use std::{io::IsTerminal, time::Duration};
+
+use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
+use secrecy::SecretString;
+use tracing::Instrument;
+
+use super::{
+    Context,
+    sync::{client, deadline},
+};
+use crate::{
+    archive::Archive,
+    catalog::diff::Accepted,
+    config::Config,
+    error::{Result, gravest},
+    heygen::Progress,
+    notify::{self, LONGEST_RUN, Pings},
+    poll::{Report, Request, Source, dry_run, poll},
+    store::Store,
+    time::Timestamp,
+};
+
+/// An account to poll, with where its list comes from.
+pub(super) struct Task {
+    pub account: String,
+    pub source: Result<Input>,
+}
+
+/// Where a list comes from.
+pub(super) enum Input {
+    /// The API, asked with this key.
+    Key(SecretString),
+    /// A saved response.
+    Saved { name: String, body: Vec<u8> },
+}
+
+impl Task {
+    /// Every configured account, with its key as it is now.
+    pub fn of_all(config: &Config, context: &Context) -> Vec<Self> {
+        let keys = config.api_keys(&context.sources).into_iter();
+        keys.map(|(account, key)| Self { account, source: key.map(Input::Key) }).collect()
+    }
+}
+
+/// How a round is run.
+pub(super) struct Round<'a> {
+    pub config: &'a Config,
+    pub context: &'a Context,
+    /// What started the polls of the API.
+    pub trigger: &'static str,
+    pub accepted: Accepted,
+    pub observed_at: Option<Timestamp>,
+    pub dry_run: bool,
+    /// Whether the mirror may work, where it is on.
+    pub mirror: bool,
+    /// Where answers are kept.
+    pub archive: Option<&'a Archive>,
+}
+
+/// What the caller is told, as it happens; it answers with an exit code.
+pub(super) enum Told<'a> {
+    /// A poll has ended.
+    Poll { account: &'a str, polled: &'a Result<Report> },
+    /// The last one has.
+    AllPolled,
+}
+
+impl<'a> Round<'a> {
+    /// An ordinary one.
+    pub fn new(config: &'a Config, context: &'a Context) -> Self {
+        Self {
+            config,
+            context,
+            trigger: "manual",
+            accepted: Accepted::None,
+            observed_at: None,
+            dry_run: false,
+            mirror: true,
+            archive: None,
+        }
+    }
+
+    /// Does it all, and leaves early, at the next seam, when it is told to stop.
+    pub async fn run(
+        &self,
+        store: &mut Option<Store>,
+        tasks: Vec<Task>,
+        mut told: impl FnMut(Told<'_>) -> Result<u8>,
+    ) -> Result<u8> {
+        let stop = &self.context.service.stop;
+        // A monitor watches over what is polled for real.
+        let asks = |task: &Task| !matches!(task.source, Ok(Input::Saved { .. }));
+        let pings = (!self.dry_run && tasks.iter().any(asks)).then(|| self.pings());
+        let mut codes = vec![];
+        for task in tasks {
+            if stop.is_cancelled() {
+                break;
+            }
+            let account = task.account.clone();
+            let span = span(&account, self.trigger);
+            let polled = self.poll(task, store.as_mut()).instrument(span.clone()).await;
+            number(&span, &polled);
+            let told = span.in_scope(|| told(Told::Poll { account: &account, polled: &polled }));
+            codes.push(told?);
+        }
+        codes.push(told(Told::AllPolled)?);
+        if let Some(store) = store.as_mut().filter(|_| !self.dry_run && !stop.is_cancelled()) {
+            // Before the mirror, whose downloads may take hours.
+            self.deliver(store).await;
+            if self.config.mirror.enabled && self.mirror {
+                codes.push(super::mirror::after_sync(store, self.config, self.context).await);
+                // It may have polled for fresh links.
+                self.deliver(store).await;
+            }
+        }
+        let code = gravest(codes);
+        if let Some(pings) = pings {
+            pings.end(code).await;
+        }
+        Ok(code)
+    }
+
+    fn pings(&self) -> Pings<'a> {
+        Pings::start(&self.config.notify)
+    }
+
+    async fn deliver(&self, store: &mut Store) {
+        let Context { clock, sources, service, .. } = self.context;
+        service.health.step(LONGEST_RUN);
+        notify::deliver(store, clock, &self.config.notify, sources).await;
+    }
+
+    async fn poll(&self, task: Task, store: Option<&mut Store>) -> Result<Report> {
+        let Self { config, context, .. } = self;
+        let client;
+        let spinner = Spinner::start(context);
+        context.service.health.step(deadline(config));
+        let progress = |progress: Progress| {
+            // After these bytes the next ones, or another request with its waits.
+            context.service.health.step(config.api.retry_time + config.api.timeout);
+            spinner.show(progress);
+        };
+        let (trigger, source) = match task.source? {
+            Input::Saved { name, body } => ("file", Source::Saved { name, body }),
+            Input::Key(key) => {
+                client = self::client(config, key, &context.clock)?;
+                let version = config.api.version;
+                (self.trigger, Source::Api { client: &client, version, progress: &progress })
+            }
+        };
+        let request = Request {
+            account: &task.account,
+            trigger,
+            source,
+            removals: &config.removals,
+            mirror: config.mirror.enabled,
+            accepted: self.accepted,
+            observed_at: self.observed_at,
+            archive: self.archive,
+            deadline: deadline(config),
+            notify: Some(&config.notify),
+        };
+        match store {
+            Some(store) if !self.dry_run => poll(store, &context.clock, request).await,
+            store => dry_run(store, &context.clock, request).await,
+        }
+    }
+}
+
+/// What is logged during a poll carries its account and, once it is known, its number.
+pub(super) fn span(account: &str, trigger: &str) -> tracing::Span {
+    tracing::error_span!("poll", account, trigger, poll_id = tracing::field::Empty)
+}
+
+/// The poll's number is known.
+pub(super) fn number(span: &tracing::Span, polled: &Result<Report>) {
+    if let Ok(report) = polled {
+        span.record("poll_id", report.row.poll_id);
+    }
+}
+
+/// Says on a terminal that the slow list is awaited; gone when it has come.
+struct Spinner(Option<ProgressBar>);
+
+impl Spinner {
+    fn start(context: &Context) -> Self {
+        if !context.shows_progress() || !std::io::stderr().is_terminal() {
+            return Self(None);
+        }
+        let bar = ProgressBar::new_spinner().with_message("waiting for HeyGen's list");
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed}") {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(Duration::from_millis(100));
+        Self(Some(bar))
+    }
+
+    fn show(&self, progress: Progress) {
+        let Some(bar) = &self.0 else { return };
+        match progress {
+            Progress::Bytes(bytes) => {
+                bar.set_message(format!("reading HeyGen's list, {}", HumanBytes(bytes)));
+            }
+            Progress::Pages { pages, items } => {
+                bar.set_message(format!("reading HeyGen's list, page {pages}, {items} items"));
+            }
+        }
+    }
+}
+
+impl Drop for Spinner {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.0 {
+            bar.finish_and_clear();
+        }
+    }
+}

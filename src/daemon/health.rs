@@ -1,0 +1,109 @@
+//! Whether the program is getting on: what feeds the watchdog, and what `/livez` and `/readyz` say.
+//!
+//! Whoever works says so at each step, and how long the next step may take by the configuration
+//! (a slow list is no fault, a step that outlasts all its own limits is one). The loop says so at
+//! each turn. A watchdog fed by a timer alone would call a dead-locked poll healthy.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+/// A loop that has not turned for this long is stuck.
+const STUCK: Duration = Duration::from_secs(60);
+
+/// Shared by the loop, the work and the HTTP server.
+#[derive(Clone, Debug)]
+pub struct Health(Arc<Mutex<State>>);
+
+#[derive(Debug)]
+struct State {
+    turned: Instant,
+    /// When the step under way must have ended; `None` while nothing is under way.
+    step_ends: Option<Instant>,
+    stopping: bool,
+}
+
+impl Default for Health {
+    fn default() -> Self {
+        let state = State { turned: Instant::now(), step_ends: None, stopping: false };
+        Self(Arc::new(Mutex::new(state)))
+    }
+}
+
+impl Health {
+    /// The loop has turned.
+    pub fn turn(&self) {
+        self.with(|state| state.turned = Instant::now());
+    }
+
+    /// The work has got on, and its next step may take up to `most`.
+    pub fn step(&self, most: Duration) {
+        self.with(|state| state.step_ends = Instant::now().checked_add(most));
+    }
+
+    /// Nothing is under way.
+    pub fn rest(&self) {
+        self.with(|state| state.step_ends = None);
+    }
+
+    /// The end has begun.
+    pub fn stop(&self) {
+        self.with(|state| state.stopping = true);
+    }
+
+    /// Whether the work gets on.
+    pub fn gets_on(&self) -> bool {
+        self.gets_on_at(Instant::now())
+    }
+
+    fn gets_on_at(&self, now: Instant) -> bool {
+        self.with(|state| state.step_ends.is_none_or(|end| now <= end))
+    }
+
+    /// Whether the loop turns and the work gets on.
+    pub fn is_alive(&self) -> bool {
+        self.is_alive_at(Instant::now())
+    }
+
+    fn is_alive_at(&self, now: Instant) -> bool {
+        let turns = self.with(|state| now.saturating_duration_since(state.turned) <= STUCK);
+        turns && self.gets_on_at(now)
+    }
+
+    /// Whether the end has begun.
+    pub fn is_stopping(&self) -> bool {
+        self.with(|state| state.stopping)
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
+        // A panic elsewhere leaves nothing half-done here.
+        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_that_outlasts_its_own_limit_is_not_getting_on() {
+        let health = Health::default();
+        let now = Instant::now();
+        assert!(health.gets_on_at(now));
+        health.step(Duration::from_secs(30));
+        assert!(health.gets_on_at(now + Duration::from_secs(29)));
+        assert!(!health.gets_on_at(now + Duration::from_secs(31)));
+        health.rest();
+        assert!(health.gets_on_at(now + Duration::from_secs(31)));
+    }
+
+    #[test]
+    fn a_loop_that_turns_no_more_is_not_alive() {
+        let health = Health::default();
+        health.turn();
+        let now = Instant::now();
+        assert!(health.is_alive_at(now + STUCK - Duration::from_secs(1)));
+        assert!(!health.is_alive_at(now + STUCK + Duration::from_secs(1)));
+    }
+}

@@ -1,0 +1,141 @@
+//! `/metrics`, `/livez` and `/readyz`. Read-only; nothing here is a secret, and nothing is logged
+//! for each request.
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::State,
+    http::{HeaderValue, Response, StatusCode, header},
+    routing::get,
+};
+use tokio::net::TcpListener;
+
+use super::health::Health;
+use crate::{
+    error::{Error, Result},
+    metrics,
+    store::{
+        Location,
+        browse::{Reader, Unreadable},
+        figures::Figures,
+    },
+    time::Clock,
+};
+
+/// What the answers are made from.
+pub struct Site {
+    reader: Reader,
+    health: Health,
+    clock: Clock,
+    accounts: Mutex<Vec<String>>,
+}
+
+impl Site {
+    /// Of the database at `location`.
+    pub fn new(location: Location, health: Health, clock: Clock, accounts: Vec<String>) -> Self {
+        Self { reader: Reader::new(location), health, clock, accounts: Mutex::new(accounts) }
+    }
+
+    /// These accounts are configured from now on.
+    pub fn set_accounts(&self, accounts: Vec<String>) {
+        *self.accounts.lock().unwrap_or_else(PoisonError::into_inner) = accounts;
+    }
+
+    fn accounts(&self) -> Vec<String> {
+        self.accounts.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Takes the address; it is served by [`serve`].
+///
+/// # Errors
+/// [`crate::error::Kind::Config`] where it cannot be had.
+pub async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr)> {
+    let cannot = |fault| {
+        Error::config(format!(
+            "daemon.listen: cannot listen at {address}: {fault}; give another address"
+        ))
+    };
+    let listener = TcpListener::bind(address).await.map_err(cannot)?;
+    let address = listener.local_addr().map_err(cannot)?;
+    Ok((listener, address))
+}
+
+/// Serves until it is dropped.
+pub async fn serve(listener: TcpListener, site: Arc<Site>) {
+    let router = Router::new()
+        .route("/metrics", get(tell))
+        .route("/livez", get(live))
+        .route("/readyz", get(ready))
+        .with_state(site);
+    if let Err(fault) = axum::serve(listener, router).await {
+        tracing::error!("metrics are no longer served: {fault}");
+    }
+}
+
+async fn tell(State(site): State<Arc<Site>>) -> Response<Body> {
+    match figures(&site).await {
+        Ok(figures) => {
+            let text = metrics::text(&figures, &site.accounts());
+            answer(StatusCode::OK, metrics::CONTENT_TYPE, text)
+        }
+        Err(Unreadable::NoCatalogue) => unavailable("there is no catalogue"),
+        Err(Unreadable::OfAnotherVersion(error) | Unreadable::Trouble(error)) => {
+            tracing::warn!("no metrics: {error}");
+            unavailable("the database cannot be read")
+        }
+    }
+}
+
+async fn figures(site: &Site) -> Result<Figures, Unreadable> {
+    let mut reading = site.reader.page().await?;
+    let figures = reading.figures(site.clock.now()).await?;
+    reading.end().await;
+    Ok(figures)
+}
+
+async fn live(State(site): State<Arc<Site>>) -> Response<Body> {
+    match site.health.is_alive() {
+        true => plain(StatusCode::OK, "ok"),
+        false => unavailable("what is under way outlasts all its limits"),
+    }
+}
+
+async fn ready(State(site): State<Arc<Site>>) -> Response<Body> {
+    if site.health.is_stopping() {
+        return unavailable("it is stopping");
+    }
+    match site.reader.page().await {
+        Ok(reading) => {
+            reading.end().await;
+            plain(StatusCode::OK, "ok")
+        }
+        Err(Unreadable::NoCatalogue) => unavailable("there is no catalogue"),
+        Err(Unreadable::OfAnotherVersion(error) | Unreadable::Trouble(error)) => {
+            tracing::warn!("not ready: {error}");
+            unavailable("the database cannot be read")
+        }
+    }
+}
+
+fn unavailable(why: &str) -> Response<Body> {
+    plain(StatusCode::SERVICE_UNAVAILABLE, why)
+}
+
+fn plain(status: StatusCode, text: &str) -> Response<Body> {
+    answer(status, "text/plain; charset=utf-8", format!("{text}\n"))
+}
+
+fn answer(status: StatusCode, kind: &'static str, text: String) -> Response<Body> {
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

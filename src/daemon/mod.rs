@@ -1,0 +1,306 @@
+//! The daemon: does the work when it is due, until it is told to stop.
+//!
+//! - [`schedule`]: when the slots are (pure)
+//! - [`plan`]: what is due next (pure)
+//! - [`timer`]: says when it is time to look
+//! - [`signals`]: what it is told
+//! - [`health`]: whether it is getting on
+//! - [`systemd`]: what it tells the service manager
+//! - [`http`]: `/metrics`, `/livez`, `/readyz`
+//!
+//! One loop waits, or waits for the one piece of work that is under way: two can never overlap. What
+//! the work is (polls, notices, the mirror) comes in as a callback, the same function that a one-shot
+//! `sync` runs; nothing here knows how a list is polled.
+
+pub mod health;
+pub mod http;
+pub mod plan;
+pub mod schedule;
+pub mod signals;
+pub mod systemd;
+pub mod timer;
+
+use std::{pin::Pin, sync::Arc, time::Duration};
+
+use tokio::{
+    sync::mpsc,
+    time::{Instant, Interval, MissedTickBehavior},
+};
+use tokio_util::sync::CancellationToken;
+
+use self::{
+    health::Health,
+    http::Site,
+    plan::{Next, Plan, Work},
+    schedule::Schedule,
+    signals::{Signal, Signals},
+    timer::Timer,
+};
+use crate::{
+    config::Config,
+    error::{Error, Result},
+    store::{Location, ahead::Ahead},
+    time::{Clock, Timestamp},
+};
+
+/// The loop looks at the clock at least this often, whatever the timer says: after a suspend or a
+/// change of the clock nothing else would.
+const BEAT: Duration = Duration::from_secs(5);
+
+/// What the daemon is made from.
+pub struct Setup {
+    /// The configuration at the start.
+    pub config: Config,
+    /// Where the database is.
+    pub location: Location,
+    /// Where the time comes from.
+    pub clock: Clock,
+    /// Told by the work how it gets on.
+    pub health: Health,
+    /// Told to the work when it should end.
+    pub stop: CancellationToken,
+}
+
+/// How it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// With all work done or cleanly left.
+    Well,
+    /// At once, by a second signal.
+    AtOnce,
+}
+
+/// What the wait for work under way ended with.
+enum Busy {
+    Done,
+    Abandoned,
+    AtOnce,
+}
+
+/// Runs until a signal ends it. `look` asks what lies ahead, `work` does what is due, `reload` reads
+/// the configuration.
+///
+/// # Errors
+/// What keeps it from starting: configuration, address, database.
+pub async fn run(
+    setup: Setup,
+    look: impl AsyncFn(&Config) -> Result<Ahead>,
+    work: impl AsyncFn(&Config, Work),
+    reload: impl Fn() -> Result<Config>,
+) -> Result<Ended> {
+    let mut service = Service::start(setup, &look, &reload).await?;
+    loop {
+        let Some(due) = service.idle().await? else { return Ok(Ended::Well) };
+        let config = service.config.clone();
+        // What is due ahead of a slot may have been done by somebody else meanwhile.
+        if due != Work::Poll {
+            service.ahead = looked(look(&config).await);
+            if !service.is_due(due) {
+                continue;
+            }
+        }
+        let ended = service.busy(Box::pin(work(&config, due))).await;
+        service.health.rest();
+        match ended {
+            Busy::AtOnce => return Ok(Ended::AtOnce),
+            Busy::Abandoned => {
+                tracing::warn!("what was under way is abandoned; nothing of it was written");
+                return Ok(Ended::Well);
+            }
+            Busy::Done if service.stop.is_cancelled() => return Ok(Ended::Well),
+            Busy::Done => {}
+        }
+        service.plan.done(due, service.clock.now());
+        service.ahead = looked(look(&config).await);
+    }
+}
+
+/// Without an answer only the schedule counts; the poll itself will say what is wrong.
+fn looked(ahead: Result<Ahead>) -> Ahead {
+    ahead.unwrap_or_else(|error| {
+        tracing::error!("cannot look ahead: {error}");
+        Ahead::default()
+    })
+}
+
+struct Service<'a, R> {
+    config: Arc<Config>,
+    clock: Clock,
+    health: Health,
+    stop: CancellationToken,
+    reload: &'a R,
+    site: Arc<Site>,
+    signals: Signals,
+    timer: Timer,
+    shots: mpsc::Receiver<Timestamp>,
+    beat: Interval,
+    watched: bool,
+    seed: u64,
+    plan: Plan,
+    ahead: Ahead,
+    told: Option<Next>,
+}
+
+impl<'a, R: Fn() -> Result<Config>> Service<'a, R> {
+    async fn start(
+        setup: Setup,
+        look: &impl AsyncFn(&Config) -> Result<Ahead>,
+        reload: &'a R,
+    ) -> Result<Self> {
+        let Setup { config, location, clock, health, stop } = setup;
+        let signals = Signals::new()?;
+        let seed = fastrand::u64(..);
+        let schedule = Schedule::new(&config.daemon, seed)?;
+        let (listener, address) = http::listen(config.daemon.address()?).await?;
+        let ahead = look(&config).await?;
+        let accounts = config.account_names();
+        let site = Arc::new(Site::new(location, health.clone(), clock.clone(), accounts));
+        tokio::spawn(http::serve(listener, site.clone()));
+        let (timer, shots) = Timer::start().await?;
+        let watchdog = systemd::watchdog_every();
+        let mut beat = tokio::time::interval(watchdog.map_or(BEAT, |every| every.min(BEAT)));
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        tracing::info!(
+            "metrics and health at http://{address}/metrics; polls by '{}' ({})",
+            config.daemon.schedule,
+            config.daemon.timezone
+        );
+        systemd::ready();
+        let plan = Plan::new(schedule, &ahead, clock.now());
+        Ok(Self {
+            config: Arc::new(config),
+            clock,
+            health,
+            stop,
+            reload,
+            site,
+            signals,
+            timer,
+            shots,
+            beat,
+            watched: watchdog.is_some(),
+            seed,
+            plan,
+            ahead,
+            told: None,
+        })
+    }
+
+    /// Waits until something is due; `None` when it is told to stop.
+    async fn idle(&mut self) -> Result<Option<Work>> {
+        loop {
+            let now = self.clock.now();
+            let next = self.plan.next(&self.ahead, now);
+            if next.at <= now {
+                return Ok(Some(next.work));
+            }
+            self.timer.arm(next.at, now).await?;
+            self.tell(next);
+            tokio::select! {
+                _ = self.shots.recv() => self.timer.went_off(),
+                _ = self.beat.tick() => self.turn(),
+                signal = self.signals.next() => match signal {
+                    Signal::Reload => self.reload(),
+                    Signal::Stop => {
+                        self.end(Duration::ZERO);
+                        return Ok(None);
+                    }
+                },
+            }
+        }
+    }
+
+    fn is_due(&mut self, work: Work) -> bool {
+        let now = self.clock.now();
+        let next = self.plan.next(&self.ahead, now);
+        next.at <= now && next.work == work
+    }
+
+    /// Waits for the work that is under way.
+    async fn busy(&mut self, mut work: Pin<Box<dyn Future<Output = ()> + '_>>) -> Busy {
+        let mut give_up = None;
+        self.told = None;
+        systemd::status("polling");
+        loop {
+            tokio::select! {
+                () = &mut work => return Busy::Done,
+                _ = self.beat.tick() => self.turn(),
+                () = until(give_up) => return Busy::Abandoned,
+                signal = self.signals.next() => match signal {
+                    Signal::Reload => self.reload(),
+                    Signal::Stop if give_up.is_some() => return Busy::AtOnce,
+                    Signal::Stop => {
+                        let most = self.config.daemon.stop_time;
+                        self.end(most);
+                        give_up = Some(Instant::now() + most);
+                    }
+                },
+            }
+        }
+    }
+
+    /// The loop has turned: said to whoever watches, if the work gets on, too.
+    fn turn(&mut self) {
+        self.health.turn();
+        if self.watched && self.health.gets_on() {
+            systemd::watchdog();
+        }
+    }
+
+    /// The end begins, and may take so long.
+    fn end(&mut self, most: Duration) {
+        tracing::info!("told to stop");
+        systemd::stopping(most + Duration::from_secs(5));
+        self.health.stop();
+        self.stop.cancel();
+    }
+
+    fn reload(&mut self) {
+        systemd::reloading();
+        match self.reloaded() {
+            Ok(()) => tracing::info!("the configuration was read anew"),
+            Err(error) => tracing::error!(
+                "the configuration cannot be read anew, the old one stays in force: {error}"
+            ),
+        }
+        systemd::ready();
+    }
+
+    fn reloaded(&mut self) -> Result<()> {
+        let config = (self.reload)()?;
+        if config.database != self.config.database
+            || config.daemon.listen != self.config.daemon.listen
+        {
+            return Err(Error::config(
+                "database and daemon.listen cannot change while it runs; restart it",
+            ));
+        }
+        let schedule = Schedule::new(&config.daemon, self.seed)?;
+        self.site.set_accounts(config.account_names());
+        self.plan.reschedule(schedule, self.clock.now());
+        self.config = Arc::new(config);
+        Ok(())
+    }
+
+    /// What is waited for, told when it changes.
+    fn tell(&mut self, next: Next) {
+        if self.told != Some(next) {
+            let what = match next.work {
+                Work::Poll => "next poll",
+                Work::Refresh => "next poll, for fresh links,",
+                Work::Mirror => "next previews",
+            };
+            systemd::status(&format!("{what} at {}", next.at));
+            tracing::debug!("{what} at {}", next.at);
+            self.told = Some(next);
+        }
+    }
+}
+
+/// Until then; for ever without a time.
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}

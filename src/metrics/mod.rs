@@ -1,0 +1,294 @@
+//! The metrics, in Prometheus' text form: for `/metrics` of the daemon and of the gallery, and for
+//! the textfile of a one-shot run.
+//!
+//! All series are worked out from the tables at the moment they are asked for, so a counter keeps
+//! its value over restarts and over whoever polled. Client libraries hold counters in the process
+//! instead, and give no way to state a summary's sum; the text form is a few lines to write.
+//! No label holds an id or a URL; every series is there from the start, with 0 for "never".
+//! It knows no SQL and no HTTP.
+
+mod textfile;
+
+use std::fmt::Write;
+
+pub use self::textfile::write;
+use crate::{
+    catalog::item::Kind,
+    store::figures::{AccountFigures, Figures},
+    time::Timestamp,
+};
+
+/// The media type of the text.
+pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+const OUTCOMES: [&str; 3] = ["succeeded", "held", "failed"];
+const CHANGES: [&str; 4] = ["added", "changed", "removed", "restored"];
+const SCHEMA_CHANGES: [&str; 3] = ["appeared", "vanished", "retyped"];
+const ITEM_STATES: [&str; 3] = ["listed", "missing", "removed"];
+const ROLES: [&str; 2] = ["image", "video"];
+const ASSET_STATES: [&str; 5] = ["pending", "mirrored", "failed", "gone", "skipped"];
+
+/// What a metric is.
+#[derive(Clone, Copy, Debug)]
+pub struct Family {
+    /// Its name.
+    pub name: &'static str,
+    /// `counter`, `gauge` or `summary`.
+    pub kind: &'static str,
+    /// What it tells.
+    pub help: &'static str,
+    samples: Samples,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Samples {
+    /// Of the whole database.
+    One(fn(&Figures) -> f64),
+    /// Of each account.
+    Each(fn(&AccountFigures) -> f64),
+    /// Of each account, with a label and its values.
+    By(&'static str, &'static [&'static str], fn(&AccountFigures) -> &[i64]),
+    BuildInfo,
+    Duration,
+    Items,
+    Assets,
+}
+
+/// Every metric, in the order of the text.
+pub const FAMILIES: [Family; 20] = [
+    family(
+        "heygen_sync_build_info",
+        "gauge",
+        "Always 1; the label tells the version of the program.",
+        Samples::BuildInfo,
+    ),
+    family(
+        "heygen_sync_polls_total",
+        "counter",
+        "Polls by how they ended.",
+        Samples::By("outcome", &OUTCOMES, |of| &of.polls),
+    ),
+    family(
+        "heygen_sync_poll_duration_seconds",
+        "summary",
+        "How long polls took, from their start to their commit.",
+        Samples::Duration,
+    ),
+    family(
+        "heygen_sync_last_poll_timestamp_seconds",
+        "gauge",
+        "When the last poll began, however it ended; 0 when there was none.",
+        Samples::Each(|of| seconds(of.last_poll)),
+    ),
+    family(
+        "heygen_sync_last_success_timestamp_seconds",
+        "gauge",
+        "When the list was last read without a failure; 0 when it never was.",
+        Samples::Each(|of| seconds(of.last_success)),
+    ),
+    family(
+        "heygen_sync_consecutive_failures",
+        "gauge",
+        "Polls that failed since the last one that did not.",
+        Samples::Each(|of| of.failed_since as f64),
+    ),
+    family(
+        "heygen_sync_held_removals",
+        "gauge",
+        "Removals that the last good poll held back.",
+        Samples::Each(|of| of.held as f64),
+    ),
+    family(
+        "heygen_sync_api_warning",
+        "gauge",
+        "1 when the API announced its end with the last good poll.",
+        Samples::Each(|of| f64::from(u8::from(of.warned))),
+    ),
+    family(
+        "heygen_sync_response_bytes",
+        "gauge",
+        "Size of the last good poll's answer, decompressed.",
+        Samples::Each(|of| of.response_bytes as f64),
+    ),
+    family(
+        "heygen_sync_changes_total",
+        "counter",
+        "Items that polls found changed, by kind of change; the first poll's are among the added.",
+        Samples::By("change", &CHANGES, |of| &of.changes),
+    ),
+    family(
+        "heygen_sync_schema_changes_total",
+        "counter",
+        "Fields of the lists that appeared, vanished or changed their type.",
+        Samples::By("change", &SCHEMA_CHANGES, |of| &of.schema),
+    ),
+    family(
+        "heygen_sync_items",
+        "gauge",
+        "Items by kind and state; a missing one is current, too.",
+        Samples::Items,
+    ),
+    family("heygen_sync_assets", "gauge", "Previews by role and state.", Samples::Assets),
+    family(
+        "heygen_sync_mirrored_files",
+        "gauge",
+        "Contents in the mirror's store.",
+        Samples::One(|all| all.mirrored_files as f64),
+    ),
+    family(
+        "heygen_sync_mirrored_bytes",
+        "gauge",
+        "Size of the contents in the mirror's store.",
+        Samples::One(|all| all.mirrored_bytes as f64),
+    ),
+    family(
+        "heygen_sync_expiring_links",
+        "gauge",
+        "Links of previews that are not saved and that stop working within a day.",
+        Samples::One(|all| all.expiring_links as f64),
+    ),
+    family(
+        "heygen_sync_next_expiry_timestamp_seconds",
+        "gauge",
+        "When the next link of a preview that is not saved stops working; 0 when there is none.",
+        Samples::One(|all| seconds(all.next_expiry)),
+    ),
+    family(
+        "heygen_sync_notices_waiting",
+        "gauge",
+        "Notices that wait to be delivered.",
+        Samples::One(|all| all.notices_waiting as f64),
+    ),
+    family(
+        "heygen_sync_oldest_notice_timestamp_seconds",
+        "gauge",
+        "When the oldest notice that waits was written; 0 when none waits.",
+        Samples::One(|all| seconds(all.oldest_notice)),
+    ),
+    family(
+        "heygen_sync_database_bytes",
+        "gauge",
+        "Size of the database, on PostgreSQL of its schema.",
+        Samples::One(|all| all.database_bytes as f64),
+    ),
+];
+
+const fn family(
+    name: &'static str,
+    kind: &'static str,
+    help: &'static str,
+    samples: Samples,
+) -> Family {
+    Family { name, kind, help, samples }
+}
+
+/// The text for these figures; `configured` accounts are there even before their first poll.
+pub fn text(figures: &Figures, configured: &[String]) -> String {
+    let mut figures = figures.clone();
+    for account in configured {
+        if !figures.accounts.iter().any(|known| known.account == *account) {
+            let account = account.clone();
+            figures.accounts.push(AccountFigures { account, ..AccountFigures::default() });
+        }
+    }
+    figures.accounts.sort_by(|a, b| a.account.cmp(&b.account));
+    let mut out = String::new();
+    for family in &FAMILIES {
+        let Family { name, kind, help, .. } = family;
+        // Writing to a text cannot fail.
+        let _ = write!(out, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
+        family.write(&figures, &mut out);
+    }
+    out
+}
+
+impl Family {
+    fn write(&self, all: &Figures, out: &mut String) {
+        let name = self.name;
+        let mut line = |name: &str, labels: &[(&str, &str)], value: f64| {
+            let _ = writeln!(out, "{name}{} {value}", bracketed(labels));
+        };
+        let each = all.accounts.iter();
+        match self.samples {
+            Samples::One(value) => line(name, &[], value(all)),
+            Samples::BuildInfo => line(name, &[("version", env!("CARGO_PKG_VERSION"))], 1.0),
+            Samples::Each(value) => {
+                each.for_each(|of| line(name, &[("account", &of.account)], value(of)));
+            }
+            Samples::By(label, names, values) => each.for_each(|of| {
+                for (one, value) in names.iter().zip(values(of)) {
+                    line(name, &[("account", &of.account), (label, one)], *value as f64);
+                }
+            }),
+            Samples::Duration => each.for_each(|of| {
+                let labels = [("account", of.account.as_str())];
+                line(&format!("{name}_sum"), &labels, of.polling_millis as f64 / 1000.0);
+                line(&format!("{name}_count"), &labels, of.polls.iter().sum::<i64>() as f64);
+            }),
+            Samples::Items => each.for_each(|of| {
+                for kind in Kind::ALL {
+                    for (state, count) in ITEM_STATES.iter().zip(of.items[kind as usize]) {
+                        let kind = ("kind", kind.as_str());
+                        let labels = [("account", of.account.as_str()), kind, ("state", state)];
+                        line(name, &labels, count as f64);
+                    }
+                }
+            }),
+            Samples::Assets => {
+                for (role, state) in ROLES.iter().flat_map(|r| ASSET_STATES.map(|s| (r, s))) {
+                    let known = all.assets.iter().find(|(r, s, _)| r == role && s == state);
+                    let count = known.map_or(0, |(_, _, count)| *count);
+                    line(name, &[("role", role), ("state", state)], count as f64);
+                }
+            }
+        }
+    }
+}
+
+fn seconds(time: Option<Timestamp>) -> f64 {
+    time.map_or(0.0, |time| time.millis() as f64 / 1000.0)
+}
+
+fn bracketed(labels: &[(&str, &str)]) -> String {
+    let escaped = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+    match labels {
+        [] => String::new(),
+        labels => {
+            let pairs = labels.iter().map(|(name, value)| format!("{name}=\"{}\"", escaped(value)));
+            format!("{{{}}}", pairs.collect::<Vec<_>>().join(","))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_series_is_there_before_the_first_poll() {
+        let text = text(&Figures::default(), &["main".to_owned()]);
+        for family in &FAMILIES {
+            let samples = text.lines().filter(|line| !line.starts_with('#'));
+            let own = samples.filter(|line| line.starts_with(family.name)).count();
+            assert!(own > 0, "{}", family.name);
+        }
+        assert!(text.contains("heygen_sync_polls_total{account=\"main\",outcome=\"failed\"} 0\n"));
+        assert!(text.contains("heygen_sync_last_success_timestamp_seconds{account=\"main\"} 0\n"));
+        assert!(text.ends_with('\n'));
+    }
+
+    #[test]
+    fn an_accounts_name_cannot_break_out_of_its_label() {
+        let text = text(&Figures::default(), &["a\"b\\c".to_owned()]);
+        assert!(text.contains(r#"{account="a\"b\\c",outcome="held"} 0"#), "{text}");
+    }
+
+    #[test]
+    fn names_follow_the_conventions() {
+        for Family { name, kind, help, .. } in FAMILIES {
+            assert!(name.starts_with("heygen_sync_"), "{name}");
+            assert_eq!(name.ends_with("_total"), kind == "counter", "{name}");
+            assert!(help.ends_with('.') && !help.contains('\n'), "{name}");
+        }
+    }
+}

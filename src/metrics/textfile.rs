@@ -1,0 +1,26 @@
+//! The metrics as a file for node_exporter's textfile collector: whole or not at all.
+
+use std::{ffi::OsString, fs, path::Path};
+
+use crate::error::{Error, Result};
+
+/// Writes `text` to `path` by way of a temporary file beside it. Its name ends so that a collector
+/// (`*.prom`) does not take it.
+///
+/// # Errors
+/// [`crate::error::Kind::Storage`].
+pub fn write(path: &Path, text: &str) -> Result<()> {
+    let mut name = path.file_name().map_or_else(OsString::new, ToOwned::to_owned);
+    name.push(format!(".{}.tmp", std::process::id()));
+    let temporary = path.with_file_name(name);
+    let written = fs::write(&temporary, text).and_then(|()| fs::rename(&temporary, path));
+    written.map_err(|fault| {
+        // What is left of it helps nobody.
+        let _ = fs::remove_file(&temporary);
+        Error::storage(format!(
+            "cannot write the metrics to {}: {fault}; correct metrics.textfile, or make its folder \
+             writable",
+            path.display()
+        ))
+    })
+}

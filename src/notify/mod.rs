@@ -1,0 +1,18 @@
+//! What polls find, told once to whoever is configured.
+//!
+//! [`drafts`] says what a poll has to tell: a pure function that the poll calls within its
+//! transaction, so that a notice stands exactly where its poll does. [`deliver`] empties the outbox
+//! after a round: in order, at least once, a few tries' worth of time and no more. [`Pings`] tell a
+//! monitor that a run began and how it ended. It does not know SQL, nor how a list is polled.
+
+mod deliver;
+mod message;
+mod news;
+mod ping;
+mod words;
+
+pub use self::{
+    deliver::{Delivered, LONGEST_RUN, deliver},
+    message::{MOST_BYTES, drafts},
+    ping::Pings,
+};

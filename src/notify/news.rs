@@ -1,0 +1,177 @@
+//! What a diff has to tell, item by item, in the order of what matters: watched items that are
+//! gone, then what else is gone, what came, and what changed. A field that changed on many items is
+//! told once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value as Json, json};
+
+use super::words::{cell, item, short, step};
+use crate::catalog::{
+    diff::{Diff, FieldChange, ListDiff, Opened, OpenedBy},
+    item::Kind,
+};
+
+/// A field that changed on more items than this is told once; so many lines of a kind at most
+/// stand in the text.
+const FEW: usize = 5;
+/// The most fields that are told of one item.
+const MOST_FIELDS: usize = 20;
+
+/// One thing to tell.
+pub(super) struct Entry {
+    /// For machines.
+    pub told: Json,
+    /// For people.
+    pub line: String,
+    /// Whether it is the loss of a watched item.
+    pub alarm: bool,
+    /// What it is, for counting lines of a kind.
+    what: &'static str,
+    kind: Kind,
+}
+
+/// All that `diff` has to tell.
+pub(super) fn entries(diff: &Diff, watch: &[String]) -> Vec<Entry> {
+    let watch: BTreeSet<&str> = watch.iter().map(String::as_str).collect();
+    let mut all = vec![];
+    for list in diff.lists() {
+        gone(&mut all, list, &watch);
+    }
+    for list in diff.lists() {
+        came(&mut all, list, &watch);
+    }
+    for list in diff.lists() {
+        changed(&mut all, list, &watch);
+    }
+    // Stable: within the alarms and the rest the order stays.
+    all.sort_by_key(|entry| !entry.alarm);
+    all
+}
+
+/// Removed, or missing while removals are held back.
+fn gone(all: &mut Vec<Entry>, list: &ListDiff, watch: &BTreeSet<&str>) {
+    for removed in &list.removed {
+        let name = removed.name.as_deref();
+        all.push(one(list.kind, &removed.id, name, "removed", watch));
+    }
+    if list.held.is_some() {
+        let missing = list.newly_missing.iter().filter(|id| watch.contains(id.as_str()));
+        all.extend(missing.map(|id| one(list.kind, id, None, "missing", watch)));
+    }
+}
+
+fn came(all: &mut Vec<Entry>, list: &ListDiff, watch: &BTreeSet<&str>) {
+    let came = |new: &&Opened| matches!(new.by, OpenedBy::Added | OpenedBy::Restored);
+    for new in list.opened.iter().filter(came) {
+        all.push(one(list.kind, &new.id, new.fields.name(list.kind), new.by.as_str(), watch));
+    }
+}
+
+fn one(
+    kind: Kind,
+    id: &str,
+    name: Option<&str>,
+    what: &'static str,
+    watch: &BTreeSet<&str>,
+) -> Entry {
+    let watched = watch.contains(id);
+    let alarm = watched && matches!(what, "removed" | "missing");
+    let mark = if watched { "watched " } else { "" };
+    let told = json!({
+        "change": what,
+        "kind": kind.as_str(),
+        "id": short(id),
+        "name": name.map(short),
+        "watched": watched,
+    });
+    let line = match alarm {
+        true => format!("! {mark}{} is {what}", item(kind, name, id)),
+        false => format!("{mark}{} {what}", item(kind, name, id)),
+    };
+    Entry { told, line, alarm, what, kind }
+}
+
+fn changed(all: &mut Vec<Entry>, list: &ListDiff, watch: &BTreeSet<&str>) {
+    let opened = || list.opened.iter().filter(|new| new.by == OpenedBy::Changed);
+    let mut by_field: BTreeMap<&str, Vec<&FieldChange>> = BTreeMap::new();
+    for change in opened().flat_map(|new| &new.changes) {
+        by_field.entry(change.field.as_ref()).or_default().push(change);
+    }
+    by_field.retain(|_, changes| changes.len() > FEW);
+    for (field, changes) in &by_field {
+        all.push(folded(list.kind, field, changes));
+    }
+    for new in opened() {
+        let single: Vec<_> =
+            new.changes.iter().filter(|c| !by_field.contains_key(c.field.as_ref())).collect();
+        if !single.is_empty() {
+            all.push(of_item(list.kind, new, &single, watch));
+        }
+    }
+}
+
+/// One field that changed on many items.
+fn folded(kind: Kind, field: &str, changes: &[&FieldChange]) -> Entry {
+    let mut told = json!({
+        "change": "changed",
+        "kind": kind.as_str(),
+        "field": short(field),
+        "items": changes.len(),
+    });
+    let mut line = format!("{} {}: {}", changes.len(), kind.plural(), short(field));
+    let alike = changes.split_first().filter(|(first, rest)| {
+        rest.iter().all(|other| other.old == first.old && other.new == first.new)
+    });
+    match alike {
+        Some((first, _)) => {
+            let (old, new) = (cell(&first.old), cell(&first.new));
+            line += &format!(" {}", step(&old, &new));
+            (told["old"], told["new"]) = (json!(old), json!(new));
+        }
+        None => line += " changed",
+    }
+    Entry { told, line, alarm: false, what: "folded", kind }
+}
+
+fn of_item(kind: Kind, new: &Opened, changes: &[&FieldChange], watch: &BTreeSet<&str>) -> Entry {
+    let steps = |change: &&FieldChange| {
+        (short(change.field.as_ref()), cell(&change.old), cell(&change.new))
+    };
+    let steps: Vec<_> = changes.iter().take(MOST_FIELDS).map(steps).collect();
+    let mut entry = one(kind, &new.id, new.fields.name(kind), "changed", watch);
+    let fields =
+        steps.iter().map(|(field, old, new)| json!({"field": field, "old": old, "new": new}));
+    entry.told["fields"] = fields.collect();
+    if changes.len() > MOST_FIELDS {
+        entry.told["more_fields"] = json!(changes.len() - MOST_FIELDS);
+    }
+    let said = steps.iter().take(3).map(|(field, old, new)| format!("{field} {}", step(old, new)));
+    let more = if changes.len() > 3 { ", …" } else { "" };
+    entry.line = format!("{}: {}{more}", entry.line, said.collect::<Vec<_>>().join(", "));
+    entry
+}
+
+/// The lines for people: those of a kind that are many become one.
+pub(super) fn lines(entries: &[Entry]) -> Vec<String> {
+    let group = |entry: &Entry| (entry.alarm, entry.what, entry.kind.as_str());
+    let mut groups: Vec<(&Entry, Vec<&Entry>)> = vec![];
+    for entry in entries {
+        match groups.iter_mut().find(|(first, _)| group(first) == group(entry)) {
+            Some((_, all)) => all.push(entry),
+            None => groups.push((entry, vec![entry])),
+        }
+    }
+    groups.iter().flat_map(|(first, all)| told(first, all)).collect()
+}
+
+fn told(first: &Entry, all: &[&Entry]) -> Vec<String> {
+    let whole = first.alarm || first.what == "folded" || all.len() <= FEW;
+    let shown = if whole { all.len() } else { usize::from(first.what == "changed") * FEW };
+    let mut lines: Vec<String> = all.iter().take(shown).map(|entry| entry.line.clone()).collect();
+    if shown < all.len() {
+        let more = if shown > 0 { " more" } else { "" };
+        lines.push(format!("{}{more} {} {}", all.len() - shown, first.kind.plural(), first.what));
+    }
+    lines
+}

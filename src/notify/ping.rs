@@ -1,0 +1,54 @@
+//! Pings: a monitor is asked for a URL when a run begins and when it ends, and raises the alarm when
+//! it hears nothing or hears of a failure. What it answers does not matter, and a ping that is lost
+//! is lost: the next run pings again. The URLs are secrets and are never logged.
+
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use url::Url;
+
+use super::deliver::client;
+use crate::config::Notify;
+
+/// The longest that a ping may take.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The pings of one run.
+#[derive(Debug)]
+pub struct Pings<'a> {
+    notify: &'a Notify,
+    started: Option<JoinHandle<()>>,
+}
+
+impl<'a> Pings<'a> {
+    /// Tells that a run begins, beside what follows.
+    pub fn start(notify: &'a Notify) -> Self {
+        let started = notify.ping_start.clone().map(|url| tokio::spawn(ping(url, "start")));
+        Self { notify, started }
+    }
+
+    /// Tells how it ended: for 5 seconds at most, and 5 more when it began just now.
+    pub async fn end(self, exit_code: u8) {
+        if let Some(started) = self.started {
+            // In order, or the monitor would take the run for one that goes on.
+            let _ = started.await;
+        }
+        let (url, what) = match exit_code {
+            0 | 10 => (&self.notify.ping_success, "success"),
+            _ => (&self.notify.ping_failure, "failure"),
+        };
+        if let Some(url) = url {
+            ping(url.clone(), what).await;
+        }
+    }
+}
+
+async fn ping(url: Url, what: &'static str) {
+    let Ok(http) = client(&url, TIMEOUT) else { return };
+    let answered = http.get(url).send().await.map(|response| response.status());
+    match answered {
+        Ok(status) if status.is_success() => tracing::debug!("the {what} ping was taken"),
+        Ok(status) => tracing::warn!("the {what} ping was answered with {status}"),
+        Err(_) => tracing::warn!("the {what} ping was not taken: the monitor cannot be reached"),
+    }
+}

@@ -1,0 +1,68 @@
+//! Words of notices: what comes from outside, made short and harmless.
+
+use crate::{
+    catalog::{item::Kind, value::Value},
+    store::row::Counts,
+};
+
+/// The longest name, id or value that is told, in characters.
+const LONGEST: usize = 120;
+
+/// `text` on one line, without control characters and those that turn the direction of writing,
+/// cut at 120 characters.
+pub(super) fn short(text: &str) -> String {
+    cut(text, LONGEST)
+}
+
+/// The same, cut at `most` characters.
+pub(super) fn cut(text: &str, most: usize) -> String {
+    let mut out: String = text.chars().take(most).map(plain).collect();
+    if text.chars().nth(most).is_some() {
+        out.push('…');
+    }
+    out
+}
+
+fn plain(c: char) -> char {
+    match c {
+        c if c.is_control() => ' ',
+        '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' => '\u{FFFD}',
+        c => c,
+    }
+}
+
+/// A value as `field_changes` shows it; `None` for null.
+pub(super) fn cell(value: &Option<Value>) -> Option<String> {
+    value.as_ref().map(|value| short(&value.to_cell()))
+}
+
+/// `old → new` for people.
+pub(super) fn step(old: &Option<String>, new: &Option<String>) -> String {
+    let said = |cell: &Option<String>| cell.as_ref().map_or("null".into(), |c| format!("\"{c}\""));
+    format!("{} → {}", said(old), said(new))
+}
+
+/// `avatar "Mira" (id)`.
+pub(super) fn item(kind: Kind, name: Option<&str>, id: &str) -> String {
+    let one = match kind {
+        Kind::Avatar => "avatar",
+        Kind::TalkingPhoto => "talking photo",
+    };
+    match name.filter(|name| !name.is_empty()) {
+        Some(name) => format!("{one} \"{}\" ({})", short(name), short(id)),
+        None => format!("{one} ({})", short(id)),
+    }
+}
+
+/// `2 added, 1 removed`.
+pub(super) fn counts(counts: &Counts) -> String {
+    let all = [
+        (counts.added, "added"),
+        (counts.changed, "changed"),
+        (counts.removed, "removed"),
+        (counts.restored, "restored"),
+        (counts.held, "held back"),
+    ];
+    let some = all.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}"));
+    some.collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,99 @@
+//! What the tables say about the time ahead: when somebody polled last, which link dies next, what
+//! waits to be tried again. What follows from it is decided elsewhere.
+
+use std::time::Duration;
+
+use sqlx::{SqlSafeStr, SqlStr};
+
+use super::{
+    conn::{Arg, Conn, Fault},
+    open::Store,
+    queue::LAST_REFRESH,
+};
+use crate::{error::Result, time::Timestamp};
+
+/// What is known of the time ahead.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ahead {
+    /// The last poll of the account that was polled longest ago, however it ended; `None` when one
+    /// never was.
+    pub last_poll: Option<Timestamp>,
+    /// When the next link dies of a preview that is not saved, of those that no good poll has
+    /// looked at shortly before.
+    pub link_dies: Option<Timestamp>,
+    /// When a fresh list was last asked for.
+    pub last_refresh: Option<Timestamp>,
+    /// When the mirror wants to try again what has failed.
+    pub retry: Option<Timestamp>,
+}
+
+/// When an account was last polled: (account).
+pub const LAST_POLLED: &str = "SELECT started_at FROM polls \
+     WHERE account = $1 AND trigger <> 'file' ORDER BY poll_id DESC LIMIT 1";
+
+/// When an account was last polled well: (account).
+pub const LAST_WELL: &str =
+    "SELECT max(observed_at) FROM polls WHERE account = $1 AND outcome <> 'failed'";
+
+/// When the next link of an unsaved preview dies: (later than this).
+pub const NEXT_DEATH: &str = "SELECT min(expires_at) FROM assets \
+     WHERE state <> 'mirrored' AND state IN ('pending', 'failed') AND expires_at > $1";
+
+/// When what has failed may be tried again.
+pub const NEXT_RETRY: &str = "SELECT min(next_attempt_at) FROM assets \
+     WHERE state = 'failed' AND next_attempt_at IS NOT NULL";
+
+/// Every statement of this file, by name.
+pub fn all() -> Vec<(String, SqlStr)> {
+    let all = [
+        ("LAST_POLLED", LAST_POLLED),
+        ("LAST_WELL", LAST_WELL),
+        ("NEXT_DEATH", NEXT_DEATH),
+        ("NEXT_RETRY", NEXT_RETRY),
+    ];
+    all.map(|(name, sql)| (name.to_owned(), sql.into_sql_str())).to_vec()
+}
+
+impl Store {
+    /// What lies ahead of these accounts at `now`. A link counts from `lead` before its end, unless
+    /// a good poll of each account has looked at it since.
+    pub async fn ahead(
+        &mut self,
+        accounts: &[String],
+        lead: Duration,
+        now: Timestamp,
+    ) -> Result<Ahead> {
+        let read = ahead(&mut self.conn, accounts, lead, now).await;
+        read.map_err(|fault| self.trouble("read", &fault))
+    }
+}
+
+async fn ahead(
+    conn: &mut Conn,
+    accounts: &[String],
+    lead: Duration,
+    now: Timestamp,
+) -> Result<Ahead, Fault> {
+    let (mut polled, mut well) = (vec![], vec![]);
+    for account in accounts {
+        polled.push(time(conn, LAST_POLLED, &[account.as_str().into()]).await?);
+        well.push(time(conn, LAST_WELL, &[account.as_str().into()]).await?);
+    }
+    // `None` is less than any time: an account without a poll counts as the oldest.
+    let last_well = well.into_iter().min().flatten();
+    let after = last_well.map_or(now, |last| last.plus(lead).max(now));
+    Ok(Ahead {
+        last_poll: polled.into_iter().min().flatten(),
+        link_dies: time(conn, NEXT_DEATH, &[after.into()]).await?,
+        last_refresh: time(conn, LAST_REFRESH, &[]).await?,
+        retry: time(conn, NEXT_RETRY, &[]).await?,
+    })
+}
+
+async fn time(
+    conn: &mut Conn,
+    sql: &'static str,
+    args: &[Arg<'_>],
+) -> Result<Option<Timestamp>, Fault> {
+    conn.row(sql, args).await?.map_or(Ok(None), |row| row.time(0))
+}

@@ -1,0 +1,243 @@
+//! The figures behind the metrics: counted from the tables when asked, so that they survive every
+//! restart and are the same whoever polled. How they are called outside is not known here.
+
+use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
+
+use super::{
+    browse::{Reading, Unreadable},
+    conn::{Conn, Engine, Fault, Row},
+    open::Store,
+};
+use crate::{catalog::item::Kind, error::Result, time::Timestamp};
+
+/// All figures of a database.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Figures {
+    /// Of each account with a poll, by name.
+    pub accounts: Vec<AccountFigures>,
+    /// Previews: (role, state, how many).
+    pub assets: Vec<(String, String, i64)>,
+    /// Contents in the mirror's store.
+    pub mirrored_files: i64,
+    /// Their size, in bytes.
+    pub mirrored_bytes: i64,
+    /// Links of unsaved previews that die within a day.
+    pub expiring_links: i64,
+    /// When the next of them dies.
+    pub next_expiry: Option<Timestamp>,
+    /// Notices that wait to be delivered.
+    pub notices_waiting: i64,
+    /// When the oldest of them was written.
+    pub oldest_notice: Option<Timestamp>,
+    /// The size of the database, in bytes.
+    pub database_bytes: i64,
+}
+
+/// The figures of an account.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AccountFigures {
+    /// Its name.
+    pub account: String,
+    /// Polls that succeeded, were held and failed.
+    pub polls: [i64; 3],
+    /// Items added, changed, removed and restored by all polls.
+    pub changes: [i64; 4],
+    /// How long all polls took together, in milliseconds.
+    pub polling_millis: i64,
+    /// When the last poll began.
+    pub last_poll: Option<Timestamp>,
+    /// When the last poll that did not fail was observed.
+    pub last_success: Option<Timestamp>,
+    /// Polls that failed since.
+    pub failed_since: i64,
+    /// Removals that it held back.
+    pub held: i64,
+    /// The size of its answer, in bytes.
+    pub response_bytes: i64,
+    /// Whether the API announced an end with it.
+    pub warned: bool,
+    /// For each kind: items listed, missing and removed.
+    pub items: [[i64; 3]; 2],
+    /// Fields of the lists that appeared, vanished and changed their type.
+    pub schema: [i64; 3],
+}
+
+/// Sums over each account's polls.
+pub fn poll_sums(engine: Engine) -> SqlStr {
+    let millis = match engine {
+        Engine::Sqlite => "round((julianday(finished_at) - julianday(started_at)) * 86400000)",
+        Engine::Postgres => "round(extract(epoch FROM finished_at - started_at) * 1000)",
+    };
+    AssertSqlSafe(format!(
+        "SELECT account, count(*) FILTER (WHERE outcome = 'succeeded'), \
+         count(*) FILTER (WHERE outcome = 'held'), count(*) FILTER (WHERE outcome = 'failed'), \
+         CAST(coalesce(sum(added), 0) AS BIGINT), CAST(coalesce(sum(changed), 0) AS BIGINT), \
+         CAST(coalesce(sum(removed), 0) AS BIGINT), CAST(coalesce(sum(restored), 0) AS BIGINT), \
+         CAST(coalesce(sum({millis}), 0) AS BIGINT), max(started_at), \
+         max(observed_at) FILTER (WHERE outcome <> 'failed') \
+         FROM polls GROUP BY account ORDER BY account"
+    ))
+    .into_sql_str()
+}
+
+/// Of each account's last good poll, and how many failed after it.
+pub const LAST_SUCCESSES: &str = "SELECT a.account, CAST(coalesce(p.held, 0) AS BIGINT), \
+     CAST(coalesce(p.response_bytes, 0) AS BIGINT), \
+     CAST(CASE WHEN p.warning IS NULL THEN 0 ELSE 1 END AS BIGINT), \
+     (SELECT count(*) FROM polls AS f WHERE f.account = a.account AND f.poll_id > p.poll_id \
+      AND f.outcome = 'failed') \
+     FROM accounts AS a JOIN polls AS p ON p.account = a.account AND p.outcome <> 'failed' \
+     AND p.observed_at = (SELECT max(q.observed_at) FROM polls AS q WHERE q.account = a.account \
+     AND q.outcome <> 'failed')";
+
+/// Items by account: listed, missing, removed.
+pub fn items_by_state(kind: Kind) -> SqlStr {
+    AssertSqlSafe(format!(
+        "SELECT account, count(*) FILTER (WHERE removed_at IS NULL AND missing_since IS NULL), \
+         count(*) FILTER (WHERE removed_at IS NULL AND missing_since IS NOT NULL), \
+         count(*) FILTER (WHERE removed_at IS NOT NULL) FROM {} GROUP BY account",
+        kind.list()
+    ))
+    .into_sql_str()
+}
+
+/// Changes of the lists' fields by account.
+pub const SCHEMA_SUMS: &str = "SELECT account, count(*) FILTER (WHERE change = 'appeared'), \
+     count(*) FILTER (WHERE change = 'vanished'), count(*) FILTER (WHERE change = 'retyped') \
+     FROM schema_changes GROUP BY account";
+
+/// Previews by role and state.
+pub const ASSETS_BY_ROLE: &str =
+    "SELECT role, state, count(*) FROM assets GROUP BY role, state ORDER BY role, state";
+
+/// Contents in the store and their size.
+pub const KEPT_CONTENTS: &str = "SELECT count(*), CAST(coalesce(sum(bytes), 0) AS BIGINT) FROM \
+     (SELECT max(bytes) AS bytes FROM asset_versions WHERE pruned_at IS NULL GROUP BY file) AS kept";
+
+/// Links of unsaved previews that still work: (now, a day later).
+pub const EXPIRING: &str = "SELECT count(*) FILTER (WHERE expires_at <= $2), min(expires_at) \
+     FROM assets WHERE state <> 'mirrored' AND state IN ('pending', 'failed') AND expires_at > $1";
+
+/// Notices that wait.
+pub const WAITING: &str =
+    "SELECT count(*), min(created_at) FROM notices WHERE delivered_at IS NULL";
+
+/// The size of the database, or of our part of it.
+pub fn database_size(engine: Engine) -> &'static str {
+    match engine {
+        Engine::Sqlite => {
+            "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"
+        }
+        Engine::Postgres => {
+            "SELECT CAST(coalesce(sum(pg_total_relation_size(c.oid)), 0) AS BIGINT) \
+             FROM pg_class AS c WHERE c.relkind = 'r' \
+             AND c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema())"
+        }
+    }
+}
+
+/// Every statement of this file for an engine, by name.
+pub fn all(engine: Engine) -> Vec<(String, SqlStr)> {
+    let mut all = vec![
+        ("poll_sums".to_owned(), poll_sums(engine)),
+        ("LAST_SUCCESSES".to_owned(), LAST_SUCCESSES.into_sql_str()),
+        ("SCHEMA_SUMS".to_owned(), SCHEMA_SUMS.into_sql_str()),
+        ("ASSETS_BY_ROLE".to_owned(), ASSETS_BY_ROLE.into_sql_str()),
+        ("KEPT_CONTENTS".to_owned(), KEPT_CONTENTS.into_sql_str()),
+        ("EXPIRING".to_owned(), EXPIRING.into_sql_str()),
+        ("WAITING".to_owned(), WAITING.into_sql_str()),
+        ("database_size".to_owned(), database_size(engine).into_sql_str()),
+    ];
+    all.extend(Kind::ALL.map(|kind| (format!("items_by_state {kind}"), items_by_state(kind))));
+    all
+}
+
+impl Store {
+    /// All figures, of one moment.
+    pub async fn figures(&mut self, now: Timestamp) -> Result<Figures> {
+        self.begin_reading().await?;
+        let read = figures(&mut self.conn, now).await;
+        self.end_reading().await?;
+        read.map_err(|fault| self.trouble("read", &fault))
+    }
+}
+
+impl Reading {
+    /// All figures.
+    pub async fn figures(&mut self, now: Timestamp) -> Result<Figures, Unreadable> {
+        let read = match self.conn() {
+            Ok(conn) => figures(conn, now).await,
+            Err(fault) => Err(fault),
+        };
+        Ok(read.map_err(|fault| self.trouble(&fault))?)
+    }
+}
+
+async fn figures(conn: &mut Conn, now: Timestamp) -> Result<Figures, Fault> {
+    let engine = conn.engine();
+    let mut all = Figures::default();
+    for row in conn.rows(poll_sums(engine), &[]).await? {
+        all.accounts.push(account(&row)?);
+    }
+    for row in conn.rows(LAST_SUCCESSES, &[]).await? {
+        if let Some(of) = find(&mut all, &row)? {
+            (of.held, of.response_bytes) = (row.some_int(1)?, row.some_int(2)?);
+            (of.warned, of.failed_since) = (row.some_int(3)? == 1, row.some_int(4)?);
+        }
+    }
+    for kind in Kind::ALL {
+        for row in conn.rows(items_by_state(kind), &[]).await? {
+            if let Some(of) = find(&mut all, &row)? {
+                of.items[kind as usize] = [row.some_int(1)?, row.some_int(2)?, row.some_int(3)?];
+            }
+        }
+    }
+    for row in conn.rows(SCHEMA_SUMS, &[]).await? {
+        if let Some(of) = find(&mut all, &row)? {
+            of.schema = [row.some_int(1)?, row.some_int(2)?, row.some_int(3)?];
+        }
+    }
+    previews(conn, &mut all, now).await?;
+    Ok(all)
+}
+
+async fn previews(conn: &mut Conn, all: &mut Figures, now: Timestamp) -> Result<(), Fault> {
+    let engine = conn.engine();
+    for row in conn.rows(ASSETS_BY_ROLE, &[]).await? {
+        all.assets.push((row.some_text(0)?, row.some_text(1)?, row.some_int(2)?));
+    }
+    if let Some(row) = conn.row(KEPT_CONTENTS, &[]).await? {
+        (all.mirrored_files, all.mirrored_bytes) = (row.some_int(0)?, row.some_int(1)?);
+    }
+    let day = now.plus(std::time::Duration::from_secs(86_400));
+    if let Some(row) = conn.row(EXPIRING, &[now.into(), day.into()]).await? {
+        (all.expiring_links, all.next_expiry) = (row.some_int(0)?, row.time(1)?);
+    }
+    if let Some(row) = conn.row(WAITING, &[]).await? {
+        (all.notices_waiting, all.oldest_notice) = (row.some_int(0)?, row.time(1)?);
+    }
+    if let Some(row) = conn.row(database_size(engine), &[]).await? {
+        all.database_bytes = row.some_int(0)?;
+    }
+    Ok(())
+}
+
+fn account(row: &Row) -> Result<AccountFigures, Fault> {
+    let polls = [row.some_int(1)?, row.some_int(2)?, row.some_int(3)?];
+    Ok(AccountFigures {
+        account: row.some_text(0)?,
+        polls,
+        changes: [row.some_int(4)?, row.some_int(5)?, row.some_int(6)?, row.some_int(7)?],
+        polling_millis: row.some_int(8)?,
+        last_poll: row.time(9)?,
+        last_success: row.time(10)?,
+        // Until a good poll says otherwise.
+        failed_since: polls[2],
+        ..AccountFigures::default()
+    })
+}
+
+fn find<'f>(all: &'f mut Figures, row: &Row) -> Result<Option<&'f mut AccountFigures>, Fault> {
+    let name = row.some_text(0)?;
+    Ok(all.accounts.iter_mut().find(|of| of.account == name))
+}

@@ -1,0 +1,154 @@
+//! The daemon as a process of its own: its log line by line, its notify socket, its signals.
+
+use std::{
+    io::{BufRead, BufReader},
+    os::unix::net::UnixDatagram,
+    process::{Child, Command, Stdio},
+    sync::{Arc, Condvar, Mutex},
+    time::Duration,
+};
+
+use crate::home::Home;
+
+/// No wait is longer; what is waited for comes much sooner.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Polls every second, without delay, and listens wherever there is room.
+pub const EVERY_SECOND: [(&str, &str); 3] = [
+    ("HEYGEN_SYNC_DAEMON__SCHEDULE", "* * * * * *"),
+    ("HEYGEN_SYNC_DAEMON__JITTER", "0s"),
+    ("HEYGEN_SYNC_DAEMON__LISTEN", "127.0.0.1:0"),
+];
+
+/// Polls once at the start and then not for years.
+pub const ONCE: [(&str, &str); 3] =
+    [("HEYGEN_SYNC_DAEMON__SCHEDULE", "0 0 29 2 *"), EVERY_SECOND[1], EVERY_SECOND[2]];
+
+type Log = Arc<(Mutex<Vec<String>>, Condvar)>;
+
+/// What the notify socket was told, and how much of it was looked at.
+type Told = Arc<(Mutex<(Vec<String>, usize)>, Condvar)>;
+
+/// A running one. It is killed when this is dropped.
+pub struct Service {
+    child: Child,
+    log: Log,
+    told: Told,
+}
+
+impl Service {
+    pub fn start(home: &Home, env: &[(&str, &str)]) -> Self {
+        Self::run(home, &["daemon"], env)
+    }
+
+    /// Any verb that runs until it is told to stop.
+    pub fn run(home: &Home, args: &[&str], env: &[(&str, &str)]) -> Self {
+        let path = home.folder().join("notify.socket");
+        let _ = std::fs::remove_file(&path);
+        let socket = UnixDatagram::bind(&path).unwrap();
+        let told = Told::default();
+        listen(socket, &told);
+        let mut command = home.command(args);
+        command.env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "400000");
+        command.envs(env.iter().copied()).stdin(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let log = Log::default();
+        let (lines, shared) = (BufReader::new(child.stderr.take().unwrap()), log.clone());
+        std::thread::spawn(move || {
+            for line in lines.lines().map_while(Result::ok) {
+                shared.0.lock().unwrap().push(line);
+                shared.1.notify_all();
+            }
+        });
+        Self { child, log, told }
+    }
+
+    /// Waits for the next message to the notify socket that holds `text`.
+    pub fn wait_told(&self, text: &str) -> String {
+        let find = |told: &(Vec<String>, usize)| {
+            told.0.iter().skip(told.1).position(|message| message.contains(text))
+        };
+        let told = self.told.0.lock().unwrap();
+        let waited = self.told.1.wait_timeout_while(told, PATIENCE, |told| find(told).is_none());
+        let mut told = waited.unwrap().0;
+        let Some(at) = find(&told) else { panic!("{text} was not told: {told:?}") };
+        told.1 += at + 1;
+        told.0[told.1 - 1].clone()
+    }
+
+    /// Passes over what was told so far.
+    pub fn forget(&self) {
+        let mut told = self.told.0.lock().unwrap();
+        told.1 = told.0.len();
+    }
+
+    /// Waits for a line of the log that holds `text`.
+    pub fn wait_logged(&self, text: &str) -> String {
+        let found = |lines: &Vec<String>| lines.iter().find(|line| line.contains(text)).cloned();
+        let lines = self.log.0.lock().unwrap();
+        let waited = self.log.1.wait_timeout_while(lines, PATIENCE, |lines| found(lines).is_none());
+        let lines = waited.unwrap().0;
+        found(&lines).unwrap_or_else(|| panic!("'{text}' was not logged: {lines:?}"))
+    }
+
+    pub fn log(&self) -> Vec<String> {
+        self.log.0.lock().unwrap().clone()
+    }
+
+    /// `http://ADDRESS`, as the log tells it.
+    pub fn base(&self) -> String {
+        let line = self.wait_logged("http://");
+        let start = line.find("http://").unwrap();
+        let rest = &line[start + 7..];
+        format!("http://{}", &rest[..rest.find('/').unwrap()])
+    }
+
+    pub async fn get(&self, path: &str) -> (u16, String) {
+        let answer = reqwest::get(format!("{}{path}", self.base())).await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    }
+
+    pub fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
+    }
+
+    /// Waits for its end; the exit code and the whole log.
+    pub fn end(mut self) -> (Option<i32>, Vec<String>) {
+        let code = self.child.wait().unwrap().code();
+        // The last lines are read once the pipe has ended.
+        while Arc::strong_count(&self.log) > 1 {
+            std::thread::yield_now();
+        }
+        (code, self.log())
+    }
+
+    /// Tells it to stop and waits for its end.
+    pub fn stop(self) -> (Option<i32>, Vec<String>) {
+        self.signal("TERM");
+        self.end()
+    }
+}
+
+/// Takes every message at once, as systemd does: the sender waits while the socket is full.
+fn listen(socket: UnixDatagram, told: &Told) {
+    let told = Arc::downgrade(told);
+    socket.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+    std::thread::spawn(move || {
+        let mut buffer = [0; 4096];
+        while let Some(told) = told.upgrade() {
+            if let Ok(read) = socket.recv(&mut buffer) {
+                let message = String::from_utf8_lossy(&buffer[..read]).into_owned();
+                told.0.lock().unwrap().0.push(message);
+                told.1.notify_all();
+            }
+        }
+    });
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,161 @@
+//! A receiver of notices and pings: keeps what came, answers as the test says, and can be down.
+//! It runs on a thread of its own, so that tests may wait for a command.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex},
+};
+
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    extract::State,
+    http::{HeaderMap, Response, Uri},
+};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use hmac::{Hmac, KeyInit, Mac};
+use serde_json::Value;
+use sha2::Sha256;
+use tokio::sync::oneshot;
+
+/// The secret that the receiver and the sender share.
+pub const SECRET: &str = "a secret of both";
+
+/// What came.
+#[derive(Clone, Debug)]
+pub struct Came {
+    pub path: String,
+    pub headers: HeaderMap,
+    pub body: String,
+}
+
+impl Came {
+    pub fn header(&self, name: &str) -> &str {
+        self.headers[name].to_str().unwrap()
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap()
+    }
+
+    /// Whether `webhook-signature` is right for what came.
+    pub fn is_signed(&self) -> bool {
+        let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
+        let (id, time) = (self.header("webhook-id"), self.header("webhook-timestamp"));
+        mac.update(format!("{id}.{time}.{}", self.body).as_bytes());
+        let wanted = format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()));
+        self.header("webhook-signature") == wanted
+    }
+}
+
+/// How it answers.
+#[derive(Clone, Copy, Debug)]
+pub enum Answer {
+    Status(u16),
+    /// Takes the notice and never answers.
+    Never,
+}
+
+#[derive(Default)]
+struct Shared {
+    came: Vec<Came>,
+    answers: VecDeque<Answer>,
+    /// Told when the next request has come.
+    awaited: Option<oneshot::Sender<()>>,
+}
+
+/// See the head of the file. Answers 204 unless told otherwise.
+pub struct Receiver {
+    port: u16,
+    shared: Arc<Mutex<Shared>>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Receiver {
+    /// One that is up.
+    pub fn start() -> Self {
+        let mut receiver = Self { port: 0, shared: Arc::default(), stop: None, thread: None };
+        receiver.up();
+        receiver
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}/hook", self.port)
+    }
+
+    /// Answers so, once each.
+    pub fn answer(&self, answers: &[Answer]) {
+        self.shared.lock().unwrap().answers.extend(answers);
+    }
+
+    /// Nobody listens any more.
+    pub fn down(&mut self) {
+        drop(self.stop.take());
+        self.thread.take().unwrap().join().unwrap();
+    }
+
+    /// Listens, at the same address as before.
+    pub fn up(&mut self) {
+        let listener = std::net::TcpListener::bind(("127.0.0.1", self.port)).unwrap();
+        listener.set_nonblocking(true).unwrap();
+        self.port = listener.local_addr().unwrap().port();
+        let (stop, stopped) = oneshot::channel();
+        let app = Router::new().fallback(take).with_state(self.shared.clone());
+        self.stop = Some(stop);
+        self.thread = Some(std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.unwrap().block_on(async {
+                let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+                tokio::select! {
+                    served = async { axum::serve(listener, app).await } => served.unwrap(),
+                    _ = stopped => {}
+                }
+            });
+        }));
+    }
+
+    /// Ends when the next request has come.
+    pub fn next(&self) -> oneshot::Receiver<()> {
+        let (tell, told) = oneshot::channel();
+        self.shared.lock().unwrap().awaited = Some(tell);
+        told
+    }
+
+    /// What came so far.
+    pub fn came(&self) -> Vec<Came> {
+        self.shared.lock().unwrap().came.clone()
+    }
+
+    /// The numbers of the polls that the notices tell of, in the order in which they came.
+    pub fn polls(&self) -> Vec<i64> {
+        self.came().iter().map(|came| came.json()["data"]["poll_id"].as_i64().unwrap()).collect()
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+    }
+}
+
+async fn take(
+    State(shared): State<Arc<Mutex<Shared>>>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response<Body> {
+    let answer = {
+        let mut shared = shared.lock().unwrap();
+        let body = String::from_utf8(body.to_vec()).unwrap();
+        shared.came.push(Came { path: uri.path().to_owned(), headers, body });
+        if let Some(tell) = shared.awaited.take() {
+            let _ = tell.send(());
+        }
+        shared.answers.pop_front().unwrap_or(Answer::Status(204))
+    };
+    match answer {
+        Answer::Status(status) => Response::builder().status(status).body(Body::empty()).unwrap(),
+        Answer::Never => std::future::pending().await,
+    }
+}

@@ -1,0 +1,230 @@
+//! How notices travel: signed, in order, until accepted; and pings.
+
+use std::time::Duration;
+
+use heygen_sync::{
+    config::{Env, Notify, Sources},
+    notify::{Delivered, deliver},
+};
+
+use super::receiver::{Answer, Came, Receiver, SECRET};
+use crate::{fake::Kind, home::at_home, world::World};
+
+fn notify(receiver: &Receiver) -> Notify {
+    Notify {
+        url: Some(receiver.url().parse().unwrap()),
+        secret_env: Some("NOTIFY_SECRET".into()),
+        ..Notify::default()
+    }
+}
+
+fn sources() -> Sources {
+    let env = Env::from_iter([("NOTIFY_SECRET", SECRET)]);
+    let none = std::path::PathBuf::from("/nonexistent");
+    Sources { config: None, database: None, env, working_dir: none.clone(), system_dir: none }
+}
+
+async fn delivered(world: &mut World) -> Delivered {
+    let (clock, notify) = (world.clock(), world.notify.clone());
+    deliver(world.store(), &clock, &notify, &sources()).await
+}
+
+/// Three polls that each have something to tell.
+async fn three(world: &mut World) {
+    for name in ["A", "B", "C"] {
+        world.heygen.add_avatar(name, |_| ());
+        world.poll().await;
+    }
+}
+
+/// What the commands of docs/notices.md print for what came.
+fn verified(came: &Came) -> String {
+    let docs = include_str!("../../../docs/notices.md");
+    let commands = docs.split("<!-- run: verify -->\n```sh\n").nth(1).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("body.json"), &came.body).unwrap();
+    let mut shell = std::process::Command::new("bash");
+    shell.args(["-c", commands.split("```").next().unwrap()]).current_dir(folder.path());
+    for name in ["webhook-id", "webhook-timestamp", "webhook-signature"] {
+        shell.env(name.replace('-', "_"), came.header(name));
+    }
+    String::from_utf8(shell.env("secret", SECRET).output().unwrap().stdout).unwrap()
+}
+
+mod on_engines {
+    use super::*;
+    use crate::world::on_both;
+
+    on_both! {
+        async fn each_notice_arrives_once_signed_and_in_order(world: World) {
+            let receiver = Receiver::start();
+            world.notify = notify(&receiver);
+            three(&mut world).await;
+            assert_eq!(delivered(&mut world).await, Delivered { accepted: 3, refused: false });
+            assert_eq!(delivered(&mut world).await, Delivered::default());
+            assert_eq!(receiver.polls(), [1, 2, 3]);
+            for came in receiver.came() {
+                assert!(came.is_signed(), "{came:?}");
+                assert_eq!(came.json()["id"], came.header("webhook-id"));
+                let time: i64 = came.header("webhook-timestamp").parse().unwrap();
+                assert_eq!(time, world.now().millis() / 1000);
+            }
+            let waiting = world.cell("SELECT count(*) FROM notices WHERE delivered_at IS NULL").await;
+            assert_eq!(waiting, "0");
+        }
+
+        async fn a_receiver_verifies_by_the_commands_of_the_docs(world: World) {
+            let receiver = Receiver::start();
+            world.notify = notify(&receiver);
+            world.heygen.add_avatar("a", |_| ());
+            world.poll().await;
+            delivered(&mut world).await;
+            let came = receiver.came().remove(0);
+            assert_eq!(verified(&came), "genuine\n");
+            let forged = Came { body: came.body.replace("baseline", "changes"), ..came };
+            assert_eq!(verified(&forged), "");
+        }
+
+        async fn a_receiver_down_slow_and_broken_gets_all_in_order_once_it_is_up(world: World) {
+            let mut receiver = Receiver::start();
+            world.notify = notify(&receiver);
+            receiver.down();
+            three(&mut world).await;
+            let stuck = Delivered { accepted: 0, refused: true };
+            assert_eq!(delivered(&mut world).await, stuck);
+            assert_eq!(
+                world.cell("SELECT last_error FROM notices WHERE notice_id = 1").await,
+                "the receiver cannot be reached"
+            );
+            // Too early: nothing is tried.
+            receiver.up();
+            world.pass(Duration::from_secs(29));
+            assert_eq!(delivered(&mut world).await, Delivered::default());
+            // Broken: the first is taken, the second is not, the third waits behind it.
+            receiver.answer(&[Answer::Status(200), Answer::Status(500)]);
+            world.pass(Duration::from_secs(1));
+            assert_eq!(delivered(&mut world).await, Delivered { accepted: 1, refused: true });
+            assert_eq!(receiver.polls(), [1, 2]);
+            // Slow: a redirect or an answer that does not come is no acceptance.
+            receiver.answer(&[Answer::Status(302), Answer::Never]);
+            world.pass(Duration::from_secs(30));
+            assert_eq!(delivered(&mut world).await, stuck);
+            world.pass(Duration::from_secs(60));
+            assert_eq!(delivered(&mut world).await, stuck);
+            assert_eq!(
+                world.cell("SELECT last_error FROM notices WHERE notice_id = 2").await,
+                "the receiver did not answer within 10 s"
+            );
+            world.pass(Duration::from_secs(120));
+            assert_eq!(delivered(&mut world).await, Delivered { accepted: 2, refused: false });
+            assert_eq!(receiver.polls(), [1, 2, 2, 2, 2, 3]);
+            let ids: Vec<String> =
+                receiver.came().iter().map(|came| came.header("webhook-id").to_owned()).collect();
+            assert!(ids[1..5].iter().all(|id| *id == ids[1]) && ids[0] != ids[1], "{ids:?}");
+            assert!(receiver.came().iter().all(|came| came.is_signed()));
+        }
+
+        async fn a_sender_that_died_after_the_acceptance_sends_the_same_again(world: World) {
+            let receiver = Receiver::start();
+            world.notify = notify(&receiver);
+            world.heygen.add_avatar("a", |_| ());
+            world.poll().await;
+            // Its answer never comes to the sender, which ends here.
+            receiver.answer(&[Answer::Never]);
+            let came = receiver.next();
+            tokio::select! {
+                _ = delivered(&mut world) => panic!("it ended by itself"),
+                came = came => came.unwrap(),
+            }
+            // Its claim stands for a minute, then another may.
+            let (clock, told) = (world.clock(), world.notify.clone());
+            let mut other = world.second().await;
+            let early = deliver(&mut other, &clock, &told, &sources()).await;
+            assert_eq!(early, Delivered::default());
+            world.pass(Duration::from_secs(60));
+            let late = deliver(&mut other, &clock, &told, &sources()).await;
+            assert_eq!(late, Delivered { accepted: 1, refused: false });
+            let came = receiver.came();
+            assert_eq!(came.len(), 2);
+            assert_eq!(came[0].header("webhook-id"), came[1].header("webhook-id"));
+            assert_eq!(came[0].body, came[1].body);
+        }
+
+        async fn while_one_sends_another_does_not(world: World) {
+            let receiver = Receiver::start();
+            world.notify = notify(&receiver);
+            three(&mut world).await;
+            let (clock, told) = (world.clock(), world.notify.clone());
+            let mut other = world.second().await;
+            let sources = sources();
+            let (one, two) =
+                tokio::join!(delivered(&mut world), deliver(&mut other, &clock, &told, &sources));
+            assert_eq!(one.accepted + two.accepted, 3);
+            assert_eq!(receiver.polls(), [1, 2, 3]);
+        }
+    }
+}
+
+at_home! {
+    async fn a_sync_delivers_and_pings_and_never_fails_for_it(home: Home) {
+        let mut receiver = Receiver::start();
+        let base = receiver.url().replace("/hook", "");
+        home.file("config.toml", format!(
+            "[notify]\nurl = \"{base}/hook\"\nsecret_env = \"NOTIFY_SECRET\"\n\
+             ping_start = \"{base}/start\"\nping_success = \"{base}/ok\"\nping_failure = \"{base}/fail\"\n"
+        ));
+        let secret = [("NOTIFY_SECRET", SECRET)];
+        home.heygen.add_avatar("a", |_| ());
+        let ran = home.run_with(&secret, &["sync"]);
+        assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.as_str()), (0, "", ""), "{ran:?}");
+        let paths = || receiver.came().iter().map(|came| came.path.clone()).collect::<Vec<_>>();
+        let mut all = paths();
+        // The start is told beside the poll, which may be done before it.
+        all[..2].sort();
+        assert_eq!(all, ["/hook", "/start", "/ok"]);
+        home.heygen.fail_always(500, "{}");
+        assert_eq!(home.run_with(&secret, &["sync"]).code, 69);
+        assert_eq!(paths().last().unwrap(), "/fail");
+        let last = receiver.came().iter().rev().find(|came| came.path == "/hook").unwrap().json();
+        assert_eq!(last["type"], "failing");
+        // What is not for real asks no monitor, and a receiver that is down is no failure.
+        let before = paths().len();
+        home.heygen.recover();
+        home.run_with(&secret, &["sync", "--dry-run"]);
+        assert_eq!(paths().len(), before);
+        receiver.down();
+        home.heygen.rename(Kind::Avatar, "a", "Other");
+        let ran = home.run_with(&secret, &["sync"]);
+        assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.as_str()), (0, "", ""), "{ran:?}");
+        assert_eq!(home.count("SELECT 1 FROM notices WHERE delivered_at IS NULL").await, 2);
+        let ran = home.run_with(&secret, &["-v", "sync"]);
+        assert!(!ran.stderr.contains(&base), "{ran:?}");
+        let status = home.run_with(&secret, &["status", "--format", "table"]).stdout;
+        assert!(status.contains("notices   2 wait since "), "{status}");
+        let checked = home.run(&["check", "--format", "csv"]);
+        assert!(checked.stdout.contains("notices,failed,notify: the variable"), "{checked:?}");
+    }
+
+    async fn slack_is_told_in_its_own_form(home: Home) {
+        let receiver = Receiver::start();
+        home.heygen.add_avatar("a", |_| ());
+        let url = receiver.url();
+        let env = [("HEYGEN_SYNC_NOTIFY__URL", url.as_str()), ("HEYGEN_SYNC_NOTIFY__FORMAT", "slack")];
+        assert_eq!(home.run_with(&env, &["sync"]).code, 0);
+        let came = receiver.came().pop().unwrap();
+        let text = "default: baseline, 1 avatars and 0 talking photos";
+        assert_eq!(came.json(), serde_json::json!({"text": text}));
+        assert!(!came.headers.contains_key("webhook-signature"));
+    }
+
+    async fn a_webhook_without_a_secret_is_told_once_and_waits(home: Home) {
+        let receiver = Receiver::start();
+        home.heygen.add_avatar("a", |_| ());
+        let url = receiver.url();
+        let ran = home.run_with(&[("HEYGEN_SYNC_NOTIFY__URL", &url)], &["sync"]);
+        assert_eq!(ran.code, 0);
+        assert!(ran.stderr.contains("notices are kept and not delivered"), "{ran:?}");
+        assert!(!ran.stderr.contains(&url), "{ran:?}");
+        assert!(receiver.came().is_empty());
+    }
+}

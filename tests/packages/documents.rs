@@ -1,0 +1,77 @@
+//! What the pages on cron, systemd and Docker show is run as it stands, in a Debian with the package
+//! or with the image; only HeyGen's address is the fake's.
+
+use std::process::Command;
+
+use crate::{
+    Ran,
+    fake::{FakeHeyGen, KEY},
+    image::Volume,
+    package::in_debian,
+};
+
+/// The code after `<!-- run: NAME -->` in a page, block by block.
+pub fn blocks(page: &str, name: &str) -> Vec<String> {
+    let path = format!("{}/docs/{page}", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(path).unwrap();
+    let mark = format!("<!-- run: {name} -->\n```");
+    let parts = text.split(&mark).skip(1);
+    let code =
+        |part: &str| part.split_once('\n').unwrap().1.split("```").next().unwrap().to_owned();
+    parts.map(code).collect()
+}
+
+/// Runs a block of a page in a shell, in a folder, as a person with the key in the environment
+/// would, and with `docker run` on the host's network, where the fake is.
+fn typed(block: &str, folder: &std::path::Path, volume: &Volume, heygen: &FakeHeyGen) -> Ran {
+    let base = format!("HEYGEN_SYNC_API__BASE_URL={}", heygen.base_url());
+    let here = format!("docker run --network host --label heygen-sync-test --env {base} ");
+    // A volume of the test's own, since there may be one of that name.
+    let block = block.replace("docker volume create heygen\n", "");
+    let block = block.replace("heygen:/data", &format!("{}:/data", volume.name()));
+    let block = block.replace("docker run ", &here);
+    let mut shell = Command::new("bash");
+    shell.args(["-euc", &block]).current_dir(folder).env("HEYGEN_API_KEY", KEY);
+    Ran::from(shell.output().unwrap())
+}
+
+#[test]
+fn the_crontab_of_the_page_on_cron_polls_and_is_silent() {
+    let heygen = FakeHeyGen::start();
+    heygen.add_avatar("a", |_| ());
+    let said = in_debian("cron.sh", &[("BASE_URL", heygen.base_url()), ("KEY", KEY)]);
+    assert!(said.ends_with("1 poll of 1 avatar\n"), "{said}");
+    assert_eq!(heygen.requests().len(), 1);
+}
+
+#[test]
+fn the_page_on_docker_polls_and_backs_up() {
+    let heygen = FakeHeyGen::start();
+    heygen.add_avatar("a", |_| ());
+    let (folder, volume) = (tempfile::tempdir().unwrap(), Volume::new());
+    let once = typed(&blocks("docker.md", "once")[0], folder.path(), &volume, &heygen);
+    let backup = typed(&blocks("docker.md", "backup")[0], folder.path(), &volume, &heygen);
+    assert_eq!(once.code, 0, "{once:?}");
+    assert!(once.stdout.contains("default: baseline, 1 items added"), "{once:?}");
+    assert_eq!(backup.code, 0, "{backup:?}");
+    assert!(folder.path().join("heygen-backup.db").exists());
+}
+
+#[test]
+fn the_pages_show_what_is_run_here() {
+    for (page, name, count) in [
+        ("cron.md", "as root", 1),
+        ("cron.md", "crontab", 1),
+        ("systemd.md", "as root", 2),
+        ("docker.md", "build", 1),
+        ("docker.md", "once", 1),
+        ("docker.md", "backup", 1),
+        ("docker.md", "compose", 1),
+    ] {
+        assert_eq!(blocks(page, name).len(), count, "{page}: {name}");
+    }
+    // scripts/image builds with the very command, but for the network.
+    let script = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/image"));
+    assert!(script.unwrap().contains("docker build --network host --tag \"$image\" ."));
+    assert_eq!(blocks("docker.md", "build"), ["docker build --tag heygen-sync .\n"]);
+}
