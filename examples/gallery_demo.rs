@@ -22,7 +22,7 @@ async fn main() {
     let files = home.path().join("mirror");
     demo::seed(&location, &files, demo::FULL).await;
     let guard = Guard { token: None, behind_proxy: false, hosts: vec![] };
-    let settings = Settings { guard, files: demo::blobs(&files) };
+    let settings = Settings::new(guard, demo::blobs(&files));
     let app = App::new(location, settings, demo::clock());
     let address = address.parse().expect("an address and a port");
     let listening = |address| eprintln!("the demo is at http://{address}/");

@@ -24,6 +24,18 @@ pub struct Feed {
     entries: VecDeque<atom::Entry>,
     /// The rows of the item that is being gathered.
     open: Vec<ChangeRow>,
+    served: Option<Served>,
+}
+
+/// Where a feed is served, and the pages beside it: addresses, whole or relative to the feed's.
+#[derive(Debug)]
+pub struct Served {
+    /// The feed itself.
+    pub itself: String,
+    /// The page of which it is the feed.
+    pub page: String,
+    /// The page of an entry's item.
+    pub item: fn(&ChangeRow) -> String,
 }
 
 impl Feed {
@@ -31,7 +43,12 @@ impl Feed {
     /// ([`crate::store::Store::began_at`]), for the newest `limit` entries or all of them.
     pub fn new(began_at: Option<Timestamp>, limit: Option<usize>) -> Self {
         let limit = limit.unwrap_or(usize::MAX);
-        Self { began_at, limit, entries: VecDeque::new(), open: vec![] }
+        Self { began_at, limit, entries: VecDeque::new(), open: vec![], served: None }
+    }
+
+    /// The same, with links to where it is served.
+    pub fn served(self, served: Served) -> Self {
+        Self { served: Some(served), ..self }
     }
 
     /// Adds a row; they must come in the order of [`crate::store::Store::changes`], and all of an
@@ -46,9 +63,8 @@ impl Feed {
     }
 
     /// The feed's XML. `filter` is what was asked for: it tells one feed from another, since the
-    /// since, until and limit of a feed move with time and the rest does not. `self_url` is where
-    /// the feed is served, if it is.
-    pub fn finish(mut self, filter: &ChangeFilter, self_url: Option<&str>) -> Result<String> {
+    /// since, until and limit of a feed move with time and the rest does not.
+    pub fn finish(mut self, filter: &ChangeFilter) -> Result<String> {
         self.close_entry();
         let newest = self.entries.back().map(|entry| entry.updated);
         let feed = atom::Feed {
@@ -61,7 +77,7 @@ impl Feed {
                 version: Some(env!("CARGO_PKG_VERSION").into()),
                 uri: None,
             }),
-            links: self_url.map(itself).into_iter().collect(),
+            links: self.served.iter().flat_map(Served::links).collect(),
             entries: self.entries.into_iter().rev().collect(),
             ..Default::default()
         };
@@ -76,7 +92,10 @@ impl Feed {
         let Some(first) = rows.first() else { return };
         let seed =
             format!("entry {} {} {} {}", self.began(), first.poll_id, first.kind, first.item_id);
-        self.entries.push_back(entry(urn(&seed), first, &rows));
+        let mut entry = entry(urn(&seed), first, &rows);
+        let page = self.served.as_ref().map(|served| alternate(&(served.item)(first)));
+        entry.links = page.into_iter().collect();
+        self.entries.push_back(entry);
         while self.entries.len() > self.limit {
             self.entries.pop_front();
         }
@@ -146,9 +165,22 @@ fn title(filter: &ChangeFilter) -> String {
     printable(&format!("Changes of HeyGen's catalogue{of}"))
 }
 
-fn itself(url: &str) -> atom::Link {
-    let mime_type = Some("application/atom+xml".to_owned());
-    atom::Link { href: url.to_owned(), rel: "self".into(), mime_type, ..Default::default() }
+impl Served {
+    fn links(&self) -> [atom::Link; 2] {
+        let mime_type = Some("application/atom+xml".to_owned());
+        let itself = atom::Link {
+            href: self.itself.clone(),
+            rel: "self".into(),
+            mime_type,
+            ..Default::default()
+        };
+        [itself, alternate(&self.page)]
+    }
+}
+
+fn alternate(url: &str) -> atom::Link {
+    let mime_type = Some("text/html".to_owned());
+    atom::Link { href: url.to_owned(), rel: "alternate".into(), mime_type, ..Default::default() }
 }
 
 /// A UUID of version 8 (RFC 9562), from the SHA-256 of what it names.
@@ -220,7 +252,7 @@ mod tests {
     fn feed(rows: Vec<ChangeRow>, limit: Option<usize>) -> (String, atom::Feed) {
         let mut feed = Feed::new(Some(Timestamp::from_millis(0)), limit);
         rows.into_iter().for_each(|row| feed.add(row).unwrap());
-        let xml = feed.finish(&ChangeFilter::default(), None).unwrap();
+        let xml = feed.finish(&ChangeFilter::default()).unwrap();
         let read = xml.parse().unwrap();
         (xml, read)
     }

@@ -7,13 +7,16 @@ if (navigator.clipboard && window.isSecureContext) {
   document.addEventListener("click", async (event) => {
     const button = event.target.closest("[data-copy]");
     if (!button) return;
+    const tell = (label, text) => {
+      button.dataset.told = label;
+      said.textContent = text;
+      setTimeout(() => delete button.dataset.told, 2000);
+    };
     try {
       await navigator.clipboard.writeText(button.dataset.copy);
-      said.textContent = "Copied " + button.dataset.copy;
-      button.classList.add("done");
-      setTimeout(() => button.classList.remove("done"), 1500);
+      tell("Copied", "Copied " + button.dataset.copy);
     } catch {
-      said.textContent = "Could not copy; select the id and copy it";
+      tell("Not copied", "Could not copy; select the id and copy it");
     }
   });
 }

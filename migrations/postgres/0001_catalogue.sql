@@ -438,6 +438,7 @@ CREATE INDEX assets_unsaved ON assets (expires_at) WHERE state <> 'mirrored';
 -- The last writes of the mirror, which the gallery's pages are stamped with.
 CREATE INDEX assets_checked ON assets (checked_at) WHERE checked_at IS NOT NULL;
 CREATE INDEX assets_retried ON assets (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
+CREATE INDEX asset_versions_pruned ON asset_versions (pruned_at) WHERE pruned_at IS NOT NULL;
 -- The outbox, in order.
 CREATE INDEX notices_waiting ON notices (notice_id) WHERE delivered_at IS NULL;
 

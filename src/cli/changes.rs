@@ -165,7 +165,7 @@ async fn atom(store: &mut Store, mut filter: ChangeFilter) -> Result<u8> {
     let limit = Some(limit.unwrap_or(FEED_ENTRIES));
     let mut feed = Feed::new(store.began_at().await?, limit);
     store.changes(&filter, |row| feed.add(row)).await?;
-    print(&feed.finish(&filter, None)?)?;
+    print(&feed.finish(&filter)?)?;
     Ok(0)
 }
 

@@ -3,7 +3,7 @@
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::Context;
+use super::{Context, report::shell_word};
 use crate::{
     error::{Error, Result},
     web::{self, App, Settings, security::Guard},
@@ -32,7 +32,9 @@ impl Serve {
             true => Some(super::mirror::blobs(&config, context)?),
             false => None,
         };
-        let settings = Settings { guard, files };
+        let mut settings = Settings::new(guard, files);
+        let words = ["heygen-sync".to_owned()].into_iter().chain(context.flags.iter().cloned());
+        settings.program = words.map(|word| shell_word(&word)).collect::<Vec<_>>().join(" ");
         let mut app = App::new(location, settings, context.clock.clone());
         app.accounts = config.account_names();
         let quiet = context.quiet;

@@ -1,6 +1,11 @@
 //! The section `[serve]`: where the gallery listens, and who may look.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    fs::File,
+    io::Read,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -59,11 +64,32 @@ impl Serve {
             (None, None) => return Ok(None),
             (Some(_), Some(_)) => Err(Error::config("set token_env or token_file, not both")),
             (Some(name), None) => match sources.env.get(name) {
+                Some(token) if is_blank(token) => Err(blank("the variable of token_env")),
                 Some(token) => keys::judge(token, "the variable of token_env"),
                 None => Err(Error::config("the variable that token_env names is not set")),
             },
-            (None, Some(file)) => keys::from_file(&sources.working_dir.join(file)),
+            (None, Some(file)) => {
+                let path = sources.working_dir.join(file);
+                match holds_nothing(&path) {
+                    true => Err(blank(&format!("the file '{}' of token_file", path.display()))),
+                    false => keys::from_file(&path),
+                }
+            }
         };
         token.map(Some).map_err(|error| error.context("serve"))
     }
+}
+
+fn holds_nothing(path: &Path) -> bool {
+    let mut text = String::new();
+    let read = File::open(path).and_then(|file| file.take(4_096).read_to_string(&mut text));
+    read.is_ok() && is_blank(&text)
+}
+
+fn is_blank(token: &str) -> bool {
+    token.trim().is_empty()
+}
+
+fn blank(source: &str) -> Error {
+    Error::config(format!("{source} is empty: put the gallery's password there"))
 }

@@ -617,3 +617,19 @@ proptest::proptest! {
         );
     }
 }
+
+#[test]
+fn a_blank_token_is_refused_as_the_gallerys_password() {
+    let told = |machine: Machine| {
+        let error = machine.load().serve.token(&machine.sources).unwrap_err();
+        assert_eq!(error.kind, Kind::Config);
+        assert!(error.message.contains("the gallery's password"), "{}", error.message);
+        assert!(!error.message.contains("API key"), "{}", error.message);
+    };
+    for blank in ["", "\n", " \n", "\t\r\n"] {
+        let config = "[serve]\ntoken_file = \"token\"\n";
+        told(machine().file("work/config.toml", config).file("work/token", blank));
+    }
+    let config = "[serve]\ntoken_env = \"GALLERY\"\n";
+    told(machine().file("work/config.toml", config).env(&[("GALLERY", " ")]));
+}

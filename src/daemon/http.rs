@@ -85,7 +85,7 @@ async fn tell(State(site): State<Arc<Site>>) -> Response<Body> {
             answer(StatusCode::OK, metrics::CONTENT_TYPE, text)
         }
         Err(Unreadable::NoCatalogue) => unavailable("there is no catalogue"),
-        Err(Unreadable::Trouble(error)) => {
+        Err(Unreadable::OfAnotherVersion(error) | Unreadable::Trouble(error)) => {
             tracing::warn!("no metrics: {error}");
             unavailable("the database cannot be read")
         }
@@ -116,7 +116,7 @@ async fn ready(State(site): State<Arc<Site>>) -> Response<Body> {
             plain(StatusCode::OK, "ok")
         }
         Err(Unreadable::NoCatalogue) => unavailable("there is no catalogue"),
-        Err(Unreadable::Trouble(error)) => {
+        Err(Unreadable::OfAnotherVersion(error) | Unreadable::Trouble(error)) => {
             tracing::warn!("not ready: {error}");
             unavailable("the database cannot be read")
         }

@@ -61,6 +61,17 @@ pub struct Store {
     pub(super) conn: Conn,
 }
 
+/// What a reader finds at a location.
+#[derive(Debug)]
+pub enum Standing {
+    /// No catalogue yet.
+    Nothing,
+    /// A catalogue that this program cannot read, with what to do.
+    OfAnotherVersion(Error),
+    /// A catalogue, open for reading.
+    Catalogue(Box<Store>),
+}
+
 /// What stands at a location.
 enum Found {
     Nothing,
@@ -101,23 +112,36 @@ impl Store {
 
     /// Like [`Self::open_to_read`], but `None` where no catalogue is yet.
     pub async fn open_if_there(location: &Location) -> Result<Option<Self>> {
+        match Self::open_what_stands(location).await? {
+            Standing::Nothing => Ok(None),
+            Standing::OfAnotherVersion(error) => Err(error),
+            Standing::Catalogue(store) => Ok(Some(*store)),
+        }
+    }
+
+    /// Like [`Self::open_if_there`], for whoever words a catalogue of another version apart.
+    pub async fn open_what_stands(location: &Location) -> Result<Standing> {
         if let Location::Sqlite(path) = location {
             if !path.exists() || std::fs::metadata(path).is_ok_and(|file| file.len() == 0) {
-                return Ok(None);
+                return Ok(Standing::Nothing);
             }
             refuse_other_files(path)?;
         }
         let conn = connect(location, false).await?;
         let mut store = Self { location: location.clone(), conn };
-        match store.found().await? {
-            Found::Nothing => Ok(None),
-            Found::Foreign(tables) => Err(store.foreign(&tables)),
-            Found::Ours { version } if version > latest() => Err(store.newer(version)),
-            Found::Ours { version } if version < latest() => Err(Error::storage(format!(
-                "{location} is of an older version; a `heygen-sync sync` brings it up to date"
-            ))),
-            Found::Ours { .. } => Ok(Some(store)),
-        }
+        Ok(match store.found().await? {
+            Found::Nothing => Standing::Nothing,
+            Found::Foreign(tables) => return Err(store.foreign(&tables)),
+            Found::Ours { version } if version > latest() => {
+                Standing::OfAnotherVersion(store.newer(version))
+            }
+            Found::Ours { version } if version < latest() => {
+                Standing::OfAnotherVersion(Error::storage(format!(
+                    "{location} is of an older version; a `heygen-sync sync` brings it up to date"
+                )))
+            }
+            Found::Ours { .. } => Standing::Catalogue(Box::new(store)),
+        })
     }
 
     /// Everything read from now on is of one moment, until [`Self::end_reading`] or a poll.

@@ -151,9 +151,6 @@ pub fn until(filter: &ChangesFilter, at: Option<Timestamp>) -> ChangesFilter {
 
 /// The choices as a form.
 pub fn form(context: &Context<'_>, query: &ChangesQuery, action: &str, days: bool) -> Form {
-    let place = &context.place;
-    let account = place.account.iter().map(|account| ("account", account.clone()));
-    let as_of = place.as_of.iter().map(|as_of| ("as_of", as_of.raw.clone()));
     let filter = &query.filter;
     let kind = filter.kind.map(Kind::as_str).unwrap_or("");
     let change = filter.change.as_deref().unwrap_or("");
@@ -171,7 +168,7 @@ pub fn form(context: &Context<'_>, query: &ChangesQuery, action: &str, days: boo
     };
     Form {
         action: action.to_owned(),
-        hidden: account.chain(as_of).collect(),
+        hidden: context.place.pairs(),
         kinds: [("", "both"), ("avatar", "avatars"), ("talking_photo", "talking photos")]
             .map(|(value, text)| (value, text, value == kind))
             .to_vec(),

@@ -3,18 +3,31 @@
 //! The columns are those of the tables and of the command line. A slow reader holds up nobody:
 //! exports have connections of their own, and an end.
 
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
 use axum::{
     body::{Body, Bytes},
     http::{HeaderValue, Response, header},
 };
 use futures_util::{StreamExt, stream};
-use tokio::sync::mpsc;
+use tokio::{
+    sync::mpsc,
+    time::{Instant, timeout_at},
+};
 
 use super::{
     changes::until,
-    overview,
-    page::Context,
-    params::By,
+    chart::Span,
+    overview::{self, Numbers},
+    page::{Context, Message},
+    params::{By, GridQuery},
+    polls,
     route::{Format, View},
     server::{Ask, Failure},
     timeline,
@@ -24,9 +37,16 @@ use crate::{
         item::{Fields, Holds, Kind},
         value::{Value, write_json_string},
     },
-    error::Result,
+    error::{Error, Result},
     store::{
-        browse::{Reading, items::FullItem},
+        browse::{
+            EXPORT_TIME, Reading,
+            changes::ChangesFilter,
+            filter::{Moments, Scope},
+            item::{ItemHistory, ItemVersion},
+            items::FullItem,
+            polls::Day,
+        },
         conn::Fault,
         query::ChangeRow,
         row::PollRow,
@@ -64,10 +84,19 @@ impl From<Option<i64>> for Cell {
     }
 }
 
+/// What of an export is wanted.
+#[derive(Clone, Copy)]
+pub struct Wanted {
+    /// As what.
+    pub format: Format,
+    /// Whether only the headers are.
+    pub only_head: bool,
+}
+
 /// Writes rows in a format, and hands what has gathered to the browser.
 #[derive(Clone)]
 struct Rows {
-    inner: std::sync::Arc<tokio::sync::Mutex<Buffer>>,
+    inner: Arc<tokio::sync::Mutex<Buffer>>,
 }
 
 struct Buffer {
@@ -75,21 +104,71 @@ struct Buffer {
     columns: Vec<&'static str>,
     text: Vec<u8>,
     count: u64,
-    out: mpsc::Sender<std::io::Result<Bytes>>,
+    out: Out,
+}
+
+/// The way to the browser.
+struct Out {
+    chunks: mpsc::Sender<Bytes>,
+    /// Whether the rows broke off.
+    broken: Arc<AtomicBool>,
+    /// So long may nothing be taken.
+    patience: Duration,
+    /// When all of it must be through.
+    end: Instant,
+}
+
+impl Out {
+    fn new(patience: Duration) -> (Self, Chunks) {
+        let (chunks, receiver) = mpsc::channel(4);
+        let broken = Arc::new(AtomicBool::new(false));
+        let out =
+            Self { chunks, broken: broken.clone(), patience, end: Instant::now() + EXPORT_TIME };
+        (out, Chunks { receiver, broken })
+    }
+
+    /// An error when nobody reads any more, or nothing was taken for too long: that ends the
+    /// reading of the database, whose connection others wait for.
+    async fn send(&self, bytes: Bytes) -> Result<(), Fault> {
+        let until = self.end.min(Instant::now() + self.patience);
+        match timeout_at(until, self.chunks.send(bytes)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(Fault::WorkerCrashed),
+        }
+    }
+}
+
+/// What comes out at the browser's end.
+struct Chunks {
+    receiver: mpsc::Receiver<Bytes>,
+    broken: Arc<AtomicBool>,
+}
+
+impl Chunks {
+    fn body(self) -> Body {
+        let chunks = stream::unfold(self, |mut chunks| async move {
+            match chunks.receiver.recv().await {
+                Some(bytes) => Some((Ok(bytes), chunks)),
+                // What broke off must not look whole, so the connection breaks off as well.
+                None if chunks.broken.swap(false, Ordering::Relaxed) => {
+                    Some((Err(std::io::Error::other("the export broke off")), chunks))
+                }
+                None => None,
+            }
+        });
+        // Compression asks once more after the end.
+        Body::from_stream(chunks.fuse())
+    }
 }
 
 impl Rows {
-    fn new(
-        format: Format,
-        columns: Vec<&'static str>,
-        out: mpsc::Sender<std::io::Result<Bytes>>,
-    ) -> Self {
+    fn new(format: Format, columns: Vec<&'static str>, out: Out) -> Self {
         let mut text = vec![];
         if format == Format::Csv {
             csv_line(&mut text, columns.iter().map(|name| (*name).to_owned()));
         }
         let buffer = Buffer { format, columns, text, count: 0, out };
-        Self { inner: std::sync::Arc::new(tokio::sync::Mutex::new(buffer)) }
+        Self { inner: Arc::new(tokio::sync::Mutex::new(buffer)) }
     }
 
     async fn row(&self, cells: Vec<Cell>) -> Result<(), Fault> {
@@ -126,10 +205,8 @@ impl Buffer {
         self.count += 1;
     }
 
-    /// An error when nobody reads any more: that ends the reading of the database.
     async fn send(&mut self) -> Result<(), Fault> {
-        let bytes = Bytes::from(std::mem::take(&mut self.text));
-        self.out.send(Ok(bytes)).await.map_err(|_| Fault::WorkerCrashed)
+        self.out.send(Bytes::from(std::mem::take(&mut self.text))).await
     }
 }
 
@@ -175,9 +252,45 @@ pub async fn response(
     mut reading: Reading,
     view: &View,
     ask: Ask,
-    format: Format,
+    wanted: Wanted,
 ) -> Result<Response<Body>, Failure> {
-    let (sender, receiver) = mpsc::channel(4);
+    let mut response = described(view, wanted.format);
+    let source = Source::find(&context, &mut reading, view, ask).await?;
+    if wanted.only_head {
+        reading.end().await;
+        // Of no known length, as the export itself.
+        *response.body_mut() = Body::from_stream(stream::empty::<std::io::Result<Bytes>>());
+        return Ok(response);
+    }
+    let (out, chunks) = Out::new(context.app.settings.patience);
+    let rows = Rows::new(wanted.format, columns(view), out);
+    tokio::spawn(async move {
+        let done = source.write(&mut reading, &rows).await;
+        finish(rows, reading, done).await;
+    });
+    *response.body_mut() = chunks.body();
+    Ok(response)
+}
+
+/// The export of a view before anything was polled: no rows. `None` for what is one thing and not
+/// there yet.
+pub fn empty(view: &View, wanted: Wanted) -> Option<Response<Body>> {
+    if matches!(view, View::Item(..) | View::Poll(_)) {
+        return None;
+    }
+    let mut text = vec![];
+    match wanted.format {
+        Format::Csv => csv_line(&mut text, columns(view).iter().map(|name| (*name).to_owned())),
+        Format::Json => text.extend_from_slice(b"[]\n"),
+        Format::Ndjson => {}
+    }
+    let mut response = described(view, wanted.format);
+    *response.body_mut() = Body::from(text);
+    Some(response)
+}
+
+/// The headers of an export.
+fn described(view: &View, format: Format) -> Response<Body> {
     let name = match view {
         View::Overview => "overview".to_owned(),
         View::Grid(kind) => kind.list().to_owned(),
@@ -187,114 +300,7 @@ pub async fn response(
         View::Poll(number) => format!("poll-{number}-changes"),
         View::Timeline => "timeline".into(),
     };
-    let at = context.place.at();
-    let account = context.account.clone();
-    match (view.clone(), ask) {
-        (View::Grid(kind), Ask::Grid(query)) => {
-            let rows = Rows::new(format, item_columns(kind), sender);
-            let (scope, moments) = (context.scope(kind), context.moments());
-            tokio::spawn(async move {
-                let each = |item: FullItem| {
-                    let rows = rows.clone();
-                    async move { rows.row(item_cells(&item)).await }
-                };
-                let done =
-                    reading.all_items(&scope, &query.filter, &moments, query.sort, each).await;
-                finish(rows, reading, done).await;
-            });
-        }
-        (View::Item(kind, id), _) => {
-            let scope = context.scope(kind);
-            let Some(item) = reading.item(&scope, &id).await? else {
-                let message =
-                    super::page::Message::new("No such id", "There is nothing with that id here.");
-                return Err(Failure::NotFound(Box::new(message)));
-            };
-            let rows = Rows::new(format, version_columns(kind), sender);
-            tokio::spawn(async move {
-                let mut done = Ok(());
-                for version in item.versions.iter().rev() {
-                    if rows.row(version_cells(kind, &account, &id, version)).await.is_err() {
-                        done = Err(crate::error::Error::unforeseen("nobody reads"));
-                        break;
-                    }
-                }
-                finish(rows, reading, done).await;
-            });
-        }
-        (view, Ask::Changes(query) | Ask::Poll(query)) => {
-            let rows = Rows::new(format, CHANGE.to_vec(), sender);
-            let filter = until(&query.filter, at);
-            let poll = if let View::Poll(number) = view { Some(number) } else { None };
-            tokio::spawn(async move {
-                let each = |row: ChangeRow| {
-                    let rows = rows.clone();
-                    async move { rows.row(change_cells(row)).await }
-                };
-                let done = reading.all_changes(&account, poll, &filter, each).await;
-                finish(rows, reading, done).await;
-            });
-        }
-        (View::Polls, _) => {
-            let rows = Rows::new(format, poll_columns(), sender);
-            tokio::spawn(async move {
-                let each = |row: PollRow| {
-                    let rows = rows.clone();
-                    async move { rows.row(poll_cells(row)).await }
-                };
-                let done = reading.all_polls(&account, at, each).await;
-                finish(rows, reading, done).await;
-            });
-        }
-        (View::Timeline, ask) => {
-            let by = if let Ask::Timeline(by) = ask { by } else { By::Week };
-            let spans = timeline::spans(&context, &mut reading, by).await?;
-            let columns = vec!["from", "to", "added", "changed", "removed", "restored"];
-            let rows = Rows::new(format, columns, sender);
-            tokio::spawn(async move {
-                for span in spans {
-                    let sums = span.sums;
-                    let cells = vec![
-                        Cell::Text(span.from),
-                        Cell::Text(span.to),
-                        Cell::Int(sums.added),
-                        Cell::Int(sums.changed),
-                        Cell::Int(sums.removed),
-                        Cell::Int(sums.restored),
-                    ];
-                    let _ = rows.row(cells).await;
-                }
-                finish(rows, reading, Ok(())).await;
-            });
-        }
-        _ => {
-            let numbers = overview::summary(&context, &mut reading).await?;
-            let rows = Rows::new(format, vec!["measure", "value"], sender);
-            tokio::spawn(async move {
-                let all = [
-                    ("avatars", numbers.current[0]),
-                    ("talking_photos", numbers.current[1]),
-                    ("avatars_missing", numbers.missing[0]),
-                    ("talking_photos_missing", numbers.missing[1]),
-                    ("added_7d", numbers.week.added),
-                    ("changed_7d", numbers.week.changed),
-                    ("removed_7d", numbers.week.removed),
-                    ("restored_7d", numbers.week.restored),
-                ];
-                for (name, value) in all {
-                    let _ = rows.row(vec![Cell::Text(name.into()), Cell::Int(value)]).await;
-                }
-                finish(rows, reading, Ok(())).await;
-            });
-        }
-    }
-    let chunks = stream::unfold(receiver, |mut receiver| async move {
-        let chunk = receiver.recv().await?;
-        Some((chunk, receiver))
-    })
-    // Compression asks once more after the end.
-    .fuse();
-    let mut response = Response::new(Body::from_stream(chunks));
+    let mut response = Response::new(Body::empty());
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
     let end = Format::ALL.iter().find(|(_, known)| *known == format).map_or("", |(end, _)| end);
@@ -302,10 +308,120 @@ pub async fn response(
     if let Ok(value) = HeaderValue::from_str(&disposition) {
         headers.insert(header::CONTENT_DISPOSITION, value);
     }
-    Ok(response)
+    response
 }
 
-/// Ends the output; what broke off must not look whole, so the connection breaks off as well.
+fn columns(view: &View) -> Vec<&'static str> {
+    match view {
+        View::Grid(kind) => item_columns(*kind),
+        View::Item(kind, _) => version_columns(*kind),
+        View::Changes | View::Poll(_) => CHANGE.to_vec(),
+        View::Polls => poll_columns(),
+        View::Timeline => vec!["from", "to", "added", "changed", "removed", "restored"],
+        View::Overview => vec!["measure", "value"],
+    }
+}
+
+/// Where the rows come from: found before the answer begins, so that what is not there is a 404.
+enum Source {
+    Items(Scope, Box<GridQuery>, Moments),
+    Versions(Kind, String, String, ItemHistory),
+    Changes(String, Option<i64>, ChangesFilter),
+    Polls(String, Option<Timestamp>),
+    Known(Vec<Vec<Cell>>),
+}
+
+impl Source {
+    async fn find(
+        context: &Context<'_>,
+        reading: &mut Reading,
+        view: &View,
+        ask: Ask,
+    ) -> Result<Self, Failure> {
+        let at = context.place.at();
+        let account = context.account.clone();
+        Ok(match (view, ask) {
+            (View::Grid(kind), Ask::Grid(query)) => {
+                Self::Items(context.scope(*kind), Box::new(query), context.moments())
+            }
+            (View::Item(kind, id), _) => match reading.item(&context.scope(*kind), id).await? {
+                Some(item) => Self::Versions(*kind, account, id.clone(), item),
+                None => return Err(no_such_id(context)),
+            },
+            (View::Poll(number), Ask::Poll(query)) => {
+                let poll = polls::find(context, reading, *number).await?.row;
+                Self::Changes(poll.account, Some(*number), until(&query.filter, at))
+            }
+            (_, Ask::Changes(query)) => Self::Changes(account, None, until(&query.filter, at)),
+            (View::Polls, _) => Self::Polls(account, at),
+            (View::Timeline, ask) => {
+                let by = if let Ask::Timeline(by) = ask { by } else { By::Week };
+                let spans = timeline::spans(context, reading, by).await?;
+                Self::Known(spans.into_iter().map(span_cells).collect())
+            }
+            _ => Self::Known(measures(&overview::summary(context, reading).await?)),
+        })
+    }
+
+    async fn write(self, reading: &mut Reading, rows: &Rows) -> Result<()> {
+        match self {
+            Self::Items(scope, query, moments) => {
+                let each = |item: FullItem| rows.row(item_cells(&item));
+                reading.all_items(&scope, &query.filter, &moments, query.sort, each).await
+            }
+            Self::Changes(account, poll, filter) => {
+                let each = |row: ChangeRow| rows.row(change_cells(row));
+                reading.all_changes(&account, poll, &filter, each).await
+            }
+            Self::Polls(account, at) => {
+                let each = |row: PollRow| rows.row(poll_cells(row));
+                reading.all_polls(&account, at, each).await
+            }
+            Self::Versions(kind, account, id, item) => {
+                let versions = item.versions.iter().rev();
+                let cells = versions.map(|version| version_cells(kind, &account, &id, version));
+                write_all(rows, cells).await
+            }
+            Self::Known(all) => write_all(rows, all.into_iter()).await,
+        }
+    }
+}
+
+async fn write_all(rows: &Rows, all: impl Iterator<Item = Vec<Cell>>) -> Result<()> {
+    for cells in all {
+        let written = rows.row(cells).await;
+        written.map_err(|_| Error::unforeseen("nobody reads any more"))?;
+    }
+    Ok(())
+}
+
+fn no_such_id(context: &Context<'_>) -> Failure {
+    let text = "There is nothing with that id here.";
+    Failure::NotFound(Box::new(Message::new(&context.place, "No such id", text)))
+}
+
+fn span_cells(span: Span) -> Vec<Cell> {
+    let Day { day: _, added, changed, removed, restored } = span.sums;
+    let mut cells = vec![Cell::Text(span.from), Cell::Text(span.to)];
+    cells.extend([added, changed, removed, restored].map(Cell::Int));
+    cells
+}
+
+fn measures(numbers: &Numbers) -> Vec<Vec<Cell>> {
+    let all = [
+        ("avatars", numbers.current[0]),
+        ("talking_photos", numbers.current[1]),
+        ("avatars_missing", numbers.missing[0]),
+        ("talking_photos_missing", numbers.missing[1]),
+        ("added_7d", numbers.week.added),
+        ("changed_7d", numbers.week.changed),
+        ("removed_7d", numbers.week.removed),
+        ("restored_7d", numbers.week.restored),
+    ];
+    all.map(|(name, value)| vec![Cell::Text(name.into()), Cell::Int(value)]).into()
+}
+
+/// Ends the output, whole or broken off.
 async fn finish(rows: Rows, reading: Reading, done: Result<()>) {
     let finished = match done {
         Ok(()) => rows.finish().await.map_err(|fault| fault.to_string()),
@@ -315,8 +431,7 @@ async fn finish(rows: Rows, reading: Reading, done: Result<()>) {
         Ok(()) => reading.end().await,
         Err(why) => {
             tracing::warn!(why, "an export broke off");
-            let broken = std::io::Error::other("the export broke off");
-            let _ = rows.inner.lock().await.out.send(Err(broken)).await;
+            rows.inner.lock().await.out.broken.store(true, Ordering::Relaxed);
         }
     }
 }
@@ -385,12 +500,7 @@ fn version_columns(kind: Kind) -> Vec<&'static str> {
     columns
 }
 
-fn version_cells(
-    kind: Kind,
-    account: &str,
-    id: &str,
-    version: &crate::store::browse::item::ItemVersion,
-) -> Vec<Cell> {
+fn version_cells(kind: Kind, account: &str, id: &str, version: &ItemVersion) -> Vec<Cell> {
     let mut cells = vec![
         Cell::Text(account.to_owned()),
         Cell::Text(id.to_owned()),

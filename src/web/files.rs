@@ -72,7 +72,7 @@ async fn find(store: &Blobs, hash: &str) -> Result<Option<(String, u64)>> {
 async fn beginning(store: &Blobs, file: &str, length: u64) -> Result<Vec<u8>> {
     let mut head = vec![];
     if length > 0 {
-        let mut stream = store.part(file, 0..length.min(16)).await?;
+        let mut stream = store.part(file, 0..length.min(64)).await?;
         while let Some(bytes) = stream.try_next().await? {
             let bytes: Bytes = bytes;
             head.extend_from_slice(&bytes);
@@ -106,10 +106,24 @@ fn media_type(head: &[u8]) -> Option<&'static str> {
         () if at(0, b"\xff\xd8\xff") => Some("image/jpeg"),
         () if at(0, b"RIFF") && at(8, b"WEBP") => Some("image/webp"),
         () if at(0, b"GIF87a") || at(0, b"GIF89a") => Some("image/gif"),
-        () if at(4, b"ftyp") => Some("video/mp4"),
-        () if at(0, b"\x1a\x45\xdf\xa3") => Some("video/webm"),
+        () if at(4, b"ftyp") && is_mp4(head) => Some("video/mp4"),
+        () if at(0, b"\x1a\x45\xdf\xa3") && is_webm(head) => Some("video/webm"),
         () => None,
     }
+}
+
+/// By the major brand: pictures (AVIF, HEIF) and QuickTime have the same box.
+fn is_mp4(head: &[u8]) -> bool {
+    let brand = head.get(8..12).unwrap_or_default();
+    brand.starts_with(b"iso")
+        || brand.starts_with(b"mp4")
+        || brand.starts_with(b"M4V")
+        || matches!(brand, b"avc1" | b"dash" | b"msdh" | b"MSNV")
+}
+
+/// By the name of its document type (element 0x4282), which Matroska has too.
+fn is_webm(head: &[u8]) -> bool {
+    head.windows(7).any(|window| window == b"\x42\x82\x84webm")
 }
 
 /// What of a content is wanted: bytes from, until.
@@ -172,6 +186,12 @@ mod tests {
     fn only_pictures_and_videos_have_a_type() {
         assert_eq!(media_type(b"RIFF\0\0\0\0WEBPVP8 "), Some("image/webp"));
         assert_eq!(media_type(b"\0\0\0\x20ftypisom"), Some("video/mp4"));
+        for other in [&b"avif"[..], b"avis", b"heic", b"mif1", b"qt  "] {
+            assert_eq!(media_type(&[b"\0\0\0\x20ftyp", other].concat()), None);
+        }
+        let matroska = |kind: &[u8]| [b"\x1a\x45\xdf\xa3\x9f\x42\x86\x81\x01", kind].concat();
+        assert_eq!(media_type(&matroska(b"\x42\x82\x84webm")), Some("video/webm"));
+        assert_eq!(media_type(&matroska(b"\x42\x82\x88matroska")), None);
         assert_eq!(media_type(b"<svg xmlns="), None);
         assert_eq!(media_type(b"<html>"), None);
         assert_eq!(media_type(b""), None);

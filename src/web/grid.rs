@@ -57,7 +57,8 @@ struct Group {
 /// A value of a facet.
 #[derive(Clone)]
 struct Choice {
-    href: String,
+    /// Where it leads; a value that no link can say leads nowhere.
+    href: Option<String>,
     text: String,
     count: String,
     chosen: bool,
@@ -213,12 +214,9 @@ fn sorts(chosen: Sort) -> [(&'static str, &'static str, bool); 4] {
 
 /// All of the question but what the form's own fields ask.
 fn hidden(context: &Context<'_>, query: &GridQuery) -> Vec<(&'static str, String)> {
-    let place = &context.place;
-    let account = place.account.iter().map(|account| ("account", account.clone()));
-    let as_of = place.as_of.iter().map(|as_of| ("as_of", as_of.raw.clone()));
     let mut pairs = query.with(|_| ()).pairs();
     pairs.retain(|(name, _)| !matches!(*name, "q" | "sort"));
-    account.chain(as_of).chain(pairs).collect()
+    context.place.pairs().into_iter().chain(pairs).collect()
 }
 
 fn picture_text(picture: Picture, past: bool) -> &'static str {
@@ -251,10 +249,19 @@ fn groups(
 ) -> Vec<Group> {
     let past = context.place.as_of.is_some();
     let choice = |text: &str, count: i64, chosen: bool, edit: &dyn Fn(&mut Filter)| Choice {
-        href: href(&query.with(|q| edit(&mut q.filter))),
+        href: Some(href(&query.with(|q| edit(&mut q.filter)))),
         text: words::tile_name(text),
         count: words::number(count),
         chosen,
+    };
+    // A value that cannot be asked for is named and counted all the same.
+    let value_choice = |text: &str, count: i64, chosen: bool, edit: &dyn Fn(&mut Filter)| {
+        let shown = if text.is_empty() { "(empty)" } else { text };
+        let known = choice(shown, count, chosen, edit);
+        match params::can_be_asked(text) {
+            true => known,
+            false => Choice { href: None, ..known },
+        }
     };
     let filter = &query.filter;
     let mut groups = vec![];
@@ -302,7 +309,9 @@ fn groups(
         let shown = values.into_iter().take(if few { 0 } else { 12 });
         shown
             .map(|(value, count)| match value {
-                Some(value) => choice(value, *count, chosen.contains(value), &|f| toggle(f, value)),
+                Some(value) => {
+                    value_choice(value, *count, chosen.contains(value), &|f| toggle(f, value))
+                }
                 None => {
                     let is = filter.none.iter().any(|known| known == column);
                     choice("not given", *count, is, &|f| flip(&mut f.none, column))
@@ -338,7 +347,7 @@ fn groups(
             .tags
             .iter()
             .map(|(tag, count)| {
-                choice(tag, *count, filter.tag.contains(tag), &|f| flip(&mut f.tag, tag))
+                value_choice(tag, *count, filter.tag.contains(tag), &|f| flip(&mut f.tag, tag))
             })
             .collect(),
     };

@@ -6,7 +6,8 @@ use askama::Template;
 
 use super::{
     diffs::{Is, Mark, columns, shown},
-    page::{Context, Link, Message, Pic, Shell, file_path},
+    page::{Context, Link, Message, NOT_SHOWN, Pic, Shell, file_path},
+    params::can_be_asked,
     route::{View, item_path, list_path},
     server::{Failure, render},
     words,
@@ -31,7 +32,7 @@ struct Page {
     crumb: Link,
     name: String,
     no_name: bool,
-    id: String,
+    copy: String,
     shown_id: String,
     removed: bool,
     whole: String,
@@ -151,7 +152,17 @@ pub async fn page(
         .filter(|_| !context.without_mirror());
     let hash = image_content.and_then(|content| content.sha256.as_deref());
     let last = newest.version;
-    let shown_name = if name.is_empty() { "no name".to_owned() } else { words::exact(&name) };
+    let whole_name = words::exact(&name);
+    let shown_name = match name.is_empty() {
+        true => "no name".to_owned(),
+        false => words::tile_name(&whole_name),
+    };
+    let mut facts = facts(context, kind, &item, &newest, &contents);
+    if !name.is_empty() && shown_name != whole_name {
+        // Too long for a heading: whole among the facts.
+        let fact = Fact { name: "Name".into(), text: whole_name, links: vec![], soft: false };
+        facts.insert(0, fact);
+    }
     render(&Page {
         shell: Shell::new(context, &View::Item(kind, id.to_owned()), short(&shown_name)),
         crumb: Link::new(
@@ -160,7 +171,7 @@ pub async fn page(
         ),
         name: shown_name,
         no_name: name.is_empty(),
-        id: id.to_owned(),
+        copy: words::attribute(id),
         shown_id: words::exact(id),
         removed: item.removed_at.is_some(),
         whole: context.href(&path, &[]),
@@ -171,13 +182,12 @@ pub async fn page(
             if name.is_empty() { id } else { &name },
             "",
         ),
-        pic_word: if hash.is_none() {
-            Some(picture_word(context, image.as_deref(), &contents))
-        } else {
-            None
+        pic_word: match hash {
+            Some(_) => context.without_mirror().then_some(NOT_SHOWN),
+            None => Some(picture_word(context, image.as_deref(), &contents)),
         },
         video: video.map(|hash| file_path(&hash)),
-        facts: facts(context, kind, &item, &newest, &contents),
+        facts,
         summary: summary(&item, &contents),
         compare: (last > 1 && compared.is_none()).then(|| {
             context.href(&path, &[("from", (last - 1).to_string()), ("to", last.to_string())])
@@ -208,7 +218,7 @@ async fn unknown(
         text.push_str(&format!(" on {}", words::date(as_of.at)));
     }
     text.push('.');
-    let mut message = Message::new("No such id", text);
+    let mut message = Message::new(&context.place, "No such id", text);
     for (account, other) in reading.elsewhere(id).await? {
         let place = super::params::Place {
             account: (context.accounts.len() > 1).then(|| account.clone()),
@@ -244,7 +254,7 @@ fn urls(item: &ItemHistory) -> Vec<String> {
 fn content_at<'a>(contents: &'a Contents, url: &str, at: Option<Timestamp>) -> Option<&'a Content> {
     contents.get(url)?.iter().rev().find(|content| {
         content.sha256.is_some()
-            && content.pruned_at.is_none()
+            && content.kept
             && at.is_none_or(|at| content.fetched_at.is_some_and(|fetched| fetched <= at))
     })
 }
@@ -344,15 +354,27 @@ fn field_fact(context: &Context<'_>, kind: Kind, name: &str, value: Option<&Valu
             let word = if *yes { "yes" } else { "no" };
             fact.links = vec![Link::new(own(word), word)];
         }
-        ("gender" | "type", Some(Value::Text(text))) if !text.is_empty() => {
+        ("gender" | "type", Some(Value::Text(text))) if can_be_asked(text) => {
             fact.links = vec![Link::new(own(text), words::exact(text))];
         }
         ("tags", Some(list)) if list.is_list_of_texts() => {
             let texts: Vec<String> = serde_json::from_str(&list.to_json()).unwrap_or_default();
-            fact.links = texts.iter().map(|tag| Link::new(own(tag), words::exact(tag))).collect();
-            fact.text = if texts.is_empty() { "none".into() } else { String::new() };
+            match texts.iter().all(|tag| can_be_asked(tag)) {
+                true => {
+                    fact.links =
+                        texts.iter().map(|tag| Link::new(own(tag), words::exact(tag))).collect()
+                }
+                false => fact.text = words::exact(&texts.join(", ")),
+            }
+            if texts.is_empty() {
+                fact.text = "none".into();
+            }
         }
         (_, Some(value)) => fact.text = words::exact(&value.to_cell()),
+    }
+    if fact.text.is_empty() && fact.links.is_empty() {
+        fact.text = "(empty)".into();
+        fact.soft = true;
     }
     fact
 }
@@ -406,7 +428,7 @@ fn events(
     let mut events = vec![];
     for (at, version) in item.versions.iter().enumerate() {
         events.extend(removal(context, version));
-        events.push(opening(context, kind, version, item.versions.get(at + 1), contents, changed));
+        events.push(opening(context, kind, item, at, contents, changed));
         events.extend(refreshed(context, kind, version, contents));
     }
     // Pictures that changed behind the same URL stand between the versions by their time.
@@ -456,11 +478,12 @@ fn removal(context: &Context<'_>, version: &ItemVersion) -> Option<Event> {
 fn opening(
     context: &Context<'_>,
     kind: Kind,
-    version: &ItemVersion,
-    before: Option<&ItemVersion>,
+    item: &ItemHistory,
+    at: usize,
     contents: &Contents,
     changed: &[(i64, String)],
 ) -> Event {
+    let (version, before) = (&item.versions[at], item.versions.get(at + 1));
     let (class, sign, word) = match version.opened_by {
         OpenedBy::Added => ("added", "+", "Added"),
         OpenedBy::Changed => ("changed", "~", "Changed"),
@@ -494,7 +517,8 @@ fn opening(
         row.learned =
             !changed.iter().any(|(of, field)| *of == version.version && *field == row.field);
     }
-    event.pair = pair(context, kind, &format!("v{}", version.version), before, version, contents);
+    let key = format!("v{}", version.version);
+    event.pair = pair(context, kind, &key, item, before, version, contents);
     event
 }
 
@@ -548,11 +572,43 @@ fn rows(old: &Fields, new: &Fields) -> Vec<Row> {
     names.iter().take(200).map(row).collect()
 }
 
+/// From when until when a version's picture stood: other versions with the same URL had it too,
+/// and behind one URL there may have been several.
+fn stood(
+    item: &ItemHistory,
+    version: &ItemVersion,
+    contents: &Contents,
+    content: Option<&Content>,
+) -> (Timestamp, Option<Timestamp>) {
+    let picture = |version: &ItemVersion| url(&version.fields, "preview_image_url");
+    let own = picture(version);
+    let mut run = (version.valid_from, version.valid_to);
+    let older = item.versions.iter().filter(|other| other.version < version.version);
+    for other in older.take_while(|other| picture(other) == own) {
+        run.0 = other.valid_from;
+    }
+    let newer = item.versions.iter().rev().filter(|other| other.version > version.version);
+    for other in newer.take_while(|other| picture(other) == own) {
+        run.1 = other.valid_to;
+    }
+    let all = own.as_ref().and_then(|url| contents.get(url)).map_or(&[][..], Vec::as_slice);
+    let fetched = content.and_then(|content| content.fetched_at);
+    let at = all.iter().position(|known| known.fetched_at == fetched);
+    if let Some(at) = at {
+        // The first content behind the URL was there when the URL came.
+        run.0 = run.0.max(fetched.filter(|_| at > 0).unwrap_or(run.0));
+        let next = all.get(at + 1).and_then(|next| next.fetched_at);
+        run.1 = [run.1, next].into_iter().flatten().min();
+    }
+    run
+}
+
 /// Both pictures, where they differ.
 fn pair(
     context: &Context<'_>,
     kind: Kind,
     key: &str,
+    item: &ItemHistory,
     before: &ItemVersion,
     after: &ItemVersion,
     contents: &Contents,
@@ -573,9 +629,11 @@ fn pair(
     if !differ || (old.is_none() && new.is_none()) {
         return None;
     }
-    let until = before.valid_to.map_or(String::new(), |end| {
+    let (began, ended) = stood(item, before, contents, old_content);
+    let until = ended.map_or(String::new(), |end| {
         format!(" to {}", words::short_date(end, context.reference()))
     });
+    let (since_new, _) = stood(item, after, contents, new_content);
     let since = |at: Timestamp| words::short_date(at, context.reference());
     Some(Pair {
         key: key.to_owned(),
@@ -584,14 +642,14 @@ fn pair(
             kind,
             before,
             old_content,
-            &format!("Before, {}{until}", since(before.valid_from)),
+            &format!("Before, {}{until}", since(began)),
         ),
         after: shot(
             context,
             kind,
             after,
             new_content,
-            &format!("After, since {}", since(after.valid_from)),
+            &format!("After, since {}", since(since_new)),
         ),
     })
 }
@@ -604,7 +662,7 @@ fn shot(
     title: &str,
 ) -> Shot {
     let hash = content
-        .filter(|content| content.pruned_at.is_none() && !context.without_mirror())
+        .filter(|content| content.kept && !context.without_mirror())
         .and_then(|content| content.sha256.as_deref());
     let name = version.fields.name(kind).unwrap_or("");
     Shot {
@@ -648,17 +706,14 @@ fn compare(
         (known(from) && known(to))
             .then(|| context.href(path, &[("from", from.to_string()), ("to", to.to_string())]))
     };
-    let place = &context.place;
-    let account = place.account.iter().map(|account| ("account", account.clone()));
-    let as_of = place.as_of.iter().map(|as_of| ("as_of", as_of.raw.clone()));
     Ok(Compared {
         from,
         to,
         action: path.to_owned(),
-        hidden: account.chain(as_of).collect(),
+        hidden: context.place.pairs(),
         older: step(-1),
         newer: step(1),
-        pair: pair(context, kind, "two", before, after, contents),
+        pair: pair(context, kind, "two", item, before, after, contents),
         rows: rows(&before.fields, &after.fields),
         versions,
     })

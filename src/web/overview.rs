@@ -38,7 +38,10 @@ struct Page {
     came: Link,
     went: Link,
     changed: Link,
-    missing: Option<Link>,
+    returned: Option<Link>,
+    missing: Vec<Link>,
+    /// Of the missing.
+    verb: &'static str,
     week: &'static str,
     held: Option<Held>,
     charts: Charts,
@@ -47,10 +50,14 @@ struct Page {
     all_new: Link,
     vanishing: Vec<BriefView>,
     all_missing: Vec<Link>,
+    at_risk: Vec<Link>,
     only_held: bool,
     changes: Vec<(String, ChangeView)>,
     all_changes: Link,
 }
+
+/// Seven days are today and the six before it.
+const WEEK: i64 = 6;
 
 /// An item on the front page.
 pub struct BriefView {
@@ -79,7 +86,7 @@ pub async fn page(context: &Context<'_>, reading: &mut Reading) -> Result<String
     let days = half_year(context, reading).await?;
     let numbers = numbers(context, reading, &days).await?;
     let lists = reading.front(account, at, context.first_poll_at(), context.now).await?;
-    let week_start = back(reference, 7);
+    let week_start = back(reference, WEEK);
     let changes = changes(context, reading, &lists).await?;
     let from = words::day(week_start);
     let since = |change: &str| {
@@ -87,7 +94,6 @@ pub async fn page(context: &Context<'_>, reading: &mut Reading) -> Result<String
     };
     let list =
         |kind: Kind, own: &[(&str, String)]| context.href(super::route::list_path(kind), own);
-    let missing_kind = |at: usize| (numbers.missing[at] > 0).then_some(Kind::ALL[at]);
     let of_missing = |kind: Kind| {
         let text = match numbers.missing.iter().all(|count| *count > 0) {
             true => format!("{} {}", words::number(numbers.missing[kind as usize]), kind.plural()),
@@ -95,8 +101,16 @@ pub async fn page(context: &Context<'_>, reading: &mut Reading) -> Result<String
         };
         Link::new(list(kind, &[("listed", "missing".into())]), text)
     };
-    let missing = numbers.missing.iter().sum::<i64>();
-    let first_missing = missing_kind(0).or(missing_kind(1)).unwrap_or(Kind::Avatar);
+    let missing = |kind: Kind| {
+        let count = numbers.missing[kind as usize];
+        let text = match kind {
+            Kind::Avatar => words::counted(count, "avatar", "avatars"),
+            Kind::TalkingPhoto => words::counted(count, "talking photo", "talking photos"),
+        };
+        Link::new(list(kind, &[("listed", "missing".into())]), text)
+    };
+    let is_missing = |kind: &Kind| numbers.missing[*kind as usize] > 0;
+    let risky = |kind: &Kind| lists.expiring.iter().any(|brief| brief.kind == *kind);
     let spans = chart::spans(
         &days,
         back(reference, 26 * 7 - 1).max(words::start_of_day(context.first_poll_at())),
@@ -118,14 +132,11 @@ pub async fn page(context: &Context<'_>, reading: &mut Reading) -> Result<String
         came: Link::new(since("added"), format!("{} came", words::number(week.added))),
         went: Link::new(since("removed"), format!("{} went", words::number(week.removed))),
         changed: Link::new(since("changed"), format!("{} changed", words::number(week.changed))),
-        missing: (missing > 0).then(|| {
-            let verb = if missing == 1 { "is" } else { "are" };
-            let own = [("listed", "missing".to_owned())];
-            Link::new(
-                list(first_missing, &own),
-                format!("{} {verb} missing", words::number(missing)),
-            )
+        returned: (week.restored > 0).then(|| {
+            Link::new(since("restored"), format!("{} returned", words::number(week.restored)))
         }),
+        missing: Kind::ALL.into_iter().filter(is_missing).map(missing).collect(),
+        verb: if numbers.missing.iter().sum::<i64>() == 1 { "is" } else { "are" },
         week: if at.is_some() { "In the seven days before" } else { "In the last seven days" },
         held: held(context, &context.good.row),
         charts: charts(context, &spans, 13),
@@ -134,10 +145,14 @@ pub async fn page(context: &Context<'_>, reading: &mut Reading) -> Result<String
         all_new: Link::new(context.href("/changes", &[("change", "added".into())]), "All"),
         only_held: after_polls(context) == 1,
         vanishing: vanishing(context, &lists),
-        all_missing: Kind::ALL
+        all_missing: Kind::ALL.into_iter().filter(is_missing).map(of_missing).collect(),
+        at_risk: Kind::ALL
             .into_iter()
-            .filter(|kind| numbers.missing[*kind as usize] > 0)
-            .map(of_missing)
+            .filter(risky)
+            .map(|kind| {
+                let text = format!("{} with pictures at risk", kind.plural());
+                Link::new(list(kind, &[("picture", "risk".into())]), text)
+            })
             .collect(),
         changes,
         all_changes: Link::new(since("changed"), format!("All {}", words::number(week.changed))),
@@ -156,7 +171,7 @@ async fn numbers(
     days: &[Day],
 ) -> Result<Numbers, Failure> {
     let counts = reading.counts(&context.account, context.place.at()).await?;
-    let from = words::day(back(context.reference(), 7));
+    let from = words::day(back(context.reference(), WEEK));
     let mut week = Day { day: from.clone(), ..Day::default() };
     for day in days.iter().filter(|day| day.day >= from) {
         week.added += day.added;
@@ -226,8 +241,19 @@ fn vanishing(context: &Context<'_>, lists: &Lists) -> Vec<BriefView> {
         view.when = when;
         view
     });
-    let expiring = lists.expiring.iter().map(|brief| {
-        let mut view = brief_view(context, brief, "picture not mirrored");
+    let same = |a: &Brief, b: &Brief| a.kind == b.kind && a.id == b.id;
+    let what = |brief: &Brief, of: &[Brief]| of.iter().any(|other| same(other, brief));
+    let videos = lists.expiring_videos.iter().filter(|brief| !what(brief, &lists.expiring));
+    let mut expiring: Vec<&Brief> = lists.expiring.iter().chain(videos).collect();
+    expiring.sort_by_key(|brief| brief.at);
+    let expiring = expiring.into_iter().map(|brief| {
+        let picture = what(brief, &lists.expiring);
+        let word = match (picture, what(brief, &lists.expiring_videos)) {
+            (true, true) => "picture and video not mirrored",
+            (true, false) => "picture not mirrored",
+            (false, _) => "video not mirrored",
+        };
+        let mut view = brief_view(context, brief, word);
         view.when = brief.at.map_or(String::new(), |at| {
             let hours = (at.millis() - context.now.millis()) / 3_600_000;
             format!("its link expires in {}", words::counted(hours.max(1), "hour", "hours"))

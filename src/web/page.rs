@@ -12,7 +12,7 @@ use crate::{
     catalog::item::Kind,
     store::browse::{
         GoodPoll, Mark,
-        filter::{Moments, Picture, Scope},
+        filter::{Moments, Picture, Scope, Span},
         items::Tile,
     },
     time::Timestamp,
@@ -162,8 +162,8 @@ pub struct Shell {
     pub accounts: Vec<(String, bool)>,
     /// Of a page of the past.
     pub bar: Option<PastBar>,
-    /// Whether the mirror is off.
-    pub without_mirror: bool,
+    /// Of a gallery without a mirror: the command that fills one.
+    pub mirror_command: Option<String>,
     /// What the footer says of the last poll.
     pub polled: String,
     /// What the footer says of its age.
@@ -206,7 +206,9 @@ impl Shell {
                 poll: poll.poll_id,
                 now: present.href(&context.path, &own),
             }),
-            without_mirror: context.without_mirror(),
+            mirror_command: context
+                .without_mirror()
+                .then(|| format!("{} mirror", context.app.settings.program)),
             polled: format!(
                 "Poll {}, {} UTC",
                 poll.poll_id,
@@ -220,31 +222,30 @@ impl Shell {
                 false => String::new(),
             },
             exports: exports(context, view),
-            // A feed tells what is new; the past has none.
-            feed: Place { as_of: None, ..context.place.clone() }.href("/changes.atom", &[]),
-            ..Self::plain(title)
+            feed: feed(context, view),
+            ..Self::plain(&context.place, title)
         }
     }
 
     /// The frame of a page that knows nothing of the catalogue.
-    pub fn plain(title: impl Into<String>) -> Self {
+    pub fn plain(place: &Place, title: impl Into<String>) -> Self {
         let [css, js, icon] = super::assets::paths();
         Self {
             title: title.into(),
-            nav: nav(&Place::default(), None),
-            home: "/".into(),
+            nav: nav(place, None),
+            home: place.href("/", &[]),
             css,
             js,
             icon,
             path: "/".into(),
-            hidden: vec![],
+            hidden: place.pairs(),
             day: String::new(),
             today: String::new(),
             first_day: String::new(),
             travels: false,
             accounts: vec![],
             bar: None,
-            without_mirror: false,
+            mirror_command: None,
             polled: String::new(),
             old: String::new(),
             exports: vec![],
@@ -281,6 +282,14 @@ fn nav(place: &Place, here: Option<&View>) -> Vec<NavLink> {
         ),
         link("/polls", "Polls", "Polls", matches!(here, Some(View::Polls | View::Poll(_)))),
     ]
+}
+
+/// The feed of the page's changes, by what a feed can be asked for. It tells what is new: the past
+/// has none.
+fn feed(context: &Context<'_>, view: &View) -> String {
+    let mut own = if *view == View::Changes { context.own.clone() } else { vec![] };
+    own.retain(|(name, _)| matches!(*name, "kind" | "change" | "id"));
+    Place { as_of: None, ..context.place.clone() }.href("/changes.atom", &own)
 }
 
 fn accounts(context: &Context<'_>) -> Vec<(String, bool)> {
@@ -348,6 +357,8 @@ pub struct TileView {
     pub href: String,
     /// Its id.
     pub id: String,
+    /// Its id as an attribute.
+    pub copy: String,
     /// Its name; empty when it has none.
     pub name: String,
     /// Its picture.
@@ -364,10 +375,14 @@ pub struct TileView {
     pub dates: [String; 2],
 }
 
-/// What is said in place of a picture that is not kept.
-pub fn picture_word(picture: Picture, past: bool) -> Option<&'static str> {
+/// What is said of a kept picture that cannot be shown.
+pub const NOT_SHOWN: &str = "picture not shown, the mirror is off";
+
+/// What is said in place of a picture that is not shown.
+fn picture_word(context: &Context<'_>, picture: Picture) -> Option<&'static str> {
+    let past = context.place.as_of.is_some();
     match picture {
-        Picture::Mirrored => None,
+        Picture::Mirrored => context.without_mirror().then_some(NOT_SHOWN),
         Picture::Pending if past => Some("picture of that day not kept"),
         Picture::Pending | Picture::Risk => Some("picture not mirrored yet"),
         Picture::Failed => Some("picture could not be fetched"),
@@ -379,7 +394,6 @@ pub fn picture_word(picture: Picture, past: bool) -> Option<&'static str> {
 impl TileView {
     /// The tile of an item.
     pub fn new(context: &Context<'_>, tile: &Tile) -> Self {
-        let past = context.place.as_of.is_some();
         let reference = context.reference();
         let name = tile.name.as_deref().unwrap_or("");
         let mut notes = vec![];
@@ -390,10 +404,10 @@ impl TileView {
         if tile.premium == Some(true) {
             note("", "premium".into());
         }
-        if let Some(word) = picture_word(tile.picture, past) {
+        if let Some(word) = picture_word(context, tile.picture) {
             note("", word.into());
         }
-        let week = words::start_of_day(reference).minus(std::time::Duration::from_secs(7 * 86_400));
+        let week = context.moments().start(Span::Week);
         if tile.first_seen_at > context.first_poll_at() && tile.first_seen_at >= week {
             note("added", format!("new {}", words::short_date(tile.first_seen_at, reference)));
         }
@@ -410,6 +424,7 @@ impl TileView {
         Self {
             href: context.item(tile.kind, &tile.id),
             id: tile.id.clone(),
+            copy: words::attribute(&tile.id),
             name: words::tile_name(name),
             pic: Pic::new(
                 tile.image.as_deref().filter(|_| !context.without_mirror()),
@@ -504,11 +519,11 @@ pub struct Message {
 }
 
 impl Message {
-    /// Without anything but words.
-    pub fn new(heading: impl Into<String>, text: impl Into<String>) -> Self {
+    /// Without anything but words; its links stay in the place.
+    pub fn new(place: &Place, heading: impl Into<String>, text: impl Into<String>) -> Self {
         let heading = heading.into();
         Self {
-            shell: Shell::plain(heading.clone()),
+            shell: Shell::plain(place, heading.clone()),
             heading,
             text: text.into(),
             command: String::new(),

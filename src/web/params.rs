@@ -92,8 +92,16 @@ pub struct ChangesQuery {
     pub page: i64,
 }
 
+/// No value is longer, in bytes: every link of a page carries it on.
+pub const LONGEST: usize = 1_024;
+
+/// Whether a value can stand in a link: an empty one counts as absent.
+pub fn can_be_asked(value: &str) -> bool {
+    !value.is_empty() && value.len() <= LONGEST && !value.contains('\0')
+}
+
 /// The pairs of a query string that are not read yet.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Pairs(Vec<(String, String)>);
 
 impl Pairs {
@@ -106,6 +114,9 @@ impl Pairs {
             let value = decoded(value).ok_or_else(|| bad(&name, "is not text in UTF-8"))?;
             if value.contains('\0') {
                 return Err(bad(&name, "holds a character that no text here has"));
+            }
+            if value.len() > LONGEST {
+                return Err(bad(&name, &format!("is longer than {LONGEST} bytes")));
             }
             if !value.is_empty() {
                 pairs.push((name, value));
@@ -173,6 +184,25 @@ impl Place {
         let account = pairs.one("account")?;
         let as_of = pairs.one("as_of")?.map(|raw| AsOf::parse(raw, now)).transpose()?;
         Ok(Self { account, as_of: as_of.flatten() })
+    }
+
+    /// As much of the place as can be read: for pages that say why there is no other.
+    pub fn loosely(query: &str, now: Timestamp) -> Self {
+        let mut pairs = Pairs::default();
+        for pair in query.split('&').filter_map(|pair| Pairs::parse(pair).ok()) {
+            pairs.0.extend(pair.0);
+        }
+        let account = pairs.one("account").ok().flatten();
+        let as_of = pairs.one("as_of").ok().flatten();
+        let as_of = as_of.and_then(|raw| AsOf::parse(raw, now).ok().flatten());
+        Self { account, as_of }
+    }
+
+    /// The place as a query string's pairs, for a form.
+    pub fn pairs(&self) -> Vec<(&'static str, String)> {
+        let account = self.account.iter().map(|account| ("account", account.clone()));
+        let as_of = self.as_of.iter().map(|as_of| ("as_of", as_of.raw.clone()));
+        account.chain(as_of).collect()
     }
 
     /// The moment of the past; `None` is now.
@@ -282,7 +312,7 @@ impl GridQuery {
         }
         Ok(Self {
             filter: Filter {
-                q: pairs.one("q")?.map(|q| q.trim().to_owned()).unwrap_or_default(),
+                q: pairs.one("q")?.unwrap_or_default(),
                 listed: pairs.word("listed", &LISTED)?.unwrap_or_default(),
                 new: pairs.word("new", &SPANS)?,
                 changed: pairs.word("changed", &SPANS)?,
@@ -529,6 +559,7 @@ mod tests {
             ("as_of=2027-01-01", "as_of"),
             ("none=nonsense", "none"),
             ("q=%FF", "q"),
+            (&format!("q={}", "x".repeat(1_025)), "q"),
         ] {
             assert_eq!(grid(query).unwrap_err().name, name, "{query}");
         }

@@ -14,7 +14,10 @@ use super::{
 use crate::{
     catalog::item::Kind,
     store::{
-        browse::{Reading, polls::SchemaRow},
+        browse::{
+            Reading,
+            polls::{NearPoll, SchemaRow},
+        },
         query::ChangeRow,
         row::PollRow,
     },
@@ -74,7 +77,7 @@ struct One {
     outcome: String,
     when: String,
     at: String,
-    newer: String,
+    newer: Option<String>,
     older: Option<String>,
     held: Option<Held>,
     facts: Vec<(&'static str, String)>,
@@ -98,23 +101,32 @@ struct ChangeRowView {
 /// What the poll held back, with the very command that lets it through.
 pub fn held(context: &Context<'_>, poll: &PollRow) -> Option<Held> {
     let count = poll.counts.map(|counts| counts.held).filter(|held| *held > 0)?;
-    let which = Kind::ALL.map(|kind| {
+    let reason = poll.held_reason.clone().unwrap_or_default();
+    // The reason names the lists that are held; both stand where it names none.
+    let named: Vec<Kind> =
+        Kind::ALL.into_iter().filter(|kind| reason.contains(kind.plural())).collect();
+    let kinds = if named.is_empty() { Kind::ALL.to_vec() } else { named };
+    let missing = |kind: Kind| {
         let own = vec![("listed", "missing".to_owned())];
         Link::new(
             context.href(super::route::list_path(kind), &own),
             format!("missing {}", kind.plural()),
         )
-    });
+    };
+    let past = context.place.as_of.is_some();
     let account = match context.accounts.len() > 1 || context.account != "default" {
         true => format!(" --account {}", shell_word(&context.account)),
         false => String::new(),
     };
     Some(Held {
         count: words::number(count),
-        reason: poll.held_reason.clone().unwrap_or_default(),
+        reason,
         poll: poll.poll_id,
-        which: if context.place.as_of.is_none() { which.to_vec() } else { vec![] },
-        command: format!("heygen-sync sync{account} --accept-removals={count}"),
+        which: if past { vec![] } else { kinds.into_iter().map(missing).collect() },
+        command: format!(
+            "{} sync{account} --accept-removals={count}",
+            context.app.settings.program
+        ),
     })
 }
 
@@ -136,11 +148,14 @@ pub async fn page(
     let (account, at) = (&context.account, context.place.at());
     let offset = (page - 1).saturating_mul(PAGE);
     let (polls, total) = reading.polls(account, at, PAGE, offset).await?;
-    let notices = reading.notices(account, at).await?;
+    let mut notices = reading.notices(account, at).await?;
+    // What the API no longer says stands with its poll.
+    notices.retain(|notice| notice.last_poll >= context.good.row.poll_id);
     let schema = reading.schema_news(account, at).await?;
     let poll_link = |number: i64| context.href(&format!("/polls/{number}"), &[]);
     if polls.is_empty() && page > 1 {
-        let mut message = Message::new("Polls", format!("There is no page {page} of polls."));
+        let text = format!("There is no page {page} of polls.");
+        let mut message = Message::new(&context.place, "Polls", text);
         message.links = vec![Link::new(context.href("/polls", &[]), "The newest polls")];
         return Err(Failure::NotFound(Box::new(message)));
     }
@@ -204,6 +219,24 @@ fn told(row: &SchemaRow) -> String {
     format!("{} of {} {}{types}", words::tile_name(&row.field), row.kind.plural(), row.change)
 }
 
+/// The poll at the place; one of another account stands under that account.
+pub async fn find(
+    context: &Context<'_>,
+    reading: &mut Reading,
+    number: i64,
+) -> Result<NearPoll, Failure> {
+    match reading.poll(number, context.place.at()).await? {
+        Some(near) if near.row.account == context.account => Ok(near),
+        Some(near) if context.place.account.is_none() => Err(Failure::OfAccount(near.row.account)),
+        _ => {
+            let text = format!("There is no poll {number} here.");
+            let mut message = Message::new(&context.place, "No such poll", text);
+            message.links = vec![Link::new(context.href("/polls", &[]), "All polls")];
+            Err(Failure::NotFound(Box::new(message)))
+        }
+    }
+}
+
 /// The page of one poll.
 pub async fn one(
     context: &Context<'_>,
@@ -211,24 +244,19 @@ pub async fn one(
     number: i64,
     query: &ChangesQuery,
 ) -> Result<String, Failure> {
-    let poll = reading.poll(number).await?;
-    let at = context.place.at();
-    let known = poll.filter(|poll| {
-        let of_account =
-            context.place.account.as_ref().is_none_or(|account| *account == poll.account);
-        of_account && at.is_none_or(|at| poll.observed_at.or(poll.started_at) <= Some(at))
-    });
-    let Some(poll) = known else {
-        let text = format!("There is no poll {number} here.");
-        let mut message = Message::new("No such poll", text);
-        message.links = vec![Link::new(context.href("/polls", &[]), "All polls")];
-        return Err(Failure::NotFound(Box::new(message)));
-    };
+    let NearPoll { row: poll, before, after } = find(context, reading, number).await?;
     let schema = reading.schema_of_poll(&poll).await?;
     let offset = (query.page - 1).saturating_mul(PAGE);
     let (rows, total) = reading.changes_of_poll(&poll, &query.filter, PAGE, offset).await?;
     let pages = (total + PAGE - 1) / PAGE;
     let path = format!("/polls/{number}");
+    if rows.is_empty() && query.page > 1 {
+        let text = format!("There is no page {} of these changes.", query.page);
+        let mut message = Message::new(&context.place, format!("Poll {number}"), text);
+        let first = ChangesQuery { page: 1, ..query.clone() }.pairs();
+        message.links = vec![Link::new(context.href(&path, &first), "The first page")];
+        return Err(Failure::NotFound(Box::new(message)));
+    }
     let when = poll.observed_at.or(poll.started_at).unwrap_or(context.now);
     let near = |number: i64| context.href(&format!("/polls/{number}"), &[]);
     render(&One {
@@ -239,8 +267,8 @@ pub async fn one(
         outcome: poll.outcome.clone(),
         when: words::date_time(when),
         at: when.to_string(),
-        newer: near(number + 1),
-        older: (number > 1).then(|| near(number - 1)),
+        newer: after.map(near),
+        older: before.map(near),
         held: held(context, &poll),
         facts: facts(&poll),
         schema: schema

@@ -47,6 +47,12 @@ impl Guard {
         )))
     }
 
+    /// On an address of this machine alone a proxy is no guard: whoever has a browser here reaches
+    /// it beside the proxy, so that names are checked as without one.
+    pub fn listens_at(&mut self, address: SocketAddr) {
+        self.behind_proxy &= !address.ip().is_loopback();
+    }
+
     /// Whether the request may be answered. `open` paths need no token.
     pub fn admits(&self, method: &Method, headers: &HeaderMap, open: bool) -> Option<Refusal> {
         if !matches!(*method, Method::GET | Method::HEAD) {
@@ -174,6 +180,20 @@ mod tests {
         {
             assert_eq!(admits(wrong), Some(Refusal::Token), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn on_an_address_of_this_machine_a_proxy_is_no_guard() {
+        let own: SocketAddr = "127.0.0.1:8087".parse().unwrap();
+        let all: SocketAddr = "0.0.0.0:8087".parse().unwrap();
+        let admits = |address: SocketAddr, hosts: &[&str]| {
+            let mut guard = Guard { behind_proxy: true, ..guard(None, hosts) };
+            guard.listens_at(address);
+            guard.admits(&Method::GET, &headers("evil.example", None), false)
+        };
+        assert_eq!(admits(own, &[]), Some(Refusal::Host));
+        assert_eq!(admits(own, &["evil.example"]), None);
+        assert_eq!(admits(all, &[]), None);
     }
 
     #[test]

@@ -27,18 +27,21 @@ use super::{
     page::{Context, Link, Message, usual_account},
     params::{self, BadParameter, By, ChangesQuery, GridQuery, Pairs, Place},
     polls,
-    route::{Format, Route, View, route},
+    route::{self, Format, Route, View, route},
     security::{self, Guard, Refusal},
     timeline, words,
 };
 use crate::{
+    catalog::item::Kind,
     error::{Error, Result},
-    feed::Feed,
+    feed::{self, Feed},
     metrics,
     mirror::Blobs,
     store::{
         Location,
-        browse::{GoodPoll, Mark, Reader, Reading, Unreadable, items::Facets},
+        browse::{
+            GoodPoll, Mark, Reader, Reading, Unreadable, changes::ChangesFilter, items::Facets,
+        },
         figures::Figures,
         query::ChangeFilter,
     },
@@ -52,6 +55,19 @@ pub struct Settings {
     pub guard: Guard,
     /// The store of the mirror; `None` while the mirror is off.
     pub files: Option<Arc<Blobs>>,
+    /// The program and the flags that lead to this database, as a shell takes them: what every
+    /// command on a page begins with. Never a password.
+    pub program: String,
+    /// So long may the reader of an export take nothing before it is given up.
+    pub patience: Duration,
+}
+
+impl Settings {
+    /// For a program without flags.
+    pub fn new(guard: Guard, files: Option<Arc<Blobs>>) -> Self {
+        let patience = Duration::from_secs(30);
+        Self { guard, files, program: "heygen-sync".into(), patience }
+    }
 }
 
 /// The gallery.
@@ -114,12 +130,13 @@ impl App {
 
 /// Serves until `stop` is over; `listening` is told the address.
 pub async fn serve(
-    app: App,
+    mut app: App,
     address: SocketAddr,
     listening: impl FnOnce(SocketAddr),
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<()> {
     app.settings.guard.suffices(address)?;
+    app.settings.guard.listens_at(address);
     let cannot = |fault| {
         Error::config(format!(
             "serve.listen: cannot listen at {address}: {fault}; give another address"
@@ -152,6 +169,8 @@ pub enum Failure {
     NotFound(Box<Message>),
     /// Nothing was polled yet.
     NothingYet(Box<Message>),
+    /// It stands under this account, and none was named.
+    OfAccount(String),
     /// Nothing can be read: 503.
     Unreadable(Unreadable),
 }
@@ -231,9 +250,7 @@ async fn answer(State(app): State<Arc<App>>, request: Request) -> Response<Body>
     if !response.headers().contains_key(header::CACHE_CONTROL) {
         response.headers_mut().insert(header::CACHE_CONTROL, cache::NEVER);
     }
-    if request.method == Method::HEAD {
-        *response.body_mut() = Body::empty();
-    }
+    // Of an answer to HEAD the router leaves out the body, and keeps its length.
     response
 }
 
@@ -247,14 +264,18 @@ async fn guarded(app: &Arc<App>, request: &Parts) -> Response<Body> {
         Route::Live => plain(StatusCode::OK, "ok"),
         Route::Ready => ready(app).await,
         Route::Metrics => told(app).await,
-        Route::Asset(name) => assets::response(&name).unwrap_or_else(not_found),
+        Route::Asset(name) => assets::response(&name).unwrap_or_else(|| not_found(app, request)),
         Route::File(hash) => file(app, &hash, request).await,
         Route::Moved(path) => moved(&path, request.uri.query()),
-        Route::Unknown => not_found(),
-        Route::Feed => atom(app, request).await.unwrap_or_else(failed),
-        Route::View(view, format) => match viewed(app, request, view, format).await {
+        Route::Unknown => not_found(app, request),
+        Route::Feed => match atom(app, request).await {
             Ok(response) => response,
-            Err(failure) => failed(failure),
+            Err(failure) => failed(app, request, Tongue::Plain, failure),
+        },
+        Route::View(view, format) => match viewed(app, request, &view, format).await {
+            Ok(response) => response,
+            Err(Failure::NothingYet(message)) => nothing(request, &view, format, &message),
+            Err(failure) => failed(app, request, Tongue::of(format), failure),
         },
     }
 }
@@ -286,8 +307,8 @@ async fn ready(app: &App) -> Response<Body> {
             plain(StatusCode::OK, "ok")
         }
         Err(Unreadable::NoCatalogue) => plain(StatusCode::SERVICE_UNAVAILABLE, "no catalogue yet"),
-        Err(Unreadable::Trouble(error)) => {
-            tracing::warn!(%error, "the database cannot be read");
+        Err(Unreadable::OfAnotherVersion(error) | Unreadable::Trouble(error)) => {
+            tracing::error!(%error, "the database cannot be read");
             plain(StatusCode::SERVICE_UNAVAILABLE, "the database cannot be read")
         }
     }
@@ -304,8 +325,8 @@ async fn told(app: &App) -> Response<Body> {
     let figures = match read.await {
         Ok(figures) => figures,
         Err(Unreadable::NoCatalogue) => Figures::default(),
-        Err(Unreadable::Trouble(error)) => {
-            tracing::warn!(%error, "no metrics");
+        Err(Unreadable::OfAnotherVersion(error) | Unreadable::Trouble(error)) => {
+            tracing::error!(%error, "no metrics");
             return plain(StatusCode::SERVICE_UNAVAILABLE, "the database cannot be read");
         }
     };
@@ -316,11 +337,11 @@ async fn told(app: &App) -> Response<Body> {
 }
 
 async fn file(app: &App, hash: &str, request: &Parts) -> Response<Body> {
-    let Some(store) = &app.settings.files else { return not_found() };
+    let Some(store) = &app.settings.files else { return not_found(app, request) };
     match files::response(store, hash, &request.method, &request.headers).await {
-        Ok(found) => found.unwrap_or_else(not_found),
+        Ok(found) => found.unwrap_or_else(|| not_found(app, request)),
         Err(error) => {
-            tracing::warn!(%error, "a file cannot be read");
+            tracing::error!(%error, "a file cannot be read");
             plain(StatusCode::SERVICE_UNAVAILABLE, "the mirror's store cannot be read")
         }
     }
@@ -342,13 +363,13 @@ fn moved(path: &str, query: Option<&str>) -> Response<Body> {
 async fn viewed(
     app: &Arc<App>,
     request: &Parts,
-    view: View,
+    view: &View,
     format: Option<Format>,
 ) -> Result<Response<Body>, Failure> {
     let now = app.clock.now();
     let mut pairs = Pairs::parse(request.uri.query().unwrap_or_default())?;
     let place = Place::take(&mut pairs, now)?;
-    let ask = Ask::take(&view, &mut pairs)?;
+    let ask = Ask::take(view, &mut pairs)?;
     pairs.finish()?;
     let mut reading = match format {
         None => app.reader.page().await?,
@@ -356,16 +377,17 @@ async fn viewed(
     };
     let mark = reading.mark().await?;
     let context = context(app, &mut reading, &mark, place, request.uri.path(), &ask, now).await?;
-    let tag = cache::tag(&mark, &moment(&context, &view), &url(request));
+    let tag = cache::tag(&mark, &moment(&context, view), &url(request));
     if cache::has(&request.headers, &tag) {
         reading.end().await;
         return Ok(tagged(Response::new(Body::empty()), StatusCode::NOT_MODIFIED, &tag));
     }
     if let Some(format) = format {
-        let response = export::response(context, reading, &view, ask, format).await?;
+        let wanted = export::Wanted { format, only_head: request.method == Method::HEAD };
+        let response = export::response(context, reading, view, ask, wanted).await?;
         return Ok(tagged(response, StatusCode::OK, &tag));
     }
-    let html = page(&context, &mut reading, &mark, &view, ask).await?;
+    let html = page(&context, &mut reading, &mark, view, ask).await?;
     let queries = reading.queries();
     reading.end().await;
     tracing::debug!(queries, path = request.uri.path(), "page");
@@ -400,7 +422,15 @@ async fn atom(app: &Arc<App>, request: &Parts) -> Result<Response<Body>, Failure
     let first = context.first_poll_at();
     let rows = reading.newest_changes(&context.account, first, &filter, FEED_ROWS).await?;
     reading.end().await;
-    let mut feed = Feed::new(began, Some(FEED_ENTRIES));
+    let own = feed_pairs(&filter);
+    let mut feed = Feed::new(began, Some(FEED_ENTRIES)).served(feed::Served {
+        itself: context.href("/changes.atom", &own),
+        page: context.href("/changes", &own),
+        item: |row| {
+            let place = Place { account: Some(row.account.clone()), as_of: None };
+            place.href(&route::item_path(kind_of(&row.kind), &row.item_id), &[])
+        },
+    });
     for row in rows {
         feed.add(row)?;
     }
@@ -411,10 +441,25 @@ async fn atom(app: &Arc<App>, request: &Parts) -> Result<Response<Body>, Failure
         id: filter.id,
         ..ChangeFilter::default()
     };
-    let mut response = Response::new(Body::from(feed.finish(&asked, None)?));
+    let mut response = Response::new(Body::from(feed.finish(&asked)?));
     let atom = HeaderValue::from_static("application/atom+xml; charset=utf-8");
     response.headers_mut().insert(header::CONTENT_TYPE, atom);
     Ok(tagged(response, StatusCode::OK, &tag))
+}
+
+/// What the feed was asked for, as a query string's pairs.
+fn feed_pairs(filter: &ChangesFilter) -> Vec<(&'static str, String)> {
+    let ChangesFilter { kind, change, id, field: _, from: _, until: _ } = filter;
+    let all = [
+        ("kind", kind.map(|kind| kind.as_str().to_owned())),
+        ("change", change.clone()),
+        ("id", id.clone()),
+    ];
+    all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+}
+
+fn kind_of(word: &str) -> Kind {
+    if word == Kind::Avatar.as_str() { Kind::Avatar } else { Kind::TalkingPhoto }
 }
 
 async fn page(
@@ -452,12 +497,12 @@ async fn context<'a>(
 ) -> Result<Context<'a>, Failure> {
     let account = match &place.account {
         Some(account) if !mark.accounts.contains(account) => {
-            return Err(no_account(account, mark));
+            return Err(no_account(account, &place, mark));
         }
         Some(account) => account.clone(),
-        None => usual_account(mark).cloned().ok_or_else(nothing_yet)?,
+        None => usual_account(mark).cloned().ok_or_else(|| nothing_yet(app, &place))?,
     };
-    let good = good_poll(reading, &account, &place).await?;
+    let good = good_poll(app, reading, &account, &place).await?;
     let end = Format::ALL.iter().find_map(|(end, _)| path.strip_suffix(&format!(".{end}")));
     Ok(Context {
         app,
@@ -473,6 +518,7 @@ async fn context<'a>(
 
 /// The last good poll at the place; before the first one there is nothing to show.
 async fn good_poll(
+    app: &App,
     reading: &mut Reading,
     account: &str,
     place: &Place,
@@ -485,8 +531,9 @@ async fn good_poll(
         Some(_) => reading.good_polls(account, None).await?.first().and_then(|good| good.first),
         None => None,
     };
-    let Some(first) = first else { return Err(nothing_yet()) };
+    let Some(first) = first else { return Err(nothing_yet(app, place)) };
     let mut message = Message::new(
+        place,
         "Before the first poll",
         format!("The catalogue is known from {} on.", words::date_time(first)),
     );
@@ -499,20 +546,21 @@ async fn good_poll(
     Err(Failure::NothingYet(Box::new(message)))
 }
 
-fn nothing_yet() -> Failure {
+fn nothing_yet(app: &App, place: &Place) -> Failure {
     let mut message = Message::new(
+        place,
         "Nothing polled yet",
         "The database is there, but no poll has filled it. This one command does:",
     );
-    message.command = "heygen-sync sync".into();
+    message.command = format!("{} sync", app.settings.program);
     Failure::NothingYet(Box::new(message))
 }
 
-fn no_account(account: &str, mark: &Mark) -> Failure {
-    let text = format!("There is no account called “{}”.", words::exact(account));
-    let mut message = Message::new("No such account", text);
-    let href =
-        |account: &String| Place { account: Some(account.clone()), as_of: None }.href("/", &[]);
+fn no_account(account: &str, place: &Place, mark: &Mark) -> Failure {
+    let text = format!("There is no account called “{}”.", words::tile_name(account));
+    let of = |account: Option<&String>| Place { account: account.cloned(), ..place.clone() };
+    let mut message = Message::new(&of(None), "No such account", text);
+    let href = |account: &String| of(Some(account)).href("/", &[]);
     message.links = mark.accounts.iter().map(|known| Link::new(href(known), known)).collect();
     Failure::NotFound(Box::new(message))
 }
@@ -532,6 +580,10 @@ fn url(request: &Parts) -> String {
 fn tagged(mut response: Response<Body>, status: StatusCode, tag: &str) -> Response<Body> {
     *response.status_mut() = status;
     let headers = response.headers_mut();
+    if status == StatusCode::NOT_MODIFIED {
+        // As the answer with a body says it, which may travel compressed.
+        headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+    }
     headers.insert(header::CACHE_CONTROL, cache::ASK);
     if let Ok(tag) = HeaderValue::from_str(tag) {
         headers.insert(header::ETAG, tag);
@@ -539,47 +591,138 @@ fn tagged(mut response: Response<Body>, status: StatusCode, tag: &str) -> Respon
     response
 }
 
-fn failed(failure: Failure) -> Response<Body> {
+/// How an answer that is none is worded.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tongue {
+    Page,
+    Plain,
+    Json,
+}
+
+impl Tongue {
+    fn of(format: Option<Format>) -> Self {
+        match format {
+            None => Self::Page,
+            Some(Format::Csv) => Self::Plain,
+            Some(Format::Json | Format::Ndjson) => Self::Json,
+        }
+    }
+
+    fn say(self, status: StatusCode, message: &Message) -> Response<Body> {
+        if self == Self::Page {
+            return rendered(status, message);
+        }
+        let command = if message.command.is_empty() { "" } else { " " };
+        let text = format!("{}{command}{}", message.text, message.command);
+        if self == Self::Plain {
+            return plain(status, &text);
+        }
+        let mut response = plain(status, &serde_json::json!({ "error": text }).to_string());
+        let json = HeaderValue::from_static("application/json");
+        response.headers_mut().insert(header::CONTENT_TYPE, json);
+        response
+    }
+}
+
+/// Before anything was polled a page says so, a list as data is empty, and one thing is not there.
+fn nothing(
+    request: &Parts,
+    view: &View,
+    format: Option<Format>,
+    message: &Message,
+) -> Response<Body> {
+    let Some(format) = format else { return rendered(StatusCode::OK, message) };
+    let wanted = export::Wanted { format, only_head: request.method == Method::HEAD };
+    match export::empty(view, wanted) {
+        Some(response) => response,
+        None => Tongue::of(Some(format)).say(StatusCode::NOT_FOUND, message),
+    }
+}
+
+fn failed(app: &App, request: &Parts, tongue: Tongue, failure: Failure) -> Response<Body> {
+    let place = &loose_place(app, request);
     let (status, message) = match failure {
-        Failure::Parameter(bad) => (StatusCode::BAD_REQUEST, bad_parameter(&bad)),
+        Failure::Parameter(bad) => (StatusCode::BAD_REQUEST, bad_parameter(place, &bad)),
         Failure::NotFound(message) => (StatusCode::NOT_FOUND, *message),
-        Failure::NothingYet(message) => (StatusCode::OK, *message),
-        Failure::Unreadable(Unreadable::NoCatalogue) => {
-            let mut message = Message::new(
-                "No catalogue yet",
-                "There is no database at the configured place. This one command makes and fills it:",
-            );
-            message.command = "heygen-sync sync".into();
-            (StatusCode::SERVICE_UNAVAILABLE, message)
-        }
-        Failure::Unreadable(Unreadable::Trouble(error)) => {
-            tracing::warn!(%error, "no page");
-            let text = "The database cannot be read just now; the program's log says why. \
-                        Nothing is lost: try again in a moment.";
-            (StatusCode::SERVICE_UNAVAILABLE, Message::new("The catalogue cannot be read", text))
-        }
+        Failure::NothingYet(message) => match tongue {
+            Tongue::Page => (StatusCode::OK, *message),
+            _ => (StatusCode::NOT_FOUND, *message),
+        },
+        Failure::OfAccount(account) => return of_account(request, &account),
+        Failure::Unreadable(why) => (StatusCode::SERVICE_UNAVAILABLE, unreadable(app, place, why)),
     };
-    let mut response = rendered(status, &message);
+    let mut response = tongue.say(status, &message);
     if status == StatusCode::SERVICE_UNAVAILABLE {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("30"));
     }
     response
 }
 
-fn bad_parameter(bad: &BadParameter) -> Message {
+/// The same address with the account that it is about.
+fn of_account(request: &Parts, account: &str) -> Response<Body> {
+    let place = Place { account: Some(account.to_owned()), as_of: None };
+    let mut to = place.href(request.uri.path(), &[]);
+    if let Some(query) = request.uri.query().filter(|query| !query.is_empty()) {
+        to.push('&');
+        to.push_str(query);
+    }
+    let mut response = plain(StatusCode::TEMPORARY_REDIRECT, "");
+    if let Ok(to) = HeaderValue::from_str(&to) {
+        response.headers_mut().insert(header::LOCATION, to);
+    }
+    response
+}
+
+/// As much as can be read of where the visitor stood.
+fn loose_place(app: &App, request: &Parts) -> Place {
+    Place::loosely(request.uri.query().unwrap_or_default(), app.clock.now())
+}
+
+fn unreadable(app: &App, place: &Place, why: Unreadable) -> Message {
+    match why {
+        Unreadable::NoCatalogue => {
+            let text = "There is no database at the configured place. This one command makes and \
+                        fills it:";
+            let mut message = Message::new(place, "No catalogue yet", text);
+            message.command = format!("{} sync", app.settings.program);
+            message
+        }
+        Unreadable::OfAnotherVersion(error) => {
+            tracing::error!(%error, "no page");
+            let text = "The catalogue was written by another version of the program, which this \
+                        gallery cannot read; the program's log says which of the two to bring up \
+                        to date. Nothing is lost.";
+            Message::new(place, "The catalogue is of another version", text)
+        }
+        Unreadable::Trouble(error) => {
+            tracing::error!(%error, "no page");
+            let text = "The database cannot be read just now; the program's log says why. \
+                        Nothing is lost: try again in a moment.";
+            Message::new(place, "The catalogue cannot be read", text)
+        }
+    }
+}
+
+fn bad_parameter(place: &Place, bad: &BadParameter) -> Message {
     let name = words::tile_name(&bad.name);
-    let mut message =
-        Message::new("That address cannot be read", format!("The parameter “{name}” {}.", bad.why));
-    message.links =
-        vec![Link::new("/".into(), "Overview"), Link::new("/avatars".into(), "Avatars")];
+    let text = format!("The parameter “{name}” {}.", bad.why);
+    let mut message = Message::new(place, "That address cannot be read", text);
+    message.links = main_links(place);
     message
 }
 
-fn not_found() -> Response<Body> {
-    let mut message = Message::new("Nothing stands here", "There is no such page or file.");
-    message.links =
-        vec![Link::new("/".into(), "Overview"), Link::new("/avatars".into(), "Avatars")];
+fn not_found(app: &App, request: &Parts) -> Response<Body> {
+    let place = loose_place(app, request);
+    let text = "There is no such page or file.";
+    let mut message = Message::new(&place, "Nothing stands here", text);
+    message.links = main_links(&place);
     rendered(StatusCode::NOT_FOUND, &message)
+}
+
+fn main_links(place: &Place) -> Vec<Link> {
+    [("/", "Overview"), ("/avatars", "Avatars")]
+        .map(|(path, text)| Link::new(place.href(path, &[]), text))
+        .to_vec()
 }
 
 /// A page as HTML.

@@ -131,6 +131,21 @@ pub fn exact_inside(text: &str) -> String {
     if text.chars().all(|c| c == ' ') { exact(text) } else { visible(text) }
 }
 
+/// Text for an attribute that a script reads back, letter for letter: line breaks, which HTML makes
+/// alike, by their numbers. To be written as it is.
+pub fn attribute(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '&' | '<' | '>' | '"' | '\'' | '\r' | '\n' | '\t' => {
+                out.push_str(&format!("&#{};", u32::from(letter)));
+            }
+            other => out.push(other),
+        }
+    }
+    out
+}
+
 /// A name for a tile: whole as far as any person would read it; both ends of a monstrous one.
 pub fn tile_name(name: &str) -> String {
     let shown = visible(name);
@@ -281,6 +296,11 @@ mod tests {
         assert_eq!(exact("  a\nb \u{202E}c "), "··a↵b \u{FFFD}c·");
         assert_eq!(exact("   "), "···");
         assert_eq!(tile_name(&"x".repeat(10_000)).chars().count(), 223);
+    }
+
+    #[test]
+    fn an_attribute_gives_every_letter_back() {
+        assert_eq!(attribute("a\r\n\"<é>&'"), "a&#13;&#10;&#34;&#60;é&#62;&#38;&#39;");
     }
 
     #[test]

@@ -186,6 +186,7 @@ impl Chrome {
             "Tab" => (9, ""),
             "Enter" => (13, "\r"),
             "Escape" => (27, ""),
+            one if one.len() == 1 => (u32::from(one.as_bytes()[0]), one),
             _ => (0, ""),
         };
         let name = if key == " " { "Space" } else { key };
@@ -194,6 +195,29 @@ impl Chrome {
                 "windowsVirtualKeyCode": code, "nativeVirtualKeyCode": code});
             self.tools("Input.dispatchKeyEvent", parameters).await;
         }
+    }
+
+    /// Goes on with the key Tab until such an element has the focus.
+    pub async fn tab_to(&self, selector: &str) {
+        let there = format!("return document.activeElement.matches({})", Value::from(selector));
+        for _ in 0..150 {
+            self.press("Tab").await;
+            if self.ask(&there).await == Value::Bool(true) {
+                return;
+            }
+        }
+        panic!("the key Tab never reaches {selector}");
+    }
+
+    /// The value of an expression, where pages may run no scripts too.
+    pub async fn look(&self, expression: &str) -> Value {
+        let asked = json!({"expression": expression, "returnByValue": true});
+        self.tools("Runtime.evaluate", asked).await["result"]["value"].clone()
+    }
+
+    /// All text that is laid out, that of the style sheet too.
+    pub async fn laid_out(&self) -> String {
+        self.tools("DOMSnapshot.captureSnapshot", json!({"computedStyles": []})).await.to_string()
     }
 
     /// What went wrong in the browser's eyes since this was last asked.

@@ -3,17 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use crate::{
-    chrome::Chrome,
-    demo,
-    site::{Site, pages},
-};
+use crate::{chrome::Chrome, demo, site::Site};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_page_is_accessible_in_light_and_dark() {
     let (site, chrome) = (Site::sqlite().await, Chrome::start(true).await);
     let mut broken = vec![];
-    for (name, path) in pages() {
+    for (name, path) in site.pages().await {
         for scheme in ["light", "dark"] {
             for width in [1280, 390] {
                 chrome.prefer(scheme, "no-preference").await;
@@ -32,7 +28,7 @@ async fn every_page_is_accessible_in_light_and_dark() {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_page_scrolls_sideways_moves_or_asks_another_host() {
     let (site, chrome) = (Site::postgres().await, Chrome::start(true).await);
-    for (name, path) in pages() {
+    for (name, path) in site.pages().await {
         for (width, scheme) in [(320, "light"), (390, "dark"), (1280, "light"), (1280, "dark")] {
             chrome.prefer(scheme, "no-preference").await;
             chrome.size(width, 800).await;
@@ -121,14 +117,27 @@ async fn screenshots() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/screenshots");
     std::fs::create_dir_all(&folder).unwrap();
     let (site, chrome) = (Site::of(None, demo::FULL).await, Chrome::start(true).await);
-    for (name, path) in pages() {
+    let annie = format!("/avatars/{}", demo::ANNIE);
+    let mut all = site.pages().await;
+    // What only tests look at.
+    all.retain(|(name, _)| !matches!(*name, "long" | "long-id" | "chosen" | "mirror-off-item"));
+    all.extend([("history", annie.clone()), ("flip", annie)]);
+    for (name, path) in all {
         let path = if name == "poll" { "/polls/211".into() } else { path };
         for (size, width, height) in [("wide", 1280, 800), ("phone", 390, 844)] {
             for scheme in ["light", "dark"] {
                 chrome.prefer(scheme, "no-preference").await;
                 chrome.size(width, height).await;
                 chrome.go(&site.url(&path)).await;
-                chrome.until("return document.readyState == 'complete' && [...document.images].filter(i => i.getBoundingClientRect().top < innerHeight).every(i => i.complete)").await;
+                let scroll = match name {
+                    "history" | "compare" => "document.querySelector('#history').scrollIntoView()",
+                    "flip" => {
+                        "document.querySelector('.flip').click(); document.querySelector('.cmp').scrollIntoView()"
+                    }
+                    _ => "",
+                };
+                chrome.ask(scroll).await;
+                chrome.until("return document.readyState == 'complete' && [...document.images].filter(i => { const b = i.getBoundingClientRect(); return b.bottom > 0 && b.top < innerHeight }).every(i => i.complete && i.naturalWidth)").await;
                 let file = folder.join(format!("{name}-{size}-{scheme}.png"));
                 std::fs::write(file, chrome.picture().await).unwrap();
             }

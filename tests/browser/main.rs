@@ -8,7 +8,7 @@ mod chrome;
 mod demo;
 mod look;
 #[path = "../it/postgres/mod.rs"]
-#[allow(dead_code)] // Its other half serves the main suite.
+#[allow(dead_code, unused_imports)] // Its other half serves the main suite.
 mod postgres;
 mod site;
 mod use_it;

@@ -1,11 +1,14 @@
 //! A running gallery for the browser, and its pages.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use heygen_sync::{
-    store::Location,
+    config::Removals,
+    store::{Location, Store},
+    time::Timestamp,
     web::{self, App, Settings, security::Guard},
 };
+use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use crate::{
@@ -16,7 +19,11 @@ use crate::{
 /// A gallery that ends with this value.
 pub struct Site {
     pub base: String,
-    _stop: oneshot::Sender<()>,
+    /// The same with the mirror off.
+    off: String,
+    location: Location,
+    files: PathBuf,
+    _stop: [oneshot::Sender<()>; 2],
     _home: tempfile::TempDir,
     _database: Option<TestDatabase>,
 }
@@ -40,25 +47,78 @@ impl Site {
         };
         let files: PathBuf = home.path().join("mirror");
         demo::seed(&location, &files, size).await;
-        let guard = Guard { token: None, behind_proxy: false, hosts: vec![] };
-        let app = App::new(location, Settings { guard, files: demo::blobs(&files) }, demo::clock());
-        let (stop, stopped) = oneshot::channel::<()>();
-        let (told, address) = oneshot::channel();
-        tokio::spawn(web::serve(
-            app,
-            "127.0.0.1:0".parse().unwrap(),
-            |address| told.send(address).unwrap(),
-            async {
-                let _ = stopped.await;
-            },
-        ));
-        let base = format!("http://{}", address.await.unwrap());
-        Self { base, _stop: stop, _home: home, _database: server }
+        let (base, stop) = serve(&location, Some(&files)).await;
+        let (off, stop_off) = serve(&location, None).await;
+        let stops = [stop, stop_off];
+        Self { base, off, location, files, _stop: stops, _home: home, _database: server }
     }
 
     pub fn url(&self, path: &str) -> String {
-        format!("{}{path}", self.base)
+        match path.strip_prefix("off:") {
+            Some(path) => format!("{}{path}", self.off),
+            None => format!("{}{path}", self.base),
+        }
     }
+
+    /// Loses every mirrored file.
+    pub fn lose_files(&self) {
+        std::fs::remove_dir_all(&self.files).unwrap();
+    }
+
+    /// Polls avatars with these ids and names alone.
+    pub async fn poll(&self, avatars: &[(&str, &str)]) {
+        self.poll_of("default", avatars).await;
+    }
+
+    /// The same for any account.
+    pub async fn poll_of(&self, account: &str, avatars: &[(&str, &str)]) {
+        let records: Vec<Value> = avatars
+            .iter()
+            .map(|(id, name)| json!({"avatar_id": id, "avatar_name": name, "gender": "female"}))
+            .collect();
+        let body = json!({"error": null, "data": {"avatars": records, "talking_photos": []}});
+        let mut store = Store::open_to_write(&self.location).await.unwrap();
+        let removals = Removals { after_polls: Some(99), min_count: 20, max_share: 0.2 };
+        let at = Timestamp::parse("2026-11-23T07:00:00Z").unwrap();
+        demo::poll_of(account, &mut store, at, body.to_string().into_bytes(), &removals).await;
+        store.close().await.unwrap();
+    }
+
+    /// The path of the first item that such a list has.
+    async fn first(&self, list: &str, question: &str, id: &str) -> String {
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let url = self.url(&format!("{list}.json{question}"));
+        let text = client.get(url).send().await.unwrap().text().await.unwrap();
+        let rows: Value = serde_json::from_str(&text).unwrap();
+        let id = rows[0][id].as_str().unwrap_or_else(|| panic!("{list}{question} has none"));
+        format!("{list}/{}", heygen_sync::web::params::id_to_path(id))
+    }
+
+    /// Every kind of page, with those of single items that differ from demo to demo.
+    pub async fn pages(&self) -> Vec<(&'static str, String)> {
+        let mut all = pages();
+        all.push(("removed", self.first("/avatars", "?listed=removed", "avatar_id").await));
+        all.push(("photo", self.first("/talking-photos", "", "talking_photo_id").await));
+        all
+    }
+}
+
+/// Its address, and what ends it.
+async fn serve(location: &Location, files: Option<&Path>) -> (String, oneshot::Sender<()>) {
+    let guard = Guard { token: None, behind_proxy: false, hosts: vec![] };
+    let settings = Settings::new(guard, files.and_then(demo::blobs));
+    let app = App::new(location.clone(), settings, demo::clock());
+    let (stop, stopped) = oneshot::channel::<()>();
+    let (told, address) = oneshot::channel();
+    tokio::spawn(web::serve(
+        app,
+        "127.0.0.1:0".parse().unwrap(),
+        |address| told.send(address).unwrap(),
+        async {
+            let _ = stopped.await;
+        },
+    ));
+    (format!("http://{}", address.await.unwrap()), stop)
 }
 
 /// Every kind of page: its name, its path.
@@ -79,5 +139,11 @@ pub fn pages() -> Vec<(&'static str, String)> {
         ("timeline", "/timeline?by=day".into()),
         ("unknown", "/avatars/nobody".into()),
         ("refused", "/avatars?gendre=female".into()),
+        ("long", format!("/avatars?{}=1", "gendre".repeat(60))),
+        ("long-id", format!("/avatars/{}?account=default", "id".repeat(400))),
+        ("chosen", "/avatars?none=type&gender=zzz".into()),
+        ("before", "/avatars?as_of=2020-01-01".into()),
+        ("mirror-off", "off:/avatars".into()),
+        ("mirror-off-item", format!("off:{annie}")),
     ]
 }

@@ -47,6 +47,8 @@ async fn a_producer_filters_searches_and_copies_an_id() {
         search.send_keys("annie studio PINK\u{e007}").await.unwrap();
         arrives(&chrome, |path| path.contains("q=annie")).await;
         assert!(path(&chrome).await.contains("gender=female"), "the search keeps the facet");
+        let pills = "return getComputedStyle(document.querySelector('.pills')).display";
+        assert_eq!(chrome.ask(pills).await, json!("flex"), "what is chosen is seen");
         assert_eq!(chrome.ask("return document.querySelectorAll('.tile').length").await, json!(1));
         click(&chrome, ".tile .copy").await;
         chrome
@@ -173,4 +175,148 @@ async fn a_video_plays_under_the_pointer_and_never_where_motion_is_unwanted() {
     chrome.ask(hover).await;
     let later = "return new Promise(done => setTimeout(() => done(window.asked), 600))";
     assert_eq!(chrome.ask(later).await, json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_keyboard_alone_filters_searches_copies_and_travels_in_time() {
+    let (site, chrome) = (Site::sqlite().await, Chrome::start(true).await);
+    chrome.size(1280, 900).await;
+    let grant = json!({"permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"], "origin": site.base});
+    chrome.tools("Browser.grantPermissions", grant).await;
+    chrome.go(&site.url("/avatars")).await;
+    chrome.tab_to(".group a[href*='gender=female']").await;
+    chrome.press("Enter").await;
+    arrives(&chrome, |path| path.contains("gender=female")).await;
+    chrome.tab_to("#q").await;
+    for letter in "annie studio pink".chars() {
+        chrome.press(&letter.to_string()).await;
+    }
+    chrome.press("Enter").await;
+    arrives(&chrome, |path| path.contains("q=annie+studio+pink")).await;
+    chrome.tab_to(".tile .copy").await;
+    chrome.press("Enter").await;
+    chrome.until("return document.querySelector('#said').textContent.startsWith('Copied')").await;
+    let sign =
+        "return getComputedStyle(document.querySelector('.copy[data-told]'), '::after').content";
+    assert_eq!(chrome.ask(sign).await, json!("\"Copied\""), "eyes are told too");
+    assert_eq!(chrome.ask("return navigator.clipboard.readText()").await, json!(ANNIE));
+    chrome.go(&site.url("/avatars")).await;
+    chrome.tab_to("#as_of").await;
+    for digit in "11192026".chars() {
+        chrome.press(&digit.to_string()).await;
+    }
+    chrome.tab_to(".asof button").await;
+    chrome.press("Enter").await;
+    arrives(&chrome, |path| path.contains("as_of=2026-11-19")).await;
+    assert!(text(&chrome, ".past").await.starts_with("The catalogue as it was on 19 Nov 2026"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_that_fails_says_so() {
+    let (site, chrome) = (Site::sqlite().await, Chrome::start(true).await);
+    chrome.size(1280, 900).await;
+    chrome.go(&site.url(&format!("/avatars/{ANNIE}"))).await;
+    chrome.ask("navigator.clipboard.writeText = () => Promise.reject(new Error('no'))").await;
+    click(&chrome, ".copy-id").await;
+    chrome
+        .until("return document.querySelector('#said').textContent.startsWith('Could not')")
+        .await;
+    let label = "return document.querySelector('.copy-id').dataset.told";
+    assert_eq!(chrome.ask(label).await, json!("Not copied"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn time_travel_and_before_and_after_need_no_scripts() {
+    let (site, chrome) = (Site::sqlite().await, Chrome::start(false).await);
+    chrome.size(390, 844).await;
+    chrome.go(&site.url(&format!("/avatars/{ANNIE}"))).await;
+    let seen = "getComputedStyle(document.querySelector('.cmp .first .over')).visibility";
+    assert_eq!(chrome.look(seen).await, json!("hidden"));
+    click(&chrome, ".cmp > .button").await;
+    assert_eq!(chrome.look(seen).await, json!("visible"));
+    chrome.look("document.querySelector('#as_of').value = '2026-11-01'").await;
+    click(&chrome, ".asof button").await;
+    arrives(&chrome, |path| path.contains("as_of=2026-11-01")).await;
+    assert_eq!(text(&chrome, "h1").await, "Annie Studio Rose Standing Front");
+    click_words(&chrome, "Back to now").await;
+    arrives(&chrome, |path| !path.contains("as_of")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hostile_names_and_ids_do_nothing_in_a_browser() {
+    let (site, chrome) = (Site::sqlite().await, Chrome::start(true).await);
+    let long = "x".repeat(10_000);
+    let names = [
+        ("<script>window.pwned = 1</script>", "<img src=x onerror='window.pwned = 1'>"),
+        ("a~b/../c", "\u{202E}evil\u{200F} \" onfocus=\"window.pwned = 1\" x=\""),
+        ("new\nline\rreturn\t", " edge \n"),
+        ("long", &long),
+        ("empty", ""),
+        ("javascript:window.pwned=1", "\u{1}\u{1b}[31m\u{7f}</title></style>"),
+    ];
+    site.poll(&names).await;
+    let mut paths: Vec<String> =
+        ["/", "/avatars?sort=added", "/avatars?sort=added&view=table", "/changes"]
+            .map(str::to_owned)
+            .to_vec();
+    paths.extend(
+        names.map(|(id, _)| format!("/avatars/{}", heygen_sync::web::params::id_to_path(id))),
+    );
+    for path in &paths {
+        for width in [320, 1280] {
+            chrome.size(width, 800).await;
+            chrome.go(&site.url(path)).await;
+            assert_eq!(
+                chrome.ask("return window.pwned === undefined").await,
+                json!(true),
+                "{path}"
+            );
+            let wide = chrome.ask("return document.documentElement.scrollWidth").await;
+            assert!(wide.as_u64().unwrap() <= u64::from(width), "{path} is {wide} wide at {width}");
+            assert_eq!(chrome.complaints().await, Vec::<String>::new(), "{path}");
+        }
+        assert_eq!(chrome.violations().await, Vec::<String>::new(), "{path}");
+    }
+    for ((id, _), path) in names.iter().zip(&paths[4..]) {
+        chrome.go(&site.url(path)).await;
+        let copied = "return document.querySelector('.copy-id').dataset.copy";
+        assert_eq!(chrome.ask(copied).await, json!(id), "letter for letter");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_store_leaves_a_word_in_every_frame() {
+    let (site, chrome) = (Site::sqlite().await, Chrome::start(true).await);
+    site.lose_files();
+    for path in ["/avatars".to_owned(), format!("/avatars/{ANNIE}")] {
+        for width in [390, 1280] {
+            chrome.size(width, 800).await;
+            chrome.go(&site.url(&path)).await;
+            chrome.until("return [...document.images].filter(i => i.getBoundingClientRect().top < innerHeight).every(i => i.complete)").await;
+            assert!(
+                chrome.laid_out().await.contains("picture file is missing"),
+                "{path} at {width}"
+            );
+            let wide = chrome.ask("return document.documentElement.scrollWidth").await;
+            assert!(wide.as_u64().unwrap() <= u64::from(width), "{path} is {wide} wide");
+        }
+        assert_eq!(chrome.violations().await, Vec::<String>::new(), "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_header_holds_on_a_phone_with_two_accounts() {
+    let (site, chrome) = (Site::sqlite().await, Chrome::start(true).await);
+    site.poll_of("studio of the north & partners", &[("only", "Only here")]).await;
+    for width in [320, 390, 1280] {
+        chrome.size(width, 800).await;
+        for path in ["/avatars", "/changes", "/polls"] {
+            chrome.go(&site.url(path)).await;
+            let wide = chrome.ask("return document.documentElement.scrollWidth").await;
+            assert!(wide.as_u64().unwrap() <= u64::from(width), "{path} is {wide} wide at {width}");
+            let lines = "const r = document.createRange(); r.selectNodeContents(document.querySelector('.brand')); return r.getClientRects().length";
+            assert_eq!(chrome.ask(lines).await, json!(1), "the name stands in one line at {width}");
+        }
+    }
+    assert_eq!(chrome.violations().await, Vec::<String>::new());
 }

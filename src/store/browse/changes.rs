@@ -2,7 +2,7 @@
 
 use super::{
     Reading,
-    sql::{POLL, Sql},
+    sql::{POLL, Sql, kept_now},
 };
 use crate::{
     catalog::item::Kind,
@@ -162,7 +162,7 @@ impl Reading {
         let order = "c.name NULLS LAST, c.item_id";
         let text = format!(
             "SELECT l.poll_id, l.kind, l.change, l.field, l.old_value, l.new_value, l.item_id, \
-             l.name, l.previous_poll_at, l.same, l.every, s.sha256, v.gender, \
+             l.name, l.previous_poll_at, l.same, l.every, {kept}, v.gender, \
              v.preview_video_url IS NOT NULL FROM ( \
                SELECT m.*, row_number() OVER (PARTITION BY m.poll_id, m.kind, m.change, \
                    m.field IS NULL ORDER BY m.same DESC, m.name NULLS LAST, m.item_id) AS line FROM ( \
@@ -183,6 +183,7 @@ impl Reading {
              WHERE l.line <= {LINES} \
              ORDER BY l.poll_id DESC, l.kind, l.change, l.field IS NULL, l.line",
             places = places.join(", "),
+            kept = kept_now("s"),
         );
         self.ask(text, &sql.args, line).await
     }

@@ -121,7 +121,8 @@ pub struct Moments {
 impl Moments {
     /// Where a span begins.
     pub fn start(&self, span: Span) -> Timestamp {
-        let days = |days: u64| self.reference.minus(Duration::from_secs(days * 86_400));
+        // The reference is the beginning of the last day, which is one of them.
+        let days = |days: u64| self.reference.minus(Duration::from_secs((days - 1) * 86_400));
         match span {
             Span::Poll => self.poll,
             Span::Week => days(7),

@@ -76,8 +76,8 @@ pub struct Content {
     pub bytes: Option<i64>,
     /// Its type.
     pub content_type: Option<String>,
-    /// When its file was given up.
-    pub pruned_at: Option<Timestamp>,
+    /// Whether its file is kept: neither given up nor lost.
+    pub kept: bool,
     /// The state of the URL: `pending`, `mirrored`, `failed`, `gone`, `skipped`.
     pub state: String,
 }
@@ -141,7 +141,8 @@ impl Reading {
         let mut sql = Sql::new(self.engine());
         let wanted = sql.any_of("a.url", urls);
         let text = format!(
-            "SELECT a.url, s.fetched_at, s.sha256, s.bytes, s.content_type, s.pruned_at, a.state \
+            "SELECT a.url, s.fetched_at, s.sha256, s.bytes, s.content_type, s.pruned_at IS NULL \
+               AND (a.file IS NOT NULL OR a.sha256 IS DISTINCT FROM s.sha256), a.state \
              FROM assets AS a LEFT JOIN asset_versions AS s ON s.url = a.url \
              WHERE {wanted} ORDER BY a.url, s.fetched_at LIMIT {CONTENTS}"
         );
@@ -245,7 +246,7 @@ fn content(row: &Row) -> Result<Content, Fault> {
         sha256: row.text(2)?,
         bytes: row.int(3)?,
         content_type: row.text(4)?,
-        pruned_at: row.time(5)?,
+        kept: row.bool(5)?.unwrap_or(false),
         state: row.some_text(6)?,
     })
 }

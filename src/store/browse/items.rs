@@ -363,7 +363,7 @@ fn picture_class(items: &Items) -> String {
             "CASE WHEN i.preview_image_url IS NULL THEN 4 WHEN {} IS NOT NULL THEN 0 ELSE 1 END",
             items.picture
         ),
-        false => "CASE WHEN i.preview_image_url IS NULL THEN 4 WHEN a.sha256 IS NOT NULL THEN 0 \
+        false => "CASE WHEN i.preview_image_url IS NULL THEN 4 WHEN a.file IS NOT NULL THEN 0 \
                   WHEN a.state = 'gone' THEN 3 WHEN a.state = 'failed' THEN 2 ELSE 1 END"
             .into(),
     }
@@ -373,7 +373,7 @@ fn picture_class(items: &Items) -> String {
 fn at_risk(items: &Items) -> &'static str {
     match items.past {
         true => "FALSE",
-        false => "(a.signed_url IS NOT NULL AND a.sha256 IS NULL AND a.state <> 'gone')",
+        false => "(a.signed_url IS NOT NULL AND a.file IS NULL AND a.state <> 'gone')",
     }
 }
 

@@ -35,7 +35,7 @@ use super::{
     conn::{Arg, Conn, Engine, Fault, Row},
     fault::trouble,
     location::Location,
-    open::Store,
+    open::{Standing, Store},
     row::PollRow,
     statements,
 };
@@ -57,7 +57,9 @@ const EXPORTS: usize = 2;
 pub enum Unreadable {
     /// No catalogue stands at the place yet.
     NoCatalogue,
-    /// The database is locked, of another version, away or too slow; said for people.
+    /// The catalogue was written by another version of the program; said for people.
+    OfAnotherVersion(Error),
+    /// The database is locked, away or too slow; said for people.
     Trouble(Error),
 }
 
@@ -142,7 +144,11 @@ impl Reader {
     }
 
     async fn open(&self) -> Result<Open, Unreadable> {
-        let store = Store::open_if_there(&self.location).await?.ok_or(Unreadable::NoCatalogue)?;
+        let store = match Store::open_what_stands(&self.location).await? {
+            Standing::Nothing => return Err(Unreadable::NoCatalogue),
+            Standing::OfAnotherVersion(error) => return Err(Unreadable::OfAnotherVersion(error)),
+            Standing::Catalogue(store) => store,
+        };
         let mut conn = store.conn;
         let deadline = Arc::new(AtomicI64::new(i64::MAX));
         let prepared = prepare(&mut conn, deadline.clone()).await;
@@ -267,7 +273,8 @@ impl Reading {
     /// What every page is stamped with.
     pub async fn mark(&mut self) -> Result<Mark> {
         let asked = self.ask(sql::MARK.to_owned(), &[], |row| {
-            Ok((row.text(0)?, row.int(1)?, (row.time(2)?, row.time(3)?, row.some_int(4)?)))
+            let mirror = (row.time(2)?, row.time(3)?, row.some_int(4)?, row.time(5)?);
+            Ok((row.text(0)?, row.int(1)?, mirror))
         });
         let mut mark = Mark::default();
         for (account, poll, mirror) in asked.await? {
@@ -304,9 +311,9 @@ pub struct Mark {
     pub accounts: Vec<String>,
     /// The number of the last poll of any account.
     pub last_poll: i64,
-    /// When the mirror last checked a picture, the latest time of a new try, and how many pictures
-    /// and videos are not saved.
-    pub mirror: (Option<Timestamp>, Option<Timestamp>, i64),
+    /// When the mirror last checked a picture, the latest time of a new try, how many pictures
+    /// and videos are not saved, and when a kept content was last given up.
+    pub mirror: (Option<Timestamp>, Option<Timestamp>, i64, Option<Timestamp>),
 }
 
 /// A poll that did not fail.

@@ -6,7 +6,7 @@ use super::{
     Reading,
     changes::kind_of,
     filter::Scope,
-    sql::{Items, Sql},
+    sql::{Items, Sql, kept_now},
 };
 use crate::{
     catalog::item::Kind,
@@ -48,6 +48,8 @@ pub struct Lists {
     pub missing: Vec<Brief>,
     /// Items whose picture is not kept and whose link expires soon, soonest first.
     pub expiring: Vec<Brief>,
+    /// Same for the videos.
+    pub expiring_videos: Vec<Brief>,
     /// The last polls that changed items, newest first: number, time, how many items.
     pub changed: Vec<(i64, Timestamp, i64)>,
 }
@@ -103,7 +105,10 @@ impl Reading {
             parts.push(newest(&mut sql, &scope, first));
             if at.is_none() {
                 parts.push(missing(&mut sql, &scope));
-                parts.push(expiring(&mut sql, &scope, now));
+                parts.push(expiring(&mut sql, &scope, now, (2, "preview_image_url")));
+            }
+            if at.is_none() && kind == Kind::Avatar {
+                parts.push(expiring(&mut sql, &scope, now, (4, "preview_video_url")));
             }
         }
         parts.push(changed(&mut sql, account, at, first));
@@ -119,6 +124,7 @@ impl Reading {
                     let items = brief.id.parse().unwrap_or(0);
                     lists.changed.extend(brief.at.map(|at| (brief.polls, at, items)));
                 }
+                4 => lists.expiring_videos.push(brief),
                 _ => lists.expiring.push(brief),
             }
         }
@@ -168,7 +174,7 @@ fn missing<'a>(sql: &mut Sql<'a>, scope: &Scope) -> String {
     let account = sql.bind(scope.account.clone());
     let (id, name) = (scope.kind.id_field(), scope.kind.name_field());
     format!(
-        "SELECT CAST(1 AS BIGINT) AS section, '{kind}' AS kind, k.id, k.name, k.since, a.sha256, \
+        "SELECT CAST(1 AS BIGINT) AS section, '{kind}' AS kind, k.id, k.name, k.since, {kept}, \
          (SELECT count(*) FROM polls AS p WHERE p.account = {account} AND p.outcome <> 'failed' \
           AND p.observed_at >= k.since) \
          FROM (SELECT i.{id} AS id, i.{name} AS name, i.missing_since AS since, \
@@ -177,17 +183,24 @@ fn missing<'a>(sql: &mut Sql<'a>, scope: &Scope) -> String {
            ORDER BY i.missing_since, i.{id} LIMIT 4) AS k LEFT JOIN assets AS a ON a.url = k.url",
         kind = scope.kind,
         table = scope.kind.list(),
+        kept = kept_now("a"),
     )
 }
 
-fn expiring<'a>(sql: &mut Sql<'a>, scope: &Scope, now: Timestamp) -> String {
+/// Of the previews in `column`; `section` is their number.
+fn expiring<'a>(
+    sql: &mut Sql<'a>,
+    scope: &Scope,
+    now: Timestamp,
+    (section, column): (i64, &str),
+) -> String {
     let account = sql.bind(scope.account.clone());
     let (now, soon) = (sql.bind(now), sql.bind(now.plus(SOON)));
     let (id, name) = (scope.kind.id_field(), scope.kind.name_field());
     format!(
-        "SELECT CAST(2 AS BIGINT) AS section, '{kind}' AS kind, k.id, k.name, k.expires, CAST(NULL AS TEXT), \
+        "SELECT CAST({section} AS BIGINT) AS section, '{kind}' AS kind, k.id, k.name, k.expires, CAST(NULL AS TEXT), \
          CAST(0 AS BIGINT) FROM (SELECT i.{id} AS id, i.{name} AS name, a.expires_at AS expires \
-           FROM assets AS a JOIN {table} AS i ON i.preview_image_url = a.url \
+           FROM assets AS a JOIN {table} AS i ON i.{column} = a.url \
            WHERE a.state <> 'mirrored' AND a.state <> 'gone' AND a.expires_at > {now} \
            AND a.expires_at < {soon} AND i.account = {account} AND i.removed_at IS NULL \
            ORDER BY a.expires_at, i.{id} LIMIT 4) AS k",

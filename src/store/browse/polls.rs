@@ -12,6 +12,17 @@ use crate::{
     time::Timestamp,
 };
 
+/// A poll between its account's others.
+#[derive(Clone, Debug)]
+pub struct NearPoll {
+    /// Its row.
+    pub row: PollRow,
+    /// The account's poll before it.
+    pub before: Option<i64>,
+    /// The account's poll after it.
+    pub after: Option<i64>,
+}
+
 /// What the API said, and when first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
@@ -93,11 +104,21 @@ impl Reading {
         self.stream(text, &sql.args, |row| PollRow::read(row, 0), &mut each).await
     }
 
-    /// One poll of any account.
-    pub async fn poll(&mut self, number: i64) -> Result<Option<PollRow>> {
-        let text = format!("SELECT {POLL} FROM polls AS p WHERE p.poll_id = $1");
-        let rows = self.ask(text, &[number.into()], |row| PollRow::read(row, 0)).await?;
-        Ok(rows.into_iter().next())
+    /// One poll of any account that had begun by `at`, and its neighbours.
+    pub async fn poll(&mut self, number: i64, at: Option<Timestamp>) -> Result<Option<NearPoll>> {
+        let at = at.unwrap_or(Timestamp::from_millis(i64::MAX));
+        let text = format!(
+            "SELECT {POLL}, (SELECT max(b.poll_id) FROM polls AS b WHERE b.account = p.account \
+               AND b.poll_id < p.poll_id), \
+             (SELECT min(n.poll_id) FROM polls AS n WHERE n.account = p.account \
+               AND n.poll_id > p.poll_id AND coalesce(n.observed_at, n.started_at) <= $2) \
+             FROM polls AS p WHERE p.poll_id = $1 AND coalesce(p.observed_at, p.started_at) <= $2"
+        );
+        let args = [number.into(), at.into()];
+        let rows = self.ask(text, &args, |row| {
+            Ok(NearPoll { row: PollRow::read(row, 0)?, before: row.int(31)?, after: row.int(32)? })
+        });
+        Ok(rows.await?.into_iter().next())
     }
 
     /// What the API said, last said first.

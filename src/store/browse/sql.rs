@@ -13,8 +13,15 @@ use crate::{
 pub const MARK: &str = "SELECT a.account, (SELECT max(poll_id) FROM polls), \
      (SELECT max(checked_at) FROM assets WHERE checked_at IS NOT NULL), \
      (SELECT max(next_attempt_at) FROM assets WHERE next_attempt_at IS NOT NULL), \
-     (SELECT count(*) FROM assets WHERE state <> 'mirrored') \
+     (SELECT count(*) FROM assets WHERE state <> 'mirrored'), \
+     (SELECT max(pruned_at) FROM asset_versions WHERE pruned_at IS NOT NULL) \
      FROM (SELECT 1 AS one) AS o LEFT JOIN accounts AS a ON 1 = 1 ORDER BY a.account";
+
+/// The hash of the asset joined as `alias`, where its file is kept: one whose file was lost keeps its
+/// hash, so that it is known again.
+pub fn kept_now(alias: &str) -> String {
+    format!("CASE WHEN {alias}.file IS NOT NULL THEN {alias}.sha256 END")
+}
 
 /// Every column of `polls`, in the table's order.
 pub const POLL: &str = "p.poll_id, p.account, p.trigger, p.api_version, p.source, \
@@ -165,8 +172,8 @@ impl Items {
             changed: "i.changed_at".into(),
             missing: "i.missing_since".into(),
             removed: "i.removed_at".into(),
-            picture: "a.sha256".into(),
-            video: "w.sha256".into(),
+            picture: kept_now("a"),
+            video: kept_now("w"),
             kind,
             past: at.is_some(),
         };
@@ -184,7 +191,8 @@ impl Items {
             format!(
                 "(SELECT s.sha256 FROM asset_versions AS s WHERE s.url = {url} \
                  AND s.fetched_at <= {at} AND s.pruned_at IS NULL \
-                 ORDER BY s.fetched_at DESC LIMIT 1)"
+                 AND NOT EXISTS (SELECT 1 FROM assets AS l WHERE l.url = s.url \
+                 AND l.sha256 = s.sha256 AND l.file IS NULL) ORDER BY s.fetched_at DESC LIMIT 1)"
             )
         };
         Self {

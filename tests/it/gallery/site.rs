@@ -54,6 +54,17 @@ pub async fn both() -> [Site; 2] {
     [first, second]
 }
 
+/// A demo of some thousand items in a SQLite file.
+pub async fn large() -> Site {
+    let home = tempfile::tempdir().unwrap();
+    let location = Location::Sqlite(home.path().join("demo.db"));
+    let files = home.path().join("mirror");
+    demo::seed(&location, &files, Size { avatars: 2_400, photos: 900, ..TINY }).await;
+    let mut site = Site::start(location, files).await;
+    site._home = Some(home);
+    site
+}
+
 /// A database without a poll.
 pub async fn empty() -> Site {
     let home = tempfile::tempdir().unwrap();
@@ -69,9 +80,23 @@ impl Site {
         Self::start(Location::Sqlite(path.to_owned()), path.with_extension("files")).await
     }
 
+    /// Another gallery of the same database.
+    pub async fn beside(&self, edit: impl FnOnce(&mut Settings)) -> Self {
+        Self::start_with(self.location.clone(), self.files.clone(), edit).await
+    }
+
     async fn start(location: Location, files: PathBuf) -> Self {
+        Self::start_with(location, files, |_| {}).await
+    }
+
+    async fn start_with(
+        location: Location,
+        files: PathBuf,
+        edit: impl FnOnce(&mut Settings),
+    ) -> Self {
         let guard = Guard { token: None, behind_proxy: false, hosts: vec![] };
-        let settings = Settings { guard, files: demo::blobs(&files) };
+        let mut settings = Settings::new(guard, demo::blobs(&files));
+        edit(&mut settings);
         let app = App::new(location.clone(), settings, demo::clock());
         let (stop, stopped) = oneshot::channel::<()>();
         let (told, address) = oneshot::channel();
@@ -134,17 +159,32 @@ impl Site {
 
     /// The same for any account.
     pub async fn poll_of(&self, account: &str, avatars: &[(&str, &str)]) {
-        let mut at = self.polled.lock().await;
-        *at = at.plus(Duration::from_secs(60));
-        let records: Vec<Value> = avatars
+        let records = avatars
             .iter()
             .map(|(id, name)| json!({"avatar_id": id, "avatar_name": name, "gender": "female"}))
             .collect();
+        self.poll_records(account, records, 99).await;
+    }
+
+    /// Polls these avatars alone; what is missing `after_polls` times is due.
+    pub async fn poll_records(&self, account: &str, records: Vec<Value>, after_polls: u32) {
+        let mut at = self.polled.lock().await;
+        *at = at.plus(Duration::from_secs(60));
         let body = json!({"error": null, "data": {"avatars": records, "talking_photos": []}});
         let mut store = Store::open_to_write(&self.location).await.unwrap();
-        let removals = Removals { after_polls: Some(99), min_count: 20, max_share: 0.2 };
+        let removals = Removals { after_polls: Some(after_polls), min_count: 20, max_share: 0.2 };
         demo::poll_of(account, &mut store, *at, body.to_string().into_bytes(), &removals).await;
         store.close().await.unwrap();
+    }
+
+    /// Changes the database by hand.
+    pub async fn run(&self, sql: &str) {
+        demo::run(&self.location, sql.into()).await;
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> &str {
+        self.base.strip_prefix("http://").unwrap()
     }
 
     /// As the mirror leaves a row behind.

@@ -1,0 +1,330 @@
+//! What a review of the gallery found, held: other accounts' polls, lost files, slow readers, data
+//! before the first poll.
+
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpSocket, TcpStream},
+};
+
+use super::site::{self, Answer, Site, both};
+use crate::demo::ANNIE;
+
+/// A request as it travels, without compression; the answer with its headers.
+async fn raw(site: &Site, request: &str) -> String {
+    let mut stream = TcpStream::connect(site.address()).await.unwrap();
+    let text = format!("{request} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    stream.write_all(text.as_bytes()).await.unwrap();
+    let mut answer = vec![];
+    stream.read_to_end(&mut answer).await.unwrap();
+    String::from_utf8_lossy(&answer).to_lowercase()
+}
+
+/// The newest poll of an account.
+async fn last_poll(site: &Site, account: &str) -> i64 {
+    let polls = site.get(&format!("/polls.json?account={account}")).await.json();
+    polls[0]["poll_id"].as_i64().unwrap()
+}
+
+fn record(id: &str, gender: &str) -> serde_json::Value {
+    json!({"avatar_id": id, "avatar_name": format!("Name {id}"), "gender": gender})
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_poll_of_another_account_stands_under_that_account_with_its_own_command() {
+    for site in both().await {
+        let old = last_poll(&site, "default").await;
+        let three = ["a", "b", "c"].map(|id| record(id, "female")).to_vec();
+        site.poll_records("studio", three, 1).await;
+        site.poll_records("studio", vec![], 1).await;
+        site.poll(&[("p1", "Later")]).await;
+        let held = last_poll(&site, "studio").await;
+        let moved = site.get(&format!("/polls/{held}?page=1")).await;
+        assert_eq!(moved.status, 307);
+        assert_eq!(moved.header("location"), format!("/polls/{held}?account=studio&page=1"));
+        let page = site.get(&format!("/polls/{held}?account=studio")).await;
+        assert!(page.text.contains("--account studio --accept-removals=3"), "{}", page.text);
+        assert!(page.text.contains("missing avatars") && !page.text.contains("missing talking"));
+        let added = held - 1;
+        let page = site.get(&format!("/polls/{added}?account=studio")).await;
+        assert!(page.text.contains("/avatars/a?account=studio"), "items stay with the account");
+        let data = site.get(&format!("/polls/{added}.csv")).await;
+        assert_eq!(data.header("location"), format!("/polls/{added}.csv?account=studio"));
+        let data = site.get(&data.header("location")).await;
+        assert_eq!(data.text.lines().count(), 4, "{}", data.text);
+        for path in ["/polls/X?account=default", "/polls/X.json?account=default"] {
+            let path = path.replace('X', &held.to_string());
+            assert_eq!(site.get(&path).await.status, 404, "{path}");
+        }
+        // Before and after are the account's own, and the newest leads no further.
+        let page = site.get(&format!("/polls/{old}?account=default")).await;
+        let next = format!("href=\"/polls/{}?account=default\">Poll after", held + 1);
+        assert!(page.text.contains(&next), "{}", page.text);
+        let newest = site.get(&format!("/polls/{}", held + 1)).await;
+        assert!(!newest.text.contains("Poll after"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_lead_to_the_database_that_is_served() {
+    let program = "heygen-sync --database '/srv/my data.db'";
+    let said = "heygen-sync --database &#39;/srv/my data.db&#39;";
+    for site in both().await {
+        let other = site
+            .beside(|settings| {
+                settings.program = program.into();
+                settings.files = None;
+            })
+            .await;
+        let polls = other.get("/polls").await;
+        assert!(polls.text.contains(&format!("{said} sync --accept-removals=")), "{}", polls.text);
+        assert!(polls.text.contains(&format!("{said} mirror</code>")));
+    }
+    let nothing = site::empty().await.beside(|settings| settings.program = program.into()).await;
+    let home = tempfile::tempdir().unwrap();
+    let missing = Site::of_file(&home.path().join("none.db")).await;
+    let missing = missing.beside(|settings| settings.program = program.into()).await;
+    for site in [nothing, missing] {
+        let text = site.get("/").await.text;
+        assert!(text.contains(&format!("<code>{said} sync</code>")), "{text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn readers_that_stop_reading_hold_up_no_other_export() {
+    let [site, _] = both().await;
+    let many = "WITH RECURSIVE n(at) AS (SELECT 1 UNION ALL SELECT at + 1 FROM n WHERE at < 30000) \
+         INSERT INTO talking_photos (account, talking_photo_id, talking_photo_name, version, \
+         valid_from, first_seen_at, changed_at) SELECT 'default', 'many' || at, \
+         hex(zeroblob(300)), 1, '2026-11-01T00:00:00.000Z', '2026-11-01T00:00:00.000Z', \
+         '2026-11-01T00:00:00.000Z' FROM n";
+    site.run(many).await;
+    let site = site.beside(|settings| settings.patience = Duration::from_millis(300)).await;
+    let mut stuck = vec![];
+    for _ in 0..2 {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4_096).unwrap();
+        let mut stream = socket.connect(site.address().parse().unwrap()).await.unwrap();
+        let request = b"GET /talking-photos.json HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        stream.write_all(request).await.unwrap();
+        let mut first = [0; 12];
+        stream.read_exact(&mut first).await.unwrap();
+        assert_eq!(&first, b"HTTP/1.1 200");
+        stuck.push(stream);
+    }
+    // Both lanes of exports are taken; a third one waits until the readers are given up.
+    assert_eq!(site.get("/avatars.json").await.status, 200);
+    for mut stream in stuck {
+        let mut rest = vec![];
+        let _ = stream.read_to_end(&mut rest).await;
+        assert!(!rest.ends_with(b"0\r\n\r\n"), "what broke off does not look whole");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_store_and_a_lost_file_are_no_broken_page() {
+    for site in both().await {
+        let list = site.get("/avatars").await;
+        let image = list.sources().into_iter().next().unwrap();
+        std::fs::remove_dir_all(site.files()).unwrap();
+        for page in ["/", "/avatars", "/changes", &format!("/avatars/{ANNIE}")] {
+            assert_eq!(site.get(page).await.status, 200, "{page}");
+        }
+        assert_eq!(site.get(&image).await.status, 404);
+        assert_eq!(site.send("HEAD", &image, None).await.status, 404);
+        // As the mirror leaves it once it has noticed: the hash stays, the file does not.
+        site.run("UPDATE assets SET state = 'pending', file = NULL WHERE file IS NOT NULL").await;
+        for page in ["/", "/avatars", "/talking-photos", "/changes", "/avatars?as_of=2026-11-20"] {
+            let answer = site.get(page).await;
+            assert_eq!(answer.sources(), Vec::<String>::new(), "{page}");
+        }
+        assert!(site.get("/avatars").await.text.contains("picture not mirrored yet"));
+        assert!(site.get("/avatars?picture=mirrored").await.text.contains("Nothing matches"));
+        let item = site.get(&format!("/avatars/{ANNIE}")).await;
+        assert!(item.text.contains("picture not mirrored yet"));
+        assert_eq!(item.sources(), Vec::<String>::new());
+        let past = site.get(&format!("/avatars/{ANNIE}?as_of=2026-11-20")).await;
+        assert!(past.text.contains("picture of that day not kept"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_the_mirror_off_every_picture_has_a_word_in_its_place() {
+    let [site, _] = both().await;
+    let off = site.beside(|settings| settings.files = None).await;
+    for page in ["/avatars", &format!("/avatars/{ANNIE}")] {
+        let answer = off.get(page).await;
+        assert_eq!(answer.sources(), Vec::<String>::new(), "{page}");
+        assert!(answer.text.contains("picture not shown, the mirror is off"), "{page}");
+        assert!(answer.text.contains("The mirror is off"), "{page}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_value_that_no_link_can_say_is_named_and_leads_nowhere() {
+    for site in both().await {
+        let long = "g".repeat(1_100);
+        let records = [("a", ""), ("b", ""), ("c", long.as_str()), ("d", "female")];
+        site.poll_records("odd", records.map(|(id, gender)| record(id, gender)).to_vec(), 9).await;
+        let page = site.get("/avatars?account=odd").await;
+        let empty = "<span class=\"dead\"><bdi>(empty)</bdi> <span class=\"n\">2</span></span>";
+        assert!(page.text.contains(empty), "{}", page.text);
+        for (href, count) in page.choices() {
+            assert_eq!(site.get(&href).await.total(), count, "{href}");
+        }
+        assert!(site.get("/avatars/a?account=odd").await.text.contains("(empty)"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn head_says_what_get_says_without_its_body() {
+    let [site, _] = both().await;
+    let css = site.get("/").await.css();
+    for path in ["/avatars", "/changes.atom", css.as_str(), "/livez", "/nothing"] {
+        let (get, head) =
+            (raw(&site, &format!("GET {path}")).await, raw(&site, &format!("HEAD {path}")).await);
+        let (headers, body) = get.split_once("\r\n\r\n").unwrap();
+        let length = headers.lines().find(|line| line.starts_with("content-length:")).unwrap();
+        assert!(head.contains(length), "{path}: {length} but {head}");
+        assert!(!body.is_empty() && head.ends_with("\r\n\r\n"), "{path}");
+    }
+    for path in ["/avatars.json", "/changes.csv", "/polls.ndjson", "/timeline.csv"] {
+        let head = raw(&site, &format!("HEAD {path}")).await;
+        assert!(head.starts_with("http/1.1 200") && !head.contains("content-length"), "{head}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn data_is_data_even_where_there_is_none() {
+    let json = |answer: &Answer| answer.header("content-type") == "application/json";
+    let [site, other] = both().await;
+    let lists = ["/avatars", "/talking-photos", "/changes", "/polls", "/timeline", "/overview"];
+    for (site, query) in
+        [(site::empty().await, ""), (site, "?as_of=2020-01-01"), (other, "?as_of=2020-01-01")]
+    {
+        for list in lists {
+            let answer = site.get(&format!("{list}.json{query}")).await;
+            assert_eq!((answer.status, answer.text.as_str()), (200, "[]\n"), "{list}{query}");
+            assert!(json(&answer), "{list}");
+            assert_eq!(site.get(&format!("{list}.ndjson{query}")).await.text, "", "{list}");
+            let csv = site.get(&format!("{list}.csv{query}")).await;
+            assert_eq!(csv.text.lines().count(), 1, "{list}: its columns alone");
+        }
+        let one = site.get(&format!("/avatars/x.json{query}")).await;
+        assert_eq!((one.status, json(&one)), (404, true));
+    }
+    let [site, _] = both().await;
+    for (path, status) in [
+        ("/avatars.json?gendre=x", 400),
+        ("/avatars.ndjson?account=nobody", 404),
+        ("/polls/9999.json", 404),
+        ("/avatars/nobody.json", 404),
+    ] {
+        let answer = site.get(path).await;
+        assert_eq!((answer.status, json(&answer)), (status, true), "{path}");
+        assert!(answer.json()["error"].is_string(), "{path}");
+        let plain = site.get(&path.replace(".ndjson", ".csv").replace(".json", ".csv")).await;
+        assert_eq!(plain.status, status);
+        assert!(plain.header("content-type").starts_with("text/plain"), "{path}");
+    }
+    let feed = site.get("/changes.atom?field=x").await;
+    assert!(feed.header("content-type").starts_with("text/plain"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_is_made_anew_after_pruning_and_another_version_is_worded_apart() {
+    for site in both().await {
+        let first = site.get("/avatars").await;
+        let tag = first.header("etag");
+        let kept = site.get_if("/avatars", &tag).await;
+        assert_eq!((kept.status, kept.header("vary").as_str()), (304, "accept-encoding"));
+        site.run("UPDATE asset_versions SET pruned_at = '2026-11-23T08:00:00.000Z' WHERE fetched_at IN (SELECT min(fetched_at) FROM asset_versions)").await;
+        assert_eq!(site.get_if("/avatars", &tag).await.status, 200);
+        site.run("INSERT INTO _heygen_sync_migrations (version, description, installed_on, success, checksum, execution_time) \
+             SELECT 9999, description, installed_on, success, checksum, execution_time FROM _heygen_sync_migrations WHERE version = 1")
+            .await;
+        let other = site.beside(|_| {}).await;
+        let page = other.get("/").await;
+        assert_eq!(page.status, 503);
+        assert!(page.text.contains("of another version"), "{}", page.text);
+        let data = other.get("/avatars.json").await;
+        assert_eq!(data.status, 503);
+        assert!(data.json()["error"].as_str().unwrap().contains("another version"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_that_say_why_keep_the_account_and_the_day() {
+    let [site, _] = both().await;
+    site.poll_of("studio", &[("only", "Only here")]).await;
+    let place = "account=default&as_of=2026-11-20";
+    for path in ["/avatars?gendre=x&", "/avatars/nobody?", "/polls/9999?", "/nowhere?"] {
+        let answer = site.get(&format!("{path}{place}")).await;
+        assert!(answer.status == 400 || answer.status == 404);
+        for link in answer.links() {
+            assert!(link.contains(place), "{path}: {link}");
+        }
+    }
+    let unknown = site.get(&format!("/avatars/nobody?{place}")).await;
+    assert!(unknown.text.contains(r#"name="as_of" value="2026-11-20""#));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_feed_knows_its_place_and_that_of_its_entries() {
+    let [site, _] = both().await;
+    let page = site.get("/changes?kind=avatar&change=changed&field=premium").await;
+    let feed = "/changes.atom?kind=avatar&#38;change=changed\"";
+    assert_eq!(page.text.matches(feed).count(), 3, "{}", page.text);
+    let feed = site.get("/changes.atom?kind=avatar&change=changed").await.text;
+    let [itself, beside] = ["changes.atom", "changes"]
+        .map(|path| format!("href=\"/{path}?kind=avatar&amp;change=changed\""));
+    assert!(feed.contains(&itself) && feed.contains("rel=\"self\""), "{feed}");
+    assert!(feed.contains(&beside));
+    let item = feed.split("href=\"/avatars/").nth(1).unwrap().split('"').next().unwrap();
+    assert_eq!(site.get(&format!("/avatars/{item}")).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_front_page_names_each_kind_and_what_is_at_risk() {
+    for site in both().await {
+        let expires = "expires_at = '2026-11-24T00:00:00.000Z', signed_url = url";
+        let one = "(SELECT preview_video_url FROM avatars WHERE removed_at IS NULL LIMIT 1)";
+        let at_risk = "state = 'pending', file = NULL, sha256 = NULL";
+        site.run(&format!("UPDATE assets SET {at_risk}, {expires} WHERE url = {one}")).await;
+        let page = site.get("/").await;
+        assert!(page.text.contains("video not mirrored"), "{}", page.text);
+        assert!(!page.text.contains("picture=risk"));
+        site.sign_everything().await;
+        let page = site.get("/").await;
+        let lead =
+            page.text.split("<p class=\"lead\">").nth(1).unwrap().split("</p>").next().unwrap();
+        let numbers = site.get("/overview.json").await.json();
+        for (at, list) in [(2, "/avatars?listed=missing"), (3, "/talking-photos?listed=missing")] {
+            let missing = numbers[at]["value"].as_i64().unwrap();
+            assert_eq!(lead.contains(list), missing > 0, "{list}: {lead}");
+        }
+        assert!(page.text.contains("/avatars?picture=risk"));
+        // What HeyGen no longer says is no banner any more.
+        assert!(site.get("/polls").await.text.contains("Notice from HeyGen"));
+        site.poll(&[("p1", "Without a notice")]).await;
+        assert!(!site.get("/polls").await.text.contains("Notice from HeyGen"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn before_and_after_say_since_when_each_picture_stood() {
+    for site in both().await {
+        let page = site.get(&format!("/avatars/{ANNIE}")).await;
+        // Versions before the last one had the same picture from the first poll on.
+        assert!(page.text.contains("Before, 31 Oct to 18 Nov<br>"), "{}", page.text);
+        assert!(page.text.contains("After, since 18 Nov<br>"));
+    }
+}
+
+#[test]
+fn the_script_is_small() {
+    let script = heygen_sync::web::assets::JS;
+    assert!(script.len() <= 4_000 && script.lines().count() < 60);
+}
