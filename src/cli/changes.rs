@@ -131,6 +131,9 @@ impl Changes {
         let (_, _, location) = context.config()?;
         let mut store = Store::open_to_read(&location).await?;
         store.begin_reading().await?;
+        if let Some(account) = &filter.account {
+            store.expect_account(account).await?;
+        }
         let format = match format {
             Some(ChangesFormat::Atom) => return atom(&mut store, filter).await,
             Some(ChangesFormat::Rows(format)) => Format::or_default(Some(format)),

@@ -1,5 +1,7 @@
 //! `daemon`: polls on the schedule until told to stop.
 
+use std::time::Duration;
+
 use clap::Args;
 
 use super::{
@@ -13,6 +15,9 @@ use crate::{
     store::{Location, Store, ahead::Ahead},
 };
 
+/// Opening the database takes no longer than this.
+const OPENING: Duration = Duration::from_secs(60);
+
 /// Poll on a schedule until told to stop, and tell how it goes at /metrics
 #[derive(Debug, Args)]
 #[command(after_help = "It polls at once when a slot was missed, and never twice at a time.
@@ -23,6 +28,13 @@ pub struct Daemon {}
 impl Daemon {
     pub(super) async fn run(self, context: &Context) -> Result<u8> {
         let (config, origin, location) = context.config()?;
+        // Where no account can ever be polled, nothing is gained by waiting.
+        let mut keys = config.api_keys(&context.sources).into_iter().map(|(_, key)| key);
+        if let Some(Err(error)) = keys.next()
+            && keys.all(|key| key.is_err())
+        {
+            return Err(error);
+        }
         tracing::info!("configuration: {origin}; database: {location}");
         let setup = Setup {
             config,
@@ -59,6 +71,8 @@ async fn look(config: &Config, location: &Location, context: &Context) -> Result
 
 /// One round of work, by the same function as `sync`.
 async fn work(config: &Config, location: &Location, what: Work, context: &Context) -> Result<u8> {
+    // A database that does not answer must not pass for rest.
+    context.service.health.step(OPENING);
     let archive = super::replay::configured(config, context)?;
     let mut round = Round { archive: archive.as_ref(), ..Round::new(config, context) };
     let tasks = match what {

@@ -119,7 +119,8 @@ impl<'a> Round<'a> {
             }
         }
         let code = gravest(codes);
-        if let Some(pings) = pings {
+        // A round that broke off has not failed, nor has it done what a monitor waits for.
+        if let Some(pings) = pings.filter(|_| code != 0 || !stop.is_cancelled()) {
             pings.end(code).await;
         }
         Ok(code)

@@ -7,6 +7,7 @@ use clap::Args;
 use super::{
     Context,
     output::{Cell, Format, Rows, grouped, object, print, visible},
+    report::shell_word,
 };
 use crate::{
     catalog::{noise::Flips, value::write_json_string},
@@ -16,6 +17,7 @@ use crate::{
         Store,
         outbox::Waiting,
         query::{AccountStatus, AssetStatus, SchemaNote},
+        row::PollRow,
     },
     time::Timestamp,
 };
@@ -91,14 +93,12 @@ impl Status {
             Format::Table => people(&lines, &assets, &waiting, context)?,
             format => machines(&lines, &assets, format)?,
         }
-        let never = oldest.is_some() && configured(&config).any(|name| !known(&accounts, name));
+        // The account that needs no configuration counts as well: who never polled is not well.
+        let mut names = config.account_names().into_iter();
+        let never = oldest.is_some() && names.any(|name| !known(&accounts, &name));
         let stale = never || lines.iter().any(|line| line.too_old);
         Ok(u8::from(stale))
     }
-}
-
-fn configured(config: &Config) -> impl Iterator<Item = &str> {
-    config.accounts.iter().map(|account| account.name.as_str())
 }
 
 fn known(accounts: &[AccountStatus], name: &str) -> bool {
@@ -107,10 +107,7 @@ fn known(accounts: &[AccountStatus], name: &str) -> bool {
 
 /// An account that is no longer configured is not blamed for its age.
 fn line<'a>(status: &'a AccountStatus, config: &Config, oldest: Option<Timestamp>) -> Line<'a> {
-    let configured = match config.accounts.is_empty() {
-        true => status.account == "default",
-        false => configured(config).any(|name| name == status.account),
-    };
+    let configured = config.account_names().contains(&status.account);
     let last_good = status.last_good.as_ref().and_then(|poll| poll.observed_at);
     let too_old = oldest.is_some_and(|oldest| configured && last_good.is_none_or(|at| at < oldest));
     Line { status, configured, too_old }
@@ -212,7 +209,7 @@ fn people(
     let now = context.clock.now();
     let mut text = String::new();
     for line in lines {
-        account(&mut text, line, now);
+        account(&mut text, line, &context.flags, now);
     }
     if !assets.by_state.is_empty() {
         let states = assets.by_state.iter().map(|(state, n)| format!("{} {state}", grouped(*n)));
@@ -229,7 +226,7 @@ fn people(
 }
 
 /// One account's paragraph. Writing to a string cannot fail.
-fn account(text: &mut String, line: &Line<'_>, now: Timestamp) {
+fn account(text: &mut String, line: &Line<'_>, flags: &[String], now: Timestamp) {
     let AccountStatus {
         account,
         last,
@@ -262,15 +259,13 @@ fn account(text: &mut String, line: &Line<'_>, now: Timestamp) {
         grouped(avatars.missing + photos.missing),
         grouped(avatars.removed + photos.removed)
     );
-    let held =
-        last_good.as_ref().and_then(|poll| Some((poll.counts?.held, poll.held_reason.as_deref()?)));
-    if let Some((held, reason)) = held {
+    let held = last_good
+        .as_ref()
+        .and_then(|poll| Some((poll, poll.counts?.held, poll.held_reason.as_deref()?)));
+    if let Some((poll, held, reason)) = held {
+        let command = accepting_command(poll, held, flags);
         let _ = writeln!(text, "  held        {} removals: {}", grouped(held), visible(reason));
-        let _ = writeln!(
-            text,
-            "              if that is right: heygen-sync sync --account {} --accept-removals={held}",
-            super::report::shell_word(account)
-        );
+        let _ = writeln!(text, "              if that is right: {command}");
     }
     for note in schema_changes {
         let types = note.json_type.as_ref().map(|types| format!(" ({types})")).unwrap_or_default();
@@ -296,6 +291,19 @@ fn account(text: &mut String, line: &Line<'_>, now: Timestamp) {
         let _ = writeln!(text, "  HeyGen says {}", visible(warning));
     }
     text.push('\n');
+}
+
+/// The call that lets a poll's held removals through, with this call's flags, from where the poll
+/// had its list.
+fn accepting_command(poll: &PollRow, held: i64, flags: &[String]) -> String {
+    let mut words = vec!["heygen-sync".to_owned()];
+    words.extend(flags.iter().cloned());
+    words.extend(["sync".to_owned(), "--account".to_owned(), poll.account.clone()]);
+    if let Some(source) = poll.source.clone().filter(|_| poll.trigger == "file") {
+        words.extend(["--from".to_owned(), source]);
+    }
+    words.push(format!("--accept-removals={held}"));
+    words.iter().map(|word| shell_word(word)).collect::<Vec<_>>().join(" ")
 }
 
 /// `2h 5m ago`, `in 3days`.

@@ -104,7 +104,9 @@ pub async fn run(
         match ended {
             Busy::AtOnce => return Ok(Ended::AtOnce),
             Busy::Abandoned => {
-                tracing::warn!("what was under way is abandoned; nothing of it was written");
+                tracing::warn!(
+                    "what was under way is abandoned and wrote nothing; what was committed before stands"
+                );
                 return Ok(Ended::Well);
             }
             Busy::Done if service.stop.is_cancelled() => return Ok(Ended::Well),
@@ -277,7 +279,12 @@ impl<'a, R: Fn() -> Result<Config>> Service<'a, R> {
         }
         let schedule = Schedule::new(&config.daemon, self.seed)?;
         self.site.set_accounts(config.account_names());
-        self.plan.reschedule(schedule, self.clock.now());
+        // A slot that waits in its jitter is lost with its schedule, and with nothing less.
+        let (old, new) = (&self.config.daemon, &config.daemon);
+        if (&old.schedule, &old.timezone, old.jitter) != (&new.schedule, &new.timezone, new.jitter)
+        {
+            self.plan.reschedule(schedule, self.clock.now());
+        }
         self.config = Arc::new(config);
         Ok(())
     }

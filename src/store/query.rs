@@ -238,6 +238,22 @@ impl super::Session<'_> {
     }
 }
 
+impl Store {
+    /// Refuses an account that was never polled.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Usage`].
+    pub async fn expect_account(&mut self, account: &str) -> Result<()> {
+        let known = self.conn.row(statements::ACCOUNT, &[account.into()]).await;
+        match known.map_err(|fault| self.trouble("read", &fault))? {
+            Some(_) => Ok(()),
+            None => Err(Error::usage(format!(
+                "there is no account '{account}' in the database; see: heygen-sync status"
+            ))),
+        }
+    }
+}
+
 /// `Some` says why it cannot be done.
 async fn rename(conn: &mut Conn, old: &str, new: &str) -> Result<Option<String>, Fault> {
     if conn.row(statements::ACCOUNT, &[old.into()]).await?.is_none() {

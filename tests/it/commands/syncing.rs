@@ -96,6 +96,10 @@ at_home! {
         assert_eq!(command, "heygen-sync sync --accept-removals=40");
         let (code, held) = home.sync(&[]);
         assert_eq!((code, &held["outcome"], counts(&held)), (3, &json!("held"), json!({"missing": 40, "held": 40})));
+        let database = home.database.clone();
+        let status = home.run(&["--database", &database, "status", "--format", "table"]).stdout;
+        assert!(status.contains(" sync --account default --accept-removals=40"), "{status}");
+        assert_eq!(status.contains("heygen-sync --database heygen.db sync"), home.is_sqlite(), "{status}");
 
         home.heygen.replace_body(edited(&home, |data| {
             let list = data["avatars"].as_array_mut().unwrap();
