@@ -112,11 +112,7 @@ impl Report {
 pub async fn poll(store: &mut Store, clock: &Clock, request: Request<'_>) -> Result<Report> {
     let started_at = clock.now();
     let mut session = store.begin_poll(request.account, started_at, request.deadline).await?;
-    let plan = match request.source.version() {
-        Some(version) => Plan::of_session(version, &mut session).await,
-        None => Ok(Plan::new(Version::Fixed(ApiVersion::V2), &Default::default())),
-    };
-    let plan = match plan {
+    let plan = match prepare(&mut session, &request).await {
         Ok(plan) => plan,
         Err(error) => {
             // A connection that cannot even roll back has lost its lock by itself.
@@ -133,6 +129,20 @@ pub async fn poll(store: &mut Store, clock: &Clock, request: Request<'_>) -> Res
         keep(archive, store, &written.row, bodies).await;
     }
     Ok(report(written, switched_to))
+}
+
+/// What to ask; a backfill that is too early is refused whatever it would say.
+async fn prepare(session: &mut Session<'_>, request: &Request<'_>) -> Result<Plan> {
+    if let Some(observed_at) = request.observed_at
+        && let Some(last) = session.last_good().await?
+        && observed_at <= last
+    {
+        return Err(too_early(request.account, observed_at, last));
+    }
+    match request.source.version() {
+        Some(version) => Plan::of_session(version, session).await,
+        None => Ok(Plan::new(Version::Fixed(ApiVersion::V2), &Default::default())),
+    }
 }
 
 /// Whatever befalls the archive, the poll stands. It is told as an error, so that it is seen where
@@ -212,6 +222,14 @@ async fn commit(
             session.commit(after_polls, now, tell, judged).await
         }
     }
+}
+
+/// A backfill goes to the end of history or nowhere.
+fn too_early(account: &str, observed_at: Timestamp, last: Timestamp) -> Error {
+    Error::usage(format!(
+        "--observed-at {observed_at} is not later than the last good poll of account '{account}' \
+         ({last}): history is only ever added to its end"
+    ))
 }
 
 /// A request once its list has come.
@@ -391,11 +409,7 @@ impl Judge<'_> {
             return Ok(Ok(observed_at));
         };
         if self.request.observed_at.is_some() {
-            return Err(Error::usage(format!(
-                "--observed-at {observed_at} is not later than the last good poll of account '{}' \
-                 ({last}): history is only ever added to its end",
-                self.request.account
-            )));
+            return Err(too_early(self.request.account, observed_at, last));
         }
         if observed_at < last.minus(NUDGE) {
             return Ok(Err(Error::unforeseen(format!(

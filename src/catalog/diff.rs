@@ -144,6 +144,8 @@ pub struct ListDiff {
     pub schema: Vec<SchemaChange>,
     /// Due removals that are held back, and why.
     pub held: Option<Held>,
+    /// The items of these removals, sorted by id.
+    pub held_back: Vec<Removed>,
 }
 
 /// A version to open.
@@ -507,7 +509,10 @@ impl<'a> Judged<'a> {
     }
 
     fn finish(self, held: Option<Held>) -> ListDiff {
-        let removed = if held.is_some() { vec![] } else { self.due };
+        let (removed, held_back) = match held.is_some() {
+            true => (vec![], self.due),
+            false => (self.due, vec![]),
+        };
         let missing = self.missing_before + self.newly_missing.len() as u64 - removed.len() as u64;
         ListDiff {
             kind: self.list.kind,
@@ -521,6 +526,7 @@ impl<'a> Judged<'a> {
             missing,
             schema: self.schema_changes,
             held,
+            held_back,
         }
     }
 }

@@ -65,6 +65,9 @@ async fn look(config: &Config, location: &Location, context: &Context) -> Result
         // Nobody works the queue.
         ahead.retry = None;
     }
+    if config.notify.url.is_none() {
+        ahead.notice = None;
+    }
     store.close().await?;
     Ok(ahead)
 }
@@ -76,11 +79,16 @@ async fn work(config: &Config, location: &Location, what: Work, context: &Contex
     let archive = super::replay::configured(config, context)?;
     let mut round = Round { archive: archive.as_ref(), ..Round::new(config, context) };
     let tasks = match what {
-        Work::Mirror => vec![],
+        Work::Mirror | Work::Notices => vec![],
         Work::Poll | Work::Refresh => Task::of_all(config, context),
     };
+    round.mirror = what != Work::Notices;
     round.trigger = if what == Work::Poll { "schedule" } else { "refresh" };
-    let mut store = Some(Store::open_to_write(location).await?);
+    let opened = Store::open_to_write(location).await;
+    let mut store = match opened {
+        Ok(store) => Some(store),
+        Err(error) => return Err(round.could_not_begin(&tasks, error).await),
+    };
     let code = round.run(&mut store, tasks, |told| Ok(log(told, context))).await?;
     if let Some(store) = store {
         store.close().await?;

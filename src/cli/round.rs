@@ -17,7 +17,7 @@ use crate::{
     archive::Archive,
     catalog::diff::Accepted,
     config::Config,
-    error::{Result, gravest},
+    error::{Error, Result, gravest},
     heygen::Progress,
     notify::{self, LONGEST_RUN, Pings},
     poll::{Report, Request, Source, dry_run, poll},
@@ -93,9 +93,7 @@ impl<'a> Round<'a> {
         mut told: impl FnMut(Told<'_>) -> Result<u8>,
     ) -> Result<u8> {
         let stop = &self.context.service.stop;
-        // A monitor watches over what is polled for real.
-        let asks = |task: &Task| !matches!(task.source, Ok(Input::Saved { .. }));
-        let pings = (!self.dry_run && tasks.iter().any(asks)).then(|| self.pings());
+        let pings = self.is_watched(&tasks).then(|| self.pings());
         let mut codes = vec![];
         for task in tasks {
             if stop.is_cancelled() {
@@ -124,6 +122,20 @@ impl<'a> Round<'a> {
             pings.end(code).await;
         }
         Ok(code)
+    }
+
+    /// A monitor watches over what is polled for real.
+    fn is_watched(&self, tasks: &[Task]) -> bool {
+        let asks = |task: &Task| !matches!(task.source, Ok(Input::Saved { .. }));
+        !self.dry_run && tasks.iter().any(asks)
+    }
+
+    /// Tells the monitor of a round that could not begin, since the database cannot be opened.
+    pub async fn could_not_begin(&self, tasks: &[Task], error: Error) -> Error {
+        if self.is_watched(tasks) {
+            self.pings().end(error.kind.exit_code()).await;
+        }
+        error
     }
 
     fn pings(&self) -> Pings<'a> {

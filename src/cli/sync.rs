@@ -77,7 +77,6 @@ impl Sync {
         let tasks = self.tasks(&config, context)?;
         let archive = super::replay::configured(&config, context)?;
         let archive = archive.as_ref();
-        let mut store = self.open(&location).await?;
         let mut json = vec![];
         let round = Round {
             accepted: self.accepted(),
@@ -86,6 +85,10 @@ impl Sync {
             mirror: !self.no_mirror,
             archive,
             ..Round::new(&config, context)
+        };
+        let mut store = match self.open(&location).await {
+            Ok(store) => store,
+            Err(error) => return Err(round.could_not_begin(&tasks, error).await),
         };
         let ran = round.run(&mut store, tasks, |told| self.told(told, &mut json, context)).await;
         let mut code = ran?;

@@ -296,6 +296,7 @@ impl<'a, R: Fn() -> Result<Config>> Service<'a, R> {
                 Work::Poll => "next poll",
                 Work::Refresh => "next poll, for fresh links,",
                 Work::Mirror => "next previews",
+                Work::Notices => "next notices",
             };
             systemd::status(&format!("{what} at {}", next.at));
             tracing::debug!("{what} at {}", next.at);

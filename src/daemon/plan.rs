@@ -18,7 +18,7 @@ use crate::{mirror::plan::REFRESH_EVERY, store::ahead::Ahead, time::Timestamp};
 
 /// So long before a link of an unsaved preview dies, a fresh list is fetched.
 pub const LEAD: Duration = Duration::from_secs(60 * 60);
-/// The mirror's queue is worked between polls no more often than this.
+/// The mirror's queue is worked, and notices are tried, between polls no more often than this.
 pub const MIRROR_EVERY: Duration = Duration::from_secs(60);
 /// A clock that is behind by less than this is not counted as set back.
 pub const SLACK: Duration = Duration::from_secs(60);
@@ -32,6 +32,8 @@ pub enum Work {
     Refresh,
     /// The mirror's queue alone: what failed is due again.
     Mirror,
+    /// The notices alone: one that was not accepted may be tried again.
+    Notices,
 }
 
 /// The next thing to do.
@@ -80,13 +82,17 @@ impl Plan {
             let at = dies.minus(LEAD).max(last.map_or(now, |last| last.plus(REFRESH_EVERY)));
             Next { at, work: Work::Refresh }
         });
-        let mirror = ahead.retry.map(|retry| {
-            let at = latest(self.worked, None, now).map_or(now, |last| last.plus(MIRROR_EVERY));
-            Next { at: retry.max(at), work: Work::Mirror }
-        });
+        let between = latest(self.worked, None, now).map_or(now, |last| last.plus(MIRROR_EVERY));
+        let again = |at: Timestamp, work| Next { at: at.max(between), work };
+        let mirror = ahead.retry.map(|retry| again(retry, Work::Mirror));
+        let notices = ahead.notice.map(|retry| again(retry, Work::Notices));
         let far = Next { at: Timestamp::from_millis(i64::MAX), work: Work::Poll };
         // The first of equals: a scheduled poll does the others' work, too.
-        [poll, early, mirror].into_iter().flatten().min_by_key(|next| next.at).unwrap_or(far)
+        [poll, early, mirror, notices]
+            .into_iter()
+            .flatten()
+            .min_by_key(|next| next.at)
+            .unwrap_or(far)
     }
 
     /// `work` has begun at `began` and ended at `now`.
@@ -99,7 +105,7 @@ impl Plan {
                 self.refreshed = Some(now);
                 self.base = Some(now);
             }
-            Work::Mirror => {}
+            Work::Mirror | Work::Notices => {}
         }
     }
 }

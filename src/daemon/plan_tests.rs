@@ -183,6 +183,19 @@ fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
+#[test]
+fn a_notice_that_waits_is_tried_between_polls_and_not_all_the_time() {
+    let mut run = Run::start(Some(at("12:00:00")), at("12:00:10"));
+    run.ahead.notice = Some(at("12:00:40"));
+    run.until(at("12:04:00"));
+    assert!(run.done.iter().all(|(_, work)| *work == Work::Notices), "{:?}", run.done);
+    let times: Vec<&str> = run.done.iter().map(|(time, _)| time.as_str()).collect();
+    assert_eq!(times, ["12:00", "12:01", "12:02", "12:03"]);
+    run.ahead.notice = None;
+    run.until(at("12:59:59"));
+    assert_eq!(run.done.len(), 4);
+}
+
 proptest! {
     #[test]
     fn whatever_the_clock_does_there_is_neither_a_storm_nor_silence(

@@ -55,10 +55,8 @@ fn gone(all: &mut Vec<Entry>, list: &ListDiff, watch: &BTreeSet<&str>) {
         let name = removed.name.as_deref();
         all.push(one(list.kind, &removed.id, name, "removed", watch));
     }
-    if list.held.is_some() {
-        let missing = list.newly_missing.iter().filter(|id| watch.contains(id.as_str()));
-        all.extend(missing.map(|id| one(list.kind, id, None, "missing", watch)));
-    }
+    let held = list.held_back.iter().filter(|gone| watch.contains(gone.id.as_str()));
+    all.extend(held.map(|gone| one(list.kind, &gone.id, gone.name.as_deref(), "missing", watch)));
 }
 
 fn came(all: &mut Vec<Entry>, list: &ListDiff, watch: &BTreeSet<&str>) {

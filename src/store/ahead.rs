@@ -1,5 +1,5 @@
 //! What the tables say about the time ahead: when somebody polled last, which link dies next, what
-//! waits to be tried again. What follows from it is decided elsewhere.
+//! waits to be tried again, previews and notices. What follows from it is decided elsewhere.
 
 use std::time::Duration;
 
@@ -25,6 +25,8 @@ pub struct Ahead {
     pub last_refresh: Option<Timestamp>,
     /// When the mirror wants to try again what has failed.
     pub retry: Option<Timestamp>,
+    /// When the oldest notice that waits may be tried.
+    pub notice: Option<Timestamp>,
 }
 
 /// When an account was last polled: (account).
@@ -43,6 +45,10 @@ pub const NEXT_DEATH: &str = "SELECT min(expires_at) FROM assets \
 pub const NEXT_RETRY: &str = "SELECT min(next_attempt_at) FROM assets \
      WHERE state = 'failed' AND next_attempt_at IS NOT NULL";
 
+/// When the oldest notice that waits may be tried.
+pub const NEXT_NOTICE: &str = "SELECT coalesce(next_attempt_at, created_at) FROM notices \
+     WHERE delivered_at IS NULL ORDER BY notice_id LIMIT 1";
+
 /// Every statement of this file, by name.
 pub fn all() -> Vec<(String, SqlStr)> {
     let all = [
@@ -50,6 +56,7 @@ pub fn all() -> Vec<(String, SqlStr)> {
         ("LAST_WELL", LAST_WELL),
         ("NEXT_DEATH", NEXT_DEATH),
         ("NEXT_RETRY", NEXT_RETRY),
+        ("NEXT_NOTICE", NEXT_NOTICE),
     ];
     all.map(|(name, sql)| (name.to_owned(), sql.into_sql_str())).to_vec()
 }
@@ -87,6 +94,7 @@ async fn ahead(
         link_dies: time(conn, NEXT_DEATH, &[after.into()]).await?,
         last_refresh: time(conn, LAST_REFRESH, &[]).await?,
         retry: time(conn, NEXT_RETRY, &[]).await?,
+        notice: time(conn, NEXT_NOTICE, &[]).await?,
     })
 }
 

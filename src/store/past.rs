@@ -8,7 +8,7 @@ use super::{
     open::Store,
     statements,
 };
-use crate::error::Result;
+use crate::{error::Result, time::Timestamp};
 
 /// How the API has answered an account so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -43,6 +43,16 @@ impl Session<'_> {
         let conn = &mut self.store.conn;
         let past = apart(conn, &self.account, newer, most).await;
         past.map_err(|fault| self.store.trouble("read", &fault))
+    }
+}
+
+impl Session<'_> {
+    /// When the account's last poll that did not fail was.
+    pub async fn last_good(&mut self) -> Result<Option<Timestamp>> {
+        let args = [self.account.as_str().into(), 1.into()];
+        let row = self.store.conn.row(statements::RECENT_GOOD, &args).await;
+        let time = row.and_then(|row| row.map_or(Ok(None), |row| row.time(0)));
+        time.map_err(|fault| self.store.trouble("read", &fault))
     }
 }
 

@@ -35,6 +35,7 @@ fn diff() -> Diff {
         missing: 0,
         schema: vec![],
         held: None,
+        held_back: vec![],
     };
     let gone = Removed { id: "p".into(), version: 3, name: None, after: None };
     Diff {

@@ -206,6 +206,11 @@ at_home! {
         let early = home.run(&["sync", "--from", "saved.json", "--observed-at", "2025-04-15"]);
         assert_eq!(early.code, 2);
         assert!(early.stderr.contains("2025-04-15T00:00:00.000Z"), "{early:?}");
+        // Nor what would fail anyway: a usage error leaves no row.
+        home.file("broken.json", "<html>");
+        let broken = home.run(&["sync", "--from", "broken.json", "--observed-at", "2024-01-01"]);
+        assert_eq!(broken.code, 2, "{broken:?}");
+        assert_eq!(home.count("SELECT 1 FROM polls").await, 1);
         let (code, report) = home.sync(&["--from", "saved.json", "--observed-at", "2025-04-15T00:00:00.001Z"]);
         assert_eq!((code, &report["observed_at"], &report["poll_id"]), (0, &json!("2025-04-15T00:00:00.001Z"), &json!(2)));
     }

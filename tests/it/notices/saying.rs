@@ -1,6 +1,9 @@
 //! What a poll tells: when, of what, in which order, and how much at most.
 
-use heygen_sync::{config::Notify, notify::MOST_BYTES};
+use heygen_sync::{
+    config::{Notify, Removals},
+    notify::MOST_BYTES,
+};
 use serde_json::Value;
 
 use crate::{
@@ -147,9 +150,29 @@ on_both! {
         assert_eq!(kinds(&mut world).await, ["baseline", "held", "held"]);
         let data = notices(&mut world).await[1].1["data"].clone();
         let lines: Vec<&str> = text(&data).lines().collect();
-        assert_eq!(lines[..2], ["! watched avatar (a7) is missing", "default: 7 held back"]);
+        assert_eq!(
+            lines[..2],
+            ["! watched avatar \"Avatar a7\" (a7) is missing", "default: 7 held back"]
+        );
+        let again = notices(&mut world).await[2].1["data"].clone();
+        assert!(text(&again).starts_with("! watched avatar \"Avatar a7\" (a7) is missing"));
         assert!(lines[2].ends_with("--accept-removals=7 lets them through"), "{lines:?}");
         assert_eq!(data["outcome"], "held");
+    }
+
+    async fn a_watched_item_that_was_missing_before_the_hold_is_told(world: World) {
+        world.notify = told(&["c"]);
+        world.removals = Removals { after_polls: Some(2), min_count: 0, max_share: 0.0 };
+        for id in ["a", "b", "c"] {
+            world.heygen.add_avatar(id, |_| ());
+        }
+        world.poll().await;
+        world.heygen.remove(Kind::Avatar, "c");
+        world.poll().await;
+        world.poll().await;
+        let data = last(&mut world).await;
+        assert!(text(&data).starts_with("! watched avatar \"Avatar c\" (c) is missing"), "{data}");
+        assert_eq!(data["changes"][0]["id"], "c");
     }
 
     async fn that_polls_fail_and_work_again_is_told_once_each(world: World) {

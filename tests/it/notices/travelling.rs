@@ -205,6 +205,15 @@ at_home! {
         assert!(checked.stdout.contains("notices,failed,notify: the variable"), "{checked:?}");
     }
 
+    async fn a_monitor_hears_of_a_database_that_cannot_be_opened(home: Home) {
+        let receiver = Receiver::start();
+        let base = receiver.url().replace("/hook", "");
+        home.file("config.toml", format!("[notify]\nping_failure = \"{base}/fail\"\n"));
+        home.file("broken.db", "This is no database, however long one looks at it.");
+        assert_eq!(home.run(&["--database", "broken.db", "sync"]).code, 74);
+        assert_eq!(receiver.came().pop().unwrap().path, "/fail");
+    }
+
     async fn slack_is_told_in_its_own_form(home: Home) {
         let receiver = Receiver::start();
         home.heygen.add_avatar("a", |_| ());
