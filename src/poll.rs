@@ -286,7 +286,7 @@ async fn fetch<'a>(request: Request<'a>, plan: Plan, clock: &Clock) -> (Judged<'
         Source::Api { client, version: _, progress } => ask(plan, client, keep, progress).await,
         Source::Saved { name, body } => {
             let received = from_file(name, &body, clock);
-            Received { bodies: keep.then_some(Bodies::Whole(body)), ..received }
+            Received { bodies: keep.then_some(Bodies::whole(body)), ..received }
         }
     };
     (Judged { account, trigger, removals, mirror, accepted, observed_at, notify }, received)

@@ -153,6 +153,20 @@ impl Default for Pages {
     }
 }
 
+/// Decodes what an archive kept of the pages, as one: see [`super::stripped`].
+///
+/// # Errors
+/// [`crate::error::Kind::NotACatalogue`] for anything else.
+pub fn read(stripped: &[u8]) -> Result<Answer> {
+    let mut pages = Pages::new();
+    pages.add(stripped)?;
+    let top = object(json(stripped)?, "the answer")?;
+    if let Some(why) = field(&top, "incomplete") {
+        pages.incomplete(&text(why.get()));
+    }
+    Ok(pages.finish())
+}
+
 fn field<'a>(object: &Object<'a>, name: &str) -> Option<&'a RawValue> {
     object.iter().find(|(key, _)| key == name).map(|(_, raw)| *raw)
 }

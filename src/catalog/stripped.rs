@@ -12,25 +12,22 @@ use serde_json::value::RawValue;
 
 use super::{
     item::Kind,
-    list::{self, Answer, array, json, missing, object},
-    pages::Pages,
+    list::{array, json, missing, object},
     signed_url,
     value::{MAX_DEPTH, pairs, text, write_json_string},
 };
 use crate::error::Result;
 
 /// What the API or a file answered, byte for byte: it holds signatures.
-pub enum Bodies {
-    /// The whole catalogue, as v2 tells it.
-    Whole(Vec<u8>),
-    /// The pages of v3 in their order.
-    Pages {
-        /// Their bodies.
-        pages: Vec<Vec<u8>>,
-        /// Why more may have followed, if so.
-        incomplete: Option<String>,
-    },
+pub struct Bodies {
+    parts: Vec<Vec<u8>>,
+    /// Why more may have followed, if so.
+    incomplete: Option<String>,
+    strip: Strip,
 }
+
+/// Makes one text without signatures of bodies, and of why more may have followed them.
+pub type Strip = fn(&[Vec<u8>], Option<&str>) -> Result<String>;
 
 impl fmt::Debug for Bodies {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -39,34 +36,28 @@ impl fmt::Debug for Bodies {
 }
 
 impl Bodies {
+    /// Bodies in their order, and how they become one text.
+    pub fn new(parts: Vec<Vec<u8>>, incomplete: Option<String>, strip: Strip) -> Self {
+        Self { parts, incomplete, strip }
+    }
+
+    /// The whole catalogue in one body, as v2 tells it.
+    pub fn whole(body: Vec<u8>) -> Self {
+        Self::new(vec![body], None, |bodies, _| whole(bodies.first().map_or(&[], Vec::as_slice)))
+    }
+
+    /// The pages of v3 in their order, and why more may have followed, if so.
+    pub fn pages(pages: Vec<Vec<u8>>, incomplete: Option<String>) -> Self {
+        Self::new(pages, incomplete, joined)
+    }
+
     /// The answer without its signatures.
     ///
     /// # Errors
     /// [`crate::error::Kind::NotACatalogue`] for what does not decode either.
     pub fn stripped(&self) -> Result<String> {
-        match self {
-            Self::Whole(body) => whole(body),
-            Self::Pages { pages, incomplete } => joined(pages, incomplete.as_deref()),
-        }
+        (self.strip)(&self.parts, self.incomplete.as_deref())
     }
-}
-
-/// Decodes what [`Bodies::stripped`] wrote.
-///
-/// # Errors
-/// [`crate::error::Kind::NotACatalogue`].
-pub fn read(stripped: &[u8]) -> Result<Answer> {
-    let top = object(json(stripped)?, "the answer")?;
-    let field = |name: &str| top.iter().find(|(key, _)| key == name).map(|(_, raw)| *raw);
-    if !field("data").is_some_and(|data| data.get().starts_with('[')) {
-        return list::decode(stripped);
-    }
-    let mut pages = Pages::new();
-    pages.add(stripped)?;
-    if let Some(why) = field("incomplete") {
-        pages.incomplete(&text(why.get()));
-    }
-    Ok(pages.finish())
 }
 
 /// As an answer of v2.
@@ -112,7 +103,7 @@ fn joined(pages: &[Vec<u8>], incomplete: Option<&str>) -> Result<String> {
 }
 
 /// One record a line, sorted: their order in a list means nothing.
-fn write_records<'a>(raws: impl Iterator<Item = &'a RawValue>, out: &mut String) {
+pub fn write_records<'a>(raws: impl Iterator<Item = &'a RawValue>, out: &mut String) {
     let mut records: Vec<String> = raws.map(|raw| stripped(raw.get(), 0)).collect();
     records.sort_unstable();
     out.push('[');
@@ -171,11 +162,12 @@ fn write_list(raw: &str, depth: usize, out: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalog::{list, pages};
 
     const SIGNED: &str = "https://h/x.webp?Expires=1759603506&Signature=s~-_&Key-Pair-Id=K1";
 
     fn strip(body: &str) -> String {
-        Bodies::Whole(body.into()).stripped().unwrap()
+        Bodies::whole(body.into()).stripped().unwrap()
     }
 
     fn of(avatars: &str) -> String {
@@ -183,7 +175,7 @@ mod tests {
     }
 
     fn page(body: &str) -> Bodies {
-        Bodies::Pages { pages: vec![body.into()], incomplete: None }
+        Bodies::pages(vec![body.into()], None)
     }
 
     #[test]
@@ -211,7 +203,7 @@ mod tests {
             r#"{{"avatar_id":"a","x":{{"y":["{SIGNED}"]}}}},"{SIGNED}",{{"avatar_id":"d","x":{deep}}}"#
         ));
         assert!(!text.contains("Signature"), "{text}");
-        let list = read(text.as_bytes()).unwrap().avatars;
+        let list = list::decode(text.as_bytes()).unwrap().avatars;
         assert_eq!((list.listed, list.rejected, list.unusable), (2, 2, 1));
         assert!(list.undecodable.contains("d"));
     }
@@ -219,7 +211,7 @@ mod tests {
     #[test]
     fn numbers_repeated_keys_and_lone_surrogates_decode_as_before() {
         let text = of(r#"{"avatar_id":"a","n":1e400,"m":1.50,"m":2.50,"s":"\ud800"},7,{"x":1}"#);
-        let list = read(text.as_bytes()).unwrap().avatars;
+        let list = list::decode(text.as_bytes()).unwrap().avatars;
         assert_eq!(list.records[0].to_json(), r#"{"m":2.5,"n":"1e400","s":"�"}"#);
         assert_eq!(list.unusable, 2);
     }
@@ -231,15 +223,15 @@ mod tests {
 
     #[test]
     fn pages_become_one_that_says_whether_more_may_have_followed() {
-        let bodies = Bodies::Pages {
-            pages: vec![
+        let bodies = Bodies::pages(
+            vec![
                 br#"{"data":[{"id":"b","avatar_type":"photo_avatar"}],"has_more":true,"next_token":"t"}"#.into(),
                 br#"{"data":[{"id":"a"}],"has_more":false}"#.into(),
             ],
-            incomplete: Some("page 3 is \"lacking\"".into()),
-        };
+            Some("page 3 is \"lacking\"".into()),
+        );
         let text = bodies.stripped().unwrap();
-        let answer = read(text.as_bytes()).unwrap();
+        let answer = pages::read(text.as_bytes()).unwrap();
         assert_eq!((answer.avatars.listed, answer.talking_photos.listed), (1, 1));
         assert_eq!(answer.avatars.incomplete.as_deref(), Some("page 3 is \"lacking\""));
         assert!(page(r#"{"data":[],"has_more":false}"#).stripped().unwrap().contains("[]"));

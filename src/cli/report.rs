@@ -42,9 +42,6 @@ pub fn text(report: &Report, telling: Telling) -> String {
         grouped(counts.avatars_listed),
         grouped(counts.talking_photos_listed)
     );
-    if let Some(version) = report.switched_to {
-        let _ = writeln!(out, "  HeyGen's older list is gone: {version} is read from now on");
-    }
     if !diff.baseline {
         for list in diff.lists() {
             items(&mut out, list, telling.whole);

@@ -30,6 +30,7 @@ pub use self::{
     values::is_loopback_url,
 };
 use crate::error::{Error, Result};
+pub use crate::heygen::ApiVersion;
 
 /// All that can be configured. Made by [`Config::load`]; its values have been judged.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
@@ -96,15 +97,6 @@ pub enum Version {
     Auto,
     /// This one and no other.
     Fixed(ApiVersion),
-}
-
-/// A version of the API.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ApiVersion {
-    /// `GET /v2/avatars`: the whole list in one answer.
-    V2,
-    /// `GET /v3/avatars/looks`: page by page.
-    V3,
 }
 
 /// The section `[removals]`: rule 8 of history.
@@ -212,24 +204,7 @@ impl Config {
 impl Removals {
     /// In how many polls in a row an item must be missing until its removal is due.
     pub fn after_polls_on(&self, version: ApiVersion) -> u32 {
-        self.after_polls.unwrap_or(match version {
-            ApiVersion::V2 => 1,
-            // A list may shift while its pages are read.
-            ApiVersion::V3 => 2,
-        })
-    }
-}
-
-impl ApiVersion {
-    /// Every version that can be configured.
-    pub const ALL: [Self; 2] = [Self::V2, Self::V3];
-
-    /// As it is written in `config.toml` and in `polls.api_version`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::V2 => "v2",
-            Self::V3 => "v3",
-        }
+        self.after_polls.unwrap_or(version.after_polls())
     }
 }
 
@@ -240,12 +215,6 @@ impl Version {
             Self::Auto => "auto",
             Self::Fixed(version) => version.as_str(),
         }
-    }
-}
-
-impl fmt::Display for ApiVersion {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
     }
 }
 

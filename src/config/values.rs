@@ -248,7 +248,7 @@ pub mod version {
     }
 
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Version, D::Error> {
-        let mut known = ApiVersion::ALL.map(Version::Fixed).to_vec();
+        let mut known = ApiVersion::all().map(Version::Fixed).collect::<Vec<_>>();
         known.push(Version::Auto);
         let names: Vec<_> = known.iter().map(|one| format!("\"{}\"", one.as_str())).collect();
         scalar(deserializer, &names.join(" or "), |value| match value {

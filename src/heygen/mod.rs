@@ -1,6 +1,6 @@
 //! Fetching: asks HeyGen for its list and hands back what it answered, with what a poll records.
 //!
-//! One file per version of the API behind one small seam, [`Fetched`]: everything after it is the
+//! One file per version of the API behind one small seam, [`version`]: everything after it is the
 //! same code for all versions. Below the versions, [`Client`] makes one request and its retries;
 //! it knows what a failure is, and nothing of avatars.
 //!
@@ -15,16 +15,17 @@ mod retry;
 mod settings;
 #[cfg(test)]
 mod tests;
-pub mod v2;
-pub mod v3;
+mod v2;
+mod v3;
+pub mod version;
 
 pub use client::Client;
 pub use failure::{Failure, Reply, Trace};
 pub use settings::{PACE, Settings};
+pub use version::ApiVersion;
 
 use crate::{
     catalog::{list::Answer, stripped::Bodies},
-    config::ApiVersion,
     error::Result,
     time::Timestamp,
 };
@@ -81,10 +82,7 @@ pub async fn fetch(
     keep: bool,
     progress: OnProgress<'_>,
 ) -> Fetched {
-    let fetched = match version {
-        ApiVersion::V2 => v2::fetch(client, keep, progress).await,
-        ApiVersion::V3 => v3::fetch(client, keep, progress).await,
-    };
+    let fetched = version.fetch(client, keep, progress).await;
     if let Some(warning) = &fetched.warning {
         tracing::warn!(source = fetched.source, "HeyGen announces: {warning}");
     }
@@ -97,10 +95,5 @@ pub async fn fetch(
 /// # Errors
 /// As [`Client::probe`].
 pub async fn probe(version: ApiVersion, client: &Client) -> Result<u16> {
-    client
-        .probe(match version {
-            ApiVersion::V2 => v2::PATH,
-            ApiVersion::V3 => v3::PROBE,
-        })
-        .await
+    client.probe(version.probe()).await
 }

@@ -293,7 +293,7 @@ async fn key_and_query_are_in_no_error_and_no_debug_text() {
             Err(failure) => format!("{failure:?} {}", failure.error),
         };
         let client = client_with(&settings(&server.url)).unwrap();
-        let fetched = v2::fetch(&client, false, &|_| ()).await;
+        let fetched = fetch(ApiVersion::V2, &client, false, &|_| ()).await;
         let text = format!(
             "{text} {client:?} {} {:?} {:?} {:?}",
             fetched.source, fetched.request_id, fetched.warning, fetched.answer
@@ -330,7 +330,7 @@ async fn what_was_fetched_joins_the_notices_of_header_and_body() {
         "warning":{"message":"use v3"}}"#;
     let server = Server::start([answer(200, "deprecation: true\r\n", body)]).await;
     let client = client_with(&settings(&format!("{}/mock/", server.url))).unwrap();
-    let fetched = v2::fetch(&client, false, &|_| ()).await;
+    let fetched = fetch(ApiVersion::V2, &client, false, &|_| ()).await;
     assert!(fetched.answer.is_ok());
     assert_eq!(fetched.source, format!("{}/mock/v2/avatars", server.url));
     assert_eq!(fetched.http_status, Some(200));
@@ -343,7 +343,7 @@ async fn what_was_fetched_joins_the_notices_of_header_and_body() {
 async fn what_failed_is_recorded_all_the_same() {
     let server = Server::start([answer(200, "x-request-id: r-9\r\n", "no JSON")]).await;
     let client = client_with(&settings(&server.url)).unwrap();
-    let fetched = v2::fetch(&client, false, &|_| ()).await;
+    let fetched = fetch(ApiVersion::V2, &client, false, &|_| ()).await;
     assert_eq!(fetched.answer.err().map(|error| error.kind), Some(Kind::NotACatalogue));
     assert_eq!((fetched.http_status, fetched.response_bytes), (Some(200), Some(7)));
     assert_eq!(fetched.request_id.as_deref(), Some("r-9"));

@@ -2,17 +2,26 @@
 //!
 //! Knows the path and how its answer becomes a [`Fetched`]; what the body means is the decoder's.
 
-use super::{Client, Failure, Fetched, OnProgress, POINTS_TO_V3, Trace, quote};
+use super::{Client, Failure, Fetched, OnProgress, POINTS_TO_V3, Trace, quote, version::Profile};
 use crate::{
     catalog::{list, stripped::Bodies},
     error::{Error, Result},
 };
 
 /// The list; it has no pages and no filter.
-pub(super) const PATH: &str = "/v2/avatars";
+const PATH: &str = "/v2/avatars";
+
+/// All that the rest of the program goes by.
+pub(super) static PROFILE: Profile = Profile {
+    name: "v2",
+    after_polls: 1,
+    probe: PATH,
+    fetch: |client, keep, progress| Box::pin(fetch(client, keep, progress)),
+    read: list::decode,
+};
 
 /// Reads the list once, with the client's retries. What goes wrong is in [`Fetched::answer`].
-pub async fn fetch(client: &Client, keep: bool, progress: OnProgress<'_>) -> Fetched {
+async fn fetch(client: &Client, keep: bool, progress: OnProgress<'_>) -> Fetched {
     let source = client.source(PATH);
     match client.get(PATH, progress).await {
         Ok(reply) => {
@@ -23,7 +32,7 @@ pub async fn fetch(client: &Client, keep: bool, progress: OnProgress<'_>) -> Fet
             });
             let said = answer.as_ref().ok().and_then(|answer| answer.warning.as_deref());
             let warning = join(reply.trace.notice.as_deref(), said.map(|text| client.mask(text)));
-            let bodies = (keep && answer.is_ok()).then_some(Bodies::Whole(reply.body));
+            let bodies = (keep && answer.is_ok()).then_some(Bodies::whole(reply.body));
             Fetched { bodies, ..fetched(source, Some(reply.trace), warning, answer) }
         }
         Err(Failure { error, trace, points_to_v3, .. }) => {

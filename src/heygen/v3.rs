@@ -11,10 +11,11 @@ use tokio::time::Instant;
 
 use super::{
     Client, Failure, Fetched, OnProgress, Progress, Reply, Trace, client::Bounds, v2::join,
+    version::Profile,
 };
 use crate::{
     catalog::{
-        pages::{Page, Pages},
+        pages::{self, Page, Pages},
         stripped::Bodies,
     },
     error::{Error, Result},
@@ -22,8 +23,15 @@ use crate::{
 
 const PATH: &str = "/v3/avatars/looks";
 
-/// The cheapest request that shows whether the list is there.
-pub(super) const PROBE: &str = "/v3/avatars/looks?limit=1";
+/// All that the rest of the program goes by. A list may shift while its pages are read, so that it
+/// takes two of them to believe a removal.
+pub(super) static PROFILE: Profile = Profile {
+    name: "v3",
+    after_polls: 2,
+    probe: "/v3/avatars/looks?limit=1",
+    fetch: |client, keep, progress| Box::pin(fetch(client, keep, progress)),
+    read: pages::read,
+};
 
 /// Looks on a page, the most that the API gives.
 const LIMIT: usize = 50;
@@ -36,7 +44,7 @@ const MOST_TIMES: u8 = 2;
 
 /// Reads the list page by page, with the client's retries for each page. What goes wrong is in
 /// [`Fetched::answer`].
-pub async fn fetch(client: &Client, keep: bool, progress: OnProgress<'_>) -> Fetched {
+async fn fetch(client: &Client, keep: bool, progress: OnProgress<'_>) -> Fetched {
     let mut reading = Reading { kept: keep.then(Vec::new), ..Reading::new(client) };
     let read = reading.all(progress).await;
     reading.fetched(read)
@@ -206,7 +214,7 @@ impl<'a> Reading<'a> {
             response_bytes: whole.then_some(bytes),
             response_sha256: whole.then(|| super::failure::hex(&hash.finalize())),
             warning: join(join(notice.as_deref(), said).as_deref(), unsure),
-            bodies: kept.filter(|_| whole).map(|pages| Bodies::Pages { pages, incomplete }),
+            bodies: kept.filter(|_| whole).map(|pages| Bodies::pages(pages, incomplete)),
             answer,
         }
     }

@@ -13,11 +13,9 @@ use crate::{
         Archive,
         envelope::{Entry, Envelope, Stored},
     },
-    catalog::{
-        diff::{Policy, Poll, diff},
-        stripped,
-    },
+    catalog::diff::{Policy, Poll, diff},
     error::{Error, Result},
+    heygen::ApiVersion,
     store::{
         Store,
         row::{PollRow, policy_of},
@@ -161,7 +159,13 @@ impl Replaying<'_> {
         let policy: Policy = policy.ok_or_else(|| spoiled("policy"))?;
         let observed_at = row.observed_at.ok_or_else(|| spoiled("observed_at"))?;
         let api_version = row.api_version.clone().ok_or_else(|| spoiled("api_version"))?;
-        let answer = stripped::read(self.text(stored).await?);
+        let version = ApiVersion::named(&api_version).ok_or_else(|| {
+            Error::storage(format!(
+                "poll {poll} read {api_version} of the API, which this version of heygen-sync does \
+                 not know; use a newer one"
+            ))
+        })?;
+        let answer = version.read(self.text(stored).await?);
         let answer = answer.map_err(|error| error.context(&stored.file))?;
         let now = self.clock.now();
         let session = self.store.begin_poll(&row.account.clone(), now, DEADLINE).await?;

@@ -147,7 +147,7 @@ mod tests {
         );
         let known = Plan::new(Version::Auto, &past(vec![poll(200, "")]));
         assert_eq!(known.after(Some(404)), None);
-        for version in ApiVersion::ALL {
+        for version in ApiVersion::all() {
             let plan = Plan::new(Version::Fixed(version), &Past::default());
             assert_eq!(plan, Plan { ask: version, else_ask: None, switches: false });
         }

@@ -33,6 +33,7 @@ mod seal;
 mod sequences;
 mod servers;
 mod statements;
+mod terminal;
 mod text;
 mod time_travel;
 mod world;

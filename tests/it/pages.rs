@@ -135,6 +135,19 @@ on_both! {
         world.fails(65, "page 1").await;
     }
 
+    async fn page_117_failing_for_good_changes_nothing(world: World) {
+        paged(&mut world, 5_990, 10);
+        assert_eq!(listed(&world.poll().await), (5_990, 10, 0));
+        world.heygen.rename(Kind::Avatar, "a0000", "B");
+        world.heygen.fail_page(117, Refusal::of(500), usize::MAX);
+        let before = world.heygen.request_count();
+        world.fails(69, "page 117").await;
+        assert_eq!(world.heygen.request_count() - before, 117);
+        world.heygen.fail_page(117, Refusal::of(500), 0);
+        let report = world.poll().await;
+        assert_eq!((listed(&report), report.row.counts.unwrap().changed), ((5_990, 10, 0), 1));
+    }
+
     async fn a_page_is_asked_for_again_where_that_can_help(world: World) {
         paged(&mut world, 170, 0);
         world.client(|settings| settings.retries = 1);

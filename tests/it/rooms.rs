@@ -19,10 +19,10 @@ const FLOORS: [&[&str]; 8] = [
     &["error", "time"],
 ];
 
-/// Neighbours that may be known: all of them read settings, the mirror's queue is
-/// stored, and a poll writes what is to be told of it.
+/// Neighbours that may be known: the settings are read, and take the versions of the API by name;
+/// the mirror's queue is stored, and a poll writes what is to be told of it.
 const ALLOWED: [(&str, &str); 5] = [
-    ("heygen", "config"),
+    ("config", "heygen"),
     ("mirror", "config"),
     ("mirror", "store"),
     ("store", "config"),
@@ -32,7 +32,7 @@ const ALLOWED: [(&str, &str); 5] = [
 type Rule = (&'static [&'static str], Option<&'static [&'static str]>, &'static str);
 
 /// Words that are kept out: the words, the rooms that may write them (`None`: all but the catalogue), and why no others may.
-const KEPT_OUT: [Rule; 3] = [
+const KEPT_OUT: [Rule; 4] = [
     (
         &["sqlx", "reqwest", "tokio", "std::fs", "std::net", "Utc::now", "async fn"],
         None,
@@ -44,6 +44,11 @@ const KEPT_OUT: [Rule; 3] = [
         "time comes in by argument",
     ),
     (&["sqlx::"], Some(&["store"]), "only the store knows SQL"),
+    (
+        &["ApiVersion::V2", "ApiVersion::V3"],
+        Some(&["poll"]),
+        "a version of the API is what its profile says: another one takes a file and an entry",
+    ),
 ];
 
 /// A file of `src` and the room that it belongs to.

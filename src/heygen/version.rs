@@ -1,0 +1,114 @@
+//! What a version of the API is to the rest of the program.
+//!
+//! Each version has a file of its own, which says all of this in a [`Profile`]; [`ALL`] lists them.
+//! To add one takes that file and an entry there: everything else goes by what the profile says.
+
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+    pin::Pin,
+};
+
+use super::{Client, Fetched, OnProgress, v2, v3};
+use crate::{catalog::list::Answer, error::Result};
+
+/// Every version that can be configured, oldest first.
+static ALL: [&Profile; 2] = [&v2::PROFILE, &v3::PROFILE];
+
+/// What there is to know of a version.
+pub(super) struct Profile {
+    /// As it is written in `config.toml` and in `polls.api_version`.
+    pub name: &'static str,
+    /// In how many polls in a row an item must be missing until its removal is due, unless the
+    /// configuration says otherwise.
+    pub after_polls: u32,
+    /// The cheapest request that shows whether the list is there: path and query.
+    pub probe: &'static str,
+    /// Reads the list once, with the client's retries. What goes wrong is in [`Fetched::answer`];
+    /// the flag asks for [`Fetched::bodies`].
+    pub fetch: for<'a> fn(&'a Client, bool, OnProgress<'a>) -> Fetching<'a>,
+    /// Decodes what an archive kept of an answer, which [`Fetched::bodies`] gave it.
+    pub read: fn(&[u8]) -> Result<Answer>,
+}
+
+/// A list on its way.
+pub(super) type Fetching<'a> = Pin<Box<dyn Future<Output = Fetched> + Send + 'a>>;
+
+/// A version of the API.
+#[derive(Clone, Copy)]
+pub struct ApiVersion(&'static Profile);
+
+impl ApiVersion {
+    /// `GET /v2/avatars`: the whole list in one answer.
+    pub const V2: Self = Self(&v2::PROFILE);
+    /// `GET /v3/avatars/looks`: page by page.
+    pub const V3: Self = Self(&v3::PROFILE);
+
+    /// Every version that can be configured, oldest first.
+    pub fn all() -> impl Iterator<Item = Self> {
+        ALL.iter().map(|profile| Self(profile))
+    }
+
+    /// The one that `polls.api_version` names; `None` for a name that nobody knows.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::all().find(|version| version.as_str() == name)
+    }
+
+    /// As it is written in `config.toml` and in `polls.api_version`.
+    pub fn as_str(self) -> &'static str {
+        self.0.name
+    }
+
+    /// In how many polls in a row an item must be missing until its removal is due, unless the
+    /// configuration says otherwise (rule 8).
+    pub fn after_polls(self) -> u32 {
+        self.0.after_polls
+    }
+
+    /// Decodes what an archive kept of an answer of this version.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::NotACatalogue`] for anything else.
+    pub fn read(self, kept: &[u8]) -> Result<Answer> {
+        (self.0.read)(kept)
+    }
+
+    pub(super) fn probe(self) -> &'static str {
+        self.0.probe
+    }
+
+    pub(super) fn fetch<'a>(
+        self,
+        client: &'a Client,
+        keep: bool,
+        progress: OnProgress<'a>,
+    ) -> Fetching<'a> {
+        (self.0.fetch)(client, keep, progress)
+    }
+}
+
+impl PartialEq for ApiVersion {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for ApiVersion {}
+
+impl Hash for ApiVersion {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
+    }
+}
+
+impl fmt::Display for ApiVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for ApiVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
