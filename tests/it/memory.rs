@@ -49,10 +49,8 @@ fn high_water_mark(child: &Child) -> Option<usize> {
     line.split_whitespace().nth(1)?.parse::<usize>().ok().map(|kilobytes| kilobytes * 1024)
 }
 
-#[tokio::test]
-async fn ten_thousand_looks_come_whole_in_less_than_twice_the_lists_size() {
-    let (_, empty) = peaks(&Home::sqlite().await, 1);
-    let home = Home::sqlite().await;
+async fn in_less_than_twice_the_lists_size(home: Home, other: Home) {
+    let (_, empty) = peaks(&other, 1);
     fill(&home.heygen);
     home.heygen.paging(|paging| paging.repeats = 2);
     home.heygen.fail_page(100, Refusal::of(429).header("retry-after", "0"), 1);
@@ -70,4 +68,14 @@ async fn ten_thousand_looks_come_whole_in_less_than_twice_the_lists_size() {
     println!("list {list} bytes; while it was read {reading}, with the first load {full}");
     // With what the diff, the seal and SQLite take on top when every item is new.
     assert!(reading.max(full) < 2 * list, "{reading}, {full} bytes for a list of {list}");
+}
+
+#[tokio::test]
+async fn ten_thousand_looks_come_whole_in_less_than_twice_the_lists_size_into_sqlite() {
+    in_less_than_twice_the_lists_size(Home::sqlite().await, Home::sqlite().await).await;
+}
+
+#[tokio::test]
+async fn ten_thousand_looks_come_whole_in_less_than_twice_the_lists_size_into_postgres() {
+    in_less_than_twice_the_lists_size(Home::postgres().await, Home::postgres().await).await;
 }
