@@ -46,6 +46,8 @@ use crate::{
 /// The loop looks at the clock at least this often, whatever the timer says: after a suspend or a
 /// change of the clock nothing else would.
 const BEAT: Duration = Duration::from_secs(5);
+/// A look at the database takes no longer than this: it is a handful of small queries.
+const LOOK: Duration = Duration::from_secs(60);
 
 /// What the daemon is made from.
 pub struct Setup {
@@ -88,21 +90,31 @@ pub async fn run(
     work: impl AsyncFn(&Config, Work),
     reload: impl Fn() -> Result<Config>,
 ) -> Result<Ended> {
-    let mut service = Service::start(setup, &look, &reload).await?;
+    let Some(mut service) = Service::start(setup, &look, &reload).await? else {
+        return Ok(Ended::Well);
+    };
     loop {
         let Some(due) = service.idle().await? else { return Ok(Ended::Well) };
-        let config = service.config.clone();
         // What is due ahead of a slot may have been done by somebody else meanwhile.
         if due != Work::Poll {
-            service.ahead = looked(look(&config).await);
+            if !service.look(&look).await {
+                return Ok(Ended::Well);
+            }
             if !service.is_due(due) {
                 continue;
             }
         }
+        let config = service.config.clone();
         let ended = service.busy(Box::pin(work(&config, due))).await;
         service.health.rest();
         match ended {
-            Busy::AtOnce => return Ok(Ended::AtOnce),
+            Busy::AtOnce => {
+                tracing::warn!(
+                    "told to stop once more: what was under way is left at once and wrote nothing; \
+                     what was committed before stands"
+                );
+                return Ok(Ended::AtOnce);
+            }
             Busy::Abandoned => {
                 tracing::warn!(
                     "what was under way is abandoned and wrote nothing; what was committed before stands"
@@ -113,8 +125,21 @@ pub async fn run(
             Busy::Done => {}
         }
         service.plan.done(due, service.clock.now());
-        service.ahead = looked(look(&config).await);
+        if !service.look(&look).await {
+            return Ok(Ended::Well);
+        }
     }
+}
+
+/// What `look` finds, in good time.
+async fn in_time(look: impl Future<Output = Result<Ahead>>) -> Result<Ahead> {
+    let late = |_| {
+        Err(Error::storage(format!(
+            "the database did not answer within {} s; check that it is up and can be reached",
+            LOOK.as_secs()
+        )))
+    };
+    tokio::time::timeout(LOOK, look).await.unwrap_or_else(late)
 }
 
 /// Without an answer only the schedule counts; the poll itself will say what is wrong.
@@ -143,18 +168,40 @@ struct Service<'a, R> {
     told: Option<Next>,
 }
 
+/// The first look; `None` when it was told to stop meanwhile.
+async fn first_look(
+    look: impl Future<Output = Result<Ahead>>,
+    signals: &mut Signals,
+) -> Result<Option<Ahead>> {
+    let mut look = std::pin::pin!(in_time(look));
+    loop {
+        tokio::select! {
+            ahead = &mut look => return ahead.map(Some),
+            signal = signals.next() => match signal {
+                // It was read a moment ago.
+                Signal::Reload => {}
+                Signal::Stop => {
+                    tracing::info!("told to stop");
+                    return Ok(None);
+                }
+            },
+        }
+    }
+}
+
 impl<'a, R: Fn() -> Result<Config>> Service<'a, R> {
+    /// Ready to work; `None` when it was told to stop before.
     async fn start(
         setup: Setup,
         look: &impl AsyncFn(&Config) -> Result<Ahead>,
         reload: &'a R,
-    ) -> Result<Self> {
+    ) -> Result<Option<Self>> {
         let Setup { config, location, clock, health, stop } = setup;
-        let signals = Signals::new()?;
+        let mut signals = Signals::new()?;
         let seed = fastrand::u64(..);
         let schedule = Schedule::new(&config.daemon, seed)?;
         let (listener, address) = http::listen(config.daemon.address()?).await?;
-        let ahead = look(&config).await?;
+        let Some(ahead) = first_look(look(&config), &mut signals).await? else { return Ok(None) };
         let accounts = config.account_names();
         let site = Arc::new(Site::new(location, health.clone(), clock.clone(), accounts));
         tokio::spawn(http::serve(listener, site.clone()));
@@ -169,7 +216,7 @@ impl<'a, R: Fn() -> Result<Config>> Service<'a, R> {
         );
         systemd::ready();
         let plan = Plan::new(schedule, &ahead, clock.now());
-        Ok(Self {
+        Ok(Some(Self {
             config: Arc::new(config),
             clock,
             health,
@@ -185,7 +232,29 @@ impl<'a, R: Fn() -> Result<Config>> Service<'a, R> {
             plan,
             ahead,
             told: None,
-        })
+        }))
+    }
+
+    /// Asks anew what lies ahead; false when it was told to stop meanwhile.
+    async fn look(&mut self, look: &impl AsyncFn(&Config) -> Result<Ahead>) -> bool {
+        let config = self.config.clone();
+        let mut looking = std::pin::pin!(in_time(look(&config)));
+        loop {
+            tokio::select! {
+                ahead = &mut looking => {
+                    self.ahead = looked(ahead);
+                    return true;
+                }
+                _ = self.beat.tick() => self.turn(),
+                signal = self.signals.next() => match signal {
+                    Signal::Reload => self.reload(),
+                    Signal::Stop => {
+                        self.end(Duration::ZERO);
+                        return false;
+                    }
+                },
+            }
+        }
     }
 
     /// Waits until something is due; `None` when it is told to stop.
