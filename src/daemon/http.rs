@@ -107,9 +107,7 @@ async fn figures(site: &Site) -> Result<Figures, Unreadable> {
 }
 
 /// What is asked of the database, if that answers before the asker has given up.
-async fn in_time<T>(
-    asked: impl Future<Output = Result<T, Unreadable>>,
-) -> Result<T, Unreadable> {
+async fn in_time<T>(asked: impl Future<Output = Result<T, Unreadable>>) -> Result<T, Unreadable> {
     let late = |_| Err(Unreadable::Trouble(Error::storage("the database does not answer")));
     tokio::time::timeout(PATIENCE, asked).await.unwrap_or_else(late)
 }

@@ -69,16 +69,17 @@ fn several_fixed_times_a_day_are_kept_over_both_changes() {
 fn a_star_in_minutes_or_hours_follows_the_clock_on_the_wall() {
     // Left out in spring, and twice in autumn, as crontab has it.
     let ten = schedule("*/30 2 * * *", "Europe/Berlin", 0);
-    assert_eq!(
-        slots(&ten, "2026-03-28T12:00Z", "2026-03-30T12:00Z"),
-        ["30 00:00", "30 00:30"]
-    );
+    assert_eq!(slots(&ten, "2026-03-28T12:00Z", "2026-03-30T12:00Z"), ["30 00:00", "30 00:30"]);
     assert_eq!(
         slots(&ten, "2026-10-24T12:00Z", "2026-10-25T12:00Z"),
         ["25 00:00", "25 00:30", "25 01:00", "25 01:30"]
     );
     assert_eq!(
-        slots(&schedule("20 */2 * * *", "Europe/Berlin", 0), "2026-03-28T21:30Z", "2026-03-29T04:00Z"),
+        slots(
+            &schedule("20 */2 * * *", "Europe/Berlin", 0),
+            "2026-03-28T21:30Z",
+            "2026-03-29T04:00Z"
+        ),
         ["28 23:20", "29 02:20"]
     );
 }

@@ -67,6 +67,7 @@ fn the_pages_show_what_is_run_here() {
         ("docker.md", "once", 1),
         ("docker.md", "backup", 1),
         ("docker.md", "compose", 1),
+        ("docker.md", "compose look", 1),
     ] {
         assert_eq!(blocks(page, name).len(), count, "{page}: {name}");
     }

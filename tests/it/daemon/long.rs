@@ -28,27 +28,26 @@ struct Tally {
 fn misbehave(home: &Home, cdn: &FakeCdn, number: usize, tally: &mut Tally) {
     let heygen = &home.heygen;
     heygen.recover();
-    let fine = match number % 8 {
+    match number % 8 {
         1 => heygen.fail_next(500),
         3 => heygen.cut_body(1000),
         5 => heygen.replace_body("<html>an edge</html>"),
         7 => heygen.fail_next(429),
-        even => {
+        kind => {
             heygen.rename(Kind::Avatar, "a7", &format!("Name {number}"));
             heygen.shuffle(number as u64);
             heygen.resign();
-            if even == 2 {
-                photo(home, cdn, &format!("p{number}"), [Fault::CutOnce, Fault::StatusOnce(500)][number % 3 / 2].clone());
-            }
-            if even == 4 {
-                heygen.remove(Kind::Avatar, &format!("a{}", 10 + number));
+            match kind {
+                2 => photo(home, cdn, &format!("cut{number}"), Fault::CutOnce),
+                4 => heygen.remove(Kind::Avatar, &format!("a{}", 10 + number)),
+                6 => photo(home, cdn, &format!("late{number}"), Fault::StatusOnce(503)),
+                _ => {}
             }
             tally.succeeded += 1;
             return;
         }
-    };
+    }
     tally.failed += 1;
-    fine
 }
 
 fn photo(home: &Home, cdn: &FakeCdn, id: &str, fault: Fault) {
