@@ -2,9 +2,13 @@
 //! HeyGen is there, and how often is polled, stands in an override beside it.
 
 use std::{
+    fs::Permissions,
     io::{self, Write},
     net::{Shutdown, TcpStream},
-    os::unix::net::{UnixListener, UnixStream},
+    os::unix::{
+        fs::PermissionsExt,
+        net::{UnixListener, UnixStream},
+    },
     path::Path,
     process::{Command, Stdio},
     time::{Duration, Instant},
@@ -132,6 +136,8 @@ fn is_plugin() -> bool {
 /// From a socket in the file system to an address.
 fn hand_on(path: &Path, to: &str) {
     let (listener, to) = (UnixListener::bind(path).unwrap(), to.to_owned());
+    // Whoever the relay runs as.
+    std::fs::set_permissions(path, Permissions::from_mode(0o777)).unwrap();
     std::thread::spawn(move || {
         for client in listener.incoming().map_while(Result::ok) {
             let Ok(server) = TcpStream::connect(&to) else { return };
