@@ -118,14 +118,17 @@ impl Schedule {
         offset: TimeDelta,
     ) -> Option<DateTime<Utc>> {
         // No zone changes its clock twice within a day.
-        let (mut same, mut other) = (from, from);
-        while self.offset(other) == offset {
-            if other >= to {
+        let mut same = from;
+        let mut other = loop {
+            let day = (same + TimeDelta::days(1)).min(to);
+            if self.offset(day) != offset {
+                break day;
+            }
+            if day >= to {
                 return None;
             }
-            same = other;
-            other = (other + TimeDelta::days(1)).min(to);
-        }
+            same = day;
+        };
         while other - same > TimeDelta::seconds(1) {
             let middle = same + TimeDelta::seconds((other - same).num_seconds() / 2);
             match self.offset(middle) == offset {
