@@ -90,8 +90,8 @@ impl Plan {
         for ((name, _), seen) in self.fields.iter().zip(&mut survey.0) {
             match fields.get(name) {
                 None => {}
-                Some(value) if is_number_like(value) => seen.number_like = true,
-                Some(value) => seen.certain = seen.certain.with(JsonType::of(value)),
+                Some(value) if is_number_like(&value) => seen.number_like = true,
+                Some(value) => seen.certain = seen.certain.with(JsonType::of(&value)),
             }
         }
     }
@@ -129,7 +129,7 @@ impl Plan {
             match fields.get(name) {
                 None => out.push_str("null"),
                 // Its text is the number's own.
-                Some(Value::Text(text)) if way.is_number(fields.get(name)) => out.push_str(text),
+                Some(value) if way.is_number(&value) => out.push_str(value.as_cell()),
                 Some(value) => value.write_json(out),
             }
         }
@@ -147,7 +147,7 @@ impl Plan {
     /// Whether the item holds a value of a type that must not be shown.
     fn is_unreadable(&self, fields: &Fields) -> bool {
         self.fields.iter().any(|(name, way)| {
-            fields.get(name).is_some_and(|value| !way.shown.contains(way.json_type(value)))
+            fields.get(name).is_some_and(|value| !way.shown.contains(way.json_type(&value)))
         })
     }
 
@@ -187,18 +187,18 @@ impl Way {
         tells
     }
 
-    fn json_type(&self, value: &Value) -> JsonType {
+    fn json_type(&self, value: &Value<'_>) -> JsonType {
         if is_number_like(value) { self.number_like } else { JsonType::of(value) }
     }
 
-    fn is_number(&self, value: Option<&Value>) -> bool {
-        self.number_like == JsonType::Number && value.is_some_and(is_number_like)
+    fn is_number(&self, value: &Value<'_>) -> bool {
+        self.number_like == JsonType::Number && is_number_like(value)
     }
 }
 
 /// Whether the value is a text that a number would have been kept as.
-fn is_number_like(value: &Value) -> bool {
-    let Value::Text(text) = value else { return false };
+fn is_number_like(value: &Value<'_>) -> bool {
+    let Some(text) = value.as_str() else { return false };
     JsonType::of_raw(text) == Some(JsonType::Number)
         && serde_json::from_str::<&RawValue>(text).is_ok_and(|raw| raw.get() == text)
         && Value::decode(text, 1).as_ref() == Ok(value)

@@ -4,7 +4,10 @@
 //! the same one. It decides everything; the store has no choices left. It knows no SQL, no clock
 //! and no order of the list.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use super::{
     item::{FieldName, Fields, Kind},
@@ -205,9 +208,9 @@ pub struct FieldChange {
     /// The field, by the API's name.
     pub field: FieldName,
     /// Its value before; `None` for null.
-    pub old: Option<Value>,
+    pub old: Option<Value<'static>>,
     /// Its value now.
-    pub new: Option<Value>,
+    pub new: Option<Value<'static>>,
 }
 
 /// An item to remove.
@@ -240,14 +243,18 @@ pub fn diff(standing: &Standing, answer: Answer, poll: &Poll<'_>) -> Diff {
     let dropped = avatars.dropped.iter().chain(&talking_photos.dropped);
     let mut links = Listed::new(&standing.links, dropped, poll.mirror);
     for judged in [&avatars, &talking_photos] {
-        judged.kept.iter().for_each(|record| links.keep(record));
+        judged.kept.iter().for_each(|record| links.keep(record, &judged.list.signatures));
     }
     for judged in [&avatars, &talking_photos] {
-        judged.dropped.iter().for_each(|record| links.compare(record));
+        let signatures = &judged.list.signatures;
+        judged.dropped.iter().for_each(|record| links.compare(record, signatures));
     }
     let links = links.writes(poll.observed_at);
-    avatars.match_items();
-    talking_photos.match_items();
+    for judged in [&mut avatars, &mut talking_photos] {
+        // Whatever is to be stored of them holds on to them.
+        judged.list.signatures = Arc::default();
+        judged.match_items();
+    }
     let holds = [avatars.hold(), talking_photos.hold()];
     let held: u64 = holds.iter().flatten().map(|held| held.count).sum();
     let accepted = match poll.policy.accepted {
@@ -317,6 +324,9 @@ impl<'a> Judged<'a> {
 
     /// Walks both sides in the order of their ids, side by side.
     fn match_items(&mut self) {
+        if self.before.items.is_empty() {
+            self.opened.reserve_exact(self.kept.len());
+        }
         let mut records = std::mem::take(&mut self.kept).into_iter().peekable();
         for item in &self.before.items {
             while let Some(new) = records.next_if(|record| record.id < item.id) {
@@ -428,14 +438,11 @@ impl<'a> Judged<'a> {
     /// The item's state once the record is believed: carried fields from the record, an absent
     /// one as null; all others as last known.
     fn state_after(&self, item: &StandingItem, record: &Record) -> Fields {
-        let mut after = record.fields.clone();
-        for (name, value) in item.fields.iter() {
-            let carried = self.schema_after.get(name).is_some_and(|field| field.carried);
-            if !carried && !record.has(name) {
-                after.set(name.clone(), Some(value.clone()));
-            }
-        }
-        after
+        let unsaid = item.fields.iter().filter(|(name, _)| {
+            let carried = self.schema_after.get(*name).is_some_and(|field| field.carried);
+            !carried && !record.has(name)
+        });
+        record.fields.with(unsaid.map(|(name, value)| (name.clone(), value)).collect())
     }
 
     /// Whether something was learned, and the fields that changed (rule 4).
@@ -449,10 +456,10 @@ impl<'a> Judged<'a> {
         let mut learned = false;
         let mut changed = vec![];
         for (name, old, new) in differences(&item.fields, after) {
-            if self.is_learned(name, old, record, last_listed) {
+            if self.is_learned(name, old.as_ref(), record, last_listed) {
                 learned = true;
             } else {
-                let (old, new) = (old.cloned(), new.cloned());
+                let (old, new) = (old.map(Value::into_owned), new.map(Value::into_owned));
                 changed.push(FieldChange { field: name.clone(), old, new });
             }
         }
@@ -462,7 +469,7 @@ impl<'a> Judged<'a> {
     fn is_learned(
         &self,
         name: &FieldName,
-        old: Option<&Value>,
+        old: Option<&Value<'_>>,
         record: &Record,
         last_listed: Option<&GoodPoll>,
     ) -> bool {
@@ -533,32 +540,35 @@ impl<'a> Judged<'a> {
 
 /// Rule 6: of the copies of an id the one equal to the stored state is kept, else the first by
 /// the bytes of its canonical JSON. `records` are sorted by id.
-fn resolve_copies(records: Vec<Record>, before: &StandingList) -> (Vec<Record>, Vec<Record>) {
-    if records.windows(2).all(|pair| pair[0].id != pair[1].id) {
-        return (records, vec![]);
-    }
-    let names: BTreeSet<FieldName> = records.iter().flat_map(Record::names).cloned().collect();
-    let mut kept: Vec<Record> = Vec::with_capacity(records.len());
+fn resolve_copies(mut records: Vec<Record>, before: &StandingList) -> (Vec<Record>, Vec<Record>) {
     let mut dropped = vec![];
-    for record in records {
-        match kept.last_mut() {
-            Some(first) if first.id == record.id => {
-                let stored = before.items.binary_search_by(|item| item.id.cmp(&record.id)).ok();
-                let stored = stored.map(|at| &before.items[at]);
-                // A number kept as its text has the bytes of that text: its type decides then.
-                let rank = |copy: &Record| {
-                    let json = (copy.to_json(), copy.numbers_as_text.clone());
-                    (!says_stored(copy, stored, &names), json)
-                };
-                match *first != record && rank(&record) < rank(first) {
-                    true => dropped.push(std::mem::replace(first, record)),
-                    false => dropped.push(record),
-                }
-            }
-            _ => kept.push(record),
+    if records.windows(2).all(|pair| pair[0].id != pair[1].id) {
+        return (records, dropped);
+    }
+    let mut names = BTreeSet::new();
+    for name in records.iter().flat_map(Record::names) {
+        if !names.contains(name) {
+            names.insert(name.clone());
         }
     }
-    (kept, dropped)
+    records.dedup_by(|copy, first| {
+        let same = first.id == copy.id;
+        if same {
+            let stored = before.items.binary_search_by(|item| item.id.cmp(&copy.id)).ok();
+            let stored = stored.map(|at| &before.items[at]);
+            // A number kept as its text has the bytes of that text: its type decides then.
+            let rank = |copy: &Record| {
+                let json = (copy.to_json(), copy.numbers_as_text.clone());
+                (!says_stored(copy, stored, &names), json)
+            };
+            if rank(copy) < rank(first) {
+                std::mem::swap(copy, first);
+            }
+            dropped.push(std::mem::take(copy));
+        }
+        same
+    });
+    (records, dropped)
 }
 
 /// Whether a copy says what is stored, `names` being all fields that the list's records have.

@@ -4,11 +4,11 @@
 //! value lives in its column or in `extra` is decided here alone ([`Fields::cell`],
 //! [`Fields::extra`], [`Fields::from_row`]), so nothing can be lost between the two.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, collections::HashSet, fmt, sync::Arc};
 
 use serde_json::value::RawValue;
 
-use super::value::{Value, pairs, write_json_object};
+use super::value::{Sort, Value, pairs, write_json_object};
 
 /// Avatar or talking photo.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -133,82 +133,133 @@ impl fmt::Debug for Kind {
 /// A field's name, as the API spells it.
 pub type FieldName = Cow<'static, str>;
 
-/// The values of an item, sorted by field name; a field that is null is not in it.
-#[derive(Clone, PartialEq, Default)]
-pub struct Fields(Vec<(FieldName, Value)>);
+/// Names that many items have: those with the same fields hold them together, once.
+#[derive(Debug, Default)]
+pub struct Names(HashSet<Arc<[FieldName]>>);
+
+impl Names {
+    /// Makes `names` the copy that others hold, if any does.
+    pub fn share(&mut self, names: &mut Arc<[FieldName]>) {
+        match self.0.get(&**names) {
+            Some(known) => *names = known.clone(),
+            None => drop(self.0.insert(names.clone())),
+        }
+    }
+}
+
+/// The values of an item, sorted by field name; a field that is null is not in it. Packed, since a
+/// whole catalogue of them is in memory twice when it is compared.
+#[derive(Clone, Default)]
+pub struct Fields {
+    names: Arc<[FieldName]>,
+    /// For each name what its value is and where its text ends, the next one's beginning.
+    slots: Box<[(Sort, u32)]>,
+    text: Box<str>,
+}
 
 impl Fields {
     /// From pairs in any order, of which no name may repeat and no value may be null.
-    pub fn new(mut pairs: Vec<(FieldName, Value)>) -> Self {
+    pub fn new(mut pairs: Vec<(FieldName, Value<'_>)>) -> Self {
         if !pairs.is_sorted_by(|a, b| a.0 < b.0) {
             pairs.sort_by(|a, b| a.0.cmp(&b.0));
         }
-        Self(pairs)
+        let mut text = String::with_capacity(pairs.iter().map(|(_, v)| v.as_cell().len()).sum());
+        let mut slots = Vec::with_capacity(pairs.len());
+        for (_, value) in &pairs {
+            text.push_str(value.as_cell());
+            // No body and no row is that large.
+            slots.push((value.sort(), u32::try_from(text.len()).unwrap_or(u32::MAX)));
+        }
+        let names = pairs.into_iter().map(|(name, _)| name).collect();
+        Self { names, slots: slots.into(), text: text.into() }
+    }
+
+    /// Holds the names together with others that have the same.
+    pub fn share(&mut self, names: &mut Names) {
+        names.share(&mut self.names);
     }
 
     /// The field's value; `None` when it is null or was never known.
-    pub fn get(&self, name: &str) -> Option<&Value> {
-        self.0.iter().find(|(field, _)| field == name).map(|(_, value)| value)
+    pub fn get(&self, name: &str) -> Option<Value<'_>> {
+        self.names.iter().position(|field| field == name).map(|at| self.value(at))
+    }
+
+    fn value(&self, at: usize) -> Value<'_> {
+        let (sort, text) = self.packed(at);
+        Value::of(sort, text)
+    }
+
+    fn packed(&self, at: usize) -> (Sort, &str) {
+        let start = at.checked_sub(1).and_then(|before| self.slots.get(before));
+        let start = start.map_or(0, |(_, end)| *end as usize);
+        let (sort, end) = self.slots.get(at).copied().unwrap_or((Sort::Text, 0));
+        (sort, self.text.get(start..end as usize).unwrap_or_default())
     }
 
     /// All fields that are not null, by name.
-    pub fn iter(&self) -> impl Iterator<Item = (&FieldName, &Value)> {
-        self.0.iter().map(|(name, value)| (name, value))
+    pub fn iter(&self) -> impl Iterator<Item = (&FieldName, Value<'_>)> {
+        self.names.iter().enumerate().map(|(at, name)| (name, self.value(at)))
     }
 
-    /// The same with one field set, or made null.
-    pub fn set(&mut self, name: FieldName, value: Option<Value>) {
-        match (self.0.binary_search_by(|(field, _)| field.cmp(&name)), value) {
-            (Ok(at), Some(value)) => self.0[at].1 = value,
-            (Ok(at), None) => drop(self.0.remove(at)),
-            (Err(at), Some(value)) => self.0.insert(at, (name, value)),
-            (Err(_), None) => {}
-        }
+    /// The same with some fields set that have no value here.
+    pub fn with(&self, others: Vec<(FieldName, Value<'_>)>) -> Self {
+        let own = self.iter().map(|(name, value)| (name.clone(), value));
+        Self::new(own.chain(others).collect())
     }
 
     /// The item's name, if it is a string.
     pub fn name(&self, kind: Kind) -> Option<&str> {
-        self.get(kind.name_field()).and_then(Value::as_str)
+        self.text(kind.name_field())
+    }
+
+    /// The field's value, if it is a string.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        let at = self.names.iter().position(|field| field == name)?;
+        let (sort, text) = self.packed(at);
+        (sort == Sort::Text).then_some(text)
     }
 
     /// What stands in `column`: the value, if the column can hold it.
-    pub fn cell(&self, column: &Column) -> Option<&Value> {
+    pub fn cell(&self, column: &Column) -> Option<Value<'_>> {
         self.get(column.name).filter(|value| column.fits(value))
     }
 
     /// What has no column, or does not fit it, as a canonical JSON object; `None` when empty.
     pub fn extra(&self, kind: Kind) -> Option<String> {
-        let homeless = |(name, value): &(&FieldName, &Value)| {
-            !kind.columns().iter().any(|column| column.name == *name && column.fits(value))
+        let homeless = |(name, value): &(&FieldName, Value<'_>)| {
+            !kind.columns().iter().any(|column| column.name == **name && column.fits(value))
         };
-        if !self.iter().any(|pair| homeless(&pair)) {
-            return None;
-        }
-        let mut out = String::new();
-        write_json_object(self.iter().filter(homeless).map(|(n, v)| (n.as_ref(), v)), &mut out);
-        Some(out)
+        let homeless: Vec<_> = self.iter().filter(homeless).collect();
+        (!homeless.is_empty()).then(|| written(&homeless))
     }
 
     /// The reverse of [`Self::cell`] and [`Self::extra`]: the state that a row holds. JSON that
     /// an engine has rendered anew is made canonical on the way.
-    pub fn from_row(kind: Kind, cells: Vec<(FieldName, Value)>, extra: Option<&str>) -> Self {
+    pub fn from_row(kind: Kind, cells: Vec<(FieldName, Value<'_>)>, extra: Option<&str>) -> Self {
         let mut all = cells;
-        if let Some(extra) = extra {
-            for (name, raw) in pairs(extra).unwrap_or_default() {
-                if let Some(value) = decoded(raw) {
-                    all.push((kind.field(&name), value));
-                }
-            }
+        for (name, raw) in extra.and_then(|extra| pairs(extra).ok()).unwrap_or_default() {
+            all.extend(decoded(raw).map(|value| (kind.field(&name), value)));
         }
         Self::new(all)
     }
 
     /// All fields as one canonical JSON object.
     pub fn to_json(&self) -> String {
-        let mut out = String::new();
-        write_json_object(self.iter().map(|(name, value)| (name.as_ref(), value)), &mut out);
-        out
+        written(&self.iter().collect::<Vec<_>>())
     }
+}
+
+impl PartialEq for Fields {
+    fn eq(&self, other: &Self) -> bool {
+        let same_names = Arc::ptr_eq(&self.names, &other.names) || self.names == other.names;
+        same_names && self.slots == other.slots && self.text == other.text
+    }
+}
+
+fn written(pairs: &[(&FieldName, Value<'_>)]) -> String {
+    let mut out = String::new();
+    write_json_object(pairs.iter().map(|(name, value)| (name.as_ref(), value)), &mut out);
+    out
 }
 
 impl fmt::Debug for Fields {
@@ -218,18 +269,19 @@ impl fmt::Debug for Fields {
 }
 
 impl Column {
-    fn fits(&self, value: &Value) -> bool {
-        match self.holds {
-            Holds::Text => matches!(value, Value::Text(_)),
-            Holds::Bool => matches!(value, Value::Bool(_)),
-            Holds::Texts => value.is_list_of_texts(),
-        }
+    fn fits(&self, value: &Value<'_>) -> bool {
+        let sort = match self.holds {
+            Holds::Text => Sort::Text,
+            Holds::Bool => Sort::Bool,
+            Holds::Texts => Sort::Texts,
+        };
+        value.sort() == sort
     }
 }
 
 /// A stored value; its depth was checked when it came in.
-fn decoded(raw: &RawValue) -> Option<Value> {
-    Value::decode(raw.get(), 1).ok().filter(|value| *value != Value::Null)
+fn decoded(raw: &RawValue) -> Option<Value<'_>> {
+    Value::decode(raw.get(), 1).ok().filter(|value| value.sort() != Sort::Null)
 }
 
 #[cfg(test)]
@@ -265,11 +317,15 @@ mod tests {
     }
 
     #[test]
-    fn setting_a_field_to_null_takes_it_away() {
-        let mut state = fields(r#"{"a":1,"c":3}"#);
-        state.set("b".into(), Some(Value::Int(2)));
-        state.set("a".into(), None);
-        state.set("zz".into(), None);
-        assert_eq!(state.to_json(), r#"{"b":2,"c":3}"#);
+    fn items_with_the_same_fields_hold_their_names_together() {
+        let mut names = Names::default();
+        let [mut one, mut other] =
+            [fields(r#"{"a":1,"c":"x"}"#), fields(r#"{"c":"longer","a":null,"b":[]}"#)];
+        let mut same = fields(r#"{"c":"y","a":2}"#);
+        for item in [&mut one, &mut other, &mut same] {
+            item.share(&mut names);
+        }
+        assert!(Arc::ptr_eq(&one.names, &same.names) && !Arc::ptr_eq(&one.names, &other.names));
+        assert_eq!(other.with(vec![("a".into(), Value::int(3))]).to_json(), r#"{"a":3,"b":[],"c":"longer"}"#);
     }
 }

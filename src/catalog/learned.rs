@@ -4,7 +4,7 @@
 use super::{
     item::{FieldName, Fields},
     schema::{JsonType, Types},
-    value::Value,
+    value::{Sort, Value},
 };
 use crate::time::Timestamp;
 
@@ -37,16 +37,16 @@ impl Circumstances {
 
 /// The JSON type that a stored value came with, `known` being the types that its field had: a text
 /// in a field that was only ever a number is a number kept as its text.
-pub fn stored_type(known: Types, value: &Value) -> JsonType {
+pub fn stored_type(known: Types, value: &Value<'_>) -> JsonType {
     let only_number = known.contains(JsonType::Number) && !known.contains(JsonType::String);
-    match value {
-        Value::Text(_) if only_number => JsonType::Number,
-        value => JsonType::of(value),
+    match value.sort() {
+        Sort::Text if only_number => JsonType::Number,
+        _ => JsonType::of(value),
     }
 }
 
 /// A field that differs between two states: its name, its value before and its value now.
-pub type Difference<'a> = (&'a FieldName, Option<&'a Value>, Option<&'a Value>);
+pub type Difference<'a> = (&'a FieldName, Option<Value<'a>>, Option<Value<'a>>);
 
 /// The fields that differ, sorted by name; null is `None`.
 pub fn differences<'a>(old: &'a Fields, new: &'a Fields) -> Vec<Difference<'a>> {

@@ -3,10 +3,14 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    sync::Arc,
     time::Duration,
 };
 
-use super::record::{PREVIEWS, Record, Role, SignedUrl};
+use super::{
+    record::{PREVIEWS, Record, Role, SignedUrl},
+    signatures::{Signature, Signatures},
+};
 use crate::time::Timestamp;
 
 /// Longer canonical URLs, in bytes, get no row in `assets`.
@@ -37,10 +41,17 @@ pub struct LinkWrite {
     pub role: Role,
     /// Whether the row is new.
     pub new: bool,
-    /// The link to store; `None` when the URL is listed unsigned now.
-    pub signed_url: Option<SignedUrl>,
+    /// What makes it the link to store; `None` when the URL is listed unsigned now.
+    pub signature: Option<Signature>,
     /// When it expires.
     pub expires_at: Option<Timestamp>,
+}
+
+impl LinkWrite {
+    /// The link to store; `None` when the URL is listed unsigned now.
+    pub fn signed_url(&self) -> Option<SignedUrl> {
+        self.signature.as_ref().map(|signature| signature.of(&self.url))
+    }
 }
 
 /// The preview URLs that a poll lists and that are signed, or were; each with the best link seen.
@@ -51,13 +62,13 @@ pub struct Listed<'a> {
     of_copies: HashSet<&'a str>,
     /// Whether those that never were signed are wanted too.
     unsigned: bool,
-    best: HashMap<&'a str, Best<'a>>,
+    best: HashMap<&'a str, Best>,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Best<'a> {
+#[derive(Debug)]
+struct Best {
     role: Role,
-    link: Option<(Option<Timestamp>, &'a SignedUrl)>,
+    link: Option<(Option<Timestamp>, Signature)>,
 }
 
 impl<'a> Listed<'a> {
@@ -73,16 +84,16 @@ impl<'a> Listed<'a> {
         Self { stored, of_copies: of_copies.collect(), unsigned, best: HashMap::new() }
     }
 
-    /// Adds the previews of a record that is kept.
-    pub fn keep(&mut self, record: &'a Record) {
+    /// Adds the previews of a record that is kept, of a list with these signatures.
+    pub fn keep(&mut self, record: &'a Record, signatures: &Arc<Signatures>) {
         for (field, role) in PREVIEWS {
-            let url = record.fields.get(field).and_then(|value| value.as_str());
+            let url = record.fields.text(field);
             if let Some(url) = url.filter(|url| fits(url) && self.concerns(record, url)) {
                 let best = self.best.entry(url).or_insert(Best { role, link: None });
                 best.role = best.role.min(role);
             }
         }
-        self.compare(record);
+        self.compare(record, signatures);
     }
 
     /// Most URLs never were signed: they need no second look.
@@ -95,44 +106,48 @@ impl<'a> Listed<'a> {
 
     /// Takes the links of a copy that is not kept, for the URLs that kept records list: of
     /// several in one poll the one that expires last.
-    pub fn compare(&mut self, record: &'a Record) {
+    pub fn compare(&mut self, record: &'a Record, signatures: &Arc<Signatures>) {
         for link in &record.links {
             if let Some(best) = record.canonical(link).and_then(|url| self.best.get_mut(url)) {
-                best.link = best.link.max(Some((link.expires_at, &link.signed)));
+                let link = (link.expires_at, Signature::new(signatures, link.signature));
+                best.link = best.link.take().max(Some(link));
             }
         }
     }
 
     /// What is to be written, sorted by URL.
-    pub fn writes(&self, observed_at: Timestamp) -> Vec<LinkWrite> {
-        let write = |(url, best): (&&str, &Best<'_>)| {
-            best.write(url, self.stored.get(*url), observed_at, self.unsigned)
-        };
-        let mut writes: Vec<LinkWrite> = self.best.iter().filter_map(write).collect();
-        writes.sort_by(|a, b| a.url.cmp(&b.url));
+    pub fn writes(self, observed_at: Timestamp) -> Vec<LinkWrite> {
+        let Self { stored, of_copies: _, unsigned, best } = self;
+        let write =
+            |(url, best): (&str, Best)| best.write(url, stored.get(url), observed_at, unsigned);
+        let mut writes: Vec<LinkWrite> = best.into_iter().filter_map(write).collect();
+        writes.sort_unstable_by(|a, b| a.url.cmp(&b.url));
         writes
     }
 }
 
-impl Best<'_> {
+impl Best {
     fn write(
-        &self,
+        self,
         url: &str,
         stored: Option<&StoredLink>,
         now: Timestamp,
         unsigned: bool,
     ) -> Option<LinkWrite> {
-        let wanted = match (stored, self.link) {
+        let wanted = match (stored, &self.link) {
             (None, link) => link.is_some() || unsigned,
-            (Some(stored), Some((expires_at, signed))) => stored.yields_to(expires_at, signed, now),
+            (Some(stored), Some((expires_at, signature))) => {
+                let same = |known: &SignedUrl| *known == signature.of(url);
+                stored.yields_to(*expires_at, stored.signed_url.as_ref().is_some_and(same), now)
+            }
             (Some(stored), None) => stored.signed && stored.expires_at.is_none_or(|at| at <= now),
         };
         wanted.then(|| LinkWrite {
             url: url.to_owned(),
             role: self.role,
             new: stored.is_none(),
-            signed_url: self.link.map(|(_, signed)| signed.clone()),
-            expires_at: self.link.and_then(|(expires_at, _)| expires_at),
+            expires_at: self.link.as_ref().and_then(|(expires_at, _)| *expires_at),
+            signature: self.link.map(|(_, signature)| signature),
         })
     }
 }
@@ -143,9 +158,9 @@ impl StoredLink {
         expires_at.is_none_or(|at| at < now.plus(DAY))
     }
 
-    /// The one with more than a day's gain wins, or any gain once under a day is left.
-    fn yields_to(&self, expires_at: Option<Timestamp>, link: &SignedUrl, now: Timestamp) -> bool {
-        let same = self.signed_url.as_ref() == Some(link);
+    /// The one with more than a day's gain wins, or any gain once under a day is left; `same` when
+    /// they are one and the same.
+    fn yields_to(&self, expires_at: Option<Timestamp>, same: bool, now: Timestamp) -> bool {
         match (self.expires_at, expires_at) {
             _ if !self.signed => true,
             (Some(stored), Some(new)) if Self::is_short(self.expires_at, now) => new > stored,

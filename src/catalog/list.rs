@@ -4,14 +4,15 @@
 //! through [`ListBuilder`]. Whatever is not a catalogue is refused here (rule 11): nothing below
 //! this room can mistake an error page for an empty list.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use serde_json::value::RawValue;
 
 use super::{
-    item::Kind,
+    item::{Kind, Names},
     record::{Decoded, Dialect, Record, decode as decode_record},
-    value::{Value, pairs, text},
+    signatures::Signatures,
+    value::{Sort, Value, pairs, text},
 };
 use crate::error::{Error, Result};
 
@@ -33,6 +34,8 @@ pub struct List {
     pub kind: Kind,
     /// The decoded records with usable ids, sorted by id; copies of one id stand together.
     pub records: Vec<Record>,
+    /// What signs the records' links.
+    pub signatures: Arc<Signatures>,
     /// Ids of records that could not be decoded otherwise.
     pub undecodable: BTreeSet<String>,
     /// Distinct usable ids.
@@ -130,7 +133,8 @@ fn decode_list(raw: &RawValue, kind: Kind) -> Result<List> {
     let dialect = v2(kind);
     let mut list = ListBuilder::new(kind);
     for raw in raws {
-        list.push(decode_record(raw, kind, &dialect));
+        let record = decode_record(raw, kind, &dialect, &mut list.signatures);
+        list.push(record);
     }
     Ok(list.finish())
 }
@@ -140,6 +144,8 @@ fn decode_list(raw: &RawValue, kind: Kind) -> Result<List> {
 pub struct ListBuilder {
     kind: Kind,
     records: Vec<Record>,
+    pub(super) signatures: Signatures,
+    names: Names,
     undecodable: Vec<String>,
     unusable: u64,
     incomplete: Option<String>,
@@ -148,16 +154,23 @@ pub struct ListBuilder {
 impl ListBuilder {
     /// An empty list.
     pub fn new(kind: Kind) -> Self {
-        Self { kind, records: vec![], undecodable: vec![], unusable: 0, incomplete: None }
+        Self {
+            kind,
+            records: vec![],
+            signatures: Signatures::default(),
+            names: Names::default(),
+            undecodable: vec![],
+            unusable: 0,
+            incomplete: None,
+        }
     }
 
     /// Adds one record.
     pub fn push(&mut self, record: Decoded) {
         match record {
             Decoded::Record(mut record) => {
-                if let Some(last) = self.records.last().filter(|last| last.nulls == record.nulls) {
-                    record.nulls = last.nulls.clone();
-                }
+                record.fields.share(&mut self.names);
+                self.names.share(&mut record.nulls);
                 self.records.push(record);
             }
             Decoded::Undecodable(id) => self.undecodable.push(id),
@@ -172,7 +185,9 @@ impl ListBuilder {
 
     /// The list, sorted and counted.
     pub fn finish(self) -> List {
-        let Self { kind, mut records, undecodable, unusable, incomplete } = self;
+        let Self { kind, mut records, signatures, names: _, undecodable, unusable, incomplete } =
+            self;
+        records.shrink_to_fit();
         records.sort_by(|a, b| a.id.cmp(&b.id));
         let usable = records.len() + undecodable.len();
         let rejected = undecodable.len() as u64 + unusable;
@@ -188,6 +203,7 @@ impl ListBuilder {
             listed: listed as u64,
             duplicates: (usable - listed) as u64,
             records,
+            signatures: Arc::new(signatures),
             undecodable,
             rejected,
             unusable,
@@ -200,11 +216,14 @@ impl ListBuilder {
 /// What an `error` that is neither null nor an empty string says, for people: only its `code`
 /// and `message` are told, shortened, never the body.
 pub(super) fn said_error(raw: &RawValue) -> Option<String> {
-    match Value::decode(raw.get(), 1) {
-        Ok(Value::Null) => None,
-        Ok(Value::Text(text)) if text.is_empty() => None,
-        Ok(Value::Text(text)) => Some(quoted(&text)),
-        _ => Some(code_and_message(raw.get())),
+    let value = Value::decode(raw.get(), 1).ok();
+    if value.as_ref().is_some_and(|value| value.sort() == Sort::Null) {
+        return None;
+    }
+    match value.as_ref().and_then(Value::as_str) {
+        Some("") => None,
+        Some(text) => Some(quoted(text)),
+        None => Some(code_and_message(raw.get())),
     }
 }
 

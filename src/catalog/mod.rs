@@ -11,6 +11,7 @@
 //! - [`stripped`]: an answer without signatures, as an archive keeps it
 //! - [`schema`]: which fields a list carries, with which JSON types
 //! - [`links`]: which signed URLs are worth storing
+//! - [`signatures`]: what signs them
 //! - [`learned`]: what is news, and what could not be known before
 //! - [`noise`]: which fields change too often to mean much
 //! - [`reissue`]: which items probably go on under another id
@@ -24,11 +25,13 @@ pub mod learned;
 pub mod links;
 pub mod list;
 pub mod noise;
+mod number;
 pub mod pages;
 pub mod record;
 pub mod reissue;
 pub mod schema;
 pub mod seal;
+pub mod signatures;
 pub mod signed_url;
 pub mod stripped;
 pub mod value;

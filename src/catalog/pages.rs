@@ -103,10 +103,11 @@ impl Pages {
     fn push(&mut self, raw: &RawValue) {
         let Ok(pairs) = pairs(raw.get()) else { return self.stray() };
         let kind = field(&pairs, "avatar_type").and_then(kind);
-        match decode_pairs(&pairs, kind.unwrap_or(Kind::Avatar), &v3(kind.unwrap_or(Kind::Avatar)))
-        {
+        let assumed = kind.unwrap_or(Kind::Avatar);
+        let list = self.list(assumed);
+        match decode_pairs(&pairs, assumed, &v3(assumed), &mut list.signatures) {
             Decoded::Unusable if kind.is_none() => self.stray(),
-            look => self.list(kind.unwrap_or(Kind::Avatar)).push(look),
+            look => list.push(look),
         }
     }
 

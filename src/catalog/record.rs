@@ -9,8 +9,9 @@ use serde_json::value::RawValue;
 use super::{
     item::{FieldName, Fields, Kind},
     schema::JsonType,
+    signatures::{Place, Signatures},
     signed_url,
-    value::{Value, pairs, text, write_json_object},
+    value::{Sort, Value, pairs, text, write_json_object},
 };
 use crate::time::Timestamp;
 
@@ -67,14 +68,14 @@ impl fmt::Debug for SignedUrl {
 pub struct Link {
     /// Picture or video.
     pub role: Role,
-    /// The URL with it.
-    pub signed: SignedUrl,
-    /// When the signature expires, where it says so.
+    /// Where the list keeps what signs the field's URL.
+    pub signature: Place,
+    /// When it expires, where it says so.
     pub expires_at: Option<Timestamp>,
 }
 
 /// A decoded record with a usable id.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Record {
     /// The item's id.
     pub id: String,
@@ -117,10 +118,15 @@ impl Dialect {
     }
 }
 
-/// Decodes one raw record of a list of `kind`.
-pub fn decode(raw: &RawValue, kind: Kind, dialect: &Dialect) -> Decoded {
+/// Decodes one raw record of a list of `kind`; what signs its links goes to `signatures`.
+pub fn decode(
+    raw: &RawValue,
+    kind: Kind,
+    dialect: &Dialect,
+    signatures: &mut Signatures,
+) -> Decoded {
     match pairs(raw.get()) {
-        Ok(pairs) => decode_pairs(&pairs, kind, dialect),
+        Ok(pairs) => decode_pairs(&pairs, kind, dialect, signatures),
         Err(_) => Decoded::Unusable,
     }
 }
@@ -130,6 +136,7 @@ pub(super) fn decode_pairs(
     pairs: &[(Cow<'_, str>, &RawValue)],
     kind: Kind,
     dialect: &Dialect,
+    signatures: &mut Signatures,
 ) -> Decoded {
     let Some(id) = pairs.iter().find(|(key, _)| key == dialect.id).and_then(|(_, id)| usable(id))
     else {
@@ -138,7 +145,7 @@ pub(super) fn decode_pairs(
     let mut record = Builder { fields: Vec::with_capacity(pairs.len()), ..Default::default() };
     for (key, raw) in pairs.iter().filter(|(key, _)| key != dialect.id) {
         let name = dialect.field(kind, key);
-        if record.add(name, raw.get()).is_err() {
+        if record.add(name, raw.get(), signatures).is_err() {
             return Decoded::Undecodable(id);
         }
     }
@@ -151,25 +158,32 @@ fn usable(raw: &RawValue) -> Option<String> {
 }
 
 #[derive(Default)]
-struct Builder {
-    fields: Vec<(FieldName, Value)>,
+struct Builder<'a> {
+    fields: Vec<(FieldName, Value<'a>)>,
     nulls: Vec<FieldName>,
     numbers_as_text: Vec<FieldName>,
     links: Vec<Link>,
 }
 
-impl Builder {
-    fn add(&mut self, name: FieldName, raw: &str) -> Result<(), super::value::TooDeep> {
-        if let Some((_, role)) = PREVIEWS.iter().find(|(preview, _)| *preview == name) {
-            self.links.extend(link(raw, *role));
+impl<'a> Builder<'a> {
+    fn add(
+        &mut self,
+        name: FieldName,
+        raw: &'a str,
+        signatures: &mut Signatures,
+    ) -> Result<(), super::value::TooDeep> {
+        if let Some((_, role)) = PREVIEWS.iter().find(|(preview, _)| *preview == name)
+            && self.fields.iter().all(|(known, _)| *known != name)
+        {
+            self.links.extend(link(raw, *role, signatures));
         }
         let value = Value::decode(raw, 1)?;
-        if matches!(value, Value::Text(_)) && JsonType::of_raw(raw) == Some(JsonType::Number) {
+        if value.sort() == Sort::Text && JsonType::of_raw(raw) == Some(JsonType::Number) {
             self.numbers_as_text.push(name.clone());
         }
-        match value {
-            Value::Null => self.nulls.push(name),
-            value => self.fields.push((name, value)),
+        match value.sort() {
+            Sort::Null => self.nulls.push(name),
+            _ => self.fields.push((name, value)),
         }
         Ok(())
     }
@@ -178,8 +192,6 @@ impl Builder {
     fn finish(mut self, id: String) -> Record {
         self.fields.sort_by(|a, b| a.0.cmp(&b.0));
         self.fields.dedup_by(|later, earlier| later.0 == earlier.0);
-        // A long list is held as a whole: no room for fields that were null.
-        self.fields.shrink_to_fit();
         let fields = Fields::new(self.fields);
         self.nulls.retain(|name| fields.get(name).is_none());
         let Self { nulls, numbers_as_text, links, .. } = self;
@@ -194,17 +206,17 @@ impl Builder {
 }
 
 /// The link that a raw preview URL is, if it is signed.
-fn link(raw: &str, role: Role) -> Option<Link> {
+fn link(raw: &str, role: Role, signatures: &mut Signatures) -> Option<Link> {
     let url = raw.starts_with('"').then(|| text(raw))?;
-    let expires_at = signed_url::parse(&url)?.expires_at;
-    Some(Link { role, signed: SignedUrl::new(url), expires_at })
+    let signed_url::Signed { canonical, expires_at } = signed_url::parse(&url)?;
+    Some(Link { role, signature: signatures.keep(&canonical, &url)?, expires_at })
 }
 
 impl Record {
     /// The URL that a link of the record signs.
     pub fn canonical(&self, link: &Link) -> Option<&str> {
         let (field, _) = PREVIEWS.iter().find(|(_, role)| *role == link.role)?;
-        self.fields.get(field)?.as_str()
+        self.fields.text(field)
     }
 
     /// Whether the record has the field, null or not.
@@ -222,18 +234,16 @@ impl Record {
         if self.numbers_as_text.iter().any(|number| number == name) {
             return Some(JsonType::Number);
         }
-        self.fields.get(name).map(JsonType::of)
+        self.fields.get(name).map(|value| JsonType::of(&value))
     }
 
     /// The record as canonical JSON, its nulls included: what decides between unequal copies.
     pub fn to_json(&self) -> String {
-        let null = Value::Null;
-        let mut all: Vec<(&str, &Value)> =
-            self.fields.iter().map(|(name, value)| (name.as_ref(), value)).collect();
-        all.extend(self.nulls.iter().map(|name| (name.as_ref(), &null)));
+        let mut all: Vec<(&FieldName, Value<'_>)> = self.fields.iter().collect();
+        all.extend(self.nulls.iter().map(|name| (name, Value::NULL)));
         all.sort_by_key(|(name, _)| *name);
         let mut out = String::new();
-        write_json_object(all.into_iter(), &mut out);
+        write_json_object(all.iter().map(|(name, value)| (name.as_ref(), value)), &mut out);
         out
     }
 }
@@ -246,7 +256,7 @@ mod tests {
 
     fn read(json: &str) -> Decoded {
         let raw: Box<RawValue> = serde_json::from_str(json).unwrap();
-        decode(&raw, Kind::Avatar, &V2)
+        decode(&raw, Kind::Avatar, &V2, &mut Signatures::default())
     }
 
     #[test]
@@ -293,7 +303,6 @@ mod tests {
         else {
             panic!("reads");
         };
-        assert_eq!(record.links[0].signed.expose(), url);
         assert_eq!(record.canonical(&record.links[0]), Some("https://h/x.webp"));
         assert!(!format!("{record:?}").contains("Signature"));
     }

@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, fmt};
 use super::{
     item::{FieldName, Kind},
     record::Record,
-    value::Value,
+    value::{Sort, Value},
 };
 use crate::time::Timestamp;
 
@@ -45,13 +45,13 @@ impl JsonType {
     }
 
     /// The type of a value in memory; a number kept as its text looks like a string here.
-    pub fn of(value: &Value) -> Self {
-        match value {
-            Value::Null | Value::Text(_) => Self::String,
-            Value::Bool(_) => Self::Boolean,
-            Value::Int(_) | Value::Float(_) => Self::Number,
-            Value::List(_) => Self::Array,
-            Value::Object(_) => Self::Object,
+    pub fn of(value: &Value<'_>) -> Self {
+        match value.sort() {
+            Sort::Null | Sort::Text => Self::String,
+            Sort::Bool => Self::Boolean,
+            Sort::Number => Self::Number,
+            Sort::Texts | Sort::List => Self::Array,
+            Sort::Object => Self::Object,
         }
     }
 
@@ -181,7 +181,7 @@ pub struct Carried<'a> {
 struct Seen<'a> {
     name: &'a FieldName,
     types: Types,
-    example: Option<&'a Value>,
+    example: Option<Value<'a>>,
 }
 
 impl<'a> Carried<'a> {
@@ -194,8 +194,8 @@ impl<'a> Carried<'a> {
             let mut hint = 0;
             for (name, value) in record.fields.iter() {
                 let json_type = match record.numbers_as_text.is_empty() {
-                    true => JsonType::of(value),
-                    false => record.json_type(name).unwrap_or(JsonType::of(value)),
+                    true => JsonType::of(&value),
+                    false => record.json_type(name).unwrap_or(JsonType::of(&value)),
                 };
                 let seen = carried.entry(name, &mut hint);
                 seen.types = seen.types.with(json_type);
@@ -237,9 +237,9 @@ pub fn changes(
 ) -> Vec<SchemaChange> {
     let Some(example_id) = example_id else { return vec![] };
     let id = FieldName::Borrowed(kind.id_field());
-    let id_value = Value::Text(example_id.to_owned());
     let id_types = Types::default().with(JsonType::String);
-    let id_seen = Seen { name: &id, types: id_types, example: Some(&id_value) };
+    let example = Some(Value::text(example_id));
+    let id_seen = Seen { name: &id, types: id_types, example };
     // Where an API calls the id otherwise, a field may have the name that the id has here.
     let others = carried.fields.iter().filter(|seen| *seen.name != id);
     let mut rows: Vec<SchemaChange> =
@@ -269,7 +269,7 @@ impl Seen<'_> {
             _ => Change::Appeared,
         };
         let types = if self.types.is_empty() { last_types } else { self.types };
-        let example = self.example.map(|value| shortened(&value.to_json()));
+        let example = self.example.as_ref().map(|value| shortened(&value.to_json()));
         Some(SchemaChange { field: self.name.clone(), change, types, example })
     }
 }

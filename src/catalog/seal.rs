@@ -15,7 +15,7 @@ use super::{
     diff::{Closed, Diff, FieldChange, ListDiff, Opened},
     item::{Holds, Kind},
     schema::SchemaChange,
-    value::{MAX_DEPTH, Value, pairs, text},
+    value::{MAX_DEPTH, Value, pairs, text, write_json_string},
 };
 use crate::time::Timestamp;
 
@@ -202,10 +202,11 @@ fn opened(kind: Kind, poll_id: i64, observed_at: Timestamp, new: &Opened) -> Lin
         ("extra", fields.extra(kind).map_or(Cell::Null, |extra| Cell::Json(Cow::Owned(extra)))),
     ];
     let own = kind.columns().iter().filter_map(|column| {
-        let cell = match (column.holds, fields.cell(column)?) {
-            (Holds::Texts, value) => Cell::Json(Cow::Owned(value.to_json())),
-            (_, Value::Bool(yes)) => Cell::Bool(*yes),
-            (_, value) => Cell::text(value.as_str()?),
+        let value = fields.cell(column)?;
+        let cell = match column.holds {
+            Holds::Texts => Cell::Json(value.into_cell()),
+            Holds::Bool => Cell::Bool(value.as_bool()?),
+            Holds::Text => Cell::Text(value.into_cell()),
         };
         Some((column.name, cell))
     });
@@ -235,10 +236,9 @@ fn field_change<'a>(
     new: &'a Opened,
     change: &'a FieldChange,
 ) -> Line<'a> {
-    let value = |value: &Option<Value>| match value {
-        Some(value) => Cell::Text(Cow::Owned(value.to_cell())),
-        None => Cell::Null,
-    };
+    fn value<'a>(value: &'a Option<Value<'static>>) -> Cell<'a> {
+        value.as_ref().map_or(Cell::Null, |value| Cell::text(value.as_cell()))
+    }
     Line::new(
         "field_change",
         vec![
@@ -284,7 +284,7 @@ fn write_exact(raw: &str, depth: usize, out: &mut String) {
         Some(b'{') => {
             let pairs = pairs(raw).unwrap_or_default();
             let write = |(key, raw): &(Cow<'_, str>, &RawValue), out: &mut String| {
-                Value::Text(key.to_string()).write_json(out);
+                write_json_string(key, out);
                 out.push(':');
                 write_exact(raw.get(), depth + 1, out);
             };
@@ -295,12 +295,10 @@ fn write_exact(raw: &str, depth: usize, out: &mut String) {
             let write = |raw: &&RawValue, out: &mut String| write_exact(raw.get(), depth + 1, out);
             write_joined(('[', ']'), &all, write, out);
         }
-        Some(b'"') => Value::Text(text(raw).into_owned()).write_json(out),
-        Some(b'-' | b'0'..=b'9') => match Value::decode(raw, 1) {
-            Ok(Value::Text(text)) => out.push_str(&text),
-            Ok(number) => number.write_json(out),
-            Err(_) => out.push_str(raw),
-        },
+        Some(b'"') => write_json_string(&text(raw), out),
+        Some(b'-' | b'0'..=b'9') => {
+            out.push_str(Value::decode(raw, 1).as_ref().map_or(raw, Value::as_cell));
+        }
         _ => out.push_str(raw),
     }
 }

@@ -9,105 +9,136 @@ use std::{borrow::Cow, fmt};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::signed_url;
+use super::{number::canonical, signed_url};
 
 /// How deep a record may be nested, the record itself counted (rule 7).
 pub const MAX_DEPTH: usize = 128;
 
-/// A JSON value in canonical form: keys sorted and unique, arrays of strings sorted, numbers by
-/// value, URLs without their signatures.
-#[derive(Clone, PartialEq)]
-pub enum Value {
+/// What a value is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sort {
     /// `null`; only inside arrays and objects, since a field that is null has no value.
     Null,
     /// `true` or `false`.
-    Bool(bool),
-    /// A number that a signed 64-bit integer holds.
-    Int(i64),
-    /// Any other number that a double gives back as the same value.
-    Float(f64),
-    /// A string, or a number that neither of the two above can hold, as its text.
-    Text(String),
-    /// An array; sorted by bytes where all its elements are strings.
-    List(Vec<Value>),
+    Bool,
+    /// A number that a signed 64-bit integer or a double gives back as the same value.
+    Number,
+    /// A string, or a number that neither of the two can hold, as its text.
+    Text,
+    /// An array of nothing but strings, the empty one included; sorted by bytes.
+    Texts,
+    /// Any other array.
+    List,
     /// An object, sorted by key.
-    Object(Vec<(String, Value)>),
+    Object,
+}
+
+/// A JSON value in canonical form: keys sorted and unique, arrays of strings sorted, numbers by
+/// value, URLs without their signatures. Held as its text, since a long list is held as a whole:
+/// equal values are those of one sort with equal text.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Value<'a> {
+    sort: Sort,
+    /// A string as it is, anything else as canonical JSON.
+    text: Cow<'a, str>,
 }
 
 /// Nested deeper than [`MAX_DEPTH`].
 #[derive(Debug, PartialEq, Eq)]
 pub struct TooDeep;
 
-impl Value {
+impl<'a> Value<'a> {
+    /// `null`.
+    pub const NULL: Self = Self { sort: Sort::Null, text: Cow::Borrowed("null") };
+
+    /// A string.
+    pub fn text(text: impl Into<Cow<'a, str>>) -> Self {
+        Self { sort: Sort::Text, text: text.into() }
+    }
+
+    /// `true` or `false`.
+    pub fn bool(yes: bool) -> Self {
+        Self { sort: Sort::Bool, text: Cow::Borrowed(if yes { "true" } else { "false" }) }
+    }
+
+    /// A whole number.
+    pub fn int(number: i64) -> Self {
+        Self { sort: Sort::Number, text: Cow::Owned(number.to_string()) }
+    }
+
+    /// The value of a sort that has this text; whoever calls has taken both from a value.
+    pub(super) fn of(sort: Sort, text: &'a str) -> Self {
+        Self { sort, text: Cow::Borrowed(text) }
+    }
+
     /// Decodes the raw JSON of a value that stands `depth` containers deep (1 for a record's own
     /// values). `raw` must be well-formed JSON, as a slice taken by `serde_json` is.
-    pub fn decode(raw: &str, depth: usize) -> Result<Self, TooDeep> {
+    ///
+    /// # Errors
+    /// [`TooDeep`].
+    pub fn decode(raw: &'a str, depth: usize) -> Result<Self, TooDeep> {
         match raw.as_bytes().first() {
-            Some(b'"') => Ok(Self::Text(without_signature(text(raw)))),
-            Some(b't') => Ok(Self::Bool(true)),
-            Some(b'f') => Ok(Self::Bool(false)),
+            Some(b'"') => Ok(Self::text(without_signature(text(raw)))),
+            Some(b't') => Ok(Self::bool(true)),
+            Some(b'f') => Ok(Self::bool(false)),
             Some(b'{' | b'[') if depth >= MAX_DEPTH => Err(TooDeep),
             Some(b'{') => Self::decode_object(raw, depth + 1),
             Some(b'[') => Self::decode_list(raw, depth + 1),
             Some(b'-' | b'0'..=b'9') => Ok(number(raw)),
-            _ => Ok(Self::Null),
+            _ => Ok(Self::NULL),
         }
     }
 
     fn decode_object(raw: &str, depth: usize) -> Result<Self, TooDeep> {
-        let pairs = pairs(raw).unwrap_or_default();
-        let decode = |(key, raw): (Cow<'_, str>, &RawValue)| {
-            Ok((key.into_owned(), Self::decode(raw.get(), depth)?))
-        };
-        pairs.into_iter().map(decode).collect::<Result<_, _>>().map(Self::Object)
+        let mut decoded = vec![];
+        for (key, raw) in pairs(raw).unwrap_or_default() {
+            decoded.push((key, Value::decode(raw.get(), depth)?));
+        }
+        let mut out = String::with_capacity(raw.len());
+        write_json_object(decoded.iter().map(|(key, value)| (key.as_ref(), value)), &mut out);
+        Ok(Self { sort: Sort::Object, text: Cow::Owned(out) })
     }
 
     fn decode_list(raw: &str, depth: usize) -> Result<Self, TooDeep> {
         let raws: Vec<&RawValue> = serde_json::from_str(raw).unwrap_or_default();
-        let mut values: Vec<Self> =
-            raws.into_iter().map(|raw| Self::decode(raw.get(), depth)).collect::<Result<_, _>>()?;
-        if values.iter().all(|value| matches!(value, Self::Text(_))) {
-            values.sort_by(|a, b| a.as_str().cmp(&b.as_str()));
+        let mut values: Vec<Value<'_>> =
+            raws.iter().map(|raw| Value::decode(raw.get(), depth)).collect::<Result<_, _>>()?;
+        let texts = values.iter().all(|value| value.sort == Sort::Text);
+        if texts {
+            values.sort_by(|a, b| a.text.cmp(&b.text));
         }
-        values.shrink_to_fit();
-        Ok(Self::List(values))
+        let mut out = String::with_capacity(raw.len());
+        out.push('[');
+        for (index, value) in values.iter().enumerate() {
+            if index > 0 {
+                out.push(',');
+            }
+            value.write_json(&mut out);
+        }
+        out.push(']');
+        Ok(Self { sort: if texts { Sort::Texts } else { Sort::List }, text: Cow::Owned(out) })
+    }
+
+    /// What it is.
+    pub fn sort(&self) -> Sort {
+        self.sort
     }
 
     /// The string, if it is one.
     pub fn as_str(&self) -> Option<&str> {
-        match self {
-            Self::Text(text) => Some(text),
-            _ => None,
-        }
+        (self.sort == Sort::Text).then_some(&*self.text)
     }
 
-    /// Whether this is an array of nothing but strings, the empty one included.
-    pub fn is_list_of_texts(&self) -> bool {
-        matches!(self, Self::List(all) if all.iter().all(|one| matches!(one, Self::Text(_))))
+    /// The boolean, if it is one.
+    pub fn as_bool(&self) -> Option<bool> {
+        (self.sort == Sort::Bool).then(|| self.text == "true")
     }
 
     /// Appends the canonical JSON text.
     pub fn write_json(&self, out: &mut String) {
-        match self {
-            Self::Null => out.push_str("null"),
-            Self::Bool(true) => out.push_str("true"),
-            Self::Bool(false) => out.push_str("false"),
-            Self::Int(number) => out.push_str(&number.to_string()),
-            Self::Float(number) => out.push_str(&shortest(*number)),
-            Self::Text(text) => write_json_string(text, out),
-            Self::List(values) => {
-                out.push('[');
-                for (index, value) in values.iter().enumerate() {
-                    if index > 0 {
-                        out.push(',');
-                    }
-                    value.write_json(out);
-                }
-                out.push(']');
-            }
-            Self::Object(pairs) => {
-                write_json_object(pairs.iter().map(|(k, v)| (k.as_str(), v)), out)
-            }
+        match self.sort {
+            Sort::Text => write_json_string(&self.text, out),
+            _ => out.push_str(&self.text),
         }
     }
 
@@ -119,22 +150,32 @@ impl Value {
     }
 
     /// As a cell of `field_changes`: a string as it is, anything else as canonical JSON.
-    pub fn to_cell(&self) -> String {
-        match self {
-            Self::Text(text) => text.clone(),
-            other => other.to_json(),
-        }
+    pub fn as_cell(&self) -> &str {
+        &self.text
+    }
+
+    /// The same as [`Self::as_cell`], for as long as the value's text lives.
+    pub fn into_cell(self) -> Cow<'a, str> {
+        self.text
+    }
+
+    /// The same, owned.
+    pub fn into_owned(self) -> Value<'static> {
+        Value { sort: self.sort, text: Cow::Owned(self.text.into_owned()) }
     }
 }
 
-impl fmt::Debug for Value {
+impl fmt::Debug for Value<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.to_json())
     }
 }
 
 /// Appends `pairs` as a canonical JSON object; they must come sorted by key.
-pub fn write_json_object<'a>(pairs: impl Iterator<Item = (&'a str, &'a Value)>, out: &mut String) {
+pub fn write_json_object<'a, 'v: 'a>(
+    pairs: impl Iterator<Item = (&'a str, &'a Value<'v>)>,
+    out: &mut String,
+) {
     out.push('{');
     for (index, (key, value)) in pairs.enumerate() {
         if index > 0 {
@@ -149,6 +190,11 @@ pub fn write_json_object<'a>(pairs: impl Iterator<Item = (&'a str, &'a Value)>, 
 
 /// Appends `text` as a JSON string with the fewest escapes.
 pub fn write_json_string(text: &str, out: &mut String) {
+    if text.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\') {
+        out.push('"');
+        out.push_str(text);
+        return out.push('"');
+    }
     // Writing a str as JSON into memory cannot fail; an empty string would stand in if it did.
     out.push_str(&serde_json::to_string(text).unwrap_or_else(|_| "\"\"".into()));
 }
@@ -177,10 +223,10 @@ pub fn text(raw: &str) -> Cow<'_, str> {
     }
 }
 
-fn without_signature(text: Cow<'_, str>) -> String {
+fn without_signature(text: Cow<'_, str>) -> Cow<'_, str> {
     match signed_url::parse(&text) {
-        Some(signed) => signed.canonical,
-        None => text.into_owned(),
+        Some(signed) => Cow::Owned(signed.canonical),
+        None => text,
     }
 }
 
@@ -262,109 +308,10 @@ impl<'de> Deserialize<'de> for Pairs<'de> {
 }
 
 /// A number by its value: an integer, a double, or else its text.
-fn number(raw: &str) -> Value {
-    if let Ok(int) = raw.parse() {
-        return Value::Int(int);
-    }
-    let Some(exact) = Decimal::parse(raw) else {
-        return Value::Text(raw.to_ascii_lowercase());
-    };
-    if let Some(int) = exact.to_i64() {
-        return Value::Int(int);
-    }
-    match raw.parse::<f64>() {
-        Ok(double)
-            if double.is_finite()
-                && Decimal::parse(&format!("{double:e}")).as_ref() == Some(&exact) =>
-        {
-            Value::Float(double)
-        }
-        _ => Value::Text(exact.to_string()),
-    }
-}
-
-/// The shortest text that reads back as the same double.
-fn shortest(number: f64) -> String {
-    serde_json::Number::from_f64(number).map(|number| number.to_string()).unwrap_or_default()
-}
-
-/// A decimal number, exactly: ±0.digits... × 10^exponent with the digits' ends not zero.
-#[derive(PartialEq, Eq)]
-struct Decimal {
-    negative: bool,
-    /// Without leading or trailing zeros; empty for zero.
-    digits: String,
-    /// The power of ten of the last digit.
-    exponent: i64,
-}
-
-impl Decimal {
-    /// `None` when the exponent is beyond all reason (over 15 digits).
-    fn parse(raw: &str) -> Option<Self> {
-        let (negative, rest) = match raw.strip_prefix('-') {
-            Some(rest) => (true, rest),
-            None => (false, raw),
-        };
-        let (mantissa, power) = rest.split_once(['e', 'E']).unwrap_or((rest, "0"));
-        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-        let all = format!("{whole}{fraction}");
-        let significant = all.trim_start_matches('0');
-        let digits = significant.trim_end_matches('0');
-        if digits.is_empty() {
-            return Some(Self { negative: false, digits: String::new(), exponent: 0 });
-        }
-        let trailing = significant.len() - digits.len();
-        let exponent = bounded_power(power)? - i64::try_from(fraction.len()).ok()?
-            + i64::try_from(trailing).ok()?;
-        Some(Self { negative, digits: digits.to_owned(), exponent })
-    }
-
-    fn to_i64(&self) -> Option<i64> {
-        if self.digits.is_empty() {
-            return Some(0);
-        }
-        let zeros = usize::try_from(self.exponent).ok().filter(|zeros| *zeros <= 18)?;
-        let sign = if self.negative { "-" } else { "" };
-        format!("{sign}{}{}", self.digits, "0".repeat(zeros)).parse().ok()
-    }
-}
-
-/// Plain where that adds few zeros (2^70 stays as it is written), else `d.ddde±n` (`1e400`).
-impl fmt::Display for Decimal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const FEW: i64 = 24;
-        let Self { negative, digits, exponent } = self;
-        if *negative {
-            f.write_str("-")?;
-        }
-        let length = i64::try_from(digits.len()).unwrap_or(i64::MAX);
-        let point = length.saturating_add(*exponent);
-        if (0..=FEW).contains(exponent) {
-            write!(f, "{digits}{}", "0".repeat(usize::try_from(*exponent).unwrap_or(0)))
-        } else if *exponent < 0 && point > 0 {
-            let (whole, fraction) = digits.split_at(usize::try_from(point).unwrap_or(0));
-            write!(f, "{whole}.{fraction}")
-        } else if *exponent < 0 && point > -FEW {
-            write!(f, "0.{}{digits}", "0".repeat(usize::try_from(-point).unwrap_or(0)))
-        } else {
-            let (first, rest) = digits.split_at(1);
-            let dot = if rest.is_empty() { "" } else { "." };
-            write!(f, "{first}{dot}{rest}e{}", point - 1)
-        }
-    }
-}
-
-fn bounded_power(power: &str) -> Option<i64> {
-    let (sign, digits) = match power.as_bytes().first()? {
-        b'-' => (-1, &power[1..]),
-        b'+' => (1, &power[1..]),
-        _ => (1, power),
-    };
-    let digits = digits.trim_start_matches('0');
-    match digits.len() {
-        0 => Some(0),
-        1..=15 => digits.parse::<i64>().ok().map(|power| sign * power),
-        _ => None,
+fn number(raw: &str) -> Value<'static> {
+    match canonical(raw) {
+        Ok(number) => Value { sort: Sort::Number, text: Cow::Owned(number) },
+        Err(text) => Value { sort: Sort::Text, text: Cow::Owned(text) },
     }
 }
 

@@ -145,14 +145,15 @@ fn people(versions: &[Version], marks: &Reissues) -> Result<()> {
 /// A field that differs between two versions.
 struct Difference<'a> {
     field: &'a FieldName,
-    old: Option<&'a Value>,
-    new: Option<&'a Value>,
+    old: Option<Value<'a>>,
+    new: Option<Value<'a>>,
 }
 
 impl std::fmt::Display for Difference<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let cell = |value: Option<&Value>| value.map_or("null".to_owned(), Value::to_cell);
-        write!(f, "{}: {} → {}", self.field, cell(self.old), cell(self.new))
+        let [old, new] = [&self.old, &self.new]
+            .map(|value| value.as_ref().map_or("null", |value| value.as_cell()));
+        write!(f, "{}: {old} → {new}", self.field)
     }
 }
 
@@ -180,14 +181,14 @@ fn differences<'a>(before: &'a Fields, after: &'a Fields) -> Vec<Difference<'a>>
 
 /// `{"field":[old,new],…}`.
 fn changes_json(changes: &[Difference<'_>]) -> String {
-    let json = |value: Option<&Value>| value.map_or("null".to_owned(), Value::to_json);
+    let json = |value: &Option<Value<'_>>| value.as_ref().map_or("null".to_owned(), Value::to_json);
     let mut out = String::from("{");
     for (index, Difference { field, old, new }) in changes.iter().enumerate() {
         if index > 0 {
             out.push(',');
         }
         write_json_string(field, &mut out);
-        out.push_str(&format!(":[{},{}]", json(*old), json(*new)));
+        out.push_str(&format!(":[{},{}]", json(old), json(new)));
     }
     out.push('}');
     out

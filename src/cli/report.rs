@@ -153,10 +153,10 @@ fn fields(out: &mut String, list: &ListDiff) {
 }
 
 fn field(change: &FieldChange) -> String {
-    let value = |value: &Option<Value>| match value {
-        Some(Value::Text(text)) => format!("\"{}\"", visible(&shortened(text))),
-        Some(other) => visible(&shortened(&other.to_json())),
-        None => "null".into(),
+    let value = |value: &Option<Value<'_>>| {
+        let Some(value) = value else { return "null".to_owned() };
+        let cell = visible(&shortened(value.as_cell()));
+        if value.as_str().is_some() { format!("\"{cell}\"") } else { cell }
     };
     format!("{} {} → {}", visible(&change.field), value(&change.old), value(&change.new))
 }
@@ -315,7 +315,7 @@ fn change_json(
     change: &str,
     fields: &[FieldChange],
 ) -> String {
-    let json = |value: &Option<Value>| value.as_ref().map_or("null".into(), Value::to_json);
+    let json = |value: &Option<Value<'_>>| value.as_ref().map_or("null".into(), Value::to_json);
     let mut changed = String::from("{");
     for (index, FieldChange { field, old, new }) in fields.iter().enumerate() {
         if index > 0 {

@@ -32,8 +32,8 @@ fn plain(c: char) -> char {
 }
 
 /// A value as `field_changes` shows it; `None` for null.
-pub(super) fn cell(value: &Option<Value>) -> Option<String> {
-    value.as_ref().map(|value| short(&value.to_cell()))
+pub(super) fn cell(value: &Option<Value<'_>>) -> Option<String> {
+    value.as_ref().map(|value| short(value.as_cell()))
 }
 
 /// `old → new` for people.

@@ -46,7 +46,7 @@ const POSTGRES_ROWS: usize = 20_000;
 /// memory all together.
 pub fn at_once(engine: Engine) -> usize {
     match engine {
-        Engine::Sqlite => 8 * SQLITE_ROWS,
+        Engine::Sqlite => 2 * SQLITE_ROWS,
         Engine::Postgres => POSTGRES_ROWS,
     }
 }

@@ -371,7 +371,7 @@ fn sqlite_options(path: &Path, write: bool) -> SqliteConnectOptions {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             // 4 MiB are enough for a poll; a load of a large list asks for more.
-            .pragma("cache_size", "-4096"),
+            .pragma("cache_size", "-2048"),
         false => options.read_only(true),
     }
 }

@@ -19,13 +19,18 @@ pub enum Cell<'a> {
     Text(Cow<'a, str>),
 }
 
-impl Cell<'_> {
-    /// Text, or null.
-    pub fn text(self) -> Option<String> {
+impl<'a> Cell<'a> {
+    /// Text, or null, where it stands.
+    pub fn into_text(self) -> Option<Cow<'a, str>> {
         match self {
-            Self::Text(text) => Some(text.into_owned()),
+            Self::Text(text) => Some(text),
             _ => None,
         }
+    }
+
+    /// Text, or null.
+    pub fn text(self) -> Option<String> {
+        self.into_text().map(Cow::into_owned)
     }
 
     /// A whole number, or null.

@@ -296,22 +296,23 @@ impl PollRow {
 /// The rules as `polls.policy` keeps them: `accepted` is null, a number or `"all"`.
 pub fn policy_json(policy: &Policy) -> String {
     let Policy { after_polls, min_count, max_share, accepted } = policy;
-    let number = |number: u64| Value::Int(i64::try_from(number).unwrap_or(i64::MAX));
+    let number = |number: u64| Value::int(i64::try_from(number).unwrap_or(i64::MAX));
     let accepted = match accepted {
-        Accepted::None => Value::Null,
+        Accepted::None => Value::NULL,
         Accepted::UpTo(most) => number(*most),
-        Accepted::All => Value::Text("all".into()),
+        Accepted::All => Value::text("all"),
     };
     // By way of its text, so that 1.0 is the number 1 like everywhere.
-    let max_share = Value::decode(&format!("{max_share:e}"), 1).unwrap_or(Value::Null);
+    let max_share = format!("{max_share:e}");
+    let max_share = Value::decode(&max_share, 1).unwrap_or(Value::NULL);
     let pairs = [
-        ("accepted", &accepted),
-        ("after_polls", &number(u64::from(*after_polls))),
-        ("max_share", &max_share),
-        ("min_count", &number(*min_count)),
+        ("accepted", accepted),
+        ("after_polls", number(u64::from(*after_polls))),
+        ("max_share", max_share),
+        ("min_count", number(*min_count)),
     ];
     let mut out = String::new();
-    write_json_object(pairs.into_iter(), &mut out);
+    write_json_object(pairs.iter().map(|(name, value)| (*name, value)), &mut out);
     out
 }
 

@@ -1,6 +1,6 @@
 //! Tables → what the diff compares an answer with.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{borrow::Cow, collections::BTreeMap, time::Duration};
 
 use sqlx::SqlSafeStr;
 
@@ -13,11 +13,11 @@ use super::{
 use crate::{
     catalog::{
         diff::{GoodPoll, Standing, StandingItem, StandingList},
-        item::{FieldName, Fields, Holds, Kind},
+        item::{FieldName, Fields, Holds, Kind, Names},
         links::{StoredLink, StoredLinks},
         record::SignedUrl,
         schema::{self, Change, Schema, SchemaChange, Types},
-        value::Value,
+        value::{TooDeep, Value},
     },
     error::Result,
     time::Timestamp,
@@ -88,18 +88,21 @@ async fn items(conn: &mut Conn, account: &str, kind: Kind) -> Result<Vec<Standin
     if conn.engine() == Engine::Sqlite {
         return packed_items(conn, account, kind).await;
     }
-    let mut items = vec![];
+    let (mut items, mut names) = (vec![], Names::default());
     conn.each(statements::items(kind), &[account.into()], |row| {
-        items.push(StandingItem {
+        let mut item = StandingItem {
             id: row.some_text(0)?,
             version: row.some_int(1)?,
             missing_since: row.time(2)?,
             removed: row.bool(3)?.unwrap_or(false),
             fields: fields(&row, kind, 5, 4)?,
-        });
+        };
+        item.fields.share(&mut names);
+        items.push(item);
         Ok(())
     })
     .await?;
+    items.shrink_to_fit();
     Ok(items)
 }
 
@@ -110,16 +113,20 @@ async fn packed_items(
     kind: Kind,
 ) -> Result<Vec<StandingItem>, Fault> {
     let mut items: Vec<StandingItem> = vec![];
+    let mut names = Names::default();
     loop {
         let after = items.last().map_or("", |item| item.id.as_str());
         let sql = statements::packed_items(kind);
         let page = packed::read(conn, sql, &[account.into(), after.into()]).await?;
         let rows = packed::rows(&page)?;
         if rows.is_empty() {
+            items.shrink_to_fit();
             return Ok(items);
         }
         for row in rows {
-            items.push(unpacked(row, kind)?);
+            let mut item = unpacked(row, kind)?;
+            item.fields.share(&mut names);
+            items.push(item);
         }
     }
 }
@@ -136,11 +143,10 @@ fn unpacked(row: Vec<Cell<'_>>, kind: Kind) -> Result<StandingItem, Fault> {
     for column in kind.columns() {
         let value = match (column.holds, next()) {
             (_, Cell::Null) => continue,
-            (Holds::Bool, cell) => Value::Bool(cell.int() == Some(1)),
-            (Holds::Text, cell) => Value::Text(cell.text().unwrap_or_default()),
+            (Holds::Bool, cell) => Value::bool(cell.int() == Some(1)),
+            (Holds::Text, cell) => Value::text(cell.into_text().unwrap_or_default()),
             (Holds::Texts, cell) => {
-                let json = cell.text().unwrap_or_default();
-                Value::decode(json.trim(), 1).map_err(|_| packed::spoiled("is nested too deep"))?
+                decoded(cell.into_text().unwrap_or_default()).map_err(|_| packed::spoiled("is nested too deep"))?
             }
         };
         own.push((FieldName::Borrowed(column.name), value));
@@ -149,14 +155,19 @@ fn unpacked(row: Vec<Cell<'_>>, kind: Kind) -> Result<StandingItem, Fault> {
     Ok(StandingItem { id, fields, version, missing_since, removed })
 }
 
+/// A column's JSON, which its text may outlive.
+fn decoded(json: Cow<'_, str>) -> Result<Value<'static>, TooDeep> {
+    Value::decode(json.trim(), 1).map(Value::into_owned)
+}
+
 /// The fields of an item whose own columns begin at `first`, with `extra` at `extra`.
 pub(super) fn fields(row: &Row, kind: Kind, first: usize, extra: usize) -> Result<Fields, Fault> {
     let mut cells = Vec::with_capacity(kind.columns().len());
     for (offset, column) in kind.columns().iter().enumerate() {
         let at = first + offset;
         let value = match column.holds {
-            Holds::Text => row.text(at)?.map(Value::Text),
-            Holds::Bool => row.bool(at)?.map(Value::Bool),
+            Holds::Text => row.text(at)?.map(Value::text),
+            Holds::Bool => row.bool(at)?.map(Value::bool),
             Holds::Texts => row.json(at)?.map(|json| canonical(row, at, &json)).transpose()?,
         };
         cells.extend(value.map(|value| (FieldName::Borrowed(column.name), value)));
@@ -164,8 +175,9 @@ pub(super) fn fields(row: &Row, kind: Kind, first: usize, extra: usize) -> Resul
     Ok(Fields::from_row(kind, cells, row.json(extra)?.as_deref()))
 }
 
-fn canonical(row: &Row, at: usize, json: &str) -> Result<Value, Fault> {
-    Value::decode(json.trim(), 1).map_err(|_| row.spoiled(at, "is nested too deep"))
+fn canonical(row: &Row, at: usize, json: &str) -> Result<Value<'static>, Fault> {
+    let value = Value::decode(json.trim(), 1).map_err(|_| row.spoiled(at, "is nested too deep"))?;
+    Ok(value.into_owned())
 }
 
 /// The fold of the account's schema changes, for each list.

@@ -122,17 +122,18 @@ async fn write(
     if let Some(error) = differs(recorded, &outcome.row) {
         return Ok(Err(error));
     }
+    let links = outcome.diff.as_mut().map(|diff| std::mem::take(&mut diff.links));
     let row = &outcome.row;
     let head = [row.account.as_str().into(), row.poll_id.into(), Arg::from(row.digest.as_deref())];
     conn.execute(statements::HEAD, &head).await?;
     row.to_bulk().insert(conn, "polls").await?;
     if let (Some(diff), Some(observed_at)) = (&outcome.diff, row.observed_at) {
         make_room(conn, diff).await?;
+        write_links(conn, links.unwrap_or_default()).await?;
         let writer = Writer { account: &row.account, poll_id: row.poll_id, observed_at };
         for list in diff.lists() {
             writer.list(conn, list).await?;
         }
-        write_links(conn, &diff.links).await?;
     }
     if let Some(tell) = tell {
         outbox::put(conn, &outcome.row, tell(&outcome, stood)).await?;
@@ -336,7 +337,9 @@ impl<'a> Writer<'a> {
     }
 
     fn some_field_changes(&self, kind: Kind, all: &[(&'a Opened, &'a FieldChange)]) -> Bulk<'a> {
-        let cell = |value: &Option<Value>| value.as_ref().map(|value| Cow::Owned(value.to_cell()));
+        fn cell<'a>(value: &'a Option<Value<'static>>) -> Option<Cow<'a, str>> {
+            value.as_ref().map(|value| Cow::Borrowed(value.as_cell()))
+        }
         let old = all.iter().map(|(_, change)| cell(&change.old));
         let new = all.iter().map(|(_, change)| cell(&change.new));
         Bulk::new(all.len())
@@ -367,18 +370,24 @@ impl<'a> Writer<'a> {
     }
 }
 
-async fn write_links(conn: &mut Conn, links: &[LinkWrite]) -> Result<(), Fault> {
-    for new in [true, false] {
-        let all: Vec<&LinkWrite> = links.iter().filter(|link| link.new == new).collect();
-        for some in all.chunks(at_once(conn.engine())) {
-            write_some_links(conn, some, new).await?;
+/// They are let go as they are written: signed URLs are most of what a poll holds in memory.
+async fn write_links(conn: &mut Conn, links: Vec<LinkWrite>) -> Result<(), Fault> {
+    let mut links = links.into_iter();
+    loop {
+        let some: Vec<LinkWrite> = links.by_ref().take(at_once(conn.engine())).collect();
+        if some.is_empty() {
+            return Ok(());
+        }
+        for new in [true, false] {
+            let these: Vec<&LinkWrite> = some.iter().filter(|link| link.new == new).collect();
+            write_some_links(conn, &these, new).await?;
         }
     }
-    Ok(())
 }
 
 async fn write_some_links(conn: &mut Conn, some: &[&LinkWrite], new: bool) -> Result<(), Fault> {
-    let signed = some.iter().map(|link| Some(Cow::Borrowed(link.signed_url.as_ref()?.expose())));
+    let signed: Vec<_> = some.iter().map(|link| link.signed_url()).collect();
+    let signed = signed.iter().map(|url| Some(Cow::Borrowed(url.as_ref()?.expose())));
     let rows = Bulk::new(some.len())
         .texts("url", some.iter().map(|link| link.url.as_str()))
         .column("signed_url", Column::Text(signed.collect()))
@@ -416,15 +425,9 @@ fn own_columns<'a>(mut rows: Bulk<'a>, kind: Kind, all: &[&'a Opened]) -> Bulk<'
     for column in kind.columns() {
         let cells = all.iter().map(|new| new.fields.cell(column));
         let column_of_cells = match column.holds {
-            Holds::Text => {
-                Column::Text(cells.map(|cell| cell?.as_str().map(Cow::Borrowed)).collect())
-            }
-            Holds::Bool => {
-                Column::Bool(cells.map(|cell| cell.map(|c| *c == Value::Bool(true))).collect())
-            }
-            Holds::Texts => {
-                Column::Json(cells.map(|cell| Some(Cow::Owned(cell?.to_json()))).collect())
-            }
+            Holds::Text => Column::Text(cells.map(|cell| Some(cell?.into_cell())).collect()),
+            Holds::Bool => Column::Bool(cells.map(|cell| cell?.as_bool()).collect()),
+            Holds::Texts => Column::Json(cells.map(|cell| Some(cell?.into_cell())).collect()),
         };
         rows = rows.column(column.name, column_of_cells);
     }

@@ -52,20 +52,22 @@ pub fn expected(
     let poll = polls.get(new.opened_poll);
     let listed = old.closed_after.as_deref().and_then(|at| polls.good_at(account, at));
     let (before, after) = (fields(kind, &old.own), fields(kind, &new.own));
-    let expect = |difference: Difference<'_>| {
-        let (field, old, new) = difference;
+    let verdict = |field: &str, old: Option<&Value<'_>>, new: Option<&Value<'_>>| {
+        verdict((field, old, new), poll, listed, timeline)
+    };
+    let expect = |(field, old, new): Difference<'_>| {
         Expected {
             field: field.to_string(),
-            old: old.map(Value::to_cell),
-            new: new.map(Value::to_cell),
-            verdict: verdict(difference, poll, listed, timeline),
+            verdict: verdict(field, old.as_ref(), new.as_ref()),
+            old: old.map(|value| value.into_cell().into_owned()),
+            new: new.map(|value| value.into_cell().into_owned()),
         }
     };
     differences(&before, &after).into_iter().map(expect).collect()
 }
 
 fn verdict(
-    (field, old, new): Difference<'_>,
+    (field, old, new): (&str, Option<&Value<'_>>, Option<&Value<'_>>),
     poll: Option<&Facts>,
     listed: Option<&Facts>,
     timeline: &Timeline,
@@ -96,19 +98,17 @@ fn verdict(
 }
 
 /// The types that a value may have come with, `types` being those of its field in that list.
-fn arrived_types(types: Types, new: Option<&Value>) -> [Option<JsonType>; 2] {
+fn arrived_types(types: Types, new: Option<&Value<'_>>) -> [Option<JsonType>; 2] {
     let Some(new) = new else { return [None, None] };
     let stored = Some(stored_type(types, new));
-    match (new, types.contains(JsonType::Number)) {
-        // A number that is kept as its text, or a text that looks like one.
-        (Value::Text(text), true) if is_kept_number(text) => [stored, Some(JsonType::Number)],
-        _ => [stored, stored],
-    }
+    // A number that is kept as its text, or a text that looks like one.
+    let kept = types.contains(JsonType::Number) && new.as_str().is_some_and(is_kept_number);
+    if kept { [stored, Some(JsonType::Number)] } else { [stored, stored] }
 }
 
 fn is_kept_number(text: &str) -> bool {
     let number = matches!(text.as_bytes().first(), Some(b'-' | b'0'..=b'9'));
-    number && Value::decode(text, 1) == Ok(Value::Text(text.to_owned()))
+    number && Value::decode(text, 1) == Ok(Value::text(text))
 }
 
 /// The state that a row's own columns hold.
@@ -122,9 +122,9 @@ fn fields(kind: Kind, own: &Cells<'static>) -> Fields {
                 None
             }
             Cell::Json(json) => Value::decode(json, 1).ok(),
-            Cell::Text(text) => Some(Value::Text(text.to_string())),
-            Cell::Bool(yes) => Some(Value::Bool(*yes)),
-            Cell::Int(number) => Some(Value::Int(*number)),
+            Cell::Text(text) => Some(Value::text(text.as_ref())),
+            Cell::Bool(yes) => Some(Value::bool(*yes)),
+            Cell::Int(number) => Some(Value::int(*number)),
             Cell::Null | Cell::Time(_) => None,
         };
         cells.extend(value.map(|value| (kind.field(name), value)));

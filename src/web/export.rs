@@ -35,7 +35,7 @@ use super::{
 use crate::{
     catalog::{
         item::{Fields, Holds, Kind},
-        value::{Value, write_json_string},
+        value::write_json_string,
     },
     error::{Error, Result},
     store::{
@@ -457,9 +457,9 @@ fn own_cells(kind: Kind, fields: &Fields) -> Vec<Cell> {
         .iter()
         .map(|column| match (column.holds, fields.cell(column)) {
             (_, None) => Cell::Null,
-            (Holds::Bool, Some(value)) => Cell::Bool(*value == Value::Bool(true)),
-            (Holds::Text, Some(value)) => Cell::Text(value.to_cell()),
-            (Holds::Texts, Some(value)) => Cell::Json(value.to_json()),
+            (Holds::Bool, Some(value)) => Cell::Bool(value.as_bool() == Some(true)),
+            (Holds::Text, Some(value)) => Cell::Text(value.into_cell().into_owned()),
+            (Holds::Texts, Some(value)) => Cell::Json(value.into_cell().into_owned()),
         })
         .collect();
     cells.push(fields.extra(kind).map_or(Cell::Null, Cell::Json));

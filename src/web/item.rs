@@ -16,7 +16,7 @@ use crate::{
     catalog::{
         diff::OpenedBy,
         item::{Fields, Kind},
-        value::Value,
+        value::{Sort, Value},
     },
     store::browse::{
         Reading,
@@ -236,7 +236,7 @@ async fn unknown(
 }
 
 fn url(fields: &Fields, name: &str) -> Option<String> {
-    fields.get(name).and_then(Value::as_str).map(str::to_owned)
+    fields.text(name).map(str::to_owned)
 }
 
 /// Every URL that the item ever had.
@@ -324,7 +324,7 @@ fn facts(
         .iter()
         .filter(|(name, _)| !kind.columns().iter().any(|column| column.name == name.as_ref()));
     for (name, value) in homeless.take(100) {
-        facts.push(plain(&label(name), words::exact(&shown(&value.to_cell()))));
+        facts.push(plain(&label(name), words::exact(&shown(value.as_cell()))));
     }
     facts.push(plain("Account", words::exact(&context.account)));
     for (name, field) in [("Picture", "preview_image_url"), ("Preview video", "preview_video_url")]
@@ -336,7 +336,7 @@ fn facts(
     facts
 }
 
-fn field_fact(context: &Context<'_>, kind: Kind, name: &str, value: Option<&Value>) -> Fact {
+fn field_fact(context: &Context<'_>, kind: Kind, name: &str, value: Option<Value<'_>>) -> Fact {
     let own = |value: &str| {
         let parameter = match name {
             "tags" => "tag",
@@ -345,20 +345,22 @@ fn field_fact(context: &Context<'_>, kind: Kind, name: &str, value: Option<&Valu
         context.href(list_path(kind), &[(parameter, value.to_owned())])
     };
     let mut fact = Fact { name: label(name), text: String::new(), links: vec![], soft: false };
-    match (name, value) {
-        (_, None) => {
-            fact.text = "not known".into();
-            fact.soft = true;
-        }
-        ("premium", Some(Value::Bool(yes))) => {
-            let word = if *yes { "yes" } else { "no" };
+    let Some(value) = value else {
+        fact.text = "not known".into();
+        fact.soft = true;
+        return fact;
+    };
+    let text = value.as_cell();
+    match (name, value.sort()) {
+        ("premium", Sort::Bool) => {
+            let word = if value.as_bool() == Some(true) { "yes" } else { "no" };
             fact.links = vec![Link::new(own(word), word)];
         }
-        ("gender" | "type", Some(Value::Text(text))) if can_be_asked(text) => {
+        ("gender" | "type", Sort::Text) if can_be_asked(text) => {
             fact.links = vec![Link::new(own(text), words::exact(text))];
         }
-        ("tags", Some(list)) if list.is_list_of_texts() => {
-            let texts: Vec<String> = serde_json::from_str(&list.to_json()).unwrap_or_default();
+        ("tags", Sort::Texts) => {
+            let texts: Vec<String> = serde_json::from_str(text).unwrap_or_default();
             match texts.iter().all(|tag| can_be_asked(tag)) {
                 true => {
                     fact.links =
@@ -370,7 +372,7 @@ fn field_fact(context: &Context<'_>, kind: Kind, name: &str, value: Option<&Valu
                 fact.text = "none".into();
             }
         }
-        (_, Some(value)) => fact.text = words::exact(&value.to_cell()),
+        _ => fact.text = words::exact(text),
     }
     if fact.text.is_empty() && fact.links.is_empty() {
         fact.text = "(empty)".into();
@@ -565,8 +567,9 @@ fn rows(old: &Fields, new: &Fields) -> Vec<Row> {
     names.dedup();
     names.retain(|name| old.get(name) != new.get(name));
     let row = |name: &&str| {
-        let cell = |fields: &Fields| fields.get(name).map(Value::to_cell);
-        let [before, after] = columns(cell(old).as_deref(), cell(new).as_deref());
+        let [old, new] = [old, new].map(|fields| fields.get(name));
+        let [old, new] = [&old, &new].map(|value| value.as_ref().map(Value::as_cell));
+        let [before, after] = columns(old, new);
         Row { field: (*name).to_owned(), old: before, new: after, learned: false }
     };
     names.iter().take(200).map(row).collect()

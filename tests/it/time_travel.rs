@@ -124,7 +124,7 @@ fn in_words(kind: Kind, item: &ItemState) -> String {
         cells.push(match (column.holds, value) {
             (_, None) => "∅".into(),
             (Holds::Bool, Some(value)) => u8::from(value.to_json() == "true").to_string(),
-            (_, Some(value)) => value.to_cell(),
+            (_, Some(value)) => value.as_cell().to_owned(),
         });
     }
     cells.push(fields.extra(kind).unwrap_or_else(|| "∅".into()));

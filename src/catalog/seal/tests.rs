@@ -22,7 +22,7 @@ fn diff() -> Diff {
         changes,
     };
     let change =
-        FieldChange { field: "gender".into(), old: Some(Value::Text("x".into())), new: None };
+        FieldChange { field: "gender".into(), old: Some(Value::text("x")), new: None };
     let list = |kind| ListDiff {
         kind,
         listed: 0,

@@ -199,9 +199,9 @@ fn of_one_kind(account: &str, kind: Kind, item: ItemState) -> Vec<Cell> {
 fn own(fields: &Fields, column: &Column) -> Cell {
     let value = fields.cell(column);
     match column.holds {
-        Holds::Texts => value.map(|value| Cell::Json(value.to_json())).into(),
-        Holds::Text => value.and_then(|value| value.as_str()).into(),
-        Holds::Bool => value.map(|value| value.to_json() == "true").into(),
+        Holds::Texts => value.map(|value| Cell::Json(value.into_cell().into_owned())).into(),
+        Holds::Text => value.map(|value| value.into_cell().into_owned()).into(),
+        Holds::Bool => value.and_then(|value| value.as_bool()).into(),
     }
 }
 

@@ -179,8 +179,8 @@ fn after_another_version(missing_since: Option<u64>, versions: [&str; 2]) -> Dif
     )
 }
 
-fn text(text: &str) -> heygen_sync::catalog::value::Value {
-    heygen_sync::catalog::value::Value::Text(text.into())
+fn text(text: &str) -> heygen_sync::catalog::value::Value<'_> {
+    heygen_sync::catalog::value::Value::text(text)
 }
 
 #[test]

@@ -1,0 +1,111 @@
+//! Numbers of JSON by their value, exactly: whatever way one is written, it has one text.
+
+use std::fmt;
+
+/// The one text of a number's value, with the fewest digits: of an integer or a double that holds
+/// just this value. `Err` has the text of one that neither holds.
+pub fn canonical(raw: &str) -> Result<String, String> {
+    if let Ok(int) = raw.parse::<i64>() {
+        return Ok(int.to_string());
+    }
+    let Some(exact) = Decimal::parse(raw) else {
+        return Err(raw.to_ascii_lowercase());
+    };
+    if let Some(int) = exact.to_i64() {
+        return Ok(int.to_string());
+    }
+    match raw.parse::<f64>() {
+        Ok(double)
+            if double.is_finite()
+                && Decimal::parse(&format!("{double:e}")).as_ref() == Some(&exact) =>
+        {
+            Ok(shortest(double))
+        }
+        _ => Err(exact.to_string()),
+    }
+}
+
+/// The shortest text that reads back as the same double.
+fn shortest(number: f64) -> String {
+    serde_json::Number::from_f64(number).map(|number| number.to_string()).unwrap_or_default()
+}
+
+/// A decimal number, exactly: ±0.digits... × 10^exponent with the digits' ends not zero.
+#[derive(PartialEq, Eq)]
+struct Decimal {
+    negative: bool,
+    /// Without leading or trailing zeros; empty for zero.
+    digits: String,
+    /// The power of ten of the last digit.
+    exponent: i64,
+}
+
+impl Decimal {
+    /// `None` when the exponent is beyond all reason (over 15 digits).
+    fn parse(raw: &str) -> Option<Self> {
+        let (negative, rest) = match raw.strip_prefix('-') {
+            Some(rest) => (true, rest),
+            None => (false, raw),
+        };
+        let (mantissa, power) = rest.split_once(['e', 'E']).unwrap_or((rest, "0"));
+        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+        let all = format!("{whole}{fraction}");
+        let significant = all.trim_start_matches('0');
+        let digits = significant.trim_end_matches('0');
+        if digits.is_empty() {
+            return Some(Self { negative: false, digits: String::new(), exponent: 0 });
+        }
+        let trailing = significant.len() - digits.len();
+        let exponent = bounded_power(power)? - i64::try_from(fraction.len()).ok()?
+            + i64::try_from(trailing).ok()?;
+        Some(Self { negative, digits: digits.to_owned(), exponent })
+    }
+
+    fn to_i64(&self) -> Option<i64> {
+        if self.digits.is_empty() {
+            return Some(0);
+        }
+        let zeros = usize::try_from(self.exponent).ok().filter(|zeros| *zeros <= 18)?;
+        let sign = if self.negative { "-" } else { "" };
+        format!("{sign}{}{}", self.digits, "0".repeat(zeros)).parse().ok()
+    }
+}
+
+/// Plain where that adds few zeros (2^70 stays as it is written), else `d.ddde±n` (`1e400`).
+impl fmt::Display for Decimal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const FEW: i64 = 24;
+        let Self { negative, digits, exponent } = self;
+        if *negative {
+            f.write_str("-")?;
+        }
+        let length = i64::try_from(digits.len()).unwrap_or(i64::MAX);
+        let point = length.saturating_add(*exponent);
+        if (0..=FEW).contains(exponent) {
+            write!(f, "{digits}{}", "0".repeat(usize::try_from(*exponent).unwrap_or(0)))
+        } else if *exponent < 0 && point > 0 {
+            let (whole, fraction) = digits.split_at(usize::try_from(point).unwrap_or(0));
+            write!(f, "{whole}.{fraction}")
+        } else if *exponent < 0 && point > -FEW {
+            write!(f, "0.{}{digits}", "0".repeat(usize::try_from(-point).unwrap_or(0)))
+        } else {
+            let (first, rest) = digits.split_at(1);
+            let dot = if rest.is_empty() { "" } else { "." };
+            write!(f, "{first}{dot}{rest}e{}", point - 1)
+        }
+    }
+}
+
+fn bounded_power(power: &str) -> Option<i64> {
+    let (sign, digits) = match power.as_bytes().first()? {
+        b'-' => (-1, &power[1..]),
+        b'+' => (1, &power[1..]),
+        _ => (1, power),
+    };
+    let digits = digits.trim_start_matches('0');
+    match digits.len() {
+        0 => Some(0),
+        1..=15 => digits.parse::<i64>().ok().map(|power| sign * power),
+        _ => None,
+    }
+}

@@ -1,0 +1,123 @@
+//! What makes signed URLs of the URLs that they sign, a whole list's in one piece.
+//!
+//! Signatures are most of a long list. Held one by one among the records, their room would stay
+//! taken when they are let go; in one piece it is free for what comes after. They are credentials
+//! and never print.
+
+use std::{cmp::Ordering, fmt, sync::Arc};
+
+use super::record::SignedUrl;
+
+/// The signatures of one list.
+#[derive(Default)]
+pub struct Signatures(String);
+
+/// Where one of them stands, and how much of a signed URL's beginning is that of the URL without
+/// it, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    same: u32,
+    start: u32,
+    length: u32,
+}
+
+/// One of them, for as long as it is wanted.
+#[derive(Clone)]
+pub struct Signature {
+    all: Arc<Signatures>,
+    place: Place,
+}
+
+impl Signatures {
+    /// Keeps what `signed` is beyond `canonical`, the same URL without its signature. `None` when
+    /// there is no room: 4 GiB of them are no list.
+    pub fn keep(&mut self, canonical: &str, signed: &str) -> Option<Place> {
+        let same = canonical.bytes().zip(signed.bytes()).take_while(|(a, b)| a == b).count();
+        let same = signed.floor_char_boundary(same);
+        let rest = signed.get(same..)?;
+        let place = Place {
+            same: u32::try_from(same).ok()?,
+            start: u32::try_from(self.0.len()).ok()?,
+            length: u32::try_from(rest.len()).ok()?,
+        };
+        self.0.push_str(rest);
+        Some(place)
+    }
+
+    fn at(&self, place: Place) -> &str {
+        let start = place.start as usize;
+        self.0.get(start..start + place.length as usize).unwrap_or_default()
+    }
+}
+
+impl Signature {
+    /// The one of `all` that stands at `place`.
+    pub fn new(all: &Arc<Signatures>, place: Place) -> Self {
+        Self { all: all.clone(), place }
+    }
+
+    /// The signed URL of `canonical`, byte for byte as it came.
+    pub fn of(&self, canonical: &str) -> SignedUrl {
+        let same = canonical.get(..self.place.same as usize).unwrap_or_default();
+        SignedUrl::new([same, self.all.at(self.place)].concat())
+    }
+
+    fn text(&self) -> (&str, u32) {
+        (self.all.at(self.place), self.place.same)
+    }
+}
+
+impl Ord for Signature {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.text().cmp(&other.text())
+    }
+}
+
+impl PartialOrd for Signature {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Signature {
+    fn eq(&self, other: &Self) -> bool {
+        self.text() == other.text()
+    }
+}
+
+impl Eq for Signature {}
+
+impl fmt::Debug for Signature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[signature]")
+    }
+}
+
+impl fmt::Debug for Signatures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[signatures]")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signed_url_comes_back_byte_for_byte_and_never_prints() {
+        let urls = [
+            ("https://h/a", "https://h/a?Expires=1&Signature=s&Key-Pair-Id=K"),
+            ("https://h/a?v=2#é", "https://h/a?Signature=s&v=2&Key-Pair-Id=K#é"),
+            ("https://h/ü", "https://h/û?Signature=s"),
+            ("", ""),
+        ];
+        let mut all = Signatures::default();
+        let places = urls.map(|(canonical, signed)| all.keep(canonical, signed).unwrap());
+        let all = Arc::new(all);
+        for ((canonical, signed), place) in urls.into_iter().zip(places) {
+            let signature = Signature::new(&all, place);
+            assert_eq!(signature.of(canonical).expose(), signed);
+            assert_eq!(format!("{signature:?} {all:?}"), "[signature] [signatures]");
+        }
+    }
+}
