@@ -326,6 +326,9 @@ mod tests {
             item.share(&mut names);
         }
         assert!(Arc::ptr_eq(&one.names, &same.names) && !Arc::ptr_eq(&one.names, &other.names));
-        assert_eq!(other.with(vec![("a".into(), Value::int(3))]).to_json(), r#"{"a":3,"b":[],"c":"longer"}"#);
+        assert_eq!(
+            other.with(vec![("a".into(), Value::int(3))]).to_json(),
+            r#"{"a":3,"b":[],"c":"longer"}"#
+        );
     }
 }

@@ -381,3 +381,16 @@ async fn until(at: Option<Instant>) {
         None => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_look_at_a_database_that_never_answers_ends_and_only_the_schedule_counts() {
+        let error = in_time(std::future::pending()).await.unwrap_err();
+        assert_eq!(error.kind.exit_code(), 74);
+        assert!(error.message.contains("did not answer within 60 s"), "{error}");
+        assert_eq!(looked(Err(error)), Ahead::default());
+    }
+}

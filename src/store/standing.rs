@@ -145,9 +145,8 @@ fn unpacked(row: Vec<Cell<'_>>, kind: Kind) -> Result<StandingItem, Fault> {
             (_, Cell::Null) => continue,
             (Holds::Bool, cell) => Value::bool(cell.int() == Some(1)),
             (Holds::Text, cell) => Value::text(cell.into_text().unwrap_or_default()),
-            (Holds::Texts, cell) => {
-                decoded(cell.into_text().unwrap_or_default()).map_err(|_| packed::spoiled("is nested too deep"))?
-            }
+            (Holds::Texts, cell) => decoded(cell.into_text().unwrap_or_default())
+                .map_err(|_| packed::spoiled("is nested too deep"))?,
         };
         own.push((FieldName::Borrowed(column.name), value));
     }

@@ -55,13 +55,11 @@ pub fn expected(
     let verdict = |field: &str, old: Option<&Value<'_>>, new: Option<&Value<'_>>| {
         verdict((field, old, new), poll, listed, timeline)
     };
-    let expect = |(field, old, new): Difference<'_>| {
-        Expected {
-            field: field.to_string(),
-            verdict: verdict(field, old.as_ref(), new.as_ref()),
-            old: old.map(|value| value.into_cell().into_owned()),
-            new: new.map(|value| value.into_cell().into_owned()),
-        }
+    let expect = |(field, old, new): Difference<'_>| Expected {
+        field: field.to_string(),
+        verdict: verdict(field, old.as_ref(), new.as_ref()),
+        old: old.map(|value| value.into_cell().into_owned()),
+        new: new.map(|value| value.into_cell().into_owned()),
     };
     differences(&before, &after).into_iter().map(expect).collect()
 }

@@ -21,8 +21,7 @@ fn diff() -> Diff {
         fields: Fields::from_row(Kind::Avatar, vec![], Some(json)),
         changes,
     };
-    let change =
-        FieldChange { field: "gender".into(), old: Some(Value::text("x")), new: None };
+    let change = FieldChange { field: "gender".into(), old: Some(Value::text("x")), new: None };
     let list = |kind| ListDiff {
         kind,
         listed: 0,
