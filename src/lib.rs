@@ -18,7 +18,8 @@
 //!    answer and policy to a [`catalog::diff::Diff`], a value that prints;
 //! 6. writes that diff and the poll's own row in one transaction ([`store::write`]), or nothing.
 //!
-//! Where it is on, the answer is then kept without its signatures ([`archive`]); a replay
+//! Where it is on, the answer is kept without its signatures right before step 6, and what was
+//! committed of it right after ([`archive`]); a replay
 //! ([`poll::replay`]) goes from there through steps 3 to 6 again.
 //!
 //! A dry run stops after step 5 and prints the same value. A saved response (`--from`) begins at

@@ -1,8 +1,8 @@
 //! THE poll: the one place where the steps meet. `sync`, the daemon, backfills and tests all call
 //! it, and the next one is the retry.
 //!
-//! lock → fetch → read the tables → judge → write all or nothing → archive. It decides nothing of
-//! history (the diff does), knows no SQL (the store does) and prints nothing.
+//! lock → fetch → keep the answer → read the tables → judge → write all or nothing → archive. It
+//! decides nothing of history (the diff does), knows no SQL (the store does) and prints nothing.
 
 pub mod import;
 pub mod replay;
@@ -13,7 +13,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use crate::{
-    archive::Archive,
+    archive::{Archive, envelope::Stored},
     catalog::{
         diff::{Accepted, Diff, Policy, Poll, Standing, diff},
         list,
@@ -123,10 +123,10 @@ pub async fn poll(store: &mut Store, clock: &Clock, request: Request<'_>) -> Res
     let archive = request.archive;
     let (request, mut fetched) = fetch(request, plan, clock).await;
     let switched_to = fetched.switched_to;
-    let bodies = fetched.bodies.take();
+    let stored = receive(archive, &mut fetched).await;
     let written = commit(session, &request, fetched, started_at, clock).await?;
-    if let (Some(archive), Some(bodies)) = (archive, bodies) {
-        keep(archive, store, &written.row, bodies).await;
+    if let (Some(archive), Some(stored)) = (archive, stored) {
+        keep(archive, store, &written.row, stored).await;
     }
     Ok(report(written, switched_to))
 }
@@ -145,13 +145,26 @@ async fn prepare(session: &mut Session<'_>, request: &Request<'_>) -> Result<Pla
     }
 }
 
+/// The answer goes into the archive before the commit: a process that ends right after it leaves
+/// nothing that cannot be made up for.
+async fn receive(archive: Option<&Archive>, fetched: &mut Received) -> Option<Result<Stored>> {
+    let (archive, bodies) = (archive?, fetched.bodies.take()?);
+    fetched.answer.as_ref().ok()?;
+    Some(archive.receive(bodies, fetched.response_sha256.as_deref()).await)
+}
+
 /// Whatever befalls the archive, the poll stands. It is told as an error, so that it is seen where
 /// only errors are.
-async fn keep(archive: &Archive, store: &mut Store, row: &PollRow, bodies: Bodies) {
+async fn keep(archive: &Archive, store: &mut Store, row: &PollRow, stored: Result<Stored>) {
     if row.failed() {
+        archive.forget(row).await;
         return;
     }
-    if let Err(error) = archive.keep(store, row.poll_id, bodies).await {
+    let kept = match stored {
+        Ok(stored) => archive.keep(store, row.poll_id, stored).await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = kept {
         tracing::error!(
             account = row.account,
             "poll {} is not in the archive: {error}; the poll itself is good",

@@ -78,6 +78,11 @@ pub(super) fn file(number: i64) -> String {
     format!("polls/{number:012}.json.zst")
 }
 
+/// The file of the note on an answer, by the hash of what was received.
+pub(super) fn note(sha256: &str) -> String {
+    format!("received/{sha256}.json.zst")
+}
+
 /// The poll that a file of the store is the envelope of.
 pub(super) fn number(file: &str) -> Option<i64> {
     let digits = file.strip_prefix("polls/")?.strip_suffix(".json.zst")?;

@@ -9,11 +9,15 @@ use super::{
 };
 use crate::{
     config::Config,
+    daemon::schedule::Schedule,
     error::{Kind, Result, gravest},
     heygen,
     poll::version::Plan,
     store::{Location, Store},
 };
+
+/// So many of the next slots are told.
+const SLOTS: usize = 3;
 
 /// Check configuration, database, key and API before they are needed
 #[derive(Debug, Args)]
@@ -53,6 +57,7 @@ async fn verdicts(context: &Context) -> Vec<Verdict> {
     let mut all = vec![
         Verdict { what: "configuration".into(), result: Ok(origin.to_string()) },
         Verdict { what: "database".into(), result: database(&location).await },
+        Verdict { what: "schedule".into(), result: schedule(&config, context) },
     ];
     if config.mirror.enabled {
         let result = mirror_store(&config, context).await;
@@ -75,6 +80,14 @@ async fn verdicts(context: &Context) -> Vec<Verdict> {
         all.push(Verdict { what: format!("key and API of '{account}'"), result });
     }
     all
+}
+
+/// When a daemon with this configuration would poll.
+fn schedule(config: &Config, context: &Context) -> Result<String> {
+    let daemon = &config.daemon;
+    let slots = Schedule::new(daemon, 0)?.preview(context.clock.now(), SLOTS);
+    let next = if slots.is_empty() { "never".into() } else { slots.join(", ") };
+    Ok(format!("a daemon polls by '{}' ({}), next: {next}", daemon.schedule, daemon.timezone))
 }
 
 /// A database that is not there yet is fine, if it could be made.

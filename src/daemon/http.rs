@@ -4,6 +4,7 @@
 use std::{
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use axum::{
@@ -26,6 +27,9 @@ use crate::{
     },
     time::Clock,
 };
+
+/// Prometheus waits for 10 s.
+const PATIENCE: Duration = Duration::from_secs(9);
 
 /// What the answers are made from.
 pub struct Site {
@@ -93,10 +97,19 @@ async fn tell(State(site): State<Arc<Site>>) -> Response<Body> {
 }
 
 async fn figures(site: &Site) -> Result<Figures, Unreadable> {
-    let mut reading = site.reader.page().await?;
-    let figures = reading.figures(site.clock.now()).await?;
-    reading.end().await;
-    Ok(figures)
+    in_time(async {
+        let mut reading = site.reader.page().await?;
+        let figures = reading.figures(site.clock.now()).await?;
+        reading.end().await;
+        Ok(figures)
+    })
+    .await
+}
+
+/// What is asked of the database, if that answers before the asker has given up.
+async fn in_time<T>(asked: impl Future<Output = Result<T, Unreadable>>) -> Result<T, Unreadable> {
+    let late = |_| Err(Unreadable::Trouble(Error::storage("the database does not answer")));
+    tokio::time::timeout(PATIENCE, asked).await.unwrap_or_else(late)
 }
 
 async fn live(State(site): State<Arc<Site>>) -> Response<Body> {
@@ -110,11 +123,12 @@ async fn ready(State(site): State<Arc<Site>>) -> Response<Body> {
     if site.health.is_stopping() {
         return unavailable("it is stopping");
     }
-    match site.reader.page().await {
-        Ok(reading) => {
-            reading.end().await;
-            plain(StatusCode::OK, "ok")
-        }
+    let read = in_time(async {
+        site.reader.page().await?.end().await;
+        Ok(())
+    });
+    match read.await {
+        Ok(()) => plain(StatusCode::OK, "ok"),
         Err(Unreadable::NoCatalogue) => unavailable("there is no catalogue"),
         Err(Unreadable::OfAnotherVersion(error) | Unreadable::Trouble(error)) => {
             tracing::warn!("not ready: {error}");

@@ -1,5 +1,6 @@
 //! The daemon: does the work when it is due, until it is told to stop.
 //!
+//! - `service`: waits for what is due, for the work and for the database, and hears signals meanwhile
 //! - [`schedule`]: when the slots are (pure)
 //! - [`plan`]: what is due next (pure)
 //! - [`timer`]: says when it is time to look
@@ -16,36 +17,24 @@ pub mod health;
 pub mod http;
 pub mod plan;
 pub mod schedule;
+mod service;
 pub mod signals;
 pub mod systemd;
 pub mod timer;
 
-use std::{pin::Pin, sync::Arc, time::Duration};
-
-use tokio::{
-    sync::mpsc,
-    time::{Instant, Interval, MissedTickBehavior},
-};
 use tokio_util::sync::CancellationToken;
 
 use self::{
     health::Health,
-    http::Site,
-    plan::{Next, Plan, Work},
-    schedule::Schedule,
-    signals::{Signal, Signals},
-    timer::Timer,
+    plan::Work,
+    service::{Busy, Service},
 };
 use crate::{
     config::Config,
-    error::{Error, Result},
+    error::Result,
     store::{Location, ahead::Ahead},
-    time::{Clock, Timestamp},
+    time::Clock,
 };
-
-/// The loop looks at the clock at least this often, whatever the timer says: after a suspend or a
-/// change of the clock nothing else would.
-const BEAT: Duration = Duration::from_secs(5);
 
 /// What the daemon is made from.
 pub struct Setup {
@@ -70,13 +59,6 @@ pub enum Ended {
     AtOnce,
 }
 
-/// What the wait for work under way ended with.
-enum Busy {
-    Done,
-    Abandoned,
-    AtOnce,
-}
-
 /// Runs until a signal ends it. `look` asks what lies ahead, `work` does what is due, `reload` reads
 /// the configuration.
 ///
@@ -88,227 +70,39 @@ pub async fn run(
     work: impl AsyncFn(&Config, Work),
     reload: impl Fn() -> Result<Config>,
 ) -> Result<Ended> {
-    let mut service = Service::start(setup, &look, &reload).await?;
+    let Some(mut service) = Service::start(setup, &look, &reload).await? else {
+        return Ok(Ended::Well);
+    };
     loop {
         let Some(due) = service.idle().await? else { return Ok(Ended::Well) };
-        let config = service.config.clone();
         // What is due ahead of a slot may have been done by somebody else meanwhile.
         if due != Work::Poll {
-            service.ahead = looked(look(&config).await);
+            if !service.look(&look).await {
+                return Ok(Ended::Well);
+            }
             if !service.is_due(due) {
                 continue;
             }
         }
-        let ended = service.busy(Box::pin(work(&config, due))).await;
-        service.health.rest();
-        match ended {
-            Busy::AtOnce => return Ok(Ended::AtOnce),
+        let config = service.config();
+        match service.busy(Box::pin(work(&config, due))).await {
+            Busy::AtOnce => {
+                tracing::warn!(
+                    "told to stop once more: what was under way is left at once and wrote nothing; \
+                     what was committed before stands"
+                );
+                return Ok(Ended::AtOnce);
+            }
             Busy::Abandoned => {
                 tracing::warn!(
                     "what was under way is abandoned and wrote nothing; what was committed before stands"
                 );
                 return Ok(Ended::Well);
             }
-            Busy::Done if service.stop.is_cancelled() => return Ok(Ended::Well),
             Busy::Done => {}
         }
-        service.plan.done(due, service.clock.now());
-        service.ahead = looked(look(&config).await);
-    }
-}
-
-/// Without an answer only the schedule counts; the poll itself will say what is wrong.
-fn looked(ahead: Result<Ahead>) -> Ahead {
-    ahead.unwrap_or_else(|error| {
-        tracing::error!("cannot look ahead: {error}");
-        Ahead::default()
-    })
-}
-
-struct Service<'a, R> {
-    config: Arc<Config>,
-    clock: Clock,
-    health: Health,
-    stop: CancellationToken,
-    reload: &'a R,
-    site: Arc<Site>,
-    signals: Signals,
-    timer: Timer,
-    shots: mpsc::Receiver<Timestamp>,
-    beat: Interval,
-    watched: bool,
-    seed: u64,
-    plan: Plan,
-    ahead: Ahead,
-    told: Option<Next>,
-}
-
-impl<'a, R: Fn() -> Result<Config>> Service<'a, R> {
-    async fn start(
-        setup: Setup,
-        look: &impl AsyncFn(&Config) -> Result<Ahead>,
-        reload: &'a R,
-    ) -> Result<Self> {
-        let Setup { config, location, clock, health, stop } = setup;
-        let signals = Signals::new()?;
-        let seed = fastrand::u64(..);
-        let schedule = Schedule::new(&config.daemon, seed)?;
-        let (listener, address) = http::listen(config.daemon.address()?).await?;
-        let ahead = look(&config).await?;
-        let accounts = config.account_names();
-        let site = Arc::new(Site::new(location, health.clone(), clock.clone(), accounts));
-        tokio::spawn(http::serve(listener, site.clone()));
-        let (timer, shots) = Timer::start().await?;
-        let watchdog = systemd::watchdog_every();
-        let mut beat = tokio::time::interval(watchdog.map_or(BEAT, |every| every.min(BEAT)));
-        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        tracing::info!(
-            "metrics and health at http://{address}/metrics; polls by '{}' ({})",
-            config.daemon.schedule,
-            config.daemon.timezone
-        );
-        systemd::ready();
-        let plan = Plan::new(schedule, &ahead, clock.now());
-        Ok(Self {
-            config: Arc::new(config),
-            clock,
-            health,
-            stop,
-            reload,
-            site,
-            signals,
-            timer,
-            shots,
-            beat,
-            watched: watchdog.is_some(),
-            seed,
-            plan,
-            ahead,
-            told: None,
-        })
-    }
-
-    /// Waits until something is due; `None` when it is told to stop.
-    async fn idle(&mut self) -> Result<Option<Work>> {
-        loop {
-            let now = self.clock.now();
-            let next = self.plan.next(&self.ahead, now);
-            if next.at <= now {
-                return Ok(Some(next.work));
-            }
-            self.timer.arm(next.at, now).await?;
-            self.tell(next);
-            tokio::select! {
-                _ = self.shots.recv() => self.timer.went_off(),
-                _ = self.beat.tick() => self.turn(),
-                signal = self.signals.next() => match signal {
-                    Signal::Reload => self.reload(),
-                    Signal::Stop => {
-                        self.end(Duration::ZERO);
-                        return Ok(None);
-                    }
-                },
-            }
+        if !service.done(due) || !service.look(&look).await {
+            return Ok(Ended::Well);
         }
-    }
-
-    fn is_due(&mut self, work: Work) -> bool {
-        let now = self.clock.now();
-        let next = self.plan.next(&self.ahead, now);
-        next.at <= now && next.work == work
-    }
-
-    /// Waits for the work that is under way.
-    async fn busy(&mut self, mut work: Pin<Box<dyn Future<Output = ()> + '_>>) -> Busy {
-        let mut give_up = None;
-        self.told = None;
-        systemd::status("polling");
-        loop {
-            tokio::select! {
-                () = &mut work => return Busy::Done,
-                _ = self.beat.tick() => self.turn(),
-                () = until(give_up) => return Busy::Abandoned,
-                signal = self.signals.next() => match signal {
-                    Signal::Reload => self.reload(),
-                    Signal::Stop if give_up.is_some() => return Busy::AtOnce,
-                    Signal::Stop => {
-                        let most = self.config.daemon.stop_time;
-                        self.end(most);
-                        give_up = Some(Instant::now() + most);
-                    }
-                },
-            }
-        }
-    }
-
-    /// The loop has turned: said to whoever watches, if the work gets on, too.
-    fn turn(&mut self) {
-        self.health.turn();
-        if self.watched && self.health.gets_on() {
-            systemd::watchdog();
-        }
-    }
-
-    /// The end begins, and may take so long.
-    fn end(&mut self, most: Duration) {
-        tracing::info!("told to stop");
-        systemd::stopping(most + Duration::from_secs(5));
-        self.health.stop();
-        self.stop.cancel();
-    }
-
-    fn reload(&mut self) {
-        systemd::reloading();
-        match self.reloaded() {
-            Ok(()) => tracing::info!("the configuration was read anew"),
-            Err(error) => tracing::error!(
-                "the configuration cannot be read anew, the old one stays in force: {error}"
-            ),
-        }
-        systemd::ready();
-    }
-
-    fn reloaded(&mut self) -> Result<()> {
-        let config = (self.reload)()?;
-        if config.database != self.config.database
-            || config.daemon.listen != self.config.daemon.listen
-        {
-            return Err(Error::config(
-                "database and daemon.listen cannot change while it runs; restart it",
-            ));
-        }
-        let schedule = Schedule::new(&config.daemon, self.seed)?;
-        self.site.set_accounts(config.account_names());
-        // A slot that waits in its jitter is lost with its schedule, and with nothing less.
-        let (old, new) = (&self.config.daemon, &config.daemon);
-        if (&old.schedule, &old.timezone, old.jitter) != (&new.schedule, &new.timezone, new.jitter)
-        {
-            self.plan.reschedule(schedule, self.clock.now());
-        }
-        self.config = Arc::new(config);
-        Ok(())
-    }
-
-    /// What is waited for, told when it changes.
-    fn tell(&mut self, next: Next) {
-        if self.told != Some(next) {
-            let what = match next.work {
-                Work::Poll => "next poll",
-                Work::Refresh => "next poll, for fresh links,",
-                Work::Mirror => "next previews",
-                Work::Notices => "next notices",
-            };
-            systemd::status(&format!("{what} at {}", next.at));
-            tracing::debug!("{what} at {}", next.at);
-            self.told = Some(next);
-        }
-    }
-}
-
-/// Until then; for ever without a time.
-async fn until(at: Option<Instant>) {
-    match at {
-        Some(at) => tokio::time::sleep_until(at).await,
-        None => std::future::pending().await,
     }
 }

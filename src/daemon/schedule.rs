@@ -4,16 +4,17 @@
 //! from within the hour that comes twice); what a change of the clock means is decided here, as
 //! crontab does it:
 //!
-//! - a schedule of one fixed time a day keeps it: in the hour that is left out it is due at once
-//!   after it, in the hour that comes twice only the first time;
+//! - a schedule of fixed times, with no `*` in its minutes and hours, keeps them: what falls into
+//!   the hour that is left out is due at once after it, and in the hour that comes twice it is due
+//!   only the first time;
 //! - any other schedule (every hour, every ten minutes) goes on evenly: what is left out is left
 //!   out, what comes twice is due twice.
 
 use std::time::Duration;
 
-use chrono::{DateTime, NaiveDateTime, Offset, TimeDelta, TimeZone, Utc};
+use chrono::{DateTime, NaiveDateTime, Offset, SecondsFormat, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
-use croner::{Cron, JobType};
+use croner::Cron;
 
 use crate::{config::Daemon, error::Result, time::Timestamp};
 
@@ -22,7 +23,7 @@ use crate::{config::Daemon, error::Result, time::Timestamp};
 pub struct Schedule {
     cron: Cron,
     zone: Tz,
-    /// One fixed time a day.
+    /// Fixed times of the day, as crontab understands it.
     fixed: bool,
     jitter: Duration,
     /// What makes this process's delays differ from another's.
@@ -36,7 +37,7 @@ impl Schedule {
     /// [`crate::error::Kind::Config`] for what cannot be read.
     pub fn new(daemon: &Daemon, seed: u64) -> Result<Self> {
         let cron = daemon.cron()?;
-        let fixed = cron.determine_job_type() == JobType::FixedTime;
+        let fixed = !cron.pattern.minutes.from_wildcard && !cron.pattern.hours.from_wildcard;
         Ok(Self { cron, zone: daemon.zone()?, fixed, jitter: daemon.jitter, seed })
     }
 
@@ -51,20 +52,26 @@ impl Schedule {
             let offset = self.offset(from);
             let local = self.cron_next(from.naive_utc() + offset, inclusive)?;
             let slot = (local - offset).and_utc();
-            if self.offset(slot) == offset {
+            let Some(change) = self.first_change(from, slot, offset) else {
                 if !self.fixed || !self.is_repeated(local, slot) {
                     return Some(slot.into());
                 }
                 (from, inclusive) = (slot, false);
                 continue;
-            }
-            let change = self.first_change(from, slot, offset);
+            };
             if self.fixed && self.falls_in_gap(change, offset) {
                 return Some(change.into());
             }
             (from, inclusive) = (change, true);
         }
         None
+    }
+
+    /// The next slots after `now`, as the clock of the zone shows them: RFC 3339 with its offset.
+    pub fn preview(&self, now: Timestamp, count: usize) -> Vec<String> {
+        let slots = std::iter::successors(self.next(now), |slot| self.next(*slot)).take(count);
+        let local = |slot: Timestamp| slot.to_chrono().with_timezone(&self.zone);
+        slots.map(|slot| local(slot).to_rfc3339_opts(SecondsFormat::Secs, true)).collect()
     }
 
     /// When the poll of a slot is due: the slot and a delay by chance, less than the configured
@@ -103,24 +110,25 @@ impl Schedule {
         from < to && self.cron_next(from, true).is_some_and(|local| local < to)
     }
 
-    /// The first moment after `from` at which the offset is no longer `offset`; at `to` it is not.
+    /// The first moment after `from`, and not after `to`, at which the offset is no longer `offset`.
     fn first_change(
         &self,
         from: DateTime<Utc>,
         to: DateTime<Utc>,
         offset: TimeDelta,
-    ) -> DateTime<Utc> {
+    ) -> Option<DateTime<Utc>> {
         // No zone changes its clock twice within a day.
-        let (mut same, mut other) = (from, to);
-        let mut at = from;
-        while at < to {
-            at = (at + TimeDelta::days(1)).min(to);
-            if self.offset(at) != offset {
-                other = at;
-                break;
+        let mut same = from;
+        let mut other = loop {
+            let day = (same + TimeDelta::days(1)).min(to);
+            if self.offset(day) != offset {
+                break day;
             }
-            same = at;
-        }
+            if day >= to {
+                return None;
+            }
+            same = day;
+        };
         while other - same > TimeDelta::seconds(1) {
             let middle = same + TimeDelta::seconds((other - same).num_seconds() / 2);
             match self.offset(middle) == offset {
@@ -128,7 +136,7 @@ impl Schedule {
                 false => other = middle,
             }
         }
-        other
+        Some(other)
     }
 }
 

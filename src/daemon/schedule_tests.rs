@@ -51,6 +51,59 @@ fn a_fixed_time_that_autumn_brings_twice_is_due_once() {
 }
 
 #[test]
+fn several_fixed_times_a_day_are_kept_over_both_changes() {
+    let twice = schedule("30 2,14 * * *", "Europe/Berlin", 0);
+    let found = slots(&twice, "2026-03-28T18:00Z", "2026-03-30T01:00Z");
+    assert_eq!(found, ["29 01:00", "29 12:30", "30 00:30"]);
+    let found = slots(&twice, "2026-10-24T18:00Z", "2026-10-26T02:00Z");
+    assert_eq!(found, ["25 00:30", "25 13:30", "26 01:30"]);
+    // Two times that are left out are one poll, and so is one that falls on the change itself.
+    let often = schedule("0,30 2-4 * * *", "Europe/Berlin", 0);
+    let found = slots(&often, "2026-03-28T18:00Z", "2026-03-29T12:00Z");
+    assert_eq!(found, ["29 01:00", "29 01:30", "29 02:00", "29 02:30"]);
+    let found = slots(&often, "2026-10-24T18:00Z", "2026-10-25T02:30Z");
+    assert_eq!(found, ["25 00:00", "25 00:30", "25 02:00", "25 02:30"]);
+}
+
+#[test]
+fn a_star_in_minutes_or_hours_follows_the_clock_on_the_wall() {
+    // Left out in spring, and twice in autumn, as crontab has it.
+    let ten = schedule("*/30 2 * * *", "Europe/Berlin", 0);
+    assert_eq!(slots(&ten, "2026-03-28T12:00Z", "2026-03-30T12:00Z"), ["30 00:00", "30 00:30"]);
+    assert_eq!(
+        slots(&ten, "2026-10-24T12:00Z", "2026-10-25T12:00Z"),
+        ["25 00:00", "25 00:30", "25 01:00", "25 01:30"]
+    );
+    assert_eq!(
+        slots(
+            &schedule("20 */2 * * *", "Europe/Berlin", 0),
+            "2026-03-28T21:30Z",
+            "2026-03-29T04:00Z"
+        ),
+        ["28 23:20", "29 02:20"]
+    );
+}
+
+#[test]
+fn a_time_once_a_year_in_the_hour_that_comes_twice_is_due_the_first_time() {
+    let yearly = schedule("30 2 25 10 *", "Europe/Berlin", 0);
+    assert_eq!(yearly.next(at("2025-11-01")), Some(at("2026-10-25T00:30Z")));
+    assert_eq!(yearly.next(at("2026-10-25T00:30Z")), Some(at("2027-10-25T00:30Z")));
+    let often = schedule("*/30 2 25 10 *", "Europe/Berlin", 0);
+    assert_eq!(often.next(at("2025-11-01")), Some(at("2026-10-25T00:00Z")));
+}
+
+#[test]
+fn the_next_slots_are_shown_by_the_clock_of_the_zone() {
+    let twice = schedule("30 2,14 * * *", "Europe/Berlin", 60);
+    let shown = twice.preview(at("2026-10-24T18:00Z"), 3);
+    assert_eq!(
+        shown,
+        ["2026-10-25T02:30:00+02:00", "2026-10-25T14:30:00+01:00", "2026-10-26T02:30:00+01:00"]
+    );
+}
+
+#[test]
 fn an_hourly_schedule_goes_on_evenly_over_both_changes() {
     let hourly = schedule("@hourly", "Europe/Berlin", 0);
     let even = |from: &str, until: &str| slots(&hourly, from, until);
@@ -122,7 +175,7 @@ const ZONES: [&str; 9] = [
 
 /// All slots of the hours after `start`.
 fn oracle(minutes: &Part, hours: &Part, zone: Tz, start: DateTime<Utc>) -> Vec<Timestamp> {
-    let fixed = minutes.values.len() == 1 && hours.values.len() == 1;
+    let fixed = !minutes.text.starts_with('*') && !hours.text.starts_with('*');
     let matches = |local: NaiveDateTime| {
         minutes.values.contains(&local.minute()) && hours.values.contains(&local.hour())
     };

@@ -49,18 +49,25 @@ enum Samples {
     /// Of each account, with a label and its values.
     By(&'static str, &'static [&'static str], fn(&AccountFigures) -> &[i64]),
     BuildInfo,
+    Configured,
     Duration,
     Items,
     Assets,
 }
 
 /// Every metric, in the order of the text.
-pub const FAMILIES: [Family; 20] = [
+pub const FAMILIES: [Family; 21] = [
     family(
         "heygen_sync_build_info",
         "gauge",
         "Always 1; the label tells the version of the program.",
         Samples::BuildInfo,
+    ),
+    family(
+        "heygen_sync_account_configured",
+        "gauge",
+        "1 for an account of the configuration, 0 for one that only the tables know.",
+        Samples::Configured,
     ),
     family(
         "heygen_sync_polls_total",
@@ -197,13 +204,13 @@ pub fn text(figures: &Figures, configured: &[String]) -> String {
         let Family { name, kind, help, .. } = family;
         // Writing to a text cannot fail.
         let _ = write!(out, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
-        family.write(&figures, &mut out);
+        family.write(&figures, configured, &mut out);
     }
     out
 }
 
 impl Family {
-    fn write(&self, all: &Figures, out: &mut String) {
+    fn write(&self, all: &Figures, configured: &[String], out: &mut String) {
         let name = self.name;
         let mut line = |name: &str, labels: &[(&str, &str)], value: f64| {
             let _ = writeln!(out, "{name}{} {value}", bracketed(labels));
@@ -212,6 +219,10 @@ impl Family {
         match self.samples {
             Samples::One(value) => line(name, &[], value(all)),
             Samples::BuildInfo => line(name, &[("version", env!("CARGO_PKG_VERSION"))], 1.0),
+            Samples::Configured => each.for_each(|of| {
+                let is = f64::from(u8::from(configured.contains(&of.account)));
+                line(name, &[("account", &of.account)], is);
+            }),
             Samples::Each(value) => {
                 each.for_each(|of| line(name, &[("account", &of.account)], value(of)));
             }
@@ -275,6 +286,15 @@ mod tests {
         assert!(text.contains("heygen_sync_polls_total{account=\"main\",outcome=\"failed\"} 0\n"));
         assert!(text.contains("heygen_sync_last_success_timestamp_seconds{account=\"main\"} 0\n"));
         assert!(text.ends_with('\n'));
+    }
+
+    #[test]
+    fn an_account_that_only_the_tables_know_is_not_configured() {
+        let known = AccountFigures { account: "old".into(), ..AccountFigures::default() };
+        let figures = Figures { accounts: vec![known], ..Figures::default() };
+        let text = text(&figures, &["main".to_owned()]);
+        assert!(text.contains("heygen_sync_account_configured{account=\"main\"} 1\n"), "{text}");
+        assert!(text.contains("heygen_sync_account_configured{account=\"old\"} 0\n"), "{text}");
     }
 
     #[test]

@@ -17,7 +17,10 @@ use url::Url;
 use crate::{
     config::{Notify, Receiver, Sources},
     error::{Error, Result},
-    store::{Store, outbox::Claimed},
+    store::{
+        Store,
+        outbox::{Claimed, LONGEST_PAUSE},
+    },
     time::{Clock, Timestamp},
 };
 
@@ -31,7 +34,6 @@ pub const LONGEST_RUN: Duration = Duration::from_secs(60);
 const CLAIM: Duration = Duration::from_secs(60);
 /// The pause after a first failure, which then doubles up to the longest.
 const PAUSE: Duration = Duration::from_secs(30);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30 * 60);
 
 /// What a run delivered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -8,6 +8,7 @@ use sqlx::{SqlSafeStr, SqlStr};
 use super::{
     conn::{Arg, Conn, Fault},
     open::Store,
+    outbox,
     queue::LAST_REFRESH,
 };
 use crate::{error::Result, time::Timestamp};
@@ -94,7 +95,7 @@ async fn ahead(
         link_dies: time(conn, NEXT_DEATH, &[after.into()]).await?,
         last_refresh: time(conn, LAST_REFRESH, &[]).await?,
         retry: time(conn, NEXT_RETRY, &[]).await?,
-        notice: time(conn, NEXT_NOTICE, &[]).await?,
+        notice: time(conn, NEXT_NOTICE, &[]).await?.map(|at| outbox::due(at, now)),
     })
 }
 

@@ -24,8 +24,8 @@ use crate::error::{Error, Result};
 /// Our own name for the table of applied migrations, so that another application's is not met.
 pub const MIGRATIONS_TABLE: &str = "_heygen_sync_migrations";
 
-/// How long a server may take to let us in.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a server may take to let us in and to tell what stands there.
+const OPENING: Duration = Duration::from_secs(30);
 
 /// One migration: its number, its name, and its text for either engine.
 struct Step {
@@ -86,10 +86,9 @@ impl Store {
             refuse_other_files(path)?;
             warn_of_network(path);
         }
-        let _alone = opening_lock(location)?;
-        let conn = connect(location, true).await?;
-        let mut store = Self { location: location.clone(), conn };
-        match store.found().await? {
+        let _alone = opening_lock(location).await?;
+        let (mut store, found) = Self::met(location, true).await?;
+        match found {
             Found::Foreign(tables) => Err(store.foreign(&tables)),
             Found::Ours { version } if version > latest() => Err(store.newer(version)),
             Found::Ours { version } if version == latest() => Ok(store),
@@ -127,9 +126,8 @@ impl Store {
             }
             refuse_other_files(path)?;
         }
-        let conn = connect(location, false).await?;
-        let mut store = Self { location: location.clone(), conn };
-        Ok(match store.found().await? {
+        let (store, found) = Self::met(location, false).await?;
+        Ok(match found {
             Found::Nothing => Standing::Nothing,
             Found::Foreign(tables) => return Err(store.foreign(&tables)),
             Found::Ours { version } if version > latest() => {
@@ -174,6 +172,30 @@ impl Store {
 
     pub(super) fn trouble(&self, doing: &str, fault: &Fault) -> Error {
         trouble(&self.location, doing, fault)
+    }
+
+    /// Connects and looks what stands there. A server that takes the connection and then says
+    /// nothing is given up.
+    async fn met(location: &Location, write: bool) -> Result<(Self, Found)> {
+        let meeting = async {
+            let conn = connect(location, write).await?;
+            let mut store = Self { location: location.clone(), conn };
+            let found = store.found().await?;
+            Ok((store, found))
+        };
+        match location {
+            Location::Sqlite(_) => meeting.await,
+            Location::Postgres { .. } => {
+                let silent = |_| {
+                    Err(Error::storage(format!(
+                        "cannot open {location}: it did not answer within {} s; check that the \
+                         server is up and can be reached",
+                        OPENING.as_secs()
+                    )))
+                };
+                tokio::time::timeout(OPENING, meeting).await.unwrap_or_else(silent)
+            }
+        }
     }
 
     async fn found(&mut self) -> Result<Found> {
@@ -328,10 +350,7 @@ async fn connect(location: &Location, write: bool) -> Result<Conn> {
                 // Named statements do not survive a pooler in transaction mode.
                 .statement_cache_capacity(0)
                 .disable_statement_logging();
-            match tokio::time::timeout(CONNECT_TIMEOUT, options.connect()).await {
-                Ok(connected) => connected.map(Server::new).map(Conn::Postgres),
-                Err(_) => Err(Fault::Io(std::io::ErrorKind::TimedOut.into())),
-            }
+            options.connect().await.map(Server::new).map(Conn::Postgres)
         }
     };
     connected.map_err(|fault| trouble(location, "open", &fault))
@@ -381,11 +400,17 @@ fn refuse_other_files(path: &Path) -> Result<()> {
 }
 
 /// Keeps two processes from creating or migrating the same file at once; gone with the process.
-fn opening_lock(location: &Location) -> Result<Option<File>> {
+async fn opening_lock(location: &Location) -> Result<Option<File>> {
     let Location::Sqlite(path) = location else { return Ok(None) };
     let lock = beside(path, "open");
     let opened = OpenOptions::new().create(true).append(true).open(&lock);
-    let locked = opened.and_then(|file| file.lock().map(|()| file));
+    let locked = match opened {
+        // Apart, since whoever holds it may take its time, and signals are to be heard meanwhile.
+        Ok(file) => tokio::task::spawn_blocking(move || file.lock().map(|()| file))
+            .await
+            .map_err(Error::unforeseen)?,
+        Err(fault) => Err(fault),
+    };
     locked.map(Some).map_err(|fault| {
         let fault = Fault::Io(fault);
         match path.parent().is_none_or(|folder| folder.as_os_str().is_empty() || folder.is_dir()) {
@@ -437,6 +462,32 @@ fn network_file_system(magic: u64) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_takes_the_connection_and_says_nothing_is_given_up() {
+        let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = silent.local_addr().unwrap();
+        let location = Location::parse(&format!("postgres://me:secret@{address}/heygen")).unwrap();
+        let taken = tokio::spawn(async move {
+            let mut all = vec![];
+            while let Ok((stream, _)) = silent.accept().await {
+                all.push(stream);
+            }
+        });
+        let written = Store::open_to_write(&location).await.unwrap_err();
+        let read = Store::open_to_read(&location).await.unwrap_err();
+        for error in [written, read] {
+            assert_eq!(error.kind.exit_code(), 74);
+            assert_eq!(
+                error.message,
+                format!(
+                    "cannot open postgres://me@{address}/heygen: it did not answer within 30 s; \
+                     check that the server is up and can be reached"
+                )
+            );
+        }
+        taken.abort();
+    }
 
     #[test]
     fn network_file_systems_are_told_by_their_magic_numbers() {

@@ -6,6 +6,8 @@
 //! order holds. A sender that dies leaves a claim that runs out, and the notice is sent again. What
 //! a notice says and how it travels is not known here.
 
+use std::time::Duration;
+
 use super::{
     conn::{Conn, Fault},
     open::Store,
@@ -13,6 +15,12 @@ use super::{
     write::Outcome,
 };
 use crate::{error::Result, time::Timestamp};
+
+/// The longest that a notice is put off after a try.
+pub const LONGEST_PAUSE: Duration = Duration::from_secs(30 * 60);
+/// What is put off for longer was put off by a clock that was ahead, and is due: else one wrong
+/// time would stop the queue for as long as that clock was ahead.
+const FARTHEST: Duration = LONGEST_PAUSE.saturating_mul(2);
 
 /// Polls of the account that failed in a row, up to its last: (account).
 pub const FAILING: &str = "SELECT count(*), min(started_at) FROM polls WHERE account = $1 \
@@ -23,10 +31,12 @@ pub const LAST_NOTICE: &str = "SELECT coalesce(max(notice_id), 0) FROM notices";
 /// A new notice: (number, poll, account, kind, body, when).
 pub const PUT: &str = "INSERT INTO notices (notice_id, poll_id, account, kind, body, created_at) \
      VALUES ($1, $2, $3, $4, $5, $6)";
-/// Claims the oldest that waits, if it may be tried: (now, until when nobody else may).
+/// Claims the oldest that waits, if it may be tried: (now, until when nobody else may, what no clock
+/// that is right puts it off to).
 pub const CLAIM: &str = "UPDATE notices SET next_attempt_at = $2, attempts = attempts + 1 \
      WHERE notice_id = (SELECT min(w.notice_id) FROM notices AS w WHERE w.delivered_at IS NULL) \
-     AND delivered_at IS NULL AND (next_attempt_at IS NULL OR next_attempt_at <= $1) \
+     AND delivered_at IS NULL \
+     AND (next_attempt_at IS NULL OR next_attempt_at <= $1 OR next_attempt_at > $3) \
      RETURNING notice_id, body, attempts";
 /// A receiver has it: (number, when).
 pub const ACCEPTED: &str = "UPDATE notices SET delivered_at = $2, next_attempt_at = NULL, \
@@ -119,6 +129,11 @@ impl Store {
     }
 }
 
+/// When the oldest notice may be tried that is put off until `at`, as seen at `now`.
+pub(super) fn due(at: Timestamp, now: Timestamp) -> Timestamp {
+    if at > now.plus(FARTHEST) { now } else { at }
+}
+
 /// How `account` stands before its poll is written.
 pub(super) async fn before(conn: &mut Conn, account: &str) -> Result<Before, Fault> {
     let row = conn.row(FAILING, &[account.into()]).await?;
@@ -155,7 +170,7 @@ async fn claim(
     now: Timestamp,
     until: Timestamp,
 ) -> Result<Option<Claimed>, Fault> {
-    let row = conn.row(CLAIM, &[now.into(), until.into()]).await?;
+    let row = conn.row(CLAIM, &[now.into(), until.into(), now.plus(FARTHEST).into()]).await?;
     row.map(|row| {
         Ok(Claimed {
             notice_id: row.some_int(0)?,

@@ -9,7 +9,7 @@ use std::{path::Path, sync::Arc};
 
 use heygen_sync::{
     archive::Archive,
-    catalog::diff::Accepted,
+    catalog::{diff::Accepted, stripped::Bodies},
     config::{ApiVersion, Version},
     error::{Error, Kind},
     mirror::Blobs,
@@ -228,11 +228,80 @@ async fn two_databases_never_share_an_archive() {
     let place = Place::folder();
     let mut first = world(Engine::Sqlite, &place).await;
     first.avatars(r#"{"avatar_id":"a"}"#).await;
-    let kept = texts(&place, "");
+    let kept = texts(&place, "polls/");
     let mut second = world(Engine::Sqlite, &place).await;
     let report = second.avatars(r#"{"avatar_id":"b"}"#).await;
     assert_eq!(report.row.outcome, "succeeded");
-    assert_eq!(kept, texts(&place, ""));
+    assert_eq!(kept, texts(&place, "polls/"));
+    assert_eq!(files(&place, "received/"), [""; 0]);
+}
+
+/// Lets no envelope be written until [`allow_envelopes`], as if the process had ended after the
+/// commit.
+fn forbid_envelopes(place: &Place) {
+    let polls = place.root().join("polls");
+    if polls.exists() {
+        std::fs::rename(&polls, place.root().with_file_name("aside")).unwrap();
+    }
+    std::fs::write(polls, "").unwrap();
+}
+
+fn allow_envelopes(place: &Place) {
+    let polls = place.root().join("polls");
+    std::fs::remove_file(&polls).unwrap();
+    let aside = place.root().with_file_name("aside");
+    if aside.exists() {
+        std::fs::rename(aside, polls).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_poll_that_ended_between_commit_and_archive_is_made_up_for_by_the_next() {
+    for engine in ENGINES {
+        let place = Place::folder();
+        let mut world = world(engine, &place).await;
+        world.avatars(r#"{"avatar_id":"a"}"#).await;
+        forbid_envelopes(&place);
+        world.avatars(r#"{"avatar_id":"a"},{"avatar_id":"b"}"#).await;
+        world.poll_file("<html>").await;
+        world.account = "other";
+        world.avatars(r#"{"avatar_id":"c"}"#).await;
+        world.account = "default";
+        assert_eq!(files(&place, "received/").len(), 2, "{:?}", place.files());
+        allow_envelopes(&place);
+        // A failed poll keeps nothing, and leaves nothing.
+        world.poll_file("<html>").await;
+        assert_eq!(files(&place, "polls/").len(), 1);
+        world.avatars(r#"{"avatar_id":"a"}"#).await;
+        assert_eq!(files(&place, "received/"), [""; 0]);
+        assert_eq!(files(&place, "polls/").len(), 4);
+        for (file, text) in texts(&place, "") {
+            assert!(!SIGNATURES.iter().any(|word| text.contains(word)), "{file}: {text}");
+        }
+        let (mut target, done) = replayed(&place, Engine::Sqlite).await;
+        assert_eq!(done.unwrap(), Replayed { polls: 6, failed: 2 });
+        assert_eq!(world.everything().await, target.everything().await);
+    }
+}
+
+#[tokio::test]
+async fn two_who_poll_at_once_keep_each_others_polls_and_none_twice() {
+    for place in [Place::folder(), Place::s3()] {
+        let mut world = world(Engine::Sqlite, &place).await;
+        let archive = archive_of(&place);
+        let first = body(r#"{"avatar_id":"a"}"#, "");
+        let hash = world.poll_file(first.clone()).await.row.response_sha256.unwrap();
+        // As it is when the first has been committed and is not done with its envelope yet.
+        std::fs::remove_file(place.root().join("polls/000000000001.json.zst")).unwrap();
+        let stored = archive.receive(Bodies::Whole(first), Some(&hash)).await.unwrap();
+        world.account = "other";
+        world.avatars(r#"{"avatar_id":"b"}"#).await;
+        assert_eq!(files(&place, "polls/").len(), 2, "{:?}", place.files());
+        let before = texts(&place, "");
+        archive.keep(world.store(), 1, stored).await.unwrap();
+        assert_eq!(before, texts(&place, ""));
+        assert_eq!(replayed(&place, Engine::Sqlite).await.1.unwrap().polls, 2);
+    }
 }
 
 #[tokio::test]

@@ -1,8 +1,10 @@
 //! The daemon as the real binary: what it polls, how it ends, what it tells systemd and Prometheus.
 //! Every wait is for an event of the fake API, of the notify socket or of the log.
 
+mod long;
 mod metrics;
 mod service;
+mod silent;
 
 use serde_json::Value;
 use service::{EVERY_SECOND, ONCE, Service};
@@ -77,6 +79,7 @@ at_home! {
         service.signal("TERM");
         let (code, log) = service.end();
         assert_eq!(code, Some(1), "{log:?}");
+        assert!(log.last().unwrap().contains("told to stop once more"), "{log:?}");
         assert_eq!(home.count("SELECT 1 FROM polls").await, 0);
         assert_eq!(home.sync(&[]).0, 0);
     }

@@ -4,9 +4,9 @@
 use std::process::Command;
 
 use crate::{
-    Ran,
+    Ran, done,
     fake::{FakeHeyGen, KEY},
-    image::Volume,
+    image::{Container, Volume},
     package::in_debian,
 };
 
@@ -25,7 +25,9 @@ pub fn blocks(page: &str, name: &str) -> Vec<String> {
 /// would, and with `docker run` on the host's network, where the fake is.
 fn typed(block: &str, folder: &std::path::Path, volume: &Volume, heygen: &FakeHeyGen) -> Ran {
     let base = format!("HEYGEN_SYNC_API__BASE_URL={}", heygen.base_url());
-    let here = format!("docker run --network host --label heygen-sync-test --env {base} ");
+    let listen = "HEYGEN_SYNC_DAEMON__LISTEN=127.0.0.1:0";
+    let here =
+        format!("docker run --network host --label heygen-sync-test --env {base} --env {listen} ");
     // A volume of the test's own, since there may be one of that name.
     let block = block.replace("docker volume create heygen\n", "");
     let block = block.replace("heygen:/data", &format!("{}:/data", volume.name()));
@@ -41,6 +43,39 @@ fn the_crontab_of_the_page_on_cron_polls_and_is_silent() {
     heygen.add_avatar("a", |_| ());
     let said = in_debian("cron.sh", &[("BASE_URL", heygen.base_url()), ("KEY", KEY)]);
     assert!(said.ends_with("1 poll of 1 avatar\n"), "{said}");
+    assert_eq!(heygen.requests().len(), 1);
+}
+
+#[test]
+fn what_the_page_on_systemd_switches_on_polls_and_is_reloaded() {
+    let heygen = FakeHeyGen::start();
+    heygen.add_avatar("a", |_| ());
+    let said = in_debian("systemd.sh", &[("BASE_URL", heygen.base_url()), ("KEY", KEY)]);
+    assert!(said.ends_with("1 poll of 1 avatar\n"), "{said}");
+    assert_eq!(heygen.requests().len(), 1);
+}
+
+#[test]
+fn the_daemon_of_the_page_on_docker_polls_and_stops() {
+    let heygen = FakeHeyGen::start();
+    let (folder, volume) = (tempfile::tempdir().unwrap(), Volume::new());
+    let gate = heygen.delay_next();
+    let name = format!("heygen-sync-test-{}", std::process::id());
+    let block =
+        blocks("docker.md", "daemon")[0].replace("--name heygen-sync", &format!("--name {name}"));
+    let started = typed(&block, folder.path(), &volume, &heygen);
+    let container = Container(name);
+    assert_eq!(started.code, 0, "{started:?}");
+    // Its poll is let go when it is told to stop.
+    let opener = gate.wait_reached();
+    let stop = std::thread::spawn({
+        let name = container.0.clone();
+        move || done("docker", &["stop", "--time", "60", &name])
+    });
+    opener.release();
+    stop.join().unwrap();
+    let code = done("docker", &["inspect", "--format", "{{.State.ExitCode}}", &container.0]);
+    assert_eq!(code.trim(), "0");
     assert_eq!(heygen.requests().len(), 1);
 }
 
@@ -63,10 +98,13 @@ fn the_pages_show_what_is_run_here() {
         ("cron.md", "as root", 1),
         ("cron.md", "crontab", 1),
         ("systemd.md", "as root", 2),
+        ("systemd.md", "daemon", 1),
         ("docker.md", "build", 1),
+        ("docker.md", "daemon", 1),
         ("docker.md", "once", 1),
         ("docker.md", "backup", 1),
         ("docker.md", "compose", 1),
+        ("docker.md", "compose look", 1),
     ] {
         assert_eq!(blocks(page, name).len(), count, "{page}: {name}");
     }

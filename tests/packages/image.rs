@@ -41,7 +41,7 @@ impl Drop for Volume {
 }
 
 /// A container that goes with the test.
-struct Container(String);
+pub struct Container(pub String);
 
 impl Drop for Container {
     fn drop(&mut self) {

@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod compose;
 mod documents;
 #[path = "../it/fake/mod.rs"]
 #[allow(dead_code)] // Its other half serves the main suite.

@@ -88,13 +88,21 @@ at_home! {
             rows.iter().map(|row| row["verdict"].as_str().unwrap().to_owned()).collect()
         };
         let fine = home.run(&["check", "--format", "json"]);
-        assert_eq!((fine.code, verdicts(&fine)), (0, vec!["ok".to_owned(); 3]), "{fine:?}");
+        assert_eq!((fine.code, verdicts(&fine)), (0, vec!["ok".to_owned(); 4]), "{fine:?}");
         assert_eq!(home.run(&["status"]).code, 74, "a check makes no database");
         home.heygen.set_key("another");
         let refused = home.run(&["check", "--format", "json"]);
-        assert_eq!((refused.code, verdicts(&refused)[2].as_str()), (77, "failed"));
+        assert_eq!((refused.code, verdicts(&refused)[3].as_str()), (77, "failed"));
         let away = home.run_with(&[("HEYGEN_SYNC_API__BASE_URL", "http://127.0.0.1:9")], &["check"]);
         assert_eq!(away.code, 69);
+        let env = [
+            ("HEYGEN_SYNC_DAEMON__SCHEDULE", "30 2 29 2 *"),
+            ("HEYGEN_SYNC_DAEMON__TIMEZONE", "Europe/Berlin"),
+        ];
+        let slots = home.run_with(&env, &["check", "--format", "csv"]).stdout;
+        let line = "schedule,ok,\"a daemon polls by '30 2 29 2 *' (Europe/Berlin), next: \
+                    2028-02-29T02:30:00+01:00, 2032-02-29T02:30:00+01:00, 2036-02-29T02:30:00+01:00\"";
+        assert!(slots.contains(line), "{slots}");
     }
 }
 

@@ -77,6 +77,25 @@ at_home! {
         assert_eq!((status, steady(&text)), (200, steady(&textfile)));
     }
 
+    async fn an_account_that_is_configured_no_longer_is_told_apart_everywhere(home: Home) {
+        home.file("saved.json", home.heygen.body());
+        assert_eq!(home.sync(&["--from", "saved.json", "--account", "given up"]).0, 0);
+        let env = [("HEYGEN_SYNC_METRICS__TEXTFILE", "heygen.prom")];
+        assert_eq!(home.run_with(&env, &["sync"]).code, 0);
+        let textfile = std::fs::read_to_string(home.folder().join("heygen.prom")).unwrap();
+        let daemon = Service::start(&home, &ONCE);
+        daemon.wait_told("STATUS=next poll");
+        let daemons = daemon.get("/metrics").await.1;
+        daemon.stop();
+        let gallery = Service::run(&home, &["serve"], &LISTEN);
+        for text in [textfile, daemons, gallery.get("/metrics").await.1] {
+            let configured = |account: &str| {
+                value(&text, &format!("heygen_sync_account_configured{{account=\"{account}\"}}"))
+            };
+            assert_eq!((configured("default"), configured("given up")), (1.0, 0.0), "{text}");
+        }
+    }
+
     async fn every_series_is_there_from_the_start_and_none_is_left_out_later(home: Home) {
         home.heygen.fail_always(500, "");
         let service = Service::start(&home, &ONCE);

@@ -29,6 +29,15 @@ type Log = Arc<(Mutex<Vec<String>>, Condvar)>;
 /// What the notify socket was told, and how much of it was looked at.
 type Told = Arc<(Mutex<(Vec<String>, usize)>, Condvar)>;
 
+/// What the kernel says of a process's memory, in kB.
+#[derive(Clone, Copy, Debug)]
+pub struct Memory {
+    /// Now.
+    pub resident: u64,
+    /// At most so far.
+    pub peak: u64,
+}
+
 /// A running one. It is killed when this is dropped.
 pub struct Service {
     child: Child,
@@ -89,6 +98,16 @@ impl Service {
         let waited = self.log.1.wait_timeout_while(lines, PATIENCE, |lines| found(lines).is_none());
         let lines = waited.unwrap().0;
         found(&lines).unwrap_or_else(|| panic!("'{text}' was not logged: {lines:?}"))
+    }
+
+    /// The memory it has.
+    pub fn memory(&self) -> Memory {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let of = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+            line.trim_end_matches("kB").trim().parse().unwrap()
+        };
+        Memory { resident: of("VmRSS:"), peak: of("VmHWM:") }
     }
 
     pub fn log(&self) -> Vec<String> {

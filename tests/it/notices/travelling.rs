@@ -85,6 +85,32 @@ mod on_engines {
             assert_eq!(verified(&forged), "");
         }
 
+        async fn a_notice_that_a_wrong_clock_put_off_stops_nothing(world: World) {
+            let receiver = Receiver::start();
+            receiver.answer(&[Answer::Status(500)]);
+            world.notify = notify(&receiver);
+            let right = world.now();
+            // The clock is ten years ahead while the first is tried.
+            world.heygen.add_avatar("A", |_| ());
+            world.poll().await;
+            world.set_clock(right.plus(Duration::from_secs(10 * 365 * 86_400)));
+            assert_eq!(delivered(&mut world).await, Delivered { accepted: 0, refused: true });
+            world.set_clock(right.plus(Duration::from_secs(3600)));
+            world.heygen.add_avatar("B", |_| ());
+            world.poll().await;
+            let now = world.now();
+            let ahead = world.store().ahead(&[], Duration::ZERO, now).await.unwrap();
+            assert_eq!(ahead.notice, Some(now), "it is due");
+            assert_eq!(delivered(&mut world).await, Delivered { accepted: 2, refused: false });
+            assert_eq!(receiver.polls(), [1, 1, 2]);
+            // Half an hour, the longest pause, is waited for.
+            receiver.answer(&[Answer::Status(500)]);
+            world.heygen.add_avatar("C", |_| ());
+            world.poll().await;
+            assert_eq!(delivered(&mut world).await, Delivered { accepted: 0, refused: true });
+            assert_eq!(delivered(&mut world).await, Delivered::default());
+        }
+
         async fn a_receiver_down_slow_and_broken_gets_all_in_order_once_it_is_up(world: World) {
             let mut receiver = Receiver::start();
             world.notify = notify(&receiver);

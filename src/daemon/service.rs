@@ -1,0 +1,324 @@
+//! The daemon at work: what it waits for, and what it hears meanwhile. Every wait, for a slot, for
+//! work under way or for the database, is a wait for signals as well. In which order it waits is
+//! said by [`super::run`].
+
+use std::{pin::Pin, sync::Arc, time::Duration};
+
+use tokio::{
+    sync::mpsc,
+    time::{Instant, Interval, MissedTickBehavior},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Setup,
+    health::Health,
+    http::{self, Site},
+    plan::{Next, Plan, Work},
+    schedule::Schedule,
+    signals::{Signal, Signals},
+    systemd,
+    timer::Timer,
+};
+use crate::{
+    config::Config,
+    error::{Error, Result},
+    store::ahead::Ahead,
+    time::{Clock, Timestamp},
+};
+
+/// The loop looks at the clock at least this often, whatever the timer says: after a suspend or a
+/// change of the clock nothing else would.
+const BEAT: Duration = Duration::from_secs(5);
+/// A look at the database takes no longer than this: it is a handful of small queries.
+const LOOK: Duration = Duration::from_secs(60);
+
+/// What the wait for work under way ended with.
+pub(super) enum Busy {
+    Done,
+    Abandoned,
+    AtOnce,
+}
+
+/// What `look` finds, in good time.
+async fn in_time(look: impl Future<Output = Result<Ahead>>) -> Result<Ahead> {
+    let late = |_| {
+        Err(Error::storage(format!(
+            "the database did not answer within {} s; check that it is up and can be reached",
+            LOOK.as_secs()
+        )))
+    };
+    tokio::time::timeout(LOOK, look).await.unwrap_or_else(late)
+}
+
+/// Without an answer only the schedule counts; the poll itself will say what is wrong.
+fn looked(ahead: Result<Ahead>) -> Ahead {
+    ahead.unwrap_or_else(|error| {
+        tracing::error!("cannot look ahead: {error}");
+        Ahead::default()
+    })
+}
+
+/// See the head of the file.
+pub(super) struct Service<'a, R> {
+    config: Arc<Config>,
+    clock: Clock,
+    health: Health,
+    stop: CancellationToken,
+    reload: &'a R,
+    site: Arc<Site>,
+    signals: Signals,
+    timer: Timer,
+    shots: mpsc::Receiver<Timestamp>,
+    beat: Interval,
+    watched: bool,
+    seed: u64,
+    plan: Plan,
+    ahead: Ahead,
+    told: Option<Next>,
+}
+
+/// The first look; `None` when it was told to stop meanwhile.
+async fn first_look(
+    look: impl Future<Output = Result<Ahead>>,
+    signals: &mut Signals,
+) -> Result<Option<Ahead>> {
+    let mut look = std::pin::pin!(in_time(look));
+    loop {
+        tokio::select! {
+            ahead = &mut look => return ahead.map(Some),
+            signal = signals.next() => match signal {
+                // It was read a moment ago.
+                Signal::Reload => {}
+                Signal::Stop => {
+                    tracing::info!("told to stop");
+                    return Ok(None);
+                }
+            },
+        }
+    }
+}
+
+impl<'a, R: Fn() -> Result<Config>> Service<'a, R> {
+    /// Ready to work; `None` when it was told to stop before.
+    pub(super) async fn start(
+        setup: Setup,
+        look: &impl AsyncFn(&Config) -> Result<Ahead>,
+        reload: &'a R,
+    ) -> Result<Option<Self>> {
+        let Setup { config, location, clock, health, stop } = setup;
+        let mut signals = Signals::new()?;
+        let seed = fastrand::u64(..);
+        let schedule = Schedule::new(&config.daemon, seed)?;
+        let (listener, address) = http::listen(config.daemon.address()?).await?;
+        let Some(ahead) = first_look(look(&config), &mut signals).await? else { return Ok(None) };
+        let accounts = config.account_names();
+        let site = Arc::new(Site::new(location, health.clone(), clock.clone(), accounts));
+        tokio::spawn(http::serve(listener, site.clone()));
+        let (timer, shots) = Timer::start().await?;
+        let watchdog = systemd::watchdog_every();
+        let mut beat = tokio::time::interval(watchdog.map_or(BEAT, |every| every.min(BEAT)));
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        tracing::info!(
+            "metrics and health at http://{address}/metrics; polls by '{}' ({})",
+            config.daemon.schedule,
+            config.daemon.timezone
+        );
+        systemd::ready();
+        let plan = Plan::new(schedule, &ahead, clock.now());
+        Ok(Some(Self {
+            config: Arc::new(config),
+            clock,
+            health,
+            stop,
+            reload,
+            site,
+            signals,
+            timer,
+            shots,
+            beat,
+            watched: watchdog.is_some(),
+            seed,
+            plan,
+            ahead,
+            told: None,
+        }))
+    }
+
+    /// Asks anew what lies ahead; false when it was told to stop meanwhile.
+    pub(super) async fn look(&mut self, look: &impl AsyncFn(&Config) -> Result<Ahead>) -> bool {
+        let config = self.config.clone();
+        let mut looking = std::pin::pin!(in_time(look(&config)));
+        loop {
+            tokio::select! {
+                ahead = &mut looking => {
+                    self.ahead = looked(ahead);
+                    return true;
+                }
+                _ = self.beat.tick() => self.turn(),
+                signal = self.signals.next() => match signal {
+                    Signal::Reload => self.reload(),
+                    Signal::Stop => {
+                        self.end(Duration::ZERO);
+                        return false;
+                    }
+                },
+            }
+        }
+    }
+
+    /// Waits until something is due; `None` when it is told to stop.
+    pub(super) async fn idle(&mut self) -> Result<Option<Work>> {
+        loop {
+            let now = self.clock.now();
+            let next = self.plan.next(&self.ahead, now);
+            if next.at <= now {
+                return Ok(Some(next.work));
+            }
+            self.timer.arm(next.at, now).await?;
+            self.tell(next);
+            tokio::select! {
+                _ = self.shots.recv() => self.timer.went_off(),
+                _ = self.beat.tick() => self.turn(),
+                signal = self.signals.next() => match signal {
+                    Signal::Reload => self.reload(),
+                    Signal::Stop => {
+                        self.end(Duration::ZERO);
+                        return Ok(None);
+                    }
+                },
+            }
+        }
+    }
+
+    /// The configuration that is in force.
+    pub(super) fn config(&self) -> Arc<Config> {
+        self.config.clone()
+    }
+
+    /// Whether this is still due.
+    pub(super) fn is_due(&mut self, work: Work) -> bool {
+        let now = self.clock.now();
+        let next = self.plan.next(&self.ahead, now);
+        next.at <= now && next.work == work
+    }
+
+    /// Waits for the work that is under way.
+    pub(super) async fn busy(&mut self, work: Pin<Box<dyn Future<Output = ()> + '_>>) -> Busy {
+        let ended = self.ended(work).await;
+        self.health.rest();
+        ended
+    }
+
+    /// Some work has been done; false when it was told to stop meanwhile.
+    pub(super) fn done(&mut self, work: Work) -> bool {
+        self.plan.done(work, self.clock.now());
+        !self.stop.is_cancelled()
+    }
+
+    async fn ended(&mut self, mut work: Pin<Box<dyn Future<Output = ()> + '_>>) -> Busy {
+        let mut give_up = None;
+        self.told = None;
+        systemd::status("polling");
+        loop {
+            tokio::select! {
+                () = &mut work => return Busy::Done,
+                _ = self.beat.tick() => self.turn(),
+                () = until(give_up) => return Busy::Abandoned,
+                signal = self.signals.next() => match signal {
+                    Signal::Reload => self.reload(),
+                    Signal::Stop if give_up.is_some() => return Busy::AtOnce,
+                    Signal::Stop => {
+                        let most = self.config.daemon.stop_time;
+                        self.end(most);
+                        give_up = Some(Instant::now() + most);
+                    }
+                },
+            }
+        }
+    }
+
+    /// The loop has turned: said to whoever watches, if the work gets on, too.
+    fn turn(&mut self) {
+        self.health.turn();
+        if self.watched && self.health.gets_on() {
+            systemd::watchdog();
+        }
+    }
+
+    /// The end begins, and may take so long.
+    fn end(&mut self, most: Duration) {
+        tracing::info!("told to stop");
+        systemd::stopping(most + Duration::from_secs(5));
+        self.health.stop();
+        self.stop.cancel();
+    }
+
+    fn reload(&mut self) {
+        systemd::reloading();
+        match self.reloaded() {
+            Ok(()) => tracing::info!("the configuration was read anew"),
+            Err(error) => tracing::error!(
+                "the configuration cannot be read anew, the old one stays in force: {error}"
+            ),
+        }
+        systemd::ready();
+    }
+
+    fn reloaded(&mut self) -> Result<()> {
+        let config = (self.reload)()?;
+        if config.database != self.config.database
+            || config.daemon.listen != self.config.daemon.listen
+        {
+            return Err(Error::config(
+                "database and daemon.listen cannot change while it runs; restart it",
+            ));
+        }
+        let schedule = Schedule::new(&config.daemon, self.seed)?;
+        self.site.set_accounts(config.account_names());
+        // A slot that waits in its jitter is lost with its schedule, and with nothing less.
+        let (old, new) = (&self.config.daemon, &config.daemon);
+        if (&old.schedule, &old.timezone, old.jitter) != (&new.schedule, &new.timezone, new.jitter)
+        {
+            self.plan.reschedule(schedule, self.clock.now());
+        }
+        self.config = Arc::new(config);
+        Ok(())
+    }
+
+    /// What is waited for, told when it changes.
+    fn tell(&mut self, next: Next) {
+        if self.told != Some(next) {
+            let what = match next.work {
+                Work::Poll => "next poll",
+                Work::Refresh => "next poll, for fresh links,",
+                Work::Mirror => "next previews",
+                Work::Notices => "next notices",
+            };
+            systemd::status(&format!("{what} at {}", next.at));
+            tracing::debug!("{what} at {}", next.at);
+            self.told = Some(next);
+        }
+    }
+}
+
+/// Until then; for ever without a time.
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_look_at_a_database_that_never_answers_ends_and_only_the_schedule_counts() {
+        let error = in_time(std::future::pending()).await.unwrap_err();
+        assert_eq!(error.kind.exit_code(), 74);
+        assert!(error.message.contains("did not answer within 60 s"), "{error}");
+        assert_eq!(looked(Err(error)), Ahead::default());
+    }
+}

@@ -1,0 +1,120 @@
+//! A database that takes connections and then says nothing: the daemon hears its signals all the
+//! same.
+
+use std::{
+    io,
+    net::{Shutdown, TcpListener, TcpStream},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
+    time::{Duration, Instant},
+};
+
+use super::service::{ONCE, Service};
+use crate::home::Home;
+
+/// Much less than the time for which a silent server is waited for.
+const AT_ONCE: Duration = Duration::from_secs(20);
+
+/// Hands connections on to a server, until it is told to say nothing to new ones.
+struct Proxy {
+    url: String,
+    silent: Arc<AtomicBool>,
+    /// Tells of each connection that nothing is said to.
+    came: mpsc::Receiver<()>,
+}
+
+impl Proxy {
+    fn start(server: &str) -> Self {
+        let mut url = url::Url::parse(server).unwrap();
+        let to = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap_or(5432));
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        url.set_host(Some("127.0.0.1")).unwrap();
+        url.set_port(Some(listener.local_addr().unwrap().port())).unwrap();
+        let silent = Arc::new(AtomicBool::new(false));
+        let (says_nothing, (tell, came)) = (silent.clone(), mpsc::channel());
+        std::thread::spawn(move || {
+            let mut kept = vec![];
+            for client in listener.incoming().map_while(Result::ok) {
+                if says_nothing.load(Ordering::SeqCst) {
+                    kept.push(client);
+                    let _ = tell.send(());
+                } else {
+                    hand_on(client, TcpStream::connect(&to).unwrap());
+                }
+            }
+        });
+        Self { url: url.to_string(), silent, came }
+    }
+}
+
+fn hand_on(client: TcpStream, server: TcpStream) {
+    let back = (server.try_clone().unwrap(), client.try_clone().unwrap());
+    for (mut from, mut to) in [(client, server), back] {
+        std::thread::spawn(move || {
+            let _ = io::copy(&mut from, &mut to);
+            let _ = to.shutdown(Shutdown::Write);
+        });
+    }
+}
+
+#[tokio::test]
+async fn told_to_stop_at_the_start_it_ends_at_once_though_the_database_says_nothing() {
+    let home = Home::sqlite().await;
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("postgres://me@{}/heygen", silent.local_addr().unwrap());
+    let service = Service::start(&home, &[&ONCE[..], &[("DATABASE_URL", &url)]].concat());
+    let taken = silent.accept().unwrap();
+    let begun = Instant::now();
+    service.signal("HUP");
+    service.signal("TERM");
+    let (code, log) = service.end();
+    assert_eq!(code, Some(0), "{log:?}");
+    assert!(log.last().unwrap().contains("told to stop"), "{log:?}");
+    assert!(begun.elapsed() < AT_ONCE);
+    drop(taken);
+}
+
+#[tokio::test]
+async fn told_to_stop_while_another_holds_the_file_it_ends_at_once() {
+    let home = Home::sqlite().await;
+    assert_eq!(home.sync(&[]).0, 0);
+    let lock = std::fs::File::create(home.folder().join("heygen.db.open.lock")).unwrap();
+    lock.lock().unwrap();
+    let service = Service::start(&home, &ONCE);
+    service.wait_logged("configuration:");
+    service.signal("TERM");
+    let begun = Instant::now();
+    let (code, log) = service.end();
+    // It may not have come to hear signals yet.
+    assert!([Some(0), None].contains(&code), "{code:?}: {log:?}");
+    assert!(begun.elapsed() < AT_ONCE);
+}
+
+#[tokio::test]
+async fn told_to_stop_after_a_poll_it_ends_at_once_though_the_database_says_nothing_any_more() {
+    let home = Home::postgres().await;
+    let proxy = Proxy::start(&home.database);
+    let mut gate = home.heygen.delay_next();
+    let service = Service::start(&home, &[&ONCE[..], &[("DATABASE_URL", &proxy.url)]].concat());
+    gate.reached().await;
+    // The poll has its connection; the look ahead that follows will get none.
+    proxy.silent.store(true, Ordering::SeqCst);
+    gate.release();
+    proxy.came.recv_timeout(Duration::from_secs(60)).unwrap();
+    let begun = Instant::now();
+    assert_eq!(service.get("/livez").await.0, 200);
+    // Said before whoever asks gives up.
+    let (status, said) = service.get("/readyz").await;
+    assert_eq!((status, said.as_str()), (503, "the database cannot be read\n"));
+    service.forget();
+    service.wait_told("WATCHDOG=1");
+    service.signal("TERM");
+    service.wait_told("STOPPING=1");
+    let (code, log) = service.end();
+    assert_eq!(code, Some(0), "{log:?}");
+    assert!(begun.elapsed() < AT_ONCE);
+    assert_eq!(home.count("SELECT 1 FROM polls WHERE outcome = 'succeeded'").await, 1);
+}

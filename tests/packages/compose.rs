@@ -1,0 +1,198 @@
+//! deploy/compose.yaml by the commands of docs/docker.md, on networks and volumes of its own: what
+//! HeyGen is there, and how often is polled, stands in an override beside it.
+
+use std::{
+    fs::Permissions,
+    io::{self, Write},
+    net::{Shutdown, TcpStream},
+    os::unix::{
+        fs::PermissionsExt,
+        net::{UnixListener, UnixStream},
+    },
+    path::Path,
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use crate::{
+    Ran,
+    documents::blocks,
+    done,
+    fake::{FakeHeyGen, KEY},
+    run,
+};
+
+/// Hands on from the poller's own loopback, the only place where the key is sent in the clear, to
+/// the socket that the test listens at.
+const RELAY: &str = "use IO::Socket; use IO::Select; $SIG{CHLD} = 'IGNORE'; \
+    my $l = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => 8000, Listen => 9) or die; \
+    while (my $c = $l->accept) { next if fork; my $u = IO::Socket::UNIX->new('/relay/heygen') or exit; \
+    my $s = IO::Select->new($c, $u); while (1) { for my $r ($s->can_read) { \
+    exit unless sysread($r, my $b, 65536); syswrite($r == $c ? $u : $c, $b) } } }";
+
+const OVERRIDE: &str = r#"
+services:
+  postgres:
+    labels: [heygen-sync-test]
+  poller:
+    labels: [heygen-sync-test]
+    environment:
+      HEYGEN_SYNC_API__BASE_URL: http://127.0.0.1:8000
+      HEYGEN_SYNC_DAEMON__SCHEDULE: "* * * * * *"
+      HEYGEN_SYNC_DAEMON__JITTER: 0s
+    healthcheck:
+      test: [CMD, heygen-sync, --quiet, status, --max-age, 8s]
+      interval: 1s
+      timeout: 10s
+      retries: 2
+      start_period: 0s
+  relay:
+    labels: [heygen-sync-test]
+    image: postgres:15-bookworm
+    network_mode: "service:poller"
+    entrypoint: [perl, -e, "$RELAY"]
+    volumes: ["./relay:/relay"]
+"#;
+
+/// A copy of deploy/ whose containers, networks and volumes go with it.
+struct Composed {
+    folder: tempfile::TempDir,
+    project: String,
+}
+
+impl Composed {
+    fn new(heygen: &FakeHeyGen) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let deploy = folder.path().join("deploy");
+        std::fs::create_dir_all(deploy.join("relay")).unwrap();
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/compose.yaml");
+        std::fs::copy(file, deploy.join("compose.yaml")).unwrap();
+        // The image is there already.
+        std::fs::write(folder.path().join("Dockerfile"), "FROM heygen-sync:latest\n").unwrap();
+        // Compose puts variables into `$…`.
+        let text = OVERRIDE.replace("$RELAY", &RELAY.replace('$', "$$"));
+        for name in ["compose.override.yaml", "docker-compose.override.yaml"] {
+            if name.starts_with("docker") != is_plugin() {
+                std::fs::write(deploy.join(name), &text).unwrap();
+            }
+        }
+        hand_on(&deploy.join("relay/heygen"), heygen.base_url().trim_start_matches("http://"));
+        Self { folder, project: format!("heygen-sync-test-{}", std::process::id()) }
+    }
+
+    /// Runs commands of a page with the key on standard input.
+    fn typed(&self, commands: &str) -> Ran {
+        let mut commands = commands.replace("exec ", "exec -T ");
+        if !is_plugin() {
+            commands = commands.replace("docker compose", "docker-compose");
+        }
+        let folder = match commands.starts_with("cd deploy") {
+            true => self.folder.path().to_owned(),
+            false => self.folder.path().join("deploy"),
+        };
+        let mut shell = Command::new("bash");
+        let shell = shell.args(["-euc", &commands]).current_dir(folder);
+        let shell = shell.env("COMPOSE_PROJECT_NAME", &self.project).stdin(Stdio::piped());
+        let mut child = shell.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        writeln!(child.stdin.take().unwrap(), "{KEY}").unwrap();
+        Ran::from(child.wait_with_output().unwrap())
+    }
+
+    /// The same, and it must go well.
+    fn done(&self, commands: &str) -> String {
+        let ran = self.typed(commands);
+        assert_eq!(ran.code, 0, "{commands}: {ran:?}");
+        ran.stdout
+    }
+
+    fn poller(&self) -> String {
+        self.done("docker compose ps -q poller").trim().to_owned()
+    }
+
+    /// Waits until the engine finds the poller in this state of health.
+    fn wait_health(&self, poller: &str, wanted: &str) {
+        let begun = Instant::now();
+        let health = ["inspect", "--format", "{{.State.Health.Status}}", poller];
+        while done("docker", &health).trim() != wanted {
+            let logs = || run("docker", &["logs", "--tail", "30", poller]);
+            assert!(begun.elapsed() < Duration::from_secs(90), "never {wanted}: {:?}", logs());
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        println!("{wanted} after {:?}", begun.elapsed());
+    }
+}
+
+impl Drop for Composed {
+    fn drop(&mut self) {
+        self.typed("docker compose down --volumes --timeout 5");
+    }
+}
+
+/// Whether Compose is a plugin of docker's; else it is Debian's program of its own.
+fn is_plugin() -> bool {
+    run("docker", &["compose", "version"]).code == 0
+}
+
+/// From a socket in the file system to an address.
+fn hand_on(path: &Path, to: &str) {
+    let (listener, to) = (UnixListener::bind(path).unwrap(), to.to_owned());
+    // Whoever the relay runs as.
+    std::fs::set_permissions(path, Permissions::from_mode(0o777)).unwrap();
+    std::thread::spawn(move || {
+        for client in listener.incoming().map_while(Result::ok) {
+            let Ok(server) = TcpStream::connect(&to) else { return };
+            pump(client, server);
+        }
+    });
+}
+
+fn pump(client: UnixStream, server: TcpStream) {
+    let (mut from, mut to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+    std::thread::spawn(move || {
+        let _ = io::copy(&mut from, &mut to);
+        let _ = to.shutdown(Shutdown::Write);
+    });
+    let (mut from, mut to) = (server, client);
+    std::thread::spawn(move || {
+        let _ = io::copy(&mut from, &mut to);
+        let _ = to.shutdown(Shutdown::Both);
+    });
+}
+
+#[test]
+fn the_composed_daemon_polls_into_its_postgres_and_its_health_follows_api_and_database() {
+    let heygen = FakeHeyGen::start();
+    for id in ["a", "b", "c"] {
+        heygen.add_avatar(id, |_| ());
+    }
+    let composed = Composed::new(&heygen);
+    composed.done(&blocks("docker.md", "compose")[0]);
+    let poller = composed.poller();
+    composed.wait_health(&poller, "healthy");
+    let looked = composed.done(&blocks("docker.md", "compose look")[0]);
+    let [status, changes] =
+        ["default,true,", "| default | avatar |     3 |"].map(|what| looked.contains(what));
+    assert!(status && changes, "{looked}");
+
+    // HeyGen fails: found once the last good poll is too old, and over when it answers again.
+    heygen.fail_always(500, "");
+    composed.wait_health(&poller, "unhealthy");
+    heygen.recover();
+    composed.wait_health(&poller, "healthy");
+
+    // The database is away: the daemon stays, and goes on when it is back.
+    composed.done("docker compose stop postgres");
+    composed.wait_health(&poller, "unhealthy");
+    composed.done("docker compose start postgres");
+    composed.wait_health(&poller, "healthy");
+    assert_eq!(done("docker", &["inspect", "--format", "{{.RestartCount}}", &poller]).trim(), "0");
+
+    composed.done("docker compose stop poller");
+    let code = done("docker", &["inspect", "--format", "{{.State.ExitCode}}", &poller]);
+    assert_eq!(code.trim(), "0", "{:?}", run("docker", &["logs", "--tail", "5", &poller]));
+    let user = done(
+        "docker",
+        &["inspect", "--format", "{{.Config.User}} {{.HostConfig.ReadonlyRootfs}}", &poller],
+    );
+    assert_eq!(user.trim(), "10001:10001 true");
+}
