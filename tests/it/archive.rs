@@ -293,7 +293,7 @@ async fn two_who_poll_at_once_keep_each_others_polls_and_none_twice() {
         let hash = world.poll_file(first.clone()).await.row.response_sha256.unwrap();
         // As it is when the first has been committed and is not done with its envelope yet.
         std::fs::remove_file(place.root().join("polls/000000000001.json.zst")).unwrap();
-        let stored = archive.receive(Bodies::Whole(first), Some(&hash)).await.unwrap();
+        let stored = archive.receive(Bodies::whole(first), Some(&hash)).await.unwrap();
         world.account = "other";
         world.avatars(r#"{"avatar_id":"b"}"#).await;
         assert_eq!(files(&place, "polls/").len(), 2, "{:?}", place.files());
