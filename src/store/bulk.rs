@@ -40,7 +40,7 @@ pub enum Column<'a> {
 const SQLITE_PARAMETERS: usize = 32_766;
 /// Rows of a statement: on SQLite more gain nothing, on PostgreSQL they bound the memory.
 const SQLITE_ROWS: usize = 500;
-const POSTGRES_ROWS: usize = 2_000;
+const POSTGRES_ROWS: usize = 1_000;
 
 /// How many rows a caller with many should hand over at once, so that their cells never stand in
 /// memory all together.
