@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use super::{
     item::{Kind, Names},
-    record::{Decoded, Dialect, Record, decode as decode_record},
+    record::{self, Decoded, Dialect, Record},
     signatures::Signatures,
     value::{Sort, Value, pairs, text},
 };
@@ -104,23 +104,26 @@ pub fn json(body: &[u8]) -> Result<&str> {
     }
 }
 
-pub(super) type Object<'a> = Vec<(std::borrow::Cow<'a, str>, &'a RawValue)>;
+/// An object's keys and raw values, sorted by key.
+pub type Object<'a> = Vec<(std::borrow::Cow<'a, str>, &'a RawValue)>;
 
-pub(super) fn object<'a>(raw: &'a str, what: &str) -> Result<Object<'a>> {
+/// The object that `raw`, called `what` for people, must be.
+pub fn object<'a>(raw: &'a str, what: &str) -> Result<Object<'a>> {
     if !raw.starts_with('{') {
         return Err(Error::not_a_catalogue(format!("{what} is not a JSON object")));
     }
     pairs(raw).map_err(|_| Error::not_a_catalogue(format!("{what} cannot be read as an object")))
 }
 
-pub(super) fn missing(field: &str) -> Error {
+/// The error of an answer without `field`.
+pub fn missing(field: &str) -> Error {
     Error::not_a_catalogue(format!(
         "the answer has no `{field}`: a missing list is not an empty one"
     ))
 }
 
 /// The elements of the array that the field `name` must be.
-pub(super) fn array<'a>(raw: &'a RawValue, name: &str) -> Result<Vec<&'a RawValue>> {
+pub fn array<'a>(raw: &'a RawValue, name: &str) -> Result<Vec<&'a RawValue>> {
     if !raw.get().starts_with('[') {
         return Err(Error::not_a_catalogue(format!("`{name}` is not a JSON array")));
     }
@@ -133,8 +136,8 @@ fn decode_list(raw: &RawValue, kind: Kind) -> Result<List> {
     let dialect = v2(kind);
     let mut list = ListBuilder::new(kind);
     for raw in raws {
-        let record = decode_record(raw, kind, &dialect, &mut list.signatures);
-        list.push(record);
+        let record = pairs(raw.get()).map(|pairs| list.decode(&pairs, &dialect));
+        list.push(record.unwrap_or(Decoded::Unusable));
     }
     Ok(list.finish())
 }
@@ -144,7 +147,7 @@ fn decode_list(raw: &RawValue, kind: Kind) -> Result<List> {
 pub struct ListBuilder {
     kind: Kind,
     records: Vec<Record>,
-    pub(super) signatures: Signatures,
+    signatures: Signatures,
     names: Names,
     undecodable: Vec<String>,
     unusable: u64,
@@ -163,6 +166,11 @@ impl ListBuilder {
             unusable: 0,
             incomplete: None,
         }
+    }
+
+    /// Decodes a record of this list by the names of its version of the API.
+    pub fn decode(&mut self, pairs: &Object<'_>, dialect: &Dialect) -> Decoded {
+        record::decode(pairs, self.kind, dialect, &mut self.signatures)
     }
 
     /// Adds one record.
@@ -215,7 +223,7 @@ impl ListBuilder {
 
 /// What an `error` that is neither null nor an empty string says, for people: only its `code`
 /// and `message` are told, shortened, never the body.
-pub(super) fn said_error(raw: &RawValue) -> Option<String> {
+pub fn said_error(raw: &RawValue) -> Option<String> {
     let value = Value::decode(raw.get(), 1).ok();
     if value.as_ref().is_some_and(|value| value.sort() == Sort::Null) {
         return None;
@@ -238,7 +246,7 @@ fn code_and_message(raw: &str) -> String {
 }
 
 /// The body's `warning`, as one line.
-pub(super) fn said_warning(raw: &RawValue) -> Option<String> {
+pub fn said_warning(raw: &RawValue) -> Option<String> {
     if raw.get().starts_with('"') {
         return Some(quoted(&text(raw.get()))).filter(|said| !said.is_empty());
     }

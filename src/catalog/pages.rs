@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::{
     item::Kind,
     list::{Answer, ListBuilder, Object, array, json, missing, object, said_error, said_warning},
-    record::{Decoded, Dialect, decode_pairs},
+    record::{Decoded, Dialect},
     value::{pairs, text},
 };
 use crate::error::{Error, Result};
@@ -105,7 +105,7 @@ impl Pages {
         let kind = field(&pairs, "avatar_type").and_then(kind);
         let assumed = kind.unwrap_or(Kind::Avatar);
         let list = self.list(assumed);
-        match decode_pairs(&pairs, assumed, &v3(assumed), &mut list.signatures) {
+        match list.decode(&pairs, &v3(assumed)) {
             Decoded::Unusable if kind.is_none() => self.stray(),
             look => list.push(look),
         }

@@ -11,7 +11,7 @@ use super::{
     schema::JsonType,
     signatures::{Place, Signatures},
     signed_url,
-    value::{Sort, Value, pairs, text, write_json_object},
+    value::{Sort, Value, text, write_json_object},
 };
 use crate::time::Timestamp;
 
@@ -112,27 +112,22 @@ pub struct Dialect {
 }
 
 impl Dialect {
+    /// Whether a record's field is to be left out, since it has the name that the tables give to
+    /// another one which the record has: the documented one stands.
+    fn is_shadowed(&self, name: &str, pairs: &[(Cow<'_, str>, &RawValue)]) -> bool {
+        let shadows = |theirs: &str| theirs != name && pairs.iter().any(|(key, _)| key == theirs);
+        self.renamed.iter().any(|(theirs, ours)| *ours == name && shadows(theirs))
+    }
+
     fn field(&self, kind: Kind, name: &str) -> FieldName {
         let ours = self.renamed.iter().find(|(theirs, _)| *theirs == name).map(|(_, ours)| *ours);
         ours.map_or_else(|| kind.field(name), FieldName::Borrowed)
     }
 }
 
-/// Decodes one raw record of a list of `kind`; what signs its links goes to `signatures`.
-pub fn decode(
-    raw: &RawValue,
-    kind: Kind,
-    dialect: &Dialect,
-    signatures: &mut Signatures,
-) -> Decoded {
-    match pairs(raw.get()) {
-        Ok(pairs) => decode_pairs(&pairs, kind, dialect, signatures),
-        Err(_) => Decoded::Unusable,
-    }
-}
-
-/// As [`decode`], for a record that has been taken apart.
-pub(super) fn decode_pairs(
+/// Decodes a record of a list of `kind` that has been taken apart; what signs its links goes to
+/// `signatures`.
+pub(super) fn decode(
     pairs: &[(Cow<'_, str>, &RawValue)],
     kind: Kind,
     dialect: &Dialect,
@@ -143,7 +138,8 @@ pub(super) fn decode_pairs(
         return Decoded::Unusable;
     };
     let mut record = Builder { fields: Vec::with_capacity(pairs.len()), ..Default::default() };
-    for (key, raw) in pairs.iter().filter(|(key, _)| key != dialect.id) {
+    let told = |key: &str| key != dialect.id && !dialect.is_shadowed(key, pairs);
+    for (key, raw) in pairs.iter().filter(|(key, _)| told(key)) {
         let name = dialect.field(kind, key);
         if record.add(name, raw.get(), signatures).is_err() {
             return Decoded::Undecodable(id);
@@ -172,9 +168,7 @@ impl<'a> Builder<'a> {
         raw: &'a str,
         signatures: &mut Signatures,
     ) -> Result<(), super::value::TooDeep> {
-        if let Some((_, role)) = PREVIEWS.iter().find(|(preview, _)| *preview == name)
-            && self.fields.iter().all(|(known, _)| *known != name)
-        {
+        if let Some((_, role)) = PREVIEWS.iter().find(|(preview, _)| *preview == name) {
             self.links.extend(link(raw, *role, signatures));
         }
         let value = Value::decode(raw, 1)?;
@@ -188,16 +182,11 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    /// A name may have come twice, once as the API's and once as ours: the first stands.
-    fn finish(mut self, id: String) -> Record {
-        self.fields.sort_by(|a, b| a.0.cmp(&b.0));
-        self.fields.dedup_by(|later, earlier| later.0 == earlier.0);
-        let fields = Fields::new(self.fields);
-        self.nulls.retain(|name| fields.get(name).is_none());
-        let Self { nulls, numbers_as_text, links, .. } = self;
+    fn finish(self, id: String) -> Record {
+        let Self { fields, nulls, numbers_as_text, links } = self;
         Record {
             id,
-            fields,
+            fields: Fields::new(fields),
             nulls: nulls.into(),
             numbers_as_text: numbers_as_text.into(),
             links: links.into(),
@@ -250,13 +239,13 @@ impl Record {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::value::pairs, *};
 
     const V2: Dialect = Dialect { id: "avatar_id", renamed: &[] };
 
     fn read(json: &str) -> Decoded {
-        let raw: Box<RawValue> = serde_json::from_str(json).unwrap();
-        decode(&raw, Kind::Avatar, &V2, &mut Signatures::default())
+        let Ok(pairs) = pairs(json) else { return Decoded::Unusable };
+        decode(&pairs, Kind::Avatar, &V2, &mut Signatures::default())
     }
 
     #[test]
@@ -267,6 +256,28 @@ mod tests {
         assert!(record.has("tags") && record.has("gender") && !record.has("type"));
         assert_eq!(record.fields.get("tags"), None);
         assert_eq!(record.to_json(), r#"{"gender":"x","tags":null}"#);
+    }
+
+    #[test]
+    fn a_documented_name_stands_before_one_that_only_has_the_tables_name() {
+        let renamed = &[("name", "avatar_name"), ("gender", "gender")];
+        let dialect = Dialect { id: "id", renamed };
+        let mut signatures = Signatures::default();
+        let mut read = |json: &str| match decode(
+            &pairs(json).unwrap(),
+            Kind::Avatar,
+            &dialect,
+            &mut signatures,
+        ) {
+            Decoded::Record(record) => record.to_json(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(read(r#"{"id":"a","avatar_name":1e400,"name":"B"}"#), r#"{"avatar_name":"B"}"#);
+        assert_eq!(read(r#"{"id":"a","avatar_name":"A","name":null}"#), r#"{"avatar_name":null}"#);
+        assert_eq!(
+            read(r#"{"id":"a","avatar_name":"A","gender":"x"}"#),
+            r#"{"avatar_name":"A","gender":"x"}"#
+        );
     }
 
     #[test]

@@ -15,7 +15,7 @@ use super::{
     diff::{Closed, Diff, FieldChange, ListDiff, Opened},
     item::{Holds, Kind},
     schema::SchemaChange,
-    value::{MAX_DEPTH, Value, pairs, text, write_json_string},
+    value::{MAX_DEPTH, Value, exact_pairs, text, write_json_string},
 };
 use crate::time::Timestamp;
 
@@ -282,7 +282,7 @@ fn write_exact(raw: &str, depth: usize, out: &mut String) {
         // Deeper than anything that a poll writes: as it stands.
         Some(b'{' | b'[') if depth > MAX_DEPTH => out.push_str(raw),
         Some(b'{') => {
-            let pairs = pairs(raw).unwrap_or_default();
+            let pairs = exact_pairs(raw).unwrap_or_default();
             let write = |(key, raw): &(Cow<'_, str>, &RawValue), out: &mut String| {
                 write_json_string(key, out);
                 out.push(':');

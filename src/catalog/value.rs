@@ -199,15 +199,29 @@ pub fn write_json_string(text: &str, out: &mut String) {
     out.push_str(&serde_json::to_string(text).unwrap_or_else(|_| "\"\"".into()));
 }
 
-/// The keys and raw values of a JSON object, sorted by key; of a repeated key the last one.
+/// The keys and raw values of a JSON object, sorted by key, signed URLs among the keys without
+/// their signatures; of a repeated key the last one.
 pub fn pairs(raw: &str) -> serde_json::Result<Vec<(Cow<'_, str>, &RawValue)>> {
     let Pairs(mut pairs) = serde_json::from_str(raw)?;
+    for (key, _) in &mut pairs {
+        *key = without_signature(std::mem::take(key));
+    }
+    Ok(sorted(pairs))
+}
+
+/// As [`pairs`], each key as it stands.
+pub fn exact_pairs(raw: &str) -> serde_json::Result<Vec<(Cow<'_, str>, &RawValue)>> {
+    let Pairs(pairs) = serde_json::from_str(raw)?;
+    Ok(sorted(pairs))
+}
+
+fn sorted<'a>(mut pairs: Vec<(Cow<'a, str>, &'a RawValue)>) -> Vec<(Cow<'a, str>, &'a RawValue)> {
     // A stable sort keeps repeats in their order; going backwards, the last of them is met first.
     pairs.sort_by(|a, b| a.0.cmp(&b.0));
     pairs.reverse();
     pairs.dedup_by(|later, earlier| later.0 == earlier.0);
     pairs.reverse();
-    Ok(pairs)
+    pairs
 }
 
 /// Decodes a raw JSON string: escapes undone, U+0000 and lone surrogates as U+FFFD.
@@ -363,6 +377,15 @@ mod tests {
     #[test]
     fn of_a_repeated_key_the_last_one_wins_and_keys_are_sorted() {
         assert_eq!(canonical(r#"{"b":1,"a":2,"b":[3]}"#), r#"{"a":2,"b":[3]}"#);
+    }
+
+    #[test]
+    fn a_signature_goes_wherever_its_url_stands() {
+        let url = "https://h/x?Expires=1759603506&Signature=s~-_&Key-Pair-Id=K1";
+        let raw = format!(r#"{{"{url}":["{url}",{{"a":"{url}"}}],"https://h/x":2}}"#);
+        assert_eq!(canonical(&raw), r#"{"https://h/x":2}"#);
+        let raw = format!(r#"{{"a":{{"{url}":["{url}",1]}}}}"#);
+        assert_eq!(canonical(&raw), r#"{"a":{"https://h/x":["https://h/x",1]}}"#);
     }
 
     #[test]

@@ -75,7 +75,8 @@ impl Client {
         path_and_query: &str,
         progress: OnProgress<'_>,
     ) -> Result<Reply, Failure> {
-        self.get_part(path_and_query, &self.whole(), progress).await
+        let bounds = self.whole();
+        self.repeated(path_and_query, &bounds, |failure| failure, progress).await
     }
 
     /// The bounds of a list whose reading begins now.
@@ -83,11 +84,22 @@ impl Client {
         Bounds { started: Instant::now(), bytes: self.settings.max_response }
     }
 
-    /// As [`Client::get`] for one request of several, within the bounds of them all.
-    pub(super) async fn get_part(
+    /// As [`Client::get`] for one page of several, within the bounds of them all. One that timed out
+    /// is asked for again.
+    pub(super) async fn get_page(
         &self,
         path_and_query: &str,
         bounds: &Bounds,
+        progress: OnProgress<'_>,
+    ) -> Result<Reply, Failure> {
+        self.repeated(path_and_query, bounds, Failure::of_page, progress).await
+    }
+
+    async fn repeated(
+        &self,
+        path_and_query: &str,
+        bounds: &Bounds,
+        judge: fn(Failure) -> Failure,
         progress: OnProgress<'_>,
     ) -> Result<Reply, Failure> {
         let url = self.url(path_and_query);
@@ -96,7 +108,9 @@ impl Client {
         let Bounds { started, bytes } = *bounds;
         let mut attempts = 1_u32;
         let mut too_long = None;
-        let outcome = (|| self.attempt(&url, &source, bytes, progress))
+        let attempt =
+            || async { self.attempt(&url, &source, bytes, progress).await.map_err(judge) };
+        let outcome = attempt
             .retry(retry::Pauses::new(self.settings.backoff, self.settings.retries))
             .when(|failure| failure.passing)
             .adjust(|failure, pause| {

@@ -64,6 +64,8 @@ pub struct Failure {
     pub trace: Option<Box<Trace>>,
     /// Whether asking again can help.
     pub(super) passing: bool,
+    /// Whether no complete answer came in time.
+    pub(super) timed_out: bool,
     /// Whether the body of an error says something of v3.
     pub(super) points_to_v3: bool,
     /// The wait the API asked for.
@@ -73,7 +75,14 @@ pub struct Failure {
 impl Failure {
     /// A failure that asking again does not cure.
     pub(super) fn lasting(error: Error) -> Self {
-        Self { error, trace: None, passing: false, points_to_v3: false, retry_after: None }
+        Self {
+            error,
+            trace: None,
+            passing: false,
+            timed_out: false,
+            points_to_v3: false,
+            retry_after: None,
+        }
     }
 
     /// A failure that may be gone at the next attempt.
@@ -155,10 +164,17 @@ impl Failure {
 
     /// The whole request took too long. A slow list does not get faster by asking twice.
     fn timed_out(source: &str, limit: Duration) -> Self {
-        Self::lasting(Error::unavailable(format!(
+        let error = Error::unavailable(format!(
             "{source} gave no complete answer within {}; the list can take minutes: raise api.timeout",
             humantime::format_duration(limit)
-        )))
+        ));
+        Self { timed_out: true, ..Self::lasting(error) }
+    }
+
+    /// The same for one page of many, which others came before: a connection that stalled is worth
+    /// another attempt.
+    pub(super) fn of_page(self) -> Self {
+        Self { passing: self.passing || self.timed_out, ..self }
     }
 
     /// The body went over the cap.

@@ -111,7 +111,7 @@ impl<'a> Reading<'a> {
         let cursor = cursor.map(|cursor| utf8_percent_encode(cursor, NON_ALPHANUMERIC));
         let cursor = cursor.map_or(String::new(), |cursor| format!("&token={cursor}"));
         let path = format!("{PATH}?limit={LIMIT}{cursor}");
-        self.client.get_part(&path, &self.bounds, &|_| ()).await
+        self.client.get_page(&path, &self.bounds, &|_| ()).await
     }
 
     fn take(&mut self, reply: Reply) -> Result<Page> {

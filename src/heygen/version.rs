@@ -1,7 +1,8 @@
 //! What a version of the API is to the rest of the program.
 //!
 //! Each version has a file of its own, which says all of this in a [`Profile`]; [`ALL`] lists them.
-//! To add one takes that file and an entry there: everything else goes by what the profile says.
+//! To add one takes that file (which may decode its records by [`crate::catalog::list::ListBuilder`])
+//! and an entry there: everything else goes by what the profile says.
 
 use std::{
     fmt,

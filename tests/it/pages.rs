@@ -157,6 +157,15 @@ on_both! {
         assert_eq!(world.heygen.request_count(), 6);
     }
 
+    async fn a_page_that_stalls_is_asked_for_again(world: World) {
+        paged(&mut world, 170, 0);
+        world.client(|settings| (settings.timeout, settings.retries) = (Duration::from_secs(2), 3));
+        let gate = world.heygen.delay_next();
+        assert_eq!(listed(&world.poll().await), (170, 0, 0));
+        assert!(world.heygen.request_count() > 4);
+        gate.release();
+    }
+
     async fn a_refused_cursor_ends_the_list_only_after_a_short_page(world: World) {
         paged(&mut world, 120, 0);
         world.removals.after_polls = Some(1);
