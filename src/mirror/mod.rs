@@ -6,6 +6,7 @@
 //! - [`pace`]: how fast
 //! - [`sniff`]: what a body is
 //! - [`blob`]: where contents lie
+//! - [`workspace`]: how they come into a folder
 //! - [`audit`]: whether they all do, and which are needed no more
 //!
 //! [`run`] works the queue: leases from the table `assets`, downloads side by side, and writes
@@ -19,6 +20,7 @@ pub mod guard;
 pub mod pace;
 pub mod plan;
 pub mod sniff;
+pub mod workspace;
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -27,7 +29,7 @@ use std::{
 };
 
 use reqwest::dns::Resolve;
-use tokio::{sync::Semaphore, task::JoinSet, time::Instant};
+use tokio::{task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 pub use self::blob::Blobs;
@@ -149,7 +151,6 @@ struct Run<'a> {
     settings: &'a Settings,
     fetcher: Arc<Fetcher>,
     tasks: JoinSet<Fetched>,
-    permits: Arc<Semaphore>,
     /// Leased, and not written yet.
     under_way: HashSet<String>,
     settled: Vec<Settled>,
@@ -183,7 +184,6 @@ impl<'a> Run<'a> {
             settings,
             fetcher,
             tasks: JoinSet::new(),
-            permits: Arc::new(Semaphore::new(settings.mirror.concurrency)),
             under_way: HashSet::new(),
             settled: vec![],
             flush_at: None,
@@ -258,10 +258,8 @@ impl<'a> Run<'a> {
     }
 
     fn spawn(&mut self, asset: Asset) {
-        let (fetcher, permits) = (self.fetcher.clone(), self.permits.clone());
+        let fetcher = self.fetcher.clone();
         self.tasks.spawn(async move {
-            // Fair: in the order of urgency. It is never closed.
-            let _permit = permits.acquire_owned().await;
             let outcome = fetcher.fetch(&asset).await;
             (asset, outcome)
         });
