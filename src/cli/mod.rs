@@ -191,6 +191,16 @@ fn complain(error: &Error) {
     }
 }
 
+/// Tells what somebody should know of, without being an error: in the log's form where there is one.
+fn tell(text: &str, context: &Context) {
+    match ALL_IS_LOGGED.get() {
+        Some(true) if context.service.is_daemon => tracing::warn!("{text}"),
+        // A one-shot run logs errors alone where nobody looks.
+        Some(true) => tracing::error!("{text}"),
+        _ => eprintln!("heygen-sync: {text}"),
+    }
+}
+
 /// The global flags as they would be typed again; a URL may hold a password and is left out.
 fn retyped(config: Option<&PathBuf>, database: Option<&str>) -> Vec<String> {
     let mut flags = vec![];

@@ -229,6 +229,15 @@ impl Blobs {
         }
     }
 
+    /// Whether a content was written after `since`.
+    pub async fn is_younger(&self, file: &str, since: Timestamp) -> Result<bool> {
+        match self.objects.head(&self.path(file)).await {
+            Ok(found) => Ok(Timestamp::from(found.last_modified) > since),
+            Err(object_store::Error::NotFound { .. }) => Ok(false),
+            Err(fault) => Err(self.trouble("read", fault)),
+        }
+    }
+
     /// A part of a content, as it comes.
     pub async fn part(
         &self,
@@ -394,6 +403,12 @@ impl Spool {
     pub fn new(workspace: &Arc<Workspace>) -> Self {
         let workspace = workspace.clone();
         Self { workspace, head: vec![], rest: None, hash: Sha256::new(), len: 0 }
+    }
+
+    /// So many bytes are said to come.
+    pub fn expect(&mut self, bytes: u64) {
+        let bytes = usize::try_from(bytes).ok().filter(|bytes| *bytes <= IN_MEMORY);
+        self.head.reserve(bytes.unwrap_or_default());
     }
 
     /// Adds bytes.

@@ -21,7 +21,7 @@ use url::Url;
 use super::{
     Settings,
     blob::{Blobs, Spool},
-    guard::{Forbidden, Guard},
+    guard::{self, Forbidden, Guard},
     pace::{Pace, Stop},
     plan::{self, Content, Outcome},
     sniff::{self, Media},
@@ -123,6 +123,11 @@ impl Fetcher {
         })
     }
 
+    /// The store that it puts contents into.
+    pub fn blobs(&self) -> &Blobs {
+        &self.blobs
+    }
+
     /// Downloads an asset, when it is its turn, and stores it. An `Err` is the store's: then
     /// nothing more can be saved.
     pub async fn fetch(&self, asset: &Asset) -> Result<Outcome> {
@@ -169,6 +174,11 @@ impl Fetcher {
     }
 
     async fn download(&self, asset: &Asset) -> Result<Result<Right, Outcome>> {
+        if asset.signed_url.is_some() && !guard::goes_as_written(asset.link()) {
+            let why = "its signed link cannot be sent byte for byte: it has characters or dots \
+                       that no URL has as they stand";
+            return Ok(Err(Outcome::Forbidden(why.into())));
+        }
         let conditions = conditions(asset);
         let response = match self.ask(asset.link(), &conditions).await {
             Ok(response) => response,
@@ -192,6 +202,7 @@ impl Fetcher {
         };
         let (etag, last_modified) = (text(ETAG), text(LAST_MODIFIED));
         let mut spool = Spool::new(&self.workspace);
+        spool.expect(whole.len.unwrap_or_default());
         let mut read = self.body(response, &mut spool).await;
         for _ in 0..TRIES {
             if !matches!(read, Err(Broken::Off)) {
