@@ -158,6 +158,47 @@ at_home! {
         assert_eq!(findings(&home), Vec::<String>::new());
     }
 
+    async fn what_a_refresh_has_to_tell_is_told_once_in_the_form_of_the_log(home: Home) {
+        let cdn = FakeCdn::start(Clock::system());
+        photo(&home, &cdn, "dead", Thing::picture(0, 900).with(Fault::Status(403)));
+        for n in 0..30 {
+            photo(&home, &cdn, &format!("p{n}"), Thing::picture(n, 900));
+        }
+        assert_eq!(home.run_with(&ENV, &["sync", "--no-mirror"]).code, 0);
+        let json = [&ENV[..], &[("HEYGEN_SYNC_LOG__FORMAT", "json")]].concat();
+        let told = |ran: &Ran, what: &str| {
+            let lines: Vec<serde_json::Value> =
+                ran.stderr.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+            lines.iter().filter(|line| line["message"].as_str().unwrap().contains(what)).count()
+        };
+        let wrong = [&json[..], &[("HEYGEN_API_KEY", "wrong")]].concat();
+        let ran = home.run_with(&wrong, &["mirror"]);
+        assert_eq!((ran.code, ran.stderr.lines().count()), (77, 2), "{ran:?}");
+        assert_eq!((told(&ran, "no fresh links"), told(&ran, "mirror: 30 saved")), (1, 1), "{ran:?}");
+        let again = "UPDATE assets SET next_attempt_at = NULL WHERE state = 'failed' RETURNING 1";
+        assert_eq!(home.count(again).await, 1);
+        let ran = home.run_with(&json, &["mirror"]);
+        // The key was refused a moment ago: the next list is asked for in ten minutes.
+        assert_eq!((ran.code, told(&ran, "a fresh list is awaited")), (4, 1), "{ran:?}");
+    }
+
+    async fn a_refresh_that_holds_removals_says_so_in_the_form_of_the_log(home: Home) {
+        let cdn = FakeCdn::start(Clock::system());
+        photo(&home, &cdn, "dead", Thing::picture(0, 900).with(Fault::Status(403)));
+        for n in 0..30 {
+            photo(&home, &cdn, &format!("p{n}"), Thing::picture(n, 900));
+        }
+        assert_eq!(home.run_with(&ENV, &["sync", "--no-mirror"]).code, 0);
+        (0..30).for_each(|n| home.heygen.remove(Kind::TalkingPhoto, &format!("p{n}")));
+        let json = [&ENV[..], &[("HEYGEN_SYNC_LOG__FORMAT", "json")]].concat();
+        let ran = home.run_with(&json, &["mirror"]);
+        assert_eq!(ran.code, 3, "{ran:?}");
+        let lines: Vec<serde_json::Value> =
+            ran.stderr.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let held = lines.iter().filter(|line| line["message"].as_str().unwrap().contains("held back"));
+        assert_eq!(held.count(), 1, "{ran:?}");
+    }
+
     async fn a_store_that_cannot_be_reached_is_said_and_the_queue_is_intact(home: Home) {
         let cdn = FakeCdn::start(Clock::system());
         photo(&home, &cdn, "a", Thing::picture(1, 900));
