@@ -465,6 +465,11 @@ impl Spool {
         self.head.len()
     }
 
+    /// Whether all of it is.
+    pub fn is_in_memory(&self) -> bool {
+        self.rest.is_none()
+    }
+
     async fn into_folder(mut self, target: PathBuf) -> io::Result<()> {
         let body = match self.rest.take() {
             Some((file, Some(path))) => Body::Spooled(file.into_std().await, path),

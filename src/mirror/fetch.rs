@@ -44,6 +44,8 @@ const TRIES: u32 = 3;
 
 /// Bodies that wait until they are stored take no more memory than this, in KiB.
 const ROOM: u32 = 16 << 10;
+/// Nor are there more than so many of them that are files.
+const FILES: u32 = 32;
 
 /// Downloads, as configured.
 pub struct Fetcher {
@@ -351,10 +353,12 @@ fn judge(spool: &Spool, framed: bool) -> Result<Media, Outcome> {
     sniff::judge(spool.head(), spool.len()).map_err(|why| Outcome::Refused(why.into()))
 }
 
-/// The share of [`ROOM`] that a body takes: no more bodies than a group wait at once.
+/// The share of [`ROOM`] that a body takes: no more bodies than a group wait at once, and few that
+/// are open files.
 fn room_for(spool: &Spool) -> u32 {
     let kib = u32::try_from(spool.in_memory() >> 10).unwrap_or(ROOM);
-    kib.clamp(ROOM / GROUP as u32, ROOM)
+    let least = if spool.is_in_memory() { GROUP as u32 } else { FILES };
+    kib.clamp(ROOM / least, ROOM)
 }
 
 impl Whole {

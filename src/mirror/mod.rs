@@ -60,7 +60,7 @@ pub const LONGEST_STEP: Duration = Duration::from_secs(fetch::LONGEST.as_secs() 
 /// So many are leased at a time: finding the most urgent costs a look at all that are due.
 const AHEAD: usize = 1_000;
 /// The same for a mirror that has the queue for itself.
-const AHEAD_ALONE: usize = 4_000;
+const AHEAD_ALONE: usize = 2_000;
 
 /// How the mirror is run.
 #[derive(Clone)]

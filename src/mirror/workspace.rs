@@ -20,8 +20,10 @@ use std::{
 
 use tokio::sync::oneshot;
 
-/// Files of one group at most; each is open until it is synced.
-pub const GROUP: usize = 128;
+/// Files of one group at most.
+pub const GROUP: usize = 512;
+/// The same where each is open until it is synced on its own.
+const OPEN: usize = 64;
 /// From so many on, the whole file system is synced by one call.
 const MANY: usize = 8;
 /// So many files are synced side by side where each has to be on its own.
@@ -63,7 +65,8 @@ struct Job {
 
 /// A file with all its bytes, which may not be on the disk yet.
 struct Written {
-    file: File,
+    /// For who is synced on its own.
+    file: Option<File>,
     path: PathBuf,
     target: PathBuf,
     reply: oneshot::Sender<io::Result<()>>,
@@ -163,7 +166,7 @@ fn store(arriving: &Receiver<Job>, folder: &Path, disk: &Disk) {
         let mut written = vec![];
         let mut write = |job: Job| {
             let path = folder.join(format!("{group}-{}.small", written.len()));
-            written.extend(job.write(path));
+            written.extend(job.write(path, disk));
         };
         // With nothing to make sure of, there is time to wait.
         if placed.replies.is_empty() {
@@ -172,7 +175,7 @@ fn store(arriving: &Receiver<Job>, folder: &Path, disk: &Disk) {
                 Err(_) => return,
             }
         }
-        arriving.try_iter().take(GROUP - 1).for_each(&mut write);
+        arriving.try_iter().take(disk.group() - 1).for_each(&mut write);
         let synced = disk.sync(&written, &placed.folders);
         std::mem::take(&mut placed).end(&synced);
         written.into_iter().for_each(|one| placed.take(one, &synced));
@@ -181,14 +184,17 @@ fn store(arriving: &Receiver<Job>, folder: &Path, disk: &Disk) {
 
 impl Job {
     /// `None` when it cannot be written, which is told.
-    fn write(self, path: PathBuf) -> Option<Written> {
+    fn write(self, path: PathBuf, disk: &Disk) -> Option<Written> {
         let Self { body, target, reply } = self;
         let written = match body {
             Body::Spooled(file, path) => Ok((file, path)),
             Body::Small(bytes) => write_new(&path, &bytes).map(|file| (file, path)),
         };
         match written {
-            Ok((file, path)) => Some(Written { file, path, target, reply }),
+            Ok((file, path)) => {
+                let file = Some(file).filter(|_| !disk.at_once);
+                Some(Written { file, path, target, reply })
+            }
             Err(fault) => {
                 // Who asked may have given up.
                 let _ = reply.send(Err(fault));
@@ -266,12 +272,19 @@ impl Disk {
         Self { root, at_once }
     }
 
+    fn group(&self) -> usize {
+        if self.at_once { GROUP } else { OPEN }
+    }
+
     fn sync(&self, written: &[Written], folders: &BTreeSet<PathBuf>) -> io::Result<()> {
         if self.at_once && written.len() + folders.len() >= MANY {
             return at_once::sync(&self.root);
         }
-        let opened: Vec<File> = folders.iter().map(File::open).collect::<io::Result<_>>()?;
-        let all: Vec<&File> = written.iter().map(|one| &one.file).chain(&opened).collect();
+        let again = |one: &Written| one.file.is_none().then(|| File::open(&one.path));
+        let opened = written.iter().filter_map(again).chain(folders.iter().map(File::open));
+        let opened: Vec<File> = opened.collect::<io::Result<_>>()?;
+        let all: Vec<&File> =
+            written.iter().filter_map(|one| one.file.as_ref()).chain(&opened).collect();
         each(&all)
     }
 }
