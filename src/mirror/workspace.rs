@@ -16,6 +16,7 @@ use std::{
         mpsc::{Receiver, Sender, channel},
     },
     thread::{self, JoinHandle},
+    time::Duration,
 };
 
 use tokio::sync::oneshot;
@@ -24,6 +25,8 @@ use tokio::sync::oneshot;
 pub const GROUP: usize = 512;
 /// The same where each is open until it is synced on its own.
 const OPEN: usize = 64;
+/// While many arrive, a group has so long to gather: a sync costs the same for more of them.
+const GATHERING: Duration = Duration::from_millis(10);
 /// From so many on, the whole file system is synced by one call.
 const MANY: usize = 8;
 /// So many files are synced side by side where each has to be on its own.
@@ -162,6 +165,7 @@ fn sweep(all: &Path) -> io::Result<()> {
 /// Stores what arrives, until nothing can arrive any more.
 fn store(arriving: &Receiver<Job>, folder: &Path, disk: &Disk) {
     let mut placed = Placed::default();
+    let mut busy = false;
     for group in 0_u64.. {
         let mut written = vec![];
         let mut write = |job: Job| {
@@ -175,7 +179,11 @@ fn store(arriving: &Receiver<Job>, folder: &Path, disk: &Disk) {
                 Err(_) => return,
             }
         }
+        if busy {
+            thread::sleep(GATHERING);
+        }
         arriving.try_iter().take(disk.group() - 1).for_each(&mut write);
+        busy = written.len() >= MANY;
         let synced = disk.sync(&written, &placed.folders);
         std::mem::take(&mut placed).end(&synced);
         written.into_iter().for_each(|one| placed.take(one, &synced));

@@ -49,13 +49,14 @@ fn at(place: &Place) -> Vec<(&str, &str)> {
 
 async fn killed_at_random_it_loses_nothing_and_leaves_nothing(home: Home, place: Place) {
     let kills: u64 = if std::env::var_os("HEYGEN_SYNC_TEST_FULL").is_some() { 50 } else { 4 };
-    let each = 60;
+    // Every proof after a kill asks the fake S3 for every file.
+    let each = if place.aws.is_empty() { 60 } else { 15 };
     let env = [&ENV[..], &at(&place)].concat();
     let findings = || findings_with(&home, &env);
     let cdn = FakeCdn::start(Clock::system());
     let total = (kills + 2) * each;
     for n in 0..total {
-        let size = if n % 20 == 0 { 1_500_000 } else { 4_000 };
+        let size = if n % 20 == 7 { 1_500_000 } else { 4_000 };
         photo(&home, &cdn, &format!("p{n}"), Thing::picture(n, size));
     }
     assert_eq!(home.run_with(&env, &["sync", "--no-mirror"]).code, 0);
