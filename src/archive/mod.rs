@@ -24,10 +24,7 @@ use self::envelope::{Entry, Envelope, FORMAT, Stored};
 use crate::{
     catalog::stripped::Bodies,
     error::{Error, Result},
-    mirror::{
-        Blobs,
-        blob::{Spool, Workspace},
-    },
+    mirror::{Blobs, blob::Spool, workspace::Workspace},
     store::{Store, lock::hex, row::PollRow},
 };
 

@@ -8,7 +8,7 @@ use tracing::Instrument;
 
 use super::{
     Context, complain,
-    output::{grouped, print},
+    output::{Cell, grouped, object, print, visible},
     report, round,
     sync::{client, deadline},
     time_or_ago,
@@ -19,7 +19,7 @@ use crate::{
     error::{Error, Kind, Result, gravest},
     mirror::{self, Blobs, Progress, Settings, Summary, audit},
     poll::{Report, Request, Source, poll},
-    store::Store,
+    store::{Store, queue::Failures},
 };
 
 /// Save every preview that is due before its link dies
@@ -70,7 +70,7 @@ impl Mirror {
         if self.repair {
             repair(&mut store, &blobs, context).await?;
         }
-        let code = drain(&mut store, &config, blobs, context).await?;
+        let (_, code) = drain(&mut store, &config, blobs, context).await?;
         store.close().await?;
         Ok(code)
     }
@@ -132,23 +132,82 @@ pub(super) fn blobs(config: &Config, context: &Context) -> Result<Arc<Blobs>> {
     Blobs::new(&config.mirror.store, &context.sources.working_dir, aws).map(Arc::new)
 }
 
-/// The mirror after a poll: its exit code. Another one at work does as well.
-pub(super) async fn after_sync(store: &mut Store, config: &Config, context: &Context) -> u8 {
-    let blobs = match blobs(config, context) {
-        Ok(blobs) => blobs,
+/// What the mirror did after a poll.
+pub(super) struct Mirrored {
+    /// Its exit code.
+    pub code: u8,
+    /// `Err` says why nothing was done, or not all.
+    did: Result<Summary>,
+}
+
+impl Mirrored {
+    /// For machines: one JSON object.
+    pub fn json(&self) -> String {
+        let none = Summary::default();
+        let (summary, error) = match &self.did {
+            Ok(summary) => (summary, None),
+            Err(error) => (&none, Some(error.message.as_str())),
+        };
+        let Summary { saved, bytes, unchanged, failed, gone, skipped, reasons } = summary;
+        let reasons: Vec<String> = reasons.iter().map(failures_json).collect();
+        let count = |count: &u64| Cell::Int(*count as i64);
+        let columns = [
+            "exit_code",
+            "saved",
+            "bytes",
+            "unchanged",
+            "failed",
+            "gone",
+            "skipped",
+            "reasons",
+            "error",
+        ];
+        let cells = [
+            i64::from(self.code).into(),
+            count(saved),
+            count(bytes),
+            count(unchanged),
+            count(failed),
+            count(gone),
+            count(skipped),
+            Cell::Json(format!("[{}]", reasons.join(","))),
+            error.into(),
+        ];
+        object(&columns, &cells)
+    }
+}
+
+fn failures_json(failures: &Failures) -> String {
+    let Failures { count, why, host, next } = failures;
+    let cells = [(*count as i64).into(), why.as_str().into(), host.as_str().into(), (*next).into()];
+    object(&["count", "why", "host", "next_attempt_at"], &cells)
+}
+
+/// For people: how many, why, where, and when they are tried again.
+pub(super) fn failures_text(failures: &Failures) -> String {
+    let Failures { count, why, host, next } = failures;
+    let told = format!("{} × {} ({}", grouped(*count as i64), visible(why), visible(host));
+    match next {
+        Some(next) => format!("{told}, next try {next})"),
+        None => format!("{told})"),
+    }
+}
+
+/// The mirror after a poll. Another one at work does as well.
+pub(super) async fn after_sync(store: &mut Store, config: &Config, context: &Context) -> Mirrored {
+    let drained = match blobs(config, context) {
+        Ok(blobs) => drain(store, config, blobs, context).await,
+        Err(error) => Err(error),
+    };
+    let (code, did) = match drained {
+        Ok((summary, code)) => (code, Ok(summary)),
+        Err(error) if error.kind == Kind::Busy => (0, Err(error)),
         Err(error) => {
             complain(&error);
-            return error.kind.exit_code();
+            (error.kind.exit_code(), Err(error))
         }
     };
-    match drain(store, config, blobs, context).await {
-        Ok(code) => code,
-        Err(error) if error.kind == Kind::Busy => 0,
-        Err(error) => {
-            complain(&error);
-            error.kind.exit_code()
-        }
-    }
+    Mirrored { code, did }
 }
 
 /// Works the queue; 4 when something failed that is worth another try.
@@ -157,7 +216,7 @@ async fn drain(
     config: &Config,
     blobs: Arc<Blobs>,
     context: &Context,
-) -> Result<u8> {
+) -> Result<(Summary, u8)> {
     let bar = Bar::new(!context.shows_progress());
     let health = &context.service.health;
     health.step(mirror::LONGEST_STEP);
@@ -174,7 +233,7 @@ async fn drain(
     let summary = ran?;
     tell(&summary, context);
     codes.push(if summary.failed > 0 { 4 } else { 0 });
-    Ok(gravest(codes))
+    Ok((summary, gravest(codes)))
 }
 
 /// Polls every account for fresh links and tells what each poll has to tell; an error unless all
@@ -214,7 +273,7 @@ async fn refresh(
             codes.push(report.exit_code(false));
             let command = accepting_command(&account, &report, context);
             if let Some(held) = report::held(&report, &command).filter(|_| !context.quiet) {
-                eprintln!("heygen-sync: {held}");
+                super::tell(&held, context);
             }
             report.error.map_or(Ok(()), Err)
         };
@@ -263,19 +322,10 @@ fn tell(summary: &Summary, context: &Context) {
     if *failed > 0 {
         parts.push(format!("{} failed and are tried again", grouped(*failed as i64)));
     }
-    let mut reasons: Vec<(&String, &u64)> = reasons.iter().collect();
-    reasons.sort_by(|a, b| b.1.cmp(a.1));
-    let told: Vec<String> = reasons
-        .iter()
-        .take(3)
-        .map(|(why, count)| format!("{} × {why}", grouped(**count as i64)))
-        .collect();
+    let told: Vec<String> = reasons.iter().take(3).map(failures_text).collect();
     let why = if told.is_empty() { String::new() } else { format!(": {}", told.join("; ")) };
     let text = format!("mirror: {}{why}", parts.join(", "));
-    match context.service.is_daemon {
-        true => tracing::warn!("{text}"),
-        false => eprintln!("heygen-sync: {text}"),
-    }
+    super::tell(&text, context);
 }
 
 fn looked_at(context: &Context) -> bool {

@@ -129,9 +129,7 @@ pub fn run(arguments: Arguments, clock: Clock) -> u8 {
     let service = Service { is_daemon, ..Service::default() };
     let sources = Sources::of_process(config, database);
     let context = Context { sources, quiet, clock, flags, service };
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    let ran = match runtime {
+    let ran = match runtime(&command) {
         Ok(runtime) => {
             let ran = runtime.block_on(dispatch(command, &context));
             // A look-up of a name that was given up is not waited for.
@@ -147,6 +145,17 @@ pub fn run(arguments: Arguments, clock: Clock) -> u8 {
             error.kind.exit_code()
         }
     }
+}
+
+/// Who answers requests besides its work must not let them wait; elsewhere a second thread would
+/// cost more in waking up than it does.
+fn runtime(command: &Command) -> std::io::Result<tokio::runtime::Runtime> {
+    use tokio::runtime::Builder;
+    let mut builder = match command {
+        Command::Daemon(_) | Command::Serve(_) => Builder::new_multi_thread(),
+        _ => Builder::new_current_thread(),
+    };
+    builder.worker_threads(2).enable_all().build()
 }
 
 async fn dispatch(command: Command, context: &Context) -> Result<u8> {
@@ -179,6 +188,16 @@ fn complain(error: &Error) {
     match ALL_IS_LOGGED.get() {
         Some(true) => tracing::error!("{error}"),
         _ => eprintln!("heygen-sync: {error}"),
+    }
+}
+
+/// Tells what somebody should know of, without being an error: in the log's form where there is one.
+fn tell(text: &str, context: &Context) {
+    match ALL_IS_LOGGED.get() {
+        Some(true) if context.service.is_daemon => tracing::warn!("{text}"),
+        // A one-shot run logs errors alone where nobody looks.
+        Some(true) => tracing::error!("{text}"),
+        _ => eprintln!("heygen-sync: {text}"),
     }
 }
 

@@ -11,6 +11,7 @@ use tracing::Instrument;
 
 use super::{
     Context,
+    mirror::Mirrored,
     sync::{client, deadline},
 };
 use crate::{
@@ -66,8 +67,8 @@ pub(super) struct Round<'a> {
 pub(super) enum Told<'a> {
     /// A poll has ended.
     Poll { account: &'a str, polled: &'a Result<Report> },
-    /// The last one has.
-    AllPolled,
+    /// All is done, the mirror too, where it was to work.
+    Done { mirrored: Option<&'a Mirrored> },
 }
 
 impl<'a> Round<'a> {
@@ -106,16 +107,19 @@ impl<'a> Round<'a> {
             let told = span.in_scope(|| told(Told::Poll { account: &account, polled: &polled }));
             codes.push(told?);
         }
-        codes.push(told(Told::AllPolled)?);
+        let mut mirrored = None;
         if let Some(store) = store.as_mut().filter(|_| !self.dry_run && !stop.is_cancelled()) {
             // Before the mirror, whose downloads may take hours.
             self.deliver(store).await;
             if self.config.mirror.enabled && self.mirror {
-                codes.push(super::mirror::after_sync(store, self.config, self.context).await);
+                let worked = super::mirror::after_sync(store, self.config, self.context).await;
+                codes.push(worked.code);
+                mirrored = Some(worked);
                 // It may have polled for fresh links.
                 self.deliver(store).await;
             }
         }
+        codes.push(told(Told::Done { mirrored: mirrored.as_ref() })?);
         let code = gravest(codes);
         // A round that broke off has not failed, nor has it done what a monitor waits for.
         if let Some(pings) = pings.filter(|_| code != 0 || !stop.is_cancelled()) {

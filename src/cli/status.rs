@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::{
     Context,
+    mirror::failures_text,
     output::{Cell, Format, Rows, grouped, object, print, visible},
     report::shell_word,
 };
@@ -217,6 +218,9 @@ fn people(
             format!("; the next link of an unsaved one expires {at} ({})", distance(at, now))
         });
         let _ = writeln!(text, "previews  {}{expiry}", states.collect::<Vec<_>>().join(", "));
+        for failures in assets.failures.iter().take(3) {
+            let _ = writeln!(text, "          failed: {}", failures_text(failures));
+        }
     }
     if let (1.., Some(since)) = (waiting.count, waiting.since) {
         let why = waiting.last_error.as_deref().map_or(String::new(), |why| format!("; {why}"));

@@ -11,6 +11,7 @@ use secrecy::SecretString;
 
 use super::{
     Context, complain,
+    mirror::Mirrored,
     output::print,
     report::{self, Telling},
     round::{Input, Round, Task, Told},
@@ -114,11 +115,13 @@ impl Sync {
                 json.push(not_polled(account, error));
                 Ok(error.kind.exit_code())
             }
-            Told::AllPolled if self.format == Some(ReportFormat::Json) => {
-                print(&format!("[{}]\n", json.join(",\n")))?;
+            Told::Done { mirrored } if self.format == Some(ReportFormat::Json) => {
+                let mirror = mirrored.map_or("null".into(), Mirrored::json);
+                let all: Vec<String> = json.iter().map(|one| with_mirror(one, &mirror)).collect();
+                print(&format!("[{}]\n", all.join(",\n")))?;
                 Ok(0)
             }
-            Told::AllPolled => Ok(0),
+            Told::Done { .. } => Ok(0),
         }
     }
 
@@ -173,7 +176,7 @@ impl Sync {
             print(&report::text(report, telling))?;
         }
         if let Some(held) = report::held(report, &command).filter(|_| !context.quiet) {
-            eprintln!("heygen-sync: {held}");
+            super::tell(&held, context);
         }
         match self.format {
             Some(ReportFormat::Json) => Ok(report::json(report, code, &command, telling)),
@@ -230,6 +233,14 @@ fn saved(from: &PathBuf) -> Result<Input> {
     };
     read.map_err(|fault| Error::storage(format!("cannot read {name}: {fault}")))?;
     Ok(Input::Saved { name, body })
+}
+
+/// A report with what the mirror did: it works once for all accounts, so that each says the same.
+fn with_mirror(report: &str, mirror: &str) -> String {
+    match report.strip_suffix('}') {
+        Some(open) => format!("{open},\"mirror\":{mirror}}}"),
+        None => report.to_owned(),
+    }
 }
 
 fn not_polled(account: &str, error: &Error) -> String {

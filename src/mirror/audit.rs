@@ -20,6 +20,9 @@ use crate::{
 /// An unrecorded content younger than this is taken for a run's that was interrupted, or goes on.
 const YOUNG: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// So many files are removed while mirrors wait.
+const AT_ONCE: usize = 20;
+
 /// What is wrong with a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {
@@ -193,12 +196,36 @@ pub async fn prune(
     let pruned = Pruned { bytes: all.values().sum(), files: all.into_keys().collect() };
     if !dry_run {
         // Marked first: a file without a row is harmless, a row without its file is not.
-        store.mark_pruned(&pruned.files, now).await?;
-        for file in &pruned.files {
-            blobs.remove(file).await?;
+        store.mark_pruned(since, now).await?;
+        for files in pruned.files.chunks(AT_ONCE) {
+            remove(store, blobs, files, &known, now).await?;
         }
     }
     Ok(pruned)
+}
+
+/// Removes what is still needed by nobody, while no mirror may write down that it needs it. One
+/// that has stored it before finds the mark afterwards, and looks whether it is still there.
+async fn remove(
+    store: &mut Store,
+    blobs: &Blobs,
+    files: &[String],
+    known: &BTreeSet<String>,
+    now: Timestamp,
+) -> Result<()> {
+    let files = store.begin_removing(files).await?;
+    let removed = async {
+        for file in &files {
+            // What has no mark might have been stored again a moment ago.
+            if known.contains(file) || !blobs.is_younger(file, now.minus(YOUNG)).await? {
+                blobs.remove(file).await?;
+            }
+        }
+        Ok(())
+    };
+    let removed = removed.await;
+    store.end_removing().await?;
+    removed
 }
 
 fn is_right(known: &KnownFile, (sha256, bytes): &(String, u64)) -> bool {

@@ -4,16 +4,12 @@
 //! Reading, listing and removing go through `object_store`. Into a folder we write ourselves: its
 //! temporary names could not be told from those of a process that is still alive. Ours lie in
 //! `tmp/`, in a folder that its process holds locked, so that whoever comes next can take away
-//! what the dead left behind. It knows nothing of assets.
+//! what the dead left behind ([`super::workspace`]). It knows nothing of assets.
 
 use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, Write},
+    fs, io,
     path::{Path as FilePath, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::Arc,
     time::Duration,
 };
 
@@ -28,6 +24,7 @@ use object_store::{
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 
+use super::workspace::{Body, Workspace};
 use crate::{
     error::{Error, Result},
     store::lock::hex,
@@ -232,6 +229,15 @@ impl Blobs {
         }
     }
 
+    /// Whether a content was written after `since`.
+    pub async fn is_younger(&self, file: &str, since: Timestamp) -> Result<bool> {
+        match self.objects.head(&self.path(file)).await {
+            Ok(found) => Ok(Timestamp::from(found.last_modified) > since),
+            Err(object_store::Error::NotFound { .. }) => Ok(false),
+            Err(fault) => Err(self.trouble("read", fault)),
+        }
+    }
+
     /// A part of a content, as it comes.
     pub async fn part(
         &self,
@@ -286,11 +292,14 @@ impl Blobs {
     pub fn workspace(&self) -> Result<Workspace> {
         let made = match &self.root {
             Some(root) => Workspace::in_folder(root),
-            None => {
-                Ok(Workspace { folder: std::env::temp_dir(), own: None, next: AtomicU64::new(0) })
-            }
+            None => Ok(Workspace::nameless()),
         };
         made.map_err(|fault| self.trouble("write to", fault))
+    }
+
+    /// Whether many bodies at once are stored faster than one after the other: a folder's.
+    pub fn takes_many(&self) -> bool {
+        self.root.is_some()
     }
 
     /// Puts a body into the store under `file`. When this returns, it is durable.
@@ -379,66 +388,6 @@ async fn parts(
     }
 }
 
-/// Where bodies lie until they are whole. What is left in it goes with it.
-#[derive(Debug)]
-pub struct Workspace {
-    folder: PathBuf,
-    /// The lock that says that this process lives; `None` where files are nameless.
-    own: Option<File>,
-    next: AtomicU64,
-}
-
-impl Workspace {
-    fn in_folder(root: &FilePath) -> io::Result<Self> {
-        let all = root.join("tmp");
-        fs::create_dir_all(&all)?;
-        let open = |path: PathBuf| OpenOptions::new().create(true).append(true).open(path);
-        // Held while workspaces come and go, so that none is swept before it is locked.
-        let door = open(all.join("lock"))?;
-        door.lock()?;
-        for left in fs::read_dir(&all)? {
-            let left = left?.path();
-            if left.is_dir() && File::open(left.join("lock")).map_or(true, |l| l.try_lock().is_ok())
-            {
-                fs::remove_dir_all(&left)?;
-            }
-        }
-        let name = format!("{}-{:016x}", std::process::id(), fastrand::u64(..));
-        let folder = all.join(name);
-        fs::create_dir(&folder)?;
-        let own = open(folder.join("lock"))?;
-        own.lock()?;
-        Ok(Self { folder, own: Some(own), next: AtomicU64::new(0) })
-    }
-
-    /// A file of its own: named beside the store's own files, nameless elsewhere.
-    fn file(&self) -> io::Result<(File, Option<PathBuf>)> {
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let name = match self.own {
-            Some(_) => format!("{number}.part"),
-            None => {
-                format!("heygen-sync-{}-{:016x}-{number}", std::process::id(), fastrand::u64(..))
-            }
-        };
-        let path = self.folder.join(name);
-        let mut options = OpenOptions::new();
-        let file = options.read(true).write(true).create_new(true).open(&path)?;
-        match self.own {
-            Some(_) => Ok((file, Some(path))),
-            None => fs::remove_file(&path).map(|()| (file, None)),
-        }
-    }
-}
-
-impl Drop for Workspace {
-    fn drop(&mut self) {
-        if self.own.is_some() {
-            // Whoever comes next does it otherwise.
-            let _ = fs::remove_dir_all(&self.folder);
-        }
-    }
-}
-
 /// A body as it comes: hashed on the way, in memory while it is small.
 pub struct Spool {
     workspace: Arc<Workspace>,
@@ -454,6 +403,12 @@ impl Spool {
     pub fn new(workspace: &Arc<Workspace>) -> Self {
         let workspace = workspace.clone();
         Self { workspace, head: vec![], rest: None, hash: Sha256::new(), len: 0 }
+    }
+
+    /// So many bytes are said to come.
+    pub fn expect(&mut self, bytes: u64) {
+        let bytes = usize::try_from(bytes).ok().filter(|bytes| *bytes <= IN_MEMORY);
+        self.head.reserve(bytes.unwrap_or_default());
     }
 
     /// Adds bytes.
@@ -505,35 +460,22 @@ impl Spool {
         hex(&self.hash.clone().finalize())
     }
 
-    /// Synced under a temporary name, then renamed, and the folder synced.
+    /// What of it is in memory, in bytes.
+    pub fn in_memory(&self) -> usize {
+        self.head.len()
+    }
+
+    /// Whether all of it is.
+    pub fn is_in_memory(&self) -> bool {
+        self.rest.is_none()
+    }
+
     async fn into_folder(mut self, target: PathBuf) -> io::Result<()> {
-        let head = std::mem::take(&mut self.head);
-        let (file, path) = match self.rest.take() {
-            Some((file, path)) => (Some(file.into_std().await), path),
-            None => (None, None),
+        let body = match self.rest.take() {
+            Some((file, Some(path))) => Body::Spooled(file.into_std().await, path),
+            _ => Body::Small(std::mem::take(&mut self.head)),
         };
-        let workspace = self.workspace.clone();
-        let placed = tokio::task::spawn_blocking(move || {
-            let (mut file, path, small) = match (file, path) {
-                (Some(file), Some(path)) => (file, path, false),
-                _ => {
-                    let (file, path) = workspace.file()?;
-                    (file, path.unwrap_or_default(), true)
-                }
-            };
-            let done = (|| {
-                if small {
-                    file.write_all(&head)?;
-                }
-                file.sync_all()?;
-                place(&path, &target)
-            })();
-            if done.is_err() {
-                let _ = fs::remove_file(&path);
-            }
-            done
-        });
-        placed.await.map_err(io::Error::other)?
+        self.workspace.store(body, target).await
     }
 }
 
@@ -543,16 +485,4 @@ impl Drop for Spool {
             let _ = fs::remove_file(path);
         }
     }
-}
-
-fn place(path: &FilePath, target: &FilePath) -> io::Result<()> {
-    let folder = target.parent().unwrap_or(target);
-    if !folder.is_dir() {
-        fs::create_dir_all(folder)?;
-        for above in folder.ancestors().skip(1).take(2) {
-            File::open(above)?.sync_all()?;
-        }
-    }
-    fs::rename(path, target)?;
-    File::open(folder)?.sync_all()
 }

@@ -15,15 +15,17 @@ use reqwest::{
     },
     redirect::Policy,
 };
+use tokio::sync::Semaphore;
 use url::Url;
 
 use super::{
     Settings,
-    blob::{Blobs, Spool, Workspace},
-    guard::{Forbidden, Guard},
+    blob::{Blobs, Spool},
+    guard::{self, Forbidden, Guard},
     pace::{Pace, Stop},
     plan::{self, Content, Outcome},
-    sniff,
+    sniff::{self, Media},
+    workspace::{GROUP, Workspace},
 };
 use crate::{
     error::{Error, Result},
@@ -40,6 +42,11 @@ const HOPS: usize = 5;
 /// Further tries within a run, of a request and of a body that broke off.
 const TRIES: u32 = 3;
 
+/// Bodies that wait until they are stored take no more memory than this, in KiB.
+const ROOM: u32 = 16 << 10;
+/// Nor are there more than so many of them that are files.
+const FILES: u32 = 32;
+
 /// Downloads, as configured.
 pub struct Fetcher {
     http: Client,
@@ -50,6 +57,18 @@ pub struct Fetcher {
     max_file: u64,
     retry_pause: Duration,
     clock: Clock,
+    /// Who may download.
+    turns: Semaphore,
+    /// Who may wait with a body until it is stored, in KiB.
+    room: Semaphore,
+}
+
+/// A whole body that is what is kept.
+struct Right {
+    spool: Spool,
+    media: Media,
+    etag: Option<String>,
+    last_modified: Option<String>,
 }
 
 /// Why a body did not come to its end.
@@ -101,49 +120,91 @@ impl Fetcher {
             max_file,
             retry_pause: settings.retry_pause,
             clock: clock.clone(),
+            turns: Semaphore::new(settings.mirror.concurrency),
+            room: Semaphore::new(ROOM as usize),
         })
     }
 
-    /// Downloads an asset. An `Err` is the store's: then nothing more can be saved.
+    /// The store that it puts contents into.
+    pub fn blobs(&self) -> &Blobs {
+        &self.blobs
+    }
+
+    /// Downloads an asset, when it is its turn, and stores it. An `Err` is the store's: then
+    /// nothing more can be saved.
     pub async fn fetch(&self, asset: &Asset) -> Result<Outcome> {
+        // Fair: in the order of urgency. It is never closed.
+        let turn = self.turns.acquire().await;
+        let right = match self.patiently(asset).await? {
+            Ok(right) => right,
+            Err(outcome) => return Ok(outcome),
+        };
+        let _held = if self.blobs.takes_many() {
+            let room = self.room.acquire_many(room_for(&right.spool)).await;
+            // Others download while this one waits for its group.
+            drop(turn);
+            room
+        } else {
+            turn
+        };
+        match tokio::time::timeout(LONGEST, self.keep(right)).await {
+            Ok(outcome) => outcome,
+            Err(_) => Ok(Outcome::Passing("storing took too long".into(), None)),
+        }
+    }
+
+    /// Downloads an asset, with what further tries are due at once.
+    async fn patiently(&self, asset: &Asset) -> Result<Result<Right, Outcome>> {
         let mut pause = self.retry_pause;
         for _ in 0..TRIES {
             match self.attempt(asset).await? {
-                Outcome::Passing(_, wait) if wait.is_none_or(|wait| wait < SILENCE) => {
+                Err(Outcome::Passing(_, wait)) if wait.is_none_or(|wait| wait < SILENCE) => {
                     tokio::time::sleep(pause.mul_f64(0.75 + fastrand::f64() / 2.0)).await;
                     pause *= 2;
                 }
-                outcome => return Ok(outcome),
+                got => return Ok(got),
             }
         }
         self.attempt(asset).await
     }
 
-    async fn attempt(&self, asset: &Asset) -> Result<Outcome> {
+    async fn attempt(&self, asset: &Asset) -> Result<Result<Right, Outcome>> {
         match tokio::time::timeout(LONGEST, self.download(asset)).await {
-            Ok(outcome) => outcome,
-            Err(_) => Ok(Outcome::Passing("the download took too long".into(), None)),
+            Ok(got) => got,
+            Err(_) => Ok(Err(Outcome::Passing("the download took too long".into(), None))),
         }
     }
 
-    async fn download(&self, asset: &Asset) -> Result<Outcome> {
+    async fn download(&self, asset: &Asset) -> Result<Result<Right, Outcome>> {
+        if asset.signed_url.is_some() && !guard::goes_as_written(asset.link()) {
+            let why = "its signed link cannot be sent byte for byte: it has characters or dots \
+                       that no URL has as they stand";
+            return Ok(Err(Outcome::Forbidden(why.into())));
+        }
         let conditions = conditions(asset);
         let response = match self.ask(asset.link(), &conditions).await {
             Ok(response) => response,
-            Err(outcome) => return Ok(outcome),
+            Err(outcome) => return Ok(Err(outcome)),
         };
         match response.status() {
             StatusCode::OK => {}
-            StatusCode::NOT_MODIFIED if !conditions.is_empty() => return Ok(Outcome::Unchanged),
-            status => return Ok(self.refusal(asset, &response, status)),
+            StatusCode::NOT_MODIFIED if !conditions.is_empty() => {
+                return Ok(Err(Outcome::Unchanged));
+            }
+            status => return Ok(Err(self.refusal(asset, &response, status))),
         }
         if let Some(refused) = self.head(&response) {
-            return Ok(refused);
+            return Ok(Err(refused));
         }
         let whole = Whole::of(&response);
         let framed = is_framed(&response);
-        let headers = response.headers().clone();
+        let text = |name| {
+            let value = response.headers().get(name).and_then(|value| value.to_str().ok());
+            value.map(str::to_owned)
+        };
+        let (etag, last_modified) = (text(ETAG), text(LAST_MODIFIED));
         let mut spool = Spool::new(&self.workspace);
+        spool.expect(whole.len.unwrap_or_default());
         let mut read = self.body(response, &mut spool).await;
         for _ in 0..TRIES {
             if !matches!(read, Err(Broken::Off)) {
@@ -152,20 +213,15 @@ impl Fetcher {
             let Some(rest) = self.rest(asset, &whole, &spool).await else { break };
             read = self.body(rest, &mut spool).await;
         }
-        match read {
+        Ok(match read {
             Ok(()) if whole.len.is_none_or(|len| len == spool.len()) => {
-                match framed || sniff::tells_its_length(spool.head()) {
-                    true => self.keep(spool, &headers).await,
-                    false => Ok(Outcome::Refused(
-                        "the server did not say how long the body is, so that it may be cut off"
-                            .into(),
-                    )),
-                }
+                let media = judge(&spool, framed);
+                media.map(|media| Right { spool, media, etag, last_modified })
             }
-            Ok(()) | Err(Broken::Off) => Ok(Outcome::Passing(cut_off(&spool, &whole), None)),
-            Err(Broken::TooLong) => Ok(self.too_long()),
-            Err(Broken::Store(error)) => Err(error),
-        }
+            Ok(()) | Err(Broken::Off) => Err(Outcome::Passing(cut_off(&spool, &whole), None)),
+            Err(Broken::TooLong) => Err(self.too_long()),
+            Err(Broken::Store(error)) => return Err(error),
+        })
     }
 
     /// The rest of a body that broke off, where it is sure to be of the same content.
@@ -277,21 +333,32 @@ impl Fetcher {
         spool.finish().await.map_err(store)
     }
 
-    /// Puts a whole body into the store, if it is what is kept.
-    async fn keep(&self, spool: Spool, headers: &HeaderMap) -> Result<Outcome> {
-        let media = match sniff::judge(spool.head(), spool.len()) {
-            Ok(media) => media,
-            Err(why) => return Ok(Outcome::Refused(why.into())),
-        };
+    /// Puts a whole body into the store.
+    async fn keep(&self, right: Right) -> Result<Outcome> {
+        let Right { spool, media, etag, last_modified } = right;
         let (sha256, bytes) = (spool.sha256(), spool.len());
         let file = format!("sha256/{}/{sha256}.{}", &sha256[..2], media.ending);
-        self.blobs.put(spool, &file, media.content_type).await?;
-        let text =
-            |name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let (etag, last_modified) = (text(ETAG), text(LAST_MODIFIED));
         let content_type = media.content_type;
+        self.blobs.put(spool, &file, content_type).await?;
         Ok(Outcome::Saved(Content { sha256, file, bytes, content_type, etag, last_modified }))
     }
+}
+
+/// Whether a whole body is what is kept.
+fn judge(spool: &Spool, framed: bool) -> Result<Media, Outcome> {
+    if !framed && !sniff::tells_its_length(spool.head()) {
+        let why = "the server did not say how long the body is, so that it may be cut off";
+        return Err(Outcome::Refused(why.into()));
+    }
+    sniff::judge(spool.head(), spool.len()).map_err(|why| Outcome::Refused(why.into()))
+}
+
+/// The share of [`ROOM`] that a body takes: no more bodies than a group wait at once, and few that
+/// are open files.
+fn room_for(spool: &Spool) -> u32 {
+    let kib = u32::try_from(spool.in_memory() >> 10).unwrap_or(ROOM);
+    let least = if spool.is_in_memory() { GROUP as u32 } else { FILES };
+    kib.clamp(ROOM / least, ROOM)
 }
 
 impl Whole {

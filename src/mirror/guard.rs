@@ -12,7 +12,7 @@ use std::{
 };
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use url::{Host, Url};
+use url::{Host, Position, Url};
 
 /// What `mirror.allowed_hosts` says: exact names, `*.suffix` for all below it, and addresses,
 /// which are thereby allowed even where they are private.
@@ -74,6 +74,22 @@ impl Guard {
     /// Resolves by `inner` and lets through only what may be connected to.
     pub fn resolver(&self, inner: Arc<dyn Resolve>) -> impl Resolve + use<> {
         Guarded { guard: self.clone(), inner }
+    }
+}
+
+/// Whether a link's path and query go out as they are written. A parsed URL is in its normal form:
+/// `/./` is taken out, `'` in the query and `{` in the path are percent-encoded. Who signed the link
+/// signed what is written, so that anything else would be another link.
+pub fn goes_as_written(link: &str) -> bool {
+    let Ok(url) = Url::parse(link) else { return false };
+    let sent = &url[Position::BeforePath..Position::AfterQuery];
+    let Some((_, rest)) = link.split_once("://") else { return false };
+    let written = rest.find(['/', '?', '#']).map_or("", |at| &rest[at..]);
+    let written = written.split('#').next().unwrap_or_default();
+    match written.starts_with('/') {
+        true => written == sent,
+        // The path of a host alone is `/`.
+        false => sent.strip_prefix('/') == Some(written),
     }
 }
 
@@ -185,6 +201,40 @@ mod tests {
             "data:image/png;base64,AA",
         ] {
             assert!(!allowed(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_link_that_would_be_changed_on_its_way_is_known() {
+        let signed = |written: &str| format!("https://Files2.HeyGen.ai{written}");
+        for kept in [
+            "/image/ab/original?Expires=1764000000&Signature=Ab-_~&Key-Pair-Id=K1",
+            "/a%7eb/~c.webp?x=%27|^{}[]`\\&y=a+b%20c&&=",
+            "/a'b|c(d)!$&*+,;=:@//e.webp?Policy=ey..J9__&Signature=a/./b",
+            "/a.webp?Signature=1#part",
+            ":443/a?Signature=1",
+            "/?Signature=1",
+            "?Signature=1",
+            "",
+        ] {
+            assert!(goes_as_written(&signed(kept)), "{kept}");
+        }
+        for changed in [
+            "/a.webp?name='b'&Signature=1",
+            "/a.webp?name=\"b\"&Signature=1",
+            "/a b.webp?Signature=1",
+            "/a.webp?b c&Signature=1",
+            "/a/./b.webp?Signature=1",
+            "/a/../b.webp?Signature=1",
+            "/a/%2e%2E/b.webp?Signature=1",
+            "/{a}.webp?Signature=1",
+            "/a\\b.webp?Signature=1",
+            "/\u{e9}.webp?Signature=1",
+            "/a.webp?Signature=1 ",
+            "/a.web\tp?Signature=1",
+            "\\a.webp?Signature=1",
+        ] {
+            assert!(!goes_as_written(&signed(changed)), "{changed}");
         }
     }
 

@@ -6,6 +6,7 @@
 //! - [`pace`]: how fast
 //! - [`sniff`]: what a body is
 //! - [`blob`]: where contents lie
+//! - [`workspace`]: how they come into a folder
 //! - [`audit`]: whether they all do, and which are needed no more
 //!
 //! [`run`] works the queue: leases from the table `assets`, downloads side by side, and writes
@@ -19,28 +20,30 @@ pub mod guard;
 pub mod pace;
 pub mod plan;
 pub mod sniff;
+pub mod workspace;
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{HashMap, HashSet, VecDeque},
     sync::Arc,
     time::Duration,
 };
 
 use reqwest::dns::Resolve;
-use tokio::{sync::Semaphore, task::JoinSet, time::Instant};
+use tokio::{task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 pub use self::blob::Blobs;
 use self::{
     fetch::Fetcher,
     plan::{Outcome, REFRESH_EVERY, Task},
+    workspace::GROUP,
 };
 use crate::{
     config::Mirror,
     error::{Error, Result},
     store::{
         Store,
-        queue::{Asset, Settled, State, Wanted},
+        queue::{Asset, Failures, Settled, State, Wanted},
     },
     time::{Clock, Timestamp},
 };
@@ -54,8 +57,10 @@ const BATCH_WAIT: Duration = Duration::from_millis(300);
 /// Nothing that a run waits for lasts longer: one download at its slowest, and its batch.
 pub const LONGEST_STEP: Duration = Duration::from_secs(fetch::LONGEST.as_secs() + 300);
 
-/// So many are leased ahead: finding the most urgent costs a look at all that are due.
+/// So many are leased at a time: finding the most urgent costs a look at all that are due.
 const AHEAD: usize = 1_000;
+/// The same for a mirror that has the queue for itself.
+const AHEAD_ALONE: usize = 2_000;
 
 /// How the mirror is run.
 #[derive(Clone)]
@@ -98,8 +103,8 @@ pub struct Summary {
     pub gone: u64,
     /// What the configuration forbids.
     pub skipped: u64,
-    /// Why, and how often: failed, gone and skipped.
-    pub reasons: BTreeMap<String, u64>,
+    /// Why: failed, gone and skipped.
+    pub reasons: Vec<Failures>,
 }
 
 /// How far a run is.
@@ -114,7 +119,7 @@ pub struct Progress {
 }
 
 /// Works the queue until nothing is due. `refresh` polls every account with the trigger `refresh`;
-/// it is called at most once in ten minutes, by what `polls` says.
+/// it is called at most once in ten minutes, by what `polls` says, and tells itself what goes wrong.
 ///
 /// # Errors
 /// `Busy` while another mirror works the queue of a SQLite file; `Storage` when database or store
@@ -127,7 +132,8 @@ pub async fn run(
     progress: &(dyn Fn(Progress) + Sync),
     mut refresh: impl AsyncFnMut(&mut Store) -> Result<()>,
 ) -> Result<Summary> {
-    let _lock = store.lock_queue()?;
+    let lock = store.lock_queue()?;
+    let most = if lock.is_alone() { AHEAD_ALONE } else { AHEAD };
     let wanted = settings.wanted();
     store.tidy_queue(wanted).await?;
     let due = store.count_due(wanted, clock.now()).await?;
@@ -136,7 +142,7 @@ pub async fn run(
     }
     let workspace = Arc::new(blobs.workspace()?);
     let fetcher = Arc::new(Fetcher::new(settings, clock, blobs, workspace)?);
-    let mut run = Run::new(store, clock, settings, fetcher, due);
+    let mut run = Run::new(store, clock, settings, fetcher, most, due);
     let worked = run.work(progress, &mut refresh).await;
     run.end(worked).await
 }
@@ -149,7 +155,10 @@ struct Run<'a> {
     settings: &'a Settings,
     fetcher: Arc<Fetcher>,
     tasks: JoinSet<Fetched>,
-    permits: Arc<Semaphore>,
+    /// Leased and to be fetched, the most urgent first.
+    ahead: VecDeque<Asset>,
+    /// So many are leased ahead.
+    most: usize,
     /// Leased, and not written yet.
     under_way: HashSet<String>,
     settled: Vec<Settled>,
@@ -166,7 +175,7 @@ struct Run<'a> {
     done: u64,
     summary: Summary,
     /// The latest bad news of each asset: one that is tried twice counts once.
-    unlucky: HashMap<String, (State, String)>,
+    unlucky: HashMap<String, (State, String, Option<Timestamp>)>,
 }
 
 impl<'a> Run<'a> {
@@ -175,6 +184,7 @@ impl<'a> Run<'a> {
         clock: &'a Clock,
         settings: &'a Settings,
         fetcher: Arc<Fetcher>,
+        most: usize,
         due: u64,
     ) -> Self {
         Self {
@@ -183,7 +193,8 @@ impl<'a> Run<'a> {
             settings,
             fetcher,
             tasks: JoinSet::new(),
-            permits: Arc::new(Semaphore::new(settings.mirror.concurrency)),
+            ahead: VecDeque::new(),
+            most,
             under_way: HashSet::new(),
             settled: vec![],
             flush_at: None,
@@ -206,6 +217,7 @@ impl<'a> Run<'a> {
         let stop = self.settings.stop.clone();
         while !stop.is_cancelled() {
             self.lease().await?;
+            self.start();
             if self.tasks.is_empty() {
                 self.flush().await?;
                 if self.drained && !self.revive(refresh).await? {
@@ -236,18 +248,18 @@ impl<'a> Run<'a> {
 
     /// Keeps enough leased that nobody waits for the database.
     async fn lease(&mut self) -> Result<()> {
-        if self.drained || self.tasks.len() > AHEAD / 2 {
+        if self.drained || self.ahead.len() > self.most / 4 {
             return Ok(());
         }
         let now = self.clock.now();
-        let most = AHEAD - self.tasks.len();
+        let most = self.most - self.ahead.len();
         let wanted = self.settings.wanted();
         let leased = self.store.lease(wanted, most, &self.under_way, now, now.plus(LEASE)).await?;
         self.drained = leased.len() < most;
         for asset in leased {
             self.under_way.insert(asset.url.clone());
             match plan::task(&asset, now) {
-                Task::Fetch => self.spawn(asset),
+                Task::Fetch => self.ahead.push_back(asset),
                 Task::Renew => {
                     self.judged(asset, Outcome::LinkDead("the link has expired".into()), now);
                 }
@@ -257,14 +269,17 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    fn spawn(&mut self, asset: Asset) {
-        let (fetcher, permits) = (self.fetcher.clone(), self.permits.clone());
-        self.tasks.spawn(async move {
-            // Fair: in the order of urgency. It is never closed.
-            let _permit = permits.acquire_owned().await;
-            let outcome = fetcher.fetch(&asset).await;
-            (asset, outcome)
-        });
+    /// Has as many at work as may download, and those whose bodies are being stored.
+    fn start(&mut self) {
+        while self.tasks.len() < self.settings.mirror.concurrency + GROUP
+            && let Some(asset) = self.ahead.pop_front()
+        {
+            let fetcher = self.fetcher.clone();
+            self.tasks.spawn(async move {
+                let outcome = fetcher.fetch(&asset).await;
+                (asset, outcome)
+            });
+        }
     }
 
     fn take(&mut self, (asset, outcome): Fetched) -> Result<()> {
@@ -274,7 +289,7 @@ impl<'a> Run<'a> {
     }
 
     fn judged(&mut self, asset: Asset, outcome: Outcome, now: Timestamp) {
-        let mut failed = None;
+        let (mut failed, mut died) = (None, None);
         match &outcome {
             Outcome::Saved(content) => {
                 self.unlucky.remove(&asset.url);
@@ -283,7 +298,7 @@ impl<'a> Run<'a> {
             }
             Outcome::Unchanged => self.summary.unchanged += 1,
             // Counted once its fate is known.
-            Outcome::LinkDead(_) if !asset.saved() => self.dead.push(asset.clone()),
+            Outcome::LinkDead(_) if !asset.saved() => died = Some(asset.clone()),
             Outcome::LinkDead(why)
             | Outcome::Missing(why)
             | Outcome::Refused(why)
@@ -294,11 +309,13 @@ impl<'a> Run<'a> {
         if let Some(why) = failed {
             self.note(&settled.asset, why);
         }
+        let next_attempt_at = settled.asset.next_attempt_at;
+        self.dead.extend(died.map(|asset| Asset { next_attempt_at, ..asset }));
         self.settle(settled);
     }
 
     fn note(&mut self, asset: &Asset, why: String) {
-        self.unlucky.insert(asset.url.clone(), (asset.state, why));
+        self.unlucky.insert(asset.url.clone(), (asset.state, why, asset.next_attempt_at));
     }
 
     fn settle(&mut self, settled: Settled) {
@@ -310,10 +327,26 @@ impl<'a> Run<'a> {
     async fn flush(&mut self) -> Result<()> {
         self.flush_at = None;
         if !self.settled.is_empty() {
-            self.store.settle(&self.settled).await?;
+            let doubtful = self.store.settle(&self.settled).await?;
             for settled in self.settled.drain(..) {
                 self.under_way.remove(&settled.asset.url);
             }
+            self.look_after(doubtful).await?;
+        }
+        Ok(())
+    }
+
+    /// Fetches again what somebody has pruned after it was stored and before it was written down.
+    async fn look_after(&mut self, doubtful: Vec<String>) -> Result<()> {
+        let mut lost = vec![];
+        for file in doubtful {
+            if self.fetcher.blobs().size(&file).await?.is_none() {
+                lost.push(file);
+            }
+        }
+        if !lost.is_empty() {
+            self.store.lose(&lost).await?;
+            self.drained = false;
         }
         Ok(())
     }
@@ -336,9 +369,8 @@ impl<'a> Run<'a> {
             found.extend(more);
             dead = none;
             // Only who has heard every account knows that nobody gives another link.
-            match asked {
-                Ok(()) => self.give_up(std::mem::take(&mut dead)),
-                Err(error) => tracing::warn!("cannot ask for a fresh list: {error}"),
+            if asked.is_ok() {
+                self.give_up(std::mem::take(&mut dead));
             }
         }
         for asset in dead {
@@ -390,16 +422,16 @@ impl<'a> Run<'a> {
         }
         worked?;
         flushed?;
-        for (state, why) in std::mem::take(&mut self.unlucky).into_values() {
+        let unlucky = std::mem::take(&mut self.unlucky);
+        for (state, ..) in unlucky.values() {
             match state {
                 State::Gone => self.summary.gone += 1,
                 State::Skipped => self.summary.skipped += 1,
                 _ => self.summary.failed += 1,
             }
-            // Where a body broke off differs each time.
-            let why = why.split(" after ").next().unwrap_or_default().to_owned();
-            *self.summary.reasons.entry(why).or_default() += 1;
         }
+        let reasons = unlucky.into_iter().map(|(url, (_, why, next))| (url, why, next));
+        self.summary.reasons = Failures::group(reasons);
         Ok(self.summary)
     }
 }

@@ -5,6 +5,7 @@ use sqlx::AssertSqlSafe;
 use super::{
     conn::{Arg, Conn, Fault, Row},
     open::Store,
+    queue::Failures,
     row::PollRow,
     standing::fields,
     statements,
@@ -148,6 +149,8 @@ pub struct AssetStatus {
     pub by_state: Vec<(String, i64)>,
     /// When the next link expires of a preview that is not saved.
     pub next_expiry: Option<Timestamp>,
+    /// What failed and is tried again.
+    pub failures: Vec<Failures>,
 }
 
 impl Store {
@@ -434,5 +437,11 @@ async fn asset_status(conn: &mut Conn) -> Result<AssetStatus, Fault> {
     let by_state = rows.iter().map(|row| Ok((row.some_text(0)?, row.some_int(1)?)));
     let by_state = by_state.collect::<Result<_, Fault>>()?;
     let next = conn.row(statements::NEXT_EXPIRY, &[]).await?;
-    Ok(AssetStatus { by_state, next_expiry: next.map_or(Ok(None), |row| row.time(0))? })
+    let next_expiry = next.map_or(Ok(None), |row| row.time(0))?;
+    let failed = conn.rows(statements::FAILED_ASSETS, &[]).await?;
+    let failed = failed
+        .iter()
+        .map(|row| Ok((row.some_text(0)?, row.text(1)?.unwrap_or_default(), row.time(2)?)));
+    let failures = Failures::group(failed.collect::<Result<Vec<_>, Fault>>()?);
+    Ok(AssetStatus { by_state, next_expiry, failures })
 }

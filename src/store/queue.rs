@@ -8,12 +8,13 @@
 
 use std::{
     borrow::Cow,
-    collections::HashSet,
+    collections::{BTreeMap, HashSet},
     fs::{File, OpenOptions, TryLockError},
     time::Duration,
 };
 
 use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
+use url::Url;
 
 use super::{
     bulk::{Bulk, Column},
@@ -121,6 +122,39 @@ pub struct Settled {
     pub distrusted: bool,
 }
 
+/// Assets of one host that failed alike.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failures {
+    /// How many.
+    pub count: u64,
+    /// Why.
+    pub why: String,
+    /// The host: of their URLs nothing else is told.
+    pub host: String,
+    /// When the first of them is tried again; `None` is never by itself.
+    pub next: Option<Timestamp>,
+}
+
+impl Failures {
+    /// Groups (URL, why, next attempt), the largest group first.
+    pub fn group(all: impl IntoIterator<Item = (String, String, Option<Timestamp>)>) -> Vec<Self> {
+        let mut groups: BTreeMap<(String, String), (u64, Option<Timestamp>)> = BTreeMap::new();
+        for (url, why, next) in all {
+            let host = Url::parse(&url).ok().and_then(|url| url.host_str().map(str::to_owned));
+            // Where a body broke off differs each time.
+            let why = why.split(" after ").next().unwrap_or_default().to_owned();
+            let (count, first) = groups.entry((why, host.unwrap_or_default())).or_default();
+            *count += 1;
+            *first = [*first, next].into_iter().flatten().min();
+        }
+        let groups = groups.into_iter();
+        let mut groups: Vec<Self> =
+            groups.map(|((why, host), (count, next))| Self { count, why, host, next }).collect();
+        groups.sort_by_key(|group| std::cmp::Reverse(group.count));
+        groups
+    }
+}
+
 /// Which assets are wanted.
 #[derive(Clone, Copy, Debug)]
 pub struct Wanted {
@@ -144,7 +178,14 @@ pub struct KnownFile {
 /// The right to work the queue: on SQLite a lock file that goes with the process.
 #[derive(Debug)]
 pub struct QueueLock {
-    _file: Option<File>,
+    file: Option<File>,
+}
+
+impl QueueLock {
+    /// Whether nobody shares the queue.
+    pub fn is_alone(&self) -> bool {
+        self.file.is_some()
+    }
 }
 
 /// What `last_error` says of a content that was pruned.
@@ -309,6 +350,38 @@ pub fn mark_pruned(engine: Engine) -> [SqlStr; 2] {
     [AssertSqlSafe(versions).into_sql_str(), AssertSqlSafe(assets).into_sql_str()]
 }
 
+/// Which of some files nothing names: (files as JSON).
+pub fn unnamed(engine: Engine) -> SqlStr {
+    let from = match engine {
+        Engine::Sqlite => "(SELECT value AS file FROM json_each($1))",
+        Engine::Postgres => "(SELECT jsonb_array_elements_text($1::jsonb) AS file)",
+    };
+    AssertSqlSafe(format!(
+        "SELECT f.file FROM {from} AS f \
+         WHERE NOT EXISTS (SELECT 1 FROM assets AS a WHERE a.file = f.file) \
+         AND NOT EXISTS (SELECT 1 FROM asset_versions AS v \
+         WHERE v.file = f.file AND v.pruned_at IS NULL)"
+    ))
+    .into_sql_str()
+}
+
+/// Which of some files were pruned once: (files as JSON).
+pub fn once_pruned(engine: Engine) -> SqlStr {
+    let list = listed(engine);
+    AssertSqlSafe(format!(
+        "SELECT DISTINCT file FROM asset_versions WHERE pruned_at IS NOT NULL AND file IN {list}"
+    ))
+    .into_sql_str()
+}
+
+/// Mirrors that write down what they have do not keep each other out, but who removes files keeps
+/// out all of them, until the transaction ends (so that a pooler in transaction mode serves).
+pub const LOCK_FILES_SHARED_POSTGRES: &str = "SELECT pg_advisory_xact_lock_shared(\
+     hashtextextended('heygen-sync files ' || current_schema(), 0))::text";
+/// The same for who removes files.
+pub const LOCK_FILES_POSTGRES: &str = "SELECT pg_advisory_xact_lock(\
+     hashtextextended('heygen-sync files ' || current_schema(), 0))::text";
+
 /// Every statement of this file for an engine, by name.
 pub fn all(engine: Engine) -> Vec<(String, SqlStr)> {
     let [prune_versions, prune_assets] = mark_pruned(engine);
@@ -329,12 +402,16 @@ pub fn all(engine: Engine) -> Vec<(String, SqlStr)> {
         ("mark_lost", mark_lost(engine)),
         ("TRY_AGAIN", TRY_AGAIN.into_sql_str()),
         ("PRUNABLE", PRUNABLE.into_sql_str()),
+        ("unnamed", unnamed(engine)),
         ("mark_pruned versions", prune_versions),
         ("mark_pruned assets", prune_assets),
     ];
     if engine == Engine::Postgres {
         all.push(("HOLD_POSTGRES", HOLD_POSTGRES.into_sql_str()));
         all.push(("RENEW_POSTGRES", RENEW_POSTGRES.into_sql_str()));
+        all.push(("once_pruned", once_pruned(engine)));
+        all.push(("LOCK_FILES_SHARED_POSTGRES", LOCK_FILES_SHARED_POSTGRES.into_sql_str()));
+        all.push(("LOCK_FILES_POSTGRES", LOCK_FILES_POSTGRES.into_sql_str()));
     }
     all.into_iter().map(|(name, sql)| (name.to_owned(), sql)).collect()
 }
@@ -345,7 +422,7 @@ impl Store {
     /// # Errors
     /// [`crate::error::Kind::Busy`] while another one works it.
     pub fn lock_queue(&self) -> Result<QueueLock> {
-        let Some(path) = self.location.file() else { return Ok(QueueLock { _file: None }) };
+        let Some(path) = self.location.file() else { return Ok(QueueLock { file: None }) };
         // The hyphen keeps it apart from the lock of an account, whose name is percent-encoded.
         let path = beside(path, "mirror-queue");
         let file = OpenOptions::new().create(true).append(true).open(&path);
@@ -354,7 +431,7 @@ impl Store {
             Ok(file)
         });
         match locked {
-            Ok(file) => Ok(QueueLock { _file: Some(file) }),
+            Ok(file) => Ok(QueueLock { file: Some(file) }),
             Err(TryLockError::WouldBlock) => {
                 Err(Error::busy("another mirror works this queue; this one is left out"))
             }
@@ -426,13 +503,17 @@ impl Store {
         renewed.map(drop).map_err(|fault| self.trouble("write", &fault))
     }
 
-    /// Writes what became of some assets, all or nothing, once each.
-    pub async fn settle(&mut self, settled: &[Settled]) -> Result<()> {
+    /// Writes what became of some assets, all or nothing, once each. Gives the new files among
+    /// theirs that were pruned at some time: perhaps after they had been stored.
+    pub async fn settle(&mut self, settled: &[Settled]) -> Result<Vec<String>> {
         // A poll holds its rows for moments; waiting for them here would invite deadlocks.
         let mut patience = 600;
         loop {
             let written = settle(&mut self.conn, settled).await;
-            let Err(fault) = written else { return Ok(()) };
+            let fault = match written {
+                Ok(doubtful) => return Ok(doubtful),
+                Err(fault) => fault,
+            };
             let _ = self.conn.execute(statements::ROLLBACK, &[]).await;
             let held =
                 fault.as_database_error().is_some_and(|f| f.code().as_deref() == Some("55P03"));
@@ -519,13 +600,23 @@ impl Store {
         self.ended(done).await
     }
 
-    /// Marks the contents of `files` as pruned.
-    pub async fn mark_pruned(&mut self, files: &[String], now: Timestamp) -> Result<()> {
+    /// Queues what has lost its file.
+    pub async fn lose(&mut self, files: &[String]) -> Result<()> {
         let engine = self.conn.engine();
-        let args = [json(files.iter()), now.into()];
+        let lost = self.conn.execute(queue_again(engine), &[json(files.iter())]).await;
+        lost.map(drop).map_err(|fault| self.trouble("write", &fault))
+    }
+
+    /// Marks as pruned what is still [`Store::prunable`].
+    pub async fn mark_pruned(&mut self, since: Timestamp, now: Timestamp) -> Result<()> {
+        let engine = self.conn.engine();
         let conn = &mut self.conn;
         let done = async {
-            conn.batch(statements::begin_writing(engine)).await?;
+            begin_removing(conn).await?;
+            let rows = conn.rows(PRUNABLE, &[since.into()]).await?;
+            let files: Vec<String> =
+                rows.iter().map(|row| row.some_text(0)).collect::<Result<_, _>>()?;
+            let args = [json(files.iter()), now.into()];
             let [versions, assets] = mark_pruned(engine);
             conn.execute(versions, &args).await?;
             conn.execute(assets, &args[..1]).await?;
@@ -533,6 +624,32 @@ impl Store {
         };
         let done = done.await;
         self.ended(done).await.map(drop)
+    }
+
+    /// Gives those of `files` that nothing names, and on PostgreSQL keeps mirrors from writing
+    /// down any until [`Store::end_removing`]; a process that dies in between keeps nobody.
+    pub async fn begin_removing(&mut self, files: &[String]) -> Result<Vec<String>> {
+        let engine = self.conn.engine();
+        let args = [json(files.iter())];
+        let conn = &mut self.conn;
+        let done = async {
+            if engine == Engine::Postgres {
+                begin_removing(conn).await?;
+            }
+            let rows = conn.rows(unnamed(engine), &args).await?;
+            rows.iter().map(|row| row.some_text(0)).collect()
+        };
+        let done = done.await;
+        self.ended(done).await
+    }
+
+    /// Lets mirrors go on.
+    pub async fn end_removing(&mut self) -> Result<()> {
+        if self.conn.engine() == Engine::Sqlite {
+            return Ok(());
+        }
+        let ended = self.conn.execute(statements::ROLLBACK, &[]).await;
+        ended.map(drop).map_err(|fault| self.trouble("write", &fault))
     }
 
     async fn ended<T>(&mut self, done: Result<T, Fault>) -> Result<T> {
@@ -587,17 +704,43 @@ fn known_file(row: &Row) -> Result<KnownFile, Fault> {
     })
 }
 
-async fn settle(conn: &mut Conn, settled: &[Settled]) -> Result<(), Fault> {
+async fn begin_removing(conn: &mut Conn) -> Result<(), Fault> {
     let engine = conn.engine();
     conn.batch(statements::begin_writing(engine)).await?;
     if engine == Engine::Postgres {
+        conn.rows(LOCK_FILES_POSTGRES, &[]).await?;
+    }
+    Ok(())
+}
+
+async fn settle(conn: &mut Conn, settled: &[Settled]) -> Result<Vec<String>, Fault> {
+    let engine = conn.engine();
+    conn.batch(statements::begin_writing(engine)).await?;
+    if engine == Engine::Postgres {
+        // Before any row is held.
+        conn.rows(LOCK_FILES_SHARED_POSTGRES, &[]).await?;
         let urls = json(settled.iter().map(|settled| &settled.asset.url));
         conn.execute(HOLD_POSTGRES, &[urls]).await?;
     }
     let news: Vec<&Settled> = settled.iter().filter(|settled| settled.new_content).collect();
     update_assets(conn, settled).await?;
     insert_versions(conn, &news).await?;
-    conn.execute(statements::COMMIT, &[]).await.map(drop)
+    let doubtful = match engine {
+        // Nobody prunes while the queue is worked.
+        Engine::Sqlite => vec![],
+        Engine::Postgres => pruned_among(conn, settled).await?,
+    };
+    conn.execute(statements::COMMIT, &[]).await?;
+    Ok(doubtful)
+}
+
+async fn pruned_among(conn: &mut Conn, settled: &[Settled]) -> Result<Vec<String>, Fault> {
+    let files: Vec<&String> = settled.iter().filter_map(|one| one.asset.file.as_ref()).collect();
+    if files.is_empty() {
+        return Ok(vec![]);
+    }
+    let rows = conn.rows(once_pruned(conn.engine()), &[json(files.into_iter())]).await?;
+    rows.iter().map(|row| row.some_text(0)).collect()
 }
 
 async fn update_assets(conn: &mut Conn, settled: &[Settled]) -> Result<(), Fault> {

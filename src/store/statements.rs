@@ -247,6 +247,10 @@ pub const FLIPS: &str = "WITH recent AS (SELECT poll_id FROM polls WHERE account
 pub const ASSETS_BY_STATE: &str =
     "SELECT state, count(*) FROM assets GROUP BY state ORDER BY state";
 
+/// The previews that failed and are tried again.
+pub const FAILED_ASSETS: &str =
+    "SELECT url, last_error, next_attempt_at FROM assets WHERE state = 'failed' ORDER BY url";
+
 /// When the next link expires of a preview that is not saved; only signed ones have an expiry, and
 /// not every reader may see the links.
 pub const NEXT_EXPIRY: &str =
@@ -297,6 +301,7 @@ pub fn all(engine: Engine) -> Vec<(String, SqlStr)> {
         ("SCHEMA_NEWS", SCHEMA_NEWS),
         ("FLIPS", FLIPS),
         ("ASSETS_BY_STATE", ASSETS_BY_STATE),
+        ("FAILED_ASSETS", FAILED_ASSETS),
         ("NEXT_EXPIRY", NEXT_EXPIRY),
         ("tables", tables(engine)),
     ]

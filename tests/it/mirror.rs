@@ -9,9 +9,11 @@ use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use cdn::{FakeCdn, Fault, Thing};
 use heygen_sync::{
+    catalog::diff::Accepted,
     config::Mirror,
     error::Kind,
     mirror::{Blobs, Settings, Summary, audit},
+    store::queue::{Asset, Settled, State, Wanted},
 };
 use place::Place;
 
@@ -389,6 +391,26 @@ everywhere! {
         assert_eq!(stage.place.files(), Vec::<String>::new());
     }
 
+    async fn a_signed_link_goes_out_byte_for_byte_or_not_at_all(stage: Stage) {
+        let sent = "/a%7eb'c|d/~original?Expires=4000000000&Signature=a-_~b|{c}%7e&Key-Pair-Id=K";
+        let kept = "/plain?Expires=4000000000&Signature=it's&Key-Pair-Id=K";
+        for (id, link) in [("sent", sent), ("kept", kept)] {
+            let (path, _) = link.split_once('?').unwrap();
+            let url = stage.cdn.put(path, Thing::picture(link.len() as u64, 900));
+            stage.world.heygen.add_photo(id);
+            stage.world.heygen.set_signed(fake::Kind::TalkingPhoto, id, false);
+            let link = url.replace(path, link);
+            stage.world.heygen.set(fake::Kind::TalkingPhoto, id, "preview_image_url", link.as_str());
+        }
+        stage.poll().await;
+        let summary = stage.work().await;
+        assert_eq!((summary.saved, summary.skipped), (1, 1), "{summary:?}");
+        assert!(stage.cdn.written("/a%7eb'c|d/~original").ends_with(sent));
+        assert_eq!(stage.cdn.asked("/plain"), 0);
+        assert!(stage.asset("/plain").await.contains("cannot be sent byte for byte"));
+        assert_eq!(summary.reasons[0].host, "127.0.0.1");
+    }
+
     async fn what_is_not_wanted_is_left_out_until_it_is(stage: Stage) {
         stage.settings.mirror.videos = false;
         stage.avatar("a", Thing::picture(1, 900), Thing::video(2, 900));
@@ -499,6 +521,85 @@ async fn two_mirrors_share_a_queue_on_postgres_and_fetch_nothing_twice() {
     assert_eq!(first.unwrap().saved + second.unwrap().saved, 300);
     assert!(stage.cdn.all_asked().values().all(|count| *count == 1));
     stage.assert_clean().await;
+}
+
+/// Contents that were needed no more come back while they are pruned.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pruning_beside_a_mirror_takes_nothing_away_that_it_needs() {
+    for place in [Place::folder(), Place::s3()] {
+        let mut stage = Stage::start(Engine::Postgres, place).await;
+        stage.avatar("stays", Thing::picture(999, 900), Thing::video(998, 900));
+        for n in 0..40 {
+            stage.photo(&format!("old{n}"), Thing::picture(n, 900));
+        }
+        stage.poll().await;
+        assert_eq!(stage.work().await.saved, 42);
+        (0..40)
+            .for_each(|n| stage.world.heygen.remove(fake::Kind::TalkingPhoto, &format!("old{n}")));
+        stage.world.pass(Duration::from_secs(86_400));
+        stage.world.accepted = Accepted::All;
+        stage.poll().await;
+        stage.world.pass(Duration::from_secs(40 * 86_400));
+        for n in 0..40 {
+            stage.photo(&format!("new{n}"), Thing::picture(n, 900));
+        }
+        stage.poll().await;
+        let now = stage.world.now();
+        let since = now.minus(Duration::from_secs(86_400));
+        let mut other = stage.world.second().await;
+        let blobs = stage.blobs.clone();
+        let prune = async {
+            while stage.cdn.asked("/photo/new5.webp") == 0 {
+                tokio::task::yield_now().await;
+            }
+            audit::prune(&mut other, &blobs, since, now, false).await
+        };
+        let (pruned, worked) =
+            tokio::join!(prune, stage.world.work_mirror(&stage.settings, &stage.blobs));
+        pruned.unwrap();
+        worked.unwrap();
+        stage.assert_clean().await;
+        let whole = "SELECT count(*) FROM assets WHERE url LIKE '%/new%' AND state = 'mirrored'";
+        assert_eq!(stage.world.cell(whole).await, "40");
+    }
+}
+
+/// The one order of things that only the mark tells: stored, pruned, written down.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_pruned_before_it_is_written_down_is_told() {
+    let mut stage = Stage::start(Engine::Postgres, Place::folder()).await;
+    stage.photo("old", Thing::picture(1, 900));
+    stage.photo("new", Thing::picture(2, 900));
+    stage.poll().await;
+    assert_eq!(stage.work().await.saved, 2);
+    let files = stage.place.files();
+    let now = stage.world.now();
+    stage.world.meddle("UPDATE asset_versions SET pruned_at = fetched_at").await;
+    let store = stage.world.store();
+    assert_eq!(store.begin_removing(&files).await.unwrap(), Vec::<String>::new());
+    store.end_removing().await.unwrap();
+    stage
+        .world
+        .meddle("UPDATE assets SET file = NULL, state = 'pending', next_attempt_at = NULL")
+        .await;
+    let wanted = Wanted { pictures: true, videos: true };
+    let store = stage.world.store();
+    let leased = store.lease(wanted, 9, &Default::default(), now, now).await.unwrap();
+    let settled: Vec<Settled> = leased
+        .into_iter()
+        .zip(&files)
+        .map(|(asset, file)| Settled {
+            asset: Asset { file: Some(file.clone()), state: State::Mirrored, ..asset },
+            new_content: false,
+            distrusted: false,
+        })
+        .collect();
+    let mut doubtful = store.settle(&settled).await.unwrap();
+    doubtful.sort();
+    assert_eq!(doubtful, files);
+    store.lose(&files[..1]).await.unwrap();
+    let lost = "SELECT count(*) FROM assets WHERE state = 'pending' AND file IS NULL";
+    assert_eq!(stage.world.cell(lost).await, "1");
 }
 
 #[tokio::test]

@@ -52,6 +52,7 @@ pub struct Thing {
 struct Shared {
     things: HashMap<String, Thing>,
     asked: HashMap<String, u32>,
+    written: HashMap<String, String>,
     headers: HashMap<String, HeaderMap>,
     total: u64,
     /// After so many requests links with this expiry are refused.
@@ -154,6 +155,11 @@ impl FakeCdn {
         self.shared.0.lock().unwrap().asked.clone()
     }
 
+    /// The last request for a path, as it was written.
+    pub fn written(&self, path: &str) -> String {
+        self.shared.0.lock().unwrap().written[path].clone()
+    }
+
     /// The headers of the last request for a path.
     pub fn headers(&self, path: &str) -> HeaderMap {
         self.shared.0.lock().unwrap().headers[path].clone()
@@ -180,6 +186,7 @@ async fn answer(State(shared): State<Handle>, uri: Uri, headers: HeaderMap) -> R
         state.total += 1;
         shared.1.notify_all();
         state.headers.insert(path.clone(), headers.clone());
+        state.written.insert(path.clone(), uri.to_string());
         let dying = state.dying.filter(|(after, _)| state.total > *after).map(|(_, at)| at);
         let Some(thing) = state.things.get_mut(&path) else { return denied(403) };
         let once = matches!(thing.fault, Some(Fault::StatusOnce(_) | Fault::CutOnce));

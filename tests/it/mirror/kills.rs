@@ -1,13 +1,14 @@
 //! The real binary: killed, out of disk, without its store; what it says and how it exits.
 
-use std::path::Path;
-
 use heygen_sync::time::Clock;
 
-use super::cdn::{FakeCdn, Fault, Thing};
+use super::{
+    cdn::{FakeCdn, Fault, Thing},
+    place::Place,
+};
 use crate::{
     fake::Kind,
-    home::{Home, Ran},
+    home::{Home, Ran, at_home},
 };
 
 const ENV: [(&str, &str); 5] = [
@@ -26,7 +27,11 @@ fn photo(home: &Home, cdn: &FakeCdn, id: &str, thing: Thing) {
 
 /// What `verify --assets` finds, as `row: finding`.
 fn findings(home: &Home) -> Vec<String> {
-    let ran = home.run_with(&ENV[1..2], &["verify", "--assets", "--format", "json"]);
+    findings_with(home, &ENV[1..2])
+}
+
+fn findings_with(home: &Home, env: &[(&str, &str)]) -> Vec<String> {
+    let ran = home.run_with(env, &["verify", "--assets", "--format", "json"]);
     let rows: Vec<serde_json::Value> =
         serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{ran:?}"));
     assert_eq!(ran.code, i32::from(!rows.is_empty()), "{ran:?}");
@@ -36,41 +41,75 @@ fn findings(home: &Home) -> Vec<String> {
     rows.iter().map(told).collect()
 }
 
-fn temporary(folder: &Path) -> usize {
-    let inside = std::fs::read_dir(folder.join("store/tmp")).into_iter().flatten().flatten();
-    inside.filter(|entry| entry.path().is_dir()).count()
+/// What the store's place adds to the environment.
+fn at(place: &Place) -> Vec<(&str, &str)> {
+    let store = [("HEYGEN_SYNC_MIRROR__STORE", place.store.as_str())];
+    store.into_iter().chain(place.aws.iter().map(|(k, v)| (k.as_str(), v.as_str()))).collect()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn killed_at_random_it_loses_nothing_and_leaves_nothing() {
-    let kills: u64 = if std::env::var_os("HEYGEN_SYNC_TEST_FULL").is_some() { 50 } else { 6 };
-    let each = 60;
-    let home = Home::sqlite().await;
+async fn killed_at_random_it_loses_nothing_and_leaves_nothing(home: Home, place: Place) {
+    let kills: u64 = if std::env::var_os("HEYGEN_SYNC_TEST_FULL").is_some() { 50 } else { 4 };
+    // Every proof after a kill asks the fake S3 for every file.
+    let each = if place.aws.is_empty() { 60 } else { 15 };
+    let env = [&ENV[..], &at(&place)].concat();
+    let findings = || findings_with(&home, &env);
     let cdn = FakeCdn::start(Clock::system());
     let total = (kills + 2) * each;
     for n in 0..total {
-        let size = if n % 20 == 0 { 1_500_000 } else { 4_000 };
+        let size = if n % 20 == 7 { 1_500_000 } else { 4_000 };
         photo(&home, &cdn, &format!("p{n}"), Thing::picture(n, size));
     }
-    assert_eq!(home.run_with(&ENV[..4], &["sync", "--no-mirror"]).code, 0);
+    assert_eq!(home.run_with(&env, &["sync", "--no-mirror"]).code, 0);
     let mut dice = fastrand::Rng::with_seed(5);
     for _ in 0..kills {
         let wanted = cdn.total() + dice.u64(1..each);
         let mut command = home.command(&["mirror"]);
-        let mut child = command.envs(ENV).spawn().unwrap();
+        let mut child = command.envs(env.clone()).spawn().unwrap();
         assert!(cdn.wait_for(wanted));
         child.kill().unwrap();
         child.wait().unwrap();
-        assert_eq!(findings(&home), Vec::<String>::new());
+        assert_eq!(findings(), Vec::<String>::new());
+        if !home.is_sqlite() {
+            // As once the leases of the dead have ended.
+            let end =
+                "UPDATE assets SET next_attempt_at = NULL WHERE state = 'pending' RETURNING 1";
+            home.count(end).await;
+        }
     }
-    let ran = home.run_with(&ENV, &["mirror"]);
+    let ran = home.run_with(&env, &["mirror"]);
     assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.as_str()), (0, "", ""));
-    assert_eq!(temporary(home.folder()), 0);
-    assert_eq!(findings(&home), Vec::<String>::new());
+    assert_eq!(findings(), Vec::<String>::new());
     assert_eq!(home.count("SELECT 1 FROM assets WHERE state = 'mirrored'").await as u64, total);
+    // Nothing temporary is among them.
+    assert_eq!(place.files().len() as u64, total);
     let asked = cdn.all_asked();
     eprintln!("{kills} kills: {} requests for {total} assets", cdn.total());
     assert!(asked.values().all(|count| u64::from(*count) <= 1 + kills));
+}
+
+/// The same on each engine with each kind of store.
+mod killed_at_random_it_loses_nothing {
+    use super::{Home, Place, killed_at_random_it_loses_nothing_and_leaves_nothing as killed};
+
+    #[tokio::test]
+    async fn sqlite_folder() {
+        killed(Home::sqlite().await, Place::folder()).await;
+    }
+
+    #[tokio::test]
+    async fn sqlite_s3() {
+        killed(Home::sqlite().await, Place::s3()).await;
+    }
+
+    #[tokio::test]
+    async fn postgres_folder() {
+        killed(Home::postgres().await, Place::folder()).await;
+    }
+
+    #[tokio::test]
+    async fn postgres_s3() {
+        killed(Home::postgres().await, Place::s3()).await;
+    }
 }
 
 fn small_disk(home: &Home, args: &str) -> Option<Ran> {
@@ -92,56 +131,95 @@ fn small_disk(home: &Home, args: &str) -> Option<Ran> {
     Some(Ran::from(command.output().unwrap()))
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_full_disk_is_said_and_the_queue_goes_on_later() {
-    let home = Home::sqlite().await;
-    let cdn = FakeCdn::start(Clock::system());
-    for n in 0..40 {
-        photo(&home, &cdn, &format!("p{n}"), Thing::picture(n, 40_000));
+at_home! {
+    async fn a_full_disk_is_said_and_the_queue_goes_on_later(home: Home) {
+        let cdn = FakeCdn::start(Clock::system());
+        for n in 0..40 {
+            photo(&home, &cdn, &format!("p{n}"), Thing::picture(n, 40_000));
+        }
+        assert_eq!(home.run_with(&ENV, &["sync", "--no-mirror"]).code, 0);
+        let Some(ran) = small_disk(&home, "mirror") else {
+            eprintln!("not tried: this machine lets nobody mount a small disk");
+            return;
+        };
+        assert_eq!(ran.code, 74, "{ran:?}");
+        assert!(
+            ran.stderr.contains("the disk is full") && ran.stderr.contains("queue is intact"),
+            "{ran:?}"
+        );
+        // What was saved on the small disk went with it, as after a lost disk; and that might as well
+        // be one that is not mounted.
+        let ran = home.run_with(&ENV, &["mirror", "--repair"]);
+        assert_eq!(ran.code, 74, "{ran:?}");
+        assert!(ran.stderr.contains("no store stands at"), "{ran:?}");
+        std::fs::create_dir(home.folder().join("store/sha256")).unwrap();
+        let ran = home.run_with(&ENV, &["mirror", "--repair"]);
+        assert_eq!(ran.code, 0, "{ran:?}");
+        assert_eq!(home.count("SELECT 1 FROM assets WHERE state = 'mirrored'").await, 40);
+        assert_eq!(findings(&home), Vec::<String>::new());
     }
-    assert_eq!(home.run_with(&ENV, &["sync", "--no-mirror"]).code, 0);
-    let Some(ran) = small_disk(&home, "mirror") else {
-        eprintln!("not tried: this machine lets nobody mount a small disk");
-        return;
-    };
-    assert_eq!(ran.code, 74, "{ran:?}");
-    assert!(
-        ran.stderr.contains("the disk is full") && ran.stderr.contains("queue is intact"),
-        "{ran:?}"
-    );
-    // What was saved on the small disk went with it, as after a lost disk; and that might as well
-    // be one that is not mounted.
-    let ran = home.run_with(&ENV, &["mirror", "--repair"]);
-    assert_eq!(ran.code, 74, "{ran:?}");
-    assert!(ran.stderr.contains("no store stands at"), "{ran:?}");
-    std::fs::create_dir(home.folder().join("store/sha256")).unwrap();
-    let ran = home.run_with(&ENV, &["mirror", "--repair"]);
-    assert_eq!(ran.code, 0, "{ran:?}");
-    assert_eq!(home.count("SELECT 1 FROM assets WHERE state = 'mirrored'").await, 40);
-    assert_eq!(findings(&home), Vec::<String>::new());
-}
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_store_that_cannot_be_reached_is_said_and_the_queue_is_intact() {
-    let home = Home::sqlite().await;
-    let cdn = FakeCdn::start(Clock::system());
-    photo(&home, &cdn, "a", Thing::picture(1, 900));
-    let s3 = [
-        ("HEYGEN_SYNC_MIRROR__STORE", "s3://bucket/x"),
-        ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
-        ("AWS_ACCESS_KEY_ID", "test"),
-        ("AWS_SECRET_ACCESS_KEY", "test-secret"),
-    ];
-    let ran = home.run_with(&[&ENV[..], &s3].concat(), &["sync"]);
-    assert_eq!(ran.code, 74, "{ran:?}");
-    assert!(ran.stderr.contains("cannot write to the mirror's store s3://bucket/x"), "{ran:?}");
-    assert!(!ran.stderr.contains("test-secret") && !ran.stderr.contains("Signature"));
-    assert_eq!(home.count("SELECT 1 FROM assets WHERE state = 'pending'").await, 1);
-    assert_eq!(home.run_with(&ENV, &["mirror"]).code, 0);
-    assert_eq!(home.count("SELECT 1 FROM assets WHERE state = 'mirrored'").await, 1);
-    let plain = [("AWS_ENDPOINT_URL", "http://minio.example:9000"), s3[0]];
-    let ran = home.run_with(&[&ENV[..], &plain].concat(), &["mirror"]);
-    assert_eq!(ran.code, 78, "{ran:?}");
+    async fn what_a_refresh_has_to_tell_is_told_once_in_the_form_of_the_log(home: Home) {
+        let cdn = FakeCdn::start(Clock::system());
+        photo(&home, &cdn, "dead", Thing::picture(0, 900).with(Fault::Status(403)));
+        for n in 0..30 {
+            photo(&home, &cdn, &format!("p{n}"), Thing::picture(n, 900));
+        }
+        assert_eq!(home.run_with(&ENV, &["sync", "--no-mirror"]).code, 0);
+        let json = [&ENV[..], &[("HEYGEN_SYNC_LOG__FORMAT", "json")]].concat();
+        let told = |ran: &Ran, what: &str| {
+            let lines: Vec<serde_json::Value> =
+                ran.stderr.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+            lines.iter().filter(|line| line["message"].as_str().unwrap().contains(what)).count()
+        };
+        let wrong = [&json[..], &[("HEYGEN_API_KEY", "wrong")]].concat();
+        let ran = home.run_with(&wrong, &["mirror"]);
+        assert_eq!((ran.code, ran.stderr.lines().count()), (77, 2), "{ran:?}");
+        assert_eq!((told(&ran, "no fresh links"), told(&ran, "mirror: 30 saved")), (1, 1), "{ran:?}");
+        let again = "UPDATE assets SET next_attempt_at = NULL WHERE state = 'failed' RETURNING 1";
+        assert_eq!(home.count(again).await, 1);
+        let ran = home.run_with(&json, &["mirror"]);
+        // The key was refused a moment ago: the next list is asked for in ten minutes.
+        assert_eq!((ran.code, told(&ran, "a fresh list is awaited")), (4, 1), "{ran:?}");
+    }
+
+    async fn a_refresh_that_holds_removals_says_so_in_the_form_of_the_log(home: Home) {
+        let cdn = FakeCdn::start(Clock::system());
+        photo(&home, &cdn, "dead", Thing::picture(0, 900).with(Fault::Status(403)));
+        for n in 0..30 {
+            photo(&home, &cdn, &format!("p{n}"), Thing::picture(n, 900));
+        }
+        assert_eq!(home.run_with(&ENV, &["sync", "--no-mirror"]).code, 0);
+        (0..30).for_each(|n| home.heygen.remove(Kind::TalkingPhoto, &format!("p{n}")));
+        let json = [&ENV[..], &[("HEYGEN_SYNC_LOG__FORMAT", "json")]].concat();
+        let ran = home.run_with(&json, &["mirror"]);
+        assert_eq!(ran.code, 3, "{ran:?}");
+        let lines: Vec<serde_json::Value> =
+            ran.stderr.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let held = lines.iter().filter(|line| line["message"].as_str().unwrap().contains("held back"));
+        assert_eq!(held.count(), 1, "{ran:?}");
+    }
+
+    async fn a_store_that_cannot_be_reached_is_said_and_the_queue_is_intact(home: Home) {
+        let cdn = FakeCdn::start(Clock::system());
+        photo(&home, &cdn, "a", Thing::picture(1, 900));
+        let s3 = [
+            ("HEYGEN_SYNC_MIRROR__STORE", "s3://bucket/x"),
+            ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
+            ("AWS_ACCESS_KEY_ID", "test"),
+            ("AWS_SECRET_ACCESS_KEY", "test-secret"),
+        ];
+        let ran = home.run_with(&[&ENV[..], &s3].concat(), &["sync"]);
+        assert_eq!(ran.code, 74, "{ran:?}");
+        assert!(ran.stderr.contains("cannot write to the mirror's store s3://bucket/x"), "{ran:?}");
+        assert!(!ran.stderr.contains("test-secret") && !ran.stderr.contains("Signature"));
+        assert_eq!(home.count("SELECT 1 FROM assets WHERE state = 'pending'").await, 1);
+        assert_eq!(home.run_with(&ENV, &["mirror"]).code, 0);
+        assert_eq!(home.count("SELECT 1 FROM assets WHERE state = 'mirrored'").await, 1);
+        let plain = [("AWS_ENDPOINT_URL", "http://minio.example:9000"), s3[0]];
+        let ran = home.run_with(&[&ENV[..], &plain].concat(), &["mirror"]);
+        assert_eq!(ran.code, 78, "{ran:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -155,13 +233,49 @@ async fn a_sync_drains_the_queue_unless_told_not_to_and_says_what_failed() {
     assert_eq!(cdn.total(), 0);
     let ran = home.run_with(&ENV, &["sync"]);
     assert_eq!((ran.code, ran.stdout.as_str()), (4, ""));
+    let (told, next) = ran.stderr.split_once("next try ").unwrap();
     assert_eq!(
-        ran.stderr,
+        told,
         "heygen-sync: mirror: 1 saved (900 B), 1 failed and are tried again: 1 × the body is HTML, \
-         not a picture or video\n"
+         not a picture or video (127.0.0.1, "
     );
+    assert!(next.ends_with("Z)\n"), "{next}");
+    let status = home.run(&["status", "--format", "table"]).stdout;
+    let line =
+        format!("failed: 1 × the body is HTML, not a picture or video (127.0.0.1, next try {next}");
+    assert!(status.contains(&line), "{status}");
     let ran = home.run_with(&ENV, &["sync"]);
     assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_report_in_json_says_what_the_mirror_did() {
+    let home = Home::sqlite().await;
+    let cdn = FakeCdn::start(Clock::system());
+    photo(&home, &cdn, "a", Thing::picture(1, 900));
+    photo(&home, &cdn, "b", Thing::picture(2, 900).with(Fault::Status(418)));
+    let report = |args: &[&str]| {
+        let ran = home.run_with(&ENV, &[&["sync", "--format", "json"], args].concat());
+        let reports: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+        (ran.code, reports[0]["mirror"].clone())
+    };
+    assert_eq!(report(&["--no-mirror"]), (0, serde_json::Value::Null));
+    let (code, mut mirror) = report(&[]);
+    let next = mirror["reasons"][0]["next_attempt_at"].take();
+    assert!(next.as_str().is_some_and(|next| next.ends_with('Z')), "{next}");
+    let expected = serde_json::json!({
+        "exit_code": 4, "saved": 1, "bytes": 900, "unchanged": 0, "failed": 1, "gone": 0, "skipped": 0,
+        "reasons": [{
+            "count": 1, "why": "the server answered 418", "host": "127.0.0.1", "next_attempt_at": null
+        }],
+        "error": null,
+    });
+    assert_eq!((code, mirror), (4, expected));
+    let _held = std::fs::File::open(home.folder().join("heygen.db.mirror-queue.lock")).unwrap();
+    _held.lock().unwrap();
+    let (code, mirror) = report(&[]);
+    assert_eq!((code, &mirror["saved"]), (0, &serde_json::json!(0)));
+    assert!(mirror["error"].as_str().unwrap().contains("another mirror"), "{mirror}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,0 +1,426 @@
+//! Where bodies lie until they are whole, and how they come from there into a folder: under a
+//! temporary name, synced, renamed, and the folder synced.
+//!
+//! One thread does it for all who wait, a group at a time: a disk that is told to make sure of a
+//! hundred files is hardly slower than with one. While it waits for the disk the next group gathers,
+//! and one sync serves the bytes of a group and the names of the group before. It knows nothing
+//! of contents and their names, nor of S3.
+
+use std::{
+    collections::BTreeSet,
+    fs::{self, File, OpenOptions},
+    io::{self, Write},
+    path::{Path, PathBuf},
+    sync::{
+        atomic::{AtomicU64, Ordering},
+        mpsc::{Receiver, Sender, channel},
+    },
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use tokio::sync::oneshot;
+
+/// Files of one group at most.
+pub const GROUP: usize = 512;
+/// The same where each is open until it is synced on its own.
+const OPEN: usize = 64;
+/// While many arrive, a group has so long to gather: a sync costs the same for more of them.
+const GATHERING: Duration = Duration::from_millis(10);
+/// From so many on, the whole file system is synced by one call.
+const MANY: usize = 8;
+/// So many files are synced side by side where each has to be on its own.
+const SIDE_BY_SIDE: usize = 8;
+
+/// Where bodies lie until they are whole. What is left in it goes with it.
+#[derive(Debug)]
+pub struct Workspace {
+    folder: PathBuf,
+    next: AtomicU64,
+    /// `None` where files are nameless and go elsewhere.
+    inside: Option<Inside>,
+}
+
+/// What a workspace inside a store's folder has.
+#[derive(Debug)]
+struct Inside {
+    /// The lock that says that this process lives.
+    _own: File,
+    /// `None` once it comes to its end.
+    jobs: Option<Sender<Job>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// A whole body on its way.
+pub enum Body {
+    /// In memory.
+    Small(Vec<u8>),
+    /// Written already, under a name of the workspace's.
+    Spooled(File, PathBuf),
+}
+
+/// A body and the name that it gets.
+struct Job {
+    body: Body,
+    target: PathBuf,
+    reply: oneshot::Sender<io::Result<()>>,
+}
+
+/// A file with all its bytes, which may not be on the disk yet.
+struct Written {
+    /// For who is synced on its own.
+    file: Option<File>,
+    path: PathBuf,
+    target: PathBuf,
+    reply: oneshot::Sender<io::Result<()>>,
+}
+
+/// Those who have their names, which may not be on the disk yet.
+#[derive(Default)]
+struct Placed {
+    folders: BTreeSet<PathBuf>,
+    replies: Vec<oneshot::Sender<io::Result<()>>>,
+}
+
+impl Workspace {
+    /// For nameless files, in the system's folder for such.
+    pub fn nameless() -> Self {
+        Self { folder: std::env::temp_dir(), next: AtomicU64::new(0), inside: None }
+    }
+
+    /// In `root`, once what dead processes left there is taken away.
+    pub fn in_folder(root: &Path) -> io::Result<Self> {
+        let all = root.join("tmp");
+        fs::create_dir_all(&all)?;
+        let open = |path: PathBuf| OpenOptions::new().create(true).append(true).open(path);
+        // Held while workspaces come and go, so that none is swept before it is locked.
+        let door = open(all.join("lock"))?;
+        door.lock()?;
+        sweep(&all)?;
+        let name = format!("{}-{:016x}", std::process::id(), fastrand::u64(..));
+        let folder = all.join(name);
+        fs::create_dir(&folder)?;
+        let own = open(folder.join("lock"))?;
+        own.lock()?;
+        let disk = Disk::of(File::open(root)?);
+        let (jobs, arriving) = channel();
+        let place = folder.clone();
+        let thread = thread::Builder::new().name("mirror-store".into());
+        let thread = thread.spawn(move || store(&arriving, &place, &disk))?;
+        let inside = Inside { _own: own, jobs: Some(jobs), thread: Some(thread) };
+        Ok(Self { folder, next: AtomicU64::new(0), inside: Some(inside) })
+    }
+
+    /// A file of its own: named beside the store's own files, nameless elsewhere.
+    pub fn file(&self) -> io::Result<(File, Option<PathBuf>)> {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let name = match self.inside {
+            Some(_) => format!("{number}.part"),
+            None => {
+                format!("heygen-sync-{}-{:016x}-{number}", std::process::id(), fastrand::u64(..))
+            }
+        };
+        let path = self.folder.join(name);
+        let mut options = OpenOptions::new();
+        let file = options.read(true).write(true).create_new(true).open(&path)?;
+        match self.inside {
+            Some(_) => Ok((file, Some(path))),
+            None => fs::remove_file(&path).map(|()| (file, None)),
+        }
+    }
+
+    /// Puts a body under its name. When this returns, both are on the disk.
+    pub async fn store(&self, body: Body, target: PathBuf) -> io::Result<()> {
+        let ended = || io::Error::other("nobody stores files any more");
+        let jobs = self.inside.as_ref().and_then(|inside| inside.jobs.as_ref());
+        let (reply, stored) = oneshot::channel();
+        jobs.ok_or_else(ended)?.send(Job { body, target, reply }).map_err(|_| ended())?;
+        stored.await.map_err(|_| ended())?
+    }
+}
+
+impl Drop for Workspace {
+    fn drop(&mut self) {
+        if let Some(inside) = &mut self.inside {
+            drop(inside.jobs.take());
+            let _ = inside.thread.take().map(JoinHandle::join);
+            // Whoever comes next does it otherwise.
+            let _ = fs::remove_dir_all(&self.folder);
+        }
+    }
+}
+
+/// Takes away the workspaces whose processes are dead.
+fn sweep(all: &Path) -> io::Result<()> {
+    for left in fs::read_dir(all)? {
+        let left = left?.path();
+        let dead = || File::open(left.join("lock")).map_or(true, |lock| lock.try_lock().is_ok());
+        if left.is_dir() && dead() {
+            fs::remove_dir_all(&left)?;
+        }
+    }
+    Ok(())
+}
+
+/// Stores what arrives, until nothing can arrive any more.
+fn store(arriving: &Receiver<Job>, folder: &Path, disk: &Disk) {
+    let mut placed = Placed::default();
+    let mut busy = false;
+    for group in 0_u64.. {
+        let mut written = vec![];
+        let mut write = |job: Job| {
+            let path = folder.join(format!("{group}-{}.small", written.len()));
+            written.extend(job.write(path, disk));
+        };
+        // With nothing to make sure of, there is time to wait.
+        if placed.replies.is_empty() {
+            match arriving.recv() {
+                Ok(job) => write(job),
+                Err(_) => return,
+            }
+        }
+        if busy {
+            thread::sleep(GATHERING);
+        }
+        arriving.try_iter().take(disk.group() - 1).for_each(&mut write);
+        busy = written.len() >= MANY;
+        let synced = disk.sync(&written, &placed.folders);
+        std::mem::take(&mut placed).end(&synced);
+        written.into_iter().for_each(|one| placed.take(one, &synced));
+    }
+}
+
+impl Job {
+    /// `None` when it cannot be written, which is told.
+    fn write(self, path: PathBuf, disk: &Disk) -> Option<Written> {
+        let Self { body, target, reply } = self;
+        let written = match body {
+            Body::Spooled(file, path) => Ok((file, path)),
+            Body::Small(bytes) => write_new(&path, &bytes).map(|file| (file, path)),
+        };
+        match written {
+            Ok((file, path)) => {
+                let file = Some(file).filter(|_| !disk.at_once);
+                Some(Written { file, path, target, reply })
+            }
+            Err(fault) => {
+                // Who asked may have given up.
+                let _ = reply.send(Err(fault));
+                None
+            }
+        }
+    }
+}
+
+fn write_new(path: &Path, bytes: &[u8]) -> io::Result<File> {
+    let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
+    let written = file.write_all(bytes);
+    if written.is_err() {
+        let _ = fs::remove_file(path);
+    }
+    written.map(|()| file)
+}
+
+impl Placed {
+    /// Gives a file its name, if its bytes are on the disk.
+    fn take(&mut self, written: Written, synced: &io::Result<()>) {
+        let Written { file, path, target, reply } = written;
+        drop(file);
+        let placed = match synced {
+            Ok(()) => self.rename(&path, &target),
+            Err(fault) => Err(same(fault)),
+        };
+        match placed {
+            Ok(()) => self.replies.push(reply),
+            Err(fault) => {
+                let _ = fs::remove_file(&path);
+                let _ = reply.send(Err(fault));
+            }
+        }
+    }
+
+    fn rename(&mut self, path: &Path, target: &Path) -> io::Result<()> {
+        let folder = target.parent().unwrap_or(target);
+        if !self.folders.contains(folder) {
+            if !folder.is_dir() {
+                fs::create_dir_all(folder)?;
+                self.folders.extend(folder.ancestors().skip(1).take(2).map(Path::to_owned));
+            }
+            self.folders.insert(folder.to_owned());
+        }
+        fs::rename(path, target)
+    }
+
+    /// Tells those who wait that it is done, or why not.
+    fn end(self, synced: &io::Result<()>) {
+        for reply in self.replies {
+            let _ = reply.send(synced.as_ref().map(|&()| ()).map_err(same));
+        }
+    }
+}
+
+/// The same fault for another one who waits.
+fn same(fault: &io::Error) -> io::Error {
+    match fault.raw_os_error() {
+        Some(code) => io::Error::from_raw_os_error(code),
+        None => io::Error::new(fault.kind(), fault.to_string()),
+    }
+}
+
+/// How the disk is told to make sure.
+struct Disk {
+    root: File,
+    /// Whether one call makes sure of all that was written, and tells what could not be.
+    at_once: bool,
+}
+
+impl Disk {
+    fn of(root: File) -> Self {
+        let at_once = at_once::can_sync(&root);
+        Self { root, at_once }
+    }
+
+    fn group(&self) -> usize {
+        if self.at_once { GROUP } else { OPEN }
+    }
+
+    fn sync(&self, written: &[Written], folders: &BTreeSet<PathBuf>) -> io::Result<()> {
+        if self.at_once && written.len() + folders.len() >= MANY {
+            return at_once::sync(&self.root);
+        }
+        let again = |one: &Written| one.file.is_none().then(|| File::open(&one.path));
+        let opened = written.iter().filter_map(again).chain(folders.iter().map(File::open));
+        let opened: Vec<File> = opened.collect::<io::Result<_>>()?;
+        let all: Vec<&File> =
+            written.iter().filter_map(|one| one.file.as_ref()).chain(&opened).collect();
+        each(&all)
+    }
+}
+
+/// Syncs each on its own, several side by side.
+fn each(files: &[&File]) -> io::Result<()> {
+    let sync = |part: &[&File]| part.iter().try_for_each(|file| file.sync_all());
+    if files.len() <= 1 {
+        return sync(files);
+    }
+    let share = files.len().div_ceil(SIDE_BY_SIDE);
+    thread::scope(|scope| {
+        let parts: Vec<_> =
+            files.chunks(share).map(|part| scope.spawn(move || sync(part))).collect();
+        let ended = |part: thread::ScopedJoinHandle<'_, io::Result<()>>| {
+            part.join().unwrap_or_else(|_| Err(io::Error::other("a sync broke off")))
+        };
+        // All are waited for, whichever fails.
+        parts.into_iter().map(ended).fold(Ok(()), Result::and)
+    })
+}
+
+#[cfg(target_os = "linux")]
+mod at_once {
+    //! syncfs(2): waits as fsync does, on the file systems that are named here; from Linux 5.8 on
+    //! it tells what could not be written, too.
+
+    use std::{fs::File, io};
+
+    /// By the magic numbers of statfs(2).
+    const GOOD: [u32; 5] = [
+        0x0000_ef53, // ext2, ext3, ext4
+        0x5846_5342, // XFS
+        0x9123_683e, // Btrfs
+        0xf2f5_2010, // F2FS
+        0x0102_1994, // tmpfs
+    ];
+
+    pub fn can_sync(root: &File) -> bool {
+        let release = rustix::system::uname();
+        let known = |stat: rustix::fs::StatFs| GOOD.contains(&(stat.f_type as u32));
+        tells_faults(&release.release().to_string_lossy())
+            && rustix::fs::fstatfs(root).is_ok_and(known)
+    }
+
+    pub fn sync(root: &File) -> io::Result<()> {
+        rustix::fs::syncfs(root).map_err(io::Error::from)
+    }
+
+    fn tells_faults(release: &str) -> bool {
+        let mut parts = release.split(|c: char| !c.is_ascii_digit()).map(str::parse::<u32>);
+        match (parts.next(), parts.next()) {
+            (Some(Ok(major)), Some(Ok(minor))) => (major, minor) >= (5, 8),
+            _ => false,
+        }
+    }
+
+    #[test]
+    fn only_a_kernel_that_tells_faults_is_trusted() {
+        assert!(tells_faults("5.8.0") && tells_faults("6.1.0-18-amd64") && tells_faults("5.10"));
+        assert!(!tells_faults("5.7.19") && !tells_faults("4.19.0-6") && !tells_faults("weird"));
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod at_once {
+    //! Elsewhere no call is known that does it.
+
+    use std::{fs::File, io};
+
+    pub fn can_sync(_: &File) -> bool {
+        false
+    }
+
+    pub fn sync(root: &File) -> io::Result<()> {
+        root.sync_all()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    /// Both ways of making sure, with more bodies than a group takes.
+    #[tokio::test]
+    async fn every_body_gets_its_name_and_nothing_temporary_is_left() {
+        for at_once in [true, false] {
+            let folder = tempfile::tempdir().unwrap();
+            let root = folder.path().to_owned();
+            let (jobs, arriving) = channel();
+            let mut waiting = vec![];
+            for n in 0..3 * GROUP {
+                let (reply, stored) = oneshot::channel();
+                let target = root.join(format!("sha256/{:02x}/{n}", n % 50));
+                let body = Body::Small(n.to_string().into_bytes());
+                jobs.send(Job { body, target, reply }).unwrap();
+                waiting.push(stored);
+            }
+            drop(jobs);
+            let disk = Disk { at_once, ..Disk::of(File::open(&root).unwrap()) };
+            let place = root.clone();
+            let thread = thread::spawn(move || store(&arriving, &place, &disk));
+            for (n, stored) in waiting.into_iter().enumerate() {
+                stored.await.unwrap().unwrap();
+                let file = root.join(format!("sha256/{:02x}/{n}", n % 50));
+                assert_eq!(fs::read_to_string(file).unwrap(), n.to_string());
+            }
+            thread.join().unwrap();
+            assert_eq!(fs::read_dir(&root).unwrap().count(), 1);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_that_has_no_place_is_told_and_the_others_have_theirs() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("taken"), "").unwrap();
+        let workspace = Arc::new(Workspace::in_folder(folder.path()).unwrap());
+        let put = |name: &str| {
+            let target = folder.path().join(name);
+            let workspace = workspace.clone();
+            async move { workspace.store(Body::Small(b"x".to_vec()), target).await }
+        };
+        let (bad, good) = tokio::join!(put("taken/a"), put("free/a"));
+        assert!(bad.is_err() && good.is_ok());
+        drop(workspace);
+        assert_eq!(fs::read_dir(folder.path().join("tmp")).unwrap().count(), 1);
+        assert_eq!(fs::read(folder.path().join("free/a")).unwrap(), b"x");
+    }
+}
