@@ -242,6 +242,16 @@ async fn fill(location: &Location, items: usize) {
         );
         demo::run(location, sql).await;
     }
+    // Each content as it was fetched after the first poll.
+    let fetched = match location.file() {
+        Some(_) => "'2026-11-12T06:00:00.000Z'",
+        None => "'2026-11-12T06:00:00.000Z'::timestamptz",
+    };
+    let sql = format!(
+        "INSERT INTO asset_versions (url, fetched_at, sha256, file, bytes) \
+         SELECT url, {fetched}, sha256, file, bytes FROM assets WHERE file IS NOT NULL"
+    );
+    demo::run(location, sql).await;
     demo::run(location, "ANALYZE".into()).await;
 }
 
