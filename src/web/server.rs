@@ -1,11 +1,6 @@
 //! A request from its arrival to its answer: guard, route, question, page, tag.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    net::SocketAddr,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use askama::Template;
 use axum::{
@@ -23,7 +18,9 @@ use tower_http::{
 };
 
 use super::{
-    assets, cache, changes, export, files, grid, item, overview,
+    assets,
+    cache::{self, Kept},
+    changes, export, files, grid, item, overview,
     page::{Context, Link, Message, usual_account},
     params::{self, BadParameter, By, ChangesQuery, GridQuery, Pairs, Place},
     polls,
@@ -75,44 +72,26 @@ pub struct App {
     pub(super) reader: Reader,
     pub(super) settings: Settings,
     pub(super) clock: Clock,
-    facets: Mutex<Kept>,
+    /// The facets of the last lists, by what was asked of which state.
+    pub(super) facets: Kept<Facets>,
+    /// The last pages, by their tags: two visitors who ask the same between two polls cost one page.
+    pages: Kept<String>,
     /// The configured accounts, whose metrics are told even before their first poll.
     pub accounts: Vec<String>,
 }
 
-/// The facets of the last lists, which cost most.
-#[derive(Debug, Default)]
-struct Kept {
-    order: VecDeque<String>,
-    facets: HashMap<String, Arc<Facets>>,
-}
-
 /// So many lists' facets are kept.
-const KEPT: usize = 64;
+const FACETS: usize = 64;
+/// So many pages are kept, of at most so many bytes each.
+const PAGES: usize = 48;
+const PAGE_BYTES: usize = 128 * 1024;
 
 impl App {
     /// A gallery of the database at `location`.
     pub fn new(location: Location, settings: Settings, clock: Clock) -> Self {
         let reader = Reader::new(location);
-        Self { reader, settings, clock, facets: Mutex::default(), accounts: vec![] }
-    }
-
-    /// The facets kept under `key`.
-    pub(super) fn kept(&self, key: &str) -> Option<Arc<Facets>> {
-        self.facets.lock().ok()?.facets.get(key).cloned()
-    }
-
-    /// Keeps facets; the oldest give way.
-    pub(super) fn keep(&self, key: String, facets: &Arc<Facets>) {
-        let Ok(mut kept) = self.facets.lock() else { return };
-        if kept.facets.insert(key.clone(), facets.clone()).is_none() {
-            kept.order.push_back(key);
-        }
-        if kept.order.len() > KEPT
-            && let Some(oldest) = kept.order.pop_front()
-        {
-            kept.facets.remove(&oldest);
-        }
+        let (facets, pages) = (Kept::new(FACETS), Kept::new(PAGES));
+        Self { reader, settings, clock, facets, pages, accounts: vec![] }
     }
 
     /// The routes, ready to be served.
@@ -387,11 +366,21 @@ async fn viewed(
         let response = export::response(context, reading, view, ask, wanted).await?;
         return Ok(tagged(response, StatusCode::OK, &tag));
     }
-    let html = page(&context, &mut reading, &mark, view, ask).await?;
+    let html = match app.pages.get(&tag) {
+        Some(kept) => kept,
+        None => {
+            let html = Arc::new(page(&context, &mut reading, &mark, view, ask).await?);
+            if html.len() <= PAGE_BYTES {
+                app.pages.keep(tag.clone(), &html);
+            }
+            html
+        }
+    };
     let queries = reading.queries();
     reading.end().await;
     tracing::debug!(queries, path = request.uri.path(), "page");
-    let mut response = tagged(self::html(StatusCode::OK, html), StatusCode::OK, &tag);
+    let mut response =
+        tagged(self::html(StatusCode::OK, String::clone(&html)), StatusCode::OK, &tag);
     // For tests and for whoever watches: what the page cost.
     response.headers_mut().insert("x-queries", HeaderValue::from(queries));
     Ok(response)

@@ -197,13 +197,22 @@ fn expiring<'a>(
     let account = sql.bind(scope.account.clone());
     let (now, soon) = (sql.bind(now), sql.bind(now.plus(SOON)));
     let (id, name) = (scope.kind.id_field(), scope.kind.name_field());
+    let due = |assets: &str| {
+        format!(
+            "{assets}.state <> 'mirrored' AND {assets}.state <> 'gone' \
+             AND {assets}.expires_at > {now} AND {assets}.expires_at < {soon}"
+        )
+    };
+    // Items have no index by URL: where nothing is due they are not read at all.
     format!(
         "SELECT CAST({section} AS BIGINT) AS section, '{kind}' AS kind, k.id, k.name, k.expires, CAST(NULL AS TEXT), \
          CAST(0 AS BIGINT) FROM (SELECT i.{id} AS id, i.{name} AS name, a.expires_at AS expires \
            FROM assets AS a JOIN {table} AS i ON i.{column} = a.url \
-           WHERE a.state <> 'mirrored' AND a.state <> 'gone' AND a.expires_at > {now} \
-           AND a.expires_at < {soon} AND i.account = {account} AND i.removed_at IS NULL \
+           WHERE EXISTS (SELECT 1 FROM assets AS d WHERE {any}) AND {each} \
+           AND i.account = {account} AND i.removed_at IS NULL \
            ORDER BY a.expires_at, i.{id} LIMIT 4) AS k",
+        any = due("d"),
+        each = due("a"),
         kind = scope.kind,
         table = scope.kind.list(),
     )

@@ -147,6 +147,8 @@ pub struct Items {
     pub removed: String,
     /// The picture's hash, where the picture of that time is kept.
     pub picture: String,
+    /// Whether the picture of a past time is kept.
+    pub pictured: String,
     /// Same for the video.
     pub video: String,
     pub kind: Kind,
@@ -173,6 +175,7 @@ impl Items {
             missing: "i.missing_since".into(),
             removed: "i.removed_at".into(),
             picture: kept_now("a"),
+            pictured: "a.file IS NOT NULL".into(),
             video: kept_now("w"),
             kind,
             past: at.is_some(),
@@ -187,17 +190,26 @@ impl Items {
         let (table, id) = (self.kind.list(), self.kind.id_field());
         let versions = history(self.kind);
         let at = sql.bind(at);
-        let kept = |url: &str| {
+        // Most of the time no file is lost, which is asked once and not for every row.
+        let contents = |url: &str| {
             format!(
-                "(SELECT s.sha256 FROM asset_versions AS s WHERE s.url = {url} \
+                "asset_versions AS s WHERE s.url = {url} \
                  AND s.fetched_at <= {at} AND s.pruned_at IS NULL \
-                 AND NOT EXISTS (SELECT 1 FROM assets AS l WHERE l.url = s.url \
-                 AND l.sha256 = s.sha256 AND l.file IS NULL) ORDER BY s.fetched_at DESC LIMIT 1)"
+                 AND (NOT EXISTS (SELECT 1 FROM assets WHERE state <> 'mirrored' \
+                     AND file IS NULL AND sha256 IS NOT NULL) \
+                   OR NOT EXISTS (SELECT 1 FROM assets AS l WHERE l.url = s.url \
+                     AND l.sha256 = s.sha256 AND l.file IS NULL))"
             )
         };
+        let kept = |url: &str| {
+            let contents = contents(url);
+            format!("(SELECT s.sha256 FROM {contents} ORDER BY s.fetched_at DESC LIMIT 1)")
+        };
         Self {
+            // A first version says itself when the item was first seen: nothing is looked up for it.
             from: format!(
-                "{versions} AS i JOIN {table} AS f ON f.account = i.account AND f.{id} = i.{id}"
+                "{versions} AS i LEFT JOIN {table} AS f ON f.account = i.account \
+                 AND f.{id} = CASE WHEN i.version > 1 THEN i.{id} END"
             ),
             condition: format!(
                 "{} AND i.valid_from <= {at} AND (i.valid_to IS NULL OR i.valid_to > {at} \
@@ -206,7 +218,7 @@ impl Items {
                      AND n.version = i.version + 1 AND n.valid_from <= {at})))",
                 self.condition
             ),
-            first_seen: "f.first_seen_at".into(),
+            first_seen: "CASE WHEN i.version = 1 THEN i.valid_from ELSE f.first_seen_at END".into(),
             changed: format!(
                 "CASE WHEN i.opened_by <> 'learned' THEN i.valid_from ELSE \
                  (SELECT max(c.valid_from) FROM {versions} AS c WHERE c.account = i.account \
@@ -215,6 +227,7 @@ impl Items {
             missing: sql.no_time().into(),
             removed: format!("CASE WHEN i.valid_to <= {at} THEN i.valid_to END"),
             picture: kept("i.preview_image_url"),
+            pictured: format!("EXISTS (SELECT 1 FROM {})", contents("i.preview_image_url")),
             video: match self.kind {
                 Kind::Avatar => kept("i.preview_video_url"),
                 Kind::TalkingPhoto => "CAST(NULL AS TEXT)".into(),
