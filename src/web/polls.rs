@@ -114,6 +114,12 @@ pub fn held(context: &Context<'_>, poll: &PollRow) -> Option<Held> {
         )
     };
     let past = context.place.as_of.is_some();
+    // A saved response is polled again from its file: without it this would ask the API.
+    let from = match (poll.trigger.as_str(), &poll.source) {
+        ("file", Some(name)) => format!(" --from {}", shell_word(name)),
+        _ => String::new(),
+    };
+    let stdin = if from == " --from -" { " < FILE" } else { "" };
     let account = match context.accounts.len() > 1 || context.account != "default" {
         true => format!(" --account {}", shell_word(&context.account)),
         false => String::new(),
@@ -124,7 +130,7 @@ pub fn held(context: &Context<'_>, poll: &PollRow) -> Option<Held> {
         poll: poll.poll_id,
         which: if past { vec![] } else { kinds.into_iter().map(missing).collect() },
         command: format!(
-            "{} sync{account} --accept-removals={count}",
+            "{} sync{account}{from} --accept-removals={count}{stdin}",
             context.app.settings.program
         ),
     })

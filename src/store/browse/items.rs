@@ -455,9 +455,8 @@ fn either(conditions: impl Iterator<Item = String>) -> Option<String> {
 fn listed_condition(items: &Items, listed: Listed) -> Vec<String> {
     let (removed, missing) = (&items.removed, &items.missing);
     match listed {
-        // The bare column, so that the index of items not removed serves.
-        Listed::Now => vec![format!("{removed} IS NULL")],
-        Listed::Missing => vec![format!("{removed} IS NULL"), format!("{missing} IS NOT NULL")],
+        Listed::Now => vec![items.present.clone()],
+        Listed::Missing => vec![items.present.clone(), format!("{missing} IS NOT NULL")],
         Listed::Removed => vec![format!("{removed} IS NOT NULL")],
         Listed::All => vec![],
     }

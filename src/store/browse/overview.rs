@@ -70,7 +70,7 @@ impl Reading {
                 let (from, own) = (&items.from, &items.condition);
                 format!("(SELECT count(*) FROM {from} WHERE {own} AND {condition})")
             };
-            let current = format!("{} IS NULL", items.removed);
+            let current = items.present.clone();
             let missing = match at {
                 None => count(format!("{current} AND {} IS NOT NULL", items.missing)),
                 Some(_) => "CAST(0 AS BIGINT)".into(),
@@ -155,7 +155,7 @@ fn newest<'a>(sql: &mut Sql<'a>, scope: &Scope, first: Timestamp) -> String {
                p.poll_id FROM polls AS p WHERE p.account = {account} AND p.outcome <> 'failed' \
                AND p.added > 0 AND p.observed_at > {first}{until} \
                ORDER BY p.observed_at DESC LIMIT 6) AS q)) AS n \
-           CROSS JOIN {from} WHERE {id} = n.id AND {condition} AND {removed} IS NULL \
+           CROSS JOIN {from} WHERE {id} = n.id AND {condition} AND {present} \
            ORDER BY {seen} DESC, {id} LIMIT 6) AS k LEFT JOIN assets AS a ON a.url = k.url",
         kind = scope.kind,
         history = history(scope.kind),
@@ -165,7 +165,7 @@ fn newest<'a>(sql: &mut Sql<'a>, scope: &Scope, first: Timestamp) -> String {
         seen = items.first_seen,
         from = items.from,
         condition = items.condition,
-        removed = items.removed,
+        present = items.present,
         picture = items.picture.replace("i.preview_image_url", "k.url"),
     )
 }

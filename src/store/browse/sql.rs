@@ -145,6 +145,8 @@ pub struct Items {
     pub changed: String,
     pub missing: String,
     pub removed: String,
+    /// The condition for what is not removed.
+    pub present: String,
     /// The picture's hash, where the picture of that time is kept.
     pub picture: String,
     /// Whether the picture of a past time is kept.
@@ -174,6 +176,8 @@ impl Items {
             changed: "i.changed_at".into(),
             missing: "i.missing_since".into(),
             removed: "i.removed_at".into(),
+            // The bare column, so that the index of items not removed serves.
+            present: "i.removed_at IS NULL".into(),
             picture: kept_now("a"),
             pictured: "a.file IS NOT NULL".into(),
             video: kept_now("w"),
@@ -213,9 +217,9 @@ impl Items {
             ),
             condition: format!(
                 "{} AND i.valid_from <= {at} AND (i.valid_to IS NULL OR i.valid_to > {at} \
-                 OR (i.closed_by = 'removed' AND NOT EXISTS (SELECT 1 FROM {versions} AS n \
-                     WHERE n.account = i.account AND n.{id} = i.{id} \
-                     AND n.version = i.version + 1 AND n.valid_from <= {at})))",
+                 OR (i.closed_by = 'removed' AND NOT coalesce((SELECT n.valid_from <= {at} \
+                     FROM {versions} AS n WHERE n.account = i.account AND n.{id} = i.{id} \
+                     AND n.version = i.version + 1), FALSE)))",
                 self.condition
             ),
             first_seen: "CASE WHEN i.version = 1 THEN i.valid_from ELSE f.first_seen_at END".into(),
@@ -226,6 +230,7 @@ impl Items {
             ),
             missing: sql.no_time().into(),
             removed: format!("CASE WHEN i.valid_to <= {at} THEN i.valid_to END"),
+            present: format!("(i.valid_to IS NULL OR i.valid_to > {at})"),
             picture: kept("i.preview_image_url"),
             pictured: format!("EXISTS (SELECT 1 FROM {})", contents("i.preview_image_url")),
             video: match self.kind {
