@@ -107,6 +107,11 @@ fn past(nth: usize) -> String {
     format!("2026-11-{:02}T{:02}:{:02}:00Z", 13 + nth % 9, 6 + nth / 10, nth % 60)
 }
 
+/// The same of a time before the first poll.
+fn before(nth: usize) -> String {
+    format!("2026-11-01T{:02}:{:02}:00Z", nth % 24, nth % 60)
+}
+
 fn pages(items: usize) -> Vec<Page> {
     let last = items / 2 / 60;
     vec![
@@ -137,16 +142,17 @@ fn pages(items: usize) -> Vec<Page> {
         ("overview", Box::new(|_| "/".into())),
         ("overview of a past day, each time", Box::new(|nth| format!("/?as_of={}", past(nth)))),
         ("changes", Box::new(|_| "/changes".into())),
-        (
-            "changes of a past day, each time",
-            Box::new(|nth| format!("/changes?as_of={}", past(nth))),
-        ),
+        ("changes of a span, each time", Box::new(|nth| format!("/changes?from={}", before(nth)))),
         (
             "changes of a kind and field",
             Box::new(|nth| {
-                format!("/changes?kind=avatar&change=changed&field=avatar_name&as_of={}", past(nth))
+                format!(
+                    "/changes?kind=avatar&change=changed&field=avatar_name&from={}",
+                    before(nth)
+                )
             }),
         ),
+        ("changes of a kind", Box::new(|nth| format!("/changes?kind=avatar&from={}", before(nth)))),
         ("changes of one item", Box::new(|nth| format!("/changes?id=id{nth}"))),
         ("timeline", Box::new(|_| "/timeline?by=day".into())),
         ("polls", Box::new(|_| "/polls".into())),
