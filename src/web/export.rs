@@ -22,14 +22,15 @@ use tokio::{
 };
 
 use super::{
+    ask::Ask,
     changes::until,
     chart::Span,
+    failure::Failure,
     overview::{self, Numbers},
     page::{Context, Message},
     params::{By, GridQuery},
     polls,
     route::{Format, View},
-    server::{Ask, Failure},
     timeline,
 };
 use crate::{

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use askama::Template;
 
 use super::{
+    failure::Failure,
     page::{Context, Link, Pager, Shell, Step, TileView},
     params::{self, GridQuery, View as Layout},
+    response::render,
     route::View,
-    server::{Failure, render},
     words,
 };
 use crate::{

@@ -5,10 +5,11 @@ use askama::Template;
 use super::{
     changes::{self, Form, sums},
     diffs::{Is, Mark, inline, sign},
+    failure::Failure,
     page::{Context, Link, Message, Pager, Shell, Step},
     params::ChangesQuery,
+    response::render,
     route::{View, item_path},
-    server::{Failure, render},
     words,
 };
 use crate::{

@@ -392,7 +392,7 @@ fn order(sql: &Sql<'_>, items: &Items, sort: Sort) -> String {
 
 /// Search, tags and empty columns, which are no dimension of the cube.
 fn base_condition<'a>(sql: &mut Sql<'a>, items: &Items, filter: &'a Filter) -> Vec<String> {
-    let mut all = vec![items.condition.clone()];
+    let mut all = vec![];
     if !filter.q.is_empty() {
         let needle = sql.bind(filter.q.to_ascii_lowercase());
         let name = sql.holds(&items.name, &needle);
@@ -416,8 +416,8 @@ fn matching<'a>(
     filter: &'a Filter,
     moments: &Moments,
 ) -> (&'static str, String) {
-    let mut all = base_condition(sql, items, filter);
-    all.extend(listed_condition(items, filter.listed));
+    let mut all = listed_condition(items, filter.listed);
+    all.extend(base_condition(sql, items, filter));
     if let Some(span) = filter.new {
         all.push(is_new(sql, items, moments, span));
     }
@@ -457,8 +457,8 @@ fn listed_condition(items: &Items, listed: Listed) -> Vec<String> {
     match listed {
         Listed::Now => vec![items.present.clone()],
         Listed::Missing => vec![items.present.clone(), format!("{missing} IS NOT NULL")],
-        Listed::Removed => vec![format!("{removed} IS NOT NULL")],
-        Listed::All => vec![],
+        Listed::Removed => vec![items.condition.clone(), format!("{removed} IS NOT NULL")],
+        Listed::All => vec![items.condition.clone()],
     }
 }
 
@@ -492,31 +492,38 @@ fn cube_sql<'a>(
             condition.push(sql.any_of(&of_type, &filter.of_type));
         }
     }
-    let shown = |column: String| if texts { column } else { "CAST(NULL AS TEXT)".into() };
+    let shown = |column: &str| if texts { column } else { "CAST(NULL AS TEXT)" }.to_owned();
     let new: Vec<String> = Span::ALL.map(|span| is_new(sql, items, moments, span)).into();
     let changed: Vec<String> = Span::ALL.map(|span| is_changed(sql, items, moments, span)).into();
+    let cells = |part: &String| {
+        let mut all = vec![part.clone()];
+        all.extend(condition.iter().cloned());
+        format!(
+            "SELECT CAST(CASE WHEN {removed} IS NOT NULL THEN 2 WHEN {missing} IS NOT NULL THEN 1 \
+             ELSE 0 END AS BIGINT) AS listed, {new} AS new, {changed} AS changed, \
+             {gender} AS gender, {premium} AS premium, {of_type} AS of_type, \
+             CAST({picture} AS BIGINT) AS picture, {risk} AS risk, count(*) AS items \
+             FROM {from}{join} WHERE {all} GROUP BY 1, 2, 3, 4, 5, 6, 7, 8",
+            removed = items.removed,
+            missing = items.missing,
+            new = bits(&new),
+            changed = bits(&changed),
+            gender = shown(&gender),
+            premium = items.own("premium", "BOOLEAN"),
+            of_type = shown(&of_type),
+            picture = picture_class(items),
+            risk = format_args!("coalesce({}, FALSE)", at_risk(items)),
+            from = items.from,
+            join = if items.past { "" } else { PICTURE_JOIN },
+            all = all.join(" AND "),
+        )
+    };
+    let cells: Vec<String> = items.parts.iter().map(cells).collect();
+    // Planned without the limit, which on PostgreSQL would lead to a sort of all items.
     format!(
-        // Planned without the limit, which on PostgreSQL would lead to a sort of all items.
-        "WITH cells AS MATERIALIZED (\
-           SELECT CAST(CASE WHEN {removed} IS NOT NULL THEN 2 WHEN {missing} IS NOT NULL THEN 1 \
-           ELSE 0 END AS BIGINT) AS listed, {new} AS new, {changed} AS changed, \
-           {gender} AS gender, {premium} AS premium, {of_type} AS of_type, \
-           CAST({picture} AS BIGINT) AS picture, {risk} AS risk, count(*) AS items \
-           FROM {from}{join} WHERE {condition} GROUP BY 1, 2, 3, 4, 5, 6, 7, 8) \
-         SELECT * FROM cells LIMIT {most}",
-        join = if items.past { "" } else { PICTURE_JOIN },
-        removed = items.removed,
-        missing = items.missing,
-        new = bits(&new),
-        changed = bits(&changed),
-        gender = shown(gender),
-        premium = items.own("premium", "BOOLEAN"),
-        of_type = shown(of_type),
-        picture = picture_class(items),
-        risk = format_args!("coalesce({}, FALSE)", at_risk(items)),
-        from = items.from,
-        condition = condition.join(" AND "),
-        most = CELLS + 1,
+        "WITH cells AS MATERIALIZED ({}) SELECT * FROM cells LIMIT {}",
+        cells.join(" UNION ALL "),
+        CELLS + 1
     )
 }
 

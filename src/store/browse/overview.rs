@@ -67,8 +67,7 @@ impl Reading {
             // Each number by itself, so that the indexes of what is not removed answer.
             let items = Items::new(&mut sql, kind, account, at);
             let count = |condition: String| {
-                let (from, own) = (&items.from, &items.condition);
-                format!("(SELECT count(*) FROM {from} WHERE {own} AND {condition})")
+                format!("(SELECT count(*) FROM {} WHERE {condition})", items.from)
             };
             let current = items.present.clone();
             let missing = match at {
@@ -155,7 +154,7 @@ fn newest<'a>(sql: &mut Sql<'a>, scope: &Scope, first: Timestamp) -> String {
                p.poll_id FROM polls AS p WHERE p.account = {account} AND p.outcome <> 'failed' \
                AND p.added > 0 AND p.observed_at > {first}{until} \
                ORDER BY p.observed_at DESC LIMIT 6) AS q)) AS n \
-           CROSS JOIN {from} WHERE {id} = n.id AND {condition} AND {present} \
+           CROSS JOIN {from} WHERE {id} = n.id AND {present} \
            ORDER BY {seen} DESC, {id} LIMIT 6) AS k LEFT JOIN assets AS a ON a.url = k.url",
         kind = scope.kind,
         history = history(scope.kind),
@@ -164,7 +163,6 @@ fn newest<'a>(sql: &mut Sql<'a>, scope: &Scope, first: Timestamp) -> String {
         name = items.name,
         seen = items.first_seen,
         from = items.from,
-        condition = items.condition,
         present = items.present,
         picture = items.picture.replace("i.preview_image_url", "k.url"),
     )

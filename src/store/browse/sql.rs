@@ -138,15 +138,17 @@ impl<'a> Sql<'a> {
 /// and the expressions for what is not a plain column.
 pub struct Items {
     pub from: String,
+    /// Every item that was ever seen by then.
     pub condition: String,
+    /// Those of them that are not removed; their `parts` make up all.
+    pub present: String,
+    pub parts: Vec<String>,
     pub id: String,
     pub name: String,
     pub first_seen: String,
     pub changed: String,
     pub missing: String,
     pub removed: String,
-    /// The condition for what is not removed.
-    pub present: String,
     /// The picture's hash, where the picture of that time is kept.
     pub picture: String,
     /// Whether the picture of a past time is kept.
@@ -167,17 +169,19 @@ impl Items {
     ) -> Self {
         let account = sql.bind(account);
         let (table, id) = (kind.list(), kind.id_field());
+        let condition = format!("i.account = {account}");
         let base = Self {
             from: format!("{table} AS i"),
-            condition: format!("i.account = {account}"),
+            // The bare column, so that the index of items not removed serves.
+            present: format!("{condition} AND i.removed_at IS NULL"),
+            parts: vec![condition.clone()],
+            condition,
             id: format!("i.{id}"),
             name: format!("i.{}", kind.name_field()),
             first_seen: "i.first_seen_at".into(),
             changed: "i.changed_at".into(),
             missing: "i.missing_since".into(),
             removed: "i.removed_at".into(),
-            // The bare column, so that the index of items not removed serves.
-            present: "i.removed_at IS NULL".into(),
             picture: kept_now("a"),
             pictured: "a.file IS NOT NULL".into(),
             video: kept_now("w"),
@@ -209,19 +213,25 @@ impl Items {
             let contents = contents(url);
             format!("(SELECT s.sha256 FROM {contents} ORDER BY s.fetched_at DESC LIMIT 1)")
         };
+        let own = &self.condition;
+        let present =
+            format!("{own} AND i.valid_from <= {at} AND (i.valid_to IS NULL OR i.valid_to > {at})");
+        // Few are removed: apart from the others, these are read without a look at what came later.
+        let removed = format!(
+            "{own} AND i.closed_by = 'removed' AND i.valid_to <= {at} \
+             AND NOT coalesce((SELECT n.valid_from <= {at} FROM {versions} AS n \
+                 WHERE n.account = i.account AND n.{id} = i.{id} \
+                 AND n.version = i.version + 1), FALSE)"
+        );
         Self {
             // A first version says itself when the item was first seen: nothing is looked up for it.
             from: format!(
                 "{versions} AS i LEFT JOIN {table} AS f ON f.account = i.account \
                  AND f.{id} = CASE WHEN i.version > 1 THEN i.{id} END"
             ),
-            condition: format!(
-                "{} AND i.valid_from <= {at} AND (i.valid_to IS NULL OR i.valid_to > {at} \
-                 OR (i.closed_by = 'removed' AND NOT coalesce((SELECT n.valid_from <= {at} \
-                     FROM {versions} AS n WHERE n.account = i.account AND n.{id} = i.{id} \
-                     AND n.version = i.version + 1), FALSE)))",
-                self.condition
-            ),
+            condition: format!("(({present}) OR ({removed}))"),
+            parts: vec![present.clone(), removed],
+            present,
             first_seen: "CASE WHEN i.version = 1 THEN i.valid_from ELSE f.first_seen_at END".into(),
             changed: format!(
                 "CASE WHEN i.opened_by <> 'learned' THEN i.valid_from ELSE \
@@ -230,7 +240,6 @@ impl Items {
             ),
             missing: sql.no_time().into(),
             removed: format!("CASE WHEN i.valid_to <= {at} THEN i.valid_to END"),
-            present: format!("(i.valid_to IS NULL OR i.valid_to > {at})"),
             picture: kept("i.preview_image_url"),
             pictured: format!("EXISTS (SELECT 1 FROM {})", contents("i.preview_image_url")),
             video: match self.kind {

@@ -57,11 +57,11 @@ at_home! {
 
     async fn an_id_or_account_that_is_not_known_is_said_to_be_none(home: Home) {
         filled(&home);
-        refuses(home.run(&["changes", "--id", "nope"]), 2, "no item 'nope' was ever listed");
-        refuses(home.run(&["history", "nope"]), 2, "no item 'nope' was ever listed");
+        refuses(&home.run(&["changes", "--id", "nope"]), 2, "no item 'nope' was ever listed");
+        refuses(&home.run(&["history", "nope"]), 2, "no item 'nope' was ever listed");
         for verb in [&["changes"][..], &["history", "a"]] {
             let ran = home.run(&[verb, &["--account", "nope"]].concat());
-            refuses(ran, 2, "there is no account 'nope' in the database (known: default)");
+            refuses(&ran, 2, "there is no account 'nope' in the database (known: default)");
         }
         let ran = home.run(&["changes", "--id", "a"]);
         assert_eq!(ran.code, 0, "{ran:?}");

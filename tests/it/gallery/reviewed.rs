@@ -404,14 +404,8 @@ async fn held_removals_of_a_saved_response_are_let_through_by_its_file() {
             site.run(&sql.replace("{}", source)).await;
             let poll = last_poll(&site, "default").await;
             // Another address each time: pages are kept until something was polled.
-            let page = site.get(&format!(
-                "/polls/{poll}?page=1&kind={}",
-                match source {
-                    "-" => "avatar",
-                    _ => "talking_photo",
-                }
-            ));
-            let page = page.await;
+            let kind = if source == "-" { "avatar" } else { "talking_photo" };
+            let page = site.get(&format!("/polls/{poll}?page=1&kind={kind}")).await;
             assert!(page.text.contains(shown), "{}", page.text);
         }
     }
