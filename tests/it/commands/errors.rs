@@ -63,8 +63,16 @@ at_home! {
             let ran = home.run(&[verb, &["--account", "nope"]].concat());
             refuses(&ran, 2, "there is no account 'nope' in the database (known: default)");
         }
-        let ran = home.run(&["changes", "--id", "a"]);
-        assert_eq!(ran.code, 0, "{ran:?}");
+        for known in [["changes", "--id", "a"], ["changes", "--until", "now"]] {
+            let ran = home.run(&known);
+            assert_eq!((ran.code, ran.stdout.lines().count() > 1), (0, true), "{ran:?}");
+        }
+        refuses(&home.run(&["account", "rename", "nope", "new"]), 2, "there is no account 'nope'");
+        let files = std::fs::read_dir(home.folder()).unwrap();
+        let left = files.filter(|file| {
+            file.as_ref().unwrap().file_name().to_string_lossy().contains("nope")
+        });
+        assert_eq!(left.count(), 0, "no lock for an account that is not there");
     }
 
     async fn a_refused_key_is_said_to_be_one(home: Home) {
