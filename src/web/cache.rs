@@ -42,24 +42,31 @@ fn build() -> &'static str {
 #[derive(Debug)]
 pub struct Kept<V> {
     most: usize,
-    inner: Mutex<(VecDeque<String>, HashMap<String, Arc<V>>)>,
+    inner: Mutex<Inner<V>>,
+}
+
+#[derive(Debug)]
+struct Inner<V> {
+    /// The keys, oldest first.
+    order: VecDeque<String>,
+    all: HashMap<String, Arc<V>>,
 }
 
 impl<V> Kept<V> {
     /// Keeps `most` at most.
     pub fn new(most: usize) -> Self {
-        Self { most, inner: Mutex::new((VecDeque::new(), HashMap::new())) }
+        Self { most, inner: Mutex::new(Inner { order: VecDeque::new(), all: HashMap::new() }) }
     }
 
     /// What is kept under `key`.
     pub fn get(&self, key: &str) -> Option<Arc<V>> {
-        self.inner.lock().ok()?.1.get(key).cloned()
+        self.inner.lock().ok()?.all.get(key).cloned()
     }
 
     /// Keeps `value`.
     pub fn keep(&self, key: String, value: &Arc<V>) {
         let Ok(mut inner) = self.inner.lock() else { return };
-        let (order, all) = &mut *inner;
+        let Inner { order, all } = &mut *inner;
         if all.insert(key.clone(), value.clone()).is_none() {
             order.push_back(key);
         }
@@ -94,6 +101,6 @@ mod tests {
         }
         let has = ["a", "b", "c"].map(|key| kept.get(key).is_some());
         assert_eq!(has, [false, true, true]);
-        assert_eq!(kept.inner.lock().unwrap().1.len(), 2);
+        assert_eq!(kept.inner.lock().unwrap().all.len(), 2);
     }
 }
