@@ -36,8 +36,8 @@ type Page = (&'static str, Box<dyn Fn(usize) -> String>);
 #[tokio::main]
 async fn main() {
     println!(
-        "{:>9} {:>8}  {:<34} {:>7} {:>7} {:>8} {:>9} {:>8}",
-        "engine", "items", "page", "p50 ms", "p95 ms", "x plain", "bytes", "queries"
+        "{:>9} {:>8}  {:<34} {:>8} {:>7} {:>7} {:>8} {:>9} {:>8}",
+        "engine", "items", "page", "first ms", "p50 ms", "p95 ms", "x plain", "bytes", "queries"
     );
     // Numbers on the command line are sizes, over the usual ones.
     let asked: Vec<usize> = std::env::args().filter_map(|word| word.parse().ok()).collect();
@@ -102,6 +102,16 @@ impl Times {
     }
 }
 
+/// A time that no other request of a hundred names: no answer to it is kept.
+fn past(nth: usize) -> String {
+    format!("2026-11-{:02}T{:02}:{:02}:00Z", 13 + nth % 9, 6 + nth / 10, nth % 60)
+}
+
+/// The same of a time before the first poll.
+fn before(nth: usize) -> String {
+    format!("2026-11-01T{:02}:{:02}:00Z", nth % 24, nth % 60)
+}
+
 fn pages(items: usize) -> Vec<Page> {
     let last = items / 2 / 60;
     vec![
@@ -112,14 +122,16 @@ fn pages(items: usize) -> Vec<Page> {
         ),
         ("list by another search each time", Box::new(|nth| format!("/avatars?q=name+{nth}"))),
         (
+            "the same search, facets kept",
+            Box::new(|nth| format!("/avatars?q=name+1&page={}", nth % 80 + 1)),
+        ),
+        (
             "list of one tag and gender",
             Box::new(|nth| format!("/avatars?tag=t{}&gender=female&q=n{}", nth % 9, nth)),
         ),
         (
             "list as of a past day, each time",
-            Box::new(|nth| {
-                format!("/avatars?as_of=2026-11-{:02}T{:02}:00:00Z", 13 + nth % 9, nth / 10)
-            }),
+            Box::new(|nth| format!("/avatars?as_of={}", past(nth))),
         ),
         (
             "talking photos by another search",
@@ -128,11 +140,19 @@ fn pages(items: usize) -> Vec<Page> {
         ("an item", Box::new(|nth| format!("/avatars/id{nth}"))),
         ("a talking photo", Box::new(|nth| format!("/talking-photos/{nth:032x}"))),
         ("overview", Box::new(|_| "/".into())),
+        ("overview of a past day, each time", Box::new(|nth| format!("/?as_of={}", past(nth)))),
         ("changes", Box::new(|_| "/changes".into())),
+        ("changes of a span, each time", Box::new(|nth| format!("/changes?from={}", before(nth)))),
         (
             "changes of a kind and field",
-            Box::new(|_| "/changes?kind=avatar&change=changed&field=avatar_name".into()),
+            Box::new(|nth| {
+                format!(
+                    "/changes?kind=avatar&change=changed&field=avatar_name&from={}",
+                    before(nth)
+                )
+            }),
         ),
+        ("changes of a kind", Box::new(|nth| format!("/changes?kind=avatar&from={}", before(nth)))),
         ("changes of one item", Box::new(|nth| format!("/changes?id=id{nth}"))),
         ("timeline", Box::new(|_| "/timeline?by=day".into())),
         ("polls", Box::new(|_| "/polls".into())),
@@ -167,28 +187,32 @@ async fn measure(engine: &str, location: &Location, items: usize) {
     }
     let (plain_p50, plain_p95) = (times.ms(50), times.ms(95));
     println!(
-        "{engine:>9} {items:>8}  {:<34} {plain_p50:>7.1} {plain_p95:>7.1} {:>8} {:>9} {:>8}",
+        "{engine:>9} {items:>8}  {:<43} {plain_p50:>7.1} {plain_p95:>7.1} {:>8} {:>9} {:>8}",
         "(a plain SELECT, connection open)", "1.0", "", 1
     );
     let budget = BUDGETS.iter().find(|(size, _)| *size >= items).map_or(f64::MAX, |(_, ms)| *ms);
     let pages = pages(items);
     for (name, path) in &pages {
-        let (mut times, mut bytes, mut queries) = (Times(vec![]), 0, String::new());
+        let (mut times, mut bytes, mut queries) = (Times(vec![]), 0, 0);
         for nth in 0..100 {
             let began = Instant::now();
             let answer = client.get(format!("{base}{}", path(nth))).send().await.unwrap();
             assert_eq!(answer.status(), 200, "{}", path(nth));
-            queries = answer.headers()["x-queries"].to_str().unwrap().to_owned();
+            let asked = answer.headers()["x-queries"].to_str().unwrap().parse::<u32>().unwrap();
+            queries = queries.max(asked);
             bytes = answer.bytes().await.unwrap().len();
             times.0.push(began.elapsed());
         }
+        // What is kept from the first answer does not hide what that one took.
+        let first = times.0[0].as_secs_f64() * 1000.0;
         let (p50, p95) = (times.ms(50), times.ms(95));
-        let over = if p95 > budget { format!("  over {budget} ms") } else { String::new() };
+        let over =
+            if p95.max(first) > budget { format!("  over {budget} ms") } else { String::new() };
         println!(
-            "{engine:>9} {items:>8}  {name:<34} {p50:>7.1} {p95:>7.1} {:>8.1} {bytes:>9} {queries:>8}{over}",
+            "{engine:>9} {items:>8}  {name:<34} {first:>8.1} {p50:>7.1} {p95:>7.1} {:>8.1} {bytes:>9} {queries:>8}{over}",
             p95 / plain_p95
         );
-        assert!(queries.parse::<u32>().unwrap() <= 6, "{name}");
+        assert!(queries <= 6, "{name}");
     }
     let before = resident();
     let mut peak = before;
@@ -242,6 +266,16 @@ async fn fill(location: &Location, items: usize) {
         );
         demo::run(location, sql).await;
     }
+    // Each content as it was fetched after the first poll.
+    let fetched = match location.file() {
+        Some(_) => "'2026-11-12T06:00:00.000Z'",
+        None => "'2026-11-12T06:00:00.000Z'::timestamptz",
+    };
+    let sql = format!(
+        "INSERT INTO asset_versions (url, fetched_at, sha256, file, bytes) \
+         SELECT url, {fetched}, sha256, file, bytes FROM assets WHERE file IS NOT NULL"
+    );
+    demo::run(location, sql).await;
     demo::run(location, "ANALYZE".into()).await;
 }
 

@@ -28,8 +28,11 @@ impl Account {
         let AccountCommand::Rename { old, new } = self.command;
         check_account_name(&new)?;
         let (_, _, location) = context.config()?;
-        // Reading first: a database that is not there must not be made for this.
-        Store::open_to_read(&location).await?.close().await?;
+        // Reading first: a database that is not there must not be made for this, nor a lock for an
+        // account that is not there.
+        let mut store = Store::open_to_read(&location).await?;
+        store.expect_account(&old).await?;
+        store.close().await?;
         let mut store = Store::open_to_write(&location).await?;
         store.rename_account(&old, &new, context.clock.now()).await?;
         store.close().await?;

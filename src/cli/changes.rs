@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum, builder::PossibleValue};
 
 use super::{
     Context,
-    output::{Cell, Format, Rows, print},
+    output::{Cell, Format, Rows, print, visible},
     time_or_ago,
 };
 use crate::{
@@ -134,6 +134,11 @@ impl Changes {
         if let Some(account) = &filter.account {
             store.expect_account(account).await?;
         }
+        if let Some(id) = &filter.id
+            && !store.knows_item(id).await?
+        {
+            return Err(unknown_item(id));
+        }
         let format = match format {
             Some(ChangesFormat::Atom) => return atom(&mut store, filter).await,
             Some(ChangesFormat::Rows(format)) => Format::or_default(Some(format)),
@@ -149,6 +154,14 @@ impl Changes {
         rows.finish("No such changes.")?;
         Ok(0)
     }
+}
+
+/// Nothing was ever listed under this id: a typo, most likely.
+pub(super) fn unknown_item(id: &str) -> Error {
+    Error::usage(format!(
+        "no item '{}' was ever listed; ids are compared to the letter",
+        visible(id)
+    ))
 }
 
 /// Makes cells of a row, with the marks of what probably goes on under another id.

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::{
     Context,
-    changes::KindArgument,
+    changes::{KindArgument, unknown_item},
     output::{Cell, Format, Rows, visible},
 };
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
         item::{FieldName, Fields, Kind},
         value::{Value, write_json_string},
     },
-    error::{Error, Result},
+    error::Result,
     store::{Store, query::Version, reissue::Reissues},
     time::Timestamp,
 };
@@ -60,12 +60,12 @@ impl History {
         let (_, _, location) = context.config()?;
         let mut store = Store::open_to_read(&location).await?;
         store.begin_reading().await?;
+        if let Some(account) = &account {
+            store.expect_account(account).await?;
+        }
         let versions = store.versions(&id, kind.map(Kind::from), account.as_deref()).await?;
         if versions.is_empty() {
-            return Err(Error::usage(format!(
-                "no item '{}' was ever listed; ids are compared to the letter",
-                visible(&id)
-            )));
+            return Err(unknown_item(&id));
         }
         let marks = marks(&mut store, &versions).await?;
         match Format::or_default(format) {

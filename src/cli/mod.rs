@@ -241,14 +241,17 @@ pub fn logging(arguments: &Arguments) {
     let _ = ALL_IS_LOGGED.set(is_json || is_daemon);
 }
 
-/// A time as a flag takes it: a time, a date, or how long ago (`7d`, `90m`).
+/// A time as a flag takes it: a time, a date, how long ago (`7d`, `90m`), or `now`.
 fn time_or_ago(text: &str, now: Timestamp) -> Result<Timestamp> {
+    if text == "now" {
+        return Ok(now);
+    }
     if let Some(time) = Timestamp::parse(text) {
         return Ok(time);
     }
     humantime::parse_duration(text).map(|ago| now.minus(ago)).map_err(|_| {
         Error::usage(format!(
-            "'{text}' is neither a time (2026-11-23, 2026-11-23T05:57:09Z) nor how long ago (7d, 90m)"
+            "'{text}' is neither a time (2026-11-23, 2026-11-23T05:57:09Z, now) nor how long ago (7d, 90m)"
         ))
     })
 }

@@ -243,11 +243,17 @@ pub fn object(columns: &[&str], cells: &[Cell]) -> String {
     out
 }
 
+/// A terminal that calls itself narrower than this (0 × 0 under some shells) does not know its width.
+const NARROWEST: u16 = 40;
+
 /// Rows as a table as wide as the terminal.
 pub fn table(columns: &[&str], rows: Vec<Vec<Cell>>) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
-    table.set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_content_arrangement(match table.width() {
+        Some(width) if width < NARROWEST => ContentArrangement::Disabled,
+        _ => ContentArrangement::Dynamic,
+    });
     table.set_header(columns.iter().map(|name| name.replace('_', " ").to_uppercase()));
     for row in rows {
         table.add_row(row.iter().map(shown));
@@ -270,6 +276,15 @@ pub fn visible(text: &str) -> String {
             c => c,
         })
         .collect()
+}
+
+/// "1 poll", "2 polls".
+pub fn counted(number: u64, one: &str, many: &str) -> String {
+    format!(
+        "{} {}",
+        grouped(i64::try_from(number).unwrap_or(i64::MAX)),
+        if number == 1 { one } else { many }
+    )
 }
 
 /// 12345 as 12,345.

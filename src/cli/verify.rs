@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::{
     Context,
-    output::{Cell, Format, Rows, print, visible},
+    output::{Cell, Format, Rows, counted, print, visible},
 };
 use crate::{
     error::Result,
@@ -99,10 +99,14 @@ fn rows(findings: &[Finding], audit: Option<&audit::Audit>, format: Option<Forma
 
 fn summary(report: &Report) -> String {
     let Report { findings, accounts, polls, versions, proof } = report;
-    let mut lines = vec![format!(
-        "{} ({accounts} accounts, {polls} polls, {versions} versions were read)",
-        verdict(findings)
-    )];
+    let mut lines = vec![format!("{} ({} read)", verdict(findings), {
+        let all = [
+            counted(*accounts, "account", "accounts"),
+            counted(*polls, "poll", "polls"),
+            counted(*versions, "version", "versions"),
+        ];
+        all.join(", ")
+    })];
     lines.extend(proof.as_ref().map(proven));
     lines.join("\n")
 }

@@ -129,7 +129,11 @@ fn read(name: &str, path: &[String], text: &str) -> Result<Value> {
 fn judge(path: &[String], value: &Value) -> Result<(), String> {
     let mut table = Table::new();
     set(&mut table, path, value.clone());
-    let told = |e| values::plain(&e).replacen(" is no known key", " holds an unknown key", 1);
+    // A variable's value stands without quotes.
+    let told = |e| {
+        let what = values::plain(&e).replacen(" is no known key", " holds an unknown key", 1);
+        what.replace(", in quotes", "").replace(" in quotes", "")
+    };
     table.try_into::<Config>().map(|_| ()).map_err(told)
 }
 

@@ -52,6 +52,7 @@ pub fn entry(what: &str) -> Option<&str> {
 fn kind(expected: &str) -> &str {
     match expected {
         "a string" | "path string" => "text in quotes",
+        "a boolean" => "true or false",
         struct_name if struct_name.starts_with("struct ") => "a section of keys",
         other => other,
     }

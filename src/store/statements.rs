@@ -172,6 +172,10 @@ pub const LAST_ANSWERS: &str = "SELECT api_version, outcome = 'failed', http_sta
      FROM polls WHERE account = $1 AND trigger <> 'file' \
      AND NOT (outcome = 'failed' AND api_version = $2) ORDER BY poll_id DESC LIMIT $3";
 
+/// Whether an item of any account ever had this id: (id).
+pub const KNOWN_ITEM: &str = "SELECT 1 FROM avatars WHERE avatar_id = $1 \
+     UNION ALL SELECT 1 FROM talking_photos WHERE talking_photo_id = $1 LIMIT 1";
+
 /// Whether an account is known: (account).
 pub const ACCOUNT: &str = "SELECT polls FROM accounts WHERE account = $1";
 /// Renames an account everywhere, by the foreign keys' cascade: (old, new).
@@ -294,6 +298,7 @@ pub fn all(engine: Engine) -> Vec<(String, SqlStr)> {
         ("ACCOUNT", ACCOUNT),
         ("RENAME", RENAME),
         ("LAST_POLLS", LAST_POLLS),
+        ("KNOWN_ITEM", KNOWN_ITEM),
         ("LAST_GOOD_POLL", LAST_GOOD_POLL),
         ("ARCHIVED", ARCHIVED),
         ("LAST_SOURCE", LAST_SOURCE),

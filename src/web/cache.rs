@@ -1,7 +1,11 @@
 //! When a browser may keep what it has: a page until something was polled or mirrored, a file for
-//! ever. Pure.
+//! ever. And what the gallery itself keeps of its last answers, by the same rule. It does not know
+//! what is kept.
 
-use std::sync::OnceLock;
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Arc, Mutex, OnceLock},
+};
 
 use axum::http::{HeaderMap, HeaderValue, header};
 use sha2::{Digest, Sha256};
@@ -34,6 +38,46 @@ fn build() -> &'static str {
     })
 }
 
+/// The last answers, so many at most: the oldest gives way. What a key stands for never changes.
+#[derive(Debug)]
+pub struct Kept<V> {
+    most: usize,
+    inner: Mutex<Inner<V>>,
+}
+
+#[derive(Debug)]
+struct Inner<V> {
+    /// The keys, oldest first.
+    order: VecDeque<String>,
+    all: HashMap<String, Arc<V>>,
+}
+
+impl<V> Kept<V> {
+    /// Keeps `most` at most.
+    pub fn new(most: usize) -> Self {
+        Self { most, inner: Mutex::new(Inner { order: VecDeque::new(), all: HashMap::new() }) }
+    }
+
+    /// What is kept under `key`.
+    pub fn get(&self, key: &str) -> Option<Arc<V>> {
+        self.inner.lock().ok()?.all.get(key).cloned()
+    }
+
+    /// Keeps `value`.
+    pub fn keep(&self, key: String, value: &Arc<V>) {
+        let Ok(mut inner) = self.inner.lock() else { return };
+        let Inner { order, all } = &mut *inner;
+        if all.insert(key.clone(), value.clone()).is_none() {
+            order.push_back(key);
+        }
+        if order.len() > self.most
+            && let Some(oldest) = order.pop_front()
+        {
+            all.remove(&oldest);
+        }
+    }
+}
+
 /// Whether the browser has what is tagged `tag`.
 pub fn has(headers: &HeaderMap, tag: &str) -> bool {
     let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
@@ -43,4 +87,20 @@ pub fn has(headers: &HeaderMap, tag: &str) -> bool {
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
         .any(|known| known.trim() == "*" || opaque(known) == opaque(tag))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_answer_gives_way_and_no_more_are_kept_than_said() {
+        let kept = Kept::new(2);
+        for key in ["a", "b", "b", "c"] {
+            kept.keep(key.to_owned(), &Arc::new(key.len()));
+        }
+        let has = ["a", "b", "c"].map(|key| kept.get(key).is_some());
+        assert_eq!(has, [false, true, true]);
+        assert_eq!(kept.inner.lock().unwrap().all.len(), 2);
+    }
 }

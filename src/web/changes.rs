@@ -4,10 +4,11 @@ use askama::Template;
 
 use super::{
     diffs::{ChangeView, Is, folded},
+    failure::Failure,
     page::{Context, Shell},
     params::ChangesQuery,
+    response::render,
     route::View,
-    server::{Failure, render},
     words,
 };
 use crate::{

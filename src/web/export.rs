@@ -22,14 +22,15 @@ use tokio::{
 };
 
 use super::{
+    ask::Ask,
     changes::until,
     chart::Span,
+    failure::Failure,
     overview::{self, Numbers},
     page::{Context, Message},
     params::{By, GridQuery},
     polls,
     route::{Format, View},
-    server::{Ask, Failure},
     timeline,
 };
 use crate::{
@@ -112,6 +113,8 @@ struct Out {
     chunks: mpsc::Sender<Bytes>,
     /// Whether the rows broke off.
     broken: Arc<AtomicBool>,
+    /// The reader took nothing more: said to the log, as no error.
+    gave_up: AtomicBool,
     /// So long may nothing be taken.
     patience: Duration,
     /// When all of it must be through.
@@ -122,8 +125,13 @@ impl Out {
     fn new(patience: Duration) -> (Self, Chunks) {
         let (chunks, receiver) = mpsc::channel(4);
         let broken = Arc::new(AtomicBool::new(false));
-        let out =
-            Self { chunks, broken: broken.clone(), patience, end: Instant::now() + EXPORT_TIME };
+        let out = Self {
+            chunks,
+            broken: broken.clone(),
+            gave_up: AtomicBool::new(false),
+            patience,
+            end: Instant::now() + EXPORT_TIME,
+        };
         (out, Chunks { receiver, broken })
     }
 
@@ -133,7 +141,10 @@ impl Out {
         let until = self.end.min(Instant::now() + self.patience);
         match timeout_at(until, self.chunks.send(bytes)).await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) | Err(_) => Err(Fault::WorkerCrashed),
+            Ok(Err(_)) | Err(_) => {
+                self.gave_up.store(true, Ordering::Relaxed);
+                Err(Fault::WorkerCrashed)
+            }
         }
     }
 }
@@ -427,13 +438,14 @@ async fn finish(rows: Rows, reading: Reading, done: Result<()>) {
         Ok(()) => rows.finish().await.map_err(|fault| fault.to_string()),
         Err(error) => Err(error.message),
     };
-    match finished {
-        Ok(()) => reading.end().await,
-        Err(why) => {
-            tracing::warn!(why, "an export broke off");
-            rows.inner.lock().await.out.broken.store(true, Ordering::Relaxed);
-        }
+    let Err(why) = finished else { return reading.end().await };
+    let buffer = rows.inner.lock().await;
+    // Who stops reading is no fault of ours; a database that fails is.
+    match buffer.out.gave_up.load(Ordering::Relaxed) || buffer.out.chunks.is_closed() {
+        true => tracing::info!("the reader of an export stopped reading"),
+        false => tracing::error!(why, "an export broke off"),
     }
+    buffer.out.broken.store(true, Ordering::Relaxed);
 }
 
 fn item_columns(kind: Kind) -> Vec<&'static str> {

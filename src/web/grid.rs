@@ -5,10 +5,11 @@ use std::sync::Arc;
 use askama::Template;
 
 use super::{
+    failure::Failure,
     page::{Context, Link, Pager, Shell, Step, TileView},
     params::{self, GridQuery, View as Layout},
+    response::render,
     route::View,
-    server::{Failure, render},
     words,
 };
 use crate::{
@@ -146,11 +147,11 @@ async fn facets(
 ) -> Result<Arc<Facets>, Failure> {
     let (scope, moments) = (context.scope(kind), context.moments());
     let key = format!("{mark:?} {scope:?} {filter:?} {moments:?}");
-    if let Some(kept) = context.app.kept(&key) {
+    if let Some(kept) = context.app.facets.get(&key) {
         return Ok(kept);
     }
     let facets = Arc::new(reading.facets(&scope, filter, &moments).await?);
-    context.app.keep(key, &facets);
+    context.app.facets.keep(key, &facets);
     Ok(facets)
 }
 

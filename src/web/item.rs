@@ -6,10 +6,11 @@ use askama::Template;
 
 use super::{
     diffs::{Is, Mark, columns, shown},
+    failure::Failure,
     page::{Context, Link, Message, NOT_SHOWN, Pic, Shell, file_path},
     params::can_be_asked,
+    response::render,
     route::{View, item_path, list_path},
-    server::{Failure, render},
     words,
 };
 use crate::{

@@ -7,11 +7,12 @@ use askama::Template;
 use super::{
     chart,
     diffs::{ChangeView, Is, folded},
+    failure::Failure,
     page::{Context, Link, Pic, Shell},
     params::By,
     polls::{Held, held},
+    response::render,
     route::View,
-    server::{Failure, render},
     timeline::{Charts, back, charts},
     words,
 };

@@ -5,10 +5,11 @@ use askama::Template;
 use super::{
     changes::{self, Form, sums},
     diffs::{Is, Mark, inline, sign},
+    failure::Failure,
     page::{Context, Link, Message, Pager, Shell, Step},
     params::ChangesQuery,
+    response::render,
     route::{View, item_path},
-    server::{Failure, render},
     words,
 };
 use crate::{
@@ -114,6 +115,12 @@ pub fn held(context: &Context<'_>, poll: &PollRow) -> Option<Held> {
         )
     };
     let past = context.place.as_of.is_some();
+    // A saved response is polled again from its file: without it this would ask the API.
+    let from = match (poll.trigger.as_str(), &poll.source) {
+        ("file", Some(name)) => format!(" --from {}", shell_word(name)),
+        _ => String::new(),
+    };
+    let stdin = if from == " --from -" { " < FILE" } else { "" };
     let account = match context.accounts.len() > 1 || context.account != "default" {
         true => format!(" --account {}", shell_word(&context.account)),
         false => String::new(),
@@ -124,7 +131,7 @@ pub fn held(context: &Context<'_>, poll: &PollRow) -> Option<Held> {
         poll: poll.poll_id,
         which: if past { vec![] } else { kinds.into_iter().map(missing).collect() },
         command: format!(
-            "{} sync{account} --accept-removals={count}",
+            "{} sync{account}{from} --accept-removals={count}{stdin}",
             context.app.settings.program
         ),
     })

@@ -1,18 +1,12 @@
-//! A request from its arrival to its answer: guard, route, question, page, tag.
+//! A request from its arrival to its answer: guard, route, and who answers it.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    net::SocketAddr,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use askama::Template;
 use axum::{
     Router,
     body::Body,
     extract::{Request, State},
-    http::{HeaderValue, Method, Response, StatusCode, header, request::Parts},
+    http::{HeaderValue, Response, StatusCode, header, request::Parts},
 };
 use tower_http::{
     catch_panic::CatchPanicLayer,
@@ -23,29 +17,26 @@ use tower_http::{
 };
 
 use super::{
-    assets, cache, changes, export, files, grid, item, overview,
-    page::{Context, Link, Message, usual_account},
-    params::{self, BadParameter, By, ChangesQuery, GridQuery, Pairs, Place},
-    polls,
-    route::{self, Format, Route, View, route},
+    assets,
+    atom::atom,
+    cache::{self, Kept},
+    failure::{Failure, Tongue, failed, not_found, nothing},
+    files,
+    response::{moved, plain},
+    route::{Route, route},
     security::{self, Guard, Refusal},
-    timeline, words,
+    view::viewed,
 };
 use crate::{
-    catalog::item::Kind,
     error::{Error, Result},
-    feed::{self, Feed},
     metrics,
     mirror::Blobs,
     store::{
         Location,
-        browse::{
-            GoodPoll, Mark, Reader, Reading, Unreadable, changes::ChangesFilter, items::Facets,
-        },
+        browse::{Reader, Unreadable, items::Facets},
         figures::Figures,
-        query::ChangeFilter,
     },
-    time::{Clock, Timestamp},
+    time::Clock,
 };
 
 /// How the gallery is served.
@@ -75,44 +66,27 @@ pub struct App {
     pub(super) reader: Reader,
     pub(super) settings: Settings,
     pub(super) clock: Clock,
-    facets: Mutex<Kept>,
+    /// The facets of the last lists, by what was asked of which state.
+    pub(super) facets: Kept<Facets>,
+    /// The last pages, by their tags: two visitors who ask the same between two polls cost one page.
+    pub(super) pages: Kept<String>,
     /// The configured accounts, whose metrics are told even before their first poll.
     pub accounts: Vec<String>,
 }
 
-/// The facets of the last lists, which cost most.
-#[derive(Debug, Default)]
-struct Kept {
-    order: VecDeque<String>,
-    facets: HashMap<String, Arc<Facets>>,
-}
-
 /// So many lists' facets are kept.
-const KEPT: usize = 64;
+const FACETS: usize = 64;
+
+/// So many pages are kept, of at most so many bytes each.
+const PAGES: usize = 48;
+pub(super) const PAGE_BYTES: usize = 128 * 1024;
 
 impl App {
     /// A gallery of the database at `location`.
     pub fn new(location: Location, settings: Settings, clock: Clock) -> Self {
         let reader = Reader::new(location);
-        Self { reader, settings, clock, facets: Mutex::default(), accounts: vec![] }
-    }
-
-    /// The facets kept under `key`.
-    pub(super) fn kept(&self, key: &str) -> Option<Arc<Facets>> {
-        self.facets.lock().ok()?.facets.get(key).cloned()
-    }
-
-    /// Keeps facets; the oldest give way.
-    pub(super) fn keep(&self, key: String, facets: &Arc<Facets>) {
-        let Ok(mut kept) = self.facets.lock() else { return };
-        if kept.facets.insert(key.clone(), facets.clone()).is_none() {
-            kept.order.push_back(key);
-        }
-        if kept.order.len() > KEPT
-            && let Some(oldest) = kept.order.pop_front()
-        {
-            kept.facets.remove(&oldest);
-        }
+        let (facets, pages) = (Kept::new(FACETS), Kept::new(PAGES));
+        Self { reader, settings, clock, facets, pages, accounts: vec![] }
     }
 
     /// The routes, ready to be served.
@@ -158,86 +132,6 @@ pub async fn serve(
     tokio::select! {
         served = server => served.map_err(|fault| Error::unforeseen(format!("cannot serve: {fault}"))),
         () = last => Ok(()),
-    }
-}
-
-/// Why there is no page.
-pub enum Failure {
-    /// The parameter cannot be used: 400.
-    Parameter(BadParameter),
-    /// There is no such thing: 404.
-    NotFound(Box<Message>),
-    /// Nothing was polled yet.
-    NothingYet(Box<Message>),
-    /// It stands under this account, and none was named.
-    OfAccount(String),
-    /// Nothing can be read: 503.
-    Unreadable(Unreadable),
-}
-
-impl From<BadParameter> for Failure {
-    fn from(bad: BadParameter) -> Self {
-        Self::Parameter(bad)
-    }
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        Self::Unreadable(error.into())
-    }
-}
-
-impl From<Unreadable> for Failure {
-    fn from(why: Unreadable) -> Self {
-        Self::Unreadable(why)
-    }
-}
-
-/// A question, read from path and query before anything is asked.
-#[derive(Clone, Debug)]
-pub enum Ask {
-    /// The front page.
-    Overview,
-    /// A list.
-    Grid(GridQuery),
-    /// An item; two versions to compare.
-    Item(Option<(i64, i64)>),
-    /// The change feed.
-    Changes(ChangesQuery),
-    /// A page of polls.
-    Polls(i64),
-    /// Of one poll these changes.
-    Poll(ChangesQuery),
-    /// Bars.
-    Timeline(By),
-}
-
-impl Ask {
-    fn take(view: &View, pairs: &mut Pairs) -> Result<Self, BadParameter> {
-        Ok(match view {
-            View::Overview => Self::Overview,
-            View::Grid(kind) => Self::Grid(GridQuery::take(pairs, *kind)?),
-            View::Item(..) => Self::Item(params::take_versions(pairs)?),
-            View::Changes => Self::Changes(ChangesQuery::take(pairs)?),
-            View::Polls => Self::Polls(params::take_page(pairs)?),
-            View::Poll(_) => Self::Poll(ChangesQuery::of_poll(pairs)?),
-            View::Timeline => Self::Timeline(params::take_by(pairs)?),
-        })
-    }
-
-    fn own(&self) -> Vec<(&'static str, String)> {
-        match self {
-            Self::Overview | Self::Item(None) => vec![],
-            Self::Item(Some((from, to))) => {
-                vec![("from", from.to_string()), ("to", to.to_string())]
-            }
-            Self::Grid(query) => query.pairs(),
-            Self::Changes(query) | Self::Poll(query) => query.pairs(),
-            Self::Polls(page) if *page > 1 => vec![("page", page.to_string())],
-            Self::Polls(_) => vec![],
-            Self::Timeline(By::Day) => vec![("by", "day".into())],
-            Self::Timeline(By::Week) => vec![],
-        }
     }
 }
 
@@ -345,410 +239,4 @@ async fn file(app: &App, hash: &str, request: &Parts) -> Response<Body> {
             plain(StatusCode::SERVICE_UNAVAILABLE, "the mirror's store cannot be read")
         }
     }
-}
-
-/// To a path of our own, always: `route` builds it from known words and encoded ids.
-fn moved(path: &str, query: Option<&str>) -> Response<Body> {
-    let to = match query {
-        Some(query) => format!("{path}?{query}"),
-        None => path.to_owned(),
-    };
-    let mut response = plain(StatusCode::PERMANENT_REDIRECT, "");
-    if let Ok(to) = HeaderValue::from_str(&to) {
-        response.headers_mut().insert(header::LOCATION, to);
-    }
-    response
-}
-
-async fn viewed(
-    app: &Arc<App>,
-    request: &Parts,
-    view: &View,
-    format: Option<Format>,
-) -> Result<Response<Body>, Failure> {
-    let now = app.clock.now();
-    let mut pairs = Pairs::parse(request.uri.query().unwrap_or_default())?;
-    let place = Place::take(&mut pairs, now)?;
-    let ask = Ask::take(view, &mut pairs)?;
-    pairs.finish()?;
-    let mut reading = match format {
-        None => app.reader.page().await?,
-        Some(_) => app.reader.export().await?,
-    };
-    let mark = reading.mark().await?;
-    let context = context(app, &mut reading, &mark, place, request.uri.path(), &ask, now).await?;
-    let tag = cache::tag(&mark, &moment(&context, view), &url(request));
-    if cache::has(&request.headers, &tag) {
-        reading.end().await;
-        return Ok(tagged(Response::new(Body::empty()), StatusCode::NOT_MODIFIED, &tag));
-    }
-    if let Some(format) = format {
-        let wanted = export::Wanted { format, only_head: request.method == Method::HEAD };
-        let response = export::response(context, reading, view, ask, wanted).await?;
-        return Ok(tagged(response, StatusCode::OK, &tag));
-    }
-    let html = page(&context, &mut reading, &mark, view, ask).await?;
-    let queries = reading.queries();
-    reading.end().await;
-    tracing::debug!(queries, path = request.uri.path(), "page");
-    let mut response = tagged(self::html(StatusCode::OK, html), StatusCode::OK, &tag);
-    // For tests and for whoever watches: what the page cost.
-    response.headers_mut().insert("x-queries", HeaderValue::from(queries));
-    Ok(response)
-}
-
-/// So many rows of the change feed are read for the feed, and so many entries told.
-const FEED_ROWS: usize = 4_000;
-const FEED_ENTRIES: usize = 300;
-
-/// The feed of one account's changes, the first poll's left out; its questions are kind, change
-/// and id.
-async fn atom(app: &Arc<App>, request: &Parts) -> Result<Response<Body>, Failure> {
-    let mut pairs = Pairs::parse(request.uri.query().unwrap_or_default())?;
-    let place = Place { as_of: None, ..Place::take(&mut pairs, app.clock.now())? };
-    let filter = params::take_feed(&mut pairs)?;
-    pairs.finish()?;
-    let mut reading = app.reader.page().await?;
-    let mark = reading.mark().await?;
-    let tag = cache::tag(&mark, "", &url(request));
-    if cache::has(&request.headers, &tag) {
-        reading.end().await;
-        return Ok(tagged(Response::new(Body::empty()), StatusCode::NOT_MODIFIED, &tag));
-    }
-    let ask = Ask::Overview;
-    let context =
-        context(app, &mut reading, &mark, place, "/changes", &ask, app.clock.now()).await?;
-    let began = reading.began_at().await?;
-    let first = context.first_poll_at();
-    let rows = reading.newest_changes(&context.account, first, &filter, FEED_ROWS).await?;
-    reading.end().await;
-    let own = feed_pairs(&filter);
-    let mut feed = Feed::new(began, Some(FEED_ENTRIES)).served(feed::Served {
-        itself: context.href("/changes.atom", &own),
-        page: context.href("/changes", &own),
-        item: |row| {
-            let place = Place { account: Some(row.account.clone()), as_of: None };
-            place.href(&route::item_path(kind_of(&row.kind), &row.item_id), &[])
-        },
-    });
-    for row in rows {
-        feed.add(row)?;
-    }
-    let asked = ChangeFilter {
-        kind: filter.kind,
-        change: filter.change,
-        account: Some(context.account.clone()),
-        id: filter.id,
-        ..ChangeFilter::default()
-    };
-    let mut response = Response::new(Body::from(feed.finish(&asked)?));
-    let atom = HeaderValue::from_static("application/atom+xml; charset=utf-8");
-    response.headers_mut().insert(header::CONTENT_TYPE, atom);
-    Ok(tagged(response, StatusCode::OK, &tag))
-}
-
-/// What the feed was asked for, as a query string's pairs.
-fn feed_pairs(filter: &ChangesFilter) -> Vec<(&'static str, String)> {
-    let ChangesFilter { kind, change, id, field: _, from: _, until: _ } = filter;
-    let all = [
-        ("kind", kind.map(|kind| kind.as_str().to_owned())),
-        ("change", change.clone()),
-        ("id", id.clone()),
-    ];
-    all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
-}
-
-fn kind_of(word: &str) -> Kind {
-    if word == Kind::Avatar.as_str() { Kind::Avatar } else { Kind::TalkingPhoto }
-}
-
-async fn page(
-    context: &Context<'_>,
-    reading: &mut Reading,
-    mark: &Mark,
-    view: &View,
-    ask: Ask,
-) -> Result<String, Failure> {
-    match (view, ask) {
-        (View::Grid(kind), Ask::Grid(query)) => {
-            grid::page(context, reading, mark, *kind, &query).await
-        }
-        (View::Item(kind, id), Ask::Item(two)) => {
-            item::page(context, reading, *kind, id, two).await
-        }
-        (View::Changes, Ask::Changes(query)) => changes::page(context, reading, &query).await,
-        (View::Polls, Ask::Polls(page)) => polls::page(context, reading, page).await,
-        (View::Poll(number), Ask::Poll(query)) => {
-            polls::one(context, reading, *number, &query).await
-        }
-        (View::Timeline, Ask::Timeline(by)) => timeline::page(context, reading, by).await,
-        _ => overview::page(context, reading).await,
-    }
-}
-
-async fn context<'a>(
-    app: &'a App,
-    reading: &mut Reading,
-    mark: &Mark,
-    place: Place,
-    path: &str,
-    ask: &Ask,
-    now: Timestamp,
-) -> Result<Context<'a>, Failure> {
-    let account = match &place.account {
-        Some(account) if !mark.accounts.contains(account) => {
-            return Err(no_account(account, &place, mark));
-        }
-        Some(account) => account.clone(),
-        None => usual_account(mark).cloned().ok_or_else(|| nothing_yet(app, &place))?,
-    };
-    let good = good_poll(app, reading, &account, &place).await?;
-    let end = Format::ALL.iter().find_map(|(end, _)| path.strip_suffix(&format!(".{end}")));
-    Ok(Context {
-        app,
-        own: ask.own(),
-        path: end.unwrap_or(path).to_owned(),
-        place,
-        account,
-        accounts: mark.accounts.clone(),
-        now,
-        good,
-    })
-}
-
-/// The last good poll at the place; before the first one there is nothing to show.
-async fn good_poll(
-    app: &App,
-    reading: &mut Reading,
-    account: &str,
-    place: &Place,
-) -> Result<GoodPoll, Failure> {
-    let last = reading.good_polls(account, place.at()).await?;
-    if let Some(good) = last.into_iter().next() {
-        return Ok(good);
-    }
-    let first = match place.as_of {
-        Some(_) => reading.good_polls(account, None).await?.first().and_then(|good| good.first),
-        None => None,
-    };
-    let Some(first) = first else { return Err(nothing_yet(app, place)) };
-    let mut message = Message::new(
-        place,
-        "Before the first poll",
-        format!("The catalogue is known from {} on.", words::date_time(first)),
-    );
-    let raw = words::day(first);
-    let own = Place { as_of: None, ..place.clone() };
-    message.links = vec![
-        Link::new(own.href("/avatars", &[("as_of", raw)]), words::date(first)),
-        Link::new(own.href("/", &[]), "Now"),
-    ];
-    Err(Failure::NothingYet(Box::new(message)))
-}
-
-fn nothing_yet(app: &App, place: &Place) -> Failure {
-    let mut message = Message::new(
-        place,
-        "Nothing polled yet",
-        "The database is there, but no poll has filled it. This one command does:",
-    );
-    message.command = format!("{} sync", app.settings.program);
-    Failure::NothingYet(Box::new(message))
-}
-
-fn no_account(account: &str, place: &Place, mark: &Mark) -> Failure {
-    let text = format!("There is no account called “{}”.", words::tile_name(account));
-    let of = |account: Option<&String>| Place { account: account.cloned(), ..place.clone() };
-    let mut message = Message::new(&of(None), "No such account", text);
-    let href = |account: &String| of(Some(account)).href("/", &[]);
-    message.links = mark.accounts.iter().map(|known| Link::new(href(known), known)).collect();
-    Failure::NotFound(Box::new(message))
-}
-
-/// What of the time a page depends on: the day, whether the last poll is too old, and on the
-/// front page the hour in which links run out.
-fn moment(context: &Context<'_>, view: &View) -> String {
-    let now = context.now.to_string();
-    let until = if *view == View::Overview { 13 } else { 10 };
-    format!("{} {} {}", &now[..until], context.is_old(), context.without_mirror())
-}
-
-fn url(request: &Parts) -> String {
-    request.uri.path_and_query().map(ToString::to_string).unwrap_or_default()
-}
-
-fn tagged(mut response: Response<Body>, status: StatusCode, tag: &str) -> Response<Body> {
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    if status == StatusCode::NOT_MODIFIED {
-        // As the answer with a body says it, which may travel compressed.
-        headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
-    }
-    headers.insert(header::CACHE_CONTROL, cache::ASK);
-    if let Ok(tag) = HeaderValue::from_str(tag) {
-        headers.insert(header::ETAG, tag);
-    }
-    response
-}
-
-/// How an answer that is none is worded.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Tongue {
-    Page,
-    Plain,
-    Json,
-}
-
-impl Tongue {
-    fn of(format: Option<Format>) -> Self {
-        match format {
-            None => Self::Page,
-            Some(Format::Csv) => Self::Plain,
-            Some(Format::Json | Format::Ndjson) => Self::Json,
-        }
-    }
-
-    fn say(self, status: StatusCode, message: &Message) -> Response<Body> {
-        if self == Self::Page {
-            return rendered(status, message);
-        }
-        let command = if message.command.is_empty() { "" } else { " " };
-        let text = format!("{}{command}{}", message.text, message.command);
-        if self == Self::Plain {
-            return plain(status, &text);
-        }
-        let mut response = plain(status, &serde_json::json!({ "error": text }).to_string());
-        let json = HeaderValue::from_static("application/json");
-        response.headers_mut().insert(header::CONTENT_TYPE, json);
-        response
-    }
-}
-
-/// Before anything was polled a page says so, a list as data is empty, and one thing is not there.
-fn nothing(
-    request: &Parts,
-    view: &View,
-    format: Option<Format>,
-    message: &Message,
-) -> Response<Body> {
-    let Some(format) = format else { return rendered(StatusCode::OK, message) };
-    let wanted = export::Wanted { format, only_head: request.method == Method::HEAD };
-    match export::empty(view, wanted) {
-        Some(response) => response,
-        None => Tongue::of(Some(format)).say(StatusCode::NOT_FOUND, message),
-    }
-}
-
-fn failed(app: &App, request: &Parts, tongue: Tongue, failure: Failure) -> Response<Body> {
-    let place = &loose_place(app, request);
-    let (status, message) = match failure {
-        Failure::Parameter(bad) => (StatusCode::BAD_REQUEST, bad_parameter(place, &bad)),
-        Failure::NotFound(message) => (StatusCode::NOT_FOUND, *message),
-        Failure::NothingYet(message) => match tongue {
-            Tongue::Page => (StatusCode::OK, *message),
-            _ => (StatusCode::NOT_FOUND, *message),
-        },
-        Failure::OfAccount(account) => return of_account(request, &account),
-        Failure::Unreadable(why) => (StatusCode::SERVICE_UNAVAILABLE, unreadable(app, place, why)),
-    };
-    let mut response = tongue.say(status, &message);
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("30"));
-    }
-    response
-}
-
-/// The same address with the account that it is about.
-fn of_account(request: &Parts, account: &str) -> Response<Body> {
-    let place = Place { account: Some(account.to_owned()), as_of: None };
-    let mut to = place.href(request.uri.path(), &[]);
-    if let Some(query) = request.uri.query().filter(|query| !query.is_empty()) {
-        to.push('&');
-        to.push_str(query);
-    }
-    let mut response = plain(StatusCode::TEMPORARY_REDIRECT, "");
-    if let Ok(to) = HeaderValue::from_str(&to) {
-        response.headers_mut().insert(header::LOCATION, to);
-    }
-    response
-}
-
-/// As much as can be read of where the visitor stood.
-fn loose_place(app: &App, request: &Parts) -> Place {
-    Place::loosely(request.uri.query().unwrap_or_default(), app.clock.now())
-}
-
-fn unreadable(app: &App, place: &Place, why: Unreadable) -> Message {
-    match why {
-        Unreadable::NoCatalogue => {
-            let text = "There is no database at the configured place. This one command makes and \
-                        fills it:";
-            let mut message = Message::new(place, "No catalogue yet", text);
-            message.command = format!("{} sync", app.settings.program);
-            message
-        }
-        Unreadable::OfAnotherVersion(error) => {
-            tracing::error!(%error, "no page");
-            let text = "The catalogue was written by another version of the program, which this \
-                        gallery cannot read; the program's log says which of the two to bring up \
-                        to date. Nothing is lost.";
-            Message::new(place, "The catalogue is of another version", text)
-        }
-        Unreadable::Trouble(error) => {
-            tracing::error!(%error, "no page");
-            let text = "The database cannot be read just now; the program's log says why. \
-                        Nothing is lost: try again in a moment.";
-            Message::new(place, "The catalogue cannot be read", text)
-        }
-    }
-}
-
-fn bad_parameter(place: &Place, bad: &BadParameter) -> Message {
-    let name = words::tile_name(&bad.name);
-    let text = format!("The parameter “{name}” {}.", bad.why);
-    let mut message = Message::new(place, "That address cannot be read", text);
-    message.links = main_links(place);
-    message
-}
-
-fn not_found(app: &App, request: &Parts) -> Response<Body> {
-    let place = loose_place(app, request);
-    let text = "There is no such page or file.";
-    let mut message = Message::new(&place, "Nothing stands here", text);
-    message.links = main_links(&place);
-    rendered(StatusCode::NOT_FOUND, &message)
-}
-
-fn main_links(place: &Place) -> Vec<Link> {
-    [("/", "Overview"), ("/avatars", "Avatars")]
-        .map(|(path, text)| Link::new(place.href(path, &[]), text))
-        .to_vec()
-}
-
-/// A page as HTML.
-pub fn render(page: &impl Template) -> Result<String, Failure> {
-    page.render().map_err(|fault| Error::unforeseen(format!("cannot write a page: {fault}")).into())
-}
-
-fn rendered(status: StatusCode, message: &Message) -> Response<Body> {
-    match message.render() {
-        Ok(text) => html(status, text),
-        Err(_) => plain(status, &message.heading),
-    }
-}
-
-fn html(status: StatusCode, text: String) -> Response<Body> {
-    let mut response = Response::new(Body::from(text));
-    *response.status_mut() = status;
-    let html = HeaderValue::from_static("text/html; charset=utf-8");
-    response.headers_mut().insert(header::CONTENT_TYPE, html);
-    response
-}
-
-fn plain(status: StatusCode, text: &str) -> Response<Body> {
-    let mut response = Response::new(Body::from(format!("{text}\n")));
-    *response.status_mut() = status;
-    let text = HeaderValue::from_static("text/plain; charset=utf-8");
-    response.headers_mut().insert(header::CONTENT_TYPE, text);
-    response
 }

@@ -6,10 +6,11 @@ use askama::Template;
 
 use super::{
     chart::{self, Chart, Span},
+    failure::Failure,
     page::{Context, Link, Shell},
     params::By,
+    response::render,
     route::View,
-    server::{Failure, render},
     words,
 };
 use crate::{

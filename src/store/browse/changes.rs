@@ -12,6 +12,7 @@ use crate::{
         export,
         query::ChangeRow,
         row::PollRow,
+        write::history,
     },
     time::Timestamp,
 };
@@ -109,22 +110,27 @@ impl Reading {
         if let Some(until) = filter.until {
             conditions.push(format!("p.observed_at < {}", sql.bind(until)));
         }
-        let mut counted = changed.to_owned();
-        if !filter.only_time() {
-            let own = own_conditions(&mut sql, filter);
-            counted = format!(
-                "(SELECT count(*) FROM (SELECT DISTINCT c.kind, c.item_id FROM changes AS c \
-                 WHERE c.poll_id = p.poll_id AND c.account = {account}{own}) AS d)"
-            );
-            conditions.push(format!(
-                "EXISTS (SELECT 1 FROM changes AS c WHERE c.poll_id = p.poll_id \
-                 AND c.account = {account}{own})"
-            ));
-        }
+        // Each poll's items are counted once, for the list and for the sum.
+        let (with, counted) = match filter.only_time() {
+            true => (String::new(), changed.to_owned()),
+            false => {
+                let items = changed_items(&mut sql, &account, filter);
+                let with = format!(
+                    "WITH found AS MATERIALIZED (SELECT e.poll_id, count(*) AS items \
+                       FROM ({items}) AS e GROUP BY e.poll_id) "
+                );
+                (with, "f.items".to_owned())
+            }
+        };
+        let found = match with.is_empty() {
+            true => "",
+            false => " JOIN found AS f ON f.poll_id = p.poll_id",
+        };
         let before = sql.bind(before.unwrap_or(i64::MAX));
         let text = format!(
-            "SELECT {POLL}, p.every, p.own FROM (SELECT {POLL}, {counted} AS own, \
-               CAST(sum({counted}) OVER () AS BIGINT) AS every FROM polls AS p WHERE {}) AS p \
+            "{with}SELECT {POLL}, p.every, p.own FROM (SELECT {POLL}, {counted} AS own, \
+               CAST(sum({counted}) OVER () AS BIGINT) AS every FROM polls AS p{found} \
+               WHERE {}) AS p \
              WHERE p.poll_id < {before} ORDER BY p.poll_id DESC LIMIT {}",
             conditions.join(" AND "),
             POLLS + 1
@@ -200,8 +206,10 @@ impl Reading {
         let mut sql = Sql::new(self.engine());
         let (account, number) = (sql.bind(poll.account.as_str()), sql.bind(poll.poll_id));
         let own = own_conditions(&mut sql, filter);
+        // Counted beside the rows: a count over them would carry all of them along.
         let text = format!(
-            "SELECT {CHANGE}, count(*) OVER () FROM changes AS c WHERE c.poll_id = {number} \
+            "SELECT {CHANGE}, (SELECT count(*) FROM changes AS c WHERE c.poll_id = {number} \
+               AND c.account = {account}{own}) FROM changes AS c WHERE c.poll_id = {number} \
              AND c.account = {account}{own} \
              ORDER BY c.kind, c.change, c.name NULLS LAST, c.item_id, c.field NULLS FIRST \
              LIMIT {limit} OFFSET {offset}"
@@ -285,6 +293,56 @@ impl Reading {
 
 const CHANGE: &str = "c.poll_id, c.observed_at, c.previous_poll_at, c.account, c.kind, c.item_id, \
      c.name, c.change, c.field, c.old_value, c.new_value";
+
+/// The changed items that are wanted, once for each poll: `poll_id`, kind and id.
+fn changed_items<'a>(sql: &mut Sql<'a>, account: &str, filter: &'a ChangesFilter) -> String {
+    let Some(field) = &filter.field else {
+        let own = own_conditions(sql, filter);
+        return format!(
+            "SELECT DISTINCT c.poll_id, c.kind, c.item_id FROM changes AS c \
+             WHERE c.account = {account}{own}"
+        );
+    };
+    // Where a field is wanted, its changes alone are read: of an item and poll there is one.
+    let mut all = format!(
+        "SELECT c.poll_id, c.kind, c.item_id FROM field_changes AS c \
+         WHERE c.account = {account} AND c.field = {}",
+        sql.bind(field.as_str())
+    );
+    let texts = [("c.kind", filter.kind.map(Kind::as_str)), ("c.item_id", filter.id.as_deref())];
+    for (column, text) in texts {
+        if let Some(text) = text {
+            all.push_str(&format!(" AND {column} = {}", sql.bind(text)));
+        }
+    }
+    match filter.change.as_deref() {
+        None => {}
+        Some("restored") => all.push_str(&format!(" AND ({})", restored())),
+        Some("changed") => all.push_str(&format!(" AND NOT ({})", restored())),
+        // What was added or removed has no changed fields.
+        Some(_) => all.push_str(" AND FALSE"),
+    }
+    all
+}
+
+/// Whether a row of `field_changes` tells of a restored item: looked up only for the few polls that
+/// restored any.
+fn restored() -> String {
+    let opened = |kind: Kind| {
+        format!(
+            "EXISTS (SELECT 1 FROM {history} AS h WHERE c.kind = '{kind}' \
+             AND h.account = c.account AND h.{id} = c.item_id AND h.version = c.version \
+             AND h.opened_by = 'restored')",
+            history = history(kind),
+            id = kind.id_field(),
+        )
+    };
+    let [avatar, photo] = Kind::ALL.map(opened);
+    format!(
+        "c.poll_id IN (SELECT r.poll_id FROM polls AS r WHERE r.restored > 0) \
+         AND ({avatar} OR {photo})"
+    )
+}
 
 /// The conditions on kind, change, field and item, each with its AND.
 fn own_conditions<'a>(sql: &mut Sql<'a>, filter: &'a ChangesFilter) -> String {

@@ -164,7 +164,7 @@ impl Reading {
         let head = sql.head(&items.name);
         let text = format!(
             "SELECT k.id, k.name, {picture} FROM (SELECT {id} AS id, {name} AS name, \
-             i.preview_image_url AS url FROM {table} WHERE {condition} AND {removed} IS NULL \
+             i.preview_image_url AS url FROM {table} WHERE {present} \
              AND {head} >= {alone} AND {head} < {to} AND ({head} >= {from} OR {name} = {alone}) \
              AND {id} <> {but} ORDER BY {head}, {id} LIMIT 6) AS k \
              LEFT JOIN assets AS a ON a.url = k.url",
@@ -172,8 +172,7 @@ impl Reading {
             id = items.id,
             name = items.name,
             table = items.from,
-            condition = items.condition,
-            removed = items.removed,
+            present = items.present,
         );
         self.ask(text, &sql.args, |row| {
             Ok(Neighbour { id: row.some_text(0)?, name: row.text(1)?, image: row.text(2)? })

@@ -198,12 +198,15 @@ impl Reading {
         let items = Items::new(&mut sql, scope.kind, scope.account.as_str(), scope.at);
         let others = Filter { tag: vec![], ..filter.clone() };
         let (joins, condition) = matching(&mut sql, &items, &others, moments);
-        let tags = sql.each_tag("i.tags");
+        let tags = sql.each_tag("g.tags");
+        // Most items share their tags with others: these are taken apart once. A tag that stands
+        // twice in one list counts once.
         let text = format!(
-            "SELECT t.value, count(DISTINCT {id}) FROM {from}{joins}, {tags} \
-             WHERE {condition} AND i.tags IS NOT NULL \
-             GROUP BY t.value ORDER BY 2 DESC, 1 LIMIT {TAGS}",
-            id = items.id,
+            "SELECT d.value, CAST(sum(d.items) AS BIGINT) FROM (SELECT DISTINCT g.tags, g.items, \
+               t.value AS value FROM (SELECT i.tags AS tags, count(*) AS items \
+                 FROM {from}{joins} WHERE {condition} AND i.tags IS NOT NULL GROUP BY i.tags) AS g, \
+               {tags}) AS d \
+             GROUP BY d.value ORDER BY 2 DESC, 1 LIMIT {TAGS}",
             from = items.from,
         );
         self.ask(text, &sql.args, |row| Ok((row.some_text(0)?, row.some_int(1)?))).await
@@ -327,8 +330,8 @@ fn tiles_sql<'a>(
         items.from
     );
     let video = match items.kind {
-        Kind::Avatar => " LEFT JOIN assets AS w ON w.url = i.preview_video_url",
-        Kind::TalkingPhoto => "",
+        Kind::Avatar if !items.past => " LEFT JOIN assets AS w ON w.url = i.preview_video_url",
+        _ => "",
     };
     let video_hash = match (items.past, items.kind) {
         (false, Kind::TalkingPhoto) => "CAST(NULL AS TEXT)",
@@ -349,7 +352,7 @@ fn tiles_sql<'a>(
         picture = picture_class(items),
         image = items.picture,
         from = items.from,
-        assets = PICTURE_JOIN,
+        assets = if items.past { "" } else { PICTURE_JOIN },
         base = items.condition,
     )
 }
@@ -360,8 +363,8 @@ const PICTURE_JOIN: &str = " LEFT JOIN assets AS a ON a.url = i.preview_image_ur
 fn picture_class(items: &Items) -> String {
     match items.past {
         true => format!(
-            "CASE WHEN i.preview_image_url IS NULL THEN 4 WHEN {} IS NOT NULL THEN 0 ELSE 1 END",
-            items.picture
+            "CASE WHEN i.preview_image_url IS NULL THEN 4 WHEN {} THEN 0 ELSE 1 END",
+            items.pictured
         ),
         false => "CASE WHEN i.preview_image_url IS NULL THEN 4 WHEN a.file IS NOT NULL THEN 0 \
                   WHEN a.state = 'gone' THEN 3 WHEN a.state = 'failed' THEN 2 ELSE 1 END"
@@ -389,7 +392,7 @@ fn order(sql: &Sql<'_>, items: &Items, sort: Sort) -> String {
 
 /// Search, tags and empty columns, which are no dimension of the cube.
 fn base_condition<'a>(sql: &mut Sql<'a>, items: &Items, filter: &'a Filter) -> Vec<String> {
-    let mut all = vec![items.condition.clone()];
+    let mut all = vec![];
     if !filter.q.is_empty() {
         let needle = sql.bind(filter.q.to_ascii_lowercase());
         let name = sql.holds(&items.name, &needle);
@@ -413,8 +416,8 @@ fn matching<'a>(
     filter: &'a Filter,
     moments: &Moments,
 ) -> (&'static str, String) {
-    let mut all = base_condition(sql, items, filter);
-    all.extend(listed_condition(items, filter.listed));
+    let mut all = listed_condition(items, filter.listed);
+    all.extend(base_condition(sql, items, filter));
     if let Some(span) = filter.new {
         all.push(is_new(sql, items, moments, span));
     }
@@ -432,7 +435,7 @@ fn matching<'a>(
     let premium = items.own("premium", "BOOLEAN");
     let yes_or_no = |yes: &bool| format!("{premium} = {}", if *yes { "TRUE" } else { "FALSE" });
     all.extend(either(filter.premium.iter().map(yes_or_no)));
-    let joins = if filter.picture.is_empty() { "" } else { PICTURE_JOIN };
+    let joins = if filter.picture.is_empty() || items.past { "" } else { PICTURE_JOIN };
     let class = picture_class(items);
     all.extend(either(filter.picture.iter().map(|picture| {
         match Picture::CLASSES.iter().position(|known| known == picture) {
@@ -452,11 +455,10 @@ fn either(conditions: impl Iterator<Item = String>) -> Option<String> {
 fn listed_condition(items: &Items, listed: Listed) -> Vec<String> {
     let (removed, missing) = (&items.removed, &items.missing);
     match listed {
-        // The bare column, so that the index of items not removed serves.
-        Listed::Now => vec![format!("{removed} IS NULL")],
-        Listed::Missing => vec![format!("{removed} IS NULL"), format!("{missing} IS NOT NULL")],
-        Listed::Removed => vec![format!("{removed} IS NOT NULL")],
-        Listed::All => vec![],
+        Listed::Now => vec![items.present.clone()],
+        Listed::Missing => vec![items.present.clone(), format!("{missing} IS NOT NULL")],
+        Listed::Removed => vec![items.condition.clone(), format!("{removed} IS NOT NULL")],
+        Listed::All => vec![items.condition.clone()],
     }
 }
 
@@ -490,26 +492,38 @@ fn cube_sql<'a>(
             condition.push(sql.any_of(&of_type, &filter.of_type));
         }
     }
-    let shown = |column: String| if texts { column } else { "CAST(NULL AS TEXT)".into() };
+    let shown = |column: &str| if texts { column } else { "CAST(NULL AS TEXT)" }.to_owned();
     let new: Vec<String> = Span::ALL.map(|span| is_new(sql, items, moments, span)).into();
     let changed: Vec<String> = Span::ALL.map(|span| is_changed(sql, items, moments, span)).into();
+    let cells = |part: &String| {
+        let mut all = vec![part.clone()];
+        all.extend(condition.iter().cloned());
+        format!(
+            "SELECT CAST(CASE WHEN {removed} IS NOT NULL THEN 2 WHEN {missing} IS NOT NULL THEN 1 \
+             ELSE 0 END AS BIGINT) AS listed, {new} AS new, {changed} AS changed, \
+             {gender} AS gender, {premium} AS premium, {of_type} AS of_type, \
+             CAST({picture} AS BIGINT) AS picture, {risk} AS risk, count(*) AS items \
+             FROM {from}{join} WHERE {all} GROUP BY 1, 2, 3, 4, 5, 6, 7, 8",
+            removed = items.removed,
+            missing = items.missing,
+            new = bits(&new),
+            changed = bits(&changed),
+            gender = shown(&gender),
+            premium = items.own("premium", "BOOLEAN"),
+            of_type = shown(&of_type),
+            picture = picture_class(items),
+            risk = format_args!("coalesce({}, FALSE)", at_risk(items)),
+            from = items.from,
+            join = if items.past { "" } else { PICTURE_JOIN },
+            all = all.join(" AND "),
+        )
+    };
+    let cells: Vec<String> = items.parts.iter().map(cells).collect();
+    // Planned without the limit, which on PostgreSQL would lead to a sort of all items.
     format!(
-        "SELECT CAST(CASE WHEN {removed} IS NOT NULL THEN 2 WHEN {missing} IS NOT NULL THEN 1 \
-         ELSE 0 END AS BIGINT), {new}, {changed}, {gender}, {premium}, {of_type}, \
-         CAST({picture} AS BIGINT), {risk}, count(*) \
-         FROM {from}{PICTURE_JOIN} WHERE {condition} GROUP BY 1, 2, 3, 4, 5, 6, 7, 8 LIMIT {most}",
-        removed = items.removed,
-        missing = items.missing,
-        new = bits(&new),
-        changed = bits(&changed),
-        gender = shown(gender),
-        premium = items.own("premium", "BOOLEAN"),
-        of_type = shown(of_type),
-        picture = picture_class(items),
-        risk = format_args!("coalesce({}, FALSE)", at_risk(items)),
-        from = items.from,
-        condition = condition.join(" AND "),
-        most = CELLS + 1,
+        "WITH cells AS MATERIALIZED ({}) SELECT * FROM cells LIMIT {}",
+        cells.join(" UNION ALL "),
+        CELLS + 1
     )
 }
 

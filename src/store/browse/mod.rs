@@ -185,13 +185,14 @@ async fn prepare(conn: &mut Conn, deadline: Arc<AtomicI64>) -> Result<(), Fault>
     Ok(())
 }
 
-/// Begins a transaction that only reads; on PostgreSQL with its own limits.
+/// Begins a transaction that only reads; on PostgreSQL with its own limits, and without helpers,
+/// which take longer to start than a page takes to read.
 async fn begin(conn: &mut Conn, millis: i64) -> Result<(), Fault> {
     conn.execute(statements::begin_reading(conn.engine()), &[]).await?;
     if conn.engine() == Engine::Postgres {
         let limits = format!(
             "SET LOCAL statement_timeout = {millis}; SET LOCAL jit = off; \
-             SET LOCAL work_mem = '32MB'"
+             SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL work_mem = '32MB'"
         );
         conn.batch(AssertSqlSafe(limits)).await?;
     }

@@ -67,10 +67,9 @@ impl Reading {
             // Each number by itself, so that the indexes of what is not removed answer.
             let items = Items::new(&mut sql, kind, account, at);
             let count = |condition: String| {
-                let (from, own) = (&items.from, &items.condition);
-                format!("(SELECT count(*) FROM {from} WHERE {own} AND {condition})")
+                format!("(SELECT count(*) FROM {} WHERE {condition})", items.from)
             };
-            let current = format!("{} IS NULL", items.removed);
+            let current = items.present.clone();
             let missing = match at {
                 None => count(format!("{current} AND {} IS NOT NULL", items.missing)),
                 Some(_) => "CAST(0 AS BIGINT)".into(),
@@ -155,7 +154,7 @@ fn newest<'a>(sql: &mut Sql<'a>, scope: &Scope, first: Timestamp) -> String {
                p.poll_id FROM polls AS p WHERE p.account = {account} AND p.outcome <> 'failed' \
                AND p.added > 0 AND p.observed_at > {first}{until} \
                ORDER BY p.observed_at DESC LIMIT 6) AS q)) AS n \
-           CROSS JOIN {from} WHERE {id} = n.id AND {condition} AND {removed} IS NULL \
+           CROSS JOIN {from} WHERE {id} = n.id AND {present} \
            ORDER BY {seen} DESC, {id} LIMIT 6) AS k LEFT JOIN assets AS a ON a.url = k.url",
         kind = scope.kind,
         history = history(scope.kind),
@@ -164,8 +163,7 @@ fn newest<'a>(sql: &mut Sql<'a>, scope: &Scope, first: Timestamp) -> String {
         name = items.name,
         seen = items.first_seen,
         from = items.from,
-        condition = items.condition,
-        removed = items.removed,
+        present = items.present,
         picture = items.picture.replace("i.preview_image_url", "k.url"),
     )
 }
@@ -197,13 +195,22 @@ fn expiring<'a>(
     let account = sql.bind(scope.account.clone());
     let (now, soon) = (sql.bind(now), sql.bind(now.plus(SOON)));
     let (id, name) = (scope.kind.id_field(), scope.kind.name_field());
+    let due = |assets: &str| {
+        format!(
+            "{assets}.state <> 'mirrored' AND {assets}.state <> 'gone' \
+             AND {assets}.expires_at > {now} AND {assets}.expires_at < {soon}"
+        )
+    };
+    // Items have no index by URL: where nothing is due they are not read at all.
     format!(
         "SELECT CAST({section} AS BIGINT) AS section, '{kind}' AS kind, k.id, k.name, k.expires, CAST(NULL AS TEXT), \
          CAST(0 AS BIGINT) FROM (SELECT i.{id} AS id, i.{name} AS name, a.expires_at AS expires \
            FROM assets AS a JOIN {table} AS i ON i.{column} = a.url \
-           WHERE a.state <> 'mirrored' AND a.state <> 'gone' AND a.expires_at > {now} \
-           AND a.expires_at < {soon} AND i.account = {account} AND i.removed_at IS NULL \
+           WHERE EXISTS (SELECT 1 FROM assets AS d WHERE {any}) AND {each} \
+           AND i.account = {account} AND i.removed_at IS NULL \
            ORDER BY a.expires_at, i.{id} LIMIT 4) AS k",
+        any = due("d"),
+        each = due("a"),
         kind = scope.kind,
         table = scope.kind.list(),
     )

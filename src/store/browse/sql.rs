@@ -138,7 +138,11 @@ impl<'a> Sql<'a> {
 /// and the expressions for what is not a plain column.
 pub struct Items {
     pub from: String,
+    /// Every item that was ever seen by then.
     pub condition: String,
+    /// Those of them that are not removed; their `parts` make up all.
+    pub present: String,
+    pub parts: Vec<String>,
     pub id: String,
     pub name: String,
     pub first_seen: String,
@@ -147,6 +151,8 @@ pub struct Items {
     pub removed: String,
     /// The picture's hash, where the picture of that time is kept.
     pub picture: String,
+    /// Whether the picture of a past time is kept.
+    pub pictured: String,
     /// Same for the video.
     pub video: String,
     pub kind: Kind,
@@ -163,9 +169,13 @@ impl Items {
     ) -> Self {
         let account = sql.bind(account);
         let (table, id) = (kind.list(), kind.id_field());
+        let condition = format!("i.account = {account}");
         let base = Self {
             from: format!("{table} AS i"),
-            condition: format!("i.account = {account}"),
+            // The bare column, so that the index of items not removed serves.
+            present: format!("{condition} AND i.removed_at IS NULL"),
+            parts: vec![condition.clone()],
+            condition,
             id: format!("i.{id}"),
             name: format!("i.{}", kind.name_field()),
             first_seen: "i.first_seen_at".into(),
@@ -173,6 +183,7 @@ impl Items {
             missing: "i.missing_since".into(),
             removed: "i.removed_at".into(),
             picture: kept_now("a"),
+            pictured: "a.file IS NOT NULL".into(),
             video: kept_now("w"),
             kind,
             past: at.is_some(),
@@ -187,26 +198,41 @@ impl Items {
         let (table, id) = (self.kind.list(), self.kind.id_field());
         let versions = history(self.kind);
         let at = sql.bind(at);
-        let kept = |url: &str| {
+        // Most of the time no file is lost, which is asked once and not for every row.
+        let contents = |url: &str| {
             format!(
-                "(SELECT s.sha256 FROM asset_versions AS s WHERE s.url = {url} \
+                "asset_versions AS s WHERE s.url = {url} \
                  AND s.fetched_at <= {at} AND s.pruned_at IS NULL \
-                 AND NOT EXISTS (SELECT 1 FROM assets AS l WHERE l.url = s.url \
-                 AND l.sha256 = s.sha256 AND l.file IS NULL) ORDER BY s.fetched_at DESC LIMIT 1)"
+                 AND (NOT EXISTS (SELECT 1 FROM assets WHERE state <> 'mirrored' \
+                     AND file IS NULL AND sha256 IS NOT NULL) \
+                   OR NOT EXISTS (SELECT 1 FROM assets AS l WHERE l.url = s.url \
+                     AND l.sha256 = s.sha256 AND l.file IS NULL))"
             )
         };
+        let kept = |url: &str| {
+            let contents = contents(url);
+            format!("(SELECT s.sha256 FROM {contents} ORDER BY s.fetched_at DESC LIMIT 1)")
+        };
+        let own = &self.condition;
+        let present =
+            format!("{own} AND i.valid_from <= {at} AND (i.valid_to IS NULL OR i.valid_to > {at})");
+        // Few are removed: apart from the others, these are read without a look at what came later.
+        let removed = format!(
+            "{own} AND i.closed_by = 'removed' AND i.valid_to <= {at} \
+             AND NOT coalesce((SELECT n.valid_from <= {at} FROM {versions} AS n \
+                 WHERE n.account = i.account AND n.{id} = i.{id} \
+                 AND n.version = i.version + 1), FALSE)"
+        );
         Self {
+            // A first version says itself when the item was first seen: nothing is looked up for it.
             from: format!(
-                "{versions} AS i JOIN {table} AS f ON f.account = i.account AND f.{id} = i.{id}"
+                "{versions} AS i LEFT JOIN {table} AS f ON f.account = i.account \
+                 AND f.{id} = CASE WHEN i.version > 1 THEN i.{id} END"
             ),
-            condition: format!(
-                "{} AND i.valid_from <= {at} AND (i.valid_to IS NULL OR i.valid_to > {at} \
-                 OR (i.closed_by = 'removed' AND NOT EXISTS (SELECT 1 FROM {versions} AS n \
-                     WHERE n.account = i.account AND n.{id} = i.{id} \
-                     AND n.version = i.version + 1 AND n.valid_from <= {at})))",
-                self.condition
-            ),
-            first_seen: "f.first_seen_at".into(),
+            condition: format!("(({present}) OR ({removed}))"),
+            parts: vec![present.clone(), removed],
+            present,
+            first_seen: "CASE WHEN i.version = 1 THEN i.valid_from ELSE f.first_seen_at END".into(),
             changed: format!(
                 "CASE WHEN i.opened_by <> 'learned' THEN i.valid_from ELSE \
                  (SELECT max(c.valid_from) FROM {versions} AS c WHERE c.account = i.account \
@@ -215,6 +241,7 @@ impl Items {
             missing: sql.no_time().into(),
             removed: format!("CASE WHEN i.valid_to <= {at} THEN i.valid_to END"),
             picture: kept("i.preview_image_url"),
+            pictured: format!("EXISTS (SELECT 1 FROM {})", contents("i.preview_image_url")),
             video: match self.kind {
                 Kind::Avatar => kept("i.preview_video_url"),
                 Kind::TalkingPhoto => "CAST(NULL AS TEXT)".into(),

@@ -55,6 +55,26 @@ at_home! {
         breaks(&home, 65, "redirect");
     }
 
+    async fn an_id_or_account_that_is_not_known_is_said_to_be_none(home: Home) {
+        filled(&home);
+        refuses(&home.run(&["changes", "--id", "nope"]), 2, "no item 'nope' was ever listed");
+        refuses(&home.run(&["history", "nope"]), 2, "no item 'nope' was ever listed");
+        for verb in [&["changes"][..], &["history", "a"]] {
+            let ran = home.run(&[verb, &["--account", "nope"]].concat());
+            refuses(&ran, 2, "there is no account 'nope' in the database (known: default)");
+        }
+        for known in [["changes", "--id", "a"], ["changes", "--until", "now"]] {
+            let ran = home.run(&known);
+            assert_eq!((ran.code, ran.stdout.lines().count() > 1), (0, true), "{ran:?}");
+        }
+        refuses(&home.run(&["account", "rename", "nope", "new"]), 2, "there is no account 'nope'");
+        let files = std::fs::read_dir(home.folder()).unwrap();
+        let left = files.filter(|file| {
+            file.as_ref().unwrap().file_name().to_string_lossy().contains("nope")
+        });
+        assert_eq!(left.count(), 0, "no lock for an account that is not there");
+    }
+
     async fn a_refused_key_is_said_to_be_one(home: Home) {
         filled(&home);
         home.heygen.fail_always(403, r#"{"data":null,"error":{"code":400562,"message":"forbidden"}}"#);

@@ -297,15 +297,19 @@ async fn the_front_page_names_each_kind_and_what_is_at_risk() {
         assert!(page.text.contains("video not mirrored"), "{}", page.text);
         assert!(!page.text.contains("picture=risk"));
         site.sign_everything().await;
-        let page = site.get("/").await;
+        // By hand, so no poll tells of it: the page is asked for under another address.
+        let page = site.get("/?account=default").await;
         let lead =
             page.text.split("<p class=\"lead\">").nth(1).unwrap().split("</p>").next().unwrap();
         let numbers = site.get("/overview.json").await.json();
-        for (at, list) in [(2, "/avatars?listed=missing"), (3, "/talking-photos?listed=missing")] {
+        for (at, list) in [
+            (2, "/avatars?account=default&#38;listed=missing"),
+            (3, "/talking-photos?account=default&#38;listed=missing"),
+        ] {
             let missing = numbers[at]["value"].as_i64().unwrap();
             assert_eq!(lead.contains(list), missing > 0, "{list}: {lead}");
         }
-        assert!(page.text.contains("/avatars?picture=risk"));
+        assert!(page.text.contains("/avatars?account=default&#38;picture=risk"));
         // What HeyGen no longer says is no banner any more.
         assert!(site.get("/polls").await.text.contains("Notice from HeyGen"));
         site.poll(&[("p1", "Without a notice")]).await;
@@ -327,4 +331,86 @@ async fn before_and_after_say_since_when_each_picture_stood() {
 fn the_script_is_small() {
     let script = heygen_sync::web::assets::JS;
     assert!(script.len() <= 4_000 && script.lines().count() < 60);
+}
+
+/// The distinct items of a feed's export, poll by poll.
+fn items(feed: &serde_json::Value) -> std::collections::BTreeSet<String> {
+    let rows = feed.as_array().unwrap().iter();
+    rows.map(|row| format!("{} {} {}", row["poll_id"], row["kind"], row["item_id"])).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_filtered_feed_counts_the_items_that_its_data_has() {
+    for site in both().await {
+        let named = |name: &str| json!({"avatar_id": "a", "avatar_name": name, "gender": "x"});
+        let other = record("b", "female");
+        for records in
+            [vec![named("A"), other.clone()], vec![other.clone()], vec![named("B"), other]]
+        {
+            site.poll_records("studio", records, 1).await;
+        }
+        for account in ["default", "studio"] {
+            for change in
+                ["", "&change=added", "&change=changed", "&change=removed", "&change=restored"]
+            {
+                for field in ["", "&field=avatar_name", "&field=premium"] {
+                    for kind in ["", "&kind=avatar", "&kind=talking_photo"] {
+                        let query = format!("account={account}{change}{field}{kind}");
+                        if change.is_empty() && field.is_empty() && kind.is_empty() {
+                            continue;
+                        }
+                        let data = site.get(&format!("/changes.json?{query}")).await.json();
+                        let page = site.get(&format!("/changes?{query}")).await;
+                        let all = items(&data).len();
+                        let told = format!("<span class=\"n\">{all}</span>");
+                        assert!(page.text.contains(&told), "{query}: {all}\n{}", page.text);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_seven_days_are_today_and_the_six_before_it() {
+    for site in both().await {
+        for as_of in ["", "as_of=2026-11-20", "as_of=2026-11-19T03:00:00Z"] {
+            let days = site.get(&format!("/timeline.json?by=day&{as_of}")).await.json();
+            let days = days.as_array().unwrap();
+            let week = &days[days.len() - 7..];
+            let overview = site.get(&format!("/overview.json?{as_of}")).await.json();
+            for change in ["added", "changed", "removed", "restored"] {
+                let sum: i64 = week.iter().map(|day| day[change].as_i64().unwrap()).sum();
+                let told = overview.as_array().unwrap().iter();
+                let name = format!("{change}_7d");
+                let told = told.clone().find(|row| row["measure"] == name.as_str()).unwrap();
+                assert_eq!(told["value"].as_i64().unwrap(), sum, "{change} {as_of}");
+                // The front page says the same, and its link leads to just these days.
+                let from = week[0]["from"].as_str().unwrap();
+                let page = site.get(&format!("/?{as_of}")).await.text;
+                assert!(page.contains(&format!("from={from}")), "{from}: {page}");
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn held_removals_of_a_saved_response_are_let_through_by_its_file() {
+    for site in both().await {
+        for (source, shown) in [
+            (
+                "answers/of today.json",
+                "sync --from &#39;answers/of today.json&#39; --accept-removals=",
+            ),
+            ("-", "sync --from - --accept-removals="),
+        ] {
+            let sql = "UPDATE polls SET trigger = 'file', source = '{}' WHERE outcome = 'held'";
+            site.run(&sql.replace("{}", source)).await;
+            let poll = last_poll(&site, "default").await;
+            // Another address each time: pages are kept until something was polled.
+            let kind = if source == "-" { "avatar" } else { "talking_photo" };
+            let page = site.get(&format!("/polls/{poll}?page=1&kind={kind}")).await;
+            assert!(page.text.contains(shown), "{}", page.text);
+        }
+    }
 }

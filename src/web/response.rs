@@ -1,0 +1,69 @@
+//! Answers as they travel: bodies, types, tags. It does not know what they say.
+
+use askama::Template;
+use axum::{
+    body::Body,
+    http::{HeaderValue, Response, StatusCode, header},
+};
+
+use super::{cache, failure::Failure, page::Message};
+use crate::error::Error;
+
+/// A page as HTML.
+pub fn render(page: &impl Template) -> Result<String, Failure> {
+    page.render().map_err(|fault| Error::unforeseen(format!("cannot write a page: {fault}")).into())
+}
+
+pub(super) fn rendered(status: StatusCode, message: &Message) -> Response<Body> {
+    match message.render() {
+        Ok(text) => html(status, text),
+        Err(_) => plain(status, &message.heading),
+    }
+}
+
+pub(super) fn html(status: StatusCode, text: String) -> Response<Body> {
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = status;
+    let html = HeaderValue::from_static("text/html; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, html);
+    response
+}
+
+pub(super) fn plain(status: StatusCode, text: &str) -> Response<Body> {
+    let mut response = Response::new(Body::from(format!("{text}\n")));
+    *response.status_mut() = status;
+    let text = HeaderValue::from_static("text/plain; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, text);
+    response
+}
+
+/// To a path of our own, always: `route` builds it from known words and encoded ids.
+pub(super) fn moved(path: &str, query: Option<&str>) -> Response<Body> {
+    let to = match query {
+        Some(query) => format!("{path}?{query}"),
+        None => path.to_owned(),
+    };
+    let mut response = plain(StatusCode::PERMANENT_REDIRECT, "");
+    if let Ok(to) = HeaderValue::from_str(&to) {
+        response.headers_mut().insert(header::LOCATION, to);
+    }
+    response
+}
+
+pub(super) fn tagged(
+    mut response: Response<Body>,
+    status: StatusCode,
+    tag: &str,
+) -> Response<Body> {
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    if status == StatusCode::NOT_MODIFIED {
+        // As the answer with a body says it, which may travel compressed.
+        headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+    }
+    headers.insert(header::CACHE_CONTROL, cache::ASK);
+    if let Ok(tag) = HeaderValue::from_str(tag) {
+        headers.insert(header::ETAG, tag);
+    }
+    response
+}
