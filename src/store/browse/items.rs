@@ -349,7 +349,7 @@ fn tiles_sql<'a>(
         changed = items.changed,
         missing = items.missing,
         removed = items.removed,
-        picture = picture_class(items),
+        picture = picture_class(items, &items.pictured),
         image = items.picture,
         from = items.from,
         assets = if items.past { "" } else { PICTURE_JOIN },
@@ -360,11 +360,10 @@ fn tiles_sql<'a>(
 const PICTURE_JOIN: &str = " LEFT JOIN assets AS a ON a.url = i.preview_image_url";
 
 /// The number of the class in [`Picture::CLASSES`].
-fn picture_class(items: &Items) -> String {
+fn picture_class(items: &Items, pictured: &str) -> String {
     match items.past {
         true => format!(
-            "CASE WHEN i.preview_image_url IS NULL THEN 4 WHEN {} THEN 0 ELSE 1 END",
-            items.pictured
+            "CASE WHEN i.preview_image_url IS NULL THEN 4 WHEN {pictured} THEN 0 ELSE 1 END"
         ),
         false => "CASE WHEN i.preview_image_url IS NULL THEN 4 WHEN a.file IS NOT NULL THEN 0 \
                   WHEN a.state = 'gone' THEN 3 WHEN a.state = 'failed' THEN 2 ELSE 1 END"
@@ -436,7 +435,7 @@ fn matching<'a>(
     let yes_or_no = |yes: &bool| format!("{premium} = {}", if *yes { "TRUE" } else { "FALSE" });
     all.extend(either(filter.premium.iter().map(yes_or_no)));
     let joins = if filter.picture.is_empty() || items.past { "" } else { PICTURE_JOIN };
-    let class = picture_class(items);
+    let class = picture_class(items, &items.pictured_of_most);
     all.extend(either(filter.picture.iter().map(|picture| {
         match Picture::CLASSES.iter().position(|known| known == picture) {
             Some(number) => format!("({class}) = {number}"),
@@ -495,7 +494,9 @@ fn cube_sql<'a>(
     let shown = |column: &str| if texts { column } else { "CAST(NULL AS TEXT)" }.to_owned();
     let new: Vec<String> = Span::ALL.map(|span| is_new(sql, items, moments, span)).into();
     let changed: Vec<String> = Span::ALL.map(|span| is_changed(sql, items, moments, span)).into();
-    let cells = |part: &String| {
+    let cells = |(nth, part): (usize, &String)| {
+        // The first part has most of them.
+        let pictured = if nth == 0 { &items.pictured_of_most } else { &items.pictured };
         let mut all = vec![part.clone()];
         all.extend(condition.iter().cloned());
         format!(
@@ -511,14 +512,14 @@ fn cube_sql<'a>(
             gender = shown(&gender),
             premium = items.own("premium", "BOOLEAN"),
             of_type = shown(&of_type),
-            picture = picture_class(items),
+            picture = picture_class(items, pictured),
             risk = format_args!("coalesce({}, FALSE)", at_risk(items)),
             from = items.from,
             join = if items.past { "" } else { PICTURE_JOIN },
             all = all.join(" AND "),
         )
     };
-    let cells: Vec<String> = items.parts.iter().map(cells).collect();
+    let cells: Vec<String> = items.parts.iter().enumerate().map(cells).collect();
     // Planned without the limit, which on PostgreSQL would lead to a sort of all items.
     format!(
         "WITH cells AS MATERIALIZED ({}) SELECT * FROM cells LIMIT {}",

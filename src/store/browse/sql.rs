@@ -153,6 +153,8 @@ pub struct Items {
     pub picture: String,
     /// Whether the picture of a past time is kept.
     pub pictured: String,
+    /// The same for statements that ask it of most items.
+    pub pictured_of_most: String,
     /// Same for the video.
     pub video: String,
     pub kind: Kind,
@@ -184,6 +186,7 @@ impl Items {
             removed: "i.removed_at".into(),
             picture: kept_now("a"),
             pictured: "a.file IS NOT NULL".into(),
+            pictured_of_most: "a.file IS NOT NULL".into(),
             video: kept_now("w"),
             kind,
             past: at.is_some(),
@@ -201,8 +204,7 @@ impl Items {
         // Most of the time no file is lost, which is asked once and not for every row.
         let contents = |url: &str| {
             format!(
-                "asset_versions AS s WHERE s.url = {url} \
-                 AND s.fetched_at <= {at} AND s.pruned_at IS NULL \
+                "asset_versions AS s WHERE {url}s.fetched_at <= {at} AND s.pruned_at IS NULL \
                  AND (NOT EXISTS (SELECT 1 FROM assets WHERE state <> 'mirrored' \
                      AND file IS NULL AND sha256 IS NOT NULL) \
                    OR NOT EXISTS (SELECT 1 FROM assets AS l WHERE l.url = s.url \
@@ -210,9 +212,11 @@ impl Items {
             )
         };
         let kept = |url: &str| {
-            let contents = contents(url);
+            let contents = contents(&format!("s.url = {url} AND "));
             format!("(SELECT s.sha256 FROM {contents} ORDER BY s.fetched_at DESC LIMIT 1)")
         };
+        let pictured = contents("s.url = i.preview_image_url AND ");
+        let pictured = format!("EXISTS (SELECT 1 FROM {pictured})");
         let own = &self.condition;
         let present =
             format!("{own} AND i.valid_from <= {at} AND (i.valid_to IS NULL OR i.valid_to > {at})");
@@ -241,7 +245,14 @@ impl Items {
             missing: sql.no_time().into(),
             removed: format!("CASE WHEN i.valid_to <= {at} THEN i.valid_to END"),
             picture: kept("i.preview_image_url"),
-            pictured: format!("EXISTS (SELECT 1 FROM {})", contents("i.preview_image_url")),
+            // PostgreSQL reads all contents once and hashes them; SQLite would build an index.
+            pictured_of_most: match sql.engine {
+                Engine::Postgres => {
+                    format!("i.preview_image_url IN (SELECT s.url FROM {})", contents(""))
+                }
+                Engine::Sqlite => pictured.clone(),
+            },
+            pictured,
             video: match self.kind {
                 Kind::Avatar => kept("i.preview_video_url"),
                 Kind::TalkingPhoto => "CAST(NULL AS TEXT)".into(),
