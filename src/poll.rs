@@ -123,8 +123,10 @@ pub async fn poll(store: &mut Store, clock: &Clock, request: Request<'_>) -> Res
     let archive = request.archive;
     let (request, mut fetched) = fetch(request, plan, clock).await;
     let switched_to = fetched.switched_to;
-    let stored = receive(archive, &mut fetched).await;
+    let stored = receive(archive, &mut fetched, started_at).await;
     let written = commit(session, &request, fetched, started_at, clock).await?;
+    // The caller's span of this poll, if it has made one.
+    tracing::Span::current().record("poll_id", written.row.poll_id);
     if let (Some(archive), Some(stored)) = (archive, stored) {
         keep(archive, store, &written.row, stored).await;
     }
@@ -147,10 +149,14 @@ async fn prepare(session: &mut Session<'_>, request: &Request<'_>) -> Result<Pla
 
 /// The answer goes into the archive before the commit: a process that ends right after it leaves
 /// nothing that cannot be made up for.
-async fn receive(archive: Option<&Archive>, fetched: &mut Received) -> Option<Result<Stored>> {
+async fn receive(
+    archive: Option<&Archive>,
+    fetched: &mut Received,
+    started_at: Timestamp,
+) -> Option<Result<Stored>> {
     let (archive, bodies) = (archive?, fetched.bodies.take()?);
     fetched.answer.as_ref().ok()?;
-    Some(archive.receive(bodies, fetched.response_sha256.as_deref()).await)
+    Some(archive.receive(bodies, started_at, fetched.response_sha256.as_deref()).await)
 }
 
 /// Whatever befalls the archive, the poll stands. It is told as an error, so that it is seen where
@@ -166,7 +172,6 @@ async fn keep(archive: &Archive, store: &mut Store, row: &PollRow, stored: Resul
     };
     if let Err(error) = kept {
         tracing::error!(
-            account = row.account,
             "poll {} is not in the archive: {error}; the poll itself is good",
             row.poll_id
         );
@@ -205,7 +210,6 @@ pub async fn dry_run(
 fn report(Outcome { row, diff, error }: Outcome, switched_to: Option<ApiVersion>) -> Report {
     if let Some(version) = switched_to {
         tracing::error!(
-            account = row.account,
             "HeyGen's older list is gone: {version} of the API is read from now on, and the \
              history goes on; api.version pins a version"
         );
@@ -433,7 +437,6 @@ impl Judge<'_> {
         }
         let nudged = last.plus(Duration::from_millis(1));
         tracing::warn!(
-            account = self.request.account,
             "the clock is behind the last poll ({observed_at}, {last}); this one is dated {nudged}"
         );
         Ok(Ok(nudged))

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::store::row::PollRow;
+use crate::{store::row::PollRow, time::Timestamp};
 
 /// The form and its version; the number changes when an older program could not read it.
 pub const FORMAT: &str = "heygen-sync archive 1";
@@ -44,6 +44,18 @@ pub struct Stored {
 }
 
 impl Envelope {
+    /// For a poll that did not fail, the last of `entries`, after those that failed right before it;
+    /// `None` when there is none.
+    pub(super) fn of(mut entries: Vec<Entry>, answer: Stored) -> Option<Self> {
+        let poll = entries.pop()?;
+        Some(Self { format: FORMAT.into(), poll, answer, failed_before: entries })
+    }
+
+    /// The poll before all that it tells of, which did not fail; 0 before the first.
+    pub(super) fn before(&self) -> i64 {
+        self.failed_before.first().unwrap_or(&self.poll).row.poll_id - 1
+    }
+
     /// Every poll that it tells of, in their order.
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
         self.failed_before.iter().chain(std::iter::once(&self.poll))
@@ -78,9 +90,15 @@ pub(super) fn file(number: i64) -> String {
     format!("polls/{number:012}.json.zst")
 }
 
-/// The file of the note on an answer, by the hash of what was received.
-pub(super) fn note(sha256: &str) -> String {
-    format!("received/{sha256}.json.zst")
+/// The file of the note on an answer, by the beginning of its poll and the hash of what was received:
+/// the same answer comes to many polls, and each has a note of its own.
+pub(super) fn note(started_at: Timestamp, sha256: &str) -> String {
+    format!("received/{}-{sha256}.json.zst", started_at.millis())
+}
+
+/// The same from the poll's row. Neither part of it changes when its account is renamed.
+pub(super) fn note_of(row: &PollRow) -> Option<String> {
+    Some(note(row.started_at?, row.response_sha256.as_deref()?))
 }
 
 /// The poll that a file of the store is the envelope of.
@@ -92,7 +110,7 @@ pub(super) fn number(file: &str) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{store::row::Counts, time::Timestamp};
+    use crate::store::row::Counts;
 
     #[test]
     fn a_name_gives_its_number_back_and_no_other_name_does() {

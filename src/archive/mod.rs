@@ -1,15 +1,18 @@
 //! The archive: each answer that was a catalogue, kept beside what `polls` says of it.
 //!
 //! - [`envelope`]: what is said of a poll
+//! - `past`: what the archive has of the polls before
 //!
 //! Before a poll is committed, [`Archive::receive`] puts the answer without its signatures under its
-//! hash, and under the hash of what was received a note of where it lies. After the commit
-//! [`Archive::keep`] puts an envelope under the poll's number and takes the note away. Who finds that
-//! the poll before has no envelope, since its process ended in between or is not done yet, makes
-//! it from the note and the database. Nothing is ever written over. It knows neither how a list is
-//! polled nor what a replay makes of the files.
+//! hash, and a note of where it lies under what the poll's row will say of its beginning and of what
+//! was received. After the commit [`Archive::keep`] puts an envelope under the poll's number and takes
+//! the note away. Who finds that the poll before has no envelope, since its process ended in between
+//! or is not done yet, makes it from the note and the database. Nothing is ever written over, and
+//! nothing added to what another database has written. It knows neither how a list is polled nor what
+//! a replay makes of the files.
 
 pub mod envelope;
+mod past;
 
 use std::{
     io::{self, Read},
@@ -17,15 +20,20 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt};
 use sha2::{Digest, Sha256};
 
-use self::envelope::{Entry, Envelope, FORMAT, Stored};
+use self::{
+    envelope::{Entry, Envelope, Stored},
+    past::End,
+};
 use crate::{
     catalog::stripped::Bodies,
     error::{Error, Result},
     mirror::{Blobs, blob::Spool, workspace::Workspace},
     store::{Store, lock::hex, row::PollRow},
+    time::Timestamp,
 };
 
 /// How hard texts are compressed: to a tenth, at 50 MB a second and more.
@@ -59,18 +67,23 @@ impl Archive {
         self.blobs.probe().await
     }
 
-    /// Keeps an answer, before its poll is committed. `sha256` is the hash of what was received, as
-    /// the poll's row will say it.
+    /// Keeps an answer, before its poll is committed. `started_at` is when the poll began, `sha256`
+    /// the hash of what was received, as the poll's row will say them.
     ///
     /// # Errors
     /// [`crate::error::Kind::Storage`], also when it takes too long.
-    pub async fn receive(&self, bodies: Bodies, sha256: Option<&str>) -> Result<Stored> {
+    pub async fn receive(
+        &self,
+        bodies: Bodies,
+        started_at: Timestamp,
+        sha256: Option<&str>,
+    ) -> Result<Stored> {
         let receiving = async {
             let workspace = Arc::new(self.blobs.workspace()?);
             let stored = self.keep_answer(bodies, &workspace).await?;
             if let Some(sha256) = sha256 {
                 let note = serde_json::to_vec(&stored).map_err(Error::unforeseen)?;
-                self.put(note, &envelope::note(sha256), &workspace).await?;
+                self.put(note, &envelope::note(started_at, sha256), &workspace).await?;
             }
             Ok(stored)
         };
@@ -85,100 +98,78 @@ impl Archive {
     }
 
     /// Keeps what the database says of the poll with this number, and of those that failed right
-    /// before it, beside its answer.
+    /// before it, beside its answer; and the same for the polls before that lack it, where a note
+    /// tells of their answers.
     ///
     /// # Errors
     /// [`crate::error::Kind::Storage`]: the poll stands, and is not in the archive.
     pub async fn keep(&self, store: &mut Store, poll: i64, stored: Stored) -> Result<()> {
-        let entries = entries(store, poll).await?;
-        let Some((entry, failed)) = entries.split_last() else {
+        let Some(latest) = Envelope::of(entries(store, poll).await?, stored) else {
             return Err(Error::storage(format!("poll {poll} is gone from the database")));
         };
-        self.look_back(store, failed.first().unwrap_or(entry).row.poll_id - 1).await?;
-        self.put_envelope(entry, failed, stored).await?;
-        self.forget(&entry.row).await;
+        let mut due = vec![latest];
+        let end = self.walk_back(store, &mut due).await?;
+        if let Some(other) = self.other(store, &end, &due).await? {
+            return Err(self.refuse(other, &due).await);
+        }
+        if let End::Lacking(before) = end {
+            tracing::error!(
+                "poll {before} is not in {}: a replay will end before it; what follows is kept all \
+                 the same",
+                self.shown()
+            );
+        }
+        // The oldest first: what is not done then is found again by the next poll.
+        for envelope in due.iter().rev() {
+            let number = envelope.poll.row.poll_id;
+            if !self.put_envelope(envelope).await? {
+                return Err(self.refuse(number, &due).await);
+            }
+            self.forget(&envelope.poll.row).await;
+            if number != poll {
+                tracing::info!("poll {number} was lacking in {} and is there now", self.shown());
+            }
+        }
         Ok(())
     }
 
     /// Takes away the note on a poll's answer. One that stays takes little room, and has no meaning
     /// without its poll.
     pub async fn forget(&self, row: &PollRow) {
-        if let Some(sha256) = &row.response_sha256
-            && let Err(error) = self.blobs.remove(&envelope::note(sha256)).await
+        if let Some(note) = envelope::note_of(row)
+            && let Err(error) = self.blobs.remove(&note).await
         {
             tracing::debug!("a note stays in the archive: {error}");
         }
     }
 
-    /// Puts an envelope under its number, unless the same one is there.
-    async fn put_envelope(&self, entry: &Entry, failed: &[Entry], stored: Stored) -> Result<()> {
-        let number = entry.row.poll_id;
+    /// What is said when the archive is another database's. Nobody will look for the notes again.
+    async fn refuse(&self, number: i64, due: &[Envelope]) -> Error {
+        for envelope in due {
+            self.forget(&envelope.poll.row).await;
+        }
+        self.is_another_s(number)
+    }
+
+    fn is_another_s(&self, number: i64) -> Error {
+        Error::storage(format!(
+            "{} holds a poll {number} that is not this database's: it belongs to another one, or this \
+             one was restored from an older copy; set archive.store to one of its own",
+            self.shown()
+        ))
+    }
+
+    /// Puts an envelope under its number, unless it is there; false when another poll's is.
+    async fn put_envelope(&self, envelope: &Envelope) -> Result<bool> {
+        let number = envelope.poll.row.poll_id;
         let file = envelope::file(number);
         if self.blobs.size(&file).await?.is_some() {
-            return match self.envelope(number).await? {
-                // By another process, which found that it was lacking.
-                there if there.poll == *entry => Ok(()),
-                _ => {
-                    self.forget(&entry.row).await;
-                    Err(Error::storage(format!(
-                        "{} holds another poll {number} already, so it belongs to another database; \
-                         set archive.store to one of its own",
-                        self.shown()
-                    )))
-                }
-            };
+            // By another process, which found that it was lacking.
+            let there = self.envelope(number).await?;
+            return Ok(there.poll.row.digest == envelope.poll.row.digest);
         }
-        let envelope = Envelope {
-            format: FORMAT.into(),
-            poll: entry.clone(),
-            answer: stored,
-            failed_before: failed.to_vec(),
-        };
-        let json = serde_json::to_vec_pretty(&envelope).map_err(Error::unforeseen)?;
-        self.put(json, &file, &Arc::new(self.blobs.workspace()?)).await
-    }
-
-    /// Makes the envelopes that are lacking up to the poll `before`, as far as that can be done.
-    /// Says so once when one cannot: a replay will end there.
-    async fn look_back(&self, store: &mut Store, before: i64) -> Result<()> {
-        let mut before = before;
-        while before > 0 && !self.is_there(before).await? {
-            match self.made_up_for(store, before).await? {
-                Some(earlier) => before = earlier,
-                // Another process may have come first, and taken the note away.
-                None if self.is_there(before).await? => break,
-                None => {
-                    tracing::error!(
-                        "poll {before} is not in {}: a replay will end before it; what follows is \
-                         kept all the same",
-                        self.shown()
-                    );
-                    break;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    async fn is_there(&self, poll: i64) -> Result<bool> {
-        Ok(self.blobs.size(&envelope::file(poll)).await?.is_some())
-    }
-
-    /// Makes the envelope of a poll from the note that was left before its commit; the poll before
-    /// it that did not fail, or `None` where there is no note.
-    async fn made_up_for(&self, store: &mut Store, poll: i64) -> Result<Option<i64>> {
-        let entries = entries(store, poll).await?;
-        let Some((entry, failed)) = entries.split_last() else { return Ok(None) };
-        let Some(sha256) = &entry.row.response_sha256 else { return Ok(None) };
-        let note = envelope::note(sha256);
-        let Some(packed) = self.blobs.read(&note).await? else { return Ok(None) };
-        let stored = apart(move || unpacked(&packed).map_err(Error::storage)).await?;
-        let stored = serde_json::from_slice(&stored)
-            .map_err(|fault| self.damaged(&note, format!("it is no note ({fault})")))?;
-        self.put_envelope(entry, failed, stored).await?;
-        self.forget(&entry.row).await;
-        tracing::info!("poll {poll} was lacking in {} and is there now", self.shown());
-        Ok(Some(failed.first().unwrap_or(entry).row.poll_id - 1))
+        let json = serde_json::to_vec_pretty(envelope).map_err(Error::unforeseen)?;
+        self.put(json, &file, &Arc::new(self.blobs.workspace()?)).await.map(|()| true)
     }
 
     /// Keeps an answer, unless the same one is there.
@@ -209,19 +200,30 @@ impl Archive {
     /// [`crate::error::Kind::Storage`] for a store that cannot be read, or an envelope that is
     /// damaged.
     pub async fn envelopes(&self) -> Result<Vec<Envelope>> {
+        let numbers = futures_util::stream::iter(self.numbers().await?);
+        numbers.map(|number| self.envelope(number)).buffered(AT_ONCE).try_collect().await
+    }
+
+    /// The polls that have an envelope, in their order.
+    async fn numbers(&self) -> Result<Vec<i64>> {
         let mut numbers = vec![];
         let mut files = self.blobs.list().await;
         while let Some(listed) = files.try_next().await? {
             numbers.extend(envelope::number(&listed.file));
         }
         numbers.sort_unstable();
-        let envelopes = futures_util::stream::iter(numbers).map(|number| self.envelope(number));
-        envelopes.buffered(AT_ONCE).try_collect().await
+        Ok(numbers)
     }
 
     async fn envelope(&self, number: i64) -> Result<Envelope> {
+        let packed = self.packed(&envelope::file(number)).await?;
+        self.opened(number, packed).await
+    }
+
+    /// What a file says that is the envelope of a poll.
+    async fn opened(&self, number: i64, packed: Bytes) -> Result<Envelope> {
         let file = envelope::file(number);
-        let text = self.text(&file).await?;
+        let text = self.text(&file, packed).await?;
         let envelope: Envelope = serde_json::from_slice(&text)
             .map_err(|fault| self.damaged(&file, format!("it is no envelope ({fault})")))?;
         match envelope.fault(number) {
@@ -235,20 +237,21 @@ impl Archive {
     /// # Errors
     /// [`crate::error::Kind::Storage`] when it is lacking or damaged.
     pub async fn answer(&self, stored: &Stored) -> Result<Vec<u8>> {
-        let text = self.text(&stored.file).await?;
+        let packed = self.packed(&stored.file).await?;
+        let text = self.text(&stored.file, packed).await?;
         match hex(&Sha256::digest(&text)) == stored.sha256 {
             true => Ok(text),
             false => Err(self.damaged(&stored.file, "its hash is another".into())),
         }
     }
 
-    async fn text(&self, file: &str) -> Result<Vec<u8>> {
-        let Some(packed) = self.blobs.read(file).await? else {
-            return Err(Error::storage(format!(
-                "{file} is lacking in the archive {}",
-                self.shown()
-            )));
-        };
+    async fn packed(&self, file: &str) -> Result<Bytes> {
+        self.blobs.read(file).await?.ok_or_else(|| {
+            Error::storage(format!("{file} is lacking in the archive {}", self.shown()))
+        })
+    }
+
+    async fn text(&self, file: &str, packed: Bytes) -> Result<Vec<u8>> {
         let text = apart(move || unpacked(&packed).map_err(Error::storage)).await;
         text.map_err(|fault| self.damaged(file, fault.message))
     }

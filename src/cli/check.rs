@@ -69,7 +69,7 @@ async fn verdicts(context: &Context) -> Vec<Verdict> {
         all.push(Verdict { what: "notices".into(), result });
     }
     if config.archive.enabled {
-        let result = archive_store(&config, context).await;
+        let result = archive_store(&config, &location, context).await;
         all.push(Verdict { what: "archive".into(), result });
     }
     for (account, key) in config.api_keys(&context.sources) {
@@ -125,13 +125,20 @@ async fn mirror_store(config: &Config, context: &Context) -> Result<String> {
     blobs.probe().await.map(|()| format!("{} can be written to", blobs.shown()))
 }
 
-async fn archive_store(config: &Config, context: &Context) -> Result<String> {
-    match super::replay::configured(config, context)? {
-        Some(archive) => {
-            archive.probe().await.map(|()| format!("{} can be written to", archive.shown()))
+/// It can be written to, and is this database's.
+async fn archive_store(config: &Config, location: &Location, context: &Context) -> Result<String> {
+    let Some(archive) = super::replay::configured(config, context)? else {
+        return Ok("off".into());
+    };
+    archive.probe().await?;
+    // What is wrong with the database is told above.
+    if let Ok(mut store) = Store::open_if_there(location).await {
+        archive.is_of(store.as_mut()).await?;
+        if let Some(store) = store {
+            store.close().await?;
         }
-        None => Ok("off".into()),
     }
+    Ok(format!("{} can be written to", archive.shown()))
 }
 
 /// Asks the version that the next poll would ask.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::{
-    Context, complain, report,
+    Context, complain, replay, report,
     round::{Round, Task, Told},
 };
 use crate::{
@@ -35,6 +35,8 @@ impl Daemon {
         {
             return Err(error);
         }
+        // Here somebody looks, and would not in a round.
+        replay::configured(&config, context)?;
         tracing::info!("configuration: {origin}; database: {location}");
         let setup = Setup {
             config,
@@ -49,7 +51,10 @@ impl Daemon {
                 complain(&error);
             }
         };
-        let reload = || Config::load(&context.sources).map(|(config, _)| config);
+        let reload = || {
+            let (config, _) = Config::load(&context.sources)?;
+            replay::configured(&config, context).map(|_| config)
+        };
         match daemon::run(setup, look, work, reload).await? {
             Ended::Well => Ok(0),
             Ended::AtOnce => Ok(1),
@@ -76,7 +81,7 @@ async fn look(config: &Config, location: &Location, context: &Context) -> Result
 async fn work(config: &Config, location: &Location, what: Work, context: &Context) -> Result<u8> {
     // A database that does not answer must not pass for rest.
     context.service.health.step(OPENING);
-    let archive = super::replay::configured(config, context)?;
+    let archive = replay::in_use(config, context);
     let mut round = Round { archive: archive.as_ref(), ..Round::new(config, context) };
     let tasks = match what {
         Work::Mirror | Work::Notices => vec![],

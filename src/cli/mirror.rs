@@ -244,7 +244,7 @@ async fn refresh(
     context: &Context,
     codes: &mut Vec<u8>,
 ) -> Result<()> {
-    let archive = super::replay::configured(config, context)?;
+    let archive = super::replay::in_use(config, context);
     let mut outcome = Ok(());
     for (account, key) in config.api_keys(&context.sources) {
         let polled = async {
@@ -267,9 +267,7 @@ async fn refresh(
             };
             context.service.health.step(deadline(config));
             let span = round::span(&account, "refresh");
-            let polled = poll(store, &context.clock, request).instrument(span.clone()).await;
-            round::number(&span, &polled);
-            let report = polled?;
+            let report = poll(store, &context.clock, request).instrument(span).await?;
             codes.push(report.exit_code(false));
             let command = accepting_command(&account, &report, context);
             if let Some(held) = report::held(&report, &command).filter(|_| !context.quiet) {

@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{Context, output::grouped};
+use super::{Context, complain, output::grouped};
 use crate::{
     archive::Archive,
     config::Config,
@@ -84,6 +84,14 @@ fn archive(store: &str, context: &Context) -> Result<Archive> {
 /// The configured archive, where it is on.
 pub(super) fn configured(config: &Config, context: &Context) -> Result<Option<Archive>> {
     config.archive.enabled.then(|| archive(&config.archive.store, context)).transpose()
+}
+
+/// The same for polls, which an archive that is set wrongly does not stop.
+pub(super) fn in_use(config: &Config, context: &Context) -> Option<Archive> {
+    configured(config, context).unwrap_or_else(|error| {
+        complain(&error.context("polls go on, and are not in the archive"));
+        None
+    })
 }
 
 fn bar(last: i64, context: &Context) -> Option<ProgressBar> {

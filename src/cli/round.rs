@@ -103,7 +103,6 @@ impl<'a> Round<'a> {
             let account = task.account.clone();
             let span = span(&account, self.trigger);
             let polled = self.poll(task, store.as_mut()).instrument(span.clone()).await;
-            number(&span, &polled);
             let told = span.in_scope(|| told(Told::Poll { account: &account, polled: &polled }));
             codes.push(told?);
         }
@@ -189,16 +188,9 @@ impl<'a> Round<'a> {
     }
 }
 
-/// What is logged during a poll carries its account and, once it is known, its number.
+/// What is logged during a poll carries its account and, once the poll has said it, its number.
 pub(super) fn span(account: &str, trigger: &str) -> tracing::Span {
     tracing::error_span!("poll", account, trigger, poll_id = tracing::field::Empty)
-}
-
-/// The poll's number is known.
-pub(super) fn number(span: &tracing::Span, polled: &Result<Report>) {
-    if let Ok(report) = polled {
-        span.record("poll_id", report.row.poll_id);
-    }
 }
 
 /// Says on a terminal that the slow list is awaited; gone when it has come.

@@ -76,7 +76,7 @@ impl Sync {
     pub(super) async fn run(self, context: &Context) -> Result<u8> {
         let (config, _, location) = context.config()?;
         let tasks = self.tasks(&config, context)?;
-        let archive = super::replay::configured(&config, context)?;
+        let archive = super::replay::in_use(&config, context);
         let archive = archive.as_ref();
         let mut json = vec![];
         let round = Round {

@@ -4,6 +4,8 @@
 mod by_command;
 mod git;
 mod import_command;
+mod mixed;
+mod notes;
 
 use std::{path::Path, sync::Arc};
 
@@ -223,19 +225,6 @@ async fn replayed_or_refused(place: &Place) -> (World, Result<Replayed, Error>) 
     }
 }
 
-#[tokio::test]
-async fn two_databases_never_share_an_archive() {
-    let place = Place::folder();
-    let mut first = world(Engine::Sqlite, &place).await;
-    first.avatars(r#"{"avatar_id":"a"}"#).await;
-    let kept = texts(&place, "polls/");
-    let mut second = world(Engine::Sqlite, &place).await;
-    let report = second.avatars(r#"{"avatar_id":"b"}"#).await;
-    assert_eq!(report.row.outcome, "succeeded");
-    assert_eq!(kept, texts(&place, "polls/"));
-    assert_eq!(files(&place, "received/"), [""; 0]);
-}
-
 /// Lets no envelope be written until [`allow_envelopes`], as if the process had ended after the
 /// commit.
 fn forbid_envelopes(place: &Place) {
@@ -243,6 +232,7 @@ fn forbid_envelopes(place: &Place) {
     if polls.exists() {
         std::fs::rename(&polls, place.root().with_file_name("aside")).unwrap();
     }
+    std::fs::create_dir_all(place.root()).unwrap();
     std::fs::write(polls, "").unwrap();
 }
 
@@ -290,10 +280,11 @@ async fn two_who_poll_at_once_keep_each_others_polls_and_none_twice() {
         let mut world = world(Engine::Sqlite, &place).await;
         let archive = archive_of(&place);
         let first = body(r#"{"avatar_id":"a"}"#, "");
-        let hash = world.poll_file(first.clone()).await.row.response_sha256.unwrap();
+        let row = world.poll_file(first.clone()).await.row;
+        let (started_at, hash) = (row.started_at.unwrap(), row.response_sha256.unwrap());
         // As it is when the first has been committed and is not done with its envelope yet.
         std::fs::remove_file(place.root().join("polls/000000000001.json.zst")).unwrap();
-        let stored = archive.receive(Bodies::whole(first), Some(&hash)).await.unwrap();
+        let stored = archive.receive(Bodies::whole(first), started_at, Some(&hash)).await.unwrap();
         world.account = "other";
         world.avatars(r#"{"avatar_id":"b"}"#).await;
         assert_eq!(files(&place, "polls/").len(), 2, "{:?}", place.files());

@@ -3,7 +3,7 @@
 
 mod long;
 mod metrics;
-mod service;
+pub(crate) mod service;
 mod silent;
 
 use serde_json::Value;
