@@ -320,6 +320,7 @@ impl<'a, R: Fn() -> Result<Config>> Service<'a, R> {
         }
         self.plan.try_at_once();
         self.unseen = true;
+        self.told = None;
         self.config = Arc::new(config);
         Ok(())
     }
