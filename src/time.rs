@@ -13,6 +13,9 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, SecondsFormat, TimeZ
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
+/// By so much clocks differ without one of them being wrong.
+pub const SLACK: Duration = Duration::from_secs(60);
+
 /// The first and the last millisecond that the fixed width of four year digits can show.
 const RANGE: std::ops::RangeInclusive<i64> = -62_167_219_200_000..=253_402_300_799_999;
 
@@ -43,6 +46,12 @@ impl Timestamp {
     pub fn minus(self, duration: Duration) -> Self {
         let millis = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
         Self::from_millis(self.0.saturating_sub(millis))
+    }
+
+    /// Whether this can be the time of something that happened by `now`; else a clock was ahead
+    /// that told it.
+    pub fn can_be_past(self, now: Self) -> bool {
+        self <= now.plus(SLACK)
     }
 
     /// As chrono's type, for databases and calendars.

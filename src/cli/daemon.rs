@@ -22,7 +22,7 @@ const OPENING: Duration = Duration::from_secs(60);
 #[derive(Debug, Args)]
 #[command(after_help = "It polls at once when a slot was missed, and never twice at a time.
 SIGTERM and SIGINT end it after the poll under way, or after daemon.stop_time; a second one at once.
-SIGHUP reads the configuration anew, but for database and daemon.listen.")]
+SIGHUP reads the configuration anew, but for database, daemon.listen and log.format.")]
 pub struct Daemon {}
 
 impl Daemon {

@@ -74,7 +74,7 @@ pub async fn run(
         return Ok(Ended::Well);
     };
     loop {
-        let Some(due) = service.idle().await? else { return Ok(Ended::Well) };
+        let Some(due) = service.idle(&look).await? else { return Ok(Ended::Well) };
         // What is due ahead of a slot may have been done by somebody else meanwhile.
         if due != Work::Poll {
             if !service.look(&look).await {

@@ -9,19 +9,27 @@
 //!   program was down are due at once, and once;
 //! - *suspend, or a clock set forward*: the same, for however many slots were missed;
 //! - *a clock set back*: `base` lies ahead of the time; the plan starts anew from now, so that
-//!   slots are neither repeated at once nor waited for until the old time comes again.
+//!   slots are neither repeated at once nor waited for until the old time comes again. Other times
+//!   that lie ahead tell nothing: nothing is put off by them.
+//!
+//! What is due between polls and stays due however often it is tried (a secret or a folder that is
+//! missing) is tried more and more rarely, and at once under another configuration.
 
 use std::time::Duration;
 
 use super::schedule::Schedule;
-use crate::{mirror::plan::REFRESH_EVERY, store::ahead::Ahead, time::Timestamp};
+use crate::{
+    mirror::plan::REFRESH_EVERY,
+    store::ahead::Ahead,
+    time::{SLACK, Timestamp},
+};
 
 /// So long before a link of an unsaved preview dies, a fresh list is fetched.
 pub const LEAD: Duration = Duration::from_secs(60 * 60);
 /// The mirror's queue is worked, and notices are tried, between polls no more often than this.
 pub const MIRROR_EVERY: Duration = Duration::from_secs(60);
-/// A clock that is behind by less than this is not counted as set back.
-pub const SLACK: Duration = Duration::from_secs(60);
+/// The longest pause of these, when trying changes nothing.
+pub const LONGEST_PAUSE: Duration = Duration::from_secs(30 * 60);
 
 /// What is to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,13 +60,59 @@ pub struct Plan {
     base: Option<Timestamp>,
     refreshed: Option<Timestamp>,
     worked: Option<Timestamp>,
+    mirror: Tries,
+    notices: Tries,
+}
+
+/// Tries at something that may stay due in spite of them.
+#[derive(Clone, Copy, Debug, Default)]
+struct Tries {
+    /// Since when it was due at the last one.
+    due: Option<Timestamp>,
+    /// How many have left that as it was, the last one included.
+    count: u32,
+    /// When the last one ended.
+    last: Option<Timestamp>,
+}
+
+impl Tries {
+    /// One has ended at `now`, at what was due since then.
+    fn made(&mut self, due: Option<Timestamp>, now: Timestamp) {
+        let same = due.is_some() && due == self.due;
+        let count = if same { self.count.saturating_add(1) } else { 1 };
+        *self = Self { due, count, last: Some(now) };
+    }
+
+    /// When the next one may be made, as seen at `now`.
+    fn next(&self, due: Timestamp, now: Timestamp) -> Timestamp {
+        let last = known(self.last, now).filter(|_| self.due == Some(due));
+        let doublings = self.count.saturating_sub(1).min(16);
+        let pause = MIRROR_EVERY.saturating_mul(1 << doublings).min(LONGEST_PAUSE);
+        last.map_or(due, |last| due.max(last.plus(pause)))
+    }
 }
 
 impl Plan {
     /// A plan for a program that starts at `now`, after the polls that `ahead` tells of.
     pub fn new(schedule: Schedule, ahead: &Ahead, now: Timestamp) -> Self {
-        let base = ahead.last_poll.map(|last| last.min(now));
-        Self { schedule, base, refreshed: None, worked: None }
+        let (mirror, notices) = (Tries::default(), Tries::default());
+        let mut plan =
+            Self { schedule, base: None, refreshed: None, worked: None, mirror, notices };
+        plan.begin(ahead, now);
+        plan
+    }
+
+    /// As at a start: an account that was never polled is polled at once, and what was missed of
+    /// another is caught up. For accounts that have just come.
+    pub fn begin(&mut self, ahead: &Ahead, now: Timestamp) {
+        self.base = ahead.last_poll.map(|last| last.min(now));
+    }
+
+    /// Under another configuration what could not be done may work: it is tried without a pause.
+    pub fn try_at_once(&mut self) {
+        self.worked = None;
+        self.mirror = Tries::default();
+        self.notices = Tries::default();
     }
 
     /// From now on by another schedule. What the old one missed is not caught up by the new one.
@@ -78,14 +132,14 @@ impl Plan {
         let slot = self.schedule.next(base).map(|slot| self.schedule.due(slot));
         let poll = slot.map(|at| Next { at, work: Work::Poll });
         let early = ahead.link_dies.map(|dies| {
-            let last = latest(self.refreshed, ahead.last_refresh, now);
+            let last = known(self.refreshed, now).max(known(ahead.last_refresh, now));
             let at = dies.minus(LEAD).max(last.map_or(now, |last| last.plus(REFRESH_EVERY)));
             Next { at, work: Work::Refresh }
         });
-        let between = latest(self.worked, None, now).map_or(now, |last| last.plus(MIRROR_EVERY));
-        let again = |at: Timestamp, work| Next { at: at.max(between), work };
-        let mirror = ahead.retry.map(|retry| again(retry, Work::Mirror));
-        let notices = ahead.notice.map(|retry| again(retry, Work::Notices));
+        let between = known(self.worked, now).map_or(now, |last| last.plus(MIRROR_EVERY));
+        let again = |due, tries: &Tries, work| Next { at: tries.next(due, now).max(between), work };
+        let mirror = ahead.retry.map(|due| again(due, &self.mirror, Work::Mirror));
+        let notices = ahead.notice.map(|due| again(due, &self.notices, Work::Notices));
         let far = Next { at: Timestamp::from_millis(i64::MAX), work: Work::Poll };
         // The first of equals: a scheduled poll does the others' work, too.
         [poll, early, mirror, notices]
@@ -95,9 +149,15 @@ impl Plan {
             .unwrap_or(far)
     }
 
-    /// `work` has begun at `began` and ended at `now`.
-    pub fn done(&mut self, work: Work, now: Timestamp) {
+    /// `work` has ended at `now`; `ahead` is what lay ahead when it began.
+    pub fn done(&mut self, work: Work, ahead: &Ahead, now: Timestamp) {
         self.worked = Some(now);
+        let due = |at: Option<Timestamp>| at.filter(|at| *at <= now);
+        // Each kind of work delivers notices, and all but one works the mirror's queue.
+        self.notices.made(due(ahead.notice), now);
+        if work != Work::Notices {
+            self.mirror.made(due(ahead.retry), now);
+        }
         match work {
             Work::Poll => self.base = Some(now),
             // Slots that passed meanwhile have been seen to as well.
@@ -110,9 +170,9 @@ impl Plan {
     }
 }
 
-/// The later of two times; what lies ahead of `now` counts as now.
-fn latest(a: Option<Timestamp>, b: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
-    a.max(b).map(|time| time.min(now))
+/// When something happened; not known where a clock that was ahead told it.
+fn known(time: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
+    time.filter(|time| time.can_be_past(now))
 }
 
 #[cfg(test)]

@@ -45,11 +45,28 @@ impl Run {
             self.now = self.now.max(next.at);
             self.done.push((self.now.to_string()[11..16].to_owned(), next.work));
             self.now = self.now.plus(self.lasts);
-            self.plan.done(next.work, self.now);
+            self.plan.done(next.work, &self.ahead, self.now);
             if self.now > end {
                 return;
             }
         }
+    }
+
+    /// The same, but looks at the clock second by second, as the loop does.
+    fn watch(&mut self, end: Timestamp) {
+        while self.now < end {
+            let next = self.plan.next(&self.ahead, self.now);
+            if next.at <= self.now {
+                self.done.push((self.now.to_string()[11..16].to_owned(), next.work));
+                self.now = self.now.plus(self.lasts);
+                self.plan.done(next.work, &self.ahead, self.now);
+            }
+            self.now = self.now.plus(Duration::from_secs(1));
+        }
+    }
+
+    fn times(&self) -> Vec<&str> {
+        self.done.iter().map(|(time, _)| time.as_str()).collect()
     }
 
     fn polls(&self) -> Vec<&str> {
@@ -152,19 +169,113 @@ fn fresh_lists_are_fetched_at_most_once_in_ten_minutes() {
     let times: Vec<&str> = run.done.iter().map(|(time, _)| time.as_str()).collect();
     assert_eq!(times, ["09:15", "09:25", "09:35"]);
     assert!(run.done.iter().all(|(_, work)| *work == Work::Refresh));
-    // One that was asked for in the future, by a wrong clock, is no reason to wait for it.
+}
+
+#[test]
+fn what_a_clock_that_was_ahead_has_told_puts_nothing_off() {
+    // A fresh list that was asked for in the future.
+    let mut run = Run::start(Some(at("09:00:05")), at("09:10:00"));
+    run.plan.reschedule(schedule("0 8 * * *"), at("09:10:00"));
+    run.ahead.link_dies = Some(at("09:40:00"));
     run.ahead.last_refresh = Some(at("23:00:00"));
-    assert!(run.plan.next(&run.ahead, run.now).at <= run.now.plus(REFRESH_EVERY));
+    run.watch(at("09:35:00"));
+    assert_eq!(run.times(), ["09:10", "09:20", "09:30"]);
+    assert!(run.done.iter().all(|(_, work)| *work == Work::Refresh));
+    // Work that this process did while the clock was ahead.
+    for work in [Work::Refresh, Work::Mirror, Work::Notices] {
+        let mut run = Run::start(Some(at("09:00:05")), at("09:10:00"));
+        run.plan.reschedule(schedule("0 8 * * *"), at("09:10:00"));
+        let due = Some(at("09:11:00"));
+        match work {
+            Work::Refresh => run.ahead.link_dies = Some(at("09:40:00")),
+            Work::Mirror => run.ahead.retry = due,
+            _ => run.ahead.notice = due,
+        }
+        run.plan.done(work, &run.ahead, at("23:00:00"));
+        run.watch(at("09:22:00"));
+        assert!((2..=4).contains(&run.done.len()), "{work:?}: {:?}", run.done);
+        assert!(run.done.iter().all(|(_, done)| *done == work), "{:?}", run.done);
+    }
+}
+
+#[test]
+fn a_clock_that_is_a_little_ahead_is_believed() {
+    let mut run = Run::start(Some(at("09:00:05")), at("09:10:00"));
+    run.plan.reschedule(schedule("0 8 * * *"), at("09:10:00"));
+    run.ahead.link_dies = Some(at("09:40:00"));
+    run.ahead.last_refresh = Some(at("09:10:30"));
+    run.watch(at("09:25:00"));
+    assert_eq!(run.times(), ["09:20"]);
 }
 
 #[test]
 fn what_failed_is_tried_again_when_it_is_due_but_not_all_the_time() {
     let mut run = Run::start(Some(at("09:00:05")), at("09:10:00"));
-    run.ahead.retry = Some(at("09:20:00"));
-    run.until(at("09:22:30"));
-    let times: Vec<&str> = run.done.iter().map(|(time, _)| time.as_str()).collect();
-    assert_eq!(times, ["09:20", "09:21", "09:22"]);
+    // Each try moves what is due first to a later time, as a failure does.
+    for minute in 20..23 {
+        run.ahead.retry = Some(at(&format!("09:{minute}:00")));
+        run.until(at(&format!("09:{minute}:50")));
+    }
+    assert_eq!(run.times(), ["09:20", "09:21", "09:22"]);
     assert!(run.done.iter().all(|(_, work)| *work == Work::Mirror));
+}
+
+#[test]
+fn what_stays_due_whatever_is_tried_is_tried_more_and_more_rarely() {
+    for work in [Work::Mirror, Work::Notices] {
+        let mut run = Run::start(Some(at("09:00:05")), at("09:10:00"));
+        run.plan.reschedule(schedule("0 8 * * *"), at("09:10:00"));
+        run.lasts = Duration::ZERO;
+        match work {
+            Work::Mirror => run.ahead.retry = Some(at("09:20:00")),
+            _ => run.ahead.notice = Some(at("09:20:00")),
+        }
+        run.watch(at("11:30:00"));
+        let rarely =
+            ["09:20", "09:21", "09:23", "09:27", "09:35", "09:51", "10:21", "10:51", "11:21"];
+        assert_eq!(run.times(), rarely);
+        assert!(run.done.iter().all(|(_, done)| *done == work), "{:?}", run.done);
+        // At once under another configuration, which may not help either.
+        run.done.clear();
+        run.plan.try_at_once();
+        run.watch(at("11:32:00"));
+        assert_eq!(run.times(), ["11:30", "11:31"]);
+        // Another thing that is due is no try at the first.
+        run.done.clear();
+        match work {
+            Work::Mirror => run.ahead.retry = Some(at("11:32:30")),
+            _ => run.ahead.notice = Some(at("11:32:30")),
+        }
+        run.watch(at("11:34:00"));
+        assert_eq!(run.times(), ["11:32", "11:33"]);
+    }
+}
+
+#[test]
+fn neither_notices_nor_polls_keep_the_mirror_from_its_tries() {
+    let mut run = Run::start(Some(at("09:00:05")), at("09:01:00"));
+    run.ahead.retry = Some(at("09:02:00"));
+    for minute in 2..59 {
+        run.ahead.notice = Some(at(&format!("09:{minute:02}:00")));
+        run.watch(at(&format!("09:{minute:02}:59")));
+    }
+    let tries = run.done.iter().filter(|(_, work)| *work == Work::Mirror).count();
+    assert!(tries >= 5, "{:?}", run.done);
+}
+
+#[test]
+fn accounts_that_have_just_come_are_treated_as_at_a_start() {
+    // Never polled: at once, and then by the schedule.
+    let mut run = Run::start(Some(at("09:00:05")), at("09:10:00"));
+    run.plan.begin(&Ahead::default(), at("09:10:00"));
+    run.until(at("10:30:00"));
+    assert_eq!(run.times(), ["09:10", "10:00"]);
+    // Polled a while ago, under an earlier configuration.
+    let mut run = Run::start(Some(at("09:00:05")), at("09:10:00"));
+    let ahead = Ahead { last_poll: Some(at("03:00:05")), ..Ahead::default() };
+    run.plan.begin(&ahead, at("09:10:00"));
+    run.until(at("10:30:00"));
+    assert_eq!(run.times(), ["09:10", "10:00"]);
 }
 
 /// What happens to a clock.
@@ -190,10 +301,10 @@ fn a_notice_that_waits_is_tried_between_polls_and_not_all_the_time() {
     run.until(at("12:04:00"));
     assert!(run.done.iter().all(|(_, work)| *work == Work::Notices), "{:?}", run.done);
     let times: Vec<&str> = run.done.iter().map(|(time, _)| time.as_str()).collect();
-    assert_eq!(times, ["12:00", "12:01", "12:02", "12:03"]);
+    assert_eq!(times, ["12:00", "12:01", "12:03"]);
     run.ahead.notice = None;
     run.until(at("12:59:59"));
-    assert_eq!(run.done.len(), 4);
+    assert_eq!(run.done.len(), 3);
 }
 
 proptest! {
@@ -224,7 +335,7 @@ proptest! {
                     quiet = 0;
                     now = now.plus(Duration::from_secs(busy));
                     elapsed += busy;
-                    plan.done(next.work, now);
+                    plan.done(next.work, &ahead, now);
                 }
                 now = now.plus(Duration::from_secs(1));
                 elapsed += 1;

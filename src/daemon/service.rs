@@ -75,21 +75,27 @@ pub(super) struct Service<'a, R> {
     seed: u64,
     plan: Plan,
     ahead: Ahead,
+    /// The configuration was read anew since the last look ahead.
+    unseen: bool,
+    /// Accounts have come with it.
+    joined: bool,
     told: Option<Next>,
 }
 
-/// The first look; `None` when it was told to stop meanwhile.
+/// The first look, and whether it was told to read the configuration anew meanwhile; `None` when
+/// it was told to stop.
 async fn first_look(
     look: impl Future<Output = Result<Ahead>>,
     signals: &mut Signals,
-) -> Result<Option<Ahead>> {
+) -> Result<Option<(Ahead, bool)>> {
     let mut look = std::pin::pin!(in_time(look));
+    let mut reload = false;
     loop {
         tokio::select! {
-            ahead = &mut look => return ahead.map(Some),
+            ahead = &mut look => return ahead.map(|ahead| Some((ahead, reload))),
             signal = signals.next() => match signal {
-                // It was read a moment ago.
-                Signal::Reload => {}
+                // Done once it has started; it may be a while since the configuration was read.
+                Signal::Reload => reload = true,
                 Signal::Stop => {
                     tracing::info!("told to stop");
                     return Ok(None);
@@ -111,7 +117,8 @@ impl<'a, R: Fn() -> Result<Config>> Service<'a, R> {
         let seed = fastrand::u64(..);
         let schedule = Schedule::new(&config.daemon, seed)?;
         let (listener, address) = http::listen(config.daemon.address()?).await?;
-        let Some(ahead) = first_look(look(&config), &mut signals).await? else { return Ok(None) };
+        let first = first_look(look(&config), &mut signals).await?;
+        let Some((ahead, changed)) = first else { return Ok(None) };
         let accounts = config.account_names();
         let site = Arc::new(Site::new(location, health.clone(), clock.clone(), accounts));
         tokio::spawn(http::serve(listener, site.clone()));
@@ -126,7 +133,7 @@ impl<'a, R: Fn() -> Result<Config>> Service<'a, R> {
         );
         systemd::ready();
         let plan = Plan::new(schedule, &ahead, clock.now());
-        Ok(Some(Self {
+        let mut service = Self {
             config: Arc::new(config),
             clock,
             health,
@@ -141,26 +148,46 @@ impl<'a, R: Fn() -> Result<Config>> Service<'a, R> {
             seed,
             plan,
             ahead,
+            unseen: false,
+            joined: false,
             told: None,
-        }))
+        };
+        if changed {
+            service.reload();
+        }
+        Ok(Some(service))
     }
 
-    /// Asks anew what lies ahead; false when it was told to stop meanwhile.
+    /// Asks anew what lies ahead, by the configuration that is in force in the end; false when it
+    /// was told to stop meanwhile.
     pub(super) async fn look(&mut self, look: &impl AsyncFn(&Config) -> Result<Ahead>) -> bool {
+        let mut anew = false;
+        loop {
+            anew |= std::mem::take(&mut self.unseen);
+            let Some(ahead) = self.one_look(look).await else { return false };
+            if !self.unseen {
+                self.ahead = ahead;
+                break;
+            }
+        }
+        if anew && (std::mem::take(&mut self.joined) || self.ahead.last_poll.is_none()) {
+            self.plan.begin(&self.ahead, self.clock.now());
+        }
+        true
+    }
+
+    async fn one_look(&mut self, look: &impl AsyncFn(&Config) -> Result<Ahead>) -> Option<Ahead> {
         let config = self.config.clone();
         let mut looking = std::pin::pin!(in_time(look(&config)));
         loop {
             tokio::select! {
-                ahead = &mut looking => {
-                    self.ahead = looked(ahead);
-                    return true;
-                }
+                ahead = &mut looking => return Some(looked(ahead)),
                 _ = self.beat.tick() => self.turn(),
                 signal = self.signals.next() => match signal {
                     Signal::Reload => self.reload(),
                     Signal::Stop => {
                         self.end(Duration::ZERO);
-                        return false;
+                        return None;
                     }
                 },
             }
@@ -168,8 +195,14 @@ impl<'a, R: Fn() -> Result<Config>> Service<'a, R> {
     }
 
     /// Waits until something is due; `None` when it is told to stop.
-    pub(super) async fn idle(&mut self) -> Result<Option<Work>> {
+    pub(super) async fn idle(
+        &mut self,
+        look: &impl AsyncFn(&Config) -> Result<Ahead>,
+    ) -> Result<Option<Work>> {
         loop {
+            if self.unseen && !self.look(look).await {
+                return Ok(None);
+            }
             let now = self.clock.now();
             let next = self.plan.next(&self.ahead, now);
             if next.at <= now {
@@ -212,7 +245,7 @@ impl<'a, R: Fn() -> Result<Config>> Service<'a, R> {
 
     /// Some work has been done; false when it was told to stop meanwhile.
     pub(super) fn done(&mut self, work: Work) -> bool {
-        self.plan.done(work, self.clock.now());
+        self.plan.done(work, &self.ahead, self.clock.now());
         !self.stop.is_cancelled()
     }
 
@@ -269,19 +302,25 @@ impl<'a, R: Fn() -> Result<Config>> Service<'a, R> {
         let config = (self.reload)()?;
         if config.database != self.config.database
             || config.daemon.listen != self.config.daemon.listen
+            || config.log.format != self.config.log.format
         {
             return Err(Error::config(
-                "database and daemon.listen cannot change while it runs; restart it",
+                "database, daemon.listen and log.format cannot change while it runs; restart it",
             ));
         }
         let schedule = Schedule::new(&config.daemon, self.seed)?;
-        self.site.set_accounts(config.account_names());
+        let (names, known) = (config.account_names(), self.config.account_names());
+        self.joined |= names.iter().any(|name| !known.contains(name));
+        self.site.set_accounts(names);
         // A slot that waits in its jitter is lost with its schedule, and with nothing less.
         let (old, new) = (&self.config.daemon, &config.daemon);
         if (&old.schedule, &old.timezone, old.jitter) != (&new.schedule, &new.timezone, new.jitter)
         {
             self.plan.reschedule(schedule, self.clock.now());
         }
+        self.plan.try_at_once();
+        self.unseen = true;
+        self.told = None;
         self.config = Arc::new(config);
         Ok(())
     }

@@ -407,8 +407,8 @@ impl<'a> Run<'a> {
     }
 
     async fn may_refresh(&mut self) -> Result<bool> {
-        let last = self.store.last_refresh().await?;
-        Ok(last.is_none_or(|last| last.plus(REFRESH_EVERY) <= self.clock.now()))
+        let (last, now) = (self.store.last_refresh().await?, self.clock.now());
+        Ok(last.is_none_or(|last| last.plus(REFRESH_EVERY) <= now || !last.can_be_past(now)))
     }
 
     /// Writes what is left; when the work broke off, what is under way is due again at once.

@@ -245,8 +245,10 @@ pub fn links_of(engine: Engine) -> SqlStr {
     AssertSqlSafe(format!("SELECT url, signed_url FROM assets WHERE url IN {list}")).into_sql_str()
 }
 
-/// When a fresh list was last asked for.
-pub const LAST_REFRESH: &str = "SELECT max(started_at) FROM polls WHERE trigger = 'refresh'";
+/// When a fresh list was last asked for. By number: the latest time may be that of a clock that was
+/// ahead, and would stay the latest.
+pub const LAST_REFRESH: &str = "SELECT started_at FROM polls WHERE trigger = 'refresh' \
+     ORDER BY poll_id DESC LIMIT 1";
 
 /// What the configuration leaves out: (pictures, videos).
 pub const LEAVE_OUT: &str = "UPDATE assets SET state = 'skipped', next_attempt_at = NULL, \

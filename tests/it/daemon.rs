@@ -13,6 +13,7 @@ use crate::{
     fake::Kind,
     home::{Home, at_home},
     mirror::cdn::{FakeCdn, Fault, Thing},
+    notices::receiver::{Receiver, SECRET},
 };
 
 const SCHEDULED: &str = "SELECT 1 FROM polls WHERE trigger = 'schedule' AND outcome = 'succeeded'";
@@ -181,6 +182,71 @@ at_home! {
         gate.reached().await;
         gate.release();
         assert_eq!(service.stop().0, Some(0));
+    }
+
+    async fn an_account_that_comes_with_a_hangup_is_polled_at_once_and_nothing_else_is(home: Home) {
+        let account = |name: &str| format!("[[accounts]]\nname = '{name}'\napi_key_env = 'HEYGEN_API_KEY'\n");
+        home.file("config.toml", account("a"));
+        let service = Service::start(&home, &ONCE);
+        service.wait_told("STATUS=next poll at 2028");
+        home.file("config.toml", account("a") + &account("b"));
+        service.signal("HUP");
+        service.wait_told("STATUS=polling");
+        service.wait_told("STATUS=next poll at 2028");
+        assert_eq!(home.count("SELECT 1 FROM polls WHERE account = 'b'").await, 1);
+        let polls = home.count("SELECT 1 FROM polls").await;
+        // The same again brings nobody.
+        service.signal("HUP");
+        service.wait_told("RELOADING=1");
+        service.wait_told("STATUS=next poll at 2028");
+        assert_eq!(service.stop().0, Some(0));
+        assert_eq!(home.count("SELECT 1 FROM polls").await, polls);
+    }
+
+    async fn an_account_that_comes_while_a_poll_runs_is_polled_right_after_it(home: Home) {
+        let account = |name: &str| format!("[[accounts]]\nname = '{name}'\napi_key_env = 'HEYGEN_API_KEY'\n");
+        home.file("config.toml", account("a"));
+        let mut gate = home.heygen.delay_next();
+        let service = Service::start(&home, &ONCE);
+        gate.reached().await;
+        home.file("config.toml", account("a") + &account("b"));
+        service.signal("HUP");
+        service.wait_logged("the configuration was read anew");
+        gate.release();
+        service.wait_told("STATUS=next poll at 2028");
+        assert_eq!(service.stop().0, Some(0));
+        assert_eq!(home.count("SELECT 1 FROM polls WHERE account = 'b'").await, 1);
+    }
+
+    async fn what_a_hangup_leaves_as_it_was_is_said(home: Home) {
+        home.file("config.toml", "");
+        let service = Service::start(&home, &ONCE);
+        service.wait_told("STATUS=next poll at");
+        home.file("config.toml", "[log]\nformat = 'json'\n");
+        service.signal("HUP");
+        let line = service.wait_logged("cannot change while it runs");
+        assert!(line.contains("log.format"), "{line}");
+        assert_eq!(service.stop().0, Some(0));
+    }
+
+    async fn notices_without_a_secret_wait_and_travel_at_once_when_a_hangup_brings_one(home: Home) {
+        let receiver = Receiver::start();
+        let notify = format!("[notify]\nurl = '{}'\n", receiver.url());
+        home.file("config.toml", &notify);
+        home.heygen.add_avatar("a", |_| ());
+        let service = Service::start(&home, &ONCE);
+        service.wait_logged("notices are kept and not delivered");
+        service.wait_told("STATUS=next notices at");
+        let came = receiver.next();
+        home.file("secret", SECRET);
+        home.file("config.toml", notify + "secret_file = 'secret'\n");
+        service.signal("HUP");
+        came.await.unwrap();
+        assert!(receiver.came().pop().unwrap().is_signed());
+        service.wait_told("STATUS=next poll at 2028");
+        let (code, log) = service.stop();
+        let told = log.iter().filter(|line| line.contains(" ERROR ")).count();
+        assert_eq!((code, told), (Some(0), 1), "{log:?}");
     }
 }
 

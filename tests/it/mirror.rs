@@ -222,6 +222,30 @@ everywhere! {
         assert_eq!(stage.world.cell("SELECT count(*) FROM polls WHERE trigger = 'refresh'").await, "2");
     }
 
+    async fn a_fresh_list_asked_for_by_a_clock_that_was_ahead_puts_off_no_other(stage: Stage) {
+        let refreshes = "SELECT count(*) FROM polls WHERE trigger = 'refresh'";
+        let right = stage.world.now();
+        stage.sign_for(48);
+        stage.photo("a", Thing::picture(1, 900));
+        stage.poll().await;
+        // A year ahead the link has died; nobody answers there.
+        stage.world.set_clock(right.plus(Duration::from_secs(365 * 86_400)));
+        stage.world.heygen.fail_always(500, "");
+        stage.work().await;
+        assert_eq!(stage.world.cell(refreshes).await, "1");
+        stage.world.heygen.recover();
+        stage.world.set_clock(right.plus(Duration::from_secs(3600)));
+        stage.photo("b", Thing::picture(2, 900).with(Fault::Status(403)));
+        stage.poll().await;
+        assert_eq!(stage.work().await.gone, 1);
+        assert_eq!(stage.world.cell(refreshes).await, "2");
+        // Ten minutes are kept again from this one on.
+        stage.photo("c", Thing::picture(3, 900).with(Fault::Status(403)));
+        stage.poll().await;
+        stage.work().await;
+        assert_eq!(stage.world.cell(refreshes).await, "2");
+    }
+
     async fn a_link_refused_in_a_bad_hour_of_the_server_is_tried_again(stage: Stage) {
         stage.sign_for(48);
         stage.photo("a", Thing::picture(1, 900).with(Fault::Status(403)));

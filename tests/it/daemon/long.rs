@@ -109,7 +109,8 @@ at_home! {
         let quarter = memory.len() / 4;
         let (early, late) = (most(&memory[..quarter]), most(&memory[memory.len() - quarter..]));
         let peak = memory.last().unwrap().peak;
-        println!("{asked} polls ({counted:?}), resident {early} kB in the first quarter, {late} kB in the last, at most {peak} kB");
+        let engine = if home.is_sqlite() { "SQLite" } else { "PostgreSQL" };
+        println!("{engine}: {asked} polls ({counted:?}), resident {early} kB in the first quarter, {late} kB in the last, at most {peak} kB");
         let allowed = if full { early + early / 10 } else { early * 3 / 2 };
         assert!(late <= allowed, "{memory:?}");
 

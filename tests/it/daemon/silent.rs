@@ -28,11 +28,7 @@ struct Proxy {
 
 impl Proxy {
     fn start(server: &str) -> Self {
-        let mut url = url::Url::parse(server).unwrap();
-        let to = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap_or(5432));
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        url.set_host(Some("127.0.0.1")).unwrap();
-        url.set_port(Some(listener.local_addr().unwrap().port())).unwrap();
+        let (listener, url, to) = before(server);
         let silent = Arc::new(AtomicBool::new(false));
         let (says_nothing, (tell, came)) = (silent.clone(), mpsc::channel());
         std::thread::spawn(move || {
@@ -46,8 +42,18 @@ impl Proxy {
                 }
             }
         });
-        Self { url: url.to_string(), silent, came }
+        Self { url, silent, came }
     }
+}
+
+/// A listener before a server: with the URL by which it is asked, and where the server is.
+fn before(server: &str) -> (TcpListener, String, String) {
+    let mut url = url::Url::parse(server).unwrap();
+    let to = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap_or(5432));
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    url.set_host(Some("127.0.0.1")).unwrap();
+    url.set_port(Some(listener.local_addr().unwrap().port())).unwrap();
+    (listener, url.to_string(), to)
 }
 
 fn hand_on(client: TcpStream, server: TcpStream) {
@@ -75,6 +81,29 @@ async fn told_to_stop_at_the_start_it_ends_at_once_though_the_database_says_noth
     assert!(log.last().unwrap().contains("told to stop"), "{log:?}");
     assert!(begun.elapsed() < AT_ONCE);
     drop(taken);
+}
+
+#[tokio::test]
+async fn told_to_read_anew_before_it_has_started_it_does_so_once_it_has() {
+    let home = Home::postgres().await;
+    let (listener, url, to) = before(&home.database);
+    let never = "[daemon]\nschedule = '0 0 29 2 *'\njitter = '0s'\nlisten = '127.0.0.1:0'\n";
+    home.file("config.toml", never);
+    let service = Service::start(&home, &[("DATABASE_URL", &url)]);
+    // The first look at the database is under way.
+    let first = listener.accept().unwrap().0;
+    home.file("config.toml", never.replace("29 2", "1 1"));
+    service.signal("HUP");
+    std::thread::spawn(move || {
+        hand_on(first, TcpStream::connect(&to).unwrap());
+        for client in listener.incoming().map_while(Result::ok) {
+            hand_on(client, TcpStream::connect(&to).unwrap());
+        }
+    });
+    service.wait_logged("the configuration was read anew");
+    let told = service.wait_told("STATUS=next poll at");
+    assert!(told.contains("-01-01T00:00"), "{told}");
+    assert_eq!(service.stop().0, Some(0));
 }
 
 #[tokio::test]
