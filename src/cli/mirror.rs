@@ -10,7 +10,7 @@ use super::{
     Context, complain,
     output::{Cell, grouped, object, print, visible},
     report, round,
-    sync::{client, deadline},
+    sync::{client, deadline, leave_metrics},
     time_or_ago,
 };
 use crate::{
@@ -65,19 +65,24 @@ impl Mirror {
         let blobs = blobs(&config, context)?;
         let mut store = Store::open_to_write(&location).await?;
         if let Some(Command::Prune(prune)) = self.command {
-            return prune.run(&mut store, &blobs, context).await;
+            let code = prune.run(&mut store, &blobs, context).await?;
+            if prune.dry_run {
+                return Ok(code);
+            }
+            return Ok(gravest([code, leave_metrics(&mut store, &config, context).await]));
         }
         if self.repair {
             repair(&mut store, &blobs, context).await?;
         }
-        let (_, code) = drain(&mut store, &config, blobs, context).await?;
+        let drained = drain(&mut store, &config, blobs, context).await;
+        let left = leave_metrics(&mut store, &config, context).await;
         store.close().await?;
-        Ok(code)
+        Ok(gravest([drained?.1, left]))
     }
 }
 
 impl Prune {
-    async fn run(self, store: &mut Store, blobs: &Blobs, context: &Context) -> Result<u8> {
+    async fn run(&self, store: &mut Store, blobs: &Blobs, context: &Context) -> Result<u8> {
         let now = context.clock.now();
         let since = time_or_ago(&self.older_than, now)?;
         let pruned = audit::prune(store, blobs, since, now, self.dry_run).await?;

@@ -258,7 +258,7 @@ fn not_polled(account: &str, error: &Error) -> String {
 }
 
 /// Leaves the metrics where they are asked for; the exit code.
-async fn leave_metrics(store: &mut Store, config: &Config, context: &Context) -> u8 {
+pub(super) async fn leave_metrics(store: &mut Store, config: &Config, context: &Context) -> u8 {
     let Some(path) = &config.metrics.textfile else { return 0 };
     let figures = store.figures(context.clock.now()).await;
     let path = context.sources.working_dir.join(path);

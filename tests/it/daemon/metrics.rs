@@ -75,6 +75,16 @@ at_home! {
         let service = Service::run(&home, &["serve"], &LISTEN);
         let (status, text) = service.get("/metrics").await;
         assert_eq!((status, steady(&text)), (200, steady(&textfile)));
+        // A run of the mirror leaves them anew.
+        let env = [
+            env[0],
+            ("HEYGEN_SYNC_MIRROR__ENABLED", "true"),
+            ("HEYGEN_SYNC_MIRROR__PICTURES", "false"),
+            ("HEYGEN_SYNC_MIRROR__VIDEOS", "false"),
+        ];
+        assert_eq!(home.run_with(&env, &["mirror"]).code, 0);
+        let textfile = std::fs::read_to_string(home.folder().join("heygen.prom")).unwrap();
+        assert_eq!(value(&textfile, "heygen_sync_assets{role=\"image\",state=\"skipped\"}"), 1.0);
     }
 
     async fn an_account_that_is_configured_no_longer_is_told_apart_everywhere(home: Home) {
