@@ -283,7 +283,7 @@ CREATE INDEX field_changes_by_poll ON field_changes (poll_id);
 CREATE INDEX field_changes_by_item ON field_changes (account, kind, item_id, version);
 CREATE INDEX schema_changes_by_poll ON schema_changes (account, poll_id);
 -- The queue of the mirror, soonest expiry first.
-CREATE INDEX assets_unsaved ON assets (expires_at) WHERE state <> 'mirrored';
+CREATE INDEX assets_unsaved ON assets (expires_at, state) WHERE state <> 'mirrored';
 -- The last writes of the mirror, which the gallery's pages are stamped with.
 CREATE INDEX assets_checked ON assets (checked_at) WHERE checked_at IS NOT NULL;
 CREATE INDEX assets_retried ON assets (next_attempt_at) WHERE next_attempt_at IS NOT NULL;

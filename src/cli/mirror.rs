@@ -1,6 +1,6 @@
 //! `mirror`: works the queue of previews once; `mirror prune` removes what nothing needs any more.
 
-use std::{fmt::Write, io::IsTerminal, sync::Arc};
+use std::{convert::Infallible, fmt::Write, io::IsTerminal, sync::Arc};
 
 use clap::{Args, Subcommand};
 use indicatif::{HumanBytes, ProgressBar, ProgressState, ProgressStyle};
@@ -148,14 +148,14 @@ pub(super) struct Mirrored {
 impl Mirrored {
     /// For machines: one JSON object.
     pub fn json(&self) -> String {
-        let none = Summary::default();
         let (summary, error) = match &self.did {
-            Ok(summary) => (summary, None),
-            Err(error) => (&none, Some(error.message.as_str())),
+            Ok(summary) => (Some(summary), None),
+            // How far it came is not known here, and is not said to be nothing.
+            Err(error) => (None, Some(error.message.as_str())),
         };
-        let Summary { saved, bytes, unchanged, failed, gone, skipped, reasons } = summary;
+        let count = |of: fn(&Summary) -> u64| Cell::from(summary.map(|all| of(all) as i64));
+        let reasons = summary.map_or(&[][..], |all| &all.reasons);
         let reasons: Vec<String> = reasons.iter().map(failures_json).collect();
-        let count = |count: &u64| Cell::Int(*count as i64);
         let columns = [
             "exit_code",
             "saved",
@@ -169,12 +169,12 @@ impl Mirrored {
         ];
         let cells = [
             i64::from(self.code).into(),
-            count(saved),
-            count(bytes),
-            count(unchanged),
-            count(failed),
-            count(gone),
-            count(skipped),
+            count(|all| all.saved),
+            count(|all| all.bytes),
+            count(|all| all.unchanged),
+            count(|all| all.failed),
+            count(|all| all.gone),
+            count(|all| all.skipped),
             Cell::Json(format!("[{}]", reasons.join(","))),
             error.into(),
         ];
@@ -200,8 +200,24 @@ pub(super) fn failures_text(failures: &Failures) -> String {
 
 /// The mirror after a poll. Another one at work does as well.
 pub(super) async fn after_sync(store: &mut Store, config: &Config, context: &Context) -> Mirrored {
+    let stop = context.service.stop.clone();
     let drained = match blobs(config, context) {
-        Ok(blobs) => drain(store, config, blobs, context).await,
+        Ok(blobs) => {
+            let drained = drain(store, config, blobs, context);
+            // The daemon hears signals itself. Here the poll's report is still to be told: what is
+            // under way is given up, what is saved is written down, and the end comes in order.
+            let told = async {
+                if !context.service.is_daemon {
+                    told_to_end().await;
+                    stop.cancel();
+                }
+                std::future::pending::<Infallible>().await
+            };
+            tokio::select! {
+                drained = drained => drained,
+                never = told => match never {},
+            }
+        }
         Err(error) => Err(error),
     };
     let (code, did) = match drained {
@@ -213,6 +229,20 @@ pub(super) async fn after_sync(store: &mut Store, config: &Config, context: &Con
         }
     };
     Mirrored { code, did }
+}
+
+/// Waits for SIGINT or SIGTERM.
+async fn told_to_end() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
 }
 
 /// Works the queue; 4 when something failed that is worth another try.

@@ -154,9 +154,18 @@ impl Drop for Workspace {
 fn sweep(all: &Path) -> io::Result<()> {
     for left in fs::read_dir(all)? {
         let left = left?.path();
-        let dead = || File::open(left.join("lock")).map_or(true, |lock| lock.try_lock().is_ok());
-        if left.is_dir() && dead() {
-            fs::remove_dir_all(&left)?;
+        // Some file systems lock only what is open for writing.
+        let lock = OpenOptions::new().append(true).open(left.join("lock"));
+        let dead = match lock {
+            Ok(lock) => lock.try_lock().is_ok(),
+            Err(fault) => fault.kind() == io::ErrorKind::NotFound,
+        };
+        if left.is_dir() && dead {
+            // One that ends takes its own away meanwhile.
+            match fs::remove_dir_all(&left) {
+                Err(fault) if fault.kind() != io::ErrorKind::NotFound => return Err(fault),
+                _ => {}
+            }
         }
     }
     Ok(())

@@ -191,6 +191,9 @@ impl QueueLock {
 /// What `last_error` says of a content that was pruned.
 pub const PRUNED: &str = "pruned";
 
+/// Removing a few files takes no longer, even where a store is slow.
+const REMOVING: Duration = Duration::from_secs(30 * 60);
+
 const COLUMNS: &str = "url, signed_url, expires_at, state, sha256, file, bytes, content_type, \
      etag, last_modified, attempts, next_attempt_at, mirrored_at, checked_at, last_error";
 
@@ -710,6 +713,8 @@ async fn begin_removing(conn: &mut Conn) -> Result<(), Fault> {
     let engine = conn.engine();
     conn.batch(statements::begin_writing(engine)).await?;
     if engine == Engine::Postgres {
+        // Files are removed meanwhile, which takes its time: no limit of the server's cuts that off.
+        conn.execute(statements::IDLE_DEADLINE, &[REMOVING.as_millis().to_string().into()]).await?;
         conn.rows(LOCK_FILES_POSTGRES, &[]).await?;
     }
     Ok(())

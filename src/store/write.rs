@@ -404,7 +404,8 @@ async fn write_some_links(conn: &mut Conn, some: &[&LinkWrite], new: bool) -> Re
 /// A new link is a new chance for what could not be had by the old one; what needs no signature any
 /// more may change behind its URL, and is looked at again.
 fn replace_link() -> String {
-    let again = "t.state IN ('gone', 'failed')";
+    let again = "(t.state IN ('gone', 'failed') \
+         OR (t.state = 'skipped' AND t.last_error IS NOT NULL))";
     format!(
         "signed_url = d.signed_url, expires_at = d.expires_at, \
          state = CASE WHEN {again} THEN 'pending' ELSE t.state END, \

@@ -6,6 +6,8 @@ mod metrics;
 pub(crate) mod service;
 mod silent;
 
+use std::process::{Command, Stdio};
+
 use serde_json::Value;
 use service::{EVERY_SECOND, ONCE, Service};
 
@@ -125,6 +127,23 @@ at_home! {
         assert_eq!(home.heygen.request_count(), 2);
         let fresh = "SELECT 1 FROM polls WHERE trigger = 'refresh' AND outcome = 'succeeded'";
         assert_eq!(home.count(fresh).await, 1);
+    }
+
+    async fn a_sync_told_to_stop_in_the_middle_of_a_download_tells_of_its_poll(home: Home) {
+        let cdn = FakeCdn::start(heygen_sync::time::Clock::system());
+        let url = cdn.put("/stalled", Thing::picture(2, 90_000).with(Fault::Stalled));
+        home.heygen.add_photo("stalled");
+        home.heygen.set(Kind::TalkingPhoto, "stalled", "preview_image_url", url.as_str());
+        let mut sync = home.command(&["sync", "--format", "json"]);
+        sync.env("HEYGEN_SYNC_MIRROR__ENABLED", "true");
+        sync.env("HEYGEN_SYNC_MIRROR__ALLOWED_HOSTS", "[\"127.0.0.1\"]");
+        let sync = sync.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        assert!(cdn.wait_for(1));
+        let pid = sync.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        let told: Value = serde_json::from_slice(&sync.wait_with_output().unwrap().stdout).unwrap();
+        let (added, failed) = (&told[0]["added"], &told[0]["mirror"]["failed"]);
+        assert_eq!((added.as_i64(), failed.as_i64()), (Some(1), Some(0)), "{told}");
     }
 
     async fn told_to_stop_in_the_middle_of_a_download_it_keeps_what_is_saved(home: Home) {

@@ -313,7 +313,7 @@ pub struct Mark {
     /// The number of the last poll of any account.
     pub last_poll: i64,
     /// When the mirror last checked a picture, the latest time of a new try, how many pictures
-    /// and videos are not saved, and when a kept content was last given up.
+    /// and videos are not saved, by their states in one number, and when a kept content was last given up.
     pub mirror: (Option<Timestamp>, Option<Timestamp>, i64, Option<Timestamp>),
 }
 

@@ -13,7 +13,9 @@ use crate::{
 pub const MARK: &str = "SELECT a.account, (SELECT max(poll_id) FROM polls), \
      (SELECT max(checked_at) FROM assets WHERE checked_at IS NOT NULL), \
      (SELECT max(next_attempt_at) FROM assets WHERE next_attempt_at IS NOT NULL), \
-     (SELECT count(*) FROM assets WHERE state <> 'mirrored'), \
+     (SELECT CAST(coalesce(sum(CASE state WHEN 'pending' THEN 1 WHEN 'failed' THEN 1000000 \
+       WHEN 'gone' THEN 1000000000 ELSE 1000000000000 END), 0) AS BIGINT) \
+       FROM assets WHERE state <> 'mirrored'), \
      (SELECT max(pruned_at) FROM asset_versions WHERE pruned_at IS NOT NULL) \
      FROM (SELECT 1 AS one) AS o LEFT JOIN accounts AS a ON 1 = 1 ORDER BY a.account";
 
