@@ -120,6 +120,17 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn no_more_requests_are_let_through_than_a_second_has() {
+        let pace = Pace::new(10);
+        let begun = Instant::now();
+        for nth in 0..31 {
+            pace.turn(["one", "other"][nth % 2]).await.unwrap();
+        }
+        let took = begun.elapsed();
+        assert!((2_990..3_050).contains(&took.as_millis()), "{took:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_failure_now_and_then_is_no_reason_to_give_up() {
         let pace = Pace::new(1_000);
         for _ in 0..100 {
