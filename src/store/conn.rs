@@ -137,11 +137,12 @@ impl Conn {
         }
     }
 
-    /// Runs several statements without arguments, one after the other.
+    /// Runs several statements without arguments, one after the other. Like [`Self::execute`] it
+    /// knows a transaction by the first word, so none begins in the middle of a batch.
     pub async fn batch(&mut self, sql: impl SqlSafeStr) -> Result<(), Fault> {
         match self {
             Self::Sqlite(conn) => sqlx::raw_sql(sql).execute(conn).await.map(drop),
-            Self::Postgres(server) => sqlx::raw_sql(sql).execute(&mut server.conn).await.map(drop),
+            Self::Postgres(server) => server.plain(sql.into_sql_str()).await.map(drop),
         }
     }
 
@@ -241,7 +242,7 @@ impl Server {
         Ok(())
     }
 
-    /// A statement without arguments, in one round trip.
+    /// Statements without arguments, in one round trip.
     async fn plain(&mut self, sql: SqlStr) -> Result<u64, Fault> {
         let begins = sql.as_str().split_whitespace().next() == Some("BEGIN");
         // `ROLLBACK TO` a savepoint leaves the transaction open.

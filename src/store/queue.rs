@@ -573,7 +573,7 @@ impl Store {
         let args = [json(files.iter()), now.into()];
         let conn = &mut self.conn;
         let done = async {
-            conn.batch(statements::begin_writing(engine)).await?;
+            conn.execute(statements::begin_writing(engine), &[]).await?;
             conn.execute(mark_lost(engine), &args).await?;
             let queued = conn.execute(queue_again(engine), &args[..1]).await?;
             conn.execute(TRY_AGAIN, &[]).await?;
@@ -593,7 +593,7 @@ impl Store {
         let args = [json(files.iter())];
         let conn = &mut self.conn;
         let done = async {
-            conn.batch(statements::begin_writing(engine)).await?;
+            conn.execute(statements::begin_writing(engine), &[]).await?;
             let known = conn.rows(once_behind(engine), &args).await?;
             for sql in take_back(engine) {
                 conn.execute(sql, &args).await?;
@@ -711,7 +711,7 @@ fn known_file(row: &Row) -> Result<KnownFile, Fault> {
 
 async fn begin_removing(conn: &mut Conn) -> Result<(), Fault> {
     let engine = conn.engine();
-    conn.batch(statements::begin_writing(engine)).await?;
+    conn.execute(statements::begin_writing(engine), &[]).await?;
     if engine == Engine::Postgres {
         // Files are removed meanwhile, which takes its time: no limit of the server's cuts that off.
         conn.execute(statements::IDLE_DEADLINE, &[REMOVING.as_millis().to_string().into()]).await?;
@@ -722,7 +722,7 @@ async fn begin_removing(conn: &mut Conn) -> Result<(), Fault> {
 
 async fn settle(conn: &mut Conn, settled: &[Settled]) -> Result<Vec<String>, Fault> {
     let engine = conn.engine();
-    conn.batch(statements::begin_writing(engine)).await?;
+    conn.execute(statements::begin_writing(engine), &[]).await?;
     if engine == Engine::Postgres {
         // Before any row is held.
         conn.rows(LOCK_FILES_SHARED_POSTGRES, &[]).await?;

@@ -596,6 +596,33 @@ async fn pruning_beside_a_mirror_takes_nothing_away_that_it_needs() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_files_are_removed_a_mirror_waits_with_what_it_writes_down() {
+    let mut stage = Stage::start(Engine::Postgres, Place::folder()).await;
+    stage.photo("one", Thing::picture(1, 900));
+    stage.poll().await;
+    let mut other = stage.world.second().await;
+    let (clock, settings, blobs) =
+        (stage.world.clock(), stage.settings.clone(), stage.blobs.clone());
+    let refresh = async |_: &mut _| Ok(());
+    let mirror =
+        heygen_sync::mirror::run(&mut other, &clock, &settings, blobs, &|_| (), refresh);
+    tokio::pin!(mirror);
+    stage.world.store().begin_removing(&[]).await.unwrap();
+    let waits = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted \
+         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    let waiting = async { while stage.world.cell(waits).await == "0" {} };
+    tokio::select! {
+        summary = &mut mirror => panic!("it did not wait: {summary:?}"),
+        () = waiting => {}
+    }
+    let saved = "SELECT count(*) FROM assets WHERE state = 'mirrored'";
+    assert_eq!(stage.world.cell(saved).await, "0");
+    stage.world.store().end_removing().await.unwrap();
+    assert_eq!(mirror.await.unwrap().saved, 1);
+    assert_eq!(stage.world.cell(saved).await, "1");
+}
+
 /// The one order of things that only the mark tells: stored, pruned, written down.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_pruned_before_it_is_written_down_is_told() {
