@@ -208,10 +208,17 @@ impl<'a, R: Fn() -> Result<Config>> Service<'a, R> {
             if next.at <= now {
                 return Ok(Some(next.work));
             }
-            self.timer.arm(next.at, now).await?;
             self.tell(next);
+            // Signals and the clock come first: the timer may take as long as it likes.
+            let shot = async {
+                self.timer.arm(next.at, now).await?;
+                Ok::<_, Error>(self.shots.recv().await)
+            };
             tokio::select! {
-                _ = self.shots.recv() => self.timer.went_off(),
+                shot = shot => {
+                    shot?;
+                    self.timer.went_off();
+                }
                 _ = self.beat.tick() => self.turn(),
                 signal = self.signals.next() => match signal {
                     Signal::Reload => self.reload(),

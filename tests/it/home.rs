@@ -15,6 +15,7 @@ use tempfile::TempDir;
 
 use crate::{
     fake::{FakeHeyGen, KEY},
+    patience::Patience,
     postgres::{TestDatabase, database},
 };
 
@@ -41,6 +42,7 @@ pub struct Home {
     pub database: String,
     folder: TempDir,
     server: Option<TestDatabase>,
+    _patience: Patience,
 }
 
 /// What a run of the binary gave.
@@ -54,19 +56,20 @@ pub struct Ran {
 impl Home {
     /// With a SQLite file that is not there yet.
     pub async fn sqlite() -> Self {
-        Self::new(None)
+        Self::new(None, Patience::begin())
     }
 
     /// With an empty PostgreSQL database.
     pub async fn postgres() -> Self {
-        Self::new(Some(database().await))
+        let patience = Patience::begin();
+        Self::new(Some(database().await), patience)
     }
 
-    fn new(server: Option<TestDatabase>) -> Self {
+    fn new(server: Option<TestDatabase>, patience: Patience) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let database =
             server.as_ref().map_or("heygen.db".to_owned(), |server| server.url().to_owned());
-        Self { heygen: FakeHeyGen::start(), database, folder, server }
+        Self { heygen: FakeHeyGen::start(), database, folder, server, _patience: patience }
     }
 
     /// Whether the database is a file.

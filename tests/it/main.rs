@@ -23,6 +23,7 @@ mod memory;
 mod mirror;
 mod notices;
 mod pages;
+mod patience;
 mod pooling;
 mod postgres;
 mod queries;

@@ -605,8 +605,7 @@ async fn while_files_are_removed_a_mirror_waits_with_what_it_writes_down() {
     let (clock, settings, blobs) =
         (stage.world.clock(), stage.settings.clone(), stage.blobs.clone());
     let refresh = async |_: &mut _| Ok(());
-    let mirror =
-        heygen_sync::mirror::run(&mut other, &clock, &settings, blobs, &|_| (), refresh);
+    let mirror = heygen_sync::mirror::run(&mut other, &clock, &settings, blobs, &|_| (), refresh);
     tokio::pin!(mirror);
     stage.world.store().begin_removing(&[]).await.unwrap();
     let waits = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted \

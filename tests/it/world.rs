@@ -30,6 +30,7 @@ use tempfile::TempDir;
 
 use crate::{
     fake::{FakeHeyGen, KEY},
+    patience::Patience,
     postgres::{TestDatabase, database},
     text::{self, Texts},
 };
@@ -108,6 +109,7 @@ pub struct World {
     beside: Beside,
     now: Arc<AtomicI64>,
     home: Home,
+    _patience: Patience,
 }
 
 /// All tables and the order of their rows, by which a dump is canonical.
@@ -144,6 +146,7 @@ pub fn hour(hours: u64) -> Timestamp {
 impl World {
     /// An empty catalogue and an empty database, at midnight of 2026-01-01.
     pub async fn start(engine: Engine) -> Self {
+        let patience = Patience::begin();
         let heygen = FakeHeyGen::start();
         let now = Arc::new(AtomicI64::new(hour(0).millis()));
         let home = match engine {
@@ -166,6 +169,7 @@ impl World {
             beside: home.connect().await,
             now,
             home,
+            _patience: patience,
         }
     }
 

@@ -24,7 +24,8 @@ pub const EVERY_SECOND: [(&str, &str); 3] = [
 pub const ONCE: [(&str, &str); 3] =
     [("HEYGEN_SYNC_DAEMON__SCHEDULE", "0 0 29 2 *"), EVERY_SECOND[1], EVERY_SECOND[2]];
 
-type Log = Arc<(Mutex<Vec<String>>, Condvar)>;
+/// The lines of its log, and whether there will be no more: it has ended.
+type Log = Arc<(Mutex<(Vec<String>, bool)>, Condvar)>;
 
 /// What the notify socket was told, and how much of it was looked at.
 type Told = Arc<(Mutex<(Vec<String>, usize)>, Condvar)>;
@@ -65,9 +66,11 @@ impl Service {
         let (lines, shared) = (BufReader::new(child.stderr.take().unwrap()), log.clone());
         std::thread::spawn(move || {
             for line in lines.lines().map_while(Result::ok) {
-                shared.0.lock().unwrap().push(line);
+                shared.0.lock().unwrap().0.push(line);
                 shared.1.notify_all();
             }
+            shared.0.lock().unwrap().1 = true;
+            shared.1.notify_all();
         });
         Self { child, log, told }
     }
@@ -93,11 +96,11 @@ impl Service {
 
     /// Waits for a line of the log that holds `text`.
     pub fn wait_logged(&self, text: &str) -> String {
-        let found = |lines: &Vec<String>| lines.iter().find(|line| line.contains(text)).cloned();
-        let lines = self.log.0.lock().unwrap();
-        let waited = self.log.1.wait_timeout_while(lines, PATIENCE, |lines| found(lines).is_none());
-        let lines = waited.unwrap().0;
-        found(&lines).unwrap_or_else(|| panic!("'{text}' was not logged: {lines:?}"))
+        let found = |log: &(Vec<String>, bool)| log.0.iter().find(|l| l.contains(text)).cloned();
+        let log = self.log.0.lock().unwrap();
+        let waits = |log: &mut (Vec<String>, bool)| found(log).is_none() && !log.1;
+        let log = self.log.1.wait_timeout_while(log, PATIENCE, waits).unwrap().0;
+        found(&log).unwrap_or_else(|| panic!("'{text}' was not logged: {:?}", log.0))
     }
 
     /// The memory it has.
@@ -111,7 +114,7 @@ impl Service {
     }
 
     pub fn log(&self) -> Vec<String> {
-        self.log.0.lock().unwrap().clone()
+        self.log.0.lock().unwrap().0.clone()
     }
 
     /// `http://ADDRESS`, as the log tells it.
@@ -134,12 +137,11 @@ impl Service {
 
     /// Waits for its end; the exit code and the whole log.
     pub fn end(mut self) -> (Option<i32>, Vec<String>) {
-        let code = self.child.wait().unwrap().code();
-        // The last lines are read once the pipe has ended.
-        while Arc::strong_count(&self.log) > 1 {
-            std::thread::yield_now();
-        }
-        (code, self.log())
+        let log = self.log.0.lock().unwrap();
+        let waited = self.log.1.wait_timeout_while(log, PATIENCE, |log| !log.1).unwrap();
+        assert!(!waited.1.timed_out(), "it does not end: {:?}", waited.0.0);
+        drop(waited);
+        (self.child.wait().unwrap().code(), self.log())
     }
 
     /// Tells it to stop and waits for its end.

@@ -107,20 +107,24 @@ async fn readers_that_stop_reading_hold_up_no_other_export() {
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(4_096).unwrap();
         let mut stream = socket.connect(site.address().parse().unwrap()).await.unwrap();
-        let request = b"GET /talking-photos.json HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        let request = b"GET /talking-photos.json HTTP/1.1\r\nHost: localhost\r\n\
+            Connection: close\r\n\r\n";
         stream.write_all(request).await.unwrap();
         let mut first = [0; 12];
         stream.read_exact(&mut first).await.unwrap();
         assert_eq!(&first, b"HTTP/1.1 200");
         stuck.push(stream);
     }
-    // Both lanes of exports are taken; a third one waits until the readers are given up.
+    // Both lanes of exports are taken; a third one waits until a reader is given up.
     assert_eq!(site.get("/avatars.json").await.status, 200);
+    let mut whole = 0;
     for mut stream in stuck {
         let mut rest = vec![];
         let _ = stream.read_to_end(&mut rest).await;
-        assert!(!rest.ends_with(b"0\r\n\r\n"), "what broke off does not look whole");
+        whole += usize::from(rest.ends_with(b"0\r\n\r\n"));
     }
+    // The other one may have begun to read in time.
+    assert!(whole < 2, "what broke off looks whole");
 }
 
 #[tokio::test(flavor = "multi_thread")]
