@@ -8,6 +8,7 @@ use std::{
     io::Write,
     path::Path,
     process::{Child, Command, Stdio},
+    time::{Duration, Instant},
 };
 
 use serde_json::Value;
@@ -161,6 +162,17 @@ impl Home {
                 let mut server = sqlx::PgConnection::connect(server.url()).await.unwrap();
                 sqlx::query(sql).fetch_all(&mut server).await.unwrap().len()
             }
+        }
+    }
+
+    /// Waits until no program is connected any more: a server goes on with what a killed client has
+    /// asked for, which may be the commit.
+    pub async fn until_alone(&self) {
+        let there = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() \
+             AND application_name LIKE 'heygen-sync %'";
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !self.is_sqlite() && self.count(there).await > 0 {
+            assert!(Instant::now() < deadline, "the killed client's backend stays");
         }
     }
 

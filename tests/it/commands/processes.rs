@@ -56,6 +56,7 @@ at_home! {
             thread::sleep(whole_run.mul_f64(spread(round)));
             sync.kill().unwrap();
             sync.wait().unwrap();
+            home.until_alone().await;
             let now = home.count("SELECT poll_id FROM polls").await;
             assert!(now == before || now == before + 1, "{now} polls after {before}");
             landed += now - before;

@@ -68,6 +68,7 @@ async fn killed_at_random_it_loses_nothing_and_leaves_nothing(home: Home, place:
         assert!(cdn.wait_for(wanted));
         child.kill().unwrap();
         child.wait().unwrap();
+        home.until_alone().await;
         assert_eq!(findings(), Vec::<String>::new());
         if !home.is_sqlite() {
             // As once the leases of the dead have ended.
