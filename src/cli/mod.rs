@@ -227,7 +227,9 @@ pub fn logging(arguments: &Arguments) {
         (false, 2) => "debug",
         (false, _) => "trace",
     };
-    let filter = EnvFilter::new(format!("error,heygen_sync={level}"));
+    // The timer's crate takes an arming that was given up for an error; the daemon looks at the
+    // clock by itself.
+    let filter = EnvFilter::new(format!("error,tokio_cron_scheduler=off,heygen_sync={level}"));
     let log = fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
     // A configuration that cannot be read is told by the verb.
     let sources = Sources::of_process(arguments.config.clone(), arguments.database.clone());

@@ -135,8 +135,9 @@ pub async fn run(
     let lock = store.lock_queue()?;
     let most = if lock.is_alone() { AHEAD_ALONE } else { AHEAD };
     let wanted = settings.wanted();
-    store.tidy_queue(wanted).await?;
-    let due = store.count_due(wanted, clock.now()).await?;
+    let now = clock.now();
+    store.tidy_queue(wanted, now, plan::latest(now, settings.mirror.recheck)).await?;
+    let due = store.count_due(wanted, now).await?;
     if due == 0 {
         return Ok(Summary::default());
     }

@@ -198,6 +198,11 @@ fn next_attempt(asset: &Asset, now: Timestamp, retry_after: Option<Duration>) ->
     now.plus(wait.max(retry_after.unwrap_or_default().min(LONGEST_WAIT)))
 }
 
+/// No asset waits longer than until then: only a clock that was ahead puts anything off beyond it.
+pub fn latest(now: Timestamp, recheck: Duration) -> Timestamp {
+    now.plus(LONGEST_WAIT.max(recheck))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

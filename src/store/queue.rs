@@ -268,6 +268,10 @@ pub const NEEDED_AGAIN: &str = "UPDATE assets SET state = 'pending', attempts = 
      SELECT preview_video_url FROM avatars WHERE removed_at IS NULL UNION \
      SELECT preview_image_url FROM talking_photos WHERE removed_at IS NULL)";
 
+/// What a clock that was ahead has put off beyond any wait: (now, the longest wait from now).
+pub const OF_A_WRONG_CLOCK: &str =
+    "UPDATE assets SET next_attempt_at = $1 WHERE next_attempt_at > $2";
+
 /// Every content that the store must have.
 pub const KNOWN_FILES: &str = "SELECT file, max(sha256), max(bytes) FROM (\
      SELECT file, sha256, bytes FROM asset_versions WHERE pruned_at IS NULL UNION ALL \
@@ -402,6 +406,7 @@ pub fn all(engine: Engine) -> Vec<(String, SqlStr)> {
         ("LEAVE_OUT", LEAVE_OUT.into_sql_str()),
         ("TAKE_IN", TAKE_IN.into_sql_str()),
         ("NEEDED_AGAIN", NEEDED_AGAIN.into_sql_str()),
+        ("OF_A_WRONG_CLOCK", OF_A_WRONG_CLOCK.into_sql_str()),
         ("KNOWN_FILES", KNOWN_FILES.into_sql_str()),
         ("queue_again", queue_again(engine)),
         ("mark_lost", mark_lost(engine)),
@@ -447,14 +452,21 @@ impl Store {
         }
     }
 
-    /// Brings the queue in line with what is wanted, before it is worked.
-    pub async fn tidy_queue(&mut self, wanted: Wanted) -> Result<()> {
+    /// Brings the queue in line with what is wanted, before it is worked; what waits for longer than
+    /// until `latest` is due at once.
+    pub async fn tidy_queue(
+        &mut self,
+        wanted: Wanted,
+        now: Timestamp,
+        latest: Timestamp,
+    ) -> Result<()> {
         let Wanted { pictures, videos } = wanted;
         let roles = [Arg::Bool(Some(pictures)), Arg::Bool(Some(videos))];
         let conn = &mut self.conn;
         let tidied = async {
             conn.execute(LEAVE_OUT, &roles).await?;
             conn.execute(TAKE_IN, &roles).await?;
+            conn.execute(OF_A_WRONG_CLOCK, &[now.into(), latest.into()]).await?;
             conn.execute(NEEDED_AGAIN, &[]).await
         };
         let tidied = tidied.await;
