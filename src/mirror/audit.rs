@@ -126,10 +126,14 @@ pub async fn repair(store: &mut Store, blobs: &Blobs, now: Timestamp) -> Result<
     audit.right += back.len() as u64;
     let lost = audit.findings.iter().filter(|finding| finding.fault != Fault::Unknown);
     let lost: Vec<String> = lost.map(|finding| finding.file.clone()).collect();
-    store.queue_again(&lost, now).await?;
+    // Removed first: a mirror may fetch it again as soon as it is queued.
     for finding in audit.findings.iter().filter(|finding| finding.fault == Fault::Spoiled) {
-        blobs.remove(&finding.file).await?;
+        let hashed = blobs.hash(&finding.file).await?;
+        if hashed.is_none_or(|(sha256, _)| !named_by(&finding.file, &sha256)) {
+            blobs.remove(&finding.file).await?;
+        }
     }
+    store.queue_again(&lost, now).await?;
     Ok(audit)
 }
 
@@ -157,7 +161,19 @@ async fn take_back(store: &mut Store, blobs: &Blobs, audit: &Audit) -> Result<BT
             whole.push(finding.file.clone());
         }
     }
-    store.take_back(&whole).await.map(|back| back.into_iter().collect())
+    let mut back: BTreeSet<String> = store.take_back(&whole).await?.into_iter().collect();
+    // What somebody pruned before that is there no more; from now on nobody does.
+    let mut lost = vec![];
+    for file in &back {
+        if blobs.size(file).await?.is_none() {
+            lost.push(file.clone());
+        }
+    }
+    if !lost.is_empty() {
+        store.lose(&lost).await?;
+        back.retain(|file| !lost.contains(file));
+    }
+    Ok(back)
 }
 
 /// What a pruning removes, or would remove.

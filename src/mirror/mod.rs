@@ -54,6 +54,10 @@ const LEASE: Duration = Duration::from_secs(120);
 const BATCH: usize = 256;
 const BATCH_WAIT: Duration = Duration::from_millis(300);
 
+/// Who writes rows or removes files is waited for so long, and looked for so often (PostgreSQL).
+const PATIENCE: Duration = Duration::from_secs(240);
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
 /// Nothing that a run waits for lasts longer: one download at its slowest, and its batch.
 pub const LONGEST_STEP: Duration = Duration::from_secs(fetch::LONGEST.as_secs() + 300);
 
@@ -238,11 +242,17 @@ impl<'a> Run<'a> {
                 self.flush().await?;
                 progress(Progress { done: self.done, due: self.due, bytes: self.summary.bytes });
             }
-            if self.renew_at <= Instant::now() {
-                let until = self.clock.now().plus(LEASE);
-                self.store.renew_leases(self.under_way.iter(), until).await?;
-                self.renew_at = Instant::now() + LEASE / 3;
-            }
+            self.renew_leases().await?;
+        }
+        Ok(())
+    }
+
+    /// Keeps what is leased, when it is time.
+    async fn renew_leases(&mut self) -> Result<()> {
+        if self.renew_at <= Instant::now() {
+            let until = self.clock.now().plus(LEASE);
+            self.store.renew_leases(self.under_way.iter(), until).await?;
+            self.renew_at = Instant::now() + LEASE / 3;
         }
         Ok(())
     }
@@ -327,14 +337,28 @@ impl<'a> Run<'a> {
 
     async fn flush(&mut self) -> Result<()> {
         self.flush_at = None;
-        if !self.settled.is_empty() {
-            let doubtful = self.store.settle(&self.settled).await?;
-            for settled in self.settled.drain(..) {
-                self.under_way.remove(&settled.asset.url);
-            }
-            self.look_after(doubtful).await?;
+        if self.settled.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        let patience = Instant::now() + PATIENCE;
+        let doubtful = loop {
+            if let Some(doubtful) = self.store.settle(&self.settled).await? {
+                break doubtful;
+            }
+            if patience <= Instant::now() {
+                return Err(Error::storage(format!(
+                    "a poll or a pruning has kept rows of assets for {} s; what was not written \
+                     down is due again: run again once it has ended",
+                    PATIENCE.as_secs()
+                )));
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+            self.renew_leases().await?;
+        };
+        for settled in self.settled.drain(..) {
+            self.under_way.remove(&settled.asset.url);
+        }
+        self.look_after(doubtful).await
     }
 
     /// Fetches again what somebody has pruned after it was stored and before it was written down.

@@ -103,13 +103,13 @@ pub fn settle(asset: Asset, outcome: Outcome, now: Timestamp, recheck: Duration)
                 last_error: None,
                 ..asset
             };
-            Settled { asset, new_content: false, distrusted: false }
+            asset.into()
         }
         Outcome::LinkDead(why) => {
             let distrusted = asset.expires_at.is_some_and(|at| at > now);
             let next = next_attempt(&asset, now, Some(REFRESH_EVERY));
             let asset = failed(asset, why, next);
-            Settled { asset, new_content: false, distrusted }
+            Settled { distrusted, ..asset.into() }
         }
         Outcome::Missing(why) => unlucky(asset, State::Gone, why, now.plus(recheck)),
         Outcome::Forbidden(why) => unlucky(asset, State::Skipped, why, now.plus(recheck)),
@@ -136,13 +136,13 @@ pub fn gone(asset: Asset, why: String, now: Timestamp) -> Settled {
         last_error: Some(format!("{why}, and a fresh list gave no other link")),
         ..asset
     };
-    Settled { asset, new_content: false, distrusted: false }
+    asset.into()
 }
 
 /// The row of a signed asset that needs nothing.
 pub fn at_rest(asset: Asset) -> Settled {
     let asset = Asset { state: State::Mirrored, next_attempt_at: None, ..asset };
-    Settled { asset, new_content: false, distrusted: false }
+    asset.into()
 }
 
 fn saved(asset: Asset, content: Content, now: Timestamp, recheck: Duration) -> Settled {
@@ -164,7 +164,7 @@ fn saved(asset: Asset, content: Content, now: Timestamp, recheck: Duration) -> S
         last_error: None,
         ..asset
     };
-    Settled { asset, new_content, distrusted: false }
+    Settled { new_content, stored: true, ..asset.into() }
 }
 
 fn failed(asset: Asset, why: String, next: Timestamp) -> Asset {
@@ -181,7 +181,7 @@ fn failed(asset: Asset, why: String, next: Timestamp) -> Asset {
 fn unlucky(asset: Asset, state: State, why: String, next: Timestamp) -> Settled {
     let asset = failed(asset, why, next);
     let state = if asset.saved() { State::Mirrored } else { state };
-    Settled { asset: Asset { state, ..asset }, new_content: false, distrusted: false }
+    Asset { state, ..asset }.into()
 }
 
 /// Later after each failure, but well before the link dies, and not before the server's own time.
@@ -198,9 +198,10 @@ fn next_attempt(asset: &Asset, now: Timestamp, retry_after: Option<Duration>) ->
     now.plus(wait.max(retry_after.unwrap_or_default().min(LONGEST_WAIT)))
 }
 
-/// No asset waits longer than until then: only a clock that was ahead puts anything off beyond it.
+/// No asset waits longer than half the time until then: only a clock that was ahead puts anything
+/// off beyond it, not one that differs a little, nor an interval that another run had a little longer.
 pub fn latest(now: Timestamp, recheck: Duration) -> Timestamp {
-    now.plus(LONGEST_WAIT.max(recheck))
+    now.plus(LONGEST_WAIT.max(recheck).saturating_mul(2))
 }
 
 #[cfg(test)]

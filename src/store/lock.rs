@@ -40,9 +40,11 @@ pub struct Session<'s> {
 pub(super) struct LockFile(File);
 
 impl Drop for LockFile {
-    /// So that who comes between the next holder's lock and its name is not told this one's.
+    /// So that who comes between the next holder's lock and its name is not told this one's; and
+    /// it ends here, though a process that is just being started may have the file open as well.
     fn drop(&mut self) {
         let _ = self.0.set_len(0);
+        let _ = self.0.unlock();
     }
 }
 
@@ -85,7 +87,7 @@ impl Store {
             }
             Err(TryLockError::WouldBlock) => {
                 let mut holder = name_in(&mut file);
-                for _ in 0..20 {
+                for _ in 0..200 {
                     if !holder.is_empty() {
                         break;
                     }
@@ -133,13 +135,11 @@ impl Store {
 
     async fn lock_row(&mut self, account: &str, deadline: Duration) -> Result<()> {
         let locked = try_lock_row(&mut self.conn, account, deadline).await;
-        match locked.map_err(|fault| self.trouble("lock", &fault))? {
-            Ok(()) => Ok(()),
-            Err(holder) => {
-                let _ = self.conn.execute(statements::ROLLBACK, &[]).await;
-                Err(busy(account, &holder))
-            }
+        if !matches!(locked, Ok(Ok(()))) {
+            let _ = self.conn.execute(statements::ROLLBACK, &[]).await;
         }
+        let locked = locked.map_err(|fault| self.trouble("lock", &fault))?;
+        locked.map_err(|holder| busy(account, &holder))
     }
 }
 

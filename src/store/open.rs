@@ -378,8 +378,15 @@ fn sqlite_options(path: &Path, write: bool) -> SqliteConnectOptions {
 
 /// What a colleague sees in `pg_stat_activity`: who holds the lock, and where.
 fn application_name() -> String {
-    let name = format!("heygen-sync {} pid {}", super::lock::host(), std::process::id());
-    name.chars().filter(char::is_ascii).take(63).collect()
+    name_of(&super::lock::host(), std::process::id())
+}
+
+/// PostgreSQL keeps 63 bytes: of a long host's name (a pod's) the beginning, of the rest all.
+fn name_of(host: &str, pid: u32) -> String {
+    let end = format!(" pid {pid}");
+    let start = format!("heygen-sync {host}");
+    let start = start.chars().filter(char::is_ascii).take(63 - end.len());
+    start.chain(end.chars()).collect()
 }
 
 fn refuse_other_files(path: &Path) -> Result<()> {
@@ -462,6 +469,14 @@ fn network_file_system(magic: u64) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_name_that_a_server_shows_ends_with_the_process() {
+        assert_eq!(name_of("box", 7), "heygen-sync box pid 7");
+        let long = name_of(&"né".repeat(60), u32::MAX);
+        assert_eq!(long.len(), 63);
+        assert!(long.starts_with("heygen-sync nnn") && long.ends_with("n pid 4294967295"));
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_server_that_takes_the_connection_and_says_nothing_is_given_up() {

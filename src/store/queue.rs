@@ -120,6 +120,16 @@ pub struct Settled {
     /// Whether the link was refused before its time: its expiry is no longer believed, so that
     /// the next list may replace it.
     pub distrusted: bool,
+    /// Whether its file was stored just now. Else it is written only while the row still has the
+    /// file that it had: somebody may have found that missing meanwhile.
+    pub stored: bool,
+}
+
+impl From<Asset> for Settled {
+    /// News without a content.
+    fn from(asset: Asset) -> Self {
+        Self { asset, new_content: false, distrusted: false, stored: false }
+    }
 }
 
 /// Assets of one host that failed alike.
@@ -179,6 +189,15 @@ pub struct KnownFile {
 #[derive(Debug)]
 pub struct QueueLock {
     file: Option<File>,
+}
+
+impl Drop for QueueLock {
+    /// Said to the kernel: a process that is just being started may have the file open as well.
+    fn drop(&mut self) {
+        if let Some(file) = &self.file {
+            let _ = file.unlock();
+        }
+    }
 }
 
 impl QueueLock {
@@ -387,6 +406,9 @@ pub fn once_pruned(engine: Engine) -> SqlStr {
 /// out all of them, until the transaction ends (so that a pooler in transaction mode serves).
 pub const LOCK_FILES_SHARED_POSTGRES: &str = "SELECT pg_advisory_xact_lock_shared(\
      hashtextextended('heygen-sync files ' || current_schema(), 0))::text";
+/// The same for who does not wait: whether it was free.
+pub const TRY_LOCK_FILES_SHARED_POSTGRES: &str = "SELECT pg_try_advisory_xact_lock_shared(\
+     hashtextextended('heygen-sync files ' || current_schema(), 0))";
 /// The same for who removes files.
 pub const LOCK_FILES_POSTGRES: &str = "SELECT pg_advisory_xact_lock(\
      hashtextextended('heygen-sync files ' || current_schema(), 0))::text";
@@ -421,6 +443,8 @@ pub fn all(engine: Engine) -> Vec<(String, SqlStr)> {
         all.push(("RENEW_POSTGRES", RENEW_POSTGRES.into_sql_str()));
         all.push(("once_pruned", once_pruned(engine)));
         all.push(("LOCK_FILES_SHARED_POSTGRES", LOCK_FILES_SHARED_POSTGRES.into_sql_str()));
+        let free = TRY_LOCK_FILES_SHARED_POSTGRES.into_sql_str();
+        all.push(("TRY_LOCK_FILES_SHARED_POSTGRES", free));
         all.push(("LOCK_FILES_POSTGRES", LOCK_FILES_POSTGRES.into_sql_str()));
     }
     all.into_iter().map(|(name, sql)| (name.to_owned(), sql)).collect()
@@ -464,13 +488,15 @@ impl Store {
         let roles = [Arg::Bool(Some(pictures)), Arg::Bool(Some(videos))];
         let conn = &mut self.conn;
         let tidied = async {
+            begin_between_polls(conn).await?;
             conn.execute(LEAVE_OUT, &roles).await?;
             conn.execute(TAKE_IN, &roles).await?;
             conn.execute(OF_A_WRONG_CLOCK, &[now.into(), latest.into()]).await?;
-            conn.execute(NEEDED_AGAIN, &[]).await
+            conn.execute(NEEDED_AGAIN, &[]).await?;
+            conn.execute(statements::COMMIT, &[]).await
         };
         let tidied = tidied.await;
-        tidied.map(drop).map_err(|fault| self.trouble("write", &fault))
+        self.ended(tidied).await.map(drop)
     }
 
     /// How many assets are due at `now`.
@@ -521,24 +547,17 @@ impl Store {
     }
 
     /// Writes what became of some assets, all or nothing, once each. Gives the new files among
-    /// theirs that were pruned at some time: perhaps after they had been stored.
-    pub async fn settle(&mut self, settled: &[Settled]) -> Result<Vec<String>> {
-        // A poll holds its rows for moments; waiting for them here would invite deadlocks.
-        let mut patience = 600;
-        loop {
-            let written = settle(&mut self.conn, settled).await;
-            let fault = match written {
-                Ok(doubtful) => return Ok(doubtful),
-                Err(fault) => fault,
-            };
+    /// theirs that were pruned at some time: perhaps after they had been stored. `None` while a
+    /// poll writes some of them, or somebody removes files: waiting for either here would invite
+    /// deadlocks, and let leases end.
+    pub async fn settle(&mut self, settled: &[Settled]) -> Result<Option<Vec<String>>> {
+        let written = settle(&mut self.conn, settled).await;
+        if !matches!(written, Ok(Some(_))) {
             let _ = self.conn.execute(statements::ROLLBACK, &[]).await;
-            let held =
-                fault.as_database_error().is_some_and(|f| f.code().as_deref() == Some("55P03"));
-            if !held || patience == 0 {
-                return Err(self.trouble("write", &fault));
-            }
-            patience -= 1;
-            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        match written {
+            Err(fault) if is_held(&fault) => Ok(None),
+            written => written.map_err(|fault| self.trouble("write", &fault)),
         }
     }
 
@@ -585,7 +604,7 @@ impl Store {
         let args = [json(files.iter()), now.into()];
         let conn = &mut self.conn;
         let done = async {
-            conn.execute(statements::begin_writing(engine), &[]).await?;
+            begin_between_polls(conn).await?;
             conn.execute(mark_lost(engine), &args).await?;
             let queued = conn.execute(queue_again(engine), &args[..1]).await?;
             conn.execute(TRY_AGAIN, &[]).await?;
@@ -606,6 +625,11 @@ impl Store {
         let conn = &mut self.conn;
         let done = async {
             conn.execute(statements::begin_writing(engine), &[]).await?;
+            if engine == Engine::Postgres {
+                // What is being removed is no more there to be taken back.
+                conn.rows(LOCK_FILES_SHARED_POSTGRES, &[]).await?;
+                conn.execute(statements::LOCK_POLLS, &[]).await?;
+            }
             let known = conn.rows(once_behind(engine), &args).await?;
             for sql in take_back(engine) {
                 conn.execute(sql, &args).await?;
@@ -620,8 +644,14 @@ impl Store {
     /// Queues what has lost its file.
     pub async fn lose(&mut self, files: &[String]) -> Result<()> {
         let engine = self.conn.engine();
-        let lost = self.conn.execute(queue_again(engine), &[json(files.iter())]).await;
-        lost.map(drop).map_err(|fault| self.trouble("write", &fault))
+        let conn = &mut self.conn;
+        let done = async {
+            begin_between_polls(conn).await?;
+            conn.execute(queue_again(engine), &[json(files.iter())]).await?;
+            conn.execute(statements::COMMIT, &[]).await
+        };
+        let done = done.await;
+        self.ended(done).await.map(drop)
     }
 
     /// Marks as pruned what is still [`Store::prunable`].
@@ -630,6 +660,9 @@ impl Store {
         let conn = &mut self.conn;
         let done = async {
             begin_removing(conn).await?;
+            if engine == Engine::Postgres {
+                conn.execute(statements::LOCK_POLLS, &[]).await?;
+            }
             let rows = conn.rows(PRUNABLE, &[since.into()]).await?;
             let files: Vec<String> =
                 rows.iter().map(|row| row.some_text(0)).collect::<Result<_, _>>()?;
@@ -721,6 +754,21 @@ fn known_file(row: &Row) -> Result<KnownFile, Fault> {
     })
 }
 
+/// Begins a transaction that touches rows of `assets` in any order: no poll does meanwhile.
+async fn begin_between_polls(conn: &mut Conn) -> Result<(), Fault> {
+    let engine = conn.engine();
+    conn.execute(statements::begin_writing(engine), &[]).await?;
+    if engine == Engine::Postgres {
+        conn.execute(statements::LOCK_POLLS, &[]).await?;
+    }
+    Ok(())
+}
+
+/// Whether somebody else has a lock that was not waited for.
+fn is_held(fault: &Fault) -> bool {
+    fault.as_database_error().is_some_and(|fault| fault.code().as_deref() == Some("55P03"))
+}
+
 async fn begin_removing(conn: &mut Conn) -> Result<(), Fault> {
     let engine = conn.engine();
     conn.execute(statements::begin_writing(engine), &[]).await?;
@@ -732,12 +780,15 @@ async fn begin_removing(conn: &mut Conn) -> Result<(), Fault> {
     Ok(())
 }
 
-async fn settle(conn: &mut Conn, settled: &[Settled]) -> Result<Vec<String>, Fault> {
+async fn settle(conn: &mut Conn, settled: &[Settled]) -> Result<Option<Vec<String>>, Fault> {
     let engine = conn.engine();
     conn.execute(statements::begin_writing(engine), &[]).await?;
     if engine == Engine::Postgres {
         // Before any row is held.
-        conn.rows(LOCK_FILES_SHARED_POSTGRES, &[]).await?;
+        let free = conn.row(TRY_LOCK_FILES_SHARED_POSTGRES, &[]).await?;
+        if free.map_or(Ok(None), |row| row.bool(0))? != Some(true) {
+            return Ok(None);
+        }
         let urls = json(settled.iter().map(|settled| &settled.asset.url));
         conn.execute(HOLD_POSTGRES, &[urls]).await?;
     }
@@ -750,7 +801,7 @@ async fn settle(conn: &mut Conn, settled: &[Settled]) -> Result<Vec<String>, Fau
         Engine::Postgres => pruned_among(conn, settled).await?,
     };
     conn.execute(statements::COMMIT, &[]).await?;
-    Ok(doubtful)
+    Ok(Some(doubtful))
 }
 
 async fn pruned_among(conn: &mut Conn, settled: &[Settled]) -> Result<Vec<String>, Fault> {
@@ -770,6 +821,7 @@ async fn update_assets(conn: &mut Conn, settled: &[Settled]) -> Result<(), Fault
     let time = |of: fn(&Asset) -> Option<Timestamp>| Column::Time(rows().map(of).collect());
     let good = rows().map(|asset| Some(asset.saved())).collect();
     let distrusted = settled.iter().map(|settled| Some(settled.distrusted)).collect();
+    let stored = settled.iter().map(|settled| Some(settled.stored)).collect();
     Bulk::new(settled.len())
         .texts("url", rows().map(|asset| asset.url.as_str()))
         .column("link", text(|asset| asset.signed_url.as_ref().map(SignedUrl::expose)))
@@ -787,6 +839,7 @@ async fn update_assets(conn: &mut Conn, settled: &[Settled]) -> Result<(), Fault
         .column("last_error", text(|asset| asset.last_error.as_deref()))
         .column("good", Column::Bool(good))
         .column("distrusted", Column::Bool(distrusted))
+        .column("stored", Column::Bool(stored))
         .update(
             conn,
             "assets",
@@ -795,7 +848,8 @@ async fn update_assets(conn: &mut Conn, settled: &[Settled]) -> Result<(), Fault
              attempts = d.attempts, next_attempt_at = d.next_attempt_at, \
              mirrored_at = d.mirrored_at, checked_at = d.checked_at, last_error = d.last_error, \
              expires_at = CASE WHEN d.distrusted THEN NULL ELSE t.expires_at END",
-            "t.url = d.url AND (d.good OR t.signed_url IS NOT DISTINCT FROM d.link)",
+            "t.url = d.url AND (d.good OR t.signed_url IS NOT DISTINCT FROM d.link) \
+             AND (d.stored OR t.file IS NOT DISTINCT FROM d.file)",
         )
         .await
 }

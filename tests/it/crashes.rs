@@ -176,6 +176,7 @@ async fn a_poll_that_is_cut_off_anywhere_leaves_no_trace() {
             }
         };
         lost(child);
+        operator.until_gone().await;
         assert_eq!(before, dump(&home.database).await, "round {round}");
         assert_eq!(home.sync(&[]).0, 0, "round {round}");
         good += 1;
@@ -266,9 +267,9 @@ fn client(heygen: &FakeHeyGen) -> Client {
 async fn a_poller_that_wakes_up_after_its_deadline_cannot_commit() {
     let home = Home::postgres().await;
     begin(&home.heygen);
-    let (client, gate) = (client(&home.heygen), home.heygen.delay_next());
+    let (client, mut gate) = (client(&home.heygen), home.heygen.delay_next());
     let location = Location::parse(&home.database).unwrap();
-    let late = tokio::spawn(async move {
+    let mut late = tokio::spawn(async move {
         let mut store = Store::open_to_write(&location).await.unwrap();
         let request = Request {
             account: "default",
@@ -283,19 +284,22 @@ async fn a_poller_that_wakes_up_after_its_deadline_cannot_commit() {
             accepted: Accepted::None,
             observed_at: None,
             archive: None,
-            deadline: Duration::from_millis(300),
+            deadline: Duration::from_secs(3),
             notify: None,
         };
         poll(&mut store, &Clock::system(), request).await
     });
-    let opener = tokio::task::spawn_blocking(|| gate.wait_reached()).await.unwrap();
+    tokio::select! {
+        () = gate.reached() => {}
+        ended = &mut late => panic!("it did not ask: {ended:?}"),
+    }
     let mut operator = Operator::at(&home.database).await;
     operator.until_gone().await;
     // Another machine takes over, with a newer list.
     stir(&home.heygen, 0);
     assert_eq!(home.sync(&[]).0, 0);
     let newer = dump(&home.database).await;
-    opener.release();
+    gate.release();
     let error = late.await.unwrap().unwrap_err();
     assert_eq!(error.kind, Fault::Storage, "{error}");
     assert!(error.message.contains("longer than its deadline"), "{error}");

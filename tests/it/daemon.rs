@@ -68,6 +68,7 @@ at_home! {
         assert!(log.last().unwrap().contains("abandoned"), "{log:?}");
         assert_eq!(home.count("SELECT 1 FROM polls").await, 0);
         drop(gate);
+        home.until_alone().await;
         // Nothing is locked.
         assert_eq!(home.sync(&[]).0, 0);
     }
@@ -83,6 +84,7 @@ at_home! {
         let (code, log) = service.end();
         assert_eq!(code, Some(1), "{log:?}");
         assert!(log.last().unwrap().contains("told to stop once more"), "{log:?}");
+        home.until_alone().await;
         assert_eq!(home.count("SELECT 1 FROM polls").await, 0);
         assert_eq!(home.sync(&[]).0, 0);
     }

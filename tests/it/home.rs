@@ -173,6 +173,7 @@ impl Home {
         let deadline = Instant::now() + Duration::from_secs(60);
         while !self.is_sqlite() && self.count(there).await > 0 {
             assert!(Instant::now() < deadline, "the killed client's backend stays");
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
 

@@ -50,7 +50,8 @@ fn high_water_mark(child: &Child) -> Option<usize> {
 }
 
 async fn in_less_than_twice_the_lists_size(home: Home, other: Home) {
-    let (_, empty) = peaks(&other, 1);
+    // The last look before its end may have come early.
+    let empty = (0..3).map(|_| peaks(&other, 1).1).max().unwrap();
     fill(&home.heygen);
     home.heygen.paging(|paging| paging.repeats = 2);
     home.heygen.fail_page(100, Refusal::of(429).header("retry-after", "0"), 1);

@@ -583,7 +583,9 @@ async fn pruning_beside_a_mirror_takes_nothing_away_that_it_needs() {
         let mut other = stage.world.second().await;
         let blobs = stage.blobs.clone();
         let prune = async {
+            let begun = std::time::Instant::now();
             while stage.cdn.asked("/photo/new5.webp") == 0 {
+                assert!(begun.elapsed() < Duration::from_secs(120), "nobody asked for it");
                 tokio::task::yield_now().await;
             }
             audit::prune(&mut other, &blobs, since, now, false).await
@@ -604,24 +606,43 @@ async fn while_files_are_removed_a_mirror_waits_with_what_it_writes_down() {
     stage.photo("one", Thing::picture(1, 900));
     stage.poll().await;
     let mut other = stage.world.second().await;
+    stage.world.store().begin_removing(&[]).await.unwrap();
+    assert_eq!(other.settle(&[]).await.unwrap(), None);
     let (clock, settings, blobs) =
         (stage.world.clock(), stage.settings.clone(), stage.blobs.clone());
     let refresh = async |_: &mut _| Ok(());
     let mirror = heygen_sync::mirror::run(&mut other, &clock, &settings, blobs, &|_| (), refresh);
-    tokio::pin!(mirror);
-    stage.world.store().begin_removing(&[]).await.unwrap();
-    let waits = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted \
-         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
-    let waiting = async { while stage.world.cell(waits).await == "0" {} };
-    tokio::select! {
-        summary = &mut mirror => panic!("it did not wait: {summary:?}"),
-        () = waiting => {}
-    }
     let saved = "SELECT count(*) FROM assets WHERE state = 'mirrored'";
-    assert_eq!(stage.world.cell(saved).await, "0");
-    stage.world.store().end_removing().await.unwrap();
-    assert_eq!(mirror.await.unwrap().saved, 1);
+    let removing = async {
+        while stage.place.files().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(stage.world.cell(saved).await, "0");
+        stage.world.store().end_removing().await.unwrap();
+    };
+    let (summary, ()) = tokio::join!(mirror, removing);
+    assert_eq!(summary.unwrap().saved, 1);
     assert_eq!(stage.world.cell(saved).await, "1");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_found_missing_while_it_was_looked_at_again_is_not_taken_for_there() {
+    let mut stage = Stage::start(Engine::Postgres, Place::folder()).await;
+    stage.avatar("a", Thing::picture(1, 900), Thing::video(2, 900));
+    stage.poll().await;
+    assert_eq!(stage.work().await.saved, 2);
+    stage.world.pass(Duration::from_secs(30 * 86_400));
+    let (now, wanted) = (stage.world.now(), Wanted { pictures: true, videos: true });
+    let mut other = stage.world.second().await;
+    let leased = other.lease(wanted, 9, &Default::default(), now, now).await.unwrap();
+    let files = stage.place.files();
+    stage.world.store().queue_again(&files, now).await.unwrap();
+    // As after an answer that says unchanged.
+    let unchanged: Vec<Settled> = leased.into_iter().map(Settled::from).collect();
+    assert_eq!(unchanged.len(), 2);
+    assert_eq!(other.settle(&unchanged).await.unwrap(), Some(vec![]));
+    let queued = "SELECT count(*) FROM assets WHERE state = 'pending' AND file IS NULL";
+    assert_eq!(stage.world.cell(queued).await, "2");
 }
 
 /// The one order of things that only the mark tells: stored, pruned, written down.
@@ -652,9 +673,10 @@ async fn what_is_pruned_before_it_is_written_down_is_told() {
             asset: Asset { file: Some(file.clone()), state: State::Mirrored, ..asset },
             new_content: false,
             distrusted: false,
+            stored: true,
         })
         .collect();
-    let mut doubtful = store.settle(&settled).await.unwrap();
+    let mut doubtful = store.settle(&settled).await.unwrap().unwrap();
     doubtful.sort();
     assert_eq!(doubtful, files);
     store.lose(&files[..1]).await.unwrap();

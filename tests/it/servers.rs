@@ -222,7 +222,7 @@ async fn whatever_a_server_has_as_defaults_two_accounts_may_poll_at_once() {
         let name = level.replace(' ', "_");
         let home = home_at(&server, &name).await;
         let isolation = format!("default_transaction_isolation = '{level}'");
-        for what in [&*isolation, "statement_timeout = '300ms'"] {
+        for what in [&*isolation, "statement_timeout = '3s'"] {
             run(&server.url("postgres"), &format!("ALTER DATABASE {name} SET {what}")).await;
         }
         home.sync(&[]);

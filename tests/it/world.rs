@@ -511,7 +511,7 @@ fn settings(heygen: &FakeHeyGen) -> Settings {
         connect_timeout: Duration::from_secs(10),
         max_response: 1 << 24,
         retries: 0,
-        retry_time: Duration::from_secs(60),
+        retry_time: Duration::from_secs(300),
         backoff: Duration::from_millis(1),
         pace: Duration::ZERO,
     }
@@ -528,7 +528,7 @@ fn request<'r>(
     trigger: &'r str,
     source: Source<'r>,
 ) -> Request<'r> {
-    let deadline = Duration::from_secs(60);
+    let deadline = Duration::from_secs(300);
     Request {
         account,
         trigger,

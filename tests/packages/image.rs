@@ -100,7 +100,12 @@ fn the_daemon_polls_is_found_healthy_and_ends_when_it_is_told_to() {
     let heygen = FakeHeyGen::start();
     heygen.add_avatar("a", |_| ());
     let volume = Volume::new();
-    let listens = ["--env", "HEYGEN_SYNC_DAEMON__LISTEN=127.0.0.1:0"];
+    let listens = [
+        "--env",
+        "HEYGEN_SYNC_DAEMON__LISTEN=127.0.0.1:0",
+        "--env",
+        "HEYGEN_SYNC_DAEMON__SCHEDULE=0 0 29 2 *",
+    ];
     let started = ["--detach", "--health-interval", "1s"];
     let container =
         Container(docker(&started, &volume, &heygen, &listens, &[]).stdout.trim().into());

@@ -24,7 +24,7 @@ started() {
   # shellcheck disable=SC2046 # the words of the command
   exec setpriv --reuid=nobody --regid=nogroup --clear-groups --no-new-privs env -i \
     CREDENTIALS_DIRECTORY=/run/credentials/heygen-sync HEYGEN_SYNC_API__BASE_URL="$BASE_URL" \
-    HEYGEN_SYNC_DAEMON__LISTEN=127.0.0.1:0 $(of "$1" ExecStart)
+    HEYGEN_SYNC_DAEMON__LISTEN=127.0.0.1:0 "HEYGEN_SYNC_DAEMON__SCHEDULE=0 0 29 2 *" $(of "$1" ExecStart)
 }
 said=$( (started heygen-sync-once.service) 2>&1) || fail "the poll: $said"
 [ -z "$said" ] || fail "it would be logged: $said"

@@ -126,7 +126,8 @@ impl Service {
     }
 
     pub async fn get(&self, path: &str) -> (u16, String) {
-        let answer = reqwest::get(format!("{}{path}", self.base())).await.unwrap();
+        let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
+        let answer = client.get(format!("{}{path}", self.base())).send().await.unwrap();
         (answer.status().as_u16(), answer.text().await.unwrap())
     }
 

@@ -133,13 +133,13 @@ async fn told_to_stop_after_a_poll_it_ends_at_once_though_the_database_says_noth
     proxy.silent.store(true, Ordering::SeqCst);
     gate.release();
     proxy.came.recv_timeout(Duration::from_secs(60)).unwrap();
-    let begun = Instant::now();
     assert_eq!(service.get("/livez").await.0, 200);
     // Said before whoever asks gives up.
     let (status, said) = service.get("/readyz").await;
     assert_eq!((status, said.as_str()), (503, "the database cannot be read\n"));
     service.forget();
     service.wait_told("WATCHDOG=1");
+    let begun = Instant::now();
     service.signal("TERM");
     service.wait_told("STOPPING=1");
     let (code, log) = service.end();

@@ -9,7 +9,10 @@ mod catalogue;
 mod pages;
 mod server;
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::{
+    sync::{Arc, Mutex, MutexGuard},
+    time::{Duration, Instant},
+};
 
 use serde_json::Value;
 use tokio::sync::oneshot;
@@ -18,6 +21,9 @@ pub use catalogue::{Catalogue, Kind, Record};
 use pages::Paging;
 use server::Conversation;
 pub use server::{Refusal, Request};
+
+/// No request is waited for longer.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The key that the fake takes.
 pub const KEY: &str = "test-key";
@@ -272,12 +278,17 @@ pub struct Gate {
 impl Gate {
     /// Waits until the request whose answer is held back has come.
     pub async fn reached(&mut self) {
-        (&mut self.arrived).await.unwrap();
+        let arrived = tokio::time::timeout(PATIENCE, &mut self.arrived).await;
+        arrived.expect("no request came").unwrap();
     }
 
     /// The same for tests without async.
-    pub fn wait_reached(self) -> Opener {
-        self.arrived.blocking_recv().unwrap();
+    pub fn wait_reached(mut self) -> Opener {
+        let begun = Instant::now();
+        while self.arrived.try_recv().is_err() {
+            assert!(begun.elapsed() < PATIENCE, "no request came");
+            std::thread::yield_now();
+        }
         Opener(self.open)
     }
 

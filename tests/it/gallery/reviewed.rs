@@ -101,7 +101,7 @@ async fn readers_that_stop_reading_hold_up_no_other_export() {
          hex(zeroblob(300)), 1, '2026-11-01T00:00:00.000Z', '2026-11-01T00:00:00.000Z', \
          '2026-11-01T00:00:00.000Z' FROM n";
     site.run(many).await;
-    let site = site.beside(|settings| settings.patience = Duration::from_millis(300)).await;
+    let site = site.beside(|settings| settings.patience = Duration::from_secs(1)).await;
     let mut stuck = vec![];
     for _ in 0..2 {
         let socket = TcpSocket::new_v4().unwrap();

@@ -18,6 +18,7 @@ use tokio::sync::{Mutex, oneshot};
 
 use crate::{
     demo::{self, Size},
+    patience::Patience,
     postgres::{TestDatabase, database},
 };
 
@@ -33,6 +34,7 @@ pub struct Site {
     _stop: oneshot::Sender<()>,
     _home: Option<TempDir>,
     _database: Option<TestDatabase>,
+    _patience: Patience,
 }
 
 /// The demo on SQLite and on PostgreSQL.
@@ -115,6 +117,7 @@ impl Site {
             .build()
             .unwrap();
         Self {
+            _patience: Patience::begin(),
             base: format!("http://{}", address.await.unwrap()),
             client,
             location,

@@ -172,7 +172,7 @@ impl FakeCdn {
     /// Waits until so many requests have come in all; whether they did.
     pub fn wait_for(&self, total: u64) -> bool {
         let shared = self.shared.0.lock().unwrap();
-        let patience = Duration::from_secs(20);
+        let patience = Duration::from_secs(120);
         let waited = self.shared.1.wait_timeout_while(shared, patience, |s| s.total < total);
         !waited.unwrap().1.timed_out()
     }

@@ -71,7 +71,7 @@ on_all! {
     async fn no_name_of_an_account_keeps_others_from_opening_the_database(world: World) {
         let mut first = world.second().await;
         let session = first.begin_poll("open", hour(0), DEADLINE).await.unwrap();
-        let opened = tokio::time::timeout(Duration::from_secs(5), world.opens_apart()).await;
+        let opened = tokio::time::timeout(DEADLINE / 2, world.opens_apart()).await;
         assert!(opened.is_ok());
         session.end().await.unwrap();
     }
