@@ -175,6 +175,15 @@ pub fn print(text: &str) -> Result<()> {
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(unwritten)
 }
 
+/// The same for who has more to do than to be read: the work goes on when nobody reads any more.
+pub fn say(text: &str) -> Result<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(fault) if fault.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        said => said.map_err(unwritten),
+    }
+}
+
 /// Nobody reads any more (`… | head`): the process ends at once, and quietly. Anything else is
 /// an error of the file.
 pub fn unwritten(fault: impl Into<OutputFault>) -> Error {

@@ -86,7 +86,11 @@ impl<'a> Round<'a> {
         }
     }
 
-    /// Does it all, and leaves early, at the next seam, when it is told to stop.
+    /// Does it all, and leaves early, at the next seam, when it is told to stop. What cannot be told
+    /// keeps nothing from being done.
+    ///
+    /// # Errors
+    /// The first fault of `told`, at the end.
     pub async fn run(
         &self,
         store: &mut Option<Store>,
@@ -95,7 +99,14 @@ impl<'a> Round<'a> {
     ) -> Result<u8> {
         let stop = &self.context.service.stop;
         let pings = self.is_watched(&tasks).then(|| self.pings());
-        let mut codes = vec![];
+        let (mut codes, mut untold) = (vec![], None);
+        let mut tell = |what: Told<'_>| {
+            told(what).unwrap_or_else(|error| {
+                let code = error.kind.exit_code();
+                untold.get_or_insert(error);
+                code
+            })
+        };
         for task in tasks {
             if stop.is_cancelled() {
                 break;
@@ -103,8 +114,8 @@ impl<'a> Round<'a> {
             let account = task.account.clone();
             let span = span(&account, self.trigger);
             let polled = self.poll(task, store.as_mut()).instrument(span.clone()).await;
-            let told = span.in_scope(|| told(Told::Poll { account: &account, polled: &polled }));
-            codes.push(told?);
+            let told = Told::Poll { account: &account, polled: &polled };
+            codes.push(span.in_scope(|| tell(told)));
         }
         let mut mirrored = None;
         if let Some(store) = store.as_mut().filter(|_| !self.dry_run && !stop.is_cancelled()) {
@@ -118,13 +129,13 @@ impl<'a> Round<'a> {
                 self.deliver(store).await;
             }
         }
-        codes.push(told(Told::Done { mirrored: mirrored.as_ref() })?);
+        codes.push(tell(Told::Done { mirrored: mirrored.as_ref() }));
         let code = gravest(codes);
         // A round that broke off has not failed, nor has it done what a monitor waits for.
         if let Some(pings) = pings.filter(|_| code != 0 || !stop.is_cancelled()) {
             pings.end(code).await;
         }
-        Ok(code)
+        untold.map_or(Ok(code), Err)
     }
 
     /// A monitor watches over what is polled for real.

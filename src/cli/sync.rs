@@ -12,7 +12,7 @@ use secrecy::SecretString;
 use super::{
     Context, complain,
     mirror::Mirrored,
-    output::print,
+    output::say,
     report::{self, Telling},
     round::{Input, Round, Task, Told},
 };
@@ -92,14 +92,14 @@ impl Sync {
             Err(error) => return Err(round.could_not_begin(&tasks, error).await),
         };
         let ran = round.run(&mut store, tasks, |told| self.told(told, &mut json, context)).await;
-        let mut code = ran?;
+        let mut left = 0;
         if let Some(mut store) = store {
             if !self.dry_run {
-                code = gravest([code, leave_metrics(&mut store, &config, context).await]);
+                left = leave_metrics(&mut store, &config, context).await;
             }
             store.close().await?;
         }
-        Ok(code)
+        Ok(gravest([ran?, left]))
     }
 
     /// Tells what happened as it is due, and collects the reports.
@@ -118,7 +118,7 @@ impl Sync {
             Told::Done { mirrored } if self.format == Some(ReportFormat::Json) => {
                 let mirror = mirrored.map_or("null".into(), Mirrored::json);
                 let all: Vec<String> = json.iter().map(|one| with_mirror(one, &mirror)).collect();
-                print(&format!("[{}]\n", all.join(",\n")))?;
+                say(&format!("[{}]\n", all.join(",\n")))?;
                 Ok(0)
             }
             Told::Done { .. } => Ok(0),
@@ -173,7 +173,7 @@ impl Sync {
         if report.diff.is_some()
             && (asked || (self.format.is_none() && looked_at && !context.quiet))
         {
-            print(&report::text(report, telling))?;
+            say(&report::text(report, telling))?;
         }
         if let Some(held) = report::held(report, &command).filter(|_| !context.quiet) {
             super::tell(&held, context);

@@ -1,10 +1,12 @@
 //! `sync`, from a file and from the API.
 
+use std::process::Stdio;
+
 use serde_json::{Value, json};
 
 use crate::{
     fake::Kind,
-    home::{Home, at_home},
+    home::{Home, Ran, at_home},
 };
 
 fn example() -> Vec<u8> {
@@ -169,6 +171,30 @@ at_home! {
         assert_eq!((code, counts(&report)), (0, json!({"learned": 1})), "learning is no change");
         home.heygen.rename(Kind::Avatar, "avatar-001", "Other");
         assert_eq!(home.sync(&[]).0, 0);
+    }
+
+    async fn what_cannot_be_told_keeps_no_account_from_being_polled(home: Home) {
+        filled(&home, 2);
+        home.file("config.toml", "[[accounts]]\nname = 'a'\napi_key_env = 'HEYGEN_API_KEY'\n\
+                                  [[accounts]]\nname = 'b'\napi_key_env = 'HEYGEN_API_KEY'\n\
+                                  [metrics]\ntextfile = 'left.prom'\n");
+        let run = |format: &str, stdout: Stdio| {
+            let mut command = home.command(&["sync", "--format", format]);
+            command.stdin(Stdio::null()).stdout(stdout).stderr(Stdio::piped());
+            let ran = Ran::from(command.spawn().unwrap().wait_with_output().unwrap());
+            std::fs::remove_file(home.folder().join("left.prom")).expect("metrics were left");
+            ran
+        };
+        let full = || std::fs::File::options().write(true).open("/dev/full").unwrap().into();
+        let unread = || std::io::pipe().unwrap().1.into();
+        for (round, format) in (1..).zip(["text", "json"]) {
+            let ran = run(format, full());
+            assert_eq!(ran.code, 74, "{ran:?}");
+            assert!(ran.stderr.contains("cannot write the output"), "{ran:?}");
+            let ran = run(format, unread());
+            assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
+            assert_eq!(home.count("SELECT 1 FROM polls").await, round * 4);
+        }
     }
 
     async fn several_accounts_are_all_polled_and_the_gravest_code_wins(home: Home) {
