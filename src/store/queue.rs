@@ -628,8 +628,8 @@ impl Store {
             if engine == Engine::Postgres {
                 // What is being removed is no more there to be taken back.
                 conn.rows(LOCK_FILES_SHARED_POSTGRES, &[]).await?;
-                conn.execute(statements::LOCK_POLLS, &[]).await?;
             }
+            keep_polls_out(conn).await?;
             let known = conn.rows(once_behind(engine), &args).await?;
             for sql in take_back(engine) {
                 conn.execute(sql, &args).await?;
@@ -660,9 +660,7 @@ impl Store {
         let conn = &mut self.conn;
         let done = async {
             begin_removing(conn).await?;
-            if engine == Engine::Postgres {
-                conn.execute(statements::LOCK_POLLS, &[]).await?;
-            }
+            keep_polls_out(conn).await?;
             let rows = conn.rows(PRUNABLE, &[since.into()]).await?;
             let files: Vec<String> =
                 rows.iter().map(|row| row.some_text(0)).collect::<Result<_, _>>()?;
@@ -756,12 +754,16 @@ fn known_file(row: &Row) -> Result<KnownFile, Fault> {
 
 /// Begins a transaction that touches rows of `assets` in any order: no poll does meanwhile.
 async fn begin_between_polls(conn: &mut Conn) -> Result<(), Fault> {
-    let engine = conn.engine();
-    conn.execute(statements::begin_writing(engine), &[]).await?;
-    if engine == Engine::Postgres {
-        conn.execute(statements::LOCK_POLLS, &[]).await?;
+    conn.execute(statements::begin_writing(conn.engine()), &[]).await?;
+    keep_polls_out(conn).await
+}
+
+/// No poll writes until the open transaction ends: on SQLite none does anyway.
+async fn keep_polls_out(conn: &mut Conn) -> Result<(), Fault> {
+    match conn.engine() {
+        Engine::Sqlite => Ok(()),
+        Engine::Postgres => conn.execute(statements::LOCK_POLLS, &[]).await.map(drop),
     }
-    Ok(())
 }
 
 /// Whether somebody else has a lock that was not waited for.
