@@ -60,6 +60,66 @@ async fn no_page_scrolls_sideways_moves_or_asks_another_host() {
     }
 }
 
+/// A page arrives in pieces, on a slow line or a slow phone: what is seen of a part stays where it
+/// is. The states of a page on its way are made from the whole one, by taking its end away piece by
+/// piece.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_moves_while_a_page_arrives() {
+    let (site, chrome) = (Site::sqlite().await, Chrome::start(true).await);
+    let mut wrong = vec![];
+    let mut pages = site.pages().await;
+    for accounts in 1..=2 {
+        for (name, path) in &pages {
+            for width in [320, 390, 760, 1280] {
+                chrome.size(width, 800).await;
+                chrome.go(&site.url(path)).await;
+                let found = chrome.ask(ARRIVES).await;
+                let at = format!("{name}, {accounts} accounts, {width}");
+                wrong.extend(found.as_array().unwrap().iter().map(|what| format!("{at}: {what}")));
+            }
+        }
+        if accounts == 1 {
+            site.poll_of("second", &[("Anna_public", "Anna")]).await;
+            pages.truncate(2);
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// What a whole page hides, and what moved by three pixels or more, as browsers count it, when more
+/// of the page arrived.
+const ARRIVES: &str = r"
+const nodes = [], walk = document.createTreeWalker(document.body, NodeFilter.SHOW_ELEMENT | NodeFilter.SHOW_TEXT);
+while (walk.nextNode()) nodes.push(walk.currentNode);
+const range = document.createRange();
+const place = node => {
+  const text = node.nodeType == 3;
+  if (!(text ? node.parentElement : node).checkVisibility({visibilityProperty: true})) return;
+  if (text) range.selectNodeContents(node);
+  const box = (text ? range : node).getClientRects()[0];
+  return box && box.width * box.height ? [box.left, box.top] : undefined;
+};
+const seen = node => node.nodeType == 3 ? node.data.trim()
+  : node.matches('img,svg,input,select,button,figure,.button,.frame,.pills a,.notice,.top,.foot');
+const wrong = nodes.filter(node => node.matches && getComputedStyle(node).visibility != 'visible' && !node.closest('.over'))
+  .map(node => 'hidden: ' + node.outerHTML.slice(0, 60));
+const last = new Map(nodes.filter(node => seen(node) && !node.parentElement.closest('.vh,.skip'))
+  .map(node => [node, place(node)]).filter(([, is]) => is));
+for (const node of nodes.reverse()) {
+  const what = (node.outerHTML || node.data).trim().slice(0, 60);
+  node.remove();
+  last.delete(node);
+  if (!what) continue;
+  for (const [other, was] of last) {
+    const is = place(other);
+    if (is && Math.max(Math.abs(is[0] - was[0]), Math.abs(is[1] - was[1])) >= 3) {
+      last.delete(other);
+      wrong.push((other.outerHTML || other.data).trim().slice(0, 60) + ' from ' + is + ' to ' + was + ' by ' + what);
+    }
+  }
+}
+return wrong;";
+
 #[test]
 fn every_pair_of_colours_can_be_read() {
     let css = heygen_sync::web::assets::CSS;
