@@ -6,6 +6,8 @@
 //! holds one, so that a poll is never the victim of a deadlock. What an answer means is decided
 //! elsewhere.
 
+mod sql;
+
 use std::{
     borrow::Cow,
     collections::{BTreeMap, HashSet},
@@ -13,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
+pub use sql::{LAST_REFRESH, all};
 use url::Url;
 
 use super::{
@@ -213,243 +215,6 @@ pub const PRUNED: &str = "pruned";
 /// Removing a few files takes no longer, even where a store is slow.
 const REMOVING: Duration = Duration::from_secs(30 * 60);
 
-const COLUMNS: &str = "url, signed_url, expires_at, state, sha256, file, bytes, content_type, \
-     etag, last_modified, attempts, next_attempt_at, mirrored_at, checked_at, last_error";
-
-/// Due, and of a wanted kind: (now, …, pictures, videos).
-const DUE: &str = "(next_attempt_at <= $1 OR (next_attempt_at IS NULL AND \
-     state IN ('pending', 'failed'))) AND (role <> 'image' OR $2) AND (role <> 'video' OR $3)";
-
-/// What may be lost soonest comes first, what we have comes last.
-const ORDER: &str = "file IS NOT NULL, signed_url IS NULL, expires_at NULLS FIRST, url";
-
-/// The due assets in the order of their urgency: (now, pictures, videos, how many[, lease until]).
-pub fn lease(engine: Engine) -> SqlStr {
-    let text = match engine {
-        Engine::Sqlite => {
-            format!("SELECT {COLUMNS} FROM assets WHERE {DUE} ORDER BY {ORDER} LIMIT $4")
-        }
-        // Materialized: else the planner may run the limited part more than once.
-        Engine::Postgres => format!(
-            "WITH due AS MATERIALIZED (SELECT url FROM assets WHERE {DUE} ORDER BY {ORDER} \
-             LIMIT $4 FOR UPDATE SKIP LOCKED) UPDATE assets SET next_attempt_at = $5 \
-             WHERE url IN (SELECT url FROM due) RETURNING {COLUMNS}"
-        ),
-    };
-    AssertSqlSafe(text).into_sql_str()
-}
-
-/// How many are due: (now, pictures, videos).
-pub fn count_due() -> SqlStr {
-    AssertSqlSafe(format!("SELECT count(*) FROM assets WHERE {DUE}")).into_sql_str()
-}
-
-/// The texts of the JSON array that is the first argument.
-fn listed(engine: Engine) -> &'static str {
-    match engine {
-        Engine::Sqlite => "(SELECT value FROM json_each($1))",
-        Engine::Postgres => "(SELECT jsonb_array_elements_text($1::jsonb))",
-    }
-}
-
-/// Holds the rows of a batch, or fails at once: (URLs as JSON).
-pub const HOLD_POSTGRES: &str = "SELECT url FROM assets \
-     WHERE url IN (SELECT jsonb_array_elements_text($1::jsonb)) FOR UPDATE NOWAIT";
-
-/// Moves the lease of what is under way: (URLs as JSON, until).
-pub const RENEW_POSTGRES: &str = "UPDATE assets SET next_attempt_at = $2 WHERE url IN \
-     (SELECT url FROM assets WHERE url IN (SELECT jsonb_array_elements_text($1::jsonb)) \
-      FOR UPDATE SKIP LOCKED)";
-
-/// The links of some assets: (URLs as JSON).
-pub fn links_of(engine: Engine) -> SqlStr {
-    let list = listed(engine);
-    AssertSqlSafe(format!("SELECT url, signed_url FROM assets WHERE url IN {list}")).into_sql_str()
-}
-
-/// When a fresh list was last asked for. By number: the latest time may be that of a clock that was
-/// ahead, and would stay the latest.
-pub const LAST_REFRESH: &str = "SELECT started_at FROM polls WHERE trigger = 'refresh' \
-     ORDER BY poll_id DESC LIMIT 1";
-
-/// What the configuration leaves out: (pictures, videos).
-pub const LEAVE_OUT: &str = "UPDATE assets SET state = 'skipped', next_attempt_at = NULL, \
-     last_error = NULL WHERE state IN ('pending', 'failed') \
-     AND ((role = 'image' AND NOT $1) OR (role = 'video' AND NOT $2))";
-/// What it no longer leaves out: (pictures, videos).
-pub const TAKE_IN: &str = "UPDATE assets SET state = 'pending', attempts = 0, \
-     next_attempt_at = NULL WHERE state = 'skipped' AND last_error IS NULL \
-     AND ((role = 'image' AND $1) OR (role = 'video' AND $2))";
-/// What was pruned and is needed again.
-pub const NEEDED_AGAIN: &str = "UPDATE assets SET state = 'pending', attempts = 0, \
-     last_error = NULL WHERE state = 'gone' AND last_error = 'pruned' AND url IN (\
-     SELECT preview_image_url FROM avatars WHERE removed_at IS NULL UNION \
-     SELECT preview_video_url FROM avatars WHERE removed_at IS NULL UNION \
-     SELECT preview_image_url FROM talking_photos WHERE removed_at IS NULL)";
-
-/// What a clock that was ahead has put off beyond any wait: (now, the longest wait from now).
-pub const OF_A_WRONG_CLOCK: &str =
-    "UPDATE assets SET next_attempt_at = $1 WHERE next_attempt_at > $2";
-
-/// Every content that the store must have.
-pub const KNOWN_FILES: &str = "SELECT file, max(sha256), max(bytes) FROM (\
-     SELECT file, sha256, bytes FROM asset_versions WHERE pruned_at IS NULL UNION ALL \
-     SELECT file, sha256, bytes FROM assets WHERE file IS NOT NULL) AS known \
-     GROUP BY file ORDER BY file";
-
-/// Queues what has lost its file: (files as JSON).
-pub fn queue_again(engine: Engine) -> SqlStr {
-    let list = listed(engine);
-    AssertSqlSafe(format!(
-        "UPDATE assets SET state = 'pending', file = NULL, etag = NULL, last_modified = NULL, \
-         attempts = 0, next_attempt_at = NULL, last_error = NULL WHERE file IN {list}"
-    ))
-    .into_sql_str()
-}
-
-/// What stands behind a URL no more cannot be had again: (files as JSON, now).
-pub fn mark_lost(engine: Engine) -> SqlStr {
-    let list = listed(engine);
-    AssertSqlSafe(format!(
-        "UPDATE asset_versions SET pruned_at = $2 WHERE pruned_at IS NULL AND file IN {list} \
-         AND NOT EXISTS (SELECT 1 FROM assets AS a WHERE a.url = asset_versions.url \
-         AND a.sha256 = asset_versions.sha256 AND a.state <> 'gone')"
-    ))
-    .into_sql_str()
-}
-
-/// What failed, was left out or could not be had is tried at once.
-pub const TRY_AGAIN: &str = "UPDATE assets SET state = 'pending', attempts = 0, \
-     next_attempt_at = NULL WHERE state IN ('failed', 'skipped') \
-     OR (state = 'gone' AND file IS NULL AND last_error IS DISTINCT FROM 'pruned')";
-
-/// The contents among some files that were once behind a URL: (files as JSON).
-pub fn once_behind(engine: Engine) -> SqlStr {
-    let list = listed(engine);
-    AssertSqlSafe(format!("SELECT DISTINCT file FROM asset_versions WHERE file IN {list}"))
-        .into_sql_str()
-}
-
-/// Takes back contents that are there after all: (files as JSON). The second: URLs that have no
-/// copy and whose last content is among them.
-pub fn take_back(engine: Engine) -> [SqlStr; 2] {
-    let list = listed(engine);
-    let versions = format!(
-        "UPDATE asset_versions SET pruned_at = NULL WHERE pruned_at IS NOT NULL AND file IN {list}"
-    );
-    let assets = format!(
-        "UPDATE assets SET state = 'mirrored', sha256 = v.sha256, file = v.file, bytes = v.bytes, \
-         content_type = v.content_type, mirrored_at = v.fetched_at, next_attempt_at = \
-         CASE WHEN signed_url IS NULL THEN v.fetched_at END, last_error = NULL \
-         FROM asset_versions AS v WHERE assets.file IS NULL AND v.url = assets.url \
-         AND v.file IN {list} AND v.fetched_at = \
-         (SELECT max(n.fetched_at) FROM asset_versions AS n WHERE n.url = assets.url)"
-    );
-    [AssertSqlSafe(versions).into_sql_str(), AssertSqlSafe(assets).into_sql_str()]
-}
-
-/// The contents that nothing needs which was valid at a time or later: (that time).
-pub const PRUNABLE: &str = "WITH wanted AS (\
-     SELECT preview_image_url AS url FROM avatar_history WHERE valid_to IS NULL OR valid_to >= $1 \
-     UNION SELECT preview_video_url FROM avatar_history WHERE valid_to IS NULL OR valid_to >= $1 \
-     UNION SELECT preview_image_url FROM talking_photo_history \
-     WHERE valid_to IS NULL OR valid_to >= $1), \
-     content AS (SELECT url, file, lead(fetched_at) OVER \
-     (PARTITION BY url ORDER BY fetched_at) AS superseded_at FROM asset_versions), \
-     needed AS (SELECT c.file FROM content AS c JOIN wanted AS w ON w.url = c.url \
-     WHERE c.superseded_at IS NULL OR c.superseded_at >= $1 \
-     UNION SELECT a.file FROM assets AS a JOIN wanted AS w ON w.url = a.url \
-     WHERE a.file IS NOT NULL) \
-     SELECT v.file, max(v.sha256), max(v.bytes) FROM asset_versions AS v \
-     WHERE v.pruned_at IS NULL AND NOT EXISTS (SELECT 1 FROM needed AS n WHERE n.file = v.file) \
-     GROUP BY v.file ORDER BY v.file";
-
-/// Marks pruned contents: (files as JSON, now).
-pub fn mark_pruned(engine: Engine) -> [SqlStr; 2] {
-    let list = listed(engine);
-    let versions = format!(
-        "UPDATE asset_versions SET pruned_at = $2 WHERE pruned_at IS NULL AND file IN {list}"
-    );
-    let assets = format!(
-        "UPDATE assets SET state = 'gone', sha256 = NULL, file = NULL, bytes = NULL, \
-         content_type = NULL, etag = NULL, last_modified = NULL, next_attempt_at = NULL, \
-         mirrored_at = NULL, last_error = '{PRUNED}' WHERE file IN {list}"
-    );
-    [AssertSqlSafe(versions).into_sql_str(), AssertSqlSafe(assets).into_sql_str()]
-}
-
-/// Which of some files nothing names: (files as JSON).
-pub fn unnamed(engine: Engine) -> SqlStr {
-    let from = match engine {
-        Engine::Sqlite => "(SELECT value AS file FROM json_each($1))",
-        Engine::Postgres => "(SELECT jsonb_array_elements_text($1::jsonb) AS file)",
-    };
-    AssertSqlSafe(format!(
-        "SELECT f.file FROM {from} AS f \
-         WHERE NOT EXISTS (SELECT 1 FROM assets AS a WHERE a.file = f.file) \
-         AND NOT EXISTS (SELECT 1 FROM asset_versions AS v \
-         WHERE v.file = f.file AND v.pruned_at IS NULL)"
-    ))
-    .into_sql_str()
-}
-
-/// Which of some files were pruned once: (files as JSON).
-pub fn once_pruned(engine: Engine) -> SqlStr {
-    let list = listed(engine);
-    AssertSqlSafe(format!(
-        "SELECT DISTINCT file FROM asset_versions WHERE pruned_at IS NOT NULL AND file IN {list}"
-    ))
-    .into_sql_str()
-}
-
-/// Mirrors that write down what they have do not keep each other out, but who removes files keeps
-/// out all of them, until the transaction ends (so that a pooler in transaction mode serves).
-pub const LOCK_FILES_SHARED_POSTGRES: &str = "SELECT pg_advisory_xact_lock_shared(\
-     hashtextextended('heygen-sync files ' || current_schema(), 0))::text";
-/// The same for who does not wait: whether it was free.
-pub const TRY_LOCK_FILES_SHARED_POSTGRES: &str = "SELECT pg_try_advisory_xact_lock_shared(\
-     hashtextextended('heygen-sync files ' || current_schema(), 0))";
-/// The same for who removes files.
-pub const LOCK_FILES_POSTGRES: &str = "SELECT pg_advisory_xact_lock(\
-     hashtextextended('heygen-sync files ' || current_schema(), 0))::text";
-
-/// Every statement of this file for an engine, by name.
-pub fn all(engine: Engine) -> Vec<(String, SqlStr)> {
-    let [prune_versions, prune_assets] = mark_pruned(engine);
-    let [back_versions, back_assets] = take_back(engine);
-    let mut all = vec![
-        ("once_behind", once_behind(engine)),
-        ("take_back versions", back_versions),
-        ("take_back assets", back_assets),
-        ("lease", lease(engine)),
-        ("count_due", count_due()),
-        ("links_of", links_of(engine)),
-        ("LAST_REFRESH", LAST_REFRESH.into_sql_str()),
-        ("LEAVE_OUT", LEAVE_OUT.into_sql_str()),
-        ("TAKE_IN", TAKE_IN.into_sql_str()),
-        ("NEEDED_AGAIN", NEEDED_AGAIN.into_sql_str()),
-        ("OF_A_WRONG_CLOCK", OF_A_WRONG_CLOCK.into_sql_str()),
-        ("KNOWN_FILES", KNOWN_FILES.into_sql_str()),
-        ("queue_again", queue_again(engine)),
-        ("mark_lost", mark_lost(engine)),
-        ("TRY_AGAIN", TRY_AGAIN.into_sql_str()),
-        ("PRUNABLE", PRUNABLE.into_sql_str()),
-        ("unnamed", unnamed(engine)),
-        ("mark_pruned versions", prune_versions),
-        ("mark_pruned assets", prune_assets),
-    ];
-    if engine == Engine::Postgres {
-        all.push(("HOLD_POSTGRES", HOLD_POSTGRES.into_sql_str()));
-        all.push(("RENEW_POSTGRES", RENEW_POSTGRES.into_sql_str()));
-        all.push(("once_pruned", once_pruned(engine)));
-        all.push(("LOCK_FILES_SHARED_POSTGRES", LOCK_FILES_SHARED_POSTGRES.into_sql_str()));
-        let free = TRY_LOCK_FILES_SHARED_POSTGRES.into_sql_str();
-        all.push(("TRY_LOCK_FILES_SHARED_POSTGRES", free));
-        all.push(("LOCK_FILES_POSTGRES", LOCK_FILES_POSTGRES.into_sql_str()));
-    }
-    all.into_iter().map(|(name, sql)| (name.to_owned(), sql)).collect()
-}
-
 impl Store {
     /// Lets one mirror in on SQLite; on PostgreSQL they share the queue.
     ///
@@ -489,10 +254,10 @@ impl Store {
         let conn = &mut self.conn;
         let tidied = async {
             begin_between_polls(conn).await?;
-            conn.execute(LEAVE_OUT, &roles).await?;
-            conn.execute(TAKE_IN, &roles).await?;
-            conn.execute(OF_A_WRONG_CLOCK, &[now.into(), latest.into()]).await?;
-            conn.execute(NEEDED_AGAIN, &[]).await?;
+            conn.execute(sql::LEAVE_OUT, &roles).await?;
+            conn.execute(sql::TAKE_IN, &roles).await?;
+            conn.execute(sql::OF_A_WRONG_CLOCK, &[now.into(), latest.into()]).await?;
+            conn.execute(sql::NEEDED_AGAIN, &[]).await?;
             conn.execute(statements::COMMIT, &[]).await
         };
         let tidied = tidied.await;
@@ -501,7 +266,7 @@ impl Store {
 
     /// How many assets are due at `now`.
     pub async fn count_due(&mut self, wanted: Wanted, now: Timestamp) -> Result<u64> {
-        let row = self.conn.row(count_due(), &due_args(wanted, now)).await;
+        let row = self.conn.row(sql::count_due(), &due_args(wanted, now)).await;
         let count = row.and_then(|row| row.map_or(Ok(0), |row| row.some_int(0)));
         count.map(|count| count as u64).map_err(|fault| self.trouble("read", &fault))
     }
@@ -522,7 +287,7 @@ impl Store {
             Engine::Sqlite => args.push(((most + under_way.len()) as i64).into()),
             Engine::Postgres => args.extend([(most as i64).into(), until.into()]),
         }
-        let rows = self.conn.rows(lease(engine), &args).await;
+        let rows = self.conn.rows(sql::lease(engine), &args).await;
         let assets = rows.and_then(|rows| rows.iter().map(asset).collect::<Result<Vec<_>, _>>());
         let mut assets = assets.map_err(|fault| self.trouble("read", &fault))?;
         assets.retain(|asset| !under_way.contains(&asset.url));
@@ -542,7 +307,7 @@ impl Store {
             return Ok(());
         }
         let args = [json(urls), until.into()];
-        let renewed = self.conn.execute(RENEW_POSTGRES, &args).await;
+        let renewed = self.conn.execute(sql::RENEW_POSTGRES, &args).await;
         renewed.map(drop).map_err(|fault| self.trouble("write", &fault))
     }
 
@@ -566,7 +331,7 @@ impl Store {
         &mut self,
         urls: impl Iterator<Item = &'a String>,
     ) -> Result<Vec<(String, Option<SignedUrl>)>> {
-        let sql = links_of(self.conn.engine());
+        let sql = sql::links_of(self.conn.engine());
         let rows = self.conn.rows(sql, &[json(urls)]).await;
         let links = rows.and_then(|rows| {
             let link = |row: &Row| Ok((row.some_text(0)?, row.text(1)?.map(SignedUrl::new)));
@@ -577,19 +342,19 @@ impl Store {
 
     /// When a fresh list was last asked for on the mirror's behalf.
     pub async fn last_refresh(&mut self) -> Result<Option<Timestamp>> {
-        let row = self.conn.row(LAST_REFRESH, &[]).await;
+        let row = self.conn.row(sql::LAST_REFRESH, &[]).await;
         let time = row.and_then(|row| row.map_or(Ok(None), |row| row.time(0)));
         time.map_err(|fault| self.trouble("read", &fault))
     }
 
     /// Every content that the store must have, by name.
     pub async fn known_files(&mut self) -> Result<Vec<KnownFile>> {
-        self.files(KNOWN_FILES, &[]).await
+        self.files(sql::KNOWN_FILES, &[]).await
     }
 
     /// The contents that neither a current item nor a version valid at `since` or later needs.
     pub async fn prunable(&mut self, since: Timestamp) -> Result<Vec<KnownFile>> {
-        self.files(PRUNABLE, &[since.into()]).await
+        self.files(sql::PRUNABLE, &[since.into()]).await
     }
 
     async fn files(&mut self, sql: &'static str, args: &[Arg<'_>]) -> Result<Vec<KnownFile>> {
@@ -605,9 +370,9 @@ impl Store {
         let conn = &mut self.conn;
         let done = async {
             begin_between_polls(conn).await?;
-            conn.execute(mark_lost(engine), &args).await?;
-            let queued = conn.execute(queue_again(engine), &args[..1]).await?;
-            conn.execute(TRY_AGAIN, &[]).await?;
+            conn.execute(sql::mark_lost(engine), &args).await?;
+            let queued = conn.execute(sql::queue_again(engine), &args[..1]).await?;
+            conn.execute(sql::TRY_AGAIN, &[]).await?;
             conn.execute(statements::COMMIT, &[]).await?;
             Ok(queued)
         };
@@ -627,11 +392,11 @@ impl Store {
             conn.execute(statements::begin_writing(engine), &[]).await?;
             if engine == Engine::Postgres {
                 // What is being removed is no more there to be taken back.
-                conn.rows(LOCK_FILES_SHARED_POSTGRES, &[]).await?;
+                conn.rows(sql::LOCK_FILES_SHARED_POSTGRES, &[]).await?;
             }
             keep_polls_out(conn).await?;
-            let known = conn.rows(once_behind(engine), &args).await?;
-            for sql in take_back(engine) {
+            let known = conn.rows(sql::once_behind(engine), &args).await?;
+            for sql in sql::take_back(engine) {
                 conn.execute(sql, &args).await?;
             }
             conn.execute(statements::COMMIT, &[]).await?;
@@ -647,7 +412,7 @@ impl Store {
         let conn = &mut self.conn;
         let done = async {
             begin_between_polls(conn).await?;
-            conn.execute(queue_again(engine), &[json(files.iter())]).await?;
+            conn.execute(sql::queue_again(engine), &[json(files.iter())]).await?;
             conn.execute(statements::COMMIT, &[]).await
         };
         let done = done.await;
@@ -661,11 +426,11 @@ impl Store {
         let done = async {
             begin_removing(conn).await?;
             keep_polls_out(conn).await?;
-            let rows = conn.rows(PRUNABLE, &[since.into()]).await?;
+            let rows = conn.rows(sql::PRUNABLE, &[since.into()]).await?;
             let files: Vec<String> =
                 rows.iter().map(|row| row.some_text(0)).collect::<Result<_, _>>()?;
             let args = [json(files.iter()), now.into()];
-            let [versions, assets] = mark_pruned(engine);
+            let [versions, assets] = sql::mark_pruned(engine);
             conn.execute(versions, &args).await?;
             conn.execute(assets, &args[..1]).await?;
             conn.execute(statements::COMMIT, &[]).await
@@ -684,7 +449,7 @@ impl Store {
             if engine == Engine::Postgres {
                 begin_removing(conn).await?;
             }
-            let rows = conn.rows(unnamed(engine), &args).await?;
+            let rows = conn.rows(sql::unnamed(engine), &args).await?;
             rows.iter().map(|row| row.some_text(0)).collect()
         };
         let done = done.await;
@@ -713,7 +478,7 @@ fn due_args(wanted: Wanted, now: Timestamp) -> Vec<Arg<'static>> {
     vec![now.into(), Arg::Bool(Some(pictures)), Arg::Bool(Some(videos))]
 }
 
-/// The same order as [`ORDER`].
+/// The same order as `sql::lease`.
 fn urgency(asset: &Asset) -> (bool, bool, Option<Timestamp>, &str) {
     (asset.saved(), asset.signed_url.is_none(), asset.expires_at, &asset.url)
 }
@@ -777,7 +542,7 @@ async fn begin_removing(conn: &mut Conn) -> Result<(), Fault> {
     if engine == Engine::Postgres {
         // Files are removed meanwhile, which takes its time: no limit of the server's cuts that off.
         conn.execute(statements::IDLE_DEADLINE, &[REMOVING.as_millis().to_string().into()]).await?;
-        conn.rows(LOCK_FILES_POSTGRES, &[]).await?;
+        conn.rows(sql::LOCK_FILES_POSTGRES, &[]).await?;
     }
     Ok(())
 }
@@ -787,12 +552,12 @@ async fn settle(conn: &mut Conn, settled: &[Settled]) -> Result<Option<Vec<Strin
     conn.execute(statements::begin_writing(engine), &[]).await?;
     if engine == Engine::Postgres {
         // Before any row is held.
-        let free = conn.row(TRY_LOCK_FILES_SHARED_POSTGRES, &[]).await?;
+        let free = conn.row(sql::TRY_LOCK_FILES_SHARED_POSTGRES, &[]).await?;
         if free.map_or(Ok(None), |row| row.bool(0))? != Some(true) {
             return Ok(None);
         }
         let urls = json(settled.iter().map(|settled| &settled.asset.url));
-        conn.execute(HOLD_POSTGRES, &[urls]).await?;
+        conn.execute(sql::HOLD_POSTGRES, &[urls]).await?;
     }
     let news: Vec<&Settled> = settled.iter().filter(|settled| settled.new_content).collect();
     update_assets(conn, settled).await?;
@@ -811,7 +576,7 @@ async fn pruned_among(conn: &mut Conn, settled: &[Settled]) -> Result<Vec<String
     if files.is_empty() {
         return Ok(vec![]);
     }
-    let rows = conn.rows(once_pruned(conn.engine()), &[json(files.into_iter())]).await?;
+    let rows = conn.rows(sql::once_pruned(conn.engine()), &[json(files.into_iter())]).await?;
     rows.iter().map(|row| row.some_text(0)).collect()
 }
 
