@@ -1,0 +1,372 @@
+//! What became of an item: its versions as events, two pictures or two versions side by side.
+
+use super::{Contents, content_at, url};
+use crate::{
+    catalog::{
+        diff::OpenedBy,
+        item::{Fields, Kind},
+        value::Value,
+    },
+    store::browse::item::{Content, ItemHistory, ItemVersion},
+    time::Timestamp,
+    web::{
+        diffs::{Mark, columns},
+        failure::Failure,
+        page::{Context, Pic, file_path},
+        params::BadParameter,
+        words,
+    },
+};
+
+/// What happened to the item once.
+pub(super) struct Event {
+    pub(super) at_millis: i64,
+    pub(super) class: &'static str,
+    pub(super) sign: &'static str,
+    pub(super) word: &'static str,
+    pub(super) at: String,
+    pub(super) when: String,
+    pub(super) poll: Option<(String, i64)>,
+    pub(super) version: Option<i64>,
+    pub(super) between: String,
+    pub(super) text: String,
+    pub(super) rows: Vec<Row>,
+    pub(super) pair: Option<Pair>,
+}
+
+pub(super) struct Row {
+    pub(super) field: String,
+    pub(super) old: Vec<Mark>,
+    pub(super) new: Vec<Mark>,
+    pub(super) learned: bool,
+}
+
+/// Two pictures to look at side by side.
+pub(super) struct Pair {
+    pub(super) key: String,
+    pub(super) before: Shot,
+    pub(super) after: Shot,
+}
+
+pub(super) struct Shot {
+    pub(super) src: Option<String>,
+    pub(super) title: String,
+    pub(super) size: String,
+    pub(super) class: String,
+}
+
+/// Two versions side by side.
+pub(super) struct Compared {
+    pub(super) from: i64,
+    pub(super) to: i64,
+    pub(super) versions: Vec<i64>,
+    pub(super) action: String,
+    pub(super) hidden: Vec<(&'static str, String)>,
+    pub(super) older: Option<String>,
+    pub(super) newer: Option<String>,
+    pub(super) pair: Option<Pair>,
+    pub(super) rows: Vec<Row>,
+}
+
+/// All that happened, newest first.
+pub(super) fn events(
+    context: &Context<'_>,
+    kind: Kind,
+    item: &ItemHistory,
+    contents: &Contents,
+    changed: &[(i64, String)],
+) -> Vec<Event> {
+    let mut events = vec![];
+    for (at, version) in item.versions.iter().enumerate() {
+        events.extend(removal(context, version));
+        events.push(opening(context, kind, item, at, contents, changed));
+        events.extend(refreshed(context, kind, version, contents));
+    }
+    // Pictures that changed behind the same URL stand between the versions by their time.
+    events.sort_by_key(|event| std::cmp::Reverse(event.at_millis));
+    events
+}
+
+fn event(context: &Context<'_>, at: Timestamp, poll: Option<i64>) -> Event {
+    Event {
+        at_millis: at.millis(),
+        class: "changed",
+        sign: "~",
+        word: "Changed",
+        at: at.to_string(),
+        when: words::date_time(at),
+        poll: poll.map(|poll| (context.href(&format!("/polls/{poll}"), &[]), poll)),
+        version: None,
+        between: String::new(),
+        text: String::new(),
+        rows: vec![],
+        pair: None,
+    }
+}
+
+fn between(after: Option<Timestamp>, at: Timestamp) -> String {
+    after.map_or(String::new(), |after| {
+        format!("between {} and {}", words::date_time(after), words::date_time(at))
+    })
+}
+
+fn removal(context: &Context<'_>, version: &ItemVersion) -> Option<Event> {
+    let at = version.valid_to.filter(|_| version.closed_by.as_deref() == Some("removed"))?;
+    let seen = version.closed_after.map(words::date_time);
+    Some(Event {
+        class: "removed",
+        sign: "−",
+        word: "Removed",
+        between: between(version.closed_after, at),
+        text: seen.map_or("No longer listed.".into(), |seen| {
+            format!("No longer listed. Last seen {seen}.")
+        }),
+        // A removal and a new version may share no moment; the order of both is that of time.
+        ..event(context, at, version.closed_poll)
+    })
+}
+
+fn opening(
+    context: &Context<'_>,
+    kind: Kind,
+    item: &ItemHistory,
+    at: usize,
+    contents: &Contents,
+    changed: &[(i64, String)],
+) -> Event {
+    let (version, before) = (&item.versions[at], item.versions.get(at + 1));
+    let (class, sign, word) = match version.opened_by {
+        OpenedBy::Added => ("added", "+", "Added"),
+        OpenedBy::Changed => ("changed", "~", "Changed"),
+        OpenedBy::Restored => ("restored", "↺", "Restored"),
+        OpenedBy::Learned => ("soft", "·", "Learned"),
+    };
+    let at = version.valid_from;
+    let mut event = Event {
+        class,
+        sign,
+        word,
+        version: Some(version.version),
+        between: between(version.opened_after, at),
+        ..event(context, at, Some(version.opened_poll))
+    };
+    let Some(before) = before else {
+        event.text = match (version.opened_by, version.opened_after) {
+            (OpenedBy::Added, None) => "There at the first poll.".into(),
+            (OpenedBy::Added, Some(_)) => "Listed for the first time.".into(),
+            _ => String::new(),
+        };
+        return event;
+    };
+    if version.opened_by == OpenedBy::Restored
+        && let Some(gone) = before.valid_to
+    {
+        event.text = format!("Back after {}.", words::span(gone, at));
+    }
+    event.rows = rows(&before.fields, &version.fields);
+    for row in &mut event.rows {
+        row.learned =
+            !changed.iter().any(|(of, field)| *of == version.version && *field == row.field);
+    }
+    let key = format!("v{}", version.version);
+    event.pair = pair(context, kind, &key, item, before, version, contents);
+    event
+}
+
+/// Contents that came behind the version's own URL while it stood.
+fn refreshed(
+    context: &Context<'_>,
+    kind: Kind,
+    version: &ItemVersion,
+    contents: &Contents,
+) -> Vec<Event> {
+    let Some(url) = url(&version.fields, "preview_image_url") else { return vec![] };
+    let Some(all) = contents.get(&url) else { return vec![] };
+    let within = |at: Timestamp| {
+        at >= version.valid_from
+            && version.valid_to.is_none_or(|end| at < end)
+            && context.place.at().is_none_or(|now| at <= now)
+    };
+    let mut events = vec![];
+    for two in all.windows(2) {
+        let (Some(at), true) = (two[1].fetched_at, two[0].sha256 != two[1].sha256) else {
+            continue;
+        };
+        if within(at) {
+            events.push(Event {
+                word: "New picture",
+                text: "Another picture behind the same address.".into(),
+                pair: Some(Pair {
+                    key: format!("p{}", at.millis()),
+                    before: shot(context, kind, version, Some(&two[0]), "Before"),
+                    after: shot(context, kind, version, Some(&two[1]), "After"),
+                }),
+                ..event(context, at, None)
+            });
+        }
+    }
+    events
+}
+
+/// Every field that differs.
+fn rows(old: &Fields, new: &Fields) -> Vec<Row> {
+    let mut names: Vec<&str> =
+        old.iter().chain(new.iter()).map(|(name, _)| name.as_ref()).collect();
+    names.sort_unstable();
+    names.dedup();
+    names.retain(|name| old.get(name) != new.get(name));
+    let row = |name: &&str| {
+        let [old, new] = [old, new].map(|fields| fields.get(name));
+        let [old, new] = [&old, &new].map(|value| value.as_ref().map(Value::as_cell));
+        let [before, after] = columns(old, new);
+        Row { field: (*name).to_owned(), old: before, new: after, learned: false }
+    };
+    names.iter().take(200).map(row).collect()
+}
+
+/// From when until when a version's picture stood: other versions with the same URL had it too,
+/// and behind one URL there may have been several.
+fn stood(
+    item: &ItemHistory,
+    version: &ItemVersion,
+    contents: &Contents,
+    content: Option<&Content>,
+) -> (Timestamp, Option<Timestamp>) {
+    let picture = |version: &ItemVersion| url(&version.fields, "preview_image_url");
+    let own = picture(version);
+    let mut run = (version.valid_from, version.valid_to);
+    let older = item.versions.iter().filter(|other| other.version < version.version);
+    for other in older.take_while(|other| picture(other) == own) {
+        run.0 = other.valid_from;
+    }
+    let newer = item.versions.iter().rev().filter(|other| other.version > version.version);
+    for other in newer.take_while(|other| picture(other) == own) {
+        run.1 = other.valid_to;
+    }
+    let all = own.as_ref().and_then(|url| contents.get(url)).map_or(&[][..], Vec::as_slice);
+    let fetched = content.and_then(|content| content.fetched_at);
+    let at = all.iter().position(|known| known.fetched_at == fetched);
+    if let Some(at) = at {
+        // The first content behind the URL was there when the URL came.
+        run.0 = run.0.max(fetched.filter(|_| at > 0).unwrap_or(run.0));
+        let next = all.get(at + 1).and_then(|next| next.fetched_at);
+        run.1 = [run.1, next].into_iter().flatten().min();
+    }
+    run
+}
+
+/// Both pictures, where they differ.
+fn pair(
+    context: &Context<'_>,
+    kind: Kind,
+    key: &str,
+    item: &ItemHistory,
+    before: &ItemVersion,
+    after: &ItemVersion,
+    contents: &Contents,
+) -> Option<Pair> {
+    let picture = |version: &ItemVersion| url(&version.fields, "preview_image_url");
+    let (old, new) = (picture(before), picture(after));
+    // Of a version that ended the last content that it had; of one that stands, the newest.
+    let old_content = old.as_deref().and_then(|url| {
+        let until = before.valid_to.or(context.place.at());
+        content_at(contents, url, until).or_else(|| content_at(contents, url, context.place.at()))
+    });
+    let new_content = new.as_deref().and_then(|url| {
+        let until = after.valid_to.or(context.place.at());
+        content_at(contents, url, until).or_else(|| content_at(contents, url, context.place.at()))
+    });
+    let hash = |content: Option<&Content>| content.and_then(|content| content.sha256.clone());
+    let differ = old != new || hash(old_content) != hash(new_content);
+    if !differ || (old.is_none() && new.is_none()) {
+        return None;
+    }
+    let (began, ended) = stood(item, before, contents, old_content);
+    let until = ended.map_or(String::new(), |end| {
+        format!(" to {}", words::short_date(end, context.reference()))
+    });
+    let (since_new, _) = stood(item, after, contents, new_content);
+    let since = |at: Timestamp| words::short_date(at, context.reference());
+    Some(Pair {
+        key: key.to_owned(),
+        before: shot(
+            context,
+            kind,
+            before,
+            old_content,
+            &format!("Before, {}{until}", since(began)),
+        ),
+        after: shot(
+            context,
+            kind,
+            after,
+            new_content,
+            &format!("After, since {}", since(since_new)),
+        ),
+    })
+}
+
+fn shot(
+    context: &Context<'_>,
+    kind: Kind,
+    version: &ItemVersion,
+    content: Option<&Content>,
+    title: &str,
+) -> Shot {
+    let hash = content
+        .filter(|content| content.kept && !context.without_mirror())
+        .and_then(|content| content.sha256.as_deref());
+    let name = version.fields.name(kind).unwrap_or("");
+    Shot {
+        src: hash.map(file_path),
+        title: title.to_owned(),
+        size: match (hash, content.and_then(|content| content.bytes)) {
+            (Some(_), Some(size)) => words::bytes(size),
+            (None, _) if url(&version.fields, "preview_image_url").is_none() => {
+                "no picture given".into()
+            }
+            (None, _) => "not kept".into(),
+            (Some(_), None) => String::new(),
+        },
+        class: Pic::new(None, kind, name, "").class,
+    }
+}
+
+pub(super) fn compare(
+    context: &Context<'_>,
+    kind: Kind,
+    path: &str,
+    item: &ItemHistory,
+    contents: &Contents,
+    (from, to): (i64, i64),
+) -> Result<Compared, Failure> {
+    let find = |number: i64, name: &str| {
+        let found = item.versions.iter().find(|version| version.version == number);
+        found.ok_or_else(|| {
+            let newest = item.versions.first().map_or(0, |version| version.version);
+            Failure::Parameter(BadParameter {
+                name: name.into(),
+                why: format!("is the number of a version, 1 to {newest}"),
+            })
+        })
+    };
+    let (before, after) = (find(from, "from")?, find(to, "to")?);
+    let versions: Vec<i64> = item.versions.iter().rev().map(|version| version.version).collect();
+    let step = |by: i64| {
+        let (from, to) = (from + by, to + by);
+        let known = |number: i64| versions.contains(&number);
+        (known(from) && known(to))
+            .then(|| context.href(path, &[("from", from.to_string()), ("to", to.to_string())]))
+    };
+    Ok(Compared {
+        from,
+        to,
+        action: path.to_owned(),
+        hidden: context.place.pairs(),
+        older: step(-1),
+        newer: step(1),
+        pair: pair(context, kind, "two", item, before, after, contents),
+        rows: rows(&before.fields, &after.fields),
+        versions,
+    })
+}
