@@ -24,11 +24,14 @@ use crate::{
 
 /// Save every preview that is due before its link dies
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Examples:
   heygen-sync mirror                                work the queue once
   heygen-sync mirror --repair                       look for lost and spoiled files, fetch them anew
   heygen-sync mirror prune --older-than 365d --dry-run
-                                                    say what nothing has needed for a year")]
+                                                    say what nothing has needed for a year"
+)]
 pub struct Mirror {
     /// First hash the whole store, and queue what is missing, spoiled or failed
     #[arg(long)]
@@ -74,7 +77,11 @@ impl Mirror {
         if self.repair {
             repair(&mut store, &blobs, context).await?;
         }
-        let drained = drain(&mut store, &config, blobs, context).await;
+        let settings = Settings::new(&config.mirror);
+        let drained = drain(&mut store, &config, blobs, settings, context).await;
+        if let Ok((summary, _)) = &drained {
+            tell(summary, context);
+        }
         let left = leave_metrics(&mut store, &config, context).await;
         store.close().await?;
         Ok(gravest([drained?.1, left]))
@@ -198,12 +205,19 @@ pub(super) fn failures_text(failures: &Failures) -> String {
     }
 }
 
-/// The mirror after a poll. Another one at work does as well.
-pub(super) async fn after_sync(store: &mut Store, config: &Config, context: &Context) -> Mirrored {
+/// The mirror after a poll. Another one at work does as well. `refresh` says whether it may ask for
+/// fresh lists.
+pub(super) async fn after_sync(
+    store: &mut Store,
+    config: &Config,
+    context: &Context,
+    refresh: bool,
+) -> Mirrored {
     let stop = context.service.stop.clone();
     let drained = match blobs(config, context) {
         Ok(blobs) => {
-            let drained = drain(store, config, blobs, context);
+            let settings = Settings { refresh, ..Settings::new(&config.mirror) };
+            let drained = drain(store, config, blobs, settings, context);
             // The daemon hears signals itself. Here the poll's report is still to be told: what is
             // under way is given up, what is saved is written down, and the end comes in order.
             let told = async {
@@ -221,7 +235,12 @@ pub(super) async fn after_sync(store: &mut Store, config: &Config, context: &Con
         Err(error) => Err(error),
     };
     let (code, did) = match drained {
-        Ok((summary, code)) => (code, Ok(summary)),
+        Ok((summary, code)) => {
+            if summary.failed > 0 || summary.is_news || looked_at(context) {
+                tell(&summary, context);
+            }
+            (code, Ok(summary))
+        }
         Err(error) if error.kind == Kind::Busy => (0, Err(error)),
         Err(error) => {
             complain(&error);
@@ -250,6 +269,7 @@ async fn drain(
     store: &mut Store,
     config: &Config,
     blobs: Arc<Blobs>,
+    mut settings: Settings,
     context: &Context,
 ) -> Result<(Summary, u8)> {
     let bar = Bar::new(!context.shows_progress());
@@ -259,14 +279,12 @@ async fn drain(
         health.step(mirror::LONGEST_STEP);
         bar.show(progress);
     };
-    let mut settings = Settings::new(&config.mirror);
     settings.stop = context.service.stop.clone();
     let mut codes = vec![];
     let refresh = async |store: &mut Store| refresh(store, config, context, &mut codes).await;
     let ran = mirror::run(store, &context.clock, &settings, blobs, &show, refresh).await;
     drop(bar);
     let summary = ran?;
-    tell(&summary, context);
     codes.push(if summary.failed > 0 { 4 } else { 0 });
     Ok((summary, gravest(codes)))
 }
@@ -334,12 +352,10 @@ fn accepting_command(account: &str, report: &Report, context: &Context) -> Vec<S
     command
 }
 
-/// One line, where somebody looks or something failed.
+/// One line, where anything was done.
 fn tell(summary: &Summary, context: &Context) {
-    let Summary { saved, bytes, unchanged, failed, gone, skipped, reasons } = summary;
-    let nothing = saved + unchanged + failed + gone + skipped == 0;
-    let news = failed + gone > 0;
-    if context.quiet || nothing || !(news || looked_at(context)) {
+    let Summary { saved, bytes, unchanged, failed, gone, skipped, is_news: _, reasons } = summary;
+    if context.quiet || saved + unchanged + failed + gone + skipped == 0 {
         return;
     }
     let counts =

@@ -11,7 +11,7 @@ use tracing::Instrument;
 
 use super::{
     Context,
-    mirror::Mirrored,
+    mirror::{Mirrored, after_sync},
     sync::{client, deadline},
 };
 use crate::{
@@ -46,6 +46,10 @@ impl Task {
         let keys = config.api_keys(&context.sources).into_iter();
         keys.map(|(account, key)| Self { account, source: key.map(Input::Key) }).collect()
     }
+}
+
+fn asks_the_api(task: &Task) -> bool {
+    !matches!(task.source, Ok(Input::Saved { .. }))
 }
 
 /// How a round is run.
@@ -99,6 +103,7 @@ impl<'a> Round<'a> {
     ) -> Result<u8> {
         let stop = &self.context.service.stop;
         let pings = self.is_watched(&tasks).then(|| self.pings());
+        let refresh = tasks.iter().all(asks_the_api);
         let (mut codes, mut untold) = (vec![], None);
         let mut tell = |what: Told<'_>| {
             told(what).unwrap_or_else(|error| {
@@ -122,7 +127,7 @@ impl<'a> Round<'a> {
             // Before the mirror, whose downloads may take hours.
             self.deliver(store).await;
             if self.config.mirror.enabled && self.mirror {
-                let worked = super::mirror::after_sync(store, self.config, self.context).await;
+                let worked = after_sync(store, self.config, self.context, refresh).await;
                 codes.push(worked.code);
                 mirrored = Some(worked);
                 // It may have polled for fresh links.
@@ -140,8 +145,7 @@ impl<'a> Round<'a> {
 
     /// A monitor watches over what is polled for real.
     fn is_watched(&self, tasks: &[Task]) -> bool {
-        let asks = |task: &Task| !matches!(task.source, Ok(Input::Saved { .. }));
-        !self.dry_run && tasks.iter().any(asks)
+        !self.dry_run && tasks.iter().any(asks_the_api)
     }
 
     /// Tells the monitor of a round that could not begin, since the database cannot be opened.

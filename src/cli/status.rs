@@ -218,8 +218,10 @@ fn people(
             format!("; the next link of an unsaved one expires {at} ({})", distance(at, now))
         });
         let _ = writeln!(text, "previews  {}{expiry}", states.collect::<Vec<_>>().join(", "));
-        for failures in assets.failures.iter().take(3) {
-            let _ = writeln!(text, "          failed: {}", failures_text(failures));
+        let failed = assets.failures.iter().take(3).map(|failures| ("failed", failures));
+        let left_out = assets.left_out.iter().take(3).map(|failures| ("left out", failures));
+        for (what, failures) in failed.chain(left_out) {
+            let _ = writeln!(text, "          {what}: {}", failures_text(failures));
         }
     }
     if let (1.., Some(since)) = (waiting.count, waiting.since) {

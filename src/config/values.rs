@@ -315,7 +315,7 @@ pub fn hosts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, 
     let takes = "must be a list of hosts: \"files.example\", \"*.example.com\" or an address, \
                  without scheme and port";
     let hosts = Vec::<String>::deserialize(deserializer).map_err(|_| D::Error::custom(takes))?;
-    match hosts.iter().all(|host| is_host(host)) {
+    match !hosts.is_empty() && hosts.iter().all(|host| is_host(host)) {
         true => Ok(hosts),
         false => Err(D::Error::custom(takes)),
     }

@@ -36,6 +36,11 @@ const IN_MEMORY: usize = 1 << 20;
 /// The size of one part of a large upload, in bytes.
 const PART: usize = 8 << 20;
 
+/// Whom the S3 client asks where it was given no credentials (the metadata service of EC2).
+const METADATA_SERVICE: &str = "169.254.169.254";
+/// What a file system of its own has at its root.
+const LOST_AND_FOUND: &str = "lost+found";
+
 /// A content as it is listed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
@@ -199,13 +204,29 @@ impl Blobs {
 
     /// Every content there is, what is under way left out.
     pub async fn list(&self) -> BoxStream<'_, Result<Listed>> {
-        if self.root.as_ref().is_some_and(|root| !root.exists()) {
-            return futures_util::stream::empty().boxed();
-        }
+        let places = match &self.root {
+            None => vec![(self.prefix.clone(), true)],
+            Some(root) => match entries(root) {
+                Ok(all) => {
+                    all.into_iter().map(|(name, is_dir)| (self.path(&name), is_dir)).collect()
+                }
+                Err(fault) => {
+                    let trouble = self.trouble("list", fault);
+                    return futures_util::stream::once(std::future::ready(Err(trouble))).boxed();
+                }
+            },
+        };
         let temporary = self.path("tmp");
         let skip = move |path: &Path| path.prefix_matches(&temporary);
-        self.objects
-            .list(Some(&self.prefix))
+        futures_util::stream::iter(places)
+            .flat_map(|(place, is_folder)| match is_folder {
+                true => self.objects.list(Some(&place)),
+                false => {
+                    let objects = self.objects.clone();
+                    let head = async move { objects.head(&place).await };
+                    futures_util::stream::once(head).boxed()
+                }
+            })
             .map_err(|fault| self.trouble("list", fault))
             .try_filter_map(move |object| {
                 let parts = object.location.prefix_match(&self.prefix);
@@ -356,9 +377,13 @@ impl Blobs {
             inner = one.source();
         }
         text.truncate(text.floor_char_boundary(300));
-        let remedy = match full {
-            true => "the disk is full: free some space",
-            false => "check that it is there, and who may write to it",
+        let remedy = match () {
+            () if full => "the disk is full: free some space",
+            () if text.contains(METADATA_SERVICE) => {
+                "no credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY \
+                 (profiles are not read)"
+            }
+            () => "check that it is there, and who may write to it",
         };
         Error::storage(format!(
             "cannot {doing} {} {}: {}; {remedy}, {}",
@@ -368,6 +393,24 @@ impl Blobs {
             self.owner.then
         ))
     }
+}
+
+/// What lies in a folder, by name, and whether it is a folder or a file; without what a file system
+/// keeps there for itself.
+fn entries(folder: &FilePath) -> io::Result<Vec<(String, bool)>> {
+    let mut all = vec![];
+    let entries = match fs::read_dir(folder) {
+        Err(fault) if fault.kind() == io::ErrorKind::NotFound => return Ok(all),
+        entries => entries?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        let (name, kind) = (entry.file_name().to_string_lossy().into_owned(), entry.file_type()?);
+        if name != LOST_AND_FOUND && (kind.is_dir() || kind.is_file()) {
+            all.push((name, kind.is_dir()));
+        }
+    }
+    Ok(all)
 }
 
 async fn parts(

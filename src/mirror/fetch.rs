@@ -196,7 +196,7 @@ impl Fetcher {
         if let Some(refused) = self.head(&response) {
             return Ok(Err(refused));
         }
-        let whole = Whole::of(&response);
+        let mut whole = Whole::of(&response);
         let framed = is_framed(&response);
         let text = |name| {
             let value = response.headers().get(name).and_then(|value| value.to_str().ok());
@@ -210,7 +210,8 @@ impl Fetcher {
             if !matches!(read, Err(Broken::Off)) {
                 break;
             }
-            let Some(rest) = self.rest(asset, &whole, &spool).await else { break };
+            let Some((rest, len)) = self.rest(asset, &whole, &spool).await else { break };
+            whole.len = Some(len);
             read = self.body(rest, &mut spool).await;
         }
         Ok(match read {
@@ -224,12 +225,14 @@ impl Fetcher {
         })
     }
 
-    /// The rest of a body that broke off, where it is sure to be of the same content.
-    async fn rest(&self, asset: &Asset, whole: &Whole, spool: &Spool) -> Option<Response> {
+    /// The rest of a body that broke off, where it is sure to be of the same content, and how long
+    /// the whole is.
+    async fn rest(&self, asset: &Asset, whole: &Whole, spool: &Spool) -> Option<(Response, u64)> {
         let validator = whole.validator.clone().filter(|_| !spool.is_empty())?;
         let more = [(RANGE, range_from(spool.len())), (IF_RANGE, validator)];
         let rest = self.ask(asset.link(), &more).await.ok()?;
-        whole.continued_by(&rest, spool.len()).then_some(rest)
+        let len = whole.continued_by(&rest, spool.len())?;
+        self.head(&rest).is_none().then_some((rest, len))
     }
 
     /// Sends a request and follows its redirects, each checked like the first.
@@ -242,7 +245,7 @@ impl Fetcher {
             Url::parse(link).map_err(|_| Outcome::Refused("the URL cannot be read".into()))?;
         for hop in 0..=HOPS {
             let wrong = |why: String| match hop {
-                0 => Outcome::Forbidden(why),
+                0 => Outcome::NotAllowed(why),
                 _ => Outcome::Refused(format!("a redirect leads elsewhere: {why}")),
             };
             self.guard.check(&url).map_err(wrong)?;
@@ -371,15 +374,16 @@ impl Whole {
         Self { validator, len: response.content_length() }
     }
 
-    /// Whether `rest` is what follows the first `at` bytes.
-    fn continued_by(&self, rest: &Response, at: u64) -> bool {
+    /// How long the whole is, where `rest` is what follows its first `at` bytes. What does not say
+    /// it cannot be judged at its end.
+    fn continued_by(&self, rest: &Response, at: u64) -> Option<u64> {
         let range = rest.headers().get(CONTENT_RANGE).and_then(|range| range.to_str().ok());
         let begins = format!("bytes {at}-");
         let total = range.and_then(|range| range.rsplit('/').next()?.parse().ok());
-        rest.status() == StatusCode::PARTIAL_CONTENT
+        let continues = rest.status() == StatusCode::PARTIAL_CONTENT
             && range.is_some_and(|range| range.starts_with(&begins))
-            && rest.headers().get(ETAG) == self.validator.as_ref()
-            && self.len.is_none_or(|len| total == Some(len))
+            && rest.headers().get(ETAG) == self.validator.as_ref();
+        total.filter(|total| continues && self.len.is_none_or(|len| len == *total))
     }
 }
 

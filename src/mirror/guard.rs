@@ -34,7 +34,8 @@ impl StdError for Forbidden {}
 impl Guard {
     /// Allows `hosts`.
     pub fn new(hosts: &[String]) -> Self {
-        Self(Arc::new(hosts.iter().map(|host| host.to_ascii_lowercase()).collect()))
+        let name = |host: &String| host.trim_end_matches('.').to_ascii_lowercase();
+        Self(Arc::new(hosts.iter().map(name).collect()))
     }
 
     /// Whether the URL may be asked; if not, why. The URL itself is not repeated.
@@ -181,7 +182,7 @@ mod tests {
 
     #[test]
     fn only_the_allowed_hosts_are_asked() {
-        let guard = guard(&["*.heygen.ai", "cdn.example", "127.0.0.1"]);
+        let guard = guard(&["*.heygen.ai", "CDN.example.", "127.0.0.1"]);
         let allowed = |url: &str| guard.check(&Url::parse(url).unwrap()).is_ok();
         assert!(allowed("https://files2.heygen.ai/a"));
         assert!(allowed("https://a.b.HeyGen.ai:8443/a"));

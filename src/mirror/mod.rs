@@ -35,7 +35,7 @@ use tokio_util::sync::CancellationToken;
 pub use self::blob::Blobs;
 use self::{
     fetch::Fetcher,
-    plan::{Outcome, REFRESH_EVERY, Task},
+    plan::{Misfortune, Outcome, REFRESH_EVERY, Task},
     workspace::GROUP,
 };
 use crate::{
@@ -43,7 +43,7 @@ use crate::{
     error::{Error, Result},
     store::{
         Store,
-        queue::{Asset, Failures, Settled, State, Wanted},
+        queue::{Asset, Failures, Settled, Wanted},
     },
     time::{Clock, Timestamp},
 };
@@ -75,6 +75,9 @@ pub struct Settings {
     pub resolver: Arc<dyn Resolve>,
     /// The pause before a request is tried again within a run; it doubles.
     pub retry_pause: Duration,
+    /// Whether fresh lists may be asked for: not beside lists of the past, whose history would end
+    /// with one of today.
+    pub refresh: bool,
     /// Ends a run early: downloads under way are dropped and due again, what is there is kept.
     pub stop: CancellationToken,
 }
@@ -84,7 +87,8 @@ impl Settings {
     pub fn new(mirror: &Mirror) -> Self {
         let resolver = Arc::new(guard::System);
         let retry_pause = Duration::from_millis(500);
-        Self { mirror: mirror.clone(), resolver, retry_pause, stop: CancellationToken::new() }
+        let stop = CancellationToken::new();
+        Self { mirror: mirror.clone(), resolver, retry_pause, refresh: true, stop }
     }
 
     fn wanted(&self) -> Wanted {
@@ -107,6 +111,9 @@ pub struct Summary {
     pub gone: u64,
     /// What the configuration forbids.
     pub skipped: u64,
+    /// Whether something is gone or skipped that was not, for the same reason, when it was last
+    /// looked at.
+    pub is_news: bool,
     /// Why: failed, gone and skipped.
     pub reasons: Vec<Failures>,
 }
@@ -147,7 +154,9 @@ pub async fn run(
     }
     let workspace = Arc::new(blobs.workspace()?);
     let fetcher = Arc::new(Fetcher::new(settings, clock, blobs, workspace)?);
+    let ahead_by = store.clock_ahead(clock).await?;
     let mut run = Run::new(store, clock, settings, fetcher, most, due);
+    run.ahead_by = ahead_by;
     let worked = run.work(progress, &mut refresh).await;
     run.end(worked).await
 }
@@ -180,7 +189,16 @@ struct Run<'a> {
     done: u64,
     summary: Summary,
     /// The latest bad news of each asset: one that is tried twice counts once.
-    unlucky: HashMap<String, (State, String, Option<Timestamp>)>,
+    unlucky: HashMap<String, BadNews>,
+    /// By how much the clock of the database is ahead of ours, in milliseconds: leases are made and
+    /// judged by it, so that mirrors on several hosts agree.
+    ahead_by: i64,
+}
+
+struct BadNews {
+    what: Misfortune,
+    why: String,
+    next: Option<Timestamp>,
 }
 
 impl<'a> Run<'a> {
@@ -211,7 +229,13 @@ impl<'a> Run<'a> {
             done: 0,
             summary: Summary::default(),
             unlucky: HashMap::new(),
+            ahead_by: 0,
         }
+    }
+
+    /// The time by which leases are made and judged.
+    fn lease_time(&self) -> Timestamp {
+        Timestamp::from_millis(self.clock.now().millis() + self.ahead_by)
     }
 
     async fn work(
@@ -250,7 +274,7 @@ impl<'a> Run<'a> {
     /// Keeps what is leased, when it is time.
     async fn renew_leases(&mut self) -> Result<()> {
         if self.renew_at <= Instant::now() {
-            let until = self.clock.now().plus(LEASE);
+            let until = self.lease_time().plus(LEASE);
             self.store.renew_leases(self.under_way.iter(), until).await?;
             self.renew_at = Instant::now() + LEASE / 3;
         }
@@ -265,7 +289,8 @@ impl<'a> Run<'a> {
         let now = self.clock.now();
         let most = self.most - self.ahead.len();
         let wanted = self.settings.wanted();
-        let leased = self.store.lease(wanted, most, &self.under_way, now, now.plus(LEASE)).await?;
+        let (from, until) = (self.lease_time(), self.lease_time().plus(LEASE));
+        let leased = self.store.lease(wanted, most, &self.under_way, from, until).await?;
         self.drained = leased.len() < most;
         for asset in leased {
             self.under_way.insert(asset.url.clone());
@@ -300,33 +325,39 @@ impl<'a> Run<'a> {
     }
 
     fn judged(&mut self, asset: Asset, outcome: Outcome, now: Timestamp) {
-        let (mut failed, mut died) = (None, None);
+        let misfortune = outcome.misfortune().map(|(what, why)| (what, why.to_owned()));
         match &outcome {
             Outcome::Saved(content) => {
                 self.unlucky.remove(&asset.url);
-                self.summary.saved += 1;
-                self.summary.bytes += content.bytes;
+                if asset.saved() && asset.sha256.as_ref() == Some(&content.sha256) {
+                    self.summary.unchanged += 1;
+                } else {
+                    self.summary.saved += 1;
+                    self.summary.bytes += content.bytes;
+                }
             }
             Outcome::Unchanged => self.summary.unchanged += 1,
-            // Counted once its fate is known.
-            Outcome::LinkDead(_) if !asset.saved() => died = Some(asset.clone()),
-            Outcome::LinkDead(why)
-            | Outcome::Missing(why)
-            | Outcome::Refused(why)
-            | Outcome::Passing(why, _)
-            | Outcome::Forbidden(why) => failed = Some(why.clone()),
+            _ => {}
         }
+        // Counted once its fate is known.
+        let died = matches!(outcome, Outcome::LinkDead(_)) && !asset.saved();
+        let before = asset.last_error.clone();
+        let link = asset.clone();
         let settled = plan::settle(asset, outcome, now, self.settings.mirror.recheck);
-        if let Some(why) = failed {
-            self.note(&settled.asset, why);
-        }
         let next_attempt_at = settled.asset.next_attempt_at;
-        self.dead.extend(died.map(|asset| Asset { next_attempt_at, ..asset }));
+        if died {
+            let last_error = settled.asset.last_error.clone();
+            self.dead.push(Asset { next_attempt_at, last_error, ..link });
+        } else if let Some((what, why)) = misfortune {
+            self.summary.is_news |= what != Misfortune::Failed && before.as_ref() != Some(&why);
+            self.note(&settled.asset, what, why);
+        }
         self.settle(settled);
     }
 
-    fn note(&mut self, asset: &Asset, why: String) {
-        self.unlucky.insert(asset.url.clone(), (asset.state, why, asset.next_attempt_at));
+    fn note(&mut self, asset: &Asset, what: Misfortune, why: String) {
+        let news = BadNews { what, why, next: asset.next_attempt_at };
+        self.unlucky.insert(asset.url.clone(), news);
     }
 
     fn settle(&mut self, settled: Settled) {
@@ -398,8 +429,14 @@ impl<'a> Run<'a> {
                 self.give_up(std::mem::take(&mut dead));
             }
         }
-        for asset in dead {
-            self.note(&asset, "the link does not work; a fresh list is awaited".into());
+        if self.settings.refresh {
+            for asset in dead {
+                let why = "the link does not work; a fresh list is awaited";
+                self.note(&asset, Misfortune::Failed, why.into());
+            }
+        } else if !dead.is_empty() {
+            let count = dead.len();
+            tracing::info!(count, "links do not work any more; later lists may give others");
         }
         self.flush().await?;
         self.drained = found.is_empty();
@@ -421,17 +458,21 @@ impl<'a> Run<'a> {
     fn give_up(&mut self, hopeless: Vec<Asset>) {
         let now = self.clock.now();
         for asset in hopeless {
-            let why = match asset.expires_at.is_some_and(|at| at <= now) {
-                true => "the link has expired",
-                false => "the link was refused",
+            let why = match (asset.expires_at.is_some_and(|at| at <= now), &asset.last_error) {
+                (false, Some(why)) => format!("the link was refused ({why})"),
+                _ => "the link has expired".to_owned(),
             };
-            let settled = plan::gone(asset, why.into(), now);
-            self.note(&settled.asset, why.into());
+            let settled = plan::gone(asset, why.clone(), now);
+            self.summary.is_news = true;
+            self.note(&settled.asset, Misfortune::Gone, why);
             self.settled.push(settled);
         }
     }
 
     async fn may_refresh(&mut self) -> Result<bool> {
+        if !self.settings.refresh {
+            return Ok(false);
+        }
         let (last, now) = (self.store.last_refresh().await?, self.clock.now());
         Ok(last.is_none_or(|last| last.plus(REFRESH_EVERY) <= now || !last.can_be_past(now)))
     }
@@ -441,21 +482,21 @@ impl<'a> Run<'a> {
         self.tasks.shutdown().await;
         let flushed = self.flush().await;
         if !self.under_way.is_empty() {
-            let now = self.clock.now();
+            let now = self.lease_time();
             // A lease that cannot be given back ends by itself.
             let _ = self.store.renew_leases(self.under_way.iter(), now).await;
         }
         worked?;
         flushed?;
         let unlucky = std::mem::take(&mut self.unlucky);
-        for (state, ..) in unlucky.values() {
-            match state {
-                State::Gone => self.summary.gone += 1,
-                State::Skipped => self.summary.skipped += 1,
-                _ => self.summary.failed += 1,
+        for BadNews { what, .. } in unlucky.values() {
+            match what {
+                Misfortune::Gone => self.summary.gone += 1,
+                Misfortune::Skipped => self.summary.skipped += 1,
+                Misfortune::Failed => self.summary.failed += 1,
             }
         }
-        let reasons = unlucky.into_iter().map(|(url, (_, why, next))| (url, why, next));
+        let reasons = unlucky.into_iter().map(|(url, BadNews { why, next, .. })| (url, why, next));
         self.summary.reasons = Failures::group(reasons);
         Ok(self.summary)
     }

@@ -54,6 +54,33 @@ pub enum Outcome {
     Passing(String, Option<Duration>),
     /// The configuration forbids it.
     Forbidden(String),
+    /// The configuration does not allow its host: told without asking anybody.
+    NotAllowed(String),
+}
+
+/// What a bad outcome counts as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Misfortune {
+    /// It is worth another try.
+    Failed,
+    /// It cannot be had any more, though a copy may be kept.
+    Gone,
+    /// The configuration leaves it out.
+    Skipped,
+}
+
+impl Outcome {
+    /// What it counts as and why, where it is bad.
+    pub fn misfortune(&self) -> Option<(Misfortune, &str)> {
+        match self {
+            Self::Saved(_) | Self::Unchanged => None,
+            Self::LinkDead(why) | Self::Refused(why) | Self::Passing(why, _) => {
+                Some((Misfortune::Failed, why))
+            }
+            Self::Missing(why) => Some((Misfortune::Gone, why)),
+            Self::Forbidden(why) | Self::NotAllowed(why) => Some((Misfortune::Skipped, why)),
+        }
+    }
 }
 
 /// What a status without a wanted body means.
@@ -112,7 +139,17 @@ pub fn settle(asset: Asset, outcome: Outcome, now: Timestamp, recheck: Duration)
             Settled { distrusted, ..asset.into() }
         }
         Outcome::Missing(why) => unlucky(asset, State::Gone, why, now.plus(recheck)),
-        Outcome::Forbidden(why) => unlucky(asset, State::Skipped, why, now.plus(recheck)),
+        Outcome::Forbidden(why) => {
+            let next = before_its_end(&asset, now, recheck);
+            unlucky(asset, State::Skipped, why, next)
+        }
+        // Costs no request, and the configuration may be mended any time.
+        Outcome::NotAllowed(why) => {
+            let attempts = asset.attempts;
+            let settled = unlucky(asset, State::Skipped, why, now.plus(FIRST_WAIT));
+            let asset = Asset { attempts, ..settled.asset };
+            asset.into()
+        }
         Outcome::Refused(why) => {
             let next = next_attempt(&asset, now, None);
             unlucky(asset, State::Failed, why, next)
@@ -188,14 +225,16 @@ fn unlucky(asset: Asset, state: State, why: String, next: Timestamp) -> Settled 
 fn next_attempt(asset: &Asset, now: Timestamp, retry_after: Option<Duration>) -> Timestamp {
     let doublings = asset.attempts.clamp(0, 20) as u32;
     let wait = FIRST_WAIT.saturating_mul(1 << doublings).min(LONGEST_WAIT);
+    let next = before_its_end(asset, now, wait);
+    next.max(now.plus(retry_after.unwrap_or_default().min(LONGEST_WAIT)))
+}
+
+/// After `wait`, but well before the link dies.
+fn before_its_end(asset: &Asset, now: Timestamp, wait: Duration) -> Timestamp {
     let left = asset
         .expires_at
         .map(|at| Duration::from_millis((at.millis() - now.millis()).max(0) as u64));
-    let wait = match left {
-        Some(left) => wait.min((left / 4).max(FIRST_WAIT)),
-        None => wait,
-    };
-    now.plus(wait.max(retry_after.unwrap_or_default().min(LONGEST_WAIT)))
+    now.plus(left.map_or(wait, |left| wait.min((left / 4).max(FIRST_WAIT))))
 }
 
 /// No asset waits longer than half the time until then: only a clock that was ahead puts anything
@@ -263,6 +302,7 @@ mod tests {
             Outcome::Refused("the body is HTML".into()),
             Outcome::Passing("cut off".into(), None),
             Outcome::Forbidden("too long".into()),
+            Outcome::NotAllowed("its host is not allowed".into()),
             Outcome::LinkDead("403".into()),
         ] {
             let after = settle(good.clone(), outcome, now(), WEEK).asset;
@@ -318,6 +358,18 @@ mod tests {
         let after = Outcome::Passing("429".into(), Some(Duration::from_secs(3600)));
         let next = settle(asset(), after, now(), WEEK).asset.next_attempt_at;
         assert_eq!(next, Some(now().plus(Duration::from_secs(3600))));
+    }
+
+    #[test]
+    fn what_the_configuration_leaves_out_is_looked_at_before_its_link_dies() {
+        let wait = |asset: Asset, outcome: Outcome| {
+            let next = settle(asset, outcome, now(), WEEK).asset.next_attempt_at;
+            (next.unwrap().millis() - now().millis()) / 60_000
+        };
+        let long = || Outcome::Forbidden("too long".into());
+        assert_eq!(wait(asset(), long()), 7 * 24 * 60);
+        assert_eq!(wait(signed(8), long()), 2 * 60);
+        assert_eq!(wait(signed(8), Outcome::NotAllowed("its host".into())), 5);
     }
 
     #[test]

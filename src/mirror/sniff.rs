@@ -43,6 +43,7 @@ pub fn judge(head: &[u8], len: u64) -> Result<Media, &'static str> {
     let found = infer::get(head).map(|kind| kind.mime_type());
     match found.and_then(|found| KEPT.into_iter().find(|(_, kept)| *kept == found)) {
         Some(_) if cut_off(head, len) => Err("the body is cut off"),
+        Some(("bmp", _)) if !is_bmp(head) => Err(instead(head)),
         Some((ending, content_type)) => Ok(Media { ending, content_type }),
         None => Err(instead(head)),
     }
@@ -51,6 +52,11 @@ pub fn judge(head: &[u8], len: u64) -> Result<Media, &'static str> {
 /// Whether a content says itself how long it is, and was judged by that.
 pub fn tells_its_length(head: &[u8]) -> bool {
     head.starts_with(b"RIFF")
+}
+
+/// Any text may begin with `BM`; a picture has four reserved bytes of zero, behind its size.
+fn is_bmp(head: &[u8]) -> bool {
+    head.get(6..10) == Some(&[0; 4])
 }
 
 /// A RIFF file (WebP) says how long it is.
@@ -90,6 +96,7 @@ mod tests {
         assert_eq!(ending(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"), Ok("png"));
         assert_eq!(ending(b"\xff\xd8\xff\xe0\0\x10JFIF"), Ok("jpg"));
         assert_eq!(ending(b"GIF89a\x01\0"), Ok("gif"));
+        assert_eq!(ending(b"BM\x46\0\0\0\0\0\0\0\x36\0\0\0"), Ok("bmp"));
         assert_eq!(ending(b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom"), Ok("mp4"));
         assert_eq!(ending(b"\0\0\0\x18ftypisom\0\0\0\0mp42isom"), Ok("mp4"));
     }
@@ -105,6 +112,7 @@ mod tests {
         assert!(told(b"<svg xmlns='http://www.w3.org/2000/svg'>").contains("SVG"));
         assert!(told(b"<?xml version='1.0'?><svg>").contains("SVG"));
         assert!(told(b"PK\x03\x04").contains("type"));
+        assert!(told(b"BMW proxy: upstream unavailable").contains("type"));
         assert!(told(b"RIFF\xff\0\0\0WEBPVP8 ").contains("cut off"));
     }
 }

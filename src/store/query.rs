@@ -151,6 +151,8 @@ pub struct AssetStatus {
     pub next_expiry: Option<Timestamp>,
     /// What failed and is tried again.
     pub failures: Vec<Failures>,
+    /// Why the configuration leaves previews out that it would save otherwise.
+    pub left_out: Vec<Failures>,
 }
 
 impl Store {
@@ -459,10 +461,15 @@ async fn asset_status(conn: &mut Conn) -> Result<AssetStatus, Fault> {
     let by_state = by_state.collect::<Result<_, Fault>>()?;
     let next = conn.row(statements::NEXT_EXPIRY, &[]).await?;
     let next_expiry = next.map_or(Ok(None), |row| row.time(0))?;
-    let failed = conn.rows(statements::FAILED_ASSETS, &[]).await?;
-    let failed = failed
-        .iter()
-        .map(|row| Ok((row.some_text(0)?, row.text(1)?.unwrap_or_default(), row.time(2)?)));
-    let failures = Failures::group(failed.collect::<Result<Vec<_>, Fault>>()?);
-    Ok(AssetStatus { by_state, next_expiry, failures })
+    let failures = reasons(conn, statements::FAILED_ASSETS).await?;
+    let left_out = reasons(conn, statements::LEFT_OUT_ASSETS).await?;
+    Ok(AssetStatus { by_state, next_expiry, failures, left_out })
+}
+
+async fn reasons(conn: &mut Conn, sql: &'static str) -> Result<Vec<Failures>, Fault> {
+    let rows = conn.rows(sql, &[]).await?;
+    let reason =
+        |row: &Row| Ok((row.some_text(0)?, row.text(1)?.unwrap_or_default(), row.time(2)?));
+    let all: Result<Vec<_>, Fault> = rows.iter().map(reason).collect();
+    all.map(Failures::group)
 }

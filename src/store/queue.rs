@@ -27,7 +27,7 @@ use super::{
 use crate::{
     catalog::record::SignedUrl,
     error::{Error, Result},
-    time::Timestamp,
+    time::{Clock, Timestamp},
 };
 
 /// How an asset stands, as `assets.state` says it.
@@ -212,6 +212,9 @@ impl QueueLock {
 /// What `last_error` says of a content that was pruned.
 pub const PRUNED: &str = "pruned";
 
+/// By so much the clocks of hosts that poll one account may differ.
+const CLOCKS_DIFFER: Duration = Duration::from_secs(10 * 60);
+
 /// Removing a few files takes no longer, even where a store is slow.
 const REMOVING: Duration = Duration::from_secs(30 * 60);
 
@@ -257,11 +260,25 @@ impl Store {
             conn.execute(sql::LEAVE_OUT, &roles).await?;
             conn.execute(sql::TAKE_IN, &roles).await?;
             conn.execute(sql::OF_A_WRONG_CLOCK, &[now.into(), latest.into()]).await?;
+            conn.execute(sql::ALIVE_AFTER_ALL, &[now.into()]).await?;
             conn.execute(sql::NEEDED_AGAIN, &[]).await?;
             conn.execute(statements::COMMIT, &[]).await
         };
         let tidied = tidied.await;
         self.ended(tidied).await.map(drop)
+    }
+
+    /// By how many milliseconds the clock of a PostgreSQL server is ahead of `clock`; 0 where that is
+    /// more than polls put up with ([`CLOCKS_DIFFER`]), and on SQLite.
+    pub async fn clock_ahead(&mut self, clock: &Clock) -> Result<i64> {
+        if self.conn.engine() == Engine::Sqlite {
+            return Ok(0);
+        }
+        let row = self.conn.row(sql::TIME_POSTGRES, &[]).await;
+        let time = row.and_then(|row| row.map_or(Ok(0), |row| row.some_int(0)));
+        let time = time.map_err(|fault| self.trouble("read", &fault))?;
+        let ahead = time.saturating_sub(clock.now().millis());
+        Ok(if ahead.unsigned_abs() <= CLOCKS_DIFFER.as_millis() as u64 { ahead } else { 0 })
     }
 
     /// How many assets are due at `now`.

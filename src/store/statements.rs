@@ -255,6 +255,10 @@ pub const ASSETS_BY_STATE: &str =
 pub const FAILED_ASSETS: &str =
     "SELECT url, last_error, next_attempt_at FROM assets WHERE state = 'failed' ORDER BY url";
 
+/// The previews that the configuration leaves out by what they are: by their host, their size.
+pub const LEFT_OUT_ASSETS: &str = "SELECT url, last_error, next_attempt_at FROM assets \
+     WHERE state = 'skipped' AND last_error IS NOT NULL ORDER BY url";
+
 /// When the next link expires of a preview that is not saved; only signed ones have an expiry, and
 /// not every reader may see the links.
 pub const NEXT_EXPIRY: &str =
@@ -307,6 +311,7 @@ pub fn all(engine: Engine) -> Vec<(String, SqlStr)> {
         ("FLIPS", FLIPS),
         ("ASSETS_BY_STATE", ASSETS_BY_STATE),
         ("FAILED_ASSETS", FAILED_ASSETS),
+        ("LEFT_OUT_ASSETS", LEFT_OUT_ASSETS),
         ("NEXT_EXPIRY", NEXT_EXPIRY),
         ("tables", tables(engine)),
     ]

@@ -7,13 +7,14 @@ pub mod place;
 
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
-use cdn::{FakeCdn, Fault, Thing};
+use cdn::{FakeCdn, Fault, Rest, Thing};
 use heygen_sync::{
     catalog::diff::Accepted,
     config::Mirror,
     error::Kind,
     mirror::{Blobs, Settings, Summary, audit},
     store::queue::{Asset, Settled, State, Wanted},
+    time::{Clock, Timestamp},
 };
 use place::Place;
 
@@ -269,6 +270,77 @@ everywhere! {
         // A WebP says itself how long it is.
         assert!(stage.asset("/photo/b.webp").await.contains("cut off"));
         assert_eq!(stage.place.files(), Vec::<String>::new());
+    }
+
+    async fn the_rest_of_a_body_is_only_taken_where_its_end_can_be_told(stage: Stage) {
+        for rest in [Rest::Whole, Rest::Short, Rest::OfUnknown, Rest::Encoded] {
+            let thing = Thing::video(rest as u64, 40_000).with(Fault::HalfThen(rest));
+            stage.photo(&format!("{rest:?}"), thing);
+        }
+        stage.poll().await;
+        let summary = stage.work().await;
+        assert_eq!((summary.saved, summary.failed), (1, 3), "{summary:?}");
+        assert_eq!(stage.asset("/photo/Whole.webp").await, "mirrored|∅");
+        for rest in [Rest::Short, Rest::OfUnknown, Rest::Encoded] {
+            let asset = stage.asset(&format!("/photo/{rest:?}.webp")).await;
+            assert!(asset.starts_with("failed|the body was cut off after "), "{rest:?}: {asset}");
+        }
+        let whole = Thing::video(Rest::Whole as u64, 40_000).sha256();
+        assert_eq!(stage.place.files(), [format!("sha256/{}/{whole}.mp4", &whole[..2])]);
+    }
+
+    async fn what_a_host_may_not_give_is_fetched_as_soon_as_it_may(stage: Stage) {
+        stage.sign_for(48);
+        stage.photo("a", Thing::picture(1, 900));
+        stage.poll().await;
+        let allowed = std::mem::replace(&mut stage.settings.mirror.allowed_hosts, vec!["other.example".into()]);
+        let summary = stage.work().await;
+        assert_eq!((summary.skipped, summary.is_news, stage.cdn.total()), (1, true, 0), "{summary:?}");
+        stage.world.pass(Duration::from_secs(3600));
+        let again = stage.work().await;
+        assert_eq!((again.skipped, again.is_news), (1, false), "said once: {again:?}");
+        stage.settings.mirror.allowed_hosts = allowed;
+        stage.world.pass(Duration::from_secs(3600));
+        assert_eq!(stage.work().await.saved, 1);
+        assert_eq!(stage.asset("/photo/a.webp").await, "mirrored|∅");
+    }
+
+    async fn a_copy_whose_source_is_gone_is_no_failure_and_told_once(stage: Stage) {
+        stage.avatar("a", Thing::picture(1, 900), Thing::video(2, 900));
+        stage.poll().await;
+        assert_eq!(stage.work().await.saved, 2);
+        stage.cdn.take("/avatar/a.webp");
+        for is_news in [true, false] {
+            stage.world.pass(Duration::from_secs(8 * 86_400));
+            let summary = stage.work().await;
+            let told = (summary.gone, summary.unchanged, summary.failed, summary.is_news);
+            assert_eq!(told, (1, 1, 0, is_news), "{summary:?}");
+        }
+        assert_eq!(stage.asset("/avatar/a.webp").await, "mirrored|the server answered 403");
+        stage.assert_clean().await;
+    }
+
+    async fn the_same_bytes_again_are_nothing_new(stage: Stage) {
+        stage.avatar("a", Thing::picture(1, 900), Thing::video(2, 900));
+        stage.poll().await;
+        assert_eq!(stage.work().await.saved, 2);
+        stage.world.meddle("UPDATE assets SET etag = NULL, last_modified = NULL").await;
+        stage.world.pass(Duration::from_secs(8 * 86_400));
+        let summary = stage.work().await;
+        assert_eq!((summary.saved, summary.bytes, summary.unchanged), (0, 0, 2), "{summary:?}");
+        assert_eq!(stage.cdn.asked("/avatar/a.webp"), 2);
+    }
+
+    async fn what_a_clock_that_was_ahead_gave_up_is_fetched_while_its_link_lives(stage: Stage) {
+        let right = stage.world.now();
+        stage.sign_for(48);
+        stage.photo("a", Thing::picture(1, 900));
+        stage.poll().await;
+        stage.world.set_clock(right.plus(Duration::from_secs(5 * 86_400)));
+        assert_eq!(stage.work().await.gone, 1);
+        stage.world.set_clock(right.plus(Duration::from_secs(3600)));
+        assert_eq!(stage.work().await.saved, 1);
+        assert_eq!(stage.asset("/photo/a.webp").await, "mirrored|∅");
     }
 
     async fn what_needs_no_signature_any_more_is_looked_at_again(stage: Stage) {
@@ -555,6 +627,55 @@ async fn two_mirrors_share_a_queue_on_postgres_and_fetch_nothing_twice() {
     assert_eq!(first.unwrap().saved + second.unwrap().saved, 300);
     assert!(stage.cdn.all_asked().values().all(|count| *count == 1));
     stage.assert_clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_file_system_keeps_for_itself_is_no_part_of_the_store() {
+    let mut stage = Stage::start(Engine::Sqlite, Place::folder()).await;
+    stage.avatar("a", Thing::picture(1, 900), Thing::video(2, 900));
+    stage.poll().await;
+    stage.work().await;
+    let root = stage.place.root();
+    std::fs::create_dir(root.join("lost+found")).unwrap();
+    std::fs::write(root.join("lost+found/#12"), "found").unwrap();
+    std::fs::create_dir(root.join("other")).unwrap();
+    std::fs::write(root.join("other/a"), "stray").unwrap();
+    std::fs::write(root.join("stray"), "stray").unwrap();
+    let audit = stage.audit().await;
+    let told: Vec<String> = audit.findings.iter().map(ToString::to_string).collect();
+    assert_eq!(told, ["unknown file other/a", "unknown file stray"]);
+    assert_eq!(audit.right, 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn mirrors_whose_clocks_differ_by_minutes_fetch_nothing_twice() {
+    let mut stage = Stage::start(Engine::Postgres, Place::folder()).await;
+    // Leases go by the clock of the server, and that is the system's.
+    stage.world.set_clock(Clock::system().now());
+    stage.sign_for(48);
+    for n in 0..300 {
+        stage.photo(&format!("p{n}"), Thing::picture(n, 3_000));
+    }
+    stage.poll().await;
+    let mut other = stage.world.second().await;
+    let ahead = stage.world.now().plus(Duration::from_secs(5 * 60));
+    let ahead = Clock::new(move || ahead);
+    let (settings, blobs) = (stage.settings.clone(), stage.blobs.clone());
+    let second = async {
+        let begun = std::time::Instant::now();
+        while stage.cdn.total() == 0 {
+            assert!(begun.elapsed() < Duration::from_secs(120), "nobody began");
+            tokio::task::yield_now().await;
+        }
+        let nobody = async |_: &mut _| Ok(());
+        heygen_sync::mirror::run(&mut other, &ahead, &settings, blobs, &|_| (), nobody).await
+    };
+    let first = stage.world.work_mirror(&stage.settings, &stage.blobs);
+    let (first, second) = tokio::join!(first, second);
+    assert_eq!(first.unwrap().saved + second.unwrap().saved, 300);
+    assert!(stage.cdn.all_asked().values().all(|count| *count == 1));
+    let far = Clock::new(|| Timestamp::from_millis(0));
+    assert_eq!(other.clock_ahead(&far).await.unwrap(), 0);
 }
 
 /// Contents that were needed no more come back while they are pruned.

@@ -83,6 +83,16 @@ pub const NEEDED_AGAIN: &str = "UPDATE assets SET state = 'pending', attempts = 
 pub const OF_A_WRONG_CLOCK: &str =
     "UPDATE assets SET next_attempt_at = $1 WHERE next_attempt_at > $2";
 
+/// What was given up by a clock that was ahead: its link is alive (now).
+pub const ALIVE_AFTER_ALL: &str = "UPDATE assets SET state = 'pending', attempts = 0, \
+     next_attempt_at = NULL, last_error = NULL WHERE state = 'gone' AND file IS NULL \
+     AND next_attempt_at IS NULL AND signed_url IS NOT NULL AND expires_at > $1 \
+     AND last_error IS DISTINCT FROM 'pruned'";
+
+/// The time of the server, in milliseconds.
+pub const TIME_POSTGRES: &str =
+    "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)";
+
 /// Every content that the store must have.
 pub const KNOWN_FILES: &str = "SELECT file, max(sha256), max(bytes) FROM (\
      SELECT file, sha256, bytes FROM asset_versions WHERE pruned_at IS NULL UNION ALL \
@@ -221,6 +231,7 @@ pub fn all(engine: Engine) -> Vec<(String, SqlStr)> {
         ("TAKE_IN", TAKE_IN.into_sql_str()),
         ("NEEDED_AGAIN", NEEDED_AGAIN.into_sql_str()),
         ("OF_A_WRONG_CLOCK", OF_A_WRONG_CLOCK.into_sql_str()),
+        ("ALIVE_AFTER_ALL", ALIVE_AFTER_ALL.into_sql_str()),
         ("KNOWN_FILES", KNOWN_FILES.into_sql_str()),
         ("queue_again", queue_again(engine)),
         ("mark_lost", mark_lost(engine)),
@@ -232,6 +243,7 @@ pub fn all(engine: Engine) -> Vec<(String, SqlStr)> {
     ];
     if engine == Engine::Postgres {
         all.push(("HOLD_POSTGRES", HOLD_POSTGRES.into_sql_str()));
+        all.push(("TIME_POSTGRES", TIME_POSTGRES.into_sql_str()));
         all.push(("RENEW_POSTGRES", RENEW_POSTGRES.into_sql_str()));
         all.push(("once_pruned", once_pruned(engine)));
         all.push(("LOCK_FILES_SHARED_POSTGRES", LOCK_FILES_SHARED_POSTGRES.into_sql_str()));

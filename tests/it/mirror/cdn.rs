@@ -31,12 +31,27 @@ pub enum Fault {
     CutOff,
     /// It breaks off half way once, and can be taken up.
     CutOnce,
+    /// Of a body whose length nobody tells one half comes, always; what is asked for of the rest comes
+    /// like this.
+    HalfThen(Rest),
     /// Half of the body, in an answer of HTTP/1.0 without a length: it ends with the connection.
     Unframed,
     /// Half of the body comes, and then nothing more for as long as the client waits.
     Stalled,
     /// Redirects there.
     Redirect(String),
+}
+
+/// How the rest of a body comes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Rest {
+    Whole,
+    /// A hundred bytes of it.
+    Short,
+    /// Whole, and the length of all is not told.
+    OfUnknown,
+    /// Called an encoding of it.
+    Encoded,
 }
 
 /// What is behind a path.
@@ -219,8 +234,40 @@ async fn answer(State(shared): State<Handle>, uri: Uri, headers: HeaderMap) -> R
             answer.body(Body::from_stream(half)).unwrap()
         }
         Some(Fault::Stalled) => stalled(&thing),
+        Some(Fault::HalfThen(rest)) => half_then(&thing, &headers, *rest),
         fault => content(&thing, &headers, matches!(fault, Some(Fault::CutOff | Fault::CutOnce))),
     }
+}
+
+fn half_then(thing: &Thing, headers: &HeaderMap, rest: Rest) -> Response<Body> {
+    let etag = format!("\"{}\"", thing.seed);
+    let (body, half) = (thing.body(), thing.size / 2);
+    let answer =
+        Response::builder().header(header::ETAG, &etag).header(header::ACCEPT_RANGES, "bytes");
+    let Some(range) = headers.get(header::RANGE) else {
+        return answer.body(broken_off(body[..half].to_vec())).unwrap();
+    };
+    assert_eq!(range, &format!("bytes={half}-"));
+    assert_eq!(headers[header::IF_RANGE], etag);
+    let end = if rest == Rest::Short { half + 100 } else { body.len() };
+    let total = if rest == Rest::OfUnknown { "*".to_owned() } else { body.len().to_string() };
+    let answer = match rest {
+        Rest::Encoded => answer.header(header::CONTENT_ENCODING, "gzip"),
+        _ => answer,
+    };
+    let range = format!("bytes {half}-{}/{total}", end - 1);
+    let answer = answer.status(206).header(header::CONTENT_RANGE, range);
+    answer.body(Body::from(body[half..end].to_vec())).unwrap()
+}
+
+/// Some bytes, and then the connection breaks.
+fn broken_off(bytes: Vec<u8>) -> Body {
+    let end = stream::once(async {
+        // What is not ready yet makes the server send what it has.
+        tokio::task::yield_now().await;
+        Err(std::io::Error::other("cut"))
+    });
+    Body::from_stream(stream::iter([Ok(bytes)]).chain(end))
 }
 
 fn denied(status: u16) -> Response<Body> {
@@ -255,14 +302,8 @@ fn content(thing: &Thing, headers: &HeaderMap, cut: bool) -> Response<Body> {
         return answer.body(Body::from(body[from..].to_vec())).unwrap();
     }
     if cut {
-        let half = stream::iter([Ok(body[..len / 2].to_vec())]);
-        let end = stream::once(async {
-            // What is not ready yet makes the server send what it has.
-            tokio::task::yield_now().await;
-            Err(std::io::Error::other("cut"))
-        });
         let answer = answer.header(header::CONTENT_LENGTH, len);
-        return answer.body(Body::from_stream(half.chain(end))).unwrap();
+        return answer.body(broken_off(body[..len / 2].to_vec())).unwrap();
     }
     answer.body(Body::from(body)).unwrap()
 }

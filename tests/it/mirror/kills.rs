@@ -83,7 +83,11 @@ async fn killed_at_random_it_loses_nothing_and_leaves_nothing(home: Home, place:
         }
     }
     let ran = home.run_with(&env, &["mirror"]);
-    assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.as_str()), (0, "", ""));
+    assert_eq!((ran.code, ran.stdout.as_str()), (0, ""));
+    assert!(
+        ran.stderr.starts_with("heygen-sync: mirror: ") && !ran.stderr.contains("failed"),
+        "{ran:?}"
+    );
     assert_eq!(findings(), Vec::<String>::new());
     assert_eq!(home.count("SELECT 1 FROM assets WHERE state = 'mirrored'").await as u64, total);
     // Nothing temporary is among them.
@@ -207,6 +211,54 @@ at_home! {
             ran.stderr.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         let held = lines.iter().filter(|line| line["message"].as_str().unwrap().contains("held back"));
         assert_eq!(held.count(), 1, "{ran:?}");
+    }
+
+    async fn lists_of_the_past_ask_for_no_fresh_ones(home: Home) {
+        let cdn = FakeCdn::start(Clock::system());
+        let saved = |id: &str, expires: &str| {
+            let url = format!("{}/{id}?Expires={expires}&Signature=dead&Key-Pair-Id=K", cdn.base);
+            cdn.put(&format!("/{id}"), Thing::picture(1, 900));
+            let photo = serde_json::json!({"talking_photo_id": id, "talking_photo_name": id, "preview_image_url": url});
+            let list = serde_json::json!({"error": null, "data": {"avatars": [], "talking_photos": [photo]}});
+            home.file(&format!("{id}.json"), list.to_string())
+        };
+        let files = [saved("old", "1743500000"), saved("older", "1748800000")];
+        let env = [&ENV[..], &[("HEYGEN_API_KEY", "")]].concat();
+        for (file, at) in files.iter().zip(["2025-04-01", "2025-06-01"]) {
+            let ran = home.run_with(&env, &["sync", "--from", file, "--observed-at", at, "--accept-removals"]);
+            assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{at}: {ran:?}");
+        }
+        assert_eq!(home.heygen.request_count(), 0);
+        assert_eq!(home.count("SELECT 1 FROM polls WHERE trigger = 'file'").await, 2);
+        assert_eq!(home.count("SELECT 1 FROM polls").await, 2);
+    }
+
+    async fn what_a_host_may_not_give_is_said_once_and_stands_in_the_status(home: Home) {
+        let cdn = FakeCdn::start(Clock::system());
+        photo(&home, &cdn, "a", Thing::picture(1, 900));
+        let env = [&ENV[..], &[("HEYGEN_SYNC_MIRROR__ALLOWED_HOSTS", "[\"other.example\"]")]].concat();
+        let told = "1 left out: 1 × its host '127.0.0.1' is not among mirror.allowed_hosts (127.0.0.1, next try ";
+        let ran = home.run_with(&env, &["sync"]);
+        assert!(ran.code == 0 && ran.stderr.starts_with(&format!("heygen-sync: mirror: {told}")), "{ran:?}");
+        let again = home.run_with(&env, &["sync"]);
+        assert_eq!((again.code, again.stderr.as_str()), (0, ""));
+        let status = home.run(&["status", "--format", "table"]).stdout;
+        assert!(status.contains("left out: 1 × its host '127.0.0.1' is not among"), "{status}");
+        let nothing = [&ENV[..], &[("HEYGEN_SYNC_MIRROR__ALLOWED_HOSTS", "[]")]].concat();
+        assert_eq!(home.run_with(&nothing, &["sync"]).code, 78);
+    }
+
+    async fn the_command_says_in_a_line_what_it_did_unless_told_to_be_quiet(home: Home) {
+        let cdn = FakeCdn::start(Clock::system());
+        photo(&home, &cdn, "a", Thing::picture(1, 900));
+        assert_eq!(home.run_with(&ENV, &["sync", "--no-mirror"]).code, 0);
+        let ran = home.run_with(&ENV, &["mirror"]);
+        assert_eq!((ran.code, ran.stderr.as_str()), (0, "heygen-sync: mirror: 1 saved (900 B)\n"));
+        assert_eq!(home.run_with(&ENV, &["mirror"]).stderr, "");
+        photo(&home, &cdn, "b", Thing::picture(2, 900));
+        assert_eq!(home.run_with(&ENV, &["sync", "--no-mirror"]).code, 0);
+        assert_eq!(home.run_with(&ENV, &["mirror", "-q"]).stderr, "");
+        assert_eq!(home.run_with(&ENV, &["mirror", "--repair", "prune", "--older-than", "1d"]).code, 2);
     }
 
     async fn a_store_that_cannot_be_reached_is_said_and_the_queue_is_intact(home: Home) {
