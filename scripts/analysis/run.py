@@ -82,7 +82,9 @@ def get(url, patience=60):
 
 def serve(code):
     port = free_port()
-    server = subprocess.Popen([*code.split(), "--port", str(port)], cwd=FOLDER)
+    # On a busy machine a facet takes longer than usual; one that is not done is left out.
+    patience = ["--setting", "facet_time_limit_ms", "60000", "--setting", "sql_time_limit_ms", "60000"]
+    server = subprocess.Popen([*code.split(), "--port", str(port), *patience], cwd=FOLDER)
     try:
         look_at_datasette(f"http://127.0.0.1:{port}")
     finally:

@@ -36,7 +36,7 @@ fn sqlite(fault: &Fault) -> String {
         Some(11) => "the file is damaged; restore a backup (its history cannot be mended by hand)",
         Some(13) => "the disk is full; free some space, then run again: nothing was half-written",
         Some(14) => "the file cannot be opened; check that it exists and who may read and write it",
-        Some(26) => "the file is not a SQLite database; give another path",
+        Some(26) => "the file is not a SQLite database and is left alone; give another path",
         _ => return plain(fault),
     };
     remedy.into()

@@ -83,7 +83,7 @@ impl Store {
     /// Opens for polling: creates the database where there is none, and migrates an older one.
     pub async fn open_to_write(location: &Location) -> Result<Self> {
         if let Location::Sqlite(path) = location {
-            refuse_other_files(path)?;
+            refuse_other_things(path)?;
             warn_of_network(path);
         }
         let _alone = opening_lock(location).await?;
@@ -124,7 +124,7 @@ impl Store {
             if !path.exists() || std::fs::metadata(path).is_ok_and(|file| file.len() == 0) {
                 return Ok(Standing::Nothing);
             }
-            refuse_other_files(path)?;
+            refuse_other_things(path)?;
         }
         let (store, found) = Self::met(location, false).await?;
         Ok(match found {
@@ -389,21 +389,22 @@ fn name_of(host: &str, pid: u32) -> String {
     start.chain(end.chars()).collect()
 }
 
-fn refuse_other_files(path: &Path) -> Result<()> {
-    use std::io::Read;
-    let Ok(mut file) = File::open(path) else { return Ok(()) };
-    if path.is_dir() {
-        return Err(Error::storage(format!("{} is a folder, not a file", path.display())));
-    }
-    let mut head = [0; 16];
-    match file.read_exact(&mut head) {
-        Ok(()) if &head == b"SQLite format 3\0" => Ok(()),
-        Err(_) if std::fs::metadata(path).is_ok_and(|file| file.len() == 0) => Ok(()),
-        _ => Err(Error::storage(format!(
-            "{} is not a SQLite database and is left alone; give another path",
-            path.display()
-        ))),
-    }
+/// The size of the smallest page of a SQLite database, in bytes.
+const SMALLEST: u64 = 512;
+
+/// The file itself is never opened but by SQLite, which knows whether it is one of its own: a process
+/// that closes a file loses all locks that it has on it (POSIX), those of its other connections too.
+fn refuse_other_things(path: &Path) -> Result<()> {
+    let Ok(file) = std::fs::metadata(path) else { return Ok(()) };
+    let what = match () {
+        () if file.is_dir() => "is a folder, not a file",
+        // SQLite would take it for empty.
+        () if (1..SMALLEST).contains(&file.len()) => {
+            "is not a SQLite database and is left alone; give another path"
+        }
+        () => return Ok(()),
+    };
+    Err(Error::storage(format!("{} {what}", path.display())))
 }
 
 /// Keeps two processes from creating or migrating the same file at once; gone with the process.

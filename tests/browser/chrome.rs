@@ -5,15 +5,17 @@
 
 use std::{
     io::{Read, Write},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     process::{Child, Command, Stdio},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use axum::http::Method;
 use fantoccini::{Client, ClientBuilder, wd::WebDriverCompatibleCommand};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
+
+use crate::postgres::free_port;
 
 /// What axe-core is, as scripts/install-test-tools puts it down.
 const AXE: &str =
@@ -25,6 +27,21 @@ pub struct Chrome {
     driver: Child,
     port: u16,
     _profile: tempfile::TempDir,
+}
+
+/// So long is waited for what comes in moments.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A driver, and the port that it listens on or will soon.
+fn driver() -> (Child, u16) {
+    let port = free_port();
+    let driver = Command::new("chromedriver")
+        .arg(format!("--port={port}"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("chromedriver (scripts/install-test-tools installs it)");
+    (driver, port)
 }
 
 /// A command of the DevTools protocol.
@@ -67,13 +84,7 @@ impl Chrome {
     /// Starts one. `script` says whether pages may run scripts.
     pub async fn start(script: bool) -> Self {
         let profile = tempfile::tempdir().unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let driver = Command::new("chromedriver")
-            .arg(format!("--port={port}"))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("chromedriver (scripts/install-test-tools installs it)");
+        let (mut driver, mut port) = driver();
         let arguments = [
             "--headless=new".to_owned(),
             "--no-sandbox".into(),
@@ -96,20 +107,24 @@ impl Chrome {
             "goog:loggingPrefs": {"browser": "ALL"},
         });
         let Value::Object(capabilities) = capabilities else { panic!("an object") };
-        let mut last = None;
-        for _ in 0..300 {
+        let (begun, mut last) = (Instant::now(), String::new());
+        while begun.elapsed() < 3 * PATIENCE {
             let mut builder = ClientBuilder::new(HttpConnector::new());
-            let connected = builder
-                .capabilities(capabilities.clone())
-                .connect(&format!("http://127.0.0.1:{port}"))
-                .await;
-            match connected {
-                Ok(client) => return Self { client, driver, port, _profile: profile },
-                Err(error) => last = Some(error),
+            let url = format!("http://127.0.0.1:{port}");
+            let connected = builder.capabilities(capabilities.clone()).connect(&url);
+            match tokio::time::timeout(PATIENCE, connected).await {
+                Ok(Ok(client)) => return Self { client, driver, port, _profile: profile },
+                Ok(Err(error)) => last = error.to_string(),
+                Err(_) => last = "it does not answer".to_owned(),
+            }
+            if driver.try_wait().unwrap().is_some() {
+                // Somebody else was given its port.
+                (driver, port) = self::driver();
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        panic!("no browser: {last:?}")
+        end(&mut driver, port);
+        panic!("no browser: {last}")
     }
 
     pub async fn tools(&self, name: &'static str, parameters: Value) -> Value {
@@ -148,13 +163,11 @@ impl Chrome {
 
     /// Until a script says true.
     pub async fn until(&self, script: &str) {
-        for _ in 0..200 {
-            if self.ask(script).await == Value::Bool(true) {
-                return;
-            }
+        let begun = Instant::now();
+        while self.ask(script).await != Value::Bool(true) {
+            assert!(begun.elapsed() < PATIENCE, "never true: {script}");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        panic!("never true: {script}");
     }
 
     /// Clicks where the first such element is seen. The driver's own click takes all that lies in
@@ -248,17 +261,20 @@ impl Chrome {
 
 impl Drop for Chrome {
     fn drop(&mut self) {
-        // Told to stop, the driver ends its browser first; killed, it would leave it behind.
-        let told = TcpStream::connect(("127.0.0.1", self.port)).and_then(|mut driver| {
-            driver.set_read_timeout(Some(Duration::from_secs(5)))?;
-            driver.write_all(
-                b"GET /shutdown HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n",
-            )?;
-            driver.read_to_end(&mut vec![])
-        });
-        if told.is_err() {
-            let _ = self.driver.kill();
-        }
-        let _ = self.driver.wait();
+        end(&mut self.driver, self.port);
     }
+}
+
+/// Told to stop, the driver ends its browser first; killed, it would leave it behind.
+fn end(driver: &mut Child, port: u16) {
+    let told = TcpStream::connect(("127.0.0.1", port)).and_then(|mut stream| {
+        stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+        stream
+            .write_all(b"GET /shutdown HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")?;
+        stream.read_to_end(&mut vec![])
+    });
+    if told.is_err() {
+        let _ = driver.kill();
+    }
+    let _ = driver.wait();
 }

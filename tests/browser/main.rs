@@ -7,6 +7,8 @@ mod chrome;
 #[path = "../demo/mod.rs"]
 mod demo;
 mod look;
+#[path = "../it/patience.rs"]
+mod patience;
 #[path = "../it/postgres/mod.rs"]
 #[allow(dead_code, unused_imports)] // Its other half serves the main suite.
 mod postgres;

@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     demo::{self, ANNIE, Size},
+    patience::Patience,
     postgres::{TestDatabase, database},
 };
 
@@ -26,6 +27,7 @@ pub struct Site {
     _stop: [oneshot::Sender<()>; 2],
     _home: tempfile::TempDir,
     _database: Option<TestDatabase>,
+    _patience: Patience,
 }
 
 impl Site {
@@ -40,6 +42,7 @@ impl Site {
     }
 
     pub async fn of(server: Option<TestDatabase>, size: Size) -> Self {
+        let patience = Patience::begin();
         let home = tempfile::tempdir().unwrap();
         let location = match &server {
             Some(server) => Location::parse(server.url()).unwrap(),
@@ -50,7 +53,16 @@ impl Site {
         let (base, stop) = serve(&location, Some(&files)).await;
         let (off, stop_off) = serve(&location, None).await;
         let stops = [stop, stop_off];
-        Self { base, off, location, files, _stop: stops, _home: home, _database: server }
+        Self {
+            base,
+            off,
+            location,
+            files,
+            _stop: stops,
+            _home: home,
+            _database: server,
+            _patience: patience,
+        }
     }
 
     pub fn url(&self, path: &str) -> String {

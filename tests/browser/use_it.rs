@@ -3,7 +3,11 @@
 use fantoccini::Locator;
 use serde_json::json;
 
-use crate::{chrome::Chrome, demo::ANNIE, site::Site};
+use crate::{
+    chrome::{Chrome, PATIENCE},
+    demo::ANNIE,
+    site::Site,
+};
 
 async fn text(chrome: &Chrome, selector: &str) -> String {
     chrome.client.find(Locator::Css(selector)).await.unwrap().text().await.unwrap()
@@ -19,13 +23,11 @@ async fn click_words(chrome: &Chrome, words: &str) {
 
 /// Until the address says so.
 async fn arrives(chrome: &Chrome, wanted: impl Fn(&str) -> bool) {
-    for _ in 0..200 {
-        if wanted(&path(chrome).await) {
-            return;
-        }
+    let begun = std::time::Instant::now();
+    while !wanted(&path(chrome).await) {
+        assert!(begun.elapsed() < PATIENCE, "never left {}", path(chrome).await);
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
-    panic!("never left {}", path(chrome).await);
 }
 
 async fn path(chrome: &Chrome) -> String {
@@ -86,9 +88,10 @@ async fn a_past_day_has_what_was_there_and_the_way_back() {
     assert_eq!(text(&chrome, "h1").await, "Annie Studio Rose Standing Front");
     assert!(text(&chrome, ".past").await.starts_with("The catalogue as it was on"));
     click_words(&chrome, "Changes").await;
+    arrives(&chrome, |path| path.starts_with("/changes")).await;
     assert!(path(&chrome).await.contains("as_of="), "every link stays in the past");
     click_words(&chrome, "Back to now").await;
-    assert_eq!(path(&chrome).await, "/changes");
+    arrives(&chrome, |path| path == "/changes").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -193,6 +196,8 @@ async fn the_keyboard_alone_filters_searches_copies_and_travels_in_time() {
     }
     chrome.press("Enter").await;
     arrives(&chrome, |path| path.contains("q=annie+studio+pink")).await;
+    // What is told stays until it is looked at.
+    chrome.ask("window.setTimeout = () => 0").await;
     chrome.tab_to(".tile .copy").await;
     chrome.press("Enter").await;
     chrome.until("return document.querySelector('#said').textContent.startsWith('Copied')").await;
@@ -217,6 +222,7 @@ async fn a_copy_that_fails_says_so() {
     chrome.size(1280, 900).await;
     chrome.go(&site.url(&format!("/avatars/{ANNIE}"))).await;
     chrome.ask("navigator.clipboard.writeText = () => Promise.reject(new Error('no'))").await;
+    chrome.ask("window.setTimeout = () => 0").await;
     click(&chrome, ".copy-id").await;
     chrome
         .until("return document.querySelector('#said').textContent.startsWith('Could not')")

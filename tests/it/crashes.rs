@@ -1,7 +1,10 @@
 //! What ends a poll in the middle leaves nothing half-written, and the next poll works: SIGKILL,
 //! a backend that is terminated, a server that restarts or crashes, a poller that stalls.
 
-use std::{process::Child, time::Duration};
+use std::{
+    process::{Child, Command},
+    time::Duration,
+};
 
 use heygen_sync::{
     catalog::diff::Accepted,
@@ -385,4 +388,33 @@ async fn a_poll_of_a_file_that_is_killed_has_written_all_or_nothing() {
         assert_eq!(next.code, 0, "round {round}: {next:?}");
     }
     eprintln!("killed: {unwritten} wrote nothing, {written} all, 0 torn");
+}
+
+/// By POSIX, who closes a file loses all locks on it; then another program takes the log away from
+/// under the daemon, and a poll with it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_program_that_looks_into_the_file_takes_nothing_away_from_a_process_that_polls() {
+    let home = Home::sqlite().await;
+    begin(&home.heygen);
+    assert_eq!(home.run(&["sync"]).code, 0);
+    let file = home.folder().join("heygen.db");
+    let location = Location::parse(&file.display().to_string()).unwrap();
+    let mut reader = Store::open_to_read(&location).await.unwrap();
+    let polls = async |reader: &mut Store| reader.status().await.unwrap().len();
+    assert_eq!(polls(&mut reader).await, 1);
+    let store = Store::open_to_write(&location).await.unwrap();
+    // As at every poll and every look ahead of a daemon.
+    Store::open_to_write(&location).await.unwrap().close().await.unwrap();
+    Store::open_to_read(&location).await.unwrap().close().await.unwrap();
+    let log = home.folder().join("heygen.db-wal");
+    assert!(log.exists());
+    let look = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); \
+                print(c.execute('SELECT count(*) FROM polls').fetchall()[0][0]); c.close()";
+    let elsewhere = || {
+        let ran = Command::new("python3").args(["-c", look]).arg(&file).output().unwrap();
+        Ran::from(ran).stdout
+    };
+    assert_eq!(elsewhere(), "1\n");
+    assert!(log.exists(), "somebody took the log away");
+    store.close().await.unwrap();
 }

@@ -94,7 +94,8 @@ impl Composed {
         let shell = shell.args(["-euc", &commands]).current_dir(folder);
         let shell = shell.env("COMPOSE_PROJECT_NAME", &self.project).stdin(Stdio::piped());
         let mut child = shell.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        writeln!(child.stdin.take().unwrap(), "{KEY}").unwrap();
+        // Most commands read nothing.
+        let _ = writeln!(child.stdin.take().unwrap(), "{KEY}");
         Ran::from(child.wait_with_output().unwrap())
     }
 
@@ -140,7 +141,7 @@ fn hand_on(path: &Path, to: &str) {
     std::fs::set_permissions(path, Permissions::from_mode(0o777)).unwrap();
     std::thread::spawn(move || {
         for client in listener.incoming().map_while(Result::ok) {
-            let Ok(server) = TcpStream::connect(&to) else { return };
+            let Ok(server) = TcpStream::connect(&to) else { continue };
             pump(client, server);
         }
     });

@@ -26,8 +26,11 @@ pub fn blocks(page: &str, name: &str) -> Vec<String> {
 fn typed(block: &str, folder: &std::path::Path, volume: &Volume, heygen: &FakeHeyGen) -> Ran {
     let base = format!("HEYGEN_SYNC_API__BASE_URL={}", heygen.base_url());
     let listen = "HEYGEN_SYNC_DAEMON__LISTEN=127.0.0.1:0";
-    let here =
-        format!("docker run --network host --label heygen-sync-test --env {base} --env {listen} ");
+    // No slot falls into the test.
+    let never = "'HEYGEN_SYNC_DAEMON__SCHEDULE=0 0 29 2 *'";
+    let here = format!(
+        "docker run --network host --label heygen-sync-test --env {base} --env {listen} --env {never} "
+    );
     // A volume of the test's own, since there may be one of that name.
     let block = block.replace("docker volume create heygen\n", "");
     let block = block.replace("heygen:/data", &format!("{}:/data", volume.name()));

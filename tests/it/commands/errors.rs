@@ -208,8 +208,12 @@ mod files {
     #[tokio::test]
     async fn a_file_that_is_not_ours_is_left_alone() {
         let home = Home::sqlite().await;
-        home.file("heygen.db", "not a database at all, just text\n");
-        refuses(&home.run(&["sync"]), 74, "not a SQLite database");
+        for text in ["not a database at all, just text\n", "x"] {
+            home.file("heygen.db", text);
+            refuses(&home.run(&["sync"]), 74, "not a SQLite database");
+            refuses(&home.run(&["status"]), 74, "not a SQLite database");
+            assert_eq!(std::fs::read_to_string(home.folder().join("heygen.db")).unwrap(), text);
+        }
         std::fs::remove_file(home.folder().join("heygen.db")).unwrap();
         let other = rusqlite::Connection::open(home.folder().join("heygen.db")).unwrap();
         other.execute_batch("CREATE TABLE invoices (x)").unwrap();

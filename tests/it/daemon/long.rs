@@ -111,7 +111,7 @@ at_home! {
         let peak = memory.last().unwrap().peak;
         let engine = if home.is_sqlite() { "SQLite" } else { "PostgreSQL" };
         println!("{engine}: {asked} polls ({counted:?}), resident {early} kB in the first quarter, {late} kB in the last, at most {peak} kB");
-        let allowed = if full { early + early / 10 } else { early * 3 / 2 };
+        let allowed = if full { early + early / 4 } else { early * 3 / 2 };
         assert!(late <= allowed, "{memory:?}");
 
         // And in the middle of a download, which is left.

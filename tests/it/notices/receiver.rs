@@ -18,6 +18,8 @@ use serde_json::Value;
 use sha2::Sha256;
 use tokio::sync::oneshot;
 
+use crate::postgres::free_port;
+
 /// The secret that the receiver and the sender share.
 pub const SECRET: &str = "a secret of both";
 
@@ -75,7 +77,9 @@ pub struct Receiver {
 impl Receiver {
     /// One that is up.
     pub fn start() -> Self {
-        let mut receiver = Self { port: 0, shared: Arc::default(), stop: None, thread: None };
+        // Still free when it listens again.
+        let port = free_port();
+        let mut receiver = Self { port, shared: Arc::default(), stop: None, thread: None };
         receiver.up();
         receiver
     }
@@ -99,7 +103,6 @@ impl Receiver {
     pub fn up(&mut self) {
         let listener = std::net::TcpListener::bind(("127.0.0.1", self.port)).unwrap();
         listener.set_nonblocking(true).unwrap();
-        self.port = listener.local_addr().unwrap().port();
         let (stop, stopped) = oneshot::channel();
         let app = Router::new().fallback(take).with_state(self.shared.clone());
         self.stop = Some(stop);

@@ -22,6 +22,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tokio::sync::OnceCell;
 use url::Url;
 
+pub use cluster::free_port;
 pub use own_server::{OwnServer, own_server, own_server_with_tls};
 pub use pooler::Pooler;
 
