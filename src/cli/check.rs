@@ -85,6 +85,7 @@ async fn verdicts(context: &Context) -> Vec<Verdict> {
 /// When a daemon with this configuration would poll.
 fn schedule(config: &Config, context: &Context) -> Result<String> {
     let daemon = &config.daemon;
+    daemon.address()?;
     let slots = Schedule::new(daemon, 0)?.preview(context.clock.now(), SLOTS);
     let next = if slots.is_empty() { "never".into() } else { slots.join(", ") };
     Ok(format!("a daemon polls by '{}' ({}), next: {next}", daemon.schedule, daemon.timezone))

@@ -111,7 +111,12 @@ impl Sync {
                 Ok(code)
             }
             Told::Poll { account, polled: Err(error) } => {
-                complain(&error.clone().context(format!("account '{account}'")));
+                let name = format!("account '{account}'");
+                // What is wrong with a key says itself whose it is.
+                match error.message.starts_with(&name) {
+                    true => complain(error),
+                    false => complain(&error.clone().context(name)),
+                }
                 json.push(not_polled(account, error));
                 Ok(error.kind.exit_code())
             }

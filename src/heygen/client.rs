@@ -190,9 +190,13 @@ impl Client {
         let trace_status = head.status;
         let trace = Trace { received_at: self.clock.now(), ..head };
         let mut failure = Failure::of_status(source, trace.status, said.as_deref(), wait);
-        // A refused key, a limit or a fault says nothing of the list's future.
-        let of_the_list = !matches!(trace_status, 401 | 403 | 429 | 500..=599);
-        failure.points_to_v3 = of_the_list && body.as_deref().is_some_and(quote::points_to_v3);
+        failure.points_to_v3 = body.as_deref().is_some_and(|body| match trace_status {
+            // A refused key, a limit or a fault says nothing of the list's future.
+            401 | 429 | 500..=599 => false,
+            // Nor does what may be a refused key, unless it says so itself.
+            403 => quote::says_v3(body),
+            _ => quote::points_to_v3(body),
+        });
         failure.with(match body {
             Some(body) => trace.with_body(&body),
             None => trace,

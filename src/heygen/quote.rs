@@ -59,16 +59,30 @@ impl Quote {
     }
 }
 
-/// Whether a JSON object that is no list points to v3 in its error or its message, however it is
-/// put. Elsewhere the word says nothing: previews in `data` may lie in a folder `v3`, the announcement
-/// in `warning` stands on good lists, too, and a `doc_url` is for people.
+/// Whether a JSON object that is no list points to v3, however it is put: in its error, its message,
+/// or, where there is no data at all, in the announcement that HeyGen adds as `warning`. Elsewhere the
+/// word says nothing: previews in `data` may lie in a folder `v3`, the announcement stands on good
+/// lists, too, and links to the documentation are for people.
 pub(super) fn points_to_v3(body: &[u8]) -> bool {
+    points(body, true)
+}
+
+/// The same by its error and its message alone.
+pub(super) fn says_v3(body: &[u8]) -> bool {
+    points(body, false)
+}
+
+fn points(body: &[u8], announced: bool) -> bool {
     let Ok(Value::Object(mut body)) = serde_json::from_slice(body) else { return false };
-    body.remove("data");
-    body.remove("warning");
+    let data = body.remove("data");
+    if !announced || data.is_some_and(|data| !data.is_null()) {
+        body.remove("warning");
+    }
     body.remove("doc_url");
-    if let Some(Value::Object(error)) = body.get_mut("error") {
-        error.remove("doc_url");
+    for part in ["error", "warning"] {
+        if let Some(Value::Object(part)) = body.get_mut(part) {
+            part.retain(|name, _| !matches!(name.as_str(), "doc_url" | "docs_url"));
+        }
     }
     let said = Value::Object(body).to_string().to_ascii_lowercase();
     let mut words = said.split(|c: char| !c.is_ascii_alphanumeric());
@@ -121,7 +135,11 @@ mod tests {
         let hint = |body: &str| points_to_v3(body.as_bytes());
         assert!(hint(r#"{"error":{"code":"gone","message":"use GET /v3/avatars/looks"}}"#));
         assert!(hint(r#"{"message":"V3 only"}"#));
-        assert!(!hint(r#"{"data":null,"warning":{"v3_endpoint":"/v3/avatars"}}"#));
+        assert!(hint(r#"{"data":null,"warning":{"v3_endpoint":"/v3/avatars"}}"#));
+        assert!(hint(r#"{"code":400,"warning":{"message":"use v3"}}"#));
+        assert!(!says_v3(br#"{"code":400,"warning":{"message":"use v3"}}"#));
+        assert!(!hint(r#"{"data":{"avatars":1},"warning":{"v3_endpoint":"/v3/avatars"}}"#));
+        assert!(!hint(r#"{"data":null,"warning":{"docs_url":"https://h/v3"}}"#));
         assert!(!hint(r#"{"error":{"code":"limit","doc_url":"https://h/v3/limits"}}"#));
         assert!(!hint(r#"{"data":{"avatars":[{"u":"https://h/avatar/v3/x"}]},"error":"av3"}"#));
         for other in ["<html>v3</html>", "\"v3\"", "[\"v3\"]", "{\"error\":\"v3", ""] {

@@ -35,6 +35,8 @@ impl<'a> Pings<'a> {
         }
         let (url, what) = match exit_code {
             0 | 10 => (&self.notify.ping_success, "success"),
+            // Another poll of the account goes on: what becomes of it is for that one to tell.
+            75 => return,
             _ => (&self.notify.ping_failure, "failure"),
         };
         if let Some(url) = url {

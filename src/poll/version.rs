@@ -81,7 +81,7 @@ impl Plan {
 fn is_gone(poll: &PastPoll) -> bool {
     let PastPoll { api_version, failed, http_status, error } = poll;
     let points = error.as_deref().is_some_and(|error| error.contains(POINTS_TO_V3));
-    let gone = matches!(http_status, Some(301 | 302 | 303 | 307 | 308 | 404 | 410));
+    let gone = matches!(http_status, Some(300 | 301 | 302 | 303 | 307 | 308 | 404 | 410));
     api_version == OLD.as_str() && *failed && (gone || points)
 }
 

@@ -97,6 +97,35 @@ on_both! {
         assert_eq!(served(&world.poll().await), "v3 succeeded");
     }
 
+    async fn the_announcement_counts_where_nothing_else_comes(world: World) {
+        begin(&mut world);
+        world.poll().await;
+        let announced = r#""warning":{"message":"v2 is retired","v3_endpoint":"/v3/avatars/looks"}"#;
+        let of = |status, start: &str| {
+            let body = format!("{{{start},{announced}}}");
+            Refusal { body, ..Refusal::of(status) }
+        };
+        let message = r#"{"error":{"code":"retired","message":"use /v3/avatars/looks"}}"#;
+        let counting = [
+            of(400, r#""code":400,"message":"retired""#),
+            of(200, r#""error":null,"data":null"#),
+            Refusal { body: message.into(), ..Refusal::of(403) },
+        ];
+        for others in [429, 401, 403, 500] {
+            for refusal in &counting[..2] {
+                world.heygen.retire_v2(refusal.clone());
+                assert_eq!(served(&world.poll().await), "v2 failed");
+            }
+            world.heygen.retire_v2(of(others, r#""code":1,"message":"no""#));
+            assert_eq!(served(&world.poll().await), "v2 failed", "{others}");
+        }
+        for refusal in counting {
+            world.heygen.retire_v2(refusal);
+            assert_eq!(served(&world.poll().await), "v2 failed");
+        }
+        assert_eq!(served(&world.poll().await), "v3 succeeded");
+    }
+
     async fn once_over_it_stays_over_whatever_v3_answers(world: World) {
         begin(&mut world);
         world.poll().await;

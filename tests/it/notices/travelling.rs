@@ -240,6 +240,23 @@ at_home! {
         assert_eq!(receiver.came().pop().unwrap().path, "/fail");
     }
 
+    async fn who_meets_another_poll_leaves_it_to_that_one_to_tell_the_monitor(home: Home) {
+        let receiver = Receiver::start();
+        let base = receiver.url().replace("/hook", "");
+        home.heygen.add_avatar("a", |_| ());
+        let gate = home.heygen.delay_next();
+        let mut first = home.start(&["sync"]);
+        let opener = tokio::task::spawn_blocking(|| gate.wait_reached()).await.unwrap();
+        home.file("config.toml", format!(
+            "[notify]\nping_start = \"{base}/start\"\nping_success = \"{base}/ok\"\nping_failure = \"{base}/fail\"\n"
+        ));
+        assert_eq!(home.run(&["sync"]).code, 75);
+        opener.release();
+        assert!(first.wait().unwrap().success());
+        let paths: Vec<String> = receiver.came().into_iter().map(|came| came.path).collect();
+        assert_eq!(paths, ["/start"]);
+    }
+
     async fn slack_is_told_in_its_own_form(home: Home) {
         let receiver = Receiver::start();
         home.heygen.add_avatar("a", |_| ());
