@@ -11,7 +11,7 @@ use super::{
     ask::Ask,
     cache,
     failure::Failure,
-    params::{self, Pairs, Place},
+    params::{self, BadParameter, Pairs, Place},
     response::tagged,
     route,
     server::App,
@@ -32,7 +32,11 @@ const FEED_ENTRIES: usize = 300;
 /// and id.
 pub(super) async fn atom(app: &Arc<App>, request: &Parts) -> Result<Response<Body>, Failure> {
     let mut pairs = Pairs::parse(request.uri.query().unwrap_or_default())?;
-    let place = Place { as_of: None, ..Place::take(&mut pairs, app.clock.now())? };
+    let place = Place::take(&mut pairs, app.clock.now())?;
+    if place.as_of.is_some() {
+        let why = "is no parameter of the feed, which tells what is new".into();
+        return Err(BadParameter { name: "as_of".into(), why }.into());
+    }
     let filter = params::take_feed(&mut pairs)?;
     pairs.finish()?;
     let mut reading = app.reader.page().await?;

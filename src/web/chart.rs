@@ -6,6 +6,9 @@ use chrono::{Datelike, Days, NaiveDate};
 use super::{params::By, words};
 use crate::{store::browse::polls::Day, time::Timestamp};
 
+/// The height of a label, in the units of the picture.
+const LABEL: i64 = 14;
+
 /// A day or a week.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Span {
@@ -153,6 +156,9 @@ pub fn chart(
     };
     for step in ticks(most_added) {
         let y = zero - tall(step);
+        if chart.lines.last().is_some_and(|last| last - y < LABEL) {
+            continue;
+        }
         chart.lines.push(y);
         chart.labels.push(Label { class: "end", x: width, y: y - 5, text: words::number(step) });
     }

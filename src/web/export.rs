@@ -21,7 +21,7 @@ use super::{
     ask::Ask,
     changes::until,
     failure::Failure,
-    overview,
+    grid, overview,
     page::{Context, Message},
     params::{By, GridQuery},
     polls,
@@ -150,6 +150,7 @@ impl Source {
         let account = context.account.clone();
         Ok(match (view, ask) {
             (View::Grid(kind), Ask::Grid(query)) => {
+                grid::refuse_unknown_past(context, &query)?;
                 Self::Items(context.scope(*kind), Box::new(query), context.moments())
             }
             (View::Item(kind, id), _) => match reading.item(&context.scope(*kind), id).await? {
@@ -167,7 +168,7 @@ impl Source {
                 let spans = timeline::spans(context, reading, by).await?;
                 Self::Known(spans.into_iter().map(span_cells).collect())
             }
-            _ => Self::Known(measures(&overview::summary(context, reading).await?)),
+            _ => Self::Known(measures(&overview::summary(context, reading).await?, at.is_some())),
         })
     }
 

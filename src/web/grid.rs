@@ -6,7 +6,7 @@ use askama::Template;
 
 use super::{
     failure::Failure,
-    page::{Context, Link, Pager, Shell, Step, TileView},
+    page::{Context, Link, Message, Pager, Shell, Step, TileView},
     params::{self, GridQuery, View as Layout},
     response::render,
     route::View,
@@ -45,7 +45,7 @@ struct Page {
     pager: Option<Pager>,
     /// Where nothing matches: ways out, with how much they lead to.
     ways_out: Vec<Link>,
-    nothing: String,
+    nothing: &'static str,
 }
 
 /// A facet.
@@ -65,6 +65,18 @@ struct Choice {
     chosen: bool,
 }
 
+/// Refuses to tell who was missing in the past.
+pub fn refuse_unknown_past(context: &Context<'_>, query: &GridQuery) -> Result<(), Failure> {
+    match context.place.as_of.is_some() && query.filter.listed == Listed::Missing {
+        true => Err(params::BadParameter {
+            name: "listed".into(),
+            why: "is now, removed or all in the past: who was missing then is not kept".into(),
+        }
+        .into()),
+        false => Ok(()),
+    }
+}
+
 /// The list's page.
 pub async fn page(
     context: &Context<'_>,
@@ -74,13 +86,7 @@ pub async fn page(
     query: &GridQuery,
 ) -> Result<String, Failure> {
     let mut query = query.clone();
-    if context.place.as_of.is_some() && query.filter.listed == Listed::Missing {
-        return Err(params::BadParameter {
-            name: "listed".into(),
-            why: "is now, removed or all in the past: who was missing then is not kept".into(),
-        }
-        .into());
-    }
+    refuse_unknown_past(context, &query)?;
     // Far behind the end there is nothing to look for.
     query.page = query.page.max(1);
     let facets = facets(context, reading, mark, kind, &query.filter).await?;
@@ -103,19 +109,19 @@ pub async fn page(
         Kind::TalkingPhoto => "Talking photos",
     };
     let href = |query: &GridQuery| context.href(path, &query.pairs());
+    if facets.total > 0 && tiles.is_empty() {
+        let text = format!("There are {pages} pages, and page {} is none of them.", query.page);
+        let mut message = Message::new(&context.place, heading, text);
+        message.links = vec![
+            Link::new(href(&query.with(|_| ())), "The first page"),
+            Link::new(href(&query.with(|q| q.page = pages)), "The last page"),
+        ];
+        return Err(Failure::NotFound(Box::new(message)));
+    }
     let mut views: Vec<TileView> = tiles.iter().map(|tile| TileView::new(context, tile)).collect();
     views.iter_mut().take(5).for_each(|tile| tile.eager = true);
     let groups = groups(context, kind, &query, &facets, &href);
-    let nothing = match (facets.total, tiles.is_empty()) {
-        (0, _) => "Nothing matches.".to_owned(),
-        (_, true) => format!("There are {pages} pages, and page {} is none of them.", query.page),
-        _ => String::new(),
-    };
-    let mut ways = ways_out;
-    if facets.total > 0 && tiles.is_empty() {
-        ways.push(Link::new(href(&query.with(|_| ())), "The first page"));
-        ways.push(Link::new(href(&query.with(|q| q.page = pages)), "The last page"));
-    }
+    let nothing = if facets.total == 0 { "Nothing matches." } else { "" };
     render(&Page {
         shell: Shell::new(context, &View::Grid(kind), heading),
         heading,
@@ -133,7 +139,7 @@ pub async fn page(
         table: query.view == Layout::Table,
         tiles: views,
         pager: Pager::new(query.page, pages, |page| href(&query.with(|q| q.page = page))),
-        ways_out: ways,
+        ways_out,
         nothing,
     })
 }

@@ -172,6 +172,8 @@ pub struct Shell {
     pub exports: Vec<Link>,
     /// The feed.
     pub feed: String,
+    /// Whether it tells just what the page shows.
+    pub is_feed: bool,
 }
 
 impl Shell {
@@ -182,9 +184,16 @@ impl Shell {
         let mut own = context.own.clone();
         own.retain(|(name, _)| !matches!(*name, "page" | "before"));
         let account = context.place.account.iter().map(|account| ("account", account.clone()));
+        // What another day may not have is no part of the way there.
+        let mut travelling = own.clone();
+        travelling.retain(|(name, value)| match *name {
+            "listed" => value != "missing",
+            "from" | "to" => !matches!(view, View::Item(..)),
+            _ => true,
+        });
         let hidden = match context.accounts.len() {
-            0 | 1 => account.chain(own.clone()).collect(),
-            _ => own.clone(),
+            0 | 1 => account.chain(travelling).collect(),
+            _ => travelling,
         };
         let present = Place { as_of: None, ..context.place.clone() };
         Self {
@@ -223,6 +232,7 @@ impl Shell {
             },
             exports: exports(context, view),
             feed: feed(context, view),
+            is_feed: is_feed(context, view),
             ..Self::plain(&context.place, title)
         }
     }
@@ -250,6 +260,7 @@ impl Shell {
             old: String::new(),
             exports: vec![],
             feed: String::new(),
+            is_feed: false,
         }
     }
 }
@@ -290,6 +301,12 @@ fn feed(context: &Context<'_>, view: &View) -> String {
     let mut own = if *view == View::Changes { context.own.clone() } else { vec![] };
     own.retain(|(name, _)| matches!(*name, "kind" | "change" | "id"));
     Place { as_of: None, ..context.place.clone() }.href("/changes.atom", &own)
+}
+
+fn is_feed(context: &Context<'_>, view: &View) -> bool {
+    let asked = |name: &str| context.own.iter().any(|(own, _)| *own == name);
+    let past = context.place.as_of.is_some();
+    *view == View::Changes && !past && !["field", "from", "to"].into_iter().any(asked)
 }
 
 fn accounts(context: &Context<'_>) -> Vec<(String, bool)> {

@@ -7,7 +7,7 @@ use super::{
     diffs::{Is, Mark, inline, sign},
     failure::Failure,
     page::{Context, Link, Message, Pager, Shell, Step},
-    params::ChangesQuery,
+    params::{ChangesQuery, Place},
     response::render,
     route::{View, item_path},
     words,
@@ -49,8 +49,8 @@ pub struct Held {
     pub poll: i64,
     /// The missing items.
     pub which: Vec<Link>,
-    /// The command.
-    pub command: String,
+    /// The command; none where later polls have judged anew.
+    pub command: Option<String>,
 }
 
 struct RowView {
@@ -99,7 +99,8 @@ struct ChangeRowView {
     marks: Vec<Mark>,
 }
 
-/// What the poll held back, with the very command that lets it through.
+/// What the poll held back; of the last good one, as long as it is that, also the very command that
+/// lets it through.
 pub fn held(context: &Context<'_>, poll: &PollRow) -> Option<Held> {
     let count = poll.counts.map(|counts| counts.held).filter(|held| *held > 0)?;
     let reason = poll.held_reason.clone().unwrap_or_default();
@@ -114,7 +115,7 @@ pub fn held(context: &Context<'_>, poll: &PollRow) -> Option<Held> {
             format!("missing {}", kind.plural()),
         )
     };
-    let past = context.place.as_of.is_some();
+    let last = context.place.as_of.is_none() && poll.poll_id == context.good.row.poll_id;
     // A saved response is polled again from its file: without it this would ask the API.
     let from = match (poll.trigger.as_str(), &poll.source) {
         ("file", Some(name)) => format!(" --from {}", shell_word(name)),
@@ -129,11 +130,13 @@ pub fn held(context: &Context<'_>, poll: &PollRow) -> Option<Held> {
         count: words::number(count),
         reason,
         poll: poll.poll_id,
-        which: if past { vec![] } else { kinds.into_iter().map(missing).collect() },
-        command: format!(
-            "{} sync{account}{from} --accept-removals={count}{stdin}",
-            context.app.settings.program
-        ),
+        which: if last { kinds.into_iter().map(missing).collect() } else { vec![] },
+        command: last.then(|| {
+            format!(
+                "{} sync{account}{from} --accept-removals={count}{stdin}",
+                context.app.settings.program
+            )
+        }),
     })
 }
 
@@ -239,6 +242,12 @@ pub async fn find(
             let text = format!("There is no poll {number} here.");
             let mut message = Message::new(&context.place, "No such poll", text);
             message.links = vec![Link::new(context.href("/polls", &[]), "All polls")];
+            if context.place.as_of.is_some() && reading.poll(number, None).await?.is_some() {
+                let now = Place { as_of: None, ..context.place.clone() };
+                message
+                    .links
+                    .push(Link::new(now.href(&format!("/polls/{number}"), &[]), "Look now"));
+            }
             Err(Failure::NotFound(Box::new(message)))
         }
     }

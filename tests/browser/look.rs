@@ -66,6 +66,9 @@ async fn no_page_scrolls_sideways_moves_or_asks_another_host() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_moves_while_a_page_arrives() {
     let (site, chrome) = (Site::sqlite().await, Chrome::start(true).await);
+    // What is not seen until more arrives waits here for ever.
+    chrome.tools("Animation.enable", serde_json::json!({})).await;
+    chrome.tools("Animation.setPlaybackRate", serde_json::json!({"playbackRate": 0})).await;
     let mut wrong = vec![];
     let mut pages = site.pages().await;
     for accounts in 1..=2 {
@@ -84,6 +87,21 @@ async fn nothing_moves_while_a_page_arrives() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_never_arrives_to_its_end_is_seen_all_the_same() {
+    let (site, chrome) = (Site::sqlite().await, Chrome::start(true).await);
+    for (path, last) in [("/polls", "table"), ("/changes", ".poll:last-child .chg:last-child")] {
+        chrome.go(&site.url(path)).await;
+        let cut = "document.querySelectorAll('.foot, .foot ~ *, .pager').forEach(e => e.remove())";
+        let visible = format!(
+            "return getComputedStyle(document.querySelector('main {last}')).visibility == 'visible'"
+        );
+        let hidden = format!("{cut}; {}", visible.replace("==", "!="));
+        assert_eq!(chrome.ask(&hidden).await, true, "{path}: nothing is waited for");
+        chrome.until(&visible).await;
+    }
 }
 
 /// What a whole page hides, and what moved by three pixels or more, as browsers count it, when more

@@ -169,12 +169,10 @@ async fn what_cannot_be_read_is_refused_by_name() {
             unknown.text.contains(r#"name="q" value="nobody""#),
             "the unknown id can be searched"
         );
-        for path in [
-            "/avatars?page=1000000",
-            "/avatars?page=99999999999999999999",
-            "/changes?before=9999999",
-            "/changes?before=1",
-        ] {
+        for path in ["/avatars?page=1000000", "/avatars?page=99999999999999999999"] {
+            assert_eq!(site.get(path).await.status, 404, "{path}");
+        }
+        for path in ["/changes?before=9999999", "/changes?before=1"] {
             assert_eq!(site.get(path).await.status, 200, "{path}");
         }
     }

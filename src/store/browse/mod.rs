@@ -275,13 +275,14 @@ impl Reading {
     pub async fn mark(&mut self) -> Result<Mark> {
         let asked = self.ask(sql::MARK.to_owned(), &[], |row| {
             let mirror = (row.time(2)?, row.time(3)?, row.some_int(4)?, row.time(5)?);
-            Ok((row.text(0)?, row.int(1)?, mirror))
+            Ok((row.text(0)?, row.int(1)?, mirror, (row.time(6)?, row.text(7)?)))
         });
         let mut mark = Mark::default();
-        for (account, poll, mirror) in asked.await? {
+        for (account, poll, mirror, which) in asked.await? {
             mark.accounts.extend(account);
             mark.last_poll = poll.unwrap_or(0);
             mark.mirror = mirror;
+            mark.which = which;
         }
         Ok(mark)
     }
@@ -315,6 +316,8 @@ pub struct Mark {
     /// When the mirror last checked a picture, the latest time of a new try, how many pictures
     /// and videos are not saved, by their states in one number, and when a kept content was last given up.
     pub mirror: (Option<Timestamp>, Option<Timestamp>, i64, Option<Timestamp>),
+    /// When the last poll ended, and what it read: another database may have as many polls.
+    pub which: (Option<Timestamp>, Option<String>),
 }
 
 /// A poll that did not fail.

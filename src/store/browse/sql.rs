@@ -9,14 +9,17 @@ use crate::{
     time::Timestamp,
 };
 
-/// One row for each account, each with the last poll of all and the last writes of the mirror.
+/// One row for each account, each with the last poll of all, the last writes of the mirror, and what
+/// tells this last poll from that of another database in the same place.
 pub const MARK: &str = "SELECT a.account, (SELECT max(poll_id) FROM polls), \
      (SELECT max(checked_at) FROM assets WHERE checked_at IS NOT NULL), \
      (SELECT max(next_attempt_at) FROM assets WHERE next_attempt_at IS NOT NULL), \
      (SELECT CAST(coalesce(sum(CASE state WHEN 'pending' THEN 1 WHEN 'failed' THEN 1000000 \
        WHEN 'gone' THEN 1000000000 ELSE 1000000000000 END), 0) AS BIGINT) \
        FROM assets WHERE state <> 'mirrored'), \
-     (SELECT max(pruned_at) FROM asset_versions WHERE pruned_at IS NOT NULL) \
+     (SELECT max(pruned_at) FROM asset_versions WHERE pruned_at IS NOT NULL), \
+     (SELECT finished_at FROM polls ORDER BY poll_id DESC LIMIT 1), \
+     (SELECT response_sha256 FROM polls ORDER BY poll_id DESC LIMIT 1) \
      FROM (SELECT 1 AS one) AS o LEFT JOIN accounts AS a ON 1 = 1 ORDER BY a.account";
 
 /// The hash of the asset joined as `alias`, where its file is kept: one whose file was lost keeps its

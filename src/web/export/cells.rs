@@ -196,7 +196,8 @@ pub(super) fn span_cells(span: Span) -> Vec<Cell> {
     cells
 }
 
-pub(super) fn measures(numbers: &Numbers) -> Vec<Vec<Cell>> {
+/// Who was missing in the past is not kept.
+pub(super) fn measures(numbers: &Numbers, past: bool) -> Vec<Vec<Cell>> {
     let all = [
         ("avatars", numbers.current[0]),
         ("talking_photos", numbers.current[1]),
@@ -207,5 +208,10 @@ pub(super) fn measures(numbers: &Numbers) -> Vec<Vec<Cell>> {
         ("removed_7d", numbers.week.removed),
         ("restored_7d", numbers.week.restored),
     ];
-    all.map(|(name, value)| vec![Cell::Text(name.into()), Cell::Int(value)]).into()
+    let row = |(name, value): (&str, i64)| {
+        let unknown = past && name.ends_with("_missing");
+        let value = if unknown { Cell::Null } else { Cell::Int(value) };
+        vec![Cell::Text(name.into()), value]
+    };
+    all.map(row).into()
 }

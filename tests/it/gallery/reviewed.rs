@@ -47,6 +47,12 @@ async fn a_poll_of_another_account_stands_under_that_account_with_its_own_comman
         let page = site.get(&format!("/polls/{held}?account=studio")).await;
         assert!(page.text.contains("--account studio --accept-removals=3"), "{}", page.text);
         assert!(page.text.contains("missing avatars") && !page.text.contains("missing talking"));
+        // As long as it is the last one: later polls judge anew.
+        let past = site.get(&format!("/polls/{held}?account=studio&as_of=2026-11-22")).await;
+        assert!(!past.text.contains("--accept-removals"), "{}", past.text);
+        site.poll_records("studio", ["a", "d"].map(|id| record(id, "female")).to_vec(), 99).await;
+        let page = site.get(&format!("/polls/{held}?account=studio&page=1")).await;
+        assert!(page.text.contains("3 removals held") && !page.text.contains("--accept-removals"));
         let added = held - 1;
         let page = site.get(&format!("/polls/{added}?account=studio")).await;
         assert!(page.text.contains("/avatars/a?account=studio"), "items stay with the account");
@@ -260,6 +266,67 @@ async fn a_page_is_made_anew_after_pruning_and_another_version_is_worded_apart()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn another_database_in_the_same_place_is_not_taken_for_the_old_one() {
+    let home = tempfile::tempdir().unwrap();
+    let [old, new] = ["old.db", "new.db"].map(|name| home.path().join(name));
+    let site = Site::of_file(&old).await;
+    site.poll(&[("a", "Old name")]).await;
+    Site::of_file(&new).await.poll(&[("a", "New name")]).await;
+    let page = site.get("/avatars").await;
+    assert!(page.text.contains("Old name"));
+    for beside in ["old.db-wal", "old.db-shm"] {
+        let _ = std::fs::remove_file(home.path().join(beside));
+    }
+    std::fs::rename(&new, &old).unwrap();
+    let page = site.get_if("/avatars", &page.header("etag")).await;
+    assert!(page.status == 200 && page.text.contains("New name"), "{}: {}", page.status, page.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_past_does_not_know_is_not_said_and_not_carried_there() {
+    for site in both().await {
+        for end in ["", ".csv", ".json", ".ndjson"] {
+            let answer = site.get(&format!("/avatars{end}?listed=missing&as_of=2026-11-20")).await;
+            assert!(answer.status == 400 && answer.text.contains("listed"), "{end}");
+        }
+        let missing = async |as_of: &str| {
+            let all = site.get(&format!("/overview.json?as_of={as_of}")).await.json();
+            let row =
+                all.as_array().unwrap().iter().find(|row| row["measure"] == "avatars_missing");
+            row.unwrap()["value"].clone()
+        };
+        assert!(missing("").await.as_i64().unwrap() > 0);
+        assert_eq!(missing("2026-11-22").await, json!(null));
+        // The date's form leads to a page wherever it stands.
+        for (path, carried) in [
+            ("/avatars?listed=missing", r#"name="listed""#),
+            (&*format!("/avatars/{ANNIE}?from=1&to=2"), r#"name="to" value="2""#),
+        ] {
+            let page = site.get(path).await;
+            let form = page.text.split("class=\"asof\"").nth(1).unwrap();
+            let form = form.split("</form>").next().unwrap();
+            assert!(page.status == 200 && !form.contains(carried), "{form}");
+        }
+        assert!(
+            site.get("/avatars?listed=removed")
+                .await
+                .text
+                .contains(r#"name="listed" value="removed""#)
+        );
+        let none = site.get("/polls/24?as_of=2026-11-01").await;
+        assert!(
+            none.status == 404 && none.links().contains(&"/polls/24".to_owned()),
+            "{}",
+            none.text
+        );
+        for page in ["9", "99999999999999999999999"] {
+            let none = site.get(&format!("/avatars?listed=all&page={page}")).await;
+            assert!(none.status == 404 && none.text.contains("is none of them"), "{}", none.text);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn pages_that_say_why_keep_the_account_and_the_day() {
     let [site, _] = both().await;
     site.poll_of("studio", &[("only", "Only here")]).await;
@@ -278,9 +345,15 @@ async fn pages_that_say_why_keep_the_account_and_the_day() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_feed_knows_its_place_and_that_of_its_entries() {
     let [site, _] = both().await;
-    let page = site.get("/changes?kind=avatar&change=changed&field=premium").await;
+    // Shown as the page's own where it tells just what the page does.
     let feed = "/changes.atom?kind=avatar&#38;change=changed\"";
-    assert_eq!(page.text.matches(feed).count(), 3, "{}", page.text);
+    for (more, count) in [("", 3), ("&field=premium", 1), ("&from=2026-11-20", 1)] {
+        let page = site.get(&format!("/changes?kind=avatar&change=changed{more}")).await;
+        assert_eq!(page.text.matches(feed).count(), count, "{more}: {}", page.text);
+    }
+    assert!(!site.get("/avatars").await.text.contains(">Atom</a>"));
+    let refused = site.get("/changes.atom?as_of=2026-11-20").await;
+    assert!(refused.status == 400 && refused.text.contains("as_of"), "{}", refused.text);
     let feed = site.get("/changes.atom?kind=avatar&change=changed").await.text;
     let [itself, beside] = ["changes.atom", "changes"]
         .map(|path| format!("href=\"/{path}?kind=avatar&amp;change=changed\""));
