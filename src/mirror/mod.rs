@@ -341,11 +341,11 @@ impl<'a> Run<'a> {
         }
         // Counted once its fate is known.
         let died = matches!(outcome, Outcome::LinkDead(_)) && !asset.saved();
+        let link = died.then(|| asset.clone());
         let before = asset.last_error.clone();
-        let link = asset.clone();
         let settled = plan::settle(asset, outcome, now, self.settings.mirror.recheck);
         let next_attempt_at = settled.asset.next_attempt_at;
-        if died {
+        if let Some(link) = link {
             let last_error = settled.asset.last_error.clone();
             self.dead.push(Asset { next_attempt_at, last_error, ..link });
         } else if let Some((what, why)) = misfortune {

@@ -2,6 +2,7 @@
 
 use std::{
     borrow::Cow,
+    cmp::Ordering,
     fs::{File, OpenOptions},
     path::{Path, PathBuf},
     time::Duration,
@@ -90,7 +91,7 @@ impl Store {
         let (mut store, found) = Self::met(location, true).await?;
         match found {
             Found::Foreign(tables) => Err(store.foreign(&tables)),
-            Found::Ours { version } if version > latest() => Err(store.newer(version)),
+            Found::Ours { version } if version > latest() => Err(newer(location, version)),
             Found::Ours { version } if version == latest() => Ok(store),
             Found::Nothing | Found::Ours { .. } => {
                 store.migrate().await?;
@@ -130,15 +131,10 @@ impl Store {
         Ok(match found {
             Found::Nothing => Standing::Nothing,
             Found::Foreign(tables) => return Err(store.foreign(&tables)),
-            Found::Ours { version } if version > latest() => {
-                Standing::OfAnotherVersion(store.newer(version))
-            }
-            Found::Ours { version } if version < latest() => {
-                Standing::OfAnotherVersion(Error::storage(format!(
-                    "{location} is of an older version; a `heygen-sync sync` brings it up to date"
-                )))
-            }
-            Found::Ours { .. } => Standing::Catalogue(Box::new(store)),
+            Found::Ours { version } => match of_another_version(location, version) {
+                Some(error) => Standing::OfAnotherVersion(error),
+                None => Standing::Catalogue(Box::new(store)),
+            },
         })
     }
 
@@ -290,14 +286,24 @@ impl Store {
             some.join(", ")
         ))
     }
+}
 
-    fn newer(&self, version: i64) -> Error {
-        Error::storage(format!(
-            "{} was written by a newer version of heygen-sync (its tables are of version {version}, \
-             this program knows {}); upgrade this program",
-            self.location,
-            latest()
-        ))
+fn newer(location: &Location, version: i64) -> Error {
+    Error::storage(format!(
+        "{location} was written by a newer version of heygen-sync (its tables are of version \
+         {version}, this program knows {}); upgrade this program",
+        latest()
+    ))
+}
+
+/// Why a reader cannot read tables of this version; `None` when it can.
+pub(super) fn of_another_version(location: &Location, version: i64) -> Option<Error> {
+    match version.cmp(&latest()) {
+        Ordering::Equal => None,
+        Ordering::Greater => Some(newer(location, version)),
+        Ordering::Less => Some(Error::storage(format!(
+            "{location} is of an older version; a `heygen-sync sync` brings it up to date"
+        ))),
     }
 }
 

@@ -35,7 +35,7 @@ use super::{
     conn::{Arg, Conn, Engine, Fault, Row},
     fault::trouble,
     location::Location,
-    open::{Standing, Store},
+    open::{Standing, Store, of_another_version},
     row::PollRow,
     statements,
 };
@@ -272,13 +272,19 @@ impl Reading {
     }
 
     /// What every page is stamped with.
-    pub async fn mark(&mut self) -> Result<Mark> {
+    ///
+    /// # Errors
+    /// [`Unreadable::OfAnotherVersion`] where the tables were migrated since they were opened.
+    pub async fn mark(&mut self) -> Result<Mark, Unreadable> {
         let asked = self.ask(sql::MARK.to_owned(), &[], |row| {
             let mirror = (row.time(2)?, row.time(3)?, row.some_int(4)?, row.time(5)?);
-            Ok((row.text(0)?, row.int(1)?, mirror, (row.time(6)?, row.text(7)?)))
+            Ok((row.text(0)?, row.int(1)?, mirror, (row.time(6)?, row.text(7)?), row.int(8)?))
         });
         let mut mark = Mark::default();
-        for (account, poll, mirror, which) in asked.await? {
+        for (account, poll, mirror, which, version) in asked.await? {
+            if let Some(error) = of_another_version(&self.location, version.unwrap_or(0)) {
+                return Err(Unreadable::OfAnotherVersion(error));
+            }
             mark.accounts.extend(account);
             mark.last_poll = poll.unwrap_or(0);
             mark.mirror = mirror;

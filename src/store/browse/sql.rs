@@ -19,7 +19,8 @@ pub const MARK: &str = "SELECT a.account, (SELECT max(poll_id) FROM polls), \
        FROM assets WHERE state <> 'mirrored'), \
      (SELECT max(pruned_at) FROM asset_versions WHERE pruned_at IS NOT NULL), \
      (SELECT finished_at FROM polls ORDER BY poll_id DESC LIMIT 1), \
-     (SELECT response_sha256 FROM polls ORDER BY poll_id DESC LIMIT 1) \
+     (SELECT response_sha256 FROM polls ORDER BY poll_id DESC LIMIT 1), \
+     (SELECT max(version) FROM _heygen_sync_migrations) \
      FROM (SELECT 1 AS one) AS o LEFT JOIN accounts AS a ON 1 = 1 ORDER BY a.account";
 
 /// The hash of the asset joined as `alias`, where its file is kept: one whose file was lost keeps its
