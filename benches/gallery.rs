@@ -114,6 +114,8 @@ fn before(nth: usize) -> String {
 
 fn pages(items: usize) -> Vec<Page> {
     let last = items / 2 / 60;
+    // Pages that the search has at any size.
+    let found = (items / 1_250).clamp(1, 80);
     vec![
         ("list, facets kept", Box::new(|nth| format!("/avatars?page={}", nth % 20 + 1))),
         (
@@ -123,7 +125,7 @@ fn pages(items: usize) -> Vec<Page> {
         ("list by another search each time", Box::new(|nth| format!("/avatars?q=name+{nth}"))),
         (
             "the same search, facets kept",
-            Box::new(|nth| format!("/avatars?q=name+1&page={}", nth % 80 + 1)),
+            Box::new(move |nth| format!("/avatars?q=name+1&page={}", nth % found + 1)),
         ),
         (
             "list of one tag and gender",
