@@ -223,8 +223,14 @@ impl Blobs {
                 true => self.objects.list(Some(&place)),
                 false => {
                     let objects = self.objects.clone();
-                    let head = async move { objects.head(&place).await };
-                    futures_util::stream::once(head).boxed()
+                    // Names that only the file system can say are nobody's contents.
+                    let head = async move {
+                        match objects.head(&place).await {
+                            Err(object_store::Error::NotFound { .. }) => None,
+                            found => Some(found),
+                        }
+                    };
+                    futures_util::stream::once(head).filter_map(std::future::ready).boxed()
                 }
             })
             .map_err(|fault| self.trouble("list", fault))

@@ -1,9 +1,9 @@
 //! How every page looks and sounds: no rule of accessibility broken, no sideways scroll, nothing
-//! moved, nothing fetched from elsewhere; contrasts; screenshots.
+//! moved, nothing fetched from elsewhere; contrasts.
 
 use std::collections::BTreeMap;
 
-use crate::{chrome::Chrome, demo, site::Site};
+use crate::{chrome::Chrome, site::Site};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_page_is_accessible_in_light_and_dark() {
@@ -186,39 +186,4 @@ fn luminance(colour: u32) -> f64 {
         if value <= 0.040_45 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
     };
     0.2126 * channel(16) + 0.7152 * channel(8) + 0.0722 * channel(0)
-}
-
-/// Run by scripts/screenshots.
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "writes docs/screenshots; run by scripts/screenshots"]
-async fn screenshots() {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/screenshots");
-    std::fs::create_dir_all(&folder).unwrap();
-    let (site, chrome) = (Site::of(None, demo::FULL).await, Chrome::start(true).await);
-    let annie = format!("/avatars/{}", demo::ANNIE);
-    let mut all = site.pages().await;
-    // What only tests look at.
-    all.retain(|(name, _)| !matches!(*name, "long" | "long-id" | "chosen" | "mirror-off-item"));
-    all.extend([("history", annie.clone()), ("flip", annie)]);
-    for (name, path) in all {
-        let path = if name == "poll" { "/polls/211".into() } else { path };
-        for (size, width, height) in [("wide", 1280, 800), ("phone", 390, 844)] {
-            for scheme in ["light", "dark"] {
-                chrome.prefer(scheme, "no-preference").await;
-                chrome.size(width, height).await;
-                chrome.go(&site.url(&path)).await;
-                let scroll = match name {
-                    "history" | "compare" => "document.querySelector('#history').scrollIntoView()",
-                    "flip" => {
-                        "document.querySelector('.flip').click(); document.querySelector('.cmp').scrollIntoView()"
-                    }
-                    _ => "",
-                };
-                chrome.ask(scroll).await;
-                chrome.until("return document.readyState == 'complete' && [...document.images].filter(i => { const b = i.getBoundingClientRect(); return b.bottom > 0 && b.top < innerHeight }).every(i => i.complete && i.naturalWidth)").await;
-                let file = folder.join(format!("{name}-{size}-{scheme}.png"));
-                std::fs::write(file, chrome.picture().await).unwrap();
-            }
-        }
-    }
 }

@@ -12,5 +12,6 @@ mod patience;
 #[path = "../it/postgres/mod.rs"]
 #[allow(dead_code, unused_imports)] // Its other half serves the main suite.
 mod postgres;
+mod screenshots;
 mod site;
 mod use_it;

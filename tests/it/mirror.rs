@@ -641,6 +641,7 @@ async fn what_a_file_system_keeps_for_itself_is_no_part_of_the_store() {
     std::fs::create_dir(root.join("other")).unwrap();
     std::fs::write(root.join("other/a"), "stray").unwrap();
     std::fs::write(root.join("stray"), "stray").unwrap();
+    std::fs::write(root.join("stray#"), "stray").unwrap();
     let audit = stage.audit().await;
     let told: Vec<String> = audit.findings.iter().map(ToString::to_string).collect();
     assert_eq!(told, ["unknown file other/a", "unknown file stray"]);
