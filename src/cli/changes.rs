@@ -19,20 +19,12 @@ use crate::{
 };
 
 /// The columns of the feed: those of the view `changes`, then what is only probable.
-const COLUMNS: [&str; 12] = [
-    "poll_id",
-    "observed_at",
-    "previous_poll_at",
-    "account",
-    "kind",
-    "item_id",
-    "name",
-    "change",
-    "field",
-    "old_value",
-    "new_value",
-    "reissued_as",
-];
+const COLUMNS: [&str; 12] = {
+    let mut all = ["reissued_as"; 12];
+    let (own, _) = all.split_at_mut(ChangeRow::COLUMNS.len());
+    own.copy_from_slice(&ChangeRow::COLUMNS);
+    all
+};
 
 /// The columns for people.
 const TABLE: [&str; 7] = ["observed_at", "account", "change", "kind", "item_id", "name", "field"];

@@ -155,6 +155,23 @@ pub struct AssetStatus {
     pub left_out: Vec<Failures>,
 }
 
+impl ChangeRow {
+    /// The columns of the view `changes`, in its order.
+    pub const COLUMNS: [&str; 11] = [
+        "poll_id",
+        "observed_at",
+        "previous_poll_at",
+        "account",
+        "kind",
+        "item_id",
+        "name",
+        "change",
+        "field",
+        "old_value",
+        "new_value",
+    ];
+}
+
 impl Store {
     /// Hands the rows of the change feed to `each`, oldest first.
     pub async fn changes(

@@ -11,7 +11,7 @@ use axum::{
     http::{HeaderValue, Response, header},
 };
 use cells::{
-    CHANGE, change_cells, item_cells, item_columns, measures, poll_cells, poll_columns, span_cells,
+    change_cells, item_cells, item_columns, measures, poll_cells, poll_columns, span_cells,
     version_cells, version_columns,
 };
 use futures_util::stream;
@@ -123,7 +123,7 @@ fn columns(view: &View) -> Vec<&'static str> {
     match view {
         View::Grid(kind) => item_columns(*kind),
         View::Item(kind, _) => version_columns(*kind),
-        View::Changes | View::Poll(_) => CHANGE.to_vec(),
+        View::Changes | View::Poll(_) => ChangeRow::COLUMNS.to_vec(),
         View::Polls => poll_columns(),
         View::Timeline => vec!["from", "to", "added", "changed", "removed", "restored"],
         View::Overview => vec!["measure", "value"],

@@ -98,20 +98,6 @@ pub(super) fn version_cells(
     cells
 }
 
-pub(super) const CHANGE: [&str; 11] = [
-    "poll_id",
-    "observed_at",
-    "previous_poll_at",
-    "account",
-    "kind",
-    "item_id",
-    "name",
-    "change",
-    "field",
-    "old_value",
-    "new_value",
-];
-
 pub(super) fn change_cells(row: ChangeRow) -> Vec<Cell> {
     vec![
         Cell::Int(row.poll_id),
