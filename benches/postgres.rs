@@ -17,7 +17,7 @@ use heygen_sync::{
     catalog::diff::Accepted,
     config::Removals,
     poll::{Request, Source, poll},
-    store::{Location, Store, copy::TABLES},
+    store::{Location, Store, table::TABLES},
     time::{Clock, Timestamp},
 };
 
@@ -113,9 +113,8 @@ fn timed_poll(url: &str, body: Vec<u8>) -> f64 {
 fn copied(subject: &str, floor: &str, folder: &Path) -> f64 {
     let lines = |direction: &dyn Fn(&str, &str, &str) -> String| {
         let lines = TABLES.iter().map(|table| {
-            let columns: Vec<&str> = table.columns.iter().map(|(name, _)| *name).collect();
             let file = folder.join(table.name).display().to_string();
-            direction(table.name, &columns.join(", "), &file)
+            direction(table.name, &table.list(""), &file)
         });
         lines.collect::<Vec<_>>().join("\n")
     };

@@ -156,7 +156,7 @@ fn title(filter: &ChangeFilter) -> String {
     let ChangeFilter { since: _, until: _, kind, change, account, id, limit: _ } = filter;
     let parts = [
         account.as_deref().map(|account| format!("account {account}")),
-        kind.map(|kind| kind.plural().to_owned()),
+        kind.map(|kind| kind.plural.to_owned()),
         change.clone(),
         id.clone(),
     ];

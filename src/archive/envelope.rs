@@ -110,7 +110,7 @@ pub(super) fn number(file: &str) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::row::Counts;
+    use crate::store::{record::JsonText, row::Counts};
 
     #[test]
     fn a_name_gives_its_number_back_and_no_other_name_does() {
@@ -130,9 +130,9 @@ mod tests {
             outcome: "held".into(),
             observed_at: Timestamp::parse("2026-01-02T03:04:05.678Z"),
             counts: Some(Counts { added: 3, ..Counts::default() }),
-            policy: Some(
+            policy: Some(JsonText(
                 r#"{"accepted":null,"after_polls":1,"max_share":0.2,"min_count":20}"#.into(),
-            ),
+            )),
             digest: Some("ab".into()),
             ..PollRow::default()
         };

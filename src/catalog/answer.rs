@@ -14,7 +14,8 @@ use std::collections::BTreeMap;
 use serde_json::value::RawValue;
 
 use super::{
-    item::{FieldName, Fields, Kind},
+    item::{FieldName, Fields},
+    kind::Kind,
     schema::{JsonType, Schema, Types},
     value::{MAX_DEPTH, Value, write_json_string},
 };
@@ -61,18 +62,18 @@ impl Plan {
     pub fn new(kind: Kind, schema: &Schema) -> Self {
         let carried: BTreeMap<&FieldName, Types> = schema
             .iter()
-            .filter(|(name, field)| field.carried && *name != kind.id_field())
+            .filter(|(name, field)| field.carried && *name != kind.id)
             .map(|(name, field)| (name, field.types))
             .collect();
         // In the API's own order, then by name.
-        let known = kind.columns().iter().filter_map(|column| {
+        let known = kind.columns.iter().filter_map(|column| {
             carried
                 .get_key_value(&FieldName::Borrowed(column.name))
                 .map(|(name, types)| (*name, *types))
         });
         let other = carried
             .iter()
-            .filter(|(name, _)| !kind.columns().iter().any(|column| column.name == name.as_ref()));
+            .filter(|(name, _)| !kind.columns.iter().any(|column| column.name == name.as_ref()));
         let all = known.chain(other.map(|(name, types)| (*name, *types)));
         Self { kind, fields: all.map(|(name, types)| (name.clone(), Way::new(types))).collect() }
     }
@@ -108,7 +109,7 @@ impl Plan {
 
     /// What stands before the list's first record; `first` for the first list of an answer.
     pub fn begin(&self, first: bool) -> String {
-        format!("{}\"{}\":[", if first { "" } else { "," }, self.kind.list())
+        format!("{}\"{}\":[", if first { "" } else { "," }, self.kind.table)
     }
 
     /// What stands behind the list's last record.
@@ -119,7 +120,7 @@ impl Plan {
     /// Appends an item's record; `first` for the first one of the list.
     pub fn write(&self, id: &str, fields: &Fields, first: bool, out: &mut String) {
         out.push_str(if first { "\n{" } else { ",\n{" });
-        write_json_string(self.kind.id_field(), out);
+        write_json_string(self.kind.id, out);
         out.push(':');
         write_json_string(id, out);
         for (name, way) in &self.fields {
@@ -226,8 +227,8 @@ mod tests {
     /// The records of items that hold these fields, called a, b, c …
     fn records(schema: &Schema, items: &[&str]) -> Vec<String> {
         let items: Vec<Fields> =
-            items.iter().map(|json| Fields::from_row(Kind::Avatar, vec![], Some(json))).collect();
-        let mut plan = Plan::new(Kind::Avatar, schema);
+            items.iter().map(|json| Fields::from_row(Kind::AVATAR, vec![], Some(json))).collect();
+        let mut plan = Plan::new(Kind::AVATAR, schema);
         loop {
             let mut survey = plan.survey();
             items.iter().for_each(|item| plan.look_at(item, &mut survey));

@@ -10,7 +10,8 @@ use std::{
 };
 
 use super::{
-    item::{FieldName, Fields, Kind},
+    item::{FieldName, Fields},
+    kind::{ByKind, Kind},
     learned::{Circumstances, differences, stored_type},
     links::{LinkWrite, Listed, StoredLinks},
     list::{Answer, List},
@@ -31,10 +32,8 @@ pub struct Standing {
     /// For each `missing_since` among the items: the last good poll before it, the one that last
     /// listed the item.
     pub listed_before: BTreeMap<Timestamp, GoodPoll>,
-    /// The avatars ever seen.
-    pub avatars: StandingList,
-    /// The talking photos ever seen.
-    pub talking_photos: StandingList,
+    /// The items ever seen, of each kind that was ever listed.
+    pub lists: ByKind<StandingList>,
     /// The stored links.
     pub links: StoredLinks,
 }
@@ -114,10 +113,8 @@ pub struct Poll<'a> {
 pub struct Diff {
     /// Whether this is the account's first good poll: everything is added, nothing is news.
     pub baseline: bool,
-    /// What happens to the avatars.
-    pub avatars: ListDiff,
-    /// What happens to the talking photos.
-    pub talking_photos: ListDiff,
+    /// What happens to each list that the answer has.
+    pub lists: Vec<ListDiff>,
     /// Links to store.
     pub links: Vec<LinkWrite>,
 }
@@ -237,42 +234,47 @@ pub struct Held {
 
 /// Works out what `answer` does to `standing`.
 pub fn diff(standing: &Standing, answer: Answer, poll: &Poll<'_>) -> Diff {
-    let Answer { avatars, talking_photos, warning: _ } = answer;
-    let mut avatars = Judged::new(standing, &standing.avatars, avatars, poll);
-    let mut talking_photos = Judged::new(standing, &standing.talking_photos, talking_photos, poll);
-    let dropped = avatars.dropped.iter().chain(&talking_photos.dropped);
-    let mut links = Listed::new(&standing.links, dropped, poll.mirror);
-    for judged in [&avatars, &talking_photos] {
-        judged.kept.iter().for_each(|record| links.keep(record, &judged.list.signatures));
+    let nothing = StandingList::default();
+    let compared = answer.lists.into_iter().map(|list| {
+        let before = standing.lists.get(&list.kind).unwrap_or(&nothing);
+        Comparison::new(standing, before, list, poll)
+    });
+    let mut compared: Vec<_> = compared.collect();
+    let links = links(&compared, standing, poll);
+    for list in &mut compared {
+        // The links to store hold on to those that they need.
+        list.list.signatures = Arc::default();
+        list.match_items();
     }
-    for judged in [&avatars, &talking_photos] {
-        let signatures = &judged.list.signatures;
-        judged.dropped.iter().for_each(|record| links.compare(record, signatures));
-    }
-    let links = links.writes(poll.observed_at);
-    for judged in [&mut avatars, &mut talking_photos] {
-        // Whatever is to be stored of them holds on to them.
-        judged.list.signatures = Arc::default();
-        judged.match_items();
-    }
-    let holds = [avatars.hold(), talking_photos.hold()];
+    let holds: Vec<Option<Held>> = compared.iter().map(Comparison::hold).collect();
     let held: u64 = holds.iter().flatten().map(|held| held.count).sum();
     let accepted = match poll.policy.accepted {
         Accepted::None => false,
         Accepted::UpTo(most) => held <= most,
         Accepted::All => true,
     };
-    let [avatars_held, photos_held] = holds.map(|held| held.filter(|_| !accepted));
-    Diff {
-        baseline: standing.last_good.is_none(),
-        avatars: avatars.finish(avatars_held),
-        talking_photos: talking_photos.finish(photos_held),
-        links,
-    }
+    let lists = compared.into_iter().zip(holds);
+    let lists = lists.map(|(list, held)| list.finish(held.filter(|_| !accepted)));
+    Diff { baseline: standing.last_good.is_none(), lists: lists.collect(), links }
 }
 
-/// One list while it is being judged.
-struct Judged<'a> {
+/// The links to store of all lists: a picture may be listed in several.
+fn links(compared: &[Comparison<'_>], standing: &Standing, poll: &Poll<'_>) -> Vec<LinkWrite> {
+    let dropped = compared.iter().flat_map(|list| &list.dropped);
+    let mut links = Listed::new(&standing.links, dropped, poll.mirror);
+    for list in compared {
+        let List { kind, signatures, .. } = &list.list;
+        list.kept.iter().for_each(|record| links.keep(*kind, record, signatures));
+    }
+    for list in compared {
+        let signatures = &list.list.signatures;
+        list.dropped.iter().for_each(|record| links.compare(record, signatures));
+    }
+    links.writes(poll.observed_at)
+}
+
+/// One list while it is compared with the tables.
+struct Comparison<'a> {
     standing: &'a Standing,
     before: &'a StandingList,
     poll: &'a Poll<'a>,
@@ -290,7 +292,7 @@ struct Judged<'a> {
     missing_before: u64,
 }
 
-impl<'a> Judged<'a> {
+impl<'a> Comparison<'a> {
     fn new(
         standing: &'a Standing,
         before: &'a StandingList,
@@ -488,7 +490,7 @@ impl<'a> Judged<'a> {
     /// The guard: whether the due removals are to be held, and why (rule 8).
     fn hold(&self) -> Option<Held> {
         let due = self.due.len() as u64;
-        let name = self.list.kind.plural();
+        let name = self.list.kind.plural;
         let current = self.before.items.iter().filter(|item| !item.removed).count();
         let Policy { min_count, max_share, .. } = self.poll.policy;
         // A hair more, so that 29 of 100 is not over a share of 0.29 for want of a binary digit.
@@ -578,14 +580,9 @@ fn says_stored(copy: &Record, stored: Option<&StandingItem>, names: &BTreeSet<Fi
 }
 
 impl Diff {
-    /// Both lists.
-    pub fn lists(&self) -> [&ListDiff; 2] {
-        [&self.avatars, &self.talking_photos]
-    }
-
-    /// The sum of a count over both lists.
+    /// The sum of a count over all lists.
     pub fn sum(&self, count: impl Fn(&ListDiff) -> u64) -> u64 {
-        self.lists().into_iter().map(count).sum()
+        self.lists.iter().map(count).sum()
     }
 
     /// How many removals are held back, in all.
@@ -596,7 +593,7 @@ impl Diff {
     /// Why, for people; `None` when none are.
     pub fn held_reason(&self) -> Option<String> {
         let reasons: Vec<&str> = self
-            .lists()
+            .lists
             .iter()
             .filter_map(|list| Some(list.held.as_ref()?.reason.as_str()))
             .collect();

@@ -1,4 +1,4 @@
-//! What an item is: its kind, the columns of that kind, and its fields by the API's own names.
+//! What an item is: its fields by the API's own names.
 //!
 //! An item's state is a map from field name to canonical value; null has no entry. Whether a
 //! value lives in its column or in `extra` is decided here alone ([`Fields::cell`],
@@ -8,127 +8,12 @@ use std::{borrow::Cow, collections::HashSet, fmt, sync::Arc};
 
 use serde_json::value::RawValue;
 
-use super::value::{Sort, Value, pairs, write_json_object};
-
-/// Avatar or talking photo.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
-    /// An entry of the response's `avatars`.
-    Avatar,
-    /// An entry of the response's `talking_photos`.
-    TalkingPhoto,
-}
-
-/// A field with a column of its own.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Column {
-    /// The API's name, which is the column's name too.
-    pub name: &'static str,
-    /// What the column can hold; any other value goes to `extra`.
-    pub holds: Holds,
-}
-
-/// The type of a column.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Holds {
-    /// A string.
-    Text,
-    /// A boolean.
-    Bool,
-    /// An array of strings, as JSON.
-    Texts,
-}
-
-const fn column(name: &'static str, holds: Holds) -> Column {
-    Column { name, holds }
-}
-
-const AVATAR: [Column; 8] = [
-    column("avatar_name", Holds::Text),
-    column("gender", Holds::Text),
-    column("preview_image_url", Holds::Text),
-    column("preview_video_url", Holds::Text),
-    column("premium", Holds::Bool),
-    column("type", Holds::Text),
-    column("tags", Holds::Texts),
-    column("default_voice_id", Holds::Text),
-];
-
-const TALKING_PHOTO: [Column; 2] =
-    [column("talking_photo_name", Holds::Text), column("preview_image_url", Holds::Text)];
-
-impl Kind {
-    /// Both kinds, in the order in which everything lists them.
-    pub const ALL: [Self; 2] = [Self::Avatar, Self::TalkingPhoto];
-
-    /// `avatar` or `talking_photo`, as the tables say it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Avatar => "avatar",
-            Self::TalkingPhoto => "talking_photo",
-        }
-    }
-
-    /// The list's name in the response, which is the table's name too.
-    pub fn list(self) -> &'static str {
-        match self {
-            Self::Avatar => "avatars",
-            Self::TalkingPhoto => "talking_photos",
-        }
-    }
-
-    /// The list's name for people.
-    pub fn plural(self) -> &'static str {
-        match self {
-            Self::Avatar => "avatars",
-            Self::TalkingPhoto => "talking photos",
-        }
-    }
-
-    /// The field and column that hold the id.
-    pub fn id_field(self) -> &'static str {
-        match self {
-            Self::Avatar => "avatar_id",
-            Self::TalkingPhoto => "talking_photo_id",
-        }
-    }
-
-    /// The field and column that hold the name.
-    pub fn name_field(self) -> &'static str {
-        match self {
-            Self::Avatar => "avatar_name",
-            Self::TalkingPhoto => "talking_photo_name",
-        }
-    }
-
-    /// The fields with columns of their own, in the order of the table.
-    pub fn columns(self) -> &'static [Column] {
-        match self {
-            Self::Avatar => &AVATAR,
-            Self::TalkingPhoto => &TALKING_PHOTO,
-        }
-    }
-
-    /// `name` as a field's name, without a copy where the kind knows it.
-    pub fn field(self, name: &str) -> FieldName {
-        match self.columns().iter().find(|column| column.name == name) {
-            Some(column) => Cow::Borrowed(column.name),
-            None => Cow::Owned(name.to_owned()),
-        }
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl fmt::Debug for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
+use super::{
+    cell::Cell,
+    column::{Column, Holds},
+    kind::Kind,
+    value::{Sort, Value, pairs, write_json_object},
+};
 
 /// A field's name, as the API spells it.
 pub type FieldName = Cow<'static, str>;
@@ -209,7 +94,7 @@ impl Fields {
 
     /// The item's name, if it is a string.
     pub fn name(&self, kind: Kind) -> Option<&str> {
-        self.text(kind.name_field())
+        self.text(kind.label)
     }
 
     /// The field's value, if it is a string.
@@ -219,15 +104,16 @@ impl Fields {
         (sort == Sort::Text).then_some(text)
     }
 
-    /// What stands in `column`: the value, if the column can hold it.
-    pub fn cell(&self, column: &Column) -> Option<Value<'_>> {
-        self.get(column.name).filter(|value| column.fits(value))
+    /// The value in `column`; null if the column cannot hold it.
+    pub fn cell(&self, column: &Column) -> Cell<'_> {
+        let value = self.get(column.name).filter(|value| fits(column, value));
+        value.map_or(Cell::Null, Value::into_column)
     }
 
     /// What has no column, or does not fit it, as a canonical JSON object; `None` when empty.
     pub fn extra(&self, kind: Kind) -> Option<String> {
         let homeless = |(name, value): &(&FieldName, Value<'_>)| {
-            !kind.columns().iter().any(|column| column.name == **name && column.fits(value))
+            !kind.columns.iter().any(|column| column.name == **name && fits(column, value))
         };
         let homeless: Vec<_> = self.iter().filter(homeless).collect();
         (!homeless.is_empty()).then(|| written(&homeless))
@@ -268,14 +154,15 @@ impl fmt::Debug for Fields {
     }
 }
 
-impl Column {
-    fn fits(&self, value: &Value<'_>) -> bool {
-        let sort = match self.holds {
-            Holds::Text => Sort::Text,
-            Holds::Bool => Sort::Bool,
-            Holds::Texts => Sort::Texts,
-        };
-        value.sort() == sort
+/// Whether the column can hold the value; one that it cannot goes to `extra`.
+fn fits(column: &Column, value: &Value<'_>) -> bool {
+    match column.holds {
+        Holds::Text => value.sort() == Sort::Text,
+        Holds::Boolean => value.sort() == Sort::Bool,
+        Holds::Integer => value.as_int().is_some(),
+        Holds::Texts => value.sort() == Sort::Texts,
+        // No field of an item has such a column.
+        Holds::Time | Holds::Json => false,
     }
 }
 
@@ -289,17 +176,17 @@ mod tests {
     use super::*;
 
     fn fields(json: &str) -> Fields {
-        Fields::from_row(Kind::Avatar, vec![], Some(json))
+        Fields::from_row(Kind::AVATAR, vec![], Some(json))
     }
 
     #[test]
     fn a_value_that_its_column_cannot_hold_lives_in_extra_under_its_own_name() {
         let odd = fields(r#"{"avatar_name":"A","premium":"yes","tags":["b",1],"zoom":2}"#);
-        let cells: Vec<_> =
-            AVATAR.iter().filter_map(|column| odd.cell(column).map(|_| column.name)).collect();
+        let held = Kind::AVATAR.columns.iter().filter(|column| odd.cell(column) != Cell::Null);
+        let cells: Vec<_> = held.map(|column| column.name).collect();
         assert_eq!(cells, ["avatar_name"]);
         assert_eq!(
-            odd.extra(Kind::Avatar).as_deref(),
+            odd.extra(Kind::AVATAR).as_deref(),
             Some(r#"{"premium":"yes","tags":["b",1],"zoom":2}"#)
         );
     }
@@ -308,11 +195,17 @@ mod tests {
     fn columns_and_extra_give_the_same_fields_back() {
         let state =
             fields(r#"{"avatar_name":"A","premium":true,"tags":[],"type":5,"x":{"b":1,"a":null}}"#);
-        let cells = AVATAR
+        let cells = Kind::AVATAR
+            .columns
             .iter()
-            .filter_map(|column| Some((column.name.into(), state.cell(column)?.clone())))
+            .filter_map(|column| {
+                Some((
+                    column.name.into(),
+                    state.get(column.name).filter(|value| fits(column, value))?,
+                ))
+            })
             .collect();
-        let back = Fields::from_row(Kind::Avatar, cells, state.extra(Kind::Avatar).as_deref());
+        let back = Fields::from_row(Kind::AVATAR, cells, state.extra(Kind::AVATAR).as_deref());
         assert_eq!(back, state);
     }
 

@@ -8,7 +8,8 @@ use std::{
 };
 
 use super::{
-    record::{PREVIEWS, Record, Role, SignedUrl},
+    kind::{Kind, Role},
+    record::{Record, SignedUrl},
     signatures::{Signature, Signatures},
 };
 use crate::time::Timestamp;
@@ -85,9 +86,9 @@ impl<'a> Listed<'a> {
     }
 
     /// Adds the previews of a record that is kept, of a list with these signatures.
-    pub fn keep(&mut self, record: &'a Record, signatures: &Arc<Signatures>) {
-        for (field, role) in PREVIEWS {
-            let url = record.fields.text(field);
+    pub fn keep(&mut self, kind: Kind, record: &'a Record, signatures: &Arc<Signatures>) {
+        for preview in kind.previews {
+            let (role, url) = (preview.role, record.fields.text(preview.field));
             if let Some(url) = url.filter(|url| fits(url) && self.concerns(record, url)) {
                 let best = self.best.entry(url).or_insert(Best { role, link: None });
                 best.role = best.role.min(role);

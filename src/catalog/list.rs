@@ -9,7 +9,8 @@ use std::{collections::BTreeSet, sync::Arc};
 use serde_json::value::RawValue;
 
 use super::{
-    item::{Kind, Names},
+    item::Names,
+    kind::Kind,
     record::{self, Decoded, Dialect, Record},
     signatures::Signatures,
     value::{Sort, Value, pairs, text},
@@ -19,10 +20,8 @@ use crate::error::{Error, Result};
 /// What one answer of the API says.
 #[derive(Debug)]
 pub struct Answer {
-    /// The list `avatars`.
-    pub avatars: List,
-    /// The list `talking_photos`.
-    pub talking_photos: List,
+    /// One list for each kind that the answer lists.
+    pub lists: Vec<List>,
     /// The API's own notice of deprecation, from the body.
     pub warning: Option<String>,
 }
@@ -52,9 +51,12 @@ pub struct List {
     pub incomplete: Option<String>,
 }
 
+/// The kinds that v2 lists.
+pub const V2_KINDS: [Kind; 2] = [Kind::AVATAR, Kind::TALKING_PHOTO];
+
 /// The names of v2: its fields are the tables' columns.
 fn v2(kind: Kind) -> Dialect {
-    Dialect { id: kind.id_field(), renamed: &[] }
+    Dialect { id: kind.id, renamed: &[] }
 }
 
 /// Decodes a response of `GET /v2/avatars`.
@@ -80,10 +82,11 @@ fn decode_envelope(body: &[u8], data_alone: bool) -> Result<Answer> {
     };
     let warning = field("warning").and_then(said_warning);
     let list = |kind: Kind| {
-        let raw = lists.iter().find(|(key, _)| key == kind.list()).map(|(_, raw)| *raw);
-        decode_list(raw.ok_or_else(|| missing(kind.list()))?, kind)
+        let raw = lists.iter().find(|(key, _)| key == kind.table).map(|(_, raw)| *raw);
+        decode_list(raw.ok_or_else(|| missing(kind.table))?, kind)
     };
-    Ok(Answer { avatars: list(Kind::Avatar)?, talking_photos: list(Kind::TalkingPhoto)?, warning })
+    let lists = V2_KINDS.into_iter().map(list).collect::<Result<_>>()?;
+    Ok(Answer { lists, warning })
 }
 
 /// The body as JSON text, checked to be well-formed to its end.
@@ -132,7 +135,7 @@ pub fn array<'a>(raw: &'a RawValue, name: &str) -> Result<Vec<&'a RawValue>> {
 }
 
 fn decode_list(raw: &RawValue, kind: Kind) -> Result<List> {
-    let raws = array(raw, kind.list())?;
+    let raws = array(raw, kind.table)?;
     let dialect = v2(kind);
     let mut list = ListBuilder::new(kind);
     for raw in raws {
@@ -346,7 +349,7 @@ mod tests {
             r#"{{"data":{{"talking_photos":[],"avatars":[{{"avatar_id":"b","n":1e400}},7,{{"avatar_id":""}},
             {{"avatar_id":"d","x":{deep}}},{{"avatar_id":"a","s":"\ud800"}},{{"avatar_id":"b"}},{{"avatar_id":"a","x":{deep}}}]}}}}"#
         );
-        let list = decode(body.as_bytes()).unwrap().avatars;
+        let list = decode(body.as_bytes()).unwrap().lists.swap_remove(0);
         let ids: Vec<_> = list.records.iter().map(|record| record.id.as_str()).collect();
         assert_eq!(ids, ["a", "b", "b"]);
         assert_eq!((list.listed, list.duplicates), (3, 2));

@@ -4,7 +4,10 @@
 //!
 //! - [`value`]: JSON in its canonical form, without loss
 //! - [`signed_url`]: which part of a URL is a signature, and when it expires
-//! - [`item`]: kinds, their columns, and the fields of an item
+//! - [`cell`]: a value of a row
+//! - [`column`]: what a column of a table is
+//! - [`kind`]: the kinds of items and their columns, as data
+//! - [`item`]: the fields of an item
 //! - [`list`]: an answer's bytes → records, each on its own
 //! - [`answer`]: stored items → an answer again
 //! - [`pages`]: the pages of a v3 answer → the same two lists
@@ -19,8 +22,11 @@
 //! - [`seal`]: what a poll wrote, as lines whose digest seals it
 
 pub mod answer;
+pub mod cell;
+pub mod column;
 pub mod diff;
 pub mod item;
+pub mod kind;
 pub mod learned;
 pub mod links;
 pub mod list;

@@ -6,7 +6,7 @@
 use serde_json::value::RawValue;
 
 use super::{
-    item::Kind,
+    kind::{ByKind, Kind},
     list::{Answer, ListBuilder, Object, array, json, missing, object, said_error, said_warning},
     record::{Decoded, Dialect},
     value::{pairs, text},
@@ -16,8 +16,7 @@ use crate::error::{Error, Result};
 /// The looks of the pages read so far.
 #[derive(Debug)]
 pub struct Pages {
-    avatars: ListBuilder,
-    talking_photos: ListBuilder,
+    lists: ByKind<ListBuilder>,
     warning: Option<String>,
     looks: u64,
     /// Looks that tell neither an id nor a kind.
@@ -55,23 +54,22 @@ const fn documented(name: &'static str) -> [(&'static str, &'static str); 15] {
     ]
 }
 
-static AVATAR: [(&str, &str); 15] = documented("avatar_name");
-static TALKING_PHOTO: [(&str, &str); 15] = documented("talking_photo_name");
+/// The kinds that the looks of v3 are, each with its names of the fields.
+static DOCUMENTED: [(Kind, [(&str, &str); 15]); 2] = [
+    (Kind::AVATAR, documented("avatar_name")),
+    (Kind::TALKING_PHOTO, documented("talking_photo_name")),
+];
 
 fn v3(kind: Kind) -> Dialect {
-    let renamed = match kind {
-        Kind::Avatar => &AVATAR,
-        Kind::TalkingPhoto => &TALKING_PHOTO,
-    };
-    Dialect { id: "id", renamed }
+    let names = DOCUMENTED.iter().find(|(one, _)| *one == kind);
+    Dialect { id: "id", renamed: names.map_or(&[], |(_, names)| names) }
 }
 
 impl Pages {
     /// No page yet.
     pub fn new() -> Self {
         Self {
-            avatars: ListBuilder::new(Kind::Avatar),
-            talking_photos: ListBuilder::new(Kind::TalkingPhoto),
+            lists: DOCUMENTED.iter().map(|(kind, _)| (*kind, ListBuilder::new(*kind))).collect(),
             warning: None,
             looks: 0,
             strays: 0,
@@ -103,7 +101,7 @@ impl Pages {
     fn push(&mut self, raw: &RawValue) {
         let Ok(pairs) = pairs(raw.get()) else { return self.stray() };
         let kind = field(&pairs, "avatar_type").and_then(kind);
-        let assumed = kind.unwrap_or(Kind::Avatar);
+        let assumed = kind.unwrap_or(Kind::AVATAR);
         let list = self.list(assumed);
         match list.decode(&pairs, &v3(assumed)) {
             Decoded::Unusable if kind.is_none() => self.stray(),
@@ -114,14 +112,11 @@ impl Pages {
     /// It is counted once, among the avatars, and might be any item of either list.
     fn stray(&mut self) {
         self.strays += 1;
-        self.avatars.push(Decoded::Unusable);
+        self.list(Kind::AVATAR).push(Decoded::Unusable);
     }
 
     fn list(&mut self, kind: Kind) -> &mut ListBuilder {
-        match kind {
-            Kind::Avatar => &mut self.avatars,
-            Kind::TalkingPhoto => &mut self.talking_photos,
-        }
+        self.lists.entry(kind).or_insert_with(|| ListBuilder::new(kind))
     }
 
     /// How many looks came so far, repeats included.
@@ -131,19 +126,20 @@ impl Pages {
 
     /// Says that looks of either kind may be lacking, and why.
     pub fn incomplete(&mut self, why: &str) {
-        self.avatars.incomplete(why.to_owned());
-        self.talking_photos.incomplete(why.to_owned());
+        self.lists.values_mut().for_each(|list| list.incomplete(why.to_owned()));
     }
 
-    /// Both lists, sorted and counted.
+    /// The lists, sorted and counted.
     pub fn finish(self) -> Answer {
-        let Self { avatars, mut talking_photos, warning, looks: _, strays } = self;
+        let Self { mut lists, warning, looks: _, strays } = self;
         if strays > 0 {
-            talking_photos.incomplete(format!(
+            let list = lists.get_mut(&Kind::TALKING_PHOTO);
+            let why = format!(
                 "{strays} looks have neither a usable id nor a kind and might be any of them"
-            ));
+            );
+            list.into_iter().for_each(|list| list.incomplete(why.clone()));
         }
-        Answer { avatars: avatars.finish(), talking_photos: talking_photos.finish(), warning }
+        Answer { lists: lists.into_values().map(ListBuilder::finish).collect(), warning }
     }
 }
 
@@ -175,8 +171,8 @@ fn field<'a>(object: &Object<'a>, name: &str) -> Option<&'a RawValue> {
 fn kind(raw: &RawValue) -> Option<Kind> {
     let raw = raw.get();
     raw.starts_with('"').then(|| match text(raw).as_ref() {
-        "photo_avatar" => Kind::TalkingPhoto,
-        _ => Kind::Avatar,
+        "photo_avatar" => Kind::TALKING_PHOTO,
+        _ => Kind::AVATAR,
     })
 }
 
@@ -215,11 +211,11 @@ mod tests {
             list.records.iter().map(|look| look.id.clone() + &look.to_json()).collect::<Vec<_>>()
         };
         assert_eq!(
-            said(&answer.avatars),
+            said(&answer.lists[0]),
             [r#"a{"avatar_name":"A","avatar_type":"digital_twin"}"#, r#"c{"avatar_id":"x"}"#,]
         );
         assert_eq!(
-            said(&answer.talking_photos),
+            said(&answer.lists[1]),
             [r#"b{"avatar_type":"photo_avatar","talking_photo_name":"B"}"#]
         );
     }
@@ -227,11 +223,11 @@ mod tests {
     #[test]
     fn a_look_without_id_and_kind_is_counted_once_and_may_be_of_either_list() {
         let answer = read(r#"7,{"name":"x"},{"avatar_type":"photo_avatar"}"#);
-        let Answer { avatars, talking_photos, .. } = answer;
+        let [avatars, talking_photos] = &answer.lists[..] else { panic!() };
         assert_eq!((avatars.rejected, avatars.unusable), (2, 2));
         assert_eq!((talking_photos.rejected, talking_photos.unusable), (1, 1));
         assert!(talking_photos.incomplete.is_some());
-        let photos = read(r#"{"avatar_type":"studio_avatar"}"#).talking_photos;
+        let photos = read(r#"{"avatar_type":"studio_avatar"}"#).lists.swap_remove(1);
         assert!(photos.incomplete.is_none() && photos.is_empty);
     }
 
@@ -253,7 +249,7 @@ mod tests {
             let refused = pages.add(body.as_bytes()).unwrap_err();
             assert_eq!(refused.kind, crate::error::Kind::NotACatalogue, "{body}");
         }
-        assert!(pages.finish().avatars.is_empty);
+        assert!(pages.finish().lists[0].is_empty);
     }
 
     #[test]

@@ -7,7 +7,8 @@ use std::{borrow::Cow, fmt, sync::Arc};
 use serde_json::value::RawValue;
 
 use super::{
-    item::{FieldName, Fields, Kind},
+    item::{FieldName, Fields},
+    kind::{Kind, Preview},
     schema::JsonType,
     signatures::{Place, Signatures},
     signed_url,
@@ -17,29 +18,6 @@ use crate::time::Timestamp;
 
 /// Ids longer than this, in bytes, are not usable.
 pub const MAX_ID: usize = 1024;
-
-/// The preview fields, in the order in which a URL that stands in both takes its role.
-pub const PREVIEWS: [(&str, Role); 2] =
-    [("preview_image_url", Role::Image), ("preview_video_url", Role::Video)];
-
-/// What an asset is: a picture or a video.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Role {
-    /// From `preview_image_url`.
-    Image,
-    /// From `preview_video_url`.
-    Video,
-}
-
-impl Role {
-    /// `image` or `video`, as `assets.role` says it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Image => "image",
-            Self::Video => "video",
-        }
-    }
-}
 
 /// A URL with its signature, byte for byte as received: a credential, so it never prints.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,8 +44,8 @@ impl fmt::Debug for SignedUrl {
 /// A signed preview URL of a record; without its signature it is the value of its field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Link {
-    /// Picture or video.
-    pub role: Role,
+    /// The field that it is in.
+    pub preview: &'static Preview,
     /// Where the list keeps what signs the field's URL.
     pub signature: Place,
     /// When it expires, where it says so.
@@ -137,7 +115,8 @@ pub(super) fn decode(
     else {
         return Decoded::Unusable;
     };
-    let mut record = Builder { fields: Vec::with_capacity(pairs.len()), ..Default::default() };
+    let fields = Vec::with_capacity(pairs.len());
+    let mut record = Builder { previews: kind.previews, fields, ..Default::default() };
     let told = |key: &str| key != dialect.id && !dialect.is_shadowed(key, pairs);
     for (key, raw) in pairs.iter().filter(|(key, _)| told(key)) {
         let name = dialect.field(kind, key);
@@ -155,6 +134,7 @@ fn usable(raw: &RawValue) -> Option<String> {
 
 #[derive(Default)]
 struct Builder<'a> {
+    previews: &'static [Preview],
     fields: Vec<(FieldName, Value<'a>)>,
     nulls: Vec<FieldName>,
     numbers_as_text: Vec<FieldName>,
@@ -168,8 +148,8 @@ impl<'a> Builder<'a> {
         raw: &'a str,
         signatures: &mut Signatures,
     ) -> Result<(), super::value::TooDeep> {
-        if let Some((_, role)) = PREVIEWS.iter().find(|(preview, _)| *preview == name) {
-            self.links.extend(link(raw, *role, signatures));
+        if let Some(preview) = self.previews.iter().find(|preview| preview.field == name) {
+            self.links.extend(link(raw, preview, signatures));
         }
         let value = Value::decode(raw, 1)?;
         if value.sort() == Sort::Text && JsonType::of_raw(raw) == Some(JsonType::Number) {
@@ -183,7 +163,7 @@ impl<'a> Builder<'a> {
     }
 
     fn finish(self, id: String) -> Record {
-        let Self { fields, nulls, numbers_as_text, links } = self;
+        let Self { previews: _, fields, nulls, numbers_as_text, links } = self;
         Record {
             id,
             fields: Fields::new(fields),
@@ -195,17 +175,16 @@ impl<'a> Builder<'a> {
 }
 
 /// The link that a raw preview URL is, if it is signed.
-fn link(raw: &str, role: Role, signatures: &mut Signatures) -> Option<Link> {
+fn link(raw: &str, preview: &'static Preview, signatures: &mut Signatures) -> Option<Link> {
     let url = raw.starts_with('"').then(|| text(raw))?;
     let signed_url::Signed { canonical, expires_at } = signed_url::parse(&url)?;
-    Some(Link { role, signature: signatures.keep(&canonical, &url)?, expires_at })
+    Some(Link { preview, signature: signatures.keep(&canonical, &url)?, expires_at })
 }
 
 impl Record {
     /// The URL that a link of the record signs.
     pub fn canonical(&self, link: &Link) -> Option<&str> {
-        let (field, _) = PREVIEWS.iter().find(|(_, role)| *role == link.role)?;
-        self.fields.text(field)
+        self.fields.text(link.preview.field)
     }
 
     /// Whether the record has the field, null or not.
@@ -245,7 +224,7 @@ mod tests {
 
     fn read(json: &str) -> Decoded {
         let Ok(pairs) = pairs(json) else { return Decoded::Unusable };
-        decode(&pairs, Kind::Avatar, &V2, &mut Signatures::default())
+        decode(&pairs, Kind::AVATAR, &V2, &mut Signatures::default())
     }
 
     #[test]
@@ -265,7 +244,7 @@ mod tests {
         let mut signatures = Signatures::default();
         let mut read = |json: &str| match decode(
             &pairs(json).unwrap(),
-            Kind::Avatar,
+            Kind::AVATAR,
             &dialect,
             &mut signatures,
         ) {

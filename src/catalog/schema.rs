@@ -6,7 +6,8 @@
 use std::{collections::BTreeMap, fmt};
 
 use super::{
-    item::{FieldName, Kind},
+    item::FieldName,
+    kind::Kind,
     record::Record,
     value::{Sort, Value},
 };
@@ -236,7 +237,7 @@ pub fn changes(
     example_id: Option<&str>,
 ) -> Vec<SchemaChange> {
     let Some(example_id) = example_id else { return vec![] };
-    let id = FieldName::Borrowed(kind.id_field());
+    let id = FieldName::Borrowed(kind.id);
     let id_types = Types::default().with(JsonType::String);
     let example = Some(Value::text(example_id));
     let id_seen = Seen { name: &id, types: id_types, example };

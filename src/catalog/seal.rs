@@ -12,8 +12,9 @@ use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
 use super::{
+    cell::Cell,
     diff::{Closed, Diff, FieldChange, ListDiff, Opened},
-    item::{Holds, Kind},
+    kind::Kind,
     schema::SchemaChange,
     value::{MAX_DEPTH, Value, exact_pairs, text, write_json_string},
 };
@@ -25,55 +26,14 @@ pub const FORMAT: &str = "heygen-sync seal 1\n";
 /// The digest before an account's first poll.
 pub const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
-/// A value of a line.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Cell<'a> {
-    /// Left out.
-    Null,
-    /// A string.
-    Text(Cow<'a, str>),
-    /// A whole number.
-    Int(i64),
-    /// A boolean.
-    Bool(bool),
-    /// A time, as `2026-11-23T05:57:09.123Z`.
-    Time(Timestamp),
-    /// Canonical JSON, as it is.
-    Json(Cow<'a, str>),
-}
-
-impl<'a> Cell<'a> {
-    /// A string.
-    pub fn text(text: &'a str) -> Self {
-        Self::Text(Cow::Borrowed(text))
-    }
-
-    /// JSON that is canonical already.
-    pub fn json(json: &'a str) -> Self {
-        Self::Json(Cow::Borrowed(json))
-    }
-
-    fn write(&self, out: &mut Vec<u8>) {
-        match self {
-            Self::Null => out.extend(b"null"),
-            Self::Text(text) => write_string(text, out),
-            Self::Int(number) => out.extend(number.to_string().as_bytes()),
-            Self::Bool(yes) => out.extend(if *yes { &b"true"[..] } else { b"false" }),
-            Self::Time(time) => write_string(&time.to_string(), out),
-            Self::Json(json) => out.extend(json.as_bytes()),
-        }
-    }
-}
-
-impl<'a> From<&'a Option<String>> for Cell<'a> {
-    fn from(text: &'a Option<String>) -> Self {
-        text.as_deref().map_or(Self::Null, Self::text)
-    }
-}
-
-impl From<Option<Timestamp>> for Cell<'_> {
-    fn from(time: Option<Timestamp>) -> Self {
-        time.map_or(Self::Null, Self::Time)
+fn write_cell(cell: &Cell<'_>, out: &mut Vec<u8>) {
+    match cell {
+        Cell::Null => out.extend(b"null"),
+        Cell::Text(text) => write_string(text, out),
+        Cell::Int(number) => out.extend(number.to_string().as_bytes()),
+        Cell::Bool(yes) => out.extend(if *yes { &b"true"[..] } else { b"false" }),
+        Cell::Time(time) => write_string(&time.to_string(), out),
+        Cell::Json(json) => out.extend(json.as_bytes()),
     }
 }
 
@@ -120,7 +80,7 @@ impl<'a> Line<'a> {
             }
             write_string(name, out);
             out.push(b':');
-            cell.write(out);
+            write_cell(cell, out);
         }
         out.extend(b"}\n");
     }
@@ -166,7 +126,7 @@ pub fn diff_lines(
     observed_at: Timestamp,
     mut each: impl FnMut(Line<'_>),
 ) {
-    let lists = diff.lists();
+    let lists = &diff.lists;
     for list in lists {
         list.opened.iter().for_each(|new| each(opened(list.kind, poll_id, observed_at, new)));
     }
@@ -201,15 +161,7 @@ fn opened(kind: Kind, poll_id: i64, observed_at: Timestamp, new: &Opened) -> Lin
         ("opened_after", Cell::from(*after)),
         ("extra", fields.extra(kind).map_or(Cell::Null, |extra| Cell::Json(Cow::Owned(extra)))),
     ];
-    let own = kind.columns().iter().filter_map(|column| {
-        let value = fields.cell(column)?;
-        let cell = match column.holds {
-            Holds::Texts => Cell::Json(value.into_cell()),
-            Holds::Bool => Cell::Bool(value.as_bool()?),
-            Holds::Text => Cell::Text(value.into_cell()),
-        };
-        Some((column.name, cell))
-    });
+    let own = kind.columns.iter().map(|column| (column.name, fields.cell(column)));
     cells.extend(own);
     Line::new("opened", cells)
 }
@@ -263,7 +215,7 @@ fn schema_change(kind: Kind, poll_id: i64, row: &SchemaChange) -> Line<'_> {
             ("field", Cell::text(field)),
             ("change", Cell::text(change.as_str())),
             ("json_type", types.to_column().map_or(Cell::Null, |t| Cell::Text(Cow::Owned(t)))),
-            ("example", Cell::from(example)),
+            ("example", Cell::from(example.as_deref())),
         ],
     )
 }

@@ -11,8 +11,7 @@ use std::fmt;
 use serde_json::value::RawValue;
 
 use super::{
-    item::Kind,
-    list::{array, json, missing, object},
+    list::{V2_KINDS, array, json, missing, object},
     signed_url,
     value::{MAX_DEPTH, pairs, text, write_json_string},
 };
@@ -70,11 +69,11 @@ fn whole(body: &[u8]) -> Result<String> {
     };
     let mut out = String::with_capacity(body.len());
     out.push_str("{\"error\":null,\"data\":{");
-    for kind in Kind::ALL {
-        let raw = lists.iter().find(|(key, _)| key == kind.list()).map(|(_, raw)| *raw);
-        let raws = array(raw.ok_or_else(|| missing(kind.list()))?, kind.list())?;
-        out.push_str(if kind == Kind::Avatar { "\"" } else { ",\"" });
-        out.push_str(kind.list());
+    for (at, kind) in V2_KINDS.into_iter().enumerate() {
+        let raw = lists.iter().find(|(key, _)| key == kind.table).map(|(_, raw)| *raw);
+        let raws = array(raw.ok_or_else(|| missing(kind.table))?, kind.table)?;
+        out.push_str(if at == 0 { "\"" } else { ",\"" });
+        out.push_str(kind.table);
         out.push_str("\":");
         write_records(raws.into_iter(), &mut out);
     }
@@ -203,7 +202,7 @@ mod tests {
             r#"{{"avatar_id":"a","x":{{"y":["{SIGNED}"]}}}},"{SIGNED}",{{"avatar_id":"d","x":{deep}}}"#
         ));
         assert!(!text.contains("Signature"), "{text}");
-        let list = list::decode(text.as_bytes()).unwrap().avatars;
+        let list = list::decode(text.as_bytes()).unwrap().lists.swap_remove(0);
         assert_eq!((list.listed, list.rejected, list.unusable), (2, 2, 1));
         assert!(list.undecodable.contains("d"));
     }
@@ -211,7 +210,7 @@ mod tests {
     #[test]
     fn numbers_repeated_keys_and_lone_surrogates_decode_as_before() {
         let text = of(r#"{"avatar_id":"a","n":1e400,"m":1.50,"m":2.50,"s":"\ud800"},7,{"x":1}"#);
-        let list = list::decode(text.as_bytes()).unwrap().avatars;
+        let list = list::decode(text.as_bytes()).unwrap().lists.swap_remove(0);
         assert_eq!(list.records[0].to_json(), r#"{"m":2.5,"n":"1e400","s":"�"}"#);
         assert_eq!(list.unusable, 2);
     }
@@ -232,8 +231,8 @@ mod tests {
         );
         let text = bodies.stripped().unwrap();
         let answer = pages::read(text.as_bytes()).unwrap();
-        assert_eq!((answer.avatars.listed, answer.talking_photos.listed), (1, 1));
-        assert_eq!(answer.avatars.incomplete.as_deref(), Some("page 3 is \"lacking\""));
+        assert_eq!((answer.lists[0].listed, answer.lists[1].listed), (1, 1));
+        assert_eq!(answer.lists[0].incomplete.as_deref(), Some("page 3 is \"lacking\""));
         assert!(page(r#"{"data":[],"has_more":false}"#).stripped().unwrap().contains("[]"));
         assert!(page("<html>").stripped().is_err());
     }

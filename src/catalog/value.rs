@@ -9,7 +9,7 @@ use std::{borrow::Cow, fmt};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::{number::canonical, signed_url};
+use super::{cell::Cell, number::canonical, signed_url};
 
 /// How deep a record may be nested, the record itself counted (rule 7).
 pub const MAX_DEPTH: usize = 128;
@@ -134,6 +134,11 @@ impl<'a> Value<'a> {
         (self.sort == Sort::Bool).then(|| self.text == "true")
     }
 
+    /// The signed 64-bit integer, if its value is one.
+    pub fn as_int(&self) -> Option<i64> {
+        (self.sort == Sort::Number).then(|| self.text.parse().ok()).flatten()
+    }
+
     /// Appends the canonical JSON text.
     pub fn write_json(&self, out: &mut String) {
         match self.sort {
@@ -157,6 +162,17 @@ impl<'a> Value<'a> {
     /// The same as [`Self::as_cell`], for as long as the value's text lives.
     pub fn into_cell(self) -> Cow<'a, str> {
         self.text
+    }
+
+    /// The value in a column that can hold it: text, boolean, integer or JSON.
+    pub fn into_column(self) -> Cell<'a> {
+        match (self.sort, self.as_int()) {
+            (Sort::Null, _) => Cell::Null,
+            (Sort::Bool, _) => Cell::Bool(self.text == "true"),
+            (Sort::Number, Some(number)) => Cell::Int(number),
+            (Sort::Text, _) => Cell::Text(self.text),
+            _ => Cell::Json(self.text),
+        }
     }
 
     /// The same, owned.

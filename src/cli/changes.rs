@@ -8,7 +8,7 @@ use super::{
     time_or_ago,
 };
 use crate::{
-    catalog::item::Kind,
+    catalog::kind::Kind,
     error::{Error, Result},
     feed::Feed,
     store::{
@@ -101,8 +101,8 @@ pub enum KindArgument {
 impl From<KindArgument> for Kind {
     fn from(argument: KindArgument) -> Self {
         match argument {
-            KindArgument::Avatar => Self::Avatar,
-            KindArgument::TalkingPhoto => Self::TalkingPhoto,
+            KindArgument::Avatar => Self::AVATAR,
+            KindArgument::TalkingPhoto => Self::TALKING_PHOTO,
         }
     }
 }

@@ -9,6 +9,7 @@ use super::{
     round::{Round, Task, Told},
 };
 use crate::{
+    catalog::kind::Kind,
     config::Config,
     daemon::{self, Ended, Setup, plan::LEAD, plan::Work},
     error::{Result, gravest},
@@ -117,8 +118,8 @@ fn log(told: Told<'_>, context: &Context) -> u8 {
     if let Some(counts) = &report.row.counts {
         tracing::info!(
             outcome = report.row.outcome,
-            avatars = counts.avatars_listed,
-            talking_photos = counts.talking_photos_listed,
+            avatars = counts.listed(Kind::AVATAR),
+            talking_photos = counts.listed(Kind::TALKING_PHOTO),
             added = counts.added,
             changed = counts.changed,
             removed = counts.removed,

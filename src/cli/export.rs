@@ -13,7 +13,7 @@ use super::{
     time_or_ago,
 };
 use crate::{
-    catalog::item::Kind,
+    catalog::kind::Kind,
     error::{Error, Result},
     store::{
         Store,
@@ -175,7 +175,7 @@ impl Export {
         let account = self.account.clone();
         let filter = ChangeFilter { kind: self.kind(), account, ..ChangeFilter::default() };
         let (columns, cells) = changes::columns(self.for_people());
-        let mut out = self.written(columns)?;
+        let mut out = self.written(columns.into())?;
         let marks = snapshot.reissues().await?;
         snapshot.changes(&filter, |row| out.row(cells(row, &marks))).await?;
         out.finish("No such changes.")
@@ -202,7 +202,7 @@ impl Export {
     }
 
     /// Begins the output.
-    fn written(&self, columns: &'static [&'static str]) -> Result<Written> {
+    fn written(&self, columns: Vec<&'static str>) -> Result<Written> {
         match self.format {
             Some(ExportFormat::Parquet) => Written::parquet(columns),
             Some(ExportFormat::Rows(format)) => Written::rows(format, columns),

@@ -11,7 +11,8 @@ use super::{
 };
 use crate::{
     catalog::{
-        item::{FieldName, Fields, Kind},
+        item::{FieldName, Fields},
+        kind::Kind,
         value::{Value, write_json_string},
     },
     error::Result,

@@ -9,11 +9,7 @@ use serde::{Serialize, Serializer};
 use super::{Context, output::print};
 use crate::{
     error::{Error, Result},
-    store::{
-        Location,
-        dictionary::{self, Relation},
-        open::MIGRATIONS_TABLE,
-    },
+    store::{Location, open::MIGRATIONS_TABLE, table},
 };
 
 /// Columns with few values, by which people narrow down what they see.
@@ -117,9 +113,8 @@ fn database_name(location: &Location) -> String {
 }
 
 fn site(database: &str) -> Site {
-    let relations = dictionary::relations();
     let mut tables: Vec<(String, Table)> =
-        relations.iter().map(|relation| (relation.name.clone(), table(relation))).collect();
+        table::all().map(|relation| (relation.name.to_owned(), of(relation))).collect();
     tables.push((MIGRATIONS_TABLE.into(), Table { hidden: true, ..Table::default() }));
     Site {
         title: "Avatars and talking photos of HeyGen",
@@ -131,7 +126,7 @@ fn site(database: &str) -> Site {
     }
 }
 
-fn table(relation: &Relation) -> Table {
+fn of(relation: &table::Table) -> Table {
     let has = |name: &str| relation.columns.iter().any(|column| column.name == name);
     let first = |names: &[&'static str]| names.iter().copied().find(|name| has(name));
     let mut facets: Vec<Facet> =
@@ -142,13 +137,13 @@ fn table(relation: &Relation) -> Table {
     let sizes = relation.columns.iter().filter(|column| column.name.ends_with("bytes"));
     Table {
         title: Some(relation.name.replace('_', " ")),
-        description: Some(sentence(&relation.comment)),
+        description: Some(sentence(&relation.meaning)),
         columns: relation
             .columns
             .iter()
-            .map(|column| (column.name.clone(), column.comment.clone()))
+            .map(|column| (column.name.to_owned(), column.meaning.to_owned()))
             .collect(),
-        units: sizes.map(|column| (column.name.clone(), "B")).collect(),
+        units: sizes.map(|column| (column.name.to_owned(), "B")).collect(),
         facets,
         label_column: first(&LABELS),
         sort_desc: first(&NEWEST),
@@ -169,10 +164,9 @@ mod tests {
 
     #[test]
     fn every_table_and_view_has_a_title_a_description_a_label_and_all_its_columns() {
-        let relations = dictionary::relations();
-        assert_eq!(relations.len(), 17);
-        for relation in relations {
-            let table = table(&relation);
+        assert_eq!(table::all().count(), 17);
+        for relation in table::all() {
+            let table = of(relation);
             assert!(table.title.is_some() && table.description.is_some(), "{}", relation.name);
             assert!(table.label_column.is_some(), "{}", relation.name);
             assert_eq!(table.columns.len(), relation.columns.len());
@@ -181,9 +175,8 @@ mod tests {
 
     #[test]
     fn what_narrows_down_is_found_somewhere() {
-        let relations = dictionary::relations();
         for name in FACETS.iter().chain(&LABELS).chain(&NEWEST) {
-            let known = relations.iter().flat_map(|one| &one.columns).any(|one| one.name == *name);
+            let known = table::all().flat_map(|one| &one.columns).any(|one| one.name == *name);
             assert!(known, "{name} is no column");
         }
     }

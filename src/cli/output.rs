@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use comfy_table::{ContentArrangement, Table, presets};
 
 use crate::{
-    catalog::value::write_json_string,
+    catalog::{cell, value::write_json_string},
     error::{Error, Result},
     time::Timestamp,
 };
@@ -50,6 +50,19 @@ pub enum Cell {
     Lines(Vec<String>),
 }
 
+impl From<cell::Cell<'_>> for Cell {
+    fn from(cell: cell::Cell<'_>) -> Self {
+        match cell {
+            cell::Cell::Null => Self::Null,
+            cell::Cell::Text(text) => Self::Text(text.into_owned()),
+            cell::Cell::Int(number) => Self::Int(number),
+            cell::Cell::Bool(yes) => Self::Bool(yes),
+            cell::Cell::Time(time) => Self::Time(time),
+            cell::Cell::Json(json) => Self::Json(json.into_owned()),
+        }
+    }
+}
+
 impl<T: Into<Cell>> From<Option<T>> for Cell {
     fn from(value: Option<T>) -> Self {
         value.map_or(Self::Null, Into::into)
@@ -89,7 +102,7 @@ impl From<Timestamp> for Cell {
 /// Writes rows to stdout as they come; only a table waits for the last one.
 pub struct Rows {
     format: Format,
-    columns: &'static [&'static str],
+    columns: Vec<&'static str>,
     out: io::BufWriter<io::Stdout>,
     table: Vec<Vec<Cell>>,
     count: usize,
@@ -97,11 +110,12 @@ pub struct Rows {
 
 impl Rows {
     /// Begins the output.
-    pub fn new(format: Format, columns: &'static [&'static str]) -> Result<Self> {
+    pub fn new(format: Format, columns: impl Into<Vec<&'static str>>) -> Result<Self> {
+        let columns = columns.into();
         let out = io::BufWriter::with_capacity(64 * 1024, io::stdout());
         let mut rows = Self { format, columns, out, table: vec![], count: 0 };
         if format == Format::Csv {
-            let header: Vec<Cell> = columns.iter().map(|name| Cell::from(*name)).collect();
+            let header: Vec<Cell> = rows.columns.iter().map(|name| Cell::from(*name)).collect();
             rows.csv(&header)?;
         }
         Ok(rows)
@@ -114,11 +128,11 @@ impl Rows {
             Format::Csv => self.csv(&cells)?,
             Format::Json => {
                 let head = if self.count == 0 { "[\n" } else { ",\n" };
-                let object = object(self.columns, &cells);
+                let object = object(&self.columns, &cells);
                 write!(self.out, "{head}{object}").map_err(unwritten)?;
             }
             Format::Ndjson => {
-                writeln!(self.out, "{}", object(self.columns, &cells)).map_err(unwritten)?;
+                writeln!(self.out, "{}", object(&self.columns, &cells)).map_err(unwritten)?;
             }
         }
         self.count += 1;
@@ -130,7 +144,7 @@ impl Rows {
         match self.format {
             Format::Table if self.table.is_empty() => eprintln!("{nothing}"),
             Format::Table => {
-                let table = table(self.columns, std::mem::take(&mut self.table));
+                let table = table(&self.columns, std::mem::take(&mut self.table));
                 for line in table.lines() {
                     writeln!(self.out, "{}", line.trim_end()).map_err(unwritten)?;
                 }

@@ -23,8 +23,9 @@ use parquet::{
 
 use super::output::{Cell, unwritten};
 use crate::{
+    catalog::column::Holds,
     error::{Error, Result},
-    store::dictionary::{self, Holds},
+    store::table,
 };
 
 /// A row group is written once it holds so many rows …
@@ -63,9 +64,8 @@ impl Parquet {
                  heygen-sync export --format parquet > catalogue.parquet",
             ));
         }
-        let relations = dictionary::relations();
         let columns: Vec<Values> =
-            names.iter().map(|name| Values::of(dictionary::holds(&relations, name))).collect();
+            names.iter().map(|name| Values::of(table::holds(name))).collect();
         let schema = schema(names, &columns).map_err(failed)?;
         let out = io::BufWriter::with_capacity(64 * 1024, io::stdout());
         let writer = SerializedFileWriter::new(out, schema, Arc::new(properties()));
@@ -110,7 +110,7 @@ impl Parquet {
 impl Values {
     fn of(holds: Holds) -> Self {
         match holds {
-            Holds::Text | Holds::Json => Self::Texts(Cells::new()),
+            Holds::Text | Holds::Json | Holds::Texts => Self::Texts(Cells::new()),
             Holds::Integer => Self::Ints(Cells::new()),
             Holds::Boolean => Self::Bools(Cells::new()),
             Holds::Time => Self::Times(Cells::new()),

@@ -9,11 +9,11 @@ use super::output::{Cell, grouped, object, visible};
 use crate::{
     catalog::{
         diff::{Diff, FieldChange, ListDiff, Opened, OpenedBy},
-        item::Kind,
+        kind::Kind,
         value::{Value, write_json_string},
     },
     poll::Report,
-    store::row::Counts,
+    store::{record::Record, row::Counts},
 };
 
 /// Items of one kind of change that are told one by one; more are counted.
@@ -36,17 +36,14 @@ pub fn text(report: &Report, telling: Telling) -> String {
     };
     let counts = Counts::of(diff);
     let mut out = format!("{account}: {}", headline(diff, &counts, telling));
-    let _ = writeln!(
-        out,
-        " ({} avatars, {} talking photos listed)",
-        grouped(counts.avatars_listed),
-        grouped(counts.talking_photos_listed)
-    );
+    let listed =
+        counts.by_kind().map(|(kind, count)| format!("{} {}", grouped(count), kind.plural));
+    let _ = writeln!(out, " ({} listed)", listed.collect::<Vec<_>>().join(", "));
     if !diff.baseline {
-        for list in diff.lists() {
+        for list in &diff.lists {
             items(&mut out, list, telling.whole);
         }
-        for list in diff.lists() {
+        for list in &diff.lists {
             fields(&mut out, list);
         }
     }
@@ -82,16 +79,12 @@ fn items(out: &mut String, list: &ListDiff, whole: bool) {
     let named = |new: &Opened| item(new.fields.name(list.kind), &new.id);
     let tell = |out: &mut String, sign: &str, what: &str, all: Vec<String>| {
         if all.len() > FEW && !whole {
-            let _ = writeln!(
-                out,
-                "  {sign} {} {} {what}",
-                grouped(all.len() as i64),
-                list.kind.plural()
-            );
+            let _ =
+                writeln!(out, "  {sign} {} {} {what}", grouped(all.len() as i64), list.kind.plural);
             return;
         }
         for one in all {
-            let _ = writeln!(out, "  {sign} {} {one} {what}", one_of(list.kind));
+            let _ = writeln!(out, "  {sign} {} {one} {what}", list.kind.singular);
         }
     };
     let removed = list.removed.iter().map(|gone| item(gone.name.as_deref(), &gone.id));
@@ -121,18 +114,18 @@ fn changed(out: &mut String, list: &ListDiff, whole: bool) {
     let (many, single): (Vec<_>, Vec<_>) =
         alike.into_iter().partition(|(_, items)| items.len() > 1 && !whole);
     for (text, items) in &many {
-        let _ = writeln!(out, "  ~ {} {}: {text}", grouped(items.len() as i64), list.kind.plural());
+        let _ = writeln!(out, "  ~ {} {}: {text}", grouped(items.len() as i64), list.kind.plural);
     }
     let shown = if whole { usize::MAX } else { FEW };
     for (text, items) in single.iter().take(shown) {
         for new in items {
             let name = item(new.fields.name(list.kind), &new.id);
-            let _ = writeln!(out, "  ~ {} {name} {text}", one_of(list.kind));
+            let _ = writeln!(out, "  ~ {} {name} {text}", list.kind.singular);
         }
     }
     if single.len() > shown {
         let more = grouped((single.len() - shown) as i64);
-        let _ = writeln!(out, "  ~ … and {more} more changes of {}", list.kind.plural());
+        let _ = writeln!(out, "  ~ … and {more} more changes of {}", list.kind.plural);
     }
 }
 
@@ -143,7 +136,7 @@ fn fields(out: &mut String, list: &ListDiff) {
             out,
             "  the field {} of {} {}{types}",
             visible(&row.field),
-            list.kind.plural(),
+            list.kind.plural,
             row.change.as_str()
         );
     }
@@ -162,13 +155,6 @@ fn item(name: Option<&str>, id: &str) -> String {
     match name.filter(|name| !name.is_empty()) {
         Some(name) => format!("\"{}\" ({})", visible(&shortened(name)), visible(id)),
         None => format!("({})", visible(id)),
-    }
-}
-
-fn one_of(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Avatar => "avatar",
-        Kind::TalkingPhoto => "talking photo",
     }
 }
 
@@ -249,12 +235,9 @@ pub fn json(report: &Report, exit_code: u8, command: &[String], telling: Telling
         switched_to.map(|version| version.as_str()).into(),
         row.http_status.into(),
     ];
-    for (name, _) in Counts::default().columns() {
-        let counts = row.counts.map(|counts| counts.columns());
-        cells.push(
-            counts.and_then(|all| all.iter().find(|(n, _)| *n == name).map(|(_, v)| *v)).into(),
-        );
-    }
+    let mut counts = vec![];
+    row.counts.cells(&mut counts);
+    cells.extend(counts.into_iter().map(Cell::from));
     let held = diff.as_ref().is_some_and(|diff| diff.held() > 0);
     let command: Vec<String> = command.iter().map(|word| shell_word(word)).collect();
     cells.extend([
@@ -269,7 +252,7 @@ pub fn json(report: &Report, exit_code: u8, command: &[String], telling: Telling
 }
 
 fn schema_json(diff: &Diff) -> String {
-    let rows = diff.lists().into_iter().flat_map(|list| {
+    let rows = diff.lists.iter().flat_map(|list| {
         list.schema.iter().map(|row| {
             let cells = [
                 Cell::from(list.kind.as_str()),
@@ -287,7 +270,7 @@ fn changes_json(diff: &Diff, whole: bool) -> String {
     if diff.baseline && !whole {
         return "[]".into();
     }
-    array(diff.lists().into_iter().flat_map(|list| {
+    array(diff.lists.iter().flat_map(|list| {
         let opened = list.opened.iter().map(|new| {
             change_json(
                 list.kind,

@@ -13,7 +13,7 @@ use std::fmt::Write;
 
 pub use self::textfile::write;
 use crate::{
-    catalog::item::Kind,
+    catalog::kind::Kind,
     store::figures::{AccountFigures, Figures},
     time::Timestamp,
 };
@@ -238,7 +238,7 @@ impl Family {
             }),
             Samples::Items => each.for_each(|of| {
                 for kind in Kind::ALL {
-                    for (state, count) in ITEM_STATES.iter().zip(of.items[kind as usize]) {
+                    for (state, count) in ITEM_STATES.iter().zip(of.items[kind.index()]) {
                         let kind = ("kind", kind.as_str());
                         let labels = [("account", of.account.as_str()), kind, ("state", state)];
                         line(name, &labels, count as f64);

@@ -63,12 +63,9 @@ fn recovered(row: &PollRow, before: Before) -> Draft {
 
 fn baseline(row: &PollRow, diff: &Diff) -> Draft {
     let counts = Counts::of(diff);
-    let text = format!(
-        "{}: baseline, {} avatars and {} talking photos",
-        short(&row.account),
-        counts.avatars_listed,
-        counts.talking_photos_listed
-    );
+    let listed = counts.by_kind().map(|(kind, count)| format!("{count} {}", kind.plural));
+    let listed = listed.collect::<Vec<_>>().join(" and ");
+    let text = format!("{}: baseline, {listed}", short(&row.account));
     Message::new("baseline", row).with("counts", json!(counts)).finish(text, vec![])
 }
 

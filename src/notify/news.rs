@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 use super::words::{cell, item, short, step};
 use crate::catalog::{
     diff::{Diff, FieldChange, ListDiff, Opened, OpenedBy},
-    item::Kind,
+    kind::Kind,
 };
 
 /// A field that changed on more items than this is told once; so many lines of a kind at most
@@ -35,13 +35,13 @@ pub(super) struct Entry {
 pub(super) fn entries(diff: &Diff, watch: &[String]) -> Vec<Entry> {
     let watch: BTreeSet<&str> = watch.iter().map(String::as_str).collect();
     let mut all = vec![];
-    for list in diff.lists() {
+    for list in &diff.lists {
         gone(&mut all, list, &watch);
     }
-    for list in diff.lists() {
+    for list in &diff.lists {
         came(&mut all, list, &watch);
     }
-    for list in diff.lists() {
+    for list in &diff.lists {
         changed(&mut all, list, &watch);
     }
     // Stable: within the alarms and the rest the order stays.
@@ -117,7 +117,7 @@ fn folded(kind: Kind, field: &str, changes: &[&FieldChange]) -> Entry {
         "field": short(field),
         "items": changes.len(),
     });
-    let mut line = format!("{} {}: {}", changes.len(), kind.plural(), short(field));
+    let mut line = format!("{} {}: {}", changes.len(), kind.plural, short(field));
     let alike = changes.split_first().filter(|(first, rest)| {
         rest.iter().all(|other| other.old == first.old && other.new == first.new)
     });
@@ -169,7 +169,7 @@ fn told(first: &Entry, all: &[&Entry]) -> Vec<String> {
     let mut lines: Vec<String> = all.iter().take(shown).map(|entry| entry.line.clone()).collect();
     if shown < all.len() {
         let more = if shown > 0 { " more" } else { "" };
-        lines.push(format!("{}{more} {} {}", all.len() - shown, first.kind.plural(), first.what));
+        lines.push(format!("{}{more} {} {}", all.len() - shown, first.kind.plural, first.what));
     }
     lines
 }

@@ -1,7 +1,7 @@
 //! Words of notices: what comes from outside, made short and harmless.
 
 use crate::{
-    catalog::{item::Kind, value::Value},
+    catalog::{kind::Kind, value::Value},
     store::row::Counts,
 };
 
@@ -44,10 +44,7 @@ pub(super) fn step(old: &Option<String>, new: &Option<String>) -> String {
 
 /// `avatar "Mira" (id)`.
 pub(super) fn item(kind: Kind, name: Option<&str>, id: &str) -> String {
-    let one = match kind {
-        Kind::Avatar => "avatar",
-        Kind::TalkingPhoto => "talking photo",
-    };
+    let one = kind.singular;
     match name.filter(|name| !name.is_empty()) {
         Some(name) => format!("{one} \"{}\" ({})", short(name), short(id)),
         None => format!("{one} ({})", short(id)),

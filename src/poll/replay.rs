@@ -155,7 +155,7 @@ impl Replaying<'_> {
         let poll = row.poll_id;
         let spoiled =
             |what: &str| Error::storage(format!("the record of poll {poll} has no {what}"));
-        let policy = row.policy.as_deref().and_then(policy_of);
+        let policy = row.policy.as_ref().and_then(|policy| policy_of(&policy.0));
         let policy: Policy = policy.ok_or_else(|| spoiled("policy"))?;
         let observed_at = row.observed_at.ok_or_else(|| spoiled("observed_at"))?;
         let api_version = row.api_version.clone().ok_or_else(|| spoiled("api_version"))?;

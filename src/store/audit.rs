@@ -14,16 +14,17 @@ pub use rows::{Changed, Current, Head, Poll, Span, Version, Written};
 pub use section::Section;
 pub use sql::statements;
 
-use self::section::{POLL, own_columns};
+use self::section::own_columns;
 use super::{
-    conn::{Arg, Engine, Fault, Row},
+    conn::{Arg, At, Engine, Fault, Row},
     exact::{self, exact_text, time},
     open::Store,
     statements::{ROLLBACK, SQLITE_CACHE, begin_reading},
+    table::POLLS,
 };
 use crate::{
     catalog::{
-        item::Kind,
+        kind::Kind,
         schema::{Change, SchemaChange, Types},
         seal::{Cells, Line},
     },
@@ -31,7 +32,7 @@ use crate::{
 };
 
 /// Polls that are judged together.
-const POLLS: i64 = 1000;
+const POLLS_AT_ONCE: i64 = 1000;
 /// Items that are judged together.
 const ITEMS: i64 = 2000;
 
@@ -95,7 +96,7 @@ impl Audit<'_> {
     /// The first poll of the next piece after the one that begins at `from`; `None` for the last.
     pub async fn next_polls(&mut self, from: i64) -> Result<Option<i64>> {
         let mut next = None;
-        let args = [from.into(), POLLS.into()];
+        let args = [from.into(), POLLS_AT_ONCE.into()];
         self.each(sql::NEXT_POLLS.into_sql_str(), &args, |row| {
             next = Some(row.some_int(0)?);
             Ok(())
@@ -112,14 +113,14 @@ impl Audit<'_> {
     ) -> Result<()> {
         let args = [(*range.start()).into(), (*range.end()).into()];
         self.each(sql::polls(), &args, |row| {
-            let mut cells = Vec::with_capacity(POLL.len() + 1);
-            for (at, (name, holds)) in POLL.iter().enumerate() {
-                cells.push((*name, exact::cell(&row, at, *holds)?));
-            }
+            let sealed = POLLS
+                .sealed()
+                .map(|column| Ok((column.name, exact::cell(&row, column.name, column.holds)?)));
+            let cells = sealed.collect::<Result<_, Fault>>()?;
             each(Poll {
-                poll_id: row.some_int(0)?,
-                account: known_text(&row, POLL.len())?,
-                digest: exact_text(&row, POLL.len() + 1)?,
+                poll_id: row.some_int("poll_id")?,
+                account: known_text(&row, "account")?,
+                digest: exact_text(&row, "digest")?,
                 line: Line::new("poll", cells),
             });
             Ok(())
@@ -271,7 +272,7 @@ impl Audit<'_> {
 }
 
 /// Text of a column that is never null.
-fn known_text(row: &Row, at: usize) -> Result<String, Fault> {
+fn known_text(row: &Row, at: impl At) -> Result<String, Fault> {
     Ok(exact_text(row, at)?.unwrap_or_default())
 }
 

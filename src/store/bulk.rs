@@ -10,7 +10,13 @@ use std::{borrow::Cow, sync::Arc};
 use sqlx::{AssertSqlSafe, postgres::PgArguments, sqlite::SqliteArguments};
 
 use super::conn::{Arg, Conn, Engine, Fault, add_postgres, add_sqlite};
-use crate::time::Timestamp;
+use crate::{
+    catalog::{
+        cell::Cell,
+        column::{self as catalog, Holds},
+    },
+    time::Timestamp,
+};
 
 /// Rows to write, column by column; all columns are of one length.
 #[derive(Debug, Default)]
@@ -66,6 +72,22 @@ impl<'a> Bulk<'a> {
     /// Adds a column that has the same value in every row.
     pub fn all(self, name: &'static str, value: impl Into<Arg<'a>>) -> Self {
         self.column(name, Column::All(value.into()))
+    }
+
+    /// Adds a column of the described type.
+    pub fn cells(
+        self,
+        column: &'static catalog::Column,
+        cells: impl Iterator<Item = Cell<'a>>,
+    ) -> Self {
+        let mut values = Column::of(column.holds);
+        cells.for_each(|cell| values.push(cell));
+        self.column(column.name, values)
+    }
+
+    /// Adds a column of the described type with one value.
+    pub fn cell(self, column: &'static catalog::Column, cell: Cell<'a>) -> Self {
+        self.cells(column, std::iter::once(cell))
     }
 
     /// Adds a column of text that is never null.
@@ -207,7 +229,34 @@ impl<'a> Bulk<'a> {
     }
 }
 
-impl Column<'_> {
+impl<'a> Column<'a> {
+    /// No values yet, of a type.
+    pub fn of(holds: Holds) -> Self {
+        match holds {
+            Holds::Text => Self::Text(vec![]),
+            Holds::Integer => Self::Int(vec![]),
+            Holds::Boolean => Self::Bool(vec![]),
+            Holds::Time => Self::Time(vec![]),
+            Holds::Json | Holds::Texts => Self::Json(vec![]),
+        }
+    }
+
+    /// Adds a value; one of another type is null.
+    pub fn push(&mut self, cell: Cell<'a>) {
+        match (self, cell) {
+            (Self::Text(all), Cell::Text(text)) => all.push(Some(text)),
+            (Self::Int(all), Cell::Int(number)) => all.push(Some(number)),
+            (Self::Bool(all), Cell::Bool(yes)) => all.push(Some(yes)),
+            (Self::Time(all), Cell::Time(time)) => all.push(Some(time)),
+            (Self::Json(all), Cell::Json(json)) => all.push(Some(json)),
+            (Self::Text(all) | Self::Json(all), _) => all.push(None),
+            (Self::Int(all), _) => all.push(None),
+            (Self::Bool(all), _) => all.push(None),
+            (Self::Time(all), _) => all.push(None),
+            (Self::All(_), _) => {}
+        }
+    }
+
     /// The text that is the same in every row, made once.
     fn shared(&self) -> Option<Arc<str>> {
         match self {

@@ -9,18 +9,19 @@
 //! the second from another server, or from another client's statement. For the same reason no
 //! statement has a name (`persistent(false)`: a cache of no capacity is not enough).
 
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, fmt, sync::Arc};
 
 use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
 use serde_json::value::RawValue;
 use sqlx::{
-    Arguments, Column as _, Connection, Row as _, SqlSafeStr, SqlStr,
+    Arguments, Column as _, ColumnIndex, Connection, Decode, Postgres, Row as _, SqlSafeStr,
+    SqlStr, Sqlite, Type,
     postgres::{PgArguments, PgConnection, PgRow},
     sqlite::{SqliteArguments, SqliteConnection, SqliteRow},
     types::Json,
 };
 
-use super::statements;
+use super::{record::JsonText, statements};
 use crate::time::Timestamp;
 
 /// A fault of the engine or of the connection to it.
@@ -294,44 +295,55 @@ pub enum Row {
     Postgres(PgRow),
 }
 
-/// Reads the column as the given type on either engine.
-macro_rules! get {
-    ($row:expr, $at:expr) => {
-        match $row {
-            Row::Sqlite(row) => row.try_get($at)?,
-            Row::Postgres(row) => row.try_get($at)?,
-        }
-    };
-}
+/// A column of a row: its name or its position.
+pub trait At: ColumnIndex<SqliteRow> + ColumnIndex<PgRow> + fmt::Display + Copy {}
+
+impl<T: ColumnIndex<SqliteRow> + ColumnIndex<PgRow> + fmt::Display + Copy> At for T {}
 
 impl Row {
+    /// A value of a type that both engines have.
+    fn get<'r, T>(&'r self, at: impl At) -> Result<T, Fault>
+    where
+        T: Decode<'r, Sqlite> + Type<Sqlite> + Decode<'r, Postgres> + Type<Postgres>,
+    {
+        match self {
+            Self::Sqlite(row) => row.try_get(at),
+            Self::Postgres(row) => row.try_get(at),
+        }
+    }
+
     /// Text, or null.
-    pub fn text(&self, at: usize) -> Result<Option<String>, Fault> {
-        Ok(get!(self, at))
+    pub fn text(&self, at: impl At) -> Result<Option<String>, Fault> {
+        self.get(at)
     }
 
     /// Text that the schema says is not null.
-    pub fn some_text(&self, at: usize) -> Result<String, Fault> {
-        Ok(get!(self, at))
+    pub fn some_text(&self, at: impl At) -> Result<String, Fault> {
+        self.get(at)
     }
 
     /// A whole number, or null.
-    pub fn int(&self, at: usize) -> Result<Option<i64>, Fault> {
-        Ok(get!(self, at))
+    pub fn int(&self, at: impl At) -> Result<Option<i64>, Fault> {
+        self.get(at)
     }
 
     /// A whole number that the schema says is not null.
-    pub fn some_int(&self, at: usize) -> Result<i64, Fault> {
-        Ok(get!(self, at))
+    pub fn some_int(&self, at: impl At) -> Result<i64, Fault> {
+        self.get(at)
     }
 
     /// A boolean, or null.
-    pub fn bool(&self, at: usize) -> Result<Option<bool>, Fault> {
-        Ok(get!(self, at))
+    pub fn bool(&self, at: impl At) -> Result<Option<bool>, Fault> {
+        self.get(at)
+    }
+
+    /// A boolean that the schema says is not null.
+    pub fn some_bool(&self, at: impl At) -> Result<bool, Fault> {
+        self.get(at)
     }
 
     /// A time, or null.
-    pub fn time(&self, at: usize) -> Result<Option<Timestamp>, Fault> {
+    pub fn time(&self, at: impl At) -> Result<Option<Timestamp>, Fault> {
         match self {
             Self::Sqlite(row) => {
                 let text: Option<&str> = row.try_get(at)?;
@@ -355,12 +367,12 @@ impl Row {
     }
 
     /// A time that the schema says is not null.
-    pub fn some_time(&self, at: usize) -> Result<Timestamp, Fault> {
+    pub fn some_time(&self, at: impl At) -> Result<Timestamp, Fault> {
         self.time(at)?.ok_or_else(|| self.spoiled(at, "is null"))
     }
 
     /// JSON as the engine renders it, or null: to be made canonical by the caller.
-    pub fn json(&self, at: usize) -> Result<Option<String>, Fault> {
+    pub fn json(&self, at: impl At) -> Result<Option<String>, Fault> {
         match self {
             Self::Sqlite(row) => row.try_get(at),
             Self::Postgres(row) => {
@@ -368,6 +380,11 @@ impl Row {
                 Ok(json.map(|Json(raw)| raw.get().to_owned()))
             }
         }
+    }
+
+    /// JSON made canonical, or null.
+    pub fn json_text(&self, at: impl At) -> Result<Option<JsonText>, Fault> {
+        Ok(self.json(at)?.map(|json| JsonText::canonical(&json)))
     }
 
     /// The names of the columns.
@@ -379,7 +396,7 @@ impl Row {
     }
 
     /// A fault for a value that this program would never have written.
-    pub fn spoiled(&self, at: usize, what: &str) -> Fault {
+    pub fn spoiled(&self, at: impl fmt::Display, what: &str) -> Fault {
         Fault::ColumnDecode { index: at.to_string(), source: what.to_owned().into() }
     }
 }

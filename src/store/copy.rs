@@ -16,6 +16,7 @@ use super::{
     location::Location,
     open::Store,
     statements,
+    table::{POLLS, TABLES, Table},
 };
 use crate::{
     catalog::{seal::exact_json, value::Value},
@@ -29,32 +30,6 @@ const ROWS: usize = 2_000;
 const BYTES: usize = 4 << 20;
 /// How long the source may keep the target's transaction waiting.
 const DEADLINE: Duration = Duration::from_secs(10 * 60);
-
-/// What a column holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Holds {
-    /// Text.
-    Text,
-    /// A whole number.
-    Int,
-    /// A boolean.
-    Bool,
-    /// A time.
-    Time,
-    /// JSON.
-    Json,
-}
-
-/// A table, as far as a copy must know it.
-#[derive(Debug)]
-pub struct Table {
-    /// Its name.
-    pub name: &'static str,
-    /// Its columns with what they hold, in the table's order.
-    pub columns: &'static [(&'static str, Holds)],
-    /// The columns that put its rows in the order in which they are written.
-    order: &'static str,
-}
 
 /// How many rows of a table were copied.
 pub type Copied = (&'static str, u64);
@@ -91,7 +66,7 @@ async fn fill(from: &mut Store, to: &mut Store, now: Timestamp) -> Result<Vec<Co
     let locks = to.lock_more(&accounts, now).await?;
     to.refuse_rows().await?;
     let mut copied = vec![];
-    for table in &TABLES {
+    for table in TABLES.iter() {
         let rows = fill_table(from, to, table).await?;
         copied.push((table.name, rows));
     }
@@ -108,7 +83,7 @@ async fn take(conn: &mut Conn) -> Result<(), Fault> {
             conn.execute(statements::BEGIN_POSTGRES, &[]).await?;
             let deadline = DEADLINE.as_millis().to_string();
             conn.execute(statements::IDLE_DEADLINE, &[deadline.into()]).await?;
-            conn.execute(LOCK_ALL, &[]).await?;
+            conn.execute(lock_all(), &[]).await?;
         }
     }
     Ok(())
@@ -120,7 +95,7 @@ impl Store {
     /// # Errors
     /// [`crate::error::Kind::Usage`] where a table has a row.
     pub async fn refuse_rows(&mut self) -> Result<()> {
-        for table in &TABLES {
+        for table in TABLES.iter() {
             let row = self.conn.row(any(table), &[]).await;
             if row.map_err(|fault| self.trouble("read", &fault))?.is_some() {
                 return Err(Error::usage(format!(
@@ -171,13 +146,7 @@ struct Batch {
 
 impl Batch {
     fn new(table: &'static Table) -> Self {
-        let columns = table.columns.iter().map(|(_, holds)| match holds {
-            Holds::Text => Column::Text(vec![]),
-            Holds::Int => Column::Int(vec![]),
-            Holds::Bool => Column::Bool(vec![]),
-            Holds::Time => Column::Time(vec![]),
-            Holds::Json => Column::Json(vec![]),
-        });
+        let columns = table.columns.iter().map(|column| Column::of(column.holds));
         Self { table, columns: columns.collect(), rows: 0, bytes: 0 }
     }
 
@@ -209,7 +178,7 @@ impl Batch {
     }
 
     fn into_bulk(self) -> Bulk<'static> {
-        let names = self.table.columns.iter().map(|(name, _)| *name);
+        let names = self.table.columns.iter().map(|column| column.name);
         let columns = names.zip(self.columns);
         columns.fold(Bulk::new(self.rows), |bulk, (name, column)| bulk.column(name, column))
     }
@@ -239,131 +208,31 @@ fn canonical(row: &Row, at: usize, json: &str) -> Result<String, Fault> {
 const ACCOUNTS: &str = "SELECT account FROM accounts ORDER BY account";
 
 /// Keeps all writers out, readers not. `polls` first, as a poll takes it.
-const LOCK_ALL: &str = "LOCK TABLE polls, accounts, avatars, talking_photos, avatar_history, \
-     talking_photo_history, field_changes, schema_changes, assets, asset_versions, notices \
-     IN SHARE ROW EXCLUSIVE MODE";
+fn lock_all() -> SqlStr {
+    let others = TABLES.iter().map(|table| table.name).filter(|name| *name != POLLS.name);
+    let names: Vec<&str> = [POLLS.name].into_iter().chain(others).collect();
+    let names = names.join(", ");
+    AssertSqlSafe(format!("LOCK TABLE {names} IN SHARE ROW EXCLUSIVE MODE")).into_sql_str()
+}
 
 fn any(table: &Table) -> SqlStr {
     AssertSqlSafe(format!("SELECT 1 FROM {} LIMIT 1", table.name)).into_sql_str()
 }
 
 fn all_rows(table: &Table) -> SqlStr {
-    let columns: Vec<&str> = table.columns.iter().map(|(name, _)| *name).collect();
-    let (columns, name, order) = (columns.join(", "), table.name, table.order);
+    let (columns, name, order) = (table.list(""), table.name, table.order.join(", "));
     AssertSqlSafe(format!("SELECT {columns} FROM {name} ORDER BY {order}")).into_sql_str()
 }
 
 /// Every statement of this file for an engine, by name.
 pub fn all(engine: Engine) -> Vec<(String, SqlStr)> {
     let mut all = vec![("copy ACCOUNTS".to_owned(), ACCOUNTS.into_sql_str())];
-    for table in &TABLES {
+    for table in TABLES.iter() {
         all.push((format!("copy any {}", table.name), any(table)));
         all.push((format!("copy all {}", table.name), all_rows(table)));
     }
     if engine == Engine::Postgres {
-        all.push(("copy LOCK_ALL".to_owned(), LOCK_ALL.into_sql_str()));
+        all.push(("copy lock_all".to_owned(), lock_all()));
     }
     all
 }
-
-/// Builds a table's columns: text unless said otherwise.
-macro_rules! columns {
-    (@one $name:ident) => { (stringify!($name), Holds::Text) };
-    (@one $name:ident $holds:ident) => { (stringify!($name), Holds::$holds) };
-    ($($name:ident $(: $holds:ident)?),* $(,)?) => { &[$(columns!(@one $name $($holds)?)),*] };
-}
-
-/// Every table, those that others refer to first; a test compares them with both schemas.
-pub const TABLES: [Table; 11] = [
-    Table {
-        name: "accounts",
-        columns: columns![account, last_poll_id: Int, polls: Int, digest],
-        order: "account",
-    },
-    Table {
-        name: "polls",
-        columns: columns![
-            poll_id: Int, account, trigger, api_version, source, started_at: Time,
-            observed_at: Time, finished_at: Time, outcome, avatars_listed: Int,
-            talking_photos_listed: Int, added: Int, changed: Int, removed: Int, restored: Int,
-            learned: Int, missing: Int, duplicates: Int, rejected: Int, held: Int, held_reason,
-            policy: Json, http_status: Int, request_id, response_bytes: Int, response_sha256,
-            warning, error, host, tool_version, digest,
-        ],
-        order: "poll_id",
-    },
-    Table {
-        name: "avatars",
-        columns: columns![
-            account, avatar_id, avatar_name, gender, preview_image_url, preview_video_url,
-            premium: Bool, type, tags: Json, default_voice_id, extra: Json, version: Int,
-            valid_from: Time, first_seen_at: Time, changed_at: Time, missing_since: Time,
-            removed_at: Time,
-        ],
-        order: "account, avatar_id",
-    },
-    Table {
-        name: "talking_photos",
-        columns: columns![
-            account, talking_photo_id, talking_photo_name, preview_image_url, extra: Json,
-            version: Int, valid_from: Time, first_seen_at: Time, changed_at: Time,
-            missing_since: Time, removed_at: Time,
-        ],
-        order: "account, talking_photo_id",
-    },
-    Table {
-        name: "avatar_history",
-        columns: columns![
-            account, avatar_id, version: Int, valid_from: Time, valid_to: Time, opened_by,
-            closed_by, opened_poll: Int, closed_poll: Int, opened_after: Time,
-            closed_after: Time, avatar_name, gender, preview_image_url, preview_video_url,
-            premium: Bool, type, tags: Json, default_voice_id, extra: Json,
-        ],
-        order: "account, avatar_id, version",
-    },
-    Table {
-        name: "talking_photo_history",
-        columns: columns![
-            account, talking_photo_id, version: Int, valid_from: Time, valid_to: Time, opened_by,
-            closed_by, opened_poll: Int, closed_poll: Int, opened_after: Time,
-            closed_after: Time, talking_photo_name, preview_image_url, extra: Json,
-        ],
-        order: "account, talking_photo_id, version",
-    },
-    Table {
-        name: "field_changes",
-        columns: columns![
-            poll_id: Int, account, kind, item_id, version: Int, field, old_value, new_value,
-        ],
-        order: "poll_id, account, kind, item_id, version, field",
-    },
-    Table {
-        name: "schema_changes",
-        columns: columns![poll_id: Int, account, kind, field, change, json_type, example],
-        order: "poll_id, account, kind, field, change",
-    },
-    Table {
-        name: "assets",
-        columns: columns![
-            url, role, signed_url, expires_at: Time, state, sha256, file, bytes: Int,
-            content_type, etag, last_modified, attempts: Int, next_attempt_at: Time,
-            mirrored_at: Time, checked_at: Time, last_error,
-        ],
-        order: "url",
-    },
-    Table {
-        name: "asset_versions",
-        columns: columns![
-            url, fetched_at: Time, sha256, file, bytes: Int, content_type, pruned_at: Time,
-        ],
-        order: "url, fetched_at",
-    },
-    Table {
-        name: "notices",
-        columns: columns![
-            notice_id: Int, poll_id: Int, account, kind, body: Json, created_at: Time,
-            attempts: Int, next_attempt_at: Time, delivered_at: Time, last_error,
-        ],
-        order: "notice_id",
-    },
-];

@@ -7,41 +7,26 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 use sqlx::{Row as _, types::Json};
 
-use super::conn::{Fault, POSTGRES_EPOCH, Row};
+use super::conn::{At, Fault, POSTGRES_EPOCH, Row};
 use crate::{
-    catalog::seal::{Cell, exact_json},
+    catalog::{cell::Cell, column::Holds, seal::exact_json},
     time::Timestamp,
 };
 
-/// What a column holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Holds {
-    /// Text.
-    Text,
-    /// A whole number.
-    Int,
-    /// A boolean.
-    Bool,
-    /// A time.
-    Time,
-    /// JSON.
-    Json,
-}
-
 /// The cell of column `at`.
-pub fn cell(row: &Row, at: usize, holds: Holds) -> Result<Cell<'static>, Fault> {
+pub fn cell(row: &Row, at: impl At, holds: Holds) -> Result<Cell<'static>, Fault> {
     let cell = match holds {
         Holds::Text => exact_text(row, at)?.map(text),
-        Holds::Int => row.int(at)?.map(Cell::Int),
-        Holds::Bool => boolean(row, at)?,
+        Holds::Integer => row.int(at)?.map(Cell::Int),
+        Holds::Boolean => boolean(row, at)?,
         Holds::Time => time(row, at)?.map(text),
-        Holds::Json => json(row, at)?,
+        Holds::Json | Holds::Texts => json(row, at)?,
     };
     Ok(cell.unwrap_or(Cell::Null))
 }
 
 /// Text, or null; bytes that are no text are shown as hex.
-pub fn exact_text(row: &Row, at: usize) -> Result<Option<String>, Fault> {
+pub fn exact_text(row: &Row, at: impl At) -> Result<Option<String>, Fault> {
     match (row.text(at), row) {
         (Err(Fault::ColumnDecode { .. }), Row::Sqlite(row)) => {
             let bytes: Vec<u8> = row.try_get_unchecked(at)?;
@@ -54,7 +39,7 @@ pub fn exact_text(row: &Row, at: usize) -> Result<Option<String>, Fault> {
 
 /// A time as the text of the contract where it is a time of ours, else in a form that no such time
 /// has; or null.
-pub fn time(row: &Row, at: usize) -> Result<Option<String>, Fault> {
+pub fn time(row: &Row, at: impl At) -> Result<Option<String>, Fault> {
     let Row::Postgres(row) = row else { return exact_text(row, at) };
     let micros: Option<i64> = row.try_get_unchecked(at)?;
     Ok(micros.map(|micros| {
@@ -68,7 +53,7 @@ pub fn time(row: &Row, at: usize) -> Result<Option<String>, Fault> {
 }
 
 /// SQLite's 0 and 1; any other number as it is.
-fn boolean(row: &Row, at: usize) -> Result<Option<Cell<'static>>, Fault> {
+fn boolean(row: &Row, at: impl At) -> Result<Option<Cell<'static>>, Fault> {
     match row {
         Row::Postgres(_) => Ok(row.bool(at)?.map(Cell::Bool)),
         Row::Sqlite(row) => {
@@ -82,7 +67,7 @@ fn boolean(row: &Row, at: usize) -> Result<Option<Cell<'static>>, Fault> {
 }
 
 /// JSON; on SQLite, where it is text, text that is not canonical shows as that text.
-fn json(row: &Row, at: usize) -> Result<Option<Cell<'static>>, Fault> {
+fn json(row: &Row, at: impl At) -> Result<Option<Cell<'static>>, Fault> {
     match row {
         Row::Sqlite(_) => Ok(exact_text(row, at)?.map(|raw| match exact_json(&raw) == raw {
             true => Cell::Json(Cow::Owned(raw)),

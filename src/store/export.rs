@@ -14,12 +14,13 @@ use super::{
     reissue::Reissues,
     standing::{fields, folded},
     statements,
-    write::history,
 };
 use crate::{
     catalog::{
         answer::{HEAD, Plan, TAIL},
-        item::{Fields, Kind},
+        item::Fields,
+        kind::{ByKind, Kind},
+        list::V2_KINDS,
         schema::Schema,
     },
     error::Result,
@@ -91,7 +92,7 @@ const SCHEMA_UNTIL: &str = "SELECT s.kind, s.field, s.change, s.json_type, p.obs
 /// The items that were not removed at a time, by id: (account, time). docs/time-travel.md has the
 /// same condition for everybody's use.
 fn items_at(kind: Kind) -> SqlStr {
-    let (table, id) = (history(kind), kind.id_field());
+    let (table, id) = (kind.history, kind.id);
     AssertSqlSafe(format!(
         "SELECT item.{id}, item.version, item.valid_from, \
          (SELECT one.valid_from FROM {table} AS one WHERE one.account = item.account \
@@ -109,11 +110,11 @@ fn items_at(kind: Kind) -> SqlStr {
 
 /// Every version of a kind, by id and version: (account).
 fn all_versions(kind: Kind) -> SqlStr {
-    let id = kind.id_field();
+    let id = kind.id;
     AssertSqlSafe(format!(
         "SELECT {} FROM {} WHERE account = $1 ORDER BY {id}, version",
         statements::version_columns(kind),
-        history(kind)
+        kind.history
     ))
     .into_sql_str()
 }
@@ -244,10 +245,11 @@ impl Snapshot<'_> {
         mut each: impl FnMut(&str) -> Result<()>,
     ) -> Result<()> {
         let schemas = self.schemas(moment).await?;
+        let nothing = Schema::new();
         each(HEAD)?;
-        for (kind, schema) in Kind::ALL.into_iter().zip(&schemas) {
-            let plan = self.plan(kind, schema, moment).await?;
-            each(&plan.begin(kind == Kind::ALL[0]))?;
+        for (at, kind) in V2_KINDS.into_iter().enumerate() {
+            let plan = self.plan(kind, schemas.get(&kind).unwrap_or(&nothing), moment).await?;
+            each(&plan.begin(at == 0))?;
             let mut first = true;
             let mut record = String::new();
             self.items(kind, moment, |item| {
@@ -278,7 +280,7 @@ impl Snapshot<'_> {
         }
     }
 
-    async fn schemas(&mut self, moment: &Moment) -> Result<[Schema; 2]> {
+    async fn schemas(&mut self, moment: &Moment) -> Result<ByKind<Schema>> {
         let args: [Arg<'_>; 2] = [moment.account.as_str().into(), moment.observed_at.into()];
         let folded = folded(&mut self.store.conn, SCHEMA_UNTIL, &args).await;
         folded.map_err(|fault| self.store.trouble("read", &fault))

@@ -8,7 +8,7 @@ use super::{
     conn::{Conn, Engine, Fault, Row},
     open::Store,
 };
-use crate::{catalog::item::Kind, error::Result, time::Timestamp};
+use crate::{catalog::kind::Kind, error::Result, time::Timestamp};
 
 /// All figures of a database.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -96,7 +96,7 @@ pub fn items_by_state(kind: Kind) -> SqlStr {
         "SELECT account, count(*) FILTER (WHERE removed_at IS NULL AND missing_since IS NULL), \
          count(*) FILTER (WHERE removed_at IS NULL AND missing_since IS NOT NULL), \
          count(*) FILTER (WHERE removed_at IS NOT NULL) FROM {} GROUP BY account",
-        kind.list()
+        kind.table
     ))
     .into_sql_str()
 }
@@ -188,7 +188,7 @@ async fn figures(conn: &mut Conn, now: Timestamp) -> Result<Figures, Fault> {
     for kind in Kind::ALL {
         for row in conn.rows(items_by_state(kind), &[]).await? {
             if let Some(of) = find(&mut all, &row)? {
-                of.items[kind as usize] = [row.some_int(1)?, row.some_int(2)?, row.some_int(3)?];
+                of.items[kind.index()] = [row.some_int(1)?, row.some_int(2)?, row.some_int(3)?];
             }
         }
     }

@@ -5,6 +5,8 @@
 //! - [`bulk`]: many rows in few statements
 //! - [`open`]: opening, migrating, refusing what is not ours
 //! - [`lock`]: one poll at a time (rule 12)
+//! - [`table`]: the one description of the tables and views
+//! - [`record`]: rows as structs
 //! - [`row`]: the row of a poll
 //! - `packed`: many rows of SQLite in one
 //! - [`standing`]: tables → what the diff compares with
@@ -20,7 +22,6 @@
 //! - [`figures`]: what the metrics tell
 //! - [`copy`]: a whole database → an empty one
 //! - [`browse`]: what the gallery asks
-//! - [`dictionary`]: what every table, view and column means
 //! - [`export`]: the catalogue as it was at any time, read at one point in time
 //!
 //! It does not know HTTP, the rules of history or how anything is printed.
@@ -32,7 +33,6 @@ pub mod browse;
 pub mod bulk;
 pub mod conn;
 pub mod copy;
-pub mod dictionary;
 pub mod exact;
 pub mod export;
 pub mod fault;
@@ -45,10 +45,12 @@ mod packed;
 pub mod past;
 pub mod query;
 pub mod queue;
+pub mod record;
 pub mod reissue;
 pub mod row;
 pub mod standing;
 pub mod statements;
+pub mod table;
 pub mod write;
 
 pub use location::Location;

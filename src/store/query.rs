@@ -6,6 +6,7 @@ use super::{
     conn::{Arg, Conn, Fault, Row},
     open::Store,
     queue::Failures,
+    record::Record,
     row::PollRow,
     standing::fields,
     statements,
@@ -13,7 +14,8 @@ use super::{
 use crate::{
     catalog::{
         diff::OpenedBy,
-        item::{Fields, Kind},
+        item::Fields,
+        kind::Kind,
         noise::{self, Flips},
     },
     error::{Error, Result},
@@ -275,9 +277,9 @@ impl Store {
 
     /// The accounts that were ever polled, by name.
     async fn account_names(&mut self) -> Result<Vec<String>> {
-        let rows = self.conn.rows(statements::LAST_POLLS, &[]).await;
-        let names = rows
-            .and_then(|rows| rows.iter().map(|row| Ok(PollRow::read(row, 0)?.account)).collect());
+        let rows = self.conn.rows(statements::last_polls(), &[]).await;
+        let names =
+            rows.and_then(|rows| rows.iter().map(|row| Ok(PollRow::read(row)?.account)).collect());
         names.map_err(|fault| self.trouble("read", &fault))
     }
 
@@ -404,11 +406,11 @@ pub(super) fn version(row: &Row, kind: Kind) -> Result<Version, Fault> {
 
 async fn status(conn: &mut Conn) -> Result<Vec<AccountStatus>, Fault> {
     let mut all = vec![];
-    for row in conn.rows(statements::LAST_POLLS, &[]).await? {
-        let last = PollRow::read(&row, 0)?;
+    for row in conn.rows(statements::last_polls(), &[]).await? {
+        let last = PollRow::read(&row)?;
         let account = last.account.clone();
-        let last_good = conn.row(statements::LAST_GOOD_POLL, &[account.as_str().into()]).await?;
-        let last_good = last_good.map(|row| PollRow::read(&row, 0)).transpose()?;
+        let last_good = conn.row(statements::last_good_poll(), &[account.as_str().into()]).await?;
+        let last_good = last_good.map(|row| PollRow::read(&row)).transpose()?;
         let since = last_good.as_ref().map_or(0, |poll| poll.poll_id);
         let failed =
             conn.row(statements::FAILED_SINCE, &[account.as_str().into(), since.into()]).await?;
@@ -416,7 +418,7 @@ async fn status(conn: &mut Conn) -> Result<Vec<AccountStatus>, Fault> {
         for kind in Kind::ALL {
             let row = conn.row(statements::item_counts(kind), &[account.as_str().into()]).await?;
             if let Some(row) = row {
-                items[kind as usize] = ItemCounts {
+                items[kind.index()] = ItemCounts {
                     current: row.some_int(0)?,
                     missing: row.some_int(1)?,
                     removed: row.some_int(2)?,
@@ -455,7 +457,7 @@ async fn noisy(
             polls: row.some_int(2)?,
             of_polls: row.some_int(3)?,
             items: row.some_int(4)?,
-            of_items: of_items.map_or(0, |kind| items[kind as usize].current),
+            of_items: of_items.map_or(0, |kind| items[kind.index()].current),
         })
     });
     let all = all.collect::<Result<Vec<Flips>, Fault>>()?;

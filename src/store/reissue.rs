@@ -8,11 +8,10 @@ use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
 use super::{
     conn::{Arg, Conn, Fault, Row},
     open::Store,
-    write::history,
 };
 use crate::{
     catalog::{
-        item::Kind,
+        kind::Kind,
         reissue::{Bearer, Claim, Claims, Sign},
     },
     error::Result,
@@ -26,7 +25,7 @@ pub struct Reissues([HashMap<(i64, String), String>; 2]);
 impl Reissues {
     /// The id under which an item that a poll removed probably goes on.
     pub fn of(&self, kind: Kind, poll_id: i64, id: &str) -> Option<&str> {
-        self.0[kind as usize].get(&(poll_id, id.to_owned())).map(String::as_str)
+        self.0[kind.index()].get(&(poll_id, id.to_owned())).map(String::as_str)
     }
 }
 
@@ -34,7 +33,7 @@ impl Reissues {
 /// that listed it, with a name or a picture in common that is unique among those that vanished then
 /// and among those that appeared: (since, until).
 fn pairs(kind: Kind) -> SqlStr {
-    let (table, id, name) = (history(kind), kind.id_field(), kind.name_field());
+    let (table, id, name) = (kind.history, kind.id, kind.label);
     AssertSqlSafe(format!(
         "WITH gone AS ( \
              SELECT item.account, item.{id} AS id, item.{name} AS name, \
@@ -81,7 +80,7 @@ fn pairs(kind: Kind) -> SqlStr {
 
 /// Every version that was valid within a span of time, by its name and its picture: (begin, end).
 fn bearers(kind: Kind) -> SqlStr {
-    let (table, id, name) = (history(kind), kind.id_field(), kind.name_field());
+    let (table, id, name) = (kind.history, kind.id, kind.label);
     AssertSqlSafe(format!(
         "SELECT item.account, item.{id}, item.{name}, \
              coalesce(asset.sha256, item.preview_image_url), item.valid_from, item.valid_to \
@@ -111,7 +110,7 @@ impl Store {
         let mut marks = Reissues::default();
         for kind in Kind::ALL {
             let read = settled(&mut self.conn, kind, since, until).await;
-            marks.0[kind as usize] = read.map_err(|fault| self.trouble("read", &fault))?;
+            marks.0[kind.index()] = read.map_err(|fault| self.trouble("read", &fault))?;
         }
         Ok(marks)
     }

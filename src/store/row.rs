@@ -1,103 +1,103 @@
-//! The row of a poll: what `polls` says, failed or not. As JSON it is what an archive keeps.
+//! The row of a poll: the columns of `polls`. As JSON it is what an archive keeps.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, ser::SerializeMap};
 
 use super::{
-    bulk::{Bulk, Column},
-    conn::{Arg, Fault, Row},
+    bulk::Bulk,
+    conn::{Fault, Row},
+    record::{JsonText, Listed, Record, record},
+    table::POLLS,
 };
 use crate::{
     catalog::{
+        cell::Cell,
+        column::Column,
         diff::{Accepted, Diff, OpenedBy, Policy},
-        seal::{Cell, Line},
+        kind::Kind,
+        seal::Line,
         value::{Value, write_json_object},
     },
     time::Timestamp,
 };
 
-/// A row of `polls`. The counts are `None` when the poll failed.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct PollRow {
-    /// 1, 2, 3 … in the order of commits; 0 until it is written.
-    pub poll_id: i64,
-    /// The account.
-    pub account: String,
-    /// `manual`, `schedule`, `file` or `refresh`.
-    pub trigger: String,
-    /// The version of the API that was read.
-    pub api_version: Option<String>,
-    /// URL or file name, without credentials.
-    pub source: Option<String>,
-    /// When it began.
-    pub started_at: Option<Timestamp>,
-    /// When the answer had been received; `None` when there was none.
-    pub observed_at: Option<Timestamp>,
-    /// When it was ready to commit.
-    pub finished_at: Option<Timestamp>,
-    /// `succeeded`, `held` or `failed`.
-    pub outcome: String,
-    /// What was counted.
-    #[serde(flatten)]
-    pub counts: Option<Counts>,
-    /// Why removals were held back.
-    pub held_reason: Option<String>,
-    /// The removal rules in force, as canonical JSON.
-    #[serde(with = "json")]
-    pub policy: Option<String>,
-    /// HTTP status of the answer.
-    pub http_status: Option<i64>,
-    /// The API's own name for the request.
-    pub request_id: Option<String>,
-    /// Size of the decoded body, in bytes.
-    pub response_bytes: Option<i64>,
-    /// SHA-256 of the decoded body, in lower-case hex.
-    pub response_sha256: Option<String>,
-    /// The API's own notice of deprecation or sunset.
-    pub warning: Option<String>,
-    /// Why it failed.
-    pub error: Option<String>,
-    /// The machine that ran it.
-    pub host: Option<String>,
-    /// The version of this program.
-    pub tool_version: Option<String>,
-    /// Its link in the account's chain of seals.
-    pub digest: Option<String>,
+record! {
+    /// A row of `polls`. The counts are `None` when the poll failed.
+    #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+    pub struct PollRow {
+        poll_id: i64 = "1, 2, 3 … without gaps, in the order of commit",
+        account: String = "name of the API key's view of the catalogue" unsealed,
+        trigger: String = "what started it: manual, schedule, file or refresh",
+        api_version: Option<String> = "API version that was read: v2 or v3",
+        source: Option<String> = "URL or file name that was read; no credentials",
+        started_at: Option<Timestamp> = "when it began",
+        observed_at: Option<Timestamp> =
+            "when the answer had been received: the clock of history; null without an answer",
+        finished_at: Option<Timestamp> = "when it was ready to commit",
+        outcome: String = "succeeded, held (removals held back) or failed",
+        #[serde(flatten)]
+        counts: Option<Counts> = "what was counted" record,
+        held_reason: Option<String> = "why they were held back; null when none were",
+        policy: Option<JsonText> =
+            "JSON of the removal rules in force: after_polls, min_count, max_share, accepted",
+        http_status: Option<i64> = "HTTP status of the answer; null without one",
+        request_id: Option<String> = "the API's own name for the request",
+        response_bytes: Option<i64> = "size of the decoded body, in bytes",
+        response_sha256: Option<String> = "SHA-256 of the decoded body, in hex",
+        warning: Option<String> = "the API's own notice of deprecation or sunset",
+        error: Option<String> = "why it failed; null otherwise",
+        host: Option<String> = "machine that ran it",
+        tool_version: Option<String> = "version of this program",
+        digest: Option<String> =
+            "link in the account's chain of sealed polls; null while polls are not sealed" unsealed,
+    }
 }
 
-/// What a poll that did not fail counted, in the order of the columns.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Counts {
-    /// Distinct avatar ids.
-    pub avatars_listed: i64,
-    /// Distinct talking-photo ids.
-    pub talking_photos_listed: i64,
-    /// Items never seen before.
-    pub added: i64,
-    /// Items of which a carried value differs.
-    pub changed: i64,
-    /// Items removed.
-    pub removed: i64,
-    /// Removed items listed again.
-    pub restored: i64,
-    /// Items of which something was only learned.
-    pub learned: i64,
-    /// Items missing and not removed, after the poll.
-    pub missing: i64,
-    /// Records beyond the first of their id.
-    pub duplicates: i64,
-    /// Records that could not be read.
-    pub rejected: i64,
-    /// Removals that are due and held back.
-    pub held: i64,
+record! {
+    /// What a poll that did not fail counted.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+    pub struct Counts {
+        #[serde(flatten, with = "by_kind")]
+        listed: Listed = "distinct ids of each kind that was listed" record,
+        added: i64 = "items added",
+        changed: i64 = "items changed",
+        removed: i64 = "items removed",
+        restored: i64 = "removed items that were listed again",
+        learned: i64 = "items of which something became known without having changed",
+        missing: i64 = "items missing and not removed, after this poll",
+        duplicates: i64 = "records beyond the first with their id",
+        rejected: i64 = "records that could not be read",
+        held: i64 = "removals that were due and held back",
+    }
+}
+
+impl Record for Option<Counts> {
+    fn columns(into: &mut Vec<Column>) {
+        Counts::columns(into);
+    }
+
+    /// A poll that failed counted nothing.
+    fn read(row: &Row) -> Result<Self, Fault> {
+        row.int("added")?.map(|_| Counts::read(row)).transpose()
+    }
+
+    fn cells<'a>(&'a self, into: &mut Vec<Cell<'a>>) {
+        match self {
+            Some(counts) => counts.cells(into),
+            None => into.extend(Counts::names().map(|_| Cell::Null)),
+        }
+    }
 }
 
 impl Counts {
     /// The counts of a diff.
     pub fn of(diff: &Diff) -> Self {
         let opened = |by: OpenedBy| diff.sum(|list| list.count(by)) as i64;
+        let mut listed = Listed::default();
+        for list in &diff.lists {
+            listed[list.kind.index()] = Some(list.listed as i64);
+        }
         Self {
-            avatars_listed: diff.avatars.listed as i64,
-            talking_photos_listed: diff.talking_photos.listed as i64,
+            listed,
             added: opened(OpenedBy::Added),
             changed: opened(OpenedBy::Changed),
             removed: diff.sum(|list| list.removed.len() as u64) as i64,
@@ -110,186 +110,54 @@ impl Counts {
         }
     }
 
-    /// Each column's name and value, in the table's order.
-    pub fn columns(&self) -> [(&'static str, i64); 11] {
-        let Self {
-            avatars_listed,
-            talking_photos_listed,
-            added,
-            changed,
-            removed,
-            restored,
-            learned,
-            missing,
-            duplicates,
-            rejected,
-            held,
-        } = *self;
-        [
-            ("avatars_listed", avatars_listed),
-            ("talking_photos_listed", talking_photos_listed),
-            ("added", added),
-            ("changed", changed),
-            ("removed", removed),
-            ("restored", restored),
-            ("learned", learned),
-            ("missing", missing),
-            ("duplicates", duplicates),
-            ("rejected", rejected),
-            ("held", held),
-        ]
+    /// The names of the columns, in order.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        let mut columns = vec![];
+        Self::columns(&mut columns);
+        columns.into_iter().map(|column| column.name)
     }
 
-    fn read(row: &Row, at: usize) -> Result<Option<Self>, Fault> {
-        let mut counts = [0; 11];
-        for (offset, count) in counts.iter_mut().enumerate() {
-            match row.int(at + offset)? {
-                Some(number) => *count = number,
-                None => return Ok(None),
-            }
-        }
-        let [
-            avatars_listed,
-            talking_photos_listed,
-            added,
-            changed,
-            removed,
-            restored,
-            learned,
-            missing,
-            duplicates,
-            rejected,
-            held,
-        ] = counts;
-        Ok(Some(Self {
-            avatars_listed,
-            talking_photos_listed,
-            added,
-            changed,
-            removed,
-            restored,
-            learned,
-            missing,
-            duplicates,
-            rejected,
-            held,
-        }))
+    /// Distinct ids of a kind; 0 where it was not listed.
+    pub fn listed(&self, kind: Kind) -> i64 {
+        self.listed[kind.index()].unwrap_or(0)
+    }
+
+    /// The kinds that were listed, each with the number of distinct ids.
+    pub fn by_kind(&self) -> impl Iterator<Item = (Kind, i64)> {
+        Kind::ALL.into_iter().filter_map(|kind| Some((kind, self.listed[kind.index()]?)))
     }
 }
 
 impl PollRow {
+    /// The columns of `polls`, in order.
+    pub fn columns() -> Vec<Column> {
+        let mut columns = vec![];
+        <Self as Record>::columns(&mut columns);
+        columns
+    }
+
+    /// Every column with its value, in order.
+    pub fn pairs(&self) -> impl Iterator<Item = (&'static Column, Cell<'_>)> {
+        let mut cells = vec![];
+        self.cells(&mut cells);
+        POLLS.columns.iter().zip(cells)
+    }
+
     /// Whether the poll failed.
     pub fn failed(&self) -> bool {
         self.outcome == "failed"
     }
 
-    /// Reads a row of all columns of `polls`, in the table's order, from column `at`.
-    pub fn read(row: &Row, at: usize) -> Result<Self, Fault> {
-        Ok(Self {
-            poll_id: row.some_int(at)?,
-            account: row.some_text(at + 1)?,
-            trigger: row.some_text(at + 2)?,
-            api_version: row.text(at + 3)?,
-            source: row.text(at + 4)?,
-            started_at: row.time(at + 5)?,
-            observed_at: row.time(at + 6)?,
-            finished_at: row.time(at + 7)?,
-            outcome: row.some_text(at + 8)?,
-            counts: Counts::read(row, at + 9)?,
-            held_reason: row.text(at + 20)?,
-            policy: row.json(at + 21)?.map(|json| canonical(&json)),
-            http_status: row.int(at + 22)?,
-            request_id: row.text(at + 23)?,
-            response_bytes: row.int(at + 24)?,
-            response_sha256: row.text(at + 25)?,
-            warning: row.text(at + 26)?,
-            error: row.text(at + 27)?,
-            host: row.text(at + 28)?,
-            tool_version: row.text(at + 29)?,
-            digest: row.text(at + 30)?,
-        })
-    }
-
-    /// The row as its poll's digest seals it: all but the account, which may be renamed, and the
+    /// The row as its poll's digest covers it: all but the account, which may be renamed, and the
     /// digest itself.
     pub fn line(&self) -> Line<'_> {
-        let Self {
-            poll_id,
-            account: _,
-            trigger,
-            api_version,
-            source,
-            started_at,
-            observed_at,
-            finished_at,
-            outcome,
-            counts,
-            held_reason,
-            policy,
-            http_status,
-            request_id,
-            response_bytes,
-            response_sha256,
-            warning,
-            error,
-            host,
-            tool_version,
-            digest: _,
-        } = self;
-        let mut cells = vec![
-            ("poll_id", Cell::Int(*poll_id)),
-            ("trigger", Cell::text(trigger)),
-            ("api_version", Cell::from(api_version)),
-            ("source", Cell::from(source)),
-            ("started_at", Cell::from(*started_at)),
-            ("observed_at", Cell::from(*observed_at)),
-            ("finished_at", Cell::from(*finished_at)),
-            ("outcome", Cell::text(outcome)),
-            ("held_reason", Cell::from(held_reason)),
-            ("policy", policy.as_deref().map_or(Cell::Null, Cell::json)),
-            ("http_status", http_status.map_or(Cell::Null, Cell::Int)),
-            ("request_id", Cell::from(request_id)),
-            ("response_bytes", response_bytes.map_or(Cell::Null, Cell::Int)),
-            ("response_sha256", Cell::from(response_sha256)),
-            ("warning", Cell::from(warning)),
-            ("error", Cell::from(error)),
-            ("host", Cell::from(host)),
-            ("tool_version", Cell::from(tool_version)),
-        ];
-        let counts = counts.iter().flat_map(Counts::columns);
-        cells.extend(counts.map(|(name, count)| (name, Cell::Int(count))));
-        Line::new("poll", cells)
+        let sealed = self.pairs().filter(|(column, _)| column.sealed);
+        Line::new("poll", sealed.map(|(column, cell)| (column.name, cell)).collect())
     }
 
     /// The row as one row to insert.
     pub(super) fn to_bulk(&self) -> Bulk<'_> {
-        let text = |text: &'_ Option<String>| Arg::Text(text.clone().map(Into::into));
-        let mut bulk = Bulk::new(1)
-            .column("poll_id", Column::Int(vec![Some(self.poll_id)]))
-            .all("account", self.account.as_str())
-            .all("trigger", self.trigger.as_str())
-            .all("api_version", text(&self.api_version))
-            .all("source", text(&self.source))
-            .all("started_at", self.started_at)
-            .all("observed_at", self.observed_at)
-            .all("finished_at", self.finished_at)
-            .all("outcome", self.outcome.as_str());
-        for (name, count) in Counts::default().columns() {
-            let known = self.counts.map(|counts| counts.columns());
-            let value = known.and_then(|all| all.iter().find(|(n, _)| *n == name).map(|(_, v)| *v));
-            bulk = bulk.all(name, value.or(self.counts.map(|_| count)));
-        }
-        bulk.all("held_reason", text(&self.held_reason))
-            .all("policy", Arg::Json(self.policy.as_deref().map(Into::into)))
-            .all("http_status", self.http_status)
-            .all("request_id", text(&self.request_id))
-            .all("response_bytes", self.response_bytes)
-            .all("response_sha256", text(&self.response_sha256))
-            .all("warning", text(&self.warning))
-            .all("error", text(&self.error))
-            .all("host", text(&self.host))
-            .all("tool_version", text(&self.tool_version))
-            .all("digest", text(&self.digest))
+        self.pairs().fold(Bulk::new(1), |bulk, (column, cell)| bulk.cell(column, cell))
     }
 }
 
@@ -332,22 +200,47 @@ pub fn policy_of(json: &str) -> Option<Policy> {
     })
 }
 
-/// JSON that is kept as its text, as a part of other JSON.
-mod json {
-    use serde::{Deserialize, Deserializer, Serialize, Serializer, ser::Error};
-    use serde_json::Value;
+/// The counts by kind as JSON: one key for each kind that was listed.
+mod by_kind {
+    use super::*;
 
-    pub fn serialize<S: Serializer>(text: &Option<String>, into: S) -> Result<S::Ok, S::Error> {
-        let value = text.as_deref().map(serde_json::from_str::<Value>).transpose();
-        value.map_err(S::Error::custom)?.serialize(into)
+    pub fn serialize<S: Serializer>(listed: &Listed, into: S) -> Result<S::Ok, S::Error> {
+        let mut map = into.serialize_map(None)?;
+        for kind in Kind::ALL {
+            if let Some(count) = listed[kind.index()] {
+                map.serialize_entry(kind.listed.name, &count)?;
+            }
+        }
+        map.end()
     }
 
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
-        let value = Option::<Value>::deserialize(from)?;
-        Ok(value.map(|value| super::canonical(&value.to_string())))
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Listed, D::Error> {
+        let map = serde_json::Map::deserialize(from)?;
+        Ok(Kind::ALL.map(|kind| map.get(kind.listed.name).and_then(serde_json::Value::as_i64)))
     }
 }
 
-fn canonical(json: &str) -> String {
-    Value::decode(json.trim(), 1).map_or_else(|_| json.to_owned(), |value| value.to_json())
+/// JSON that is kept as its text, as a part of other JSON.
+impl Serialize for JsonText {
+    fn serialize<S: Serializer>(&self, into: S) -> Result<S::Ok, S::Error> {
+        let value: serde_json::Value =
+            serde_json::from_str(&self.0).map_err(serde::ser::Error::custom)?;
+        value.serialize(into)
+    }
+}
+
+impl<'de> Deserialize<'de> for JsonText {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let value = serde_json::Value::deserialize(from)?;
+        Ok(Self::canonical(&value.to_string()))
+    }
+}
+
+impl JsonText {
+    /// JSON that an engine may have rendered anew, made canonical.
+    pub fn canonical(json: &str) -> Self {
+        Self(
+            Value::decode(json.trim(), 1).map_or_else(|_| json.to_owned(), |value| value.to_json()),
+        )
+    }
 }

@@ -12,8 +12,10 @@ use super::{
 };
 use crate::{
     catalog::{
+        column::Holds,
         diff::{GoodPoll, Standing, StandingItem, StandingList},
-        item::{FieldName, Fields, Holds, Kind, Names},
+        item::{FieldName, Fields, Names},
+        kind::{ByKind, Kind},
         links::{StoredLink, StoredLinks},
         record::SignedUrl,
         schema::{self, Change, Schema, SchemaChange, Types},
@@ -60,19 +62,17 @@ pub(super) async fn read(
             listed_before.insert(row.some_time(0)?, good_poll(&row, 1)?);
         }
     }
-    let [avatar_schema, photo_schema] = schemas(conn, account).await?;
+    let mut schemas = schemas(conn, account).await?;
+    let mut lists = ByKind::new();
+    for kind in Kind::ALL {
+        let schema = schemas.remove(&kind).unwrap_or_default();
+        lists.insert(kind, StandingList { items: items(conn, account, kind).await?, schema });
+    }
     Ok(Standing {
         last_good: Some(last_good.clone()),
         recent_good: good.iter().map(|poll| poll.observed_at).collect(),
         listed_before,
-        avatars: StandingList {
-            items: items(conn, account, Kind::Avatar).await?,
-            schema: avatar_schema,
-        },
-        talking_photos: StandingList {
-            items: items(conn, account, Kind::TalkingPhoto).await?,
-            schema: photo_schema,
-        },
+        lists,
         links: links(conn, now).await?,
     })
 }
@@ -139,13 +139,14 @@ fn unpacked(row: Vec<Cell<'_>>, kind: Kind) -> Result<StandingItem, Fault> {
     let missing_since = next().time()?;
     let removed = next().int() == Some(1);
     let extra = next().text();
-    let mut own = Vec::with_capacity(kind.columns().len());
-    for column in kind.columns() {
+    let mut own = Vec::with_capacity(kind.columns.len());
+    for column in kind.columns {
         let value = match (column.holds, next()) {
             (_, Cell::Null) => continue,
-            (Holds::Bool, cell) => Value::bool(cell.int() == Some(1)),
-            (Holds::Text, cell) => Value::text(cell.into_text().unwrap_or_default()),
-            (Holds::Texts, cell) => decoded(cell.into_text().unwrap_or_default())
+            (Holds::Boolean, cell) => Value::bool(cell.int() == Some(1)),
+            (Holds::Integer, cell) => Value::int(cell.int().unwrap_or_default()),
+            (Holds::Text | Holds::Time, cell) => Value::text(cell.into_text().unwrap_or_default()),
+            (Holds::Texts | Holds::Json, cell) => decoded(cell.into_text().unwrap_or_default())
                 .map_err(|_| packed::spoiled("is nested too deep"))?,
         };
         own.push((FieldName::Borrowed(column.name), value));
@@ -161,13 +162,16 @@ fn decoded(json: Cow<'_, str>) -> Result<Value<'static>, TooDeep> {
 
 /// The fields of an item whose own columns begin at `first`, with `extra` at `extra`.
 pub(super) fn fields(row: &Row, kind: Kind, first: usize, extra: usize) -> Result<Fields, Fault> {
-    let mut cells = Vec::with_capacity(kind.columns().len());
-    for (offset, column) in kind.columns().iter().enumerate() {
+    let mut cells = Vec::with_capacity(kind.columns.len());
+    for (offset, column) in kind.columns.iter().enumerate() {
         let at = first + offset;
         let value = match column.holds {
-            Holds::Text => row.text(at)?.map(Value::text),
-            Holds::Bool => row.bool(at)?.map(Value::bool),
-            Holds::Texts => row.json(at)?.map(|json| canonical(row, at, &json)).transpose()?,
+            Holds::Text | Holds::Time => row.text(at)?.map(Value::text),
+            Holds::Boolean => row.bool(at)?.map(Value::bool),
+            Holds::Integer => row.int(at)?.map(Value::int),
+            Holds::Texts | Holds::Json => {
+                row.json(at)?.map(|json| canonical(row, at, &json)).transpose()?
+            }
         };
         cells.extend(value.map(|value| (FieldName::Borrowed(column.name), value)));
     }
@@ -180,7 +184,7 @@ fn canonical(row: &Row, at: usize, json: &str) -> Result<Value<'static>, Fault> 
 }
 
 /// The fold of the account's schema changes, for each list.
-async fn schemas(conn: &mut Conn, account: &str) -> Result<[Schema; 2], Fault> {
+async fn schemas(conn: &mut Conn, account: &str) -> Result<ByKind<Schema>, Fault> {
     folded(conn, statements::SCHEMA_CHANGES, &[account.into()]).await
 }
 
@@ -190,14 +194,11 @@ pub(super) async fn folded(
     conn: &mut Conn,
     sql: impl SqlSafeStr,
     args: &[Arg<'_>],
-) -> Result<[Schema; 2], Fault> {
-    let mut schemas = [Schema::new(), Schema::new()];
+) -> Result<ByKind<Schema>, Fault> {
+    let mut schemas = ByKind::<Schema>::new();
     conn.each(sql, args, |row| {
-        let kind = if row.some_text(0)? == Kind::Avatar.as_str() {
-            Kind::Avatar
-        } else {
-            Kind::TalkingPhoto
-        };
+        let kind = Kind::parse(&row.some_text(0)?);
+        let kind = kind.ok_or_else(|| row.spoiled(0, "is no kind"))?;
         let change = SchemaChange {
             field: kind.field(&row.some_text(1)?),
             change: Change::parse(&row.some_text(2)?)
@@ -205,7 +206,7 @@ pub(super) async fn folded(
             types: row.text(3)?.map(|text| Types::parse(&text)).unwrap_or_default(),
             example: None,
         };
-        schema::fold(&mut schemas[kind as usize], &change, row.some_time(4)?);
+        schema::fold(schemas.entry(kind).or_default(), &change, row.some_time(4)?);
         Ok(())
     })
     .await?;

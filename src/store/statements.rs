@@ -5,8 +5,8 @@
 
 use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
 
-use super::conn::Engine;
-use crate::catalog::item::Kind;
+use super::{conn::Engine, table::POLLS};
+use crate::catalog::kind::Kind;
 
 /// The schema that new tables would go to; null when there is none.
 pub const SCHEMA: &str = "SELECT current_schema()::text";
@@ -88,7 +88,7 @@ pub const RECENT_GOOD: &str = "SELECT observed_at, api_version FROM polls \
 
 /// For each `missing_since` the good poll before it: (account).
 pub fn listed_before(kind: Kind) -> SqlStr {
-    let table = kind.list();
+    let table = kind.table;
     AssertSqlSafe(format!(
         "SELECT m.missing_since, p.observed_at, p.api_version \
          FROM (SELECT DISTINCT missing_since FROM {table} \
@@ -102,7 +102,7 @@ pub fn listed_before(kind: Kind) -> SqlStr {
 
 /// Every item ever seen, by id: (account).
 pub fn items(kind: Kind) -> SqlStr {
-    let (table, id) = (kind.list(), kind.id_field());
+    let (table, id) = (kind.table, kind.id);
     AssertSqlSafe(format!(
         "SELECT {id}, version, missing_since, removed_at IS NOT NULL, extra, {} \
          FROM {table} WHERE account = $1 ORDER BY {id}",
@@ -114,7 +114,7 @@ pub fn items(kind: Kind) -> SqlStr {
 /// The next items after an id, packed for SQLite into one JSON array of rows like those of
 /// [`items`]: (account, id). Each row that sqlx hands over costs more than the row itself.
 pub fn packed_items(kind: Kind) -> SqlStr {
-    let (table, id) = (kind.list(), kind.id_field());
+    let (table, id) = (kind.table, kind.id);
     let own = columns(kind, "");
     AssertSqlSafe(format!(
         "SELECT json_group_array(json_array({id}, version, missing_since, removed, extra, {own})) \
@@ -126,7 +126,7 @@ pub fn packed_items(kind: Kind) -> SqlStr {
 
 /// The item's own columns, each with a prefix.
 pub fn columns(kind: Kind, prefix: &str) -> String {
-    let names = kind.columns().iter().map(|column| format!("{prefix}{}", column.name));
+    let names = kind.columns.iter().map(|column| format!("{prefix}{}", column.name));
     names.collect::<Vec<_>>().join(", ")
 }
 
@@ -181,34 +181,39 @@ pub const ACCOUNT: &str = "SELECT polls FROM accounts WHERE account = $1";
 /// Renames an account everywhere, by the foreign keys' cascade: (old, new).
 pub const RENAME: &str = "UPDATE accounts SET account = $2 WHERE account = $1";
 
-/// The last poll of each account, by name, in the order of the table.
-pub const LAST_POLLS: &str = "SELECT p.poll_id, p.account, p.trigger, p.api_version, p.source, \
-     p.started_at, p.observed_at, p.finished_at, p.outcome, p.avatars_listed, \
-     p.talking_photos_listed, p.added, p.changed, p.removed, p.restored, p.learned, p.missing, \
-     p.duplicates, p.rejected, p.held, p.held_reason, p.policy, p.http_status, p.request_id, \
-     p.response_bytes, p.response_sha256, p.warning, p.error, p.host, p.tool_version, p.digest \
-     FROM polls AS p JOIN accounts AS a ON a.last_poll_id = p.poll_id ORDER BY p.account";
+/// The last poll of each account, by name.
+pub fn last_polls() -> SqlStr {
+    AssertSqlSafe(format!(
+        "SELECT {} FROM polls AS p JOIN accounts AS a ON a.last_poll_id = p.poll_id \
+         ORDER BY p.account",
+        POLLS.list("p.")
+    ))
+    .into_sql_str()
+}
 
 /// The account's last good poll: (account).
-pub const LAST_GOOD_POLL: &str = "SELECT poll_id, account, trigger, api_version, source, \
-     started_at, observed_at, finished_at, outcome, avatars_listed, talking_photos_listed, added, \
-     changed, removed, restored, learned, missing, duplicates, rejected, held, held_reason, \
-     policy, http_status, request_id, response_bytes, response_sha256, warning, error, host, \
-     tool_version, digest FROM polls \
-     WHERE account = $1 AND outcome <> 'failed' ORDER BY observed_at DESC LIMIT 1";
+pub fn last_good_poll() -> SqlStr {
+    AssertSqlSafe(format!(
+        "SELECT {} FROM polls WHERE account = $1 AND outcome <> 'failed' \
+         ORDER BY observed_at DESC LIMIT 1",
+        POLLS.list("")
+    ))
+    .into_sql_str()
+}
 
 /// A poll and those before it since the last one that did not fail, with the digest of each one's
 /// account's poll before: (poll).
-pub const ARCHIVED: &str = "SELECT p.poll_id, p.account, p.trigger, p.api_version, p.source, p.started_at, \
-     p.observed_at, p.finished_at, p.outcome, p.avatars_listed, p.talking_photos_listed, \
-     p.added, p.changed, p.removed, p.restored, p.learned, p.missing, p.duplicates, \
-     p.rejected, p.held, p.held_reason, p.policy, p.http_status, p.request_id, \
-     p.response_bytes, p.response_sha256, p.warning, p.error, p.host, p.tool_version, \
-     p.digest, \
-     (SELECT b.digest FROM polls AS b WHERE b.account = p.account AND b.poll_id < p.poll_id \
-      ORDER BY b.poll_id DESC LIMIT 1) FROM polls AS p \
-     WHERE p.poll_id <= $1 AND p.poll_id > coalesce((SELECT max(g.poll_id) FROM polls AS g \
-          WHERE g.poll_id < $1 AND g.outcome <> 'failed'), 0) ORDER BY p.poll_id";
+pub fn archived() -> SqlStr {
+    AssertSqlSafe(format!(
+        "SELECT {}, (SELECT b.digest FROM polls AS b \
+              WHERE b.account = p.account AND b.poll_id < p.poll_id \
+              ORDER BY b.poll_id DESC LIMIT 1) AS previous_digest FROM polls AS p \
+         WHERE p.poll_id <= $1 AND p.poll_id > coalesce((SELECT max(g.poll_id) FROM polls AS g \
+              WHERE g.poll_id < $1 AND g.outcome <> 'failed'), 0) ORDER BY p.poll_id",
+        POLLS.list("p.")
+    ))
+    .into_sql_str()
+}
 
 /// The source of the account's last poll: (account).
 pub const LAST_SOURCE: &str =
@@ -224,7 +229,7 @@ pub fn item_counts(kind: Kind) -> SqlStr {
         "SELECT count(*) FILTER (WHERE removed_at IS NULL), \
          count(*) FILTER (WHERE removed_at IS NULL AND missing_since IS NOT NULL), \
          count(*) FILTER (WHERE removed_at IS NOT NULL) FROM {} WHERE account = $1",
-        kind.list()
+        kind.table
     ))
     .into_sql_str()
 }
@@ -266,12 +271,12 @@ pub const NEXT_EXPIRY: &str =
 
 /// Every version of an item: (id[, account]).
 pub fn versions(kind: Kind, of_account: bool) -> SqlStr {
-    let id = kind.id_field();
+    let id = kind.id;
     let condition = if of_account { " AND account = $2" } else { "" };
     AssertSqlSafe(format!(
         "SELECT {} FROM {} WHERE {id} = $1{condition} ORDER BY account, version",
         version_columns(kind),
-        super::write::history(kind)
+        kind.history
     ))
     .into_sql_str()
 }
@@ -281,7 +286,7 @@ pub(super) fn version_columns(kind: Kind) -> String {
     format!(
         "account, {}, version, valid_from, valid_to, opened_by, closed_by, opened_poll, \
          closed_poll, opened_after, closed_after, extra, {}",
-        kind.id_field(),
+        kind.id,
         columns(kind, "")
     )
 }
@@ -301,10 +306,7 @@ pub fn all(engine: Engine) -> Vec<(String, SqlStr)> {
         ("HEAD", HEAD),
         ("ACCOUNT", ACCOUNT),
         ("RENAME", RENAME),
-        ("LAST_POLLS", LAST_POLLS),
         ("KNOWN_ITEM", KNOWN_ITEM),
-        ("LAST_GOOD_POLL", LAST_GOOD_POLL),
-        ("ARCHIVED", ARCHIVED),
         ("LAST_SOURCE", LAST_SOURCE),
         ("FAILED_SINCE", FAILED_SINCE),
         ("SCHEMA_NEWS", SCHEMA_NEWS),
@@ -317,6 +319,9 @@ pub fn all(engine: Engine) -> Vec<(String, SqlStr)> {
     ]
     .map(|(name, sql)| (name.to_owned(), sql.into_sql_str()))
     .to_vec();
+    let polls = [("last_polls", last_polls()), ("last_good_poll", last_good_poll())];
+    all.extend(polls.map(|(name, sql)| (name.to_owned(), sql)));
+    all.push(("archived".to_owned(), archived()));
     for kind in Kind::ALL {
         all.push((format!("items {kind}"), items(kind)));
         all.push((format!("listed_before {kind}"), listed_before(kind)));

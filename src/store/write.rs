@@ -10,11 +10,13 @@ use super::{
     outbox::{self, Tell},
     row::PollRow,
     standing, statements,
+    table::EXTRA,
 };
 use crate::{
     catalog::{
+        cell::Cell,
         diff::{Diff, FieldChange, ListDiff, Opened, OpenedBy, Standing},
-        item::{Fields, Holds, Kind},
+        kind::Kind,
         links::LinkWrite,
         seal::{Seal, diff_lines},
         value::Value,
@@ -131,7 +133,7 @@ async fn write(
         make_room(conn, diff).await?;
         write_links(conn, links.unwrap_or_default()).await?;
         let writer = Writer { account: &row.account, poll_id: row.poll_id, observed_at };
-        for list in diff.lists() {
+        for list in &diff.lists {
             writer.list(conn, list).await?;
         }
     }
@@ -171,7 +173,7 @@ fn differs((poll_id, digest): (i64, Option<String>), row: &PollRow) -> Option<Er
 
 /// More cache for a load that would otherwise spill the pages it comes back to; others do not pay.
 async fn make_room(conn: &mut Conn, diff: &Diff) -> Result<(), Fault> {
-    let rows: usize = diff.lists().iter().map(|list| list.opened.len()).sum();
+    let rows: usize = diff.lists.iter().map(|list| list.opened.len()).sum();
     if conn.engine() == Engine::Sqlite && rows > LARGE_LOAD {
         conn.execute(statements::SQLITE_CACHE, &[]).await?;
     }
@@ -211,20 +213,20 @@ impl<'a> Writer<'a> {
         for added in opened(list, |by| by == OpenedBy::Added).chunks(at_once(conn.engine())) {
             let rows = Bulk::new(added.len())
                 .all("account", self.account)
-                .texts(list.kind.id_field(), added.iter().map(|new| new.id.as_str()));
+                .texts(list.kind.id, added.iter().map(|new| new.id.as_str()));
             own_columns(rows, list.kind, added)
                 .column("version", Column::Int(added.iter().map(|new| Some(new.version)).collect()))
                 .all("valid_from", self.observed_at)
                 .all("first_seen_at", self.observed_at)
                 .all("changed_at", self.observed_at)
-                .insert(conn, list.kind.list())
+                .insert(conn, list.kind.table)
                 .await?;
         }
         Ok(())
     }
 
     async fn update_items(&self, conn: &mut Conn, list: &'a ListDiff) -> Result<(), Fault> {
-        let own = list.kind.columns().iter().map(|column| format!("{0} = d.{0}", column.name));
+        let own = list.kind.columns.iter().map(|column| format!("{0} = d.{0}", column.name));
         let own: Vec<String> = own.collect();
         let set = format!(
             "{}, extra = d.extra, version = d.version, valid_from = d.valid_from, \
@@ -233,10 +235,10 @@ impl<'a> Writer<'a> {
              removed_at = CASE WHEN d.restored THEN NULL ELSE t.removed_at END",
             own.join(", ")
         );
-        let id = list.kind.id_field();
+        let id = list.kind.id;
         for known in opened(list, |by| by != OpenedBy::Added).chunks(at_once(conn.engine())) {
             let rows = self.known_items(list.kind, known);
-            rows.update(conn, list.kind.list(), &set, &on(id)).await?;
+            rows.update(conn, list.kind.table, &set, &on(id)).await?;
         }
         Ok(())
     }
@@ -245,8 +247,7 @@ impl<'a> Writer<'a> {
         let changed_at =
             known.iter().map(|new| (new.by != OpenedBy::Learned).then_some(self.observed_at));
         let restored = known.iter().map(|new| Some(new.by == OpenedBy::Restored));
-        let rows =
-            Bulk::new(known.len()).texts(kind.id_field(), known.iter().map(|new| new.id.as_str()));
+        let rows = Bulk::new(known.len()).texts(kind.id, known.iter().map(|new| new.id.as_str()));
         own_columns(rows, kind, known)
             .column("version", Column::Int(known.iter().map(|new| Some(new.version)).collect()))
             .column("changed_at", Column::Time(changed_at.collect()))
@@ -260,12 +261,7 @@ impl<'a> Writer<'a> {
         for (ids, missing_since) in since {
             self.ids(list.kind, ids.iter().map(String::as_str))
                 .all("missing_since", missing_since)
-                .update(
-                    conn,
-                    list.kind.list(),
-                    "missing_since = d.missing_since",
-                    &on(list.kind.id_field()),
-                )
+                .update(conn, list.kind.table, "missing_since = d.missing_since", &on(list.kind.id))
                 .await?;
         }
         Ok(())
@@ -274,7 +270,7 @@ impl<'a> Writer<'a> {
     async fn remove_items(&self, conn: &mut Conn, list: &'a ListDiff) -> Result<(), Fault> {
         self.ids(list.kind, list.removed.iter().map(|gone| gone.id.as_str()))
             .all("removed_at", self.observed_at)
-            .update(conn, list.kind.list(), "removed_at = d.removed_at", &on(list.kind.id_field()))
+            .update(conn, list.kind.table, "removed_at = d.removed_at", &on(list.kind.id))
             .await
     }
 
@@ -282,7 +278,7 @@ impl<'a> Writer<'a> {
     fn ids(&self, kind: Kind, ids: impl Iterator<Item = &'a str>) -> Bulk<'a> {
         let ids: Vec<&str> = ids.collect();
         let account: &'a str = self.account;
-        Bulk::new(ids.len()).all("account", account).texts(kind.id_field(), ids.into_iter())
+        Bulk::new(ids.len()).all("account", account).texts(kind.id, ids.into_iter())
     }
 
     async fn open_versions(&self, conn: &mut Conn, list: &'a ListDiff) -> Result<(), Fault> {
@@ -290,13 +286,13 @@ impl<'a> Writer<'a> {
             let by = all.iter().map(|new| new.by.as_str());
             let rows = Bulk::new(all.len())
                 .all("account", self.account)
-                .texts(list.kind.id_field(), all.iter().map(|new| new.id.as_str()))
+                .texts(list.kind.id, all.iter().map(|new| new.id.as_str()))
                 .column("version", Column::Int(all.iter().map(|new| Some(new.version)).collect()))
                 .all("valid_from", self.observed_at)
                 .texts("opened_by", by)
                 .all("opened_poll", self.poll_id)
                 .column("opened_after", Column::Time(all.iter().map(|new| new.after).collect()));
-            own_columns(rows, list.kind, all).insert(conn, history(list.kind)).await?;
+            own_columns(rows, list.kind, all).insert(conn, list.kind.history).await?;
         }
         Ok(())
     }
@@ -305,7 +301,7 @@ impl<'a> Writer<'a> {
     /// history that a poll touches, and only their four empty cells.
     async fn close_versions(&self, conn: &mut Conn, list: &'a ListDiff) -> Result<(), Fault> {
         let all = list.closed();
-        let id = list.kind.id_field();
+        let id = list.kind.id;
         Bulk::new(all.len())
             .texts(id, all.iter().map(|closed| closed.id))
             .column("version", Column::Int(all.iter().map(|closed| Some(closed.version)).collect()))
@@ -316,7 +312,7 @@ impl<'a> Writer<'a> {
             .all("closed_poll", self.poll_id)
             .update(
                 conn,
-                history(list.kind),
+                list.kind.history,
                 "valid_to = d.valid_to, closed_by = d.closed_by, closed_poll = d.closed_poll, \
                  closed_after = d.closed_after",
                 &format!("{} AND t.version = d.version AND t.valid_to IS NULL", on(id)),
@@ -423,27 +419,12 @@ fn opened(list: &ListDiff, wanted: impl Fn(OpenedBy) -> bool) -> Vec<&Opened> {
 
 /// The item's own columns and `extra`, as the fields fit them.
 fn own_columns<'a>(mut rows: Bulk<'a>, kind: Kind, all: &[&'a Opened]) -> Bulk<'a> {
-    for column in kind.columns() {
-        let cells = all.iter().map(|new| new.fields.cell(column));
-        let column_of_cells = match column.holds {
-            Holds::Text => Column::Text(cells.map(|cell| Some(cell?.into_cell())).collect()),
-            Holds::Bool => Column::Bool(cells.map(|cell| cell?.as_bool()).collect()),
-            Holds::Texts => Column::Json(cells.map(|cell| Some(cell?.into_cell())).collect()),
-        };
-        rows = rows.column(column.name, column_of_cells);
+    for column in kind.columns {
+        rows = rows.cells(column, all.iter().map(|new| new.fields.cell(column)));
     }
-    let extra = |fields: &Fields| fields.extra(kind).map(Cow::Owned);
-    rows.column("extra", Column::Json(all.iter().map(|new| extra(&new.fields)).collect()))
+    rows.cells(&EXTRA, all.iter().map(|new| Cell::from(new.fields.extra(kind).map(Cell::json))))
 }
 
 fn on(id: &str) -> String {
     format!("t.account = d.account AND t.{id} = d.{id}")
-}
-
-/// The table of a kind's versions.
-pub fn history(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Avatar => "avatar_history",
-        Kind::TalkingPhoto => "talking_photo_history",
-    }
 }

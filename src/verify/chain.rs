@@ -16,8 +16,9 @@ use super::{
 };
 use crate::{
     catalog::{
+        cell::Cell,
         diff::OpenedBy,
-        seal::{Cell, Line, Seal},
+        seal::{Line, Seal},
     },
     error::Result,
     store::audit::{Audit, Head, Poll, Section, Written},
@@ -136,7 +137,7 @@ impl<'f> Links<'f> {
                 open.insert(poll_id, self.begin(poll));
             })
             .await?;
-        for section in Section::ALL {
+        for section in Section::all() {
             audit.written(section, &range, |row| self.row(&mut open, section, &row)).await?;
         }
         open.into_iter().for_each(|(poll_id, poll)| self.end(poll_id, poll));

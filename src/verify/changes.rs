@@ -6,10 +6,12 @@ use super::{
 };
 use crate::{
     catalog::{
-        item::{Fields, Kind},
+        cell::Cell,
+        item::Fields,
+        kind::Kind,
         learned::{Circumstances, Difference, differences, stored_type},
         schema::{JsonType, Types},
-        seal::{Cell, Cells},
+        seal::Cells,
         value::Value,
     },
     store::audit::{Changed, Version},

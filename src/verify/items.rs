@@ -10,12 +10,9 @@ use super::{
     timeline::Timeline,
 };
 use crate::{
-    catalog::{diff::OpenedBy, item::Kind},
+    catalog::{diff::OpenedBy, kind::Kind},
     error::Result,
-    store::{
-        audit::{Audit, Changed, Current, Version},
-        write::history,
-    },
+    store::audit::{Audit, Changed, Current, Version},
 };
 
 /// Reads and judges all items; gives the number of versions.
@@ -43,7 +40,7 @@ fn stranger(polls: &Polls, kind: Kind, account: String, id: &str, at: Option<Str
     Finding {
         poll: poll_at(polls, &account, at),
         account,
-        table: kind.list(),
+        table: kind.table,
         row: Some(format!("'{id}'")),
         what: "its account has no row in accounts".into(),
     }
@@ -254,7 +251,7 @@ impl Judge<'_> {
     fn end(&mut self, item: Option<Item>, beside: &mut Beside) {
         let Some(Item { last, first_seen_at, changed_at }) = item else { return };
         let poll = last.closed_poll.unwrap_or(last.opened_poll);
-        let table = self.kind.list();
+        let table = self.kind.table;
         let row = format!("'{}'", last.id);
         let Some(current) = beside.current.remove(&last.id) else {
             return self.find(poll, table, row, "the row is missing".into());
@@ -285,7 +282,7 @@ impl Judge<'_> {
         for item in current.into_values() {
             let poll = poll_at(self.polls, self.account, item.valid_from);
             let row = format!("'{}'", item.id);
-            self.find(poll, self.kind.list(), row, "it has no history".into());
+            self.find(poll, self.kind.table, row, "it has no history".into());
         }
         changed.into_values().flatten().for_each(|row| self.stray(&row));
     }
@@ -298,7 +295,7 @@ impl Judge<'_> {
 
     fn find_version(&mut self, poll: i64, version: &Version, what: &str) {
         let row = format!("'{}' version {}", version.id, version.version);
-        self.find(poll, history(self.kind), row, what.into());
+        self.find(poll, self.kind.history, row, what.into());
     }
 
     fn find(&mut self, poll: i64, table: &'static str, row: String, what: String) {

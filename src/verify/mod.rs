@@ -111,7 +111,7 @@ async fn show_in(
     let mut line = vec![];
     poll.line.write(&mut line);
     write(&line)?;
-    for section in Section::ALL {
+    for section in Section::all() {
         let mut written = Ok(());
         audit
             .written(section, &range, |row| {

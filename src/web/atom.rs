@@ -18,7 +18,7 @@ use super::{
     view::{context, url},
 };
 use crate::{
-    catalog::item::Kind,
+    catalog::kind::Kind,
     feed::{self, Feed},
     store::{browse::changes::ChangesFilter, query::ChangeFilter},
 };
@@ -90,5 +90,5 @@ fn feed_pairs(filter: &ChangesFilter) -> Vec<(&'static str, String)> {
 }
 
 fn kind_of(word: &str) -> Kind {
-    if word == Kind::Avatar.as_str() { Kind::Avatar } else { Kind::TalkingPhoto }
+    if word == Kind::AVATAR.as_str() { Kind::AVATAR } else { Kind::TALKING_PHOTO }
 }

@@ -12,7 +12,7 @@ use super::{
     words,
 };
 use crate::{
-    catalog::item::Kind,
+    catalog::kind::Kind,
     store::{
         browse::{Reading, changes::ChangesFilter},
         row::PollRow,
@@ -158,7 +158,7 @@ pub fn form(context: &Context<'_>, query: &ChangesQuery, action: &str, days: boo
     let chosen = filter.field.clone().unwrap_or_default();
     let mut fields: Vec<String> = vec![String::new()];
     for kind in Kind::ALL {
-        fields.extend(kind.columns().iter().map(|column| column.name.to_owned()));
+        fields.extend(kind.columns.iter().map(|column| column.name.to_owned()));
     }
     fields.push(chosen.clone());
     let mut seen = std::collections::BTreeSet::new();

@@ -7,7 +7,7 @@ use super::{
     page::{Context, Link, Pic},
     words::{self, Piece},
 };
-use crate::{catalog::item::Kind, store::browse::changes::Line};
+use crate::{catalog::kind::Kind, store::browse::changes::Line};
 
 /// A run of text in a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -263,7 +263,7 @@ fn view(context: &Context<'_>, line: &Line, count: i64, hows: Vec<How>) -> Chang
     let who = match count {
         1 if name.is_empty() => line.item_id.clone(),
         1 => words::exact(&words::tile_name(name)),
-        count => format!("{} {}", words::number(count), line.kind.plural()),
+        count => format!("{} {}", words::number(count), line.kind.plural),
     };
     ChangeView {
         pic: Pic::new(

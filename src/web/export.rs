@@ -29,7 +29,7 @@ use super::{
     timeline,
 };
 use crate::{
-    catalog::item::Kind,
+    catalog::kind::Kind,
     error::{Error, Result},
     store::{
         browse::{
@@ -101,7 +101,7 @@ pub fn empty(view: &View, wanted: Wanted) -> Option<Response<Body>> {
 fn described(view: &View, format: Format) -> Response<Body> {
     let name = match view {
         View::Overview => "overview".to_owned(),
-        View::Grid(kind) => kind.list().to_owned(),
+        View::Grid(kind) => kind.table.to_owned(),
         View::Item(kind, _) => format!("{kind}-history"),
         View::Changes => "changes".into(),
         View::Polls => "polls".into(),

@@ -13,7 +13,7 @@ use super::{
     words,
 };
 use crate::{
-    catalog::item::Kind,
+    catalog::kind::Kind,
     store::browse::{
         Mark, Reading,
         filter::{Filter, Listed, Picture, Sort, Span},
@@ -30,7 +30,7 @@ const FEW_TAGS: usize = 4;
 #[template(path = "grid.html")]
 struct Page {
     shell: Shell,
-    heading: &'static str,
+    heading: String,
     total: String,
     action: &'static str,
     q: String,
@@ -104,10 +104,7 @@ pub async fn page(
         _ => vec![],
     };
     let path = super::route::list_path(kind);
-    let heading = match kind {
-        Kind::Avatar => "Avatars",
-        Kind::TalkingPhoto => "Talking photos",
-    };
+    let heading = words::heading(kind);
     let href = |query: &GridQuery| context.href(path, &query.pairs());
     if facets.total > 0 && tiles.is_empty() {
         let text = format!("There are {pages} pages, and page {} is none of them.", query.page);
@@ -123,7 +120,7 @@ pub async fn page(
     let groups = groups(context, kind, &query, &facets, &href);
     let nothing = if facets.total == 0 { "Nothing matches." } else { "" };
     render(&Page {
-        shell: Shell::new(context, &View::Grid(kind), heading),
+        shell: Shell::new(context, &View::Grid(kind), heading.clone()),
         heading,
         total: words::number(facets.total),
         action: path,

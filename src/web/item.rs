@@ -18,7 +18,8 @@ use super::{
 };
 use crate::{
     catalog::{
-        item::{Fields, Kind},
+        item::Fields,
+        kind::Kind,
         value::{Sort, Value},
     },
     store::browse::{
@@ -118,10 +119,7 @@ pub async fn page(
     }
     render(&Page {
         shell: Shell::new(context, &View::Item(kind, id.to_owned()), short(&shown_name)),
-        crumb: Link::new(
-            context.href(list_path(kind), &[]),
-            if kind == Kind::Avatar { "Avatars" } else { "Talking photos" },
-        ),
+        crumb: Link::new(context.href(list_path(kind), &[]), words::heading(kind)),
         name: shown_name,
         no_name: name.is_empty(),
         copy: words::attribute(id),
@@ -179,8 +177,8 @@ async fn unknown(
         };
         let text = match (other == kind, account == context.account) {
             (true, true) => "It stands in the catalogue of now".to_owned(),
-            (false, true) => format!("It is among the {}", other.plural()),
-            (_, false) => format!("It is among the {} of the account {account}", other.plural()),
+            (false, true) => format!("It is among the {}", other.plural),
+            (_, false) => format!("It is among the {} of the account {account}", other.plural),
         };
         message.links.push(Link::new(place.href(&item_path(other, id), &[]), text));
     }
@@ -268,21 +266,21 @@ fn facts(
         words::span(item.first_seen_at, reference)
     );
     let mut facts = vec![plain("Listed", listed), plain("First seen", first)];
-    let columns = kind.columns().iter().map(|column| column.name);
-    for name in columns.filter(|name| !name.ends_with("_url") && *name != kind.name_field()) {
+    let columns = kind.columns.iter().map(|column| column.name);
+    for name in columns.filter(|name| !name.ends_with("_url") && *name != kind.label) {
         facts.push(field_fact(context, kind, name, newest.fields.get(name)));
     }
     let homeless = newest
         .fields
         .iter()
-        .filter(|(name, _)| !kind.columns().iter().any(|column| column.name == name.as_ref()));
+        .filter(|(name, _)| !kind.columns.iter().any(|column| column.name == name.as_ref()));
     for (name, value) in homeless.take(100) {
         facts.push(plain(&label(name), words::exact(&shown(value.as_cell()))));
     }
     facts.push(plain("Account", words::exact(&context.account)));
     for (name, field) in [("Picture", "preview_image_url"), ("Preview video", "preview_video_url")]
     {
-        if kind.columns().iter().any(|column| column.name == field) {
+        if kind.columns.iter().any(|column| column.name == field) {
             facts.push(plain(name, kept(context, url(&newest.fields, field).as_deref(), contents)));
         }
     }

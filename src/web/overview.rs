@@ -17,7 +17,7 @@ use super::{
     words,
 };
 use crate::{
-    catalog::item::Kind,
+    catalog::kind::Kind,
     store::browse::{
         Reading,
         changes::ChangesFilter,
@@ -97,20 +97,17 @@ pub async fn page(context: &Context<'_>, reading: &mut Reading) -> Result<String
         |kind: Kind, own: &[(&str, String)]| context.href(super::route::list_path(kind), own);
     let of_missing = |kind: Kind| {
         let text = match numbers.missing.iter().all(|count| *count > 0) {
-            true => format!("{} {}", words::number(numbers.missing[kind as usize]), kind.plural()),
-            false => format!("All {}", words::number(numbers.missing[kind as usize])),
+            true => format!("{} {}", words::number(numbers.missing[kind.index()]), kind.plural),
+            false => format!("All {}", words::number(numbers.missing[kind.index()])),
         };
         Link::new(list(kind, &[("listed", "missing".into())]), text)
     };
     let missing = |kind: Kind| {
-        let count = numbers.missing[kind as usize];
-        let text = match kind {
-            Kind::Avatar => words::counted(count, "avatar", "avatars"),
-            Kind::TalkingPhoto => words::counted(count, "talking photo", "talking photos"),
-        };
+        let count = numbers.missing[kind.index()];
+        let text = words::counted(count, kind.singular, kind.plural);
         Link::new(list(kind, &[("listed", "missing".into())]), text)
     };
-    let is_missing = |kind: &Kind| numbers.missing[*kind as usize] > 0;
+    let is_missing = |kind: &Kind| numbers.missing[kind.index()] > 0;
     let risky = |kind: &Kind| lists.expiring.iter().any(|brief| brief.kind == *kind);
     let spans = chart::spans(
         &days,
@@ -123,11 +120,11 @@ pub async fn page(context: &Context<'_>, reading: &mut Reading) -> Result<String
     render(&Page {
         shell: Shell::new(context, &View::Overview, "Overview"),
         avatars: Link::new(
-            list(Kind::Avatar, &[]),
+            list(Kind::AVATAR, &[]),
             words::counted(numbers.current[0], "avatar", "avatars"),
         ),
         photos: Link::new(
-            list(Kind::TalkingPhoto, &[]),
+            list(Kind::TALKING_PHOTO, &[]),
             words::counted(numbers.current[1], "talking photo", "talking photos"),
         ),
         came: Link::new(since("added"), format!("{} came", words::number(week.added))),
@@ -151,7 +148,7 @@ pub async fn page(context: &Context<'_>, reading: &mut Reading) -> Result<String
             .into_iter()
             .filter(risky)
             .map(|kind| {
-                let text = format!("{} with pictures at risk", kind.plural());
+                let text = format!("{} with pictures at risk", kind.plural);
                 Link::new(list(kind, &[("picture", "risk".into())]), text)
             })
             .collect(),
@@ -221,7 +218,7 @@ async fn changes(
 
 /// After how many polls without an item its removal is believed.
 fn after_polls(context: &Context<'_>) -> i64 {
-    let policy = context.good.row.policy.as_deref().unwrap_or("{}");
+    let policy = context.good.row.policy.as_ref().map_or("{}", |policy| &policy.0);
     let policy: serde_json::Value = serde_json::from_str(policy).unwrap_or_default();
     policy.get("after_polls").and_then(serde_json::Value::as_i64).unwrap_or(1)
 }

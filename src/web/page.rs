@@ -9,7 +9,7 @@ use super::{
     words,
 };
 use crate::{
-    catalog::item::Kind,
+    catalog::kind::Kind,
     store::browse::{
         GoodPoll, Mark,
         filter::{Moments, Picture, Scope, Span},
@@ -278,12 +278,12 @@ fn nav(place: &Place, here: Option<&View>) -> Vec<NavLink> {
     };
     vec![
         link("/", "Overview", "Overview", here == Some(&View::Overview)),
-        link(list_path(Kind::Avatar), "Avatars", "Avatars", of_kind(Kind::Avatar)),
+        link(list_path(Kind::AVATAR), "Avatars", "Avatars", of_kind(Kind::AVATAR)),
         link(
-            list_path(Kind::TalkingPhoto),
+            list_path(Kind::TALKING_PHOTO),
             "Talking photos",
             "Photos",
-            of_kind(Kind::TalkingPhoto),
+            of_kind(Kind::TALKING_PHOTO),
         ),
         link(
             "/changes",
@@ -351,7 +351,7 @@ impl Pic {
             .chars()
             .find(|c| c.is_alphanumeric())
             .map_or(0, |c| c.to_lowercase().next().map_or(0, |c| c as u32));
-        let kind = if kind == Kind::Avatar { "ka" } else { "kp" };
+        let kind = if kind == Kind::AVATAR { "ka" } else { "kp" };
         Self {
             src: image.map(file_path),
             class: format!("{kind} h{} {state}", letter % 8).trim_end().to_owned(),

@@ -7,7 +7,7 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use crate::{
-    catalog::item::Kind,
+    catalog::kind::Kind,
     store::browse::{
         changes::ChangesFilter,
         filter::{Filter, Listed, Picture, Sort, Span},
@@ -271,7 +271,7 @@ const PICTURES: [(&str, Picture); 6] = [
 const SORTS: [(&str, Sort); 4] =
     [("name", Sort::Name), ("added", Sort::Added), ("changed", Sort::Changed), ("id", Sort::Id)];
 const VIEWS: [(&str, View); 2] = [("grid", View::Grid), ("table", View::Table)];
-const KINDS: [(&str, Kind); 2] = [("avatar", Kind::Avatar), ("talking_photo", Kind::TalkingPhoto)];
+const KINDS: [(&str, Kind); 2] = [("avatar", Kind::AVATAR), ("talking_photo", Kind::TALKING_PHOTO)];
 const CHANGES: [(&str, &str); 4] =
     [("added", "added"), ("changed", "changed"), ("removed", "removed"), ("restored", "restored")];
 
@@ -303,10 +303,10 @@ pub fn sort_word(value: Sort) -> &'static str {
 impl GridQuery {
     /// Takes all of a list's parameters.
     pub fn take(pairs: &mut Pairs, kind: Kind) -> Result<Self, BadParameter> {
-        let avatar = kind == Kind::Avatar;
+        let avatar = kind == Kind::AVATAR;
         let many = |pairs: &mut Pairs, name| if avatar { pairs.many(name) } else { vec![] };
         let none = pairs.many("none");
-        let no_column = |name: &&String| !kind.columns().iter().any(|known| known.name == **name);
+        let no_column = |name: &&String| !kind.columns.iter().any(|known| known.name == **name);
         if let Some(name) = none.iter().find(no_column) {
             return Err(bad("none", &format!("is a field; '{name}' is none of theirs")));
         }
@@ -527,7 +527,7 @@ mod tests {
     fn grid(query: &str) -> Result<GridQuery, BadParameter> {
         let mut pairs = Pairs::parse(query)?;
         Place::take(&mut pairs, now())?;
-        let grid = GridQuery::take(&mut pairs, Kind::Avatar)?;
+        let grid = GridQuery::take(&mut pairs, Kind::AVATAR)?;
         pairs.finish()?;
         Ok(grid)
     }

@@ -13,14 +13,15 @@ use super::{
     words,
 };
 use crate::{
-    catalog::item::Kind,
+    catalog::{cell::Cell, kind::Kind},
     store::{
         browse::{
             Reading,
             polls::{NearPoll, SchemaRow},
         },
         query::ChangeRow,
-        row::PollRow,
+        record::Record,
+        row::{Counts, PollRow},
     },
 };
 
@@ -81,7 +82,7 @@ struct One {
     newer: Option<String>,
     older: Option<String>,
     held: Option<Held>,
-    facts: Vec<(&'static str, String)>,
+    facts: Vec<(String, String)>,
     schema: Vec<(String, String)>,
     total: String,
     form: Form,
@@ -106,13 +107,13 @@ pub fn held(context: &Context<'_>, poll: &PollRow) -> Option<Held> {
     let reason = poll.held_reason.clone().unwrap_or_default();
     // The reason names the lists that are held; both stand where it names none.
     let named: Vec<Kind> =
-        Kind::ALL.into_iter().filter(|kind| reason.contains(kind.plural())).collect();
+        Kind::ALL.into_iter().filter(|kind| reason.contains(kind.plural)).collect();
     let kinds = if named.is_empty() { Kind::ALL.to_vec() } else { named };
     let missing = |kind: Kind| {
         let own = vec![("listed", "missing".to_owned())];
         Link::new(
             context.href(super::route::list_path(kind), &own),
-            format!("missing {}", kind.plural()),
+            format!("missing {}", kind.plural),
         )
     };
     let last = context.place.as_of.is_none() && poll.poll_id == context.good.row.poll_id;
@@ -212,8 +213,8 @@ fn row(context: &Context<'_>, poll: &PollRow) -> RowView {
         when: format!("{} {}", words::short_date(at, context.reference()), words::clock(at)),
         outcome: poll.outcome.clone(),
         class: class(&poll.outcome),
-        avatars: count(|counts| counts.avatars_listed),
-        photos: count(|counts| counts.talking_photos_listed),
+        avatars: count(|counts| counts.listed(Kind::AVATAR)),
+        photos: count(|counts| counts.listed(Kind::TALKING_PHOTO)),
         sums: match poll.observed_at == context.good.first && !poll.failed() {
             true => vec![("soft", "the first poll".into())],
             false => sums(poll),
@@ -226,7 +227,7 @@ fn row(context: &Context<'_>, poll: &PollRow) -> RowView {
 
 fn told(row: &SchemaRow) -> String {
     let types = row.json_type.as_ref().map(|types| format!(" ({types})")).unwrap_or_default();
-    format!("{} of {} {}{types}", words::tile_name(&row.field), row.kind.plural(), row.change)
+    format!("{} of {} {}{types}", words::tile_name(&row.field), row.kind.plural, row.change)
 }
 
 /// The poll at the place; one of another account stands under that account.
@@ -301,7 +302,7 @@ pub async fn one(
 }
 
 fn change(context: &Context<'_>, row: &ChangeRow) -> ChangeRowView {
-    let kind = if row.kind == "avatar" { Kind::Avatar } else { Kind::TalkingPhoto };
+    let kind = if row.kind == "avatar" { Kind::AVATAR } else { Kind::TALKING_PHOTO };
     let marks = match row.field {
         Some(_) => inline(row.old_value.as_deref(), row.new_value.as_deref()),
         None => vec![],
@@ -322,7 +323,7 @@ fn change(context: &Context<'_>, row: &ChangeRow) -> ChangeRowView {
 }
 
 /// The poll's whole row, for people.
-fn facts(poll: &PollRow) -> Vec<(&'static str, String)> {
+fn facts(poll: &PollRow) -> Vec<(String, String)> {
     let PollRow {
         poll_id: _,
         account,
@@ -351,43 +352,40 @@ fn facts(poll: &PollRow) -> Vec<(&'static str, String)> {
         time.map(|time| time.to_string()).unwrap_or_default()
     };
     let mut facts = vec![
-        ("Error", text(error)),
-        ("Held because", text(held_reason)),
-        ("Notice from HeyGen", text(warning)),
-        ("Account", words::exact(account)),
-        ("Started by", trigger.clone()),
-        ("Source", text(source)),
-        ("API version", text(api_version)),
-        ("Started", time(started_at)),
-        ("Observed", time(observed_at)),
-        ("Finished", time(finished_at)),
+        ("Error".to_owned(), text(error)),
+        ("Held because".to_owned(), text(held_reason)),
+        ("Notice from HeyGen".to_owned(), text(warning)),
+        ("Account".to_owned(), words::exact(account)),
+        ("Started by".to_owned(), trigger.clone()),
+        ("Source".to_owned(), text(source)),
+        ("API version".to_owned(), text(api_version)),
+        ("Started".to_owned(), time(started_at)),
+        ("Observed".to_owned(), time(observed_at)),
+        ("Finished".to_owned(), time(finished_at)),
     ];
     if let Some(counts) = counts {
-        let names = [
-            "Avatars listed",
-            "Talking photos listed",
-            "Added",
-            "Changed",
-            "Removed",
-            "Restored",
-            "Learned",
-            "Missing",
-            "Duplicates",
-            "Rejected",
-            "Held",
-        ];
-        let numbers = counts.columns().map(|(_, count)| words::number(count));
-        facts.extend(names.into_iter().zip(numbers));
+        let mut cells = vec![];
+        counts.cells(&mut cells);
+        facts.extend(Counts::names().zip(cells).filter_map(|(name, cell)| match cell {
+            Cell::Int(count) => Some((words::column(name), words::number(count))),
+            _ => None,
+        }));
     }
     facts.extend([
-        ("Removal rules", text(policy)),
-        ("HTTP status", http_status.map(|status| status.to_string()).unwrap_or_default()),
-        ("Request id", text(request_id)),
-        ("Response", response_bytes.map(words::bytes).unwrap_or_default()),
-        ("SHA-256 of it", text(response_sha256)),
-        ("Machine", text(host)),
-        ("Program", text(tool_version)),
-        ("Seal", text(digest)),
+        (
+            "Removal rules".to_owned(),
+            policy.as_ref().map(|policy| policy.0.clone()).unwrap_or_default(),
+        ),
+        (
+            "HTTP status".to_owned(),
+            http_status.map(|status| status.to_string()).unwrap_or_default(),
+        ),
+        ("Request id".to_owned(), text(request_id)),
+        ("Response".to_owned(), response_bytes.map(words::bytes).unwrap_or_default()),
+        ("SHA-256 of it".to_owned(), text(response_sha256)),
+        ("Machine".to_owned(), text(host)),
+        ("Program".to_owned(), text(tool_version)),
+        ("Seal".to_owned(), text(digest)),
     ]);
     facts.retain(|(_, value)| !value.is_empty());
     facts

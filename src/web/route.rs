@@ -1,7 +1,7 @@
 //! Which page a path means. All routes of the gallery stand here.
 
 use super::params::{id_from_path, id_to_path};
-use crate::catalog::item::Kind;
+use crate::catalog::kind::Kind;
 
 /// How a view is exported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -73,10 +73,7 @@ pub enum Route {
 
 /// The path of a list.
 pub fn list_path(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Avatar => "/avatars",
-        Kind::TalkingPhoto => "/talking-photos",
-    }
+    kind.path
 }
 
 /// The path of an item.
@@ -97,16 +94,16 @@ pub fn route(path: &str) -> Route {
         ["assets", name] => Route::Asset((*name).to_owned()),
         [page] => with_format(page, |page| match page {
             "overview" => Some(View::Overview),
-            "avatars" => Some(View::Grid(Kind::Avatar)),
-            "talking-photos" => Some(View::Grid(Kind::TalkingPhoto)),
+            "avatars" => Some(View::Grid(Kind::AVATAR)),
+            "talking-photos" => Some(View::Grid(Kind::TALKING_PHOTO)),
             "changes" => Some(View::Changes),
             "polls" => Some(View::Polls),
             "timeline" => Some(View::Timeline),
             _ => None,
         }),
         [page, ""] => Route::Moved(format!("/{page}")),
-        ["avatars", id] => item(Kind::Avatar, id),
-        ["talking-photos", id] => item(Kind::TalkingPhoto, id),
+        ["avatars", id] => item(Kind::AVATAR, id),
+        ["talking-photos", id] => item(Kind::TALKING_PHOTO, id),
         ["polls", number] => with_format(number, |number| {
             let plain = number.bytes().all(|b| b.is_ascii_digit()) && !number.starts_with('0');
             number.parse().ok().filter(|_| plain).map(View::Poll)
@@ -151,8 +148,8 @@ mod tests {
     fn every_page_has_its_path_and_its_exports() {
         let page = |view| Route::View(view, None);
         assert_eq!(route("/"), page(View::Overview));
-        assert_eq!(route("/avatars"), page(View::Grid(Kind::Avatar)));
-        assert_eq!(route("/avatars.csv"), Route::View(View::Grid(Kind::Avatar), Some(Format::Csv)));
+        assert_eq!(route("/avatars"), page(View::Grid(Kind::AVATAR)));
+        assert_eq!(route("/avatars.csv"), Route::View(View::Grid(Kind::AVATAR), Some(Format::Csv)));
         assert_eq!(route("/polls/12"), page(View::Poll(12)));
         assert_eq!(route("/polls/12.json"), Route::View(View::Poll(12), Some(Format::Json)));
         assert_eq!(route("/polls/012"), Route::Unknown);
@@ -165,9 +162,9 @@ mod tests {
 
     #[test]
     fn an_id_with_a_dot_is_no_export() {
-        let id = |id: &str| Route::View(View::Item(Kind::Avatar, id.into()), None);
+        let id = |id: &str| Route::View(View::Item(Kind::AVATAR, id.into()), None);
         assert_eq!(route("/avatars/a~2Ecsv"), id("a.csv"));
-        assert_eq!(route(&item_path(Kind::Avatar, "a/../b")), id("a/../b"));
+        assert_eq!(route(&item_path(Kind::AVATAR, "a/../b")), id("a/../b"));
         assert_eq!(route("/avatars/a%20b"), Route::Moved("/avatars/a~20b".into()));
         assert_eq!(route("/avatars/~"), Route::Unknown);
     }

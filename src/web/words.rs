@@ -2,7 +2,7 @@
 
 use chrono::{Datelike, Timelike};
 
-use crate::time::Timestamp;
+use crate::{catalog::kind::Kind, time::Timestamp};
 
 /// 12345 as 12,345.
 pub fn number(number: i64) -> String {
@@ -15,6 +15,19 @@ pub fn number(number: i64) -> String {
         out.push(digit);
     }
     out
+}
+
+/// "Avatars", "Talking photos".
+pub fn heading(kind: Kind) -> String {
+    column(kind.plural)
+}
+
+/// The name of a column for people: "avatars_listed" as "Avatars listed".
+pub fn column(name: &str) -> String {
+    let words = name.replace('_', " ");
+    let mut chars = words.chars();
+    let first = chars.next().map(|letter| letter.to_uppercase().to_string());
+    first.unwrap_or_default() + chars.as_str()
 }
 
 /// "1 avatar", "2 avatars".

@@ -156,7 +156,7 @@ async fn a_kept_answer_is_one_that_a_poll_takes() {
     signed_story(&mut world).await;
     let (_, text) = texts(&place, "answers/").remove(0);
     let report = world.poll_file(text).await;
-    assert!(report.diff.unwrap().lists().iter().all(|list| list.opened.is_empty()));
+    assert!(report.diff.unwrap().lists.iter().all(|list| list.opened.is_empty()));
 }
 
 #[tokio::test]

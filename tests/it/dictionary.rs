@@ -3,7 +3,10 @@
 
 use std::fmt::Write;
 
-use heygen_sync::store::dictionary::{Holds, Relation, relations};
+use heygen_sync::{
+    catalog::column::Holds,
+    store::table::{self, Table},
+};
 
 use crate::{
     home::Home,
@@ -14,9 +17,8 @@ const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/data-dictionar
 
 const HEAD: &str = "# Data dictionary
 
-Every table, view and column, the same in SQLite and PostgreSQL. Made from the comments in
-[the schema](../migrations/postgres/0001_catalogue.sql) by a test, which fails when this page is out of
-date. PostgreSQL shows the same by `\\d+`, [Datasette](analysis.md#datasette) beside each table.
+Every table, view and column, the same in SQLite and PostgreSQL. Made by a test from the description of the
+tables in `src/store/table.rs`; the test fails when this page is out of date. PostgreSQL shows the same by `\\d+`, [Datasette](analysis.md#datasette) beside each table.
 
 | type | SQLite | PostgreSQL | Parquet |
 |---|---|---|---|
@@ -27,20 +29,18 @@ date. PostgreSQL shows the same by `\\d+`, [Datasette](analysis.md#datasette) be
 | JSON | `TEXT`, canonical | `JSONB` | string |
 ";
 
-fn document(relations: &[Relation]) -> String {
+fn document() -> String {
     let mut out = HEAD.to_owned();
-    for (title, views) in [("Views, to begin with", true), ("Tables", false)] {
+    for (title, tables) in [("Views, to begin with", &table::VIEWS), ("Tables", &table::TABLES)] {
         write!(out, "\n## {title}\n").unwrap();
-        for relation in relations.iter().filter(|relation| relation.view == views) {
-            describe(relation, &mut out);
-        }
+        tables.iter().for_each(|table| describe(table, &mut out));
     }
     out
 }
 
-fn describe(relation: &Relation, out: &mut String) {
-    let Relation { name, view: _, comment, columns } = relation;
-    write!(out, "\n### {name}\n\n{}.\n\n| column | type | |\n|---|---|---|\n", capital(comment))
+fn describe(table: &Table, out: &mut String) {
+    let Table { name, meaning, columns, order: _ } = table;
+    write!(out, "\n### {name}\n\n{}.\n\n| column | type | |\n|---|---|---|\n", capital(meaning))
         .unwrap();
     for column in columns {
         let holds = match column.holds {
@@ -48,9 +48,9 @@ fn describe(relation: &Relation, out: &mut String) {
             Holds::Integer => "integer",
             Holds::Boolean => "boolean",
             Holds::Time => "time",
-            Holds::Json => "JSON",
+            Holds::Json | Holds::Texts => "JSON",
         };
-        let comment = column.comment.replace('|', "\\|");
+        let comment = column.meaning.replace('|', "\\|");
         writeln!(out, "| `{}` | {holds} | {comment} |", column.name).unwrap();
     }
 }
@@ -85,20 +85,20 @@ async fn of_database(engine: &mut Engine) -> Vec<[String; 3]> {
 #[tokio::test]
 async fn it_tells_of_every_column_of_both_databases_in_their_order() {
     let mut told: Vec<[String; 3]> = vec![];
-    let mut relations = relations();
-    relations.sort_by(|a, b| a.name.cmp(&b.name));
-    for relation in relations {
-        assert!(!relation.comment.is_empty());
-        for column in relation.columns {
-            assert!(!column.comment.is_empty(), "{}.{}", relation.name, column.name);
+    let mut tables: Vec<&Table> = table::all().collect();
+    tables.sort_by_key(|table| table.name);
+    for table in tables {
+        assert!(!table.meaning.is_empty());
+        for column in &table.columns {
+            assert!(!column.meaning.is_empty(), "{}.{}", table.name, column.name);
             let holds = match column.holds {
                 Holds::Text => "text",
                 Holds::Integer => "bigint",
                 Holds::Boolean => "boolean",
                 Holds::Time => "timestamp with time zone",
-                Holds::Json => "jsonb",
+                Holds::Json | Holds::Texts => "jsonb",
             };
-            told.push([relation.name.clone(), column.name, holds.to_owned()]);
+            told.push([table.name, column.name, holds].map(str::to_owned));
         }
     }
     let [mut lite, mut post] = both().await;
@@ -109,7 +109,7 @@ async fn it_tells_of_every_column_of_both_databases_in_their_order() {
 
 #[test]
 fn the_document_is_what_the_schema_says() {
-    let now = document(&relations());
+    let now = document();
     if std::env::var("INSTA_UPDATE").is_ok_and(|update| update == "always") {
         std::fs::write(DOCUMENT, &now).unwrap();
     }

@@ -192,7 +192,7 @@ async fn check_tables(world: &mut World, oracle: &Oracle) {
 fn check_report(report: &Report, oracle: &Oracle) {
     let counts = report.row.counts.unwrap();
     let found = [
-        counts.avatars_listed + counts.talking_photos_listed,
+        counts.listed(heygen_sync::catalog::kind::Kind::AVATAR) + counts.listed(heygen_sync::catalog::kind::Kind::TALKING_PHOTO),
         counts.added,
         counts.changed,
         counts.removed,

@@ -8,7 +8,7 @@ mod histories;
 use std::{cell::RefCell, time::Duration};
 
 use heygen_sync::{
-    catalog::item::{Holds, Kind},
+    catalog::{cell::Cell, kind::Kind},
     store::export::{ItemState, Moment},
     time::Timestamp,
 };
@@ -77,7 +77,7 @@ async fn written(world: &mut World) -> Vec<String> {
     let mut rows = vec![];
     for kind in Kind::ALL {
         let columns = columns(kind);
-        let (table, id) = (kind.list(), kind.id_field());
+        let (table, id) = (kind.table, kind.id);
         let sql = format!(
             "SELECT {columns}, first_seen_at, changed_at FROM {table} \
              WHERE removed_at IS NULL ORDER BY {id}"
@@ -88,8 +88,8 @@ async fn written(world: &mut World) -> Vec<String> {
 }
 
 fn columns(kind: Kind) -> String {
-    let own: Vec<&str> = kind.columns().iter().map(|column| column.name).collect();
-    format!("{}, {}, extra, version, valid_from", kind.id_field(), own.join(", "))
+    let own: Vec<&str> = kind.columns.iter().map(|column| column.name).collect();
+    format!("{}, {}, extra, version, valid_from", kind.id, own.join(", "))
 }
 
 async fn moment(world: &mut World, time: Timestamp) -> Option<Moment> {
@@ -119,12 +119,13 @@ async fn exported(world: &mut World, time: Timestamp) -> Vec<String> {
 fn in_words(kind: Kind, item: &ItemState) -> String {
     let ItemState { id, version, valid_from, first_seen_at, changed_at, fields } = item;
     let mut cells = vec![id.clone()];
-    for column in kind.columns() {
-        let value = fields.cell(column);
-        cells.push(match (column.holds, value) {
-            (_, None) => "∅".into(),
-            (Holds::Bool, Some(value)) => u8::from(value.to_json() == "true").to_string(),
-            (_, Some(value)) => value.as_cell().to_owned(),
+    for column in kind.columns {
+        cells.push(match fields.cell(column) {
+            Cell::Null => "∅".into(),
+            Cell::Bool(yes) => u8::from(yes).to_string(),
+            Cell::Int(number) => number.to_string(),
+            Cell::Time(time) => time.to_string(),
+            Cell::Text(text) | Cell::Json(text) => text.into_owned(),
         });
     }
     cells.push(fields.extra(kind).unwrap_or_else(|| "∅".into()));
@@ -220,7 +221,7 @@ fn the_documented_sql_gives_what_the_export_gives(engine: Engine) {
                 let sql = format!(
                     "SELECT {} FROM ({sql}) AS past ORDER BY {}",
                     columns(kind),
-                    kind.id_field()
+                    kind.id
                 );
                 rows.extend(world.lines(&sql).await);
             }
@@ -240,7 +241,7 @@ fn an_exported_answer_polled_at_once_changes_nothing(engine: Engine) {
         let report = world.poll_file(last.answer.clone()).await;
         let (row, diff) = (report.row, report.diff.unwrap());
         assert_eq!(row.outcome, "succeeded");
-        for list in diff.lists() {
+        for list in &diff.lists {
             assert_eq!((&list.opened, &list.removed, &list.schema), (&vec![], &vec![], &vec![]));
         }
         assert_eq!(the_past(world).await, before, "{}", last.answer);

@@ -18,7 +18,7 @@ fn diff() -> Diff {
         by,
         after: (version > 1).then(|| Timestamp::from_millis(0)),
         closes: version > 1,
-        fields: Fields::from_row(Kind::Avatar, vec![], Some(json)),
+        fields: Fields::from_row(Kind::AVATAR, vec![], Some(json)),
         changes,
     };
     let change = FieldChange { field: "gender".into(), old: Some(Value::text("x")), new: None };
@@ -39,20 +39,22 @@ fn diff() -> Diff {
     let gone = Removed { id: "p".into(), version: 3, name: None, after: None };
     Diff {
         baseline: false,
-        avatars: ListDiff {
-            opened: vec![
-                opened("a", 1, OpenedBy::Added, fields, vec![]),
-                opened("b", 2, OpenedBy::Changed, old, vec![change]),
-            ],
-            schema: vec![SchemaChange {
-                field: "zoom".into(),
-                change: Change::Appeared,
-                types: Types::default().with(JsonType::Number),
-                example: Some("1.5".into()),
-            }],
-            ..list(Kind::Avatar)
-        },
-        talking_photos: ListDiff { removed: vec![gone], ..list(Kind::TalkingPhoto) },
+        lists: vec![
+            ListDiff {
+                opened: vec![
+                    opened("a", 1, OpenedBy::Added, fields, vec![]),
+                    opened("b", 2, OpenedBy::Changed, old, vec![change]),
+                ],
+                schema: vec![SchemaChange {
+                    field: "zoom".into(),
+                    change: Change::Appeared,
+                    types: Types::default().with(JsonType::Number),
+                    example: Some("1.5".into()),
+                }],
+                ..list(Kind::AVATAR)
+            },
+            ListDiff { removed: vec![gone], ..list(Kind::TALKING_PHOTO) },
+        ],
         links: vec![],
     }
 }

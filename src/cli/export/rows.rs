@@ -6,42 +6,13 @@ use super::super::{
     parquet::Parquet,
 };
 use crate::{
-    catalog::item::{Column, Fields, Holds, Kind},
+    catalog::{column::Column, item::Fields, kind::Kind},
     error::Result,
-    store::{export::ItemState, query::Version},
+    store::{export::ItemState, query::Version, table},
 };
 
-/// The columns of avatars: those of the table that a time has.
-const AVATARS: [&str; 15] = [
-    "account",
-    "avatar_id",
-    "avatar_name",
-    "gender",
-    "preview_image_url",
-    "preview_video_url",
-    "premium",
-    "type",
-    "tags",
-    "default_voice_id",
-    "extra",
-    "version",
-    "valid_from",
-    "first_seen_at",
-    "changed_at",
-];
-
-/// The columns of talking photos.
-const TALKING_PHOTOS: [&str; 9] = [
-    "account",
-    "talking_photo_id",
-    "talking_photo_name",
-    "preview_image_url",
-    "extra",
-    "version",
-    "valid_from",
-    "first_seen_at",
-    "changed_at",
-];
+/// The columns of a table of items that say nothing of a time in the past.
+const NOW_ONLY: [&str; 2] = ["missing_since", "removed_at"];
 
 /// The columns of both kinds together; `state` has all fields, as in `history`.
 const BOTH: [&str; 9] = [
@@ -58,48 +29,6 @@ const BOTH: [&str; 9] = [
 
 /// The same for people.
 const TABLE: [&str; 5] = ["account", "kind", "item_id", "name", "valid_from"];
-
-/// The columns of the versions of avatars: those of their table.
-const AVATAR_HISTORY: [&str; 20] = [
-    "account",
-    "avatar_id",
-    "version",
-    "valid_from",
-    "valid_to",
-    "opened_by",
-    "closed_by",
-    "opened_poll",
-    "closed_poll",
-    "opened_after",
-    "closed_after",
-    "avatar_name",
-    "gender",
-    "preview_image_url",
-    "preview_video_url",
-    "premium",
-    "type",
-    "tags",
-    "default_voice_id",
-    "extra",
-];
-
-/// The columns of the versions of talking photos.
-const TALKING_PHOTO_HISTORY: [&str; 14] = [
-    "account",
-    "talking_photo_id",
-    "version",
-    "valid_from",
-    "valid_to",
-    "opened_by",
-    "closed_by",
-    "opened_poll",
-    "closed_poll",
-    "opened_after",
-    "closed_after",
-    "talking_photo_name",
-    "preview_image_url",
-    "extra",
-];
 
 /// The columns of the versions of both kinds together.
 const BOTH_HISTORIES: [&str; 14] = [
@@ -124,7 +53,13 @@ const HISTORY_TABLE: [&str; 7] =
     ["account", "kind", "item_id", "name", "version", "valid_from", "valid_to"];
 
 /// Columns, by name.
-type Names = &'static [&'static str];
+type Names = Vec<&'static str>;
+
+/// The columns of a table.
+fn names(table: &str) -> Names {
+    let columns = table::find(table).into_iter().flat_map(|table| &table.columns);
+    columns.map(|column| column.name).collect()
+}
 
 /// Makes a row of an account's item.
 pub(super) type ItemCells = fn(&str, Kind, ItemState) -> Vec<Cell>;
@@ -146,7 +81,7 @@ impl Written {
 
     /// Begins a Parquet file.
     pub(super) fn parquet(columns: Names) -> Result<Self> {
-        Parquet::new(columns).map(Box::new).map(Self::Parquet)
+        Parquet::new(&columns).map(Box::new).map(Self::Parquet)
     }
 
     /// Adds a row.
@@ -169,20 +104,22 @@ impl Written {
 /// The columns of the catalogue, and what fills them.
 pub(super) fn of_items(for_people: bool, kind: Option<Kind>) -> (Names, ItemCells) {
     match kind {
-        _ if for_people => (&TABLE, for_a_table),
-        None => (&BOTH, of_any_kind),
-        Some(Kind::Avatar) => (&AVATARS, of_one_kind),
-        Some(Kind::TalkingPhoto) => (&TALKING_PHOTOS, of_one_kind),
+        _ if for_people => (TABLE.into(), for_a_table),
+        None => (BOTH.into(), of_any_kind),
+        Some(kind) => {
+            let mut columns = names(kind.table);
+            columns.retain(|name| !NOW_ONLY.contains(name));
+            (columns, of_one_kind)
+        }
     }
 }
 
 /// The columns of the history, and what fills them.
 pub(super) fn of_versions(for_people: bool, kind: Option<Kind>) -> (Names, VersionCells) {
     match kind {
-        _ if for_people => (&HISTORY_TABLE, version_for_a_table),
-        None => (&BOTH_HISTORIES, version_of_any_kind),
-        Some(Kind::Avatar) => (&AVATAR_HISTORY, version_of_one_kind),
-        Some(Kind::TalkingPhoto) => (&TALKING_PHOTO_HISTORY, version_of_one_kind),
+        _ if for_people => (HISTORY_TABLE.into(), version_for_a_table),
+        None => (BOTH_HISTORIES.into(), version_of_any_kind),
+        Some(kind) => (names(kind.history), version_of_one_kind),
     }
 }
 
@@ -190,19 +127,14 @@ pub(super) fn of_versions(for_people: bool, kind: Option<Kind>) -> (Names, Versi
 fn of_one_kind(account: &str, kind: Kind, item: ItemState) -> Vec<Cell> {
     let ItemState { id, version, valid_from, first_seen_at, changed_at, fields } = item;
     let mut cells = vec![account.into(), id.into()];
-    cells.extend(kind.columns().iter().map(|column| own(&fields, column)));
+    cells.extend(kind.columns.iter().map(|column| own(&fields, column)));
     cells.push(fields.extra(kind).map(Cell::Json).into());
     cells.extend([version.into(), valid_from.into(), first_seen_at.into(), changed_at.into()]);
     cells
 }
 
 fn own(fields: &Fields, column: &Column) -> Cell {
-    let value = fields.cell(column);
-    match column.holds {
-        Holds::Texts => value.map(|value| Cell::Json(value.into_cell().into_owned())).into(),
-        Holds::Text => value.map(|value| value.into_cell().into_owned()).into(),
-        Holds::Bool => value.and_then(|value| value.as_bool()).into(),
-    }
+    fields.cell(column).into()
 }
 
 fn of_any_kind(account: &str, kind: Kind, item: ItemState) -> Vec<Cell> {
@@ -230,7 +162,7 @@ fn version_of_one_kind(version: Version) -> Vec<Cell> {
     let (kind, mut cells) = (version.kind, vec![version.account.as_str().into()]);
     cells.push(version.id.as_str().into());
     cells.extend(span(&version));
-    cells.extend(kind.columns().iter().map(|column| own(&version.fields, column)));
+    cells.extend(kind.columns.iter().map(|column| own(&version.fields, column)));
     cells.push(version.fields.extra(kind).map(Cell::Json).into());
     cells
 }
@@ -267,26 +199,4 @@ fn span(version: &Version) -> [Cell; 9] {
         version.opened_after.into(),
         version.closed_after.into(),
     ]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::store::dictionary;
-
-    #[test]
-    fn the_columns_of_a_kind_follow_its_tables() {
-        let relations = dictionary::relations();
-        let of_table = |name: &str| -> Vec<String> {
-            let table = relations.iter().find(|one| one.name == name).unwrap();
-            table.columns.iter().map(|column| column.name.clone()).collect()
-        };
-        for (kind, now, history) in [
-            (Kind::Avatar, &AVATARS[..], &AVATAR_HISTORY[..]),
-            (Kind::TalkingPhoto, &TALKING_PHOTOS[..], &TALKING_PHOTO_HISTORY[..]),
-        ] {
-            assert_eq!(of_table(kind.list())[..now.len()], *now);
-            assert_eq!(of_table(crate::store::write::history(kind)), history);
-        }
-    }
 }

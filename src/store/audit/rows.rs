@@ -2,7 +2,7 @@
 
 use crate::{
     catalog::{
-        item::Kind,
+        kind::Kind,
         seal::{Cells, Line},
     },
     store::conn::Arg,

@@ -2,47 +2,12 @@
 
 use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
 
-use crate::{
-    catalog::{
-        item::{self, Kind},
-        seal::{Cell, Cells, Line},
-    },
-    store::{exact::Holds, write::history},
+use crate::catalog::{
+    cell::Cell,
+    column::Holds,
+    kind::Kind,
+    seal::{Cells, Line},
 };
-
-/// The columns of `polls` that are sealed: all but the account, which may be renamed, and the
-/// digest itself.
-pub(super) const POLL: [(&str, Holds); 29] = [
-    ("poll_id", Holds::Int),
-    ("trigger", Holds::Text),
-    ("api_version", Holds::Text),
-    ("source", Holds::Text),
-    ("started_at", Holds::Time),
-    ("observed_at", Holds::Time),
-    ("finished_at", Holds::Time),
-    ("outcome", Holds::Text),
-    ("avatars_listed", Holds::Int),
-    ("talking_photos_listed", Holds::Int),
-    ("added", Holds::Int),
-    ("changed", Holds::Int),
-    ("removed", Holds::Int),
-    ("restored", Holds::Int),
-    ("learned", Holds::Int),
-    ("missing", Holds::Int),
-    ("duplicates", Holds::Int),
-    ("rejected", Holds::Int),
-    ("held", Holds::Int),
-    ("held_reason", Holds::Text),
-    ("policy", Holds::Json),
-    ("http_status", Holds::Int),
-    ("request_id", Holds::Text),
-    ("response_bytes", Holds::Int),
-    ("response_sha256", Holds::Text),
-    ("warning", Holds::Text),
-    ("error", Holds::Text),
-    ("host", Holds::Text),
-    ("tool_version", Holds::Text),
-];
 
 /// One of the places where the rows of a poll stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,19 +24,16 @@ pub enum Section {
 
 impl Section {
     /// All, in the order of the seal.
-    pub const ALL: [Self; 6] = [
-        Self::Opened(Kind::Avatar),
-        Self::Opened(Kind::TalkingPhoto),
-        Self::Closed(Kind::Avatar),
-        Self::Closed(Kind::TalkingPhoto),
-        Self::FieldChanges,
-        Self::SchemaChanges,
-    ];
+    pub fn all() -> impl Iterator<Item = Self> {
+        let opened = Kind::ALL.into_iter().map(Self::Opened);
+        let closed = Kind::ALL.into_iter().map(Self::Closed);
+        opened.chain(closed).chain([Self::FieldChanges, Self::SchemaChanges])
+    }
 
     /// Its table.
     pub fn table(self) -> &'static str {
         match self {
-            Self::Opened(kind) | Self::Closed(kind) => history(kind),
+            Self::Opened(kind) | Self::Closed(kind) => kind.history,
             Self::FieldChanges => "field_changes",
             Self::SchemaChanges => "schema_changes",
         }
@@ -95,38 +57,38 @@ impl Section {
 
     /// The columns of a line, by their names in it.
     pub(super) fn columns(self) -> Vec<(&'static str, Holds)> {
-        use Holds::{Int, Text, Time};
+        use Holds::{Integer, Text, Time};
         match self {
             Self::Opened(kind) => {
                 let head = [
                     ("item_id", Text),
-                    ("version", Int),
+                    ("version", Integer),
                     ("valid_from", Time),
                     ("opened_by", Text),
-                    ("opened_poll", Int),
+                    ("opened_poll", Integer),
                     ("opened_after", Time),
                 ];
                 head.into_iter().chain(own_columns(kind)).collect()
             }
             Self::Closed(_) => vec![
                 ("item_id", Text),
-                ("version", Int),
+                ("version", Integer),
                 ("valid_to", Time),
                 ("closed_by", Text),
-                ("closed_poll", Int),
+                ("closed_poll", Integer),
                 ("closed_after", Time),
             ],
             Self::FieldChanges => vec![
-                ("poll_id", Int),
+                ("poll_id", Integer),
                 ("kind", Text),
                 ("item_id", Text),
-                ("version", Int),
+                ("version", Integer),
                 ("field", Text),
                 ("old_value", Text),
                 ("new_value", Text),
             ],
             Self::SchemaChanges => vec![
-                ("poll_id", Int),
+                ("poll_id", Integer),
                 ("kind", Text),
                 ("field", Text),
                 ("change", Text),
@@ -138,8 +100,8 @@ impl Section {
 
     pub(super) fn select(self) -> SqlStr {
         let (poll, id, order) = match self {
-            Self::Opened(kind) => ("opened_poll", kind.id_field(), "version"),
-            Self::Closed(kind) => ("closed_poll", kind.id_field(), "version"),
+            Self::Opened(kind) => ("opened_poll", kind.id, "version"),
+            Self::Closed(kind) => ("closed_poll", kind.id, "version"),
             Self::FieldChanges => ("poll_id", "item_id", "version, field"),
             Self::SchemaChanges => ("poll_id", "", "field"),
         };
@@ -167,11 +129,6 @@ impl Section {
 
 /// The item's own columns and `extra`.
 pub(super) fn own_columns(kind: Kind) -> impl Iterator<Item = (&'static str, Holds)> {
-    let holds = |column: &item::Column| match column.holds {
-        item::Holds::Text => Holds::Text,
-        item::Holds::Bool => Holds::Bool,
-        item::Holds::Texts => Holds::Json,
-    };
-    let own = kind.columns().iter().map(move |column| (column.name, holds(column)));
+    let own = kind.columns.iter().map(|column| (column.name, column.holds));
     own.chain([("extra", Holds::Json)])
 }

@@ -2,10 +2,10 @@
 
 use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
 
-use super::section::{POLL, Section};
+use super::section::Section;
 use crate::{
-    catalog::item::Kind,
-    store::{statements::columns, write::history},
+    catalog::kind::Kind,
+    store::{statements::columns, table::POLLS},
 };
 
 /// The head of each account.
@@ -27,7 +27,7 @@ pub const SCHEMA: &str = "SELECT poll_id, field, change, json_type FROM schema_c
 /// Items that only a missing foreign key lets stand. The histories need no such look: their rows
 /// are found by their polls.
 pub fn strangers(kind: Kind) -> SqlStr {
-    let (table, id) = (kind.list(), kind.id_field());
+    let (table, id) = (kind.table, kind.id);
     AssertSqlSafe(format!(
         "SELECT t.account, t.{id}, t.valid_from FROM {table} AS t \
          LEFT JOIN accounts AS a ON a.account = t.account WHERE a.account IS NULL"
@@ -37,18 +37,16 @@ pub fn strangers(kind: Kind) -> SqlStr {
 
 /// The polls of a piece: (first, last).
 pub fn polls() -> SqlStr {
-    let names: Vec<&str> = POLL.iter().map(|(name, _)| *name).collect();
     AssertSqlSafe(format!(
-        "SELECT {}, account, digest FROM polls WHERE poll_id >= $1 AND poll_id <= $2 \
-         ORDER BY poll_id",
-        names.join(", ")
+        "SELECT {} FROM polls WHERE poll_id >= $1 AND poll_id <= $2 ORDER BY poll_id",
+        POLLS.list("")
     ))
     .into_sql_str()
 }
 
 /// The first id that is beyond a span: (account, first id, items of a span).
 pub fn next_items(kind: Kind) -> SqlStr {
-    let (table, id) = (history(kind), kind.id_field());
+    let (table, id) = (kind.history, kind.id);
     AssertSqlSafe(format!(
         "SELECT DISTINCT {id} FROM {table} WHERE account = $1 AND {id} >= $2 \
          ORDER BY {id} LIMIT 1 OFFSET $3"
@@ -58,7 +56,7 @@ pub fn next_items(kind: Kind) -> SqlStr {
 
 /// (account, first id), and (first id beyond) where the span is `bounded`.
 pub fn versions(kind: Kind, bounded: bool) -> SqlStr {
-    let (table, id) = (history(kind), kind.id_field());
+    let (table, id) = (kind.history, kind.id);
     AssertSqlSafe(format!(
         "SELECT {id}, version, valid_from, valid_to, opened_by, closed_by, opened_poll, \
          closed_poll, opened_after, closed_after, {}, extra FROM {table} \
@@ -71,7 +69,7 @@ pub fn versions(kind: Kind, bounded: bool) -> SqlStr {
 
 /// As [`versions`].
 pub fn current(kind: Kind, bounded: bool) -> SqlStr {
-    let (table, id) = (kind.list(), kind.id_field());
+    let (table, id) = (kind.table, kind.id);
     AssertSqlSafe(format!(
         "SELECT {id}, version, valid_from, first_seen_at, changed_at, removed_at, {}, extra \
          FROM {table} WHERE account = $1 AND {} ORDER BY {id}",
@@ -108,7 +106,7 @@ pub fn statements() -> Vec<(String, SqlStr)> {
         ("audit polls".to_owned(), polls()),
         ("audit changed".to_owned(), changed(true)),
     ];
-    all.extend(Section::ALL.map(|section| (format!("audit {section:?}"), section.select())));
+    all.extend(Section::all().map(|section| (format!("audit {section:?}"), section.select())));
     for kind in Kind::ALL {
         all.push((format!("audit strangers {kind}"), strangers(kind)));
         all.push((format!("audit next items {kind}"), next_items(kind)));

@@ -2,17 +2,18 @@
 
 use super::{
     Reading,
-    sql::{POLL, Sql, kept_now},
+    sql::{Sql, kept_now},
 };
 use crate::{
-    catalog::item::Kind,
+    catalog::kind::Kind,
     error::Result,
     store::{
         conn::{Fault, Row},
         export,
         query::ChangeRow,
+        record::Record,
         row::PollRow,
-        write::history,
+        table,
     },
     time::Timestamp,
 };
@@ -127,8 +128,9 @@ impl Reading {
             false => " JOIN found AS f ON f.poll_id = p.poll_id",
         };
         let before = sql.bind(before.unwrap_or(i64::MAX));
+        let poll = table::POLLS.list("p.");
         let text = format!(
-            "{with}SELECT {POLL}, p.every, p.own FROM (SELECT {POLL}, {counted} AS own, \
+            "{with}SELECT {poll}, p.every, p.own FROM (SELECT {poll}, {counted} AS own, \
                CAST(sum({counted}) OVER () AS BIGINT) AS every FROM polls AS p{found} \
                WHERE {}) AS p \
              WHERE p.poll_id < {before} ORDER BY p.poll_id DESC LIMIT {}",
@@ -137,7 +139,11 @@ impl Reading {
         );
         let mut polls = self
             .ask(text, &sql.args, |row| {
-                Ok((PollRow::read(row, 0)?, row.int(31)?.unwrap_or(0), row.int(32)?.unwrap_or(0)))
+                Ok((
+                    PollRow::read(row)?,
+                    row.int("every")?.unwrap_or(0),
+                    row.int("own")?.unwrap_or(0),
+                ))
             })
             .await?;
         let all = polls.first().map_or(0, |(_, all, _)| *all);
@@ -333,8 +339,8 @@ fn restored() -> String {
             "EXISTS (SELECT 1 FROM {history} AS h WHERE c.kind = '{kind}' \
              AND h.account = c.account AND h.{id} = c.item_id AND h.version = c.version \
              AND h.opened_by = 'restored')",
-            history = history(kind),
-            id = kind.id_field(),
+            history = kind.history,
+            id = kind.id,
         )
     };
     let [avatar, photo] = Kind::ALL.map(opened);
@@ -364,8 +370,8 @@ fn own_conditions<'a>(sql: &mut Sql<'a>, filter: &'a ChangesFilter) -> String {
 
 pub(super) fn kind_of(text: &str) -> Kind {
     match text {
-        "avatar" => Kind::Avatar,
-        _ => Kind::TalkingPhoto,
+        "avatar" => Kind::AVATAR,
+        _ => Kind::TALKING_PHOTO,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{catalog::item::Kind, time::Timestamp};
+use crate::{catalog::kind::Kind, time::Timestamp};
 
 /// Whose items, of which kind, and of when.
 #[derive(Clone, Debug, PartialEq, Eq)]

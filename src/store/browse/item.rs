@@ -6,16 +6,12 @@ use super::{
     sql::{Items, Sql},
 };
 use crate::{
-    catalog::{
-        diff::OpenedBy,
-        item::{Fields, Kind},
-    },
+    catalog::{diff::OpenedBy, item::Fields, kind::Kind},
     error::Result,
     store::{
         conn::{Fault, Row},
         standing::fields,
         statements,
-        write::history,
     },
     time::Timestamp,
 };
@@ -104,7 +100,7 @@ impl Reading {
             Some(at) => format!(" AND h.valid_from <= {}", sql.bind(at)),
             None => String::new(),
         };
-        let id_column = kind.id_field();
+        let id_column = kind.id;
         let text = format!(
             "SELECT i.first_seen_at, i.missing_since, i.removed_at, h.version, h.valid_from, \
              h.valid_to, h.opened_by, h.closed_by, h.opened_poll, h.closed_poll, h.opened_after, \
@@ -113,8 +109,8 @@ impl Reading {
              WHERE i.account = {account} AND i.{id_column} = {item}{until} \
              ORDER BY h.version DESC LIMIT {VERSIONS}",
             own = statements::columns(kind, "h."),
-            table = kind.list(),
-            history = history(kind),
+            table = kind.table,
+            history = kind.history,
         );
         let rows = self.ask(text, &sql.args, |row| {
             Ok(((row.some_time(0)?, row.time(1)?, row.time(2)?), version(row, kind)?))
@@ -191,8 +187,8 @@ impl Reading {
         );
         self.ask(text, &sql.args, |row| {
             let kind = match row.some_text(1)?.as_str() {
-                "avatar" => Kind::Avatar,
-                _ => Kind::TalkingPhoto,
+                "avatar" => Kind::AVATAR,
+                _ => Kind::TALKING_PHOTO,
             };
             Ok((row.some_text(0)?, kind))
         })

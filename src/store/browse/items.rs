@@ -12,7 +12,7 @@ use super::{
     sql::{Items, Sql},
 };
 use crate::{
-    catalog::item::{Fields, Kind},
+    catalog::{item::Fields, kind::Kind},
     error::Result,
     store::{
         conn::{Fault, Row},
@@ -195,18 +195,18 @@ fn tiles_sql<'a>(
     let (joins, condition) = matching(sql, items, filter, moments);
     let order = order(sql, items, sort);
     let (id, version) = (&items.id, items.version());
-    let id_column = items.kind.id_field();
+    let id_column = items.kind.id;
     let key = format!(
         "SELECT {id} AS id, {version} AS version FROM {}{joins} \
         WHERE {condition} ORDER BY {order} LIMIT {limit} OFFSET {offset}",
         items.from
     );
     let video = match items.kind {
-        Kind::Avatar if !items.past => " LEFT JOIN assets AS w ON w.url = i.preview_video_url",
+        Kind::AVATAR if !items.past => " LEFT JOIN assets AS w ON w.url = i.preview_video_url",
         _ => "",
     };
     let video_hash = match (items.past, items.kind) {
-        (false, Kind::TalkingPhoto) => "CAST(NULL AS TEXT)",
+        (false, Kind::TALKING_PHOTO) => "CAST(NULL AS TEXT)",
         _ => &items.video,
     };
     format!(

@@ -36,6 +36,7 @@ use super::{
     fault::trouble,
     location::Location,
     open::{Standing, Store, of_another_version},
+    record::Record,
     row::PollRow,
     statements,
 };
@@ -303,9 +304,9 @@ impl Reading {
         let sql = sql::good_polls();
         self.ask(sql, &[account.into(), at.into()], |row| {
             Ok(GoodPoll {
-                row: PollRow::read(row, 0)?,
-                first: row.time(31)?,
-                number: row.some_int(32)?,
+                row: PollRow::read(row)?,
+                first: row.time("first_good")?,
+                number: row.some_int("number")?,
             })
         })
         .await

@@ -9,12 +9,11 @@ use super::{
     sql::{Items, Sql, kept_now},
 };
 use crate::{
-    catalog::item::Kind,
+    catalog::kind::Kind,
     error::Result,
     store::{
         conn::{Fault, Row},
         query::ItemCounts,
-        write::history,
     },
     time::Timestamp,
 };
@@ -74,7 +73,7 @@ impl Reading {
                 None => count(format!("{current} AND {} IS NOT NULL", items.missing)),
                 Some(_) => "CAST(0 AS BIGINT)".into(),
             };
-            let number = kind as usize;
+            let number = kind.index();
             parts.push(format!("SELECT CAST({number} AS BIGINT), {}, {missing}", count(current)));
         }
         let rows = self.ask(parts.join(" UNION ALL "), &sql.args, |row| {
@@ -106,7 +105,7 @@ impl Reading {
                 parts.push(missing(&mut sql, &scope));
                 parts.push(expiring(&mut sql, &scope, now, (2, "preview_image_url")));
             }
-            if at.is_none() && kind == Kind::Avatar {
+            if at.is_none() && kind == Kind::AVATAR {
                 parts.push(expiring(&mut sql, &scope, now, (4, "preview_video_url")));
             }
         }
@@ -157,8 +156,8 @@ fn newest<'a>(sql: &mut Sql<'a>, scope: &Scope, first: Timestamp) -> String {
            CROSS JOIN {from} WHERE {id} = n.id AND {present} \
            ORDER BY {seen} DESC, {id} LIMIT 6) AS k LEFT JOIN assets AS a ON a.url = k.url",
         kind = scope.kind,
-        history = history(scope.kind),
-        id_column = scope.kind.id_field(),
+        history = scope.kind.history,
+        id_column = scope.kind.id,
         id = items.id,
         name = items.name,
         seen = items.first_seen,
@@ -170,7 +169,7 @@ fn newest<'a>(sql: &mut Sql<'a>, scope: &Scope, first: Timestamp) -> String {
 
 fn missing<'a>(sql: &mut Sql<'a>, scope: &Scope) -> String {
     let account = sql.bind(scope.account.clone());
-    let (id, name) = (scope.kind.id_field(), scope.kind.name_field());
+    let (id, name) = (scope.kind.id, scope.kind.label);
     format!(
         "SELECT CAST(1 AS BIGINT) AS section, '{kind}' AS kind, k.id, k.name, k.since, {kept}, \
          (SELECT count(*) FROM polls AS p WHERE p.account = {account} AND p.outcome <> 'failed' \
@@ -180,7 +179,7 @@ fn missing<'a>(sql: &mut Sql<'a>, scope: &Scope) -> String {
            AND i.removed_at IS NULL AND i.missing_since IS NOT NULL \
            ORDER BY i.missing_since, i.{id} LIMIT 4) AS k LEFT JOIN assets AS a ON a.url = k.url",
         kind = scope.kind,
-        table = scope.kind.list(),
+        table = scope.kind.table,
         kept = kept_now("a"),
     )
 }
@@ -194,7 +193,7 @@ fn expiring<'a>(
 ) -> String {
     let account = sql.bind(scope.account.clone());
     let (now, soon) = (sql.bind(now), sql.bind(now.plus(SOON)));
-    let (id, name) = (scope.kind.id_field(), scope.kind.name_field());
+    let (id, name) = (scope.kind.id, scope.kind.label);
     let due = |assets: &str| {
         format!(
             "{assets}.state <> 'mirrored' AND {assets}.state <> 'gone' \
@@ -212,7 +211,7 @@ fn expiring<'a>(
         any = due("d"),
         each = due("a"),
         kind = scope.kind,
-        table = scope.kind.list(),
+        table = scope.kind.table,
     )
 }
 

@@ -1,14 +1,10 @@
 //! Polls, what the API said beside them, and sums by day.
 
-use super::{
-    Reading,
-    changes::kind_of,
-    sql::{POLL, Sql},
-};
+use super::{Reading, changes::kind_of, sql::Sql};
 use crate::{
-    catalog::item::Kind,
+    catalog::kind::Kind,
     error::Result,
-    store::{conn::Fault, row::PollRow},
+    store::{conn::Fault, record::Record, row::PollRow, table::POLLS},
     time::Timestamp,
 };
 
@@ -75,12 +71,13 @@ impl Reading {
     ) -> Result<(Vec<PollRow>, i64)> {
         let mut sql = Sql::new(self.engine());
         let condition = until(&mut sql, account, at);
+        let poll = POLLS.list("p.");
         let text = format!(
-            "SELECT {POLL}, count(*) OVER () FROM polls AS p WHERE {condition} \
+            "SELECT {poll}, count(*) OVER () AS every FROM polls AS p WHERE {condition} \
              ORDER BY p.poll_id DESC LIMIT {limit} OFFSET {offset}"
         );
         let rows = self
-            .ask(text, &sql.args, |row| Ok((PollRow::read(row, 0)?, row.some_int(31)?)))
+            .ask(text, &sql.args, |row| Ok((PollRow::read(row)?, row.some_int("every")?)))
             .await?;
         let all = rows.first().map_or(0, |(_, all)| *all);
         Ok((rows.into_iter().map(|(row, _)| row).collect(), all))
@@ -99,24 +96,30 @@ impl Reading {
     {
         let mut sql = Sql::new(self.engine());
         let condition = until(&mut sql, account, at);
+        let poll = POLLS.list("p.");
         let text =
-            format!("SELECT {POLL} FROM polls AS p WHERE {condition} ORDER BY p.poll_id DESC");
-        self.stream(text, &sql.args, |row| PollRow::read(row, 0), &mut each).await
+            format!("SELECT {poll} FROM polls AS p WHERE {condition} ORDER BY p.poll_id DESC");
+        self.stream(text, &sql.args, PollRow::read, &mut each).await
     }
 
     /// One poll of any account that had begun by `at`, and its neighbours.
     pub async fn poll(&mut self, number: i64, at: Option<Timestamp>) -> Result<Option<NearPoll>> {
         let at = at.unwrap_or(Timestamp::from_millis(i64::MAX));
+        let poll = POLLS.list("p.");
         let text = format!(
-            "SELECT {POLL}, (SELECT max(b.poll_id) FROM polls AS b WHERE b.account = p.account \
-               AND b.poll_id < p.poll_id), \
+            "SELECT {poll}, (SELECT max(b.poll_id) FROM polls AS b WHERE b.account = p.account \
+               AND b.poll_id < p.poll_id) AS before, \
              (SELECT min(n.poll_id) FROM polls AS n WHERE n.account = p.account \
-               AND n.poll_id > p.poll_id AND coalesce(n.observed_at, n.started_at) <= $2) \
+               AND n.poll_id > p.poll_id AND coalesce(n.observed_at, n.started_at) <= $2) AS after \
              FROM polls AS p WHERE p.poll_id = $1 AND coalesce(p.observed_at, p.started_at) <= $2"
         );
         let args = [number.into(), at.into()];
         let rows = self.ask(text, &args, |row| {
-            Ok(NearPoll { row: PollRow::read(row, 0)?, before: row.int(31)?, after: row.int(32)? })
+            Ok(NearPoll {
+                row: PollRow::read(row)?,
+                before: row.int("before")?,
+                after: row.int("after")?,
+            })
         });
         Ok(rows.await?.into_iter().next())
     }

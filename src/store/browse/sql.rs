@@ -1,10 +1,10 @@
 //! The SQL that the gallery's rooms share, and where the two engines differ.
 
 use crate::{
-    catalog::item::Kind,
+    catalog::kind::Kind,
     store::{
         conn::{Arg, Engine},
-        write::history,
+        table::POLLS,
     },
     time::Timestamp,
 };
@@ -29,20 +29,14 @@ pub fn kept_now(alias: &str) -> String {
     format!("CASE WHEN {alias}.file IS NOT NULL THEN {alias}.sha256 END")
 }
 
-/// Every column of `polls`, in the table's order.
-pub const POLL: &str = "p.poll_id, p.account, p.trigger, p.api_version, p.source, \
-     p.started_at, p.observed_at, p.finished_at, p.outcome, p.avatars_listed, \
-     p.talking_photos_listed, p.added, p.changed, p.removed, p.restored, p.learned, p.missing, \
-     p.duplicates, p.rejected, p.held, p.held_reason, p.policy, p.http_status, p.request_id, \
-     p.response_bytes, p.response_sha256, p.warning, p.error, p.host, p.tool_version, p.digest";
-
 /// The last two good polls until a time: (account, time).
 pub fn good_polls() -> String {
+    let poll = POLLS.list("p.");
     format!(
-        "SELECT {POLL}, (SELECT min(f.observed_at) FROM polls AS f \
-             WHERE f.account = p.account AND f.outcome <> 'failed'), \
+        "SELECT {poll}, (SELECT min(f.observed_at) FROM polls AS f \
+             WHERE f.account = p.account AND f.outcome <> 'failed') AS first_good, \
          (SELECT count(*) FROM polls AS n WHERE n.account = p.account AND n.outcome <> 'failed' \
-             AND n.observed_at <= p.observed_at) \
+             AND n.observed_at <= p.observed_at) AS number \
          FROM polls AS p WHERE p.account = $1 AND p.outcome <> 'failed' AND p.observed_at <= $2 \
          ORDER BY p.observed_at DESC LIMIT 2"
     )
@@ -176,7 +170,7 @@ impl Items {
         at: Option<Timestamp>,
     ) -> Self {
         let account = sql.bind(account);
-        let (table, id) = (kind.list(), kind.id_field());
+        let (table, id) = (kind.table, kind.id);
         let condition = format!("i.account = {account}");
         let base = Self {
             from: format!("{table} AS i"),
@@ -185,7 +179,7 @@ impl Items {
             parts: vec![condition.clone()],
             condition,
             id: format!("i.{id}"),
-            name: format!("i.{}", kind.name_field()),
+            name: format!("i.{}", kind.label),
             first_seen: "i.first_seen_at".into(),
             changed: "i.changed_at".into(),
             missing: "i.missing_since".into(),
@@ -204,8 +198,8 @@ impl Items {
     }
 
     fn at(self, sql: &mut Sql<'_>, at: Timestamp) -> Self {
-        let (table, id) = (self.kind.list(), self.kind.id_field());
-        let versions = history(self.kind);
+        let (table, id) = (self.kind.table, self.kind.id);
+        let versions = self.kind.history;
         let at = sql.bind(at);
         // Most of the time no file is lost, which is asked once and not for every row.
         let contents = |url: &str| {
@@ -259,9 +253,9 @@ impl Items {
                 Engine::Sqlite => pictured.clone(),
             },
             pictured,
-            video: match self.kind {
-                Kind::Avatar => kept("i.preview_video_url"),
-                Kind::TalkingPhoto => "CAST(NULL AS TEXT)".into(),
+            video: match self.kind.column("preview_video_url") {
+                Some(_) => kept("i.preview_video_url"),
+                None => "CAST(NULL AS TEXT)".into(),
             },
             ..self
         }
@@ -269,7 +263,7 @@ impl Items {
 
     /// A column that only avatars have, or a null of its type.
     pub fn own(&self, column: &str, null: &str) -> String {
-        match self.kind.columns().iter().any(|known| known.name == column) {
+        match self.kind.columns.iter().any(|known| known.name == column) {
             true => format!("i.{column}"),
             false => format!("CAST(NULL AS {null})"),
         }

@@ -2,18 +2,19 @@
 
 use super::rows::Cell;
 use crate::{
-    catalog::item::{Fields, Holds, Kind},
+    catalog::{item::Fields, kind::Kind},
     store::{
         browse::{item::ItemVersion, items::FullItem, polls::Day},
         query::ChangeRow,
-        row::{Counts, PollRow},
+        row::PollRow,
+        table::POLLS,
     },
     web::{chart::Span, overview::Numbers},
 };
 
 pub(super) fn item_columns(kind: Kind) -> Vec<&'static str> {
-    let mut columns = vec!["account", kind.id_field()];
-    columns.extend(kind.columns().iter().map(|column| column.name));
+    let mut columns = vec!["account", kind.id];
+    columns.extend(kind.columns.iter().map(|column| column.name));
     columns.extend([
         "extra",
         "version",
@@ -27,16 +28,8 @@ pub(super) fn item_columns(kind: Kind) -> Vec<&'static str> {
 }
 
 fn own_cells(kind: Kind, fields: &Fields) -> Vec<Cell> {
-    let mut cells: Vec<Cell> = kind
-        .columns()
-        .iter()
-        .map(|column| match (column.holds, fields.cell(column)) {
-            (_, None) => Cell::Null,
-            (Holds::Bool, Some(value)) => Cell::Bool(value.as_bool() == Some(true)),
-            (Holds::Text, Some(value)) => Cell::Text(value.into_cell().into_owned()),
-            (Holds::Texts, Some(value)) => Cell::Json(value.into_cell().into_owned()),
-        })
-        .collect();
+    let own = kind.columns.iter().map(|column| fields.cell(column).into());
+    let mut cells: Vec<Cell> = own.collect();
     cells.push(fields.extra(kind).map_or(Cell::Null, Cell::Json));
     cells
 }
@@ -59,7 +52,7 @@ pub(super) fn item_cells(item: &FullItem) -> Vec<Cell> {
 pub(super) fn version_columns(kind: Kind) -> Vec<&'static str> {
     let mut columns = vec![
         "account",
-        kind.id_field(),
+        kind.id,
         "version",
         "valid_from",
         "valid_to",
@@ -70,7 +63,7 @@ pub(super) fn version_columns(kind: Kind) -> Vec<&'static str> {
         "opened_after",
         "closed_after",
     ];
-    columns.extend(kind.columns().iter().map(|column| column.name));
+    columns.extend(kind.columns.iter().map(|column| column.name));
     columns.push("extra");
     columns
 }
@@ -115,64 +108,11 @@ pub(super) fn change_cells(row: ChangeRow) -> Vec<Cell> {
 }
 
 pub(super) fn poll_columns() -> Vec<&'static str> {
-    let counts = Counts::default().columns().map(|(name, _)| name);
-    let mut columns = vec![
-        "poll_id",
-        "account",
-        "trigger",
-        "api_version",
-        "source",
-        "started_at",
-        "observed_at",
-        "finished_at",
-        "outcome",
-    ];
-    columns.extend(counts);
-    columns.extend([
-        "held_reason",
-        "policy",
-        "http_status",
-        "request_id",
-        "response_bytes",
-        "response_sha256",
-        "warning",
-        "error",
-        "host",
-        "tool_version",
-        "digest",
-    ]);
-    columns
+    POLLS.columns.iter().map(|column| column.name).collect()
 }
 
 pub(super) fn poll_cells(row: PollRow) -> Vec<Cell> {
-    let mut cells = vec![
-        Cell::Int(row.poll_id),
-        Cell::Text(row.account),
-        Cell::Text(row.trigger),
-        row.api_version.into(),
-        row.source.into(),
-        row.started_at.into(),
-        row.observed_at.into(),
-        row.finished_at.into(),
-        Cell::Text(row.outcome),
-    ];
-    let known = row.counts.is_some();
-    let counts = row.counts.unwrap_or_default().columns();
-    cells.extend(counts.map(|(_, count)| if known { Cell::Int(count) } else { Cell::Null }));
-    cells.extend([
-        row.held_reason.into(),
-        row.policy.map_or(Cell::Null, Cell::Json),
-        row.http_status.into(),
-        row.request_id.into(),
-        row.response_bytes.into(),
-        row.response_sha256.into(),
-        row.warning.into(),
-        row.error.into(),
-        row.host.into(),
-        row.tool_version.into(),
-        row.digest.into(),
-    ]);
-    cells
+    row.pairs().map(|(_, cell)| cell.into()).collect()
 }
 
 pub(super) fn span_cells(span: Span) -> Vec<Cell> {

@@ -16,7 +16,7 @@ use tokio::{
 };
 
 use crate::{
-    catalog::value::write_json_string,
+    catalog::{cell, value::write_json_string},
     error::Result,
     store::{
         browse::{EXPORT_TIME, Reading},
@@ -36,6 +36,19 @@ pub(super) enum Cell {
     Int(i64),
     Bool(bool),
     Json(String),
+}
+
+impl From<cell::Cell<'_>> for Cell {
+    fn from(cell: cell::Cell<'_>) -> Self {
+        match cell {
+            cell::Cell::Null => Self::Null,
+            cell::Cell::Text(text) => Self::Text(text.into_owned()),
+            cell::Cell::Int(number) => Self::Int(number),
+            cell::Cell::Bool(yes) => Self::Bool(yes),
+            cell::Cell::Time(time) => Self::Text(time.to_string()),
+            cell::Cell::Json(json) => Self::Json(json.into_owned()),
+        }
+    }
 }
 
 impl From<Option<String>> for Cell {

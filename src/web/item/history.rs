@@ -2,11 +2,7 @@
 
 use super::{Contents, content_at, url};
 use crate::{
-    catalog::{
-        diff::OpenedBy,
-        item::{Fields, Kind},
-        value::Value,
-    },
+    catalog::{diff::OpenedBy, item::Fields, kind::Kind, value::Value},
     store::browse::item::{Content, ItemHistory, ItemVersion},
     time::Timestamp,
     web::{

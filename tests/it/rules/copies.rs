@@ -6,7 +6,7 @@ on_all! {
     async fn extra_records_of_an_id_are_counted(world: World) {
         let report = world.avatars(r#"{"avatar_id":"a"},{"avatar_id":"b"},{"avatar_id":"a"},{"avatar_id":"a"}"#).await;
         let counts = report.row.counts.unwrap();
-        assert_eq!((counts.duplicates, counts.avatars_listed, counts.added), (2, 2, 3));
+        assert_eq!((counts.duplicates, counts.listed(heygen_sync::catalog::kind::Kind::AVATAR), counts.added), (2, 2, 3));
         assert_eq!(world.versions().await, ["a|1|added|∅", "b|1|added|∅"]);
     }
 

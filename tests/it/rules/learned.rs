@@ -7,7 +7,8 @@ use heygen_sync::catalog::{
         Accepted, Diff, GoodPoll, OpenedBy, Policy, Poll, Standing, StandingItem, StandingList,
         diff,
     },
-    item::{Fields, Kind},
+    item::Fields,
+    kind::{ByKind, Kind},
     list,
     schema::{Field, JsonType, Types},
 };
@@ -152,7 +153,7 @@ fn after_another_version(missing_since: Option<u64>, versions: [&str; 2]) -> Dif
     let good = |at, version: &str| GoodPoll { observed_at: hour(at), api_version: version.into() };
     let item = StandingItem {
         id: "a".into(),
-        fields: Fields::from_row(Kind::Avatar, vec![("gender".into(), text("x"))], None),
+        fields: Fields::from_row(Kind::AVATAR, vec![("gender".into(), text("x"))], None),
         version: 1,
         missing_since: missing_since.map(hour),
         removed: false,
@@ -164,10 +165,13 @@ fn after_another_version(missing_since: Option<u64>, versions: [&str; 2]) -> Dif
         last_good: Some(good(3, versions[1])),
         recent_good: vec![hour(3)],
         listed_before: BTreeMap::from([(hour(2), good(1, versions[0]))]),
-        avatars: StandingList {
-            items: vec![item],
-            schema: ["avatar_id", "gender"].map(known).into(),
-        },
+        lists: ByKind::from([(
+            Kind::AVATAR,
+            StandingList {
+                items: vec![item],
+                schema: ["avatar_id", "gender"].map(known).into(),
+            },
+        )]),
         ..Standing::default()
     };
     let answer = list::decode(&body(r#"{"avatar_id":"a","gender":"y"}"#, "")).unwrap();
@@ -186,20 +190,20 @@ fn text(text: &str) -> heygen_sync::catalog::value::Value<'_> {
 #[test]
 fn what_differs_since_another_version_of_the_api_is_learned() {
     let diff = after_another_version(None, ["v2", "v2"]);
-    assert_eq!((diff.avatars.count(OpenedBy::Learned), diff.is_news()), (1, false));
-    assert!(diff.avatars.opened[0].changes.is_empty());
+    assert_eq!((diff.lists[0].count(OpenedBy::Learned), diff.is_news()), (1, false));
+    assert!(diff.lists[0].opened[0].changes.is_empty());
 }
 
 #[test]
 fn what_differs_under_the_same_version_of_the_api_is_changed() {
     let diff = after_another_version(None, ["v2", "v3"]);
-    assert_eq!(diff.avatars.count(OpenedBy::Changed), 1);
+    assert_eq!(diff.lists[0].count(OpenedBy::Changed), 1);
 }
 
 #[test]
 fn it_is_the_version_that_last_listed_the_item_that_counts() {
     let diff = after_another_version(Some(2), ["v2", "v3"]);
-    assert_eq!(diff.avatars.count(OpenedBy::Learned), 1);
+    assert_eq!(diff.lists[0].count(OpenedBy::Learned), 1);
     let diff = after_another_version(Some(2), ["v3", "v2"]);
-    assert_eq!(diff.avatars.count(OpenedBy::Changed), 1);
+    assert_eq!(diff.lists[0].count(OpenedBy::Changed), 1);
 }

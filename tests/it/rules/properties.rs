@@ -268,7 +268,7 @@ fn the_guard_passes_no_more_than_it_may_and_restored_follows_removed() {
             for answer in answers {
                 let report = world.poll_file(answer.body(0)).await;
                 let Some(diff) = report.diff else { continue };
-                for (current, list) in current.iter_mut().zip(diff.lists()) {
+                for (current, list) in current.iter_mut().zip(&diff.lists) {
                     let removed = list.removed.len() as i64;
                     prop_assert!(removed <= 2.max(*current / 2), "{} of {}", removed, current);
                     prop_assert!(list.held.is_none() || removed == 0);

@@ -17,7 +17,7 @@ on_all! {
         assert_eq!(world.facts().await, before);
         assert_eq!(world.count("polls").await, 2);
         assert!(!report.diff.unwrap().is_news());
-        assert_eq!(report.row.counts.unwrap().avatars_listed, 1);
+        assert_eq!(report.row.counts.unwrap().listed(heygen_sync::catalog::kind::Kind::AVATAR), 1);
     }
 
     async fn order_copies_and_signatures_say_nothing_new(world: World) {

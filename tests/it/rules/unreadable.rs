@@ -20,7 +20,7 @@ on_all! {
             let report = world.avatars(&format!(r#"{{"avatar_id":"a"}},{bad}"#)).await;
             assert_eq!(world.cell(HELD).await, "held|0|1|1|1", "{bad}");
             assert!(report.row.held_reason.unwrap().contains("might be any"), "{bad}");
-            assert_eq!(report.row.counts.unwrap().avatars_listed, 1);
+            assert_eq!(report.row.counts.unwrap().listed(heygen_sync::catalog::kind::Kind::AVATAR), 1);
         }
     }
 
@@ -61,7 +61,7 @@ on_all! {
         let before = world.facts().await;
         let report = world.avatars(&format!(r#"{},{{"avatar_id":"b","gender":"x"}}"#, nested("a", 129))).await;
         let counts = report.row.counts.unwrap();
-        assert_eq!((counts.rejected, counts.avatars_listed, counts.missing, counts.held), (1, 2, 0, 0));
+        assert_eq!((counts.rejected, counts.listed(heygen_sync::catalog::kind::Kind::AVATAR), counts.missing, counts.held), (1, 2, 0, 0));
         assert_eq!(world.facts().await, before);
         world.avatars(r#"{"avatar_id":"b","gender":"x"}"#).await;
         world.avatars(&format!(r#"{},{{"avatar_id":"b","gender":"x"}}"#, nested("a", 129))).await;
@@ -81,7 +81,7 @@ on_all! {
         world.avatars(r#"{"avatar_id":"a","gender":"x"}"#).await;
         let report = world.avatars(&format!(r#"{},{{"avatar_id":"a","gender":"y"}}"#, nested("a", 129))).await;
         let counts = report.row.counts.unwrap();
-        assert_eq!((counts.rejected, counts.duplicates, counts.avatars_listed, counts.changed), (1, 1, 1, 1));
+        assert_eq!((counts.rejected, counts.duplicates, counts.listed(heygen_sync::catalog::kind::Kind::AVATAR), counts.changed), (1, 1, 1, 1));
     }
 
     async fn bad_records_never_cost_the_others(world: World) {

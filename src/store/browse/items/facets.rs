@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{PICTURE_JOIN, at_risk, base_condition, is_changed, is_new, matching, picture_class};
 use crate::{
-    catalog::item::Kind,
+    catalog::kind::Kind,
     error::Result,
     store::{
         browse::{
@@ -103,7 +103,7 @@ impl Reading {
             false => count(&cells, &Filter { gender: vec![], of_type: vec![], ..filter.clone() }),
         };
         // Where nothing matches, the queries go to the ways out.
-        if scope.kind == Kind::Avatar && facets.total > 0 {
+        if scope.kind == Kind::AVATAR && facets.total > 0 {
             facets.tags = self.tags(scope, filter, moments).await?;
         }
         Ok(facets)

@@ -1,0 +1,43 @@
+//! A column of a table: its name, its type, its meaning.
+
+/// A column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// Its name; for a column of an item the API's name of the field too.
+    pub name: &'static str,
+    /// Its type.
+    pub holds: Holds,
+    /// What it contains, for the data dictionary.
+    pub meaning: &'static str,
+    /// Whether the digest of the poll that writes it covers it.
+    pub sealed: bool,
+}
+
+/// The type of a column, on both databases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holds {
+    /// Text.
+    Text,
+    /// A signed 64-bit integer.
+    Integer,
+    /// A boolean; 0 and 1 on SQLite.
+    Boolean,
+    /// A moment in UTC, to the millisecond; text on SQLite.
+    Time,
+    /// A JSON value; canonical text on SQLite.
+    Json,
+    /// A JSON array of strings, sorted.
+    Texts,
+}
+
+impl Column {
+    /// A sealed column.
+    pub const fn new(name: &'static str, holds: Holds, meaning: &'static str) -> Self {
+        Self { name, holds, meaning, sealed: true }
+    }
+
+    /// The same column outside the seal.
+    pub const fn unsealed(self) -> Self {
+        Self { sealed: false, ..self }
+    }
+}

@@ -1,0 +1,168 @@
+//! Rows as structs: the columns of a table are the fields of a struct, declared once.
+//!
+//! [`record!`] makes of one list of fields the struct, its columns with their types and meanings,
+//! the reading of a row by name and the cells to write.
+
+use super::conn::{Fault, Row};
+use crate::{
+    catalog::{
+        cell::Cell,
+        column::{Column, Holds},
+        kind::Kind,
+    },
+    time::Timestamp,
+};
+
+/// A type that one column holds.
+pub trait Field: Sized {
+    /// The column's type.
+    const HOLDS: Holds;
+
+    /// Reads the column of this name.
+    ///
+    /// # Errors
+    /// A value that this program would not have written.
+    fn read(row: &Row, name: &str) -> Result<Self, Fault>;
+
+    /// The cell to write.
+    fn cell(&self) -> Cell<'_>;
+}
+
+/// A struct whose fields are columns.
+pub trait Record: Sized {
+    /// Adds its columns.
+    fn columns(into: &mut Vec<Column>);
+
+    /// Reads its columns by name.
+    ///
+    /// # Errors
+    /// See [`Field::read`].
+    fn read(row: &Row) -> Result<Self, Fault>;
+
+    /// Adds its cells, in the order of the columns.
+    fn cells<'a>(&'a self, into: &mut Vec<Cell<'a>>);
+}
+
+/// Canonical JSON in a column of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JsonText(pub String);
+
+macro_rules! field {
+    ($Type:ty, $holds:ident, $read:ident, $this:ident => $cell:expr) => {
+        impl Field for $Type {
+            const HOLDS: Holds = Holds::$holds;
+
+            fn read(row: &Row, name: &str) -> Result<Self, Fault> {
+                row.$read(name)
+            }
+
+            fn cell(&self) -> Cell<'_> {
+                let $this = self;
+                $cell
+            }
+        }
+    };
+}
+
+field!(String, Text, some_text, text => Cell::text(text));
+field!(Option<String>, Text, text, text => text.as_deref().into());
+field!(i64, Integer, some_int, number => (*number).into());
+field!(Option<i64>, Integer, int, number => (*number).into());
+field!(bool, Boolean, some_bool, yes => (*yes).into());
+field!(Timestamp, Time, some_time, time => (*time).into());
+field!(Option<Timestamp>, Time, time, time => (*time).into());
+field!(Option<JsonText>, Json, json_text, json => {
+    json.as_ref().map_or(Cell::Null, |JsonText(json)| Cell::json(json.as_str()))
+});
+
+/// What is counted for each kind, in columns of its own; null where the kind was not listed.
+pub type Listed = [Option<i64>; Kind::ALL.len()];
+
+impl Record for Listed {
+    fn columns(into: &mut Vec<Column>) {
+        into.extend(Kind::ALL.map(|kind| kind.listed));
+    }
+
+    fn read(row: &Row) -> Result<Self, Fault> {
+        let mut listed = Self::default();
+        for kind in Kind::ALL {
+            listed[kind.index()] = row.int(kind.listed.name)?;
+        }
+        Ok(listed)
+    }
+
+    fn cells<'a>(&'a self, into: &mut Vec<Cell<'a>>) {
+        into.extend(self.iter().map(|count| Cell::from(*count)));
+    }
+}
+
+/// Declares a struct whose fields are the columns of a table, in their order:
+///
+/// ```text
+/// record! {
+///     /// A row of a table.
+///     #[derive(Clone)]
+///     pub struct Example {
+///         id: i64 = "the column's meaning, and the field's doc comment",
+///         account: String = "a column that no digest covers" unsealed,
+///         counts: Option<Counts> = "a struct with columns of its own" record,
+///     }
+/// }
+/// ```
+macro_rules! record {
+    (
+        $(#[$meta:meta])*
+        pub struct $Name:ident {
+            $($(#[$field_meta:meta])* $field:ident: $Type:ty = $meaning:literal $($how:ident)?,)*
+        }
+    ) => {
+        $(#[$meta])*
+        pub struct $Name {
+            $(#[doc = $meaning] $(#[$field_meta])* pub $field: $Type,)*
+        }
+
+        impl $crate::store::record::Record for $Name {
+            fn columns(into: &mut Vec<$crate::catalog::column::Column>) {
+                $($crate::store::record::record!(@columns into $field $Type, $meaning $($how)?);)*
+            }
+
+            fn read(
+                row: &$crate::store::conn::Row,
+            ) -> Result<Self, $crate::store::conn::Fault> {
+                Ok(Self {
+                    $($field: $crate::store::record::record!(@read row $field $Type, $($how)?),)*
+                })
+            }
+
+            fn cells<'a>(&'a self, into: &mut Vec<$crate::catalog::cell::Cell<'a>>) {
+                $($crate::store::record::record!(@cells self into $field, $($how)?);)*
+            }
+        }
+    };
+    (@columns $into:ident $field:ident $Type:ty, $meaning:literal record) => {
+        <$Type as $crate::store::record::Record>::columns($into)
+    };
+    (@columns $into:ident $field:ident $Type:ty, $meaning:literal $($unsealed:ident)?) => {
+        $into.push(
+            $crate::catalog::column::Column::new(
+                stringify!($field),
+                <$Type as $crate::store::record::Field>::HOLDS,
+                $meaning,
+            )
+            $(.$unsealed())?,
+        )
+    };
+    (@read $row:ident $field:ident $Type:ty, record) => {
+        <$Type as $crate::store::record::Record>::read($row)?
+    };
+    (@read $row:ident $field:ident $Type:ty, $($unsealed:ident)?) => {
+        <$Type as $crate::store::record::Field>::read($row, stringify!($field))?
+    };
+    (@cells $this:ident $into:ident $field:ident, record) => {
+        $crate::store::record::Record::cells(&$this.$field, $into)
+    };
+    (@cells $this:ident $into:ident $field:ident, $($unsealed:ident)?) => {
+        $into.push($crate::store::record::Field::cell(&$this.$field))
+    };
+}
+pub(crate) use record;

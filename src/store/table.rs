@@ -1,0 +1,452 @@
+//! The one description of the tables and views: names, columns, types, meanings, keys.
+//!
+//! SELECT lists, inserts, `copy`, the seal, exports, the data dictionary and the metadata for other
+//! tools come from here. Tests compare it with both databases.
+
+use std::sync::LazyLock;
+
+use super::row::PollRow;
+use crate::catalog::{
+    column::{
+        Column,
+        Holds::{self, *},
+    },
+    kind::Kind,
+};
+
+/// A table or a view.
+#[derive(Debug)]
+pub struct Table {
+    /// Its name.
+    pub name: &'static str,
+    /// What a row is.
+    pub meaning: String,
+    /// Its columns, in order.
+    pub columns: Vec<Column>,
+    /// The columns that put its rows in order, the primary key where there is one; empty for a view.
+    pub order: Vec<&'static str>,
+}
+
+/// Every table, those that others refer to first.
+pub static TABLES: LazyLock<Vec<Table>> = LazyLock::new(|| {
+    let mut all = vec![accounts(), polls()];
+    all.extend(Kind::ALL.map(items));
+    all.extend(Kind::ALL.map(history));
+    all.extend([field_changes(), schema_changes(), assets(), asset_versions(), notices()]);
+    all
+});
+
+/// Every view.
+pub static VIEWS: LazyLock<Vec<Table>> = LazyLock::new(|| {
+    let mut all: Vec<Table> = Kind::ALL.map(current).into();
+    all.extend([changes(), daily_changes(), fields(), expiring_assets()]);
+    all
+});
+
+/// The table `polls`.
+pub static POLLS: LazyLock<Table> = LazyLock::new(polls);
+
+/// Every table, then every view.
+pub fn all() -> impl Iterator<Item = &'static Table> {
+    TABLES.iter().chain(VIEWS.iter())
+}
+
+/// The table or view of this name.
+pub fn find(name: &str) -> Option<&'static Table> {
+    all().find(|table| table.name == name)
+}
+
+/// The type of the columns of this name, which is the same in every table; text where there is none.
+pub fn holds(name: &str) -> Holds {
+    let mut columns = all().flat_map(|table| &table.columns);
+    columns.find(|column| column.name == name).map_or(Text, |column| column.holds)
+}
+
+impl Table {
+    fn new<const N: usize>(
+        name: &'static str,
+        meaning: &str,
+        order: &[&'static str],
+        columns: [Column; N],
+    ) -> Self {
+        Self { name, meaning: meaning.into(), columns: columns.into(), order: order.into() }
+    }
+
+    /// The names of the columns, each after `prefix`, as a SELECT lists them.
+    pub fn list(&self, prefix: &str) -> String {
+        let names = self.columns.iter().map(|column| format!("{prefix}{}", column.name));
+        names.collect::<Vec<_>>().join(", ")
+    }
+
+    /// The columns that a digest covers.
+    pub fn sealed(&self) -> impl Iterator<Item = &Column> {
+        self.columns.iter().filter(|column| column.sealed)
+    }
+}
+
+const ACCOUNT: Column =
+    Column::new("account", Text, "name of the API key's view of the catalogue").unsealed();
+/// The column of what has no column of its own.
+pub const EXTRA: Column = Column::new(
+    "extra",
+    Json,
+    "JSON object of the fields and values that have no column; null when there are none",
+);
+const ID: &str = "id given by the API";
+
+fn accounts() -> Table {
+    Table::new(
+        "accounts",
+        "one row for each account, with the head of its polls, failed ones included",
+        &["account"],
+        [
+            ACCOUNT,
+            Column::new("last_poll_id", Integer, "its latest poll, failed ones included"),
+            Column::new("polls", Integer, "how many polls it has, failed ones included"),
+            Column::new(
+                "digest",
+                Text,
+                "digest of its latest sealed poll; null while polls are not sealed",
+            ),
+        ],
+    )
+}
+
+fn polls() -> Table {
+    Table {
+        name: "polls",
+        meaning: "one row for each read of the list, failed ones included".into(),
+        columns: PollRow::columns(),
+        order: vec!["poll_id"],
+    }
+}
+
+/// The items of a kind, each in its last known state.
+fn items(kind: Kind) -> Table {
+    let mut columns = vec![ACCOUNT, Column::new(kind.id, Text, ID)];
+    columns.extend(kind.columns);
+    columns.push(EXTRA);
+    columns.extend([
+        Column::new("version", Integer, "number of the current version in the history, from 1"),
+        Column::new("valid_from", Time, "start of the current version"),
+        Column::new("first_seen_at", Time, "observed_at of the poll that saw it first"),
+        Column::new(
+            "changed_at",
+            Time,
+            "when it was last added, changed or restored; what was merely learned does not count",
+        ),
+        Column::new(
+            "missing_since",
+            Time,
+            "observed_at of the first poll in a row without it; null while it is listed; stays on \
+             a removed item",
+        ),
+        Column::new(
+            "removed_at",
+            Time,
+            "observed_at of the poll that removed it; null while it is current",
+        ),
+    ]);
+    Table {
+        name: kind.table,
+        meaning: format!("every {} ever seen, in its last known state", kind.singular),
+        columns,
+        order: vec!["account", kind.id],
+    }
+}
+
+/// Every version of the items of a kind.
+fn history(kind: Kind) -> Table {
+    let mut columns = vec![ACCOUNT, Column::new(kind.id, Text, ID)];
+    columns.extend(VERSION);
+    columns.extend(kind.columns);
+    columns.push(EXTRA);
+    Table {
+        name: kind.history,
+        meaning: format!(
+            "every version of every {}, the current one included; [valid_from, valid_to), no \
+             overlaps",
+            kind.singular
+        ),
+        columns,
+        order: vec!["account", kind.id, "version"],
+    }
+}
+
+/// The columns of a version between its id and the item's own.
+const VERSION: [Column; 9] = [
+    Column::new("version", Integer, "1, 2, 3 … for each item"),
+    Column::new("valid_from", Time, "start, included: observed_at of opened_poll"),
+    Column::new("valid_to", Time, "end, excluded: observed_at of closed_poll; null while open"),
+    Column::new("opened_by", Text, "added, changed, restored or learned"),
+    Column::new("closed_by", Text, "changed, removed or learned; null while open"),
+    Column::new("opened_poll", Integer, "poll that opened it"),
+    Column::new("closed_poll", Integer, "poll that closed it; null while open"),
+    Column::new(
+        "opened_after",
+        Time,
+        "observed_at of the last poll that still showed the state before; null at the baseline",
+    ),
+    Column::new(
+        "closed_after",
+        Time,
+        "observed_at of the last poll that still showed this state; null while open",
+    ),
+];
+
+fn field_changes() -> Table {
+    Table::new(
+        "field_changes",
+        "the changed fields of each version opened by changed or restored, one row a field",
+        &["poll_id", "account", "kind", "item_id", "version", "field"],
+        [
+            Column::new("poll_id", Integer, "poll that saw the change"),
+            ACCOUNT,
+            Column::new("kind", Text, "avatar or talking_photo"),
+            Column::new("item_id", Text, "avatar_id or talking_photo_id"),
+            Column::new("version", Integer, "version that the change opened"),
+            Column::new(
+                "field",
+                Text,
+                "the API's name of the field, with or without a column of its own",
+            ),
+            Column::new(
+                "old_value",
+                Text,
+                "value before, as text: strings as they are, else compact JSON; null for null",
+            ),
+            Column::new("new_value", Text, "value after, in the same form"),
+        ],
+    )
+}
+
+fn schema_changes() -> Table {
+    Table::new(
+        "schema_changes",
+        "fields that appeared in a list, vanished from it or changed their JSON type",
+        &["poll_id", "account", "kind", "field", "change"],
+        [
+            Column::new("poll_id", Integer, "poll that saw it"),
+            ACCOUNT,
+            Column::new("kind", Text, "the list: avatar or talking_photo"),
+            Column::new("field", Text, "the API's name of the field"),
+            Column::new("change", Text, "appeared, vanished or retyped"),
+            Column::new(
+                "json_type",
+                Text,
+                "JSON types of its non-null values, sorted and joined by |; for vanished the last known; null when none was seen",
+            ),
+            Column::new("example", Text, "one value in canonical form, at most 200 characters"),
+        ],
+    )
+}
+
+fn assets() -> Table {
+    Table::new(
+        "assets",
+        "the picture or video behind each canonical URL: its working link, and its copy in the mirror",
+        &["url"],
+        [
+            Column::new("url", Text, "canonical URL: no signature parameters; at most 2,000 bytes"),
+            Column::new("role", Text, "image or video"),
+            Column::new(
+                "signed_url",
+                Text,
+                "the link as the API signed it: a credential until it expires; null when unsigned",
+            ),
+            Column::new(
+                "expires_at",
+                Time,
+                "when signed_url stops working; null when unsigned or unknown, which counts as expired",
+            ),
+            Column::new(
+                "state",
+                Text,
+                "pending, mirrored, failed (is tried again), gone or skipped",
+            ),
+            Column::new("sha256", Text, "SHA-256 of the mirrored content, in hex"),
+            Column::new("file", Text, "name of the mirrored content within the store"),
+            Column::new("bytes", Integer, "size of the mirrored content, in bytes"),
+            Column::new(
+                "content_type",
+                Text,
+                "media type, decided by the first bytes of the content",
+            ),
+            Column::new("etag", Text, "ETag of the last answer with content"),
+            Column::new(
+                "last_modified",
+                Text,
+                "Last-Modified of the last answer with content, as it was sent",
+            ),
+            Column::new("attempts", Integer, "fetches since the last that worked"),
+            Column::new("next_attempt_at", Time, "not to be fetched before; null means at once"),
+            Column::new("mirrored_at", Time, "when the content was stored"),
+            Column::new("checked_at", Time, "when it was last fetched or found unchanged"),
+            Column::new("last_error", Text, "why the last fetch failed; never holds a signature"),
+        ],
+    )
+}
+
+fn asset_versions() -> Table {
+    Table::new(
+        "asset_versions",
+        "every content ever fetched from behind a URL",
+        &["url", "fetched_at"],
+        [
+            Column::new("url", Text, "canonical URL"),
+            Column::new("fetched_at", Time, "when this content was first fetched from there"),
+            Column::new("sha256", Text, "SHA-256 of the content, in hex"),
+            Column::new("file", Text, "name of the content within the store"),
+            Column::new("bytes", Integer, "size, in bytes"),
+            Column::new("content_type", Text, "media type, decided by the first bytes"),
+            Column::new(
+                "pruned_at",
+                Time,
+                "when its file was removed from the store; null while it is kept",
+            ),
+        ],
+    )
+}
+
+fn notices() -> Table {
+    Table::new(
+        "notices",
+        "messages to be delivered at least once: written with the poll they tell of, kept when delivered",
+        &["notice_id"],
+        [
+            Column::new("notice_id", Integer, "1, 2, 3 …: the order of delivery"),
+            Column::new("poll_id", Integer, "poll it tells of"),
+            ACCOUNT,
+            Column::new("kind", Text, "what it tells; one notice of a kind for each poll"),
+            Column::new("body", Json, "the message, as JSON"),
+            Column::new("created_at", Time, "when it was written"),
+            Column::new("attempts", Integer, "deliveries tried"),
+            Column::new("next_attempt_at", Time, "not to be tried before; null means at once"),
+            Column::new("delivered_at", Time, "when the receiver accepted it; null while it waits"),
+            Column::new("last_error", Text, "why the last try failed"),
+        ],
+    )
+}
+
+/// The items of a kind that are not removed.
+fn current(kind: Kind) -> Table {
+    let mut columns = items(kind).columns;
+    for column in &mut columns {
+        column.meaning = match column.name {
+            "missing_since" => {
+                "observed_at of the first poll in a row without it; null while it is listed"
+            }
+            "removed_at" => "always null here",
+            _ => column.meaning,
+        };
+    }
+    columns.push(Column::new(
+        "last_listed_at",
+        Time,
+        "observed_at of the last poll that listed it",
+    ));
+    for preview in kind.previews.iter().filter(|preview| kind.column(preview.field).is_some()) {
+        columns.extend([preview.link, preview.expires_at, preview.file]);
+    }
+    Table {
+        name: kind.current,
+        meaning: format!(
+            "the {} that are not removed, with the link that works now and the mirrored file",
+            kind.plural
+        ),
+        columns,
+        order: vec![],
+    }
+}
+
+fn changes() -> Table {
+    Table::new(
+        "changes",
+        "the change feed: a row for each item added, removed or restored and for each changed field",
+        &[],
+        [
+            Column::new("poll_id", Integer, "poll that saw it"),
+            Column::new("observed_at", Time, "when that poll had received its answer"),
+            Column::new(
+                "previous_poll_at",
+                Time,
+                "observed_at of the last poll that showed the state before: it happened after that; null at the baseline",
+            ),
+            ACCOUNT,
+            Column::new("kind", Text, "avatar or talking_photo"),
+            Column::new("item_id", Text, "avatar_id or talking_photo_id"),
+            Column::new("name", Text, "name after the poll; for a removal the last known"),
+            Column::new("change", Text, "added, changed, removed or restored"),
+            Column::new(
+                "field",
+                Text,
+                "the API's name of the changed field; null in the one row that tells of the item as a whole",
+            ),
+            Column::new("old_value", Text, "value before, as text; null for null"),
+            Column::new("new_value", Text, "value after, as text; null for null"),
+        ],
+    )
+}
+
+fn daily_changes() -> Table {
+    Table::new(
+        "daily_changes",
+        "how many distinct items were added, changed, removed and restored on each day",
+        &[],
+        [
+            Column::new("day", Text, "day in UTC, as text 2026-11-23; cast it with day::date"),
+            ACCOUNT,
+            Column::new("kind", Text, "avatar or talking_photo"),
+            Column::new("added", Integer, "items added"),
+            Column::new("changed", Integer, "items changed"),
+            Column::new("removed", Integer, "items removed"),
+            Column::new("restored", Integer, "removed items that were listed again"),
+        ],
+    )
+}
+
+fn fields() -> Table {
+    Table::new(
+        "fields",
+        "every field a list ever carried; carried now where vanished_at is null or before carried_since",
+        &[],
+        [
+            ACCOUNT,
+            Column::new("kind", Text, "the list: avatar or talking_photo"),
+            Column::new("field", Text, "the API's name of the field"),
+            Column::new(
+                "json_type",
+                Text,
+                "JSON types of its non-null values when last known, joined by |; null when none was seen",
+            ),
+            Column::new("carried_since", Time, "when it last appeared"),
+            Column::new("vanished_at", Time, "when it last vanished; null when it never did"),
+        ],
+    )
+}
+
+fn expiring_assets() -> Table {
+    Table::new(
+        "expiring_assets",
+        "signed pictures and videos that the mirror does not have, those whose link expires soonest first",
+        &[],
+        [
+            Column::new("url", Text, "canonical URL: no signature parameters; at most 2,000 bytes"),
+            Column::new("role", Text, "image or video"),
+            Column::new(
+                "signed_url",
+                Text,
+                "the link as the API signed it: a credential until it expires",
+            ),
+            Column::new(
+                "expires_at",
+                Time,
+                "when signed_url stops working; null when unknown, which counts as expired",
+            ),
+            Column::new("state", Text, "pending, failed (is tried again), gone or skipped"),
+            Column::new("attempts", Integer, "fetches since the last that worked"),
+            Column::new("next_attempt_at", Time, "not to be fetched before; null means at once"),
+            Column::new("last_error", Text, "why the last fetch failed; never holds a signature"),
+        ],
+    )
+}
