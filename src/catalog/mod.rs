@@ -9,6 +9,7 @@
 //! - [`answer`]: stored items → an answer again
 //! - [`pages`]: the pages of a v3 answer → the same two lists
 //! - [`stripped`]: an answer without signatures, as an archive keeps it
+//! - [`json_type`]: the types of JSON values
 //! - [`schema`]: which fields a list carries, with which JSON types
 //! - [`links`]: which signed URLs are worth storing
 //! - [`signatures`]: what signs them
@@ -21,6 +22,7 @@
 pub mod answer;
 pub mod diff;
 pub mod item;
+pub mod json_type;
 pub mod learned;
 pub mod links;
 pub mod list;

@@ -2,18 +2,20 @@
 //!
 //! Each record is decoded on its own, so that a bad one never costs the others (rule 7).
 
-use std::{borrow::Cow, fmt, sync::Arc};
+use std::{borrow::Cow, sync::Arc};
 
 use serde_json::value::RawValue;
 
 use super::{
     item::{FieldName, Fields, Kind},
-    schema::JsonType,
+    json_type::JsonType,
     signatures::{Place, Signatures},
     signed_url,
     value::{Sort, Value, text, write_json_object},
 };
 use crate::time::Timestamp;
+
+pub use super::signatures::SignedUrl;
 
 /// Ids longer than this, in bytes, are not usable.
 pub const MAX_ID: usize = 1024;
@@ -38,28 +40,6 @@ impl Role {
             Self::Image => "image",
             Self::Video => "video",
         }
-    }
-}
-
-/// A URL with its signature, byte for byte as received: a credential, so it never prints.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct SignedUrl(Arc<str>);
-
-impl SignedUrl {
-    /// Wraps a signed URL.
-    pub fn new(url: impl Into<Arc<str>>) -> Self {
-        Self(url.into())
-    }
-
-    /// The URL itself, for fetching and for `assets.signed_url`, and for nothing else.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for SignedUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[signed]")
     }
 }
 
