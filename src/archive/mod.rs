@@ -24,10 +24,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt};
 use sha2::{Digest, Sha256};
 
-use self::{
-    envelope::{Entry, Envelope, Stored},
-    past::End,
-};
+use self::envelope::{Entry, Envelope, Stored};
 use crate::{
     catalog::stripped::Bodies,
     error::{Error, Result},
@@ -49,6 +46,16 @@ const RECEIVING: Duration = Duration::from_secs(60);
 /// Where answers are kept.
 pub struct Archive {
     blobs: Blobs,
+}
+
+/// Where the search among earlier polls for missing envelopes ends.
+enum End {
+    /// The database's first poll.
+    First,
+    /// A poll with an envelope.
+    There(i64),
+    /// A poll that has none and cannot get one.
+    Lacking(i64),
 }
 
 impl Archive {

@@ -2,7 +2,7 @@
 //! envelope, and whether those that are there are this database's own. It writes nothing.
 
 use super::{
-    Archive, entries,
+    Archive, End, entries,
     envelope::{self, Envelope, Stored},
     unpacked,
 };
@@ -10,16 +10,6 @@ use crate::{
     error::{Error, Result},
     store::Store,
 };
-
-/// What the way back from a poll ends at.
-pub(super) enum End {
-    /// The database's first poll.
-    First,
-    /// A poll with an envelope.
-    There(i64),
-    /// A poll that has none and cannot get one.
-    Lacking(i64),
-}
 
 impl Archive {
     /// Whether its last envelope is of this database, which is `None` where there is none yet. An

@@ -12,6 +12,7 @@
 //! - [`answer`]: stored items → an answer again
 //! - [`pages`]: the pages of a v3 answer → the same two lists
 //! - [`stripped`]: an answer without signatures, as an archive keeps it
+//! - [`json_type`]: the types of JSON values
 //! - [`schema`]: which fields a list carries, with which JSON types
 //! - [`links`]: which signed URLs are worth storing
 //! - [`signatures`]: what signs them
@@ -26,6 +27,7 @@ pub mod cell;
 pub mod column;
 pub mod diff;
 pub mod item;
+pub mod json_type;
 pub mod kind;
 pub mod learned;
 pub mod links;

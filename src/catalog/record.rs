@@ -2,44 +2,24 @@
 //!
 //! Each record is decoded on its own, so that a bad one never costs the others (rule 7).
 
-use std::{borrow::Cow, fmt, sync::Arc};
+use std::{borrow::Cow, sync::Arc};
 
 use serde_json::value::RawValue;
 
 use super::{
     item::{FieldName, Fields},
+    json_type::JsonType,
     kind::{Kind, Preview},
-    schema::JsonType,
     signatures::{Place, Signatures},
     signed_url,
     value::{Sort, Value, text, write_json_object},
 };
 use crate::time::Timestamp;
 
+pub use super::signatures::SignedUrl;
+
 /// Ids longer than this, in bytes, are not usable.
 pub const MAX_ID: usize = 1024;
-
-/// A URL with its signature, byte for byte as received: a credential, so it never prints.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct SignedUrl(Arc<str>);
-
-impl SignedUrl {
-    /// Wraps a signed URL.
-    pub fn new(url: impl Into<Arc<str>>) -> Self {
-        Self(url.into())
-    }
-
-    /// The URL itself, for fetching and for `assets.signed_url`, and for nothing else.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for SignedUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[signed]")
-    }
-}
 
 /// A signed preview URL of a record; without its signature it is the value of its field.
 #[derive(Clone, Debug, PartialEq, Eq)]

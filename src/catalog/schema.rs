@@ -5,69 +5,13 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use super::{
-    item::FieldName,
-    kind::Kind,
-    record::Record,
-    value::{Sort, Value},
-};
+use super::{item::FieldName, kind::Kind, record::Record, value::Value};
 use crate::time::Timestamp;
+
+pub use super::json_type::JsonType;
 
 /// Examples are cut to this many characters.
 pub const MAX_EXAMPLE: usize = 200;
-
-/// The type of a JSON value that is not null.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum JsonType {
-    /// An array.
-    Array,
-    /// `true` or `false`.
-    Boolean,
-    /// A number, even one that is kept as its text.
-    Number,
-    /// An object.
-    Object,
-    /// A string.
-    String,
-}
-
-impl JsonType {
-    const ALL: [Self; 5] = [Self::Array, Self::Boolean, Self::Number, Self::Object, Self::String];
-
-    /// The type's name in JSON Schema.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Array => "array",
-            Self::Boolean => "boolean",
-            Self::Number => "number",
-            Self::Object => "object",
-            Self::String => "string",
-        }
-    }
-
-    /// The type of a value in memory; a number kept as its text looks like a string here.
-    pub fn of(value: &Value<'_>) -> Self {
-        match value.sort() {
-            Sort::Null | Sort::Text => Self::String,
-            Sort::Bool => Self::Boolean,
-            Sort::Number => Self::Number,
-            Sort::Texts | Sort::List => Self::Array,
-            Sort::Object => Self::Object,
-        }
-    }
-
-    /// The type of raw JSON, by its first byte; `None` for null.
-    pub fn of_raw(raw: &str) -> Option<Self> {
-        match raw.as_bytes().first()? {
-            b'"' => Some(Self::String),
-            b't' | b'f' => Some(Self::Boolean),
-            b'[' => Some(Self::Array),
-            b'{' => Some(Self::Object),
-            b'-' | b'0'..=b'9' => Some(Self::Number),
-            _ => None,
-        }
-    }
-}
 
 /// A set of JSON types.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]

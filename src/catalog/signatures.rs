@@ -6,7 +6,27 @@
 
 use std::{cmp::Ordering, fmt, sync::Arc};
 
-use super::record::SignedUrl;
+/// A URL with its signature, byte for byte as received: a credential, so it never prints.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SignedUrl(Arc<str>);
+
+impl SignedUrl {
+    /// Wraps a signed URL.
+    pub fn new(url: impl Into<Arc<str>>) -> Self {
+        Self(url.into())
+    }
+
+    /// The URL itself, for fetching and for `assets.signed_url`, and for nothing else.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SignedUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[signed]")
+    }
+}
 
 /// The signatures of one list.
 #[derive(Default)]

@@ -4,8 +4,8 @@ use clap::{Args, ValueEnum, builder::PossibleValue};
 
 use super::{
     Context,
+    flags::time_or_ago,
     output::{Cell, Format, Rows, print, visible},
-    time_or_ago,
 };
 use crate::{
     catalog::kind::Kind,

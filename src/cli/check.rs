@@ -4,8 +4,8 @@ use clap::Args;
 
 use super::{
     Context,
+    api::client,
     output::{Format, Rows},
-    sync::client,
 };
 use crate::{
     config::Config,
@@ -122,13 +122,13 @@ fn tempfile_in(folder: &std::path::Path) -> std::io::Result<()> {
 }
 
 async fn mirror_store(config: &Config, context: &Context) -> Result<String> {
-    let blobs = super::mirror::blobs(config, context)?;
+    let blobs = super::stores::blobs(config, context)?;
     blobs.probe().await.map(|()| format!("{} can be written to", blobs.shown()))
 }
 
 /// It can be written to, and is this database's.
 async fn archive_store(config: &Config, location: &Location, context: &Context) -> Result<String> {
-    let Some(archive) = super::replay::configured(config, context)? else {
+    let Some(archive) = super::stores::configured_archive(config, context)? else {
         return Ok("off".into());
     };
     archive.probe().await?;

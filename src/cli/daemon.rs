@@ -5,8 +5,9 @@ use std::time::Duration;
 use clap::Args;
 
 use super::{
-    Context, complain, replay, report,
+    Context, complain, report,
     round::{Round, Task, Told},
+    stores::{archive_in_use, configured_archive},
 };
 use crate::{
     catalog::kind::Kind,
@@ -37,7 +38,7 @@ impl Daemon {
             return Err(error);
         }
         // Here somebody looks, and would not in a round.
-        replay::configured(&config, context)?;
+        configured_archive(&config, context)?;
         tracing::info!("configuration: {origin}; database: {location}");
         let setup = Setup {
             config,
@@ -54,7 +55,7 @@ impl Daemon {
         };
         let reload = || {
             let (config, _) = Config::load(&context.sources)?;
-            replay::configured(&config, context).map(|_| config)
+            configured_archive(&config, context).map(|_| config)
         };
         match daemon::run(setup, look, work, reload).await? {
             Ended::Well => Ok(0),
@@ -82,7 +83,7 @@ async fn look(config: &Config, location: &Location, context: &Context) -> Result
 async fn work(config: &Config, location: &Location, what: Work, context: &Context) -> Result<u8> {
     // A database that does not answer must not pass for rest.
     context.service.health.step(OPENING);
-    let archive = replay::in_use(config, context);
+    let archive = archive_in_use(config, context);
     let mut round = Round { archive: archive.as_ref(), ..Round::new(config, context) };
     let tasks = match what {
         Work::Mirror | Work::Notices => vec![],

@@ -9,8 +9,8 @@ use rows::Written;
 use super::{
     Context, changes,
     changes::KindArgument,
+    flags::time_or_ago,
     output::{Format, Text},
-    time_or_ago,
 };
 use crate::{
     catalog::kind::Kind,

@@ -5,7 +5,7 @@ use std::{io::IsTerminal, path::PathBuf};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{Context, output::grouped, sync::deadline};
+use super::{Context, api::deadline, output::grouped};
 use crate::{
     catalog::diff::Accepted,
     config::check_account_name,
@@ -42,7 +42,7 @@ impl ImportGit {
     pub(super) async fn run(self, context: &Context) -> Result<u8> {
         check_account_name(&self.account)?;
         let (config, _, location) = context.config()?;
-        let archive = super::replay::configured(&config, context)?;
+        let archive = super::stores::configured_archive(&config, context)?;
         let repository = Repository::open(&self.repository).await?;
         let path = self.path.strip_prefix("./").unwrap_or(&self.path);
         let commits = self.commits(&repository, path).await?;

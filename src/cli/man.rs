@@ -1,8 +1,8 @@
 //! `completions` and `man`: what packages install.
 
-use clap::{Args, CommandFactory};
+use clap::{Args, Command};
 
-use super::{Arguments, output::print};
+use super::output::print;
 use crate::error::{Error, Result};
 
 /// Write the completions for a shell to stdout
@@ -13,9 +13,9 @@ pub struct Completions {
 }
 
 impl Completions {
-    pub(super) fn run(self) -> Result<u8> {
+    pub(super) fn run(self, mut command: Command) -> Result<u8> {
         let mut script = vec![];
-        clap_complete::generate(self.shell, &mut Arguments::command(), "heygen-sync", &mut script);
+        clap_complete::generate(self.shell, &mut command, "heygen-sync", &mut script);
         print(&String::from_utf8_lossy(&script))?;
         Ok(0)
     }
@@ -26,9 +26,9 @@ impl Completions {
 pub struct Man {}
 
 impl Man {
-    pub(super) fn run(self) -> Result<u8> {
+    pub(super) fn run(self, command: Command) -> Result<u8> {
         let mut page = vec![];
-        let written = render(&mut page);
+        let written = render(command, &mut page);
         written
             .map_err(|fault| Error::unforeseen(format!("cannot write the manual page: {fault}")))?;
         print(&String::from_utf8_lossy(&page))?;
@@ -37,8 +37,7 @@ impl Man {
 }
 
 /// One page for all verbs, each with its flags.
-fn render(page: &mut Vec<u8>) -> std::io::Result<()> {
-    let mut command = Arguments::command();
+fn render(mut command: Command, page: &mut Vec<u8>) -> std::io::Result<()> {
     command.build();
     clap_mangen::Man::new(command.clone()).render(page)?;
     for verb in command.get_subcommands().filter(|verb| verb.get_name() != "help") {

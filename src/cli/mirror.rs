@@ -7,11 +7,14 @@ use indicatif::{HumanBytes, ProgressBar, ProgressState, ProgressStyle};
 use tracing::Instrument;
 
 use super::{
-    Context, complain,
+    api::{client, deadline},
+    context::Context,
+    flags::time_or_ago,
+    log::{self, complain},
     output::{Cell, grouped, object, print, visible},
-    report, round,
-    sync::{client, deadline, leave_metrics},
-    time_or_ago,
+    report,
+    stores::{self, blobs},
+    textfile::leave_metrics,
 };
 use crate::{
     catalog::diff::Accepted,
@@ -136,12 +139,6 @@ pub(super) fn audited(audit: &audit::Audit) -> String {
         grouped(*right as i64),
         HumanBytes(*bytes)
     )
-}
-
-/// The configured store.
-pub(super) fn blobs(config: &Config, context: &Context) -> Result<Arc<Blobs>> {
-    let aws = context.sources.env.beginning_with("AWS_");
-    Blobs::new(&config.mirror.store, &context.sources.working_dir, aws).map(Arc::new)
 }
 
 /// What the mirror did after a poll.
@@ -297,7 +294,7 @@ async fn refresh(
     context: &Context,
     codes: &mut Vec<u8>,
 ) -> Result<()> {
-    let archive = super::replay::in_use(config, context);
+    let archive = stores::archive_in_use(config, context);
     let mut outcome = Ok(());
     for (account, key) in config.api_keys(&context.sources) {
         let polled = async {
@@ -319,12 +316,12 @@ async fn refresh(
                 notify: Some(&config.notify),
             };
             context.service.health.step(deadline(config));
-            let span = round::span(&account, "refresh");
+            let span = log::span(&account, "refresh");
             let report = poll(store, &context.clock, request).instrument(span).await?;
             codes.push(report.exit_code(false));
             let command = accepting_command(&account, &report, context);
             if let Some(held) = report::held(&report, &command).filter(|_| !context.quiet) {
-                super::tell(&held, context);
+                log::tell(&held, context);
             }
             report.error.map_or(Ok(()), Err)
         };
@@ -374,7 +371,7 @@ fn tell(summary: &Summary, context: &Context) {
     let told: Vec<String> = reasons.iter().take(3).map(failures_text).collect();
     let why = if told.is_empty() { String::new() } else { format!(": {}", told.join("; ")) };
     let text = format!("mirror: {}{why}", parts.join(", "));
-    super::tell(&text, context);
+    log::tell(&text, context);
 }
 
 fn looked_at(context: &Context) -> bool {

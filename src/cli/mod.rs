@@ -4,13 +4,17 @@
 //! It knows no SQL and no rule of history.
 
 mod account;
+mod api;
 mod changes;
 mod check;
+mod context;
 mod copy;
 mod daemon;
 mod export;
+mod flags;
 mod history;
 mod import_git;
+mod log;
 mod man;
 mod metadata;
 mod mirror;
@@ -21,20 +25,23 @@ mod report;
 mod round;
 mod serve;
 mod status;
+mod stores;
 mod sync;
+mod textfile;
 mod verify;
 
-use std::{io::IsTerminal, path::PathBuf, sync::OnceLock, time::Duration};
+use std::{io::IsTerminal, path::PathBuf, time::Duration};
 
-use clap::{Parser, Subcommand};
-use tokio_util::sync::CancellationToken;
+use clap::{CommandFactory, Parser, Subcommand};
 
+use self::{
+    context::{Context, Service},
+    log::{ALL_IS_LOGGED, complain},
+};
 use crate::{
-    config::{Config, LogFormat, Origin, Sources},
-    daemon::health::Health,
+    config::{Config, LogFormat, Sources},
     error::{Error, Result},
-    store::Location,
-    time::{Clock, Timestamp},
+    time::Clock,
 };
 
 /// What stands behind every help text.
@@ -83,42 +90,6 @@ enum Command {
     Account(account::Account),
     Completions(man::Completions),
     Man(man::Man),
-}
-
-/// What every verb is handed.
-struct Context {
-    sources: Sources,
-    quiet: bool,
-    clock: Clock,
-    /// The flags before the verb, as they would be typed again.
-    flags: Vec<String>,
-    /// What the daemon tells the work, and is told by it.
-    service: Service,
-}
-
-/// Between the daemon and the work: nobody is at the other end in a one-shot run.
-#[derive(Default)]
-struct Service {
-    /// Whether it is the daemon that runs.
-    is_daemon: bool,
-    /// The work should come to an end.
-    stop: CancellationToken,
-    /// The work gets on.
-    health: Health,
-}
-
-impl Context {
-    /// Whether bars and spinners may be drawn: they would spoil a log.
-    fn shows_progress(&self) -> bool {
-        !self.quiet && !self.service.is_daemon
-    }
-
-    /// The configuration and where the database is.
-    fn config(&self) -> Result<(Config, Origin, Location)> {
-        let (config, origin) = Config::load(&self.sources)?;
-        let location = Location::parse(&config.database)?;
-        Ok((config, origin, location))
-    }
 }
 
 /// Runs a verb to its end and gives its exit code.
@@ -175,29 +146,8 @@ async fn dispatch(command: Command, context: &Context) -> Result<u8> {
         Command::ImportGit(verb) => verb.run(context).await,
         Command::Metadata(verb) => verb.run(context),
         Command::Account(verb) => verb.run(context).await,
-        Command::Completions(verb) => verb.run(),
-        Command::Man(verb) => verb.run(),
-    }
-}
-
-/// Whether errors go to the log, too, for a reader that knows only its form.
-static ALL_IS_LOGGED: OnceLock<bool> = OnceLock::new();
-
-/// Tells an error, once.
-fn complain(error: &Error) {
-    match ALL_IS_LOGGED.get() {
-        Some(true) => tracing::error!("{error}"),
-        _ => eprintln!("heygen-sync: {error}"),
-    }
-}
-
-/// Tells what somebody should know of, without being an error: in the log's form where there is one.
-fn tell(text: &str, context: &Context) {
-    match ALL_IS_LOGGED.get() {
-        Some(true) if context.service.is_daemon => tracing::warn!("{text}"),
-        // A one-shot run logs errors alone where nobody looks.
-        Some(true) => tracing::error!("{text}"),
-        _ => eprintln!("heygen-sync: {text}"),
+        Command::Completions(verb) => verb.run(Arguments::command()),
+        Command::Man(verb) => verb.run(Arguments::command()),
     }
 }
 
@@ -241,19 +191,4 @@ pub fn logging(arguments: &Arguments) {
         false => log.with_ansi(std::io::stderr().is_terminal()).try_init(),
     };
     let _ = ALL_IS_LOGGED.set(is_json || is_daemon);
-}
-
-/// A time as a flag takes it: a time, a date, how long ago (`7d`, `90m`), or `now`.
-fn time_or_ago(text: &str, now: Timestamp) -> Result<Timestamp> {
-    if text == "now" {
-        return Ok(now);
-    }
-    if let Some(time) = Timestamp::parse(text) {
-        return Ok(time);
-    }
-    humantime::parse_duration(text).map(|ago| now.minus(ago)).map_err(|_| {
-        Error::usage(format!(
-            "'{text}' is neither a time (2026-11-23, 2026-11-23T05:57:09Z, now) nor how long ago (7d, 90m)"
-        ))
-    })
 }

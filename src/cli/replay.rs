@@ -5,12 +5,10 @@ use std::io::IsTerminal;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{Context, complain, output::grouped};
+use super::{context::Context, output::grouped, stores::archive};
 use crate::{
-    archive::Archive,
     config::Config,
     error::{Error, Result},
-    mirror::Blobs,
     poll::replay::{Replayed, replay},
     store::{Location, Store},
 };
@@ -73,25 +71,6 @@ impl Replay {
         }
         Ok(0)
     }
-}
-
-/// The archive that `store` names.
-fn archive(store: &str, context: &Context) -> Result<Archive> {
-    let aws = context.sources.env.beginning_with("AWS_");
-    Blobs::of_archive(store, &context.sources.working_dir, aws).map(Archive::new)
-}
-
-/// The configured archive, where it is on.
-pub(super) fn configured(config: &Config, context: &Context) -> Result<Option<Archive>> {
-    config.archive.enabled.then(|| archive(&config.archive.store, context)).transpose()
-}
-
-/// The same for polls, which an archive that is set wrongly does not stop.
-pub(super) fn in_use(config: &Config, context: &Context) -> Option<Archive> {
-    configured(config, context).unwrap_or_else(|error| {
-        complain(&error.context("polls go on, and are not in the archive"));
-        None
-    })
 }
 
 fn bar(last: i64, context: &Context) -> Option<ProgressBar> {

@@ -10,9 +10,10 @@ use secrecy::SecretString;
 use tracing::Instrument;
 
 use super::{
-    Context,
+    api::{client, deadline},
+    context::Context,
+    log::span,
     mirror::{Mirrored, after_sync},
-    sync::{client, deadline},
 };
 use crate::{
     archive::Archive,
@@ -201,11 +202,6 @@ impl<'a> Round<'a> {
             store => dry_run(store, &context.clock, request).await,
         }
     }
-}
-
-/// What is logged during a poll carries its account and, once the poll has said it, its number.
-pub(super) fn span(account: &str, trigger: &str) -> tracing::Span {
-    tracing::error_span!("poll", account, trigger, poll_id = tracing::field::Empty)
 }
 
 /// Says on a terminal that the slow list is awaited; gone when it has come.

@@ -29,7 +29,7 @@ impl Serve {
             hosts: serve.hosts,
         };
         let files = match config.mirror.enabled {
-            true => Some(super::mirror::blobs(&config, context)?),
+            true => Some(super::stores::blobs(&config, context)?),
             false => None,
         };
         let mut settings = Settings::new(guard, files);

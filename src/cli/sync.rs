@@ -3,31 +3,28 @@
 use std::{
     io::{IsTerminal, Read},
     path::PathBuf,
-    time::Duration,
 };
 
 use clap::{Args, ValueEnum};
-use secrecy::SecretString;
 
 use super::{
-    Context, complain,
+    context::Context,
+    log::complain,
     mirror::Mirrored,
     output::say,
     report::{self, Telling},
     round::{Input, Round, Task, Told},
+    stores,
+    textfile::leave_metrics,
 };
 use crate::{
     catalog::diff::Accepted,
-    config::{Config, Version, check_account_name},
+    config::{Config, check_account_name},
     error::{Error, Result, gravest},
-    heygen, metrics,
     poll::Report,
     store::{Location, Store},
-    time::{Clock, Timestamp},
+    time::Timestamp,
 };
-
-/// The pause before the first retry, as the vendor's own client makes it.
-const BACKOFF: Duration = Duration::from_secs(1);
 
 /// Poll each account once: read the list, work out what changed, and write it down
 #[derive(Debug, Args)]
@@ -76,7 +73,7 @@ impl Sync {
     pub(super) async fn run(self, context: &Context) -> Result<u8> {
         let (config, _, location) = context.config()?;
         let tasks = self.tasks(&config, context)?;
-        let archive = super::replay::in_use(&config, context);
+        let archive = stores::archive_in_use(&config, context);
         let archive = archive.as_ref();
         let mut json = vec![];
         let round = Round {
@@ -181,7 +178,7 @@ impl Sync {
             say(&report::text(report, telling))?;
         }
         if let Some(held) = report::held(report, &command).filter(|_| !context.quiet) {
-            super::tell(&held, context);
+            super::log::tell(&held, context);
         }
         match self.format {
             Some(ReportFormat::Json) => Ok(report::json(report, code, &command, telling)),
@@ -204,29 +201,6 @@ impl Sync {
         command.push(format!("--accept-removals={held}"));
         command
     }
-}
-
-/// The client that asks with `key`, as configured.
-pub(super) fn client(config: &Config, key: SecretString, clock: &Clock) -> Result<heygen::Client> {
-    let api = &config.api;
-    let settings = heygen::Settings {
-        base_url: api.base_url.clone(),
-        timeout: api.timeout,
-        connect_timeout: api.connect_timeout,
-        max_response: api.max_response,
-        retries: api.retries,
-        retry_time: api.retry_time,
-        backoff: BACKOFF,
-        pace: heygen::PACE,
-    };
-    heygen::Client::new(&settings, key, clock.clone())
-}
-
-/// Longer than any poll takes: no retry and no page starts after `retry_time`, and each lasts
-/// `timeout`; `auto` may read two versions one after the other.
-pub(super) fn deadline(config: &Config) -> Duration {
-    let lists = if config.api.version == Version::Auto { 2 } else { 1 };
-    (config.api.retry_time + config.api.timeout) * lists + Duration::from_secs(5 * 60)
 }
 
 fn saved(from: &PathBuf) -> Result<Input> {
@@ -259,22 +233,5 @@ fn not_polled(account: &str, error: &Error) -> String {
             i64::from(error.kind.exit_code()).into(),
             error.message.as_str().into(),
         ],
-    )
-}
-
-/// Leaves the metrics where they are asked for; the exit code.
-pub(super) async fn leave_metrics(store: &mut Store, config: &Config, context: &Context) -> u8 {
-    let Some(path) = &config.metrics.textfile else { return 0 };
-    let figures = store.figures(context.clock.now()).await;
-    let path = context.sources.working_dir.join(path);
-    let written = figures.and_then(|figures| {
-        metrics::write(&path, &metrics::text(&figures, &config.account_names()))
-    });
-    written.map_or_else(
-        |error| {
-            complain(&error);
-            error.kind.exit_code()
-        },
-        |()| 0,
     )
 }

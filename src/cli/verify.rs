@@ -53,7 +53,7 @@ impl Verify {
         let report = verify(&mut store, against.as_deref()).await?;
         let audit = match assets {
             true => {
-                let blobs = super::mirror::blobs(&config, context)?;
+                let blobs = super::stores::blobs(&config, context)?;
                 Some(audit::audit(&mut store, &blobs, context.clock.now()).await?)
             }
             false => None,

@@ -22,33 +22,12 @@ pub mod signals;
 pub mod systemd;
 pub mod timer;
 
-use tokio_util::sync::CancellationToken;
-
+pub use self::service::Setup;
 use self::{
-    health::Health,
     plan::Work,
     service::{Busy, Service},
 };
-use crate::{
-    config::Config,
-    error::Result,
-    store::{Location, ahead::Ahead},
-    time::Clock,
-};
-
-/// What the daemon is made from.
-pub struct Setup {
-    /// The configuration at the start.
-    pub config: Config,
-    /// Where the database is.
-    pub location: Location,
-    /// Where the time comes from.
-    pub clock: Clock,
-    /// Told by the work how it gets on.
-    pub health: Health,
-    /// Told to the work when it should end.
-    pub stop: CancellationToken,
-}
+use crate::{config::Config, error::Result, store::ahead::Ahead};
 
 /// How it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

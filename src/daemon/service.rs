@@ -11,7 +11,6 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Setup,
     health::Health,
     http::{self, Site},
     plan::{Next, Plan, Work},
@@ -23,7 +22,7 @@ use super::{
 use crate::{
     config::Config,
     error::{Error, Result},
-    store::ahead::Ahead,
+    store::{Location, ahead::Ahead},
     time::{Clock, Timestamp},
 };
 
@@ -32,6 +31,20 @@ use crate::{
 const BEAT: Duration = Duration::from_secs(5);
 /// A look at the database takes no longer than this: it is a handful of small queries.
 const LOOK: Duration = Duration::from_secs(60);
+
+/// What the daemon is made from.
+pub struct Setup {
+    /// The configuration at the start.
+    pub config: Config,
+    /// Where the database is.
+    pub location: Location,
+    /// Where the time comes from.
+    pub clock: Clock,
+    /// Told by the work how it gets on.
+    pub health: Health,
+    /// Told to the work when it should end.
+    pub stop: CancellationToken,
+}
 
 /// What the wait for work under way ended with.
 pub(super) enum Busy {

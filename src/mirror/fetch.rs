@@ -19,11 +19,11 @@ use tokio::sync::Semaphore;
 use url::Url;
 
 use super::{
-    Settings,
     blob::{Blobs, Spool},
     guard::{self, Forbidden, Guard},
     pace::{Pace, Stop},
     plan::{self, Content, Outcome},
+    settings::Settings,
     sniff::{self, Media},
     workspace::{GROUP, Workspace},
 };

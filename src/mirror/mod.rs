@@ -1,5 +1,6 @@
 //! The mirror: every preview saved before its link dies.
 //!
+//! - `settings`: how it is run
 //! - [`plan`]: what an answer means, pure
 //! - [`fetch`]: one download
 //! - [`guard`]: whom it may talk to
@@ -19,6 +20,7 @@ pub mod fetch;
 pub mod guard;
 pub mod pace;
 pub mod plan;
+mod settings;
 pub mod sniff;
 pub mod workspace;
 
@@ -28,22 +30,19 @@ use std::{
     time::Duration,
 };
 
-use reqwest::dns::Resolve;
 use tokio::{task::JoinSet, time::Instant};
-use tokio_util::sync::CancellationToken;
 
-pub use self::blob::Blobs;
+pub use self::{blob::Blobs, settings::Settings};
 use self::{
     fetch::Fetcher,
     plan::{Misfortune, Outcome, REFRESH_EVERY, Task},
     workspace::GROUP,
 };
 use crate::{
-    config::Mirror,
     error::{Error, Result},
     store::{
         Store,
-        queue::{Asset, Failures, Settled, Wanted},
+        queue::{Asset, Failures, Settled},
     },
     time::{Clock, Timestamp},
 };
@@ -65,36 +64,6 @@ pub const LONGEST_STEP: Duration = Duration::from_secs(fetch::LONGEST.as_secs() 
 const AHEAD: usize = 1_000;
 /// The same for a mirror that has the queue for itself.
 const AHEAD_ALONE: usize = 2_000;
-
-/// How the mirror is run.
-#[derive(Clone)]
-pub struct Settings {
-    /// The section `[mirror]`.
-    pub mirror: Mirror,
-    /// Who resolves names.
-    pub resolver: Arc<dyn Resolve>,
-    /// The pause before a request is tried again within a run; it doubles.
-    pub retry_pause: Duration,
-    /// Whether fresh lists may be asked for: not beside lists of the past, whose history would end
-    /// with one of today.
-    pub refresh: bool,
-    /// Ends a run early: downloads under way are dropped and due again, what is there is kept.
-    pub stop: CancellationToken,
-}
-
-impl Settings {
-    /// As configured, with the system's resolver.
-    pub fn new(mirror: &Mirror) -> Self {
-        let resolver = Arc::new(guard::System);
-        let retry_pause = Duration::from_millis(500);
-        let stop = CancellationToken::new();
-        Self { mirror: mirror.clone(), resolver, retry_pause, refresh: true, stop }
-    }
-
-    fn wanted(&self) -> Wanted {
-        Wanted { pictures: self.mirror.pictures, videos: self.mirror.videos }
-    }
-}
 
 /// What a run did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

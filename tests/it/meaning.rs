@@ -1,7 +1,5 @@
 //! What is noise, and what is probably the same item under another id.
 
-use heygen_sync::catalog::kind::Kind;
-
 use crate::{
     fake,
     home::{Home, at_home},
@@ -44,7 +42,7 @@ at_home! {
         }
         poll(&home, 1);
         for id in ["mira", "jonas", "akiko"] {
-            home.heygen.remove(fake::Kind::AVATAR, id);
+            home.heygen.remove(fake::Kind::Avatar, id);
         }
         add(&home, "mira2", "Mira", "another");
         add(&home, "jonas2", "Jonas the second", "j");
@@ -69,11 +67,11 @@ at_home! {
             add(&home, id, "Unnamed", "placeholder");
         }
         poll(&home, 1);
-        home.heygen.remove(fake::Kind::AVATAR, "u1");
+        home.heygen.remove(fake::Kind::Avatar, "u1");
         add(&home, "u4", "Unnamed", "placeholder");
         poll(&home, 2);
         for id in ["u2", "u3", "u4"] {
-            home.heygen.remove(fake::Kind::AVATAR, id);
+            home.heygen.remove(fake::Kind::Avatar, id);
         }
         for id in ["u5", "u6"] {
             add(&home, id, "Unnamed", "placeholder");
@@ -93,7 +91,7 @@ at_home! {
         add(&home, "old", "Mira", "m");
         add(&home, "stays", "Bo", "b");
         poll(1);
-        home.heygen.remove(fake::Kind::AVATAR, "old");
+        home.heygen.remove(fake::Kind::Avatar, "old");
         add(&home, "new", "Mira", "m");
         poll(2);
         assert_eq!(marks(&home), Vec::<String>::new(), "it is only missing");
@@ -108,12 +106,12 @@ at_home! {
         home.heygen.add_photo("p");
         poll(&home, 1);
         for day in 2..=6 {
-            home.heygen.set(fake::Kind::AVATAR, "a1", "rank", 100 + day);
+            home.heygen.set(fake::Kind::Avatar, "a1", "rank", 100 + day);
             if day == 3 {
                 for n in 0..7 {
-                    home.heygen.set(fake::Kind::AVATAR, &format!("a{n}"), "gender", "other");
+                    home.heygen.set(fake::Kind::Avatar, &format!("a{n}"), "gender", "other");
                 }
-                home.heygen.rename(fake::Kind::AVATAR, "a2", "Once");
+                home.heygen.rename(fake::Kind::Avatar, "a2", "Once");
             }
             poll(&home, day);
         }
@@ -141,7 +139,7 @@ async fn a_picture_is_known_by_its_content(engine: Engine) {
     world.avatars(&format!("{stays},{}", avatar("new", "Two", "2"))).await;
     let marked = async |world: &mut World| {
         let marks = world.store().reissues(None, None).await.unwrap();
-        marks.of(Kind::AVATAR, 2, "old").map(str::to_owned)
+        marks.of(heygen_sync::catalog::kind::Kind::AVATAR, 2, "old").map(str::to_owned)
     };
     assert_eq!(marked(&mut world).await, None);
     let mirrored = |picture: &str| {

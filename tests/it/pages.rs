@@ -28,7 +28,11 @@ fn paged(world: &mut World, avatars: usize, photos: usize) {
 /// Avatars, talking photos and duplicates of a poll that did not fail.
 fn listed(report: &Report) -> (i64, i64, i64) {
     let counts = report.row.counts.unwrap_or_else(|| panic!("{:?}", report.error));
-    (counts.listed(heygen_sync::catalog::kind::Kind::AVATAR), counts.listed(heygen_sync::catalog::kind::Kind::TALKING_PHOTO), counts.duplicates)
+    (
+        counts.listed(heygen_sync::catalog::kind::Kind::AVATAR),
+        counts.listed(heygen_sync::catalog::kind::Kind::TALKING_PHOTO),
+        counts.duplicates,
+    )
 }
 
 impl World {

@@ -192,7 +192,8 @@ async fn check_tables(world: &mut World, oracle: &Oracle) {
 fn check_report(report: &Report, oracle: &Oracle) {
     let counts = report.row.counts.unwrap();
     let found = [
-        counts.listed(heygen_sync::catalog::kind::Kind::AVATAR) + counts.listed(heygen_sync::catalog::kind::Kind::TALKING_PHOTO),
+        counts.listed(heygen_sync::catalog::kind::Kind::AVATAR)
+            + counts.listed(heygen_sync::catalog::kind::Kind::TALKING_PHOTO),
         counts.added,
         counts.changed,
         counts.removed,

@@ -218,11 +218,8 @@ fn the_documented_sql_gives_what_the_export_gives(engine: Engine) {
             let mut rows = vec![];
             for (kind, sql) in Kind::ALL.into_iter().zip(&queries) {
                 let sql = at(sql, engine, time);
-                let sql = format!(
-                    "SELECT {} FROM ({sql}) AS past ORDER BY {}",
-                    columns(kind),
-                    kind.id
-                );
+                let sql =
+                    format!("SELECT {} FROM ({sql}) AS past ORDER BY {}", columns(kind), kind.id);
                 rows.extend(world.lines(&sql).await);
             }
             // The first sight and the last change are the export's own.

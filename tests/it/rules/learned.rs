@@ -167,10 +167,7 @@ fn after_another_version(missing_since: Option<u64>, versions: [&str; 2]) -> Dif
         listed_before: BTreeMap::from([(hour(2), good(1, versions[0]))]),
         lists: ByKind::from([(
             Kind::AVATAR,
-            StandingList {
-                items: vec![item],
-                schema: ["avatar_id", "gender"].map(known).into(),
-            },
+            StandingList { items: vec![item], schema: ["avatar_id", "gender"].map(known).into() },
         )]),
         ..Standing::default()
     };

@@ -1,0 +1,38 @@
+//! The API as configured: its client, and how long a poll may take.
+
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use crate::{
+    config::{Config, Version},
+    error::Result,
+    heygen,
+    time::Clock,
+};
+
+/// The pause before the first retry, as the vendor's own client makes it.
+const BACKOFF: Duration = Duration::from_secs(1);
+
+/// The client that asks with `key`, as configured.
+pub(super) fn client(config: &Config, key: SecretString, clock: &Clock) -> Result<heygen::Client> {
+    let api = &config.api;
+    let settings = heygen::Settings {
+        base_url: api.base_url.clone(),
+        timeout: api.timeout,
+        connect_timeout: api.connect_timeout,
+        max_response: api.max_response,
+        retries: api.retries,
+        retry_time: api.retry_time,
+        backoff: BACKOFF,
+        pace: heygen::PACE,
+    };
+    heygen::Client::new(&settings, key, clock.clone())
+}
+
+/// Longer than any poll takes: no retry and no page starts after `retry_time`, and each lasts
+/// `timeout`; `auto` may read two versions one after the other.
+pub(super) fn deadline(config: &Config) -> Duration {
+    let lists = if config.api.version == Version::Auto { 2 } else { 1 };
+    (config.api.retry_time + config.api.timeout) * lists + Duration::from_secs(5 * 60)
+}

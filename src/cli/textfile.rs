@@ -1,0 +1,21 @@
+//! The metrics file, written after each run that could change it.
+
+use super::{context::Context, log::complain};
+use crate::{config::Config, metrics, store::Store};
+
+/// Leaves the metrics where they are asked for; the exit code.
+pub(super) async fn leave_metrics(store: &mut Store, config: &Config, context: &Context) -> u8 {
+    let Some(path) = &config.metrics.textfile else { return 0 };
+    let figures = store.figures(context.clock.now()).await;
+    let path = context.sources.working_dir.join(path);
+    let written = figures.and_then(|figures| {
+        metrics::write(&path, &metrics::text(&figures, &config.account_names()))
+    });
+    written.map_or_else(
+        |error| {
+            complain(&error);
+            error.kind.exit_code()
+        },
+        |()| 0,
+    )
+}
