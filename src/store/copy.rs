@@ -136,7 +136,7 @@ impl Store {
 }
 
 async fn fill_table(from: &mut Store, to: &mut Store, table: &'static Table) -> Result<u64> {
-    let Store { location: source, conn } = from;
+    let Store { location: source, conn, .. } = from;
     let rows = conn.stream(all_rows(table), &[]);
     let mut rows = rows.map_err(|fault| super::fault::trouble(source, "read", &fault))?;
     let mut batch = Batch::new(table);

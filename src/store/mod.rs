@@ -4,6 +4,7 @@
 //! - [`conn`]: one connection, two engines
 //! - [`bulk`]: many rows in few statements
 //! - [`open`]: opening, migrating, refusing what is not ours
+//! - `snapshot`: a file that SQLite cannot read in place
 //! - [`lock`]: one poll at a time (rule 12)
 //! - [`row`]: the row of a poll
 //! - `packed`: many rows of SQLite in one
@@ -47,6 +48,7 @@ pub mod query;
 pub mod queue;
 pub mod reissue;
 pub mod row;
+mod snapshot;
 pub mod standing;
 pub mod statements;
 pub mod write;

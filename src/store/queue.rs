@@ -12,6 +12,7 @@ use std::{
     borrow::Cow,
     collections::{BTreeMap, HashSet},
     fs::{File, OpenOptions, TryLockError},
+    os::unix::fs::OpenOptionsExt,
     time::Duration,
 };
 
@@ -21,7 +22,7 @@ use url::Url;
 use super::{
     bulk::{Bulk, Column},
     conn::{Arg, Conn, Engine, Fault, Row},
-    open::{Store, beside},
+    open::{FILE_MODE, Store, beside},
     statements,
 };
 use crate::{
@@ -227,7 +228,7 @@ impl Store {
         let Some(path) = self.location.file() else { return Ok(QueueLock { file: None }) };
         // The hyphen keeps it apart from the lock of an account, whose name is percent-encoded.
         let path = beside(path, "mirror-queue");
-        let file = OpenOptions::new().create(true).append(true).open(&path);
+        let file = OpenOptions::new().create(true).append(true).mode(FILE_MODE).open(&path);
         let locked = file.map_err(TryLockError::Error).and_then(|file| {
             file.try_lock()?;
             Ok(file)

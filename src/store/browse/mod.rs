@@ -37,6 +37,7 @@ use super::{
     location::Location,
     open::{Standing, Store, of_another_version},
     row::PollRow,
+    snapshot::Stamp,
     statements,
 };
 use crate::{
@@ -86,10 +87,22 @@ struct Lane {
 #[derive(Debug)]
 struct Open {
     conn: Conn,
-    /// Device and inode of the file, to notice that another one stands there.
+    /// Device and inode of the file, to notice that it was replaced by another one.
     file: Option<(u64, u64)>,
+    /// What the file was, where a copy of it is read.
+    copied: Option<Stamp>,
     /// Milliseconds after [`Reader`]'s epoch at which SQLite gives up.
     deadline: Arc<AtomicI64>,
+}
+
+impl Open {
+    /// Whether what it reads is what is at `location` now.
+    fn is_current(&self, location: &Location) -> bool {
+        match (self.copied, location.file()) {
+            (Some(stamp), Some(path)) => stamp.is_current(path),
+            _ => self.file == file_id(location),
+        }
+    }
 }
 
 impl Lane {
@@ -120,7 +133,7 @@ impl Reader {
             Error::busy("too many are reading at once; try again in a moment".to_owned())
         })?;
         let kept = lane.idle.lock().ok().and_then(|mut idle| idle.pop());
-        let kept = kept.filter(|open| open.file == file_id(&self.location));
+        let kept = kept.filter(|open| open.is_current(&self.location));
         let open = match kept {
             Some(open) => open,
             None => self.open().await?,
@@ -149,11 +162,11 @@ impl Reader {
             Standing::OfAnotherVersion(error) => return Err(Unreadable::OfAnotherVersion(error)),
             Standing::Catalogue(store) => store,
         };
-        let mut conn = store.conn;
+        let (mut conn, copied) = (store.conn, store.copied);
         let deadline = Arc::new(AtomicI64::new(i64::MAX));
         let prepared = prepare(&mut conn, deadline.clone()).await;
         prepared.map_err(|fault| trouble(&self.location, "read", &fault))?;
-        Ok(Open { conn, file: file_id(&self.location), deadline })
+        Ok(Open { conn, file: file_id(&self.location), copied, deadline })
     }
 }
 
