@@ -4,6 +4,7 @@
 #
 #   docker build --tag heygen-sync .
 #   docker run --rm --read-only --volume heygen:/data --env HEYGEN_API_KEY heygen-sync sync
+#   docker run --read-only --volume heygen:/data --env HEYGEN_API_KEY heygen-sync daemon --existing
 ARG RUST_VERSION=1.95
 
 FROM rust:${RUST_VERSION}-bookworm AS build

@@ -18,6 +18,8 @@ pub enum Kind {
     Unavailable,
     /// Trouble with the database or a file: 74.
     Storage,
+    /// The database that should be there is not: 74.
+    Gone,
     /// Another poll is running: 75.
     Busy,
     /// The key was refused: 77.
@@ -34,7 +36,7 @@ impl Kind {
             Self::Usage => 2,
             Self::NotACatalogue => 65,
             Self::Unavailable => 69,
-            Self::Storage => 74,
+            Self::Storage | Self::Gone => 74,
             Self::Busy => 75,
             Self::Refused => 77,
             Self::Config => 78,

@@ -73,8 +73,6 @@
 //!   `main`, which hands in a [`time::Clock`].
 //! - A row of history deleted, or touched but for the four cells that close a version.
 
-#![forbid(unsafe_code)]
-
 pub mod archive;
 pub mod catalog;
 pub mod cli;

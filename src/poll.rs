@@ -25,9 +25,9 @@ use crate::{
     notify,
     store::{
         Session, Store,
+        json_text::JsonText,
         lock::{hex, host},
         outbox::{Before, Tell},
-        record::JsonText,
         row::{Counts, PollRow, policy_json},
         write::Outcome,
     },
@@ -112,6 +112,7 @@ impl Report {
 /// in trouble or the request makes no sense; a poll that failed otherwise is a [`Report`].
 pub async fn poll(store: &mut Store, clock: &Clock, request: Request<'_>) -> Result<Report> {
     let started_at = clock.now();
+    refuse_future(&request, started_at)?;
     let mut session = store.begin_poll(request.account, started_at, request.deadline).await?;
     let plan = match prepare(&mut session, &request).await {
         Ok(plan) => plan,
@@ -187,6 +188,7 @@ pub async fn dry_run(
     request: Request<'_>,
 ) -> Result<Report> {
     let started_at = clock.now();
+    refuse_future(&request, started_at)?;
     let mut store = store;
     let plan = match request.source.version() {
         Some(version) => Plan::of_account(version, request.account, store.as_deref_mut()).await?,
@@ -240,6 +242,30 @@ async fn commit(
             session.commit(after_polls, now, tell, judged).await
         }
     }
+}
+
+/// A backfill is of the past.
+fn refuse_future(request: &Request<'_>, now: Timestamp) -> Result<()> {
+    match request.observed_at.filter(|observed_at| *observed_at > now.plus(NUDGE)) {
+        Some(observed_at) => Err(Error::usage(format!(
+            "--observed-at {observed_at} is in the future (it is {now}); give the time at which the \
+             list was received"
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// Why no poll of `account` can follow its last good one, if that is dated in the future at `now`.
+/// Clocks that differ by less than [`NUDGE`] are no fault.
+pub fn ahead_of_clock(account: &str, last_good: Timestamp, now: Timestamp) -> Option<Error> {
+    (now < last_good.minus(NUDGE)).then(|| {
+        Error::unforeseen(format!(
+            "the last good poll of account '{account}' is dated {last_good}, in the future (this \
+             machine's clock: {now}), and no poll can be added before that time; set the clock if it \
+             is wrong, else restore a backup from before that poll, or set its history aside with: \
+             heygen-sync account rename {account} NEW_NAME"
+        ))
+    })
 }
 
 /// A backfill goes to the end of history or nowhere.
@@ -429,12 +455,8 @@ impl Judge<'_> {
         if self.request.observed_at.is_some() {
             return Err(too_early(self.request.account, observed_at, last));
         }
-        if observed_at < last.minus(NUDGE) {
-            return Ok(Err(Error::unforeseen(format!(
-                "this machine's clock says {observed_at}, but the last good poll of account '{}' was \
-                 at {last}; set the clock right, or wait until it has passed that time",
-                self.request.account
-            ))));
+        if let Some(error) = ahead_of_clock(self.request.account, last, observed_at) {
+            return Ok(Err(error));
         }
         let nudged = last.plus(Duration::from_millis(1));
         tracing::warn!(

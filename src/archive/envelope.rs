@@ -110,7 +110,7 @@ pub(super) fn number(file: &str) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{record::JsonText, row::Counts};
+    use crate::store::{json_text::JsonText, row::Counts};
 
     #[test]
     fn a_name_gives_its_number_back_and_no_other_name_does() {

@@ -12,7 +12,7 @@ use crate::{
     daemon::schedule::Schedule,
     error::{Kind, Result, gravest},
     heygen,
-    poll::version::Plan,
+    poll::{ahead_of_clock, version::Plan},
     store::{Location, Store},
 };
 
@@ -56,7 +56,7 @@ async fn verdicts(context: &Context) -> Vec<Verdict> {
     };
     let mut all = vec![
         Verdict { what: "configuration".into(), result: Ok(origin.to_string()) },
-        Verdict { what: "database".into(), result: database(&location).await },
+        Verdict { what: "database".into(), result: database(&location, &config, context).await },
         Verdict { what: "schedule".into(), result: schedule(&config, context) },
     ];
     if config.mirror.enabled {
@@ -91,10 +91,20 @@ fn schedule(config: &Config, context: &Context) -> Result<String> {
     Ok(format!("a daemon polls by '{}' ({}), next: {next}", daemon.schedule, daemon.timezone))
 }
 
-/// A database that is not there yet is fine, if it could be made.
-async fn database(location: &Location) -> Result<String> {
+/// A database that is not there yet is fine, if it could be made; one that takes no poll is not.
+async fn database(location: &Location, config: &Config, context: &Context) -> Result<String> {
     match Store::open_if_there(location).await? {
-        Some(store) => {
+        Some(mut store) => {
+            let (configured, now) = (config.account_names(), context.clock.now());
+            for account in store.status().await? {
+                let last_good = account.last_good.as_ref().and_then(|poll| poll.observed_at);
+                let last_good = last_good.filter(|_| configured.contains(&account.account));
+                if let Some(error) =
+                    last_good.and_then(|last_good| ahead_of_clock(&account.account, last_good, now))
+                {
+                    return Err(error);
+                }
+            }
             store.close().await.map(|()| format!("{location}, its tables are up to date"))
         }
         None => match location.file() {

@@ -1,6 +1,6 @@
 //! `daemon`: polls on the schedule until told to stop.
 
-use std::time::Duration;
+use std::{cell::Cell, time::Duration};
 
 use clap::Args;
 
@@ -10,10 +10,9 @@ use super::{
     stores::{archive_in_use, configured_archive},
 };
 use crate::{
-    catalog::kind::Kind,
     config::Config,
     daemon::{self, Ended, Setup, plan::LEAD, plan::Work},
-    error::{Result, gravest},
+    error::{Kind, Result, gravest},
     store::{Location, Store, ahead::Ahead},
 };
 
@@ -24,8 +23,13 @@ const OPENING: Duration = Duration::from_secs(60);
 #[derive(Debug, Args)]
 #[command(after_help = "It polls at once when a slot was missed, and never twice at a time.
 SIGTERM and SIGINT end it after the poll under way, or after daemon.stop_time; a second one at once.
-SIGHUP reads the configuration anew, but for database, daemon.listen and log.format.")]
-pub struct Daemon {}
+SIGHUP reads the configuration anew, but for database, daemon.listen and log.format.
+It ends with 74 when its database is no longer there.")]
+pub struct Daemon {
+    /// Fail where no database is, instead of creating one
+    #[arg(long)]
+    existing: bool,
+}
 
 impl Daemon {
     pub(super) async fn run(self, context: &Context) -> Result<u8> {
@@ -47,10 +51,19 @@ impl Daemon {
             health: context.service.health.clone(),
             stop: context.service.stop.clone(),
         };
-        let look = async |config: &Config| look(config, &location, context).await;
+        // What was there once must stay: nothing is begun anew beside an unmounted disk.
+        let existing = Cell::new(self.existing);
+        let look = async |config: &Config| {
+            let ahead = look(config, &location, existing.get(), context).await?;
+            existing.set(true);
+            Ok(ahead)
+        };
         let work = async |config: &Config, what| {
-            if let Err(error) = work(config, &location, what, context).await {
-                complain(&error);
+            match work(config, &location, what, context).await {
+                // The look that follows ends the daemon with it.
+                Err(error) if error.kind == Kind::Gone => {}
+                Err(error) => complain(&error),
+                Ok(_) => {}
             }
         };
         let reload = || {
@@ -64,8 +77,16 @@ impl Daemon {
     }
 }
 
-async fn look(config: &Config, location: &Location, context: &Context) -> Result<Ahead> {
-    let mut store = Store::open_to_write(location).await?;
+async fn look(
+    config: &Config,
+    location: &Location,
+    existing: bool,
+    context: &Context,
+) -> Result<Ahead> {
+    let mut store = match existing {
+        true => Store::open_existing(location).await?,
+        false => Store::open_to_write(location).await?,
+    };
     let now = context.clock.now();
     let mut ahead = store.ahead(&config.account_names(), LEAD, now).await?;
     if !config.mirror.enabled {
@@ -91,8 +112,8 @@ async fn work(config: &Config, location: &Location, what: Work, context: &Contex
     };
     round.mirror = what != Work::Notices;
     round.trigger = if what == Work::Poll { "schedule" } else { "refresh" };
-    let opened = Store::open_to_write(location).await;
-    let mut store = match opened {
+    // The first look created it.
+    let mut store = match Store::open_existing(location).await {
         Ok(store) => Some(store),
         Err(error) => return Err(round.could_not_begin(&tasks, error).await),
     };
@@ -119,8 +140,7 @@ fn log(told: Told<'_>, context: &Context) -> u8 {
     if let Some(counts) = &report.row.counts {
         tracing::info!(
             outcome = report.row.outcome,
-            avatars = counts.listed(Kind::AVATAR),
-            talking_photos = counts.listed(Kind::TALKING_PHOTO),
+            listed = counts.summary(),
             added = counts.added,
             changed = counts.changed,
             removed = counts.removed,

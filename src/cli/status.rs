@@ -14,6 +14,7 @@ use crate::{
     catalog::{noise::Flips, value::write_json_string},
     config::Config,
     error::{Error, Result},
+    poll::ahead_of_clock,
     store::{
         Store,
         outbox::Waiting,
@@ -23,7 +24,7 @@ use crate::{
     time::Timestamp,
 };
 
-const COLUMNS: [&str; 28] = [
+const COLUMNS: [&str; 29] = [
     "account",
     "configured",
     "last_poll_id",
@@ -52,12 +53,13 @@ const COLUMNS: [&str; 28] = [
     "polls_digest",
     "too_old",
     "noisy_fields",
+    "in_future",
 ];
 
 /// Show the last poll of each account, what it holds, and what needs attention
 #[derive(Debug, Args)]
 pub struct Status {
-    /// Exit with 1 when an account's last good poll is older than this (26h)
+    /// Exit with 1 when an account's last good poll is older than this (26h), or in the future
     #[arg(long, value_name = "DURATION")]
     max_age: Option<String>,
     /// How to write it
@@ -70,6 +72,8 @@ struct Line<'a> {
     status: &'a AccountStatus,
     configured: bool,
     too_old: bool,
+    /// Why no poll can follow the last good one.
+    in_future: Option<Error>,
 }
 
 impl Status {
@@ -88,8 +92,10 @@ impl Status {
         let accounts = store.status().await?;
         let assets = store.asset_status().await?;
         let waiting = store.notices_waiting().await?;
-        let oldest = max_age.map(|age| context.clock.now().minus(age));
-        let lines: Vec<Line<'_>> = accounts.iter().map(|one| line(one, &config, oldest)).collect();
+        let now = context.clock.now();
+        let oldest = max_age.map(|age| now.minus(age));
+        let lines: Vec<Line<'_>> =
+            accounts.iter().map(|one| line(one, &config, oldest, now)).collect();
         match Format::or_default(format) {
             Format::Table => people(&lines, &assets, &waiting, context)?,
             format => machines(&lines, &assets, format)?,
@@ -97,7 +103,9 @@ impl Status {
         // The account that needs no configuration counts as well: who never polled is not well.
         let mut names = config.account_names().into_iter();
         let never = oldest.is_some() && names.any(|name| !known(&accounts, &name));
-        let stale = never || lines.iter().any(|line| line.too_old);
+        let in_future = |line: &Line<'_>| line.configured && line.in_future.is_some();
+        let stale =
+            never || lines.iter().any(|line| line.too_old || oldest.is_some() && in_future(line));
         Ok(u8::from(stale))
     }
 }
@@ -107,16 +115,22 @@ fn known(accounts: &[AccountStatus], name: &str) -> bool {
 }
 
 /// An account that is no longer configured is not blamed for its age.
-fn line<'a>(status: &'a AccountStatus, config: &Config, oldest: Option<Timestamp>) -> Line<'a> {
+fn line<'a>(
+    status: &'a AccountStatus,
+    config: &Config,
+    oldest: Option<Timestamp>,
+    now: Timestamp,
+) -> Line<'a> {
     let configured = config.account_names().contains(&status.account);
     let last_good = status.last_good.as_ref().and_then(|poll| poll.observed_at);
     let too_old = oldest.is_some_and(|oldest| configured && last_good.is_none_or(|at| at < oldest));
-    Line { status, configured, too_old }
+    let in_future = last_good.and_then(|at| ahead_of_clock(&status.account, at, now));
+    Line { status, configured, too_old, in_future }
 }
 
 fn machines(lines: &[Line<'_>], assets: &AssetStatus, format: Format) -> Result<()> {
     let mut rows = Rows::new(format, &COLUMNS)?;
-    for Line { status, configured, too_old } in lines {
+    for Line { status, configured, too_old, in_future } in lines {
         let last = &status.last;
         let good = status.last_good.as_ref();
         let [avatars, photos] = status.items;
@@ -154,6 +168,7 @@ fn machines(lines: &[Line<'_>], assets: &AssetStatus, format: Format) -> Result<
             last.digest.as_deref().into(),
             (*too_old).into(),
             Cell::Json(noise_json(&status.noisy)),
+            in_future.is_some().into(),
         ])?;
     }
     rows.finish("")
@@ -256,6 +271,9 @@ fn account(text: &mut String, line: &Line<'_>, flags: &[String], now: Timestamp)
     }
     if line.too_old {
         let _ = writeln!(text, "  too old     the last good poll is older than --max-age");
+    }
+    if let Some(error) = &line.in_future {
+        let _ = writeln!(text, "  in future   {}", visible(&error.message));
     }
     let _ = writeln!(
         text,

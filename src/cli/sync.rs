@@ -49,6 +49,9 @@ pub struct Sync {
     /// Let held removals through, at most N of them if N is given
     #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true)]
     accept_removals: Option<Option<u64>>,
+    /// Fail where no database is, instead of creating one
+    #[arg(long)]
+    existing: bool,
     /// Leave the mirror alone
     #[arg(long)]
     no_mirror: bool,
@@ -150,7 +153,9 @@ impl Sync {
     /// A dry run writes nothing, not even a new database.
     async fn open(&self, location: &Location) -> Result<Option<Store>> {
         match self.dry_run {
+            true if self.existing => Store::open_existing_to_read(location).await.map(Some),
             true => Store::open_if_there(location).await,
+            false if self.existing => Store::open_existing(location).await.map(Some),
             false => Store::open_to_write(location).await.map(Some),
         }
     }

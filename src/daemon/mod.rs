@@ -42,7 +42,8 @@ pub enum Ended {
 /// the configuration.
 ///
 /// # Errors
-/// What keeps it from starting: configuration, address, database.
+/// What keeps it from starting: configuration, address, database. Later only
+/// [`crate::error::Kind::Gone`], from `look`.
 pub async fn run(
     setup: Setup,
     look: impl AsyncFn(&Config) -> Result<Ahead>,
@@ -56,7 +57,7 @@ pub async fn run(
         let Some(due) = service.idle(&look).await? else { return Ok(Ended::Well) };
         // What is due ahead of a slot may have been done by somebody else meanwhile.
         if due != Work::Poll {
-            if !service.look(&look).await {
+            if !service.look(&look).await? {
                 return Ok(Ended::Well);
             }
             if !service.is_due(due) {
@@ -80,7 +81,7 @@ pub async fn run(
             }
             Busy::Done => {}
         }
-        if !service.done(due) || !service.look(&look).await {
+        if !service.done(due) || !service.look(&look).await? {
             return Ok(Ended::Well);
         }
     }

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     config::Config,
-    error::{Error, Result},
+    error::{Error, Kind, Result},
     store::{Location, ahead::Ahead},
     time::{Clock, Timestamp},
 };
@@ -64,12 +64,16 @@ async fn in_time(look: impl Future<Output = Result<Ahead>>) -> Result<Ahead> {
     tokio::time::timeout(LOOK, look).await.unwrap_or_else(late)
 }
 
-/// Without an answer only the schedule counts; the poll itself will say what is wrong.
-fn looked(ahead: Result<Ahead>) -> Ahead {
-    ahead.unwrap_or_else(|error| {
-        tracing::error!("cannot look ahead: {error}");
-        Ahead::default()
-    })
+/// Without an answer only the schedule counts, and the poll itself reports what is wrong; unless
+/// the database is gone.
+fn looked(ahead: Result<Ahead>) -> Result<Ahead> {
+    match ahead {
+        Err(error) if error.kind != Kind::Gone => {
+            tracing::error!("cannot look ahead: {error}");
+            Ok(Ahead::default())
+        }
+        ahead => ahead,
+    }
 }
 
 /// See the head of the file.
@@ -173,11 +177,14 @@ impl<'a, R: Fn() -> Result<Config>> Service<'a, R> {
 
     /// Asks anew what lies ahead, by the configuration that is in force in the end; false when it
     /// was told to stop meanwhile.
-    pub(super) async fn look(&mut self, look: &impl AsyncFn(&Config) -> Result<Ahead>) -> bool {
+    pub(super) async fn look(
+        &mut self,
+        look: &impl AsyncFn(&Config) -> Result<Ahead>,
+    ) -> Result<bool> {
         let mut anew = false;
         loop {
             anew |= std::mem::take(&mut self.unseen);
-            let Some(ahead) = self.one_look(look).await else { return false };
+            let Some(ahead) = self.one_look(look).await? else { return Ok(false) };
             if !self.unseen {
                 self.ahead = ahead;
                 break;
@@ -186,21 +193,24 @@ impl<'a, R: Fn() -> Result<Config>> Service<'a, R> {
         if anew && (std::mem::take(&mut self.joined) || self.ahead.last_poll.is_none()) {
             self.plan.begin(&self.ahead, self.clock.now());
         }
-        true
+        Ok(true)
     }
 
-    async fn one_look(&mut self, look: &impl AsyncFn(&Config) -> Result<Ahead>) -> Option<Ahead> {
+    async fn one_look(
+        &mut self,
+        look: &impl AsyncFn(&Config) -> Result<Ahead>,
+    ) -> Result<Option<Ahead>> {
         let config = self.config.clone();
         let mut looking = std::pin::pin!(in_time(look(&config)));
         loop {
             tokio::select! {
-                ahead = &mut looking => return Some(looked(ahead)),
+                ahead = &mut looking => return looked(ahead).map(Some),
                 _ = self.beat.tick() => self.turn(),
                 signal = self.signals.next() => match signal {
                     Signal::Reload => self.reload(),
                     Signal::Stop => {
                         self.end(Duration::ZERO);
-                        return None;
+                        return Ok(None);
                     }
                 },
             }
@@ -213,7 +223,7 @@ impl<'a, R: Fn() -> Result<Config>> Service<'a, R> {
         look: &impl AsyncFn(&Config) -> Result<Ahead>,
     ) -> Result<Option<Work>> {
         loop {
-            if self.unseen && !self.look(look).await {
+            if self.unseen && !self.look(look).await? {
                 return Ok(None);
             }
             let now = self.clock.now();
@@ -378,6 +388,8 @@ mod tests {
         let error = in_time(std::future::pending()).await.unwrap_err();
         assert_eq!(error.kind.exit_code(), 74);
         assert!(error.message.contains("did not answer within 60 s"), "{error}");
-        assert_eq!(looked(Err(error)), Ahead::default());
+        assert_eq!(looked(Err(error)), Ok(Ahead::default()));
+        let gone = Error::new(Kind::Gone, "no catalogue");
+        assert_eq!(looked(Err(gone.clone())), Err(gone));
     }
 }

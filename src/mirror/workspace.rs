@@ -10,6 +10,7 @@ use std::{
     collections::BTreeSet,
     fs::{self, File, OpenOptions},
     io::{self, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::{
         atomic::{AtomicU64, Ordering},
@@ -31,6 +32,10 @@ const GATHERING: Duration = Duration::from_millis(10);
 const MANY: usize = 8;
 /// So many files are synced side by side where each has to be on its own.
 const SIDE_BY_SIDE: usize = 8;
+
+/// The permissions of new files and folders, less the umask.
+const FILE_MODE: u32 = 0o640;
+const FOLDER_MODE: u32 = 0o750;
 
 /// Where bodies lie until they are whole. What is left in it goes with it.
 #[derive(Debug)]
@@ -91,15 +96,16 @@ impl Workspace {
     /// In `root`, once what dead processes left there is taken away.
     pub fn in_folder(root: &Path) -> io::Result<Self> {
         let all = root.join("tmp");
-        fs::create_dir_all(&all)?;
-        let open = |path: PathBuf| OpenOptions::new().create(true).append(true).open(path);
+        create_folders(&all)?;
+        let open =
+            |path: PathBuf| OpenOptions::new().create(true).append(true).mode(FILE_MODE).open(path);
         // Held while workspaces come and go, so that none is swept before it is locked.
         let door = open(all.join("lock"))?;
         door.lock()?;
         sweep(&all)?;
         let name = format!("{}-{:016x}", std::process::id(), fastrand::u64(..));
         let folder = all.join(name);
-        fs::create_dir(&folder)?;
+        create_folders(&folder)?;
         let own = open(folder.join("lock"))?;
         own.lock()?;
         let disk = Disk::of(File::open(root)?);
@@ -122,7 +128,8 @@ impl Workspace {
         };
         let path = self.folder.join(name);
         let mut options = OpenOptions::new();
-        let file = options.read(true).write(true).create_new(true).open(&path)?;
+        let options = options.read(true).write(true).create_new(true).mode(FILE_MODE);
+        let file = options.open(&path)?;
         match self.inside {
             Some(_) => Ok((file, Some(path))),
             None => fs::remove_file(&path).map(|()| (file, None)),
@@ -221,8 +228,14 @@ impl Job {
     }
 }
 
+/// Creates a folder and those above it that are not there.
+fn create_folders(folder: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(folder)
+}
+
 fn write_new(path: &Path, bytes: &[u8]) -> io::Result<File> {
-    let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
+    let mut options = OpenOptions::new();
+    let mut file = options.write(true).create_new(true).mode(FILE_MODE).open(path)?;
     let written = file.write_all(bytes);
     if written.is_err() {
         let _ = fs::remove_file(path);
@@ -252,7 +265,7 @@ impl Placed {
         let folder = target.parent().unwrap_or(target);
         if !self.folders.contains(folder) {
             if !folder.is_dir() {
-                fs::create_dir_all(folder)?;
+                create_folders(folder)?;
                 self.folders.extend(folder.ancestors().skip(1).take(2).map(Path::to_owned));
             }
             self.folders.insert(folder.to_owned());

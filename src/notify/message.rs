@@ -63,9 +63,7 @@ fn recovered(row: &PollRow, before: Before) -> Draft {
 
 fn baseline(row: &PollRow, diff: &Diff) -> Draft {
     let counts = Counts::of(diff);
-    let listed = counts.by_kind().map(|(kind, count)| format!("{count} {}", kind.plural));
-    let listed = listed.collect::<Vec<_>>().join(" and ");
-    let text = format!("{}: baseline, {listed}", short(&row.account));
+    let text = format!("{}: baseline, {}", short(&row.account), counts.summary());
     Message::new("baseline", row).with("counts", json!(counts)).finish(text, vec![])
 }
 

@@ -17,9 +17,9 @@ pub use sql::statements;
 use self::section::own_columns;
 use super::{
     conn::{Arg, At, Engine, Fault, Row},
-    exact::{self, exact_text, time},
+    exact,
     open::Store,
-    statements::{ROLLBACK, SQLITE_CACHE, begin_reading},
+    statements::{ROLLBACK, SQLITE_CACHE},
     table::POLLS,
 };
 use crate::{
@@ -45,7 +45,7 @@ pub struct Audit<'s> {
 impl Store {
     /// Begins to read for verifying.
     pub async fn audit(&mut self) -> Result<Audit<'_>> {
-        let begin = begin_reading(self.conn.engine());
+        let begin = self.conn.engine().begin_reading();
         let begun = match self.conn.engine() {
             Engine::Sqlite => self.conn.execute(SQLITE_CACHE, &[]).await,
             Engine::Postgres => Ok(0),
@@ -72,7 +72,7 @@ impl Audit<'_> {
                 account: known_text(&row, 0)?,
                 last_poll_id: row.int(1)?,
                 polls: row.some_int(2)?,
-                digest: exact_text(&row, 3)?,
+                digest: row.exact_text(3)?,
             });
             Ok(())
         };
@@ -87,7 +87,7 @@ impl Audit<'_> {
         mut each: impl FnMut(String, String, Option<String>),
     ) -> Result<()> {
         self.each(sql::strangers(kind), &[], |row| {
-            each(known_text(&row, 0)?, known_text(&row, 1)?, time(&row, 2)?);
+            each(known_text(&row, 0)?, known_text(&row, 1)?, row.exact_time(2)?);
             Ok(())
         })
         .await
@@ -120,7 +120,7 @@ impl Audit<'_> {
             each(Poll {
                 poll_id: row.some_int("poll_id")?,
                 account: known_text(&row, "account")?,
-                digest: exact_text(&row, "digest")?,
+                digest: row.exact_text("digest")?,
                 line: Line::new("poll", cells),
             });
             Ok(())
@@ -133,7 +133,7 @@ impl Audit<'_> {
         let mut digest = None;
         let args = [account.into(), poll_id.into()];
         self.each(sql::DIGEST_BEFORE.into_sql_str(), &args, |row| {
-            digest = exact_text(&row, 0)?;
+            digest = row.exact_text(0)?;
             Ok(())
         })
         .await?;
@@ -171,7 +171,7 @@ impl Audit<'_> {
         let args = [account.into(), kind.as_str().into()];
         self.each(sql::SCHEMA.into_sql_str(), &args, |row| {
             if let Some(change) = Change::parse(&known_text(&row, 2)?) {
-                let types = exact_text(&row, 3)?.map(|text| Types::parse(&text));
+                let types = row.exact_text(3)?.map(|text| Types::parse(&text));
                 let (field, types) = (kind.field(&known_text(&row, 1)?), types.unwrap_or_default());
                 rows.push((row.some_int(0)?, SchemaChange { field, change, types, example: None }));
             }
@@ -206,14 +206,14 @@ impl Audit<'_> {
             each(Version {
                 id: known_text(&row, 0)?,
                 version: row.some_int(1)?,
-                valid_from: time(&row, 2)?,
-                valid_to: time(&row, 3)?,
+                valid_from: row.exact_time(2)?,
+                valid_to: row.exact_time(3)?,
                 opened_by: known_text(&row, 4)?,
-                closed_by: exact_text(&row, 5)?,
+                closed_by: row.exact_text(5)?,
                 opened_poll: row.some_int(6)?,
                 closed_poll: row.int(7)?,
-                opened_after: time(&row, 8)?,
-                closed_after: time(&row, 9)?,
+                opened_after: row.exact_time(8)?,
+                closed_after: row.exact_time(9)?,
                 own: own(&row, 10, span.kind)?,
             });
             Ok(())
@@ -228,10 +228,10 @@ impl Audit<'_> {
             items.push(Current {
                 id: known_text(&row, 0)?,
                 version: row.some_int(1)?,
-                valid_from: time(&row, 2)?,
-                first_seen_at: time(&row, 3)?,
-                changed_at: time(&row, 4)?,
-                removed_at: time(&row, 5)?,
+                valid_from: row.exact_time(2)?,
+                first_seen_at: row.exact_time(3)?,
+                changed_at: row.exact_time(4)?,
+                removed_at: row.exact_time(5)?,
                 own: own(&row, 6, span.kind)?,
             });
             Ok(())
@@ -251,8 +251,8 @@ impl Audit<'_> {
                 item_id: known_text(&row, 1)?,
                 version: row.some_int(2)?,
                 field: known_text(&row, 3)?,
-                old_value: exact_text(&row, 4)?,
-                new_value: exact_text(&row, 5)?,
+                old_value: row.exact_text(4)?,
+                new_value: row.exact_text(5)?,
             });
             Ok(())
         })
@@ -273,7 +273,7 @@ impl Audit<'_> {
 
 /// Text of a column that is never null.
 fn known_text(row: &Row, at: impl At) -> Result<String, Fault> {
-    Ok(exact_text(row, at)?.unwrap_or_default())
+    Ok(row.exact_text(at)?.unwrap_or_default())
 }
 
 /// The item's own columns and `extra`, from column `first`.

@@ -1,28 +1,22 @@
-//! One connection, two engines: the same SQL text with `$1` and the same arguments run on either,
-//! and rows read back as the same Rust values.
+//! The one file that dispatches between the engines: the same SQL text with `$1` and the same
+//! arguments run on either, and rows read back as the same Rust values.
 //!
-//! This is the only file that knows how a time, a boolean or JSON travels to an engine. It knows
-//! nothing of tables.
-//!
-//! On PostgreSQL every statement runs within a transaction, its own if none is open: with arguments
-//! it takes two round trips, and a pooler that hands out servers by the transaction could answer
-//! the second from another server, or from another client's statement. For the same reason no
-//! statement has a name (`persistent(false)`: a cache of no capacity is not enough).
+//! What differs is in [`super::sqlite`] and [`super::postgres`]. A third engine is a third arm of
+//! each `match` here, and the compiler asks for it. It knows nothing of tables.
 
-use std::{borrow::Cow, fmt, sync::Arc};
+use std::{borrow::Cow, fmt, ops::Deref};
 
 use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
-use serde_json::value::RawValue;
-use sqlx::{
-    Arguments, Column as _, ColumnIndex, Connection, Decode, Postgres, Row as _, SqlSafeStr,
-    SqlStr, Sqlite, Type,
-    postgres::{PgArguments, PgConnection, PgRow},
-    sqlite::{SqliteArguments, SqliteConnection, SqliteRow},
-    types::Json,
-};
+use sqlx::{ColumnIndex, Connection, SqlSafeStr, postgres::PgRow};
 
-use super::{record::JsonText, statements};
-use crate::time::Timestamp;
+use super::{
+    bulk::Bulk,
+    dialect::Dialect,
+    json_text::JsonText,
+    postgres::{self, Postgres},
+    sqlite::{self, Sqlite},
+};
+use crate::{catalog::cell::Cell, time::Timestamp};
 
 /// A fault of the engine or of the connection to it.
 pub type Fault = sqlx::Error;
@@ -31,16 +25,18 @@ pub type Fault = sqlx::Error;
 #[derive(Debug)]
 pub enum Conn {
     /// To a SQLite file.
-    Sqlite(SqliteConnection),
+    Sqlite(sqlite::Client),
     /// To a PostgreSQL server.
-    Postgres(Server),
+    Postgres(postgres::Client),
 }
 
-/// A connection to a PostgreSQL server that knows whether a transaction is open.
+/// A row.
 #[derive(Debug)]
-pub struct Server {
-    pub(super) conn: PgConnection,
-    open: bool,
+pub enum Row {
+    /// From SQLite.
+    Sqlite(sqlite::Row),
+    /// From PostgreSQL.
+    Postgres(postgres::Row),
 }
 
 /// Which engine.
@@ -111,6 +107,28 @@ impl From<Option<Timestamp>> for Arg<'_> {
     }
 }
 
+/// Its own SQL.
+impl Deref for Engine {
+    type Target = dyn Dialect;
+
+    fn deref(&self) -> &Self::Target {
+        match self {
+            Self::Sqlite => &Sqlite,
+            Self::Postgres => &Postgres,
+        }
+    }
+}
+
+/// Evaluates the expression for the engine at hand.
+macro_rules! on {
+    ($Which:ident, $it:expr, $own:ident => $do:expr) => {
+        match $it {
+            $Which::Sqlite($own) => $do,
+            $Which::Postgres($own) => $do,
+        }
+    };
+}
+
 impl Conn {
     /// Which engine is behind it.
     pub fn engine(&self) -> Engine {
@@ -120,31 +138,15 @@ impl Conn {
         }
     }
 
-    /// Runs a statement; gives the number of rows it touched.
+    /// Runs a statement; returns the number of rows that it changed.
     pub async fn execute(&mut self, sql: impl SqlSafeStr, args: &[Arg<'_>]) -> Result<u64, Fault> {
-        match self {
-            Self::Sqlite(conn) => {
-                let done = sqlx::query_with(sql, sqlite_arguments(args)?).execute(conn).await?;
-                Ok(done.rows_affected())
-            }
-            Self::Postgres(server) if args.is_empty() => server.plain(sql.into_sql_str()).await,
-            Self::Postgres(server) => {
-                let args = postgres_arguments(args)?;
-                let own = server.begin_own().await?;
-                let query = sqlx::query_with(sql, args).persistent(false);
-                let done = query.execute(&mut server.conn).await;
-                server.end_own(own, done.map(|done| done.rows_affected())).await
-            }
-        }
+        on!(Conn, self, conn => conn.execute(sql.into_sql_str(), args).await)
     }
 
-    /// Runs several statements without arguments, one after the other. Like [`Self::execute`] it
-    /// knows a transaction by the first word, so none begins in the middle of a batch.
+    /// Runs several statements without arguments, one after the other; no transaction begins in the
+    /// middle of them.
     pub async fn batch(&mut self, sql: impl SqlSafeStr) -> Result<(), Fault> {
-        match self {
-            Self::Sqlite(conn) => sqlx::raw_sql(sql).execute(conn).await.map(drop),
-            Self::Postgres(server) => server.plain(sql.into_sql_str()).await.map(drop),
-        }
+        on!(Conn, self, conn => conn.batch(sql.into_sql_str()).await)
     }
 
     /// Hands each row of a query to `each`, as it comes.
@@ -154,21 +156,11 @@ impl Conn {
         args: &[Arg<'_>],
         mut each: impl FnMut(Row) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
+        let sql = sql.into_sql_str();
         match self {
-            Self::Sqlite(conn) => {
-                let mut rows = sqlx::query_with(sql, sqlite_arguments(args)?).fetch(conn);
-                while let Some(row) = rows.try_next().await? {
-                    each(Row::Sqlite(row))?;
-                }
-            }
-            Self::Postgres(server) => {
-                let args = postgres_arguments(args)?;
-                let own = server.begin_own().await?;
-                let read = server.each(sql.into_sql_str(), args, &mut each).await;
-                server.end_own(own, read).await?;
-            }
+            Self::Sqlite(conn) => conn.each(sql, args, &mut |row| each(Row::Sqlite(row))).await,
+            Self::Postgres(conn) => conn.each(sql, args, &mut |row| each(Row::Postgres(row))).await,
         }
-        Ok(())
     }
 
     /// The rows of a query as they come, for a reader that waits between them. On PostgreSQL a
@@ -180,14 +172,8 @@ impl Conn {
     ) -> Result<BoxStream<'c, Result<Row, Fault>>, Fault> {
         let sql = sql.into_sql_str();
         Ok(match self {
-            Self::Sqlite(conn) => {
-                let rows = sqlx::query_with(sql, sqlite_arguments(args)?).fetch(conn);
-                rows.map_ok(Row::Sqlite).boxed()
-            }
-            Self::Postgres(server) => {
-                let query = sqlx::query_with(sql, postgres_arguments(args)?).persistent(false);
-                query.fetch(&mut server.conn).map_ok(Row::Postgres).boxed()
-            }
+            Self::Sqlite(conn) => conn.stream(sql, args)?.map_ok(Row::Sqlite).boxed(),
+            Self::Postgres(conn) => conn.stream(sql, args)?.map_ok(Row::Postgres).boxed(),
         })
     }
 
@@ -215,171 +201,88 @@ impl Conn {
         Ok(self.rows(sql, args).await?.into_iter().next())
     }
 
+    /// Writes many rows: see [`Bulk`].
+    pub(super) async fn write(
+        &mut self,
+        rows: &Bulk<'_>,
+        head: &str,
+        tail: &str,
+        bare: bool,
+    ) -> Result<(), Fault> {
+        on!(Conn, self, conn => conn.write(rows, head, tail, bare).await)
+    }
+
     /// Ends the connection in good order.
     pub async fn close(self) -> Result<(), Fault> {
         match self {
-            Self::Sqlite(conn) => conn.close().await,
-            Self::Postgres(server) => server.conn.close().await,
+            Self::Sqlite(sqlite::Client(conn)) => conn.close().await,
+            Self::Postgres(client) => client.conn.close().await,
         }
     }
-}
-
-impl Server {
-    /// A connection on which nothing has begun.
-    pub(super) fn new(conn: PgConnection) -> Self {
-        Self { conn, open: false }
-    }
-
-    async fn each(
-        &mut self,
-        sql: SqlStr,
-        args: PgArguments,
-        each: &mut impl FnMut(Row) -> Result<(), Fault>,
-    ) -> Result<(), Fault> {
-        let mut rows = sqlx::query_with(sql, args).persistent(false).fetch(&mut self.conn);
-        while let Some(row) = rows.try_next().await? {
-            each(Row::Postgres(row))?;
-        }
-        Ok(())
-    }
-
-    /// Statements without arguments, in one round trip.
-    async fn plain(&mut self, sql: SqlStr) -> Result<u64, Fault> {
-        let begins = sql.as_str().split_whitespace().next() == Some("BEGIN");
-        // `ROLLBACK TO` a savepoint leaves the transaction open.
-        let ends = matches!(sql.as_str().trim(), "COMMIT" | "ROLLBACK");
-        if begins && self.open {
-            // Left open by a caller that was cut short.
-            sqlx::raw_sql("ROLLBACK").execute(&mut self.conn).await?;
-        }
-        // However a COMMIT ends, its transaction has ended.
-        self.open = (self.open || begins) && !ends;
-        let done = sqlx::raw_sql(sql).execute(&mut self.conn).await;
-        self.open &= !begins || done.is_ok();
-        done.map(|done| done.rows_affected())
-    }
-
-    /// Begins a transaction for one call where none is open, and tells whether it did.
-    pub(super) async fn begin_own(&mut self) -> Result<bool, Fault> {
-        if self.open {
-            return Ok(false);
-        }
-        self.plain(statements::BEGIN_POSTGRES.into_sql_str()).await.map(|_| true)
-    }
-
-    /// Ends what [`Self::begin_own`] began, as `result` asks for.
-    pub(super) async fn end_own<T>(
-        &mut self,
-        own: bool,
-        result: Result<T, Fault>,
-    ) -> Result<T, Fault> {
-        match (own, &result) {
-            (false, _) => {}
-            (true, Ok(_)) => drop(self.plain("COMMIT".into_sql_str()).await?),
-            // The fault itself is what the caller must hear of.
-            (true, Err(_)) => drop(self.plain("ROLLBACK".into_sql_str()).await),
-        }
-        result
-    }
-}
-
-/// PostgreSQL counts microseconds from 2000-01-01: that day, in Unix milliseconds.
-pub(super) const POSTGRES_EPOCH: i64 = 946_684_800_000;
-
-/// A row.
-#[derive(Debug)]
-pub enum Row {
-    /// From SQLite.
-    Sqlite(SqliteRow),
-    /// From PostgreSQL.
-    Postgres(PgRow),
 }
 
 /// A column of a row: its name or its position.
-pub trait At: ColumnIndex<SqliteRow> + ColumnIndex<PgRow> + fmt::Display + Copy {}
+pub trait At: ColumnIndex<PgRow> + fmt::Display + Copy {
+    /// Its position among the columns of these names.
+    fn place(self, names: &[String]) -> Option<usize>;
+}
 
-impl<T: ColumnIndex<SqliteRow> + ColumnIndex<PgRow> + fmt::Display + Copy> At for T {}
+impl At for usize {
+    fn place(self, _: &[String]) -> Option<usize> {
+        Some(self)
+    }
+}
+
+impl At for &str {
+    fn place(self, names: &[String]) -> Option<usize> {
+        names.iter().position(|name| name == self)
+    }
+}
 
 impl Row {
-    /// A value of a type that both engines have.
-    fn get<'r, T>(&'r self, at: impl At) -> Result<T, Fault>
-    where
-        T: Decode<'r, Sqlite> + Type<Sqlite> + Decode<'r, Postgres> + Type<Postgres>,
-    {
-        match self {
-            Self::Sqlite(row) => row.try_get(at),
-            Self::Postgres(row) => row.try_get(at),
-        }
-    }
-
     /// Text, or null.
     pub fn text(&self, at: impl At) -> Result<Option<String>, Fault> {
-        self.get(at)
+        on!(Row, self, row => row.text(at))
     }
 
     /// Text that the schema says is not null.
     pub fn some_text(&self, at: impl At) -> Result<String, Fault> {
-        self.get(at)
+        self.text(at)?.ok_or_else(|| spoiled(at, "is null"))
     }
 
     /// A whole number, or null.
     pub fn int(&self, at: impl At) -> Result<Option<i64>, Fault> {
-        self.get(at)
+        on!(Row, self, row => row.int(at))
     }
 
     /// A whole number that the schema says is not null.
     pub fn some_int(&self, at: impl At) -> Result<i64, Fault> {
-        self.get(at)
+        self.int(at)?.ok_or_else(|| spoiled(at, "is null"))
     }
 
     /// A boolean, or null.
     pub fn bool(&self, at: impl At) -> Result<Option<bool>, Fault> {
-        self.get(at)
+        on!(Row, self, row => row.bool(at))
     }
 
     /// A boolean that the schema says is not null.
     pub fn some_bool(&self, at: impl At) -> Result<bool, Fault> {
-        self.get(at)
+        self.bool(at)?.ok_or_else(|| spoiled(at, "is null"))
     }
 
     /// A time, or null.
     pub fn time(&self, at: impl At) -> Result<Option<Timestamp>, Fault> {
-        match self {
-            Self::Sqlite(row) => {
-                let text: Option<&str> = row.try_get(at)?;
-                text.map(|text| {
-                    Timestamp::parse(text).ok_or_else(|| self.spoiled(at, "is not a time"))
-                })
-                .transpose()
-            }
-            Self::Postgres(row) => {
-                // Not as chrono reads it: `infinity` is none of its times.
-                let micros: Option<i64> = row.try_get_unchecked(at)?;
-                let time = micros.map(|micros| {
-                    let millis = micros.div_euclid(1000).saturating_add(POSTGRES_EPOCH);
-                    let time = Timestamp::from_millis(millis);
-                    let ours = time.millis() == millis;
-                    ours.then_some(time).ok_or_else(|| self.spoiled(at, "is not a time"))
-                });
-                time.transpose()
-            }
-        }
+        on!(Row, self, row => row.time(at))
     }
 
     /// A time that the schema says is not null.
     pub fn some_time(&self, at: impl At) -> Result<Timestamp, Fault> {
-        self.time(at)?.ok_or_else(|| self.spoiled(at, "is null"))
+        self.time(at)?.ok_or_else(|| spoiled(at, "is null"))
     }
 
     /// JSON as the engine renders it, or null: to be made canonical by the caller.
     pub fn json(&self, at: impl At) -> Result<Option<String>, Fault> {
-        match self {
-            Self::Sqlite(row) => row.try_get(at),
-            Self::Postgres(row) => {
-                let json: Option<Json<Box<RawValue>>> = row.try_get(at)?;
-                Ok(json.map(|Json(raw)| raw.get().to_owned()))
-            }
-        }
+        on!(Row, self, row => row.json(at))
     }
 
     /// JSON made canonical, or null.
@@ -389,61 +292,36 @@ impl Row {
 
     /// The names of the columns.
     pub fn columns(&self) -> Vec<String> {
-        match self {
-            Self::Sqlite(row) => row.columns().iter().map(|c| c.name().to_owned()).collect(),
-            Self::Postgres(row) => row.columns().iter().map(|c| c.name().to_owned()).collect(),
-        }
+        on!(Row, self, row => row.columns())
+    }
+
+    /// Text exactly as it is stored, or null; bytes that are no text as hex.
+    pub fn exact_text(&self, at: impl At) -> Result<Option<String>, Fault> {
+        on!(Row, self, row => row.exact_text(at))
+    }
+
+    /// A time exactly as it is stored, or null.
+    pub fn exact_time(&self, at: impl At) -> Result<Option<String>, Fault> {
+        on!(Row, self, row => row.exact_time(at))
+    }
+
+    /// A boolean exactly as it is stored.
+    pub fn exact_bool(&self, at: impl At) -> Result<Cell<'static>, Fault> {
+        on!(Row, self, row => row.exact_bool(at))
+    }
+
+    /// JSON exactly as it is stored, but for what an engine renders anew.
+    pub fn exact_json(&self, at: impl At) -> Result<Cell<'static>, Fault> {
+        on!(Row, self, row => row.exact_json(at))
     }
 
     /// A fault for a value that this program would never have written.
     pub fn spoiled(&self, at: impl fmt::Display, what: &str) -> Fault {
-        Fault::ColumnDecode { index: at.to_string(), source: what.to_owned().into() }
+        spoiled(at, what)
     }
 }
 
-fn sqlite_arguments(args: &[Arg<'_>]) -> Result<SqliteArguments, Fault> {
-    let mut bound = SqliteArguments::default();
-    bound.reserve(args.len(), 0);
-    for arg in args {
-        add_sqlite(&mut bound, arg)?;
-    }
-    Ok(bound)
-}
-
-/// Adds one argument in SQLite's form: times and JSON as text.
-pub(super) fn add_sqlite(bound: &mut SqliteArguments, arg: &Arg<'_>) -> Result<(), Fault> {
-    let added = match arg {
-        // An Arc<str> travels to sqlx's worker as it is: one allocation, where &str makes two.
-        Arg::Text(text) | Arg::Json(text) => bound.add(text.as_deref().map(Arc::<str>::from)),
-        Arg::Int(number) => bound.add(*number),
-        Arg::Real(number) => bound.add(*number),
-        Arg::Bool(yes) => bound.add(*yes),
-        Arg::Time(time) => bound.add(time.map(|time| Arc::<str>::from(time.to_string()))),
-    };
-    added.map_err(Fault::Encode)
-}
-
-fn postgres_arguments(args: &[Arg<'_>]) -> Result<PgArguments, Fault> {
-    let mut bound = PgArguments::default();
-    for arg in args {
-        add_postgres(&mut bound, arg)?;
-    }
-    Ok(bound)
-}
-
-/// Adds one argument in PostgreSQL's form.
-pub(super) fn add_postgres(bound: &mut PgArguments, arg: &Arg<'_>) -> Result<(), Fault> {
-    let added = match arg {
-        Arg::Text(text) => bound.add(text.as_deref()),
-        Arg::Int(number) => bound.add(*number),
-        Arg::Real(number) => bound.add(*number),
-        Arg::Bool(yes) => bound.add(*yes),
-        Arg::Time(time) => bound.add(time.map(Timestamp::to_chrono)),
-        Arg::Json(json) => {
-            let raw = json.as_deref().map(|json| RawValue::from_string(json.to_owned()));
-            let raw = raw.transpose().map_err(|fault| Fault::Encode(fault.into()))?;
-            bound.add(raw.map(Json))
-        }
-    };
-    added.map_err(Fault::Encode)
+/// A fault for a value that this program would never have written.
+pub fn spoiled(at: impl fmt::Display, what: &str) -> Fault {
+    Fault::ColumnDecode { index: at.to_string(), source: what.to_owned().into() }
 }

@@ -12,7 +12,6 @@ use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
 use super::{
     bulk::{Bulk, Column},
     conn::{Conn, Engine, Fault, Row},
-    exact,
     location::Location,
     open::Store,
     statements,
@@ -78,9 +77,9 @@ async fn fill(from: &mut Store, to: &mut Store, now: Timestamp) -> Result<Vec<Co
 /// Begins the transaction that keeps all other writers out.
 async fn take(conn: &mut Conn) -> Result<(), Fault> {
     match conn.engine() {
-        Engine::Sqlite => drop(conn.execute(statements::BEGIN_SQLITE, &[]).await?),
+        Engine::Sqlite => drop(conn.execute(conn.engine().begin_writing(), &[]).await?),
         Engine::Postgres => {
-            conn.execute(statements::BEGIN_POSTGRES, &[]).await?;
+            conn.execute(conn.engine().begin_writing(), &[]).await?;
             let deadline = DEADLINE.as_millis().to_string();
             conn.execute(statements::IDLE_DEADLINE, &[deadline.into()]).await?;
             conn.execute(lock_all(), &[]).await?;
@@ -111,7 +110,7 @@ impl Store {
 }
 
 async fn fill_table(from: &mut Store, to: &mut Store, table: &'static Table) -> Result<u64> {
-    let Store { location: source, conn } = from;
+    let Store { location: source, conn, .. } = from;
     let rows = conn.stream(all_rows(table), &[]);
     let mut rows = rows.map_err(|fault| super::fault::trouble(source, "read", &fault))?;
     let mut batch = Batch::new(table);
@@ -188,7 +187,7 @@ impl Batch {
 /// or the copy would pass where its source does not.
 fn exact_time(row: &Row, at: usize) -> Result<Option<Timestamp>, Fault> {
     let time = row.time(at)?;
-    match time.map(|time| time.to_string()) == exact::time(row, at)? {
+    match time.map(|time| time.to_string()) == row.exact_time(at)? {
         true => Ok(time),
         false => Err(row.spoiled(at, "is not a time as this program writes it (see `verify`)")),
     }

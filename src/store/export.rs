@@ -139,7 +139,7 @@ pub fn all() -> Vec<(String, SqlStr)> {
 impl Store {
     /// Begins a reading at one point in time.
     pub async fn snapshot(&mut self) -> Result<Snapshot<'_>> {
-        let begin = statements::begin_reading(self.conn.engine());
+        let begin = self.conn.engine().begin_reading();
         let begun = self.conn.execute(begin, &[]).await;
         begun.map_err(|fault| self.trouble("read", &fault))?;
         Ok(Snapshot { store: self })

@@ -25,6 +25,9 @@ fn explained(location: &Location, fault: &Fault) -> String {
 
 /// By SQLite's primary result codes.
 fn sqlite(fault: &Fault) -> String {
+    if let Fault::Io(fault) = fault {
+        return format!("{fault}; check the permissions of the file, its folder and the disk");
+    }
     let code = fault
         .as_database_error()
         .and_then(|fault| fault.code())
@@ -35,7 +38,10 @@ fn sqlite(fault: &Fault) -> String {
         Some(10) => "the disk reports an error; check it before anything else",
         Some(11) => "the file is damaged; restore a backup (its history cannot be mended by hand)",
         Some(13) => "the disk is full; free some space, then run again: nothing was half-written",
-        Some(14) => "the file cannot be opened; check that it exists and who may read and write it",
+        Some(14) => {
+            "the file cannot be opened; check that it exists and who may read and write it (if a \
+             program that was killed left a file ending in -wal beside it, let its owner read it once)"
+        }
         Some(26) => "the file is not a SQLite database and is left alone; give another path",
         _ => return plain(fault),
     };

@@ -64,10 +64,7 @@ pub struct AccountFigures {
 
 /// Sums over each account's polls.
 pub fn poll_sums(engine: Engine) -> SqlStr {
-    let millis = match engine {
-        Engine::Sqlite => "round((julianday(finished_at) - julianday(started_at)) * 86400000)",
-        Engine::Postgres => "round(extract(epoch FROM finished_at - started_at) * 1000)",
-    };
+    let millis = engine.milliseconds("started_at", "finished_at");
     AssertSqlSafe(format!(
         "SELECT account, count(*) FILTER (WHERE outcome = 'succeeded'), \
          count(*) FILTER (WHERE outcome = 'held'), count(*) FILTER (WHERE outcome = 'failed'), \
@@ -122,20 +119,6 @@ pub const EXPIRING: &str = "SELECT count(*) FILTER (WHERE expires_at <= $2), min
 pub const WAITING: &str =
     "SELECT count(*), min(created_at) FROM notices WHERE delivered_at IS NULL";
 
-/// The size of the database, or of our part of it.
-pub fn database_size(engine: Engine) -> &'static str {
-    match engine {
-        Engine::Sqlite => {
-            "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"
-        }
-        Engine::Postgres => {
-            "SELECT CAST(coalesce(sum(pg_total_relation_size(c.oid)), 0) AS BIGINT) \
-             FROM pg_class AS c WHERE c.relkind = 'r' \
-             AND c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema())"
-        }
-    }
-}
-
 /// Every statement of this file for an engine, by name.
 pub fn all(engine: Engine) -> Vec<(String, SqlStr)> {
     let mut all = vec![
@@ -146,7 +129,7 @@ pub fn all(engine: Engine) -> Vec<(String, SqlStr)> {
         ("KEPT_CONTENTS".to_owned(), KEPT_CONTENTS.into_sql_str()),
         ("EXPIRING".to_owned(), EXPIRING.into_sql_str()),
         ("WAITING".to_owned(), WAITING.into_sql_str()),
-        ("database_size".to_owned(), database_size(engine).into_sql_str()),
+        ("database_size".to_owned(), engine.size().into_sql_str()),
     ];
     all.extend(Kind::ALL.map(|kind| (format!("items_by_state {kind}"), items_by_state(kind))));
     all
@@ -216,7 +199,7 @@ async fn previews(conn: &mut Conn, all: &mut Figures, now: Timestamp) -> Result<
     if let Some(row) = conn.row(WAITING, &[]).await? {
         (all.notices_waiting, all.oldest_notice) = (row.some_int(0)?, row.time(1)?);
     }
-    if let Some(row) = conn.row(database_size(engine), &[]).await? {
+    if let Some(row) = conn.row(engine.size(), &[]).await? {
         all.database_bytes = row.some_int(0)?;
     }
     Ok(())

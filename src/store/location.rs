@@ -8,6 +8,7 @@ use std::{
 
 use percent_encoding::percent_decode_str;
 use sqlx::postgres::PgConnectOptions;
+use url::Url;
 
 use crate::error::{Error, Result};
 
@@ -25,55 +26,72 @@ pub enum Location {
     },
 }
 
+/// The parameters of a PostgreSQL URL that are read, besides `options[NAME]`.
+const PARAMETERS: [&str; 12] = [
+    "application_name",
+    "dbname",
+    "host",
+    "hostaddr",
+    "options",
+    "password",
+    "port",
+    "sslcert",
+    "sslkey",
+    "sslmode",
+    "sslrootcert",
+    "user",
+];
+
+/// The form of a PostgreSQL URL.
+const FORM: &str = "postgres://user:password@host:5432/database?options[search_path]=schema";
+
 impl Location {
-    /// Reads a path, a `sqlite:` URL or a `postgres://` or `postgresql://` URL.
+    /// Reads a `sqlite:` URL or a `postgres://` or `postgresql://` URL. Every other text is the
+    /// name of a file, character for character.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Config`] for anything that was meant as a URL of another form. The
+    /// message never contains a password.
     pub fn parse(text: &str) -> Result<Self> {
         let text = text.trim();
         refuse_nearly_a_url(text)?;
-        let scheme = text.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
+        let scheme = text.split_once(':').map(|(scheme, _)| scheme.to_ascii_lowercase());
         match scheme.as_deref() {
             Some("postgres" | "postgresql") => Self::postgres(text),
-            Some("sqlite") | None => Self::sqlite(text),
-            Some(other) => Err(Error::config(format!(
-                "database: '{other}://' is no database that this program knows; \
-                 give a file name, sqlite:… or postgres://…"
-            ))),
+            Some("sqlite") => Self::sqlite_url(&text["sqlite:".len()..]),
+            Some("file") => Err(Error::config(
+                "database: file: URIs are not read; give the path alone \
+                 (for a file whose name begins so: ./file:NAME)",
+            )),
+            _ => Self::file_named(text.to_owned()),
         }
     }
 
-    fn sqlite(text: &str) -> Result<Self> {
-        let path = match text.get(..7).filter(|scheme| scheme.eq_ignore_ascii_case("sqlite:")) {
-            Some(_) => {
-                let rest = &text[7..];
-                let rest = rest.strip_prefix("//").unwrap_or(rest);
-                percent_decode_str(rest).decode_utf8_lossy().into_owned()
-            }
-            None => text.to_owned(),
-        };
-        if path.is_empty() || path == ":memory:" {
-            return Err(Error::config(
-                "database: a history needs a file; give a file name such as heygen.db",
-            ));
-        }
-        if let Some((_, parameters)) =
-            path.split_once('?').filter(|_| text.to_ascii_lowercase().starts_with("sqlite:"))
-        {
+    /// `rest` is what follows `sqlite:`.
+    fn sqlite_url(rest: &str) -> Result<Self> {
+        let path = rest.strip_prefix("//").unwrap_or(rest);
+        if let Some((_, parameters)) = path.split_once('?') {
             return Err(Error::config(format!(
                 "database: '?{}' cannot be set for a SQLite file; give the path alone",
                 parameters.split('=').next().unwrap_or_default()
             )));
         }
-        Ok(Self::Sqlite(PathBuf::from(path)))
+        Self::file_named(percent_decode_str(path).decode_utf8_lossy().into_owned())
+    }
+
+    fn file_named(path: String) -> Result<Self> {
+        match path.as_str() {
+            "" | ":memory:" => Err(Error::config(
+                "database: a history needs a file; give a file name such as heygen.db",
+            )),
+            _ => Ok(Self::Sqlite(PathBuf::from(path))),
+        }
     }
 
     fn postgres(text: &str) -> Result<Self> {
-        // sqlx's message may quote the URL; the kind of fault is all that may be told.
-        let options = PgConnectOptions::from_str(text).map_err(|_| {
-            Error::config(
-                "database: the postgres:// URL cannot be read; its form is \
-                 postgres://user:password@host:5432/database?options[search_path]=schema",
-            )
-        })?;
+        let url = postgres_url(text)?;
+        // sqlx's message may quote the URL.
+        let options = PgConnectOptions::from_str(url.as_str()).map_err(|_| unreadable())?;
         let host = match options.get_socket() {
             Some(socket) => socket.display().to_string(),
             None => format!("{}:{}", options.get_host(), options.get_port()),
@@ -125,20 +143,94 @@ impl Location {
     }
 }
 
+/// The URL of a server, with the user that connects in it.
+fn postgres_url(text: &str) -> Result<Url> {
+    refuse_open_password(text)?;
+    let mut url = Url::parse(text).map_err(|_| unreadable())?;
+    let mut has_user = !url.username().is_empty();
+    for part in url.query().unwrap_or_default().split('&').filter(|part| !part.is_empty()) {
+        let (name, value) = part.split_once('=').ok_or_else(unreadable)?;
+        let name = percent_decode_str(name).decode_utf8_lossy();
+        refuse_unknown(&name)?;
+        has_user |= name == "user" && !value.is_empty();
+    }
+    if !has_user && std::env::var_os("PGUSER").is_none_or(|user| user.is_empty()) {
+        // As libpq does.
+        let user = whoami::username().map_err(|_| {
+            Error::config(
+                "database: the URL names no user, and the system has no name for the user that \
+                 runs this program; put it into the URL (postgres://user@host/database) or PGUSER",
+            )
+        })?;
+        url.query_pairs_mut().append_pair("user", &user);
+    }
+    Ok(url)
+}
+
+fn unreadable() -> Error {
+    Error::config(format!("database: the postgres:// URL cannot be read; its form is {FORM}"))
+}
+
+/// A password with `/`, `?` or `#` that is not encoded ends the host early, and the rest of it
+/// becomes the database, which messages show: an `@` that comes later gives it away.
+fn refuse_open_password(text: &str) -> Result<()> {
+    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, rest) = rest.split_at(end);
+    let path = rest.split('?').next().unwrap_or_default();
+    let lost = if authority.is_empty() { path } else { rest };
+    match lost.contains('@') || rest.contains('#') {
+        true => Err(Error::config(format!(
+            "database: the postgres:// URL cannot be read; its form is {FORM}: in user, password \
+             and parameters write %40 for @, %2F for /, %3F for ?, %23 for #"
+        ))),
+        false => Ok(()),
+    }
+}
+
+/// A parameter that is not known might be the one that asks for safety, or a piece of a password.
+fn refuse_unknown(name: &str) -> Result<()> {
+    let option = name.strip_prefix("options[").and_then(|name| name.strip_suffix(']'));
+    if PARAMETERS.contains(&name) || option.is_some_and(|option| !option.is_empty()) {
+        return Ok(());
+    }
+    if !name.chars().all(|c| c.is_ascii_alphanumeric() || "_-.[]".contains(c)) {
+        return Err(unreadable());
+    }
+    let remedy = match name {
+        "search_path" | "schema" | "currentSchema" => {
+            "name the schema by options[search_path]=SCHEMA".to_owned()
+        }
+        _ => format!("known are {} and options[NAME]", PARAMETERS.join(", ")),
+    };
+    Err(Error::config(format!(
+        "database: the postgres:// URL has an unknown parameter '{name}'; {remedy}"
+    )))
+}
+
 /// What was meant for a server must not become a file that is named by a password.
 fn refuse_nearly_a_url(text: &str) -> Result<()> {
     let lower = text.to_ascii_lowercase();
-    if lower.contains("://") || lower.starts_with("sqlite:") || lower.starts_with(['.', '/']) {
+    let begins = |scheme: &str| lower.starts_with(scheme);
+    if ["postgres://", "postgresql://", "sqlite:", "file:", ".", "/"].into_iter().any(begins) {
         return Ok(());
     }
-    let scheme = lower.starts_with("postgres:") || lower.starts_with("postgresql:");
+    let is_scheme =
+        |text: &&str| text.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
+    if let Some((other, _)) = lower.split_once("://").filter(|(other, _)| is_scheme(other)) {
+        return Err(Error::config(format!(
+            "database: '{other}://' is no database that this program knows; \
+             give a file name, sqlite:… or postgres://…"
+        )));
+    }
+    let scheme = begins("postgres:") || begins("postgresql:") || lower.contains("://");
     let words = ["host=", "user=", "password=", "dbname="].iter().any(|word| lower.contains(word));
     let login = lower.split_once('@').is_some_and(|(login, _)| login.contains(':'));
     match scheme || words || login {
-        true => Err(Error::config(
-            "database: this looks like a PostgreSQL server, not like a file; give it as \
-             postgres://user:password@host:5432/database (a file of such a name as ./NAME)",
-        )),
+        true => Err(Error::config(format!(
+            "database: this looks like a PostgreSQL server, not like a file; give it as {FORM} \
+             (a file of such a name as ./NAME)"
+        ))),
         false => Ok(()),
     }
 }
@@ -177,6 +269,43 @@ mod tests {
         assert!(shown("sqlite::memory:").contains("needs a file"));
         assert!(shown("sqlite://x.db?mode=ro").contains("?mode"));
         assert!(shown("mysql://h/x").contains("mysql"));
+        for uri in
+            ["file:h.db", "FILE:h.db?mode=memory", "file:///h.db", "sqlite:h.db?cache=shared"]
+        {
+            assert!(shown(uri).starts_with("error: "), "{uri}");
+        }
+    }
+
+    #[test]
+    fn every_other_name_is_that_of_a_file() {
+        for name in ["h.db?mode=memory", "a%20b.db", "./file:h.db", "C:h.db", "#1.db", "./:memory:"]
+        {
+            assert_eq!(shown(name), name);
+        }
+        assert_eq!(shown("sqlite:file:a%3Fb.db"), "file:a?b.db");
+    }
+
+    #[test]
+    fn an_unknown_parameter_of_a_server_is_refused_by_its_name() {
+        for name in ["sslmod", "connect_timeout", "options[x", "options[]", "ssl-mode"] {
+            let told = shown(&format!("postgres://u@h/d?sslmode=require&{name}=verify-full"));
+            assert!(told.starts_with("error: ") && told.contains(&format!("'{name}'")), "{told}");
+            assert!(told.contains("sslrootcert") && !told.contains("verify-full"), "{told}");
+        }
+        for name in ["search_path", "schema", "currentSchema"] {
+            let told = shown(&format!("postgres://u@h/d?{name}=heygen"));
+            assert!(told.contains(name) && told.contains("options[search_path]=SCHEMA"), "{told}");
+        }
+        for known in PARAMETERS {
+            let value = match known {
+                "hostaddr" => "127.0.0.1",
+                "port" => "1",
+                "sslmode" => "require",
+                _ => "x",
+            };
+            let told = shown(&format!("postgres://u@h/d?{known}={value}&options[a.b]=c"));
+            assert!(told.starts_with("postgres://"), "{told}");
+        }
     }
 
     #[test]
@@ -202,6 +331,20 @@ mod tests {
             "postgresql://u:secret@h/d?options[search_path]=s",
             "postgres://u:secret@h:notaport/d",
             "postgres:///d?host=/run/postgresql&user=u&password=secret",
+            "postgres:///d?host=h&user=u&password=a&secret",
+            "postgres:///d?host=h&user=u&password=a&%secret=b",
+            "postgres://u:12/secret@h/d",
+            "postgres://u:a/secret@h/d",
+            "postgres://u:a@secret@h/d",
+            "postgres://u:a@b/secret@h/d",
+            "postgres://u:12?secret@h/d",
+            "postgres://u:12?secret=b@h/d",
+            "postgres://u:12/3?secret=b@h/d",
+            "postgres://u:12#secret@h/d",
+            "postgres:///u:secret@h/d",
+            "host=h user=u password=secret://x",
+            "u:secret://h/d",
+            "jdbc:postgresql://h/d?user=u&password=secret",
         ] {
             let told = format!("{} {:?}", shown(url), Location::parse(url));
             assert!(!told.contains("secret"), "{told}");

@@ -8,6 +8,7 @@
 use std::{
     fs::{File, OpenOptions, TryLockError},
     io::{Read, Seek, Write},
+    os::unix::fs::OpenOptionsExt,
     path::PathBuf,
     time::Duration,
 };
@@ -17,7 +18,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     conn::{Conn, Engine, Fault, Row},
-    open::{Store, beside},
+    open::{FILE_MODE, Store, beside},
     statements,
 };
 use crate::{
@@ -76,7 +77,7 @@ impl Store {
             ))
         };
         let mut options = OpenOptions::new();
-        let options = options.read(true).write(true).create(true).truncate(false);
+        let options = options.read(true).write(true).create(true).truncate(false).mode(FILE_MODE);
         let mut file = options.open(&path).map_err(unusable)?;
         match file.try_lock() {
             Ok(()) => {
@@ -149,7 +150,7 @@ async fn try_lock_row(
     account: &str,
     deadline: Duration,
 ) -> Result<Result<(), String>, Fault> {
-    conn.execute(statements::BEGIN_POSTGRES, &[]).await?;
+    conn.execute(conn.engine().begin_writing(), &[]).await?;
     conn.execute(statements::IDLE_DEADLINE, &[deadline.as_millis().to_string().into()]).await?;
     try_lock(conn, account).await
 }

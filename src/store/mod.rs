@@ -1,14 +1,15 @@
 //! The only room that knows SQL.
 //!
 //! - [`location`]: what `database` may say
-//! - [`conn`]: one connection, two engines
+//! - [`conn`]: one connection, two engines; the file that dispatches between [`sqlite`] and
+//!   [`postgres`], whose SQL differs by a [`dialect`]
 //! - [`bulk`]: many rows in few statements
 //! - [`open`]: opening, migrating, refusing what is not ours
+//! - `snapshot`: a file that SQLite cannot read in place
 //! - [`lock`]: one poll at a time (rule 12)
 //! - [`table`]: the one description of the tables and views
 //! - [`record`]: rows as structs
 //! - [`row`]: the row of a poll
-//! - `packed`: many rows of SQLite in one
 //! - [`standing`]: tables → what the diff compares with
 //! - [`mod@write`]: a diff → tables, in one transaction (rule 1)
 //! - [`archived`]: what an archive keeps of `polls`
@@ -33,21 +34,25 @@ pub mod browse;
 pub mod bulk;
 pub mod conn;
 pub mod copy;
+pub mod dialect;
 pub mod exact;
 pub mod export;
 pub mod fault;
 pub mod figures;
+pub mod json_text;
 pub mod location;
 pub mod lock;
 pub mod open;
 pub mod outbox;
-mod packed;
 pub mod past;
+pub mod postgres;
 pub mod query;
 pub mod queue;
 pub mod record;
 pub mod reissue;
 pub mod row;
+mod snapshot;
+pub mod sqlite;
 pub mod standing;
 pub mod statements;
 pub mod table;

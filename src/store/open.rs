@@ -4,6 +4,7 @@ use std::{
     borrow::Cow,
     cmp::Ordering,
     fs::{File, OpenOptions},
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -15,12 +16,14 @@ use sqlx::{
 };
 
 use super::{
-    conn::{Conn, Engine, Fault, Server},
+    conn::{Conn, Engine, Fault},
     fault::trouble,
     location::Location,
-    statements,
+    postgres,
+    snapshot::{self, Stamp},
+    sqlite, statements,
 };
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 
 /// Our own name for the table of applied migrations, so that another application's is not met.
 pub const MIGRATIONS_TABLE: &str = "_heygen_sync_migrations";
@@ -60,6 +63,8 @@ const STEPS: [Step; 1] = [step!(1, "0001", "catalogue")];
 pub struct Store {
     pub(super) location: Location,
     pub(super) conn: Conn,
+    /// What the file was, where a copy of it in memory is read.
+    pub(super) copied: Option<Stamp>,
 }
 
 /// What a reader finds at a location.
@@ -83,16 +88,44 @@ enum Found {
 impl Store {
     /// Opens for polling: creates the database where there is none, and migrates an older one.
     pub async fn open_to_write(location: &Location) -> Result<Self> {
+        Self::open_for_writing(location, true).await
+    }
+
+    /// Opens for polling a database that must be there: it is migrated, never created.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Gone`] where no catalogue is.
+    pub async fn open_existing(location: &Location) -> Result<Self> {
+        if location.file().is_some_and(is_nothing) {
+            return Err(gone(location));
+        }
+        Self::open_for_writing(location, false).await
+    }
+
+    /// Opens for reading a database that must be there.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Gone`] where no catalogue is.
+    pub async fn open_existing_to_read(location: &Location) -> Result<Self> {
+        Self::open_if_there(location).await?.ok_or_else(|| gone(location))
+    }
+
+    async fn open_for_writing(location: &Location, create: bool) -> Result<Self> {
         if let Location::Sqlite(path) = location {
             refuse_other_things(path)?;
+            refuse_hard_links(path)?;
             warn_of_network(path);
         }
         let _alone = opening_lock(location).await?;
+        if let Some(path) = location.file().filter(|_| create) {
+            create_private(path).map_err(|fault| trouble(location, "create", &Fault::Io(fault)))?;
+        }
         let (mut store, found) = Self::met(location, true).await?;
         match found {
             Found::Foreign(tables) => Err(store.foreign(&tables)),
             Found::Ours { version } if version > latest() => Err(newer(location, version)),
             Found::Ours { version } if version == latest() => Ok(store),
+            Found::Nothing if !create => Err(gone(location)),
             Found::Nothing | Found::Ours { .. } => {
                 store.migrate().await?;
                 Ok(store)
@@ -122,7 +155,7 @@ impl Store {
     /// Like [`Self::open_if_there`], for whoever words a catalogue of another version apart.
     pub async fn open_what_stands(location: &Location) -> Result<Standing> {
         if let Location::Sqlite(path) = location {
-            if !path.exists() || std::fs::metadata(path).is_ok_and(|file| file.len() == 0) {
+            if is_nothing(path) {
                 return Ok(Standing::Nothing);
             }
             refuse_other_things(path)?;
@@ -140,7 +173,7 @@ impl Store {
 
     /// Everything read from now on is of one moment, until [`Self::end_reading`] or a poll.
     pub async fn begin_reading(&mut self) -> Result<()> {
-        let begun = self.conn.execute(statements::begin_reading(self.conn.engine()), &[]).await;
+        let begun = self.conn.execute(self.conn.engine().begin_reading(), &[]).await;
         begun.map(drop).map_err(|fault| self.trouble("read", &fault))
     }
 
@@ -157,7 +190,7 @@ impl Store {
 
     /// Ends in good order; SQLite then folds its write-ahead log into the file.
     pub async fn close(self) -> Result<()> {
-        let Self { location, conn } = self;
+        let Self { location, conn, .. } = self;
         let engine = conn.engine();
         match conn.close().await {
             Err(fault) if engine == Engine::Sqlite => Err(trouble(&location, "close", &fault)),
@@ -174,8 +207,8 @@ impl Store {
     /// nothing is given up.
     async fn met(location: &Location, write: bool) -> Result<(Self, Found)> {
         let meeting = async {
-            let conn = connect(location, write).await?;
-            let mut store = Self { location: location.clone(), conn };
+            let (conn, copied) = connect(location, write).await?;
+            let mut store = Self { location: location.clone(), conn, copied };
             let found = store.found().await?;
             Ok((store, found))
         };
@@ -200,7 +233,7 @@ impl Store {
         if engine == Engine::Postgres {
             self.check_schema().await?;
         }
-        let tables = self.conn.rows(statements::tables(engine), &[]).await;
+        let tables = self.conn.rows(engine.tables(), &[]).await;
         let tables = tables.and_then(|rows| rows.iter().map(|row| row.some_text(0)).collect());
         let tables: Vec<String> = tables.map_err(|fault| self.trouble(doing, &fault))?;
         if tables.is_empty() {
@@ -256,7 +289,7 @@ impl Store {
         let migrator = migrator(self.conn.engine());
         let done = match &mut self.conn {
             // The opening lock keeps other processes out; each step is a transaction.
-            Conn::Sqlite(conn) => migrator.run_direct(None, conn, false).await,
+            Conn::Sqlite(client) => migrator.run_direct(None, &mut client.0, false).await,
             Conn::Postgres(server) => migrate_postgres(&migrator, &mut server.conn).await,
         };
         done.map_err(|fault| match fault {
@@ -343,9 +376,13 @@ async fn migrate_postgres(
     Ok(())
 }
 
-async fn connect(location: &Location, write: bool) -> Result<Conn> {
+async fn connect(location: &Location, write: bool) -> Result<(Conn, Option<Stamp>)> {
     let connected = match location {
-        Location::Sqlite(path) => sqlite_options(path, write).connect().await.map(Conn::Sqlite),
+        Location::Sqlite(path) if !write => read_sqlite(path).await,
+        Location::Sqlite(path) => {
+            let opened = sqlite_options(path, true).connect().await;
+            opened.map(|conn| (Conn::Sqlite(sqlite::Client(conn)), None))
+        }
         Location::Postgres { options, .. } => {
             let options = options
                 .as_ref()
@@ -356,13 +393,30 @@ async fn connect(location: &Location, write: bool) -> Result<Conn> {
                 // Named statements do not survive a pooler in transaction mode.
                 .statement_cache_capacity(0)
                 .disable_statement_logging();
-            options.connect().await.map(Server::new).map(Conn::Postgres)
+            let connected = options.connect().await.map(postgres::Client::new);
+            connected.map(|server| (Conn::Postgres(server), None))
         }
     };
     connected.map_err(|fault| trouble(location, "open", &fault))
 }
 
+/// Opens a file for reading: a copy of it in memory where SQLite could not read the file itself.
+async fn read_sqlite(path: &Path) -> Result<(Conn, Option<Stamp>), Fault> {
+    if let Some((image, stamp)) = snapshot::take(path).await.map_err(Fault::Io)? {
+        let mut conn = sqlite_options(Path::new(":memory:"), false).connect().await?;
+        conn.deserialize(None, image, true).await?;
+        return Ok((Conn::Sqlite(sqlite::Client(conn)), Some(stamp)));
+    }
+    let opened = sqlite_options(path, false).connect().await;
+    opened.map(|conn| (Conn::Sqlite(sqlite::Client(conn)), None))
+}
+
 fn sqlite_options(path: &Path, write: bool) -> SqliteConnectOptions {
+    // A name that begins with `file:` would be read as a URI, which `./file:` is not.
+    let path = match path.is_absolute() || path == Path::new(":memory:") {
+        true => path.to_owned(),
+        false => Path::new(".").join(path),
+    };
     let options = SqliteConnectOptions::new()
         .filename(path)
         .busy_timeout(Duration::from_secs(10))
@@ -373,7 +427,8 @@ fn sqlite_options(path: &Path, write: bool) -> SqliteConnectOptions {
         .disable_statement_logging();
     match write {
         true => options
-            .create_if_missing(true)
+            // It was created with its permissions before.
+            .create_if_missing(false)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             // 2 MiB are enough for a poll; a load of a large list asks for more.
@@ -413,11 +468,59 @@ fn refuse_other_things(path: &Path) -> Result<()> {
     Err(Error::storage(format!("{} {what}", path.display())))
 }
 
+/// Whether nothing is there yet: no file, or an empty one, which SQLite takes for an empty database.
+fn is_nothing(path: &Path) -> bool {
+    match std::fs::metadata(path) {
+        Ok(file) => file.len() == 0,
+        Err(fault) => fault.kind() == std::io::ErrorKind::NotFound,
+    }
+}
+
+fn gone(location: &Location) -> Error {
+    Error::new(
+        Kind::Gone,
+        format!(
+            "there is no catalogue in {location}, and none is to be created here: if it was there \
+             before, mount its disk or restore it; to begin a new history, start without --existing"
+        ),
+    )
+}
+
+/// SQLite names the write-ahead log after the database: a writer by one name does not see what was
+/// written by another, and what it has written itself can be lost.
+fn refuse_hard_links(path: &Path) -> Result<()> {
+    match std::fs::metadata(path) {
+        Ok(file) if file.nlink() > 1 => Err(Error::storage(format!(
+            "{0} has {1} names (hard links, as `cp -al` backups make them), and a write by one of \
+             them can be lost: make it a file of its own (cp {0} {0}.new && mv {0}.new {0}) and \
+             back it up with `heygen-sync copy`",
+            path.display(),
+            file.nlink()
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// The permissions of new files, less the umask: the links in them are credentials.
+pub(super) const FILE_MODE: u32 = 0o640;
+
+/// Creates the file, unless it is there: SQLite would create it readable by everybody. Its other
+/// files get the permissions of this one.
+fn create_private(path: &Path) -> std::io::Result<()> {
+    match path.exists() {
+        true => Ok(()),
+        false => {
+            let mut options = OpenOptions::new();
+            options.write(true).create(true).truncate(false).mode(FILE_MODE).open(path).map(drop)
+        }
+    }
+}
+
 /// Keeps two processes from creating or migrating the same file at once; gone with the process.
 async fn opening_lock(location: &Location) -> Result<Option<File>> {
     let Location::Sqlite(path) = location else { return Ok(None) };
     let lock = beside(path, "open");
-    let opened = OpenOptions::new().create(true).append(true).open(&lock);
+    let opened = OpenOptions::new().create(true).append(true).mode(FILE_MODE).open(&lock);
     let locked = match opened {
         // Apart, since whoever holds it may take its time, and signals are to be heard meanwhile.
         Ok(file) => tokio::task::spawn_blocking(move || file.lock().map(|()| file))

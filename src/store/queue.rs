@@ -12,6 +12,7 @@ use std::{
     borrow::Cow,
     collections::{BTreeMap, HashSet},
     fs::{File, OpenOptions, TryLockError},
+    os::unix::fs::OpenOptionsExt,
     time::Duration,
 };
 
@@ -21,7 +22,7 @@ use url::Url;
 use super::{
     bulk::{Bulk, Column},
     conn::{Arg, Conn, Engine, Fault, Row},
-    open::{Store, beside},
+    open::{FILE_MODE, Store, beside},
     statements,
 };
 use crate::{
@@ -227,7 +228,7 @@ impl Store {
         let Some(path) = self.location.file() else { return Ok(QueueLock { file: None }) };
         // The hyphen keeps it apart from the lock of an account, whose name is percent-encoded.
         let path = beside(path, "mirror-queue");
-        let file = OpenOptions::new().create(true).append(true).open(&path);
+        let file = OpenOptions::new().create(true).append(true).mode(FILE_MODE).open(&path);
         let locked = file.map_err(TryLockError::Error).and_then(|file| {
             file.try_lock()?;
             Ok(file)
@@ -406,7 +407,7 @@ impl Store {
         let args = [json(files.iter())];
         let conn = &mut self.conn;
         let done = async {
-            conn.execute(statements::begin_writing(engine), &[]).await?;
+            conn.execute(engine.begin_writing(), &[]).await?;
             if engine == Engine::Postgres {
                 // What is being removed is no more there to be taken back.
                 conn.rows(sql::LOCK_FILES_SHARED_POSTGRES, &[]).await?;
@@ -536,7 +537,7 @@ fn known_file(row: &Row) -> Result<KnownFile, Fault> {
 
 /// Begins a transaction that touches rows of `assets` in any order: no poll does meanwhile.
 async fn begin_between_polls(conn: &mut Conn) -> Result<(), Fault> {
-    conn.execute(statements::begin_writing(conn.engine()), &[]).await?;
+    conn.execute(conn.engine().begin_writing(), &[]).await?;
     keep_polls_out(conn).await
 }
 
@@ -555,7 +556,7 @@ fn is_held(fault: &Fault) -> bool {
 
 async fn begin_removing(conn: &mut Conn) -> Result<(), Fault> {
     let engine = conn.engine();
-    conn.execute(statements::begin_writing(engine), &[]).await?;
+    conn.execute(engine.begin_writing(), &[]).await?;
     if engine == Engine::Postgres {
         // Files are removed meanwhile, which takes its time: no limit of the server's cuts that off.
         conn.execute(statements::IDLE_DEADLINE, &[REMOVING.as_millis().to_string().into()]).await?;
@@ -566,7 +567,7 @@ async fn begin_removing(conn: &mut Conn) -> Result<(), Fault> {
 
 async fn settle(conn: &mut Conn, settled: &[Settled]) -> Result<Option<Vec<String>>, Fault> {
     let engine = conn.engine();
-    conn.execute(statements::begin_writing(engine), &[]).await?;
+    conn.execute(engine.begin_writing(), &[]).await?;
     if engine == Engine::Postgres {
         // Before any row is held.
         let free = conn.row(sql::TRY_LOCK_FILES_SHARED_POSTGRES, &[]).await?;

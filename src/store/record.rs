@@ -3,7 +3,10 @@
 //! [`record!`] makes of one list of fields the struct, its columns with their types and meanings,
 //! the reading of a row by name and the cells to write.
 
-use super::conn::{Fault, Row};
+use super::{
+    conn::{Fault, Row},
+    json_text::JsonText,
+};
 use crate::{
     catalog::{
         cell::Cell,
@@ -42,10 +45,6 @@ pub trait Record: Sized {
     /// Adds its cells, in the order of the columns.
     fn cells<'a>(&'a self, into: &mut Vec<Cell<'a>>);
 }
-
-/// Canonical JSON in a column of its own.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct JsonText(pub String);
 
 macro_rules! field {
     ($Type:ty, $holds:ident, $read:ident, $this:ident => $cell:expr) => {

@@ -5,7 +5,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, ser::SerializeMap}
 use super::{
     bulk::Bulk,
     conn::{Fault, Row},
-    record::{JsonText, Listed, Record, record},
+    json_text::JsonText,
+    record::{Listed, Record, record},
     table::POLLS,
 };
 use crate::{
@@ -122,6 +123,12 @@ impl Counts {
         self.listed[kind.index()].unwrap_or(0)
     }
 
+    /// What was listed, for people: "1204 avatars, 5680 talking photos".
+    pub fn summary(&self) -> String {
+        let listed = self.by_kind().map(|(kind, count)| format!("{count} {}", kind.plural));
+        listed.collect::<Vec<_>>().join(", ")
+    }
+
     /// The kinds that were listed, each with the number of distinct ids.
     pub fn by_kind(&self) -> impl Iterator<Item = (Kind, i64)> {
         Kind::ALL.into_iter().filter_map(|kind| Some((kind, self.listed[kind.index()]?)))
@@ -217,30 +224,5 @@ mod by_kind {
     pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Listed, D::Error> {
         let map = serde_json::Map::deserialize(from)?;
         Ok(Kind::ALL.map(|kind| map.get(kind.listed.name).and_then(serde_json::Value::as_i64)))
-    }
-}
-
-/// JSON that is kept as its text, as a part of other JSON.
-impl Serialize for JsonText {
-    fn serialize<S: Serializer>(&self, into: S) -> Result<S::Ok, S::Error> {
-        let value: serde_json::Value =
-            serde_json::from_str(&self.0).map_err(serde::ser::Error::custom)?;
-        value.serialize(into)
-    }
-}
-
-impl<'de> Deserialize<'de> for JsonText {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let value = serde_json::Value::deserialize(from)?;
-        Ok(Self::canonical(&value.to_string()))
-    }
-}
-
-impl JsonText {
-    /// JSON that an engine may have rendered anew, made canonical.
-    pub fn canonical(json: &str) -> Self {
-        Self(
-            Value::decode(json.trim(), 1).map_or_else(|_| json.to_owned(), |value| value.to_json()),
-        )
     }
 }

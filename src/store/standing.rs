@@ -1,13 +1,12 @@
 //! Tables → what the diff compares an answer with.
 
-use std::{borrow::Cow, collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use sqlx::SqlSafeStr;
 
 use super::{
-    conn::{Arg, Conn, Engine, Fault, Row},
+    conn::{Arg, Conn, Fault, Row},
     open::Store,
-    packed::{self, Cell},
     statements,
 };
 use crate::{
@@ -19,7 +18,7 @@ use crate::{
         links::{StoredLink, StoredLinks},
         record::SignedUrl,
         schema::{self, Change, Schema, SchemaChange, Types},
-        value::{TooDeep, Value},
+        value::Value,
     },
     error::Result,
     time::Timestamp,
@@ -85,9 +84,6 @@ fn good_poll(row: &Row, at: usize) -> Result<GoodPoll, Fault> {
 }
 
 async fn items(conn: &mut Conn, account: &str, kind: Kind) -> Result<Vec<StandingItem>, Fault> {
-    if conn.engine() == Engine::Sqlite {
-        return packed_items(conn, account, kind).await;
-    }
     let (mut items, mut names) = (vec![], Names::default());
     conn.each(statements::items(kind), &[account.into()], |row| {
         let mut item = StandingItem {
@@ -104,60 +100,6 @@ async fn items(conn: &mut Conn, account: &str, kind: Kind) -> Result<Vec<Standin
     .await?;
     items.shrink_to_fit();
     Ok(items)
-}
-
-/// In pages, each as one row.
-async fn packed_items(
-    conn: &mut Conn,
-    account: &str,
-    kind: Kind,
-) -> Result<Vec<StandingItem>, Fault> {
-    let mut items: Vec<StandingItem> = vec![];
-    let mut names = Names::default();
-    loop {
-        let after = items.last().map_or("", |item| item.id.as_str());
-        let sql = statements::packed_items(kind);
-        let page = packed::read(conn, sql, &[account.into(), after.into()]).await?;
-        let rows = packed::rows(&page)?;
-        if rows.is_empty() {
-            items.shrink_to_fit();
-            return Ok(items);
-        }
-        for row in rows {
-            let mut item = unpacked(row, kind)?;
-            item.fields.share(&mut names);
-            items.push(item);
-        }
-    }
-}
-
-fn unpacked(row: Vec<Cell<'_>>, kind: Kind) -> Result<StandingItem, Fault> {
-    let mut cells = row.into_iter();
-    let mut next = || cells.next().unwrap_or(Cell::Null);
-    let id = next().text().ok_or_else(|| packed::spoiled("has no id"))?;
-    let version = next().int().ok_or_else(|| packed::spoiled("has no version"))?;
-    let missing_since = next().time()?;
-    let removed = next().int() == Some(1);
-    let extra = next().text();
-    let mut own = Vec::with_capacity(kind.columns.len());
-    for column in kind.columns {
-        let value = match (column.holds, next()) {
-            (_, Cell::Null) => continue,
-            (Holds::Boolean, cell) => Value::bool(cell.int() == Some(1)),
-            (Holds::Integer, cell) => Value::int(cell.int().unwrap_or_default()),
-            (Holds::Text | Holds::Time, cell) => Value::text(cell.into_text().unwrap_or_default()),
-            (Holds::Texts | Holds::Json, cell) => decoded(cell.into_text().unwrap_or_default())
-                .map_err(|_| packed::spoiled("is nested too deep"))?,
-        };
-        own.push((FieldName::Borrowed(column.name), value));
-    }
-    let fields = Fields::from_row(kind, own, extra.as_deref());
-    Ok(StandingItem { id, fields, version, missing_since, removed })
-}
-
-/// A column's JSON, which its text may outlive.
-fn decoded(json: Cow<'_, str>) -> Result<Value<'static>, TooDeep> {
-    Value::decode(json.trim(), 1).map(Value::into_owned)
 }
 
 /// The fields of an item whose own columns begin at `first`, with `extra` at `extra`.
@@ -214,9 +156,6 @@ pub(super) async fn folded(
 }
 
 async fn links(conn: &mut Conn, now: Timestamp) -> Result<StoredLinks, Fault> {
-    if conn.engine() == Engine::Sqlite {
-        return packed_links(conn, now).await;
-    }
     let mut links = StoredLinks::new();
     conn.each(statements::LINKS, &[now.plus(DAY).into()], |row| {
         let link = StoredLink {
@@ -229,27 +168,4 @@ async fn links(conn: &mut Conn, now: Timestamp) -> Result<StoredLinks, Fault> {
     })
     .await?;
     Ok(links)
-}
-
-async fn packed_links(conn: &mut Conn, now: Timestamp) -> Result<StoredLinks, Fault> {
-    let mut links = StoredLinks::new();
-    let mut after = String::new();
-    loop {
-        let args = [now.plus(DAY).into(), after.as_str().into()];
-        let page = packed::read(conn, statements::PACKED_LINKS, &args).await?;
-        let rows = packed::rows(&page)?;
-        if rows.is_empty() {
-            return Ok(links);
-        }
-        for row in rows {
-            let mut cells = row.into_iter();
-            let mut next = || cells.next().unwrap_or(Cell::Null);
-            let url = next().text().ok_or_else(|| packed::spoiled("has no URL"))?;
-            let signed = next().int() == Some(1);
-            let expires_at = next().time()?;
-            let signed_url = next().text().map(SignedUrl::new);
-            after.clone_from(&url);
-            links.insert(url, StoredLink { signed, expires_at, signed_url });
-        }
-    }
 }

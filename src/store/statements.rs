@@ -22,42 +22,6 @@ pub const APPLIED: &str = "SELECT max(version) FROM _heygen_sync_migrations";
 pub const MIGRATION_LOCK: &str =
     "SELECT pg_advisory_xact_lock(hashtext('heygen-sync migrations'), hashtext(current_schema()))";
 
-/// The tables and views of the place; on PostgreSQL without those that extensions brought.
-pub fn tables(engine: Engine) -> &'static str {
-    match engine {
-        Engine::Sqlite => {
-            "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') \
-             AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name"
-        }
-        Engine::Postgres => {
-            "SELECT c.relname::text FROM pg_catalog.pg_class AS c \
-             WHERE c.relnamespace = (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = current_schema()) \
-             AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT EXISTS \
-             (SELECT 1 FROM pg_catalog.pg_depend AS d WHERE d.classid = 'pg_class'::regclass \
-              AND d.objid = c.oid AND d.deptype = 'e') ORDER BY 1"
-        }
-    }
-}
-
-/// Begins the transaction that writes a poll.
-pub const BEGIN_SQLITE: &str = "BEGIN IMMEDIATE";
-/// Begins the transaction that holds a poll's lock from before the request to the commit.
-/// Whatever the server's default: a poll that waits must then read what was committed meanwhile.
-pub const BEGIN_POSTGRES: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
-/// Begins a short transaction that writes.
-pub fn begin_writing(engine: Engine) -> &'static str {
-    match engine {
-        Engine::Sqlite => BEGIN_SQLITE,
-        Engine::Postgres => BEGIN_POSTGRES,
-    }
-}
-/// Begins a reading at one point in time.
-pub fn begin_reading(engine: Engine) -> &'static str {
-    match engine {
-        Engine::Sqlite => "BEGIN",
-        Engine::Postgres => "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY",
-    }
-}
 /// Up to 64 MiB for who comes back to pages in another order: a large load, and `verify`.
 pub const SQLITE_CACHE: &str = "PRAGMA cache_size = -65536";
 /// Ends it for good.
@@ -111,19 +75,6 @@ pub fn items(kind: Kind) -> SqlStr {
     .into_sql_str()
 }
 
-/// The next items after an id, packed for SQLite into one JSON array of rows like those of
-/// [`items`]: (account, id). Each row that sqlx hands over costs more than the row itself.
-pub fn packed_items(kind: Kind) -> SqlStr {
-    let (table, id) = (kind.table, kind.id);
-    let own = columns(kind, "");
-    AssertSqlSafe(format!(
-        "SELECT json_group_array(json_array({id}, version, missing_since, removed, extra, {own})) \
-         FROM (SELECT {id}, version, missing_since, removed_at IS NOT NULL AS removed, extra, {own} \
-               FROM {table} WHERE account = $1 AND {id} > $2 ORDER BY {id} LIMIT 2000)"
-    ))
-    .into_sql_str()
-}
-
 /// The item's own columns, each with a prefix.
 pub fn columns(kind: Kind, prefix: &str) -> String {
     let names = kind.columns.iter().map(|column| format!("{prefix}{}", column.name));
@@ -139,12 +90,6 @@ pub const SCHEMA_CHANGES: &str = "SELECT s.kind, s.field, s.change, s.json_type,
 /// now).
 pub const LINKS: &str = "SELECT url, signed_url IS NOT NULL, expires_at, \
      CASE WHEN expires_at IS NULL OR expires_at < $1 THEN signed_url END FROM assets";
-
-/// The same packed for SQLite, after a URL: (a day from now, URL).
-pub const PACKED_LINKS: &str = "SELECT json_group_array(json_array(url, signed, expires_at, short)) \
-     FROM (SELECT url, signed_url IS NOT NULL AS signed, expires_at, \
-           CASE WHEN expires_at IS NULL OR expires_at < $1 THEN signed_url END AS short \
-           FROM assets WHERE url > $2 ORDER BY url LIMIT 5000)";
 
 /// The digest of an account's latest poll: (account).
 pub const DIGEST: &str = "SELECT digest FROM accounts WHERE account = $1";
@@ -315,7 +260,7 @@ pub fn all(engine: Engine) -> Vec<(String, SqlStr)> {
         ("FAILED_ASSETS", FAILED_ASSETS),
         ("LEFT_OUT_ASSETS", LEFT_OUT_ASSETS),
         ("NEXT_EXPIRY", NEXT_EXPIRY),
-        ("tables", tables(engine)),
+        ("tables", engine.tables()),
     ]
     .map(|(name, sql)| (name.to_owned(), sql.into_sql_str()))
     .to_vec();
@@ -328,12 +273,6 @@ pub fn all(engine: Engine) -> Vec<(String, SqlStr)> {
         all.push((format!("item_counts {kind}"), item_counts(kind)));
         all.push((format!("versions {kind}"), versions(kind, true)));
         all.push((format!("versions {kind} of any account"), versions(kind, false)));
-    }
-    if engine == Engine::Sqlite {
-        all.push(("PACKED_LINKS".to_owned(), PACKED_LINKS.into_sql_str()));
-        for kind in Kind::ALL {
-            all.push((format!("packed_items {kind}"), packed_items(kind)));
-        }
     }
     if engine == Engine::Postgres {
         let own = [

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::{
-    bulk::{Bulk, Column, at_once},
+    bulk::{AT_ONCE, Bulk, Column},
     conn::{Arg, Conn, Engine, Fault},
     fault::trouble,
     lock::Session,
@@ -95,7 +95,7 @@ async fn begin(
     now: Timestamp,
 ) -> Result<Standing, Fault> {
     match conn.engine() {
-        Engine::Sqlite => conn.execute(statements::BEGIN_SQLITE, &[]).await?,
+        Engine::Sqlite => conn.execute(conn.engine().begin_writing(), &[]).await?,
         // The transaction stands since the lock was taken.
         Engine::Postgres => conn.execute(statements::LOCK_POLLS, &[]).await?,
     };
@@ -210,7 +210,7 @@ impl<'a> Writer<'a> {
     }
 
     async fn add_items(&self, conn: &mut Conn, list: &'a ListDiff) -> Result<(), Fault> {
-        for added in opened(list, |by| by == OpenedBy::Added).chunks(at_once(conn.engine())) {
+        for added in opened(list, |by| by == OpenedBy::Added).chunks(AT_ONCE) {
             let rows = Bulk::new(added.len())
                 .all("account", self.account)
                 .texts(list.kind.id, added.iter().map(|new| new.id.as_str()));
@@ -236,7 +236,7 @@ impl<'a> Writer<'a> {
             own.join(", ")
         );
         let id = list.kind.id;
-        for known in opened(list, |by| by != OpenedBy::Added).chunks(at_once(conn.engine())) {
+        for known in opened(list, |by| by != OpenedBy::Added).chunks(AT_ONCE) {
             let rows = self.known_items(list.kind, known);
             rows.update(conn, list.kind.table, &set, &on(id)).await?;
         }
@@ -282,7 +282,7 @@ impl<'a> Writer<'a> {
     }
 
     async fn open_versions(&self, conn: &mut Conn, list: &'a ListDiff) -> Result<(), Fault> {
-        for all in opened(list, |_| true).chunks(at_once(conn.engine())) {
+        for all in opened(list, |_| true).chunks(AT_ONCE) {
             let by = all.iter().map(|new| new.by.as_str());
             let rows = Bulk::new(all.len())
                 .all("account", self.account)
@@ -326,7 +326,7 @@ impl<'a> Writer<'a> {
             .iter()
             .flat_map(|new| new.changes.iter().map(move |change| (new, change)))
             .collect();
-        for some in all.chunks(at_once(conn.engine())) {
+        for some in all.chunks(AT_ONCE) {
             self.some_field_changes(list.kind, some).insert(conn, "field_changes").await?;
         }
         Ok(())
@@ -370,7 +370,7 @@ impl<'a> Writer<'a> {
 async fn write_links(conn: &mut Conn, links: Vec<LinkWrite>) -> Result<(), Fault> {
     let mut links = links.into_iter();
     loop {
-        let some: Vec<LinkWrite> = links.by_ref().take(at_once(conn.engine())).collect();
+        let some: Vec<LinkWrite> = links.by_ref().take(AT_ONCE).collect();
         if some.is_empty() {
             return Ok(());
         }

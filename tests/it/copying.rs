@@ -1,6 +1,8 @@
 //! `copy`: there and back without loss, and never into anything that is not empty.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
+
+use heygen_sync::time::Clock;
 
 use crate::{
     dump::{dump, dump_of_history, quoted, rows, run},
@@ -197,14 +199,16 @@ async fn a_sync_goes_on_where_the_source_was() {
     home.heygen.rename(Kind::TalkingPhoto, "q", "Renamed after the move");
     home.heygen.remove(Kind::Avatar, "c");
     home.heygen.add_avatar("b", |_| ());
-    let at = ["--observed-at", "2099-01-01T00:00:00Z"];
+    // The same for both places, and after what was polled before.
+    let time = Clock::system().now().plus(Duration::from_secs(60)).to_string();
+    let at = ["--observed-at", &*time];
     let body = home.file("next.json", home.heygen.body());
     for place in [&*source, server.url()] {
         let ran = home.run(&[&["--database", place, "sync", "--from", &body][..], &at].concat());
         assert_eq!(ran.code, 0, "{ran:?}");
     }
     assert_eq!(dump_of_history(&source).await, dump_of_history(server.url()).await);
-    let news = home.run(&["--database", server.url(), "changes", "--since", "2099-01-01"]);
+    let news = home.run(&["--database", server.url(), "changes", "--since", &time]);
     assert!(news.stdout.contains("restored") && news.stdout.contains("Renamed"), "{news:?}");
 }
 

@@ -12,6 +12,7 @@ use serde_json::Value;
 use service::{EVERY_SECOND, ONCE, Service};
 
 use crate::{
+    dump::run,
     fake::Kind,
     home::{Home, at_home},
     mirror::cdn::{FakeCdn, Fault, Thing},
@@ -102,6 +103,37 @@ at_home! {
         assert!(told[0].contains("poll{account=\"b\" trigger=\"schedule\" poll_id=2}"), "{told:?}");
         assert_eq!(home.count("SELECT 1 FROM polls WHERE account = 'a' AND outcome = 'succeeded'").await, 1);
         assert_eq!(home.count("SELECT 1 FROM polls WHERE account = 'b' AND outcome = 'failed'").await, 1);
+    }
+
+    async fn it_stops_when_its_database_is_gone_and_begins_no_new_one(home: Home) {
+        let service = Service::start(&home, &ONCE);
+        service.wait_told("STATUS=next poll at 2028");
+        let file = home.folder().join("heygen.db");
+        match home.is_sqlite() {
+            true => std::fs::rename(&file, home.folder().join("elsewhere.db")).unwrap(),
+            false => run(&home.database, "DROP SCHEMA public CASCADE; CREATE SCHEMA public").await,
+        }
+        // It looks at the database anew.
+        service.signal("HUP");
+        let (code, log) = service.end();
+        assert_eq!(code, Some(74), "{log:?}");
+        let last = log.last().unwrap();
+        assert!(last.contains("there is no catalogue in") && last.contains("mount its disk"), "{last}");
+        assert!(!file.exists(), "nothing was created");
+        assert_eq!(home.run_with(&ONCE, &["daemon", "--existing"]).code, 74);
+    }
+
+    async fn a_poll_finds_its_database_gone_and_the_daemon_stops(home: Home) {
+        let service = Service::start(&home, &EVERY_SECOND);
+        service.wait_logged("polled");
+        // At one moment, so that no poll meets half of it.
+        match home.is_sqlite() {
+            true => std::fs::rename(home.folder().join("heygen.db"), home.folder().join("x.db")).unwrap(),
+            false => run(&home.database, "ALTER SCHEMA public RENAME TO elsewhere; CREATE SCHEMA public").await,
+        }
+        let (code, log) = service.end();
+        assert_eq!(code, Some(74), "{log:?}");
+        assert!(log.last().unwrap().contains("there is no catalogue in"), "{log:?}");
     }
 
     async fn a_restart_polls_nothing_that_was_polled_already(home: Home) {

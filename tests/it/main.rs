@@ -10,6 +10,7 @@ mod copying;
 mod crashes;
 mod crowd;
 mod daemon;
+mod database_file;
 #[path = "../demo/mod.rs"]
 mod demo;
 mod dictionary;

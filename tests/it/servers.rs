@@ -70,6 +70,67 @@ async fn every_form_of_a_url_leads_to_the_same_database() {
 }
 
 #[tokio::test]
+async fn without_a_user_the_user_of_the_operating_system_connects() {
+    let server = own_server().await;
+    let mut home = home_at(&server, "nameless").await;
+    let id = std::process::Command::new("id").arg("-un").output().unwrap().stdout;
+    let user = String::from_utf8(id).unwrap().trim().to_owned();
+    run(&server.url("postgres"), &format!("CREATE ROLE \"{user}\" SUPERUSER LOGIN")).await;
+    home.database = server.socket_url("nameless").replace("&user=postgres", "");
+    for env in [&[][..], &[("PGUSER", "")]] {
+        let ran = home.run_with(env, &["sync"]);
+        assert_eq!(ran.code, 0, "{ran:?}");
+    }
+    let owner =
+        format!("SELECT 1 FROM pg_tables WHERE tablename = 'polls' AND tableowner = '{user}'");
+    assert_eq!(rows(&server.url("nameless"), &owner).await.len(), 1);
+    // The variable still comes first.
+    let ran = home.run_with(&[("PGUSER", "nobody at all")], &["status"]);
+    assert!(ran.code == 74 && ran.stderr.contains("nobody at all"), "{ran:?}");
+}
+
+#[tokio::test]
+async fn a_parameter_that_is_not_known_is_refused_before_anything_is_written() {
+    let server = own_server().await;
+    let mut home = home_at(&server, "misspelt").await;
+    let url = server.url("misspelt");
+    run(&url, "CREATE SCHEMA heygen").await;
+    for (parameter, words) in [
+        ("schema=heygen", ["'schema'", "options[search_path]=SCHEMA"]),
+        ("search_path=heygen", ["'search_path'", "options[search_path]=SCHEMA"]),
+        ("currentSchema=heygen", ["'currentSchema'", "options[search_path]=SCHEMA"]),
+        ("sslmod=verify-full", ["'sslmod'", "sslmode"]),
+        ("connect_timeout=5", ["'connect_timeout'", "options[NAME]"]),
+    ] {
+        home.database = format!("{url}?{parameter}");
+        for verb in ["sync", "status", "check"] {
+            let ran = home.run(&[verb]);
+            assert_eq!(ran.code, 78, "{parameter}: {ran:?}");
+            let said = format!("{}{}", ran.stdout, ran.stderr);
+            assert!(words.iter().all(|word| said.contains(word)), "{ran:?}");
+        }
+    }
+    assert!(rows(&url, "SELECT 1 FROM pg_tables WHERE tablename = 'polls'").await.is_empty());
+}
+
+#[tokio::test]
+async fn a_password_that_is_not_encoded_is_in_no_message() {
+    let mut home = Home::sqlite().await;
+    for password in
+        ["S3cret/x", "1/S3cret", "a@S3cret", "a@b/S3cret", "1?S3cret", "1#S3cret", "1?S3cret=1"]
+    {
+        home.database = format!("postgres://u:{password}@127.0.0.1:1/x");
+        for args in [&["sync", "-vv"][..], &["status"], &["check"], &["sync", "--dry-run"]] {
+            let ran = home.run(args);
+            assert!([74, 78].contains(&ran.code), "{password}: {ran:?}");
+            discreet(&ran);
+        }
+        let ran = home.run(&["copy", "--from", &home.database, "--to", "x.db"]);
+        discreet(&ran);
+    }
+}
+
+#[tokio::test]
 async fn a_server_with_tls_is_verified_or_refused() {
     let server = own_server_with_tls().await;
     let ca = server.ca_file().display().to_string();

@@ -76,6 +76,7 @@ impl Composed {
                 std::fs::write(deploy.join(name), &text).unwrap();
             }
         }
+        std::fs::write(deploy.join("list.json"), heygen.body()).unwrap();
         hand_on(&deploy.join("relay/heygen"), heygen.base_url().trim_start_matches("http://"));
         Self { folder, project: format!("heygen-sync-test-{}", std::process::id()) }
     }
@@ -83,6 +84,10 @@ impl Composed {
     /// Runs commands of a page with the key on standard input.
     fn typed(&self, commands: &str) -> Ran {
         let mut commands = commands.replace("exec ", "exec -T ");
+        // The first poll is of a file: the relay is beside the daemon alone.
+        let file =
+            "run -T --volume \"$PWD/list.json:/list.json:ro\" --rm poller sync --from /list.json";
+        commands = commands.replace("run --rm poller sync", file);
         if !is_plugin() {
             commands = commands.replace("docker compose", "docker-compose");
         }

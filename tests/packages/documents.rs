@@ -62,10 +62,15 @@ fn what_the_page_on_systemd_switches_on_polls_and_is_reloaded() {
 fn the_daemon_of_the_page_on_docker_polls_and_stops() {
     let heygen = FakeHeyGen::start();
     let (folder, volume) = (tempfile::tempdir().unwrap(), Volume::new());
+    let first = typed(&blocks("docker.md", "once")[0], folder.path(), &volume, &heygen);
+    assert_eq!(first.code, 0, "{first:?}");
     let gate = heygen.delay_next();
     let name = format!("heygen-sync-test-{}", std::process::id());
     let block =
         blocks("docker.md", "daemon")[0].replace("--name heygen-sync", &format!("--name {name}"));
+    // There was a poll just now: the next one comes by the schedule.
+    let soon = "--env HEYGEN_API_KEY --env 'HEYGEN_SYNC_DAEMON__SCHEDULE=* * * * * *' --env HEYGEN_SYNC_DAEMON__JITTER=0s";
+    let block = block.replace("--env HEYGEN_API_KEY", soon);
     let started = typed(&block, folder.path(), &volume, &heygen);
     let container = Container(name);
     assert_eq!(started.code, 0, "{started:?}");
@@ -79,7 +84,7 @@ fn the_daemon_of_the_page_on_docker_polls_and_stops() {
     stop.join().unwrap();
     let code = done("docker", &["inspect", "--format", "{{.State.ExitCode}}", &container.0]);
     assert_eq!(code.trim(), "0");
-    assert_eq!(heygen.requests().len(), 1);
+    assert_eq!(heygen.requests().len(), 2);
 }
 
 #[test]

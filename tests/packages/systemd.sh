@@ -17,17 +17,28 @@ typed daemon 1
 
 install -d -m 700 -o nobody /run/credentials/heygen-sync
 install -m 400 -o nobody /etc/heygen-sync/api_key /run/credentials/heygen-sync/api_key
-install -d -m 750 -o nobody /var/lib/heygen-sync
+install -d -m 750 -o nobody /var/lib/heygen-sync /var/lib/heygen-sync-begun
 of() { sed -n "s/^$2=//p" "/usr/lib/systemd/system/$1"; }
 started() {
   cd "$(of "$1" WorkingDirectory)"
   # shellcheck disable=SC2046 # the words of the command
   exec setpriv --reuid=nobody --regid=nogroup --clear-groups --no-new-privs env -i \
     CREDENTIALS_DIRECTORY=/run/credentials/heygen-sync HEYGEN_SYNC_API__BASE_URL="$BASE_URL" \
-    HEYGEN_SYNC_DAEMON__LISTEN=127.0.0.1:0 "HEYGEN_SYNC_DAEMON__SCHEDULE=0 0 29 2 *" $(of "$1" ExecStart)
+    HEYGEN_SYNC_DAEMON__LISTEN=127.0.0.1:0 "HEYGEN_SYNC_DAEMON__SCHEDULE=0 0 29 2 *" $(of "$1" ExecStart | sed "s/ \$EXISTING$/ $EXISTING/")
+}
+# As systemd does after a start that went well.
+begun() {
+  setpriv --reuid=nobody --regid=nogroup --clear-groups bash -c "$(of "$1" ExecStartPost)"
+  # shellcheck source=/dev/null
+  . "$(of "$1" EnvironmentFile | sed -n 's/^-\(.*begun.*\)/\1/p')"
 }
 said=$( (started heygen-sync-once.service) 2>&1) || fail "the poll: $said"
 [ -z "$said" ] || fail "it would be logged: $said"
+begun heygen-sync-once.service
+[ "$EXISTING" = --existing ] || fail "the database may be made anew"
+mv /var/lib/heygen-sync/heygen.db /tmp/elsewhere.db
+(started heygen-sync-once.service) >/dev/null 2>&1 && fail "a history was begun beside the one that is away"
+mv /tmp/elsewhere.db /var/lib/heygen-sync/heygen.db
 (started heygen-sync.service) >/tmp/log 2>&1 &
 daemon=$!
 for _ in $(seq 300); do

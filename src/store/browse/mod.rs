@@ -38,6 +38,7 @@ use super::{
     open::{Standing, Store, of_another_version},
     record::Record,
     row::PollRow,
+    snapshot::Stamp,
     statements,
 };
 use crate::{
@@ -87,10 +88,22 @@ struct Lane {
 #[derive(Debug)]
 struct Open {
     conn: Conn,
-    /// Device and inode of the file, to notice that another one stands there.
+    /// Device and inode of the file, to notice that it was replaced by another one.
     file: Option<(u64, u64)>,
+    /// What the file was, where a copy of it is read.
+    copied: Option<Stamp>,
     /// Milliseconds after [`Reader`]'s epoch at which SQLite gives up.
     deadline: Arc<AtomicI64>,
+}
+
+impl Open {
+    /// Whether what it reads is what is at `location` now.
+    fn is_current(&self, location: &Location) -> bool {
+        match (self.copied, location.file()) {
+            (Some(stamp), Some(path)) => stamp.is_current(path),
+            _ => self.file == file_id(location),
+        }
+    }
 }
 
 impl Lane {
@@ -121,7 +134,7 @@ impl Reader {
             Error::busy("too many are reading at once; try again in a moment".to_owned())
         })?;
         let kept = lane.idle.lock().ok().and_then(|mut idle| idle.pop());
-        let kept = kept.filter(|open| open.file == file_id(&self.location));
+        let kept = kept.filter(|open| open.is_current(&self.location));
         let open = match kept {
             Some(open) => open,
             None => self.open().await?,
@@ -150,11 +163,11 @@ impl Reader {
             Standing::OfAnotherVersion(error) => return Err(Unreadable::OfAnotherVersion(error)),
             Standing::Catalogue(store) => store,
         };
-        let mut conn = store.conn;
+        let (mut conn, copied) = (store.conn, store.copied);
         let deadline = Arc::new(AtomicI64::new(i64::MAX));
         let prepared = prepare(&mut conn, deadline.clone()).await;
         prepared.map_err(|fault| trouble(&self.location, "read", &fault))?;
-        Ok(Open { conn, file: file_id(&self.location), deadline })
+        Ok(Open { conn, file: file_id(&self.location), copied, deadline })
     }
 }
 
@@ -173,7 +186,7 @@ fn millis_now() -> i64 {
 /// A SQLite connection stops by itself at its deadline: a dropped query would run on otherwise.
 async fn prepare(conn: &mut Conn, deadline: Arc<AtomicI64>) -> Result<(), Fault> {
     if let Conn::Sqlite(sqlite) = conn {
-        let mut handle = sqlite.lock_handle().await?;
+        let mut handle = sqlite.0.lock_handle().await?;
         handle
             .set_progress_handler(20_000, move || millis_now() < deadline.load(Ordering::Relaxed));
         drop(handle);
@@ -189,7 +202,7 @@ async fn prepare(conn: &mut Conn, deadline: Arc<AtomicI64>) -> Result<(), Fault>
 /// Begins a transaction that only reads; on PostgreSQL with its own limits, and without helpers,
 /// which take longer to start than a page takes to read.
 async fn begin(conn: &mut Conn, millis: i64) -> Result<(), Fault> {
-    conn.execute(statements::begin_reading(conn.engine()), &[]).await?;
+    conn.execute(conn.engine().begin_reading(), &[]).await?;
     if conn.engine() == Engine::Postgres {
         let limits = format!(
             "SET LOCAL statement_timeout = {millis}; SET LOCAL jit = off; \

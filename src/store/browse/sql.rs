@@ -67,70 +67,39 @@ impl<'a> Sql<'a> {
 
     /// The first 200 characters, as the index by name has them.
     pub fn head(&self, expression: &str) -> String {
-        match self.engine {
-            Engine::Sqlite => format!("substr({expression}, 1, 200)"),
-            Engine::Postgres => format!("left({expression}, 200)"),
-        }
+        self.engine.head(expression)
     }
 
     /// Whether a text holds another, letter for letter but for the case of A to Z. Both engines
     /// fold these alone: SQLite's `lower` knows no others, nor does PostgreSQL's under "C".
     pub fn holds(&self, expression: &str, place: &str) -> String {
-        match self.engine {
-            Engine::Sqlite => format!("instr(lower({expression}), {place}) > 0"),
-            Engine::Postgres => format!("strpos(lower({expression}), {place}) > 0"),
-        }
+        self.engine.contains(expression, place)
     }
 
     /// Whether a JSON array of texts has one of these.
     pub fn has_tag(&mut self, tags: &str, values: &'a [String]) -> String {
-        match self.engine {
-            Engine::Sqlite => {
-                let one = self.any_of("t.value", values);
-                format!("EXISTS (SELECT 1 FROM json_each({tags}) AS t WHERE {one})")
-            }
-            Engine::Postgres => {
-                let each: Vec<String> = values
-                    .iter()
-                    .map(|value| format!("jsonb_exists({tags}, {})", self.bind(value.as_str())))
-                    .collect();
-                format!("({})", each.join(" OR "))
-            }
-        }
+        let places: Vec<String> = values.iter().map(|value| self.bind(value.as_str())).collect();
+        self.engine.has_string(tags, &places)
     }
 
     /// Rows of the texts of a JSON array, as `t.value`.
     pub fn each_tag(&self, tags: &str) -> String {
-        match self.engine {
-            Engine::Sqlite => format!("json_each({tags}) AS t"),
-            Engine::Postgres => format!("jsonb_array_elements_text({tags}) AS t(value)"),
-        }
+        self.engine.each_string(tags)
     }
 
     /// Whether the field `name` (one of ours) stands in `extra` after all.
     pub fn in_extra(&self, extra: &str, name: &str) -> String {
-        match self.engine {
-            Engine::Sqlite => {
-                format!("coalesce(json_type({extra}, '$.\"{name}\"') IS NOT NULL, FALSE)")
-            }
-            Engine::Postgres => format!("coalesce(jsonb_exists({extra}, '{name}'), FALSE)"),
-        }
+        self.engine.has_key(extra, name)
     }
 
     /// The day of a time, as text.
     pub fn day(&self, time: &str) -> String {
-        match self.engine {
-            Engine::Sqlite => format!("substr({time}, 1, 10)"),
-            Engine::Postgres => format!("to_char({time} AT TIME ZONE 'UTC', 'YYYY-MM-DD')"),
-        }
+        self.engine.day(time)
     }
 
     /// A null that both engines take for a time.
     pub fn no_time(&self) -> &'static str {
-        match self.engine {
-            Engine::Sqlite => "CAST(NULL AS TEXT)",
-            Engine::Postgres => "CAST(NULL AS TIMESTAMPTZ)",
-        }
+        self.engine.no_time()
     }
 }
 

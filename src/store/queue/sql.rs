@@ -37,11 +37,8 @@ pub fn count_due() -> SqlStr {
 }
 
 /// The texts of the JSON array that is the first argument.
-fn listed(engine: Engine) -> &'static str {
-    match engine {
-        Engine::Sqlite => "(SELECT value FROM json_each($1))",
-        Engine::Postgres => "(SELECT jsonb_array_elements_text($1::jsonb))",
-    }
+fn listed(engine: Engine) -> String {
+    engine.strings("$1")
 }
 
 /// Holds the rows of a batch, or fails at once: (URLs as JSON).
@@ -182,15 +179,12 @@ pub fn mark_pruned(engine: Engine) -> [SqlStr; 2] {
 
 /// Which of some files nothing names: (files as JSON).
 pub fn unnamed(engine: Engine) -> SqlStr {
-    let from = match engine {
-        Engine::Sqlite => "(SELECT value AS file FROM json_each($1))",
-        Engine::Postgres => "(SELECT jsonb_array_elements_text($1::jsonb) AS file)",
-    };
+    let files = listed(engine);
     AssertSqlSafe(format!(
-        "SELECT f.file FROM {from} AS f \
-         WHERE NOT EXISTS (SELECT 1 FROM assets AS a WHERE a.file = f.file) \
+        "SELECT f.value FROM {files} AS f \
+         WHERE NOT EXISTS (SELECT 1 FROM assets AS a WHERE a.file = f.value) \
          AND NOT EXISTS (SELECT 1 FROM asset_versions AS v \
-         WHERE v.file = f.file AND v.pruned_at IS NULL)"
+         WHERE v.file = f.value AND v.pruned_at IS NULL)"
     ))
     .into_sql_str()
 }

@@ -241,6 +241,64 @@ at_home! {
         assert_eq!((code, &report["observed_at"], &report["poll_id"]), (0, &json!("2025-04-15T00:00:00.001Z"), &json!(2)));
     }
 
+    async fn a_backfill_of_the_future_is_refused(home: Home) {
+        home.file("saved.json", example());
+        for args in [&["--dry-run"][..], &[]] {
+            let late = [&["sync", "--from", "saved.json", "--observed-at", "9000-01-01"], args].concat();
+            let ran = home.run(&late);
+            assert_eq!(ran.code, 2, "{ran:?}");
+            assert!(ran.stderr.contains("9000-01-01T00:00:00.000Z is in the future"), "{ran:?}");
+        }
+        // The database is there by now, without a poll.
+        assert_eq!(home.rows(&["status"]).len(), 0);
+    }
+
+    async fn a_last_good_poll_in_the_future_is_named_everywhere_with_its_remedy(home: Home) {
+        use heygen_sync::{config::Removals, store::{Location, Store}, time::Timestamp};
+        let database = match home.is_sqlite() {
+            true => home.folder().join("heygen.db").display().to_string(),
+            false => home.database.clone(),
+        };
+        let mut store = Store::open_to_write(&Location::parse(&database).unwrap()).await.unwrap();
+        let future = Timestamp::parse("9000-01-01").unwrap();
+        crate::demo::poll_at(&mut store, future, example(), &Removals::default()).await;
+        store.close().await.unwrap();
+        let names = |text: &str| {
+            ["9000-01-01T00:00:00.000Z, in the future", "account rename default", "backup"].iter()
+                .all(|word| text.contains(word))
+        };
+        let poll = home.run(&["sync"]);
+        assert!(poll.code == 1 && names(&poll.stderr), "{poll:?}");
+        let status = home.run(&["status", "--max-age", "1h", "--format", "table"]);
+        assert_eq!(status.code, 1, "{status:?}");
+        let (_, told) = status.stdout.split_once("  in future ").unwrap();
+        assert!(names(told), "{status:?}");
+        assert_eq!(home.rows(&["status"])[0]["in_future"], true);
+        let check = home.run(&["check", "--format", "csv"]);
+        assert!(check.code == 1 && names(&check.stdout), "{check:?}");
+        // The remedy helps, where nothing better is at hand.
+        assert_eq!(home.run(&["account", "rename", "default", "aside"]).code, 0);
+        assert_eq!(home.run(&["check"]).code, 0);
+        let status = home.run(&["status", "--max-age", "1h"]);
+        assert_eq!(status.code, 1, "the new account was never polled: {status:?}");
+    }
+
+    async fn with_existing_no_database_is_created(home: Home) {
+        for args in [&["sync", "--existing"][..], &["sync", "--existing", "--dry-run"]] {
+            let ran = home.run(args);
+            assert_eq!(ran.code, 74, "{ran:?}");
+            let words = ["there is no catalogue in", "mount its disk", "without --existing"];
+            assert!(words.iter().all(|word| ran.stderr.contains(word)), "{ran:?}");
+        }
+        assert_eq!(home.heygen.request_count(), 0);
+        assert_eq!(std::fs::read_dir(home.folder()).unwrap().count(), 0);
+        assert_eq!(home.run(&["status"]).code, 74);
+        assert_eq!(home.run(&["sync"]).code, 0);
+        for args in [&["sync", "--existing"][..], &["sync", "--existing", "--dry-run"]] {
+            assert_eq!(home.run(args).code, 0);
+        }
+    }
+
     async fn an_account_is_renamed_everywhere_and_goes_on(home: Home) {
         filled(&home, 2);
         home.sync(&[]);

@@ -53,12 +53,16 @@ impl Service {
 
     /// Any verb that runs until it is told to stop.
     pub fn run(home: &Home, args: &[&str], env: &[(&str, &str)]) -> Self {
+        Self::spawn(home, home.command(args), env)
+    }
+
+    /// The same by a command of the test's own.
+    pub fn spawn(home: &Home, mut command: Command, env: &[(&str, &str)]) -> Self {
         let path = home.folder().join("notify.socket");
         let _ = std::fs::remove_file(&path);
         let socket = UnixDatagram::bind(&path).unwrap();
         let told = Told::default();
         listen(socket, &told);
-        let mut command = home.command(args);
         command.env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "400000");
         command.envs(env.iter().copied()).stdin(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();

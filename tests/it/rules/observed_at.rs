@@ -60,6 +60,7 @@ on_all! {
 
     async fn a_backfill_must_be_later_than_the_last_good_poll(world: World) {
         let list = || body(r#"{"avatar_id":"a"}"#, "");
+        world.set_clock(hour(5));
         let report = world.backfill(list(), Some(hour(5))).await.unwrap();
         assert_eq!(report.row.observed_at, Some(hour(5)));
         let before = world.dump().await;
@@ -73,8 +74,30 @@ on_all! {
         assert_eq!(report.row.observed_at, Some(hour(5).plus(MS)));
     }
 
+    async fn a_backfill_later_than_ten_minutes_from_now_is_refused(world: World) {
+        world.set_clock(hour(5));
+        let late = hour(5).plus(10 * MINUTE + MS);
+        let error = world.backfill(body("", ""), Some(late)).await.unwrap_err();
+        assert_eq!((error.kind, error.kind.exit_code()), (Fault::Usage, 2));
+        assert!(error.message.contains(&late.to_string()) && error.message.contains("in the future"), "{error}");
+        assert_eq!(world.lines("SELECT 1 AS one FROM polls").await, Vec::<String>::new());
+        let report = world.backfill(body("", ""), Some(late.minus(MS))).await.unwrap();
+        assert_eq!(report.row.observed_at, Some(late.minus(MS)));
+    }
+
+    async fn a_poll_after_one_that_is_dated_in_the_future_names_it_and_the_remedy(world: World) {
+        world.set_clock(hour(90));
+        world.backfill(body("", ""), None).await.unwrap();
+        world.set_clock(hour(1));
+        let error = world.poll().await.row.error.unwrap();
+        let words = [&*hour(90).to_string(), "in the future", "account rename default", "backup"];
+        assert!(words.iter().all(|word| error.contains(word)), "{error}");
+    }
+
     async fn accounts_have_clocks_of_their_own(world: World) {
-        world.backfill(body("", ""), Some(hour(90))).await.unwrap();
+        world.set_clock(hour(90));
+        world.backfill(body("", ""), None).await.unwrap();
+        world.set_clock(hour(0));
         world.account = "studio";
         assert_eq!(world.poll().await.row.observed_at, Some(hour(1)));
     }

@@ -89,6 +89,7 @@ on_all! {
             opened_by, opened_poll) VALUES ('default', 'a', 2, '2026-01-01T01:00:00.000Z',
             '2026-01-01T01:00:00.000Z', 'changed', 1)").await;
         let before = world.dump().await;
+        world.set_clock(hour(5));
         let changed = body(r#"{"avatar_id":"a","gender":"y"},{"avatar_id":"c"}"#, "");
         let error = world.backfill(changed.clone(), Some(hour(5))).await.unwrap_err();
         assert_eq!(error.kind, Fault::Storage);

@@ -1,0 +1,44 @@
+//! The SQL that differs between the engines: one function for each difference.
+
+/// What an engine writes in its own way.
+pub trait Dialect {
+    /// Begins a transaction that writes.
+    fn begin_writing(&self) -> &'static str;
+
+    /// Begins a transaction that reads one state of the database.
+    fn begin_reading(&self) -> &'static str;
+
+    /// The names of the tables and views; on PostgreSQL without those of extensions.
+    fn tables(&self) -> &'static str;
+
+    /// The size of the database, in bytes; on PostgreSQL of the schema.
+    fn size(&self) -> &'static str;
+
+    /// The time between two times, in milliseconds.
+    fn milliseconds(&self, from: &str, to: &str) -> String;
+
+    /// The day of a time, as text.
+    fn day(&self, time: &str) -> String;
+
+    /// A null that has the type of a time.
+    fn no_time(&self) -> &'static str;
+
+    /// The first 200 characters, as the index by name has them.
+    fn head(&self, text: &str) -> String;
+
+    /// Whether a text contains another in lower case. Both engines fold A to Z alone: SQLite's
+    /// `lower` knows no others, nor does PostgreSQL's under "C".
+    fn contains(&self, text: &str, part: &str) -> String;
+
+    /// A subquery with the strings of a JSON array.
+    fn strings(&self, json: &str) -> String;
+
+    /// What stands behind FROM for the strings of a JSON array, as `t.value`.
+    fn each_string(&self, json: &str) -> String;
+
+    /// Whether a JSON array of strings has one of the bound values.
+    fn has_string(&self, json: &str, places: &[String]) -> String;
+
+    /// Whether a JSON object has the key `name`, which is one of ours.
+    fn has_key(&self, json: &str, name: &str) -> String;
+}

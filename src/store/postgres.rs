@@ -1,0 +1,379 @@
+//! PostgreSQL: how statements run, how values are read and written, and its own SQL.
+//!
+//! Every statement runs within a transaction, its own if none is open: with arguments it takes two
+//! round trips, and a pooler that hands out servers by the transaction could answer the second from
+//! another server, or from another client's statement. For the same reason no statement has a name
+//! (`persistent(false)`: a cache of no capacity is not enough).
+
+use std::borrow::Cow;
+
+use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
+use serde_json::value::RawValue;
+use sqlx::{
+    Arguments, AssertSqlSafe, Column as _, Row as _, SqlSafeStr, SqlStr,
+    postgres::{PgArguments, PgConnection, PgRow},
+    types::Json,
+};
+
+use super::{
+    bulk::{Bulk, Column},
+    conn::{Arg, At, Fault, spoiled},
+    dialect::Dialect,
+};
+use crate::{
+    catalog::{cell::Cell, seal::exact_json},
+    time::Timestamp,
+};
+
+/// Rows of a statement: they bound the memory.
+const ROWS: usize = 1_000;
+
+/// Begins the transaction that holds a poll's lock from before the request to the commit.
+/// Whatever the server's default: a poll that waits must then read what was committed meanwhile.
+pub const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
+
+/// A connection to a server that knows whether a transaction is open.
+#[derive(Debug)]
+pub struct Client {
+    pub(super) conn: PgConnection,
+    open: bool,
+}
+
+/// The SQL that only PostgreSQL knows.
+#[derive(Debug)]
+pub struct Postgres;
+
+/// A row.
+#[derive(Debug)]
+pub struct Row(PgRow);
+
+impl Client {
+    /// A connection on which nothing has begun.
+    pub fn new(conn: PgConnection) -> Self {
+        Self { conn, open: false }
+    }
+
+    /// Runs a statement; returns the number of rows that it changed.
+    pub async fn execute(&mut self, sql: SqlStr, args: &[Arg<'_>]) -> Result<u64, Fault> {
+        if args.is_empty() {
+            return self.plain(sql).await;
+        }
+        let args = arguments(args)?;
+        let own = self.begin_own().await?;
+        let done = sqlx::query_with(sql, args).persistent(false).execute(&mut self.conn).await;
+        self.end_own(own, done.map(|done| done.rows_affected())).await
+    }
+
+    /// Runs several statements without arguments. Like [`Self::execute`] it knows a transaction by
+    /// the first word, so none begins in the middle of a batch.
+    pub async fn batch(&mut self, sql: SqlStr) -> Result<(), Fault> {
+        self.plain(sql).await.map(drop)
+    }
+
+    /// Hands each row of a query to `each`.
+    pub async fn each(
+        &mut self,
+        sql: SqlStr,
+        args: &[Arg<'_>],
+        each: &mut impl FnMut(Row) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        let args = arguments(args)?;
+        let own = self.begin_own().await?;
+        let read = self.read(sql, args, each).await;
+        self.end_own(own, read).await
+    }
+
+    async fn read(
+        &mut self,
+        sql: SqlStr,
+        args: PgArguments,
+        each: &mut impl FnMut(Row) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        let mut rows = sqlx::query_with(sql, args).persistent(false).fetch(&mut self.conn);
+        while let Some(row) = rows.try_next().await? {
+            each(Row(row))?;
+        }
+        Ok(())
+    }
+
+    /// The rows of a query as they come, for a reader that waits between them. A transaction must be
+    /// open.
+    pub fn stream<'c>(
+        &'c mut self,
+        sql: SqlStr,
+        args: &[Arg<'_>],
+    ) -> Result<BoxStream<'c, Result<Row, Fault>>, Fault> {
+        let query = sqlx::query_with(sql, arguments(args)?).persistent(false);
+        Ok(query.fetch(&mut self.conn).map_ok(Row).boxed())
+    }
+
+    /// Writes the rows: `head`, the rows as SELECT or as the subquery `d`, `tail`.
+    pub async fn write(
+        &mut self,
+        rows: &Bulk<'_>,
+        head: &str,
+        tail: &str,
+        bare: bool,
+    ) -> Result<(), Fault> {
+        let sql = format!("{head}{}{tail}", source(rows, bare));
+        for start in (0..rows.rows).step_by(ROWS) {
+            let values = values(rows, start..(start + ROWS).min(rows.rows))?;
+            let own = self.begin_own().await?;
+            let query = sqlx::query_with(AssertSqlSafe(sql.clone()), values).persistent(false);
+            let done = query.execute(&mut self.conn).await;
+            self.end_own(own, done.map(drop)).await?;
+        }
+        Ok(())
+    }
+
+    /// Statements without arguments, in one round trip.
+    async fn plain(&mut self, sql: SqlStr) -> Result<u64, Fault> {
+        let begins = sql.as_str().split_whitespace().next() == Some("BEGIN");
+        // `ROLLBACK TO` a savepoint leaves the transaction open.
+        let ends = matches!(sql.as_str().trim(), "COMMIT" | "ROLLBACK");
+        if begins && self.open {
+            // Left open by a caller that was cut short.
+            sqlx::raw_sql("ROLLBACK").execute(&mut self.conn).await?;
+        }
+        // However a COMMIT ends, its transaction has ended.
+        self.open = (self.open || begins) && !ends;
+        let done = sqlx::raw_sql(sql).execute(&mut self.conn).await;
+        self.open &= !begins || done.is_ok();
+        done.map(|done| done.rows_affected())
+    }
+
+    /// Begins a transaction for one call where none is open, and tells whether it did.
+    async fn begin_own(&mut self) -> Result<bool, Fault> {
+        if self.open {
+            return Ok(false);
+        }
+        self.plain(BEGIN.into_sql_str()).await.map(|_| true)
+    }
+
+    /// Ends what [`Self::begin_own`] began, as `result` asks for.
+    async fn end_own<T>(&mut self, own: bool, result: Result<T, Fault>) -> Result<T, Fault> {
+        match (own, &result) {
+            (false, _) => {}
+            (true, Ok(_)) => drop(self.plain("COMMIT".into_sql_str()).await?),
+            // The fault itself is what the caller must hear of.
+            (true, Err(_)) => drop(self.plain("ROLLBACK".into_sql_str()).await),
+        }
+        result
+    }
+}
+
+fn source(rows: &Bulk<'_>, bare: bool) -> String {
+    let mut arrays = vec![];
+    let mut aliases = vec![];
+    let mut selected = vec![];
+    for (at, (name, column)) in rows.columns.iter().enumerate() {
+        let (sql_type, cast) = sql_type(column);
+        match column {
+            Column::All(_) => selected.push(format!("${}::{sql_type} AS {name}", at + 1)),
+            _ => {
+                arrays.push(format!("${}::{sql_type}[]", at + 1));
+                aliases.push(*name);
+                selected.push(format!("u.{name}{cast} AS {name}"));
+            }
+        }
+    }
+    let (selected, arrays, aliases) = (selected.join(", "), arrays.join(", "), aliases.join(", "));
+    let select = format!("SELECT {selected} FROM unnest({arrays}) AS u ({aliases})");
+    if bare { select } else { format!("({select})") }
+}
+
+fn values(all: &Bulk<'_>, rows: std::ops::Range<usize>) -> Result<PgArguments, Fault> {
+    let mut bound = PgArguments::default();
+    for (_, column) in &all.columns {
+        let added = match column {
+            Column::Text(texts) | Column::Json(texts) => {
+                let texts: Vec<Option<&str>> =
+                    texts[rows.clone()].iter().map(Option::as_deref).collect();
+                bound.add(texts)
+            }
+            Column::Int(all) => bound.add(&all[rows.clone()]),
+            Column::Bool(all) => bound.add(&all[rows.clone()]),
+            Column::Time(all) => {
+                let times = all[rows.clone()].iter().map(|time| time.map(Timestamp::to_chrono));
+                bound.add(times.collect::<Vec<_>>())
+            }
+            Column::All(value) => {
+                add(&mut bound, value)?;
+                Ok(())
+            }
+        };
+        added.map_err(Fault::Encode)?;
+    }
+    Ok(bound)
+}
+
+/// The type that travels, and the cast to the column's own.
+fn sql_type(column: &Column<'_>) -> (&'static str, &'static str) {
+    match column {
+        Column::Text(_) | Column::All(Arg::Text(_)) => ("text", ""),
+        Column::Int(_) | Column::All(Arg::Int(_)) => ("bigint", ""),
+        Column::Bool(_) | Column::All(Arg::Bool(_)) => ("boolean", ""),
+        Column::Time(_) | Column::All(Arg::Time(_)) => ("timestamptz", ""),
+        Column::Json(_) => ("text", "::jsonb"),
+        Column::All(Arg::Json(_)) => ("jsonb", ""),
+        Column::All(Arg::Real(_)) => ("double precision", ""),
+    }
+}
+
+fn arguments(args: &[Arg<'_>]) -> Result<PgArguments, Fault> {
+    let mut bound = PgArguments::default();
+    for arg in args {
+        add(&mut bound, arg)?;
+    }
+    Ok(bound)
+}
+
+/// Adds one argument in PostgreSQL's form.
+fn add(bound: &mut PgArguments, arg: &Arg<'_>) -> Result<(), Fault> {
+    let added = match arg {
+        Arg::Text(text) => bound.add(text.as_deref()),
+        Arg::Int(number) => bound.add(*number),
+        Arg::Real(number) => bound.add(*number),
+        Arg::Bool(yes) => bound.add(*yes),
+        Arg::Time(time) => bound.add(time.map(Timestamp::to_chrono)),
+        Arg::Json(json) => {
+            let raw = json.as_deref().map(|json| RawValue::from_string(json.to_owned()));
+            let raw = raw.transpose().map_err(|fault| Fault::Encode(fault.into()))?;
+            bound.add(raw.map(Json))
+        }
+    };
+    added.map_err(Fault::Encode)
+}
+
+/// PostgreSQL counts microseconds from 2000-01-01: that day, in Unix milliseconds.
+const EPOCH: i64 = 946_684_800_000;
+
+/// A time as the server counts it; the second part says whether it is a time of ours.
+fn moment(micros: i64) -> (Timestamp, bool) {
+    let millis = micros.div_euclid(1000).saturating_add(EPOCH);
+    let time = Timestamp::from_millis(millis);
+    (time, time.millis() == millis)
+}
+
+impl Row {
+    /// Text, or null.
+    pub fn text(&self, at: impl At) -> Result<Option<String>, Fault> {
+        self.0.try_get(at)
+    }
+
+    /// A whole number, or null.
+    pub fn int(&self, at: impl At) -> Result<Option<i64>, Fault> {
+        self.0.try_get(at)
+    }
+
+    /// A boolean, or null.
+    pub fn bool(&self, at: impl At) -> Result<Option<bool>, Fault> {
+        self.0.try_get(at)
+    }
+
+    /// A time, or null; read as a number, since `infinity` is no time of chrono.
+    pub fn time(&self, at: impl At) -> Result<Option<Timestamp>, Fault> {
+        let micros: Option<i64> = self.0.try_get_unchecked(at)?;
+        match micros.map(moment) {
+            Some((_, false)) => Err(spoiled(at, "is not a time")),
+            time => Ok(time.map(|(time, _)| time)),
+        }
+    }
+
+    /// JSON as the server renders it, or null.
+    pub fn json(&self, at: impl At) -> Result<Option<String>, Fault> {
+        let json: Option<Json<Box<RawValue>>> = self.0.try_get(at)?;
+        Ok(json.map(|Json(raw)| raw.get().to_owned()))
+    }
+
+    /// The names of the columns.
+    pub fn columns(&self) -> Vec<String> {
+        self.0.columns().iter().map(|column| column.name().to_owned()).collect()
+    }
+
+    /// Text exactly as it is stored, or null.
+    pub fn exact_text(&self, at: impl At) -> Result<Option<String>, Fault> {
+        self.text(at)
+    }
+
+    /// A time as the text of the contract where it is one of ours, else in a form that no such time
+    /// has; or null.
+    pub fn exact_time(&self, at: impl At) -> Result<Option<String>, Fault> {
+        let micros: Option<i64> = self.0.try_get_unchecked(at)?;
+        Ok(micros.map(|micros| match moment(micros) {
+            (time, true) if micros.rem_euclid(1000) == 0 => time.to_string(),
+            _ => format!("{micros} microseconds after 2000-01-01"),
+        }))
+    }
+
+    /// A boolean.
+    pub fn exact_bool(&self, at: impl At) -> Result<Cell<'static>, Fault> {
+        Ok(self.bool(at)?.into())
+    }
+
+    /// JSON with the keys sorted.
+    pub fn exact_json(&self, at: impl At) -> Result<Cell<'static>, Fault> {
+        Ok(self.json(at)?.map_or(Cell::Null, |raw| Cell::Json(Cow::Owned(exact_json(&raw)))))
+    }
+}
+
+impl Dialect for Postgres {
+    fn begin_writing(&self) -> &'static str {
+        BEGIN
+    }
+
+    fn begin_reading(&self) -> &'static str {
+        "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+    }
+
+    fn tables(&self) -> &'static str {
+        "SELECT c.relname::text FROM pg_catalog.pg_class AS c \
+         WHERE c.relnamespace = (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = current_schema()) \
+         AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT EXISTS \
+         (SELECT 1 FROM pg_catalog.pg_depend AS d WHERE d.classid = 'pg_class'::regclass \
+          AND d.objid = c.oid AND d.deptype = 'e') ORDER BY 1"
+    }
+
+    fn size(&self) -> &'static str {
+        "SELECT CAST(coalesce(sum(pg_total_relation_size(c.oid)), 0) AS BIGINT) \
+         FROM pg_class AS c WHERE c.relkind = 'r' \
+         AND c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema())"
+    }
+
+    fn milliseconds(&self, from: &str, to: &str) -> String {
+        format!("round(extract(epoch FROM {to} - {from}) * 1000)")
+    }
+
+    fn day(&self, time: &str) -> String {
+        format!("to_char({time} AT TIME ZONE 'UTC', 'YYYY-MM-DD')")
+    }
+
+    fn no_time(&self) -> &'static str {
+        "CAST(NULL AS TIMESTAMPTZ)"
+    }
+
+    fn head(&self, text: &str) -> String {
+        format!("left({text}, 200)")
+    }
+
+    fn contains(&self, text: &str, part: &str) -> String {
+        format!("strpos(lower({text}), {part}) > 0")
+    }
+
+    fn strings(&self, json: &str) -> String {
+        format!("(SELECT jsonb_array_elements_text({json}::jsonb) AS value)")
+    }
+
+    fn each_string(&self, json: &str) -> String {
+        format!("jsonb_array_elements_text({json}) AS t(value)")
+    }
+
+    fn has_string(&self, json: &str, places: &[String]) -> String {
+        let each = places.iter().map(|place| format!("jsonb_exists({json}, {place})"));
+        format!("({})", each.collect::<Vec<_>>().join(" OR "))
+    }
+
+    fn has_key(&self, json: &str, name: &str) -> String {
+        format!("coalesce(jsonb_exists({json}, '{name}'), FALSE)")
+    }
+}

@@ -1,0 +1,447 @@
+//! SQLite: how statements run, how values are read and written, and its own SQL.
+//!
+//! sqlx hands each statement and each row over to a worker thread and back, which costs many times
+//! what the row itself does. So `rusqlite` works on sqlx's handle, within sqlx's transactions, on
+//! the caller's thread; both link the same SQLite. `docs/speed.md` has the figures.
+
+use std::{borrow::Cow, error::Error as StdError, fmt, sync::Arc};
+
+use futures_util::{StreamExt, stream::BoxStream};
+use rusqlite::{Connection, Statement, ffi, types::ValueRef};
+use sqlx::{
+    Arguments as _, Column as _, Row as _, SqlStr, TypeInfo as _, ValueRef as _,
+    error::{DatabaseError, ErrorKind},
+    sqlite::{SqliteArguments, SqliteConnection},
+};
+
+use super::{
+    bulk::{Bulk, Column},
+    conn::{Arg, At, Fault, spoiled},
+    dialect::Dialect,
+};
+use crate::{
+    catalog::{cell::Cell, seal::exact_json},
+    time::Timestamp,
+};
+
+/// An open database.
+#[derive(Debug)]
+pub struct Client(pub SqliteConnection);
+
+/// The SQL that only SQLite knows.
+#[derive(Debug)]
+pub struct Sqlite;
+
+/// A row, read as a whole.
+#[derive(Debug)]
+pub struct Row {
+    names: Arc<[String]>,
+    values: Vec<Value>,
+}
+
+/// A value as SQLite holds it.
+#[derive(Clone, Debug, PartialEq)]
+enum Value {
+    Null,
+    Int(i64),
+    Real(f64),
+    Text(String),
+    /// Also text that is not UTF-8.
+    Bytes(Vec<u8>),
+}
+
+impl Client {
+    /// Lends the handle to `run`, which must leave no transaction of its own.
+    #[allow(unsafe_code)]
+    pub async fn lend<T>(
+        &mut self,
+        run: impl FnOnce(&Connection) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let mut handle = self.0.lock_handle().await?;
+        // SAFETY: the guard keeps sqlx's worker off the handle until `run` has ended, the borrowed
+        // connection does not outlive it and does not close it (`from_handle`), and both crates are
+        // built on the same libsqlite3-sys.
+        let lent = unsafe { Connection::from_handle(handle.as_raw_handle().as_ptr()) };
+        let lent = lent.map_err(fault)?;
+        run(&lent)
+    }
+
+    /// Runs a statement; returns the number of rows that it changed.
+    pub async fn execute(&mut self, sql: SqlStr, args: &[Arg<'_>]) -> Result<u64, Fault> {
+        self.lend(|conn| {
+            let mut statement = conn.prepare(sql.as_str()).map_err(fault)?;
+            bind_all(&mut statement, args)?;
+            // Whatever returns rows (a PRAGMA does) is run to its end.
+            let mut rows = statement.raw_query();
+            while rows.next().map_err(fault)?.is_some() {}
+            drop(rows);
+            Ok(conn.changes())
+        })
+        .await
+    }
+
+    /// Runs several statements without arguments.
+    pub async fn batch(&mut self, sql: SqlStr) -> Result<(), Fault> {
+        self.lend(|conn| conn.execute_batch(sql.as_str()).map_err(fault)).await
+    }
+
+    /// Hands each row of a query to `each`.
+    pub async fn each(
+        &mut self,
+        sql: SqlStr,
+        args: &[Arg<'_>],
+        each: &mut impl FnMut(Row) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        self.lend(|conn| {
+            let mut statement = conn.prepare(sql.as_str()).map_err(fault)?;
+            let names: Arc<[String]> =
+                statement.column_names().into_iter().map(str::to_owned).collect();
+            bind_all(&mut statement, args)?;
+            let mut rows = statement.raw_query();
+            while let Some(row) = rows.next().map_err(fault)? {
+                let values = (0..names.len()).map(|at| Ok(row.get_ref(at).map_err(fault)?.into()));
+                let values = values.collect::<Result<_, Fault>>()?;
+                each(Row { names: names.clone(), values })?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// The rows of a query as they come, for a reader that waits between them.
+    pub fn stream<'c>(
+        &'c mut self,
+        sql: SqlStr,
+        args: &[Arg<'_>],
+    ) -> Result<BoxStream<'c, Result<Row, Fault>>, Fault> {
+        let mut bound = SqliteArguments::default();
+        for arg in args {
+            let added = match arg {
+                Arg::Text(text) | Arg::Json(text) => bound.add(text.as_deref().map(str::to_owned)),
+                Arg::Int(number) => bound.add(*number),
+                Arg::Real(number) => bound.add(*number),
+                Arg::Bool(yes) => bound.add(*yes),
+                Arg::Time(time) => bound.add(time.map(|time| time.to_string())),
+            };
+            added.map_err(Fault::Encode)?;
+        }
+        let rows = sqlx::query_with(sql, bound).fetch(&mut self.0);
+        Ok(rows.map(|row| row.and_then(|row| Row::of_sqlx(&row))).boxed())
+    }
+
+    /// Writes the rows: `head`, the row as VALUES or as the subquery `d`, `tail`, once a row.
+    pub async fn write(
+        &mut self,
+        rows: &Bulk<'_>,
+        head: &str,
+        tail: &str,
+        bare: bool,
+    ) -> Result<(), Fault> {
+        let places = 1..=rows.columns.len();
+        let source = match bare {
+            true => {
+                let places: Vec<String> = places.map(|at| format!("?{at}")).collect();
+                format!("VALUES ({})", places.join(", "))
+            }
+            false => {
+                let named = rows.columns.iter().zip(places);
+                let named: Vec<String> =
+                    named.map(|((name, _), at)| format!("?{at} AS {name}")).collect();
+                format!("(SELECT {})", named.join(", "))
+            }
+        };
+        let sql = format!("{head}{source}{tail}");
+        self.lend(|conn| {
+            let mut statement = conn.prepare(&sql).map_err(fault)?;
+            // What is the same in every row stays bound.
+            for (at, (_, column)) in (1..).zip(&rows.columns) {
+                if let Column::All(value) = column {
+                    bind(&mut statement, at, value)?;
+                }
+            }
+            for row in 0..rows.rows {
+                for (at, (_, column)) in (1..).zip(&rows.columns) {
+                    bind_cell(&mut statement, at, column, row)?;
+                }
+                statement.raw_execute().map_err(fault)?;
+            }
+            Ok(())
+        })
+        .await
+    }
+}
+
+fn bind_all(statement: &mut Statement<'_>, args: &[Arg<'_>]) -> Result<(), Fault> {
+    (1..).zip(args).try_for_each(|(at, arg)| bind(statement, at, arg))
+}
+
+fn bind(statement: &mut Statement<'_>, at: usize, arg: &Arg<'_>) -> Result<(), Fault> {
+    let bound = match arg {
+        Arg::Text(text) | Arg::Json(text) => statement.raw_bind_parameter(at, text.as_deref()),
+        Arg::Int(number) => statement.raw_bind_parameter(at, number),
+        Arg::Real(number) => statement.raw_bind_parameter(at, number),
+        Arg::Bool(yes) => statement.raw_bind_parameter(at, yes),
+        Arg::Time(time) => statement.raw_bind_parameter(at, time.map(|time| time.to_string())),
+    };
+    bound.map_err(fault)
+}
+
+fn bind_cell(
+    statement: &mut Statement<'_>,
+    at: usize,
+    column: &Column<'_>,
+    row: usize,
+) -> Result<(), Fault> {
+    let bound = match column {
+        Column::Text(all) | Column::Json(all) => {
+            statement.raw_bind_parameter(at, all[row].as_deref())
+        }
+        Column::Int(all) => statement.raw_bind_parameter(at, all[row]),
+        Column::Bool(all) => statement.raw_bind_parameter(at, all[row]),
+        Column::Time(all) => {
+            statement.raw_bind_parameter(at, all[row].map(|time| time.to_string()))
+        }
+        Column::All(_) => Ok(()),
+    };
+    bound.map_err(fault)
+}
+
+impl From<ValueRef<'_>> for Value {
+    fn from(value: ValueRef<'_>) -> Self {
+        match value {
+            ValueRef::Null => Self::Null,
+            ValueRef::Integer(number) => Self::Int(number),
+            ValueRef::Real(number) => Self::Real(number),
+            ValueRef::Text(bytes) => Self::text(bytes),
+            ValueRef::Blob(bytes) => Self::Bytes(bytes.to_vec()),
+        }
+    }
+}
+
+impl Value {
+    fn text(bytes: &[u8]) -> Self {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Self::Text(text.to_owned()),
+            Err(_) => Self::Bytes(bytes.to_vec()),
+        }
+    }
+}
+
+impl Row {
+    fn of_sqlx(row: &sqlx::sqlite::SqliteRow) -> Result<Self, Fault> {
+        let names = row.columns().iter().map(|column| column.name().to_owned()).collect();
+        let value = |at: usize| -> Result<Value, Fault> {
+            let raw = row.try_get_raw(at)?;
+            if raw.is_null() {
+                return Ok(Value::Null);
+            }
+            let value = match raw.type_info().name() {
+                "INTEGER" | "BOOLEAN" => decode::<i64>(raw).map(Value::Int),
+                "REAL" => decode::<f64>(raw).map(Value::Real),
+                "TEXT" => decode::<&[u8]>(raw).map(Value::text),
+                _ => decode::<&[u8]>(raw).map(|bytes| Value::Bytes(bytes.to_vec())),
+            };
+            value.map_err(|source| Fault::ColumnDecode { index: at.to_string(), source })
+        };
+        let values = (0..row.len()).map(value).collect::<Result<_, _>>()?;
+        Ok(Self { names, values })
+    }
+
+    fn value(&self, at: impl At) -> Result<&Value, Fault> {
+        let place = at.place(&self.names);
+        place.and_then(|at| self.values.get(at)).ok_or_else(|| spoiled(at, "is not there"))
+    }
+
+    /// Text, or null.
+    pub fn text(&self, at: impl At) -> Result<Option<String>, Fault> {
+        match self.value(at)? {
+            Value::Null => Ok(None),
+            Value::Text(text) => Ok(Some(text.clone())),
+            _ => Err(spoiled(at, "is not text")),
+        }
+    }
+
+    /// A whole number, or null.
+    pub fn int(&self, at: impl At) -> Result<Option<i64>, Fault> {
+        match self.value(at)? {
+            Value::Null => Ok(None),
+            Value::Int(number) => Ok(Some(*number)),
+            _ => Err(spoiled(at, "is not a whole number")),
+        }
+    }
+
+    /// A boolean, or null.
+    pub fn bool(&self, at: impl At) -> Result<Option<bool>, Fault> {
+        Ok(self.int(at)?.map(|number| number != 0))
+    }
+
+    /// A time, or null.
+    pub fn time(&self, at: impl At) -> Result<Option<Timestamp>, Fault> {
+        match self.value(at)? {
+            Value::Null => Ok(None),
+            Value::Text(text) => match Timestamp::parse(text) {
+                Some(time) => Ok(Some(time)),
+                None => Err(spoiled(at, "is not a time")),
+            },
+            _ => Err(spoiled(at, "is not a time")),
+        }
+    }
+
+    /// JSON as it is stored, or null.
+    pub fn json(&self, at: impl At) -> Result<Option<String>, Fault> {
+        self.text(at)
+    }
+
+    /// The names of the columns.
+    pub fn columns(&self) -> Vec<String> {
+        self.names.to_vec()
+    }
+
+    /// Text exactly as it is stored, or null; bytes that are no text as hex.
+    pub fn exact_text(&self, at: impl At) -> Result<Option<String>, Fault> {
+        match self.value(at)? {
+            Value::Bytes(bytes) => {
+                let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+                Ok(Some(format!("bytes {hex}")))
+            }
+            _ => self.text(at),
+        }
+    }
+
+    /// A time exactly as it is stored, or null.
+    pub fn exact_time(&self, at: impl At) -> Result<Option<String>, Fault> {
+        self.exact_text(at)
+    }
+
+    /// A boolean: 0 and 1; any other number as it is.
+    pub fn exact_bool(&self, at: impl At) -> Result<Cell<'static>, Fault> {
+        Ok(match self.int(at)? {
+            None => Cell::Null,
+            Some(number @ (0 | 1)) => Cell::Bool(number == 1),
+            Some(other) => Cell::Int(other),
+        })
+    }
+
+    /// JSON; text that is not canonical as that text.
+    pub fn exact_json(&self, at: impl At) -> Result<Cell<'static>, Fault> {
+        Ok(match self.exact_text(at)? {
+            None => Cell::Null,
+            Some(raw) if exact_json(&raw) == raw => Cell::Json(Cow::Owned(raw)),
+            Some(raw) => Cell::Text(Cow::Owned(raw)),
+        })
+    }
+}
+
+fn decode<'r, T: sqlx::Decode<'r, sqlx::Sqlite>>(
+    raw: sqlx::sqlite::SqliteValueRef<'r>,
+) -> Result<T, sqlx::error::BoxDynError> {
+    T::decode(raw)
+}
+
+/// A fault that `rusqlite` reports, in the form of sqlx.
+#[derive(Debug)]
+struct SqliteFault {
+    code: i32,
+    message: String,
+}
+
+fn fault(error: rusqlite::Error) -> Fault {
+    let code = error.sqlite_error().map_or(ffi::SQLITE_ERROR, |error| error.extended_code);
+    let message = match &error {
+        rusqlite::Error::SqliteFailure(_, Some(message)) => message.clone(),
+        other => other.to_string(),
+    };
+    Fault::Database(Box::new(SqliteFault { code, message }))
+}
+
+impl fmt::Display for SqliteFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "(code: {}) {}", self.code, self.message)
+    }
+}
+
+impl StdError for SqliteFault {}
+
+impl DatabaseError for SqliteFault {
+    fn message(&self) -> &str {
+        &self.message
+    }
+
+    fn code(&self) -> Option<Cow<'_, str>> {
+        Some(self.code.to_string().into())
+    }
+
+    fn as_error(&self) -> &(dyn StdError + Send + Sync + 'static) {
+        self
+    }
+
+    fn as_error_mut(&mut self) -> &mut (dyn StdError + Send + Sync + 'static) {
+        self
+    }
+
+    fn into_error(self: Box<Self>) -> Box<dyn StdError + Send + Sync + 'static> {
+        self
+    }
+
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::Other
+    }
+}
+
+impl Dialect for Sqlite {
+    fn begin_writing(&self) -> &'static str {
+        "BEGIN IMMEDIATE"
+    }
+
+    fn begin_reading(&self) -> &'static str {
+        "BEGIN"
+    }
+
+    fn tables(&self) -> &'static str {
+        "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') \
+         AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name"
+    }
+
+    fn size(&self) -> &'static str {
+        "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"
+    }
+
+    fn milliseconds(&self, from: &str, to: &str) -> String {
+        format!("round((julianday({to}) - julianday({from})) * 86400000)")
+    }
+
+    fn day(&self, time: &str) -> String {
+        format!("substr({time}, 1, 10)")
+    }
+
+    fn no_time(&self) -> &'static str {
+        "CAST(NULL AS TEXT)"
+    }
+
+    fn head(&self, text: &str) -> String {
+        format!("substr({text}, 1, 200)")
+    }
+
+    fn contains(&self, text: &str, part: &str) -> String {
+        format!("instr(lower({text}), {part}) > 0")
+    }
+
+    fn strings(&self, json: &str) -> String {
+        format!("(SELECT value FROM json_each({json}))")
+    }
+
+    fn each_string(&self, json: &str) -> String {
+        format!("json_each({json}) AS t")
+    }
+
+    fn has_string(&self, json: &str, places: &[String]) -> String {
+        format!(
+            "EXISTS (SELECT 1 FROM json_each({json}) AS t WHERE t.value IN ({}))",
+            places.join(", ")
+        )
+    }
+
+    fn has_key(&self, json: &str, name: &str) -> String {
+        format!("coalesce(json_type({json}, '$.\"{name}\"') IS NOT NULL, FALSE)")
+    }
+}
