@@ -28,13 +28,13 @@ COMMENT ON COLUMN accounts.digest IS
 CREATE TABLE polls (
     poll_id BIGINT NOT NULL PRIMARY KEY,
     account TEXT COLLATE "C" NOT NULL REFERENCES accounts (account) ON UPDATE CASCADE,
-    trigger TEXT COLLATE "C" NOT NULL CHECK (trigger IN ('manual', 'schedule', 'file', 'refresh')),
+    trigger TEXT COLLATE "C" NOT NULL,
     api_version TEXT COLLATE "C",
     source TEXT COLLATE "C",
     started_at TIMESTAMPTZ NOT NULL,
     observed_at TIMESTAMPTZ,
     finished_at TIMESTAMPTZ NOT NULL,
-    outcome TEXT COLLATE "C" NOT NULL CHECK (outcome IN ('succeeded', 'held', 'failed')),
+    outcome TEXT COLLATE "C" NOT NULL,
     avatars_listed BIGINT,
     talking_photos_listed BIGINT,
     added BIGINT,
@@ -178,9 +178,8 @@ CREATE TABLE avatar_history (
     version BIGINT NOT NULL,
     valid_from TIMESTAMPTZ NOT NULL,
     valid_to TIMESTAMPTZ,
-    opened_by TEXT COLLATE "C" NOT NULL
-        CHECK (opened_by IN ('added', 'changed', 'restored', 'learned')),
-    closed_by TEXT COLLATE "C" CHECK (closed_by IN ('changed', 'removed', 'learned')),
+    opened_by TEXT COLLATE "C" NOT NULL,
+    closed_by TEXT COLLATE "C",
     opened_poll BIGINT NOT NULL REFERENCES polls (poll_id),
     closed_poll BIGINT REFERENCES polls (poll_id),
     opened_after TIMESTAMPTZ,
@@ -232,9 +231,8 @@ CREATE TABLE talking_photo_history (
     version BIGINT NOT NULL,
     valid_from TIMESTAMPTZ NOT NULL,
     valid_to TIMESTAMPTZ,
-    opened_by TEXT COLLATE "C" NOT NULL
-        CHECK (opened_by IN ('added', 'changed', 'restored', 'learned')),
-    closed_by TEXT COLLATE "C" CHECK (closed_by IN ('changed', 'removed', 'learned')),
+    opened_by TEXT COLLATE "C" NOT NULL,
+    closed_by TEXT COLLATE "C",
     opened_poll BIGINT NOT NULL REFERENCES polls (poll_id),
     closed_poll BIGINT REFERENCES polls (poll_id),
     opened_after TIMESTAMPTZ,
@@ -271,7 +269,7 @@ COMMENT ON COLUMN talking_photo_history.extra IS
 CREATE TABLE field_changes (
     poll_id BIGINT NOT NULL REFERENCES polls (poll_id),
     account TEXT COLLATE "C" NOT NULL REFERENCES accounts (account) ON UPDATE CASCADE,
-    kind TEXT COLLATE "C" NOT NULL CHECK (kind IN ('avatar', 'talking_photo')),
+    kind TEXT COLLATE "C" NOT NULL,
     item_id TEXT COLLATE "C" NOT NULL,
     version BIGINT NOT NULL,
     field TEXT COLLATE "C" NOT NULL,
@@ -294,9 +292,9 @@ COMMENT ON COLUMN field_changes.new_value IS 'value after, in the same form';
 CREATE TABLE schema_changes (
     poll_id BIGINT NOT NULL REFERENCES polls (poll_id),
     account TEXT COLLATE "C" NOT NULL REFERENCES accounts (account) ON UPDATE CASCADE,
-    kind TEXT COLLATE "C" NOT NULL CHECK (kind IN ('avatar', 'talking_photo')),
+    kind TEXT COLLATE "C" NOT NULL,
     field TEXT COLLATE "C" NOT NULL,
-    change TEXT COLLATE "C" NOT NULL CHECK (change IN ('appeared', 'vanished', 'retyped')),
+    change TEXT COLLATE "C" NOT NULL,
     json_type TEXT COLLATE "C",
     example TEXT COLLATE "C"
 );
@@ -313,12 +311,10 @@ COMMENT ON COLUMN schema_changes.example IS 'one value in canonical form, at mos
 
 CREATE TABLE assets (
     url TEXT COLLATE "C" NOT NULL PRIMARY KEY,
-    role TEXT COLLATE "C" NOT NULL CHECK (role IN ('image', 'video')),
+    role TEXT COLLATE "C" NOT NULL,
     signed_url TEXT COLLATE "C",
     expires_at TIMESTAMPTZ,
-    state TEXT COLLATE "C" NOT NULL DEFAULT 'pending'
-       
-        CHECK (state IN ('pending', 'mirrored', 'failed', 'gone', 'skipped')),
+    state TEXT COLLATE "C" NOT NULL DEFAULT 'pending',
     sha256 TEXT COLLATE "C",
     file TEXT COLLATE "C",
     bytes BIGINT,

@@ -9,7 +9,7 @@
 --
 -- Times are text in UTC, always as wide as 2026-11-23T05:57:09.123Z, so that the order of the text
 -- is the order of time. Booleans are 0 and 1. JSON is text in canonical form: compact, keys sorted.
--- What the API may say is never checked here; only our own words are.
+-- What the API may say is never checked here.
 
 CREATE TABLE accounts (
     -- One row for each account, with the head of its polls, failed ones included.
@@ -17,7 +17,7 @@ CREATE TABLE accounts (
     last_poll_id INTEGER, -- its latest poll, failed ones included
     polls INTEGER NOT NULL DEFAULT 0, -- how many polls it has, failed ones included
     digest TEXT -- digest of its latest sealed poll; null while polls are not sealed
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 CREATE TABLE polls (
     -- One row for each read of the list, failed ones included.
@@ -25,7 +25,7 @@ CREATE TABLE polls (
     -- name of the API key's view of the catalogue
     account TEXT NOT NULL REFERENCES accounts (account) ON UPDATE CASCADE,
     -- what started it: manual, schedule, file or refresh
-    trigger TEXT NOT NULL CHECK (trigger IN ('manual', 'schedule', 'file', 'refresh')),
+    trigger TEXT NOT NULL,
     api_version TEXT, -- API version that was read: v2 or v3
     source TEXT, -- URL or file name that was read; no credentials
     started_at TEXT NOT NULL, -- when it began
@@ -33,7 +33,7 @@ CREATE TABLE polls (
     observed_at TEXT,
     finished_at TEXT NOT NULL, -- when it was ready to commit
     -- succeeded, held (removals held back) or failed
-    outcome TEXT NOT NULL CHECK (outcome IN ('succeeded', 'held', 'failed')),
+    outcome TEXT NOT NULL,
     -- distinct avatar ids in the answer; this and the other counts are null when it failed
     avatars_listed INTEGER,
     talking_photos_listed INTEGER, -- distinct talking-photo ids in the answer
@@ -86,7 +86,7 @@ CREATE TABLE avatars (
     missing_since TEXT,
     removed_at TEXT, -- observed_at of the poll that removed it; null while it is current
     PRIMARY KEY (account, avatar_id)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 CREATE TABLE talking_photos (
     -- Every talking photo ever seen, in its last known state.
@@ -107,7 +107,7 @@ CREATE TABLE talking_photos (
     missing_since TEXT,
     removed_at TEXT, -- observed_at of the poll that removed it; null while it is current
     PRIMARY KEY (account, talking_photo_id)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 CREATE TABLE avatar_history (
     -- Every version of every avatar, the current one included; [valid_from, valid_to), no overlaps.
@@ -117,9 +117,9 @@ CREATE TABLE avatar_history (
     valid_from TEXT NOT NULL, -- start, included: observed_at of opened_poll
     valid_to TEXT, -- end, excluded: observed_at of closed_poll; null while open
     -- added, changed, restored or learned
-    opened_by TEXT NOT NULL CHECK (opened_by IN ('added', 'changed', 'restored', 'learned')),
+    opened_by TEXT NOT NULL,
     -- changed, removed or learned; null while open
-    closed_by TEXT CHECK (closed_by IN ('changed', 'removed', 'learned')),
+    closed_by TEXT,
     opened_poll INTEGER NOT NULL REFERENCES polls (poll_id), -- poll that opened it
     closed_poll INTEGER REFERENCES polls (poll_id), -- poll that closed it; null while open
     -- observed_at of the last poll that still showed the state before; null at the baseline
@@ -138,7 +138,7 @@ CREATE TABLE avatar_history (
     extra TEXT CHECK (extra IS NULL OR json_valid(extra)),
     PRIMARY KEY (account, avatar_id, version),
     FOREIGN KEY (account, avatar_id) REFERENCES avatars (account, avatar_id) ON UPDATE CASCADE
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 CREATE TABLE talking_photo_history (
     -- Every version of every talking photo, the current one included; [valid_from, valid_to), no
@@ -149,9 +149,9 @@ CREATE TABLE talking_photo_history (
     valid_from TEXT NOT NULL, -- start, included: observed_at of opened_poll
     valid_to TEXT, -- end, excluded: observed_at of closed_poll; null while open
     -- added, changed, restored or learned
-    opened_by TEXT NOT NULL CHECK (opened_by IN ('added', 'changed', 'restored', 'learned')),
+    opened_by TEXT NOT NULL,
     -- changed, removed or learned; null while open
-    closed_by TEXT CHECK (closed_by IN ('changed', 'removed', 'learned')),
+    closed_by TEXT,
     opened_poll INTEGER NOT NULL REFERENCES polls (poll_id), -- poll that opened it
     closed_poll INTEGER REFERENCES polls (poll_id), -- poll that closed it; null while open
     -- observed_at of the last poll that still showed the state before; null at the baseline
@@ -164,14 +164,14 @@ CREATE TABLE talking_photo_history (
     PRIMARY KEY (account, talking_photo_id, version),
     FOREIGN KEY (account, talking_photo_id) REFERENCES talking_photos (account, talking_photo_id)
         ON UPDATE CASCADE
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 CREATE TABLE field_changes (
     -- The changed fields of each version opened by changed or restored, one row a field.
     poll_id INTEGER NOT NULL REFERENCES polls (poll_id), -- poll that saw the change
     -- name of the API key's view of the catalogue
     account TEXT NOT NULL REFERENCES accounts (account) ON UPDATE CASCADE,
-    kind TEXT NOT NULL CHECK (kind IN ('avatar', 'talking_photo')), -- avatar or talking_photo
+    kind TEXT NOT NULL, -- avatar or talking_photo
     item_id TEXT NOT NULL, -- avatar_id or talking_photo_id
     version INTEGER NOT NULL, -- version that the change opened
     field TEXT NOT NULL, -- the API's name of the field, with or without a column of its own
@@ -185,10 +185,10 @@ CREATE TABLE schema_changes (
     -- name of the API key's view of the catalogue
     account TEXT NOT NULL REFERENCES accounts (account) ON UPDATE CASCADE,
     -- the list: avatar or talking_photo
-    kind TEXT NOT NULL CHECK (kind IN ('avatar', 'talking_photo')),
+    kind TEXT NOT NULL,
     field TEXT NOT NULL, -- the API's name of the field
     -- appeared, vanished or retyped
-    change TEXT NOT NULL CHECK (change IN ('appeared', 'vanished', 'retyped')),
+    change TEXT NOT NULL,
     -- JSON types of its non-null values, sorted and joined by |; for vanished the last known; null
     -- when none was seen
     json_type TEXT,
@@ -198,14 +198,13 @@ CREATE TABLE schema_changes (
 CREATE TABLE assets (
     -- The picture or video behind each canonical URL: its working link, and its copy in the mirror.
     url TEXT NOT NULL PRIMARY KEY, -- canonical URL: no signature parameters; at most 2,000 bytes
-    role TEXT NOT NULL CHECK (role IN ('image', 'video')), -- image or video
+    role TEXT NOT NULL, -- image or video
     -- the link as the API signed it: a credential until it expires; null when unsigned
     signed_url TEXT,
     -- when signed_url stops working; null when unsigned or unknown, which counts as expired
     expires_at TEXT,
     -- pending, mirrored, failed (is tried again), gone or skipped
-    state TEXT NOT NULL DEFAULT 'pending'
-        CHECK (state IN ('pending', 'mirrored', 'failed', 'gone', 'skipped')),
+    state TEXT NOT NULL DEFAULT 'pending',
     sha256 TEXT, -- SHA-256 of the mirrored content, in hex
     file TEXT, -- name of the mirrored content within the store
     bytes INTEGER, -- size of the mirrored content, in bytes
@@ -217,7 +216,7 @@ CREATE TABLE assets (
     mirrored_at TEXT, -- when the content was stored
     checked_at TEXT, -- when it was last fetched or found unchanged
     last_error TEXT -- why the last fetch failed; never holds a signature
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 CREATE TABLE asset_versions (
     -- Every content ever fetched from behind a URL.
@@ -229,7 +228,7 @@ CREATE TABLE asset_versions (
     content_type TEXT, -- media type, decided by the first bytes
     pruned_at TEXT, -- when its file was removed from the store; null while it is kept
     PRIMARY KEY (url, fetched_at)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 CREATE TABLE notices (
     -- Messages to be delivered at least once: written with the poll they tell of, kept when

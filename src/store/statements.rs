@@ -64,12 +64,12 @@ pub fn listed_before(kind: Kind) -> SqlStr {
     .into_sql_str()
 }
 
-/// Every item ever seen, by id: (account).
+/// Every item ever seen, in no order: (account).
 pub fn items(kind: Kind) -> SqlStr {
     let (table, id) = (kind.table, kind.id);
     AssertSqlSafe(format!(
         "SELECT {id}, version, missing_since, removed_at IS NOT NULL, extra, {} \
-         FROM {table} WHERE account = $1 ORDER BY {id}",
+         FROM {table} WHERE account = $1",
         columns(kind, "")
     ))
     .into_sql_str()
