@@ -8,7 +8,7 @@ impl Store {
     /// since the one before that did not; each with the digest of its account's poll before.
     pub async fn archived(&mut self, poll: i64) -> Result<Vec<(PollRow, Option<String>)>> {
         let rows = self.conn.rows(statements::ARCHIVED, &[poll.into()]).await;
-        let read = |row: &super::conn::Row| Ok((PollRow::read(row, 0)?, row.text(31)?));
+        let read = |row: &super::conn::Row| Ok((PollRow::read(row, 0)?, row.text(32)?));
         let rows: Result<_, Fault> = rows.and_then(|rows| rows.iter().map(read).collect());
         rows.map_err(|fault| self.trouble("read", &fault))
     }

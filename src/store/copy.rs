@@ -288,7 +288,7 @@ pub const TABLES: [Table; 11] = [
             talking_photos_listed: Int, added: Int, changed: Int, removed: Int, restored: Int,
             learned: Int, missing: Int, duplicates: Int, rejected: Int, held: Int, held_reason,
             policy: Json, http_status: Int, request_id, response_bytes: Int, response_sha256,
-            warning, error, host, tool_version, digest,
+            warning, superseded: Bool, error, host, tool_version, digest,
         ],
         order: "poll_id",
     },

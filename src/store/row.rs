@@ -54,6 +54,8 @@ pub struct PollRow {
     pub response_sha256: Option<String>,
     /// The API's own notice of deprecation or sunset.
     pub warning: Option<String>,
+    /// Whether it found its version of the API gone.
+    pub superseded: bool,
     /// Why it failed.
     pub error: Option<String>,
     /// The machine that ran it.
@@ -203,10 +205,11 @@ impl PollRow {
             response_bytes: row.int(at + 24)?,
             response_sha256: row.text(at + 25)?,
             warning: row.text(at + 26)?,
-            error: row.text(at + 27)?,
-            host: row.text(at + 28)?,
-            tool_version: row.text(at + 29)?,
-            digest: row.text(at + 30)?,
+            superseded: row.bool(at + 27)?.unwrap_or(false),
+            error: row.text(at + 28)?,
+            host: row.text(at + 29)?,
+            tool_version: row.text(at + 30)?,
+            digest: row.text(at + 31)?,
         })
     }
 
@@ -231,6 +234,7 @@ impl PollRow {
             response_bytes,
             response_sha256,
             warning,
+            superseded,
             error,
             host,
             tool_version,
@@ -252,6 +256,7 @@ impl PollRow {
             ("response_bytes", response_bytes.map_or(Cell::Null, Cell::Int)),
             ("response_sha256", Cell::from(response_sha256)),
             ("warning", Cell::from(warning)),
+            ("superseded", Cell::Bool(*superseded)),
             ("error", Cell::from(error)),
             ("host", Cell::from(host)),
             ("tool_version", Cell::from(tool_version)),
@@ -286,6 +291,7 @@ impl PollRow {
             .all("response_bytes", self.response_bytes)
             .all("response_sha256", text(&self.response_sha256))
             .all("warning", text(&self.warning))
+            .all("superseded", Arg::Bool(Some(self.superseded)))
             .all("error", text(&self.error))
             .all("host", text(&self.host))
             .all("tool_version", text(&self.tool_version))

@@ -186,15 +186,15 @@ pub const LAST_POLLS: &str = "SELECT p.poll_id, p.account, p.trigger, p.api_vers
      p.started_at, p.observed_at, p.finished_at, p.outcome, p.avatars_listed, \
      p.talking_photos_listed, p.added, p.changed, p.removed, p.restored, p.learned, p.missing, \
      p.duplicates, p.rejected, p.held, p.held_reason, p.policy, p.http_status, p.request_id, \
-     p.response_bytes, p.response_sha256, p.warning, p.error, p.host, p.tool_version, p.digest \
+     p.response_bytes, p.response_sha256, p.warning, p.superseded, p.error, p.host, p.tool_version, p.digest \
      FROM polls AS p JOIN accounts AS a ON a.last_poll_id = p.poll_id ORDER BY p.account";
 
 /// The account's last good poll: (account).
 pub const LAST_GOOD_POLL: &str = "SELECT poll_id, account, trigger, api_version, source, \
      started_at, observed_at, finished_at, outcome, avatars_listed, talking_photos_listed, added, \
      changed, removed, restored, learned, missing, duplicates, rejected, held, held_reason, \
-     policy, http_status, request_id, response_bytes, response_sha256, warning, error, host, \
-     tool_version, digest FROM polls \
+     policy, http_status, request_id, response_bytes, response_sha256, warning, superseded, error, \
+     host, tool_version, digest FROM polls \
      WHERE account = $1 AND outcome <> 'failed' ORDER BY observed_at DESC LIMIT 1";
 
 /// A poll and those before it since the last one that did not fail, with the digest of each one's
@@ -203,7 +203,7 @@ pub const ARCHIVED: &str = "SELECT p.poll_id, p.account, p.trigger, p.api_versio
      p.observed_at, p.finished_at, p.outcome, p.avatars_listed, p.talking_photos_listed, \
      p.added, p.changed, p.removed, p.restored, p.learned, p.missing, p.duplicates, \
      p.rejected, p.held, p.held_reason, p.policy, p.http_status, p.request_id, \
-     p.response_bytes, p.response_sha256, p.warning, p.error, p.host, p.tool_version, \
+     p.response_bytes, p.response_sha256, p.warning, p.superseded, p.error, p.host, p.tool_version, \
      p.digest, \
      (SELECT b.digest FROM polls AS b WHERE b.account = p.account AND b.poll_id < p.poll_id \
       ORDER BY b.poll_id DESC LIMIT 1) FROM polls AS p \

@@ -39,6 +39,7 @@ pub(super) const POLL: [(&str, Holds); 29] = [
     ("response_bytes", Holds::Int),
     ("response_sha256", Holds::Text),
     ("warning", Holds::Text),
+    ("superseded", Holds::Bool),
     ("error", Holds::Text),
     ("host", Holds::Text),
     ("tool_version", Holds::Text),

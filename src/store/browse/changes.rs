@@ -137,7 +137,7 @@ impl Reading {
         );
         let mut polls = self
             .ask(text, &sql.args, |row| {
-                Ok((PollRow::read(row, 0)?, row.int(31)?.unwrap_or(0), row.int(32)?.unwrap_or(0)))
+                Ok((PollRow::read(row, 0)?, row.int(32)?.unwrap_or(0), row.int(33)?.unwrap_or(0)))
             })
             .await?;
         let all = polls.first().map_or(0, |(_, all, _)| *all);

@@ -304,8 +304,8 @@ impl Reading {
         self.ask(sql, &[account.into(), at.into()], |row| {
             Ok(GoodPoll {
                 row: PollRow::read(row, 0)?,
-                first: row.time(31)?,
-                number: row.some_int(32)?,
+                first: row.time(32)?,
+                number: row.some_int(33)?,
             })
         })
         .await

@@ -80,7 +80,7 @@ impl Reading {
              ORDER BY p.poll_id DESC LIMIT {limit} OFFSET {offset}"
         );
         let rows = self
-            .ask(text, &sql.args, |row| Ok((PollRow::read(row, 0)?, row.some_int(31)?)))
+            .ask(text, &sql.args, |row| Ok((PollRow::read(row, 0)?, row.some_int(32)?)))
             .await?;
         let all = rows.first().map_or(0, |(_, all)| *all);
         Ok((rows.into_iter().map(|(row, _)| row).collect(), all))
@@ -116,7 +116,7 @@ impl Reading {
         );
         let args = [number.into(), at.into()];
         let rows = self.ask(text, &args, |row| {
-            Ok(NearPoll { row: PollRow::read(row, 0)?, before: row.int(31)?, after: row.int(32)? })
+            Ok(NearPoll { row: PollRow::read(row, 0)?, before: row.int(32)?, after: row.int(33)? })
         });
         Ok(rows.await?.into_iter().next())
     }

@@ -34,7 +34,8 @@ pub const POLL: &str = "p.poll_id, p.account, p.trigger, p.api_version, p.source
      p.started_at, p.observed_at, p.finished_at, p.outcome, p.avatars_listed, \
      p.talking_photos_listed, p.added, p.changed, p.removed, p.restored, p.learned, p.missing, \
      p.duplicates, p.rejected, p.held, p.held_reason, p.policy, p.http_status, p.request_id, \
-     p.response_bytes, p.response_sha256, p.warning, p.error, p.host, p.tool_version, p.digest";
+     p.response_bytes, p.response_sha256, p.warning, p.superseded, p.error, \
+     p.host, p.tool_version, p.digest";
 
 /// The last two good polls until a time: (account, time).
 pub fn good_polls() -> String {
