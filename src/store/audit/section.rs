@@ -12,7 +12,7 @@ use crate::{
 
 /// The columns of `polls` that are sealed: all but the account, which may be renamed, and the
 /// digest itself.
-pub(super) const POLL: [(&str, Holds); 29] = [
+pub(super) const POLL: [(&str, Holds); 30] = [
     ("poll_id", Holds::Int),
     ("trigger", Holds::Text),
     ("api_version", Holds::Text),
