@@ -171,8 +171,16 @@ impl Client {
     }
 }
 
+/// SQLite numbers `$2` and `$1` by where they first appear; the arguments come by their numbers.
 fn bind_all(statement: &mut Statement<'_>, args: &[Arg<'_>]) -> Result<(), Fault> {
-    (1..).zip(args).try_for_each(|(at, arg)| bind(statement, at, arg))
+    for at in 1..=statement.parameter_count() {
+        let number = statement.parameter_name(at).and_then(|name| name.get(1..)?.parse().ok());
+        let arg = number.and_then(|number: usize| args.get(number.checked_sub(1)?));
+        if let Some(arg) = arg {
+            bind(statement, at, arg)?;
+        }
+    }
+    Ok(())
 }
 
 fn bind(statement: &mut Statement<'_>, at: usize, arg: &Arg<'_>) -> Result<(), Fault> {
