@@ -162,20 +162,12 @@ async fn the_past(world: &mut World) -> Vec<String> {
     all
 }
 
-/// The queries of docs/time-travel.md for an engine, with their place for the time.
-fn documented(engine: Engine) -> Vec<String> {
+/// The queries of docs/time-travel.md, with their place for the time.
+fn documented() -> Vec<String> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/time-travel.md");
     let text = std::fs::read_to_string(path).unwrap();
-    let name = match engine {
-        Engine::Sqlite => "sqlite",
-        Engine::Postgres => "postgres",
-    };
-    let of = |mark: &str| -> Vec<String> {
-        let mark = format!("<!-- test: {mark} -->\n```sql\n");
-        let blocks = text.split(&mark).skip(1);
-        blocks.map(|block| block.split("```").next().unwrap().to_owned()).collect()
-    };
-    [of(name), of("both")].concat()
+    let blocks = text.split("<!-- test: both -->\n```sql\n").skip(1);
+    blocks.map(|block| block.split("```").next().unwrap().to_owned()).collect()
 }
 
 fn at(sql: &str, engine: Engine, time: Timestamp) -> String {
@@ -211,7 +203,7 @@ fn as_of_is_what_the_last_good_poll_wrote(engine: Engine) {
 }
 
 fn the_documented_sql_gives_what_the_export_gives(engine: Engine) {
-    let queries = documented(engine);
+    let queries = documented();
     for_all(engine, async |world, history| {
         let noted = lived(world, history).await;
         for time in times(&noted) {
@@ -256,7 +248,7 @@ fn the_other_documented_queries_answer(engine: Engine) {
         world.avatars(r#"{"avatar_id":"a","gender":"x"}"#).await;
         world.avatars(r#"{"avatar_id":"a","gender":"y"}"#).await;
         world.poll_file("<html>").await;
-        let queries = documented(engine);
+        let queries = documented();
         assert_eq!(queries.len(), 4);
         let polls = world.lines(&at(&queries[2], engine, hour(4))).await;
         assert_eq!(polls, ["default|2026-01-01T02:00:00.000Z|1"]);
