@@ -7,11 +7,11 @@ use clap::Args;
 use super::{
     Context,
     mirror::failures_text,
-    output::{Cell, Format, Rows, grouped, object, print, visible},
+    output::{Cell, Format, Rows, grouped, print, visible},
     report::shell_word,
 };
 use crate::{
-    catalog::{noise::Flips, value::write_json_string},
+    catalog::value::write_json_string,
     config::Config,
     error::{Error, Result},
     store::{
@@ -23,7 +23,7 @@ use crate::{
     time::Timestamp,
 };
 
-const COLUMNS: [&str; 28] = [
+const COLUMNS: [&str; 27] = [
     "account",
     "configured",
     "last_poll_id",
@@ -51,7 +51,6 @@ const COLUMNS: [&str; 28] = [
     "next_expiry",
     "polls_digest",
     "too_old",
-    "noisy_fields",
 ];
 
 /// Show the last poll of each account, what it holds, and what needs attention
@@ -153,7 +152,6 @@ fn machines(lines: &[Line<'_>], assets: &AssetStatus, format: Format) -> Result<
             assets.next_expiry.into(),
             last.digest.as_deref().into(),
             (*too_old).into(),
-            Cell::Json(noise_json(&status.noisy)),
         ])?;
     }
     rows.finish("")
@@ -183,22 +181,6 @@ fn notes_json(notes: &[SchemaNote]) -> String {
     }
     out.push(']');
     out
-}
-
-fn noise_json(noisy: &[Flips]) -> String {
-    let all = noisy.iter().map(|flips| {
-        let Flips { kind, field, polls, of_polls, items, of_items } = flips;
-        let cells = [
-            kind.as_str().into(),
-            field.as_str().into(),
-            (*polls).into(),
-            (*of_polls).into(),
-            (*items).into(),
-            (*of_items).into(),
-        ];
-        object(&["kind", "field", "polls", "of_polls", "items", "of_items"], &cells)
-    });
-    format!("[{}]", all.collect::<Vec<_>>().join(","))
 }
 
 fn people(
@@ -240,7 +222,6 @@ fn account(text: &mut String, line: &Line<'_>, flags: &[String], now: Timestamp)
         failed_since,
         items: [avatars, photos],
         schema_changes,
-        noisy,
     } = line.status;
     let note = if line.configured { "" } else { "  (no longer configured)" };
     let _ = writeln!(text, "{}{note}", visible(account));
@@ -282,15 +263,6 @@ fn account(text: &mut String, line: &Line<'_>, flags: &[String], now: Timestamp)
             visible(&note.field),
             note.change,
             note.observed_at
-        );
-    }
-    for Flips { kind, field, polls, of_polls, items, of_items } in noisy {
-        let _ = writeln!(
-            text,
-            "  noisy       {kind} {} changed in {polls} of the last {of_polls} polls, on {} of {} items",
-            visible(field),
-            grouped(*items),
-            grouped(*of_items)
         );
     }
     if let Some(warning) = &last.warning {

@@ -11,7 +11,6 @@ use super::{
     conn::{Arg, Fault, Row},
     open::Store,
     query::{ChangeFilter, ChangeRow, Version, version},
-    reissue::Reissues,
     standing::{fields, folded},
     statements,
 };
@@ -207,11 +206,6 @@ impl Snapshot<'_> {
         each: impl FnMut(ChangeRow) -> Result<()>,
     ) -> Result<()> {
         self.store.changes(filter, each).await
-    }
-
-    /// The marks of everything that was ever removed.
-    pub async fn reissues(&mut self) -> Result<Reissues> {
-        self.store.reissues(None, None).await
     }
 
     /// Hands each row of a query, as `read` understands it, to `each`.

@@ -16,7 +16,6 @@
 //! - [`past`]: how the API has answered an account
 //! - [`queue`]: the mirror's queue
 //! - [`query`]: what the commands ask
-//! - [`reissue`]: candidates for items that go on under another id
 //! - [`outbox`]: notices that wait to be delivered
 //! - [`ahead`]: what the daemon plans by
 //! - [`figures`]: what the metrics tell
@@ -46,7 +45,6 @@ pub mod past;
 pub mod query;
 pub mod queue;
 pub mod record;
-pub mod reissue;
 pub mod row;
 pub mod standing;
 pub mod statements;

@@ -241,17 +241,6 @@ pub const SCHEMA_NEWS: &str = "SELECT p.observed_at, s.kind, s.field, s.change, 
           WHERE f.account = s.account AND f.kind = s.kind) \
      ORDER BY s.poll_id DESC, s.kind, s.field LIMIT 10";
 
-/// How often fields changed in the account's last good polls, the first ever aside: kind, field,
-/// polls, all those polls, items; the most frequent first: (account, how many polls).
-pub const FLIPS: &str = "WITH recent AS (SELECT poll_id FROM polls WHERE account = $1 \
-          AND outcome <> 'failed' AND observed_at > (SELECT min(observed_at) FROM polls \
-               WHERE account = $1 AND outcome <> 'failed') \
-          ORDER BY observed_at DESC LIMIT $2) \
-     SELECT c.kind, c.field, count(DISTINCT c.poll_id), (SELECT count(*) FROM recent), \
-          count(DISTINCT c.item_id) \
-     FROM recent JOIN field_changes AS c ON c.poll_id = recent.poll_id \
-     GROUP BY c.kind, c.field ORDER BY 3 DESC, 5 DESC, c.kind, c.field";
-
 /// The previews by state.
 pub const ASSETS_BY_STATE: &str =
     "SELECT state, count(*) FROM assets GROUP BY state ORDER BY state";
@@ -310,7 +299,6 @@ pub fn all(engine: Engine) -> Vec<(String, SqlStr)> {
         ("LAST_SOURCE", LAST_SOURCE),
         ("FAILED_SINCE", FAILED_SINCE),
         ("SCHEMA_NEWS", SCHEMA_NEWS),
-        ("FLIPS", FLIPS),
         ("ASSETS_BY_STATE", ASSETS_BY_STATE),
         ("FAILED_ASSETS", FAILED_ASSETS),
         ("LEFT_OUT_ASSETS", LEFT_OUT_ASSETS),
