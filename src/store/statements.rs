@@ -215,10 +215,6 @@ pub fn archived() -> SqlStr {
     .into_sql_str()
 }
 
-/// The source of the account's last poll: (account).
-pub const LAST_SOURCE: &str =
-    "SELECT source FROM polls WHERE account = $1 ORDER BY poll_id DESC LIMIT 1";
-
 /// How many polls failed after one: (account, poll).
 pub const FAILED_SINCE: &str =
     "SELECT count(*) FROM polls WHERE account = $1 AND poll_id > $2 AND outcome = 'failed'";
@@ -296,7 +292,6 @@ pub fn all(engine: Engine) -> Vec<(String, SqlStr)> {
         ("ACCOUNT", ACCOUNT),
         ("RENAME", RENAME),
         ("KNOWN_ITEM", KNOWN_ITEM),
-        ("LAST_SOURCE", LAST_SOURCE),
         ("FAILED_SINCE", FAILED_SINCE),
         ("SCHEMA_NEWS", SCHEMA_NEWS),
         ("ASSETS_BY_STATE", ASSETS_BY_STATE),
