@@ -40,7 +40,7 @@
 //! # The rooms, and which way the arrows go
 //!
 //! ```text
-//! main → cli → { daemon, web } → { poll → notify, verify, feed, metrics } → archive → { heygen, mirror, store, config, git } → catalog → { error, time }
+//! main → cli → { daemon, web } → { poll → notify, verify, feed, metrics } → archive → { heygen, mirror, store, config } → catalog → { error, time }
 //! ```
 //!
 //! | room | is for | does not know |
@@ -55,7 +55,6 @@
 //! | [`feed`] | the change feed as Atom, for a file or the gallery | SQL, where it is served |
 //! | [`archive`] | every answer kept, without signatures, for a replay | polling, replaying |
 //! | [`heygen`] | asking the API, retries, one file per version of the API | the database, avatars |
-//! | [`git`] | the commits of a file, asked of the git program | what the file is about |
 //! | [`mirror`] | previews: what is due, downloading, the store of contents, its audit | how a list is polled |
 //! | [`store`] | the only room with SQL, for both engines | HTTP, rules, printing |
 //! | [`config`] | flags, environment, `config.toml`, keys | what they are used for |
@@ -80,7 +79,6 @@ pub mod config;
 pub mod daemon;
 pub mod error;
 pub mod feed;
-pub mod git;
 pub mod heygen;
 pub mod metrics;
 pub mod mirror;

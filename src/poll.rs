@@ -5,7 +5,6 @@
 //! decides nothing of history (the diff does), knows no SQL (the store does) and prints nothing.
 
 mod ask;
-pub mod import;
 pub mod replay;
 pub mod version;
 

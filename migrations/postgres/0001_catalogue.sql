@@ -716,28 +716,3 @@ COMMENT ON COLUMN expiring_assets.attempts IS 'fetches since the last that worke
 COMMENT ON COLUMN expiring_assets.next_attempt_at IS 'not to be fetched before; null means at once';
 COMMENT ON COLUMN expiring_assets.last_error IS
     'why the last fetch failed; never holds a signature';
-
--- As it was at any time: the versions that were valid then. SQLite has no functions of its own
--- making; there the condition is written out. The schema is written into the functions, so that
--- they read these tables whatever the search path of their caller.
-DO $do$
-DECLARE
-    as_of CONSTANT TEXT := $text$
-        CREATE FUNCTION %1$I(at TIMESTAMPTZ, of_account TEXT DEFAULT NULL)
-        RETURNS SETOF %3$I.%2$I
-        LANGUAGE sql STABLE PARALLEL SAFE AS $body$
-            SELECT item.* FROM %3$I.%2$I AS item
-            WHERE item.valid_from <= at AND (item.valid_to IS NULL OR item.valid_to > at)
-                AND (of_account IS NULL OR item.account = of_account)
-        $body$
-    $text$;
-BEGIN
-    EXECUTE format(as_of, 'avatars_as_of', 'avatar_history', current_schema());
-    EXECUTE format(as_of, 'talking_photos_as_of', 'talking_photo_history', current_schema());
-END
-$do$;
-COMMENT ON FUNCTION avatars_as_of(TIMESTAMPTZ, TEXT) IS
-    'the avatars that were not removed at a time, in their state of then; of one account or of all';
-
-COMMENT ON FUNCTION talking_photos_as_of(TIMESTAMPTZ, TEXT) IS
-    'the talking photos that were not removed at a time, in their state of then; of one account or of all';

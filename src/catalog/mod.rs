@@ -19,8 +19,6 @@
 //! - [`links`]: which signed URLs are worth storing
 //! - [`signatures`]: what signs them
 //! - [`learned`]: what is news, and what could not be known before
-//! - [`noise`]: which fields change too often to mean much
-//! - [`reissue`]: which items probably go on under another id
 //! - [`diff`]: the rules of history
 //! - [`seal`]: what a poll wrote, as lines whose digest seals it
 
@@ -35,11 +33,9 @@ pub mod kind;
 pub mod learned;
 pub mod links;
 pub mod list;
-pub mod noise;
 mod number;
 pub mod pages;
 pub mod record;
-pub mod reissue;
 pub mod saved;
 pub mod schema;
 pub mod seal;

@@ -14,16 +14,7 @@ use crate::{
     store::{
         Store,
         query::{ChangeFilter, ChangeRow},
-        reissue::Reissues,
     },
-};
-
-/// The columns of the feed: those of the view `changes`, then what is only probable.
-const COLUMNS: [&str; 12] = {
-    let mut all = ["reissued_as"; 12];
-    let (own, _) = all.split_at_mut(ChangeRow::COLUMNS.len());
-    own.copy_from_slice(&ChangeRow::COLUMNS);
-    all
 };
 
 /// The columns for people.
@@ -138,11 +129,7 @@ impl Changes {
         };
         let (columns, cells) = columns(format == Format::Table);
         let mut rows = Rows::new(format, columns)?;
-        let marks = match filter.change.as_deref() {
-            None | Some("removed") => store.reissues(filter.since, filter.until).await?,
-            Some(_) => Reissues::default(),
-        };
-        store.changes(&filter, |row| rows.row(cells(row, &marks))).await?;
+        store.changes(&filter, |row| rows.row(cells(row))).await?;
         rows.finish("No such changes.")?;
         Ok(0)
     }
@@ -156,12 +143,12 @@ pub(super) fn unknown_item(id: &str) -> Error {
     ))
 }
 
-/// Makes cells of a row, with the marks of what probably goes on under another id.
-type Cells = fn(ChangeRow, &Reissues) -> Vec<Cell>;
+/// Makes cells of a row.
+type Cells = fn(ChangeRow) -> Vec<Cell>;
 
 /// The columns of the feed, and what fills them.
 pub(super) fn columns(for_people: bool) -> (&'static [&'static str], Cells) {
-    if for_people { (&TABLE, for_a_table) } else { (&COLUMNS, all) }
+    if for_people { (&TABLE, for_a_table) } else { (&ChangeRow::COLUMNS, all) }
 }
 
 /// The newest so many entries make a feed, unless `--limit` says otherwise.
@@ -177,15 +164,7 @@ async fn atom(store: &mut Store, mut filter: ChangeFilter) -> Result<u8> {
     Ok(0)
 }
 
-/// The id under which a removed item probably goes on.
-fn reissued(row: &ChangeRow, marks: &Reissues) -> Option<String> {
-    let kind = Kind::ALL.into_iter().find(|kind| kind.as_str() == row.kind);
-    let kind = kind.filter(|_| row.change == "removed")?;
-    marks.of(kind, row.poll_id, &row.item_id).map(str::to_owned)
-}
-
-fn all(row: ChangeRow, marks: &Reissues) -> Vec<Cell> {
-    let reissued_as = reissued(&row, marks);
+fn all(row: ChangeRow) -> Vec<Cell> {
     let ChangeRow {
         poll_id,
         observed_at,
@@ -211,13 +190,11 @@ fn all(row: ChangeRow, marks: &Reissues) -> Vec<Cell> {
         field.into(),
         old_value.into(),
         new_value.into(),
-        reissued_as.into(),
     ]
 }
 
 /// What changed, in one cell; the polls are left out.
-fn for_a_table(row: ChangeRow, marks: &Reissues) -> Vec<Cell> {
-    let reissued = reissued(&row, marks).map(|id| format!("probably re-issued as {id}"));
+fn for_a_table(row: ChangeRow) -> Vec<Cell> {
     let value = |value: Option<String>| value.unwrap_or_else(|| "null".into());
     let what = row
         .field
@@ -229,6 +206,6 @@ fn for_a_table(row: ChangeRow, marks: &Reissues) -> Vec<Cell> {
         row.kind.into(),
         row.item_id.into(),
         row.name.into(),
-        what.or(reissued).into(),
+        what.into(),
     ]
 }

@@ -176,8 +176,7 @@ impl Export {
         let filter = ChangeFilter { kind: self.kind(), account, ..ChangeFilter::default() };
         let (columns, cells) = changes::columns(self.for_people());
         let mut out = self.written(columns.into())?;
-        let marks = snapshot.reissues().await?;
-        snapshot.changes(&filter, |row| out.row(cells(row, &marks))).await?;
+        snapshot.changes(&filter, |row| out.row(cells(row))).await?;
         out.finish("No such changes.")
     }
 

@@ -1,7 +1,5 @@
 //! `history`: every version of one item, and what changed between them.
 
-use std::time::Duration;
-
 use clap::Args;
 
 use super::{
@@ -16,11 +14,10 @@ use crate::{
         value::{Value, write_json_string},
     },
     error::Result,
-    store::{Store, query::Version, reissue::Reissues},
-    time::Timestamp,
+    store::{Store, query::Version},
 };
 
-const COLUMNS: [&str; 14] = [
+const COLUMNS: [&str; 13] = [
     "account",
     "kind",
     "item_id",
@@ -34,7 +31,6 @@ const COLUMNS: [&str; 14] = [
     "closed_after",
     "changes",
     "state",
-    "reissued_as",
 ];
 
 const TABLE: [&str; 6] = ["version", "valid_from", "valid_to", "opened_by", "closed_by", "changes"];
@@ -68,34 +64,15 @@ impl History {
         if versions.is_empty() {
             return Err(unknown_item(&id));
         }
-        let marks = marks(&mut store, &versions).await?;
         match Format::or_default(format) {
-            Format::Table => people(&versions, &marks),
-            format => machines(&versions, &marks, format),
+            Format::Table => people(&versions),
+            format => machines(&versions, format),
         }?;
         Ok(0)
     }
 }
 
-/// The marks of the times when one of the versions ended by removal.
-async fn marks(store: &mut Store, versions: &[Version]) -> Result<Reissues> {
-    let removed = versions.iter().filter(|version| version.closed_by.as_deref() == Some("removed"));
-    let ends: Vec<Timestamp> = removed.filter_map(|version| version.valid_to).collect();
-    match (ends.iter().min(), ends.iter().max()) {
-        (Some(first), Some(last)) => {
-            store.reissues(Some(*first), Some(last.plus(Duration::from_millis(1)))).await
-        }
-        _ => Ok(Reissues::default()),
-    }
-}
-
-/// The id under which a removed item probably goes on.
-fn reissued<'m>(version: &Version, marks: &'m Reissues) -> Option<&'m str> {
-    let poll = version.closed_poll.filter(|_| version.closed_by.as_deref() == Some("removed"))?;
-    marks.of(version.kind, poll, &version.id)
-}
-
-fn machines(versions: &[Version], marks: &Reissues, format: Format) -> Result<()> {
+fn machines(versions: &[Version], format: Format) -> Result<()> {
     let mut rows = Rows::new(format, &COLUMNS)?;
     for (version, changes) in with_changes(versions) {
         rows.row(vec![
@@ -112,13 +89,12 @@ fn machines(versions: &[Version], marks: &Reissues, format: Format) -> Result<()
             version.closed_after.into(),
             Cell::Json(changes_json(&changes)),
             Cell::Json(version.fields.to_json()),
-            reissued(version, marks).into(),
         ])?;
     }
     rows.finish("")
 }
 
-fn people(versions: &[Version], marks: &Reissues) -> Result<()> {
+fn people(versions: &[Version]) -> Result<()> {
     for item in versions.chunk_by(|a, b| (&a.account, a.kind) == (&b.account, b.kind)) {
         let Some(last) = item.last() else { continue };
         let name = last.fields.name(last.kind).unwrap_or("no name");
@@ -126,9 +102,7 @@ fn people(versions: &[Version], marks: &Reissues) -> Result<()> {
         super::output::print(&format!("{}\n", visible(title.trim_end())))?;
         let mut rows = Rows::new(Format::Table, &TABLE)?;
         for (version, changes) in with_changes(item) {
-            let reissued = reissued(version, marks);
-            let reissued = reissued.map(|id| format!("then probably re-issued as {id}"));
-            let shown = changes.iter().map(Difference::to_string).chain(reissued).collect();
+            let shown = changes.iter().map(Difference::to_string).collect();
             rows.row(vec![
                 version.version.into(),
                 version.valid_from.into(),

@@ -13,7 +13,6 @@ mod daemon;
 mod export;
 mod flags;
 mod history;
-mod import_git;
 mod log;
 mod man;
 mod metadata;
@@ -85,7 +84,6 @@ enum Command {
     Check(check::Check),
     Copy(copy::Copy),
     Replay(replay::Replay),
-    ImportGit(import_git::ImportGit),
     Metadata(metadata::Metadata),
     Account(account::Account),
     Completions(man::Completions),
@@ -143,7 +141,6 @@ async fn dispatch(command: Command, context: &Context) -> Result<u8> {
         Command::Check(verb) => verb.run(context).await,
         Command::Copy(verb) => verb.run(context).await,
         Command::Replay(verb) => verb.run(context).await,
-        Command::ImportGit(verb) => verb.run(context).await,
         Command::Metadata(verb) => verb.run(context),
         Command::Account(verb) => verb.run(context).await,
         Command::Completions(verb) => verb.run(Arguments::command()),

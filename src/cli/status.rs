@@ -7,11 +7,11 @@ use clap::Args;
 use super::{
     Context,
     mirror::failures_text,
-    output::{Cell, Format, Rows, grouped, object, print, visible},
+    output::{Cell, Format, Rows, grouped, print, visible},
     report::shell_word,
 };
 use crate::{
-    catalog::{noise::Flips, value::write_json_string},
+    catalog::value::write_json_string,
     config::Config,
     error::{Error, Result},
     poll::ahead_of_clock,
@@ -24,7 +24,7 @@ use crate::{
     time::Timestamp,
 };
 
-const COLUMNS: [&str; 29] = [
+const COLUMNS: [&str; 28] = [
     "account",
     "configured",
     "last_poll_id",
@@ -52,7 +52,6 @@ const COLUMNS: [&str; 29] = [
     "next_expiry",
     "polls_digest",
     "too_old",
-    "noisy_fields",
     "in_future",
 ];
 
@@ -167,7 +166,6 @@ fn machines(lines: &[Line<'_>], assets: &AssetStatus, format: Format) -> Result<
             assets.next_expiry.into(),
             last.digest.as_deref().into(),
             (*too_old).into(),
-            Cell::Json(noise_json(&status.noisy)),
             in_future.is_some().into(),
         ])?;
     }
@@ -198,22 +196,6 @@ fn notes_json(notes: &[SchemaNote]) -> String {
     }
     out.push(']');
     out
-}
-
-fn noise_json(noisy: &[Flips]) -> String {
-    let all = noisy.iter().map(|flips| {
-        let Flips { kind, field, polls, of_polls, items, of_items } = flips;
-        let cells = [
-            kind.as_str().into(),
-            field.as_str().into(),
-            (*polls).into(),
-            (*of_polls).into(),
-            (*items).into(),
-            (*of_items).into(),
-        ];
-        object(&["kind", "field", "polls", "of_polls", "items", "of_items"], &cells)
-    });
-    format!("[{}]", all.collect::<Vec<_>>().join(","))
 }
 
 fn people(
@@ -255,7 +237,6 @@ fn account(text: &mut String, line: &Line<'_>, flags: &[String], now: Timestamp)
         failed_since,
         items: [avatars, photos],
         schema_changes,
-        noisy,
     } = line.status;
     let note = if line.configured { "" } else { "  (no longer configured)" };
     let _ = writeln!(text, "{}{note}", visible(account));
@@ -300,15 +281,6 @@ fn account(text: &mut String, line: &Line<'_>, flags: &[String], now: Timestamp)
             visible(&note.field),
             note.change,
             note.observed_at
-        );
-    }
-    for Flips { kind, field, polls, of_polls, items, of_items } in noisy {
-        let _ = writeln!(
-            text,
-            "  noisy       {kind} {} changed in {polls} of the last {of_polls} polls, on {} of {} items",
-            visible(field),
-            grouped(*items),
-            grouped(*of_items)
         );
     }
     if let Some(warning) = &last.warning {

@@ -12,11 +12,4 @@ impl Store {
         let rows: Result<_, Fault> = rows.and_then(|rows| rows.iter().map(read).collect());
         rows.map_err(|fault| self.trouble("read", &fault))
     }
-
-    /// The source of the account's last poll, failed or not.
-    pub async fn last_source(&mut self, account: &str) -> Result<Option<String>> {
-        let row = self.conn.row(statements::LAST_SOURCE, &[account.into()]).await;
-        let source = row.and_then(|row| row.map_or(Ok(None), |row| row.text(0)));
-        source.map_err(|fault| self.trouble("read", &fault))
-    }
 }

@@ -11,13 +11,12 @@ use super::{
     conn::{Arg, Fault, Row},
     open::Store,
     query::{ChangeFilter, ChangeRow, Version, version},
-    reissue::Reissues,
     standing::{fields, folded},
     statements,
 };
 use crate::{
     catalog::{
-        answer::{HEAD, Plan, TAIL},
+        answer::{HEAD, ListWriter, TAIL},
         item::Fields,
         kind::{ByKind, Kind},
         list::V2_KINDS,
@@ -209,11 +208,6 @@ impl Snapshot<'_> {
         self.store.changes(filter, each).await
     }
 
-    /// The marks of everything that was ever removed.
-    pub async fn reissues(&mut self) -> Result<Reissues> {
-        self.store.reissues(None, None).await
-    }
-
     /// Hands each row of a query, as `read` understands it, to `each`.
     async fn each<T>(
         &mut self,
@@ -238,7 +232,7 @@ impl Snapshot<'_> {
 
     /// Hands an answer of the API (v2) to `each`, piece by piece: the items that were not removed
     /// at `moment`, with the fields that their lists carried, URLs without signatures. Polled at
-    /// that moment it changes nothing.
+    /// that moment it opens and closes no version.
     pub async fn answer(
         &mut self,
         moment: &Moment,
@@ -248,36 +242,20 @@ impl Snapshot<'_> {
         let nothing = Schema::new();
         each(HEAD)?;
         for (at, kind) in V2_KINDS.into_iter().enumerate() {
-            let plan = self.plan(kind, schemas.get(&kind).unwrap_or(&nothing), moment).await?;
-            each(&plan.begin(at == 0))?;
+            let list = ListWriter::new(kind, schemas.get(&kind).unwrap_or(&nothing));
+            each(&list.begin(at == 0))?;
             let mut first = true;
             let mut record = String::new();
             self.items(kind, moment, |item| {
                 record.clear();
-                plan.write(&item.id, &item.fields, first, &mut record);
+                list.write(&item.id, &item.fields, first, &mut record);
                 first = false;
                 each(&record)
             })
             .await?;
-            each(plan.end())?;
+            each(list.end())?;
         }
         each(TAIL)
-    }
-
-    /// Looks at all items before any is written, mostly once.
-    async fn plan(&mut self, kind: Kind, schema: &Schema, moment: &Moment) -> Result<Plan> {
-        let mut plan = Plan::new(kind, schema);
-        loop {
-            let mut survey = plan.survey();
-            self.items(kind, moment, |item| {
-                plan.look_at(&item.fields, &mut survey);
-                Ok(())
-            })
-            .await?;
-            if plan.settle(&survey) {
-                return Ok(plan);
-            }
-        }
     }
 
     async fn schemas(&mut self, moment: &Moment) -> Result<ByKind<Schema>> {

@@ -17,7 +17,6 @@
 //! - [`past`]: how the API has answered an account
 //! - [`queue`]: the mirror's queue
 //! - [`query`]: what the commands ask
-//! - [`reissue`]: candidates for items that go on under another id
 //! - [`outbox`]: notices that wait to be delivered
 //! - [`ahead`]: what the daemon plans by
 //! - [`figures`]: what the metrics tell
@@ -49,7 +48,6 @@ pub mod postgres;
 pub mod query;
 pub mod queue;
 pub mod record;
-pub mod reissue;
 pub mod row;
 mod snapshot;
 pub mod sqlite;

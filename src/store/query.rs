@@ -12,12 +12,7 @@ use super::{
     statements,
 };
 use crate::{
-    catalog::{
-        diff::OpenedBy,
-        item::Fields,
-        kind::Kind,
-        noise::{self, Flips},
-    },
+    catalog::{diff::OpenedBy, item::Fields, kind::Kind},
     error::{Error, Result},
     time::Timestamp,
 };
@@ -114,8 +109,6 @@ pub struct AccountStatus {
     pub items: [ItemCounts; 2],
     /// Changes of the lists' fields, newest first, the first reading left out.
     pub schema_changes: Vec<SchemaNote>,
-    /// Fields that change too often to mean much.
-    pub noisy: Vec<Flips>,
 }
 
 /// How many items of a kind there are.
@@ -428,40 +421,9 @@ async fn status(conn: &mut Conn) -> Result<Vec<AccountStatus>, Fault> {
         let notes = conn.rows(statements::SCHEMA_NEWS, &[account.as_str().into()]).await?;
         let schema_changes = notes.iter().map(schema_note).collect::<Result<_, _>>()?;
         let failed_since = failed.map_or(Ok(0), |row| row.some_int(0))?;
-        let noisy = noisy(conn, &account, &items).await?;
-        all.push(AccountStatus {
-            account,
-            last,
-            last_good,
-            failed_since,
-            items,
-            schema_changes,
-            noisy,
-        });
+        all.push(AccountStatus { account, last, last_good, failed_since, items, schema_changes });
     }
     Ok(all)
-}
-
-async fn noisy(
-    conn: &mut Conn,
-    account: &str,
-    items: &[ItemCounts; 2],
-) -> Result<Vec<Flips>, Fault> {
-    let rows = conn.rows(statements::FLIPS, &[account.into(), noise::POLLS.into()]).await?;
-    let all = rows.iter().map(|row| {
-        let kind = row.some_text(0)?;
-        let of_items = Kind::ALL.into_iter().find(|one| one.as_str() == kind);
-        Ok(Flips {
-            kind,
-            field: row.some_text(1)?,
-            polls: row.some_int(2)?,
-            of_polls: row.some_int(3)?,
-            items: row.some_int(4)?,
-            of_items: of_items.map_or(0, |kind| items[kind.index()].current),
-        })
-    });
-    let all = all.collect::<Result<Vec<Flips>, Fault>>()?;
-    Ok(all.into_iter().filter(Flips::noise).collect())
 }
 
 fn schema_note(row: &Row) -> Result<SchemaNote, Fault> {

@@ -207,10 +207,6 @@ pub fn archived() -> SqlStr {
     .into_sql_str()
 }
 
-/// The source of the account's last poll: (account).
-pub const LAST_SOURCE: &str =
-    "SELECT source FROM polls WHERE account = $1 ORDER BY poll_id DESC LIMIT 1";
-
 /// How many polls failed after one: (account, poll).
 pub const FAILED_SINCE: &str =
     "SELECT count(*) FROM polls WHERE account = $1 AND poll_id > $2 AND outcome = 'failed'";
@@ -232,17 +228,6 @@ pub const SCHEMA_NEWS: &str = "SELECT p.observed_at, s.kind, s.field, s.change, 
      WHERE s.account = $1 AND s.poll_id > (SELECT min(f.poll_id) FROM schema_changes AS f \
           WHERE f.account = s.account AND f.kind = s.kind) \
      ORDER BY s.poll_id DESC, s.kind, s.field LIMIT 10";
-
-/// How often fields changed in the account's last good polls, the first ever aside: kind, field,
-/// polls, all those polls, items; the most frequent first: (account, how many polls).
-pub const FLIPS: &str = "WITH recent AS (SELECT poll_id FROM polls WHERE account = $1 \
-          AND outcome <> 'failed' AND observed_at > (SELECT min(observed_at) FROM polls \
-               WHERE account = $1 AND outcome <> 'failed') \
-          ORDER BY observed_at DESC LIMIT $2) \
-     SELECT c.kind, c.field, count(DISTINCT c.poll_id), (SELECT count(*) FROM recent), \
-          count(DISTINCT c.item_id) \
-     FROM recent JOIN field_changes AS c ON c.poll_id = recent.poll_id \
-     GROUP BY c.kind, c.field ORDER BY 3 DESC, 5 DESC, c.kind, c.field";
 
 /// The previews by state.
 pub const ASSETS_BY_STATE: &str =
@@ -301,10 +286,8 @@ pub fn all(engine: Engine) -> Vec<(String, SqlStr)> {
         ("ACCOUNT", ACCOUNT),
         ("RENAME", RENAME),
         ("KNOWN_ITEM", KNOWN_ITEM),
-        ("LAST_SOURCE", LAST_SOURCE),
         ("FAILED_SINCE", FAILED_SINCE),
         ("SCHEMA_NEWS", SCHEMA_NEWS),
-        ("FLIPS", FLIPS),
         ("ASSETS_BY_STATE", ASSETS_BY_STATE),
         ("FAILED_ASSETS", FAILED_ASSETS),
         ("LEFT_OUT_ASSETS", LEFT_OUT_ASSETS),

@@ -3,7 +3,6 @@
 
 mod by_command;
 mod git;
-mod import_command;
 mod mixed;
 mod notes;
 

@@ -19,7 +19,6 @@ mod fake;
 mod fetching;
 mod gallery;
 mod home;
-mod meaning;
 mod memory;
 mod mirror;
 mod notices;

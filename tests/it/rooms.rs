@@ -14,7 +14,7 @@ const FLOORS: [&[&str]; 8] = [
     &["daemon", "web"],
     &["poll", "notify", "verify", "feed", "metrics"],
     &["archive"],
-    &["heygen", "mirror", "store", "config", "git"],
+    &["heygen", "mirror", "store", "config"],
     &["catalog"],
     &["error", "time"],
 ];

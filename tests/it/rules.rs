@@ -15,7 +15,6 @@ mod nothing_lost;
 mod observed_at;
 mod one_at_a_time;
 mod one_transaction;
-mod properties;
 mod removals;
 mod restored;
 mod same_answer;
@@ -67,7 +66,7 @@ impl World {
     }
 
     /// How many rows a table has.
-    async fn count(&mut self, table: &str) -> u32 {
+    pub async fn count(&mut self, table: &str) -> u32 {
         self.cell(&format!("SELECT count(*) FROM {table}")).await.parse().unwrap()
     }
 }

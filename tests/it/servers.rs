@@ -333,16 +333,3 @@ async fn a_database_that_cannot_hold_every_name_is_refused() {
     home.heygen.add_avatar("a", |_| ());
     refused(&home.run(&["sync"]), &["LATIN1", "ENCODING 'UTF8'"]);
 }
-
-#[tokio::test]
-async fn time_travel_needs_no_search_path() {
-    let server = own_server().await;
-    let mut home = home_at(&server, "paths").await;
-    run(&server.url("paths"), "CREATE SCHEMA heygen").await;
-    home.database = format!("{}?options[search_path]=heygen", server.url("paths"));
-    assert_eq!(home.sync(&[]).0, 0);
-    for function in ["avatars_as_of", "talking_photos_as_of"] {
-        let sql = format!("SELECT count(*) FROM heygen.{function}(now())");
-        assert_eq!(rows(&server.url("paths"), &sql).await, [[Some("1".to_owned())]]);
-    }
-}

@@ -229,7 +229,7 @@ impl Spoil {
     }
 }
 
-/// The records as they are written, in an order by `seed`, and so are keys and tags.
+/// The records as text; `seed` decides the order of records, keys and tags, and the signatures.
 pub fn mixed(list: &[Entry], seed: u64) -> String {
     let mut dice = fastrand::Rng::with_seed(seed);
     let kind = |fields: &str, id: &str| {
@@ -243,10 +243,14 @@ pub fn mixed(list: &[Entry], seed: u64) -> String {
             Entry::Good(id, fields, round) => {
                 let mut pairs: Vec<_> = fields.iter().collect();
                 dice.shuffle(&mut pairs);
-                let told = pairs
-                    .into_iter()
-                    .map(|(name, value)| format!("\"{name}\":{},", signed(name, value, *round)));
-                kind(&told.collect::<String>(), id)
+                let written = pairs.into_iter().map(|(name, value)| {
+                    let mut value = signed(name, value, *round, seed);
+                    if let Value::Array(elements) = &mut value {
+                        dice.shuffle(elements);
+                    }
+                    format!("\"{name}\":{value},")
+                });
+                kind(&written.collect::<String>(), id)
             }
         })
         .collect();
@@ -254,12 +258,12 @@ pub fn mixed(list: &[Entry], seed: u64) -> String {
     records.join(",")
 }
 
-/// The value as it is told: URLs are signed, differently in each round.
-fn signed(name: &str, value: &Value, round: usize) -> Value {
+/// The value in the answer: URLs are signed, differently in each round and by each seed.
+fn signed(name: &str, value: &Value, round: usize, seed: u64) -> Value {
     match value {
         Value::String(url) if name == "preview_image_url" => {
             json!(format!(
-                "{url}?Expires={}&Signature=s{round}&Key-Pair-Id=K",
+                "{url}?Expires={}&Signature=s{round}x{seed}&Key-Pair-Id=K",
                 1_800_000_000 + round
             ))
         }
