@@ -74,6 +74,8 @@
 //! - A row of history deleted, or touched but for the four cells that close a version.
 
 #![forbid(unsafe_code)]
+// They panic where a stream is closed or its disk is full.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod archive;
 pub mod catalog;

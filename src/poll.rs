@@ -20,7 +20,7 @@ use crate::{
         stripped::Bodies,
     },
     config::{ApiVersion, Notify, Removals, Version},
-    error::{Error, Result},
+    error::{Error, Result, caught},
     heygen::{self, Fetched, OnProgress},
     notify,
     store::{
@@ -157,18 +157,19 @@ async fn receive(
 ) -> Option<Result<Stored>> {
     let (archive, bodies) = (archive?, fetched.bodies.take()?);
     fetched.answer.as_ref().ok()?;
-    Some(archive.receive(bodies, started_at, fetched.response_sha256.as_deref()).await)
+    let received = archive.receive(bodies, started_at, fetched.response_sha256.as_deref());
+    Some(caught(received).await)
 }
 
-/// Whatever befalls the archive, the poll stands. It is told as an error, so that it is seen where
-/// only errors are.
+/// Archive failures never fail a poll. They are logged as errors, so that they are seen where only
+/// errors are.
 async fn keep(archive: &Archive, store: &mut Store, row: &PollRow, stored: Result<Stored>) {
     if row.failed() {
         archive.forget(row).await;
         return;
     }
     let kept = match stored {
-        Ok(stored) => archive.keep(store, row.poll_id, stored).await,
+        Ok(stored) => caught(archive.keep(store, row.poll_id, stored)).await,
         Err(error) => Err(error),
     };
     if let Err(error) = kept {

@@ -13,7 +13,7 @@ use crate::{
     catalog::kind::Kind,
     config::Config,
     daemon::{self, Ended, Setup, plan::LEAD, plan::Work},
-    error::{Result, gravest},
+    error::{Result, caught, gravest},
     store::{Location, Store, ahead::Ahead},
 };
 
@@ -47,9 +47,9 @@ impl Daemon {
             health: context.service.health.clone(),
             stop: context.service.stop.clone(),
         };
-        let look = async |config: &Config| look(config, &location, context).await;
+        let look = async |config: &Config| caught(look(config, &location, context)).await;
         let work = async |config: &Config, what| {
-            if let Err(error) = work(config, &location, what, context).await {
+            if let Err(error) = caught(work(config, &location, what, context)).await {
                 complain(&error);
             }
         };

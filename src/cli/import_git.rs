@@ -5,7 +5,11 @@ use std::{io::IsTerminal, path::PathBuf};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{Context, api::deadline, output::grouped};
+use super::{
+    Context,
+    api::deadline,
+    output::{grouped, note},
+};
 use crate::{
     catalog::diff::Accepted,
     config::check_account_name,
@@ -70,7 +74,8 @@ impl ImportGit {
         let imported = imported?;
         store.close().await?;
         if !context.quiet {
-            eprintln!("heygen-sync: {}", told(&imported, &commits, repository.name(), path));
+            let told = told(&imported, &commits, repository.name(), path);
+            note(format_args!("heygen-sync: {told}"));
         }
         Ok(exit_code(&imported))
     }
