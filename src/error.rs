@@ -3,7 +3,9 @@
 //! Messages say what failed, why, and what to do, in one or two lines. They never hold a key, a
 //! signature, a password or a response's body.
 
-use std::fmt;
+use std::{fmt, panic::AssertUnwindSafe};
+
+use futures_util::FutureExt;
 
 /// The kind of a failure, which decides the exit code and nothing else does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -109,6 +111,16 @@ impl Error {
 /// What may fail in this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// Does `work`; a panic in it (a bug, here or in a dependency) becomes an error that ends this work
+/// and nothing else. Only for work whose remains are not used afterwards.
+///
+/// # Errors
+/// Those of `work`; [`Kind::Unforeseen`] after a panic.
+pub async fn caught<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    let ended = AssertUnwindSafe(work).catch_unwind().await;
+    ended.unwrap_or_else(|_| Err(Error::unforeseen("it was ended by a bug; please report it")))
+}
+
 /// Of several exit codes the gravest, in the order of the contract: 1, 78, 74, 77, 65, 69, 75,
 /// 3, 4, 10, 0. A usage error (2) ends a run before it can meet another.
 pub fn gravest(codes: impl IntoIterator<Item = u8>) -> u8 {
@@ -122,6 +134,14 @@ pub fn gravest(codes: impl IntoIterator<Item = u8>) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_panic_ends_the_work_and_becomes_an_error() {
+        let broken = async { if true { panic!("secret") } else { Ok(()) } };
+        let error = caught(broken).await.unwrap_err();
+        assert!(error.kind == Kind::Unforeseen && !error.message.contains("secret"), "{error}");
+        assert_eq!(caught(async { Ok(7) }).await, Ok(7));
+    }
 
     #[test]
     fn the_gravest_of_several_exit_codes_wins() {

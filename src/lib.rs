@@ -72,6 +72,9 @@
 //!   `main`, which hands in a [`time::Clock`].
 //! - A row of history deleted, or touched but for the four cells that close a version.
 
+// They panic where a stream is closed or its disk is full.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 pub mod archive;
 pub mod catalog;
 pub mod cli;

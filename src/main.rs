@@ -1,11 +1,14 @@
 //! Parse, run, exit code: nothing else.
 
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 use std::process::ExitCode;
 
 use clap::Parser;
-use heygen_sync::{cli, time::Clock};
+use heygen_sync::{cli, config, time::Clock};
 
 fn main() -> ExitCode {
+    config::unset_empty();
     let arguments = match cli::Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(told) => {

@@ -17,7 +17,7 @@ use crate::{
         foreign,
     },
     config::{ApiVersion, Notify, Removals, Version},
-    error::{Error, Result},
+    error::{Error, Result, caught},
     heygen::{self, OnProgress},
     notify,
     store::{
@@ -184,18 +184,19 @@ async fn receive(
     let list = &mut fetched.list;
     let (archive, bodies) = (archive?, list.bodies.take()?);
     list.answer.as_ref().ok()?;
-    Some(archive.receive(bodies, started_at, list.response_sha256.as_deref()).await)
+    let received = archive.receive(bodies, started_at, list.response_sha256.as_deref());
+    Some(caught(received).await)
 }
 
-/// Whatever befalls the archive, the poll stands. It is told as an error, so that it is seen where
-/// only errors are.
+/// Archive failures never fail a poll. They are logged as errors, so that they are seen where only
+/// errors are.
 async fn keep(archive: &Archive, store: &mut Store, row: &PollRow, stored: Result<Stored>) {
     if row.failed() {
         archive.forget(row).await;
         return;
     }
     let kept = match stored {
-        Ok(stored) => archive.keep(store, row.poll_id, stored).await,
+        Ok(stored) => caught(archive.keep(store, row.poll_id, stored)).await,
         Err(error) => Err(error),
     };
     if let Err(error) = kept {

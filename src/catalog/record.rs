@@ -157,7 +157,7 @@ impl<'a> Builder<'a> {
 /// The link that a raw preview URL is, if it is signed.
 fn link(raw: &str, preview: &'static Preview, signatures: &mut Signatures) -> Option<Link> {
     let url = raw.starts_with('"').then(|| text(raw))?;
-    let signed_url::Signed { canonical, expires_at } = signed_url::parse(&url)?;
+    let signed_url::Signed { url, canonical, expires_at } = signed_url::parse(&url)?;
     Some(Link { preview, signature: signatures.keep(&canonical, &url)?, expires_at })
 }
 

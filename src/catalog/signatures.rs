@@ -6,7 +6,7 @@
 
 use std::{cmp::Ordering, fmt, sync::Arc};
 
-/// A URL with its signature, byte for byte as received: a credential, so it never prints.
+/// A URL with its signature, as a browser reads what was received: a credential, so it never prints.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SignedUrl(Arc<str>);
 

@@ -2,10 +2,11 @@
 //!
 //! A signature is added to the query by whoever hands a URL out, and differs at every handing
 //! out. Here it is taken off again, as text: nothing else of the URL moves by a byte, so that an
-//! unsigned URL and its signed form meet in one canonical form. Whether a link still works, who
-//! keeps it and when it is fetched is not known here; nor is the clock.
+//! unsigned URL and its signed form meet in one canonical form. Text is read as a browser reads it:
+//! what a browser would send with its signature must not be stored as plain text. Whether a link still
+//! works, who keeps it and when it is fetched is not known here; nor is the clock.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
 
 use base64::{
     Engine as _,
@@ -16,10 +17,12 @@ use percent_encoding::percent_decode_str;
 
 use crate::time::Timestamp;
 
-/// What a signed URL says without its signature.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Signed {
-    /// The URL without its signature parameters, otherwise byte for byte as it came.
+/// A signed URL, and what it says without its signature. It holds a credential, so it never prints.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Signed<'a> {
+    /// The URL as a browser reads it; byte for byte the text, unless a browser would change it.
+    pub url: Cow<'a, str>,
+    /// The same without its signature parameters.
     pub canonical: String,
     /// The last moment of the link; `None` when it cannot be read or lies outside the years 2000
     /// to 9999. Where several limits hold (two signatures, two statements), the earliest.
@@ -31,12 +34,16 @@ pub struct Signed {
 ///
 /// Parameters left without a neighbour keep their bytes, empty ones included (`?&a=1`); the
 /// question mark goes with the last parameter.
-pub fn parse(text: &str) -> Option<Signed> {
-    if !is_http(text) {
-        return None;
-    }
-    let (url, fragment) = text.split_at(text.find('#').unwrap_or(text.len()));
-    let (path, query) = url.split_once('?')?;
+pub fn parse(text: &str) -> Option<Signed<'_>> {
+    let url = as_browsers_read(text)?;
+    let (canonical, expires_at) = without_signature(&url)?;
+    Some(Signed { url, canonical, expires_at })
+}
+
+/// The canonical form of a signed URL and its expiry; `None` when no set is whole.
+fn without_signature(url: &str) -> Option<(String, Option<Timestamp>)> {
+    let (address, fragment) = url.split_at(url.find('#').unwrap_or(url.len()));
+    let (path, query) = address.split_once('?')?;
     let parameters: Vec<Parameter> = query.split('&').map(Parameter::read).collect();
     let whole: Vec<&Form> = FORMS.iter().filter(|form| form.is_whole(&parameters)).collect();
     if whole.is_empty() {
@@ -48,20 +55,58 @@ pub fn parse(text: &str) -> Option<Signed> {
         .map(|parameter| parameter.text)
         .collect();
     let mark = if others.is_empty() { "" } else { "?" };
-    Some(Signed {
-        canonical: format!("{path}{mark}{}{fragment}", others.join("&")),
-        expires_at: whole.iter().filter_map(|form| (form.expiry)(&parameters)).min(),
-    })
+    let canonical = format!("{path}{mark}{}{fragment}", others.join("&"));
+    Some((canonical, whole.iter().filter_map(|form| (form.expiry)(&parameters)).min()))
 }
 
-/// Whether `text` starts with `http://` or `https://`, in any case.
-fn is_http(text: &str) -> bool {
-    let starts = |scheme: &str| {
-        text.as_bytes()
-            .get(..scheme.len())
-            .is_some_and(|start| start.eq_ignore_ascii_case(scheme.as_bytes()))
-    };
-    starts("https://") || starts("http://")
+/// The http(s) URL with a query that a browser reads in `text`, by the URL Standard: what it strips
+/// from both ends is gone, tabs and line breaks inside are gone, and any number of slashes follows
+/// the scheme. Beyond the standard, all white space is stripped, and U+FFFD, since that may have been
+/// U+0000; and `&amp;` between parameters is `&`, as in a link that is copied from HTML.
+fn as_browsers_read(text: &str) -> Option<Cow<'_, str>> {
+    const REMOVED: [char; 3] = ['\t', '\n', '\r'];
+    if !text.contains('?') {
+        return None;
+    }
+    let is_stripped =
+        |c: char| c <= ' ' || c.is_whitespace() || matches!(c, '\u{FEFF}' | '\u{FFFD}');
+    let mut url = Cow::Borrowed(text.trim_matches(is_stripped));
+    if url.contains(REMOVED) {
+        url = Cow::Owned(url.replace(REMOVED, ""));
+    }
+    let (scheme, rest) = url.split_once(':')?;
+    if !["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
+        return None;
+    }
+    let host = rest.trim_start_matches(['/', '\\']);
+    if host.starts_with(['?', '#']) {
+        return None;
+    }
+    if rest.len() != host.len() + 2 || !rest.starts_with("//") {
+        url = Cow::Owned(format!("{scheme}://{host}"));
+    }
+    Some(with_ampersands(url))
+}
+
+/// The URL with `&` for each `&amp;` of its query, however often that was escaped.
+fn with_ampersands(url: Cow<'_, str>) -> Cow<'_, str> {
+    let end = url.find('#').unwrap_or(url.len());
+    if !url[..end].contains("&amp;") {
+        return url;
+    }
+    let start = url[..end].find('?').unwrap_or(end);
+    let parameters = url[start..end].split('&').map(|piece| piece.trim_start_matches("amp;"));
+    let query = parameters.collect::<Vec<_>>().join("&");
+    Cow::Owned([&url[..start], &query, &url[end..]].concat())
+}
+
+impl fmt::Debug for Signed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Signed")
+            .field("canonical", &self.canonical)
+            .field("expires_at", &self.expires_at)
+            .finish_non_exhaustive()
+    }
 }
 
 /// One piece of a query, between two ampersands.

@@ -213,6 +213,13 @@ mod tests {
     }
 
     #[test]
+    fn signatures_go_from_whatever_a_browser_reads_as_a_signed_url() {
+        let escaped = SIGNED.replace('&', "&amp;");
+        let text = of(&format!(r#"{{"avatar_id":"a","x":" {SIGNED}\n","y":["\t{escaped}"]}}"#));
+        assert!(text.contains(r#""x":"https://h/x.webp","y":["https://h/x.webp"]"#), "{text}");
+    }
+
+    #[test]
     fn numbers_repeated_keys_and_lone_surrogates_decode_as_before() {
         let text = of(r#"{"avatar_id":"a","n":1e400,"m":1.50,"m":2.50,"s":"\ud800"},7,{"x":1}"#);
         let list = list::decode(text.as_bytes()).unwrap().lists.swap_remove(0);

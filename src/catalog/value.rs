@@ -254,8 +254,8 @@ pub fn text(raw: &str) -> Cow<'_, str> {
 }
 
 fn without_signature(text: Cow<'_, str>) -> Cow<'_, str> {
-    match signed_url::parse(&text) {
-        Some(signed) => Cow::Owned(signed.canonical),
+    match signed_url::parse(&text).map(|signed| signed.canonical) {
+        Some(canonical) => Cow::Owned(canonical),
         None => text,
     }
 }

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::Context;
+use super::{Context, output::note};
 use crate::{config::check_account_name, error::Result, store::Store};
 
 /// Manage accounts
@@ -37,7 +37,9 @@ impl Account {
         store.rename_account(&old, &new, context.clock.now()).await?;
         store.close().await?;
         if !context.quiet {
-            eprintln!("Account '{old}' is now '{new}'; change the name in the configuration, too.");
+            note(format_args!(
+                "Account '{old}' is now '{new}'; change the name in the configuration, too."
+            ));
         }
         Ok(0)
     }

@@ -2,7 +2,10 @@
 
 use clap::Args;
 
-use super::{Context, output::grouped};
+use super::{
+    Context,
+    output::{grouped, note},
+};
 use crate::{
     error::Result,
     store::{Location, copy::copy},
@@ -35,7 +38,7 @@ impl Copy {
                 format!("{} {name}", grouped(i64::try_from(*rows).unwrap_or(i64::MAX)))
             });
             let tables: Vec<String> = tables.collect();
-            eprintln!("Copied {from} to {to}: {}.", tables.join(", "));
+            note(format_args!("Copied {from} to {to}: {}.", tables.join(", ")));
         }
         Ok(0)
     }

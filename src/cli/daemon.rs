@@ -12,7 +12,7 @@ use super::{
 use crate::{
     config::Config,
     daemon::{self, Ended, Setup, plan::LEAD, plan::Work},
-    error::{Kind, Result, gravest},
+    error::{Kind, Result, caught, gravest},
     store::{Location, Store, ahead::Ahead},
 };
 
@@ -54,12 +54,12 @@ impl Daemon {
         // What was there once must stay: nothing is begun anew beside an unmounted disk.
         let existing = Cell::new(self.existing);
         let look = async |config: &Config| {
-            let ahead = look(config, &location, existing.get(), context).await?;
+            let ahead = caught(look(config, &location, existing.get(), context)).await?;
             existing.set(true);
             Ok(ahead)
         };
         let work = async |config: &Config, what| {
-            match work(config, &location, what, context).await {
+            match caught(work(config, &location, what, context)).await {
                 // The look that follows ends the daemon with it.
                 Err(error) if error.kind == Kind::Gone => {}
                 Err(error) => complain(&error),

@@ -10,7 +10,7 @@ use super::{
     Context, changes,
     changes::KindArgument,
     flags::time_or_ago,
-    output::{Format, Text},
+    output::{Format, Text, note},
 };
 use crate::{
     catalog::kind::Kind,
@@ -230,7 +230,7 @@ impl Export {
             return Err(too_early(&later, as_of));
         }
         for (first, account) in later.iter().filter(|_| !quiet) {
-            eprintln!("heygen-sync: account '{account}' is left out: {}", begins(*first));
+            note(format_args!("heygen-sync: account '{account}' is left out: {}", begins(*first)));
         }
         Ok(moments)
     }
@@ -266,7 +266,7 @@ async fn answer(snapshot: &mut Snapshot<'_>, moments: &[Moment]) -> Result<()> {
 fn tell(moment: &Moment, several: bool, as_of: Option<Timestamp>, now: Timestamp) {
     let Moment { account, poll_id, observed_at, failed, next } = moment;
     let whose = if several { format!("account '{account}': ") } else { String::new() };
-    eprintln!("heygen-sync: {whose}as of {observed_at}, after poll {poll_id}");
+    note(format_args!("heygen-sync: {whose}as of {observed_at}, after poll {poll_id}"));
     if *failed == 0 {
         return;
     }
@@ -276,10 +276,10 @@ fn tell(moment: &Moment, several: bool, as_of: Option<Timestamp>, now: Timestamp
         (None, Some(asked)) => format!("{asked}; no good poll has come since"),
         (None, None) => format!("now ({now})"),
     };
-    eprintln!(
+    note(format_args!(
         "heygen-sync: warning: {whose}the {polls} after it failed: the state is not known between \
          {observed_at} and {until}"
-    );
+    ));
 }
 
 /// No account had a good poll yet: says when the first one came.

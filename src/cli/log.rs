@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use super::context::Context;
+use super::{context::Context, output::note};
 use crate::error::Error;
 
 /// Whether errors go to the log, too, for a reader that knows only its form.
@@ -12,7 +12,7 @@ pub(super) static ALL_IS_LOGGED: OnceLock<bool> = OnceLock::new();
 pub(super) fn complain(error: &Error) {
     match ALL_IS_LOGGED.get() {
         Some(true) => tracing::error!("{error}"),
-        _ => eprintln!("heygen-sync: {error}"),
+        _ => note(format_args!("heygen-sync: {error}")),
     }
 }
 
@@ -22,7 +22,7 @@ pub(super) fn tell(text: &str, context: &Context) {
         Some(true) if context.service.is_daemon => tracing::warn!("{text}"),
         // A one-shot run logs errors alone where nobody looks.
         Some(true) => tracing::error!("{text}"),
-        _ => eprintln!("heygen-sync: {text}"),
+        _ => note(format_args!("heygen-sync: {text}")),
     }
 }
 

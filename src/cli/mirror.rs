@@ -11,7 +11,7 @@ use super::{
     context::Context,
     flags::time_or_ago,
     log::{self, complain},
-    output::{Cell, grouped, object, print, visible},
+    output::{Cell, grouped, note, object, print, visible},
     report,
     stores::{self, blobs},
     textfile::leave_metrics,
@@ -19,7 +19,7 @@ use super::{
 use crate::{
     catalog::diff::Accepted,
     config::Config,
-    error::{Error, Kind, Result, gravest},
+    error::{Error, Kind, Result, caught, gravest},
     mirror::{self, Blobs, Progress, Settings, Summary, audit},
     poll::{Report, Request, Source, poll},
     store::{Store, queue::Failures},
@@ -102,11 +102,11 @@ impl Prune {
         if self.dry_run || looked_at(context) {
             let (verb, count) =
                 (if self.dry_run { "would remove" } else { "removed" }, pruned.files.len());
-            eprintln!(
+            note(format_args!(
                 "mirror: {verb} {} files ({})",
                 grouped(count as i64),
                 HumanBytes(pruned.bytes)
-            );
+            ));
         }
         Ok(0)
     }
@@ -118,7 +118,7 @@ async fn repair(store: &mut Store, blobs: &Blobs, context: &Context) -> Result<(
         print(&format!("{finding}\n"))?;
     }
     if looked_at(context) {
-        eprintln!("mirror: {}", audited(&audit));
+        note(format_args!("mirror: {}", audited(&audit)));
     }
     Ok(())
 }
@@ -214,7 +214,7 @@ pub(super) async fn after_sync(
     let drained = match blobs(config, context) {
         Ok(blobs) => {
             let settings = Settings { refresh, ..Settings::new(&config.mirror) };
-            let drained = drain(store, config, blobs, settings, context);
+            let drained = caught(drain(store, config, blobs, settings, context));
             // The daemon hears signals itself. Here the poll's report is still to be told: what is
             // under way is given up, what is saved is written down, and the end comes in order.
             let told = async {

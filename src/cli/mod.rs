@@ -36,23 +36,18 @@ use clap::{CommandFactory, Parser, Subcommand};
 use self::{
     context::{Context, Service},
     log::{ALL_IS_LOGGED, complain},
+    man::exit_codes,
 };
 use crate::{
     config::{Config, LogFormat, Sources},
-    error::{Error, Result},
+    error::{Error, Result, caught},
     time::Clock,
 };
-
-/// What stands behind every help text.
-const EXIT_CODES: &str = "Exit codes: 0 done · 1 unforeseen, or verify found something · 2 usage · 3 removals held back · \
-4 some previews failed · 10 changed (--exit-code only) · 65 the answer is not a catalogue · 69 the API cannot be reached · \
-74 database or file trouble · 75 another poll is running · 77 the key was refused · \
-78 configuration (no key, too)";
 
 /// Keeps a faithful local copy, with history, of the avatars and talking photos that HeyGen
 /// offers to an account.
 #[derive(Debug, Parser)]
-#[command(name = "heygen-sync", version, after_help = EXIT_CODES, disable_help_subcommand = false)]
+#[command(name = "heygen-sync", version, after_help = exit_codes(), disable_help_subcommand = false)]
 pub struct Arguments {
     /// Read this configuration file and no other
     #[arg(long, global = true, value_name = "FILE", help_heading = "Everywhere")]
@@ -100,7 +95,7 @@ pub fn run(arguments: Arguments, clock: Clock) -> u8 {
     let context = Context { sources, quiet, clock, flags, service };
     let ran = match runtime(&command) {
         Ok(runtime) => {
-            let ran = runtime.block_on(dispatch(command, &context));
+            let ran = runtime.block_on(caught(dispatch(command, &context)));
             // A look-up of a name that was given up is not waited for.
             runtime.shutdown_timeout(Duration::from_secs(1));
             ran
@@ -178,14 +173,22 @@ pub fn logging(arguments: &Arguments) {
     // clock by itself.
     let filter = EnvFilter::new(format!("error,tokio_cron_scheduler=off,heygen_sync={level}"));
     let log = fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    // What cannot be written is lost; else the subscriber complains on stderr, and panics there.
+    let log = log.log_internal_errors(false);
     // A configuration that cannot be read is told by the verb.
     let sources = Sources::of_process(arguments.config.clone(), arguments.database.clone());
     let is_json =
         Config::load(&sources).is_ok_and(|(config, _)| config.log.format == LogFormat::Json);
+    let has_colours = std::io::stderr().is_terminal() && sources.env.get("NO_COLOR").is_none();
     // A second subscriber (in a test) is no reason to fail.
     let _ = match is_json {
         true => log.json().flatten_event(true).try_init(),
-        false => log.with_ansi(std::io::stderr().is_terminal()).try_init(),
+        false => log.with_ansi(has_colours).try_init(),
     };
+    // The message of a panic may hold anything, a secret too.
+    std::panic::set_hook(Box::new(|panic| match panic.location() {
+        Some(place) => tracing::error!("a bug: panic at {place}; please report it"),
+        None => tracing::error!("a bug: panic; please report it"),
+    }));
     let _ = ALL_IS_LOGGED.set(is_json || is_daemon);
 }

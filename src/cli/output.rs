@@ -1,6 +1,9 @@
 //! Rendering rows: table, csv, json, ndjson. The only file that knows what a result looks like.
 
-use std::io::{self, IsTerminal, Write};
+use std::{
+    fmt,
+    io::{self, IsTerminal, Write},
+};
 
 use clap::ValueEnum;
 use comfy_table::{ContentArrangement, Table, presets};
@@ -142,7 +145,7 @@ impl Rows {
     /// Ends the output; `nothing` is said on stderr where a table would be empty.
     pub fn finish(mut self, nothing: &str) -> Result<()> {
         match self.format {
-            Format::Table if self.table.is_empty() => eprintln!("{nothing}"),
+            Format::Table if self.table.is_empty() => note(nothing),
             Format::Table => {
                 let table = table(&self.columns, std::mem::take(&mut self.table));
                 for line in table.lines() {
@@ -181,6 +184,11 @@ impl Text {
     pub fn finish(mut self) -> Result<()> {
         self.0.flush().map_err(unwritten)
     }
+}
+
+/// A line for stderr. Where that cannot be written to, the line is lost and nothing else.
+pub fn note(line: impl fmt::Display) {
+    let _ = writeln!(io::stderr(), "{line}");
 }
 
 /// Text for stdout that is no row. Whoever reads it may stop reading: that is no error.

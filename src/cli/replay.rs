@@ -5,9 +5,13 @@ use std::io::IsTerminal;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{context::Context, output::grouped, stores::archive};
+use super::{
+    context::Context,
+    output::{grouped, note},
+    stores::archive,
+};
 use crate::{
-    config::Config,
+    config::{Config, check_store},
     error::{Error, Result},
     poll::replay::{Replayed, replay},
     store::{Location, Store},
@@ -34,7 +38,7 @@ impl Replay {
     pub(super) async fn run(self, context: &Context) -> Result<u8> {
         let to = Location::parse(&self.to)?;
         let from = match self.from {
-            Some(from) => from,
+            Some(from) => check_store(&from).map(|()| from)?,
             None => Config::load(&context.sources)?.0.archive.store,
         };
         let archive = archive(&from, context)?;
@@ -61,13 +65,13 @@ impl Replay {
         store.close().await?;
         if !context.quiet {
             let count = |number: u64| grouped(i64::try_from(number).unwrap_or(i64::MAX));
-            eprintln!(
+            note(format_args!(
                 "Replayed {} polls ({} failed) from {} into {to}: every digest is the recorded one. \
                  Links are not replayed; the next sync brings them.",
                 count(polls),
                 count(failed),
                 archive.shown()
-            );
+            ));
         }
         Ok(0)
     }

@@ -19,7 +19,7 @@ use crate::{
     archive::Archive,
     catalog::diff::Accepted,
     config::Config,
-    error::{Error, Result, gravest},
+    error::{Error, Result, caught, gravest},
     heygen::Progress,
     notify::{self, LONGEST_RUN, Pings},
     poll::{Report, Request, Source, dry_run, poll},
@@ -119,7 +119,7 @@ impl<'a> Round<'a> {
             }
             let account = task.account.clone();
             let span = span(&account, self.trigger);
-            let polled = self.poll(task, store.as_mut()).instrument(span.clone()).await;
+            let polled = caught(self.poll(task, store.as_mut())).instrument(span.clone()).await;
             let told = Told::Poll { account: &account, polled: &polled };
             codes.push(span.in_scope(|| tell(told)));
         }

@@ -3,7 +3,7 @@
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{Context, report::shell_word};
+use super::{Context, output::note, report::shell_word};
 use crate::{
     error::{Error, Result},
     web::{self, App, Settings, security::Guard},
@@ -28,9 +28,10 @@ impl Serve {
             behind_proxy: serve.behind_proxy,
             hosts: serve.hosts,
         };
-        let files = match config.mirror.enabled {
-            true => Some(super::stores::blobs(&config, context)?),
-            false => None,
+        // Its pictures are shown whoever saves them; while it is off, its settings may be wrong.
+        let files = match super::stores::blobs(&config, context) {
+            Err(error) if config.mirror.enabled => return Err(error),
+            files => files.ok(),
         };
         let mut settings = Settings::new(guard, files);
         let words = ["heygen-sync".to_owned()].into_iter().chain(context.flags.iter().cloned());
@@ -40,7 +41,9 @@ impl Serve {
         let quiet = context.quiet;
         let listening = move |address| {
             if !quiet {
-                eprintln!("heygen-sync: the gallery is at http://{address}/ (end with Ctrl-C)");
+                note(format_args!(
+                    "heygen-sync: the gallery is at http://{address}/ (end with Ctrl-C)"
+                ));
             }
         };
         web::serve(app, address, listening, stopped()?).await?;

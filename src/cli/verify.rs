@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::{
     Context,
-    output::{Cell, Format, Rows, counted, print, visible},
+    output::{Cell, Format, Rows, counted, note, print, visible},
 };
 use crate::{
     error::Result,
@@ -64,8 +64,8 @@ impl Verify {
         // Cron mails every word.
         let looked_at = !context.quiet && std::io::stderr().is_terminal();
         if code != 0 || against.is_some() || looked_at {
-            eprintln!("{}", summary(&report));
-            audit.iter().for_each(|audit| eprintln!("{}", super::mirror::audited(audit)));
+            note(summary(&report));
+            audit.iter().for_each(|audit| note(super::mirror::audited(audit)));
         }
         Ok(code)
     }

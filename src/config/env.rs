@@ -1,7 +1,14 @@
 //! The environment: `HEYGEN_SYNC_` and a key's name set that key, `DATABASE_URL` the database.
 //! Which keys there are is found from [`Config`]; what they mean is not known here.
 
-use std::{collections::BTreeMap, env, fmt};
+use std::{
+    collections::BTreeMap,
+    env,
+    ffi::{OsStr, OsString},
+    fmt,
+    os::unix::process::CommandExt,
+    process::Command,
+};
 
 use serde_json::Value as Json;
 use toml::{Table, Value};
@@ -14,7 +21,8 @@ const PREFIX: &str = "HEYGEN_SYNC_";
 /// Variables with the prefix that are no key: the one that names the configuration file.
 const OTHERS: [&str; 1] = ["HEYGEN_SYNC_CONFIG"];
 
-/// The environment's variables. They hold keys, so `Debug` shows none.
+/// The environment's variables; one that is set and empty counts as unset. They hold keys, so `Debug`
+/// shows none.
 #[derive(Clone, Default)]
 pub struct Env(BTreeMap<String, String>);
 
@@ -22,8 +30,8 @@ impl Env {
     /// The process's own. What is not UTF-8 is kept with replacement characters, and refused
     /// where it is asked for.
     pub fn of_process() -> Self {
-        let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
-        Self(env::vars_os().map(|(name, value)| (text(name), text(value))).collect())
+        let text = |text: OsString| text.to_string_lossy().into_owned();
+        env::vars_os().map(|(name, value)| (text(name), text(value))).collect()
     }
 
     /// The value of the variable `name`.
@@ -40,8 +48,38 @@ impl Env {
 
 impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Env {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(variables: I) -> Self {
-        Self(variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
+        let variables = variables.into_iter().map(|(name, value)| (name.into(), value.into()));
+        Self(variables.filter(|(_, value): &(String, String)| !value.is_empty()).collect())
     }
+}
+
+/// Variables that libraries read by themselves: of databases, certificates, proxies and colours.
+fn is_read_by_a_library(name: &OsStr) -> bool {
+    const NAMES: [&str; 4] = ["SSL_CERT_FILE", "SSL_CERT_DIR", "NO_COLOR", "CLICOLOR"];
+    let name = name.to_string_lossy();
+    name.starts_with("PG")
+        || name.to_ascii_lowercase().ends_with("_proxy")
+        || NAMES.contains(&&*name)
+}
+
+/// Makes a variable that is set and empty count as unset for libraries too: starts this program anew
+/// without them, since a process cannot safely unset its own. Returns where there is none; where the
+/// program cannot be started, it goes on with them.
+pub fn unset_empty() {
+    let is_empty =
+        |(name, value): &(OsString, OsString)| value.is_empty() && is_read_by_a_library(name);
+    let empty: Vec<OsString> = env::vars_os().filter(is_empty).map(|(name, _)| name).collect();
+    let (false, Ok(program)) = (empty.is_empty(), env::current_exe()) else { return };
+    let mut anew = Command::new(program);
+    let mut arguments = env::args_os();
+    if let Some(name) = arguments.next() {
+        anew.arg0(name);
+    }
+    anew.args(arguments);
+    for name in empty {
+        anew.env_remove(name);
+    }
+    let _ = anew.exec();
 }
 
 impl fmt::Debug for Env {

@@ -44,7 +44,7 @@ fn default_key(sources: &Sources) -> Result<SecretString> {
             "both HEYGEN_API_KEY and HEYGEN_API_KEY_FILE are set: unset one of them",
         )),
         (Some(key), None) => judge(key, "HEYGEN_API_KEY"),
-        (None, Some(file)) => from_file(&sources.working_dir.join(file)),
+        (None, Some(file)) => from_file(&sources.path(Path::new(file))?),
         (None, None) => {
             match env.get("CREDENTIALS_DIRECTORY").map(|f| Path::new(f).join("api_key")) {
                 Some(file) if file.exists() => from_file(&file),
@@ -62,7 +62,7 @@ fn account_key(account: &Account, sources: &Sources) -> Result<SecretString> {
         (Some(name), None) => match sources.env.get(name) {
             Some(key) => judge(key, &variable(name)),
             None => Err(Error::config(format!(
-                "there is no API key: {} is not set; set it, or correct api_key_env",
+                "there is no API key: {} is not set or empty; set it, or correct api_key_env",
                 variable(name)
             ))),
         },
@@ -78,25 +78,24 @@ fn variable(name: &str) -> String {
     if name.chars().all(usual) { name.into() } else { "the variable of its api_key_env".into() }
 }
 
-/// The key in a file, without the newline that most editors put at the end.
+/// The key in a file.
 pub(super) fn from_file(path: &Path) -> Result<SecretString> {
     let name = format!("the key file '{}'", path.display());
     let mut bytes = Vec::new();
-    fs::File::open(path)
-        .and_then(|file| file.take(LONGEST + 1).read_to_end(&mut bytes))
-        .map_err(|e| Error::config(format!("cannot read {name}: {e}; name one that can be")))?;
+    fs::File::open(path).and_then(|file| file.take(LONGEST + 1).read_to_end(&mut bytes)).map_err(
+        |e| Error::config(format!("cannot read {name}: {e}; check the path and its permissions")),
+    )?;
     if bytes.len() as u64 > LONGEST {
         return Err(Error::config(format!("{name} is too long to hold a key: name another")));
     }
     // What is not UTF-8 becomes a character that no key may have.
-    let text = String::from_utf8_lossy(&bytes);
-    let text =
-        text.strip_suffix('\n').map_or(&*text, |text| text.strip_suffix('\r').unwrap_or(text));
-    judge(text, &name)
+    judge(&String::from_utf8_lossy(&bytes), &name)
 }
 
-/// The key, if a header can carry it: something, and of printable ASCII only.
+/// The key without white space at its end, such as the newline of an editor, if a header can carry
+/// it: not empty, and of printable ASCII only.
 pub(super) fn judge(key: &str, source: &str) -> Result<SecretString> {
+    let key = key.trim_end();
     if key.is_empty() {
         return Err(Error::config(format!("{source} is empty: put the API key there")));
     }

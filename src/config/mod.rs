@@ -23,7 +23,7 @@ use url::Url;
 
 pub use self::{
     daemon::{Daemon, Log, LogFormat, Metrics},
-    env::Env,
+    env::{Env, unset_empty},
     notify::{Form, Notify, Receiver},
     serve::Serve,
     sources::{Origin, Sources},
@@ -178,6 +178,17 @@ pub fn check_account_name(name: &str) -> Result<()> {
     Err(Error::usage("an account's name has 1 to 128 bytes and no control characters"))
 }
 
+/// Judges where files are kept, given on the command line.
+///
+/// # Errors
+/// [`crate::error::Kind::Usage`].
+pub fn check_store(store: &str) -> Result<()> {
+    match values::is_store(store) {
+        true => Ok(()),
+        false => Err(Error::usage(format!("'{store}' is neither a folder nor s3://bucket/prefix"))),
+    }
+}
+
 impl Config {
     /// Reads the configuration, and says where it came from.
     ///
@@ -194,10 +205,26 @@ impl Config {
             }
             table.insert("database".into(), database.clone().into());
         }
-        let config = table
+        let mut config: Self = table
             .try_into()
             .map_err(|e| Error::config(format!("the configuration{}", values::plain(&e))))?;
+        config.start_from_home(sources)?;
         Ok((config, origin))
+    }
+
+    /// Puts the home folder in place of `~/` at the start of every path.
+    fn start_from_home(&mut self, sources: &Sources) -> Result<()> {
+        let names = [&mut self.database, &mut self.mirror.store, &mut self.archive.store];
+        for name in names.into_iter().filter(|name| name.starts_with("~/")) {
+            *name = sources.path(name.as_ref())?.to_string_lossy().into_owned();
+        }
+        let keys = self.accounts.iter_mut().map(|account| &mut account.api_key_file);
+        let files =
+            [&mut self.serve.token_file, &mut self.notify.secret_file, &mut self.metrics.textfile];
+        for file in keys.chain(files).flatten().filter(|file| file.starts_with("~")) {
+            *file = sources.path(file)?;
+        }
+        Ok(())
     }
 }
 

@@ -102,7 +102,9 @@ impl Notify {
             (Some(_), Some(_)) => Err(Error::config("set secret_env or secret_file, not both")),
             (Some(name), None) => match sources.env.get(name) {
                 Some(secret) => keys::judge(secret, "the variable of secret_env"),
-                None => Err(Error::config("the variable that secret_env names is not set")),
+                None => {
+                    Err(Error::config("the variable that secret_env names is not set or empty"))
+                }
             },
             (None, Some(file)) => keys::from_file(&sources.working_dir.join(file)),
             (None, None) => match credential() {

@@ -3,7 +3,7 @@
 
 use std::{
     fmt, fs,
-    io::ErrorKind,
+    io::{self, ErrorKind},
     path::{Path, PathBuf},
 };
 
@@ -60,7 +60,7 @@ impl Sources {
         let named = self.env.get("HEYGEN_SYNC_CONFIG").map(PathBuf::from);
         for (path, by) in [(&self.config, "--config"), (&named, "HEYGEN_SYNC_CONFIG")] {
             if let Some(path) = path {
-                let text = read(&self.working_dir.join(path))?.ok_or_else(|| {
+                let text = read(&self.path(path)?)?.ok_or_else(|| {
                     let path = path.display();
                     Error::config(format!(
                         "there is no configuration file '{path}', which {by} names: \
@@ -71,18 +71,41 @@ impl Sources {
             }
         }
         for path in self.usual_files() {
-            if let Some(text) = read(&path)? {
+            if let Some(fault) = closed_folder(&path) {
+                tracing::warn!("'{}' is not looked for: {fault}", path.display());
+            } else if let Some(text) = read(&path)? {
                 return Ok((Origin::File(path), text));
             }
         }
         Ok((Origin::Defaults, String::new()))
     }
 
+    /// A path of the configuration: `~/` at its start is the home folder, and a relative one starts
+    /// from the working directory.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Config`] for `~/` without a home folder.
+    pub fn path(&self, path: &Path) -> Result<PathBuf> {
+        let Ok(rest) = path.strip_prefix("~") else { return Ok(self.working_dir.join(path)) };
+        match self.folder("HOME") {
+            Some(home) if rest != Path::new("") => Ok(home.join(rest)),
+            Some(_) => Ok(self.working_dir.join(path)),
+            None => Err(Error::config(format!(
+                "'{}': there is no home folder, since HOME is not set; give the whole path",
+                path.display()
+            ))),
+        }
+    }
+
+    /// The folder that a variable names; only an absolute path counts.
+    fn folder(&self, variable: &str) -> Option<PathBuf> {
+        self.env.get(variable).map(PathBuf::from).filter(|path| path.is_absolute())
+    }
+
     /// The files that are looked for when none is named, in this order.
     fn usual_files(&self) -> Vec<PathBuf> {
-        let absolute = |path: PathBuf| path.is_absolute().then_some(path);
-        let variable = |name| self.env.get(name).map(PathBuf::from).and_then(absolute);
-        let user = variable("XDG_CONFIG_HOME").or_else(|| Some(variable("HOME")?.join(".config")));
+        let user = self.folder("XDG_CONFIG_HOME");
+        let user = user.or_else(|| Some(self.folder("HOME")?.join(".config")));
         let mut files = vec![self.working_dir.join("config.toml")];
         files.extend(user.map(|folder| folder.join("heygen-sync").join("config.toml")));
         files.push(self.system_dir.join("config.toml"));
@@ -90,14 +113,31 @@ impl Sources {
     }
 }
 
-/// The text of a file; `None` when there is no such file.
+/// Why the folder of `path` cannot be searched, so that nobody knows whether there is such a file.
+fn closed_folder(path: &Path) -> Option<io::Error> {
+    let fault = fs::symlink_metadata(path).err()?;
+    (!is_absent(&fault)).then_some(fault)
+}
+
+fn is_absent(fault: &io::Error) -> bool {
+    matches!(fault.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+}
+
+/// The text of a file; `None` when there is no such file. A link that leads nowhere is an error: the
+/// file that it means may be on a volume that is not mounted.
 fn read(path: &Path) -> Result<Option<String>> {
-    match fs::read_to_string(path) {
-        Ok(text) => Ok(Some(text)),
-        Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
-        Err(e) => Err(Error::config(format!(
-            "cannot read the configuration file '{}': {e}; mend it, or name another with --config",
-            path.display()
-        ))),
-    }
+    let fault = match fs::read_to_string(path) {
+        Ok(text) => return Ok(Some(text)),
+        Err(fault) => fault,
+    };
+    let is_link = |path: &Path| path.is_symlink() && !path.exists();
+    let why = match [Some(path), path.parent()].into_iter().flatten().find(|path| is_link(path)) {
+        Some(link) => format!("'{}' is a link to what is not there", link.display()),
+        None if is_absent(&fault) => return Ok(None),
+        None => fault.to_string(),
+    };
+    Err(Error::config(format!(
+        "cannot read the configuration file '{}': {why}; repair it, or name another with --config",
+        path.display()
+    )))
 }

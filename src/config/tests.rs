@@ -121,6 +121,89 @@ fn without_a_file_the_defaults_hold() {
 }
 
 #[test]
+fn a_variable_that_is_set_and_empty_counts_as_unset() {
+    let keys = leaves(&env::known().unwrap(), "");
+    let names = keys
+        .iter()
+        .map(|(key, _)| format!("HEYGEN_SYNC_{}", key.to_uppercase().replace('.', "__")));
+    let others =
+        ["DATABASE_URL", "HEYGEN_SYNC_CONFIG", "HEYGEN_SYNC_NO_KEY", "HEYGEN_API_KEY_FILE"];
+    let names: Vec<String> = names.chain(others.map(str::to_owned)).collect();
+    let mut variables: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "")).collect();
+    assert_eq!(of_env(&variables).load(), Config::default());
+    variables.push(("HEYGEN_API_KEY", "k"));
+    assert_eq!(of_env(&variables).key(), Ok("k".into()));
+    let account = "[[accounts]]\nname = \"a\"\napi_key_env = \"MINE\"\n";
+    let error = of_file(account).env(&[("MINE", "")]).key().unwrap_err();
+    assert!(error.contains("MINE is not set or empty"), "{error}");
+}
+
+#[test]
+fn white_space_at_the_end_of_a_key_is_trimmed_wherever_it_comes_from() {
+    let account = |source: &str| format!("[[accounts]]\nname = \"a\"\n{source}\n");
+    for end in ["", " ", "\n", "\r\n", " \t\n\n"] {
+        let key = format!("k y{end}");
+        let of_file = |config: &str| of_file(config).file("work/key", &key);
+        assert_eq!(of_env(&[("HEYGEN_API_KEY", key.as_str())]).key(), Ok("k y".into()), "{key:?}");
+        let named = machine().file("work/key", &key).env(&[("HEYGEN_API_KEY_FILE", "key")]);
+        assert_eq!(named.key(), Ok("k y".into()), "{key:?}");
+        assert_eq!(of_file(&account("api_key_file = \"key\"")).key(), Ok("k y".into()), "{key:?}");
+        let by_name = of_file(&account("api_key_env = \"K\"")).env(&[("K", key.as_str())]);
+        assert_eq!(by_name.key(), Ok("k y".into()), "{key:?}");
+    }
+    assert!(of_env(&[("HEYGEN_API_KEY", " \n")]).key().unwrap_err().contains("is empty"));
+}
+
+#[test]
+fn a_path_that_begins_with_the_home_folder_leads_there() {
+    let text = "database = \"~/a.db\"\n[mirror]\nstore = \"~/m\"\n[archive]\nstore = \"~x/~/a\"\n\
+        [serve]\ntoken_file = \"~/t\"\n[notify]\nsecret_file = \"~/s\"\n[metrics]\ntextfile = \"~/p\"\n\
+        [[accounts]]\nname = \"a\"\napi_key_file = \"~/k\"\n";
+    let config = of_file(text).env(&[("HOME", "/home/me")]).load();
+    assert_eq!(config.database, "/home/me/a.db");
+    assert_eq!(
+        (config.mirror.store.as_str(), config.archive.store.as_str()),
+        ("/home/me/m", "~x/~/a")
+    );
+    let files = [&config.serve.token_file, &config.notify.secret_file, &config.metrics.textfile];
+    let files = files.into_iter().chain([&config.accounts[0].api_key_file]);
+    let files: Vec<&str> = files.map(|file| file.as_ref().unwrap().to_str().unwrap()).collect();
+    assert_eq!(files, ["/home/me/t", "/home/me/s", "/home/me/p", "/home/me/k"]);
+    let error = of_file(text).error();
+    assert!(error.contains("'~/a.db': there is no home folder"), "{error}");
+    let machine = machine().file("key", "k\n");
+    let home = machine.path("").display().to_string();
+    let machine = machine.env(&[("HOME", home.as_str()), ("HEYGEN_API_KEY_FILE", "~/key")]);
+    assert_eq!(machine.key(), Ok("k".into()));
+}
+
+#[test]
+fn what_is_nearly_a_url_is_no_folder_for_files() {
+    for store in [
+        "s3:/bucket",
+        "s3:bucket",
+        "S3:/bucket",
+        "s3:",
+        "s3://",
+        "s3:///p",
+        "gs://b",
+        "file:/x",
+        "a/b://c",
+    ] {
+        for section in ["mirror", "archive"] {
+            let error = of_file(&format!("[{section}]\nstore = \"{store}\"\n")).error();
+            assert!(
+                error.contains("must be a folder's name, or s3://bucket/prefix"),
+                "{store}: {error}"
+            );
+        }
+    }
+    for store in ["s3://b", "s3://b/p", "s3", "a:b", "/x/s3:/y", "./s3:/b"] {
+        assert_eq!(of_file(&format!("[mirror]\nstore = \"{store}\"\n")).load().mirror.store, store);
+    }
+}
+
+#[test]
 fn the_shipped_file_says_the_defaults() {
     assert_eq!(of_file(SHIPPED).load(), Config::default());
     let table: toml::Table = SHIPPED.parse().unwrap();
@@ -469,7 +552,7 @@ fn a_secret_is_taken_as_it_is_or_as_standard_webhooks_write_it() {
     assert_eq!(key("plain"), Ok(b"plain".to_vec()));
     assert_eq!(key("whsec_aGV5"), Ok(b"hey".to_vec()));
     assert!(key("whsec_!").unwrap_err().contains("base64 does not follow"));
-    assert!(key("").unwrap_err().contains("is empty"));
+    assert!(key("").unwrap_err().contains("is not set or empty"));
 }
 
 #[test]
@@ -491,7 +574,6 @@ fn the_database_comes_from_the_flag_then_its_key_then_database_url_then_the_file
 fn a_bad_variable_is_named() {
     for (name, value, message) in [
         ("HEYGEN_SYNC_API__TIMEOUT", "soon", "must be a duration above 0"),
-        ("HEYGEN_SYNC_API__TIMEOUT", "", "must be a duration above 0"),
         ("HEYGEN_SYNC_DAEMON__SCHEDULE", "hourly", "must be a cron expression of 5 or 6 fields"),
         (
             "HEYGEN_SYNC_DAEMON__SCHEDULE",
@@ -511,7 +593,6 @@ fn a_bad_variable_is_named() {
             "[{ name = 'a', key = 'secret' }]",
             "holds an unknown key (known: n",
         ),
-        ("DATABASE_URL", "", "must be a file's name"),
         ("HEYGEN_SYNC_DATABASE", "secret\u{fffd}", "is not valid UTF-8"),
         ("HEYGEN_SYNC_REMOVALS__MAX_SHAR", "1", "sets no known key (known: HEYGEN_SYNC_REMOVALS__"),
         ("HEYGEN_SYNC_REMOVAL__MAX_SHARE", "1", "sets no known key (known: HEYGEN_SYNC_ACCOUNTS,"),
@@ -557,16 +638,16 @@ fn the_default_account_has_its_key_from_the_environment_a_file_or_systemd() {
 
 #[test]
 fn a_key_that_cannot_be_sent_is_refused_and_not_told() {
-    for key in ["secret\n", "secret\tx", "secret\u{e9}", "secret\u{7f}", "secret\0"] {
+    for key in ["secret\nx", "secret\tx", "secret\u{e9}", "secret\u{7f}", "secret\0"] {
         let error = of_env(&[("HEYGEN_API_KEY", key)]).key().unwrap_err();
         assert!(error.starts_with("HEYGEN_API_KEY holds more than a key"), "{error}");
         assert!(!error.contains("secret"), "{error}");
     }
-    let error = of_env(&[("HEYGEN_API_KEY", "")]).key().unwrap_err();
+    let error = of_env(&[("HEYGEN_API_KEY", "\n")]).key().unwrap_err();
     assert!(error.starts_with("HEYGEN_API_KEY is empty"), "{error}");
     for (text, message) in [
         ("\n", "the key file 'work/key' is empty"),
-        ("secret\n\n", "the key file 'work/key' holds more than a key"),
+        ("secret\n\nx", "the key file 'work/key' holds more than a key"),
         (&"x".repeat(70_000), "the key file 'work/key' is too long"),
     ] {
         let machine = machine().file("work/key", text).env(&[("HEYGEN_API_KEY_FILE", "key")]);
@@ -587,8 +668,8 @@ fn configured_accounts_have_each_their_key_or_their_error() {
         .env(&[("A", "key-a"), ("HEYGEN_API_KEY", "other")]);
     let missing = |name: &str, what: &str| {
         Err(format!(
-            "account '{name}': there is no API key: {what} is not set; set it, or correct \
-             api_key_env"
+            "account '{name}': there is no API key: {what} is not set or empty; set it, or \
+             correct api_key_env"
         ))
     };
     assert_eq!(

@@ -303,10 +303,16 @@ pub fn store<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Er
     })
 }
 
-fn is_store(text: &str) -> bool {
+/// Whether files may be kept there. `s3:/bucket` is no folder but a mistake.
+pub fn is_store(text: &str) -> bool {
     match text.strip_prefix("s3://") {
         Some(place) => !place.split('/').next().unwrap_or_default().is_empty(),
-        None => !text.is_empty() && !text.contains("://"),
+        None => {
+            let (first, rest) = text.split_once('/').unwrap_or((text, ""));
+            let is_nearly_s3 =
+                first.get(..3).is_some_and(|start| start.eq_ignore_ascii_case("s3:"));
+            !text.is_empty() && !first.ends_with(':') && !is_nearly_s3 && !rest.contains("://")
+        }
     }
 }
 

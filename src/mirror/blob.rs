@@ -10,21 +10,20 @@ use std::{
     fs, io,
     path::{Path as FilePath, PathBuf},
     sync::Arc,
-    time::Duration,
 };
 
 use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
 use object_store::{
     Attribute, Attributes, GetOptions, ObjectStore, ObjectStoreExt, PutMultipartOptions,
-    PutOptions, RetryConfig,
-    aws::{AmazonS3Builder, AmazonS3ConfigKey},
-    local::LocalFileSystem,
-    path::Path,
+    PutOptions, local::LocalFileSystem, path::Path,
 };
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 
-use super::workspace::{Body, Workspace};
+use super::{
+    s3,
+    workspace::{Body, Workspace},
+};
 use crate::{
     error::{Error, Result},
     store::lock::hex,
@@ -137,30 +136,10 @@ impl Blobs {
         aws: impl Iterator<Item = (String, String)>,
     ) -> Result<Self> {
         let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
-        let mut builder = AmazonS3Builder::new();
-        for (name, value) in aws {
-            if let Ok(key) = name.to_ascii_lowercase().parse::<AmazonS3ConfigKey>() {
-                builder = builder.with_config(key, value);
-            }
-        }
-        let endpoint = builder.get_config_value(&AmazonS3ConfigKey::Endpoint);
-        let plain = endpoint.as_deref().is_some_and(|url| url.starts_with("http://"));
-        if plain && !endpoint.as_deref().is_some_and(crate::config::is_loopback_url) {
-            return Err(Error::config(format!(
-                "{}: AWS_ENDPOINT_URL must begin with https:// (plain http is for loopback only)",
-                owner.key
-            )));
-        }
-        let retry = RetryConfig {
-            max_retries: 3,
-            retry_timeout: Duration::from_secs(60),
-            ..RetryConfig::default()
-        };
-        let built =
-            builder.with_bucket_name(bucket).with_allow_http(plain).with_retry(retry).build();
-        let built = built.map_err(|fault| Error::config(format!("{}: {fault}", owner.key)))?;
+        let client = s3::client(bucket, aws)
+            .map_err(|fault| Error::config(format!("{}: {fault}", owner.key)))?;
         let shown = format!("s3://{place}");
-        Ok(Self { owner, objects: Arc::new(built), prefix: Path::from(prefix), root: None, shown })
+        Ok(Self { owner, objects: Arc::new(client), prefix: Path::from(prefix), root: None, shown })
     }
 
     /// As it is shown to people.

@@ -14,6 +14,8 @@ use std::{
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Position, Url};
 
+use crate::store::queue::ALLOWED_HOSTS;
+
 /// What `mirror.allowed_hosts` says: exact names, `*.suffix` for all below it, and addresses,
 /// which are thereby allowed even where they are private.
 #[derive(Clone, Debug)]
@@ -52,8 +54,13 @@ impl Guard {
         let host = url.host_str().unwrap_or_default();
         match allowed {
             true => Ok(()),
-            false => Err(format!("its host '{host}' is not among mirror.allowed_hosts")),
+            false => Err(format!("its host '{host}' is not among {}", self.allowed())),
         }
+    }
+
+    /// The hosts that are allowed, as [`Guard::check`] names them.
+    pub fn allowed(&self) -> String {
+        format!("{ALLOWED_HOSTS} ({})", self.0.join(", "))
     }
 
     fn allows_name(&self, name: &str) -> bool {

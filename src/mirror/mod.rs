@@ -7,6 +7,7 @@
 //! - [`pace`]: how fast
 //! - [`sniff`]: what a body is
 //! - [`blob`]: where contents lie
+//! - `s3`: the client of a bucket
 //! - [`workspace`]: how they come into a folder
 //! - [`audit`]: whether they all do, and which are needed no more
 //!
@@ -20,6 +21,7 @@ pub mod fetch;
 pub mod guard;
 pub mod pace;
 pub mod plan;
+mod s3;
 mod settings;
 pub mod sniff;
 pub mod workspace;
@@ -35,6 +37,7 @@ use tokio::{task::JoinSet, time::Instant};
 pub use self::{blob::Blobs, settings::Settings};
 use self::{
     fetch::Fetcher,
+    guard::Guard,
     plan::{Misfortune, Outcome, REFRESH_EVERY, Task},
     workspace::GROUP,
 };
@@ -116,7 +119,9 @@ pub async fn run(
     let most = if lock.is_alone() { AHEAD_ALONE } else { AHEAD };
     let wanted = settings.wanted();
     let now = clock.now();
-    store.tidy_queue(wanted, now, plan::latest(now, settings.mirror.recheck)).await?;
+    let latest = plan::latest(now, settings.mirror.recheck);
+    let allowed = Guard::new(&settings.mirror.allowed_hosts).allowed();
+    store.tidy_queue(wanted, &allowed, now, latest).await?;
     let due = store.count_due(wanted, now).await?;
     if due == 0 {
         return Ok(Summary::default());

@@ -210,6 +210,9 @@ impl QueueLock {
     }
 }
 
+/// What `last_error` names where a host is not allowed, followed by the allowed ones.
+pub const ALLOWED_HOSTS: &str = "mirror.allowed_hosts";
+
 /// What `last_error` says of a content that was pruned.
 pub const PRUNED: &str = "pruned";
 
@@ -245,11 +248,13 @@ impl Store {
         }
     }
 
-    /// Brings the queue in line with what is wanted, before it is worked; what waits for longer than
-    /// until `latest` is due at once.
+    /// Brings the queue in line with what is wanted, before it is worked. What was left out by other
+    /// hosts than the `allowed` ones, as `last_error` names them, is due at once; so is what waits for
+    /// longer than until `latest`.
     pub async fn tidy_queue(
         &mut self,
         wanted: Wanted,
+        allowed: &str,
         now: Timestamp,
         latest: Timestamp,
     ) -> Result<()> {
@@ -260,6 +265,7 @@ impl Store {
             begin_between_polls(conn).await?;
             conn.execute(sql::LEAVE_OUT, &roles).await?;
             conn.execute(sql::TAKE_IN, &roles).await?;
+            conn.execute(sql::of_other_hosts(), &[now.into(), allowed.into()]).await?;
             conn.execute(sql::OF_A_WRONG_CLOCK, &[now.into(), latest.into()]).await?;
             conn.execute(sql::ALIVE_AFTER_ALL, &[now.into()]).await?;
             conn.execute(sql::NEEDED_AGAIN, &[]).await?;

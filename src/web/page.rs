@@ -39,6 +39,8 @@ pub struct Context<'a> {
     pub now: Timestamp,
     /// The account's last good poll, at the place.
     pub good: GoodPoll,
+    /// Whether the mirror has ever had a picture or video, by what the database says.
+    pub mirrored: bool,
 }
 
 impl Context<'_> {
@@ -88,7 +90,7 @@ impl Context<'_> {
             && self.now.millis() - self.polled_at().millis() > OLD_HOURS * 3_600_000
     }
 
-    /// Whether no mirror is there to show pictures from.
+    /// Whether there is no store to show pictures from.
     pub fn without_mirror(&self) -> bool {
         self.app.settings.files.is_none()
     }
@@ -162,7 +164,7 @@ pub struct Shell {
     pub accounts: Vec<(String, bool)>,
     /// Of a page of the past.
     pub bar: Option<PastBar>,
-    /// Of a gallery without a mirror: the command that fills one.
+    /// Where no pictures can be shown: the command that fetches them.
     pub mirror_command: Option<String>,
     /// What the footer says of the last poll.
     pub polled: String,
@@ -215,8 +217,7 @@ impl Shell {
                 poll: poll.poll_id,
                 now: present.href(&context.path, &own),
             }),
-            mirror_command: context
-                .without_mirror()
+            mirror_command: (context.without_mirror() || !context.mirrored)
                 .then(|| format!("{} mirror", context.app.settings.program)),
             polled: format!(
                 "Poll {}, {} UTC",

@@ -44,7 +44,7 @@ use crate::{
 pub struct Settings {
     /// Who may ask.
     pub guard: Guard,
-    /// The store of the mirror; `None` while the mirror is off.
+    /// The store of the mirror; `None` where it cannot be used.
     pub files: Option<Arc<Blobs>>,
     /// The program and the flags that lead to this database, as a shell takes them: what every
     /// command on a page begins with. Never a password.

@@ -124,6 +124,7 @@ pub(super) async fn context<'a>(
         accounts: mark.accounts.clone(),
         now,
         good,
+        mirrored: mark.mirror.0.is_some(),
     })
 }
 

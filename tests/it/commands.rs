@@ -4,5 +4,6 @@ mod errors;
 mod export;
 mod output;
 mod processes;
+mod surroundings;
 mod syncing;
 mod verifying;

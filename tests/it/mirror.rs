@@ -296,12 +296,13 @@ everywhere! {
         let allowed = std::mem::replace(&mut stage.settings.mirror.allowed_hosts, vec!["other.example".into()]);
         let summary = stage.work().await;
         assert_eq!((summary.skipped, summary.is_news, stage.cdn.total()), (1, true, 0), "{summary:?}");
+        let told = "its host '127.0.0.1' is not among mirror.allowed_hosts (other.example)";
+        assert_eq!(stage.asset("/photo/a.webp").await, format!("skipped|{told}"));
         stage.world.pass(Duration::from_secs(3600));
         let again = stage.work().await;
         assert_eq!((again.skipped, again.is_news), (1, false), "said once: {again:?}");
         stage.settings.mirror.allowed_hosts = allowed;
-        stage.world.pass(Duration::from_secs(3600));
-        assert_eq!(stage.work().await.saved, 1);
+        assert_eq!(stage.work().await.saved, 1, "by the next run, however soon");
         assert_eq!(stage.asset("/photo/a.webp").await, "mirrored|∅");
     }
 

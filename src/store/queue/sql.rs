@@ -2,7 +2,7 @@
 
 use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
 
-use super::PRUNED;
+use super::{ALLOWED_HOSTS, PRUNED};
 use crate::store::conn::Engine;
 
 const COLUMNS: &str = "url, signed_url, expires_at, state, sha256, file, bytes, content_type, \
@@ -69,6 +69,16 @@ pub const LEAVE_OUT: &str = "UPDATE assets SET state = 'skipped', next_attempt_a
 pub const TAKE_IN: &str = "UPDATE assets SET state = 'pending', attempts = 0, \
      next_attempt_at = NULL WHERE state = 'skipped' AND last_error IS NULL \
      AND ((role = 'image' AND $1) OR (role = 'video' AND $2))";
+/// What was left out when other hosts were allowed, and may be allowed now: (now, the allowed hosts
+/// as `last_error` names them).
+pub fn of_other_hosts() -> SqlStr {
+    AssertSqlSafe(format!(
+        "UPDATE assets SET next_attempt_at = $1 WHERE next_attempt_at > $1 \
+         AND last_error LIKE '%{ALLOWED_HOSTS}%' AND replace(last_error, $2, '') = last_error"
+    ))
+    .into_sql_str()
+}
+
 /// What was pruned and is needed again.
 pub const NEEDED_AGAIN: &str = "UPDATE assets SET state = 'pending', attempts = 0, \
      last_error = NULL WHERE state = 'gone' AND last_error = 'pruned' AND url IN (\
@@ -224,6 +234,7 @@ pub fn all(engine: Engine) -> Vec<(String, SqlStr)> {
         ("LEAVE_OUT", LEAVE_OUT.into_sql_str()),
         ("TAKE_IN", TAKE_IN.into_sql_str()),
         ("NEEDED_AGAIN", NEEDED_AGAIN.into_sql_str()),
+        ("of_other_hosts", of_other_hosts()),
         ("OF_A_WRONG_CLOCK", OF_A_WRONG_CLOCK.into_sql_str()),
         ("ALIVE_AFTER_ALL", ALIVE_AFTER_ALL.into_sql_str()),
         ("KNOWN_FILES", KNOWN_FILES.into_sql_str()),

@@ -107,6 +107,47 @@ at_home! {
 }
 
 #[tokio::test]
+async fn the_manual_has_the_usual_sections_and_cites_no_page_that_does_not_exist() {
+    let home = Home::sqlite().await;
+    let manual = home.run(&["man"]).stdout;
+    let sections: Vec<&str> = manual
+        .lines()
+        .filter_map(|line| line.strip_prefix(".SH "))
+        .map(|title| title.trim_matches('"'))
+        .collect();
+    let wanted = [
+        "NAME",
+        "SYNOPSIS",
+        "DESCRIPTION",
+        "OPTIONS",
+        "EVERYWHERE",
+        "COMMANDS",
+        "ENVIRONMENT",
+        "FILES",
+        "EXIT STATUS",
+        "EXAMPLES",
+    ];
+    assert_eq!(sections, wanted);
+    let cites = |word: &str| {
+        word.split_once('(').is_some_and(|(page, rest)| {
+            !page.is_empty()
+                && rest.starts_with(|c: char| c.is_ascii_digit())
+                && rest[1..].starts_with(')')
+        })
+    };
+    let cited: Vec<&str> = manual.split_whitespace().filter(|word| cites(word)).collect();
+    assert_eq!(cited, Vec::<&str>::new());
+    for said in [
+        "HEYGEN_API_KEY",
+        "/etc/heygen\\-sync/config.toml",
+        "heygen\\-sync sync \\-\\-dry\\-run",
+        "heygen\\-sync mirror prune",
+    ] {
+        assert!(manual.contains(said), "{said}: {manual}");
+    }
+}
+
+#[tokio::test]
 async fn every_verb_has_help_a_line_in_the_readme_and_a_place_in_the_manual() {
     let home = Home::sqlite().await;
     let help = home.run(&["--help"]).stdout;

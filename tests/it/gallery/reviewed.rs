@@ -168,7 +168,21 @@ async fn with_the_mirror_off_every_picture_has_a_word_in_its_place() {
         let answer = off.get(page).await;
         assert_eq!(answer.sources(), Vec::<String>::new(), "{page}");
         assert!(answer.text.contains("picture not shown, the mirror is off"), "{page}");
-        assert!(answer.text.contains("The mirror is off"), "{page}");
+        assert!(answer.text.contains("the mirror is off, or has saved none yet"), "{page}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_word_of_a_mirror_without_pictures_goes_with_its_first_picture() {
+    for site in both().await {
+        site.run("UPDATE assets SET checked_at = NULL").await;
+        let word = "No pictures are shown";
+        assert!(site.get("/avatars").await.text.contains(word));
+        site.run(
+            "UPDATE assets SET checked_at = '2026-11-23T07:00:00.000Z' WHERE state = 'mirrored'",
+        )
+        .await;
+        assert!(!site.get("/avatars").await.text.contains(word), "without a restart");
     }
 }
 

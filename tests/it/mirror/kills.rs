@@ -237,7 +237,7 @@ at_home! {
         let cdn = FakeCdn::start(Clock::system());
         photo(&home, &cdn, "a", Thing::picture(1, 900));
         let env = [&ENV[..], &[("HEYGEN_SYNC_MIRROR__ALLOWED_HOSTS", "[\"other.example\"]")]].concat();
-        let told = "1 left out: 1 × its host '127.0.0.1' is not among mirror.allowed_hosts (127.0.0.1, next try ";
+        let told = "1 left out: 1 × its host '127.0.0.1' is not among mirror.allowed_hosts (other.example) (127.0.0.1, next try ";
         let ran = home.run_with(&env, &["sync"]);
         assert!(ran.code == 0 && ran.stderr.starts_with(&format!("heygen-sync: mirror: {told}")), "{ran:?}");
         let again = home.run_with(&env, &["sync"]);

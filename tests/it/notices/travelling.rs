@@ -18,15 +18,15 @@ fn notify(receiver: &Receiver) -> Notify {
     }
 }
 
-fn sources() -> Sources {
-    let env = Env::from_iter([("NOTIFY_SECRET", SECRET)]);
+fn sources(secret: &str) -> Sources {
+    let env = Env::from_iter([("NOTIFY_SECRET", secret)]);
     let none = std::path::PathBuf::from("/nonexistent");
     Sources { config: None, database: None, env, working_dir: none.clone(), system_dir: none }
 }
 
 async fn delivered(world: &mut World) -> Delivered {
     let (clock, notify) = (world.clock(), world.notify.clone());
-    deliver(world.store(), &clock, &notify, &sources()).await
+    deliver(world.store(), &clock, &notify, &sources(SECRET)).await
 }
 
 /// Three polls that each have something to tell.
@@ -37,18 +37,29 @@ async fn three(world: &mut World) {
     }
 }
 
-/// What the commands of docs/notices.md print for what came.
-fn verified(came: &Came) -> String {
+/// The commands of docs/notices.md that are called so.
+fn commands(name: &str) -> &'static str {
     let docs = include_str!("../../../docs/notices.md");
-    let commands = docs.split("<!-- run: verify -->\n```sh\n").nth(1).unwrap();
+    let commands = docs.split(&format!("<!-- run: {name} -->\n```sh\n")).nth(1).unwrap();
+    commands.split("```").next().unwrap()
+}
+
+/// The secret that the docs make.
+fn secret_of_the_docs() -> String {
+    let made = std::process::Command::new("sh").args(["-c", commands("secret")]).output().unwrap();
+    String::from_utf8(made.stdout).unwrap().trim_end().to_owned()
+}
+
+/// What the docs' commands print for what came.
+fn verified(came: &Came, secret: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("body.json"), &came.body).unwrap();
-    let mut shell = std::process::Command::new("bash");
-    shell.args(["-c", commands.split("```").next().unwrap()]).current_dir(folder.path());
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", commands("verify")]).current_dir(folder.path());
     for name in ["webhook-id", "webhook-timestamp", "webhook-signature"] {
         shell.env(name.replace('-', "_"), came.header(name));
     }
-    String::from_utf8(shell.env("secret", SECRET).output().unwrap().stdout).unwrap()
+    String::from_utf8(shell.env("secret", secret).output().unwrap().stdout).unwrap()
 }
 
 mod on_engines {
@@ -76,13 +87,18 @@ mod on_engines {
         async fn a_receiver_verifies_by_the_commands_of_the_docs(world: World) {
             let receiver = Receiver::start();
             world.notify = notify(&receiver);
-            world.heygen.add_avatar("a", |_| ());
-            world.poll().await;
-            delivered(&mut world).await;
-            let came = receiver.came().remove(0);
-            assert_eq!(verified(&came), "genuine\n");
-            let forged = Came { body: came.body.replace("baseline", "changes"), ..came };
-            assert_eq!(verified(&forged), "");
+            let made = secret_of_the_docs();
+            assert!(made.starts_with("whsec_"), "{made}");
+            for secret in [&made, made.trim_start_matches("whsec_"), SECRET, "-x $'\"\\ %s"] {
+                world.heygen.add_avatar(secret, |_| ());
+                world.poll().await;
+                let (clock, notify) = (world.clock(), world.notify.clone());
+                deliver(world.store(), &clock, &notify, &sources(secret)).await;
+                let came = receiver.came().pop().unwrap();
+                assert_eq!(verified(&came, secret), "genuine\n", "{secret}");
+                let forged = Came { body: came.body.replace("data", "date"), ..came };
+                assert_eq!(verified(&forged, secret), "", "{secret}");
+            }
         }
 
         async fn a_notice_that_a_wrong_clock_put_off_stops_nothing(world: World) {
@@ -165,10 +181,10 @@ mod on_engines {
             // Its claim stands for a minute, then another may.
             let (clock, told) = (world.clock(), world.notify.clone());
             let mut other = world.second().await;
-            let early = deliver(&mut other, &clock, &told, &sources()).await;
+            let early = deliver(&mut other, &clock, &told, &sources(SECRET)).await;
             assert_eq!(early, Delivered::default());
             world.pass(Duration::from_secs(60));
-            let late = deliver(&mut other, &clock, &told, &sources()).await;
+            let late = deliver(&mut other, &clock, &told, &sources(SECRET)).await;
             assert_eq!(late, Delivered { accepted: 1, refused: false });
             let came = receiver.came();
             assert_eq!(came.len(), 2);
@@ -182,7 +198,7 @@ mod on_engines {
             three(&mut world).await;
             let (clock, told) = (world.clock(), world.notify.clone());
             let mut other = world.second().await;
-            let sources = sources();
+            let sources = sources(SECRET);
             let (one, two) =
                 tokio::join!(delivered(&mut world), deliver(&mut other, &clock, &told, &sources));
             assert_eq!(one.accepted + two.accepted, 3);

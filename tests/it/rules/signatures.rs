@@ -40,6 +40,29 @@ on_all! {
         assert_eq!(world.count("assets").await, FORMS.len() as u32);
     }
 
+    async fn a_signed_url_is_known_however_a_browser_would_still_read_it(world: World) {
+        let set = "Expires=1800000000&amp;Signature=SECRET&amp;Key-Pair-Id=K1";
+        let plain = "https://h/x.webp?v=1&Expires=1800000000&Signature=SECRET&Key-Pair-Id=K1&w=2";
+        world.avatars(&format!(r#"{{"avatar_id":"a","preview_image_url":"{plain}","other":"{plain}"}}"#)).await;
+        let before = world.facts().await;
+        for disguised in [
+            format!(" {plain}\\n\\u0000"),
+            plain.replace("Signature", "Sig\\tnature"),
+            plain.replace("//", "/\\\\"),
+            format!("\\u00a0https://h/x.webp?v=1&amp;{set}&amp;w=2"),
+        ] {
+            let record = format!(r#"{{"avatar_id":"a","preview_image_url":"{disguised}","other":"{disguised}"}}"#);
+            let report = world.avatars(&record).await;
+            assert!(!report.diff.unwrap().is_news(), "{disguised}");
+            assert_eq!(world.facts().await, before, "{disguised}");
+        }
+        let dump = world.dump().await;
+        let (tables, _) = dump.split_once("\nassets: ").unwrap();
+        assert!(!tables.contains("SECRET"), "{tables}");
+        let assets = world.lines("SELECT url, signed_url FROM assets").await;
+        assert_eq!(assets, [format!("https://h/x.webp?v=1&w=2|{plain}")]);
+    }
+
     async fn signing_anew_is_no_change_wherever_the_url_stands(world: World) {
         let told = |seal: &str| {
             let url = format!("https://h/x.webp?Expires=1800000000&Signature={seal}&Key-Pair-Id=K");
