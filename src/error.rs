@@ -3,7 +3,7 @@
 //! Messages say what failed, why, and what to do, in one or two lines. They never hold a key, a
 //! signature, a password or a response's body.
 
-use std::fmt;
+use std::{fmt, io};
 
 /// The kind of a failure, which decides the exit code and nothing else does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -104,6 +104,18 @@ impl Error {
     }
 }
 
+/// An I/O fault in words that say what to do, where the fault alone tells it.
+pub fn io_message(fault: &io::Error) -> String {
+    match fault.kind() {
+        io::ErrorKind::StorageFull => "the disk is full; free some space, then run again".into(),
+        io::ErrorKind::QuotaExceeded => {
+            "the disk quota of this user is used up; free some space, then run again".into()
+        }
+        io::ErrorKind::ReadOnlyFilesystem => "the file system is mounted read-only".into(),
+        _ => fault.to_string(),
+    }
+}
+
 /// What may fail in this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -120,6 +132,14 @@ pub fn gravest(codes: impl IntoIterator<Item = u8>) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_full_disk_is_named_with_its_remedy() {
+        let full = io::Error::from(io::ErrorKind::StorageFull);
+        assert_eq!(io_message(&full), "the disk is full; free some space, then run again");
+        let other = io::Error::from(io::ErrorKind::TimedOut);
+        assert_eq!(io_message(&other), "timed out");
+    }
 
     #[test]
     fn the_gravest_of_several_exit_codes_wins() {

@@ -4,6 +4,7 @@ use clap::Args;
 
 use super::{
     Context,
+    account::expect_no_orphan,
     api::client,
     output::{Format, Rows},
 };
@@ -13,7 +14,7 @@ use crate::{
     error::{Kind, Result, gravest},
     heygen,
     poll::version::Plan,
-    store::{Location, Store},
+    store::{Location, Store, fault::is_of_service},
 };
 
 /// So many of the next slots are told.
@@ -22,7 +23,7 @@ const SLOTS: usize = 3;
 /// Check configuration, database, key and API before they are needed
 #[derive(Debug, Args)]
 pub struct Check {
-    /// How to write it
+    /// Output format
     #[arg(long, value_enum)]
     format: Option<Format>,
 }
@@ -98,6 +99,9 @@ async fn database(location: &Location) -> Result<String> {
             store.close().await.map(|()| format!("{location}, its tables are up to date"))
         }
         None => match location.file() {
+            Some(path) if is_of_service(path) && !path.exists() => {
+                Ok(format!("{location}, to be made by the service's first poll"))
+            }
             Some(path) => {
                 let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
                 let folder = folder.unwrap_or(std::path::Path::new("."));
@@ -153,6 +157,9 @@ async fn api(
     let client = client(config, key, &context.clock)?;
     // What is wrong with the database is told above.
     let mut store = Store::open_if_there(location).await.ok().flatten();
+    if let Some(store) = &mut store {
+        expect_no_orphan(store, account, config, context).await?;
+    }
     let plan = Plan::of_account(config.api.version, account, store.as_mut()).await?;
     if let Some(store) = store {
         store.close().await?;

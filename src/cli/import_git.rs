@@ -5,7 +5,7 @@ use std::{io::IsTerminal, path::PathBuf};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{Context, api::deadline, output::grouped};
+use super::{Context, api::deadline};
 use crate::{
     catalog::diff::Accepted,
     config::check_account_name,
@@ -13,6 +13,7 @@ use crate::{
     git::{Commit, Repository},
     poll::import::{Import, Imported, import},
     store::Store,
+    words::{counted, number},
 };
 
 /// Poll every version that a git repository has of a saved response
@@ -105,31 +106,30 @@ fn exit_code(imported: &Imported) -> u8 {
 /// One line.
 fn told(imported: &Imported, commits: &[Commit], name: &str, path: &str) -> String {
     let Imported { polls, failed, nudged, known, changes, held } = imported;
-    let count = |number: &u64| grouped(i64::try_from(*number).unwrap_or(i64::MAX));
     let mut parts = vec![];
-    let [added, changed, removed, restored] = changes.map(grouped);
+    let [added, changed, removed, restored] = changes.map(number);
     parts.push(format!("{added} added, {changed} changed, {removed} removed, {restored} restored"));
-    for (number, what) in [
+    for (count, what) in [
         (failed, "no catalogue and failed polls"),
         (nudged, "dated 1 ms after the one before, as their own date was not later"),
         (known, "imported before"),
     ] {
-        if *number > 0 {
-            parts.push(format!("{} {what}", count(number)));
+        if *count > 0 {
+            parts.push(format!("{} {what}", number(*count)));
         }
     }
     if *held > 0 {
         parts.push(format!(
-            "{} removals are held (--accept-removals lets them through)",
-            count(held)
+            "{} held (--accept-removals lets them through)",
+            counted(*held, "removal is", "removals are")
         ));
     }
     let day = |commit: Option<&Commit>| {
         commit.map_or(String::new(), |commit| commit.at.to_string().chars().take(10).collect())
     };
     format!(
-        "{name}:{path}: {} commits polled ({} to {}): {}",
-        count(polls),
+        "{name}:{path}: {} polled ({} to {}): {}",
+        counted(*polls, "commit", "commits"),
         day(commits.first()),
         day(commits.last()),
         parts.join("; ")

@@ -82,9 +82,9 @@ fn variable(name: &str) -> String {
 pub(super) fn from_file(path: &Path) -> Result<SecretString> {
     let name = format!("the key file '{}'", path.display());
     let mut bytes = Vec::new();
-    fs::File::open(path)
-        .and_then(|file| file.take(LONGEST + 1).read_to_end(&mut bytes))
-        .map_err(|e| Error::config(format!("cannot read {name}: {e}; name one that can be")))?;
+    fs::File::open(path).and_then(|file| file.take(LONGEST + 1).read_to_end(&mut bytes)).map_err(
+        |e| Error::config(format!("cannot read {name}: {e}; check the path and its permissions")),
+    )?;
     if bytes.len() as u64 > LONGEST {
         return Err(Error::config(format!("{name} is too long to hold a key: name another")));
     }

@@ -22,7 +22,11 @@ use super::{
     retry,
     settings::{self, Settings},
 };
-use crate::{error::Result, time::Clock};
+use crate::{
+    error::Result,
+    time::Clock,
+    words::{counted, duration},
+};
 
 /// An error page is read only to quote and to measure it; beyond this it is left alone.
 const ERROR_BODY_CAP: u64 = 1 << 20;
@@ -264,7 +268,7 @@ impl fmt::Debug for Client {
 
 /// How the retries of a request that kept failing ended, to be said after its last failure.
 fn ending(attempts: u32, too_long: Option<Duration>, limit: Duration) -> String {
-    let times = if attempts == 1 { "1 attempt".to_owned() } else { format!("{attempts} attempts") };
+    let times = counted(attempts, "attempt", "attempts");
     match too_long {
         None => format!(" (gave up after {times}); try again later"),
         Some(pause) => {
@@ -272,8 +276,8 @@ fn ending(attempts: u32, too_long: Option<Duration>, limit: Duration) -> String 
             format!(
                 " (gave up after {times}: a wait of {} would pass the {} that retries may take); \
                  try again later",
-                humantime::format_duration(seconds),
-                humantime::format_duration(limit)
+                duration(seconds),
+                duration(limit)
             )
         }
     }

@@ -8,7 +8,7 @@ use std::{error::Error as _, fmt, io, time::Duration};
 use sha2::{Digest, Sha256};
 
 use super::quote::Quote;
-use crate::{error::Error, time::Timestamp};
+use crate::{error::Error, time::Timestamp, words::duration};
 
 /// What a poll records of an answer, good or bad.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -166,7 +166,7 @@ impl Failure {
     fn timed_out(source: &str, limit: Duration) -> Self {
         let error = Error::unavailable(format!(
             "{source} gave no complete answer within {}; the list can take minutes: raise api.timeout",
-            humantime::format_duration(limit)
+            duration(limit)
         ));
         Self { timed_out: true, ..Self::lasting(error) }
     }
@@ -196,6 +196,10 @@ impl Failure {
 
 fn remedy(status: u16) -> &'static str {
     match status {
+        304 => {
+            ": \"not modified\" answers a question that was not asked, so a cache or proxy between here \
+             and HeyGen is at fault; check the proxy and api.base_url"
+        }
         300..=399 => {
             ": it points elsewhere, and redirects are not followed; check api.base_url, \
              and whether HeyGen has retired this list"

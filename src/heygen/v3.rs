@@ -19,6 +19,7 @@ use crate::{
         stripped::Bodies,
     },
     error::{Error, Result},
+    words::duration,
 };
 
 const PATH: &str = "/v3/avatars/looks";
@@ -172,7 +173,7 @@ impl<'a> Reading<'a> {
                 self.count,
                 Error::unavailable(format!(
                     "the list did not come whole within {}, {} looks so far; raise api.retry_time",
-                    humantime::format_duration(limit),
+                    duration(limit),
                     self.pages.looks()
                 )),
             ));

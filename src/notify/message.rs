@@ -19,6 +19,7 @@ use crate::{
         row::{Counts, PollRow},
         write::Outcome,
     },
+    words::counted,
 };
 
 /// The longest message, in bytes of JSON.
@@ -63,7 +64,7 @@ fn recovered(row: &PollRow, before: Before) -> Draft {
 
 fn baseline(row: &PollRow, diff: &Diff) -> Draft {
     let counts = Counts::of(diff);
-    let listed = counts.by_kind().map(|(kind, count)| format!("{count} {}", kind.plural));
+    let listed = counts.by_kind().map(|(kind, count)| counted(count, kind.singular, kind.plural));
     let listed = listed.collect::<Vec<_>>().join(" and ");
     let text = format!("{}: baseline, {listed}", short(&row.account));
     Message::new("baseline", row).with("counts", json!(counts)).finish(text, vec![])

@@ -16,6 +16,7 @@
 //! - [`past`]: how the API has answered an account
 //! - [`queue`]: the mirror's queue
 //! - [`query`]: what the commands ask
+//! - [`known`]: which accounts and items there are
 //! - [`reissue`]: candidates for items that go on under another id
 //! - [`outbox`]: notices that wait to be delivered
 //! - [`ahead`]: what the daemon plans by
@@ -37,6 +38,7 @@ pub mod exact;
 pub mod export;
 pub mod fault;
 pub mod figures;
+pub mod known;
 pub mod location;
 pub mod lock;
 pub mod open;
