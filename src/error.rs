@@ -3,7 +3,7 @@
 //! Messages say what failed, why, and what to do, in one or two lines. They never hold a key, a
 //! signature, a password or a response's body.
 
-use std::{fmt, panic::AssertUnwindSafe};
+use std::{fmt, io, panic::AssertUnwindSafe};
 
 use futures_util::FutureExt;
 
@@ -108,6 +108,18 @@ impl Error {
     }
 }
 
+/// An I/O fault in words that say what to do, where the fault alone tells it.
+pub fn io_message(fault: &io::Error) -> String {
+    match fault.kind() {
+        io::ErrorKind::StorageFull => "the disk is full; free some space, then run again".into(),
+        io::ErrorKind::QuotaExceeded => {
+            "the disk quota of this user is used up; free some space, then run again".into()
+        }
+        io::ErrorKind::ReadOnlyFilesystem => "the file system is mounted read-only".into(),
+        _ => fault.to_string(),
+    }
+}
+
 /// What may fail in this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -141,6 +153,14 @@ mod tests {
         let error = caught(broken).await.unwrap_err();
         assert!(error.kind == Kind::Unforeseen && !error.message.contains("secret"), "{error}");
         assert_eq!(caught(async { Ok(7) }).await, Ok(7));
+    }
+
+    #[test]
+    fn a_full_disk_is_named_with_its_remedy() {
+        let full = io::Error::from(io::ErrorKind::StorageFull);
+        assert_eq!(io_message(&full), "the disk is full; free some space, then run again");
+        let other = io::Error::from(io::ErrorKind::TimedOut);
+        assert_eq!(io_message(&other), "timed out");
     }
 
     #[test]

@@ -40,7 +40,7 @@
 //! # The rooms, and which way the arrows go
 //!
 //! ```text
-//! main → cli → { daemon, web } → { poll → notify, verify, feed, metrics } → archive → { heygen, mirror, store, config } → catalog → { error, time }
+//! main → cli → { daemon, web } → { poll → notify, verify, feed, metrics } → archive → { heygen, mirror, store, config } → catalog → { error, time, words }
 //! ```
 //!
 //! | room | is for | does not know |
@@ -59,7 +59,7 @@
 //! | [`store`] | the only room with SQL, for both engines | HTTP, rules, printing |
 //! | [`config`] | flags, environment, `config.toml`, keys | what they are used for |
 //! | [`catalog`] | the pure core: values, records, signed URLs, schema, the diff | everything else |
-//! | [`time`], [`error`] | milliseconds in UTC; exit codes | everything else |
+//! | [`time`], [`error`], [`words`] | milliseconds in UTC; exit codes; numbers and durations for people | everything else |
 //!
 //! A test holds every `use` in `src` against this drawing.
 //!
@@ -91,3 +91,4 @@ pub mod store;
 pub mod time;
 pub mod verify;
 pub mod web;
+pub mod words;

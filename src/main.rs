@@ -4,17 +4,16 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use heygen_sync::{cli, config, time::Clock};
 
 fn main() -> ExitCode {
     config::unset_empty();
-    let arguments = match cli::Arguments::try_parse() {
+    let arguments = match cli::parse(std::env::args_os()) {
         Ok(arguments) => arguments,
-        Err(told) => {
+        Err(error) => {
             // Help goes to stdout with 0, a usage error to stderr with 2.
-            let _ = told.print();
-            return ExitCode::from(u8::try_from(told.exit_code()).unwrap_or(2));
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
     cli::logging(&arguments);

@@ -7,7 +7,10 @@
 
 use std::{fmt, str::FromStr, sync::Arc, time::Duration};
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, SecondsFormat, TimeZone, Utc};
+use chrono::{
+    DateTime, Datelike, Days, Months, NaiveDate, NaiveDateTime, NaiveTime, SecondsFormat, TimeZone,
+    Utc,
+};
 
 /// A point in time, in milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -73,8 +76,45 @@ impl Timestamp {
                 return Some(Self::from(Utc.from_utc_datetime(&time)));
             }
         }
-        let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
-        Some(Self::from(Utc.from_utc_datetime(&day.and_time(NaiveTime::MIN))))
+        Some(Self::start_of(NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?))
+    }
+
+    /// [`Self::parse`], or a time relative to `now`: `now`, how long ago (`7d`, `-7d`, `7 days
+    /// ago`), or the first moment of a span of the calendar in UTC (`today`, `yesterday`, `this
+    /// week`, `last month` …; weeks begin on Monday).
+    pub fn parse_relative(text: &str, now: Self) -> Option<Self> {
+        let text = text.trim();
+        if let Some(time) = Self::parse(text).or_else(|| Self::parse_span(text, now)) {
+            return Some(time);
+        }
+        let ago = text.strip_prefix('-').unwrap_or(text);
+        let ago = ago.strip_suffix("ago").unwrap_or(ago);
+        humantime::parse_duration(ago.trim()).ok().map(|ago| now.minus(ago))
+    }
+
+    /// The first moment of a span of the calendar that contains `now` or comes before it.
+    fn parse_span(text: &str, now: Self) -> Option<Self> {
+        let today = now.to_chrono().date_naive();
+        let monday =
+            today.checked_sub_days(Days::new(today.weekday().num_days_from_monday().into()));
+        let (month, year) = (today.with_day(1), today.with_ordinal(1));
+        let day = match text.to_ascii_lowercase().as_str() {
+            "now" => return Some(now),
+            "today" => Some(today),
+            "yesterday" => today.pred_opt(),
+            "this week" => monday,
+            "last week" => monday.and_then(|day| day.checked_sub_days(Days::new(7))),
+            "this month" => month,
+            "last month" => month.and_then(|day| day.checked_sub_months(Months::new(1))),
+            "this year" => year,
+            "last year" => year.and_then(|day| day.checked_sub_months(Months::new(12))),
+            _ => None,
+        };
+        day.map(Self::start_of)
+    }
+
+    fn start_of(day: NaiveDate) -> Self {
+        Self::from(Utc.from_utc_datetime(&day.and_time(NaiveTime::MIN)))
     }
 }
 
@@ -176,5 +216,29 @@ mod tests {
         assert!(Timestamp::expiry_from_seconds(253_402_300_799).is_some());
         assert_eq!(Timestamp::expiry_from_seconds(253_402_300_800), None);
         assert_eq!(Timestamp::expiry_from_seconds(i64::MAX), None);
+    }
+
+    #[test]
+    fn times_are_read_as_people_write_them() {
+        // A Wednesday.
+        let now = Timestamp::parse("2026-03-18T12:30:00Z").unwrap();
+        for (text, time) in [
+            ("now", "2026-03-18T12:30:00Z"),
+            ("today", "2026-03-18"),
+            ("Yesterday", "2026-03-17"),
+            ("this week", "2026-03-16"),
+            ("last week", "2026-03-09"),
+            ("this month", "2026-03-01"),
+            ("last month", "2026-02-01"),
+            ("last year", "2025-01-01"),
+            ("7d", "2026-03-11T12:30:00Z"),
+            ("-7d", "2026-03-11T12:30:00Z"),
+            ("7 days ago", "2026-03-11T12:30:00Z"),
+            ("2026-01-02", "2026-01-02"),
+        ] {
+            let read = Timestamp::parse_relative(text, now);
+            assert_eq!(read, Timestamp::parse(time), "{text}");
+        }
+        assert_eq!(Timestamp::parse_relative("soon", now), None);
     }
 }

@@ -27,7 +27,7 @@ use sha2::{Digest, Sha256};
 use self::envelope::{Entry, Envelope, Stored};
 use crate::{
     catalog::stripped::Bodies,
-    error::{Error, Result},
+    error::{Error, Result, io_message},
     mirror::{Blobs, blob::Spool, workspace::Workspace},
     store::{Store, lock::hex, row::PollRow},
     time::Timestamp,
@@ -191,7 +191,8 @@ impl Archive {
 
     async fn put(&self, text: Vec<u8>, file: &str, workspace: &Arc<Workspace>) -> Result<()> {
         let trouble = |fault: io::Error| {
-            Error::storage(format!("cannot write to the archive {}: {fault}", self.shown()))
+            let why = io_message(&fault);
+            Error::storage(format!("cannot write to the archive {}: {why}", self.shown()))
         };
         let packed = apart(move || zstd::encode_all(&text[..], LEVEL).map_err(Error::unforeseen));
         let packed = packed.await?;

@@ -20,7 +20,7 @@ use super::{
     schema::{self, Carried, Schema, SchemaChange},
     value::Value,
 };
-use crate::time::Timestamp;
+use crate::{time::Timestamp, words::counted};
 
 /// What the tables say before the poll, for one account.
 #[derive(Debug, Default)]
@@ -523,8 +523,8 @@ impl<'a> Comparison<'a> {
             format!("the list of {name} is empty while {current} are current")
         } else if self.list.unusable > 0 {
             format!(
-                "{} records of {name} have no usable id and might be any of the missing ones",
-                self.list.unusable
+                "{} no usable id and might be any of the missing {name}",
+                counted(self.list.unusable, "record has", "records have")
             )
         } else if let Some(why) = &self.list.incomplete {
             format!("the list of {name} may lack records: {why}")

@@ -11,7 +11,10 @@ use super::{
     record::{Decoded, Dialect},
     value::{pairs, text},
 };
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    words::counted,
+};
 
 /// The looks of the pages read so far.
 #[derive(Debug)]
@@ -142,7 +145,8 @@ impl Pages {
         if strays > 0 {
             let list = lists.get_mut(&Kind::TALKING_PHOTO);
             let why = format!(
-                "{strays} looks have neither a usable id nor a kind and might be any of them"
+                "{} neither a usable id nor a kind and might be any of them",
+                counted(strays, "look has", "looks have")
             );
             list.into_iter().for_each(|list| list.incomplete(why.clone()));
         }

@@ -1,9 +1,14 @@
-//! `account rename`: another name for an account, everywhere.
+//! `account rename`: another name for an account, everywhere; and no new history beside one that
+//! was only renamed in the configuration.
 
 use clap::{Args, Subcommand};
 
-use super::{Context, output::note};
-use crate::{config::check_account_name, error::Result, store::Store};
+use super::{context::Context, output::note, report::shell_word};
+use crate::{
+    config::{Config, check_account_name},
+    error::{Error, Result},
+    store::Store,
+};
 
 /// Manage accounts
 #[derive(Debug, Args)]
@@ -43,4 +48,37 @@ impl Account {
         }
         Ok(0)
     }
+}
+
+/// Refuses (exit code 78) to begin a history for a configured account that was never polled while an
+/// account that is no longer configured has one: most likely it was renamed in the configuration.
+pub(super) async fn expect_no_orphan(
+    store: &mut Store,
+    account: &str,
+    config: &Config,
+    context: &Context,
+) -> Result<()> {
+    let configured = config.account_names();
+    if !configured.iter().any(|name| name == account) || store.knows_account(account).await? {
+        return Ok(());
+    }
+    // What was only ever read from files under a name of its own was never configured.
+    let was_configured = |(name, asked): &(String, bool)| *asked || name == "default";
+    let histories = store.accounts_with_history().await?.into_iter();
+    let orphans = histories.filter(was_configured).map(|(name, _)| name);
+    let orphans: Vec<String> = orphans.filter(|name| !configured.contains(name)).collect();
+    let Some(orphan) = orphans.first() else { return Ok(()) };
+    let command = |words: &[&str]| {
+        let program = ["heygen-sync".to_owned()].into_iter().chain(context.flags.iter().cloned());
+        let words = program.chain(words.iter().map(|word| (*word).to_owned()));
+        words.map(|word| shell_word(&word)).collect::<Vec<_>>().join(" ")
+    };
+    let are = if orphans.len() == 1 { "has a history but is" } else { "have a history but are" };
+    Err(Error::config(format!(
+        "account '{account}' was never polled, and '{}' {are} no longer configured. To continue \
+         that history: {}\nTo begin another one for '{account}': {}",
+        orphans.join("', '"),
+        command(&["account", "rename", orphan, account]),
+        command(&["sync", "--new-account", "--account", account])
+    )))
 }

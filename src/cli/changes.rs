@@ -5,7 +5,8 @@ use clap::{Args, ValueEnum, builder::PossibleValue};
 use super::{
     Context,
     flags::time_or_ago,
-    output::{Cell, Format, Rows, print, visible},
+    output::{Cell, Format, Rows, print},
+    unknown::expect_item,
 };
 use crate::{
     catalog::kind::Kind,
@@ -23,28 +24,28 @@ const TABLE: [&str; 7] = ["observed_at", "account", "change", "kind", "item_id",
 /// Show what was added, changed, removed and restored, newest last
 #[derive(Debug, Args)]
 pub struct Changes {
-    /// From this time on: a time, a date, or how long ago (7d)
-    #[arg(long, value_name = "TIME")]
+    /// From this time on: a time, a date, how long ago (for example 7d), yesterday, last month
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     since: Option<String>,
     /// Before this time
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     until: Option<String>,
     /// Only avatars or only talking photos
     #[arg(long, value_enum)]
     kind: Option<KindArgument>,
-    /// Only such changes
+    /// Only this kind of change
     #[arg(long, value_parser = ["added", "changed", "removed", "restored"])]
     change: Option<String>,
-    /// Only this account's
+    /// Only this account
     #[arg(long, value_name = "NAME")]
     account: Option<String>,
-    /// Only this item's
+    /// Only this item
     #[arg(long, value_name = "ID")]
     id: Option<String>,
-    /// The newest so many rows
+    /// Show only the newest N rows
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..))]
     limit: Option<i64>,
-    /// How to write them
+    /// Output format
     #[arg(long)]
     format: Option<ChangesFormat>,
 }
@@ -117,10 +118,8 @@ impl Changes {
         if let Some(account) = &filter.account {
             store.expect_account(account).await?;
         }
-        if let Some(id) = &filter.id
-            && !store.knows_item(id).await?
-        {
-            return Err(unknown_item(id));
+        if let Some(id) = &filter.id {
+            expect_item(&mut store, id, kind, filter.account.as_deref()).await?;
         }
         let format = match format {
             Some(ChangesFormat::Atom) => return atom(&mut store, filter).await,
@@ -133,14 +132,6 @@ impl Changes {
         rows.finish("No such changes.")?;
         Ok(0)
     }
-}
-
-/// Nothing was ever listed under this id: a typo, most likely.
-pub(super) fn unknown_item(id: &str) -> Error {
-    Error::usage(format!(
-        "no item '{}' was ever listed; ids are compared to the letter",
-        visible(id)
-    ))
 }
 
 /// Makes cells of a row.

@@ -4,19 +4,20 @@ use clap::Args;
 
 use super::{
     Context,
+    account::expect_no_orphan,
     api::client,
     output::{Format, Rows},
 };
 use crate::{
     config::Config,
     daemon::schedule::Schedule,
-    error::{Result, gravest},
+    error::{Kind, Result, gravest},
     heygen::{self, Failure, Presence},
     poll::{
         ahead_of_clock,
         version::{self, Plan},
     },
-    store::{Location, Store},
+    store::{Location, Store, fault::is_of_service},
 };
 
 /// So many of the next slots are told.
@@ -25,7 +26,7 @@ const SLOTS: usize = 3;
 /// Check configuration, database, key and API before they are needed
 #[derive(Debug, Args)]
 pub struct Check {
-    /// How to write it
+    /// Output format
     #[arg(long, value_enum)]
     format: Option<Format>,
 }
@@ -111,6 +112,9 @@ async fn database(location: &Location, config: &Config, context: &Context) -> Re
             store.close().await.map(|()| format!("{location}, its tables are up to date"))
         }
         None => match location.file() {
+            Some(path) if is_of_service(path) && !path.exists() => {
+                Ok(format!("{location}, to be made by the service's first poll"))
+            }
             Some(path) => {
                 let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
                 let folder = folder.unwrap_or(std::path::Path::new("."));
@@ -166,6 +170,9 @@ async fn api(
     let client = client(config, key, &context.clock)?;
     // What is wrong with the database is told above.
     let mut store = Store::open_if_there(location).await.ok().flatten();
+    if let Some(store) = &mut store {
+        expect_no_orphan(store, account, config, context).await?;
+    }
     let now = context.clock.now();
     let plan = Plan::of_account(config.api.version, account, store.as_mut(), now).await?;
     if let Some(store) = store {

@@ -2,13 +2,11 @@
 
 use clap::Args;
 
-use super::{
-    Context,
-    output::{grouped, note},
-};
+use super::{context::Context, output::note};
 use crate::{
     error::Result,
     store::{Location, copy::copy},
+    words::number,
 };
 
 /// Copy a whole database into an empty one: SQLite to PostgreSQL, or back
@@ -34,9 +32,7 @@ impl Copy {
         let copied = copy(&from, &to, context.clock.now()).await?;
         if !context.quiet {
             let tables = copied.iter().filter(|(_, rows)| *rows > 0);
-            let tables = tables.map(|(name, rows)| {
-                format!("{} {name}", grouped(i64::try_from(*rows).unwrap_or(i64::MAX)))
-            });
+            let tables = tables.map(|(name, rows)| format!("{} {name}", number(*rows)));
             let tables: Vec<String> = tables.collect();
             note(format_args!("Copied {from} to {to}: {}.", tables.join(", ")));
         }

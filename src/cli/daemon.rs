@@ -19,7 +19,7 @@ use crate::{
 /// Opening the database takes no longer than this.
 const OPENING: Duration = Duration::from_secs(60);
 
-/// Poll on a schedule until told to stop, and tell how it goes at /metrics
+/// Poll on a schedule until stopped; serve metrics and health over HTTP
 #[derive(Debug, Args)]
 #[command(after_help = "It polls at once when a slot was missed, and never twice at a time.
 SIGTERM and SIGINT end it after the poll under way, or after daemon.stop_time; a second one at once.

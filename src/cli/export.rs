@@ -40,13 +40,13 @@ pub struct Export {
     /// Only avatars or only talking photos, with their own columns
     #[arg(long, value_enum)]
     kind: Option<KindArgument>,
-    /// Only this account's
+    /// Only this account
     #[arg(long, value_name = "NAME")]
     account: Option<String>,
-    /// As it was at this time: a time, a date (its first moment), or how long ago (7d)
-    #[arg(long, value_name = "TIME")]
+    /// As it was at this time: a time, a date (its first moment), or how long ago (for example 7d)
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     as_of: Option<String>,
-    /// How to write it
+    /// Output format
     #[arg(long)]
     format: Option<ExportFormat>,
 }

@@ -5,17 +5,13 @@ use crate::{
     time::Timestamp,
 };
 
-/// A time as a flag takes it: a time, a date, how long ago (`7d`, `90m`), or `now`.
+/// A time as a flag takes it: see [`Timestamp::parse_relative`].
 pub(super) fn time_or_ago(text: &str, now: Timestamp) -> Result<Timestamp> {
-    if text == "now" {
-        return Ok(now);
-    }
-    if let Some(time) = Timestamp::parse(text) {
-        return Ok(time);
-    }
-    humantime::parse_duration(text).map(|ago| now.minus(ago)).map_err(|_| {
+    Timestamp::parse_relative(text, now).ok_or_else(|| {
         Error::usage(format!(
-            "'{text}' is neither a time (2026-11-23, 2026-11-23T05:57:09Z, now) nor how long ago (7d, 90m)"
+            "'{text}' is not a time: write a date or time in UTC (2026-11-23, \
+             2026-11-23T05:57:09Z), how long ago (7d, 90m), or now, today, yesterday, last week, \
+             last month"
         ))
     })
 }

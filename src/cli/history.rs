@@ -4,8 +4,9 @@ use clap::Args;
 
 use super::{
     Context,
-    changes::{KindArgument, unknown_item},
+    changes::KindArgument,
     output::{Cell, Format, Rows, visible},
+    unknown::expect_item,
 };
 use crate::{
     catalog::{
@@ -43,10 +44,10 @@ pub struct History {
     /// Only avatars or only talking photos
     #[arg(long, value_enum)]
     kind: Option<KindArgument>,
-    /// Only this account's
+    /// Only this account
     #[arg(long, value_name = "NAME")]
     account: Option<String>,
-    /// How to write them
+    /// Output format
     #[arg(long, value_enum)]
     format: Option<Format>,
 }
@@ -60,10 +61,9 @@ impl History {
         if let Some(account) = &account {
             store.expect_account(account).await?;
         }
-        let versions = store.versions(&id, kind.map(Kind::from), account.as_deref()).await?;
-        if versions.is_empty() {
-            return Err(unknown_item(&id));
-        }
+        let kind = kind.map(Kind::from);
+        expect_item(&mut store, &id, kind, account.as_deref()).await?;
+        let versions = store.versions(&id, kind, account.as_deref()).await?;
         match Format::or_default(format) {
             Format::Table => people(&versions),
             format => machines(&versions, format),

@@ -7,11 +7,12 @@ use indicatif::{HumanBytes, ProgressBar, ProgressState, ProgressStyle};
 use tracing::Instrument;
 
 use super::{
+    account::expect_no_orphan,
     api::{client, deadline},
     context::Context,
     flags::time_or_ago,
     log::{self, complain},
-    output::{Cell, grouped, note, object, print, visible},
+    output::{Cell, note, object, print, visible},
     report,
     stores::{self, blobs},
     textfile::leave_metrics,
@@ -23,6 +24,7 @@ use crate::{
     mirror::{self, Blobs, Progress, Settings, Summary, audit},
     poll::{Report, Request, Source, poll},
     store::{Store, queue::Failures},
+    words::{counted, number},
 };
 
 /// Save every preview that is due before its link dies
@@ -51,10 +53,10 @@ enum Command {
 /// Remove the files that no current item needs, nor any version valid since then
 #[derive(Debug, Args)]
 pub struct Prune {
-    /// A time (2026-11-23) or how long ago (365d)
-    #[arg(long, value_name = "TIME")]
+    /// A time, such as 2026-11-23, or how long ago, such as 365d
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     older_than: String,
-    /// Only say what would be removed
+    /// Only list what would be removed
     #[arg(long)]
     dry_run: bool,
 }
@@ -103,8 +105,8 @@ impl Prune {
             let (verb, count) =
                 (if self.dry_run { "would remove" } else { "removed" }, pruned.files.len());
             note(format_args!(
-                "mirror: {verb} {} files ({})",
-                grouped(count as i64),
+                "mirror: {verb} {} ({})",
+                counted(count, "file", "files"),
                 HumanBytes(pruned.bytes)
             ));
         }
@@ -128,15 +130,15 @@ pub(super) fn audited(audit: &audit::Audit) -> String {
     let audit::Audit { right, bytes, unrecorded, findings } = audit;
     let young = match unrecorded.len() {
         0 => String::new(),
-        n => format!(", {} not written down yet", grouped(n as i64)),
+        n => format!(", {} not written down yet", number(n)),
     };
     let wrong = match findings.len() {
         0 => "none is missing, spoiled or unknown".into(),
-        n => format!("{} are missing, spoiled or unknown", grouped(n as i64)),
+        n => format!("{} missing, spoiled or unknown", counted(n, "file is", "files are")),
     };
     format!(
-        "{} mirrored files are right ({}){young}; {wrong}",
-        grouped(*right as i64),
+        "{} right ({}){young}; {wrong}",
+        counted(*right, "mirrored file is", "mirrored files are"),
         HumanBytes(*bytes)
     )
 }
@@ -195,7 +197,7 @@ fn failures_json(failures: &Failures) -> String {
 /// For people: how many, why, where, and when they are tried again.
 pub(super) fn failures_text(failures: &Failures) -> String {
     let Failures { count, why, host, next } = failures;
-    let told = format!("{} × {} ({}", grouped(*count as i64), visible(why), visible(host));
+    let told = format!("{} × {} ({}", number(*count), visible(why), visible(host));
     match next {
         Some(next) => format!("{told}, next try {next})"),
         None => format!("{told})"),
@@ -298,6 +300,7 @@ async fn refresh(
     let mut outcome = Ok(());
     for (account, key) in config.api_keys(&context.sources) {
         let polled = async {
+            expect_no_orphan(store, &account, config, context).await?;
             let client = client(config, key?, &context.clock)?;
             let request = Request {
                 account: &account,
@@ -361,12 +364,13 @@ fn tell(summary: &Summary, context: &Context) {
         .iter()
         .filter(|(count, _)| **count > 0)
         .map(|(count, what)| match *what {
-            "saved" => format!("{} saved ({})", grouped(**count as i64), HumanBytes(*bytes)),
-            what => format!("{} {what}", grouped(**count as i64)),
+            "saved" => format!("{} saved ({})", number(**count), HumanBytes(*bytes)),
+            what => format!("{} {what}", number(**count)),
         })
         .collect();
     if *failed > 0 {
-        parts.push(format!("{} failed and are tried again", grouped(*failed as i64)));
+        let failed = counted(*failed, "failed and is", "failed and are");
+        parts.push(format!("{failed} tried again"));
     }
     let told: Vec<String> = reasons.iter().take(3).map(failures_text).collect();
     let why = if told.is_empty() { String::new() } else { format!(": {}", told.join("; ")) };

@@ -12,7 +12,9 @@ mod copy;
 mod daemon;
 mod export;
 mod flags;
+mod hints;
 mod history;
+mod layout;
 mod log;
 mod man;
 mod metadata;
@@ -27,9 +29,10 @@ mod status;
 mod stores;
 mod sync;
 mod textfile;
+mod unknown;
 mod verify;
 
-use std::{io::IsTerminal, path::PathBuf, time::Duration};
+use std::{ffi::OsString, io::IsTerminal, path::PathBuf, time::Duration};
 
 use clap::{CommandFactory, Parser, Subcommand};
 
@@ -52,13 +55,13 @@ pub struct Arguments {
     /// Read this configuration file and no other
     #[arg(long, global = true, value_name = "FILE", help_heading = "Everywhere")]
     config: Option<PathBuf>,
-    /// A file (SQLite) or postgres://… URL, over the configured one
+    /// A file (SQLite) or a postgres://… URL; overrides the configured one
     #[arg(long, global = true, value_name = "URL", help_heading = "Everywhere")]
     database: Option<String>,
-    /// Say more; twice for details
+    /// Log more; twice for details
     #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Everywhere")]
     verbose: u8,
-    /// Say nothing but errors
+    /// Print nothing but errors
     #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = "Everywhere")]
     quiet: bool,
     #[command(subcommand)]
@@ -83,6 +86,12 @@ enum Command {
     Account(account::Account),
     Completions(man::Completions),
     Man(man::Man),
+}
+
+/// The arguments, or the error that says what is wrong with them.
+pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Arguments, clap::Error> {
+    let words: Vec<OsString> = words.into_iter().collect();
+    Arguments::try_parse_from(&words).map_err(|error| hints::hinted(error, &words))
 }
 
 /// Runs a verb to its end and gives its exit code.

@@ -6,11 +6,11 @@ use std::{
 };
 
 use clap::ValueEnum;
-use comfy_table::{ContentArrangement, Table, presets};
 
+use super::layout::table;
 use crate::{
     catalog::{cell, value::write_json_string},
-    error::{Error, Result},
+    error::{Error, Result, io_message},
     time::Timestamp,
 };
 
@@ -107,7 +107,7 @@ pub struct Rows {
     format: Format,
     columns: Vec<&'static str>,
     out: io::BufWriter<io::Stdout>,
-    table: Vec<Vec<Cell>>,
+    table: Vec<Vec<String>>,
     count: usize,
 }
 
@@ -127,7 +127,7 @@ impl Rows {
     /// Adds a row; its cells stand in the order of the columns.
     pub fn row(&mut self, cells: Vec<Cell>) -> Result<()> {
         match self.format {
-            Format::Table => self.table.push(cells),
+            Format::Table => self.table.push(cells.iter().map(shown).collect()),
             Format::Csv => self.csv(&cells)?,
             Format::Json => {
                 let head = if self.count == 0 { "[\n" } else { ",\n" };
@@ -147,8 +147,7 @@ impl Rows {
         match self.format {
             Format::Table if self.table.is_empty() => note(nothing),
             Format::Table => {
-                let table = table(&self.columns, std::mem::take(&mut self.table));
-                for line in table.lines() {
+                for line in table(&self.columns, &self.table).lines() {
                     writeln!(self.out, "{}", line.trim_end()).map_err(unwritten)?;
                 }
             }
@@ -213,7 +212,7 @@ pub fn unwritten(fault: impl Into<OutputFault>) -> Error {
     if fault.kind() == io::ErrorKind::BrokenPipe {
         std::process::exit(0);
     }
-    Error::storage(format!("cannot write the output: {fault}"))
+    Error::storage(format!("cannot write the output: {}", io_message(&fault)))
 }
 
 /// Why stdout took nothing more.
@@ -274,24 +273,6 @@ pub fn object(columns: &[&str], cells: &[Cell]) -> String {
     out
 }
 
-/// A terminal that calls itself narrower than this (0 × 0 under some shells) does not know its width.
-const NARROWEST: u16 = 40;
-
-/// Rows as a table as wide as the terminal.
-pub fn table(columns: &[&str], rows: Vec<Vec<Cell>>) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
-    table.set_content_arrangement(match table.width() {
-        Some(width) if width < NARROWEST => ContentArrangement::Disabled,
-        _ => ContentArrangement::Dynamic,
-    });
-    table.set_header(columns.iter().map(|name| name.replace('_', " ").to_uppercase()));
-    for row in rows {
-        table.add_row(row.iter().map(shown));
-    }
-    table
-}
-
 /// Upstream text with its control characters made visible: a name must not steer a terminal.
 pub fn visible(text: &str) -> String {
     text.chars()
@@ -307,28 +288,6 @@ pub fn visible(text: &str) -> String {
             c => c,
         })
         .collect()
-}
-
-/// "1 poll", "2 polls".
-pub fn counted(number: u64, one: &str, many: &str) -> String {
-    format!(
-        "{} {}",
-        grouped(i64::try_from(number).unwrap_or(i64::MAX)),
-        if number == 1 { one } else { many }
-    )
-}
-
-/// 12345 as 12,345.
-pub fn grouped(number: i64) -> String {
-    let digits = number.unsigned_abs().to_string();
-    let mut out = String::from(if number < 0 { "-" } else { "" });
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }
 
 #[cfg(test)]
@@ -348,13 +307,5 @@ mod tests {
     #[test]
     fn names_cannot_steer_a_terminal() {
         assert_eq!(visible("a\u{1b}[31mb\nc\u{202E}"), "a\u{FFFD}[31mb↵c\u{FFFD}");
-    }
-
-    #[test]
-    fn thousands_are_grouped() {
-        assert_eq!(
-            [0, 999, 1000, 1234567, -1000].map(grouped),
-            ["0", "999", "1,000", "1,234,567", "-1,000"]
-        );
     }
 }

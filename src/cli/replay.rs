@@ -5,16 +5,13 @@ use std::io::IsTerminal;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{
-    context::Context,
-    output::{grouped, note},
-    stores::archive,
-};
+use super::{context::Context, output::note, stores::archive};
 use crate::{
     config::{Config, check_store},
     error::{Error, Result},
     poll::replay::{Replayed, replay},
     store::{Location, Store},
+    words::{counted, number},
 };
 
 /// Rebuild a database from the archive of its answers
@@ -64,12 +61,11 @@ impl Replay {
         let Replayed { polls, failed } = replayed?;
         store.close().await?;
         if !context.quiet {
-            let count = |number: u64| grouped(i64::try_from(number).unwrap_or(i64::MAX));
             note(format_args!(
-                "Replayed {} polls ({} failed) from {} into {to}: every digest is the recorded one. \
+                "Replayed {} ({} failed) from {} into {to}: every digest is the recorded one. \\
                  Links are not replayed; the next sync brings them.",
-                count(polls),
-                count(failed),
+                counted(polls, "poll", "polls"),
+                number(failed),
                 archive.shown()
             ));
         }

@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeMap, fmt::Write};
 
-use super::output::{Cell, grouped, object, visible};
+use super::output::{Cell, object, visible};
 use crate::{
     catalog::{
         diff::{Diff, FieldChange, ListDiff, Opened, OpenedBy},
@@ -14,12 +14,13 @@ use crate::{
     },
     poll::Report,
     store::{past::Overlap, record::Record, row::Counts},
+    words::{counted, number},
 };
 
-/// Items of one kind of change that are told one by one; more are counted.
+/// Items of one kind of change that are listed one by one; more are counted.
 const FEW: usize = 5;
 
-/// How a report is told.
+/// How a report is printed.
 #[derive(Clone, Copy, Debug)]
 pub struct Telling {
     /// Every item and field, nothing folded (`--dry-run`).
@@ -37,8 +38,8 @@ pub fn text(report: &Report, telling: Telling) -> String {
     let counts = Counts::of(diff);
     let mut out = format!("{account}: {}", headline(diff, &counts, telling));
     let listed =
-        counts.by_kind().map(|(kind, count)| format!("{} {}", grouped(count), kind.plural));
-    let _ = writeln!(out, " ({} listed)", listed.collect::<Vec<_>>().join(", "));
+        counts.by_kind().map(|(kind, count)| of_kind(count, kind)).collect::<Vec<_>>().join(", ");
+    let _ = writeln!(out, " ({listed} listed)");
     if !diff.baseline {
         for list in &diff.lists {
             items(&mut out, list, telling.whole);
@@ -53,7 +54,7 @@ pub fn text(report: &Report, telling: Telling) -> String {
 fn headline(diff: &Diff, counts: &Counts, telling: Telling) -> String {
     let would = if telling.dry_run { "would be " } else { "" };
     if diff.baseline {
-        return format!("baseline, {} items {would}added", grouped(counts.added));
+        return format!("baseline, {} {would}added", counted(counts.added, "item", "items"));
     }
     let all = [
         (counts.added, "added"),
@@ -61,17 +62,25 @@ fn headline(diff: &Diff, counts: &Counts, telling: Telling) -> String {
         (counts.removed, "removed"),
         (counts.restored, "restored"),
         (counts.learned, "learned"),
-        (counts.held, "held back"),
     ];
-    let some: Vec<String> = all
-        .iter()
-        .filter(|(n, _)| *n > 0)
-        .map(|(n, what)| format!("{} {what}", grouped(*n)))
-        .collect();
-    match some.is_empty() {
-        true => "nothing changed".into(),
-        false => format!("{would}{}", some.join(", ")),
-    }
+    let some = all.iter().filter(|(n, _)| *n > 0);
+    let some: Vec<String> = some.map(|(n, what)| format!("{} {what}", number(*n))).collect();
+    let held = (counts.held > 0).then(|| {
+        let removals = counted(counts.held, "removal", "removals");
+        if telling.dry_run {
+            format!("{removals} would be held")
+        } else {
+            format!("{removals} held")
+        }
+    });
+    let some = (!some.is_empty()).then(|| format!("{would}{}", some.join(", ")));
+    let all: Vec<String> = some.into_iter().chain(held).collect();
+    if all.is_empty() { "nothing changed".into() } else { all.join(", ") }
+}
+
+/// "1 avatar", "2 talking photos".
+fn of_kind(count: i64, kind: Kind) -> String {
+    counted(count, kind.singular, kind.plural)
 }
 
 fn items(out: &mut String, list: &ListDiff, whole: bool) {
@@ -79,8 +88,7 @@ fn items(out: &mut String, list: &ListDiff, whole: bool) {
     let named = |new: &Opened| item(new.fields.name(list.kind), &new.id);
     let tell = |out: &mut String, sign: &str, what: &str, all: Vec<String>| {
         if all.len() > FEW && !whole {
-            let _ =
-                writeln!(out, "  {sign} {} {} {what}", grouped(all.len() as i64), list.kind.plural);
+            let _ = writeln!(out, "  {sign} {} {what}", of_kind(all.len() as i64, list.kind));
             return;
         }
         for one in all {
@@ -114,7 +122,7 @@ fn changed(out: &mut String, list: &ListDiff, whole: bool) {
     let (many, single): (Vec<_>, Vec<_>) =
         alike.into_iter().partition(|(_, items)| items.len() > 1 && !whole);
     for (text, items) in &many {
-        let _ = writeln!(out, "  ~ {} {}: {text}", grouped(items.len() as i64), list.kind.plural);
+        let _ = writeln!(out, "  ~ {}: {text}", of_kind(items.len() as i64, list.kind));
     }
     let shown = if whole { usize::MAX } else { FEW };
     for (text, items) in single.iter().take(shown) {
@@ -124,8 +132,8 @@ fn changed(out: &mut String, list: &ListDiff, whole: bool) {
         }
     }
     if single.len() > shown {
-        let more = grouped((single.len() - shown) as i64);
-        let _ = writeln!(out, "  ~ … and {more} more changes of {}", list.kind.plural);
+        let more = counted(single.len() - shown, "more change", "more changes");
+        let _ = writeln!(out, "  ~ … and {more} of {}", list.kind.plural);
     }
 }
 
@@ -170,9 +178,10 @@ pub fn held(report: &Report, command: &[String]) -> Option<String> {
     let diff = report.diff.as_ref().filter(|diff| diff.held() > 0)?;
     let command: Vec<String> = command.iter().map(|word| shell_word(word)).collect();
     Some(format!(
-        "account '{}': {} removals are held back: {}{}\nIf that is right, let them through: {}",
+        "account '{}': {} held back: {}{}\
+If that is right, let them through: {}",
         visible(&report.row.account),
-        grouped(diff.held() as i64),
+        counted(diff.held(), "removal is", "removals are"),
         diff.held_reason().unwrap_or_default(),
         report.overlap.map(|overlap| after_switch(report, overlap)).unwrap_or_default(),
         command.join(" ")

@@ -10,6 +10,7 @@ use secrecy::SecretString;
 use tracing::Instrument;
 
 use super::{
+    account::expect_no_orphan,
     api::{client, deadline},
     context::Context,
     log::span,
@@ -25,6 +26,7 @@ use crate::{
     poll::{Report, Request, Source, dry_run, poll},
     store::Store,
     time::Timestamp,
+    words::counted,
 };
 
 /// An account to poll, with where its list comes from.
@@ -62,6 +64,8 @@ pub(super) struct Round<'a> {
     pub accepted: Accepted,
     pub observed_at: Option<Timestamp>,
     pub dry_run: bool,
+    /// Whether an account may begin a history while another one is no longer configured.
+    pub new_account: bool,
     /// Whether the mirror may work, where it is on.
     pub mirror: bool,
     /// Where answers are kept.
@@ -86,6 +90,7 @@ impl<'a> Round<'a> {
             accepted: Accepted::None,
             observed_at: None,
             dry_run: false,
+            new_account: false,
             mirror: true,
             archive: None,
         }
@@ -167,8 +172,11 @@ impl<'a> Round<'a> {
         notify::deliver(store, clock, &self.config.notify, sources).await;
     }
 
-    async fn poll(&self, task: Task, store: Option<&mut Store>) -> Result<Report> {
+    async fn poll(&self, task: Task, mut store: Option<&mut Store>) -> Result<Report> {
         let Self { config, context, .. } = self;
+        if let Some(store) = store.as_deref_mut().filter(|_| !self.new_account) {
+            expect_no_orphan(store, &task.account, config, context).await?;
+        }
         let client;
         let spinner = Spinner::start(context);
         context.service.health.step(deadline(config));
@@ -227,7 +235,8 @@ impl Spinner {
                 bar.set_message(format!("reading HeyGen's list, {}", HumanBytes(bytes)));
             }
             Progress::Pages { pages, items } => {
-                bar.set_message(format!("reading HeyGen's list, page {pages}, {items} items"));
+                let items = counted(items, "item", "items");
+                bar.set_message(format!("reading HeyGen's list, page {pages}, {items}"));
             }
         }
     }

@@ -1,13 +1,13 @@
 //! `status`: how every account stands.
 
-use std::fmt::Write;
+use std::{fmt::Write, time::Duration};
 
 use clap::Args;
 
 use super::{
     Context,
     mirror::failures_text,
-    output::{Cell, Format, Rows, grouped, print, visible},
+    output::{Cell, Format, Rows, object, print, visible},
     report::shell_word,
 };
 use crate::{
@@ -22,6 +22,7 @@ use crate::{
         row::PollRow,
     },
     time::Timestamp,
+    words::{counted, duration, number},
 };
 
 const COLUMNS: [&str; 28] = [
@@ -58,10 +59,10 @@ const COLUMNS: [&str; 28] = [
 /// Show the last poll of each account, what it holds, and what needs attention
 #[derive(Debug, Args)]
 pub struct Status {
-    /// Exit with 1 when an account's last good poll is older than this (26h), or in the future
+    /// Exit with 1 when an account's last good poll is older than this, for example 26h, or in the future
     #[arg(long, value_name = "DURATION")]
     max_age: Option<String>,
-    /// How to write it
+    /// Output format
     #[arg(long, value_enum)]
     format: Option<Format>,
 }
@@ -71,46 +72,44 @@ struct Line<'a> {
     status: &'a AccountStatus,
     configured: bool,
     too_old: bool,
-    /// Why no poll can follow the last good one.
+    /// Why no poll can be added, if its last good poll is in the future.
     in_future: Option<Error>,
 }
 
 impl Status {
     pub(super) async fn run(self, context: &Context) -> Result<u8> {
         let Self { max_age, format } = self;
-        let max_age = max_age
-            .map(|text| {
-                humantime::parse_duration(&text).map_err(|_| {
-                    Error::usage(format!("--max-age: '{text}' is no duration; write 26h or 90m"))
-                })
+        let age = max_age.as_deref().map(|text| {
+            humantime::parse_duration(text).map_err(|_| {
+                Error::usage(format!("--max-age: '{text}' is not a duration; write 26h or 90m"))
             })
-            .transpose()?;
+        });
+        let now = context.clock.now();
+        let oldest = age.transpose()?.map(|age| now.minus(age));
         let (config, _, location) = context.config()?;
+        let mirror = config.mirror.enabled;
         let mut store = Store::open_to_read(&location).await?;
         store.begin_reading().await?;
         let accounts = store.status().await?;
         let assets = store.asset_status().await?;
         let waiting = store.notices_waiting().await?;
-        let now = context.clock.now();
-        let oldest = max_age.map(|age| now.minus(age));
         let lines: Vec<Line<'_>> =
             accounts.iter().map(|one| line(one, &config, oldest, now)).collect();
+        // An account that was never polled is not well; `default` needs no configuration.
+        let mut never = config.account_names();
+        never.retain(|name| !accounts.iter().any(|account| account.account == *name));
         match Format::or_default(format) {
-            Format::Table => people(&lines, &assets, &waiting, context)?,
+            Format::Table => {
+                let max_age = max_age.as_deref();
+                let page = Page { lines: &lines, never: &never, max_age, context };
+                print(&page.text(&previews(&assets, mirror, context), &waiting))?;
+            }
             format => machines(&lines, &assets, format)?,
         }
-        // The account that needs no configuration counts as well: who never polled is not well.
-        let mut names = config.account_names().into_iter();
-        let never = oldest.is_some() && names.any(|name| !known(&accounts, &name));
-        let in_future = |line: &Line<'_>| line.configured && line.in_future.is_some();
-        let stale =
-            never || lines.iter().any(|line| line.too_old || oldest.is_some() && in_future(line));
+        let unwell = |line: &Line<'_>| line.too_old || line.configured && line.in_future.is_some();
+        let stale = oldest.is_some() && (!never.is_empty() || lines.iter().any(unwell));
         Ok(u8::from(stale))
     }
-}
-
-fn known(accounts: &[AccountStatus], name: &str) -> bool {
-    accounts.iter().any(|account| account.account == name)
 }
 
 /// An account that is no longer configured is not blamed for its age.
@@ -198,81 +197,120 @@ fn notes_json(notes: &[SchemaNote]) -> String {
     out
 }
 
-fn people(
-    lines: &[Line<'_>],
-    assets: &AssetStatus,
-    waiting: &Waiting,
-    context: &Context,
-) -> Result<()> {
-    let now = context.clock.now();
-    let mut text = String::new();
-    for line in lines {
-        account(&mut text, line, &context.flags, now);
-    }
-    if !assets.by_state.is_empty() {
-        let states = assets.by_state.iter().map(|(state, n)| format!("{} {state}", grouped(*n)));
-        let expiry = assets.next_expiry.map_or(String::new(), |at| {
-            format!("; the next link of an unsaved one expires {at} ({})", distance(at, now))
-        });
-        let _ = writeln!(text, "previews  {}{expiry}", states.collect::<Vec<_>>().join(", "));
-        let failed = assets.failures.iter().take(3).map(|failures| ("failed", failures));
-        let left_out = assets.left_out.iter().take(3).map(|failures| ("left out", failures));
-        for (what, failures) in failed.chain(left_out) {
-            let _ = writeln!(text, "          {what}: {}", failures_text(failures));
-        }
-    }
-    if let (1.., Some(since)) = (waiting.count, waiting.since) {
-        let why = waiting.last_error.as_deref().map_or(String::new(), |why| format!("; {why}"));
-        let _ = writeln!(text, "notices   {} wait since {since}{why}", grouped(waiting.count));
-    }
-    print(&text)
+/// What people read.
+struct Page<'a> {
+    lines: &'a [Line<'a>],
+    /// Configured accounts that were never polled.
+    never: &'a [String],
+    /// As it was given.
+    max_age: Option<&'a str>,
+    context: &'a Context,
 }
 
-/// One account's paragraph. Writing to a string cannot fail.
-fn account(text: &mut String, line: &Line<'_>, flags: &[String], now: Timestamp) {
-    let AccountStatus {
-        account,
-        last,
-        last_good,
-        failed_since,
-        items: [avatars, photos],
-        schema_changes,
-    } = line.status;
-    let note = if line.configured { "" } else { "  (no longer configured)" };
-    let _ = writeln!(text, "{}{note}", visible(account));
-    let at = last.finished_at.map_or(String::new(), |at| format!("{at} ({})", distance(at, now)));
-    let _ = writeln!(text, "  last poll   #{} {} {at}", last.poll_id, last.outcome);
-    if let Some(error) = &last.error {
-        let _ = writeln!(text, "  error       {}", visible(error));
+/// The previews in one line, and below it what failed or was left out.
+fn previews(assets: &AssetStatus, mirror: bool, context: &Context) -> String {
+    if assets.by_state.is_empty() {
+        return String::new();
     }
-    if last.failed() {
-        let good = last_good.as_ref().and_then(|poll| poll.observed_at);
-        let good = good.map_or("none yet".into(), |at| format!("{at} ({})", distance(at, now)));
-        let _ = writeln!(text, "  last good   {good}; {failed_since} failed since");
+    let now = context.clock.now();
+    // Nothing waits for a mirror that is off.
+    let waits = |state: &str| !mirror && matches!(state, "pending" | "failed");
+    let (waiting, others): (Vec<_>, Vec<_>) =
+        assets.by_state.iter().partition(|(state, _)| waits(state));
+    let unsaved: i64 = waiting.iter().map(|(_, count)| count).sum();
+    let unsaved = (unsaved > 0).then(|| format!("{} not saved", number(unsaved)));
+    let others = others.iter().map(|(state, count)| format!("{} {state}", number(*count)));
+    let states: Vec<String> = unsaved.into_iter().chain(others).collect();
+    let off = if mirror { "" } else { "; the mirror is off" };
+    let expiry = assets.next_expiry.map_or(String::new(), |at| {
+        format!("; the next link of an unsaved one expires {at} ({})", distance(at, now))
+    });
+    let mut text = format!("previews  {}{off}{expiry}\n", states.join(", "));
+    let failed = assets.failures.iter().take(3).map(|failures| ("failed", failures));
+    let left_out = assets.left_out.iter().take(3).map(|failures| ("left out", failures));
+    for (what, failures) in failed.chain(left_out).filter(|_| mirror) {
+        let _ = writeln!(text, "          {what}: {}", failures_text(failures));
     }
-    if line.too_old {
-        let _ = writeln!(text, "  too old     the last good poll is older than --max-age");
+    text
+}
+
+impl Page<'_> {
+    fn text(&self, previews: &str, waiting: &Waiting) -> String {
+        let mut text = String::new();
+        for line in self.lines {
+            self.account(&mut text, line);
+        }
+        for account in self.never {
+            let _ = writeln!(text, "{}\n  last poll   none yet\n", visible(account));
+        }
+        text.push_str(previews);
+        if let (1.., Some(since)) = (waiting.count, waiting.since) {
+            let why = waiting.last_error.as_deref().map_or(String::new(), |why| format!("; {why}"));
+            let waits = counted(waiting.count, "waits", "wait");
+            let _ = writeln!(text, "notices   {waits} since {since}{why}");
+        }
+        text
     }
-    if let Some(error) = &line.in_future {
-        let _ = writeln!(text, "  in future   {}", visible(&error.message));
+
+    /// One account's paragraph. Writing to a string cannot fail.
+    fn account(&self, text: &mut String, line: &Line<'_>) {
+        let AccountStatus { account, last, last_good, items: [avatars, photos], .. } = line.status;
+        let note = if line.configured { "" } else { "  (no longer configured)" };
+        let _ = writeln!(text, "{}{note}", visible(account));
+        self.polls(text, line);
+        if let Some(error) = &line.in_future {
+            let _ = writeln!(text, "  in future   {}", visible(&error.message));
+        }
+        let _ = writeln!(
+            text,
+            "  now         {}, {}; {} missing, {} removed",
+            counted(avatars.current, "avatar", "avatars"),
+            counted(photos.current, "talking photo", "talking photos"),
+            number(avatars.missing + photos.missing),
+            number(avatars.removed + photos.removed)
+        );
+        let held = last_good
+            .as_ref()
+            .and_then(|poll| Some((poll, poll.counts?.held, poll.held_reason.as_deref()?)));
+        if let Some((poll, held, reason)) = held {
+            let command = accepting_command(poll, held, &self.context.flags);
+            let removals = counted(held, "removal", "removals");
+            let _ = writeln!(text, "  held        {removals}: {}", visible(reason));
+            let _ = writeln!(text, "              if that is right: {command}");
+        }
+        fields(text, line.status);
+        if let Some(warning) = &last.warning {
+            let _ = writeln!(text, "  HeyGen says {}", visible(warning));
+        }
+        text.push('\n');
     }
-    let _ = writeln!(
-        text,
-        "  now         {} avatars, {} talking photos; {} missing, {} removed",
-        grouped(avatars.current),
-        grouped(photos.current),
-        grouped(avatars.missing + photos.missing),
-        grouped(avatars.removed + photos.removed)
-    );
-    let held = last_good
-        .as_ref()
-        .and_then(|poll| Some((poll, poll.counts?.held, poll.held_reason.as_deref()?)));
-    if let Some((poll, held, reason)) = held {
-        let command = accepting_command(poll, held, flags);
-        let _ = writeln!(text, "  held        {} removals: {}", grouped(held), visible(reason));
-        let _ = writeln!(text, "              if that is right: {command}");
+
+    /// The last poll by when it ended, the last good one by when its list had been received: these
+    /// are two times where a saved response was taken, and age is counted from the latter.
+    fn polls(&self, text: &mut String, line: &Line<'_>) {
+        let AccountStatus { last, last_good, failed_since, .. } = line.status;
+        let now = self.context.clock.now();
+        let moment = |at: Timestamp| format!("{at} ({})", distance(at, now));
+        let ended = last.finished_at.map_or(String::new(), |at| format!("; ended {}", moment(at)));
+        let _ = writeln!(text, "  last poll   #{} {}{ended}", last.poll_id, last.outcome);
+        if let Some(error) = &last.error {
+            let _ = writeln!(text, "  error       {}", visible(error));
+        }
+        let good = last_good.as_ref().and_then(|poll| Some((poll.poll_id, poll.observed_at?)));
+        let good = good
+            .map_or("none yet".into(), |(number, at)| format!("#{number}, list of {}", moment(at)));
+        let since =
+            if last.failed() { format!("; {failed_since} failed since") } else { String::new() };
+        let _ = writeln!(text, "  last good   {good}{since}");
+        if let Some(age) = self.max_age.filter(|_| line.too_old && last_good.is_some()) {
+            let _ = writeln!(text, "  too old     that list is older than --max-age {age}");
+        }
     }
-    for note in schema_changes {
+}
+
+/// Which fields came and went.
+fn fields(text: &mut String, status: &AccountStatus) {
+    for note in &status.schema_changes {
         let types = note.json_type.as_ref().map(|types| format!(" ({types})")).unwrap_or_default();
         let _ = writeln!(
             text,
@@ -283,10 +321,6 @@ fn account(text: &mut String, line: &Line<'_>, flags: &[String], now: Timestamp)
             note.observed_at
         );
     }
-    if let Some(warning) = &last.warning {
-        let _ = writeln!(text, "  HeyGen says {}", visible(warning));
-    }
-    text.push('\n');
 }
 
 /// The call that lets a poll's held removals through, with this call's flags, from where the poll
@@ -302,14 +336,9 @@ fn accepting_command(poll: &PollRow, held: i64, flags: &[String]) -> String {
     words.iter().map(|word| shell_word(word)).collect::<Vec<_>>().join(" ")
 }
 
-/// `2h 5m ago`, `in 3days`.
+/// `2h 5m ago`, `in 3 days 4h`.
 fn distance(at: Timestamp, now: Timestamp) -> String {
     let seconds = (now.millis() - at.millis()) / 1000;
-    let about = match seconds.unsigned_abs() {
-        all @ 0..=3_600 => all,
-        all @ 3_601..=172_800 => all / 60 * 60,
-        all => all / 3_600 * 3_600,
-    };
-    let told = humantime::format_duration(std::time::Duration::from_secs(about));
-    if seconds < 0 { format!("in {told}") } else { format!("{told} ago") }
+    let about = duration(Duration::from_secs(seconds.unsigned_abs()));
+    if seconds < 0 { format!("in {about}") } else { format!("{about} ago") }
 }

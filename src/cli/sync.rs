@@ -26,24 +26,24 @@ use crate::{
     time::Timestamp,
 };
 
-/// Poll each account once: read the list, work out what changed, and write it down
+/// Poll each account once: read the list, compare it, and record what changed
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   heygen-sync sync                                  poll the API (HEYGEN_API_KEY)
   heygen-sync sync --from saved.json                take a saved response instead
-  heygen-sync sync --dry-run                        only say what would change
+  heygen-sync sync --dry-run                        print what would change, write nothing
   heygen-sync sync --accept-removals=120            let up to 120 held removals through")]
 pub struct Sync {
     /// Only this account
     #[arg(long, value_name = "NAME")]
     account: Option<String>,
-    /// Take a saved response instead of the API's answer (- for standard input)
+    /// Read a saved response instead of asking the API (- for standard input)
     #[arg(long, value_name = "FILE")]
     from: Option<PathBuf>,
     /// When the saved response had been received, if not now
     #[arg(long, value_name = "TIME", requires = "from")]
     observed_at: Option<Timestamp>,
-    /// Only say what would change; write nothing
+    /// Print what would change; write nothing
     #[arg(long)]
     dry_run: bool,
     /// Let held removals through, at most N of them if N is given
@@ -52,10 +52,14 @@ pub struct Sync {
     /// Fail where no database is, instead of creating one
     #[arg(long)]
     existing: bool,
-    /// Leave the mirror alone
+    /// Begin a history of its own for an account that was never polled, although one that is no
+    /// longer configured has a history
+    #[arg(long)]
+    new_account: bool,
+    /// Do not run the mirror after the poll
     #[arg(long)]
     no_mirror: bool,
-    /// Report even where nobody looks
+    /// Print the report even without a terminal
     #[arg(long, value_enum)]
     format: Option<ReportFormat>,
     /// Exit with 10 when something changed
@@ -83,6 +87,7 @@ impl Sync {
             accepted: self.accepted(),
             observed_at: self.observed_at,
             dry_run: self.dry_run,
+            new_account: self.new_account,
             mirror: !self.no_mirror,
             archive,
             ..Round::new(&config, context)

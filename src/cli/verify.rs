@@ -6,13 +6,14 @@ use clap::Args;
 
 use super::{
     Context,
-    output::{Cell, Format, Rows, counted, note, print, visible},
+    output::{Cell, Format, Rows, note, print, visible},
 };
 use crate::{
     error::Result,
     mirror::audit,
     store::Store,
     verify::{Finding, Findings, Proof, Report, show, verify},
+    words::counted,
 };
 
 const COLUMNS: [&str; 5] = ["poll_id", "account", "table", "row", "finding"];
@@ -32,7 +33,7 @@ pub struct Verify {
     /// Prove that the state with this digest, noted earlier, is contained
     #[arg(long, value_name = "DIGEST")]
     against: Option<String>,
-    /// Also hash every file of the mirror's store, and say which are missing, spoiled or unknown
+    /// Also hash every file of the mirror's store, and list those missing, spoiled or unknown
     #[arg(long, conflicts_with = "show")]
     assets: bool,
     /// How to write what does not agree

@@ -23,7 +23,11 @@ use super::{
     settings::{self, Settings},
     sunset,
 };
-use crate::{error::Result, time::Clock};
+use crate::{
+    error::Result,
+    time::Clock,
+    words::{counted, duration},
+};
 
 /// An error page is read only to quote and to measure it; beyond this it is left alone.
 const ERROR_BODY_CAP: u64 = 1 << 20;
@@ -279,7 +283,7 @@ impl fmt::Debug for Client {
 
 /// How the retries of a request that kept failing ended, to be said after its last failure.
 fn ending(attempts: u32, too_long: Option<Duration>, limit: Duration) -> String {
-    let times = if attempts == 1 { "1 attempt".to_owned() } else { format!("{attempts} attempts") };
+    let times = counted(attempts, "attempt", "attempts");
     match too_long {
         None => format!(" (gave up after {times}); try again later"),
         Some(pause) => {
@@ -287,8 +291,8 @@ fn ending(attempts: u32, too_long: Option<Duration>, limit: Duration) -> String 
             format!(
                 " (gave up after {times}: a wait of {} would pass the {} that retries may take); \
                  try again later",
-                humantime::format_duration(seconds),
-                humantime::format_duration(limit)
+                duration(seconds),
+                duration(limit)
             )
         }
     }

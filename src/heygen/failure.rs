@@ -8,7 +8,7 @@ use std::{error::Error as _, fmt, io, time::Duration};
 use sha2::{Digest, Sha256};
 
 use super::quote::{Quote, Said};
-use crate::{error::Error, time::Timestamp};
+use crate::{error::Error, time::Timestamp, words::duration};
 
 /// What a poll records of an answer, good or bad.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -196,7 +196,7 @@ impl Failure {
     fn timed_out(source: &str, limit: Duration) -> Self {
         let error = Error::unavailable(format!(
             "{source} gave no complete answer within {}; the list can take minutes: raise api.timeout",
-            humantime::format_duration(limit)
+            duration(limit)
         ));
         Self { timed_out: true, ..Self::lasting(error, Presence::Unclear) }
     }

@@ -21,6 +21,7 @@ use crate::{
         stripped::Bodies,
     },
     error::{Error, Result},
+    words::duration,
 };
 
 const PATH: &str = "/v3/avatars/looks";

@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, fs, path::Path};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, io_message};
 
 /// Writes `text` to `path` by way of a temporary file beside it. Its name ends so that a collector
 /// (`*.prom`) does not take it.
@@ -18,9 +18,9 @@ pub fn write(path: &Path, text: &str) -> Result<()> {
         // What is left of it helps nobody.
         let _ = fs::remove_file(&temporary);
         Error::storage(format!(
-            "cannot write the metrics to {}: {fault}; correct metrics.textfile, or make its folder \
-             writable",
-            path.display()
+            "cannot write the metrics to {}: {}; check metrics.textfile and its folder",
+            path.display(),
+            io_message(&fault)
         ))
     })
 }

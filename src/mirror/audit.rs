@@ -15,6 +15,7 @@ use crate::{
     error::{Error, Result},
     store::{Store, queue::KnownFile},
     time::Timestamp,
+    words::counted,
 };
 
 /// An unrecorded content younger than this is taken for a run's that was interrupted, or goes on.
@@ -143,9 +144,10 @@ async fn refuse_without_store(store: &mut Store, blobs: &Blobs) -> Result<()> {
         return Ok(());
     }
     Err(Error::storage(format!(
-        "no store stands at {}, though {known} files are recorded: mount it, or mend mirror.store; \
-         if they are lost for good, make {} and run this again",
+        "no store stands at {}, though {} recorded: mount it, or mend mirror.store; if they are lost \
+         for good, make {} and run this again",
         blobs.shown(),
+        counted(known, "file is", "files are"),
         blobs.first_sign()
     )))
 }

@@ -28,7 +28,7 @@ use super::{
     workspace::{GROUP, Workspace},
 };
 use crate::{
-    error::{Error, Result},
+    error::{Error, Result, io_message},
     store::queue::Asset,
     time::{Clock, Timestamp},
 };
@@ -319,9 +319,9 @@ impl Fetcher {
     async fn body(&self, mut response: Response, spool: &mut Spool) -> Result<(), Broken> {
         let store = |fault: std::io::Error| {
             Broken::Store(Error::storage(format!(
-                "cannot write what is downloaded for {}: {fault}; free some space or mend the \
-                 disk, then run again: the queue is intact",
-                self.blobs.shown()
+                "cannot write what is downloaded for {}: {}; the queue is intact",
+                self.blobs.shown(),
+                io_message(&fault)
             )))
         };
         while let Some(bytes) = response.chunk().await.map_err(|_| Broken::Off)? {

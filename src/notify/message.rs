@@ -19,6 +19,7 @@ use crate::{
         row::{Counts, PollRow},
         write::Outcome,
     },
+    words::counted,
 };
 
 /// The longest message, in bytes of JSON.

@@ -1,13 +1,52 @@
 //! Faults of the engines, in words that say what to do.
 
-use std::fmt;
+use std::{fmt, io, os::unix::fs::MetadataExt, path::Path};
 
 use super::{conn::Fault, location::Location};
-use crate::error::Error;
+use crate::error::{Error, io_message};
 
 /// A fault while `doing` something with the database at `location` (exit code 74).
 pub fn trouble(location: &Location, doing: impl fmt::Display, fault: &Fault) -> Error {
     Error::storage(format!("cannot {doing} {location}: {}", explained(location, fault)))
+}
+
+/// Where the services of `deploy/systemd` keep their database.
+const SERVICE_FOLDER: &str = "/var/lib/heygen-sync";
+
+/// Whether the file is a service's: files that root makes beside it would stop the service.
+pub fn is_of_service(path: &Path) -> bool {
+    path.starts_with(SERVICE_FOLDER)
+}
+
+/// What to do about a database that is not there yet.
+pub fn how_to_fill(location: &Location, is_root: bool) -> &'static str {
+    match location.file() {
+        Some(path) if is_root && is_of_service(path) => {
+            "let the service fill it, since files that root makes there would stop it: \
+             systemctl start heygen-sync-once.service"
+        }
+        _ => "fill it with: heygen-sync sync",
+    }
+}
+
+/// A lock file at `path` that cannot be used.
+pub fn unusable_lock(path: &Path, fault: &io::Error) -> Error {
+    let refused = fault.kind() == io::ErrorKind::PermissionDenied;
+    let why = match std::fs::metadata(path) {
+        Ok(file) if refused => {
+            let owner = match file.uid() {
+                0 => "root".to_owned(),
+                uid => format!("user {uid}"),
+            };
+            format!(
+                "it belongs to {owner}, who ran heygen-sync here; give it to the user who polls \
+                 (chown), or delete it while nothing polls"
+            )
+        }
+        _ if refused => format!("{fault}; its folder must be writable"),
+        _ => io_message(fault),
+    };
+    Error::storage(format!("cannot lock {}: {why}", path.display()))
 }
 
 fn explained(location: &Location, fault: &Fault) -> String {
@@ -23,7 +62,9 @@ fn explained(location: &Location, fault: &Fault) -> String {
     }
 }
 
-/// By SQLite's primary result codes.
+const FULL: &str = "the disk is full; free some space, then run again: nothing was half-written";
+
+/// By SQLite's result codes, most of them by the primary one.
 fn sqlite(fault: &Fault) -> String {
     if let Fault::Io(fault) = fault {
         return format!("{fault}; check the permissions of the file, its folder and the disk");
@@ -33,13 +74,20 @@ fn sqlite(fault: &Fault) -> String {
         .and_then(|fault| fault.code())
         .and_then(|code| code.parse::<u32>().ok());
     let remedy = match code.map(|code| code & 0xff) {
+        // Writing failed, but not with ENOSPC, which is 13.
+        Some(10) if code == Some(778) => {
+            "the disk does not take the write: a quota or a limit on file sizes is reached, or the \
+             disk is faulty; nothing was half-written"
+        }
+        // The shared memory of the log could not grow.
+        Some(10) if code == Some(4874) => FULL,
         Some(5 | 6) => "it is locked by another program; try again, or end that program",
         Some(8) => "it is read-only; check the permissions of the file, its folder and the disk",
         Some(10) => "the disk reports an error; check it before anything else",
         Some(11) => "the file is damaged; restore a backup (its history cannot be mended by hand)",
-        Some(13) => "the disk is full; free some space, then run again: nothing was half-written",
+        Some(13) => FULL,
         Some(14) => {
-            "the file cannot be opened; check that it exists and who may read and write it (if a \
+            "the file cannot be opened; check that it exists and who may read and write it (if a \\
              program that was killed left a file ending in -wal beside it, let its owner read it once)"
         }
         Some(26) => "the file is not a SQLite database and is left alone; give another path",
@@ -95,4 +143,37 @@ fn plain(fault: &Fault) -> String {
 fn is_loss(kind: std::io::ErrorKind) -> bool {
     use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
     matches!(kind, BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn root_is_not_told_to_poll_into_the_folder_of_the_service() {
+        let of = |path: &str, is_root| how_to_fill(&Location::Sqlite(path.into()), is_root);
+        let service = "/var/lib/heygen-sync/heygen.db";
+        assert!(of(service, true).ends_with("systemctl start heygen-sync-once.service"));
+        for (path, is_root) in [(service, false), ("/srv/heygen.db", true)] {
+            assert_eq!(of(path, is_root), "fill it with: heygen-sync sync");
+        }
+    }
+
+    #[test]
+    fn a_lock_file_that_belongs_to_root_is_named_as_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("heygen.db.poll-default.lock");
+        let refused = io::Error::from(io::ErrorKind::PermissionDenied);
+        let absent = unusable_lock(&path, &refused).message;
+        assert!(absent.ends_with("permission denied; its folder must be writable"), "{absent}");
+        std::fs::write(&path, "").unwrap();
+        let owner = match std::fs::metadata(&path).unwrap().uid() {
+            0 => "root".to_owned(),
+            uid => format!("user {uid}"),
+        };
+        let there = unusable_lock(&path, &refused).message;
+        assert!(there.contains(&format!("it belongs to {owner}, who ran heygen-sync")), "{there}");
+        let full = unusable_lock(&path, &io::Error::from(io::ErrorKind::StorageFull)).message;
+        assert!(full.contains("the disk is full; free some space"), "{full}");
+    }
 }

@@ -18,6 +18,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     conn::{Conn, Engine, Fault, Row},
+    fault::unusable_lock,
     open::{FILE_MODE, Store, beside},
     statements,
 };
@@ -70,12 +71,7 @@ impl Store {
 
     async fn lock_file(&self, account: &str, started_at: Timestamp) -> Result<LockFile> {
         let path = self.lock_path(account);
-        let unusable = |fault: std::io::Error| {
-            Error::storage(format!(
-                "cannot lock {}: {fault}; its folder must be writable",
-                path.display()
-            ))
-        };
+        let unusable = |fault: std::io::Error| unusable_lock(&path, &fault);
         let mut options = OpenOptions::new();
         let options = options.read(true).write(true).create(true).truncate(false).mode(FILE_MODE);
         let mut file = options.open(&path).map_err(unusable)?;

@@ -17,6 +17,7 @@
 //! - [`past`]: how the API has answered an account
 //! - [`queue`]: the mirror's queue
 //! - [`query`]: what the commands ask
+//! - [`known`]: which accounts and items there are
 //! - [`outbox`]: notices that wait to be delivered
 //! - [`ahead`]: what the daemon plans by
 //! - [`figures`]: what the metrics tell
@@ -39,6 +40,7 @@ pub mod export;
 pub mod fault;
 pub mod figures;
 pub mod json_text;
+pub mod known;
 pub mod location;
 pub mod lock;
 pub mod open;

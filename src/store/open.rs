@@ -17,7 +17,7 @@ use sqlx::{
 
 use super::{
     conn::{Conn, Engine, Fault},
-    fault::trouble,
+    fault::{how_to_fill, trouble, unusable_lock},
     location::Location,
     postgres,
     snapshot::{self, Stamp},
@@ -138,7 +138,8 @@ impl Store {
         match Self::open_if_there(location).await? {
             Some(store) => Ok(store),
             None => Err(Error::storage(format!(
-                "there is no catalogue in {location} yet; fill it with: heygen-sync sync"
+                "there is no catalogue in {location} yet; {}",
+                how_to_fill(location, rustix::process::geteuid().is_root())
             ))),
         }
     }
@@ -529,13 +530,9 @@ async fn opening_lock(location: &Location) -> Result<Option<File>> {
         Err(fault) => Err(fault),
     };
     locked.map(Some).map_err(|fault| {
-        let fault = Fault::Io(fault);
         match path.parent().is_none_or(|folder| folder.as_os_str().is_empty() || folder.is_dir()) {
-            true => Error::storage(format!(
-                "cannot lock {}: {fault}; its folder must be writable",
-                lock.display()
-            )),
-            false => trouble(location, "open", &fault),
+            true => unusable_lock(&lock, &fault),
+            false => trouble(location, "open", &Fault::Io(fault)),
         }
     })
 }

@@ -255,43 +255,6 @@ impl super::Session<'_> {
     }
 }
 
-impl Store {
-    /// Refuses an account that was never polled.
-    ///
-    /// # Errors
-    /// [`crate::error::Kind::Usage`].
-    pub async fn expect_account(&mut self, account: &str) -> Result<()> {
-        let known = self.conn.row(statements::ACCOUNT, &[account.into()]).await;
-        match known.map_err(|fault| self.trouble("read", &fault))? {
-            Some(_) => Ok(()),
-            None => Err(no_account(account, &self.account_names().await?)),
-        }
-    }
-
-    /// The accounts that were ever polled, by name.
-    async fn account_names(&mut self) -> Result<Vec<String>> {
-        let rows = self.conn.rows(statements::last_polls(), &[]).await;
-        let names =
-            rows.and_then(|rows| rows.iter().map(|row| Ok(PollRow::read(row)?.account)).collect());
-        names.map_err(|fault| self.trouble("read", &fault))
-    }
-
-    /// Whether an item of this id was ever listed, in whatever account.
-    pub async fn knows_item(&mut self, id: &str) -> Result<bool> {
-        let known = self.conn.row(statements::KNOWN_ITEM, &[id.into()]).await;
-        Ok(known.map_err(|fault| self.trouble("read", &fault))?.is_some())
-    }
-}
-
-/// The account was never polled; names those that were.
-fn no_account(account: &str, known: &[String]) -> Error {
-    let known = match known {
-        [] => "nothing was polled yet".to_owned(),
-        names => format!("known: {}", names.join(", ")),
-    };
-    Error::usage(format!("there is no account '{account}' in the database ({known})"))
-}
-
 /// `Some` says why it cannot be done.
 async fn rename(conn: &mut Conn, old: &str, new: &str) -> Result<Option<String>, Fault> {
     if conn.row(statements::ACCOUNT, &[old.into()]).await?.is_none() {

@@ -22,6 +22,7 @@ use url::Url;
 use super::{
     bulk::{Bulk, Column},
     conn::{Arg, Conn, Engine, Fault, Row},
+    fault::unusable_lock,
     open::{FILE_MODE, Store, beside},
     statements,
 };
@@ -241,10 +242,7 @@ impl Store {
             Err(TryLockError::WouldBlock) => {
                 Err(Error::busy("another mirror works this queue; this one is left out"))
             }
-            Err(TryLockError::Error(fault)) => Err(Error::storage(format!(
-                "cannot lock {}: {fault}; its folder must be writable",
-                path.display()
-            ))),
+            Err(TryLockError::Error(fault)) => Err(unusable_lock(&path, &fault)),
         }
     }
 

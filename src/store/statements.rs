@@ -164,9 +164,21 @@ pub const SWITCHED: &str = "WITH other AS (SELECT max(poll_id) AS poll_id, \
 /// Takes part in the open transaction, so that it does not count as idle.
 pub const KEEP_ALIVE: &str = "SELECT 1";
 
-/// Whether an item of any account ever had this id: (id).
-pub const KNOWN_ITEM: &str = "SELECT 1 FROM avatars WHERE avatar_id = $1 \
-     UNION ALL SELECT 1 FROM talking_photos WHERE talking_photo_id = $1 LIMIT 1";
+/// The accounts that ever listed an item of this id: (id).
+pub fn holders(kind: Kind) -> SqlStr {
+    let (table, id) = (kind.table, kind.id);
+    AssertSqlSafe(format!("SELECT account FROM {table} WHERE {id} = $1 ORDER BY account"))
+        .into_sql_str()
+}
+
+/// Every id ever seen, with a name of it.
+pub fn named(kind: Kind) -> SqlStr {
+    let (table, id, name) = (kind.table, kind.id, kind.label);
+    AssertSqlSafe(format!(
+        "SELECT {id} AS id, max({name}) AS name FROM {table} GROUP BY {id} ORDER BY {id}"
+    ))
+    .into_sql_str()
+}
 
 /// Whether an account is known: (account).
 pub const ACCOUNT: &str = "SELECT polls FROM accounts WHERE account = $1";
@@ -285,7 +297,7 @@ pub fn all(engine: Engine) -> Vec<(String, SqlStr)> {
         ("HEAD", HEAD),
         ("ACCOUNT", ACCOUNT),
         ("RENAME", RENAME),
-        ("KNOWN_ITEM", KNOWN_ITEM),
+        ("LAST_SOURCE", LAST_SOURCE),
         ("FAILED_SINCE", FAILED_SINCE),
         ("SCHEMA_NEWS", SCHEMA_NEWS),
         ("ASSETS_BY_STATE", ASSETS_BY_STATE),
@@ -301,6 +313,8 @@ pub fn all(engine: Engine) -> Vec<(String, SqlStr)> {
     all.push(("archived".to_owned(), archived()));
     all.push(("any_current".to_owned(), any_current()));
     for kind in Kind::ALL {
+        all.push((format!("holders {kind}"), holders(kind)));
+        all.push((format!("named {kind}"), named(kind)));
         all.push((format!("items {kind}"), items(kind)));
         all.push((format!("listed_before {kind}"), listed_before(kind)));
         all.push((format!("item_counts {kind}"), item_counts(kind)));

@@ -22,6 +22,7 @@ use crate::{
     },
     error::Result,
     store::audit::{Audit, Head, Poll, Section, Written},
+    words::counted,
 };
 
 /// What became of a digest that was noted earlier.
@@ -219,14 +220,16 @@ impl<'f> Links<'f> {
     fn end(&mut self, poll_id: i64, poll: Open) {
         let Open { account, stored, seal, counts, failed, rows } = poll;
         let row = || Some(poll_id.to_string());
-        for (name, said, counted) in counts {
-            if said != counted {
-                let what = format!("{name} is {said}, but {counted} rows of history say so");
+        for (name, stored, found) in counts {
+            if stored != found {
+                let rows = counted(found, "row", "rows");
+                let what = format!("{name} is {stored}, but history has {rows} of it");
                 self.find(poll_id, &account, "polls", row(), what);
             }
         }
         if failed && rows > 0 {
-            let what = format!("the poll failed, but {rows} rows name it");
+            let rows = counted(rows, "row names", "rows name");
+            let what = format!("the poll failed, but {rows} it");
             self.find(poll_id, &account, "polls", row(), what);
         }
         let what = match stored {

@@ -110,8 +110,8 @@ pub async fn page(
         let today = words::weekday_date(at, context.reference());
         let text = match baseline(poll) && whole_news {
             true => format!(
-                "The first poll: {} items, all of them new to us and no news.",
-                words::number(poll.counts.map_or(0, |counts| counts.added))
+                "The first poll: {}, which count as no news.",
+                words::counted(poll.counts.map_or(0, |counts| counts.added), "item", "items")
             ),
             false => String::new(),
         };

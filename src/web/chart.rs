@@ -276,8 +276,9 @@ fn told(span: &Span) -> String {
 }
 
 fn summary(spans: &[Span]) -> String {
-    let sum =
-        |count: fn(&Day) -> i64| words::number(spans.iter().map(|span| count(&span.sums)).sum());
+    let sum = |count: fn(&Day) -> i64| {
+        words::number(spans.iter().map(|span| count(&span.sums)).sum::<i64>())
+    };
     let (from, to) = match (spans.first(), spans.last()) {
         (Some(first), Some(last)) => (first.from.as_str(), last.to.as_str()),
         _ => return "Nothing yet.".into(),

@@ -187,7 +187,7 @@ fn changed(context: &Context<'_>, lines: &[&Line]) -> Vec<ChangeView> {
         let rest = line.all - told;
         let mut view = view(context, line, rest, vec![]);
         view.href = None;
-        view.who = format!("{} more changes", words::number(rest));
+        view.who = words::counted(rest, "more change", "more changes");
         view.more = Some(all_link(context, line, false, "Show all"));
         views.push(view);
     }
@@ -231,8 +231,8 @@ fn came_or_went(context: &Context<'_>, lines: &[&Line], fields: &[&Line]) -> Vec
         hows.retain(|how| !how.text.is_empty() || !how.field.is_empty());
         let mut one = view(context, line, same.len() as i64, hows);
         if same.len() > 1 {
-            one.who =
-                format!("{}, {} looks", words::tile_name(word), words::number(same.len() as i64));
+            let looks = words::counted(same.len(), "look", "looks");
+            one.who = format!("{}, {looks}", words::tile_name(word));
             one.more = Some(all_link(context, line, false, &format!("Show all {}", same.len())));
         }
         views.push(one);

@@ -107,7 +107,11 @@ pub async fn page(
     let heading = words::heading(kind);
     let href = |query: &GridQuery| context.href(path, &query.pairs());
     if facets.total > 0 && tiles.is_empty() {
-        let text = format!("There are {pages} pages, and page {} is none of them.", query.page);
+        let text = format!(
+            "Page {} does not exist: this list has {}.",
+            words::number(query.page),
+            words::counted(pages, "page", "pages")
+        );
         let mut message = Message::new(&context.place, heading, text);
         message.links = vec![
             Link::new(href(&query.with(|_| ())), "The first page"),

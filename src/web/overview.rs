@@ -36,10 +36,10 @@ struct Page {
     shell: Shell,
     avatars: Link,
     photos: Link,
-    came: Link,
-    went: Link,
-    changed: Link,
-    returned: Option<Link>,
+    /// Whether no item was added or removed in the week.
+    same_items: bool,
+    /// What happened in the week.
+    news: Vec<Link>,
     missing: Vec<Link>,
     /// Of the missing.
     verb: &'static str,
@@ -127,12 +127,19 @@ pub async fn page(context: &Context<'_>, reading: &mut Reading) -> Result<String
             list(Kind::TALKING_PHOTO, &[]),
             words::counted(numbers.current[1], "talking photo", "talking photos"),
         ),
-        came: Link::new(since("added"), format!("{} came", words::number(week.added))),
-        went: Link::new(since("removed"), format!("{} went", words::number(week.removed))),
-        changed: Link::new(since("changed"), format!("{} changed", words::number(week.changed))),
-        returned: (week.restored > 0).then(|| {
-            Link::new(since("restored"), format!("{} returned", words::number(week.restored)))
-        }),
+        same_items: week.added + week.removed == 0,
+        news: [
+            (week.added, "added"),
+            (week.removed, "removed"),
+            (week.restored, "restored"),
+            (week.changed, "changed"),
+        ]
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, change)| {
+            Link::new(since(change), format!("{} {change}", words::number(count)))
+        })
+        .collect(),
         missing: Kind::ALL.into_iter().filter(is_missing).map(missing).collect(),
         verb: if numbers.missing.iter().sum::<i64>() == 1 { "is" } else { "are" },
         week: if at.is_some() { "In the seven days before" } else { "In the last seven days" },
@@ -233,7 +240,7 @@ fn vanishing(context: &Context<'_>, lists: &Lists) -> Vec<BriefView> {
         let when = match after - brief.polls {
             left if left <= 0 && held => "held back".into(),
             left if left <= 1 => "goes at the next poll".to_owned(),
-            left => format!("goes in {left} polls"),
+            left => format!("goes in {}", words::counted(left, "poll", "polls")),
         };
         let mut view = brief_view(context, brief, &format!("not listed since {since}"));
         view.when = when;

@@ -42,7 +42,7 @@ struct Page {
 
 /// Removals that are held back, and how to let them through.
 pub struct Held {
-    /// How many.
+    /// How many, with the noun.
     pub count: String,
     /// Why.
     pub reason: String,
@@ -128,7 +128,7 @@ pub fn held(context: &Context<'_>, poll: &PollRow) -> Option<Held> {
         false => String::new(),
     };
     Some(Held {
-        count: words::number(count),
+        count: words::counted(count, "removal", "removals"),
         reason,
         poll: poll.poll_id,
         which: if last { kinds.into_iter().map(missing).collect() } else { vec![] },
@@ -292,7 +292,7 @@ pub async fn one(
             .iter()
             .map(|row| (told(row), row.example.as_deref().map(words::exact).unwrap_or_default()))
             .collect(),
-        total: words::number(total),
+        total: words::counted(total, "row", "rows"),
         form: changes::form(context, query, &path, false),
         rows: rows.iter().map(|row| change(context, row)).collect(),
         pager: Pager::new(query.page, pages, |page| {

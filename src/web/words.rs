@@ -2,20 +2,8 @@
 
 use chrono::{Datelike, Timelike};
 
+pub use crate::words::{counted, number};
 use crate::{catalog::kind::Kind, time::Timestamp};
-
-/// 12345 as 12,345.
-pub fn number(number: i64) -> String {
-    let digits = number.unsigned_abs().to_string();
-    let mut out = String::from(if number < 0 { "−" } else { "" });
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
 
 /// "Avatars", "Talking photos".
 pub fn heading(kind: Kind) -> String {
@@ -28,11 +16,6 @@ pub fn column(name: &str) -> String {
     let mut chars = words.chars();
     let first = chars.next().map(|letter| letter.to_uppercase().to_string());
     first.unwrap_or_default() + chars.as_str()
-}
-
-/// "1 avatar", "2 avatars".
-pub fn counted(count: i64, one: &str, many: &str) -> String {
-    format!("{} {}", number(count), if count == 1 { one } else { many })
 }
 
 /// "41 kB", "1.8 MB".

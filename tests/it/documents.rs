@@ -1,10 +1,37 @@
-//! What the documents show is run: the README's queries, on both engines.
+//! What the README shows is run: its first command, and its queries on both engines.
 
 use crate::home::{Home, at_home};
 
+fn readme() -> String {
+    std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap()
+}
+
+/// The arguments of the `cargo run` in the block after a marker of the README.
+fn arguments(marker: &str) -> Vec<String> {
+    let readme = readme();
+    let block = readme.split(&format!("<!-- {marker} -->\n```sh\n")).nth(1).unwrap();
+    let line = block.lines().next().unwrap().split_once(" -- ").unwrap().1;
+    let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/");
+    line.split(' ').map(|word| word.replace("examples/", examples)).collect()
+}
+
+#[tokio::test]
+async fn the_first_command_of_the_readme_keeps_out_of_the_real_history() {
+    let home = Home::sqlite().await;
+    let first = arguments("first-command");
+    let ran = home.run(&first.iter().map(String::as_str).collect::<Vec<_>>());
+    assert_eq!((ran.code, ran.stdout.contains("9 items added")), (0, true), "{ran:?}");
+    assert!(home.folder().join("demo.db").exists() && !home.folder().join("heygen.db").exists());
+    assert_eq!(arguments("then-serve"), ["--database", "demo.db", "serve"]);
+    assert!(first.starts_with(&["--database".to_owned(), "demo.db".to_owned()]));
+    for line in readme().lines().filter(|line| line.contains(" sync --from examples/")) {
+        assert!(line.contains("--database demo.db sync"), "{line}");
+    }
+}
+
 /// The code blocks of the README that follow `<!-- query -->`.
 fn queries() -> Vec<String> {
-    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let readme = readme();
     let blocks = readme.split("<!-- query -->\n```sql\n").skip(1);
     blocks.map(|block| block.split("```").next().unwrap().to_owned()).collect()
 }

@@ -16,7 +16,7 @@ const FLOORS: [&[&str]; 8] = [
     &["archive"],
     &["heygen", "mirror", "store", "config"],
     &["catalog"],
-    &["error", "time"],
+    &["error", "time", "words"],
 ];
 
 /// Neighbours that may be known: the settings are read, and take the versions of the API by name;

@@ -16,7 +16,7 @@ use std::{
 
 use crate::{
     Ran,
-    documents::blocks,
+    documents::{answer, blocks},
     done,
     fake::{FakeHeyGen, KEY},
     run,
@@ -46,6 +46,8 @@ services:
       timeout: 10s
       retries: 2
       start_period: 0s
+  gallery:
+    labels: [heygen-sync-test]
   relay:
     labels: [heygen-sync-test]
     image: postgres:15-bookworm
@@ -66,7 +68,10 @@ impl Composed {
         let deploy = folder.path().join("deploy");
         std::fs::create_dir_all(deploy.join("relay")).unwrap();
         let file = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/compose.yaml");
-        std::fs::copy(file, deploy.join("compose.yaml")).unwrap();
+        // A port of the test's own, since other tests have a gallery, too.
+        let text = std::fs::read_to_string(file).unwrap();
+        let text = text.replace("127.0.0.1:8087:", "127.0.0.1:18088:");
+        std::fs::write(deploy.join("compose.yaml"), text).unwrap();
         // The image is there already.
         std::fs::write(folder.path().join("Dockerfile"), "FROM heygen-sync:latest\n").unwrap();
         // Compose puts variables into `$…`.
@@ -179,6 +184,10 @@ fn the_composed_daemon_polls_into_its_postgres_and_its_health_follows_api_and_da
     let [status, changes] =
         ["default,true,", "| default | avatar |     3 |"].map(|what| looked.contains(what));
     assert!(status && changes, "{looked}");
+    let page = answer("127.0.0.1:18088", "/avatars.csv");
+    let shown = page.starts_with("HTTP/1.1 200")
+        && ["a", "b", "c"].iter().all(|id| page.contains(&format!(",{id},")));
+    assert!(shown, "{page}");
 
     // HeyGen fails: found once the last good poll is too old, and over when it answers again.
     heygen.fail_always(500, "");

@@ -1,13 +1,19 @@
 //! What the pages on cron, systemd and Docker show is run as it stands, in a Debian with the package
 //! or with the image; only HeyGen's address is the fake's.
 
-use std::process::Command;
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    process::Command,
+    time::{Duration, Instant},
+};
 
 use crate::{
     Ran, done,
     fake::{FakeHeyGen, KEY},
     image::{Container, Volume},
     package::in_debian,
+    run,
 };
 
 /// The code after `<!-- run: NAME -->` in a page, block by block.
@@ -95,9 +101,43 @@ fn the_page_on_docker_polls_and_backs_up() {
     let once = typed(&blocks("docker.md", "once")[0], folder.path(), &volume, &heygen);
     let backup = typed(&blocks("docker.md", "backup")[0], folder.path(), &volume, &heygen);
     assert_eq!(once.code, 0, "{once:?}");
-    assert!(once.stdout.contains("default: baseline, 1 items added"), "{once:?}");
+    assert!(once.stdout.contains("default: baseline, 1 item added"), "{once:?}");
     assert_eq!(backup.code, 0, "{backup:?}");
     assert!(folder.path().join("heygen-backup.db").exists());
+}
+
+#[test]
+fn the_gallery_of_the_page_on_docker_is_reached_from_this_machine() {
+    let volume = Volume::new();
+    let name = format!("heygen-sync-test-gallery-{}", std::process::id());
+    // A port of the test's own, since other tests have a gallery, too.
+    let block = blocks("docker.md", "gallery")[0]
+        .replace("--name heygen-gallery", &format!("--name {name}"))
+        .replace("heygen:/data", &format!("{}:/data", volume.name()))
+        .replace("127.0.0.1:8087:", "127.0.0.1:18087:")
+        .replace("docker run ", "docker run --label heygen-sync-test ");
+    let container = Container(name);
+    done("bash", &["-euc", &block]);
+    let page = answer("127.0.0.1:18087", "/");
+    let logs = || run("docker", &["logs", "--tail", "5", &container.0]);
+    assert!(page.starts_with("HTTP/1.1 200"), "{page}: {:?}", logs());
+}
+
+/// What is answered at an address of this machine, once anything is.
+pub fn answer(address: &str, path: &str) -> String {
+    let begun = Instant::now();
+    loop {
+        let mut text = String::new();
+        let asked = TcpStream::connect(address).and_then(|mut stream| {
+            write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+            stream.read_to_string(&mut text)
+        });
+        if asked.is_ok() && !text.is_empty() {
+            return text;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(60), "{address} does not answer: {asked:?}");
+        std::thread::sleep(Duration::from_millis(200));
+    }
 }
 
 #[test]
@@ -107,8 +147,10 @@ fn the_pages_show_what_is_run_here() {
         ("cron.md", "crontab", 1),
         ("systemd.md", "as root", 2),
         ("systemd.md", "daemon", 1),
+        ("systemd.md", "gallery", 1),
         ("docker.md", "build", 1),
         ("docker.md", "daemon", 1),
+        ("docker.md", "gallery", 1),
         ("docker.md", "once", 1),
         ("docker.md", "backup", 1),
         ("docker.md", "compose", 1),

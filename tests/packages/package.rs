@@ -47,11 +47,22 @@ fn it_is_installed_used_and_removed_and_leaves_the_data_alone() {
 }
 
 #[test]
-fn the_two_services_are_confined_alike() {
+fn the_services_are_confined_alike() {
     let confined = |unit: &str| {
         let text = std::fs::read_to_string(root().join("deploy/systemd").join(unit)).unwrap();
         let part = text.split("# The service may write to its own folder").nth(1).unwrap();
         part.split("[Install]").next().unwrap().trim().to_owned()
     };
-    assert_eq!(confined("heygen-sync.service"), confined("heygen-sync-once.service"));
+    for unit in ["heygen-sync-once.service", "heygen-sync-gallery.service"] {
+        assert_eq!(confined("heygen-sync.service"), confined(unit), "{unit}");
+    }
+}
+
+#[test]
+fn every_unit_is_stopped_and_disabled_with_the_package() {
+    let prerm = std::fs::read_to_string(root().join("deploy/debian/prerm")).unwrap();
+    for unit in std::fs::read_dir(root().join("deploy/systemd")).unwrap() {
+        let unit = unit.unwrap().file_name().into_string().unwrap();
+        assert!(prerm.contains(&unit), "{unit}");
+    }
 }

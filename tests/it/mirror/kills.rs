@@ -297,7 +297,7 @@ async fn a_sync_drains_the_queue_unless_told_not_to_and_says_what_failed() {
     let (told, next) = ran.stderr.split_once("next try ").unwrap();
     assert_eq!(
         told,
-        "heygen-sync: mirror: 1 saved (900 B), 1 failed and are tried again: 1 × the body is HTML, \
+        "heygen-sync: mirror: 1 saved (900 B), 1 failed and is tried again: 1 × the body is HTML, \
          not a picture or video (127.0.0.1, "
     );
     assert!(next.ends_with("Z)\n"), "{next}");
@@ -364,7 +364,10 @@ async fn verify_tells_which_files_are_missing_spoiled_or_unknown() {
     told.sort();
     assert_eq!(told, expected);
     let said = home.run_with(&ENV[1..2], &["verify", "--assets"]).stderr;
-    assert!(said.contains("1 mirrored files are right (900 B); 3 are missing, spoiled"), "{said}");
+    assert!(
+        said.contains("1 mirrored file is right (900 B); 3 files are missing, spoiled"),
+        "{said}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

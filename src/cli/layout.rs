@@ -1,0 +1,175 @@
+//! A table for people that fits the terminal: ids, times and other single words stay whole, columns
+//! of text give way first, and where there is no room for these they are shown below the id.
+
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
+
+use crate::time::Timestamp;
+
+/// A terminal that reports a smaller width (0 × 0 under some shells) does not know its width.
+const NARROWEST: u16 = 40;
+
+/// A column of text is at least this wide, where its content is.
+const TEXT: usize = 12;
+
+/// What comfy-table puts around each cell.
+const PADDING: usize = 2;
+
+/// Headers and rows as text; line breaks within a cell are kept.
+struct Texts {
+    headers: Vec<String>,
+    rows: Vec<Vec<String>>,
+}
+
+/// Rows as a table that fits the terminal, where there is one.
+pub fn table(columns: &[&str], rows: &[Vec<String>]) -> Table {
+    match Table::new().width() {
+        Some(width) if width >= NARROWEST => fitted(columns, rows, width),
+        _ => Texts::new(columns, rows, false).table(),
+    }
+}
+
+/// Rows as a table of this width. What does not fit in any form runs over, unbroken.
+fn fitted(columns: &[&str], rows: &[Vec<String>], width: u16) -> Table {
+    let wide = Texts::new(columns, rows, false);
+    let narrow = Texts::new(columns, rows, true);
+    let folded = narrow.folded(columns);
+    let all = [&wide, &narrow].into_iter().chain(folded.as_ref());
+    let mut fitting = all.filter(|texts| texts.needed() <= usize::from(width));
+    match fitting.next() {
+        Some(texts) => texts.arranged(width),
+        None => wide.table(),
+    }
+}
+
+/// Whether it is a time as [`Timestamp`] is shown.
+fn is_time(text: &str) -> bool {
+    Timestamp::parse(text).is_some_and(|time| time.to_string() == text)
+}
+
+impl Texts {
+    /// `narrow` times have their date above the time of day.
+    fn new(columns: &[&str], rows: &[Vec<String>], narrow: bool) -> Self {
+        let text = |cell: &String| match narrow && is_time(cell) {
+            true => cell.replacen('T', "\n", 1),
+            false => cell.clone(),
+        };
+        Self {
+            headers: columns.iter().map(|name| name.replace('_', " ").to_uppercase()).collect(),
+            rows: rows.iter().map(|row| row.iter().map(text).collect()).collect(),
+        }
+    }
+
+    /// The same with the columns of text and the kind below the first id; `None` without an id.
+    fn folded(&self, columns: &[&str]) -> Option<Self> {
+        let id = columns.iter().position(|name| name.ends_with("_id"))?;
+        let below = columns.iter().enumerate();
+        let below = below.map(|(at, name)| self.is_text(at) || *name == "kind");
+        let below: Vec<bool> = below.collect();
+        let fold = |cells: &[String], between: &str| -> Vec<String> {
+            let texts = cells.iter().zip(&below).filter(|(text, yes)| **yes && !text.is_empty());
+            let texts = texts.map(|(text, _)| text.as_str());
+            let kept = cells.iter().enumerate().filter(|(at, _)| !below[*at]);
+            let kept = kept.map(|(at, cell)| match at == id {
+                true => std::iter::once(cell.as_str())
+                    .chain(texts.clone())
+                    .collect::<Vec<_>>()
+                    .join(between),
+                false => cell.clone(),
+            });
+            kept.collect()
+        };
+        let rows = self.rows.iter().map(|row| fold(row, "\n")).collect();
+        (!below[id]).then(|| Self { headers: fold(&self.headers, ", "), rows })
+    }
+
+    /// The header and the cells of a column, line by line.
+    fn lines(&self, column: usize) -> impl Iterator<Item = &str> {
+        let cells = self.rows.iter().filter_map(move |row| row.get(column));
+        self.headers.get(column).into_iter().chain(cells).flat_map(|text| text.lines())
+    }
+
+    /// Whether a cell of the column can be broken between words, or is a URL.
+    fn is_text(&self, column: usize) -> bool {
+        self.lines(column).skip(1).any(|line| line.contains(' ') || line.contains("://"))
+    }
+
+    /// The least width of a column in which no word is broken. URLs may be.
+    fn need(&self, column: usize) -> usize {
+        let words = self.lines(column).flat_map(|line| line.split(' '));
+        let words = words.filter(|word| !word.contains("://")).map(|word| word.chars().count());
+        let longest = words.max().unwrap_or(0);
+        let natural = self.lines(column).map(|line| line.chars().count()).max().unwrap_or(0);
+        if self.is_text(column) { longest.max(natural.min(TEXT)) } else { longest }
+    }
+
+    fn needed(&self) -> usize {
+        (0..self.headers.len()).map(|column| self.need(column) + PADDING).sum()
+    }
+
+    /// As wide as the content is.
+    fn table(&self) -> Table {
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING);
+        table.set_content_arrangement(ContentArrangement::Disabled);
+        table.set_header(&self.headers);
+        table.add_rows(&self.rows);
+        table
+    }
+
+    /// Of this width at most: every column has what it needs, and the wider ones give way.
+    fn arranged(&self, width: u16) -> Table {
+        let mut table = self.table();
+        table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+        for (at, column) in table.column_iter_mut().enumerate() {
+            let least = u16::try_from(self.need(at) + PADDING).unwrap_or(u16::MAX);
+            column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(least)));
+        }
+        table
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COLUMNS: [&str; 7] =
+        ["observed_at", "account", "change", "kind", "item_id", "name", "field"];
+    const ID: &str = "0123456789abcdef0123456789abcdef";
+
+    fn row(id: &str, name: &str, field: &str) -> Vec<String> {
+        let time = "1970-01-01T00:00:00.000Z";
+        [time, "default", "changed", "talking_photo", id, name, field].map(str::to_owned).to_vec()
+    }
+
+    fn lines(rows: &[Vec<String>], width: u16) -> Vec<String> {
+        let table = fitted(&COLUMNS, rows, width).to_string();
+        table.lines().map(|line| line.trim_end().to_owned()).collect()
+    }
+
+    #[test]
+    fn at_80_columns_no_id_is_broken_and_text_is_shown_below_it() {
+        let field = format!("default_voice_id: {ID} → {}", ID.replace('0', "f"));
+        let lines = lines(&[row(ID, "Mira on the Sofa (Side)", &field)], 80);
+        assert!(lines.iter().all(|line| line.chars().count() <= 80), "{lines:#?}");
+        for whole in [ID, &ID.replace('0', "f"), "Mira on the Sofa (Side)", "1970-01-01"] {
+            assert!(lines.iter().any(|line| line.contains(whole)), "{whole}: {lines:#?}");
+        }
+        assert!(lines[0].contains("ITEM ID, KIND, NAME, FIELD"), "{lines:#?}");
+    }
+
+    #[test]
+    fn text_gives_way_before_ids_and_times() {
+        let name = "A name of many words that goes on and on for longer than any terminal is wide";
+        let lines = lines(&[row("mira_1", name, "premium: true → false")], 100);
+        assert!(lines.iter().all(|line| line.chars().count() <= 100), "{lines:#?}");
+        assert!(lines[1].contains("1970-01-01T00:00:00.000Z  default  changed"), "{lines:#?}");
+        assert!(lines[1].contains("mira_1") && lines.len() > 2, "{lines:#?}");
+    }
+
+    #[test]
+    fn what_fits_nowhere_runs_over_unbroken() {
+        let id = ID.repeat(4);
+        let lines = lines(&[row(&id, "Mira", "")], 80);
+        assert!(lines.iter().any(|line| line.contains(&id)), "{lines:#?}");
+    }
+}

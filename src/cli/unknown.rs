@@ -1,0 +1,118 @@
+//! Ids that the database does not know as they are asked for, and which ones may be meant.
+
+use super::output::visible;
+use crate::{
+    catalog::kind::Kind,
+    error::{Error, Result},
+    store::{Store, known::Named},
+};
+
+/// How many ids are suggested at most.
+const MOST: usize = 3;
+
+/// From this similarity on (1 is equal) an id is suggested.
+const CLOSE: f64 = 0.75;
+
+/// Longer ones are compared by their beginning only.
+const LONGEST: usize = 100;
+
+/// Refuses an id that no item of this kind and account ever had (exit code 2).
+pub async fn expect_item(
+    store: &mut Store,
+    id: &str,
+    kind: Option<Kind>,
+    account: Option<&str>,
+) -> Result<()> {
+    let known = store.holders(id).await?;
+    let of_kind = |one: Kind| kind.is_none_or(|kind| kind == one);
+    let of_account = |one: &str| account.is_none_or(|account| account == one);
+    if known.iter().any(|(kind, account)| of_kind(*kind) && of_account(account)) {
+        return Ok(());
+    }
+    let shown = visible(id);
+    let elsewhere = known.iter().find(|(_, account)| of_account(account));
+    Err(Error::usage(match (elsewhere, known.first(), kind) {
+        (Some((is, _)), _, Some(kind)) => format!(
+            "'{shown}' is {}, not {}: leave out --kind",
+            with_article(*is),
+            with_article(kind)
+        ),
+        (_, Some((_, holder)), _) => format!(
+            "no item '{shown}' was ever listed in account '{}'; it is known in account '{holder}'",
+            account.unwrap_or_default()
+        ),
+        _ => {
+            let close = close(id, store.items().await?);
+            match close.is_empty() {
+                true => format!("no item '{shown}' was ever listed; check each letter of the id"),
+                false => {
+                    format!(
+                        "no item '{shown}' was ever listed; did you mean {}?",
+                        close.join(" or ")
+                    )
+                }
+            }
+        }
+    }))
+}
+
+fn with_article(kind: Kind) -> String {
+    let article = if kind.singular.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+    format!("{article} {}", kind.singular)
+}
+
+/// The items that are probably meant, the closest first.
+fn close(id: &str, items: Vec<Named>) -> Vec<String> {
+    let mut all: Vec<(f64, Named)> = items
+        .into_iter()
+        .map(|item| (similarity(id, &item), item))
+        .filter(|(similarity, _)| *similarity >= CLOSE)
+        .collect();
+    all.sort_by(|(a, x), (b, y)| b.total_cmp(a).then_with(|| x.id.cmp(&y.id)));
+    let shown = all.into_iter().take(MOST).map(|(_, Named { kind, id, name })| {
+        let name =
+            name.filter(|name| !name.is_empty()).map(|name| format!(" \"{}\"", visible(&name)));
+        format!("{} ({}{})", visible(&id), kind.singular, name.unwrap_or_default())
+    });
+    shown.collect()
+}
+
+/// 1 for the same id in other letters, or for the item's name; less for a part or a typo.
+fn similarity(asked: &str, item: &Named) -> f64 {
+    let asked = asked.trim();
+    let is = |text: &str| text.eq_ignore_ascii_case(asked);
+    if is(&item.id) || item.name.as_deref().is_some_and(is) {
+        return 1.0;
+    }
+    let part = asked.len() >= 4 && item.id.starts_with(asked)
+        || item.id.len() >= 4 && asked.starts_with(item.id.as_str());
+    match part {
+        true => 0.95,
+        false if asked.len().max(item.id.len()) > LONGEST => 0.0,
+        false => strsim::normalized_damerau_levenshtein(asked, &item.id),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn suggested(asked: &str) -> Vec<String> {
+        let item = |id: &str, name: &str| Named {
+            kind: Kind::AVATAR,
+            id: id.into(),
+            name: Some(name.into()),
+        };
+        close(asked, vec![item("Mira_sofa_2025", "Mira Sofa"), item("Jonas_public", "Jonas")])
+    }
+
+    #[test]
+    fn typos_parts_other_letters_and_names_are_understood() {
+        for asked in
+            ["Mira_sofa_2026", "mira_SOFA_2025", "Mira_sofa", "mira sofa", " Mira_sofa_2025 "]
+        {
+            assert_eq!(suggested(asked), ["Mira_sofa_2025 (avatar \"Mira Sofa\")"], "{asked}");
+        }
+        assert_eq!(suggested("nope"), Vec::<String>::new());
+    }
+}

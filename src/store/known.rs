@@ -1,0 +1,97 @@
+//! Which accounts and items the database knows.
+
+use super::{conn::Row, open::Store, row::PollRow, statements};
+use crate::{
+    catalog::kind::Kind,
+    error::{Error, Result},
+};
+
+impl Store {
+    /// Refuses an account that was never polled.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Usage`].
+    pub async fn expect_account(&mut self, account: &str) -> Result<()> {
+        match self.knows_account(account).await? {
+            true => Ok(()),
+            false => Err(no_account(account, &self.account_names().await?)),
+        }
+    }
+
+    /// The accounts that were ever polled, by name.
+    async fn account_names(&mut self) -> Result<Vec<String>> {
+        let rows = self.conn.rows(statements::last_polls(), &[]).await;
+        let names =
+            rows.and_then(|rows| rows.iter().map(|row| Ok(PollRow::read(row)?.account)).collect());
+        names.map_err(|fault| self.trouble("read", &fault))
+    }
+
+    /// Whether the account was ever polled.
+    pub async fn knows_account(&mut self, account: &str) -> Result<bool> {
+        let known = self.conn.row(statements::ACCOUNT, &[account.into()]).await;
+        Ok(known.map_err(|fault| self.trouble("read", &fault))?.is_some())
+    }
+
+    /// The accounts with a poll that did not fail, by name, each with whether the API was ever
+    /// asked for it.
+    pub async fn accounts_with_history(&mut self) -> Result<Vec<(String, bool)>> {
+        let mut all = vec![];
+        for account in self.account_names().await? {
+            let args = [account.as_str().into()];
+            let good = self.conn.row(statements::last_good_poll(), &args).await;
+            let good = good.map_err(|fault| self.trouble("read", &fault))?.is_some();
+            let asked = self.conn.row(statements::LAST_ASKED, &args).await;
+            let asked = asked.map_err(|fault| self.trouble("read", &fault))?.is_some();
+            if good {
+                all.push((account, asked));
+            }
+        }
+        Ok(all)
+    }
+
+    /// The kinds and accounts in which an item of this id was ever listed.
+    pub async fn holders(&mut self, id: &str) -> Result<Vec<(Kind, String)>> {
+        let mut all = vec![];
+        for kind in Kind::ALL {
+            let rows = self.conn.rows(statements::holders(kind), &[id.into()]).await;
+            let accounts =
+                rows.and_then(|rows| rows.iter().map(|row| row.some_text("account")).collect());
+            let accounts: Vec<String> = accounts.map_err(|fault| self.trouble("read", &fault))?;
+            all.extend(accounts.into_iter().map(|account| (kind, account)));
+        }
+        Ok(all)
+    }
+
+    /// Every item ever listed.
+    pub async fn items(&mut self) -> Result<Vec<Named>> {
+        let mut all = vec![];
+        for kind in Kind::ALL {
+            let rows = self.conn.rows(statements::named(kind), &[]).await;
+            let named =
+                |row: &Row| Ok(Named { kind, id: row.some_text("id")?, name: row.text("name")? });
+            let items = rows.and_then(|rows| rows.iter().map(named).collect::<Result<Vec<_>, _>>());
+            all.extend(items.map_err(|fault| self.trouble("read", &fault))?);
+        }
+        Ok(all)
+    }
+}
+
+/// An item by its names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// The kind.
+    pub kind: Kind,
+    /// The id.
+    pub id: String,
+    /// A name that it has in an account.
+    pub name: Option<String>,
+}
+
+/// The account was never polled; names those that were.
+fn no_account(account: &str, known: &[String]) -> Error {
+    let known = match known {
+        [] => "nothing was polled yet".to_owned(),
+        names => format!("known: {}", names.join(", ")),
+    };
+    Error::usage(format!("there is no account '{account}' in the database ({known})"))
+}

@@ -1,0 +1,79 @@
+//! Numbers, plurals and durations as people read them. Pure.
+
+use std::time::Duration;
+
+/// 12345 as 12,345.
+pub fn number(number: impl TryInto<i64>) -> String {
+    let number = number.try_into().unwrap_or(i64::MAX);
+    let digits = number.unsigned_abs().to_string();
+    let mut out = String::from(if number < 0 { "−" } else { "" });
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// "1 poll", "2 polls".
+pub fn counted(count: impl TryInto<i64>, one: &str, many: &str) -> String {
+    let count = count.try_into().unwrap_or(i64::MAX);
+    format!("{} {}", number(count), if count == 1 { one } else { many })
+}
+
+/// The units of a duration, the largest first: milliseconds, name of one, name of more.
+const UNITS: [(u128, &str, &str); 7] = [
+    (31_557_600_000, " year", " years"),
+    (2_629_800_000, " month", " months"),
+    (86_400_000, " day", " days"),
+    (3_600_000, "h", "h"),
+    (60_000, "m", "m"),
+    (1_000, "s", "s"),
+    (1, "ms", "ms"),
+];
+
+/// "1 year 7 months", "2h 5m", "3m": rounded down, at most two units.
+pub fn duration(duration: Duration) -> String {
+    let millis = duration.as_millis();
+    let first = UNITS.iter().position(|(unit, ..)| millis >= *unit);
+    let Some(first) = first else { return "0s".into() };
+    let mut rest = millis;
+    let mut parts = vec![];
+    for (unit, one, many) in UNITS.iter().skip(first).take(2) {
+        let count = rest / unit;
+        rest %= unit;
+        if count > 0 {
+            parts.push(format!("{count}{}", if count == 1 { one } else { many }));
+        }
+    }
+    parts.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_are_grouped() {
+        assert_eq!(
+            [0_i64, 999, 1000, 1234567, -1000].map(number),
+            ["0", "999", "1,000", "1,234,567", "−1,000"]
+        );
+    }
+
+    #[test]
+    fn one_has_its_own_form_and_every_other_number_the_plural() {
+        let polls = |count: u64| counted(count, "poll", "polls");
+        assert_eq!([0, 1, 2, 1000].map(polls), ["0 polls", "1 poll", "2 polls", "1,000 polls"]);
+    }
+
+    #[test]
+    fn a_duration_has_at_most_two_units() {
+        let of = |millis: u64| duration(Duration::from_millis(millis));
+        assert_eq!(
+            [0, 300, 4_000, 1_500, 180_000, 904_000, 7_500_000, 86_400_000, 50_113_488_000].map(of),
+            ["0s", "300ms", "4s", "1s 500ms", "3m", "15m 4s", "2h 5m", "1 day", "1 year 7 months"]
+        );
+    }
+}
