@@ -11,7 +11,7 @@ use super::{
 use crate::{
     config::Config,
     daemon::schedule::Schedule,
-    error::{Kind, Result, gravest},
+    error::{Result, gravest},
     heygen::{self, Failure, Presence},
     poll::{
         ahead_of_clock,

@@ -178,8 +178,7 @@ pub fn held(report: &Report, command: &[String]) -> Option<String> {
     let diff = report.diff.as_ref().filter(|diff| diff.held() > 0)?;
     let command: Vec<String> = command.iter().map(|word| shell_word(word)).collect();
     Some(format!(
-        "account '{}': {} held back: {}{}\
-If that is right, let them through: {}",
+        "account '{}': {} held back: {}{}\nIf that is right, let them through: {}",
         visible(&report.row.account),
         counted(diff.held(), "removal is", "removals are"),
         diff.held_reason().unwrap_or_default(),
@@ -194,8 +193,8 @@ fn after_switch(report: &Report, Overlap { before, both }: Overlap) -> String {
         "\n{} of the API is read now: it lists {} of the {} current ids that were known before. \
          Accepting marks those that it lacks as removed; their history stays",
         report.row.api_version.as_deref().unwrap_or("another version"),
-        grouped(both),
-        grouped(before)
+        number(both),
+        number(before)
     )
 }
 

@@ -7,7 +7,7 @@ use clap::Args;
 use super::{
     Context,
     mirror::failures_text,
-    output::{Cell, Format, Rows, object, print, visible},
+    output::{Cell, Format, Rows, print, visible},
     report::shell_word,
 };
 use crate::{

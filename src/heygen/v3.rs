@@ -21,7 +21,6 @@ use crate::{
         stripped::Bodies,
     },
     error::{Error, Result},
-    words::duration,
 };
 
 const PATH: &str = "/v3/avatars/looks";

@@ -19,7 +19,6 @@ use crate::{
         row::{Counts, PollRow},
         write::Outcome,
     },
-    words::counted,
 };
 
 /// The longest message, in bytes of JSON.

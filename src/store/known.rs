@@ -1,6 +1,6 @@
 //! Which accounts and items the database knows.
 
-use super::{conn::Row, open::Store, row::PollRow, statements};
+use super::{conn::Row, open::Store, record::Record, row::PollRow, statements};
 use crate::{
     catalog::kind::Kind,
     error::{Error, Result},

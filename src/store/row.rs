@@ -19,6 +19,7 @@ use crate::{
         value::{Value, write_json_object},
     },
     time::Timestamp,
+    words::counted,
 };
 
 record! {
@@ -124,9 +125,10 @@ impl Counts {
         self.listed[kind.index()].unwrap_or(0)
     }
 
-    /// What was listed, for people: "1204 avatars, 5680 talking photos".
+    /// What was listed, for people: "1,204 avatars, 1 talking photo".
     pub fn summary(&self) -> String {
-        let listed = self.by_kind().map(|(kind, count)| format!("{count} {}", kind.plural));
+        let listed = self.by_kind();
+        let listed = listed.map(|(kind, count)| counted(count, kind.singular, kind.plural));
         listed.collect::<Vec<_>>().join(", ")
     }
 

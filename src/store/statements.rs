@@ -297,7 +297,6 @@ pub fn all(engine: Engine) -> Vec<(String, SqlStr)> {
         ("HEAD", HEAD),
         ("ACCOUNT", ACCOUNT),
         ("RENAME", RENAME),
-        ("LAST_SOURCE", LAST_SOURCE),
         ("FAILED_SINCE", FAILED_SINCE),
         ("SCHEMA_NEWS", SCHEMA_NEWS),
         ("ASSETS_BY_STATE", ASSETS_BY_STATE),

@@ -55,7 +55,7 @@ on_both! {
         world.heygen.resign();
         world.poll().await;
         assert_eq!(kinds(&mut world).await, ["baseline"]);
-        assert_eq!(text(&last(&mut world).await), "default: baseline, 200 avatars, 1 talking photos");
+        assert_eq!(text(&last(&mut world).await), "default: baseline, 200 avatars, 1 talking photo");
     }
 
     async fn items_and_fields_are_named(world: World) {

@@ -280,7 +280,7 @@ at_home! {
         let env = [("HEYGEN_SYNC_NOTIFY__URL", url.as_str()), ("HEYGEN_SYNC_NOTIFY__FORMAT", "slack")];
         assert_eq!(home.run_with(&env, &["sync"]).code, 0);
         let came = receiver.came().pop().unwrap();
-        let text = "default: baseline, 1 avatars, 0 talking photos";
+        let text = "default: baseline, 1 avatar, 0 talking photos";
         assert_eq!(came.json(), serde_json::json!({"text": text}));
         assert!(!came.headers.contains_key("webhook-signature"));
     }
