@@ -20,7 +20,7 @@ pub enum Kind {
     Storage,
     /// Another poll is running: 75.
     Busy,
-    /// The key was refused: 77.
+    /// The key was refused, or may not do this: 77.
     Refused,
     /// Configuration, no key too: 78.
     Config,

@@ -4,29 +4,28 @@
 //! lock → fetch → keep the answer → read the tables → judge → write all or nothing → archive. It
 //! decides nothing of history (the diff does), knows no SQL (the store does) and prints nothing.
 
+mod ask;
 pub mod import;
 pub mod replay;
 pub mod version;
 
 use std::time::Duration;
 
-use sha2::{Digest, Sha256};
-
 use crate::{
     archive::{Archive, envelope::Stored},
     catalog::{
-        diff::{Accepted, Diff, Policy, Poll, Standing, diff},
-        list,
-        stripped::Bodies,
+        diff::{Accepted, Diff, Policy, Poll, Standing, diff, is_foreign},
+        foreign,
     },
     config::{ApiVersion, Notify, Removals, Version},
     error::{Error, Result},
-    heygen::{self, Fetched, OnProgress},
+    heygen::{self, OnProgress},
     notify,
     store::{
         Session, Store,
-        lock::{hex, host},
+        lock::host,
         outbox::{Before, Tell},
+        past::Overlap,
         record::JsonText,
         row::{Counts, PollRow, policy_json},
         write::Outcome,
@@ -34,7 +33,10 @@ use crate::{
     time::{Clock, Timestamp},
 };
 
-use self::version::Plan;
+use self::{
+    ask::{Asking, Known, Received, from_file},
+    version::Plan,
+};
 
 /// How far behind the last good poll an answer may be to be moved to 1 ms after it.
 pub const NUDGE: Duration = Duration::from_secs(10 * 60);
@@ -94,6 +96,8 @@ pub struct Report {
     pub error: Option<Error>,
     /// The version of the API that the account has gone over to with this poll.
     pub switched_to: Option<ApiVersion>,
+    /// At the first held poll after the version changed: what the two have in common.
+    pub overlap: Option<Overlap>,
 }
 
 impl Report {
@@ -113,16 +117,16 @@ impl Report {
 pub async fn poll(store: &mut Store, clock: &Clock, request: Request<'_>) -> Result<Report> {
     let started_at = clock.now();
     let mut session = store.begin_poll(request.account, started_at, request.deadline).await?;
-    let plan = match prepare(&mut session, &request).await {
-        Ok(plan) => plan,
-        Err(error) => {
-            // A connection that cannot even roll back has lost its lock by itself.
-            let _ = session.end().await;
-            return Err(error);
-        }
-    };
     let archive = request.archive;
-    let (request, mut fetched) = fetch(request, plan, clock).await;
+    let (request, mut fetched) =
+        match prepare_and_fetch(&mut session, request, started_at, clock).await {
+            Ok(fetched) => fetched,
+            Err(error) => {
+                // A connection that cannot even roll back has lost its lock by itself.
+                let _ = session.end().await;
+                return Err(error);
+            }
+        };
     let switched_to = fetched.switched_to;
     let stored = receive(archive, &mut fetched, started_at).await;
     let written = commit(session, &request, fetched, started_at, clock).await?;
@@ -131,11 +135,33 @@ pub async fn poll(store: &mut Store, clock: &Clock, request: Request<'_>) -> Res
     if let (Some(archive), Some(stored)) = (archive, stored) {
         keep(archive, store, &written.row, stored).await;
     }
-    Ok(report(written, switched_to))
+    let overlap = overlap(store, &written).await;
+    let Outcome { row, diff, error } = written;
+    Ok(Report { row, diff, error, switched_to, overlap })
 }
 
-/// What to ask; a backfill that is too early is refused whatever it would say.
-async fn prepare(session: &mut Session<'_>, request: &Request<'_>) -> Result<Plan> {
+async fn prepare_and_fetch<'a>(
+    session: &mut Session<'_>,
+    request: Request<'a>,
+    started_at: Timestamp,
+    clock: &Clock,
+) -> Result<(Judged<'a>, Received)> {
+    let plan = prepare(session, &request, started_at).await?;
+    let deadline = request.deadline;
+    fetch(request, plan, started_at, clock, &mut Known::Session(session, deadline)).await
+}
+
+/// What the versions before and after a switch have in common, once removals are held. The poll is
+/// committed: what is wrong with the database here is found by the next one.
+async fn overlap(store: &mut Store, written: &Outcome) -> Option<Overlap> {
+    let Outcome { row, diff, .. } = written;
+    let version = row.api_version.as_deref()?;
+    diff.as_ref().filter(|diff| diff.held() > 0)?;
+    store.overlap(&row.account, version).await.ok().flatten()
+}
+
+/// What to ask; a backfill that is too early is refused whatever it holds.
+async fn prepare(session: &mut Session<'_>, request: &Request<'_>, now: Timestamp) -> Result<Plan> {
     if let Some(observed_at) = request.observed_at
         && let Some(last) = session.last_good().await?
         && observed_at <= last
@@ -143,8 +169,8 @@ async fn prepare(session: &mut Session<'_>, request: &Request<'_>) -> Result<Pla
         return Err(too_early(request.account, observed_at, last));
     }
     match request.source.version() {
-        Some(version) => Plan::of_session(version, session).await,
-        None => Ok(Plan::new(Version::Fixed(ApiVersion::V2), &Default::default())),
+        Some(version) => Plan::of_session(version, session, now).await,
+        None => Ok(Plan::new(Version::Fixed(ApiVersion::V2), &Default::default(), now)),
     }
 }
 
@@ -155,9 +181,10 @@ async fn receive(
     fetched: &mut Received,
     started_at: Timestamp,
 ) -> Option<Result<Stored>> {
-    let (archive, bodies) = (archive?, fetched.bodies.take()?);
-    fetched.answer.as_ref().ok()?;
-    Some(archive.receive(bodies, started_at, fetched.response_sha256.as_deref()).await)
+    let list = &mut fetched.list;
+    let (archive, bodies) = (archive?, list.bodies.take()?);
+    list.answer.as_ref().ok()?;
+    Some(archive.receive(bodies, started_at, list.response_sha256.as_deref()).await)
 }
 
 /// Whatever befalls the archive, the poll stands. It is told as an error, so that it is seen where
@@ -189,10 +216,13 @@ pub async fn dry_run(
     let started_at = clock.now();
     let mut store = store;
     let plan = match request.source.version() {
-        Some(version) => Plan::of_account(version, request.account, store.as_deref_mut()).await?,
-        None => Plan::new(Version::Fixed(ApiVersion::V2), &Default::default()),
+        Some(version) => {
+            Plan::of_account(version, request.account, store.as_deref_mut(), started_at).await?
+        }
+        None => Plan::new(Version::Fixed(ApiVersion::V2), &Default::default(), started_at),
     };
-    let (request, fetched) = fetch(request, plan, clock).await;
+    let mut known = Known::Store(store.as_deref_mut(), request.account);
+    let (request, fetched) = fetch(request, plan, started_at, clock, &mut known).await?;
     let switched_to = fetched.switched_to;
     let after_polls = request.removals.after_polls_on(fetched.version);
     let standing = match store {
@@ -200,22 +230,11 @@ pub async fn dry_run(
         None => Standing::default(),
     };
     let judged = Judge { request: &request, started_at, clock, after_polls };
-    let outcome = match fetched.answer.as_ref().err() {
+    let Outcome { row, diff, error } = match fetched.list.answer.as_ref().err() {
         Some(_) => judged.failed(&fetched, None),
         None => judged.answered(fetched, standing)?,
     };
-    Ok(report(outcome, switched_to))
-}
-
-/// The switch is told once, as an error, so that it is seen where only errors are.
-fn report(Outcome { row, diff, error }: Outcome, switched_to: Option<ApiVersion>) -> Report {
-    if let Some(version) = switched_to {
-        tracing::error!(
-            "HeyGen's older list is gone: {version} of the API is read from now on, and the \
-             history goes on; api.version pins a version"
-        );
-    }
-    Report { row, diff, error, switched_to }
+    Ok(Report { row, diff, error, switched_to, overlap: None })
 }
 
 async fn commit(
@@ -232,7 +251,7 @@ async fn commit(
         watch.map_or(vec![], |watch| notify::drafts(watch, outcome, before))
     };
     let tell = watch.map(|_| &drafts as Tell<'_>);
-    match fetched.answer.as_ref().err() {
+    match fetched.list.answer.as_ref().err() {
         Some(_) => session.record(judge.failed(&fetched, None), clock.now(), tell).await,
         None => {
             let now = request.observed_at.unwrap_or_else(|| clock.now());
@@ -261,21 +280,6 @@ struct Judged<'a> {
     notify: Option<&'a Notify>,
 }
 
-/// What has come, from the API or from a file.
-struct Received {
-    version: ApiVersion,
-    source: String,
-    received_at: Option<Timestamp>,
-    http_status: Option<u16>,
-    request_id: Option<String>,
-    response_bytes: Option<u64>,
-    response_sha256: Option<String>,
-    warning: Option<String>,
-    answer: Result<list::Answer>,
-    bodies: Option<Bodies>,
-    switched_to: Option<ApiVersion>,
-}
-
 impl Source<'_> {
     /// The version that is configured; a saved response has none.
     fn version(&self) -> Option<Version> {
@@ -286,7 +290,13 @@ impl Source<'_> {
     }
 }
 
-async fn fetch<'a>(request: Request<'a>, plan: Plan, clock: &Clock) -> (Judged<'a>, Received) {
+async fn fetch<'a>(
+    request: Request<'a>,
+    plan: Plan,
+    started_at: Timestamp,
+    clock: &Clock,
+    known: &mut Known<'_, '_>,
+) -> Result<(Judged<'a>, Received)> {
     let Request {
         account,
         trigger,
@@ -301,75 +311,15 @@ async fn fetch<'a>(request: Request<'a>, plan: Plan, clock: &Clock) -> (Judged<'
     } = request;
     let keep = archive.is_some();
     let received = match source {
-        Source::Api { client, version: _, progress } => ask(plan, client, keep, progress).await,
-        Source::Saved { name, body } => {
-            let received = from_file(name, &body, clock);
-            Received { bodies: keep.then_some(Bodies::whole(body)), ..received }
+        Source::Api { client, version: _, progress } => {
+            let counts = matches!(trigger, "manual" | "schedule");
+            let asking = Asking { plan, client, keep, progress, counts, started_at, clock };
+            asking.ask(known).await?
         }
+        Source::Saved { name, body } => from_file(name, &body, keep, clock)?,
     };
-    (Judged { account, trigger, removals, mirror, accepted, observed_at, notify }, received)
-}
-
-/// Asks as planned. What two versions say is never mixed: one of them has answered.
-async fn ask(
-    plan: Plan,
-    client: &heygen::Client,
-    keep: bool,
-    progress: OnProgress<'_>,
-) -> Received {
-    let first = heygen::fetch(plan.ask, client, keep, progress).await;
-    let Some(next) = plan.after(first.http_status) else {
-        return from_api(first, plan.ask, plan.switches);
-    };
-    let mut second = heygen::fetch(next, client, keep, progress).await;
-    let missing = first.answer.err().map(|error| error.message).unwrap_or_default();
-    second.answer = second.answer.map_err(|error| error.context(missing));
-    let switches = second.answer.is_ok();
-    from_api(second, next, switches)
-}
-
-fn from_api(fetched: Fetched, version: ApiVersion, switches: bool) -> Received {
-    let Fetched {
-        source,
-        received_at,
-        http_status,
-        request_id,
-        response_bytes,
-        response_sha256,
-        warning,
-        answer,
-        bodies,
-    } = fetched;
-    Received {
-        version,
-        switched_to: switches.then_some(version),
-        source,
-        received_at,
-        http_status,
-        request_id,
-        response_bytes,
-        response_sha256,
-        warning,
-        answer,
-        bodies,
-    }
-}
-
-fn from_file(name: String, body: &[u8], clock: &Clock) -> Received {
-    let answer = list::decode_saved(body).map_err(|error| error.context(&name));
-    Received {
-        version: ApiVersion::V2,
-        switched_to: None,
-        received_at: Some(clock.now()),
-        http_status: None,
-        request_id: None,
-        response_bytes: Some(body.len() as u64),
-        response_sha256: Some(hex(&Sha256::digest(body))),
-        warning: answer.as_ref().ok().and_then(|answer| answer.warning.clone()),
-        source: name,
-        answer,
-        bodies: None,
-    }
+    let judged = Judged { account, trigger, removals, mirror, accepted, observed_at, notify };
+    Ok((judged, received))
 }
 
 /// What the row says of its diff.
@@ -404,7 +354,13 @@ impl Judge<'_> {
         let policy = self.policy();
         let api_version = fetched.version.as_str();
         let poll = Poll { observed_at, api_version, policy: &policy, mirror: self.request.mirror };
-        let Ok(answer) = fetched.answer else {
+        if let Ok(answer) = &fetched.list.answer
+            && policy.accepted != Accepted::All
+            && is_foreign(&standing, answer, &poll)
+        {
+            return Ok(self.failed(&fetched, Some(foreign::refusal(answer))));
+        }
+        let Ok(answer) = fetched.list.answer else {
             return Ok(Outcome { row, diff: None, error: None });
         };
         let diff = diff(&standing, answer, &poll);
@@ -421,7 +377,7 @@ impl Judge<'_> {
         fetched: &Received,
         last: Option<Timestamp>,
     ) -> Result<Result<Timestamp>> {
-        let received = fetched.received_at.unwrap_or(self.started_at);
+        let received = fetched.list.received_at.unwrap_or(self.started_at);
         let observed_at = self.request.observed_at.unwrap_or(received);
         let Some(last) = last.filter(|last| observed_at <= *last) else {
             return Ok(Ok(observed_at));
@@ -445,10 +401,10 @@ impl Judge<'_> {
 
     /// A poll that failed, for the reason of its answer or another.
     fn failed(&self, fetched: &Received, error: Option<Error>) -> Outcome {
-        let error = error.or_else(|| fetched.answer.as_ref().err().cloned());
+        let error = error.or_else(|| fetched.list.answer.as_ref().err().cloned());
         let mut row = self.row(fetched);
         row.outcome = "failed".into();
-        row.observed_at = fetched.received_at.map(|at| self.request.observed_at.unwrap_or(at));
+        row.observed_at = fetched.list.received_at.map(|at| self.request.observed_at.unwrap_or(at));
         row.error = error.as_ref().map(|error| error.message.clone());
         row.finished_at = Some(self.clock.now());
         Outcome { row, diff: None, error }
@@ -456,18 +412,20 @@ impl Judge<'_> {
 
     fn row(&self, fetched: &Received) -> PollRow {
         let small = |number: Option<u64>| number.and_then(|number| i64::try_from(number).ok());
+        let list = &fetched.list;
         PollRow {
             account: self.request.account.to_owned(),
             trigger: self.request.trigger.to_owned(),
             api_version: Some(fetched.version.as_str().to_owned()),
-            source: Some(fetched.source.clone()),
+            source: Some(list.source.clone()),
             started_at: Some(self.started_at),
             policy: Some(JsonText(policy_json(&self.policy()))),
-            http_status: fetched.http_status.map(i64::from),
-            request_id: fetched.request_id.clone(),
-            response_bytes: small(fetched.response_bytes),
-            response_sha256: fetched.response_sha256.clone(),
-            warning: fetched.warning.clone(),
+            http_status: list.http_status.map(i64::from),
+            request_id: list.request_id.clone(),
+            response_bytes: small(list.response_bytes),
+            response_sha256: list.response_sha256.clone(),
+            warning: list.warning.clone(),
+            superseded: fetched.superseded,
             host: Some(host()),
             tool_version: Some(env!("CARGO_PKG_VERSION").to_owned()),
             ..PollRow::default()

@@ -53,6 +53,7 @@ CREATE TABLE polls (
     response_bytes BIGINT,
     response_sha256 TEXT COLLATE "C",
     warning TEXT COLLATE "C",
+    superseded BOOLEAN NOT NULL DEFAULT FALSE,
     error TEXT COLLATE "C",
     host TEXT COLLATE "C",
     tool_version TEXT COLLATE "C",
@@ -89,6 +90,7 @@ COMMENT ON COLUMN polls.request_id IS 'the API''s own name for the request';
 COMMENT ON COLUMN polls.response_bytes IS 'size of the decoded body, in bytes';
 COMMENT ON COLUMN polls.response_sha256 IS 'SHA-256 of the decoded body, in hex';
 COMMENT ON COLUMN polls.warning IS 'the API''s own notice of deprecation or sunset';
+COMMENT ON COLUMN polls.superseded IS 'whether it found its version of the API gone';
 COMMENT ON COLUMN polls.error IS 'why it failed; null otherwise';
 COMMENT ON COLUMN polls.host IS 'machine that ran it';
 COMMENT ON COLUMN polls.tool_version IS 'version of this program';

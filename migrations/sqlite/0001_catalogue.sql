@@ -54,6 +54,8 @@ CREATE TABLE polls (
     response_bytes INTEGER, -- size of the decoded body, in bytes
     response_sha256 TEXT, -- SHA-256 of the decoded body, in hex
     warning TEXT, -- the API's own notice of deprecation or sunset
+    -- whether it found its version of the API gone
+    superseded INTEGER NOT NULL DEFAULT 0 CHECK (superseded IN (0, 1)),
     error TEXT, -- why it failed; null otherwise
     host TEXT, -- machine that ran it
     tool_version TEXT, -- version of this program

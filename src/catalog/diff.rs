@@ -10,6 +10,7 @@ use std::{
 };
 
 use super::{
+    foreign,
     item::{FieldName, Fields},
     kind::{ByKind, Kind},
     learned::{Circumstances, differences, stored_type},
@@ -45,6 +46,8 @@ pub struct GoodPoll {
     pub observed_at: Timestamp,
     /// The version of the API that answered.
     pub api_version: String,
+    /// Whether it read a saved answer.
+    pub from_file: bool,
 }
 
 /// One list's items before the poll.
@@ -232,12 +235,27 @@ pub struct Held {
     pub reason: String,
 }
 
-/// Works out what `answer` does to `standing`.
+/// Whether `answer` has no id in common with the items of `standing`, removed ones included (rule
+/// 11). A list of another version may have none, unless the last one came from a file.
+pub fn is_foreign(standing: &Standing, answer: &Answer, poll: &Poll<'_>) -> bool {
+    let comparable = |last: &GoodPoll| last.from_file || last.api_version == poll.api_version;
+    let known = || standing.lists.values().map(|list| &list.items);
+    let is_known = |id: &str| {
+        known().any(|items| items.binary_search_by(|item| item.id.as_str().cmp(id)).is_ok())
+    };
+    let count = known().map(Vec::len).sum();
+    standing.last_good.as_ref().is_some_and(comparable)
+        && foreign::has_none_of(answer, count, is_known)
+}
+
+/// Works out what `answer` does to `standing`. One that is foreign is only to be given here once it
+/// was accepted.
 pub fn diff(standing: &Standing, answer: Answer, poll: &Poll<'_>) -> Diff {
+    let replaces_all = is_foreign(standing, &answer, poll);
     let nothing = StandingList::default();
     let compared = answer.lists.into_iter().map(|list| {
         let before = standing.lists.get(&list.kind).unwrap_or(&nothing);
-        Comparison::new(standing, before, list, poll)
+        Comparison { replaces_all, ..Comparison::new(standing, before, list, poll) }
     });
     let mut compared: Vec<_> = compared.collect();
     let links = links(&compared, standing, poll);
@@ -290,6 +308,8 @@ struct Comparison<'a> {
     newly_missing: Vec<String>,
     found_again: Vec<String>,
     missing_before: u64,
+    /// Whether a foreign answer was accepted: then every removal is due at once.
+    replaces_all: bool,
 }
 
 impl<'a> Comparison<'a> {
@@ -321,6 +341,7 @@ impl<'a> Comparison<'a> {
             newly_missing: vec![],
             found_again: vec![],
             missing_before: 0,
+            replaces_all: false,
         }
     }
 
@@ -420,7 +441,7 @@ impl<'a> Comparison<'a> {
     /// Missing in `after_polls` good polls in a row, this one included.
     fn is_due(&self, missing_since: Option<Timestamp>) -> bool {
         let earlier = (self.poll.policy.after_polls.max(1) - 1) as usize;
-        if earlier == 0 {
+        if earlier == 0 || self.replaces_all {
             return true;
         }
         match (missing_since, self.standing.recent_good.get(earlier - 1)) {

@@ -26,6 +26,28 @@ pub struct Answer {
     pub warning: Option<String>,
 }
 
+impl Answer {
+    /// Marks the lists as lists that may lack records. A reason that a list has already stays.
+    pub fn incomplete(&mut self, why: &str) {
+        for list in &mut self.lists {
+            list.incomplete.get_or_insert_with(|| why.to_owned());
+        }
+    }
+
+    /// Every listed id, with its kind.
+    pub fn ids(&self) -> BTreeSet<(Kind, &str)> {
+        self.lists.iter().flat_map(|list| list.ids().map(|id| (list.kind, id))).collect()
+    }
+}
+
+impl List {
+    /// Every listed id, repeats included.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        let decoded = self.records.iter().map(|record| record.id.as_str());
+        decoded.chain(self.undecodable.iter().map(String::as_str))
+    }
+}
+
 /// One list, decoded.
 #[derive(Debug)]
 pub struct List {

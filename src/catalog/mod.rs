@@ -11,6 +11,8 @@
 //! - [`list`]: an answer's bytes → records, each on its own
 //! - [`answer`]: stored items → an answer again
 //! - [`pages`]: the pages of a v3 answer → the same two lists
+//! - [`saved`]: what people save of answers → an answer
+//! - [`foreign`]: which answer has nothing in common with what is known
 //! - [`stripped`]: an answer without signatures, as an archive keeps it
 //! - [`json_type`]: the types of JSON values
 //! - [`schema`]: which fields a list carries, with which JSON types
@@ -26,6 +28,7 @@ pub mod answer;
 pub mod cell;
 pub mod column;
 pub mod diff;
+pub mod foreign;
 pub mod item;
 pub mod json_type;
 pub mod kind;
@@ -37,6 +40,7 @@ mod number;
 pub mod pages;
 pub mod record;
 pub mod reissue;
+pub mod saved;
 pub mod schema;
 pub mod seal;
 pub mod signatures;

@@ -28,8 +28,20 @@ pub struct Pages {
 pub struct Page {
     /// How many looks it had.
     pub looks: usize,
-    /// The cursor of the next page; `None` when this is the last.
-    pub next: Option<String>,
+    /// What follows it.
+    pub next: Next,
+}
+
+/// What follows a page.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Next {
+    /// The page with this cursor.
+    Page(String),
+    /// Nothing: it is the last.
+    End,
+    /// It has neither `has_more` nor `next_token`: it is taken for the last, and the list may not
+    /// be whole.
+    Unknown,
 }
 
 /// The documented fields of a look, so that no record needs a copy of their names. `name` has a
@@ -124,11 +136,6 @@ impl Pages {
         self.looks
     }
 
-    /// Says that looks of either kind may be lacking, and why.
-    pub fn incomplete(&mut self, why: &str) {
-        self.lists.values_mut().for_each(|list| list.incomplete(why.to_owned()));
-    }
-
     /// The lists, sorted and counted.
     pub fn finish(self) -> Answer {
         let Self { mut lists, warning, looks: _, strays } = self;
@@ -156,11 +163,12 @@ impl Default for Pages {
 pub fn read(stripped: &[u8]) -> Result<Answer> {
     let mut pages = Pages::new();
     pages.add(stripped)?;
+    let mut answer = pages.finish();
     let top = object(json(stripped)?, "the answer")?;
     if let Some(why) = field(&top, "incomplete") {
-        pages.incomplete(&text(why.get()));
+        answer.incomplete(&text(why.get()));
     }
-    Ok(pages.finish())
+    Ok(answer)
 }
 
 fn field<'a>(object: &Object<'a>, name: &str) -> Option<&'a RawValue> {
@@ -176,19 +184,21 @@ fn kind(raw: &RawValue) -> Option<Kind> {
     })
 }
 
-/// The next page's cursor. A page that leaves open whether it is the last is no page of a list.
-fn next(top: &Object<'_>) -> Result<Option<String>> {
-    let more = field(top, "has_more").ok_or_else(|| missing("has_more"))?;
-    match more.get() {
-        "false" => return Ok(None),
-        "true" => {}
-        _ => return Err(Error::not_a_catalogue("`has_more` is neither true nor false")),
+/// `has_more` decides where it is given, else `next_token`.
+fn next(top: &Object<'_>) -> Result<Next> {
+    let more = field(top, "has_more").map(RawValue::get).filter(|more| *more != "null");
+    let token = field(top, "next_token").map(RawValue::get);
+    let cursor = token.filter(|raw| raw.starts_with('"')).map(|raw| text(raw).into_owned());
+    let cursor = cursor.filter(|cursor| !cursor.is_empty()).map(Next::Page);
+    match more {
+        Some("false") => Ok(Next::End),
+        Some("true") => cursor.ok_or_else(|| {
+            Error::not_a_catalogue("`has_more` is true, but there is no `next_token` to go on with")
+        }),
+        Some(_) => Err(Error::not_a_catalogue("`has_more` is neither true nor false")),
+        None if token.is_none() => Ok(Next::Unknown),
+        None => Ok(cursor.unwrap_or(Next::End)),
     }
-    let cursor = field(top, "next_token").map(RawValue::get);
-    let cursor = cursor.filter(|raw| raw.starts_with('"')).map(|raw| text(raw).into_owned());
-    cursor.filter(|cursor| !cursor.is_empty()).map(Some).ok_or_else(|| {
-        Error::not_a_catalogue("the list goes on (`has_more`), but no `next_token` says where")
-    })
 }
 
 #[cfg(test)]
@@ -238,8 +248,7 @@ mod tests {
             "",
             "[]",
             "<html>",
-            r#"{"data":[{"id":"a"}]}"#,
-            r#"{"data":[{"id":"a"}],"has_more":null}"#,
+            r#"{"data":[{"id":"a"}],"has_more":0,"next_token":"b"}"#,
             r#"{"data":[{"id":"a"}],"has_more":true}"#,
             r#"{"data":[{"id":"a"}],"has_more":true,"next_token":""}"#,
             r#"{"data":{"avatars":[],"talking_photos":[]},"has_more":false}"#,
@@ -264,9 +273,27 @@ mod tests {
     fn the_cursor_is_told_while_there_is_more() {
         let mut pages = Pages::new();
         let first = r#"{"data":[],"has_more":true,"next_token":"a/\u002b="}"#;
-        assert_eq!(pages.add(first.as_bytes()), Ok(Page { looks: 0, next: Some("a/+=".into()) }));
+        assert_eq!(
+            pages.add(first.as_bytes()),
+            Ok(Page { looks: 0, next: Next::Page("a/+=".into()) })
+        );
         let last = r#"{"data":[{"id":"a"}],"has_more":false,"next_token":"b"}"#;
-        assert_eq!(pages.add(last.as_bytes()), Ok(Page { looks: 1, next: None }));
+        assert_eq!(pages.add(last.as_bytes()), Ok(Page { looks: 1, next: Next::End }));
         assert_eq!(pages.looks(), 1);
+    }
+
+    #[test]
+    fn has_more_decides_where_it_is_given_and_else_the_cursor() {
+        let next = |rest: &str| {
+            let body = format!(r#"{{"data":[]{rest}}}"#);
+            Pages::new().add(body.as_bytes()).unwrap().next
+        };
+        for rest in ["", r#","has_more":null"#] {
+            assert_eq!(next(rest), Next::Unknown, "{rest}");
+        }
+        for rest in [r#","next_token":null"#, r#","next_token":"""#] {
+            assert_eq!(next(rest), Next::End, "{rest}");
+        }
+        assert_eq!(next(r#","next_token":"t""#), Next::Page("t".into()));
     }
 }

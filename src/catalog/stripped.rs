@@ -50,6 +50,11 @@ impl Bodies {
         Self::new(pages, incomplete, joined)
     }
 
+    /// Notes that more may have followed, and why.
+    pub fn incomplete(&mut self, why: &str) {
+        self.incomplete.get_or_insert_with(|| why.to_owned());
+    }
+
     /// The answer without its signatures.
     ///
     /// # Errors

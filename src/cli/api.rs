@@ -30,8 +30,8 @@ pub(super) fn client(config: &Config, key: SecretString, clock: &Clock) -> Resul
     heygen::Client::new(&settings, key, clock.clone())
 }
 
-/// Longer than any poll takes: no retry and no page starts after `retry_time`, and each lasts
-/// `timeout`; `auto` may read two versions one after the other.
+/// Longer than a poll can be without progress: no retry starts later than `retry_time` after the
+/// last progress, and each lasts `timeout`; `auto` may read two versions one after the other.
 pub(super) fn deadline(config: &Config) -> Duration {
     let lists = if config.api.version == Version::Auto { 2 } else { 1 };
     (config.api.retry_time + config.api.timeout) * lists + Duration::from_secs(5 * 60)

@@ -10,9 +10,9 @@ use super::{
 use crate::{
     config::Config,
     daemon::schedule::Schedule,
-    error::{Kind, Result, gravest},
-    heygen,
-    poll::version::Plan,
+    error::{Result, gravest},
+    heygen::{self, Failure, Presence},
+    poll::version::{self, Plan},
     store::{Location, Store},
 };
 
@@ -153,17 +153,26 @@ async fn api(
     let client = client(config, key, &context.clock)?;
     // What is wrong with the database is told above.
     let mut store = Store::open_if_there(location).await.ok().flatten();
-    let plan = Plan::of_account(config.api.version, account, store.as_mut()).await?;
+    let now = context.clock.now();
+    let plan = Plan::of_account(config.api.version, account, store.as_mut(), now).await?;
     if let Some(store) = store {
         store.close().await?;
     }
-    let version = match (heygen::probe(plan.ask, &client).await, plan.else_ask) {
-        (Ok(_), _) => plan.ask,
-        (Err(error), Some(other)) if error.kind == Kind::NotACatalogue => {
-            heygen::probe(other, &client).await.map_err(|second| second.context(error))?;
-            other
-        }
-        (Err(error), _) => return Err(error),
+    let version = match heygen::probe(plan.ask, &client).await {
+        Ok(()) => plan.ask,
+        Err(Failure { mut error, presence, .. }) => match plan.after_failure(presence) {
+            Some(other) => {
+                let second = heygen::probe(other, &client).await;
+                second.map_err(|second| version::neither(error, second.error))?;
+                other
+            }
+            None => {
+                if presence == Presence::Gone {
+                    error.message = format!("{}; {}", error.message, plan.remedy(false, now));
+                }
+                return Err(error);
+            }
+        },
     };
     Ok(format!("{} answers by {version} and takes the key", config.api.base_url))
 }

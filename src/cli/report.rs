@@ -13,7 +13,7 @@ use crate::{
         value::{Value, write_json_string},
     },
     poll::Report,
-    store::{record::Record, row::Counts},
+    store::{past::Overlap, record::Record, row::Counts},
 };
 
 /// Items of one kind of change that are told one by one; more are counted.
@@ -170,12 +170,24 @@ pub fn held(report: &Report, command: &[String]) -> Option<String> {
     let diff = report.diff.as_ref().filter(|diff| diff.held() > 0)?;
     let command: Vec<String> = command.iter().map(|word| shell_word(word)).collect();
     Some(format!(
-        "account '{}': {} removals are held back: {}\nIf that is right, let them through: {}",
+        "account '{}': {} removals are held back: {}{}\nIf that is right, let them through: {}",
         visible(&report.row.account),
         grouped(diff.held() as i64),
         diff.held_reason().unwrap_or_default(),
+        report.overlap.map(|overlap| after_switch(report, overlap)).unwrap_or_default(),
         command.join(" ")
     ))
+}
+
+/// What a list of another version has in common with the one before.
+fn after_switch(report: &Report, Overlap { before, both }: Overlap) -> String {
+    format!(
+        "\n{} of the API is read now: it lists {} of the {} current ids that were known before. \
+         Accepting marks those that it lacks as removed; their history stays",
+        report.row.api_version.as_deref().unwrap_or("another version"),
+        grouped(both),
+        grouped(before)
+    )
 }
 
 /// A word as a shell reads it back.
@@ -221,7 +233,7 @@ const COLUMNS: [&str; 28] = [
 
 /// For machines: one JSON object. The changes of a baseline are left out unless `whole`.
 pub fn json(report: &Report, exit_code: u8, command: &[String], telling: Telling) -> String {
-    let Report { row, diff, error, switched_to } = report;
+    let Report { row, diff, error, switched_to, overlap: _ } = report;
     let mut cells: Vec<Cell> = vec![
         row.account.as_str().into(),
         (row.poll_id > 0).then_some(row.poll_id).into(),

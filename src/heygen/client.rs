@@ -9,28 +9,35 @@ use std::{fmt, time::Duration};
 use backon::Retryable;
 use reqwest::{
     Response,
-    header::{ACCEPT, HeaderMap, HeaderValue, RETRY_AFTER},
+    header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, HeaderValue, RETRY_AFTER},
 };
 use secrecy::SecretString;
-use tokio::time::Instant;
+use tokio::{io::AsyncReadExt, time::Instant};
 use url::Url;
 
 use super::{
-    OnProgress, Progress,
+    OnProgress, Progress, coding,
     failure::{Failure, Reply, Trace},
-    quote::{self, Quote},
+    quote::{Quote, Said},
     retry,
     settings::{self, Settings},
+    sunset,
 };
 use crate::{error::Result, time::Clock};
 
 /// An error page is read only to quote and to measure it; beyond this it is left alone.
 const ERROR_BODY_CAP: u64 = 1 << 20;
 
-/// What the requests that read one list may take together.
+/// A body is read in pieces of about this size.
+const PIECE: usize = 64 << 10;
+
+/// The headers that name a request, the first that is there counts.
+const REQUEST_IDS: [&str; 3] = ["x-request-id", "x-amzn-request-id", "x-amzn-trace-id"];
+
+/// What the requests that read one list may take.
 pub(super) struct Bounds {
-    /// When the first of them began: no retry starts later than the retries' time after it.
-    pub started: Instant,
+    /// When the last of them made progress: no retry starts later than the retries' time after it.
+    pub progress_at: Instant,
     /// How many decoded bytes may still come.
     pub bytes: u64,
 }
@@ -68,7 +75,7 @@ impl Client {
     ///
     /// # Errors
     /// After retries [`Kind::Unavailable`](crate::error::Kind::Unavailable), without any the kinds
-    /// `Refused` (401, 403), `NotACatalogue` (every other status but 200, a body over the cap or
+    /// `Refused` (401, 402, 403), `NotACatalogue` (every other status but 200, a body over the cap or
     /// not decodable) and `Unavailable` (the whole request timed out).
     pub async fn get(
         &self,
@@ -81,7 +88,7 @@ impl Client {
 
     /// The bounds of a list whose reading begins now.
     pub(super) fn whole(&self) -> Bounds {
-        Bounds { started: Instant::now(), bytes: self.settings.max_response }
+        Bounds { progress_at: Instant::now(), bytes: self.settings.max_response }
     }
 
     /// As [`Client::get`] for one page of several, within the bounds of them all. One that timed out
@@ -105,7 +112,7 @@ impl Client {
         let url = self.url(path_and_query);
         let source = self.source(path_and_query);
         let limit = self.settings.retry_time;
-        let Bounds { started, bytes } = *bounds;
+        let Bounds { progress_at, bytes } = *bounds;
         let mut attempts = 1_u32;
         let mut too_long = None;
         let attempt =
@@ -114,7 +121,7 @@ impl Client {
             .retry(retry::Pauses::new(self.settings.backoff, self.settings.retries))
             .when(|failure| failure.passing)
             .adjust(|failure, pause| {
-                retry::within(pause?, failure.retry_after, started.elapsed(), limit)
+                retry::within(pause?, failure.retry_after, progress_at.elapsed(), limit)
                     .inspect_err(|pause| too_long = Some(*pause))
                     .ok()
             })
@@ -127,17 +134,17 @@ impl Client {
     }
 
     /// Asks once and reads no further than the head of the answer: can the API be reached, does it
-    /// take the key? The status when it is 200.
+    /// take the key?
     ///
     /// # Errors
     /// As [`Client::get`].
-    pub async fn probe(&self, path_and_query: &str) -> Result<u16> {
+    pub async fn probe(&self, path_and_query: &str) -> Result<(), Failure> {
         let source = self.source(path_and_query);
-        let response =
-            self.send(&self.url(path_and_query), &source).await.map_err(|failure| failure.error)?;
-        match response.status().as_u16() {
-            200 => Ok(200),
-            status => Err(Failure::of_status(&source, status, None, None).error),
+        let response = self.send(&self.url(path_and_query), &source).await?;
+        let head = self.head(&response);
+        match head.status {
+            200 => Ok(()),
+            _ => Err(self.refusal(response, head, &source).await),
         }
     }
 
@@ -151,6 +158,11 @@ impl Client {
         self.quote.mask(text)
     }
 
+    /// What the body of an error says.
+    pub(super) fn said(&self, body: &[u8]) -> Said {
+        self.quote.said(body)
+    }
+
     async fn attempt(
         &self,
         url: &Url,
@@ -158,12 +170,12 @@ impl Client {
         most: u64,
         progress: OnProgress<'_>,
     ) -> Result<Reply, Failure> {
-        let mut response = self.send(url, source).await?;
+        let response = self.send(url, source).await?;
         let head = self.head(&response);
         if head.status != 200 {
             return Err(self.refusal(response, head, source).await);
         }
-        let body = self.body(&mut response, source, most, progress).await;
+        let body = self.body(response, source, most, progress).await;
         let trace = Trace { received_at: self.clock.now(), ..head };
         match body {
             Ok(body) => Ok(Reply { trace: trace.with_body(&body), body }),
@@ -173,30 +185,25 @@ impl Client {
 
     async fn send(&self, url: &Url, source: &str) -> Result<Response, Failure> {
         let request = self.http.get(url.clone());
-        let request = request.header("x-api-key", &self.key).header(ACCEPT, "application/json");
         request
+            .header("x-api-key", &self.key)
+            .header(ACCEPT, "application/json")
+            .header(ACCEPT_ENCODING, coding::ACCEPTED)
             .send()
             .await
             .map_err(|fault| Failure::of_request(source, fault, &self.quote, self.settings.timeout))
     }
 
     /// An answer other than 200. Its status decides; a body that cannot be read changes nothing.
-    async fn refusal(&self, mut response: Response, head: Trace, source: &str) -> Failure {
+    async fn refusal(&self, response: Response, head: Trace, source: &str) -> Failure {
         let wait = header(response.headers(), RETRY_AFTER.as_str());
         let wait = wait.and_then(|value| retry::retry_after(value, self.clock.now()));
         let cap = self.settings.max_response.min(ERROR_BODY_CAP);
-        let body = self.body(&mut response, source, cap, &|_| ()).await.ok();
-        let said = body.as_deref().and_then(|body| self.quote.error_body(body));
-        let trace_status = head.status;
-        let trace = Trace { received_at: self.clock.now(), ..head };
-        let mut failure = Failure::of_status(source, trace.status, said.as_deref(), wait);
-        failure.points_to_v3 = body.as_deref().is_some_and(|body| match trace_status {
-            // A refused key, a limit or a fault says nothing of the list's future.
-            401 | 429 | 500..=599 => false,
-            // Nor does what may be a refused key, unless it says so itself.
-            403 => quote::says_v3(body),
-            _ => quote::points_to_v3(body),
-        });
+        let body = self.body(response, source, cap, &|_| ()).await.ok();
+        let said = body.as_deref().map(|body| self.said(body)).unwrap_or_default();
+        let failure = Failure::of_status(source, head.status, &said, wait);
+        let notice = sunset::join(head.notice.as_deref(), said.warning);
+        let trace = Trace { received_at: self.clock.now(), notice, ..head };
         failure.with(match body {
             Some(body) => trace.with_body(&body),
             None => trace,
@@ -207,23 +214,29 @@ impl Client {
     /// held.
     async fn body(
         &self,
-        response: &mut Response,
+        response: Response,
         source: &str,
         cap: u64,
         progress: OnProgress<'_>,
     ) -> Result<Vec<u8>, Failure> {
+        let unknown = |coding: String| {
+            let cause = format!("its content coding '{}' is unknown", self.quote.clean(&coding));
+            Failure::undecodable(source, &cause)
+        };
+        let mut decoded = coding::decoded(response).map_err(unknown)?;
         let mut body = Vec::new();
-        let mut size = 0_u64;
         loop {
-            let chunk = response.chunk().await.map_err(|fault| {
+            body.reserve(PIECE);
+            let read = decoded.read_buf(&mut body).await.map_err(|fault| {
                 Failure::of_body(source, fault, &self.quote, self.settings.timeout)
             })?;
-            let Some(chunk) = chunk else { return Ok(body) };
-            size = size.saturating_add(u64::try_from(chunk.len()).unwrap_or(u64::MAX));
+            if read == 0 {
+                return Ok(body);
+            }
+            let size = u64::try_from(body.len()).unwrap_or(u64::MAX);
             if size > cap {
                 return Err(Failure::too_large(source, self.settings.max_response));
             }
-            body.extend_from_slice(&chunk);
             progress(Progress::Bytes(size));
         }
     }
@@ -233,11 +246,13 @@ impl Client {
         Trace {
             status: response.status().as_u16(),
             received_at: self.clock.now(),
-            request_id: header(headers, "x-request-id")
-                .and_then(|value| self.quote.clean_or_none(value)),
+            request_id: REQUEST_IDS
+                .iter()
+                .filter_map(|name| header(headers, name))
+                .find_map(|value| self.quote.clean_or_none(value)),
             bytes: None,
             sha256: None,
-            notice: notice(headers).map(|text| self.quote.clean(&text)),
+            notice: sunset::notice(headers).map(|text| self.quote.clean(&text)),
         }
     }
 
@@ -281,16 +296,4 @@ fn ending(attempts: u32, too_long: Option<Duration>, limit: Duration) -> String 
 
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
-}
-
-/// What the headers `deprecation` (RFC 9745, or plain `true`) and `sunset` (RFC 8594) announce.
-fn notice(headers: &HeaderMap) -> Option<String> {
-    let deprecation = header(headers, "deprecation").filter(|value| *value != "false");
-    let sunset = header(headers, "sunset");
-    match (deprecation, sunset) {
-        (None, None) => None,
-        (Some(_), None) => Some("this endpoint is deprecated".to_owned()),
-        (None, Some(end)) => Some(format!("this endpoint ends on {end}")),
-        (Some(_), Some(end)) => Some(format!("this endpoint is deprecated and ends on {end}")),
-    }
 }

@@ -7,7 +7,7 @@ use std::{error::Error as _, fmt, io, time::Duration};
 
 use sha2::{Digest, Sha256};
 
-use super::quote::Quote;
+use super::quote::{Quote, Said};
 use crate::{error::Error, time::Timestamp};
 
 /// What a poll records of an answer, good or bad.
@@ -17,13 +17,13 @@ pub struct Trace {
     pub status: u16,
     /// When the body had been received, or when reading it ended.
     pub received_at: Timestamp,
-    /// `X-Request-Id`, cleaned, at most 200 characters.
+    /// The API's own name for the request, cleaned, at most 200 characters.
     pub request_id: Option<String>,
     /// Size of the decoded body in bytes; `None` when it did not come whole.
     pub bytes: Option<u64>,
     /// SHA-256 of the decoded body, lower-case hex; `None` when it did not come whole.
     pub sha256: Option<String>,
-    /// What the `deprecation` and `sunset` headers announce, for people.
+    /// The end of the API that the headers, and the body of an error, announce.
     pub notice: Option<String>,
 }
 
@@ -55,6 +55,19 @@ impl fmt::Debug for Reply {
     }
 }
 
+/// What a failure shows about the version of the API that was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// Nothing, and another version would fail alike: no connection, the key, a limit.
+    Blocked,
+    /// It is there, but not for this key, or its list is larger than the cap.
+    There,
+    /// No catalogue came; whether the version is there is not known.
+    Unclear,
+    /// It is gone: the status or the error's own message shows it.
+    Gone,
+}
+
 /// Why a request gave no reply.
 #[derive(Debug)]
 pub struct Failure {
@@ -62,32 +75,25 @@ pub struct Failure {
     pub error: Error,
     /// What is known of the answer, where there was one.
     pub trace: Option<Box<Trace>>,
+    /// What it shows about the version that was asked.
+    pub presence: Presence,
     /// Whether asking again can help.
     pub(super) passing: bool,
     /// Whether no complete answer came in time.
     pub(super) timed_out: bool,
-    /// Whether the body of an error says something of v3.
-    pub(super) points_to_v3: bool,
     /// The wait the API asked for.
     pub(super) retry_after: Option<Duration>,
 }
 
 impl Failure {
     /// A failure that asking again does not cure.
-    pub(super) fn lasting(error: Error) -> Self {
-        Self {
-            error,
-            trace: None,
-            passing: false,
-            timed_out: false,
-            points_to_v3: false,
-            retry_after: None,
-        }
+    pub(super) fn lasting(error: Error, presence: Presence) -> Self {
+        Self { error, trace: None, presence, passing: false, timed_out: false, retry_after: None }
     }
 
     /// A failure that may be gone at the next attempt.
-    pub(super) fn passing(error: Error) -> Self {
-        Self { passing: true, ..Self::lasting(error) }
+    pub(super) fn passing(error: Error, presence: Presence) -> Self {
+        Self { passing: true, ..Self::lasting(error, presence) }
     }
 
     /// The same, with what is known of the answer.
@@ -95,24 +101,29 @@ impl Failure {
         Self { trace: Some(Box::new(trace)), ..self }
     }
 
-    /// An answer whose status is not 200. `said` is what its body may be quoted with. Retried are
-    /// 429, 500, 502, 503 and 504, as the vendor's own client does.
+    /// An answer whose status is not 200. `said` is what its body says. Retried are 429, 500, 502,
+    /// 503 and 504, as the vendor's own client does.
     pub(super) fn of_status(
         source: &str,
         status: u16,
-        said: Option<&str>,
+        said: &Said,
         retry_after: Option<Duration>,
     ) -> Self {
-        let said = said.map(|text| format!(" ({text})")).unwrap_or_default();
-        let start = format!("{source} answered HTTP {status}{said}");
+        let quoted = said.text.as_ref().map(|text| format!(" ({text})")).unwrap_or_default();
+        let start = format!("{source} answered HTTP {status}{quoted}");
+        let presence = presence(status, said);
         match status {
-            401 | 403 => Self::lasting(Error::refused(format!(
-                "{start}: the API key was refused; check the key of this account"
-            ))),
-            429 | 500 | 502 | 503 | 504 => {
-                Self { retry_after, ..Self::passing(Error::unavailable(start)) }
+            401 | 402 | 403 => {
+                let refusal = refusal(status, said.scope.as_deref());
+                Self::lasting(Error::refused(format!("{start}: {refusal}")), presence)
             }
-            _ => Self::lasting(Error::not_a_catalogue(format!("{start}{}", remedy(status)))),
+            429 | 500 | 502 | 503 | 504 => {
+                Self { retry_after, ..Self::passing(Error::unavailable(start), presence) }
+            }
+            _ => {
+                let error = Error::not_a_catalogue(format!("{start}{}", meaning(status)));
+                Self::lasting(error, presence)
+            }
         }
     }
 
@@ -126,40 +137,59 @@ impl Failure {
         let fault = fault.without_url();
         let cause = quote.clean(&root_cause(&fault));
         if fault.is_builder() {
-            return Self::lasting(Error::config(format!(
-                "cannot ask {source}: {cause}; check api.base_url"
-            )));
+            return Self::lasting(
+                Error::config(format!("cannot ask {source}: {cause}; check api.base_url")),
+                Presence::Blocked,
+            );
+        }
+        if is_untrusted(&fault) {
+            let error = Error::unavailable(format!(
+                "the certificate of {source} is not trusted ({cause}); if a proxy or a server of \
+                 your own presents it, add its CA certificate to the system's, or name a file of \
+                 certificates in SSL_CERT_FILE"
+            ));
+            return Self::lasting(error, Presence::Blocked);
         }
         if fault.is_connect() {
-            return Self::passing(Error::unavailable(format!(
+            let error = Error::unavailable(format!(
                 "cannot reach {source}: {cause}; check the network, the proxy and api.base_url"
-            )));
+            ));
+            return Self::passing(error, Presence::Blocked);
         }
         if fault.is_timeout() {
             return Self::timed_out(source, limit);
         }
-        Self::passing(Error::unavailable(format!("{source} broke off before it answered: {cause}")))
+        let error = Error::unavailable(format!("{source} broke off before it answered: {cause}"));
+        Self::passing(error, Presence::Unclear)
     }
 
     /// A fault while the body was read. A body that a connection lost is worth another attempt;
     /// one whose compression is broken is complete but wrong.
-    pub(super) fn of_body(
-        source: &str,
-        fault: reqwest::Error,
-        quote: &Quote,
-        limit: Duration,
-    ) -> Self {
-        let fault = fault.without_url();
-        let cause = quote.clean(&root_cause(&fault));
-        if fault.is_timeout() {
+    pub(super) fn of_body(source: &str, fault: io::Error, quote: &Quote, limit: Duration) -> Self {
+        let kind = fault.kind();
+        let fault = fault.downcast::<reqwest::Error>().map(reqwest::Error::without_url);
+        let (cause, of_connection, in_time) = match &fault {
+            Ok(fault) => (root_cause(fault), true, !fault.is_timeout()),
+            // Compressed data that merely ends too soon was cut off as well, only further up.
+            Err(fault) => (fault.to_string(), kind == io::ErrorKind::UnexpectedEof, true),
+        };
+        let cause = quote.clean(&cause);
+        if !in_time {
             return Self::timed_out(source, limit);
         }
-        if is_undecodable(&fault) {
-            return Self::lasting(Error::not_a_catalogue(format!(
-                "the answer of {source} cannot be decompressed: {cause}; nothing was changed"
-            )));
+        if !of_connection {
+            return Self::undecodable(source, &cause);
         }
-        Self::passing(Error::unavailable(format!("{source} broke off in its answer: {cause}")))
+        let error = Error::unavailable(format!("{source} broke off in its answer: {cause}"));
+        Self::passing(error, Presence::Unclear)
+    }
+
+    /// A body that is not what its content coding says, or of an unknown coding.
+    pub(super) fn undecodable(source: &str, cause: &str) -> Self {
+        let error = Error::not_a_catalogue(format!(
+            "the answer of {source} cannot be decompressed: {cause}; nothing was changed"
+        ));
+        Self::lasting(error, Presence::Unclear)
     }
 
     /// The whole request took too long. A slow list does not get faster by asking twice.
@@ -168,7 +198,7 @@ impl Failure {
             "{source} gave no complete answer within {}; the list can take minutes: raise api.timeout",
             humantime::format_duration(limit)
         ));
-        Self { timed_out: true, ..Self::lasting(error) }
+        Self { timed_out: true, ..Self::lasting(error, Presence::Unclear) }
     }
 
     /// The same for one page of many, which others came before: a connection that stalled is worth
@@ -179,10 +209,11 @@ impl Failure {
 
     /// The body went over the cap.
     pub(super) fn too_large(source: &str, cap: u64) -> Self {
-        Self::lasting(Error::not_a_catalogue(format!(
+        let error = Error::not_a_catalogue(format!(
             "the answer of {source} is larger than {}; if that is right, raise api.max_response",
             bytesize::ByteSize(cap)
-        )))
+        ));
+        Self::lasting(error, Presence::There)
     }
 
     /// The same, saying also how the retries ended. Other failures than passing ones have none.
@@ -194,16 +225,37 @@ impl Failure {
     }
 }
 
-fn remedy(status: u16) -> &'static str {
+/// What an answer that is not 200 shows about the version that was asked.
+fn presence(status: u16, said: &Said) -> Presence {
     match status {
-        300..=399 => {
-            ": it points elsewhere, and redirects are not followed; check api.base_url, \
-             and whether HeyGen has retired this list"
-        }
-        404 | 410 => {
-            ": the list is not there; nothing was changed; check api.base_url, \
-             and whether HeyGen has retired this list"
-        }
+        401 | 402 | 429 => Presence::Blocked,
+        _ if said.names_v3 => Presence::Gone,
+        300..=303 | 307 | 308 | 404 | 405 | 410 | 501 => Presence::Gone,
+        403 => Presence::There,
+        _ => Presence::Unclear,
+    }
+}
+
+/// What a refusal means, and what to do. The API's own code and message are quoted before it.
+fn refusal(status: u16, scope: Option<&str>) -> String {
+    match (status, scope) {
+        (401, _) => "the API key was refused; check the key of this account".into(),
+        (402, _) => "the key is valid, but the account's plan or credit does not allow this; \
+                     look at the account at HeyGen"
+            .into(),
+        (_, Some(scope)) => format!(
+            "the key is valid, but lacks the scope {scope}; add it to the key at HeyGen, or use \
+             another key"
+        ),
+        _ => "the key may not read this list; look at what HeyGen allows this key and its account"
+            .into(),
+    }
+}
+
+fn meaning(status: u16) -> &'static str {
+    match status {
+        300..=399 => ": it points elsewhere, and redirects are not followed; nothing was changed",
+        404 | 405 | 410 | 501 => ": the list is not there; nothing was changed",
         _ => ", which is not a catalogue; nothing was changed",
     }
 }
@@ -217,15 +269,22 @@ fn root_cause(fault: &reqwest::Error) -> String {
     cause.to_string()
 }
 
-/// Whether a decompressor found fault with its input, rather than the connection with its line.
-/// Below reqwest's own layers the former is a bare I/O error, the latter one of the connection's.
-/// Compressed data that merely ends too soon was cut off as well, only further up.
-fn is_undecodable(fault: &reqwest::Error) -> bool {
+/// Whether the peer's certificate was refused: no other attempt ends otherwise.
+fn is_untrusted(fault: &reqwest::Error) -> bool {
     let mut cause = fault.source();
-    while let Some(inner) = cause.and_then(|cause| cause.downcast_ref::<reqwest::Error>()) {
+    while let Some(inner) = cause {
+        if holds_certificate_fault(inner) {
+            return true;
+        }
         cause = inner.source();
     }
-    cause
-        .and_then(|cause| cause.downcast_ref::<io::Error>())
-        .is_some_and(|error| error.kind() != io::ErrorKind::UnexpectedEof)
+    false
+}
+
+/// An I/O error hides what it was made of from its chain of sources.
+fn holds_certificate_fault(fault: &(dyn std::error::Error + 'static)) -> bool {
+    match fault.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        Some(held) => holds_certificate_fault(held),
+        None => matches!(fault.downcast_ref(), Some(rustls::Error::InvalidCertificate(_))),
+    }
 }

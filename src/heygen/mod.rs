@@ -9,10 +9,12 @@
 //! this room holds a key, a signature or a response's body.
 
 mod client;
+mod coding;
 mod failure;
 mod quote;
 mod retry;
 mod settings;
+pub mod sunset;
 #[cfg(test)]
 mod tests;
 mod v2;
@@ -20,10 +22,11 @@ mod v3;
 pub mod version;
 
 pub use client::Client;
-pub use failure::{Failure, Reply, Trace};
+pub use failure::{Failure, Presence, Reply, Trace};
 pub use settings::{PACE, Settings};
 pub use version::ApiVersion;
 
+use self::version::Asked;
 use crate::{
     catalog::{list::Answer, stripped::Bodies},
     error::Result,
@@ -39,7 +42,7 @@ pub struct Fetched {
     pub received_at: Option<Timestamp>,
     /// The HTTP status of the last answer.
     pub http_status: Option<u16>,
-    /// The API's own name for the request (`X-Request-Id`).
+    /// The API's own name for the request.
     pub request_id: Option<String>,
     /// Size of the decoded body; `None` when it did not come whole.
     pub response_bytes: Option<u64>,
@@ -51,6 +54,64 @@ pub struct Fetched {
     pub answer: Result<Answer>,
     /// What the list was decoded from, where that was to be kept.
     pub bodies: Option<Bodies>,
+    /// What a failure shows about the version; [`Presence::There`] where there is an answer.
+    pub presence: Presence,
+    /// Why the reading ended before a page that was the last one, if so. It is not marked in the
+    /// answer: a second reading may show that nothing is lacking.
+    pub broke_off: Option<String>,
+}
+
+impl Fetched {
+    /// What came with `trace`.
+    fn of(source: String, trace: Trace, answer: Result<Answer>, presence: Presence) -> Self {
+        Self {
+            source,
+            received_at: Some(trace.received_at),
+            http_status: Some(trace.status),
+            request_id: trace.request_id,
+            response_bytes: trace.bytes,
+            response_sha256: trace.sha256,
+            warning: trace.notice,
+            answer,
+            bodies: None,
+            presence,
+            broke_off: None,
+        }
+    }
+
+    /// What a failure leaves.
+    fn failed(source: String, failure: Failure) -> Self {
+        let Failure { error, trace, presence, .. } = failure;
+        match trace {
+            Some(trace) => Self::of(source, *trace, Err(error), presence),
+            None => Self {
+                source,
+                received_at: None,
+                http_status: None,
+                request_id: None,
+                response_bytes: None,
+                response_sha256: None,
+                warning: None,
+                answer: Err(error),
+                bodies: None,
+                presence,
+                broke_off: None,
+            },
+        }
+    }
+
+    /// Marks the lists as lists that may lack records.
+    pub fn incomplete(&mut self, why: &str) {
+        let said = format!("the list may not be whole: {why}");
+        tracing::warn!("{}: {said}", self.source);
+        self.warning = sunset::join(self.warning.as_deref(), Some(said));
+        if let Ok(answer) = &mut self.answer {
+            answer.incomplete(why);
+        }
+        if let Some(bodies) = &mut self.bodies {
+            bodies.incomplete(why);
+        }
+    }
 }
 
 /// How far a fetch has come, for whoever shows it to a person.
@@ -70,10 +131,6 @@ pub enum Progress {
 /// Told of progress while a list is being read.
 pub type OnProgress<'a> = &'a (dyn Fn(Progress) + Sync);
 
-/// Said at the end of an error of v2 whose answer says something of v3. What decides for v3 finds
-/// it again in `polls.error`.
-pub const POINTS_TO_V3: &str = "HeyGen points to v3 of its API";
-
 /// Reads the list once from `version`, with the client's retries. What goes wrong is in
 /// [`Fetched::answer`]; `keep` asks for [`Fetched::bodies`].
 pub async fn fetch(
@@ -82,18 +139,47 @@ pub async fn fetch(
     keep: bool,
     progress: OnProgress<'_>,
 ) -> Fetched {
-    let fetched = version.fetch(client, keep, progress).await;
+    let fetched = version.fetch(client, Asked { keep, again: false }, progress).await;
     if let Some(warning) = &fetched.warning {
         tracing::warn!(source = fetched.source, "HeyGen announces: {warning}");
     }
     fetched
 }
 
-/// Asks `version` once, without retries, and reads only the head of the answer: 200 when the API
-/// is there and takes the key.
+/// Reads a list a second time whose first reading broke off, in pages of another size. A second
+/// reading that ends as it should is the answer. One that breaks off as well shows by the same ids
+/// that the list is whole; else the one with more ids is what there is.
+pub async fn read_again(
+    version: ApiVersion,
+    first: Fetched,
+    client: &Client,
+    keep: bool,
+    progress: OnProgress<'_>,
+) -> Fetched {
+    let second = version.fetch(client, Asked { keep, again: true }, progress).await;
+    let (Ok(one), Ok(two)) = (&first.answer, &second.answer) else { return first };
+    if second.broke_off.is_none() {
+        return second;
+    }
+    let (one, two) = (one.ids(), two.ids());
+    let (same, more) = (one == two, two.len() > one.len());
+    match (same, more) {
+        (true, _) => Fetched { broke_off: None, ..second },
+        (_, true) => second,
+        _ => first,
+    }
+}
+
+/// Asks `version` once, without retries, and reads only the head of the answer: whether the API is
+/// there and takes the key.
 ///
 /// # Errors
 /// As [`Client::probe`].
-pub async fn probe(version: ApiVersion, client: &Client) -> Result<u16> {
+pub async fn probe(version: ApiVersion, client: &Client) -> Result<(), Failure> {
     client.probe(version.probe()).await
+}
+
+/// Whether v3 answers with a page of its list.
+pub async fn has_v3(client: &Client) -> bool {
+    v3::has_a_page(client).await
 }

@@ -4,10 +4,15 @@
 //! the forms of HeyGen's error bodies; an error page in HTML is never quoted.
 
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::Value;
+use serde_json::{Value, value::to_raw_value};
+
+use crate::catalog::list::said_warning;
 
 /// The longest quotation, in characters.
 const LONGEST: usize = 200;
+
+/// The code of the error that a key without a permission gets; its `param` names the permission.
+const LACKS_SCOPE: &str = "insufficient_api_key_scope";
 
 /// Cleans quotations; holds the key in order to mask it.
 pub(super) struct Quote {
@@ -41,52 +46,49 @@ impl Quote {
         plain.split_whitespace().map(without_query).collect::<Vec<_>>().join(" ")
     }
 
-    /// `code: message` of an error body in JSON, in the forms seen: an `error` object, an `error`
-    /// string, or `code` and `message` on top. `None` for all else.
-    pub(super) fn error_body(&self, body: &[u8]) -> Option<String> {
-        let body: Value = serde_json::from_slice(body).ok()?;
+    /// What an error body in JSON says, in the forms seen: an `error` object, an `error` string, or
+    /// `code` and `message` on top. Nothing for all else.
+    pub(super) fn said(&self, body: &[u8]) -> Said {
+        let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
+        let Ok(body @ Value::Object(_)) = serde_json::from_slice(body) else {
+            return Said::default();
+        };
         let error = body.get("error").filter(|error| !error.is_null()).unwrap_or(&body);
+        let scalars = |names: &[&str]| {
+            let values = names.iter().filter_map(|name| error.get(name)).filter_map(scalar);
+            values.collect::<Vec<_>>().join(": ")
+        };
         let text = match error {
             Value::String(text) => text.clone(),
-            _ => [error.get("code"), error.get("message")]
-                .into_iter()
-                .flatten()
-                .filter_map(scalar)
-                .collect::<Vec<_>>()
-                .join(": "),
+            _ => scalars(&["code", "message"]),
         };
-        self.clean_or_none(&text).filter(|text| !text.contains('<'))
-    }
-}
-
-/// Whether a JSON object that is no list points to v3, however it is put: in its error, its message,
-/// or, where there is no data at all, in the announcement that HeyGen adds as `warning`. Elsewhere the
-/// word says nothing: previews in `data` may lie in a folder `v3`, the announcement stands on good
-/// lists, too, and links to the documentation are for people.
-pub(super) fn points_to_v3(body: &[u8]) -> bool {
-    points(body, true)
-}
-
-/// The same by its error and its message alone.
-pub(super) fn says_v3(body: &[u8]) -> bool {
-    points(body, false)
-}
-
-fn points(body: &[u8], announced: bool) -> bool {
-    let Ok(Value::Object(mut body)) = serde_json::from_slice(body) else { return false };
-    let data = body.remove("data");
-    if !announced || data.is_some_and(|data| !data.is_null()) {
-        body.remove("warning");
-    }
-    body.remove("doc_url");
-    for part in ["error", "warning"] {
-        if let Some(Value::Object(part)) = body.get_mut(part) {
-            part.retain(|name, _| !matches!(name.as_str(), "doc_url" | "docs_url"));
+        let lacks_scope = error.get("code").and_then(Value::as_str) == Some(LACKS_SCOPE);
+        let warning = body.get("warning").and_then(|warning| to_raw_value(warning).ok());
+        Said {
+            names_v3: names_v3(&text),
+            text: self.clean_or_none(&text).filter(|text| !text.contains('<')),
+            scope: self.clean_or_none(&scalars(&["param"])).filter(|_| lacks_scope),
+            warning: warning.and_then(|raw| said_warning(&raw)).map(|text| self.mask(&text)),
         }
     }
-    let said = Value::Object(body).to_string().to_ascii_lowercase();
-    let mut words = said.split(|c: char| !c.is_ascii_alphanumeric());
-    words.any(|word| word == "v3")
+}
+
+/// What the body of an error says.
+#[derive(Debug, Default)]
+pub(super) struct Said {
+    /// The error's own `code: message`.
+    pub text: Option<String>,
+    /// The permission that the key lacks.
+    pub scope: Option<String>,
+    /// Whether the error's own code or message speaks of v3. The `warning` does not count: it is on
+    /// every answer of v2.
+    pub names_v3: bool,
+    /// The announcement beside the error, as one line.
+    pub warning: Option<String>,
+}
+
+fn names_v3(text: &str) -> bool {
+    text.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| word.eq_ignore_ascii_case("v3"))
 }
 
 fn scalar(value: &Value) -> Option<String> {
@@ -131,20 +133,35 @@ mod tests {
     }
 
     #[test]
-    fn a_hint_to_v3_is_found_in_what_an_error_says_and_not_in_its_data() {
-        let hint = |body: &str| points_to_v3(body.as_bytes());
-        assert!(hint(r#"{"error":{"code":"gone","message":"use GET /v3/avatars/looks"}}"#));
-        assert!(hint(r#"{"message":"V3 only"}"#));
-        assert!(hint(r#"{"data":null,"warning":{"v3_endpoint":"/v3/avatars"}}"#));
-        assert!(hint(r#"{"code":400,"warning":{"message":"use v3"}}"#));
-        assert!(!says_v3(br#"{"code":400,"warning":{"message":"use v3"}}"#));
-        assert!(!hint(r#"{"data":{"avatars":1},"warning":{"v3_endpoint":"/v3/avatars"}}"#));
-        assert!(!hint(r#"{"data":null,"warning":{"docs_url":"https://h/v3"}}"#));
-        assert!(!hint(r#"{"error":{"code":"limit","doc_url":"https://h/v3/limits"}}"#));
-        assert!(!hint(r#"{"data":{"avatars":[{"u":"https://h/avatar/v3/x"}]},"error":"av3"}"#));
-        for other in ["<html>v3</html>", "\"v3\"", "[\"v3\"]", "{\"error\":\"v3", ""] {
-            assert!(!hint(other), "{other}");
+    fn only_an_errors_own_message_speaks_of_v3() {
+        let names_v3 = |body: &str| quote("k").said(body.as_bytes()).names_v3;
+        assert!(names_v3(r#"{"error":{"code":"gone","message":"use GET /v3/avatars/looks"}}"#));
+        assert!(names_v3(r#"{"message":"V3 only"}"#));
+        assert!(names_v3(r#"{"data":null,"error":"v2 has ended, see V3"}"#));
+        let warning = r#""warning":{"message":"use v3","v3_endpoint":"/v3/avatars"}"#;
+        for other in [
+            format!(r#"{{"data":null,"error":null,{warning}}}"#),
+            format!(r#"{{"error":{{"code":"insufficient_credit","message":"no"}},{warning}}}"#),
+            format!(r#"{{"code":400,"message":"internal_error",{warning}}}"#),
+            r#"{"error":{"code":"limit","doc_url":"https://h/v3/limits"}}"#.into(),
+            r#"{"data":{"avatars":[{"u":"https://h/avatar/v3/x"}]},"error":"av3"}"#.into(),
+        ] {
+            assert!(!names_v3(&other), "{other}");
         }
+        for other in ["<html>v3</html>", "\"v3\"", "[\"v3\"]", "{\"error\":\"v3", ""] {
+            assert!(!names_v3(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn the_announcement_beside_an_error_and_the_missing_scope_are_read() {
+        let said = quote("k").said(
+            br#"{"error":{"code":"insufficient_api_key_scope","message":"no","param":"avatars:read"},
+                "warning":{"message":"v2 ends","sunset_date":"2026-12-31"}}"#,
+        );
+        assert_eq!(said.scope.as_deref(), Some("avatars:read"));
+        assert_eq!(said.warning.as_deref(), Some("v2 ends (sunset 2026-12-31)"));
+        assert_eq!(quote("k").said(br#"{"error":{"code":"x","param":"limit"}}"#).scope, None);
     }
 
     #[test]
@@ -156,7 +173,7 @@ mod tests {
 
     #[test]
     fn all_known_forms_of_an_error_body_are_read_and_html_is_not() {
-        let said = |body: &str| quote("k-1").error_body(body.as_bytes());
+        let said = |body: &str| quote("k-1").said(body.as_bytes()).text;
         let object = r#"{"data":null,"error":{"code":"internal_error","message":"forbidden"}}"#;
         assert_eq!(said(object).as_deref(), Some("internal_error: forbidden"));
         let flat = r#"{"code":400112,"message":"Unauthorized"}"#;

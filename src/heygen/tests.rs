@@ -135,6 +135,7 @@ async fn a_reply_carries_what_a_poll_records() {
 async fn each_status_has_its_kind_and_only_passing_ones_are_asked_again() {
     for (status, kind, requests) in [
         (401, Kind::Refused, 1),
+        (402, Kind::Refused, 1),
         (403, Kind::Refused, 1),
         (429, Kind::Unavailable, 3),
         (500, Kind::Unavailable, 3),
@@ -160,6 +161,103 @@ async fn each_status_has_its_kind_and_only_passing_ones_are_asked_again() {
         assert_eq!(trace.request_id.as_deref(), Some("r-1"));
         assert!(trace.sha256.is_some());
     }
+}
+
+#[tokio::test]
+async fn a_refusal_names_the_apis_own_code_and_blames_the_key_only_for_401() {
+    let message = async |status, body: &str| {
+        let (reply, server) = get([answer(status, "", body)]).await;
+        let client = client_with(&settings(&server.url)).unwrap();
+        let probed = probe(ApiVersion::V2, &client).await.unwrap_err().error.message;
+        let message = reply.unwrap_err().error.message;
+        assert_eq!(message, probed);
+        message
+    };
+    let error =
+        |code: &str, rest: &str| format!(r#"{{"error":{{"code":"{code}","message":"no"{rest}}}}}"#);
+    assert!(message(401, &error("unauthorized", "")).await.contains("check the key"));
+    let lacking = error("insufficient_api_key_scope", r#","param":"avatars:read""#);
+    let scope = message(403, &lacking).await;
+    assert!(scope.contains("lacks the scope avatars:read"), "{scope}");
+    for (status, code) in [(402, "plan_upgrade_required"), (403, "phone_verification_required")] {
+        let message = message(status, &error(code, "")).await;
+        assert!(message.contains(&format!("({code}: no)")), "{message}");
+        assert!(!message.contains("check the key"), "{message}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_is_named_by_the_first_header_that_names_it() {
+    for (headers, id) in [
+        ("x-amzn-trace-id: Root=1\r\nx-amzn-request-id: a-1\r\n", "a-1"),
+        ("x-amzn-trace-id: Root=1\r\n", "Root=1"),
+        ("x-amzn-request-id: a-1\r\nx-request-id: r-1\r\n", "r-1"),
+    ] {
+        let (reply, _server) = get([answer(200, headers, "{}")]).await;
+        assert_eq!(reply.unwrap().trace.request_id.as_deref(), Some(id));
+    }
+}
+
+#[tokio::test]
+async fn a_body_is_unpacked_by_whatever_name_its_coding_has() {
+    let members = [gzip(b"{\"a\""), gzip(b":1}")].concat();
+    for (coding, body) in [
+        ("x-gzip", gzip(br#"{"a":1}"#)),
+        ("GZip", members),
+        ("gzip, X-GZIP", gzip(&gzip(br#"{"a":1}"#))),
+        ("Identity", br#"{"a":1}"#.to_vec()),
+    ] {
+        let headers = format!("content-encoding: {coding}\r\n");
+        let (reply, _server) = get([answer(200, &headers, body)]).await;
+        assert_eq!(reply.unwrap().body, br#"{"a":1}"#, "{coding}");
+    }
+    let (reply, server) = get([answer(200, "content-encoding: compress\r\n", "{}")]).await;
+    let failure = reply.unwrap_err();
+    assert_eq!((failure.error.kind, server.count()), (Kind::NotACatalogue, 1));
+    assert!(failure.error.message.contains("'compress'"), "{}", failure.error);
+}
+
+/// A certificate that nobody has signed but itself, and its key.
+const CERTIFICATE: &str = "\
+    MIIBkDCCATagAwIBAgIUTepzEYCNluV2qqqNReos3dwNq3swCgYIKoZIzj0EAwIwFDESMBAGA1UEAwwJdW50cnVzdG\
+    VkMCAXDTI2MTEyODIzMjMzMVoYDzIxMjYxMTA0MjMyMzMxWjAUMRIwEAYDVQQDDAl1bnRydXN0ZWQwWTATBgcqhkjO\
+    PQIBBggqhkjOPQMBBwNCAARtckp4tho4+nsNvCl8yGQ4ODGBBHyc+59y5MxrDCZWLhY/+RxzaVYYUTMOem98y7e+GI\
+    /xYBOQuI0GxGWHHVRso2QwYjAdBgNVHQ4EFgQUu2xWsOk4POwl/wTkc6gVSROMxBowHwYDVR0jBBgwFoAUu2xWsOk4\
+    POwl/wTkc6gVSROMxBowDwYDVR0TAQH/BAUwAwEB/zAPBgNVHREECDAGhwR/AAABMAoGCCqGSM49BAMCA0gAMEUCIQ\
+    Dn/R3eycCL3ZAC7iwuPuerPLd7ARz8CQ6XQc9VE7/oVAIgPttwBl85n5TWPTtya+rh+imfSTkNcEFwyk4CEbynhys=";
+const CERTIFICATE_KEY: &str = "\
+    MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgCB1Irk4G5OAfLeLrgv/R9PX4g1GMBlPVAn95HWq4O5\
+    2hRANCAARtckp4tho4+nsNvCl8yGQ4ODGBBHyc+59y5MxrDCZWLhY/+RxzaVYYUTMOem98y7e+GI/xYBOQuI0GxGWH\
+    HVRs";
+
+#[tokio::test]
+async fn a_certificate_that_is_not_trusted_is_one_message_with_the_remedy() {
+    use base64::{Engine, prelude::BASE64_STANDARD};
+    use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
+    let certificate = CertificateDer::from(BASE64_STANDARD.decode(CERTIFICATE).unwrap());
+    let key = PrivatePkcs8KeyDer::from(BASE64_STANDARD.decode(CERTIFICATE_KEY).unwrap());
+    let config = rustls::ServerConfig::builder()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key.into())
+        .unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}", listener.local_addr().unwrap());
+    let connections = Arc::new(Mutex::new(0));
+    let seen = connections.clone();
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            *seen.lock().unwrap() += 1;
+            let _ = acceptor.accept(stream).await;
+        }
+    });
+    let failure = get_with(&settings(&url)).await.unwrap_err();
+    assert_eq!(failure.error.kind, Kind::Unavailable);
+    let message = failure.error.message;
+    assert!(message.contains("is not trusted") && message.contains("SSL_CERT_FILE"), "{message}");
+    assert!(!message.contains("gave up"), "{message}");
+    assert_eq!(*connections.lock().unwrap(), 1);
 }
 
 #[tokio::test]
@@ -318,9 +416,9 @@ async fn a_probe_reads_the_head_only_and_asks_once() {
     let head = b"HTTP/1.1 200 OK\r\ncontent-length: 999\r\n\r\n".to_vec();
     let server = Server::start([head, answer(401, "", ""), answer(503, "", "")]).await;
     let client = client_with(&settings(&server.url)).unwrap();
-    assert_eq!(probe(ApiVersion::V2, &client).await, Ok(200));
-    assert_eq!(probe(ApiVersion::V2, &client).await.unwrap_err().kind, Kind::Refused);
-    assert_eq!(probe(ApiVersion::V2, &client).await.unwrap_err().kind, Kind::Unavailable);
+    assert_eq!(probe(ApiVersion::V2, &client).await.map_err(|failure| failure.error), Ok(()));
+    assert_eq!(probe(ApiVersion::V2, &client).await.unwrap_err().error.kind, Kind::Refused);
+    assert_eq!(probe(ApiVersion::V2, &client).await.unwrap_err().error.kind, Kind::Unavailable);
     assert_eq!(server.count(), 3);
 }
 

@@ -10,12 +10,14 @@ use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
 use super::{
-    Client, Failure, Fetched, OnProgress, Progress, Reply, Trace, client::Bounds, v2::join,
-    version::Profile,
+    Client, Failure, Fetched, OnProgress, Presence, Progress, Reply, Trace,
+    client::Bounds,
+    sunset,
+    version::{Asked, Profile},
 };
 use crate::{
     catalog::{
-        pages::{self, Page, Pages},
+        pages::{self, Next, Pages},
         stripped::Bodies,
     },
     error::{Error, Result},
@@ -28,13 +30,19 @@ const PATH: &str = "/v3/avatars/looks";
 pub(super) static PROFILE: Profile = Profile {
     name: "v3",
     after_polls: 2,
-    probe: "/v3/avatars/looks?limit=1",
-    fetch: |client, keep, progress| Box::pin(fetch(client, keep, progress)),
+    probe: PROBE,
+    fetch: |client, asked, progress| Box::pin(fetch(client, asked, progress)),
     read: pages::read,
 };
 
+/// The shortest page.
+const PROBE: &str = "/v3/avatars/looks?limit=1";
+
 /// Looks on a page, the most that the API gives.
 const LIMIT: usize = 50;
+
+/// Looks on a page of a second reading, so that its pages end elsewhere.
+const OTHER_LIMIT: usize = 40;
 
 /// Ten times as many pages as the longest list reported: more are taken for a list without an end.
 const MOST_PAGES: u64 = 2_000;
@@ -44,15 +52,22 @@ const MOST_TIMES: u8 = 2;
 
 /// Reads the list page by page, with the client's retries for each page. What goes wrong is in
 /// [`Fetched::answer`].
-async fn fetch(client: &Client, keep: bool, progress: OnProgress<'_>) -> Fetched {
-    let mut reading = Reading { kept: keep.then(Vec::new), ..Reading::new(client) };
+async fn fetch(client: &Client, asked: Asked, progress: OnProgress<'_>) -> Fetched {
+    let mut reading = Reading::new(client, asked);
     let read = reading.all(progress).await;
     reading.fetched(read)
+}
+
+/// Whether a page of the list comes, with the client's retries.
+pub(super) async fn has_a_page(client: &Client) -> bool {
+    let reply = client.get(PROBE, &|_| ()).await;
+    reply.is_ok_and(|reply| Pages::new().add(&reply.body).is_ok())
 }
 
 /// A list while it is being read.
 struct Reading<'a> {
     client: &'a Client,
+    limit: usize,
     bounds: Bounds,
     pages: Pages,
     count: u64,
@@ -64,45 +79,61 @@ struct Reading<'a> {
     kept: Option<Vec<Vec<u8>>>,
     /// The last answer that counts.
     last: Option<Trace>,
-    /// Why the list may not be whole.
+    /// Why the list may not be whole: its last page does not show that it is the last.
     incomplete: Option<String>,
+    /// Why it may not be whole: a cursor was refused.
+    broke_off: Option<String>,
+    /// What a page that failed shows about the version.
+    presence: Presence,
 }
 
 impl<'a> Reading<'a> {
-    fn new(client: &'a Client) -> Self {
+    fn new(client: &'a Client, asked: Asked) -> Self {
         Self {
             client,
+            limit: if asked.again { OTHER_LIMIT } else { LIMIT },
             bounds: client.whole(),
             pages: Pages::new(),
             count: 0,
             cursors: HashMap::new(),
             bytes: 0,
             hash: Sha256::new(),
-            kept: None,
+            kept: asked.keep.then(Vec::new),
             last: None,
             incomplete: None,
+            broke_off: None,
+            presence: Presence::Unclear,
         }
     }
 
     async fn all(&mut self, progress: OnProgress<'_>) -> Result<()> {
         let mut cursor = None;
-        let mut looks = 0;
         loop {
             let begun = Instant::now();
             let reply = match self.page(cursor.as_deref()).await {
                 Ok(reply) => reply,
                 Err(failure) if cursor.is_some() && status(&failure) == Some(400) => {
-                    self.ended_by_400(looks);
+                    let why = format!("the cursor after page {} is refused (HTTP 400)", self.count);
+                    self.broke_off = Some(why);
                     return Ok(());
                 }
                 Err(failure) => return Err(self.failed(failure)),
             };
-            let page = self.take(reply)?;
+            let next = self.take(reply)?;
+            self.bounds.progress_at = Instant::now();
             progress(Progress::Pages { pages: self.count, items: self.pages.looks() });
-            let Some(next) = page.next else { return Ok(()) };
-            looks = page.looks;
-            self.may_follow(&next)?;
-            cursor = Some(next);
+            match next {
+                Next::End => return Ok(()),
+                Next::Unknown => {
+                    let why = "has neither has_more nor next_token";
+                    self.incomplete = Some(format!("page {} {why}", self.count));
+                    return Ok(());
+                }
+                Next::Page(next) => {
+                    self.may_follow(&next)?;
+                    cursor = Some(next);
+                }
+            }
             tokio::time::sleep_until(begun + self.client.settings().pace).await;
         }
     }
@@ -110,11 +141,11 @@ impl<'a> Reading<'a> {
     async fn page(&self, cursor: Option<&str>) -> Result<Reply, Failure> {
         let cursor = cursor.map(|cursor| utf8_percent_encode(cursor, NON_ALPHANUMERIC));
         let cursor = cursor.map_or(String::new(), |cursor| format!("&token={cursor}"));
-        let path = format!("{PATH}?limit={LIMIT}{cursor}");
+        let path = format!("{PATH}?limit={}{cursor}", self.limit);
         self.client.get_page(&path, &self.bounds, &|_| ()).await
     }
 
-    fn take(&mut self, reply: Reply) -> Result<Page> {
+    fn take(&mut self, reply: Reply) -> Result<Next> {
         let Reply { trace, body } = reply;
         let notice = trace.notice.clone().or_else(|| self.last.take()?.notice);
         self.last = Some(Trace { notice, ..trace });
@@ -130,21 +161,10 @@ impl<'a> Reading<'a> {
         if let Some(kept) = &mut self.kept {
             kept.push(body);
         }
-        Ok(page)
+        Ok(page.next)
     }
 
-    /// One client found that the last cursor answers 400. After a short page that is believed;
-    /// after a full one more may have followed.
-    fn ended_by_400(&mut self, looks: usize) {
-        if looks >= LIMIT {
-            let why = format!("the cursor after page {} is refused (HTTP 400)", self.count);
-            tracing::warn!("{}: {why}", self.client.source(PATH));
-            self.pages.incomplete(&why);
-            self.incomplete = Some(why);
-        }
-    }
-
-    /// A list must end, and in time.
+    /// A list must end.
     fn may_follow(&mut self, cursor: &str) -> Result<()> {
         let times = self.cursors.entry(cursor.to_owned()).or_default();
         *times += 1;
@@ -166,23 +186,13 @@ impl<'a> Reading<'a> {
                 )),
             ));
         }
-        let limit = self.client.settings().retry_time;
-        if self.bounds.started.elapsed() > limit {
-            return Err(self.here(
-                self.count,
-                Error::unavailable(format!(
-                    "the list did not come whole within {}, {} looks so far; raise api.retry_time",
-                    humantime::format_duration(limit),
-                    self.pages.looks()
-                )),
-            ));
-        }
         Ok(())
     }
 
     /// A page that fails fails the list.
     fn failed(&mut self, failure: Failure) -> Error {
-        let Failure { error, trace, .. } = failure;
+        let Failure { error, trace, presence, .. } = failure;
+        self.presence = presence;
         let known = self.last.take().and_then(|last| last.notice);
         self.last = trace.map(|trace| Trace { notice: trace.notice.clone().or(known), ..*trace });
         error.context(format!("page {}", self.count + 1))
@@ -192,31 +202,32 @@ impl<'a> Reading<'a> {
         error.context(format!("{}: page {page}", self.client.source(PATH)))
     }
 
-    /// Size and hash are those of all pages in their order; they are nobody's if one is lacking.
+    /// Size and hash are those of all pages in their order; there are none where one is lacking.
     fn fetched(self, read: Result<()>) -> Fetched {
-        let Self { client, pages, bytes, hash, last, kept, incomplete, .. } = self;
+        let Self { client, pages, bytes, hash, last, kept, incomplete, broke_off, .. } = self;
         let whole = read.is_ok();
-        let unsure = incomplete.as_ref().map(|why| format!("the list may not be whole: {why}"));
+        let presence = if whole { Presence::There } else { self.presence };
         let answer = read.map(|()| pages.finish());
         let said = answer.as_ref().ok().and_then(|answer| answer.warning.as_deref());
         let said = said.map(|text| client.mask(text));
-        let (at, status, request, notice) = match last {
-            Some(Trace { received_at, status, request_id, notice, .. }) => {
-                (Some(received_at), Some(status), request_id, notice)
-            }
-            None => (None, None, None, None),
-        };
-        Fetched {
+        let notice = last.as_ref().and_then(|last| last.notice.as_deref());
+        let mut fetched = Fetched {
             source: client.source(PATH),
-            received_at: at,
-            http_status: status,
-            request_id: request,
+            received_at: last.as_ref().map(|last| last.received_at),
+            http_status: last.as_ref().map(|last| last.status),
+            warning: sunset::join(notice, said),
+            request_id: last.and_then(|last| last.request_id),
             response_bytes: whole.then_some(bytes),
             response_sha256: whole.then(|| super::failure::hex(&hash.finalize())),
-            warning: join(join(notice.as_deref(), said).as_deref(), unsure),
-            bodies: kept.filter(|_| whole).map(|pages| Bodies::pages(pages, incomplete)),
+            bodies: kept.filter(|_| whole).map(|pages| Bodies::pages(pages, None)),
             answer,
+            presence,
+            broke_off,
+        };
+        if let Some(why) = incomplete {
+            fetched.incomplete(&why);
         }
+        fetched
     }
 }
 

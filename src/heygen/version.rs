@@ -25,11 +25,19 @@ pub(super) struct Profile {
     pub after_polls: u32,
     /// The cheapest request that shows whether the list is there: path and query.
     pub probe: &'static str,
-    /// Reads the list once, with the client's retries. What goes wrong is in [`Fetched::answer`];
-    /// the flag asks for [`Fetched::bodies`].
-    pub fetch: for<'a> fn(&'a Client, bool, OnProgress<'a>) -> Fetching<'a>,
+    /// Reads the list once, with the client's retries. What goes wrong is in [`Fetched::answer`].
+    pub fetch: for<'a> fn(&'a Client, Asked, OnProgress<'a>) -> Fetching<'a>,
     /// Decodes what an archive kept of an answer, which [`Fetched::bodies`] gave it.
     pub read: fn(&[u8]) -> Result<Answer>,
+}
+
+/// How a list is read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked {
+    /// Whether [`Fetched::bodies`] are wanted.
+    pub keep: bool,
+    /// Whether this is the second reading of a list that broke off: in pages of another size.
+    pub again: bool,
 }
 
 /// A list on its way.
@@ -81,10 +89,10 @@ impl ApiVersion {
     pub(super) fn fetch<'a>(
         self,
         client: &'a Client,
-        keep: bool,
+        asked: Asked,
         progress: OnProgress<'a>,
     ) -> Fetching<'a> {
-        (self.0.fetch)(client, keep, progress)
+        (self.0.fetch)(client, asked, progress)
     }
 }
 

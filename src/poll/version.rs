@@ -1,155 +1,290 @@
-//! Which version of the API a poll asks, decided from `polls` alone.
+//! Which version of the API a poll asks, decided from `polls` alone, and whether it found that
+//! version gone.
 //!
-//! `auto` asks v2 while it answers with a catalogue. Once v2 has been gone in three polls in a row
-//! it asks v3, and never goes back by itself: one bad answer from an edge must not flap history.
-//! It does not know how a version is asked.
+//! `auto` reads v2 while it is there and v3 from then on, and never goes back by itself. An account
+//! without history reads whichever of the two answers. It does not know how a version is asked.
+
+use std::time::Duration;
 
 use crate::{
     config::{ApiVersion, Version},
-    error::Result,
-    heygen::POINTS_TO_V3,
+    error::{Error, Result, gravest},
+    heygen::{Fetched, Presence, sunset},
     store::{
         Session, Store,
-        past::{Past, PastPoll},
+        past::{Past, Superseded},
     },
+    time::Timestamp,
 };
 
-/// What `auto` asks first.
-const OLD: ApiVersion = ApiVersion::V2;
+/// What `auto` reads until it is gone.
+pub(super) const OLD: ApiVersion = ApiVersion::V2;
 /// What it goes over to.
 const NEW: ApiVersion = ApiVersion::V3;
-/// In so many polls in a row the old version must have been gone.
-const POLLS: usize = 3;
+/// So many polls in a row must have found the old version gone,
+const POLLS: i64 = 3;
+/// and they must span so much time.
+const SPAN: Duration = Duration::from_secs(60 * 60);
+/// The first day after the old version's end, unless it announces another.
+const OVER_FROM: &str = "2026-11-01";
 
 /// What a poll is to ask.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
     /// This version.
     pub ask: ApiVersion,
-    /// And this one in the same poll, when the first answers that its list is not there: for an
-    /// account without any history that could be mixed.
+    /// And this one in the same poll, where the first gives no list: for an account without any
+    /// history that could be mixed.
     pub else_ask: Option<ApiVersion>,
     /// Whether the account goes over to another version with this poll.
     pub switches: bool,
+    /// What is known of the old version, for an account that `auto` keeps on it.
+    watch: Option<Watch>,
+}
+
+/// What is known of the old version before a poll.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Watch {
+    /// From when on it has ended, as far as it has announced.
+    over_from: Option<Timestamp>,
+    /// Whether an empty list would lack an item.
+    any_current: bool,
+    /// The polls so far that found it gone.
+    superseded: Superseded,
+}
+
+/// What an answer shows about the version that was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It is there, or what came shows nothing.
+    Nothing,
+    /// It is gone.
+    Gone,
+    /// It is gone if the new version answers in the same poll; else what came shows nothing.
+    GoneIfNewAnswers,
 }
 
 impl Plan {
-    /// The version that is configured, or for `auto` what follows from the past.
-    pub fn new(version: Version, past: &Past) -> Self {
-        let fixed = |ask| Self { ask, else_ask: None, switches: false };
-        let Version::Fixed(version) = version else {
-            let gone = past.last.len() >= POLLS && past.last.iter().all(is_gone);
-            if past.newer_good || gone {
-                let switches = past.last_asked.as_deref() != Some(NEW.as_str());
-                return Self { switches: switches && !past.newer_good, ..fixed(NEW) };
-            }
-            return Self { else_ask: (!past.any_good).then_some(NEW), ..fixed(OLD) };
-        };
-        fixed(version)
+    /// The version that is configured, or for `auto` what follows from the past at `now`.
+    pub fn new(version: Version, past: &Past, now: Timestamp) -> Self {
+        let fixed = |ask| Self { ask, else_ask: None, switches: false, watch: None };
+        if let Version::Fixed(version) = version {
+            return fixed(version);
+        }
+        let over_from = past.notices.iter().find_map(|notice| sunset::over_from(notice));
+        if past.newer_good {
+            return fixed(NEW);
+        }
+        if !past.any_good {
+            let (ask, other) = if is_over(over_from, now) { (NEW, OLD) } else { (OLD, NEW) };
+            return Self { else_ask: Some(other), ..fixed(ask) };
+        }
+        if past.superseded.is_enough() {
+            let switches = past.last_asked.as_deref() != Some(NEW.as_str());
+            return Self { switches, ..fixed(NEW) };
+        }
+        let (any_current, superseded) = (past.any_current, past.superseded);
+        Self { watch: Some(Watch { over_from, any_current, superseded }), ..fixed(OLD) }
     }
 
     /// The plan of a poll that holds the account's lock.
-    pub(super) async fn of_session(version: Version, session: &mut Session<'_>) -> Result<Self> {
-        match version {
-            Version::Fixed(_) => Ok(Self::new(version, &Past::default())),
-            Version::Auto => {
-                Ok(Self::new(version, &session.past(NEW.as_str(), POLLS as i64).await?))
-            }
-        }
+    pub(super) async fn of_session(
+        version: Version,
+        session: &mut Session<'_>,
+        now: Timestamp,
+    ) -> Result<Self> {
+        let past = match version {
+            Version::Fixed(_) => Past::default(),
+            Version::Auto => session.past(OLD.as_str(), NEW.as_str()).await?,
+        };
+        Ok(Self::new(version, &past, now))
     }
 
-    /// The plan of whoever only wants to know; `store` is `None` where there is no database yet.
+    /// The plan of a caller that does not poll; `store` is `None` where there is no database yet.
     pub async fn of_account(
         version: Version,
         account: &str,
         store: Option<&mut Store>,
+        now: Timestamp,
     ) -> Result<Self> {
         let past = match (version, store) {
-            (Version::Auto, Some(store)) => store.past(account, NEW.as_str(), POLLS as i64).await?,
+            (Version::Auto, Some(store)) => store.past(account, OLD.as_str(), NEW.as_str()).await?,
             _ => Past::default(),
         };
-        Ok(Self::new(version, &past))
+        Ok(Self::new(version, &past, now))
     }
 
-    /// The version to ask after an answer with `status` from the first.
-    pub fn after(&self, status: Option<u16>) -> Option<ApiVersion> {
-        self.else_ask.filter(|_| matches!(status, Some(404 | 410)))
+    /// The version to ask after a failure of the first.
+    pub fn after_failure(&self, presence: Presence) -> Option<ApiVersion> {
+        self.else_ask.filter(|_| presence != Presence::Blocked)
+    }
+
+    /// What came from `version` shows about it, at `now`.
+    pub(super) fn verdict(
+        &self,
+        version: ApiVersion,
+        fetched: &Fetched,
+        now: Timestamp,
+    ) -> Verdict {
+        if version != OLD {
+            return Verdict::Nothing;
+        }
+        if fetched.presence == Presence::Gone {
+            return Verdict::Gone;
+        }
+        let Some(watch) = &self.watch else { return Verdict::Nothing };
+        let announced = fetched.warning.as_deref().and_then(sunset::over_from);
+        if !is_over(announced.or(watch.over_from), now) {
+            return Verdict::Nothing;
+        }
+        match (is_empty(fetched), fetched.presence) {
+            (true, _) if watch.any_current => Verdict::GoneIfNewAnswers,
+            (_, Presence::Unclear) => Verdict::GoneIfNewAnswers,
+            _ => Verdict::Nothing,
+        }
+    }
+
+    /// What a poll that found its version gone is to say besides: how far the account is from the
+    /// new version, this poll included if it `counts` and began at `began`; else what to look at.
+    pub fn remedy(&self, counts: bool, began: Timestamp) -> String {
+        match &self.watch {
+            Some(Watch { superseded, .. }) if counts => superseded.and(began).to_string(),
+            Some(Watch { superseded, .. }) => superseded.to_string(),
+            None if self.ask == OLD && self.else_ask.is_none() => format!(
+                "if HeyGen has retired {OLD}, set api.version to \"auto\"; else check api.base_url"
+            ),
+            None => "check api.base_url, and whether HeyGen has retired this list".into(),
+        }
     }
 }
 
-/// Whether a poll found the old version gone: not there, elsewhere, or pointing to the new one.
-fn is_gone(poll: &PastPoll) -> bool {
-    let PastPoll { api_version, failed, http_status, error } = poll;
-    let points = error.as_deref().is_some_and(|error| error.contains(POINTS_TO_V3));
-    let gone = matches!(http_status, Some(300 | 301 | 302 | 303 | 307 | 308 | 404 | 410));
-    api_version == OLD.as_str() && *failed && (gone || points)
+/// The failure of both versions: the graver kind, and both reasons.
+pub fn neither(first: Error, second: Error) -> Error {
+    let code = gravest([first.kind.exit_code(), second.kind.exit_code()]);
+    let kind = if first.kind.exit_code() == code { first.kind } else { second.kind };
+    Error::new(kind, format!("{}; {}", first.message, second.message))
+}
+
+/// Whether the answer has no record at all.
+pub(super) fn is_empty(fetched: &Fetched) -> bool {
+    let answer = fetched.answer.as_ref();
+    answer.is_ok_and(|answer| answer.lists.iter().all(|list| list.is_empty))
+}
+
+fn is_over(over_from: Option<Timestamp>, now: Timestamp) -> bool {
+    over_from.or_else(|| Timestamp::parse(OVER_FROM)).is_some_and(|over| now >= over)
+}
+
+impl Superseded {
+    /// Whether the next poll reads the new version.
+    fn is_enough(&self) -> bool {
+        self.polls >= POLLS && self.spans_enough()
+    }
+
+    fn spans_enough(&self) -> bool {
+        self.span.is_some_and(|(first, last)| last >= first.plus(SPAN))
+    }
+
+    /// With one more poll that began at `at`.
+    fn and(&self, at: Timestamp) -> Self {
+        let span = self.span.map_or((at, at), |(first, last)| (first.min(at), last.max(at)));
+        Self { polls: self.polls + 1, span: Some(span) }
+    }
+}
+
+impl std::fmt::Display for Superseded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let polls = self.polls;
+        if self.is_enough() {
+            write!(
+                f,
+                "{OLD} is gone, {polls} of {POLLS} polls; {NEW} is read from the next poll on"
+            )
+        } else if polls < POLLS {
+            write!(f, "{OLD} is gone, {polls} of {POLLS} polls; {NEW} is read after the third")
+        } else {
+            write!(
+                f,
+                "{OLD} is gone in {polls} polls within an hour; {NEW} is read once they span an hour"
+            )
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn poll(http_status: i64, error: &str) -> PastPoll {
-        let api_version = "v2".into();
-        let error = (!error.is_empty()).then(|| error.to_owned());
-        PastPoll {
-            api_version,
-            failed: http_status != 200 || error.is_some(),
-            http_status: Some(http_status),
-            error,
-        }
+    fn at(minutes: u64) -> Timestamp {
+        Timestamp::parse("2026-06-01").unwrap().plus(Duration::from_secs(minutes * 60))
     }
 
-    fn past(last: Vec<PastPoll>) -> Past {
-        Past { any_good: true, newer_good: false, last_asked: Some("v2".into()), last }
+    fn superseded(polls: i64, minutes: u64) -> Superseded {
+        Superseded { polls, span: Some((at(0), at(minutes))) }
     }
 
-    fn asked(past: &Past) -> ApiVersion {
-        Plan::new(Version::Auto, past).ask
+    /// An account with a good poll of the old version.
+    fn past(superseded: Superseded) -> Past {
+        let last_asked = Some(OLD.as_str().into());
+        Past { any_good: true, last_asked, superseded, ..Past::default() }
+    }
+
+    fn plan(past: &Past) -> Plan {
+        Plan::new(Version::Auto, past, at(0))
     }
 
     #[test]
-    fn the_old_version_must_be_gone_three_times_in_a_row() {
-        let hint = format!("x; {POINTS_TO_V3}");
-        let gone = || vec![poll(404, "x"), poll(301, "x"), poll(200, &hint)];
-        assert_eq!(asked(&past(gone())), NEW);
-        assert_eq!(asked(&past(gone()[..2].to_vec())), OLD);
-        for other in [poll(200, ""), poll(500, "x"), poll(403, "x"), poll(200, "not JSON")] {
-            for place in 0..3 {
-                let mut polls = gone();
-                polls[place] = other.clone();
-                assert_eq!(asked(&past(polls)), OLD, "{other:?}");
-            }
+    fn three_polls_that_span_an_hour_are_enough() {
+        assert_eq!(plan(&past(Superseded::default())).ask, OLD);
+        for (polls, minutes, ask) in [(2, 120, OLD), (3, 59, OLD), (9, 59, OLD), (3, 60, NEW)] {
+            let plan = plan(&past(superseded(polls, minutes)));
+            assert_eq!((plan.ask, plan.switches), (ask, ask == NEW), "{polls} {minutes}");
         }
     }
 
     #[test]
-    fn the_switch_is_said_once_and_lasts() {
-        let gone = past(vec![poll(410, "x"); 3]);
-        assert!(Plan::new(Version::Auto, &gone).switches);
-        let asked = Past { last_asked: Some("v3".into()), ..gone };
-        let plan = Plan::new(Version::Auto, &asked);
-        assert_eq!((plan.ask, plan.switches), (NEW, false));
-        let good = Past { newer_good: true, last: vec![poll(200, "")], ..asked };
-        assert_eq!(Plan::new(Version::Auto, &good).ask, NEW);
+    fn the_switch_is_reported_once_and_lasts() {
+        let asked = Past { last_asked: Some("v3".into()), ..past(superseded(3, 90)) };
+        assert_eq!((plan(&asked).ask, plan(&asked).switches), (NEW, false));
+        let good = Past { newer_good: true, ..past(Superseded::default()) };
+        assert_eq!(plan(&good).ask, NEW);
     }
 
     #[test]
-    fn only_an_account_without_history_goes_over_at_once() {
-        let plan = Plan::new(Version::Auto, &Past::default());
-        assert_eq!(
-            (plan.ask, plan.after(Some(404)), plan.after(Some(410))),
-            (OLD, Some(NEW), Some(NEW))
-        );
-        assert_eq!(
-            (plan.after(Some(301)), plan.after(Some(200)), plan.after(None)),
-            (None, None, None)
-        );
-        let known = Plan::new(Version::Auto, &past(vec![poll(200, "")]));
-        assert_eq!(known.after(Some(404)), None);
+    fn an_account_without_history_asks_the_one_and_then_the_other() {
+        let order = |now: &str, notice: Option<&str>| {
+            let notices = notice.map(str::to_owned).into_iter().collect();
+            let past = Past { notices, ..Past::default() };
+            let plan = Plan::new(Version::Auto, &past, Timestamp::parse(now).unwrap());
+            (plan.ask, plan.else_ask)
+        };
+        assert_eq!(order("2026-10-31T23:59:59.999Z", None), (OLD, Some(NEW)));
+        assert_eq!(order("2026-11-01", None), (NEW, Some(OLD)));
+        let later = Some("this endpoint ends on Thu, 31 Dec 2026 00:00:00 GMT");
+        assert_eq!(order("2026-12-31", later), (OLD, Some(NEW)));
+        assert_eq!(order("2027-01-01", later), (NEW, Some(OLD)));
+        assert_eq!(order("2026-12-31", Some("this endpoint ends on some day")), (NEW, Some(OLD)));
+        let plan = Plan::new(Version::Auto, &Past::default(), at(0));
+        assert_eq!(plan.after_failure(Presence::Unclear), Some(NEW));
+        assert_eq!(plan.after_failure(Presence::Blocked), None);
         for version in ApiVersion::all() {
-            let plan = Plan::new(Version::Fixed(version), &Past::default());
-            assert_eq!(plan, Plan { ask: version, else_ask: None, switches: false });
+            let plan = Plan::new(Version::Fixed(version), &Past::default(), at(0));
+            assert_eq!((plan.ask, plan.else_ask, plan.watch), (version, None, None));
         }
+    }
+
+    #[test]
+    fn a_failed_poll_says_how_far_the_switch_is() {
+        let after = |known, minutes| plan(&past(known)).remedy(true, at(minutes));
+        let first = after(Superseded::default(), 0);
+        assert_eq!(first, "v2 is gone, 1 of 3 polls; v3 is read after the third");
+        let third = after(superseded(2, 20), 70);
+        assert_eq!(third, "v2 is gone, 3 of 3 polls; v3 is read from the next poll on");
+        let soon = after(superseded(2, 20), 30);
+        assert!(soon.contains("3 polls within an hour"), "{soon}");
+        let uncounted = plan(&past(superseded(2, 20))).remedy(false, at(70));
+        assert!(uncounted.contains("2 of 3 polls"), "{uncounted}");
+        let pinned = Plan::new(Version::Fixed(OLD), &Past::default(), at(0));
+        assert!(pinned.remedy(true, at(0)).contains("set api.version"));
     }
 }

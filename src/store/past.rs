@@ -1,6 +1,9 @@
-//! What `polls` says of how the API has answered an account: what chooses its version looks at.
+//! What the tables show of how the API has answered an account: what the choice of its version
+//! needs, and what the reading of a list needs to know of the items.
 //!
-//! Saved responses say nothing of the API and are left out, except that they make a history.
+//! Saved responses say nothing about the API and are left out.
+
+use std::collections::BTreeSet;
 
 use super::{
     conn::{Conn, Engine, Fault},
@@ -8,45 +11,77 @@ use super::{
     open::Store,
     statements,
 };
-use crate::{error::Result, time::Timestamp};
+use crate::{
+    catalog::{kind::Kind, list::Answer},
+    error::Result,
+    time::Timestamp,
+};
 
 /// How the API has answered an account so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Past {
-    /// Whether a poll of the account did not fail.
+    /// Whether a poll of the API did not fail.
     pub any_good: bool,
     /// Whether one of them was served by the newer version.
     pub newer_good: bool,
     /// The version that the last poll asked.
     pub last_asked: Option<String>,
-    /// The last polls, newest first, without failed ones of the newer version.
-    pub last: Vec<PastPoll>,
+    /// The polls that found the older version gone since its last good one.
+    pub superseded: Superseded,
+    /// What the older version has announced, the newest notice first.
+    pub notices: Vec<String>,
+    /// Whether any item is current.
+    pub any_current: bool,
 }
 
-/// One of the last polls.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PastPoll {
-    /// The version that was asked.
-    pub api_version: String,
-    /// Whether it failed.
-    pub failed: bool,
-    /// The HTTP status of its answer.
-    pub http_status: Option<i64>,
-    /// Why it failed.
-    pub error: Option<String>,
+/// Polls in a row that found a version gone, those that count towards leaving it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Superseded {
+    /// How many.
+    pub polls: i64,
+    /// When the first and the last of them began.
+    pub span: Option<(Timestamp, Timestamp)>,
+}
+
+/// What two versions of the API have in common, at the first held poll after a switch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Overlap {
+    /// Current items that the version before had listed.
+    pub before: i64,
+    /// Those of them that the new version lists, too.
+    pub both: i64,
 }
 
 impl Session<'_> {
-    /// The past of the account, `newer` being the newer version and `most` how many of its last
-    /// polls are wanted.
-    pub async fn past(&mut self, newer: &str, most: i64) -> Result<Past> {
+    /// The past of the account between the `older` version and the `newer` one.
+    pub async fn past(&mut self, older: &str, newer: &str) -> Result<Past> {
         let conn = &mut self.store.conn;
-        let past = apart(conn, &self.account, newer, most).await;
+        let past = begin_apart(conn).await;
+        let past = match past {
+            Ok(()) => past_of(conn, &self.account, older, newer).await,
+            Err(fault) => Err(fault),
+        };
+        let past = match past {
+            Ok(past) => end_apart(conn).await.map(|()| past),
+            Err(fault) => Err(fault),
+        };
         past.map_err(|fault| self.store.trouble("read", &fault))
     }
-}
 
-impl Session<'_> {
+    /// Whether a current item of the account is not in `answer`.
+    pub async fn lacks_any(&mut self, answer: &Answer) -> Result<bool> {
+        let conn = &mut self.store.conn;
+        let lacks = match begin_apart(conn).await {
+            Ok(()) => lacks_any(conn, &self.account, answer).await,
+            Err(fault) => Err(fault),
+        };
+        let lacks = match lacks {
+            Ok(lacks) => end_apart(conn).await.map(|()| lacks),
+            Err(fault) => Err(fault),
+        };
+        lacks.map_err(|fault| self.store.trouble("read", &fault))
+    }
+
     /// When the account's last poll that did not fail was.
     pub async fn last_good(&mut self) -> Result<Option<Timestamp>> {
         let args = [self.account.as_str().into(), 1.into()];
@@ -54,46 +89,98 @@ impl Session<'_> {
         let time = row.and_then(|row| row.map_or(Ok(None), |row| row.time(0)));
         time.map_err(|fault| self.store.trouble("read", &fault))
     }
+
+    /// Shows the database that the poll makes progress, so that its lock does not end. What is
+    /// wrong with the connection is found by the commit.
+    pub async fn keep_alive(&mut self) {
+        if self.store.conn.engine() == Engine::Postgres {
+            let _ = self.store.conn.row(statements::KEEP_ALIVE, &[]).await;
+        }
+    }
 }
 
 impl Store {
     /// As [`Session::past`], without a poll.
-    pub async fn past(&mut self, account: &str, newer: &str, most: i64) -> Result<Past> {
-        let past = read(&mut self.conn, account, newer, most).await;
+    pub async fn past(&mut self, account: &str, older: &str, newer: &str) -> Result<Past> {
+        let past = past_of(&mut self.conn, account, older, newer).await;
         past.map_err(|fault| self.trouble("read", &fault))
+    }
+
+    /// As [`Session::lacks_any`], without a poll.
+    pub async fn lacks_any(&mut self, account: &str, answer: &Answer) -> Result<bool> {
+        let lacks = lacks_any(&mut self.conn, account, answer).await;
+        lacks.map_err(|fault| self.trouble("read", &fault))
+    }
+
+    /// What the account's version before has in common with `version`, whose last poll was held;
+    /// `None` unless that was the first held one since the version changed.
+    pub async fn overlap(&mut self, account: &str, version: &str) -> Result<Option<Overlap>> {
+        let overlap = overlap(&mut self.conn, account, version).await;
+        overlap.map_err(|fault| self.trouble("read", &fault))
     }
 }
 
 /// On PostgreSQL the reading is undone at once, so that the tables are not locked while the
 /// request lasts: only the poll's own lock is to be held then.
-async fn apart(conn: &mut Conn, account: &str, newer: &str, most: i64) -> Result<Past, Fault> {
-    if conn.engine() == Engine::Sqlite {
-        return read(conn, account, newer, most).await;
+async fn begin_apart(conn: &mut Conn) -> Result<(), Fault> {
+    match conn.engine() {
+        Engine::Sqlite => Ok(()),
+        Engine::Postgres => conn.execute(statements::SAVEPOINT, &[]).await.map(drop),
     }
-    conn.execute(statements::SAVEPOINT, &[]).await?;
-    let past = read(conn, account, newer, most).await;
-    conn.execute(statements::ROLLBACK_TO_SAVEPOINT, &[]).await?;
-    past
 }
 
-async fn read(conn: &mut Conn, account: &str, newer: &str, most: i64) -> Result<Past, Fault> {
+async fn end_apart(conn: &mut Conn) -> Result<(), Fault> {
+    match conn.engine() {
+        Engine::Sqlite => Ok(()),
+        Engine::Postgres => conn.execute(statements::ROLLBACK_TO_SAVEPOINT, &[]).await.map(drop),
+    }
+}
+
+async fn past_of(conn: &mut Conn, account: &str, older: &str, newer: &str) -> Result<Past, Fault> {
     let good = conn.row(statements::ANY_GOOD, &[account.into(), newer.into()]).await?;
     let (any_good, newer_good) = match good {
         Some(row) => (row.bool(0)?.unwrap_or(false), row.bool(1)?.unwrap_or(false)),
         None => (false, false),
     };
     let last_asked = conn.row(statements::LAST_ASKED, &[account.into()]).await?;
-    let rows =
-        conn.rows(statements::LAST_ANSWERS, &[account.into(), newer.into(), most.into()]).await?;
-    let mut last = vec![];
-    for row in rows {
-        last.push(PastPoll {
-            api_version: row.text(0)?.unwrap_or_default(),
-            failed: row.bool(1)?.unwrap_or(false),
-            http_status: row.int(2)?,
-            error: row.text(3)?,
-        });
-    }
     let last_asked = last_asked.map_or(Ok(None), |row| row.text(0))?;
-    Ok(Past { any_good, newer_good, last_asked, last })
+    let of_older = [account.into(), older.into()];
+    let superseded = match conn.row(statements::SUPERSEDED, &of_older).await? {
+        Some(row) => Superseded { polls: row.some_int(0)?, span: row.time(1)?.zip(row.time(2)?) },
+        None => Superseded::default(),
+    };
+    let mut notices = vec![];
+    for row in conn.rows(statements::NOTICES, &of_older).await? {
+        notices.push(row.some_text(0)?);
+    }
+    let any_current = conn.row(statements::any_current(), &[account.into()]).await?;
+    let any_current = any_current.map_or(Ok(None), |row| row.bool(0))?.unwrap_or(false);
+    Ok(Past { any_good, newer_good, last_asked, superseded, notices, any_current })
+}
+
+async fn lacks_any(conn: &mut Conn, account: &str, answer: &Answer) -> Result<bool, Fault> {
+    for list in &answer.lists {
+        let listed: BTreeSet<&str> = list.ids().collect();
+        for row in conn.rows(statements::current_ids(list.kind), &[account.into()]).await? {
+            if !listed.contains(row.some_text(0)?.as_str()) {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
+}
+
+async fn overlap(conn: &mut Conn, account: &str, version: &str) -> Result<Option<Overlap>, Fault> {
+    let switched = conn.row(statements::SWITCHED, &[account.into(), version.into()]).await?;
+    let Some(row) = switched else { return Ok(None) };
+    let (Some(before), 1) = (row.time(0)?, row.int(1)?.unwrap_or(0)) else { return Ok(None) };
+    let mut overlap = Overlap { before: 0, both: 0 };
+    for kind in Kind::ALL {
+        let args = [account.into(), before.into()];
+        if let Some(row) = conn.row(statements::known_until(kind), &args).await? {
+            overlap.before += row.some_int(0)?;
+            overlap.both += row.some_int(1)?;
+        }
+    }
+    Ok(Some(overlap))
 }

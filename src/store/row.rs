@@ -44,6 +44,7 @@ record! {
         response_bytes: Option<i64> = "size of the decoded body, in bytes",
         response_sha256: Option<String> = "SHA-256 of the decoded body, in hex",
         warning: Option<String> = "the API's own notice of deprecation or sunset",
+        superseded: bool = "whether it found its version of the API gone",
         error: Option<String> = "why it failed; null otherwise",
         host: Option<String> = "machine that ran it",
         tool_version: Option<String> = "version of this program",

@@ -81,6 +81,7 @@ fn good_poll(row: &Row, at: usize) -> Result<GoodPoll, Fault> {
     Ok(GoodPoll {
         observed_at: row.some_time(at)?,
         api_version: row.text(at + 1)?.unwrap_or_default(),
+        from_file: row.text(at + 2)?.as_deref() == Some("file"),
     })
 }
 

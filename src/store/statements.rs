@@ -83,14 +83,14 @@ pub const LOCK_POLLS: &str = "LOCK TABLE polls IN SHARE ROW EXCLUSIVE MODE";
 pub const LAST_POLL_ID: &str = "SELECT coalesce(max(poll_id), 0) FROM polls";
 
 /// The account's last good polls, newest first: (account, how many).
-pub const RECENT_GOOD: &str = "SELECT observed_at, api_version FROM polls \
+pub const RECENT_GOOD: &str = "SELECT observed_at, api_version, trigger FROM polls \
      WHERE account = $1 AND outcome <> 'failed' ORDER BY observed_at DESC LIMIT $2";
 
 /// For each `missing_since` the good poll before it: (account).
 pub fn listed_before(kind: Kind) -> SqlStr {
     let table = kind.table;
     AssertSqlSafe(format!(
-        "SELECT m.missing_since, p.observed_at, p.api_version \
+        "SELECT m.missing_since, p.observed_at, p.api_version, p.trigger \
          FROM (SELECT DISTINCT missing_since FROM {table} \
                WHERE account = $1 AND missing_since IS NOT NULL) AS m \
          JOIN polls AS p ON p.account = $1 AND p.outcome <> 'failed' AND p.observed_at = \
@@ -157,20 +157,67 @@ pub const SAVEPOINT: &str = "SAVEPOINT reading";
 /// Undoes it, and with it the locks that it took.
 pub const ROLLBACK_TO_SAVEPOINT: &str = "ROLLBACK TO SAVEPOINT reading";
 
-/// Whether a poll of the account did not fail, and one of a version: (account, version).
+/// Whether a poll of the API did not fail, and one of a version: (account, version).
 pub const ANY_GOOD: &str = "SELECT \
-     EXISTS (SELECT 1 FROM polls WHERE account = $1 AND outcome <> 'failed'), \
-     EXISTS (SELECT 1 FROM polls WHERE account = $1 AND outcome <> 'failed' AND api_version = $2)";
+     EXISTS (SELECT 1 FROM polls WHERE account = $1 AND outcome <> 'failed' AND trigger <> 'file'), \
+     EXISTS (SELECT 1 FROM polls WHERE account = $1 AND outcome <> 'failed' AND trigger <> 'file' \
+          AND api_version = $2)";
 
 /// The version that the account's last poll of the API asked: (account).
 pub const LAST_ASKED: &str = "SELECT api_version FROM polls \
      WHERE account = $1 AND trigger <> 'file' ORDER BY poll_id DESC LIMIT 1";
 
-/// The account's last polls of the API, newest first, without failed ones of a version: (account,
-/// version, how many).
-pub const LAST_ANSWERS: &str = "SELECT api_version, outcome = 'failed', http_status, error \
-     FROM polls WHERE account = $1 AND trigger <> 'file' \
-     AND NOT (outcome = 'failed' AND api_version = $2) ORDER BY poll_id DESC LIMIT $3";
+/// The polls that found a version gone since its last good one, as far as they count, and when the
+/// first of them began: (account, version).
+pub const SUPERSEDED: &str = "SELECT count(*), min(started_at), max(started_at) FROM polls \
+     WHERE account = $1 AND api_version = $2 AND superseded \
+     AND trigger IN ('manual', 'schedule') \
+     AND poll_id > coalesce((SELECT max(g.poll_id) FROM polls AS g WHERE g.account = $1 \
+          AND g.api_version = $2 AND g.outcome <> 'failed' AND g.trigger <> 'file'), 0)";
+
+/// What a version of the API has announced, each notice once, the newest first: (account, version).
+pub const NOTICES: &str = "SELECT warning FROM polls WHERE account = $1 AND api_version = $2 \
+     AND trigger <> 'file' AND warning IS NOT NULL GROUP BY warning ORDER BY max(poll_id) DESC";
+
+/// The ids of the items that are not removed: (account).
+pub fn current_ids(kind: Kind) -> SqlStr {
+    AssertSqlSafe(format!(
+        "SELECT {} FROM {} WHERE account = $1 AND removed_at IS NULL",
+        kind.id, kind.table
+    ))
+    .into_sql_str()
+}
+
+/// Whether any item is not removed: (account).
+pub fn any_current() -> SqlStr {
+    let one = |kind: Kind| {
+        let table = kind.table;
+        format!("EXISTS (SELECT 1 FROM {table} WHERE account = $1 AND removed_at IS NULL)")
+    };
+    AssertSqlSafe(format!("SELECT {}", Kind::ALL.map(one).join(" OR "))).into_sql_str()
+}
+
+/// How many items that are not removed were first seen until a time, and how many of these are not
+/// missing: (account, time).
+pub fn known_until(kind: Kind) -> SqlStr {
+    AssertSqlSafe(format!(
+        "SELECT count(*), count(*) FILTER (WHERE missing_since IS NULL) FROM {} \
+         WHERE account = $1 AND removed_at IS NULL AND first_seen_at <= $2",
+        kind.table
+    ))
+    .into_sql_str()
+}
+
+/// When the last good poll of another version was, and how many held ones of this version came
+/// after it: (account, version).
+pub const SWITCHED: &str = "WITH other AS (SELECT max(poll_id) AS poll_id, \
+          max(observed_at) AS observed_at FROM polls \
+          WHERE account = $1 AND api_version <> $2 AND outcome <> 'failed') \
+     SELECT other.observed_at, (SELECT count(*) FROM polls AS h WHERE h.account = $1 \
+          AND h.api_version = $2 AND h.outcome = 'held' AND h.poll_id > other.poll_id) FROM other";
+
+/// Takes part in the open transaction, so that it does not count as idle.
+pub const KEEP_ALIVE: &str = "SELECT 1";
 
 /// Whether an item of any account ever had this id: (id).
 pub const KNOWN_ITEM: &str = "SELECT 1 FROM avatars WHERE avatar_id = $1 \
@@ -300,7 +347,9 @@ pub fn all(engine: Engine) -> Vec<(String, SqlStr)> {
         ("SCHEMA_CHANGES", SCHEMA_CHANGES),
         ("ANY_GOOD", ANY_GOOD),
         ("LAST_ASKED", LAST_ASKED),
-        ("LAST_ANSWERS", LAST_ANSWERS),
+        ("SUPERSEDED", SUPERSEDED),
+        ("NOTICES", NOTICES),
+        ("SWITCHED", SWITCHED),
         ("LINKS", LINKS),
         ("DIGEST", DIGEST),
         ("HEAD", HEAD),
@@ -322,10 +371,13 @@ pub fn all(engine: Engine) -> Vec<(String, SqlStr)> {
     let polls = [("last_polls", last_polls()), ("last_good_poll", last_good_poll())];
     all.extend(polls.map(|(name, sql)| (name.to_owned(), sql)));
     all.push(("archived".to_owned(), archived()));
+    all.push(("any_current".to_owned(), any_current()));
     for kind in Kind::ALL {
         all.push((format!("items {kind}"), items(kind)));
         all.push((format!("listed_before {kind}"), listed_before(kind)));
         all.push((format!("item_counts {kind}"), item_counts(kind)));
+        all.push((format!("current_ids {kind}"), current_ids(kind)));
+        all.push((format!("known_until {kind}"), known_until(kind)));
         all.push((format!("versions {kind}"), versions(kind, true)));
         all.push((format!("versions {kind} of any account"), versions(kind, false)));
     }

@@ -1,13 +1,17 @@
 //! `auto`: from v2 to v3 and never back by itself, without a change of history, on both engines.
 
+use std::time::Duration;
+
 use heygen_sync::{
     config::{ApiVersion, Version},
     poll::Report,
+    store::past::Overlap,
+    time::Timestamp,
 };
 
 use crate::{
     fake::{Kind, Refusal},
-    home::at_home,
+    home::{Home, Ran, at_home},
     world::{World, on_both},
 };
 
@@ -31,10 +35,45 @@ fn counts(report: &Report) -> [i64; 5] {
     [counts.added, counts.changed, counts.removed, counts.restored, counts.learned]
 }
 
-/// A 400 whose body points to v3.
-fn hint() -> Refusal {
+/// An error whose own message speaks of v3.
+fn hint(status: u16) -> Refusal {
     let body = r#"{"error":{"code":"gone","message":"use GET /v3/avatars/looks"}}"#;
-    Refusal { body: body.into(), ..Refusal::of(400) }
+    Refusal { body: body.into(), ..Refusal::of(status) }
+}
+
+/// An error beside the announcement that every answer of v2 carries.
+fn announcing(status: u16) -> Refusal {
+    let announced = r#""warning":{"message":"v2 is retired","v3_endpoint":"/v3/avatars/looks"}"#;
+    let body =
+        format!(r#"{{"error":{{"code":"insufficient_credit","message":"no"}},{announced}}}"#);
+    Refusal { body, ..Refusal::of(status) }
+}
+
+impl World {
+    /// After the day on which v2 ends unless it announces another.
+    fn after_the_end(&self) {
+        self.set_clock(Timestamp::parse("2026-12-01").unwrap());
+    }
+
+    /// Polls while v2 answers so.
+    async fn v2_answers(&mut self, refusal: Refusal) -> Report {
+        self.heygen.retire_v2(refusal);
+        let report = self.poll().await;
+        self.heygen.recover();
+        report
+    }
+
+    /// The paths that were asked for since the last call.
+    fn paths(&self, seen: &mut usize) -> Vec<String> {
+        let requests = self.heygen.requests();
+        let new = requests[*seen..].iter().map(|request| request.path.clone()).collect();
+        *seen = requests.len();
+        new
+    }
+}
+
+fn reason(report: &Report) -> &str {
+    report.error.as_ref().map_or("", |error| &error.message)
 }
 
 on_both! {
@@ -44,10 +83,13 @@ on_both! {
             assert_eq!(served(&world.poll().await), "v2 succeeded");
         }
         world.heygen.retire_v2(Refusal::of(404));
-        for _ in 0..3 {
+        for said in ["1 of 3 polls; v3 is read after the third", "2 of 3", "3 of 3 polls; v3 is read from the next"] {
             let report = world.poll().await;
             assert_eq!((served(&report), report.exit_code(false)), ("v2 failed".into(), 65));
-            assert_eq!(report.switched_to, None);
+            assert_eq!((report.switched_to, report.row.superseded), (None, true));
+            let error = reason(&report);
+            assert!(error.contains("v2 is gone") && error.contains(said), "{error}");
+            assert!(!error.contains("base_url"), "{error}");
         }
         let report = world.poll().await;
         assert_eq!(served(&report), "v3 succeeded");
@@ -71,9 +113,9 @@ on_both! {
         assert_eq!(world.cell("SELECT count(*) FROM field_changes").await, "0");
     }
 
-    async fn a_bad_answer_between_good_ones_does_not_switch(world: World) {
+    async fn only_a_good_poll_in_between_starts_the_count_anew(world: World) {
         begin(&mut world);
-        for status in [200, 404, 200, 404, 410, 200, 404, 404, 500, 404, 404, 200] {
+        for status in [200, 404, 200, 404, 410, 200, 404, 404, 200] {
             world.heygen.recover();
             if status != 200 {
                 world.heygen.retire_v2(Refusal::of(status));
@@ -81,49 +123,131 @@ on_both! {
             let outcome = if status == 200 { "v2 succeeded" } else { "v2 failed" };
             assert_eq!(served(&world.poll().await), outcome);
         }
-    }
-
-    async fn gone_elsewhere_or_pointing_to_v3_is_all_the_same(world: World) {
-        begin(&mut world);
-        world.poll().await;
-        let in_an_answer = r#"{"data":null,"error":{"message":"v2 has ended, see V3"}}"#;
-        world.heygen.replace_body(in_an_answer);
-        world.poll().await;
-        world.heygen.recover();
-        for refusal in [hint(), Refusal::of(301).header("location", "https://h/v3")] {
-            world.heygen.retire_v2(refusal);
-            assert_eq!(served(&world.poll().await), "v2 failed");
+        for status in [404, 500, 404, 429, 401, 402, 403, 404] {
+            assert_eq!(served(&world.v2_answers(Refusal::of(status)).await), "v2 failed");
         }
         assert_eq!(served(&world.poll().await), "v3 succeeded");
     }
 
-    async fn the_announcement_counts_where_nothing_else_comes(world: World) {
+    async fn an_outage_on_this_side_never_switches(world: World) {
         begin(&mut world);
         world.poll().await;
-        let announced = r#""warning":{"message":"v2 is retired","v3_endpoint":"/v3/avatars/looks"}"#;
-        let of = |status, start: &str| {
-            let body = format!("{{{start},{announced}}}");
-            Refusal { body, ..Refusal::of(status) }
-        };
-        let message = r#"{"error":{"code":"retired","message":"use /v3/avatars/looks"}}"#;
-        let counting = [
-            of(400, r#""code":400,"message":"retired""#),
-            of(200, r#""error":null,"data":null"#),
-            Refusal { body: message.into(), ..Refusal::of(403) },
-        ];
-        for others in [429, 401, 403, 500] {
-            for refusal in &counting[..2] {
-                world.heygen.retire_v2(refusal.clone());
-                assert_eq!(served(&world.poll().await), "v2 failed");
-            }
-            world.heygen.retire_v2(of(others, r#""code":1,"message":"no""#));
-            assert_eq!(served(&world.poll().await), "v2 failed", "{others}");
+        world.after_the_end();
+        world.client(|settings| settings.base_url = "http://127.0.0.1:1".parse().unwrap());
+        for _ in 0..5 {
+            let report = world.poll().await;
+            assert_eq!((served(&report), report.row.superseded), ("v2 failed".into(), false));
         }
-        for refusal in counting {
-            world.heygen.retire_v2(refusal);
-            assert_eq!(served(&world.poll().await), "v2 failed");
+        world.client(|_| ());
+        for refusal in [Refusal::of(500), Refusal::of(503), Refusal::empty_lists()] {
+            world.heygen.fail_page(1, Refusal::of(503), usize::MAX);
+            assert!(!world.v2_answers(refusal).await.row.superseded);
         }
+        world.heygen.fail_page(1, Refusal::of(503), 0);
+        assert_eq!(served(&world.poll().await), "v2 succeeded");
+    }
+
+    async fn what_shows_that_v2_is_gone(world: World) {
+        begin(&mut world);
+        world.poll().await;
+        let elsewhere = Refusal::of(301).header("location", "https://h/v3");
+        let gone = [404, 405, 410, 501, 302, 308].map(Refusal::of).into_iter();
+        for refusal in gone.chain([elsewhere, hint(400), hint(403), hint(200), hint(500)]) {
+            let status = refusal.status;
+            assert!(world.v2_answers(refusal).await.row.superseded, "{status}");
+            assert_eq!(served(&world.poll().await), "v2 succeeded");
+        }
+        let others = [400, 401, 402, 403, 408, 426, 429, 500, 503].map(Refusal::of).into_iter();
+        let others = others.chain([hint(401), hint(402), hint(429)]);
+        for refusal in others.chain([200, 400, 402, 403].map(announcing)) {
+            let status = refusal.status;
+            let report = world.v2_answers(refusal).await;
+            assert_eq!((served(&report), report.row.superseded), ("v2 failed".into(), false), "{status}");
+        }
+        assert_eq!(served(&world.poll().await), "v2 succeeded");
+    }
+
+    async fn after_the_end_v2_is_gone_where_only_v3_answers(world: World) {
+        begin(&mut world);
+        world.poll().await;
+        let facts = world.facts().await;
+        world.after_the_end();
+        let html = Refusal { body: "<html>".into(), ..Refusal::of(200) };
+        for refusal in [Refusal::of(500), Refusal::of(400), html, Refusal::empty_lists()] {
+            let body = refusal.body.clone();
+            let report = world.v2_answers(refusal).await;
+            assert_eq!((served(&report), report.row.superseded), ("v2 failed".into(), true), "{body}");
+            assert!(reason(&report).contains("v2 is gone, 1 of 3 polls"), "{}", reason(&report));
+            assert_eq!(world.facts().await, facts);
+            assert_eq!(served(&world.poll().await), "v2 succeeded");
+        }
+        world.client(|settings| settings.timeout = Duration::from_secs(2));
+        assert!(world.v2_answers(Refusal::silence()).await.row.superseded);
+        world.client(|_| ());
+        let mut seen = world.heygen.request_count();
+        for status in [401, 402, 403, 429] {
+            let report = world.v2_answers(announcing(status)).await;
+            assert_eq!((report.row.superseded, world.paths(&mut seen)), (false, vec!["/v2/avatars".into()]));
+        }
+        // Where the page does not come, an empty list is judged like any other.
+        world.heygen.fail_page(1, Refusal::of(503), usize::MAX);
+        let report = world.v2_answers(Refusal::empty_lists()).await;
+        assert_eq!((served(&report), report.exit_code(false)), ("v2 held".into(), 3));
+    }
+
+    async fn an_empty_catalogue_stays_good_while_nothing_is_current(world: World) {
+        world.version = Version::Fixed(ApiVersion::V2);
+        world.poll().await;
+        world.version = Version::Auto;
+        world.after_the_end();
+        assert_eq!(served(&world.poll().await), "v2 succeeded");
+    }
+
+    async fn the_end_is_when_the_last_answer_says_so(world: World) {
+        begin(&mut world);
+        world.heygen.deprecate("v2 ends", "Thu, 31 Dec 2026 00:00:00 GMT");
+        world.poll().await;
+        world.after_the_end();
+        assert!(!world.v2_answers(Refusal::of(500)).await.row.superseded);
+        world.set_clock(Timestamp::parse("2026-12-31T20:00:00Z").unwrap());
+        assert!(!world.v2_answers(Refusal::of(500)).await.row.superseded);
+        let malformed = Refusal::of(500).header("sunset", "some day");
+        assert!(!world.v2_answers(malformed).await.row.superseded);
+        let earlier = || Refusal::of(500).header("sunset", "Tue, 01 Dec 2026 00:00:00 GMT");
+        assert!(world.v2_answers(earlier()).await.row.superseded);
+        assert!(world.v2_answers(Refusal::of(500)).await.row.superseded, "an error's date counts");
+        let body = r#"{"error":{"code":"x"},"warning":{"message":"m","sunset_date":"2027-06-30"}}"#;
+        let later = Refusal { body: body.into(), ..Refusal::of(500) };
+        assert!(!world.v2_answers(later).await.row.superseded);
+    }
+
+    async fn three_polls_must_span_an_hour(world: World) {
+        begin(&mut world);
+        world.poll().await;
+        world.heygen.retire_v2(Refusal::of(404));
+        for _ in 0..5 {
+            world.pass(Duration::from_secs(10 * 60));
+            assert_eq!(served(&world.poll_now().await.unwrap()), "v2 failed");
+        }
+        world.pass(Duration::from_secs(10 * 60));
+        let report = world.poll_now().await.unwrap();
+        assert_eq!(served(&report), "v2 failed");
+        world.pass(Duration::from_secs(10 * 60));
+        let report = world.poll_now().await.unwrap();
+        assert_eq!((served(&report), reason(&report).contains("next poll")), ("v2 failed".into(), true));
         assert_eq!(served(&world.poll().await), "v3 succeeded");
+    }
+
+    async fn a_refresh_does_not_count(world: World) {
+        begin(&mut world);
+        world.poll().await;
+        world.heygen.retire_v2(Refusal::of(404));
+        for _ in 0..3 {
+            world.poll().await;
+        }
+        world.meddle("UPDATE polls SET trigger = 'refresh' WHERE poll_id = 3").await;
+        let report = world.poll().await;
+        assert_eq!((served(&report), reason(&report).contains("3 of 3")), ("v2 failed".into(), true));
     }
 
     async fn once_over_it_stays_over_whatever_v3_answers(world: World) {
@@ -157,30 +281,76 @@ on_both! {
         assert_eq!(served(&world.poll().await), "v3 succeeded");
     }
 
-    async fn a_new_database_goes_over_at_once(world: World) {
+    async fn an_account_without_history_reads_whichever_version_answers(world: World) {
         begin(&mut world);
-        world.heygen.retire_v2(Refusal::of(404));
-        world.heygen.fail_page(1, Refusal::of(503), 1);
-        let report = world.poll().await;
-        assert_eq!((served(&report), report.switched_to), ("v3 failed".into(), None));
-        let said = report.error.unwrap().message;
-        assert!(said.contains("HTTP 404") && said.contains("HTTP 503"), "{said}");
-        let report = world.poll().await;
-        assert_eq!(served(&report), "v3 succeeded");
-        assert_eq!((counts(&report), report.switched_to), ([6, 0, 0, 0, 0], Some(ApiVersion::V3)));
+        let mut refusals: Vec<_> = [404, 500, 302, 301, 400, 403, 405, 410, 426, 501].map(Refusal::of).into();
+        refusals.extend([hint(400), Refusal::empty_lists()]);
+        for refusal in refusals {
+            world.start_over().await;
+            let status = refusal.status;
+            let report = world.v2_answers(refusal).await;
+            assert_eq!(served(&report), "v3 succeeded", "{status}");
+            assert_eq!((counts(&report), report.switched_to), ([6, 0, 0, 0, 0], Some(ApiVersion::V3)));
+        }
         assert_eq!(world.cell("SELECT count(*) FROM avatars WHERE premium IS NOT NULL").await, "0");
-        world.heygen.recover();
         assert_eq!(served(&world.poll().await), "v3 succeeded");
+        world.start_over().await;
+        world.client(|settings| settings.timeout = Duration::from_secs(2));
+        assert_eq!(served(&world.v2_answers(Refusal::silence()).await), "v3 succeeded");
     }
 
-    async fn a_new_database_waits_where_v2_only_fails(world: World) {
+    async fn a_refused_key_and_a_limit_are_no_reason_to_ask_another_version(world: World) {
         begin(&mut world);
-        for refusal in [Refusal::of(500), Refusal::of(302), Refusal::of(401), hint()] {
-            world.heygen.retire_v2(refusal);
-            assert_eq!(served(&world.poll().await), "v2 failed");
+        let mut seen = 0;
+        for status in [401, 402, 429] {
+            let report = world.v2_answers(Refusal::of(status)).await;
+            assert_eq!((served(&report), world.paths(&mut seen)), ("v2 failed".into(), vec!["/v2/avatars".into()]));
         }
-        world.heygen.recover();
+        world.client(|settings| settings.base_url = "http://127.0.0.1:1".parse().unwrap());
+        let report = world.poll().await;
+        assert_eq!(reason(&report).matches("cannot reach").count(), 1, "{}", reason(&report));
+        world.client(|_| ());
         assert_eq!(served(&world.poll().await), "v2 succeeded");
+    }
+
+    async fn where_neither_version_gives_a_list_both_reasons_are_named(world: World) {
+        begin(&mut world);
+        let refusals = [(Refusal::of(404), 65, "v2"), (Refusal::of(403), 77, "v2"), (Refusal::of(500), 69, "v3")];
+        for (refusal, code, version) in refusals {
+            let status = refusal.status;
+            world.heygen.fail_page(1, Refusal::of(503), usize::MAX);
+            let report = world.v2_answers(refusal).await;
+            assert_eq!((report.exit_code(false), report.switched_to), (code, None));
+            assert_eq!(served(&report), format!("{version} failed"));
+            let error = reason(&report);
+            assert!(error.contains(&format!("HTTP {status}")) && error.contains("HTTP 503"), "{error}");
+        }
+        let report = world.v2_answers(Refusal::empty_lists()).await;
+        let error = reason(&report);
+        assert!(error.contains("lists nothing") && error.contains("HTTP 503"), "{error}");
+        assert_eq!(report.exit_code(false), 65);
+    }
+
+    async fn after_the_end_an_account_without_history_asks_v3_first(world: World) {
+        begin(&mut world);
+        world.after_the_end();
+        let mut seen = 0;
+        let report = world.poll().await;
+        assert_eq!((served(&report), report.switched_to), ("v3 succeeded".into(), None));
+        assert_eq!(world.paths(&mut seen), ["/v3/avatars/looks"]);
+        world.start_over().await;
+        world.after_the_end();
+        world.heygen.fail_page(1, Refusal::of(403), usize::MAX);
+        let report = world.poll().await;
+        assert_eq!((served(&report), report.switched_to), ("v2 succeeded".into(), None));
+        assert_eq!(world.paths(&mut seen), ["/v3/avatars/looks", "/v2/avatars"]);
+    }
+
+    async fn history_from_files_alone_counts_as_none(world: World) {
+        begin(&mut world);
+        world.poll_file(world.heygen.body()).await;
+        let report = world.v2_answers(Refusal::of(500)).await;
+        assert_eq!(served(&report), "v3 succeeded");
     }
 
     async fn a_fixed_version_is_not_left(world: World) {
@@ -188,7 +358,9 @@ on_both! {
         world.version = Version::Fixed(ApiVersion::V2);
         world.heygen.retire_v2(Refusal::of(404));
         for _ in 0..5 {
-            assert_eq!(served(&world.poll().await), "v2 failed");
+            let report = world.poll().await;
+            assert_eq!((served(&report), report.row.superseded), ("v2 failed".into(), true));
+            assert!(reason(&report).contains("set api.version"), "{}", reason(&report));
         }
         assert!(world.heygen.requests().iter().all(|request| request.path == "/v2/avatars"));
     }
@@ -208,6 +380,8 @@ on_both! {
         let report = world.poll().await;
         assert_eq!((counts(&report)[2], report.row.counts.unwrap().held), (0, 30));
         assert_eq!(report.exit_code(false), 3);
+        assert_eq!(report.overlap, Some(Overlap { before: 36, both: 6 }));
+        assert_eq!(world.poll().await.overlap, None, "only the first one says it");
     }
 }
 
@@ -215,26 +389,52 @@ on_both! {
 mod told {
     use super::*;
 
+    const AUTO: (&str, &str) = ("HEYGEN_SYNC_API__VERSION", "auto");
+
+    impl Home {
+        fn auto(&self, args: &[&str]) -> Ran {
+            self.run_with(&[AUTO], args)
+        }
+    }
+
     at_home! {
         async fn the_switch_is_said_once_even_where_nobody_looks(home: Home) {
             home.heygen.add_avatar("a", |_| ());
             assert_eq!(home.run(&["sync"]).stderr, "");
             home.heygen.retire_v2(Refusal::of(404));
-            assert_eq!(home.run(&["check"]).code, 65);
+            assert_eq!(home.auto(&["check"]).code, 65);
             for _ in 0..3 {
-                assert_eq!(home.run(&["sync"]).code, 65);
+                let ran = home.auto(&["sync"]);
+                assert_eq!(ran.code, 65);
+                assert!(ran.stderr.contains("v2 is gone"), "{ran:?}");
+                assert!(!ran.stderr.contains("base_url"), "{ran:?}");
             }
-            let check = home.run(&["check"]);
+            let earlier = "UPDATE polls SET started_at = '2026-01-01T00:00:00.000Z' WHERE poll_id = 2";
+            home.count(earlier).await;
+            let check = home.auto(&["check"]);
             assert_eq!(check.code, 0);
             assert!(check.stdout.contains("by v3"), "{check:?}");
-            let (code, dry) = home.sync(&["--dry-run"]);
-            assert_eq!((code, dry["switched_to"].as_str()), (0, Some("v3")));
-            let ran = home.run(&["sync", "--format", "text"]);
+            let dry = home.auto(&["sync", "--format", "json", "--dry-run"]);
+            assert_eq!(dry.code, 0);
+            assert!(dry.stdout.contains(r#""switched_to":"v3""#), "{dry:?}");
+            let ran = home.auto(&["sync", "--format", "text"]);
             assert_eq!(ran.code, 0);
-            assert!(ran.stderr.contains("v3 of the API is read from now on"), "{ran:?}");
+            assert!(ran.stderr.contains("v3 is read from now on"), "{ran:?}");
             assert!(!ran.stdout.contains("is read from now on"), "once is enough: {ran:?}");
-            assert_eq!(home.run(&["sync"]).stderr, "");
-            assert_eq!(home.sync(&[]).1["api_version"], "v3");
+            assert_eq!(home.auto(&["sync"]).stderr, "");
+        }
+
+        async fn a_new_account_goes_over_calmly(home: Home) {
+            home.heygen.add_avatar("a", |_| ());
+            home.heygen.fail_page(1, Refusal::of(404), usize::MAX);
+            let ran = home.auto(&["sync", "-v", "--format", "json"]);
+            assert_eq!(ran.code, 0);
+            assert!(!ran.stderr.contains("ERROR"), "{ran:?}");
+            assert_eq!(ran.stderr.matches("v2 of the API is read instead").count(), 1, "{ran:?}");
+            home.heygen.fail_page(1, Refusal::of(404), 0);
+            let ran = home.auto(&["--database", "other.db", "sync", "--format", "json"]);
+            assert!(ran.stdout.contains(r#""api_version":"v3""#), "{ran:?}");
+            assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
         }
 
         async fn a_version_can_be_pinned(home: Home) {

@@ -89,7 +89,7 @@ impl Home {
         name.to_owned()
     }
 
-    /// The binary, in this folder, with an environment of its own: the fake's address and key,
+    /// The binary, in this folder, with an environment of its own: the fake's address and key, v2,
     /// and no retries unless a test asks for them.
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_heygen-sync"));
@@ -102,6 +102,7 @@ impl Home {
             .env("DATABASE_URL", &self.database)
             .env("HEYGEN_API_KEY", KEY)
             .env("HEYGEN_SYNC_API__BASE_URL", self.heygen.base_url())
+            .env("HEYGEN_SYNC_API__VERSION", "v2")
             .env("HEYGEN_SYNC_API__RETRIES", "0");
         command
     }

@@ -6,6 +6,7 @@
 mod absent_and_null;
 mod append_only;
 mod copies;
+mod foreign;
 mod guard;
 mod learned;
 mod links;

@@ -39,6 +39,12 @@ fn edited(home: &Home, edit: impl FnOnce(&mut Value)) -> Vec<u8> {
     serde_json::to_vec_pretty(&body).unwrap()
 }
 
+/// The exit code for a file with this text.
+fn from_unknown(home: &Home, text: &str) -> i32 {
+    home.file("unknown.json", text);
+    home.run(&["sync", "--from", "unknown.json"]).code
+}
+
 at_home! {
     async fn a_saved_response_taken_twice_changes_nothing_the_second_time(home: Home) {
         home.file("saved.json", example());
@@ -136,6 +142,35 @@ at_home! {
         assert_eq!(ran.code, 10);
         insta::assert_snapshot!("dry_run", ran.stdout);
         assert_eq!(home.rows(&["status"])[0]["last_poll_id"], 1);
+    }
+
+    async fn what_people_save_of_v3_is_taken_and_only_a_whole_list_removes(home: Home) {
+        let look = |id: &str| json!({"id": id, "name": id, "avatar_type": "digital_twin"});
+        let page = |ids: &[&str], more: bool| {
+            let looks: Vec<_> = ids.iter().map(|id| look(id)).collect();
+            json!({"data": looks, "has_more": more, "next_token": more.then_some("t")})
+        };
+        let from = |value: &Value| {
+            home.file("saved.json", value.to_string());
+            home.sync(&["--from", "saved.json"])
+        };
+        let (code, report) = from(&json!([page(&["a", "b"], true), page(&["c"], false)]));
+        assert_eq!((code, counts(&report)), (0, json!({"added": 3})));
+        assert_eq!(report["api_version"], "v3");
+        let (code, report) = from(&json!([look("a"), look("d")]));
+        assert_eq!((code, counts(&report)), (0, json!({"added": 1, "missing": 2})));
+        let (code, report) = from(&page(&["a", "d"], true));
+        assert_eq!((code, counts(&report)), (3, json!({"missing": 2, "held": 2})));
+        let (code, report) = from(&page(&["a", "d"], false));
+        assert_eq!((code, counts(&report)), (0, json!({"removed": 2})));
+        let text = page(&["a", "d"], false).to_string();
+        let utf16: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let ran = home.run_fed(&[b"\xFF\xFE".as_slice(), &utf16].concat(), &["sync", "--from", "-"]);
+        assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
+        let polls = home.rows(&["status"])[0]["last_poll_id"].clone();
+        assert_eq!(from_unknown(&home, r#"[{"id":"x"}]"#), 2);
+        assert_eq!(home.rows(&["status"])[0]["last_poll_id"], polls, "a usage error is no poll");
+        assert_eq!(from_unknown(&home, r#"[{"avatar_id":"x"}]"#), 65);
     }
 
     async fn a_bulk_change_of_one_field_is_one_line(home: Home) {

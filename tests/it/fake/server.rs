@@ -59,6 +59,17 @@ impl Refusal {
         Self { status, body, headers: Vec::new() }
     }
 
+    /// No answer at all.
+    pub fn silence() -> Self {
+        Self::of(0)
+    }
+
+    /// Both lists, and nothing in them.
+    pub fn empty_lists() -> Self {
+        let body = r#"{"error":null,"data":{"avatars":[],"talking_photos":[]}}"#;
+        Self { body: body.into(), ..Self::of(200) }
+    }
+
     pub fn header(mut self, name: &'static str, value: &str) -> Self {
         self.headers.push((name, value.to_owned()));
         self
@@ -149,6 +160,14 @@ async fn answer(
     if let Some((arrive, opened)) = gate {
         let _ = arrive.send(());
         let _ = opened.await;
+    }
+    let silent = {
+        let state = state.lock().unwrap();
+        let gone = state.conversation.v2_gone.as_ref().filter(|_| uri.path() == "/v2/avatars");
+        gone.is_some_and(|gone| gone.status == 0)
+    };
+    if silent {
+        std::future::pending::<()>().await;
     }
     let mut state = state.lock().unwrap();
     state.conversation.in_flight.0 -= 1;

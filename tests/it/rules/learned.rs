@@ -150,7 +150,11 @@ on_all! {
 
 /// What a poll of version v3 makes of an avatar `a` that v2 last listed with `gender` x.
 fn after_another_version(missing_since: Option<u64>, versions: [&str; 2]) -> Diff {
-    let good = |at, version: &str| GoodPoll { observed_at: hour(at), api_version: version.into() };
+    let good = |at, version: &str| GoodPoll {
+        observed_at: hour(at),
+        api_version: version.into(),
+        from_file: false,
+    };
     let item = StandingItem {
         id: "a".into(),
         fields: Fields::from_row(Kind::AVATAR, vec![("gender".into(), text("x"))], None),

@@ -20,7 +20,6 @@ fn not_catalogues() -> Vec<String> {
         "<html></html>",
         "{\"data\":{}}",
         r#"{"data":null}"#,
-        r#"{"data":[]}"#,
         r#"{"data":"x"}"#,
         r#"{"data":{"avatars":[]}}"#,
         r#"{"data":{"talking_photos":[]}}"#,

@@ -1,0 +1,250 @@
+//! What people save of the API's answers → an answer: a response of v2 or its `data`, a page of v3,
+//! an array of pages, an array of their records; as UTF-8 or UTF-16.
+//!
+//! Whole is a response of v2, and pages of which the last says so: of all else no item is known to
+//! be lacking.
+
+use std::borrow::Cow;
+
+use serde_json::value::RawValue;
+
+use super::{
+    list::{self, Answer, array, json, object},
+    pages::Pages,
+    stripped::Bodies,
+    value::pairs,
+};
+use crate::error::{Error, Result};
+
+/// What a file holds.
+#[derive(Debug)]
+pub struct Saved {
+    /// The answer.
+    pub answer: Answer,
+    /// The form that it has.
+    pub form: Form,
+    /// What an archive keeps of it.
+    pub bodies: Bodies,
+    /// Why it may lack records, if so; not marked in the answer yet.
+    pub incomplete: Option<String>,
+}
+
+/// The forms of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Two lists, as v2 gives them.
+    Lists,
+    /// Records of one list, as the pages of v3 have them.
+    Pages,
+}
+
+/// Decodes a file.
+///
+/// # Errors
+/// [`crate::error::Kind::NotACatalogue`] for what is none (rule 11), and
+/// [`crate::error::Kind::Usage`] for records that do not show what they are.
+pub fn decode(file: &[u8]) -> Result<Saved> {
+    let text = utf8(file)?;
+    let raw = json(&text)?;
+    if raw.starts_with('[') {
+        return elements(raw);
+    }
+    if raw.starts_with('{') && is_page(raw) {
+        return pages(&[raw]);
+    }
+    let answer = list::decode_saved(&text)?;
+    let bodies = Bodies::whole(text.into_owned());
+    Ok(Saved { answer, form: Form::Lists, bodies, incomplete: None })
+}
+
+/// An array: of pages, or of records.
+fn elements(raw: &str) -> Result<Saved> {
+    let elements: Vec<&RawValue> = serde_json::from_str(raw)
+        .map_err(|_| Error::not_a_catalogue("the array cannot be read"))?;
+    if elements.is_empty() {
+        return Err(Error::not_a_catalogue("an empty array is no list"));
+    }
+    if elements.iter().any(|element| is_page(element.get())) {
+        return pages(&elements.iter().map(|element| element.get()).collect::<Vec<_>>());
+    }
+    let mut saved = pages(&[&format!(r#"{{"data":{raw},"has_more":false}}"#)])?;
+    saved.incomplete = Some("the file has records, but no page that says it is the last".into());
+    Ok(saved)
+}
+
+fn pages(bodies: &[&str]) -> Result<Saved> {
+    let mut pages = Pages::new();
+    let mut holds = None;
+    for body in bodies {
+        pages.add(body.as_bytes())?;
+        holds = holds.max(records(body)?);
+    }
+    match holds {
+        Some(Holds::Looks) => {}
+        Some(Holds::Other(what)) => return Err(Error::usage(format!("these are {what}"))),
+        Some(Holds::OldRecords) => {
+            return Err(Error::not_a_catalogue(
+                "records of v2 are no catalogue: it takes both lists, as the API answers them",
+            ));
+        }
+        None => {
+            return Err(Error::usage(
+                "no record shows what this is a list of; looks have an avatar_type",
+            ));
+        }
+    }
+    let incomplete = match bodies.last().is_some_and(|last| says_last(last)) {
+        true => None,
+        false => Some("the file's last page does not say has_more: false".into()),
+    };
+    let parts = bodies.iter().map(|body| body.as_bytes().to_vec()).collect();
+    let bodies = Bodies::pages(parts, None);
+    Ok(Saved { answer: pages.finish(), form: Form::Pages, bodies, incomplete })
+}
+
+/// What records are; of several the greatest counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Holds {
+    OldRecords,
+    Other(&'static str),
+    Looks,
+}
+
+/// What the records of a page are, as far as a field shows it that only they have.
+fn records(page: &str) -> Result<Option<Holds>> {
+    let top = object(page, "the page")?;
+    let data = top.iter().find(|(key, _)| key == "data").map(|(_, raw)| *raw);
+    let records = data.map(|data| array(data, "data")).transpose()?.unwrap_or_default();
+    let of = |record: &&RawValue| {
+        let fields = pairs(record.get()).ok()?;
+        fields.iter().filter_map(|(name, _)| shown_by(name)).max()
+    };
+    Ok(records.iter().filter_map(of).max())
+}
+
+fn shown_by(field: &str) -> Option<Holds> {
+    match field {
+        "avatar_type" => Some(Holds::Looks),
+        "voice_id" => Some(Holds::Other("voices, which are not read yet")),
+        "looks_count" => Some(Holds::Other("avatar groups, which are not read yet")),
+        "avatar_id" | "talking_photo_id" => Some(Holds::OldRecords),
+        _ => None,
+    }
+}
+
+/// Whether it is an object whose `data` is an array.
+fn is_page(raw: &str) -> bool {
+    let top = pairs(raw).unwrap_or_default();
+    top.iter().any(|(key, raw)| key == "data" && raw.get().starts_with('['))
+}
+
+fn says_last(page: &str) -> bool {
+    let top = pairs(page).unwrap_or_default();
+    top.iter().any(|(key, raw)| key == "has_more" && raw.get() == "false")
+}
+
+/// The file as UTF-8. UTF-16 is known by its byte-order mark, or by the zero byte of its first
+/// character, which JSON always has in ASCII.
+fn utf8(file: &[u8]) -> Result<Cow<'_, [u8]>> {
+    let (units, pair): (_, fn([u8; 2]) -> u16) = match file {
+        [0xFF, 0xFE, rest @ ..] => (rest, u16::from_le_bytes),
+        [0xFE, 0xFF, rest @ ..] => (rest, u16::from_be_bytes),
+        [0, low, ..] if *low != 0 => (file, u16::from_be_bytes),
+        [low, 0, ..] if *low != 0 => (file, u16::from_le_bytes),
+        _ => return Ok(Cow::Borrowed(file)),
+    };
+    let (pairs, rest) = units.as_chunks::<2>();
+    if !rest.is_empty() {
+        return Err(Error::not_a_catalogue(format!(
+            "the answer is not JSON (it is cut off after {} bytes of UTF-16)",
+            file.len()
+        )));
+    }
+    let units = pairs.iter().map(|two| pair(*two));
+    let text = char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER));
+    Ok(Cow::Owned(text.collect::<String>().into_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Kind;
+
+    const LOOK: &str = r#"{"id":"a","name":"É \ud83d\ude00","avatar_type":"digital_twin"}"#;
+    const PHOTO: &str = r#"{"id":"p","avatar_type":"photo_avatar"}"#;
+
+    fn read(text: &str) -> Saved {
+        decode(text.as_bytes()).unwrap()
+    }
+
+    fn listed(saved: &Saved) -> (u64, u64, bool) {
+        let Saved { answer, incomplete, .. } = saved;
+        (answer.lists[0].listed, answer.lists[1].listed, incomplete.is_none())
+    }
+
+    #[test]
+    fn pages_are_read_and_whole_is_only_what_says_so() {
+        let page = |looks: &str, rest: &str| format!(r#"{{"data":[{looks}]{rest}}}"#);
+        let last = page(PHOTO, r#","has_more":false"#);
+        let first = page(LOOK, r#","has_more":true,"next_token":"t""#);
+        assert_eq!(listed(&read(&last)), (0, 1, true));
+        assert_eq!(listed(&read(&first)), (1, 0, false));
+        assert_eq!(listed(&read(&page(LOOK, ""))), (1, 0, false));
+        assert_eq!(listed(&read(&page(LOOK, r#","next_token":null"#))), (1, 0, false));
+        assert_eq!(listed(&read(&format!("[{first},{last}]"))), (1, 1, true));
+        assert_eq!(listed(&read(&format!("[{last},{first}]"))), (1, 1, false));
+        assert_eq!(listed(&read(&format!("[{LOOK},{PHOTO}]"))), (1, 1, false));
+        assert_eq!(read(&last).form, Form::Pages);
+        let v2 = r#"{"avatars":[{"avatar_id":"a"}],"talking_photos":[]}"#;
+        assert_eq!((listed(&read(v2)), read(v2).form), ((1, 0, true), Form::Lists));
+    }
+
+    #[test]
+    fn what_an_archive_keeps_reads_as_the_file_did() {
+        for text in [format!("[{LOOK},{PHOTO}]"), format!(r#"[{{"data":[{LOOK}]}}]"#)] {
+            let saved = read(&text);
+            let kept = saved.bodies.stripped().unwrap();
+            let again = super::super::pages::read(kept.as_bytes()).unwrap();
+            assert_eq!(again.ids(), saved.answer.ids());
+        }
+    }
+
+    #[test]
+    fn records_that_show_nothing_or_something_else_are_refused() {
+        let kind = |text: &str| decode(text.as_bytes()).unwrap_err().kind;
+        for text in ["[]", r#"[{"avatar_id":"a"}]"#, r#"[{"talking_photo_id":"a"}]"#, "7"] {
+            assert_eq!(kind(text), Kind::NotACatalogue, "{text}");
+        }
+        for text in [
+            r#"[{"id":"a"}]"#,
+            r#"[7]"#,
+            r#"{"data":[]}"#,
+            r#"{"data":[{"voice_id":"v"}],"has_more":false}"#,
+            r#"[{"id":"g","looks_count":2}]"#,
+        ] {
+            assert_eq!(kind(text), Kind::Usage, "{text}");
+        }
+        let mixed = format!(r#"[{LOOK},{{"data":[]}}]"#);
+        assert_eq!(kind(&mixed), Kind::NotACatalogue);
+    }
+
+    #[test]
+    fn utf_16_is_read_with_and_without_a_byte_order_mark() {
+        let text = format!("[{LOOK}]").replace(r"\ud83d\ude00", "😀");
+        let plain = read(&text).answer.lists[0].records[0].to_json();
+        let units: Vec<u16> = text.encode_utf16().collect();
+        let little: Vec<u8> = units.iter().flat_map(|unit| unit.to_le_bytes()).collect();
+        let big: Vec<u8> = units.iter().flat_map(|unit| unit.to_be_bytes()).collect();
+        let marked = |mark: &[u8], rest: &[u8]| [mark, rest].concat();
+        for file in [
+            little.clone(),
+            big.clone(),
+            marked(b"\xFF\xFE", &little),
+            marked(b"\xFE\xFF", &big),
+            marked(b"\xEF\xBB\xBF", text.as_bytes()),
+        ] {
+            assert_eq!(decode(&file).unwrap().answer.lists[0].records[0].to_json(), plain);
+        }
+        assert!(decode(&little[..little.len() - 1]).unwrap_err().message.contains("cut off"));
+    }
+}

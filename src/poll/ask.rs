@@ -1,0 +1,240 @@
+//! A list on its way to a poll: from the API as planned, or from a saved response.
+//!
+//! What two versions of the API answer is never mixed: one of them has answered. It does not know
+//! what a list means.
+
+use std::{
+    pin::pin,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+use sha2::{Digest, Sha256};
+
+use super::version::{self, OLD, Plan, Verdict, is_empty};
+use crate::{
+    catalog::{
+        list::Answer,
+        saved::{self, Form, Saved},
+    },
+    config::ApiVersion,
+    error::{Error, Kind, Result},
+    heygen::{self, Fetched, OnProgress, Presence, Progress},
+    store::{Session, Store, lock::hex},
+    time::{Clock, Timestamp},
+};
+
+/// What has come, from the API or from a file.
+pub(super) struct Received {
+    /// The version that it came from.
+    pub version: ApiVersion,
+    /// The list, or why there is none.
+    pub list: Fetched,
+    /// The version that the account has gone over to with this poll.
+    pub switched_to: Option<ApiVersion>,
+    /// Whether the poll found its version gone.
+    pub superseded: bool,
+}
+
+/// The database while a list is read.
+pub(super) enum Known<'a, 's> {
+    /// A poll's, whose lock ends when nothing moves for so long.
+    Session(&'a mut Session<'s>, Duration),
+    /// A dry run's; `None` where there is no database yet.
+    Store(Option<&'a mut Store>, &'a str),
+}
+
+impl Known<'_, '_> {
+    /// Does `work`, and keeps the lock for as long as `moved` shows progress.
+    async fn during<T>(&mut self, moved: &AtomicBool, work: impl Future<Output = T>) -> T {
+        let Self::Session(session, deadline) = self else { return work.await };
+        let mut work = pin!(work);
+        loop {
+            tokio::select! {
+                done = &mut work => return done,
+                () = tokio::time::sleep(*deadline / 4) => {
+                    if moved.swap(false, Ordering::Relaxed) {
+                        session.keep_alive().await;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn lacks_any(&mut self, answer: &Answer) -> Result<bool> {
+        match self {
+            Self::Session(session, _) => session.lacks_any(answer).await,
+            Self::Store(Some(store), account) => store.lacks_any(account, answer).await,
+            Self::Store(None, _) => Ok(false),
+        }
+    }
+}
+
+/// How the API is asked.
+pub(super) struct Asking<'a> {
+    pub plan: Plan,
+    pub client: &'a heygen::Client,
+    /// Whether the bodies are wanted.
+    pub keep: bool,
+    pub progress: OnProgress<'a>,
+    /// Whether a poll that finds its version gone counts towards leaving it.
+    pub counts: bool,
+    pub started_at: Timestamp,
+    pub clock: &'a Clock,
+}
+
+impl Asking<'_> {
+    /// Asks as planned.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn ask(&self, known: &mut Known<'_, '_>) -> Result<Received> {
+        let plan = &self.plan;
+        if plan.switches {
+            // As an error, so that it is seen where only errors are.
+            tracing::error!(
+                "{OLD} of the API is gone: {} is read from now on, and the history goes on; \
+                 api.version pins a version",
+                plan.ask
+            );
+        }
+        let first = self.read(plan.ask, known).await?;
+        let other = match &first.answer {
+            Err(_) => plan.after_failure(first.presence),
+            Ok(_) => plan.else_ask.filter(|_| plan.ask == OLD && is_empty(&first)),
+        };
+        match other {
+            Some(other) => {
+                let second = self.read(other, known).await?;
+                Ok(either((plan.ask, first), (other, second)))
+            }
+            None => Ok(self.judged(first, known).await),
+        }
+    }
+
+    /// Reads the list, a second time where the first reading broke off and lacks an item.
+    async fn read(&self, version: ApiVersion, known: &mut Known<'_, '_>) -> Result<Fetched> {
+        let moved = AtomicBool::new(false);
+        let progress = |progress: Progress| {
+            moved.store(true, Ordering::Relaxed);
+            (self.progress)(progress);
+        };
+        let (client, keep) = (self.client, self.keep);
+        let reading = heygen::fetch(version, client, keep, &progress);
+        let mut list = known.during(&moved, reading).await;
+        if list.broke_off.is_none() {
+            return Ok(list);
+        }
+        let lacks_any = match &list.answer {
+            Ok(answer) => known.lacks_any(answer).await?,
+            Err(_) => false,
+        };
+        if !lacks_any {
+            list.broke_off = None;
+            return Ok(list);
+        }
+        let reading = heygen::read_again(version, list, client, keep, &progress);
+        let mut list = known.during(&moved, reading).await;
+        if let Some(why) = list.broke_off.take() {
+            list.incomplete(&why);
+        }
+        Ok(list)
+    }
+
+    /// What one version answered, and whether that shows that it is gone.
+    async fn judged(&self, mut list: Fetched, known: &mut Known<'_, '_>) -> Received {
+        let version = self.plan.ask;
+        let superseded = match self.plan.verdict(version, &list, self.clock.now()) {
+            Verdict::Nothing => false,
+            Verdict::Gone => true,
+            Verdict::GoneIfNewAnswers => {
+                let asking = heygen::has_v3(self.client);
+                known.during(&AtomicBool::new(false), asking).await
+            }
+        };
+        if superseded && list.answer.is_ok() {
+            list.bodies = None;
+            list.answer = Err(Error::not_a_catalogue(format!(
+                "{} lists nothing any more; nothing was changed",
+                list.source
+            )));
+        }
+        if let Err(error) = &mut list.answer
+            && (superseded || list.presence == Presence::Gone)
+        {
+            let remedy = self.plan.remedy(self.counts, self.started_at);
+            error.message = format!("{}; {remedy}", error.message);
+        }
+        let switched_to = self.plan.switches.then_some(version);
+        Received { version, list, switched_to, superseded }
+    }
+}
+
+/// Of two versions, of which the first gave no list or an empty one, the one that gives a list.
+fn either(first: (ApiVersion, Fetched), second: (ApiVersion, Fetched)) -> Received {
+    let of = |(version, list): (ApiVersion, Fetched), switched_to| Received {
+        version,
+        list,
+        switched_to,
+        superseded: false,
+    };
+    let why = no_list(&first);
+    let Some(second_why) = no_list(&second) else {
+        let why = why.map(|error| error.message).unwrap_or_default();
+        tracing::warn!("{why}; {} of the API is read instead", second.0);
+        let switched_to = Some(second.0).filter(|version| *version != OLD);
+        return of(second, switched_to);
+    };
+    let error = match why {
+        Some(why) => version::neither(why, second_why.clone()),
+        None => second_why.clone(),
+    };
+    let (version, list) = if second_why.kind == error.kind { second } else { first };
+    of((version, Fetched { answer: Err(error), bodies: None, ..list }), None)
+}
+
+/// Why a version gives no list, if so; an empty one of the old version does not count as one.
+fn no_list((version, list): &(ApiVersion, Fetched)) -> Option<Error> {
+    match &list.answer {
+        Err(error) => Some(error.clone()),
+        Ok(_) if *version == OLD && is_empty(list) => {
+            Some(Error::not_a_catalogue(format!("{} lists nothing", list.source)))
+        }
+        Ok(_) => None,
+    }
+}
+
+/// A saved response.
+///
+/// # Errors
+/// [`Kind::Usage`]: it does not show what it is. What is no catalogue at all is a poll that failed.
+pub(super) fn from_file(name: String, file: &[u8], keep: bool, clock: &Clock) -> Result<Received> {
+    let (version, answer, bodies, incomplete) = match saved::decode(file) {
+        Ok(Saved { answer, form, bodies, incomplete }) => {
+            let version = match form {
+                Form::Lists => ApiVersion::V2,
+                Form::Pages => ApiVersion::V3,
+            };
+            (version, Ok(answer), Some(bodies).filter(|_| keep), incomplete)
+        }
+        Err(error) if error.kind == Kind::Usage => return Err(error.context(&name)),
+        Err(error) => (ApiVersion::V2, Err(error.context(&name)), None, None),
+    };
+    let mut list = Fetched {
+        received_at: Some(clock.now()),
+        http_status: None,
+        request_id: None,
+        response_bytes: Some(file.len() as u64),
+        response_sha256: Some(hex(&Sha256::digest(file))),
+        warning: answer.as_ref().ok().and_then(|answer| answer.warning.clone()),
+        source: name,
+        answer,
+        bodies,
+        presence: Presence::There,
+        broke_off: None,
+    };
+    if let Some(why) = incomplete {
+        list.incomplete(&why);
+    }
+    Ok(Received { version, list, switched_to: None, superseded: false })
+}
