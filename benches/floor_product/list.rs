@@ -225,12 +225,11 @@ fn canonical<'v>(preview: &'v Option<Preview<'_>>) -> Value<'v> {
     preview.as_ref().map_or(Value::Null, |preview| Value::Text(preview.canonical()))
 }
 
-/// The signed URLs of both lists, by canonical URL.
+/// The signed URLs of both lists.
 pub fn links<'a>(lists: &'a Lists<'_>) -> Vec<Link<'a>> {
     let mut links = Vec::new();
     of_list(&lists.avatars, &mut links);
     of_list(&lists.talking_photos, &mut links);
-    links.sort_unstable_by_key(|link| link.url);
     links
 }
 

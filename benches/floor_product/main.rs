@@ -53,9 +53,7 @@ fn poll(source: &str, database: &str) -> Counts {
     let answer = source::read(source);
     let observed_at = chrono::Utc::now();
     let body = answer.body();
-    let mut lists = serde_json::from_slice::<Answer>(body).expect("an answer of the API").data;
-    lists.avatars.sort_unstable_by(|a, b| a.avatar_id.cmp(&b.avatar_id));
-    lists.talking_photos.sort_unstable_by(|a, b| a.talking_photo_id.cmp(&b.talking_photo_id));
+    let lists = serde_json::from_slice::<Answer>(body).expect("an answer of the API").data;
     let poll = Poll {
         source,
         started_at,
