@@ -254,6 +254,10 @@ fn refusal(status: u16, scope: Option<&str>) -> String {
 
 fn meaning(status: u16) -> &'static str {
     match status {
+        304 => {
+            ": \"not modified\" answers a question that was not asked, so a cache or proxy between here \
+             and HeyGen is at fault; check the proxy and api.base_url"
+        }
         300..=399 => ": it points elsewhere, and redirects are not followed; nothing was changed",
         404 | 405 | 410 | 501 => ": the list is not there; nothing was changed",
         _ => ", which is not a catalogue; nothing was changed",

@@ -314,9 +314,11 @@ at_home! {
         assert!(check.code == 1 && names(&check.stdout), "{check:?}");
         // The remedy helps, where nothing better is at hand.
         assert_eq!(home.run(&["account", "rename", "default", "aside"]).code, 0);
-        assert_eq!(home.run(&["check"]).code, 0);
         let status = home.run(&["status", "--max-age", "1h"]);
         assert_eq!(status.code, 1, "the new account was never polled: {status:?}");
+        assert_eq!(home.run(&["check"]).code, 78, "a new history is asked for");
+        assert_eq!(home.run(&["sync", "--new-account"]).code, 0);
+        assert_eq!(home.run(&["check"]).code, 0);
     }
 
     async fn with_existing_no_database_is_created(home: Home) {
