@@ -156,7 +156,7 @@ async fn a_missing_store_and_a_lost_file_are_no_broken_page() {
         assert!(item.text.contains("picture not mirrored yet"));
         assert_eq!(item.sources(), Vec::<String>::new());
         let past = site.get(&format!("/avatars/{ANNIE}?as_of=2026-11-20")).await;
-        assert!(past.text.contains("picture of that day not kept"));
+        assert!(past.text.contains("picture of that day not stored"));
     }
 }
 
@@ -324,7 +324,7 @@ async fn what_the_past_does_not_know_is_not_said_and_not_carried_there() {
         );
         for page in ["9", "99999999999999999999999"] {
             let none = site.get(&format!("/avatars?listed=all&page={page}")).await;
-            assert!(none.status == 404 && none.text.contains("is none of them"), "{}", none.text);
+            assert!(none.status == 404 && none.text.contains("the last page is"), "{}", none.text);
         }
     }
 }
