@@ -20,6 +20,7 @@ use super::{
     viewpoint::Viewpoint,
 };
 use crate::{
+    catalog::kind::Kind,
     feed::{self, Feed},
     store::{browse::changes::ChangesFilter, query::ChangeFilter},
 };

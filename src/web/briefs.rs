@@ -21,7 +21,7 @@ pub struct BriefView {
 
 /// The number of consecutive polls without an item after which it is removed.
 pub fn after_polls(context: &PageContext<'_>) -> i64 {
-    let policy = context.good.row.policy.as_deref().unwrap_or("{}");
+    let policy = context.good.row.policy.as_ref().map_or("{}", |policy| policy.0.as_str());
     let policy: serde_json::Value = serde_json::from_str(policy).unwrap_or_default();
     policy.get("after_polls").and_then(serde_json::Value::as_i64).unwrap_or(1)
 }

@@ -39,7 +39,7 @@ struct GridPage {
     shell: Shell,
     heading: String,
     total: String,
-    action: String,
+    action: &'static str,
     q: String,
     sorts: [(&'static str, &'static str, bool); 4],
     /// What the search form keeps.

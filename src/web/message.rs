@@ -19,7 +19,7 @@ pub struct MessagePage {
     /// Links to continue with.
     pub links: Vec<Anchor>,
     /// A search form: its action and its text.
-    pub search: Option<(String, String)>,
+    pub search: Option<(&'static str, String)>,
 }
 
 impl MessagePage {

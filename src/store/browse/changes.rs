@@ -11,7 +11,7 @@ use crate::{
         conn::{Fault, Row},
         record::Record,
         row::PollRow,
-        table::POLLS,
+        table,
     },
     time::Timestamp,
 };
@@ -169,7 +169,7 @@ fn polls_sql<'a>(
         }
     };
     let before = sql.bind(before);
-    let poll = POLLS.list("p.");
+    let poll = table::POLLS.list("p.");
     format!(
         "{with}SELECT {poll}, p.every, p.own FROM (SELECT {poll}, {counted} AS own, \
            CAST(sum({counted}) OVER () AS BIGINT) AS every FROM polls AS p{join} \

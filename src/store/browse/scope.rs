@@ -3,11 +3,7 @@
 use std::time::Duration;
 
 use super::sql::{Sql, stored_now};
-use crate::{
-    catalog::kind::Kind,
-    store::{conn::Arg, write::history},
-    time::Timestamp,
-};
+use crate::{catalog::kind::Kind, store::conn::Arg, time::Timestamp};
 
 /// The kind, the account and the time of the items.
 #[derive(Clone, Debug, PartialEq, Eq)]
