@@ -18,7 +18,7 @@ use heygen_sync::{
     config::Removals,
     store::{Location, Store},
     time::Timestamp,
-    web::{self, App, Settings, security::Guard},
+    web::{self, App, GallerySettings, security::Access},
 };
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
@@ -166,9 +166,9 @@ async fn measure(engine: &str, location: &Location, items: usize) {
     fill(location, items).await;
     let (told, address) = oneshot::channel();
     let (stop, stopped) = oneshot::channel::<()>();
-    let guard = Guard { token: None, behind_proxy: false, hosts: vec![] };
+    let guard = Access { token: None, behind_proxy: false, hosts: vec![] };
     let files = tempfile::tempdir().unwrap();
-    let settings = Settings::new(guard, demo::blobs(files.path()));
+    let settings = GallerySettings::new(guard, demo::blobs(files.path()));
     let app = App::new(location.clone(), settings, demo::clock());
     let server = tokio::spawn(web::serve(
         app,

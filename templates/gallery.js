@@ -1,22 +1,22 @@
 // Copies ids, and plays a preview under the pointer. Everything else works without it.
 "use strict";
-const said = document.getElementById("said");
+const notice = document.getElementById("status");
 
 if (navigator.clipboard && window.isSecureContext) {
   document.documentElement.classList.add("can-copy");
   document.addEventListener("click", async (event) => {
     const button = event.target.closest("[data-copy]");
     if (!button) return;
-    const tell = (label, text) => {
-      button.dataset.told = label;
-      said.textContent = text;
-      setTimeout(() => delete button.dataset.told, 2000);
+    const show = (label, text) => {
+      button.dataset.shown = label;
+      notice.textContent = text;
+      setTimeout(() => delete button.dataset.shown, 2000);
     };
     try {
       await navigator.clipboard.writeText(button.dataset.copy);
-      tell("Copied", "Copied " + button.dataset.copy);
+      show("Copied", "Copied " + button.dataset.copy);
     } catch {
-      tell("Not copied", "Could not copy; select the id and copy it");
+      show("Not copied", "Could not copy; select the id and copy it");
     }
   });
 }

@@ -6,7 +6,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::{Context, output::note, report::shell_word};
 use crate::{
     error::{Error, Result},
-    web::{self, App, Settings, security::Guard},
+    web::{self, App, GallerySettings, security::Access},
 };
 
 /// Show the catalogue in a browser: pictures, history, changes, polls
@@ -23,7 +23,7 @@ impl Serve {
         let mut serve = config.serve.clone();
         serve.listen = self.listen.unwrap_or(serve.listen);
         let address = serve.address()?;
-        let guard = Guard {
+        let guard = Access {
             token: serve.token(&context.sources)?,
             behind_proxy: serve.behind_proxy,
             hosts: serve.hosts,
@@ -33,7 +33,7 @@ impl Serve {
             Err(error) if config.mirror.enabled => return Err(error),
             files => files.ok(),
         };
-        let mut settings = Settings::new(guard, files);
+        let mut settings = GallerySettings::new(guard, files);
         let words = ["heygen-sync".to_owned()].into_iter().chain(context.flags.iter().cloned());
         settings.program = words.map(|word| shell_word(&word)).collect::<Vec<_>>().join(" ");
         let mut app = App::new(location, settings, context.clock.clone());

@@ -39,6 +39,11 @@ pub trait Dialect {
     /// Whether a JSON array of strings has one of the bound values.
     fn has_string(&self, json: &str, places: &[String]) -> String;
 
+    /// Whether `column` is among the values that `rows` (FROM and WHERE) has in `value`, asked of most
+    /// items; `one` asks the same for one item. PostgreSQL hashes the values once; SQLite would
+    /// build an index for them.
+    fn among(&self, column: &str, value: &str, rows: &str, one: &str) -> String;
+
     /// Whether a JSON object has the key `name`, which is one of ours.
     fn has_key(&self, json: &str, name: &str) -> String;
 }

@@ -373,6 +373,10 @@ impl Dialect for Postgres {
         format!("({})", each.collect::<Vec<_>>().join(" OR "))
     }
 
+    fn among(&self, column: &str, value: &str, rows: &str, _: &str) -> String {
+        format!("{column} IN (SELECT {value} FROM {rows})")
+    }
+
     fn has_key(&self, json: &str, name: &str) -> String {
         format!("coalesce(jsonb_exists({json}, '{name}'), FALSE)")
     }

@@ -449,6 +449,10 @@ impl Dialect for Sqlite {
         )
     }
 
+    fn among(&self, _: &str, _: &str, _: &str, one: &str) -> String {
+        one.to_owned()
+    }
+
     fn has_key(&self, json: &str, name: &str) -> String {
         format!("coalesce(json_type({json}, '$.\"{name}\"') IS NOT NULL, FALSE)")
     }

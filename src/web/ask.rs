@@ -1,11 +1,12 @@
-//! What a page was asked, read from path and query before anything is read. Pure.
+//! The parameters of a view. Pure.
 
 use super::{
-    params::{self, BadParameter, By, ChangesQuery, GridQuery, Pairs},
+    params::{self, By, ChangesQuery, GridQuery},
+    query_pairs::{BadParameter, QueryPairs},
     route::View,
 };
 
-/// A question, read from path and query before anything is asked.
+/// The parameters of a view, read before the database.
 #[derive(Clone, Debug)]
 pub enum Ask {
     /// The front page.
@@ -18,15 +19,15 @@ pub enum Ask {
     Changes(ChangesQuery),
     /// A page of polls.
     Polls(i64),
-    /// Of one poll these changes.
+    /// The changes of one poll.
     Poll(ChangesQuery),
-    /// Bars.
+    /// The timeline.
     Timeline(By),
 }
 
 impl Ask {
-    /// Reads it; an unknown parameter is left in `pairs`.
-    pub(super) fn take(view: &View, pairs: &mut Pairs) -> Result<Self, BadParameter> {
+    /// Takes the parameters of `view`; others remain in `pairs`.
+    pub(super) fn take(view: &View, pairs: &mut QueryPairs) -> Result<Self, BadParameter> {
         Ok(match view {
             View::Overview => Self::Overview,
             View::Grid(kind) => Self::Grid(GridQuery::take(pairs, *kind)?),
@@ -38,7 +39,7 @@ impl Ask {
         })
     }
 
-    /// As a query string's pairs.
+    /// The pairs of a query string.
     pub(super) fn own(&self) -> Vec<(&'static str, String)> {
         match self {
             Self::Overview | Self::Item(None) => vec![],

@@ -1,5 +1,5 @@
-//! The style sheet, the script and the icon: part of the binary, named by their content, so that a
-//! browser may keep them for ever.
+//! The style sheet, the script and the icon: part of the binary, named by their content, so browsers
+//! cache them without revalidation.
 
 use std::sync::OnceLock;
 
@@ -9,6 +9,7 @@ use axum::{
 };
 use sha2::{Digest, Sha256};
 
+use super::cache;
 use crate::store::lock::hex;
 
 /// The style sheet.
@@ -18,18 +19,18 @@ pub const JS: &str = include_str!("../../templates/gallery.js");
 /// The icon.
 const ICON: &str = include_str!("../../templates/icon.svg");
 
-struct Asset {
+struct StaticFile {
     name: String,
     content_type: &'static str,
     body: &'static str,
 }
 
-fn all() -> &'static [Asset; 3] {
-    static ALL: OnceLock<[Asset; 3]> = OnceLock::new();
+fn all() -> &'static [StaticFile; 3] {
+    static ALL: OnceLock<[StaticFile; 3]> = OnceLock::new();
     ALL.get_or_init(|| {
         let asset = |end: &str, content_type, body: &'static str| {
             let hash = hex(&Sha256::digest(body));
-            Asset { name: format!("{}.{end}", &hash[..16]), content_type, body }
+            StaticFile { name: format!("{}.{end}", &hash[..16]), content_type, body }
         };
         [
             asset("css", "text/css; charset=utf-8", CSS),
@@ -51,6 +52,6 @@ pub fn response(name: &str) -> Option<Response<Body>> {
     *response.status_mut() = StatusCode::OK;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(asset.content_type));
-    headers.insert(header::CACHE_CONTROL, super::cache::FOR_EVER);
+    headers.insert(header::CACHE_CONTROL, cache::IMMUTABLE);
     Some(response)
 }

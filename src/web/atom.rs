@@ -8,14 +8,16 @@ use axum::{
 };
 
 use super::{
+    app::App,
     ask::Ask,
-    cache,
-    failure::Failure,
-    params::{self, BadParameter, Pairs, Place},
+    etag,
+    failure::PageFailure,
+    params,
+    query_pairs::{BadParameter, QueryPairs},
     response::tagged,
     route,
-    server::App,
     view::{context, url},
+    viewpoint::Viewpoint,
 };
 use crate::{
     catalog::kind::Kind,
@@ -23,32 +25,32 @@ use crate::{
     store::{browse::changes::ChangesFilter, query::ChangeFilter},
 };
 
-/// So many rows of the change feed are read for the feed, and so many entries told.
+/// The number of rows of the change feed that are read.
 const FEED_ROWS: usize = 4_000;
-
+/// The number of entries of the feed.
 const FEED_ENTRIES: usize = 300;
 
-/// The feed of one account's changes, the first poll's left out; its questions are kind, change
+/// The feed of one account's changes without those of the first poll. Its parameters are kind, change
 /// and id.
-pub(super) async fn atom(app: &Arc<App>, request: &Parts) -> Result<Response<Body>, Failure> {
-    let mut pairs = Pairs::parse(request.uri.query().unwrap_or_default())?;
-    let place = Place::take(&mut pairs, app.clock.now())?;
-    if place.as_of.is_some() {
-        let why = "is no parameter of the feed, which tells what is new".into();
+pub(super) async fn atom(app: &Arc<App>, request: &Parts) -> Result<Response<Body>, PageFailure> {
+    let mut pairs = QueryPairs::parse(request.uri.query().unwrap_or_default())?;
+    let viewpoint = Viewpoint::take(&mut pairs, app.clock.now())?;
+    if viewpoint.as_of.is_some() {
+        let why = "is no parameter of the feed, which has the newest changes".into();
         return Err(BadParameter { name: "as_of".into(), why }.into());
     }
     let filter = params::take_feed(&mut pairs)?;
     pairs.finish()?;
     let mut reading = app.reader.page().await?;
-    let mark = reading.mark().await?;
-    let tag = cache::tag(&mark, "", &url(request));
-    if cache::has(&request.headers, &tag) {
+    let stamp = reading.stamp().await?;
+    let tag = etag::tag(&stamp, "", &url(request));
+    if etag::matches(&request.headers, &tag) {
         reading.end().await;
         return Ok(tagged(Response::new(Body::empty()), StatusCode::NOT_MODIFIED, &tag));
     }
     let ask = Ask::Overview;
     let context =
-        context(app, &mut reading, &mark, place, "/changes", &ask, app.clock.now()).await?;
+        context(app, &mut reading, &stamp, viewpoint, "/changes", &ask, app.clock.now()).await?;
     let began = reading.began_at().await?;
     let first = context.first_poll_at();
     let rows = reading.newest_changes(&context.account, first, &filter, FEED_ROWS).await?;
@@ -58,8 +60,9 @@ pub(super) async fn atom(app: &Arc<App>, request: &Parts) -> Result<Response<Bod
         itself: context.href("/changes.atom", &own),
         page: context.href("/changes", &own),
         item: |row| {
-            let place = Place { account: Some(row.account.clone()), as_of: None };
-            place.href(&route::item_path(kind_of(&row.kind), &row.item_id), &[])
+            let viewpoint = Viewpoint { account: Some(row.account.clone()), as_of: None };
+            let path = Kind::parse(&row.kind).map(|kind| route::item_path(kind, &row.item_id));
+            viewpoint.href(&path.unwrap_or_default(), &[])
         },
     });
     for row in rows {
@@ -78,7 +81,7 @@ pub(super) async fn atom(app: &Arc<App>, request: &Parts) -> Result<Response<Bod
     Ok(tagged(response, StatusCode::OK, &tag))
 }
 
-/// What the feed was asked for, as a query string's pairs.
+/// The parameters of the feed as pairs of a query string.
 fn feed_pairs(filter: &ChangesFilter) -> Vec<(&'static str, String)> {
     let ChangesFilter { kind, change, id, field: _, from: _, until: _ } = filter;
     let all = [
@@ -87,8 +90,4 @@ fn feed_pairs(filter: &ChangesFilter) -> Vec<(&'static str, String)> {
         ("id", id.clone()),
     ];
     all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
-}
-
-fn kind_of(word: &str) -> Kind {
-    if word == Kind::AVATAR.as_str() { Kind::AVATAR } else { Kind::TALKING_PHOTO }
 }

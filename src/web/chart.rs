@@ -1,33 +1,32 @@
-//! The catalogue's timeline as bars: added above the line, removed below. Pure; own SVG, coloured
-//! by the style sheet.
+//! The timeline as bars in SVG: added items above the line, removed ones below. Pure.
 
 use chrono::{Datelike, Days, NaiveDate};
 
 use super::{params::By, words};
 use crate::{store::browse::polls::Day, time::Timestamp};
 
-/// The height of a label, in the units of the picture.
+/// The height of a label in units of the SVG.
 const LABEL: i64 = 14;
 
 /// A day or a week.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Span {
+pub struct Period {
     /// Its first day.
     pub from: String,
     /// Its last day.
     pub to: String,
     /// "21 Sep" or "week of 21 Sep".
     pub label: String,
-    /// What happened.
+    /// Its changes.
     pub sums: Day,
 }
 
-/// A bar and its place in the picture.
+/// A bar and its position in the SVG.
 #[derive(Clone, Debug)]
-pub struct Bar {
+pub struct ChartBar {
     /// `added` or `removed`.
     pub class: &'static str,
-    /// Place and size, in units of the picture.
+    /// Viewpoint and size, in units of the picture.
     pub x: i64,
     /// Top.
     pub y: i64,
@@ -37,33 +36,33 @@ pub struct Bar {
     pub height: i64,
 }
 
-/// Words in the picture.
+/// A text in the SVG.
 #[derive(Clone, Debug)]
 pub struct Label {
     /// `axis`, `end` or `note`.
     pub class: &'static str,
-    /// Place.
+    /// Viewpoint.
     pub x: i64,
     /// Base line.
     pub y: i64,
-    /// The words.
+    /// The text.
     pub text: String,
 }
 
-/// A place to click.
+/// An area with a link.
 #[derive(Clone, Debug)]
 pub struct Hit {
     /// Left edge.
     pub x: i64,
     /// Width.
     pub width: i64,
-    /// Where to.
+    /// The URL.
     pub href: String,
-    /// What is said of it.
+    /// The tooltip.
     pub title: String,
 }
 
-/// A picture of bars.
+/// An SVG of bars.
 #[derive(Clone, Debug)]
 pub struct Chart {
     /// Its own id.
@@ -72,31 +71,31 @@ pub struct Chart {
     pub width: i64,
     /// Height in units.
     pub height: i64,
-    /// Where nothing happened.
+    /// The height of the line between added and removed.
     pub zero: i64,
     /// Heights of thin lines.
     pub lines: Vec<i64>,
     /// The bars.
-    pub bars: Vec<Bar>,
-    /// The words.
+    pub bars: Vec<ChartBar>,
+    /// The texts.
     pub labels: Vec<Label>,
-    /// Places to click.
+    /// The areas with links.
     pub hits: Vec<Hit>,
     /// One sentence.
     pub summary: String,
 }
 
-/// The days from `from` to `to`, both included, as spans that leave none out.
-pub fn spans(
+/// The periods from `from` to `to`, both included, without gaps.
+pub fn periods(
     days: &[Day],
     from: Timestamp,
     to: Timestamp,
     by: By,
     reference: Timestamp,
-) -> Vec<Span> {
+) -> Vec<Period> {
     let first = from.to_chrono().date_naive();
     let last = to.to_chrono().date_naive();
-    let mut spans: Vec<Span> = vec![];
+    let mut all: Vec<Period> = vec![];
     let mut start = match by {
         By::Day => first,
         By::Week => monday(first),
@@ -108,18 +107,15 @@ pub fn spans(
         let (from, to) = (start.to_string(), end.to_string());
         let mut sums = Day { day: from.clone(), ..Day::default() };
         for day in days.iter().filter(|day| day.day >= from && day.day <= to) {
-            sums.added += day.added;
-            sums.changed += day.changed;
-            sums.removed += day.removed;
-            sums.restored += day.restored;
+            sums.add(day);
         }
         let label = Timestamp::parse(&from).map(|at| words::short_date(at, reference));
         let label = label.unwrap_or_default();
         let label = if by == By::Day { label } else { format!("week of {label}") };
-        spans.push(Span { from, to, label, sums });
+        all.push(Period { from, to, label, sums });
         start = next;
     }
-    spans
+    all
 }
 
 fn monday(day: NaiveDate) -> NaiveDate {
@@ -127,57 +123,87 @@ fn monday(day: NaiveDate) -> NaiveDate {
     day.checked_sub_days(back).unwrap_or(day)
 }
 
-/// Draws the spans; `href` leads to what happened in one.
+/// The geometry of a chart in units of the SVG.
+struct Geometry {
+    width: i64,
+    /// The height of the line between added and removed.
+    zero: i64,
+    /// The width of a period.
+    slot: f64,
+    /// The width of a bar.
+    bar: i64,
+    /// Items for each unit of height.
+    scale: f64,
+}
+
+/// The heights of the labels at the top, of the bars above the line and of those below it.
+const TOP: i64 = 18;
+const ABOVE: i64 = 118;
+const BELOW: i64 = 30;
+
+impl Geometry {
+    fn new(periods: &[Period], width: i64) -> Self {
+        let [added, removed] = [ADDED, REMOVED].map(|series| most(periods, series));
+        let slot = width as f64 / periods.len().max(1) as f64;
+        Self {
+            width,
+            zero: TOP + ABOVE,
+            slot,
+            bar: (slot * 0.7).clamp(1.0, 40.0) as i64,
+            scale: (added.max(1) as f64 / ABOVE as f64).max(removed as f64 / BELOW as f64),
+        }
+    }
+
+    /// The height of a bar: of any item at least two units.
+    fn tall(&self, count: i64) -> i64 {
+        match count {
+            0 => 0,
+            count => ((count as f64 / self.scale).round() as i64).max(2),
+        }
+    }
+}
+
+/// A series of bars: its class, and its number in a period.
+type Series = (&'static str, fn(&Period) -> i64);
+const ADDED: Series = ("added", |period| period.sums.added);
+const REMOVED: Series = ("removed", |period| period.sums.removed);
+
+fn most(periods: &[Period], (_, count): Series) -> i64 {
+    periods.iter().map(count).max().unwrap_or(0)
+}
+
+/// Draws the periods; `href` is the link of one.
 pub fn chart(
     id: &'static str,
-    spans: &[Span],
+    periods: &[Period],
     width: i64,
-    href: impl Fn(&Span) -> String,
+    href: impl Fn(&Period) -> String,
 ) -> Chart {
-    let most_added = spans.iter().map(|span| span.sums.added).max().unwrap_or(0);
-    let most_removed = spans.iter().map(|span| span.sums.removed).max().unwrap_or(0);
-    let (top, above, below) = (18, 118, 30);
-    let scale = (most_added.max(1) as f64 / above as f64).max(most_removed as f64 / below as f64);
-    let tall = |count: i64| match count {
-        0 => 0,
-        count => ((count as f64 / scale).round() as i64).max(2),
-    };
-    let zero = top + above;
+    let geometry = Geometry::new(periods, width);
+    let zero = geometry.zero;
     let mut chart = Chart {
         id,
         width,
-        height: zero + below + 34,
+        height: zero + BELOW + 34,
         zero,
         lines: vec![],
         bars: vec![],
         labels: vec![],
         hits: vec![],
-        summary: summary(spans),
+        summary: summary(periods),
     };
-    for step in ticks(most_added) {
-        let y = zero - tall(step);
-        if chart.lines.last().is_some_and(|last| last - y < LABEL) {
-            continue;
-        }
-        chart.lines.push(y);
-        chart.labels.push(Label { class: "end", x: width, y: y - 5, text: words::number(step) });
-    }
-    let slot = width as f64 / spans.len().max(1) as f64;
-    let bar = (slot * 0.7).clamp(1.0, 40.0) as i64;
+    draw_lines(&mut chart, &geometry, most(periods, ADDED));
     let mut month = String::new();
     let mut labelled = -44;
-    for (at, span) in spans.iter().enumerate() {
-        let left = (at as f64 * slot) as i64;
-        let x = left + ((slot - bar as f64) / 2.0) as i64;
-        let (up, down) = (tall(span.sums.added), tall(span.sums.removed));
-        let mut push = |class, y, height| {
-            if height > 0 {
-                chart.bars.push(Bar { class, x, y, width: bar, height });
-            }
-        };
-        push("added", zero - up, up);
-        push("removed", zero + 2, down);
-        let name = month_of(&span.from);
+    for (at, period) in periods.iter().enumerate() {
+        let left = (at as f64 * geometry.slot) as i64;
+        let x = left + ((geometry.slot - geometry.bar as f64) / 2.0) as i64;
+        let (up, down) = (geometry.tall(period.sums.added), geometry.tall(period.sums.removed));
+        let bars = [("added", zero - up, up), ("removed", zero + 2, down)];
+        for (class, y, height) in bars.into_iter().filter(|(_, _, height)| *height > 0) {
+            chart.bars.push(ChartBar { class, x, y, width: geometry.bar, height });
+        }
+        let name = month_of(&period.from);
         if name != month && at > 0 && left - labelled >= 44 {
             chart.labels.push(Label { class: "axis", x, y: chart.height - 6, text: name.clone() });
             labelled = left;
@@ -185,47 +211,51 @@ pub fn chart(
         month = name;
         chart.hits.push(Hit {
             x: left,
-            width: slot.ceil() as i64,
-            href: href(span),
-            title: told(span),
+            width: geometry.slot.ceil() as i64,
+            href: href(period),
+            title: title(period),
         });
     }
-    for (class, most) in [("added", most_added), ("removed", most_removed)] {
-        chart.labels.extend(peak(spans, class, most, slot, bar, zero, &tall, width));
-    }
+    chart.labels.extend([ADDED, REMOVED].iter().filter_map(|one| peak(periods, *one, &geometry)));
     chart
 }
 
-/// The highest bar is said in words beside it.
-#[allow(clippy::too_many_arguments)] // one place, in the terms of its only caller
-fn peak(
-    spans: &[Span],
-    class: &'static str,
-    most: i64,
-    slot: f64,
-    bar: i64,
-    zero: i64,
-    tall: &impl Fn(i64) -> i64,
-    width: i64,
-) -> Option<Label> {
-    let count = |span: &Span| if class == "added" { span.sums.added } else { span.sums.removed };
-    let at = spans.iter().position(|span| count(span) == most).filter(|_| most > 1)?;
-    let text = format!("{} {class}, {}", words::number(most), spans[at].label);
+/// Thin lines at round numbers.
+fn draw_lines(chart: &mut Chart, geometry: &Geometry, most: i64) {
+    for step in ticks(most) {
+        let y = chart.zero - geometry.tall(step);
+        if chart.lines.last().is_some_and(|last| last - y < LABEL) {
+            continue;
+        }
+        chart.lines.push(y);
+        let text = words::number(step);
+        chart.labels.push(Label { class: "end", x: chart.width, y: y - 5, text });
+    }
+}
+
+/// The label beside the tallest bar of a series.
+fn peak(periods: &[Period], series: Series, geometry: &Geometry) -> Option<Label> {
+    let (class, count) = series;
+    let Geometry { width, zero, slot, bar, .. } = *geometry;
+    let most = most(periods, series);
+    let at = periods.iter().position(|period| count(period) == most).filter(|_| most > 1)?;
+    let text = format!("{} {class}, {}", words::number(most), periods[at].label);
     let room = text.chars().count() as i64 * 7;
     let right = (at as f64 * slot + (slot + bar as f64) / 2.0) as i64 + 8;
     let left = (at as f64 * slot + (slot - bar as f64) / 2.0) as i64 - 8;
-    // Words above or below other bars: clear of the tallest that they pass.
+    // The label must not touch the bars beside it.
     let reach = (room as f64 / slot).ceil() as usize;
     let tallest = |range: std::ops::Range<usize>| {
-        spans[range].iter().map(|span| tall(count(span))).max().unwrap_or(0)
+        periods[range].iter().map(|period| geometry.tall(count(period))).max().unwrap_or(0)
     };
+    let own = geometry.tall(most);
     let clear = |height: i64| match class {
-        "added" if height + 18 < tall(most) => (zero - tall(most) + 24).min(zero - height - 6),
-        "added" => zero - tall(most) - 4,
+        "added" if height + 18 < own => (zero - own + 24).min(zero - height - 6),
+        "added" => zero - own - 4,
         _ => zero + 2 + height.max(8) + 14,
     };
     if right + room <= width - 40 {
-        let y = clear(tallest(at + 1..(at + 1 + reach).min(spans.len())));
+        let y = clear(tallest(at + 1..(at + 1 + reach).min(periods.len())));
         Some(Label { class: "note", x: right, y, text })
     } else if left - room >= 0 {
         let y = clear(tallest(at.saturating_sub(reach)..at));
@@ -256,30 +286,30 @@ fn month_of(day: &str) -> String {
 }
 
 /// "21 Sep: 3 added, 22 removed".
-fn told(span: &Span) -> String {
-    let sums = &span.sums;
+fn title(period: &Period) -> String {
+    let sums = &period.sums;
     let parts = [
         ("added", sums.added),
         ("changed", sums.changed),
         ("removed", sums.removed),
         ("restored", sums.restored),
     ];
-    let said: Vec<String> = parts
+    let shown: Vec<String> = parts
         .iter()
         .filter(|(_, count)| *count > 0)
         .map(|(word, count)| format!("{} {word}", words::number(*count)))
         .collect();
-    match said.is_empty() {
-        true => format!("{}: nothing", span.label),
-        false => format!("{}: {}", span.label, said.join(", ")),
+    match shown.is_empty() {
+        true => format!("{}: nothing", period.label),
+        false => format!("{}: {}", period.label, shown.join(", ")),
     }
 }
 
-fn summary(spans: &[Span]) -> String {
+fn summary(periods: &[Period]) -> String {
     let sum = |count: fn(&Day) -> i64| {
-        words::number(spans.iter().map(|span| count(&span.sums)).sum::<i64>())
+        words::number(periods.iter().map(|period| count(&period.sums)).sum::<i64>())
     };
-    let (from, to) = match (spans.first(), spans.last()) {
+    let (from, to) = match (periods.first(), periods.last()) {
         (Some(first), Some(last)) => (first.from.as_str(), last.to.as_str()),
         _ => return "Nothing yet.".into(),
     };
@@ -305,9 +335,9 @@ mod tests {
     fn weeks_begin_on_monday_and_leave_no_day_out() {
         let day = |day: &str, added| Day { day: day.into(), added, ..Day::default() };
         let days = [day("2026-11-15", 1), day("2026-11-16", 2), day("2026-11-22", 3)];
-        let weeks = spans(&days, at("2026-11-10"), at("2026-11-23"), By::Week, at("2026-11-23"));
-        let told: Vec<_> = weeks.iter().map(|w| (w.from.as_str(), w.sums.added)).collect();
-        assert_eq!(told, [("2026-11-09", 1), ("2026-11-16", 5), ("2026-11-23", 0)]);
+        let weeks = periods(&days, at("2026-11-10"), at("2026-11-23"), By::Week, at("2026-11-23"));
+        let added: Vec<_> = weeks.iter().map(|w| (w.from.as_str(), w.sums.added)).collect();
+        assert_eq!(added, [("2026-11-09", 1), ("2026-11-16", 5), ("2026-11-23", 0)]);
     }
 
     #[test]
@@ -316,13 +346,13 @@ mod tests {
             [(0, 0), (1, 0), (0, 1), (1_000_000, 3), (3, 1_000_000), (i64::MAX / 8, 1)]
         {
             let sums = Day { added, removed, ..Day::default() };
-            let span = Span {
+            let period = Period {
                 from: "2026-11-23".into(),
                 to: "2026-11-23".into(),
                 label: "x".into(),
                 sums,
             };
-            let drawn = chart("c", &[span], 300, |_| String::new());
+            let drawn = chart("c", &[period], 300, |_| String::new());
             for bar in &drawn.bars {
                 assert!(
                     bar.y >= 0 && bar.y + bar.height <= drawn.height,

@@ -1,7 +1,7 @@
-//! Any view as csv, json or ndjson: all of what is being looked at, streamed row by row.
+//! Any view as csv, json or ndjson: all of its rows, streamed one by one.
 //!
-//! The columns are those of the tables and of the command line. A slow reader holds up nobody:
-//! exports have connections of their own, and an end.
+//! The columns are those of the tables and of the command line. Exports have connections of their own
+//! and a time limit, so a slow client delays no page.
 
 mod cells;
 mod rows;
@@ -11,21 +11,22 @@ use axum::{
     http::{HeaderValue, Response, header},
 };
 use cells::{
-    change_cells, item_cells, item_columns, measures, poll_cells, poll_columns, span_cells,
+    change_cells, item_cells, item_columns, measures, period_cells, poll_cells, poll_columns,
     version_cells, version_columns,
 };
 use futures_util::stream;
-use rows::{Cell, Out, Rows, csv_line, finish};
+use rows::{ExportCell, Out, RowWriter, csv_line, finish};
 
 use super::{
     ask::Ask,
     changes::until,
-    failure::Failure,
-    grid, overview,
-    page::{Context, Message},
+    context::PageContext,
+    failure::PageFailure,
+    message::MessagePage,
+    numbers::{Numbers, half_year},
     params::{By, GridQuery},
-    polls,
-    route::{Format, View},
+    poll,
+    route::{DataFormat, View},
     timeline,
 };
 use crate::{
@@ -35,9 +36,9 @@ use crate::{
         browse::{
             Reading,
             changes::ChangesFilter,
-            filter::{Moments, Scope},
             item::ItemHistory,
             items::FullItem,
+            scope::{Moments, Scope},
         },
         query::ChangeRow,
         row::PollRow,
@@ -45,33 +46,33 @@ use crate::{
     time::Timestamp,
 };
 
-/// What of an export is wanted.
+/// The request for an export.
 #[derive(Clone, Copy)]
-pub struct Wanted {
-    /// As what.
-    pub format: Format,
-    /// Whether only the headers are.
+pub struct ExportRequest {
+    /// The format.
+    pub format: DataFormat,
+    /// Whether only the headers are requested.
     pub only_head: bool,
 }
 
 /// The export of a view.
 pub async fn response(
-    context: Context<'_>,
+    context: PageContext<'_>,
     mut reading: Reading,
     view: &View,
     ask: Ask,
-    wanted: Wanted,
-) -> Result<Response<Body>, Failure> {
+    wanted: ExportRequest,
+) -> Result<Response<Body>, PageFailure> {
     let mut response = described(view, wanted.format);
-    let source = Source::find(&context, &mut reading, view, ask).await?;
+    let source = ExportSource::find(&context, &mut reading, view, ask).await?;
     if wanted.only_head {
         reading.end().await;
-        // Of no known length, as the export itself.
+        // Of unknown length, as the export itself.
         *response.body_mut() = Body::from_stream(stream::empty::<std::io::Result<Bytes>>());
         return Ok(response);
     }
     let (out, chunks) = Out::new(context.app.settings.patience);
-    let rows = Rows::new(wanted.format, columns(view), out);
+    let rows = RowWriter::new(wanted.format, columns(view), out);
     tokio::spawn(async move {
         let done = source.write(&mut reading, &rows).await;
         finish(rows, reading, done).await;
@@ -80,17 +81,17 @@ pub async fn response(
     Ok(response)
 }
 
-/// The export of a view before anything was polled: no rows. `None` for what is one thing and not
-/// there yet.
-pub fn empty(view: &View, wanted: Wanted) -> Option<Response<Body>> {
+/// The export of a view before the first poll: no rows. `None` for one item or poll, which does not
+/// exist yet.
+pub fn empty(view: &View, wanted: ExportRequest) -> Option<Response<Body>> {
     if matches!(view, View::Item(..) | View::Poll(_)) {
         return None;
     }
     let mut text = vec![];
     match wanted.format {
-        Format::Csv => csv_line(&mut text, columns(view).iter().map(|name| (*name).to_owned())),
-        Format::Json => text.extend_from_slice(b"[]\n"),
-        Format::Ndjson => {}
+        DataFormat::Csv => csv_line(&mut text, columns(view).iter().map(|name| (*name).to_owned())),
+        DataFormat::Json => text.extend_from_slice(b"[]\n"),
+        DataFormat::Ndjson => {}
     }
     let mut response = described(view, wanted.format);
     *response.body_mut() = Body::from(text);
@@ -98,7 +99,7 @@ pub fn empty(view: &View, wanted: Wanted) -> Option<Response<Body>> {
 }
 
 /// The headers of an export.
-fn described(view: &View, format: Format) -> Response<Body> {
+fn described(view: &View, format: DataFormat) -> Response<Body> {
     let name = match view {
         View::Overview => "overview".to_owned(),
         View::Grid(kind) => kind.table.to_owned(),
@@ -111,7 +112,7 @@ fn described(view: &View, format: Format) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
-    let end = Format::ALL.iter().find(|(_, known)| *known == format).map_or("", |(end, _)| end);
+    let end = DataFormat::ALL.iter().find(|(_, known)| *known == format).map_or("", |(end, _)| end);
     let disposition = format!("inline; filename=\"{name}.{end}\"");
     if let Ok(value) = HeaderValue::from_str(&disposition) {
         headers.insert(header::CONTENT_DISPOSITION, value);
@@ -130,27 +131,27 @@ fn columns(view: &View) -> Vec<&'static str> {
     }
 }
 
-/// Where the rows come from: found before the answer begins, so that what is not there is a 404.
-enum Source {
+/// The source of the rows, found before the answer begins, so that a missing one is a 404.
+enum ExportSource {
     Items(Scope, Box<GridQuery>, Moments),
     Versions(Kind, String, String, ItemHistory),
     Changes(String, Option<i64>, ChangesFilter),
     Polls(String, Option<Timestamp>),
-    Known(Vec<Vec<Cell>>),
+    Known(Vec<Vec<ExportCell>>),
 }
 
-impl Source {
+impl ExportSource {
     async fn find(
-        context: &Context<'_>,
+        context: &PageContext<'_>,
         reading: &mut Reading,
         view: &View,
         ask: Ask,
-    ) -> Result<Self, Failure> {
-        let at = context.place.at();
+    ) -> Result<Self, PageFailure> {
+        let at = context.viewpoint.at();
         let account = context.account.clone();
         Ok(match (view, ask) {
             (View::Grid(kind), Ask::Grid(query)) => {
-                grid::refuse_unknown_past(context, &query)?;
+                query.refuse_unknown_past(at.is_some())?;
                 Self::Items(context.scope(*kind), Box::new(query), context.moments())
             }
             (View::Item(kind, id), _) => match reading.item(&context.scope(*kind), id).await? {
@@ -158,25 +159,29 @@ impl Source {
                 None => return Err(no_such_id(context)),
             },
             (View::Poll(number), Ask::Poll(query)) => {
-                let poll = polls::find(context, reading, *number).await?.row;
+                let poll = poll::find(context, reading, *number).await?.row;
                 Self::Changes(poll.account, Some(*number), until(&query.filter, at))
             }
             (_, Ask::Changes(query)) => Self::Changes(account, None, until(&query.filter, at)),
             (View::Polls, _) => Self::Polls(account, at),
             (View::Timeline, ask) => {
                 let by = if let Ask::Timeline(by) = ask { by } else { By::Week };
-                let spans = timeline::spans(context, reading, by).await?;
-                Self::Known(spans.into_iter().map(span_cells).collect())
+                let periods = timeline::periods(context, reading, by).await?;
+                Self::Known(periods.into_iter().map(period_cells).collect())
             }
-            _ => Self::Known(measures(&overview::summary(context, reading).await?, at.is_some())),
+            _ => {
+                let days = half_year(context, reading).await?;
+                let numbers = Numbers::read(context, reading, &days).await?;
+                Self::Known(measures(&numbers, at.is_some()))
+            }
         })
     }
 
-    async fn write(self, reading: &mut Reading, rows: &Rows) -> Result<()> {
+    async fn write(self, reading: &mut Reading, rows: &RowWriter) -> Result<()> {
         match self {
             Self::Items(scope, query, moments) => {
                 let each = |item: FullItem| rows.row(item_cells(&item));
-                reading.all_items(&scope, &query.filter, &moments, query.sort, each).await
+                reading.all_items(&scope, &query.filter, &moments, query.order, each).await
             }
             Self::Changes(account, poll, filter) => {
                 let each = |row: ChangeRow| rows.row(change_cells(row));
@@ -196,15 +201,15 @@ impl Source {
     }
 }
 
-async fn write_all(rows: &Rows, all: impl Iterator<Item = Vec<Cell>>) -> Result<()> {
+async fn write_all(rows: &RowWriter, all: impl Iterator<Item = Vec<ExportCell>>) -> Result<()> {
     for cells in all {
         let written = rows.row(cells).await;
-        written.map_err(|_| Error::unforeseen("nobody reads any more"))?;
+        written.map_err(|_| Error::unforeseen("the client stopped reading"))?;
     }
     Ok(())
 }
 
-fn no_such_id(context: &Context<'_>) -> Failure {
-    let text = "There is nothing with that id here.";
-    Failure::NotFound(Box::new(Message::new(&context.place, "No such id", text)))
+fn no_such_id(context: &PageContext<'_>) -> PageFailure {
+    let text = "There is no item with this id.";
+    PageFailure::NotFound(Box::new(MessagePage::new(&context.viewpoint, "No such id", text)))
 }

@@ -1,7 +1,5 @@
-//! Mirrored pictures and videos, by hash: whole or a range of them, as what their first bytes say
-//! they are.
-//!
-//! It knows what a content is called (`sha256/ab/HASH.TYPE`), and nothing of the catalogue.
+//! Mirrored pictures and videos by hash (`sha256/ab/HASH.TYPE`), whole or a range, with the media
+//! type that their first bytes show.
 
 use axum::{
     body::{Body, Bytes},
@@ -9,13 +7,13 @@ use axum::{
 };
 use futures_util::TryStreamExt;
 
-use super::cache;
+use super::{cache, etag};
 use crate::{
     error::Result,
     mirror::{Blobs, sniff},
 };
 
-/// The answer to a request for a content; `None` where the store does not have it.
+/// The answer to a request for a content; `None` if the store does not have it.
 pub async fn response(
     store: &Blobs,
     hash: &str,
@@ -27,19 +25,19 @@ pub async fn response(
     let mut response = Response::new(Body::empty());
     let head = beginning(store, &file, length).await?;
     describe(response.headers_mut(), media_type(&head), hash, &tag);
-    if cache::has(headers, &tag) {
+    if etag::matches(headers, &tag) {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         return Ok(Some(response));
     }
-    let (from, until) = match wanted(headers, length, &tag) {
-        Wanted::All => (0, length),
-        Wanted::Part(from, until) => {
+    let (from, until) = match requested(headers, length, &tag) {
+        ByteRange::All => (0, length),
+        ByteRange::Part(from, until) => {
             *response.status_mut() = StatusCode::PARTIAL_CONTENT;
             let range = format!("bytes {from}-{}/{length}", until - 1);
             insert(response.headers_mut(), header::CONTENT_RANGE, &range);
             (from, until)
         }
-        Wanted::Nothing => {
+        ByteRange::Nothing => {
             *response.status_mut() = StatusCode::RANGE_NOT_SATISFIABLE;
             let range = format!("bytes */{length}");
             insert(response.headers_mut(), header::CONTENT_RANGE, &range);
@@ -53,7 +51,7 @@ pub async fn response(
     Ok(Some(response))
 }
 
-/// The name and the size of a content, whatever its ending. Nothing but 64 hex digits names one.
+/// The file name and the size of a content; `None` unless `hash` is 64 hex digits.
 async fn find(store: &Blobs, hash: &str) -> Result<Option<(String, u64)>> {
     let is_hash = hash.len() == 64 && hash.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     if !is_hash {
@@ -68,7 +66,7 @@ async fn find(store: &Blobs, hash: &str) -> Result<Option<(String, u64)>> {
     Ok(None)
 }
 
-/// The first bytes, which say what it is.
+/// The first bytes, which show the media type.
 async fn beginning(store: &Blobs, file: &str, length: u64) -> Result<Vec<u8>> {
     let mut head = vec![];
     if length > 0 {
@@ -88,7 +86,7 @@ fn describe(headers: &mut HeaderMap, media: Option<&'static str>, hash: &str, ta
         insert(headers, header::CONTENT_DISPOSITION, &name);
     }
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    headers.insert(header::CACHE_CONTROL, cache::FOR_EVER);
+    headers.insert(header::CACHE_CONTROL, cache::IMMUTABLE);
     insert(headers, header::ETAG, tag);
 }
 
@@ -98,7 +96,7 @@ fn insert(headers: &mut HeaderMap, name: header::HeaderName, value: &str) {
     }
 }
 
-/// By the first bytes. What is not one of these is a download.
+/// The media type by the first bytes; any other content is a download.
 fn media_type(head: &[u8]) -> Option<&'static str> {
     let at = |from: usize, bytes: &[u8]| head.get(from..from + bytes.len()) == Some(bytes);
     match () {
@@ -126,36 +124,36 @@ fn is_webm(head: &[u8]) -> bool {
     head.windows(7).any(|window| window == b"\x42\x82\x84webm")
 }
 
-/// What of a content is wanted: bytes from, until.
+/// The requested part of a content: bytes from, until.
 #[derive(Debug, PartialEq, Eq)]
-enum Wanted {
+enum ByteRange {
     All,
     Part(u64, u64),
     Nothing,
 }
 
-/// One range is served; several, or one that cannot be read, mean all of it.
-fn wanted(headers: &HeaderMap, length: u64, tag: &str) -> Wanted {
+/// The requested range; several ranges or an unreadable one mean the whole content.
+fn requested(headers: &HeaderMap, length: u64, tag: &str) -> ByteRange {
     let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     if text(header::IF_RANGE).is_some_and(|known| known != tag) {
-        return Wanted::All;
+        return ByteRange::All;
     }
     let range = text(header::RANGE).and_then(|range| range.strip_prefix("bytes="));
     let Some((from, last)) = range.and_then(|range| range.trim().split_once('-')) else {
-        return Wanted::All;
+        return ByteRange::All;
     };
     let number = |text: &str| text.trim().parse::<u64>().ok();
     match (number(from), number(last), from.is_empty(), last.is_empty()) {
-        (Some(from), _, _, true) if from < length => Wanted::Part(from, length),
+        (Some(from), _, _, true) if from < length => ByteRange::Part(from, length),
         (Some(from), Some(last), ..) if from <= last && from < length => {
-            Wanted::Part(from, last.saturating_add(1).min(length))
+            ByteRange::Part(from, last.saturating_add(1).min(length))
         }
         (None, Some(last), true, _) if last > 0 && length > 0 => {
-            Wanted::Part(length.saturating_sub(last), length)
+            ByteRange::Part(length.saturating_sub(last), length)
         }
-        (Some(from), ..) if from >= length => Wanted::Nothing,
-        (None, Some(0), true, _) => Wanted::Nothing,
-        _ => Wanted::All,
+        (Some(from), ..) if from >= length => ByteRange::Nothing,
+        (None, Some(0), true, _) => ByteRange::Nothing,
+        _ => ByteRange::All,
     }
 }
 
@@ -168,17 +166,17 @@ mod tests {
         let ask = |range: &str| {
             let mut headers = HeaderMap::new();
             headers.insert(header::RANGE, range.parse().unwrap());
-            wanted(&headers, 100, "\"t\"")
+            requested(&headers, 100, "\"t\"")
         };
-        assert_eq!(ask("bytes=0-"), Wanted::Part(0, 100));
-        assert_eq!(ask("bytes=10-19"), Wanted::Part(10, 20));
-        assert_eq!(ask("bytes=90-500"), Wanted::Part(90, 100));
-        assert_eq!(ask("bytes=-10"), Wanted::Part(90, 100));
-        assert_eq!(ask("bytes=-500"), Wanted::Part(0, 100));
-        assert_eq!(ask("bytes=100-"), Wanted::Nothing);
-        assert_eq!(ask("bytes=-0"), Wanted::Nothing);
+        assert_eq!(ask("bytes=0-"), ByteRange::Part(0, 100));
+        assert_eq!(ask("bytes=10-19"), ByteRange::Part(10, 20));
+        assert_eq!(ask("bytes=90-500"), ByteRange::Part(90, 100));
+        assert_eq!(ask("bytes=-10"), ByteRange::Part(90, 100));
+        assert_eq!(ask("bytes=-500"), ByteRange::Part(0, 100));
+        assert_eq!(ask("bytes=100-"), ByteRange::Nothing);
+        assert_eq!(ask("bytes=-0"), ByteRange::Nothing);
         for all in ["bytes=5-2", "bytes=a-b", "items=0-1", "bytes=0-1,5-6", "bytes=-"] {
-            assert_eq!(ask(all), Wanted::All, "{all}");
+            assert_eq!(ask(all), ByteRange::All, "{all}");
         }
     }
 

@@ -1,45 +1,60 @@
-//! The gallery: the catalogue to look at, in a browser. Read-only; it never calls HeyGen.
+//! The gallery: the catalogue in a browser. Read-only; it never calls HeyGen, and no signed link comes
+//! here: the store's `browse` does not read them.
 //!
-//! - [`params`]: the URL is the state; query strings ↔ typed questions (pure)
-//! - [`words`]: values for people (pure)
-//! - [`diffs`]: a change for people (pure)
-//! - [`chart`]: bars as SVG (pure)
-//! - [`route`]: which page a path means (pure)
-//! - [`security`]: who may ask, and what every answer says to the browser
-//! - [`server`]: a request from its arrival to its answer; [`view`]: one view from its question
-//!   ([`ask`]) to its answer; [`atom`]: the feed
-//! - [`failure`]: why there is no page, and how that is said; [`response`]: answers as they travel
-//! - [`cache`]: when a browser may keep what it has
-//! - [`files`]: mirrored pictures and videos, by hash
-//! - [`assets`]: the style sheet, the script and the icon
-//! - [`export`]: any view as csv, json or ndjson
-//! - [`page`]: what all pages have in common; then one file a page: [`overview`], [`grid`],
-//!   [`item`], [`changes`], [`polls`], [`timeline`]
+//! A request: [`server`] → [`security`] and [`route`] → [`view`] → the page or [`export`]; [`atom`] is
+//! the feed, [`files`] are mirrored pictures and videos, [`assets`] the style sheet and the script.
 //!
-//! A signed link never comes here: the store's `browse` does not read them.
+//! - [`app`]: the gallery and its settings; [`context`]: what every page is made from
+//! - pages: [`overview`], [`grid`], [`item`], [`changes`], [`polls`], [`poll`], [`timeline`]
+//! - parts of pages: [`shell`], [`facet_views`], [`tile`], [`pager`], [`change_views`],
+//!   [`change_form`], [`held`], [`numbers`], [`briefs`], [`pic`], [`anchor`]
+//! - addresses (pure): [`route`], [`params`], [`query_pairs`], [`viewpoint`], [`ask`]
+//! - text (pure): [`words`], [`compare`], [`diffs`], [`chart`]
+//! - errors: [`failure`], [`message`], [`error_page`]
+//! - HTTP: [`response`], [`etag`], [`cache`]
 
+pub mod anchor;
+pub mod app;
 pub mod ask;
 pub mod assets;
 pub mod atom;
+pub mod briefs;
 pub mod cache;
+pub mod change_form;
+pub mod change_views;
 pub mod changes;
 pub mod chart;
+pub mod compare;
+pub mod context;
 pub mod diffs;
+pub mod error_page;
+pub mod etag;
 pub mod export;
+pub mod facet_views;
 pub mod failure;
 pub mod files;
 pub mod grid;
+pub mod held;
 pub mod item;
+pub mod message;
+pub mod numbers;
 pub mod overview;
-pub mod page;
+pub mod pager;
 pub mod params;
+pub mod pic;
+pub mod poll;
 pub mod polls;
+pub mod query_pairs;
 pub mod response;
 pub mod route;
 pub mod security;
 pub mod server;
+pub mod shell;
+pub mod tile;
 pub mod timeline;
 pub mod view;
+pub mod viewpoint;
 pub mod words;
 
-pub use server::{App, Settings, serve};
+pub use app::{App, GallerySettings};
+pub use server::serve;

@@ -1,4 +1,4 @@
-//! Answers as they travel: bodies, types, tags. It does not know what they say.
+//! HTTP responses: bodies, media types, tags.
 
 use askama::Template;
 use axum::{
@@ -6,15 +6,16 @@ use axum::{
     http::{HeaderValue, Response, StatusCode, header},
 };
 
-use super::{cache, failure::Failure, page::Message};
+use super::{cache, failure::PageFailure, message::MessagePage};
 use crate::error::Error;
 
 /// A page as HTML.
-pub fn render(page: &impl Template) -> Result<String, Failure> {
-    page.render().map_err(|fault| Error::unforeseen(format!("cannot write a page: {fault}")).into())
+pub fn render(page: &impl Template) -> Result<String, PageFailure> {
+    page.render()
+        .map_err(|fault| Error::unforeseen(format!("cannot render a page: {fault}")).into())
 }
 
-pub(super) fn rendered(status: StatusCode, message: &Message) -> Response<Body> {
+pub(super) fn rendered(status: StatusCode, message: &MessagePage) -> Response<Body> {
     match message.render() {
         Ok(text) => html(status, text),
         Err(_) => plain(status, &message.heading),
@@ -37,7 +38,7 @@ pub(super) fn plain(status: StatusCode, text: &str) -> Response<Body> {
     response
 }
 
-/// To a path of our own, always: `route` builds it from known words and encoded ids.
+/// A redirect to a path of this gallery: `route` builds it from known words and encoded ids.
 pub(super) fn moved(path: &str, query: Option<&str>) -> Response<Body> {
     let to = match query {
         Some(query) => format!("{path}?{query}"),
@@ -58,10 +59,10 @@ pub(super) fn tagged(
     *response.status_mut() = status;
     let headers = response.headers_mut();
     if status == StatusCode::NOT_MODIFIED {
-        // As the answer with a body says it, which may travel compressed.
+        // The same as on the full answer, which may be compressed.
         headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
     }
-    headers.insert(header::CACHE_CONTROL, cache::ASK);
+    headers.insert(header::CACHE_CONTROL, cache::REVALIDATE);
     if let Ok(tag) = HeaderValue::from_str(tag) {
         headers.insert(header::ETAG, tag);
     }

@@ -1,11 +1,12 @@
-//! Which page a path means. All routes of the gallery stand here.
+//! Paths ↔ pages. Pure.
 
-use super::params::{id_from_path, id_to_path};
+use percent_encoding::percent_decode_str;
+
 use crate::catalog::kind::Kind;
 
 /// How a view is exported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Format {
+pub enum DataFormat {
     /// Comma-separated values with a header.
     Csv,
     /// One JSON array.
@@ -14,7 +15,7 @@ pub enum Format {
     Ndjson,
 }
 
-impl Format {
+impl DataFormat {
     /// All, as the footer lists them.
     pub const ALL: [(&'static str, Self); 3] =
         [("csv", Self::Csv), ("json", Self::Json), ("ndjson", Self::Ndjson)];
@@ -34,9 +35,9 @@ impl Format {
 pub enum View {
     /// `/`
     Overview,
-    /// `/avatars`, `/talking-photos`
+    /// `/avatars` and the lists of the other kinds
     Grid(Kind),
-    /// `/avatars/{id}`, `/talking-photos/{id}`
+    /// `/avatars/{id}` and the items of the other kinds
     Item(Kind, String),
     /// `/changes`
     Changes,
@@ -52,7 +53,7 @@ pub enum View {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Route {
     /// A view, as a page or exported.
-    View(View, Option<Format>),
+    View(View, Option<DataFormat>),
     /// `/file/{sha256}`
     File(String),
     /// `/assets/{name}`
@@ -65,20 +66,15 @@ pub enum Route {
     Ready,
     /// `/metrics`
     Metrics,
-    /// The same under its proper path.
+    /// A redirect to the canonical path.
     Moved(String),
-    /// Nothing.
+    /// No page.
     Unknown,
-}
-
-/// The path of a list.
-pub fn list_path(kind: Kind) -> &'static str {
-    kind.path
 }
 
 /// The path of an item.
 pub fn item_path(kind: Kind, id: &str) -> String {
-    format!("{}/{}", list_path(kind), id_to_path(id))
+    format!("{}/{}", kind.path, id_to_path(id))
 }
 
 /// Reads a path.
@@ -94,22 +90,24 @@ pub fn route(path: &str) -> Route {
         ["assets", name] => Route::Asset((*name).to_owned()),
         [page] => with_format(page, |page| match page {
             "overview" => Some(View::Overview),
-            "avatars" => Some(View::Grid(Kind::AVATAR)),
-            "talking-photos" => Some(View::Grid(Kind::TALKING_PHOTO)),
             "changes" => Some(View::Changes),
             "polls" => Some(View::Polls),
             "timeline" => Some(View::Timeline),
-            _ => None,
+            list => of_segment(list).map(View::Grid),
         }),
         [page, ""] => Route::Moved(format!("/{page}")),
-        ["avatars", id] => item(Kind::AVATAR, id),
-        ["talking-photos", id] => item(Kind::TALKING_PHOTO, id),
         ["polls", number] => with_format(number, |number| {
             let plain = number.bytes().all(|b| b.is_ascii_digit()) && !number.starts_with('0');
             number.parse().ok().filter(|_| plain).map(View::Poll)
         }),
+        [list, id] => of_segment(list).map_or(Route::Unknown, |kind| item(kind, id)),
         _ => Route::Unknown,
     }
+}
+
+/// The kind whose list has this path segment.
+fn of_segment(segment: &str) -> Option<Kind> {
+    Kind::ALL.into_iter().find(|kind| kind.path.strip_prefix('/') == Some(segment))
 }
 
 fn with_format(segment: &str, view: impl Fn(&str) -> Option<View>) -> Route {
@@ -121,23 +119,53 @@ fn with_format(segment: &str, view: impl Fn(&str) -> Option<View>) -> Route {
     }
 }
 
-fn split_format(segment: &str) -> (&str, Option<Format>) {
-    let known = |(end, format): &(&str, Format)| {
+fn split_format(segment: &str) -> (&str, Option<DataFormat>) {
+    let known = |(end, format): &(&str, DataFormat)| {
         let name = segment.strip_suffix(end)?.strip_suffix('.')?;
         Some((name, Some(*format)))
     };
-    Format::ALL.iter().find_map(known).unwrap_or((segment, None))
+    DataFormat::ALL.iter().find_map(known).unwrap_or((segment, None))
 }
 
-/// An id may have been typed or pasted: it is led to its proper spelling.
+/// An id that was typed or pasted is redirected to its canonical spelling.
 fn item(kind: Kind, segment: &str) -> Route {
     let (name, format) = split_format(segment);
     let Some(id) = id_from_path(name) else { return Route::Unknown };
     let proper = id_to_path(&id);
     match proper == name {
         true => Route::View(View::Item(kind, id), format),
-        false => Route::Moved(format!("{}/{proper}", list_path(kind))),
+        false => Route::Moved(format!("{}/{proper}", kind.path)),
     }
+}
+
+/// An id as a path's segment: every byte but letters, digits, `_` and `-` as `~XX`.
+pub fn id_to_path(id: &str) -> String {
+    let mut out = String::with_capacity(id.len());
+    for byte in id.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' => out.push(char::from(byte)),
+            _ => out.push_str(&format!("~{byte:02X}")),
+        }
+    }
+    out
+}
+
+/// The id of a path's segment; `None` if the segment is no encoded id.
+pub fn id_from_path(segment: &str) -> Option<String> {
+    let segment: Vec<u8> = percent_decode_str(segment).collect();
+    let mut bytes = Vec::with_capacity(segment.len());
+    let mut at = 0;
+    while let Some(byte) = segment.get(at) {
+        if *byte == b'~' {
+            let hex = std::str::from_utf8(segment.get(at + 1..at + 3)?).ok()?;
+            bytes.push(u8::from_str_radix(hex, 16).ok()?);
+            at += 3;
+        } else {
+            bytes.push(*byte);
+            at += 1;
+        }
+    }
+    String::from_utf8(bytes).ok().filter(|id| !id.is_empty() && !id.contains('\0'))
 }
 
 #[cfg(test)]
@@ -149,12 +177,18 @@ mod tests {
         let page = |view| Route::View(view, None);
         assert_eq!(route("/"), page(View::Overview));
         assert_eq!(route("/avatars"), page(View::Grid(Kind::AVATAR)));
-        assert_eq!(route("/avatars.csv"), Route::View(View::Grid(Kind::AVATAR), Some(Format::Csv)));
+        assert_eq!(
+            route("/avatars.csv"),
+            Route::View(View::Grid(Kind::AVATAR), Some(DataFormat::Csv))
+        );
         assert_eq!(route("/polls/12"), page(View::Poll(12)));
-        assert_eq!(route("/polls/12.json"), Route::View(View::Poll(12), Some(Format::Json)));
+        assert_eq!(route("/polls/12.json"), Route::View(View::Poll(12), Some(DataFormat::Json)));
         assert_eq!(route("/polls/012"), Route::Unknown);
         assert_eq!(route("/polls/x"), Route::Unknown);
-        assert_eq!(route("/overview.ndjson"), Route::View(View::Overview, Some(Format::Ndjson)));
+        assert_eq!(
+            route("/overview.ndjson"),
+            Route::View(View::Overview, Some(DataFormat::Ndjson))
+        );
         assert_eq!(route("/nothing"), Route::Unknown);
         assert_eq!(route("/avatars/"), Route::Moved("/avatars".into()));
         assert_eq!(route("//evil"), Route::Unknown);
@@ -167,5 +201,20 @@ mod tests {
         assert_eq!(route(&item_path(Kind::AVATAR, "a/../b")), id("a/../b"));
         assert_eq!(route("/avatars/a%20b"), Route::Moved("/avatars/a~20b".into()));
         assert_eq!(route("/avatars/~"), Route::Unknown);
+    }
+
+    #[test]
+    fn any_id_travels_in_a_path() {
+        for id in ["Abigail_public-1", "a/b", "a~b", "ü\n", "<script>", "x.csv", "a b%2F"] {
+            let path = id_to_path(id);
+            assert!(
+                path.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-~".contains(&b)),
+                "{path}"
+            );
+            assert_eq!(id_from_path(&path).as_deref(), Some(id));
+        }
+        for broken in ["~", "~4", "~zz", "~FF", "", "~00"] {
+            assert_eq!(id_from_path(broken), None, "{broken}");
+        }
     }
 }

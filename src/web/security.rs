@@ -1,7 +1,7 @@
-//! Who may ask, and what every answer says to the browser.
+//! Access control, and the security headers of every answer.
 //!
-//! The listener is on loopback unless a token or a proxy guards it. The `Host` header is checked,
-//! so that a name that was pointed at this machine by another site reads nothing here.
+//! The listener is on loopback unless a token or a proxy controls access. The `Host` header is checked
+//! against DNS rebinding: another site's name that resolves to this machine reads nothing here.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -12,18 +12,18 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
 
-/// Who may ask.
+/// Who has access.
 #[derive(Debug, Clone)]
-pub struct Guard {
-    /// The password that a browser must give, with any user's name.
+pub struct Access {
+    /// The password that a browser must send, with any user name.
     pub token: Option<SecretString>,
-    /// Whether a proxy decides who may ask.
+    /// Whether a proxy controls access.
     pub behind_proxy: bool,
-    /// The names under which the gallery may be asked for, beside this machine's own.
+    /// The accepted host names, beside those of this machine.
     pub hosts: Vec<String>,
 }
 
-/// Why a request is turned away.
+/// Why a request is refused.
 #[derive(Debug, PartialEq, Eq, Clone, Copy)]
 pub enum Refusal {
     /// Neither GET nor HEAD.
@@ -34,7 +34,7 @@ pub enum Refusal {
     Token,
 }
 
-impl Guard {
+impl Access {
     /// Whether it suffices for listening at `address` (exit code 78).
     pub fn suffices(&self, address: SocketAddr) -> Result<()> {
         if address.ip().is_loopback() || self.token.is_some() || self.behind_proxy {
@@ -42,18 +42,18 @@ impl Guard {
         }
         Err(Error::config(format!(
             "serve.listen: {address} can be reached from other machines; set a token \
-             (serve.token_file or serve.token_env), or serve.behind_proxy = true where a proxy \
-             decides who may look"
+             (serve.token_file or serve.token_env), or serve.behind_proxy = true if a proxy \
+             controls access"
         )))
     }
 
-    /// On an address of this machine alone a proxy is no guard: whoever has a browser here reaches
-    /// it beside the proxy, so that names are checked as without one.
+    /// On a loopback address a proxy does not protect: a browser on this machine can bypass it, so host
+    /// names are checked as without a proxy.
     pub fn listens_at(&mut self, address: SocketAddr) {
         self.behind_proxy &= !address.ip().is_loopback();
     }
 
-    /// Whether the request may be answered. `open` paths need no token.
+    /// Why the request is refused, if it is. `open` paths need no token.
     pub fn admits(&self, method: &Method, headers: &HeaderMap, open: bool) -> Option<Refusal> {
         if !matches!(*method, Method::GET | Method::HEAD) {
             return Some(Refusal::Method);
@@ -64,14 +64,14 @@ impl Guard {
         (!open && !self.knows_token(headers)).then_some(Refusal::Token)
     }
 
-    /// This machine by its own names, or a configured name. With a token or a proxy and no names
-    /// configured, any name: these guard by themselves.
+    /// Accepts this machine's own names and the configured ones; any name if none is configured and a
+    /// token or a proxy controls access.
     fn knows_host(&self, headers: &HeaderMap) -> bool {
         let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
         let Some(host) = host.map(without_port) else { return false };
         let listed = self.hosts.iter().any(|known| known.eq_ignore_ascii_case(host));
-        let guarded = self.hosts.is_empty() && (self.token.is_some() || self.behind_proxy);
-        listed || guarded || is_own_name(host)
+        let protected = self.hosts.is_empty() && (self.token.is_some() || self.behind_proxy);
+        listed || protected || is_own_name(host)
     }
 
     fn knows_token(&self, headers: &HeaderMap) -> bool {
@@ -91,7 +91,7 @@ impl Guard {
     }
 }
 
-/// Compares in a time that tells nothing of where two texts differ: by all bytes of their hashes.
+/// Compares in constant time, by all bytes of the hashes.
 fn same(a: &[u8], b: &[u8]) -> bool {
     let (a, b) = (Sha256::digest(a), Sha256::digest(b));
     a.iter().zip(b.iter()).fold(0, |differ, (x, y)| differ | (x ^ y)) == 0
@@ -109,7 +109,7 @@ fn is_own_name(host: &str) -> bool {
         || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-/// What every answer says to the browser.
+/// The security headers of every answer.
 pub const HEADERS: [(HeaderName, HeaderValue); 6] = [
     (
         header::CONTENT_SECURITY_POLICY,
@@ -144,15 +144,16 @@ mod tests {
         headers
     }
 
-    fn guard(token: Option<&str>, hosts: &[&str]) -> Guard {
+    fn access(token: Option<&str>, hosts: &[&str]) -> Access {
         let hosts = hosts.iter().map(|host| (*host).to_owned()).collect();
-        Guard { token: token.map(Into::into), behind_proxy: false, hosts }
+        Access { token: token.map(Into::into), behind_proxy: false, hosts }
     }
 
     #[test]
     fn another_sites_name_is_refused() {
-        let admits = |guard: &Guard, host| guard.admits(&Method::GET, &headers(host, None), false);
-        let open = guard(None, &["gallery.example.org"]);
+        let admits =
+            |access: &Access, host| access.admits(&Method::GET, &headers(host, None), false);
+        let open = access(None, &["gallery.example.org"]);
         for host in
             ["localhost", "localhost:8087", "127.0.0.1:8087", "[::1]:8087", "Gallery.example.org"]
         {
@@ -170,9 +171,9 @@ mod tests {
 
     #[test]
     fn a_token_is_asked_for_as_the_password_of_any_user() {
-        let guard = guard(Some("sesame:x"), &[]);
+        let access = access(Some("sesame:x"), &[]);
         let basic = |text: &str| format!("Basic {}", STANDARD.encode(text));
-        let admits = |value: Option<&str>| guard.admits(&Method::GET, &headers("h", value), false);
+        let admits = |value: Option<&str>| access.admits(&Method::GET, &headers("h", value), false);
         assert_eq!(admits(Some(&basic("anyone:sesame:x"))), None);
         assert_eq!(admits(Some(&basic(":sesame:x"))), None);
         for wrong in
@@ -183,13 +184,13 @@ mod tests {
     }
 
     #[test]
-    fn on_an_address_of_this_machine_a_proxy_is_no_guard() {
+    fn on_a_loopback_address_a_proxy_does_not_protect() {
         let own: SocketAddr = "127.0.0.1:8087".parse().unwrap();
         let all: SocketAddr = "0.0.0.0:8087".parse().unwrap();
         let admits = |address: SocketAddr, hosts: &[&str]| {
-            let mut guard = Guard { behind_proxy: true, ..guard(None, hosts) };
-            guard.listens_at(address);
-            guard.admits(&Method::GET, &headers("evil.example", None), false)
+            let mut access = Access { behind_proxy: true, ..access(None, hosts) };
+            access.listens_at(address);
+            access.admits(&Method::GET, &headers("evil.example", None), false)
         };
         assert_eq!(admits(own, &[]), Some(Refusal::Host));
         assert_eq!(admits(own, &["evil.example"]), None);
@@ -200,9 +201,9 @@ mod tests {
     fn listening_for_others_needs_a_token_or_a_proxy() {
         let all: SocketAddr = "0.0.0.0:8087".parse().unwrap();
         let own: SocketAddr = "127.0.0.1:8087".parse().unwrap();
-        assert!(guard(None, &[]).suffices(own).is_ok());
-        assert_eq!(guard(None, &[]).suffices(all).unwrap_err().kind.exit_code(), 78);
-        assert!(guard(Some("t"), &[]).suffices(all).is_ok());
-        assert!(Guard { behind_proxy: true, ..guard(None, &[]) }.suffices(all).is_ok());
+        assert!(access(None, &[]).suffices(own).is_ok());
+        assert_eq!(access(None, &[]).suffices(all).unwrap_err().kind.exit_code(), 78);
+        assert!(access(Some("t"), &[]).suffices(all).is_ok());
+        assert!(Access { behind_proxy: true, ..access(None, &[]) }.suffices(all).is_ok());
     }
 }

@@ -1,4 +1,4 @@
-//! A request from its arrival to its answer: guard, route, and who answers it.
+//! The HTTP server: a request is checked, routed and answered.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -17,100 +17,45 @@ use tower_http::{
 };
 
 use super::{
+    app::App,
     assets,
     atom::atom,
-    cache::{self, Kept},
-    failure::{Failure, Tongue, failed, not_found, nothing},
+    cache,
+    error_page::{ErrorFormat, failed, not_found, nothing_polled},
+    failure::PageFailure,
     files,
     response::{moved, plain},
     route::{Route, route},
-    security::{self, Guard, Refusal},
+    security::{self, Refusal},
     view::viewed,
 };
 use crate::{
     error::{Error, Result},
     metrics,
-    mirror::Blobs,
-    store::{
-        Location,
-        browse::{Reader, Unreadable, items::Facets},
-        figures::Figures,
-    },
-    time::Clock,
+    store::{browse::Unreadable, figures::Figures},
 };
 
-/// How the gallery is served.
-#[derive(Clone)]
-pub struct Settings {
-    /// Who may ask.
-    pub guard: Guard,
-    /// The store of the mirror; `None` where it cannot be used.
-    pub files: Option<Arc<Blobs>>,
-    /// The program and the flags that lead to this database, as a shell takes them: what every
-    /// command on a page begins with. Never a password.
-    pub program: String,
-    /// So long may the reader of an export take nothing before it is given up.
-    pub patience: Duration,
+/// The routes, ready to be served.
+fn router(app: Arc<App>) -> Router {
+    let small = DefaultPredicate::new()
+        .and(NotForContentType::const_new("video/"))
+        .and(NotForContentType::const_new("application/octet-stream"));
+    Router::new()
+        .fallback(answer)
+        .layer(CompressionLayer::new().compress_when(small))
+        .layer(CatchPanicLayer::custom(|_| plain(StatusCode::INTERNAL_SERVER_ERROR, "broken")))
+        .with_state(app)
 }
 
-impl Settings {
-    /// For a program without flags.
-    pub fn new(guard: Guard, files: Option<Arc<Blobs>>) -> Self {
-        let patience = Duration::from_secs(30);
-        Self { guard, files, program: "heygen-sync".into(), patience }
-    }
-}
-
-/// The gallery.
-pub struct App {
-    pub(super) reader: Reader,
-    pub(super) settings: Settings,
-    pub(super) clock: Clock,
-    /// The facets of the last lists, by what was asked of which state.
-    pub(super) facets: Kept<Facets>,
-    /// The last pages, by their tags: two visitors who ask the same between two polls cost one page.
-    pub(super) pages: Kept<String>,
-    /// The configured accounts, whose metrics are told even before their first poll.
-    pub accounts: Vec<String>,
-}
-
-/// So many lists' facets are kept.
-const FACETS: usize = 64;
-
-/// So many pages are kept, of at most so many bytes each.
-const PAGES: usize = 48;
-pub(super) const PAGE_BYTES: usize = 128 * 1024;
-
-impl App {
-    /// A gallery of the database at `location`.
-    pub fn new(location: Location, settings: Settings, clock: Clock) -> Self {
-        let reader = Reader::new(location);
-        let (facets, pages) = (Kept::new(FACETS), Kept::new(PAGES));
-        Self { reader, settings, clock, facets, pages, accounts: vec![] }
-    }
-
-    /// The routes, ready to be served.
-    pub fn router(self: Arc<Self>) -> Router {
-        let small = DefaultPredicate::new()
-            .and(NotForContentType::const_new("video/"))
-            .and(NotForContentType::const_new("application/octet-stream"));
-        Router::new()
-            .fallback(answer)
-            .layer(CompressionLayer::new().compress_when(small))
-            .layer(CatchPanicLayer::custom(|_| plain(StatusCode::INTERNAL_SERVER_ERROR, "broken")))
-            .with_state(self)
-    }
-}
-
-/// Serves until `stop` is over; `listening` is told the address.
+/// Serves until `stop` completes; `listening` receives the address.
 pub async fn serve(
     mut app: App,
     address: SocketAddr,
     listening: impl FnOnce(SocketAddr),
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<()> {
-    app.settings.guard.suffices(address)?;
-    app.settings.guard.listens_at(address);
+    app.settings.access.suffices(address)?;
+    app.settings.access.listens_at(address);
     let cannot = |fault| {
         Error::config(format!(
             "serve.listen: cannot listen at {address}: {fault}; give another address"
@@ -118,13 +63,13 @@ pub async fn serve(
     };
     let listener = tokio::net::TcpListener::bind(address).await.map_err(cannot)?;
     listening(listener.local_addr().map_err(cannot)?);
-    let router = Arc::new(app).router();
+    let router = router(Arc::new(app));
     let (stopping, stopped) = tokio::sync::oneshot::channel::<()>();
     let server = axum::serve(listener, router).with_graceful_shutdown(async move {
         stop.await;
         let _ = stopping.send(());
     });
-    // Open downloads do not hold up the end for long.
+    // Open downloads delay the end by a few seconds at most.
     let last = async move {
         let _ = stopped.await;
         tokio::time::sleep(Duration::from_secs(5)).await;
@@ -137,39 +82,41 @@ pub async fn serve(
 
 async fn answer(State(app): State<Arc<App>>, request: Request) -> Response<Body> {
     let (request, _) = request.into_parts();
-    let mut response = guarded(&app, &request).await;
+    let mut response = checked(&app, &request).await;
     for (name, value) in security::HEADERS {
         response.headers_mut().insert(name, value);
     }
     if !response.headers().contains_key(header::CACHE_CONTROL) {
-        response.headers_mut().insert(header::CACHE_CONTROL, cache::NEVER);
+        response.headers_mut().insert(header::CACHE_CONTROL, cache::NO_STORE);
     }
-    // Of an answer to HEAD the router leaves out the body, and keeps its length.
+    // For HEAD the router drops the body and keeps its length.
     response
 }
 
-async fn guarded(app: &Arc<App>, request: &Parts) -> Response<Body> {
+async fn checked(app: &Arc<App>, request: &Parts) -> Response<Body> {
     let route = route(request.uri.path());
     let open = matches!(route, Route::Live | Route::Ready);
-    if let Some(refusal) = app.settings.guard.admits(&request.method, &request.headers, open) {
+    if let Some(refusal) = app.settings.access.admits(&request.method, &request.headers, open) {
         return refused(refusal);
     }
     match route {
         Route::Live => plain(StatusCode::OK, "ok"),
         Route::Ready => ready(app).await,
-        Route::Metrics => told(app).await,
+        Route::Metrics => metrics_of(app).await,
         Route::Asset(name) => assets::response(&name).unwrap_or_else(|| not_found(app, request)),
         Route::File(hash) => file(app, &hash, request).await,
         Route::Moved(path) => moved(&path, request.uri.query()),
         Route::Unknown => not_found(app, request),
         Route::Feed => match atom(app, request).await {
             Ok(response) => response,
-            Err(failure) => failed(app, request, Tongue::Plain, failure),
+            Err(failure) => failed(app, request, ErrorFormat::Plain, failure),
         },
         Route::View(view, format) => match viewed(app, request, &view, format).await {
             Ok(response) => response,
-            Err(Failure::NothingYet(message)) => nothing(request, &view, format, &message),
-            Err(failure) => failed(app, request, Tongue::of(format), failure),
+            Err(PageFailure::NothingYet(message)) => {
+                nothing_polled(request, &view, format, &message)
+            }
+            Err(failure) => failed(app, request, ErrorFormat::of(format), failure),
         },
     }
 }
@@ -183,7 +130,7 @@ fn refused(refusal: Refusal) -> Response<Body> {
         }
         Refusal::Host => plain(
             StatusCode::MISDIRECTED_REQUEST,
-            "this gallery is not known by that name; see serve.hosts",
+            "this gallery does not serve that host name; see serve.hosts",
         ),
         Refusal::Token => {
             let mut response = plain(StatusCode::UNAUTHORIZED, "the token is the password");
@@ -208,8 +155,8 @@ async fn ready(app: &App) -> Response<Body> {
     }
 }
 
-/// The metrics, with the token where there is one.
-async fn told(app: &App) -> Response<Body> {
+/// The answer with the metrics.
+async fn metrics_of(app: &App) -> Response<Body> {
     let read = async {
         let mut reading = app.reader.page().await?;
         let figures = reading.figures(app.clock.now()).await?;

@@ -1,16 +1,18 @@
-//! `/timeline`: the chart alone, with its table.
+//! The timeline: `/timeline`.
 
 use std::time::Duration;
 
 use askama::Template;
 
 use super::{
-    chart::{self, Chart, Span},
-    failure::Failure,
-    page::{Context, Link, Shell},
+    anchor::Anchor,
+    chart::{self, Chart, Period},
+    context::PageContext,
+    failure::PageFailure,
     params::By,
     response::render,
     route::View,
+    shell::Shell,
     words,
 };
 use crate::{
@@ -18,15 +20,15 @@ use crate::{
     time::Timestamp,
 };
 
-/// So many days or weeks are drawn.
+/// The number of days or weeks that are drawn.
 const DAYS: i64 = 91;
 const WEEKS: i64 = 104;
 
 #[derive(Template)]
 #[template(path = "timeline.html")]
-struct Page {
+struct TimelinePage {
     shell: Shell,
-    by: [Link; 2],
+    by: [Anchor; 2],
     by_day: bool,
     charts: Charts,
 }
@@ -35,62 +37,66 @@ struct Page {
 pub struct Charts {
     /// Drawn for wide windows.
     pub wide: Chart,
-    /// The newest part, for narrow ones.
+    /// The newest part, drawn for narrow windows.
     pub narrow: Chart,
-    /// Newest first: link, and the sums.
-    pub rows: Vec<(Link, [String; 4])>,
+    /// Newest first: the link and the sums.
+    pub rows: Vec<(Anchor, [String; 4])>,
 }
 
-/// The charts of the spans; the narrow one shows the last `few`.
-pub fn charts(context: &Context<'_>, spans: &[Span], few: usize) -> Charts {
-    let href = |span: &Span| changes_of(context, span);
-    let last = &spans[spans.len().saturating_sub(few)..];
-    let row = |span: &Span| {
-        let Day { day: _, added, changed, removed, restored } = &span.sums;
+/// The charts of the periods; the narrow one shows the last `few`.
+pub fn charts(context: &PageContext<'_>, periods: &[Period], few: usize) -> Charts {
+    let href = |period: &Period| changes_of(context, period);
+    let last = &periods[periods.len().saturating_sub(few)..];
+    let row = |period: &Period| {
+        let Day { day: _, added, changed, removed, restored } = &period.sums;
         let sums = [added, changed, removed, restored].map(|count| words::number(*count));
-        (Link::new(href(span), span.label.clone()), sums)
+        (Anchor::new(href(period), period.label.clone()), sums)
     };
     Charts {
-        wide: chart::chart("wide", spans, 1176, href),
+        wide: chart::chart("wide", periods, 1176, href),
         narrow: chart::chart("narrow", last, 354, href),
-        rows: spans.iter().rev().map(row).collect(),
+        rows: periods.iter().rev().map(row).collect(),
     }
 }
 
-fn changes_of(context: &Context<'_>, span: &Span) -> String {
-    let own = [("from", span.from.clone()), ("to", span.to.clone())];
+fn changes_of(context: &PageContext<'_>, period: &Period) -> String {
+    let own = [("from", period.from.clone()), ("to", period.to.clone())];
     context.href("/changes", &own)
 }
 
 /// The timeline's page.
-pub async fn page(context: &Context<'_>, reading: &mut Reading, by: By) -> Result<String, Failure> {
-    let spans = spans(context, reading, by).await?;
+pub async fn page(
+    context: &PageContext<'_>,
+    reading: &mut Reading,
+    by: By,
+) -> Result<String, PageFailure> {
+    let periods = periods(context, reading, by).await?;
     let few = if by == By::Day { 31 } else { 26 };
-    render(&Page {
+    render(&TimelinePage {
         shell: Shell::new(context, &View::Timeline, "Timeline"),
         by: [
-            Link::new(context.href("/timeline", &[]), "per week"),
-            Link::new(context.href("/timeline", &[("by", "day".into())]), "per day"),
+            Anchor::new(context.href("/timeline", &[]), "per week"),
+            Anchor::new(context.href("/timeline", &[("by", "day".into())]), "per day"),
         ],
         by_day: by == By::Day,
-        charts: charts(context, &spans, few),
+        charts: charts(context, &periods, few),
     })
 }
 
-/// What happened from the first poll on, at most so many spans.
-pub async fn spans(
-    context: &Context<'_>,
+/// The last periods since the first poll.
+pub async fn periods(
+    context: &PageContext<'_>,
     reading: &mut Reading,
     by: By,
-) -> Result<Vec<Span>, Failure> {
+) -> Result<Vec<Period>, PageFailure> {
     let most = if by == By::Day { DAYS } else { WEEKS * 7 };
     let to = context.reference();
     let from = back(to, most).max(words::start_of_day(context.first_poll_at()));
     let days = reading.days(&context.account, from, to.plus(Duration::from_millis(1))).await?;
-    Ok(chart::spans(&days, from, to, by, to))
+    Ok(chart::periods(&days, from, to, by, to))
 }
 
-/// So many days ago, at midnight.
+/// The start of the day that is `days` days before.
 pub fn back(at: Timestamp, days: i64) -> Timestamp {
     let days = u64::try_from(days).unwrap_or(0);
     words::start_of_day(at).minus(Duration::from_secs(days * 86_400))

@@ -1,4 +1,4 @@
-//! Values for people: dates, numbers, sizes, names, and which words of two texts differ. Pure.
+//! FacetValues for people: dates, numbers, sizes, names. Pure.
 
 use chrono::{Datelike, Timelike};
 
@@ -41,7 +41,7 @@ pub fn date(at: Timestamp) -> String {
     format!("{} {} {}", day.day(), month(at), day.year())
 }
 
-/// "18 Nov", with the year where it is not that of `reference`.
+/// "18 Nov", with the year if it is not that of `reference`.
 pub fn short_date(at: Timestamp, reference: Timestamp) -> String {
     let (day, other) = (at.to_chrono(), reference.to_chrono());
     match day.year() == other.year() {
@@ -96,8 +96,8 @@ pub fn span(from: Timestamp, to: Timestamp) -> String {
     }
 }
 
-/// Text with what cannot be seen made visible: control characters, and direction marks that would
-/// turn what stands around them.
+/// Text with visible replacements for control characters and for direction marks, which would
+/// reverse the text around them.
 pub fn visible(text: &str) -> String {
     let turns = |c: char| matches!(c, '\u{200E}' | '\u{200F}' | '\u{061C}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
     text.chars()
@@ -110,7 +110,7 @@ pub fn visible(text: &str) -> String {
         .collect()
 }
 
-/// [`visible`], with blanks at the edges as `·`.
+/// [`visible`], with spaces at the edges as `·`.
 pub fn exact(text: &str) -> String {
     let shown = visible(text);
     let inner = shown.trim_matches(' ');
@@ -122,13 +122,13 @@ pub fn exact(text: &str) -> String {
     format!("{}{inner}{}", "·".repeat(before), "·".repeat(after))
 }
 
-/// [`visible`], with a blank as `·` where it stands alone.
+/// [`visible`], with spaces as `·` if there is nothing else.
 pub fn exact_inside(text: &str) -> String {
     if text.chars().all(|c| c == ' ') { exact(text) } else { visible(text) }
 }
 
-/// Text for an attribute that a script reads back, letter for letter: line breaks, which HTML makes
-/// alike, by their numbers. To be written as it is.
+/// Text for an attribute that a script reads back unchanged: line breaks, which HTML normalises, as
+/// character references. Already escaped.
 pub fn attribute(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for letter in text.chars() {
@@ -142,7 +142,7 @@ pub fn attribute(text: &str) -> String {
     out
 }
 
-/// A name for a tile: whole as far as any person would read it; both ends of a monstrous one.
+/// A name for a tile; of a very long one both ends.
 pub fn tile_name(name: &str) -> String {
     let shown = visible(name);
     let letters: Vec<char> = shown.chars().collect();
@@ -154,153 +154,24 @@ pub fn tile_name(name: &str) -> String {
     format!("{head} … {tail}")
 }
 
-/// A piece of a text that was compared.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Piece {
-    /// The text.
-    pub text: String,
-    /// Whether both texts have it.
-    pub same: bool,
-}
-
-/// Which words of two texts differ: the pieces of the old one, and of the new one.
-pub fn compared(old: &str, new: &str) -> (Vec<Piece>, Vec<Piece>) {
-    let (a, b) = (words(old), words(new));
-    if a.len() > 300 || b.len() > 300 {
-        return (whole(old), whole(new));
-    }
-    let common = longest_common(&a, &b);
-    let shared = common.iter().any(|(at, _)| a[*at].chars().any(char::is_alphanumeric));
-    if !shared {
-        return (whole(old), whole(new));
-    }
-    let (kept_a, kept_b): (Vec<usize>, Vec<usize>) = common.into_iter().unzip();
-    (pieces(&a, &kept_a), pieces(&b, &kept_b))
-}
-
-fn whole(text: &str) -> Vec<Piece> {
-    vec![Piece { text: text.to_owned(), same: false }]
-}
-
-/// Runs of letters, digits and `_`, and each other character alone.
-fn words(text: &str) -> Vec<&str> {
-    let mut all = vec![];
-    let mut start = 0;
-    let part = |c: char| c.is_alphanumeric() || c == '_';
-    for (at, c) in text.char_indices() {
-        if !part(c) {
-            if start < at {
-                all.push(&text[start..at]);
-            }
-            all.push(&text[at..at + c.len_utf8()]);
-            start = at + c.len_utf8();
-        }
-    }
-    if start < text.len() {
-        all.push(&text[start..]);
-    }
-    all
-}
-
-/// The places of a longest common subsequence.
-fn longest_common(a: &[&str], b: &[&str]) -> Vec<(usize, usize)> {
-    let width = b.len() + 1;
-    let mut best = vec![0u32; (a.len() + 1) * width];
-    for i in (0..a.len()).rev() {
-        for j in (0..b.len()).rev() {
-            best[i * width + j] = match a[i] == b[j] {
-                true => best[(i + 1) * width + j + 1] + 1,
-                false => best[(i + 1) * width + j].max(best[i * width + j + 1]),
-            };
-        }
-    }
-    let (mut i, mut j, mut common) = (0, 0, vec![]);
-    while i < a.len() && j < b.len() {
-        if a[i] == b[j] {
-            common.push((i, j));
-            (i, j) = (i + 1, j + 1);
-        } else if best[(i + 1) * width + j] >= best[i * width + j + 1] {
-            i += 1;
-        } else {
-            j += 1;
-        }
-    }
-    common
-}
-
-/// Words joined to runs that are the same or not; a blank between two that are not goes with them.
-fn pieces(words: &[&str], kept: &[usize]) -> Vec<Piece> {
-    let mut same: Vec<bool> = (0..words.len()).map(|at| kept.binary_search(&at).is_ok()).collect();
-    for at in 1..words.len().saturating_sub(1) {
-        if words[at] == " " && !same[at - 1] && !same[at + 1] {
-            same[at] = false;
-        }
-    }
-    let mut pieces: Vec<Piece> = vec![];
-    for (word, same) in words.iter().zip(same) {
-        match pieces.last_mut() {
-            Some(last) if last.same == same => last.text.push_str(word),
-            _ => pieces.push(Piece { text: (*word).to_owned(), same }),
-        }
-    }
-    pieces
-}
-
-/// Two URLs of one host without what they begin with alike: `https://host/`.
-pub fn without_host<'a>(old: &'a str, new: &'a str) -> (&'a str, &'a str) {
-    let host_end = |text: &str| {
-        let after = text.find("://").map(|at| at + 3)?;
-        text[after..].find('/').map(|at| after + at + 1)
-    };
-    match (host_end(old), host_end(new)) {
-        (Some(a), Some(b)) if old[..a] == new[..b] => (&old[a..], &new[b..]),
-        _ => (old, new),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn told(pieces: &[Piece]) -> String {
-        pieces
-            .iter()
-            .map(|p| if p.same { p.text.clone() } else { format!("[{}]", p.text) })
-            .collect()
-    }
-
     #[test]
-    fn the_words_that_differ_are_found() {
-        let told = |a, b| {
-            let (old, new) = compared(a, b);
-            (told(&old), told(&new))
-        };
-        assert_eq!(
-            told("Annie Studio Rose Standing", "Annie Studio Pink Standing"),
-            ("Annie Studio [Rose] Standing".into(), "Annie Studio [Pink] Standing".into())
-        );
-        assert_eq!(
-            told("avatar/v3/a_1/x.webp", "avatar/v3/b_2/x.webp"),
-            ("avatar/v3/[a_1]/x.webp".into(), "avatar/v3/[b_2]/x.webp".into())
-        );
-        assert_eq!(told("true", "false"), ("[true]".into(), "[false]".into()));
-        assert_eq!(told("One Two", "Three Four"), ("[One Two]".into(), "[Three Four]".into()));
-    }
-
-    #[test]
-    fn what_cannot_be_seen_is_made_visible() {
+    fn invisible_characters_are_made_visible() {
         assert_eq!(exact("  a\nb \u{202E}c "), "··a↵b \u{FFFD}c·");
         assert_eq!(exact("   "), "···");
         assert_eq!(tile_name(&"x".repeat(10_000)).chars().count(), 223);
     }
 
     #[test]
-    fn an_attribute_gives_every_letter_back() {
+    fn an_attribute_keeps_every_character() {
         assert_eq!(attribute("a\r\n\"<é>&'"), "a&#13;&#10;&#34;&#60;é&#62;&#38;&#39;");
     }
 
     #[test]
-    fn dates_are_short_where_the_year_is_plain() {
+    fn dates_omit_the_present_year() {
         let at = |text| Timestamp::parse(text).unwrap();
         assert_eq!(short_date(at("2026-11-18"), at("2026-01-01")), "18 Nov");
         assert_eq!(short_date(at("2025-11-18"), at("2026-01-01")), "18 Nov 2025");

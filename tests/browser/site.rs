@@ -6,7 +6,7 @@ use heygen_sync::{
     config::Removals,
     store::{Location, Store},
     time::Timestamp,
-    web::{self, App, Settings, security::Guard},
+    web::{self, App, GallerySettings, security::Access},
 };
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
@@ -103,7 +103,7 @@ impl Site {
         let text = client.get(url).send().await.unwrap().text().await.unwrap();
         let rows: Value = serde_json::from_str(&text).unwrap();
         let id = rows[0][id].as_str().unwrap_or_else(|| panic!("{list}{question} has none"));
-        format!("{list}/{}", heygen_sync::web::params::id_to_path(id))
+        format!("{list}/{}", heygen_sync::web::route::id_to_path(id))
     }
 
     /// Every kind of page, with those of single items that differ from demo to demo.
@@ -117,8 +117,8 @@ impl Site {
 
 /// Its address, and what ends it.
 async fn serve(location: &Location, files: Option<&Path>) -> (String, oneshot::Sender<()>) {
-    let guard = Guard { token: None, behind_proxy: false, hosts: vec![] };
-    let settings = Settings::new(guard, files.and_then(demo::blobs));
+    let guard = Access { token: None, behind_proxy: false, hosts: vec![] };
+    let settings = GallerySettings::new(guard, files.and_then(demo::blobs));
     let app = App::new(location.clone(), settings, demo::clock());
     let (stop, stopped) = oneshot::channel::<()>();
     let (told, address) = oneshot::channel();

@@ -54,7 +54,7 @@ async fn a_producer_filters_searches_and_copies_an_id() {
         assert_eq!(chrome.ask("return document.querySelectorAll('.tile').length").await, json!(1));
         click(&chrome, ".tile .copy").await;
         chrome
-            .until("return document.querySelector('#said').textContent.startsWith('Copied')")
+            .until("return document.querySelector('#status').textContent.startsWith('Copied')")
             .await;
         let copied = "return navigator.clipboard.readText()";
         assert_eq!(chrome.ask(copied).await, json!(ANNIE));
@@ -200,9 +200,9 @@ async fn the_keyboard_alone_filters_searches_copies_and_travels_in_time() {
     chrome.ask("window.setTimeout = () => 0").await;
     chrome.tab_to(".tile .copy").await;
     chrome.press("Enter").await;
-    chrome.until("return document.querySelector('#said').textContent.startsWith('Copied')").await;
+    chrome.until("return document.querySelector('#status').textContent.startsWith('Copied')").await;
     let sign =
-        "return getComputedStyle(document.querySelector('.copy[data-told]'), '::after').content";
+        "return getComputedStyle(document.querySelector('.copy[data-shown]'), '::after').content";
     assert_eq!(chrome.ask(sign).await, json!("\"Copied\""), "eyes are told too");
     assert_eq!(chrome.ask("return navigator.clipboard.readText()").await, json!(ANNIE));
     chrome.go(&site.url("/avatars")).await;
@@ -225,9 +225,9 @@ async fn a_copy_that_fails_says_so() {
     chrome.ask("window.setTimeout = () => 0").await;
     click(&chrome, ".copy-id").await;
     chrome
-        .until("return document.querySelector('#said').textContent.startsWith('Could not')")
+        .until("return document.querySelector('#status').textContent.startsWith('Could not')")
         .await;
-    let label = "return document.querySelector('.copy-id').dataset.told";
+    let label = "return document.querySelector('.copy-id').dataset.shown";
     assert_eq!(chrome.ask(label).await, json!("Not copied"));
 }
 
@@ -266,7 +266,7 @@ async fn hostile_names_and_ids_do_nothing_in_a_browser() {
             .map(str::to_owned)
             .to_vec();
     paths.extend(
-        names.map(|(id, _)| format!("/avatars/{}", heygen_sync::web::params::id_to_path(id))),
+        names.map(|(id, _)| format!("/avatars/{}", heygen_sync::web::route::id_to_path(id))),
     );
     for path in &paths {
         for width in [320, 1280] {

@@ -376,7 +376,7 @@ async fn hostile_names_and_ids_break_nothing() {
         let list = site.get("/avatars").await;
         assert!(list.text.len() < 90_000);
         for (id, _) in names {
-            let path = format!("/avatars/{}", heygen_sync::web::params::id_to_path(id));
+            let path = format!("/avatars/{}", heygen_sync::web::route::id_to_path(id));
             let answer = site.get(&path).await;
             assert_eq!(answer.status, 200, "{path}");
             for evil in ["<script>alert", "<img src=x", "\u{202E}", "\u{1b}", "onerror=alert(1)>"] {

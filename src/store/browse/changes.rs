@@ -1,16 +1,14 @@
-//! The change feed, poll by poll, with what many items share said once.
+//! The change feed grouped by poll: a change that many items share is one entry.
 
 use super::{
-    Reading,
-    sql::{Sql, kept_now},
+    reading::Reading,
+    sql::{self, Sql, stored_now},
 };
 use crate::{
     catalog::kind::Kind,
     error::Result,
     store::{
         conn::{Fault, Row},
-        export,
-        query::ChangeRow,
         record::Record,
         row::PollRow,
         table,
@@ -18,12 +16,12 @@ use crate::{
     time::Timestamp,
 };
 
-/// So many polls stand on a page of changes, or fewer where they changed so many items: then the
-/// page is as large as its first poll makes it.
+/// The most polls on a page of changes.
 pub const POLLS: usize = 12;
+/// The most changed items on a page, unless its first poll alone has more.
 const ITEMS: i64 = 400;
-/// Of one poll, kind and change so many lines are read; the rest is counted.
-pub const LINES: i64 = 24;
+/// The most entries of one poll, kind and change; the others are counted.
+pub const ENTRIES: i64 = 24;
 
 /// Which changes are wanted; `None` means all.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -43,15 +41,15 @@ pub struct ChangesFilter {
 }
 
 impl ChangesFilter {
-    /// Whether only the time is chosen.
+    /// Whether it restricts nothing but the time and the change.
     fn only_time(&self) -> bool {
         self.kind.is_none() && self.field.is_none() && self.id.is_none()
     }
 }
 
-/// One change, shared by `same` items of the poll of which this is the first.
+/// One change, which `same` items of the poll share; this is the first of them.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Line {
+pub struct SharedChange {
     /// The poll.
     pub poll_id: i64,
     /// The kind.
@@ -74,17 +72,17 @@ pub struct Line {
     pub same: i64,
     /// How many rows the poll has of this kind and change, with a field or without.
     pub all: i64,
-    /// The hash of the item's kept picture.
+    /// The hash of the item's stored picture.
     pub image: Option<String>,
     /// The item's gender.
     pub gender: Option<String>,
-    /// Whether it names a video.
+    /// Whether it has a video.
     pub has_video: bool,
 }
 
 impl Reading {
-    /// A page of the polls that changed something, newest first, of those before `before`; whether
-    /// there are more; and how many changes there are in all of them.
+    /// A page of the polls with changes, newest first, of those before `before`; whether there are
+    /// more; and the number of changes in all polls.
     pub async fn polls_with_changes(
         &mut self,
         account: &str,
@@ -92,51 +90,7 @@ impl Reading {
         before: Option<i64>,
     ) -> Result<(Vec<PollRow>, bool, i64)> {
         let mut sql = Sql::new(self.engine());
-        let changed = match filter.change.as_deref() {
-            Some("added") => "p.added",
-            Some("changed") => "p.changed",
-            Some("removed") => "p.removed",
-            Some("restored") => "p.restored",
-            _ => "(p.added + p.changed + p.removed + p.restored)",
-        };
-        let account = sql.bind(account);
-        let mut conditions = vec![
-            format!("p.account = {account}"),
-            "p.outcome <> 'failed'".into(),
-            format!("{changed} > 0"),
-        ];
-        if let Some(from) = filter.from {
-            conditions.push(format!("p.observed_at >= {}", sql.bind(from)));
-        }
-        if let Some(until) = filter.until {
-            conditions.push(format!("p.observed_at < {}", sql.bind(until)));
-        }
-        // Each poll's items are counted once, for the list and for the sum.
-        let (with, counted) = match filter.only_time() {
-            true => (String::new(), changed.to_owned()),
-            false => {
-                let items = changed_items(&mut sql, &account, filter);
-                let with = format!(
-                    "WITH found AS MATERIALIZED (SELECT e.poll_id, count(*) AS items \
-                       FROM ({items}) AS e GROUP BY e.poll_id) "
-                );
-                (with, "f.items".to_owned())
-            }
-        };
-        let found = match with.is_empty() {
-            true => "",
-            false => " JOIN found AS f ON f.poll_id = p.poll_id",
-        };
-        let before = sql.bind(before.unwrap_or(i64::MAX));
-        let poll = table::POLLS.list("p.");
-        let text = format!(
-            "{with}SELECT {poll}, p.every, p.own FROM (SELECT {poll}, {counted} AS own, \
-               CAST(sum({counted}) OVER () AS BIGINT) AS every FROM polls AS p{found} \
-               WHERE {}) AS p \
-             WHERE p.poll_id < {before} ORDER BY p.poll_id DESC LIMIT {}",
-            conditions.join(" AND "),
-            POLLS + 1
-        );
+        let text = polls_sql(&mut sql, account, filter, before.unwrap_or(i64::MAX));
         let mut polls = self
             .ask(text, &sql.args, |row| {
                 Ok((
@@ -157,13 +111,13 @@ impl Reading {
         Ok((polls.into_iter().map(|(poll, ..)| poll).collect(), more, all))
     }
 
-    /// The changes of these polls, what many items share once.
-    pub async fn lines(
+    /// The changes of these polls, each shared one once.
+    pub async fn shared_changes(
         &mut self,
         account: &str,
         polls: &[i64],
         filter: &ChangesFilter,
-    ) -> Result<Vec<Line>> {
+    ) -> Result<Vec<SharedChange>> {
         if polls.is_empty() {
             return Ok(vec![]);
         }
@@ -171,136 +125,113 @@ impl Reading {
         let account = sql.bind(account);
         let places: Vec<String> = polls.iter().map(|poll| sql.bind(*poll)).collect();
         let own = own_conditions(&mut sql, filter);
-        let order = "c.name NULLS LAST, c.item_id";
-        let text = format!(
-            "SELECT l.poll_id, l.kind, l.change, l.field, l.old_value, l.new_value, l.item_id, \
-             l.name, l.previous_poll_at, l.same, l.every, {kept}, v.gender, \
-             v.preview_video_url IS NOT NULL FROM ( \
-               SELECT m.*, row_number() OVER (PARTITION BY m.poll_id, m.kind, m.change, \
-                   m.field IS NULL ORDER BY m.same DESC, m.name NULLS LAST, m.item_id) AS line FROM ( \
-                 SELECT c.*, \
-                   count(*) OVER (PARTITION BY c.poll_id, c.kind, c.change, c.field, c.old_value, \
-                     c.new_value) AS same, \
-                   count(*) OVER (PARTITION BY c.poll_id, c.kind, c.change, c.field IS NULL) AS every, \
-                   row_number() OVER (PARTITION BY c.poll_id, c.kind, c.change, c.field, \
-                     c.old_value, c.new_value ORDER BY {order}) AS place \
-                 FROM changes AS c WHERE c.poll_id IN ({places}) AND c.account = {account}{own} \
-               ) AS m WHERE m.place = 1 OR (m.field IS NULL AND m.place <= {LINES}) \
-             ) AS l \
-             LEFT JOIN avatars AS v ON l.kind = 'avatar' AND v.account = l.account \
-               AND v.avatar_id = l.item_id \
-             LEFT JOIN talking_photos AS t ON l.kind = 'talking_photo' AND t.account = l.account \
-               AND t.talking_photo_id = l.item_id \
-             LEFT JOIN assets AS s ON s.url = coalesce(v.preview_image_url, t.preview_image_url) \
-             WHERE l.line <= {LINES} \
-             ORDER BY l.poll_id DESC, l.kind, l.change, l.field IS NULL, l.line",
-            places = places.join(", "),
-            kept = kept_now("s"),
-        );
-        self.ask(text, &sql.args, line).await
-    }
-
-    /// The changes of one poll, item by item: `limit` rows after the first `offset`, and how many
-    /// there are.
-    pub async fn changes_of_poll(
-        &mut self,
-        poll: &PollRow,
-        filter: &ChangesFilter,
-        limit: i64,
-        offset: i64,
-    ) -> Result<(Vec<ChangeRow>, i64)> {
-        let mut sql = Sql::new(self.engine());
-        let (account, number) = (sql.bind(poll.account.as_str()), sql.bind(poll.poll_id));
-        let own = own_conditions(&mut sql, filter);
-        // Counted beside the rows: a count over them would carry all of them along.
-        let text = format!(
-            "SELECT {CHANGE}, (SELECT count(*) FROM changes AS c WHERE c.poll_id = {number} \
-               AND c.account = {account}{own}) FROM changes AS c WHERE c.poll_id = {number} \
-             AND c.account = {account}{own} \
-             ORDER BY c.kind, c.change, c.name NULLS LAST, c.item_id, c.field NULLS FIRST \
-             LIMIT {limit} OFFSET {offset}"
-        );
-        let rows = self.ask(text, &sql.args, |row| Ok((change_row(row)?, row.some_int(11)?)));
-        let rows = rows.await?;
-        let all = rows.first().map_or(0, |(_, all)| *all);
-        Ok((rows.into_iter().map(|(row, _)| row).collect(), all))
-    }
-
-    /// The newest changes after the account's first poll, oldest first, at most `limit` rows: of
-    /// the oldest item all rows or none.
-    pub async fn newest_changes(
-        &mut self,
-        account: &str,
-        after: Timestamp,
-        filter: &ChangesFilter,
-        limit: usize,
-    ) -> Result<Vec<ChangeRow>> {
-        let mut sql = Sql::new(self.engine());
-        let (account, after) = (sql.bind(account), sql.bind(after));
-        let own = own_conditions(&mut sql, filter);
-        let text = format!(
-            "SELECT {CHANGE} FROM changes AS c WHERE c.account = {account} \
-             AND c.observed_at > {after}{own} \
-             ORDER BY c.poll_id DESC, c.kind DESC, c.item_id DESC, c.field DESC NULLS LAST \
-             LIMIT {limit}"
-        );
-        let mut rows = self.ask(text, &sql.args, change_row).await?;
-        rows.reverse();
-        if rows.len() == limit
-            && let Some(first) = rows.first().cloned()
-        {
-            let same = |row: &ChangeRow| {
-                row.poll_id == first.poll_id
-                    && row.kind == first.kind
-                    && row.item_id == first.item_id
-            };
-            rows.retain(|row| !same(row));
-        }
-        Ok(rows)
-    }
-
-    /// When the history began, of all accounts: what a feed's ids are made of.
-    pub async fn began_at(&mut self) -> Result<Option<Timestamp>> {
-        let began = self.ask(export::BEGAN.into(), &[], |row| row.time(0)).await?;
-        Ok(began.into_iter().next().flatten())
-    }
-
-    /// Hands every change to `each`, newest poll first.
-    pub async fn all_changes<F, Fut>(
-        &mut self,
-        account: &str,
-        poll: Option<i64>,
-        filter: &ChangesFilter,
-        mut each: F,
-    ) -> Result<()>
-    where
-        F: FnMut(ChangeRow) -> Fut,
-        Fut: Future<Output = Result<(), Fault>>,
-    {
-        let mut sql = Sql::new(self.engine());
-        let mut conditions = format!("c.account = {}", sql.bind(account));
-        if let Some(poll) = poll {
-            conditions.push_str(&format!(" AND c.poll_id = {}", sql.bind(poll)));
-        }
-        if let Some(from) = filter.from {
-            conditions.push_str(&format!(" AND c.observed_at >= {}", sql.bind(from)));
-        }
-        if let Some(until) = filter.until {
-            conditions.push_str(&format!(" AND c.observed_at < {}", sql.bind(until)));
-        }
-        let own = own_conditions(&mut sql, filter);
-        let text = format!(
-            "SELECT {CHANGE} FROM changes AS c WHERE {conditions}{own} \
-             ORDER BY c.poll_id DESC, c.kind, c.item_id, c.field NULLS FIRST"
-        );
-        self.stream(text, &sql.args, change_row, &mut each).await
+        let text = shared_sql(&places.join(", "), &format!("c.account = {account}{own}"));
+        self.ask(text, &sql.args, shared_change).await
     }
 }
 
-const CHANGE: &str = "c.poll_id, c.observed_at, c.previous_poll_at, c.account, c.kind, c.item_id, \
-     c.name, c.change, c.field, c.old_value, c.new_value";
+/// The polls before `before` with changes, each with the number of changes in all polls and its own.
+fn polls_sql<'a>(
+    sql: &mut Sql<'a>,
+    account: &'a str,
+    filter: &'a ChangesFilter,
+    before: i64,
+) -> String {
+    let changed = match filter.change.as_deref() {
+        Some("added") => "p.added",
+        Some("changed") => "p.changed",
+        Some("removed") => "p.removed",
+        Some("restored") => "p.restored",
+        _ => "(p.added + p.changed + p.removed + p.restored)",
+    };
+    let account = sql.bind(account);
+    let mut conditions = vec![
+        format!("p.account = {account}"),
+        "p.outcome <> 'failed'".into(),
+        format!("{changed} > 0"),
+    ];
+    if let Some(from) = filter.from {
+        conditions.push(format!("p.observed_at >= {}", sql.bind(from)));
+    }
+    if let Some(until) = filter.until {
+        conditions.push(format!("p.observed_at < {}", sql.bind(until)));
+    }
+    // The items of each poll are counted once, for the list and for the sum.
+    let (with, join, counted) = match filter.only_time() {
+        true => (String::new(), "", changed),
+        false => {
+            let items = changed_items(sql, &account, filter);
+            let with = format!(
+                "WITH found AS MATERIALIZED (SELECT e.poll_id, count(*) AS items \
+                   FROM ({items}) AS e GROUP BY e.poll_id) "
+            );
+            (with, " JOIN found AS f ON f.poll_id = p.poll_id", "f.items")
+        }
+    };
+    let before = sql.bind(before);
+    let poll = table::POLLS.list("p.");
+    format!(
+        "{with}SELECT {poll}, p.every, p.own FROM (SELECT {poll}, {counted} AS own, \
+           CAST(sum({counted}) OVER () AS BIGINT) AS every FROM polls AS p{join} \
+           WHERE {}) AS p \
+         WHERE p.poll_id < {before} ORDER BY p.poll_id DESC LIMIT {}",
+        conditions.join(" AND "),
+        POLLS + 1
+    )
+}
 
-/// The changed items that are wanted, once for each poll: `poll_id`, kind and id.
+/// The changes of these polls that meet `condition`, each shared one once.
+fn shared_sql(polls: &str, condition: &str) -> String {
+    let order = "c.name NULLS LAST, c.item_id";
+    let (mut joins, mut urls, mut genders, mut videos) = (String::new(), vec![], vec![], vec![]);
+    for (nth, kind) in Kind::ALL.into_iter().enumerate() {
+        joins.push_str(&format!(
+            "LEFT JOIN {table} AS v{nth} ON l.kind = '{kind}' AND v{nth}.account = l.account \
+             AND v{nth}.{id} = l.item_id ",
+            table = kind.table,
+            id = kind.id,
+        ));
+        let columns = [
+            ("preview_image_url", &mut urls),
+            ("gender", &mut genders),
+            ("preview_video_url", &mut videos),
+        ];
+        for (column, of_kinds) in
+            columns.into_iter().filter(|(name, _)| kind.column(name).is_some())
+        {
+            of_kinds.push(format!("v{nth}.{column}"));
+        }
+    }
+    // SQLite's `coalesce` takes two arguments at least.
+    let first = |all: &[String]| {
+        let nulls = ["CAST(NULL AS TEXT)"; 2].into_iter();
+        let all: Vec<&str> = all.iter().map(String::as_str).chain(nulls).collect();
+        format!("coalesce({})", all.join(", "))
+    };
+    format!(
+        "SELECT l.poll_id, l.kind, l.change, l.field, l.old_value, l.new_value, l.item_id, \
+         l.name, l.previous_poll_at, l.same, l.every, {stored}, {gender}, {video} IS NOT NULL FROM ( \
+           SELECT m.*, row_number() OVER (PARTITION BY m.poll_id, m.kind, m.change, \
+               m.field IS NULL ORDER BY m.same DESC, m.name NULLS LAST, m.item_id) AS line FROM ( \
+             SELECT c.*, \
+               count(*) OVER (PARTITION BY c.poll_id, c.kind, c.change, c.field, c.old_value, \
+                 c.new_value) AS same, \
+               count(*) OVER (PARTITION BY c.poll_id, c.kind, c.change, c.field IS NULL) AS every, \
+               row_number() OVER (PARTITION BY c.poll_id, c.kind, c.change, c.field, \
+                 c.old_value, c.new_value ORDER BY {order}) AS place \
+             FROM changes AS c WHERE c.poll_id IN ({polls}) AND {condition} \
+           ) AS m WHERE m.place = 1 OR (m.field IS NULL AND m.place <= {ENTRIES}) \
+         ) AS l {joins}LEFT JOIN assets AS s ON s.url = {url} \
+         WHERE l.line <= {ENTRIES} \
+         ORDER BY l.poll_id DESC, l.kind, l.change, l.field IS NULL, l.line",
+        stored = stored_now("s"),
+        gender = first(&genders),
+        video = first(&videos),
+        url = first(&urls),
+    )
+}
+
+/// The changed items that match, once for each poll: poll, kind and id.
 fn changed_items<'a>(sql: &mut Sql<'a>, account: &str, filter: &'a ChangesFilter) -> String {
     let Some(field) = &filter.field else {
         let own = own_conditions(sql, filter);
@@ -309,7 +240,7 @@ fn changed_items<'a>(sql: &mut Sql<'a>, account: &str, filter: &'a ChangesFilter
              WHERE c.account = {account}{own}"
         );
     };
-    // Where a field is wanted, its changes alone are read: of an item and poll there is one.
+    // With a field only its changes are read: there is one for each item and poll.
     let mut all = format!(
         "SELECT c.poll_id, c.kind, c.item_id FROM field_changes AS c \
          WHERE c.account = {account} AND c.field = {}",
@@ -325,13 +256,13 @@ fn changed_items<'a>(sql: &mut Sql<'a>, account: &str, filter: &'a ChangesFilter
         None => {}
         Some("restored") => all.push_str(&format!(" AND ({})", restored())),
         Some("changed") => all.push_str(&format!(" AND NOT ({})", restored())),
-        // What was added or removed has no changed fields.
+        // Added and removed items have no changed fields.
         Some(_) => all.push_str(" AND FALSE"),
     }
     all
 }
 
-/// Whether a row of `field_changes` tells of a restored item: looked up only for the few polls that
+/// Whether a row of `field_changes` is about a restored item: looked up only for the few polls that
 /// restored any.
 fn restored() -> String {
     let opened = |kind: Kind| {
@@ -343,15 +274,15 @@ fn restored() -> String {
             id = kind.id,
         )
     };
-    let [avatar, photo] = Kind::ALL.map(opened);
+    let opened: Vec<String> = Kind::ALL.into_iter().map(opened).collect();
     format!(
-        "c.poll_id IN (SELECT r.poll_id FROM polls AS r WHERE r.restored > 0) \
-         AND ({avatar} OR {photo})"
+        "c.poll_id IN (SELECT r.poll_id FROM polls AS r WHERE r.restored > 0) AND ({})",
+        opened.join(" OR ")
     )
 }
 
 /// The conditions on kind, change, field and item, each with its AND.
-fn own_conditions<'a>(sql: &mut Sql<'a>, filter: &'a ChangesFilter) -> String {
+pub(super) fn own_conditions<'a>(sql: &mut Sql<'a>, filter: &'a ChangesFilter) -> String {
     let mut all = String::new();
     let kind = filter.kind.map(Kind::as_str);
     let texts = [
@@ -368,17 +299,10 @@ fn own_conditions<'a>(sql: &mut Sql<'a>, filter: &'a ChangesFilter) -> String {
     all
 }
 
-pub(super) fn kind_of(text: &str) -> Kind {
-    match text {
-        "avatar" => Kind::AVATAR,
-        _ => Kind::TALKING_PHOTO,
-    }
-}
-
-fn line(row: &Row) -> Result<Line, Fault> {
-    Ok(Line {
+fn shared_change(row: &Row) -> Result<SharedChange, Fault> {
+    Ok(SharedChange {
         poll_id: row.some_int(0)?,
-        kind: kind_of(&row.some_text(1)?),
+        kind: sql::kind(row, 1)?,
         change: row.some_text(2)?,
         field: row.text(3)?,
         old: row.text(4)?,
@@ -391,21 +315,5 @@ fn line(row: &Row) -> Result<Line, Fault> {
         image: row.text(11)?,
         gender: row.text(12)?,
         has_video: row.bool(13)?.unwrap_or(false),
-    })
-}
-
-fn change_row(row: &Row) -> Result<ChangeRow, Fault> {
-    Ok(ChangeRow {
-        poll_id: row.some_int(0)?,
-        observed_at: row.some_time(1)?,
-        previous_poll_at: row.time(2)?,
-        account: row.some_text(3)?,
-        kind: row.some_text(4)?,
-        item_id: row.some_text(5)?,
-        name: row.text(6)?,
-        change: row.some_text(7)?,
-        field: row.text(8)?,
-        old_value: row.text(9)?,
-        new_value: row.text(10)?,
     })
 }

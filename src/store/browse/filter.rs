@@ -1,76 +1,16 @@
-//! What can be asked of a list: the choices of the facets, search, order.
+//! What is asked of a list: the chosen values of the facets, search, order.
 
-use std::time::Duration;
+use std::collections::BTreeMap;
 
-use crate::{catalog::kind::Kind, time::Timestamp};
-
-/// Whose items, of which kind, and of when.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Scope {
-    /// The kind.
-    pub kind: Kind,
-    /// The account.
-    pub account: String,
-    /// A moment of the past; `None` is now.
-    pub at: Option<Timestamp>,
-}
-
-/// Whether an item is offered.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Listed {
-    /// Not removed.
-    #[default]
-    Now,
-    /// Not listed at present, not removed yet.
-    Missing,
-    /// Removed.
-    Removed,
-    /// Every one ever seen.
-    All,
-}
-
-/// How long ago.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Span {
-    /// By the last good poll.
-    Poll,
-    /// Within seven days.
-    Week,
-    /// Within thirty days.
-    Month,
-}
-
-impl Span {
-    /// All, shortest first.
-    pub const ALL: [Self; 3] = [Self::Poll, Self::Week, Self::Month];
-}
-
-/// What is known of an item's picture.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Picture {
-    /// Its bytes are kept.
-    Mirrored,
-    /// Not fetched yet; of the past: not kept.
-    Pending,
-    /// Could not be fetched, is tried again.
-    Failed,
-    /// HeyGen no longer has it.
-    Gone,
-    /// The item names none.
-    None,
-    /// Not kept, and its link will expire: beside one of the others.
-    Risk,
-}
-
-impl Picture {
-    /// All that exclude each other, in the order of the classes in SQL.
-    pub const CLASSES: [Self; 5] =
-        [Self::Mirrored, Self::Pending, Self::Failed, Self::Gone, Self::None];
-}
+use super::{
+    facets::{self, Facet},
+    scope::{Items, Moments},
+    sql::Sql,
+};
 
 /// The order of a list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Sort {
+pub enum Order {
     /// By name, A to Z.
     #[default]
     Name,
@@ -82,51 +22,102 @@ pub enum Sort {
     Id,
 }
 
-/// The choices: of one facet any, of several facets all.
+impl Order {
+    /// The SQL behind ORDER BY.
+    pub(super) fn sql(self, sql: &Sql<'_>, items: &Items) -> String {
+        let id = &items.id;
+        match self {
+            Self::Name => format!("{} NULLS LAST, {id}", sql.head(&items.name)),
+            Self::Added => format!("{} DESC, {id}", items.first_seen),
+            Self::Changed => format!("{} DESC, {id}", items.changed),
+            Self::Id => id.clone(),
+        }
+    }
+}
+
+/// Which items are shown: of each facet with choices one of them must apply.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Filter {
-    /// Text that name or id hold.
+pub struct ItemFilter {
+    /// Text that name or id contain.
     pub q: String,
-    /// Offered or not.
-    pub listed: Listed,
-    /// First seen within.
-    pub new: Option<Span>,
-    /// Changed or restored within.
-    pub changed: Option<Span>,
-    /// Genders.
-    pub gender: Vec<String>,
-    /// Premium or not.
-    pub premium: Vec<bool>,
-    /// Tags.
-    pub tag: Vec<String>,
-    /// Values of the field `type`.
-    pub of_type: Vec<String>,
-    /// States of the picture.
-    pub picture: Vec<Picture>,
-    /// Columns that hold nothing.
+    /// The chosen values, sorted, by the facet's parameter; a facet without choices has no entry.
+    chosen: BTreeMap<&'static str, Vec<String>>,
+    /// Columns that are null.
     pub none: Vec<String>,
 }
 
-/// The moments that [`Span`]s begin at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Moments {
-    /// The last good poll.
-    pub poll: Timestamp,
-    /// The account's first good poll: what it added is no news.
-    pub first: Timestamp,
-    /// Now, or the moment of the past.
-    pub reference: Timestamp,
-}
+impl ItemFilter {
+    /// The chosen values of a facet, sorted.
+    pub fn chosen(&self, facet: &Facet) -> &[String] {
+        self.chosen.get(facet.param).map(Vec::as_slice).unwrap_or_default()
+    }
 
-impl Moments {
-    /// Where a span begins.
-    pub fn start(&self, span: Span) -> Timestamp {
-        // The reference is the beginning of the last day, which is one of them.
-        let days = |days: u64| self.reference.minus(Duration::from_secs((days - 1) * 86_400));
-        match span {
-            Span::Poll => self.poll,
-            Span::Week => days(7),
-            Span::Month => days(30),
+    /// Chooses these values of a facet; its usual value alone counts as no choice.
+    pub fn choose(&mut self, facet: &'static Facet, mut values: Vec<String>) {
+        values.sort();
+        let is_usual = values.len() == 1 && facet.usual == values.first().map(String::as_str);
+        match values.is_empty() || is_usual {
+            true => drop(self.chosen.remove(facet.param)),
+            false => drop(self.chosen.insert(facet.param, values)),
         }
+    }
+
+    /// Adds a value to the chosen ones, or removes it; a facet with a single value replaces it.
+    pub fn toggle(&mut self, facet: &'static Facet, value: &str) {
+        let mut values = self.chosen(facet).to_vec();
+        match values.iter().position(|known| known == value) {
+            Some(_) if facet.usual.is_some() => {}
+            Some(at) => drop(values.remove(at)),
+            None if facet.single => values = vec![value.to_owned()],
+            None => values.push(value.to_owned()),
+        }
+        self.choose(facet, values);
+    }
+
+    /// Adds a column to those that are null, or removes it.
+    pub fn toggle_none(&mut self, column: &str) {
+        match self.none.iter().position(|known| known == column) {
+            Some(at) => drop(self.none.remove(at)),
+            None => {
+                self.none.push(column.to_owned());
+                self.none.sort();
+            }
+        }
+    }
+
+    /// The joins and the condition of the whole filter.
+    pub(super) fn matching<'a>(
+        &'a self,
+        sql: &mut Sql<'a>,
+        items: &Items,
+        moments: &Moments,
+    ) -> (&'static str, String) {
+        let mut all = vec![];
+        let mut join = "";
+        for facet in facets::of(items.kind) {
+            let chosen = self.chosen(facet);
+            all.extend(facet.condition(sql, items, moments, chosen));
+            if !chosen.is_empty() && !facet.join(items).is_empty() {
+                join = facet.join(items);
+            }
+        }
+        all.extend(self.beside_facets(sql, items));
+        (join, all.join(" AND "))
+    }
+
+    /// The conditions of the search and the empty columns.
+    pub(super) fn beside_facets<'a>(&'a self, sql: &mut Sql<'a>, items: &Items) -> Vec<String> {
+        let mut all = vec![];
+        if !self.q.is_empty() {
+            let needle = sql.bind(self.q.to_ascii_lowercase());
+            let name = sql.contains(&items.name, &needle);
+            let id = sql.contains(&items.id, &needle);
+            all.push(format!("({name} OR {id})"));
+        }
+        for column in &self.none {
+            let elsewhere = sql.in_extra("i.extra", column);
+            all.push(format!("(i.{column} IS NULL AND NOT {elsewhere})"));
+        }
+        all
     }
 }

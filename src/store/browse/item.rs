@@ -1,9 +1,9 @@
-//! One item: its versions, what changed between them, its pictures, its neighbours.
+//! One item: its versions, the changes between them, its pictures, items with similar names.
 
 use super::{
-    Reading,
-    filter::Scope,
-    sql::{Items, Sql},
+    reading::Reading,
+    scope::{Items, Scope},
+    sql::{self, Sql},
 };
 use crate::{
     catalog::{diff::OpenedBy, item::Fields, kind::Kind},
@@ -16,9 +16,9 @@ use crate::{
     time::Timestamp,
 };
 
-/// So many versions are shown, the newest.
+/// The most versions that are shown, the newest.
 pub const VERSIONS: i64 = 300;
-/// So many contents of its URLs.
+/// The most contents of its URLs that are read.
 const CONTENTS: i64 = 2_000;
 
 /// One version of the item.
@@ -51,7 +51,7 @@ pub struct ItemVersion {
 pub struct ItemHistory {
     /// When it was first seen.
     pub first_seen_at: Timestamp,
-    /// Since when it is missing.
+    /// When it was first missing.
     pub missing_since: Option<Timestamp>,
     /// When it was removed.
     pub removed_at: Option<Timestamp>,
@@ -59,9 +59,9 @@ pub struct ItemHistory {
     pub versions: Vec<ItemVersion>,
 }
 
-/// A content that was behind a URL, or what is known where there is none.
+/// A content that was fetched from a URL, or the state of a URL without any.
 #[derive(Clone, Debug)]
-pub struct Content {
+pub struct StoredContent {
     /// The canonical URL.
     pub url: String,
     /// When this content was first fetched from there.
@@ -72,8 +72,8 @@ pub struct Content {
     pub bytes: Option<i64>,
     /// Its type.
     pub content_type: Option<String>,
-    /// Whether its file is kept: neither given up nor lost.
-    pub kept: bool,
+    /// Whether its file is stored: neither pruned nor lost.
+    pub stored: bool,
     /// The state of the URL: `pending`, `mirrored`, `failed`, `gone`, `skipped`.
     pub state: String,
 }
@@ -85,12 +85,12 @@ pub struct Neighbour {
     pub id: String,
     /// Its name.
     pub name: Option<String>,
-    /// The hash of its kept picture.
+    /// The hash of its stored picture.
     pub image: Option<String>,
 }
 
 impl Reading {
-    /// The item called `id`, until `scope.at`; `None` where there is none.
+    /// The item `id` until `scope.at`, if there is one.
     pub async fn item(&mut self, scope: &Scope, id: &str) -> Result<Option<ItemHistory>> {
         let kind = scope.kind;
         let mut sql = Sql::new(self.engine());
@@ -113,16 +113,14 @@ impl Reading {
             history = kind.history,
         );
         let rows = self.ask(text, &sql.args, |row| {
-            Ok(((row.some_time(0)?, row.time(1)?, row.time(2)?), version(row, kind)?))
+            let times = (row.some_time(0)?, row.time(1)?, row.time(2)?);
+            Ok((times, version(row, kind)?))
         });
-        let rows = rows.await?;
-        let Some(((first_seen_at, missing_since, removed_at), _)) = rows.first() else {
+        let (times, versions): (Vec<_>, Vec<ItemVersion>) = rows.await?.into_iter().unzip();
+        let Some((first_seen_at, missing_since, removed_at)) = times.into_iter().next() else {
             return Ok(None);
         };
-        let (first_seen_at, missing, removed) = (*first_seen_at, *missing_since, *removed_at);
-        let versions = rows.into_iter().map(|(_, version)| version).collect();
-        let mut item =
-            ItemHistory { first_seen_at, missing_since: missing, removed_at: removed, versions };
+        let mut item = ItemHistory { first_seen_at, missing_since, removed_at, versions };
         if let Some(at) = scope.at {
             item.cut(at);
         }
@@ -130,7 +128,7 @@ impl Reading {
     }
 
     /// Every content ever fetched from these URLs, oldest first.
-    pub async fn contents(&mut self, urls: &[String]) -> Result<Vec<Content>> {
+    pub async fn contents(&mut self, urls: &[String]) -> Result<Vec<StoredContent>> {
         if urls.is_empty() {
             return Ok(vec![]);
         }
@@ -145,7 +143,7 @@ impl Reading {
         self.ask(text, &sql.args, content).await
     }
 
-    /// Items not removed whose name begins with `word` and a blank, or is just `word`.
+    /// Items not removed whose name begins with `word` and a space, or is `word`.
     pub async fn neighbours(
         &mut self,
         scope: &Scope,
@@ -153,18 +151,19 @@ impl Reading {
         but: &str,
     ) -> Result<Vec<Neighbour>> {
         let mut sql = Sql::new(self.engine());
-        let items = Items::new(&mut sql, scope.kind, scope.account.as_str(), scope.at);
+        let items = Items::new(&mut sql, scope);
         let (from, to) = (sql.bind(format!("{word} ")), sql.bind(format!("{word}!")));
         let alone = sql.bind(word.to_owned());
         let but = sql.bind(but);
         let head = sql.head(&items.name);
         let text = format!(
             "SELECT k.id, k.name, {picture} FROM (SELECT {id} AS id, {name} AS name, \
-             i.preview_image_url AS url FROM {table} WHERE {present} \
+             {url} AS url FROM {table} WHERE {present} \
              AND {head} >= {alone} AND {head} < {to} AND ({head} >= {from} OR {name} = {alone}) \
              AND {id} <> {but} ORDER BY {head}, {id} LIMIT 6) AS k \
              LEFT JOIN assets AS a ON a.url = k.url",
-            picture = items.picture.replace("i.preview_image_url", "k.url"),
+            picture = items.picture_of_url(),
+            url = items.image_url,
             id = items.id,
             name = items.name,
             table = items.from,
@@ -176,28 +175,30 @@ impl Reading {
         .await
     }
 
-    /// Where the item is, if not in `scope`'s account and kind: (account, kind).
+    /// The accounts and kinds that have an item `id`.
     pub async fn elsewhere(&mut self, id: &str) -> Result<Vec<(String, Kind)>> {
         let mut sql = Sql::new(self.engine());
         let id = sql.bind(id);
-        let text = format!(
-            "SELECT account, 'avatar' FROM avatars WHERE avatar_id = {id} \
-             UNION ALL SELECT account, 'talking_photo' FROM talking_photos \
-             WHERE talking_photo_id = {id} LIMIT 20"
-        );
-        self.ask(text, &sql.args, |row| {
-            let kind = match row.some_text(1)?.as_str() {
-                "avatar" => Kind::AVATAR,
-                _ => Kind::TALKING_PHOTO,
-            };
-            Ok((row.some_text(0)?, kind))
-        })
-        .await
+        let mut lists = vec![];
+        for kind in Kind::ALL {
+            let (table, column) = (kind.table, kind.id);
+            lists.push(format!("SELECT account, '{kind}' FROM {table} WHERE {column} = {id}"));
+        }
+        let text = format!("{} LIMIT 20", lists.join(" UNION ALL "));
+        self.ask(text, &sql.args, |row| Ok((row.some_text(0)?, sql::kind(row, 1)?))).await
+    }
+
+    /// The fields that changed with each version: (version, field), newest first.
+    pub async fn changed_fields(&mut self, scope: &Scope, id: &str) -> Result<Vec<(i64, String)>> {
+        let text = "SELECT version, field FROM field_changes \
+             WHERE account = $1 AND kind = $2 AND item_id = $3 ORDER BY version DESC LIMIT 5000";
+        let args = [scope.account.as_str().into(), scope.kind.as_str().into(), id.into()];
+        self.ask(text.into(), &args, |row| Ok((row.some_int(0)?, row.some_text(1)?))).await
     }
 }
 
 impl ItemHistory {
-    /// Forgets what happened after `at`.
+    /// Drops what happened after `at`.
     fn cut(&mut self, at: Timestamp) {
         self.missing_since = None;
         self.removed_at = None;
@@ -234,24 +235,14 @@ fn version(row: &Row, kind: Kind) -> Result<ItemVersion, Fault> {
     })
 }
 
-fn content(row: &Row) -> Result<Content, Fault> {
-    Ok(Content {
+fn content(row: &Row) -> Result<StoredContent, Fault> {
+    Ok(StoredContent {
         url: row.some_text(0)?,
         fetched_at: row.time(1)?,
         sha256: row.text(2)?,
         bytes: row.int(3)?,
         content_type: row.text(4)?,
-        kept: row.bool(5)?.unwrap_or(false),
+        stored: row.bool(5)?.unwrap_or(false),
         state: row.some_text(6)?,
     })
-}
-
-impl Reading {
-    /// Which fields changed with which version: (version, field), newest first.
-    pub async fn changed_fields(&mut self, scope: &Scope, id: &str) -> Result<Vec<(i64, String)>> {
-        let text = "SELECT version, field FROM field_changes \
-             WHERE account = $1 AND kind = $2 AND item_id = $3 ORDER BY version DESC LIMIT 5000";
-        let args = [scope.account.as_str().into(), scope.kind.as_str().into(), id.into()];
-        self.ask(text.into(), &args, |row| Ok((row.some_int(0)?, row.some_text(1)?))).await
-    }
 }

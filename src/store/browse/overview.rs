@@ -1,12 +1,11 @@
-//! What the front page shows beside the polls: how many, the newest, what is about to vanish.
+//! The front page: counts, the newest items, items and pictures about to be lost.
 
 use std::time::Duration;
 
 use super::{
-    Reading,
-    changes::kind_of,
-    filter::Scope,
-    sql::{Items, Sql, kept_now},
+    reading::Reading,
+    scope::{Items, Scope, image_url},
+    sql::{self, Sql, stored_now},
 };
 use crate::{
     catalog::kind::Kind,
@@ -18,7 +17,7 @@ use crate::{
     time::Timestamp,
 };
 
-/// Links that expire within this are about to vanish.
+/// Pictures whose links expire within this time are about to be lost.
 pub const SOON: Duration = Duration::from_secs(48 * 60 * 60);
 
 /// An item on the front page.
@@ -30,27 +29,42 @@ pub struct Brief {
     pub id: String,
     /// The name.
     pub name: Option<String>,
-    /// When it was first seen, missed, or when its link expires.
+    /// When it was first seen, first missing, or when its link expires.
     pub at: Option<Timestamp>,
-    /// The hash of its kept picture.
+    /// The hash of its stored picture.
     pub image: Option<String>,
-    /// Of a missing one: the polls in a row without it.
+    /// Of a missing item: the number of consecutive polls without it.
     pub polls: i64,
 }
 
 /// The lists of the front page.
 #[derive(Clone, Debug, Default)]
 pub struct Lists {
-    /// The newest items, the baseline's left out.
+    /// The newest items, without those of the first poll.
     pub newest: Vec<Brief>,
     /// Missing items, the longest missing first.
     pub missing: Vec<Brief>,
-    /// Items whose picture is not kept and whose link expires soon, soonest first.
+    /// Items whose picture is not stored and whose link expires soon, soonest first.
     pub expiring: Vec<Brief>,
-    /// Same for the videos.
+    /// The same of videos.
     pub expiring_videos: Vec<Brief>,
     /// The last polls that changed items, newest first: number, time, how many items.
     pub changed: Vec<(i64, Timestamp, i64)>,
+}
+
+/// The sections of the statement that reads all lists, one row each.
+const NEWEST: i64 = 0;
+const MISSING: i64 = 1;
+const PICTURE: i64 = 2;
+const CHANGED: i64 = 3;
+const VIDEO: i64 = 4;
+
+/// A row of that statement.
+enum FrontRow {
+    /// An item in a section.
+    Item(i64, Brief),
+    /// A poll, its time and its number of changed items.
+    Changed(i64, Timestamp, i64),
 }
 
 impl Reading {
@@ -59,12 +73,12 @@ impl Reading {
         &mut self,
         account: &str,
         at: Option<Timestamp>,
-    ) -> Result<[ItemCounts; 2]> {
+    ) -> Result<Vec<(Kind, ItemCounts)>> {
         let mut sql = Sql::new(self.engine());
         let mut parts = vec![];
         for kind in Kind::ALL {
-            // Each number by itself, so that the indexes of what is not removed answer.
-            let items = Items::new(&mut sql, kind, account, at);
+            // Each number by itself: the indexes of items not removed are used.
+            let items = Items::of(&mut sql, kind, account, at);
             let count = |condition: String| {
                 format!("(SELECT count(*) FROM {} WHERE {condition})", items.from)
             };
@@ -73,19 +87,13 @@ impl Reading {
                 None => count(format!("{current} AND {} IS NOT NULL", items.missing)),
                 Some(_) => "CAST(0 AS BIGINT)".into(),
             };
-            let number = kind.index();
-            parts.push(format!("SELECT CAST({number} AS BIGINT), {}, {missing}", count(current)));
+            parts.push(format!("SELECT '{kind}', {}, {missing}", count(current)));
         }
         let rows = self.ask(parts.join(" UNION ALL "), &sql.args, |row| {
-            let counts =
-                ItemCounts { current: row.some_int(1)?, missing: row.some_int(2)?, removed: 0 };
-            Ok((row.some_int(0)?, counts))
+            let (current, missing) = (row.some_int(1)?, row.some_int(2)?);
+            Ok((sql::kind(row, 0)?, ItemCounts { current, missing, removed: 0 }))
         });
-        let mut counts = [ItemCounts::default(); 2];
-        for (kind, of_kind) in rows.await? {
-            counts[usize::from(kind != 0)] = of_kind;
-        }
-        Ok(counts)
+        rows.await
     }
 
     /// The lists of the front page; `first` is the baseline.
@@ -103,10 +111,11 @@ impl Reading {
             parts.push(newest(&mut sql, &scope, first));
             if at.is_none() {
                 parts.push(missing(&mut sql, &scope));
-                parts.push(expiring(&mut sql, &scope, now, (2, "preview_image_url")));
-            }
-            if at.is_none() && kind == Kind::AVATAR {
-                parts.push(expiring(&mut sql, &scope, now, (4, "preview_video_url")));
+                for preview in [(PICTURE, "preview_image_url"), (VIDEO, "preview_video_url")] {
+                    if kind.column(preview.1).is_some() {
+                        parts.push(expiring(&mut sql, &scope, now, preview));
+                    }
+                }
             }
         }
         parts.push(changed(&mut sql, account, at, first));
@@ -114,16 +123,13 @@ impl Reading {
             parts.iter().map(|part| format!("SELECT * FROM ({part}) AS x")).collect();
         let text = parts.join(" UNION ALL ");
         let mut lists = Lists::default();
-        for (section, brief) in self.ask(text, &sql.args, brief).await? {
-            match section {
-                0 => lists.newest.push(brief),
-                1 => lists.missing.push(brief),
-                3 => {
-                    let items = brief.id.parse().unwrap_or(0);
-                    lists.changed.extend(brief.at.map(|at| (brief.polls, at, items)));
-                }
-                4 => lists.expiring_videos.push(brief),
-                _ => lists.expiring.push(brief),
+        for row in self.ask(text, &sql.args, front_row).await? {
+            match row {
+                FrontRow::Changed(poll, at, items) => lists.changed.push((poll, at, items)),
+                FrontRow::Item(NEWEST, brief) => lists.newest.push(brief),
+                FrontRow::Item(MISSING, brief) => lists.missing.push(brief),
+                FrontRow::Item(VIDEO, brief) => lists.expiring_videos.push(brief),
+                FrontRow::Item(_, brief) => lists.expiring.push(brief),
             }
         }
         lists.newest.sort_by_key(|brief| std::cmp::Reverse(brief.at));
@@ -135,9 +141,9 @@ impl Reading {
     }
 }
 
-/// By the last polls that added something: what they opened is found by the history's index.
+/// The newest items, found by the last polls that added any and the history's index.
 fn newest<'a>(sql: &mut Sql<'a>, scope: &Scope, first: Timestamp) -> String {
-    let items = Items::new(sql, scope.kind, scope.account.clone(), scope.at);
+    let items = Items::of(sql, scope.kind, scope.account.clone(), scope.at);
     let account = sql.bind(scope.account.clone());
     let first = sql.bind(first);
     let until = match scope.at {
@@ -145,9 +151,9 @@ fn newest<'a>(sql: &mut Sql<'a>, scope: &Scope, first: Timestamp) -> String {
         None => String::new(),
     };
     format!(
-        "SELECT CAST(0 AS BIGINT) AS section, '{kind}' AS kind, k.id, k.name, k.seen, \
+        "SELECT CAST({NEWEST} AS BIGINT) AS section, '{kind}' AS kind, k.id, k.name, k.seen, \
          {picture} AS image, CAST(0 AS BIGINT) AS polls \
-         FROM (SELECT {id} AS id, {name} AS name, {seen} AS seen, i.preview_image_url AS url \
+         FROM (SELECT {id} AS id, {name} AS name, {seen} AS seen, {url} AS url \
            FROM (SELECT h.{id_column} AS id FROM {history} AS h WHERE h.opened_by = 'added' \
              AND h.account = {account} AND h.opened_poll IN (SELECT q.poll_id FROM (SELECT \
                p.poll_id FROM polls AS p WHERE p.account = {account} AND p.outcome <> 'failed' \
@@ -163,7 +169,8 @@ fn newest<'a>(sql: &mut Sql<'a>, scope: &Scope, first: Timestamp) -> String {
         seen = items.first_seen,
         from = items.from,
         present = items.present,
-        picture = items.picture.replace("i.preview_image_url", "k.url"),
+        picture = items.picture_of_url(),
+        url = items.image_url,
     )
 }
 
@@ -171,20 +178,21 @@ fn missing<'a>(sql: &mut Sql<'a>, scope: &Scope) -> String {
     let account = sql.bind(scope.account.clone());
     let (id, name) = (scope.kind.id, scope.kind.label);
     format!(
-        "SELECT CAST(1 AS BIGINT) AS section, '{kind}' AS kind, k.id, k.name, k.since, {kept}, \
+        "SELECT CAST({MISSING} AS BIGINT) AS section, '{kind}' AS kind, k.id, k.name, k.since, {stored}, \
          (SELECT count(*) FROM polls AS p WHERE p.account = {account} AND p.outcome <> 'failed' \
           AND p.observed_at >= k.since) \
          FROM (SELECT i.{id} AS id, i.{name} AS name, i.missing_since AS since, \
-           i.preview_image_url AS url FROM {table} AS i WHERE i.account = {account} \
+           {url} AS url FROM {table} AS i WHERE i.account = {account} \
            AND i.removed_at IS NULL AND i.missing_since IS NOT NULL \
            ORDER BY i.missing_since, i.{id} LIMIT 4) AS k LEFT JOIN assets AS a ON a.url = k.url",
         kind = scope.kind,
         table = scope.kind.table,
-        kept = kept_now("a"),
+        url = image_url(scope.kind),
+        stored = stored_now("a"),
     )
 }
 
-/// Of the previews in `column`; `section` is their number.
+/// The pictures or videos in `column` that are not stored and whose link expires soon.
 fn expiring<'a>(
     sql: &mut Sql<'a>,
     scope: &Scope,
@@ -200,10 +208,10 @@ fn expiring<'a>(
              AND {assets}.expires_at > {now} AND {assets}.expires_at < {soon}"
         )
     };
-    // Items have no index by URL: where nothing is due they are not read at all.
+    // Items have no index by URL: if nothing is due they are not read at all.
     format!(
-        "SELECT CAST({section} AS BIGINT) AS section, '{kind}' AS kind, k.id, k.name, k.expires, CAST(NULL AS TEXT), \
-         CAST(0 AS BIGINT) FROM (SELECT i.{id} AS id, i.{name} AS name, a.expires_at AS expires \
+        "SELECT CAST({section} AS BIGINT) AS section, '{kind}' AS kind, k.id, k.name, k.expires, \
+         CAST(NULL AS TEXT), CAST(0 AS BIGINT) FROM (SELECT i.{id} AS id, i.{name} AS name, a.expires_at AS expires \
            FROM assets AS a JOIN {table} AS i ON i.{column} = a.url \
            WHERE EXISTS (SELECT 1 FROM assets AS d WHERE {any}) AND {each} \
            AND i.account = {account} AND i.removed_at IS NULL \
@@ -223,7 +231,7 @@ fn changed(sql: &mut Sql<'_>, account: &str, at: Option<Timestamp>, first: Times
         None => String::new(),
     };
     format!(
-        "SELECT CAST(3 AS BIGINT) AS section, '' AS kind, CAST(p.changed AS TEXT) AS id, \
+        "SELECT CAST({CHANGED} AS BIGINT) AS section, '' AS kind, CAST(p.changed AS TEXT) AS id, \
          CAST(NULL AS TEXT) AS name, \
          p.observed_at, CAST(NULL AS TEXT), CAST(p.poll_id AS BIGINT) FROM polls AS p \
          WHERE p.account = {account} AND p.outcome <> 'failed' AND p.changed > 0 \
@@ -231,16 +239,19 @@ fn changed(sql: &mut Sql<'_>, account: &str, at: Option<Timestamp>, first: Times
     )
 }
 
-fn brief(row: &Row) -> Result<(i64, Brief), Fault> {
-    Ok((
-        row.some_int(0)?,
-        Brief {
-            kind: kind_of(&row.some_text(1)?),
-            id: row.some_text(2)?,
-            name: row.text(3)?,
-            at: row.time(4)?,
-            image: row.text(5)?,
-            polls: row.some_int(6)?,
-        },
-    ))
+fn front_row(row: &Row) -> Result<FrontRow, Fault> {
+    let (section, id, number) = (row.some_int(0)?, row.some_text(2)?, row.some_int(6)?);
+    if section == CHANGED {
+        let items = id.parse().map_err(|_| row.spoiled(2, "is no number"))?;
+        return Ok(FrontRow::Changed(number, row.some_time(4)?, items));
+    }
+    let brief = Brief {
+        kind: sql::kind(row, 1)?,
+        id,
+        name: row.text(3)?,
+        at: row.time(4)?,
+        image: row.text(5)?,
+        polls: number,
+    };
+    Ok(FrontRow::Item(section, brief))
 }

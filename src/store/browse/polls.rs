@@ -1,10 +1,18 @@
-//! Polls, what the API said beside them, and sums by day.
+//! Polls, the API's notices in them, and sums by day.
 
-use super::{Reading, changes::kind_of, sql::Sql};
+use super::{
+    reading::Reading,
+    sql::{self, Sql},
+};
 use crate::{
     catalog::kind::Kind,
     error::Result,
-    store::{conn::Fault, record::Record, row::PollRow, table::POLLS},
+    store::{
+        conn::{Fault, Row},
+        record::Record,
+        row::PollRow,
+        table::POLLS,
+    },
     time::Timestamp,
 };
 
@@ -19,12 +27,12 @@ pub struct NearPoll {
     pub after: Option<i64>,
 }
 
-/// What the API said, and when first.
+/// A notice of the API.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
-    /// Its words.
+    /// Its text.
     pub text: String,
-    /// The first poll that heard them.
+    /// The first poll that received it.
     pub first_poll: i64,
     /// The last one.
     pub last_poll: i64,
@@ -43,6 +51,16 @@ pub struct Day {
     pub removed: i64,
     /// Items restored.
     pub restored: i64,
+}
+
+impl Day {
+    /// Adds the numbers of another day.
+    pub fn add(&mut self, other: &Self) {
+        self.added += other.added;
+        self.changed += other.changed;
+        self.removed += other.removed;
+        self.restored += other.restored;
+    }
 }
 
 /// A field that appeared, vanished or changed its type.
@@ -83,7 +101,7 @@ impl Reading {
         Ok((rows.into_iter().map(|(row, _)| row).collect(), all))
     }
 
-    /// Hands every poll to `each`, newest first.
+    /// Passes every poll to `each`, newest first.
     pub async fn all_polls<F, Fut>(
         &mut self,
         account: &str,
@@ -124,7 +142,7 @@ impl Reading {
         Ok(rows.await?.into_iter().next())
     }
 
-    /// What the API said, last said first.
+    /// The notices of the API, the last received first.
     pub async fn notices(&mut self, account: &str, at: Option<Timestamp>) -> Result<Vec<Notice>> {
         let mut sql = Sql::new(self.engine());
         let condition = until(&mut sql, account, at);
@@ -175,23 +193,17 @@ impl Reading {
         .await
     }
 
-    /// What a poll saw of the lists' fields.
+    /// The changes of the lists' fields in a poll.
     pub async fn schema_of_poll(&mut self, poll: &PollRow) -> Result<Vec<SchemaRow>> {
         let text = "SELECT kind, field, change, json_type, example FROM schema_changes \
              WHERE account = $1 AND poll_id = $2 ORDER BY kind, field LIMIT 500";
         self.ask(text.into(), &[poll.account.as_str().into(), poll.poll_id.into()], |row| {
-            Ok(SchemaRow {
-                kind: kind_of(&row.some_text(0)?),
-                field: row.some_text(1)?,
-                change: row.some_text(2)?,
-                json_type: row.text(3)?,
-                example: row.text(4)?,
-            })
+            schema_row(row)
         })
         .await
     }
 
-    /// The polls of the account with news of the lists' fields, after each list's first reading.
+    /// The changes of the lists' fields after each list's first poll, with the poll.
     pub async fn schema_news(
         &mut self,
         account: &str,
@@ -207,19 +219,7 @@ impl Reading {
                  WHERE f.account = s.account AND f.kind = s.kind) \
              ORDER BY s.poll_id DESC, s.kind, s.field LIMIT 12"
         );
-        self.ask(text, &sql.args, |row| {
-            Ok((
-                row.some_int(5)?,
-                SchemaRow {
-                    kind: kind_of(&row.some_text(0)?),
-                    field: row.some_text(1)?,
-                    change: row.some_text(2)?,
-                    json_type: row.text(3)?,
-                    example: row.text(4)?,
-                },
-            ))
-        })
-        .await
+        self.ask(text, &sql.args, |row| Ok((row.some_int(5)?, schema_row(row)?))).await
     }
 }
 
@@ -233,4 +233,14 @@ fn until<'a>(sql: &mut Sql<'a>, account: &'a str, at: Option<Timestamp>) -> Stri
             format!("p.account = {account} AND coalesce(p.observed_at, p.started_at) <= {at}")
         }
     }
+}
+
+fn schema_row(row: &Row) -> Result<SchemaRow, Fault> {
+    Ok(SchemaRow {
+        kind: sql::kind(row, 0)?,
+        field: row.some_text(1)?,
+        change: row.some_text(2)?,
+        json_type: row.text(3)?,
+        example: row.text(4)?,
+    })
 }

@@ -1,17 +1,18 @@
-//! The SQL that the gallery's rooms share, and where the two engines differ.
+//! The SQL that the gallery's queries share, and all that differs between the two engines.
+
+use sqlx::AssertSqlSafe;
 
 use crate::{
     catalog::kind::Kind,
     store::{
-        conn::{Arg, Engine},
+        conn::{Arg, Conn, Engine, Fault, Row},
         table::POLLS,
     },
-    time::Timestamp,
 };
 
-/// One row for each account, each with the last poll of all, the last writes of the mirror, and what
-/// tells this last poll from that of another database in the same place.
-pub const MARK: &str = "SELECT a.account, (SELECT max(poll_id) FROM polls), \
+/// One row for each account, each with the last poll of all, the last writes of the mirror, and
+/// values that differ from those of another database at the same location.
+pub const STAMP: &str = "SELECT a.account, (SELECT max(poll_id) FROM polls), \
      (SELECT max(checked_at) FROM assets WHERE checked_at IS NOT NULL), \
      (SELECT max(next_attempt_at) FROM assets WHERE next_attempt_at IS NOT NULL), \
      (SELECT CAST(coalesce(sum(CASE state WHEN 'pending' THEN 1 WHEN 'failed' THEN 1000000 \
@@ -23,9 +24,9 @@ pub const MARK: &str = "SELECT a.account, (SELECT max(poll_id) FROM polls), \
      (SELECT max(version) FROM _heygen_sync_migrations) \
      FROM (SELECT 1 AS one) AS o LEFT JOIN accounts AS a ON 1 = 1 ORDER BY a.account";
 
-/// The hash of the asset joined as `alias`, where its file is kept: one whose file was lost keeps its
-/// hash, so that it is known again.
-pub fn kept_now(alias: &str) -> String {
+/// The hash of the asset joined as `alias` if its file is stored. (An asset whose file was lost keeps
+/// its hash, by which the file is recognised later.)
+pub fn stored_now(alias: &str) -> String {
     format!("CASE WHEN {alias}.file IS NOT NULL THEN {alias}.sha256 END")
 }
 
@@ -42,9 +43,44 @@ pub fn good_polls() -> String {
     )
 }
 
+/// The kind that a column names.
+pub fn kind(row: &Row, at: usize) -> Result<Kind, Fault> {
+    let text = row.some_text(at)?;
+    Kind::parse(&text).ok_or_else(|| row.spoiled(at, "is no kind"))
+}
+
+/// Makes a connection read-only; on SQLite a query is aborted once `in_time` returns false (it would
+/// continue after its future was dropped).
+pub async fn prepare(
+    conn: &mut Conn,
+    in_time: impl FnMut() -> bool + Send + 'static,
+) -> Result<(), Fault> {
+    let Conn::Sqlite(sqlite) = conn else { return Ok(()) };
+    let mut handle = sqlite.0.lock_handle().await?;
+    handle.set_progress_handler(20_000, in_time);
+    drop(handle);
+    // Memory-mapped reads avoid a copy of each page.
+    conn.batch("PRAGMA query_only = 1; PRAGMA mmap_size = 1073741824; PRAGMA cache_size = -8000")
+        .await
+}
+
+/// Begins a read-only transaction; on PostgreSQL with a timeout, and without JIT and parallel
+/// workers, which take longer to start than a page takes to read.
+pub async fn begin(conn: &mut Conn, millis: i64) -> Result<(), Fault> {
+    conn.execute(conn.engine().begin_reading(), &[]).await?;
+    if conn.engine() == Engine::Postgres {
+        let limits = format!(
+            "SET LOCAL statement_timeout = {millis}; SET LOCAL jit = off; \
+             SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL work_mem = '32MB'"
+        );
+        conn.batch(AssertSqlSafe(limits)).await?;
+    }
+    Ok(())
+}
+
 /// A statement under construction: its arguments, by number.
 pub struct Sql<'a> {
-    pub engine: Engine,
+    engine: Engine,
     pub args: Vec<Arg<'a>>,
 }
 
@@ -53,7 +89,7 @@ impl<'a> Sql<'a> {
         Self { engine, args: vec![] }
     }
 
-    /// Adds an argument; gives its place in the text.
+    /// Adds an argument; returns its placeholder.
     pub fn bind(&mut self, arg: impl Into<Arg<'a>>) -> String {
         self.args.push(arg.into());
         format!("${}", self.args.len())
@@ -65,29 +101,29 @@ impl<'a> Sql<'a> {
         format!("{expression} IN ({})", places.join(", "))
     }
 
-    /// The first 200 characters, as the index by name has them.
+    /// The first 200 characters: the expression of the index by name.
     pub fn head(&self, expression: &str) -> String {
         self.engine.head(expression)
     }
 
-    /// Whether a text holds another, letter for letter but for the case of A to Z. Both engines
-    /// fold these alone: SQLite's `lower` knows no others, nor does PostgreSQL's under "C".
-    pub fn holds(&self, expression: &str, place: &str) -> String {
+    /// Whether a text contains another, ignoring the case of A to Z only: `lower` of SQLite folds no
+    /// other letters, nor does that of PostgreSQL under the collation "C".
+    pub fn contains(&self, expression: &str, place: &str) -> String {
         self.engine.contains(expression, place)
     }
 
-    /// Whether a JSON array of texts has one of these.
-    pub fn has_tag(&mut self, tags: &str, values: &'a [String]) -> String {
+    /// Whether a JSON array of texts contains one of these.
+    pub fn has_text(&mut self, texts: &str, values: &'a [String]) -> String {
         let places: Vec<String> = values.iter().map(|value| self.bind(value.as_str())).collect();
-        self.engine.has_string(tags, &places)
+        self.engine.has_string(texts, &places)
     }
 
     /// Rows of the texts of a JSON array, as `t.value`.
-    pub fn each_tag(&self, tags: &str) -> String {
-        self.engine.each_string(tags)
+    pub fn each_text(&self, texts: &str) -> String {
+        self.engine.each_string(texts)
     }
 
-    /// Whether the field `name` (one of ours) stands in `extra` after all.
+    /// Whether `extra` has the field `name` (a known column's): a value that the column cannot hold.
     pub fn in_extra(&self, extra: &str, name: &str) -> String {
         self.engine.has_key(extra, name)
     }
@@ -97,149 +133,15 @@ impl<'a> Sql<'a> {
         self.engine.day(time)
     }
 
-    /// A null that both engines take for a time.
+    /// A null of the type of a time.
     pub fn no_time(&self) -> &'static str {
         self.engine.no_time()
     }
-}
 
-/// The items of one kind and account, as they are or were: what stands behind FROM, the condition,
-/// and the expressions for what is not a plain column.
-pub struct Items {
-    pub from: String,
-    /// Every item that was ever seen by then.
-    pub condition: String,
-    /// Those of them that are not removed; their `parts` make up all.
-    pub present: String,
-    pub parts: Vec<String>,
-    pub id: String,
-    pub name: String,
-    pub first_seen: String,
-    pub changed: String,
-    pub missing: String,
-    pub removed: String,
-    /// The picture's hash, where the picture of that time is kept.
-    pub picture: String,
-    /// Whether the picture of a past time is kept.
-    pub pictured: String,
-    /// The same for statements that ask it of most items.
-    pub pictured_of_most: String,
-    /// Same for the video.
-    pub video: String,
-    pub kind: Kind,
-    pub past: bool,
-}
-
-impl Items {
-    /// `at` is a moment of the past.
-    pub fn new<'a>(
-        sql: &mut Sql<'a>,
-        kind: Kind,
-        account: impl Into<Arg<'a>>,
-        at: Option<Timestamp>,
-    ) -> Self {
-        let account = sql.bind(account);
-        let (table, id) = (kind.table, kind.id);
-        let condition = format!("i.account = {account}");
-        let base = Self {
-            from: format!("{table} AS i"),
-            // The bare column, so that the index of items not removed serves.
-            present: format!("{condition} AND i.removed_at IS NULL"),
-            parts: vec![condition.clone()],
-            condition,
-            id: format!("i.{id}"),
-            name: format!("i.{}", kind.label),
-            first_seen: "i.first_seen_at".into(),
-            changed: "i.changed_at".into(),
-            missing: "i.missing_since".into(),
-            removed: "i.removed_at".into(),
-            picture: kept_now("a"),
-            pictured: "a.file IS NOT NULL".into(),
-            pictured_of_most: "a.file IS NOT NULL".into(),
-            video: kept_now("w"),
-            kind,
-            past: at.is_some(),
-        };
-        match at {
-            None => base,
-            Some(at) => base.at(sql, at),
-        }
-    }
-
-    fn at(self, sql: &mut Sql<'_>, at: Timestamp) -> Self {
-        let (table, id) = (self.kind.table, self.kind.id);
-        let versions = self.kind.history;
-        let at = sql.bind(at);
-        // Most of the time no file is lost, which is asked once and not for every row.
-        let contents = |url: &str| {
-            format!(
-                "asset_versions AS s WHERE {url}s.fetched_at <= {at} AND s.pruned_at IS NULL \
-                 AND (NOT EXISTS (SELECT 1 FROM assets WHERE state <> 'mirrored' \
-                     AND file IS NULL AND sha256 IS NOT NULL) \
-                   OR NOT EXISTS (SELECT 1 FROM assets AS l WHERE l.url = s.url \
-                     AND l.sha256 = s.sha256 AND l.file IS NULL))"
-            )
-        };
-        let kept = |url: &str| {
-            let contents = contents(&format!("s.url = {url} AND "));
-            format!("(SELECT s.sha256 FROM {contents} ORDER BY s.fetched_at DESC LIMIT 1)")
-        };
-        let pictured = contents("s.url = i.preview_image_url AND ");
-        let pictured = format!("EXISTS (SELECT 1 FROM {pictured})");
-        let own = &self.condition;
-        let present =
-            format!("{own} AND i.valid_from <= {at} AND (i.valid_to IS NULL OR i.valid_to > {at})");
-        // Few are removed: apart from the others, these are read without a look at what came later.
-        let removed = format!(
-            "{own} AND i.closed_by = 'removed' AND i.valid_to <= {at} \
-             AND NOT coalesce((SELECT n.valid_from <= {at} FROM {versions} AS n \
-                 WHERE n.account = i.account AND n.{id} = i.{id} \
-                 AND n.version = i.version + 1), FALSE)"
-        );
-        Self {
-            // A first version says itself when the item was first seen: nothing is looked up for it.
-            from: format!(
-                "{versions} AS i LEFT JOIN {table} AS f ON f.account = i.account \
-                 AND f.{id} = CASE WHEN i.version > 1 THEN i.{id} END"
-            ),
-            condition: format!("(({present}) OR ({removed}))"),
-            parts: vec![present.clone(), removed],
-            present,
-            first_seen: "CASE WHEN i.version = 1 THEN i.valid_from ELSE f.first_seen_at END".into(),
-            changed: format!(
-                "CASE WHEN i.opened_by <> 'learned' THEN i.valid_from ELSE \
-                 (SELECT max(c.valid_from) FROM {versions} AS c WHERE c.account = i.account \
-                  AND c.{id} = i.{id} AND c.version <= i.version AND c.opened_by <> 'learned') END"
-            ),
-            missing: sql.no_time().into(),
-            removed: format!("CASE WHEN i.valid_to <= {at} THEN i.valid_to END"),
-            picture: kept("i.preview_image_url"),
-            // PostgreSQL reads all contents once and hashes them; SQLite would build an index.
-            pictured_of_most: match sql.engine {
-                Engine::Postgres => {
-                    format!("i.preview_image_url IN (SELECT s.url FROM {})", contents(""))
-                }
-                Engine::Sqlite => pictured.clone(),
-            },
-            pictured,
-            video: match self.kind.column("preview_video_url") {
-                Some(_) => kept("i.preview_video_url"),
-                None => "CAST(NULL AS TEXT)".into(),
-            },
-            ..self
-        }
-    }
-
-    /// A column that only avatars have, or a null of its type.
-    pub fn own(&self, column: &str, null: &str) -> String {
-        match self.kind.columns.iter().any(|known| known.name == column) {
-            true => format!("i.{column}"),
-            false => format!("CAST(NULL AS {null})"),
-        }
-    }
-
-    /// The columns by which a version is told apart.
-    pub fn version(&self) -> &'static str {
-        "i.version"
+    /// Whether `column` is among the values that `rows` (FROM and WHERE) has in `value`, asked of most
+    /// items. PostgreSQL hashes the values once; SQLite would build an index, so it looks each one up
+    /// by `one` instead.
+    pub fn among(&self, column: &str, value: &str, rows: &str, one: &str) -> String {
+        self.engine.among(column, value, rows, one)
     }
 }

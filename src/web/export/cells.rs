@@ -1,6 +1,6 @@
 //! The columns of each export, and a row's cells in their order.
 
-use super::rows::Cell;
+use super::rows::ExportCell;
 use crate::{
     catalog::{item::Fields, kind::Kind},
     store::{
@@ -9,7 +9,7 @@ use crate::{
         row::PollRow,
         table::POLLS,
     },
-    web::{chart::Span, overview::Numbers},
+    web::{chart::Period, numbers::Numbers},
 };
 
 pub(super) fn item_columns(kind: Kind) -> Vec<&'static str> {
@@ -27,17 +27,17 @@ pub(super) fn item_columns(kind: Kind) -> Vec<&'static str> {
     columns
 }
 
-fn own_cells(kind: Kind, fields: &Fields) -> Vec<Cell> {
+fn own_cells(kind: Kind, fields: &Fields) -> Vec<ExportCell> {
     let own = kind.columns.iter().map(|column| fields.cell(column).into());
-    let mut cells: Vec<Cell> = own.collect();
-    cells.push(fields.extra(kind).map_or(Cell::Null, Cell::Json));
+    let mut cells: Vec<ExportCell> = own.collect();
+    cells.push(fields.extra(kind).map_or(ExportCell::Null, ExportCell::Json));
     cells
 }
 
-pub(super) fn item_cells(item: &FullItem) -> Vec<Cell> {
-    let mut cells = vec![Cell::Text(item.account.clone()), Cell::Text(item.id.clone())];
+pub(super) fn item_cells(item: &FullItem) -> Vec<ExportCell> {
+    let mut cells = vec![ExportCell::Text(item.account.clone()), ExportCell::Text(item.id.clone())];
     cells.extend(own_cells(item.kind, &item.fields));
-    cells.push(Cell::Int(item.version));
+    cells.push(ExportCell::Int(item.version));
     let times = [
         Some(item.valid_from),
         Some(item.first_seen_at),
@@ -45,7 +45,7 @@ pub(super) fn item_cells(item: &FullItem) -> Vec<Cell> {
         item.missing_since,
         item.removed_at,
     ];
-    cells.extend(times.map(Cell::from));
+    cells.extend(times.map(ExportCell::from));
     cells
 }
 
@@ -73,16 +73,16 @@ pub(super) fn version_cells(
     account: &str,
     id: &str,
     version: &ItemVersion,
-) -> Vec<Cell> {
+) -> Vec<ExportCell> {
     let mut cells = vec![
-        Cell::Text(account.to_owned()),
-        Cell::Text(id.to_owned()),
-        Cell::Int(version.version),
+        ExportCell::Text(account.to_owned()),
+        ExportCell::Text(id.to_owned()),
+        ExportCell::Int(version.version),
         Some(version.valid_from).into(),
         version.valid_to.into(),
-        Cell::Text(version.opened_by.as_str().to_owned()),
+        ExportCell::Text(version.opened_by.as_str().to_owned()),
         version.closed_by.clone().into(),
-        Cell::Int(version.opened_poll),
+        ExportCell::Int(version.opened_poll),
         version.closed_poll.into(),
         version.opened_after.into(),
         version.closed_after.into(),
@@ -91,16 +91,16 @@ pub(super) fn version_cells(
     cells
 }
 
-pub(super) fn change_cells(row: ChangeRow) -> Vec<Cell> {
+pub(super) fn change_cells(row: ChangeRow) -> Vec<ExportCell> {
     vec![
-        Cell::Int(row.poll_id),
+        ExportCell::Int(row.poll_id),
         Some(row.observed_at).into(),
         row.previous_poll_at.into(),
-        Cell::Text(row.account),
-        Cell::Text(row.kind),
-        Cell::Text(row.item_id),
+        ExportCell::Text(row.account),
+        ExportCell::Text(row.kind),
+        ExportCell::Text(row.item_id),
         row.name.into(),
-        Cell::Text(row.change),
+        ExportCell::Text(row.change),
         row.field.into(),
         row.old_value.into(),
         row.new_value.into(),
@@ -111,33 +111,32 @@ pub(super) fn poll_columns() -> Vec<&'static str> {
     POLLS.columns.iter().map(|column| column.name).collect()
 }
 
-pub(super) fn poll_cells(row: PollRow) -> Vec<Cell> {
+pub(super) fn poll_cells(row: PollRow) -> Vec<ExportCell> {
     row.pairs().map(|(_, cell)| cell.into()).collect()
 }
 
-pub(super) fn span_cells(span: Span) -> Vec<Cell> {
-    let Day { day: _, added, changed, removed, restored } = span.sums;
-    let mut cells = vec![Cell::Text(span.from), Cell::Text(span.to)];
-    cells.extend([added, changed, removed, restored].map(Cell::Int));
+pub(super) fn period_cells(period: Period) -> Vec<ExportCell> {
+    let Day { day: _, added, changed, removed, restored } = period.sums;
+    let mut cells = vec![ExportCell::Text(period.from), ExportCell::Text(period.to)];
+    cells.extend([added, changed, removed, restored].map(ExportCell::Int));
     cells
 }
 
-/// Who was missing in the past is not kept.
-pub(super) fn measures(numbers: &Numbers, past: bool) -> Vec<Vec<Cell>> {
-    let all = [
-        ("avatars", numbers.current[0]),
-        ("talking_photos", numbers.current[1]),
-        ("avatars_missing", numbers.missing[0]),
-        ("talking_photos_missing", numbers.missing[1]),
-        ("added_7d", numbers.week.added),
-        ("changed_7d", numbers.week.changed),
-        ("removed_7d", numbers.week.removed),
-        ("restored_7d", numbers.week.restored),
+/// The measures of the front page. Which items were missing in the past is not stored.
+pub(super) fn measures(numbers: &Numbers, past: bool) -> Vec<Vec<ExportCell>> {
+    let week = &numbers.week;
+    let row = |name: String, value: Option<i64>| vec![ExportCell::Text(name), value.into()];
+    let counts = numbers.counts.iter();
+    let current = counts.clone().map(|(kind, counts)| row(kind.table.into(), Some(counts.current)));
+    let missing = counts.map(|(kind, counts)| {
+        row(format!("{}_missing", kind.table), Some(counts.missing).filter(|_| !past))
+    });
+    let week = [
+        ("added_7d", week.added),
+        ("changed_7d", week.changed),
+        ("removed_7d", week.removed),
+        ("restored_7d", week.restored),
     ];
-    let row = |(name, value): (&str, i64)| {
-        let unknown = past && name.ends_with("_missing");
-        let value = if unknown { Cell::Null } else { Cell::Int(value) };
-        vec![Cell::Text(name.into()), value]
-    };
-    all.map(row).into()
+    let week = week.map(|(name, value)| row(name.into(), Some(value)));
+    current.chain(missing).chain(week).collect()
 }

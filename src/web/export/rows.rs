@@ -1,4 +1,4 @@
-//! Rows in a format, gathered and handed to a browser that takes its time.
+//! RowWriter in a format, gathered and handed to a browser that takes its time.
 
 use std::{
     sync::{
@@ -16,21 +16,21 @@ use tokio::{
 };
 
 use crate::{
-    catalog::{cell, value::write_json_string},
+    catalog::{cell::Cell, value::write_json_string},
     error::Result,
     store::{
         browse::{EXPORT_TIME, Reading},
         conn::Fault,
     },
     time::Timestamp,
-    web::route::Format,
+    web::route::DataFormat,
 };
 
-/// So much is gathered before it is sent.
+/// The number of bytes that are buffered before they are sent.
 const CHUNK: usize = 32 * 1024;
 
 /// A value in a row.
-pub(super) enum Cell {
+pub(super) enum ExportCell {
     Null,
     Text(String),
     Int(i64),
@@ -38,61 +38,61 @@ pub(super) enum Cell {
     Json(String),
 }
 
-impl From<cell::Cell<'_>> for Cell {
-    fn from(cell: cell::Cell<'_>) -> Self {
+impl From<Cell<'_>> for ExportCell {
+    fn from(cell: Cell<'_>) -> Self {
         match cell {
-            cell::Cell::Null => Self::Null,
-            cell::Cell::Text(text) => Self::Text(text.into_owned()),
-            cell::Cell::Int(number) => Self::Int(number),
-            cell::Cell::Bool(yes) => Self::Bool(yes),
-            cell::Cell::Time(time) => Self::Text(time.to_string()),
-            cell::Cell::Json(json) => Self::Json(json.into_owned()),
+            Cell::Null => Self::Null,
+            Cell::Text(text) => Self::Text(text.into_owned()),
+            Cell::Int(number) => Self::Int(number),
+            Cell::Bool(yes) => Self::Bool(yes),
+            Cell::Time(time) => Self::Text(time.to_string()),
+            Cell::Json(json) => Self::Json(json.into_owned()),
         }
     }
 }
 
-impl From<Option<String>> for Cell {
+impl From<Option<String>> for ExportCell {
     fn from(text: Option<String>) -> Self {
         text.map_or(Self::Null, Self::Text)
     }
 }
 
-impl From<Option<Timestamp>> for Cell {
+impl From<Option<Timestamp>> for ExportCell {
     fn from(time: Option<Timestamp>) -> Self {
         time.map_or(Self::Null, |time| Self::Text(time.to_string()))
     }
 }
 
-impl From<Option<i64>> for Cell {
+impl From<Option<i64>> for ExportCell {
     fn from(number: Option<i64>) -> Self {
         number.map_or(Self::Null, Self::Int)
     }
 }
 
-/// Writes rows in a format, and hands what has gathered to the browser.
+/// Writes rows in a format and sends them to the client.
 #[derive(Clone)]
-pub(super) struct Rows {
+pub(super) struct RowWriter {
     inner: Arc<tokio::sync::Mutex<Buffer>>,
 }
 
 struct Buffer {
-    format: Format,
+    format: DataFormat,
     columns: Vec<&'static str>,
     text: Vec<u8>,
     count: u64,
     out: Out,
 }
 
-/// The way to the browser.
+/// The sender to the client.
 pub(super) struct Out {
     chunks: mpsc::Sender<Bytes>,
-    /// Whether the rows broke off.
+    /// Whether the export was aborted.
     broken: Arc<AtomicBool>,
-    /// The reader took nothing more: said to the log, as no error.
+    /// Whether the client stopped reading, which is no error.
     gave_up: AtomicBool,
-    /// So long may nothing be taken.
+    /// How long the client may read nothing.
     patience: Duration,
-    /// When all of it must be through.
+    /// When the export must be complete.
     end: Instant,
 }
 
@@ -110,8 +110,8 @@ impl Out {
         (out, Chunks { receiver, broken })
     }
 
-    /// An error when nobody reads any more, or nothing was taken for too long: that ends the
-    /// reading of the database, whose connection others wait for.
+    /// Fails if the client stopped reading, or read nothing for too long: that ends the reading of the
+    /// database, whose connection others wait for.
     async fn send(&self, bytes: Bytes) -> Result<(), Fault> {
         let until = self.end.min(Instant::now() + self.patience);
         match timeout_at(until, self.chunks.send(bytes)).await {
@@ -124,7 +124,7 @@ impl Out {
     }
 }
 
-/// What comes out at the browser's end.
+/// The receiver of the client.
 pub(super) struct Chunks {
     receiver: mpsc::Receiver<Bytes>,
     broken: Arc<AtomicBool>,
@@ -135,29 +135,29 @@ impl Chunks {
         let chunks = stream::unfold(self, |mut chunks| async move {
             match chunks.receiver.recv().await {
                 Some(bytes) => Some((Ok(bytes), chunks)),
-                // What broke off must not look whole, so the connection breaks off as well.
+                // An aborted export must not look complete, so the connection is aborted too.
                 None if chunks.broken.swap(false, Ordering::Relaxed) => {
-                    Some((Err(std::io::Error::other("the export broke off")), chunks))
+                    Some((Err(std::io::Error::other("the export was aborted")), chunks))
                 }
                 None => None,
             }
         });
-        // Compression asks once more after the end.
+        // Compression polls once more after the end.
         Body::from_stream(chunks.fuse())
     }
 }
 
-impl Rows {
-    pub(super) fn new(format: Format, columns: Vec<&'static str>, out: Out) -> Self {
+impl RowWriter {
+    pub(super) fn new(format: DataFormat, columns: Vec<&'static str>, out: Out) -> Self {
         let mut text = vec![];
-        if format == Format::Csv {
+        if format == DataFormat::Csv {
             csv_line(&mut text, columns.iter().map(|name| (*name).to_owned()));
         }
         let buffer = Buffer { format, columns, text, count: 0, out };
         Self { inner: Arc::new(tokio::sync::Mutex::new(buffer)) }
     }
 
-    pub(super) async fn row(&self, cells: Vec<Cell>) -> Result<(), Fault> {
+    pub(super) async fn row(&self, cells: Vec<ExportCell>) -> Result<(), Fault> {
         let mut buffer = self.inner.lock().await;
         buffer.write(cells);
         if buffer.text.len() >= CHUNK { buffer.send().await } else { Ok(()) }
@@ -165,7 +165,7 @@ impl Rows {
 
     pub(super) async fn finish(&self) -> Result<(), Fault> {
         let mut buffer = self.inner.lock().await;
-        if buffer.format == Format::Json {
+        if buffer.format == DataFormat::Json {
             let end: &[u8] = if buffer.count == 0 { b"[]\n" } else { b"\n]\n" };
             buffer.text.extend_from_slice(end);
         }
@@ -174,15 +174,15 @@ impl Rows {
 }
 
 impl Buffer {
-    fn write(&mut self, cells: Vec<Cell>) {
+    fn write(&mut self, cells: Vec<ExportCell>) {
         match self.format {
-            Format::Csv => csv_line(&mut self.text, cells.into_iter().map(plain)),
-            Format::Json => {
+            DataFormat::Csv => csv_line(&mut self.text, cells.into_iter().map(plain)),
+            DataFormat::Json => {
                 self.text.extend_from_slice(if self.count == 0 { b"[\n" } else { b",\n" });
                 let object = object(&self.columns, &cells);
                 self.text.extend_from_slice(object.as_bytes());
             }
-            Format::Ndjson => {
+            DataFormat::Ndjson => {
                 let object = object(&self.columns, &cells);
                 self.text.extend_from_slice(object.as_bytes());
                 self.text.push(b'\n');
@@ -203,16 +203,16 @@ pub(super) fn csv_line(out: &mut Vec<u8>, cells: impl Iterator<Item = String>) {
     let _ = writer.flush();
 }
 
-fn plain(cell: Cell) -> String {
+fn plain(cell: ExportCell) -> String {
     match cell {
-        Cell::Null => String::new(),
-        Cell::Text(text) | Cell::Json(text) => text,
-        Cell::Int(number) => number.to_string(),
-        Cell::Bool(yes) => yes.to_string(),
+        ExportCell::Null => String::new(),
+        ExportCell::Text(text) | ExportCell::Json(text) => text,
+        ExportCell::Int(number) => number.to_string(),
+        ExportCell::Bool(yes) => yes.to_string(),
     }
 }
 
-fn object(columns: &[&str], cells: &[Cell]) -> String {
+fn object(columns: &[&str], cells: &[ExportCell]) -> String {
     let mut out = String::from("{");
     for (index, (name, cell)) in columns.iter().zip(cells).enumerate() {
         if index > 0 {
@@ -221,29 +221,29 @@ fn object(columns: &[&str], cells: &[Cell]) -> String {
         write_json_string(name, &mut out);
         out.push(':');
         match cell {
-            Cell::Null => out.push_str("null"),
-            Cell::Text(text) => write_json_string(text, &mut out),
-            Cell::Json(json) => out.push_str(json),
-            Cell::Int(number) => out.push_str(&number.to_string()),
-            Cell::Bool(yes) => out.push_str(if *yes { "true" } else { "false" }),
+            ExportCell::Null => out.push_str("null"),
+            ExportCell::Text(text) => write_json_string(text, &mut out),
+            ExportCell::Json(json) => out.push_str(json),
+            ExportCell::Int(number) => out.push_str(&number.to_string()),
+            ExportCell::Bool(yes) => out.push_str(if *yes { "true" } else { "false" }),
         }
     }
     out.push('}');
     out
 }
 
-/// Ends the output, whole or broken off.
-pub(super) async fn finish(rows: Rows, reading: Reading, done: Result<()>) {
+/// Ends the output, complete or aborted.
+pub(super) async fn finish(rows: RowWriter, reading: Reading, done: Result<()>) {
     let finished = match done {
         Ok(()) => rows.finish().await.map_err(|fault| fault.to_string()),
         Err(error) => Err(error.message),
     };
     let Err(why) = finished else { return reading.end().await };
     let buffer = rows.inner.lock().await;
-    // Who stops reading is no fault of ours; a database that fails is.
+    // A client that stops reading is no error; a database that fails is.
     match buffer.out.gave_up.load(Ordering::Relaxed) || buffer.out.chunks.is_closed() {
-        true => tracing::info!("the reader of an export stopped reading"),
-        false => tracing::error!(why, "an export broke off"),
+        true => tracing::info!("the client of an export stopped reading"),
+        false => tracing::error!(why, "an export was aborted"),
     }
     buffer.out.broken.store(true, Ordering::Relaxed);
 }

@@ -1,21 +1,22 @@
-//! What became of an item: its versions as events, two pictures or two versions side by side.
+//! The history of an item: its versions as events, two pictures or two versions side by side.
 
-use super::{Contents, content_at, url};
+use super::pictures::{Contents, IMAGE, content_at, url};
 use crate::{
     catalog::{diff::OpenedBy, item::Fields, kind::Kind, value::Value},
-    store::browse::item::{Content, ItemHistory, ItemVersion},
+    store::browse::item::{ItemHistory, ItemVersion, StoredContent},
     time::Timestamp,
     web::{
+        context::PageContext,
         diffs::{Mark, columns},
-        failure::Failure,
-        page::{Context, Pic, file_path},
-        params::BadParameter,
+        failure::PageFailure,
+        pic::{Pic, file_path},
+        query_pairs::BadParameter,
         words,
     },
 };
 
-/// What happened to the item once.
-pub(super) struct Event {
+/// One event of the item.
+pub(super) struct ItemEvent {
     pub(super) at_millis: i64,
     pub(super) class: &'static str,
     pub(super) sign: &'static str,
@@ -26,11 +27,11 @@ pub(super) struct Event {
     pub(super) version: Option<i64>,
     pub(super) between: String,
     pub(super) text: String,
-    pub(super) rows: Vec<Row>,
+    pub(super) rows: Vec<FieldRow>,
     pub(super) pair: Option<Pair>,
 }
 
-pub(super) struct Row {
+pub(super) struct FieldRow {
     pub(super) field: String,
     pub(super) old: Vec<Mark>,
     pub(super) new: Vec<Mark>,
@@ -61,30 +62,30 @@ pub(super) struct Compared {
     pub(super) older: Option<String>,
     pub(super) newer: Option<String>,
     pub(super) pair: Option<Pair>,
-    pub(super) rows: Vec<Row>,
+    pub(super) rows: Vec<FieldRow>,
 }
 
-/// All that happened, newest first.
+/// All events, newest first.
 pub(super) fn events(
-    context: &Context<'_>,
+    context: &PageContext<'_>,
     kind: Kind,
     item: &ItemHistory,
     contents: &Contents,
     changed: &[(i64, String)],
-) -> Vec<Event> {
+) -> Vec<ItemEvent> {
     let mut events = vec![];
     for (at, version) in item.versions.iter().enumerate() {
         events.extend(removal(context, version));
         events.push(opening(context, kind, item, at, contents, changed));
         events.extend(refreshed(context, kind, version, contents));
     }
-    // Pictures that changed behind the same URL stand between the versions by their time.
+    // New pictures of an unchanged URL are sorted between the versions by their time.
     events.sort_by_key(|event| std::cmp::Reverse(event.at_millis));
     events
 }
 
-fn event(context: &Context<'_>, at: Timestamp, poll: Option<i64>) -> Event {
-    Event {
+fn event(context: &PageContext<'_>, at: Timestamp, poll: Option<i64>) -> ItemEvent {
+    ItemEvent {
         at_millis: at.millis(),
         class: "changed",
         sign: "~",
@@ -106,10 +107,10 @@ fn between(after: Option<Timestamp>, at: Timestamp) -> String {
     })
 }
 
-fn removal(context: &Context<'_>, version: &ItemVersion) -> Option<Event> {
+fn removal(context: &PageContext<'_>, version: &ItemVersion) -> Option<ItemEvent> {
     let at = version.valid_to.filter(|_| version.closed_by.as_deref() == Some("removed"))?;
     let seen = version.closed_after.map(words::date_time);
-    Some(Event {
+    Some(ItemEvent {
         class: "removed",
         sign: "−",
         word: "Removed",
@@ -117,19 +118,18 @@ fn removal(context: &Context<'_>, version: &ItemVersion) -> Option<Event> {
         text: seen.map_or("No longer listed.".into(), |seen| {
             format!("No longer listed. Last seen {seen}.")
         }),
-        // A removal and a new version may share no moment; the order of both is that of time.
         ..event(context, at, version.closed_poll)
     })
 }
 
 fn opening(
-    context: &Context<'_>,
+    context: &PageContext<'_>,
     kind: Kind,
     item: &ItemHistory,
     at: usize,
     contents: &Contents,
     changed: &[(i64, String)],
-) -> Event {
+) -> ItemEvent {
     let (version, before) = (&item.versions[at], item.versions.get(at + 1));
     let (class, sign, word) = match version.opened_by {
         OpenedBy::Added => ("added", "+", "Added"),
@@ -138,7 +138,7 @@ fn opening(
         OpenedBy::Learned => ("soft", "·", "Learned"),
     };
     let at = version.valid_from;
-    let mut event = Event {
+    let mut event = ItemEvent {
         class,
         sign,
         word,
@@ -169,19 +169,19 @@ fn opening(
     event
 }
 
-/// Contents that came behind the version's own URL while it stood.
+/// New contents of the version's URL while it was valid.
 fn refreshed(
-    context: &Context<'_>,
+    context: &PageContext<'_>,
     kind: Kind,
     version: &ItemVersion,
     contents: &Contents,
-) -> Vec<Event> {
-    let Some(url) = url(&version.fields, "preview_image_url") else { return vec![] };
+) -> Vec<ItemEvent> {
+    let Some(url) = url(&version.fields, IMAGE) else { return vec![] };
     let Some(all) = contents.get(&url) else { return vec![] };
     let within = |at: Timestamp| {
         at >= version.valid_from
             && version.valid_to.is_none_or(|end| at < end)
-            && context.place.at().is_none_or(|now| at <= now)
+            && context.viewpoint.at().is_none_or(|now| at <= now)
     };
     let mut events = vec![];
     for two in all.windows(2) {
@@ -189,9 +189,9 @@ fn refreshed(
             continue;
         };
         if within(at) {
-            events.push(Event {
+            events.push(ItemEvent {
                 word: "New picture",
-                text: "Another picture behind the same address.".into(),
+                text: "Another picture at the same URL.".into(),
                 pair: Some(Pair {
                     key: format!("p{}", at.millis()),
                     before: shot(context, kind, version, Some(&two[0]), "Before"),
@@ -205,7 +205,7 @@ fn refreshed(
 }
 
 /// Every field that differs.
-fn rows(old: &Fields, new: &Fields) -> Vec<Row> {
+fn rows(old: &Fields, new: &Fields) -> Vec<FieldRow> {
     let mut names: Vec<&str> =
         old.iter().chain(new.iter()).map(|(name, _)| name.as_ref()).collect();
     names.sort_unstable();
@@ -215,20 +215,20 @@ fn rows(old: &Fields, new: &Fields) -> Vec<Row> {
         let [old, new] = [old, new].map(|fields| fields.get(name));
         let [old, new] = [&old, &new].map(|value| value.as_ref().map(Value::as_cell));
         let [before, after] = columns(old, new);
-        Row { field: (*name).to_owned(), old: before, new: after, learned: false }
+        FieldRow { field: (*name).to_owned(), old: before, new: after, learned: false }
     };
     names.iter().take(200).map(row).collect()
 }
 
-/// From when until when a version's picture stood: other versions with the same URL had it too,
-/// and behind one URL there may have been several.
-fn stood(
+/// From when until when a version's picture was shown: other versions with the same URL had it too,
+/// and one URL may have had several contents.
+fn shown_period(
     item: &ItemHistory,
     version: &ItemVersion,
     contents: &Contents,
-    content: Option<&Content>,
+    content: Option<&StoredContent>,
 ) -> (Timestamp, Option<Timestamp>) {
-    let picture = |version: &ItemVersion| url(&version.fields, "preview_image_url");
+    let picture = |version: &ItemVersion| url(&version.fields, IMAGE);
     let own = picture(version);
     let mut run = (version.valid_from, version.valid_to);
     let older = item.versions.iter().filter(|other| other.version < version.version);
@@ -243,7 +243,7 @@ fn stood(
     let fetched = content.and_then(|content| content.fetched_at);
     let at = all.iter().position(|known| known.fetched_at == fetched);
     if let Some(at) = at {
-        // The first content behind the URL was there when the URL came.
+        // The first content of the URL is as old as the URL.
         run.0 = run.0.max(fetched.filter(|_| at > 0).unwrap_or(run.0));
         let next = all.get(at + 1).and_then(|next| next.fetched_at);
         run.1 = [run.1, next].into_iter().flatten().min();
@@ -253,7 +253,7 @@ fn stood(
 
 /// Both pictures, where they differ.
 fn pair(
-    context: &Context<'_>,
+    context: &PageContext<'_>,
     kind: Kind,
     key: &str,
     item: &ItemHistory,
@@ -261,27 +261,25 @@ fn pair(
     after: &ItemVersion,
     contents: &Contents,
 ) -> Option<Pair> {
-    let picture = |version: &ItemVersion| url(&version.fields, "preview_image_url");
+    let picture = |version: &ItemVersion| url(&version.fields, IMAGE);
     let (old, new) = (picture(before), picture(after));
-    // Of a version that ended the last content that it had; of one that stands, the newest.
-    let old_content = old.as_deref().and_then(|url| {
-        let until = before.valid_to.or(context.place.at());
-        content_at(contents, url, until).or_else(|| content_at(contents, url, context.place.at()))
-    });
-    let new_content = new.as_deref().and_then(|url| {
-        let until = after.valid_to.or(context.place.at());
-        content_at(contents, url, until).or_else(|| content_at(contents, url, context.place.at()))
-    });
-    let hash = |content: Option<&Content>| content.and_then(|content| content.sha256.clone());
+    // Of a version that ended its last content; of the current one the newest.
+    let content = |version: &ItemVersion, url: Option<&str>| {
+        let (now, until) = (context.viewpoint.at(), version.valid_to.or(context.viewpoint.at()));
+        content_at(contents, url?, until).or_else(|| content_at(contents, url?, now))
+    };
+    let (old_content, new_content) =
+        (content(before, old.as_deref()), content(after, new.as_deref()));
+    let hash = |content: Option<&StoredContent>| content.and_then(|content| content.sha256.clone());
     let differ = old != new || hash(old_content) != hash(new_content);
     if !differ || (old.is_none() && new.is_none()) {
         return None;
     }
-    let (began, ended) = stood(item, before, contents, old_content);
+    let (began, ended) = shown_period(item, before, contents, old_content);
     let until = ended.map_or(String::new(), |end| {
         format!(" to {}", words::short_date(end, context.reference()))
     });
-    let (since_new, _) = stood(item, after, contents, new_content);
+    let (since_new, _) = shown_period(item, after, contents, new_content);
     let since = |at: Timestamp| words::short_date(at, context.reference());
     Some(Pair {
         key: key.to_owned(),
@@ -303,14 +301,14 @@ fn pair(
 }
 
 fn shot(
-    context: &Context<'_>,
+    context: &PageContext<'_>,
     kind: Kind,
     version: &ItemVersion,
-    content: Option<&Content>,
+    content: Option<&StoredContent>,
     title: &str,
 ) -> Shot {
     let hash = content
-        .filter(|content| content.kept && !context.without_mirror())
+        .filter(|content| content.stored && !context.without_mirror())
         .and_then(|content| content.sha256.as_deref());
     let name = version.fields.name(kind).unwrap_or("");
     Shot {
@@ -318,10 +316,8 @@ fn shot(
         title: title.to_owned(),
         size: match (hash, content.and_then(|content| content.bytes)) {
             (Some(_), Some(size)) => words::bytes(size),
-            (None, _) if url(&version.fields, "preview_image_url").is_none() => {
-                "no picture given".into()
-            }
-            (None, _) => "not kept".into(),
+            (None, _) if url(&version.fields, IMAGE).is_none() => "no picture given".into(),
+            (None, _) => "not stored".into(),
             (Some(_), None) => String::new(),
         },
         class: Pic::new(None, kind, name, "").class,
@@ -329,18 +325,18 @@ fn shot(
 }
 
 pub(super) fn compare(
-    context: &Context<'_>,
+    context: &PageContext<'_>,
     kind: Kind,
     path: &str,
     item: &ItemHistory,
     contents: &Contents,
     (from, to): (i64, i64),
-) -> Result<Compared, Failure> {
+) -> Result<Compared, PageFailure> {
     let find = |number: i64, name: &str| {
         let found = item.versions.iter().find(|version| version.version == number);
         found.ok_or_else(|| {
             let newest = item.versions.first().map_or(0, |version| version.version);
-            Failure::Parameter(BadParameter {
+            PageFailure::Parameter(BadParameter {
                 name: name.into(),
                 why: format!("is the number of a version, 1 to {newest}"),
             })
@@ -358,7 +354,7 @@ pub(super) fn compare(
         from,
         to,
         action: path.to_owned(),
-        hidden: context.place.pairs(),
+        hidden: context.viewpoint.pairs(),
         older: step(-1),
         newer: step(1),
         pair: pair(context, kind, "two", item, before, after, contents),

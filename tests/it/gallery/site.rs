@@ -10,7 +10,7 @@ use heygen_sync::{
     config::Removals,
     store::{Location, Store},
     time::Timestamp,
-    web::{self, App, Settings, security::Guard},
+    web::{self, App, GallerySettings, security::Access},
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -83,7 +83,7 @@ impl Site {
     }
 
     /// Another gallery of the same database.
-    pub async fn beside(&self, edit: impl FnOnce(&mut Settings)) -> Self {
+    pub async fn beside(&self, edit: impl FnOnce(&mut GallerySettings)) -> Self {
         Self::start_with(self.location.clone(), self.files.clone(), edit).await
     }
 
@@ -94,10 +94,10 @@ impl Site {
     async fn start_with(
         location: Location,
         files: PathBuf,
-        edit: impl FnOnce(&mut Settings),
+        edit: impl FnOnce(&mut GallerySettings),
     ) -> Self {
-        let guard = Guard { token: None, behind_proxy: false, hosts: vec![] };
-        let mut settings = Settings::new(guard, demo::blobs(&files));
+        let guard = Access { token: None, behind_proxy: false, hosts: vec![] };
+        let mut settings = GallerySettings::new(guard, demo::blobs(&files));
         edit(&mut settings);
         let app = App::new(location.clone(), settings, demo::clock());
         let (stop, stopped) = oneshot::channel::<()>();

@@ -1,0 +1,134 @@
+//! The rows of the change feed: of one poll, the newest, all of them.
+
+use super::{
+    changes::{ChangesFilter, own_conditions},
+    reading::Reading,
+    sql::Sql,
+};
+use crate::{
+    error::Result,
+    store::{
+        conn::{Fault, Row},
+        export,
+        query::ChangeRow,
+        row::PollRow,
+    },
+    time::Timestamp,
+};
+
+impl Reading {
+    /// The changes of one poll, item by item: `limit` rows after the first `offset`, and the number
+    /// of all.
+    pub async fn changes_of_poll(
+        &mut self,
+        poll: &PollRow,
+        filter: &ChangesFilter,
+        limit: i64,
+        offset: i64,
+    ) -> Result<(Vec<ChangeRow>, i64)> {
+        let mut sql = Sql::new(self.engine());
+        let (account, number) = (sql.bind(poll.account.as_str()), sql.bind(poll.poll_id));
+        let own = own_conditions(&mut sql, filter);
+        // Counted by a subquery: a window function would materialise all rows.
+        let text = format!(
+            "SELECT {CHANGE}, (SELECT count(*) FROM changes AS c WHERE c.poll_id = {number} \
+               AND c.account = {account}{own}) FROM changes AS c WHERE c.poll_id = {number} \
+             AND c.account = {account}{own} \
+             ORDER BY c.kind, c.change, c.name NULLS LAST, c.item_id, c.field NULLS FIRST \
+             LIMIT {limit} OFFSET {offset}"
+        );
+        let rows = self.ask(text, &sql.args, |row| Ok((change_row(row)?, row.some_int(11)?)));
+        let rows = rows.await?;
+        let all = rows.first().map_or(0, |(_, all)| *all);
+        Ok((rows.into_iter().map(|(row, _)| row).collect(), all))
+    }
+
+    /// The newest changes after the account's first poll, oldest first, at most `limit` rows. If there
+    /// are more, the oldest item is left out, whose rows may be incomplete.
+    pub async fn newest_changes(
+        &mut self,
+        account: &str,
+        after: Timestamp,
+        filter: &ChangesFilter,
+        limit: usize,
+    ) -> Result<Vec<ChangeRow>> {
+        let mut sql = Sql::new(self.engine());
+        let (account, after) = (sql.bind(account), sql.bind(after));
+        let own = own_conditions(&mut sql, filter);
+        let text = format!(
+            "SELECT {CHANGE} FROM changes AS c WHERE c.account = {account} \
+             AND c.observed_at > {after}{own} \
+             ORDER BY c.poll_id DESC, c.kind DESC, c.item_id DESC, c.field DESC NULLS LAST \
+             LIMIT {limit}"
+        );
+        let mut rows = self.ask(text, &sql.args, change_row).await?;
+        rows.reverse();
+        if rows.len() == limit
+            && let Some(first) = rows.first().cloned()
+        {
+            let same = |row: &ChangeRow| {
+                row.poll_id == first.poll_id
+                    && row.kind == first.kind
+                    && row.item_id == first.item_id
+            };
+            rows.retain(|row| !same(row));
+        }
+        Ok(rows)
+    }
+
+    /// When the history of all accounts began: a part of the ids of a feed.
+    pub async fn began_at(&mut self) -> Result<Option<Timestamp>> {
+        let began = self.ask(export::BEGAN.into(), &[], |row| row.time(0)).await?;
+        Ok(began.into_iter().next().flatten())
+    }
+
+    /// Passes every change to `each`, newest poll first.
+    pub async fn all_changes<F, Fut>(
+        &mut self,
+        account: &str,
+        poll: Option<i64>,
+        filter: &ChangesFilter,
+        mut each: F,
+    ) -> Result<()>
+    where
+        F: FnMut(ChangeRow) -> Fut,
+        Fut: Future<Output = Result<(), Fault>>,
+    {
+        let mut sql = Sql::new(self.engine());
+        let mut conditions = format!("c.account = {}", sql.bind(account));
+        if let Some(poll) = poll {
+            conditions.push_str(&format!(" AND c.poll_id = {}", sql.bind(poll)));
+        }
+        if let Some(from) = filter.from {
+            conditions.push_str(&format!(" AND c.observed_at >= {}", sql.bind(from)));
+        }
+        if let Some(until) = filter.until {
+            conditions.push_str(&format!(" AND c.observed_at < {}", sql.bind(until)));
+        }
+        let own = own_conditions(&mut sql, filter);
+        let text = format!(
+            "SELECT {CHANGE} FROM changes AS c WHERE {conditions}{own} \
+             ORDER BY c.poll_id DESC, c.kind, c.item_id, c.field NULLS FIRST"
+        );
+        self.stream(text, &sql.args, change_row, &mut each).await
+    }
+}
+
+const CHANGE: &str = "c.poll_id, c.observed_at, c.previous_poll_at, c.account, c.kind, c.item_id, \
+     c.name, c.change, c.field, c.old_value, c.new_value";
+
+fn change_row(row: &Row) -> Result<ChangeRow, Fault> {
+    Ok(ChangeRow {
+        poll_id: row.some_int(0)?,
+        observed_at: row.some_time(1)?,
+        previous_poll_at: row.time(2)?,
+        account: row.some_text(3)?,
+        kind: row.some_text(4)?,
+        item_id: row.some_text(5)?,
+        name: row.text(6)?,
+        change: row.some_text(7)?,
+        field: row.text(8)?,
+        old_value: row.text(9)?,
+        new_value: row.text(10)?,
+    })
+}

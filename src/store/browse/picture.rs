@@ -1,0 +1,47 @@
+//! The state of an item's picture, as SQL.
+
+use super::scope::Items;
+
+/// The state of an item's picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Picture {
+    /// Its bytes are stored.
+    Mirrored,
+    /// Not fetched yet; in the past: not stored.
+    Pending,
+    /// Fetching failed and is retried.
+    Failed,
+    /// HeyGen no longer has it.
+    Gone,
+    /// The item has no picture URL.
+    None,
+}
+
+impl Picture {
+    /// All, each at the place that is its number in [`class`].
+    pub const ALL: [Self; 5] =
+        [Self::Mirrored, Self::Pending, Self::Failed, Self::Gone, Self::None];
+}
+
+/// The number of the state; `stored` is the condition that the picture of a past time is stored.
+pub(super) fn class(items: &Items, stored: &str) -> String {
+    let url = items.image_url;
+    match (items.has_image, items.past) {
+        (false, _) => "4".into(),
+        (true, true) => {
+            format!("CASE WHEN {url} IS NULL THEN 4 WHEN {stored} THEN 0 ELSE 1 END")
+        }
+        (true, false) => format!(
+            "CASE WHEN {url} IS NULL THEN 4 WHEN a.file IS NOT NULL THEN 0 \
+             WHEN a.state = 'gone' THEN 3 WHEN a.state = 'failed' THEN 2 ELSE 1 END"
+        ),
+    }
+}
+
+/// The condition that the picture is not stored and its signed URL will expire.
+pub(super) fn at_risk(items: &Items) -> &'static str {
+    match items.has_image && !items.past {
+        true => "(a.signed_url IS NOT NULL AND a.file IS NULL AND a.state <> 'gone')",
+        false => "FALSE",
+    }
+}

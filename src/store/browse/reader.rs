@@ -1,0 +1,118 @@
+//! Opens and reuses the connections by which the gallery reads one database.
+
+use std::{
+    path::Path,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::sync::Semaphore;
+
+use super::{
+    reading::{EXPORT_TIME, OpenConn, PAGE_TIME, Reading, Unreadable, millis_now},
+    sql,
+};
+use crate::{
+    error::Error,
+    store::{
+        fault::trouble,
+        location::Location,
+        open::{Standing, Store},
+    },
+};
+
+/// Connections for pages; two more are reserved for exports, so that exports never delay a page.
+const CONNECTIONS: usize = 4;
+const EXPORTS: usize = 2;
+
+/// Reads one database by a few read-only connections.
+#[derive(Debug)]
+pub struct Reader {
+    location: Location,
+    pages: Lane,
+    exports: Lane,
+}
+
+#[derive(Debug)]
+struct Lane {
+    permits: Arc<Semaphore>,
+    idle: Arc<Mutex<Vec<OpenConn>>>,
+}
+
+impl Lane {
+    fn new(width: usize) -> Self {
+        Self { permits: Arc::new(Semaphore::new(width)), idle: Arc::default() }
+    }
+}
+
+impl Reader {
+    /// For the database at `location`, which is opened with the first query.
+    pub fn new(location: Location) -> Self {
+        Self { location, pages: Lane::new(CONNECTIONS), exports: Lane::new(EXPORTS) }
+    }
+
+    /// Begins the reading of a page.
+    pub async fn page(&self) -> Result<Reading, Unreadable> {
+        self.begin(&self.pages, PAGE_TIME).await
+    }
+
+    /// Begins the reading of an export.
+    pub async fn export(&self) -> Result<Reading, Unreadable> {
+        self.begin(&self.exports, EXPORT_TIME).await
+    }
+
+    async fn begin(&self, lane: &Lane, limit: Duration) -> Result<Reading, Unreadable> {
+        let waited = tokio::time::timeout(PAGE_TIME, lane.permits.clone().acquire_owned()).await;
+        let permit = waited.ok().and_then(|permit| permit.ok()).ok_or_else(|| {
+            Error::busy("too many are reading at once; try again in a moment".to_owned())
+        })?;
+        let idle = lane.idle.lock().ok().and_then(|mut idle| idle.pop());
+        let open = match idle.filter(|open| is_current(open, &self.location)) {
+            Some(open) => open,
+            None => self.open().await?,
+        };
+        let mut reading = Reading::new(open, lane.idle.clone(), self.location.clone(), permit);
+        match reading.start(limit).await {
+            Ok(()) => Ok(reading),
+            // An idle connection may be broken: retry once with a new one.
+            Err(_) => {
+                reading.replace(self.open().await?);
+                reading.start(limit).await?;
+                Ok(reading)
+            }
+        }
+    }
+
+    async fn open(&self) -> Result<OpenConn, Unreadable> {
+        let store = match Store::open_what_stands(&self.location).await? {
+            Standing::Nothing => return Err(Unreadable::NoCatalogue),
+            Standing::OfAnotherVersion(error) => return Err(Unreadable::OfAnotherVersion(error)),
+            Standing::Catalogue(store) => store,
+        };
+        let (mut conn, copied) = (store.conn, store.copied);
+        let deadline = Arc::new(AtomicI64::new(i64::MAX));
+        let until = deadline.clone();
+        let in_time = move || millis_now() < until.load(Ordering::Relaxed);
+        let prepared = sql::prepare(&mut conn, in_time).await;
+        prepared.map_err(|fault| trouble(&self.location, "read", &fault))?;
+        Ok(OpenConn { conn, file: file_id(&self.location), copied, deadline })
+    }
+}
+
+/// Whether what the connection reads is what is at `location` now.
+fn is_current(open: &OpenConn, location: &Location) -> bool {
+    match (open.copied, location.file()) {
+        (Some(stamp), Some(path)) => stamp.is_current(path),
+        _ => open.file == file_id(location),
+    }
+}
+
+/// Device and inode of a database file.
+fn file_id(location: &Location) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+    let file = std::fs::metadata::<&Path>(location.file()?).ok()?;
+    Some((file.dev(), file.ino()))
+}

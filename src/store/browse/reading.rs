@@ -1,0 +1,250 @@
+//! One reading: the queries of one page or export, all of one snapshot.
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use futures_util::TryStreamExt;
+use sqlx::AssertSqlSafe;
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::sql;
+use crate::{
+    error::{Error, Result},
+    store::{
+        conn::{Arg, Conn, Engine, Fault, Row},
+        fault::trouble,
+        location::Location,
+        open::of_another_version,
+        record::Record,
+        row::PollRow,
+        snapshot, statements,
+    },
+    time::Timestamp,
+};
+
+/// The longest that a page may read.
+pub const PAGE_TIME: Duration = Duration::from_secs(8);
+/// The longest that an export may read.
+pub const EXPORT_TIME: Duration = Duration::from_secs(120);
+
+/// Why nothing can be read.
+#[derive(Debug)]
+pub enum Unreadable {
+    /// There is no catalogue at the location yet.
+    NoCatalogue,
+    /// The catalogue was written by another version of the program; with a message for people.
+    OfAnotherVersion(Error),
+    /// The database is locked, unreachable or too slow; with a message for people.
+    Trouble(Error),
+}
+
+impl From<Error> for Unreadable {
+    fn from(error: Error) -> Self {
+        Self::Trouble(error)
+    }
+}
+
+/// A connection for reading.
+#[derive(Debug)]
+pub(super) struct OpenConn {
+    pub(super) conn: Conn,
+    /// Device and inode of the file, by which a replaced file is noticed.
+    pub(super) file: Option<(u64, u64)>,
+    /// What the file was, where a copy of it is read.
+    pub(super) copied: Option<snapshot::Stamp>,
+    /// When SQLite aborts, in milliseconds of [`millis_now`].
+    pub(super) deadline: Arc<AtomicI64>,
+}
+
+/// Milliseconds since the first call.
+pub(super) fn millis_now() -> i64 {
+    static EPOCH: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
+    let elapsed = EPOCH.get_or_init(Instant::now).elapsed();
+    i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// The reading of one page: all its queries see the same snapshot.
+#[derive(Debug)]
+pub struct Reading {
+    open: Option<OpenConn>,
+    engine: Engine,
+    idle: Arc<Mutex<Vec<OpenConn>>>,
+    location: Location,
+    queries: u32,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Reading {
+    pub(super) fn new(
+        open: OpenConn,
+        idle: Arc<Mutex<Vec<OpenConn>>>,
+        location: Location,
+        permit: OwnedSemaphorePermit,
+    ) -> Self {
+        let engine = open.conn.engine();
+        Self { open: Some(open), engine, idle, location, queries: 0, _permit: permit }
+    }
+
+    /// How many queries were sent.
+    pub fn queries(&self) -> u32 {
+        self.queries
+    }
+
+    pub(in crate::store) fn conn(&mut self) -> Result<&mut Conn, Fault> {
+        self.open.as_mut().map(|open| &mut open.conn).ok_or(Fault::PoolClosed)
+    }
+
+    pub(super) fn engine(&self) -> Engine {
+        self.engine
+    }
+
+    /// Continues on another connection.
+    pub(super) fn replace(&mut self, open: OpenConn) {
+        self.open = Some(open);
+    }
+
+    /// Begins the transaction, which fails after `limit`.
+    pub(super) async fn start(&mut self, limit: Duration) -> Result<()> {
+        let millis = i64::try_from(limit.as_millis()).unwrap_or(i64::MAX);
+        if let Some(open) = &self.open {
+            open.deadline.store(millis_now().saturating_add(millis), Ordering::Relaxed);
+        }
+        let begun = match self.conn() {
+            Ok(conn) => sql::begin(conn, millis).await,
+            Err(fault) => Err(fault),
+        };
+        begun.map_err(|fault| self.trouble(&fault))
+    }
+
+    /// Ends the transaction; the next reading uses the connection.
+    pub async fn end(mut self) {
+        let Some(mut open) = self.open.take() else { return };
+        if open.conn.execute(statements::ROLLBACK, &[]).await.is_ok()
+            && let Ok(mut idle) = self.idle.lock()
+        {
+            idle.push(open);
+        }
+    }
+
+    pub(in crate::store) fn trouble(&self, fault: &Fault) -> Error {
+        trouble(&self.location, "read", fault)
+    }
+
+    async fn rows(&mut self, sql: String, args: &[Arg<'_>]) -> Result<Vec<Row>> {
+        self.queries += 1;
+        let began = Instant::now();
+        let read = match self.conn() {
+            Ok(conn) => conn.rows(AssertSqlSafe(sql.clone()), args).await,
+            Err(fault) => Err(fault),
+        };
+        tracing::trace!(ms = began.elapsed().as_millis() as u64, sql, "query");
+        read.map_err(|fault| self.trouble(&fault))
+    }
+
+    /// The rows of a query, each decoded by `read`.
+    pub(super) async fn ask<T>(
+        &mut self,
+        sql: String,
+        args: &[Arg<'_>],
+        read: impl Fn(&Row) -> Result<T, Fault>,
+    ) -> Result<Vec<T>> {
+        let rows = self.rows(sql, args).await?;
+        let read: Result<Vec<T>, Fault> = rows.iter().map(read).collect();
+        read.map_err(|fault| self.trouble(&fault))
+    }
+
+    /// Passes each row to `each`, which completes before the next row is read.
+    pub(super) async fn stream<T, F, Fut>(
+        &mut self,
+        sql: String,
+        args: &[Arg<'_>],
+        read: impl Fn(&Row) -> Result<T, Fault>,
+        each: &mut F,
+    ) -> Result<()>
+    where
+        F: FnMut(T) -> Fut,
+        Fut: Future<Output = Result<(), Fault>>,
+    {
+        self.queries += 1;
+        let streamed = async {
+            let mut rows = self.conn()?.stream(AssertSqlSafe(sql), args)?;
+            while let Some(row) = rows.try_next().await? {
+                each(read(&row)?).await?;
+            }
+            Ok(())
+        };
+        let streamed: Result<(), Fault> = streamed.await;
+        streamed.map_err(|fault| self.trouble(&fault))
+    }
+
+    /// The state of the database that every page depends on.
+    ///
+    /// # Errors
+    /// [`Unreadable::OfAnotherVersion`] if the tables were migrated since they were opened.
+    pub async fn stamp(&mut self) -> Result<Stamp, Unreadable> {
+        let asked = self.ask(sql::STAMP.to_owned(), &[], |row| {
+            let mirror = (row.time(2)?, row.time(3)?, row.some_int(4)?, row.time(5)?);
+            Ok((row.text(0)?, row.int(1)?, mirror, (row.time(6)?, row.text(7)?), row.int(8)?))
+        });
+        let mut stamp = Stamp::default();
+        for (account, poll, mirror, which, version) in asked.await? {
+            if let Some(error) = of_another_version(&self.location, version.unwrap_or(0)) {
+                return Err(Unreadable::OfAnotherVersion(error));
+            }
+            stamp.accounts.extend(account);
+            stamp.last_poll = poll.unwrap_or(0);
+            stamp.mirror = mirror;
+            stamp.which = which;
+        }
+        Ok(stamp)
+    }
+
+    /// The account's last good poll and the one before it, at `at` or now.
+    pub async fn good_polls(
+        &mut self,
+        account: &str,
+        at: Option<Timestamp>,
+    ) -> Result<Vec<LastGoodPoll>> {
+        let at = at.unwrap_or(Timestamp::from_millis(i64::MAX));
+        let sql = sql::good_polls();
+        self.ask(sql, &[account.into(), at.into()], |row| {
+            Ok(LastGoodPoll {
+                row: PollRow::read(row)?,
+                first: row.time("first_good")?,
+                number: row.some_int("number")?,
+            })
+        })
+        .await
+    }
+}
+
+/// The state that every page depends on: the accounts, the last poll, the last write of the mirror.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Stamp {
+    /// The accounts, by name.
+    pub accounts: Vec<String>,
+    /// The number of the last poll of any account.
+    pub last_poll: i64,
+    /// When the mirror last checked a picture, the latest time of a retry, how many pictures and
+    /// videos are not saved (by state, in one number), and when a stored content was last pruned.
+    pub mirror: (Option<Timestamp>, Option<Timestamp>, i64, Option<Timestamp>),
+    /// When the last poll ended, and the hash of its response: another database may have the same
+    /// number of polls.
+    pub which: (Option<Timestamp>, Option<String>),
+}
+
+/// A poll that did not fail.
+#[derive(Clone, Debug)]
+pub struct LastGoodPoll {
+    /// Its row.
+    pub row: PollRow,
+    /// When the account's first good poll was.
+    pub first: Option<Timestamp>,
+    /// How many good polls the account had up to this one, itself included.
+    pub number: i64,
+}

@@ -1,0 +1,65 @@
+//! The gallery: its database, its settings, the answers that it caches.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{cache::Cached, security::Access};
+use crate::{
+    mirror::Blobs,
+    store::{
+        Location,
+        browse::{Reader, cube::FacetCounts},
+    },
+    time::Clock,
+};
+
+/// How the gallery is served.
+#[derive(Clone)]
+pub struct GallerySettings {
+    /// Who has access.
+    pub access: Access,
+    /// The files of the mirror; `None` while the mirror is off.
+    pub files: Option<Arc<Blobs>>,
+    /// The program and its flags for this database, quoted for a shell: the start of every command on
+    /// a page. Never a password.
+    pub program: String,
+    /// How long a client of an export may read nothing before the export is aborted.
+    pub patience: Duration,
+}
+
+impl GallerySettings {
+    /// For a program without flags.
+    pub fn new(access: Access, files: Option<Arc<Blobs>>) -> Self {
+        let patience = Duration::from_secs(30);
+        Self { access, files, program: "heygen-sync".into(), patience }
+    }
+}
+
+/// The gallery.
+pub struct App {
+    pub(super) reader: Reader,
+    pub(super) settings: GallerySettings,
+    pub(super) clock: Clock,
+    /// The facets of the last lists, by query and database state.
+    pub(super) facets: Cached<FacetCounts>,
+    /// The last pages, by their tags: the same page is made once between two polls.
+    pub(super) pages: Cached<String>,
+    /// The configured accounts, which have metrics even before their first poll.
+    pub accounts: Vec<String>,
+}
+
+/// The number of lists whose facets are cached.
+const FACETS: usize = 64;
+
+/// The number of cached pages.
+const PAGES: usize = 48;
+/// The largest cached page, in bytes.
+pub(super) const PAGE_BYTES: usize = 128 * 1024;
+
+impl App {
+    /// A gallery of the database at `location`.
+    pub fn new(location: Location, settings: GallerySettings, clock: Clock) -> Self {
+        let reader = Reader::new(location);
+        let (facets, pages) = (Cached::new(FACETS), Cached::new(PAGES));
+        Self { reader, settings, clock, facets, pages, accounts: vec![] }
+    }
+}

@@ -1,0 +1,85 @@
+//! The items on the front page, and when they or their pictures will be lost.
+
+use super::{context::PageContext, pic::Pic, words};
+use crate::store::browse::overview::{Brief, Lists};
+
+/// An item on the front page.
+pub struct BriefView {
+    /// Its page.
+    pub href: String,
+    /// Its name.
+    pub name: String,
+    /// Its id.
+    pub id: String,
+    /// Its picture.
+    pub pic: Pic,
+    /// A remark.
+    pub text: String,
+    /// When it will be lost.
+    pub when: String,
+}
+
+/// The number of consecutive polls without an item after which it is removed.
+pub fn after_polls(context: &PageContext<'_>) -> i64 {
+    let policy = context.good.row.policy.as_ref().map_or("{}", |policy| policy.0.as_str());
+    let policy: serde_json::Value = serde_json::from_str(policy).unwrap_or_default();
+    policy.get("after_polls").and_then(serde_json::Value::as_i64).unwrap_or(1)
+}
+
+/// Missing items and when they are removed; then pictures that are not stored and whose link expires.
+pub fn vanishing(context: &PageContext<'_>, lists: &Lists) -> Vec<BriefView> {
+    let after = after_polls(context);
+    let held = context.good.row.counts.is_some_and(|counts| counts.held > 0);
+    let missing = lists.missing.iter().map(|brief| {
+        let since =
+            brief.at.map(|at| words::short_date(at, context.reference())).unwrap_or_default();
+        let when = match after - brief.polls {
+            left if left <= 0 && held => "held".into(),
+            left if left <= 1 => "removed at the next poll".to_owned(),
+            left => format!("removed in {left} polls"),
+        };
+        let mut view = brief_view(context, brief, &format!("not listed since {since}"));
+        view.when = when;
+        view
+    });
+    let in_list = |brief: &Brief, list: &[Brief]| {
+        list.iter().any(|other| other.kind == brief.kind && other.id == brief.id)
+    };
+    let videos = lists.expiring_videos.iter().filter(|brief| !in_list(brief, &lists.expiring));
+    let mut expiring: Vec<&Brief> = lists.expiring.iter().chain(videos).collect();
+    expiring.sort_by_key(|brief| brief.at);
+    let expiring = expiring.into_iter().map(|brief| {
+        let [picture, video] =
+            [&lists.expiring, &lists.expiring_videos].map(|list| in_list(brief, list));
+        let text = match (picture, video) {
+            (true, true) => "picture and video not mirrored",
+            (true, false) => "picture not mirrored",
+            (false, _) => "video not mirrored",
+        };
+        let mut view = brief_view(context, brief, text);
+        view.when = brief.at.map_or(String::new(), |at| {
+            let hours = (at.millis() - context.now.millis()) / 3_600_000;
+            format!("its link expires in {}", words::counted(hours.max(1), "hour", "hours"))
+        });
+        view
+    });
+    missing.take(4).chain(expiring.take(4)).collect()
+}
+
+/// The view of an item with a remark.
+pub fn brief_view(context: &PageContext<'_>, brief: &Brief, text: &str) -> BriefView {
+    let name = brief.name.as_deref().unwrap_or("");
+    BriefView {
+        href: context.item(brief.kind, &brief.id),
+        name: words::tile_name(name),
+        id: brief.id.clone(),
+        pic: Pic::new(
+            brief.image.as_deref().filter(|_| !context.without_mirror()),
+            brief.kind,
+            if name.is_empty() { &brief.id } else { name },
+            "",
+        ),
+        text: text.to_owned(),
+        when: String::new(),
+    }
+}

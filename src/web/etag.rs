@@ -1,0 +1,39 @@
+//! The tags by which browsers revalidate what they have stored.
+
+use std::sync::OnceLock;
+
+use axum::http::{HeaderMap, header};
+use sha2::{Digest, Sha256};
+
+use super::assets;
+use crate::store::{browse::Stamp, lock::hex};
+
+/// The tag of a page. Weak, since the page may be compressed or not.
+pub fn tag(stamp: &Stamp, moment: &str, url: &str) -> String {
+    let mut hash = Sha256::new();
+    for part in [build(), &format!("{stamp:?}"), moment, url, &assets::paths().concat()] {
+        hash.update(part.as_bytes());
+        hash.update([0]);
+    }
+    format!("W/\"{}\"", &hex(&hash.finalize())[..32])
+}
+
+/// The build: the version, and when the program's file was written.
+fn build() -> &'static str {
+    static BUILD: OnceLock<String> = OnceLock::new();
+    BUILD.get_or_init(|| {
+        let written = std::env::current_exe().and_then(|exe| exe.metadata()?.modified());
+        format!("{} {written:?}", env!("CARGO_PKG_VERSION"))
+    })
+}
+
+/// Whether the browser has stored the answer with this tag.
+pub fn matches(headers: &HeaderMap, tag: &str) -> bool {
+    let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+    headers
+        .get_all(header::IF_NONE_MATCH)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|known| known.trim() == "*" || opaque(known) == opaque(tag))
+}

@@ -1,0 +1,204 @@
+//! The facets on a list's page, made from their descriptions: choices, chosen values, and what to drop
+//! if nothing matches.
+
+use super::{
+    anchor::Anchor, context::PageContext, failure::PageFailure, params::GridQuery,
+    query_pairs::can_be_asked, words,
+};
+use crate::{
+    catalog::kind::Kind,
+    store::browse::{
+        Reading,
+        cube::FacetCounts,
+        facets::{self, Facet, FacetCount, FacetValues},
+        filter::ItemFilter,
+    },
+};
+
+/// The number of texts that a facet offers.
+const TEXTS: usize = 12;
+/// The number of an array's texts that are shown before "More".
+const FEW: usize = 4;
+
+/// A facet's choices.
+pub struct Group {
+    /// Its heading.
+    pub title: &'static str,
+    /// The choices that are shown at once.
+    pub choices: Vec<ChoiceView>,
+    /// The choices behind "More".
+    pub more: Vec<ChoiceView>,
+}
+
+/// A value that can be chosen.
+pub struct ChoiceView {
+    /// The link that chooses or removes it; `None` if no link can contain the value.
+    pub href: Option<String>,
+    /// Its text.
+    pub text: String,
+    /// The number of items.
+    pub count: String,
+    /// Whether it is chosen.
+    pub chosen: bool,
+}
+
+/// A list's page, for its facets' links.
+pub struct FacetLinks<'a> {
+    /// The page.
+    pub context: &'a PageContext<'a>,
+    /// The kind of the list.
+    pub kind: Kind,
+    /// Its parameters.
+    pub query: &'a GridQuery,
+}
+
+impl FacetLinks<'_> {
+    fn href(&self, edit: impl FnOnce(&mut ItemFilter)) -> String {
+        let query = self.query.with(|query| edit(&mut query.filter));
+        self.context.href(self.kind.path, &query.pairs())
+    }
+
+    fn is_past(&self) -> bool {
+        self.context.viewpoint.as_of.is_some()
+    }
+
+    /// The choices of all facets.
+    pub fn groups(&self, counts: &FacetCounts) -> Vec<Group> {
+        let groups = counts.facets.iter().map(|(facet, count)| self.group(*facet, count));
+        groups.filter(|group| !group.choices.is_empty()).collect()
+    }
+
+    fn group(&self, facet: &'static Facet, count: &FacetCount) -> Group {
+        let chosen = self.query.filter.chosen(facet);
+        let offered = |at: usize, value: &Option<String>| match facet.values {
+            FacetValues::Known(_) => {
+                let is_chosen = value.as_ref().is_some_and(|value| chosen.contains(value));
+                is_chosen || facet.offers(count, !chosen.is_empty(), at)
+            }
+            FacetValues::Text => at < TEXTS && (count.different >= 2 || !chosen.is_empty()),
+            FacetValues::Texts => count.different >= 2 || !chosen.is_empty(),
+        };
+        let values = count.values.iter().enumerate();
+        let values = values.filter(|(at, (value, _))| offered(*at, value));
+        let choices: Vec<ChoiceView> = values
+            .map(|(_, (value, items))| self.choice(facet, value.as_deref(), *items))
+            .collect();
+        if !matches!(facet.values, FacetValues::Texts) || choices.len() <= FEW + 1 {
+            return Group { title: facet.title, choices, more: vec![] };
+        }
+        let mut seen = 0;
+        let (choices, more) = choices.into_iter().partition(|choice| {
+            seen += 1;
+            choice.chosen || seen <= FEW
+        });
+        Group { title: facet.title, choices, more }
+    }
+
+    fn choice(&self, facet: &'static Facet, value: Option<&str>, items: i64) -> ChoiceView {
+        let filter = &self.query.filter;
+        let count = words::number(items);
+        let Some(value) = value else {
+            let column = facet.column.unwrap_or_default();
+            return ChoiceView {
+                href: Some(self.href(|filter| filter.toggle_none(column))),
+                text: "not given".into(),
+                count,
+                chosen: filter.none.iter().any(|known| known == column),
+            };
+        };
+        let chosen = filter.chosen(facet);
+        let usual = chosen.is_empty() && facet.usual == Some(value);
+        ChoiceView {
+            // A value that no link can contain is shown and counted all the same.
+            href: can_be_asked(value).then(|| self.href(|filter| filter.toggle(facet, value))),
+            text: match value {
+                "" => "(empty)".into(),
+                value => words::tile_name(self.text(facet, value)),
+            },
+            count,
+            chosen: usual || chosen.iter().any(|known| known == value),
+        }
+    }
+
+    /// The text of a value.
+    fn text<'a>(&self, facet: &Facet, value: &'a str) -> &'a str {
+        let known = facet.choice(value);
+        known.map_or(value, |choice| match choice.past.filter(|_| self.is_past()) {
+            Some(past) => past,
+            None => choice.text,
+        })
+    }
+
+    /// Each chosen value with the link that removes it.
+    pub fn chosen(&self) -> Vec<Anchor> {
+        let filter = &self.query.filter;
+        let mut chosen = vec![];
+        let mut add = |name: &str, value: &str, href: String| {
+            let text = format!("{name} {}", words::tile_name(value));
+            chosen.push(Anchor::new(href, text.trim()));
+        };
+        if !filter.q.is_empty() {
+            add("search", &filter.q, self.href(|filter| filter.q.clear()));
+        }
+        for facet in facets::of(self.kind) {
+            for value in filter.chosen(facet) {
+                let text = match facet.choice(value) {
+                    Some(_) => self.text(facet, value).to_lowercase(),
+                    None => value.clone(),
+                };
+                let mut others = filter.chosen(facet).to_vec();
+                others.retain(|other| other != value);
+                add(facet.param, &text, self.href(|filter| filter.choose(facet, others)));
+            }
+        }
+        for column in &filter.none {
+            add("no", column, self.href(|filter| filter.toggle_none(column)));
+        }
+        chosen
+    }
+
+    /// If nothing matches: each restriction dropped alone, with the number of items that this shows.
+    pub async fn ways_out(
+        &self,
+        reading: &mut Reading,
+        counts: &FacetCounts,
+    ) -> Result<Vec<Anchor>, PageFailure> {
+        let filter = &self.query.filter;
+        let mut ways: Vec<(String, ItemFilter, Option<i64>)> = vec![];
+        let mut add = |text: &str, count, edit: &dyn Fn(&mut ItemFilter)| {
+            let mut without = filter.clone();
+            edit(&mut without);
+            ways.push((text.to_owned(), without, count));
+        };
+        for (facet, count) in &counts.facets {
+            let facet: &'static Facet = *facet;
+            if filter.chosen(facet).is_empty() {
+                continue;
+            }
+            // Without a choice the usual one applies: the one that restricts nothing takes its place.
+            let (text, values) = match facet.unrestricted {
+                Some((word, text)) => (text.to_owned(), vec![word.to_owned()]),
+                None => (format!("Without {}", facet.title.to_lowercase()), vec![]),
+            };
+            add(&text, count.without, &|filter| filter.choose(facet, values.clone()));
+        }
+        if !filter.q.is_empty() {
+            add("Without the search", None, &|filter| filter.q.clear());
+        }
+        if !filter.none.is_empty() {
+            add("Without empty fields", None, &|filter| filter.none.clear());
+        }
+        let (scope, moments) = (self.context.scope(self.kind), self.context.moments());
+        let mut links = vec![];
+        for (text, without, count) in ways {
+            let count = match count {
+                Some(count) => count,
+                None => reading.total(&scope, &without, &moments).await?,
+            };
+            let text = format!("{text} ({})", words::number(count));
+            links.push(Anchor::new(self.href(|filter| *filter = without), text));
+        }
+        links.push(Anchor::new(self.context.href(self.kind.path, &[]), "All items"));
+        Ok(links)
+    }
+}

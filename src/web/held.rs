@@ -1,0 +1,64 @@
+//! The notice that removals are held, with the command that lets them through.
+
+use super::{anchor::Anchor, context::PageContext, words};
+use crate::{catalog::kind::Kind, store::row::PollRow};
+
+/// Removals that are held, and how to let them through.
+pub struct HeldNotice {
+    /// How many, with the noun.
+    pub count: String,
+    /// Why.
+    pub reason: String,
+    /// The poll.
+    pub poll: i64,
+    /// The missing items.
+    pub which: Vec<Anchor>,
+    /// The command; `None` if there is a later poll.
+    pub command: Option<String>,
+}
+
+/// The removals that a poll held. For the last good poll also the command that lets them through.
+pub fn held(context: &PageContext<'_>, poll: &PollRow) -> Option<HeldNotice> {
+    let count = poll.counts.map(|counts| counts.held).filter(|held| *held > 0)?;
+    let reason = poll.held_reason.clone().unwrap_or_default();
+    // The reason names the lists that are held; if it names none, all are shown.
+    let named: Vec<Kind> =
+        Kind::ALL.into_iter().filter(|kind| reason.contains(kind.plural)).collect();
+    let kinds = if named.is_empty() { Kind::ALL.to_vec() } else { named };
+    let missing = |kind: Kind| {
+        let own = vec![("listed", "missing".to_owned())];
+        Anchor::new(context.href(kind.path, &own), format!("missing {}", kind.plural))
+    };
+    let last = context.viewpoint.as_of.is_none() && poll.poll_id == context.good.row.poll_id;
+    // A saved response is polled again from its file: without `--from` the API would be polled.
+    let from = match (poll.trigger.as_str(), &poll.source) {
+        ("file", Some(name)) => format!(" --from {}", shell_word(name)),
+        _ => String::new(),
+    };
+    let stdin = if from == " --from -" { " < FILE" } else { "" };
+    let account = match context.accounts.len() > 1 || context.account != "default" {
+        true => format!(" --account {}", shell_word(&context.account)),
+        false => String::new(),
+    };
+    Some(HeldNotice {
+        count: words::counted(count, "removal", "removals"),
+        reason,
+        poll: poll.poll_id,
+        which: if last { kinds.into_iter().map(missing).collect() } else { vec![] },
+        command: last.then(|| {
+            format!(
+                "{} sync{account}{from} --accept-removals={count}{stdin}",
+                context.app.settings.program
+            )
+        }),
+    })
+}
+
+/// A word quoted for a shell.
+fn shell_word(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-.:@/".contains(c);
+    match !text.is_empty() && text.chars().all(plain) {
+        true => text.to_owned(),
+        false => format!("'{}'", text.replace('\'', "'\\''")),
+    }
+}

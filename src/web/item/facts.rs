@@ -1,0 +1,123 @@
+//! The facts of an item: its fields and what is known of it, as a list.
+
+use super::pictures::{Contents, IMAGE, VIDEO, stored, url};
+use crate::{
+    catalog::{
+        kind::Kind,
+        value::{Sort, Value},
+    },
+    store::browse::{
+        facets::{self, Facet, FacetValues},
+        item::{ItemHistory, ItemVersion},
+    },
+    web::{anchor::Anchor, context::PageContext, diffs::shown, query_pairs::can_be_asked, words},
+};
+
+/// A name and a value, with links to the lists of items with the same value.
+pub(super) struct Fact {
+    pub(super) name: String,
+    pub(super) text: String,
+    pub(super) links: Vec<Anchor>,
+    pub(super) soft: bool,
+}
+
+impl Fact {
+    pub(super) fn plain(name: &str, text: String) -> Self {
+        Self { name: name.into(), text, links: vec![], soft: false }
+    }
+}
+
+/// The name of a field on the page: of a facet its title, else the API's.
+fn label(field: &str) -> String {
+    match (facets::of_column(field), field) {
+        (Some(facet), _) => facet.title.into(),
+        (None, "default_voice_id") => "Default voice".into(),
+        (None, other) => words::tile_name(other),
+    }
+}
+
+/// The facts of an item at its newest version.
+pub(super) fn facts(
+    context: &PageContext<'_>,
+    kind: Kind,
+    item: &ItemHistory,
+    newest: &ItemVersion,
+    contents: &Contents,
+) -> Vec<Fact> {
+    let first = format!(
+        "{}, {} ago",
+        words::date(item.first_seen_at),
+        words::span(item.first_seen_at, context.reference())
+    );
+    let mut facts =
+        vec![Fact::plain("Listed", listed(context, item)), Fact::plain("First seen", first)];
+    let is_column = |name: &str| kind.columns.iter().any(|column| column.name == name);
+    let columns = kind.columns.iter().map(|column| column.name);
+    for name in columns.filter(|name| !name.ends_with("_url") && *name != kind.label) {
+        facts.push(field_fact(context, kind, name, newest.fields.get(name)));
+    }
+    let without_column = newest.fields.iter().filter(|(name, _)| !is_column(name));
+    for (name, value) in without_column.take(100) {
+        facts.push(Fact::plain(&label(name), words::exact(&shown(value.as_cell()))));
+    }
+    facts.push(Fact::plain("Account", words::exact(&context.account)));
+    for (name, field) in [("Picture", IMAGE), ("Preview video", VIDEO)] {
+        if is_column(field) {
+            let text = stored(context, url(&newest.fields, field).as_deref(), contents);
+            facts.push(Fact::plain(name, text));
+        }
+    }
+    facts
+}
+
+fn listed(context: &PageContext<'_>, item: &ItemHistory) -> String {
+    match (item.removed_at, item.missing_since) {
+        (Some(at), _) => format!("No, removed {}", words::date_time(at)),
+        (None, Some(at)) => format!("Missing since {}", words::date_time(at)),
+        (None, None) => {
+            let polled = words::today_or_date(context.polled_at(), context.now);
+            format!("Yes, last seen {polled} UTC")
+        }
+    }
+}
+
+fn field_fact(context: &PageContext<'_>, kind: Kind, name: &str, value: Option<Value<'_>>) -> Fact {
+    let mut fact = Fact::plain(&label(name), String::new());
+    let Some(value) = value else {
+        fact.text = "not known".into();
+        fact.soft = true;
+        return fact;
+    };
+    let text = value.as_cell();
+    let words: Vec<String> = match value.sort() {
+        Sort::Bool => vec![if value.as_bool() == Some(true) { "yes" } else { "no" }.into()],
+        Sort::Texts => serde_json::from_str(text).unwrap_or_default(),
+        // Of any other field the JSON.
+        _ => vec![text.to_owned()],
+    };
+    let facet = facets::of_column(name).filter(|facet| match (&facet.values, value.sort()) {
+        (FacetValues::Known(_), sort) => sort == Sort::Bool,
+        (FacetValues::Text, sort) => sort == Sort::Text,
+        (FacetValues::Texts, sort) => sort == Sort::Texts,
+    });
+    match facet {
+        Some(facet) if words.iter().all(|word| can_be_asked(word)) => {
+            fact.links = words.iter().map(|word| link(context, kind, facet, word)).collect();
+        }
+        _ => fact.text = words::exact(&words.join(", ")),
+    }
+    if words.is_empty() {
+        fact.text = "none".into();
+    }
+    if fact.text.is_empty() && fact.links.is_empty() {
+        fact.text = "(empty)".into();
+        fact.soft = true;
+    }
+    fact
+}
+
+/// The link to the items with this value of a facet.
+fn link(context: &PageContext<'_>, kind: Kind, facet: &Facet, word: &str) -> Anchor {
+    let own = [(facet.param, word.to_owned())];
+    Anchor::new(context.href(kind.path, &own), words::exact(word))
+}

@@ -1,0 +1,93 @@
+//! The pictures and videos of an item: the contents of its URLs.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    catalog::item::Fields,
+    store::browse::item::{ItemHistory, StoredContent, VERSIONS},
+    time::Timestamp,
+    web::{context::PageContext, words},
+};
+
+/// The field of the picture's URL.
+pub(super) const IMAGE: &str = "preview_image_url";
+/// The field of the video's URL.
+pub(super) const VIDEO: &str = "preview_video_url";
+
+/// The contents by URL, oldest first.
+pub(super) type Contents = BTreeMap<String, Vec<StoredContent>>;
+
+pub(super) fn url(fields: &Fields, name: &str) -> Option<String> {
+    fields.text(name).map(str::to_owned)
+}
+
+/// Every URL that the item ever had.
+pub(super) fn urls(item: &ItemHistory) -> Vec<String> {
+    let each = item
+        .versions
+        .iter()
+        .flat_map(|version| [IMAGE, VIDEO].map(|name| url(&version.fields, name)));
+    let mut urls: Vec<String> = each.flatten().collect();
+    urls.sort();
+    urls.dedup();
+    urls
+}
+
+/// The newest content of a URL at a moment, if its file is stored.
+pub(super) fn content_at<'a>(
+    contents: &'a Contents,
+    url: &str,
+    at: Option<Timestamp>,
+) -> Option<&'a StoredContent> {
+    contents.get(url)?.iter().rev().find(|content| {
+        content.sha256.is_some()
+            && content.stored
+            && at.is_none_or(|at| content.fetched_at.is_some_and(|fetched| fetched <= at))
+    })
+}
+
+pub(super) fn picture_word(
+    context: &PageContext<'_>,
+    url: Option<&str>,
+    contents: &Contents,
+) -> &'static str {
+    let Some(url) = url else { return "no picture given" };
+    if context.viewpoint.as_of.is_some() {
+        return "picture of that day not stored";
+    }
+    match contents.get(url).and_then(|all| all.first()).map(|content| content.state.as_str()) {
+        Some("gone") => "HeyGen no longer has the picture",
+        Some("failed") => "picture could not be fetched",
+        _ => "picture not mirrored yet",
+    }
+}
+
+/// "mirrored 18 Nov 2026, 41 kB, sha256 9c1e…07f2".
+pub(super) fn stored(context: &PageContext<'_>, url: Option<&str>, contents: &Contents) -> String {
+    let Some(url) = url else { return "none given".into() };
+    match content_at(contents, url, context.viewpoint.at()) {
+        Some(content) => {
+            let hash = content.sha256.as_deref().unwrap_or_default();
+            let day = content.fetched_at.map(words::date).unwrap_or_default();
+            let size = content.bytes.map(words::bytes).unwrap_or_default();
+            // The link to the picture has the whole hash.
+            let (head, tail) = (hash.get(..4).unwrap_or(hash), hash.get(60..).unwrap_or_default());
+            format!("mirrored {day}, {size}, sha256 {head}…{tail}")
+        }
+        None => picture_word(context, Some(url), contents).replace("picture ", ""),
+    }
+}
+
+pub(super) fn summary(item: &ItemHistory, contents: &Contents) -> String {
+    let versions = words::counted(item.versions.len() as i64, "version", "versions");
+    let more = if item.versions.len() as i64 >= VERSIONS { ", the newest" } else { "" };
+    let images = item.versions.iter().filter_map(|version| url(&version.fields, IMAGE));
+    let images: BTreeSet<String> = images.collect();
+    let contents: BTreeSet<&str> = images
+        .iter()
+        .filter_map(|url| contents.get(url))
+        .flatten()
+        .filter_map(|content| content.sha256.as_deref())
+        .collect();
+    format!("{versions}{more}, {}", words::counted(contents.len() as i64, "picture", "pictures"))
+}

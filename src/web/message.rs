@@ -1,0 +1,38 @@
+//! A page that is a message: an error, or that there is nothing yet.
+
+use askama::Template;
+
+use super::{anchor::Anchor, shell::Shell, viewpoint::Viewpoint};
+
+/// A page that is a message.
+#[derive(Template)]
+#[template(path = "message.html")]
+pub struct MessagePage {
+    /// The frame.
+    pub shell: Shell,
+    /// The heading.
+    pub heading: String,
+    /// What happened.
+    pub text: String,
+    /// A command to run.
+    pub command: String,
+    /// Links to continue with.
+    pub links: Vec<Anchor>,
+    /// A search form: its action and its text.
+    pub search: Option<(&'static str, String)>,
+}
+
+impl MessagePage {
+    /// Of text only; its links keep the viewpoint.
+    pub fn new(viewpoint: &Viewpoint, heading: impl Into<String>, text: impl Into<String>) -> Self {
+        let heading = heading.into();
+        Self {
+            shell: Shell::plain(viewpoint, heading.clone()),
+            heading,
+            text: text.into(),
+            command: String::new(),
+            links: vec![],
+            search: None,
+        }
+    }
+}

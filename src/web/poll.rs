@@ -1,0 +1,229 @@
+//! The page of one poll: `/polls/{n}`.
+
+use askama::Template;
+
+use super::{
+    anchor::Anchor,
+    change_form::{self, ChangesForm},
+    context::PageContext,
+    diffs::{Is, Mark, inline, sign},
+    failure::PageFailure,
+    held::{HeldNotice, held},
+    message::MessagePage,
+    pager::{Pager, PagerStep},
+    params::ChangesQuery,
+    polls::{PAGE, class, field_change},
+    response::render,
+    route::View,
+    shell::Shell,
+    viewpoint::Viewpoint,
+    words,
+};
+use crate::{
+    catalog::{cell::Cell, kind::Kind},
+    store::{
+        browse::{Reading, polls::NearPoll},
+        query::ChangeRow,
+        record::Record,
+        row::{Counts, PollRow},
+    },
+    time::Timestamp,
+};
+
+#[derive(Template)]
+#[template(path = "poll.html")]
+struct PollPage {
+    shell: Shell,
+    polls: String,
+    number: i64,
+    class: &'static str,
+    outcome: String,
+    when: String,
+    at: String,
+    newer: Option<String>,
+    older: Option<String>,
+    held: Option<HeldNotice>,
+    facts: Vec<(String, String)>,
+    schema: Vec<(String, String)>,
+    total: String,
+    form: ChangesForm,
+    rows: Vec<ChangeRowView>,
+    pager: Option<Pager>,
+}
+
+struct ChangeRowView {
+    href: String,
+    name: String,
+    id: String,
+    sign: &'static str,
+    word: String,
+    field: String,
+    marks: Vec<Mark>,
+}
+
+/// The poll at the viewpoint. A poll of another account is redirected to.
+pub async fn find(
+    context: &PageContext<'_>,
+    reading: &mut Reading,
+    number: i64,
+) -> Result<NearPoll, PageFailure> {
+    match reading.poll(number, context.viewpoint.at()).await? {
+        Some(near) if near.row.account == context.account => Ok(near),
+        Some(near) if context.viewpoint.account.is_none() => {
+            Err(PageFailure::OfAccount(near.row.account))
+        }
+        _ => {
+            let text = format!("There is no poll {number} here.");
+            let mut message = MessagePage::new(&context.viewpoint, "No such poll", text);
+            message.links = vec![Anchor::new(context.href("/polls", &[]), "All polls")];
+            if context.viewpoint.as_of.is_some() && reading.poll(number, None).await?.is_some() {
+                let now = Viewpoint { as_of: None, ..context.viewpoint.clone() };
+                message
+                    .links
+                    .push(Anchor::new(now.href(&format!("/polls/{number}"), &[]), "Look now"));
+            }
+            Err(PageFailure::NotFound(Box::new(message)))
+        }
+    }
+}
+
+/// The page of one poll.
+pub async fn page(
+    context: &PageContext<'_>,
+    reading: &mut Reading,
+    number: i64,
+    query: &ChangesQuery,
+) -> Result<String, PageFailure> {
+    let NearPoll { row: poll, before, after } = find(context, reading, number).await?;
+    let schema = reading.schema_of_poll(&poll).await?;
+    let offset = (query.page - 1).saturating_mul(PAGE);
+    let (rows, total) = reading.changes_of_poll(&poll, &query.filter, PAGE, offset).await?;
+    let pages = (total + PAGE - 1) / PAGE;
+    let path = format!("/polls/{number}");
+    if rows.is_empty() && query.page > 1 {
+        let text = format!("There is no page {} of these changes.", query.page);
+        let mut message = MessagePage::new(&context.viewpoint, format!("Poll {number}"), text);
+        let first = ChangesQuery { page: 1, ..query.clone() }.pairs();
+        message.links = vec![Anchor::new(context.href(&path, &first), "The first page")];
+        return Err(PageFailure::NotFound(Box::new(message)));
+    }
+    let when = poll.observed_at.or(poll.started_at).unwrap_or(context.now);
+    let near = |number: i64| context.href(&format!("/polls/{number}"), &[]);
+    render(&PollPage {
+        shell: Shell::new(context, &View::Poll(number), format!("Poll {number}")),
+        polls: context.href("/polls", &[]),
+        number,
+        class: class(&poll.outcome),
+        outcome: poll.outcome.clone(),
+        when: words::date_time(when),
+        at: when.to_string(),
+        newer: after.map(near),
+        older: before.map(near),
+        held: held(context, &poll),
+        facts: facts(&poll),
+        schema: schema
+            .iter()
+            .map(|row| {
+                (field_change(row), row.example.as_deref().map(words::exact).unwrap_or_default())
+            })
+            .collect(),
+        total: words::counted(total, "row", "rows"),
+        form: change_form::form(context, query, &path, false),
+        rows: rows.iter().map(|row| change(context, row)).collect(),
+        pager: Pager::new(query.page, pages, |page| {
+            context.href(&path, &ChangesQuery { page, ..query.clone() }.pairs())
+        }),
+    })
+}
+
+fn change(context: &PageContext<'_>, row: &ChangeRow) -> ChangeRowView {
+    let marks = match row.field {
+        Some(_) => inline(row.old_value.as_deref(), row.new_value.as_deref()),
+        None => vec![],
+    };
+    ChangeRowView {
+        href: Kind::parse(&row.kind)
+            .map(|kind| context.item(kind, &row.item_id))
+            .unwrap_or_default(),
+        name: row
+            .name
+            .as_deref()
+            .map(|name| words::exact(&words::tile_name(name)))
+            .unwrap_or_default(),
+        id: row.item_id.clone(),
+        sign: sign(&row.change),
+        word: row.change.clone(),
+        field: row.field.as_deref().map(words::tile_name).unwrap_or_default(),
+        marks,
+    }
+}
+
+/// The whole row of the poll.
+fn facts(poll: &PollRow) -> Vec<(String, String)> {
+    let PollRow {
+        poll_id: _,
+        account,
+        trigger,
+        api_version,
+        source,
+        started_at,
+        observed_at,
+        finished_at,
+        outcome: _,
+        counts,
+        held_reason,
+        policy,
+        http_status,
+        request_id,
+        response_bytes,
+        response_sha256,
+        warning,
+        superseded,
+        error,
+        host,
+        tool_version,
+        digest,
+    } = poll;
+    let text = |text: &Option<String>| text.as_deref().map(words::exact).unwrap_or_default();
+    let time = |time: &Option<Timestamp>| time.map(|time| time.to_string()).unwrap_or_default();
+    let before = [
+        ("Error", text(error)),
+        ("Held because", text(held_reason)),
+        ("Notice from HeyGen", text(warning)),
+        ("Version gone", if *superseded { "yes".into() } else { String::new() }),
+        ("Account", words::exact(account)),
+        ("Started by", trigger.clone()),
+        ("Source", text(source)),
+        ("API version", text(api_version)),
+        ("Started", time(started_at)),
+        ("Observed", time(observed_at)),
+        ("Finished", time(finished_at)),
+    ];
+    let after = [
+        ("Removal rules", policy.as_ref().map(|policy| policy.0.clone()).unwrap_or_default()),
+        ("HTTP status", http_status.map(|status| status.to_string()).unwrap_or_default()),
+        ("Request id", text(request_id)),
+        ("Response", response_bytes.map(words::bytes).unwrap_or_default()),
+        ("SHA-256 of it", text(response_sha256)),
+        ("Machine", text(host)),
+        ("Program", text(tool_version)),
+        ("Seal", text(digest)),
+    ];
+    let owned = |(name, value): (&str, String)| (name.to_owned(), value);
+    let mut facts: Vec<(String, String)> = before.into_iter().map(owned).collect();
+    facts.extend(counts.iter().flat_map(count_facts));
+    facts.extend(after.into_iter().map(owned));
+    facts.retain(|(_, value)| !value.is_empty());
+    facts
+}
+
+/// The counts of a poll.
+fn count_facts(counts: &Counts) -> Vec<(String, String)> {
+    let mut cells = vec![];
+    counts.cells(&mut cells);
+    let fact = |(name, cell): (&str, Cell<'_>)| match cell {
+        Cell::Int(count) => Some((words::column(name), words::number(count))),
+        _ => None,
+    };
+    Counts::names().zip(cells).filter_map(fact).collect()
+}

@@ -1,0 +1,224 @@
+//! The frame around a page: navigation, header, footer.
+
+use super::{
+    anchor::Anchor,
+    assets,
+    context::PageContext,
+    route::{DataFormat, View},
+    viewpoint::Viewpoint,
+    words,
+};
+use crate::{catalog::kind::Kind, store::browse::facets::is_of_present};
+
+/// A link of the main navigation.
+pub struct NavLink {
+    /// The URL.
+    pub href: String,
+    /// Its text.
+    pub text: String,
+    /// Its text in narrow windows.
+    pub short: String,
+    /// Whether this is the page.
+    pub here: bool,
+}
+
+/// The bar above a page of the past.
+pub struct PastBar {
+    /// The day or time.
+    pub when: String,
+    /// The last good poll by then.
+    pub poll: i64,
+    /// The same page now.
+    pub now: String,
+}
+
+/// The frame around a page.
+pub struct Shell {
+    /// The page's title.
+    pub title: String,
+    /// The main navigation.
+    pub nav: Vec<NavLink>,
+    /// The start page.
+    pub home: String,
+    /// The style sheet.
+    pub css: String,
+    /// The script.
+    pub js: String,
+    /// The icon.
+    pub icon: String,
+    /// The page's path, for the form in the header.
+    pub path: String,
+    /// What the form in the header keeps.
+    pub hidden: Vec<(&'static str, String)>,
+    /// The day in the header.
+    pub day: String,
+    /// The last day that can be chosen.
+    pub today: String,
+    /// The first day that can be chosen.
+    pub first_day: String,
+    /// Whether the header has the form.
+    pub travels: bool,
+    /// The accounts to choose from if there are two or more: name, and whether it is shown.
+    pub accounts: Vec<(String, bool)>,
+    /// On a page of the past.
+    pub bar: Option<PastBar>,
+    /// If the mirror is off: the command that fills it.
+    pub mirror_command: Option<String>,
+    /// The footer's text about the last poll.
+    pub polled: String,
+    /// The footer's warning about its age.
+    pub old: String,
+    /// The exports of the page.
+    pub exports: Vec<Anchor>,
+    /// The feed.
+    pub feed: String,
+    /// Whether the feed has exactly what the page shows.
+    pub is_feed: bool,
+}
+
+impl Shell {
+    /// The frame of a page of the catalogue.
+    pub fn new(context: &PageContext<'_>, view: &View, title: impl Into<String>) -> Self {
+        let poll = &context.good.row;
+        let (now, polled_at) = (context.now, context.polled_at());
+        let mirror_command = || format!("{} mirror", context.app.settings.program);
+        let old = || {
+            let age = words::span(polled_at, now);
+            format!("The last good poll was {age} ago: check whether the schedule still runs.")
+        };
+        Self {
+            nav: nav(&context.viewpoint, Some(view)),
+            home: context.href("/", &[]),
+            path: context.path.clone(),
+            hidden: hidden(context, view),
+            day: words::day(context.reference()),
+            today: words::day(now),
+            first_day: words::day(context.first_poll_at()),
+            travels: true,
+            accounts: accounts(context),
+            bar: past_bar(context),
+            mirror_command: (context.without_mirror() || !context.mirrored).then(mirror_command),
+            polled: format!("Poll {}, {} UTC", poll.poll_id, words::today_or_date(polled_at, now)),
+            old: if context.is_old() { old() } else { String::new() },
+            exports: exports(context, view),
+            feed: feed(context, view),
+            is_feed: is_feed(context, view),
+            ..Self::plain(&context.viewpoint, title)
+        }
+    }
+
+    /// The frame of a page without a catalogue.
+    pub fn plain(viewpoint: &Viewpoint, title: impl Into<String>) -> Self {
+        let [css, js, icon] = assets::paths();
+        Self {
+            title: title.into(),
+            nav: nav(viewpoint, None),
+            home: viewpoint.href("/", &[]),
+            css,
+            js,
+            icon,
+            path: "/".into(),
+            hidden: viewpoint.pairs(),
+            day: String::new(),
+            today: String::new(),
+            first_day: String::new(),
+            travels: false,
+            accounts: vec![],
+            bar: None,
+            mirror_command: None,
+            polled: String::new(),
+            old: String::new(),
+            exports: vec![],
+            feed: String::new(),
+            is_feed: false,
+        }
+    }
+}
+
+/// The page's own parameters without its position.
+fn own(context: &PageContext<'_>) -> Vec<(&'static str, String)> {
+    let mut own = context.own.clone();
+    own.retain(|(name, _)| !matches!(*name, "page" | "before"));
+    own
+}
+
+/// What the form in the header keeps: not what may be unknown on another day.
+fn hidden(context: &PageContext<'_>, view: &View) -> Vec<(&'static str, String)> {
+    let mut own = own(context);
+    own.retain(|(name, value)| match *name {
+        "from" | "to" => !matches!(view, View::Item(..)),
+        _ => !is_of_present(name, value),
+    });
+    // With two or more accounts the form has a menu of them.
+    let account = context.viewpoint.account.iter().filter(|_| context.accounts.len() < 2);
+    account.map(|account| ("account", account.clone())).chain(own).collect()
+}
+
+fn past_bar(context: &PageContext<'_>) -> Option<PastBar> {
+    let as_of = context.viewpoint.as_of.as_ref()?;
+    let present = Viewpoint { as_of: None, ..context.viewpoint.clone() };
+    Some(PastBar {
+        when: match as_of.is_day {
+            true => words::date(as_of.at),
+            false => words::date_time(as_of.at) + " UTC",
+        },
+        poll: context.good.row.poll_id,
+        now: present.href(&context.path, &own(context)),
+    })
+}
+
+fn nav(viewpoint: &Viewpoint, here: Option<&View>) -> Vec<NavLink> {
+    let link = |path: &str, text: String, short: String, here: bool| NavLink {
+        href: viewpoint.href(path, &[]),
+        text,
+        short,
+        here,
+    };
+    let page = |path: &str, text: &str, here| link(path, text.into(), text.into(), here);
+    let list = |kind: Kind| {
+        // The last word, for narrow windows.
+        let short = kind.plural.rsplit(' ').next().unwrap_or_default();
+        let here = matches!(here, Some(View::Grid(of) | View::Item(of, _)) if *of == kind);
+        link(kind.path, words::heading(kind), words::column(short), here)
+    };
+    let mut links = vec![page("/", "Overview", here == Some(&View::Overview))];
+    links.extend(Kind::ALL.into_iter().map(list));
+    let changes = matches!(here, Some(View::Changes | View::Timeline));
+    links.push(page("/changes", "Changes", changes));
+    links.push(page("/polls", "Polls", matches!(here, Some(View::Polls | View::Poll(_)))));
+    links
+}
+
+/// The feed of the page's changes, with the parameters that a feed takes.
+fn feed(context: &PageContext<'_>, view: &View) -> String {
+    let mut own = if *view == View::Changes { context.own.clone() } else { vec![] };
+    own.retain(|(name, _)| matches!(*name, "kind" | "change" | "id"));
+    Viewpoint { as_of: None, ..context.viewpoint.clone() }.href("/changes.atom", &own)
+}
+
+fn is_feed(context: &PageContext<'_>, view: &View) -> bool {
+    let asked = |name: &str| context.own.iter().any(|(own, _)| *own == name);
+    let past = context.viewpoint.as_of.is_some();
+    *view == View::Changes && !past && !["field", "from", "to"].into_iter().any(asked)
+}
+
+fn accounts(context: &PageContext<'_>) -> Vec<(String, bool)> {
+    match context.accounts.len() {
+        0 | 1 => vec![],
+        _ => context
+            .accounts
+            .iter()
+            .map(|account| (account.clone(), *account == context.account))
+            .collect(),
+    }
+}
+
+fn exports(context: &PageContext<'_>, view: &View) -> Vec<Anchor> {
+    let mut own = context.own.clone();
+    own.retain(|(name, _)| !matches!(*name, "page" | "view" | "before"));
+    let path = if *view == View::Overview { "/overview" } else { &context.path };
+    let link = |(end, _): &(&str, DataFormat)| {
+        Anchor::new(context.href(&format!("{path}.{end}"), &own), end.to_uppercase())
+    };
+    DataFormat::ALL.iter().map(link).collect()
+}
