@@ -7,7 +7,11 @@ mod demo;
 
 use heygen_sync::{
     store::Location,
-    web::{self, App, Settings, security::Guard},
+    web::{
+        self,
+        app::{App, GallerySettings},
+        security::Access,
+    },
 };
 
 #[tokio::main]
@@ -21,8 +25,8 @@ async fn main() {
     let location = Location::Sqlite(home.path().join("demo.db"));
     let files = home.path().join("mirror");
     demo::seed(&location, &files, demo::FULL).await;
-    let guard = Guard { token: None, behind_proxy: false, hosts: vec![] };
-    let settings = Settings::new(guard, demo::blobs(&files));
+    let guard = Access { token: None, behind_proxy: false, hosts: vec![] };
+    let settings = GallerySettings::new(guard, demo::blobs(&files));
     let app = App::new(location, settings, demo::clock());
     let address = address.parse().expect("an address and a port");
     let listening = |address| eprintln!("the demo is at http://{address}/");

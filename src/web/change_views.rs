@@ -139,8 +139,11 @@ fn added_or_removed(
         hows.retain(|how| !how.text.is_empty() || !how.field.is_empty());
         let mut one = view(context, line, same.len() as i64, hows);
         if same.len() > 1 {
-            one.who =
-                format!("{}, {}", words::tile_name(word), words::counted(same.len(), "look", "looks"));
+            one.who = format!(
+                "{}, {}",
+                words::tile_name(word),
+                words::counted(same.len(), "look", "looks")
+            );
             one.more = Some(all_link(context, line, false, &format!("Show all {}", same.len())));
         }
         views.push(one);

@@ -82,7 +82,7 @@ impl GridQuery {
             return Err(bad("none", &format!("is a field; this list has no field '{name}'")));
         }
         let q = pairs.one("q")?.unwrap_or_default();
-        let mut filter = ItemFilter { q, none, ..ItemFilter::default() };
+        let mut filter = ItemFilter::new(q, none);
         for facet in facets::of(kind) {
             filter.choose(facet, take_facet(pairs, facet)?);
         }

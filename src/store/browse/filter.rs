@@ -47,6 +47,11 @@ pub struct ItemFilter {
 }
 
 impl ItemFilter {
+    /// A search and the fields that must be null, without a choice of any facet.
+    pub fn new(q: String, none: Vec<String>) -> Self {
+        Self { q, none, ..Self::default() }
+    }
+
     /// The chosen values of a facet, sorted.
     pub fn chosen(&self, facet: &Facet) -> &[String] {
         self.chosen.get(facet.param).map(Vec::as_slice).unwrap_or_default()

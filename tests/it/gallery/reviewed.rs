@@ -324,7 +324,11 @@ async fn what_the_past_does_not_know_is_not_said_and_not_carried_there() {
         );
         for page in ["9", "99999999999999999999999"] {
             let none = site.get(&format!("/avatars?listed=all&page={page}")).await;
-            assert!(none.status == 404 && none.text.contains("does not exist: this list has"), "{}", none.text);
+            assert!(
+                none.status == 404 && none.text.contains("does not exist: this list has"),
+                "{}",
+                none.text
+            );
         }
     }
 }
