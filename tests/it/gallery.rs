@@ -370,6 +370,8 @@ async fn hostile_names_and_ids_break_nothing() {
         ("long", &long),
         ("empty", ""),
         (".csv", "\u{1}\u{1b}[31m\u{7f}"),
+        // A list without a known id would be refused as another account's.
+        (ANNIE, "Annie"),
     ];
     for site in both().await {
         site.poll(&names).await;

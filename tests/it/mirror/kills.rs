@@ -242,7 +242,7 @@ at_home! {
         assert!(ran.code == 0 && ran.stderr.starts_with(&format!("heygen-sync: mirror: {told}")), "{ran:?}");
         let again = home.run_with(&env, &["sync"]);
         assert_eq!((again.code, again.stderr.as_str()), (0, ""));
-        let status = home.run(&["status", "--format", "table"]).stdout;
+        let status = home.run_with(&env, &["status", "--format", "table"]).stdout;
         assert!(status.contains("left out: 1 × its host '127.0.0.1' is not among"), "{status}");
         let nothing = [&ENV[..], &[("HEYGEN_SYNC_MIRROR__ALLOWED_HOSTS", "[]")]].concat();
         assert_eq!(home.run_with(&nothing, &["sync"]).code, 78);
@@ -301,7 +301,7 @@ async fn a_sync_drains_the_queue_unless_told_not_to_and_says_what_failed() {
          not a picture or video (127.0.0.1, "
     );
     assert!(next.ends_with("Z)\n"), "{next}");
-    let status = home.run(&["status", "--format", "table"]).stdout;
+    let status = home.run_with(&ENV, &["status", "--format", "table"]).stdout;
     let line =
         format!("failed: 1 × the body is HTML, not a picture or video (127.0.0.1, next try {next}");
     assert!(status.contains(&line), "{status}");
