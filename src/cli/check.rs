@@ -39,7 +39,7 @@ struct Verdict {
 impl Check {
     pub(super) async fn run(self, context: &Context) -> Result<u8> {
         let verdicts = verdicts(context).await;
-        let mut rows = Rows::new(Format::or_default(self.format), &["check", "verdict", "detail"])?;
+        let mut rows = Rows::new(Format::or_default(self.format), ["check", "verdict", "detail"])?;
         for Verdict { what, result } in &verdicts {
             let (verdict, detail) = match result {
                 Ok(detail) => ("ok", detail.as_str()),

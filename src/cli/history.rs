@@ -73,7 +73,7 @@ impl History {
 }
 
 fn machines(versions: &[Version], format: Format) -> Result<()> {
-    let mut rows = Rows::new(format, &COLUMNS)?;
+    let mut rows = Rows::new(format, COLUMNS)?;
     for (version, changes) in with_changes(versions) {
         rows.row(vec![
             version.account.as_str().into(),
@@ -100,7 +100,7 @@ fn people(versions: &[Version]) -> Result<()> {
         let name = last.fields.name(last.kind).unwrap_or("no name");
         let title = format!("{} {} · {} · account {}\n", last.kind, last.id, name, last.account);
         super::output::print(&format!("{}\n", visible(title.trim_end())))?;
-        let mut rows = Rows::new(Format::Table, &TABLE)?;
+        let mut rows = Rows::new(Format::Table, TABLE)?;
         for (version, changes) in with_changes(item) {
             let shown = changes.iter().map(Difference::to_string).collect();
             rows.row(vec![

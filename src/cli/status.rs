@@ -127,7 +127,7 @@ fn line<'a>(
 }
 
 fn machines(lines: &[Line<'_>], assets: &AssetStatus, format: Format) -> Result<()> {
-    let mut rows = Rows::new(format, &COLUMNS)?;
+    let mut rows = Rows::new(format, COLUMNS)?;
     for Line { status, configured, too_old, in_future } in lines {
         let last = &status.last;
         let good = status.last_good.as_ref();

@@ -79,7 +79,7 @@ fn rows(findings: &[Finding], audit: Option<&audit::Audit>, format: Option<Forma
         return Ok(());
     }
     let format = Format::or_default(format);
-    let mut rows = Rows::new(format, &COLUMNS)?;
+    let mut rows = Rows::new(format, COLUMNS)?;
     for finding in files {
         let what = format!("{} file", finding.fault);
         let no_poll = Cell::from(None::<i64>);

@@ -113,7 +113,7 @@ impl Failure {
         let start = format!("{source} answered HTTP {status}{quoted}");
         let presence = presence(status, said);
         match status {
-            401 | 402 | 403 => {
+            401..=403 => {
                 let refusal = refusal(status, said.scope.as_deref());
                 Self::lasting(Error::refused(format!("{start}: {refusal}")), presence)
             }

@@ -64,7 +64,7 @@ fn is_needed(path: &Path) -> bool {
     let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let folder = real.parent().unwrap_or(Path::new("."));
     let writable = |path: &Path| access(path, Access::WRITE_OK).is_ok();
-    !is_open(path) && !(writable(folder) && writable(&real))
+    !(is_open(path) || writable(folder) && writable(&real))
 }
 
 /// Whether a write-ahead log, or the journal of a transaction under way, is beside it.

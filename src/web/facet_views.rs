@@ -64,7 +64,7 @@ impl FacetLinks<'_> {
 
     /// The choices of all facets.
     pub fn groups(&self, counts: &FacetCounts) -> Vec<Group> {
-        let groups = counts.facets.iter().map(|(facet, count)| self.group(*facet, count));
+        let groups = counts.facets.iter().map(|(facet, count)| self.group(facet, count));
         groups.filter(|group| !group.choices.is_empty()).collect()
     }
 
@@ -171,7 +171,7 @@ impl FacetLinks<'_> {
             ways.push((text.to_owned(), without, count));
         };
         for (facet, count) in &counts.facets {
-            let facet: &'static Facet = *facet;
+            let facet: &'static Facet = facet;
             if filter.chosen(facet).is_empty() {
                 continue;
             }

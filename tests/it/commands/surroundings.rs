@@ -165,7 +165,7 @@ async fn a_folder_that_may_not_be_read_is_passed_over_with_a_warning() {
     let closed = home.folder().join("closed");
     std::fs::create_dir_all(closed.join("heygen-sync")).unwrap();
     File::create(closed.join("heygen-sync/config.toml")).unwrap();
-    set_permissions(&closed, Permissions::from_mode(0)).unwrap();
+    set_permissions(&closed, Permissions::from_mode(0o0)).unwrap();
     set_permissions(home.folder(), Permissions::from_mode(0o777)).unwrap();
     let mut command = home.command(&["check", "-v", "--format", "csv"]);
     command.env("XDG_CONFIG_HOME", &closed).stdin(Stdio::null());
