@@ -62,7 +62,7 @@ impl Replay {
         store.close().await?;
         if !context.quiet {
             note(format_args!(
-                "Replayed {} ({} failed) from {} into {to}: every digest is the recorded one. \\
+                "Replayed {} ({} failed) from {} into {to}: every digest is the recorded one. \
                  Links are not replayed; the next sync brings them.",
                 counted(polls, "poll", "polls"),
                 number(failed),

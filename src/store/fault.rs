@@ -87,7 +87,7 @@ fn sqlite(fault: &Fault) -> String {
         Some(11) => "the file is damaged; restore a backup (its history cannot be mended by hand)",
         Some(13) => FULL,
         Some(14) => {
-            "the file cannot be opened; check that it exists and who may read and write it (if a \\
+            "the file cannot be opened; check that it exists and who may read and write it (if a \
              program that was killed left a file ending in -wal beside it, let its owner read it once)"
         }
         Some(26) => "the file is not a SQLite database and is left alone; give another path",
