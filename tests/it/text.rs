@@ -13,27 +13,6 @@ use sqlx::{
 /// One row as text; null stays `None`.
 pub type Texts = Vec<Option<String>>;
 
-/// What a column holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Holds {
-    Time,
-    Json,
-    Boolean,
-    Other,
-}
-
-/// What the column called `name` holds, by the rule for names.
-pub fn holds(name: &str) -> Holds {
-    let time = ["_at", "_after", "_since"].iter().any(|end| name.ends_with(end));
-    match name {
-        "valid_from" | "valid_to" => Holds::Time,
-        _ if time => Holds::Time,
-        "tags" | "extra" | "policy" | "body" => Holds::Json,
-        "premium" => Holds::Boolean,
-        _ => Holds::Other,
-    }
-}
-
 /// The rows of a query on SQLite.
 pub async fn sqlite(connection: &mut SqliteConnection, sql: &str) -> Vec<Texts> {
     let rows = sqlx::query(AssertSqlSafe(sql.to_owned())).fetch_all(connection).await;
