@@ -259,6 +259,8 @@ async fn hostile_names_and_ids_do_nothing_in_a_browser() {
         ("long", &long),
         ("empty", ""),
         ("javascript:window.pwned=1", "\u{1}\u{1b}[31m\u{7f}</title></style>"),
+        // A list without a known id would be refused as another account's.
+        (ANNIE, "Annie"),
     ];
     site.poll(&names).await;
     let mut paths: Vec<String> =
