@@ -294,6 +294,7 @@ pub fn all(engine: Engine) -> Vec<(String, SqlStr)> {
         ("SWITCHED", SWITCHED),
         ("LINKS", LINKS),
         ("DIGEST", DIGEST),
+        ("KEEP_ALIVE", KEEP_ALIVE),
         ("HEAD", HEAD),
         ("ACCOUNT", ACCOUNT),
         ("RENAME", RENAME),
