@@ -23,6 +23,7 @@ said=$(heygen-sync status 2>&1) && fail "a status without a database"
 install -d -m 700 -o nobody /run/credentials/heygen-sync
 install -m 400 -o nobody /etc/heygen-sync/api_key /run/credentials/heygen-sync/api_key
 install -d -m 750 -o nobody /var/lib/heygen-sync /var/lib/heygen-sync-begun
+EXISTING=
 of() { sed -n "s/^$2=//p" "/usr/lib/systemd/system/$1"; }
 started() {
   cd "$(of "$1" WorkingDirectory)"
