@@ -16,8 +16,8 @@ fn on_a_terminal(home: &Home, columns: u16, verb: &str) -> Child {
     let mut command = Command::new("script");
     command.args(["--quiet", "--return", "--flush", "--command", &line, "/dev/null"]);
     command.current_dir(home.folder()).env_clear().env("TERM", "xterm");
-    command.env("HEYGEN_SYNC_API__VERSION", "v3");
     command.envs(own.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.env("HEYGEN_SYNC_API__VERSION", "v3");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap()
 }
 
