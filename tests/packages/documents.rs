@@ -117,6 +117,13 @@ fn the_gallery_of_the_page_on_docker_is_reached_from_this_machine() {
         .replace("127.0.0.1:8087:", "127.0.0.1:18087:")
         .replace("docker run ", "docker run --label heygen-sync-test ");
     let container = Container(name);
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/saved-response.json");
+    let poll = format!(
+        "docker run --rm --interactive --label heygen-sync-test --volume {}:/data heygen-sync \
+         sync --from - <{example}",
+        volume.name()
+    );
+    done("bash", &["-euc", &poll]);
     done("bash", &["-euc", &block]);
     let page = answer("127.0.0.1:18087", "/");
     let logs = || run("docker", &["logs", "--tail", "5", &container.0]);
