@@ -2,7 +2,7 @@
 //!
 //! sqlx hands each statement and each row over to a worker thread and back, which costs many times
 //! what the row itself does. So `rusqlite` works on sqlx's handle, within sqlx's transactions, on
-//! the caller's thread; both link the same SQLite. `docs/speed.md` has the figures.
+//! the caller's thread; both link the same SQLite. `scripts/count-instructions` counts what a poll costs.
 
 use std::{borrow::Cow, error::Error as StdError, fmt, sync::Arc};
 
