@@ -16,7 +16,10 @@ use tokio::{
 };
 
 use super::*;
-use crate::{error::Kind, time::Clock};
+use crate::{
+    error::{Kind, Result},
+    time::{Clock, Timestamp},
+};
 
 const KEY: &str = "sk-secret-1";
 

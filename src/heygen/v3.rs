@@ -12,8 +12,8 @@ use tokio::time::Instant;
 use super::{
     Client, Failure, Fetched, OnProgress, Presence, Progress, Reply, Trace,
     client::Bounds,
+    profile::{Asked, Profile},
     sunset,
-    version::{Asked, Profile},
 };
 use crate::{
     catalog::{
