@@ -30,15 +30,21 @@ pub use settings::{PACE, Settings};
 pub use version::ApiVersion;
 
 use self::profile::Asked;
+use crate::error::caught;
+
 /// Reads the list once from `version`, with the client's retries. What goes wrong is in
-/// [`Fetched::answer`]; `keep` asks for [`Fetched::bodies`].
+/// [`Fetched::answer`], a panic of a library too; `keep` asks for [`Fetched::bodies`].
 pub async fn fetch(
     version: ApiVersion,
     client: &Client,
     keep: bool,
     progress: OnProgress<'_>,
 ) -> Fetched {
-    let fetched = version.fetch(client, Asked { keep, again: false }, progress).await;
+    let reading = version.fetch(client, Asked { keep, again: false }, progress);
+    let fetched = caught(async { Ok(reading.await) }).await.unwrap_or_else(|error| {
+        let failure = Failure::lasting(error, Presence::Unclear);
+        Fetched::failed(client.source(version.probe()), failure)
+    });
     if let Some(warning) = &fetched.warning {
         tracing::warn!(source = fetched.source, "HeyGen announces: {warning}");
     }
