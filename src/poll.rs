@@ -22,8 +22,8 @@ use crate::{
     notify,
     store::{
         Session, Store,
+        host::host,
         json_text::JsonText,
-        lock::host,
         outbox::{Before, Tell},
         past::Overlap,
         row::{Counts, PollRow, policy_json},

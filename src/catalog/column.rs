@@ -1,5 +1,10 @@
 //! A column of a table: its name, its type, its meaning.
 
+use std::borrow::Cow;
+
+/// A field's name, as the API spells it.
+pub type FieldName = Cow<'static, str>;
+
 /// A column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Column {

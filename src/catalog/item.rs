@@ -4,19 +4,17 @@
 //! value lives in its column or in `extra` is decided here alone ([`Fields::cell`],
 //! [`Fields::extra`], [`Fields::from_row`]), so nothing can be lost between the two.
 
-use std::{borrow::Cow, collections::HashSet, fmt, sync::Arc};
+use std::{collections::HashSet, fmt, sync::Arc};
 
 use serde_json::value::RawValue;
 
+pub use super::column::FieldName;
 use super::{
     cell::Cell,
     column::{Column, Holds},
     kind::Kind,
     value::{Sort, Value, pairs, write_json_object},
 };
-
-/// A field's name, as the API spells it.
-pub type FieldName = Cow<'static, str>;
 
 /// Names that many items have: those with the same fields hold them together, once.
 #[derive(Debug, Default)]

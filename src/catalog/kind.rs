@@ -2,10 +2,7 @@
 
 use std::{borrow::Cow, collections::BTreeMap, fmt, ops::Deref};
 
-use super::{
-    column::{Column, Holds},
-    item::FieldName,
-};
+use super::column::{Column, FieldName, Holds};
 
 /// A kind of item: a handle to its [`Description`], which it dereferences to.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -14,7 +14,10 @@ use super::{
     stripped::Bodies,
     value::pairs,
 };
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    words::counted,
+};
 
 /// What a file holds.
 #[derive(Debug)]
@@ -156,8 +159,8 @@ fn utf8(file: &[u8]) -> Result<Cow<'_, [u8]>> {
     let (pairs, rest) = units.as_chunks::<2>();
     if !rest.is_empty() {
         return Err(Error::not_a_catalogue(format!(
-            "the answer is not JSON (it is cut off after {} bytes of UTF-16)",
-            file.len()
+            "the answer is not JSON (it is cut off after {} of UTF-16)",
+            counted(file.len() as u64, "byte", "bytes")
         )));
     }
     let units = pairs.iter().map(|two| pair(*two));

@@ -32,9 +32,9 @@ impl Copy {
         let copied = copy(&from, &to, context.clock.now()).await?;
         if !context.quiet {
             let tables = copied.iter().filter(|(_, rows)| *rows > 0);
-            let tables = tables.map(|(name, rows)| format!("{} {name}", number(*rows)));
+            let tables = tables.map(|(name, rows)| format!("{name} {}", number(*rows)));
             let tables: Vec<String> = tables.collect();
-            note(format_args!("Copied {from} to {to}: {}.", tables.join(", ")));
+            note(format_args!("Copied {from} to {to}; rows: {}.", tables.join(", ")));
         }
         Ok(0)
     }

@@ -51,7 +51,7 @@ const EXIT_CODES: [(u8, &str); 12] = [
     (69, "the API cannot be reached"),
     (74, "database or file trouble"),
     (75, "another poll is running"),
-    (77, "the key was refused"),
+    (77, "access refused (key, plan or scope)"),
     (78, "configuration (no key, too)"),
 ];
 

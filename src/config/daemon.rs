@@ -9,7 +9,7 @@ use croner::{
     Cron,
     parser::{CronParser, Seconds, Year},
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::values;
 use crate::error::{Error, Result};
@@ -19,18 +19,18 @@ use crate::error::{Error, Result};
 #[serde(default, deny_unknown_fields)]
 pub struct Daemon {
     /// A cron expression of 5 or 6 fields, or `@hourly` and the like.
-    #[serde(deserialize_with = "values::schedule")]
+    #[serde(deserialize_with = "schedule")]
     pub schedule: String,
     /// The zone whose clock the schedule means.
-    #[serde(deserialize_with = "values::timezone")]
+    #[serde(deserialize_with = "timezone")]
     pub timezone: String,
     /// The longest that a poll is put off after its slot, by chance.
-    #[serde(with = "values::wait")]
+    #[serde(deserialize_with = "values::wait", serialize_with = "values::write_time")]
     pub jitter: Duration,
     /// Where metrics and health are told.
     pub listen: String,
     /// How long what is under way may take after it was told to stop.
-    #[serde(with = "values::wait")]
+    #[serde(deserialize_with = "values::wait", serialize_with = "values::write_time")]
     pub stop_time: Duration,
 }
 
@@ -47,7 +47,6 @@ pub struct Metrics {
 #[serde(default, deny_unknown_fields)]
 pub struct Log {
     /// How the log is written.
-    #[serde(with = "values::log_format")]
     pub format: LogFormat,
 }
 
@@ -71,6 +70,18 @@ impl LogFormat {
             Self::Text => "text",
             Self::Json => "json",
         }
+    }
+}
+
+impl Serialize for LogFormat {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for LogFormat {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        values::one_of(deserializer, Self::ALL, Self::as_str)
     }
 }
 
@@ -106,7 +117,7 @@ impl Daemon {
     /// [`crate::error::Kind::Config`] for what is no cron expression.
     pub fn cron(&self) -> Result<Cron> {
         cron(&self.schedule)
-            .ok_or_else(|| Error::config(format!("daemon.schedule must be {}", values::CRON)))
+            .ok_or_else(|| Error::config(format!("daemon.schedule must be {}", CRON)))
     }
 
     /// The time zone, read.
@@ -116,7 +127,7 @@ impl Daemon {
     pub fn zone(&self) -> Result<Tz> {
         self.timezone
             .parse()
-            .map_err(|_| Error::config(format!("daemon.timezone must be {}", values::ZONE)))
+            .map_err(|_| Error::config(format!("daemon.timezone must be {}", ZONE)))
     }
 }
 
@@ -129,4 +140,31 @@ pub fn cron(text: &str) -> Option<Cron> {
         .dom_and_dow(false)
         .build();
     parser.parse(text.trim()).ok()
+}
+
+/// What a schedule may say.
+const CRON: &str = "a cron expression of 5 or 6 fields that can come true, such as \
+     \"17 * * * *\", \"0 17 6,18 * * MON-FRI\" or \"@hourly\"";
+
+/// A cron expression that has a next time.
+fn schedule<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    values::scalar(deserializer, CRON, |value| match value {
+        values::Scalar::Text(text) => {
+            let start = chrono::DateTime::UNIX_EPOCH;
+            let cron = cron(&text)?;
+            cron.find_next_occurrence(&start, false).ok().map(|_| text)
+        }
+        _ => None,
+    })
+}
+
+/// What a time zone is called.
+const ZONE: &str = "the name of a time zone, such as \"UTC\" or \"Europe/Berlin\"";
+
+/// The name of a time zone.
+fn timezone<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    values::scalar(deserializer, ZONE, |value| match value {
+        values::Scalar::Text(text) => text.parse::<Tz>().ok().map(|_| text),
+        _ => None,
+    })
 }

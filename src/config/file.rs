@@ -8,7 +8,7 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-use super::{Config, env, values};
+use super::{overlay, sections::Config, values};
 use crate::error::{Error, Result};
 
 /// Reads the text of the file called `name` as a table that [`Config`] takes.
@@ -81,7 +81,7 @@ fn key_of_line(text: &str, line: usize) -> Option<String> {
     let section = lines.find(|line| line.starts_with('['));
     let section = section.map(|line| line.trim_matches(['[', ']', ' ']));
     let key = section.map_or(name.to_owned(), |section| format!("{section}.{name}"));
-    let known = env::known().ok()?;
+    let known = overlay::known().ok()?;
     let pointer = format!("/{}", key.replace('.', "/"));
     known.pointer(&pointer).map(|_| key)
 }

@@ -7,7 +7,7 @@ use std::{fmt, path::PathBuf};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use secrecy::{ExposeSecret, SecretSlice, SecretString};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use url::Url;
 
 use super::{Sources, keys, values};
@@ -21,7 +21,6 @@ pub struct Notify {
     #[serde(with = "values::receiver")]
     pub url: Option<Url>,
     /// How they are written.
-    #[serde(with = "values::form")]
     pub format: Form,
     /// The environment variable that holds the secret that signs.
     pub secret_env: Option<String>,
@@ -60,6 +59,18 @@ impl Form {
             Self::Webhook => "webhook",
             Self::Slack => "slack",
         }
+    }
+}
+
+impl Serialize for Form {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Form {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        values::one_of(deserializer, Self::ALL, Self::as_str)
     }
 }
 

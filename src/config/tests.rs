@@ -2,11 +2,12 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::fs;
+use std::{fs, path::PathBuf, time::Duration};
 
 use secrecy::ExposeSecret;
 use serde_json::Value as Json;
 use tempfile::TempDir;
+use url::Url;
 
 use super::*;
 use crate::error::Kind;
@@ -122,7 +123,7 @@ fn without_a_file_the_defaults_hold() {
 
 #[test]
 fn a_variable_that_is_set_and_empty_counts_as_unset() {
-    let keys = leaves(&env::known().unwrap(), "");
+    let keys = leaves(&overlay::known().unwrap(), "");
     let names = keys
         .iter()
         .map(|(key, _)| format!("HEYGEN_SYNC_{}", key.to_uppercase().replace('.', "__")));
@@ -207,7 +208,7 @@ fn what_is_nearly_a_url_is_no_folder_for_files() {
 fn the_shipped_file_says_the_defaults() {
     assert_eq!(of_file(SHIPPED).load(), Config::default());
     let table: toml::Table = SHIPPED.parse().unwrap();
-    for (key, default) in leaves(&env::known().unwrap(), "") {
+    for (key, default) in leaves(&overlay::known().unwrap(), "") {
         let set = !default.is_null() && default.as_array().is_none_or(|list| !list.is_empty());
         assert_eq!(holds(&table, &key), set, "{key} in config.toml");
     }
@@ -223,7 +224,7 @@ fn the_shipped_file_shows_every_key_once_its_examples_are_uncommented() {
         SHIPPED.lines().map(|line| if is_example(&line) { &line[1..] } else { line }).collect();
     let text = text.join("\n");
     let table: toml::Table = text.parse().unwrap();
-    for (key, _) in leaves(&env::known().unwrap(), "") {
+    for (key, _) in leaves(&overlay::known().unwrap(), "") {
         assert!(holds(&table, &key), "{key} in config.toml");
     }
     assert_eq!(of_file(&text).load().accounts.len(), 2);
@@ -455,7 +456,7 @@ fn the_environment_stands_over_the_file_for_every_key() {
         ("accounts", "[{ name = 'a', api_key_env = 'A' }]"),
     ];
     let mut keys: Vec<String> =
-        leaves(&env::known().unwrap(), "").into_iter().map(|(key, _)| key).collect();
+        leaves(&overlay::known().unwrap(), "").into_iter().map(|(key, _)| key).collect();
     let mut tried: Vec<String> = values.iter().map(|(key, _)| key.to_string()).collect();
     keys.sort();
     tried.sort();
@@ -690,9 +691,9 @@ proptest::proptest! {
     ) {
         let _ = file::read("config.toml", &text);
         for name in ["HEYGEN_SYNC_ACCOUNTS", "HEYGEN_SYNC_API__TIMEOUT", "HEYGEN_SYNC_DATABASE"] {
-            let _ = env::overlay(&mut toml::Table::new(), &[(name, text.as_str())].into_iter().collect());
+            let _ = overlay::lay_over(&mut toml::Table::new(), &[(name, text.as_str())].into_iter().collect());
         }
-        let _ = env::overlay(
+        let _ = overlay::lay_over(
             &mut toml::Table::new(),
             &[(format!("HEYGEN_SYNC_{text}"), "1")].into_iter().collect(),
         );

@@ -3,23 +3,16 @@
 //! Each message goes on where "`key` …" left off, says what the key takes, and never repeats the
 //! value, which may be a secret. File, line and key are said by who calls.
 
-use std::{fmt, path::PathBuf, time::Duration};
+use std::time::Duration;
 
 use bytesize::ByteSize;
-use serde::{
-    Deserialize, Deserializer,
-    de::{Error as _, SeqAccess, Visitor},
-};
+use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
 use url::{Host, Url};
 
-use super::{Account, ApiVersion, LogFormat, Version, daemon, notify::Form};
-
 /// No time that is waited for may be longer: sums of a few stay far from any overflow.
-const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// More attempts than this are a mistake: each of them reads megabytes.
 const MOST_RETRIES: u64 = 100;
-/// The longest name of an account, in bytes.
-const LONGEST_NAME: usize = 128;
 
 /// The fault in plain words, to be put right after the key's name: ` must be …`, or
 /// `[2] must have …` for the second entry of a list.
@@ -61,7 +54,7 @@ fn kind(expected: &str) -> &str {
 /// A value of any scalar kind, so that a wrong kind is told like a wrong value.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Scalar {
+pub enum Scalar {
     Integer(i64),
     Float(f64),
     Text(String),
@@ -70,7 +63,7 @@ enum Scalar {
 
 /// Reads a value with `read`, which answers `None` to what the key does not take; `takes` says what
 /// it does.
-fn scalar<'de, D: Deserializer<'de>, T>(
+pub fn scalar<'de, D: Deserializer<'de>, T>(
     deserializer: D,
     takes: &str,
     read: impl FnOnce(Scalar) -> Option<T>,
@@ -145,143 +138,59 @@ pub fn share<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error
     })
 }
 
-/// A time to wait, written as `"3m"` or as a number of seconds.
-pub mod duration {
-    use serde::Serializer;
-
-    use super::*;
-
-    pub fn serialize<S: Serializer>(value: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&humantime::format_duration(*value))
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-        let takes = "a duration above 0 and up to a day, such as \"180s\", \"3m\" or a number of \
-                     seconds";
-        scalar(deserializer, takes, |value| {
-            let time = match value {
-                Scalar::Integer(seconds) => Duration::from_secs(u64::try_from(seconds).ok()?),
-                Scalar::Float(seconds) => Duration::try_from_secs_f64(seconds).ok()?,
-                Scalar::Text(text) => humantime::parse_duration(text.trim()).ok()?,
-                Scalar::Other(_) => return None,
-            };
-            (Duration::ZERO < time && time <= LONGEST).then_some(time)
-        })
-    }
-}
-
-/// A time to wait, none too.
-pub mod wait {
-    use serde::Serializer;
-
-    use super::*;
-
-    pub fn serialize<S: Serializer>(value: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&humantime::format_duration(*value))
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-        let takes = "a duration up to a day, such as \"30s\", \"0s\" or a number of seconds";
-        scalar(deserializer, takes, |value| {
-            let time = match value {
-                Scalar::Integer(seconds) => Duration::from_secs(u64::try_from(seconds).ok()?),
-                Scalar::Text(text) => humantime::parse_duration(text.trim()).ok()?,
-                _ => return None,
-            };
-            (time <= LONGEST).then_some(time)
-        })
-    }
-}
-
-/// What a schedule may say.
-pub const CRON: &str = "a cron expression of 5 or 6 fields that can come true, such as \
-     \"17 * * * *\", \"0 17 6,18 * * MON-FRI\" or \"@hourly\"";
-
-/// A cron expression that has a next time.
-pub fn schedule<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    scalar(deserializer, CRON, |value| match value {
-        Scalar::Text(text) => {
-            let start = chrono::DateTime::UNIX_EPOCH;
-            let cron = daemon::cron(&text)?;
-            cron.find_next_occurrence(&start, false).ok().map(|_| text)
-        }
-        _ => None,
+/// Reads a duration, written as `"3m"` or as a number of seconds, if `fits` takes it.
+fn time<'de, D: Deserializer<'de>>(
+    deserializer: D,
+    takes: &str,
+    fits: impl FnOnce(Duration) -> bool,
+) -> Result<Duration, D::Error> {
+    scalar(deserializer, takes, |value| {
+        let time = match value {
+            Scalar::Integer(seconds) => Duration::from_secs(u64::try_from(seconds).ok()?),
+            Scalar::Float(seconds) => Duration::try_from_secs_f64(seconds).ok()?,
+            Scalar::Text(text) => humantime::parse_duration(text.trim()).ok()?,
+            Scalar::Other(_) => return None,
+        };
+        fits(time).then_some(time)
     })
 }
 
-/// What a time zone is called.
-pub const ZONE: &str = "the name of a time zone, such as \"UTC\" or \"Europe/Berlin\"";
+/// A duration as it is written in `config.toml`.
+pub fn write_time<S: Serializer>(value: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&humantime::format_duration(*value))
+}
 
-/// The name of a time zone.
-pub fn timezone<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    scalar(deserializer, ZONE, |value| match value {
-        Scalar::Text(text) => text.parse::<chrono_tz::Tz>().ok().map(|_| text),
+/// A time that something may take: above 0, up to a day.
+pub fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let takes =
+        "a duration above 0 and up to a day, such as \"180s\", \"3m\" or a number of seconds";
+    time(deserializer, takes, |time| Duration::ZERO < time && time <= DAY)
+}
+
+/// A time to wait: 0, or up to a day.
+pub fn wait<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let takes = "a duration up to a day, such as \"30s\", \"0s\" or a number of seconds";
+    time(deserializer, takes, |time| time <= DAY)
+}
+
+/// A time between two looks: above 0, up to ten years.
+pub fn interval<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let takes = "a duration above 0 and up to ten years, such as \"7d\" or a number of seconds";
+    time(deserializer, takes, |time| Duration::ZERO < time && time <= DAY * 3_660)
+}
+
+/// One of `known`, by its name.
+pub fn one_of<'de, D: Deserializer<'de>, T: Copy>(
+    deserializer: D,
+    known: impl IntoIterator<Item = T>,
+    name: fn(T) -> &'static str,
+) -> Result<T, D::Error> {
+    let known: Vec<T> = known.into_iter().collect();
+    let names: Vec<_> = known.iter().map(|one| format!("\"{}\"", name(*one))).collect();
+    scalar(deserializer, &names.join(" or "), |value| match value {
+        Scalar::Text(text) => known.into_iter().find(|one| name(*one) == text),
         _ => None,
     })
-}
-
-/// How the log is written.
-pub mod log_format {
-    use serde::Serializer;
-
-    use super::*;
-
-    pub fn serialize<S: Serializer>(value: &LogFormat, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(value.as_str())
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<LogFormat, D::Error> {
-        scalar(deserializer, "\"text\" or \"json\"", |value| match value {
-            Scalar::Text(text) => LogFormat::ALL.into_iter().find(|one| one.as_str() == text),
-            _ => None,
-        })
-    }
-}
-
-/// A version of the API by its text, or `auto`.
-pub mod version {
-    use serde::Serializer;
-
-    use super::*;
-
-    pub fn serialize<S: Serializer>(value: &Version, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(value.as_str())
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Version, D::Error> {
-        let mut known = ApiVersion::all().map(Version::Fixed).collect::<Vec<_>>();
-        known.push(Version::Auto);
-        let names: Vec<_> = known.iter().map(|one| format!("\"{}\"", one.as_str())).collect();
-        scalar(deserializer, &names.join(" or "), |value| match value {
-            Scalar::Text(text) => known.into_iter().find(|one| one.as_str() == text),
-            _ => None,
-        })
-    }
-}
-
-/// A time between two looks, up to ten years.
-pub mod interval {
-    use serde::Serializer;
-
-    use super::*;
-
-    const LONGEST: Duration = Duration::from_secs(10 * 366 * 24 * 60 * 60);
-
-    pub fn serialize<S: Serializer>(value: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&humantime::format_duration(*value))
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-        let takes = "a duration above 0 and up to ten years, such as \"7d\" or a number of seconds";
-        scalar(deserializer, takes, |value| {
-            let time = match value {
-                Scalar::Integer(seconds) => Duration::from_secs(u64::try_from(seconds).ok()?),
-                Scalar::Text(text) => humantime::parse_duration(text.trim()).ok()?,
-                _ => return None,
-            };
-            (Duration::ZERO < time && time <= LONGEST).then_some(time)
-        })
-    }
 }
 
 /// Downloads side by side.
@@ -346,8 +255,6 @@ pub fn default_base_url() -> Url {
 
 /// An address that the key may be sent to.
 pub mod base_url {
-    use serde::Serializer;
-
     use super::*;
 
     pub fn serialize<S: Serializer>(value: &Url, serializer: S) -> Result<S::Ok, S::Error> {
@@ -383,8 +290,6 @@ pub mod base_url {
 
 /// Whom notices and pings are sent to.
 pub mod receiver {
-    use serde::Serializer;
-
     use super::*;
 
     pub fn serialize<S: Serializer>(value: &Option<Url>, to: S) -> Result<S::Ok, S::Error> {
@@ -412,91 +317,11 @@ fn is_guarded(url: &Url) -> bool {
     }
 }
 
-/// How notices are written.
-pub mod form {
-    use serde::Serializer;
-
-    use super::*;
-
-    pub fn serialize<S: Serializer>(value: &Form, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(value.as_str())
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Form, D::Error> {
-        scalar(deserializer, "\"webhook\" or \"slack\"", |value| match value {
-            Scalar::Text(text) => Form::ALL.into_iter().find(|form| form.as_str() == text),
-            _ => None,
-        })
-    }
-}
-
 fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),
         Some(Host::Domain(name)) => name == "localhost",
         None => false,
-    }
-}
-
-/// Whether an account may be called so.
-pub fn is_account_name(name: &str) -> bool {
-    (1..=LONGEST_NAME).contains(&name.len()) && !name.chars().any(char::is_control)
-}
-
-/// An account as it is written, before it is judged.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RawAccount {
-    name: String,
-    api_key_env: Option<String>,
-    api_key_file: Option<PathBuf>,
-}
-
-impl RawAccount {
-    /// The account, or what is wrong with it.
-    fn judge(self) -> Result<Account, &'static str> {
-        let Self { name, api_key_env, api_key_file } = self;
-        if !is_account_name(&name) {
-            return Err("must have a name of 1 to 128 bytes without control characters");
-        }
-        if api_key_env.is_some() == api_key_file.is_some() {
-            return Err("must have api_key_env or api_key_file, and only one of them");
-        }
-        if api_key_env.as_deref() == Some("")
-            || api_key_file.as_ref().is_some_and(|file| file.as_os_str().is_empty())
-        {
-            return Err("must name a variable in api_key_env or a file in api_key_file");
-        }
-        Ok(Account { name, api_key_env, api_key_file })
-    }
-}
-
-/// The accounts, each judged on its own and against those before it.
-pub fn accounts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Account>, D::Error> {
-    deserializer.deserialize_seq(Accounts)
-}
-
-/// Reads accounts one by one, so that a fault can say which of them has it.
-struct Accounts;
-
-impl<'de> Visitor<'de> for Accounts {
-    type Value = Vec<Account>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list such as [{ name = \"main\", api_key_env = \"MAIN_KEY\" }]")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<Account>, A::Error> {
-        let mut accounts = Vec::<Account>::new();
-        while let Some(raw) = list.next_element::<RawAccount>()? {
-            let fault = |what| A::Error::custom(format!("[{}] {what}", accounts.len() + 1));
-            let account = raw.judge().map_err(fault)?;
-            if accounts.iter().any(|other| other.name == account.name) {
-                return Err(fault("must have a name that no other account has"));
-            }
-            accounts.push(account);
-        }
-        Ok(accounts)
     }
 }

@@ -16,7 +16,10 @@ use tokio::{
 };
 
 use super::*;
-use crate::{error::Kind, time::Clock};
+use crate::{
+    error::{Kind, Result},
+    time::{Clock, Timestamp},
+};
 
 const KEY: &str = "sk-secret-1";
 
@@ -472,4 +475,13 @@ fn a_key_that_cannot_be_sent_is_a_configuration_error_that_does_not_show_it() {
         assert_eq!(error.kind, Kind::Config);
         assert!(!error.message.contains("secret"));
     }
+}
+
+#[tokio::test]
+async fn a_panic_while_a_list_is_read_is_a_failed_fetch() {
+    let server = Server::start([answer(200, "", "{}")]).await;
+    let client = client_with(&settings(&server.url)).unwrap();
+    let fetched = fetch(ApiVersion::V2, &client, false, &|_| panic!("a bug")).await;
+    assert_eq!(fetched.answer.err().unwrap().kind, Kind::Unforeseen);
+    assert_eq!(fetched.source, format!("{}/v2/avatars", server.url));
 }

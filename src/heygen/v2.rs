@@ -2,7 +2,7 @@
 //!
 //! Knows the path and how its answer becomes a [`Fetched`]; what the body means is the decoder's.
 
-use super::{Client, Fetched, OnProgress, Presence, Reply, sunset, version::Profile};
+use super::{Client, Fetched, OnProgress, Presence, Reply, profile::Profile, sunset};
 use crate::{
     catalog::{list, stripped::Bodies},
     error::Error,

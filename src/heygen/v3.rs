@@ -12,8 +12,8 @@ use tokio::time::Instant;
 use super::{
     Client, Failure, Fetched, OnProgress, Presence, Progress, Reply, Trace,
     client::Bounds,
+    profile::{Asked, Profile},
     sunset,
-    version::{Asked, Profile},
 };
 use crate::{
     catalog::{
@@ -21,6 +21,7 @@ use crate::{
         stripped::Bodies,
     },
     error::{Error, Result},
+    words::counted,
 };
 
 const PATH: &str = "/v3/avatars/looks";
@@ -181,8 +182,8 @@ impl<'a> Reading<'a> {
             return Err(self.here(
                 self.count,
                 Error::not_a_catalogue(format!(
-                    "the list has no end, {} looks on {MOST_PAGES} pages; nothing was changed",
-                    self.pages.looks()
+                    "the list has no end, {} on {MOST_PAGES} pages; nothing was changed",
+                    counted(self.pages.looks() as u64, "look", "looks")
                 )),
             ));
         }

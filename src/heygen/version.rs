@@ -1,47 +1,23 @@
 //! What a version of the API is to the rest of the program.
 //!
-//! Each version has a file of its own, which says all of this in a [`Profile`]; [`ALL`] lists them.
+//! Each version has a file of its own, which is described by its [`Profile`]; [`ALL`] lists them.
 //! To add one takes that file (which may decode its records by [`crate::catalog::list::ListBuilder`])
 //! and an entry there: everything else goes by what the profile says.
 
 use std::{
     fmt,
     hash::{Hash, Hasher},
-    pin::Pin,
 };
 
-use super::{Client, Fetched, OnProgress, v2, v3};
+use super::{
+    Client, OnProgress,
+    profile::{Asked, Fetching, Profile},
+    v2, v3,
+};
 use crate::{catalog::list::Answer, error::Result};
 
 /// Every version that can be configured, oldest first.
 static ALL: [&Profile; 2] = [&v2::PROFILE, &v3::PROFILE];
-
-/// What there is to know of a version.
-pub(super) struct Profile {
-    /// As it is written in `config.toml` and in `polls.api_version`.
-    pub name: &'static str,
-    /// In how many polls in a row an item must be missing until its removal is due, unless the
-    /// configuration says otherwise.
-    pub after_polls: u32,
-    /// The cheapest request that shows whether the list is there: path and query.
-    pub probe: &'static str,
-    /// Reads the list once, with the client's retries. What goes wrong is in [`Fetched::answer`].
-    pub fetch: for<'a> fn(&'a Client, Asked, OnProgress<'a>) -> Fetching<'a>,
-    /// Decodes what an archive kept of an answer, which [`Fetched::bodies`] gave it.
-    pub read: fn(&[u8]) -> Result<Answer>,
-}
-
-/// How a list is read.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Asked {
-    /// Whether [`Fetched::bodies`] are wanted.
-    pub keep: bool,
-    /// Whether this is the second reading of a list that broke off: in pages of another size.
-    pub again: bool,
-}
-
-/// A list on its way.
-pub(super) type Fetching<'a> = Pin<Box<dyn Future<Output = Fetched> + Send + 'a>>;
 
 /// A version of the API.
 #[derive(Clone, Copy)]

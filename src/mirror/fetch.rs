@@ -31,6 +31,7 @@ use crate::{
     error::{Error, Result, io_message},
     store::queue::Asset,
     time::{Clock, Timestamp},
+    words::counted,
 };
 
 /// A server that sends nothing for this long has hung up.
@@ -400,7 +401,7 @@ fn range_from(at: u64) -> HeaderValue {
 fn cut_off(spool: &Spool, whole: &Whole) -> String {
     match whole.len {
         Some(len) => format!("the body was cut off after {} of {len} bytes", spool.len()),
-        None => format!("the body was cut off after {} bytes", spool.len()),
+        None => format!("the body was cut off after {}", counted(spool.len(), "byte", "bytes")),
     }
 }
 

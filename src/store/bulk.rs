@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use super::conn::{Arg, Conn, Fault};
+use super::value::Arg;
 use crate::{
     catalog::{
         cell::Cell,
@@ -76,32 +76,6 @@ impl<'a> Bulk<'a> {
     /// Adds a column of text that is never null.
     pub fn texts(self, name: &'static str, values: impl Iterator<Item = &'a str>) -> Self {
         self.column(name, Column::Text(values.map(|text| Some(Cow::Borrowed(text))).collect()))
-    }
-
-    /// Inserts the rows into `table`.
-    pub async fn insert(self, conn: &mut Conn, table: &str) -> Result<(), Fault> {
-        let names: Vec<&str> = self.columns.iter().map(|(name, _)| *name).collect();
-        let head = format!("INSERT INTO {table} ({}) ", names.join(", "));
-        conn.write(&self, &head, "", true).await
-    }
-
-    /// Inserts those rows into `table` whose key it does not hold yet.
-    pub async fn insert_new(self, conn: &mut Conn, table: &str) -> Result<(), Fault> {
-        let names: Vec<&str> = self.columns.iter().map(|(name, _)| *name).collect();
-        let head = format!("INSERT INTO {table} ({}) ", names.join(", "));
-        conn.write(&self, &head, " ON CONFLICT DO NOTHING", true).await
-    }
-
-    /// Runs `UPDATE table SET assignments FROM d WHERE condition`, `d` being the rows.
-    pub async fn update(
-        self,
-        conn: &mut Conn,
-        table: &str,
-        set: &str,
-        on: &str,
-    ) -> Result<(), Fault> {
-        let head = format!("UPDATE {table} AS t SET {set} FROM ");
-        conn.write(&self, &head, &format!(" AS d WHERE {on}"), false).await
     }
 }
 

@@ -4,11 +4,12 @@
 //! What differs is in [`super::sqlite`] and [`super::postgres`]. A third engine is a third arm of
 //! each `match` here, and the compiler asks for it. It knows nothing of tables.
 
-use std::{borrow::Cow, fmt, ops::Deref};
+use std::{fmt, ops::Deref};
 
 use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
-use sqlx::{ColumnIndex, Connection, SqlSafeStr, postgres::PgRow};
+use sqlx::{Connection, SqlSafeStr};
 
+pub use super::value::{Arg, At, Fault, spoiled};
 use super::{
     bulk::Bulk,
     dialect::Dialect,
@@ -17,9 +18,6 @@ use super::{
     sqlite::{self, Sqlite},
 };
 use crate::{catalog::cell::Cell, time::Timestamp};
-
-/// A fault of the engine or of the connection to it.
-pub type Fault = sqlx::Error;
 
 /// An open connection.
 #[derive(Debug)]
@@ -46,65 +44,6 @@ pub enum Engine {
     Sqlite,
     /// PostgreSQL.
     Postgres,
-}
-
-/// An argument of a statement.
-#[derive(Clone, Debug)]
-pub enum Arg<'a> {
-    /// Text.
-    Text(Option<Cow<'a, str>>),
-    /// A whole number.
-    Int(Option<i64>),
-    /// A double.
-    Real(f64),
-    /// A boolean.
-    Bool(Option<bool>),
-    /// A time.
-    Time(Option<Timestamp>),
-    /// Canonical JSON.
-    Json(Option<Cow<'a, str>>),
-}
-
-impl<'a> From<&'a str> for Arg<'a> {
-    fn from(text: &'a str) -> Self {
-        Self::Text(Some(Cow::Borrowed(text)))
-    }
-}
-
-impl From<String> for Arg<'_> {
-    fn from(text: String) -> Self {
-        Self::Text(Some(Cow::Owned(text)))
-    }
-}
-
-impl<'a> From<Option<&'a str>> for Arg<'a> {
-    fn from(text: Option<&'a str>) -> Self {
-        Self::Text(text.map(Cow::Borrowed))
-    }
-}
-
-impl From<i64> for Arg<'_> {
-    fn from(number: i64) -> Self {
-        Self::Int(Some(number))
-    }
-}
-
-impl From<Option<i64>> for Arg<'_> {
-    fn from(number: Option<i64>) -> Self {
-        Self::Int(number)
-    }
-}
-
-impl From<Timestamp> for Arg<'_> {
-    fn from(time: Timestamp) -> Self {
-        Self::Time(Some(time))
-    }
-}
-
-impl From<Option<Timestamp>> for Arg<'_> {
-    fn from(time: Option<Timestamp>) -> Self {
-        Self::Time(time)
-    }
 }
 
 /// Its own SQL.
@@ -221,24 +160,6 @@ impl Conn {
     }
 }
 
-/// A column of a row: its name or its position.
-pub trait At: ColumnIndex<PgRow> + fmt::Display + Copy {
-    /// Its position among the columns of these names.
-    fn place(self, names: &[String]) -> Option<usize>;
-}
-
-impl At for usize {
-    fn place(self, _: &[String]) -> Option<usize> {
-        Some(self)
-    }
-}
-
-impl At for &str {
-    fn place(self, names: &[String]) -> Option<usize> {
-        names.iter().position(|name| name == self)
-    }
-}
-
 impl Row {
     /// Text, or null.
     pub fn text(&self, at: impl At) -> Result<Option<String>, Fault> {
@@ -321,7 +242,31 @@ impl Row {
     }
 }
 
-/// A fault for a value that this program would never have written.
-pub fn spoiled(at: impl fmt::Display, what: &str) -> Fault {
-    Fault::ColumnDecode { index: at.to_string(), source: what.to_owned().into() }
+/// Writing the rows: one statement for many.
+impl Bulk<'_> {
+    /// Inserts the rows into `table`.
+    pub async fn insert(self, conn: &mut Conn, table: &str) -> Result<(), Fault> {
+        let names: Vec<&str> = self.columns.iter().map(|(name, _)| *name).collect();
+        let head = format!("INSERT INTO {table} ({}) ", names.join(", "));
+        conn.write(&self, &head, "", true).await
+    }
+
+    /// Inserts those rows into `table` whose key it does not hold yet.
+    pub async fn insert_new(self, conn: &mut Conn, table: &str) -> Result<(), Fault> {
+        let names: Vec<&str> = self.columns.iter().map(|(name, _)| *name).collect();
+        let head = format!("INSERT INTO {table} ({}) ", names.join(", "));
+        conn.write(&self, &head, " ON CONFLICT DO NOTHING", true).await
+    }
+
+    /// Runs `UPDATE table SET assignments FROM d WHERE condition`, `d` being the rows.
+    pub async fn update(
+        self,
+        conn: &mut Conn,
+        table: &str,
+        set: &str,
+        on: &str,
+    ) -> Result<(), Fault> {
+        let head = format!("UPDATE {table} AS t SET {set} FROM ");
+        conn.write(&self, &head, &format!(" AS d WHERE {on}"), false).await
+    }
 }

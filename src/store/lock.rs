@@ -19,6 +19,7 @@ use sha2::{Digest, Sha256};
 use super::{
     conn::{Conn, Engine, Fault, Row},
     fault::unusable_lock,
+    host::host,
     open::{FILE_MODE, Store, beside},
     statements,
 };
@@ -196,11 +197,6 @@ fn lock_key(schema: &str, account: &str) -> i64 {
 /// Lower-case hex.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// This machine's name.
-pub fn host() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
 impl Session<'_> {

@@ -3,14 +3,17 @@
 //! - [`location`]: what `database` may say
 //! - [`conn`]: one connection, two engines; the file that dispatches between [`sqlite`] and
 //!   [`postgres`], whose SQL differs by a [`dialect`]
+//! - [`value`]: arguments and faults of both engines
 //! - [`bulk`]: many rows in few statements
 //! - [`open`]: opening, migrating, refusing what is not ours
 //! - `snapshot`: a file that SQLite cannot read in place
+//! - [`host`]: how this process is called elsewhere
 //! - [`lock`]: one poll at a time (rule 12)
 //! - [`table`]: the one description of the tables and views
 //! - [`record`]: rows as structs
 //! - [`row`]: the row of a poll
 //! - [`standing`]: tables → what the diff compares with
+//! - [`outcome`]: what a poll writes
 //! - [`mod@write`]: a diff → tables, in one transaction (rule 1)
 //! - [`archived`]: what an archive keeps of `polls`
 //! - [`audit`]: tables → what `verify` judges, read [`exact`]ly
@@ -39,12 +42,14 @@ pub mod exact;
 pub mod export;
 pub mod fault;
 pub mod figures;
+pub mod host;
 pub mod json_text;
 pub mod known;
 pub mod location;
 pub mod lock;
 pub mod open;
 pub mod outbox;
+pub mod outcome;
 pub mod past;
 pub mod postgres;
 pub mod query;
@@ -56,6 +61,7 @@ pub mod sqlite;
 pub mod standing;
 pub mod statements;
 pub mod table;
+pub mod value;
 pub mod write;
 
 pub use location::Location;

@@ -18,6 +18,7 @@ use sqlx::{
 use super::{
     conn::{Conn, Engine, Fault},
     fault::{how_to_fill, trouble, unusable_lock},
+    host,
     location::Location,
     postgres,
     snapshot::{self, Stamp},
@@ -388,7 +389,7 @@ async fn connect(location: &Location, write: bool) -> Result<(Conn, Option<Stamp
             let options = options
                 .as_ref()
                 .clone()
-                .application_name(&application_name())
+                .application_name(&host::application_name())
                 // Poolers refuse it, and no double is read as text.
                 .extra_float_digits(None)
                 // Named statements do not survive a pooler in transaction mode.
@@ -436,19 +437,6 @@ fn sqlite_options(path: &Path, write: bool) -> SqliteConnectOptions {
             .pragma("cache_size", "-2048"),
         false => options.read_only(true),
     }
-}
-
-/// What a colleague sees in `pg_stat_activity`: who holds the lock, and where.
-fn application_name() -> String {
-    name_of(&super::lock::host(), std::process::id())
-}
-
-/// PostgreSQL keeps 63 bytes: of a long host's name (a pod's) the beginning, of the rest all.
-fn name_of(host: &str, pid: u32) -> String {
-    let end = format!(" pid {pid}");
-    let start = format!("heygen-sync {host}");
-    let start = start.chars().filter(char::is_ascii).take(63 - end.len());
-    start.chain(end.chars()).collect()
 }
 
 /// The size of the smallest page of a SQLite database, in bytes.
@@ -576,14 +564,6 @@ fn network_file_system(magic: u64) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_name_that_a_server_shows_ends_with_the_process() {
-        assert_eq!(name_of("box", 7), "heygen-sync box pid 7");
-        let long = name_of(&"né".repeat(60), u32::MAX);
-        assert_eq!(long.len(), 63);
-        assert!(long.starts_with("heygen-sync nnn") && long.ends_with("n pid 4294967295"));
-    }
 
     #[tokio::test(start_paused = true)]
     async fn a_server_that_takes_the_connection_and_says_nothing_is_given_up() {

@@ -11,8 +11,8 @@ use std::time::Duration;
 use super::{
     conn::{Conn, Fault},
     open::Store,
+    outcome::Outcome,
     row::PollRow,
-    write::Outcome,
 };
 use crate::{error::Result, time::Timestamp};
 

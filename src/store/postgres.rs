@@ -17,8 +17,8 @@ use sqlx::{
 
 use super::{
     bulk::{Bulk, Column},
-    conn::{Arg, At, Fault, spoiled},
     dialect::Dialect,
+    value::{Arg, At, Fault, spoiled},
 };
 use crate::{
     catalog::{cell::Cell, seal::exact_json},

@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-pub use sql::{LAST_REFRESH, all};
+pub use sql::{ALLOWED_HOSTS, LAST_REFRESH, PRUNED, all};
 use url::Url;
 
 use super::{
@@ -210,12 +210,6 @@ impl QueueLock {
         self.file.is_some()
     }
 }
-
-/// What `last_error` names where a host is not allowed, followed by the allowed ones.
-pub const ALLOWED_HOSTS: &str = "mirror.allowed_hosts";
-
-/// What `last_error` says of a content that was pruned.
-pub const PRUNED: &str = "pruned";
 
 /// By so much the clocks of hosts that poll one account may differ.
 const CLOCKS_DIFFER: Duration = Duration::from_secs(10 * 60);

@@ -1,5 +1,7 @@
 //! The row of a poll: the columns of `polls`. As JSON it is what an archive keeps.
 
+use std::sync::LazyLock;
+
 use serde::{Deserialize, Deserializer, Serialize, Serializer, ser::SerializeMap};
 
 use super::{
@@ -7,7 +9,6 @@ use super::{
     conn::{Fault, Row},
     json_text::JsonText,
     record::{Listed, Record, record},
-    table::POLLS,
 };
 use crate::{
     catalog::{
@@ -140,17 +141,20 @@ impl Counts {
 
 impl PollRow {
     /// The columns of `polls`, in order.
-    pub fn columns() -> Vec<Column> {
-        let mut columns = vec![];
-        <Self as Record>::columns(&mut columns);
-        columns
+    pub fn columns() -> &'static [Column] {
+        static COLUMNS: LazyLock<Vec<Column>> = LazyLock::new(|| {
+            let mut columns = vec![];
+            <PollRow as Record>::columns(&mut columns);
+            columns
+        });
+        &COLUMNS
     }
 
     /// Every column with its value, in order.
     pub fn pairs(&self) -> impl Iterator<Item = (&'static Column, Cell<'_>)> {
         let mut cells = vec![];
         self.cells(&mut cells);
-        POLLS.columns.iter().zip(cells)
+        Self::columns().iter().zip(cells)
     }
 
     /// Whether the poll failed.

@@ -116,7 +116,7 @@ fn polls() -> Table {
     Table {
         name: "polls",
         meaning: "one row for each read of the list, failed ones included".into(),
-        columns: PollRow::columns(),
+        columns: PollRow::columns().to_vec(),
         order: vec!["poll_id"],
     }
 }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+pub use super::outcome::Outcome;
 use super::{
     bulk::{AT_ONCE, Bulk, Column},
     conn::{Arg, Conn, Engine, Fault},
@@ -27,17 +28,6 @@ use crate::{
 
 /// A poll that opens more versions than this is a large load.
 const LARGE_LOAD: usize = 20_000;
-
-/// What a poll writes, worked out between the reading and the writing.
-pub struct Outcome {
-    /// The poll's own row. Its number and its digest are given by the store; one that has them
-    /// already (in a replay) must come out with just these.
-    pub row: PollRow,
-    /// What it does to the tables; `None` when it failed.
-    pub diff: Option<Diff>,
-    /// Why it failed.
-    pub error: Option<Error>,
-}
 
 impl Session<'_> {
     /// Reads the account's standing, lets `judge` work out what follows from it, and writes that:

@@ -2,8 +2,13 @@
 
 use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
 
-use super::{ALLOWED_HOSTS, PRUNED};
 use crate::store::conn::Engine;
+
+/// What `last_error` names where a host is not allowed, followed by the allowed ones.
+pub const ALLOWED_HOSTS: &str = "mirror.allowed_hosts";
+
+/// What `last_error` says of a content that was pruned.
+pub const PRUNED: &str = "pruned";
 
 const COLUMNS: &str = "url, signed_url, expires_at, state, sha256, file, bytes, content_type, \
      etag, last_modified, attempts, next_attempt_at, mirrored_at, checked_at, last_error";

@@ -1,0 +1,43 @@
+//! Reading the configuration: the file, what the environment sets over it, and the flag over both.
+
+use super::{Sources, file, overlay, sections::Config, sources::Origin, values};
+use crate::error::{Error, Result};
+
+impl Config {
+    /// Reads the configuration, and says where it came from.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Config`] for a file that cannot be read, an unknown key or a bad
+    /// value: with the file, line and key, or the name of the variable.
+    pub fn load(sources: &Sources) -> Result<(Self, Origin)> {
+        let (origin, text) = sources.find()?;
+        let mut table = file::read(&origin.to_string(), &text)?;
+        overlay::lay_over(&mut table, &sources.env)?;
+        if let Some(database) = &sources.database {
+            if database.is_empty() {
+                return Err(Error::config("--database must not be empty: name a file or a URL"));
+            }
+            table.insert("database".into(), database.clone().into());
+        }
+        let mut config: Self = table
+            .try_into()
+            .map_err(|e| Error::config(format!("the configuration{}", values::plain(&e))))?;
+        config.start_from_home(sources)?;
+        Ok((config, origin))
+    }
+
+    /// Puts the home folder in place of `~/` at the start of every path.
+    fn start_from_home(&mut self, sources: &Sources) -> Result<()> {
+        let names = [&mut self.database, &mut self.mirror.store, &mut self.archive.store];
+        for name in names.into_iter().filter(|name| name.starts_with("~/")) {
+            *name = sources.path(name.as_ref())?.to_string_lossy().into_owned();
+        }
+        let keys = self.accounts.iter_mut().map(|account| &mut account.api_key_file);
+        let files =
+            [&mut self.serve.token_file, &mut self.notify.secret_file, &mut self.metrics.textfile];
+        for file in keys.chain(files).flatten().filter(|file| file.starts_with("~")) {
+            *file = sources.path(file)?;
+        }
+        Ok(())
+    }
+}

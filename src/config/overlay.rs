@@ -1,0 +1,116 @@
+//! What the environment sets: `HEYGEN_SYNC_` and a key's name set that key, `DATABASE_URL` the database.
+//! Which keys there are is found from [`Config`].
+
+use serde_json::Value as Json;
+use toml::{Table, Value};
+
+use super::{Env, sections::Config, values};
+use crate::error::{Error, Result};
+
+const PREFIX: &str = "HEYGEN_SYNC_";
+
+/// Variables with the prefix that are no key: the one that names the configuration file.
+const OTHERS: [&str; 1] = ["HEYGEN_SYNC_CONFIG"];
+
+/// Lays what the environment sets over `table`.
+pub fn lay_over(table: &mut Table, env: &Env) -> Result<()> {
+    if let Some(database) = env.get("DATABASE_URL")
+        && env.get("HEYGEN_SYNC_DATABASE").is_none()
+    {
+        set(table, &["database".into()], read("DATABASE_URL", &["database".into()], database)?);
+    }
+    let known = known()?;
+    for (name, value) in env.beginning_with(PREFIX) {
+        if let Some(key) = name.strip_prefix(PREFIX)
+            && !OTHERS.contains(&name.as_str())
+        {
+            let path = path(&name, key, &known)?;
+            set(table, &path, read(&name, &path, &value)?);
+        }
+    }
+    Ok(())
+}
+
+/// Every key, as the tree that the defaults make when they are written down: JSON, since it has
+/// a word for what is unset.
+pub fn known() -> Result<Json> {
+    serde_json::to_value(Config::default()).map_err(Error::unforeseen)
+}
+
+/// The key that a variable sets: `API__BASE_URL` is `api.base_url`.
+fn path(name: &str, key: &str, known: &Json) -> Result<Vec<String>> {
+    let mut path = Vec::new();
+    let mut here = known;
+    for part in key.split("__") {
+        let lower = part.to_ascii_lowercase();
+        let next = here.get(&lower).filter(|_| part == part.to_ascii_uppercase());
+        here = next.ok_or_else(|| no_key(name, &path, here))?;
+        path.push(lower);
+    }
+    if here.is_object() { Err(no_key(name, &path, here)) } else { Ok(path) }
+}
+
+/// The error for a variable that sets no key, with the names that could stand at `path`.
+fn no_key(name: &str, path: &[String], here: &Json) -> Error {
+    let start: String = path.iter().map(|part| part.to_ascii_uppercase() + "__").collect();
+    let names: Vec<String> = here
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(key, value)| {
+            let more = if value.is_object() { "__…" } else { "" };
+            format!("{PREFIX}{start}{}{more}", key.to_ascii_uppercase())
+        })
+        .collect();
+    let known = match names.as_slice() {
+        [] => String::new(),
+        names => format!(" (known: {})", names.join(", ")),
+    };
+    Error::config(format!(
+        "the environment variable {name} sets no known key{known}: correct its name or unset it"
+    ))
+}
+
+/// The value of a variable as TOML if that fits the key, else as plain text.
+fn read(name: &str, path: &[String], text: &str) -> Result<Value> {
+    let fault = |what: String| Error::config(format!("the environment variable {name}{what}"));
+    if text.contains('\u{fffd}') {
+        return Err(fault(" is not valid UTF-8: mend it or unset it".into()));
+    }
+    let plain = Value::String(text.to_owned());
+    let Ok(value) = text.parse::<Value>() else {
+        return judge(path, &plain).map(|()| plain).map_err(fault);
+    };
+    match judge(path, &value) {
+        Ok(()) => Ok(value),
+        Err(what) => judge(path, &plain).map(|()| plain).map_err(|_| fault(what)),
+    }
+}
+
+/// Whether the key takes the value; if not, why.
+fn judge(path: &[String], value: &Value) -> Result<(), String> {
+    let mut table = Table::new();
+    set(&mut table, path, value.clone());
+    // A variable's value stands without quotes.
+    let told = |e| {
+        let what = values::plain(&e).replacen(" is no known key", " holds an unknown key", 1);
+        what.replace(", in quotes", "").replace(" in quotes", "")
+    };
+    table.try_into::<Config>().map(|_| ()).map_err(told)
+}
+
+fn set(table: &mut Table, path: &[String], value: Value) {
+    match path {
+        [] => {}
+        [name] => {
+            table.insert(name.clone(), value);
+        }
+        [section, rest @ ..] => {
+            let section =
+                table.entry(section.clone()).or_insert_with(|| Value::Table(Table::new()));
+            if let Value::Table(section) = section {
+                set(section, rest, value);
+            }
+        }
+    }
+}
