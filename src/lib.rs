@@ -71,6 +71,34 @@
 //! - A decision outside [`catalog::diff`], a query outside [`store`], a look at the clock outside
 //!   `main`, which hands in a [`time::Clock`].
 //! - A row of history deleted, or touched but for the four cells that close a version.
+//!
+//! # Glossary
+//!
+//! | term | meaning |
+//! |---|---|
+//! | poll | one read of the catalogue of one account, and all that it writes; one row of `polls` |
+//! | catalogue | what one poll reads |
+//! | list | the records of one kind in a response; each is compared on its own |
+//! | record | one entry of a list, as the API sent it |
+//! | item, kind | an avatar or a talking photo; its key is (account, id) |
+//! | version | the state of an item from `valid_from` until `valid_to` |
+//! | account | one API key's view of the catalogue |
+//! | observed at | when the response had been received, in milliseconds: the clock of history |
+//! | canonical URL | a URL without the parameters of its signature |
+//! | baseline | the first poll of an account that did not fail |
+//! | SCD type 2 | slowly changing dimension: history as rows with a start and an end, as in `avatar_history` |
+//! | upsert | insert a row, or update the one with its key |
+//! | as-of query | a query for the state at a time |
+//! | snapshot | what the tables contain at one moment, read in one transaction |
+//! | guard | the check that holds removals if too many are due at once |
+//! | held | not carried out until confirmed (`--accept-removals`) or no longer due |
+//! | learned | a value that became known without having changed |
+//! | outbox | the notices that wait for delivery: the table `notices` |
+//! | lease | a claim on an entry of the mirror's queue that expires |
+//! | content-addressed store, blob | where mirrored files are kept: each under the SHA-256 of its bytes |
+//! | digest, hash chain | SHA-256 of a poll's rows and of the digest before it: the seal |
+//! | idempotent | the same again changes nothing |
+//! | retry, back-off, deadline, timeout | their usual meaning |
 
 // They panic where a stream is closed or its disk is full.
 #![deny(clippy::print_stdout, clippy::print_stderr)]

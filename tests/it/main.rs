@@ -14,6 +14,7 @@ mod database_file;
 #[path = "../demo/mod.rs"]
 mod demo;
 mod dictionary;
+mod documents;
 mod dump;
 mod fake;
 mod fetching;

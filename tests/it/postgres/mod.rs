@@ -2,7 +2,8 @@
 //!
 //! The server is found once per test process, in this order: `TEST_DATABASE_URL`, a container
 //! where a Docker engine answers, local binaries in a throw-away cluster; else the test fails and
-//! says what to install. `TEST_POSTGRES=container` or `TEST_POSTGRES=local` takes just that one.
+//! says what to install. `TEST_POSTGRES=container` or `TEST_POSTGRES=local` takes just that one;
+//! with `TEST_POSTGRES=none` the test fails, since `scripts/test --quick` leaves it out by name.
 //! This room does not know what the tests do with their databases, nor our tables.
 //!
 //! Plain `cargo test` shares one server among all tests; a runner with one process per test works
@@ -31,6 +32,10 @@ const NO_SERVER: &str = "no PostgreSQL for the tests. Any of these will do:
   - scripts/install-test-tools, or the package `postgresql` (its binaries are enough, no server need run)
   - a running Docker engine and the `docker` command
   - TEST_DATABASE_URL=postgres://… naming a server whose role may create databases";
+
+/// With `TEST_POSTGRES=none`.
+const NONE_WANTED: &str = "this test needs PostgreSQL: put `postgres` into its name or its module's, \
+     or add it to `needs_postgres` in scripts/test";
 
 /// An empty database of its own, dropped with this value, whoever is still connected to it.
 pub struct TestDatabase {
@@ -78,12 +83,18 @@ pub async fn database() -> TestDatabase {
     TestDatabase { url: with_database(&server, &name), server, name }
 }
 
+/// Whether tests must do without PostgreSQL.
+fn none_wanted() -> bool {
+    env::var("TEST_POSTGRES").is_ok_and(|way| way == "none")
+}
+
 /// The URL of a server's database that is always there, or what to install.
 async fn find_server() -> Result<String, String> {
     match env::var("TEST_POSTGRES").as_deref() {
         Ok("container") => return container::start().await,
         Ok("local") => return local().await,
-        Ok(other) => return Err(format!("TEST_POSTGRES={other}: `container` or `local`")),
+        Ok(_) if none_wanted() => return Err(NONE_WANTED.into()),
+        Ok(other) => return Err(format!("TEST_POSTGRES={other}: `container`, `local` or `none`")),
         Err(_) => {}
     }
     if let Ok(url) = env::var("TEST_DATABASE_URL") {

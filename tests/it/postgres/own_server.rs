@@ -4,8 +4,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::NO_SERVER;
 use super::cluster::{Cluster, Stop, as_owner, run};
+use super::{NO_SERVER, NONE_WANTED, none_wanted};
 
 /// A server of one's own, gone with this value.
 pub struct OwnServer {
@@ -15,6 +15,7 @@ pub struct OwnServer {
 
 /// Starts a server for one test; fails the test where there are no local binaries.
 pub async fn own_server() -> OwnServer {
+    assert!(!none_wanted(), "{NONE_WANTED}");
     let started = blocking(Cluster::start).await;
     let cluster = started.unwrap_or_else(|error| panic!("{NO_SERVER}\n({error})"));
     OwnServer { cluster: Arc::new(cluster), host: "127.0.0.1" }
