@@ -287,8 +287,9 @@ pub fn ahead_of_clock(account: &str, last_good: Timestamp, now: Timestamp) -> Op
         Error::unforeseen(format!(
             "the last good poll of account '{account}' is dated {last_good}, in the future (this \
              machine's clock: {now}), and no poll can be added before that time; set the clock if it \
-             is wrong, else restore a backup from before that poll, or set its history aside with: \
-             heygen-sync account rename {account} NEW_NAME, and then heygen-sync sync --new-account"
+             is wrong, else restore a backup from before that poll, or set its history aside: \
+             `account rename {account} NEW_NAME`, then `sync --new-account`, both with the --config \
+             and --database of this command"
         ))
     })
 }

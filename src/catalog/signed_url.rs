@@ -88,16 +88,36 @@ fn as_browsers_read(text: &str) -> Option<Cow<'_, str>> {
     Some(with_ampersands(url))
 }
 
-/// The URL with `&` for each `&amp;` of its query, however often that was escaped.
+/// How HTML writes an ampersand, behind its `&`.
+const ESCAPED: [&str; 4] = ["amp;", "#38;", "#038;", "#x26;"];
+
+/// The URL with `&` for each ampersand of its query that HTML escaped, however often.
 fn with_ampersands(url: Cow<'_, str>) -> Cow<'_, str> {
-    let end = url.find('#').unwrap_or(url.len());
-    if !url[..end].contains("&amp;") {
+    if !url.split('&').skip(1).any(|piece| unescaped(piece) != piece) {
         return url;
     }
-    let start = url[..end].find('?').unwrap_or(end);
-    let parameters = url[start..end].split('&').map(|piece| piece.trim_start_matches("amp;"));
-    let query = parameters.collect::<Vec<_>>().join("&");
-    Cow::Owned([&url[..start], &query, &url[end..]].concat())
+    let (mut begun, mut ended) = (false, false);
+    let pieces = url.split('&').map(|piece| {
+        let piece = if begun && !ended { unescaped(piece) } else { piece };
+        ended |= piece.contains('#');
+        begun |= piece.contains('?');
+        piece
+    });
+    Cow::Owned(pieces.collect::<Vec<_>>().join("&"))
+}
+
+/// What follows an ampersand, without the rest of that ampersand's escape.
+fn unescaped(mut piece: &str) -> &str {
+    let rest = |piece: &str| {
+        let escape = ESCAPED.iter().find(|escape| {
+            piece.get(..escape.len()).is_some_and(|start| start.eq_ignore_ascii_case(escape))
+        })?;
+        Some(escape.len())
+    };
+    while let Some(length) = rest(piece) {
+        piece = &piece[length..];
+    }
+    piece
 }
 
 impl fmt::Debug for Signed<'_> {

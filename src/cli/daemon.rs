@@ -5,7 +5,9 @@ use std::{cell::Cell, time::Duration};
 use clap::Args;
 
 use super::{
-    Context, complain, report,
+    Context,
+    account::expect_no_orphan,
+    complain, report,
     round::{Round, Task, Told},
     stores::{archive_in_use, configured_archive},
 };
@@ -87,6 +89,7 @@ async fn look(
         true => Store::open_existing(location).await?,
         false => Store::open_to_write(location).await?,
     };
+    expect_one_account(&mut store, config, context).await?;
     let now = context.clock.now();
     let mut ahead = store.ahead(&config.account_names(), LEAD, now).await?;
     if !config.mirror.enabled {
@@ -98,6 +101,18 @@ async fn look(
     }
     store.close().await?;
     Ok(ahead)
+}
+
+/// Fails where each account is a new name beside the history of one that is no longer configured.
+async fn expect_one_account(store: &mut Store, config: &Config, context: &Context) -> Result<()> {
+    let mut refused = None;
+    for account in config.account_names() {
+        match expect_no_orphan(store, &account, config, context).await {
+            Ok(()) => return Ok(()),
+            Err(error) => refused = refused.or(Some(error)),
+        }
+    }
+    refused.map_or(Ok(()), Err)
 }
 
 /// One round of work, by the same function as `sync`.

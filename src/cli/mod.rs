@@ -179,8 +179,10 @@ pub fn logging(arguments: &Arguments) {
         (false, _) => "trace",
     };
     // The timer's crate takes an arming that was given up for an error; the daemon looks at the
-    // clock by itself.
-    let filter = EnvFilter::new(format!("error,tokio_cron_scheduler=off,heygen_sync={level}"));
+    // clock by itself. A certificate that is not trusted is an error of the poll.
+    let filter = EnvFilter::new(format!(
+        "error,tokio_cron_scheduler=off,rustls_platform_verifier=off,heygen_sync={level}"
+    ));
     let log = fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
     // What cannot be written is lost; else the subscriber complains on stderr, and panics there.
     let log = log.log_internal_errors(false);

@@ -122,7 +122,8 @@ fn line<'a>(
     let configured = config.account_names().contains(&status.account);
     let last_good = status.last_good.as_ref().and_then(|poll| poll.observed_at);
     let too_old = oldest.is_some_and(|oldest| configured && last_good.is_none_or(|at| at < oldest));
-    let in_future = last_good.and_then(|at| ahead_of_clock(&status.account, at, now));
+    let in_future =
+        last_good.filter(|_| configured).and_then(|at| ahead_of_clock(&status.account, at, now));
     Line { status, configured, too_old, in_future }
 }
 
@@ -223,7 +224,12 @@ fn previews(assets: &AssetStatus, mirror: bool, context: &Context) -> String {
     let states: Vec<String> = unsaved.into_iter().chain(others).collect();
     let off = if mirror { "" } else { "; the mirror is off" };
     let expiry = assets.next_expiry.map_or(String::new(), |at| {
-        format!("; the next link of an unsaved one expires {at} ({})", distance(at, now))
+        let what = if at < now {
+            "first link of an unsaved one expired"
+        } else {
+            "next link of an unsaved one expires"
+        };
+        format!("; the {what} {at} ({})", distance(at, now))
     });
     let mut text = format!("previews  {}{off}{expiry}\n", states.join(", "));
     let failed = assets.failures.iter().take(3).map(|failures| ("failed", failures));

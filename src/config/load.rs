@@ -28,6 +28,11 @@ impl Config {
 
     /// Puts the home folder in place of `~/` at the start of every path.
     fn start_from_home(&mut self, sources: &Sources) -> Result<()> {
+        if let Some(path) =
+            self.database.strip_prefix("sqlite:").filter(|path| path.starts_with("~/"))
+        {
+            self.database = path.to_owned();
+        }
         let names = [&mut self.database, &mut self.mirror.store, &mut self.archive.store];
         for name in names.into_iter().filter(|name| name.starts_with("~/")) {
             *name = sources.path(name.as_ref())?.to_string_lossy().into_owned();

@@ -114,7 +114,7 @@ impl Failure {
         let presence = presence(status, said);
         match status {
             401..=403 => {
-                let refusal = refusal(status, said.scope.as_deref());
+                let refusal = refusal(status, &said);
                 Self::lasting(Error::refused(format!("{start}: {refusal}")), presence)
             }
             429 | 500 | 502 | 503 | 504 => {
@@ -237,8 +237,8 @@ fn presence(status: u16, said: &Said) -> Presence {
 }
 
 /// What a refusal means, and what to do. The API's own code and message are quoted before it.
-fn refusal(status: u16, scope: Option<&str>) -> String {
-    match (status, scope) {
+fn refusal(status: u16, said: &Said) -> String {
+    match (status, &said.scope) {
         (401, _) => "the API key was refused; check the key of this account".into(),
         (402, _) => "the key is valid, but the account's plan or credit does not allow this; \
                      look at the account at HeyGen"
@@ -247,8 +247,16 @@ fn refusal(status: u16, scope: Option<&str>) -> String {
             "the key is valid, but lacks the scope {scope}; add it to the key at HeyGen, or use \
              another key"
         ),
-        _ => "the key may not read this list; look at what HeyGen allows this key and its account"
-            .into(),
+        _ if said.lacks_scope => {
+            "the key is valid, but lacks a scope; add it to the key at HeyGen, \
+                                  or use another key"
+                .into()
+        }
+        _ => {
+            "the key is valid, but may not read this list; look at what HeyGen allows this key and \
+              its account"
+                .into()
+        }
     }
 }
 

@@ -67,6 +67,7 @@ impl Quote {
         Said {
             names_v3: names_v3(&text),
             text: self.clean_or_none(&text).filter(|text| !text.contains('<')),
+            lacks_scope,
             scope: self.clean_or_none(&scalars(&["param"])).filter(|_| lacks_scope),
             warning: warning.and_then(|raw| said_warning(&raw)).map(|text| self.mask(&text)),
         }
@@ -78,7 +79,9 @@ impl Quote {
 pub(super) struct Said {
     /// The error's own `code: message`.
     pub text: Option<String>,
-    /// The permission that the key lacks.
+    /// Whether the key lacks a permission.
+    pub lacks_scope: bool,
+    /// The permission that the key lacks, where it is named.
     pub scope: Option<String>,
     /// Whether the error's own code or message speaks of v3. The `warning` does not count: it is on
     /// every answer of v2.

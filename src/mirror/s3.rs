@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use object_store::{
-    RetryConfig,
+    ClientConfigKey, RetryConfig,
     aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey as Key},
 };
 use url::Url;
@@ -62,6 +62,16 @@ fn judge(key: &Key, value: &str) -> Result<bool, &'static str> {
             _ => Err("must be a URL with its scheme and nothing behind its path, such as \
                       https://s3.example.org"),
         },
+        Key::MetadataEndpoint
+        | Key::ContainerCredentialsFullUri
+        | Key::Client(ClientConfigKey::ProxyUrl)
+            if !Url::parse(value).is_ok_and(|url| url.has_host()) =>
+        {
+            Err("must be a URL with its scheme, such as http://169.254.170.2")
+        }
+        Key::ContainerCredentialsRelativeUri if !value.starts_with('/') => {
+            Err("must be a path that begins with /")
+        }
         _ => Ok(false),
     }
 }
@@ -112,6 +122,10 @@ mod tests {
             ("b", "AWS_SESSION_TOKEN", "\u{e9}"),
             ("b", "AWS_REGION", "us east 1"),
             ("b", "AWS_REGION", "a/b"),
+            ("b", "AWS_METADATA_ENDPOINT", "foo"),
+            ("b", "AWS_PROXY_URL", "foo:bar"),
+            ("b", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "x"),
+            ("b", "AWS_CONTAINER_CREDENTIALS_FULL_URI", "foo"),
             ("b c/p", "AWS_REGION", "us-east-1"),
             ("b%zz", "AWS_REGION", "us-east-1"),
         ] {

@@ -148,7 +148,13 @@ fn postgres_url(text: &str) -> Result<Url> {
     refuse_open_password(text)?;
     let mut url = Url::parse(text).map_err(|_| unreadable())?;
     let mut has_user = !url.username().is_empty();
-    for part in url.query().unwrap_or_default().split('&').filter(|part| !part.is_empty()) {
+    let parts: Vec<String> =
+        url.query().unwrap_or_default().split('&').map(str::to_owned).collect();
+    // Set and empty is unset.
+    let parts: Vec<String> =
+        parts.into_iter().filter(|part| !part.is_empty() && part != "user=").collect();
+    url.set_query(Some(parts.join("&").as_str()).filter(|query| !query.is_empty()));
+    for part in &parts {
         let (name, value) = part.split_once('=').ok_or_else(unreadable)?;
         let name = percent_decode_str(name).decode_utf8_lossy();
         refuse_unknown(&name)?;

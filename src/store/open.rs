@@ -469,8 +469,9 @@ fn gone(location: &Location) -> Error {
     Error::new(
         Kind::Gone,
         format!(
-            "there is no catalogue in {location}, and none is to be created here: if it was there \
-             before, mount its disk or restore it; to begin a new history, start without --existing"
+            "there is no catalogue in {location}, and none is created here: if it was there before, \
+             mount its disk or restore it; a new history is begun by `heygen-sync sync` without \
+             --existing"
         ),
     )
 }

@@ -128,6 +128,34 @@ async fn who_cannot_write_to_the_folder_reads_all_the_same() {
 }
 
 #[tokio::test]
+async fn who_cannot_write_to_the_folder_reads_whole_polls_beside_a_poller() {
+    let home = Home::sqlite().await;
+    home.heygen.add_avatar("a", |_| ());
+    assert_eq!(home.sync(&[]).0, 0);
+    // The folder is writable for root alone, who polls.
+    set_mode(home.folder(), 0o755);
+    let mut polls = 1;
+    std::thread::scope(|scope| {
+        let polling = scope.spawn(|| {
+            for name in ["b", "c", "d", "e"] {
+                home.heygen.rename(Kind::Avatar, "a", name);
+                assert_eq!(home.sync(&[]).0, 0);
+            }
+        });
+        while !polling.is_finished() {
+            let ran = ran(as_reader(&home, &["changes", "--format", "ndjson"]));
+            // While a poll is committed the write-ahead log may be in its owner's hands alone.
+            assert!(ran.code == 0 || ran.stderr.contains("who may read and write it"), "{ran:?}");
+            let seen = ran.stdout.lines().count();
+            assert!(ran.code != 0 || seen >= polls, "{ran:?}");
+            polls = polls.max(seen);
+        }
+    });
+    let last = ran(as_reader(&home, &["changes", "--format", "ndjson"]));
+    assert_eq!(last.stdout.lines().count(), 5, "{last:?}");
+}
+
+#[tokio::test]
 async fn a_gallery_that_cannot_write_to_the_folder_shows_what_was_polled_later() {
     let home = Home::sqlite().await;
     assert_eq!(home.sync(&[]).0, 0);

@@ -162,6 +162,11 @@ fn what_a_browser_reads_as_a_signed_url_is_one() {
             "https://h/a?v=1&w=2",
         ),
         (
+            format!("https://h/a?v=1&#38;{}&#X26;w=2", set.replace('&', "&AMP;")),
+            format!("https://h/a?v=1&{set}&w=2"),
+            "https://h/a?v=1&w=2",
+        ),
+        (
             format!("https://h/a&amp;b?{}#c&amp;d", set.replace('&', "&amp;amp;")),
             format!("https://h/a&amp;b?{set}#c&amp;d"),
             "https://h/a&amp;b#c&amp;d",

@@ -28,7 +28,7 @@ at_home! {
     async fn an_account_that_gets_a_name_is_refused_until_it_is_clear_which_history_it_has(home: Home) {
         filled(&home);
         named(&home);
-        for args in [&["sync"][..], &["sync", "--dry-run"], &["check"]] {
+        for args in [&["sync"][..], &["sync", "--dry-run"], &["check"], &["daemon"]] {
             let ran = home.run(args);
             let said = format!("{}{}", ran.stdout, ran.stderr);
             assert_eq!(ran.code, 78, "{ran:?}");

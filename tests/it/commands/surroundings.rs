@@ -60,6 +60,31 @@ at_home! {
 }
 
 #[tokio::test]
+async fn a_certificate_that_is_not_trusted_is_one_line_on_stderr() {
+    let home = Home::sqlite().await;
+    let openssl = |args: &str| {
+        let mut command = Command::new("openssl");
+        command.args(args.split(' ')).current_dir(home.folder()).stdin(Stdio::null());
+        command
+    };
+    let subject = "req -x509 -newkey rsa:2048 -nodes -subj /CN=localhost -days 2";
+    let made = openssl(&format!("{subject} -keyout k.pem -out c.pem")).output().unwrap();
+    assert!(made.status.success(), "{made:?}");
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut server =
+        openssl(&format!("s_server -quiet -accept {free} -key k.pem -cert c.pem")).spawn().unwrap();
+    while std::net::TcpStream::connect(free).is_err() {
+        std::thread::yield_now();
+    }
+    let url = format!("https://localhost:{}", free.port());
+    let ran = home.run_with(&[("HEYGEN_SYNC_API__BASE_URL", url.as_str())], &["sync"]);
+    server.kill().unwrap();
+    server.wait().unwrap();
+    assert_eq!(ran.code, 69, "{ran:?}");
+    assert!(ran.stderr.lines().count() == 1 && ran.stderr.contains("is not trusted"), "{ran:?}");
+}
+
+#[tokio::test]
 #[cfg(target_os = "linux")]
 async fn libraries_find_no_empty_variable() {
     let home = Home::sqlite().await;
