@@ -100,6 +100,12 @@ pub struct Report {
 }
 
 impl Report {
+    /// Whether it changed what the catalogue or its history holds.
+    pub fn opens_or_removes(&self) -> bool {
+        let lists = self.diff.iter().flat_map(|diff| &diff.lists);
+        lists.into_iter().any(|list| !list.opened.is_empty() || !list.removed.is_empty())
+    }
+
     /// The exit code that the poll asks for; `changed_is_10` as `--exit-code` says.
     pub fn exit_code(&self, changed_is_10: bool) -> u8 {
         match (&self.error, &self.diff) {

@@ -24,7 +24,7 @@ use crate::{
     heygen::Progress,
     notify::{self, LONGEST_RUN, Pings},
     poll::{Report, Request, Source, dry_run, poll},
-    store::Store,
+    store::{Store, publish::publish},
     time::Timestamp,
     words::counted,
 };
@@ -110,7 +110,7 @@ impl<'a> Round<'a> {
         let stop = &self.context.service.stop;
         let pings = self.is_watched(&tasks).then(|| self.pings());
         let refresh = tasks.iter().all(asks_the_api);
-        let (mut codes, mut untold) = (vec![], None);
+        let (mut codes, mut untold, mut changed) = (vec![], None, false);
         let mut tell = |what: Told<'_>| {
             told(what).unwrap_or_else(|error| {
                 let code = error.kind.exit_code();
@@ -125,6 +125,7 @@ impl<'a> Round<'a> {
             let account = task.account.clone();
             let span = span(&account, self.trigger);
             let polled = caught(self.poll(task, store.as_mut())).instrument(span.clone()).await;
+            changed |= polled.as_ref().is_ok_and(Report::opens_or_removes);
             let told = Told::Poll { account: &account, polled: &polled };
             codes.push(span.in_scope(|| tell(told)));
         }
@@ -132,6 +133,7 @@ impl<'a> Round<'a> {
         if let Some(store) = store.as_mut().filter(|_| !self.dry_run && !stop.is_cancelled()) {
             // Before the mirror, whose downloads may take hours.
             self.deliver(store).await;
+            codes.push(self.publish(store, changed).await);
             if self.config.mirror.enabled && self.mirror {
                 let worked = after_sync(store, self.config, self.context, refresh).await;
                 codes.push(worked.code);
@@ -170,6 +172,23 @@ impl<'a> Round<'a> {
         let Context { clock, sources, service, .. } = self.context;
         service.health.step(LONGEST_RUN);
         notify::deliver(store, clock, &self.config.notify, sources).await;
+    }
+
+    /// Publishes what has changed; a failure is logged and leaves the file as it was.
+    async fn publish(&self, store: &Store, changed: bool) -> u8 {
+        let Context { clock, sources, .. } = self.context;
+        let Some(file) = &self.config.publish.file else { return 0 };
+        let file = sources.working_dir.join(file);
+        if !changed && file.exists() {
+            return 0;
+        }
+        match caught(publish(store.location(), &file, clock.now())).await {
+            Ok(()) => 0,
+            Err(error) => {
+                tracing::error!("the copy for readers was not written: {error}");
+                error.kind.exit_code()
+            }
+        }
     }
 
     async fn poll(&self, task: Task, mut store: Option<&mut Store>) -> Result<Report> {

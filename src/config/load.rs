@@ -33,8 +33,12 @@ impl Config {
             *name = sources.path(name.as_ref())?.to_string_lossy().into_owned();
         }
         let keys = self.accounts.iter_mut().map(|account| &mut account.api_key_file);
-        let files =
-            [&mut self.serve.token_file, &mut self.notify.secret_file, &mut self.metrics.textfile];
+        let files = [
+            &mut self.serve.token_file,
+            &mut self.notify.secret_file,
+            &mut self.metrics.textfile,
+            &mut self.publish.file,
+        ];
         for file in keys.chain(files).flatten().filter(|file| file.starts_with("~")) {
             *file = sources.path(file)?;
         }

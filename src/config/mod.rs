@@ -23,7 +23,7 @@ pub use self::{
     daemon::{Daemon, Log, LogFormat, Metrics},
     env::{Env, unset_empty},
     notify::{Form, Notify, Receiver},
-    sections::{Api, Archive, Config, Mirror, Removals, Version, check_store},
+    sections::{Api, Archive, Config, Mirror, Publish, Removals, Version, check_store},
     serve::Serve,
     sources::{Origin, Sources},
     values::is_loopback_url,

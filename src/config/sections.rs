@@ -1,7 +1,7 @@
 //! What can be configured, with its defaults: the whole and the sections `[api]`, `[removals]`, `[mirror]`
 //! and `[archive]`. A new section is one struct and one field of [`Config`].
 
-use std::{fmt, time::Duration};
+use std::{fmt, path::PathBuf, time::Duration};
 
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -36,6 +36,8 @@ pub struct Config {
     pub mirror: Mirror,
     /// What is kept of the answers.
     pub archive: Archive,
+    /// Where a copy for readers is kept.
+    pub publish: Publish,
     /// Where the gallery listens.
     pub serve: Serve,
     /// Who is told.
@@ -176,6 +178,14 @@ impl Config {
     }
 }
 
+/// The section `[publish]`: a copy of the database for readers who may not write beside it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Publish {
+    /// The SQLite file; `None` publishes nothing.
+    pub file: Option<PathBuf>,
+}
+
 impl Removals {
     /// In how many polls in a row an item must be missing until its removal is due.
     pub fn after_polls_on(&self, version: ApiVersion) -> u32 {
@@ -212,6 +222,7 @@ impl Default for Config {
             database: "heygen.db".into(),
             api: Api::default(),
             removals: Removals::default(),
+            publish: Publish::default(),
             serve: Serve::default(),
             notify: Notify::default(),
             mirror: Mirror::default(),
@@ -275,6 +286,7 @@ impl fmt::Debug for Config {
             removals,
             mirror,
             archive,
+            publish,
             serve,
             notify,
             daemon,
@@ -293,6 +305,7 @@ impl fmt::Debug for Config {
             .field("metrics", metrics)
             .field("log", log)
             .field("archive", archive)
+            .field("publish", publish)
             .field("accounts", accounts)
             .finish()
     }

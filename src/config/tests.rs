@@ -285,7 +285,7 @@ fn a_fault_in_the_file_is_told_with_its_line_and_key() {
         ),
         (
             "api_key = 'secret'",
-            "1: api_key is no known key (known: database, api, removals, mirror, archive, serve, notify, daemon, metrics, log, accounts): correct it \
+            "1: api_key is no known key (known: database, api, removals, mirror, archive, publish, serve, notify, daemon, metrics, log, accounts): correct it \
              or take it out",
         ),
         ("removals.max_shar = 1", "1: removals.max_shar is no known key (known: after"),
@@ -452,6 +452,7 @@ fn the_environment_stands_over_the_file_for_every_key() {
         ("daemon.listen", "[::1]:9001"),
         ("daemon.stop_time", "5"),
         ("metrics.textfile", "/run/a.prom"),
+        ("publish.file", "/srv/p.db"),
         ("log.format", "json"),
         ("accounts", "[{ name = 'a', api_key_env = 'A' }]"),
     ];
@@ -497,6 +498,7 @@ fn the_environment_stands_over_the_file_for_every_key() {
             stop_time: Duration::from_secs(5),
         },
         metrics: Metrics { textfile: Some("/run/a.prom".into()) },
+        publish: Publish { file: Some("/srv/p.db".into()) },
         log: Log { format: LogFormat::Json },
         removals: Removals { after_polls: Some(3), min_count: 5, max_share: 1.0 },
         mirror: Mirror {

@@ -38,13 +38,25 @@ pub type Copied = (&'static str, u64);
 /// Meanwhile nobody else can write to the target, and what others write to the source after the
 /// beginning is not in the copy. [`crate::error::Kind::Busy`] when the target is being polled.
 pub async fn copy(source: &Location, target: &Location, now: Timestamp) -> Result<Vec<Copied>> {
+    let (copied, to) = copy_without(&[], source, target, now).await?;
+    to.close().await?;
+    Ok(copied)
+}
+
+/// As [`copy`], with null in the columns named `left_out`; gives the target, still open.
+pub(super) async fn copy_without(
+    left_out: &[&str],
+    source: &Location,
+    target: &Location,
+    now: Timestamp,
+) -> Result<(Vec<Copied>, Store)> {
     if source.is_same_as(target) {
         return Err(Error::usage(format!("{source} cannot be copied onto itself")));
     }
     let mut from = Store::open_to_read(source).await?;
     from.begin_reading().await?;
     let mut to = Store::open_to_write(target).await?;
-    let copied = fill(&mut from, &mut to, now).await;
+    let copied = fill(&mut from, &mut to, left_out, now).await;
     if copied.is_err() {
         // A connection that cannot even roll back has nothing to lose: its end is a rollback.
         let _ = to.conn.execute(statements::ROLLBACK, &[]).await;
@@ -52,11 +64,15 @@ pub async fn copy(source: &Location, target: &Location, now: Timestamp) -> Resul
     let copied = copied?;
     from.end_reading().await?;
     from.close().await?;
-    to.close().await?;
-    Ok(copied)
+    Ok((copied, to))
 }
 
-async fn fill(from: &mut Store, to: &mut Store, now: Timestamp) -> Result<Vec<Copied>> {
+async fn fill(
+    from: &mut Store,
+    to: &mut Store,
+    left_out: &[&str],
+    now: Timestamp,
+) -> Result<Vec<Copied>> {
     let accounts = from.conn.rows(ACCOUNTS, &[]).await;
     let accounts = accounts.and_then(|rows| rows.iter().map(|row| row.some_text(0)).collect());
     let accounts: Vec<String> = accounts.map_err(|fault| from.trouble("read", &fault))?;
@@ -66,7 +82,7 @@ async fn fill(from: &mut Store, to: &mut Store, now: Timestamp) -> Result<Vec<Co
     to.refuse_rows().await?;
     let mut copied = vec![];
     for table in TABLES.iter() {
-        let rows = fill_table(from, to, table).await?;
+        let rows = fill_table(from, to, table, left_out).await?;
         copied.push((table.name, rows));
     }
     to.conn.execute(statements::COMMIT, &[]).await.map_err(|fault| to.trouble("write", &fault))?;
@@ -109,9 +125,14 @@ impl Store {
     }
 }
 
-async fn fill_table(from: &mut Store, to: &mut Store, table: &'static Table) -> Result<u64> {
+async fn fill_table(
+    from: &mut Store,
+    to: &mut Store,
+    table: &'static Table,
+    left_out: &[&str],
+) -> Result<u64> {
     let Store { location: source, conn, .. } = from;
-    let rows = conn.stream(all_rows(table), &[]);
+    let rows = conn.stream(all_rows(table, left_out), &[]);
     let mut rows = rows.map_err(|fault| super::fault::trouble(source, "read", &fault))?;
     let mut batch = Batch::new(table);
     let mut copied = 0;
@@ -218,8 +239,10 @@ fn any(table: &Table) -> SqlStr {
     AssertSqlSafe(format!("SELECT 1 FROM {} LIMIT 1", table.name)).into_sql_str()
 }
 
-fn all_rows(table: &Table) -> SqlStr {
-    let (columns, name, order) = (table.list(""), table.name, table.order.join(", "));
+fn all_rows(table: &Table, left_out: &[&str]) -> SqlStr {
+    let value = |name| if left_out.contains(&name) { "NULL" } else { name };
+    let columns: Vec<&str> = table.columns.iter().map(|column| value(column.name)).collect();
+    let (columns, name, order) = (columns.join(", "), table.name, table.order.join(", "));
     AssertSqlSafe(format!("SELECT {columns} FROM {name} ORDER BY {order}")).into_sql_str()
 }
 
@@ -228,7 +251,7 @@ pub fn all(engine: Engine) -> Vec<(String, SqlStr)> {
     let mut all = vec![("copy ACCOUNTS".to_owned(), ACCOUNTS.into_sql_str())];
     for table in TABLES.iter() {
         all.push((format!("copy any {}", table.name), any(table)));
-        all.push((format!("copy all {}", table.name), all_rows(table)));
+        all.push((format!("copy all {}", table.name), all_rows(table, &[])));
     }
     if engine == Engine::Postgres {
         all.push(("copy lock_all".to_owned(), lock_all()));

@@ -25,6 +25,7 @@
 //! - [`ahead`]: what the daemon plans by
 //! - [`figures`]: what the metrics tell
 //! - [`copy`]: a whole database → an empty one
+//! - [`mod@publish`]: a whole database → one file for readers
 //! - [`browse`]: what the gallery asks
 //! - [`export`]: the catalogue as it was at any time, read at one point in time
 //!
@@ -52,6 +53,7 @@ pub mod outbox;
 pub mod outcome;
 pub mod past;
 pub mod postgres;
+pub mod publish;
 pub mod query;
 pub mod queue;
 pub mod record;

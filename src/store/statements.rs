@@ -24,6 +24,8 @@ pub const MIGRATION_LOCK: &str =
 
 /// Up to 64 MiB for who comes back to pages in another order: a large load, and `verify`.
 pub const SQLITE_CACHE: &str = "PRAGMA cache_size = -65536";
+/// SQLite: a file that readers need not write beside.
+pub const WITHOUT_LOG: &str = "PRAGMA journal_mode = DELETE";
 /// Ends it for good.
 pub const COMMIT: &str = "COMMIT";
 /// Undoes it.

@@ -27,6 +27,7 @@ mod pages;
 mod patience;
 mod pooling;
 mod postgres;
+mod publishing;
 mod queries;
 mod rooms;
 mod rules;

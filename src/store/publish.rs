@@ -1,0 +1,81 @@
+//! A copy for readers who may not write beside the database: one file that is complete and never changes.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+
+use super::{conn::Fault, copy::copy_without, fault::trouble, location::Location, statements};
+use crate::{
+    error::{Error, Result},
+    time::Timestamp,
+};
+
+/// The permissions of the file, less the umask.
+const READABLE: u32 = 0o644;
+
+/// Columns with links that are credentials.
+const LINKS: [&str; 1] = ["signed_url"];
+
+/// Writes all of `source` but its signed links into the SQLite file `file`, which is replaced at once
+/// when the new one is complete. The file has no write-ahead log.
+///
+/// # Errors
+/// [`crate::error::Kind::Config`] where `file` is the database itself; [`crate::error::Kind::Storage`]
+/// where it cannot be written.
+pub async fn publish(source: &Location, file: &Path, now: Timestamp) -> Result<()> {
+    let published = Location::Sqlite(file.to_owned());
+    if source.is_same_as(&published) {
+        return Err(Error::config(format!(
+            "publish.file is the database itself ({published}): name another file"
+        )));
+    }
+    let failed = |fault: io::Error| trouble(&published, "write", &Fault::Io(fault));
+    let mut name = file.file_name().unwrap_or_default().to_owned();
+    name.push(".publishing");
+    let folder = file.with_file_name(name);
+    let lock = lock(folder.with_added_extension("lock")).await?.map_err(failed)?;
+    remove(&folder).and_then(|()| fs::create_dir(&folder)).map_err(failed)?;
+    let written = write(source, &folder.join("catalogue.db"), now).await;
+    let moved = written.and_then(|()| move_to(&folder.join("catalogue.db"), file).map_err(failed));
+    let removed = remove(&folder).map_err(failed);
+    drop(lock);
+    moved.and(removed)
+}
+
+async fn write(source: &Location, file: &Path, now: Timestamp) -> Result<()> {
+    let target = Location::Sqlite(file.to_owned());
+    let mut options = OpenOptions::new();
+    let created = options.write(true).create_new(true).mode(READABLE).open(file);
+    created.map_err(|fault| trouble(&target, "create", &Fault::Io(fault)))?;
+    let (_, mut copy) = copy_without(&LINKS, source, &target, now).await?;
+    let without_log = copy.conn.execute(statements::WITHOUT_LOG, &[]).await;
+    without_log.map_err(|fault| trouble(&target, "write", &fault))?;
+    copy.close().await
+}
+
+/// Two writers of one file take turns.
+async fn lock(path: PathBuf) -> Result<io::Result<File>> {
+    let wait = move || {
+        let file = OpenOptions::new().create(true).append(true).mode(READABLE).open(path)?;
+        file.lock().map(|()| file)
+    };
+    tokio::task::spawn_blocking(wait).await.map_err(Error::unforeseen)
+}
+
+fn remove(folder: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(fault) if fault.kind() != io::ErrorKind::NotFound => Err(fault),
+        _ => Ok(()),
+    }
+}
+
+/// Puts the file in the place of another so that it stays there after a power cut.
+fn move_to(from: &Path, to: &Path) -> io::Result<()> {
+    File::open(from)?.sync_all()?;
+    fs::rename(from, to)?;
+    let folder = to.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+    File::open(folder)?.sync_all()
+}
