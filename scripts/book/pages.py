@@ -57,7 +57,7 @@ def page(source: Path, pages: dict[str, str]) -> str:
 def commands(program: str) -> str:
     """Every command's help, as it is printed."""
 
-    def said(*words: str) -> str:
+    def printed(*words: str) -> str:
         env = {**os.environ, "COLUMNS": "96", "NO_COLOR": "1"}
         return subprocess.run([program, *words], check=True, capture_output=True, text=True, env=env).stdout
 
@@ -69,7 +69,7 @@ def commands(program: str) -> str:
     out = ["# Command reference\n\nMade of `heygen-sync COMMAND --help`.\n"]
 
     def describe(words: list[str]) -> None:
-        text = said(*words, "--help")
+        text = printed(*words, "--help")
         name = " ".join(["heygen-sync", *words])
         out.append(f"\n{'#' * (2 + max(0, len(words) - 1))} {name}\n\n```text\n{text.strip()}\n```\n")
         for verb in below(text):
