@@ -77,6 +77,7 @@ fn timed_poll(file: &Path, body: Vec<u8>) -> f64 {
         let mut store = Store::open_to_write(&location).await.expect("opens");
         let request = Request {
             account: "default",
+            catalogue: None,
             trigger: "file",
             source: Source::Saved { name: "bench".into(), body },
             removals: &removals,
@@ -85,6 +86,7 @@ fn timed_poll(file: &Path, body: Vec<u8>) -> f64 {
             observed_at: None,
             archive: None,
             deadline: std::time::Duration::from_secs(600),
+            patience: std::time::Duration::ZERO,
             notify: None,
         };
         let clock = Clock::new(|| Timestamp::from(chrono::Utc::now()));

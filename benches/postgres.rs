@@ -91,6 +91,7 @@ fn timed_poll(url: &str, body: Vec<u8>) -> f64 {
         let mut store = Store::open_to_write(&location).await.expect("opens");
         let request = Request {
             account: "default",
+            catalogue: None,
             trigger: "file",
             source: Source::Saved { name: "bench".into(), body },
             removals: &removals,
@@ -99,6 +100,7 @@ fn timed_poll(url: &str, body: Vec<u8>) -> f64 {
             observed_at: None,
             archive: None,
             deadline: std::time::Duration::from_secs(600),
+            patience: std::time::Duration::ZERO,
             notify: None,
         };
         let clock = Clock::new(|| Timestamp::from(chrono::Utc::now()));

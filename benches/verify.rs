@@ -62,6 +62,7 @@ async fn history(file: &Path, versions: usize) {
     for round in 0..=POLLS {
         let request = Request {
             account: "default",
+            catalogue: None,
             trigger: "file",
             source: Source::Saved { name: "bench".into(), body: catalogue(items, round) },
             removals: &removals,
@@ -70,6 +71,7 @@ async fn history(file: &Path, versions: usize) {
             observed_at: None,
             archive: None,
             deadline: std::time::Duration::from_secs(600),
+            patience: std::time::Duration::ZERO,
             notify: None,
         };
         let report = poll(&mut store, &clock, request).await.expect("polls");

@@ -13,6 +13,7 @@ use std::time::Duration;
 use crate::{
     archive::{Archive, envelope::Stored},
     catalog::{
+        catalogue::Catalogue,
         diff::{Accepted, Diff, Policy, Poll, Standing, diff, is_foreign},
         foreign,
     },
@@ -44,6 +45,8 @@ pub const NUDGE: Duration = Duration::from_secs(10 * 60);
 pub struct Request<'a> {
     /// The account.
     pub account: &'a str,
+    /// What is read; `None` leaves it to the records of a saved response.
+    pub catalogue: Option<Catalogue>,
     /// `manual`, `schedule`, `file` or `refresh`.
     pub trigger: &'a str,
     /// Where the list comes from.
@@ -60,6 +63,8 @@ pub struct Request<'a> {
     pub archive: Option<&'a Archive>,
     /// How long the poll may hold the lock without a word to the database.
     pub deadline: Duration,
+    /// How long the poll waits for the lock of another one.
+    pub patience: Duration,
     /// Who is told; `None` tells nobody.
     pub notify: Option<&'a Notify>,
 }
@@ -122,7 +127,8 @@ impl Report {
 pub async fn poll(store: &mut Store, clock: &Clock, request: Request<'_>) -> Result<Report> {
     let started_at = clock.now();
     refuse_future(&request, started_at)?;
-    let mut session = store.begin_poll(request.account, started_at, request.deadline).await?;
+    let (deadline, patience) = (request.deadline, request.patience);
+    let mut session = store.wait_to_poll(request.account, started_at, deadline, patience).await?;
     let archive = request.archive;
     let (request, mut fetched) =
         match prepare_and_fetch(&mut session, request, started_at, clock).await {
@@ -152,9 +158,23 @@ async fn prepare_and_fetch<'a>(
     started_at: Timestamp,
     clock: &Clock,
 ) -> Result<(Judged<'a>, Received)> {
-    let plan = prepare(session, &request, started_at).await?;
-    let deadline = request.deadline;
-    fetch(request, plan, started_at, clock, &mut Known::Session(session, deadline)).await
+    let plan = match request.source.version() {
+        Some(version) => {
+            let catalogue = request.catalogue.unwrap_or_default();
+            Some(Plan::of_session(version, catalogue, session, started_at).await?)
+        }
+        None => None,
+    };
+    let (account, observed_at) = (request.account, request.observed_at);
+    let mut known = Known::Session(session, request.deadline);
+    let (judged, received) = fetch(request, plan, started_at, clock, &mut known).await?;
+    if let Some(observed_at) = observed_at
+        && let Some(last) = session.last_good(received.catalogue).await?
+        && observed_at <= last
+    {
+        return Err(too_early(account, received.catalogue, observed_at, last));
+    }
+    Ok((judged, received))
 }
 
 /// What the versions before and after a switch have in common, once removals are held. The poll is
@@ -163,21 +183,7 @@ async fn overlap(store: &mut Store, written: &Outcome) -> Option<Overlap> {
     let Outcome { row, diff, .. } = written;
     let version = row.api_version.as_deref()?;
     diff.as_ref().filter(|diff| diff.held() > 0)?;
-    store.overlap(&row.account, version).await.ok().flatten()
-}
-
-/// What to ask; a backfill that is too early is refused whatever it holds.
-async fn prepare(session: &mut Session<'_>, request: &Request<'_>, now: Timestamp) -> Result<Plan> {
-    if let Some(observed_at) = request.observed_at
-        && let Some(last) = session.last_good().await?
-        && observed_at <= last
-    {
-        return Err(too_early(request.account, observed_at, last));
-    }
-    match request.source.version() {
-        Some(version) => Plan::of_session(version, session, now).await,
-        None => Ok(Plan::new(Version::Fixed(ApiVersion::V2), &Default::default(), now)),
-    }
+    store.overlap(&row.account, row.catalogue(), version).await.ok().flatten()
 }
 
 /// The answer goes into the archive before the commit: a process that ends right after it leaves
@@ -225,16 +231,21 @@ pub async fn dry_run(
     let mut store = store;
     let plan = match request.source.version() {
         Some(version) => {
-            Plan::of_account(version, request.account, store.as_deref_mut(), started_at).await?
+            let (account, catalogue) = (request.account, request.catalogue.unwrap_or_default());
+            let store = store.as_deref_mut();
+            Some(Plan::of_account(version, catalogue, account, store, started_at).await?)
         }
-        None => Plan::new(Version::Fixed(ApiVersion::V2), &Default::default(), started_at),
+        None => None,
     };
     let mut known = Known::Store(store.as_deref_mut(), request.account);
     let (request, fetched) = fetch(request, plan, started_at, clock, &mut known).await?;
     let switched_to = fetched.switched_to;
     let after_polls = request.removals.after_polls_on(fetched.version);
     let standing = match store {
-        Some(store) => store.standing(request.account, after_polls, clock.now()).await?,
+        Some(store) => {
+            let (account, catalogue) = (request.account, fetched.catalogue);
+            store.standing(account, catalogue, after_polls, clock.now()).await?
+        }
         None => Standing::default(),
     };
     let judged = Judge { request: &request, started_at, clock, after_polls };
@@ -263,8 +274,9 @@ async fn commit(
         Some(_) => session.record(judge.failed(&fetched, None), clock.now(), tell).await,
         None => {
             let now = request.observed_at.unwrap_or_else(|| clock.now());
+            let catalogue = fetched.catalogue;
             let judged = |standing| judge.answered(fetched, standing);
-            session.commit(after_polls, now, tell, judged).await
+            session.commit(catalogue, after_polls, now, tell, judged).await
         }
     }
 }
@@ -282,10 +294,16 @@ fn refuse_future(request: &Request<'_>, now: Timestamp) -> Result<()> {
 
 /// Why no poll of `account` can follow its last good one, if that is dated in the future at `now`.
 /// Clocks that differ by less than [`NUDGE`] are no fault.
-pub fn ahead_of_clock(account: &str, last_good: Timestamp, now: Timestamp) -> Option<Error> {
+pub fn ahead_of_clock(
+    account: &str,
+    catalogue: Catalogue,
+    last_good: Timestamp,
+    now: Timestamp,
+) -> Option<Error> {
     (now < last_good.minus(NUDGE)).then(|| {
+        let whose = whose(account, catalogue);
         Error::unforeseen(format!(
-            "the last good poll of account '{account}' is dated {last_good}, in the future (this \
+            "the last good poll of {whose} is dated {last_good}, in the future (this \
              machine's clock: {now}), and no poll can be added before that time; set the clock if it \
              is wrong, else restore a backup from before that poll, or set its history aside: \
              `account rename {account} NEW_NAME`, then `sync --new-account`, both with the --config \
@@ -295,11 +313,25 @@ pub fn ahead_of_clock(account: &str, last_good: Timestamp, now: Timestamp) -> Op
 }
 
 /// A backfill goes to the end of history or nowhere.
-fn too_early(account: &str, observed_at: Timestamp, last: Timestamp) -> Error {
+fn too_early(
+    account: &str,
+    catalogue: Catalogue,
+    observed_at: Timestamp,
+    last: Timestamp,
+) -> Error {
+    let whose = whose(account, catalogue);
     Error::usage(format!(
-        "--observed-at {observed_at} is not later than the last good poll of account '{account}' \
-         ({last}): history is only ever added to its end"
+        "--observed-at {observed_at} is not later than the last good poll of {whose} ({last}): \
+         history is only ever added to its end"
     ))
+}
+
+/// `account 'default'`, and its catalogue where that is not the usual one.
+pub fn whose(account: &str, catalogue: Catalogue) -> String {
+    match catalogue {
+        Catalogue::Avatars => format!("account '{account}'"),
+        other => format!("account '{account}', {other}"),
+    }
 }
 
 /// A request once its list has come.
@@ -325,13 +357,14 @@ impl Source<'_> {
 
 async fn fetch<'a>(
     request: Request<'a>,
-    plan: Plan,
+    plan: Option<Plan>,
     started_at: Timestamp,
     clock: &Clock,
     known: &mut Known<'_, '_>,
 ) -> Result<(Judged<'a>, Received)> {
     let Request {
         account,
+        catalogue,
         trigger,
         source,
         removals,
@@ -340,16 +373,21 @@ async fn fetch<'a>(
         observed_at,
         archive,
         deadline: _,
+        patience: _,
         notify,
     } = request;
     let keep = archive.is_some();
     let received = match source {
-        Source::Api { client, version: _, progress } => {
+        Source::Api { client, version, progress } => {
+            let catalogue = catalogue.unwrap_or_default();
             let counts = matches!(trigger, "manual" | "schedule");
-            let asking = Asking { plan, client, keep, progress, counts, started_at, clock };
+            let unknown = || Plan::new(version, catalogue, &Default::default(), started_at);
+            let plan = plan.unwrap_or_else(unknown);
+            let asking =
+                Asking { catalogue, plan, client, keep, progress, counts, started_at, clock };
             asking.ask(known).await?
         }
-        Source::Saved { name, body } => from_file(name, &body, keep, clock)?,
+        Source::Saved { name, body } => from_file(name, &body, catalogue, keep, clock)?,
     };
     let judged = Judged { account, trigger, removals, mirror, accepted, observed_at, notify };
     Ok((judged, received))
@@ -416,9 +454,11 @@ impl Judge<'_> {
             return Ok(Ok(observed_at));
         };
         if self.request.observed_at.is_some() {
-            return Err(too_early(self.request.account, observed_at, last));
+            return Err(too_early(self.request.account, fetched.catalogue, observed_at, last));
         }
-        if let Some(error) = ahead_of_clock(self.request.account, last, observed_at) {
+        if let Some(error) =
+            ahead_of_clock(self.request.account, fetched.catalogue, last, observed_at)
+        {
             return Ok(Err(error));
         }
         let nudged = last.plus(Duration::from_millis(1));
@@ -444,6 +484,7 @@ impl Judge<'_> {
         let list = &fetched.list;
         PollRow {
             account: self.request.account.to_owned(),
+            catalogue: fetched.catalogue.as_str().to_owned(),
             trigger: self.request.trigger.to_owned(),
             api_version: Some(fetched.version.as_str().to_owned()),
             source: Some(list.source.clone()),

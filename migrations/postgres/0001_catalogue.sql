@@ -1,9 +1,11 @@
--- The catalogue of HeyGen's avatars and talking photos, with its history: PostgreSQL 13 and later.
+-- The catalogues of HeyGen's avatars, talking photos, avatar groups and voices, with their history:
+-- PostgreSQL 13 and later.
 -- The same tables, columns and views, in the same order and with the same values, stand in the
 -- SQLite migration of the same number; a test compares the two.
 --
--- Where to begin: current_avatars and current_talking_photos (what is offered now), changes (what
--- happened), avatar_history and talking_photo_history (what it was like on any day):
+-- Where to begin: current_avatars, current_talking_photos, current_avatar_groups and current_voices
+-- (what is offered now), changes (what happened), avatar_history and the other histories (what it
+-- was like on any day):
 --     WHERE valid_from <= '2026-11-23 00:00Z'
 --         AND (valid_to IS NULL OR valid_to > '2026-11-23 00:00Z')
 --
@@ -28,6 +30,7 @@ COMMENT ON COLUMN accounts.digest IS
 CREATE TABLE polls (
     poll_id BIGINT NOT NULL PRIMARY KEY,
     account TEXT COLLATE "C" NOT NULL REFERENCES accounts (account) ON UPDATE CASCADE,
+    catalogue TEXT COLLATE "C" NOT NULL,
     trigger TEXT COLLATE "C" NOT NULL,
     api_version TEXT COLLATE "C",
     source TEXT COLLATE "C",
@@ -37,6 +40,8 @@ CREATE TABLE polls (
     outcome TEXT COLLATE "C" NOT NULL,
     avatars_listed BIGINT,
     talking_photos_listed BIGINT,
+    avatar_groups_listed BIGINT,
+    voices_listed BIGINT,
     added BIGINT,
     changed BIGINT,
     removed BIGINT,
@@ -59,9 +64,10 @@ CREATE TABLE polls (
     tool_version TEXT COLLATE "C",
     digest TEXT COLLATE "C"
 );
-COMMENT ON TABLE polls IS 'one row for each read of the list, failed ones included';
+COMMENT ON TABLE polls IS 'one row for each read of a catalogue, failed ones included';
 COMMENT ON COLUMN polls.poll_id IS '1, 2, 3 … without gaps, in the order of commit';
 COMMENT ON COLUMN polls.account IS 'name of the API key''s view of the catalogue';
+COMMENT ON COLUMN polls.catalogue IS 'what it read: avatars, avatar_groups or voices';
 COMMENT ON COLUMN polls.trigger IS 'what started it: manual, schedule, file or refresh';
 COMMENT ON COLUMN polls.api_version IS 'API version that was read: v2 or v3';
 COMMENT ON COLUMN polls.source IS 'URL or file name that was read; no credentials';
@@ -73,6 +79,8 @@ COMMENT ON COLUMN polls.outcome IS 'succeeded, held (removals held back) or fail
 COMMENT ON COLUMN polls.avatars_listed IS
     'distinct avatar ids in the answer; this and the other counts are null when it failed';
 COMMENT ON COLUMN polls.talking_photos_listed IS 'distinct talking-photo ids in the answer';
+COMMENT ON COLUMN polls.avatar_groups_listed IS 'distinct avatar-group ids in the answer';
+COMMENT ON COLUMN polls.voices_listed IS 'distinct voice ids in the answer';
 COMMENT ON COLUMN polls.added IS 'items added';
 COMMENT ON COLUMN polls.changed IS 'items changed';
 COMMENT ON COLUMN polls.removed IS 'items removed';
@@ -108,6 +116,13 @@ CREATE TABLE avatars (
     type TEXT COLLATE "C",
     tags JSONB,
     default_voice_id TEXT COLLATE "C",
+    avatar_type TEXT COLLATE "C",
+    group_id TEXT COLLATE "C",
+    status TEXT COLLATE "C",
+    supported_api_engines JSONB,
+    preferred_orientation TEXT COLLATE "C",
+    image_width BIGINT,
+    image_height BIGINT,
     extra JSONB,
     version BIGINT NOT NULL,
     valid_from TIMESTAMPTZ NOT NULL,
@@ -130,6 +145,17 @@ COMMENT ON COLUMN avatars.premium IS 'whether the API calls it premium for this 
 COMMENT ON COLUMN avatars.type IS 'the field type of the API';
 COMMENT ON COLUMN avatars.tags IS 'sorted JSON array of strings; null and [] differ';
 COMMENT ON COLUMN avatars.default_voice_id IS 'voice that the API suggests';
+COMMENT ON COLUMN avatars.avatar_type IS
+    'type of the look in v3, for example studio_avatar, digital_twin or photo_avatar';
+COMMENT ON COLUMN avatars.group_id IS 'avatar group that the look belongs to in v3';
+COMMENT ON COLUMN avatars.status IS
+    'state of the look in v3, for example completed, processing, pending_consent or failed';
+COMMENT ON COLUMN avatars.supported_api_engines IS
+    'sorted JSON array of the engines that v3 offers for the look';
+COMMENT ON COLUMN avatars.preferred_orientation IS
+    'orientation of the look in v3: portrait, landscape or square';
+COMMENT ON COLUMN avatars.image_width IS 'width of the look''s picture in v3, in pixels';
+COMMENT ON COLUMN avatars.image_height IS 'height of the look''s picture in v3, in pixels';
 COMMENT ON COLUMN avatars.extra IS
     'JSON object of the fields and values that have no column; null when there are none';
 COMMENT ON COLUMN avatars.version IS 'number of the current version in the history, from 1';
@@ -146,7 +172,18 @@ CREATE TABLE talking_photos (
     account TEXT COLLATE "C" NOT NULL REFERENCES accounts (account) ON UPDATE CASCADE,
     talking_photo_id TEXT COLLATE "C" NOT NULL,
     talking_photo_name TEXT COLLATE "C",
+    gender TEXT COLLATE "C",
     preview_image_url TEXT COLLATE "C",
+    preview_video_url TEXT COLLATE "C",
+    tags JSONB,
+    default_voice_id TEXT COLLATE "C",
+    avatar_type TEXT COLLATE "C",
+    group_id TEXT COLLATE "C",
+    status TEXT COLLATE "C",
+    supported_api_engines JSONB,
+    preferred_orientation TEXT COLLATE "C",
+    image_width BIGINT,
+    image_height BIGINT,
     extra JSONB,
     version BIGINT NOT NULL,
     valid_from TIMESTAMPTZ NOT NULL,
@@ -160,8 +197,24 @@ COMMENT ON TABLE talking_photos IS 'every talking photo ever seen, in its last k
 COMMENT ON COLUMN talking_photos.account IS 'name of the API key''s view of the catalogue';
 COMMENT ON COLUMN talking_photos.talking_photo_id IS 'id given by the API';
 COMMENT ON COLUMN talking_photos.talking_photo_name IS 'name as the API gave it; not unique';
+COMMENT ON COLUMN talking_photos.gender IS 'free text of the API, mostly male, female or unknown';
 COMMENT ON COLUMN talking_photos.preview_image_url IS
     'canonical URL of the picture: no signature parameters';
+COMMENT ON COLUMN talking_photos.preview_video_url IS
+    'canonical URL of the video: no signature parameters';
+COMMENT ON COLUMN talking_photos.tags IS 'sorted JSON array of strings; null and [] differ';
+COMMENT ON COLUMN talking_photos.default_voice_id IS 'voice that the API suggests';
+COMMENT ON COLUMN talking_photos.avatar_type IS
+    'type of the look in v3, for example studio_avatar, digital_twin or photo_avatar';
+COMMENT ON COLUMN talking_photos.group_id IS 'avatar group that the look belongs to in v3';
+COMMENT ON COLUMN talking_photos.status IS
+    'state of the look in v3, for example completed, processing, pending_consent or failed';
+COMMENT ON COLUMN talking_photos.supported_api_engines IS
+    'sorted JSON array of the engines that v3 offers for the look';
+COMMENT ON COLUMN talking_photos.preferred_orientation IS
+    'orientation of the look in v3: portrait, landscape or square';
+COMMENT ON COLUMN talking_photos.image_width IS 'width of the look''s picture in v3, in pixels';
+COMMENT ON COLUMN talking_photos.image_height IS 'height of the look''s picture in v3, in pixels';
 COMMENT ON COLUMN talking_photos.extra IS
     'JSON object of the fields and values that have no column; null when there are none';
 COMMENT ON COLUMN talking_photos.version IS 'number of the current version in the history, from 1';
@@ -172,6 +225,98 @@ COMMENT ON COLUMN talking_photos.changed_at IS
 COMMENT ON COLUMN talking_photos.missing_since IS
     'observed_at of the first poll in a row without it; null while it is listed; stays on a removed item';
 COMMENT ON COLUMN talking_photos.removed_at IS
+    'observed_at of the poll that removed it; null while it is current';
+
+CREATE TABLE avatar_groups (
+    account TEXT COLLATE "C" NOT NULL REFERENCES accounts (account) ON UPDATE CASCADE,
+    group_id TEXT COLLATE "C" NOT NULL,
+    group_name TEXT COLLATE "C",
+    gender TEXT COLLATE "C",
+    preview_image_url TEXT COLLATE "C",
+    preview_video_url TEXT COLLATE "C",
+    default_voice_id TEXT COLLATE "C",
+    looks_count BIGINT,
+    consent_status TEXT COLLATE "C",
+    status TEXT COLLATE "C",
+    created_at BIGINT,
+    extra JSONB,
+    version BIGINT NOT NULL,
+    valid_from TIMESTAMPTZ NOT NULL,
+    first_seen_at TIMESTAMPTZ NOT NULL,
+    changed_at TIMESTAMPTZ NOT NULL,
+    missing_since TIMESTAMPTZ,
+    removed_at TIMESTAMPTZ,
+    PRIMARY KEY (account, group_id)
+);
+COMMENT ON TABLE avatar_groups IS 'every avatar group ever seen, in its last known state';
+COMMENT ON COLUMN avatar_groups.account IS 'name of the API key''s view of the catalogue';
+COMMENT ON COLUMN avatar_groups.group_id IS 'id given by the API';
+COMMENT ON COLUMN avatar_groups.group_name IS 'name as the API gave it; not unique';
+COMMENT ON COLUMN avatar_groups.gender IS 'free text of the API, mostly male, female or unknown';
+COMMENT ON COLUMN avatar_groups.preview_image_url IS
+    'canonical URL of the picture: no signature parameters';
+COMMENT ON COLUMN avatar_groups.preview_video_url IS
+    'canonical URL of the video: no signature parameters';
+COMMENT ON COLUMN avatar_groups.default_voice_id IS 'voice that the API suggests';
+COMMENT ON COLUMN avatar_groups.looks_count IS 'number of looks that the API counts in the group';
+COMMENT ON COLUMN avatar_groups.consent_status IS
+    'state of the consent of the person, as the API gives it';
+COMMENT ON COLUMN avatar_groups.status IS
+    'state of the group, for example completed, processing, pending_consent or failed';
+COMMENT ON COLUMN avatar_groups.created_at IS
+    'when the group was created, in Unix seconds, as the API gives it';
+COMMENT ON COLUMN avatar_groups.extra IS
+    'JSON object of the fields and values that have no column; null when there are none';
+COMMENT ON COLUMN avatar_groups.version IS 'number of the current version in the history, from 1';
+COMMENT ON COLUMN avatar_groups.valid_from IS 'start of the current version';
+COMMENT ON COLUMN avatar_groups.first_seen_at IS 'observed_at of the poll that saw it first';
+COMMENT ON COLUMN avatar_groups.changed_at IS
+    'when it was last added, changed or restored; what was merely learned does not count';
+COMMENT ON COLUMN avatar_groups.missing_since IS
+    'observed_at of the first poll in a row without it; null while it is listed; stays on a removed item';
+COMMENT ON COLUMN avatar_groups.removed_at IS
+    'observed_at of the poll that removed it; null while it is current';
+
+CREATE TABLE voices (
+    account TEXT COLLATE "C" NOT NULL REFERENCES accounts (account) ON UPDATE CASCADE,
+    voice_id TEXT COLLATE "C" NOT NULL,
+    voice_name TEXT COLLATE "C",
+    language TEXT COLLATE "C",
+    gender TEXT COLLATE "C",
+    type TEXT COLLATE "C",
+    preview_audio_url TEXT COLLATE "C",
+    support_pause BOOLEAN,
+    support_locale BOOLEAN,
+    extra JSONB,
+    version BIGINT NOT NULL,
+    valid_from TIMESTAMPTZ NOT NULL,
+    first_seen_at TIMESTAMPTZ NOT NULL,
+    changed_at TIMESTAMPTZ NOT NULL,
+    missing_since TIMESTAMPTZ,
+    removed_at TIMESTAMPTZ,
+    PRIMARY KEY (account, voice_id)
+);
+COMMENT ON TABLE voices IS 'every voice ever seen, in its last known state';
+COMMENT ON COLUMN voices.account IS 'name of the API key''s view of the catalogue';
+COMMENT ON COLUMN voices.voice_id IS 'id given by the API';
+COMMENT ON COLUMN voices.voice_name IS 'name as the API gave it; not unique';
+COMMENT ON COLUMN voices.language IS 'language of the voice, as the API gives it';
+COMMENT ON COLUMN voices.gender IS 'free text of the API, mostly male, female or unknown';
+COMMENT ON COLUMN voices.type IS 'public or private';
+COMMENT ON COLUMN voices.preview_audio_url IS
+    'canonical URL of the sample: no signature parameters';
+COMMENT ON COLUMN voices.support_pause IS 'whether the voice supports pauses';
+COMMENT ON COLUMN voices.support_locale IS 'whether the voice supports locales';
+COMMENT ON COLUMN voices.extra IS
+    'JSON object of the fields and values that have no column; null when there are none';
+COMMENT ON COLUMN voices.version IS 'number of the current version in the history, from 1';
+COMMENT ON COLUMN voices.valid_from IS 'start of the current version';
+COMMENT ON COLUMN voices.first_seen_at IS 'observed_at of the poll that saw it first';
+COMMENT ON COLUMN voices.changed_at IS
+    'when it was last added, changed or restored; what was merely learned does not count';
+COMMENT ON COLUMN voices.missing_since IS
+    'observed_at of the first poll in a row without it; null while it is listed; stays on a removed item';
+COMMENT ON COLUMN voices.removed_at IS
     'observed_at of the poll that removed it; null while it is current';
 
 CREATE TABLE avatar_history (
@@ -194,6 +339,13 @@ CREATE TABLE avatar_history (
     type TEXT COLLATE "C",
     tags JSONB,
     default_voice_id TEXT COLLATE "C",
+    avatar_type TEXT COLLATE "C",
+    group_id TEXT COLLATE "C",
+    status TEXT COLLATE "C",
+    supported_api_engines JSONB,
+    preferred_orientation TEXT COLLATE "C",
+    image_width BIGINT,
+    image_height BIGINT,
     extra JSONB,
     PRIMARY KEY (account, avatar_id, version),
     FOREIGN KEY (account, avatar_id) REFERENCES avatars (account, avatar_id) ON UPDATE CASCADE
@@ -224,6 +376,17 @@ COMMENT ON COLUMN avatar_history.premium IS 'whether the API calls it premium fo
 COMMENT ON COLUMN avatar_history.type IS 'the field type of the API';
 COMMENT ON COLUMN avatar_history.tags IS 'sorted JSON array of strings; null and [] differ';
 COMMENT ON COLUMN avatar_history.default_voice_id IS 'voice that the API suggests';
+COMMENT ON COLUMN avatar_history.avatar_type IS
+    'type of the look in v3, for example studio_avatar, digital_twin or photo_avatar';
+COMMENT ON COLUMN avatar_history.group_id IS 'avatar group that the look belongs to in v3';
+COMMENT ON COLUMN avatar_history.status IS
+    'state of the look in v3, for example completed, processing, pending_consent or failed';
+COMMENT ON COLUMN avatar_history.supported_api_engines IS
+    'sorted JSON array of the engines that v3 offers for the look';
+COMMENT ON COLUMN avatar_history.preferred_orientation IS
+    'orientation of the look in v3: portrait, landscape or square';
+COMMENT ON COLUMN avatar_history.image_width IS 'width of the look''s picture in v3, in pixels';
+COMMENT ON COLUMN avatar_history.image_height IS 'height of the look''s picture in v3, in pixels';
 COMMENT ON COLUMN avatar_history.extra IS
     'JSON object of the fields and values that have no column; null when there are none';
 
@@ -240,7 +403,18 @@ CREATE TABLE talking_photo_history (
     opened_after TIMESTAMPTZ,
     closed_after TIMESTAMPTZ,
     talking_photo_name TEXT COLLATE "C",
+    gender TEXT COLLATE "C",
     preview_image_url TEXT COLLATE "C",
+    preview_video_url TEXT COLLATE "C",
+    tags JSONB,
+    default_voice_id TEXT COLLATE "C",
+    avatar_type TEXT COLLATE "C",
+    group_id TEXT COLLATE "C",
+    status TEXT COLLATE "C",
+    supported_api_engines JSONB,
+    preferred_orientation TEXT COLLATE "C",
+    image_width BIGINT,
+    image_height BIGINT,
     extra JSONB,
     PRIMARY KEY (account, talking_photo_id, version),
     FOREIGN KEY (account, talking_photo_id) REFERENCES talking_photos (account, talking_photo_id)
@@ -263,9 +437,138 @@ COMMENT ON COLUMN talking_photo_history.opened_after IS
 COMMENT ON COLUMN talking_photo_history.closed_after IS
     'observed_at of the last poll that still showed this state; null while open';
 COMMENT ON COLUMN talking_photo_history.talking_photo_name IS 'name as the API gave it; not unique';
+COMMENT ON COLUMN talking_photo_history.gender IS
+    'free text of the API, mostly male, female or unknown';
 COMMENT ON COLUMN talking_photo_history.preview_image_url IS
     'canonical URL of the picture: no signature parameters';
+COMMENT ON COLUMN talking_photo_history.preview_video_url IS
+    'canonical URL of the video: no signature parameters';
+COMMENT ON COLUMN talking_photo_history.tags IS 'sorted JSON array of strings; null and [] differ';
+COMMENT ON COLUMN talking_photo_history.default_voice_id IS 'voice that the API suggests';
+COMMENT ON COLUMN talking_photo_history.avatar_type IS
+    'type of the look in v3, for example studio_avatar, digital_twin or photo_avatar';
+COMMENT ON COLUMN talking_photo_history.group_id IS 'avatar group that the look belongs to in v3';
+COMMENT ON COLUMN talking_photo_history.status IS
+    'state of the look in v3, for example completed, processing, pending_consent or failed';
+COMMENT ON COLUMN talking_photo_history.supported_api_engines IS
+    'sorted JSON array of the engines that v3 offers for the look';
+COMMENT ON COLUMN talking_photo_history.preferred_orientation IS
+    'orientation of the look in v3: portrait, landscape or square';
+COMMENT ON COLUMN talking_photo_history.image_width IS
+    'width of the look''s picture in v3, in pixels';
+COMMENT ON COLUMN talking_photo_history.image_height IS
+    'height of the look''s picture in v3, in pixels';
 COMMENT ON COLUMN talking_photo_history.extra IS
+    'JSON object of the fields and values that have no column; null when there are none';
+
+CREATE TABLE avatar_group_history (
+    account TEXT COLLATE "C" NOT NULL,
+    group_id TEXT COLLATE "C" NOT NULL,
+    version BIGINT NOT NULL,
+    valid_from TIMESTAMPTZ NOT NULL,
+    valid_to TIMESTAMPTZ,
+    opened_by TEXT COLLATE "C" NOT NULL,
+    closed_by TEXT COLLATE "C",
+    opened_poll BIGINT NOT NULL REFERENCES polls (poll_id),
+    closed_poll BIGINT REFERENCES polls (poll_id),
+    opened_after TIMESTAMPTZ,
+    closed_after TIMESTAMPTZ,
+    group_name TEXT COLLATE "C",
+    gender TEXT COLLATE "C",
+    preview_image_url TEXT COLLATE "C",
+    preview_video_url TEXT COLLATE "C",
+    default_voice_id TEXT COLLATE "C",
+    looks_count BIGINT,
+    consent_status TEXT COLLATE "C",
+    status TEXT COLLATE "C",
+    created_at BIGINT,
+    extra JSONB,
+    PRIMARY KEY (account, group_id, version),
+    FOREIGN KEY (account, group_id) REFERENCES avatar_groups (account, group_id) ON UPDATE CASCADE
+);
+COMMENT ON TABLE avatar_group_history IS
+    'every version of every avatar group, the current one included; [valid_from, valid_to), no overlaps';
+COMMENT ON COLUMN avatar_group_history.account IS 'name of the API key''s view of the catalogue';
+COMMENT ON COLUMN avatar_group_history.group_id IS 'id given by the API';
+COMMENT ON COLUMN avatar_group_history.version IS '1, 2, 3 … for each item';
+COMMENT ON COLUMN avatar_group_history.valid_from IS 'start, included: observed_at of opened_poll';
+COMMENT ON COLUMN avatar_group_history.valid_to IS
+    'end, excluded: observed_at of closed_poll; null while open';
+COMMENT ON COLUMN avatar_group_history.opened_by IS 'added, changed, restored or learned';
+COMMENT ON COLUMN avatar_group_history.closed_by IS 'changed, removed or learned; null while open';
+COMMENT ON COLUMN avatar_group_history.opened_poll IS 'poll that opened it';
+COMMENT ON COLUMN avatar_group_history.closed_poll IS 'poll that closed it; null while open';
+COMMENT ON COLUMN avatar_group_history.opened_after IS
+    'observed_at of the last poll that still showed the state before; null at the baseline';
+COMMENT ON COLUMN avatar_group_history.closed_after IS
+    'observed_at of the last poll that still showed this state; null while open';
+COMMENT ON COLUMN avatar_group_history.group_name IS 'name as the API gave it; not unique';
+COMMENT ON COLUMN avatar_group_history.gender IS
+    'free text of the API, mostly male, female or unknown';
+COMMENT ON COLUMN avatar_group_history.preview_image_url IS
+    'canonical URL of the picture: no signature parameters';
+COMMENT ON COLUMN avatar_group_history.preview_video_url IS
+    'canonical URL of the video: no signature parameters';
+COMMENT ON COLUMN avatar_group_history.default_voice_id IS 'voice that the API suggests';
+COMMENT ON COLUMN avatar_group_history.looks_count IS
+    'number of looks that the API counts in the group';
+COMMENT ON COLUMN avatar_group_history.consent_status IS
+    'state of the consent of the person, as the API gives it';
+COMMENT ON COLUMN avatar_group_history.status IS
+    'state of the group, for example completed, processing, pending_consent or failed';
+COMMENT ON COLUMN avatar_group_history.created_at IS
+    'when the group was created, in Unix seconds, as the API gives it';
+COMMENT ON COLUMN avatar_group_history.extra IS
+    'JSON object of the fields and values that have no column; null when there are none';
+
+CREATE TABLE voice_history (
+    account TEXT COLLATE "C" NOT NULL,
+    voice_id TEXT COLLATE "C" NOT NULL,
+    version BIGINT NOT NULL,
+    valid_from TIMESTAMPTZ NOT NULL,
+    valid_to TIMESTAMPTZ,
+    opened_by TEXT COLLATE "C" NOT NULL,
+    closed_by TEXT COLLATE "C",
+    opened_poll BIGINT NOT NULL REFERENCES polls (poll_id),
+    closed_poll BIGINT REFERENCES polls (poll_id),
+    opened_after TIMESTAMPTZ,
+    closed_after TIMESTAMPTZ,
+    voice_name TEXT COLLATE "C",
+    language TEXT COLLATE "C",
+    gender TEXT COLLATE "C",
+    type TEXT COLLATE "C",
+    preview_audio_url TEXT COLLATE "C",
+    support_pause BOOLEAN,
+    support_locale BOOLEAN,
+    extra JSONB,
+    PRIMARY KEY (account, voice_id, version),
+    FOREIGN KEY (account, voice_id) REFERENCES voices (account, voice_id) ON UPDATE CASCADE
+);
+COMMENT ON TABLE voice_history IS
+    'every version of every voice, the current one included; [valid_from, valid_to), no overlaps';
+COMMENT ON COLUMN voice_history.account IS 'name of the API key''s view of the catalogue';
+COMMENT ON COLUMN voice_history.voice_id IS 'id given by the API';
+COMMENT ON COLUMN voice_history.version IS '1, 2, 3 … for each item';
+COMMENT ON COLUMN voice_history.valid_from IS 'start, included: observed_at of opened_poll';
+COMMENT ON COLUMN voice_history.valid_to IS
+    'end, excluded: observed_at of closed_poll; null while open';
+COMMENT ON COLUMN voice_history.opened_by IS 'added, changed, restored or learned';
+COMMENT ON COLUMN voice_history.closed_by IS 'changed, removed or learned; null while open';
+COMMENT ON COLUMN voice_history.opened_poll IS 'poll that opened it';
+COMMENT ON COLUMN voice_history.closed_poll IS 'poll that closed it; null while open';
+COMMENT ON COLUMN voice_history.opened_after IS
+    'observed_at of the last poll that still showed the state before; null at the baseline';
+COMMENT ON COLUMN voice_history.closed_after IS
+    'observed_at of the last poll that still showed this state; null while open';
+COMMENT ON COLUMN voice_history.voice_name IS 'name as the API gave it; not unique';
+COMMENT ON COLUMN voice_history.language IS 'language of the voice, as the API gives it';
+COMMENT ON COLUMN voice_history.gender IS 'free text of the API, mostly male, female or unknown';
+COMMENT ON COLUMN voice_history.type IS 'public or private';
+COMMENT ON COLUMN voice_history.preview_audio_url IS
+    'canonical URL of the sample: no signature parameters';
+COMMENT ON COLUMN voice_history.support_pause IS 'whether the voice supports pauses';
+COMMENT ON COLUMN voice_history.support_locale IS 'whether the voice supports locales';
+COMMENT ON COLUMN voice_history.extra IS
     'JSON object of the fields and values that have no column; null when there are none';
 
 CREATE TABLE field_changes (
@@ -282,8 +585,8 @@ COMMENT ON TABLE field_changes IS
     'the changed fields of each version opened by changed or restored, one row a field';
 COMMENT ON COLUMN field_changes.poll_id IS 'poll that saw the change';
 COMMENT ON COLUMN field_changes.account IS 'name of the API key''s view of the catalogue';
-COMMENT ON COLUMN field_changes.kind IS 'avatar or talking_photo';
-COMMENT ON COLUMN field_changes.item_id IS 'avatar_id or talking_photo_id';
+COMMENT ON COLUMN field_changes.kind IS 'avatar, talking_photo, avatar_group or voice';
+COMMENT ON COLUMN field_changes.item_id IS 'id of the item';
 COMMENT ON COLUMN field_changes.version IS 'version that the change opened';
 COMMENT ON COLUMN field_changes.field IS
     'the API''s name of the field, with or without a column of its own';
@@ -304,7 +607,7 @@ COMMENT ON TABLE schema_changes IS
     'fields that appeared in a list, vanished from it or changed their JSON type';
 COMMENT ON COLUMN schema_changes.poll_id IS 'poll that saw it';
 COMMENT ON COLUMN schema_changes.account IS 'name of the API key''s view of the catalogue';
-COMMENT ON COLUMN schema_changes.kind IS 'the list: avatar or talking_photo';
+COMMENT ON COLUMN schema_changes.kind IS 'the list: avatar, talking_photo, avatar_group or voice';
 COMMENT ON COLUMN schema_changes.field IS 'the API''s name of the field';
 COMMENT ON COLUMN schema_changes.change IS 'appeared, vanished or retyped';
 COMMENT ON COLUMN schema_changes.json_type IS
@@ -330,9 +633,9 @@ CREATE TABLE assets (
     last_error TEXT COLLATE "C"
 );
 COMMENT ON TABLE assets IS
-    'the picture or video behind each canonical URL: its working link, and its copy in the mirror';
+    'what is behind each canonical URL of a preview: its working link, and its copy in the mirror';
 COMMENT ON COLUMN assets.url IS 'canonical URL: no signature parameters; at most 2,000 bytes';
-COMMENT ON COLUMN assets.role IS 'image or video';
+COMMENT ON COLUMN assets.role IS 'image, video or audio';
 COMMENT ON COLUMN assets.signed_url IS
     'the link as the API signed it: a credential until it expires; null when unsigned';
 COMMENT ON COLUMN assets.expires_at IS
@@ -399,14 +702,20 @@ COMMENT ON COLUMN notices.last_error IS 'why the last try failed';
 
 -- The account's last poll, its polls in order.
 CREATE INDEX polls_by_account ON polls (account, poll_id);
--- The good polls of an account in the order of time, of which no two share a moment.
-CREATE UNIQUE INDEX polls_good ON polls (account, observed_at) WHERE outcome <> 'failed';
+-- The same of its catalogues.
+CREATE INDEX polls_by_catalogue ON polls (account, catalogue, poll_id);
+-- The good polls of a catalogue in the order of time, of which no two share a moment.
+CREATE UNIQUE INDEX polls_good ON polls (account, catalogue, observed_at)
+    WHERE outcome <> 'failed';
 -- Where a span of the change feed begins.
 CREATE INDEX polls_by_time ON polls (observed_at);
 -- Listing by name. Of the name its first 200 characters: PostgreSQL refuses entries over 2.7 kB.
 CREATE INDEX avatars_by_name
     ON avatars (account, left(avatar_name, 200), avatar_id)
     WHERE removed_at IS NULL;
+-- The looks of a group.
+CREATE INDEX avatars_by_group ON avatars (account, left(group_id, 200))
+    WHERE group_id IS NOT NULL;
 -- What may be removed soon; few at any time.
 CREATE INDEX avatars_missing ON avatars (account, missing_since)
     WHERE missing_since IS NOT NULL AND removed_at IS NULL;
@@ -420,12 +729,34 @@ CREATE INDEX avatar_history_closed ON avatar_history (closed_poll)
 CREATE INDEX talking_photos_by_name
     ON talking_photos (account, left(talking_photo_name, 200), talking_photo_id)
     WHERE removed_at IS NULL;
+CREATE INDEX talking_photos_by_group ON talking_photos (account, left(group_id, 200))
+    WHERE group_id IS NOT NULL;
 CREATE INDEX talking_photos_missing ON talking_photos (account, missing_since)
     WHERE missing_since IS NOT NULL AND removed_at IS NULL;
 CREATE UNIQUE INDEX talking_photo_history_open ON talking_photo_history (account, talking_photo_id)
     WHERE valid_to IS NULL;
 CREATE INDEX talking_photo_history_opened ON talking_photo_history (opened_poll);
 CREATE INDEX talking_photo_history_closed ON talking_photo_history (closed_poll)
+    WHERE closed_poll IS NOT NULL;
+CREATE INDEX avatar_groups_by_name
+    ON avatar_groups (account, left(group_name, 200), group_id)
+    WHERE removed_at IS NULL;
+CREATE INDEX avatar_groups_missing ON avatar_groups (account, missing_since)
+    WHERE missing_since IS NOT NULL AND removed_at IS NULL;
+CREATE UNIQUE INDEX avatar_group_history_open ON avatar_group_history (account, group_id)
+    WHERE valid_to IS NULL;
+CREATE INDEX avatar_group_history_opened ON avatar_group_history (opened_poll);
+CREATE INDEX avatar_group_history_closed ON avatar_group_history (closed_poll)
+    WHERE closed_poll IS NOT NULL;
+CREATE INDEX voices_by_name
+    ON voices (account, left(voice_name, 200), voice_id)
+    WHERE removed_at IS NULL;
+CREATE INDEX voices_missing ON voices (account, missing_since)
+    WHERE missing_since IS NOT NULL AND removed_at IS NULL;
+CREATE UNIQUE INDEX voice_history_open ON voice_history (account, voice_id)
+    WHERE valid_to IS NULL;
+CREATE INDEX voice_history_opened ON voice_history (opened_poll);
+CREATE INDEX voice_history_closed ON voice_history (closed_poll)
     WHERE closed_poll IS NOT NULL;
 -- By poll and by item. Never by field: its name may be longer than an index entry can be.
 CREATE INDEX field_changes_by_poll ON field_changes (poll_id);
@@ -444,11 +775,13 @@ CREATE VIEW current_avatars AS
 SELECT
     item.account, item.avatar_id, item.avatar_name, item.gender, item.preview_image_url,
     item.preview_video_url, item.premium, item.type, item.tags, item.default_voice_id,
-    item.extra, item.version, item.valid_from, item.first_seen_at, item.changed_at,
-    item.missing_since, item.removed_at,
+    item.avatar_type, item.group_id, item.status, item.supported_api_engines,
+    item.preferred_orientation, item.image_width, item.image_height, item.extra, item.version,
+    item.valid_from, item.first_seen_at, item.changed_at, item.missing_since, item.removed_at,
     (
         SELECT max(poll.observed_at) FROM polls AS poll
         WHERE poll.account = item.account AND poll.outcome <> 'failed'
+            AND poll.catalogue = 'avatars'
             AND poll.observed_at < coalesce(item.missing_since, 'infinity')
     ) AS last_listed_at,
     CASE
@@ -462,10 +795,16 @@ SELECT
         WHEN video.expires_at > now() THEN video.signed_url
     END AS preview_video_link,
     video.expires_at AS preview_video_expires_at,
-    video.file AS preview_video_file
+    video.file AS preview_video_file,
+    person.group_name,
+    voice.voice_name AS default_voice_name
 FROM avatars AS item
 LEFT JOIN assets AS image ON image.url = item.preview_image_url
 LEFT JOIN assets AS video ON video.url = item.preview_video_url
+LEFT JOIN avatar_groups AS person
+    ON person.account = item.account AND person.group_id = item.group_id
+LEFT JOIN voices AS voice
+    ON voice.account = item.account AND voice.voice_id = item.default_voice_id
 WHERE item.removed_at IS NULL;
 COMMENT ON VIEW current_avatars IS
     'the avatars that are not removed, with the link that works now and the mirrored file';
@@ -481,6 +820,17 @@ COMMENT ON COLUMN current_avatars.premium IS 'whether the API calls it premium f
 COMMENT ON COLUMN current_avatars.type IS 'the field type of the API';
 COMMENT ON COLUMN current_avatars.tags IS 'sorted JSON array of strings; null and [] differ';
 COMMENT ON COLUMN current_avatars.default_voice_id IS 'voice that the API suggests';
+COMMENT ON COLUMN current_avatars.avatar_type IS
+    'type of the look in v3, for example studio_avatar, digital_twin or photo_avatar';
+COMMENT ON COLUMN current_avatars.group_id IS 'avatar group that the look belongs to in v3';
+COMMENT ON COLUMN current_avatars.status IS
+    'state of the look in v3, for example completed, processing, pending_consent or failed';
+COMMENT ON COLUMN current_avatars.supported_api_engines IS
+    'sorted JSON array of the engines that v3 offers for the look';
+COMMENT ON COLUMN current_avatars.preferred_orientation IS
+    'orientation of the look in v3: portrait, landscape or square';
+COMMENT ON COLUMN current_avatars.image_width IS 'width of the look''s picture in v3, in pixels';
+COMMENT ON COLUMN current_avatars.image_height IS 'height of the look''s picture in v3, in pixels';
 COMMENT ON COLUMN current_avatars.extra IS
     'JSON object of the fields and values that have no column; null when there are none';
 COMMENT ON COLUMN current_avatars.version IS 'number of the current version in the history, from 1';
@@ -504,15 +854,22 @@ COMMENT ON COLUMN current_avatars.preview_video_expires_at IS
     'when the signed link stops working; null when unsigned or unknown';
 COMMENT ON COLUMN current_avatars.preview_video_file IS
     'name of its mirrored content within the store; null while there is none';
+COMMENT ON COLUMN current_avatars.group_name IS
+    'last known name of its avatar group; null where groups were never polled';
+COMMENT ON COLUMN current_avatars.default_voice_name IS
+    'last known name of its default voice; null where voices were never polled';
 
 CREATE VIEW current_talking_photos AS
 SELECT
-    item.account, item.talking_photo_id, item.talking_photo_name, item.preview_image_url,
-    item.extra, item.version, item.valid_from, item.first_seen_at, item.changed_at,
-    item.missing_since, item.removed_at,
+    item.account, item.talking_photo_id, item.talking_photo_name, item.gender,
+    item.preview_image_url, item.preview_video_url, item.tags, item.default_voice_id,
+    item.avatar_type, item.group_id, item.status, item.supported_api_engines,
+    item.preferred_orientation, item.image_width, item.image_height, item.extra, item.version,
+    item.valid_from, item.first_seen_at, item.changed_at, item.missing_since, item.removed_at,
     (
         SELECT max(poll.observed_at) FROM polls AS poll
         WHERE poll.account = item.account AND poll.outcome <> 'failed'
+            AND poll.catalogue = 'avatars'
             AND poll.observed_at < coalesce(item.missing_since, 'infinity')
     ) AS last_listed_at,
     CASE
@@ -520,9 +877,22 @@ SELECT
         WHEN image.expires_at > now() THEN image.signed_url
     END AS preview_image_link,
     image.expires_at AS preview_image_expires_at,
-    image.file AS preview_image_file
+    image.file AS preview_image_file,
+    CASE
+        WHEN video.signed_url IS NULL THEN item.preview_video_url
+        WHEN video.expires_at > now() THEN video.signed_url
+    END AS preview_video_link,
+    video.expires_at AS preview_video_expires_at,
+    video.file AS preview_video_file,
+    person.group_name,
+    voice.voice_name AS default_voice_name
 FROM talking_photos AS item
 LEFT JOIN assets AS image ON image.url = item.preview_image_url
+LEFT JOIN assets AS video ON video.url = item.preview_video_url
+LEFT JOIN avatar_groups AS person
+    ON person.account = item.account AND person.group_id = item.group_id
+LEFT JOIN voices AS voice
+    ON voice.account = item.account AND voice.voice_id = item.default_voice_id
 WHERE item.removed_at IS NULL;
 COMMENT ON VIEW current_talking_photos IS
     'the talking photos that are not removed, with the link that works now and the mirrored file';
@@ -530,8 +900,27 @@ COMMENT ON COLUMN current_talking_photos.account IS 'name of the API key''s view
 COMMENT ON COLUMN current_talking_photos.talking_photo_id IS 'id given by the API';
 COMMENT ON COLUMN current_talking_photos.talking_photo_name IS
     'name as the API gave it; not unique';
+COMMENT ON COLUMN current_talking_photos.gender IS
+    'free text of the API, mostly male, female or unknown';
 COMMENT ON COLUMN current_talking_photos.preview_image_url IS
     'canonical URL of the picture: no signature parameters';
+COMMENT ON COLUMN current_talking_photos.preview_video_url IS
+    'canonical URL of the video: no signature parameters';
+COMMENT ON COLUMN current_talking_photos.tags IS 'sorted JSON array of strings; null and [] differ';
+COMMENT ON COLUMN current_talking_photos.default_voice_id IS 'voice that the API suggests';
+COMMENT ON COLUMN current_talking_photos.avatar_type IS
+    'type of the look in v3, for example studio_avatar, digital_twin or photo_avatar';
+COMMENT ON COLUMN current_talking_photos.group_id IS 'avatar group that the look belongs to in v3';
+COMMENT ON COLUMN current_talking_photos.status IS
+    'state of the look in v3, for example completed, processing, pending_consent or failed';
+COMMENT ON COLUMN current_talking_photos.supported_api_engines IS
+    'sorted JSON array of the engines that v3 offers for the look';
+COMMENT ON COLUMN current_talking_photos.preferred_orientation IS
+    'orientation of the look in v3: portrait, landscape or square';
+COMMENT ON COLUMN current_talking_photos.image_width IS
+    'width of the look''s picture in v3, in pixels';
+COMMENT ON COLUMN current_talking_photos.image_height IS
+    'height of the look''s picture in v3, in pixels';
 COMMENT ON COLUMN current_talking_photos.extra IS
     'JSON object of the fields and values that have no column; null when there are none';
 COMMENT ON COLUMN current_talking_photos.version IS
@@ -552,13 +941,148 @@ COMMENT ON COLUMN current_talking_photos.preview_image_expires_at IS
     'when the signed link stops working; null when unsigned or unknown';
 COMMENT ON COLUMN current_talking_photos.preview_image_file IS
     'name of its mirrored content within the store; null while there is none';
+COMMENT ON COLUMN current_talking_photos.preview_video_link IS
+    'link to the video that works now: signed where the API signs; null once that has expired';
+COMMENT ON COLUMN current_talking_photos.preview_video_expires_at IS
+    'when the signed link stops working; null when unsigned or unknown';
+COMMENT ON COLUMN current_talking_photos.preview_video_file IS
+    'name of its mirrored content within the store; null while there is none';
+COMMENT ON COLUMN current_talking_photos.group_name IS
+    'last known name of its avatar group; null where groups were never polled';
+COMMENT ON COLUMN current_talking_photos.default_voice_name IS
+    'last known name of its default voice; null where voices were never polled';
+
+CREATE VIEW current_avatar_groups AS
+SELECT
+    item.account, item.group_id, item.group_name, item.gender, item.preview_image_url,
+    item.preview_video_url, item.default_voice_id, item.looks_count, item.consent_status,
+    item.status, item.created_at, item.extra, item.version, item.valid_from, item.first_seen_at,
+    item.changed_at, item.missing_since, item.removed_at,
+    (
+        SELECT max(poll.observed_at) FROM polls AS poll
+        WHERE poll.account = item.account AND poll.outcome <> 'failed'
+            AND poll.catalogue = 'avatar_groups'
+            AND poll.observed_at < coalesce(item.missing_since, 'infinity')
+    ) AS last_listed_at,
+    CASE
+        WHEN image.signed_url IS NULL THEN item.preview_image_url
+        WHEN image.expires_at > now() THEN image.signed_url
+    END AS preview_image_link,
+    image.expires_at AS preview_image_expires_at,
+    image.file AS preview_image_file,
+    CASE
+        WHEN video.signed_url IS NULL THEN item.preview_video_url
+        WHEN video.expires_at > now() THEN video.signed_url
+    END AS preview_video_link,
+    video.expires_at AS preview_video_expires_at,
+    video.file AS preview_video_file
+FROM avatar_groups AS item
+LEFT JOIN assets AS image ON image.url = item.preview_image_url
+LEFT JOIN assets AS video ON video.url = item.preview_video_url
+WHERE item.removed_at IS NULL;
+COMMENT ON VIEW current_avatar_groups IS
+    'the avatar groups that are not removed, with the link that works now and the mirrored file';
+COMMENT ON COLUMN current_avatar_groups.account IS 'name of the API key''s view of the catalogue';
+COMMENT ON COLUMN current_avatar_groups.group_id IS 'id given by the API';
+COMMENT ON COLUMN current_avatar_groups.group_name IS 'name as the API gave it; not unique';
+COMMENT ON COLUMN current_avatar_groups.gender IS
+    'free text of the API, mostly male, female or unknown';
+COMMENT ON COLUMN current_avatar_groups.preview_image_url IS
+    'canonical URL of the picture: no signature parameters';
+COMMENT ON COLUMN current_avatar_groups.preview_video_url IS
+    'canonical URL of the video: no signature parameters';
+COMMENT ON COLUMN current_avatar_groups.default_voice_id IS 'voice that the API suggests';
+COMMENT ON COLUMN current_avatar_groups.looks_count IS
+    'number of looks that the API counts in the group';
+COMMENT ON COLUMN current_avatar_groups.consent_status IS
+    'state of the consent of the person, as the API gives it';
+COMMENT ON COLUMN current_avatar_groups.status IS
+    'state of the group, for example completed, processing, pending_consent or failed';
+COMMENT ON COLUMN current_avatar_groups.created_at IS
+    'when the group was created, in Unix seconds, as the API gives it';
+COMMENT ON COLUMN current_avatar_groups.extra IS
+    'JSON object of the fields and values that have no column; null when there are none';
+COMMENT ON COLUMN current_avatar_groups.version IS
+    'number of the current version in the history, from 1';
+COMMENT ON COLUMN current_avatar_groups.valid_from IS 'start of the current version';
+COMMENT ON COLUMN current_avatar_groups.first_seen_at IS
+    'observed_at of the poll that saw it first';
+COMMENT ON COLUMN current_avatar_groups.changed_at IS
+    'when it was last added, changed or restored; what was merely learned does not count';
+COMMENT ON COLUMN current_avatar_groups.missing_since IS
+    'observed_at of the first poll in a row without it; null while it is listed';
+COMMENT ON COLUMN current_avatar_groups.removed_at IS 'always null here';
+COMMENT ON COLUMN current_avatar_groups.last_listed_at IS
+    'observed_at of the last poll that listed it';
+COMMENT ON COLUMN current_avatar_groups.preview_image_link IS
+    'link to the picture that works now: signed where the API signs; null once that has expired';
+COMMENT ON COLUMN current_avatar_groups.preview_image_expires_at IS
+    'when the signed link stops working; null when unsigned or unknown';
+COMMENT ON COLUMN current_avatar_groups.preview_image_file IS
+    'name of its mirrored content within the store; null while there is none';
+COMMENT ON COLUMN current_avatar_groups.preview_video_link IS
+    'link to the video that works now: signed where the API signs; null once that has expired';
+COMMENT ON COLUMN current_avatar_groups.preview_video_expires_at IS
+    'when the signed link stops working; null when unsigned or unknown';
+COMMENT ON COLUMN current_avatar_groups.preview_video_file IS
+    'name of its mirrored content within the store; null while there is none';
+
+CREATE VIEW current_voices AS
+SELECT
+    item.account, item.voice_id, item.voice_name, item.language, item.gender, item.type,
+    item.preview_audio_url, item.support_pause, item.support_locale, item.extra, item.version,
+    item.valid_from, item.first_seen_at, item.changed_at, item.missing_since, item.removed_at,
+    (
+        SELECT max(poll.observed_at) FROM polls AS poll
+        WHERE poll.account = item.account AND poll.outcome <> 'failed'
+            AND poll.catalogue = 'voices'
+            AND poll.observed_at < coalesce(item.missing_since, 'infinity')
+    ) AS last_listed_at,
+    CASE
+        WHEN audio.signed_url IS NULL THEN item.preview_audio_url
+        WHEN audio.expires_at > now() THEN audio.signed_url
+    END AS preview_audio_link,
+    audio.expires_at AS preview_audio_expires_at,
+    audio.file AS preview_audio_file
+FROM voices AS item
+LEFT JOIN assets AS audio ON audio.url = item.preview_audio_url
+WHERE item.removed_at IS NULL;
+COMMENT ON VIEW current_voices IS
+    'the voices that are not removed, with the link that works now and the mirrored file';
+COMMENT ON COLUMN current_voices.account IS 'name of the API key''s view of the catalogue';
+COMMENT ON COLUMN current_voices.voice_id IS 'id given by the API';
+COMMENT ON COLUMN current_voices.voice_name IS 'name as the API gave it; not unique';
+COMMENT ON COLUMN current_voices.language IS 'language of the voice, as the API gives it';
+COMMENT ON COLUMN current_voices.gender IS 'free text of the API, mostly male, female or unknown';
+COMMENT ON COLUMN current_voices.type IS 'public or private';
+COMMENT ON COLUMN current_voices.preview_audio_url IS
+    'canonical URL of the sample: no signature parameters';
+COMMENT ON COLUMN current_voices.support_pause IS 'whether the voice supports pauses';
+COMMENT ON COLUMN current_voices.support_locale IS 'whether the voice supports locales';
+COMMENT ON COLUMN current_voices.extra IS
+    'JSON object of the fields and values that have no column; null when there are none';
+COMMENT ON COLUMN current_voices.version IS 'number of the current version in the history, from 1';
+COMMENT ON COLUMN current_voices.valid_from IS 'start of the current version';
+COMMENT ON COLUMN current_voices.first_seen_at IS 'observed_at of the poll that saw it first';
+COMMENT ON COLUMN current_voices.changed_at IS
+    'when it was last added, changed or restored; what was merely learned does not count';
+COMMENT ON COLUMN current_voices.missing_since IS
+    'observed_at of the first poll in a row without it; null while it is listed';
+COMMENT ON COLUMN current_voices.removed_at IS 'always null here';
+COMMENT ON COLUMN current_voices.last_listed_at IS 'observed_at of the last poll that listed it';
+COMMENT ON COLUMN current_voices.preview_audio_link IS
+    'link to the sample that works now: signed where the API signs; null once that has expired';
+COMMENT ON COLUMN current_voices.preview_audio_expires_at IS
+    'when the signed link stops working; null when unsigned or unknown';
+COMMENT ON COLUMN current_voices.preview_audio_file IS
+    'name of its mirrored content within the store; null while there is none';
 
 CREATE VIEW changes AS
 SELECT
     poll.poll_id, poll.observed_at, item.opened_after AS previous_poll_at, item.account,
     'avatar'::text COLLATE "C" AS kind, item.avatar_id AS item_id, item.avatar_name AS name,
-    item.opened_by AS change, NULL::text COLLATE "C" AS field,
-    NULL::text COLLATE "C" AS old_value, NULL::text COLLATE "C" AS new_value
+    item.opened_by AS change, NULL::text COLLATE "C" AS field, NULL::text COLLATE "C" AS old_value,
+    NULL::text COLLATE "C" AS new_value
 FROM polls AS poll
 JOIN avatar_history AS item ON item.opened_poll = poll.poll_id
 WHERE item.opened_by IN ('added', 'restored')
@@ -610,6 +1134,62 @@ SELECT
     NULL::text COLLATE "C" AS new_value
 FROM polls AS poll
 JOIN talking_photo_history AS item ON item.closed_poll = poll.poll_id
+WHERE item.closed_by = 'removed'
+UNION ALL
+SELECT
+    poll.poll_id, poll.observed_at, item.opened_after AS previous_poll_at, item.account,
+    'avatar_group'::text COLLATE "C" AS kind, item.group_id AS item_id, item.group_name AS name,
+    item.opened_by AS change, NULL::text COLLATE "C" AS field, NULL::text COLLATE "C" AS old_value,
+    NULL::text COLLATE "C" AS new_value
+FROM polls AS poll
+JOIN avatar_group_history AS item ON item.opened_poll = poll.poll_id
+WHERE item.opened_by IN ('added', 'restored')
+UNION ALL
+SELECT
+    poll.poll_id, poll.observed_at, item.opened_after AS previous_poll_at, item.account,
+    'avatar_group'::text COLLATE "C" AS kind, item.group_id AS item_id, item.group_name AS name,
+    item.opened_by AS change, change.field, change.old_value, change.new_value
+FROM polls AS poll
+JOIN field_changes AS change ON change.poll_id = poll.poll_id AND change.kind = 'avatar_group'
+JOIN avatar_group_history AS item
+    ON item.account = change.account AND item.group_id = change.item_id
+    AND item.version = change.version
+UNION ALL
+SELECT
+    poll.poll_id, poll.observed_at, item.closed_after AS previous_poll_at, item.account,
+    'avatar_group'::text COLLATE "C" AS kind, item.group_id AS item_id, item.group_name AS name,
+    'removed'::text COLLATE "C" AS change, NULL::text COLLATE "C" AS field,
+    NULL::text COLLATE "C" AS old_value, NULL::text COLLATE "C" AS new_value
+FROM polls AS poll
+JOIN avatar_group_history AS item ON item.closed_poll = poll.poll_id
+WHERE item.closed_by = 'removed'
+UNION ALL
+SELECT
+    poll.poll_id, poll.observed_at, item.opened_after AS previous_poll_at, item.account,
+    'voice'::text COLLATE "C" AS kind, item.voice_id AS item_id, item.voice_name AS name,
+    item.opened_by AS change, NULL::text COLLATE "C" AS field, NULL::text COLLATE "C" AS old_value,
+    NULL::text COLLATE "C" AS new_value
+FROM polls AS poll
+JOIN voice_history AS item ON item.opened_poll = poll.poll_id
+WHERE item.opened_by IN ('added', 'restored')
+UNION ALL
+SELECT
+    poll.poll_id, poll.observed_at, item.opened_after AS previous_poll_at, item.account,
+    'voice'::text COLLATE "C" AS kind, item.voice_id AS item_id, item.voice_name AS name,
+    item.opened_by AS change, change.field, change.old_value, change.new_value
+FROM polls AS poll
+JOIN field_changes AS change ON change.poll_id = poll.poll_id AND change.kind = 'voice'
+JOIN voice_history AS item
+    ON item.account = change.account AND item.voice_id = change.item_id
+    AND item.version = change.version
+UNION ALL
+SELECT
+    poll.poll_id, poll.observed_at, item.closed_after AS previous_poll_at, item.account,
+    'voice'::text COLLATE "C" AS kind, item.voice_id AS item_id, item.voice_name AS name,
+    'removed'::text COLLATE "C" AS change, NULL::text COLLATE "C" AS field,
+    NULL::text COLLATE "C" AS old_value, NULL::text COLLATE "C" AS new_value
+FROM polls AS poll
+JOIN voice_history AS item ON item.closed_poll = poll.poll_id
 WHERE item.closed_by = 'removed';
 COMMENT ON VIEW changes IS
     'the change feed: a row for each item added, removed or restored and for each changed field';
@@ -618,8 +1198,8 @@ COMMENT ON COLUMN changes.observed_at IS 'when that poll had received its answer
 COMMENT ON COLUMN changes.previous_poll_at IS
     'observed_at of the last poll that showed the state before: it happened after that; null at the baseline';
 COMMENT ON COLUMN changes.account IS 'name of the API key''s view of the catalogue';
-COMMENT ON COLUMN changes.kind IS 'avatar or talking_photo';
-COMMENT ON COLUMN changes.item_id IS 'avatar_id or talking_photo_id';
+COMMENT ON COLUMN changes.kind IS 'avatar, talking_photo, avatar_group or voice';
+COMMENT ON COLUMN changes.item_id IS 'id of the item';
 COMMENT ON COLUMN changes.name IS 'name after the poll; for a removal the last known';
 COMMENT ON COLUMN changes.change IS 'added, changed, removed or restored';
 COMMENT ON COLUMN changes.field IS
@@ -648,6 +1228,26 @@ WITH event AS (
         item.talking_photo_id, item.closed_by
     FROM talking_photo_history AS item
     WHERE item.closed_by = 'removed' AND item.closed_poll IS NOT NULL
+    UNION ALL
+    SELECT item.opened_poll AS poll_id, item.account, 'avatar_group'::text COLLATE "C" AS kind,
+        item.group_id AS item_id, item.opened_by AS change
+    FROM avatar_group_history AS item
+    WHERE item.opened_by <> 'learned'
+    UNION ALL
+    SELECT item.closed_poll, item.account, 'avatar_group'::text COLLATE "C",
+        item.group_id, item.closed_by
+    FROM avatar_group_history AS item
+    WHERE item.closed_by = 'removed' AND item.closed_poll IS NOT NULL
+    UNION ALL
+    SELECT item.opened_poll AS poll_id, item.account, 'voice'::text COLLATE "C" AS kind,
+        item.voice_id AS item_id, item.opened_by AS change
+    FROM voice_history AS item
+    WHERE item.opened_by <> 'learned'
+    UNION ALL
+    SELECT item.closed_poll, item.account, 'voice'::text COLLATE "C",
+        item.voice_id, item.closed_by
+    FROM voice_history AS item
+    WHERE item.closed_by = 'removed' AND item.closed_poll IS NOT NULL
 )
 SELECT
     to_char(poll.observed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD') COLLATE "C" AS day,
@@ -663,7 +1263,7 @@ COMMENT ON VIEW daily_changes IS
     'how many distinct items were added, changed, removed and restored on each day';
 COMMENT ON COLUMN daily_changes.day IS 'day in UTC, as text 2026-11-23; cast it with day::date';
 COMMENT ON COLUMN daily_changes.account IS 'name of the API key''s view of the catalogue';
-COMMENT ON COLUMN daily_changes.kind IS 'avatar or talking_photo';
+COMMENT ON COLUMN daily_changes.kind IS 'avatar, talking_photo, avatar_group or voice';
 COMMENT ON COLUMN daily_changes.added IS 'items added';
 COMMENT ON COLUMN daily_changes.changed IS 'items changed';
 COMMENT ON COLUMN daily_changes.removed IS 'items removed';
@@ -690,7 +1290,7 @@ GROUP BY event.account, event.kind, event.field;
 COMMENT ON VIEW fields IS
     'every field a list ever carried; carried now where vanished_at is null or before carried_since';
 COMMENT ON COLUMN fields.account IS 'name of the API key''s view of the catalogue';
-COMMENT ON COLUMN fields.kind IS 'the list: avatar or talking_photo';
+COMMENT ON COLUMN fields.kind IS 'the list: avatar, talking_photo, avatar_group or voice';
 COMMENT ON COLUMN fields.field IS 'the API''s name of the field';
 COMMENT ON COLUMN fields.json_type IS
     'JSON types of its non-null values when last known, joined by |; null when none was seen';
@@ -703,10 +1303,10 @@ FROM assets
 WHERE signed_url IS NOT NULL AND state <> 'mirrored'
 ORDER BY expires_at NULLS FIRST, url;
 COMMENT ON VIEW expiring_assets IS
-    'signed pictures and videos that the mirror does not have, those whose link expires soonest first';
+    'signed previews that the mirror does not have, those whose link expires soonest first';
 COMMENT ON COLUMN expiring_assets.url IS
     'canonical URL: no signature parameters; at most 2,000 bytes';
-COMMENT ON COLUMN expiring_assets.role IS 'image or video';
+COMMENT ON COLUMN expiring_assets.role IS 'image, video or audio';
 COMMENT ON COLUMN expiring_assets.signed_url IS
     'the link as the API signed it: a credential until it expires';
 COMMENT ON COLUMN expiring_assets.expires_at IS

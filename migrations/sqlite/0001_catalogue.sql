@@ -1,9 +1,11 @@
--- The catalogue of HeyGen's avatars and talking photos, with its history: SQLite.
+-- The catalogues of HeyGen's avatars, talking photos, avatar groups and voices, with their history:
+-- SQLite.
 -- The same tables, columns and views, in the same order and with the same values, stand in the
 -- PostgreSQL migration of the same number; a test compares the two.
 --
--- Where to begin: current_avatars and current_talking_photos (what is offered now), changes (what
--- happened), avatar_history and talking_photo_history (what it was like on any day):
+-- Where to begin: current_avatars, current_talking_photos, current_avatar_groups and current_voices
+-- (what is offered now), changes (what happened), avatar_history and the other histories (what it
+-- was like on any day):
 --     WHERE valid_from <= '2026-11-23T00:00:00.000Z'
 --         AND (valid_to IS NULL OR valid_to > '2026-11-23T00:00:00.000Z')
 --
@@ -20,10 +22,11 @@ CREATE TABLE accounts (
 ) STRICT;
 
 CREATE TABLE polls (
-    -- One row for each read of the list, failed ones included.
+    -- One row for each read of a catalogue, failed ones included.
     poll_id INTEGER PRIMARY KEY, -- 1, 2, 3 … without gaps, in the order of commit
     -- name of the API key's view of the catalogue
     account TEXT NOT NULL REFERENCES accounts (account) ON UPDATE CASCADE,
+    catalogue TEXT NOT NULL, -- what it read: avatars, avatar_groups or voices
     -- what started it: manual, schedule, file or refresh
     trigger TEXT NOT NULL,
     api_version TEXT, -- API version that was read: v2 or v3
@@ -37,6 +40,8 @@ CREATE TABLE polls (
     -- distinct avatar ids in the answer; this and the other counts are null when it failed
     avatars_listed INTEGER,
     talking_photos_listed INTEGER, -- distinct talking-photo ids in the answer
+    avatar_groups_listed INTEGER, -- distinct avatar-group ids in the answer
+    voices_listed INTEGER, -- distinct voice ids in the answer
     added INTEGER, -- items added
     changed INTEGER, -- items changed
     removed INTEGER, -- items removed
@@ -76,6 +81,17 @@ CREATE TABLE avatars (
     -- sorted JSON array of strings; null and [] differ
     tags TEXT CHECK (tags IS NULL OR json_valid(tags)),
     default_voice_id TEXT, -- voice that the API suggests
+    -- type of the look in v3, for example studio_avatar, digital_twin or photo_avatar
+    avatar_type TEXT,
+    group_id TEXT, -- avatar group that the look belongs to in v3
+    -- state of the look in v3, for example completed, processing, pending_consent or failed
+    status TEXT,
+    -- sorted JSON array of the engines that v3 offers for the look
+    supported_api_engines TEXT
+        CHECK (supported_api_engines IS NULL OR json_valid(supported_api_engines)),
+    preferred_orientation TEXT, -- orientation of the look in v3: portrait, landscape or square
+    image_width INTEGER, -- width of the look's picture in v3, in pixels
+    image_height INTEGER, -- height of the look's picture in v3, in pixels
     -- JSON object of the fields and values that have no column; null when there are none
     extra TEXT CHECK (extra IS NULL OR json_valid(extra)),
     version INTEGER NOT NULL, -- number of the current version in the history, from 1
@@ -96,7 +112,23 @@ CREATE TABLE talking_photos (
     account TEXT NOT NULL REFERENCES accounts (account) ON UPDATE CASCADE,
     talking_photo_id TEXT NOT NULL, -- id given by the API
     talking_photo_name TEXT, -- name as the API gave it; not unique
+    gender TEXT, -- free text of the API, mostly male, female or unknown
     preview_image_url TEXT, -- canonical URL of the picture: no signature parameters
+    preview_video_url TEXT, -- canonical URL of the video: no signature parameters
+    -- sorted JSON array of strings; null and [] differ
+    tags TEXT CHECK (tags IS NULL OR json_valid(tags)),
+    default_voice_id TEXT, -- voice that the API suggests
+    -- type of the look in v3, for example studio_avatar, digital_twin or photo_avatar
+    avatar_type TEXT,
+    group_id TEXT, -- avatar group that the look belongs to in v3
+    -- state of the look in v3, for example completed, processing, pending_consent or failed
+    status TEXT,
+    -- sorted JSON array of the engines that v3 offers for the look
+    supported_api_engines TEXT
+        CHECK (supported_api_engines IS NULL OR json_valid(supported_api_engines)),
+    preferred_orientation TEXT, -- orientation of the look in v3: portrait, landscape or square
+    image_width INTEGER, -- width of the look's picture in v3, in pixels
+    image_height INTEGER, -- height of the look's picture in v3, in pixels
     -- JSON object of the fields and values that have no column; null when there are none
     extra TEXT CHECK (extra IS NULL OR json_valid(extra)),
     version INTEGER NOT NULL, -- number of the current version in the history, from 1
@@ -111,6 +143,60 @@ CREATE TABLE talking_photos (
     PRIMARY KEY (account, talking_photo_id)
 ) STRICT;
 
+CREATE TABLE avatar_groups (
+    -- Every avatar group ever seen, in its last known state.
+    -- name of the API key's view of the catalogue
+    account TEXT NOT NULL REFERENCES accounts (account) ON UPDATE CASCADE,
+    group_id TEXT NOT NULL, -- id given by the API
+    group_name TEXT, -- name as the API gave it; not unique
+    gender TEXT, -- free text of the API, mostly male, female or unknown
+    preview_image_url TEXT, -- canonical URL of the picture: no signature parameters
+    preview_video_url TEXT, -- canonical URL of the video: no signature parameters
+    default_voice_id TEXT, -- voice that the API suggests
+    looks_count INTEGER, -- number of looks that the API counts in the group
+    consent_status TEXT, -- state of the consent of the person, as the API gives it
+    status TEXT, -- state of the group, for example completed, processing, pending_consent or failed
+    created_at INTEGER, -- when the group was created, in Unix seconds, as the API gives it
+    -- JSON object of the fields and values that have no column; null when there are none
+    extra TEXT CHECK (extra IS NULL OR json_valid(extra)),
+    version INTEGER NOT NULL, -- number of the current version in the history, from 1
+    valid_from TEXT NOT NULL, -- start of the current version
+    first_seen_at TEXT NOT NULL, -- observed_at of the poll that saw it first
+    -- when it was last added, changed or restored; what was merely learned does not count
+    changed_at TEXT NOT NULL,
+    -- observed_at of the first poll in a row without it; null while it is listed; stays on a
+    -- removed item
+    missing_since TEXT,
+    removed_at TEXT, -- observed_at of the poll that removed it; null while it is current
+    PRIMARY KEY (account, group_id)
+) STRICT;
+
+CREATE TABLE voices (
+    -- Every voice ever seen, in its last known state.
+    -- name of the API key's view of the catalogue
+    account TEXT NOT NULL REFERENCES accounts (account) ON UPDATE CASCADE,
+    voice_id TEXT NOT NULL, -- id given by the API
+    voice_name TEXT, -- name as the API gave it; not unique
+    language TEXT, -- language of the voice, as the API gives it
+    gender TEXT, -- free text of the API, mostly male, female or unknown
+    type TEXT, -- public or private
+    preview_audio_url TEXT, -- canonical URL of the sample: no signature parameters
+    support_pause INTEGER CHECK (support_pause IN (0, 1)), -- whether the voice supports pauses
+    support_locale INTEGER CHECK (support_locale IN (0, 1)), -- whether the voice supports locales
+    -- JSON object of the fields and values that have no column; null when there are none
+    extra TEXT CHECK (extra IS NULL OR json_valid(extra)),
+    version INTEGER NOT NULL, -- number of the current version in the history, from 1
+    valid_from TEXT NOT NULL, -- start of the current version
+    first_seen_at TEXT NOT NULL, -- observed_at of the poll that saw it first
+    -- when it was last added, changed or restored; what was merely learned does not count
+    changed_at TEXT NOT NULL,
+    -- observed_at of the first poll in a row without it; null while it is listed; stays on a
+    -- removed item
+    missing_since TEXT,
+    removed_at TEXT, -- observed_at of the poll that removed it; null while it is current
+    PRIMARY KEY (account, voice_id)
+) STRICT;
+
 CREATE TABLE avatar_history (
     -- Every version of every avatar, the current one included; [valid_from, valid_to), no overlaps.
     account TEXT NOT NULL, -- name of the API key's view of the catalogue
@@ -118,10 +204,8 @@ CREATE TABLE avatar_history (
     version INTEGER NOT NULL, -- 1, 2, 3 … for each item
     valid_from TEXT NOT NULL, -- start, included: observed_at of opened_poll
     valid_to TEXT, -- end, excluded: observed_at of closed_poll; null while open
-    -- added, changed, restored or learned
-    opened_by TEXT NOT NULL,
-    -- changed, removed or learned; null while open
-    closed_by TEXT,
+    opened_by TEXT NOT NULL, -- added, changed, restored or learned
+    closed_by TEXT, -- changed, removed or learned; null while open
     opened_poll INTEGER NOT NULL REFERENCES polls (poll_id), -- poll that opened it
     closed_poll INTEGER REFERENCES polls (poll_id), -- poll that closed it; null while open
     -- observed_at of the last poll that still showed the state before; null at the baseline
@@ -136,6 +220,17 @@ CREATE TABLE avatar_history (
     -- sorted JSON array of strings; null and [] differ
     tags TEXT CHECK (tags IS NULL OR json_valid(tags)),
     default_voice_id TEXT, -- voice that the API suggests
+    -- type of the look in v3, for example studio_avatar, digital_twin or photo_avatar
+    avatar_type TEXT,
+    group_id TEXT, -- avatar group that the look belongs to in v3
+    -- state of the look in v3, for example completed, processing, pending_consent or failed
+    status TEXT,
+    -- sorted JSON array of the engines that v3 offers for the look
+    supported_api_engines TEXT
+        CHECK (supported_api_engines IS NULL OR json_valid(supported_api_engines)),
+    preferred_orientation TEXT, -- orientation of the look in v3: portrait, landscape or square
+    image_width INTEGER, -- width of the look's picture in v3, in pixels
+    image_height INTEGER, -- height of the look's picture in v3, in pixels
     -- JSON object of the fields and values that have no column; null when there are none
     extra TEXT CHECK (extra IS NULL OR json_valid(extra)),
     PRIMARY KEY (account, avatar_id, version),
@@ -150,17 +245,31 @@ CREATE TABLE talking_photo_history (
     version INTEGER NOT NULL, -- 1, 2, 3 … for each item
     valid_from TEXT NOT NULL, -- start, included: observed_at of opened_poll
     valid_to TEXT, -- end, excluded: observed_at of closed_poll; null while open
-    -- added, changed, restored or learned
-    opened_by TEXT NOT NULL,
-    -- changed, removed or learned; null while open
-    closed_by TEXT,
+    opened_by TEXT NOT NULL, -- added, changed, restored or learned
+    closed_by TEXT, -- changed, removed or learned; null while open
     opened_poll INTEGER NOT NULL REFERENCES polls (poll_id), -- poll that opened it
     closed_poll INTEGER REFERENCES polls (poll_id), -- poll that closed it; null while open
     -- observed_at of the last poll that still showed the state before; null at the baseline
     opened_after TEXT,
     closed_after TEXT, -- observed_at of the last poll that still showed this state; null while open
     talking_photo_name TEXT, -- name as the API gave it; not unique
+    gender TEXT, -- free text of the API, mostly male, female or unknown
     preview_image_url TEXT, -- canonical URL of the picture: no signature parameters
+    preview_video_url TEXT, -- canonical URL of the video: no signature parameters
+    -- sorted JSON array of strings; null and [] differ
+    tags TEXT CHECK (tags IS NULL OR json_valid(tags)),
+    default_voice_id TEXT, -- voice that the API suggests
+    -- type of the look in v3, for example studio_avatar, digital_twin or photo_avatar
+    avatar_type TEXT,
+    group_id TEXT, -- avatar group that the look belongs to in v3
+    -- state of the look in v3, for example completed, processing, pending_consent or failed
+    status TEXT,
+    -- sorted JSON array of the engines that v3 offers for the look
+    supported_api_engines TEXT
+        CHECK (supported_api_engines IS NULL OR json_valid(supported_api_engines)),
+    preferred_orientation TEXT, -- orientation of the look in v3: portrait, landscape or square
+    image_width INTEGER, -- width of the look's picture in v3, in pixels
+    image_height INTEGER, -- height of the look's picture in v3, in pixels
     -- JSON object of the fields and values that have no column; null when there are none
     extra TEXT CHECK (extra IS NULL OR json_valid(extra)),
     PRIMARY KEY (account, talking_photo_id, version),
@@ -168,13 +277,70 @@ CREATE TABLE talking_photo_history (
         ON UPDATE CASCADE
 ) STRICT;
 
+CREATE TABLE avatar_group_history (
+    -- Every version of every avatar group, the current one included; [valid_from, valid_to), no
+    -- overlaps.
+    account TEXT NOT NULL, -- name of the API key's view of the catalogue
+    group_id TEXT NOT NULL, -- id given by the API
+    version INTEGER NOT NULL, -- 1, 2, 3 … for each item
+    valid_from TEXT NOT NULL, -- start, included: observed_at of opened_poll
+    valid_to TEXT, -- end, excluded: observed_at of closed_poll; null while open
+    opened_by TEXT NOT NULL, -- added, changed, restored or learned
+    closed_by TEXT, -- changed, removed or learned; null while open
+    opened_poll INTEGER NOT NULL REFERENCES polls (poll_id), -- poll that opened it
+    closed_poll INTEGER REFERENCES polls (poll_id), -- poll that closed it; null while open
+    -- observed_at of the last poll that still showed the state before; null at the baseline
+    opened_after TEXT,
+    closed_after TEXT, -- observed_at of the last poll that still showed this state; null while open
+    group_name TEXT, -- name as the API gave it; not unique
+    gender TEXT, -- free text of the API, mostly male, female or unknown
+    preview_image_url TEXT, -- canonical URL of the picture: no signature parameters
+    preview_video_url TEXT, -- canonical URL of the video: no signature parameters
+    default_voice_id TEXT, -- voice that the API suggests
+    looks_count INTEGER, -- number of looks that the API counts in the group
+    consent_status TEXT, -- state of the consent of the person, as the API gives it
+    status TEXT, -- state of the group, for example completed, processing, pending_consent or failed
+    created_at INTEGER, -- when the group was created, in Unix seconds, as the API gives it
+    -- JSON object of the fields and values that have no column; null when there are none
+    extra TEXT CHECK (extra IS NULL OR json_valid(extra)),
+    PRIMARY KEY (account, group_id, version),
+    FOREIGN KEY (account, group_id) REFERENCES avatar_groups (account, group_id) ON UPDATE CASCADE
+) STRICT;
+
+CREATE TABLE voice_history (
+    -- Every version of every voice, the current one included; [valid_from, valid_to), no overlaps.
+    account TEXT NOT NULL, -- name of the API key's view of the catalogue
+    voice_id TEXT NOT NULL, -- id given by the API
+    version INTEGER NOT NULL, -- 1, 2, 3 … for each item
+    valid_from TEXT NOT NULL, -- start, included: observed_at of opened_poll
+    valid_to TEXT, -- end, excluded: observed_at of closed_poll; null while open
+    opened_by TEXT NOT NULL, -- added, changed, restored or learned
+    closed_by TEXT, -- changed, removed or learned; null while open
+    opened_poll INTEGER NOT NULL REFERENCES polls (poll_id), -- poll that opened it
+    closed_poll INTEGER REFERENCES polls (poll_id), -- poll that closed it; null while open
+    -- observed_at of the last poll that still showed the state before; null at the baseline
+    opened_after TEXT,
+    closed_after TEXT, -- observed_at of the last poll that still showed this state; null while open
+    voice_name TEXT, -- name as the API gave it; not unique
+    language TEXT, -- language of the voice, as the API gives it
+    gender TEXT, -- free text of the API, mostly male, female or unknown
+    type TEXT, -- public or private
+    preview_audio_url TEXT, -- canonical URL of the sample: no signature parameters
+    support_pause INTEGER CHECK (support_pause IN (0, 1)), -- whether the voice supports pauses
+    support_locale INTEGER CHECK (support_locale IN (0, 1)), -- whether the voice supports locales
+    -- JSON object of the fields and values that have no column; null when there are none
+    extra TEXT CHECK (extra IS NULL OR json_valid(extra)),
+    PRIMARY KEY (account, voice_id, version),
+    FOREIGN KEY (account, voice_id) REFERENCES voices (account, voice_id) ON UPDATE CASCADE
+) STRICT;
+
 CREATE TABLE field_changes (
     -- The changed fields of each version opened by changed or restored, one row a field.
     poll_id INTEGER NOT NULL REFERENCES polls (poll_id), -- poll that saw the change
     -- name of the API key's view of the catalogue
     account TEXT NOT NULL REFERENCES accounts (account) ON UPDATE CASCADE,
-    kind TEXT NOT NULL, -- avatar or talking_photo
-    item_id TEXT NOT NULL, -- avatar_id or talking_photo_id
+    kind TEXT NOT NULL, -- avatar, talking_photo, avatar_group or voice
+    item_id TEXT NOT NULL, -- id of the item
     version INTEGER NOT NULL, -- version that the change opened
     field TEXT NOT NULL, -- the API's name of the field, with or without a column of its own
     old_value TEXT, -- value before, as text: strings as they are, else compact JSON; null for null
@@ -186,7 +352,7 @@ CREATE TABLE schema_changes (
     poll_id INTEGER NOT NULL REFERENCES polls (poll_id), -- poll that saw it
     -- name of the API key's view of the catalogue
     account TEXT NOT NULL REFERENCES accounts (account) ON UPDATE CASCADE,
-    -- the list: avatar or talking_photo
+    -- the list: avatar, talking_photo, avatar_group or voice
     kind TEXT NOT NULL,
     field TEXT NOT NULL, -- the API's name of the field
     -- appeared, vanished or retyped
@@ -198,9 +364,9 @@ CREATE TABLE schema_changes (
 ) STRICT;
 
 CREATE TABLE assets (
-    -- The picture or video behind each canonical URL: its working link, and its copy in the mirror.
+    -- What is behind each canonical URL of a preview: its working link, and its copy in the mirror.
     url TEXT NOT NULL PRIMARY KEY, -- canonical URL: no signature parameters; at most 2,000 bytes
-    role TEXT NOT NULL, -- image or video
+    role TEXT NOT NULL, -- image, video or audio
     -- the link as the API signed it: a credential until it expires; null when unsigned
     signed_url TEXT,
     -- when signed_url stops working; null when unsigned or unknown, which counts as expired
@@ -251,14 +417,20 @@ CREATE TABLE notices (
 
 -- The account's last poll, its polls in order.
 CREATE INDEX polls_by_account ON polls (account, poll_id);
--- The good polls of an account in the order of time, of which no two share a moment.
-CREATE UNIQUE INDEX polls_good ON polls (account, observed_at) WHERE outcome <> 'failed';
+-- The same of its catalogues.
+CREATE INDEX polls_by_catalogue ON polls (account, catalogue, poll_id);
+-- The good polls of a catalogue in the order of time, of which no two share a moment.
+CREATE UNIQUE INDEX polls_good ON polls (account, catalogue, observed_at)
+    WHERE outcome <> 'failed';
 -- Where a span of the change feed begins.
 CREATE INDEX polls_by_time ON polls (observed_at);
 -- Listing by name. Of the name its first 200 characters: PostgreSQL refuses entries over 2.7 kB.
 CREATE INDEX avatars_by_name
     ON avatars (account, substr(avatar_name, 1, 200), avatar_id)
     WHERE removed_at IS NULL;
+-- The looks of a group.
+CREATE INDEX avatars_by_group ON avatars (account, substr(group_id, 1, 200))
+    WHERE group_id IS NOT NULL;
 -- What may be removed soon; few at any time.
 CREATE INDEX avatars_missing ON avatars (account, missing_since)
     WHERE missing_since IS NOT NULL AND removed_at IS NULL;
@@ -272,12 +444,34 @@ CREATE INDEX avatar_history_closed ON avatar_history (closed_poll)
 CREATE INDEX talking_photos_by_name
     ON talking_photos (account, substr(talking_photo_name, 1, 200), talking_photo_id)
     WHERE removed_at IS NULL;
+CREATE INDEX talking_photos_by_group ON talking_photos (account, substr(group_id, 1, 200))
+    WHERE group_id IS NOT NULL;
 CREATE INDEX talking_photos_missing ON talking_photos (account, missing_since)
     WHERE missing_since IS NOT NULL AND removed_at IS NULL;
 CREATE UNIQUE INDEX talking_photo_history_open ON talking_photo_history (account, talking_photo_id)
     WHERE valid_to IS NULL;
 CREATE INDEX talking_photo_history_opened ON talking_photo_history (opened_poll);
 CREATE INDEX talking_photo_history_closed ON talking_photo_history (closed_poll)
+    WHERE closed_poll IS NOT NULL;
+CREATE INDEX avatar_groups_by_name
+    ON avatar_groups (account, substr(group_name, 1, 200), group_id)
+    WHERE removed_at IS NULL;
+CREATE INDEX avatar_groups_missing ON avatar_groups (account, missing_since)
+    WHERE missing_since IS NOT NULL AND removed_at IS NULL;
+CREATE UNIQUE INDEX avatar_group_history_open ON avatar_group_history (account, group_id)
+    WHERE valid_to IS NULL;
+CREATE INDEX avatar_group_history_opened ON avatar_group_history (opened_poll);
+CREATE INDEX avatar_group_history_closed ON avatar_group_history (closed_poll)
+    WHERE closed_poll IS NOT NULL;
+CREATE INDEX voices_by_name
+    ON voices (account, substr(voice_name, 1, 200), voice_id)
+    WHERE removed_at IS NULL;
+CREATE INDEX voices_missing ON voices (account, missing_since)
+    WHERE missing_since IS NOT NULL AND removed_at IS NULL;
+CREATE UNIQUE INDEX voice_history_open ON voice_history (account, voice_id)
+    WHERE valid_to IS NULL;
+CREATE INDEX voice_history_opened ON voice_history (opened_poll);
+CREATE INDEX voice_history_closed ON voice_history (closed_poll)
     WHERE closed_poll IS NOT NULL;
 -- By poll and by item. Never by field: its name may be longer than an index entry can be.
 CREATE INDEX field_changes_by_poll ON field_changes (poll_id);
@@ -294,23 +488,120 @@ CREATE INDEX notices_waiting ON notices (notice_id) WHERE delivered_at IS NULL;
 
 -- The avatars that are not removed, with the link that works now and the mirrored file.
 --   last_listed_at: observed_at of the last poll that listed it.
---   preview_image_link: link to the picture that works now: signed where the API signs; null
---     once that has expired.
+--   preview_image_link: link to the picture that works now: signed where the API signs; null once
+--     that has expired.
 --   preview_image_expires_at: when the signed link stops working; null when unsigned or unknown.
 --   preview_image_file: name of its mirrored content within the store; null while there is none.
 --   preview_video_link: link to the video that works now: signed where the API signs; null once
 --     that has expired.
 --   preview_video_expires_at: when the signed link stops working; null when unsigned or unknown.
 --   preview_video_file: name of its mirrored content within the store; null while there is none.
+--   group_name: last known name of its avatar group; null where groups were never polled.
+--   default_voice_name: last known name of its default voice; null where voices were never polled.
 CREATE VIEW current_avatars AS
 SELECT
     item.account, item.avatar_id, item.avatar_name, item.gender, item.preview_image_url,
     item.preview_video_url, item.premium, item.type, item.tags, item.default_voice_id,
-    item.extra, item.version, item.valid_from, item.first_seen_at, item.changed_at,
-    item.missing_since, item.removed_at,
+    item.avatar_type, item.group_id, item.status, item.supported_api_engines,
+    item.preferred_orientation, item.image_width, item.image_height, item.extra, item.version,
+    item.valid_from, item.first_seen_at, item.changed_at, item.missing_since, item.removed_at,
     (
         SELECT max(poll.observed_at) FROM polls AS poll
         WHERE poll.account = item.account AND poll.outcome <> 'failed'
+            AND poll.catalogue = 'avatars'
+            AND poll.observed_at < coalesce(item.missing_since, '9999-12-31T23:59:59.999Z')
+    ) AS last_listed_at,
+    CASE
+        WHEN image.signed_url IS NULL THEN item.preview_image_url
+        WHEN image.expires_at > strftime('%Y-%m-%dT%H:%M:%fZ', 'now') THEN image.signed_url
+    END AS preview_image_link,
+    image.expires_at AS preview_image_expires_at,
+    image.file AS preview_image_file,
+    CASE
+        WHEN video.signed_url IS NULL THEN item.preview_video_url
+        WHEN video.expires_at > strftime('%Y-%m-%dT%H:%M:%fZ', 'now') THEN video.signed_url
+    END AS preview_video_link,
+    video.expires_at AS preview_video_expires_at,
+    video.file AS preview_video_file,
+    person.group_name,
+    voice.voice_name AS default_voice_name
+FROM avatars AS item
+LEFT JOIN assets AS image ON image.url = item.preview_image_url
+LEFT JOIN assets AS video ON video.url = item.preview_video_url
+LEFT JOIN avatar_groups AS person
+    ON person.account = item.account AND person.group_id = item.group_id
+LEFT JOIN voices AS voice
+    ON voice.account = item.account AND voice.voice_id = item.default_voice_id
+WHERE item.removed_at IS NULL;
+
+-- The talking photos that are not removed, with the link that works now and the mirrored file.
+--   last_listed_at: observed_at of the last poll that listed it.
+--   preview_image_link: link to the picture that works now: signed where the API signs; null once
+--     that has expired.
+--   preview_image_expires_at: when the signed link stops working; null when unsigned or unknown.
+--   preview_image_file: name of its mirrored content within the store; null while there is none.
+--   preview_video_link: link to the video that works now: signed where the API signs; null once
+--     that has expired.
+--   preview_video_expires_at: when the signed link stops working; null when unsigned or unknown.
+--   preview_video_file: name of its mirrored content within the store; null while there is none.
+--   group_name: last known name of its avatar group; null where groups were never polled.
+--   default_voice_name: last known name of its default voice; null where voices were never polled.
+CREATE VIEW current_talking_photos AS
+SELECT
+    item.account, item.talking_photo_id, item.talking_photo_name, item.gender,
+    item.preview_image_url, item.preview_video_url, item.tags, item.default_voice_id,
+    item.avatar_type, item.group_id, item.status, item.supported_api_engines,
+    item.preferred_orientation, item.image_width, item.image_height, item.extra, item.version,
+    item.valid_from, item.first_seen_at, item.changed_at, item.missing_since, item.removed_at,
+    (
+        SELECT max(poll.observed_at) FROM polls AS poll
+        WHERE poll.account = item.account AND poll.outcome <> 'failed'
+            AND poll.catalogue = 'avatars'
+            AND poll.observed_at < coalesce(item.missing_since, '9999-12-31T23:59:59.999Z')
+    ) AS last_listed_at,
+    CASE
+        WHEN image.signed_url IS NULL THEN item.preview_image_url
+        WHEN image.expires_at > strftime('%Y-%m-%dT%H:%M:%fZ', 'now') THEN image.signed_url
+    END AS preview_image_link,
+    image.expires_at AS preview_image_expires_at,
+    image.file AS preview_image_file,
+    CASE
+        WHEN video.signed_url IS NULL THEN item.preview_video_url
+        WHEN video.expires_at > strftime('%Y-%m-%dT%H:%M:%fZ', 'now') THEN video.signed_url
+    END AS preview_video_link,
+    video.expires_at AS preview_video_expires_at,
+    video.file AS preview_video_file,
+    person.group_name,
+    voice.voice_name AS default_voice_name
+FROM talking_photos AS item
+LEFT JOIN assets AS image ON image.url = item.preview_image_url
+LEFT JOIN assets AS video ON video.url = item.preview_video_url
+LEFT JOIN avatar_groups AS person
+    ON person.account = item.account AND person.group_id = item.group_id
+LEFT JOIN voices AS voice
+    ON voice.account = item.account AND voice.voice_id = item.default_voice_id
+WHERE item.removed_at IS NULL;
+
+-- The avatar groups that are not removed, with the link that works now and the mirrored file.
+--   last_listed_at: observed_at of the last poll that listed it.
+--   preview_image_link: link to the picture that works now: signed where the API signs; null once
+--     that has expired.
+--   preview_image_expires_at: when the signed link stops working; null when unsigned or unknown.
+--   preview_image_file: name of its mirrored content within the store; null while there is none.
+--   preview_video_link: link to the video that works now: signed where the API signs; null once
+--     that has expired.
+--   preview_video_expires_at: when the signed link stops working; null when unsigned or unknown.
+--   preview_video_file: name of its mirrored content within the store; null while there is none.
+CREATE VIEW current_avatar_groups AS
+SELECT
+    item.account, item.group_id, item.group_name, item.gender, item.preview_image_url,
+    item.preview_video_url, item.default_voice_id, item.looks_count, item.consent_status,
+    item.status, item.created_at, item.extra, item.version, item.valid_from, item.first_seen_at,
+    item.changed_at, item.missing_since, item.removed_at,
+    (
+        SELECT max(poll.observed_at) FROM polls AS poll
+        WHERE poll.account = item.account AND poll.outcome <> 'failed'
+            AND poll.catalogue = 'avatar_groups'
             AND poll.observed_at < coalesce(item.missing_since, '9999-12-31T23:59:59.999Z')
     ) AS last_listed_at,
     CASE
@@ -325,35 +616,36 @@ SELECT
     END AS preview_video_link,
     video.expires_at AS preview_video_expires_at,
     video.file AS preview_video_file
-FROM avatars AS item
+FROM avatar_groups AS item
 LEFT JOIN assets AS image ON image.url = item.preview_image_url
 LEFT JOIN assets AS video ON video.url = item.preview_video_url
 WHERE item.removed_at IS NULL;
 
--- The talking photos that are not removed, with the link that works now and the mirrored file.
+-- The voices that are not removed, with the link that works now and the mirrored file.
 --   last_listed_at: observed_at of the last poll that listed it.
---   preview_image_link: link to the picture that works now: signed where the API signs; null
---     once that has expired.
---   preview_image_expires_at: when the signed link stops working; null when unsigned or unknown.
---   preview_image_file: name of its mirrored content within the store; null while there is none.
-CREATE VIEW current_talking_photos AS
+--   preview_audio_link: link to the sample that works now: signed where the API signs; null once
+--     that has expired.
+--   preview_audio_expires_at: when the signed link stops working; null when unsigned or unknown.
+--   preview_audio_file: name of its mirrored content within the store; null while there is none.
+CREATE VIEW current_voices AS
 SELECT
-    item.account, item.talking_photo_id, item.talking_photo_name, item.preview_image_url,
-    item.extra, item.version, item.valid_from, item.first_seen_at, item.changed_at,
-    item.missing_since, item.removed_at,
+    item.account, item.voice_id, item.voice_name, item.language, item.gender, item.type,
+    item.preview_audio_url, item.support_pause, item.support_locale, item.extra, item.version,
+    item.valid_from, item.first_seen_at, item.changed_at, item.missing_since, item.removed_at,
     (
         SELECT max(poll.observed_at) FROM polls AS poll
         WHERE poll.account = item.account AND poll.outcome <> 'failed'
+            AND poll.catalogue = 'voices'
             AND poll.observed_at < coalesce(item.missing_since, '9999-12-31T23:59:59.999Z')
     ) AS last_listed_at,
     CASE
-        WHEN image.signed_url IS NULL THEN item.preview_image_url
-        WHEN image.expires_at > strftime('%Y-%m-%dT%H:%M:%fZ', 'now') THEN image.signed_url
-    END AS preview_image_link,
-    image.expires_at AS preview_image_expires_at,
-    image.file AS preview_image_file
-FROM talking_photos AS item
-LEFT JOIN assets AS image ON image.url = item.preview_image_url
+        WHEN audio.signed_url IS NULL THEN item.preview_audio_url
+        WHEN audio.expires_at > strftime('%Y-%m-%dT%H:%M:%fZ', 'now') THEN audio.signed_url
+    END AS preview_audio_link,
+    audio.expires_at AS preview_audio_expires_at,
+    audio.file AS preview_audio_file
+FROM voices AS item
+LEFT JOIN assets AS audio ON audio.url = item.preview_audio_url
 WHERE item.removed_at IS NULL;
 
 -- The change feed: a row for each item added, removed or restored and for each changed field.
@@ -362,8 +654,8 @@ WHERE item.removed_at IS NULL;
 --   previous_poll_at: observed_at of the last poll that showed the state before: it happened
 --     after that; null at the baseline.
 --   account: name of the API key's view of the catalogue.
---   kind: avatar or talking_photo.
---   item_id: avatar_id or talking_photo_id.
+--   kind: avatar, talking_photo, avatar_group or voice.
+--   item_id: id of the item.
 --   name: name after the poll; for a removal the last known.
 --   change: added, changed, removed or restored.
 --   field: the API's name of the changed field; null in the one row that tells of the item as a
@@ -373,16 +665,16 @@ WHERE item.removed_at IS NULL;
 CREATE VIEW changes AS
 SELECT
     poll.poll_id, poll.observed_at, item.opened_after AS previous_poll_at, item.account,
-    'avatar' AS kind, item.avatar_id AS item_id, item.avatar_name AS name,
-    item.opened_by AS change, NULL AS field, NULL AS old_value, NULL AS new_value
+    'avatar' AS kind, item.avatar_id AS item_id, item.avatar_name AS name, item.opened_by AS change,
+    NULL AS field, NULL AS old_value, NULL AS new_value
 FROM polls AS poll
 JOIN avatar_history AS item ON item.opened_poll = poll.poll_id
 WHERE item.opened_by IN ('added', 'restored')
 UNION ALL
 SELECT
     poll.poll_id, poll.observed_at, item.opened_after AS previous_poll_at, item.account,
-    'avatar' AS kind, item.avatar_id AS item_id, item.avatar_name AS name,
-    item.opened_by AS change, change.field, change.old_value, change.new_value
+    'avatar' AS kind, item.avatar_id AS item_id, item.avatar_name AS name, item.opened_by AS change,
+    change.field, change.old_value, change.new_value
 FROM polls AS poll
 JOIN field_changes AS change ON change.poll_id = poll.poll_id AND change.kind = 'avatar'
 JOIN avatar_history AS item
@@ -421,12 +713,64 @@ SELECT
     'removed' AS change, NULL AS field, NULL AS old_value, NULL AS new_value
 FROM polls AS poll
 JOIN talking_photo_history AS item ON item.closed_poll = poll.poll_id
+WHERE item.closed_by = 'removed'
+UNION ALL
+SELECT
+    poll.poll_id, poll.observed_at, item.opened_after AS previous_poll_at, item.account,
+    'avatar_group' AS kind, item.group_id AS item_id, item.group_name AS name,
+    item.opened_by AS change, NULL AS field, NULL AS old_value, NULL AS new_value
+FROM polls AS poll
+JOIN avatar_group_history AS item ON item.opened_poll = poll.poll_id
+WHERE item.opened_by IN ('added', 'restored')
+UNION ALL
+SELECT
+    poll.poll_id, poll.observed_at, item.opened_after AS previous_poll_at, item.account,
+    'avatar_group' AS kind, item.group_id AS item_id, item.group_name AS name,
+    item.opened_by AS change, change.field, change.old_value, change.new_value
+FROM polls AS poll
+JOIN field_changes AS change ON change.poll_id = poll.poll_id AND change.kind = 'avatar_group'
+JOIN avatar_group_history AS item
+    ON item.account = change.account AND item.group_id = change.item_id
+    AND item.version = change.version
+UNION ALL
+SELECT
+    poll.poll_id, poll.observed_at, item.closed_after AS previous_poll_at, item.account,
+    'avatar_group' AS kind, item.group_id AS item_id, item.group_name AS name, 'removed' AS change,
+    NULL AS field, NULL AS old_value, NULL AS new_value
+FROM polls AS poll
+JOIN avatar_group_history AS item ON item.closed_poll = poll.poll_id
+WHERE item.closed_by = 'removed'
+UNION ALL
+SELECT
+    poll.poll_id, poll.observed_at, item.opened_after AS previous_poll_at, item.account,
+    'voice' AS kind, item.voice_id AS item_id, item.voice_name AS name, item.opened_by AS change,
+    NULL AS field, NULL AS old_value, NULL AS new_value
+FROM polls AS poll
+JOIN voice_history AS item ON item.opened_poll = poll.poll_id
+WHERE item.opened_by IN ('added', 'restored')
+UNION ALL
+SELECT
+    poll.poll_id, poll.observed_at, item.opened_after AS previous_poll_at, item.account,
+    'voice' AS kind, item.voice_id AS item_id, item.voice_name AS name, item.opened_by AS change,
+    change.field, change.old_value, change.new_value
+FROM polls AS poll
+JOIN field_changes AS change ON change.poll_id = poll.poll_id AND change.kind = 'voice'
+JOIN voice_history AS item
+    ON item.account = change.account AND item.voice_id = change.item_id
+    AND item.version = change.version
+UNION ALL
+SELECT
+    poll.poll_id, poll.observed_at, item.closed_after AS previous_poll_at, item.account,
+    'voice' AS kind, item.voice_id AS item_id, item.voice_name AS name, 'removed' AS change,
+    NULL AS field, NULL AS old_value, NULL AS new_value
+FROM polls AS poll
+JOIN voice_history AS item ON item.closed_poll = poll.poll_id
 WHERE item.closed_by = 'removed';
 
 -- How many distinct items were added, changed, removed and restored on each day.
 --   day: day in UTC, as text 2026-11-23.
 --   account: name of the API key's view of the catalogue.
---   kind: avatar or talking_photo.
+--   kind: avatar, talking_photo, avatar_group or voice.
 --   added: items added.
 --   changed: items changed.
 --   removed: items removed.
@@ -452,6 +796,26 @@ WITH event AS (
         item.talking_photo_id, item.closed_by
     FROM talking_photo_history AS item
     WHERE item.closed_by = 'removed' AND item.closed_poll IS NOT NULL
+    UNION ALL
+    SELECT item.opened_poll AS poll_id, item.account, 'avatar_group' AS kind,
+        item.group_id AS item_id, item.opened_by AS change
+    FROM avatar_group_history AS item
+    WHERE item.opened_by <> 'learned'
+    UNION ALL
+    SELECT item.closed_poll, item.account, 'avatar_group',
+        item.group_id, item.closed_by
+    FROM avatar_group_history AS item
+    WHERE item.closed_by = 'removed' AND item.closed_poll IS NOT NULL
+    UNION ALL
+    SELECT item.opened_poll AS poll_id, item.account, 'voice' AS kind,
+        item.voice_id AS item_id, item.opened_by AS change
+    FROM voice_history AS item
+    WHERE item.opened_by <> 'learned'
+    UNION ALL
+    SELECT item.closed_poll, item.account, 'voice',
+        item.voice_id, item.closed_by
+    FROM voice_history AS item
+    WHERE item.closed_by = 'removed' AND item.closed_poll IS NOT NULL
 )
 SELECT
     substr(poll.observed_at, 1, 10) AS day,
@@ -466,7 +830,7 @@ GROUP BY 1, 2, 3;
 
 -- Every field a list ever carried; carried now where vanished_at is null or before carried_since.
 --   account: name of the API key's view of the catalogue.
---   kind: the list: avatar or talking_photo.
+--   kind: the list: avatar, talking_photo, avatar_group or voice.
 --   field: the API's name of the field.
 --   json_type: JSON types of its non-null values when last known, joined by |; null when none
 --     was seen.
@@ -491,9 +855,9 @@ SELECT
 FROM event
 GROUP BY event.account, event.kind, event.field;
 
--- Signed pictures and videos that the mirror does not have, those whose link expires soonest first.
+-- Signed previews that the mirror does not have, those whose link expires soonest first.
 --   url: canonical URL: no signature parameters; at most 2,000 bytes.
---   role: image or video.
+--   role: image, video or audio.
 --   signed_url: the link as the API signed it: a credential until it expires.
 --   expires_at: when signed_url stops working; null when unknown, which counts as expired.
 --   state: pending, failed (is tried again), gone or skipped.

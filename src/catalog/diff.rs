@@ -502,6 +502,7 @@ impl<'a> Comparison<'a> {
             last_listed_at: last_listed.observed_at,
             other_version: last_listed.api_version != self.poll.api_version,
             appeared_at: self.schema_after.get(name).map(|field| field.appeared_at),
+            never_news: self.list.kind.never_news.contains(&name.as_ref()),
             old: old.map(|old| stored_type(known, old)),
             new: record.json_type(name),
         };

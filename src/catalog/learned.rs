@@ -17,6 +17,8 @@ pub struct Circumstances {
     pub other_version: bool,
     /// When the field last appeared in the list, this poll included.
     pub appeared_at: Option<Timestamp>,
+    /// Whether the field is one of [`super::description::Description::never_news`].
+    pub never_news: bool,
     /// The JSON type that the value before came with; `None` for null.
     pub old: Option<JsonType>,
     /// The JSON type that the value now came with; `None` for null.
@@ -31,7 +33,7 @@ impl Circumstances {
             (Some(old), Some(new)) => old != new,
             _ => false,
         };
-        appeared_since || self.other_version || other_type
+        appeared_since || self.other_version || self.never_news || other_type
     }
 }
 

@@ -6,11 +6,13 @@
 //! - [`signed_url`]: which part of a URL is a signature, and when it expires
 //! - [`cell`]: a value of a row
 //! - [`column`]: what a column of a table is
-//! - [`kind`]: the kinds of items and their columns, as data
+//! - [`catalogue`]: what one poll reads
+//! - [`description`]: what a kind of item is, as data
+//! - [`kind`]: the kinds of items and their columns
 //! - [`item`]: the fields of an item
 //! - [`list`]: an answer's bytes → records, each on its own
 //! - [`answer`]: stored items → an answer again
-//! - [`pages`]: the pages of a v3 answer → the same two lists
+//! - [`pages`]: the pages of a v3 answer → the lists of a catalogue
 //! - [`saved`]: what people save of answers → an answer
 //! - [`foreign`]: which answer has nothing in common with what is known
 //! - [`stripped`]: an answer without signatures, as an archive keeps it
@@ -23,13 +25,16 @@
 //! - [`seal`]: what a poll wrote, as lines whose digest seals it
 
 pub mod answer;
+pub mod catalogue;
 pub mod cell;
 pub mod column;
+pub mod description;
 pub mod diff;
 pub mod foreign;
 pub mod item;
 pub mod json_type;
 pub mod kind;
+mod kinds;
 pub mod learned;
 pub mod links;
 pub mod list;

@@ -1,11 +1,13 @@
-//! The pages of a v3 answer → the same two lists as those of v2, each look on its own.
+//! The pages of a v3 answer → the lists of a catalogue, each record on its own.
 //!
-//! One list of looks holds both kinds: `photo_avatar` are talking photos, all else are avatars.
-//! Which page to ask for next, and when to stop asking, is decided elsewhere.
+//! One list of looks holds two kinds: `photo_avatar` are talking photos, all else are avatars. The
+//! other lists hold one kind each. Which page to ask for next, and when to stop asking, is decided
+//! elsewhere.
 
 use serde_json::value::RawValue;
 
 use super::{
+    catalogue::Catalogue,
     kind::{ByKind, Kind},
     list::{Answer, ListBuilder, Object, array, json, missing, object, said_error, said_warning},
     record::{Decoded, Dialect},
@@ -16,21 +18,23 @@ use crate::{
     words::counted,
 };
 
-/// The looks of the pages read so far.
+/// The records of the pages read so far.
 #[derive(Debug)]
 pub struct Pages {
+    /// The kind of the records; `None` where each says its own.
+    kind: Option<Kind>,
     lists: ByKind<ListBuilder>,
     warning: Option<String>,
-    looks: u64,
-    /// Looks that tell neither an id nor a kind.
+    records: u64,
+    /// Looks that have neither an id nor a kind.
     strays: u64,
 }
 
-/// What one page says besides its looks.
+/// What one page says besides its records.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Page {
-    /// How many looks it had.
-    pub looks: usize,
+    /// How many records it had.
+    pub records: usize,
     /// What follows it.
     pub next: Next,
 }
@@ -47,51 +51,24 @@ pub enum Next {
     Unknown,
 }
 
-/// The documented fields of a look, so that no record needs a copy of their names. `name` has a
-/// column under another name; `avatar_type` has none, and never is `type`.
-const fn documented(name: &'static str) -> [(&'static str, &'static str); 15] {
-    [
-        ("name", name),
-        ("avatar_type", "avatar_type"),
-        ("group_id", "group_id"),
-        ("gender", "gender"),
-        ("preview_image_url", "preview_image_url"),
-        ("preview_video_url", "preview_video_url"),
-        ("default_voice_id", "default_voice_id"),
-        ("image_width", "image_width"),
-        ("image_height", "image_height"),
-        ("preferred_orientation", "preferred_orientation"),
-        ("status", "status"),
-        ("error", "error"),
-        ("tags", "tags"),
-        ("supported_api_engines", "supported_api_engines"),
-        ("premium", "premium"),
-    ]
-}
-
-/// The kinds that the looks of v3 are, each with its names of the fields.
-static DOCUMENTED: [(Kind, [(&str, &str); 15]); 2] = [
-    (Kind::AVATAR, documented("avatar_name")),
-    (Kind::TALKING_PHOTO, documented("talking_photo_name")),
-];
-
+/// How v3 names the fields of a kind.
 fn v3(kind: Kind) -> Dialect {
-    let names = DOCUMENTED.iter().find(|(one, _)| *one == kind);
-    Dialect { id: "id", renamed: names.map_or(&[], |(_, names)| names) }
+    Dialect { id: kind.id_in_v3, renamed: kind.names_in_v3 }
 }
 
 impl Pages {
-    /// No page yet.
-    pub fn new() -> Self {
-        Self {
-            lists: DOCUMENTED.iter().map(|(kind, _)| (*kind, ListBuilder::new(*kind))).collect(),
-            warning: None,
-            looks: 0,
-            strays: 0,
-        }
+    /// No page of `catalogue` yet.
+    pub fn new(catalogue: Catalogue) -> Self {
+        let kinds: Vec<Kind> = Kind::of(catalogue).collect();
+        let kind = match kinds[..] {
+            [one] => Some(one),
+            _ => None,
+        };
+        let lists = kinds.into_iter().map(|kind| (kind, ListBuilder::new(kind))).collect();
+        Self { kind, lists, warning: None, records: 0, strays: 0 }
     }
 
-    /// Adds the looks of one response of `GET /v3/avatars/looks`.
+    /// Adds the records of one response.
     ///
     /// # Errors
     /// [`crate::error::Kind::NotACatalogue`]: it is no page of a list (rule 11), or it says that
@@ -101,19 +78,28 @@ impl Pages {
         if let Some(error) = field(&top, "error").and_then(said_error) {
             return Err(Error::not_a_catalogue(format!("the answer is an error: {error}")));
         }
-        let looks = array(field(&top, "data").ok_or_else(|| missing("data"))?, "data")?;
+        let records = array(field(&top, "data").ok_or_else(|| missing("data"))?, "data")?;
         let next = next(&top)?;
-        for look in &looks {
-            self.push(look);
+        for record in &records {
+            match self.kind {
+                Some(kind) => self.push(record, kind),
+                None => self.push_look(record),
+            }
         }
-        self.looks += looks.len() as u64;
+        self.records += records.len() as u64;
         if self.warning.is_none() {
             self.warning = field(&top, "warning").and_then(said_warning);
         }
-        Ok(Page { looks: looks.len(), next })
+        Ok(Page { records: records.len(), next })
     }
 
-    fn push(&mut self, raw: &RawValue) {
+    fn push(&mut self, raw: &RawValue, kind: Kind) {
+        let list = self.list(kind);
+        let record = pairs(raw.get()).map(|pairs| list.decode(&pairs, &v3(kind)));
+        list.push(record.unwrap_or(Decoded::Unusable));
+    }
+
+    fn push_look(&mut self, raw: &RawValue) {
         let Ok(pairs) = pairs(raw.get()) else { return self.stray() };
         let kind = field(&pairs, "avatar_type").and_then(kind);
         let assumed = kind.unwrap_or(Kind::AVATAR);
@@ -134,14 +120,14 @@ impl Pages {
         self.lists.entry(kind).or_insert_with(|| ListBuilder::new(kind))
     }
 
-    /// How many looks came so far, repeats included.
-    pub fn looks(&self) -> u64 {
-        self.looks
+    /// How many records came so far, repeats included.
+    pub fn records(&self) -> u64 {
+        self.records
     }
 
     /// The lists, sorted and counted.
     pub fn finish(self) -> Answer {
-        let Self { mut lists, warning, looks: _, strays } = self;
+        let Self { kind: _, mut lists, warning, records: _, strays } = self;
         if strays > 0 {
             let list = lists.get_mut(&Kind::TALKING_PHOTO);
             let why = format!(
@@ -154,18 +140,12 @@ impl Pages {
     }
 }
 
-impl Default for Pages {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 /// Decodes what an archive kept of the pages, as one: see [`super::stripped`].
 ///
 /// # Errors
 /// [`crate::error::Kind::NotACatalogue`] for anything else.
-pub fn read(stripped: &[u8]) -> Result<Answer> {
-    let mut pages = Pages::new();
+pub fn read(catalogue: Catalogue, stripped: &[u8]) -> Result<Answer> {
+    let mut pages = Pages::new(catalogue);
     pages.add(stripped)?;
     let mut answer = pages.finish();
     let top = object(json(stripped)?, "the answer")?;
@@ -210,7 +190,7 @@ mod tests {
     use super::*;
 
     fn read(looks: &str) -> Answer {
-        let mut pages = Pages::new();
+        let mut pages = Pages::new(Catalogue::Avatars);
         pages.add(format!(r#"{{"data":[{looks}],"has_more":false}}"#).as_bytes()).unwrap();
         pages.finish()
     }
@@ -246,8 +226,30 @@ mod tests {
     }
 
     #[test]
+    fn groups_and_voices_are_named_as_their_tables_are() {
+        let read = |catalogue, record: &str| {
+            let body = format!(r#"{{"data":[{record},7],"has_more":false}}"#);
+            let mut pages = Pages::new(catalogue);
+            pages.add(body.as_bytes()).unwrap();
+            let [list] = &pages.finish().lists[..] else { panic!() };
+            assert_eq!((list.unusable, list.listed), (1, 1));
+            list.records[0].id.clone() + &list.records[0].to_json()
+        };
+        let group = r#"{"id":"g","name":"Ann","looks_count":2,"group_id":"x"}"#;
+        assert_eq!(
+            read(Catalogue::AvatarGroups, group),
+            r#"g{"group_id":"x","group_name":"Ann","looks_count":2}"#
+        );
+        let voice = r#"{"voice_id":"v","name":"Ann","type":"public","id":"x"}"#;
+        assert_eq!(
+            read(Catalogue::Voices, voice),
+            r#"v{"id":"x","type":"public","voice_name":"Ann"}"#
+        );
+    }
+
+    #[test]
     fn what_is_no_page_is_refused_and_adds_nothing() {
-        let mut pages = Pages::new();
+        let mut pages = Pages::new(Catalogue::Avatars);
         for body in [
             "",
             "[]",
@@ -269,28 +271,28 @@ mod tests {
     fn an_error_that_says_nothing_and_a_byte_order_mark_are_tolerated() {
         let empty = r#"{"error":null,"data":[],"has_more":false}"#;
         for body in [empty.into(), empty.replace("null", "\"\""), format!("\u{FEFF} {empty}\n")] {
-            assert!(Pages::new().add(body.as_bytes()).is_ok(), "{body}");
+            assert!(Pages::new(Catalogue::Avatars).add(body.as_bytes()).is_ok(), "{body}");
         }
     }
 
     #[test]
     fn the_cursor_is_told_while_there_is_more() {
-        let mut pages = Pages::new();
+        let mut pages = Pages::new(Catalogue::Avatars);
         let first = r#"{"data":[],"has_more":true,"next_token":"a/\u002b="}"#;
         assert_eq!(
             pages.add(first.as_bytes()),
-            Ok(Page { looks: 0, next: Next::Page("a/+=".into()) })
+            Ok(Page { records: 0, next: Next::Page("a/+=".into()) })
         );
         let last = r#"{"data":[{"id":"a"}],"has_more":false,"next_token":"b"}"#;
-        assert_eq!(pages.add(last.as_bytes()), Ok(Page { looks: 1, next: Next::End }));
-        assert_eq!(pages.looks(), 1);
+        assert_eq!(pages.add(last.as_bytes()), Ok(Page { records: 1, next: Next::End }));
+        assert_eq!(pages.records(), 1);
     }
 
     #[test]
     fn has_more_decides_where_it_is_given_and_else_the_cursor() {
         let next = |rest: &str| {
             let body = format!(r#"{{"data":[]{rest}}}"#);
-            Pages::new().add(body.as_bytes()).unwrap().next
+            Pages::new(Catalogue::Avatars).add(body.as_bytes()).unwrap().next
         };
         for rest in ["", r#","has_more":null"#] {
             assert_eq!(next(rest), Next::Unknown, "{rest}");

@@ -1,15 +1,16 @@
 //! What people save of the API's answers → an answer: a response of v2 or its `data`, a page of v3,
 //! an array of pages, an array of their records; as UTF-8 or UTF-16.
 //!
-//! Whole is a response of v2, and pages of which the last says so: of all else no item is known to
-//! be lacking.
+//! Whole is a response of v2, and pages of which the last says so, for voices those of both types: of
+//! all else no item is known to be lacking.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeSet};
 
 use serde_json::value::RawValue;
 
 use super::{
-    list::{self, Answer, array, json, object},
+    catalogue::Catalogue,
+    list::{self, Answer, array, json, missing, object},
     pages::Pages,
     stripped::Bodies,
     value::pairs,
@@ -22,6 +23,8 @@ use crate::{
 /// What a file holds.
 #[derive(Debug)]
 pub struct Saved {
+    /// What it is a list of.
+    pub catalogue: Catalogue,
     /// The answer.
     pub answer: Answer,
     /// The form that it has.
@@ -41,83 +44,111 @@ pub enum Form {
     Pages,
 }
 
-/// Decodes a file.
+/// Decodes a file, which must be of `catalogue` if that is given.
 ///
 /// # Errors
 /// [`crate::error::Kind::NotACatalogue`] for what is none (rule 11), and
-/// [`crate::error::Kind::Usage`] for records that do not show what they are.
-pub fn decode(file: &[u8]) -> Result<Saved> {
+/// [`crate::error::Kind::Usage`] for records that do not show what they are, or are others.
+pub fn decode(file: &[u8], catalogue: Option<Catalogue>) -> Result<Saved> {
     let text = utf8(file)?;
     let raw = json(&text)?;
     if raw.starts_with('[') {
-        return elements(raw);
+        return elements(raw, catalogue);
     }
     if raw.starts_with('{') && is_page(raw) {
-        return pages(&[raw]);
+        return pages(&[raw], catalogue);
     }
     let answer = list::decode_saved(&text)?;
+    let catalogue = agreed(Catalogue::Avatars, catalogue)?;
     let bodies = Bodies::whole(text.into_owned());
-    Ok(Saved { answer, form: Form::Lists, bodies, incomplete: None })
+    Ok(Saved { catalogue, answer, form: Form::Lists, bodies, incomplete: None })
 }
 
 /// An array: of pages, or of records.
-fn elements(raw: &str) -> Result<Saved> {
+fn elements(raw: &str, catalogue: Option<Catalogue>) -> Result<Saved> {
     let elements: Vec<&RawValue> = serde_json::from_str(raw)
         .map_err(|_| Error::not_a_catalogue("the array cannot be read"))?;
     if elements.is_empty() {
         return Err(Error::not_a_catalogue("an empty array is no list"));
     }
     if elements.iter().any(|element| is_page(element.get())) {
-        return pages(&elements.iter().map(|element| element.get()).collect::<Vec<_>>());
+        let bodies: Vec<&str> = elements.iter().map(|element| element.get()).collect();
+        return pages(&bodies, catalogue);
     }
-    let mut saved = pages(&[&format!(r#"{{"data":{raw},"has_more":false}}"#)])?;
+    let mut saved = pages(&[&format!(r#"{{"data":{raw},"has_more":false}}"#)], catalogue)?;
     saved.incomplete = Some("the file has records, but no page that says it is the last".into());
     Ok(saved)
 }
 
-fn pages(bodies: &[&str]) -> Result<Saved> {
-    let mut pages = Pages::new();
+fn pages(bodies: &[&str], asked: Option<Catalogue>) -> Result<Saved> {
     let mut holds = None;
     for body in bodies {
-        pages.add(body.as_bytes())?;
         holds = holds.max(records(body)?);
     }
-    match holds {
-        Some(Holds::Looks) => {}
-        Some(Holds::Other(what)) => return Err(Error::usage(format!("these are {what}"))),
+    let catalogue = match holds {
+        Some(Holds::Records(catalogue)) => agreed(catalogue, asked)?,
         Some(Holds::OldRecords) => {
             return Err(Error::not_a_catalogue(
                 "records of v2 are no catalogue: it takes both lists, as the API answers them",
             ));
         }
-        None => {
-            return Err(Error::usage(
-                "no record shows what this is a list of; looks have an avatar_type",
-            ));
-        }
-    }
-    let incomplete = match bodies.last().is_some_and(|last| says_last(last)) {
-        true => None,
-        false => Some("the file's last page does not say has_more: false".into()),
+        None => asked.ok_or_else(|| {
+            Error::usage("no record shows what this is a list of; name it with --catalogue")
+        })?,
     };
+    let mut pages = Pages::new(catalogue);
+    for body in bodies {
+        pages.add(body.as_bytes())?;
+    }
+    let incomplete = lacks_an_end(catalogue, bodies).map(str::to_owned);
     let parts = bodies.iter().map(|body| body.as_bytes().to_vec()).collect();
     let bodies = Bodies::pages(parts, None);
-    Ok(Saved { answer: pages.finish(), form: Form::Pages, bodies, incomplete })
+    Ok(Saved { catalogue, answer: pages.finish(), form: Form::Pages, bodies, incomplete })
+}
+
+/// The catalogue that a file shows, unless another one was asked for.
+fn agreed(shown: Catalogue, asked: Option<Catalogue>) -> Result<Catalogue> {
+    match asked {
+        Some(asked) if asked != shown => {
+            Err(Error::usage(format!("the file lists {shown}, not {asked}")))
+        }
+        _ => Ok(shown),
+    }
+}
+
+/// Why pages may lack records, if so. Voices are two lists, each of which must end.
+fn lacks_an_end(catalogue: Catalogue, bodies: &[&str]) -> Option<&'static str> {
+    if !bodies.last().is_some_and(|last| says_last(last)) {
+        return Some("the file's last page does not say has_more: false");
+    }
+    let ends: BTreeSet<Option<String>> =
+        bodies.iter().filter(|body| says_last(body)).map(|body| type_of(body)).collect();
+    (catalogue == Catalogue::Voices && ends.len() < 2)
+        .then_some("the file does not show the ends of both lists, public and private voices")
+}
+
+/// The type of the first voice of a page; `None` where it has none.
+fn type_of(page: &str) -> Option<String> {
+    let top = pairs(page).ok()?;
+    let data = top.iter().find(|(key, _)| key == "data")?.1;
+    let records = array(data, "data").ok()?;
+    let fields = pairs(records.first()?.get()).ok()?;
+    let (_, raw) = fields.iter().find(|(key, _)| key == "type")?;
+    Some(raw.get().to_owned())
 }
 
 /// What records are; of several the greatest counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Holds {
     OldRecords,
-    Other(&'static str),
-    Looks,
+    Records(Catalogue),
 }
 
 /// What the records of a page are, as far as a field shows it that only they have.
 fn records(page: &str) -> Result<Option<Holds>> {
     let top = object(page, "the page")?;
     let data = top.iter().find(|(key, _)| key == "data").map(|(_, raw)| *raw);
-    let records = data.map(|data| array(data, "data")).transpose()?.unwrap_or_default();
+    let records = array(data.ok_or_else(|| missing("data"))?, "data")?;
     let of = |record: &&RawValue| {
         let fields = pairs(record.get()).ok()?;
         fields.iter().filter_map(|(name, _)| shown_by(name)).max()
@@ -127,9 +158,9 @@ fn records(page: &str) -> Result<Option<Holds>> {
 
 fn shown_by(field: &str) -> Option<Holds> {
     match field {
-        "avatar_type" => Some(Holds::Looks),
-        "voice_id" => Some(Holds::Other("voices, which are not read yet")),
-        "looks_count" => Some(Holds::Other("avatar groups, which are not read yet")),
+        "avatar_type" => Some(Holds::Records(Catalogue::Avatars)),
+        "voice_id" => Some(Holds::Records(Catalogue::Voices)),
+        "looks_count" => Some(Holds::Records(Catalogue::AvatarGroups)),
         "avatar_id" | "talking_photo_id" => Some(Holds::OldRecords),
         _ => None,
     }
@@ -177,7 +208,7 @@ mod tests {
     const PHOTO: &str = r#"{"id":"p","avatar_type":"photo_avatar"}"#;
 
     fn read(text: &str) -> Saved {
-        decode(text.as_bytes()).unwrap()
+        decode(text.as_bytes(), None).unwrap()
     }
 
     fn listed(saved: &Saved) -> (u64, u64, bool) {
@@ -207,28 +238,50 @@ mod tests {
         for text in [format!("[{LOOK},{PHOTO}]"), format!(r#"[{{"data":[{LOOK}]}}]"#)] {
             let saved = read(&text);
             let kept = saved.bodies.stripped().unwrap();
-            let again = super::super::pages::read(kept.as_bytes()).unwrap();
+            let again = super::super::pages::read(Catalogue::Avatars, kept.as_bytes()).unwrap();
             assert_eq!(again.ids(), saved.answer.ids());
         }
     }
 
     #[test]
     fn records_that_show_nothing_or_something_else_are_refused() {
-        let kind = |text: &str| decode(text.as_bytes()).unwrap_err().kind;
+        let kind = |text: &str| decode(text.as_bytes(), None).unwrap_err().kind;
         for text in ["[]", r#"[{"avatar_id":"a"}]"#, r#"[{"talking_photo_id":"a"}]"#, "7"] {
             assert_eq!(kind(text), Kind::NotACatalogue, "{text}");
         }
-        for text in [
-            r#"[{"id":"a"}]"#,
-            r#"[7]"#,
-            r#"{"data":[]}"#,
-            r#"{"data":[{"voice_id":"v"}],"has_more":false}"#,
-            r#"[{"id":"g","looks_count":2}]"#,
-        ] {
+        for text in [r#"[{"id":"a"}]"#, r#"[7]"#, r#"{"data":[]}"#] {
             assert_eq!(kind(text), Kind::Usage, "{text}");
         }
         let mixed = format!(r#"[{LOOK},{{"data":[]}}]"#);
         assert_eq!(kind(&mixed), Kind::NotACatalogue);
+    }
+
+    #[test]
+    fn records_show_their_catalogue_and_voices_are_two_lists() {
+        let of = |text: &str, asked| decode(text.as_bytes(), asked);
+        let groups = of(r#"[{"id":"g","looks_count":2}]"#, None).unwrap();
+        assert_eq!((groups.catalogue, groups.answer.lists.len()), (Catalogue::AvatarGroups, 1));
+        let page = |kind: &str| {
+            format!(r#"{{"data":[{{"voice_id":"{kind}","type":"{kind}"}}],"has_more":false}}"#)
+        };
+        let (public, private) = (page("public"), page("private"));
+        let empty = r#"{"data":[],"has_more":false}"#;
+        for (text, whole) in [
+            (public.clone(), false),
+            (format!("[{public},{public}]"), false),
+            (format!("[{public},{private}]"), true),
+            (format!("[{public},{empty}]"), true),
+        ] {
+            let saved = of(&text, None).unwrap();
+            assert_eq!(
+                (saved.catalogue, saved.incomplete.is_none()),
+                (Catalogue::Voices, whole),
+                "{text}"
+            );
+        }
+        let asked = of(empty, Some(Catalogue::AvatarGroups)).unwrap();
+        assert_eq!((asked.catalogue, asked.incomplete), (Catalogue::AvatarGroups, None));
+        assert_eq!(of(&public, Some(Catalogue::Avatars)).unwrap_err().kind, Kind::Usage);
     }
 
     #[test]
@@ -246,8 +299,8 @@ mod tests {
             marked(b"\xFE\xFF", &big),
             marked(b"\xEF\xBB\xBF", text.as_bytes()),
         ] {
-            assert_eq!(decode(&file).unwrap().answer.lists[0].records[0].to_json(), plain);
+            assert_eq!(decode(&file, None).unwrap().answer.lists[0].records[0].to_json(), plain);
         }
-        assert!(decode(&little[..little.len() - 1]).unwrap_err().message.contains("cut off"));
+        assert!(decode(&little[..little.len() - 1], None).unwrap_err().message.contains("cut off"));
     }
 }

@@ -166,7 +166,7 @@ fn write_list(raw: &str, depth: usize, out: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::{list, pages};
+    use crate::catalog::{catalogue::Catalogue, list, pages};
 
     const SIGNED: &str = "https://h/x.webp?Expires=1759603506&Signature=s~-_&Key-Pair-Id=K1";
 
@@ -242,7 +242,7 @@ mod tests {
             Some("page 3 is \"lacking\"".into()),
         );
         let text = bodies.stripped().unwrap();
-        let answer = pages::read(text.as_bytes()).unwrap();
+        let answer = pages::read(Catalogue::Avatars, text.as_bytes()).unwrap();
         assert_eq!((answer.lists[0].listed, answer.lists[1].listed), (1, 1));
         assert_eq!(answer.lists[0].incomplete.as_deref(), Some("page 3 is \"lacking\""));
         assert!(page(r#"{"data":[],"has_more":false}"#).stripped().unwrap().contains("[]"));

@@ -1,5 +1,7 @@
 //! `changes`: the change feed, newest last.
 
+use std::sync::LazyLock;
+
 use clap::{Args, ValueEnum, builder::PossibleValue};
 
 use super::{
@@ -30,7 +32,7 @@ pub struct Changes {
     /// Before this time
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     until: Option<String>,
-    /// Only avatars or only talking photos
+    /// Only this kind
     #[arg(long, value_enum)]
     kind: Option<KindArgument>,
     /// Only this kind of change
@@ -81,21 +83,30 @@ impl ValueEnum for ChangesFormat {
 }
 
 /// A kind on the command line.
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-pub enum KindArgument {
-    /// Avatars
-    Avatar,
-    /// Talking photos
-    #[value(alias = "talking_photo")]
-    TalkingPhoto,
+#[derive(Clone, Copy, Debug)]
+pub struct KindArgument(Kind);
+
+impl ValueEnum for KindArgument {
+    fn value_variants<'a>() -> &'a [Self] {
+        static ALL: LazyLock<Vec<KindArgument>> =
+            LazyLock::new(|| Kind::ALL.into_iter().map(KindArgument).collect());
+        &ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        static WORDS: LazyLock<Vec<String>> =
+            LazyLock::new(|| Kind::ALL.map(|kind| kind.name.replace('_', "-")).into());
+        let Self(kind) = self;
+        // Words are joined by hyphens here and by underscores in the tables; both are taken.
+        let word = WORDS.get(kind.index()).map_or(kind.name, String::as_str);
+        let value = PossibleValue::new(word).alias(kind.name);
+        Some(value.help(format!("Only {}", kind.plural)))
+    }
 }
 
 impl From<KindArgument> for Kind {
-    fn from(argument: KindArgument) -> Self {
-        match argument {
-            KindArgument::Avatar => Self::AVATAR,
-            KindArgument::TalkingPhoto => Self::TALKING_PHOTO,
-        }
+    fn from(KindArgument(kind): KindArgument) -> Self {
+        kind
     }
 }
 

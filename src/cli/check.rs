@@ -7,8 +7,10 @@ use super::{
     account::expect_no_orphan,
     api::client,
     output::{Format, Rows},
+    task::{Input, Task},
 };
 use crate::{
+    catalog::catalogue::Catalogue,
     config::Config,
     daemon::schedule::Schedule,
     error::{Result, gravest},
@@ -76,12 +78,18 @@ async fn verdicts(context: &Context) -> Vec<Verdict> {
         let result = archive_store(&config, &location, context).await;
         all.push(Verdict { what: "archive".into(), result });
     }
-    for (account, key) in config.api_keys(&context.sources) {
-        let result = match key {
-            Ok(key) => api(&config, key, &account, &location, context).await,
+    for Task { account, catalogue, source } in Task::of_all(&config, context) {
+        let catalogue = catalogue.unwrap_or_default();
+        let result = match source {
+            Ok(Input::Key(key)) => api(&config, key, &account, catalogue, &location, context).await,
+            Ok(Input::Saved { .. }) => continue,
             Err(error) => Err(error),
         };
-        all.push(Verdict { what: format!("key and API of '{account}'"), result });
+        let of = match catalogue {
+            Catalogue::Avatars => String::new(),
+            other => format!(", {other}"),
+        };
+        all.push(Verdict { what: format!("key and API of '{account}'{of}"), result });
     }
     all
 }
@@ -100,12 +108,12 @@ async fn database(location: &Location, config: &Config, context: &Context) -> Re
     match Store::open_if_there(location).await? {
         Some(mut store) => {
             let (configured, now) = (config.account_names(), context.clock.now());
-            for account in store.status().await? {
-                let last_good = account.last_good.as_ref().and_then(|poll| poll.observed_at);
-                let last_good = last_good.filter(|_| configured.contains(&account.account));
-                if let Some(error) =
-                    last_good.and_then(|last_good| ahead_of_clock(&account.account, last_good, now))
-                {
+            for one in store.status().await? {
+                let last_good = one.last_good.as_ref().and_then(|poll| poll.observed_at);
+                let last_good = last_good.filter(|_| configured.contains(&one.account));
+                let ahead =
+                    last_good.and_then(|at| ahead_of_clock(&one.account, one.catalogue, at, now));
+                if let Some(error) = ahead {
                     return Err(error);
                 }
             }
@@ -164,6 +172,7 @@ async fn api(
     config: &Config,
     key: secrecy::SecretString,
     account: &str,
+    catalogue: Catalogue,
     location: &Location,
     context: &Context,
 ) -> Result<String> {
@@ -174,15 +183,16 @@ async fn api(
         expect_no_orphan(store, account, config, context).await?;
     }
     let now = context.clock.now();
-    let plan = Plan::of_account(config.api.version, account, store.as_mut(), now).await?;
+    let plan =
+        Plan::of_account(config.api.version, catalogue, account, store.as_mut(), now).await?;
     if let Some(store) = store {
         store.close().await?;
     }
-    let version = match heygen::probe(plan.ask, &client).await {
+    let version = match heygen::probe(plan.ask, catalogue, &client).await {
         Ok(()) => plan.ask,
         Err(Failure { mut error, presence, .. }) => match plan.after_failure(presence) {
             Some(other) => {
-                let second = heygen::probe(other, &client).await;
+                let second = heygen::probe(other, catalogue, &client).await;
                 second.map_err(|second| version::neither(error, second.error))?;
                 other
             }

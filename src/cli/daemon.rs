@@ -8,8 +8,9 @@ use super::{
     Context,
     account::expect_no_orphan,
     complain, report,
-    round::{Round, Task, Told},
+    round::{Round, Told},
     stores::{archive_in_use, configured_archive},
+    task::Task,
 };
 use crate::{
     config::Config,
@@ -91,7 +92,7 @@ async fn look(
     };
     expect_one_account(&mut store, config, context).await?;
     let now = context.clock.now();
-    let mut ahead = store.ahead(&config.account_names(), LEAD, now).await?;
+    let mut ahead = store.ahead(&config.polled(), LEAD, now).await?;
     if !config.mirror.enabled {
         // Nobody works the queue.
         ahead.retry = None;
@@ -141,7 +142,7 @@ async fn work(config: &Config, location: &Location, what: Work, context: &Contex
 
 /// Each poll is told in one line, within its span.
 fn log(told: Told<'_>, context: &Context) -> u8 {
-    let Told::Poll { account, polled } = told else { return 0 };
+    let Told::Poll { account, catalogue, polled } = told else { return 0 };
     let report = match polled {
         Ok(report) => report,
         Err(error) => {
@@ -154,6 +155,7 @@ fn log(told: Told<'_>, context: &Context) -> u8 {
     }
     if let Some(counts) = &report.row.counts {
         tracing::info!(
+            catalogue = catalogue.as_str(),
             outcome = report.row.outcome,
             listed = counts.summary(),
             added = counts.added,
@@ -167,6 +169,7 @@ fn log(told: Told<'_>, context: &Context) -> u8 {
     let mut command = vec!["heygen-sync".to_owned()];
     command.extend(context.flags.iter().cloned());
     command.extend(["sync", "--account", account].map(str::to_owned));
+    command.extend(report::catalogue_flag(catalogue));
     command.push(format!("--accept-removals={held}"));
     if let Some(held) = report::held(report, &command) {
         tracing::warn!("{held}");

@@ -13,8 +13,9 @@ use super::{
     output::{Format, Text, note},
 };
 use crate::{
-    catalog::kind::Kind,
+    catalog::{catalogue::Catalogue, kind::Kind},
     error::{Error, Result},
+    poll::whose,
     store::{
         Store,
         export::{Moment, Snapshot},
@@ -37,7 +38,7 @@ pub struct Export {
     /// What to write
     #[arg(long, value_enum, default_value_t = What::Catalogue)]
     what: What,
-    /// Only avatars or only talking photos, with their own columns
+    /// Only this kind, with its own columns
     #[arg(long, value_enum)]
     kind: Option<KindArgument>,
     /// Only this account
@@ -118,7 +119,7 @@ impl Export {
         let api = self.format == Some(ExportFormat::Api);
         if api && self.kind.is_some() {
             return Err(Error::usage(
-                "--format api takes no --kind: an answer of the API holds both lists",
+                "--format api takes no --kind: it is an answer of v2, avatars and talking photos",
             ));
         }
         if self.what != What::Catalogue && (api || self.as_of.is_some()) {
@@ -138,7 +139,7 @@ impl Export {
     ) -> Result<()> {
         let moments = self.moments(snapshot, as_of, quiet).await?;
         if !quiet {
-            moments.iter().for_each(|moment| tell(moment, moments.len() > 1, as_of, now));
+            moments.iter().for_each(|moment| tell(moment, &moments, as_of, now));
         }
         match self.format {
             Some(ExportFormat::Api) => answer(snapshot, &moments).await,
@@ -148,9 +149,9 @@ impl Export {
 
     async fn items(&self, snapshot: &mut Snapshot<'_>, moments: &[Moment]) -> Result<()> {
         let (columns, cells) = rows::of_items(self.for_people(), self.kind());
-        let mut out = self.written(columns)?;
+        let mut out = self.written(self.kind().map(|kind| kind.table), columns)?;
         for moment in moments {
-            for kind in self.kinds() {
+            for kind in self.kinds().filter(|kind| kind.catalogue == moment.catalogue) {
                 let row = |item| out.row(cells(&moment.account, kind, item));
                 snapshot.items(kind, moment, row).await?;
             }
@@ -161,7 +162,7 @@ impl Export {
     async fn history(&self, snapshot: &mut Snapshot<'_>) -> Result<()> {
         let accounts = self.accounts(snapshot).await?;
         let (columns, cells) = rows::of_versions(self.for_people(), self.kind());
-        let mut out = self.written(columns)?;
+        let mut out = self.written(self.kind().map(|kind| kind.history), columns)?;
         for account in accounts {
             for kind in self.kinds() {
                 snapshot.versions(kind, &account, |version| out.row(cells(version))).await?;
@@ -175,7 +176,7 @@ impl Export {
         let account = self.account.clone();
         let filter = ChangeFilter { kind: self.kind(), account, ..ChangeFilter::default() };
         let (columns, cells) = changes::columns(self.for_people());
-        let mut out = self.written(columns.into())?;
+        let mut out = self.written(Some("changes"), columns.into())?;
         snapshot.changes(&filter, |row| out.row(cells(row))).await?;
         out.finish("No such changes.")
     }
@@ -191,6 +192,18 @@ impl Export {
         Kind::ALL.into_iter().filter(move |kind| wanted.is_none_or(|one| one == *kind))
     }
 
+    /// The catalogues of the wanted kinds; an answer of the API is one of avatars.
+    fn catalogues(&self) -> Vec<Catalogue> {
+        match self.format {
+            Some(ExportFormat::Api) => vec![Catalogue::Avatars],
+            _ => {
+                let mut all: Vec<Catalogue> = self.kinds().map(|kind| kind.catalogue).collect();
+                all.dedup();
+                all
+            }
+        }
+    }
+
     /// Whether it is a table on a terminal, with fewer columns.
     fn for_people(&self) -> bool {
         match self.format {
@@ -200,16 +213,16 @@ impl Export {
         }
     }
 
-    /// Begins the output.
-    fn written(&self, columns: Vec<&'static str>) -> Result<Written> {
+    /// Begins the output; the columns are those of `table`, where it is one.
+    fn written(&self, table: Option<&str>, columns: Vec<&'static str>) -> Result<Written> {
         match self.format {
-            Some(ExportFormat::Parquet) => Written::parquet(columns),
+            Some(ExportFormat::Parquet) => Written::parquet(table.unwrap_or_default(), columns),
             Some(ExportFormat::Rows(format)) => Written::rows(format, columns),
             _ => Written::rows(Format::or_default(None), columns),
         }
     }
 
-    /// Where each wanted account stood.
+    /// The moment of each wanted catalogue of each wanted account.
     async fn moments(
         &self,
         snapshot: &mut Snapshot<'_>,
@@ -221,16 +234,28 @@ impl Export {
         let mut moments = vec![];
         let mut later = vec![];
         for account in accounts {
-            match snapshot.moment(&account, time).await? {
-                Some(moment) => moments.push(moment),
-                None => later.push((snapshot.first_good(&account).await?, account)),
+            let known = moments.len() + later.len();
+            for catalogue in self.catalogues() {
+                match snapshot.moment(&account, catalogue, time).await? {
+                    Some(moment) => moments.push(moment),
+                    None => {
+                        let first = snapshot.first_good(&account, catalogue).await?;
+                        // What was never polled is not missed, unless it is all there is.
+                        later.extend(first.map(|first| (Some(first), account.clone(), catalogue)));
+                    }
+                }
+            }
+            if moments.len() + later.len() == known {
+                let first = self.catalogues().first().copied().unwrap_or_default();
+                later.push((None, account, first));
             }
         }
         if moments.is_empty() {
             return Err(too_early(&later, as_of));
         }
-        for (first, account) in later.iter().filter(|_| !quiet) {
-            note(format_args!("heygen-sync: account '{account}' is left out: {}", begins(*first)));
+        for (first, account, catalogue) in later.iter().filter(|_| !quiet) {
+            let whose = whose(account, *catalogue);
+            note(format_args!("heygen-sync: {whose} is left out: {}", begins(*first)));
         }
         Ok(moments)
     }
@@ -263,9 +288,10 @@ async fn answer(snapshot: &mut Snapshot<'_>, moments: &[Moment]) -> Result<()> {
 }
 
 /// Says which poll the export shows, and between which times nobody knows the state.
-fn tell(moment: &Moment, several: bool, as_of: Option<Timestamp>, now: Timestamp) {
-    let Moment { account, poll_id, observed_at, failed, next } = moment;
-    let whose = if several { format!("account '{account}': ") } else { String::new() };
+fn tell(moment: &Moment, all: &[Moment], as_of: Option<Timestamp>, now: Timestamp) {
+    let Moment { account, catalogue, poll_id, observed_at, failed, next } = moment;
+    let several = all.len() > 1 || *catalogue != Catalogue::Avatars;
+    let whose = if several { format!("{}: ", whose(account, *catalogue)) } else { String::new() };
     note(format_args!("heygen-sync: {whose}as of {observed_at}, after poll {poll_id}"));
     if *failed == 0 {
         return;
@@ -282,12 +308,13 @@ fn tell(moment: &Moment, several: bool, as_of: Option<Timestamp>, now: Timestamp
     ));
 }
 
-/// No account had a good poll yet: says when the first one came.
-fn too_early(later: &[(Option<Timestamp>, String)], as_of: Option<Timestamp>) -> Error {
-    let first = later.iter().filter_map(|(first, account)| Some(((*first)?, account))).min();
-    match (first, as_of) {
-        (Some((first, account)), Some(as_of)) => Error::usage(format!(
-            "nothing is known as of {as_of}: the first good poll of account '{account}' was at {first}"
+/// Nothing had a good poll yet: says when the first one came.
+fn too_early(later: &[(Option<Timestamp>, String, Catalogue)], as_of: Option<Timestamp>) -> Error {
+    let first = later.iter().filter_map(|(first, account, of)| Some(((*first)?, account, *of)));
+    match (first.min(), as_of) {
+        (Some((first, account, catalogue)), Some(as_of)) => Error::usage(format!(
+            "nothing is known as of {as_of}: the first good poll of {} was at {first}",
+            whose(account, catalogue)
         )),
         _ => Error::usage(
             "no poll has succeeded yet, so there is no catalogue to show; see: heygen-sync status",

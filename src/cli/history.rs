@@ -41,7 +41,7 @@ const TABLE: [&str; 6] = ["version", "valid_from", "valid_to", "opened_by", "clo
 pub struct History {
     /// The avatar's or talking photo's id
     id: String,
-    /// Only avatars or only talking photos
+    /// Only this kind
     #[arg(long, value_enum)]
     kind: Option<KindArgument>,
     /// Only this account

@@ -1,6 +1,6 @@
 //! `mirror`: works the queue of previews once; `mirror prune` removes what nothing needs any more.
 
-use std::{convert::Infallible, fmt::Write, io::IsTerminal, sync::Arc};
+use std::{convert::Infallible, fmt::Write, io::IsTerminal, sync::Arc, time::Duration};
 
 use clap::{Args, Subcommand};
 use indicatif::{HumanBytes, ProgressBar, ProgressState, ProgressStyle};
@@ -15,6 +15,7 @@ use super::{
     output::{Cell, note, object, print, visible},
     report,
     stores::{self, blobs},
+    task::{Input, Task},
     textfile::leave_metrics,
 };
 use crate::{
@@ -22,7 +23,7 @@ use crate::{
     config::Config,
     error::{Error, Kind, Result, caught, gravest},
     mirror::{self, Blobs, Progress, Settings, Summary, audit},
-    poll::{Report, Request, Source, poll},
+    poll::{Report, Request, Source, poll, whose},
     store::{Store, queue::Failures},
     words::{counted, number},
 };
@@ -288,8 +289,8 @@ async fn drain(
     Ok((summary, gravest(codes)))
 }
 
-/// Polls every account for fresh links and tells what each poll has to tell; an error unless all
-/// have answered, since another account may list the same preview.
+/// Polls every catalogue of every account for fresh links and reports each poll; an error unless all
+/// have answered, since another one may list the same preview.
 async fn refresh(
     store: &mut Store,
     config: &Config,
@@ -298,12 +299,15 @@ async fn refresh(
 ) -> Result<()> {
     let archive = stores::archive_in_use(config, context);
     let mut outcome = Ok(());
-    for (account, key) in config.api_keys(&context.sources) {
+    for Task { account, catalogue, source } in Task::of_all(config, context) {
+        let catalogue = catalogue.unwrap_or_default();
         let polled = async {
             expect_no_orphan(store, &account, config, context).await?;
-            let client = client(config, key?, &context.clock)?;
+            let Input::Key(key) = source? else { return Ok(()) };
+            let client = client(config, key, &context.clock)?;
             let request = Request {
                 account: &account,
+                catalogue: Some(catalogue),
                 trigger: "refresh",
                 source: Source::Api {
                     client: &client,
@@ -316,6 +320,7 @@ async fn refresh(
                 observed_at: None,
                 archive: archive.as_ref(),
                 deadline: deadline(config),
+                patience: Duration::ZERO,
                 notify: Some(&config.notify),
             };
             context.service.health.step(deadline(config));
@@ -330,8 +335,8 @@ async fn refresh(
         };
         if let Err(error) = polled.await {
             codes.push(error.kind.exit_code());
-            let error =
-                error.context(format!("account '{account}': no fresh links for the mirror"));
+            let whose = whose(&account, catalogue);
+            let error = error.context(format!("{whose}: no fresh links for the mirror"));
             complain(&error);
             outcome = Err(error);
         }
@@ -348,6 +353,7 @@ fn accepting_command(account: &str, report: &Report, context: &Context) -> Vec<S
     if account != "default" {
         command.extend(["--account".to_owned(), account.to_owned()]);
     }
+    command.extend(report::catalogue_flag(report.row.catalogue()));
     command.push(format!("--accept-removals={held}"));
     command
 }

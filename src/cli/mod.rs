@@ -28,6 +28,7 @@ mod serve;
 mod status;
 mod stores;
 mod sync;
+mod task;
 mod textfile;
 mod unknown;
 mod verify;

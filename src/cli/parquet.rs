@@ -25,7 +25,7 @@ use super::output::{Cell, unwritten};
 use crate::{
     catalog::column::Holds,
     error::{Error, Result},
-    store::table,
+    store::table::holds,
 };
 
 /// A row group is written once it holds so many rows …
@@ -56,8 +56,8 @@ struct Cells<T> {
 }
 
 impl Parquet {
-    /// Begins the file; a terminal is refused.
-    pub fn new(names: &[&str]) -> Result<Self> {
+    /// Begins the file, with the types that the columns have in `table`; a terminal is refused.
+    pub fn new(table: &str, names: &[&str]) -> Result<Self> {
         if io::stdout().is_terminal() {
             return Err(Error::usage(
                 "Parquet is not for a terminal; write it to a file: \
@@ -65,7 +65,7 @@ impl Parquet {
             ));
         }
         let columns: Vec<Values> =
-            names.iter().map(|name| Values::of(table::holds(name))).collect();
+            names.iter().map(|name| Values::of(holds(table, name))).collect();
         let schema = schema(names, &columns).map_err(failed)?;
         let out = io::BufWriter::with_capacity(64 * 1024, io::stdout());
         let writer = SerializedFileWriter::new(out, schema, Arc::new(properties()));

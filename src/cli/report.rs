@@ -8,11 +8,12 @@ use std::{collections::BTreeMap, fmt::Write};
 use super::output::{Cell, object, visible};
 use crate::{
     catalog::{
+        catalogue::Catalogue,
         diff::{Diff, FieldChange, ListDiff, Opened, OpenedBy},
         kind::Kind,
         value::{Value, write_json_string},
     },
-    poll::Report,
+    poll::{Report, whose},
     store::{past::Overlap, record::Record, row::Counts},
     words::{counted, number},
 };
@@ -31,7 +32,10 @@ pub struct Telling {
 
 /// For people. Empty lines end nothing; the text ends with a line break.
 pub fn text(report: &Report, telling: Telling) -> String {
-    let account = visible(&report.row.account);
+    let account = match report.row.catalogue() {
+        Catalogue::Avatars => visible(&report.row.account),
+        other => format!("{}, {other}", visible(&report.row.account)),
+    };
     let Some(diff) = &report.diff else {
         return format!("{account}: failed\n");
     };
@@ -178,8 +182,8 @@ pub fn held(report: &Report, command: &[String]) -> Option<String> {
     let diff = report.diff.as_ref().filter(|diff| diff.held() > 0)?;
     let command: Vec<String> = command.iter().map(|word| shell_word(word)).collect();
     Some(format!(
-        "account '{}': {} held back: {}{}\nIf that is right, let them through: {}",
-        visible(&report.row.account),
+        "{}: {} held back: {}{}\nIf that is right, let them through: {}",
+        visible(&whose(&report.row.account, report.row.catalogue())),
         counted(diff.held(), "removal is", "removals are"),
         diff.held_reason().unwrap_or_default(),
         report.overlap.map(|overlap| after_switch(report, overlap)).unwrap_or_default(),
@@ -198,6 +202,14 @@ fn after_switch(report: &Report, Overlap { before, both }: Overlap) -> String {
     )
 }
 
+/// The flag that names a catalogue, where it is not the usual one.
+pub fn catalogue_flag(catalogue: Catalogue) -> Vec<String> {
+    match catalogue {
+        Catalogue::Avatars => vec![],
+        other => vec!["--catalogue".to_owned(), other.to_string()],
+    }
+}
+
 /// A word as a shell reads it back.
 pub fn shell_word(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:@%+,".contains(c);
@@ -207,9 +219,10 @@ pub fn shell_word(word: &str) -> String {
     }
 }
 
-/// The keys of a report in JSON.
-const COLUMNS: [&str; 28] = [
+/// The keys of a report in JSON, before and after the counts.
+const HEAD: [&str; 12] = [
     "account",
+    "catalogue",
     "poll_id",
     "dry_run",
     "outcome",
@@ -220,30 +233,16 @@ const COLUMNS: [&str; 28] = [
     "api_version",
     "switched_to",
     "http_status",
-    "avatars_listed",
-    "talking_photos_listed",
-    "added",
-    "changed",
-    "removed",
-    "restored",
-    "learned",
-    "missing",
-    "duplicates",
-    "rejected",
-    "held",
-    "held_reason",
-    "accept_command",
-    "warning",
-    "error",
-    "schema_changes",
-    "changes",
 ];
+const TAIL: [&str; 6] =
+    ["held_reason", "accept_command", "warning", "error", "schema_changes", "changes"];
 
 /// For machines: one JSON object. The changes of a baseline are left out unless `whole`.
 pub fn json(report: &Report, exit_code: u8, command: &[String], telling: Telling) -> String {
     let Report { row, diff, error, switched_to, overlap: _ } = report;
     let mut cells: Vec<Cell> = vec![
         row.account.as_str().into(),
+        row.catalogue.as_str().into(),
         (row.poll_id > 0).then_some(row.poll_id).into(),
         telling.dry_run.into(),
         row.outcome.as_str().into(),
@@ -268,7 +267,8 @@ pub fn json(report: &Report, exit_code: u8, command: &[String], telling: Telling
         Cell::Json(diff.as_ref().map_or("[]".into(), schema_json)),
         Cell::Json(diff.as_ref().map_or("[]".into(), |diff| changes_json(diff, telling.whole))),
     ]);
-    object(&COLUMNS, &cells)
+    let columns: Vec<&str> = HEAD.into_iter().chain(Counts::names()).chain(TAIL).collect();
+    object(&columns, &cells)
 }
 
 fn schema_json(diff: &Diff) -> String {

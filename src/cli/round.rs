@@ -1,12 +1,11 @@
-//! One round: what a `sync` does once and the daemon whenever it is due. A poll of each account, the
-//! notices, the mirror; the gravest exit code of all.
+//! One round: what a `sync` does once and the daemon whenever it is due. A poll of each catalogue of
+//! each account, the notices, the mirror; the gravest exit code of all.
 //!
 //! How a poll is told is for the caller to say.
 
 use std::{io::IsTerminal, time::Duration};
 
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
-use secrecy::SecretString;
 use tracing::Instrument;
 
 use super::{
@@ -15,10 +14,11 @@ use super::{
     context::Context,
     log::span,
     mirror::{Mirrored, after_sync},
+    task::{Input, Task},
 };
 use crate::{
     archive::Archive,
-    catalog::diff::Accepted,
+    catalog::{catalogue::Catalogue, diff::Accepted},
     config::Config,
     error::{Error, Result, caught, gravest},
     heygen::Progress,
@@ -28,28 +28,6 @@ use crate::{
     time::Timestamp,
     words::counted,
 };
-
-/// An account to poll, with where its list comes from.
-pub(super) struct Task {
-    pub account: String,
-    pub source: Result<Input>,
-}
-
-/// Where a list comes from.
-pub(super) enum Input {
-    /// The API, asked with this key.
-    Key(SecretString),
-    /// A saved response.
-    Saved { name: String, body: Vec<u8> },
-}
-
-impl Task {
-    /// Every configured account, with its key as it is now.
-    pub fn of_all(config: &Config, context: &Context) -> Vec<Self> {
-        let keys = config.api_keys(&context.sources).into_iter();
-        keys.map(|(account, key)| Self { account, source: key.map(Input::Key) }).collect()
-    }
-}
 
 fn asks_the_api(task: &Task) -> bool {
     !matches!(task.source, Ok(Input::Saved { .. }))
@@ -75,7 +53,7 @@ pub(super) struct Round<'a> {
 /// What the caller is told, as it happens; it answers with an exit code.
 pub(super) enum Told<'a> {
     /// A poll has ended.
-    Poll { account: &'a str, polled: &'a Result<Report> },
+    Poll { account: &'a str, catalogue: Catalogue, polled: &'a Result<Report> },
     /// All is done, the mirror too, where it was to work.
     Done { mirrored: Option<&'a Mirrored> },
 }
@@ -118,15 +96,24 @@ impl<'a> Round<'a> {
                 code
             })
         };
+        let mut begun: Option<String> = None;
         for task in tasks {
             if stop.is_cancelled() {
                 break;
             }
-            let account = task.account.clone();
+            let (account, asked) = (task.account.clone(), task.catalogue);
+            // Between two catalogues of an account another poll may have come in.
+            let patience = match begun.replace(account.clone()) {
+                Some(before) if before == account => deadline(self.config),
+                _ => Duration::ZERO,
+            };
             let span = span(&account, self.trigger);
-            let polled = caught(self.poll(task, store.as_mut())).instrument(span.clone()).await;
+            let polled = self.poll(task, store.as_mut(), patience);
+            let polled = caught(polled).instrument(span.clone()).await;
+            let read = polled.as_ref().ok().map(|report| report.row.catalogue());
+            let catalogue = read.or(asked).unwrap_or_default();
             changed |= polled.as_ref().is_ok_and(Report::opens_or_removes);
-            let told = Told::Poll { account: &account, polled: &polled };
+            let told = Told::Poll { account: &account, catalogue, polled: &polled };
             codes.push(span.in_scope(|| tell(told)));
         }
         let mut mirrored = None;
@@ -191,14 +178,19 @@ impl<'a> Round<'a> {
         }
     }
 
-    async fn poll(&self, task: Task, mut store: Option<&mut Store>) -> Result<Report> {
+    async fn poll(
+        &self,
+        task: Task,
+        mut store: Option<&mut Store>,
+        patience: Duration,
+    ) -> Result<Report> {
         let Self { config, context, .. } = self;
         if let Some(store) = store.as_deref_mut().filter(|_| !self.new_account) {
             expect_no_orphan(store, &task.account, config, context).await?;
         }
         let client;
         let spinner = Spinner::start(context);
-        context.service.health.step(deadline(config));
+        context.service.health.step(patience + deadline(config));
         let progress = |progress: Progress| {
             // After these bytes the next ones, or another request with its waits.
             context.service.health.step(config.api.retry_time + config.api.timeout);
@@ -214,6 +206,7 @@ impl<'a> Round<'a> {
         };
         let request = Request {
             account: &task.account,
+            catalogue: task.catalogue,
             trigger,
             source,
             removals: &config.removals,
@@ -222,6 +215,7 @@ impl<'a> Round<'a> {
             observed_at: self.observed_at,
             archive: self.archive,
             deadline: deadline(config),
+            patience,
             notify: Some(&config.notify),
         };
         match store {

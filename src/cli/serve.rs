@@ -37,7 +37,7 @@ impl Serve {
         let words = ["heygen-sync".to_owned()].into_iter().chain(context.flags.iter().cloned());
         settings.program = words.map(|word| shell_word(&word)).collect::<Vec<_>>().join(" ");
         let mut app = App::new(location, settings, context.clock.clone());
-        app.accounts = config.account_names();
+        app.polled = config.polled();
         let quiet = context.quiet;
         let listening = move |address| {
             if !quiet {

@@ -1,6 +1,6 @@
 //! `status`: how every account stands.
 
-use std::{fmt::Write, time::Duration};
+use std::{fmt::Write, sync::LazyLock, time::Duration};
 
 use clap::Args;
 
@@ -8,25 +8,27 @@ use super::{
     Context,
     mirror::failures_text,
     output::{Cell, Format, Rows, print, visible},
-    report::shell_word,
+    report::{catalogue_flag, shell_word},
 };
 use crate::{
-    catalog::value::write_json_string,
+    catalog::{catalogue::Catalogue, kind::Kind, value::write_json_string},
     config::Config,
     error::{Error, Result},
     poll::ahead_of_clock,
     store::{
         Store,
         outbox::Waiting,
-        query::{AccountStatus, AssetStatus, SchemaNote},
+        query::{AssetStatus, CatalogueStatus, ItemCounts, SchemaNote},
         row::PollRow,
     },
     time::Timestamp,
     words::{counted, duration, number},
 };
 
-const COLUMNS: [&str; 28] = [
+/// The columns before and after those of the kinds.
+const HEAD: [&str; 10] = [
     "account",
+    "catalogue",
     "configured",
     "last_poll_id",
     "last_poll_at",
@@ -35,12 +37,8 @@ const COLUMNS: [&str; 28] = [
     "last_good_poll_at",
     "failed_since",
     "api_version",
-    "avatars",
-    "avatars_missing",
-    "avatars_removed",
-    "talking_photos",
-    "talking_photos_missing",
-    "talking_photos_removed",
+];
+const TAIL: [&str; 13] = [
     "held",
     "held_reason",
     "api_warning",
@@ -56,10 +54,22 @@ const COLUMNS: [&str; 28] = [
     "in_future",
 ];
 
-/// Show the last poll of each account, what it holds, and what needs attention
+/// All columns; of each kind the current, missing and removed items.
+static COLUMNS: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let of_kind = |kind: Kind| {
+        ["", "_missing", "_removed"].into_iter().map(move |end| format!("{}{end}", kind.table))
+    };
+    let own = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    let mut all = own(&HEAD);
+    all.extend(Kind::ALL.into_iter().flat_map(of_kind));
+    all.extend(own(&TAIL));
+    all
+});
+
+/// Show the last poll of each account and catalogue, what it holds, and what needs attention
 #[derive(Debug, Args)]
 pub struct Status {
-    /// Exit with 1 when an account's last good poll is older than this, for example 26h, or in the future
+    /// Exit with 1 when the last good poll of an account's catalogue is older than this, for example 26h, or in the future
     #[arg(long, value_name = "DURATION")]
     max_age: Option<String>,
     /// Output format
@@ -69,7 +79,7 @@ pub struct Status {
 
 /// What is shown of one account.
 struct Line<'a> {
-    status: &'a AccountStatus,
+    status: &'a CatalogueStatus,
     configured: bool,
     too_old: bool,
     /// Why no poll can be added, if its last good poll is in the future.
@@ -90,14 +100,15 @@ impl Status {
         let mirror = config.mirror.enabled;
         let mut store = Store::open_to_read(&location).await?;
         store.begin_reading().await?;
-        let accounts = store.status().await?;
+        let all = store.status().await?;
         let assets = store.asset_status().await?;
         let waiting = store.notices_waiting().await?;
-        let lines: Vec<Line<'_>> =
-            accounts.iter().map(|one| line(one, &config, oldest, now)).collect();
-        // An account that was never polled is not well; `default` needs no configuration.
-        let mut never = config.account_names();
-        never.retain(|name| !accounts.iter().any(|account| account.account == *name));
+        let lines: Vec<Line<'_>> = all.iter().map(|one| line(one, &config, oldest, now)).collect();
+        // What was never polled is not well; `default` needs no configuration.
+        let mut never = config.polled();
+        never.retain(|(account, catalogue)| {
+            !all.iter().any(|one| one.account == *account && one.catalogue == *catalogue)
+        });
         match Format::or_default(format) {
             Format::Table => {
                 let max_age = max_age.as_deref();
@@ -114,32 +125,32 @@ impl Status {
 
 /// An account that is no longer configured is not blamed for its age.
 fn line<'a>(
-    status: &'a AccountStatus,
+    status: &'a CatalogueStatus,
     config: &Config,
     oldest: Option<Timestamp>,
     now: Timestamp,
 ) -> Line<'a> {
-    let configured = config.account_names().contains(&status.account);
+    let configured = config.polled().contains(&(status.account.clone(), status.catalogue));
     let last_good = status.last_good.as_ref().and_then(|poll| poll.observed_at);
     let too_old = oldest.is_some_and(|oldest| configured && last_good.is_none_or(|at| at < oldest));
     let in_future =
-        last_good.filter(|_| configured).and_then(|at| ahead_of_clock(&status.account, at, now));
+        last_good.filter(|_| configured).and_then(|at| ahead_of_clock(&status.account, status.catalogue, at, now));
     Line { status, configured, too_old, in_future }
 }
 
 fn machines(lines: &[Line<'_>], assets: &AssetStatus, format: Format) -> Result<()> {
-    let mut rows = Rows::new(format, COLUMNS)?;
+    let mut rows = Rows::new(format, COLUMNS.iter().map(String::as_str).collect::<Vec<_>>())?;
     for Line { status, configured, too_old, in_future } in lines {
         let last = &status.last;
         let good = status.last_good.as_ref();
-        let [avatars, photos] = status.items;
         let state = |name: &str| {
             Cell::Int(
                 assets.by_state.iter().find(|(state, _)| state == name).map_or(0, |(_, n)| *n),
             )
         };
-        rows.row(vec![
+        let mut cells: Vec<Cell> = vec![
             status.account.as_str().into(),
+            status.catalogue.as_str().into(),
             (*configured).into(),
             last.poll_id.into(),
             last.finished_at.into(),
@@ -148,12 +159,9 @@ fn machines(lines: &[Line<'_>], assets: &AssetStatus, format: Format) -> Result<
             good.and_then(|poll| poll.observed_at).into(),
             status.failed_since.into(),
             last.api_version.as_deref().into(),
-            avatars.current.into(),
-            avatars.missing.into(),
-            avatars.removed.into(),
-            photos.current.into(),
-            photos.missing.into(),
-            photos.removed.into(),
+        ];
+        cells.extend(Kind::ALL.into_iter().flat_map(|kind| item_cells(status.items.get(&kind))));
+        cells.extend([
             good.and_then(|poll| poll.counts).map(|counts| counts.held).into(),
             good.and_then(|poll| poll.held_reason.as_deref()).into(),
             last.warning.as_deref().into(),
@@ -167,9 +175,20 @@ fn machines(lines: &[Line<'_>], assets: &AssetStatus, format: Format) -> Result<
             last.digest.as_deref().into(),
             (*too_old).into(),
             in_future.is_some().into(),
-        ])?;
+        ]);
+        rows.row(cells)?;
     }
     rows.finish("")
+}
+
+/// Current, missing and removed items; nulls for a kind that the catalogue does not list.
+fn item_cells(counts: Option<&ItemCounts>) -> [Cell; 3] {
+    match counts {
+        Some(ItemCounts { current, missing, removed }) => {
+            [(*current).into(), (*missing).into(), (*removed).into()]
+        }
+        None => [Cell::Null, Cell::Null, Cell::Null],
+    }
 }
 
 fn notes_json(notes: &[SchemaNote]) -> String {
@@ -201,8 +220,8 @@ fn notes_json(notes: &[SchemaNote]) -> String {
 /// What people read.
 struct Page<'a> {
     lines: &'a [Line<'a>],
-    /// Configured accounts that were never polled.
-    never: &'a [String],
+    /// Configured catalogues that were never polled.
+    never: &'a [(String, Catalogue)],
     /// As it was given.
     max_age: Option<&'a str>,
     context: &'a Context,
@@ -244,10 +263,10 @@ impl Page<'_> {
     fn text(&self, previews: &str, waiting: &Waiting) -> String {
         let mut text = String::new();
         for line in self.lines {
-            self.account(&mut text, line);
+            self.catalogue(&mut text, line);
         }
-        for account in self.never {
-            let _ = writeln!(text, "{}\n  last poll   none yet\n", visible(account));
+        for (account, catalogue) in self.never {
+            let _ = writeln!(text, "{}\n  last poll   none yet\n", title(account, *catalogue));
         }
         text.push_str(previews);
         if let (1.., Some(since)) = (waiting.count, waiting.since) {
@@ -258,22 +277,23 @@ impl Page<'_> {
         text
     }
 
-    /// One account's paragraph. Writing to a string cannot fail.
-    fn account(&self, text: &mut String, line: &Line<'_>) {
-        let AccountStatus { account, last, last_good, items: [avatars, photos], .. } = line.status;
+    /// One catalogue's paragraph. Writing to a string cannot fail.
+    fn catalogue(&self, text: &mut String, line: &Line<'_>) {
+        let CatalogueStatus { account, catalogue, last, last_good, items, .. } = line.status;
         let note = if line.configured { "" } else { "  (no longer configured)" };
-        let _ = writeln!(text, "{}{note}", visible(account));
+        let _ = writeln!(text, "{}{note}", title(account, *catalogue));
         self.polls(text, line);
         if let Some(error) = &line.in_future {
             let _ = writeln!(text, "  in future   {}", visible(&error.message));
         }
+        let current =
+            items.iter().map(|(kind, counts)| counted(counts.current, kind.singular, kind.plural));
         let _ = writeln!(
             text,
-            "  now         {}, {}; {} missing, {} removed",
-            counted(avatars.current, "avatar", "avatars"),
-            counted(photos.current, "talking photo", "talking photos"),
-            number(avatars.missing + photos.missing),
-            number(avatars.removed + photos.removed)
+            "  now         {}; {} missing, {} removed",
+            current.collect::<Vec<_>>().join(", "),
+            number(items.values().map(|counts| counts.missing).sum::<i64>()),
+            number(items.values().map(|counts| counts.removed).sum::<i64>())
         );
         let held = last_good
             .as_ref()
@@ -294,7 +314,7 @@ impl Page<'_> {
     /// The last poll by when it ended, the last good one by when its list had been received: these
     /// are two times where a saved response was taken, and age is counted from the latter.
     fn polls(&self, text: &mut String, line: &Line<'_>) {
-        let AccountStatus { last, last_good, failed_since, .. } = line.status;
+        let CatalogueStatus { last, last_good, failed_since, .. } = line.status;
         let now = self.context.clock.now();
         let moment = |at: Timestamp| format!("{at} ({})", distance(at, now));
         let ended = last.finished_at.map_or(String::new(), |at| format!("; ended {}", moment(at)));
@@ -314,8 +334,16 @@ impl Page<'_> {
     }
 }
 
+/// The account, and the catalogue where it is not the usual one.
+fn title(account: &str, catalogue: Catalogue) -> String {
+    match catalogue {
+        Catalogue::Avatars => visible(account),
+        other => format!("{}: {other}", visible(account)),
+    }
+}
+
 /// Which fields came and went.
-fn fields(text: &mut String, status: &AccountStatus) {
+fn fields(text: &mut String, status: &CatalogueStatus) {
     for note in &status.schema_changes {
         let types = note.json_type.as_ref().map(|types| format!(" ({types})")).unwrap_or_default();
         let _ = writeln!(
@@ -335,6 +363,7 @@ fn accepting_command(poll: &PollRow, held: i64, flags: &[String]) -> String {
     let mut words = vec!["heygen-sync".to_owned()];
     words.extend(flags.iter().cloned());
     words.extend(["sync".to_owned(), "--account".to_owned(), poll.account.clone()]);
+    words.extend(catalogue_flag(poll.catalogue()));
     if let Some(source) = poll.source.clone().filter(|_| poll.trigger == "file") {
         words.extend(["--from".to_owned(), source]);
     }

@@ -13,30 +13,35 @@ use super::{
     mirror::Mirrored,
     output::say,
     report::{self, Telling},
-    round::{Input, Round, Task, Told},
+    round::{Round, Told},
     stores,
+    task::{Input, Task},
     textfile::leave_metrics,
 };
 use crate::{
-    catalog::diff::Accepted,
+    catalog::{catalogue::Catalogue, diff::Accepted},
     config::{Config, check_account_name},
     error::{Error, Result, gravest},
-    poll::Report,
+    poll::{Report, whose},
     store::{Location, Store},
     time::Timestamp,
 };
 
-/// Poll each account once: read the list, compare it, and record what changed
+/// Poll each catalogue of each account once: read it, compare it, and record what changed
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   heygen-sync sync                                  poll the API (HEYGEN_API_KEY)
   heygen-sync sync --from saved.json                take a saved response instead
   heygen-sync sync --dry-run                        print what would change, write nothing
+  heygen-sync sync --catalogue voices               poll one of the configured catalogues
   heygen-sync sync --accept-removals=120            let up to 120 held removals through")]
 pub struct Sync {
     /// Only this account
     #[arg(long, value_name = "NAME")]
     account: Option<String>,
+    /// Only this catalogue
+    #[arg(long, value_name = "NAME", value_parser = catalogue_of)]
+    catalogue: Option<Catalogue>,
     /// Read a saved response instead of asking the API (- for standard input)
     #[arg(long, value_name = "FILE")]
     from: Option<PathBuf>,
@@ -72,7 +77,7 @@ pub struct Sync {
 enum ReportFormat {
     /// For people
     Text,
-    /// One JSON array with an object for each account
+    /// One JSON array with an object for each poll
     Json,
 }
 
@@ -115,14 +120,14 @@ impl Sync {
                 json.push(self.tell(report, code, context)?);
                 Ok(code)
             }
-            Told::Poll { account, polled: Err(error) } => {
+            Told::Poll { account, catalogue, polled: Err(error) } => {
                 let name = format!("account '{account}'");
                 // What is wrong with a key says itself whose it is.
                 match error.message.starts_with(&name) {
                     true => complain(error),
                     false => complain(&error.clone().context(name)),
                 }
-                json.push(not_polled(account, error));
+                json.push(not_polled(account, catalogue, error));
                 Ok(error.kind.exit_code())
             }
             Told::Done { mirrored } if self.format == Some(ReportFormat::Json) => {
@@ -142,16 +147,28 @@ impl Sync {
         }
         if let Some(from) = &self.from {
             let account = self.account.clone().unwrap_or_else(|| "default".into());
-            return Ok(vec![Task { account, source: Ok(saved(from)?) }]);
+            let (catalogue, source) = (self.catalogue, Ok(saved(from)?));
+            return Ok(vec![Task { account, catalogue, source }]);
         }
         let wanted = |name: &str| self.account.as_deref().is_none_or(|account| account == name);
+        let named = |catalogue: Option<Catalogue>| {
+            self.catalogue.is_none_or(|wanted| catalogue.is_none_or(|one| one == wanted))
+        };
         let mut tasks = Task::of_all(config, context);
         tasks.retain(|task| wanted(&task.account));
-        match (&self.account, tasks.is_empty()) {
-            (Some(account), true) => Err(Error::config(format!(
+        if let (Some(account), true) = (&self.account, tasks.is_empty()) {
+            return Err(Error::config(format!(
                 "no account '{account}' is configured; add it under [[accounts]] in config.toml"
+            )));
+        }
+        match self.catalogue.filter(|wanted| !config.api.catalogues.contains(wanted)) {
+            Some(other) => Err(Error::config(format!(
+                "the catalogue {other} is not configured; add it to api.catalogues in config.toml"
             ))),
-            _ => Ok(tasks),
+            None => {
+                tasks.retain(|task| task.source.is_err() || named(task.catalogue));
+                Ok(tasks)
+            }
         }
     }
 
@@ -178,7 +195,7 @@ impl Sync {
         let telling = Telling { whole: self.dry_run, dry_run: self.dry_run };
         let command = self.accepting_command(report, context);
         if let Some(error) = &report.error {
-            complain(&error.clone().context(format!("account '{}'", report.row.account)));
+            complain(&error.clone().context(whose(&report.row.account, report.row.catalogue())));
         }
         let asked = self.format == Some(ReportFormat::Text);
         let looked_at = std::io::stdout().is_terminal() || self.dry_run;
@@ -205,12 +222,19 @@ impl Sync {
         if self.account.is_some() || report.row.account != "default" {
             command.extend(["--account".to_owned(), report.row.account.clone()]);
         }
+        command.extend(report::catalogue_flag(report.row.catalogue()));
         if let Some(from) = &self.from {
             command.extend(["--from".to_owned(), from.display().to_string()]);
         }
         command.push(format!("--accept-removals={held}"));
         command
     }
+}
+
+/// A catalogue on the command line.
+fn catalogue_of(word: &str) -> std::result::Result<Catalogue, String> {
+    let names = Catalogue::ALL.map(Catalogue::as_str).join(", ");
+    Catalogue::parse(&word.replace('-', "_")).ok_or_else(|| format!("must be one of {names}"))
 }
 
 fn saved(from: &PathBuf) -> Result<Input> {
@@ -232,12 +256,13 @@ fn with_mirror(report: &str, mirror: &str) -> String {
     }
 }
 
-fn not_polled(account: &str, error: &Error) -> String {
+fn not_polled(account: &str, catalogue: Catalogue, error: &Error) -> String {
     use super::output::object;
     object(
-        &["account", "poll_id", "outcome", "exit_code", "error"],
+        &["account", "catalogue", "poll_id", "outcome", "exit_code", "error"],
         &[
             account.into(),
+            catalogue.as_str().into(),
             super::output::Cell::Null,
             "not polled".into(),
             i64::from(error.kind.exit_code()).into(),

@@ -16,6 +16,7 @@ use super::{
     values,
 };
 use crate::{
+    catalog::catalogue::Catalogue,
     error::{Error, Result},
     heygen::ApiVersion,
 };
@@ -60,6 +61,9 @@ pub struct Api {
     /// Where the API is. Plain http to loopback only; no credentials, query or fragment.
     #[serde(with = "values::base_url")]
     pub base_url: Url,
+    /// What is polled, in this order.
+    #[serde(deserialize_with = "values::catalogues", serialize_with = "values::write_catalogues")]
+    pub catalogues: Vec<Catalogue>,
     /// Which version of the API is read.
     pub version: Version,
     /// The longest that one request may take, its body included.
@@ -120,6 +124,8 @@ pub struct Mirror {
     pub pictures: bool,
     /// Whether videos are saved.
     pub videos: bool,
+    /// Whether samples of voices are saved.
+    pub audio: bool,
     /// Downloads side by side.
     #[serde(deserialize_with = "values::concurrency")]
     pub concurrency: usize,
@@ -164,6 +170,14 @@ impl Config {
             [] => vec!["default".into()],
             accounts => accounts.iter().map(|account| account.name.clone()).collect(),
         }
+    }
+
+    /// What is polled: each account with each catalogue, in the order of the configuration.
+    pub fn polled(&self) -> Vec<(String, Catalogue)> {
+        let catalogues = &self.api.catalogues;
+        let of =
+            |account: String| catalogues.iter().map(move |catalogue| (account.clone(), *catalogue));
+        self.account_names().into_iter().flat_map(of).collect()
     }
 
     /// Each account's name, in the order of the configuration, with its key or the reason why
@@ -239,6 +253,7 @@ impl Default for Api {
     fn default() -> Self {
         Self {
             base_url: values::default_base_url(),
+            catalogues: vec![Catalogue::Avatars],
             version: Version::Auto,
             timeout: Duration::from_secs(180),
             connect_timeout: Duration::from_secs(10),
@@ -257,6 +272,7 @@ impl Default for Mirror {
             allowed_hosts: vec!["*.heygen.ai".into()],
             pictures: true,
             videos: true,
+            audio: false,
             concurrency: 16,
             requests_per_second: 50,
             max_file: 512 * 1024 * 1024,

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use url::Url;
 
 use super::*;
-use crate::error::Kind;
+use crate::{catalog::catalogue::Catalogue, error::Kind};
 
 const SHIPPED: &str = include_str!("../../config.toml");
 
@@ -201,6 +201,14 @@ fn what_is_nearly_a_url_is_no_folder_for_files() {
     }
     for store in ["s3://b", "s3://b/p", "s3", "a:b", "/x/s3:/y", "./s3:/b"] {
         assert_eq!(of_file(&format!("[mirror]\nstore = \"{store}\"\n")).load().mirror.store, store);
+    }
+}
+
+#[test]
+fn catalogues_are_known_and_named_once() {
+    for wrong in ["[]", "['avatars', 'avatars']", "['looks']", "'avatars'"] {
+        let error = of_file(&format!("[api]\ncatalogues = {wrong}\n")).error();
+        assert!(error.contains("must be a list of one or more of"), "{wrong}: {error}");
     }
 }
 
@@ -413,6 +421,7 @@ fn the_environment_stands_over_the_file_for_every_key() {
     let values = [
         ("database", "env.db"),
         ("api.base_url", "https://env.example/"),
+        ("api.catalogues", "['voices', 'avatars']"),
         ("api.version", "v3"),
         ("api.timeout", "1m"),
         ("api.connect_timeout", "7"),
@@ -427,6 +436,7 @@ fn the_environment_stands_over_the_file_for_every_key() {
         ("mirror.allowed_hosts", "['files.example', '::1']"),
         ("mirror.pictures", "false"),
         ("mirror.videos", "false"),
+        ("mirror.audio", "true"),
         ("mirror.concurrency", "3"),
         ("mirror.requests_per_second", "4"),
         ("mirror.max_file", "5 MB"),
@@ -476,6 +486,7 @@ fn the_environment_stands_over_the_file_for_every_key() {
         database: "env.db".into(),
         api: Api {
             base_url: Url::parse("https://env.example").unwrap(),
+            catalogues: vec![Catalogue::Voices, Catalogue::Avatars],
             version: Version::Fixed(ApiVersion::V3),
             timeout: Duration::from_secs(60),
             connect_timeout: Duration::from_secs(7),
@@ -507,6 +518,7 @@ fn the_environment_stands_over_the_file_for_every_key() {
             allowed_hosts: vec!["files.example".into(), "::1".into()],
             pictures: false,
             videos: false,
+            audio: true,
             concurrency: 3,
             requests_per_second: 4,
             max_file: 5_000_000,

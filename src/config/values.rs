@@ -3,11 +3,13 @@
 //! Each message goes on where "`key` …" left off, says what the key takes, and never repeats the
 //! value, which may be a secret. File, line and key are said by who calls.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use bytesize::ByteSize;
 use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
 use url::{Host, Url};
+
+use crate::catalog::catalogue::Catalogue;
 
 /// No time that is waited for may be longer: sums of a few stay far from any overflow.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -191,6 +193,25 @@ pub fn one_of<'de, D: Deserializer<'de>, T: Copy>(
         Scalar::Text(text) => known.into_iter().find(|one| name(*one) == text),
         _ => None,
     })
+}
+
+/// Names of catalogues, each once.
+pub fn catalogues<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Catalogue>, D::Error> {
+    let names = Catalogue::ALL.map(|catalogue| format!("\"{catalogue}\""));
+    let takes = format!("must be a list of one or more of {}, each once", names.join(", "));
+    let words = Vec::<String>::deserialize(deserializer).map_err(|_| D::Error::custom(&takes))?;
+    let all: Option<Vec<Catalogue>> = words.iter().map(|word| Catalogue::parse(word)).collect();
+    let different: BTreeSet<&Catalogue> = all.iter().flatten().collect();
+    let complete = !words.is_empty() && different.len() == words.len();
+    all.filter(|_| complete).ok_or_else(|| D::Error::custom(takes))
+}
+
+/// The reverse of [`catalogues`].
+pub fn write_catalogues<S: Serializer>(
+    all: &[Catalogue],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(all.iter().map(|catalogue| catalogue.as_str()))
 }
 
 /// Downloads side by side.

@@ -18,6 +18,7 @@ use tokio::net::TcpListener;
 
 use super::health::Health;
 use crate::{
+    catalog::catalogue::Catalogue,
     error::{Error, Result},
     metrics,
     store::{
@@ -36,22 +37,27 @@ pub struct Site {
     reader: Reader,
     health: Health,
     clock: Clock,
-    accounts: Mutex<Vec<String>>,
+    polled: Mutex<Vec<(String, Catalogue)>>,
 }
 
 impl Site {
     /// Of the database at `location`.
-    pub fn new(location: Location, health: Health, clock: Clock, accounts: Vec<String>) -> Self {
-        Self { reader: Reader::new(location), health, clock, accounts: Mutex::new(accounts) }
+    pub fn new(
+        location: Location,
+        health: Health,
+        clock: Clock,
+        polled: Vec<(String, Catalogue)>,
+    ) -> Self {
+        Self { reader: Reader::new(location), health, clock, polled: Mutex::new(polled) }
     }
 
-    /// These accounts are configured from now on.
-    pub fn set_accounts(&self, accounts: Vec<String>) {
-        *self.accounts.lock().unwrap_or_else(PoisonError::into_inner) = accounts;
+    /// These accounts and catalogues are configured from now on.
+    pub fn set_polled(&self, polled: Vec<(String, Catalogue)>) {
+        *self.polled.lock().unwrap_or_else(PoisonError::into_inner) = polled;
     }
 
-    fn accounts(&self) -> Vec<String> {
-        self.accounts.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    fn polled(&self) -> Vec<(String, Catalogue)> {
+        self.polled.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -85,7 +91,7 @@ pub async fn serve(listener: TcpListener, site: Arc<Site>) {
 async fn tell(State(site): State<Arc<Site>>) -> Response<Body> {
     match figures(&site).await {
         Ok(figures) => {
-            let text = metrics::text(&figures, &site.accounts());
+            let text = metrics::text(&figures, &site.polled());
             answer(StatusCode::OK, metrics::CONTENT_TYPE, text)
         }
         Err(Unreadable::NoCatalogue) => unavailable("there is no catalogue"),

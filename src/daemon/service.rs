@@ -136,8 +136,8 @@ impl<'a, R: Fn() -> Result<Config>> Service<'a, R> {
         let (listener, address) = http::listen(config.daemon.address()?).await?;
         let first = first_look(look(&config), &mut signals).await?;
         let Some((ahead, changed)) = first else { return Ok(None) };
-        let accounts = config.account_names();
-        let site = Arc::new(Site::new(location, health.clone(), clock.clone(), accounts));
+        let polled = config.polled();
+        let site = Arc::new(Site::new(location, health.clone(), clock.clone(), polled));
         tokio::spawn(http::serve(listener, site.clone()));
         let (timer, shots) = Timer::start().await?;
         let watchdog = systemd::watchdog_every();
@@ -339,9 +339,9 @@ impl<'a, R: Fn() -> Result<Config>> Service<'a, R> {
             ));
         }
         let schedule = Schedule::new(&config.daemon, self.seed)?;
-        let (names, known) = (config.account_names(), self.config.account_names());
-        self.joined |= names.iter().any(|name| !known.contains(name));
-        self.site.set_accounts(names);
+        let (polled, known) = (config.polled(), self.config.polled());
+        self.joined |= polled.iter().any(|one| !known.contains(one));
+        self.site.set_polled(polled);
         // A slot that waits in its jitter is lost with its schedule, and with nothing less.
         let (old, new) = (&self.config.daemon, &config.daemon);
         if (&old.schedule, &old.timezone, old.jitter) != (&new.schedule, &new.timezone, new.jitter)

@@ -30,20 +30,21 @@ pub use settings::{PACE, Settings};
 pub use version::ApiVersion;
 
 use self::profile::Asked;
-use crate::error::caught;
+use crate::{catalog::catalogue::Catalogue, error::caught};
 
-/// Reads the list once from `version`, with the client's retries. What goes wrong is in
+/// Reads `catalogue` once from `version`, with the client's retries. What goes wrong is in
 /// [`Fetched::answer`], a panic of a library too; `keep` asks for [`Fetched::bodies`].
 pub async fn fetch(
     version: ApiVersion,
+    catalogue: Catalogue,
     client: &Client,
     keep: bool,
     progress: OnProgress<'_>,
 ) -> Fetched {
-    let reading = version.fetch(client, Asked { keep, again: false }, progress);
+    let reading = version.fetch(client, Asked { catalogue, keep, again: false }, progress);
     let fetched = caught(async { Ok(reading.await) }).await.unwrap_or_else(|error| {
         let failure = Failure::lasting(error, Presence::Unclear);
-        Fetched::failed(client.source(version.probe()), failure)
+        Fetched::failed(client.source(&version.probe(catalogue)), failure)
     });
     if let Some(warning) = &fetched.warning {
         tracing::warn!(source = fetched.source, "HeyGen announces: {warning}");
@@ -51,17 +52,18 @@ pub async fn fetch(
     fetched
 }
 
-/// Reads a list a second time whose first reading broke off, in pages of another size. A second
+/// Reads a catalogue a second time whose first reading broke off, in pages of another size. A second
 /// reading that ends as it should is the answer. One that breaks off as well shows by the same ids
 /// that the list is whole; else the one with more ids is what there is.
 pub async fn read_again(
     version: ApiVersion,
+    catalogue: Catalogue,
     first: Fetched,
     client: &Client,
     keep: bool,
     progress: OnProgress<'_>,
 ) -> Fetched {
-    let second = version.fetch(client, Asked { keep, again: true }, progress).await;
+    let second = version.fetch(client, Asked { catalogue, keep, again: true }, progress).await;
     let (Ok(one), Ok(two)) = (&first.answer, &second.answer) else { return first };
     if second.broke_off.is_none() {
         return second;
@@ -75,13 +77,17 @@ pub async fn read_again(
     }
 }
 
-/// Asks `version` once, without retries, and reads only the head of the answer: whether the API is
+/// Asks `version` once for `catalogue`, without retries, and reads only the head of the answer: whether the API is
 /// there and takes the key.
 ///
 /// # Errors
 /// As [`Client::probe`].
-pub async fn probe(version: ApiVersion, client: &Client) -> Result<(), Failure> {
-    client.probe(version.probe()).await
+pub async fn probe(
+    version: ApiVersion,
+    catalogue: Catalogue,
+    client: &Client,
+) -> Result<(), Failure> {
+    client.probe(&version.probe(catalogue)).await
 }
 
 /// Whether v3 answers with a page of its list.

@@ -3,7 +3,10 @@
 use std::pin::Pin;
 
 use super::{Client, Fetched, OnProgress};
-use crate::{catalog::list::Answer, error::Result};
+use crate::{
+    catalog::{catalogue::Catalogue, list::Answer},
+    error::Result,
+};
 
 /// What there is to know of a version.
 pub(super) struct Profile {
@@ -12,17 +15,19 @@ pub(super) struct Profile {
     /// In how many polls in a row an item must be missing until its removal is due, unless the
     /// configuration says otherwise.
     pub after_polls: u32,
-    /// The cheapest request that shows whether the list is there: path and query.
-    pub probe: &'static str,
+    /// The cheapest request that shows whether a catalogue's list is there: path and query.
+    pub probe: fn(Catalogue) -> String,
     /// Reads the list once, with the client's retries. What goes wrong is in [`Fetched::answer`].
     pub fetch: for<'a> fn(&'a Client, Asked, OnProgress<'a>) -> Fetching<'a>,
-    /// Decodes what an archive kept of an answer, which [`Fetched::bodies`] gave it.
-    pub read: fn(&[u8]) -> Result<Answer>,
+    /// Decodes what an archive kept of a catalogue's answer, which [`Fetched::bodies`] gave it.
+    pub read: fn(Catalogue, &[u8]) -> Result<Answer>,
 }
 
 /// How a list is read.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Asked {
+    /// The catalogue.
+    pub catalogue: Catalogue,
     /// Whether [`Fetched::bodies`] are wanted.
     pub keep: bool,
     /// Whether this is the second reading of a list that broke off: in pages of another size.

@@ -171,7 +171,8 @@ async fn a_refusal_names_the_apis_own_code_and_blames_the_key_only_for_401() {
     let message = async |status, body: &str| {
         let (reply, server) = get([answer(status, "", body)]).await;
         let client = client_with(&settings(&server.url)).unwrap();
-        let probed = probe(ApiVersion::V2, &client).await.unwrap_err().error.message;
+        let probed =
+            probe(ApiVersion::V2, Catalogue::Avatars, &client).await.unwrap_err().error.message;
         let message = reply.unwrap_err().error.message;
         assert_eq!(message, probed);
         message
@@ -394,7 +395,7 @@ async fn key_and_query_are_in_no_error_and_no_debug_text() {
             Err(failure) => format!("{failure:?} {}", failure.error),
         };
         let client = client_with(&settings(&server.url)).unwrap();
-        let fetched = fetch(ApiVersion::V2, &client, false, &|_| ()).await;
+        let fetched = fetch(ApiVersion::V2, Catalogue::Avatars, &client, false, &|_| ()).await;
         let text = format!(
             "{text} {client:?} {} {:?} {:?} {:?}",
             fetched.source, fetched.request_id, fetched.warning, fetched.answer
@@ -419,9 +420,18 @@ async fn a_probe_reads_the_head_only_and_asks_once() {
     let head = b"HTTP/1.1 200 OK\r\ncontent-length: 999\r\n\r\n".to_vec();
     let server = Server::start([head, answer(401, "", ""), answer(503, "", "")]).await;
     let client = client_with(&settings(&server.url)).unwrap();
-    assert_eq!(probe(ApiVersion::V2, &client).await.map_err(|failure| failure.error), Ok(()));
-    assert_eq!(probe(ApiVersion::V2, &client).await.unwrap_err().error.kind, Kind::Refused);
-    assert_eq!(probe(ApiVersion::V2, &client).await.unwrap_err().error.kind, Kind::Unavailable);
+    assert_eq!(
+        probe(ApiVersion::V2, Catalogue::Avatars, &client).await.map_err(|failure| failure.error),
+        Ok(())
+    );
+    assert_eq!(
+        probe(ApiVersion::V2, Catalogue::Avatars, &client).await.unwrap_err().error.kind,
+        Kind::Refused
+    );
+    assert_eq!(
+        probe(ApiVersion::V2, Catalogue::Avatars, &client).await.unwrap_err().error.kind,
+        Kind::Unavailable
+    );
     assert_eq!(server.count(), 3);
 }
 
@@ -431,7 +441,7 @@ async fn what_was_fetched_joins_the_notices_of_header_and_body() {
         "warning":{"message":"use v3"}}"#;
     let server = Server::start([answer(200, "deprecation: true\r\n", body)]).await;
     let client = client_with(&settings(&format!("{}/mock/", server.url))).unwrap();
-    let fetched = fetch(ApiVersion::V2, &client, false, &|_| ()).await;
+    let fetched = fetch(ApiVersion::V2, Catalogue::Avatars, &client, false, &|_| ()).await;
     assert!(fetched.answer.is_ok());
     assert_eq!(fetched.source, format!("{}/mock/v2/avatars", server.url));
     assert_eq!(fetched.http_status, Some(200));
@@ -444,7 +454,7 @@ async fn what_was_fetched_joins_the_notices_of_header_and_body() {
 async fn what_failed_is_recorded_all_the_same() {
     let server = Server::start([answer(200, "x-request-id: r-9\r\n", "no JSON")]).await;
     let client = client_with(&settings(&server.url)).unwrap();
-    let fetched = fetch(ApiVersion::V2, &client, false, &|_| ()).await;
+    let fetched = fetch(ApiVersion::V2, Catalogue::Avatars, &client, false, &|_| ()).await;
     assert_eq!(fetched.answer.err().map(|error| error.kind), Some(Kind::NotACatalogue));
     assert_eq!((fetched.http_status, fetched.response_bytes), (Some(200), Some(7)));
     assert_eq!(fetched.request_id.as_deref(), Some("r-9"));
@@ -481,7 +491,8 @@ fn a_key_that_cannot_be_sent_is_a_configuration_error_that_does_not_show_it() {
 async fn a_panic_while_a_list_is_read_is_a_failed_fetch() {
     let server = Server::start([answer(200, "", "{}")]).await;
     let client = client_with(&settings(&server.url)).unwrap();
-    let fetched = fetch(ApiVersion::V2, &client, false, &|_| panic!("a bug")).await;
+    let fetched =
+        fetch(ApiVersion::V2, Catalogue::Avatars, &client, false, &|_| panic!("a bug")).await;
     assert_eq!(fetched.answer.err().unwrap().kind, Kind::Unforeseen);
     assert_eq!(fetched.source, format!("{}/v2/avatars", server.url));
 }

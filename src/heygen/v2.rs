@@ -15,9 +15,9 @@ const PATH: &str = "/v2/avatars";
 pub(super) static PROFILE: Profile = Profile {
     name: "v2",
     after_polls: 1,
-    probe: PATH,
+    probe: |_| PATH.to_owned(),
     fetch: |client, asked, progress| Box::pin(fetch(client, asked.keep, progress)),
-    read: list::decode,
+    read: |_, kept| list::decode(kept),
 };
 
 /// Reads the list once, with the client's retries. What goes wrong is in [`Fetched::answer`].

@@ -1,7 +1,7 @@
-//! Version 3 of the API: the catalogue as pages of `GET /v3/avatars/looks`.
+//! Version 3 of the API: each catalogue as pages of its own list.
 //!
-//! Knows the path, the cursors and when a list ends; what a page means is the decoder's. A list of
-//! which a page is lacking is no list: it fails as a whole.
+//! Knows the paths, the cursors and when a list ends; what a page means is the decoder's. A catalogue
+//! of which a page is lacking is none: it fails as a whole.
 
 use std::collections::HashMap;
 
@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     catalog::{
+        catalogue::Catalogue,
         pages::{self, Next, Pages},
         stripped::Bodies,
     },
@@ -24,26 +25,56 @@ use crate::{
     words::counted,
 };
 
-const PATH: &str = "/v3/avatars/looks";
+/// Where v3 lists a catalogue.
+struct Endpoint {
+    catalogue: Catalogue,
+    path: &'static str,
+    /// Records on a page, the most that the API gives.
+    limit: usize,
+    /// The queries whose lists make up the whole.
+    parts: &'static [&'static str],
+}
+
+static ENDPOINTS: [Endpoint; 3] = [
+    Endpoint { catalogue: Catalogue::Avatars, path: "/v3/avatars/looks", limit: 50, parts: &[""] },
+    Endpoint { catalogue: Catalogue::AvatarGroups, path: "/v3/avatars", limit: 50, parts: &[""] },
+    Endpoint {
+        catalogue: Catalogue::Voices,
+        path: "/v3/voices",
+        limit: 100,
+        parts: &["type=public", "type=private"],
+    },
+];
+
+fn endpoint(catalogue: Catalogue) -> &'static Endpoint {
+    let known = ENDPOINTS.iter().find(|endpoint| endpoint.catalogue == catalogue);
+    known.unwrap_or(&ENDPOINTS[0])
+}
+
+impl Endpoint {
+    /// Records on a page of a reading. Those of a second one end elsewhere.
+    fn page_size(&self, again: bool) -> usize {
+        if again { self.limit * 4 / 5 } else { self.limit }
+    }
+
+    /// Path and query of a page.
+    fn page(&self, limit: usize, part: &str, cursor: Option<&str>) -> String {
+        let cursor = cursor.map(|cursor| utf8_percent_encode(cursor, NON_ALPHANUMERIC));
+        let cursor = cursor.map_or(String::new(), |cursor| format!("&token={cursor}"));
+        let and = if part.is_empty() { "" } else { "&" };
+        format!("{}?limit={limit}{and}{part}{cursor}", self.path)
+    }
+}
 
 /// All that the rest of the program goes by. A list may shift while its pages are read, so that it
 /// takes two of them to believe a removal.
 pub(super) static PROFILE: Profile = Profile {
     name: "v3",
     after_polls: 2,
-    probe: PROBE,
+    probe: |catalogue| endpoint(catalogue).page(1, "", None),
     fetch: |client, asked, progress| Box::pin(fetch(client, asked, progress)),
     read: pages::read,
 };
-
-/// The shortest page.
-const PROBE: &str = "/v3/avatars/looks?limit=1";
-
-/// Looks on a page, the most that the API gives.
-const LIMIT: usize = 50;
-
-/// Looks on a page of a second reading, so that its pages end elsewhere.
-const OTHER_LIMIT: usize = 40;
 
 /// Ten times as many pages as the longest list reported: more are taken for a list without an end.
 const MOST_PAGES: u64 = 2_000;
@@ -59,15 +90,17 @@ async fn fetch(client: &Client, asked: Asked, progress: OnProgress<'_>) -> Fetch
     reading.fetched(read)
 }
 
-/// Whether a page of the list comes, with the client's retries.
+/// Whether a page of looks comes, with the client's retries.
 pub(super) async fn has_a_page(client: &Client) -> bool {
-    let reply = client.get(PROBE, &|_| ()).await;
-    reply.is_ok_and(|reply| Pages::new().add(&reply.body).is_ok())
+    let path = (PROFILE.probe)(Catalogue::Avatars);
+    let reply = client.get(&path, &|_| ()).await;
+    reply.is_ok_and(|reply| Pages::new(Catalogue::Avatars).add(&reply.body).is_ok())
 }
 
 /// A list while it is being read.
 struct Reading<'a> {
     client: &'a Client,
+    endpoint: &'static Endpoint,
     limit: usize,
     bounds: Bounds,
     pages: Pages,
@@ -90,11 +123,13 @@ struct Reading<'a> {
 
 impl<'a> Reading<'a> {
     fn new(client: &'a Client, asked: Asked) -> Self {
+        let endpoint = endpoint(asked.catalogue);
         Self {
             client,
-            limit: if asked.again { OTHER_LIMIT } else { LIMIT },
+            endpoint,
+            limit: endpoint.page_size(asked.again),
             bounds: client.whole(),
-            pages: Pages::new(),
+            pages: Pages::new(asked.catalogue),
             count: 0,
             cursors: HashMap::new(),
             bytes: 0,
@@ -108,10 +143,22 @@ impl<'a> Reading<'a> {
     }
 
     async fn all(&mut self, progress: OnProgress<'_>) -> Result<()> {
+        for (nth, part) in self.endpoint.parts.iter().enumerate() {
+            if nth > 0 {
+                tokio::time::sleep(self.client.settings().pace).await;
+            }
+            self.part(part, progress).await?;
+        }
+        Ok(())
+    }
+
+    async fn part(&mut self, part: &str, progress: OnProgress<'_>) -> Result<()> {
+        self.cursors.clear();
         let mut cursor = None;
         loop {
             let begun = Instant::now();
-            let reply = match self.page(cursor.as_deref()).await {
+            let path = self.endpoint.page(self.limit, part, cursor.as_deref());
+            let reply = match self.client.get_page(&path, &self.bounds, &|_| ()).await {
                 Ok(reply) => reply,
                 Err(failure) if cursor.is_some() && status(&failure) == Some(400) => {
                     let why = format!("the cursor after page {} is refused (HTTP 400)", self.count);
@@ -122,7 +169,7 @@ impl<'a> Reading<'a> {
             };
             let next = self.take(reply)?;
             self.bounds.progress_at = Instant::now();
-            progress(Progress::Pages { pages: self.count, items: self.pages.looks() });
+            progress(Progress::Pages { pages: self.count, items: self.pages.records() });
             match next {
                 Next::End => return Ok(()),
                 Next::Unknown => {
@@ -137,13 +184,6 @@ impl<'a> Reading<'a> {
             }
             tokio::time::sleep_until(begun + self.client.settings().pace).await;
         }
-    }
-
-    async fn page(&self, cursor: Option<&str>) -> Result<Reply, Failure> {
-        let cursor = cursor.map(|cursor| utf8_percent_encode(cursor, NON_ALPHANUMERIC));
-        let cursor = cursor.map_or(String::new(), |cursor| format!("&token={cursor}"));
-        let path = format!("{PATH}?limit={}{cursor}", self.limit);
-        self.client.get_page(&path, &self.bounds, &|_| ()).await
     }
 
     fn take(&mut self, reply: Reply) -> Result<Next> {
@@ -183,7 +223,7 @@ impl<'a> Reading<'a> {
                 self.count,
                 Error::not_a_catalogue(format!(
                     "the list has no end, {} on {MOST_PAGES} pages; nothing was changed",
-                    counted(self.pages.looks() as u64, "look", "looks")
+                    counted(self.pages.records(), "record", "records")
                 )),
             ));
         }
@@ -200,12 +240,14 @@ impl<'a> Reading<'a> {
     }
 
     fn here(&self, page: u64, error: Error) -> Error {
-        error.context(format!("{}: page {page}", self.client.source(PATH)))
+        error.context(format!("{}: page {page}", self.client.source(self.endpoint.path)))
     }
 
     /// Size and hash are those of all pages in their order; there are none where one is lacking.
     fn fetched(self, read: Result<()>) -> Fetched {
-        let Self { client, pages, bytes, hash, last, kept, incomplete, broke_off, .. } = self;
+        let Self {
+            client, endpoint, pages, bytes, hash, last, kept, incomplete, broke_off, ..
+        } = self;
         let whole = read.is_ok();
         let presence = if whole { Presence::There } else { self.presence };
         let answer = read.map(|()| pages.finish());
@@ -213,7 +255,7 @@ impl<'a> Reading<'a> {
         let said = said.map(|text| client.mask(text));
         let notice = last.as_ref().and_then(|last| last.notice.as_deref());
         let mut fetched = Fetched {
-            source: client.source(PATH),
+            source: client.source(endpoint.path),
             received_at: last.as_ref().map(|last| last.received_at),
             http_status: last.as_ref().map(|last| last.status),
             warning: sunset::join(notice, said),

@@ -14,7 +14,10 @@ use super::{
     profile::{Asked, Fetching, Profile},
     v2, v3,
 };
-use crate::{catalog::list::Answer, error::Result};
+use crate::{
+    catalog::{catalogue::Catalogue, list::Answer},
+    error::Result,
+};
 
 /// Every version that can be configured, oldest first.
 static ALL: [&Profile; 2] = [&v2::PROFILE, &v3::PROFILE];
@@ -26,7 +29,7 @@ pub struct ApiVersion(&'static Profile);
 impl ApiVersion {
     /// `GET /v2/avatars`: the whole list in one answer.
     pub const V2: Self = Self(&v2::PROFILE);
-    /// `GET /v3/avatars/looks`: page by page.
+    /// Page by page: `GET /v3/avatars/looks` and the lists of the other catalogues.
     pub const V3: Self = Self(&v3::PROFILE);
 
     /// Every version that can be configured, oldest first.
@@ -50,16 +53,16 @@ impl ApiVersion {
         self.0.after_polls
     }
 
-    /// Decodes what an archive kept of an answer of this version.
+    /// Decodes what an archive kept of a catalogue's answer by this version.
     ///
     /// # Errors
     /// [`crate::error::Kind::NotACatalogue`] for anything else.
-    pub fn read(self, kept: &[u8]) -> Result<Answer> {
-        (self.0.read)(kept)
+    pub fn read(self, catalogue: Catalogue, kept: &[u8]) -> Result<Answer> {
+        (self.0.read)(catalogue, kept)
     }
 
-    pub(super) fn probe(self) -> &'static str {
-        self.0.probe
+    pub(super) fn probe(self, catalogue: Catalogue) -> String {
+        (self.0.probe)(catalogue)
     }
 
     pub(super) fn fetch<'a>(

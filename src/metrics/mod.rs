@@ -13,8 +13,11 @@ use std::fmt::Write;
 
 pub use self::textfile::write;
 use crate::{
-    catalog::kind::Kind,
-    store::figures::{AccountFigures, Figures},
+    catalog::{
+        catalogue::Catalogue,
+        kind::{Kind, Role},
+    },
+    store::figures::{CatalogueFigures, Figures},
     time::Timestamp,
 };
 
@@ -25,7 +28,6 @@ const OUTCOMES: [&str; 3] = ["succeeded", "held", "failed"];
 const CHANGES: [&str; 4] = ["added", "changed", "removed", "restored"];
 const SCHEMA_CHANGES: [&str; 3] = ["appeared", "vanished", "retyped"];
 const ITEM_STATES: [&str; 3] = ["listed", "missing", "removed"];
-const ROLES: [&str; 2] = ["image", "video"];
 const ASSET_STATES: [&str; 5] = ["pending", "mirrored", "failed", "gone", "skipped"];
 
 /// What a metric is.
@@ -44,10 +46,10 @@ pub struct Family {
 enum Samples {
     /// Of the whole database.
     One(fn(&Figures) -> f64),
-    /// Of each account.
-    Each(fn(&AccountFigures) -> f64),
-    /// Of each account, with a label and its values.
-    By(&'static str, &'static [&'static str], fn(&AccountFigures) -> &[i64]),
+    /// Of each account's catalogue.
+    Each(fn(&CatalogueFigures) -> f64),
+    /// Of each account's catalogue, with a label and its values.
+    By(&'static str, &'static [&'static str], fn(&CatalogueFigures) -> &[i64]),
     BuildInfo,
     Configured,
     Duration,
@@ -66,7 +68,7 @@ pub const FAMILIES: [Family; 21] = [
     family(
         "heygen_sync_account_configured",
         "gauge",
-        "1 for an account of the configuration, 0 for one that only the tables know.",
+        "1 for an account and catalogue of the configuration, 0 for one that only the tables know.",
         Samples::Configured,
     ),
     family(
@@ -189,16 +191,17 @@ const fn family(
     Family { name, kind, help, samples }
 }
 
-/// The text for these figures; `configured` accounts are there even before their first poll.
-pub fn text(figures: &Figures, configured: &[String]) -> String {
+/// The text for these figures; what is `configured` is there even before its first poll.
+pub fn text(figures: &Figures, configured: &[(String, Catalogue)]) -> String {
     let mut figures = figures.clone();
-    for account in configured {
-        if !figures.accounts.iter().any(|known| known.account == *account) {
-            let account = account.clone();
-            figures.accounts.push(AccountFigures { account, ..AccountFigures::default() });
+    for one in configured {
+        if !figures.catalogues.iter().any(|known| key(known) == (&one.0, one.1)) {
+            let (account, catalogue) = one.clone();
+            let none = CatalogueFigures { account, catalogue, ..CatalogueFigures::default() };
+            figures.catalogues.push(none);
         }
     }
-    figures.accounts.sort_by(|a, b| a.account.cmp(&b.account));
+    figures.catalogues.sort_by(|a, b| key(a).cmp(&key(b)));
     let mut out = String::new();
     for family in &FAMILIES {
         let Family { name, kind, help, .. } = family;
@@ -209,44 +212,49 @@ pub fn text(figures: &Figures, configured: &[String]) -> String {
     out
 }
 
+fn key(of: &CatalogueFigures) -> (&String, Catalogue) {
+    (&of.account, of.catalogue)
+}
+
 impl Family {
-    fn write(&self, all: &Figures, configured: &[String], out: &mut String) {
+    fn write(&self, all: &Figures, configured: &[(String, Catalogue)], out: &mut String) {
         let name = self.name;
         let mut line = |name: &str, labels: &[(&str, &str)], value: f64| {
             let _ = writeln!(out, "{name}{} {value}", bracketed(labels));
         };
-        let each = all.accounts.iter();
+        let each = all.catalogues.iter().map(|of| {
+            (of, [("account", of.account.as_str()), ("catalogue", of.catalogue.as_str())])
+        });
         match self.samples {
             Samples::One(value) => line(name, &[], value(all)),
             Samples::BuildInfo => line(name, &[("version", env!("CARGO_PKG_VERSION"))], 1.0),
-            Samples::Configured => each.for_each(|of| {
-                let is = f64::from(u8::from(configured.contains(&of.account)));
-                line(name, &[("account", &of.account)], is);
+            Samples::Configured => each.for_each(|(of, labels)| {
+                let is = configured.iter().any(|one| (&one.0, one.1) == key(of));
+                line(name, &labels, f64::from(u8::from(is)));
             }),
-            Samples::Each(value) => {
-                each.for_each(|of| line(name, &[("account", &of.account)], value(of)));
-            }
-            Samples::By(label, names, values) => each.for_each(|of| {
+            Samples::Each(value) => each.for_each(|(of, labels)| line(name, &labels, value(of))),
+            Samples::By(label, names, values) => each.for_each(|(of, [account, catalogue])| {
                 for (one, value) in names.iter().zip(values(of)) {
-                    line(name, &[("account", &of.account), (label, one)], *value as f64);
+                    line(name, &[account, catalogue, (label, one)], *value as f64);
                 }
             }),
-            Samples::Duration => each.for_each(|of| {
-                let labels = [("account", of.account.as_str())];
+            Samples::Duration => each.for_each(|(of, labels)| {
                 line(&format!("{name}_sum"), &labels, of.polling_millis as f64 / 1000.0);
                 line(&format!("{name}_count"), &labels, of.polls.iter().sum::<i64>() as f64);
             }),
-            Samples::Items => each.for_each(|of| {
-                for kind in Kind::ALL {
-                    for (state, count) in ITEM_STATES.iter().zip(of.items[kind.index()]) {
-                        let kind = ("kind", kind.as_str());
-                        let labels = [("account", of.account.as_str()), kind, ("state", state)];
+            Samples::Items => each.for_each(|(of, [account, _])| {
+                for kind in Kind::of(of.catalogue) {
+                    let states = of.items.get(&kind).copied().unwrap_or_default();
+                    for (state, count) in ITEM_STATES.iter().zip(states) {
+                        let labels = [account, ("kind", kind.as_str()), ("state", state)];
                         line(name, &labels, count as f64);
                     }
                 }
             }),
             Samples::Assets => {
-                for (role, state) in ROLES.iter().flat_map(|r| ASSET_STATES.map(|s| (r, s))) {
+                for (role, state) in
+                    Role::ALL.iter().flat_map(|r| ASSET_STATES.map(|s| (r.as_str(), s)))
+                {
                     let known = all.assets.iter().find(|(r, s, _)| r == role && s == state);
                     let count = known.map_or(0, |(_, _, count)| *count);
                     line(name, &[("role", role), ("state", state)], count as f64);
@@ -275,32 +283,53 @@ fn bracketed(labels: &[(&str, &str)]) -> String {
 mod tests {
     use super::*;
 
+    fn main() -> [(String, Catalogue); 1] {
+        [("main".to_owned(), Catalogue::Avatars)]
+    }
+
     #[test]
     fn every_series_is_there_before_the_first_poll() {
-        let text = text(&Figures::default(), &["main".to_owned()]);
+        let text = text(&Figures::default(), &main());
         for family in &FAMILIES {
             let samples = text.lines().filter(|line| !line.starts_with('#'));
             let own = samples.filter(|line| line.starts_with(family.name)).count();
             assert!(own > 0, "{}", family.name);
         }
-        assert!(text.contains("heygen_sync_polls_total{account=\"main\",outcome=\"failed\"} 0\n"));
-        assert!(text.contains("heygen_sync_last_success_timestamp_seconds{account=\"main\"} 0\n"));
+        assert!(text.contains(
+            "heygen_sync_polls_total{account=\"main\",catalogue=\"avatars\",outcome=\"failed\"} 0\n"
+        ));
+        assert!(text.contains(
+            "heygen_sync_last_success_timestamp_seconds{account=\"main\",catalogue=\"avatars\"} 0\n"
+        ));
         assert!(text.ends_with('\n'));
     }
 
     #[test]
     fn an_account_that_only_the_tables_know_is_not_configured() {
-        let known = AccountFigures { account: "old".into(), ..AccountFigures::default() };
-        let figures = Figures { accounts: vec![known], ..Figures::default() };
-        let text = text(&figures, &["main".to_owned()]);
-        assert!(text.contains("heygen_sync_account_configured{account=\"main\"} 1\n"), "{text}");
-        assert!(text.contains("heygen_sync_account_configured{account=\"old\"} 0\n"), "{text}");
+        let known = CatalogueFigures { account: "old".into(), ..CatalogueFigures::default() };
+        let figures = Figures { catalogues: vec![known], ..Figures::default() };
+        let text = text(&figures, &main());
+        assert!(
+            text.contains(
+                "heygen_sync_account_configured{account=\"main\",catalogue=\"avatars\"} 1\n"
+            ),
+            "{text}"
+        );
+        assert!(
+            text.contains(
+                "heygen_sync_account_configured{account=\"old\",catalogue=\"avatars\"} 0\n"
+            ),
+            "{text}"
+        );
     }
 
     #[test]
     fn an_accounts_name_cannot_break_out_of_its_label() {
-        let text = text(&Figures::default(), &["a\"b\\c".to_owned()]);
-        assert!(text.contains(r#"{account="a\"b\\c",outcome="held"} 0"#), "{text}");
+        let text = text(&Figures::default(), &[("a\"b\\c".to_owned(), Catalogue::Avatars)]);
+        assert!(
+            text.contains(r#"{account="a\"b\\c",catalogue="avatars",outcome="held"} 0"#),
+            "{text}"
+        );
     }
 
     #[test]

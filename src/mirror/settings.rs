@@ -35,6 +35,7 @@ impl Settings {
 
     /// Which kinds of previews are saved.
     pub(super) fn wanted(&self) -> Wanted {
-        Wanted { pictures: self.mirror.pictures, videos: self.mirror.videos }
+        let Mirror { pictures, videos, audio, .. } = self.mirror;
+        Wanted { pictures, videos, audio }
     }
 }

@@ -4,7 +4,7 @@
 /// So many first bytes are enough.
 pub const ENOUGH: usize = 4096;
 
-/// A kind of picture or video that is kept.
+/// A kind of picture, video or sound that is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Media {
     /// The ending of its name.
@@ -14,7 +14,7 @@ pub struct Media {
 }
 
 /// What is kept. No SVG: it can carry a script.
-const KEPT: [(&str, &str); 13] = [
+const KEPT: [(&str, &str); 19] = [
     ("webp", "image/webp"),
     ("png", "image/png"),
     ("jpg", "image/jpeg"),
@@ -28,6 +28,12 @@ const KEPT: [(&str, &str); 13] = [
     ("mov", "video/quicktime"),
     ("webm", "video/webm"),
     ("mkv", "video/x-matroska"),
+    ("mp3", "audio/mpeg"),
+    ("m4a", "audio/m4a"),
+    ("aac", "audio/aac"),
+    ("ogg", "audio/ogg"),
+    ("flac", "audio/x-flac"),
+    ("wav", "audio/x-wav"),
 ];
 
 /// The endings that names of contents have.
@@ -98,6 +104,8 @@ mod tests {
         assert_eq!(ending(b"GIF89a\x01\0"), Ok("gif"));
         assert_eq!(ending(b"BM\x46\0\0\0\0\0\0\0\x36\0\0\0"), Ok("bmp"));
         assert_eq!(ending(b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom"), Ok("mp4"));
+        assert_eq!(ending(b"ID3\x04\0\0\0\0\0\x23TSSE"), Ok("mp3"));
+        assert_eq!(ending(b"RIFF\x08\0\0\0WAVEfmt "), Ok("wav"));
         assert_eq!(ending(b"\0\0\0\x18ftypisom\0\0\0\0mp42isom"), Ok("mp4"));
     }
 

@@ -12,7 +12,7 @@ use super::{
     words::{self, cut, short},
 };
 use crate::{
-    catalog::diff::Diff,
+    catalog::{catalogue::Catalogue, diff::Diff},
     store::{
         lock::hex,
         outbox::{Before, Draft},
@@ -47,14 +47,14 @@ pub fn drafts(watch: &[String], outcome: &Outcome, before: Before) -> Vec<Draft>
 fn failing(row: &PollRow) -> Draft {
     let error = row.error.as_deref().map(|error| cut(error, LONGEST_REASON));
     let said = error.as_deref().unwrap_or("for an unknown reason");
-    let text = format!("{}: polls began to fail: {said}", short(&row.account));
+    let text = format!("{}: polls began to fail: {said}", whose(row));
     Message::new("failing", row).with("error", json!(error)).finish(text, vec![])
 }
 
 fn recovered(row: &PollRow, before: Before) -> Draft {
     let since = before.since.map(|since| since.to_string());
     let from = since.as_ref().map_or(String::new(), |since| format!(" since {since}"));
-    let text = format!("{}: polls work again; {} failed{from}", short(&row.account), before.failed);
+    let text = format!("{}: polls work again; {} failed{from}", whose(row), before.failed);
     Message::new("recovered", row)
         .with("failed_polls", json!(before.failed))
         .with("failing_since", json!(since))
@@ -63,7 +63,7 @@ fn recovered(row: &PollRow, before: Before) -> Draft {
 
 fn baseline(row: &PollRow, diff: &Diff) -> Draft {
     let counts = Counts::of(diff);
-    let text = format!("{}: baseline, {}", short(&row.account), counts.summary());
+    let text = format!("{}: baseline, {}", whose(row), counts.summary());
     Message::new("baseline", row).with("counts", json!(counts)).finish(text, vec![])
 }
 
@@ -73,13 +73,17 @@ fn news(row: &PollRow, diff: &Diff, watch: &[String], kind: &'static str) -> Dra
     let mut lines = news::lines(&entries);
     let alarms = entries.iter().take_while(|entry| entry.alarm).count();
     // What matters most stands first, even before the sum of it all.
-    let sum = format!("{}: {}", short(&row.account), words::counts(&counts));
+    let sum = format!("{}: {}", whose(row), words::counts(&counts));
     lines.insert(alarms, sum);
     if let Some(reason) = &row.held_reason {
         let reason = cut(reason, LONGEST_REASON);
         lines.insert(
             alarms + 1,
-            format!("held back: {reason}; --accept-removals={} lets them through", counts.held),
+            format!(
+                "held back: {reason}; {}--accept-removals={} lets them through",
+                flag(row),
+                counts.held
+            ),
         );
     }
     let reason = row.held_reason.as_deref().map(|reason| cut(reason, LONGEST_REASON));
@@ -87,6 +91,22 @@ fn news(row: &PollRow, diff: &Diff, watch: &[String], kind: &'static str) -> Dra
         .with("counts", json!(counts))
         .with("held_reason", json!(reason))
         .finish(fitted(&lines), entries)
+}
+
+/// The account, and the catalogue where it is not the usual one.
+fn whose(row: &PollRow) -> String {
+    match row.catalogue() {
+        Catalogue::Avatars => short(&row.account),
+        other => format!("{}, {other}", short(&row.account)),
+    }
+}
+
+/// The flag that names the catalogue, where it is not the usual one.
+fn flag(row: &PollRow) -> String {
+    match row.catalogue() {
+        Catalogue::Avatars => String::new(),
+        other => format!("--catalogue {other} "),
+    }
 }
 
 /// As many lines as fit.
@@ -120,6 +140,7 @@ impl Message {
         let id = hex(&Sha256::digest(format!("{digest} {kind} {}", row.poll_id)));
         let mut data = Map::new();
         data.insert("account".into(), json!(row.account));
+        data.insert("catalogue".into(), json!(row.catalogue));
         data.insert("poll_id".into(), json!(row.poll_id));
         data.insert("outcome".into(), json!(row.outcome));
         let timestamp = row.observed_at.or(row.finished_at).map(|at| at.to_string());

@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 use super::version::{self, OLD, Plan, Verdict, is_empty};
 use crate::{
     catalog::{
+        catalogue::Catalogue,
         list::Answer,
         saved::{self, Form, Saved},
     },
@@ -26,6 +27,8 @@ use crate::{
 
 /// What has come, from the API or from a file.
 pub(super) struct Received {
+    /// What was read.
+    pub catalogue: Catalogue,
     /// The version that it came from.
     pub version: ApiVersion,
     /// The list, or why there is none.
@@ -72,6 +75,7 @@ impl Known<'_, '_> {
 
 /// How the API is asked.
 pub(super) struct Asking<'a> {
+    pub catalogue: Catalogue,
     pub plan: Plan,
     pub client: &'a heygen::Client,
     /// Whether the bodies are wanted.
@@ -106,7 +110,7 @@ impl Asking<'_> {
         match other {
             Some(other) => {
                 let second = self.read(other, known).await?;
-                Ok(either((plan.ask, first), (other, second)))
+                Ok(either(self.catalogue, (plan.ask, first), (other, second)))
             }
             None => Ok(self.judged(first, known).await),
         }
@@ -120,7 +124,7 @@ impl Asking<'_> {
             (self.progress)(progress);
         };
         let (client, keep) = (self.client, self.keep);
-        let reading = heygen::fetch(version, client, keep, &progress);
+        let reading = heygen::fetch(version, self.catalogue, client, keep, &progress);
         let mut list = known.during(&moved, reading).await;
         if list.broke_off.is_none() {
             return Ok(list);
@@ -133,7 +137,7 @@ impl Asking<'_> {
             list.broke_off = None;
             return Ok(list);
         }
-        let reading = heygen::read_again(version, list, client, keep, &progress);
+        let reading = heygen::read_again(version, self.catalogue, list, client, keep, &progress);
         let mut list = known.during(&moved, reading).await;
         if let Some(why) = list.broke_off.take() {
             list.incomplete(&why);
@@ -166,13 +170,18 @@ impl Asking<'_> {
             error.message = format!("{}; {remedy}", error.message);
         }
         let switched_to = self.plan.switches.then_some(version);
-        Received { version, list, switched_to, superseded }
+        Received { catalogue: self.catalogue, version, list, switched_to, superseded }
     }
 }
 
 /// Of two versions, of which the first gave no list or an empty one, the one that gives a list.
-fn either(first: (ApiVersion, Fetched), second: (ApiVersion, Fetched)) -> Received {
+fn either(
+    catalogue: Catalogue,
+    first: (ApiVersion, Fetched),
+    second: (ApiVersion, Fetched),
+) -> Received {
     let of = |(version, list): (ApiVersion, Fetched), switched_to| Received {
+        catalogue,
         version,
         list,
         switched_to,
@@ -204,21 +213,32 @@ fn no_list((version, list): &(ApiVersion, Fetched)) -> Option<Error> {
     }
 }
 
-/// A saved response.
+/// A saved response, of `catalogue` if that is given.
 ///
 /// # Errors
-/// [`Kind::Usage`]: it does not show what it is. What is no catalogue at all is a poll that failed.
-pub(super) fn from_file(name: String, file: &[u8], keep: bool, clock: &Clock) -> Result<Received> {
-    let (version, answer, bodies, incomplete) = match saved::decode(file) {
-        Ok(Saved { answer, form, bodies, incomplete }) => {
+/// [`Kind::Usage`]: it does not show what it is, or it is of another catalogue. What is no catalogue
+/// at all is a poll that failed.
+pub(super) fn from_file(
+    name: String,
+    file: &[u8],
+    catalogue: Option<Catalogue>,
+    keep: bool,
+    clock: &Clock,
+) -> Result<Received> {
+    let (catalogue, version, answer, bodies, incomplete) = match saved::decode(file, catalogue) {
+        Ok(Saved { catalogue, answer, form, bodies, incomplete }) => {
             let version = match form {
                 Form::Lists => ApiVersion::V2,
                 Form::Pages => ApiVersion::V3,
             };
-            (version, Ok(answer), Some(bodies).filter(|_| keep), incomplete)
+            (catalogue, version, Ok(answer), Some(bodies).filter(|_| keep), incomplete)
         }
         Err(error) if error.kind == Kind::Usage => return Err(error.context(&name)),
-        Err(error) => (ApiVersion::V2, Err(error.context(&name)), None, None),
+        Err(error) => {
+            let catalogue = catalogue.unwrap_or_default();
+            let version = version::first_of(catalogue);
+            (catalogue, version, Err(error.context(&name)), None, None)
+        }
     };
     let mut list = Fetched {
         received_at: Some(clock.now()),
@@ -236,5 +256,5 @@ pub(super) fn from_file(name: String, file: &[u8], keep: bool, clock: &Clock) ->
     if let Some(why) = incomplete {
         list.incomplete(&why);
     }
-    Ok(Received { version, list, switched_to: None, superseded: false })
+    Ok(Received { catalogue, version, list, switched_to: None, superseded: false })
 }

@@ -165,7 +165,8 @@ impl Replaying<'_> {
                  not know; use a newer one"
             ))
         })?;
-        let answer = version.read(self.text(stored).await?);
+        let catalogue = row.catalogue();
+        let answer = version.read(catalogue, self.text(stored).await?);
         let answer = answer.map_err(|error| error.context(&stored.file))?;
         let now = self.clock.now();
         let session = self.store.begin_poll(&row.account.clone(), now, DEADLINE).await?;
@@ -176,7 +177,7 @@ impl Replaying<'_> {
             count(&mut row, &diff);
             Ok(Outcome { row, diff: Some(diff), error: None })
         };
-        session.commit(policy.after_polls, now, None, judge).await.map(drop)
+        session.commit(catalogue, policy.after_polls, now, None, judge).await.map(drop)
     }
 
     async fn text(&mut self, stored: &Stored) -> Result<&[u8]> {

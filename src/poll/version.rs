@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use crate::{
+    catalog::catalogue::Catalogue,
     config::{ApiVersion, Version},
     error::{Error, Result, gravest},
     heygen::{Fetched, Presence, sunset},
@@ -65,11 +66,14 @@ pub(super) enum Verdict {
 }
 
 impl Plan {
-    /// The version that is configured, or for `auto` what follows from the past at `now`.
-    pub fn new(version: Version, past: &Past, now: Timestamp) -> Self {
+    /// The version that is configured, or for `auto` what follows from the past at `now`. Only one
+    /// catalogue has two versions.
+    pub fn new(version: Version, catalogue: Catalogue, past: &Past, now: Timestamp) -> Self {
         let fixed = |ask| Self { ask, else_ask: None, switches: false, watch: None };
-        if let Version::Fixed(version) = version {
-            return fixed(version);
+        match version {
+            _ if first_of(catalogue) == NEW => return fixed(NEW),
+            Version::Fixed(version) => return fixed(version),
+            Version::Auto => {}
         }
         let over_from = past.notices.iter().find_map(|notice| sunset::over_from(notice));
         if past.newer_good {
@@ -90,28 +94,32 @@ impl Plan {
     /// The plan of a poll that holds the account's lock.
     pub(super) async fn of_session(
         version: Version,
+        catalogue: Catalogue,
         session: &mut Session<'_>,
         now: Timestamp,
     ) -> Result<Self> {
         let past = match version {
             Version::Fixed(_) => Past::default(),
-            Version::Auto => session.past(OLD.as_str(), NEW.as_str()).await?,
+            Version::Auto => session.past(catalogue, OLD.as_str(), NEW.as_str()).await?,
         };
-        Ok(Self::new(version, &past, now))
+        Ok(Self::new(version, catalogue, &past, now))
     }
 
     /// The plan of a caller that does not poll; `store` is `None` where there is no database yet.
     pub async fn of_account(
         version: Version,
+        catalogue: Catalogue,
         account: &str,
         store: Option<&mut Store>,
         now: Timestamp,
     ) -> Result<Self> {
         let past = match (version, store) {
-            (Version::Auto, Some(store)) => store.past(account, OLD.as_str(), NEW.as_str()).await?,
+            (Version::Auto, Some(store)) => {
+                store.past(account, catalogue, OLD.as_str(), NEW.as_str()).await?
+            }
             _ => Past::default(),
         };
-        Ok(Self::new(version, &past, now))
+        Ok(Self::new(version, catalogue, &past, now))
     }
 
     /// The version to ask after a failure of the first.
@@ -156,6 +164,11 @@ impl Plan {
             None => "check api.base_url, and whether HeyGen has retired this list".into(),
         }
     }
+}
+
+/// The oldest version that lists a catalogue.
+pub(super) fn first_of(catalogue: Catalogue) -> ApiVersion {
+    if catalogue == Catalogue::Avatars { OLD } else { NEW }
 }
 
 /// The failure of both versions: the graver kind, and both reasons.
@@ -230,7 +243,7 @@ mod tests {
     }
 
     fn plan(past: &Past) -> Plan {
-        Plan::new(Version::Auto, past, at(0))
+        Plan::new(Version::Auto, Catalogue::Avatars, past, at(0))
     }
 
     #[test]
@@ -255,7 +268,8 @@ mod tests {
         let order = |now: &str, notice: Option<&str>| {
             let notices = notice.map(str::to_owned).into_iter().collect();
             let past = Past { notices, ..Past::default() };
-            let plan = Plan::new(Version::Auto, &past, Timestamp::parse(now).unwrap());
+            let plan =
+                Plan::new(Version::Auto, Catalogue::Avatars, &past, Timestamp::parse(now).unwrap());
             (plan.ask, plan.else_ask)
         };
         assert_eq!(order("2026-10-31T23:59:59.999Z", None), (OLD, Some(NEW)));
@@ -264,12 +278,23 @@ mod tests {
         assert_eq!(order("2026-12-31", later), (OLD, Some(NEW)));
         assert_eq!(order("2027-01-01", later), (NEW, Some(OLD)));
         assert_eq!(order("2026-12-31", Some("this endpoint ends on some day")), (NEW, Some(OLD)));
-        let plan = Plan::new(Version::Auto, &Past::default(), at(0));
+        let plan = Plan::new(Version::Auto, Catalogue::Avatars, &Past::default(), at(0));
         assert_eq!(plan.after_failure(Presence::Unclear), Some(NEW));
         assert_eq!(plan.after_failure(Presence::Blocked), None);
         for version in ApiVersion::all() {
-            let plan = Plan::new(Version::Fixed(version), &Past::default(), at(0));
+            let plan =
+                Plan::new(Version::Fixed(version), Catalogue::Avatars, &Past::default(), at(0));
             assert_eq!((plan.ask, plan.else_ask, plan.watch), (version, None, None));
+        }
+    }
+
+    #[test]
+    fn only_avatars_have_two_versions() {
+        for catalogue in [Catalogue::AvatarGroups, Catalogue::Voices] {
+            for version in [Version::Auto, Version::Fixed(OLD)] {
+                let plan = Plan::new(version, catalogue, &past(Superseded::default()), at(0));
+                assert_eq!((plan.ask, plan.else_ask, plan.watch), (NEW, None, None));
+            }
         }
     }
 
@@ -284,7 +309,7 @@ mod tests {
         assert!(soon.contains("3 polls within an hour"), "{soon}");
         let uncounted = plan(&past(superseded(2, 20))).remedy(false, at(70));
         assert!(uncounted.contains("2 of 3 polls"), "{uncounted}");
-        let pinned = Plan::new(Version::Fixed(OLD), &Past::default(), at(0));
+        let pinned = Plan::new(Version::Fixed(OLD), Catalogue::Avatars, &Past::default(), at(0));
         assert!(pinned.remedy(true, at(0)).contains("set api.version"));
     }
 }

@@ -11,13 +11,13 @@ use super::{
     outbox,
     queue::LAST_REFRESH,
 };
-use crate::{error::Result, time::Timestamp};
+use crate::{catalog::catalogue::Catalogue, error::Result, time::Timestamp};
 
 /// What is known of the time ahead.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ahead {
-    /// The last poll of the account that was polled longest ago, however it ended; `None` when one
-    /// never was.
+    /// The last poll of the account's catalogue that was polled longest ago, however it ended; `None`
+    /// when one never was.
     pub last_poll: Option<Timestamp>,
     /// When the next link dies of a preview that is not saved, of those that no good poll has
     /// looked at shortly before.
@@ -30,13 +30,13 @@ pub struct Ahead {
     pub notice: Option<Timestamp>,
 }
 
-/// When an account was last polled: (account).
-pub const LAST_POLLED: &str = "SELECT started_at FROM polls \
-     WHERE account = $1 AND trigger <> 'file' ORDER BY poll_id DESC LIMIT 1";
+/// When an account's catalogue was last polled: (account, catalogue).
+pub const LAST_POLLED: &str = "SELECT started_at FROM polls WHERE account = $1 \
+     AND catalogue = $2 AND trigger <> 'file' ORDER BY poll_id DESC LIMIT 1";
 
-/// When an account was last polled well: (account).
-pub const LAST_WELL: &str =
-    "SELECT max(observed_at) FROM polls WHERE account = $1 AND outcome <> 'failed'";
+/// When the last good poll of an account's catalogue was: (account, catalogue).
+pub const LAST_WELL: &str = "SELECT max(observed_at) FROM polls \
+     WHERE account = $1 AND catalogue = $2 AND outcome <> 'failed'";
 
 /// When the next link of an unsaved preview dies: (later than this).
 pub const NEXT_DEATH: &str = "SELECT min(expires_at) FROM assets \
@@ -63,35 +63,36 @@ pub fn all() -> Vec<(String, SqlStr)> {
 }
 
 impl Store {
-    /// What lies ahead of these accounts at `now`. A link counts from `lead` before its end, unless
-    /// a good poll of each account has looked at it since.
+    /// What lies ahead of these accounts and catalogues at `now`. A link counts from `lead` before its
+    /// end, unless a good poll of each has looked at it since.
     pub async fn ahead(
         &mut self,
-        accounts: &[String],
+        polled: &[(String, Catalogue)],
         lead: Duration,
         now: Timestamp,
     ) -> Result<Ahead> {
-        let read = ahead(&mut self.conn, accounts, lead, now).await;
+        let read = ahead(&mut self.conn, polled, lead, now).await;
         read.map_err(|fault| self.trouble("read", &fault))
     }
 }
 
 async fn ahead(
     conn: &mut Conn,
-    accounts: &[String],
+    polled: &[(String, Catalogue)],
     lead: Duration,
     now: Timestamp,
 ) -> Result<Ahead, Fault> {
-    let (mut polled, mut well) = (vec![], vec![]);
-    for account in accounts {
-        polled.push(time(conn, LAST_POLLED, &[account.as_str().into()]).await?);
-        well.push(time(conn, LAST_WELL, &[account.as_str().into()]).await?);
+    let (mut last, mut well) = (vec![], vec![]);
+    for (account, catalogue) in polled {
+        let args = [account.as_str().into(), catalogue.as_str().into()];
+        last.push(time(conn, LAST_POLLED, &args).await?);
+        well.push(time(conn, LAST_WELL, &args).await?);
     }
     // `None` is less than any time: an account without a poll counts as the oldest.
     let last_well = well.into_iter().min().flatten();
     let after = last_well.map_or(now, |last| last.plus(lead).max(now));
     Ok(Ahead {
-        last_poll: polled.into_iter().min().flatten(),
+        last_poll: last.into_iter().min().flatten(),
         link_dies: time(conn, NEXT_DEATH, &[after.into()]).await?,
         last_refresh: time(conn, LAST_REFRESH, &[]).await?,
         retry: time(conn, NEXT_RETRY, &[]).await?,

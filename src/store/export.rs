@@ -17,6 +17,7 @@ use super::{
 use crate::{
     catalog::{
         answer::{HEAD, ListWriter, TAIL},
+        catalogue::Catalogue,
         item::Fields,
         kind::{ByKind, Kind},
         list::V2_KINDS,
@@ -32,11 +33,14 @@ pub struct Snapshot<'s> {
     store: &'s mut Store,
 }
 
-/// A point in an account's history: its last poll at or before an asked time that did not fail.
+/// A point in the history of an account's catalogue: its last poll at or before an asked time that did
+/// not fail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Moment {
     /// The account.
     pub account: String,
+    /// What the poll read.
+    pub catalogue: Catalogue,
     /// The poll.
     pub poll_id: i64,
     /// When it had received its answer.
@@ -64,21 +68,20 @@ pub struct ItemState {
     pub fields: Fields,
 }
 
-/// The account's last good poll at or before a time: (account, time).
+/// The last good poll of an account's catalogue at or before a time: (account, catalogue, time).
 const GOOD_AT: &str = "SELECT poll_id, observed_at FROM polls WHERE account = $1 \
-     AND outcome <> 'failed' AND observed_at <= $2 ORDER BY observed_at DESC LIMIT 1";
+     AND catalogue = $2 AND outcome <> 'failed' AND observed_at <= $3 \
+     ORDER BY observed_at DESC LIMIT 1";
 
-/// The account's next good poll after a time: (account, time).
+/// The next good poll of an account's catalogue after a time: (account, catalogue, time).
 const NEXT_GOOD: &str = "SELECT min(observed_at) FROM polls WHERE account = $1 \
-     AND outcome <> 'failed' AND observed_at > $2";
+     AND catalogue = $2 AND outcome <> 'failed' AND observed_at > $3";
 
-/// How many of the account's polls failed after one time and up to another: (account, both).
-const FAILED_BETWEEN: &str = "SELECT count(*) FROM polls WHERE account = $1 \
-     AND outcome = 'failed' AND coalesce(observed_at, started_at) > $2 \
-     AND coalesce(observed_at, started_at) <= $3";
-
-/// All accounts, by name.
-const ACCOUNTS: &str = "SELECT account FROM accounts ORDER BY account";
+/// How many polls of an account's catalogue failed after one time and up to another: (account,
+/// catalogue, both).
+const FAILED_BETWEEN: &str = "SELECT count(*) FROM polls WHERE account = $1 AND catalogue = $2 \
+     AND outcome = 'failed' AND coalesce(observed_at, started_at) > $3 \
+     AND coalesce(observed_at, started_at) <= $4";
 
 /// When the history began.
 pub(super) const BEGAN: &str = "SELECT started_at FROM polls WHERE poll_id = 1";
@@ -124,7 +127,6 @@ pub fn all() -> Vec<(String, SqlStr)> {
         ("GOOD_AT", GOOD_AT),
         ("NEXT_GOOD", NEXT_GOOD),
         ("FAILED_BETWEEN", FAILED_BETWEEN),
-        ("ACCOUNTS", ACCOUNTS),
         ("BEGAN", BEGAN),
         ("SCHEMA_UNTIL", SCHEMA_UNTIL),
     ]
@@ -161,20 +163,29 @@ impl Snapshot<'_> {
 
     /// All accounts, by name.
     pub async fn accounts(&mut self) -> Result<Vec<String>> {
-        let rows = self.store.conn.rows(ACCOUNTS, &[]).await;
+        let rows = self.store.conn.rows(statements::ACCOUNTS, &[]).await;
         let names = rows.and_then(|rows| rows.iter().map(|row| row.some_text(0)).collect());
         names.map_err(|fault| self.store.trouble("read", &fault))
     }
 
-    /// Where the account stood at `time`; `None` before its first good poll.
-    pub async fn moment(&mut self, account: &str, time: Timestamp) -> Result<Option<Moment>> {
-        let read = self.read_moment(account, time).await;
+    /// The moment of an account's catalogue at `time`; `None` before its first good poll.
+    pub async fn moment(
+        &mut self,
+        account: &str,
+        catalogue: Catalogue,
+        time: Timestamp,
+    ) -> Result<Option<Moment>> {
+        let read = self.read_moment(account, catalogue, time).await;
         read.map_err(|fault| self.store.trouble("read", &fault))
     }
 
-    /// The account's first good poll; `None` while there is none.
-    pub async fn first_good(&mut self, account: &str) -> Result<Option<Timestamp>> {
-        let first = self.next_good(account, Timestamp::from_millis(i64::MIN)).await;
+    /// The first good poll of an account's catalogue; `None` while there is none.
+    pub async fn first_good(
+        &mut self,
+        account: &str,
+        catalogue: Catalogue,
+    ) -> Result<Option<Timestamp>> {
+        let first = self.next_good(account, catalogue, Timestamp::from_millis(i64::MIN)).await;
         first.map_err(|fault| self.store.trouble("read", &fault))
     }
 
@@ -267,24 +278,30 @@ impl Snapshot<'_> {
     async fn read_moment(
         &mut self,
         account: &str,
+        catalogue: Catalogue,
         time: Timestamp,
     ) -> Result<Option<Moment>, Fault> {
-        let found = self.store.conn.row(GOOD_AT, &[account.into(), time.into()]).await?;
+        let of = || [Arg::from(account), catalogue.as_str().into()].into_iter();
+        let args: Vec<Arg<'_>> = of().chain([time.into()]).collect();
+        let found = self.store.conn.row(GOOD_AT, &args).await?;
         let Some(row) = found else { return Ok(None) };
         let (poll_id, observed_at) = (row.some_int(0)?, row.some_time(1)?);
-        let bounds: [Arg<'_>; 3] = [account.into(), observed_at.into(), time.into()];
+        let bounds: Vec<Arg<'_>> = of().chain([observed_at.into(), time.into()]).collect();
         let failed = self.store.conn.row(FAILED_BETWEEN, &bounds).await?;
         let failed = failed.map_or(Ok(0), |row| row.some_int(0))?;
-        let next = self.next_good(account, time).await?;
-        Ok(Some(Moment { account: account.to_owned(), poll_id, observed_at, failed, next }))
+        let next = self.next_good(account, catalogue, time).await?;
+        let account = account.to_owned();
+        Ok(Some(Moment { account, catalogue, poll_id, observed_at, failed, next }))
     }
 
     async fn next_good(
         &mut self,
         account: &str,
+        catalogue: Catalogue,
         time: Timestamp,
     ) -> Result<Option<Timestamp>, Fault> {
-        let row = self.store.conn.row(NEXT_GOOD, &[account.into(), time.into()]).await?;
+        let args = [account.into(), catalogue.as_str().into(), time.into()];
+        let row = self.store.conn.row(NEXT_GOOD, &args).await?;
         row.map_or(Ok(None), |row| row.time(0))
     }
 }

@@ -8,13 +8,20 @@ use super::{
     conn::{Conn, Engine, Fault, Row},
     open::Store,
 };
-use crate::{catalog::kind::Kind, error::Result, time::Timestamp};
+use crate::{
+    catalog::{
+        catalogue::Catalogue,
+        kind::{ByKind, Kind},
+    },
+    error::Result,
+    time::Timestamp,
+};
 
 /// All figures of a database.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Figures {
-    /// Of each account with a poll, by name.
-    pub accounts: Vec<AccountFigures>,
+    /// Of each catalogue with a poll, by account.
+    pub catalogues: Vec<CatalogueFigures>,
     /// Previews: (role, state, how many).
     pub assets: Vec<(String, String, i64)>,
     /// Contents in the mirror's store.
@@ -33,11 +40,13 @@ pub struct Figures {
     pub database_bytes: i64,
 }
 
-/// The figures of an account.
+/// The figures of an account's catalogue.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct AccountFigures {
-    /// Its name.
+pub struct CatalogueFigures {
+    /// The account.
     pub account: String,
+    /// The catalogue.
+    pub catalogue: Catalogue,
     /// Polls that succeeded, were held and failed.
     pub polls: [i64; 3],
     /// Items added, changed, removed and restored by all polls.
@@ -56,36 +65,37 @@ pub struct AccountFigures {
     pub response_bytes: i64,
     /// Whether the API announced an end with it.
     pub warned: bool,
-    /// For each kind: items listed, missing and removed.
-    pub items: [[i64; 3]; 2],
+    /// For each kind that has items: listed, missing and removed.
+    pub items: ByKind<[i64; 3]>,
     /// Fields of the lists that appeared, vanished and changed their type.
     pub schema: [i64; 3],
 }
 
-/// Sums over each account's polls.
+/// Sums over the polls of each account's catalogues.
 pub fn poll_sums(engine: Engine) -> SqlStr {
     let millis = engine.milliseconds("started_at", "finished_at");
     AssertSqlSafe(format!(
-        "SELECT account, count(*) FILTER (WHERE outcome = 'succeeded'), \
+        "SELECT account, catalogue, count(*) FILTER (WHERE outcome = 'succeeded'), \
          count(*) FILTER (WHERE outcome = 'held'), count(*) FILTER (WHERE outcome = 'failed'), \
          CAST(coalesce(sum(added), 0) AS BIGINT), CAST(coalesce(sum(changed), 0) AS BIGINT), \
          CAST(coalesce(sum(removed), 0) AS BIGINT), CAST(coalesce(sum(restored), 0) AS BIGINT), \
          CAST(coalesce(sum({millis}), 0) AS BIGINT), max(started_at), \
          max(observed_at) FILTER (WHERE outcome <> 'failed') \
-         FROM polls GROUP BY account ORDER BY account"
+         FROM polls GROUP BY account, catalogue ORDER BY account, catalogue"
     ))
     .into_sql_str()
 }
 
-/// Of each account's last good poll, and how many failed after it.
-pub const LAST_SUCCESSES: &str = "SELECT a.account, CAST(coalesce(p.held, 0) AS BIGINT), \
+/// Of the last good poll of each account's catalogues, and how many failed after it.
+pub const LAST_SUCCESSES: &str = "SELECT p.account, p.catalogue, CAST(coalesce(p.held, 0) AS BIGINT), \
      CAST(coalesce(p.response_bytes, 0) AS BIGINT), \
      CAST(CASE WHEN p.warning IS NULL THEN 0 ELSE 1 END AS BIGINT), \
-     (SELECT count(*) FROM polls AS f WHERE f.account = a.account AND f.poll_id > p.poll_id \
-      AND f.outcome = 'failed') \
-     FROM accounts AS a JOIN polls AS p ON p.account = a.account AND p.outcome <> 'failed' \
-     AND p.observed_at = (SELECT max(q.observed_at) FROM polls AS q WHERE q.account = a.account \
-     AND q.outcome <> 'failed')";
+     (SELECT count(*) FROM polls AS f WHERE f.account = p.account \
+      AND f.catalogue = p.catalogue AND f.poll_id > p.poll_id AND f.outcome = 'failed') \
+     FROM (SELECT account, catalogue, max(observed_at) AS observed_at FROM polls \
+      WHERE outcome <> 'failed' GROUP BY account, catalogue) AS l \
+     JOIN polls AS p ON p.account = l.account AND p.catalogue = l.catalogue \
+     AND p.observed_at = l.observed_at AND p.outcome <> 'failed'";
 
 /// Items by account: listed, missing, removed.
 pub fn items_by_state(kind: Kind) -> SqlStr {
@@ -98,10 +108,11 @@ pub fn items_by_state(kind: Kind) -> SqlStr {
     .into_sql_str()
 }
 
-/// Changes of the lists' fields by account.
-pub const SCHEMA_SUMS: &str = "SELECT account, count(*) FILTER (WHERE change = 'appeared'), \
+/// Changes of the lists' fields by account and catalogue.
+pub const SCHEMA_SUMS: &str = "SELECT p.account, p.catalogue, count(*) FILTER (WHERE change = 'appeared'), \
      count(*) FILTER (WHERE change = 'vanished'), count(*) FILTER (WHERE change = 'retyped') \
-     FROM schema_changes GROUP BY account";
+     FROM schema_changes AS s JOIN polls AS p ON p.poll_id = s.poll_id \
+     GROUP BY p.account, p.catalogue";
 
 /// Previews by role and state.
 pub const ASSETS_BY_ROLE: &str =
@@ -160,24 +171,26 @@ async fn figures(conn: &mut Conn, now: Timestamp) -> Result<Figures, Fault> {
     let engine = conn.engine();
     let mut all = Figures::default();
     for row in conn.rows(poll_sums(engine), &[]).await? {
-        all.accounts.push(account(&row)?);
+        all.catalogues.push(catalogue(&row)?);
     }
     for row in conn.rows(LAST_SUCCESSES, &[]).await? {
         if let Some(of) = find(&mut all, &row)? {
-            (of.held, of.response_bytes) = (row.some_int(1)?, row.some_int(2)?);
-            (of.warned, of.failed_since) = (row.some_int(3)? == 1, row.some_int(4)?);
+            (of.held, of.response_bytes) = (row.some_int(2)?, row.some_int(3)?);
+            (of.warned, of.failed_since) = (row.some_int(4)? == 1, row.some_int(5)?);
         }
     }
     for kind in Kind::ALL {
         for row in conn.rows(items_by_state(kind), &[]).await? {
-            if let Some(of) = find(&mut all, &row)? {
-                of.items[kind.index()] = [row.some_int(1)?, row.some_int(2)?, row.some_int(3)?];
+            let account = row.some_text(0)?;
+            if let Some(of) = all.of(&account, kind.catalogue) {
+                let states = [row.some_int(1)?, row.some_int(2)?, row.some_int(3)?];
+                of.items.insert(kind, states);
             }
         }
     }
     for row in conn.rows(SCHEMA_SUMS, &[]).await? {
         if let Some(of) = find(&mut all, &row)? {
-            of.schema = [row.some_int(1)?, row.some_int(2)?, row.some_int(3)?];
+            of.schema = [row.some_int(2)?, row.some_int(3)?, row.some_int(4)?];
         }
     }
     previews(conn, &mut all, now).await?;
@@ -205,22 +218,37 @@ async fn previews(conn: &mut Conn, all: &mut Figures, now: Timestamp) -> Result<
     Ok(())
 }
 
-fn account(row: &Row) -> Result<AccountFigures, Fault> {
-    let polls = [row.some_int(1)?, row.some_int(2)?, row.some_int(3)?];
-    Ok(AccountFigures {
-        account: row.some_text(0)?,
+fn catalogue(row: &Row) -> Result<CatalogueFigures, Fault> {
+    let (account, catalogue) = whose(row)?;
+    let polls = [row.some_int(2)?, row.some_int(3)?, row.some_int(4)?];
+    Ok(CatalogueFigures {
+        account,
+        catalogue,
         polls,
-        changes: [row.some_int(4)?, row.some_int(5)?, row.some_int(6)?, row.some_int(7)?],
-        polling_millis: row.some_int(8)?,
-        last_poll: row.time(9)?,
-        last_success: row.time(10)?,
+        changes: [row.some_int(5)?, row.some_int(6)?, row.some_int(7)?, row.some_int(8)?],
+        polling_millis: row.some_int(9)?,
+        last_poll: row.time(10)?,
+        last_success: row.time(11)?,
         // Until a good poll says otherwise.
         failed_since: polls[2],
-        ..AccountFigures::default()
+        ..CatalogueFigures::default()
     })
 }
 
-fn find<'f>(all: &'f mut Figures, row: &Row) -> Result<Option<&'f mut AccountFigures>, Fault> {
-    let name = row.some_text(0)?;
-    Ok(all.accounts.iter_mut().find(|of| of.account == name))
+/// The account and the catalogue of a row.
+fn whose(row: &Row) -> Result<(String, Catalogue), Fault> {
+    let catalogue = Catalogue::parse(&row.some_text(1)?);
+    Ok((row.some_text(0)?, catalogue.ok_or_else(|| row.spoiled(1, "is no catalogue"))?))
+}
+
+fn find<'f>(all: &'f mut Figures, row: &Row) -> Result<Option<&'f mut CatalogueFigures>, Fault> {
+    let (account, catalogue) = whose(row)?;
+    Ok(all.of(&account, catalogue))
+}
+
+impl Figures {
+    fn of(&mut self, account: &str, catalogue: Catalogue) -> Option<&mut CatalogueFigures> {
+        let mut all = self.catalogues.iter_mut();
+        all.find(|of| of.account == account && of.catalogue == catalogue)
+    }
 }

@@ -1,6 +1,6 @@
 //! Which accounts and items the database knows.
 
-use super::{conn::Row, open::Store, record::Record, row::PollRow, statements};
+use super::{conn::Row, open::Store, statements};
 use crate::{
     catalog::kind::Kind,
     error::{Error, Result},
@@ -20,9 +20,8 @@ impl Store {
 
     /// The accounts that were ever polled, by name.
     async fn account_names(&mut self) -> Result<Vec<String>> {
-        let rows = self.conn.rows(statements::last_polls(), &[]).await;
-        let names =
-            rows.and_then(|rows| rows.iter().map(|row| Ok(PollRow::read(row)?.account)).collect());
+        let rows = self.conn.rows(statements::ACCOUNTS, &[]).await;
+        let names = rows.and_then(|rows| rows.iter().map(|row| row.some_text(0)).collect());
         names.map_err(|fault| self.trouble("read", &fault))
     }
 
@@ -37,11 +36,10 @@ impl Store {
     pub async fn accounts_with_history(&mut self) -> Result<Vec<(String, bool)>> {
         let mut all = vec![];
         for account in self.account_names().await? {
-            let args = [account.as_str().into()];
-            let good = self.conn.row(statements::last_good_poll(), &args).await;
-            let good = good.map_err(|fault| self.trouble("read", &fault))?.is_some();
-            let asked = self.conn.row(statements::LAST_ASKED, &args).await;
-            let asked = asked.map_err(|fault| self.trouble("read", &fault))?.is_some();
+            let row = self.conn.row(statements::HISTORY, &[account.as_str().into()]).await;
+            let row = row.map_err(|fault| self.trouble("read", &fault))?;
+            let flag = |at| row.as_ref().is_some_and(|row| matches!(row.bool(at), Ok(Some(true))));
+            let (good, asked) = (flag(0), flag(1));
             if good {
                 all.push((account, asked));
             }

@@ -10,7 +10,7 @@ use std::{
     io::{Read, Seek, Write},
     os::unix::fs::OpenOptionsExt,
     path::PathBuf,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -24,9 +24,12 @@ use super::{
     statements,
 };
 use crate::{
-    error::{Error, Result},
+    error::{Error, Kind, Result},
     time::Timestamp,
 };
+
+/// The pause between two tries to take a lock that is waited for.
+const PAUSE: Duration = Duration::from_millis(250);
 
 /// The right to poll one account: ends with [`Session::end`], a commit, or by being dropped.
 #[derive(Debug)]
@@ -52,6 +55,26 @@ impl Drop for LockFile {
 }
 
 impl Store {
+    /// As [`Self::begin_poll`], but waits for the lock of another poll, up to `patience`.
+    pub async fn wait_to_poll(
+        &mut self,
+        account: &str,
+        started_at: Timestamp,
+        deadline: Duration,
+        patience: Duration,
+    ) -> Result<Session<'_>> {
+        let begun = Instant::now();
+        let file = loop {
+            match self.lock(account, started_at, deadline).await {
+                Err(error) if error.kind == Kind::Busy && begun.elapsed() < patience => {
+                    tokio::time::sleep(PAUSE).await;
+                }
+                locked => break locked?,
+            }
+        };
+        Ok(Session { store: self, account: account.to_owned(), file })
+    }
+
     /// Takes the lock of `account` or fails at once with [`crate::error::Kind::Busy`], naming the
     /// holder where it can. A poll that is idle for longer than `deadline` loses it.
     pub async fn begin_poll(
@@ -60,14 +83,19 @@ impl Store {
         started_at: Timestamp,
         deadline: Duration,
     ) -> Result<Session<'_>> {
-        let file = match self.conn.engine() {
-            Engine::Sqlite => Some(self.lock_file(account, started_at).await?),
-            Engine::Postgres => {
-                self.lock_row(account, deadline).await?;
-                None
-            }
-        };
-        Ok(Session { store: self, account: account.to_owned(), file })
+        self.wait_to_poll(account, started_at, deadline, Duration::ZERO).await
+    }
+
+    async fn lock(
+        &mut self,
+        account: &str,
+        started_at: Timestamp,
+        deadline: Duration,
+    ) -> Result<Option<LockFile>> {
+        match self.conn.engine() {
+            Engine::Sqlite => self.lock_file(account, started_at).await.map(Some),
+            Engine::Postgres => self.lock_row(account, deadline).await.map(|()| None),
+        }
     }
 
     async fn lock_file(&self, account: &str, started_at: Timestamp) -> Result<LockFile> {

@@ -22,10 +22,11 @@ pub const LONGEST_PAUSE: Duration = Duration::from_secs(30 * 60);
 /// time would stop the queue for as long as that clock was ahead.
 const FARTHEST: Duration = LONGEST_PAUSE.saturating_mul(2);
 
-/// Polls of the account that failed in a row, up to its last: (account).
-pub const FAILING: &str = "SELECT count(*), min(started_at) FROM polls WHERE account = $1 \
-     AND poll_id > coalesce((SELECT max(g.poll_id) FROM polls AS g \
-          WHERE g.account = $1 AND g.outcome <> 'failed'), 0)";
+/// Polls of an account's catalogue that failed in a row, up to its last: (account, catalogue).
+pub const FAILING: &str = "SELECT count(*), min(started_at) FROM polls \
+     WHERE account = $1 AND catalogue = $2 AND poll_id > coalesce((SELECT max(g.poll_id) \
+          FROM polls AS g WHERE g.account = $1 AND g.catalogue = $2 \
+          AND g.outcome <> 'failed'), 0)";
 /// The number of the last notice.
 pub const LAST_NOTICE: &str = "SELECT coalesce(max(notice_id), 0) FROM notices";
 /// A new notice: (number, poll, account, kind, body, when).
@@ -48,7 +49,7 @@ pub const NOT_ACCEPTED: &str = "UPDATE notices SET next_attempt_at = $2, last_er
 pub const WAITING: &str = "SELECT count(*), min(created_at), max(last_error) FROM notices \
      WHERE delivered_at IS NULL";
 
-/// How the account stood before the poll that is being written.
+/// The polls of the same catalogue before the poll that is being written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Before {
     /// How many polls in a row failed, up to the last.
@@ -134,9 +135,10 @@ pub(super) fn due(at: Timestamp, now: Timestamp) -> Timestamp {
     if at > now.plus(FARTHEST) { now } else { at }
 }
 
-/// How `account` stands before its poll is written.
-pub(super) async fn before(conn: &mut Conn, account: &str) -> Result<Before, Fault> {
-    let row = conn.row(FAILING, &[account.into()]).await?;
+/// The polls before the poll `row` is written.
+pub(super) async fn before(conn: &mut Conn, row: &PollRow) -> Result<Before, Fault> {
+    let args = [row.account.as_str().into(), row.catalogue.as_str().into()];
+    let row = conn.row(FAILING, &args).await?;
     row.map_or(Ok(Before::default()), |row| {
         Ok(Before { failed: row.some_int(0)?, since: row.time(1)? })
     })

@@ -12,7 +12,7 @@ use super::{
     statements,
 };
 use crate::{
-    catalog::{kind::Kind, list::Answer},
+    catalog::{catalogue::Catalogue, kind::Kind, list::Answer},
     error::Result,
     time::Timestamp,
 };
@@ -53,12 +53,12 @@ pub struct Overlap {
 }
 
 impl Session<'_> {
-    /// The past of the account between the `older` version and the `newer` one.
-    pub async fn past(&mut self, older: &str, newer: &str) -> Result<Past> {
+    /// The past of the account's catalogue between the `older` version and the `newer` one.
+    pub async fn past(&mut self, catalogue: Catalogue, older: &str, newer: &str) -> Result<Past> {
         let conn = &mut self.store.conn;
         let past = begin_apart(conn).await;
         let past = match past {
-            Ok(()) => past_of(conn, &self.account, older, newer).await,
+            Ok(()) => past_of(conn, &self.account, catalogue, older, newer).await,
             Err(fault) => Err(fault),
         };
         let past = match past {
@@ -82,9 +82,9 @@ impl Session<'_> {
         lacks.map_err(|fault| self.store.trouble("read", &fault))
     }
 
-    /// When the account's last poll that did not fail was.
-    pub async fn last_good(&mut self) -> Result<Option<Timestamp>> {
-        let args = [self.account.as_str().into(), 1.into()];
+    /// When the last good poll of the account's catalogue was.
+    pub async fn last_good(&mut self, catalogue: Catalogue) -> Result<Option<Timestamp>> {
+        let args = [self.account.as_str().into(), catalogue.as_str().into(), 1.into()];
         let row = self.store.conn.row(statements::RECENT_GOOD, &args).await;
         let time = row.and_then(|row| row.map_or(Ok(None), |row| row.time(0)));
         time.map_err(|fault| self.store.trouble("read", &fault))
@@ -101,8 +101,14 @@ impl Session<'_> {
 
 impl Store {
     /// As [`Session::past`], without a poll.
-    pub async fn past(&mut self, account: &str, older: &str, newer: &str) -> Result<Past> {
-        let past = past_of(&mut self.conn, account, older, newer).await;
+    pub async fn past(
+        &mut self,
+        account: &str,
+        catalogue: Catalogue,
+        older: &str,
+        newer: &str,
+    ) -> Result<Past> {
+        let past = past_of(&mut self.conn, account, catalogue, older, newer).await;
         past.map_err(|fault| self.trouble("read", &fault))
     }
 
@@ -114,8 +120,13 @@ impl Store {
 
     /// What the account's version before has in common with `version`, whose last poll was held;
     /// `None` unless that was the first held one since the version changed.
-    pub async fn overlap(&mut self, account: &str, version: &str) -> Result<Option<Overlap>> {
-        let overlap = overlap(&mut self.conn, account, version).await;
+    pub async fn overlap(
+        &mut self,
+        account: &str,
+        catalogue: Catalogue,
+        version: &str,
+    ) -> Result<Option<Overlap>> {
+        let overlap = overlap(&mut self.conn, account, catalogue, version).await;
         overlap.map_err(|fault| self.trouble("read", &fault))
     }
 }
@@ -136,15 +147,22 @@ async fn end_apart(conn: &mut Conn) -> Result<(), Fault> {
     }
 }
 
-async fn past_of(conn: &mut Conn, account: &str, older: &str, newer: &str) -> Result<Past, Fault> {
-    let good = conn.row(statements::ANY_GOOD, &[account.into(), newer.into()]).await?;
+async fn past_of(
+    conn: &mut Conn,
+    account: &str,
+    catalogue: Catalogue,
+    older: &str,
+    newer: &str,
+) -> Result<Past, Fault> {
+    let of = catalogue.as_str();
+    let good = conn.row(statements::ANY_GOOD, &[account.into(), of.into(), newer.into()]).await?;
     let (any_good, newer_good) = match good {
         Some(row) => (row.bool(0)?.unwrap_or(false), row.bool(1)?.unwrap_or(false)),
         None => (false, false),
     };
-    let last_asked = conn.row(statements::LAST_ASKED, &[account.into()]).await?;
+    let last_asked = conn.row(statements::LAST_ASKED, &[account.into(), of.into()]).await?;
     let last_asked = last_asked.map_or(Ok(None), |row| row.text(0))?;
-    let of_older = [account.into(), older.into()];
+    let of_older = [account.into(), of.into(), older.into()];
     let superseded = match conn.row(statements::SUPERSEDED, &of_older).await? {
         Some(row) => Superseded { polls: row.some_int(0)?, span: row.time(1)?.zip(row.time(2)?) },
         None => Superseded::default(),
@@ -153,7 +171,7 @@ async fn past_of(conn: &mut Conn, account: &str, older: &str, newer: &str) -> Re
     for row in conn.rows(statements::NOTICES, &of_older).await? {
         notices.push(row.some_text(0)?);
     }
-    let any_current = conn.row(statements::any_current(), &[account.into()]).await?;
+    let any_current = conn.row(statements::any_current(catalogue), &[account.into()]).await?;
     let any_current = any_current.map_or(Ok(None), |row| row.bool(0))?.unwrap_or(false);
     Ok(Past { any_good, newer_good, last_asked, superseded, notices, any_current })
 }
@@ -170,12 +188,18 @@ async fn lacks_any(conn: &mut Conn, account: &str, answer: &Answer) -> Result<bo
     Ok(false)
 }
 
-async fn overlap(conn: &mut Conn, account: &str, version: &str) -> Result<Option<Overlap>, Fault> {
-    let switched = conn.row(statements::SWITCHED, &[account.into(), version.into()]).await?;
+async fn overlap(
+    conn: &mut Conn,
+    account: &str,
+    catalogue: Catalogue,
+    version: &str,
+) -> Result<Option<Overlap>, Fault> {
+    let args = [account.into(), catalogue.as_str().into(), version.into()];
+    let switched = conn.row(statements::SWITCHED, &args).await?;
     let Some(row) = switched else { return Ok(None) };
     let (Some(before), 1) = (row.time(0)?, row.int(1)?.unwrap_or(0)) else { return Ok(None) };
     let mut overlap = Overlap { before: 0, both: 0 };
-    for kind in Kind::ALL {
+    for kind in Kind::of(catalogue) {
         let args = [account.into(), before.into()];
         if let Some(row) = conn.row(statements::known_until(kind), &args).await? {
             overlap.before += row.some_int(0)?;

@@ -12,7 +12,12 @@ use super::{
     statements,
 };
 use crate::{
-    catalog::{diff::OpenedBy, item::Fields, kind::Kind},
+    catalog::{
+        catalogue::Catalogue,
+        diff::OpenedBy,
+        item::Fields,
+        kind::{ByKind, Kind},
+    },
     error::{Error, Result},
     time::Timestamp,
 };
@@ -47,7 +52,7 @@ pub struct ChangeRow {
     pub previous_poll_at: Option<Timestamp>,
     /// The account.
     pub account: String,
-    /// `avatar` or `talking_photo`.
+    /// The kind, as the tables name it.
     pub kind: String,
     /// The item.
     pub item_id: String,
@@ -94,19 +99,21 @@ pub struct Version {
     pub fields: Fields,
 }
 
-/// How an account stands.
+/// The state of an account's catalogue.
 #[derive(Clone, Debug)]
-pub struct AccountStatus {
-    /// Its name.
+pub struct CatalogueStatus {
+    /// The account.
     pub account: String,
+    /// The catalogue.
+    pub catalogue: Catalogue,
     /// Its last poll.
     pub last: PollRow,
     /// Its last poll that did not fail.
     pub last_good: Option<PollRow>,
     /// Failed polls since the last good one.
     pub failed_since: i64,
-    /// For each kind: current, missing and removed items.
-    pub items: [ItemCounts; 2],
+    /// For each kind that the catalogue lists: current, missing and removed items.
+    pub items: ByKind<ItemCounts>,
     /// Changes of the lists' fields, newest first, the first reading left out.
     pub schema_changes: Vec<SchemaNote>,
 }
@@ -127,7 +134,7 @@ pub struct ItemCounts {
 pub struct SchemaNote {
     /// When it was seen.
     pub observed_at: Timestamp,
-    /// `avatar` or `talking_photo`.
+    /// The kind, as the tables name it.
     pub kind: String,
     /// The field.
     pub field: String,
@@ -208,8 +215,8 @@ impl Store {
         Ok(all)
     }
 
-    /// How every account stands, by name.
-    pub async fn status(&mut self) -> Result<Vec<AccountStatus>> {
+    /// The state of every catalogue that was ever polled, by the account's name.
+    pub async fn status(&mut self) -> Result<Vec<CatalogueStatus>> {
         let read = status(&mut self.conn).await;
         read.map_err(|fault| self.trouble("read", &fault))
     }
@@ -360,33 +367,51 @@ pub(super) fn version(row: &Row, kind: Kind) -> Result<Version, Fault> {
     })
 }
 
-async fn status(conn: &mut Conn) -> Result<Vec<AccountStatus>, Fault> {
+async fn status(conn: &mut Conn) -> Result<Vec<CatalogueStatus>, Fault> {
     let mut all = vec![];
-    for row in conn.rows(statements::last_polls(), &[]).await? {
-        let last = PollRow::read(&row)?;
-        let account = last.account.clone();
-        let last_good = conn.row(statements::last_good_poll(), &[account.as_str().into()]).await?;
-        let last_good = last_good.map(|row| PollRow::read(&row)).transpose()?;
-        let since = last_good.as_ref().map_or(0, |poll| poll.poll_id);
-        let failed =
-            conn.row(statements::FAILED_SINCE, &[account.as_str().into(), since.into()]).await?;
-        let mut items = [ItemCounts::default(); 2];
-        for kind in Kind::ALL {
-            let row = conn.row(statements::item_counts(kind), &[account.as_str().into()]).await?;
-            if let Some(row) = row {
-                items[kind.index()] = ItemCounts {
-                    current: row.some_int(0)?,
-                    missing: row.some_int(1)?,
-                    removed: row.some_int(2)?,
-                };
-            }
+    for row in conn.rows(statements::ACCOUNTS, &[]).await? {
+        let account = row.some_text(0)?;
+        for catalogue in Catalogue::ALL {
+            all.extend(catalogue_status(conn, &account, catalogue).await?);
         }
-        let notes = conn.rows(statements::SCHEMA_NEWS, &[account.as_str().into()]).await?;
-        let schema_changes = notes.iter().map(schema_note).collect::<Result<_, _>>()?;
-        let failed_since = failed.map_or(Ok(0), |row| row.some_int(0))?;
-        all.push(AccountStatus { account, last, last_good, failed_since, items, schema_changes });
     }
     Ok(all)
+}
+
+/// `None` where the catalogue was never polled.
+async fn catalogue_status(
+    conn: &mut Conn,
+    account: &str,
+    catalogue: Catalogue,
+) -> Result<Option<CatalogueStatus>, Fault> {
+    let of = [account.into(), catalogue.as_str().into()];
+    let Some(row) = conn.row(statements::last_poll(), &of).await? else { return Ok(None) };
+    let last = PollRow::read(&row)?;
+    let last_good = conn.row(statements::last_good_poll(), &of).await?;
+    let last_good = last_good.map(|row| PollRow::read(&row)).transpose()?;
+    let since = last_good.as_ref().map_or(0, |poll| poll.poll_id);
+    let args = [account.into(), catalogue.as_str().into(), since.into()];
+    let failed = conn.row(statements::FAILED_SINCE, &args).await?;
+    let mut items = ByKind::new();
+    for kind in Kind::of(catalogue) {
+        if let Some(row) = conn.row(statements::item_counts(kind), &of[..1]).await? {
+            let (current, missing) = (row.some_int(0)?, row.some_int(1)?);
+            items.insert(kind, ItemCounts { current, missing, removed: row.some_int(2)? });
+        }
+    }
+    let notes = conn.rows(statements::SCHEMA_NEWS, &of).await?;
+    let schema_changes = notes.iter().map(schema_note).collect::<Result<_, _>>()?;
+    let failed_since = failed.map_or(Ok(0), |row| row.some_int(0))?;
+    let account = account.to_owned();
+    Ok(Some(CatalogueStatus {
+        account,
+        catalogue,
+        last,
+        last_good,
+        failed_since,
+        items,
+        schema_changes,
+    }))
 }
 
 fn schema_note(row: &Row) -> Result<SchemaNote, Fault> {

@@ -17,6 +17,7 @@ use std::{
 };
 
 pub use sql::{ALLOWED_HOSTS, LAST_REFRESH, PRUNED, all};
+use sqlx::SqlSafeStr;
 use url::Url;
 
 use super::{
@@ -176,6 +177,15 @@ pub struct Wanted {
     pub pictures: bool,
     /// Videos.
     pub videos: bool,
+    /// Samples of voices.
+    pub audio: bool,
+}
+
+impl Wanted {
+    /// As the statements take it, in the order of the fields.
+    fn args(self) -> [Arg<'static>; 3] {
+        [self.pictures, self.videos, self.audio].map(|wanted| Arg::Bool(Some(wanted)))
+    }
 }
 
 /// A content that the store must have.
@@ -250,8 +260,7 @@ impl Store {
         now: Timestamp,
         latest: Timestamp,
     ) -> Result<()> {
-        let Wanted { pictures, videos } = wanted;
-        let roles = [Arg::Bool(Some(pictures)), Arg::Bool(Some(videos))];
+        let roles = wanted.args();
         let conn = &mut self.conn;
         let tidied = async {
             begin_between_polls(conn).await?;
@@ -260,7 +269,7 @@ impl Store {
             conn.execute(sql::of_other_hosts(), &[now.into(), allowed.into()]).await?;
             conn.execute(sql::OF_A_WRONG_CLOCK, &[now.into(), latest.into()]).await?;
             conn.execute(sql::ALIVE_AFTER_ALL, &[now.into()]).await?;
-            conn.execute(sql::NEEDED_AGAIN, &[]).await?;
+            conn.execute(sql::needed_again(), &[]).await?;
             conn.execute(statements::COMMIT, &[]).await
         };
         let tidied = tidied.await;
@@ -370,10 +379,10 @@ impl Store {
 
     /// The contents that neither a current item nor a version valid at `since` or later needs.
     pub async fn prunable(&mut self, since: Timestamp) -> Result<Vec<KnownFile>> {
-        self.files(sql::PRUNABLE, &[since.into()]).await
+        self.files(sql::prunable(), &[since.into()]).await
     }
 
-    async fn files(&mut self, sql: &'static str, args: &[Arg<'_>]) -> Result<Vec<KnownFile>> {
+    async fn files(&mut self, sql: impl SqlSafeStr, args: &[Arg<'_>]) -> Result<Vec<KnownFile>> {
         let rows = self.conn.rows(sql, args).await;
         let files = rows.and_then(|rows| rows.iter().map(known_file).collect());
         files.map_err(|fault| self.trouble("read", &fault))
@@ -442,7 +451,7 @@ impl Store {
         let done = async {
             begin_removing(conn).await?;
             keep_polls_out(conn).await?;
-            let rows = conn.rows(sql::PRUNABLE, &[since.into()]).await?;
+            let rows = conn.rows(sql::prunable(), &[since.into()]).await?;
             let files: Vec<String> =
                 rows.iter().map(|row| row.some_text(0)).collect::<Result<_, _>>()?;
             let args = [json(files.iter()), now.into()];
@@ -490,8 +499,7 @@ impl Store {
 }
 
 fn due_args(wanted: Wanted, now: Timestamp) -> Vec<Arg<'static>> {
-    let Wanted { pictures, videos } = wanted;
-    vec![now.into(), Arg::Bool(Some(pictures)), Arg::Bool(Some(videos))]
+    std::iter::once(now.into()).chain(wanted.args()).collect()
 }
 
 /// The same order as `sql::lease`.

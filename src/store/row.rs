@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     catalog::{
+        catalogue::Catalogue,
         cell::Cell,
         column::Column,
         diff::{Accepted, Diff, OpenedBy, Policy},
@@ -29,6 +30,7 @@ record! {
     pub struct PollRow {
         poll_id: i64 = "1, 2, 3 … without gaps, in the order of commit",
         account: String = "name of the API key's view of the catalogue" unsealed,
+        catalogue: String = "what it read: avatars, avatar_groups or voices",
         trigger: String = "what started it: manual, schedule, file or refresh",
         api_version: Option<String> = "API version that was read: v2 or v3",
         source: Option<String> = "URL or file name that was read; no credentials",
@@ -155,6 +157,11 @@ impl PollRow {
         let mut cells = vec![];
         self.cells(&mut cells);
         Self::columns().iter().zip(cells)
+    }
+
+    /// What the poll read.
+    pub fn catalogue(&self) -> Catalogue {
+        Catalogue::parse(&self.catalogue).unwrap_or_default()
     }
 
     /// Whether the poll failed.

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     catalog::{
+        catalogue::Catalogue,
         column::Holds,
         diff::{GoodPoll, Standing, StandingItem, StandingList},
         item::{FieldName, Fields, Names},
@@ -27,16 +28,17 @@ use crate::{
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Store {
-    /// The standing of `account` as a poll at `now` needs it that believes a removal after
-    /// `after_polls`.
+    /// The standing of an account's catalogue as a poll at `now` needs it that believes a removal
+    /// after `after_polls`.
     pub async fn standing(
         &mut self,
         account: &str,
+        catalogue: Catalogue,
         after_polls: u32,
         now: Timestamp,
     ) -> Result<Standing> {
         self.begin_reading().await?;
-        let read = read(&mut self.conn, account, after_polls, now).await;
+        let read = read(&mut self.conn, account, catalogue, after_polls, now).await;
         let standing = read.map_err(|fault| self.trouble("read", &fault))?;
         self.end_reading().await?;
         Ok(standing)
@@ -46,24 +48,26 @@ impl Store {
 pub(super) async fn read(
     conn: &mut Conn,
     account: &str,
+    catalogue: Catalogue,
     after_polls: u32,
     now: Timestamp,
 ) -> Result<Standing, Fault> {
     let enough = i64::from(after_polls.max(1));
-    let good = conn.rows(statements::RECENT_GOOD, &[account.into(), enough.into()]).await?;
+    let args = [account.into(), catalogue.as_str().into(), enough.into()];
+    let good = conn.rows(statements::RECENT_GOOD, &args).await?;
     let good: Vec<GoodPoll> = good.iter().map(|row| good_poll(row, 0)).collect::<Result<_, _>>()?;
     let Some(last_good) = good.first() else {
         return Ok(Standing { links: links(conn, now).await?, ..Standing::default() });
     };
     let mut listed_before = BTreeMap::new();
-    for kind in Kind::ALL {
+    for kind in Kind::of(catalogue) {
         for row in conn.rows(statements::listed_before(kind), &[account.into()]).await? {
             listed_before.insert(row.some_time(0)?, good_poll(&row, 1)?);
         }
     }
     let mut schemas = schemas(conn, account).await?;
     let mut lists = ByKind::new();
-    for kind in Kind::ALL {
+    for kind in Kind::of(catalogue) {
         let schema = schemas.remove(&kind).unwrap_or_default();
         lists.insert(kind, StandingList { items: items(conn, account, kind).await?, schema });
     }

@@ -6,7 +6,7 @@
 use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
 
 use super::{conn::Engine, table::POLLS};
-use crate::catalog::kind::Kind;
+use crate::catalog::{catalogue::Catalogue, kind::Kind};
 
 /// The schema that new tables would go to; null when there is none.
 pub const SCHEMA: &str = "SELECT current_schema()::text";
@@ -48,20 +48,23 @@ pub const LOCK_POLLS: &str = "LOCK TABLE polls IN SHARE ROW EXCLUSIVE MODE";
 /// The number of the last poll.
 pub const LAST_POLL_ID: &str = "SELECT coalesce(max(poll_id), 0) FROM polls";
 
-/// The account's last good polls, newest first: (account, how many).
+/// The last good polls of an account's catalogue, newest first: (account, catalogue, how many).
 pub const RECENT_GOOD: &str = "SELECT observed_at, api_version, trigger FROM polls \
-     WHERE account = $1 AND outcome <> 'failed' ORDER BY observed_at DESC LIMIT $2";
+     WHERE account = $1 AND catalogue = $2 AND outcome <> 'failed' \
+     ORDER BY observed_at DESC LIMIT $3";
 
-/// For each `missing_since` the good poll before it: (account).
+/// For each `missing_since` the good poll of its catalogue before it: (account).
 pub fn listed_before(kind: Kind) -> SqlStr {
-    let table = kind.table;
+    let (table, catalogue) = (kind.table, kind.catalogue);
     AssertSqlSafe(format!(
         "SELECT m.missing_since, p.observed_at, p.api_version, p.trigger \
          FROM (SELECT DISTINCT missing_since FROM {table} \
                WHERE account = $1 AND missing_since IS NOT NULL) AS m \
-         JOIN polls AS p ON p.account = $1 AND p.outcome <> 'failed' AND p.observed_at = \
+         JOIN polls AS p ON p.account = $1 AND p.catalogue = '{catalogue}' \
+              AND p.outcome <> 'failed' AND p.observed_at = \
               (SELECT max(q.observed_at) FROM polls AS q WHERE q.account = $1 \
-               AND q.outcome <> 'failed' AND q.observed_at < m.missing_since)"
+               AND q.catalogue = '{catalogue}' AND q.outcome <> 'failed' \
+               AND q.observed_at < m.missing_since)"
     ))
     .into_sql_str()
 }
@@ -104,27 +107,35 @@ pub const SAVEPOINT: &str = "SAVEPOINT reading";
 /// Undoes it, and with it the locks that it took.
 pub const ROLLBACK_TO_SAVEPOINT: &str = "ROLLBACK TO SAVEPOINT reading";
 
-/// Whether a poll of the API did not fail, and one of a version: (account, version).
+/// Whether a poll of the API did not fail, and one of a version: (account, catalogue, version).
 pub const ANY_GOOD: &str = "SELECT \
-     EXISTS (SELECT 1 FROM polls WHERE account = $1 AND outcome <> 'failed' AND trigger <> 'file'), \
-     EXISTS (SELECT 1 FROM polls WHERE account = $1 AND outcome <> 'failed' AND trigger <> 'file' \
-          AND api_version = $2)";
+     EXISTS (SELECT 1 FROM polls WHERE account = $1 AND catalogue = $2 AND outcome <> 'failed' \
+          AND trigger <> 'file'), \
+     EXISTS (SELECT 1 FROM polls WHERE account = $1 AND catalogue = $2 AND outcome <> 'failed' \
+          AND trigger <> 'file' AND api_version = $3)";
 
-/// The version that the account's last poll of the API asked: (account).
+/// The version that the last poll of the API asked: (account, catalogue).
 pub const LAST_ASKED: &str = "SELECT api_version FROM polls \
-     WHERE account = $1 AND trigger <> 'file' ORDER BY poll_id DESC LIMIT 1";
+     WHERE account = $1 AND catalogue = $2 AND trigger <> 'file' ORDER BY poll_id DESC LIMIT 1";
+
+/// Whether any poll of an account did not fail, and whether any asked the API: (account).
+pub const HISTORY: &str = "SELECT \
+     EXISTS (SELECT 1 FROM polls WHERE account = $1 AND outcome <> 'failed'), \
+     EXISTS (SELECT 1 FROM polls WHERE account = $1 AND trigger <> 'file')";
 
 /// The polls that found a version gone since its last good one, as far as they count, and when the
-/// first of them began: (account, version).
+/// first of them began: (account, catalogue, version).
 pub const SUPERSEDED: &str = "SELECT count(*), min(started_at), max(started_at) FROM polls \
-     WHERE account = $1 AND api_version = $2 AND superseded \
+     WHERE account = $1 AND catalogue = $2 AND api_version = $3 AND superseded \
      AND trigger IN ('manual', 'schedule') \
      AND poll_id > coalesce((SELECT max(g.poll_id) FROM polls AS g WHERE g.account = $1 \
-          AND g.api_version = $2 AND g.outcome <> 'failed' AND g.trigger <> 'file'), 0)";
+          AND g.catalogue = $2 AND g.api_version = $3 AND g.outcome <> 'failed' \
+          AND g.trigger <> 'file'), 0)";
 
-/// What a version of the API has announced, each notice once, the newest first: (account, version).
-pub const NOTICES: &str = "SELECT warning FROM polls WHERE account = $1 AND api_version = $2 \
-     AND trigger <> 'file' AND warning IS NOT NULL GROUP BY warning ORDER BY max(poll_id) DESC";
+/// What a version of the API has announced, each notice once, the newest first: (account,
+/// catalogue, version).
+pub const NOTICES: &str = "SELECT warning FROM polls \
+     WHERE account = $1 AND catalogue = $2 AND api_version = $3 AND trigger <> 'file' AND warning IS NOT NULL GROUP BY warning ORDER BY max(poll_id) DESC";
 
 /// The ids of the items that are not removed: (account).
 pub fn current_ids(kind: Kind) -> SqlStr {
@@ -135,13 +146,14 @@ pub fn current_ids(kind: Kind) -> SqlStr {
     .into_sql_str()
 }
 
-/// Whether any item is not removed: (account).
-pub fn any_current() -> SqlStr {
+/// Whether any item of a catalogue is not removed: (account).
+pub fn any_current(catalogue: Catalogue) -> SqlStr {
     let one = |kind: Kind| {
         let table = kind.table;
         format!("EXISTS (SELECT 1 FROM {table} WHERE account = $1 AND removed_at IS NULL)")
     };
-    AssertSqlSafe(format!("SELECT {}", Kind::ALL.map(one).join(" OR "))).into_sql_str()
+    let all: Vec<String> = Kind::of(catalogue).map(one).collect();
+    AssertSqlSafe(format!("SELECT {}", all.join(" OR "))).into_sql_str()
 }
 
 /// How many items that are not removed were first seen until a time, and how many of these are not
@@ -156,12 +168,12 @@ pub fn known_until(kind: Kind) -> SqlStr {
 }
 
 /// When the last good poll of another version was, and how many held ones of this version came
-/// after it: (account, version).
+/// after it: (account, catalogue, version).
 pub const SWITCHED: &str = "WITH other AS (SELECT max(poll_id) AS poll_id, \
           max(observed_at) AS observed_at FROM polls \
-          WHERE account = $1 AND api_version <> $2 AND outcome <> 'failed') \
+          WHERE account = $1 AND catalogue = $2 AND api_version <> $3 AND outcome <> 'failed') \
      SELECT other.observed_at, (SELECT count(*) FROM polls AS h WHERE h.account = $1 \
-          AND h.api_version = $2 AND h.outcome = 'held' AND h.poll_id > other.poll_id) FROM other";
+          AND h.catalogue = $2 AND h.api_version = $3 AND h.outcome = 'held' AND h.poll_id > other.poll_id) FROM other";
 
 /// Takes part in the open transaction, so that it does not count as idle.
 pub const KEEP_ALIVE: &str = "SELECT 1";
@@ -187,20 +199,23 @@ pub const ACCOUNT: &str = "SELECT polls FROM accounts WHERE account = $1";
 /// Renames an account everywhere, by the foreign keys' cascade: (old, new).
 pub const RENAME: &str = "UPDATE accounts SET account = $2 WHERE account = $1";
 
-/// The last poll of each account, by name.
-pub fn last_polls() -> SqlStr {
+/// The accounts, by name.
+pub const ACCOUNTS: &str = "SELECT account FROM accounts ORDER BY account";
+
+/// The last poll of an account's catalogue: (account, catalogue).
+pub fn last_poll() -> SqlStr {
     AssertSqlSafe(format!(
-        "SELECT {} FROM polls AS p JOIN accounts AS a ON a.last_poll_id = p.poll_id \
-         ORDER BY p.account",
-        POLLS.list("p.")
+        "SELECT {} FROM polls WHERE account = $1 AND catalogue = $2 \
+         ORDER BY poll_id DESC LIMIT 1",
+        POLLS.list("")
     ))
     .into_sql_str()
 }
 
-/// The account's last good poll: (account).
+/// The last good poll of an account's catalogue: (account, catalogue).
 pub fn last_good_poll() -> SqlStr {
     AssertSqlSafe(format!(
-        "SELECT {} FROM polls WHERE account = $1 AND outcome <> 'failed' \
+        "SELECT {} FROM polls WHERE account = $1 AND catalogue = $2 AND outcome <> 'failed' \
          ORDER BY observed_at DESC LIMIT 1",
         POLLS.list("")
     ))
@@ -221,9 +236,9 @@ pub fn archived() -> SqlStr {
     .into_sql_str()
 }
 
-/// How many polls failed after one: (account, poll).
-pub const FAILED_SINCE: &str =
-    "SELECT count(*) FROM polls WHERE account = $1 AND poll_id > $2 AND outcome = 'failed'";
+/// How many polls of a catalogue failed after one: (account, catalogue, poll).
+pub const FAILED_SINCE: &str = "SELECT count(*) FROM polls \
+     WHERE account = $1 AND catalogue = $2 AND poll_id > $3 AND outcome = 'failed'";
 
 /// Current, missing and removed items: (account).
 pub fn item_counts(kind: Kind) -> SqlStr {
@@ -236,10 +251,11 @@ pub fn item_counts(kind: Kind) -> SqlStr {
     .into_sql_str()
 }
 
-/// The newest changes of the lists' fields after the first reading of each list: (account).
+/// The newest changes of the fields of a catalogue's lists, after the first reading of each list:
+/// (account, catalogue).
 pub const SCHEMA_NEWS: &str = "SELECT p.observed_at, s.kind, s.field, s.change, s.json_type \
      FROM schema_changes AS s JOIN polls AS p ON p.poll_id = s.poll_id \
-     WHERE s.account = $1 AND s.poll_id > (SELECT min(f.poll_id) FROM schema_changes AS f \
+     WHERE s.account = $1 AND p.catalogue = $2 AND s.poll_id > (SELECT min(f.poll_id) FROM schema_changes AS f \
           WHERE f.account = s.account AND f.kind = s.kind) \
      ORDER BY s.poll_id DESC, s.kind, s.field LIMIT 10";
 
@@ -291,6 +307,8 @@ pub fn all(engine: Engine) -> Vec<(String, SqlStr)> {
         ("SCHEMA_CHANGES", SCHEMA_CHANGES),
         ("ANY_GOOD", ANY_GOOD),
         ("LAST_ASKED", LAST_ASKED),
+        ("HISTORY", HISTORY),
+        ("ACCOUNTS", ACCOUNTS),
         ("SUPERSEDED", SUPERSEDED),
         ("NOTICES", NOTICES),
         ("SWITCHED", SWITCHED),
@@ -310,10 +328,10 @@ pub fn all(engine: Engine) -> Vec<(String, SqlStr)> {
     ]
     .map(|(name, sql)| (name.to_owned(), sql.into_sql_str()))
     .to_vec();
-    let polls = [("last_polls", last_polls()), ("last_good_poll", last_good_poll())];
+    let polls = [("last_poll", last_poll()), ("last_good_poll", last_good_poll())];
     all.extend(polls.map(|(name, sql)| (name.to_owned(), sql)));
     all.push(("archived".to_owned(), archived()));
-    all.push(("any_current".to_owned(), any_current()));
+    all.extend(Catalogue::ALL.map(|of| (format!("any_current {of}"), any_current(of))));
     for kind in Kind::ALL {
         all.push((format!("holders {kind}"), holders(kind)));
         all.push((format!("named {kind}"), named(kind)));

@@ -56,9 +56,11 @@ pub fn find(name: &str) -> Option<&'static Table> {
     all().find(|table| table.name == name)
 }
 
-/// The type of the columns of this name, which is the same in every table; text where there is none.
-pub fn holds(name: &str) -> Holds {
-    let mut columns = all().flat_map(|table| &table.columns);
+/// The type of a column of a table or view; where that does not have it, of the first column of this
+/// name in any, else text.
+pub fn holds(table: &str, name: &str) -> Holds {
+    let own = find(table).into_iter().flat_map(|table| &table.columns);
+    let mut columns = own.chain(all().flat_map(|table| &table.columns));
     columns.find(|column| column.name == name).map_or(Text, |column| column.holds)
 }
 
@@ -115,7 +117,7 @@ fn accounts() -> Table {
 fn polls() -> Table {
     Table {
         name: "polls",
-        meaning: "one row for each read of the list, failed ones included".into(),
+        meaning: "one row for each read of a catalogue, failed ones included".into(),
         columns: PollRow::columns().to_vec(),
         order: vec!["poll_id"],
     }
@@ -202,8 +204,8 @@ fn field_changes() -> Table {
         [
             Column::new("poll_id", Integer, "poll that saw the change"),
             ACCOUNT,
-            Column::new("kind", Text, "avatar or talking_photo"),
-            Column::new("item_id", Text, "avatar_id or talking_photo_id"),
+            Column::new("kind", Text, "avatar, talking_photo, avatar_group or voice"),
+            Column::new("item_id", Text, "id of the item"),
             Column::new("version", Integer, "version that the change opened"),
             Column::new(
                 "field",
@@ -228,7 +230,7 @@ fn schema_changes() -> Table {
         [
             Column::new("poll_id", Integer, "poll that saw it"),
             ACCOUNT,
-            Column::new("kind", Text, "the list: avatar or talking_photo"),
+            Column::new("kind", Text, "the list: avatar, talking_photo, avatar_group or voice"),
             Column::new("field", Text, "the API's name of the field"),
             Column::new("change", Text, "appeared, vanished or retyped"),
             Column::new(
@@ -244,11 +246,11 @@ fn schema_changes() -> Table {
 fn assets() -> Table {
     Table::new(
         "assets",
-        "the picture or video behind each canonical URL: its working link, and its copy in the mirror",
+        "what is behind each canonical URL of a preview: its working link, and its copy in the mirror",
         &["url"],
         [
             Column::new("url", Text, "canonical URL: no signature parameters; at most 2,000 bytes"),
-            Column::new("role", Text, "image or video"),
+            Column::new("role", Text, "image, video or audio"),
             Column::new(
                 "signed_url",
                 Text,
@@ -348,6 +350,7 @@ fn current(kind: Kind) -> Table {
     for preview in kind.previews.iter().filter(|preview| kind.column(preview.field).is_some()) {
         columns.extend([preview.link, preview.expires_at, preview.file]);
     }
+    columns.extend(kind.looked_up);
     Table {
         name: kind.current,
         meaning: format!(
@@ -373,8 +376,8 @@ fn changes() -> Table {
                 "observed_at of the last poll that showed the state before: it happened after that; null at the baseline",
             ),
             ACCOUNT,
-            Column::new("kind", Text, "avatar or talking_photo"),
-            Column::new("item_id", Text, "avatar_id or talking_photo_id"),
+            Column::new("kind", Text, "avatar, talking_photo, avatar_group or voice"),
+            Column::new("item_id", Text, "id of the item"),
             Column::new("name", Text, "name after the poll; for a removal the last known"),
             Column::new("change", Text, "added, changed, removed or restored"),
             Column::new(
@@ -396,7 +399,7 @@ fn daily_changes() -> Table {
         [
             Column::new("day", Text, "day in UTC, as text 2026-11-23; cast it with day::date"),
             ACCOUNT,
-            Column::new("kind", Text, "avatar or talking_photo"),
+            Column::new("kind", Text, "avatar, talking_photo, avatar_group or voice"),
             Column::new("added", Integer, "items added"),
             Column::new("changed", Integer, "items changed"),
             Column::new("removed", Integer, "items removed"),
@@ -412,7 +415,7 @@ fn fields() -> Table {
         &[],
         [
             ACCOUNT,
-            Column::new("kind", Text, "the list: avatar or talking_photo"),
+            Column::new("kind", Text, "the list: avatar, talking_photo, avatar_group or voice"),
             Column::new("field", Text, "the API's name of the field"),
             Column::new(
                 "json_type",
@@ -428,11 +431,11 @@ fn fields() -> Table {
 fn expiring_assets() -> Table {
     Table::new(
         "expiring_assets",
-        "signed pictures and videos that the mirror does not have, those whose link expires soonest first",
+        "signed previews that the mirror does not have, those whose link expires soonest first",
         &[],
         [
             Column::new("url", Text, "canonical URL: no signature parameters; at most 2,000 bytes"),
-            Column::new("role", Text, "image or video"),
+            Column::new("role", Text, "image, video or audio"),
             Column::new(
                 "signed_url",
                 Text,

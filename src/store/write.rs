@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     catalog::{
+        catalogue::Catalogue,
         cell::Cell,
         diff::{Diff, FieldChange, ListDiff, Opened, OpenedBy, Standing},
         kind::Kind,
@@ -30,19 +31,21 @@ use crate::{
 const LARGE_LOAD: usize = 20_000;
 
 impl Session<'_> {
-    /// Reads the account's standing, lets `judge` work out what follows from it, and writes that:
+    /// Reads the standing of the account's catalogue, lets `judge` work out what follows from it, and writes that:
     /// all of it or nothing. Gives back what was written, with the poll's number.
     ///
     /// An error of `judge` ends the poll without writing. What `tell` makes of it is written, too.
     pub async fn commit(
         self,
+        catalogue: Catalogue,
         after_polls: u32,
         now: Timestamp,
         tell: Option<Tell<'_>>,
         judge: impl FnOnce(Standing) -> Result<Outcome>,
     ) -> Result<Outcome> {
         let conn = &mut self.store.conn;
-        let standing = begin(conn, Some(&self.account), after_polls, now).await;
+        let wanted = Some((self.account.as_str(), catalogue));
+        let standing = begin(conn, wanted, after_polls, now).await;
         let standing = standing.map_err(|fault| trouble(&self.store.location, "read", &fault));
         let outcome = standing.and_then(judge);
         self.finish(outcome, tell).await
@@ -77,10 +80,10 @@ impl Session<'_> {
     }
 }
 
-/// Takes the right to write, then reads the account's standing, if it is wanted.
+/// Takes the right to write, then reads the standing of an account's catalogue, if it is wanted.
 async fn begin(
     conn: &mut Conn,
-    account: Option<&str>,
+    wanted: Option<(&str, Catalogue)>,
     after_polls: u32,
     now: Timestamp,
 ) -> Result<Standing, Fault> {
@@ -89,8 +92,10 @@ async fn begin(
         // The transaction stands since the lock was taken.
         Engine::Postgres => conn.execute(statements::LOCK_POLLS, &[]).await?,
     };
-    match account {
-        Some(account) => standing::read(conn, account, after_polls, now).await,
+    match wanted {
+        Some((account, catalogue)) => {
+            standing::read(conn, account, catalogue, after_polls, now).await
+        }
         None => Ok(Standing::default()),
     }
 }
@@ -103,7 +108,7 @@ async fn write(
 ) -> Result<Result<Outcome>, Fault> {
     let recorded = (outcome.row.poll_id, outcome.row.digest.take());
     let stood = match tell {
-        Some(_) => outbox::before(conn, &outcome.row.account).await?,
+        Some(_) => outbox::before(conn, &outcome.row).await?,
         None => outbox::Before::default(),
     };
     let last = conn.row(statements::LAST_POLL_ID, &[]).await?;

@@ -93,6 +93,8 @@ struct Links<'f> {
     /// The first broken poll of each account.
     broken: HashMap<Arc<str>, i64>,
     ends: BTreeMap<Arc<str>, End>,
+    /// When the last good poll of each account's catalogue had its answer.
+    observed: HashMap<(Arc<str>, Arc<str>), Box<str>>,
     polls: Polls,
     last_poll: i64,
 }
@@ -103,7 +105,6 @@ struct End {
     poll_id: i64,
     polls: i64,
     digest: Option<String>,
-    observed_at: Option<Box<str>>,
 }
 
 /// A poll whose rows are being read.
@@ -125,6 +126,7 @@ impl<'f> Links<'f> {
             matched: None,
             broken: HashMap::new(),
             ends: BTreeMap::new(),
+            observed: HashMap::new(),
             polls: Polls::default(),
             last_poll: 0,
         }
@@ -153,6 +155,7 @@ impl<'f> Links<'f> {
         let facts = Facts {
             poll_id,
             account: account.clone(),
+            catalogue: self.polls.shared(line.text("catalogue").unwrap_or_default()),
             observed_at: line.text("observed_at").map(Into::into),
             api_version: self.polls.shared(line.text("api_version").unwrap_or_default()),
             good,
@@ -184,19 +187,20 @@ impl<'f> Links<'f> {
         self.last_poll = poll_id;
     }
 
-    /// The good polls of an account are in the order of time.
+    /// The good polls of an account's catalogue are in the order of time.
     fn order(&mut self, facts: &Facts) {
-        let Facts { poll_id, account, observed_at, good, .. } = facts;
-        let last = self.ends.get(account).and_then(|end| end.observed_at.clone());
+        let Facts { poll_id, account, catalogue, observed_at, good, .. } = facts;
+        let of = (account.clone(), catalogue.clone());
+        let late = self.observed.get(&of) >= observed_at.as_ref();
         if *good && observed_at.is_none() {
             let what = "a poll that did not fail has no observed_at".into();
             self.find(*poll_id, account, "polls", Some(format!("{poll_id}")), what);
         } else if *good {
-            if last.as_ref() >= observed_at.as_ref() {
+            if late {
                 let what = "observed_at is not later than that of the poll before".into();
                 self.find(*poll_id, account, "polls", Some(format!("{poll_id}")), what);
             }
-            self.ends.entry(account.clone()).or_default().observed_at = observed_at.clone();
+            self.observed.extend(observed_at.clone().map(|at| (of, at)));
         }
     }
 

@@ -52,10 +52,11 @@ pub fn expected(
     account: &str,
 ) -> Vec<Expected> {
     let poll = polls.get(new.opened_poll);
-    let listed = old.closed_after.as_deref().and_then(|at| polls.good_at(account, at));
+    let listed =
+        old.closed_after.as_deref().and_then(|at| polls.good_at(account, kind.catalogue, at));
     let (before, after) = (fields(kind, &old.own), fields(kind, &new.own));
     let verdict = |field: &str, old: Option<&Value<'_>>, new: Option<&Value<'_>>| {
-        verdict((field, old, new), poll, listed, timeline)
+        verdict(kind, (field, old, new), poll, listed, timeline)
     };
     let expect = |(field, old, new): Difference<'_>| Expected {
         field: field.to_string(),
@@ -67,6 +68,7 @@ pub fn expected(
 }
 
 fn verdict(
+    kind: Kind,
     (field, old, new): (&str, Option<&Value<'_>>, Option<&Value<'_>>),
     poll: Option<&Facts>,
     listed: Option<&Facts>,
@@ -83,6 +85,7 @@ fn verdict(
         last_listed_at,
         other_version: listed.api_version != poll.api_version,
         appeared_at: now.map(|field| field.appeared_at),
+        never_news: kind.never_news.contains(&field),
         old: old.map(|old| stored_type(known, old)),
         new: None,
     };

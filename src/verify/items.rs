@@ -38,7 +38,7 @@ pub async fn read(audit: &mut Audit<'_>, polls: &Polls, findings: &mut Findings)
 /// An item of an account that does not exist.
 fn stranger(polls: &Polls, kind: Kind, account: String, id: &str, at: Option<String>) -> Finding {
     Finding {
-        poll: poll_at(polls, &account, at),
+        poll: poll_at(polls, &account, kind, at),
         account,
         table: kind.table,
         row: Some(format!("'{id}'")),
@@ -47,8 +47,9 @@ fn stranger(polls: &Polls, kind: Kind, account: String, id: &str, at: Option<Str
 }
 
 /// The number of the poll that had its answer then, or else of the account's last.
-fn poll_at(polls: &Polls, account: &str, at: Option<String>) -> i64 {
-    let poll = at.and_then(|at| polls.at(account, &at)).or_else(|| polls.last_of(account));
+fn poll_at(polls: &Polls, account: &str, kind: Kind, at: Option<String>) -> i64 {
+    let poll =
+        at.and_then(|at| polls.at(account, kind.catalogue, &at)).or_else(|| polls.last_of(account));
     poll.map_or(0, |poll| poll.poll_id)
 }
 
@@ -165,7 +166,7 @@ impl Judge<'_> {
         let Some(after) = version.closed_after.as_deref() else { return false };
         let within = version.valid_from.as_deref() <= Some(after)
             && Some(after) < version.valid_to.as_deref();
-        within && self.polls.good_at(self.account, after).is_some()
+        within && self.polls.good_at(self.account, self.kind.catalogue, after).is_some()
     }
 
     fn begins(&mut self, new: &Version, opened_by: Option<OpenedBy>) {
@@ -215,7 +216,10 @@ impl Judge<'_> {
     }
 
     fn good_before(&self, new: &Version) -> Option<&str> {
-        self.polls.good_before(self.account, new.opened_poll)?.observed_at.as_deref()
+        self.polls
+            .good_before(self.account, self.kind.catalogue, new.opened_poll)?
+            .observed_at
+            .as_deref()
     }
 
     fn changes(
@@ -280,7 +284,7 @@ impl Judge<'_> {
     fn left_over(&mut self, beside: Beside) {
         let Beside { current, changed } = beside;
         for item in current.into_values() {
-            let poll = poll_at(self.polls, self.account, item.valid_from);
+            let poll = poll_at(self.polls, self.account, self.kind, item.valid_from);
             let row = format!("'{}'", item.id);
             self.find(poll, self.kind.table, row, "it has no history".into());
         }

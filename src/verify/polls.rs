@@ -2,6 +2,8 @@
 
 use std::{collections::HashMap, sync::Arc};
 
+use crate::catalog::catalogue::Catalogue;
+
 /// What is kept of a poll.
 #[derive(Clone, Debug)]
 pub struct Facts {
@@ -9,6 +11,8 @@ pub struct Facts {
     pub poll_id: i64,
     /// Its account.
     pub account: Arc<str>,
+    /// What it read, as it is stored.
+    pub catalogue: Arc<str>,
     /// When it had its answer, as it is stored.
     pub observed_at: Option<Box<str>>,
     /// The version of the API that answered.
@@ -21,8 +25,8 @@ pub struct Facts {
 #[derive(Debug, Default)]
 pub struct Polls {
     all: Vec<Facts>,
-    /// Of each account the places of its good polls.
-    good: HashMap<Arc<str>, Vec<usize>>,
+    /// Of each account's catalogue the places of its good polls.
+    good: HashMap<(Arc<str>, Arc<str>), Vec<usize>>,
     names: HashMap<String, Arc<str>>,
 }
 
@@ -30,7 +34,8 @@ impl Polls {
     /// Adds a poll; they must come by number.
     pub fn add(&mut self, facts: Facts) {
         if facts.good {
-            self.good.entry(facts.account.clone()).or_default().push(self.all.len());
+            let key = (facts.account.clone(), facts.catalogue.clone());
+            self.good.entry(key).or_default().push(self.all.len());
         }
         self.all.push(facts);
     }
@@ -62,25 +67,35 @@ impl Polls {
         own.or_else(|| self.all.last())
     }
 
-    /// The good poll at that time, best of that account.
-    pub fn at(&self, account: &str, observed_at: &str) -> Option<&Facts> {
+    /// The good poll at that time, best of that account's catalogue.
+    pub fn at(&self, account: &str, catalogue: Catalogue, observed_at: &str) -> Option<&Facts> {
         let same = |facts: &&Facts| facts.good && facts.observed_at.as_deref() == Some(observed_at);
-        self.good_at(account, observed_at).or_else(|| self.all.iter().find(same))
+        self.good_at(account, catalogue, observed_at).or_else(|| self.all.iter().find(same))
     }
 
-    /// The account's last good poll before `poll_id`.
-    pub fn good_before(&self, account: &str, poll_id: i64) -> Option<&Facts> {
-        let good = self.good.get(account)?;
+    /// The last good poll of the account's catalogue before `poll_id`.
+    pub fn good_before(&self, account: &str, catalogue: Catalogue, poll_id: i64) -> Option<&Facts> {
+        let good = self.good(account, catalogue)?;
         let after = good.partition_point(|at| self.number(*at) < poll_id);
         self.all.get(*good.get(after.checked_sub(1)?)?)
     }
 
-    /// The account's good poll at that time.
-    pub fn good_at(&self, account: &str, observed_at: &str) -> Option<&Facts> {
-        let good = self.good.get(account)?;
+    /// The good poll of the account's catalogue at that time.
+    pub fn good_at(
+        &self,
+        account: &str,
+        catalogue: Catalogue,
+        observed_at: &str,
+    ) -> Option<&Facts> {
+        let good = self.good(account, catalogue)?;
         let time = |at: &usize| self.all.get(*at).and_then(|facts| facts.observed_at.as_deref());
         let found = good.binary_search_by(|at| time(at).cmp(&Some(observed_at))).ok()?;
         self.all.get(*good.get(found)?)
+    }
+
+    fn good(&self, account: &str, catalogue: Catalogue) -> Option<&Vec<usize>> {
+        let account = self.names.get(account)?;
+        self.good.get(&(account.clone(), self.names.get(catalogue.as_str())?.clone()))
     }
 
     fn number(&self, at: usize) -> i64 {

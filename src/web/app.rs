@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{cache::Cached, security::Access};
 use crate::{
+    catalog::catalogue::Catalogue,
     mirror::Blobs,
     store::{
         Location,
@@ -43,8 +44,8 @@ pub struct App {
     pub(super) facets: Cached<FacetCounts>,
     /// The last pages, by their tags: the same page is made once between two polls.
     pub(super) pages: Cached<String>,
-    /// The configured accounts, which have metrics even before their first poll.
-    pub accounts: Vec<String>,
+    /// What is configured to be polled, which has metrics even before its first poll.
+    pub polled: Vec<(String, Catalogue)>,
 }
 
 /// The number of lists whose facets are cached.
@@ -60,6 +61,6 @@ impl App {
     pub fn new(location: Location, settings: GallerySettings, clock: Clock) -> Self {
         let reader = Reader::new(location);
         let (facets, pages) = (Cached::new(FACETS), Cached::new(PAGES));
-        Self { reader, settings, clock, facets, pages, accounts: vec![] }
+        Self { reader, settings, clock, facets, pages, polled: vec![] }
     }
 }

@@ -50,7 +50,8 @@ pub(super) async fn atom(app: &Arc<App>, request: &Parts) -> Result<Response<Bod
     }
     let ask = Ask::Overview;
     let context =
-        context(app, &mut reading, &stamp, viewpoint, "/changes", &ask, app.clock.now()).await?;
+        context(app, &mut reading, &stamp, viewpoint, &route::View::Changes, "/changes", &ask)
+            .await?;
     let began = reading.began_at().await?;
     let first = context.first_poll_at();
     let rows = reading.newest_changes(&context.account, first, &filter, FEED_ROWS).await?;

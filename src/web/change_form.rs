@@ -38,7 +38,7 @@ pub fn form(
     };
     let mut kinds = vec![("", "any".to_owned(), filter.kind.is_none())];
     let option = |kind: Kind| (kind.as_str(), kind.plural.to_owned(), filter.kind == Some(kind));
-    kinds.extend(Kind::ALL.into_iter().map(option));
+    kinds.extend(context.kinds().map(option));
     ChangesForm {
         action: action.to_owned(),
         hidden: context.viewpoint.pairs(),
@@ -46,15 +46,15 @@ pub fn form(
         changes: ["", "added", "changed", "removed", "restored"]
             .map(|value| (value, if value.is_empty() { "any" } else { value }, value == change))
             .to_vec(),
-        fields: fields(filter.field.as_deref().unwrap_or("")),
+        fields: fields(context, filter.field.as_deref().unwrap_or("")),
         id: filter.id.clone().unwrap_or_default(),
         days: with_days.then(|| [day(&query.from), day(&query.to)]),
     }
 }
 
 /// Any field, those of all kinds, and the chosen one: value, text, whether chosen.
-fn fields(chosen: &str) -> Vec<(String, String, bool)> {
-    let columns = Kind::ALL.into_iter().flat_map(|kind| kind.columns);
+fn fields(context: &PageContext<'_>, chosen: &str) -> Vec<(String, String, bool)> {
+    let columns = context.kinds().flat_map(|kind| kind.columns);
     let names = columns.map(|column| column.name);
     let mut fields: Vec<&str> = std::iter::once("").chain(names).chain([chosen]).collect();
     let mut seen = BTreeSet::new();

@@ -56,6 +56,11 @@ impl PageContext<'_> {
         self.viewpoint.at().unwrap_or(self.now)
     }
 
+    /// The kinds of the catalogues that were ever polled.
+    pub fn kinds(&self) -> impl Iterator<Item = Kind> {
+        Kind::ALL.into_iter().filter(|kind| self.good.first_of(kind.catalogue).is_some())
+    }
+
     /// When the last good poll was.
     pub fn polled_at(&self) -> Timestamp {
         self.good.row.observed_at.unwrap_or(self.now)
@@ -63,7 +68,7 @@ impl PageContext<'_> {
 
     /// When the account's first good poll was.
     pub fn first_poll_at(&self) -> Timestamp {
-        self.good.first.unwrap_or(self.polled_at())
+        self.good.first_of(self.good.row.catalogue()).unwrap_or(self.polled_at())
     }
 
     /// The moments to which the facets refer: days from midnight, so a page is the same all day.

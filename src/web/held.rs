@@ -1,7 +1,10 @@
 //! The notice that removals are held, with the command that lets them through.
 
 use super::{anchor::Anchor, context::PageContext, words};
-use crate::{catalog::kind::Kind, store::row::PollRow};
+use crate::{
+    catalog::{catalogue::Catalogue, kind::Kind},
+    store::row::PollRow,
+};
 
 /// Removals that are held, and how to let them through.
 pub struct HeldNotice {
@@ -22,9 +25,9 @@ pub fn held(context: &PageContext<'_>, poll: &PollRow) -> Option<HeldNotice> {
     let count = poll.counts.map(|counts| counts.held).filter(|held| *held > 0)?;
     let reason = poll.held_reason.clone().unwrap_or_default();
     // The reason names the lists that are held; if it names none, all are shown.
-    let named: Vec<Kind> =
-        Kind::ALL.into_iter().filter(|kind| reason.contains(kind.plural)).collect();
-    let kinds = if named.is_empty() { Kind::ALL.to_vec() } else { named };
+    let listed = || Kind::of(poll.catalogue());
+    let named: Vec<Kind> = listed().filter(|kind| reason.contains(kind.plural)).collect();
+    let kinds = if named.is_empty() { listed().collect() } else { named };
     let missing = |kind: Kind| {
         let own = vec![("listed", "missing".to_owned())];
         Anchor::new(context.href(kind.path, &own), format!("missing {}", kind.plural))
@@ -40,6 +43,10 @@ pub fn held(context: &PageContext<'_>, poll: &PollRow) -> Option<HeldNotice> {
         true => format!(" --account {}", shell_word(&context.account)),
         false => String::new(),
     };
+    let catalogue = match poll.catalogue() {
+        Catalogue::Avatars => String::new(),
+        other => format!(" --catalogue {other}"),
+    };
     Some(HeldNotice {
         count: words::counted(count, "removal", "removals"),
         reason,
@@ -47,7 +54,7 @@ pub fn held(context: &PageContext<'_>, poll: &PollRow) -> Option<HeldNotice> {
         which: if last { kinds.into_iter().map(missing).collect() } else { vec![] },
         command: last.then(|| {
             format!(
-                "{} sync{account}{from} --accept-removals={count}{stdin}",
+                "{} sync{account}{catalogue}{from} --accept-removals={count}{stdin}",
                 context.app.settings.program
             )
         }),

@@ -63,7 +63,7 @@ pub async fn page(context: &PageContext<'_>, reading: &mut Reading) -> Result<St
     let (account, at) = (context.account.as_str(), context.viewpoint.at());
     let days = half_year(context, reading).await?;
     let numbers = Numbers::read(context, reading, &days).await?;
-    let lists = reading.front(account, at, context.first_poll_at(), context.now).await?;
+    let lists = reading.front(account, at, context.now).await?;
     let changes = changes(context, reading, &lists).await?;
     let missing = numbers.missing();
     let all_changes = format!("All {}", words::number(numbers.week.changed));
@@ -109,7 +109,8 @@ fn current(context: &PageContext<'_>, numbers: &Numbers) -> Vec<Anchor> {
     let link = |(kind, counts): &(Kind, ItemCounts)| {
         Anchor::new(list(context, *kind, &[]), counted(*kind, counts.current))
     };
-    numbers.counts.iter().map(link).collect()
+    let polled: Vec<Kind> = context.kinds().collect();
+    numbers.counts.iter().filter(|(kind, _)| polled.contains(kind)).map(link).collect()
 }
 
 fn week(context: &PageContext<'_>, week: &Day) -> Vec<Anchor> {

@@ -163,6 +163,7 @@ fn facts(poll: &PollRow) -> Vec<(String, String)> {
     let PollRow {
         poll_id: _,
         account,
+        catalogue,
         trigger,
         api_version,
         source,
@@ -192,6 +193,7 @@ fn facts(poll: &PollRow) -> Vec<(String, String)> {
         ("Notice from HeyGen", text(warning)),
         ("Version gone", if *superseded { "yes".into() } else { String::new() }),
         ("Account", words::exact(account)),
+        ("Catalogue", catalogue.clone()),
         ("Started by", trigger.clone()),
         ("Source", text(source)),
         ("API version", text(api_version)),

@@ -15,12 +15,9 @@ use super::{
     shell::Shell,
     words,
 };
-use crate::{
-    catalog::kind::Kind,
-    store::{
-        browse::{Reading, polls::SchemaRow},
-        row::PollRow,
-    },
+use crate::store::{
+    browse::{Reading, polls::SchemaRow},
+    row::PollRow,
 };
 
 /// The number of polls, or of changes of one poll, on a page.
@@ -91,7 +88,7 @@ pub async fn page(
                 (Anchor::new(poll_link(*poll), format!("poll {poll}")), field_change(row))
             })
             .collect(),
-        lists: Kind::ALL.into_iter().map(words::heading).collect(),
+        lists: context.kinds().map(words::heading).collect(),
         rows: polls.iter().map(|poll| row(context, poll)).collect(),
         pager: Pager::new(page, pages, |page| {
             let own = if page > 1 { vec![("page", page.to_string())] } else { vec![] };
@@ -120,8 +117,11 @@ fn row(context: &PageContext<'_>, poll: &PollRow) -> RowView {
         when: format!("{} {}", words::short_date(at, context.reference()), words::clock(at)),
         outcome: poll.outcome.clone(),
         class: class(&poll.outcome),
-        listed: Kind::ALL.map(|kind| shown(counts.map(|counts| counts.listed(kind)))).to_vec(),
-        sums: match poll.observed_at == context.good.first && !poll.failed() {
+        listed: context
+            .kinds()
+            .map(|kind| shown(counts.and_then(|c| c.listed[kind.index()])))
+            .collect(),
+        sums: match context.good.is_first(poll) {
             true => vec![("soft", "the first poll".into())],
             false => sums(poll),
         },

@@ -8,7 +8,10 @@ use super::{
     viewpoint::Viewpoint,
     words,
 };
-use crate::{catalog::kind::Kind, store::browse::facets::is_of_present};
+use crate::{
+    catalog::{catalogue::Catalogue, kind::Kind},
+    store::browse::facets::is_of_present,
+};
 
 /// A link of the main navigation.
 pub struct NavLink {
@@ -87,7 +90,7 @@ impl Shell {
             format!("The last good poll was {age} ago: check whether the schedule still runs.")
         };
         Self {
-            nav: nav(&context.viewpoint, Some(view)),
+            nav: nav(&context.viewpoint, context.kinds(), Some(view)),
             home: context.href("/", &[]),
             path: context.path.clone(),
             hidden: hidden(context, view),
@@ -112,7 +115,7 @@ impl Shell {
         let [css, js, icon] = assets::paths();
         Self {
             title: title.into(),
-            nav: nav(viewpoint, None),
+            nav: nav(viewpoint, Kind::of(Catalogue::Avatars), None),
             home: viewpoint.href("/", &[]),
             css,
             js,
@@ -167,7 +170,11 @@ fn past_bar(context: &PageContext<'_>) -> Option<PastBar> {
     })
 }
 
-fn nav(viewpoint: &Viewpoint, here: Option<&View>) -> Vec<NavLink> {
+fn nav(
+    viewpoint: &Viewpoint,
+    kinds: impl Iterator<Item = Kind>,
+    here: Option<&View>,
+) -> Vec<NavLink> {
     let link = |path: &str, text: String, short: String, here: bool| NavLink {
         href: viewpoint.href(path, &[]),
         text,
@@ -182,7 +189,7 @@ fn nav(viewpoint: &Viewpoint, here: Option<&View>) -> Vec<NavLink> {
         link(kind.path, words::heading(kind), words::column(short), here)
     };
     let mut links = vec![page("/", "Overview", here == Some(&View::Overview))];
-    links.extend(Kind::ALL.into_iter().map(list));
+    links.extend(kinds.map(list));
     let changes = matches!(here, Some(View::Changes | View::Timeline));
     links.push(page("/changes", "Changes", changes));
     links.push(page("/polls", "Polls", matches!(here, Some(View::Polls | View::Poll(_)))));

@@ -27,8 +27,8 @@ use super::{
     words,
 };
 use crate::{
+    catalog::catalogue::Catalogue,
     store::browse::{LastGoodPoll, Reading, Stamp},
-    time::Timestamp,
 };
 
 pub(super) async fn viewed(
@@ -48,7 +48,7 @@ pub(super) async fn viewed(
     };
     let stamp = reading.stamp().await?;
     let context =
-        context(app, &mut reading, &stamp, viewpoint, request.uri.path(), &ask, now).await?;
+        context(app, &mut reading, &stamp, viewpoint, view, request.uri.path(), &ask).await?;
     let tag = etag::tag(&stamp, &moment(&context, view), &url(request));
     if etag::matches(&request.headers, &tag) {
         reading.end().await;
@@ -108,9 +108,9 @@ pub(super) async fn context<'a>(
     reading: &mut Reading,
     stamp: &Stamp,
     viewpoint: Viewpoint,
+    view: &View,
     path: &str,
     ask: &Ask,
-    now: Timestamp,
 ) -> Result<PageContext<'a>, PageFailure> {
     let account = match &viewpoint.account {
         Some(account) if !stamp.accounts.contains(account) => {
@@ -119,7 +119,7 @@ pub(super) async fn context<'a>(
         Some(account) => account.clone(),
         None => usual_account(stamp).cloned().ok_or_else(|| nothing_yet(app, &viewpoint))?,
     };
-    let good = good_poll(app, reading, &account, &viewpoint).await?;
+    let good = good_poll(app, reading, &account, view, &viewpoint).await?;
     let end = DataFormat::ALL.iter().find_map(|(end, _)| path.strip_suffix(&format!(".{end}")));
     Ok(PageContext {
         app,
@@ -128,27 +128,37 @@ pub(super) async fn context<'a>(
         viewpoint,
         account,
         accounts: stamp.accounts.clone(),
-        now,
+        now: app.clock.now(),
         good,
         mirrored: stamp.mirror.0.is_some(),
     })
 }
 
-/// The last good poll at the viewpoint; an error if there is none yet.
+/// The last good poll at the viewpoint, of the view's catalogue if that has one, else of any other; an
+/// error if there is none yet.
 async fn good_poll(
     app: &App,
     reading: &mut Reading,
     account: &str,
+    view: &View,
     viewpoint: &Viewpoint,
 ) -> Result<LastGoodPoll, PageFailure> {
-    let last = reading.good_polls(account, viewpoint.at()).await?;
-    if let Some(good) = last.into_iter().next() {
-        return Ok(good);
-    }
-    let first = match viewpoint.as_of {
-        Some(_) => reading.good_polls(account, None).await?.first().and_then(|good| good.first),
-        None => None,
+    let own = match view {
+        View::Grid(kind) | View::Item(kind, _) => kind.catalogue,
+        _ => Catalogue::default(),
     };
+    let others = Catalogue::ALL.into_iter().filter(|catalogue| *catalogue != own);
+    let mut first = None;
+    for catalogue in std::iter::once(own).chain(others) {
+        let last = reading.good_polls(account, catalogue, viewpoint.at()).await?;
+        if let Some(good) = last.into_iter().next() {
+            return Ok(good);
+        }
+        if viewpoint.as_of.is_some() && first.is_none() {
+            let last = reading.good_polls(account, catalogue, None).await?;
+            first = last.first().and_then(|good| good.first_of(catalogue));
+        }
+    }
     let Some(first) = first else { return Err(nothing_yet(app, viewpoint)) };
     let mut message = MessagePage::new(
         viewpoint,

@@ -298,6 +298,7 @@ pub async fn poll_of(
 ) {
     let request = Request {
         account,
+        catalogue: None,
         trigger: "schedule",
         source: Source::Saved { name: "https://api.heygen.com/v2/avatars".into(), body },
         removals,
@@ -306,6 +307,7 @@ pub async fn poll_of(
         mirror: false,
         archive: None,
         deadline: Duration::from_secs(60),
+        patience: std::time::Duration::ZERO,
         notify: None,
     };
     poll(store, &Clock::new(move || at), request).await.expect("polls");

@@ -8,34 +8,44 @@ use crate::{
     postgres::{OwnServer, own_server},
 };
 
-const TABLES: [&str; 11] = [
+const TABLES: [&str; 15] = [
     "accounts",
     "polls",
     "avatars",
     "talking_photos",
+    "avatar_groups",
+    "voices",
     "avatar_history",
     "talking_photo_history",
+    "avatar_group_history",
+    "voice_history",
     "field_changes",
     "schema_changes",
     "assets",
     "asset_versions",
     "notices",
 ];
-const VIEWS: [&str; 6] = [
+const VIEWS: [&str; 8] = [
     "current_avatars",
     "current_talking_photos",
+    "current_avatar_groups",
+    "current_voices",
     "changes",
     "daily_changes",
     "fields",
     "expiring_assets",
 ];
 /// Where a working signed link would be seen.
-const CREDENTIALS: [&str; 5] = [
+const CREDENTIALS: [&str; 9] = [
     "assets.signed_url",
     "expiring_assets.signed_url",
     "current_avatars.preview_image_link",
     "current_avatars.preview_video_link",
     "current_talking_photos.preview_image_link",
+    "current_talking_photos.preview_video_link",
+    "current_avatar_groups.preview_image_link",
+    "current_avatar_groups.preview_video_link",
+    "current_voices.preview_audio_link",
 ];
 
 /// The block of SQL after `<!-- sql: name -->`.

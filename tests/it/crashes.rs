@@ -276,6 +276,7 @@ async fn a_poller_that_wakes_up_after_its_deadline_cannot_commit() {
         let mut store = Store::open_to_write(&location).await.unwrap();
         let request = Request {
             account: "default",
+            catalogue: None,
             trigger: "manual",
             source: Source::Api {
                 client: &client,
@@ -288,6 +289,7 @@ async fn a_poller_that_wakes_up_after_its_deadline_cannot_commit() {
             observed_at: None,
             archive: None,
             deadline: Duration::from_secs(3),
+            patience: std::time::Duration::ZERO,
             notify: None,
         };
         poll(&mut store, &Clock::system(), request).await

@@ -164,7 +164,9 @@ async fn a_gallery_that_cannot_write_to_the_folder_shows_what_was_polled_later()
     for polls in 1..=3 {
         set_mode(home.folder(), 0o555);
         let (status, metrics) = gallery.get("/metrics").await;
-        let wanted = format!("{{account=\"default\",outcome=\"succeeded\"}} {polls}\n");
+        let wanted = format!(
+            "{{account=\"default\",catalogue=\"avatars\",outcome=\"succeeded\"}} {polls}\n"
+        );
         assert!(status == 200 && metrics.contains(&wanted), "{status} {metrics}");
         set_mode(home.folder(), 0o755);
         assert_eq!(home.sync(&[]).0, 0);

@@ -133,7 +133,7 @@ async fn what_cannot_be_read_is_refused_by_name() {
             ("/avatars?as_of=2026-13-40", "as_of"),
             ("/avatars?as_of=2031-01-01", "as_of"),
             ("/avatars?as_of=2026-11-20&listed=missing", "listed"),
-            ("/talking-photos?gender=female", "gender"),
+            ("/talking-photos?premium=yes", "premium"),
             ("/changes?from=2026-11-20&to=2026-11-01", "from"),
             ("/changes?kind=person", "kind"),
             ("/timeline?by=hour", "by"),

@@ -5,6 +5,7 @@
 mod analysts;
 mod archive;
 mod auto;
+mod catalogues;
 mod commands;
 mod copying;
 mod crashes;

@@ -755,7 +755,7 @@ async fn what_was_found_missing_while_it_was_looked_at_again_is_not_taken_for_th
     stage.poll().await;
     assert_eq!(stage.work().await.saved, 2);
     stage.world.pass(Duration::from_secs(30 * 86_400));
-    let (now, wanted) = (stage.world.now(), Wanted { pictures: true, videos: true });
+    let (now, wanted) = (stage.world.now(), Wanted { pictures: true, videos: true, audio: true });
     let mut other = stage.world.second().await;
     let leased = other.lease(wanted, 9, &Default::default(), now, now).await.unwrap();
     let files = stage.place.files();
@@ -786,7 +786,7 @@ async fn what_is_pruned_before_it_is_written_down_is_told() {
         .world
         .meddle("UPDATE assets SET file = NULL, state = 'pending', next_attempt_at = NULL")
         .await;
-    let wanted = Wanted { pictures: true, videos: true };
+    let wanted = Wanted { pictures: true, videos: true, audio: true };
     let store = stage.world.store();
     let leased = store.lease(wanted, 9, &Default::default(), now, now).await.unwrap();
     let settled: Vec<Settled> = leased

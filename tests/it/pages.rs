@@ -79,27 +79,42 @@ on_both! {
             avatar.set("tags", vec!["y", "x"]);
             avatar.set("preview_image_url", Value::Null);
             avatar.set_look("group_id", "g");
+            avatar.set_look("image_width", 1920.0);
             avatar.set_look("avatar_id", "x");
         });
         world.heygen.add_photo("p");
-        world.heygen.set_look(Kind::TalkingPhoto, "p", "group_id", "g");
+        world.heygen.set(Kind::TalkingPhoto, "p", "gender", "male");
+        world.heygen.set_look(Kind::TalkingPhoto, "p", "group_id", 7);
+        world.heygen.set_look(Kind::TalkingPhoto, "p", "image_width", 1e30);
         world.poll().await;
-        let extra = |kind: &str| {
-            format!(
-                "{{\"avatar_type\":\"{kind}\",\"group_id\":\"g\",\"image_height\":1920,\"image_width\":1080,\
-                 \"preferred_orientation\":\"portrait\",\"status\":\"completed\",\
-                 \"supported_api_engines\":[\"avatar_iii\",\"avatar_iv\"]}}"
-            )
-        };
+        let own = "avatar_type, group_id, status, supported_api_engines, preferred_orientation, image_width, \
+                   image_height, extra";
+        let look = r#"completed|["avatar_iii","avatar_iv"]|portrait"#;
         assert_eq!(
-            world.lines("SELECT avatar_id, avatar_name, gender, preview_image_url, premium, type, tags, extra FROM avatars").await,
-            [format!("a|Avatar a|female|∅|∅|∅|[\"x\",\"y\"]|{}", extra("studio_avatar").replacen('{', "{\"avatar_id\":\"x\",", 1))]
+            world.lines(&format!("SELECT avatar_id, avatar_name, gender, preview_image_url, premium, type, tags, {own} FROM avatars")).await,
+            [format!("a|Avatar a|female|∅|∅|∅|[\"x\",\"y\"]|studio_avatar|g|{look}|1920|1920|{{\"avatar_id\":\"x\"}}")]
         );
         assert_eq!(
-            world.lines("SELECT talking_photo_id, talking_photo_name, extra FROM talking_photos").await,
-            [format!("p|Photo p|{}", extra("photo_avatar"))]
+            world.lines(&format!("SELECT talking_photo_id, talking_photo_name, gender, tags, {own} FROM talking_photos")).await,
+            [format!("p|Photo p|male|∅|photo_avatar|∅|{look}|∅|1920|{{\"group_id\":7,\"image_width\":1e+30}}")]
         );
         assert_eq!(world.cell("SELECT count(*) FROM assets WHERE signed_url IS NOT NULL").await, "1");
+    }
+
+    async fn what_only_v3_tells_is_learned_once_and_kept_on_the_way_back(world: World) {
+        paged(&mut world, 3, 2);
+        world.version = Version::Fixed(ApiVersion::V2);
+        world.poll().await;
+        for (version, learned) in [(ApiVersion::V3, 5), (ApiVersion::V3, 0), (ApiVersion::V2, 0), (ApiVersion::V3, 0)] {
+            world.version = Version::Fixed(version);
+            let counts = world.poll().await.row.counts.unwrap();
+            assert_eq!((counts.added, counts.changed, counts.learned), (0, 0, learned), "{version}");
+        }
+        assert_eq!(world.cell("SELECT count(*) FROM changes WHERE poll_id > 1").await, "0");
+        assert_eq!(
+            world.lines("SELECT version, opened_by, status FROM avatar_history WHERE avatar_id = 'a0000' ORDER BY version").await,
+            ["1|added|∅", "2|learned|completed"]
+        );
     }
 
     async fn a_cursor_may_come_back_once(world: World) {

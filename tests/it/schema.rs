@@ -87,9 +87,9 @@ fn name(row: &Texts) -> String {
     format!("{}.{}", row[0].as_deref().unwrap(), row[1].as_deref().unwrap())
 }
 
-/// The types that the columns of this name have in SQLite and PostgreSQL, by their description.
-fn types(column: &str) -> (&'static str, &'static str) {
-    match holds(column) {
+/// The types that the column has in SQLite and PostgreSQL, by their description.
+fn types(table: &str, column: &str) -> (&'static str, &'static str) {
+    match holds(table, column) {
         Holds::Text => ("TEXT", "text"),
         Holds::Integer => ("INTEGER", "bigint"),
         Holds::Boolean => ("INTEGER", "boolean"),
@@ -121,7 +121,7 @@ async fn tables_agree_in_columns_order_types_and_primary_keys() {
         post.iter().map(name).collect::<Vec<_>>()
     );
     for (l, p) in lite.iter().zip(&post) {
-        let (in_sqlite, in_postgres) = types(l[1].as_deref().unwrap());
+        let (in_sqlite, in_postgres) = types(l[0].as_deref().unwrap(), l[1].as_deref().unwrap());
         assert_eq!(l[2].as_deref(), Some(in_sqlite), "{}", name(l));
         assert_eq!(p[2].as_deref(), Some(in_postgres), "{}", name(p));
         assert_eq!(l[3..], p[3..], "not null and primary key of {}", name(l));
@@ -137,7 +137,7 @@ async fn views_agree_in_columns_and_their_types_follow_the_names() {
         post.iter().map(name).collect::<Vec<_>>()
     );
     for p in &post {
-        let (_, expected) = types(p[1].as_deref().unwrap());
+        let (_, expected) = types(p[0].as_deref().unwrap(), p[1].as_deref().unwrap());
         assert_eq!(p[2].as_deref(), Some(expected), "{}", name(p));
     }
 }

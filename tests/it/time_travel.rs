@@ -8,7 +8,7 @@ mod histories;
 use std::{cell::RefCell, time::Duration};
 
 use heygen_sync::{
-    catalog::{cell::Cell, kind::Kind, schema::Change},
+    catalog::{catalogue::Catalogue, cell::Cell, kind::Kind, schema::Change},
     store::export::{ItemState, Moment},
     time::Timestamp,
 };
@@ -62,7 +62,7 @@ const NUMBERS_AS_TEXT: [&str; 2] = [r#":"1e400""#, r#":"1180591620717411303424""
 /// Items that are neither listed nor removed.
 async fn missing(world: &mut World) -> u64 {
     let mut all = 0;
-    for kind in Kind::ALL {
+    for kind in Kind::of(Catalogue::Avatars) {
         let sql = format!(
             "SELECT count(*) FROM {} WHERE removed_at IS NULL AND missing_since IS NOT NULL",
             kind.table
@@ -97,7 +97,7 @@ async fn lived(world: &mut World, history: &History) -> Vec<Noted> {
 /// The items that are not removed, as the tables have them.
 async fn written(world: &mut World) -> Vec<String> {
     let mut rows = vec![];
-    for kind in Kind::ALL {
+    for kind in Kind::of(Catalogue::Avatars) {
         let columns = columns(kind);
         let (table, id) = (kind.table, kind.id);
         let sql = format!(
@@ -117,7 +117,7 @@ fn columns(kind: Kind) -> String {
 async fn moment(world: &mut World, time: Timestamp) -> Option<Moment> {
     let account = world.account;
     let mut snapshot = world.store().snapshot().await.unwrap();
-    let moment = snapshot.moment(account, time).await.unwrap();
+    let moment = snapshot.moment(account, Catalogue::Avatars, time).await.unwrap();
     snapshot.end().await.unwrap();
     moment
 }
@@ -127,7 +127,7 @@ async fn exported(world: &mut World, time: Timestamp) -> Vec<String> {
     let Some(moment) = moment(world, time).await else { return vec![] };
     let mut snapshot = world.store().snapshot().await.unwrap();
     let mut rows = vec![];
-    for kind in Kind::ALL {
+    for kind in Kind::of(Catalogue::Avatars) {
         let read = snapshot.items(kind, &moment, |item| {
             rows.push(in_words(kind, &item));
             Ok(())
@@ -230,7 +230,7 @@ fn the_documented_sql_gives_what_the_export_gives(engine: Engine) {
         let noted = lived(world, history).await;
         for time in times(&noted) {
             let mut rows = vec![];
-            for (kind, sql) in Kind::ALL.into_iter().zip(&queries) {
+            for (kind, sql) in Kind::of(Catalogue::Avatars).zip(&queries) {
                 let sql = at(sql, engine, time);
                 let sql =
                     format!("SELECT {} FROM ({sql}) AS past ORDER BY {}", columns(kind), kind.id);

@@ -15,7 +15,7 @@ use std::{
 
 use heygen_sync::{
     archive::Archive,
-    catalog::diff::Accepted,
+    catalog::{catalogue::Catalogue, diff::Accepted},
     config::{ApiVersion, Notify, Removals, Version},
     error::{Kind, Result},
     heygen::{Client, Settings},
@@ -95,6 +95,7 @@ enum Home {
 pub struct World {
     pub heygen: FakeHeyGen,
     pub account: &'static str,
+    pub catalogue: Catalogue,
     pub removals: Removals,
     pub accepted: Accepted,
     pub version: Version,
@@ -113,13 +114,17 @@ pub struct World {
 }
 
 /// All tables and the order of their rows, by which a dump is canonical.
-pub const TABLES: [(&str, &str); 11] = [
+pub const TABLES: [(&str, &str); 15] = [
     ("accounts", "account"),
     ("polls", "poll_id"),
     ("avatars", "account, avatar_id"),
     ("talking_photos", "account, talking_photo_id"),
+    ("avatar_groups", "account, group_id"),
+    ("voices", "account, voice_id"),
     ("avatar_history", "account, avatar_id, version"),
     ("talking_photo_history", "account, talking_photo_id, version"),
+    ("avatar_group_history", "account, group_id, version"),
+    ("voice_history", "account, voice_id, version"),
     ("field_changes", "poll_id, kind, item_id, field"),
     ("schema_changes", "poll_id, kind, field"),
     ("assets", "url"),
@@ -158,6 +163,7 @@ impl World {
         Self {
             heygen,
             account: "default",
+            catalogue: Catalogue::Avatars,
             removals: Removals::default(),
             accepted: Accepted::None,
             version: Version::Fixed(ApiVersion::V2),
@@ -225,13 +231,22 @@ impl World {
         }
     }
 
+    /// Polls one catalogue of the fake an hour later.
+    pub async fn poll_of(&mut self, catalogue: Catalogue) -> Report {
+        let own = std::mem::replace(&mut self.catalogue, catalogue);
+        let report = self.poll().await;
+        self.catalogue = own;
+        report
+    }
+
     /// Polls the fake without waiting; an error left no row.
     pub async fn poll_now(&mut self) -> Result<Report> {
         let clock = clock(&self.now);
         let source = Source::Api { client: &self.client, version: self.version, progress: &|_| () };
         let request = request(self.account, &self.removals, self.accepted, "manual", source);
         let (archive, notify) = (self.archive.as_deref(), Some(&self.notify));
-        let request = Request { mirror: self.mirror, archive, notify, ..request };
+        let catalogue = Some(self.catalogue);
+        let request = Request { catalogue, mirror: self.mirror, archive, notify, ..request };
         poll(&mut self.store, &clock, request).await
     }
 
@@ -531,6 +546,7 @@ fn request<'r>(
     let deadline = Duration::from_secs(300);
     Request {
         account,
+        catalogue: None,
         trigger,
         source,
         removals,
@@ -539,6 +555,7 @@ fn request<'r>(
         observed_at: None,
         archive: None,
         deadline,
+        patience: Duration::ZERO,
         notify: None,
     }
 }

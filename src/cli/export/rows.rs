@@ -14,8 +14,8 @@ use crate::{
 /// The columns of a table of items that say nothing of a time in the past.
 const NOW_ONLY: [&str; 2] = ["missing_since", "removed_at"];
 
-/// The columns of both kinds together; `state` has all fields, as in `history`.
-const BOTH: [&str; 9] = [
+/// The columns of all kinds together; `state` has all fields, as in `history`.
+const ALL: [&str; 9] = [
     "account",
     "kind",
     "item_id",
@@ -30,8 +30,8 @@ const BOTH: [&str; 9] = [
 /// The same for people.
 const TABLE: [&str; 5] = ["account", "kind", "item_id", "name", "valid_from"];
 
-/// The columns of the versions of both kinds together.
-const BOTH_HISTORIES: [&str; 14] = [
+/// The columns of the versions of all kinds together.
+const ALL_HISTORIES: [&str; 14] = [
     "account",
     "kind",
     "item_id",
@@ -79,9 +79,9 @@ impl Written {
         Rows::new(format, columns).map(Self::Rows)
     }
 
-    /// Begins a Parquet file.
-    pub(super) fn parquet(columns: Names) -> Result<Self> {
-        Parquet::new(&columns).map(Box::new).map(Self::Parquet)
+    /// Begins a Parquet file with columns of a table.
+    pub(super) fn parquet(table: &str, columns: Names) -> Result<Self> {
+        Parquet::new(table, &columns).map(Box::new).map(Self::Parquet)
     }
 
     /// Adds a row.
@@ -105,7 +105,7 @@ impl Written {
 pub(super) fn of_items(for_people: bool, kind: Option<Kind>) -> (Names, ItemCells) {
     match kind {
         _ if for_people => (TABLE.into(), for_a_table),
-        None => (BOTH.into(), of_any_kind),
+        None => (ALL.into(), of_any_kind),
         Some(kind) => {
             let mut columns = names(kind.table);
             columns.retain(|name| !NOW_ONLY.contains(name));
@@ -118,7 +118,7 @@ pub(super) fn of_items(for_people: bool, kind: Option<Kind>) -> (Names, ItemCell
 pub(super) fn of_versions(for_people: bool, kind: Option<Kind>) -> (Names, VersionCells) {
     match kind {
         _ if for_people => (HISTORY_TABLE.into(), version_for_a_table),
-        None => (BOTH_HISTORIES.into(), version_of_any_kind),
+        None => (ALL_HISTORIES.into(), version_of_any_kind),
         Some(kind) => (names(kind.history), version_of_one_kind),
     }
 }

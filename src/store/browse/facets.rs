@@ -11,7 +11,7 @@ use super::{
 use crate::{catalog::kind::Kind, time::Timestamp};
 
 /// All facets, in the order of the page and of the address.
-pub static FACETS: [Facet; 8] = [
+pub static FACETS: [Facet; 12] = [
     Facet {
         single: true,
         usual: Some("now"),
@@ -29,6 +29,10 @@ pub static FACETS: [Facet; 8] = [
         ..Facet::known("premium", "Premium", &PREMIUM)
     },
     Facet::text("type", "Type"),
+    Facet::text("avatar_type", "Look"),
+    Facet::text("status", "Status"),
+    Facet { param: "orientation", ..Facet::text("preferred_orientation", "Orientation") },
+    Facet::texts("engine", "Engines", "supported_api_engines"),
     Facet::texts("tag", "Tags", "tags"),
     Facet {
         column: Some("preview_image_url"),

@@ -96,19 +96,18 @@ impl Reading {
         rows.await
     }
 
-    /// The lists of the front page; `first` is the baseline.
+    /// The lists of the front page.
     pub async fn front(
         &mut self,
         account: &str,
         at: Option<Timestamp>,
-        first: Timestamp,
         now: Timestamp,
     ) -> Result<Lists> {
         let mut sql = Sql::new(self.engine());
         let mut parts = vec![];
         for kind in Kind::ALL {
             let scope = Scope { kind, account: account.to_owned(), at };
-            parts.push(newest(&mut sql, &scope, first));
+            parts.push(newest(&mut sql, &scope));
             if at.is_none() {
                 parts.push(missing(&mut sql, &scope));
                 for preview in [(PICTURE, "preview_image_url"), (VIDEO, "preview_video_url")] {
@@ -118,7 +117,7 @@ impl Reading {
                 }
             }
         }
-        parts.push(changed(&mut sql, account, at, first));
+        parts.push(changed(&mut sql, account, at));
         let parts: Vec<String> =
             parts.iter().map(|part| format!("SELECT * FROM ({part}) AS x")).collect();
         let text = parts.join(" UNION ALL ");
@@ -142,10 +141,9 @@ impl Reading {
 }
 
 /// The newest items, found by the last polls that added any and the history's index.
-fn newest<'a>(sql: &mut Sql<'a>, scope: &Scope, first: Timestamp) -> String {
+fn newest<'a>(sql: &mut Sql<'a>, scope: &Scope) -> String {
     let items = Items::of(sql, scope.kind, scope.account.clone(), scope.at);
     let account = sql.bind(scope.account.clone());
-    let first = sql.bind(first);
     let until = match scope.at {
         Some(at) => format!(" AND p.observed_at <= {}", sql.bind(at)),
         None => String::new(),
@@ -156,12 +154,16 @@ fn newest<'a>(sql: &mut Sql<'a>, scope: &Scope, first: Timestamp) -> String {
          FROM (SELECT {id} AS id, {name} AS name, {seen} AS seen, {url} AS url \
            FROM (SELECT h.{id_column} AS id FROM {history} AS h WHERE h.opened_by = 'added' \
              AND h.account = {account} AND h.opened_poll IN (SELECT q.poll_id FROM (SELECT \
-               p.poll_id FROM polls AS p WHERE p.account = {account} AND p.outcome <> 'failed' \
-               AND p.added > 0 AND p.observed_at > {first}{until} \
+               p.poll_id FROM polls AS p WHERE p.account = {account} \
+               AND p.catalogue = '{catalogue}' AND p.outcome <> 'failed' AND p.added > 0 \
+               AND p.observed_at > (SELECT min(f.observed_at) FROM polls AS f \
+                 WHERE f.account = {account} AND f.catalogue = '{catalogue}' \
+                 AND f.outcome <> 'failed'){until} \
                ORDER BY p.observed_at DESC LIMIT 6) AS q)) AS n \
            CROSS JOIN {from} WHERE {id} = n.id AND {present} \
            ORDER BY {seen} DESC, {id} LIMIT 6) AS k LEFT JOIN assets AS a ON a.url = k.url",
         kind = scope.kind,
+        catalogue = scope.kind.catalogue,
         history = scope.kind.history,
         id_column = scope.kind.id,
         id = items.id,
@@ -179,13 +181,15 @@ fn missing<'a>(sql: &mut Sql<'a>, scope: &Scope) -> String {
     let (id, name) = (scope.kind.id, scope.kind.label);
     format!(
         "SELECT CAST({MISSING} AS BIGINT) AS section, '{kind}' AS kind, k.id, k.name, k.since, {stored}, \
-         (SELECT count(*) FROM polls AS p WHERE p.account = {account} AND p.outcome <> 'failed' \
+         (SELECT count(*) FROM polls AS p WHERE p.account = {account} \
+          AND p.catalogue = '{catalogue}' AND p.outcome <> 'failed' \
           AND p.observed_at >= k.since) \
          FROM (SELECT i.{id} AS id, i.{name} AS name, i.missing_since AS since, \
            {url} AS url FROM {table} AS i WHERE i.account = {account} \
            AND i.removed_at IS NULL AND i.missing_since IS NOT NULL \
            ORDER BY i.missing_since, i.{id} LIMIT 4) AS k LEFT JOIN assets AS a ON a.url = k.url",
         kind = scope.kind,
+        catalogue = scope.kind.catalogue,
         table = scope.kind.table,
         url = image_url(scope.kind),
         stored = stored_now("a"),
@@ -223,9 +227,8 @@ fn expiring<'a>(
     )
 }
 
-fn changed(sql: &mut Sql<'_>, account: &str, at: Option<Timestamp>, first: Timestamp) -> String {
+fn changed(sql: &mut Sql<'_>, account: &str, at: Option<Timestamp>) -> String {
     let account = sql.bind(account.to_owned());
-    let first = sql.bind(first);
     let until = match at {
         Some(at) => format!(" AND p.observed_at <= {}", sql.bind(at)),
         None => String::new(),
@@ -235,7 +238,7 @@ fn changed(sql: &mut Sql<'_>, account: &str, at: Option<Timestamp>, first: Times
          CAST(NULL AS TEXT) AS name, \
          p.observed_at, CAST(NULL AS TEXT), CAST(p.poll_id AS BIGINT) FROM polls AS p \
          WHERE p.account = {account} AND p.outcome <> 'failed' AND p.changed > 0 \
-         AND p.observed_at > {first}{until} ORDER BY p.observed_at DESC LIMIT 4"
+        {until} ORDER BY p.observed_at DESC LIMIT 4"
     )
 }
 

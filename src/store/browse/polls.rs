@@ -161,7 +161,7 @@ impl Reading {
         .await
     }
 
-    /// What happened on each day from `from` to before `until`, the baseline left out.
+    /// What happened on each day from `from` to before `until`, the baselines left out.
     pub async fn days(
         &mut self,
         account: &str,
@@ -178,7 +178,8 @@ impl Reading {
              WHERE p.account = {account} AND p.outcome <> 'failed' \
              AND p.observed_at >= {from} AND p.observed_at < {until} \
              AND p.observed_at > (SELECT min(f.observed_at) FROM polls AS f \
-                 WHERE f.account = {account} AND f.outcome <> 'failed') \
+                 WHERE f.account = {account} AND f.catalogue = p.catalogue \
+                 AND f.outcome <> 'failed') \
              GROUP BY 1 ORDER BY 1"
         );
         self.ask(text, &sql.args, |row| {

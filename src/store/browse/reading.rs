@@ -14,6 +14,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::sql;
 use crate::{
+    catalog::catalogue::Catalogue,
     error::{Error, Result},
     store::{
         conn::{Arg, Conn, Engine, Fault, Row},
@@ -204,20 +205,22 @@ impl Reading {
         Ok(stamp)
     }
 
-    /// The account's last good poll and the one before it, at `at` or now.
+    /// The last good poll of an account's catalogue and the one before it, at `at` or now.
     pub async fn good_polls(
         &mut self,
         account: &str,
+        catalogue: Catalogue,
         at: Option<Timestamp>,
     ) -> Result<Vec<LastGoodPoll>> {
         let at = at.unwrap_or(Timestamp::from_millis(i64::MAX));
         let sql = sql::good_polls();
-        self.ask(sql, &[account.into(), at.into()], |row| {
-            Ok(LastGoodPoll {
-                row: PollRow::read(row)?,
-                first: row.time("first_good")?,
-                number: row.some_int("number")?,
-            })
+        self.ask(sql, &[account.into(), catalogue.as_str().into(), at.into()], |row| {
+            let mut firsts = vec![];
+            for catalogue in Catalogue::ALL {
+                let first = row.time(format!("first_{catalogue}").as_str())?;
+                firsts.extend(first.map(|first| (catalogue, first)));
+            }
+            Ok(LastGoodPoll { row: PollRow::read(row)?, firsts, number: row.some_int("number")? })
         })
         .await
     }
@@ -243,8 +246,21 @@ pub struct Stamp {
 pub struct LastGoodPoll {
     /// Its row.
     pub row: PollRow,
-    /// When the account's first good poll was.
-    pub first: Option<Timestamp>,
-    /// How many good polls the account had up to this one, itself included.
+    /// When the first good poll of each of the account's catalogues was.
+    pub firsts: Vec<(Catalogue, Timestamp)>,
+    /// How many good polls its catalogue had up to this one, itself included.
     pub number: i64,
+}
+
+impl LastGoodPoll {
+    /// When the first good poll of a catalogue was; `None` if there is none.
+    pub fn first_of(&self, catalogue: Catalogue) -> Option<Timestamp> {
+        let known = self.firsts.iter().find(|(one, _)| *one == catalogue);
+        known.map(|(_, first)| *first)
+    }
+
+    /// Whether a poll is the first good one of its catalogue.
+    pub fn is_first(&self, poll: &PollRow) -> bool {
+        !poll.failed() && poll.observed_at == self.first_of(poll.catalogue())
+    }
 }

@@ -3,7 +3,7 @@
 use sqlx::AssertSqlSafe;
 
 use crate::{
-    catalog::kind::Kind,
+    catalog::{catalogue::Catalogue, kind::Kind},
     store::{
         conn::{Arg, Conn, Engine, Fault, Row},
         table::POLLS,
@@ -30,16 +30,23 @@ pub fn stored_now(alias: &str) -> String {
     format!("CASE WHEN {alias}.file IS NOT NULL THEN {alias}.sha256 END")
 }
 
-/// The last two good polls until a time: (account, time).
+/// The last two good polls of a catalogue until a time: (account, catalogue, time). As `first_…` the
+/// time of the first good poll of each catalogue.
 pub fn good_polls() -> String {
     let poll = POLLS.list("p.");
+    let first = |of: Catalogue| {
+        format!(
+            "(SELECT min(f.observed_at) FROM polls AS f WHERE f.account = p.account \
+              AND f.catalogue = '{of}' AND f.outcome <> 'failed') AS first_{of}, "
+        )
+    };
+    let firsts: String = Catalogue::ALL.map(first).concat();
     format!(
-        "SELECT {poll}, (SELECT min(f.observed_at) FROM polls AS f \
-             WHERE f.account = p.account AND f.outcome <> 'failed') AS first_good, \
-         (SELECT count(*) FROM polls AS n WHERE n.account = p.account AND n.outcome <> 'failed' \
+        "SELECT {poll}, {firsts}(SELECT count(*) FROM polls AS n WHERE n.account = p.account \
+             AND n.catalogue = p.catalogue AND n.outcome <> 'failed' \
              AND n.observed_at <= p.observed_at) AS number \
-         FROM polls AS p WHERE p.account = $1 AND p.outcome <> 'failed' AND p.observed_at <= $2 \
-         ORDER BY p.observed_at DESC LIMIT 2"
+         FROM polls AS p WHERE p.account = $1 AND p.catalogue = $2 AND p.outcome <> 'failed' \
+         AND p.observed_at <= $3 ORDER BY p.observed_at DESC LIMIT 2"
     )
 }
 

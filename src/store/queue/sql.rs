@@ -2,7 +2,10 @@
 
 use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
 
-use crate::store::conn::Engine;
+use crate::{
+    catalog::kind::{Kind, Preview},
+    store::conn::Engine,
+};
 
 /// What `last_error` names where a host is not allowed, followed by the allowed ones.
 pub const ALLOWED_HOSTS: &str = "mirror.allowed_hosts";
@@ -13,30 +16,31 @@ pub const PRUNED: &str = "pruned";
 const COLUMNS: &str = "url, signed_url, expires_at, state, sha256, file, bytes, content_type, \
      etag, last_modified, attempts, next_attempt_at, mirrored_at, checked_at, last_error";
 
-/// Due, and of a wanted kind: (now, …, pictures, videos).
+/// Due, and of a wanted kind: (now, pictures, videos, audio).
 const DUE: &str = "(next_attempt_at <= $1 OR (next_attempt_at IS NULL AND \
-     state IN ('pending', 'failed'))) AND (role <> 'image' OR $2) AND (role <> 'video' OR $3)";
+     state IN ('pending', 'failed'))) AND (role <> 'image' OR $2) AND (role <> 'video' OR $3) \
+     AND (role <> 'audio' OR $4)";
 
 /// What may be lost soonest comes first, what we have comes last.
 const ORDER: &str = "file IS NOT NULL, signed_url IS NULL, expires_at NULLS FIRST, url";
 
-/// The due assets in the order of their urgency: (now, pictures, videos, how many[, lease until]).
+/// The due assets in the order of their urgency: (now, pictures, videos, audio, how many[, lease until]).
 pub fn lease(engine: Engine) -> SqlStr {
     let text = match engine {
         Engine::Sqlite => {
-            format!("SELECT {COLUMNS} FROM assets WHERE {DUE} ORDER BY {ORDER} LIMIT $4")
+            format!("SELECT {COLUMNS} FROM assets WHERE {DUE} ORDER BY {ORDER} LIMIT $5")
         }
         // Materialized: else the planner may run the limited part more than once.
         Engine::Postgres => format!(
             "WITH due AS MATERIALIZED (SELECT url FROM assets WHERE {DUE} ORDER BY {ORDER} \
-             LIMIT $4 FOR UPDATE SKIP LOCKED) UPDATE assets SET next_attempt_at = $5 \
+             LIMIT $5 FOR UPDATE SKIP LOCKED) UPDATE assets SET next_attempt_at = $6 \
              WHERE url IN (SELECT url FROM due) RETURNING {COLUMNS}"
         ),
     };
     AssertSqlSafe(text).into_sql_str()
 }
 
-/// How many are due: (now, pictures, videos).
+/// How many are due: (now, pictures, videos, audio).
 pub fn count_due() -> SqlStr {
     AssertSqlSafe(format!("SELECT count(*) FROM assets WHERE {DUE}")).into_sql_str()
 }
@@ -66,14 +70,15 @@ pub fn links_of(engine: Engine) -> SqlStr {
 pub const LAST_REFRESH: &str = "SELECT started_at FROM polls WHERE trigger = 'refresh' \
      ORDER BY poll_id DESC LIMIT 1";
 
-/// What the configuration leaves out: (pictures, videos).
+/// What the configuration leaves out: (pictures, videos, audio).
 pub const LEAVE_OUT: &str = "UPDATE assets SET state = 'skipped', next_attempt_at = NULL, \
      last_error = NULL WHERE state IN ('pending', 'failed') \
-     AND ((role = 'image' AND NOT $1) OR (role = 'video' AND NOT $2))";
-/// What it no longer leaves out: (pictures, videos).
+     AND ((role = 'image' AND NOT $1) OR (role = 'video' AND NOT $2) \
+          OR (role = 'audio' AND NOT $3))";
+/// What it no longer leaves out: (pictures, videos, audio).
 pub const TAKE_IN: &str = "UPDATE assets SET state = 'pending', attempts = 0, \
      next_attempt_at = NULL WHERE state = 'skipped' AND last_error IS NULL \
-     AND ((role = 'image' AND $1) OR (role = 'video' AND $2))";
+     AND ((role = 'image' AND $1) OR (role = 'video' AND $2) OR (role = 'audio' AND $3))";
 /// What was left out when other hosts were allowed, and may be allowed now: (now, the allowed hosts
 /// as `last_error` names them).
 pub fn of_other_hosts() -> SqlStr {
@@ -85,11 +90,26 @@ pub fn of_other_hosts() -> SqlStr {
 }
 
 /// What was pruned and is needed again.
-pub const NEEDED_AGAIN: &str = "UPDATE assets SET state = 'pending', attempts = 0, \
-     last_error = NULL WHERE state = 'gone' AND last_error = 'pruned' AND url IN (\
-     SELECT preview_image_url FROM avatars WHERE removed_at IS NULL UNION \
-     SELECT preview_video_url FROM avatars WHERE removed_at IS NULL UNION \
-     SELECT preview_image_url FROM talking_photos WHERE removed_at IS NULL)";
+pub fn needed_again() -> SqlStr {
+    let wanted = previews(|kind| kind.table, "removed_at IS NULL");
+    AssertSqlSafe(format!(
+        "UPDATE assets SET state = 'pending', attempts = 0, last_error = NULL \
+         WHERE state = 'gone' AND last_error = 'pruned' AND url IN ({wanted})"
+    ))
+    .into_sql_str()
+}
+
+/// The preview URLs, as `url`, in the rows of a table of each kind that meet a condition.
+fn previews(table: fn(Kind) -> &'static str, condition: &str) -> String {
+    let of_kind = |kind: Kind| {
+        let field = move |preview: &Preview| {
+            format!("SELECT {} AS url FROM {} WHERE {condition}", preview.field, table(kind))
+        };
+        kind.previews.iter().map(field)
+    };
+    let all: Vec<String> = Kind::ALL.into_iter().flat_map(of_kind).collect();
+    all.join(" UNION ")
+}
 
 /// What a clock that was ahead has put off beyond any wait: (now, the longest wait from now).
 pub const OF_A_WRONG_CLOCK: &str =
@@ -163,20 +183,23 @@ pub fn take_back(engine: Engine) -> [SqlStr; 2] {
 }
 
 /// The contents that nothing needs which was valid at a time or later: (that time).
-pub const PRUNABLE: &str = "WITH wanted AS (\
-     SELECT preview_image_url AS url FROM avatar_history WHERE valid_to IS NULL OR valid_to >= $1 \
-     UNION SELECT preview_video_url FROM avatar_history WHERE valid_to IS NULL OR valid_to >= $1 \
-     UNION SELECT preview_image_url FROM talking_photo_history \
-     WHERE valid_to IS NULL OR valid_to >= $1), \
-     content AS (SELECT url, file, lead(fetched_at) OVER \
-     (PARTITION BY url ORDER BY fetched_at) AS superseded_at FROM asset_versions), \
-     needed AS (SELECT c.file FROM content AS c JOIN wanted AS w ON w.url = c.url \
-     WHERE c.superseded_at IS NULL OR c.superseded_at >= $1 \
-     UNION SELECT a.file FROM assets AS a JOIN wanted AS w ON w.url = a.url \
-     WHERE a.file IS NOT NULL) \
-     SELECT v.file, max(v.sha256), max(v.bytes) FROM asset_versions AS v \
-     WHERE v.pruned_at IS NULL AND NOT EXISTS (SELECT 1 FROM needed AS n WHERE n.file = v.file) \
-     GROUP BY v.file ORDER BY v.file";
+pub fn prunable() -> SqlStr {
+    let wanted = previews(|kind| kind.history, "valid_to IS NULL OR valid_to >= $1");
+    AssertSqlSafe(format!(
+        "WITH wanted AS ({wanted}), \
+         content AS (SELECT url, file, lead(fetched_at) OVER \
+         (PARTITION BY url ORDER BY fetched_at) AS superseded_at FROM asset_versions), \
+         needed AS (SELECT c.file FROM content AS c JOIN wanted AS w ON w.url = c.url \
+         WHERE c.superseded_at IS NULL OR c.superseded_at >= $1 \
+         UNION SELECT a.file FROM assets AS a JOIN wanted AS w ON w.url = a.url \
+         WHERE a.file IS NOT NULL) \
+         SELECT v.file, max(v.sha256), max(v.bytes) FROM asset_versions AS v \
+         WHERE v.pruned_at IS NULL \
+         AND NOT EXISTS (SELECT 1 FROM needed AS n WHERE n.file = v.file) \
+         GROUP BY v.file ORDER BY v.file"
+    ))
+    .into_sql_str()
+}
 
 /// Marks pruned contents: (files as JSON, now).
 pub fn mark_pruned(engine: Engine) -> [SqlStr; 2] {
@@ -238,7 +261,7 @@ pub fn all(engine: Engine) -> Vec<(String, SqlStr)> {
         ("LAST_REFRESH", LAST_REFRESH.into_sql_str()),
         ("LEAVE_OUT", LEAVE_OUT.into_sql_str()),
         ("TAKE_IN", TAKE_IN.into_sql_str()),
-        ("NEEDED_AGAIN", NEEDED_AGAIN.into_sql_str()),
+        ("needed_again", needed_again()),
         ("of_other_hosts", of_other_hosts()),
         ("OF_A_WRONG_CLOCK", OF_A_WRONG_CLOCK.into_sql_str()),
         ("ALIVE_AFTER_ALL", ALIVE_AFTER_ALL.into_sql_str()),
@@ -246,7 +269,7 @@ pub fn all(engine: Engine) -> Vec<(String, SqlStr)> {
         ("queue_again", queue_again(engine)),
         ("mark_lost", mark_lost(engine)),
         ("TRY_AGAIN", TRY_AGAIN.into_sql_str()),
-        ("PRUNABLE", PRUNABLE.into_sql_str()),
+        ("prunable", prunable()),
         ("unnamed", unnamed(engine)),
         ("mark_pruned versions", prune_versions),
         ("mark_pruned assets", prune_assets),

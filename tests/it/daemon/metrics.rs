@@ -49,7 +49,8 @@ at_home! {
         assert_eq!(home.run_with(&env, &["sync"]).code, 77);
         let textfile = std::fs::read_to_string(home.folder().join("heygen.prom")).unwrap();
         let default = |name: &str, labels: &str| {
-            value(&textfile, &format!("heygen_sync_{name}{{account=\"default\"{labels}}}"))
+            let catalogue = if name == "items" { "" } else { ",catalogue=\"avatars\"" };
+            value(&textfile, &format!("heygen_sync_{name}{{account=\"default\"{catalogue}{labels}}}"))
         };
         assert_eq!(default("polls_total", ",outcome=\"succeeded\""), 2.0);
         assert_eq!(default("polls_total", ",outcome=\"failed\""), 2.0);
@@ -100,7 +101,7 @@ at_home! {
         let gallery = Service::run(&home, &["serve"], &LISTEN);
         for text in [textfile, daemons, gallery.get("/metrics").await.1] {
             let configured = |account: &str| {
-                value(&text, &format!("heygen_sync_account_configured{{account=\"{account}\"}}"))
+                value(&text, &format!("heygen_sync_account_configured{{account=\"{account}\",catalogue=\"avatars\"}}"))
             };
             assert_eq!((configured("default"), configured("given up")), (1.0, 0.0), "{text}");
         }
@@ -135,7 +136,10 @@ async fn a_gallery_without_a_catalogue_tells_zeros() {
     let (status, text) = service.get("/metrics").await;
     assert_eq!(status, 200);
     assert_eq!(
-        value(&text, "heygen_sync_polls_total{account=\"default\",outcome=\"failed\"}"),
+        value(
+            &text,
+            "heygen_sync_polls_total{account=\"default\",catalogue=\"avatars\",outcome=\"failed\"}"
+        ),
         0.0
     );
 }

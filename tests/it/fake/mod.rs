@@ -6,6 +6,7 @@
 #![allow(dead_code)] // Each test uses its part of it.
 
 mod catalogue;
+mod lists;
 mod pages;
 mod server;
 
@@ -18,6 +19,7 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 
 pub use catalogue::{Catalogue, Kind, Record};
+use lists::Lists;
 use pages::Paging;
 use server::Conversation;
 pub use server::{Refusal, Request};
@@ -34,6 +36,7 @@ struct State {
     catalogue: Catalogue,
     conversation: Conversation,
     paging: Paging,
+    lists: Lists,
 }
 
 /// A running fake. It ends when this is dropped.
@@ -147,6 +150,23 @@ impl FakeHeyGen {
     /// Whether an item's preview URLs are signed: photos' are by default, avatars' are not.
     pub fn set_signed(&self, kind: Kind, id: &str, signed: bool) {
         self.state().catalogue.edit(kind, id).signed = signed;
+    }
+
+    // Groups and voices
+
+    /// Adds a plausible avatar group.
+    pub fn add_group(&self, id: &str) {
+        self.lists(|lists| drop(lists.groups.insert(id.to_owned(), lists::group(id))));
+    }
+
+    /// Adds a plausible voice.
+    pub fn add_voice(&self, id: &str, private: bool) {
+        self.lists(|lists| drop(lists.voices.insert(id.to_owned(), lists::voice(id, private))));
+    }
+
+    /// Changes groups and voices, and what goes wrong with their lists.
+    pub fn lists(&self, edit: impl FnOnce(&mut Lists)) {
+        edit(&mut self.state().lists);
     }
 
     // The pages of v3

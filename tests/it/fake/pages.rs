@@ -47,7 +47,7 @@ impl Paging {
         looks: impl Fn() -> Vec<String>,
         query: Option<&str>,
     ) -> Result<Page, Refusal> {
-        let (limit, token) = asked(query).ok_or_else(|| Refusal::of(400))?;
+        let (limit, token) = asked(query, 50).ok_or_else(|| Refusal::of(400))?;
         if token.is_none() {
             self.told = looks();
         }
@@ -106,18 +106,18 @@ impl Paging {
     }
 }
 
-/// Limit and cursor of a query.
-fn asked(query: Option<&str>) -> Option<(usize, Option<String>)> {
+/// Limit and cursor of a query; no page has more than `most` records.
+pub fn asked(query: Option<&str>, most: usize) -> Option<(usize, Option<String>)> {
     let pairs: BTreeMap<_, _> =
         url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()).into_owned().collect();
     let limit = pairs.get("limit").map_or(Some(10), |limit| limit.parse().ok())?;
-    (1..=50).contains(&limit).then(|| (limit, pairs.get("token").cloned()))
+    (1..=most).contains(&limit).then(|| (limit, pairs.get("token").cloned()))
 }
 
-fn cursor(page: usize) -> String {
+pub fn cursor(page: usize) -> String {
     format!("p/{page}+&=%20é")
 }
 
-fn number(cursor: &str) -> Option<usize> {
+pub fn number(cursor: &str) -> Option<usize> {
     cursor.strip_prefix("p/")?.strip_suffix("+&=%20é")?.parse().ok()
 }

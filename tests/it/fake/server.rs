@@ -200,7 +200,7 @@ fn refusal(state: &mut State, headers: &HeaderMap) -> Option<Refusal> {
 
 /// A body, and where it breaks off.
 fn body_for(state: &mut State, uri: &Uri) -> Result<(Vec<u8>, Option<usize>), Refusal> {
-    let State { catalogue, conversation, paging } = state;
+    let State { catalogue, conversation, paging, lists } = state;
     let cut = conversation.cut_at;
     match uri.path() {
         "/v2/avatars" => match (&conversation.v2_gone, &conversation.body) {
@@ -216,7 +216,11 @@ fn body_for(state: &mut State, uri: &Uri) -> Result<(Vec<u8>, Option<usize>), Re
                 Ok((page.body, page.cut.or(cut)))
             }
         },
-        _ => Err(Refusal::of(404)),
+        path => match (&conversation.body, lists.page(path, uri.query())) {
+            (_, None) => Err(Refusal::of(404)),
+            (Some(body), _) => Ok((body.clone(), cut)),
+            (None, Some(page)) => page.map(|body| (body, cut)),
+        },
     }
 }
 

@@ -2,15 +2,15 @@
 -- held the removal of avatar a2, poll 7 is the baseline of the account studio.
 INSERT INTO accounts (account, last_poll_id, polls) VALUES ('default', 6, 6), ('studio', 7, 1);
 
-INSERT INTO polls (poll_id, account, trigger, started_at, observed_at, finished_at, outcome, policy, error)
+INSERT INTO polls (poll_id, account, catalogue, trigger, started_at, observed_at, finished_at, outcome, policy, error)
 VALUES
-    (1, 'default', 'manual', '2026-11-01T05:00:00.000Z', '2026-11-01T05:00:01.000Z', '2026-11-01T05:00:02.000Z', 'succeeded', '{"after_polls":1}', NULL),
-    (2, 'default', 'schedule', '2026-11-02T05:00:00.000Z', '2026-11-02T05:00:01.000Z', '2026-11-02T05:00:02.000Z', 'succeeded', NULL, NULL),
-    (3, 'default', 'schedule', '2026-11-03T05:00:00.000Z', '2026-11-03T05:00:01.000Z', '2026-11-03T05:00:02.000Z', 'failed', NULL, 'status 502'),
-    (4, 'default', 'file', '2026-11-04T05:00:00.000Z', '2026-11-04T05:00:01.000Z', '2026-11-04T05:00:02.000Z', 'held', NULL, NULL),
-    (5, 'default', 'refresh', '2026-11-05T05:00:00.000Z', '2026-11-05T05:00:01.000Z', '2026-11-05T05:00:02.000Z', 'succeeded', NULL, NULL),
-    (6, 'default', 'manual', '2026-11-06T23:59:59.000Z', '2026-11-06T23:59:59.999Z', '2026-11-07T00:00:01.000Z', 'succeeded', NULL, NULL),
-    (7, 'studio', 'manual', '2026-11-07T00:00:00.000Z', '2026-11-07T00:00:00.000Z', '2026-11-07T00:00:02.000Z', 'succeeded', NULL, NULL);
+    (1, 'default', 'avatars', 'manual', '2026-11-01T05:00:00.000Z', '2026-11-01T05:00:01.000Z', '2026-11-01T05:00:02.000Z', 'succeeded', '{"after_polls":1}', NULL),
+    (2, 'default', 'avatars', 'schedule', '2026-11-02T05:00:00.000Z', '2026-11-02T05:00:01.000Z', '2026-11-02T05:00:02.000Z', 'succeeded', NULL, NULL),
+    (3, 'default', 'avatars', 'schedule', '2026-11-03T05:00:00.000Z', '2026-11-03T05:00:01.000Z', '2026-11-03T05:00:02.000Z', 'failed', NULL, 'status 502'),
+    (4, 'default', 'avatars', 'file', '2026-11-04T05:00:00.000Z', '2026-11-04T05:00:01.000Z', '2026-11-04T05:00:02.000Z', 'held', NULL, NULL),
+    (5, 'default', 'avatars', 'refresh', '2026-11-05T05:00:00.000Z', '2026-11-05T05:00:01.000Z', '2026-11-05T05:00:02.000Z', 'succeeded', NULL, NULL),
+    (6, 'default', 'avatars', 'manual', '2026-11-06T23:59:59.000Z', '2026-11-06T23:59:59.999Z', '2026-11-07T00:00:01.000Z', 'succeeded', NULL, NULL),
+    (7, 'studio', 'avatars', 'manual', '2026-11-07T00:00:00.000Z', '2026-11-07T00:00:00.000Z', '2026-11-07T00:00:02.000Z', 'succeeded', NULL, NULL);
 
 INSERT INTO avatars (account, avatar_id, avatar_name, gender, preview_image_url, preview_video_url, premium, type, tags, extra, version, valid_from, first_seen_at, changed_at, missing_since, removed_at)
 VALUES

@@ -152,8 +152,9 @@ async fn a_second_open_version_and_two_good_polls_at_one_moment_are_refused() {
             opened_by, opened_poll) VALUES ('default', 'a2', 2, '2026-11-06T23:59:59.999Z',
             'changed', 6)";
         assert!(engine.refuses(second).await);
-        let twin = "INSERT INTO polls (poll_id, account, trigger, started_at, observed_at,
-            finished_at, outcome) SELECT 8, account, trigger, started_at, observed_at,
+        let twin =
+            "INSERT INTO polls (poll_id, account, catalogue, trigger, started_at, observed_at,
+            finished_at, outcome) SELECT 8, account, catalogue, trigger, started_at, observed_at,
             finished_at, 'OUTCOME' FROM polls WHERE poll_id = 6";
         assert!(engine.refuses(&twin.replace("OUTCOME", "held")).await);
         assert!(!engine.refuses(&twin.replace("OUTCOME", "failed")).await);

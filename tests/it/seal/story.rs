@@ -75,6 +75,7 @@ impl Polled {
         loop {
             let request = Request {
                 account,
+                catalogue: None,
                 trigger: "file",
                 source: Source::Saved { name: "saved.json".into(), body: body.into() },
                 removals: &removals,
@@ -83,6 +84,7 @@ impl Polled {
                 observed_at: None,
                 archive: None,
                 deadline: Duration::from_secs(60),
+                patience: std::time::Duration::ZERO,
                 notify: None,
             };
             match poll(&mut self.store, &self.clock, request).await {

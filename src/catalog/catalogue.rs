@@ -1,0 +1,40 @@
+//! The catalogues: what one poll reads.
+
+use std::fmt;
+
+/// What one poll reads: the lists of one part of the API.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Catalogue {
+    /// Avatars and talking photos: the looks of v3.
+    #[default]
+    Avatars,
+    /// Groups of looks, one for each person.
+    AvatarGroups,
+    /// Voices.
+    Voices,
+}
+
+impl Catalogue {
+    /// Every catalogue, in the order in which everything lists them.
+    pub const ALL: [Self; 3] = [Self::Avatars, Self::AvatarGroups, Self::Voices];
+
+    /// The word in `polls.catalogue` and in `api.catalogues`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Avatars => "avatars",
+            Self::AvatarGroups => "avatar_groups",
+            Self::Voices => "voices",
+        }
+    }
+
+    /// The catalogue that a word names.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|catalogue| catalogue.as_str() == word)
+    }
+}
+
+impl fmt::Display for Catalogue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
