@@ -700,6 +700,24 @@ COMMENT ON COLUMN notices.next_attempt_at IS 'not to be tried before; null means
 COMMENT ON COLUMN notices.delivered_at IS 'when the receiver accepted it; null while it waits';
 COMMENT ON COLUMN notices.last_error IS 'why the last try failed';
 
+CREATE TABLE search_names (
+    account TEXT COLLATE "C" NOT NULL REFERENCES accounts (account)
+        ON UPDATE CASCADE ON DELETE CASCADE,
+    kind TEXT COLLATE "C" NOT NULL,
+    item_id TEXT COLLATE "C" NOT NULL,
+    version BIGINT NOT NULL,
+    text TEXT COLLATE "C" NOT NULL,
+    PRIMARY KEY (account, kind, item_id, version)
+);
+COMMENT ON TABLE search_names IS
+    'internal, made from the histories: what the search finds each version of an item by';
+COMMENT ON COLUMN search_names.account IS 'name of the API key''s view of the catalogue';
+COMMENT ON COLUMN search_names.kind IS 'kind of the item';
+COMMENT ON COLUMN search_names.item_id IS 'id of the item';
+COMMENT ON COLUMN search_names.version IS 'version of the item';
+COMMENT ON COLUMN search_names.text IS
+    'its name, a line break and its id, without case and diacritics';
+
 -- The account's last poll, its polls in order.
 CREATE INDEX polls_by_account ON polls (account, poll_id);
 -- The same of its catalogues.
@@ -709,9 +727,14 @@ CREATE UNIQUE INDEX polls_good ON polls (account, catalogue, observed_at)
     WHERE outcome <> 'failed';
 -- Where a span of the change feed begins.
 CREATE INDEX polls_by_time ON polls (observed_at);
--- Listing by name. Of the name its first 200 characters: PostgreSQL refuses entries over 2.7 kB.
+-- Listing by name, without the blanks that it begins with. Of the rest its first 200 characters:
+-- PostgreSQL refuses entries over 2.7 kB.
 CREATE INDEX avatars_by_name
-    ON avatars (account, left(avatar_name, 200), avatar_id)
+    ON avatars (
+        account,
+        nullif(left(ltrim(avatar_name, E'\t\n\x0B\f\r \u0085\u00A0\u200B\u3000\uFEFF'), 200), ''),
+        avatar_id
+    )
     WHERE removed_at IS NULL;
 -- The looks of a group.
 CREATE INDEX avatars_by_group ON avatars (account, left(group_id, 200))
@@ -727,7 +750,11 @@ CREATE INDEX avatar_history_opened ON avatar_history (opened_poll);
 CREATE INDEX avatar_history_closed ON avatar_history (closed_poll)
     WHERE closed_poll IS NOT NULL;
 CREATE INDEX talking_photos_by_name
-    ON talking_photos (account, left(talking_photo_name, 200), talking_photo_id)
+    ON talking_photos (
+        account,
+        nullif(left(ltrim(talking_photo_name, E'\t\n\x0B\f\r \u0085\u00A0\u200B\u3000\uFEFF'), 200), ''),
+        talking_photo_id
+    )
     WHERE removed_at IS NULL;
 CREATE INDEX talking_photos_by_group ON talking_photos (account, left(group_id, 200))
     WHERE group_id IS NOT NULL;

@@ -415,6 +415,17 @@ CREATE TABLE notices (
     UNIQUE (poll_id, kind)
 ) STRICT;
 
+CREATE TABLE search_names (
+    -- Internal, made from the histories: what the search finds each version of an item by.
+    -- name of the API key's view of the catalogue
+    account TEXT NOT NULL REFERENCES accounts (account) ON UPDATE CASCADE ON DELETE CASCADE,
+    kind TEXT NOT NULL, -- kind of the item
+    item_id TEXT NOT NULL, -- id of the item
+    version INTEGER NOT NULL, -- version of the item
+    text TEXT NOT NULL, -- its name, a line break and its id, without case and diacritics
+    PRIMARY KEY (account, kind, item_id, version)
+) STRICT;
+
 -- The account's last poll, its polls in order.
 CREATE INDEX polls_by_account ON polls (account, poll_id);
 -- The same of its catalogues.
@@ -424,9 +435,14 @@ CREATE UNIQUE INDEX polls_good ON polls (account, catalogue, observed_at)
     WHERE outcome <> 'failed';
 -- Where a span of the change feed begins.
 CREATE INDEX polls_by_time ON polls (observed_at);
--- Listing by name. Of the name its first 200 characters: PostgreSQL refuses entries over 2.7 kB.
+-- Listing by name, without the blanks that it begins with. Of the rest its first 200 characters:
+-- PostgreSQL refuses entries over 2.7 kB.
 CREATE INDEX avatars_by_name
-    ON avatars (account, substr(avatar_name, 1, 200), avatar_id)
+    ON avatars (
+        account,
+        nullif(substr(ltrim(avatar_name, char(9, 10, 11, 12, 13, 32, 133, 160, 8203, 12288, 65279)), 1, 200), ''),
+        avatar_id
+    )
     WHERE removed_at IS NULL;
 -- The looks of a group.
 CREATE INDEX avatars_by_group ON avatars (account, substr(group_id, 1, 200))
@@ -442,7 +458,11 @@ CREATE INDEX avatar_history_opened ON avatar_history (opened_poll);
 CREATE INDEX avatar_history_closed ON avatar_history (closed_poll)
     WHERE closed_poll IS NOT NULL;
 CREATE INDEX talking_photos_by_name
-    ON talking_photos (account, substr(talking_photo_name, 1, 200), talking_photo_id)
+    ON talking_photos (
+        account,
+        nullif(substr(ltrim(talking_photo_name, char(9, 10, 11, 12, 13, 32, 133, 160, 8203, 12288, 65279)), 1, 200), ''),
+        talking_photo_id
+    )
     WHERE removed_at IS NULL;
 CREATE INDEX talking_photos_by_group ON talking_photos (account, substr(group_id, 1, 200))
     WHERE group_id IS NOT NULL;

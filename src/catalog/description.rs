@@ -28,6 +28,11 @@ impl Role {
             Self::Audio => "audio",
         }
     }
+
+    /// The role of this word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.as_str() == word)
+    }
 }
 
 /// A field with the URL of a preview, and the columns that the view of current items has for it.

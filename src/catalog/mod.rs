@@ -22,6 +22,7 @@
 //! - [`signatures`]: what signs them
 //! - [`learned`]: what is news, and what could not be known before
 //! - [`diff`]: the rules of history
+//! - [`search`]: text without case and diacritics, by which items are found
 //! - [`seal`]: what a poll wrote, as lines whose digest seals it
 
 pub mod answer;
@@ -44,6 +45,7 @@ pub mod record;
 pub mod saved;
 pub mod schema;
 pub mod seal;
+pub mod search;
 pub mod signatures;
 pub mod signed_url;
 pub mod stripped;

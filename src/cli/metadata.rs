@@ -115,7 +115,9 @@ fn database_name(location: &Location) -> String {
 fn site(database: &str) -> Site {
     let mut tables: Vec<(String, Table)> =
         table::all().map(|relation| (relation.name.to_owned(), of(relation))).collect();
-    tables.push((MIGRATIONS_TABLE.into(), Table { hidden: true, ..Table::default() }));
+    for name in [MIGRATIONS_TABLE, table::SEARCH_NAMES.name] {
+        tables.push((name.into(), Table { hidden: true, ..Table::default() }));
+    }
     Site {
         title: "Avatars and talking photos of HeyGen",
         description: "Every avatar and talking photo that HeyGen offered to an account, with its \

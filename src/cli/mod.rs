@@ -11,6 +11,7 @@ mod context;
 mod copy;
 mod daemon;
 mod export;
+mod find;
 mod flags;
 mod hints;
 mod history;
@@ -76,6 +77,7 @@ enum Command {
     Mirror(mirror::Mirror),
     Status(status::Status),
     Changes(changes::Changes),
+    Find(find::Find),
     History(history::History),
     Verify(verify::Verify),
     Serve(serve::Serve),
@@ -139,6 +141,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<u8> {
         Command::Mirror(verb) => verb.run(context).await,
         Command::Status(verb) => verb.run(context).await,
         Command::Changes(verb) => verb.run(context).await,
+        Command::Find(verb) => verb.run(context).await,
         Command::History(verb) => verb.run(context).await,
         Command::Verify(verb) => verb.run(context).await,
         Command::Serve(verb) => verb.run(context).await,

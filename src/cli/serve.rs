@@ -1,12 +1,19 @@
 //! `serve`: the gallery.
 
+use std::sync::Arc;
+
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Context, output::note, report::shell_word};
 use crate::{
     error::{Error, Result},
-    web::{self, App, GallerySettings, security::Access},
+    mirror::{guard, request::Requests},
+    web::{
+        self, App, GallerySettings,
+        previews::{self, Previews},
+        security::Access,
+    },
 };
 
 /// Show the catalogue in a browser: pictures, history, changes, polls
@@ -26,7 +33,7 @@ impl Serve {
         let guard = Access {
             token: serve.token(&context.sources)?,
             behind_proxy: serve.behind_proxy,
-            hosts: serve.hosts,
+            hosts: serve.hosts.clone(),
         };
         // Its pictures are shown whoever saves them; while it is off, its settings may be wrong.
         let files = match super::stores::blobs(&config, context) {
@@ -34,6 +41,12 @@ impl Serve {
             files => files.ok(),
         };
         let mut settings = GallerySettings::new(guard, files);
+        if serve.fetches_previews(address) {
+            let (resolver, most) = (Arc::new(guard::System), serve.preview_cache);
+            let longest = previews::longest(most);
+            let requests = Requests::new(&config.mirror, resolver, longest, &context.clock)?;
+            settings.previews = Some(Arc::new(Previews::new(requests, most)));
+        }
         let words = ["heygen-sync".to_owned()].into_iter().chain(context.flags.iter().cloned());
         settings.program = words.map(|word| shell_word(&word)).collect::<Vec<_>>().join(" ");
         let mut app = App::new(location, settings, context.clock.clone());

@@ -10,7 +10,7 @@ use std::{
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-use super::{Sources, keys};
+use super::{Sources, keys, values};
 use crate::error::{Error, Result};
 
 /// The section `[serve]`.
@@ -25,6 +25,12 @@ pub struct Serve {
     pub token_file: Option<PathBuf>,
     /// Whether a reverse proxy decides who may look.
     pub behind_proxy: bool,
+    /// Whether previews that the mirror does not have are fetched when they are looked at; by default
+    /// while it listens on loopback.
+    pub live_previews: Option<bool>,
+    /// How many bytes of such previews are kept in memory.
+    #[serde(deserialize_with = "values::size")]
+    pub preview_cache: u64,
     /// The names under which the gallery may be asked for, beside this machine's own.
     pub hosts: Vec<String>,
 }
@@ -36,6 +42,8 @@ impl Default for Serve {
             token_env: None,
             token_file: None,
             behind_proxy: false,
+            live_previews: None,
+            preview_cache: 64 << 20,
             hosts: vec![],
         }
     }
@@ -53,6 +61,11 @@ impl Serve {
                  \"[::1]:8087\"",
             )
         })
+    }
+
+    /// Whether previews are fetched while it listens at `address`.
+    pub fn fetches_previews(&self, address: SocketAddr) -> bool {
+        self.live_previews.unwrap_or(address.ip().is_loopback())
     }
 
     /// The token, read anew at each call; `None` where none is configured.

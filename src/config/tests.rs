@@ -447,6 +447,8 @@ fn the_environment_stands_over_the_file_for_every_key() {
         ("serve.token_env", "TOKEN"),
         ("serve.token_file", "/run/token"),
         ("serve.behind_proxy", "true"),
+        ("serve.live_previews", "false"),
+        ("serve.preview_cache", "5 MB"),
         ("serve.hosts", "['gallery.example']"),
         ("notify.url", "https://receiver.example/hook"),
         ("notify.format", "slack"),
@@ -499,6 +501,8 @@ fn the_environment_stands_over_the_file_for_every_key() {
             token_env: Some("TOKEN".into()),
             token_file: Some("/run/token".into()),
             behind_proxy: true,
+            live_previews: Some(false),
+            preview_cache: 5_000_000,
             hosts: vec!["gallery.example".into()],
         },
         daemon: Daemon {

@@ -1,45 +1,37 @@
-//! One download: ask, follow by hand, take the bytes as they come, resume where that is safe, and
-//! put what is right into the store.
+//! One download: take the bytes as they come, resume where that is safe, and put what is right into
+//! the store. [`super::request`] sends the requests.
 //!
-//! It decides nothing about rows ([`super::plan`] does), and nothing that it tells holds a
-//! signature: URLs are never repeated, hosts are.
+//! It decides nothing about rows ([`super::plan`] does).
 
 use std::{sync::Arc, time::Duration};
 
 use reqwest::{
-    Client, Response, StatusCode, Version,
+    Response, StatusCode,
     header::{
-        ACCEPT_ENCODING, ACCEPT_RANGES, CONTENT_ENCODING, CONTENT_RANGE, ETAG, HeaderMap,
-        HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, LAST_MODIFIED,
-        LOCATION, RANGE, RETRY_AFTER, TRANSFER_ENCODING,
+        ACCEPT_RANGES, CONTENT_RANGE, ETAG, HeaderName, HeaderValue, IF_MODIFIED_SINCE,
+        IF_NONE_MATCH, IF_RANGE, LAST_MODIFIED, RANGE,
     },
-    redirect::Policy,
 };
 use tokio::sync::Semaphore;
-use url::Url;
 
 use super::{
     blob::{Blobs, Spool},
-    guard::{self, Forbidden, Guard},
-    pace::{Pace, Stop},
-    plan::{self, Content, Outcome},
+    guard,
+    plan::{Content, Outcome},
+    request::{Requests, SILENCE, is_framed, judge},
     settings::Settings,
-    sniff::{self, Media},
+    sniff::Media,
     workspace::{GROUP, Workspace},
 };
 use crate::{
     error::{Error, Result, io_message},
     store::queue::Asset,
-    time::{Clock, Timestamp},
+    time::Clock,
     words::counted,
 };
 
-/// A server that sends nothing for this long has hung up.
-const SILENCE: Duration = Duration::from_secs(30);
 /// The longest that one download may take.
 pub const LONGEST: Duration = Duration::from_secs(30 * 60);
-/// Redirects that are followed.
-const HOPS: usize = 5;
 /// Further tries within a run, of a request and of a body that broke off.
 const TRIES: u32 = 3;
 
@@ -50,14 +42,10 @@ const FILES: u32 = 32;
 
 /// Downloads, as configured.
 pub struct Fetcher {
-    http: Client,
-    guard: Guard,
-    pace: Pace,
+    requests: Requests,
     blobs: Arc<Blobs>,
     workspace: Arc<Workspace>,
-    max_file: u64,
     retry_pause: Duration,
-    clock: Clock,
     /// Who may download.
     turns: Semaphore,
     /// Who may wait with a body until it is stored, in KiB.
@@ -93,31 +81,17 @@ impl Fetcher {
         blobs: Arc<Blobs>,
         workspace: Arc<Workspace>,
     ) -> Result<Self> {
-        let guard = Guard::new(&settings.mirror.allowed_hosts);
-        let mut headers = HeaderMap::new();
-        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        let http = Client::builder()
-            .user_agent(concat!("heygen-sync/", env!("CARGO_PKG_VERSION")))
-            .default_headers(headers)
-            .redirect(Policy::none())
-            .no_proxy()
-            .referer(false)
-            .connect_timeout(Duration::from_secs(10))
-            .read_timeout(SILENCE)
-            .dns_resolver(guard.resolver(settings.resolver.clone()))
-            .build()
-            .map_err(|fault| Error::config(format!("cannot set up TLS: {fault}")))?;
-        let pace = Pace::new(settings.mirror.requests_per_second);
-        let max_file = settings.mirror.max_file;
+        let requests = Requests::new(
+            &settings.mirror,
+            settings.resolver.clone(),
+            settings.mirror.max_file,
+            clock,
+        )?;
         Ok(Self {
-            http,
-            guard,
-            pace,
+            requests,
             blobs,
             workspace,
-            max_file,
             retry_pause: settings.retry_pause,
-            clock: clock.clone(),
             turns: Semaphore::new(settings.mirror.concurrency),
             room: Semaphore::new(ROOM as usize),
         })
@@ -180,7 +154,7 @@ impl Fetcher {
             return Ok(Err(Outcome::Forbidden(why.into())));
         }
         let conditions = conditions(asset);
-        let response = match self.ask(asset.link(), &conditions).await {
+        let response = match self.requests.ask(asset.link(), &conditions).await {
             Ok(response) => response,
             Err(outcome) => return Ok(Err(outcome)),
         };
@@ -189,9 +163,9 @@ impl Fetcher {
             StatusCode::NOT_MODIFIED if !conditions.is_empty() => {
                 return Ok(Err(Outcome::Unchanged));
             }
-            status => return Ok(Err(self.refusal(asset, &response, status))),
+            _ => return Ok(Err(self.requests.refusal(asset.signed_url.is_some(), &response))),
         }
-        if let Some(refused) = self.head(&response) {
+        if let Some(refused) = self.requests.head(&response) {
             return Ok(Err(refused));
         }
         let mut whole = Whole::of(&response);
@@ -214,11 +188,11 @@ impl Fetcher {
         }
         Ok(match read {
             Ok(()) if whole.len.is_none_or(|len| len == spool.len()) => {
-                let media = judge(&spool, framed);
+                let media = judge(spool.head(), spool.len(), framed);
                 media.map(|media| Right { spool, media, etag, last_modified })
             }
             Ok(()) | Err(Broken::Off) => Err(Outcome::Passing(cut_off(&spool, &whole), None)),
-            Err(Broken::TooLong) => Err(self.too_long()),
+            Err(Broken::TooLong) => Err(self.requests.too_long()),
             Err(Broken::Store(error)) => return Err(error),
         })
     }
@@ -228,93 +202,9 @@ impl Fetcher {
     async fn rest(&self, asset: &Asset, whole: &Whole, spool: &Spool) -> Option<(Response, u64)> {
         let validator = whole.validator.clone().filter(|_| !spool.is_empty())?;
         let more = [(RANGE, range_from(spool.len())), (IF_RANGE, validator)];
-        let rest = self.ask(asset.link(), &more).await.ok()?;
+        let rest = self.requests.ask(asset.link(), &more).await.ok()?;
         let len = whole.continued_by(&rest, spool.len())?;
-        self.head(&rest).is_none().then_some((rest, len))
-    }
-
-    /// Sends a request and follows its redirects, each checked like the first.
-    async fn ask(
-        &self,
-        link: &str,
-        headers: &[(HeaderName, HeaderValue)],
-    ) -> Result<Response, Outcome> {
-        let mut url =
-            Url::parse(link).map_err(|_| Outcome::Refused("the URL cannot be read".into()))?;
-        for hop in 0..=HOPS {
-            let wrong = |why: String| match hop {
-                0 => Outcome::NotAllowed(why),
-                _ => Outcome::Refused(format!("a redirect leads elsewhere: {why}")),
-            };
-            self.guard.check(&url).map_err(wrong)?;
-            let response = self.send(&url, headers).await?;
-            if !response.status().is_redirection() || response.status() == StatusCode::NOT_MODIFIED
-            {
-                return Ok(response);
-            }
-            let location = response.headers().get(LOCATION).and_then(|to| to.to_str().ok());
-            let next = location.and_then(|to| url.join(to).ok());
-            let next = next.ok_or_else(|| Outcome::Refused("a redirect leads nowhere".into()))?;
-            if url.scheme() == "https" && next.scheme() != "https" {
-                return Err(Outcome::Refused("a redirect leads from https to http".into()));
-            }
-            url = next;
-        }
-        Err(Outcome::Refused("too many redirects".into()))
-    }
-
-    async fn send(
-        &self,
-        url: &Url,
-        headers: &[(HeaderName, HeaderValue)],
-    ) -> Result<Response, Outcome> {
-        let host = url.host_str().unwrap_or_default();
-        self.pace.turn(host).await.map_err(|stop| match stop {
-            Stop::Asked(wait) => {
-                Outcome::Passing(format!("the host '{host}' asked to be left alone"), Some(wait))
-            }
-            Stop::GivenUp(wait) => {
-                Outcome::Passing(format!("the host '{host}' keeps failing"), Some(wait))
-            }
-        })?;
-        let mut request = self.http.get(url.clone());
-        for (name, value) in headers {
-            request = request.header(name, value);
-        }
-        match request.send().await {
-            Ok(response) => {
-                let wait = retry_after(response.headers(), self.clock.now());
-                match response.status().as_u16() {
-                    429 | 500..=599 => self.pace.trouble(host, wait),
-                    _ => self.pace.fine(host),
-                }
-                Ok(response)
-            }
-            Err(fault) if forbidden(&fault) => Err(Outcome::Refused(Forbidden.to_string())),
-            Err(fault) => {
-                self.pace.trouble(host, None);
-                Err(Outcome::Passing(told(&fault), None))
-            }
-        }
-    }
-
-    fn refusal(&self, asset: &Asset, response: &Response, status: StatusCode) -> Outcome {
-        let signed = asset.signed_url.is_some();
-        plan::of_status(status.as_u16(), signed, retry_after(response.headers(), self.clock.now()))
-    }
-
-    /// What can be told before the body.
-    fn head(&self, response: &Response) -> Option<Outcome> {
-        let encoding = response.headers().get(CONTENT_ENCODING);
-        if encoding.is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
-            return Some(Outcome::Refused("the body is encoded, which was not asked for".into()));
-        }
-        let len = response.content_length();
-        len.is_some_and(|len| len > self.max_file).then(|| self.too_long())
-    }
-
-    fn too_long(&self) -> Outcome {
-        Outcome::Forbidden(format!("it is longer than mirror.max_file ({} bytes)", self.max_file))
+        self.requests.head(&rest).is_none().then_some((rest, len))
     }
 
     async fn body(&self, mut response: Response, spool: &mut Spool) -> Result<(), Broken> {
@@ -326,7 +216,7 @@ impl Fetcher {
             )))
         };
         while let Some(bytes) = response.chunk().await.map_err(|_| Broken::Off)? {
-            if spool.len() + bytes.len() as u64 > self.max_file {
+            if spool.len() + bytes.len() as u64 > self.requests.longest() {
                 return Err(Broken::TooLong);
             }
             spool.push(&bytes).await.map_err(store)?;
@@ -343,15 +233,6 @@ impl Fetcher {
         self.blobs.put(spool, &file, content_type).await?;
         Ok(Outcome::Saved(Content { sha256, file, bytes, content_type, etag, last_modified }))
     }
-}
-
-/// Whether a whole body is what is kept.
-fn judge(spool: &Spool, framed: bool) -> Result<Media, Outcome> {
-    if !framed && !sniff::tells_its_length(spool.head()) {
-        let why = "the server did not say how long the body is, so that it may be cut off";
-        return Err(Outcome::Refused(why.into()));
-    }
-    sniff::judge(spool.head(), spool.len()).map_err(|why| Outcome::Refused(why.into()))
 }
 
 /// The share of [`ROOM`] that a body takes: no more bodies than a group wait at once, and few that
@@ -385,15 +266,6 @@ impl Whole {
     }
 }
 
-/// Whether a body that breaks off shows as one: it has a length, or pieces with an end. Without
-/// either, HTTP/1 takes the end of the connection for the end of the body.
-fn is_framed(response: &Response) -> bool {
-    let pieces = response.headers().get(TRANSFER_ENCODING);
-    response.content_length().is_some()
-        || response.version() > Version::HTTP_11
-        || pieces.is_some_and(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked"))
-}
-
 fn range_from(at: u64) -> HeaderValue {
     HeaderValue::from_str(&format!("bytes={at}-")).unwrap_or(HeaderValue::from_static("bytes=0-"))
 }
@@ -412,35 +284,4 @@ fn conditions(asset: &Asset) -> Vec<(HeaderName, HeaderValue)> {
     };
     let all = [header(IF_NONE_MATCH, &asset.etag), header(IF_MODIFIED_SINCE, &asset.last_modified)];
     all.into_iter().flatten().filter(|_| asset.saved()).collect()
-}
-
-/// In seconds or as a date.
-fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = text.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let at = httpdate::parse_http_date(text).ok()?;
-    let at = at.duration_since(std::time::UNIX_EPOCH).ok()?;
-    at.checked_sub(Duration::from_millis(u64::try_from(now.millis()).ok()?))
-}
-
-fn forbidden(fault: &reqwest::Error) -> bool {
-    let mut inner: Option<&(dyn std::error::Error + 'static)> = Some(fault);
-    while let Some(one) = inner {
-        if one.is::<Forbidden>() {
-            return true;
-        }
-        inner = one.source();
-    }
-    false
-}
-
-/// Why a request failed, without its URL.
-fn told(fault: &reqwest::Error) -> String {
-    match () {
-        () if fault.is_timeout() => "the server did not answer in time".into(),
-        () if fault.is_connect() => "the server cannot be reached".into(),
-        () => "the connection broke".into(),
-    }
 }

@@ -3,6 +3,8 @@
 //! - `settings`: how it is run
 //! - [`plan`]: what an answer means, pure
 //! - [`fetch`]: one download
+//! - [`request`]: the requests, for the gallery too
+//! - [`whole`]: one download into memory, for the gallery
 //! - [`guard`]: whom it may talk to
 //! - [`pace`]: how fast
 //! - [`sniff`]: what a body is
@@ -21,9 +23,11 @@ pub mod fetch;
 pub mod guard;
 pub mod pace;
 pub mod plan;
+pub mod request;
 mod s3;
 mod settings;
 pub mod sniff;
+pub mod whole;
 pub mod workspace;
 
 use std::{

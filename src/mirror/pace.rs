@@ -55,7 +55,7 @@ impl Pace {
         loop {
             let now = Instant::now();
             let rest = lock(&self.hosts).get(host).copied();
-            if rest.is_some_and(|rest| rest.failures >= GIVEN_UP) {
+            if rest.is_some_and(|rest| rest.failures >= GIVEN_UP && now < rest.until + LATER) {
                 return Err(Stop::GivenUp(LATER));
             }
             let until = rest.map(|rest| rest.until).filter(|until| *until > now);

@@ -260,6 +260,19 @@ impl Audit<'_> {
         Ok(rows)
     }
 
+    /// What the search finds the versions of a span by: id, version, text.
+    pub async fn found_by(&mut self, span: &Span<'_>) -> Result<Vec<(String, i64, String)>> {
+        let mut rows = vec![];
+        let mut args = span.args();
+        args.insert(1, span.kind.as_str().into());
+        self.each(sql::found_by(span.to.is_some()), &args, |row| {
+            rows.push((known_text(&row, 0)?, row.some_int(1)?, known_text(&row, 2)?));
+            Ok(())
+        })
+        .await?;
+        Ok(rows)
+    }
+
     async fn each(
         &mut self,
         sql: SqlStr,

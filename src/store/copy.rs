@@ -14,11 +14,11 @@ use super::{
     conn::{Conn, Engine, Fault, Row},
     location::Location,
     open::Store,
-    statements,
-    table::{POLLS, TABLES, Table},
+    search, statements,
+    table::{POLLS, SEARCH_NAMES, TABLES, Table},
 };
 use crate::{
-    catalog::{seal::exact_json, value::Value},
+    catalog::{kind::Kind, seal::exact_json, value::Value},
     error::{Error, Result},
     time::Timestamp,
 };
@@ -147,6 +147,8 @@ async fn fill_table(
         }
         if last || batch.is_full() {
             let full = std::mem::replace(&mut batch, Batch::new(table));
+            let found_by = full.write_search(&mut to.conn).await;
+            found_by.map_err(|fault| to.trouble("write", &fault))?;
             let written = full.into_bulk().insert(&mut to.conn, table.name).await;
             written.map_err(|fault| to.trouble("write", &fault))?;
         }
@@ -197,6 +199,32 @@ impl Batch {
         self.rows >= ROWS || self.bytes >= BYTES
     }
 
+    /// Of a history: writes what its versions are found by.
+    async fn write_search(&self, conn: &mut Conn) -> Result<(), Fault> {
+        let Some(kind) = Kind::ALL.into_iter().find(|kind| kind.history == self.table.name) else {
+            return Ok(());
+        };
+        let column = |name: &str| {
+            let at = self.table.columns.iter().position(|column| column.name == name);
+            at.and_then(|at| self.columns.get(at))
+        };
+        let text = |name: &str, row: usize| match column(name) {
+            Some(Column::Text(all)) => all.get(row).cloned().flatten(),
+            _ => None,
+        };
+        let version = |row: usize| match column("version") {
+            Some(Column::Int(all)) => all.get(row).copied().flatten(),
+            _ => None,
+        };
+        let named = (0..self.rows).map(|row| search::Named {
+            account: text("account", row).unwrap_or_default(),
+            id: text(kind.id, row).unwrap_or_default(),
+            version: version(row).unwrap_or_default(),
+            name: text(kind.label, row),
+        });
+        search::write(conn, kind, &named.collect::<Vec<_>>()).await
+    }
+
     fn into_bulk(self) -> Bulk<'static> {
         let names = self.table.columns.iter().map(|column| column.name);
         let columns = names.zip(self.columns);
@@ -230,7 +258,8 @@ const ACCOUNTS: &str = "SELECT account FROM accounts ORDER BY account";
 /// Keeps all writers out, readers not. `polls` first, as a poll takes it.
 fn lock_all() -> SqlStr {
     let others = TABLES.iter().map(|table| table.name).filter(|name| *name != POLLS.name);
-    let names: Vec<&str> = [POLLS.name].into_iter().chain(others).collect();
+    let names: Vec<&str> =
+        [POLLS.name].into_iter().chain(others).chain([SEARCH_NAMES.name]).collect();
     let names = names.join(", ");
     AssertSqlSafe(format!("LOCK TABLE {names} IN SHARE ROW EXCLUSIVE MODE")).into_sql_str()
 }

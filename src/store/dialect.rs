@@ -23,12 +23,9 @@ pub trait Dialect {
     /// A null that has the type of a time.
     fn no_time(&self) -> &'static str;
 
-    /// The first 200 characters, as the index by name has them.
+    /// The first 200 characters after blanks at its beginning, as the index by name has them; null if
+    /// it has blanks alone.
     fn head(&self, text: &str) -> String;
-
-    /// Whether a text contains another in lower case. Both engines fold A to Z alone: SQLite's
-    /// `lower` knows no others, nor does PostgreSQL's under "C".
-    fn contains(&self, text: &str, part: &str) -> String;
 
     /// A subquery with the strings of a JSON array.
     fn strings(&self, json: &str) -> String;

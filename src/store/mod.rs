@@ -21,6 +21,7 @@
 //! - [`queue`]: the mirror's queue
 //! - [`query`]: what the commands ask
 //! - [`known`]: which accounts and items there are
+//! - [`search`]: by what items are found
 //! - [`outbox`]: notices that wait to be delivered
 //! - [`ahead`]: what the daemon plans by
 //! - [`figures`]: what the metrics tell
@@ -58,6 +59,7 @@ pub mod query;
 pub mod queue;
 pub mod record;
 pub mod row;
+pub mod search;
 mod snapshot;
 pub mod sqlite;
 pub mod standing;

@@ -353,11 +353,9 @@ impl Dialect for Postgres {
     }
 
     fn head(&self, text: &str) -> String {
-        format!("left({text}, 200)")
-    }
-
-    fn contains(&self, text: &str, part: &str) -> String {
-        format!("strpos(lower({text}), {part}) > 0")
+        // Spaces, line breaks and other blanks, as the migration's index has them.
+        let blanks = r"E'\t\n\x0B\f\r \u0085\u00A0\u200B\u3000\uFEFF'";
+        format!("nullif(left(ltrim({text}, {blanks}), 200), '')")
     }
 
     fn strings(&self, json: &str) -> String {

@@ -427,11 +427,9 @@ impl Dialect for Sqlite {
     }
 
     fn head(&self, text: &str) -> String {
-        format!("substr({text}, 1, 200)")
-    }
-
-    fn contains(&self, text: &str, part: &str) -> String {
-        format!("instr(lower({text}), {part}) > 0")
+        // Spaces, line breaks and other blanks, as the migration's index has them.
+        let blanks = "char(9, 10, 11, 12, 13, 32, 133, 160, 8203, 12288, 65279)";
+        format!("nullif(substr(ltrim({text}, {blanks}), 1, 200), '')")
     }
 
     fn strings(&self, json: &str) -> String {

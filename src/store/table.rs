@@ -43,6 +43,9 @@ pub static VIEWS: LazyLock<Vec<Table>> = LazyLock::new(|| {
     all
 });
 
+/// The internal table of what the search compares with; see [`super::search`].
+pub static SEARCH_NAMES: LazyLock<Table> = LazyLock::new(search_names);
+
 /// The table `polls`.
 pub static POLLS: LazyLock<Table> = LazyLock::new(polls);
 
@@ -326,6 +329,25 @@ fn notices() -> Table {
             Column::new("next_attempt_at", Time, "not to be tried before; null means at once"),
             Column::new("delivered_at", Time, "when the receiver accepted it; null while it waits"),
             Column::new("last_error", Text, "why the last try failed"),
+        ],
+    )
+}
+
+fn search_names() -> Table {
+    Table::new(
+        "search_names",
+        "internal, made from the histories: what the search finds each version of an item by",
+        &["account", "kind", "item_id", "version"],
+        [
+            ACCOUNT,
+            Column::new("kind", Text, "kind of the item"),
+            Column::new("item_id", Text, "id of the item"),
+            Column::new("version", Integer, "version of the item"),
+            Column::new(
+                "text",
+                Text,
+                "its name, a line break and its id, without case and diacritics",
+            ),
         ],
     )
 }

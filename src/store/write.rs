@@ -10,7 +10,7 @@ use super::{
     lock::Session,
     outbox::{self, Tell},
     row::PollRow,
-    standing, statements,
+    search, standing, statements,
     table::EXTRA,
 };
 use crate::{
@@ -288,6 +288,13 @@ impl<'a> Writer<'a> {
                 .all("opened_poll", self.poll_id)
                 .column("opened_after", Column::Time(all.iter().map(|new| new.after).collect()));
             own_columns(rows, list.kind, all).insert(conn, list.kind.history).await?;
+            let named = all.iter().map(|new| search::Named {
+                account: self.account.into(),
+                id: new.id.as_str().into(),
+                version: new.version,
+                name: new.fields.name(list.kind).map(Cow::Borrowed),
+            });
+            search::write(conn, list.kind, &named.collect::<Vec<_>>()).await?;
         }
         Ok(())
     }

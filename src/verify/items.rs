@@ -10,9 +10,12 @@ use super::{
     timeline::Timeline,
 };
 use crate::{
-    catalog::{diff::OpenedBy, kind::Kind},
+    catalog::{cell::Cell, diff::OpenedBy, kind::Kind, search},
     error::Result,
-    store::audit::{Audit, Changed, Current, Version},
+    store::{
+        audit::{Audit, Changed, Current, Version},
+        table::SEARCH_NAMES,
+    },
 };
 
 /// Reads and judges all items; gives the number of versions.
@@ -66,6 +69,8 @@ struct Judge<'a> {
 struct Beside {
     current: BTreeMap<String, Current>,
     changed: BTreeMap<(String, i64), Vec<Changed>>,
+    /// What the search finds a version by.
+    found_by: BTreeMap<(String, i64), String>,
 }
 
 /// An item as far as its versions were read.
@@ -82,6 +87,9 @@ impl Judge<'_> {
         while let Some(first) = from {
             let span = audit.span(self.account, self.kind, first).await?;
             let mut beside = Beside::new(audit.current(&span).await?, audit.changed(&span).await?);
+            for (id, version, text) in audit.found_by(&span).await? {
+                beside.found_by.insert((id, version), text);
+            }
             let mut item: Option<Item> = None;
             audit
                 .versions(&span, |version| {
@@ -102,6 +110,7 @@ impl Judge<'_> {
     /// Judges a version by the one before it.
     fn version(&mut self, before: Option<Item>, new: Version, beside: &mut Beside) -> Item {
         self.span_of(&new);
+        self.found_by(&new, beside);
         let opened_by = OpenedBy::parse(&new.opened_by);
         let changed = beside.changed.remove(&(new.id.clone(), new.version)).unwrap_or_default();
         match &before {
@@ -167,6 +176,22 @@ impl Judge<'_> {
         let within = version.valid_from.as_deref() <= Some(after)
             && Some(after) < version.valid_to.as_deref();
         within && self.polls.good_at(self.account, self.kind.catalogue, after).is_some()
+    }
+
+    /// The search finds it by its name and id.
+    fn found_by(&mut self, new: &Version, beside: &mut Beside) {
+        let label = self.kind.label;
+        let name = new.own.iter().find(|(column, _)| *column == label).map(|(_, cell)| cell);
+        let name = match name {
+            Some(Cell::Text(name)) => Some(name.as_ref()),
+            _ => None,
+        };
+        let found_by = beside.found_by.remove(&(new.id.clone(), new.version));
+        if found_by.as_deref() != Some(search::text(name, &new.id).as_str()) {
+            let row = format!("'{}' version {}", new.id, new.version);
+            let what = "it is not the folded name and id of the version".into();
+            self.find(new.opened_poll, SEARCH_NAMES.name, row, what);
+        }
     }
 
     fn begins(&mut self, new: &Version, opened_by: Option<OpenedBy>) {
@@ -282,7 +307,12 @@ impl Judge<'_> {
 
     /// Rows that belong to no version.
     fn left_over(&mut self, beside: Beside) {
-        let Beside { current, changed } = beside;
+        let Beside { current, changed, found_by } = beside;
+        for (id, version) in found_by.into_keys() {
+            let poll = self.polls.last_of(self.account).map_or(0, |poll| poll.poll_id);
+            let row = format!("'{id}' version {version}");
+            self.find(poll, SEARCH_NAMES.name, row, "there is no such version".into());
+        }
         for item in current.into_values() {
             let poll = poll_at(self.polls, self.account, self.kind, item.valid_from);
             let row = format!("'{}'", item.id);
@@ -315,6 +345,6 @@ impl Beside {
             changed.entry((row.item_id.clone(), row.version)).or_default().push(row);
         }
         let current = current.into_iter().map(|item| (item.id.clone(), item)).collect();
-        Self { current, changed }
+        Self { current, changed, found_by: BTreeMap::new() }
     }
 }

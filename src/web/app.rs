@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{cache::Cached, security::Access};
+use super::{cache::Cached, previews::Previews, security::Access};
 use crate::{
     catalog::catalogue::Catalogue,
     mirror::Blobs,
@@ -20,6 +20,8 @@ pub struct GallerySettings {
     pub access: Access,
     /// The files of the mirror; `None` while the mirror is off.
     pub files: Option<Arc<Blobs>>,
+    /// What fetches the previews that the mirror does not have; `None` if none are fetched.
+    pub previews: Option<Arc<Previews>>,
     /// The program and its flags for this database, quoted for a shell: the start of every command on
     /// a page. Never a password.
     pub program: String,
@@ -31,7 +33,7 @@ impl GallerySettings {
     /// For a program without flags.
     pub fn new(access: Access, files: Option<Arc<Blobs>>) -> Self {
         let patience = Duration::from_secs(30);
-        Self { access, files, program: "heygen-sync".into(), patience }
+        Self { access, files, previews: None, program: "heygen-sync".into(), patience }
     }
 }
 

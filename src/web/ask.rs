@@ -23,6 +23,8 @@ pub enum Ask {
     Poll(ChangesQuery),
     /// The timeline.
     Timeline(By),
+    /// A search in all lists.
+    Search(String),
 }
 
 impl Ask {
@@ -36,6 +38,7 @@ impl Ask {
             View::Polls => Self::Polls(params::take_page(pairs)?),
             View::Poll(_) => Self::Poll(ChangesQuery::of_poll(pairs)?),
             View::Timeline => Self::Timeline(params::take_by(pairs)?),
+            View::Search => Self::Search(pairs.one("q")?.unwrap_or_default()),
         })
     }
 
@@ -52,6 +55,8 @@ impl Ask {
             Self::Polls(_) => vec![],
             Self::Timeline(By::Day) => vec![("by", "day".into())],
             Self::Timeline(By::Week) => vec![],
+            Self::Search(q) if q.is_empty() => vec![],
+            Self::Search(q) => vec![("q", q.clone())],
         }
     }
 }

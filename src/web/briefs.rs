@@ -1,6 +1,10 @@
 //! The items on the front page, and when they or their pictures will be lost.
 
-use super::{context::PageContext, pic::Pic, words};
+use super::{
+    context::PageContext,
+    pic::{OfItem, Pic},
+    words,
+};
 use crate::store::browse::overview::{Brief, Lists};
 
 /// An item on the front page.
@@ -69,16 +73,12 @@ pub fn vanishing(context: &PageContext<'_>, lists: &Lists) -> Vec<BriefView> {
 /// The view of an item with a remark.
 pub fn brief_view(context: &PageContext<'_>, brief: &Brief, text: &str) -> BriefView {
     let name = brief.name.as_deref().unwrap_or("");
+    let item = OfItem { kind: brief.kind, id: &brief.id, version: brief.version };
     BriefView {
         href: context.item(brief.kind, &brief.id),
         name: words::tile_name(name),
         id: brief.id.clone(),
-        pic: Pic::new(
-            brief.image.as_deref().filter(|_| !context.without_mirror()),
-            brief.kind,
-            if name.is_empty() { &brief.id } else { name },
-            "",
-        ),
+        pic: Pic::of(context, item, Some(name), &brief.image),
         text: text.to_owned(),
         when: String::new(),
     }

@@ -2,7 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::{context::PageContext, params::ChangesQuery, words};
+use chrono::Datelike;
+
+use super::{
+    anchor::Anchor, context::PageContext, numbers::WEEK, params::ChangesQuery, timeline::back,
+    words,
+};
 use crate::{catalog::kind::Kind, time::Timestamp};
 
 /// The form above the changes.
@@ -21,6 +26,8 @@ pub struct ChangesForm {
     pub id: String,
     /// From and to; `None` if the time cannot be chosen.
     pub days: Option<[String; 2]>,
+    /// Spans of time: a link, and whether it is chosen.
+    pub spans: Vec<(Anchor, bool)>,
 }
 
 /// The form with the chosen values.
@@ -49,7 +56,36 @@ pub fn form(
         fields: fields(context, filter.field.as_deref().unwrap_or("")),
         id: filter.id.clone().unwrap_or_default(),
         days: with_days.then(|| [day(&query.from), day(&query.to)]),
+        spans: if with_days { spans(context, query, action) } else { vec![] },
     }
+}
+
+/// Today, seven days, last month, and what comes after the last poll: an address to come back to.
+fn spans(context: &PageContext<'_>, query: &ChangesQuery, action: &str) -> Vec<(Anchor, bool)> {
+    let today = words::start_of_day(context.reference());
+    let this_month = first_of_month(today);
+    let last_month = back(this_month, 1);
+    let after_poll = context.polled_at().plus(std::time::Duration::from_millis(1));
+    let day = |at| Some(words::day(at));
+    let mut spans = vec![
+        ("All", None, None),
+        ("Today", day(today), None),
+        ("7 days", day(back(today, WEEK)), None),
+        ("Last month", day(first_of_month(last_month)), day(last_month)),
+    ];
+    if context.viewpoint.as_of.is_none() {
+        spans.push(("Since this visit", Some(after_poll.to_string()), None));
+    }
+    let link = |(text, from, to): (&str, Option<String>, Option<String>)| {
+        let is_chosen = query.from == from && query.to == to;
+        let query = ChangesQuery { from, to, before: None, ..query.clone() };
+        (Anchor::new(context.href(action, &query.pairs()), text), is_chosen)
+    };
+    spans.into_iter().map(link).collect()
+}
+
+fn first_of_month(day: Timestamp) -> Timestamp {
+    back(day, i64::from(day.to_chrono().day0()))
 }
 
 /// Any field, those of all kinds, and the chosen one: value, text, whether chosen.

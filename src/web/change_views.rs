@@ -6,7 +6,7 @@ use super::{
     anchor::Anchor,
     context::PageContext,
     diffs::{Mark, inline, sign},
-    pic::Pic,
+    pic::{OfItem, Pic},
     words,
 };
 use crate::{catalog::kind::Kind, store::browse::changes::SharedChange};
@@ -104,15 +104,16 @@ fn added_or_removed(
     fields: &[&SharedChange],
 ) -> Vec<ChangeView> {
     let Some(first) = lines.first() else { return vec![] };
-    let mut words: Vec<(&str, Vec<&SharedChange>)> = vec![];
+    let mut people: Vec<(&str, Vec<&SharedChange>)> = vec![];
     for line in lines {
-        let word = line.name.as_deref().unwrap_or("").split_whitespace().next().unwrap_or("");
-        match words.iter_mut().find(|(known, _)| *known == word && !word.is_empty()) {
+        // A person is a group; where none is known, those with the same first word.
+        let person = line.group.as_deref().unwrap_or(first_word(line));
+        match people.iter_mut().find(|(known, _)| *known == person && !person.is_empty()) {
             Some((_, same)) => same.push(line),
-            None => words.push((word, vec![line])),
+            None => people.push((person, vec![line])),
         }
     }
-    if words.len() > FEW || first.all > lines.len() as i64 {
+    if people.len() > FEW || first.all > lines.len() as i64 {
         let mut one = view(context, first, first.all, vec![]);
         one.more = Some(all_link(
             context,
@@ -123,7 +124,7 @@ fn added_or_removed(
         return vec![one];
     }
     let mut views = vec![];
-    for (word, same) in words {
+    for (_, same) in people {
         let line = same[0];
         let mut hows = vec![How {
             field: String::new(),
@@ -141,7 +142,7 @@ fn added_or_removed(
         if same.len() > 1 {
             one.who = format!(
                 "{}, {}",
-                words::tile_name(word),
+                words::tile_name(first_word(line)),
                 words::counted(same.len(), "look", "looks")
             );
             one.more = Some(all_link(context, line, false, &format!("Show all {}", same.len())));
@@ -149,6 +150,11 @@ fn added_or_removed(
         views.push(one);
     }
     views
+}
+
+/// The first word of the name.
+fn first_word(line: &SharedChange) -> &str {
+    line.name.as_deref().unwrap_or("").split_whitespace().next().unwrap_or("")
 }
 
 /// A remark about an item that was added, removed or restored.
@@ -176,13 +182,9 @@ fn view(context: &PageContext<'_>, line: &SharedChange, count: i64, hows: Vec<Ho
         1 => words::exact(&words::tile_name(name)),
         count => format!("{} {}", words::number(count), line.kind.plural),
     };
+    let item = OfItem { kind: line.kind, id: &line.item_id, version: line.version };
     ChangeView {
-        pic: Pic::new(
-            line.image.as_deref().filter(|_| !context.without_mirror()),
-            line.kind,
-            if name.is_empty() { &line.item_id } else { name },
-            "",
-        ),
+        pic: Pic::of(context, item, Some(name), &line.image),
         who,
         href: (count == 1).then(|| context.item(line.kind, &line.item_id)),
         sign: sign(&line.change),

@@ -36,6 +36,7 @@ struct ChangesPage {
     older: Option<String>,
     timeline: String,
     all: String,
+    nothing: &'static str,
 }
 
 /// A poll and its changes.
@@ -118,6 +119,12 @@ pub async fn page(
         polls: views,
         timeline: context.href("/timeline", &[]),
         all: context.href("/changes", &[]),
+        nothing: match filter.from.is_some_and(|from| from > context.polled_at()) {
+            true => {
+                "Nothing was polled since. Keep this address: it shows what is new when you come back."
+            }
+            false => "No such changes.",
+        },
     })
 }
 

@@ -17,6 +17,8 @@ pub struct Period {
     pub to: String,
     /// "21 Sep" or "week of 21 Sep".
     pub label: String,
+    /// "21 Sep": its first day.
+    pub first: String,
     /// Its changes.
     pub sums: Day,
 }
@@ -110,9 +112,9 @@ pub fn periods(
             sums.add(day);
         }
         let label = Timestamp::parse(&from).map(|at| words::short_date(at, reference));
-        let label = label.unwrap_or_default();
-        let label = if by == By::Day { label } else { format!("week of {label}") };
-        all.push(Period { from, to, label, sums });
+        let first = label.unwrap_or_default();
+        let label = if by == By::Day { first.clone() } else { format!("week of {first}") };
+        all.push(Period { from, to, label, first, sums });
         start = next;
     }
     all
@@ -138,13 +140,19 @@ struct Geometry {
 
 /// The heights of the labels at the top, of the bars above the line and of those below it.
 const TOP: i64 = 18;
+/// The widest period, so that few of them do not become blocks.
+const WIDEST: f64 = 56.0;
+/// More periods than this are labelled by month.
+const MANY: usize = 24;
+/// The least distance of the labels below the bars.
+const APART: i64 = 58;
 const ABOVE: i64 = 118;
 const BELOW: i64 = 30;
 
 impl Geometry {
     fn new(periods: &[Period], width: i64) -> Self {
         let [added, removed] = [ADDED, REMOVED].map(|series| most(periods, series));
-        let slot = width as f64 / periods.len().max(1) as f64;
+        let slot = (width as f64 / periods.len().max(1) as f64).min(WIDEST);
         Self {
             width,
             zero: TOP + ABOVE,
@@ -193,8 +201,6 @@ pub fn chart(
         summary: summary(periods),
     };
     draw_lines(&mut chart, &geometry, most(periods, ADDED));
-    let mut month = String::new();
-    let mut labelled = -44;
     for (at, period) in periods.iter().enumerate() {
         let left = (at as f64 * geometry.slot) as i64;
         let x = left + ((geometry.slot - geometry.bar as f64) / 2.0) as i64;
@@ -203,12 +209,6 @@ pub fn chart(
         for (class, y, height) in bars.into_iter().filter(|(_, _, height)| *height > 0) {
             chart.bars.push(ChartBar { class, x, y, width: geometry.bar, height });
         }
-        let name = month_of(&period.from);
-        if name != month && at > 0 && left - labelled >= 44 {
-            chart.labels.push(Label { class: "axis", x, y: chart.height - 6, text: name.clone() });
-            labelled = left;
-        }
-        month = name;
         chart.hits.push(Hit {
             x: left,
             width: geometry.slot.ceil() as i64,
@@ -216,8 +216,28 @@ pub fn chart(
             title: title(period),
         });
     }
+    draw_axis(&mut chart, &geometry, periods);
     chart.labels.extend([ADDED, REMOVED].iter().filter_map(|one| peak(periods, *one, &geometry)));
     chart
+}
+
+/// Days below the bars where there are few periods, else the months; the first period always.
+fn draw_axis(chart: &mut Chart, geometry: &Geometry, periods: &[Period]) {
+    let by_month = periods.len() > MANY;
+    let mut free = 0;
+    let mut month = String::new();
+    for (at, period) in periods.iter().enumerate() {
+        let left = (at as f64 * geometry.slot) as i64;
+        let x = left + ((geometry.slot - geometry.bar as f64) / 2.0) as i64;
+        let name = month_of(&period.from);
+        let text = if by_month && at > 0 { name.clone() } else { period.first.clone() };
+        let is_new = at == 0 || !by_month || name != month;
+        month = name;
+        if is_new && left >= free && x + APART / 2 < geometry.width {
+            chart.labels.push(Label { class: "axis", x, y: chart.height - 6, text });
+            free = left + APART;
+        }
+    }
 }
 
 /// Thin lines at round numbers.
@@ -350,6 +370,7 @@ mod tests {
                 from: "2026-11-23".into(),
                 to: "2026-11-23".into(),
                 label: "x".into(),
+                first: "x".into(),
                 sums,
             };
             let drawn = chart("c", &[period], 300, |_| String::new());

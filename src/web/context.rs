@@ -31,8 +31,6 @@ pub struct PageContext<'a> {
     pub now: Timestamp,
     /// The account's last good poll at the viewpoint.
     pub good: LastGoodPoll,
-    /// Whether the mirror has ever had a picture or video, by what the database says.
-    pub mirrored: bool,
 }
 
 impl PageContext<'_> {
@@ -86,7 +84,13 @@ impl PageContext<'_> {
             && self.now.millis() - self.polled_at().millis() > OLD_HOURS * 3_600_000
     }
 
-    /// Whether the mirror is off, so no pictures can be shown.
+    /// Whether pictures and videos that are not stored are fetched when they are asked for. The past
+    /// has none: what a link gives today is not what it gave then.
+    pub fn shows_live(&self) -> bool {
+        self.app.settings.previews.is_some() && self.viewpoint.as_of.is_none()
+    }
+
+    /// Whether the mirror's files cannot be read.
     pub fn without_mirror(&self) -> bool {
         self.app.settings.files.is_none()
     }

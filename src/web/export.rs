@@ -11,8 +11,8 @@ use axum::{
     http::{HeaderValue, Response, header},
 };
 use cells::{
-    change_cells, item_cells, item_columns, measures, period_cells, poll_cells, poll_columns,
-    version_cells, version_columns,
+    change_cells, found_cells, item_cells, item_columns, measures, period_cells, poll_cells,
+    poll_columns, version_cells, version_columns,
 };
 use futures_util::stream;
 use rows::{ExportCell, Out, RowWriter, csv_line, finish};
@@ -30,7 +30,7 @@ use super::{
     timeline,
 };
 use crate::{
-    catalog::kind::Kind,
+    catalog::{kind::Kind, search},
     error::{Error, Result},
     store::{
         browse::{
@@ -42,6 +42,7 @@ use crate::{
         },
         query::ChangeRow,
         row::PollRow,
+        search::Found,
     },
     time::Timestamp,
 };
@@ -108,6 +109,7 @@ fn described(view: &View, format: DataFormat) -> Response<Body> {
         View::Polls => "polls".into(),
         View::Poll(number) => format!("poll-{number}-changes"),
         View::Timeline => "timeline".into(),
+        View::Search => "search".into(),
     };
     let mut response = Response::new(Body::empty());
     let headers = response.headers_mut();
@@ -128,6 +130,7 @@ fn columns(view: &View) -> Vec<&'static str> {
         View::Polls => poll_columns(),
         View::Timeline => vec!["from", "to", "added", "changed", "removed", "restored"],
         View::Overview => vec!["measure", "value"],
+        View::Search => Found::COLUMNS.to_vec(),
     }
 }
 
@@ -164,6 +167,14 @@ impl ExportSource {
             }
             (_, Ask::Changes(query)) => Self::Changes(account, None, until(&query.filter, at)),
             (View::Polls, _) => Self::Polls(account, at),
+            (View::Search, Ask::Search(q)) => {
+                let words = search::words(&q);
+                let found = match words.is_empty() {
+                    true => vec![],
+                    false => reading.found_items(&account, at, &words).await?,
+                };
+                Self::Known(found.into_iter().map(found_cells).collect())
+            }
             (View::Timeline, ask) => {
                 let by = if let Ask::Timeline(by) = ask { by } else { By::Week };
                 let periods = timeline::periods(context, reading, by).await?;

@@ -70,13 +70,15 @@ impl FacetLinks<'_> {
 
     fn group(&self, facet: &'static Facet, count: &FacetCount) -> Group {
         let chosen = self.query.filter.chosen(facet);
+        // A column that is null everywhere is not worth a heading.
+        let is_known = count.values.iter().any(|(value, _)| value.is_some());
         let offered = |at: usize, value: &Option<String>| match facet.values {
             FacetValues::Known(_) => {
                 let is_chosen = value.as_ref().is_some_and(|value| chosen.contains(value));
                 is_chosen || facet.offers(count, !chosen.is_empty(), at)
             }
-            FacetValues::Text => at < TEXTS && (count.different >= 2 || !chosen.is_empty()),
-            FacetValues::Texts => count.different >= 2 || !chosen.is_empty(),
+            FacetValues::Text => at < TEXTS && (is_known || !chosen.is_empty()),
+            FacetValues::Texts => true,
         };
         let values = count.values.iter().enumerate();
         let values = values.filter(|(at, (value, _))| offered(*at, value));

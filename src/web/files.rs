@@ -21,13 +21,29 @@ pub async fn response(
     headers: &HeaderMap,
 ) -> Result<Option<Response<Body>>> {
     let Some((file, length)) = find(store, hash).await? else { return Ok(None) };
+    let head = beginning(store, &file, length).await?;
+    let (mut response, part) = outline(headers, hash, media_type(&head), length);
+    response.headers_mut().insert(header::CACHE_CONTROL, cache::IMMUTABLE);
+    if let Some((from, until)) = part.filter(|(from, until)| method != Method::HEAD && until > from)
+    {
+        *response.body_mut() = Body::from_stream(store.part(&file, from..until).await?);
+    }
+    Ok(Some(response))
+}
+
+/// The answer with a complete content, but for its body: the bytes from, until of which it is.
+pub fn outline(
+    headers: &HeaderMap,
+    hash: &str,
+    media: Option<&'static str>,
+    length: u64,
+) -> (Response<Body>, Option<(u64, u64)>) {
     let tag = format!("\"{hash}\"");
     let mut response = Response::new(Body::empty());
-    let head = beginning(store, &file, length).await?;
-    describe(response.headers_mut(), media_type(&head), hash, &tag);
+    describe(response.headers_mut(), media, hash, &tag);
     if etag::matches(headers, &tag) {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
-        return Ok(Some(response));
+        return (response, None);
     }
     let (from, until) = match requested(headers, length, &tag) {
         ByteRange::All => (0, length),
@@ -41,14 +57,11 @@ pub async fn response(
             *response.status_mut() = StatusCode::RANGE_NOT_SATISFIABLE;
             let range = format!("bytes */{length}");
             insert(response.headers_mut(), header::CONTENT_RANGE, &range);
-            return Ok(Some(response));
+            return (response, None);
         }
     };
     insert(response.headers_mut(), header::CONTENT_LENGTH, &(until - from).to_string());
-    if method != Method::HEAD && until > from {
-        *response.body_mut() = Body::from_stream(store.part(&file, from..until).await?);
-    }
-    Ok(Some(response))
+    (response, Some((from, until)))
 }
 
 /// The file name and the size of a content; `None` unless `hash` is 64 hex digits.
@@ -86,7 +99,6 @@ fn describe(headers: &mut HeaderMap, media: Option<&'static str>, hash: &str, ta
         insert(headers, header::CONTENT_DISPOSITION, &name);
     }
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    headers.insert(header::CACHE_CONTROL, cache::IMMUTABLE);
     insert(headers, header::ETAG, tag);
 }
 
@@ -97,7 +109,7 @@ fn insert(headers: &mut HeaderMap, name: header::HeaderName, value: &str) {
 }
 
 /// The media type by the first bytes; any other content is a download.
-fn media_type(head: &[u8]) -> Option<&'static str> {
+pub fn media_type(head: &[u8]) -> Option<&'static str> {
     let at = |from: usize, bytes: &[u8]| head.get(from..from + bytes.len()) == Some(bytes);
     match () {
         () if at(0, b"\x89PNG\r\n\x1a\n") => Some("image/png"),

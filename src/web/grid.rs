@@ -14,6 +14,7 @@ use super::{
     params::{GridQuery, Layout, ORDERS},
     response::render,
     route::View,
+    search::found,
     shell::Shell,
     tile::TileView,
     words,
@@ -24,7 +25,7 @@ use crate::{
         Reading, Stamp,
         cube::FacetCounts,
         filter::{ItemFilter, Order},
-        items::Slice,
+        items::{Slice, shown_facets},
     },
 };
 
@@ -48,7 +49,15 @@ struct GridPage {
     pills: Vec<Anchor>,
     views: [Anchor; 2],
     table: bool,
+    /// The columns of the table: a facet's title, and its place in the cells of a row.
+    columns: Vec<(&'static str, usize)>,
+    /// Whether no item has a picture, so that each is one line.
+    compact: bool,
     tiles: Vec<TileView>,
+    /// The other kinds in which the search finds something.
+    elsewhere: Vec<Anchor>,
+    /// If the search finds nothing at all: similar searches.
+    suggested: Vec<Anchor>,
     pager: Option<Pager>,
     /// If nothing matches: what to drop, with the number of items that this shows.
     ways_out: Vec<Anchor>,
@@ -83,8 +92,10 @@ pub async fn page(
         0 => links.ways_out(reading, &counts).await?,
         _ => vec![],
     };
-    let mut tiles: Vec<TileView> = tiles.iter().map(|tile| TileView::new(context, tile)).collect();
+    let mut tiles: Vec<TileView> =
+        tiles.iter().map(|tile| TileView::new(context, tile, &query.filter)).collect();
     tiles.iter_mut().take(FIRST_ROW).for_each(|tile| tile.eager = true);
+    let found = found(context, reading, &query.filter.q, counts.total == 0).await?;
     render(&GridPage {
         shell: Shell::new(context, &View::Grid(kind), words::heading(kind)),
         heading: words::heading(kind),
@@ -100,7 +111,11 @@ pub async fn page(
             Anchor::new(href(&query.with(|q| q.layout = Layout::Table)), "Table"),
         ],
         table: query.layout == Layout::Table,
+        columns: columns(&tiles),
+        compact: tiles.iter().all(|tile| tile.pic.src.is_none()),
         tiles,
+        elsewhere: found.lists(context, Some(kind)),
+        suggested: found.suggested(context),
         pager: Pager::new(query.page, pages, |page| href(&query.with(|q| q.page = page))),
         ways_out,
         nothing: if counts.total == 0 { "Nothing matches." } else { "" },
@@ -143,6 +158,13 @@ fn no_such_page(
         Anchor::new(href(&query.with(|q| q.page = pages)), "The last page"),
     ];
     PageFailure::NotFound(Box::new(message))
+}
+
+/// The columns in which an item of the page has a value.
+fn columns(tiles: &[TileView]) -> Vec<(&'static str, usize)> {
+    let titles = shown_facets().map(|(facet, _)| facet.title).enumerate();
+    let has_values = |place: &usize| tiles.iter().any(|tile| !tile.cells[*place].is_empty());
+    titles.map(|(place, title)| (title, place)).filter(|(_, place)| has_values(place)).collect()
 }
 
 fn orders(chosen: Order) -> [(&'static str, &'static str, bool); 4] {

@@ -7,7 +7,7 @@ mod pictures;
 use askama::Template;
 use facts::{Fact, facts};
 use history::{Compared, ItemEvent, compare, events};
-use pictures::{Contents, IMAGE, VIDEO, content_at, picture_word, summary, url, urls};
+use pictures::{Contents, IMAGE, VIDEO, picture_word, preview_at, summary, url, urls};
 
 use super::{
     anchor::Anchor,
@@ -15,7 +15,7 @@ use super::{
     diffs::Is,
     failure::PageFailure,
     message::MessagePage,
-    pic::{NOT_SHOWN, Pic, file_path},
+    pic::{OfItem, Pic, source},
     response::render,
     route::{View, item_path},
     shell::Shell,
@@ -23,7 +23,7 @@ use super::{
     words,
 };
 use crate::{
-    catalog::kind::Kind,
+    catalog::kind::{Kind, Role},
     store::browse::{
         Reading,
         item::{ItemHistory, ItemVersion, Neighbour},
@@ -79,12 +79,13 @@ pub async fn page(
         1..=60 => reading.neighbours(&scope, &first_word, id).await?,
         _ => vec![],
     };
+    let own = OfItem { kind, id, version: newest.version };
     let compared = match two {
-        Some(two) => Some(compare(context, kind, &item_path(kind, id), &item, &contents, two)?),
+        Some(two) => Some(compare(context, own, &item_path(kind, id), &item, &contents, two)?),
         None => None,
     };
     let events = match compared {
-        None => events(context, kind, &item, &contents, &changed),
+        None => events(context, own, &item, &contents, &changed),
         Some(_) => vec![],
     };
     let page = of_item(context, kind, id, &item, &newest, &contents);
@@ -125,9 +126,10 @@ fn of_item(
         facts.insert(0, Fact::plain("Name", whole_name));
     }
     let image = url(&newest.fields, IMAGE);
-    let hash = |url: Option<&str>| content_at(contents, url?, at)?.sha256.clone();
-    let picture = hash(image.as_deref());
-    let video = hash(url(&newest.fields, VIDEO).as_deref()).filter(|_| !context.without_mirror());
+    let own = OfItem { kind, id, version: newest.version };
+    let picture = preview_at(contents, image.as_deref(), at);
+    let video = preview_at(contents, url(&newest.fields, VIDEO).as_deref(), at);
+    let pic = Pic::of(context, own, Some(name), &picture);
     let last = newest.version;
     let path = item_path(kind, id);
     let two = [("from", (last - 1).to_string()), ("to", last.to_string())];
@@ -141,17 +143,12 @@ fn of_item(
         removed: item.removed_at.is_some(),
         whole: context.href(&path, &[]),
         state: state(context, item),
-        pic: Pic::new(
-            picture.as_deref().filter(|_| !context.without_mirror()),
-            kind,
-            if name.is_empty() { id } else { name },
-            "",
-        ),
-        pic_word: match picture {
-            Some(_) => context.without_mirror().then_some(NOT_SHOWN),
-            None => Some(picture_word(context, image.as_deref(), contents)),
+        pic_word: match pic.src {
+            Some(_) => None,
+            None => picture_word(context, image.as_deref(), contents),
         },
-        video: video.map(|hash| file_path(&hash)),
+        pic,
+        video: source(context, own, Role::Video, &video),
         facts,
         summary: summary(item, contents),
         compare: (last > 1).then(|| context.href(&path, &two)),
@@ -207,7 +204,7 @@ fn state(context: &PageContext<'_>, item: &ItemHistory) -> Option<(&'static str,
 
 fn neighbour(context: &PageContext<'_>, kind: Kind, other: &Neighbour) -> (Anchor, Pic) {
     let name = other.name.as_deref().unwrap_or(&other.id);
-    let image = other.image.as_deref().filter(|_| !context.without_mirror());
-    let link = Anchor::new(context.item(kind, &other.id), words::tile_name(name));
-    (link, Pic::new(image, kind, name, ""))
+    let item = OfItem { kind, id: &other.id, version: other.version };
+    let link = Anchor::new(context.item(kind, &other.id), words::tile_name(name.trim()));
+    (link, Pic::of(context, item, Some(name), &other.image))
 }

@@ -1,13 +1,14 @@
-//! The gallery: the catalogue in a browser. Read-only; it never calls HeyGen, and no signed link comes
-//! here: the store's `browse` does not read them.
+//! The gallery: the catalogue in a browser. Read-only; it never calls HeyGen's API. Signed links come
+//! to [`previews`] alone, and leave the machine only to the host that they name.
 //!
 //! A request: [`server`] → [`security`] and [`route`] → [`view`] → the page or [`export`]; [`atom`] is
-//! the feed, [`files`] are mirrored pictures and videos, [`assets`] the style sheet and the script.
+//! the feed, [`files`] are mirrored pictures and videos, [`previews`] those that are fetched on demand, [`assets`] the style sheet and the script.
 //!
 //! - [`app`]: the gallery and its settings; [`context`]: what every page is made from
-//! - pages: [`overview`], [`grid`], [`item`], [`changes`], [`polls`], [`poll`], [`timeline`]
+//! - pages: [`overview`], [`grid`], [`item`], [`changes`], [`polls`], [`poll`], [`timeline`],
+//!   [`search`]
 //! - parts of pages: [`shell`], [`facet_views`], [`tile`], [`pager`], [`change_views`],
-//!   [`change_form`], [`held`], [`numbers`], [`briefs`], [`pic`], [`anchor`]
+//!   [`change_form`], [`held`], [`numbers`], [`briefs`], [`pic`], [`anchor`], [`marked`]
 //! - addresses (pure): [`route`], [`params`], [`query_pairs`], [`viewpoint`], [`ask`]
 //! - text (pure): [`words`], [`compare`], [`diffs`], [`chart`]
 //! - errors: [`failure`], [`message`], [`error_page`]
@@ -36,6 +37,7 @@ pub mod files;
 pub mod grid;
 pub mod held;
 pub mod item;
+pub mod marked;
 pub mod message;
 pub mod numbers;
 pub mod overview;
@@ -44,9 +46,11 @@ pub mod params;
 pub mod pic;
 pub mod poll;
 pub mod polls;
+pub mod previews;
 pub mod query_pairs;
 pub mod response;
 pub mod route;
+pub mod search;
 pub mod security;
 pub mod server;
 pub mod shell;

@@ -30,6 +30,8 @@ use crate::{
 
 /// The number of changed items that suffices to choose the entries from.
 const MANY: i64 = 100;
+/// A history of fewer days than this is drawn by day.
+const SHORT: i64 = 42;
 
 #[derive(Template)]
 #[template(path = "overview.html")]
@@ -47,7 +49,11 @@ struct OverviewPage {
     week: &'static str,
     held: Option<HeldNotice>,
     charts: Charts,
+    /// The span of the chart, in wide and in narrow windows.
+    spans: [String; 2],
     per_day: String,
+    q: &'static str,
+    hidden: Vec<(&'static str, String)>,
     newest: Vec<BriefView>,
     all_new: Anchor,
     vanishing: Vec<BriefView>,
@@ -76,8 +82,11 @@ pub async fn page(context: &PageContext<'_>, reading: &mut Reading) -> Result<St
         verb: if missing.iter().map(|(_, count)| count).sum::<i64>() == 1 { "is" } else { "are" },
         week: if at.is_some() { "In the seven days before" } else { "In the last seven days" },
         held: held(context, &context.good.row),
+        spans: spans(context),
         charts: half_year_charts(context, &days),
         per_day: context.href("/timeline", &[("by", "day".into())]),
+        q: "",
+        hidden: context.viewpoint.pairs(),
         newest: lists.newest.iter().map(|brief| brief_view(context, brief, "")).collect(),
         all_new: Anchor::new(context.href("/changes", &[("change", "added".into())]), "All"),
         only_held: after_polls(context) == 1,
@@ -156,8 +165,28 @@ fn half_year_charts(context: &PageContext<'_>, days: &[Day]) -> Charts {
     let reference = context.reference();
     let first = words::start_of_day(context.first_poll_at());
     let from = back(reference, 26 * 7 - 1).max(first);
-    let weeks = chart::periods(days, from, reference, By::Week, reference);
-    charts(context, &weeks, 13)
+    // A history of a few weeks has bars of days.
+    let (by, few) = match from > back(reference, SHORT) {
+        true => (By::Day, 21),
+        false => (By::Week, 13),
+    };
+    charts(context, &chart::periods(days, from, reference, by, reference), few)
+}
+
+/// What the chart shows: the last half year, or all since the first poll.
+fn spans(context: &PageContext<'_>) -> [String; 2] {
+    let (reference, first) = (context.reference(), context.first_poll_at());
+    let since = format!("Since {}", words::date(first));
+    let span = |days, text: &str| match first > back(reference, days) {
+        true => since.clone(),
+        false => text.to_owned(),
+    };
+    let narrow = if first > back(reference, SHORT) {
+        (20, "The last 21 days")
+    } else {
+        (90, "The last 13 weeks")
+    };
+    [span(26 * 7 - 1, "The last half year"), span(narrow.0, narrow.1)]
 }
 
 async fn changes(

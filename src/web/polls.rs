@@ -27,6 +27,7 @@ pub const PAGE: i64 = 60;
 #[template(path = "polls.html")]
 struct PollsPage {
     shell: Shell,
+    mirror: String,
     total: String,
     held: Option<HeldNotice>,
     notices: Vec<(String, String, i64)>,
@@ -64,6 +65,7 @@ pub async fn page(
     // Notices that the API no longer sends are on the pages of their polls.
     notices.retain(|notice| notice.last_poll >= context.good.row.poll_id);
     let schema = reading.schema_news(account, at).await?;
+    let states = reading.asset_states().await?;
     let poll_link = |number: i64| context.href(&format!("/polls/{number}"), &[]);
     if polls.is_empty() && page > 1 {
         let text = format!("There is no page {page} of polls.");
@@ -88,6 +90,7 @@ pub async fn page(
                 (Anchor::new(poll_link(*poll), format!("poll {poll}")), field_change(row))
             })
             .collect(),
+        mirror: mirror(context, &states),
         lists: context.kinds().map(words::heading).collect(),
         rows: polls.iter().map(|poll| row(context, poll)).collect(),
         pager: Pager::new(page, pages, |page| {
@@ -104,6 +107,32 @@ pub fn class(outcome: &str) -> &'static str {
         "held" => "held",
         _ => "",
     }
+}
+
+/// What the mirror keeps, and what it does not.
+fn mirror(context: &PageContext<'_>, states: &[(String, i64)]) -> String {
+    let of = |state: &str| states.iter().find(|(known, _)| known == state).map_or(0, |(_, n)| *n);
+    let all: i64 = states.iter().map(|(_, items)| items).sum();
+    let others =
+        if context.shows_live() { " Others are shown while their links work." } else { "" };
+    if of("mirrored") == 0 {
+        return format!(
+            "The mirror keeps no pictures or videos: with mirror.enabled = true, {} mirror saves \
+             them.{others}",
+            context.app.settings.program
+        );
+    }
+    let mut text = format!(
+        "The mirror keeps {} of {}",
+        words::number(of("mirrored")),
+        words::counted(all, "picture or video", "pictures and videos")
+    );
+    for (state, why) in [("failed", "could not be fetched"), ("gone", "gone at HeyGen")] {
+        if of(state) > 0 {
+            text.push_str(&format!(", {} {why}", words::number(of(state))));
+        }
+    }
+    format!("{text}.{others}")
 }
 
 fn row(context: &PageContext<'_>, poll: &PollRow) -> RowView {

@@ -2,7 +2,10 @@
 
 use percent_encoding::percent_decode_str;
 
-use crate::catalog::kind::Kind;
+use crate::{
+    catalog::kind::{Kind, Role},
+    store::browse::preview::PreviewKey,
+};
 
 /// How a view is exported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -47,6 +50,8 @@ pub enum View {
     Poll(i64),
     /// `/timeline`
     Timeline,
+    /// `/search`
+    Search,
 }
 
 /// What a path means.
@@ -56,6 +61,8 @@ pub enum Route {
     View(View, Option<DataFormat>),
     /// `/file/{sha256}`
     File(String),
+    /// `/preview/{account}/{kind}/{id}/{version}/{role}`
+    Preview(PreviewKey),
     /// `/assets/{name}`
     Asset(String),
     /// `/changes.atom`
@@ -87,12 +94,16 @@ pub fn route(path: &str) -> Route {
         ["readyz"] => Route::Ready,
         ["metrics"] => Route::Metrics,
         ["file", hash] => Route::File((*hash).to_owned()),
+        ["preview", account, kind, id, version, role] => {
+            preview([account, kind, id, version, role]).map_or(Route::Unknown, Route::Preview)
+        }
         ["assets", name] => Route::Asset((*name).to_owned()),
         [page] => with_format(page, |page| match page {
             "overview" => Some(View::Overview),
             "changes" => Some(View::Changes),
             "polls" => Some(View::Polls),
             "timeline" => Some(View::Timeline),
+            "search" => Some(View::Search),
             list => of_segment(list).map(View::Grid),
         }),
         [page, ""] => Route::Moved(format!("/{page}")),
@@ -103,6 +114,23 @@ pub fn route(path: &str) -> Route {
         [list, id] => of_segment(list).map_or(Route::Unknown, |kind| item(kind, id)),
         _ => Route::Unknown,
     }
+}
+
+/// The path of a preview.
+pub fn preview_path(key: &PreviewKey) -> String {
+    let PreviewKey { account, kind, id, version, role } = key;
+    let [account, id] = [account, id].map(|text| id_to_path(text));
+    format!("/preview/{account}/{kind}/{id}/{version}/{}", role.as_str())
+}
+
+fn preview([account, kind, id, version, role]: [&str; 5]) -> Option<PreviewKey> {
+    Some(PreviewKey {
+        account: id_from_path(account)?,
+        kind: Kind::parse(kind)?,
+        id: id_from_path(id)?,
+        version: version.parse().ok()?,
+        role: Role::parse(role)?,
+    })
 }
 
 /// The kind whose list has this path segment.

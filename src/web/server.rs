@@ -24,6 +24,7 @@ use super::{
     error_page::{ErrorFormat, failed, not_found, nothing_polled},
     failure::PageFailure,
     files,
+    previews::{self, NoPreview},
     response::{moved, plain},
     route::{Route, route},
     security::{self, Refusal},
@@ -32,7 +33,10 @@ use super::{
 use crate::{
     error::{Error, Result},
     metrics,
-    store::{browse::Unreadable, figures::Figures},
+    store::{
+        browse::{Unreadable, preview::PreviewKey},
+        figures::Figures,
+    },
 };
 
 /// The routes, ready to be served.
@@ -105,6 +109,7 @@ async fn checked(app: &Arc<App>, request: &Parts) -> Response<Body> {
         Route::Metrics => metrics_of(app).await,
         Route::Asset(name) => assets::response(&name).unwrap_or_else(|| not_found(app, request)),
         Route::File(hash) => file(app, &hash, request).await,
+        Route::Preview(key) => preview(app, &key, request).await,
         Route::Moved(path) => moved(&path, request.uri.query()),
         Route::Unknown => not_found(app, request),
         Route::Feed => match atom(app, request).await {
@@ -175,6 +180,30 @@ async fn metrics_of(app: &App) -> Response<Body> {
     let kind = HeaderValue::from_static(metrics::CONTENT_TYPE);
     response.headers_mut().insert(header::CONTENT_TYPE, kind);
     response
+}
+
+/// The answer with a preview.
+async fn preview(app: &App, key: &PreviewKey, request: &Parts) -> Response<Body> {
+    let Some(previews) = &app.settings.previews else { return not_found(app, request) };
+    let read = async {
+        let mut reading = app.reader.preview().await?;
+        let link = reading.preview_link(key, app.clock.now()).await?;
+        reading.end().await;
+        Ok::<_, Unreadable>(link)
+    };
+    let link = match read.await {
+        Ok(link) => link,
+        Err(Unreadable::NoCatalogue) => None,
+        Err(Unreadable::OfAnotherVersion(error) | Unreadable::Trouble(error)) => {
+            tracing::error!(%error, "no preview");
+            return plain(StatusCode::SERVICE_UNAVAILABLE, "the database cannot be read");
+        }
+    };
+    let Some(link) = link else { return previews::missing(NoPreview::Failed) };
+    match previews.get(link).await {
+        Ok(content) => previews::response(&content, key, &request.method, &request.headers),
+        Err(why) => previews::missing(why),
+    }
 }
 
 async fn file(app: &App, hash: &str, request: &Parts) -> Response<Body> {

@@ -65,8 +65,6 @@ pub struct Shell {
     pub accounts: Vec<(String, bool)>,
     /// On a page of the past.
     pub bar: Option<PastBar>,
-    /// If the mirror is off: the command that fills it.
-    pub mirror_command: Option<String>,
     /// The footer's text about the last poll.
     pub polled: String,
     /// The footer's warning about its age.
@@ -84,7 +82,6 @@ impl Shell {
     pub fn new(context: &PageContext<'_>, view: &View, title: impl Into<String>) -> Self {
         let poll = &context.good.row;
         let (now, polled_at) = (context.now, context.polled_at());
-        let mirror_command = || format!("{} mirror", context.app.settings.program);
         let old = || {
             let age = words::span(polled_at, now);
             format!("The last good poll was {age} ago: check whether the schedule still runs.")
@@ -100,7 +97,6 @@ impl Shell {
             travels: true,
             accounts: accounts(context),
             bar: past_bar(context),
-            mirror_command: (context.without_mirror() || !context.mirrored).then(mirror_command),
             polled: format!("Poll {}, {} UTC", poll.poll_id, words::today_or_date(polled_at, now)),
             old: if context.is_old() { old() } else { String::new() },
             exports: exports(context, view),
@@ -128,7 +124,6 @@ impl Shell {
             travels: false,
             accounts: vec![],
             bar: None,
-            mirror_command: None,
             polled: String::new(),
             old: String::new(),
             exports: vec![],

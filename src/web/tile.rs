@@ -2,10 +2,18 @@
 
 use super::{
     context::PageContext,
-    pic::{NOT_SHOWN, Pic, file_path},
+    marked::{MarkedText, marked},
+    pic::{OfItem, Pic, source},
     words,
 };
-use crate::store::browse::{items::Tile, picture::Picture};
+use crate::{
+    catalog::{kind::Role, search},
+    store::browse::{
+        filter::ItemFilter,
+        items::{Tile, shown_facets},
+        picture::Picture,
+    },
+};
 
 /// A short coloured note.
 #[derive(Clone, Debug)]
@@ -16,21 +24,27 @@ pub struct Note {
     pub text: String,
 }
 
-/// A tile of a grid.
+/// A tile of a grid, or a row of a table.
 pub struct TileView {
     /// The item's page.
     pub href: String,
     /// Its id.
-    pub id: String,
+    pub id: MarkedText,
     /// Its id as an attribute.
     pub copy: String,
     /// Its name; empty when it has none.
-    pub name: String,
+    pub name: MarkedText,
+    /// Whether the id is shown below the name, because the search found it.
+    pub shows_id: bool,
     /// Its picture.
     pub pic: Pic,
     /// Its video's path.
     pub video: Option<String>,
-    /// The notes below its name.
+    /// Its values below the name.
+    pub facts: Vec<String>,
+    /// Its values in the columns of the table.
+    pub cells: Vec<String>,
+    /// What happened to it.
     pub notes: Vec<Note>,
     /// Whether it is removed.
     pub removed: bool,
@@ -40,62 +54,73 @@ pub struct TileView {
     pub dates: [String; 2],
 }
 
-/// The text in place of a picture that is not shown.
+/// What a picture that is not shown says about its item.
 fn picture_word(context: &PageContext<'_>, picture: Picture) -> Option<&'static str> {
-    let past = context.viewpoint.as_of.is_some();
     match picture {
-        Picture::Mirrored => context.without_mirror().then_some(NOT_SHOWN),
-        Picture::Pending if past => Some("picture of that day not stored"),
-        Picture::Pending => Some("picture not mirrored yet"),
+        _ if context.viewpoint.as_of.is_some() => None,
         Picture::Failed => Some("picture could not be fetched"),
         Picture::Gone => Some("HeyGen no longer has the picture"),
-        Picture::None => Some("no picture given"),
+        Picture::Mirrored | Picture::Pending | Picture::None => None,
     }
 }
 
+/// The values that a card shows: gender and premium, and those of the chosen facets.
+fn facts(tile: &Tile, filter: &ItemFilter) -> Vec<String> {
+    let shown = shown_facets().zip(&tile.facts).filter_map(|((facet, column), value)| {
+        let value = value.as_deref().filter(|value| !value.is_empty())?;
+        let is_chosen = !filter.chosen(facet).is_empty();
+        match (column, value) {
+            ("premium", "yes") => Some("premium".to_owned()),
+            ("premium", _) => is_chosen.then(|| "not premium".to_owned()),
+            ("gender", value) => Some(words::tile_name(value)),
+            (_, value) => is_chosen.then(|| words::tile_name(value)),
+        }
+    });
+    shown.collect()
+}
+
+fn notes(context: &PageContext<'_>, tile: &Tile, has_picture: bool) -> Vec<Note> {
+    let reference = context.reference();
+    let mut notes = vec![];
+    let mut note = |class, text: String| notes.push(Note { class, text });
+    if let Some(word) = picture_word(context, tile.picture).filter(|_| !has_picture) {
+        note("", word.into());
+    }
+    let week = context.moments().days(7);
+    if tile.first_seen_at > context.first_poll_at() && tile.first_seen_at >= week {
+        note("added", format!("new {}", words::short_date(tile.first_seen_at, reference)));
+    }
+    if let Some(at) = tile.removed_at {
+        note("removed", format!("removed {}", words::short_date(at, reference)));
+    } else if let Some(at) = tile.missing_since {
+        note("held", format!("missing since {}", words::short_date(at, reference)));
+    }
+    notes
+}
+
 impl TileView {
-    /// The tile of an item.
-    pub fn new(context: &PageContext<'_>, tile: &Tile) -> Self {
-        let reference = context.reference();
+    /// The tile of an item that `filter` shows.
+    pub fn new(context: &PageContext<'_>, tile: &Tile, filter: &ItemFilter) -> Self {
+        let item = OfItem { kind: tile.kind, id: &tile.id, version: tile.version };
         let name = tile.name.as_deref().unwrap_or("");
-        let mut notes = vec![];
-        let mut note = |class, text: String| notes.push(Note { class, text });
-        if let Some(gender) = tile.gender.as_deref().filter(|gender| !gender.is_empty()) {
-            note("", words::tile_name(gender));
-        }
-        if tile.premium == Some(true) {
-            note("", "premium".into());
-        }
-        if let Some(word) = picture_word(context, tile.picture) {
-            note("", word.into());
-        }
-        let week = context.moments().days(7);
-        if tile.first_seen_at > context.first_poll_at() && tile.first_seen_at >= week {
-            note("added", format!("new {}", words::short_date(tile.first_seen_at, reference)));
-        }
-        if let Some(at) = tile.removed_at {
-            note("removed", format!("removed {}", words::short_date(at, reference)));
-        } else if let Some(at) = tile.missing_since {
-            note("held", format!("missing since {}", words::short_date(at, reference)));
-        }
-        let state = match tile.picture {
-            Picture::Gone | Picture::None => "gone",
-            Picture::Failed => "failed",
-            _ => "",
-        };
+        let pic = Pic::of(context, item, Some(name), &tile.image);
+        let searched = filter.words();
+        let in_name = search::matches(&search::fold(name), &searched);
         Self {
             href: context.item(tile.kind, &tile.id),
-            id: tile.id.clone(),
+            id: marked(&tile.id, &searched),
             copy: words::attribute(&tile.id),
-            name: words::tile_name(name),
-            pic: Pic::new(
-                tile.image.as_deref().filter(|_| !context.without_mirror()),
-                tile.kind,
-                if name.is_empty() { &tile.id } else { name },
-                state,
-            ),
-            video: tile.video.as_deref().filter(|_| !context.without_mirror()).map(file_path),
-            notes,
+            name: marked(&words::tile_name(name.trim()), &searched),
+            shows_id: !in_name,
+            video: source(context, item, Role::Video, &tile.video),
+            facts: facts(tile, filter),
+            cells: tile
+                .facts
+                .iter()
+                .map(|value| words::tile_name(value.as_deref().unwrap_or("")))
+                .collect(),
+            notes: notes(context, tile, pic.src.is_some()),
+            pic,
             removed: tile.removed_at.is_some(),
             eager: false,
             dates: [tile.first_seen_at, tile.changed_at].map(words::date),

@@ -41,6 +41,8 @@ pub struct Charts {
     pub narrow: Chart,
     /// Newest first: the link and the sums.
     pub rows: Vec<(Anchor, [String; 4])>,
+    /// What is said instead of bars if there are none.
+    pub empty: String,
 }
 
 /// The charts of the periods; the narrow one shows the last `few`.
@@ -56,6 +58,23 @@ pub fn charts(context: &PageContext<'_>, periods: &[Period], few: usize) -> Char
         wide: chart::chart("wide", periods, 1176, href),
         narrow: chart::chart("narrow", last, 354, href),
         rows: periods.iter().rev().map(row).collect(),
+        empty: empty(context, periods),
+    }
+}
+
+/// Since when nothing was added or removed, if nothing was in all periods.
+fn empty(context: &PageContext<'_>, periods: &[Period]) -> String {
+    let is_quiet = |period: &Period| period.sums.added + period.sums.removed == 0;
+    let Some(first) = periods.first().filter(|_| periods.iter().all(is_quiet)) else {
+        return String::new();
+    };
+    let first_poll = words::day(context.first_poll_at());
+    match Timestamp::parse(&first.from).filter(|_| first_poll < first.from) {
+        Some(from) => format!("Nothing was added or removed since {}.", words::date(from)),
+        None => {
+            let day = words::date(context.first_poll_at());
+            format!("Nothing was added or removed since the first poll on {day}.")
+        }
     }
 }
 

@@ -22,7 +22,7 @@ use super::{
     query_pairs::QueryPairs,
     response::{self, tagged},
     route::{DataFormat, View},
-    timeline,
+    search, timeline,
     viewpoint::Viewpoint,
     words,
 };
@@ -98,6 +98,7 @@ async fn page(
         (View::Poll(number), Ask::Poll(query)) => {
             poll::page(context, reading, *number, &query).await
         }
+        (View::Search, Ask::Search(q)) => search::page(context, reading, &q).await,
         (View::Timeline, Ask::Timeline(by)) => timeline::page(context, reading, by).await,
         _ => overview::page(context, reading).await,
     }
@@ -130,7 +131,6 @@ pub(super) async fn context<'a>(
         accounts: stamp.accounts.clone(),
         now: app.clock.now(),
         good,
-        mirrored: stamp.mirror.0.is_some(),
     })
 }
 
@@ -199,7 +199,8 @@ fn no_account(account: &str, viewpoint: &Viewpoint, stamp: &Stamp) -> PageFailur
 fn moment(context: &PageContext<'_>, view: &View) -> String {
     let now = context.now.to_string();
     let until = if *view == View::Overview { 13 } else { 10 };
-    format!("{} {} {}", &now[..until], context.is_old(), context.without_mirror())
+    let pictures = (context.without_mirror(), context.shows_live());
+    format!("{} {} {pictures:?}", &now[..until], context.is_old())
 }
 
 pub(super) fn url(request: &Parts) -> String {

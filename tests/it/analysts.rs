@@ -1,6 +1,14 @@
 //! The roles of docs/postgres.md: its SQL is run as it stands there. Who reads sees every view and
 //! writes nothing.
 
+use heygen_sync::{
+    catalog::kind::{Kind, Role},
+    store::{
+        Location,
+        browse::{Reader, preview::PreviewKey},
+    },
+    time::Timestamp,
+};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 use crate::{
@@ -8,7 +16,7 @@ use crate::{
     postgres::{OwnServer, own_server},
 };
 
-const TABLES: [&str; 15] = [
+const TABLES: [&str; 16] = [
     "accounts",
     "polls",
     "avatars",
@@ -24,6 +32,7 @@ const TABLES: [&str; 15] = [
     "assets",
     "asset_versions",
     "notices",
+    "search_names",
 ];
 const VIEWS: [&str; 8] = [
     "current_avatars",
@@ -117,6 +126,22 @@ async fn an_analyst_reads_everything_but_the_signed_links() {
     }
     let refused = run(&mut analyst, "SELECT signed_url FROM assets").await.unwrap_err();
     assert!(refused.to_string().contains("permission denied"), "{refused}");
+}
+
+#[tokio::test]
+async fn an_analyst_looks_at_the_gallery_without_live_previews() {
+    let (server, _home) = catalogue().await;
+    let location = Location::parse(&by(&server, "heygen_analyst")).unwrap();
+    let mut reading = Reader::new(location).preview().await.unwrap();
+    let key = PreviewKey {
+        account: "default".into(),
+        kind: Kind::AVATAR,
+        id: "a".into(),
+        version: 1,
+        role: Role::Image,
+    };
+    let now = Timestamp::parse("2026-11-23").unwrap();
+    assert!(reading.preview_link(&key, now).await.unwrap().is_none());
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 mod errors;
 mod export;
+mod finding;
 mod first_steps;
 mod output;
 mod processes;

@@ -595,7 +595,7 @@ everywhere! {
 }
 
 /// Names as a test gives them.
-struct Names(BTreeMap<&'static str, &'static str>);
+pub struct Names(pub BTreeMap<&'static str, &'static str>);
 
 impl reqwest::dns::Resolve for Names {
     fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {

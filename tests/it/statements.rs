@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use heygen_sync::store::{ahead, audit, conn, export, figures, outbox, queue, statements};
+use heygen_sync::store::{ahead, audit, conn, export, figures, outbox, queue, search, statements};
 use sqlx::{Connection, Executor, PgConnection, SqliteConnection};
 
 use crate::{postgres::database, schema::engine};
@@ -18,7 +18,7 @@ const SOURCES: [&str; 5] = [
 /// Those of all rooms of the store.
 fn every(engine: conn::Engine) -> Vec<(String, sqlx::SqlStr)> {
     let all = shared(engine).into_iter();
-    all.chain(audit::statements()).chain(export::all()).collect()
+    all.chain(audit::statements()).chain(export::all()).chain(search::all(engine)).collect()
 }
 
 /// Those of [`SOURCES`].

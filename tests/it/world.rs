@@ -459,7 +459,8 @@ impl World {
         let tables: Vec<_> = TABLES.iter().rev().map(|(table, _)| *table).collect();
         let sql = match &self.beside {
             Beside::Sqlite(_) => tables.iter().map(|t| format!("DELETE FROM {t};")).collect(),
-            Beside::Postgres(_) => format!("TRUNCATE {}", tables.join(", ")),
+            // The internal table refers to the accounts.
+            Beside::Postgres(_) => format!("TRUNCATE {} CASCADE", tables.join(", ")),
         };
         self.meddle(&sql).await;
     }

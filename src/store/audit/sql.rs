@@ -5,7 +5,10 @@ use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
 use super::section::Section;
 use crate::{
     catalog::kind::Kind,
-    store::{statements::columns, table::POLLS},
+    store::{
+        statements::columns,
+        table::{POLLS, SEARCH_NAMES},
+    },
 };
 
 /// The head of each account.
@@ -89,6 +92,16 @@ pub fn changed(bounded: bool) -> SqlStr {
     .into_sql_str()
 }
 
+/// As [`changed`].
+pub fn found_by(bounded: bool) -> SqlStr {
+    AssertSqlSafe(format!(
+        "SELECT item_id, version, text FROM {} WHERE account = $1 AND kind = $2 AND {}",
+        SEARCH_NAMES.name,
+        between("item_id", 3, bounded)
+    ))
+    .into_sql_str()
+}
+
 fn between(id: &str, first: usize, bounded: bool) -> String {
     match bounded {
         true => format!("{id} >= ${first} AND {id} < ${}", first + 1),
@@ -105,6 +118,7 @@ pub fn statements() -> Vec<(String, SqlStr)> {
         ("audit schema".to_owned(), SCHEMA.into_sql_str()),
         ("audit polls".to_owned(), polls()),
         ("audit changed".to_owned(), changed(true)),
+        ("audit found by".to_owned(), found_by(true)),
     ];
     all.extend(Section::all().map(|section| (format!("audit {section:?}"), section.select())));
     for kind in Kind::ALL {

@@ -1,6 +1,7 @@
 //! The change feed grouped by poll: a change that many items share is one entry.
 
 use super::{
+    picture::{Preview, live_until},
     reading::Reading,
     sql::{self, Sql, stored_now},
 };
@@ -72,12 +73,16 @@ pub struct SharedChange {
     pub same: i64,
     /// How many rows the poll has of this kind and change, with a field or without.
     pub all: i64,
-    /// The hash of the item's stored picture.
-    pub image: Option<String>,
+    /// The item's current version.
+    pub version: i64,
+    /// Its current picture.
+    pub image: Preview,
     /// The item's gender.
     pub gender: Option<String>,
     /// Whether it has a video.
     pub has_video: bool,
+    /// The person that it is a look of, if that is known.
+    pub group: Option<String>,
 }
 
 impl Reading {
@@ -184,6 +189,7 @@ fn polls_sql<'a>(
 fn shared_sql(polls: &str, condition: &str) -> String {
     let order = "c.name NULLS LAST, c.item_id";
     let (mut joins, mut urls, mut genders, mut videos) = (String::new(), vec![], vec![], vec![]);
+    let (mut versions, mut groups) = (vec![], vec![]);
     for (nth, kind) in Kind::ALL.into_iter().enumerate() {
         joins.push_str(&format!(
             "LEFT JOIN {table} AS v{nth} ON l.kind = '{kind}' AND v{nth}.account = l.account \
@@ -191,10 +197,12 @@ fn shared_sql(polls: &str, condition: &str) -> String {
             table = kind.table,
             id = kind.id,
         ));
+        versions.push(format!("v{nth}.version"));
         let columns = [
             ("preview_image_url", &mut urls),
             ("gender", &mut genders),
             ("preview_video_url", &mut videos),
+            ("group_id", &mut groups),
         ];
         for (column, of_kinds) in
             columns.into_iter().filter(|(name, _)| kind.column(name).is_some())
@@ -203,6 +211,7 @@ fn shared_sql(polls: &str, condition: &str) -> String {
         }
     }
     // SQLite's `coalesce` takes two arguments at least.
+    let version = format!("coalesce({}, 1, 1)", versions.join(", "));
     let first = |all: &[String]| {
         let nulls = ["CAST(NULL AS TEXT)"; 2].into_iter();
         let all: Vec<&str> = all.iter().map(String::as_str).chain(nulls).collect();
@@ -210,7 +219,8 @@ fn shared_sql(polls: &str, condition: &str) -> String {
     };
     format!(
         "SELECT l.poll_id, l.kind, l.change, l.field, l.old_value, l.new_value, l.item_id, \
-         l.name, l.previous_poll_at, l.same, l.every, {stored}, {gender}, {video} IS NOT NULL FROM ( \
+         l.name, l.previous_poll_at, l.same, l.every, {stored}, {live}, {gender}, \
+         {video} IS NOT NULL, {version}, {group} FROM ( \
            SELECT m.*, row_number() OVER (PARTITION BY m.poll_id, m.kind, m.change, \
                m.field IS NULL ORDER BY m.same DESC, m.name NULLS LAST, m.item_id) AS line FROM ( \
              SELECT c.*, \
@@ -225,7 +235,9 @@ fn shared_sql(polls: &str, condition: &str) -> String {
          WHERE l.line <= {ENTRIES} \
          ORDER BY l.poll_id DESC, l.kind, l.change, l.field IS NULL, l.line",
         stored = stored_now("s"),
+        live = live_until(&first(&urls), "s"),
         gender = first(&genders),
+        group = first(&groups),
         video = first(&videos),
         url = first(&urls),
     )
@@ -312,8 +324,10 @@ fn shared_change(row: &Row) -> Result<SharedChange, Fault> {
         previous_poll_at: row.time(8)?,
         same: row.some_int(9)?,
         all: row.some_int(10)?,
-        image: row.text(11)?,
-        gender: row.text(12)?,
-        has_video: row.bool(13)?.unwrap_or(false),
+        image: Preview::read(row, 11)?,
+        gender: row.text(13)?,
+        has_video: row.bool(14)?.unwrap_or(false),
+        version: row.some_int(15)?,
+        group: row.text(16)?,
     })
 }

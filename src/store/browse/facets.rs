@@ -11,7 +11,7 @@ use super::{
 use crate::{catalog::kind::Kind, time::Timestamp};
 
 /// All facets, in the order of the page and of the address.
-pub static FACETS: [Facet; 12] = [
+pub static FACETS: [Facet; 13] = [
     Facet {
         single: true,
         usual: Some("now"),
@@ -23,20 +23,17 @@ pub static FACETS: [Facet; 12] = [
     Facet { single: true, ..Facet::known("new", "New", &NEW) },
     Facet { single: true, ..Facet::known("changed", "Changed", &CHANGED) },
     Facet::text("gender", "Gender"),
-    Facet {
-        column: Some("premium"),
-        offered: if_items_differ,
-        ..Facet::known("premium", "Premium", &PREMIUM)
-    },
-    Facet::text("type", "Type"),
-    Facet::text("avatar_type", "Look"),
+    Facet { column: Some("premium"), ..Facet::known("premium", "Premium", &PREMIUM) },
     Facet::text("status", "Status"),
-    Facet { param: "orientation", ..Facet::text("preferred_orientation", "Orientation") },
     Facet::texts("engine", "Engines", "supported_api_engines"),
+    Facet::text("avatar_type", "Avatar type"),
+    Facet { param: "orientation", ..Facet::text("preferred_orientation", "Orientation") },
+    Facet::text("language", "Language"),
+    Facet::text("type", "Type"),
     Facet::texts("tag", "Tags", "tags"),
     Facet {
         column: Some("preview_image_url"),
-        offered: if_two_have_items,
+        offered: if_some_are_stored,
         bits: Some(picture_bits),
         reads_assets: true,
         ..Facet::known("picture", "Picture", &PICTURE)
@@ -293,15 +290,10 @@ fn if_any_has_items(count: &FacetCount, any_chosen: bool, _: usize) -> bool {
     any_chosen || count.values.iter().any(|(_, items)| *items > 0)
 }
 
-/// All choices, if the items do not all have the same value, or one is chosen.
-fn if_items_differ(count: &FacetCount, any_chosen: bool, _: usize) -> bool {
-    any_chosen || count.different >= 2
-}
-
-/// The choices with items, if there are two of them or one is chosen.
-fn if_two_have_items(count: &FacetCount, any_chosen: bool, at: usize) -> bool {
-    let with_items = count.values.iter().filter(|(_, items)| *items > 0).count();
-    count.items(at) > 0 && (any_chosen || with_items >= 2)
+/// The choices with items, if some pictures are stored and others are not, or one is chosen.
+fn if_some_are_stored(count: &FacetCount, any_chosen: bool, at: usize) -> bool {
+    let others = (1..count.values.len()).any(|other| count.items(other) > 0);
+    count.items(at) > 0 && (any_chosen || (count.items(0) > 0 && others))
 }
 
 /// "Now" always; "missing" if there are any; "removed" and "ever" if any item is removed.

@@ -7,6 +7,7 @@ use super::{
     scope::{Items, Moments},
     sql::Sql,
 };
+use crate::{catalog::search::words, store::search};
 
 /// The order of a list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -38,7 +39,7 @@ impl Order {
 /// Which items are shown: of each facet with choices one of them must apply.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ItemFilter {
-    /// Text that name or id contain.
+    /// Words that name or id contain.
     pub q: String,
     /// The chosen values, sorted, by the facet's parameter; a facet without choices has no entry.
     chosen: BTreeMap<&'static str, Vec<String>>,
@@ -50,6 +51,11 @@ impl ItemFilter {
     /// A search and the fields that must be null, without a choice of any facet.
     pub fn new(q: String, none: Vec<String>) -> Self {
         Self { q, none, ..Self::default() }
+    }
+
+    /// The folded words of the search.
+    pub fn words(&self) -> Vec<String> {
+        words(&self.q)
     }
 
     /// The chosen values of a facet, sorted.
@@ -113,11 +119,10 @@ impl ItemFilter {
     /// The conditions of the search and the empty columns.
     pub(super) fn beside_facets<'a>(&'a self, sql: &mut Sql<'a>, items: &Items) -> Vec<String> {
         let mut all = vec![];
-        if !self.q.is_empty() {
-            let needle = sql.bind(self.q.to_ascii_lowercase());
-            let name = sql.contains(&items.name, &needle);
-            let id = sql.contains(&items.id, &needle);
-            all.push(format!("({name} OR {id})"));
+        let words = self.words();
+        if !words.is_empty() {
+            let places: Vec<String> = search::patterns(&words).map(|word| sql.bind(word)).collect();
+            all.push(search::condition(items.kind, &places));
         }
         for column in &self.none {
             let elsewhere = sql.in_extra("i.extra", column);

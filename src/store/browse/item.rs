@@ -1,6 +1,7 @@
 //! One item: its versions, the changes between them, its pictures, items with similar names.
 
 use super::{
+    picture::{Preview, live_until},
     reading::Reading,
     scope::{Items, Scope},
     sql::{self, Sql},
@@ -76,6 +77,8 @@ pub struct StoredContent {
     pub stored: bool,
     /// The state of the URL: `pending`, `mirrored`, `failed`, `gone`, `skipped`.
     pub state: String,
+    /// Until when its link works, as [`Preview::live_until`].
+    pub live_until: Option<Timestamp>,
 }
 
 /// Another item.
@@ -85,8 +88,10 @@ pub struct Neighbour {
     pub id: String,
     /// Its name.
     pub name: Option<String>,
-    /// The hash of its stored picture.
-    pub image: Option<String>,
+    /// Its version.
+    pub version: i64,
+    /// Its picture.
+    pub image: Preview,
 }
 
 impl Reading {
@@ -136,9 +141,10 @@ impl Reading {
         let wanted = sql.any_of("a.url", urls);
         let text = format!(
             "SELECT a.url, s.fetched_at, s.sha256, s.bytes, s.content_type, s.pruned_at IS NULL \
-               AND (a.file IS NOT NULL OR a.sha256 IS DISTINCT FROM s.sha256), a.state \
+               AND (a.file IS NOT NULL OR a.sha256 IS DISTINCT FROM s.sha256), a.state, {live} \
              FROM assets AS a LEFT JOIN asset_versions AS s ON s.url = a.url \
-             WHERE {wanted} ORDER BY a.url, s.fetched_at LIMIT {CONTENTS}"
+             WHERE {wanted} ORDER BY a.url, s.fetched_at LIMIT {CONTENTS}",
+            live = live_until("a.url", "a"),
         );
         self.ask(text, &sql.args, content).await
     }
@@ -157,12 +163,13 @@ impl Reading {
         let but = sql.bind(but);
         let head = sql.head(&items.name);
         let text = format!(
-            "SELECT k.id, k.name, {picture} FROM (SELECT {id} AS id, {name} AS name, \
-             {url} AS url FROM {table} WHERE {present} \
+            "SELECT k.id, k.name, k.version, {picture}, {live} FROM (SELECT {id} AS id, \
+             {name} AS name, i.version AS version, {url} AS url FROM {table} WHERE {present} \
              AND {head} >= {alone} AND {head} < {to} AND ({head} >= {from} OR {name} = {alone}) \
              AND {id} <> {but} ORDER BY {head}, {id} LIMIT 6) AS k \
              LEFT JOIN assets AS a ON a.url = k.url",
             picture = items.picture_of_url(),
+            live = if items.past { sql.no_time().to_owned() } else { live_until("k.url", "a") },
             url = items.image_url,
             id = items.id,
             name = items.name,
@@ -170,7 +177,12 @@ impl Reading {
             present = items.present,
         );
         self.ask(text, &sql.args, |row| {
-            Ok(Neighbour { id: row.some_text(0)?, name: row.text(1)?, image: row.text(2)? })
+            Ok(Neighbour {
+                id: row.some_text(0)?,
+                name: row.text(1)?,
+                version: row.some_int(2)?,
+                image: Preview::read(row, 3)?,
+            })
         })
         .await
     }
@@ -244,5 +256,6 @@ fn content(row: &Row) -> Result<StoredContent, Fault> {
         content_type: row.text(4)?,
         stored: row.bool(5)?.unwrap_or(false),
         state: row.some_text(6)?,
+        live_until: row.time(7)?,
     })
 }

@@ -1,11 +1,12 @@
 //! A page of a list, and all of a list for an export.
 
 use super::{
+    facets::{FACETS, Facet, FacetValues},
     filter::{ItemFilter, Order},
-    picture::{self, Picture},
+    picture::{self, Picture, Preview},
     reading::Reading,
     scope::{Items, Moments, Scope},
-    sql::Sql,
+    sql::{self, Sql},
 };
 use crate::{
     catalog::{item::Fields, kind::Kind},
@@ -27,10 +28,10 @@ pub struct Tile {
     pub id: String,
     /// The name, if it is a text.
     pub name: Option<String>,
-    /// The gender.
-    pub gender: Option<String>,
-    /// Whether it is premium.
-    pub premium: Option<bool>,
+    /// The version.
+    pub version: i64,
+    /// Its values of the facets that have a column, in the order of [`shown_facets`].
+    pub facts: Vec<Option<String>>,
     /// When it was first seen.
     pub first_seen_at: Timestamp,
     /// When it was last added, changed or restored.
@@ -41,10 +42,17 @@ pub struct Tile {
     pub removed_at: Option<Timestamp>,
     /// The state of its picture.
     pub picture: Picture,
-    /// The hash of the stored picture.
-    pub image: Option<String>,
-    /// The hash of the stored video.
-    pub video: Option<String>,
+    /// The picture.
+    pub image: Preview,
+    /// The video.
+    pub video: Preview,
+}
+
+/// The facets whose values a tile has: those of a column, the picture's URL apart.
+pub fn shown_facets() -> impl Iterator<Item = (&'static Facet, &'static str)> {
+    FACETS.iter().filter_map(|facet| {
+        Some((facet, facet.column.filter(|name| *name != "preview_image_url")?))
+    })
 }
 
 /// A part of a list in an order.
@@ -70,8 +78,7 @@ impl Reading {
         let mut sql = Sql::new(self.engine());
         let items = Items::new(&mut sql, scope);
         let text = tiles_sql(&mut sql, &items, filter, moments, &page);
-        let kind = scope.kind;
-        self.ask(text, &sql.args, |row| tile(row, kind)).await
+        self.ask(text, &sql.args, tile).await
     }
 
     /// How many items match.
@@ -165,7 +172,7 @@ fn full_item(row: &Row, kind: Kind, account: &str) -> Result<FullItem, Fault> {
 
 /// The SQL of a page: its items are found first, by id and version, and only these are joined with
 /// their pictures.
-fn tiles_sql<'a>(
+pub(super) fn tiles_sql<'a>(
     sql: &mut Sql<'a>,
     items: &Items,
     filter: &'a ItemFilter,
@@ -180,41 +187,59 @@ fn tiles_sql<'a>(
          WHERE {condition} ORDER BY {order} LIMIT {} OFFSET {}",
         page.limit, page.offset
     );
+    let facts: String = shown_facets()
+        .map(|(facet, column)| match facet.values {
+            FacetValues::Known(_) => format!(", {}", items.own(column, "BOOLEAN")),
+            FacetValues::Text => format!(", {}", items.own(column, "TEXT")),
+            FacetValues::Texts => format!(", CAST({} AS TEXT)", items.own(column, "TEXT")),
+        })
+        .collect();
     format!(
-        "SELECT {id}, {name}, {gender}, {premium}, {first}, {changed}, {missing}, {removed}, \
-         CAST({picture} AS BIGINT), {image}, {video} \
+        "SELECT '{kind}', {id}, {name}, i.version, {first}, {changed}, {missing}, {removed}, \
+         CAST({picture} AS BIGINT), {image}, {image_live}, {video}, {video_live}{facts} \
          FROM {from} JOIN ({key}) AS k ON {id} = k.id AND i.version = k.version\
          {picture_join}{video_join} WHERE {base} ORDER BY {order}",
+        kind = items.kind,
         name = items.name,
-        gender = items.own("gender", "TEXT"),
-        premium = items.own("premium", "BOOLEAN"),
         first = items.first_seen,
         changed = items.changed,
         missing = items.missing,
         removed = items.removed,
         picture = picture::class(items, &items.pictured),
         image = items.picture,
+        image_live = items.picture_live,
         video = items.video,
+        video_live = items.video_live,
         picture_join = items.picture_join,
         video_join = items.video_join,
         base = items.condition,
     )
 }
 
-fn tile(row: &Row, kind: Kind) -> Result<Tile, Fault> {
+pub(super) fn tile(row: &Row) -> Result<Tile, Fault> {
     let class = usize::try_from(row.some_int(8)?).unwrap_or(1);
+    let fact = |(nth, (facet, _)): (usize, (&Facet, &str))| match facet.values {
+        FacetValues::Known(_) => {
+            Ok(row.bool(13 + nth)?.map(|yes| if yes { "yes" } else { "no" }.to_owned()))
+        }
+        FacetValues::Text => row.text(13 + nth),
+        FacetValues::Texts => Ok(row.text(13 + nth)?.map(|json| {
+            let texts: Vec<String> = serde_json::from_str(&json).unwrap_or_default();
+            texts.join(", ")
+        })),
+    };
     Ok(Tile {
-        kind,
-        id: row.some_text(0)?,
-        name: row.text(1)?,
-        gender: row.text(2)?,
-        premium: row.bool(3)?,
+        kind: sql::kind(row, 0)?,
+        id: row.some_text(1)?,
+        name: row.text(2)?,
+        version: row.some_int(3)?,
         first_seen_at: row.some_time(4)?,
         changed_at: row.some_time(5)?,
         missing_since: row.time(6)?,
         removed_at: row.time(7)?,
         picture: Picture::ALL.get(class).copied().unwrap_or(Picture::Pending),
-        image: row.text(9)?,
-        video: row.text(10)?,
+        image: Preview::read(row, 9)?,
+        video: Preview::read(row, 11)?,
+        facts: shown_facets().enumerate().map(fact).collect::<Result<_, _>>()?,
     })
 }

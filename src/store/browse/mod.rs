@@ -1,7 +1,7 @@
 //! Queries of the gallery: pages of the catalogue now or in the past, facets, one item, changes, polls.
 //!
 //! Every answer is limited in rows and in time, and all queries of a page read one snapshot. Reading
-//! never takes a lock that a poll waits for. No signed link is read here.
+//! never takes a lock that a poll waits for. Only [`preview`] reads a signed link.
 //!
 //! - [`reader`]: the connections; [`reading`]: the queries of one page or export
 //! - [`scope`]: the items of a kind and account, now or in the past; [`picture`]: the state of a picture
@@ -10,7 +10,9 @@
 //! - [`items`]: a page of a list, all of a list
 //! - [`item`]: one item with its history
 //! - [`changes`]: the change feed grouped by poll; [`change_rows`]: its rows
+//! - [`preview`]: where a preview is fetched from
 //! - [`polls`]: polls, sums by day
+//! - [`search`]: a search in the lists of all kinds
 //! - [`overview`]: the front page
 //! - `sql`: what differs between the two engines
 
@@ -24,9 +26,11 @@ pub mod items;
 pub mod overview;
 pub mod picture;
 pub mod polls;
+pub mod preview;
 pub mod reader;
 pub mod reading;
 pub mod scope;
+pub mod search;
 mod sql;
 
 pub use reader::Reader;

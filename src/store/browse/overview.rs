@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{
+    picture::{Preview, live_until},
     reading::Reading,
     scope::{Items, Scope, image_url},
     sql::{self, Sql, stored_now},
@@ -31,8 +32,10 @@ pub struct Brief {
     pub name: Option<String>,
     /// When it was first seen, first missing, or when its link expires.
     pub at: Option<Timestamp>,
-    /// The hash of its stored picture.
-    pub image: Option<String>,
+    /// Its current version.
+    pub version: i64,
+    /// Its picture.
+    pub image: Preview,
     /// Of a missing item: the number of consecutive polls without it.
     pub polls: i64,
 }
@@ -150,8 +153,9 @@ fn newest<'a>(sql: &mut Sql<'a>, scope: &Scope) -> String {
     };
     format!(
         "SELECT CAST({NEWEST} AS BIGINT) AS section, '{kind}' AS kind, k.id, k.name, k.seen, \
-         {picture} AS image, CAST(0 AS BIGINT) AS polls \
-         FROM (SELECT {id} AS id, {name} AS name, {seen} AS seen, {url} AS url \
+         {picture} AS image, {live} AS live, CAST(0 AS BIGINT) AS polls, k.version \
+         FROM (SELECT {id} AS id, {name} AS name, {seen} AS seen, {url} AS url, \
+             i.version AS version \
            FROM (SELECT h.{id_column} AS id FROM {history} AS h WHERE h.opened_by = 'added' \
              AND h.account = {account} AND h.opened_poll IN (SELECT q.poll_id FROM (SELECT \
                p.poll_id FROM polls AS p WHERE p.account = {account} \
@@ -172,6 +176,7 @@ fn newest<'a>(sql: &mut Sql<'a>, scope: &Scope) -> String {
         from = items.from,
         present = items.present,
         picture = items.picture_of_url(),
+        live = if items.past { sql.no_time().to_owned() } else { live_until("k.url", "a") },
         url = items.image_url,
     )
 }
@@ -180,12 +185,12 @@ fn missing<'a>(sql: &mut Sql<'a>, scope: &Scope) -> String {
     let account = sql.bind(scope.account.clone());
     let (id, name) = (scope.kind.id, scope.kind.label);
     format!(
-        "SELECT CAST({MISSING} AS BIGINT) AS section, '{kind}' AS kind, k.id, k.name, k.since, {stored}, \
+        "SELECT CAST({MISSING} AS BIGINT) AS section, '{kind}' AS kind, k.id, k.name, k.since, {stored}, {live}, \
          (SELECT count(*) FROM polls AS p WHERE p.account = {account} \
           AND p.catalogue = '{catalogue}' AND p.outcome <> 'failed' \
-          AND p.observed_at >= k.since) \
+          AND p.observed_at >= k.since), k.version \
          FROM (SELECT i.{id} AS id, i.{name} AS name, i.missing_since AS since, \
-           {url} AS url FROM {table} AS i WHERE i.account = {account} \
+           {url} AS url, i.version AS version FROM {table} AS i WHERE i.account = {account} \
            AND i.removed_at IS NULL AND i.missing_since IS NOT NULL \
            ORDER BY i.missing_since, i.{id} LIMIT 4) AS k LEFT JOIN assets AS a ON a.url = k.url",
         kind = scope.kind,
@@ -193,6 +198,7 @@ fn missing<'a>(sql: &mut Sql<'a>, scope: &Scope) -> String {
         table = scope.kind.table,
         url = image_url(scope.kind),
         stored = stored_now("a"),
+        live = live_until("k.url", "a"),
     )
 }
 
@@ -215,7 +221,9 @@ fn expiring<'a>(
     // Items have no index by URL: if nothing is due they are not read at all.
     format!(
         "SELECT CAST({section} AS BIGINT) AS section, '{kind}' AS kind, k.id, k.name, k.expires, \
-         CAST(NULL AS TEXT), CAST(0 AS BIGINT) FROM (SELECT i.{id} AS id, i.{name} AS name, a.expires_at AS expires \
+         CAST(NULL AS TEXT), k.expires, CAST(0 AS BIGINT), k.version \
+         FROM (SELECT i.{id} AS id, i.{name} AS name, a.expires_at AS expires, \
+             i.version AS version \
            FROM assets AS a JOIN {table} AS i ON i.{column} = a.url \
            WHERE EXISTS (SELECT 1 FROM assets AS d WHERE {any}) AND {each} \
            AND i.account = {account} AND i.removed_at IS NULL \
@@ -236,14 +244,16 @@ fn changed(sql: &mut Sql<'_>, account: &str, at: Option<Timestamp>) -> String {
     format!(
         "SELECT CAST({CHANGED} AS BIGINT) AS section, '' AS kind, CAST(p.changed AS TEXT) AS id, \
          CAST(NULL AS TEXT) AS name, \
-         p.observed_at, CAST(NULL AS TEXT), CAST(p.poll_id AS BIGINT) FROM polls AS p \
+         p.observed_at, CAST(NULL AS TEXT), {no_time}, CAST(p.poll_id AS BIGINT), \
+         CAST(0 AS BIGINT) FROM polls AS p \
          WHERE p.account = {account} AND p.outcome <> 'failed' AND p.changed > 0 \
-        {until} ORDER BY p.observed_at DESC LIMIT 4"
+        {until} ORDER BY p.observed_at DESC LIMIT 4",
+        no_time = sql.no_time(),
     )
 }
 
 fn front_row(row: &Row) -> Result<FrontRow, Fault> {
-    let (section, id, number) = (row.some_int(0)?, row.some_text(2)?, row.some_int(6)?);
+    let (section, id, number) = (row.some_int(0)?, row.some_text(2)?, row.some_int(7)?);
     if section == CHANGED {
         let items = id.parse().map_err(|_| row.spoiled(2, "is no number"))?;
         return Ok(FrontRow::Changed(number, row.some_time(4)?, items));
@@ -253,7 +263,8 @@ fn front_row(row: &Row) -> Result<FrontRow, Fault> {
         id,
         name: row.text(3)?,
         at: row.time(4)?,
-        image: row.text(5)?,
+        image: Preview::read(row, 5)?,
+        version: row.some_int(8)?,
         polls: number,
     };
     Ok(FrontRow::Item(section, brief))

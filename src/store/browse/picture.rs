@@ -1,6 +1,35 @@
 //! The state of an item's picture, as SQL.
 
 use super::scope::Items;
+use crate::{
+    store::conn::{Fault, Row},
+    time::Timestamp,
+};
+
+/// The picture or video of an item: what is stored, and what its link gives.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Preview {
+    /// The hash of the stored content.
+    pub stored: Option<String>,
+    /// Until when its link works; `None` if there is none, or HeyGen no longer has what it leads to.
+    pub live_until: Option<Timestamp>,
+}
+
+impl Preview {
+    /// Its two columns: the hash, then [`live_until`].
+    pub(super) fn read(row: &Row, at: usize) -> Result<Self, Fault> {
+        Ok(Self { stored: row.text(at)?, live_until: row.time(at + 1)? })
+    }
+}
+
+/// Until when the link of a URL works, whose asset is joined as `alias`. Without an asset it needs no
+/// signature; nor, as far as this column says, without an expiry.
+pub(super) fn live_until(url: &str, alias: &str) -> String {
+    format!(
+        "CASE WHEN {url} IS NOT NULL AND coalesce({alias}.state, '') <> 'gone' \
+         THEN coalesce({alias}.expires_at, '9999-12-31T00:00:00.000Z') END"
+    )
+}
 
 /// The state of an item's picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -41,7 +70,7 @@ pub(super) fn class(items: &Items, stored: &str) -> String {
 /// The condition that the picture is not stored and its signed URL will expire.
 pub(super) fn at_risk(items: &Items) -> &'static str {
     match items.has_image && !items.past {
-        true => "(a.signed_url IS NOT NULL AND a.file IS NULL AND a.state <> 'gone')",
+        true => "(a.expires_at IS NOT NULL AND a.file IS NULL AND a.state <> 'gone')",
         false => "FALSE",
     }
 }

@@ -204,6 +204,12 @@ impl Reading {
         .await
     }
 
+    /// How many pictures and videos are in each state of the mirror.
+    pub async fn asset_states(&mut self) -> Result<Vec<(String, i64)>> {
+        let text = "SELECT state, count(*) FROM assets GROUP BY state";
+        self.ask(text.into(), &[], |row| Ok((row.some_text(0)?, row.some_int(1)?))).await
+    }
+
     /// The changes of the lists' fields after each list's first poll, with the poll.
     pub async fn schema_news(
         &mut self,

@@ -27,6 +27,8 @@ use crate::{
 /// Connections for pages; two more are reserved for exports, so that exports never delay a page.
 const CONNECTIONS: usize = 4;
 const EXPORTS: usize = 2;
+/// Those that look up links of previews, which never delay a page either.
+const PREVIEWS: usize = 1;
 
 /// Reads one database by a few read-only connections.
 #[derive(Debug)]
@@ -34,6 +36,7 @@ pub struct Reader {
     location: Location,
     pages: Lane,
     exports: Lane,
+    previews: Lane,
 }
 
 #[derive(Debug)]
@@ -51,7 +54,8 @@ impl Lane {
 impl Reader {
     /// For the database at `location`, which is opened with the first query.
     pub fn new(location: Location) -> Self {
-        Self { location, pages: Lane::new(CONNECTIONS), exports: Lane::new(EXPORTS) }
+        let [pages, exports, previews] = [CONNECTIONS, EXPORTS, PREVIEWS].map(Lane::new);
+        Self { location, pages, exports, previews }
     }
 
     /// Begins the reading of a page.
@@ -62,6 +66,11 @@ impl Reader {
     /// Begins the reading of an export.
     pub async fn export(&self) -> Result<Reading, Unreadable> {
         self.begin(&self.exports, EXPORT_TIME).await
+    }
+
+    /// Begins to look up a preview.
+    pub async fn preview(&self) -> Result<Reading, Unreadable> {
+        self.begin(&self.previews, PAGE_TIME).await
     }
 
     async fn begin(&self, lane: &Lane, limit: Duration) -> Result<Reading, Unreadable> {

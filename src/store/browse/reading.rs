@@ -136,7 +136,12 @@ impl Reading {
         trouble(&self.location, "read", fault)
     }
 
-    async fn rows(&mut self, sql: String, args: &[Arg<'_>]) -> Result<Vec<Row>> {
+    /// The rows of a query.
+    pub(super) async fn rows_of(
+        &mut self,
+        sql: String,
+        args: &[Arg<'_>],
+    ) -> Result<Vec<Row>, Fault> {
         self.queries += 1;
         let began = Instant::now();
         let read = match self.conn() {
@@ -144,7 +149,7 @@ impl Reading {
             Err(fault) => Err(fault),
         };
         tracing::trace!(ms = began.elapsed().as_millis() as u64, sql, "query");
-        read.map_err(|fault| self.trouble(&fault))
+        read
     }
 
     /// The rows of a query, each decoded by `read`.
@@ -154,8 +159,8 @@ impl Reading {
         args: &[Arg<'_>],
         read: impl Fn(&Row) -> Result<T, Fault>,
     ) -> Result<Vec<T>> {
-        let rows = self.rows(sql, args).await?;
-        let read: Result<Vec<T>, Fault> = rows.iter().map(read).collect();
+        let rows = self.rows_of(sql, args).await;
+        let read: Result<Vec<T>, Fault> = rows.and_then(|rows| rows.iter().map(read).collect());
         read.map_err(|fault| self.trouble(&fault))
     }
 

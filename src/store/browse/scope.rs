@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use super::sql::{Sql, stored_now};
+use super::{
+    picture::live_until,
+    sql::{Sql, stored_now},
+};
 use crate::{catalog::kind::Kind, store::conn::Arg, time::Timestamp};
 
 /// The kind, the account and the time of the items.
@@ -56,6 +59,8 @@ pub(super) struct Items {
     pub has_image: bool,
     /// The hash of the picture, if the picture of that time is stored.
     pub picture: String,
+    /// Until when the link of the picture works, as [`live_until`].
+    pub picture_live: String,
     /// The join that `picture`, its state and its risk need.
     pub picture_join: &'static str,
     /// Whether the picture of a past time is stored.
@@ -64,6 +69,7 @@ pub(super) struct Items {
     pub pictured_of_most: String,
     /// The hash of the video, as that of the picture.
     pub video: String,
+    pub video_live: String,
     pub video_join: &'static str,
     pub kind: Kind,
     pub past: bool,
@@ -94,6 +100,11 @@ impl Items {
         let [has_image, has_video] =
             ["preview_image_url", "preview_video_url"].map(|column| kind.column(column).is_some());
         let stored = |is: bool, alias| if is { stored_now(alias) } else { NO_TEXT.into() };
+        let no_time = sql.no_time();
+        let live = |is: bool, url, alias| match is {
+            true => live_until(url, alias),
+            false => no_time.to_owned(),
+        };
         let base = Self {
             from: format!("{table} AS i"),
             // Exactly the condition of the partial index of items not removed.
@@ -109,6 +120,7 @@ impl Items {
             image_url: image_url(kind),
             has_image,
             picture: stored(has_image, "a"),
+            picture_live: live(has_image, "i.preview_image_url", "a"),
             picture_join: match has_image {
                 true => " LEFT JOIN assets AS a ON a.url = i.preview_image_url",
                 false => "",
@@ -116,6 +128,7 @@ impl Items {
             pictured: "a.file IS NOT NULL".into(),
             pictured_of_most: "a.file IS NOT NULL".into(),
             video: stored(has_video, "w"),
+            video_live: live(has_video, "i.preview_video_url", "w"),
             video_join: match has_video {
                 true => " LEFT JOIN assets AS w ON w.url = i.preview_video_url",
                 false => "",
@@ -188,9 +201,11 @@ impl Items {
             format!("EXISTS (SELECT 1 FROM {})", contents(&format!("s.url = {url} AND ")));
         Self {
             picture: hash(self.has_image, url),
+            picture_live: sql.no_time().into(),
             pictured_of_most: sql.among(url, "s.url", &contents(""), &pictured),
             pictured,
             video: hash(!self.video_join.is_empty(), "i.preview_video_url"),
+            video_live: sql.no_time().into(),
             picture_join: "",
             video_join: "",
             ..self

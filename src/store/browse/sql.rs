@@ -108,15 +108,9 @@ impl<'a> Sql<'a> {
         format!("{expression} IN ({})", places.join(", "))
     }
 
-    /// The first 200 characters: the expression of the index by name.
+    /// The expression of the index by name.
     pub fn head(&self, expression: &str) -> String {
         self.engine.head(expression)
-    }
-
-    /// Whether a text contains another, ignoring the case of A to Z only: `lower` of SQLite folds no
-    /// other letters, nor does that of PostgreSQL under the collation "C".
-    pub fn contains(&self, expression: &str, place: &str) -> String {
-        self.engine.contains(expression, place)
     }
 
     /// Whether a JSON array of texts contains one of these.

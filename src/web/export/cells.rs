@@ -7,6 +7,7 @@ use crate::{
         browse::{item::ItemVersion, items::FullItem, polls::Day},
         query::ChangeRow,
         row::PollRow,
+        search::Found,
         table::POLLS,
     },
     web::{chart::Period, numbers::Numbers},
@@ -104,6 +105,18 @@ pub(super) fn change_cells(row: ChangeRow) -> Vec<ExportCell> {
         row.field.into(),
         row.old_value.into(),
         row.new_value.into(),
+    ]
+}
+
+pub(super) fn found_cells(found: Found) -> Vec<ExportCell> {
+    let state = found.state().to_owned();
+    vec![
+        ExportCell::Text(found.account),
+        ExportCell::Text(found.kind.as_str().to_owned()),
+        ExportCell::Text(found.id),
+        found.name.into(),
+        ExportCell::Text(state),
+        found.missing_since.into(),
     ]
 }
 

@@ -1,15 +1,18 @@
 //! The history of an item: its versions as events, two pictures or two versions side by side.
 
-use super::pictures::{Contents, IMAGE, content_at, url};
+use super::pictures::{Contents, IMAGE, content_at, preview_at, url};
 use crate::{
-    catalog::{diff::OpenedBy, item::Fields, kind::Kind, value::Value},
-    store::browse::item::{ItemHistory, ItemVersion, StoredContent},
+    catalog::{diff::OpenedBy, item::Fields, kind::Role, value::Value},
+    store::browse::{
+        item::{ItemHistory, ItemVersion, StoredContent},
+        picture::Preview,
+    },
     time::Timestamp,
     web::{
         context::PageContext,
         diffs::{Mark, columns},
         failure::PageFailure,
-        pic::{Pic, file_path},
+        pic::{OfItem, Pic, source},
         query_pairs::BadParameter,
         words,
     },
@@ -46,10 +49,9 @@ pub(super) struct Pair {
 }
 
 pub(super) struct Shot {
-    pub(super) src: Option<String>,
+    pub(super) pic: Pic,
     pub(super) title: String,
     pub(super) size: String,
-    pub(super) class: String,
 }
 
 /// Two versions side by side.
@@ -68,7 +70,7 @@ pub(super) struct Compared {
 /// All events, newest first.
 pub(super) fn events(
     context: &PageContext<'_>,
-    kind: Kind,
+    own: OfItem<'_>,
     item: &ItemHistory,
     contents: &Contents,
     changed: &[(i64, String)],
@@ -76,8 +78,8 @@ pub(super) fn events(
     let mut events = vec![];
     for (at, version) in item.versions.iter().enumerate() {
         events.extend(removal(context, version));
-        events.push(opening(context, kind, item, at, contents, changed));
-        events.extend(refreshed(context, kind, version, contents));
+        events.push(opening(context, own, item, at, contents, changed));
+        events.extend(refreshed(context, own, version, contents));
     }
     // New pictures of an unchanged URL are sorted between the versions by their time.
     events.sort_by_key(|event| std::cmp::Reverse(event.at_millis));
@@ -124,7 +126,7 @@ fn removal(context: &PageContext<'_>, version: &ItemVersion) -> Option<ItemEvent
 
 fn opening(
     context: &PageContext<'_>,
-    kind: Kind,
+    own: OfItem<'_>,
     item: &ItemHistory,
     at: usize,
     contents: &Contents,
@@ -165,14 +167,14 @@ fn opening(
             !changed.iter().any(|(of, field)| *of == version.version && *field == row.field);
     }
     let key = format!("v{}", version.version);
-    event.pair = pair(context, kind, &key, item, before, version, contents);
+    event.pair = pair(context, own, &key, item, before, version, contents);
     event
 }
 
 /// New contents of the version's URL while it was valid.
 fn refreshed(
     context: &PageContext<'_>,
-    kind: Kind,
+    own: OfItem<'_>,
     version: &ItemVersion,
     contents: &Contents,
 ) -> Vec<ItemEvent> {
@@ -189,14 +191,19 @@ fn refreshed(
             continue;
         };
         if within(at) {
+            let stored = |content: &StoredContent| Preview {
+                stored: content.sha256.clone().filter(|_| content.stored),
+                live_until: None,
+            };
+            let shot = |content: &StoredContent, title: &str| {
+                shot(context, own, version, &stored(content), Some(content), title)
+            };
+            let pair = shot(&two[0], "Before").zip(shot(&two[1], "After"));
+            let key = format!("p{}", at.millis());
             events.push(ItemEvent {
                 word: "New picture",
                 text: "Another picture at the same URL.".into(),
-                pair: Some(Pair {
-                    key: format!("p{}", at.millis()),
-                    before: shot(context, kind, version, Some(&two[0]), "Before"),
-                    after: shot(context, kind, version, Some(&two[1]), "After"),
-                }),
+                pair: pair.map(|(before, after)| Pair { key, before, after }),
                 ..event(context, at, None)
             });
         }
@@ -254,7 +261,7 @@ fn shown_period(
 /// Both pictures, where they differ.
 fn pair(
     context: &PageContext<'_>,
-    kind: Kind,
+    own: OfItem<'_>,
     key: &str,
     item: &ItemHistory,
     before: &ItemVersion,
@@ -270,6 +277,7 @@ fn pair(
     };
     let (old_content, new_content) =
         (content(before, old.as_deref()), content(after, new.as_deref()));
+    // Of [`content_at`], which gives stored contents alone.
     let hash = |content: Option<&StoredContent>| content.and_then(|content| content.sha256.clone());
     let differ = old != new || hash(old_content) != hash(new_content);
     if !differ || (old.is_none() && new.is_none()) {
@@ -281,52 +289,44 @@ fn pair(
     });
     let (since_new, _) = shown_period(item, after, contents, new_content);
     let since = |at: Timestamp| words::short_date(at, context.reference());
+    // One URL has one live picture: two different URLs have two.
+    let preview = |content: Option<&StoredContent>, url: &Option<String>| Preview {
+        stored: hash(content),
+        live_until: preview_at(contents, url.as_deref(), None).live_until.filter(|_| old != new),
+    };
+    let shown = |version, content, url, title: String| {
+        shot(context, own, version, &preview(content, url), content, &title)
+    };
     Some(Pair {
         key: key.to_owned(),
-        before: shot(
-            context,
-            kind,
-            before,
-            old_content,
-            &format!("Before, {}{until}", since(began)),
-        ),
-        after: shot(
-            context,
-            kind,
-            after,
-            new_content,
-            &format!("After, since {}", since(since_new)),
-        ),
+        before: shown(before, old_content, &old, format!("Before, {}{until}", since(began)))?,
+        after: shown(after, new_content, &new, format!("After, since {}", since(since_new)))?,
     })
 }
 
+/// One of two pictures; `None` if it cannot be shown.
 fn shot(
     context: &PageContext<'_>,
-    kind: Kind,
+    own: OfItem<'_>,
     version: &ItemVersion,
+    preview: &Preview,
     content: Option<&StoredContent>,
     title: &str,
-) -> Shot {
-    let hash = content
-        .filter(|content| content.stored && !context.without_mirror())
-        .and_then(|content| content.sha256.as_deref());
-    let name = version.fields.name(kind).unwrap_or("");
-    Shot {
-        src: hash.map(file_path),
+) -> Option<Shot> {
+    let item = OfItem { version: version.version, ..own };
+    let src = source(context, item, Role::Image, preview)?;
+    let is_stored = preview.stored.is_some() && !context.without_mirror();
+    let bytes = content.and_then(|content| content.bytes).filter(|_| is_stored);
+    Some(Shot {
+        pic: Pic::new(Some(src), version.fields.name(own.kind).unwrap_or("")),
         title: title.to_owned(),
-        size: match (hash, content.and_then(|content| content.bytes)) {
-            (Some(_), Some(size)) => words::bytes(size),
-            (None, _) if url(&version.fields, IMAGE).is_none() => "no picture given".into(),
-            (None, _) => "not stored".into(),
-            (Some(_), None) => String::new(),
-        },
-        class: Pic::new(None, kind, name, "").class,
-    }
+        size: bytes.map(words::bytes).unwrap_or_default(),
+    })
 }
 
 pub(super) fn compare(
     context: &PageContext<'_>,
-    kind: Kind,
+    own: OfItem<'_>,
     path: &str,
     item: &ItemHistory,
     contents: &Contents,
@@ -357,7 +357,7 @@ pub(super) fn compare(
         hidden: context.viewpoint.pairs(),
         older: step(-1),
         newer: step(1),
-        pair: pair(context, kind, "two", item, before, after, contents),
+        pair: pair(context, own, "two", item, before, after, contents),
         rows: rows(&before.fields, &after.fields),
         versions,
     })

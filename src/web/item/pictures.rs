@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     catalog::item::Fields,
-    store::browse::item::{ItemHistory, StoredContent, VERSIONS},
+    store::browse::{
+        item::{ItemHistory, StoredContent, VERSIONS},
+        picture::Preview,
+    },
     time::Timestamp,
     web::{context::PageContext, words},
 };
@@ -46,19 +49,30 @@ pub(super) fn content_at<'a>(
     })
 }
 
+/// The picture or video behind a URL: its newest stored content until a moment, and its link, which
+/// has no past.
+pub(super) fn preview_at(contents: &Contents, url: Option<&str>, at: Option<Timestamp>) -> Preview {
+    let Some(url) = url else { return Preview::default() };
+    let unsigned = Some(Timestamp::from_millis(i64::MAX));
+    let known = contents.get(url).and_then(|all| all.first());
+    Preview {
+        stored: content_at(contents, url, at).and_then(|content| content.sha256.clone()),
+        live_until: known.map_or(unsigned, |content| content.live_until),
+    }
+}
+
+/// What a picture that is not shown says about the item.
 pub(super) fn picture_word(
     context: &PageContext<'_>,
     url: Option<&str>,
     contents: &Contents,
-) -> &'static str {
-    let Some(url) = url else { return "no picture given" };
-    if context.viewpoint.as_of.is_some() {
-        return "picture of that day not stored";
-    }
-    match contents.get(url).and_then(|all| all.first()).map(|content| content.state.as_str()) {
-        Some("gone") => "HeyGen no longer has the picture",
-        Some("failed") => "picture could not be fetched",
-        _ => "picture not mirrored yet",
+) -> Option<&'static str> {
+    let state = contents.get(url?)?.first()?.state.as_str();
+    match (context.viewpoint.as_of.is_some(), state) {
+        (true, _) => Some("picture of that day not stored"),
+        (false, "gone") => Some("HeyGen no longer has the picture"),
+        (false, "failed") => Some("picture could not be fetched"),
+        (false, _) => None,
     }
 }
 
@@ -74,7 +88,17 @@ pub(super) fn stored(context: &PageContext<'_>, url: Option<&str>, contents: &Co
             let (head, tail) = (hash.get(..4).unwrap_or(hash), hash.get(60..).unwrap_or_default());
             format!("mirrored {day}, {size}, sha256 {head}…{tail}")
         }
-        None => picture_word(context, Some(url), contents).replace("picture ", ""),
+        None => {
+            let state = contents.get(url).and_then(|all| all.first());
+            let state = state.map_or("", |content| content.state.as_str());
+            match (context.viewpoint.as_of.is_some(), state) {
+                (true, _) => "not stored on that day",
+                (false, "gone") => "not mirrored: HeyGen no longer has it",
+                (false, "failed") => "not mirrored: it could not be fetched",
+                (false, _) => "not mirrored yet",
+            }
+            .into()
+        }
     }
 }
 

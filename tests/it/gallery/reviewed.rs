@@ -150,10 +150,11 @@ async fn a_missing_store_and_a_lost_file_are_no_broken_page() {
             let answer = site.get(page).await;
             assert_eq!(answer.sources(), Vec::<String>::new(), "{page}");
         }
-        assert!(site.get("/avatars").await.text.contains("picture not mirrored yet"));
+        assert!(site.get("/avatars").await.text.contains(r#"<ul class="grid compact">"#));
         assert!(site.get("/avatars?picture=mirrored").await.text.contains("Nothing matches"));
         let item = site.get(&format!("/avatars/{ANNIE}")).await;
-        assert!(item.text.contains("picture not mirrored yet"));
+        assert!(item.text.contains("not mirrored yet"));
+        assert!(!item.text.contains("Flip between the two"), "two pictures or none");
         assert_eq!(item.sources(), Vec::<String>::new());
         let past = site.get(&format!("/avatars/{ANNIE}?as_of=2026-11-20")).await;
         assert!(past.text.contains("picture of that day not stored"));
@@ -161,15 +162,19 @@ async fn a_missing_store_and_a_lost_file_are_no_broken_page() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn with_the_mirror_off_every_picture_has_a_word_in_its_place() {
+async fn with_the_mirror_off_initials_are_in_the_place_of_pictures() {
     let [site, _] = both().await;
     let off = site.beside(|settings| settings.files = None).await;
     for page in ["/avatars", &format!("/avatars/{ANNIE}")] {
         let answer = off.get(page).await;
         assert_eq!(answer.sources(), Vec::<String>::new(), "{page}");
-        assert!(answer.text.contains("picture not shown, the mirror is off"), "{page}");
-        assert!(answer.text.contains("No pictures are shown"), "{page}");
+        assert!(
+            answer.text.contains(r#"<span class="ini" aria-hidden="true">AS</span>"#),
+            "{page}"
+        );
+        assert!(!answer.text.contains("class=\"notice\""), "no page has a banner about it");
     }
+    assert!(off.get("/polls").await.text.contains("The mirror keeps"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

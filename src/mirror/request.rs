@@ -1,0 +1,210 @@
+//! The requests for previews: whom they may be sent to, how fast, and what can be said of an answer
+//! before its body is kept.
+//!
+//! No message contains a URL or a signature; hosts are named.
+
+use std::{sync::Arc, time::Duration};
+
+use reqwest::{
+    Client, Response, StatusCode, Version,
+    dns::Resolve,
+    header::{
+        ACCEPT_ENCODING, CONTENT_ENCODING, HeaderMap, HeaderName, HeaderValue, LOCATION,
+        RETRY_AFTER, TRANSFER_ENCODING,
+    },
+    redirect::Policy,
+};
+use url::Url;
+
+use super::{
+    guard::{Forbidden, Guard},
+    pace::{Pace, Stop},
+    plan::{self, Outcome},
+    sniff::{self, Media},
+};
+use crate::{
+    config::Mirror,
+    error::{Error, Result},
+    time::{Clock, Timestamp},
+};
+
+/// A server that sends nothing for this long has hung up.
+pub(super) const SILENCE: Duration = Duration::from_secs(30);
+/// Redirects that are followed.
+const HOPS: usize = 5;
+
+/// Sends requests for previews.
+pub struct Requests {
+    http: Client,
+    guard: Guard,
+    pace: Pace,
+    longest: u64,
+    clock: Clock,
+}
+
+impl Requests {
+    /// To the allowed hosts of `mirror`, for bodies of `longest` bytes at most.
+    pub fn new(
+        mirror: &Mirror,
+        resolver: Arc<dyn Resolve>,
+        longest: u64,
+        clock: &Clock,
+    ) -> Result<Self> {
+        let guard = Guard::new(&mirror.allowed_hosts);
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        let http = Client::builder()
+            .user_agent(concat!("heygen-sync/", env!("CARGO_PKG_VERSION")))
+            .default_headers(headers)
+            .redirect(Policy::none())
+            .no_proxy()
+            .referer(false)
+            .connect_timeout(Duration::from_secs(10))
+            .read_timeout(SILENCE)
+            .dns_resolver(guard.resolver(resolver))
+            .build()
+            .map_err(|fault| Error::config(format!("cannot set up TLS: {fault}")))?;
+        let pace = Pace::new(mirror.requests_per_second);
+        Ok(Self { http, guard, pace, longest, clock: clock.clone() })
+    }
+
+    /// The longest body, in bytes.
+    pub fn longest(&self) -> u64 {
+        self.longest
+    }
+
+    /// Sends a request and follows its redirects, each checked like the first.
+    pub async fn ask(
+        &self,
+        link: &str,
+        headers: &[(HeaderName, HeaderValue)],
+    ) -> Result<Response, Outcome> {
+        let mut url =
+            Url::parse(link).map_err(|_| Outcome::Refused("the URL cannot be read".into()))?;
+        for hop in 0..=HOPS {
+            let wrong = |why: String| match hop {
+                0 => Outcome::NotAllowed(why),
+                _ => Outcome::Refused(format!("a redirect leads elsewhere: {why}")),
+            };
+            self.guard.check(&url).map_err(wrong)?;
+            let response = self.send(&url, headers).await?;
+            if !response.status().is_redirection() || response.status() == StatusCode::NOT_MODIFIED
+            {
+                return Ok(response);
+            }
+            let location = response.headers().get(LOCATION).and_then(|to| to.to_str().ok());
+            let next = location.and_then(|to| url.join(to).ok());
+            let next = next.ok_or_else(|| Outcome::Refused("a redirect leads nowhere".into()))?;
+            if url.scheme() == "https" && next.scheme() != "https" {
+                return Err(Outcome::Refused("a redirect leads from https to http".into()));
+            }
+            url = next;
+        }
+        Err(Outcome::Refused("too many redirects".into()))
+    }
+
+    async fn send(
+        &self,
+        url: &Url,
+        headers: &[(HeaderName, HeaderValue)],
+    ) -> Result<Response, Outcome> {
+        let host = url.host_str().unwrap_or_default();
+        self.pace.turn(host).await.map_err(|stop| match stop {
+            Stop::Asked(wait) => {
+                Outcome::Passing(format!("the host '{host}' asked to be left alone"), Some(wait))
+            }
+            Stop::GivenUp(wait) => {
+                Outcome::Passing(format!("the host '{host}' keeps failing"), Some(wait))
+            }
+        })?;
+        let mut request = self.http.get(url.clone());
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        match request.send().await {
+            Ok(response) => {
+                let wait = retry_after(response.headers(), self.clock.now());
+                match response.status().as_u16() {
+                    429 | 500..=599 => self.pace.trouble(host, wait),
+                    _ => self.pace.fine(host),
+                }
+                Ok(response)
+            }
+            Err(fault) if forbidden(&fault) => Err(Outcome::Refused(Forbidden.to_string())),
+            Err(fault) => {
+                self.pace.trouble(host, None);
+                Err(Outcome::Passing(told(&fault), None))
+            }
+        }
+    }
+
+    /// What a status other than success means for a link, `signed` or not.
+    pub fn refusal(&self, signed: bool, response: &Response) -> Outcome {
+        let wait = retry_after(response.headers(), self.clock.now());
+        plan::of_status(response.status().as_u16(), signed, wait)
+    }
+
+    /// Why a body is refused by its headers alone, if it is.
+    pub fn head(&self, response: &Response) -> Option<Outcome> {
+        let encoding = response.headers().get(CONTENT_ENCODING);
+        if encoding.is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+            return Some(Outcome::Refused("the body is encoded, which was not asked for".into()));
+        }
+        let len = response.content_length();
+        len.is_some_and(|len| len > self.longest).then(|| self.too_long())
+    }
+
+    /// The outcome of a body that is too long.
+    pub fn too_long(&self) -> Outcome {
+        Outcome::Forbidden(format!("it is longer than mirror.max_file ({} bytes)", self.longest))
+    }
+}
+
+/// Whether a whole body is what is kept.
+pub(super) fn judge(head: &[u8], len: u64, framed: bool) -> Result<Media, Outcome> {
+    if !framed && !sniff::tells_its_length(head) {
+        let why = "the server did not say how long the body is, so that it may be cut off";
+        return Err(Outcome::Refused(why.into()));
+    }
+    sniff::judge(head, len).map_err(|why| Outcome::Refused(why.into()))
+}
+
+/// Whether a body that breaks off shows as one: it has a length, or pieces with an end. Without
+/// either, HTTP/1 takes the end of the connection for the end of the body.
+pub(super) fn is_framed(response: &Response) -> bool {
+    let pieces = response.headers().get(TRANSFER_ENCODING);
+    response.content_length().is_some()
+        || response.version() > Version::HTTP_11
+        || pieces.is_some_and(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked"))
+}
+
+/// In seconds or as a date.
+fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let at = httpdate::parse_http_date(text).ok()?;
+    let at = at.duration_since(std::time::UNIX_EPOCH).ok()?;
+    at.checked_sub(Duration::from_millis(u64::try_from(now.millis()).ok()?))
+}
+
+fn forbidden(fault: &reqwest::Error) -> bool {
+    let mut inner: Option<&(dyn std::error::Error + 'static)> = Some(fault);
+    while let Some(one) = inner {
+        if one.is::<Forbidden>() {
+            return true;
+        }
+        inner = one.source();
+    }
+    false
+}
+
+/// Why a request failed, without its URL.
+fn told(fault: &reqwest::Error) -> String {
+    match () {
+        () if fault.is_timeout() => "the server did not answer in time".into(),
+        () if fault.is_connect() => "the server cannot be reached".into(),
+        () => "the connection broke".into(),
+    }
+}

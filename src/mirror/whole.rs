@@ -1,0 +1,77 @@
+//! One preview as a whole in memory, for who asks for it now. Nothing is resumed and nothing is kept.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+use bytes::{Bytes, BytesMut};
+use reqwest::StatusCode;
+use sha2::{Digest, Sha256};
+
+use super::{
+    guard,
+    plan::Outcome,
+    request::{Requests, is_framed, judge},
+};
+use crate::{catalog::record::SignedUrl, store::lock::hex};
+
+/// The longest that one preview may take.
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// A complete body that is a picture or a video.
+#[derive(Debug)]
+pub struct Whole {
+    /// The body.
+    pub bytes: Bytes,
+    /// Its SHA-256, in hex.
+    pub sha256: String,
+}
+
+/// Fetches what is behind a canonical URL, by its signed link if it has one. `received` counts the
+/// bytes of bodies, also of those that are refused.
+pub async fn whole(
+    requests: &Requests,
+    url: &str,
+    signed: Option<&SignedUrl>,
+    received: &AtomicU64,
+) -> Result<Whole, Outcome> {
+    let late = Outcome::Passing("the download took too long".into(), None);
+    let fetched = fetch(requests, url, signed, received);
+    tokio::time::timeout(LONGEST, fetched).await.unwrap_or(Err(late))
+}
+
+async fn fetch(
+    requests: &Requests,
+    url: &str,
+    signed: Option<&SignedUrl>,
+    received: &AtomicU64,
+) -> Result<Whole, Outcome> {
+    let link = signed.map_or(url, SignedUrl::expose);
+    if signed.is_some() && !guard::goes_as_written(link) {
+        return Err(Outcome::Forbidden("its signed link cannot be sent byte for byte".into()));
+    }
+    let mut response = requests.ask(link, &[]).await?;
+    if response.status() != StatusCode::OK {
+        return Err(requests.refusal(signed.is_some(), &response));
+    }
+    if let Some(refused) = requests.head(&response) {
+        return Err(refused);
+    }
+    let (framed, length) = (is_framed(&response), response.content_length());
+    let mut body = BytesMut::new();
+    let broken = |_| Outcome::Passing("the body was cut off".into(), None);
+    while let Some(part) = response.chunk().await.map_err(broken)? {
+        received.fetch_add(part.len() as u64, Ordering::Relaxed);
+        if (body.len() + part.len()) as u64 > requests.longest() {
+            return Err(requests.too_long());
+        }
+        body.extend_from_slice(&part);
+    }
+    if length.is_some_and(|length| length != body.len() as u64) {
+        return Err(Outcome::Passing("the body was cut off".into(), None));
+    }
+    judge(&body, body.len() as u64, framed)?;
+    let sha256 = hex(&Sha256::digest(&body));
+    Ok(Whole { bytes: body.freeze(), sha256 })
+}

@@ -1,0 +1,260 @@
+//! Previews on demand: what the mirror does not have is fetched from where HeyGen keeps it, kept in
+//! memory for a while, and served from here. A browser sees neither a link nor another host.
+//!
+//! Many viewers of one preview cause one fetch. Fetches at a time, bytes an hour and the memory are
+//! bounded, and a failure is remembered. Only complete contents whose first bytes show a picture or a
+//! video are kept and served.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::{
+    body::Body,
+    http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header},
+};
+use futures_util::{
+    FutureExt,
+    future::{BoxFuture, Shared},
+};
+use tokio::{sync::Semaphore, time::Instant};
+
+use super::{files, response::plain};
+use crate::{
+    catalog::kind::Role,
+    mirror::{
+        plan::Outcome,
+        request::Requests,
+        whole::{Whole, whole},
+    },
+    store::browse::preview::{PreviewKey, PreviewLink},
+};
+
+/// Fetches at a time.
+const AT_ONCE: usize = 6;
+/// Fetches that wait for their turn, at most.
+const WAITING: usize = 240;
+/// Bytes that are fetched in an hour, at most.
+const HOURLY: u64 = 2 << 30;
+const HOUR: Duration = Duration::from_secs(60 * 60);
+/// How long a failure is remembered, unless the server says when to come back.
+const REMEMBERED: Duration = Duration::from_secs(10 * 60);
+/// Failures that are remembered, at most.
+const FAILURES: usize = 10_000;
+/// The share of the memory that one preview may take.
+const SHARE: u64 = 2;
+
+/// For how long a browser shows a preview without asking again.
+const CACHE: HeaderValue = HeaderValue::from_static("private, max-age=3600");
+
+/// Fetches previews and keeps some of them.
+pub struct Previews(Arc<Inner>);
+
+struct Inner {
+    requests: Requests,
+    turns: Semaphore,
+    received: AtomicU64,
+    most: u64,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// By canonical URL, like everything here; the least recently shown first.
+    order: VecDeque<String>,
+    contents: HashMap<String, Arc<Whole>>,
+    bytes: u64,
+    failures: HashMap<String, Instant>,
+    under_way: HashMap<String, Fetch>,
+    /// Since when the received bytes are counted, and how many there were before.
+    hour: Option<(Instant, u64)>,
+}
+
+/// A fetch that all its viewers wait for.
+type Fetch = Shared<BoxFuture<'static, Result<Arc<Whole>, NoPreview>>>;
+
+/// Why there is no preview.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoPreview {
+    /// It cannot be had, at least for a while.
+    Failed,
+    /// A bound is reached.
+    Busy,
+}
+
+/// The longest body that fits a cache of `most` bytes.
+pub fn longest(most: u64) -> u64 {
+    most / SHARE
+}
+
+impl Previews {
+    /// Keeps `most` bytes at most.
+    pub fn new(requests: Requests, most: u64) -> Self {
+        Self(Arc::new(Inner {
+            requests,
+            turns: Semaphore::new(AT_ONCE),
+            received: AtomicU64::new(0),
+            most,
+            state: Mutex::default(),
+        }))
+    }
+
+    /// The content of a preview, from memory or fetched.
+    pub async fn get(&self, link: PreviewLink) -> Result<Arc<Whole>, NoPreview> {
+        let fetch = match self.0.known(&link.url) {
+            Some(known) => return known,
+            None => self.fetch(link)?,
+        };
+        fetch.await
+    }
+
+    /// The fetch of a link, begun unless it is under way.
+    fn fetch(&self, link: PreviewLink) -> Result<Fetch, NoPreview> {
+        let mut state = self.0.state();
+        if let Some(fetch) = state.under_way.get(&link.url) {
+            return Ok(fetch.clone());
+        }
+        if state.under_way.len() >= AT_ONCE + WAITING || self.0.is_spent(&mut state) {
+            return Err(NoPreview::Busy);
+        }
+        let (inner, url) = (self.0.clone(), link.url.clone());
+        // A task of its own: it is completed even if the first viewer leaves.
+        let task = tokio::spawn(async move { inner.fetched(link).await });
+        let fetch = task.map(|done| done.unwrap_or(Err(NoPreview::Failed))).boxed().shared();
+        state.under_way.insert(url, fetch.clone());
+        Ok(fetch)
+    }
+}
+
+impl Inner {
+    fn state(&self) -> MutexGuard<'_, State> {
+        // A panic elsewhere leaves nothing half-done here.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is kept of a URL: its content, or that it failed a short while ago.
+    fn known(&self, url: &str) -> Option<Result<Arc<Whole>, NoPreview>> {
+        let mut state = self.state();
+        if let Some(content) = state.contents.get(url).cloned() {
+            state.order.retain(|known| known != url);
+            state.order.push_back(url.to_owned());
+            return Some(Ok(content));
+        }
+        let until = state.failures.get(url).copied()?;
+        if Instant::now() < until {
+            return Some(Err(NoPreview::Failed));
+        }
+        state.failures.remove(url);
+        None
+    }
+
+    /// Whether the hour's bytes are used up.
+    fn is_spent(&self, state: &mut State) -> bool {
+        let received = self.received.load(Ordering::Relaxed);
+        let (since, before) = match state.hour {
+            Some((since, before)) if since.elapsed() < HOUR => (since, before),
+            _ => (Instant::now(), received),
+        };
+        state.hour = Some((since, before));
+        received - before >= HOURLY
+    }
+
+    async fn fetched(&self, link: PreviewLink) -> Result<Arc<Whole>, NoPreview> {
+        // It is never closed.
+        let turn = self.turns.acquire().await;
+        let got = whole(&self.requests, &link.url, link.signed.as_ref(), &self.received).await;
+        drop(turn);
+        let mut state = self.state();
+        state.under_way.remove(&link.url);
+        match got {
+            Ok(content) if files::media_type(&content.bytes).is_some() => {
+                let content = Arc::new(content);
+                state.keep(link.url, content.clone(), self.most);
+                Ok(content)
+            }
+            Ok(_) => {
+                state.fail(link.url, REMEMBERED);
+                Err(NoPreview::Failed)
+            }
+            Err(outcome) => {
+                let why = outcome.misfortune().map_or("", |(_, why)| why);
+                tracing::debug!(why, "a preview cannot be shown");
+                let wait = match &outcome {
+                    Outcome::Passing(_, wait) => wait.unwrap_or(REMEMBERED / 10),
+                    _ => REMEMBERED,
+                };
+                state.fail(link.url, wait);
+                Err(NoPreview::Failed)
+            }
+        }
+    }
+}
+
+impl State {
+    /// Keeps a content; those that were shown least recently make room for it.
+    fn keep(&mut self, url: String, content: Arc<Whole>, most: u64) {
+        let size = content.bytes.len() as u64;
+        while self.bytes + size > most {
+            let Some(oldest) = self.order.pop_front() else { return };
+            if let Some(gone) = self.contents.remove(&oldest) {
+                self.bytes -= gone.bytes.len() as u64;
+            }
+        }
+        self.bytes += size;
+        self.order.push_back(url.clone());
+        self.contents.insert(url, content);
+    }
+
+    fn fail(&mut self, url: String, wait: Duration) {
+        let now = Instant::now();
+        if self.failures.len() >= FAILURES {
+            self.failures.retain(|_, until| *until > now);
+        }
+        if self.failures.len() < FAILURES {
+            self.failures.insert(url, now + wait);
+        }
+    }
+}
+
+/// The answer with a preview, whole or a range.
+pub fn response(
+    content: &Whole,
+    key: &PreviewKey,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Response<Body> {
+    let media = files::media_type(&content.bytes);
+    let wanted = match key.role {
+        Role::Image => "image/",
+        Role::Video => "video/",
+        Role::Audio => "audio/",
+    };
+    if !media.is_some_and(|media| media.starts_with(wanted)) {
+        return missing(NoPreview::Failed);
+    }
+    let length = content.bytes.len() as u64;
+    let (mut response, part) = files::outline(headers, &content.sha256, media, length);
+    response.headers_mut().insert(header::CACHE_CONTROL, CACHE);
+    if let Some((from, until)) = part.filter(|_| method != Method::HEAD) {
+        *response.body_mut() = Body::from(content.bytes.slice(from as usize..until as usize));
+    }
+    response
+}
+
+/// The answer without a preview.
+pub fn missing(why: NoPreview) -> Response<Body> {
+    match why {
+        NoPreview::Failed => plain(StatusCode::NOT_FOUND, "this preview cannot be shown"),
+        NoPreview::Busy => {
+            let busy = "too many previews are being fetched";
+            let mut response = plain(StatusCode::SERVICE_UNAVAILABLE, busy);
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
+            response
+        }
+    }
+}

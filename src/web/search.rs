@@ -1,0 +1,137 @@
+//! A search in the lists of all kinds: `/search`, and what a list says of the other kinds.
+
+use askama::Template;
+
+use super::{
+    anchor::Anchor, context::PageContext, failure::PageFailure, response::render, route::View,
+    shell::Shell, tile::TileView, words,
+};
+use crate::{
+    catalog::{kind::Kind, search},
+    store::browse::{
+        Reading,
+        filter::{ItemFilter, Order},
+        items::Slice,
+        scope::Scope,
+    },
+};
+
+/// The number of items of each kind that are shown.
+const FEW: i64 = 10;
+
+/// What a search finds in the lists of all kinds.
+pub struct Found {
+    q: String,
+    /// The kinds with items, and how many.
+    kinds: Vec<(Kind, i64)>,
+    /// If there are none: similar searches, and how many items they find.
+    suggested: Vec<(String, usize)>,
+}
+
+/// The items of one kind.
+struct Section {
+    heading: String,
+    total: String,
+    all: String,
+    compact: bool,
+    tiles: Vec<TileView>,
+}
+
+#[derive(Template)]
+#[template(path = "search.html")]
+struct SearchPage {
+    shell: Shell,
+    q: String,
+    hidden: Vec<(&'static str, String)>,
+    total: String,
+    sections: Vec<Section>,
+    suggested: Vec<Anchor>,
+}
+
+/// What the search `q` finds; `is_empty` if it is known to find nothing in the list that is shown.
+pub async fn found(
+    context: &PageContext<'_>,
+    reading: &mut Reading,
+    q: &str,
+    is_empty: bool,
+) -> Result<Found, PageFailure> {
+    let (account, at) = (context.account.as_str(), context.viewpoint.at());
+    let words = search::words(q);
+    let mut found = Found { q: q.to_owned(), kinds: vec![], suggested: vec![] };
+    if words.is_empty() {
+        return Ok(found);
+    }
+    if !is_empty {
+        found.kinds = reading.found(account, at, &words).await?;
+    } else {
+        let texts = reading.search_texts(account, at).await?;
+        let matching = |kind: Kind| {
+            let own =
+                texts.iter().filter(|(of, text)| *of == kind && search::matches(text, &words));
+            (kind, own.count() as i64)
+        };
+        found.kinds = Kind::ALL.into_iter().map(matching).collect();
+        if found.kinds.iter().all(|(_, items)| *items == 0) {
+            let texts: Vec<&str> = texts.iter().map(|(_, text)| text.as_str()).collect();
+            found.suggested = search::suggestions(&words, &texts);
+        }
+    }
+    found.kinds.retain(|(_, items)| *items > 0);
+    Ok(found)
+}
+
+impl Found {
+    /// The lists with items, but the one that is shown.
+    pub fn lists(&self, context: &PageContext<'_>, shown: Option<Kind>) -> Vec<Anchor> {
+        let others = self.kinds.iter().filter(|(kind, _)| Some(*kind) != shown);
+        let link = |(kind, items): &(Kind, i64)| {
+            let text = words::counted(*items, kind.singular, kind.plural);
+            Anchor::new(context.href(kind.path, &[("q", self.q.clone())]), text)
+        };
+        others.map(link).collect()
+    }
+
+    /// The similar searches.
+    pub fn suggested(&self, context: &PageContext<'_>) -> Vec<Anchor> {
+        let link = |(q, items): &(String, usize)| {
+            let text = format!("{q} ({})", words::number(*items as i64));
+            Anchor::new(context.href("/search", &[("q", q.clone())]), text)
+        };
+        self.suggested.iter().map(link).collect()
+    }
+}
+
+/// The page of a search.
+pub async fn page(
+    context: &PageContext<'_>,
+    reading: &mut Reading,
+    q: &str,
+) -> Result<String, PageFailure> {
+    let mut result = found(context, reading, q, false).await?;
+    let filter = ItemFilter::new(q.to_owned(), vec![]);
+    let scopes: Vec<Scope> = result.kinds.iter().map(|(kind, _)| context.scope(*kind)).collect();
+    let slice = Slice { order: Order::Name, limit: FEW, offset: 0 };
+    let tiles = reading.found_tiles(&scopes, &filter, &context.moments(), slice).await?;
+    if result.kinds.is_empty() && !q.is_empty() {
+        result = found(context, reading, q, true).await?;
+    }
+    let section = |(kind, items): &(Kind, i64)| {
+        let own = tiles.iter().filter(|tile| tile.kind == *kind);
+        let tiles: Vec<TileView> = own.map(|tile| TileView::new(context, tile, &filter)).collect();
+        Section {
+            heading: words::heading(*kind),
+            total: words::number(*items),
+            all: context.href(kind.path, &[("q", q.to_owned())]),
+            compact: tiles.iter().all(|tile| tile.pic.src.is_none()),
+            tiles,
+        }
+    };
+    render(&SearchPage {
+        shell: Shell::new(context, &View::Search, "Search"),
+        q: q.to_owned(),
+        hidden: context.viewpoint.pairs(),
+        total: words::number(result.kinds.iter().map(|(_, items)| items).sum::<i64>()),
+        sections: result.kinds.iter().map(section).collect(),
+        suggested: result.suggested(context),
+    })
+}

@@ -1,0 +1,210 @@
+//! Previews on demand: what the gallery fetches, keeps and refuses.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use axum::{Router, body::Body, http::Response};
+use futures_util::stream;
+use heygen_sync::{
+    config::Mirror,
+    mirror::request::Requests,
+    web::previews::{Previews, longest},
+};
+use serde_json::{Value, json};
+
+use super::site::{Site, both};
+use crate::{
+    demo,
+    mirror::{
+        Names,
+        cdn::{FakeCdn, Fault, Thing},
+    },
+};
+
+/// The memory of the gallery under test, in bytes.
+const CACHE: u64 = 2 << 20;
+
+/// The site with a gallery that fetches previews from this machine.
+async fn live(site: &Site) -> Site {
+    let mirror = Mirror {
+        allowed_hosts: vec!["127.0.0.1".into(), "inside.test".into()],
+        requests_per_second: 1_000,
+        ..Mirror::default()
+    };
+    let resolver = Arc::new(Names(BTreeMap::from([("inside.test", "127.0.0.2:0")])));
+    let requests = Requests::new(&mirror, resolver, longest(CACHE), &demo::clock()).unwrap();
+    let previews = Arc::new(Previews::new(requests, CACHE));
+    site.beside(|settings| settings.previews = Some(previews)).await
+}
+
+fn avatar(id: &str, image: &str) -> Value {
+    json!({"avatar_id": id, "avatar_name": id, "preview_image_url": image})
+}
+
+fn path(id: &str, role: &str) -> String {
+    format!("/preview/default/avatar/{id}/1/{role}")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_preview_is_fetched_once_and_served_whole_or_in_ranges() {
+    for site in both().await {
+        let (site, cdn) = (live(&site).await, FakeCdn::start(demo::clock()));
+        let (picture, video) = (Thing::picture(1, 40_000), Thing::video(2, 90_000));
+        let mut record = avatar("good", &cdn.put("/good.webp", picture.clone()));
+        record["preview_video_url"] = json!(cdn.put("/good.mp4", video.clone()));
+        site.poll_records("default", vec![record], 99).await;
+        let list = site.get("/avatars?q=good").await;
+        assert!(list.sources().contains(&path("good", "image")), "{:?}", list.sources());
+        assert!(!list.text.contains(&cdn.base), "no link leaves the server");
+        let address = path("good", "image");
+        let viewers = (0..8).map(|_| site.get(&address));
+        for answer in futures_util::future::join_all(viewers).await {
+            assert_eq!((answer.status, &answer.bytes), (200, &picture.body()));
+            assert_eq!(answer.header("content-type"), "image/webp");
+            assert_eq!(answer.header("etag"), format!("\"{}\"", picture.sha256()));
+        }
+        assert_eq!(cdn.asked("/good.webp"), 1, "one fetch for many viewers");
+        let part = site.get_range(&path("good", "video"), "bytes=10-19").await;
+        assert_eq!((part.status, part.bytes.as_slice()), (206, &video.body()[10..20]));
+        assert_eq!(part.header("content-range"), "bytes 10-19/90000");
+        let tag = format!("\"{}\"", picture.sha256());
+        assert_eq!(site.get_if(&address, &tag).await.status, 304);
+        assert_eq!(site.get("/avatars?as_of=2026-11-20").await.status, 200);
+        for unknown in ["/preview/default/avatar/good/9/image", "/preview/x/avatar/good/1/image"] {
+            assert_eq!(site.get(unknown).await.status, 404, "{unknown}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_preview_is_refused_once_and_named_nowhere() {
+    let [site, _] = both().await;
+    let (live, cdn) = (live(&site).await, FakeCdn::start(demo::clock()));
+    let thing = |fault| Thing::picture(1, 3_000).with(fault);
+    let private = "http://inside.test/secret".to_owned();
+    let bad = [
+        ("denied", thing(Fault::Status(403))),
+        ("html", thing(Fault::Instead("<!doctype html><html>not a picture"))),
+        ("cut", thing(Fault::CutOff)),
+        ("private", thing(Fault::Redirect(private))),
+        ("elsewhere", thing(Fault::Redirect("http://169.254.169.254/latest".into()))),
+        ("video", Thing::video(3, 3_000)),
+    ];
+    let records: Vec<Value> = bad
+        .iter()
+        .map(|(id, thing)| avatar(id, &cdn.put(&format!("/{id}"), thing.clone())))
+        .collect();
+    let expired = format!("{}/old?Expires=1700000000&Signature=S3CR3T&Key-Pair-Id=K", cdn.base);
+    cdn.put("/old", Thing::picture(9, 3_000));
+    live.poll_records("default", [records, vec![avatar("old", &expired)]].concat(), 99).await;
+    for id in bad.iter().map(|(id, _)| *id).chain(["old"]) {
+        for _ in 0..2 {
+            let answer = live.get(&path(id, "image")).await;
+            assert_eq!(answer.status, 404, "{id}: {}", answer.text);
+            assert!(!answer.text.contains("http") && !answer.text.contains("S3CR3T"), "{id}");
+        }
+        let asked = cdn.asked(&format!("/{id}"));
+        assert_eq!(
+            asked,
+            u32::from(id != "old"),
+            "{id}: a failure is remembered, an expired link not tried"
+        );
+    }
+    let list = live.get("/avatars?q=old").await;
+    assert!(
+        list.text.contains(r#"<span class="ini" aria-hidden="true">O</span>"#),
+        "{}",
+        list.text
+    );
+    assert_eq!(list.sources(), Vec::<String>::new(), "an expired link is not even tried");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_preview_that_is_too_large_is_not_read_to_its_end() {
+    let [site, _] = both().await;
+    let live = live(&site).await;
+    let (base, sent) = endless().await;
+    let records =
+        vec![avatar("huge", &format!("{base}/huge")), avatar("told", &format!("{base}/told"))];
+    live.poll_records("default", records, 99).await;
+    for id in ["huge", "told"] {
+        assert_eq!(live.get(&path(id, "image")).await.status, 404, "{id}");
+    }
+    // What was on its way in buffers counts.
+    let sent = sent.load(Ordering::Relaxed);
+    assert!(sent < 64 << 20, "{sent} bytes were sent");
+}
+
+/// A server of two gigabytes that begin as a picture: `/huge` without a length, `/told` with it; and how
+/// many bytes it has sent.
+async fn endless() -> (String, Arc<AtomicU64>) {
+    let sent = Arc::new(AtomicU64::new(0));
+    let count = sent.clone();
+    let app = Router::new().fallback(move |uri: axum::http::Uri| {
+        let count = count.clone();
+        async move {
+            let parts = (0..2_048u32).map(move |nth| {
+                let mut part = vec![0; 1 << 20];
+                if nth == 0 {
+                    part[..8].copy_from_slice(b"\x89PNG\r\n\x1a\n");
+                }
+                count.fetch_add(1 << 20, Ordering::Relaxed);
+                Ok::<_, std::io::Error>(part)
+            });
+            let mut response = Response::new(Body::from_stream(stream::iter(parts)));
+            if uri.path() == "/told" {
+                response.headers_mut().insert("content-length", (2_048u64 << 20).into());
+            }
+            response
+        }
+    });
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+    (base, sent)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_previews_delay_no_page() {
+    let [site, _] = both().await;
+    let (live, cdn) = (live(&site).await, FakeCdn::start(demo::clock()));
+    let records: Vec<Value> = (0..20)
+        .map(|nth| {
+            let thing = Thing::picture(nth, 3_000).with(Fault::Stalled);
+            avatar(&format!("slow{nth}"), &cdn.put(&format!("/slow{nth}"), thing))
+        })
+        .collect();
+    live.poll_records("default", records, 99).await;
+    let waiting = (0..20).map(|nth| {
+        let url = format!("http://{}{}", live.address(), path(&format!("slow{nth}"), "image"));
+        tokio::spawn(reqwest::Client::builder().no_proxy().build().unwrap().get(url).send())
+    });
+    let waiting: Vec<_> = waiting.collect();
+    assert!(
+        tokio::task::spawn_blocking(move || {
+            let seen = cdn.wait_for(6);
+            (seen, cdn)
+        })
+        .await
+        .unwrap()
+        .0
+    );
+    for page in ["/", "/avatars", "/changes", "/polls"] {
+        assert_eq!(live.get(page).await.status, 200, "{page}");
+    }
+    assert!(waiting.iter().all(|one| !one.is_finished()), "the previews are still on their way");
+    waiting.iter().for_each(|one| one.abort());
+}
+
+#[test]
+fn only_a_gallery_of_this_machine_fetches_previews_by_itself() {
+    let serve = heygen_sync::config::Config::default().serve;
+    let fetches = |address: &str| serve.fetches_previews(address.parse().unwrap());
+    assert!(fetches("127.0.0.1:8087") && fetches("[::1]:8087"));
+    assert!(!fetches("0.0.0.0:8087") && !fetches("192.0.2.1:8087"));
+}
