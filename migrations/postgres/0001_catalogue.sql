@@ -725,6 +725,11 @@ CREATE INDEX polls_by_catalogue ON polls (account, catalogue, poll_id);
 -- The good polls of a catalogue in the order of time, of which no two share a moment.
 CREATE UNIQUE INDEX polls_good ON polls (account, catalogue, observed_at)
     WHERE outcome <> 'failed';
+-- The good polls of a version of the API, and what it announced: the choice of the version asks.
+CREATE INDEX polls_served ON polls (account, catalogue, api_version, poll_id)
+    WHERE outcome <> 'failed' AND trigger <> 'file';
+CREATE INDEX polls_announced ON polls (account, catalogue, api_version, poll_id)
+    WHERE warning IS NOT NULL AND trigger <> 'file';
 -- Where a span of the change feed begins.
 CREATE INDEX polls_by_time ON polls (observed_at);
 -- Listing by name, without the blanks that it begins with. Of the rest its first 200 characters:

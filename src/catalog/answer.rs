@@ -10,10 +10,9 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::value::RawValue;
-
 use super::{
     item::{FieldName, Fields},
+    json::{Reader, parse},
     kind::Kind,
     schema::{JsonType, Schema, Types},
     value::{Value, write_json_string},
@@ -101,7 +100,7 @@ impl ListWriter {
 fn is_number_like(value: &Value<'_>) -> bool {
     let Some(text) = value.as_str() else { return false };
     JsonType::of_raw(text) == Some(JsonType::Number)
-        && serde_json::from_str::<&RawValue>(text).is_ok_and(|raw| raw.get() == text)
+        && parse(text, Reader::value).is_ok_and(|raw| raw.get() == text)
         && Value::decode(text, 1).as_ref() == Ok(value)
 }
 
@@ -109,7 +108,10 @@ fn is_number_like(value: &Value<'_>) -> bool {
 mod tests {
     use super::*;
     use crate::{
-        catalog::schema::{Change, SchemaChange, fold},
+        catalog::{
+            item::Names,
+            schema::{Change, SchemaChange, fold},
+        },
         time::Timestamp,
     };
 
@@ -126,8 +128,10 @@ mod tests {
 
     /// The records of items that hold these fields, called a, b, c …
     fn records(schema: &Schema, items: &[&str]) -> Vec<String> {
-        let items: Vec<Fields> =
-            items.iter().map(|json| Fields::from_row(Kind::AVATAR, vec![], Some(json))).collect();
+        let items: Vec<Fields> = items
+            .iter()
+            .map(|json| Fields::from_row(Kind::AVATAR, vec![], Some(json), &mut Names::default()))
+            .collect();
         let writer = ListWriter::new(Kind::AVATAR, schema);
         let record = |(id, item): (char, &Fields)| {
             let mut out = String::new();

@@ -6,27 +6,41 @@
 
 use std::{collections::HashSet, fmt, sync::Arc};
 
-use serde_json::value::RawValue;
-
 pub use super::column::FieldName;
 use super::{
     cell::Cell,
     column::{Column, Holds},
+    json::Raw,
     kind::Kind,
     value::{Sort, Value, pairs, write_json_object},
 };
 
 /// Names that many items have: those with the same fields hold them together, once.
 #[derive(Debug, Default)]
-pub struct Names(HashSet<Arc<[FieldName]>>);
+pub struct Names {
+    all: HashSet<Arc<[FieldName]>>,
+    /// Those asked for last, each in a place that follows from its names: most items have the
+    /// names of one shortly before.
+    recent: [Arc<[FieldName]>; 32],
+}
 
 impl Names {
-    /// Makes `names` the copy that others hold, if any does.
-    pub fn share(&mut self, names: &mut Arc<[FieldName]>) {
-        match self.0.get(&**names) {
-            Some(known) => *names = known.clone(),
-            None => drop(self.0.insert(names.clone())),
+    /// The copy of `names` that all items hold.
+    pub fn shared<'a>(
+        &mut self,
+        names: impl ExactSizeIterator<Item = &'a FieldName> + Clone,
+    ) -> Arc<[FieldName]> {
+        let mix = |mix: usize, name: &FieldName| {
+            let last = name.as_bytes().last().map_or(0, |byte| usize::from(*byte));
+            mix.wrapping_mul(31).wrapping_add(name.len() + last)
+        };
+        let recent = &mut self.recent[names.clone().fold(0, mix) % 32];
+        if recent.len() != names.len() || !recent.iter().eq(names.clone()) {
+            let names: Arc<[FieldName]> = names.cloned().collect();
+            *recent = self.all.get(&names).cloned().unwrap_or_else(|| names.clone());
+            self.all.insert(names);
         }
+        recent.clone()
     }
 }
 
@@ -42,7 +56,7 @@ pub struct Fields {
 
 impl Fields {
     /// From pairs in any order, of which no name may repeat and no value may be null.
-    pub fn new(mut pairs: Vec<(FieldName, Value<'_>)>) -> Self {
+    pub fn new(mut pairs: Vec<(FieldName, Value<'_>)>, names: &mut Names) -> Self {
         if !pairs.is_sorted_by(|a, b| a.0 < b.0) {
             pairs.sort_by(|a, b| a.0.cmp(&b.0));
         }
@@ -53,13 +67,8 @@ impl Fields {
             // No body and no row is that large.
             slots.push((value.sort(), u32::try_from(text.len()).unwrap_or(u32::MAX)));
         }
-        let names = pairs.into_iter().map(|(name, _)| name).collect();
+        let names = names.shared(pairs.iter().map(|(name, _)| name));
         Self { names, slots: slots.into(), text: text.into() }
-    }
-
-    /// Holds the names together with others that have the same.
-    pub fn share(&mut self, names: &mut Names) {
-        names.share(&mut self.names);
     }
 
     /// The field's value; `None` when it is null or was never known.
@@ -87,7 +96,7 @@ impl Fields {
     /// The same with some fields set that have no value here.
     pub fn with(&self, others: Vec<(FieldName, Value<'_>)>) -> Self {
         let own = self.iter().map(|(name, value)| (name.clone(), value));
-        Self::new(own.chain(others).collect())
+        Self::new(own.chain(others).collect(), &mut Names::default())
     }
 
     /// The item's name, if it is a string.
@@ -119,12 +128,17 @@ impl Fields {
 
     /// The reverse of [`Self::cell`] and [`Self::extra`]: the state that a row holds. JSON that
     /// an engine has rendered anew is made canonical on the way.
-    pub fn from_row(kind: Kind, cells: Vec<(FieldName, Value<'_>)>, extra: Option<&str>) -> Self {
+    pub fn from_row(
+        kind: Kind,
+        cells: Vec<(FieldName, Value<'_>)>,
+        extra: Option<&str>,
+        names: &mut Names,
+    ) -> Self {
         let mut all = cells;
-        for (name, raw) in extra.and_then(|extra| pairs(extra).ok()).unwrap_or_default() {
+        for (name, raw) in extra.and_then(|extra| pairs(extra)).unwrap_or_default() {
             all.extend(decoded(raw).map(|value| (kind.field(&name), value)));
         }
-        Self::new(all)
+        Self::new(all, names)
     }
 
     /// All fields as one canonical JSON object.
@@ -165,8 +179,8 @@ fn fits(column: &Column, value: &Value<'_>) -> bool {
 }
 
 /// A stored value; its depth was checked when it came in.
-fn decoded(raw: &RawValue) -> Option<Value<'_>> {
-    Value::decode(raw.get(), 1).ok().filter(|value| value.sort() != Sort::Null)
+fn decoded(raw: Raw<'_>) -> Option<Value<'_>> {
+    Value::read(raw, 1).ok().filter(|value| value.sort() != Sort::Null)
 }
 
 #[cfg(test)]
@@ -174,7 +188,7 @@ mod tests {
     use super::*;
 
     fn fields(json: &str) -> Fields {
-        Fields::from_row(Kind::AVATAR, vec![], Some(json))
+        Fields::from_row(Kind::AVATAR, vec![], Some(json), &mut Names::default())
     }
 
     #[test]
@@ -203,19 +217,18 @@ mod tests {
                 ))
             })
             .collect();
-        let back = Fields::from_row(Kind::AVATAR, cells, state.extra(Kind::AVATAR).as_deref());
+        let extra = state.extra(Kind::AVATAR);
+        let names = &mut Names::default();
+        let back = Fields::from_row(Kind::AVATAR, cells, extra.as_deref(), names);
         assert_eq!(back, state);
     }
 
     #[test]
     fn items_with_the_same_fields_hold_their_names_together() {
         let mut names = Names::default();
-        let [mut one, mut other] =
-            [fields(r#"{"a":1,"c":"x"}"#), fields(r#"{"c":"longer","a":null,"b":[]}"#)];
-        let mut same = fields(r#"{"c":"y","a":2}"#);
-        for item in [&mut one, &mut other, &mut same] {
-            item.share(&mut names);
-        }
+        let [one, other, same] =
+            [r#"{"a":1,"c":"x"}"#, r#"{"c":"longer","a":null,"b":[]}"#, r#"{"c":"y","a":2}"#]
+                .map(|json| Fields::from_row(Kind::AVATAR, vec![], Some(json), &mut names));
         assert!(Arc::ptr_eq(&one.names, &same.names) && !Arc::ptr_eq(&one.names, &other.names));
         assert_eq!(
             other.with(vec![("a".into(), Value::int(3))]).to_json(),

@@ -6,14 +6,14 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use serde_json::value::RawValue;
+use serde::de::IgnoredAny;
 
 use super::{
-    item::Names,
-    kind::Kind,
-    record::{self, Decoded, Dialect, Record},
+    json::{self, Malformed, Raw, Reader},
+    kind::{ByKind, Kind},
+    record::{self, Decoded, Dialect, Record, Shared},
     signatures::Signatures,
-    value::{Sort, Value, pairs, text},
+    value::{Object, Sort, Value, items, pairs, read_pairs},
 };
 use crate::error::{Error, Result};
 
@@ -83,61 +83,126 @@ fn v2(kind: Kind) -> Dialect {
 
 /// Decodes a response of `GET /v2/avatars`.
 pub fn decode(body: &[u8]) -> Result<Answer> {
-    decode_envelope(body, false)
+    Envelope::read(body)?.answer(false)
 }
 
-/// Decodes a saved response: a whole one, or its `data` alone.
-pub fn decode_saved(body: &[u8]) -> Result<Answer> {
-    decode_envelope(body, true)
+/// Decodes a saved response: a whole one, or its `data` alone; `None` when its `data` is an array,
+/// as in a page of v3.
+pub fn decode_saved(body: &[u8]) -> Result<Option<Answer>> {
+    let read = Envelope::read(body)?;
+    if read.is_page { Ok(None) } else { read.answer(true).map(Some) }
 }
 
-fn decode_envelope(body: &[u8], data_alone: bool) -> Result<Answer> {
-    let top = object(json(body)?, "the answer")?;
-    let field = |name: &str| top.iter().find(|(key, _)| key == name).map(|(_, raw)| *raw);
-    if let Some(error) = field("error").and_then(said_error) {
-        return Err(Error::not_a_catalogue(format!("the answer is an error: {error}")));
+/// The lists among an object's fields, each `None` when it is not an array.
+type Lists = ByKind<Option<ListBuilder>>;
+
+/// What an answer has, read in one pass: what it all means is known at its end.
+#[derive(Default)]
+struct Envelope<'a> {
+    error: Option<Raw<'a>>,
+    warning: Option<Raw<'a>>,
+    /// The lists in `data`; the inner `None` when it is not an object.
+    data: Option<Option<Lists>>,
+    is_page: bool,
+    /// The lists beside it.
+    lists: Lists,
+}
+
+impl<'a> Envelope<'a> {
+    fn read(body: &'a [u8]) -> Result<Self> {
+        let mut read = Self::default();
+        let is_object = parse(body, |reader| {
+            reader.object(|key, reader| {
+                match &*key {
+                    "error" => read.error = Some(reader.value()?),
+                    "warning" => read.warning = Some(reader.value()?),
+                    "data" => {
+                        let mut lists = Lists::new();
+                        read.is_page = reader.peek() == b'[';
+                        let is_object = reader.object(|key, at| read_list(&key, at, &mut lists))?;
+                        read.data = Some(is_object.then_some(lists));
+                    }
+                    _ => read_list(&key, reader, &mut read.lists)?,
+                }
+                Ok(())
+            })
+        })?;
+        if is_object { Ok(read) } else { Err(is_not("the answer", "object")) }
     }
-    let lists = match field("data") {
-        Some(data) => object(data.get(), "`data`")?,
-        None if data_alone => top.clone(),
-        None => return Err(missing("data")),
-    };
-    let warning = field("warning").and_then(said_warning);
-    let list = |kind: Kind| {
-        let raw = lists.iter().find(|(key, _)| key == kind.table).map(|(_, raw)| *raw);
-        decode_list(raw.ok_or_else(|| missing(kind.table))?, kind)
-    };
-    let lists = V2_KINDS.into_iter().map(list).collect::<Result<_>>()?;
-    Ok(Answer { lists, warning })
+
+    fn answer(self, data_alone: bool) -> Result<Answer> {
+        if let Some(error) = self.error.and_then(said_error) {
+            return Err(Error::not_a_catalogue(format!("the answer is an error: {error}")));
+        }
+        let mut lists = match self.data {
+            Some(lists) => lists.ok_or_else(|| is_not("`data`", "object"))?,
+            None if data_alone => self.lists,
+            None => return Err(missing("data")),
+        };
+        let list = |kind: Kind| match lists.remove(&kind) {
+            Some(Some(list)) => Ok(list.finish()),
+            Some(None) => Err(is_not(&format!("`{}`", kind.table), "array")),
+            None => Err(missing(kind.table)),
+        };
+        let lists = V2_KINDS.into_iter().map(list).collect::<Result<_>>()?;
+        Ok(Answer { lists, warning: self.warning.and_then(said_warning) })
+    }
 }
 
-/// The body as JSON text, checked to be well-formed to its end.
-pub fn json(body: &[u8]) -> Result<&str> {
+fn read_list(key: &str, reader: &mut Reader<'_>, lists: &mut Lists) -> Result<(), Malformed> {
+    let Some(kind) = V2_KINDS.into_iter().find(|kind| kind.table == key) else {
+        return reader.value().map(drop);
+    };
+    let (mut list, dialect) = (ListBuilder::new(kind), v2(kind));
+    let is_array = reader.array(|reader| {
+        let record = read_pairs(reader)?.map(|pairs| list.decode(&pairs, &dialect));
+        list.push(record.unwrap_or(Decoded::Unusable));
+        Ok(())
+    })?;
+    lists.insert(kind, is_array.then_some(list));
+    Ok(())
+}
+
+/// Reads the body as JSON text, to its end.
+pub fn parse<'a, T>(
+    body: &'a [u8],
+    read: impl FnOnce(&mut Reader<'a>) -> Result<T, Malformed>,
+) -> Result<T> {
     let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
     let not_json = |why: String| Error::not_a_catalogue(format!("the answer is not JSON ({why})"));
     let text = std::str::from_utf8(body)
         .map_err(|fault| not_json(format!("byte {} is not UTF-8", fault.valid_up_to())))?;
-    match serde_json::from_str::<&RawValue>(text) {
-        Ok(raw) => Ok(raw.get()),
-        Err(fault) if fault.is_eof() && text.trim().is_empty() => {
-            Err(not_json("it is empty".into()))
-        }
-        Err(fault) if fault.is_eof() => {
-            Err(not_json(format!("it is cut off after {} bytes", text.len())))
-        }
-        Err(fault) => Err(not_json(format!("line {} column {}", fault.line(), fault.column()))),
+    json::parse(text, read).map_err(|Malformed| not_json(what_is_wrong(text)))
+}
+
+/// What is wrong with a text that is malformed: `serde_json` counts its lines.
+fn what_is_wrong(text: &str) -> String {
+    match serde_json::from_str::<IgnoredAny>(text) {
+        Err(fault) if fault.is_eof() && text.trim().is_empty() => "it is empty".into(),
+        Err(fault) if fault.is_eof() => format!("it is cut off after {} bytes", text.len()),
+        Err(fault) => format!("line {} column {}", fault.line(), fault.column()),
+        Ok(IgnoredAny) => "it cannot be read".into(),
     }
 }
 
-/// An object's keys and raw values, sorted by key.
-pub type Object<'a> = Vec<(std::borrow::Cow<'a, str>, &'a RawValue)>;
+/// The body as JSON text, checked to be well-formed to its end.
+pub fn json(body: &[u8]) -> Result<&str> {
+    parse(body, |reader| Ok(reader.value()?.get()))
+}
 
-/// The object that `raw`, called `what` for people, must be.
-pub fn object<'a>(raw: &'a str, what: &str) -> Result<Object<'a>> {
-    if !raw.starts_with('{') {
-        return Err(Error::not_a_catalogue(format!("{what} is not a JSON object")));
-    }
-    pairs(raw).map_err(|_| Error::not_a_catalogue(format!("{what} cannot be read as an object")))
+/// The object that `json`, called `what` for people, must be.
+pub fn object<'a>(json: &'a str, what: &str) -> Result<Object<'a>> {
+    pairs(json).ok_or_else(|| is_not(what, "object"))
+}
+
+/// The elements of the array that the field `name` must be.
+pub fn array<'a>(raw: Raw<'a>, name: &str) -> Result<Vec<Raw<'a>>> {
+    items(raw.get()).ok_or_else(|| is_not(&format!("`{name}`"), "array"))
+}
+
+/// The error of a part of an answer that has another JSON type.
+pub fn is_not(what: &str, wanted: &str) -> Error {
+    Error::not_a_catalogue(format!("{what} is not a JSON {wanted}"))
 }
 
 /// The error of an answer without `field`.
@@ -147,33 +212,12 @@ pub fn missing(field: &str) -> Error {
     ))
 }
 
-/// The elements of the array that the field `name` must be.
-pub fn array<'a>(raw: &'a RawValue, name: &str) -> Result<Vec<&'a RawValue>> {
-    if !raw.get().starts_with('[') {
-        return Err(Error::not_a_catalogue(format!("`{name}` is not a JSON array")));
-    }
-    serde_json::from_str(raw.get())
-        .map_err(|_| Error::not_a_catalogue(format!("`{name}` cannot be read")))
-}
-
-fn decode_list(raw: &RawValue, kind: Kind) -> Result<List> {
-    let raws = array(raw, kind.table)?;
-    let dialect = v2(kind);
-    let mut list = ListBuilder::new(kind);
-    for raw in raws {
-        let record = pairs(raw.get()).map(|pairs| list.decode(&pairs, &dialect));
-        list.push(record.unwrap_or(Decoded::Unusable));
-    }
-    Ok(list.finish())
-}
-
 /// Gathers the records of one list, in whatever order and from however many pages they come.
 #[derive(Debug)]
 pub struct ListBuilder {
     kind: Kind,
     records: Vec<Record>,
-    signatures: Signatures,
-    names: Names,
+    shared: Shared,
     undecodable: Vec<String>,
     unusable: u64,
     incomplete: Option<String>,
@@ -185,8 +229,7 @@ impl ListBuilder {
         Self {
             kind,
             records: vec![],
-            signatures: Signatures::default(),
-            names: Names::default(),
+            shared: Shared::default(),
             undecodable: vec![],
             unusable: 0,
             incomplete: None,
@@ -195,17 +238,13 @@ impl ListBuilder {
 
     /// Decodes a record of this list by the names of its version of the API.
     pub fn decode(&mut self, pairs: &Object<'_>, dialect: &Dialect) -> Decoded {
-        record::decode(pairs, self.kind, dialect, &mut self.signatures)
+        record::decode(pairs, self.kind, dialect, &mut self.shared)
     }
 
     /// Adds one record.
     pub fn push(&mut self, record: Decoded) {
         match record {
-            Decoded::Record(mut record) => {
-                record.fields.share(&mut self.names);
-                self.names.share(&mut record.nulls);
-                self.records.push(record);
-            }
+            Decoded::Record(record) => self.records.push(record),
             Decoded::Undecodable(id) => self.undecodable.push(id),
             Decoded::Unusable => self.unusable += 1,
         }
@@ -218,8 +257,7 @@ impl ListBuilder {
 
     /// The list, sorted and counted.
     pub fn finish(self) -> List {
-        let Self { kind, mut records, signatures, names: _, undecodable, unusable, incomplete } =
-            self;
+        let Self { kind, mut records, shared, undecodable, unusable, incomplete } = self;
         records.shrink_to_fit();
         records.sort_by(|a, b| a.id.cmp(&b.id));
         let usable = records.len() + undecodable.len();
@@ -236,7 +274,7 @@ impl ListBuilder {
             listed: listed as u64,
             duplicates: (usable - listed) as u64,
             records,
-            signatures: Arc::new(signatures),
+            signatures: Arc::new(shared.signatures),
             undecodable,
             rejected,
             unusable,
@@ -248,8 +286,8 @@ impl ListBuilder {
 
 /// What an `error` that is neither null nor an empty string says, for people: only its `code`
 /// and `message` are told, shortened, never the body.
-pub fn said_error(raw: &RawValue) -> Option<String> {
-    let value = Value::decode(raw.get(), 1).ok();
+pub fn said_error(raw: Raw<'_>) -> Option<String> {
+    let value = Value::read(raw, 1).ok();
     if value.as_ref().is_some_and(|value| value.sort() == Sort::Null) {
         return None;
     }
@@ -271,14 +309,15 @@ fn code_and_message(raw: &str) -> String {
 }
 
 /// The body's `warning`, as one line.
-pub fn said_warning(raw: &RawValue) -> Option<String> {
-    if raw.get().starts_with('"') {
-        return Some(quoted(&text(raw.get()))).filter(|said| !said.is_empty());
+pub fn said_warning(raw: Raw<'_>) -> Option<String> {
+    let said = |raw: Raw<'_>| raw.text().map(|text| quoted(&text));
+    if let Some(said) = said(raw) {
+        return Some(said).filter(|said| !said.is_empty());
     }
-    let fields = pairs(raw.get()).ok()?;
+    let fields = pairs(raw.get())?;
     let of = |name: &str| {
-        let raw = fields.iter().find(|(key, _)| key == name)?.1.get();
-        raw.starts_with('"').then(|| quoted(&text(raw))).filter(|said| !said.is_empty())
+        let (_, raw) = fields.iter().find(|(key, _)| key == name)?;
+        said(*raw).filter(|said| !said.is_empty())
     };
     let message = of("message").unwrap_or_else(|| "the API announces a change".into());
     let details =
@@ -361,7 +400,8 @@ mod tests {
     #[test]
     fn a_byte_order_mark_is_tolerated_and_a_saved_file_may_be_data_alone() {
         assert!(decode(format!("\u{FEFF}{EMPTY}").as_bytes()).is_ok());
-        assert!(decode_saved(br#" {"avatars":[],"talking_photos":[]}"#).is_ok());
+        let alone = decode_saved(br#" {"avatars":[],"talking_photos":[]}"#);
+        assert!(alone.is_ok_and(|answer| answer.is_some()));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! No I/O, no async, no SQL, no clock: bytes and values in, a printable [`diff::Diff`] out.
 //!
+//! - [`json`]: JSON text, read once
 //! - [`value`]: JSON in its canonical form, without loss
 //! - [`signed_url`]: which part of a URL is a signature, and when it expires
 //! - [`cell`]: a value of a row
@@ -33,6 +34,7 @@ pub mod description;
 pub mod diff;
 pub mod foreign;
 pub mod item;
+pub mod json;
 pub mod json_type;
 pub mod kind;
 mod kinds;

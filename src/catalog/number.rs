@@ -1,25 +1,25 @@
 //! Numbers of JSON by their value, exactly: whatever way one is written, it has one text.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 /// The one text of a number's value, with the fewest digits: of an integer or a double that holds
 /// just this value. `Err` has the text of one that neither holds.
-pub fn canonical(raw: &str) -> Result<String, String> {
-    if let Ok(int) = raw.parse::<i64>() {
-        return Ok(int.to_string());
+pub fn canonical(raw: &str) -> Result<Cow<'_, str>, String> {
+    if raw != "-0" && raw.parse::<i64>().is_ok() {
+        return Ok(Cow::Borrowed(raw));
     }
     let Some(exact) = Decimal::parse(raw) else {
         return Err(raw.to_ascii_lowercase());
     };
     if let Some(int) = exact.to_i64() {
-        return Ok(int.to_string());
+        return Ok(int.to_string().into());
     }
     match raw.parse::<f64>() {
         Ok(double)
             if double.is_finite()
                 && Decimal::parse(&format!("{double:e}")).as_ref() == Some(&exact) =>
         {
-            Ok(shortest(double))
+            Ok(shortest(double).into())
         }
         _ => Err(exact.to_string()),
     }

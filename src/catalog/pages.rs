@@ -4,14 +4,13 @@
 //! other lists hold one kind each. Which page to ask for next, and when to stop asking, is decided
 //! elsewhere.
 
-use serde_json::value::RawValue;
-
 use super::{
     catalogue::Catalogue,
+    json::{Malformed, Raw, Reader},
     kind::{ByKind, Kind},
-    list::{Answer, ListBuilder, Object, array, json, missing, object, said_error, said_warning},
+    list::{Answer, ListBuilder, is_not, json, missing, object, parse, said_error, said_warning},
     record::{Decoded, Dialect},
-    value::{pairs, text},
+    value::{Object, read_pairs},
 };
 use crate::{
     error::{Error, Result},
@@ -74,39 +73,55 @@ impl Pages {
     /// [`crate::error::Kind::NotACatalogue`]: it is no page of a list (rule 11), or it says that
     /// there are more without saying where.
     pub fn add(&mut self, body: &[u8]) -> Result<Page> {
-        let top = object(json(body)?, "the answer")?;
+        let (mut top, mut data, mut records) = (Object::new(), None, vec![]);
+        let is_object = parse(body, |reader| {
+            reader.object(|key, reader| {
+                if key == "data" {
+                    records.clear();
+                    let read = |reader: &mut Reader<'_>| Ok(records.push(self.read(reader)?));
+                    data = Some(reader.array(read)?);
+                } else {
+                    top.push((key, reader.value()?));
+                }
+                Ok(())
+            })
+        })?;
+        if !is_object {
+            return Err(is_not("the answer", "object"));
+        }
         if let Some(error) = field(&top, "error").and_then(said_error) {
             return Err(Error::not_a_catalogue(format!("the answer is an error: {error}")));
         }
-        let records = array(field(&top, "data").ok_or_else(|| missing("data"))?, "data")?;
-        let next = next(&top)?;
-        for record in &records {
-            match self.kind {
-                Some(kind) => self.push(record, kind),
-                None => self.push_look(record),
-            }
+        if !data.ok_or_else(|| missing("data"))? {
+            return Err(is_not("`data`", "array"));
         }
-        self.records += records.len() as u64;
+        let page = Page { records: records.len(), next: next(&top)? };
+        records.into_iter().for_each(|record| self.push(record));
         if self.warning.is_none() {
             self.warning = field(&top, "warning").and_then(said_warning);
         }
-        Ok(Page { records: records.len(), next })
+        Ok(page)
     }
 
-    fn push(&mut self, raw: &RawValue, kind: Kind) {
-        let list = self.list(kind);
-        let record = pairs(raw.get()).map(|pairs| list.decode(&pairs, &v3(kind)));
-        list.push(record.unwrap_or(Decoded::Unusable));
-    }
-
-    fn push_look(&mut self, raw: &RawValue) {
-        let Ok(pairs) = pairs(raw.get()) else { return self.stray() };
+    /// A record and its kind; `None` for a look that shows neither an id nor a kind.
+    fn read(&mut self, reader: &mut Reader<'_>) -> Result<Option<(Kind, Decoded)>, Malformed> {
+        let pairs = read_pairs(reader)?;
+        if let Some(kind) = self.kind {
+            let record = pairs.map(|pairs| self.list(kind).decode(&pairs, &v3(kind)));
+            return Ok(Some((kind, record.unwrap_or(Decoded::Unusable))));
+        }
+        let Some(pairs) = pairs else { return Ok(None) };
         let kind = field(&pairs, "avatar_type").and_then(kind);
         let assumed = kind.unwrap_or(Kind::AVATAR);
-        let list = self.list(assumed);
-        match list.decode(&pairs, &v3(assumed)) {
-            Decoded::Unusable if kind.is_none() => self.stray(),
-            look => list.push(look),
+        let look = self.list(assumed).decode(&pairs, &v3(assumed));
+        Ok(Some((assumed, look)).filter(|(_, look)| kind.is_some() || *look != Decoded::Unusable))
+    }
+
+    fn push(&mut self, record: Option<(Kind, Decoded)>) {
+        self.records += 1;
+        match record {
+            Some((kind, record)) => self.list(kind).push(record),
+            None => self.stray(),
         }
     }
 
@@ -149,31 +164,29 @@ pub fn read(catalogue: Catalogue, stripped: &[u8]) -> Result<Answer> {
     pages.add(stripped)?;
     let mut answer = pages.finish();
     let top = object(json(stripped)?, "the answer")?;
-    if let Some(why) = field(&top, "incomplete") {
-        answer.incomplete(&text(why.get()));
+    if let Some(why) = field(&top, "incomplete").and_then(Raw::text) {
+        answer.incomplete(&why);
     }
     Ok(answer)
 }
 
-fn field<'a>(object: &Object<'a>, name: &str) -> Option<&'a RawValue> {
-    object.iter().find(|(key, _)| key == name).map(|(_, raw)| *raw)
+/// Of a repeated key the last one counts.
+fn field<'a>(object: &Object<'a>, name: &str) -> Option<Raw<'a>> {
+    object.iter().rfind(|(key, _)| key == name).map(|(_, raw)| *raw)
 }
 
 /// The kind that an `avatar_type` means; `None` when it is no text.
-fn kind(raw: &RawValue) -> Option<Kind> {
-    let raw = raw.get();
-    raw.starts_with('"').then(|| match text(raw).as_ref() {
-        "photo_avatar" => Kind::TALKING_PHOTO,
-        _ => Kind::AVATAR,
-    })
+fn kind(raw: Raw<'_>) -> Option<Kind> {
+    let is_photo = raw.text()? == "photo_avatar";
+    Some(if is_photo { Kind::TALKING_PHOTO } else { Kind::AVATAR })
 }
 
 /// `has_more` decides where it is given, else `next_token`.
 fn next(top: &Object<'_>) -> Result<Next> {
-    let more = field(top, "has_more").map(RawValue::get).filter(|more| *more != "null");
-    let token = field(top, "next_token").map(RawValue::get);
-    let cursor = token.filter(|raw| raw.starts_with('"')).map(|raw| text(raw).into_owned());
-    let cursor = cursor.filter(|cursor| !cursor.is_empty()).map(Next::Page);
+    let more = field(top, "has_more").map(Raw::get).filter(|more| *more != "null");
+    let token = field(top, "next_token");
+    let cursor = token.and_then(Raw::text).filter(|cursor| !cursor.is_empty());
+    let cursor = cursor.map(|cursor| Next::Page(cursor.into_owned()));
     match more {
         Some("false") => Ok(Next::End),
         Some("true") => cursor.ok_or_else(|| {

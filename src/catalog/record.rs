@@ -4,15 +4,14 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use serde_json::value::RawValue;
-
 use super::{
-    item::{FieldName, Fields},
+    item::{FieldName, Fields, Names},
+    json::Raw,
     json_type::JsonType,
     kind::{Kind, Preview},
     signatures::{Place, Signatures},
     signed_url,
-    value::{Sort, Value, text, write_json_object},
+    value::{Object, Sort, TooDeep, Value, write_json_object},
 };
 use crate::time::Timestamp;
 
@@ -47,6 +46,15 @@ pub struct Record {
     pub links: Box<[Link]>,
 }
 
+/// What the records of a list hold together.
+#[derive(Debug, Default)]
+pub struct Shared {
+    names: Names,
+    nulls: Names,
+    /// What signs their links.
+    pub signatures: Signatures,
+}
+
 /// What became of one raw record.
 #[derive(Debug, PartialEq)]
 pub enum Decoded {
@@ -72,7 +80,7 @@ pub struct Dialect {
 impl Dialect {
     /// Whether a record's field is to be left out, since it has the name that the tables give to
     /// another one which the record has: the documented one stands.
-    fn is_shadowed(&self, name: &str, pairs: &[(Cow<'_, str>, &RawValue)]) -> bool {
+    fn is_shadowed(&self, name: &str, pairs: &Object<'_>) -> bool {
         let shadows = |theirs: &str| theirs != name && pairs.iter().any(|(key, _)| key == theirs);
         self.renamed.iter().any(|(theirs, ours)| *ours == name && shadows(theirs))
     }
@@ -83,16 +91,15 @@ impl Dialect {
     }
 }
 
-/// Decodes a record of a list of `kind` that has been taken apart; what signs its links goes to
-/// `signatures`.
+/// Decodes a record of a list of `kind` that has been taken apart.
 pub(super) fn decode(
-    pairs: &[(Cow<'_, str>, &RawValue)],
+    pairs: &Object<'_>,
     kind: Kind,
     dialect: &Dialect,
-    signatures: &mut Signatures,
+    shared: &mut Shared,
 ) -> Decoded {
-    let Some(id) = pairs.iter().find(|(key, _)| key == dialect.id).and_then(|(_, id)| usable(id))
-    else {
+    let id = pairs.iter().find(|(key, _)| key == dialect.id).and_then(|(_, id)| id.text());
+    let Some(id) = id.filter(|id| (1..=MAX_ID).contains(&id.len())) else {
         return Decoded::Unusable;
     };
     let fields = Vec::with_capacity(pairs.len());
@@ -100,16 +107,11 @@ pub(super) fn decode(
     let told = |key: &str| key != dialect.id && !dialect.is_shadowed(key, pairs);
     for (key, raw) in pairs.iter().filter(|(key, _)| told(key)) {
         let name = dialect.field(kind, key);
-        if record.add(name, raw.get(), signatures).is_err() {
-            return Decoded::Undecodable(id);
+        if record.add(name, *raw, &mut shared.signatures).is_err() {
+            return Decoded::Undecodable(id.into());
         }
     }
-    Decoded::Record(record.finish(id))
-}
-
-fn usable(raw: &RawValue) -> Option<String> {
-    let id = raw.get().starts_with('"').then(|| text(raw.get()).into_owned())?;
-    (1..=MAX_ID).contains(&id.len()).then_some(id)
+    Decoded::Record(record.finish(id.into(), shared))
 }
 
 #[derive(Default)]
@@ -125,40 +127,45 @@ impl<'a> Builder<'a> {
     fn add(
         &mut self,
         name: FieldName,
-        raw: &'a str,
+        raw: Raw<'a>,
         signatures: &mut Signatures,
-    ) -> Result<(), super::value::TooDeep> {
-        if let Some(preview) = self.previews.iter().find(|preview| preview.field == name) {
-            self.links.extend(link(raw, preview, signatures));
-        }
-        let value = Value::decode(raw, 1)?;
-        if value.sort() == Sort::Text && JsonType::of_raw(raw) == Some(JsonType::Number) {
-            self.numbers_as_text.push(name.clone());
-        }
+    ) -> Result<(), TooDeep> {
+        let value = match raw.text() {
+            Some(text) => self.text(&name, text, signatures),
+            None => Value::read(raw, 1)?,
+        };
         match value.sort() {
+            Sort::Text if JsonType::of_raw(raw.get()) == Some(JsonType::Number) => {
+                self.numbers_as_text.push(name.clone());
+                self.fields.push((name, value));
+            }
             Sort::Null => self.nulls.push(name),
             _ => self.fields.push((name, value)),
         }
         Ok(())
     }
 
-    fn finish(self, id: String) -> Record {
+    /// The text without its signature, which makes a link of a preview.
+    fn text(&mut self, name: &str, text: Cow<'a, str>, signatures: &mut Signatures) -> Value<'a> {
+        let Some(signed) = signed_url::parse(&text) else { return Value::text(text) };
+        if let Some(preview) = self.previews.iter().find(|preview| preview.field == name)
+            && let Some(signature) = signatures.keep(&signed.canonical, &signed.url)
+        {
+            self.links.push(Link { preview, signature, expires_at: signed.expires_at });
+        }
+        Value::text(signed.canonical)
+    }
+
+    fn finish(self, id: String, shared: &mut Shared) -> Record {
         let Self { previews: _, fields, nulls, numbers_as_text, links } = self;
         Record {
             id,
-            fields: Fields::new(fields),
-            nulls: nulls.into(),
+            fields: Fields::new(fields, &mut shared.names),
+            nulls: shared.nulls.shared(nulls.iter()),
             numbers_as_text: numbers_as_text.into(),
             links: links.into(),
         }
     }
-}
-
-/// The link that a raw preview URL is, if it is signed.
-fn link(raw: &str, preview: &'static Preview, signatures: &mut Signatures) -> Option<Link> {
-    let url = raw.starts_with('"').then(|| text(raw))?;
-    let signed_url::Signed { url, canonical, expires_at } = signed_url::parse(&url)?;
-    Some(Link { preview, signature: signatures.keep(&canonical, &url)?, expires_at })
 }
 
 impl Record {
@@ -203,8 +210,8 @@ mod tests {
     const V2: Dialect = Dialect { id: "avatar_id", renamed: &[] };
 
     fn read(json: &str) -> Decoded {
-        let Ok(pairs) = pairs(json) else { return Decoded::Unusable };
-        decode(&pairs, Kind::AVATAR, &V2, &mut Signatures::default())
+        let Some(pairs) = pairs(json) else { return Decoded::Unusable };
+        decode(&pairs, Kind::AVATAR, &V2, &mut Shared::default())
     }
 
     #[test]
@@ -221,16 +228,12 @@ mod tests {
     fn a_documented_name_stands_before_one_that_only_has_the_tables_name() {
         let renamed = &[("name", "avatar_name"), ("gender", "gender")];
         let dialect = Dialect { id: "id", renamed };
-        let mut signatures = Signatures::default();
-        let mut read = |json: &str| match decode(
-            &pairs(json).unwrap(),
-            Kind::AVATAR,
-            &dialect,
-            &mut signatures,
-        ) {
-            Decoded::Record(record) => record.to_json(),
-            other => panic!("{other:?}"),
-        };
+        let mut shared = Shared::default();
+        let mut read =
+            |json: &str| match decode(&pairs(json).unwrap(), Kind::AVATAR, &dialect, &mut shared) {
+                Decoded::Record(record) => record.to_json(),
+                other => panic!("{other:?}"),
+            };
         assert_eq!(read(r#"{"id":"a","avatar_name":1e400,"name":"B"}"#), r#"{"avatar_name":"B"}"#);
         assert_eq!(read(r#"{"id":"a","avatar_name":"A","name":null}"#), r#"{"avatar_name":null}"#);
         assert_eq!(

@@ -6,10 +6,9 @@
 
 use std::{borrow::Cow, collections::BTreeSet};
 
-use serde_json::value::RawValue;
-
 use super::{
     catalogue::Catalogue,
+    json::Raw,
     list::{self, Answer, array, json, missing, object},
     pages::Pages,
     stripped::Bodies,
@@ -51,14 +50,13 @@ pub enum Form {
 /// [`crate::error::Kind::Usage`] for records that do not show what they are, or are others.
 pub fn decode(file: &[u8], catalogue: Option<Catalogue>) -> Result<Saved> {
     let text = utf8(file)?;
-    let raw = json(&text)?;
-    if raw.starts_with('[') {
-        return elements(raw, catalogue);
+    let start = text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&text).trim_ascii_start();
+    if start.starts_with(b"[") {
+        return elements(json(&text)?, catalogue);
     }
-    if raw.starts_with('{') && is_page(raw) {
-        return pages(&[raw], catalogue);
-    }
-    let answer = list::decode_saved(&text)?;
+    let Some(answer) = list::decode_saved(&text)? else {
+        return pages(&[json(&text)?], catalogue);
+    };
     let catalogue = agreed(Catalogue::Avatars, catalogue)?;
     let bodies = Bodies::whole(text.into_owned());
     Ok(Saved { catalogue, answer, form: Form::Lists, bodies, incomplete: None })
@@ -66,8 +64,7 @@ pub fn decode(file: &[u8], catalogue: Option<Catalogue>) -> Result<Saved> {
 
 /// An array: of pages, or of records.
 fn elements(raw: &str, catalogue: Option<Catalogue>) -> Result<Saved> {
-    let elements: Vec<&RawValue> = serde_json::from_str(raw)
-        .map_err(|_| Error::not_a_catalogue("the array cannot be read"))?;
+    let elements = array(Raw::of(raw), "the file")?;
     if elements.is_empty() {
         return Err(Error::not_a_catalogue("an empty array is no list"));
     }
@@ -129,10 +126,10 @@ fn lacks_an_end(catalogue: Catalogue, bodies: &[&str]) -> Option<&'static str> {
 
 /// The type of the first voice of a page; `None` where it has none.
 fn type_of(page: &str) -> Option<String> {
-    let top = pairs(page).ok()?;
+    let top = pairs(page)?;
     let data = top.iter().find(|(key, _)| key == "data")?.1;
     let records = array(data, "data").ok()?;
-    let fields = pairs(records.first()?.get()).ok()?;
+    let fields = pairs(records.first()?.get())?;
     let (_, raw) = fields.iter().find(|(key, _)| key == "type")?;
     Some(raw.get().to_owned())
 }
@@ -149,8 +146,8 @@ fn records(page: &str) -> Result<Option<Holds>> {
     let top = object(page, "the page")?;
     let data = top.iter().find(|(key, _)| key == "data").map(|(_, raw)| *raw);
     let records = array(data.ok_or_else(|| missing("data"))?, "data")?;
-    let of = |record: &&RawValue| {
-        let fields = pairs(record.get()).ok()?;
+    let of = |record: &Raw<'_>| {
+        let fields = pairs(record.get())?;
         fields.iter().filter_map(|(name, _)| shown_by(name)).max()
     };
     Ok(records.iter().filter_map(of).max())

@@ -8,15 +8,15 @@
 
 use std::borrow::Cow;
 
-use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
 use super::{
     cell::Cell,
     diff::{Closed, Diff, FieldChange, ListDiff, Opened},
+    json::Raw,
     kind::Kind,
     schema::SchemaChange,
-    value::{MAX_DEPTH, Value, exact_pairs, text, write_json_string},
+    value::{MAX_DEPTH, Value, exact_pairs, items, write_json_string},
 };
 use crate::time::Timestamp;
 
@@ -225,29 +225,32 @@ fn schema_change(kind: Kind, poll_id: i64, row: &SchemaChange) -> Line<'_> {
 /// that an edit that decoding would hide still shows.
 pub fn exact_json(raw: &str) -> String {
     let mut out = String::with_capacity(raw.len());
-    write_exact(raw.trim(), 1, &mut out);
+    write_exact(Raw::of(raw.trim()), 1, &mut out);
     out
 }
 
-fn write_exact(raw: &str, depth: usize, out: &mut String) {
+fn write_exact(raw: Raw<'_>, depth: usize, out: &mut String) {
+    if let Some(text) = raw.text() {
+        return write_json_string(&text, out);
+    }
+    let raw = raw.get();
     match raw.as_bytes().first() {
         // Deeper than anything that a poll writes: as it stands.
         Some(b'{' | b'[') if depth > MAX_DEPTH => out.push_str(raw),
         Some(b'{') => {
             let pairs = exact_pairs(raw).unwrap_or_default();
-            let write = |(key, raw): &(Cow<'_, str>, &RawValue), out: &mut String| {
+            let write = |(key, raw): &(Cow<'_, str>, Raw<'_>), out: &mut String| {
                 write_json_string(key, out);
                 out.push(':');
-                write_exact(raw.get(), depth + 1, out);
+                write_exact(*raw, depth + 1, out);
             };
             write_joined(('{', '}'), &pairs, write, out);
         }
         Some(b'[') => {
-            let all: Vec<&RawValue> = serde_json::from_str(raw).unwrap_or_default();
-            let write = |raw: &&RawValue, out: &mut String| write_exact(raw.get(), depth + 1, out);
+            let all = items(raw).unwrap_or_default();
+            let write = |raw: &Raw<'_>, out: &mut String| write_exact(*raw, depth + 1, out);
             write_joined(('[', ']'), &all, write, out);
         }
-        Some(b'"') => write_json_string(&text(raw), out),
         Some(b'-' | b'0'..=b'9') => {
             out.push_str(Value::decode(raw, 1).as_ref().map_or(raw, Value::as_cell));
         }

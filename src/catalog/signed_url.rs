@@ -65,13 +65,13 @@ fn without_signature(url: &str) -> Option<(String, Option<Timestamp>)> {
 /// U+0000; and `&amp;` between parameters is `&`, as in a link that is copied from HTML.
 fn as_browsers_read(text: &str) -> Option<Cow<'_, str>> {
     const REMOVED: [char; 3] = ['\t', '\n', '\r'];
-    if !text.contains('?') {
+    if !has(text, |byte| byte == b'?') {
         return None;
     }
     let is_stripped =
         |c: char| c <= ' ' || c.is_whitespace() || matches!(c, '\u{FEFF}' | '\u{FFFD}');
     let mut url = Cow::Borrowed(text.trim_matches(is_stripped));
-    if url.contains(REMOVED) {
+    if has(&url, |byte| matches!(byte, b'\t' | b'\n' | b'\r')) {
         url = Cow::Owned(url.replace(REMOVED, ""));
     }
     let (scheme, rest) = url.split_once(':')?;
@@ -86,6 +86,11 @@ fn as_browsers_read(text: &str) -> Option<Cow<'_, str>> {
         url = Cow::Owned(format!("{scheme}://{host}"));
     }
     Some(with_ampersands(url))
+}
+
+/// Whether a byte of the text `is` it; all are looked at, since so they are compared as vectors.
+fn has(text: &str, is: impl Fn(u8) -> bool) -> bool {
+    text.bytes().fold(false, |any, byte| any | is(byte))
 }
 
 /// How HTML writes an ampersand, behind its `&`.

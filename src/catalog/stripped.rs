@@ -8,12 +8,11 @@
 
 use std::fmt;
 
-use serde_json::value::RawValue;
-
 use super::{
+    json::Raw,
     list::{V2_KINDS, array, json, missing, object},
     signed_url,
-    value::{MAX_DEPTH, pairs, text, write_json_string},
+    value::{MAX_DEPTH, items, pairs, write_json_string},
 };
 use crate::error::Result;
 
@@ -88,7 +87,7 @@ fn whole(body: &[u8]) -> Result<String> {
 
 /// As an answer of v3 that has one page.
 fn joined(pages: &[Vec<u8>], incomplete: Option<&str>) -> Result<String> {
-    let mut looks: Vec<&RawValue> = vec![];
+    let mut looks = vec![];
     for page in pages {
         let top = object(json(page)?, "the answer")?;
         let data = top.iter().find(|(key, _)| key == "data").map(|(_, raw)| *raw);
@@ -107,8 +106,8 @@ fn joined(pages: &[Vec<u8>], incomplete: Option<&str>) -> Result<String> {
 }
 
 /// One record a line, sorted: their order in a list means nothing.
-pub fn write_records<'a>(raws: impl Iterator<Item = &'a RawValue>, out: &mut String) {
-    let mut records: Vec<String> = raws.map(|raw| stripped(raw.get(), 0)).collect();
+pub fn write_records<'a>(raws: impl Iterator<Item = Raw<'a>>, out: &mut String) {
+    let mut records: Vec<String> = raws.map(|raw| stripped(raw, 0)).collect();
     records.sort_unstable();
     out.push('[');
     for (index, record) in records.iter().enumerate() {
@@ -118,20 +117,20 @@ pub fn write_records<'a>(raws: impl Iterator<Item = &'a RawValue>, out: &mut Str
     out.push_str(if records.is_empty() { "]" } else { "\n]" });
 }
 
-fn stripped(raw: &str, depth: usize) -> String {
-    let mut out = String::with_capacity(raw.len());
+fn stripped(raw: Raw<'_>, depth: usize) -> String {
+    let mut out = String::with_capacity(raw.get().len());
     write(raw, depth, &mut out);
     out
 }
 
 /// Writes a value that stands `depth` containers deep. What is too deep to be read shows that it
 /// is by the mere container.
-fn write(raw: &str, depth: usize, out: &mut String) {
+fn write(raw: Raw<'_>, depth: usize, out: &mut String) {
+    if let Some(signed) = raw.text().as_deref().and_then(signed_url::parse) {
+        return write_json_string(&signed.canonical, out);
+    }
+    let raw = raw.get();
     match raw.as_bytes().first() {
-        Some(b'"') => match signed_url::parse(&text(raw)) {
-            Some(signed) => write_json_string(&signed.canonical, out),
-            None => out.push_str(raw),
-        },
         Some(b'{' | b'[') if depth >= MAX_DEPTH => out.push_str("[]"),
         Some(b'{') => write_object(raw, depth, out),
         Some(b'[') => write_list(raw, depth, out),
@@ -141,20 +140,20 @@ fn write(raw: &str, depth: usize, out: &mut String) {
 
 fn write_object(raw: &str, depth: usize, out: &mut String) {
     out.push('{');
-    for (index, (key, value)) in pairs(raw).unwrap_or_default().iter().enumerate() {
+    for (index, (key, value)) in pairs(raw).unwrap_or_default().into_iter().enumerate() {
         if index > 0 {
             out.push(',');
         }
-        write_json_string(key, out);
+        write_json_string(&key, out);
         out.push(':');
-        write(value.get(), depth + 1, out);
+        write(value, depth + 1, out);
     }
     out.push('}');
 }
 
 fn write_list(raw: &str, depth: usize, out: &mut String) {
-    let raws: Vec<&RawValue> = serde_json::from_str(raw).unwrap_or_default();
-    let mut values: Vec<String> = raws.iter().map(|raw| stripped(raw.get(), depth + 1)).collect();
+    let raws = items(raw).unwrap_or_default().into_iter();
+    let mut values: Vec<String> = raws.map(|raw| stripped(raw, depth + 1)).collect();
     if values.iter().all(|value| value.starts_with('"')) {
         values.sort_unstable();
     }

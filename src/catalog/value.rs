@@ -1,15 +1,16 @@
 //! JSON values in their canonical form: equal values have equal text, whatever the text was.
 //!
-//! Decoding works on raw slices, since a typed decoder loses what rule 5 keeps: it turns 2^70
-//! into a double, stops at `1e400` or a lone surrogate, and cannot tell a repeated key. Signed
-//! URLs become canonical here, so that a signature can never be compared or stored by mistake.
+//! Signed URLs become canonical here, so that a signature can never be compared or stored by
+//! mistake.
 
 use std::{borrow::Cow, fmt};
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
-use serde_json::value::RawValue;
-
-use super::{cell::Cell, number::canonical, signed_url};
+use super::{
+    cell::Cell,
+    json::{Malformed, Raw, Reader, parse},
+    number::canonical,
+    signed_url,
+};
 
 /// How deep a record may be nested, the record itself counted (rule 7).
 pub const MAX_DEPTH: usize = 128;
@@ -71,14 +72,24 @@ impl<'a> Value<'a> {
         Self { sort, text: Cow::Borrowed(text) }
     }
 
-    /// Decodes the raw JSON of a value that stands `depth` containers deep (1 for a record's own
-    /// values). `raw` must be well-formed JSON, as a slice taken by `serde_json` is.
+    /// Decodes the JSON text of a value, which must be well-formed, without white space around it.
     ///
     /// # Errors
     /// [`TooDeep`].
-    pub fn decode(raw: &'a str, depth: usize) -> Result<Self, TooDeep> {
+    pub fn decode(json: &'a str, depth: usize) -> Result<Self, TooDeep> {
+        Self::read(Raw::of(json), depth)
+    }
+
+    /// Decodes a value that is `depth` containers deep (1 for a record's own values).
+    ///
+    /// # Errors
+    /// [`TooDeep`].
+    pub fn read(raw: Raw<'a>, depth: usize) -> Result<Self, TooDeep> {
+        if let Some(text) = raw.text() {
+            return Ok(Self::text(without_signature(text)));
+        }
+        let raw = raw.get();
         match raw.as_bytes().first() {
-            Some(b'"') => Ok(Self::text(without_signature(text(raw)))),
             Some(b't') => Ok(Self::bool(true)),
             Some(b'f') => Ok(Self::bool(false)),
             Some(b'{' | b'[') if depth >= MAX_DEPTH => Err(TooDeep),
@@ -92,7 +103,7 @@ impl<'a> Value<'a> {
     fn decode_object(raw: &str, depth: usize) -> Result<Self, TooDeep> {
         let mut decoded = vec![];
         for (key, raw) in pairs(raw).unwrap_or_default() {
-            decoded.push((key, Value::decode(raw.get(), depth)?));
+            decoded.push((key, Value::read(raw, depth)?));
         }
         let mut out = String::with_capacity(raw.len());
         write_json_object(decoded.iter().map(|(key, value)| (key.as_ref(), value)), &mut out);
@@ -100,9 +111,9 @@ impl<'a> Value<'a> {
     }
 
     fn decode_list(raw: &str, depth: usize) -> Result<Self, TooDeep> {
-        let raws: Vec<&RawValue> = serde_json::from_str(raw).unwrap_or_default();
+        let raws = items(raw).unwrap_or_default();
         let mut values: Vec<Value<'_>> =
-            raws.iter().map(|raw| Value::decode(raw.get(), depth)).collect::<Result<_, _>>()?;
+            raws.into_iter().map(|raw| Value::read(raw, depth)).collect::<Result<_, _>>()?;
         let texts = values.iter().all(|value| value.sort == Sort::Text);
         if texts {
             values.sort_by(|a, b| a.text.cmp(&b.text));
@@ -215,42 +226,55 @@ pub fn write_json_string(text: &str, out: &mut String) {
     out.push_str(&serde_json::to_string(text).unwrap_or_else(|_| "\"\"".into()));
 }
 
-/// The keys and raw values of a JSON object, sorted by key, signed URLs among the keys without
-/// their signatures; of a repeated key the last one.
-pub fn pairs(raw: &str) -> serde_json::Result<Vec<(Cow<'_, str>, &RawValue)>> {
-    let Pairs(mut pairs) = serde_json::from_str(raw)?;
-    for (key, _) in &mut pairs {
-        *key = without_signature(std::mem::take(key));
-    }
-    Ok(sorted(pairs))
+/// An object's keys and values, sorted by key; of a repeated key the last one.
+pub type Object<'a> = Vec<(Cow<'a, str>, Raw<'a>)>;
+
+/// Reads an object, signed URLs among the keys without their signatures; `None` when it is none.
+pub fn read_pairs<'a>(reader: &mut Reader<'a>) -> Result<Option<Object<'a>>, Malformed> {
+    read_object(reader, without_signature)
+}
+
+/// As [`read_pairs`], of a whole text; `None` when that is malformed, too.
+pub fn pairs(json: &str) -> Option<Object<'_>> {
+    parse(json, read_pairs).ok().flatten()
 }
 
 /// As [`pairs`], each key as it stands.
-pub fn exact_pairs(raw: &str) -> serde_json::Result<Vec<(Cow<'_, str>, &RawValue)>> {
-    let Pairs(pairs) = serde_json::from_str(raw)?;
-    Ok(sorted(pairs))
+pub fn exact_pairs(json: &str) -> Option<Object<'_>> {
+    parse(json, |reader| read_object(reader, |key| key)).ok().flatten()
 }
 
-fn sorted<'a>(mut pairs: Vec<(Cow<'a, str>, &'a RawValue)>) -> Vec<(Cow<'a, str>, &'a RawValue)> {
-    // A stable sort keeps repeats in their order; going backwards, the last of them is met first.
+fn read_object<'a>(
+    reader: &mut Reader<'a>,
+    key: impl Fn(Cow<'a, str>) -> Cow<'a, str>,
+) -> Result<Option<Object<'a>>, Malformed> {
+    let mut pairs = Vec::with_capacity(16);
+    let is_object = reader.object(|name, reader| {
+        pairs.push((key(name), reader.value()?));
+        Ok(())
+    })?;
+    // A stable sort keeps repeats in their order.
     pairs.sort_by(|a, b| a.0.cmp(&b.0));
-    pairs.reverse();
-    pairs.dedup_by(|later, earlier| later.0 == earlier.0);
-    pairs.reverse();
-    pairs
+    pairs.dedup_by(|later, kept| {
+        let same = later.0 == kept.0;
+        if same {
+            std::mem::swap(later, kept);
+        }
+        same
+    });
+    Ok(is_object.then_some(pairs))
 }
 
-/// Decodes a raw JSON string: escapes undone, U+0000 and lone surrogates as U+FFFD.
-pub fn text(raw: &str) -> Cow<'_, str> {
-    let inner = raw.get(1..raw.len().saturating_sub(1)).unwrap_or_default();
-    if !inner.contains('\\') {
-        return Cow::Borrowed(inner);
-    }
-    let mut decoder = serde_json::Deserializer::from_str(raw);
-    match Key::deserialize(&mut decoder) {
-        Ok(Key(text)) => text,
-        Err(_) => Cow::Borrowed(""),
-    }
+/// The elements of an array; `None` when it is none.
+pub fn items(json: &str) -> Option<Vec<Raw<'_>>> {
+    let mut items = vec![];
+    let read = parse(json, |reader| {
+        reader.array(|reader| {
+            items.push(reader.value()?);
+            Ok(())
+        })
+    });
+    (read == Ok(true)).then_some(items)
 }
 
 fn without_signature(text: Cow<'_, str>) -> Cow<'_, str> {
@@ -260,87 +284,10 @@ fn without_signature(text: Cow<'_, str>) -> Cow<'_, str> {
     }
 }
 
-/// A JSON string read as bytes, the only way in which `serde_json` lets lone surrogates through.
-struct Key<'a>(Cow<'a, str>);
-
-impl<'de> Deserialize<'de> for Key<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Bytes;
-        impl<'de> Visitor<'de> for Bytes {
-            type Value = Key<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string")
-            }
-
-            fn visit_borrowed_bytes<E>(self, bytes: &'de [u8]) -> Result<Self::Value, E> {
-                Ok(Key(match std::str::from_utf8(bytes) {
-                    Ok(text) if !text.contains('\0') => Cow::Borrowed(text),
-                    _ => Cow::Owned(mended(bytes)),
-                }))
-            }
-
-            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Self::Value, E> {
-                Ok(Key(Cow::Owned(mended(bytes))))
-            }
-        }
-        deserializer.deserialize_bytes(Bytes)
-    }
-}
-
-/// UTF-8 from what `serde_json` decodes to: lone surrogates come as three bytes `ED A0..BF ..`,
-/// which no valid UTF-8 contains.
-fn mended(bytes: &[u8]) -> String {
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut rest = bytes;
-    while let [first, tail @ ..] = rest {
-        match (first, tail) {
-            (0xED, [0xA0..=0xBF, _, after @ ..]) => {
-                out.extend_from_slice("\u{FFFD}".as_bytes());
-                rest = after;
-            }
-            (0, after) => {
-                out.extend_from_slice("\u{FFFD}".as_bytes());
-                rest = after;
-            }
-            (byte, after) => {
-                out.push(*byte);
-                rest = after;
-            }
-        }
-    }
-    String::from_utf8(out)
-        .unwrap_or_else(|broken| String::from_utf8_lossy(broken.as_bytes()).into())
-}
-
-struct Pairs<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
-
-impl<'de> Deserialize<'de> for Pairs<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Map;
-        impl<'de> Visitor<'de> for Map {
-            type Value = Pairs<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut pairs = Vec::with_capacity(9);
-                while let Some((Key(key), raw)) = map.next_entry()? {
-                    pairs.push((key, raw));
-                }
-                Ok(Pairs(pairs))
-            }
-        }
-        deserializer.deserialize_map(Map)
-    }
-}
-
 /// A number by its value: an integer, a double, or else its text.
-fn number(raw: &str) -> Value<'static> {
+fn number(raw: &str) -> Value<'_> {
     match canonical(raw) {
-        Ok(number) => Value { sort: Sort::Number, text: Cow::Owned(number) },
+        Ok(number) => Value { sort: Sort::Number, text: number },
         Err(text) => Value { sort: Sort::Text, text: Cow::Owned(text) },
     }
 }

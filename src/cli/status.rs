@@ -133,8 +133,9 @@ fn line<'a>(
     let configured = config.polled().contains(&(status.account.clone(), status.catalogue));
     let last_good = status.last_good.as_ref().and_then(|poll| poll.observed_at);
     let too_old = oldest.is_some_and(|oldest| configured && last_good.is_none_or(|at| at < oldest));
-    let in_future =
-        last_good.filter(|_| configured).and_then(|at| ahead_of_clock(&status.account, status.catalogue, at, now));
+    let in_future = last_good
+        .filter(|_| configured)
+        .and_then(|at| ahead_of_clock(&status.account, status.catalogue, at, now));
     Line { status, configured, too_old, in_future }
 }
 

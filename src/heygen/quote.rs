@@ -4,9 +4,9 @@
 //! the forms of HeyGen's error bodies; an error page in HTML is never quoted.
 
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::{Value, value::to_raw_value};
+use serde_json::Value;
 
-use crate::catalog::list::said_warning;
+use crate::catalog::{json::Raw, list::said_warning};
 
 /// The longest quotation, in characters.
 const LONGEST: usize = 200;
@@ -63,13 +63,15 @@ impl Quote {
             _ => scalars(&["code", "message"]),
         };
         let lacks_scope = error.get("code").and_then(Value::as_str) == Some(LACKS_SCOPE);
-        let warning = body.get("warning").and_then(|warning| to_raw_value(warning).ok());
+        let warning = body.get("warning").map(Value::to_string);
         Said {
             names_v3: names_v3(&text),
             text: self.clean_or_none(&text).filter(|text| !text.contains('<')),
             lacks_scope,
             scope: self.clean_or_none(&scalars(&["param"])).filter(|_| lacks_scope),
-            warning: warning.and_then(|raw| said_warning(&raw)).map(|text| self.mask(&text)),
+            warning: warning
+                .and_then(|json| said_warning(Raw::of(&json)))
+                .map(|text| self.mask(&text)),
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::{
     heygen::{Fetched, Presence, sunset},
     store::{
         Session, Store,
-        past::{Past, Superseded},
+        past::{Past, Reads, Superseded},
     },
     time::Timestamp,
 };
@@ -26,6 +26,8 @@ const NEW: ApiVersion = ApiVersion::V3;
 const POLLS: i64 = 3;
 /// and they must span so much time.
 const SPAN: Duration = Duration::from_secs(60 * 60);
+/// Whether a notice says when the old version ends.
+const READS: Reads = |notice| sunset::over_from(notice).is_some();
 /// The first day after the old version's end, unless it announces another.
 const OVER_FROM: &str = "2026-11-01";
 
@@ -75,7 +77,7 @@ impl Plan {
             Version::Fixed(version) => return fixed(version),
             Version::Auto => {}
         }
-        let over_from = past.notices.iter().find_map(|notice| sunset::over_from(notice));
+        let over_from = past.notice.as_deref().and_then(sunset::over_from);
         if past.newer_good {
             return fixed(NEW);
         }
@@ -100,7 +102,7 @@ impl Plan {
     ) -> Result<Self> {
         let past = match version {
             Version::Fixed(_) => Past::default(),
-            Version::Auto => session.past(catalogue, OLD.as_str(), NEW.as_str()).await?,
+            Version::Auto => session.past(catalogue, OLD.as_str(), NEW.as_str(), READS).await?,
         };
         Ok(Self::new(version, catalogue, &past, now))
     }
@@ -115,7 +117,7 @@ impl Plan {
     ) -> Result<Self> {
         let past = match (version, store) {
             (Version::Auto, Some(store)) => {
-                store.past(account, catalogue, OLD.as_str(), NEW.as_str()).await?
+                store.past(account, catalogue, OLD.as_str(), NEW.as_str(), READS).await?
             }
             _ => Past::default(),
         };
@@ -266,8 +268,8 @@ mod tests {
     #[test]
     fn an_account_without_history_asks_the_one_and_then_the_other() {
         let order = |now: &str, notice: Option<&str>| {
-            let notices = notice.map(str::to_owned).into_iter().collect();
-            let past = Past { notices, ..Past::default() };
+            let notice = notice.map(str::to_owned);
+            let past = Past { notice, ..Past::default() };
             let plan =
                 Plan::new(Version::Auto, Catalogue::Avatars, &past, Timestamp::parse(now).unwrap());
             (plan.ask, plan.else_ask)

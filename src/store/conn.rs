@@ -163,7 +163,7 @@ impl Conn {
 impl Row {
     /// Text, or null.
     pub fn text(&self, at: impl At) -> Result<Option<String>, Fault> {
-        on!(Row, self, row => row.text(at))
+        Ok(self.str(at)?.map(str::to_owned))
     }
 
     /// Text that the schema says is not null.
@@ -201,14 +201,19 @@ impl Row {
         self.time(at)?.ok_or_else(|| spoiled(at, "is null"))
     }
 
+    /// Text, or null, for as long as the row lives.
+    pub fn str(&self, at: impl At) -> Result<Option<&str>, Fault> {
+        on!(Row, self, row => row.str(at))
+    }
+
     /// JSON as the engine renders it, or null: to be made canonical by the caller.
-    pub fn json(&self, at: impl At) -> Result<Option<String>, Fault> {
+    pub fn json(&self, at: impl At) -> Result<Option<&str>, Fault> {
         on!(Row, self, row => row.json(at))
     }
 
     /// JSON made canonical, or null.
     pub fn json_text(&self, at: impl At) -> Result<Option<JsonText>, Fault> {
-        Ok(self.json(at)?.map(|json| JsonText::canonical(&json)))
+        Ok(self.json(at)?.map(|json| JsonText::canonical(json)))
     }
 
     /// The names of the columns.

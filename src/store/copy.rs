@@ -181,7 +181,7 @@ impl Batch {
                     all.push(text.map(Cow::Owned));
                 }
                 Column::Json(all) => {
-                    let json = row.json(at)?.map(|json| canonical(row, at, &json)).transpose()?;
+                    let json = row.json(at)?.map(|json| canonical(row, at, json)).transpose()?;
                     self.bytes += json.as_ref().map_or(0, String::len);
                     all.push(json.map(Cow::Owned));
                 }

@@ -176,7 +176,7 @@ async fn claim(
     row.map(|row| {
         Ok(Claimed {
             notice_id: row.some_int(0)?,
-            body: row.json(1)?.unwrap_or_default(),
+            body: row.json(1)?.unwrap_or_default().to_owned(),
             attempts: row.some_int(2)?,
         })
     })

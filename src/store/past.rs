@@ -28,11 +28,14 @@ pub struct Past {
     pub last_asked: Option<String>,
     /// The polls that found the older version gone since its last good one.
     pub superseded: Superseded,
-    /// What the older version has announced, the newest notice first.
-    pub notices: Vec<String>,
+    /// The newest notice of the older version's end that can be read.
+    pub notice: Option<String>,
     /// Whether any item is current.
     pub any_current: bool,
 }
+
+/// Whether a notice says when a version of the API ends.
+pub type Reads = fn(&str) -> bool;
 
 /// Polls in a row that found a version gone, those that count towards leaving it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,12 +56,19 @@ pub struct Overlap {
 }
 
 impl Session<'_> {
-    /// The past of the account's catalogue between the `older` version and the `newer` one.
-    pub async fn past(&mut self, catalogue: Catalogue, older: &str, newer: &str) -> Result<Past> {
+    /// The past of the account's catalogue between the `older` version and the `newer` one; `reads` a
+    /// notice of the older one's end.
+    pub async fn past(
+        &mut self,
+        catalogue: Catalogue,
+        older: &str,
+        newer: &str,
+        reads: Reads,
+    ) -> Result<Past> {
         let conn = &mut self.store.conn;
         let past = begin_apart(conn).await;
         let past = match past {
-            Ok(()) => past_of(conn, &self.account, catalogue, older, newer).await,
+            Ok(()) => past_of(conn, &self.account, catalogue, older, newer, reads).await,
             Err(fault) => Err(fault),
         };
         let past = match past {
@@ -107,8 +117,9 @@ impl Store {
         catalogue: Catalogue,
         older: &str,
         newer: &str,
+        reads: Reads,
     ) -> Result<Past> {
-        let past = past_of(&mut self.conn, account, catalogue, older, newer).await;
+        let past = past_of(&mut self.conn, account, catalogue, older, newer, reads).await;
         past.map_err(|fault| self.trouble("read", &fault))
     }
 
@@ -153,6 +164,7 @@ async fn past_of(
     catalogue: Catalogue,
     older: &str,
     newer: &str,
+    reads: Reads,
 ) -> Result<Past, Fault> {
     let of = catalogue.as_str();
     let good = conn.row(statements::ANY_GOOD, &[account.into(), of.into(), newer.into()]).await?;
@@ -167,13 +179,31 @@ async fn past_of(
         Some(row) => Superseded { polls: row.some_int(0)?, span: row.time(1)?.zip(row.time(2)?) },
         None => Superseded::default(),
     };
-    let mut notices = vec![];
-    for row in conn.rows(statements::NOTICES, &of_older).await? {
-        notices.push(row.some_text(0)?);
-    }
+    let notice = notice(conn, account, of, older, reads).await?;
     let any_current = conn.row(statements::any_current(catalogue), &[account.into()]).await?;
     let any_current = any_current.map_or(Ok(None), |row| row.bool(0))?.unwrap_or(false);
-    Ok(Past { any_good, newer_good, last_asked, superseded, notices, any_current })
+    Ok(Past { any_good, newer_good, last_asked, superseded, notice, any_current })
+}
+
+/// The newest notice that `reads` accepts. Most often it is that of the last poll: whatever their
+/// number, the polls before it are not read.
+async fn notice(
+    conn: &mut Conn,
+    account: &str,
+    catalogue: &str,
+    version: &str,
+    reads: Reads,
+) -> Result<Option<String>, Fault> {
+    let (mut before, mut text) = (i64::MAX, String::new());
+    loop {
+        let args =
+            [account.into(), catalogue.into(), version.into(), before.into(), text.as_str().into()];
+        let Some(row) = conn.row(statements::NOTICE, &args).await? else { return Ok(None) };
+        (before, text) = (row.some_int(0)?, row.some_text(1)?);
+        if reads(&text) {
+            return Ok(Some(text));
+        }
+    }
 }
 
 async fn lacks_any(conn: &mut Conn, account: &str, answer: &Answer) -> Result<bool, Fault> {

@@ -257,7 +257,7 @@ fn moment(micros: i64) -> (Timestamp, bool) {
 
 impl Row {
     /// Text, or null.
-    pub fn text(&self, at: impl At) -> Result<Option<String>, Fault> {
+    pub fn str(&self, at: impl At) -> Result<Option<&str>, Fault> {
         self.0.try_get(at)
     }
 
@@ -281,9 +281,9 @@ impl Row {
     }
 
     /// JSON as the server renders it, or null.
-    pub fn json(&self, at: impl At) -> Result<Option<String>, Fault> {
-        let json: Option<Json<Box<RawValue>>> = self.0.try_get(at)?;
-        Ok(json.map(|Json(raw)| raw.get().to_owned()))
+    pub fn json(&self, at: impl At) -> Result<Option<&str>, Fault> {
+        let json: Option<Json<&RawValue>> = self.0.try_get(at)?;
+        Ok(json.map(|Json(raw)| raw.get()))
     }
 
     /// The names of the columns.
@@ -293,7 +293,7 @@ impl Row {
 
     /// Text exactly as it is stored, or null.
     pub fn exact_text(&self, at: impl At) -> Result<Option<String>, Fault> {
-        self.text(at)
+        Ok(self.str(at)?.map(str::to_owned))
     }
 
     /// A time as the text of the contract where it is one of ours, else in a form that no such time
@@ -313,7 +313,7 @@ impl Row {
 
     /// JSON with the keys sorted.
     pub fn exact_json(&self, at: impl At) -> Result<Cell<'static>, Fault> {
-        Ok(self.json(at)?.map_or(Cell::Null, |raw| Cell::Json(Cow::Owned(exact_json(&raw)))))
+        Ok(self.json(at)?.map_or(Cell::Null, |raw| Cell::Json(Cow::Owned(exact_json(raw)))))
     }
 }
 

@@ -4,7 +4,7 @@
 //! what the row itself does. So `rusqlite` works on sqlx's handle, within sqlx's transactions, on
 //! the caller's thread; both link the same SQLite. `scripts/count-instructions` counts what a poll costs.
 
-use std::{borrow::Cow, error::Error as StdError, fmt, sync::Arc};
+use std::{borrow::Cow, error::Error as StdError, fmt, ops::Range, sync::Arc};
 
 use futures_util::{StreamExt, stream::BoxStream};
 use rusqlite::{Connection, Statement, ffi, types::ValueRef};
@@ -37,17 +37,18 @@ pub struct Sqlite;
 pub struct Row {
     names: Arc<[String]>,
     values: Vec<Value>,
+    /// All its texts and bytes, in one piece.
+    bytes: Vec<u8>,
 }
 
-/// A value as SQLite holds it.
+/// A value as SQLite holds it; of texts and bytes, where the row has them.
 #[derive(Clone, Debug, PartialEq)]
 enum Value {
     Null,
     Int(i64),
-    Real(f64),
-    Text(String),
-    /// Also text that is not UTF-8.
-    Bytes(Vec<u8>),
+    Real,
+    Text(Range<usize>),
+    Bytes(Range<usize>),
 }
 
 impl Client {
@@ -99,9 +100,11 @@ impl Client {
             bind_all(&mut statement, args)?;
             let mut rows = statement.raw_query();
             while let Some(row) = rows.next().map_err(fault)? {
-                let values = (0..names.len()).map(|at| Ok(row.get_ref(at).map_err(fault)?.into()));
-                let values = values.collect::<Result<_, Fault>>()?;
-                each(Row { names: names.clone(), values })?;
+                let mut own = Row::new(names.clone());
+                for at in 0..names.len() {
+                    own.push(row.get_ref(at).map_err(fault)?);
+                }
+                each(own)?;
             }
             Ok(())
         })
@@ -214,45 +217,44 @@ fn bind_cell(
     bound.map_err(fault)
 }
 
-impl From<ValueRef<'_>> for Value {
-    fn from(value: ValueRef<'_>) -> Self {
-        match value {
-            ValueRef::Null => Self::Null,
-            ValueRef::Integer(number) => Self::Int(number),
-            ValueRef::Real(number) => Self::Real(number),
-            ValueRef::Text(bytes) => Self::text(bytes),
-            ValueRef::Blob(bytes) => Self::Bytes(bytes.to_vec()),
-        }
-    }
-}
-
-impl Value {
-    fn text(bytes: &[u8]) -> Self {
-        match std::str::from_utf8(bytes) {
-            Ok(text) => Self::Text(text.to_owned()),
-            Err(_) => Self::Bytes(bytes.to_vec()),
-        }
-    }
-}
-
 impl Row {
+    fn new(names: Arc<[String]>) -> Self {
+        Self { values: Vec::with_capacity(names.len()), names, bytes: Vec::with_capacity(256) }
+    }
+
+    fn push(&mut self, value: ValueRef<'_>) {
+        let start = self.bytes.len();
+        self.values.push(match value {
+            ValueRef::Null => Value::Null,
+            ValueRef::Integer(number) => Value::Int(number),
+            ValueRef::Real(_) => Value::Real,
+            ValueRef::Text(text) => Value::Text(start..start + text.len()),
+            ValueRef::Blob(bytes) => Value::Bytes(start..start + bytes.len()),
+        });
+        if let ValueRef::Text(bytes) | ValueRef::Blob(bytes) = value {
+            self.bytes.extend_from_slice(bytes);
+        }
+    }
+
     fn of_sqlx(row: &sqlx::sqlite::SqliteRow) -> Result<Self, Fault> {
         let names = row.columns().iter().map(|column| column.name().to_owned()).collect();
-        let value = |at: usize| -> Result<Value, Fault> {
+        let mut own = Self::new(names);
+        for at in 0..row.len() {
             let raw = row.try_get_raw(at)?;
             if raw.is_null() {
-                return Ok(Value::Null);
+                own.push(ValueRef::Null);
+                continue;
             }
             let value = match raw.type_info().name() {
-                "INTEGER" | "BOOLEAN" => decode::<i64>(raw).map(Value::Int),
-                "REAL" => decode::<f64>(raw).map(Value::Real),
-                "TEXT" => decode::<&[u8]>(raw).map(Value::text),
-                _ => decode::<&[u8]>(raw).map(|bytes| Value::Bytes(bytes.to_vec())),
+                "INTEGER" | "BOOLEAN" => decode(raw).map(ValueRef::Integer),
+                "REAL" => decode(raw).map(ValueRef::Real),
+                "TEXT" => decode(raw).map(ValueRef::Text),
+                _ => decode(raw).map(ValueRef::Blob),
             };
-            value.map_err(|source| Fault::ColumnDecode { index: at.to_string(), source })
-        };
-        let values = (0..row.len()).map(value).collect::<Result<_, _>>()?;
-        Ok(Self { names, values })
+            let fault = |source| Fault::ColumnDecode { index: at.to_string(), source };
+            own.push(value.map_err(fault)?);
+        }
+        Ok(own)
     }
 
     fn value(&self, at: impl At) -> Result<&Value, Fault> {
@@ -261,12 +263,19 @@ impl Row {
     }
 
     /// Text, or null.
-    pub fn text(&self, at: impl At) -> Result<Option<String>, Fault> {
+    pub fn str(&self, at: impl At) -> Result<Option<&str>, Fault> {
         match self.value(at)? {
             Value::Null => Ok(None),
-            Value::Text(text) => Ok(Some(text.clone())),
+            Value::Text(place) => match std::str::from_utf8(self.bytes(place)) {
+                Ok(text) => Ok(Some(text)),
+                Err(_) => Err(spoiled(at, "is not text")),
+            },
             _ => Err(spoiled(at, "is not text")),
         }
+    }
+
+    fn bytes(&self, place: &Range<usize>) -> &[u8] {
+        self.bytes.get(place.clone()).unwrap_or_default()
     }
 
     /// A whole number, or null.
@@ -285,19 +294,14 @@ impl Row {
 
     /// A time, or null.
     pub fn time(&self, at: impl At) -> Result<Option<Timestamp>, Fault> {
-        match self.value(at)? {
-            Value::Null => Ok(None),
-            Value::Text(text) => match Timestamp::parse(text) {
-                Some(time) => Ok(Some(time)),
-                None => Err(spoiled(at, "is not a time")),
-            },
-            _ => Err(spoiled(at, "is not a time")),
-        }
+        let text = self.str(at).map_err(|_| spoiled(at, "is not a time"))?;
+        let time = text.map(|text| Timestamp::parse(text).ok_or(spoiled(at, "is not a time")));
+        time.transpose()
     }
 
     /// JSON as it is stored, or null.
-    pub fn json(&self, at: impl At) -> Result<Option<String>, Fault> {
-        self.text(at)
+    pub fn json(&self, at: impl At) -> Result<Option<&str>, Fault> {
+        self.str(at)
     }
 
     /// The names of the columns.
@@ -307,13 +311,13 @@ impl Row {
 
     /// Text exactly as it is stored, or null; bytes that are no text as hex.
     pub fn exact_text(&self, at: impl At) -> Result<Option<String>, Fault> {
-        match self.value(at)? {
-            Value::Bytes(bytes) => {
-                let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-                Ok(Some(format!("bytes {hex}")))
-            }
-            _ => self.text(at),
+        if let Value::Bytes(place) | Value::Text(place) = self.value(at)?
+            && self.str(at).is_err()
+        {
+            let hex: String = self.bytes(place).iter().map(|byte| format!("{byte:02x}")).collect();
+            return Ok(Some(format!("bytes {hex}")));
         }
+        Ok(self.str(at)?.map(str::to_owned))
     }
 
     /// A time exactly as it is stored, or null.

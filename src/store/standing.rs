@@ -12,7 +12,7 @@ use super::{
 use crate::{
     catalog::{
         catalogue::Catalogue,
-        column::Holds,
+        column::{Column, Holds},
         diff::{GoodPoll, Standing, StandingItem, StandingList},
         item::{FieldName, Fields, Names},
         kind::{ByKind, Kind},
@@ -90,16 +90,15 @@ fn good_poll(row: &Row, at: usize) -> Result<GoodPoll, Fault> {
 
 async fn items(conn: &mut Conn, account: &str, kind: Kind) -> Result<Vec<StandingItem>, Fault> {
     let (mut items, mut names) = (vec![], Names::default());
+    let columns = by_name(kind);
     conn.each(statements::items(kind), &[account.into()], |row| {
-        let mut item = StandingItem {
+        items.push(StandingItem {
             id: row.some_text(0)?,
             version: row.some_int(1)?,
             missing_since: row.time(2)?,
             removed: row.bool(3)?.unwrap_or(false),
-            fields: fields(&row, kind, 5, 4)?,
-        };
-        item.fields.share(&mut names);
-        items.push(item);
+            fields: read_fields(&row, kind, &columns, (5, 4), &mut names)?,
+        });
         Ok(())
     })
     .await?;
@@ -111,25 +110,41 @@ async fn items(conn: &mut Conn, account: &str, kind: Kind) -> Result<Vec<Standin
 
 /// The fields of an item whose own columns begin at `first`, with `extra` at `extra`.
 pub(super) fn fields(row: &Row, kind: Kind, first: usize, extra: usize) -> Result<Fields, Fault> {
-    let mut cells = Vec::with_capacity(kind.columns.len());
-    for (offset, column) in kind.columns.iter().enumerate() {
+    read_fields(row, kind, &by_name(kind), (first, extra), &mut Names::default())
+}
+
+/// The kind's own columns by their names, as an item has its fields; each with its place.
+fn by_name(kind: Kind) -> Vec<(usize, &'static Column)> {
+    let mut columns: Vec<_> = kind.columns.iter().enumerate().collect();
+    columns.sort_by_key(|(_, column)| column.name);
+    columns
+}
+
+fn read_fields(
+    row: &Row,
+    kind: Kind,
+    columns: &[(usize, &'static Column)],
+    (first, extra): (usize, usize),
+    names: &mut Names,
+) -> Result<Fields, Fault> {
+    let mut cells = Vec::with_capacity(columns.len());
+    for (offset, column) in columns {
         let at = first + offset;
         let value = match column.holds {
-            Holds::Text | Holds::Time => row.text(at)?.map(Value::text),
+            Holds::Text | Holds::Time => row.str(at)?.map(Value::text),
             Holds::Boolean => row.bool(at)?.map(Value::bool),
             Holds::Integer => row.int(at)?.map(Value::int),
             Holds::Texts | Holds::Json => {
-                row.json(at)?.map(|json| canonical(row, at, &json)).transpose()?
+                row.json(at)?.map(|json| canonical(row, at, json)).transpose()?
             }
         };
         cells.extend(value.map(|value| (FieldName::Borrowed(column.name), value)));
     }
-    Ok(Fields::from_row(kind, cells, row.json(extra)?.as_deref()))
+    Ok(Fields::from_row(kind, cells, row.json(extra)?, names))
 }
 
-fn canonical(row: &Row, at: usize, json: &str) -> Result<Value<'static>, Fault> {
-    let value = Value::decode(json.trim(), 1).map_err(|_| row.spoiled(at, "is nested too deep"))?;
-    Ok(value.into_owned())
+fn canonical<'a>(row: &Row, at: usize, json: &'a str) -> Result<Value<'a>, Fault> {
+    Value::decode(json.trim(), 1).map_err(|_| row.spoiled(at, "is nested too deep"))
 }
 
 /// The fold of the account's schema changes, for each list.

@@ -132,10 +132,11 @@ pub const SUPERSEDED: &str = "SELECT count(*), min(started_at), max(started_at) 
           AND g.catalogue = $2 AND g.api_version = $3 AND g.outcome <> 'failed' \
           AND g.trigger <> 'file'), 0)";
 
-/// What a version of the API has announced, each notice once, the newest first: (account,
-/// catalogue, version).
-pub const NOTICES: &str = "SELECT warning FROM polls \
-     WHERE account = $1 AND catalogue = $2 AND api_version = $3 AND trigger <> 'file' AND warning IS NOT NULL GROUP BY warning ORDER BY max(poll_id) DESC";
+/// What a version of the API announced last before a poll, unless it was just this: (account,
+/// catalogue, version, poll, text).
+pub const NOTICE: &str = "SELECT poll_id, warning FROM polls WHERE account = $1 \
+     AND catalogue = $2 AND api_version = $3 AND poll_id < $4 AND trigger <> 'file' \
+     AND warning IS NOT NULL AND warning <> $5 ORDER BY poll_id DESC LIMIT 1";
 
 /// The ids of the items that are not removed: (account).
 pub fn current_ids(kind: Kind) -> SqlStr {
@@ -310,7 +311,7 @@ pub fn all(engine: Engine) -> Vec<(String, SqlStr)> {
         ("HISTORY", HISTORY),
         ("ACCOUNTS", ACCOUNTS),
         ("SUPERSEDED", SUPERSEDED),
-        ("NOTICES", NOTICES),
+        ("NOTICE", NOTICE),
         ("SWITCHED", SWITCHED),
         ("LINKS", LINKS),
         ("DIGEST", DIGEST),

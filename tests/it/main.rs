@@ -26,6 +26,7 @@ mod mirror;
 mod notices;
 mod pages;
 mod patience;
+mod planner;
 mod pooling;
 mod postgres;
 mod publishing;

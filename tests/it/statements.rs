@@ -16,7 +16,7 @@ const SOURCES: [&str; 5] = [
 ];
 
 /// Those of all rooms of the store.
-fn every(engine: conn::Engine) -> Vec<(String, sqlx::SqlStr)> {
+pub fn every(engine: conn::Engine) -> Vec<(String, sqlx::SqlStr)> {
     let all = shared(engine).into_iter();
     all.chain(audit::statements()).chain(export::all()).chain(search::all(engine)).collect()
 }
@@ -29,7 +29,7 @@ fn shared(engine: conn::Engine) -> Vec<(String, sqlx::SqlStr)> {
 
 /// How a statement that reads or writes rows begins; what begins otherwise is a part of one or
 /// guards a transaction.
-const VERBS: [&str; 5] = ["SELECT ", "INSERT ", "UPDATE ", "DELETE ", "WITH "];
+pub const VERBS: [&str; 5] = ["SELECT ", "INSERT ", "UPDATE ", "DELETE ", "WITH "];
 
 #[tokio::test]
 async fn sqlite_prepares_every_statement() {

@@ -3,7 +3,7 @@
 use super::*;
 use crate::catalog::{
     diff::{OpenedBy, Removed},
-    item::Fields,
+    item::{Fields, Names},
     schema::{Change, JsonType, Types},
 };
 
@@ -18,7 +18,7 @@ fn diff() -> Diff {
         by,
         after: (version > 1).then(|| Timestamp::from_millis(0)),
         closes: version > 1,
-        fields: Fields::from_row(Kind::AVATAR, vec![], Some(json)),
+        fields: Fields::from_row(Kind::AVATAR, vec![], Some(json), &mut Names::default()),
         changes,
     };
     let change = FieldChange { field: "gender".into(), old: Some(Value::text("x")), new: None };

@@ -1,0 +1,405 @@
+//! JSON text, read once from front to back.
+//!
+//! A typed decoder loses what rule 5 keeps: it turns 2^70 into a double, stops at `1e400` or a lone
+//! surrogate, and cannot see a repeated key. So a reader of lists has each value as it stands in the
+//! text, found and checked in one pass. The grammar is that of `serde_json`.
+
+use std::{borrow::Cow, fmt};
+
+use serde::de::{Deserialize, Deserializer, Visitor};
+
+/// The text is not JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Malformed;
+
+/// A value as it stands in the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Raw<'a> {
+    json: &'a str,
+    /// Whether it is a string with escapes.
+    escaped: bool,
+}
+
+impl<'a> Raw<'a> {
+    /// The value whose text `json` is; it must be well-formed, without white space around it.
+    pub fn of(json: &'a str) -> Self {
+        Self { json, escaped: json.starts_with('"') && json.contains('\\') }
+    }
+
+    /// Its text.
+    pub fn get(self) -> &'a str {
+        self.json
+    }
+
+    /// The string, with U+0000 and lone surrogates as U+FFFD; `None` for any other value.
+    pub fn text(self) -> Option<Cow<'a, str>> {
+        let inner = self.json.strip_prefix('"')?;
+        Some(match self.escaped {
+            false => Cow::Borrowed(inner.strip_suffix('"').unwrap_or(inner)),
+            true => unescaped(self.json),
+        })
+    }
+}
+
+/// Reads `text`, which must be one value and white space around it.
+///
+/// # Errors
+/// [`Malformed`].
+pub fn parse<'a, T>(
+    text: &'a str,
+    read: impl FnOnce(&mut Reader<'a>) -> Result<T, Malformed>,
+) -> Result<T, Malformed> {
+    let mut reader = Reader { text, at: 0 };
+    let value = read(&mut reader)?;
+    reader.peek();
+    if reader.at < text.len() { Err(Malformed) } else { Ok(value) }
+}
+
+/// A place in a text, before a value.
+#[derive(Debug)]
+pub struct Reader<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Reader<'a> {
+    /// Reads an object: `each` gets each key and must read its value. Any other value is passed
+    /// over, and `false` returned.
+    pub fn object(
+        &mut self,
+        mut each: impl FnMut(Cow<'a, str>, &mut Self) -> Result<(), Malformed>,
+    ) -> Result<bool, Malformed> {
+        self.members(b'{', |reader| {
+            let key = reader.key()?;
+            each(key.text().unwrap_or_default(), reader)
+        })
+    }
+
+    /// Reads an array: `each` must read one element. Any other value is passed over, and `false`
+    /// returned.
+    pub fn array(
+        &mut self,
+        each: impl FnMut(&mut Self) -> Result<(), Malformed>,
+    ) -> Result<bool, Malformed> {
+        self.members(b'[', each)
+    }
+
+    fn members(
+        &mut self,
+        open: u8,
+        mut each: impl FnMut(&mut Self) -> Result<(), Malformed>,
+    ) -> Result<bool, Malformed> {
+        if self.peek() != open {
+            return self.value().map(|_| false);
+        }
+        self.at += 1;
+        if self.takes(closing(open)) {
+            return Ok(true);
+        }
+        loop {
+            each(self)?;
+            if self.takes(closing(open)) {
+                return Ok(true);
+            }
+            self.expect(b',')?;
+        }
+    }
+
+    /// The next value, however deep it is nested.
+    pub fn value(&mut self) -> Result<Raw<'a>, Malformed> {
+        let first = self.peek();
+        let start = self.at;
+        let escaped = match first {
+            b'{' | b'[' => self.nested().map(|()| false),
+            _ => self.scalar(first),
+        }?;
+        Ok(Raw { json: self.since(start), escaped })
+    }
+
+    /// Passes over an object or an array, without recursion: a list may be nested without end.
+    fn nested(&mut self) -> Result<(), Malformed> {
+        let mut open = vec![];
+        loop {
+            let first = self.peek();
+            if matches!(first, b'{' | b'[') {
+                self.at += 1;
+                if !self.takes(closing(first)) {
+                    if first == b'{' {
+                        self.key()?;
+                    }
+                    open.push(closing(first));
+                    continue;
+                }
+            } else {
+                self.scalar(first)?;
+            }
+            while open.pop_if(|close| self.takes(*close)).is_some() {}
+            match open.last() {
+                None => return Ok(()),
+                Some(close) => {
+                    self.expect(b',')?;
+                    if *close == b'}' {
+                        self.key()?;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Passes over a value that begins with `first` and contains no other; whether it has escapes.
+    fn scalar(&mut self, first: u8) -> Result<bool, Malformed> {
+        match first {
+            b'"' => return self.string(),
+            b't' => self.word("true"),
+            b'f' => self.word("false"),
+            b'n' => self.word("null"),
+            _ => self.number(),
+        }
+        .map(|()| false)
+    }
+
+    /// A key and the colon after it.
+    fn key(&mut self) -> Result<Raw<'a>, Malformed> {
+        if self.peek() != b'"' {
+            return Err(Malformed);
+        }
+        let start = self.at;
+        let escaped = self.string()?;
+        let json = self.since(start);
+        self.expect(b':')?;
+        Ok(Raw { json, escaped })
+    }
+
+    fn string(&mut self) -> Result<bool, Malformed> {
+        let mut escaped = false;
+        self.at += 1;
+        loop {
+            self.at += plain(self.rest());
+            match self.rest() {
+                [b'"', ..] => {
+                    self.at += 1;
+                    return Ok(escaped);
+                }
+                [b'\\', b'u', a, b, c, d, ..]
+                    if [a, b, c, d].iter().all(|digit| digit.is_ascii_hexdigit()) =>
+                {
+                    self.at += 6;
+                }
+                [b'\\', b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => self.at += 2,
+                _ => return Err(Malformed),
+            }
+            escaped = true;
+        }
+    }
+
+    fn word(&mut self, word: &str) -> Result<(), Malformed> {
+        self.at += word.len();
+        if self.since(self.at - word.len()) == word { Ok(()) } else { Err(Malformed) }
+    }
+
+    fn number(&mut self) -> Result<(), Malformed> {
+        self.skip(|byte| byte == b'-');
+        if !self.skip(|byte| byte == b'0') {
+            self.digits()?;
+        }
+        if self.skip(|byte| byte == b'.') {
+            self.digits()?;
+        }
+        if self.skip(|byte| matches!(byte, b'e' | b'E')) {
+            self.skip(|byte| matches!(byte, b'+' | b'-'));
+            self.digits()?;
+        }
+        Ok(())
+    }
+
+    fn digits(&mut self) -> Result<(), Malformed> {
+        let digits = self.rest().iter().take_while(|byte| byte.is_ascii_digit()).count();
+        self.at += digits;
+        if digits > 0 { Ok(()) } else { Err(Malformed) }
+    }
+
+    /// Passes over one byte that `is` it.
+    fn skip(&mut self, is: impl Fn(u8) -> bool) -> bool {
+        let found = self.rest().first().is_some_and(|byte| is(*byte));
+        self.at += usize::from(found);
+        found
+    }
+
+    /// The next byte that is no white space, 0 at the end.
+    pub fn peek(&mut self) -> u8 {
+        loop {
+            match self.rest().first() {
+                Some(b' ' | b'\n' | b'\r' | b'\t') => self.at += 1,
+                next => return next.copied().unwrap_or(0),
+            }
+        }
+    }
+
+    /// Passes over `byte`, if it is the next.
+    fn takes(&mut self, byte: u8) -> bool {
+        let found = self.peek() == byte;
+        self.at += usize::from(found);
+        found
+    }
+
+    fn expect(&mut self, byte: u8) -> Result<(), Malformed> {
+        if self.takes(byte) { Ok(()) } else { Err(Malformed) }
+    }
+
+    fn rest(&self) -> &'a [u8] {
+        self.text.as_bytes().get(self.at..).unwrap_or_default()
+    }
+
+    fn since(&self, start: usize) -> &'a str {
+        self.text.get(start..self.at).unwrap_or_default()
+    }
+}
+
+/// The bracket that closes what `open` opens.
+fn closing(open: u8) -> u8 {
+    if open == b'{' { b'}' } else { b']' }
+}
+
+/// How many bytes come before a quote, a backslash or a control character; eight are looked at
+/// together.
+fn plain(bytes: &[u8]) -> usize {
+    const ONES: u64 = u64::MAX / 255;
+    let (words, rest) = bytes.as_chunks::<8>();
+    for (at, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let below = |word: u64, least: u8| word.wrapping_sub(ONES * u64::from(least));
+        let is = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
+        // The lowest high bit that is set is that of the first such byte.
+        let found = (below(word, b' ') | is(b'"') | is(b'\\')) & !word & (ONES << 7);
+        if found != 0 {
+            return 8 * at + found.trailing_zeros() as usize / 8;
+        }
+    }
+    let ends = |byte: &u8| *byte < b' ' || *byte == b'"' || *byte == b'\\';
+    8 * words.len() + rest.iter().position(ends).unwrap_or(rest.len())
+}
+
+/// Decodes a string with escapes.
+fn unescaped(raw: &str) -> Cow<'_, str> {
+    let mut decoder = serde_json::Deserializer::from_str(raw);
+    Text::deserialize(&mut decoder).map(|Text(text)| Cow::Owned(text)).unwrap_or_default()
+}
+
+/// A string read as bytes, the only way in which `serde_json` lets lone surrogates through.
+struct Text(String);
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Bytes;
+        impl Visitor<'_> for Bytes {
+            type Value = Text;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Self::Value, E> {
+                Ok(Text(mended(bytes)))
+            }
+        }
+        deserializer.deserialize_bytes(Bytes)
+    }
+}
+
+/// UTF-8 from what `serde_json` decodes to: lone surrogates come as three bytes `ED A0..BF ..`,
+/// which no valid UTF-8 contains.
+fn mended(bytes: &[u8]) -> String {
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while let [first, tail @ ..] = rest {
+        match (first, tail) {
+            (0xED, [0xA0..=0xBF, _, after @ ..]) | (0, after) => {
+                out.extend_from_slice("\u{FFFD}".as_bytes());
+                rest = after;
+            }
+            (byte, after) => {
+                out.push(*byte);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8(out)
+        .unwrap_or_else(|broken| String::from_utf8_lossy(broken.as_bytes()).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde::de::IgnoredAny;
+
+    use super::*;
+
+    fn is_json(text: &str) -> bool {
+        parse(text, Reader::value).is_ok()
+    }
+
+    #[test]
+    fn what_is_no_json_is_malformed() {
+        for text in [
+            "",
+            " ",
+            "nul",
+            "truex",
+            "[1,]",
+            "[,1]",
+            "{\"a\":1,}",
+            "{a:1}",
+            "{\"a\"}",
+            "[1 2]",
+            "1 2",
+            "01",
+            "-",
+            "+1",
+            "1.",
+            ".5",
+            "1e",
+            "1e+",
+            "\"",
+            "\"a",
+            "\"\n\"",
+            "\"\\x\"",
+            "\"\\u12g4\"",
+            "[",
+            "]",
+            "{\"a\":[}",
+            "\u{c}1",
+            "\u{feff}1",
+            "\0",
+        ] {
+            assert!(!is_json(text), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_value_stands_as_it_came_however_deep_it_is() {
+        let deep = format!("{}-0.10e+05{}", "[".repeat(100_000), "]".repeat(100_000));
+        assert_eq!(parse(&format!(" {deep}\n"), Reader::value).map(Raw::get), Ok(&*deep));
+        let raw = parse(r#" "a\u0000\ud800\ud83d\ude00" "#, Reader::value).unwrap();
+        assert_eq!(raw.text().as_deref(), Some("a\u{FFFD}\u{FFFD}😀"));
+    }
+
+    #[test]
+    fn a_value_of_another_type_is_passed_over() {
+        let read = |text| {
+            parse(text, |reader| {
+                let none = |_: Cow<'_, str>, _: &mut Reader<'_>| Ok(());
+                Ok((reader.object(none)?, reader.peek()))
+            })
+        };
+        assert_eq!(read("[{\"a\":[1]}] "), Ok((false, 0)));
+        assert_eq!(read("{}"), Ok((true, 0)));
+        assert_eq!(read("[1}"), Err(Malformed));
+    }
+
+    proptest! {
+        #[test]
+        fn the_grammar_is_that_of_serde_json(text in r#"[\[\]{}",:\\u0-9dDaeE.+\- \n\ttrufalsn]{0,24}"#) {
+            prop_assert_eq!(is_json(&text), serde_json::from_str::<IgnoredAny>(&text).is_ok());
+        }
+    }
+}

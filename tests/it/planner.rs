@@ -1,0 +1,137 @@
+//! What a statement of the store costs an engine: which index it takes, and how much it reads.
+
+use std::collections::BTreeSet;
+
+use heygen_sync::store::{conn, outbox, statements};
+use sqlx::{Row, SqlSafeStr, SqlStr, SqliteConnection};
+
+use crate::{
+    schema::engine::{self, Engine},
+    statements::{VERBS, every},
+};
+
+/// What the gallery and the commands ask in texts that they build: the pages of a list and of the
+/// change feed.
+const BUILT: [&str; 4] = [
+    "SELECT avatar_id FROM avatars WHERE account = $1 AND removed_at IS NULL \
+     ORDER BY substr(avatar_name, 1, 200) NULLS LAST, avatar_id LIMIT 60",
+    "SELECT talking_photo_id FROM talking_photos WHERE account = $1 AND removed_at IS NULL \
+     ORDER BY substr(talking_photo_name, 1, 200) NULLS LAST, talking_photo_id LIMIT 60",
+    "SELECT field FROM field_changes WHERE poll_id = $1",
+    "SELECT poll_id FROM polls WHERE observed_at >= $1 AND observed_at < $2",
+];
+
+const SECONDARY: &str = "SELECT name FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL";
+const SECONDARY_POSTGRES: &str = "SELECT indexname::text FROM pg_indexes \
+     WHERE schemaname = current_schema() AND indexdef NOT LIKE '%\\_pkey %'";
+
+#[tokio::test]
+async fn each_secondary_index_is_used_by_a_statement() {
+    for (mut engine, secondary) in
+        engine::both().await.into_iter().zip([SECONDARY, SECONDARY_POSTGRES])
+    {
+        let of = match &engine {
+            Engine::Sqlite(..) => conn::Engine::Sqlite,
+            Engine::Postgres(..) => conn::Engine::Postgres,
+        };
+        let built = BUILT.map(|sql| ("built".to_owned(), sql.into_sql_str()));
+        let stamp = ("stamp".to_owned(), STAMP.into_sql_str());
+        let mut plans = String::new();
+        for (_, sql) in every(of).into_iter().chain(built).chain([stamp]) {
+            if VERBS.iter().any(|verb| sql.as_str().starts_with(verb)) {
+                plans += &plan(&mut engine, sql.as_str()).await;
+            }
+        }
+        let all: BTreeSet<String> =
+            engine.texts(secondary).await.into_iter().map(crate::text::line).collect();
+        let unused: Vec<&String> = all.iter().filter(|name| !plans.contains(*name)).collect();
+        assert!(all.len() > 10 && unused.is_empty(), "{of:?}: {unused:?}");
+    }
+}
+
+/// What the gallery's pages are stamped with.
+const STAMP: &str = "SELECT (SELECT max(checked_at) FROM assets WHERE checked_at IS NOT NULL), \
+     (SELECT max(next_attempt_at) FROM assets WHERE next_attempt_at IS NOT NULL), \
+     (SELECT max(pruned_at) FROM asset_versions WHERE pruned_at IS NOT NULL)";
+
+/// How the engine would run a statement, whatever its arguments; PostgreSQL as if its tables were
+/// too large to read as a whole.
+async fn plan(engine: &mut Engine, sql: &str) -> String {
+    let explain = match engine {
+        Engine::Sqlite(..) => format!("EXPLAIN QUERY PLAN {sql}"),
+        Engine::Postgres(..) => {
+            engine.run("SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off").await;
+            engine.run(&format!("PREPARE planned AS {sql}")).await;
+            let count = engine.texts("SELECT cardinality(parameter_types)::text FROM pg_prepared_statements WHERE name = 'planned'").await;
+            let count: usize =
+                crate::text::line(count.into_iter().next().unwrap()).parse().unwrap();
+            let nulls = vec!["NULL"; count].join(", ");
+            let arguments = if count > 0 { format!("({nulls})") } else { String::new() };
+            format!("EXPLAIN EXECUTE planned{arguments}")
+        }
+    };
+    let rows = engine.texts(&explain).await;
+    let lines: Vec<String> = rows.into_iter().map(crate::text::line).collect();
+    if let Engine::Postgres(..) = engine {
+        engine.run("DEALLOCATE planned").await;
+    }
+    lines.join("\n") + "\n"
+}
+
+/// What a poll asks of the polls before it. Its other statements read items, links and the changes of
+/// the schema.
+fn asked_of_polls() -> Vec<(SqlStr, &'static [&'static str])> {
+    let mut all: Vec<(SqlStr, &'static [&'static str])> = vec![
+        (statements::RECENT_GOOD.into_sql_str(), &["a", "3"]),
+        (statements::SCHEMA_CHANGES.into_sql_str(), &["a"]),
+        (statements::ANY_GOOD.into_sql_str(), &["a", "v3"]),
+        (statements::LAST_ASKED.into_sql_str(), &["a"]),
+        (statements::SUPERSEDED.into_sql_str(), &["a", "v2"]),
+        (statements::NOTICE.into_sql_str(), &["a", "v2", "x", ""]),
+        (statements::LAST_POLL_ID.into_sql_str(), &[]),
+        (statements::DIGEST.into_sql_str(), &["a"]),
+        (outbox::FAILING.into_sql_str(), &["a"]),
+    ];
+    let kinds = heygen_sync::catalog::kind::Kind::ALL.into_iter();
+    all.extend(kinds.map(|kind| (statements::listed_before(kind), &["a"][..])));
+    all
+}
+
+#[tokio::test]
+async fn a_poll_reads_as_much_of_ten_thousand_polls_as_of_ten() {
+    let steps = [steps_after(10).await, steps_after(10_000).await];
+    assert!(steps[0].iter().all(|(_, steps)| *steps > 0), "{:?}", steps[0]);
+    assert_eq!(steps[0], steps[1]);
+}
+
+/// How many steps of SQLite's machine each statement takes after so many polls that all went well.
+async fn steps_after(polls: u32) -> Vec<(String, u64)> {
+    let mut engine = engine::sqlite().await;
+    engine
+        .run(&format!(
+            "INSERT INTO accounts (account, last_poll_id, polls) VALUES ('a', {polls}, {polls}); \
+             WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {polls}) \
+             INSERT INTO polls (poll_id, account, trigger, api_version, started_at, observed_at, \
+                 finished_at, outcome, warning) \
+             SELECT i, 'a', 'schedule', 'v2', i, printf('%06d', i), i, 'succeeded', 'it ends' FROM n"
+        ))
+        .await;
+    let Engine::Sqlite(connection, _home) = &mut engine else { panic!() };
+    let mut all = vec![];
+    for (sql, args) in asked_of_polls() {
+        all.push((sql.as_str().to_owned(), steps(connection, sql, args).await));
+    }
+    all
+}
+
+async fn steps(connection: &mut SqliteConnection, sql: SqlStr, args: &[&'static str]) -> u64 {
+    let (counter, counted) = std::sync::mpsc::channel();
+    let mut handle = connection.lock_handle().await.unwrap();
+    handle.set_progress_handler(1, move || counter.send(()).is_ok());
+    drop(handle);
+    let query = args.iter().fold(sqlx::query(sql), |query, arg| query.bind(*arg));
+    let rows = query.fetch_all(&mut *connection).await.unwrap();
+    assert!(rows.iter().all(|row| !row.is_empty()));
+    connection.lock_handle().await.unwrap().remove_progress_handler();
+    counted.try_iter().count() as u64
+}
