@@ -40,7 +40,7 @@
 //! # The rooms, and which way the arrows go
 //!
 //! ```text
-//! main → cli → { daemon, web } → { poll → notify, verify, feed, metrics } → archive → { heygen, mirror, store, config } → catalog → { error, time, words }
+//! main → cli → { daemon, web, mcp } → { poll → notify, verify, feed, metrics, ids } → archive → { heygen, mirror, store, config } → catalog → { error, time, words }
 //! ```
 //!
 //! | room | is for | does not know |
@@ -48,10 +48,12 @@
 //! | [`cli`] | one verb a file, rendering in one place | SQL, rules of history |
 //! | [`daemon`] | when work is due, and how it ends; metrics and health over HTTP | SQL, how a list is polled |
 //! | [`web`] | the gallery: pages, security, caching | SQL, HeyGen, the key |
+//! | [`mcp`] | the tools for agents, by the Model Context Protocol | SQL, HeyGen, the key |
 //! | [`poll`] | the one place where the steps meet | SQL, HTTP, printing |
 //! | [`notify`] | what is told of a poll, once, and how it travels; pings | SQL, how a list is polled |
 //! | [`verify`] | whether seals, history and tables agree | SQL, printing, how to mend |
 //! | [`metrics`] | the figures of the tables in Prometheus' words | SQL, HTTP |
+//! | [`ids`] | whether ids are still good, and finding them in any text | SQL, printing |
 //! | [`feed`] | the change feed as Atom, for a file or the gallery | SQL, where it is served |
 //! | [`archive`] | every answer kept, without signatures, for a replay | polling, replaying |
 //! | [`heygen`] | asking the API, retries, one file per version of the API | the database, avatars |
@@ -111,6 +113,8 @@ pub mod daemon;
 pub mod error;
 pub mod feed;
 pub mod heygen;
+pub mod ids;
+pub mod mcp;
 pub mod metrics;
 pub mod mirror;
 pub mod notify;

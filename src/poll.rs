@@ -4,6 +4,7 @@
 //! lock → fetch → keep the answer → read the tables → judge → write all or nothing → archive. It
 //! decides nothing of history (the diff does), knows no SQL (the store does) and prints nothing.
 
+pub mod accept;
 mod ask;
 pub mod replay;
 pub mod version;
@@ -426,10 +427,11 @@ impl Judge<'_> {
         let api_version = fetched.version.as_str();
         let poll = Poll { observed_at, api_version, policy: &policy, mirror: self.request.mirror };
         if let Ok(answer) = &fetched.list.answer
-            && policy.accepted != Accepted::All
             && is_foreign(&standing, answer, &poll)
+            && !policy.accepted.replaces_all(&standing)
         {
-            return Ok(self.failed(&fetched, Some(foreign::refusal(answer))));
+            let refusal = foreign::refusal(answer, standing.current_set());
+            return Ok(self.failed(&fetched, Some(refusal)));
         }
         let Ok(answer) = fetched.list.answer else {
             return Ok(Outcome { row, diff: None, error: None });

@@ -1,4 +1,4 @@
-//! Numbers, plurals and durations as people read them. Pure.
+//! Numbers, plurals and durations as people read them, words as a shell does. Pure.
 
 use std::time::Duration;
 
@@ -48,6 +48,20 @@ pub fn duration(duration: Duration) -> String {
         }
     }
     parts.join(" ")
+}
+
+/// A word as a shell reads it back.
+pub fn shell_word(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:@%+,".contains(c);
+    match !word.is_empty() && word.chars().all(plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', "'\\''")),
+    }
+}
+
+/// The words of a command, as a shell reads them back.
+pub fn shell_words<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
+    words.into_iter().map(shell_word).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

@@ -108,10 +108,7 @@ fn is_number_like(value: &Value<'_>) -> bool {
 mod tests {
     use super::*;
     use crate::{
-        catalog::{
-            item::Names,
-            schema::{Change, SchemaChange, fold},
-        },
+        catalog::schema::{Change, SchemaChange, fold},
         time::Timestamp,
     };
 
@@ -130,7 +127,7 @@ mod tests {
     fn records(schema: &Schema, items: &[&str]) -> Vec<String> {
         let items: Vec<Fields> = items
             .iter()
-            .map(|json| Fields::from_row(Kind::AVATAR, vec![], Some(json), &mut Names::default()))
+            .map(|json| Fields::from_row(Kind::AVATAR, vec![], Some(json), None))
             .collect();
         let writer = ListWriter::new(Kind::AVATAR, schema);
         let record = |(id, item): (char, &Fields)| {

@@ -11,6 +11,7 @@ use std::{
 
 use super::{
     foreign,
+    held::HeldSet,
     item::{FieldName, Fields},
     kind::{ByKind, Kind},
     learned::{Circumstances, differences, stored_type},
@@ -30,6 +31,9 @@ pub struct Standing {
     /// `observed_at` of the account's last good polls, newest first, at least `after_polls - 1`
     /// of them where there are so many.
     pub recent_good: Vec<Timestamp>,
+    /// Items missing since this time or longer were due at the last held poll, which holds back
+    /// those that are not removed; `None` when no poll was held.
+    pub held_until: Option<Timestamp>,
     /// For each `missing_since` among the items: the last good poll before it, the one that last
     /// listed the item.
     pub listed_before: BTreeMap<Timestamp, GoodPoll>,
@@ -87,13 +91,15 @@ pub struct Policy {
     pub accepted: Accepted,
 }
 
-/// What `--accept-removals` says.
+/// The value of `--accept-removals`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Accepted {
     /// Not given: held removals stay held.
     None,
-    /// Let through when they are at most so many in all.
+    /// Let through when they are at most this many in all.
     UpTo(u64),
+    /// The set that the last held poll held back is let through, when all of it is still missing.
+    Set(HeldSet),
     /// Let through, however many.
     All,
 }
@@ -120,6 +126,8 @@ pub struct Diff {
     pub lists: Vec<ListDiff>,
     /// Links to store.
     pub links: Vec<LinkWrite>,
+    /// The accepted set, where it is not held any more: then nothing was let through by it.
+    pub not_held: Option<HeldSet>,
 }
 
 /// All that a poll does to one list.
@@ -259,7 +267,10 @@ pub fn diff(standing: &Standing, answer: Answer, poll: &Poll<'_>) -> Diff {
     });
     let mut compared: Vec<_> = compared.collect();
     let links = links(&compared, standing, poll);
+    let (accepted, not_held) = accepted_set(standing, &compared, poll.policy.accepted);
     for list in &mut compared {
+        let own = accepted.iter().filter(|(kind, _)| *kind == list.list.kind);
+        list.let_through = own.map(|(_, id)| *id).collect();
         // The links to store hold on to those that they need.
         list.list.signatures = Arc::default();
         list.match_items();
@@ -267,13 +278,67 @@ pub fn diff(standing: &Standing, answer: Answer, poll: &Poll<'_>) -> Diff {
     let holds: Vec<Option<Held>> = compared.iter().map(Comparison::hold).collect();
     let held: u64 = holds.iter().flatten().map(|held| held.count).sum();
     let accepted = match poll.policy.accepted {
-        Accepted::None => false,
+        _ if replaces_all => true,
+        Accepted::None | Accepted::Set(_) => false,
         Accepted::UpTo(most) => held <= most,
         Accepted::All => true,
     };
     let lists = compared.into_iter().zip(holds);
     let lists = lists.map(|(list, held)| list.finish(held.filter(|_| !accepted)));
-    Diff { baseline: standing.last_good.is_none(), lists: lists.collect(), links }
+    let lists = lists.collect();
+    let not_held = not_held.filter(|_| !replaces_all);
+    Diff { baseline: standing.last_good.is_none(), lists, links, not_held }
+}
+
+/// The items that the accepted set names: all of them, or none and the set when it is not the one
+/// that the last held poll held back, or one of them is listed again.
+fn accepted_set<'a>(
+    standing: &'a Standing,
+    compared: &[Comparison<'_>],
+    accepted: Accepted,
+) -> (Vec<(Kind, &'a str)>, Option<HeldSet>) {
+    let Accepted::Set(set) = accepted else { return (vec![], None) };
+    let held: Vec<_> = standing.held_back().collect();
+    let is_missing = |(kind, id): &(Kind, &str)| {
+        compared.iter().any(|list| list.list.kind == *kind && !list.lists(id))
+    };
+    match HeldSet::of(held.iter().copied()) == set && held.iter().all(is_missing) {
+        true => (held, None),
+        false => (vec![], Some(set)),
+    }
+}
+
+impl Standing {
+    /// The items that are not removed.
+    fn current(&self) -> impl Iterator<Item = (Kind, &StandingItem)> {
+        let all = self.lists.iter().flat_map(|(kind, list)| list.items.iter().map(|i| (*kind, i)));
+        all.filter(|(_, item)| !item.removed)
+    }
+
+    /// All items that are not removed, as a set to be removed for another list.
+    pub fn current_set(&self) -> HeldSet {
+        HeldSet::of(self.current().map(|(kind, item)| (kind, item.id.as_str())))
+    }
+
+    /// The items that the last held poll held back and that are still missing.
+    fn held_back(&self) -> impl Iterator<Item = (Kind, &str)> {
+        let is_held = |item: &StandingItem| {
+            item.missing_since.is_some_and(|since| self.held_until.is_some_and(|to| since <= to))
+        };
+        let held = self.current().filter(move |(_, item)| is_held(item));
+        held.map(|(kind, item)| (kind, item.id.as_str()))
+    }
+}
+
+impl Accepted {
+    /// Whether an answer is applied that has no id in common with what is known (rule 11).
+    pub fn replaces_all(self, standing: &Standing) -> bool {
+        match self {
+            Self::None | Self::UpTo(_) => false,
+            Self::Set(set) => set == standing.current_set(),
+            Self::All => true,
+        }
+    }
 }
 
 /// The links to store of all lists: a picture may be listed in several.
@@ -305,6 +370,10 @@ struct Comparison<'a> {
     schema_changes: Vec<SchemaChange>,
     opened: Vec<Opened>,
     due: Vec<Removed>,
+    /// The ids of the accepted set, whose removals the guard does not judge,
+    let_through: BTreeSet<&'a str>,
+    /// and these removals.
+    accepted: Vec<Removed>,
     newly_missing: Vec<String>,
     found_again: Vec<String>,
     missing_before: u64,
@@ -338,6 +407,8 @@ impl<'a> Comparison<'a> {
             schema_changes,
             opened: vec![],
             due: vec![],
+            let_through: BTreeSet::new(),
+            accepted: vec![],
             newly_missing: vec![],
             found_again: vec![],
             missing_before: 0,
@@ -428,14 +499,22 @@ impl<'a> Comparison<'a> {
             Some(_) => self.missing_before += 1,
             None => self.newly_missing.push(item.id.clone()),
         }
-        if self.is_due(item.missing_since) {
-            self.due.push(Removed {
+        let accepted = self.let_through.contains(item.id.as_str());
+        if accepted || self.is_due(item.missing_since) {
+            let removed = Removed {
                 id: item.id.clone(),
                 version: item.version,
                 name: item.fields.name(self.list.kind).map(str::to_owned),
                 after: self.last_listed(item).map(|poll| poll.observed_at),
-            });
+            };
+            if accepted { self.accepted.push(removed) } else { self.due.push(removed) }
         }
+    }
+
+    /// Whether the answer lists an item of this id; to be asked before [`Self::match_items`].
+    fn lists(&self, id: &str) -> bool {
+        self.kept.binary_search_by(|record| record.id.as_str().cmp(id)).is_ok()
+            || self.list.undecodable.contains(id)
     }
 
     /// Missing in `after_polls` good polls in a row, this one included.
@@ -540,10 +619,12 @@ impl<'a> Comparison<'a> {
     }
 
     fn finish(self, held: Option<Held>) -> ListDiff {
-        let (removed, held_back) = match held.is_some() {
+        let (mut removed, held_back) = match held.is_some() {
             true => (vec![], self.due),
             false => (self.due, vec![]),
         };
+        removed.extend(self.accepted);
+        removed.sort_by(|a, b| a.id.cmp(&b.id));
         let missing = self.missing_before + self.newly_missing.len() as u64 - removed.len() as u64;
         ListDiff {
             kind: self.list.kind,
@@ -610,6 +691,15 @@ impl Diff {
     /// How many removals are held back, in all.
     pub fn held(&self) -> u64 {
         self.sum(|list| list.held.as_ref().map_or(0, |held| held.count))
+    }
+
+    /// The name of the set that is held back; `None` when nothing is.
+    pub fn held_set(&self) -> Option<HeldSet> {
+        let items = self
+            .lists
+            .iter()
+            .flat_map(|list| list.held_back.iter().map(|gone| (list.kind, gone.id.as_str())));
+        (self.held() > 0).then(|| HeldSet::of(items))
     }
 
     /// Why, for people; `None` when none are.

@@ -1,7 +1,7 @@
 //! Rule 11: an answer that has nothing in common with what is known is an example, or the list of
 //! another account.
 
-use super::list::Answer;
+use super::{held::HeldSet, list::Answer};
 use crate::error::Error;
 
 /// Fewer ids than this on either side show nothing.
@@ -13,12 +13,12 @@ pub fn has_none_of(answer: &Answer, known: usize, is_known: impl Fn(&str) -> boo
     known >= ENOUGH && !ids.any(is_known) && answer.ids().len() >= ENOUGH
 }
 
-/// Why such an answer is not applied.
-pub fn refusal(answer: &Answer) -> Error {
+/// Why such an answer is not applied; `current` is what it would remove.
+pub fn refusal(answer: &Answer, current: HeldSet) -> Error {
     Error::not_a_catalogue(format!(
         "none of the {} ids in the answer was ever seen in this account: it is an example or \
          another account's list; nothing was changed. Give it a --database or an --account of its \
-         own; if it is right, --accept-removals (without a number) applies it and removes all else",
+         own; if it is right, --accept-removals={current} applies it and removes all else",
         answer.ids().len()
     ))
 }

@@ -55,8 +55,9 @@ pub struct Fields {
 }
 
 impl Fields {
-    /// From pairs in any order, of which no name may repeat and no value may be null.
-    pub fn new(mut pairs: Vec<(FieldName, Value<'_>)>, names: &mut Names) -> Self {
+    /// From pairs in any order, of which no name may repeat and no value may be null; `names` are
+    /// those of other items.
+    pub fn new(mut pairs: Vec<(FieldName, Value<'_>)>, names: Option<&mut Names>) -> Self {
         if !pairs.is_sorted_by(|a, b| a.0 < b.0) {
             pairs.sort_by(|a, b| a.0.cmp(&b.0));
         }
@@ -67,7 +68,11 @@ impl Fields {
             // No body and no row is that large.
             slots.push((value.sort(), u32::try_from(text.len()).unwrap_or(u32::MAX)));
         }
-        let names = names.shared(pairs.iter().map(|(name, _)| name));
+        let own = pairs.iter().map(|(name, _)| name);
+        let names = match names {
+            Some(names) => names.shared(own),
+            None => own.cloned().collect(),
+        };
         Self { names, slots: slots.into(), text: text.into() }
     }
 
@@ -96,7 +101,7 @@ impl Fields {
     /// The same with some fields set that have no value here.
     pub fn with(&self, others: Vec<(FieldName, Value<'_>)>) -> Self {
         let own = self.iter().map(|(name, value)| (name.clone(), value));
-        Self::new(own.chain(others).collect(), &mut Names::default())
+        Self::new(own.chain(others).collect(), None)
     }
 
     /// The item's name, if it is a string.
@@ -132,7 +137,7 @@ impl Fields {
         kind: Kind,
         cells: Vec<(FieldName, Value<'_>)>,
         extra: Option<&str>,
-        names: &mut Names,
+        names: Option<&mut Names>,
     ) -> Self {
         let mut all = cells;
         for (name, raw) in extra.and_then(|extra| pairs(extra)).unwrap_or_default() {
@@ -188,7 +193,7 @@ mod tests {
     use super::*;
 
     fn fields(json: &str) -> Fields {
-        Fields::from_row(Kind::AVATAR, vec![], Some(json), &mut Names::default())
+        Fields::from_row(Kind::AVATAR, vec![], Some(json), None)
     }
 
     #[test]
@@ -218,8 +223,7 @@ mod tests {
             })
             .collect();
         let extra = state.extra(Kind::AVATAR);
-        let names = &mut Names::default();
-        let back = Fields::from_row(Kind::AVATAR, cells, extra.as_deref(), names);
+        let back = Fields::from_row(Kind::AVATAR, cells, extra.as_deref(), None);
         assert_eq!(back, state);
     }
 
@@ -228,7 +232,7 @@ mod tests {
         let mut names = Names::default();
         let [one, other, same] =
             [r#"{"a":1,"c":"x"}"#, r#"{"c":"longer","a":null,"b":[]}"#, r#"{"c":"y","a":2}"#]
-                .map(|json| Fields::from_row(Kind::AVATAR, vec![], Some(json), &mut names));
+                .map(|json| Fields::from_row(Kind::AVATAR, vec![], Some(json), Some(&mut names)));
         assert!(Arc::ptr_eq(&one.names, &same.names) && !Arc::ptr_eq(&one.names, &other.names));
         assert_eq!(
             other.with(vec![("a".into(), Value::int(3))]).to_json(),

@@ -24,6 +24,7 @@
 //! - [`learned`]: what is news, and what could not be known before
 //! - [`diff`]: the rules of history
 //! - [`search`]: text without case and diacritics, by which items are found
+//! - [`held`]: the name of a set of held removals
 //! - [`seal`]: what a poll wrote, as lines whose digest seals it
 
 pub mod answer;
@@ -33,6 +34,7 @@ pub mod column;
 pub mod description;
 pub mod diff;
 pub mod foreign;
+pub mod held;
 pub mod item;
 pub mod json;
 pub mod json_type;

@@ -78,7 +78,10 @@ impl Pages {
             reader.object(|key, reader| {
                 if key == "data" {
                     records.clear();
-                    let read = |reader: &mut Reader<'_>| Ok(records.push(self.read(reader)?));
+                    let read = |reader: &mut Reader<'_>| {
+                        records.push(self.read(reader)?);
+                        Ok(())
+                    };
                     data = Some(reader.array(read)?);
                 } else {
                     top.push((key, reader.value()?));

@@ -160,7 +160,7 @@ impl<'a> Builder<'a> {
         let Self { previews: _, fields, nulls, numbers_as_text, links } = self;
         Record {
             id,
-            fields: Fields::new(fields, &mut shared.names),
+            fields: Fields::new(fields, Some(&mut shared.names)),
             nulls: shared.nulls.shared(nulls.iter()),
             numbers_as_text: numbers_as_text.into(),
             links: links.into(),

@@ -3,11 +3,12 @@
 
 use clap::{Args, Subcommand};
 
-use super::{context::Context, output::note, report::shell_word};
+use super::{context::Context, output::note};
 use crate::{
     config::{Config, check_account_name},
     error::{Error, Result},
     store::Store,
+    words::shell_words,
 };
 
 /// Manage accounts
@@ -68,11 +69,8 @@ pub(super) async fn expect_no_orphan(
     let orphans = histories.filter(was_configured).map(|(name, _)| name);
     let orphans: Vec<String> = orphans.filter(|name| !configured.contains(name)).collect();
     let Some(orphan) = orphans.first() else { return Ok(()) };
-    let command = |words: &[&str]| {
-        let program = ["heygen-sync".to_owned()].into_iter().chain(context.flags.iter().cloned());
-        let words = program.chain(words.iter().map(|word| (*word).to_owned()));
-        words.map(|word| shell_word(&word)).collect::<Vec<_>>().join(" ")
-    };
+    let command =
+        |words: &[&str]| format!("{} {}", context.program(), shell_words(words.iter().copied()));
     let are = if orphans.len() == 1 { "has a history but is" } else { "have a history but are" };
     Err(Error::config(format!(
         "account '{account}' was never polled, and '{}' {are} no longer configured. To continue \

@@ -8,6 +8,7 @@ use crate::{
     error::Result,
     store::Location,
     time::Clock,
+    words::shell_words,
 };
 
 /// What every verb is handed.
@@ -33,6 +34,11 @@ pub(super) struct Service {
 }
 
 impl Context {
+    /// The program and its flags, quoted for a shell: how a command begins that people are to type.
+    pub fn program(&self) -> String {
+        shell_words(["heygen-sync"].into_iter().chain(self.flags.iter().map(String::as_str)))
+    }
+
     /// Whether bars and spinners may be drawn: they would spoil a log.
     pub fn shows_progress(&self) -> bool {
         !self.quiet && !self.service.is_daemon

@@ -142,7 +142,7 @@ async fn work(config: &Config, location: &Location, what: Work, context: &Contex
 
 /// Each poll is told in one line, within its span.
 fn log(told: Told<'_>, context: &Context) -> u8 {
-    let Told::Poll { account, catalogue, polled } = told else { return 0 };
+    let Told::Poll { polled, .. } = told else { return 0 };
     let report = match polled {
         Ok(report) => report,
         Err(error) => {
@@ -155,7 +155,7 @@ fn log(told: Told<'_>, context: &Context) -> u8 {
     }
     if let Some(counts) = &report.row.counts {
         tracing::info!(
-            catalogue = catalogue.as_str(),
+            catalogue = report.row.catalogue().as_str(),
             outcome = report.row.outcome,
             listed = counts.summary(),
             added = counts.added,
@@ -165,13 +165,7 @@ fn log(told: Told<'_>, context: &Context) -> u8 {
             "polled"
         );
     }
-    let held = report.diff.as_ref().map_or(0, |diff| diff.held());
-    let mut command = vec!["heygen-sync".to_owned()];
-    command.extend(context.flags.iter().cloned());
-    command.extend(["sync", "--account", account].map(str::to_owned));
-    command.extend(report::catalogue_flag(catalogue));
-    command.push(format!("--accept-removals={held}"));
-    if let Some(held) = report::held(report, &command) {
+    if let Some(held) = report::held(report, &context.program()) {
         tracing::warn!("{held}");
     }
     report.exit_code(false)

@@ -1,5 +1,7 @@
 //! Values of flags that several commands share.
 
+use std::time::Duration;
+
 use crate::{
     error::{Error, Result},
     time::Timestamp,
@@ -13,5 +15,12 @@ pub(super) fn time_or_ago(text: &str, now: Timestamp) -> Result<Timestamp> {
              2026-11-23T05:57:09Z), how long ago (7d, 90m), or now, today, yesterday, last week, \
              last month"
         ))
+    })
+}
+
+/// The value of `--max-age`.
+pub(super) fn max_age(text: &str) -> Result<Duration> {
+    humantime::parse_duration(text).map_err(|_| {
+        Error::usage(format!("--max-age: '{text}' is not a duration; write 26h or 90m"))
     })
 }

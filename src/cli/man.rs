@@ -40,12 +40,13 @@ impl Man {
 }
 
 /// The exit codes, and what each means.
-const EXIT_CODES: [(u8, &str); 12] = [
+const EXIT_CODES: [(u8, &str); 13] = [
     (0, "done"),
     (1, "unforeseen, or verify found something"),
     (2, "usage"),
     (3, "removals held back"),
     (4, "some previews failed"),
+    (5, "some ids are not usable"),
     (10, "changed (--exit-code only)"),
     (65, "the answer is not a catalogue"),
     (69, "the API cannot be reached"),

@@ -166,7 +166,6 @@ mod tests {
 
     #[test]
     fn every_table_and_view_has_a_title_a_description_a_label_and_all_its_columns() {
-        assert_eq!(table::all().count(), 17);
         for relation in table::all() {
             let table = of(relation);
             assert!(table.title.is_some() && table.description.is_some(), "{}", relation.name);

@@ -23,7 +23,7 @@ use crate::{
     config::Config,
     error::{Error, Kind, Result, caught, gravest},
     mirror::{self, Blobs, Progress, Settings, Summary, audit},
-    poll::{Report, Request, Source, poll, whose},
+    poll::{Request, Source, poll, whose},
     store::{Store, queue::Failures},
     words::{counted, number},
 };
@@ -327,8 +327,8 @@ async fn refresh(
             let span = log::span(&account, "refresh");
             let report = poll(store, &context.clock, request).instrument(span).await?;
             codes.push(report.exit_code(false));
-            let command = accepting_command(&account, &report, context);
-            if let Some(held) = report::held(&report, &command).filter(|_| !context.quiet) {
+            let held = report::held(&report, &context.program());
+            if let Some(held) = held.filter(|_| !context.quiet) {
                 log::tell(&held, context);
             }
             report.error.map_or(Ok(()), Err)
@@ -342,20 +342,6 @@ async fn refresh(
         }
     }
     outcome
-}
-
-/// The sync that lets through what a refresh has held back.
-fn accepting_command(account: &str, report: &Report, context: &Context) -> Vec<String> {
-    let held = report.diff.as_ref().map_or(0, |diff| diff.held());
-    let mut command = vec!["heygen-sync".to_owned()];
-    command.extend(context.flags.iter().cloned());
-    command.push("sync".to_owned());
-    if account != "default" {
-        command.extend(["--account".to_owned(), account.to_owned()]);
-    }
-    command.extend(report::catalogue_flag(report.row.catalogue()));
-    command.push(format!("--accept-removals={held}"));
-    command
 }
 
 /// One line, where anything was done.

@@ -15,9 +15,11 @@ mod find;
 mod flags;
 mod hints;
 mod history;
+mod ids;
 mod layout;
 mod log;
 mod man;
+mod mcp;
 mod metadata;
 mod mirror;
 mod output;
@@ -79,8 +81,10 @@ enum Command {
     Changes(changes::Changes),
     Find(find::Find),
     History(history::History),
+    Ids(ids::Ids),
     Verify(verify::Verify),
     Serve(serve::Serve),
+    Mcp(mcp::Mcp),
     Export(export::Export),
     Check(check::Check),
     Copy(copy::Copy),
@@ -128,7 +132,7 @@ pub fn run(arguments: Arguments, clock: Clock) -> u8 {
 fn runtime(command: &Command) -> std::io::Result<tokio::runtime::Runtime> {
     use tokio::runtime::Builder;
     let mut builder = match command {
-        Command::Daemon(_) | Command::Serve(_) => Builder::new_multi_thread(),
+        Command::Daemon(_) | Command::Serve(_) | Command::Mcp(_) => Builder::new_multi_thread(),
         _ => Builder::new_current_thread(),
     };
     builder.worker_threads(2).enable_all().build()
@@ -143,8 +147,10 @@ async fn dispatch(command: Command, context: &Context) -> Result<u8> {
         Command::Changes(verb) => verb.run(context).await,
         Command::Find(verb) => verb.run(context).await,
         Command::History(verb) => verb.run(context).await,
+        Command::Ids(verb) => verb.run(context).await,
         Command::Verify(verb) => verb.run(context).await,
         Command::Serve(verb) => verb.run(context).await,
+        Command::Mcp(verb) => verb.run(context).await,
         Command::Export(verb) => verb.run(context).await,
         Command::Check(verb) => verb.run(context).await,
         Command::Copy(verb) => verb.run(context).await,

@@ -13,7 +13,7 @@ use crate::{
         kind::Kind,
         value::{Value, write_json_string},
     },
-    poll::{Report, whose},
+    poll::{Report, accept::accepting_command, whose},
     store::{past::Overlap, record::Record, row::Counts},
     words::{counted, number},
 };
@@ -177,18 +177,37 @@ fn shortened(text: &str) -> String {
     }
 }
 
-/// Why removals were held back, and the very command that lets them through.
-pub fn held(report: &Report, command: &[String]) -> Option<String> {
-    let diff = report.diff.as_ref().filter(|diff| diff.held() > 0)?;
-    let command: Vec<String> = command.iter().map(|word| shell_word(word)).collect();
-    Some(format!(
+/// The command that lets the held removals through, if any are held; `program` begins it.
+fn accept_command(report: &Report, program: &str) -> Option<String> {
+    let held = report.diff.as_ref()?.held_set()?;
+    Some(accepting_command(program, &report.row, held))
+}
+
+/// Why removals were held back, and the command that lets them through; or that the set to be let
+/// through is not held any more.
+pub fn held(report: &Report, program: &str) -> Option<String> {
+    let diff = report.diff.as_ref()?;
+    let not_held = diff.not_held.map(|set| {
+        format!(
+            "{}: no removals were let through: the set {set} is not held any more, or an item of \
+             it is listed again",
+            visible(&whose(&report.row.account, report.row.catalogue()))
+        )
+    });
+    let held = accept_command(report, program).map(|command| held_back(report, diff, &command));
+    let all: Vec<String> = not_held.into_iter().chain(held).collect();
+    (!all.is_empty()).then(|| all.join("\n"))
+}
+
+fn held_back(report: &Report, diff: &Diff, command: &str) -> String {
+    format!(
         "{}: {} held back: {}{}\nIf that is right, let them through: {}",
         visible(&whose(&report.row.account, report.row.catalogue())),
         counted(diff.held(), "removal is", "removals are"),
         diff.held_reason().unwrap_or_default(),
         report.overlap.map(|overlap| after_switch(report, overlap)).unwrap_or_default(),
-        command.join(" ")
-    ))
+        command
+    )
 }
 
 /// What a list of another version has in common with the one before.
@@ -200,23 +219,6 @@ fn after_switch(report: &Report, Overlap { before, both }: Overlap) -> String {
         number(both),
         number(before)
     )
-}
-
-/// The flag that names a catalogue, where it is not the usual one.
-pub fn catalogue_flag(catalogue: Catalogue) -> Vec<String> {
-    match catalogue {
-        Catalogue::Avatars => vec![],
-        other => vec!["--catalogue".to_owned(), other.to_string()],
-    }
-}
-
-/// A word as a shell reads it back.
-pub fn shell_word(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:@%+,".contains(c);
-    match !word.is_empty() && word.chars().all(plain) {
-        true => word.to_owned(),
-        false => format!("'{}'", word.replace('\'', "'\\''")),
-    }
 }
 
 /// The keys of a report in JSON, before and after the counts.
@@ -238,7 +240,7 @@ const TAIL: [&str; 6] =
     ["held_reason", "accept_command", "warning", "error", "schema_changes", "changes"];
 
 /// For machines: one JSON object. The changes of a baseline are left out unless `whole`.
-pub fn json(report: &Report, exit_code: u8, command: &[String], telling: Telling) -> String {
+pub fn json(report: &Report, exit_code: u8, program: &str, telling: Telling) -> String {
     let Report { row, diff, error, switched_to, overlap: _ } = report;
     let mut cells: Vec<Cell> = vec![
         row.account.as_str().into(),
@@ -257,11 +259,9 @@ pub fn json(report: &Report, exit_code: u8, command: &[String], telling: Telling
     let mut counts = vec![];
     row.counts.cells(&mut counts);
     cells.extend(counts.into_iter().map(Cell::from));
-    let held = diff.as_ref().is_some_and(|diff| diff.held() > 0);
-    let command: Vec<String> = command.iter().map(|word| shell_word(word)).collect();
     cells.extend([
         row.held_reason.as_deref().into(),
-        held.then(|| command.join(" ")).into(),
+        accept_command(report, program).into(),
         row.warning.as_deref().into(),
         error.as_ref().map(|error| error.message.as_str()).into(),
         Cell::Json(diff.as_ref().map_or("[]".into(), schema_json)),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{Context, output::note, report::shell_word};
+use super::{Context, output::note};
 use crate::{
     error::{Error, Result},
     mirror::{guard, request::Requests},
@@ -47,8 +47,7 @@ impl Serve {
             let requests = Requests::new(&config.mirror, resolver, longest, &context.clock)?;
             settings.previews = Some(Arc::new(Previews::new(requests, most)));
         }
-        let words = ["heygen-sync".to_owned()].into_iter().chain(context.flags.iter().cloned());
-        settings.program = words.map(|word| shell_word(&word)).collect::<Vec<_>>().join(" ");
+        settings.program = context.program();
         let mut app = App::new(location, settings, context.clock.clone());
         app.polled = config.polled();
         let quiet = context.quiet;

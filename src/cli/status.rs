@@ -5,21 +5,19 @@ use std::{fmt::Write, sync::LazyLock, time::Duration};
 use clap::Args;
 
 use super::{
-    Context,
+    Context, flags,
     mirror::failures_text,
     output::{Cell, Format, Rows, print, visible},
-    report::{catalogue_flag, shell_word},
 };
 use crate::{
     catalog::{catalogue::Catalogue, kind::Kind, value::write_json_string},
     config::Config,
     error::{Error, Result},
-    poll::ahead_of_clock,
+    poll::{accept::accepting_command, ahead_of_clock},
     store::{
         Store,
         outbox::Waiting,
         query::{AssetStatus, CatalogueStatus, ItemCounts, SchemaNote},
-        row::PollRow,
     },
     time::Timestamp,
     words::{counted, duration, number},
@@ -89,13 +87,9 @@ struct Line<'a> {
 impl Status {
     pub(super) async fn run(self, context: &Context) -> Result<u8> {
         let Self { max_age, format } = self;
-        let age = max_age.as_deref().map(|text| {
-            humantime::parse_duration(text).map_err(|_| {
-                Error::usage(format!("--max-age: '{text}' is not a duration; write 26h or 90m"))
-            })
-        });
+        let age = max_age.as_deref().map(flags::max_age).transpose()?;
         let now = context.clock.now();
-        let oldest = age.transpose()?.map(|age| now.minus(age));
+        let oldest = age.map(|age| now.minus(age));
         let (config, _, location) = context.config()?;
         let mirror = config.mirror.enabled;
         let mut store = Store::open_to_read(&location).await?;
@@ -296,12 +290,10 @@ impl Page<'_> {
             number(items.values().map(|counts| counts.missing).sum::<i64>()),
             number(items.values().map(|counts| counts.removed).sum::<i64>())
         );
-        let held = last_good
-            .as_ref()
-            .and_then(|poll| Some((poll, poll.counts?.held, poll.held_reason.as_deref()?)));
-        if let Some((poll, held, reason)) = held {
-            let command = accepting_command(poll, held, &self.context.flags);
-            let removals = counted(held, "removal", "removals");
+        if let (Some(poll), Some(held)) = (last_good, line.status.held) {
+            let command = accepting_command(&self.context.program(), poll, held);
+            let removals = counted(held.count(), "removal", "removals");
+            let reason = poll.held_reason.as_deref().unwrap_or_default();
             let _ = writeln!(text, "  held        {removals}: {}", visible(reason));
             let _ = writeln!(text, "              if that is right: {command}");
         }
@@ -356,20 +348,6 @@ fn fields(text: &mut String, status: &CatalogueStatus) {
             note.observed_at
         );
     }
-}
-
-/// The call that lets a poll's held removals through, with this call's flags, from where the poll
-/// had its list.
-fn accepting_command(poll: &PollRow, held: i64, flags: &[String]) -> String {
-    let mut words = vec!["heygen-sync".to_owned()];
-    words.extend(flags.iter().cloned());
-    words.extend(["sync".to_owned(), "--account".to_owned(), poll.account.clone()]);
-    words.extend(catalogue_flag(poll.catalogue()));
-    if let Some(source) = poll.source.clone().filter(|_| poll.trigger == "file") {
-        words.extend(["--from".to_owned(), source]);
-    }
-    words.push(format!("--accept-removals={held}"));
-    words.iter().map(|word| shell_word(word)).collect::<Vec<_>>().join(" ")
 }
 
 /// `2h 5m ago`, `in 3 days 4h`.

@@ -34,7 +34,7 @@ use crate::{
   heygen-sync sync --from saved.json                take a saved response instead
   heygen-sync sync --dry-run                        print what would change, write nothing
   heygen-sync sync --catalogue voices               poll one of the configured catalogues
-  heygen-sync sync --accept-removals=120            let up to 120 held removals through")]
+  heygen-sync sync --accept-removals=40-1a2b3c4d    let through what a held poll has named so")]
 pub struct Sync {
     /// Only this account
     #[arg(long, value_name = "NAME")]
@@ -51,9 +51,10 @@ pub struct Sync {
     /// Print what would change; write nothing
     #[arg(long)]
     dry_run: bool,
-    /// Let held removals through, at most N of them if N is given
-    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true)]
-    accept_removals: Option<Option<u64>>,
+    /// Let held removals through: the set of this name, as a held poll prints it; at most N; or all
+    #[arg(long, value_name = "N-HASH|N", num_args = 0..=1, require_equals = true,
+        value_parser = accepted)]
+    accept_removals: Option<Option<Accepted>>,
     /// Fail where no database is, instead of creating one
     #[arg(long)]
     existing: bool,
@@ -89,7 +90,9 @@ impl Sync {
         let archive = archive.as_ref();
         let mut json = vec![];
         let round = Round {
-            accepted: self.accepted(),
+            accepted: self
+                .accept_removals
+                .map_or(Accepted::None, |set| set.unwrap_or(Accepted::All)),
             observed_at: self.observed_at,
             dry_run: self.dry_run,
             new_account: self.new_account,
@@ -182,18 +185,10 @@ impl Sync {
         }
     }
 
-    fn accepted(&self) -> Accepted {
-        match self.accept_removals {
-            None => Accepted::None,
-            Some(None) => Accepted::All,
-            Some(Some(most)) => Accepted::UpTo(most),
-        }
-    }
-
     /// Tells what a poll did, as it is due; gives its JSON.
     fn tell(&self, report: &Report, code: u8, context: &Context) -> Result<String> {
         let telling = Telling { whole: self.dry_run, dry_run: self.dry_run };
-        let command = self.accepting_command(report, context);
+        let program = context.program();
         if let Some(error) = &report.error {
             complain(&error.clone().context(whose(&report.row.account, report.row.catalogue())));
         }
@@ -204,31 +199,19 @@ impl Sync {
         {
             say(&report::text(report, telling))?;
         }
-        if let Some(held) = report::held(report, &command).filter(|_| !context.quiet) {
+        if let Some(held) = report::held(report, &program).filter(|_| !context.quiet) {
             super::log::tell(&held, context);
         }
         match self.format {
-            Some(ReportFormat::Json) => Ok(report::json(report, code, &command, telling)),
+            Some(ReportFormat::Json) => Ok(report::json(report, code, &program, telling)),
             _ => Ok(String::new()),
         }
     }
+}
 
-    /// This very call, with the held removals let through.
-    fn accepting_command(&self, report: &Report, context: &Context) -> Vec<String> {
-        let held = report.diff.as_ref().map_or(0, |diff| diff.held());
-        let mut command = vec!["heygen-sync".to_owned()];
-        command.extend(context.flags.iter().cloned());
-        command.push("sync".to_owned());
-        if self.account.is_some() || report.row.account != "default" {
-            command.extend(["--account".to_owned(), report.row.account.clone()]);
-        }
-        command.extend(report::catalogue_flag(report.row.catalogue()));
-        if let Some(from) = &self.from {
-            command.extend(["--from".to_owned(), from.display().to_string()]);
-        }
-        command.push(format!("--accept-removals={held}"));
-        command
-    }
+/// The value of `--accept-removals`.
+fn accepted(text: &str) -> Result<Accepted, &'static str> {
+    text.parse().map(Accepted::UpTo).or_else(|_| text.parse().map(Accepted::Set))
 }
 
 /// A catalogue on the command line.

@@ -75,15 +75,11 @@ fn news(row: &PollRow, diff: &Diff, watch: &[String], kind: &'static str) -> Dra
     // What matters most stands first, even before the sum of it all.
     let sum = format!("{}: {}", whose(row), words::counts(&counts));
     lines.insert(alarms, sum);
-    if let Some(reason) = &row.held_reason {
+    if let (Some(reason), Some(set)) = (&row.held_reason, diff.held_set()) {
         let reason = cut(reason, LONGEST_REASON);
         lines.insert(
             alarms + 1,
-            format!(
-                "held back: {reason}; {}--accept-removals={} lets them through",
-                flag(row),
-                counts.held
-            ),
+            format!("held back: {reason}; {}--accept-removals={set} lets them through", flag(row)),
         );
     }
     let reason = row.held_reason.as_deref().map(|reason| cut(reason, LONGEST_REASON));

@@ -213,12 +213,17 @@ impl Row {
 
     /// JSON made canonical, or null.
     pub fn json_text(&self, at: impl At) -> Result<Option<JsonText>, Fault> {
-        Ok(self.json(at)?.map(|json| JsonText::canonical(json)))
+        Ok(self.json(at)?.map(JsonText::canonical))
     }
 
     /// The names of the columns.
     pub fn columns(&self) -> Vec<String> {
         on!(Row, self, row => row.columns())
+    }
+
+    /// The row of [`super::ask`] as an object by column.
+    pub(super) fn object(&self) -> Result<serde_json::Map<String, serde_json::Value>, Fault> {
+        on!(Row, self, row => row.object())
     }
 
     /// Text exactly as it is stored, or null; bytes that are no text as hex.

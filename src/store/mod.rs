@@ -22,6 +22,7 @@
 //! - [`query`]: what the commands ask
 //! - [`known`]: which accounts and items there are
 //! - [`search`]: by what items are found
+//! - [`wanted`]: items by words and values
 //! - [`outbox`]: notices that wait to be delivered
 //! - [`ahead`]: what the daemon plans by
 //! - [`figures`]: what the metrics tell
@@ -34,7 +35,9 @@
 
 pub mod ahead;
 pub mod archived;
+pub mod ask;
 pub mod audit;
+pub mod bounded;
 pub mod browse;
 pub mod bulk;
 pub mod conn;
@@ -44,7 +47,9 @@ pub mod exact;
 pub mod export;
 pub mod fault;
 pub mod figures;
+mod held;
 pub mod host;
+pub mod ids;
 pub mod json_text;
 pub mod known;
 pub mod location;
@@ -66,6 +71,7 @@ pub mod standing;
 pub mod statements;
 pub mod table;
 pub mod value;
+pub mod wanted;
 pub mod write;
 
 pub use location::Location;

@@ -286,6 +286,12 @@ impl Row {
         Ok(json.map(|Json(raw)| raw.get()))
     }
 
+    /// The object in the only column.
+    pub fn object(&self) -> Result<serde_json::Map<String, serde_json::Value>, Fault> {
+        let Json(object) = self.0.try_get(0)?;
+        Ok(object)
+    }
+
     /// The names of the columns.
     pub fn columns(&self) -> Vec<String> {
         self.0.columns().iter().map(|column| column.name().to_owned()).collect()

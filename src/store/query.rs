@@ -4,6 +4,7 @@ use sqlx::AssertSqlSafe;
 
 use super::{
     conn::{Arg, Conn, Fault, Row},
+    held::held_by,
     open::Store,
     queue::Failures,
     record::Record,
@@ -15,6 +16,7 @@ use crate::{
     catalog::{
         catalogue::Catalogue,
         diff::OpenedBy,
+        held::HeldSet,
         item::Fields,
         kind::{ByKind, Kind},
     },
@@ -110,6 +112,8 @@ pub struct CatalogueStatus {
     pub last: PollRow,
     /// Its last poll that did not fail.
     pub last_good: Option<PollRow>,
+    /// What that poll holds back.
+    pub held: Option<HeldSet>,
     /// Failed polls since the last good one.
     pub failed_since: i64,
     /// For each kind that the catalogue lists: current, missing and removed items.
@@ -389,6 +393,10 @@ async fn catalogue_status(
     let last = PollRow::read(&row)?;
     let last_good = conn.row(statements::last_good_poll(), &of).await?;
     let last_good = last_good.map(|row| PollRow::read(&row)).transpose()?;
+    let held = match &last_good {
+        Some(poll) => held_by(conn, poll).await?,
+        None => None,
+    };
     let since = last_good.as_ref().map_or(0, |poll| poll.poll_id);
     let args = [account.into(), catalogue.as_str().into(), since.into()];
     let failed = conn.row(statements::FAILED_SINCE, &args).await?;
@@ -408,6 +416,7 @@ async fn catalogue_status(
         catalogue,
         last,
         last_good,
+        held,
         failed_since,
         items,
         schema_changes,

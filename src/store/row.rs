@@ -182,13 +182,15 @@ impl PollRow {
     }
 }
 
-/// The rules as `polls.policy` keeps them: `accepted` is null, a number or `"all"`.
+/// The rules as `polls.policy` keeps them: `accepted` is null, a number, the name of a set of held
+/// removals or `"all"`.
 pub fn policy_json(policy: &Policy) -> String {
     let Policy { after_polls, min_count, max_share, accepted } = policy;
     let number = |number: u64| Value::int(i64::try_from(number).unwrap_or(i64::MAX));
     let accepted = match accepted {
         Accepted::None => Value::NULL,
         Accepted::UpTo(most) => number(*most),
+        Accepted::Set(set) => Value::text(set.to_string()),
         Accepted::All => Value::text("all"),
     };
     // By way of its text, so that 1.0 is the number 1 like everywhere.
@@ -211,6 +213,7 @@ pub fn policy_of(json: &str) -> Option<Policy> {
     let accepted = match all.get("accepted")? {
         serde_json::Value::Null => Accepted::None,
         serde_json::Value::String(all) if all == "all" => Accepted::All,
+        serde_json::Value::String(set) => Accepted::Set(set.parse().ok()?),
         most => Accepted::UpTo(most.as_u64()?),
     };
     Some(Policy {

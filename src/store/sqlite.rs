@@ -46,7 +46,7 @@ pub struct Row {
 enum Value {
     Null,
     Int(i64),
-    Real,
+    Real(f64),
     Text(Range<usize>),
     Bytes(Range<usize>),
 }
@@ -227,7 +227,7 @@ impl Row {
         self.values.push(match value {
             ValueRef::Null => Value::Null,
             ValueRef::Integer(number) => Value::Int(number),
-            ValueRef::Real(_) => Value::Real,
+            ValueRef::Real(number) => Value::Real(number),
             ValueRef::Text(text) => Value::Text(start..start + text.len()),
             ValueRef::Blob(bytes) => Value::Bytes(start..start + bytes.len()),
         });
@@ -255,6 +255,21 @@ impl Row {
             own.push(value.map_err(fault)?);
         }
         Ok(own)
+    }
+
+    /// The row as an object by column; bytes as hex.
+    pub fn object(&self) -> Result<serde_json::Map<String, serde_json::Value>, Fault> {
+        let json = |value: &Value| match value {
+            Value::Null => serde_json::Value::Null,
+            Value::Int(number) => (*number).into(),
+            Value::Real(number) => (*number).into(),
+            Value::Text(place) => String::from_utf8_lossy(self.bytes(place)).into(),
+            Value::Bytes(place) => {
+                let hex = self.bytes(place).iter().map(|byte| format!("{byte:02x}"));
+                hex.collect::<String>().into()
+            }
+        };
+        Ok(self.names.iter().cloned().zip(self.values.iter().map(json)).collect())
     }
 
     fn value(&self, at: impl At) -> Result<&Value, Fault> {
@@ -295,7 +310,8 @@ impl Row {
     /// A time, or null.
     pub fn time(&self, at: impl At) -> Result<Option<Timestamp>, Fault> {
         let text = self.str(at).map_err(|_| spoiled(at, "is not a time"))?;
-        let time = text.map(|text| Timestamp::parse(text).ok_or(spoiled(at, "is not a time")));
+        let time =
+            text.map(|text| Timestamp::parse(text).ok_or_else(|| spoiled(at, "is not a time")));
         time.transpose()
     }
 

@@ -6,6 +6,7 @@ use sqlx::SqlSafeStr;
 
 use super::{
     conn::{Arg, Conn, Fault, Row},
+    held::held_until,
     open::Store,
     statements,
 };
@@ -72,6 +73,7 @@ pub(super) async fn read(
         lists.insert(kind, StandingList { items: items(conn, account, kind).await?, schema });
     }
     Ok(Standing {
+        held_until: held_until(conn, account, catalogue).await?,
         last_good: Some(last_good.clone()),
         recent_good: good.iter().map(|poll| poll.observed_at).collect(),
         listed_before,
@@ -97,7 +99,7 @@ async fn items(conn: &mut Conn, account: &str, kind: Kind) -> Result<Vec<Standin
             version: row.some_int(1)?,
             missing_since: row.time(2)?,
             removed: row.bool(3)?.unwrap_or(false),
-            fields: read_fields(&row, kind, &columns, (5, 4), &mut names)?,
+            fields: read_fields(&row, kind, &columns, (5, 4), Some(&mut names))?,
         });
         Ok(())
     })
@@ -110,7 +112,7 @@ async fn items(conn: &mut Conn, account: &str, kind: Kind) -> Result<Vec<Standin
 
 /// The fields of an item whose own columns begin at `first`, with `extra` at `extra`.
 pub(super) fn fields(row: &Row, kind: Kind, first: usize, extra: usize) -> Result<Fields, Fault> {
-    read_fields(row, kind, &by_name(kind), (first, extra), &mut Names::default())
+    read_fields(row, kind, &by_name(kind), (first, extra), None)
 }
 
 /// The kind's own columns by their names, as an item has its fields; each with its place.
@@ -125,7 +127,7 @@ fn read_fields(
     kind: Kind,
     columns: &[(usize, &'static Column)],
     (first, extra): (usize, usize),
-    names: &mut Names,
+    names: Option<&mut Names>,
 ) -> Result<Fields, Fault> {
     let mut cells = Vec::with_capacity(columns.len());
     for (offset, column) in columns {

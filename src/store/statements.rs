@@ -223,6 +223,25 @@ pub fn last_good_poll() -> SqlStr {
     .into_sql_str()
 }
 
+/// The last held poll: (account, catalogue).
+pub fn last_held_poll() -> SqlStr {
+    AssertSqlSafe(format!(
+        "SELECT {} FROM polls WHERE account = $1 AND catalogue = $2 AND outcome = 'held' \
+         ORDER BY observed_at DESC LIMIT 1",
+        POLLS.list("")
+    ))
+    .into_sql_str()
+}
+
+/// The ids of the items that are not removed and missing since a time or longer: (account, time).
+pub fn missing_until(kind: Kind) -> SqlStr {
+    AssertSqlSafe(format!(
+        "SELECT {} FROM {} WHERE account = $1 AND removed_at IS NULL AND missing_since <= $2",
+        kind.id, kind.table
+    ))
+    .into_sql_str()
+}
+
 /// A poll and those before it since the last one that did not fail, with the digest of each one's
 /// account's poll before: (poll).
 pub fn archived() -> SqlStr {
@@ -333,8 +352,10 @@ pub fn all(engine: Engine) -> Vec<(String, SqlStr)> {
     all.extend(polls.map(|(name, sql)| (name.to_owned(), sql)));
     all.push(("archived".to_owned(), archived()));
     all.extend(Catalogue::ALL.map(|of| (format!("any_current {of}"), any_current(of))));
+    all.push(("last_held_poll".to_owned(), last_held_poll()));
     for kind in Kind::ALL {
         all.push((format!("holders {kind}"), holders(kind)));
+        all.push((format!("missing_until {kind}"), missing_until(kind)));
         all.push((format!("named {kind}"), named(kind)));
         all.push((format!("items {kind}"), items(kind)));
         all.push((format!("listed_before {kind}"), listed_before(kind)));

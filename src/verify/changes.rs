@@ -7,7 +7,7 @@ use super::{
 use crate::{
     catalog::{
         cell::Cell,
-        item::{Fields, Names},
+        item::Fields,
         kind::Kind,
         learned::{Circumstances, Difference, differences, stored_type},
         schema::{JsonType, Types},
@@ -132,7 +132,7 @@ fn fields(kind: Kind, own: &Cells<'static>) -> Fields {
         };
         cells.extend(value.map(|value| (kind.field(name), value)));
     }
-    Fields::from_row(kind, cells, extra, &mut Names::default())
+    Fields::from_row(kind, cells, extra, None)
 }
 
 /// What is wrong with the rows of `field_changes` for a version that `opened_by` opened: field and

@@ -1,10 +1,7 @@
 //! The notice that removals are held, with the command that lets them through.
 
 use super::{anchor::Anchor, context::PageContext, words};
-use crate::{
-    catalog::{catalogue::Catalogue, kind::Kind},
-    store::row::PollRow,
-};
+use crate::{catalog::kind::Kind, poll::accept::accepting_command, store::row::PollRow};
 
 /// Removals that are held, and how to let them through.
 pub struct HeldNotice {
@@ -33,39 +30,15 @@ pub fn held(context: &PageContext<'_>, poll: &PollRow) -> Option<HeldNotice> {
         Anchor::new(context.href(kind.path, &own), format!("missing {}", kind.plural))
     };
     let last = context.viewpoint.as_of.is_none() && poll.poll_id == context.good.row.poll_id;
-    // A saved response is polled again from its file: without `--from` the API would be polled.
-    let from = match (poll.trigger.as_str(), &poll.source) {
-        ("file", Some(name)) => format!(" --from {}", shell_word(name)),
-        _ => String::new(),
-    };
-    let stdin = if from == " --from -" { " < FILE" } else { "" };
-    let account = match context.accounts.len() > 1 || context.account != "default" {
-        true => format!(" --account {}", shell_word(&context.account)),
-        false => String::new(),
-    };
-    let catalogue = match poll.catalogue() {
-        Catalogue::Avatars => String::new(),
-        other => format!(" --catalogue {other}"),
-    };
     Some(HeldNotice {
         count: words::counted(count, "removal", "removals"),
         reason,
         poll: poll.poll_id,
         which: if last { kinds.into_iter().map(missing).collect() } else { vec![] },
-        command: last.then(|| {
-            format!(
-                "{} sync{account}{catalogue}{from} --accept-removals={count}{stdin}",
-                context.app.settings.program
-            )
-        }),
+        command: context
+            .good
+            .held
+            .filter(|_| last)
+            .map(|held| accepting_command(&context.app.settings.program, poll, held)),
     })
-}
-
-/// A word quoted for a shell.
-fn shell_word(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_-.:@/".contains(c);
-    match !text.is_empty() && text.chars().all(plain) {
-        true => text.to_owned(),
-        false => format!("'{}'", text.replace('\'', "'\\''")),
-    }
 }

@@ -24,7 +24,7 @@ use futures_util::{
 };
 use tokio::{sync::Semaphore, time::Instant};
 
-use super::{files, response::plain};
+use super::{body::plain, files};
 use crate::{
     catalog::kind::Role,
     mirror::{

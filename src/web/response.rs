@@ -6,6 +6,7 @@ use axum::{
     http::{HeaderValue, Response, StatusCode, header},
 };
 
+pub(super) use super::body::{html, plain};
 use super::{cache, failure::PageFailure, message::MessagePage};
 use crate::error::Error;
 
@@ -20,22 +21,6 @@ pub(super) fn rendered(status: StatusCode, message: &MessagePage) -> Response<Bo
         Ok(text) => html(status, text),
         Err(_) => plain(status, &message.heading),
     }
-}
-
-pub(super) fn html(status: StatusCode, text: String) -> Response<Body> {
-    let mut response = Response::new(Body::from(text));
-    *response.status_mut() = status;
-    let html = HeaderValue::from_static("text/html; charset=utf-8");
-    response.headers_mut().insert(header::CONTENT_TYPE, html);
-    response
-}
-
-pub(super) fn plain(status: StatusCode, text: &str) -> Response<Body> {
-    let mut response = Response::new(Body::from(format!("{text}\n")));
-    *response.status_mut() = status;
-    let text = HeaderValue::from_static("text/plain; charset=utf-8");
-    response.headers_mut().insert(header::CONTENT_TYPE, text);
-    response
 }
 
 /// A redirect to a path of this gallery: `route` builds it from known words and encoded ids.

@@ -1,9 +1,11 @@
 //! The command line as a user meets it: the real binary, its output, its exit codes.
 
+mod catalogues;
 mod errors;
 mod export;
 mod finding;
 mod first_steps;
+mod ids;
 mod output;
 mod processes;
 mod surroundings;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use heygen_sync::{
+    catalog::catalogue::Catalogue,
     error::Kind as Fault,
     heygen::{self, ApiVersion, Client, Fetched, Settings},
     time::Clock,
@@ -26,7 +27,7 @@ fn client(fake: &FakeHeyGen, key: &str) -> Client {
 }
 
 async fn fetch(fake: &FakeHeyGen) -> Fetched {
-    heygen::fetch(ApiVersion::V2, &client(fake, KEY), false, &|_| ()).await
+    heygen::fetch(ApiVersion::V2, Catalogue::Avatars, &client(fake, KEY), false, &|_| ()).await
 }
 
 fn fault(fetched: Fetched) -> Option<Fault> {
@@ -81,8 +82,9 @@ async fn an_answer_is_held_back_until_its_gate_opens() {
     let fake = FakeHeyGen::start();
     let mut gate = fake.delay_next();
     let client = client(&fake, KEY);
-    let held =
-        tokio::spawn(async move { heygen::fetch(ApiVersion::V2, &client, false, &|_| ()).await });
+    let held = tokio::spawn(async move {
+        heygen::fetch(ApiVersion::V2, Catalogue::Avatars, &client, false, &|_| ()).await
+    });
     gate.reached().await;
     fake.add_avatar("late", |_| ());
     gate.release();

@@ -12,8 +12,8 @@ use std::{
 const FLOORS: [&[&str]; 8] = [
     &["main"],
     &["cli"],
-    &["daemon", "web"],
-    &["poll", "notify", "verify", "feed", "metrics"],
+    &["daemon", "web", "mcp"],
+    &["poll", "notify", "verify", "feed", "metrics", "ids"],
     &["archive"],
     &["heygen", "mirror", "store", "config"],
     &["catalog"],

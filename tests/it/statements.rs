@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use heygen_sync::store::{ahead, audit, conn, export, figures, outbox, queue, search, statements};
+use heygen_sync::store::{
+    ahead, audit, conn, export, figures, ids, outbox, queue, search, statements,
+};
 use sqlx::{Connection, Executor, PgConnection, SqliteConnection};
 
 use crate::{postgres::database, schema::engine};
@@ -17,8 +19,8 @@ const SOURCES: [&str; 5] = [
 
 /// Those of all rooms of the store.
 pub fn every(engine: conn::Engine) -> Vec<(String, sqlx::SqlStr)> {
-    let all = shared(engine).into_iter();
-    all.chain(audit::statements()).chain(export::all()).chain(search::all(engine)).collect()
+    let all = shared(engine).into_iter().chain(ids::all(engine)).chain(search::all(engine));
+    all.chain(audit::statements()).chain(export::all()).collect()
 }
 
 /// Those of [`SOURCES`].

@@ -3,7 +3,7 @@
 use super::*;
 use crate::catalog::{
     diff::{OpenedBy, Removed},
-    item::{Fields, Names},
+    item::Fields,
     schema::{Change, JsonType, Types},
 };
 
@@ -18,7 +18,7 @@ fn diff() -> Diff {
         by,
         after: (version > 1).then(|| Timestamp::from_millis(0)),
         closes: version > 1,
-        fields: Fields::from_row(Kind::AVATAR, vec![], Some(json), &mut Names::default()),
+        fields: Fields::from_row(Kind::AVATAR, vec![], Some(json), None),
         changes,
     };
     let change = FieldChange { field: "gender".into(), old: Some(Value::text("x")), new: None };
@@ -56,6 +56,7 @@ fn diff() -> Diff {
             ListDiff { removed: vec![gone], ..list(Kind::TALKING_PHOTO) },
         ],
         links: vec![],
+        not_held: None,
     }
 }
 

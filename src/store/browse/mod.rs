@@ -31,7 +31,7 @@ pub mod reader;
 pub mod reading;
 pub mod scope;
 pub mod search;
-mod sql;
+pub(in crate::store) mod sql;
 
 pub use reader::Reader;
 pub use reading::{EXPORT_TIME, LastGoodPoll, Reading, Stamp, Unreadable};

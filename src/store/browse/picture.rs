@@ -1,6 +1,7 @@
 //! The state of an item's picture, as SQL.
 
 use super::scope::Items;
+pub(super) use super::scope::live_until;
 use crate::{
     store::conn::{Fault, Row},
     time::Timestamp,
@@ -20,15 +21,6 @@ impl Preview {
     pub(super) fn read(row: &Row, at: usize) -> Result<Self, Fault> {
         Ok(Self { stored: row.text(at)?, live_until: row.time(at + 1)? })
     }
-}
-
-/// Until when the link of a URL works, whose asset is joined as `alias`. Without an asset it needs no
-/// signature; nor, as far as this column says, without an expiry.
-pub(super) fn live_until(url: &str, alias: &str) -> String {
-    format!(
-        "CASE WHEN {url} IS NOT NULL AND coalesce({alias}.state, '') <> 'gone' \
-         THEN coalesce({alias}.expires_at, '9999-12-31T00:00:00.000Z') END"
-    )
 }
 
 /// The state of an item's picture.

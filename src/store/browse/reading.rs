@@ -14,11 +14,12 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::sql;
 use crate::{
-    catalog::catalogue::Catalogue,
+    catalog::{catalogue::Catalogue, held::HeldSet},
     error::{Error, Result},
     store::{
         conn::{Arg, Conn, Engine, Fault, Row},
         fault::trouble,
+        held::held_by,
         location::Location,
         open::of_another_version,
         record::Record,
@@ -217,17 +218,31 @@ impl Reading {
         catalogue: Catalogue,
         at: Option<Timestamp>,
     ) -> Result<Vec<LastGoodPoll>> {
-        let at = at.unwrap_or(Timestamp::from_millis(i64::MAX));
+        let until = at.unwrap_or(Timestamp::from_millis(i64::MAX));
         let sql = sql::good_polls();
-        self.ask(sql, &[account.into(), catalogue.as_str().into(), at.into()], |row| {
+        let args = [account.into(), catalogue.as_str().into(), until.into()];
+        let polls = self.ask(sql, &args, |row| {
             let mut firsts = vec![];
             for catalogue in Catalogue::ALL {
                 let first = row.time(format!("first_{catalogue}").as_str())?;
                 firsts.extend(first.map(|first| (catalogue, first)));
             }
-            Ok(LastGoodPoll { row: PollRow::read(row)?, firsts, number: row.some_int("number")? })
-        })
-        .await
+            Ok(LastGoodPoll {
+                row: PollRow::read(row)?,
+                firsts,
+                number: row.some_int("number")?,
+                held: None,
+            })
+        });
+        let mut polls = polls.await?;
+        if let Some(last) = polls.first_mut().filter(|_| at.is_none()) {
+            let held = match self.conn() {
+                Ok(conn) => held_by(conn, &last.row).await,
+                Err(fault) => Err(fault),
+            };
+            last.held = held.map_err(|fault| self.trouble(&fault))?;
+        }
+        Ok(polls)
     }
 }
 
@@ -255,6 +270,8 @@ pub struct LastGoodPoll {
     pub firsts: Vec<(Catalogue, Timestamp)>,
     /// How many good polls its catalogue had up to this one, itself included.
     pub number: i64,
+    /// What it holds back, if it is the account's last good one.
+    pub held: Option<HeldSet>,
 }
 
 impl LastGoodPoll {

@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use super::{
-    picture::live_until,
-    sql::{Sql, stored_now},
-};
+use super::sql::{Sql, stored_now};
 use crate::{catalog::kind::Kind, store::conn::Arg, time::Timestamp};
 
 /// The kind, the account and the time of the items.
@@ -80,6 +77,15 @@ const NO_TEXT: &str = "CAST(NULL AS TEXT)";
 /// The URL of the picture of the item `i`; null if the kind has no pictures.
 pub(super) fn image_url(kind: Kind) -> &'static str {
     if kind.column("preview_image_url").is_some() { "i.preview_image_url" } else { NO_TEXT }
+}
+
+/// Until when the link of a URL works, whose asset is joined as `alias`. Without an asset it needs no
+/// signature; nor, as far as this column says, without an expiry.
+pub(super) fn live_until(url: &str, alias: &str) -> String {
+    format!(
+        "CASE WHEN {url} IS NOT NULL AND coalesce({alias}.state, '') <> 'gone' \
+         THEN coalesce({alias}.expires_at, '9999-12-31T00:00:00.000Z') END"
+    )
 }
 
 impl Items {

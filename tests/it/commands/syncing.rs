@@ -101,12 +101,13 @@ at_home! {
         let ran = home.run(&["sync"]);
         assert_eq!(ran.code, 3);
         let command = ran.stderr.lines().last().unwrap().rsplit(": ").next().unwrap();
-        assert_eq!(command, "heygen-sync sync --accept-removals=40");
+        let set = command.strip_prefix("heygen-sync sync --account default --accept-removals=").unwrap();
+        assert!(set.starts_with("40-") && set.len() == 11, "{command}");
         let (code, held) = home.sync(&[]);
         assert_eq!((code, &held["outcome"], counts(&held)), (3, &json!("held"), json!({"missing": 40, "held": 40})));
         let database = home.database.clone();
         let status = home.run(&["--database", &database, "status", "--format", "table"]).stdout;
-        assert!(status.contains(" sync --account default --accept-removals=40"), "{status}");
+        assert!(status.contains(command.strip_prefix("heygen-sync").unwrap()), "{status}");
         assert_eq!(status.contains("heygen-sync --database heygen.db sync"), home.is_sqlite(), "{status}");
 
         home.heygen.replace_body(edited(&home, |data| {
@@ -118,6 +119,8 @@ at_home! {
         assert!(home.feed().iter().all(|line| line.starts_with("added")), "no trace");
 
         home.heygen.replace_body(cut);
+        let stale = home.run(&["sync", &format!("--accept-removals={set}")]);
+        assert!(stale.code == 3 && stale.stderr.contains("is not held any more"), "{stale:?}");
         assert_eq!(home.sync(&["--accept-removals=39"]).0, 3);
         let words: Vec<&str> = command.split(' ').skip(2).collect();
         let (code, let_through) = home.sync(&words);

@@ -19,7 +19,7 @@ fn lists(name: &str, avatars: usize, photos: usize) -> Vec<u8> {
 
 fn refused(report: &Report) -> bool {
     let why = report.error.as_ref().map_or("", |error| &error.message);
-    report.exit_code(true) == 65 && why.contains("--accept-removals (without a number)")
+    report.exit_code(true) == 65 && why.contains("--accept-removals=")
 }
 
 on_all! {
@@ -49,6 +49,21 @@ on_all! {
         world.poll_file(body(r#"{"avatar_id":"a0"},{"avatar_id":"a1"},{"avatar_id":"a2"},{"avatar_id":"a3"},{"avatar_id":"a4"}"#, "")).await;
         let with_removed = r#"{"avatar_id":"a5"},{"avatar_id":"b1"},{"avatar_id":"b2"},{"avatar_id":"b3"},{"avatar_id":"b4"}"#;
         assert!(!refused(&world.poll_file(body(with_removed, "")).await));
+    }
+
+    async fn accepting_the_hash_of_the_refusal_applies_it_until_something_else_is_known(world: World) {
+        world.poll_file(lists("a", 3, 2)).await;
+        let report = world.poll_file(lists("b", 5, 0)).await;
+        let why = report.error.unwrap().message;
+        let set = why.split("--accept-removals=").nth(1).unwrap().split(' ').next().unwrap().to_owned();
+        world.accepted = Accepted::Set(set.parse().unwrap());
+        world.poll_file(lists("a", 4, 2)).await;
+        assert!(refused(&world.poll_file(lists("b", 5, 0)).await), "another set");
+        let why = world.poll_file(lists("b", 5, 0)).await.error.unwrap().message;
+        let set = why.split("--accept-removals=").nth(1).unwrap().split(' ').next().unwrap().to_owned();
+        world.accepted = Accepted::Set(set.parse().unwrap());
+        let counts = world.poll_file(lists("b", 5, 0)).await.row.counts.unwrap();
+        assert_eq!((counts.added, counts.removed), (5, 6));
     }
 
     async fn accepting_without_a_number_applies_it_and_removes_all_else_at_once(world: World) {

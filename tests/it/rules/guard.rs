@@ -94,6 +94,34 @@ on_all! {
         assert_eq!(world.count("avatar_history WHERE closed_by = 'removed'").await, 0);
     }
 
+    async fn the_set_that_was_held_is_let_through_and_all_else_judged_apart(world: World) {
+        world.poll_file(body(&avatars(0..60), "")).await;
+        let held = world.poll_file(body(&avatars(0..30), "")).await;
+        let set = held.diff.unwrap().held_set().unwrap();
+        assert_eq!(set.count(), 30);
+        world.accepted = Accepted::Set(set);
+        let report = world.poll_file(body(&avatars(25..29), "")).await;
+        assert_eq!(counts(&report), (30, 26, 26), "26 more are held");
+        assert_eq!(report.row.policy.unwrap().0, format!(r#"{{"accepted":"{set}","after_polls":1,"max_share":0.2,"min_count":20}}"#));
+        world.accepted = Accepted::Set(report.diff.unwrap().held_set().unwrap());
+        assert_eq!(counts(&world.poll_file(body(&avatars(25..29), "")).await), (26, 0, 0));
+    }
+
+    async fn a_set_of_which_an_item_is_listed_again_lets_nothing_through(world: World) {
+        world.poll_file(body(&avatars(0..60), "")).await;
+        let held = world.poll_file(body(&avatars(0..30), "")).await;
+        let set = held.diff.unwrap().held_set().unwrap();
+        for accepted in [Accepted::Set(set), Accepted::Set("30-00000000".parse().unwrap())] {
+            world.accepted = accepted;
+            let report = world.poll_file(body(&avatars(0..31), "")).await;
+            assert_eq!(counts(&report), (0, 29, 29));
+            let Accepted::Set(set) = accepted else { unreachable!() };
+            assert_eq!(report.diff.unwrap().not_held, Some(set));
+        }
+        world.accepted = Accepted::Set(set);
+        assert_eq!(counts(&world.poll_file(body(&avatars(0..30), "")).await).0, 0, "the last held set is another");
+    }
+
     async fn held_and_then_whole_again_leaves_no_trace(world: World) {
         world.poll_file(body(&avatars(0..30), "")).await;
         let before = world.facts().await;

@@ -7,7 +7,7 @@ use heygen_sync::catalog::{
         Accepted, Diff, GoodPoll, OpenedBy, Policy, Poll, Standing, StandingItem, StandingList,
         diff,
     },
-    item::{Fields, Names},
+    item::Fields,
     kind::{ByKind, Kind},
     list,
     schema::{Field, JsonType, Types},
@@ -157,12 +157,7 @@ fn after_another_version(missing_since: Option<u64>, versions: [&str; 2]) -> Dif
     };
     let item = StandingItem {
         id: "a".into(),
-        fields: Fields::from_row(
-            Kind::AVATAR,
-            vec![("gender".into(), text("x"))],
-            None,
-            &mut Names::default(),
-        ),
+        fields: Fields::from_row(Kind::AVATAR, vec![("gender".into(), text("x"))], None, None),
         version: 1,
         missing_since: missing_since.map(hour),
         removed: false,

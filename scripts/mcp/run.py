@@ -1,0 +1,63 @@
+"""Asks every tool by the official Python SDK: python run.py BINARY DATABASE docs/mcp.md"""
+
+import asyncio
+import json
+import re
+import sys
+import time
+
+from mcp import ClientSession, StdioServerParameters
+from mcp.client.stdio import stdio_client
+
+binary, database, page = sys.argv[1:]
+
+CALLS = {
+    "status": {},
+    "search": {"text": "mira", "limit": 2},
+    "item": {"id": "Mira_office_front_2025"},
+    "changes": {"since": "2026-01-01"},
+    "as_of": {"time": "2026-11-20"},
+    "check_ids": {"ids": ["Mira_office_front_2025", "nobody"]},
+    "schema": {"table": "assets"},
+    "query": {"sql": "SELECT signed_url, expires_at FROM assets WHERE expires_at IS NOT NULL"},
+}
+
+
+def documented():
+    """The server that the first configuration of the page starts."""
+    text = open(page).read()
+    block = re.search(r"<!-- run: servers -->\n```json\n(.*?)```", text, re.S).group(1)
+    server = json.loads(block)["mcpServers"]["heygen"]
+    assert server["command"] == "heygen-sync"
+    args = [database if arg.endswith(".db") else arg for arg in server["args"]]
+    for block in re.findall(r"```json\n(.*?)```", text, re.S):
+        json.loads(block)
+    return StdioServerParameters(command=binary, args=args)
+
+
+async def main():
+    async with stdio_client(documented()) as (read, write):
+        async with ClientSession(read, write) as session:
+            await session.initialize()
+            tools = (await session.list_tools()).tools
+            assert sorted(tool.name for tool in tools) == sorted(CALLS), tools
+            assert all(tool.description and tool.inputSchema for tool in tools)
+            for name, arguments in CALLS.items():
+                slowest = 0.0
+                for _ in range(20):
+                    start = time.perf_counter()
+                    answer = await session.call_tool(name, arguments)
+                    slowest = max(slowest, time.perf_counter() - start)
+                text = answer.content[0].text
+                assert not answer.isError, (name, text)
+                assert json.loads(text) == answer.structuredContent
+                assert "Signature=" not in text, (name, text)
+                print(f"{name}: {len(text)} bytes, slowest of 20 in {slowest * 1000:.1f} ms")
+            bad = await session.call_tool("search", {"limit": 0})
+            assert bad.isError and "1 to 200" in bad.content[0].text, bad
+            resources = (await session.list_resources()).resources
+            content = await session.read_resource(resources[0].uri)
+            assert "poll_id" in content.contents[0].text
+
+
+asyncio.run(main())

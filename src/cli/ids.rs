@@ -1,0 +1,248 @@
+//! `ids`: whether the ids that somebody uses are still good.
+
+use std::{io::Read, time::Duration};
+
+use clap::Args;
+
+use super::{
+    Context,
+    changes::KindArgument,
+    flags::max_age,
+    log::complain,
+    output::{Cell, Format, Rows, note},
+};
+use crate::{
+    catalog::{kind::Kind, value::write_json_string},
+    config::Config,
+    error::{Error, Result, io_message},
+    ids::{Asked, Scope, Verdict, check, not_usable, scan::Scanner},
+    poll::{ahead_of_clock, whose},
+    store::{Store, row::PollRow},
+    time::Timestamp,
+    words::number,
+};
+
+const COLUMNS: [&str; 12] = [
+    "id",
+    "state",
+    "kind",
+    "account",
+    "since",
+    "name",
+    "status",
+    "supported_api_engines",
+    "group_id",
+    "instead",
+    "file",
+    "line",
+];
+
+/// The columns for people.
+const TABLE: [&str; 9] =
+    ["id", "state", "kind", "account", "since", "name", "instead", "file", "line"];
+
+/// The exit code when some ids are not usable.
+const NOT_USABLE: u8 = 5;
+
+/// Check whether ids of avatars, talking photos and others are still listed
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  heygen-sync ids Anna_public_3 4f2a9c7e              check these ids
+  heygen-sync ids --file ids.txt --max-age 26h        check a list, by a fresh database only
+  heygen-sync ids --scan src/*.py config.yaml         find the ids in any text and check them
+
+Exit code 5 when an id is removed, not ready or unknown in every account and kind that is asked.")]
+pub struct Ids {
+    /// The ids
+    #[arg(value_name = "ID")]
+    ids: Vec<String>,
+    /// Read ids from a file, one a line (- for standard input)
+    #[arg(long, value_name = "FILE")]
+    file: Option<String>,
+    /// Find ids in any text: every known one, and what is beside avatar_id, talking_photo_id or
+    /// voice_id (- for standard input)
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    scan: Vec<String>,
+    /// Only this kind
+    #[arg(long, value_enum)]
+    kind: Option<KindArgument>,
+    /// Only this account
+    #[arg(long, value_name = "NAME")]
+    account: Option<String>,
+    /// Exit with 1 when the last good poll is older than this, for example 26h, or in the future
+    #[arg(long, value_name = "DURATION")]
+    max_age: Option<String>,
+    /// Output format
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+}
+
+impl Ids {
+    pub(super) async fn run(self, context: &Context) -> Result<u8> {
+        let age = self.max_age.as_deref().map(max_age).transpose()?;
+        let texts = self.read()?;
+        let (config, _, location) = context.config()?;
+        let mut store = Store::open_to_read(&location).await?;
+        store.begin_reading().await?;
+        if let Some(account) = &self.account {
+            store.expect_account(account).await?;
+        }
+        let scope = Scope { kind: self.kind.map(Kind::from), account: self.account.clone() };
+        let asked = self.asked(&mut store, &scope, &texts).await?;
+        let verdicts = check(&mut store, asked, &scope).await?;
+        print(&verdicts, Format::or_default(self.format))?;
+        let not_usable = not_usable(&verdicts).len();
+        if not_usable > 0 && !context.quiet {
+            let is = if not_usable == 1 { "id is" } else { "ids are" };
+            note(format!("{} {is} not usable", number(not_usable as u64)));
+        }
+        if let Some(age) = age
+            && let Some(stale) = stale(&mut store, &config, &scope, age, context).await?
+        {
+            complain(&stale);
+            return Ok(stale.kind.exit_code());
+        }
+        Ok(if not_usable > 0 { NOT_USABLE } else { 0 })
+    }
+
+    /// The texts of `--file` and of `--scan`, before the database is opened.
+    fn read(&self) -> Result<Texts> {
+        if self.ids.is_empty() && self.file.is_none() && self.scan.is_empty() {
+            return Err(Error::usage(
+                "no ids are given: name some, or give --file FILE or --scan FILE",
+            ));
+        }
+        let stdin = self.file.iter().chain(&self.scan).filter(|name| *name == "-").count();
+        if stdin > 1 {
+            return Err(Error::usage("standard input (-) can be read only once"));
+        }
+        let file = self.file.as_deref().map(read).transpose()?;
+        let scanned = self.scan.iter().map(|name| read(name)).collect::<Result<_>>()?;
+        Ok(Texts { file, scanned })
+    }
+
+    async fn asked(&self, store: &mut Store, scope: &Scope, texts: &Texts) -> Result<Vec<Asked>> {
+        let mut asked: Vec<Asked> = vec![];
+        for id in &self.ids {
+            if asked.iter().all(|one| one.id != *id) {
+                asked.push(Asked { id: id.clone(), ..Asked::default() });
+            }
+        }
+        if let (Some(name), Some(text)) = (&self.file, &texts.file) {
+            let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+            asked.extend(lines.map(|(at, line)| Asked {
+                id: line.trim().to_owned(),
+                file: Some(name.clone()),
+                line: Some(at + 1),
+            }));
+        }
+        if !texts.scanned.is_empty() {
+            let kinds = scope.kinds();
+            let scanner = Scanner::new(store.every_id(&kinds).await?, &kinds);
+            let scanned = self.scan.iter().zip(&texts.scanned);
+            asked.extend(scanned.flat_map(|(name, text)| scanner.scan(name, text)));
+        }
+        Ok(asked)
+    }
+}
+
+/// What was read before the database was opened.
+struct Texts {
+    file: Option<String>,
+    scanned: Vec<String>,
+}
+
+/// A text file; bytes that are no text become U+FFFD.
+fn read(name: &str) -> Result<String> {
+    let mut bytes = vec![];
+    let read = match name {
+        "-" => std::io::stdin().lock().read_to_end(&mut bytes).map(drop),
+        _ => std::fs::File::open(name).and_then(|mut file| file.read_to_end(&mut bytes).map(drop)),
+    };
+    read.map_err(|fault| Error::storage(format!("cannot read {name}: {}", io_message(&fault))))?;
+    let text = String::from_utf8_lossy(&bytes);
+    Ok(text.strip_prefix('\u{FEFF}').unwrap_or(&text).to_owned())
+}
+
+/// Why the database is not to be believed, if an asked account has no good poll that is younger
+/// than `age`, or one in the future.
+async fn stale(
+    store: &mut Store,
+    config: &Config,
+    scope: &Scope,
+    age: Duration,
+    context: &Context,
+) -> Result<Option<Error>> {
+    let mut polled = config.polled();
+    polled.retain(|(account, _)| scope.account.as_ref().is_none_or(|one| one == account));
+    let polls = store.last_good_polls().await?;
+    let now = context.clock.now();
+    for (account, catalogue) in polled {
+        let of = |poll: &&PollRow| poll.account == account && poll.catalogue() == catalogue;
+        let whose = whose(&account, catalogue);
+        let Some(at) = polls.iter().find(of).and_then(|poll| poll.observed_at) else {
+            let why = format!("{whose} has no good poll; run heygen-sync sync first");
+            return Ok(Some(Error::unforeseen(why)));
+        };
+        if let Some(ahead) = ahead_of_clock(&account, catalogue, at, now) {
+            return Ok(Some(ahead));
+        }
+        if at < now.minus(age) {
+            return Ok(Some(Error::unforeseen(too_old(&whose, at))));
+        }
+    }
+    Ok(None)
+}
+
+fn too_old(whose: &str, at: Timestamp) -> String {
+    format!(
+        "the last good poll of {whose} ({at}) is older than --max-age, so the states \
+         may be wrong; run heygen-sync sync first"
+    )
+}
+
+fn print(verdicts: &[Verdict], format: Format) -> Result<()> {
+    let is_shown = |name: &str| format != Format::Table || TABLE.contains(&name);
+    let columns: Vec<&str> = COLUMNS.into_iter().filter(|name| is_shown(name)).collect();
+    let mut rows = Rows::new(format, columns)?;
+    for verdict in verdicts {
+        let cells = COLUMNS.into_iter().zip(cells(verdict, format));
+        rows.row(cells.filter(|(name, _)| is_shown(name)).map(|(_, cell)| cell).collect())?;
+    }
+    rows.finish("No ids were found.")
+}
+
+/// In the order of [`COLUMNS`].
+fn cells(verdict: &Verdict, format: Format) -> [Cell; COLUMNS.len()] {
+    let Verdict { asked, known, state, since, instead, passes: _ } = verdict;
+    let known = known.as_ref();
+    let engines = known.and_then(|item| item.supported_api_engines.as_ref());
+    [
+        asked.id.as_str().into(),
+        state.as_str().into(),
+        known.map(|item| item.kind.as_str()).into(),
+        known.map(|item| item.account.as_str()).into(),
+        (*since).into(),
+        known.and_then(|item| item.name.as_deref()).into(),
+        known.and_then(|item| item.status.as_deref()).into(),
+        engines.map_or(Cell::Null, |engines| Cell::Json(engines.0.clone())),
+        known.and_then(|item| item.group_id.as_deref()).into(),
+        suggested(instead, format),
+        asked.file.as_deref().into(),
+        asked.line.map(|line| line as i64).into(),
+    ]
+}
+
+/// A JSON array; for people one id a line.
+fn suggested(ids: &[String], format: Format) -> Cell {
+    if format == Format::Table {
+        return Cell::Lines(ids.to_vec());
+    }
+    let mut json = String::from("[");
+    for (at, id) in ids.iter().enumerate() {
+        json.push_str(if at > 0 { "," } else { "" });
+        write_json_string(id, &mut json);
+    }
+    json.push(']');
+    Cell::Json(json)
+}

@@ -1,0 +1,215 @@
+//! Whether ids are still good: the state of each in every account and kind that knows it, and what
+//! may be used instead of one that is gone.
+
+pub mod scan;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    catalog::kind::Kind,
+    error::Result,
+    store::{
+        Store,
+        ids::{Candidate, Common, Known},
+    },
+    time::Timestamp,
+};
+
+/// At most this many ids are suggested for one that is gone.
+const SUGGESTIONS: usize = 5;
+
+/// The status of an item that can be used; null means the same.
+const READY: &str = "completed";
+
+/// An id to check, and where it was found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// The id.
+    pub id: String,
+    /// The file that names it.
+    pub file: Option<String>,
+    /// The line of that file, from 1.
+    pub line: Option<usize>,
+}
+
+/// In which accounts and kinds ids are looked up; `None` means all.
+#[derive(Clone, Debug, Default)]
+pub struct Scope {
+    /// Only this kind.
+    pub kind: Option<Kind>,
+    /// Only this account.
+    pub account: Option<String>,
+}
+
+impl Scope {
+    /// The kinds that are asked for.
+    pub fn kinds(&self) -> Vec<Kind> {
+        Kind::ALL.into_iter().filter(|kind| self.kind.is_none_or(|only| only == *kind)).collect()
+    }
+
+    /// Whether an account is asked for.
+    pub fn has_account(&self, account: &str) -> bool {
+        self.account.as_deref().is_none_or(|only| only == account)
+    }
+}
+
+/// The state of an id in one account and kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// The last good poll lists it, and it is ready.
+    Listed,
+    /// The last good poll does not list it; it does not count as removed.
+    Missing,
+    /// It was removed.
+    Removed,
+    /// It is listed with a status other than completed.
+    NotReady,
+    /// No asked account and kind ever listed it.
+    Unknown,
+}
+
+impl State {
+    /// Its word in the output.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Listed => "listed",
+            Self::Missing => "missing",
+            Self::Removed => "removed",
+            Self::NotReady => "not_ready",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// An id in one account and kind that knows it, or an id that none knows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Verdict {
+    /// The id, and where it was found.
+    pub asked: Asked,
+    /// What is known; `None` for an unknown id.
+    pub known: Option<Known>,
+    /// Its state.
+    pub state: State,
+    /// Since when it is missing or removed.
+    pub since: Option<Timestamp>,
+    /// Ids that may be used instead of one that is gone: the listed looks of the same group, else
+    /// the listed items of the same name.
+    pub instead: Vec<String>,
+    /// Whether this account and kind makes the id pass.
+    pub passes: bool,
+}
+
+/// The state of every asked id, in the order in which they were asked.
+pub async fn check(store: &mut Store, asked: Vec<Asked>, scope: &Scope) -> Result<Vec<Verdict>> {
+    let ids: BTreeSet<&str> = asked.iter().map(|one| one.id.as_str()).collect();
+    let mut known = store.known(&ids, &scope.kinds()).await?;
+    known.retain(|item| scope.has_account(&item.account));
+    let due = due(store).await?;
+    let instead = Suggestions::read(store, &known).await?;
+    let mut by_id: BTreeMap<&str, Vec<&Known>> = BTreeMap::new();
+    for item in &known {
+        by_id.entry(&item.id).or_default().push(item);
+    }
+    let mut verdicts = vec![];
+    for one in asked {
+        match by_id.get(one.id.as_str()) {
+            None => verdicts.push(unknown(one)),
+            Some(items) => verdicts.extend(items.iter().map(|item| {
+                let due = due.get(item.account.as_str()).copied();
+                judge(one.clone(), item, due, instead.of(item))
+            })),
+        }
+    }
+    Ok(verdicts)
+}
+
+/// The ids that do not pass, each once.
+pub fn not_usable(verdicts: &[Verdict]) -> BTreeSet<&str> {
+    let of = |passes: bool| verdicts.iter().filter(move |one| one.passes == passes);
+    let good: BTreeSet<&str> = of(true).map(|one| one.asked.id.as_str()).collect();
+    of(false).map(|one| one.asked.id.as_str()).filter(|id| !good.contains(id)).collect()
+}
+
+/// For each account the time until which an item must have been missing for its removal to be due.
+async fn due(store: &mut Store) -> Result<BTreeMap<String, Timestamp>> {
+    let mut all = BTreeMap::new();
+    for poll in store.last_good_polls().await? {
+        let until = store.due_until(&poll).await?;
+        all.extend(until.map(|until| (poll.account, until)));
+    }
+    Ok(all)
+}
+
+fn unknown(asked: Asked) -> Verdict {
+    let (known, state, since) = (None, State::Unknown, None);
+    Verdict { asked, known, state, since, instead: vec![], passes: false }
+}
+
+fn judge(asked: Asked, item: &Known, due: Option<Timestamp>, instead: Vec<String>) -> Verdict {
+    let ready = item.status.as_deref().is_none_or(|status| status == READY);
+    let (state, since, passes) = match (item.removed_at, item.missing_since, ready) {
+        (Some(at), ..) => (State::Removed, Some(at), false),
+        (None, Some(at), _) => (State::Missing, Some(at), due.is_none_or(|due| at > due)),
+        (None, None, false) => (State::NotReady, None, false),
+        (None, None, true) => (State::Listed, None, true),
+    };
+    Verdict { asked, known: Some(item.clone()), state, since, instead, passes }
+}
+
+/// What may be used instead of items that are gone: by account and group, by account and name.
+struct Suggestions {
+    of_group: Found,
+    of_name: Found,
+}
+
+type Found = BTreeMap<(String, String), Vec<(Kind, String)>>;
+
+impl Suggestions {
+    async fn read(store: &mut Store, known: &[Known]) -> Result<Self> {
+        let gone = || known.iter().filter(|item| is_gone(item));
+        let groups = gone().filter_map(|item| item.group_id.as_deref()).collect();
+        let names = gone().filter_map(|item| item.name.as_deref());
+        let names = names.filter(|name| !name.is_empty()).collect();
+        Ok(Self {
+            of_group: found(store, Common::Group, groups).await?,
+            of_name: found(store, Common::Name, names).await?,
+        })
+    }
+
+    /// Those of the same group, the item's own kind first; else those of its kind and name.
+    fn of(&self, item: &Known) -> Vec<String> {
+        if !is_gone(item) {
+            return vec![];
+        }
+        let of = |found: &Found, common: &Option<String>, own_kind: bool| -> Vec<String> {
+            let key = common.clone().map(|common| (item.account.clone(), common));
+            let same = key.and_then(|key| found.get(&key)).into_iter().flatten();
+            let same = same.filter(|(kind, _)| (*kind == item.kind) == own_kind);
+            same.map(|(_, id)| id.clone()).collect()
+        };
+        let mut ids = of(&self.of_group, &item.group_id, true);
+        ids.extend(of(&self.of_group, &item.group_id, false));
+        if ids.is_empty() {
+            ids = of(&self.of_name, &item.name, true);
+        }
+        ids.truncate(SUGGESTIONS);
+        ids
+    }
+}
+
+async fn found(store: &mut Store, common: Common, values: BTreeSet<&str>) -> Result<Found> {
+    let mut found = Found::new();
+    if values.is_empty() {
+        return Ok(found);
+    }
+    for Candidate { account, kind, common, id } in
+        store.candidates(common, &values, &Kind::ALL).await?
+    {
+        found.entry((account, common)).or_default().push((kind, id));
+    }
+    Ok(found)
+}
+
+fn is_gone(item: &Known) -> bool {
+    item.removed_at.is_some() || item.missing_since.is_some()
+}

@@ -1,0 +1,256 @@
+//! Finds ids in any text: the known ones wherever they are, and whatever stands beside the name of
+//! an id field. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Asked;
+use crate::catalog::kind::Kind;
+
+/// The id fields whose values are reported even where they are not known.
+const FIELDS: [(&str, &str); 3] =
+    [("avatar_id", "avatar"), ("talking_photo_id", "talking_photo"), ("voice_id", "voice")];
+
+/// The shortest bare word beside a field's name that is taken for an id; quoted, any length is.
+const SHORTEST_BARE: usize = 8;
+
+/// Every known id, by its first word.
+pub struct Scanner {
+    known: BTreeMap<String, Vec<Id>>,
+    fields: Vec<String>,
+}
+
+/// An id, split before its first word.
+struct Id {
+    text: String,
+    /// Bytes before the first word.
+    lead: usize,
+}
+
+impl Scanner {
+    /// Looks for these ids, and for values beside the id fields of these kinds.
+    pub fn new(ids: BTreeSet<String>, kinds: &[Kind]) -> Self {
+        let mut known: BTreeMap<String, Vec<Id>> = BTreeMap::new();
+        for text in ids {
+            let first = words(&text).next().map(|(lead, word)| (lead, word.to_owned()));
+            if let Some((lead, word)) = first {
+                known.entry(word).or_default().push(Id { lead, text });
+            }
+        }
+        let asked = |kind: &str| kinds.iter().any(|one| one.as_str() == kind);
+        let fields = FIELDS.iter().filter(|(_, kind)| asked(kind));
+        Self { known, fields: fields.map(|(field, _)| folded(field)).collect() }
+    }
+
+    /// The ids in `text`, which is the content of `file`: each once a line, in order.
+    pub fn scan(&self, file: &str, text: &str) -> Vec<Asked> {
+        let mut found = vec![];
+        let columns = Columns::of(text, |name| self.is_field(name));
+        for (at, line) in text.lines().enumerate() {
+            let mut ids: Vec<&str> = vec![];
+            let beside = columns.as_ref().map_or(vec![], |columns| columns.values(line, at));
+            let all = self.known_in(line).chain(self.beside_fields(line)).chain(beside);
+            for id in all {
+                if !ids.contains(&id) {
+                    ids.push(id);
+                }
+            }
+            found.extend(ids.into_iter().map(|id| Asked {
+                id: id.to_owned(),
+                file: Some(file.to_owned()),
+                line: Some(at + 1),
+            }));
+        }
+        found
+    }
+
+    /// The known ids that are in `line` as words of their own.
+    fn known_in<'t>(&'t self, line: &'t str) -> impl Iterator<Item = &'t str> {
+        words(line).flat_map(move |(at, word)| {
+            let ids = self.known.get(word).into_iter().flatten();
+            ids.filter_map(move |id| {
+                let start = at.checked_sub(id.lead)?;
+                let found = line.get(start..)?.get(..id.text.len())?;
+                let rest = &line[start + found.len()..];
+                (found == id.text && !rest.starts_with(is_word)).then_some(found)
+            })
+        })
+    }
+
+    /// What is assigned to an id field in `line`.
+    fn beside_fields<'t>(&'t self, line: &'t str) -> impl Iterator<Item = &'t str> {
+        let names = words(line).filter(|(_, word)| self.is_field(word));
+        names.filter_map(|(at, word)| assigned(&line[at + word.len()..]))
+    }
+
+    /// `avatar_id`, and the same as `avatarId`, `avatar-id` or `AVATAR_ID`.
+    fn is_field(&self, word: &str) -> bool {
+        word.len() < 30 && self.fields.contains(&folded(word))
+    }
+}
+
+/// A character of a word.
+fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_' || c == '-'
+}
+
+/// The words of a text, each with its place.
+fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let starts = text.match_indices(is_word).map(|(at, _)| at);
+    let mut end = 0;
+    starts.filter_map(move |at| {
+        if at < end {
+            return None;
+        }
+        let word = &text[at..];
+        let word = &word[..word.find(|c| !is_word(c)).unwrap_or(word.len())];
+        end = at + word.len();
+        Some((at, word))
+    })
+}
+
+fn folded(name: &str) -> String {
+    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+/// The value that follows a field's name: `": "x"`, `=x`, `'] = "x"`, `: str = "x"`, `>x<`.
+fn assigned(after: &str) -> Option<&str> {
+    let quotes: &[_] = &['"', '\'', '`', '\\', ']'];
+    let rest = after.trim_start_matches(quotes).trim_start();
+    let rest = match rest.strip_prefix([':', '=', '>']) {
+        Some(rest) => rest.trim_start_matches(['=', '>']).trim_start(),
+        None => return None,
+    };
+    if let Some(value) = quoted(rest) {
+        return is_value(value).then_some(value);
+    }
+    // The type before the value, as in `avatar_id: str = "x"`.
+    if let Some((kind, value)) = rest.split_once('=')
+        && !kind.contains(['"', '\'', ',', ';'])
+        && let Some(value) = quoted(value.trim_start())
+    {
+        return is_value(value).then_some(value);
+    }
+    let end = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
+    let (word, after) = rest.split_at(end);
+    let is_expression = after.starts_with(['.', '(', '[', '{', '$', '?']);
+    let is_id = word.len() >= SHORTEST_BARE && word.contains(|c: char| c.is_ascii_digit());
+    (is_id && !is_expression).then_some(word)
+}
+
+/// The content of a string literal at the start of `text`, also of one inside another.
+fn quoted(text: &str) -> Option<&str> {
+    let inner = text.trim_start_matches('\\');
+    let quote = inner.chars().next().filter(|c| ['"', '\'', '`'].contains(c))?;
+    let value = inner[1..].split(quote).next()?;
+    Some(value.trim_end_matches('\\'))
+}
+
+/// Not a placeholder of a template, nor text.
+fn is_value(value: &str) -> bool {
+    !value.is_empty() && !value.contains(['{', '}', '<', '>', '$', '%', '(', ')', ' ', '\t'])
+}
+
+/// The columns of a spreadsheet whose heading is an id field.
+struct Columns {
+    separator: char,
+    places: Vec<usize>,
+}
+
+impl Columns {
+    fn of(text: &str, is_field: impl Fn(&str) -> bool) -> Option<Self> {
+        let heading = text.lines().next()?;
+        if heading.contains(['{', ':', '=', '(', '<']) {
+            return None;
+        }
+        let separator = [',', ';', '\t'].into_iter().find(|one| heading.contains(*one));
+        let separator = separator.unwrap_or(',');
+        let names = heading.split(separator).map(|name| name.trim().trim_matches('"'));
+        let places = names.enumerate().filter(|(_, name)| is_field(name));
+        let places: Vec<usize> = places.map(|(place, _)| place).collect();
+        (!places.is_empty()).then_some(Self { separator, places })
+    }
+
+    /// The values of these columns in a line; none in the heading.
+    fn values<'t>(&self, line: &'t str, at: usize) -> Vec<&'t str> {
+        if at == 0 {
+            return vec![];
+        }
+        let cells = cells(line, self.separator);
+        let values = self.places.iter().filter_map(|place| cells.get(*place).copied());
+        values.filter(|value| is_value(value)).collect()
+    }
+}
+
+/// The cells of a line of a spreadsheet, without quotes and blanks around them.
+fn cells(line: &str, separator: char) -> Vec<&str> {
+    let mut is_quoted = false;
+    let split = line.split(move |c| {
+        is_quoted ^= c == '"';
+        c == separator && !is_quoted
+    });
+    split.map(|cell| cell.trim().trim_matches('"')).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(text: &str) -> Vec<String> {
+        let ids = ["Anna_public_3", "a.b", "?x y", "é1"].map(str::to_owned).into();
+        let scanner = Scanner::new(ids, &Kind::ALL);
+        let all = scanner.scan("f", text).into_iter();
+        all.map(|one| format!("{} {}", one.line.unwrap(), one.id)).collect()
+    }
+
+    #[test]
+    fn known_ids_are_found_in_any_text_as_words_of_their_own() {
+        let text = "use Anna_public_3.\n(Anna_public_3_old, xAnna_public_3)\nhttps://h/a.b/?x y é1,\na.bc é12";
+        assert_eq!(found(text), ["1 Anna_public_3", "3 a.b", "3 ?x y", "3 é1"]);
+    }
+
+    #[test]
+    fn what_is_beside_an_id_field_is_found_although_it_is_not_known() {
+        for line in [
+            r#"{"avatar_id": "Gone"}"#,
+            r#"{\"talking_photo_id\":\"Gone\"}"#,
+            "avatar_id = 'Gone'",
+            "avatarId: `Gone`,",
+            r#"body["avatar_id"] = "Gone""#,
+            r#"avatar_id: Optional[str] = "Gone""#,
+            "'avatar_id' => 'Gone',",
+        ] {
+            assert_eq!(found(line), ["1 Gone"], "{line}");
+        }
+        for line in [
+            "avatar_id: Gone_2022_07  # main",
+            "AVATAR_ID=Gone_2022_07",
+            "<avatar_id>Gone_2022_07</avatar_id>",
+            "https://h/?avatar_id=Gone_2022_07&x=1",
+        ] {
+            assert_eq!(found(line), ["1 Gone_2022_07"], "{line}");
+        }
+    }
+
+    #[test]
+    fn code_and_placeholders_beside_an_id_field_are_no_ids() {
+        for line in [
+            "avatar_id: str",
+            "avatar_id = args.avatar_id",
+            "avatar_id = presenter2024.id",
+            r#"{"avatar_id": "{{ avatar }}"}"#,
+            r#""avatar_id": "<your avatar>""#,
+            r#"fields = ["avatar_id", "avatar_name"]"#,
+            "get_avatar_id('x')",
+            r#"avatar_id == other, "text""#,
+        ] {
+            assert_eq!(found(line), Vec::<String>::new(), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_column_of_a_spreadsheet_is_one_of_ids_by_its_heading() {
+        let text =
+            "name;\"avatar_id\";n\nA; Gone1 ;1\n\"B;b\";\"Gone2\";2\nC;;3\nD;Anna_public_3;4";
+        assert_eq!(found(text), ["2 Gone1", "3 Gone2", "5 Anna_public_3"]);
+    }
+}

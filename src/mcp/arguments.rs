@@ -1,0 +1,150 @@
+//! The arguments of a call, checked against the tool's parameters.
+
+use serde_json::{Map, Value as Json};
+
+use super::tools::{MOST, Takes, Tool, USUAL};
+use crate::{
+    catalog::kind::Kind,
+    error::{Error, Result},
+    time::Timestamp,
+};
+
+/// The arguments of one call.
+pub struct Arguments(Map<String, Json>);
+
+impl Arguments {
+    /// # Errors
+    /// [`crate::error::Kind::Usage`] for an argument that the tool does not take, or lacks.
+    pub fn of(tool: &Tool, given: Map<String, Json>) -> Result<Self> {
+        let mut arguments = Map::new();
+        for (name, value) in given {
+            let known = tool.parameters.iter().find(|parameter| parameter.name == name);
+            let Some(parameter) = known else {
+                let names: Vec<&str> = tool.parameters.iter().map(|one| one.name).collect();
+                return Err(Error::usage(format!(
+                    "{} takes no {name:?}; it takes {}",
+                    tool.name,
+                    if names.is_empty() { "nothing".into() } else { names.join(", ") }
+                )));
+            };
+            if let Some(wanted) = wrong(parameter.takes, &value) {
+                return Err(Error::usage(format!("{name} must be {wanted}")));
+            }
+            if !value.is_null() {
+                arguments.insert(name, value);
+            }
+        }
+        let lacks = |name: &str| !arguments.contains_key(name);
+        match tool.parameters.iter().find(|one| one.required && lacks(one.name)) {
+            Some(lacking) => {
+                Err(Error::usage(format!("{} needs the argument {}", tool.name, lacking.name)))
+            }
+            None => Ok(Self(arguments)),
+        }
+    }
+
+    /// A text.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.0.get(name)?.as_str()
+    }
+
+    /// True or false; false without it.
+    pub fn flag(&self, name: &str) -> bool {
+        self.0.get(name).and_then(Json::as_bool).unwrap_or_default()
+    }
+
+    /// Texts.
+    pub fn texts(&self, name: &str) -> Vec<String> {
+        let all = self.0.get(name).and_then(Json::as_array).into_iter().flatten();
+        all.filter_map(|one| one.as_str().map(str::to_owned)).collect()
+    }
+
+    /// Names and plain values, the values as text.
+    pub fn values(&self, name: &str) -> Vec<(String, String)> {
+        let all = self.0.get(name).and_then(Json::as_object).into_iter().flatten();
+        let text = |value: &Json| value.as_str().map_or(value.to_string(), str::to_owned);
+        all.map(|(name, value)| (name.clone(), text(value))).collect()
+    }
+
+    /// The number of rows.
+    pub fn limit(&self) -> usize {
+        self.limit_or(USUAL)
+    }
+
+    /// The number of rows, `usual` where none is given.
+    pub fn limit_or(&self, usual: usize) -> usize {
+        let limit = self.0.get("limit").and_then(Json::as_u64);
+        limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usual)
+    }
+
+    /// The asked kind.
+    pub fn kind(&self) -> Option<Kind> {
+        Kind::parse(self.text("kind")?)
+    }
+
+    /// The asked kinds.
+    pub fn kinds(&self) -> Vec<Kind> {
+        self.kind().map_or_else(|| Kind::ALL.into(), |kind| vec![kind])
+    }
+
+    /// A time.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Usage`] for a text that is none.
+    pub fn time(&self, name: &str, now: Timestamp) -> Result<Option<Timestamp>> {
+        let Some(text) = self.text(name) else { return Ok(None) };
+        let time = Timestamp::parse_relative(text, now);
+        time.map(Some).ok_or_else(|| {
+            Error::usage(format!(
+                "{name}: {text:?} is not a time: write 2026-11-23, 2026-11-23T05:57:09Z or 7d"
+            ))
+        })
+    }
+
+    /// The kind, account and id after which the next page begins.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Usage`] for a text that no answer gave.
+    pub fn cursor(&self) -> Result<Option<(Kind, String, String)>> {
+        let Some(text) = self.text("cursor") else { return Ok(None) };
+        let parts: Option<(String, String, String)> = serde_json::from_str(text).ok();
+        let parts = parts.and_then(|(kind, account, id)| Some((Kind::parse(&kind)?, account, id)));
+        parts.map(Some).ok_or_else(|| Error::usage("cursor: give next_cursor of an answer"))
+    }
+}
+
+/// The cursor after an item.
+pub fn cursor_after(kind: Kind, account: &str, id: &str) -> String {
+    Json::from(vec![kind.as_str(), account, id]).to_string()
+}
+
+/// What the value should be, if it is something else.
+fn wrong(takes: Takes, value: &Json) -> Option<String> {
+    let one_of = |words: &[&str]| {
+        let is_one = value.as_str().is_some_and(|text| words.contains(&text));
+        (!is_one).then(|| format!("one of {}", words.join(", ")))
+    };
+    let is_plain = |value: &Json| !value.is_array() && !value.is_object() && !value.is_null();
+    let wanted = match takes {
+        _ if value.is_null() => return None,
+        Takes::Kind => return one_of(&Kind::ALL.map(Kind::as_str)),
+        Takes::Change => return one_of(&["added", "changed", "removed", "restored"]),
+        Takes::Text | Takes::Time if value.is_string() => return None,
+        Takes::Text | Takes::Time => "a string",
+        Takes::Flag if value.is_boolean() => return None,
+        Takes::Flag => "true or false",
+        Takes::Limit if value.as_u64().is_some_and(|n| (1..=MOST as u64).contains(&n)) => {
+            return None;
+        }
+        Takes::Limit => return Some(format!("a whole number from 1 to {MOST}")),
+        Takes::Texts => match value.as_array() {
+            Some(all) if all.len() <= MOST && all.iter().all(Json::is_string) => return None,
+            _ => return Some(format!("an array of at most {MOST} strings")),
+        },
+        Takes::Values => match value.as_object() {
+            Some(all) if all.values().all(is_plain) => return None,
+            _ => "an object of strings, numbers, true and false",
+        },
+    };
+    Some(wanted.into())
+}

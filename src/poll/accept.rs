@@ -1,0 +1,44 @@
+//! The command that lets held removals through, as polls, `status` and the gallery print it.
+
+use crate::{
+    catalog::{catalogue::Catalogue, held::HeldSet},
+    store::row::PollRow,
+    words::{shell_word, shell_words},
+};
+
+/// The `sync` that lets through exactly the removals that `poll` held, from where the poll had its
+/// list. `program` begins it: the program and its flags, quoted for a shell.
+pub fn accepting_command(program: &str, poll: &PollRow, held: HeldSet) -> String {
+    let from = poll.source.as_deref().filter(|_| poll.trigger == "file");
+    let from_words = from.map_or(vec![], |from| vec!["--from", from]);
+    let accept = format!("--accept-removals={held}");
+    let of = match poll.catalogue() {
+        Catalogue::Avatars => vec![],
+        other => vec!["--catalogue", other.as_str()],
+    };
+    let own = ["--account", poll.account.as_str()].into_iter().chain(of).chain(from_words);
+    let words = shell_words(own);
+    let stdin = if from == Some("-") { " < FILE" } else { "" };
+    format!("{program} sync {words} {}{stdin}", shell_word(&accept))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_reads_what_the_poll_has_read() {
+        let mut poll = PollRow { account: "a b".into(), ..PollRow::default() };
+        poll.source = Some("https://api.heygen.com/v2/avatars".into());
+        let held = "2-1a2b3c4d".parse().unwrap();
+        let command = |poll: &PollRow| accepting_command("heygen-sync -q", poll, held);
+        assert_eq!(
+            command(&poll),
+            "heygen-sync -q sync --account 'a b' --accept-removals=2-1a2b3c4d"
+        );
+        (poll.trigger, poll.source) = ("file".into(), Some("-".into()));
+        let expected =
+            "heygen-sync -q sync --account 'a b' --from - --accept-removals=2-1a2b3c4d < FILE";
+        assert_eq!(command(&poll), expected);
+    }
+}

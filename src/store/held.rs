@@ -1,0 +1,46 @@
+//! The held removals of a poll. They are not stored: they follow from the items that are still
+//! missing, since a removal that was due and not held back was done.
+
+use super::{
+    conn::{Conn, Fault},
+    ids::due_until,
+    record::Record,
+    row::PollRow,
+    statements,
+};
+use crate::{
+    catalog::{catalogue::Catalogue, held::HeldSet, kind::Kind},
+    time::Timestamp,
+};
+
+/// What `poll`, the last good one of its catalogue, holds back; `None` when it holds nothing.
+pub(super) async fn held_by(conn: &mut Conn, poll: &PollRow) -> Result<Option<HeldSet>, Fault> {
+    if poll.counts.is_none_or(|counts| counts.held == 0) {
+        return Ok(None);
+    }
+    let Some(until) = due_until(conn, poll).await? else { return Ok(None) };
+    let mut items = vec![];
+    for kind in Kind::of(poll.catalogue()) {
+        let args = [poll.account.as_str().into(), until.into()];
+        conn.each(statements::missing_until(kind), &args, |row| {
+            items.push((kind, row.some_text(0)?));
+            Ok(())
+        })
+        .await?;
+    }
+    Ok(Some(HeldSet::of(items.iter().map(|(kind, id)| (*kind, id.as_str())))))
+}
+
+/// The time until which an item must have been missing for its removal to be due at the last
+/// held poll of a catalogue; `None` when no poll was held.
+pub(super) async fn held_until(
+    conn: &mut Conn,
+    account: &str,
+    catalogue: Catalogue,
+) -> Result<Option<Timestamp>, Fault> {
+    let args = [account.into(), catalogue.as_str().into()];
+    match conn.row(statements::last_held_poll(), &args).await? {
+        Some(row) => due_until(conn, &PollRow::read(&row)?).await,
+        None => Ok(None),
+    }
+}

@@ -1,0 +1,264 @@
+//! Items by their ids, and what may be used instead of one that is gone.
+
+use std::collections::BTreeSet;
+
+use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
+
+use super::{
+    conn::{Arg, Conn, Engine, Fault, Row},
+    json_text::JsonText,
+    open::Store,
+    record::Record,
+    row::{PollRow, policy_of},
+    statements,
+};
+use crate::{
+    catalog::{catalogue::Catalogue, kind::Kind, value::write_json_string},
+    error::Result,
+    time::Timestamp,
+};
+
+/// What is known of an item's usability.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Known {
+    /// The account.
+    pub account: String,
+    /// The kind.
+    pub kind: Kind,
+    /// The id.
+    pub id: String,
+    /// Its last known name.
+    pub name: Option<String>,
+    /// Its last known status.
+    pub status: Option<String>,
+    /// The engines of the API that it supports, a JSON array.
+    pub supported_api_engines: Option<JsonText>,
+    /// Its avatar group.
+    pub group_id: Option<String>,
+    /// Since when it is not listed.
+    pub missing_since: Option<Timestamp>,
+    /// When it was removed.
+    pub removed_at: Option<Timestamp>,
+}
+
+/// A listed item that may be used instead of another of the same group or name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// The account.
+    pub account: String,
+    /// The kind.
+    pub kind: Kind,
+    /// The group or the name.
+    pub common: String,
+    /// The id.
+    pub id: String,
+}
+
+/// What the items of a group or of a name have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Common {
+    /// The avatar group.
+    Group,
+    /// The name.
+    Name,
+}
+
+/// A field that not every kind has, as text of the item's row.
+fn own(kind: Kind, column: &'static str) -> &'static str {
+    if kind.column(column).is_some() { column } else { "CAST(NULL AS TEXT)" }
+}
+
+/// The items of these ids: (ids as a JSON array).
+fn of_ids(engine: Engine, kind: Kind) -> SqlStr {
+    let (table, id, name) = (kind.table, kind.id, kind.label);
+    let [status, engines, group] =
+        ["status", "supported_api_engines", "group_id"].map(|column| own(kind, column));
+    let ids = engine.each_string("$1");
+    // With the accounts, the primary key is used.
+    AssertSqlSafe(format!(
+        "SELECT account, {id}, {name}, {status}, {engines}, {group}, missing_since, removed_at \
+         FROM {table} WHERE account IN (SELECT a.account FROM accounts AS a) \
+         AND {id} IN (SELECT t.value FROM {ids}) ORDER BY account, {id}"
+    ))
+    .into_sql_str()
+}
+
+/// Every id of a kind that was ever seen.
+fn every_id(kind: Kind) -> SqlStr {
+    AssertSqlSafe(format!("SELECT {} FROM {}", kind.id, kind.table)).into_sql_str()
+}
+
+/// The usable items with one of these groups or names: (groups or names as a JSON array). `None`
+/// for a kind without groups.
+fn candidates(engine: Engine, kind: Kind, common: Common) -> Option<SqlStr> {
+    let column = match common {
+        Common::Group => kind.column("group_id")?.name,
+        Common::Name => kind.label,
+    };
+    let (table, id, name) = (kind.table, kind.id, kind.label);
+    let ready = match kind.column("status") {
+        Some(_) => " AND (status IS NULL OR status = 'completed')",
+        None => "",
+    };
+    let wanted = engine.each_string("$1");
+    let sql = format!(
+        "SELECT account, {column}, {id} FROM {table} \
+         WHERE removed_at IS NULL AND missing_since IS NULL{ready} \
+         AND {column} IN (SELECT t.value FROM {wanted}) ORDER BY {name}, {id}"
+    );
+    Some(AssertSqlSafe(sql).into_sql_str())
+}
+
+/// The time until which an item must have been missing for its removal to be due at a good poll:
+/// (account, catalogue, observed_at of that poll, how many polls before it count).
+const DUE_UNTIL: &str = "SELECT observed_at FROM polls WHERE account = $1 AND catalogue = $2 \
+     AND outcome <> 'failed' AND observed_at <= $3 ORDER BY observed_at DESC LIMIT 1 OFFSET $4";
+
+/// Every statement of this file for an engine, by name.
+pub fn all(engine: Engine) -> Vec<(String, SqlStr)> {
+    let mut all = vec![("DUE_UNTIL".to_owned(), DUE_UNTIL.into_sql_str())];
+    for kind in Kind::ALL {
+        all.push((format!("of_ids {kind}"), of_ids(engine, kind)));
+        all.push((format!("every_id {kind}"), every_id(kind)));
+        for common in [Common::Group, Common::Name] {
+            let sql = candidates(engine, kind, common);
+            all.extend(sql.map(|sql| (format!("candidates {kind} {common:?}"), sql)));
+        }
+    }
+    all
+}
+
+impl Store {
+    /// The items of these ids, by kind and account.
+    pub async fn known(&mut self, ids: &BTreeSet<&str>, kinds: &[Kind]) -> Result<Vec<Known>> {
+        let read = known(&mut self.conn, ids, kinds).await;
+        read.map_err(|fault| self.trouble("read", &fault))
+    }
+
+    /// Every id of these kinds that was ever seen.
+    pub async fn every_id(&mut self, kinds: &[Kind]) -> Result<BTreeSet<String>> {
+        let mut all = BTreeSet::new();
+        for kind in kinds {
+            let read = self.conn.each(every_id(*kind), &[], |row| {
+                all.insert(row.some_text(0)?);
+                Ok(())
+            });
+            read.await.map_err(|fault| self.trouble("read", &fault))?;
+        }
+        Ok(all)
+    }
+
+    /// The usable items that have one of these groups or names, by name and id.
+    pub async fn candidates(
+        &mut self,
+        common: Common,
+        values: &BTreeSet<&str>,
+        kinds: &[Kind],
+    ) -> Result<Vec<Candidate>> {
+        let read = find_candidates(&mut self.conn, common, values, kinds).await;
+        read.map_err(|fault| self.trouble("read", &fault))
+    }
+
+    /// The last good poll of each account, by account.
+    pub async fn last_good_polls(&mut self) -> Result<Vec<PollRow>> {
+        let read = last_good_polls(&mut self.conn).await;
+        read.map_err(|fault| self.trouble("read", &fault))
+    }
+
+    /// The time until which an item must have been missing for its removal to be due at `poll`;
+    /// `None` where no removal can be due.
+    pub async fn due_until(&mut self, poll: &PollRow) -> Result<Option<Timestamp>> {
+        let read = due_until(&mut self.conn, poll).await;
+        read.map_err(|fault| self.trouble("read", &fault))
+    }
+}
+
+async fn known(conn: &mut Conn, ids: &BTreeSet<&str>, kinds: &[Kind]) -> Result<Vec<Known>, Fault> {
+    let wanted = json_array(ids);
+    let engine = conn.engine();
+    let mut all = vec![];
+    for kind in kinds {
+        let args = [Arg::Json(Some(wanted.as_str().into()))];
+        conn.each(of_ids(engine, *kind), &args, |row| {
+            all.push(read_known(&row, *kind)?);
+            Ok(())
+        })
+        .await?;
+    }
+    Ok(all)
+}
+
+fn read_known(row: &Row, kind: Kind) -> Result<Known, Fault> {
+    // Where the kind has no such column, the statement has a null text.
+    let engines = match kind.column("supported_api_engines") {
+        Some(_) => row.json_text(4)?,
+        None => None,
+    };
+    Ok(Known {
+        account: row.some_text(0)?,
+        kind,
+        id: row.some_text(1)?,
+        name: row.text(2)?,
+        status: row.text(3)?,
+        supported_api_engines: engines,
+        group_id: row.text(5)?,
+        missing_since: row.time(6)?,
+        removed_at: row.time(7)?,
+    })
+}
+
+async fn find_candidates(
+    conn: &mut Conn,
+    common: Common,
+    values: &BTreeSet<&str>,
+    kinds: &[Kind],
+) -> Result<Vec<Candidate>, Fault> {
+    let wanted = json_array(values);
+    let engine = conn.engine();
+    let mut all = vec![];
+    for kind in kinds {
+        let Some(sql) = candidates(engine, *kind, common) else { continue };
+        let args = [Arg::Json(Some(wanted.as_str().into()))];
+        conn.each(sql, &args, |row| {
+            let (account, common, id) = (row.some_text(0)?, row.some_text(1)?, row.some_text(2)?);
+            all.push(Candidate { account, kind: *kind, common, id });
+            Ok(())
+        })
+        .await?;
+    }
+    Ok(all)
+}
+
+async fn last_good_polls(conn: &mut Conn) -> Result<Vec<PollRow>, Fault> {
+    let mut all = vec![];
+    for row in conn.rows(statements::ACCOUNTS, &[]).await? {
+        let account = row.some_text(0)?;
+        for catalogue in Catalogue::ALL {
+            let args = [account.as_str().into(), catalogue.as_str().into()];
+            let good = conn.row(statements::last_good_poll(), &args).await?;
+            all.extend(good.map(|row| PollRow::read(&row)).transpose()?);
+        }
+    }
+    Ok(all)
+}
+
+pub(super) async fn due_until(conn: &mut Conn, poll: &PollRow) -> Result<Option<Timestamp>, Fault> {
+    let policy = poll.policy.as_ref().and_then(|policy| policy_of(&policy.0));
+    let (Some(policy), Some(observed_at)) = (policy, poll.observed_at) else { return Ok(None) };
+    let before = i64::from(policy.after_polls.max(1)) - 1;
+    let of = poll.catalogue().as_str();
+    let args = [poll.account.as_str().into(), of.into(), observed_at.into(), before.into()];
+    let row = conn.row(DUE_UNTIL, &args).await?;
+    row.map_or(Ok(None), |row| row.time(0))
+}
+
+fn json_array(values: &BTreeSet<&str>) -> String {
+    let mut json = String::from("[");
+    // No value in the database has a NUL.
+    for (at, value) in values.iter().filter(|value| !value.contains('\0')).enumerate() {
+        json.push_str(if at > 0 { "," } else { "" });
+        write_json_string(value, &mut json);
+    }
+    json.push(']');
+    json
+}

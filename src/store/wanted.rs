@@ -1,0 +1,136 @@
+//! Items by words and values, page by page in the order of their ids: what an agent asks for.
+
+use sqlx::AssertSqlSafe;
+
+use super::{
+    browse::sql::Sql,
+    conn::{Fault, Row},
+    open::Store,
+    search,
+    standing::fields,
+    statements,
+};
+use crate::{
+    catalog::{column::Holds, item::Fields, kind::Kind, search::words},
+    error::{Error, Result},
+    time::Timestamp,
+};
+
+/// Which items are wanted.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    /// Whose name or id contains all of its words, without regard to case and diacritics.
+    pub text: Option<String>,
+    /// Of this account.
+    pub account: Option<String>,
+    /// With these values: (column, value); of an array of texts one element.
+    pub values: Vec<(String, String)>,
+    /// Removed items, too.
+    pub removed: bool,
+    /// After this account and id.
+    pub after: Option<(String, String)>,
+    /// At most this many.
+    pub limit: usize,
+}
+
+/// An item in its last known state.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The account.
+    pub account: String,
+    /// Its id.
+    pub id: String,
+    /// When it was first seen.
+    pub first_seen_at: Timestamp,
+    /// When it was last added, changed or restored.
+    pub changed_at: Timestamp,
+    /// Since when it is not listed.
+    pub missing_since: Option<Timestamp>,
+    /// When it was removed.
+    pub removed_at: Option<Timestamp>,
+    /// Its values.
+    pub fields: Fields,
+}
+
+impl Store {
+    /// The items of a kind that are wanted, by account and id.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Usage`] for a column that the kind does not have.
+    pub async fn search(&mut self, kind: Kind, wanted: &Wanted) -> Result<Vec<Found>> {
+        let engine = self.conn.engine();
+        let mut sql = Sql::new(engine);
+        let text = statement(&mut sql, kind, wanted)?;
+        let rows = self.conn.rows(AssertSqlSafe(text), &sql.args).await;
+        let found = rows.and_then(|rows| rows.iter().map(|row| read(row, kind)).collect());
+        found.map_err(|fault| self.trouble("read", &fault))
+    }
+}
+
+fn statement<'a>(sql: &mut Sql<'a>, kind: Kind, wanted: &'a Wanted) -> Result<String> {
+    let (table, id) = (kind.table, kind.id);
+    let mut conditions = vec!["account IN (SELECT a.account FROM accounts AS a)".to_owned()];
+    if !wanted.removed {
+        conditions.push("removed_at IS NULL".into());
+    }
+    if let Some(account) = &wanted.account {
+        conditions.push(format!("account = {}", sql.bind(account.as_str())));
+    }
+    if let Some(text) = &wanted.text {
+        let words = words(text);
+        let places: Vec<String> = search::patterns(&words).map(|word| sql.bind(word)).collect();
+        conditions.push(search::condition(kind, &places));
+    }
+    for (column, value) in &wanted.values {
+        conditions.push(has_value(sql, kind, column, value)?);
+    }
+    if let Some((account, after)) = &wanted.after {
+        let (account, after) = (sql.bind(account.as_str()), sql.bind(after.as_str()));
+        conditions.push(format!("(account, {id}) > ({account}, {after})"));
+    }
+    Ok(format!(
+        "SELECT account, {id}, first_seen_at, changed_at, missing_since, removed_at, extra, {} \
+         FROM {table} AS i WHERE {} ORDER BY account, {id} LIMIT {}",
+        statements::columns(kind, ""),
+        conditions.join(" AND "),
+        wanted.limit
+    ))
+}
+
+fn has_value<'a>(sql: &mut Sql<'a>, kind: Kind, name: &str, value: &'a String) -> Result<String> {
+    let Some(column) = kind.column(name) else {
+        let names: Vec<&str> = kind.columns.iter().map(|column| column.name).collect();
+        let all = names.join(", ");
+        return Err(Error::usage(format!(
+            "{} have no column {name:?}; they have {all}",
+            kind.plural
+        )));
+    };
+    let wrong = |what: &str| Error::usage(format!("{name} holds {what}, not {value:?}"));
+    Ok(match column.holds {
+        Holds::Texts => sql.has_text(column.name, std::slice::from_ref(value)),
+        Holds::Boolean => {
+            let value: bool = value.parse().map_err(|_| wrong("true or false"))?;
+            format!("{} = {}", column.name, sql.bind(super::conn::Arg::Bool(Some(value))))
+        }
+        Holds::Integer => {
+            let value: i64 = value.parse().map_err(|_| wrong("a whole number"))?;
+            format!("{} = {}", column.name, sql.bind(value))
+        }
+        Holds::Text | Holds::Time | Holds::Json => {
+            format!("{} = {}", column.name, sql.bind(value.as_str()))
+        }
+    })
+}
+
+fn read(row: &Row, kind: Kind) -> Result<Found, Fault> {
+    Ok(Found {
+        account: row.some_text(0)?,
+        id: row.some_text(1)?,
+        first_seen_at: row.some_time(2)?,
+        changed_at: row.some_time(3)?,
+        missing_since: row.time(4)?,
+        removed_at: row.time(5)?,
+        fields: fields(row, kind, 7, 6)?,
+    })
+}

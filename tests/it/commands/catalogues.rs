@@ -1,0 +1,52 @@
+//! Three catalogues in one run of a command.
+
+use crate::{fake::Refusal, home::at_home};
+
+/// The code of a key that has no scope for a list.
+fn no_scope() -> Refusal {
+    let body = r#"{"error":{"code":"insufficient_api_key_scope","message":"no"}}"#;
+    Refusal { body: body.into(), ..Refusal::of(403) }
+}
+
+/// All three catalogues by v3.
+const ALL: [(&str, &str); 2] = [
+    ("HEYGEN_SYNC_API__CATALOGUES", r#"["avatars","avatar_groups","voices"]"#),
+    ("HEYGEN_SYNC_API__VERSION", "v3"),
+];
+
+at_home! {
+    async fn a_run_polls_all_catalogues_and_the_gravest_code_wins(home: Home) {
+        home.heygen.add_avatar("a", |_| ());
+        home.heygen.add_group("g");
+        home.heygen.add_voice("v", false);
+        let ran = home.run_with(&ALL, &["sync", "--format", "json"]);
+        assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{ran:?}");
+        let reports: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+        let named: Vec<_> = reports.as_array().unwrap().iter().map(|report| report["catalogue"].as_str().unwrap()).collect();
+        assert_eq!(named, ["avatars", "avatar_groups", "voices"]);
+        assert_eq!(reports[2]["voices_listed"], 1);
+        home.heygen.lists(|lists| drop(lists.refused.insert("/v3/voices", no_scope())));
+        let ran = home.run_with(&ALL, &["sync"]);
+        assert_eq!(ran.code, 77, "{ran:?}");
+        assert!(ran.stderr.contains("account 'default', voices"), "{ran:?}");
+        assert_eq!(home.run_with(&ALL, &["sync", "--catalogue", "avatars"]).code, 0);
+        assert_eq!(home.run(&["sync", "--catalogue", "voices"]).code, 78);
+        assert_eq!(home.run_with(&ALL, &["verify"]).code, 0);
+        for kind in ["avatar", "avatar-group", "voice"] {
+            assert_eq!(home.rows(&["export", "--kind", kind]).len(), 1, "{kind}");
+        }
+        assert_eq!(home.rows(&["export"]).len(), 3);
+    }
+
+    async fn status_and_its_age_are_of_each_catalogue(home: Home) {
+        home.heygen.add_avatar("a", |_| ());
+        assert_eq!(home.run_with(&ALL, &["sync", "--catalogue", "avatars"]).code, 0);
+        assert_eq!(home.run(&["status", "--max-age", "1h"]).code, 0);
+        let ran = home.run_with(&ALL, &["status", "--max-age", "1h", "--format", "table"]);
+        assert_eq!(ran.code, 1, "{ran:?}");
+        assert!(ran.stdout.contains("default: voices\n  last poll   none yet"), "{ran:?}");
+        let ran = home.run(&["export", "--kind", "voice"]);
+        assert_eq!(ran.code, 2, "{ran:?}");
+        assert_eq!(home.rows(&["export"]).len(), 1);
+    }
+}
