@@ -126,7 +126,7 @@ fn nearest(word: &str, known: &BTreeMap<&str, usize>) -> Option<String> {
     best.map(|(.., other)| other.to_owned())
 }
 
-/// Hands out what a letter is folded to. Upper case first: it expands `ß` and joins the two forms of
+/// Hands out what a letter is folded to. By way of upper case, which expands `ß` and joins the two forms of
 /// the Greek sigma.
 fn fold_letter(letter: char, mut each: impl FnMut(char)) {
     if letter.is_ascii() {
@@ -136,7 +136,8 @@ fn fold_letter(letter: char, mut each: impl FnMut(char)) {
         if canonical_combining_class(part) >= DIACRITIC {
             return;
         }
-        for lower in part.to_uppercase().flat_map(char::to_lowercase) {
+        let upper = part.to_lowercase().flat_map(char::to_uppercase);
+        for lower in upper.flat_map(char::to_lowercase) {
             plain(lower).chars().for_each(&mut each);
         }
     });

@@ -64,7 +64,7 @@ static COLUMNS: LazyLock<Vec<String>> = LazyLock::new(|| {
     all
 });
 
-/// Show the last poll of each account and catalogue, what it holds, and what needs attention
+/// Show the last poll of each catalogue, what it holds, and what needs attention
 #[derive(Debug, Args)]
 pub struct Status {
     /// Exit with 1 when the last good poll of an account's catalogue is older than this, for example 26h, or in the future

@@ -27,7 +27,7 @@ use crate::{
     time::Timestamp,
 };
 
-/// Poll each catalogue of each account once: read it, compare it, and record what changed
+/// Poll each catalogue of each account once, and record what changed
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   heygen-sync sync                                  poll the API (HEYGEN_API_KEY)

@@ -114,7 +114,7 @@ impl Failure {
         let presence = presence(status, said);
         match status {
             401..=403 => {
-                let refusal = refusal(status, &said);
+                let refusal = refusal(status, said);
                 Self::lasting(Error::refused(format!("{start}: {refusal}")), presence)
             }
             429 | 500 | 502 | 503 | 504 => {

@@ -311,6 +311,11 @@ async fn at_moment(
     let (mut items, mut counts) = (vec![], Map::new());
     let kinds = with.kinds().into_iter();
     for kind in kinds.filter(|kind| kind.catalogue == moment.catalogue) {
+        if let Some(id) = with.text("id") {
+            let item = snapshot.item(kind, moment, id).await?;
+            items.extend(item.map(|item| state_then(kind, &item)));
+            continue;
+        }
         let mut count = 0;
         snapshot
             .items(kind, moment, |item| {
@@ -320,8 +325,7 @@ async fn at_moment(
                     .after
                     .as_ref()
                     .is_none_or(|(kind, account, id)| key > (account.as_str(), *kind, id.as_str()));
-                if with.text("id").is_some_and(|id| id != item.id) || !is_new || page.next.is_some()
-                {
+                if !is_new || page.next.is_some() {
                     return Ok(());
                 }
                 if page.left == 0 {

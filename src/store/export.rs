@@ -91,10 +91,11 @@ const SCHEMA_UNTIL: &str = "SELECT s.kind, s.field, s.change, s.json_type, p.obs
      FROM schema_changes AS s JOIN polls AS p ON p.poll_id = s.poll_id \
      WHERE s.account = $1 AND p.observed_at <= $2 ORDER BY s.poll_id, s.kind, s.field";
 
-/// The items that were not removed at a time, by id: (account, time). docs/time-travel.md has the
-/// same condition for everybody's use.
-fn items_at(kind: Kind) -> SqlStr {
+/// The items that were not removed at a time, by id: (account, time), or one of them: (account, time,
+/// id). docs/time-travel.md has the same condition for everybody's use.
+fn items_at(kind: Kind, one: bool) -> SqlStr {
     let (table, id) = (kind.history, kind.id);
+    let own = if one { format!(" AND item.{id} = $3") } else { String::new() };
     AssertSqlSafe(format!(
         "SELECT item.{id}, item.version, item.valid_from, \
          (SELECT one.valid_from FROM {table} AS one WHERE one.account = item.account \
@@ -103,7 +104,7 @@ fn items_at(kind: Kind) -> SqlStr {
           AND news.{id} = item.{id} AND news.version <= item.version \
           AND news.opened_by <> 'learned'), item.extra, {} \
          FROM {table} AS item WHERE item.account = $1 \
-         AND item.valid_from <= $2 AND (item.valid_to IS NULL OR item.valid_to > $2) \
+         AND item.valid_from <= $2 AND (item.valid_to IS NULL OR item.valid_to > $2){own} \
          ORDER BY item.{id}",
         statements::columns(kind, "item.")
     ))
@@ -132,7 +133,10 @@ pub fn all() -> Vec<(String, SqlStr)> {
     ]
     .map(|(name, sql)| (name.to_owned(), sql.into_sql_str()))
     .to_vec();
-    all.extend(Kind::ALL.map(|kind| (format!("items_at {kind}"), items_at(kind))));
+    for kind in Kind::ALL {
+        all.push((format!("items_at {kind}"), items_at(kind, false)));
+        all.push((format!("item_at {kind}"), items_at(kind, true)));
+    }
     all.extend(Kind::ALL.map(|kind| (format!("all_versions {kind}"), all_versions(kind))));
     all
 }
@@ -197,7 +201,25 @@ impl Snapshot<'_> {
         each: impl FnMut(ItemState) -> Result<()>,
     ) -> Result<()> {
         let args: [Arg<'_>; 2] = [moment.account.as_str().into(), moment.observed_at.into()];
-        self.each(items_at(kind), &args, |row| item_state(row, kind), each).await
+        self.each(items_at(kind, false), &args, |row| item_state(row, kind), each).await
+    }
+
+    /// The item of this id, if it was not removed at `moment`.
+    pub async fn item(
+        &mut self,
+        kind: Kind,
+        moment: &Moment,
+        id: &str,
+    ) -> Result<Option<ItemState>> {
+        let (mut found, account) = (None, moment.account.as_str());
+        let args: [Arg<'_>; 3] = [account.into(), moment.observed_at.into(), id.into()];
+        let read = |row: &Row| item_state(row, kind);
+        let keep = |item| {
+            found = Some(item);
+            Ok(())
+        };
+        self.each(items_at(kind, true), &args, read, keep).await?;
+        Ok(found)
     }
 
     /// Hands every version of an account's items of `kind` to `each`, by id and version.

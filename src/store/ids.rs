@@ -101,9 +101,13 @@ fn candidates(engine: Engine, kind: Kind, common: Common) -> Option<SqlStr> {
         None => "",
     };
     let wanted = engine.each_string("$1");
+    // The index of groups has their beginnings.
+    let (head, of_value) = (engine.head(column), engine.head("t.value"));
     let sql = format!(
         "SELECT account, {column}, {id} FROM {table} \
-         WHERE removed_at IS NULL AND missing_since IS NULL{ready} \
+         WHERE account IN (SELECT a.account FROM accounts AS a) AND {column} IS NOT NULL \
+         AND removed_at IS NULL AND missing_since IS NULL{ready} \
+         AND {head} IN (SELECT {of_value} FROM {wanted}) \
          AND {column} IN (SELECT t.value FROM {wanted}) ORDER BY {name}, {id}"
     );
     Some(AssertSqlSafe(sql).into_sql_str())

@@ -36,7 +36,11 @@ async fn eventful(home: &Home) -> String {
     for id in ["p", "q", "r"] {
         heygen.add_photo(id);
     }
-    home.sync(&[]);
+    heygen.add_group("g");
+    heygen.add_voice("v", true);
+    let all = r#"["avatars", "avatar_groups", "voices"]"#;
+    let ran = home.run_with(&[("HEYGEN_SYNC_API__CATALOGUES", all)], &["sync"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
     heygen.push_raw_record(
         Kind::Avatar,
         r#"{"avatar_id":"odd","avatar_name":null,"premium":"yes","n":1e300,"i":9007199254740993,

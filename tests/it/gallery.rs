@@ -186,6 +186,7 @@ async fn what_cannot_be_read_is_refused_by_name() {
 async fn a_search_finds_words_in_any_order_case_and_spelling_alike_on_both_databases() {
     for site in both().await {
         site.poll(&[
+            (ANNIE, "Annie, whom the last answer had too"),
             ("p1", "100% Ärger_x"),
             ("p2", "100 Ärger"),
             ("p3", "ärger ABC"),
@@ -215,10 +216,8 @@ async fn a_search_finds_words_in_any_order_case_and_spelling_alike_on_both_datab
         assert!(page.text.contains("<mark>Zoë</mark> in Green"), "{}", page.text);
         let photos = site.get("/talking-photos?q=zoe").await;
         assert!(photos.text.contains(">1 avatar</a>"), "the other kinds are counted");
-        let typo = site.get("/avatars?q=aline+sitting+xx").await;
-        assert_eq!(typo.status, 200);
-        let typo = site.get("/avatars?q=anie+siut").await;
-        assert!(typo.text.contains("/search?q=annie+suit"), "{}", typo.text);
+        let typo = site.get("/avatars?q=gren+zoe").await;
+        assert!(typo.text.contains("/search?q=zoe"), "{}", typo.text);
         let all = site.get("/search.json?q=suit+annie").await.json();
         let ids: Vec<&Value> = all.as_array().unwrap().iter().map(|row| &row["item_id"]).collect();
         assert_eq!(ids, ["a2", "b1"]);

@@ -22,8 +22,10 @@ const BUILT: [&str; 4] = [
 ];
 
 const SECONDARY: &str = "SELECT name FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL";
+/// Without those of the groups: of an empty table PostgreSQL rather reads the primary key.
 const SECONDARY_POSTGRES: &str = "SELECT indexname::text FROM pg_indexes \
-     WHERE schemaname = current_schema() AND indexdef NOT LIKE '%\\_pkey %'";
+     WHERE schemaname = current_schema() AND indexdef NOT LIKE '%\\_pkey %' AND indexdef NOT LIKE '%\\_key %' \
+     AND indexname NOT LIKE '%\\_by\\_group'";
 
 #[tokio::test]
 async fn each_secondary_index_is_used_by_a_statement() {
@@ -60,7 +62,12 @@ async fn plan(engine: &mut Engine, sql: &str) -> String {
     let explain = match engine {
         Engine::Sqlite(..) => format!("EXPLAIN QUERY PLAN {sql}"),
         Engine::Postgres(..) => {
-            engine.run("SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off").await;
+            engine
+                .run(
+                    "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; \
+                 SET enable_hashjoin = off; SET enable_mergejoin = off",
+                )
+                .await;
             engine.run(&format!("PREPARE planned AS {sql}")).await;
             let count = engine.texts("SELECT cardinality(parameter_types)::text FROM pg_prepared_statements WHERE name = 'planned'").await;
             let count: usize =
@@ -82,15 +89,15 @@ async fn plan(engine: &mut Engine, sql: &str) -> String {
 /// the schema.
 fn asked_of_polls() -> Vec<(SqlStr, &'static [&'static str])> {
     let mut all: Vec<(SqlStr, &'static [&'static str])> = vec![
-        (statements::RECENT_GOOD.into_sql_str(), &["a", "3"]),
+        (statements::RECENT_GOOD.into_sql_str(), &["a", "avatars", "3"]),
         (statements::SCHEMA_CHANGES.into_sql_str(), &["a"]),
-        (statements::ANY_GOOD.into_sql_str(), &["a", "v3"]),
-        (statements::LAST_ASKED.into_sql_str(), &["a"]),
-        (statements::SUPERSEDED.into_sql_str(), &["a", "v2"]),
-        (statements::NOTICE.into_sql_str(), &["a", "v2", "x", ""]),
+        (statements::ANY_GOOD.into_sql_str(), &["a", "avatars", "v3"]),
+        (statements::LAST_ASKED.into_sql_str(), &["a", "avatars"]),
+        (statements::SUPERSEDED.into_sql_str(), &["a", "avatars", "v2"]),
+        (statements::NOTICE.into_sql_str(), &["a", "avatars", "v2", "x", ""]),
         (statements::LAST_POLL_ID.into_sql_str(), &[]),
         (statements::DIGEST.into_sql_str(), &["a"]),
-        (outbox::FAILING.into_sql_str(), &["a"]),
+        (outbox::FAILING.into_sql_str(), &["a", "avatars"]),
     ];
     let kinds = heygen_sync::catalog::kind::Kind::ALL.into_iter();
     all.extend(kinds.map(|kind| (statements::listed_before(kind), &["a"][..])));
@@ -111,9 +118,9 @@ async fn steps_after(polls: u32) -> Vec<(String, u64)> {
         .run(&format!(
             "INSERT INTO accounts (account, last_poll_id, polls) VALUES ('a', {polls}, {polls}); \
              WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {polls}) \
-             INSERT INTO polls (poll_id, account, trigger, api_version, started_at, observed_at, \
+             INSERT INTO polls (poll_id, account, catalogue, trigger, api_version, started_at, observed_at, \
                  finished_at, outcome, warning) \
-             SELECT i, 'a', 'schedule', 'v2', i, printf('%06d', i), i, 'succeeded', 'it ends' FROM n"
+             SELECT i, 'a', 'avatars', 'schedule', 'v2', i, printf('%06d', i), i, 'succeeded', 'it ends' FROM n"
         ))
         .await;
     let Engine::Sqlite(connection, _home) = &mut engine else { panic!() };

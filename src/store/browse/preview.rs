@@ -61,7 +61,8 @@ impl Reading {
             "SELECT h.{url}, a.signed_url FROM {history} AS h LEFT JOIN assets AS a ON a.url = h.{url} \
              WHERE h.account = {account} AND h.{key} = {id} AND h.version = {version} \
              AND h.{url} IS NOT NULL AND coalesce(a.state, '') <> 'gone' \
-             AND (a.signed_url IS NULL OR a.expires_at > {now})",
+             AND CASE WHEN a.signed_url IS NULL THEN a.expires_at IS NULL \
+             ELSE a.expires_at > {now} END",
             url = column.name,
             history = kind.history,
             key = kind.id,

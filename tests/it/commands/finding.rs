@@ -28,7 +28,11 @@ async fn items_are_found_by_words_on_both_databases() {
         assert_eq!(home.run(&["account", "rename", "default", "studio"]).code, 0);
         assert_eq!(home.rows(&["find", "zoe"])[0]["account"], "studio");
         assert_eq!(home.run(&["verify"]).code, 0);
-        dump::run(&home.database, "UPDATE search_names SET text = 'x' WHERE item_id = 'a2'").await;
+        let url = match home.is_sqlite() {
+            true => home.folder().join(&home.database).display().to_string(),
+            false => home.database.clone(),
+        };
+        dump::run(&url, "UPDATE search_names SET text = 'x' WHERE item_id = 'a2'").await;
         let ran = home.run(&["verify"]);
         assert_eq!(ran.code, 1);
         assert!(ran.stdout.contains("search_names"), "{ran:?}");
