@@ -78,11 +78,11 @@
 //!
 //! | term | meaning |
 //! |---|---|
-//! | poll | one read of the catalogue of one account, and all that it writes; one row of `polls` |
-//! | catalogue | what one poll reads |
+//! | poll | one read of a catalogue of an account, and all that it writes; one row of `polls` |
+//! | catalogue | what one poll reads: avatars (both kinds of looks), avatar groups or voices |
 //! | list | the records of one kind in a response; each is compared on its own |
 //! | record | one entry of a list, as the API sent it |
-//! | item, kind | an avatar or a talking photo; its key is (account, id) |
+//! | item, kind | an avatar, a talking photo, an avatar group or a voice; its key is (account, id) |
 //! | version | the state of an item from `valid_from` until `valid_to` |
 //! | account | one API key's view of the catalogue |
 //! | observed at | when the response had been received, in milliseconds: the clock of history |

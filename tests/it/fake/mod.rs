@@ -20,6 +20,7 @@ use tokio::sync::oneshot;
 
 pub use catalogue::{Catalogue, Kind, Record};
 use lists::Lists;
+pub use lists::{group, voice};
 use pages::Paging;
 use server::Conversation;
 pub use server::{Refusal, Request};
