@@ -32,6 +32,9 @@ fn label(field: &str) -> String {
     match (facets::of_column(field), field) {
         (Some(facet), _) => facet.title.into(),
         (None, "default_voice_id") => "Default voice".into(),
+        (None, "group_id") => "Group".into(),
+        (None, "image_width") => "Picture width".into(),
+        (None, "image_height") => "Picture height".into(),
         (None, other) => words::tile_name(other),
     }
 }
@@ -53,8 +56,15 @@ pub(super) fn facts(
         vec![Fact::plain("Listed", listed(context, item)), Fact::plain("First seen", first)];
     let is_column = |name: &str| kind.columns.iter().any(|column| column.name == name);
     let columns = kind.columns.iter().map(|column| column.name);
+    let mut unknown = vec![];
     for name in columns.filter(|name| !name.ends_with("_url") && *name != kind.label) {
-        facts.push(field_fact(context, kind, name, newest.fields.get(name)));
+        match newest.fields.get(name) {
+            Some(value) => facts.push(field_fact(context, kind, name, value)),
+            None => unknown.push(label(name)),
+        }
+    }
+    if !unknown.is_empty() {
+        facts.push(Fact { soft: true, ..Fact::plain("Not known", unknown.join(", ")) });
     }
     let without_column = newest.fields.iter().filter(|(name, _)| !is_column(name));
     for (name, value) in without_column.take(100) {
@@ -81,13 +91,8 @@ fn listed(context: &PageContext<'_>, item: &ItemHistory) -> String {
     }
 }
 
-fn field_fact(context: &PageContext<'_>, kind: Kind, name: &str, value: Option<Value<'_>>) -> Fact {
+fn field_fact(context: &PageContext<'_>, kind: Kind, name: &str, value: Value<'_>) -> Fact {
     let mut fact = Fact::plain(&label(name), String::new());
-    let Some(value) = value else {
-        fact.text = "not known".into();
-        fact.soft = true;
-        return fact;
-    };
     let text = value.as_cell();
     let words: Vec<String> = match value.sort() {
         Sort::Bool => vec![if value.as_bool() == Some(true) { "yes" } else { "no" }.into()],
