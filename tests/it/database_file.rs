@@ -109,6 +109,8 @@ async fn who_cannot_write_to_the_folder_reads_all_the_same() {
         &["status", "--format", "csv"][..],
         &["changes", "--format", "csv"],
         &["history", "a"],
+        &["ids", "a"],
+        &["find", "another"],
         &["export", "--format", "json"],
         &["verify"],
         &["check", "--format", "csv"],
