@@ -182,7 +182,7 @@ fn the_composed_daemon_polls_into_its_postgres_and_its_health_follows_api_and_da
     composed.wait_health(&poller, "healthy");
     let looked = composed.done(&blocks("docker.md", "compose look")[0]);
     let [status, changes] =
-        ["default,true,", "| default | avatar |     3 |"].map(|what| looked.contains(what));
+        ["default,avatars,true,", "| default | avatar |     3 |"].map(|what| looked.contains(what));
     assert!(status && changes, "{looked}");
     let page = answer("127.0.0.1:18088", "/avatars.csv");
     let shown = page.starts_with("HTTP/1.1 200")
