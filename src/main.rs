@@ -12,8 +12,12 @@ fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => {
             // Help goes to stdout with 0, a usage error to stderr with 2.
-            let _ = error.print();
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+            let code = match (error.print(), error.use_stderr()) {
+                // Help that cannot be written is trouble with a file.
+                (Err(_), false) => 74,
+                _ => error.exit_code(),
+            };
+            return ExitCode::from(u8::try_from(code).unwrap_or(2));
         }
     };
     cli::logging(&arguments);

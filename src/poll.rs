@@ -106,10 +106,12 @@ pub struct Report {
 }
 
 impl Report {
-    /// Whether it changed what the catalogue or its history holds.
-    pub fn opens_or_removes(&self) -> bool {
-        let lists = self.diff.iter().flat_map(|diff| &diff.lists);
-        lists.into_iter().any(|list| !list.opened.is_empty() || !list.removed.is_empty())
+    /// Whether it changed an item or its history.
+    pub fn changes_tables(&self) -> bool {
+        self.diff.iter().flat_map(|diff| &diff.lists).any(|list| {
+            let is_moved = !list.newly_missing.is_empty() || !list.found_again.is_empty();
+            is_moved || !list.opened.is_empty() || !list.removed.is_empty()
+        })
     }
 
     /// The exit code that the poll asks for; `changed_is_10` as `--exit-code` says.
@@ -329,10 +331,7 @@ fn too_early(
 
 /// `account 'default'`, and its catalogue where that is not the usual one.
 pub fn whose(account: &str, catalogue: Catalogue) -> String {
-    match catalogue {
-        Catalogue::Avatars => format!("account '{account}'"),
-        other => format!("account '{account}', {other}"),
-    }
+    catalogue.of(&format!("account '{account}'"))
 }
 
 /// A request once its list has come.

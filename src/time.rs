@@ -23,6 +23,10 @@ pub const SLACK: Duration = Duration::from_secs(60);
 const RANGE: std::ops::RangeInclusive<i64> = -62_167_219_200_000..=253_402_300_799_999;
 
 impl Timestamp {
+    /// What [`Self::parse_relative`] takes, for people.
+    pub const FORMS: &str = "a date or time in UTC (2026-11-23, 2026-11-23T05:57:09Z), how long ago \
+                             (7d, 90m), or now, today, yesterday, last week, last month";
+
     /// From milliseconds since the Unix epoch, held within the years 0000 to 9999.
     pub fn from_millis(millis: i64) -> Self {
         Self(millis.clamp(*RANGE.start(), *RANGE.end()))

@@ -22,6 +22,11 @@ pub fn counted(count: impl TryInto<i64>, one: &str, many: &str) -> String {
     format!("{} {}", number(count), if count == 1 { one } else { many })
 }
 
+/// Lower-case hex.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// The units of a duration, the largest first: milliseconds, name of one, name of more.
 const UNITS: [(u128, &str, &str); 7] = [
     (31_557_600_000, " year", " years"),

@@ -817,13 +817,13 @@ SELECT
             AND poll.observed_at < coalesce(item.missing_since, 'infinity')
     ) AS last_listed_at,
     CASE
-        WHEN image.signed_url IS NULL THEN item.preview_image_url
+        WHEN image.signed_url IS NULL AND image.expires_at IS NULL THEN item.preview_image_url
         WHEN image.expires_at > now() THEN image.signed_url
     END AS preview_image_link,
     image.expires_at AS preview_image_expires_at,
     image.file AS preview_image_file,
     CASE
-        WHEN video.signed_url IS NULL THEN item.preview_video_url
+        WHEN video.signed_url IS NULL AND video.expires_at IS NULL THEN item.preview_video_url
         WHEN video.expires_at > now() THEN video.signed_url
     END AS preview_video_link,
     video.expires_at AS preview_video_expires_at,
@@ -905,13 +905,13 @@ SELECT
             AND poll.observed_at < coalesce(item.missing_since, 'infinity')
     ) AS last_listed_at,
     CASE
-        WHEN image.signed_url IS NULL THEN item.preview_image_url
+        WHEN image.signed_url IS NULL AND image.expires_at IS NULL THEN item.preview_image_url
         WHEN image.expires_at > now() THEN image.signed_url
     END AS preview_image_link,
     image.expires_at AS preview_image_expires_at,
     image.file AS preview_image_file,
     CASE
-        WHEN video.signed_url IS NULL THEN item.preview_video_url
+        WHEN video.signed_url IS NULL AND video.expires_at IS NULL THEN item.preview_video_url
         WHEN video.expires_at > now() THEN video.signed_url
     END AS preview_video_link,
     video.expires_at AS preview_video_expires_at,
@@ -997,13 +997,13 @@ SELECT
             AND poll.observed_at < coalesce(item.missing_since, 'infinity')
     ) AS last_listed_at,
     CASE
-        WHEN image.signed_url IS NULL THEN item.preview_image_url
+        WHEN image.signed_url IS NULL AND image.expires_at IS NULL THEN item.preview_image_url
         WHEN image.expires_at > now() THEN image.signed_url
     END AS preview_image_link,
     image.expires_at AS preview_image_expires_at,
     image.file AS preview_image_file,
     CASE
-        WHEN video.signed_url IS NULL THEN item.preview_video_url
+        WHEN video.signed_url IS NULL AND video.expires_at IS NULL THEN item.preview_video_url
         WHEN video.expires_at > now() THEN video.signed_url
     END AS preview_video_link,
     video.expires_at AS preview_video_expires_at,
@@ -1071,7 +1071,7 @@ SELECT
             AND poll.observed_at < coalesce(item.missing_since, 'infinity')
     ) AS last_listed_at,
     CASE
-        WHEN audio.signed_url IS NULL THEN item.preview_audio_url
+        WHEN audio.signed_url IS NULL AND audio.expires_at IS NULL THEN item.preview_audio_url
         WHEN audio.expires_at > now() THEN audio.signed_url
     END AS preview_audio_link,
     audio.expires_at AS preview_audio_expires_at,

@@ -29,8 +29,9 @@ use crate::{
     catalog::stripped::Bodies,
     error::{Error, Result, io_message},
     mirror::{Blobs, blob::Spool, workspace::Workspace},
-    store::{Store, lock::hex, row::PollRow},
+    store::{Store, row::PollRow},
     time::Timestamp,
+    words::hex,
 };
 
 /// How hard texts are compressed: to a tenth, at 50 MB a second and more.

@@ -33,6 +33,16 @@ impl Catalogue {
     }
 }
 
+impl Catalogue {
+    /// What a name is called with its catalogue, which is left out where it is the usual one.
+    pub fn of(self, name: &str) -> String {
+        match self == Self::default() {
+            true => name.to_owned(),
+            false => format!("{name}, {self}"),
+        }
+    }
+}
+
 impl fmt::Display for Catalogue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())

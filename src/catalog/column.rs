@@ -35,6 +35,20 @@ pub enum Holds {
     Texts,
 }
 
+impl Holds {
+    /// Its word, for people and programs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Integer => "integer",
+            Self::Boolean => "boolean",
+            Self::Time => "time",
+            Self::Json => "json",
+            Self::Texts => "texts",
+        }
+    }
+}
+
 impl Column {
     /// A sealed column.
     pub const fn new(name: &'static str, holds: Holds, meaning: &'static str) -> Self {

@@ -23,12 +23,12 @@ use super::{
 };
 use crate::{time::Timestamp, words::counted};
 
-/// What the tables say before the poll, for one account.
+/// What the tables contain before the poll, for one catalogue of one account.
 #[derive(Debug, Default)]
 pub struct Standing {
-    /// The account's last poll that did not fail; `None` before the baseline.
+    /// The catalogue's last poll that did not fail; `None` before the baseline.
     pub last_good: Option<GoodPoll>,
-    /// `observed_at` of the account's last good polls, newest first, at least `after_polls - 1`
+    /// `observed_at` of the catalogue's last good polls, newest first, at least `after_polls - 1`
     /// of them where there are so many.
     pub recent_good: Vec<Timestamp>,
     /// Items missing since this time or longer were due at the last held poll, which holds back
@@ -120,7 +120,7 @@ pub struct Poll<'a> {
 /// All that a poll does to items, schema and links.
 #[derive(Debug, PartialEq)]
 pub struct Diff {
-    /// Whether this is the account's first good poll: everything is added, nothing is news.
+    /// Whether this is the catalogue's first good poll: everything is added, nothing is news.
     pub baseline: bool,
     /// What happens to each list that the answer has.
     pub lists: Vec<ListDiff>,

@@ -15,10 +15,12 @@ pub fn has_none_of(answer: &Answer, known: usize, is_known: impl Fn(&str) -> boo
 
 /// Why such an answer is not applied; `current` is what it would remove.
 pub fn refusal(answer: &Answer, current: HeldSet) -> Error {
+    let catalogue = answer.lists.first().map(|list| list.kind.catalogue).unwrap_or_default();
     Error::not_a_catalogue(format!(
         "none of the {} ids in the answer was ever seen in this account: it is an example or \
          another account's list; nothing was changed. Give it a --database or an --account of its \
-         own; if it is right, --accept-removals={current} applies it and removes all else",
+         own; if it is right, --catalogue {catalogue} --accept-removals={current} applies it and \
+         removes all else",
         answer.ids().len()
     ))
 }

@@ -19,6 +19,11 @@ pub struct Kind(u8);
 pub type ByKind<T> = BTreeMap<Kind, T>;
 
 impl Kind {
+    /// This kind, or every one.
+    pub fn only(kind: Option<Self>) -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(move |one| kind.is_none_or(|only| only == *one))
+    }
+
     /// Every kind, in the order in which everything lists them.
     pub const ALL: [Self; kinds::ALL.len()] = {
         let mut all = [Self(0); kinds::ALL.len()];

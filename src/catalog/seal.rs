@@ -18,7 +18,7 @@ use super::{
     schema::SchemaChange,
     value::{MAX_DEPTH, Value, exact_pairs, items, write_json_string},
 };
-use crate::time::Timestamp;
+use crate::{time::Timestamp, words::hex};
 
 /// The first line of what is hashed; its number changes with the format.
 pub const FORMAT: &str = "heygen-sync seal 1\n";
@@ -110,7 +110,7 @@ impl Seal {
 
     /// The digest, in lower-case hex.
     pub fn finish(self) -> String {
-        self.hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&self.hash.finalize())
     }
 }
 

@@ -215,6 +215,17 @@ pub fn write_json_object<'a, 'v: 'a>(
     out.push('}');
 }
 
+/// The texts as a JSON array.
+pub fn json_texts<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> String {
+    let mut json = String::from("[");
+    for text in texts {
+        json.push_str(if json.len() > 1 { "," } else { "" });
+        write_json_string(text.as_ref(), &mut json);
+    }
+    json.push(']');
+    json
+}
+
 /// Appends `text` as a JSON string with the fewest escapes.
 pub fn write_json_string(text: &str, out: &mut String) {
     if text.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\') {

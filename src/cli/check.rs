@@ -85,11 +85,8 @@ async fn verdicts(context: &Context) -> Vec<Verdict> {
             Ok(Input::Saved { .. }) => continue,
             Err(error) => Err(error),
         };
-        let of = match catalogue {
-            Catalogue::Avatars => String::new(),
-            other => format!(", {other}"),
-        };
-        all.push(Verdict { what: format!("key and API of '{account}'{of}"), result });
+        let what = catalogue.of(&format!("key and API of '{account}'"));
+        all.push(Verdict { what, result });
     }
     all
 }

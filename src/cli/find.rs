@@ -10,7 +10,7 @@ use super::{
 use crate::{
     catalog::{kind::Kind, search},
     error::{Error, Result},
-    store::{Store, search::Found},
+    store::{Store, search::FoundItem},
 };
 
 /// The columns for people.
@@ -56,7 +56,7 @@ impl Find {
         let is_table = format == Format::Table;
         let mut rows = match is_table {
             true => Rows::new(format, TABLE)?,
-            false => Rows::new(format, Found::COLUMNS)?,
+            false => Rows::new(format, FoundItem::COLUMNS)?,
         };
         for item in found {
             let state = item.state();

@@ -9,13 +9,8 @@ use crate::{
 
 /// A time as a flag takes it: see [`Timestamp::parse_relative`].
 pub(super) fn time_or_ago(text: &str, now: Timestamp) -> Result<Timestamp> {
-    Timestamp::parse_relative(text, now).ok_or_else(|| {
-        Error::usage(format!(
-            "'{text}' is not a time: write a date or time in UTC (2026-11-23, \
-             2026-11-23T05:57:09Z), how long ago (7d, 90m), or now, today, yesterday, last week, \
-             last month"
-        ))
-    })
+    Timestamp::parse_relative(text, now)
+        .ok_or_else(|| Error::usage(format!("'{text}' is not a time: write {}", Timestamp::FORMS)))
 }
 
 /// The value of `--max-age`.

@@ -1,6 +1,6 @@
 //! `ids`: whether the ids that somebody uses are still good.
 
-use std::{io::Read, time::Duration};
+use std::{collections::BTreeSet, time::Duration};
 
 use clap::Args;
 
@@ -8,18 +8,19 @@ use super::{
     Context,
     changes::KindArgument,
     flags::max_age,
+    input,
     log::complain,
     output::{Cell, Format, Rows, note},
 };
 use crate::{
-    catalog::{kind::Kind, value::write_json_string},
+    catalog::{kind::Kind, value::json_texts},
     config::Config,
-    error::{Error, Result, io_message},
+    error::{Error, Result},
     ids::{Asked, Scope, Verdict, check, not_usable, scan::Scanner},
     poll::{ahead_of_clock, whose},
     store::{Store, row::PollRow},
     time::Timestamp,
-    words::number,
+    words::counted,
 };
 
 const COLUMNS: [&str; 12] = [
@@ -93,8 +94,7 @@ impl Ids {
         print(&verdicts, Format::or_default(self.format))?;
         let not_usable = not_usable(&verdicts).len();
         if not_usable > 0 && !context.quiet {
-            let is = if not_usable == 1 { "id is" } else { "ids are" };
-            note(format!("{} {is} not usable", number(not_usable as u64)));
+            note(format!("{} not usable", counted(not_usable as u64, "id is", "ids are")));
         }
         if let Some(age) = age
             && let Some(stale) = stale(&mut store, &config, &scope, age, context).await?
@@ -122,12 +122,10 @@ impl Ids {
     }
 
     async fn asked(&self, store: &mut Store, scope: &Scope, texts: &Texts) -> Result<Vec<Asked>> {
-        let mut asked: Vec<Asked> = vec![];
-        for id in &self.ids {
-            if asked.iter().all(|one| one.id != *id) {
-                asked.push(Asked { id: id.clone(), ..Asked::default() });
-            }
-        }
+        let mut seen = BTreeSet::new();
+        let ids = self.ids.iter().filter(|id| seen.insert(*id));
+        let mut asked: Vec<Asked> =
+            ids.map(|id| Asked { id: id.clone(), ..Asked::default() }).collect();
         if let (Some(name), Some(text)) = (&self.file, &texts.file) {
             let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
             asked.extend(lines.map(|(at, line)| Asked {
@@ -152,20 +150,15 @@ struct Texts {
     scanned: Vec<String>,
 }
 
-/// A text file; bytes that are no text become U+FFFD.
+/// A text; bytes that are no text become U+FFFD.
 fn read(name: &str) -> Result<String> {
-    let mut bytes = vec![];
-    let read = match name {
-        "-" => std::io::stdin().lock().read_to_end(&mut bytes).map(drop),
-        _ => std::fs::File::open(name).and_then(|mut file| file.read_to_end(&mut bytes).map(drop)),
-    };
-    read.map_err(|fault| Error::storage(format!("cannot read {name}: {}", io_message(&fault))))?;
+    let bytes = input::read(name)?;
     let text = String::from_utf8_lossy(&bytes);
     Ok(text.strip_prefix('\u{FEFF}').unwrap_or(&text).to_owned())
 }
 
-/// Why the database is not to be believed, if an asked account has no good poll that is younger
-/// than `age`, or one in the future.
+/// Why the database is stale, if an asked catalogue has no good poll that is younger than `age`, or
+/// one in the future.
 async fn stale(
     store: &mut Store,
     config: &Config,
@@ -173,9 +166,14 @@ async fn stale(
     age: Duration,
     context: &Context,
 ) -> Result<Option<Error>> {
-    let mut polled = config.polled();
-    polled.retain(|(account, _)| scope.account.as_ref().is_none_or(|one| one == account));
     let polls = store.last_good_polls().await?;
+    let mut polled = config.polled();
+    // What is asked for by name need not be configured any more.
+    let named = polls.iter().filter(|poll| scope.account.as_deref() == Some(&poll.account));
+    polled.extend(named.map(|poll| (poll.account.clone(), poll.catalogue())));
+    polled.retain(|(account, catalogue)| {
+        scope.has_account(account) && scope.has_catalogue(*catalogue)
+    });
     let now = context.clock.now();
     for (account, catalogue) in polled {
         let of = |poll: &&PollRow| poll.account == account && poll.catalogue() == catalogue;
@@ -235,14 +233,8 @@ fn cells(verdict: &Verdict, format: Format) -> [Cell; COLUMNS.len()] {
 
 /// A JSON array; for people one id a line.
 fn suggested(ids: &[String], format: Format) -> Cell {
-    if format == Format::Table {
-        return Cell::Lines(ids.to_vec());
+    match format {
+        Format::Table => Cell::Lines(ids.to_vec()),
+        _ => Cell::Json(json_texts(ids)),
     }
-    let mut json = String::from("[");
-    for (at, id) in ids.iter().enumerate() {
-        json.push_str(if at > 0 { "," } else { "" });
-        write_json_string(id, &mut json);
-    }
-    json.push(']');
-    Cell::Json(json)
 }

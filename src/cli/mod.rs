@@ -16,6 +16,7 @@ mod flags;
 mod hints;
 mod history;
 mod ids;
+mod input;
 mod layout;
 mod log;
 mod man;
@@ -51,7 +52,7 @@ use crate::{
     time::Clock,
 };
 
-/// Keeps a faithful local copy, with history, of the avatars and talking photos that HeyGen
+/// Keeps a faithful local copy, with history, of the avatars, groups and voices that HeyGen
 /// offers to an account.
 #[derive(Debug, Parser)]
 #[command(name = "heygen-sync", version, after_help = exit_codes(), disable_help_subcommand = false)]

@@ -8,7 +8,6 @@ use std::{collections::BTreeMap, fmt::Write};
 use super::output::{Cell, object, visible};
 use crate::{
     catalog::{
-        catalogue::Catalogue,
         diff::{Diff, FieldChange, ListDiff, Opened, OpenedBy},
         kind::Kind,
         value::{Value, write_json_string},
@@ -32,10 +31,7 @@ pub struct Telling {
 
 /// For people. Empty lines end nothing; the text ends with a line break.
 pub fn text(report: &Report, telling: Telling) -> String {
-    let account = match report.row.catalogue() {
-        Catalogue::Avatars => visible(&report.row.account),
-        other => format!("{}, {other}", visible(&report.row.account)),
-    };
+    let account = report.row.catalogue().of(&visible(&report.row.account));
     let Some(diff) = &report.diff else {
         return format!("{account}: failed\n");
     };

@@ -24,7 +24,10 @@ use crate::{
     heygen::Progress,
     notify::{self, LONGEST_RUN, Pings},
     poll::{Report, Request, Source, dry_run, poll},
-    store::{Store, publish::publish},
+    store::{
+        Store,
+        publish::{is_behind, publish},
+    },
     time::Timestamp,
     words::counted,
 };
@@ -112,7 +115,7 @@ impl<'a> Round<'a> {
             let polled = caught(polled).instrument(span.clone()).await;
             let read = polled.as_ref().ok().map(|report| report.row.catalogue());
             let catalogue = read.or(asked).unwrap_or_default();
-            changed |= polled.as_ref().is_ok_and(Report::opens_or_removes);
+            changed |= polled.as_ref().is_ok_and(Report::changes_tables);
             let told = Told::Poll { account: &account, catalogue, polled: &polled };
             codes.push(span.in_scope(|| tell(told)));
         }
@@ -161,15 +164,19 @@ impl<'a> Round<'a> {
         notify::deliver(store, clock, &self.config.notify, sources).await;
     }
 
-    /// Publishes what has changed; a failure is logged and leaves the file as it was.
-    async fn publish(&self, store: &Store, changed: bool) -> u8 {
+    /// Publishes what has changed, now or before a failure; a failure is logged, leaves the file as it
+    /// was, and is made up for by the next round.
+    async fn publish(&self, store: &mut Store, changed: bool) -> u8 {
         let Context { clock, sources, .. } = self.context;
         let Some(file) = &self.config.publish.file else { return 0 };
         let file = sources.working_dir.join(file);
-        if !changed && file.exists() {
-            return 0;
-        }
-        match caught(publish(store.location(), &file, clock.now())).await {
+        let published = async {
+            if changed || is_behind(store, &file).await? {
+                publish(store.location(), &file, clock.now()).await?;
+            }
+            Ok(())
+        };
+        match caught(published).await {
             Ok(()) => 0,
             Err(error) => {
                 tracing::error!("the copy for readers was not written: {error}");

@@ -43,7 +43,7 @@ impl Serve {
         let mut settings = GallerySettings::new(guard, files);
         if serve.fetches_previews(address) {
             let (resolver, most) = (Arc::new(guard::System), serve.preview_cache);
-            let longest = previews::longest(most);
+            let longest = (previews::longest(most), "half of serve.preview_cache");
             let requests = Requests::new(&config.mirror, resolver, longest, &context.clock)?;
             settings.previews = Some(Arc::new(Previews::new(requests, most)));
         }

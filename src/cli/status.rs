@@ -109,7 +109,7 @@ impl Status {
                 let page = Page { lines: &lines, never: &never, max_age, context };
                 print(&page.text(&previews(&assets, mirror, context), &waiting))?;
             }
-            format => machines(&lines, &assets, format)?,
+            format => machines(&lines, &assets, mirror, format)?,
         }
         let unwell = |line: &Line<'_>| line.too_old || line.configured && line.in_future.is_some();
         let stale = oldest.is_some() && (!never.is_empty() || lines.iter().any(unwell));
@@ -133,7 +133,7 @@ fn line<'a>(
     Line { status, configured, too_old, in_future }
 }
 
-fn machines(lines: &[Line<'_>], assets: &AssetStatus, format: Format) -> Result<()> {
+fn machines(lines: &[Line<'_>], assets: &AssetStatus, mirror: bool, format: Format) -> Result<()> {
     let mut rows = Rows::new(format, COLUMNS.iter().map(String::as_str).collect::<Vec<_>>())?;
     for Line { status, configured, too_old, in_future } in lines {
         let last = &status.last;
@@ -161,7 +161,8 @@ fn machines(lines: &[Line<'_>], assets: &AssetStatus, format: Format) -> Result<
             good.and_then(|poll| poll.held_reason.as_deref()).into(),
             last.warning.as_deref().into(),
             Cell::Json(notes_json(&status.schema_changes)),
-            state("pending"),
+            // Nothing waits for a mirror that is off.
+            if mirror { state("pending") } else { Cell::Null },
             state("mirrored"),
             state("failed"),
             state("gone"),
@@ -261,7 +262,7 @@ impl Page<'_> {
             self.catalogue(&mut text, line);
         }
         for (account, catalogue) in self.never {
-            let _ = writeln!(text, "{}\n  last poll   none yet\n", title(account, *catalogue));
+            let _ = writeln!(text, "{}\n  last poll   none yet\n", catalogue.of(&visible(account)));
         }
         text.push_str(previews);
         if let (1.., Some(since)) = (waiting.count, waiting.since) {
@@ -276,7 +277,7 @@ impl Page<'_> {
     fn catalogue(&self, text: &mut String, line: &Line<'_>) {
         let CatalogueStatus { account, catalogue, last, last_good, items, .. } = line.status;
         let note = if line.configured { "" } else { "  (no longer configured)" };
-        let _ = writeln!(text, "{}{note}", title(account, *catalogue));
+        let _ = writeln!(text, "{}{note}", catalogue.of(&visible(account)));
         self.polls(text, line);
         if let Some(error) = &line.in_future {
             let _ = writeln!(text, "  in future   {}", visible(&error.message));
@@ -324,14 +325,6 @@ impl Page<'_> {
         if let Some(age) = self.max_age.filter(|_| line.too_old && last_good.is_some()) {
             let _ = writeln!(text, "  too old     that list is older than --max-age {age}");
         }
-    }
-}
-
-/// The account, and the catalogue where it is not the usual one.
-fn title(account: &str, catalogue: Catalogue) -> String {
-    match catalogue {
-        Catalogue::Avatars => visible(account),
-        other => format!("{}: {other}", visible(account)),
     }
 }
 

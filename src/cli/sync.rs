@@ -1,14 +1,15 @@
 //! `sync`: the main job, one poll of each account or of a saved response.
 
 use std::{
-    io::{IsTerminal, Read},
-    path::PathBuf,
+    io::IsTerminal,
+    path::{Path, PathBuf},
 };
 
 use clap::{Args, ValueEnum};
 
 use super::{
     context::Context,
+    input,
     log::complain,
     mirror::Mirrored,
     output::say,
@@ -220,14 +221,9 @@ fn catalogue_of(word: &str) -> std::result::Result<Catalogue, String> {
     Catalogue::parse(&word.replace('-', "_")).ok_or_else(|| format!("must be one of {names}"))
 }
 
-fn saved(from: &PathBuf) -> Result<Input> {
+fn saved(from: &Path) -> Result<Input> {
     let name = from.display().to_string();
-    let mut body = vec![];
-    let read = match name.as_str() {
-        "-" => std::io::stdin().lock().read_to_end(&mut body).map(drop),
-        _ => std::fs::File::open(from).and_then(|mut file| file.read_to_end(&mut body).map(drop)),
-    };
-    read.map_err(|fault| Error::storage(format!("cannot read {name}: {fault}")))?;
+    let body = input::read(&name)?;
     Ok(Input::Saved { name, body })
 }
 

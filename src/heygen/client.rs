@@ -17,7 +17,7 @@ use url::Url;
 
 use super::{
     OnProgress, Progress, coding,
-    failure::{Failure, Reply, Trace},
+    failure::{Failure, Reply, TRY_LATER, Trace},
     quote::{Quote, Said},
     retry,
     settings::{self, Settings},
@@ -285,12 +285,12 @@ impl fmt::Debug for Client {
 fn ending(attempts: u32, too_long: Option<Duration>, limit: Duration) -> String {
     let times = counted(attempts, "attempt", "attempts");
     match too_long {
-        None => format!(" (gave up after {times}); try again later"),
+        None => format!(" (gave up after {times}){TRY_LATER}"),
         Some(pause) => {
             let seconds = Duration::from_secs(pause.as_secs_f64().ceil() as u64);
             format!(
-                " (gave up after {times}: a wait of {} would pass the {} that retries may take); \
-                 try again later",
+                " (gave up after {times}: a wait of {} would pass the {} that retries may \
+                 take){TRY_LATER}",
                 duration(seconds),
                 duration(limit)
             )

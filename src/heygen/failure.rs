@@ -8,7 +8,11 @@ use std::{error::Error as _, fmt, io, time::Duration};
 use sha2::{Digest, Sha256};
 
 use super::quote::{Quote, Said};
-use crate::{error::Error, time::Timestamp, words::duration};
+use crate::{
+    error::Error,
+    time::Timestamp,
+    words::{duration, hex},
+};
 
 /// What a poll records of an answer, good or bad.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,11 +37,6 @@ impl Trace {
         let bytes = u64::try_from(body.len()).ok();
         Self { bytes, sha256: Some(hex(&Sha256::digest(body))), ..self }
     }
-}
-
-/// In lower case.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// An answer with status 200 whose body came whole.
@@ -66,6 +65,17 @@ pub enum Presence {
     Unclear,
     /// It is gone: the status or the error's own message shows it.
     Gone,
+}
+
+/// What ends the message of a failure that may be gone later.
+pub(super) const TRY_LATER: &str = "; try again later";
+/// What ends the message of one that took too long.
+const RAISE_TIMEOUT: &str = "; the list can take minutes: raise api.timeout";
+
+/// The message of a failure without its advice, where another one takes its place.
+pub fn without_advice(message: &str) -> &str {
+    let short = [TRY_LATER, RAISE_TIMEOUT].iter().find_map(|advice| message.strip_suffix(advice));
+    short.unwrap_or(message)
 }
 
 /// Why a request gave no reply.
@@ -195,7 +205,7 @@ impl Failure {
     /// The whole request took too long. A slow list does not get faster by asking twice.
     fn timed_out(source: &str, limit: Duration) -> Self {
         let error = Error::unavailable(format!(
-            "{source} gave no complete answer within {}; the list can take minutes: raise api.timeout",
+            "{source} gave no complete answer within {}{RAISE_TIMEOUT}",
             duration(limit)
         ));
         Self { timed_out: true, ..Self::lasting(error, Presence::Unclear) }

@@ -24,7 +24,7 @@ mod v3;
 pub mod version;
 
 pub use client::Client;
-pub use failure::{Failure, Presence, Reply, Trace};
+pub use failure::{Failure, Presence, Reply, Trace, without_advice};
 pub use fetched::{Fetched, OnProgress, Progress};
 pub use settings::{PACE, Settings};
 pub use version::ApiVersion;

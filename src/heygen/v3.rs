@@ -22,7 +22,7 @@ use crate::{
         stripped::Bodies,
     },
     error::{Error, Result},
-    words::counted,
+    words::{counted, hex},
 };
 
 /// Where v3 lists a catalogue.
@@ -261,7 +261,7 @@ impl<'a> Reading<'a> {
             warning: sunset::join(notice, said),
             request_id: last.and_then(|last| last.request_id),
             response_bytes: whole.then_some(bytes),
-            response_sha256: whole.then(|| super::failure::hex(&hash.finalize())),
+            response_sha256: whole.then(|| hex(&hash.finalize())),
             bodies: kept.filter(|_| whole).map(|pages| Bodies::pages(pages, None)),
             answer,
             presence,

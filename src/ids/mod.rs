@@ -6,7 +6,7 @@ pub mod scan;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    catalog::kind::Kind,
+    catalog::{catalogue::Catalogue, kind::Kind},
     error::Result,
     store::{
         Store,
@@ -44,7 +44,12 @@ pub struct Scope {
 impl Scope {
     /// The kinds that are asked for.
     pub fn kinds(&self) -> Vec<Kind> {
-        Kind::ALL.into_iter().filter(|kind| self.kind.is_none_or(|only| only == *kind)).collect()
+        Kind::only(self.kind).collect()
+    }
+
+    /// Whether it has a kind of this catalogue.
+    pub fn has_catalogue(&self, catalogue: Catalogue) -> bool {
+        self.kind.is_none_or(|kind| kind.catalogue == catalogue)
     }
 
     /// Whether an account is asked for.
@@ -115,7 +120,7 @@ pub async fn check(store: &mut Store, asked: Vec<Asked>, scope: &Scope) -> Resul
         match by_id.get(one.id.as_str()) {
             None => verdicts.push(unknown(one)),
             Some(items) => verdicts.extend(items.iter().map(|item| {
-                let due = due.get(item.account.as_str()).copied();
+                let due = due.get(&(item.account.clone(), item.kind.catalogue)).copied();
                 judge(one.clone(), item, due, instead.of(item))
             })),
         }
@@ -130,12 +135,14 @@ pub fn not_usable(verdicts: &[Verdict]) -> BTreeSet<&str> {
     of(false).map(|one| one.asked.id.as_str()).filter(|id| !good.contains(id)).collect()
 }
 
-/// For each account the time until which an item must have been missing for its removal to be due.
-async fn due(store: &mut Store) -> Result<BTreeMap<String, Timestamp>> {
+/// For each catalogue of each account the time until which an item must have been missing for its
+/// removal to be due.
+async fn due(store: &mut Store) -> Result<BTreeMap<(String, Catalogue), Timestamp>> {
     let mut all = BTreeMap::new();
     for poll in store.last_good_polls().await? {
         let until = store.due_until(&poll).await?;
-        all.extend(until.map(|until| (poll.account, until)));
+        let catalogue = poll.catalogue();
+        all.extend(until.map(|until| ((poll.account, catalogue), until)));
     }
     Ok(all)
 }
@@ -158,11 +165,11 @@ fn judge(asked: Asked, item: &Known, due: Option<Timestamp>, instead: Vec<String
 
 /// What may be used instead of items that are gone: by account and group, by account and name.
 struct Suggestions {
-    of_group: Found,
-    of_name: Found,
+    of_group: Candidates,
+    of_name: Candidates,
 }
 
-type Found = BTreeMap<(String, String), Vec<(Kind, String)>>;
+type Candidates = BTreeMap<(String, String), Vec<(Kind, String)>>;
 
 impl Suggestions {
     async fn read(store: &mut Store, known: &[Known]) -> Result<Self> {
@@ -181,7 +188,7 @@ impl Suggestions {
         if !is_gone(item) {
             return vec![];
         }
-        let of = |found: &Found, common: &Option<String>, own_kind: bool| -> Vec<String> {
+        let of = |found: &Candidates, common: &Option<String>, own_kind: bool| -> Vec<String> {
             let key = common.clone().map(|common| (item.account.clone(), common));
             let same = key.and_then(|key| found.get(&key)).into_iter().flatten();
             let same = same.filter(|(kind, _)| (*kind == item.kind) == own_kind);
@@ -197,14 +204,12 @@ impl Suggestions {
     }
 }
 
-async fn found(store: &mut Store, common: Common, values: BTreeSet<&str>) -> Result<Found> {
-    let mut found = Found::new();
+async fn found(store: &mut Store, common: Common, values: BTreeSet<&str>) -> Result<Candidates> {
+    let mut found = Candidates::new();
     if values.is_empty() {
         return Ok(found);
     }
-    for Candidate { account, kind, common, id } in
-        store.candidates(common, &values, &Kind::ALL).await?
-    {
+    for Candidate { account, kind, common, id } in store.candidates(common, &values).await? {
         found.entry((account, common)).or_default().push((kind, id));
     }
     Ok(found)

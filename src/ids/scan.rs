@@ -46,15 +46,10 @@ impl Scanner {
         let mut found = vec![];
         let columns = Columns::of(text, |name| self.is_field(name));
         for (at, line) in text.lines().enumerate() {
-            let mut ids: Vec<&str> = vec![];
+            let mut seen = BTreeSet::new();
             let beside = columns.as_ref().map_or(vec![], |columns| columns.values(line, at));
             let all = self.known_in(line).chain(self.beside_fields(line)).chain(beside);
-            for id in all {
-                if !ids.contains(&id) {
-                    ids.push(id);
-                }
-            }
-            found.extend(ids.into_iter().map(|id| Asked {
+            found.extend(all.filter(|id| seen.insert(*id)).map(|id| Asked {
                 id: id.to_owned(),
                 file: Some(file.to_owned()),
                 line: Some(at + 1),
@@ -79,7 +74,8 @@ impl Scanner {
     /// What is assigned to an id field in `line`.
     fn beside_fields<'t>(&'t self, line: &'t str) -> impl Iterator<Item = &'t str> {
         let names = words(line).filter(|(_, word)| self.is_field(word));
-        names.filter_map(|(at, word)| assigned(&line[at + word.len()..]))
+        let values = names.filter_map(|(at, word)| assigned(&line[at + word.len()..]));
+        values.filter(|value| !self.is_field(value))
     }
 
     /// `avatar_id`, and the same as `avatarId`, `avatar-id` or `AVATAR_ID`.
@@ -116,25 +112,44 @@ fn folded(name: &str) -> String {
 fn assigned(after: &str) -> Option<&str> {
     let quotes: &[_] = &['"', '\'', '`', '\\', ']'];
     let rest = after.trim_start_matches(quotes).trim_start();
-    let rest = match rest.strip_prefix([':', '=', '>']) {
-        Some(rest) => rest.trim_start_matches(['=', '>']).trim_start(),
-        None => return None,
-    };
-    if let Some(value) = quoted(rest) {
-        return is_value(value).then_some(value);
+    let sign = rest.chars().next().filter(|c| [':', '=', '>'].contains(c))?;
+    let rest = &rest[1..];
+    if sign == '=' && rest.starts_with('=') {
+        // A comparison.
+        return None;
     }
-    // The type before the value, as in `avatar_id: str = "x"`.
-    if let Some((kind, value)) = rest.split_once('=')
-        && !kind.contains(['"', '\'', ',', ';'])
-        && let Some(value) = quoted(value.trim_start())
-    {
+    let rest = rest.trim_start_matches(['=', '>']).trim_start();
+    let typed = || {
+        // The type before the value, as in `avatar_id: str = "x"`.
+        let (name, value) = rest.split_once('=').filter(|_| sign == ':')?;
+        let is_type = |c: char| c.is_alphanumeric() || "_.[]| ".contains(c);
+        quoted(value.trim_start()).filter(|_| name.chars().all(is_type))
+    };
+    if let Some(value) = quoted(rest).or_else(typed) {
         return is_value(value).then_some(value);
     }
     let end = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
     let (word, after) = rest.split_at(end);
-    let is_expression = after.starts_with(['.', '(', '[', '{', '$', '?']);
+    let operators: &[_] = &['.', '(', '[', '{', '$', '?', '+', '*', '/', '='];
+    let is_expression = after.trim_start().starts_with(operators);
     let is_id = word.len() >= SHORTEST_BARE && word.contains(|c: char| c.is_ascii_digit());
-    (is_id && !is_expression).then_some(word)
+    (is_id && !is_expression && !is_number(word) && !is_day(word)).then_some(word)
+}
+
+/// A number as programs write it: `0x12345678`.
+fn is_number(word: &str) -> bool {
+    word.starts_with("0x")
+        || word.starts_with(|c: char| c.is_ascii_digit()) && word.parse::<f64>().is_ok()
+}
+
+/// A time, which begins with a day: `2022-07-01T10`.
+fn is_day(word: &str) -> bool {
+    word.get(..10).is_some_and(|day| {
+        day.chars().enumerate().all(|(at, c)| match at {
+            4 | 7 => c == '-',
+            _ => c.is_ascii_digit(),
+        })
+    })
 }
 
 /// The content of a string literal at the start of `text`, also of one inside another.
@@ -145,9 +160,14 @@ fn quoted(text: &str) -> Option<&str> {
     Some(value.trim_end_matches('\\'))
 }
 
+/// Words that describe a value in documents.
+const DESCRIPTIONS: [&str; 4] = ["string", "str", "text", "null"];
+
 /// Not a placeholder of a template, nor text.
 fn is_value(value: &str) -> bool {
-    !value.is_empty() && !value.contains(['{', '}', '<', '>', '$', '%', '(', ')', ' ', '\t'])
+    !value.is_empty()
+        && !DESCRIPTIONS.contains(&value)
+        && !value.contains(['{', '}', '<', '>', '$', '%', '(', ')', ' ', '\t'])
 }
 
 /// The columns of a spreadsheet whose heading is an id field.
@@ -242,6 +262,17 @@ mod tests {
             r#"fields = ["avatar_id", "avatar_name"]"#,
             "get_avatar_id('x')",
             r#"avatar_id == other, "text""#,
+            r#"<A avatarId={id} label="Pick" />"#,
+            "avatar_id = $1 AND kind = 'avatar'",
+            r#"curl -d avatar_id=$ID -H x="y""#,
+            r#"<option avatar_id=foo class="big">"#,
+            r#"avatarId == other && (mode = "video")"#,
+            r#"{avatarId: 'avatar_id'}"#,
+            r#""avatar_id": "string""#,
+            r#"avatar_id == "default""#,
+            "avatar_id=0x12345678",
+            "avatar_id: 2022-07-01T10",
+            "avatar_id = deadbeef12 + other",
         ] {
             assert_eq!(found(line), Vec::<String>::new(), "{line}");
         }

@@ -9,15 +9,15 @@ use super::{
     tools::MOST,
 };
 use crate::{
-    catalog::{catalogue::Catalogue, item::Fields, kind::Kind},
+    catalog::{catalogue::Catalogue, item::Fields, kind::Kind, search::LONGEST},
     error::{Error, Result},
     ids::{Asked, Scope, Verdict, check, not_usable},
     store::{
         Store,
         export::{ItemState, Moment, Snapshot},
+        lookup::{Item, Lookup},
         query::{CatalogueStatus, ChangeFilter, ChangeRow, Version},
         table::{self, Table},
-        wanted::{Found, Wanted},
     },
     time::Timestamp,
 };
@@ -52,10 +52,7 @@ pub fn dictionary() -> Json {
 }
 
 fn columns(table: &Table) -> Json {
-    let column = |column: &crate::catalog::column::Column| {
-        let holds = format!("{:?}", column.holds).to_lowercase();
-        json!({"name": column.name, "holds": holds, "meaning": column.meaning})
-    };
+    let column = |column: &crate::catalog::column::Column| json!({"name": column.name, "holds": column.holds.as_str(), "meaning": column.meaning});
     table.columns.iter().map(column).collect()
 }
 
@@ -92,7 +89,7 @@ fn catalogue(status: &CatalogueStatus) -> Json {
         "last_poll_outcome": status.last.outcome,
         "last_poll_error": status.last.error,
         "last_good_poll_at": good.and_then(|poll| poll.observed_at).map(|at| at.to_string()),
-        "failed_since": status.failed_since,
+        "failed_polls_since": status.failed_since,
         "api_version": status.last.api_version,
         "items": Map::from_iter(counts),
         "removals_held": status.held.map(|held| held.count()),
@@ -103,19 +100,22 @@ fn catalogue(status: &CatalogueStatus) -> Json {
 
 async fn search(store: &mut Store, with: &Arguments) -> Result<Json> {
     let limit = with.limit();
+    if with.text("text").is_some_and(|text| text.len() > LONGEST) {
+        return Err(Error::usage(format!("text: give at most {LONGEST} bytes")));
+    }
     let (first, mut after) = match with.cursor()? {
         Some((kind, account, id)) => (Some(kind), Some((account, id))),
         None => (None, None),
     };
     let facets = with.values("facets");
-    let kinds = with.kinds();
-    let mut items: Vec<(Kind, Found)> = vec![];
+    let kinds: Vec<Kind> = with.kinds().collect();
+    let mut items: Vec<(Kind, Item)> = vec![];
     // A kind without a column that is asked for has no such item.
     let fits = |kind: &Kind| facets.iter().all(|(name, _)| kind.column(name).is_some());
     let fitting: Vec<Kind> = kinds.iter().copied().filter(|kind| fits(kind)).collect();
     let asked = if fitting.is_empty() { kinds } else { fitting };
     for kind in asked.into_iter().filter(|kind| first.is_none_or(|first| *kind >= first)) {
-        let wanted = Wanted {
+        let wanted = Lookup {
             text: with.text("text").map(str::to_owned),
             account: with.text("account").map(str::to_owned),
             values: facets.clone(),
@@ -123,7 +123,7 @@ async fn search(store: &mut Store, with: &Arguments) -> Result<Json> {
             after: after.take(),
             limit: limit + 1 - items.len(),
         };
-        items.extend(store.search(kind, &wanted).await?.into_iter().map(|item| (kind, item)));
+        items.extend(store.look_up(kind, &wanted).await?.into_iter().map(|item| (kind, item)));
         if items.len() > limit {
             break;
         }
@@ -136,7 +136,7 @@ async fn search(store: &mut Store, with: &Arguments) -> Result<Json> {
     Ok(json!({"items": items, "next_cursor": next}))
 }
 
-fn found(kind: Kind, item: &Found) -> Json {
+fn found(kind: Kind, item: &Item) -> Json {
     let time = |at: Option<Timestamp>| at.map(|at| at.to_string());
     json!({
         "kind": kind.as_str(),
@@ -256,13 +256,13 @@ async fn as_of(store: &mut Store, with: &Arguments, now: Timestamp) -> Result<Js
     if time > now {
         return Err(Error::usage(format!("{time} is in the future: it is {now}")));
     }
+    if let Some(account) = with.text("account") {
+        store.expect_account(account).await?;
+    }
     let mut snapshot = store.snapshot().await?;
     let mut accounts = snapshot.accounts().await?;
     if let Some(account) = with.text("account") {
         accounts.retain(|name| name == account);
-    }
-    if accounts.is_empty() {
-        return Err(Error::usage("there is no such account in the database; see status"));
     }
     let mut listed = vec![];
     for account in accounts {
@@ -281,7 +281,7 @@ async fn as_of(store: &mut Store, with: &Arguments, now: Timestamp) -> Result<Js
                 "account": account,
                 "catalogue": catalogue.as_str(),
                 "known": false,
-                "why": "unknown: no poll of this account was good by then",
+                "why": "unknown: no poll of this catalogue was good by then",
                 "first_good_poll_at": snapshot.first_good(&account, catalogue).await?.map(|at| at.to_string()),
             }),
             Some(moment) => at_moment(&mut snapshot, with, &moment, &mut page).await?,
@@ -309,7 +309,7 @@ async fn at_moment(
     page: &mut Page,
 ) -> Result<Json> {
     let (mut items, mut counts) = (vec![], Map::new());
-    let kinds = with.kinds().into_iter();
+    let kinds = with.kinds();
     for kind in kinds.filter(|kind| kind.catalogue == moment.catalogue) {
         if let Some(id) = with.text("id") {
             let item = snapshot.item(kind, moment, id).await?;
@@ -341,6 +341,7 @@ async fn at_moment(
             .await?;
         counts.insert(kind.as_str().into(), count.into());
     }
+    let was_listed = !items.is_empty();
     let mut answer = json!({
         "account": moment.account,
         "catalogue": moment.catalogue.as_str(),
@@ -353,15 +354,10 @@ async fn at_moment(
         "items": items,
     });
     if let Some(id) = with.text("id") {
-        let was_listed = !items_of(&answer).is_empty();
         answer["listed_then"] = was_listed.into();
         answer["id"] = id.into();
     }
     Ok(answer)
-}
-
-fn items_of(answer: &Json) -> &[Json] {
-    answer["items"].as_array().map_or(&[], Vec::as_slice)
 }
 
 fn state_then(kind: Kind, item: &ItemState) -> Json {

@@ -83,8 +83,8 @@ impl Arguments {
     }
 
     /// The asked kinds.
-    pub fn kinds(&self) -> Vec<Kind> {
-        self.kind().map_or_else(|| Kind::ALL.into(), |kind| vec![kind])
+    pub fn kinds(&self) -> impl Iterator<Item = Kind> + use<> {
+        Kind::only(self.kind())
     }
 
     /// A time.
@@ -95,9 +95,7 @@ impl Arguments {
         let Some(text) = self.text(name) else { return Ok(None) };
         let time = Timestamp::parse_relative(text, now);
         time.map(Some).ok_or_else(|| {
-            Error::usage(format!(
-                "{name}: {text:?} is not a time: write 2026-11-23, 2026-11-23T05:57:09Z or 7d"
-            ))
+            Error::usage(format!("{name}: {text:?} is not a time: write {}", Timestamp::FORMS))
         })
     }
 
@@ -108,6 +106,8 @@ impl Arguments {
     pub fn cursor(&self) -> Result<Option<(Kind, String, String)>> {
         let Some(text) = self.text("cursor") else { return Ok(None) };
         let parts: Option<(String, String, String)> = serde_json::from_str(text).ok();
+        let parts =
+            parts.filter(|(_, account, id)| ![account, id].iter().any(|text| text.contains('\0')));
         let parts = parts.and_then(|(kind, account, id)| Some((Kind::parse(&kind)?, account, id)));
         parts.map(Some).ok_or_else(|| Error::usage("cursor: give next_cursor of an answer"))
     }
@@ -127,6 +127,8 @@ fn wrong(takes: Takes, value: &Json) -> Option<String> {
     let is_plain = |value: &Json| !value.is_array() && !value.is_object() && !value.is_null();
     let wanted = match takes {
         _ if value.is_null() => return None,
+        // As JSON writes a NUL, which no value in the database has.
+        _ if value.to_string().contains("\\u0000") => "without NUL characters",
         Takes::Kind => return one_of(&Kind::ALL.map(Kind::as_str)),
         Takes::Change => return one_of(&["added", "changed", "removed", "restored"]),
         Takes::Text | Takes::Time if value.is_string() => return None,

@@ -26,8 +26,8 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    store::lock::hex,
     time::Timestamp,
+    words::hex,
 };
 
 /// Bodies up to this size stay in memory, in bytes.

@@ -84,7 +84,7 @@ impl Fetcher {
         let requests = Requests::new(
             &settings.mirror,
             settings.resolver.clone(),
-            settings.mirror.max_file,
+            (settings.mirror.max_file, "mirror.max_file"),
             clock,
         )?;
         Ok(Self {

@@ -39,15 +39,17 @@ pub struct Requests {
     guard: Guard,
     pace: Pace,
     longest: u64,
+    limit: &'static str,
     clock: Clock,
 }
 
 impl Requests {
-    /// To the allowed hosts of `mirror`, for bodies of `longest` bytes at most.
+    /// To the allowed hosts of `mirror`, for bodies of `longest` bytes at most; `limit` names the setting
+    /// that says so.
     pub fn new(
         mirror: &Mirror,
         resolver: Arc<dyn Resolve>,
-        longest: u64,
+        (longest, limit): (u64, &'static str),
         clock: &Clock,
     ) -> Result<Self> {
         let guard = Guard::new(&mirror.allowed_hosts);
@@ -65,7 +67,7 @@ impl Requests {
             .build()
             .map_err(|fault| Error::config(format!("cannot set up TLS: {fault}")))?;
         let pace = Pace::new(mirror.requests_per_second);
-        Ok(Self { http, guard, pace, longest, clock: clock.clone() })
+        Ok(Self { http, guard, pace, longest, limit, clock: clock.clone() })
     }
 
     /// The longest body, in bytes.
@@ -133,7 +135,7 @@ impl Requests {
             Err(fault) if forbidden(&fault) => Err(Outcome::Refused(Forbidden.to_string())),
             Err(fault) => {
                 self.pace.trouble(host, None);
-                Err(Outcome::Passing(told(&fault), None))
+                Err(Outcome::Passing(reason(&fault), None))
             }
         }
     }
@@ -156,7 +158,7 @@ impl Requests {
 
     /// The outcome of a body that is too long.
     pub fn too_long(&self) -> Outcome {
-        Outcome::Forbidden(format!("it is longer than mirror.max_file ({} bytes)", self.longest))
+        Outcome::Forbidden(format!("it is longer than {} ({} bytes)", self.limit, self.longest))
     }
 }
 
@@ -201,7 +203,7 @@ fn forbidden(fault: &reqwest::Error) -> bool {
 }
 
 /// Why a request failed, without its URL.
-fn told(fault: &reqwest::Error) -> String {
+fn reason(fault: &reqwest::Error) -> String {
     match () {
         () if fault.is_timeout() => "the server did not answer in time".into(),
         () if fault.is_connect() => "the server cannot be reached".into(),

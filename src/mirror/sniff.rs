@@ -81,13 +81,13 @@ fn instead(head: &[u8]) -> &'static str {
     if text.contains("<svg") {
         "the body is SVG, which can carry scripts"
     } else if text.starts_with("<!doctype html") || text.contains("<html") {
-        "the body is HTML, not a picture or video"
+        "the body is HTML, not a picture, video or sound"
     } else if text.starts_with('<') {
-        "the body is XML, not a picture or video"
+        "the body is XML, not a picture, video or sound"
     } else if text.starts_with(['{', '[']) {
-        "the body is JSON, not a picture or video"
+        "the body is JSON, not a picture, video or sound"
     } else {
-        "the body is of a type that is not a picture or video"
+        "the body is of a type that is not a picture, video or sound"
     }
 }
 

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use reqwest::StatusCode;
 use sha2::{Digest, Sha256};
 
@@ -14,18 +14,20 @@ use super::{
     plan::Outcome,
     request::{Requests, is_framed, judge},
 };
-use crate::{catalog::record::SignedUrl, store::lock::hex};
+use crate::{catalog::record::SignedUrl, words::hex};
 
 /// The longest that one preview may take.
 const LONGEST: Duration = Duration::from_secs(30);
 
-/// A complete body that is a picture or a video.
+/// A complete body of a type that the mirror keeps.
 #[derive(Debug)]
 pub struct Whole {
     /// The body.
     pub bytes: Bytes,
     /// Its SHA-256, in hex.
     pub sha256: String,
+    /// Its media type, by its first bytes.
+    pub content_type: &'static str,
 }
 
 /// Fetches what is behind a canonical URL, by its signed link if it has one. `received` counts the
@@ -59,7 +61,7 @@ async fn fetch(
         return Err(refused);
     }
     let (framed, length) = (is_framed(&response), response.content_length());
-    let mut body = BytesMut::new();
+    let mut body = Vec::new();
     let broken = |_| Outcome::Passing("the body was cut off".into(), None);
     while let Some(part) = response.chunk().await.map_err(broken)? {
         received.fetch_add(part.len() as u64, Ordering::Relaxed);
@@ -71,7 +73,9 @@ async fn fetch(
     if length.is_some_and(|length| length != body.len() as u64) {
         return Err(Outcome::Passing("the body was cut off".into(), None));
     }
-    judge(&body, body.len() as u64, framed)?;
+    let content_type = judge(&body, body.len() as u64, framed)?.content_type;
     let sha256 = hex(&Sha256::digest(&body));
-    Ok(Whole { bytes: body.freeze(), sha256 })
+    // What it has grown beyond its end would be kept, too.
+    body.shrink_to_fit();
+    Ok(Whole { bytes: body.into(), sha256, content_type })
 }

@@ -12,13 +12,13 @@ use super::{
     words::{self, cut, short},
 };
 use crate::{
-    catalog::{catalogue::Catalogue, diff::Diff},
+    catalog::diff::Diff,
     store::{
-        lock::hex,
         outbox::{Before, Draft},
         row::{Counts, PollRow},
         write::Outcome,
     },
+    words::hex,
 };
 
 /// The longest message, in bytes of JSON.
@@ -79,7 +79,10 @@ fn news(row: &PollRow, diff: &Diff, watch: &[String], kind: &'static str) -> Dra
         let reason = cut(reason, LONGEST_REASON);
         lines.insert(
             alarms + 1,
-            format!("held back: {reason}; {}--accept-removals={set} lets them through", flag(row)),
+            format!(
+                "held back: {reason}; --catalogue {} --accept-removals={set} lets them through",
+                row.catalogue()
+            ),
         );
     }
     let reason = row.held_reason.as_deref().map(|reason| cut(reason, LONGEST_REASON));
@@ -91,18 +94,7 @@ fn news(row: &PollRow, diff: &Diff, watch: &[String], kind: &'static str) -> Dra
 
 /// The account, and the catalogue where it is not the usual one.
 fn whose(row: &PollRow) -> String {
-    match row.catalogue() {
-        Catalogue::Avatars => short(&row.account),
-        other => format!("{}, {other}", short(&row.account)),
-    }
-}
-
-/// The flag that names the catalogue, where it is not the usual one.
-fn flag(row: &PollRow) -> String {
-    match row.catalogue() {
-        Catalogue::Avatars => String::new(),
-        other => format!("--catalogue {other} "),
-    }
+    row.catalogue().of(&short(&row.account))
 }
 
 /// As many lines as fit.

@@ -1,7 +1,7 @@
 //! The command that lets held removals through, as polls, `status` and the gallery print it.
 
 use crate::{
-    catalog::{catalogue::Catalogue, held::HeldSet},
+    catalog::held::HeldSet,
     store::row::PollRow,
     words::{shell_word, shell_words},
 };
@@ -12,11 +12,8 @@ pub fn accepting_command(program: &str, poll: &PollRow, held: HeldSet) -> String
     let from = poll.source.as_deref().filter(|_| poll.trigger == "file");
     let from_words = from.map_or(vec![], |from| vec!["--from", from]);
     let accept = format!("--accept-removals={held}");
-    let of = match poll.catalogue() {
-        Catalogue::Avatars => vec![],
-        other => vec!["--catalogue", other.as_str()],
-    };
-    let own = ["--account", poll.account.as_str()].into_iter().chain(of).chain(from_words);
+    let of = ["--account", poll.account.as_str(), "--catalogue", poll.catalogue().as_str()];
+    let own = of.into_iter().chain(from_words);
     let words = shell_words(own);
     let stdin = if from == Some("-") { " < FILE" } else { "" };
     format!("{program} sync {words} {}{stdin}", shell_word(&accept))
@@ -34,11 +31,10 @@ mod tests {
         let command = |poll: &PollRow| accepting_command("heygen-sync -q", poll, held);
         assert_eq!(
             command(&poll),
-            "heygen-sync -q sync --account 'a b' --accept-removals=2-1a2b3c4d"
+            "heygen-sync -q sync --account 'a b' --catalogue avatars --accept-removals=2-1a2b3c4d"
         );
         (poll.trigger, poll.source) = ("file".into(), Some("-".into()));
-        let expected =
-            "heygen-sync -q sync --account 'a b' --from - --accept-removals=2-1a2b3c4d < FILE";
+        let expected = "heygen-sync -q sync --account 'a b' --catalogue avatars --from - --accept-removals=2-1a2b3c4d < FILE";
         assert_eq!(command(&poll), expected);
     }
 }

@@ -21,8 +21,9 @@ use crate::{
     config::ApiVersion,
     error::{Error, Kind, Result},
     heygen::{self, Fetched, OnProgress, Presence, Progress},
-    store::{Session, Store, lock::hex},
+    store::{Session, Store},
     time::{Clock, Timestamp},
+    words::hex,
 };
 
 /// What has come, from the API or from a file.
@@ -167,7 +168,7 @@ impl Asking<'_> {
             && (superseded || list.presence == Presence::Gone)
         {
             let remedy = self.plan.remedy(self.counts, self.started_at);
-            error.message = format!("{}; {remedy}", error.message);
+            error.message = format!("{}; {remedy}", heygen::without_advice(&error.message));
         }
         let switched_to = self.plan.switches.then_some(version);
         Received { catalogue: self.catalogue, version, list, switched_to, superseded }

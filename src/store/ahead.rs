@@ -88,7 +88,7 @@ async fn ahead(
         last.push(time(conn, LAST_POLLED, &args).await?);
         well.push(time(conn, LAST_WELL, &args).await?);
     }
-    // `None` is less than any time: an account without a poll counts as the oldest.
+    // `None` is less than any time: a catalogue without a poll counts as the oldest.
     let last_well = well.into_iter().min().flatten();
     let after = last_well.map_or(now, |last| last.plus(lead).max(now));
     Ok(Ahead {

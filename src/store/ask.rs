@@ -1,91 +1,295 @@
 //! One SELECT that somebody else wrote: read-only, bounded in rows, without signed links.
 //!
-//! The engine keeps it read-only (see [`super::bounded`]). The links are out of its reach: it runs
-//! below common table expressions that have the names of the tables and views with links, and null
-//! in their place. Only a qualified name or a function that runs SQL could get around them, so text
-//! with such a word is refused, wherever the word stands.
+//! The engine keeps it read-only (see [`super::bounded`]). The links are out of its reach: it runs below
+//! common table expressions that have the names of the tables and views with links, and null in their
+//! place. It is parsed first, and only what is known to stay within them is run: SELECTs of our tables by
+//! their plain names, and functions that read nothing else. What is run is the parsed query, written
+//! anew.
+
+use std::{collections::BTreeSet, ops::ControlFlow};
 
 use serde_json::{Map, Value as Json};
+use sqlparser::{
+    ast::{Cte, Expr, Ident, ObjectName, Query, SetExpr, Statement, TableFactor, Visit, Visitor},
+    parser::Parser,
+};
 use sqlx::AssertSqlSafe;
 
 use super::{
-    conn::{Conn, Engine, Fault},
+    conn::{Engine, Fault, Row},
     open::Store,
     table::{self, Table},
 };
 use crate::{
     catalog::kind::Kind,
-    error::{Error, Kind as ErrorKind, Result},
+    error::{Error, Result},
 };
 
-/// Beginnings of words that reach behind the tables, on either engine.
-const REFUSED_BEGINNINGS: [&str; 7] = ["pg_", "sqlite_", "pragma_", "lo_", "dblink", "u&", "_pg_"];
-/// Parts of such words.
-const REFUSED_PARTS: [&str; 2] = ["_to_xml", "information_schema"];
-/// Such words.
-const REFUSED_WORDS: [&str; 7] = [
-    "ts_stat",
-    "ts_rewrite",
-    "set_config",
-    "current_setting",
-    "load_extension",
-    "randomblob",
-    "zeroblob",
+/// Functions that read nothing but their arguments, on either engine.
+const FUNCTIONS: &[&str] = &[
+    // Groups and windows.
+    "array_agg",
+    "avg",
+    "bool_and",
+    "bool_or",
+    "count",
+    "cume_dist",
+    "dense_rank",
+    "every",
+    "first_value",
+    "group_concat",
+    "json_agg",
+    "json_group_array",
+    "json_group_object",
+    "json_object_agg",
+    "jsonb_agg",
+    "jsonb_object_agg",
+    "lag",
+    "last_value",
+    "lead",
+    "max",
+    "min",
+    "nth_value",
+    "ntile",
+    "percent_rank",
+    "percentile_cont",
+    "percentile_disc",
+    "rank",
+    "row_number",
+    "string_agg",
+    "sum",
+    "total",
+    // Text and values.
+    "ascii",
+    "char_length",
+    "character_length",
+    "chr",
+    "coalesce",
+    "concat",
+    "concat_ws",
+    "encode",
+    "glob",
+    "greatest",
+    "hex",
+    "ifnull",
+    "iif",
+    "initcap",
+    "instr",
+    "least",
+    "left",
+    "length",
+    "like",
+    "lower",
+    "ltrim",
+    "nullif",
+    "octet_length",
+    "quote",
+    "replace",
+    "reverse",
+    "right",
+    "rtrim",
+    "split_part",
+    "starts_with",
+    "strpos",
+    "substr",
+    "substring",
+    "translate",
+    "trim",
+    "typeof",
+    "unicode",
+    "upper",
+    // Numbers.
+    "abs",
+    "ceil",
+    "ceiling",
+    "floor",
+    "mod",
+    "power",
+    "round",
+    "sign",
+    "sqrt",
+    // Times.
+    "age",
+    "current_date",
+    "current_timestamp",
+    "date",
+    "date_part",
+    "date_trunc",
+    "datetime",
+    "julianday",
+    "now",
+    "strftime",
+    "time",
+    "to_char",
+    "to_timestamp",
+    "unixepoch",
+    // JSON and arrays.
+    "array_length",
+    "array_to_string",
+    "json_array_length",
+    "json_each",
+    "json_extract",
+    "json_tree",
+    "json_type",
+    "json_valid",
+    "jsonb_array_elements",
+    "jsonb_array_elements_text",
+    "jsonb_array_length",
+    "jsonb_each",
+    "jsonb_each_text",
+    "jsonb_object_keys",
+    "jsonb_typeof",
+    "unnest",
 ];
 
 impl Store {
     /// The first `limit` rows of a query, each as an object by column.
     ///
     /// # Errors
-    /// [`ErrorKind::Usage`] for a query that is refused or that the database does not take.
+    /// [`crate::error::Kind::Usage`] for a query that is refused or that the database rejects.
     pub async fn select(&mut self, sql: &str, limit: usize) -> Result<Vec<Map<String, Json>>> {
-        let sql = sql.trim().trim_end_matches(';').trim_end();
-        let schemas = schemas(&mut self.conn).await;
-        let schemas = schemas.map_err(|fault| self.trouble("read", &fault))?;
-        refuse(sql, &schemas)?;
-        let text = wrapped(self.conn.engine(), sql, limit);
+        let engine = self.conn.engine();
+        let text = wrapped(engine, &judged(engine, sql)?, limit);
         let rows = self.conn.rows(AssertSqlSafe(text), &[]).await;
-        let rows = rows.and_then(|rows| rows.iter().map(super::conn::Row::object).collect());
-        rows.map_err(|fault| not_taken(&fault))
+        let rows = rows.and_then(|rows| rows.iter().map(Row::object).collect());
+        rows.map_err(|fault| rejected(&fault))
     }
 }
 
-/// What the database says of the query; the text of a fault names no value of a row.
-fn not_taken(fault: &Fault) -> Error {
-    let said = match fault.as_database_error() {
-        Some(fault) => fault.message().to_owned(),
-        None => fault.to_string(),
+/// Why the database rejects the query. A value that cannot be converted is not repeated.
+fn rejected(fault: &Fault) -> Error {
+    let (code, said) = match fault.as_database_error() {
+        Some(fault) => (fault.code().unwrap_or_default(), fault.message().to_owned()),
+        None => ("".into(), fault.to_string()),
     };
-    let ended = ["interrupted", "statement timeout"].iter().any(|word| said.contains(word));
-    Error::new(
-        ErrorKind::Usage,
-        match ended {
-            true => "the query took too long: restrict it or add a LIMIT".to_owned(),
-            false => format!("the database does not take the query: {said}"),
-        },
-    )
+    Error::usage(match () {
+        () if ["interrupted", "statement timeout"].iter().any(|word| said.contains(word)) => {
+            "the query took too long: restrict it or add a LIMIT".to_owned()
+        }
+        // SQLSTATE class 22: data exceptions.
+        () if code.len() == 5 && code.starts_with("22") => {
+            format!("the database rejects the query: a value cannot be converted ({code})")
+        }
+        () => format!("the database rejects the query: {said}"),
+    })
 }
 
-/// The schemas by whose names a table can be qualified.
-async fn schemas(conn: &mut Conn) -> Result<Vec<String>, Fault> {
-    match conn.engine() {
-        Engine::Sqlite => Ok(vec!["main".into(), "temp".into()]),
-        Engine::Postgres => {
-            let rows = conn.rows("SELECT nspname::text FROM pg_namespace", &[]).await?;
-            rows.iter().map(|row| row.some_text(0)).collect()
+/// The query, if it is one SELECT that reads nothing but our tables.
+fn judged(engine: Engine, sql: &str) -> Result<Statement> {
+    let mut parsed = Parser::parse_sql(engine.parser(), sql)
+        .map_err(|fault| Error::usage(format!("the query cannot be read: {fault}")))?;
+    let statement = match (parsed.pop(), parsed.is_empty()) {
+        (Some(statement @ Statement::Query(_)), true) => statement,
+        _ => return Err(Error::usage("only one SELECT is run (it may begin with WITH)")),
+    };
+    let mut names = Names(table::all().map(|table| table.name.to_owned()).collect());
+    let visited = statement.visit(&mut names);
+    let visited =
+        if visited.is_continue() { statement.visit(&mut Judge(names.0)) } else { visited };
+    match visited {
+        ControlFlow::Continue(()) => Ok(statement),
+        ControlFlow::Break(what) => Err(Error::usage(format!(
+            "the query has {what}, which is not run: use the tables and views of the tool schema by \
+             their plain names, and common functions"
+        ))),
+    }
+}
+
+/// A name as the engines compare it.
+fn folded(name: &Ident) -> String {
+    name.value.to_lowercase()
+}
+
+/// A name of one part.
+fn plain(name: &ObjectName) -> Option<String> {
+    match name.0.as_slice() {
+        [part] => part.as_ident().map(folded),
+        _ => None,
+    }
+}
+
+/// The tables that a query may name: ours, and those that it defines itself.
+struct Names(BTreeSet<String>);
+
+impl Visitor for Names {
+    type Break = String;
+
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<String> {
+        for Cte { alias, .. } in query.with.iter().flat_map(|with| &with.cte_tables) {
+            let name = folded(&alias.name);
+            // Where the definition does not reach, such a name is a table of the engine's own.
+            if name.contains("pg_") || name.starts_with("sqlite") || name.starts_with("pragma") {
+                return ControlFlow::Break(format!("the name {name}"));
+            }
+            self.0.insert(name);
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// Breaks at the first part that is not known to stay within these tables.
+struct Judge(BTreeSet<String>);
+
+impl Judge {
+    fn relation(&self, name: &ObjectName) -> ControlFlow<String> {
+        match plain(name).is_some_and(|name| self.0.contains(&name)) {
+            true => ControlFlow::Continue(()),
+            false => ControlFlow::Break(format!("the table {name}")),
+        }
+    }
+
+    fn function(name: &ObjectName) -> ControlFlow<String> {
+        match plain(name).is_some_and(|name| FUNCTIONS.contains(&name.as_str())) {
+            true => ControlFlow::Continue(()),
+            false => ControlFlow::Break(format!("the function {name}")),
+        }
+    }
+
+    fn body(body: &SetExpr) -> ControlFlow<String> {
+        match body {
+            SetExpr::Select(select) if select.into.is_none() => ControlFlow::Continue(()),
+            SetExpr::Query(_) | SetExpr::Values(_) => ControlFlow::Continue(()),
+            SetExpr::SetOperation { left, right, .. } => {
+                Self::body(left)?;
+                Self::body(right)
+            }
+            other => ControlFlow::Break(format!("{other}")),
         }
     }
 }
 
-fn wrapped(engine: Engine, sql: &str, limit: usize) -> String {
+impl Visitor for Judge {
+    type Break = String;
+
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<String> {
+        Self::body(&query.body)
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<String> {
+        match factor {
+            TableFactor::Table { name, args: None, .. } => self.relation(name),
+            TableFactor::Table { name, args: Some(_), .. } | TableFactor::Function { name, .. } => {
+                Self::function(name)
+            }
+            TableFactor::Derived { .. }
+            | TableFactor::NestedJoin { .. }
+            | TableFactor::UNNEST { .. } => ControlFlow::Continue(()),
+            other => ControlFlow::Break(format!("{other}")),
+        }
+    }
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<String> {
+        match expr {
+            Expr::Function(function) => Self::function(&function.name),
+            _ => ControlFlow::Continue(()),
+        }
+    }
+}
+
+fn wrapped(engine: Engine, query: &Statement, limit: usize) -> String {
     let hidden: Vec<String> = table::all().filter_map(|table| shadow(engine, table)).collect();
-    let hidden = hidden.join(", ");
-    let rows = match engine {
-        Engine::Sqlite => "*",
-        Engine::Postgres => "row_to_json(answer)",
-    };
-    // On lines of its own, so that a comment at its end ends nothing else.
-    format!("WITH {hidden} SELECT {rows} FROM (\n{sql}\n) AS answer LIMIT {limit}")
+    let (hidden, rows) = (hidden.join(", "), engine.as_object("answer"));
+    format!("WITH {hidden} SELECT {rows} FROM ({query}) AS answer LIMIT {limit}")
 }
 
 /// A table under its own name with null for signed links; `None` for one without links.
@@ -103,93 +307,56 @@ fn shadow(engine: Engine, table: &Table) -> Option<String> {
     let names = || table.columns.iter().map(|column| column.name);
     names().find(|name| *name == "signed_url" || is_link(name).is_some())?;
     let columns = names().map(column).collect::<Vec<_>>().join(", ");
-    let own = match engine {
-        Engine::Sqlite => format!("main.{}", table.name),
-        Engine::Postgres => table.name.to_owned(),
-    };
+    let own = engine.own_table(table.name);
     Some(format!("{} AS (SELECT {columns} FROM {own})", table.name))
-}
-
-/// Refuses what is no SELECT, and every text with a word that gets around the hidden links.
-fn refuse(sql: &str, schemas: &[String]) -> Result<()> {
-    let lower = sql.to_lowercase();
-    if !["select", "with", "values"].iter().any(|verb| lower.starts_with(verb)) {
-        return Err(Error::usage("only one SELECT is run (it may begin with WITH)"));
-    }
-    if lower.contains('\0') || lower.contains("u&\"") || lower.contains("u&'") {
-        return Err(Error::usage("the query has characters that are not taken"));
-    }
-    for (at, word) in words(&lower) {
-        let begins = REFUSED_BEGINNINGS.iter().any(|beginning| word.starts_with(beginning));
-        let has = REFUSED_PARTS.iter().any(|part| word.contains(part));
-        let is = REFUSED_WORDS.contains(&word);
-        let qualifies = schemas.iter().any(|schema| schema.to_lowercase() == word)
-            && is_before_dot(&lower[at + word.len()..]);
-        if begins || has || is || qualifies {
-            return Err(Error::usage(format!(
-                "the query has the word {word}, which is not taken: use the tables and views of \
-                 the tool schema by their plain names"
-            )));
-        }
-    }
-    Ok(())
-}
-
-fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    let mut rest = 0;
-    std::iter::from_fn(move || {
-        let is_word = |c: char| c.is_alphanumeric() || c == '_' || c == '$';
-        let start = rest + text[rest..].find(is_word)?;
-        let end = text[start..].find(|c| !is_word(c)).map_or(text.len(), |end| start + end);
-        rest = end;
-        Some((start, &text[start..end]))
-    })
-}
-
-/// Whether a dot follows, after blanks, comments and the end of a quoted name.
-fn is_before_dot(text: &str) -> bool {
-    let mut rest = text;
-    loop {
-        let blank: &[_] = &['"', '`', ']', ' ', '\t', '\n', '\r', '\u{0C}', '\u{0B}'];
-        rest = rest.trim_start_matches(blank);
-        if let Some(comment) = rest.strip_prefix("--") {
-            rest = comment.split_once('\n').map_or("", |(_, rest)| rest);
-        } else if let Some(comment) = rest.strip_prefix("/*") {
-            // Nested comments end later: what is inside them is read as text that may follow.
-            rest = comment.split_once("*/").map_or("", |(_, rest)| rest);
-        } else if let Some(nested) = rest.strip_prefix("*/") {
-            rest = nested;
-        } else {
-            return rest.starts_with('.');
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const BOTH: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
+
     #[test]
-    fn what_gets_around_the_hidden_links_is_refused() {
-        let schemas = ["main".to_owned(), "Public".to_owned()];
+    fn what_could_reach_the_links_is_refused() {
         for sql in [
             "DELETE FROM polls",
-            "SELECT 1; DROP TABLE polls".trim_start_matches("SELECT 1; "),
+            "SELECT 1; DROP TABLE polls",
             "SELECT * FROM main.assets",
+            "SELECT * FROM 'main'.assets",
             "SELECT * FROM \"MAIN\" /* x /* y */ */ -- z\n . assets",
-            "SELECT * FROM [main].[assets]",
-            "SELECT * FROM public.assets",
+            "SELECT * FROM public--\r.assets",
+            "SELECT * FROM \"my-app\".assets",
+            "SELECT * FROM sqlite_schema",
             "SELECT * FROM pg_stats",
+            "SELECT * FROM polls, pg_stats",
+            "SELECT (SELECT max(most_common_vals) FROM pg_stats)",
+            "SELECT * FROM (WITH pg_stats AS (SELECT 1) SELECT 1) AS a, pg_stats",
             "SELECT query_to_xml('select 1', true, true, '')",
-            "SELECT table_to_xml('assets', true, true, '')",
-            "SELECT * FROM U&\"\\0070ublic\".assets",
+            "SELECT * FROM pragma_table_info('assets')",
+            "SELECT * FROM dblink('x', 'select 1') AS t (a int)",
+            "SELECT pg_catalog.pg_read_file('x')",
+            "WITH a AS (DELETE FROM polls RETURNING 1) SELECT * FROM a",
+            "TABLE assets",
+            "SELECT * INTO copy FROM polls",
         ] {
-            assert!(refuse(sql, &schemas).is_err(), "{sql}");
+            for engine in BOTH {
+                assert!(judged(engine, sql).is_err(), "{engine:?}: {sql}");
+            }
         }
-        for sql in
-            ["SELECT * FROM polls WHERE account = 'main'", "WITH a AS (SELECT 1) SELECT * FROM a"]
-        {
-            assert_eq!(refuse(sql, &schemas), Ok(()), "{sql}");
+    }
+
+    #[test]
+    fn what_reads_our_tables_is_run() {
+        for sql in [
+            "SELECT * FROM polls WHERE account = 'main.py' OR account = 'lo_fi' -- pg_",
+            "WITH a AS (SELECT 1 AS n) SELECT a.n, count(*) OVER () FROM a JOIN \"polls\" AS p ON true",
+            "SELECT kind, lower(name) FROM changes UNION SELECT 'x', NULL ORDER BY 1 LIMIT 3;",
+            "VALUES (1), (2)",
+        ] {
+            for engine in BOTH {
+                assert!(judged(engine, sql).is_ok(), "{engine:?}: {sql}");
+            }
         }
     }
 }

@@ -73,11 +73,9 @@ async fn fill(
     left_out: &[&str],
     now: Timestamp,
 ) -> Result<Vec<Copied>> {
-    let accounts = from.conn.rows(ACCOUNTS, &[]).await;
-    let accounts = accounts.and_then(|rows| rows.iter().map(|row| row.some_text(0)).collect());
-    let accounts: Vec<String> = accounts.map_err(|fault| from.trouble("read", &fault))?;
+    let accounts = from.account_names().await?;
     take(&mut to.conn).await.map_err(|fault| to.trouble("lock", &fault))?;
-    // Whoever would poll meanwhile leaves at once with a clear word instead of waiting.
+    // Another poll fails at once instead of waiting.
     let locks = to.lock_more(&accounts, now).await?;
     to.refuse_rows().await?;
     let mut copied = vec![];
@@ -252,9 +250,6 @@ fn canonical(row: &Row, at: usize, json: &str) -> Result<String, Fault> {
     }
 }
 
-/// The accounts of a database.
-const ACCOUNTS: &str = "SELECT account FROM accounts ORDER BY account";
-
 /// Keeps all writers out, readers not. `polls` first, as a poll takes it.
 fn lock_all() -> SqlStr {
     let others = TABLES.iter().map(|table| table.name).filter(|name| *name != POLLS.name);
@@ -277,7 +272,7 @@ fn all_rows(table: &Table, left_out: &[&str]) -> SqlStr {
 
 /// Every statement of this file for an engine, by name.
 pub fn all(engine: Engine) -> Vec<(String, SqlStr)> {
-    let mut all = vec![("copy ACCOUNTS".to_owned(), ACCOUNTS.into_sql_str())];
+    let mut all = vec![];
     for table in TABLES.iter() {
         all.push((format!("copy any {}", table.name), any(table)));
         all.push((format!("copy all {}", table.name), all_rows(table, &[])));

@@ -11,6 +11,15 @@ pub trait Dialect {
     /// The names of the tables and views; on PostgreSQL without those of extensions.
     fn tables(&self) -> &'static str;
 
+    /// How the parser of somebody else's query reads it.
+    fn parser(&self) -> &'static dyn sqlparser::dialect::Dialect;
+
+    /// What selects each row of `from` as [`super::conn::Row::object`] reads it.
+    fn as_object(&self, from: &str) -> String;
+
+    /// A table of ours, within a common table expression of the same name.
+    fn own_table(&self, name: &str) -> String;
+
     /// The size of the database, in bytes; on PostgreSQL of the schema.
     fn size(&self) -> &'static str;
 

@@ -13,7 +13,7 @@ use super::{
     statements,
 };
 use crate::{
-    catalog::{catalogue::Catalogue, kind::Kind, value::write_json_string},
+    catalog::{catalogue::Catalogue, kind::Kind, value::json_texts},
     error::Result,
     time::Timestamp,
 };
@@ -157,13 +157,12 @@ impl Store {
         &mut self,
         common: Common,
         values: &BTreeSet<&str>,
-        kinds: &[Kind],
     ) -> Result<Vec<Candidate>> {
-        let read = find_candidates(&mut self.conn, common, values, kinds).await;
+        let read = find_candidates(&mut self.conn, common, values).await;
         read.map_err(|fault| self.trouble("read", &fault))
     }
 
-    /// The last good poll of each account, by account.
+    /// The last good poll of each catalogue of each account.
     pub async fn last_good_polls(&mut self) -> Result<Vec<PollRow>> {
         let read = last_good_polls(&mut self.conn).await;
         read.map_err(|fault| self.trouble("read", &fault))
@@ -178,7 +177,7 @@ impl Store {
 }
 
 async fn known(conn: &mut Conn, ids: &BTreeSet<&str>, kinds: &[Kind]) -> Result<Vec<Known>, Fault> {
-    let wanted = json_array(ids);
+    let wanted = json_texts(without_nul(ids));
     let engine = conn.engine();
     let mut all = vec![];
     for kind in kinds {
@@ -215,17 +214,16 @@ async fn find_candidates(
     conn: &mut Conn,
     common: Common,
     values: &BTreeSet<&str>,
-    kinds: &[Kind],
 ) -> Result<Vec<Candidate>, Fault> {
-    let wanted = json_array(values);
+    let wanted = json_texts(without_nul(values));
     let engine = conn.engine();
     let mut all = vec![];
-    for kind in kinds {
-        let Some(sql) = candidates(engine, *kind, common) else { continue };
+    for kind in Kind::ALL {
+        let Some(sql) = candidates(engine, kind, common) else { continue };
         let args = [Arg::Json(Some(wanted.as_str().into()))];
         conn.each(sql, &args, |row| {
             let (account, common, id) = (row.some_text(0)?, row.some_text(1)?, row.some_text(2)?);
-            all.push(Candidate { account, kind: *kind, common, id });
+            all.push(Candidate { account, kind, common, id });
             Ok(())
         })
         .await?;
@@ -256,13 +254,7 @@ pub(super) async fn due_until(conn: &mut Conn, poll: &PollRow) -> Result<Option<
     row.map_or(Ok(None), |row| row.time(0))
 }
 
-fn json_array(values: &BTreeSet<&str>) -> String {
-    let mut json = String::from("[");
-    // No value in the database has a NUL.
-    for (at, value) in values.iter().filter(|value| !value.contains('\0')).enumerate() {
-        json.push_str(if at > 0 { "," } else { "" });
-        write_json_string(value, &mut json);
-    }
-    json.push(']');
-    json
+/// No value in the database has a NUL, and PostgreSQL takes none.
+fn without_nul<'a>(values: &'a BTreeSet<&str>) -> impl Iterator<Item = &'a &'a str> {
+    values.iter().filter(|value| !value.contains('\0'))
 }

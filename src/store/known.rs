@@ -19,7 +19,7 @@ impl Store {
     }
 
     /// The accounts that were ever polled, by name.
-    async fn account_names(&mut self) -> Result<Vec<String>> {
+    pub(super) async fn account_names(&mut self) -> Result<Vec<String>> {
         let rows = self.conn.rows(statements::ACCOUNTS, &[]).await;
         let names = rows.and_then(|rows| rows.iter().map(|row| row.some_text(0)).collect());
         names.map_err(|fault| self.trouble("read", &fault))

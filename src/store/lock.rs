@@ -26,6 +26,7 @@ use super::{
 use crate::{
     error::{Error, Kind, Result},
     time::Timestamp,
+    words::hex,
 };
 
 /// The pause between two tries to take a lock that is waited for.
@@ -220,11 +221,6 @@ fn busy(account: &str, holder: &str) -> Error {
 fn lock_key(schema: &str, account: &str) -> i64 {
     let digest = Sha256::digest(format!("heygen-sync poll\0{schema}\0{account}").as_bytes());
     digest.iter().take(8).fold(0, |key: i64, byte| (key << 8) | i64::from(*byte))
-}
-
-/// Lower-case hex.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl Session<'_> {

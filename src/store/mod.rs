@@ -22,7 +22,7 @@
 //! - [`query`]: what the commands ask
 //! - [`known`]: which accounts and items there are
 //! - [`search`]: by what items are found
-//! - [`wanted`]: items by words and values
+//! - [`lookup`]: items by words and values
 //! - [`outbox`]: notices that wait to be delivered
 //! - [`ahead`]: what the daemon plans by
 //! - [`figures`]: what the metrics tell
@@ -54,6 +54,7 @@ pub mod json_text;
 pub mod known;
 pub mod location;
 pub mod lock;
+pub mod lookup;
 pub mod open;
 pub mod outbox;
 pub mod outcome;
@@ -71,7 +72,6 @@ pub mod standing;
 pub mod statements;
 pub mod table;
 pub mod value;
-pub mod wanted;
 pub mod write;
 
 pub use location::Location;

@@ -66,29 +66,24 @@ impl Session<'_> {
         reads: Reads,
     ) -> Result<Past> {
         let conn = &mut self.store.conn;
-        let past = begin_apart(conn).await;
-        let past = match past {
-            Ok(()) => past_of(conn, &self.account, catalogue, older, newer, reads).await,
-            Err(fault) => Err(fault),
+        let past = async {
+            begin_apart(conn).await?;
+            let past = past_of(conn, &self.account, catalogue, older, newer, reads).await?;
+            end_apart(conn).await.map(|()| past)
         };
-        let past = match past {
-            Ok(past) => end_apart(conn).await.map(|()| past),
-            Err(fault) => Err(fault),
-        };
+        let past = past.await;
         past.map_err(|fault| self.store.trouble("read", &fault))
     }
 
     /// Whether a current item of the account is not in `answer`.
     pub async fn lacks_any(&mut self, answer: &Answer) -> Result<bool> {
         let conn = &mut self.store.conn;
-        let lacks = match begin_apart(conn).await {
-            Ok(()) => lacks_any(conn, &self.account, answer).await,
-            Err(fault) => Err(fault),
+        let lacks = async {
+            begin_apart(conn).await?;
+            let lacks = lacks_any(conn, &self.account, answer).await?;
+            end_apart(conn).await.map(|()| lacks)
         };
-        let lacks = match lacks {
-            Ok(lacks) => end_apart(conn).await.map(|()| lacks),
-            Err(fault) => Err(fault),
-        };
+        let lacks = lacks.await;
         lacks.map_err(|fault| self.store.trouble("read", &fault))
     }
 

@@ -340,6 +340,18 @@ impl Dialect for Postgres {
           AND d.objid = c.oid AND d.deptype = 'e') ORDER BY 1"
     }
 
+    fn parser(&self) -> &'static dyn sqlparser::dialect::Dialect {
+        &sqlparser::dialect::PostgreSqlDialect {}
+    }
+
+    fn as_object(&self, from: &str) -> String {
+        format!("row_to_json({from})")
+    }
+
+    fn own_table(&self, name: &str) -> String {
+        name.to_owned()
+    }
+
     fn size(&self) -> &'static str {
         "SELECT CAST(coalesce(sum(pg_total_relation_size(c.oid)), 0) AS BIGINT) \
          FROM pg_class AS c WHERE c.relkind = 'r' \

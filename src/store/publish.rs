@@ -7,7 +7,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{conn::Fault, copy::copy_without, fault::trouble, location::Location, statements};
+use super::{
+    conn::Fault, copy::copy_without, fault::trouble, location::Location, open::Store, statements,
+};
 use crate::{
     error::{Error, Result},
     time::Timestamp,
@@ -45,14 +47,37 @@ pub async fn publish(source: &Location, file: &Path, now: Timestamp) -> Result<(
     moved.and(removed)
 }
 
+/// Whether `file` lacks the last change that `store` has, or is not there.
+pub async fn is_behind(store: &mut Store, file: &Path) -> Result<bool> {
+    let changed = last_poll(store, statements::LAST_CHANGE).await?;
+    let published = Location::Sqlite(file.to_owned());
+    let known = match Store::open_if_there(&published).await {
+        Ok(Some(mut known)) => last_poll(&mut known, statements::LAST_POLL_ID).await,
+        // What cannot be read is replaced.
+        _ => Ok(0),
+    };
+    Ok(known.unwrap_or(0) < changed.max(1))
+}
+
+async fn last_poll(store: &mut Store, sql: &'static str) -> Result<i64> {
+    let row = store.conn.row(sql, &[]).await;
+    let poll = row.and_then(|row| row.map_or(Ok(0), |row| row.some_int(0)));
+    poll.map_err(|fault| store.trouble("read", &fault))
+}
+
 async fn write(source: &Location, file: &Path, now: Timestamp) -> Result<()> {
     let target = Location::Sqlite(file.to_owned());
     let mut options = OpenOptions::new();
     let created = options.write(true).create_new(true).mode(READABLE).open(file);
     created.map_err(|fault| trouble(&target, "create", &Fault::Io(fault)))?;
     let (_, mut copy) = copy_without(&LINKS, source, &target, now).await?;
-    let without_log = copy.conn.execute(statements::WITHOUT_LOG, &[]).await;
-    without_log.map_err(|fault| trouble(&target, "write", &fault))?;
+    // It answers with the mode that is in force.
+    let mode = copy.conn.row(statements::WITHOUT_LOG, &[]).await;
+    let mode = mode.and_then(|row| row.map_or(Ok(None), |row| row.text(0)));
+    let mode = mode.map_err(|fault| trouble(&target, "write", &fault))?;
+    if mode.as_deref() != Some("delete") {
+        return Err(Error::storage(format!("{target} keeps its write-ahead log")));
+    }
     copy.close().await
 }
 

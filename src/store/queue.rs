@@ -28,7 +28,7 @@ use super::{
     statements,
 };
 use crate::{
-    catalog::record::SignedUrl,
+    catalog::{record::SignedUrl, value::json_texts},
     error::{Error, Result},
     time::{Clock, Timestamp},
 };
@@ -508,8 +508,7 @@ fn urgency(asset: &Asset) -> (bool, bool, Option<Timestamp>, &str) {
 }
 
 fn json<'a>(texts: impl Iterator<Item = &'a String>) -> Arg<'static> {
-    let texts: Vec<&String> = texts.collect();
-    Arg::Json(Some(Cow::Owned(serde_json::to_string(&texts).unwrap_or_else(|_| "[]".into()))))
+    Arg::Json(Some(Cow::Owned(json_texts(texts))))
 }
 
 fn asset(row: &Row) -> Result<Asset, Fault> {

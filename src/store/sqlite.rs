@@ -22,6 +22,7 @@ use super::{
 use crate::{
     catalog::{cell::Cell, seal::exact_json},
     time::Timestamp,
+    words::hex,
 };
 
 /// An open database.
@@ -264,10 +265,7 @@ impl Row {
             Value::Int(number) => (*number).into(),
             Value::Real(number) => (*number).into(),
             Value::Text(place) => String::from_utf8_lossy(self.bytes(place)).into(),
-            Value::Bytes(place) => {
-                let hex = self.bytes(place).iter().map(|byte| format!("{byte:02x}"));
-                hex.collect::<String>().into()
-            }
+            Value::Bytes(place) => hex(self.bytes(place)).into(),
         };
         Ok(self.names.iter().cloned().zip(self.values.iter().map(json)).collect())
     }
@@ -330,7 +328,7 @@ impl Row {
         if let Value::Bytes(place) | Value::Text(place) = self.value(at)?
             && self.str(at).is_err()
         {
-            let hex: String = self.bytes(place).iter().map(|byte| format!("{byte:02x}")).collect();
+            let hex = hex(self.bytes(place));
             return Ok(Some(format!("bytes {hex}")));
         }
         Ok(self.str(at)?.map(str::to_owned))
@@ -428,6 +426,18 @@ impl Dialect for Sqlite {
     fn tables(&self) -> &'static str {
         "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') \
          AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name"
+    }
+
+    fn parser(&self) -> &'static dyn sqlparser::dialect::Dialect {
+        &sqlparser::dialect::SQLiteDialect {}
+    }
+
+    fn as_object(&self, from: &str) -> String {
+        format!("{from}.*")
+    }
+
+    fn own_table(&self, name: &str) -> String {
+        format!("main.{name}")
     }
 
     fn size(&self) -> &'static str {

@@ -66,7 +66,8 @@ pub(super) async fn read(
             listed_before.insert(row.some_time(0)?, good_poll(&row, 1)?);
         }
     }
-    let mut schemas = schemas(conn, account).await?;
+    let args = [account.into(), catalogue.as_str().into()];
+    let mut schemas = folded(conn, statements::SCHEMA_CHANGES, &args).await?;
     let mut lists = ByKind::new();
     for kind in Kind::of(catalogue) {
         let schema = schemas.remove(&kind).unwrap_or_default();
@@ -147,11 +148,6 @@ fn read_fields(
 
 fn canonical<'a>(row: &Row, at: usize, json: &'a str) -> Result<Value<'a>, Fault> {
     Value::decode(json.trim(), 1).map_err(|_| row.spoiled(at, "is nested too deep"))
-}
-
-/// The fold of the account's schema changes, for each list.
-async fn schemas(conn: &mut Conn, account: &str) -> Result<ByKind<Schema>, Fault> {
-    folded(conn, statements::SCHEMA_CHANGES, &[account.into()]).await
 }
 
 /// The fold of schema changes that `sql` selects as [`statements::SCHEMA_CHANGES`] does, for each

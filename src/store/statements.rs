@@ -45,6 +45,9 @@ pub const HOLDER: &str = "SELECT a.application_name, host(a.client_addr), a.xact
 /// Makes poll numbers follow the order of commits: writers of other accounts wait.
 pub const LOCK_POLLS: &str = "LOCK TABLE polls IN SHARE ROW EXCLUSIVE MODE";
 
+/// The last poll that opened or closed a version.
+pub const LAST_CHANGE: &str = "SELECT poll_id FROM polls \
+     WHERE added + changed + removed + restored + learned > 0 ORDER BY poll_id DESC LIMIT 1";
 /// The number of the last poll.
 pub const LAST_POLL_ID: &str = "SELECT coalesce(max(poll_id), 0) FROM polls";
 
@@ -89,7 +92,7 @@ pub fn columns(kind: Kind, prefix: &str) -> String {
 /// The account's schema changes, oldest first: (account).
 pub const SCHEMA_CHANGES: &str = "SELECT s.kind, s.field, s.change, s.json_type, p.observed_at \
      FROM schema_changes AS s JOIN polls AS p ON p.poll_id = s.poll_id \
-     WHERE s.account = $1 ORDER BY s.poll_id, s.kind, s.field";
+     WHERE s.account = $1 AND p.catalogue = $2 ORDER BY s.poll_id, s.kind, s.field";
 
 /// The stored links; the signed URL itself only where it may have to be compared: (a day from
 /// now).
@@ -322,6 +325,7 @@ pub(super) fn version_columns(kind: Kind) -> String {
 pub fn all(engine: Engine) -> Vec<(String, SqlStr)> {
     let mut all: Vec<(String, SqlStr)> = [
         ("APPLIED", APPLIED),
+        ("LAST_CHANGE", LAST_CHANGE),
         ("LAST_POLL_ID", LAST_POLL_ID),
         ("RECENT_GOOD", RECENT_GOOD),
         ("SCHEMA_CHANGES", SCHEMA_CHANGES),

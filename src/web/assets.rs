@@ -10,7 +10,7 @@ use axum::{
 use sha2::{Digest, Sha256};
 
 use super::cache;
-use crate::store::lock::hex;
+use crate::words::hex;
 
 /// The style sheet.
 pub const CSS: &str = include_str!("../../templates/gallery.css");

@@ -53,8 +53,7 @@ pub(super) async fn atom(app: &Arc<App>, request: &Parts) -> Result<Response<Bod
         context(app, &mut reading, &stamp, viewpoint, &route::View::Changes, "/changes", &ask)
             .await?;
     let began = reading.began_at().await?;
-    let first = context.first_poll_at();
-    let rows = reading.newest_changes(&context.account, first, &filter, FEED_ROWS).await?;
+    let rows = reading.newest_changes(&context.account, &filter, FEED_ROWS).await?;
     reading.end().await;
     let own = feed_pairs(&filter);
     let mut feed = Feed::new(began, Some(FEED_ENTRIES)).served(feed::Served {

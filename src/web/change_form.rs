@@ -65,7 +65,7 @@ fn spans(context: &PageContext<'_>, query: &ChangesQuery, action: &str) -> Vec<(
     let today = words::start_of_day(context.reference());
     let this_month = first_of_month(today);
     let last_month = back(this_month, 1);
-    let after_poll = context.polled_at().plus(std::time::Duration::from_millis(1));
+    let after_poll = context.good.newest.plus(std::time::Duration::from_millis(1));
     let day = |at| Some(words::day(at));
     let mut spans = vec![
         ("All", None, None),

@@ -9,7 +9,10 @@ use super::{
     pic::{OfItem, Pic},
     words,
 };
-use crate::{catalog::kind::Kind, store::browse::changes::SharedChange};
+use crate::{
+    catalog::{catalogue::Catalogue, kind::Kind},
+    store::browse::changes::SharedChange,
+};
 
 /// An entry of the change feed.
 pub struct ChangeView {
@@ -115,12 +118,7 @@ fn added_or_removed(
     }
     if people.len() > FEW || first.all > lines.len() as i64 {
         let mut one = view(context, first, first.all, vec![]);
-        one.more = Some(all_link(
-            context,
-            first,
-            false,
-            &format!("Show all {}", words::number(first.all)),
-        ));
+        one.more = Some(all_link(context, first, false, "Show all"));
         return vec![one];
     }
     let mut views = vec![];
@@ -140,12 +138,17 @@ fn added_or_removed(
         hows.retain(|how| !how.text.is_empty() || !how.field.is_empty());
         let mut one = view(context, line, same.len() as i64, hows);
         if same.len() > 1 {
-            one.who = format!(
-                "{}, {}",
-                words::tile_name(first_word(line)),
-                words::counted(same.len(), "look", "looks")
-            );
-            one.more = Some(all_link(context, line, false, &format!("Show all {}", same.len())));
+            let (one_item, more) = match line.kind.catalogue == Catalogue::Avatars {
+                true => ("look", "looks"),
+                false => (line.kind.singular, line.kind.plural),
+            };
+            let items = words::counted(same.len(), one_item, more);
+            let is_one_name = same.iter().all(|other| first_word(other) == first_word(line));
+            one.who = match is_one_name {
+                true => format!("{}, {items}", words::tile_name(first_word(line))),
+                false => format!("{items} of one person"),
+            };
+            one.more = Some(all_link(context, line, false, "Show all"));
         }
         views.push(one);
     }

@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, header};
 use sha2::{Digest, Sha256};
 
 use super::assets;
-use crate::store::{browse::Stamp, lock::hex};
+use crate::{store::browse::Stamp, words::hex};
 
 /// The tag of a page. Weak, since the page may be compressed or not.
 pub fn tag(stamp: &Stamp, moment: &str, url: &str) -> String {

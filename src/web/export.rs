@@ -42,7 +42,7 @@ use crate::{
         },
         query::ChangeRow,
         row::PollRow,
-        search::Found,
+        search::FoundItem,
     },
     time::Timestamp,
 };
@@ -130,7 +130,7 @@ fn columns(view: &View) -> Vec<&'static str> {
         View::Polls => poll_columns(),
         View::Timeline => vec!["from", "to", "added", "changed", "removed", "restored"],
         View::Overview => vec!["measure", "value"],
-        View::Search => Found::COLUMNS.to_vec(),
+        View::Search => FoundItem::COLUMNS.to_vec(),
     }
 }
 
@@ -222,5 +222,5 @@ async fn write_all(rows: &RowWriter, all: impl Iterator<Item = Vec<ExportCell>>)
 
 fn no_such_id(context: &PageContext<'_>) -> PageFailure {
     let text = "There is no item with this id.";
-    PageFailure::NotFound(Box::new(MessagePage::new(&context.viewpoint, "No such id", text)))
+    PageFailure::NotFound(Box::new(MessagePage::of(context, "No such id", text)))
 }

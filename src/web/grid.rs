@@ -151,7 +151,7 @@ fn no_such_page(
         words::number(query.page),
         words::counted(pages, "page", "pages")
     );
-    let mut message = MessagePage::new(&context.viewpoint, words::heading(kind), text);
+    let mut message = MessagePage::of(context, words::heading(kind), text);
     let href = |query: &GridQuery| context.href(kind.path, &query.pairs());
     message.links = vec![
         Anchor::new(href(&query.with(|_| ())), "The first page"),

@@ -176,7 +176,7 @@ async fn unknown(
         text.push_str(&format!(" on {}", words::date(as_of.at)));
     }
     text.push('.');
-    let mut message = MessagePage::new(&context.viewpoint, "No such id", text);
+    let mut message = MessagePage::of(context, "No such id", text);
     for (account, other) in reading.elsewhere(id).await? {
         let viewpoint = Viewpoint {
             account: (context.accounts.len() > 1).then(|| account.clone()),

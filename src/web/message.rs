@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::{anchor::Anchor, shell::Shell, viewpoint::Viewpoint};
+use super::{anchor::Anchor, context::PageContext, shell::Shell, viewpoint::Viewpoint};
 
 /// A page that is a message.
 #[derive(Template)]
@@ -23,6 +23,16 @@ pub struct MessagePage {
 }
 
 impl MessagePage {
+    /// About a page of the catalogue.
+    pub fn of(
+        context: &PageContext<'_>,
+        heading: impl Into<String>,
+        text: impl Into<String>,
+    ) -> Self {
+        let message = Self::new(&context.viewpoint, heading, text);
+        Self { shell: Shell::of_message(context, message.heading.clone()), ..message }
+    }
+
     /// Of text only; its links keep the viewpoint.
     pub fn new(viewpoint: &Viewpoint, heading: impl Into<String>, text: impl Into<String>) -> Self {
         let heading = heading.into();

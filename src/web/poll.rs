@@ -74,7 +74,7 @@ pub async fn find(
         }
         _ => {
             let text = format!("There is no poll {number} here.");
-            let mut message = MessagePage::new(&context.viewpoint, "No such poll", text);
+            let mut message = MessagePage::of(context, "No such poll", text);
             message.links = vec![Anchor::new(context.href("/polls", &[]), "All polls")];
             if context.viewpoint.as_of.is_some() && reading.poll(number, None).await?.is_some() {
                 let now = Viewpoint { as_of: None, ..context.viewpoint.clone() };
@@ -102,7 +102,7 @@ pub async fn page(
     let path = format!("/polls/{number}");
     if rows.is_empty() && query.page > 1 {
         let text = format!("There is no page {} of these changes.", query.page);
-        let mut message = MessagePage::new(&context.viewpoint, format!("Poll {number}"), text);
+        let mut message = MessagePage::of(context, format!("Poll {number}"), text);
         let first = ChangesQuery { page: 1, ..query.clone() }.pairs();
         message.links = vec![Anchor::new(context.href(&path, &first), "The first page")];
         return Err(PageFailure::NotFound(Box::new(message)));

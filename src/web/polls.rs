@@ -69,7 +69,7 @@ pub async fn page(
     let poll_link = |number: i64| context.href(&format!("/polls/{number}"), &[]);
     if polls.is_empty() && page > 1 {
         let text = format!("There is no page {page} of polls.");
-        let mut message = MessagePage::new(&context.viewpoint, "Polls", text);
+        let mut message = MessagePage::of(context, "Polls", text);
         message.links = vec![Anchor::new(context.href("/polls", &[]), "The newest polls")];
         return Err(PageFailure::NotFound(Box::new(message)));
     }

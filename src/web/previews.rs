@@ -2,8 +2,8 @@
 //! memory for a while, and served from here. A browser sees neither a link nor another host.
 //!
 //! Many viewers of one preview cause one fetch. Fetches at a time, bytes an hour and the memory are
-//! bounded, and a failure is remembered. Only complete contents whose first bytes show a picture or a
-//! video are kept and served.
+//! bounded, and a failure is remembered. Only complete contents of the types that the mirror keeps are
+//! kept and served.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -26,7 +26,7 @@ use tokio::{sync::Semaphore, time::Instant};
 
 use super::{body::plain, files};
 use crate::{
-    catalog::kind::Role,
+    error::caught,
     mirror::{
         plan::Outcome,
         request::Requests,
@@ -42,7 +42,7 @@ const WAITING: usize = 240;
 /// Bytes that are fetched in an hour, at most.
 const HOURLY: u64 = 2 << 30;
 const HOUR: Duration = Duration::from_secs(60 * 60);
-/// How long a failure is remembered, unless the server says when to come back.
+/// How long a failure is remembered at most.
 const REMEMBERED: Duration = Duration::from_secs(10 * 60);
 /// Failures that are remembered, at most.
 const FAILURES: usize = 10_000;
@@ -106,20 +106,22 @@ impl Previews {
 
     /// The content of a preview, from memory or fetched.
     pub async fn get(&self, link: PreviewLink) -> Result<Arc<Whole>, NoPreview> {
-        let fetch = match self.0.known(&link.url) {
-            Some(known) => return known,
-            None => self.fetch(link)?,
+        let fetch = {
+            let mut state = self.0.state();
+            match state.known(&link.url) {
+                Some(known) => return known,
+                None => self.fetch(&mut state, link)?,
+            }
         };
         fetch.await
     }
 
     /// The fetch of a link, begun unless it is under way.
-    fn fetch(&self, link: PreviewLink) -> Result<Fetch, NoPreview> {
-        let mut state = self.0.state();
+    fn fetch(&self, state: &mut State, link: PreviewLink) -> Result<Fetch, NoPreview> {
         if let Some(fetch) = state.under_way.get(&link.url) {
             return Ok(fetch.clone());
         }
-        if state.under_way.len() >= AT_ONCE + WAITING || self.0.is_spent(&mut state) {
+        if state.under_way.len() >= AT_ONCE + WAITING || self.0.is_spent(state) {
             return Err(NoPreview::Busy);
         }
         let (inner, url) = (self.0.clone(), link.url.clone());
@@ -137,22 +139,6 @@ impl Inner {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is kept of a URL: its content, or that it failed a short while ago.
-    fn known(&self, url: &str) -> Option<Result<Arc<Whole>, NoPreview>> {
-        let mut state = self.state();
-        if let Some(content) = state.contents.get(url).cloned() {
-            state.order.retain(|known| known != url);
-            state.order.push_back(url.to_owned());
-            return Some(Ok(content));
-        }
-        let until = state.failures.get(url).copied()?;
-        if Instant::now() < until {
-            return Some(Err(NoPreview::Failed));
-        }
-        state.failures.remove(url);
-        None
-    }
-
     /// Whether the hour's bytes are used up.
     fn is_spent(&self, state: &mut State) -> bool {
         let received = self.received.load(Ordering::Relaxed);
@@ -167,35 +153,51 @@ impl Inner {
     async fn fetched(&self, link: PreviewLink) -> Result<Arc<Whole>, NoPreview> {
         // It is never closed.
         let turn = self.turns.acquire().await;
-        let got = whole(&self.requests, &link.url, link.signed.as_ref(), &self.received).await;
+        if self.is_spent(&mut self.state()) {
+            self.state().under_way.remove(&link.url);
+            return Err(NoPreview::Busy);
+        }
+        let got = whole(&self.requests, &link.url, link.signed.as_ref(), &self.received);
+        let got = caught(async { Ok(got.await) }).await;
         drop(turn);
         let mut state = self.state();
         state.under_way.remove(&link.url);
-        match got {
-            Ok(content) if files::media_type(&content.bytes).is_some() => {
+        let outcome = match got {
+            Ok(Ok(content)) => {
                 let content = Arc::new(content);
                 state.keep(link.url, content.clone(), self.most);
-                Ok(content)
+                return Ok(content);
             }
-            Ok(_) => {
-                state.fail(link.url, REMEMBERED);
-                Err(NoPreview::Failed)
-            }
-            Err(outcome) => {
-                let why = outcome.misfortune().map_or("", |(_, why)| why);
-                tracing::debug!(why, "a preview cannot be shown");
-                let wait = match &outcome {
-                    Outcome::Passing(_, wait) => wait.unwrap_or(REMEMBERED / 10),
-                    _ => REMEMBERED,
-                };
-                state.fail(link.url, wait);
-                Err(NoPreview::Failed)
-            }
-        }
+            Ok(Err(outcome)) => outcome,
+            Err(bug) => Outcome::Refused(bug.message),
+        };
+        let why = outcome.misfortune().map_or("", |(_, why)| why);
+        tracing::debug!(why, "a preview cannot be shown");
+        let wait = match &outcome {
+            Outcome::Passing(_, wait) => wait.unwrap_or(REMEMBERED / 10).min(REMEMBERED),
+            _ => REMEMBERED,
+        };
+        state.fail(link.url, wait);
+        Err(NoPreview::Failed)
     }
 }
 
 impl State {
+    /// What is kept of a URL: its content, or that it failed a short while ago.
+    fn known(&mut self, url: &str) -> Option<Result<Arc<Whole>, NoPreview>> {
+        if let Some(content) = self.contents.get(url).cloned() {
+            self.order.retain(|known| known != url);
+            self.order.push_back(url.to_owned());
+            return Some(Ok(content));
+        }
+        let until = self.failures.get(url).copied()?;
+        if Instant::now() < until {
+            return Some(Err(NoPreview::Failed));
+        }
+        self.failures.remove(url);
+        None
+    }
+
     /// Keeps a content; those that were shown least recently make room for it.
     fn keep(&mut self, url: String, content: Arc<Whole>, most: u64) {
         let size = content.bytes.len() as u64;
@@ -228,17 +230,12 @@ pub fn response(
     method: &Method,
     headers: &HeaderMap,
 ) -> Response<Body> {
-    let media = files::media_type(&content.bytes);
-    let wanted = match key.role {
-        Role::Image => "image/",
-        Role::Video => "video/",
-        Role::Audio => "audio/",
-    };
-    if !media.is_some_and(|media| media.starts_with(wanted)) {
+    let media = content.content_type;
+    if media.split('/').next() != Some(key.role.as_str()) {
         return missing(NoPreview::Failed);
     }
     let length = content.bytes.len() as u64;
-    let (mut response, part) = files::outline(headers, &content.sha256, media, length);
+    let (mut response, part) = files::outline(headers, &content.sha256, Some(media), length);
     response.headers_mut().insert(header::CACHE_CONTROL, CACHE);
     if let Some((from, until)) = part.filter(|_| method != Method::HEAD) {
         *response.body_mut() = Body::from(content.bytes.slice(from as usize..until as usize));

@@ -20,7 +20,7 @@ use crate::{
 const FEW: i64 = 10;
 
 /// What a search finds in the lists of all kinds.
-pub struct Found {
+pub struct SearchResult {
     q: String,
     /// The kinds with items, and how many.
     kinds: Vec<(Kind, i64)>,
@@ -54,10 +54,10 @@ pub async fn found(
     reading: &mut Reading,
     q: &str,
     is_empty: bool,
-) -> Result<Found, PageFailure> {
+) -> Result<SearchResult, PageFailure> {
     let (account, at) = (context.account.as_str(), context.viewpoint.at());
     let words = search::words(q);
-    let mut found = Found { q: q.to_owned(), kinds: vec![], suggested: vec![] };
+    let mut found = SearchResult { q: q.to_owned(), kinds: vec![], suggested: vec![] };
     if words.is_empty() {
         return Ok(found);
     }
@@ -80,7 +80,7 @@ pub async fn found(
     Ok(found)
 }
 
-impl Found {
+impl SearchResult {
     /// The lists with items, but the one that is shown.
     pub fn lists(&self, context: &PageContext<'_>, shown: Option<Kind>) -> Vec<Anchor> {
         let others = self.kinds.iter().filter(|(kind, _)| Some(*kind) != shown);

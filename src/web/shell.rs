@@ -106,6 +106,14 @@ impl Shell {
         }
     }
 
+    /// The frame of a message about a page of the catalogue.
+    pub fn of_message(context: &PageContext<'_>, title: impl Into<String>) -> Self {
+        Self {
+            nav: nav(&context.viewpoint, context.kinds(), None),
+            ..Self::plain(&context.viewpoint, title)
+        }
+    }
+
     /// The frame of a page without a catalogue.
     pub fn plain(viewpoint: &Viewpoint, title: impl Into<String>) -> Self {
         let [css, js, icon] = assets::paths();

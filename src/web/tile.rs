@@ -87,7 +87,8 @@ fn notes(context: &PageContext<'_>, tile: &Tile, has_picture: bool) -> Vec<Note>
         note("", word.into());
     }
     let week = context.moments().days(7);
-    if tile.first_seen_at > context.first_poll_at() && tile.first_seen_at >= week {
+    let first = context.good.first_of(tile.kind.catalogue);
+    if first.is_some_and(|first| tile.first_seen_at > first) && tile.first_seen_at >= week {
         note("added", format!("new {}", words::short_date(tile.first_seen_at, reference)));
     }
     if let Some(at) = tile.removed_at {

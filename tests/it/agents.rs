@@ -112,6 +112,7 @@ at_home! {
         assert_eq!(page["items"][0]["id"], "Anna");
         let page = agent.call("search", json!({"limit": 2, "cursor": page["next_cursor"]}));
         assert_eq!((&page["items"][0]["id"], &page["items"][1]["id"], &page["next_cursor"]), (&json!("Bert"), &json!("photo"), &Value::Null));
+        assert_eq!(agent.call("search", json!({"text": " "}))["items"].as_array().unwrap().len(), 3);
         let found = agent.call("search", json!({"text": "ANN", "facets": {"gender": "female", "premium": true}}));
         assert_eq!(found["items"].as_array().unwrap().len(), 1, "{found}");
         let hostile = agent.call("search", json!({"text": "bert"}))["items"][0]["name"].clone();
@@ -150,8 +151,10 @@ at_home! {
             ("check_ids", json!({"ids": [1]}), "strings"),
             ("status", json!({"account": "x"}), "takes nothing"),
             ("search", json!({"account": "nobody"}), "nobody"),
-            ("query", json!({"sql": "SELEC 1"}), "one SELECT"),
-            ("query", json!({"sql": "SELECT nothing FROM polls"}), "does not take"),
+            ("query", json!({"sql": "SELEC 1"}), "cannot be read"),
+            ("query", json!({"sql": "DELETE FROM polls"}), "one SELECT"),
+            ("query", json!({"sql": "SELECT nothing FROM polls"}), "rejects"),
+            ("search", json!({"text": "a\u{0}"}), "NUL"),
         ] {
             let said = agent.refused(tool, arguments);
             assert!(said.contains(words), "{tool}: {said}");
@@ -173,15 +176,23 @@ at_home! {
             "SELECT b.signed_url FROM assets AS a JOIN assets AS b ON b.url = a.url",
             "SELECT * FROM expiring_assets",
             "SELECT * FROM current_talking_photos",
-            "SELECT replace(preview_image_link, 'Signature', 'S') AS x FROM current_talking_photos",
+            "SELECT length(signed_url) AS signature FROM assets WHERE signed_url IS NOT NULL",
             "WITH a AS (SELECT signed_url AS s FROM assets) SELECT upper(s) AS x FROM a",
         ] {
             let rows = agent.call("query", json!({"sql": sql})).to_string();
             assert!(!rows.to_lowercase().contains("signature"), "{sql}: {rows}");
         }
-        let own = if home.is_sqlite() { "main.assets" } else { "public.assets" };
+        let links = "SELECT count(signed_url) AS n FROM assets";
+        assert_eq!(agent.call("query", json!({"sql": links}))["rows"], json!([{"n": 0}]));
+        let own = if home.is_sqlite() { "main" } else { "public" };
         for sql in [
-            format!("SELECT * FROM {own}"),
+            format!("SELECT * FROM {own}.assets"),
+            format!("SELECT * FROM '{own}'.assets"),
+            format!("SELECT * FROM \"{own}\"\u{feff}.assets"),
+            format!("SELECT * FROM {own}--\r.assets"),
+            format!("SELECT * FROM {own} /* /* */ x */ .assets"),
+            format!("TABLE {own}.assets"),
+            "SELECT * FROM pg_stats".into(),
             "DELETE FROM polls".into(),
             "WITH a AS (DELETE FROM polls RETURNING 1) SELECT * FROM a".into(),
             "SELECT 1) AS a; DELETE FROM polls; SELECT * FROM (SELECT 1".into(),

@@ -177,12 +177,15 @@ on_both! {
             let body = refusal.body.clone();
             let report = world.v2_answers(refusal).await;
             assert_eq!((served(&report), report.row.superseded), ("v2 failed".into(), true), "{body}");
-            assert!(reason(&report).contains("v2 is gone, 1 of 3 polls"), "{}", reason(&report));
+            let said = reason(&report);
+            assert!(said.contains("v2 is gone, 1 of 3 polls"), "{said}");
+            assert!(!said.contains("try again later"), "{said}");
             assert_eq!(world.facts().await, facts);
             assert_eq!(served(&world.poll().await), "v2 succeeded");
         }
         world.client(|settings| settings.timeout = Duration::from_secs(2));
-        assert!(world.v2_answers(Refusal::silence()).await.row.superseded);
+        let report = world.v2_answers(Refusal::silence()).await;
+        assert!(report.row.superseded && !reason(&report).contains("api.timeout"), "{}", reason(&report));
         world.client(|_| ());
         let mut seen = world.heygen.request_count();
         for status in [401, 402, 403, 429] {

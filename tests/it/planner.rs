@@ -90,7 +90,7 @@ async fn plan(engine: &mut Engine, sql: &str) -> String {
 fn asked_of_polls() -> Vec<(SqlStr, &'static [&'static str])> {
     let mut all: Vec<(SqlStr, &'static [&'static str])> = vec![
         (statements::RECENT_GOOD.into_sql_str(), &["a", "avatars", "3"]),
-        (statements::SCHEMA_CHANGES.into_sql_str(), &["a"]),
+        (statements::SCHEMA_CHANGES.into_sql_str(), &["a", "avatars"]),
         (statements::ANY_GOOD.into_sql_str(), &["a", "avatars", "v3"]),
         (statements::LAST_ASKED.into_sql_str(), &["a", "avatars"]),
         (statements::SUPERSEDED.into_sql_str(), &["a", "avatars", "v2"]),

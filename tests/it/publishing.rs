@@ -42,6 +42,8 @@ at_home! {
         assert_eq!(file.metadata().unwrap().ino(), first.ino());
         home.heygen.rename(Kind::Avatar, "a", "Another name");
         assert_eq!(sync(&home).code, 0);
+        let photo = "SELECT coalesce(preview_image_link, 'no link') FROM current_talking_photos";
+        assert_eq!(cell(&url, photo).await, "no link", "the link is signed, and not published");
         let name = "SELECT avatar_name FROM current_avatars";
         assert_eq!(cell(&url, name).await, "Another name");
         let verified = home.run(&["--database", &url, "verify"]);
@@ -57,6 +59,15 @@ at_home! {
         assert_eq!(ran.code, 74, "{ran:?}");
         assert!(ran.stderr.contains("the copy for readers was not written: cannot write"), "{ran:?}");
         assert_eq!(home.count("SELECT 1 FROM polls WHERE outcome = 'succeeded'").await, 1);
+        let file = home.folder().join("public/catalogue.db").display().to_string();
+        std::fs::create_dir(home.folder().join("public")).unwrap();
+        assert_eq!(sync(&home).code, 0, "the next round makes up for it");
+        std::fs::rename(home.folder().join("public"), home.folder().join("away")).unwrap();
+        home.heygen.rename(Kind::Avatar, "a", "Renamed");
+        assert_eq!(sync(&home).code, 74);
+        std::fs::rename(home.folder().join("away"), home.folder().join("public")).unwrap();
+        assert_eq!(sync(&home).code, 0);
+        assert_eq!(cell(&file, "SELECT avatar_name FROM current_avatars").await, "Renamed");
         if home.is_sqlite() {
             let itself = [("HEYGEN_SYNC_PUBLISH__FILE", home.database.as_str())];
             home.heygen.add_avatar("b", |_| ());

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use heygen_sync::store::{
-    ahead, audit, conn, export, figures, ids, outbox, queue, search, statements,
-};
+use heygen_sync::store::{ahead, audit, conn, export, figures, ids, outbox, queue, statements};
 use sqlx::{Connection, Executor, PgConnection, SqliteConnection};
 
 use crate::{postgres::database, schema::engine};
@@ -19,7 +17,7 @@ const SOURCES: [&str; 5] = [
 
 /// Those of all rooms of the store.
 pub fn every(engine: conn::Engine) -> Vec<(String, sqlx::SqlStr)> {
-    let all = shared(engine).into_iter().chain(ids::all(engine)).chain(search::all(engine));
+    let all = shared(engine).into_iter().chain(ids::all(engine));
     all.chain(audit::statements()).chain(export::all()).collect()
 }
 

@@ -43,21 +43,20 @@ impl Reading {
         Ok((rows.into_iter().map(|(row, _)| row).collect(), all))
     }
 
-    /// The newest changes after the account's first poll, oldest first, at most `limit` rows. If there
+    /// The newest changes after the first poll of their catalogue, oldest first, at most `limit` rows. If there
     /// are more, the oldest item is left out, whose rows may be incomplete.
     pub async fn newest_changes(
         &mut self,
         account: &str,
-        after: Timestamp,
         filter: &ChangesFilter,
         limit: usize,
     ) -> Result<Vec<ChangeRow>> {
         let mut sql = Sql::new(self.engine());
-        let (account, after) = (sql.bind(account), sql.bind(after));
+        let account = sql.bind(account);
         let own = own_conditions(&mut sql, filter);
         let text = format!(
             "SELECT {CHANGE} FROM changes AS c WHERE c.account = {account} \
-             AND c.observed_at > {after}{own} \
+             AND c.previous_poll_at IS NOT NULL{own} \
              ORDER BY c.poll_id DESC, c.kind DESC, c.item_id DESC, c.field DESC NULLS LAST \
              LIMIT {limit}"
         );

@@ -119,11 +119,7 @@ impl ItemFilter {
     /// The conditions of the search and the empty columns.
     pub(super) fn beside_facets<'a>(&'a self, sql: &mut Sql<'a>, items: &Items) -> Vec<String> {
         let mut all = vec![];
-        let words = self.words();
-        if !words.is_empty() {
-            let places: Vec<String> = search::patterns(&words).map(|word| sql.bind(word)).collect();
-            all.push(search::condition(items.kind, &places));
-        }
+        all.extend(search::condition(sql, items.kind, &self.words()));
         for column in &self.none {
             let elsewhere = sql.in_extra("i.extra", column);
             all.push(format!("(i.{column} IS NULL AND NOT {elsewhere})"));

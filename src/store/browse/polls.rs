@@ -204,9 +204,9 @@ impl Reading {
         .await
     }
 
-    /// How many pictures and videos are in each state of the mirror.
+    /// How many pictures and videos of all accounts are in each state of the mirror.
     pub async fn asset_states(&mut self) -> Result<Vec<(String, i64)>> {
-        let text = "SELECT state, count(*) FROM assets GROUP BY state";
+        let text = "SELECT state, count(*) FROM assets WHERE role <> 'audio' GROUP BY state";
         self.ask(text.into(), &[], |row| Ok((row.some_text(0)?, row.some_int(1)?))).await
     }
 

@@ -231,6 +231,7 @@ impl Reading {
                 row: PollRow::read(row)?,
                 firsts,
                 number: row.some_int("number")?,
+                newest: row.some_time("newest")?,
                 held: None,
             })
         });
@@ -270,7 +271,9 @@ pub struct LastGoodPoll {
     pub firsts: Vec<(Catalogue, Timestamp)>,
     /// How many good polls its catalogue had up to this one, itself included.
     pub number: i64,
-    /// What it holds back, if it is the account's last good one.
+    /// When the last good poll of any of the account's catalogues was.
+    pub newest: Timestamp,
+    /// What it holds back, if it is the last good one of its catalogue.
     pub held: Option<HeldSet>,
 }
 

@@ -21,7 +21,7 @@ pub struct Scope {
 pub struct Moments {
     /// The last good poll.
     pub poll: Timestamp,
-    /// The account's first good poll: the items that it added are not new.
+    /// The catalogue's first good poll: the items that it added are not new.
     pub first: Timestamp,
     /// The start of the present day, or of the day of the moment in the past.
     pub reference: Timestamp,

@@ -1,5 +1,7 @@
 //! A search in the lists of all kinds.
 
+use sqlx::AssertSqlSafe;
+
 use super::{
     filter::{ItemFilter, Order},
     items::{Slice, Tile, tile, tiles_sql},
@@ -11,7 +13,8 @@ use crate::{
     catalog::kind::Kind,
     error::Result,
     store::{
-        search::{self, Found},
+        open::Store,
+        search::{self, FoundItem},
         table::SEARCH_NAMES,
     },
     time::Timestamp,
@@ -19,6 +22,86 @@ use crate::{
 
 /// The most texts that suggestions are made from.
 const TEXTS: i64 = 200_000;
+
+/// The items of a kind that are not removed and contain all folded words.
+fn items_sql<'a>(
+    sql: &mut Sql<'a>,
+    kind: Kind,
+    account: &'a str,
+    at: Option<Timestamp>,
+    words: &[String],
+) -> String {
+    let items = Items::of(sql, kind, account, at);
+    let found = search::condition(sql, kind, words).unwrap_or_else(|| "TRUE".into());
+    format!(
+        "SELECT i.account, {}, {}, {} FROM {} WHERE {} AND {found} ORDER BY {}",
+        items.id,
+        items.name,
+        items.missing,
+        items.from,
+        items.present,
+        Order::Name.sql(sql, &items),
+    )
+}
+
+/// What the items that are not removed are found by: kind, text.
+fn texts_sql<'a>(
+    sql: &mut Sql<'a>,
+    kinds: impl Iterator<Item = Kind>,
+    account: &'a str,
+    at: Option<Timestamp>,
+) -> String {
+    let parts = kinds.map(|kind| {
+        let items = Items::of(sql, kind, account, at);
+        format!(
+            "SELECT '{kind}', s.text FROM {from} JOIN {names} AS s ON s.account = i.account \
+             AND s.kind = '{kind}' AND s.item_id = {id} AND s.version = i.version \
+             WHERE {present}",
+            from = items.from,
+            names = SEARCH_NAMES.name,
+            id = items.id,
+            present = items.present,
+        )
+    });
+    format!("{} LIMIT {TEXTS}", parts.collect::<Vec<_>>().join(" UNION ALL "))
+}
+
+impl Store {
+    /// The items of every account that are not removed and contain all folded words.
+    pub async fn find_items(
+        &mut self,
+        kind: Option<Kind>,
+        words: &[String],
+    ) -> Result<Vec<FoundItem>> {
+        let mut all = vec![];
+        for account in self.account_names().await? {
+            for kind in Kind::only(kind) {
+                let mut sql = Sql::new(self.conn.engine());
+                let text = items_sql(&mut sql, kind, &account, None, words);
+                let rows = self.conn.rows(AssertSqlSafe(text), &sql.args).await;
+                let found =
+                    rows.and_then(|rows| rows.iter().map(|row| search::found(row, kind)).collect());
+                let found: Vec<FoundItem> = found.map_err(|fault| self.trouble("read", &fault))?;
+                all.extend(found);
+            }
+        }
+        Ok(all)
+    }
+
+    /// What the items of every account that are not removed are found by.
+    pub async fn search_texts(&mut self, kind: Option<Kind>) -> Result<Vec<String>> {
+        let mut all = vec![];
+        for account in self.account_names().await? {
+            let mut sql = Sql::new(self.conn.engine());
+            let text = texts_sql(&mut sql, Kind::only(kind), &account, None);
+            let rows = self.conn.rows(AssertSqlSafe(text), &sql.args).await;
+            let texts = rows.and_then(|rows| rows.iter().map(|row| row.some_text(1)).collect());
+            let texts: Vec<String> = texts.map_err(|fault| self.trouble("read", &fault))?;
+            all.extend(texts);
+        }
+        Ok(all)
+    }
+}
 
 impl Reading {
     /// How many items of each kind that are not removed contain all folded words.
@@ -29,17 +112,12 @@ impl Reading {
         words: &[String],
     ) -> Result<Vec<(Kind, i64)>> {
         let mut sql = Sql::new(self.engine());
-        let places: Vec<String> = search::patterns(words).map(|word| sql.bind(word)).collect();
-        let mut parts = vec![];
-        for kind in Kind::ALL {
+        let parts = Kind::ALL.map(|kind| {
             let items = Items::of(&mut sql, kind, account, at);
-            parts.push(format!(
-                "SELECT '{kind}', count(*) FROM {} WHERE {} AND {}",
-                items.from,
-                items.present,
-                search::condition(kind, &places)
-            ));
-        }
+            let found = search::condition(&mut sql, kind, words).unwrap_or_else(|| "TRUE".into());
+            let (from, present) = (items.from, items.present);
+            format!("SELECT '{kind}', count(*) FROM {from} WHERE {present} AND {found}")
+        });
         self.ask(parts.join(" UNION ALL "), &sql.args, |row| {
             Ok((sql::kind(row, 0)?, row.some_int(1)?))
         })
@@ -52,22 +130,11 @@ impl Reading {
         account: &str,
         at: Option<Timestamp>,
         words: &[String],
-    ) -> Result<Vec<Found>> {
+    ) -> Result<Vec<FoundItem>> {
         let mut all = vec![];
         for kind in Kind::ALL {
             let mut sql = Sql::new(self.engine());
-            let places: Vec<String> = search::patterns(words).map(|word| sql.bind(word)).collect();
-            let items = Items::of(&mut sql, kind, account, at);
-            let text = format!(
-                "SELECT i.account, {}, {}, {} FROM {} WHERE {} AND {} ORDER BY {}",
-                items.id,
-                items.name,
-                items.missing,
-                items.from,
-                items.present,
-                search::condition(kind, &places),
-                Order::Name.sql(&sql, &items),
-            );
+            let text = items_sql(&mut sql, kind, account, at, words);
             all.extend(self.ask(text, &sql.args, |row| search::found(row, kind)).await?);
         }
         Ok(all)
@@ -101,20 +168,7 @@ impl Reading {
         at: Option<Timestamp>,
     ) -> Result<Vec<(Kind, String)>> {
         let mut sql = Sql::new(self.engine());
-        let mut parts = vec![];
-        for kind in Kind::ALL {
-            let items = Items::of(&mut sql, kind, account, at);
-            parts.push(format!(
-                "SELECT '{kind}', s.text FROM {from} JOIN {names} AS s ON s.account = i.account \
-                 AND s.kind = '{kind}' AND s.item_id = {id} AND s.version = i.version \
-                 WHERE {present}",
-                from = items.from,
-                names = SEARCH_NAMES.name,
-                id = items.id,
-                present = items.present,
-            ));
-        }
-        let text = format!("{} LIMIT {TEXTS}", parts.join(" UNION ALL "));
+        let text = texts_sql(&mut sql, Kind::ALL.into_iter(), account, at);
         self.ask(text, &sql.args, |row| Ok((sql::kind(row, 0)?, row.some_text(1)?))).await
     }
 }

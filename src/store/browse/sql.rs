@@ -42,7 +42,9 @@ pub fn good_polls() -> String {
     };
     let firsts: String = Catalogue::ALL.map(first).concat();
     format!(
-        "SELECT {poll}, {firsts}(SELECT count(*) FROM polls AS n WHERE n.account = p.account \
+        "SELECT {poll}, {firsts}(SELECT max(l.observed_at) FROM polls AS l \
+             WHERE l.account = p.account AND l.outcome <> 'failed' AND l.observed_at <= $3) \
+             AS newest, (SELECT count(*) FROM polls AS n WHERE n.account = p.account \
              AND n.catalogue = p.catalogue AND n.outcome <> 'failed' \
              AND n.observed_at <= p.observed_at) AS number \
          FROM polls AS p WHERE p.account = $1 AND p.catalogue = $2 AND p.outcome <> 'failed' \

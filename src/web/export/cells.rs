@@ -7,7 +7,7 @@ use crate::{
         browse::{item::ItemVersion, items::FullItem, polls::Day},
         query::ChangeRow,
         row::PollRow,
-        search::Found,
+        search::FoundItem,
         table::POLLS,
     },
     web::{chart::Period, numbers::Numbers},
@@ -108,7 +108,7 @@ pub(super) fn change_cells(row: ChangeRow) -> Vec<ExportCell> {
     ]
 }
 
-pub(super) fn found_cells(found: Found) -> Vec<ExportCell> {
+pub(super) fn found_cells(found: FoundItem) -> Vec<ExportCell> {
     let state = found.state().to_owned();
     vec![
         ExportCell::Text(found.account),

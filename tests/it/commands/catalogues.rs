@@ -44,7 +44,7 @@ at_home! {
         assert_eq!(home.run(&["status", "--max-age", "1h"]).code, 0);
         let ran = home.run_with(&ALL, &["status", "--max-age", "1h", "--format", "table"]);
         assert_eq!(ran.code, 1, "{ran:?}");
-        assert!(ran.stdout.contains("default: voices\n  last poll   none yet"), "{ran:?}");
+        assert!(ran.stdout.contains("default, voices\n  last poll   none yet"), "{ran:?}");
         let ran = home.run(&["export", "--kind", "voice"]);
         assert_eq!(ran.code, 2, "{ran:?}");
         assert_eq!(home.rows(&["export"]).len(), 1);

@@ -131,6 +131,15 @@ async fn a_log_that_cannot_be_written_changes_no_exit_code() {
 }
 
 #[tokio::test]
+async fn help_that_cannot_be_written_is_an_error() {
+    let home = Home::sqlite().await;
+    for args in [&["--help"][..], &["--version"], &["sync", "--help"]] {
+        let status = home.command(args).stdout(full()).stderr(Stdio::null()).status().unwrap();
+        assert_eq!(status.code(), Some(74), "{args:?}");
+    }
+}
+
+#[tokio::test]
 async fn output_that_cannot_be_written_is_an_error_and_a_reader_that_leaves_is_none() {
     let home = Home::sqlite().await;
     home.heygen.add_avatar("a", |_| {});

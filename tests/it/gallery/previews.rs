@@ -37,7 +37,8 @@ async fn live(site: &Site) -> Site {
         ..Mirror::default()
     };
     let resolver = Arc::new(Names(BTreeMap::from([("inside.test", "127.0.0.2:0")])));
-    let requests = Requests::new(&mirror, resolver, longest(CACHE), &demo::clock()).unwrap();
+    let requests =
+        Requests::new(&mirror, resolver, (longest(CACHE), "the cache"), &demo::clock()).unwrap();
     let previews = Arc::new(Previews::new(requests, CACHE));
     site.beside(|settings| settings.previews = Some(previews)).await
 }

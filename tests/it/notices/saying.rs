@@ -156,7 +156,7 @@ on_both! {
         );
         let again = notices(&mut world).await[2].1["data"].clone();
         assert!(text(&again).starts_with("! watched avatar \"Avatar a7\" (a7) is missing"));
-        assert!(lines[2].contains("; --accept-removals=7-") && lines[2].ends_with(" lets them through"), "{lines:?}");
+        assert!(lines[2].contains("; --catalogue avatars --accept-removals=7-") && lines[2].ends_with(" lets them through"), "{lines:?}");
         assert_eq!(data["outcome"], "held");
     }
 

@@ -16,9 +16,9 @@ use crate::{
     time::Timestamp,
 };
 
-/// Which items are wanted.
+/// Which items are lookup.
 #[derive(Clone, Debug, Default)]
-pub struct Wanted {
+pub struct Lookup {
     /// Whose name or id contains all of its words, without regard to case and diacritics.
     pub text: Option<String>,
     /// Of this account.
@@ -35,7 +35,7 @@ pub struct Wanted {
 
 /// An item in its last known state.
 #[derive(Clone, Debug)]
-pub struct Found {
+pub struct Item {
     /// The account.
     pub account: String,
     /// Its id.
@@ -53,38 +53,36 @@ pub struct Found {
 }
 
 impl Store {
-    /// The items of a kind that are wanted, by account and id.
+    /// The items of a kind that fit, by account and id.
     ///
     /// # Errors
     /// [`crate::error::Kind::Usage`] for a column that the kind does not have.
-    pub async fn search(&mut self, kind: Kind, wanted: &Wanted) -> Result<Vec<Found>> {
+    pub async fn look_up(&mut self, kind: Kind, lookup: &Lookup) -> Result<Vec<Item>> {
         let engine = self.conn.engine();
         let mut sql = Sql::new(engine);
-        let text = statement(&mut sql, kind, wanted)?;
+        let text = statement(&mut sql, kind, lookup)?;
         let rows = self.conn.rows(AssertSqlSafe(text), &sql.args).await;
         let found = rows.and_then(|rows| rows.iter().map(|row| read(row, kind)).collect());
         found.map_err(|fault| self.trouble("read", &fault))
     }
 }
 
-fn statement<'a>(sql: &mut Sql<'a>, kind: Kind, wanted: &'a Wanted) -> Result<String> {
+fn statement<'a>(sql: &mut Sql<'a>, kind: Kind, lookup: &'a Lookup) -> Result<String> {
     let (table, id) = (kind.table, kind.id);
     let mut conditions = vec!["account IN (SELECT a.account FROM accounts AS a)".to_owned()];
-    if !wanted.removed {
+    if !lookup.removed {
         conditions.push("removed_at IS NULL".into());
     }
-    if let Some(account) = &wanted.account {
+    if let Some(account) = &lookup.account {
         conditions.push(format!("account = {}", sql.bind(account.as_str())));
     }
-    if let Some(text) = &wanted.text {
-        let words = words(text);
-        let places: Vec<String> = search::patterns(&words).map(|word| sql.bind(word)).collect();
-        conditions.push(search::condition(kind, &places));
+    if let Some(text) = &lookup.text {
+        conditions.extend(search::condition(sql, kind, &words(text)));
     }
-    for (column, value) in &wanted.values {
+    for (column, value) in &lookup.values {
         conditions.push(has_value(sql, kind, column, value)?);
     }
-    if let Some((account, after)) = &wanted.after {
+    if let Some((account, after)) = &lookup.after {
         let (account, after) = (sql.bind(account.as_str()), sql.bind(after.as_str()));
         conditions.push(format!("(account, {id}) > ({account}, {after})"));
     }
@@ -93,7 +91,7 @@ fn statement<'a>(sql: &mut Sql<'a>, kind: Kind, wanted: &'a Wanted) -> Result<St
          FROM {table} AS i WHERE {} ORDER BY account, {id} LIMIT {}",
         statements::columns(kind, ""),
         conditions.join(" AND "),
-        wanted.limit
+        lookup.limit
     ))
 }
 
@@ -123,8 +121,8 @@ fn has_value<'a>(sql: &mut Sql<'a>, kind: Kind, name: &str, value: &'a String) -
     })
 }
 
-fn read(row: &Row, kind: Kind) -> Result<Found, Fault> {
-    Ok(Found {
+fn read(row: &Row, kind: Kind) -> Result<Item, Fault> {
+    Ok(Item {
         account: row.some_text(0)?,
         id: row.some_text(1)?,
         first_seen_at: row.some_time(2)?,
