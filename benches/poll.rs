@@ -75,11 +75,11 @@ fn timed_poll(file: &Path, body: Vec<u8>) -> f64 {
     let started = Instant::now();
     runtime.block_on(async {
         let mut store = Store::open_to_write(&location).await.expect("opens");
+        let source = Source::Saved { name: "bench".into(), body };
         let request = Request {
             account: "default",
             catalogue: None,
             trigger: "file",
-            source: Source::Saved { name: "bench".into(), body },
             removals: &removals,
             mirror: false,
             accepted: Accepted::None,
@@ -90,7 +90,7 @@ fn timed_poll(file: &Path, body: Vec<u8>) -> f64 {
             notify: None,
         };
         let clock = Clock::new(|| Timestamp::from(chrono::Utc::now()));
-        let report = poll(&mut store, &clock, request).await.expect("polls");
+        let report = poll(&mut store, &clock, &request, source).await.expect("polls");
         assert_eq!(report.row.outcome, "succeeded", "{:?}", report.error);
         store.close().await.expect("closes");
     });

@@ -60,11 +60,11 @@ async fn history(file: &Path, versions: usize) {
         Clock::new(move || Timestamp::from_millis(millis.fetch_add(1000, Ordering::Relaxed)));
     let removals = Removals { after_polls: None, min_count: 20, max_share: 0.2 };
     for round in 0..=POLLS {
+        let source = Source::Saved { name: "bench".into(), body: catalogue(items, round) };
         let request = Request {
             account: "default",
             catalogue: None,
             trigger: "file",
-            source: Source::Saved { name: "bench".into(), body: catalogue(items, round) },
             removals: &removals,
             mirror: false,
             accepted: Accepted::None,
@@ -74,7 +74,7 @@ async fn history(file: &Path, versions: usize) {
             patience: std::time::Duration::ZERO,
             notify: None,
         };
-        let report = poll(&mut store, &clock, request).await.expect("polls");
+        let report = poll(&mut store, &clock, &request, source).await.expect("polls");
         assert_eq!(report.row.outcome, "succeeded");
     }
     store.close().await.expect("closes");

@@ -17,22 +17,23 @@ use crate::{
         catalogue::Catalogue,
         diff::{Accepted, Diff, Policy, Poll, Standing, diff, is_foreign},
         foreign,
+        list::Answer,
     },
     config::{ApiVersion, Notify, Removals, Version},
     error::{Error, Result, caught},
-    heygen::{self, OnProgress},
+    heygen::{self, Fetched, OnProgress},
     notify,
     store::{
         Session, Store,
         host::host,
         json_text::JsonText,
-        outbox::{Before, Tell},
         past::Overlap,
         row::{Counts, PollRow, policy_json},
-        write::Outcome,
     },
     time::{Clock, Timestamp},
 };
+
+pub use crate::store::report::Report;
 
 use self::{
     ask::{Asking, Known, Received, from_file},
@@ -50,8 +51,6 @@ pub struct Request<'a> {
     pub catalogue: Option<Catalogue>,
     /// `manual`, `schedule`, `file` or `refresh`.
     pub trigger: &'a str,
-    /// Where the list comes from.
-    pub source: Source<'a>,
     /// When a removal is believed.
     pub removals: &'a Removals,
     /// Whether the mirror is on.
@@ -78,7 +77,7 @@ pub enum Source<'a> {
         client: &'a heygen::Client,
         /// Which version of it.
         version: Version,
-        /// Told while it comes.
+        /// Called while the list comes.
         progress: OnProgress<'a>,
     },
     /// A saved response.
@@ -90,128 +89,251 @@ pub enum Source<'a> {
     },
 }
 
-/// What a poll did, or would do.
-#[derive(Debug)]
-pub struct Report {
-    /// Its row, as written; the number is 0 in a dry run.
-    pub row: PollRow,
-    /// What it changed; `None` when it failed.
-    pub diff: Option<Diff>,
-    /// Why it failed.
-    pub error: Option<Error>,
-    /// The version of the API that the account has gone over to with this poll.
-    pub switched_to: Option<ApiVersion>,
-    /// At the first held poll after the version changed: what the two have in common.
-    pub overlap: Option<Overlap>,
-}
-
-impl Report {
-    /// Whether it changed an item or its history.
-    pub fn changes_tables(&self) -> bool {
-        self.diff.iter().flat_map(|diff| &diff.lists).any(|list| {
-            let is_moved = !list.newly_missing.is_empty() || !list.found_again.is_empty();
-            is_moved || !list.opened.is_empty() || !list.removed.is_empty()
-        })
-    }
-
-    /// The exit code that the poll asks for; `changed_is_10` as `--exit-code` says.
-    pub fn exit_code(&self, changed_is_10: bool) -> u8 {
-        match (&self.error, &self.diff) {
-            (Some(error), _) => error.kind.exit_code(),
-            (None, Some(diff)) if diff.held() > 0 => 3,
-            (None, Some(diff)) if changed_is_10 && diff.is_news() => 10,
-            _ => 0,
-        }
-    }
-}
-
 /// Polls once and writes what follows. An `Err` left no row: the lock was taken, the database is
 /// in trouble or the request makes no sense; a poll that failed otherwise is a [`Report`].
-pub async fn poll(store: &mut Store, clock: &Clock, request: Request<'_>) -> Result<Report> {
-    let started_at = clock.now();
-    refuse_future(&request, started_at)?;
-    let (deadline, patience) = (request.deadline, request.patience);
-    let mut session = store.wait_to_poll(request.account, started_at, deadline, patience).await?;
-    let archive = request.archive;
-    let (request, mut fetched) =
-        match prepare_and_fetch(&mut session, request, started_at, clock).await {
-            Ok(fetched) => fetched,
-            Err(error) => {
-                // A connection that cannot even roll back has lost its lock by itself.
-                let _ = session.end().await;
-                return Err(error);
-            }
-        };
-    let switched_to = fetched.switched_to;
-    let stored = receive(archive, &mut fetched, started_at).await;
-    let written = commit(session, &request, fetched, started_at, clock).await?;
-    // The caller's span of this poll, if it has made one.
-    tracing::Span::current().record("poll_id", written.row.poll_id);
-    if let (Some(archive), Some(stored)) = (archive, stored) {
-        keep(archive, store, &written.row, stored).await;
-    }
-    let overlap = overlap(store, &written).await;
-    let Outcome { row, diff, error } = written;
-    Ok(Report { row, diff, error, switched_to, overlap })
-}
-
-async fn prepare_and_fetch<'a>(
-    session: &mut Session<'_>,
-    request: Request<'a>,
-    started_at: Timestamp,
+pub async fn poll(
+    store: &mut Store,
     clock: &Clock,
-) -> Result<(Judged<'a>, Received)> {
-    let plan = match request.source.version() {
-        Some(version) => {
-            let catalogue = request.catalogue.unwrap_or_default();
-            Some(Plan::of_session(version, catalogue, session, started_at).await?)
-        }
-        None => None,
-    };
-    let (account, observed_at) = (request.account, request.observed_at);
-    let mut known = Known::Session(session, request.deadline);
-    let (judged, received) = fetch(request, plan, started_at, clock, &mut known).await?;
-    if let Some(observed_at) = observed_at
-        && let Some(last) = session.last_good(received.catalogue).await?
-        && observed_at <= last
-    {
-        return Err(too_early(account, received.catalogue, observed_at, last));
+    request: &Request<'_>,
+    source: Source<'_>,
+) -> Result<Report> {
+    let run = Run::begin(request, clock)?;
+    let (deadline, patience) = (request.deadline, request.patience);
+    let mut session =
+        store.wait_to_poll(request.account, run.started_at, deadline, patience).await?;
+    let done = run.in_session(&mut session, source).await;
+    // A connection that cannot even roll back has lost its lock by itself.
+    let _ = session.end().await;
+    let (mut report, staged) = done?;
+    // The caller's span of this poll, if it has made one.
+    tracing::Span::current().record("poll_id", report.row.poll_id);
+    if let (Some(archive), Some(staged)) = (request.archive, staged) {
+        keep(archive, store, &report.row, staged).await;
     }
-    Ok((judged, received))
+    report.overlap = overlap(store, &report).await;
+    Ok(report)
 }
 
-/// What the versions before and after a switch have in common, once removals are held. The poll is
-/// committed: what is wrong with the database here is found by the next one.
-async fn overlap(store: &mut Store, written: &Outcome) -> Option<Overlap> {
-    let Outcome { row, diff, .. } = written;
-    let version = row.api_version.as_deref()?;
-    diff.as_ref().filter(|diff| diff.held() > 0)?;
-    store.overlap(&row.account, row.catalogue(), version).await.ok().flatten()
+/// Works out what a poll would do, and writes nothing; `store` is `None` where there is no
+/// database yet.
+pub async fn dry_run(
+    mut store: Option<&mut Store>,
+    clock: &Clock,
+    request: &Request<'_>,
+    source: Source<'_>,
+) -> Result<Report> {
+    let run = Run::begin(request, clock)?;
+    let mut known = Known { store: store.as_deref_mut(), account: request.account, deadline: None };
+    let fetched = run.fetch(source, &mut known).await?;
+    let snapshot = match store {
+        Some(store) => {
+            run.refuse_early(store, fetched.catalogue).await?;
+            run.read(store, &fetched).await?
+        }
+        None => Standing::default(),
+    };
+    Ok(run.judge(fetched, &snapshot))
 }
 
-/// The answer goes into the archive before the commit: a process that ends right after it leaves
-/// nothing that cannot be made up for.
-async fn receive(
-    archive: Option<&Archive>,
-    fetched: &mut Received,
+/// A poll on its way.
+struct Run<'a> {
+    request: &'a Request<'a>,
+    clock: &'a Clock,
     started_at: Timestamp,
-) -> Option<Result<Stored>> {
-    let list = &mut fetched.list;
-    let (archive, bodies) = (archive?, list.bodies.take()?);
-    list.answer.as_ref().ok()?;
-    let received = archive.receive(bodies, started_at, list.response_sha256.as_deref());
-    Some(caught(received).await)
+}
+
+impl<'a> Run<'a> {
+    fn begin(request: &'a Request<'a>, clock: &'a Clock) -> Result<Self> {
+        let started_at = clock.now();
+        refuse_future(request, started_at)?;
+        Ok(Self { request, clock, started_at })
+    }
+
+    /// From the lock to the commit. The answer goes into the archive's staging area before the
+    /// commit: a process that ends right after it leaves nothing that cannot be made up for.
+    async fn in_session(
+        &self,
+        session: &mut Session<'_>,
+        source: Source<'_>,
+    ) -> Result<(Report, Option<Result<Stored>>)> {
+        let Request { account, deadline, notify, .. } = *self.request;
+        let store = Some(session.store());
+        let mut known = Known { store, account, deadline: Some(deadline) };
+        let mut fetched = self.fetch(source, &mut known).await?;
+        self.refuse_early(session.store(), fetched.catalogue).await?;
+        let staged = self.stage(&mut fetched.list).await;
+        session.begin_writing().await?;
+        let snapshot = self.read(session.store(), &fetched).await?;
+        let mut report = self.judge(fetched, &snapshot);
+        match notify.filter(|notify| notify.url.is_some()) {
+            Some(notify) => {
+                let before = session.before(&report.row).await?;
+                session.write(&mut report).await?;
+                let drafts = notify::drafts(&notify.watch, &report, before);
+                session.put_notices(&report.row, drafts).await?;
+            }
+            None => session.write(&mut report).await?,
+        }
+        session.commit().await?;
+        Ok((report, staged))
+    }
+
+    async fn fetch(&self, source: Source<'_>, known: &mut Known<'_>) -> Result<Received> {
+        let Request { account, catalogue, trigger, archive, .. } = *self.request;
+        let (started_at, clock, keep) = (self.started_at, self.clock, archive.is_some());
+        match source {
+            Source::Saved { name, body } => from_file(name, &body, catalogue, keep, clock),
+            Source::Api { client, version, progress } => {
+                let catalogue = catalogue.unwrap_or_default();
+                let counts = matches!(trigger, "manual" | "schedule");
+                let store = known.store.as_deref_mut();
+                let plan = Plan::of_account(version, catalogue, account, store, started_at).await?;
+                let asking =
+                    Asking { catalogue, plan, client, keep, progress, counts, started_at, clock };
+                asking.ask(known).await
+            }
+        }
+    }
+
+    /// A backfill goes to the end of history or nowhere; refused before anything is staged.
+    async fn refuse_early(&self, store: &mut Store, catalogue: Catalogue) -> Result<()> {
+        let Request { account, observed_at, .. } = *self.request;
+        let Some(observed_at) = observed_at else { return Ok(()) };
+        match store.last_good(account, catalogue).await? {
+            Some(last) if observed_at <= last => {
+                Err(too_early(account, catalogue, observed_at, last))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn stage(&self, list: &mut Fetched) -> Option<Result<Stored>> {
+        let (archive, bodies) = (self.request.archive?, list.bodies.take()?);
+        list.answer.as_ref().ok()?;
+        let staged = archive.receive(bodies, self.started_at, list.response_sha256.as_deref());
+        Some(caught(staged).await)
+    }
+
+    /// What the tables hold, as far as the answer is to be compared with it.
+    async fn read(&self, store: &mut Store, fetched: &Received) -> Result<Standing> {
+        if fetched.list.answer.is_err() {
+            return Ok(Standing::default());
+        }
+        let Request { account, observed_at, .. } = *self.request;
+        let now = observed_at.unwrap_or_else(|| self.clock.now());
+        let after_polls = self.policy(fetched.version).after_polls;
+        store.standing(account, fetched.catalogue, after_polls, now).await
+    }
+
+    fn policy(&self, version: ApiVersion) -> Policy {
+        let Removals { min_count, max_share, .. } = *self.request.removals;
+        let after_polls = self.request.removals.after_polls_on(version);
+        Policy { after_polls, min_count, max_share, accepted: self.request.accepted }
+    }
+
+    /// Turns what came into a row and, where it is a list that can be believed, a diff.
+    fn judge(&self, fetched: Received, snapshot: &Standing) -> Report {
+        let policy = self.policy(fetched.version);
+        let mut row = self.row(&fetched, &policy);
+        let switched_to = fetched.switched_to;
+        let compared = fetched.list.answer;
+        let compared = compared.and_then(|answer| self.compare(&row, &policy, answer, snapshot));
+        row.finished_at = Some(self.clock.now());
+        match compared {
+            Ok((observed_at, diff)) => {
+                row.observed_at = Some(observed_at);
+                count(&mut row, &diff);
+                Report { row, diff: Some(diff), switched_to, ..Report::default() }
+            }
+            Err(error) => {
+                row.outcome = "failed".into();
+                row.error = Some(error.message.clone());
+                Report { row, error: Some(error), switched_to, ..Report::default() }
+            }
+        }
+    }
+
+    /// The diff, and the time at which history has it.
+    ///
+    /// # Errors
+    /// What fails the poll: the clock is far behind, or the list is another account's.
+    fn compare(
+        &self,
+        row: &PollRow,
+        policy: &Policy,
+        answer: Answer,
+        snapshot: &Standing,
+    ) -> Result<(Timestamp, Diff)> {
+        let last = snapshot.last_good.as_ref().map(|poll| poll.observed_at);
+        let received = row.observed_at.unwrap_or(self.started_at);
+        let observed_at = self.after(last, received, row.catalogue())?;
+        let api_version = row.api_version.as_deref().unwrap_or_default();
+        let poll = Poll { observed_at, api_version, policy, mirror: self.request.mirror };
+        if is_foreign(snapshot, &answer, &poll) && !policy.accepted.replaces_all(snapshot) {
+            return Err(foreign::refusal(&answer, snapshot.current_set()));
+        }
+        Ok((observed_at, diff(snapshot, answer, &poll)))
+    }
+
+    /// The one clock of history is strictly increasing: `received`, or 1 ms after `last`.
+    fn after(
+        &self,
+        last: Option<Timestamp>,
+        received: Timestamp,
+        catalogue: Catalogue,
+    ) -> Result<Timestamp> {
+        let Some(last) = last.filter(|last| received <= *last) else { return Ok(received) };
+        if let Some(error) = ahead_of_clock(self.request.account, catalogue, last, received) {
+            return Err(error);
+        }
+        let nudged = last.plus(Duration::from_millis(1));
+        tracing::warn!(
+            "the clock is behind the last poll ({received}, {last}); this one is dated {nudged}"
+        );
+        Ok(nudged)
+    }
+
+    fn row(&self, fetched: &Received, policy: &Policy) -> PollRow {
+        let small = |number: Option<u64>| number.and_then(|number| i64::try_from(number).ok());
+        let list = &fetched.list;
+        PollRow {
+            account: self.request.account.to_owned(),
+            catalogue: fetched.catalogue.as_str().to_owned(),
+            trigger: self.request.trigger.to_owned(),
+            api_version: Some(fetched.version.as_str().to_owned()),
+            source: Some(list.source.clone()),
+            started_at: Some(self.started_at),
+            observed_at: list.received_at.map(|at| self.request.observed_at.unwrap_or(at)),
+            policy: Some(JsonText(policy_json(policy))),
+            http_status: list.http_status.map(i64::from),
+            request_id: list.request_id.clone(),
+            response_bytes: small(list.response_bytes),
+            response_sha256: list.response_sha256.clone(),
+            warning: list.warning.clone(),
+            superseded: fetched.superseded,
+            host: Some(host()),
+            tool_version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+            ..PollRow::default()
+        }
+    }
+}
+
+/// What the row says of its diff.
+fn count(row: &mut PollRow, diff: &Diff) {
+    row.outcome = if diff.held() > 0 { "held" } else { "succeeded" }.into();
+    row.counts = Some(Counts::of(diff));
+    row.held_reason = diff.held_reason();
 }
 
 /// Archive failures never fail a poll. They are logged as errors, so that they are seen where only
 /// errors are.
-async fn keep(archive: &Archive, store: &mut Store, row: &PollRow, stored: Result<Stored>) {
+async fn keep(archive: &Archive, store: &mut Store, row: &PollRow, staged: Result<Stored>) {
     if row.failed() {
         archive.forget(row).await;
         return;
     }
-    let kept = match stored {
-        Ok(stored) => caught(archive.keep(store, row.poll_id, stored)).await,
+    let kept = match staged {
+        Ok(staged) => caught(archive.keep(store, row.poll_id, staged)).await,
         Err(error) => Err(error),
     };
     if let Err(error) = kept {
@@ -222,66 +344,13 @@ async fn keep(archive: &Archive, store: &mut Store, row: &PollRow, stored: Resul
     }
 }
 
-/// Works out what a poll would do, and writes nothing; `store` is `None` where there is no
-/// database yet.
-pub async fn dry_run(
-    store: Option<&mut Store>,
-    clock: &Clock,
-    request: Request<'_>,
-) -> Result<Report> {
-    let started_at = clock.now();
-    refuse_future(&request, started_at)?;
-    let mut store = store;
-    let plan = match request.source.version() {
-        Some(version) => {
-            let (account, catalogue) = (request.account, request.catalogue.unwrap_or_default());
-            let store = store.as_deref_mut();
-            Some(Plan::of_account(version, catalogue, account, store, started_at).await?)
-        }
-        None => None,
-    };
-    let mut known = Known::Store(store.as_deref_mut(), request.account);
-    let (request, fetched) = fetch(request, plan, started_at, clock, &mut known).await?;
-    let switched_to = fetched.switched_to;
-    let after_polls = request.removals.after_polls_on(fetched.version);
-    let standing = match store {
-        Some(store) => {
-            let (account, catalogue) = (request.account, fetched.catalogue);
-            store.standing(account, catalogue, after_polls, clock.now()).await?
-        }
-        None => Standing::default(),
-    };
-    let judged = Judge { request: &request, started_at, clock, after_polls };
-    let Outcome { row, diff, error } = match fetched.list.answer.as_ref().err() {
-        Some(_) => judged.failed(&fetched, None),
-        None => judged.answered(fetched, standing)?,
-    };
-    Ok(Report { row, diff, error, switched_to, overlap: None })
-}
-
-async fn commit(
-    session: Session<'_>,
-    request: &Judged<'_>,
-    fetched: Received,
-    started_at: Timestamp,
-    clock: &Clock,
-) -> Result<Outcome> {
-    let after_polls = request.removals.after_polls_on(fetched.version);
-    let judge = Judge { request, started_at, clock, after_polls };
-    let watch = request.notify.filter(|notify| notify.url.is_some()).map(|notify| &notify.watch);
-    let drafts = |outcome: &Outcome, before: Before| {
-        watch.map_or(vec![], |watch| notify::drafts(watch, outcome, before))
-    };
-    let tell = watch.map(|_| &drafts as Tell<'_>);
-    match fetched.list.answer.as_ref().err() {
-        Some(_) => session.record(judge.failed(&fetched, None), clock.now(), tell).await,
-        None => {
-            let now = request.observed_at.unwrap_or_else(|| clock.now());
-            let catalogue = fetched.catalogue;
-            let judged = |standing| judge.answered(fetched, standing);
-            session.commit(catalogue, after_polls, now, tell, judged).await
-        }
-    }
+/// What the versions before and after a switch have in common, once removals are held. The poll is
+/// committed: what is wrong with the database here is found by the next one.
+async fn overlap(store: &mut Store, report: &Report) -> Option<Overlap> {
+    let Report { row, diff, .. } = report;
+    let version = row.api_version.as_deref()?;
+    diff.as_ref().filter(|diff| diff.held() > 0)?;
+    store.overlap(&row.account, row.catalogue(), version).await.ok().flatten()
 }
 
 /// A backfill is of the past.
@@ -332,174 +401,4 @@ fn too_early(
 /// `account 'default'`, and its catalogue where that is not the usual one.
 pub fn whose(account: &str, catalogue: Catalogue) -> String {
     catalogue.of(&format!("account '{account}'"))
-}
-
-/// A request once its list has come.
-struct Judged<'a> {
-    account: &'a str,
-    trigger: &'a str,
-    removals: &'a Removals,
-    mirror: bool,
-    accepted: Accepted,
-    observed_at: Option<Timestamp>,
-    notify: Option<&'a Notify>,
-}
-
-impl Source<'_> {
-    /// The version that is configured; a saved response has none.
-    fn version(&self) -> Option<Version> {
-        match self {
-            Self::Api { version, .. } => Some(*version),
-            Self::Saved { .. } => None,
-        }
-    }
-}
-
-async fn fetch<'a>(
-    request: Request<'a>,
-    plan: Option<Plan>,
-    started_at: Timestamp,
-    clock: &Clock,
-    known: &mut Known<'_, '_>,
-) -> Result<(Judged<'a>, Received)> {
-    let Request {
-        account,
-        catalogue,
-        trigger,
-        source,
-        removals,
-        mirror,
-        accepted,
-        observed_at,
-        archive,
-        deadline: _,
-        patience: _,
-        notify,
-    } = request;
-    let keep = archive.is_some();
-    let received = match source {
-        Source::Api { client, version, progress } => {
-            let catalogue = catalogue.unwrap_or_default();
-            let counts = matches!(trigger, "manual" | "schedule");
-            let unknown = || Plan::new(version, catalogue, &Default::default(), started_at);
-            let plan = plan.unwrap_or_else(unknown);
-            let asking =
-                Asking { catalogue, plan, client, keep, progress, counts, started_at, clock };
-            asking.ask(known).await?
-        }
-        Source::Saved { name, body } => from_file(name, &body, catalogue, keep, clock)?,
-    };
-    let judged = Judged { account, trigger, removals, mirror, accepted, observed_at, notify };
-    Ok((judged, received))
-}
-
-/// What the row says of its diff.
-fn count(row: &mut PollRow, diff: &Diff) {
-    row.outcome = if diff.held() > 0 { "held" } else { "succeeded" }.into();
-    row.counts = Some(Counts::of(diff));
-    row.held_reason = diff.held_reason();
-}
-
-/// What turns an answer into a row and a diff.
-struct Judge<'a> {
-    request: &'a Judged<'a>,
-    started_at: Timestamp,
-    clock: &'a Clock,
-    after_polls: u32,
-}
-
-impl Judge<'_> {
-    fn policy(&self) -> Policy {
-        let Removals { after_polls: _, min_count, max_share } = *self.request.removals;
-        let accepted = self.request.accepted;
-        Policy { after_polls: self.after_polls, min_count, max_share, accepted }
-    }
-
-    fn answered(&self, fetched: Received, standing: Standing) -> Result<Outcome> {
-        let last = standing.last_good.as_ref().map(|poll| poll.observed_at);
-        let observed_at = match self.observed_at(&fetched, last)? {
-            Ok(observed_at) => observed_at,
-            Err(error) => return Ok(self.failed(&fetched, Some(error))),
-        };
-        let mut row = self.row(&fetched);
-        let policy = self.policy();
-        let api_version = fetched.version.as_str();
-        let poll = Poll { observed_at, api_version, policy: &policy, mirror: self.request.mirror };
-        if let Ok(answer) = &fetched.list.answer
-            && is_foreign(&standing, answer, &poll)
-            && !policy.accepted.replaces_all(&standing)
-        {
-            let refusal = foreign::refusal(answer, standing.current_set());
-            return Ok(self.failed(&fetched, Some(refusal)));
-        }
-        let Ok(answer) = fetched.list.answer else {
-            return Ok(Outcome { row, diff: None, error: None });
-        };
-        let diff = diff(&standing, answer, &poll);
-        row.observed_at = Some(observed_at);
-        count(&mut row, &diff);
-        row.finished_at = Some(self.clock.now());
-        Ok(Outcome { row, diff: Some(diff), error: None })
-    }
-
-    /// The one clock of history: strictly increasing. The outer error is the caller's (a backfill
-    /// too early), the inner one fails the poll.
-    fn observed_at(
-        &self,
-        fetched: &Received,
-        last: Option<Timestamp>,
-    ) -> Result<Result<Timestamp>> {
-        let received = fetched.list.received_at.unwrap_or(self.started_at);
-        let observed_at = self.request.observed_at.unwrap_or(received);
-        let Some(last) = last.filter(|last| observed_at <= *last) else {
-            return Ok(Ok(observed_at));
-        };
-        if self.request.observed_at.is_some() {
-            return Err(too_early(self.request.account, fetched.catalogue, observed_at, last));
-        }
-        if let Some(error) =
-            ahead_of_clock(self.request.account, fetched.catalogue, last, observed_at)
-        {
-            return Ok(Err(error));
-        }
-        let nudged = last.plus(Duration::from_millis(1));
-        tracing::warn!(
-            "the clock is behind the last poll ({observed_at}, {last}); this one is dated {nudged}"
-        );
-        Ok(Ok(nudged))
-    }
-
-    /// A poll that failed, for the reason of its answer or another.
-    fn failed(&self, fetched: &Received, error: Option<Error>) -> Outcome {
-        let error = error.or_else(|| fetched.list.answer.as_ref().err().cloned());
-        let mut row = self.row(fetched);
-        row.outcome = "failed".into();
-        row.observed_at = fetched.list.received_at.map(|at| self.request.observed_at.unwrap_or(at));
-        row.error = error.as_ref().map(|error| error.message.clone());
-        row.finished_at = Some(self.clock.now());
-        Outcome { row, diff: None, error }
-    }
-
-    fn row(&self, fetched: &Received) -> PollRow {
-        let small = |number: Option<u64>| number.and_then(|number| i64::try_from(number).ok());
-        let list = &fetched.list;
-        PollRow {
-            account: self.request.account.to_owned(),
-            catalogue: fetched.catalogue.as_str().to_owned(),
-            trigger: self.request.trigger.to_owned(),
-            api_version: Some(fetched.version.as_str().to_owned()),
-            source: Some(list.source.clone()),
-            started_at: Some(self.started_at),
-            policy: Some(JsonText(policy_json(&self.policy()))),
-            http_status: list.http_status.map(i64::from),
-            request_id: list.request_id.clone(),
-            response_bytes: small(list.response_bytes),
-            response_sha256: list.response_sha256.clone(),
-            warning: list.warning.clone(),
-            superseded: fetched.superseded,
-            host: Some(host()),
-            tool_version: Some(env!("CARGO_PKG_VERSION").to_owned()),
-            ..PollRow::default()
-        }
-    }
 }

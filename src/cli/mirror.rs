@@ -305,15 +305,12 @@ async fn refresh(
             expect_no_orphan(store, &account, config, context).await?;
             let Input::Key(key) = source? else { return Ok(()) };
             let client = client(config, key, &context.clock)?;
+            let version = config.api.version;
+            let source = Source::Api { client: &client, version, progress: &|_| () };
             let request = Request {
                 account: &account,
                 catalogue: Some(catalogue),
                 trigger: "refresh",
-                source: Source::Api {
-                    client: &client,
-                    version: config.api.version,
-                    progress: &|_| (),
-                },
                 removals: &config.removals,
                 mirror: true,
                 accepted: Accepted::None,
@@ -325,7 +322,7 @@ async fn refresh(
             };
             context.service.health.step(deadline(config));
             let span = log::span(&account, "refresh");
-            let report = poll(store, &context.clock, request).instrument(span).await?;
+            let report = poll(store, &context.clock, &request, source).instrument(span).await?;
             codes.push(report.exit_code(false));
             let held = report::held(&report, &context.program());
             if let Some(held) = held.filter(|_| !context.quiet) {

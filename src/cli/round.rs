@@ -215,7 +215,6 @@ impl<'a> Round<'a> {
             account: &task.account,
             catalogue: task.catalogue,
             trigger,
-            source,
             removals: &config.removals,
             mirror: config.mirror.enabled,
             accepted: self.accepted,
@@ -226,8 +225,8 @@ impl<'a> Round<'a> {
             notify: Some(&config.notify),
         };
         match store {
-            Some(store) if !self.dry_run => poll(store, &context.clock, request).await,
-            store => dry_run(store, &context.clock, request).await,
+            Some(store) if !self.dry_run => poll(store, &context.clock, &request, source).await,
+            store => dry_run(store, &context.clock, &request, source).await,
         }
     }
 }

@@ -15,8 +15,8 @@ use crate::{
     catalog::diff::Diff,
     store::{
         outbox::{Before, Draft},
+        report::Report,
         row::{Counts, PollRow},
-        write::Outcome,
     },
     words::hex,
 };
@@ -29,9 +29,9 @@ const MOST_TEXT: usize = 3_000;
 const LONGEST_REASON: usize = 500;
 
 /// The notices of a poll that is being written, `before` being how its account stood.
-pub fn drafts(watch: &[String], outcome: &Outcome, before: Before) -> Vec<Draft> {
-    let row = &outcome.row;
-    let Some(diff) = &outcome.diff else {
+pub fn drafts(watch: &[String], report: &Report, before: Before) -> Vec<Draft> {
+    let row = &report.row;
+    let Some(diff) = &report.diff else {
         return if before.failed == 0 { vec![failing(row)] } else { vec![] };
     };
     let recovered = (before.failed > 0).then(|| recovered(row, before));

@@ -21,7 +21,7 @@ use crate::{
     config::ApiVersion,
     error::{Error, Kind, Result},
     heygen::{self, Fetched, OnProgress, Presence, Progress},
-    store::{Session, Store},
+    store::Store,
     time::{Clock, Timestamp},
     words::hex,
 };
@@ -41,24 +41,27 @@ pub(super) struct Received {
 }
 
 /// The database while a list is read.
-pub(super) enum Known<'a, 's> {
-    /// A poll's, whose lock ends when nothing moves for so long.
-    Session(&'a mut Session<'s>, Duration),
-    /// A dry run's; `None` where there is no database yet.
-    Store(Option<&'a mut Store>, &'a str),
+pub(super) struct Known<'a> {
+    /// `None` where there is none yet.
+    pub store: Option<&'a mut Store>,
+    pub account: &'a str,
+    /// The lock of a poll ends when nothing moves for so long; a dry run has none.
+    pub deadline: Option<Duration>,
 }
 
-impl Known<'_, '_> {
+impl Known<'_> {
     /// Does `work`, and keeps the lock for as long as `moved` shows progress.
     async fn during<T>(&mut self, moved: &AtomicBool, work: impl Future<Output = T>) -> T {
-        let Self::Session(session, deadline) = self else { return work.await };
+        let (Some(store), Some(deadline)) = (&mut self.store, self.deadline) else {
+            return work.await;
+        };
         let mut work = pin!(work);
         loop {
             tokio::select! {
                 done = &mut work => return done,
-                () = tokio::time::sleep(*deadline / 4) => {
+                () = tokio::time::sleep(deadline / 4) => {
                     if moved.swap(false, Ordering::Relaxed) {
-                        session.keep_alive().await;
+                        store.keep_alive().await;
                     }
                 }
             }
@@ -66,10 +69,9 @@ impl Known<'_, '_> {
     }
 
     async fn lacks_any(&mut self, answer: &Answer) -> Result<bool> {
-        match self {
-            Self::Session(session, _) => session.lacks_any(answer).await,
-            Self::Store(Some(store), account) => store.lacks_any(account, answer).await,
-            Self::Store(None, _) => Ok(false),
+        match &mut self.store {
+            Some(store) => store.lacks_any(self.account, answer).await,
+            None => Ok(false),
         }
     }
 }
@@ -93,7 +95,7 @@ impl Asking<'_> {
     ///
     /// # Errors
     /// The database cannot be read.
-    pub async fn ask(&self, known: &mut Known<'_, '_>) -> Result<Received> {
+    pub async fn ask(&self, known: &mut Known<'_>) -> Result<Received> {
         let plan = &self.plan;
         if plan.switches {
             // As an error, so that it is seen where only errors are.
@@ -118,7 +120,7 @@ impl Asking<'_> {
     }
 
     /// Reads the list, a second time where the first reading broke off and lacks an item.
-    async fn read(&self, version: ApiVersion, known: &mut Known<'_, '_>) -> Result<Fetched> {
+    async fn read(&self, version: ApiVersion, known: &mut Known<'_>) -> Result<Fetched> {
         let moved = AtomicBool::new(false);
         let progress = |progress: Progress| {
             moved.store(true, Ordering::Relaxed);
@@ -147,7 +149,7 @@ impl Asking<'_> {
     }
 
     /// What one version answered, and whether that shows that it is gone.
-    async fn judged(&self, mut list: Fetched, known: &mut Known<'_, '_>) -> Received {
+    async fn judged(&self, mut list: Fetched, known: &mut Known<'_>) -> Received {
         let version = self.plan.ask;
         let superseded = match self.plan.verdict(version, &list, self.clock.now()) {
             Verdict::Nothing => false,

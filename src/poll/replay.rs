@@ -13,15 +13,18 @@ use crate::{
         Archive,
         envelope::{Entry, Envelope, Stored},
     },
-    catalog::diff::{Policy, Poll, diff},
+    catalog::{
+        diff::{Policy, Poll, diff},
+        list::Answer,
+    },
     error::{Error, Result},
     heygen::ApiVersion,
     store::{
-        Store,
+        Session, Store,
+        report::Report,
         row::{PollRow, policy_of},
-        write::Outcome,
     },
-    time::Clock,
+    time::{Clock, Timestamp},
 };
 
 /// How long one poll may keep the database's lock.
@@ -128,7 +131,7 @@ impl Replaying<'_> {
             return Err(self.gap(last + 1, row.poll_id - 1));
         }
         match row.failed() {
-            true => self.failed(row).await,
+            true => self.write(row, None).await,
             false => self.answered(row, answer).await,
         }
     }
@@ -145,13 +148,7 @@ impl Replaying<'_> {
         ))
     }
 
-    async fn failed(&mut self, row: PollRow) -> Result<()> {
-        let now = self.clock.now();
-        let session = self.store.begin_poll(&row.account.clone(), now, DEADLINE).await?;
-        session.record(Outcome { row, diff: None, error: None }, now, None).await.map(drop)
-    }
-
-    async fn answered(&mut self, mut row: PollRow, stored: &Stored) -> Result<()> {
+    async fn answered(&mut self, row: PollRow, stored: &Stored) -> Result<()> {
         let poll = row.poll_id;
         let spoiled =
             |what: &str| Error::storage(format!("the record of poll {poll} has no {what}"));
@@ -165,19 +162,20 @@ impl Replaying<'_> {
                  not know; use a newer one"
             ))
         })?;
-        let catalogue = row.catalogue();
-        let answer = version.read(catalogue, self.text(stored).await?);
+        let answer = version.read(row.catalogue(), self.text(stored).await?);
         let answer = answer.map_err(|error| error.context(&stored.file))?;
+        let judged =
+            Poll { observed_at, api_version: &api_version, policy: &policy, mirror: false };
+        self.write(row, Some((answer, judged))).await
+    }
+
+    /// Writes a poll with its recorded row: one that failed alone, another with what follows from
+    /// its answer.
+    async fn write(&mut self, row: PollRow, answer: Option<(Answer, Poll<'_>)>) -> Result<()> {
         let now = self.clock.now();
-        let session = self.store.begin_poll(&row.account.clone(), now, DEADLINE).await?;
-        let judge = |standing| {
-            let poll =
-                Poll { observed_at, api_version: &api_version, policy: &policy, mirror: false };
-            let diff = diff(&standing, answer, &poll);
-            count(&mut row, &diff);
-            Ok(Outcome { row, diff: Some(diff), error: None })
-        };
-        session.commit(catalogue, policy.after_polls, now, None, judge).await.map(drop)
+        let mut session = self.store.begin_poll(&row.account, now, DEADLINE).await?;
+        let written = write(&mut session, row, answer, now).await;
+        written.and(session.end().await)
     }
 
     async fn text(&mut self, stored: &Stored) -> Result<&[u8]> {
@@ -186,4 +184,24 @@ impl Replaying<'_> {
         }
         Ok(self.answer.as_ref().map_or(&[], |(_, text)| text))
     }
+}
+
+async fn write(
+    session: &mut Session<'_>,
+    row: PollRow,
+    answer: Option<(Answer, Poll<'_>)>,
+    now: Timestamp,
+) -> Result<()> {
+    session.begin_writing().await?;
+    let mut report = Report { row, ..Report::default() };
+    if let Some((answer, poll)) = answer {
+        let (account, catalogue) = (report.row.account.clone(), report.row.catalogue());
+        let after_polls = poll.policy.after_polls;
+        let snapshot = session.store().standing(&account, catalogue, after_polls, now).await?;
+        let diff = diff(&snapshot, answer, &poll);
+        count(&mut report.row, &diff);
+        report.diff = Some(diff);
+    }
+    session.write(&mut report).await?;
+    session.commit().await
 }

@@ -12,7 +12,7 @@ use crate::{
     error::{Error, Result, gravest},
     heygen::{Fetched, Presence, sunset},
     store::{
-        Session, Store,
+        Store,
         past::{Past, Reads, Superseded},
     },
     time::Timestamp,
@@ -93,21 +93,10 @@ impl Plan {
         Self { watch: Some(Watch { over_from, any_current, superseded }), ..fixed(OLD) }
     }
 
-    /// The plan of a poll that holds the account's lock.
-    pub(super) async fn of_session(
-        version: Version,
-        catalogue: Catalogue,
-        session: &mut Session<'_>,
-        now: Timestamp,
-    ) -> Result<Self> {
-        let past = match version {
-            Version::Fixed(_) => Past::default(),
-            Version::Auto => session.past(catalogue, OLD.as_str(), NEW.as_str(), READS).await?,
-        };
-        Ok(Self::new(version, catalogue, &past, now))
-    }
-
-    /// The plan of a caller that does not poll; `store` is `None` where there is no database yet.
+    /// The plan of an account at `now`; `store` is `None` where there is no database yet.
+    ///
+    /// # Errors
+    /// The database cannot be read.
     pub async fn of_account(
         version: Version,
         catalogue: Catalogue,

@@ -32,12 +32,10 @@ use crate::{
 /// The pause between two tries to take a lock that is waited for.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// The right to poll one account: ends with [`Session::end`], a commit, or by being dropped.
+/// The right to poll one account: ends with [`Session::end`] or by being dropped.
 #[derive(Debug)]
 pub struct Session<'s> {
     pub(super) store: &'s mut Store,
-    /// The account.
-    pub(super) account: String,
     /// SQLite's lock; on PostgreSQL the transaction is it.
     file: Option<LockFile>,
 }
@@ -64,6 +62,7 @@ impl Store {
         deadline: Duration,
         patience: Duration,
     ) -> Result<Session<'_>> {
+        self.roll_back().await?;
         let begun = Instant::now();
         let file = loop {
             match self.lock(account, started_at, deadline).await {
@@ -73,7 +72,7 @@ impl Store {
                 locked => break locked?,
             }
         };
-        Ok(Session { store: self, account: account.to_owned(), file })
+        Ok(Session { store: self, file })
     }
 
     /// Takes the lock of `account` or fails at once with [`crate::error::Kind::Busy`], naming the
@@ -128,6 +127,15 @@ impl Store {
         }
     }
 
+    /// Ends the poll's transaction, if one is open.
+    async fn roll_back(&mut self) -> Result<()> {
+        if std::mem::take(&mut self.in_transaction) {
+            let ended = self.conn.execute(statements::ROLLBACK, &[]).await;
+            ended.map_err(|fault| self.trouble("leave", &fault))?;
+        }
+        Ok(())
+    }
+
     fn lock_path(&self, account: &str) -> PathBuf {
         let name = utf8_percent_encode(account, NON_ALPHANUMERIC).to_string();
         let name = match name.len() {
@@ -166,6 +174,7 @@ impl Store {
             let _ = self.conn.execute(statements::ROLLBACK, &[]).await;
         }
         let locked = locked.map_err(|fault| self.trouble("lock", &fault))?;
+        self.in_transaction = locked.is_ok();
         locked.map_err(|holder| busy(account, &holder))
     }
 }
@@ -224,18 +233,19 @@ fn lock_key(schema: &str, account: &str) -> i64 {
 }
 
 impl Session<'_> {
+    /// The database, for reading.
+    pub fn store(&mut self) -> &mut Store {
+        self.store
+    }
+
     /// The lock alone, without the right to write: it ends when it is dropped. Nothing on
     /// PostgreSQL, where the transaction is the lock.
     pub(super) fn into_lock(self) -> Option<LockFile> {
         self.file
     }
 
-    /// Leaves without writing anything.
+    /// Ends the poll; what was written since the last commit is undone.
     pub async fn end(self) -> Result<()> {
-        if self.store.conn.engine() == Engine::Postgres {
-            let ended = self.store.conn.execute(statements::ROLLBACK, &[]).await;
-            ended.map_err(|fault| self.store.trouble("leave", &fault))?;
-        }
-        Ok(())
+        self.store.roll_back().await
     }
 }

@@ -66,6 +66,8 @@ pub struct Store {
     pub(super) conn: Conn,
     /// What the file was, where a copy of it in memory is read.
     pub(super) copied: Option<Stamp>,
+    /// Whether a poll's transaction is open; on PostgreSQL it is the poll's lock.
+    pub(super) in_transaction: bool,
 }
 
 /// What a reader finds at a location.
@@ -210,7 +212,8 @@ impl Store {
     async fn met(location: &Location, write: bool) -> Result<(Self, Found)> {
         let meeting = async {
             let (conn, copied) = connect(location, write).await?;
-            let mut store = Self { location: location.clone(), conn, copied };
+            let location = location.clone();
+            let mut store = Self { location, conn, copied, in_transaction: false };
             let found = store.found().await?;
             Ok((store, found))
         };

@@ -11,7 +11,6 @@ use std::time::Duration;
 use super::{
     conn::{Conn, Fault},
     open::Store,
-    outcome::Outcome,
     row::PollRow,
 };
 use crate::{error::Result, time::Timestamp};
@@ -66,10 +65,6 @@ pub struct Draft {
     /// The message, as JSON.
     pub body: String,
 }
-
-/// What is to be told of a poll: asked within its transaction, once its number and digest are
-/// known.
-pub type Tell<'a> = &'a (dyn Fn(&Outcome, Before) -> Vec<Draft> + Send + Sync);
 
 /// A notice that its sender alone may send, for a while.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,8 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    conn::{Conn, Engine, Fault},
-    lock::Session,
+    conn::{Conn, Fault},
     open::Store,
     statements,
 };
@@ -55,57 +54,9 @@ pub struct Overlap {
     pub both: i64,
 }
 
-impl Session<'_> {
-    /// The past of the account's catalogue between the `older` version and the `newer` one; `reads` a
-    /// notice of the older one's end.
-    pub async fn past(
-        &mut self,
-        catalogue: Catalogue,
-        older: &str,
-        newer: &str,
-        reads: Reads,
-    ) -> Result<Past> {
-        let conn = &mut self.store.conn;
-        let past = async {
-            begin_apart(conn).await?;
-            let past = past_of(conn, &self.account, catalogue, older, newer, reads).await?;
-            end_apart(conn).await.map(|()| past)
-        };
-        let past = past.await;
-        past.map_err(|fault| self.store.trouble("read", &fault))
-    }
-
-    /// Whether a current item of the account is not in `answer`.
-    pub async fn lacks_any(&mut self, answer: &Answer) -> Result<bool> {
-        let conn = &mut self.store.conn;
-        let lacks = async {
-            begin_apart(conn).await?;
-            let lacks = lacks_any(conn, &self.account, answer).await?;
-            end_apart(conn).await.map(|()| lacks)
-        };
-        let lacks = lacks.await;
-        lacks.map_err(|fault| self.store.trouble("read", &fault))
-    }
-
-    /// When the last good poll of the account's catalogue was.
-    pub async fn last_good(&mut self, catalogue: Catalogue) -> Result<Option<Timestamp>> {
-        let args = [self.account.as_str().into(), catalogue.as_str().into(), 1.into()];
-        let row = self.store.conn.row(statements::RECENT_GOOD, &args).await;
-        let time = row.and_then(|row| row.map_or(Ok(None), |row| row.time(0)));
-        time.map_err(|fault| self.store.trouble("read", &fault))
-    }
-
-    /// Shows the database that the poll makes progress, so that its lock does not end. What is
-    /// wrong with the connection is found by the commit.
-    pub async fn keep_alive(&mut self) {
-        if self.store.conn.engine() == Engine::Postgres {
-            let _ = self.store.conn.row(statements::KEEP_ALIVE, &[]).await;
-        }
-    }
-}
-
 impl Store {
-    /// As [`Session::past`], without a poll.
+    /// The past of an account's catalogue between the `older` version and the `newer` one; `reads`
+    /// a notice of the older one's end.
     pub async fn past(
         &mut self,
         account: &str,
@@ -114,14 +65,57 @@ impl Store {
         newer: &str,
         reads: Reads,
     ) -> Result<Past> {
+        self.begin_apart().await?;
         let past = past_of(&mut self.conn, account, catalogue, older, newer, reads).await;
-        past.map_err(|fault| self.trouble("read", &fault))
+        let past = past.map_err(|fault| self.trouble("read", &fault))?;
+        self.end_apart().await.map(|()| past)
     }
 
-    /// As [`Session::lacks_any`], without a poll.
+    /// Whether a current item of the account is not in `answer`.
     pub async fn lacks_any(&mut self, account: &str, answer: &Answer) -> Result<bool> {
+        self.begin_apart().await?;
         let lacks = lacks_any(&mut self.conn, account, answer).await;
-        lacks.map_err(|fault| self.trouble("read", &fault))
+        let lacks = lacks.map_err(|fault| self.trouble("read", &fault))?;
+        self.end_apart().await.map(|()| lacks)
+    }
+
+    /// When the last good poll of the account's catalogue was.
+    pub async fn last_good(
+        &mut self,
+        account: &str,
+        catalogue: Catalogue,
+    ) -> Result<Option<Timestamp>> {
+        let args = [account.into(), catalogue.as_str().into(), 1.into()];
+        let row = self.conn.row(statements::RECENT_GOOD, &args).await;
+        let time = row.and_then(|row| row.map_or(Ok(None), |row| row.time(0)));
+        time.map_err(|fault| self.trouble("read", &fault))
+    }
+
+    /// Shows the database that the poll makes progress, so that its lock does not end. What is
+    /// wrong with the connection is found by the commit.
+    pub async fn keep_alive(&mut self) {
+        if self.in_transaction {
+            let _ = self.conn.row(statements::KEEP_ALIVE, &[]).await;
+        }
+    }
+
+    /// Within a poll's transaction the reading is undone at once, so that the tables are not locked
+    /// while the request lasts: only the poll's own lock is to be held then.
+    async fn begin_apart(&mut self) -> Result<()> {
+        self.in_transaction(statements::SAVEPOINT).await
+    }
+
+    async fn end_apart(&mut self) -> Result<()> {
+        self.in_transaction(statements::ROLLBACK_TO_SAVEPOINT).await
+    }
+
+    /// Runs `statement` if a transaction is open.
+    async fn in_transaction(&mut self, statement: &'static str) -> Result<()> {
+        if self.in_transaction {
+            let done = self.conn.execute(statement, &[]).await;
+            done.map_err(|fault| self.trouble("read", &fault))?;
+        }
+        Ok(())
     }
 
     /// What the account's version before has in common with `version`, whose last poll was held;
@@ -134,22 +128,6 @@ impl Store {
     ) -> Result<Option<Overlap>> {
         let overlap = overlap(&mut self.conn, account, catalogue, version).await;
         overlap.map_err(|fault| self.trouble("read", &fault))
-    }
-}
-
-/// On PostgreSQL the reading is undone at once, so that the tables are not locked while the
-/// request lasts: only the poll's own lock is to be held then.
-async fn begin_apart(conn: &mut Conn) -> Result<(), Fault> {
-    match conn.engine() {
-        Engine::Sqlite => Ok(()),
-        Engine::Postgres => conn.execute(statements::SAVEPOINT, &[]).await.map(drop),
-    }
-}
-
-async fn end_apart(conn: &mut Conn) -> Result<(), Fault> {
-    match conn.engine() {
-        Engine::Sqlite => Ok(()),
-        Engine::Postgres => conn.execute(statements::ROLLBACK_TO_SAVEPOINT, &[]).await.map(drop),
     }
 }
 

@@ -239,29 +239,21 @@ impl Store {
             Some(_) => Some(self.begin_poll(new, now, deadline).await?.into_lock()),
             None => None,
         };
-        let session = self.begin_poll(old, now, deadline).await?;
+        let mut session = self.begin_poll(old, now, deadline).await?;
         let renamed = session.rename(old, new).await;
+        let ended = session.end().await;
         drop(other);
-        renamed
+        renamed.and(ended)
     }
 }
 
 impl super::Session<'_> {
-    async fn rename(self, old: &str, new: &str) -> Result<()> {
-        let conn = &mut self.store.conn;
-        let renamed = rename(conn, old, new).await;
-        let renamed = renamed
-            .map_err(|fault| super::fault::trouble(&self.store.location, "rename in", &fault));
-        match renamed {
-            Ok(None) => Ok(()),
-            Ok(Some(why)) => {
-                self.end().await?;
-                Err(Error::usage(why))
-            }
-            Err(error) => {
-                self.end().await?;
-                Err(error)
-            }
+    async fn rename(&mut self, old: &str, new: &str) -> Result<()> {
+        self.begin_writing().await?;
+        let renamed = rename(&mut self.store.conn, old, new).await;
+        match renamed.map_err(|fault| self.store.trouble("rename in", &fault))? {
+            Some(why) => Err(Error::usage(why)),
+            None => self.commit().await,
         }
     }
 }
@@ -279,9 +271,6 @@ async fn rename(conn: &mut Conn, old: &str, new: &str) -> Result<Option<String>,
         )));
     }
     conn.execute(statements::RENAME, &[old.into(), new.into()]).await?;
-    if conn.engine() == super::conn::Engine::Postgres {
-        conn.execute(statements::COMMIT, &[]).await?;
-    }
     Ok(None)
 }
 

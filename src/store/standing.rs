@@ -30,7 +30,7 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Store {
     /// The standing of an account's catalogue as a poll at `now` needs it that believes a removal
-    /// after `after_polls`.
+    /// after `after_polls`; read in the poll's transaction if one is open.
     pub async fn standing(
         &mut self,
         account: &str,
@@ -38,15 +38,19 @@ impl Store {
         after_polls: u32,
         now: Timestamp,
     ) -> Result<Standing> {
-        self.begin_reading().await?;
+        if !self.in_transaction {
+            self.begin_reading().await?;
+        }
         let read = read(&mut self.conn, account, catalogue, after_polls, now).await;
         let standing = read.map_err(|fault| self.trouble("read", &fault))?;
-        self.end_reading().await?;
+        if !self.in_transaction {
+            self.end_reading().await?;
+        }
         Ok(standing)
     }
 }
 
-pub(super) async fn read(
+async fn read(
     conn: &mut Conn,
     account: &str,
     catalogue: Catalogue,

@@ -2,22 +2,20 @@
 
 use std::borrow::Cow;
 
-pub use super::outcome::Outcome;
 use super::{
     bulk::{AT_ONCE, Bulk, Column},
     conn::{Arg, Conn, Engine, Fault},
-    fault::trouble,
     lock::Session,
-    outbox::{self, Tell},
+    outbox::{self, Before, Draft},
+    report::Report,
     row::PollRow,
-    search, standing, statements,
+    search, statements,
     table::EXTRA,
 };
 use crate::{
     catalog::{
-        catalogue::Catalogue,
         cell::Cell,
-        diff::{Diff, FieldChange, ListDiff, Opened, OpenedBy, Standing},
+        diff::{Diff, FieldChange, ListDiff, Opened, OpenedBy},
         kind::Kind,
         links::LinkWrite,
         seal::{Seal, diff_lines},
@@ -31,100 +29,67 @@ use crate::{
 const LARGE_LOAD: usize = 20_000;
 
 impl Session<'_> {
-    /// Reads the standing of the account's catalogue, lets `judge` work out what follows from it, and writes that:
-    /// all of it or nothing. Gives back what was written, with the poll's number.
-    ///
-    /// An error of `judge` ends the poll without writing. What `tell` makes of it is written, too.
-    pub async fn commit(
-        self,
-        catalogue: Catalogue,
-        after_polls: u32,
-        now: Timestamp,
-        tell: Option<Tell<'_>>,
-        judge: impl FnOnce(Standing) -> Result<Outcome>,
-    ) -> Result<Outcome> {
-        let conn = &mut self.store.conn;
-        let wanted = Some((self.account.as_str(), catalogue));
-        let standing = begin(conn, wanted, after_polls, now).await;
-        let standing = standing.map_err(|fault| trouble(&self.store.location, "read", &fault));
-        let outcome = standing.and_then(judge);
-        self.finish(outcome, tell).await
-    }
-
-    /// Writes the row of a poll that failed, what `tell` makes of it, and nothing else.
-    pub async fn record(
-        self,
-        failed: Outcome,
-        now: Timestamp,
-        tell: Option<Tell<'_>>,
-    ) -> Result<Outcome> {
-        let begun = begin(&mut self.store.conn, None, 1, now).await;
-        let begun = begun.map_err(|fault| trouble(&self.store.location, "write", &fault));
-        self.finish(begun.map(|_| failed), tell).await
-    }
-
-    async fn finish(self, outcome: Result<Outcome>, tell: Option<Tell<'_>>) -> Result<Outcome> {
-        let conn = &mut self.store.conn;
-        let written = match outcome {
-            Ok(outcome) => write(conn, outcome, tell)
-                .await
-                .map_err(|fault| trouble(&self.store.location, "write", &fault))
-                .and_then(|written| written),
-            Err(error) => Err(error),
+    /// Takes the right to write: no other poll of this database is written until this one ends.
+    pub async fn begin_writing(&mut self) -> Result<()> {
+        let store = &mut *self.store;
+        let begin = match store.in_transaction {
+            true => statements::LOCK_POLLS,
+            false => store.conn.engine().begin_writing(),
         };
-        if written.is_err() {
-            // A connection that cannot even roll back has nothing to lose: its end is a rollback.
-            let _ = self.store.conn.execute(statements::ROLLBACK, &[]).await;
-        }
-        written
+        let begun = store.conn.execute(begin, &[]).await;
+        begun.map_err(|fault| store.trouble("write", &fault))?;
+        store.in_transaction = true;
+        Ok(())
+    }
+
+    /// The polls of the same catalogue before the poll `row`, which is not yet written.
+    pub async fn before(&mut self, row: &PollRow) -> Result<Before> {
+        let before = outbox::before(&mut self.store.conn, row).await;
+        before.map_err(|fault| self.store.trouble("read", &fault))
+    }
+
+    /// Writes the poll's row and all that its diff changes, and gives the row its number and its
+    /// digest. The links of the diff are taken.
+    ///
+    /// # Errors
+    /// The database cannot be written; or a replayed poll does not come out as it was recorded.
+    pub async fn write(&mut self, report: &mut Report) -> Result<()> {
+        let written = write(&mut self.store.conn, report).await;
+        written.map_err(|fault| self.store.trouble("write", &fault))?
+    }
+
+    /// Writes notices of the poll `row`.
+    pub async fn put_notices(&mut self, row: &PollRow, drafts: Vec<Draft>) -> Result<()> {
+        let put = outbox::put(&mut self.store.conn, row, drafts).await;
+        put.map_err(|fault| self.store.trouble("write", &fault))
+    }
+
+    /// Makes all that was written last, and with it the lock on PostgreSQL ends.
+    pub async fn commit(&mut self) -> Result<()> {
+        let committed = self.store.conn.execute(statements::COMMIT, &[]).await;
+        committed.map_err(|fault| self.store.trouble("write", &fault))?;
+        self.store.in_transaction = false;
+        Ok(())
     }
 }
 
-/// Takes the right to write, then reads the standing of an account's catalogue, if it is wanted.
-async fn begin(
-    conn: &mut Conn,
-    wanted: Option<(&str, Catalogue)>,
-    after_polls: u32,
-    now: Timestamp,
-) -> Result<Standing, Fault> {
-    match conn.engine() {
-        Engine::Sqlite => conn.execute(conn.engine().begin_writing(), &[]).await?,
-        // The transaction stands since the lock was taken.
-        Engine::Postgres => conn.execute(statements::LOCK_POLLS, &[]).await?,
-    };
-    match wanted {
-        Some((account, catalogue)) => {
-            standing::read(conn, account, catalogue, after_polls, now).await
-        }
-        None => Ok(Standing::default()),
-    }
-}
-
-/// The inner error is a replayed poll that does not come out as it was; nothing is committed.
-async fn write(
-    conn: &mut Conn,
-    mut outcome: Outcome,
-    tell: Option<Tell<'_>>,
-) -> Result<Result<Outcome>, Fault> {
-    let recorded = (outcome.row.poll_id, outcome.row.digest.take());
-    let stood = match tell {
-        Some(_) => outbox::before(conn, &outcome.row).await?,
-        None => outbox::Before::default(),
-    };
+/// The inner error is a replayed poll that does not come out as it was.
+async fn write(conn: &mut Conn, report: &mut Report) -> Result<Result<()>, Fault> {
+    let recorded = (report.row.poll_id, report.row.digest.take());
     let last = conn.row(statements::LAST_POLL_ID, &[]).await?;
-    outcome.row.poll_id = last.map_or(Ok(0), |row| row.some_int(0))? + 1;
-    let before = conn.row(statements::DIGEST, &[outcome.row.account.as_str().into()]).await?;
+    report.row.poll_id = last.map_or(Ok(0), |row| row.some_int(0))? + 1;
+    let before = conn.row(statements::DIGEST, &[report.row.account.as_str().into()]).await?;
     let before = before.map_or(Ok(None), |row| row.text(0))?;
-    outcome.row.digest = Some(sealed(&outcome, before.as_deref()));
-    if let Some(error) = differs(recorded, &outcome.row) {
+    report.row.digest = Some(sealed(report, before.as_deref()));
+    if let Some(error) = differs(recorded, &report.row) {
         return Ok(Err(error));
     }
-    let links = outcome.diff.as_mut().map(|diff| std::mem::take(&mut diff.links));
-    let row = &outcome.row;
+    let links = report.diff.as_mut().map(|diff| std::mem::take(&mut diff.links));
+    let row = &report.row;
     let head = [row.account.as_str().into(), row.poll_id.into(), Arg::from(row.digest.as_deref())];
     conn.execute(statements::HEAD, &head).await?;
     row.to_bulk().insert(conn, "polls").await?;
-    if let (Some(diff), Some(observed_at)) = (&outcome.diff, row.observed_at) {
+    if let (Some(diff), Some(observed_at)) = (&report.diff, row.observed_at) {
         make_room(conn, diff).await?;
         write_links(conn, links.unwrap_or_default()).await?;
         let writer = Writer { account: &row.account, poll_id: row.poll_id, observed_at };
@@ -132,11 +97,7 @@ async fn write(
             writer.list(conn, list).await?;
         }
     }
-    if let Some(tell) = tell {
-        outbox::put(conn, &outcome.row, tell(&outcome, stood)).await?;
-    }
-    conn.execute(statements::COMMIT, &[]).await?;
-    Ok(Ok(outcome))
+    Ok(Ok(()))
 }
 
 /// Why the row is not the one that was recorded, if one was.
@@ -176,11 +137,11 @@ async fn make_room(conn: &mut Conn, diff: &Diff) -> Result<(), Fault> {
 }
 
 /// The digest of all that the poll is about to write, after the account's digest before it.
-fn sealed(outcome: &Outcome, before: Option<&str>) -> String {
+fn sealed(report: &Report, before: Option<&str>) -> String {
     let mut seal = Seal::after(before);
-    seal.add(&outcome.row.line());
-    if let (Some(diff), Some(observed_at)) = (&outcome.diff, outcome.row.observed_at) {
-        diff_lines(diff, outcome.row.poll_id, observed_at, |line| seal.add(&line));
+    seal.add(&report.row.line());
+    if let (Some(diff), Some(observed_at)) = (&report.diff, report.row.observed_at) {
+        diff_lines(diff, report.row.poll_id, observed_at, |line| seal.add(&line));
     }
     seal.finish()
 }

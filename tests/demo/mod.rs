@@ -296,11 +296,11 @@ pub async fn poll_of(
     body: Vec<u8>,
     removals: &Removals,
 ) {
+    let source = Source::Saved { name: "https://api.heygen.com/v2/avatars".into(), body };
     let request = Request {
         account,
         catalogue: None,
         trigger: "schedule",
-        source: Source::Saved { name: "https://api.heygen.com/v2/avatars".into(), body },
         removals,
         accepted: Accepted::None,
         observed_at: Some(at),
@@ -310,7 +310,7 @@ pub async fn poll_of(
         patience: std::time::Duration::ZERO,
         notify: None,
     };
-    poll(store, &Clock::new(move || at), request).await.expect("polls");
+    poll(store, &Clock::new(move || at), &request, source).await.expect("polls");
 }
 
 /// Runs statements on either engine.

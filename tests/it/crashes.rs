@@ -274,15 +274,15 @@ async fn a_poller_that_wakes_up_after_its_deadline_cannot_commit() {
     let location = Location::parse(&home.database).unwrap();
     let mut late = tokio::spawn(async move {
         let mut store = Store::open_to_write(&location).await.unwrap();
+        let source = Source::Api {
+            client: &client,
+            version: Version::Fixed(ApiVersion::V2),
+            progress: &|_| (),
+        };
         let request = Request {
             account: "default",
             catalogue: None,
             trigger: "manual",
-            source: Source::Api {
-                client: &client,
-                version: Version::Fixed(ApiVersion::V2),
-                progress: &|_| (),
-            },
             removals: &Removals { after_polls: None, min_count: 20, max_share: 0.2 },
             mirror: false,
             accepted: Accepted::None,
@@ -292,7 +292,7 @@ async fn a_poller_that_wakes_up_after_its_deadline_cannot_commit() {
             patience: std::time::Duration::ZERO,
             notify: None,
         };
-        poll(&mut store, &Clock::system(), request).await
+        poll(&mut store, &Clock::system(), &request, source).await
     });
     tokio::select! {
         () = gate.reached() => {}

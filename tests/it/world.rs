@@ -243,11 +243,11 @@ impl World {
     pub async fn poll_now(&mut self) -> Result<Report> {
         let clock = clock(&self.now);
         let source = Source::Api { client: &self.client, version: self.version, progress: &|_| () };
-        let request = request(self.account, &self.removals, self.accepted, "manual", source);
+        let request = request(self.account, &self.removals, self.accepted, "manual");
         let (archive, notify) = (self.archive.as_deref(), Some(&self.notify));
         let catalogue = Some(self.catalogue);
         let request = Request { catalogue, mirror: self.mirror, archive, notify, ..request };
-        poll(&mut self.store, &clock, request).await
+        poll(&mut self.store, &clock, &request, source).await
     }
 
     /// Polls a response as it is written an hour later: a saved one on v2, from the API on v3.
@@ -276,10 +276,10 @@ impl World {
     ) -> Result<Report> {
         let clock = clock(&self.now);
         let source = saved(body.into());
-        let request = request(self.account, &self.removals, self.accepted, "file", source);
+        let request = request(self.account, &self.removals, self.accepted, "file");
         let (archive, notify) = (self.archive.as_deref(), Some(&self.notify));
         let request = Request { observed_at, archive, notify, ..request };
-        poll(&mut self.store, &clock, request).await
+        poll(&mut self.store, &clock, &request, source).await
     }
 
     /// What [`Self::poll_file`] would do.
@@ -293,8 +293,8 @@ impl World {
             }
             false => saved(body.into()),
         };
-        let request = request(self.account, &self.removals, self.accepted, "file", source);
-        dry_run(Some(&mut self.store), &clock, request).await.unwrap()
+        let request = request(self.account, &self.removals, self.accepted, "file");
+        dry_run(Some(&mut self.store), &clock, &request, source).await.unwrap()
     }
 
     /// Polls a response with these avatars, as they are written, and one talking photo.
@@ -318,8 +318,8 @@ impl World {
         let version = self.version;
         let refresh = async |store: &mut Store| {
             let source = Source::Api { client, version, progress: &|_| () };
-            let request = request(account, removals, Accepted::None, "refresh", source);
-            let report = poll(store, &clock, Request { mirror: true, ..request }).await?;
+            let request = request(account, removals, Accepted::None, "refresh");
+            let report = poll(store, &clock, &Request { mirror: true, ..request }, source).await?;
             report.error.map_or(Ok(()), Err)
         };
         let store = &mut self.store;
@@ -542,14 +542,12 @@ fn request<'r>(
     removals: &'r Removals,
     accepted: Accepted,
     trigger: &'r str,
-    source: Source<'r>,
 ) -> Request<'r> {
     let deadline = Duration::from_secs(300);
     Request {
         account,
         catalogue: None,
         trigger,
-        source,
         removals,
         mirror: false,
         accepted,

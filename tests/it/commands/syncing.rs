@@ -101,7 +101,7 @@ at_home! {
         let ran = home.run(&["sync"]);
         assert_eq!(ran.code, 3);
         let command = ran.stderr.lines().last().unwrap().rsplit(": ").next().unwrap();
-        let set = command.strip_prefix("heygen-sync sync --account default --accept-removals=").unwrap();
+        let set = command.strip_prefix("heygen-sync sync --account default --catalogue avatars --accept-removals=").unwrap();
         assert!(set.starts_with("40-") && set.len() == 11, "{command}");
         let (code, held) = home.sync(&[]);
         assert_eq!((code, &held["outcome"], counts(&held)), (3, &json!("held"), json!({"missing": 40, "held": 40})));

@@ -73,11 +73,11 @@ impl Polled {
     pub async fn poll(&mut self, account: &str, body: &str) -> Report {
         let removals = Removals { after_polls: Some(1), min_count: 4, max_share: 0.4 };
         loop {
+            let source = Source::Saved { name: "saved.json".into(), body: body.into() };
             let request = Request {
                 account,
                 catalogue: None,
                 trigger: "file",
-                source: Source::Saved { name: "saved.json".into(), body: body.into() },
                 removals: &removals,
                 mirror: false,
                 accepted: Accepted::None,
@@ -87,7 +87,7 @@ impl Polled {
                 patience: std::time::Duration::ZERO,
                 notify: None,
             };
-            match poll(&mut self.store, &self.clock, request).await {
+            match poll(&mut self.store, &self.clock, &request, source).await {
                 // Another test may just be starting a process: until that has begun to run its
                 // program, it has our lock file open as well.
                 Err(error) if error.kind == Kind::Busy => tokio::task::yield_now().await,
