@@ -97,7 +97,7 @@ pub async fn poll(
     request: &Request<'_>,
     source: Source<'_>,
 ) -> Result<Report> {
-    let run = Run::begin(request, clock)?;
+    let run = Polling::begin(request, clock)?;
     let (deadline, patience) = (request.deadline, request.patience);
     let mut session =
         store.wait_to_poll(request.account, run.started_at, deadline, patience).await?;
@@ -122,7 +122,7 @@ pub async fn dry_run(
     request: &Request<'_>,
     source: Source<'_>,
 ) -> Result<Report> {
-    let run = Run::begin(request, clock)?;
+    let run = Polling::begin(request, clock)?;
     let mut known = Known { store: store.as_deref_mut(), account: request.account, deadline: None };
     let fetched = run.fetch(source, &mut known).await?;
     let snapshot = match store {
@@ -136,13 +136,13 @@ pub async fn dry_run(
 }
 
 /// A poll on its way.
-struct Run<'a> {
+struct Polling<'a> {
     request: &'a Request<'a>,
     clock: &'a Clock,
     started_at: Timestamp,
 }
 
-impl<'a> Run<'a> {
+impl<'a> Polling<'a> {
     fn begin(request: &'a Request<'a>, clock: &'a Clock) -> Result<Self> {
         let started_at = clock.now();
         refuse_future(request, started_at)?;

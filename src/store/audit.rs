@@ -16,10 +16,10 @@ pub use sql::statements;
 
 use self::section::own_columns;
 use super::{
-    conn::{Arg, At, Engine, Fault, Row},
+    conn::{Arg, At, Fault, Row},
     exact,
     open::Store,
-    statements::{ROLLBACK, SQLITE_CACHE},
+    statements::ROLLBACK,
     table::POLLS,
 };
 use crate::{
@@ -46,11 +46,10 @@ impl Store {
     /// Begins to read for verifying.
     pub async fn audit(&mut self) -> Result<Audit<'_>> {
         let begin = self.conn.engine().begin_reading();
-        let begun = match self.conn.engine() {
-            Engine::Sqlite => self.conn.execute(SQLITE_CACHE, &[]).await,
-            Engine::Postgres => Ok(0),
-        };
-        begun.map_err(|fault| self.trouble("read", &fault))?;
+        if let Some(more) = self.conn.engine().more_cache() {
+            let begun = self.conn.execute(more, &[]).await;
+            begun.map_err(|fault| self.trouble("read", &fault))?;
+        }
         let begun = self.conn.execute(begin, &[]).await;
         begun.map_err(|fault| self.trouble("read", &fault))?;
         Ok(Audit { store: self })

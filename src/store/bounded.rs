@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use sqlx::AssertSqlSafe;
 
 use super::{
-    browse::sql::prepare,
     conn::{Conn, Fault},
     location::Location,
     open::Store,
@@ -23,23 +22,20 @@ impl Store {
         let mut store = Self::open_to_read(location).await?;
         let until = Instant::now() + limit;
         let in_time = move || Instant::now() < until && !is_cancelled();
-        let bounded = match prepare(&mut store.conn, in_time).await {
-            Ok(()) => bound(&mut store.conn, limit).await,
-            Err(fault) => Err(fault),
-        };
+        let bounded = bound(&mut store.conn, limit, in_time).await;
         bounded.map_err(|fault| store.trouble("read", &fault))?;
         Ok(store)
     }
 }
 
-/// On SQLite the progress handler does the same.
-async fn bound(conn: &mut Conn, limit: Duration) -> Result<(), Fault> {
-    if let Conn::Postgres(_) = conn {
-        let millis = limit.as_millis();
-        let limits = format!(
-            "SET statement_timeout = {millis}; SET jit = off; SET default_transaction_read_only = on"
-        );
-        conn.batch(AssertSqlSafe(limits)).await?;
+async fn bound(
+    conn: &mut Conn,
+    limit: Duration,
+    in_time: impl FnMut() -> bool + Send + 'static,
+) -> Result<(), Fault> {
+    conn.interrupt_unless(in_time).await?;
+    match conn.engine().reading_limits(limit, false) {
+        Some(limits) => conn.batch(AssertSqlSafe(limits)).await,
+        None => Ok(()),
     }
-    Ok(())
 }

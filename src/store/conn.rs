@@ -4,17 +4,22 @@
 //! What differs is in [`super::sqlite`] and [`super::postgres`]. A third engine is a third arm of
 //! each `match` here, and the compiler asks for it. It knows nothing of tables.
 
-use std::{fmt, ops::Deref};
+use std::{fmt, ops::Deref, time::Duration};
 
 use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
-use sqlx::{Connection, SqlSafeStr};
+use sqlx::{
+    SqlSafeStr,
+    migrate::{MigrateError, Migrator},
+};
 
 pub use super::value::{Arg, At, Fault, spoiled};
 use super::{
     bulk::Bulk,
     dialect::Dialect,
     json_text::JsonText,
+    location::Location,
     postgres::{self, Postgres},
+    snapshot::Stamp,
     sqlite::{self, Sqlite},
 };
 use crate::{catalog::cell::Cell, time::Timestamp};
@@ -69,6 +74,39 @@ macro_rules! on {
 }
 
 impl Conn {
+    /// Opens a database, for writing or for reading; with what the file was, where a copy of it in
+    /// memory is read.
+    pub(super) async fn open(
+        location: &Location,
+        write: bool,
+    ) -> Result<(Self, Option<Stamp>), Fault> {
+        Ok(match location {
+            Location::Sqlite(path) if write => {
+                (Self::Sqlite(sqlite::Client::open(path).await?), None)
+            }
+            Location::Sqlite(path) => {
+                let (client, copied) = sqlite::Client::open_to_read(path).await?;
+                (Self::Sqlite(client), copied)
+            }
+            Location::Postgres { options, .. } => {
+                (Self::Postgres(postgres::Client::open(options).await?), None)
+            }
+        })
+    }
+
+    /// Runs the migrations that the database lacks.
+    pub async fn migrate(&mut self, migrator: &Migrator) -> Result<(), MigrateError> {
+        on!(Conn, self, conn => conn.migrate(migrator).await)
+    }
+
+    /// Makes queries end once `in_time` returns false, where a server does not do that.
+    pub async fn interrupt_unless(
+        &mut self,
+        in_time: impl FnMut() -> bool + Send + 'static,
+    ) -> Result<(), Fault> {
+        on!(Conn, self, conn => conn.interrupt_unless(in_time).await)
+    }
+
     /// Which engine is behind it.
     pub fn engine(&self) -> Engine {
         match self {
@@ -151,12 +189,17 @@ impl Conn {
         on!(Conn, self, conn => conn.write(rows, head, tail, bare).await)
     }
 
+    /// Ends the open transaction if it stalls for longer than `deadline`, and nothing sooner, where
+    /// others could wait for it.
+    pub async fn expect_progress(&mut self, deadline: Duration) -> Result<(), Fault> {
+        let Some(server) = self.engine().server() else { return Ok(()) };
+        let deadline = deadline.as_millis().to_string();
+        self.execute(server.idle_deadline, &[deadline.into()]).await.map(drop)
+    }
+
     /// Ends the connection in good order.
     pub async fn close(self) -> Result<(), Fault> {
-        match self {
-            Self::Sqlite(sqlite::Client(conn)) => conn.close().await,
-            Self::Postgres(client) => client.conn.close().await,
-        }
+        on!(Conn, self, conn => conn.close().await)
     }
 }
 

@@ -90,14 +90,10 @@ async fn fill(
 
 /// Begins the transaction that keeps all other writers out.
 async fn take(conn: &mut Conn) -> Result<(), Fault> {
-    match conn.engine() {
-        Engine::Sqlite => drop(conn.execute(conn.engine().begin_writing(), &[]).await?),
-        Engine::Postgres => {
-            conn.execute(conn.engine().begin_writing(), &[]).await?;
-            let deadline = DEADLINE.as_millis().to_string();
-            conn.execute(statements::IDLE_DEADLINE, &[deadline.into()]).await?;
-            conn.execute(lock_all(), &[]).await?;
-        }
+    conn.execute(conn.engine().begin_writing(), &[]).await?;
+    if conn.engine().server().is_some() {
+        conn.expect_progress(DEADLINE).await?;
+        conn.execute(lock_all(), &[]).await?;
     }
     Ok(())
 }
@@ -277,7 +273,7 @@ pub fn all(engine: Engine) -> Vec<(String, SqlStr)> {
         all.push((format!("copy any {}", table.name), any(table)));
         all.push((format!("copy all {}", table.name), all_rows(table, &[])));
     }
-    if engine == Engine::Postgres {
+    if engine.server().is_some() {
         all.push(("copy lock_all".to_owned(), lock_all()));
     }
     all

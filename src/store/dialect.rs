@@ -1,7 +1,28 @@
 //! The SQL that differs between the engines: one function for each difference.
 
+use std::time::Duration;
+
+use super::server::ServerSql;
+
+/// The migrations, by name; each engine has its own text for each.
+pub const MIGRATIONS: [&str; 1] = ["catalogue"];
+
 /// What an engine writes in its own way.
 pub trait Dialect {
+    /// The text of each migration.
+    fn migrations(&self) -> [&'static str; MIGRATIONS.len()];
+
+    /// What several writers need; `None` where there is one at a time.
+    fn server(&self) -> Option<&'static ServerSql>;
+
+    /// Gives the connection more memory for pages that a large load or a long reading comes back
+    /// to, where that is the client's.
+    fn more_cache(&self) -> Option<&'static str>;
+
+    /// Bounds the readings of a connection, or of the open transaction alone, where the server does
+    /// that; elsewhere the connection is interrupted.
+    fn reading_limits(&self, limit: Duration, transaction: bool) -> Option<String>;
+
     /// Begins a transaction that writes.
     fn begin_writing(&self) -> &'static str;
 

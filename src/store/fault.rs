@@ -50,15 +50,15 @@ pub fn unusable_lock(path: &Path, fault: &io::Error) -> Error {
 }
 
 fn explained(location: &Location, fault: &Fault) -> String {
-    match location {
-        Location::Sqlite(path) => {
+    match location.file() {
+        Some(path) => {
             let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
             if folder.is_some_and(|folder| !folder.is_dir()) {
                 return "its folder does not exist; create it or give another path".into();
             }
             sqlite(fault)
         }
-        Location::Postgres { .. } => postgres(fault),
+        None => postgres(fault),
     }
 }
 

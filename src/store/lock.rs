@@ -17,10 +17,11 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::{Digest, Sha256};
 
 use super::{
-    conn::{Conn, Engine, Fault, Row},
+    conn::{Conn, Fault, Row},
     fault::unusable_lock,
     host::host,
     open::{FILE_MODE, Store, beside},
+    server::ServerSql,
     statements,
 };
 use crate::{
@@ -92,9 +93,9 @@ impl Store {
         started_at: Timestamp,
         deadline: Duration,
     ) -> Result<Option<LockFile>> {
-        match self.conn.engine() {
-            Engine::Sqlite => self.lock_file(account, started_at).await.map(Some),
-            Engine::Postgres => self.lock_row(account, deadline).await.map(|()| None),
+        match self.conn.engine().server() {
+            None => self.lock_file(account, started_at).await.map(Some),
+            Some(server) => self.lock_row(server, account, deadline).await.map(|()| None),
         }
     }
 
@@ -156,10 +157,10 @@ impl Store {
     ) -> Result<Vec<LockFile>> {
         let mut files = vec![];
         for account in accounts {
-            match self.conn.engine() {
-                Engine::Sqlite => files.push(self.lock_file(account, started_at).await?),
-                Engine::Postgres => {
-                    let locked = try_lock(&mut self.conn, account).await;
+            match self.conn.engine().server() {
+                None => files.push(self.lock_file(account, started_at).await?),
+                Some(server) => {
+                    let locked = try_lock(server, &mut self.conn, account).await;
                     let locked = locked.map_err(|fault| self.trouble("lock", &fault))?;
                     locked.map_err(|holder| busy(account, &holder))?;
                 }
@@ -168,8 +169,13 @@ impl Store {
         Ok(files)
     }
 
-    async fn lock_row(&mut self, account: &str, deadline: Duration) -> Result<()> {
-        let locked = try_lock_row(&mut self.conn, account, deadline).await;
+    async fn lock_row(
+        &mut self,
+        server: &ServerSql,
+        account: &str,
+        deadline: Duration,
+    ) -> Result<()> {
+        let locked = try_lock_row(server, &mut self.conn, account, deadline).await;
         if !matches!(locked, Ok(Ok(()))) {
             let _ = self.conn.execute(statements::ROLLBACK, &[]).await;
         }
@@ -181,27 +187,32 @@ impl Store {
 
 /// Begins the transaction and takes the lock; else tells the holder.
 async fn try_lock_row(
+    server: &ServerSql,
     conn: &mut Conn,
     account: &str,
     deadline: Duration,
 ) -> Result<Result<(), String>, Fault> {
     conn.execute(conn.engine().begin_writing(), &[]).await?;
-    conn.execute(statements::IDLE_DEADLINE, &[deadline.as_millis().to_string().into()]).await?;
-    try_lock(conn, account).await
+    conn.expect_progress(deadline).await?;
+    try_lock(server, conn, account).await
 }
 
 /// Takes the lock of `account` for the open transaction; else tells the holder.
-async fn try_lock(conn: &mut Conn, account: &str) -> Result<Result<(), String>, Fault> {
-    let schema = conn.row(statements::SCHEMA, &[]).await?;
+async fn try_lock(
+    server: &ServerSql,
+    conn: &mut Conn,
+    account: &str,
+) -> Result<Result<(), String>, Fault> {
+    let schema = conn.row(server.schema, &[]).await?;
     let schema = schema.map_or(Ok(None), |row| row.text(0))?.unwrap_or_default();
     let key = lock_key(&schema, account);
-    let free = conn.row(statements::TRY_LOCK, &[key.into()]).await?;
+    let free = conn.row(server.try_lock, &[key.into()]).await?;
     if free.map_or(Ok(None), |row| row.bool(0))? == Some(true) {
         return Ok(Ok(()));
     }
     // Both halves are shown unsigned by pg_locks.
     let halves = [(key as u64 >> 32) as i64, i64::from(key as u32)];
-    let holder = conn.row(statements::HOLDER, &halves.map(Into::into)).await?;
+    let holder = conn.row(server.holder, &halves.map(Into::into)).await?;
     Ok(Err(holder.map_or(Ok(String::new()), |row| told(&row))?))
 }
 

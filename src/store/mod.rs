@@ -66,6 +66,7 @@ pub mod record;
 pub mod report;
 pub mod row;
 pub mod search;
+pub mod server;
 mod snapshot;
 pub mod sqlite;
 pub mod standing;

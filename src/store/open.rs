@@ -10,19 +10,18 @@ use std::{
 };
 
 use sqlx::{
-    ConnectOptions, Connection, SqlSafeStr, SqlStr,
+    SqlSafeStr,
     migrate::{Migration, MigrationType, Migrator},
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 
 use super::{
     conn::{Conn, Engine, Fault},
+    dialect::MIGRATIONS,
     fault::{how_to_fill, trouble, unusable_lock},
-    host,
     location::Location,
-    postgres,
-    snapshot::{self, Stamp},
-    sqlite, statements,
+    server::ServerSql,
+    snapshot::Stamp,
+    statements,
 };
 use crate::error::{Error, Kind, Result};
 
@@ -31,33 +30,6 @@ pub const MIGRATIONS_TABLE: &str = "_heygen_sync_migrations";
 
 /// How long a server may take to let us in and to tell what stands there.
 const OPENING: Duration = Duration::from_secs(30);
-
-/// One migration: its number, its name, and its text for either engine.
-struct Step {
-    version: i64,
-    name: &'static str,
-    sqlite: &'static str,
-    postgres: &'static str,
-}
-
-macro_rules! step {
-    ($version:literal, $number:literal, $name:literal) => {
-        Step {
-            version: $version,
-            name: $name,
-            sqlite: include_str!(concat!("../../migrations/sqlite/", $number, "_", $name, ".sql")),
-            postgres: include_str!(concat!(
-                "../../migrations/postgres/",
-                $number,
-                "_",
-                $name,
-                ".sql"
-            )),
-        }
-    };
-}
-
-const STEPS: [Step; 1] = [step!(1, "0001", "catalogue")];
 
 /// An open database.
 #[derive(Debug)]
@@ -114,7 +86,7 @@ impl Store {
     }
 
     async fn open_for_writing(location: &Location, create: bool) -> Result<Self> {
-        if let Location::Sqlite(path) = location {
+        if let Some(path) = location.file() {
             refuse_other_things(path)?;
             refuse_hard_links(path)?;
             warn_of_network(path);
@@ -158,7 +130,7 @@ impl Store {
 
     /// Like [`Self::open_if_there`], for whoever words a catalogue of another version apart.
     pub async fn open_what_stands(location: &Location) -> Result<Standing> {
-        if let Location::Sqlite(path) = location {
+        if let Some(path) = location.file() {
             if is_nothing(path) {
                 return Ok(Standing::Nothing);
             }
@@ -195,12 +167,7 @@ impl Store {
     /// Ends in good order; SQLite then folds its write-ahead log into the file.
     pub async fn close(self) -> Result<()> {
         let Self { location, conn, .. } = self;
-        let engine = conn.engine();
-        match conn.close().await {
-            Err(fault) if engine == Engine::Sqlite => Err(trouble(&location, "close", &fault)),
-            // A server has all that was committed, however the goodbye goes.
-            _ => Ok(()),
-        }
+        conn.close().await.map_err(|fault| trouble(&location, "close", &fault))
     }
 
     pub(super) fn trouble(&self, doing: &str, fault: &Fault) -> Error {
@@ -211,15 +178,16 @@ impl Store {
     /// nothing is given up.
     async fn met(location: &Location, write: bool) -> Result<(Self, Found)> {
         let meeting = async {
-            let (conn, copied) = connect(location, write).await?;
+            let opened = Conn::open(location, write).await;
+            let (conn, copied) = opened.map_err(|fault| trouble(location, "open", &fault))?;
             let location = location.clone();
             let mut store = Self { location, conn, copied, in_transaction: false };
             let found = store.found().await?;
             Ok((store, found))
         };
-        match location {
-            Location::Sqlite(_) => meeting.await,
-            Location::Postgres { .. } => {
+        match location.file() {
+            Some(_) => meeting.await,
+            None => {
                 let silent = |_| {
                     Err(Error::storage(format!(
                         "cannot open {location}: it did not answer within {} s; check that the \
@@ -235,8 +203,8 @@ impl Store {
     async fn found(&mut self) -> Result<Found> {
         let doing = "read";
         let engine = self.conn.engine();
-        if engine == Engine::Postgres {
-            self.check_schema().await?;
+        if let Some(server) = engine.server() {
+            self.check_schema(server).await?;
         }
         let tables = self.conn.rows(engine.tables(), &[]).await;
         let tables = tables.and_then(|rows| rows.iter().map(|row| row.some_text(0)).collect());
@@ -255,8 +223,8 @@ impl Store {
 
     /// The schema that the URL asks for is there, and is the one in force: some poolers drop the
     /// URL's options without a word, and the tables would go elsewhere.
-    async fn check_schema(&mut self) -> Result<()> {
-        let row = self.conn.row(statements::SCHEMA_AND_PATH, &[]).await;
+    async fn check_schema(&mut self, server: &ServerSql) -> Result<()> {
+        let row = self.conn.row(server.schema_and_path, &[]).await;
         let read = row.and_then(|row| {
             row.map_or(Ok((None, None, None)), |row| Ok((row.text(0)?, row.text(1)?, row.text(2)?)))
         });
@@ -292,11 +260,7 @@ impl Store {
 
     async fn migrate(&mut self) -> Result<()> {
         let migrator = migrator(self.conn.engine());
-        let done = match &mut self.conn {
-            // The opening lock keeps other processes out; each step is a transaction.
-            Conn::Sqlite(client) => migrator.run_direct(None, &mut client.0, false).await,
-            Conn::Postgres(server) => migrate_postgres(&migrator, &mut server.conn).await,
-        };
+        let done = self.conn.migrate(&migrator).await;
         done.map_err(|fault| match fault {
             sqlx::migrate::MigrateError::Execute(fault)
             | sqlx::migrate::MigrateError::ExecuteMigration(fault, _) => {
@@ -311,9 +275,9 @@ impl Store {
     fn foreign(&self, tables: &[String]) -> Error {
         let some: Vec<&str> = tables.iter().take(3).map(String::as_str).collect();
         let more = if tables.len() > 3 { ", …" } else { "" };
-        let remedy = match self.location {
-            Location::Sqlite(_) => "give another file",
-            Location::Postgres { .. } => {
+        let remedy = match self.location.file() {
+            Some(_) => "give another file",
+            None => {
                 "give a schema of its own: CREATE SCHEMA heygen, then add \
                  ?options[search_path]=heygen to the URL"
             }
@@ -346,100 +310,21 @@ pub(super) fn of_another_version(location: &Location, version: i64) -> Option<Er
 }
 
 fn latest() -> i64 {
-    STEPS.last().map_or(0, |step| step.version)
+    MIGRATIONS.len() as i64
 }
 
 /// The migrations of one engine.
 pub fn migrator(engine: Engine) -> Migrator {
-    let steps = STEPS.iter().map(|step| {
-        let sql: SqlStr = match engine {
-            Engine::Sqlite => step.sqlite.into_sql_str(),
-            Engine::Postgres => step.postgres.into_sql_str(),
-        };
-        Migration::new(step.version, Cow::Borrowed(step.name), MigrationType::Simple, sql, false)
-    });
+    let steps =
+        MIGRATIONS.into_iter().zip(engine.migrations()).zip(1..).map(|((name, text), version)| {
+            let (name, text) = (Cow::Borrowed(name), text.into_sql_str());
+            Migration::new(version, name, MigrationType::Simple, text, false)
+        });
     let mut migrator = Migrator::with_migrations(steps.collect());
     migrator.dangerous_set_table_name(MIGRATIONS_TABLE);
     // A session's advisory lock would be lost behind a pooler; see `migrate_postgres`.
     migrator.set_locking(false);
     migrator
-}
-
-/// All steps in one transaction that others wait for.
-async fn migrate_postgres(
-    migrator: &Migrator,
-    conn: &mut sqlx::PgConnection,
-) -> Result<(), sqlx::migrate::MigrateError> {
-    let mut transaction = conn.begin().await?;
-    sqlx::raw_sql(statements::MIGRATION_LOCK).execute(&mut *transaction).await?;
-    // sqlx names the statements of its migrator: behind a pooler they would outlive the connection,
-    // and those of an earlier try may be there.
-    sqlx::raw_sql("DEALLOCATE ALL").execute(&mut *transaction).await?;
-    migrator.run_direct(None, &mut *transaction, false).await?;
-    sqlx::raw_sql("DEALLOCATE ALL").execute(&mut *transaction).await?;
-    transaction.commit().await?;
-    Ok(())
-}
-
-async fn connect(location: &Location, write: bool) -> Result<(Conn, Option<Stamp>)> {
-    let connected = match location {
-        Location::Sqlite(path) if !write => read_sqlite(path).await,
-        Location::Sqlite(path) => {
-            let opened = sqlite_options(path, true).connect().await;
-            opened.map(|conn| (Conn::Sqlite(sqlite::Client(conn)), None))
-        }
-        Location::Postgres { options, .. } => {
-            let options = options
-                .as_ref()
-                .clone()
-                .application_name(&host::application_name())
-                // Poolers refuse it, and no double is read as text.
-                .extra_float_digits(None)
-                // Named statements do not survive a pooler in transaction mode.
-                .statement_cache_capacity(0)
-                .disable_statement_logging();
-            let connected = options.connect().await.map(postgres::Client::new);
-            connected.map(|server| (Conn::Postgres(server), None))
-        }
-    };
-    connected.map_err(|fault| trouble(location, "open", &fault))
-}
-
-/// Opens a file for reading: a copy of it in memory where SQLite could not read the file itself.
-async fn read_sqlite(path: &Path) -> Result<(Conn, Option<Stamp>), Fault> {
-    if let Some((image, stamp)) = snapshot::take(path).await.map_err(Fault::Io)? {
-        let mut conn = sqlite_options(Path::new(":memory:"), false).connect().await?;
-        conn.deserialize(None, image, true).await?;
-        return Ok((Conn::Sqlite(sqlite::Client(conn)), Some(stamp)));
-    }
-    let opened = sqlite_options(path, false).connect().await;
-    opened.map(|conn| (Conn::Sqlite(sqlite::Client(conn)), None))
-}
-
-fn sqlite_options(path: &Path, write: bool) -> SqliteConnectOptions {
-    // A name that begins with `file:` would be read as a URI, which `./file:` is not.
-    let path = match path.is_absolute() || path == Path::new(":memory:") {
-        true => path.to_owned(),
-        false => Path::new(".").join(path),
-    };
-    let options = SqliteConnectOptions::new()
-        .filename(path)
-        .busy_timeout(Duration::from_secs(10))
-        .foreign_keys(true)
-        // Rows that the worker thread may read ahead: with few, the two threads wait for each
-        // other at every row.
-        .row_buffer_size(1000)
-        .disable_statement_logging();
-    match write {
-        true => options
-            // It was created with its permissions before.
-            .create_if_missing(false)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            // 2 MiB are enough for a poll; a load of a large list asks for more.
-            .pragma("cache_size", "-2048"),
-        false => options.read_only(true),
-    }
 }
 
 /// The size of the smallest page of a SQLite database, in bytes.
@@ -511,7 +396,7 @@ fn create_private(path: &Path) -> std::io::Result<()> {
 
 /// Keeps two processes from creating or migrating the same file at once; gone with the process.
 async fn opening_lock(location: &Location) -> Result<Option<File>> {
-    let Location::Sqlite(path) = location else { return Ok(None) };
+    let Some(path) = location.file() else { return Ok(None) };
     let lock = beside(path, "open");
     let opened = OpenOptions::new().create(true).append(true).mode(FILE_MODE).open(&lock);
     let locked = match opened {

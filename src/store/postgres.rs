@@ -5,19 +5,23 @@
 //! another server, or from another client's statement. For the same reason no statement has a name
 //! (`persistent(false)`: a cache of no capacity is not enough).
 
-use std::borrow::Cow;
+use std::{borrow::Cow, time::Duration};
 
 use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
 use serde_json::value::RawValue;
 use sqlx::{
-    Arguments, AssertSqlSafe, Column as _, Row as _, SqlSafeStr, SqlStr,
-    postgres::{PgArguments, PgConnection, PgRow},
+    Arguments, AssertSqlSafe, Column as _, ConnectOptions, Connection, Row as _, SqlSafeStr,
+    SqlStr,
+    migrate::{MigrateError, Migrator},
+    postgres::{PgArguments, PgConnectOptions, PgConnection, PgRow},
     types::Json,
 };
 
 use super::{
     bulk::{Bulk, Column},
-    dialect::Dialect,
+    dialect::{Dialect, MIGRATIONS},
+    host,
+    server::ServerSql,
     value::{Arg, At, Fault, spoiled},
 };
 use crate::{
@@ -35,7 +39,7 @@ pub const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 /// A connection to a server that knows whether a transaction is open.
 #[derive(Debug)]
 pub struct Client {
-    pub(super) conn: PgConnection,
+    conn: PgConnection,
     open: bool,
 }
 
@@ -48,9 +52,44 @@ pub struct Postgres;
 pub struct Row(PgRow);
 
 impl Client {
-    /// A connection on which nothing has begun.
-    pub fn new(conn: PgConnection) -> Self {
-        Self { conn, open: false }
+    /// Connects; nothing has begun.
+    pub async fn open(options: &PgConnectOptions) -> Result<Self, Fault> {
+        let options = options
+            .clone()
+            .application_name(&host::application_name())
+            // Poolers refuse it, and no double is read as text.
+            .extra_float_digits(None)
+            // Named statements do not survive a pooler in transaction mode.
+            .statement_cache_capacity(0)
+            .disable_statement_logging();
+        Ok(Self { conn: options.connect().await?, open: false })
+    }
+
+    /// Ends the connection. A server has all that was committed, however the goodbye goes.
+    pub async fn close(self) -> Result<(), Fault> {
+        let _ = self.conn.close().await;
+        Ok(())
+    }
+
+    /// Runs all migrations in one transaction that others wait for.
+    pub async fn migrate(&mut self, migrator: &Migrator) -> Result<(), MigrateError> {
+        let mut transaction = self.conn.begin().await?;
+        sqlx::raw_sql(SERVER.migration_lock).execute(&mut *transaction).await?;
+        // sqlx names the statements of its migrator: behind a pooler they would outlive the
+        // connection, and those of an earlier try may be there.
+        sqlx::raw_sql("DEALLOCATE ALL").execute(&mut *transaction).await?;
+        migrator.run_direct(None, &mut *transaction, false).await?;
+        sqlx::raw_sql("DEALLOCATE ALL").execute(&mut *transaction).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Nothing: the server ends what takes too long.
+    pub async fn interrupt_unless(
+        &mut self,
+        _: impl FnMut() -> bool + Send + 'static,
+    ) -> Result<(), Fault> {
+        Ok(())
     }
 
     /// Runs a statement; returns the number of rows that it changed.
@@ -323,7 +362,63 @@ impl Row {
     }
 }
 
+const SERVER: ServerSql = ServerSql {
+    schema: "SELECT current_schema()::text",
+    schema_and_path: "SELECT current_schema()::text, \
+         current_setting('search_path'), current_setting('server_encoding')",
+    migration_lock: "SELECT pg_advisory_xact_lock(hashtext('heygen-sync migrations'), \
+         hashtext(current_schema()))",
+    try_lock: "SELECT pg_try_advisory_xact_lock($1)",
+    holder: "SELECT a.application_name, host(a.client_addr), a.xact_start \
+         FROM pg_locks AS l JOIN pg_stat_activity AS a ON a.pid = l.pid \
+         WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 \
+         AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) \
+         AND l.classid::bigint = $1 AND l.objid::bigint = $2",
+    idle_deadline: "SELECT set_config('idle_in_transaction_session_timeout', $1, true), \
+         set_config('statement_timeout', $1, true)",
+    lock_polls: "LOCK TABLE polls IN SHARE ROW EXCLUSIVE MODE",
+    time: "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)",
+    hold_assets: "SELECT url FROM assets \
+         WHERE url IN (SELECT jsonb_array_elements_text($1::jsonb)) FOR UPDATE NOWAIT",
+    renew_leases: "UPDATE assets SET next_attempt_at = $2 WHERE url IN \
+         (SELECT url FROM assets WHERE url IN (SELECT jsonb_array_elements_text($1::jsonb)) \
+          FOR UPDATE SKIP LOCKED)",
+    lock_files_shared: "SELECT pg_advisory_xact_lock_shared(\
+         hashtextextended('heygen-sync files ' || current_schema(), 0))::text",
+    try_lock_files_shared: "SELECT pg_try_advisory_xact_lock_shared(\
+         hashtextextended('heygen-sync files ' || current_schema(), 0))",
+    lock_files: "SELECT pg_advisory_xact_lock(\
+         hashtextextended('heygen-sync files ' || current_schema(), 0))::text",
+};
+
 impl Dialect for Postgres {
+    fn migrations(&self) -> [&'static str; MIGRATIONS.len()] {
+        [include_str!("../../migrations/postgres/0001_catalogue.sql")]
+    }
+
+    fn server(&self) -> Option<&'static ServerSql> {
+        Some(&SERVER)
+    }
+
+    fn more_cache(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Without JIT and parallel workers, which take longer to start than a page takes to read.
+    fn reading_limits(&self, limit: Duration, transaction: bool) -> Option<String> {
+        let millis = limit.as_millis();
+        Some(match transaction {
+            true => format!(
+                "SET LOCAL statement_timeout = {millis}; SET LOCAL jit = off; \
+                 SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL work_mem = '32MB'"
+            ),
+            false => format!(
+                "SET statement_timeout = {millis}; SET jit = off; \
+                 SET default_transaction_read_only = on"
+            ),
+        })
+    }
+
     fn begin_writing(&self) -> &'static str {
         BEGIN
     }

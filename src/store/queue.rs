@@ -22,7 +22,7 @@ use url::Url;
 
 use super::{
     bulk::{Bulk, Column},
-    conn::{Arg, Conn, Engine, Fault, Row},
+    conn::{Arg, Conn, Fault, Row},
     fault::unusable_lock,
     open::{FILE_MODE, Store, beside},
     statements,
@@ -279,10 +279,8 @@ impl Store {
     /// By how many milliseconds the clock of a PostgreSQL server is ahead of `clock`; 0 where that is
     /// more than polls put up with ([`CLOCKS_DIFFER`]), and on SQLite.
     pub async fn clock_ahead(&mut self, clock: &Clock) -> Result<i64> {
-        if self.conn.engine() == Engine::Sqlite {
-            return Ok(0);
-        }
-        let row = self.conn.row(sql::TIME_POSTGRES, &[]).await;
+        let Some(server) = self.conn.engine().server() else { return Ok(0) };
+        let row = self.conn.row(server.time, &[]).await;
         let time = row.and_then(|row| row.map_or(Ok(0), |row| row.some_int(0)));
         let time = time.map_err(|fault| self.trouble("read", &fault))?;
         let ahead = time.saturating_sub(clock.now().millis());
@@ -308,9 +306,9 @@ impl Store {
     ) -> Result<Vec<Asset>> {
         let engine = self.conn.engine();
         let mut args = due_args(wanted, now);
-        match engine {
-            Engine::Sqlite => args.push(((most + under_way.len()) as i64).into()),
-            Engine::Postgres => args.extend([(most as i64).into(), until.into()]),
+        match engine.server() {
+            None => args.push(((most + under_way.len()) as i64).into()),
+            Some(_) => args.extend([(most as i64).into(), until.into()]),
         }
         let rows = self.conn.rows(sql::lease(engine), &args).await;
         let assets = rows.and_then(|rows| rows.iter().map(asset).collect::<Result<Vec<_>, _>>());
@@ -328,11 +326,9 @@ impl Store {
         urls: impl Iterator<Item = &'a String>,
         until: Timestamp,
     ) -> Result<()> {
-        if self.conn.engine() == Engine::Sqlite {
-            return Ok(());
-        }
+        let Some(server) = self.conn.engine().server() else { return Ok(()) };
         let args = [json(urls), until.into()];
-        let renewed = self.conn.execute(sql::RENEW_POSTGRES, &args).await;
+        let renewed = self.conn.execute(server.renew_leases, &args).await;
         renewed.map(drop).map_err(|fault| self.trouble("write", &fault))
     }
 
@@ -415,9 +411,9 @@ impl Store {
         let conn = &mut self.conn;
         let done = async {
             conn.execute(engine.begin_writing(), &[]).await?;
-            if engine == Engine::Postgres {
+            if let Some(server) = engine.server() {
                 // What is being removed is no more there to be taken back.
-                conn.rows(sql::LOCK_FILES_SHARED_POSTGRES, &[]).await?;
+                conn.rows(server.lock_files_shared, &[]).await?;
             }
             keep_polls_out(conn).await?;
             let known = conn.rows(sql::once_behind(engine), &args).await?;
@@ -471,7 +467,7 @@ impl Store {
         let args = [json(files.iter())];
         let conn = &mut self.conn;
         let done = async {
-            if engine == Engine::Postgres {
+            if engine.server().is_some() {
                 begin_removing(conn).await?;
             }
             let rows = conn.rows(sql::unnamed(engine), &args).await?;
@@ -483,7 +479,7 @@ impl Store {
 
     /// Lets mirrors go on.
     pub async fn end_removing(&mut self) -> Result<()> {
-        if self.conn.engine() == Engine::Sqlite {
+        if self.conn.engine().server().is_none() {
             return Ok(());
         }
         let ended = self.conn.execute(statements::ROLLBACK, &[]).await;
@@ -548,9 +544,9 @@ async fn begin_between_polls(conn: &mut Conn) -> Result<(), Fault> {
 
 /// No poll writes until the open transaction ends: on SQLite none does anyway.
 async fn keep_polls_out(conn: &mut Conn) -> Result<(), Fault> {
-    match conn.engine() {
-        Engine::Sqlite => Ok(()),
-        Engine::Postgres => conn.execute(statements::LOCK_POLLS, &[]).await.map(drop),
+    match conn.engine().server() {
+        None => Ok(()),
+        Some(server) => conn.execute(server.lock_polls, &[]).await.map(drop),
     }
 }
 
@@ -562,10 +558,10 @@ fn is_held(fault: &Fault) -> bool {
 async fn begin_removing(conn: &mut Conn) -> Result<(), Fault> {
     let engine = conn.engine();
     conn.execute(engine.begin_writing(), &[]).await?;
-    if engine == Engine::Postgres {
+    if let Some(server) = engine.server() {
         // Files are removed meanwhile, which takes its time: no limit of the server's cuts that off.
-        conn.execute(statements::IDLE_DEADLINE, &[REMOVING.as_millis().to_string().into()]).await?;
-        conn.rows(sql::LOCK_FILES_POSTGRES, &[]).await?;
+        conn.expect_progress(REMOVING).await?;
+        conn.rows(server.lock_files, &[]).await?;
     }
     Ok(())
 }
@@ -573,22 +569,22 @@ async fn begin_removing(conn: &mut Conn) -> Result<(), Fault> {
 async fn settle(conn: &mut Conn, settled: &[Settled]) -> Result<Option<Vec<String>>, Fault> {
     let engine = conn.engine();
     conn.execute(engine.begin_writing(), &[]).await?;
-    if engine == Engine::Postgres {
+    if let Some(server) = engine.server() {
         // Before any row is held.
-        let free = conn.row(sql::TRY_LOCK_FILES_SHARED_POSTGRES, &[]).await?;
+        let free = conn.row(server.try_lock_files_shared, &[]).await?;
         if free.map_or(Ok(None), |row| row.bool(0))? != Some(true) {
             return Ok(None);
         }
         let urls = json(settled.iter().map(|settled| &settled.asset.url));
-        conn.execute(sql::HOLD_POSTGRES, &[urls]).await?;
+        conn.execute(server.hold_assets, &[urls]).await?;
     }
     let news: Vec<&Settled> = settled.iter().filter(|settled| settled.new_content).collect();
     update_assets(conn, settled).await?;
     insert_versions(conn, &news).await?;
-    let doubtful = match engine {
+    let doubtful = match engine.server() {
         // Nobody prunes while the queue is worked.
-        Engine::Sqlite => vec![],
-        Engine::Postgres => pruned_among(conn, settled).await?,
+        None => vec![],
+        Some(_) => pruned_among(conn, settled).await?,
     };
     conn.execute(statements::COMMIT, &[]).await?;
     Ok(Some(doubtful))

@@ -4,19 +4,28 @@
 //! what the row itself does. So `rusqlite` works on sqlx's handle, within sqlx's transactions, on
 //! the caller's thread; both link the same SQLite. `scripts/count-instructions` counts what a poll costs.
 
-use std::{borrow::Cow, error::Error as StdError, fmt, ops::Range, sync::Arc};
+use std::{
+    borrow::Cow, error::Error as StdError, fmt, ops::Range, path::Path, sync::Arc, time::Duration,
+};
 
 use futures_util::{StreamExt, stream::BoxStream};
 use rusqlite::{Connection, Statement, ffi, types::ValueRef};
 use sqlx::{
-    Arguments as _, Column as _, Row as _, SqlStr, TypeInfo as _, ValueRef as _,
+    Arguments as _, Column as _, ConnectOptions, Connection as _, Row as _, SqlSafeStr, SqlStr,
+    TypeInfo as _, ValueRef as _,
     error::{DatabaseError, ErrorKind},
-    sqlite::{SqliteArguments, SqliteConnection},
+    migrate::{MigrateError, Migrator},
+    sqlite::{
+        SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteJournalMode,
+        SqliteSynchronous,
+    },
 };
 
 use super::{
     bulk::{Bulk, Column},
-    dialect::Dialect,
+    dialect::{Dialect, MIGRATIONS},
+    server::ServerSql,
+    snapshot::{self, Stamp},
     value::{Arg, At, Fault, spoiled},
 };
 use crate::{
@@ -27,7 +36,7 @@ use crate::{
 
 /// An open database.
 #[derive(Debug)]
-pub struct Client(pub SqliteConnection);
+pub struct Client(SqliteConnection);
 
 /// The SQL that only SQLite knows.
 #[derive(Debug)]
@@ -53,6 +62,46 @@ enum Value {
 }
 
 impl Client {
+    /// Opens a file for writing.
+    pub async fn open(path: &Path) -> Result<Self, Fault> {
+        Ok(Self(options(path, true).connect().await?))
+    }
+
+    /// Opens a file for reading: a copy of it in memory where SQLite could not read the file itself.
+    pub(super) async fn open_to_read(path: &Path) -> Result<(Self, Option<Stamp>), Fault> {
+        if let Some((image, stamp)) = snapshot::take(path).await.map_err(Fault::Io)? {
+            let mut conn = options(Path::new(":memory:"), false).connect().await?;
+            conn.deserialize(None, image, true).await?;
+            return Ok((Self(conn), Some(stamp)));
+        }
+        Ok((Self(options(path, false).connect().await?), None))
+    }
+
+    /// Ends the connection in good order; the write-ahead log is then folded into the file.
+    pub async fn close(self) -> Result<(), Fault> {
+        self.0.close().await
+    }
+
+    /// Runs all migrations. The opening lock keeps other processes out; each step is a transaction.
+    pub async fn migrate(&mut self, migrator: &Migrator) -> Result<(), MigrateError> {
+        migrator.run_direct(None, &mut self.0, false).await
+    }
+
+    /// Makes the connection read-only and aborts a query once `in_time` returns false: it would
+    /// continue after its future was dropped.
+    pub async fn interrupt_unless(
+        &mut self,
+        in_time: impl FnMut() -> bool + Send + 'static,
+    ) -> Result<(), Fault> {
+        let mut handle = self.0.lock_handle().await?;
+        handle.set_progress_handler(20_000, in_time);
+        drop(handle);
+        // Memory-mapped reads avoid a copy of each page.
+        let pragmas = "PRAGMA query_only = 1; PRAGMA mmap_size = 1073741824; \
+                       PRAGMA cache_size = -8000";
+        self.batch(pragmas.into_sql_str()).await
+    }
+
     /// Lends the handle to `run`, which must leave no transaction of its own.
     #[allow(unsafe_code)]
     pub async fn lend<T>(
@@ -414,7 +463,49 @@ impl DatabaseError for SqliteFault {
     }
 }
 
+fn options(path: &Path, write: bool) -> SqliteConnectOptions {
+    // A name that begins with `file:` would be read as a URI, which `./file:` is not.
+    let path = match path.is_absolute() || path == Path::new(":memory:") {
+        true => path.to_owned(),
+        false => Path::new(".").join(path),
+    };
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .busy_timeout(Duration::from_secs(10))
+        .foreign_keys(true)
+        // Rows that the worker thread may read ahead: with few, the two threads wait for each
+        // other at every row.
+        .row_buffer_size(1000)
+        .disable_statement_logging();
+    match write {
+        true => options
+            // It was created with its permissions before.
+            .create_if_missing(false)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            // 2 MiB are enough for a poll; a load of a large list asks for more.
+            .pragma("cache_size", "-2048"),
+        false => options.read_only(true),
+    }
+}
+
 impl Dialect for Sqlite {
+    fn migrations(&self) -> [&'static str; MIGRATIONS.len()] {
+        [include_str!("../../migrations/sqlite/0001_catalogue.sql")]
+    }
+
+    fn server(&self) -> Option<&'static ServerSql> {
+        None
+    }
+
+    fn more_cache(&self) -> Option<&'static str> {
+        Some("PRAGMA cache_size = -65536")
+    }
+
+    fn reading_limits(&self, _: Duration, _: bool) -> Option<String> {
+        None
+    }
+
     fn begin_writing(&self) -> &'static str {
         "BEGIN IMMEDIATE"
     }

@@ -5,45 +5,18 @@
 
 use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
 
-use super::{conn::Engine, table::POLLS};
+use super::{conn::Engine, server::ServerSql, table::POLLS};
 use crate::catalog::{catalogue::Catalogue, kind::Kind};
-
-/// The schema that new tables would go to; null when there is none.
-pub const SCHEMA: &str = "SELECT current_schema()::text";
-
-/// The same, with the search path in force and the database's encoding.
-pub const SCHEMA_AND_PATH: &str = "SELECT current_schema()::text, \
-     current_setting('search_path'), current_setting('server_encoding')";
 
 /// The number of the last migration.
 pub const APPLIED: &str = "SELECT max(version) FROM _heygen_sync_migrations";
 
-/// Makes others wait who would migrate the same database.
-pub const MIGRATION_LOCK: &str =
-    "SELECT pg_advisory_xact_lock(hashtext('heygen-sync migrations'), hashtext(current_schema()))";
-
-/// Up to 64 MiB for who comes back to pages in another order: a large load, and `verify`.
-pub const SQLITE_CACHE: &str = "PRAGMA cache_size = -65536";
 /// SQLite: a file that readers need not write beside.
 pub const WITHOUT_LOG: &str = "PRAGMA journal_mode = DELETE";
 /// Ends it for good.
 pub const COMMIT: &str = "COMMIT";
 /// Undoes it.
 pub const ROLLBACK: &str = "ROLLBACK";
-
-/// Takes the poll's lock if it is free: (key).
-pub const TRY_LOCK: &str = "SELECT pg_try_advisory_xact_lock($1)";
-/// Ends the transaction of a poller that stalls, and nothing sooner: (milliseconds as text).
-pub const IDLE_DEADLINE: &str = "SELECT set_config('idle_in_transaction_session_timeout', $1, true), \
-     set_config('statement_timeout', $1, true)";
-/// Who holds a lock: (high half of the key, low half).
-pub const HOLDER: &str = "SELECT a.application_name, host(a.client_addr), a.xact_start \
-     FROM pg_locks AS l JOIN pg_stat_activity AS a ON a.pid = l.pid \
-     WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 \
-     AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) \
-     AND l.classid::bigint = $1 AND l.objid::bigint = $2";
-/// Makes poll numbers follow the order of commits: writers of other accounts wait.
-pub const LOCK_POLLS: &str = "LOCK TABLE polls IN SHARE ROW EXCLUSIVE MODE";
 
 /// The last poll that opened or closed a version.
 pub const LAST_CHANGE: &str = "SELECT poll_id FROM polls \
@@ -369,16 +342,7 @@ pub fn all(engine: Engine) -> Vec<(String, SqlStr)> {
         all.push((format!("versions {kind}"), versions(kind, true)));
         all.push((format!("versions {kind} of any account"), versions(kind, false)));
     }
-    if engine == Engine::Postgres {
-        let own = [
-            ("SCHEMA", SCHEMA),
-            ("SCHEMA_AND_PATH", SCHEMA_AND_PATH),
-            ("MIGRATION_LOCK", MIGRATION_LOCK),
-            ("TRY_LOCK", TRY_LOCK),
-            ("IDLE_DEADLINE", IDLE_DEADLINE),
-            ("HOLDER", HOLDER),
-        ];
-        all.extend(own.map(|(name, sql)| (name.to_owned(), sql.into_sql_str())));
-    }
+    let server = engine.server().into_iter().flat_map(ServerSql::all);
+    all.extend(server.map(|(name, sql)| (name.to_owned(), sql.into_sql_str())));
     all
 }

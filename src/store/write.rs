@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::{
     bulk::{AT_ONCE, Bulk, Column},
-    conn::{Arg, Conn, Engine, Fault},
+    conn::{Arg, Conn, Fault},
     lock::Session,
     outbox::{self, Before, Draft},
     report::Report,
@@ -32,9 +32,10 @@ impl Session<'_> {
     /// Takes the right to write: no other poll of this database is written until this one ends.
     pub async fn begin_writing(&mut self) -> Result<()> {
         let store = &mut *self.store;
-        let begin = match store.in_transaction {
-            true => statements::LOCK_POLLS,
-            false => store.conn.engine().begin_writing(),
+        let engine = store.conn.engine();
+        let begin = match (store.in_transaction, engine.server()) {
+            (true, Some(server)) => server.lock_polls,
+            _ => engine.begin_writing(),
         };
         let begun = store.conn.execute(begin, &[]).await;
         begun.map_err(|fault| store.trouble("write", &fault))?;
@@ -130,10 +131,10 @@ fn differs((poll_id, digest): (i64, Option<String>), row: &PollRow) -> Option<Er
 /// More cache for a load that would otherwise spill the pages it comes back to; others do not pay.
 async fn make_room(conn: &mut Conn, diff: &Diff) -> Result<(), Fault> {
     let rows: usize = diff.lists.iter().map(|list| list.opened.len()).sum();
-    if conn.engine() == Engine::Sqlite && rows > LARGE_LOAD {
-        conn.execute(statements::SQLITE_CACHE, &[]).await?;
+    match conn.engine().more_cache() {
+        Some(more) if rows > LARGE_LOAD => conn.execute(more, &[]).await.map(drop),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// The digest of all that the poll is about to write, after the account's digest before it.

@@ -11,10 +11,7 @@ use std::{
 
 use tokio::sync::Semaphore;
 
-use super::{
-    reading::{EXPORT_TIME, OpenConn, PAGE_TIME, Reading, Unreadable, millis_now},
-    sql,
-};
+use super::reading::{EXPORT_TIME, OpenConn, PAGE_TIME, Reading, Unreadable, millis_now};
 use crate::{
     error::Error,
     store::{
@@ -105,7 +102,7 @@ impl Reader {
         let deadline = Arc::new(AtomicI64::new(i64::MAX));
         let until = deadline.clone();
         let in_time = move || millis_now() < until.load(Ordering::Relaxed);
-        let prepared = sql::prepare(&mut conn, in_time).await;
+        let prepared = conn.interrupt_unless(in_time).await;
         prepared.map_err(|fault| trouble(&self.location, "read", &fault))?;
         Ok(OpenConn { conn, file: file_id(&self.location), copied, deadline })
     }

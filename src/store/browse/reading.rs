@@ -117,7 +117,7 @@ impl Reading {
             open.deadline.store(millis_now().saturating_add(millis), Ordering::Relaxed);
         }
         let begun = match self.conn() {
-            Ok(conn) => sql::begin(conn, millis).await,
+            Ok(conn) => sql::begin(conn, limit).await,
             Err(fault) => Err(fault),
         };
         begun.map_err(|fault| self.trouble(&fault))

@@ -1,5 +1,7 @@
 //! The SQL that the gallery's queries share, and all that differs between the two engines.
 
+use std::time::Duration;
+
 use sqlx::AssertSqlSafe;
 
 use crate::{
@@ -58,33 +60,13 @@ pub fn kind(row: &Row, at: usize) -> Result<Kind, Fault> {
     Kind::parse(&text).ok_or_else(|| row.spoiled(at, "is no kind"))
 }
 
-/// Makes a connection read-only; on SQLite a query is aborted once `in_time` returns false (it would
-/// continue after its future was dropped).
-pub async fn prepare(
-    conn: &mut Conn,
-    in_time: impl FnMut() -> bool + Send + 'static,
-) -> Result<(), Fault> {
-    let Conn::Sqlite(sqlite) = conn else { return Ok(()) };
-    let mut handle = sqlite.0.lock_handle().await?;
-    handle.set_progress_handler(20_000, in_time);
-    drop(handle);
-    // Memory-mapped reads avoid a copy of each page.
-    conn.batch("PRAGMA query_only = 1; PRAGMA mmap_size = 1073741824; PRAGMA cache_size = -8000")
-        .await
-}
-
-/// Begins a read-only transaction; on PostgreSQL with a timeout, and without JIT and parallel
-/// workers, which take longer to start than a page takes to read.
-pub async fn begin(conn: &mut Conn, millis: i64) -> Result<(), Fault> {
+/// Begins a read-only transaction whose statements end in time.
+pub async fn begin(conn: &mut Conn, limit: Duration) -> Result<(), Fault> {
     conn.execute(conn.engine().begin_reading(), &[]).await?;
-    if conn.engine() == Engine::Postgres {
-        let limits = format!(
-            "SET LOCAL statement_timeout = {millis}; SET LOCAL jit = off; \
-             SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL work_mem = '32MB'"
-        );
-        conn.batch(AssertSqlSafe(limits)).await?;
+    match conn.engine().reading_limits(limit, true) {
+        Some(limits) => conn.batch(AssertSqlSafe(limits)).await,
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// A statement under construction: its arguments, by number.

@@ -26,12 +26,12 @@ const ORDER: &str = "file IS NOT NULL, signed_url IS NULL, expires_at NULLS FIRS
 
 /// The due assets in the order of their urgency: (now, pictures, videos, audio, how many[, lease until]).
 pub fn lease(engine: Engine) -> SqlStr {
-    let text = match engine {
-        Engine::Sqlite => {
+    let text = match engine.server() {
+        None => {
             format!("SELECT {COLUMNS} FROM assets WHERE {DUE} ORDER BY {ORDER} LIMIT $5")
         }
         // Materialized: else the planner may run the limited part more than once.
-        Engine::Postgres => format!(
+        Some(_) => format!(
             "WITH due AS MATERIALIZED (SELECT url FROM assets WHERE {DUE} ORDER BY {ORDER} \
              LIMIT $5 FOR UPDATE SKIP LOCKED) UPDATE assets SET next_attempt_at = $6 \
              WHERE url IN (SELECT url FROM due) RETURNING {COLUMNS}"
@@ -49,15 +49,6 @@ pub fn count_due() -> SqlStr {
 fn listed(engine: Engine) -> String {
     engine.strings("$1")
 }
-
-/// Holds the rows of a batch, or fails at once: (URLs as JSON).
-pub const HOLD_POSTGRES: &str = "SELECT url FROM assets \
-     WHERE url IN (SELECT jsonb_array_elements_text($1::jsonb)) FOR UPDATE NOWAIT";
-
-/// Moves the lease of what is under way: (URLs as JSON, until).
-pub const RENEW_POSTGRES: &str = "UPDATE assets SET next_attempt_at = $2 WHERE url IN \
-     (SELECT url FROM assets WHERE url IN (SELECT jsonb_array_elements_text($1::jsonb)) \
-      FOR UPDATE SKIP LOCKED)";
 
 /// The links of some assets: (URLs as JSON).
 pub fn links_of(engine: Engine) -> SqlStr {
@@ -120,10 +111,6 @@ pub const ALIVE_AFTER_ALL: &str = "UPDATE assets SET state = 'pending', attempts
      next_attempt_at = NULL, last_error = NULL WHERE state = 'gone' AND file IS NULL \
      AND next_attempt_at IS NULL AND signed_url IS NOT NULL AND expires_at > $1 \
      AND last_error IS DISTINCT FROM 'pruned'";
-
-/// The time of the server, in milliseconds.
-pub const TIME_POSTGRES: &str =
-    "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)";
 
 /// Every content that the store must have.
 pub const KNOWN_FILES: &str = "SELECT file, max(sha256), max(bytes) FROM (\
@@ -236,22 +223,11 @@ pub fn once_pruned(engine: Engine) -> SqlStr {
     .into_sql_str()
 }
 
-/// Mirrors that write down what they have do not keep each other out, but who removes files keeps
-/// out all of them, until the transaction ends (so that a pooler in transaction mode serves).
-pub const LOCK_FILES_SHARED_POSTGRES: &str = "SELECT pg_advisory_xact_lock_shared(\
-     hashtextextended('heygen-sync files ' || current_schema(), 0))::text";
-/// The same for who does not wait: whether it was free.
-pub const TRY_LOCK_FILES_SHARED_POSTGRES: &str = "SELECT pg_try_advisory_xact_lock_shared(\
-     hashtextextended('heygen-sync files ' || current_schema(), 0))";
-/// The same for who removes files.
-pub const LOCK_FILES_POSTGRES: &str = "SELECT pg_advisory_xact_lock(\
-     hashtextextended('heygen-sync files ' || current_schema(), 0))::text";
-
 /// Every statement of this file for an engine, by name.
 pub fn all(engine: Engine) -> Vec<(String, SqlStr)> {
     let [prune_versions, prune_assets] = mark_pruned(engine);
     let [back_versions, back_assets] = take_back(engine);
-    let mut all = vec![
+    let all = vec![
         ("once_behind", once_behind(engine)),
         ("take_back versions", back_versions),
         ("take_back assets", back_assets),
@@ -271,18 +247,9 @@ pub fn all(engine: Engine) -> Vec<(String, SqlStr)> {
         ("TRY_AGAIN", TRY_AGAIN.into_sql_str()),
         ("prunable", prunable()),
         ("unnamed", unnamed(engine)),
+        ("once_pruned", once_pruned(engine)),
         ("mark_pruned versions", prune_versions),
         ("mark_pruned assets", prune_assets),
     ];
-    if engine == Engine::Postgres {
-        all.push(("HOLD_POSTGRES", HOLD_POSTGRES.into_sql_str()));
-        all.push(("TIME_POSTGRES", TIME_POSTGRES.into_sql_str()));
-        all.push(("RENEW_POSTGRES", RENEW_POSTGRES.into_sql_str()));
-        all.push(("once_pruned", once_pruned(engine)));
-        all.push(("LOCK_FILES_SHARED_POSTGRES", LOCK_FILES_SHARED_POSTGRES.into_sql_str()));
-        let free = TRY_LOCK_FILES_SHARED_POSTGRES.into_sql_str();
-        all.push(("TRY_LOCK_FILES_SHARED_POSTGRES", free));
-        all.push(("LOCK_FILES_POSTGRES", LOCK_FILES_POSTGRES.into_sql_str()));
-    }
     all.into_iter().map(|(name, sql)| (name.to_owned(), sql)).collect()
 }
