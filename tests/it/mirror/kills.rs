@@ -298,12 +298,12 @@ async fn a_sync_drains_the_queue_unless_told_not_to_and_says_what_failed() {
     assert_eq!(
         told,
         "heygen-sync: mirror: 1 saved (900 B), 1 failed and is tried again: 1 × the body is HTML, \
-         not a picture or video (127.0.0.1, "
+         not a picture, video or sound (127.0.0.1, "
     );
     assert!(next.ends_with("Z)\n"), "{next}");
     let status = home.run_with(&ENV, &["status", "--format", "table"]).stdout;
     let line =
-        format!("failed: 1 × the body is HTML, not a picture or video (127.0.0.1, next try {next}");
+        format!("failed: 1 × the body is HTML, not a picture, video or sound (127.0.0.1, next try {next}");
     assert!(status.contains(&line), "{status}");
     let ran = home.run_with(&ENV, &["sync"]);
     assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
