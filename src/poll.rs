@@ -6,6 +6,7 @@
 
 pub mod accept;
 mod ask;
+mod dates;
 pub mod replay;
 pub mod version;
 
@@ -20,7 +21,7 @@ use crate::{
         list::Answer,
     },
     config::{ApiVersion, Notify, Removals, Version},
-    error::{Error, Result, caught},
+    error::{Result, caught},
     heygen::{self, Fetched, OnProgress},
     notify,
     store::{
@@ -33,15 +34,13 @@ use crate::{
     time::{Clock, Timestamp},
 };
 
+pub use self::dates::{ahead_of_clock, whose};
 pub use crate::store::report::Report;
 
 use self::{
     ask::{Asking, Known, Received, from_file},
     version::Plan,
 };
-
-/// How far behind the last good poll an answer may be to be moved to 1 ms after it.
-pub const NUDGE: Duration = Duration::from_secs(10 * 60);
 
 /// What to poll, and how to judge it.
 pub struct Request<'a> {
@@ -145,7 +144,7 @@ struct Polling<'a> {
 impl<'a> Polling<'a> {
     fn begin(request: &'a Request<'a>, clock: &'a Clock) -> Result<Self> {
         let started_at = clock.now();
-        refuse_future(request, started_at)?;
+        dates::refuse_future(request.observed_at, started_at)?;
         Ok(Self { request, clock, started_at })
     }
 
@@ -201,7 +200,7 @@ impl<'a> Polling<'a> {
         let Some(observed_at) = observed_at else { return Ok(()) };
         match store.last_good(account, catalogue).await? {
             Some(last) if observed_at <= last => {
-                Err(too_early(account, catalogue, observed_at, last))
+                Err(dates::too_early(account, catalogue, observed_at, last))
             }
             _ => Ok(()),
         }
@@ -266,31 +265,14 @@ impl<'a> Polling<'a> {
     ) -> Result<(Timestamp, Diff)> {
         let last = snapshot.last_good.as_ref().map(|poll| poll.observed_at);
         let received = row.observed_at.unwrap_or(self.started_at);
-        let observed_at = self.after(last, received, row.catalogue())?;
+        let account = self.request.account;
+        let observed_at = dates::after(last, received, account, row.catalogue())?;
         let api_version = row.api_version.as_deref().unwrap_or_default();
         let poll = Poll { observed_at, api_version, policy, mirror: self.request.mirror };
         if is_foreign(snapshot, &answer, &poll) && !policy.accepted.replaces_all(snapshot) {
             return Err(foreign::refusal(&answer, snapshot.current_set()));
         }
         Ok((observed_at, diff(snapshot, answer, &poll)))
-    }
-
-    /// The one clock of history is strictly increasing: `received`, or 1 ms after `last`.
-    fn after(
-        &self,
-        last: Option<Timestamp>,
-        received: Timestamp,
-        catalogue: Catalogue,
-    ) -> Result<Timestamp> {
-        let Some(last) = last.filter(|last| received <= *last) else { return Ok(received) };
-        if let Some(error) = ahead_of_clock(self.request.account, catalogue, last, received) {
-            return Err(error);
-        }
-        let nudged = last.plus(Duration::from_millis(1));
-        tracing::warn!(
-            "the clock is behind the last poll ({received}, {last}); this one is dated {nudged}"
-        );
-        Ok(nudged)
     }
 
     fn row(&self, fetched: &Received, policy: &Policy) -> PollRow {
@@ -351,54 +333,4 @@ async fn overlap(store: &mut Store, report: &Report) -> Option<Overlap> {
     let version = row.api_version.as_deref()?;
     diff.as_ref().filter(|diff| diff.held() > 0)?;
     store.overlap(&row.account, row.catalogue(), version).await.ok().flatten()
-}
-
-/// A backfill is of the past.
-fn refuse_future(request: &Request<'_>, now: Timestamp) -> Result<()> {
-    match request.observed_at.filter(|observed_at| *observed_at > now.plus(NUDGE)) {
-        Some(observed_at) => Err(Error::usage(format!(
-            "--observed-at {observed_at} is in the future (it is {now}); give the time at which the \
-             list was received"
-        ))),
-        None => Ok(()),
-    }
-}
-
-/// Why no poll of `account` can follow its last good one, if that is dated in the future at `now`.
-/// Clocks that differ by less than [`NUDGE`] are no fault.
-pub fn ahead_of_clock(
-    account: &str,
-    catalogue: Catalogue,
-    last_good: Timestamp,
-    now: Timestamp,
-) -> Option<Error> {
-    (now < last_good.minus(NUDGE)).then(|| {
-        let whose = whose(account, catalogue);
-        Error::unforeseen(format!(
-            "the last good poll of {whose} is dated {last_good}, in the future (this \
-             machine's clock: {now}), and no poll can be added before that time; set the clock if it \
-             is wrong, else restore a backup from before that poll, or set its history aside: \
-             `account rename {account} NEW_NAME`, then `sync --new-account`, both with the --config \
-             and --database of this command"
-        ))
-    })
-}
-
-/// A backfill goes to the end of history or nowhere.
-fn too_early(
-    account: &str,
-    catalogue: Catalogue,
-    observed_at: Timestamp,
-    last: Timestamp,
-) -> Error {
-    let whose = whose(account, catalogue);
-    Error::usage(format!(
-        "--observed-at {observed_at} is not later than the last good poll of {whose} ({last}): \
-         history is only ever added to its end"
-    ))
-}
-
-/// `account 'default'`, and its catalogue where that is not the usual one.
-pub fn whose(account: &str, catalogue: Catalogue) -> String {
-    catalogue.of(&format!("account '{account}'"))
 }

@@ -45,7 +45,11 @@ async fn a_poll_of_another_account_stands_under_that_account_with_its_own_comman
         assert_eq!(moved.status, 307);
         assert_eq!(moved.header("location"), format!("/polls/{held}?account=studio&page=1"));
         let page = site.get(&format!("/polls/{held}?account=studio")).await;
-        assert!(page.text.contains("--account studio --catalogue avatars --accept-removals=3-"), "{}", page.text);
+        assert!(
+            page.text.contains("--account studio --catalogue avatars --accept-removals=3-"),
+            "{}",
+            page.text
+        );
         assert!(page.text.contains("missing avatars") && !page.text.contains("missing talking"));
         // As long as it is the last one: later polls judge anew.
         let past = site.get(&format!("/polls/{held}?account=studio&as_of=2026-11-22")).await;
@@ -86,7 +90,9 @@ async fn commands_lead_to_the_database_that_is_served() {
             .await;
         let polls = other.get("/polls").await;
         assert!(
-            polls.text.contains(&format!("{said} sync --account default --catalogue avatars --accept-removals=")),
+            polls.text.contains(&format!(
+                "{said} sync --account default --catalogue avatars --accept-removals="
+            )),
             "{}",
             polls.text
         );

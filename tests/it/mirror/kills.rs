@@ -302,8 +302,9 @@ async fn a_sync_drains_the_queue_unless_told_not_to_and_says_what_failed() {
     );
     assert!(next.ends_with("Z)\n"), "{next}");
     let status = home.run_with(&ENV, &["status", "--format", "table"]).stdout;
-    let line =
-        format!("failed: 1 × the body is HTML, not a picture, video or sound (127.0.0.1, next try {next}");
+    let line = format!(
+        "failed: 1 × the body is HTML, not a picture, video or sound (127.0.0.1, next try {next}"
+    );
     assert!(status.contains(&line), "{status}");
     let ran = home.run_with(&ENV, &["sync"]);
     assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));

@@ -1,0 +1,86 @@
+//! When a poll was, as history has it: strictly after the last good poll of its catalogue.
+
+use std::time::Duration;
+
+use crate::{
+    catalog::catalogue::Catalogue,
+    error::{Error, Result},
+    time::Timestamp,
+};
+
+/// How far behind the last good poll an answer may be to be moved to 1 ms after it.
+const NUDGE: Duration = Duration::from_secs(10 * 60);
+
+/// The time of an answer that was `received`, with the `last` good poll: later, or 1 ms after it.
+///
+/// # Errors
+/// The last poll is far in the future: see [`ahead_of_clock`].
+pub(super) fn after(
+    last: Option<Timestamp>,
+    received: Timestamp,
+    account: &str,
+    catalogue: Catalogue,
+) -> Result<Timestamp> {
+    let Some(last) = last.filter(|last| received <= *last) else { return Ok(received) };
+    if let Some(error) = ahead_of_clock(account, catalogue, last, received) {
+        return Err(error);
+    }
+    let nudged = last.plus(Duration::from_millis(1));
+    tracing::warn!(
+        "the clock is behind the last poll ({received}, {last}); this one is dated {nudged}"
+    );
+    Ok(nudged)
+}
+
+/// A backfill is of the past.
+///
+/// # Errors
+/// [`crate::error::Kind::Usage`].
+pub(super) fn refuse_future(observed_at: Option<Timestamp>, now: Timestamp) -> Result<()> {
+    match observed_at.filter(|observed_at| *observed_at > now.plus(NUDGE)) {
+        Some(observed_at) => Err(Error::usage(format!(
+            "--observed-at {observed_at} is in the future (it is {now}); give the time at which the \
+             list was received"
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// Why no poll of `account` can follow its last good one, if that is dated in the future at `now`.
+/// Clocks that differ by less than [`NUDGE`] are no fault.
+pub fn ahead_of_clock(
+    account: &str,
+    catalogue: Catalogue,
+    last_good: Timestamp,
+    now: Timestamp,
+) -> Option<Error> {
+    (now < last_good.minus(NUDGE)).then(|| {
+        let whose = whose(account, catalogue);
+        Error::unforeseen(format!(
+            "the last good poll of {whose} is dated {last_good}, in the future (this \
+             machine's clock: {now}), and no poll can be added before that time; set the clock if it \
+             is wrong, else restore a backup from before that poll, or set its history aside: \
+             `account rename {account} NEW_NAME`, then `sync --new-account`, both with the --config \
+             and --database of this command"
+        ))
+    })
+}
+
+/// A backfill goes to the end of history or nowhere.
+pub(super) fn too_early(
+    account: &str,
+    catalogue: Catalogue,
+    observed_at: Timestamp,
+    last: Timestamp,
+) -> Error {
+    let whose = whose(account, catalogue);
+    Error::usage(format!(
+        "--observed-at {observed_at} is not later than the last good poll of {whose} ({last}): \
+         history is only ever added to its end"
+    ))
+}
+
+/// `account 'default'`, and its catalogue where that is not the usual one.
+pub fn whose(account: &str, catalogue: Catalogue) -> String {
+    catalogue.of(&format!("account '{account}'"))
+}
