@@ -1,69 +1,67 @@
-//! heygen-sync keeps a faithful local copy, with history, of the avatars and talking photos that
-//! HeyGen offers to an account. This page is the map of the house.
+//! heygen-sync keeps a faithful local copy, with history, of the avatars, talking photos, avatar
+//! groups and voices that HeyGen offers to an account. This page describes how the code is arranged;
+//! `CONTRIBUTING.md` lists the places of common changes.
 //!
 //! # One poll, end to end
 //!
 //! `heygen-sync sync` parses its flags ([`cli`]), reads the configuration ([`config`]) and opens
-//! the database ([`store`]), which creates or migrates it. Then, for each account, [`poll::poll`]:
+//! the database ([`store`]), which creates or migrates it. Then, for each account and catalogue,
+//! [`poll::poll`], from top to bottom in one file:
 //!
 //! 1. takes the account's lock ([`store::lock`]): a file's on SQLite, a transaction's on
 //!    PostgreSQL; a second poll leaves at once;
 //! 2. fetches the list ([`heygen`]): with the key to the one configured host, with retries where
 //!    a retry can help, capped while it is read; what comes back is an answer or the reason why
-//!    there is none;
-//! 3. decodes it ([`catalog::list`]): every record on its own, without loss; whatever is not a
-//!    catalogue stops here and can change nothing;
-//! 4. reads what the tables say ([`store::standing`]);
+//!    there is none. Every record is decoded on its own, without loss ([`catalog::list`]); whatever
+//!    is not a catalogue stops here and can change nothing;
+//! 3. stages the answer for the archive, without its signatures, where that is on ([`archive`]);
+//! 4. begins to write, and reads what the tables hold ([`store::standing`]);
 //! 5. compares the two ([`catalog::diff`]): the rules of history, as a pure function from tables,
 //!    answer and policy to a [`catalog::diff::Diff`], a value that prints;
-//! 6. writes that diff and the poll's own row in one transaction ([`store::write`]), or nothing.
+//! 6. writes that diff, the poll's own row ([`store::write`]) and the notices of what it found
+//!    ([`notify::drafts`]), and commits all of it or nothing;
+//! 7. files the staged answer.
 //!
-//! Where it is on, the answer is kept without its signatures right before step 6, and what was
-//! committed of it right after ([`archive`]); a replay
-//! ([`poll::replay`]) goes from there through steps 3 to 6 again.
-//!
-//! A dry run stops after step 5 and prints the same value. A saved response (`--from`) begins at
-//! step 3 and is otherwise the same poll. The next poll is the retry.
+//! A dry run ends after step 5 and prints the same value. A saved response (`--from`) is read in step
+//! 2 and is otherwise the same poll. A replay of the archive ([`poll::replay`]) takes steps 4 to 6
+//! with the rows that were recorded. The next poll is the retry.
 //!
 //! After it, where it is on, the mirror works its queue ([`mirror::run`]): it leases what is due,
-//! soonest expiry first, downloads side by side, puts what is right into the store, and writes
+//! soonest expiry first, downloads several at a time, puts what is right into the store, and writes
 //! rows in batches once their files are durable. Links that died are renewed by an ordinary poll,
-//! handed in as a callback.
+//! handed in as a callback. Then the outbox is delivered ([`notify::deliver()`]): in order, at least
+//! once, and never at the cost of a poll.
 //!
 //! A `sync` does one such round and ends; the [`daemon`] does the same round, by the same function,
 //! whenever its schedule says so.
 //!
-//! Where somebody is to be told ([`notify`]), step 6 writes the notices of what the poll found into
-//! the same transaction, and after the round the outbox is delivered: in order, at least once, and
-//! never at the cost of a poll.
-//!
-//! # The rooms, and which way the arrows go
+//! # The modules, and which of them may use which
 //!
 //! ```text
 //! main → cli → { daemon, web, mcp } → { poll → notify, verify, feed, metrics, ids } → archive → { heygen, mirror, store, config } → catalog → { error, time, words }
 //! ```
 //!
-//! | room | is for | does not know |
+//! | module | is for | does not know |
 //! |---|---|---|
-//! | [`cli`] | one verb a file, rendering in one place | SQL, rules of history |
+//! | [`cli`] | one file for each command; `output` writes the formats, `export` those of exports | SQL, rules of history |
 //! | [`daemon`] | when work is due, and how it ends; metrics and health over HTTP | SQL, how a list is polled |
-//! | [`web`] | the gallery: pages, security, caching | SQL, HeyGen, the key |
+//! | [`web`] | the gallery: pages, security, caching; its facets are in [`store::browse::facets`] | SQL, HeyGen, the key |
 //! | [`mcp`] | the tools for agents, by the Model Context Protocol | SQL, HeyGen, the key |
-//! | [`poll`] | the one place where the steps meet | SQL, HTTP, printing |
-//! | [`notify`] | what is told of a poll, once, and how it travels; pings | SQL, how a list is polled |
+//! | [`poll`] | the steps above; which version of the API is read (`version`) | SQL, HTTP, printing |
+//! | [`notify`] | what is told of a poll (`message`), and how a channel delivers it (`deliver`); pings | SQL, how a list is polled |
 //! | [`verify`] | whether seals, history and tables agree | SQL, printing, how to mend |
 //! | [`metrics`] | the figures of the tables in Prometheus' words | SQL, HTTP |
 //! | [`ids`] | whether ids are still good, and finding them in any text | SQL, printing |
 //! | [`feed`] | the change feed as Atom, for a file or the gallery | SQL, where it is served |
 //! | [`archive`] | every answer kept, without signatures, for a replay | polling, replaying |
-//! | [`heygen`] | asking the API, retries, one file per version of the API | the database, avatars |
+//! | [`heygen`] | asking the API, retries; one file for each version of the API, with its end points | the database, avatars |
 //! | [`mirror`] | previews: what is due, downloading, the store of contents, its audit | how a list is polled |
-//! | [`store`] | the only room with SQL, for both engines | HTTP, rules, printing |
-//! | [`config`] | flags, environment, `config.toml`, keys | what they are used for |
-//! | [`catalog`] | the pure core: values, records, signed URLs, schema, the diff | everything else |
+//! | [`store`] | the only module with SQL; one file for each engine, `conn` dispatches between them; `table` and `row` describe the tables | HTTP, rules, printing |
+//! | [`config`] | flags, environment, `config.toml`, keys; `sections` has every default, the guard's too | what they are used for |
+//! | [`catalog`] | the pure core: a description of each kind and its columns (`kinds`), values, records, signed URLs, schema, the diff | everything else |
 //! | [`time`], [`error`], [`words`] | milliseconds in UTC; exit codes; numbers and durations for people | everything else |
 //!
-//! A test holds every `use` in `src` against this drawing.
+//! A test checks every `use` in `src` against this drawing.
 //!
 //! # What never happens
 //!
