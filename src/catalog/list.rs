@@ -2,7 +2,7 @@
 //!
 //! This is the v2 form of the answer; another version of the API fills the same [`List`]s
 //! through [`ListBuilder`]. Whatever is not a catalogue is refused here (rule 11): nothing below
-//! this room can mistake an error page for an empty list.
+//! this module can mistake an error page for an empty list.
 
 use std::{collections::BTreeSet, sync::Arc};
 

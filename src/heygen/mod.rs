@@ -4,9 +4,9 @@
 //! same code for all versions. Below the versions, [`Client`] makes one request and its retries;
 //! it knows what a failure is, and nothing of avatars.
 //!
-//! This room does not know the database, the rules of history, accounts or the terminal. The key
+//! This module does not know the database, the rules of history, accounts or the terminal. The key
 //! goes to the one configured host and nowhere else, and no error, log line or notice that leaves
-//! this room holds a key, a signature or a response's body.
+//! this module holds a key, a signature or a response's body.
 
 mod client;
 mod coding;

@@ -1,6 +1,6 @@
 //! What a version of the API is to the rest of the program.
 //!
-//! Each version has a file of its own, which is described by its [`Profile`]; [`ALL`] lists them.
+//! Each version has a file of its own, which is described by its `Profile`; `ALL` lists them.
 //! To add one takes that file (which may decode its records by [`crate::catalog::list::ListBuilder`])
 //! and an entry there: everything else goes by what the profile says.
 

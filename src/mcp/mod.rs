@@ -2,7 +2,7 @@
 //!
 //! Each call opens the database for itself, read-only and bounded in time, and closes it again; so a
 //! call sees what the last poll has committed, and one that is cancelled leaves nothing behind.
-//! Whatever a tool answers passes through [`redact`]: no signed URL leaves the server.
+//! Whatever a tool answers passes through `redact`: no signed URL leaves the server.
 
 mod answers;
 mod arguments;

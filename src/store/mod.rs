@@ -1,4 +1,4 @@
-//! The only room that knows SQL.
+//! The only module that knows SQL.
 //!
 //! - [`location`]: what `database` may say
 //! - [`conn`]: one connection, two engines; the file that dispatches between [`sqlite`] and
