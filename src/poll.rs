@@ -28,6 +28,7 @@ use crate::{
         Session, Store,
         host::host,
         json_text::JsonText,
+        outbox::Before,
         past::Overlap,
         row::{Counts, PollRow, policy_json},
     },
@@ -164,14 +165,15 @@ impl<'a> Polling<'a> {
         session.begin_writing().await?;
         let snapshot = self.read(session.store(), &fetched).await?;
         let mut report = self.judge(fetched, &snapshot);
-        match notify.filter(|notify| notify.url.is_some()) {
-            Some(notify) => {
-                let before = session.before(&report.row).await?;
-                session.write(&mut report).await?;
-                let drafts = notify::drafts(&notify.watch, &report, before);
-                session.put_notices(&report.row, drafts).await?;
-            }
-            None => session.write(&mut report).await?,
+        let told = notify.filter(|notify| notify.url.is_some());
+        let before = match told {
+            Some(_) => session.before(&report.row).await?,
+            None => Before::default(),
+        };
+        session.write(&mut report).await?;
+        if let Some(notify) = told {
+            let drafts = notify::drafts(&notify.watch, &report, before);
+            session.put_notices(&report.row, drafts).await?;
         }
         session.commit().await?;
         Ok((report, staged))
@@ -209,7 +211,7 @@ impl<'a> Polling<'a> {
     async fn stage(&self, list: &mut Fetched) -> Option<Result<Stored>> {
         let (archive, bodies) = (self.request.archive?, list.bodies.take()?);
         list.answer.as_ref().ok()?;
-        let staged = archive.receive(bodies, self.started_at, list.response_sha256.as_deref());
+        let staged = archive.stage(bodies, self.started_at, list.response_sha256.as_deref());
         Some(caught(staged).await)
     }
 

@@ -3,7 +3,7 @@
 //! - [`envelope`]: what is said of a poll
 //! - `past`: what the archive has of the polls before
 //!
-//! Before a poll is committed, [`Archive::receive`] puts the answer without its signatures under its
+//! Before a poll is committed, [`Archive::stage`] puts the answer without its signatures under its
 //! hash, and a note of where it lies under what the poll's row will say of its beginning and of what
 //! was received. After the commit [`Archive::keep`] puts an envelope under the poll's number and takes
 //! the note away. Who finds that the poll before has no envelope, since its process ended in between
@@ -42,7 +42,7 @@ const MOST: u64 = 4 << 30;
 const AT_ONCE: usize = 16;
 /// An answer on its way into the archive may keep its poll waiting for so long: within the margin
 /// of the poll's own deadline.
-const RECEIVING: Duration = Duration::from_secs(60);
+const STAGING: Duration = Duration::from_secs(60);
 
 /// Where answers are kept.
 pub struct Archive {
@@ -80,13 +80,13 @@ impl Archive {
     ///
     /// # Errors
     /// [`crate::error::Kind::Storage`], also when it takes too long.
-    pub async fn receive(
+    pub async fn stage(
         &self,
         bodies: Bodies,
         started_at: Timestamp,
         sha256: Option<&str>,
     ) -> Result<Stored> {
-        let receiving = async {
+        let staging = async {
             let workspace = Arc::new(self.blobs.workspace()?);
             let stored = self.keep_answer(bodies, &workspace).await?;
             if let Some(sha256) = sha256 {
@@ -99,10 +99,10 @@ impl Archive {
             Err(Error::storage(format!(
                 "writing to the archive {} took longer than {} s",
                 self.shown(),
-                RECEIVING.as_secs()
+                STAGING.as_secs()
             )))
         };
-        tokio::time::timeout(RECEIVING, receiving).await.unwrap_or_else(late)
+        tokio::time::timeout(STAGING, staging).await.unwrap_or_else(late)
     }
 
     /// Keeps what the database says of the poll with this number, and of those that failed right

@@ -102,15 +102,15 @@ impl Store {
     /// Within a poll's transaction the reading is undone at once, so that the tables are not locked
     /// while the request lasts: only the poll's own lock is to be held then.
     async fn begin_apart(&mut self) -> Result<()> {
-        self.in_transaction(statements::SAVEPOINT).await
+        self.if_polling(statements::SAVEPOINT).await
     }
 
     async fn end_apart(&mut self) -> Result<()> {
-        self.in_transaction(statements::ROLLBACK_TO_SAVEPOINT).await
+        self.if_polling(statements::ROLLBACK_TO_SAVEPOINT).await
     }
 
-    /// Runs `statement` if a transaction is open.
-    async fn in_transaction(&mut self, statement: &'static str) -> Result<()> {
+    /// Runs `statement` if a poll's transaction is open.
+    async fn if_polling(&mut self, statement: &'static str) -> Result<()> {
         if self.in_transaction {
             let done = self.conn.execute(statement, &[]).await;
             done.map_err(|fault| self.trouble("read", &fault))?;

@@ -283,7 +283,7 @@ async fn two_who_poll_at_once_keep_each_others_polls_and_none_twice() {
         let (started_at, hash) = (row.started_at.unwrap(), row.response_sha256.unwrap());
         // As it is when the first has been committed and is not done with its envelope yet.
         std::fs::remove_file(place.root().join("polls/000000000001.json.zst")).unwrap();
-        let stored = archive.receive(Bodies::whole(first), started_at, Some(&hash)).await.unwrap();
+        let stored = archive.stage(Bodies::whole(first), started_at, Some(&hash)).await.unwrap();
         world.account = "other";
         world.avatars(r#"{"avatar_id":"b"}"#).await;
         assert_eq!(files(&place, "polls/").len(), 2, "{:?}", place.files());
