@@ -117,6 +117,8 @@ struct Reading<'a> {
     incomplete: Option<String>,
     /// Why it may not be whole: a cursor was refused.
     broke_off: Option<String>,
+    /// Whether a page had more records than were asked for.
+    oversized: bool,
     /// What a page that failed shows about the version.
     presence: Presence,
 }
@@ -138,6 +140,7 @@ impl<'a> Reading<'a> {
             last: None,
             incomplete: None,
             broke_off: None,
+            oversized: false,
             presence: Presence::Unclear,
         }
     }
@@ -190,12 +193,14 @@ impl<'a> Reading<'a> {
         let Reply { trace, body } = reply;
         let notice = trace.notice.clone().or_else(|| self.last.take()?.notice);
         self.last = Some(Trace { notice, ..trace });
+        let before = self.pages.records();
         let page = self.pages.add(&body).map_err(|error| {
             // An error body with status 200 may quote whatever the API was sent.
             let error = Error::new(error.kind, self.client.mask(&error.message));
             self.here(self.count + 1, error)
         })?;
         self.count += 1;
+        self.oversized |= self.pages.records() - before > self.limit as u64;
         self.hash.update(&body);
         self.bytes += body.len() as u64;
         self.bounds.bytes = self.bounds.bytes.saturating_sub(body.len() as u64);
@@ -245,9 +250,12 @@ impl<'a> Reading<'a> {
 
     /// Size and hash are those of all pages in their order; there are none where one is lacking.
     fn fetched(self, read: Result<()>) -> Fetched {
-        let Self {
-            client, endpoint, pages, bytes, hash, last, kept, incomplete, broke_off, ..
-        } = self;
+        let Self { client, endpoint, pages, bytes, hash, last, kept, oversized, .. } = self;
+        // Where the page size is not what was asked for, reading it with another one shows nothing.
+        let (incomplete, broke_off) = match oversized {
+            true => (self.incomplete.or(self.broke_off), None),
+            false => (self.incomplete, self.broke_off),
+        };
         let whole = read.is_ok();
         let presence = if whole { Presence::There } else { self.presence };
         let answer = read.map(|()| pages.finish());

@@ -229,6 +229,25 @@ on_both! {
         assert_eq!(world.cell("SELECT count(*) FROM avatars WHERE missing_since IS NOT NULL").await, "0");
     }
 
+    async fn a_list_that_ends_in_an_error_is_not_whole_where_no_other_page_size_is_read(world: World) {
+        paged(&mut world, 300, 0);
+        world.removals.after_polls = Some(1);
+        world.poll().await;
+        for n in 0..51 {
+            world.heygen.remove(Kind::Avatar, &format!("a{n:04}"));
+        }
+        // Page 5 has 49 looks and a cursor, which is refused.
+        world.heygen.paging(|paging| (paging.fixed, paging.ends_by_400) = (Some(50), true));
+        for _ in 0..2 {
+            let report = world.poll().await;
+            let counts = report.row.counts.unwrap();
+            assert_eq!((counts.removed, counts.held, report.exit_code(false)), (0, 51, 3));
+            assert!(report.row.held_reason.as_deref().unwrap().contains("after page 5 is refused"));
+        }
+        world.heygen.paging(|paging| paging.ends_by_400 = false);
+        assert_eq!(world.poll().await.row.counts.unwrap().removed, 51);
+    }
+
     async fn a_second_reading_that_ends_as_it_should_is_the_answer(world: World) {
         paged(&mut world, 120, 0);
         world.removals.after_polls = Some(1);

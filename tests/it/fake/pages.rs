@@ -15,6 +15,8 @@ pub struct Paging {
     pub plain: bool,
     /// The sizes of all pages so far.
     pub told_bytes: usize,
+    /// Each page has so many looks, whatever is asked for.
+    pub fixed: Option<usize>,
     /// Each page but the first begins with so many looks of the one before.
     pub repeats: usize,
     /// After this page comes an empty one.
@@ -58,7 +60,7 @@ impl Paging {
             *times -= 1;
             return Err(refusal.clone());
         }
-        let pages = self.pages(&self.told, limit);
+        let pages = self.pages(&self.told, self.fixed.unwrap_or(limit));
         let last = number >= pages.len();
         if number > pages.len() && !self.endless {
             return Err(Refusal::of(400));
