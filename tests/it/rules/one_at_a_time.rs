@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use heygen_sync::error::Kind as Fault;
+use heygen_sync::{config::Version, error::Kind as Fault};
 use sqlx::{Connection, Executor, PgConnection};
 
 use crate::world::{Engine, World, body, hour, on_all};
@@ -111,6 +111,23 @@ on_all! {
         let mut second = world.second().await;
         second.begin_poll("default", hour(3), DEADLINE).await.unwrap().end().await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn no_table_is_locked_while_the_request_lasts() {
+    let mut world = World::start(Engine::Postgres).await;
+    world.version = Version::Auto;
+    world.avatars(r#"{"avatar_id":"a"}"#).await;
+    let mut other = PgConnection::connect(world.url()).await.unwrap();
+    let mut gate = world.heygen.delay_next();
+    let (report, ()) = tokio::join!(world.poll(), async {
+        gate.reached().await;
+        let mut alone = other.begin().await.unwrap();
+        alone.execute("LOCK TABLE polls, avatars IN ACCESS EXCLUSIVE MODE NOWAIT").await.unwrap();
+        alone.rollback().await.unwrap();
+        gate.release();
+    });
+    assert!(!report.row.failed());
 }
 
 #[tokio::test]
