@@ -56,6 +56,8 @@ fn the_services_are_confined_alike() {
     for unit in ["heygen-sync-once.service", "heygen-sync-gallery.service"] {
         assert_eq!(confined("heygen-sync.service"), confined(unit), "{unit}");
     }
+    // The links in its files are credentials.
+    assert!(confined("heygen-sync.service").lines().any(|line| line == "UMask=0027"));
 }
 
 #[test]
