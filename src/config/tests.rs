@@ -159,6 +159,7 @@ fn white_space_at_the_end_of_a_key_is_trimmed_wherever_it_comes_from() {
 fn a_path_that_begins_with_the_home_folder_leads_there() {
     let text = "database = \"~/a.db\"\n[mirror]\nstore = \"~/m\"\n[archive]\nstore = \"~x/~/a\"\n\
         [serve]\ntoken_file = \"~/t\"\n[notify]\nsecret_file = \"~/s\"\n[metrics]\ntextfile = \"~/p\"\n\
+        [publish]\nfile = \"~/c\"\n\
         [[accounts]]\nname = \"a\"\napi_key_file = \"~/k\"\n";
     let config = of_file(text).env(&[("HOME", "/home/me")]).load();
     assert_eq!(config.database, "/home/me/a.db");
@@ -167,9 +168,11 @@ fn a_path_that_begins_with_the_home_folder_leads_there() {
         ("/home/me/m", "~x/~/a")
     );
     let files = [&config.serve.token_file, &config.notify.secret_file, &config.metrics.textfile];
-    let files = files.into_iter().chain([&config.accounts[0].api_key_file]);
+    let files = files.into_iter().chain([&config.accounts[0].api_key_file, &config.publish.file]);
     let files: Vec<&str> = files.map(|file| file.as_ref().unwrap().to_str().unwrap()).collect();
-    assert_eq!(files, ["/home/me/t", "/home/me/s", "/home/me/p", "/home/me/k"]);
+    assert_eq!(files, ["/home/me/t", "/home/me/s", "/home/me/p", "/home/me/k", "/home/me/c"]);
+    let archived = of_file("[archive]\nstore = \"~/a\"\n").env(&[("HOME", "/home/me")]).load();
+    assert_eq!(archived.archive.store, "/home/me/a");
     let error = of_file(text).error();
     assert!(error.contains("'~/a.db': there is no home folder"), "{error}");
     let machine = machine().file("key", "k\n");

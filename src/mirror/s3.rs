@@ -137,6 +137,7 @@ mod tests {
                 Ok(_) => panic!("{place} {name}={value:?} is taken"),
             }
         }
+        assert!(s3("b", &[("AWS_ENDPOINT_URL", ""), ("AWS_REGION", "us-east-1")]).is_ok());
         let end_point = ("AWS_ENDPOINT_URL", " http://127.0.0.1:9/x/ \n");
         let token = ("AWS_SESSION_TOKEN", "token\r\n");
         let blobs = s3(

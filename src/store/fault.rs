@@ -159,6 +159,16 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn a_full_disk_is_named_as_one() {
+        use sqlx::{Connection, Executor, SqliteConnection};
+        let mut conn = SqliteConnection::connect("sqlite::memory:").await.unwrap();
+        conn.execute("CREATE TABLE t (x); PRAGMA max_page_count = 3").await.unwrap();
+        let full = conn.execute("INSERT INTO t VALUES (zeroblob(100000))").await.unwrap_err();
+        let said = trouble(&Location::Sqlite("h.db".into()), "write", &full).message;
+        assert!(said.contains("the disk is full; free some space"), "{said}");
+    }
+
     #[test]
     fn a_lock_file_that_belongs_to_root_is_named_as_one() {
         let folder = tempfile::tempdir().unwrap();
