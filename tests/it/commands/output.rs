@@ -97,6 +97,12 @@ at_home! {
         home.heygen.set_key("another");
         let refused = home.run(&["check", "--format", "json"]);
         assert_eq!((refused.code, verdicts(&refused)[3].as_str()), (77, "failed"));
+        let lacks = r#"{"error":{"code":"insufficient_api_key_scope","message":"no","param":"avatars:read"}}"#;
+        home.heygen.fail_always(403, lacks);
+        let scope = home.run(&["check"]);
+        assert_eq!(scope.code, 77, "{scope:?}");
+        assert!(scope.stdout.contains("lacks the scope avatars:read"), "{scope:?}");
+        assert!(!scope.stdout.contains("check the key"), "{scope:?}");
         let away = home.run_with(&[("HEYGEN_SYNC_API__BASE_URL", "http://127.0.0.1:9")], &["check"]);
         assert_eq!(away.code, 69);
         let env = [
