@@ -38,7 +38,7 @@
 //! # The modules, and which of them may use which
 //!
 //! ```text
-//! main → cli → { daemon, web, mcp } → { poll → notify, verify, feed, metrics, ids } → archive → { heygen, mirror, store, config } → catalog → { error, time, words }
+//! main → cli → { daemon, web, mcp } → { poll → notify, verify, feed, metrics, ids } → archive → { heygen, mirror, store, config } → catalog → { error, time, words, system }
 //! ```
 //!
 //! | module | is for | does not know |
@@ -59,6 +59,7 @@
 //! | [`store`] | the only module with SQL; one file for each engine, `conn` dispatches between them; `table` and `row` describe the tables | HTTP, rules, printing |
 //! | [`config`] | flags, environment, `config.toml`, keys; `sections` has every default, the guard's too | what they are used for |
 //! | [`catalog`] | the pure core: a description of each kind and its columns (`kinds`), values, records, signed URLs, schema, the diff | everything else |
+//! | [`system`] | what Unix and Windows do differently, by the same names | everything else |
 //! | [`time`], [`error`], [`words`] | milliseconds in UTC; exit codes; numbers and durations for people | everything else |
 //!
 //! A test checks every `use` in `src` against this drawing.
@@ -118,6 +119,7 @@ pub mod mirror;
 pub mod notify;
 pub mod poll;
 pub mod store;
+pub mod system;
 pub mod time;
 pub mod verify;
 pub mod web;

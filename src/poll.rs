@@ -26,12 +26,12 @@ use crate::{
     notify,
     store::{
         Session, Store,
-        host::host,
         json_text::JsonText,
         outbox::Before,
         past::Overlap,
         row::{Counts, PollRow, policy_json},
     },
+    system::host,
     time::{Clock, Timestamp},
 };
 

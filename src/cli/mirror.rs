@@ -25,6 +25,7 @@ use crate::{
     mirror::{self, Blobs, Progress, Settings, Summary, audit},
     poll::{Request, Source, poll, whose},
     store::{Store, queue::Failures},
+    system::Stop,
     words::{counted, number},
 };
 
@@ -250,17 +251,11 @@ pub(super) async fn after_sync(
     Mirrored { code, did }
 }
 
-/// Waits for SIGINT or SIGTERM.
+/// Waits for a request to end.
 async fn told_to_end() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+    match Stop::new() {
+        Ok(mut stop) => stop.requested().await,
+        Err(_) => std::future::pending().await,
     }
 }
 

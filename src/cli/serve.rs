@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use clap::Args;
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Context, output::note};
 use crate::{
     error::{Error, Result},
     mirror::{guard, request::Requests},
+    system::Stop,
     web::{
         self, App, GallerySettings,
         previews::{self, Previews},
@@ -58,20 +58,9 @@ impl Serve {
                 ));
             }
         };
-        web::serve(app, address, listening, stopped()?).await?;
+        let cannot = |fault| Error::unforeseen(format!("cannot wait for signals: {fault}"));
+        let mut stop = Stop::new().map_err(cannot)?;
+        web::serve(app, address, listening, async move { stop.requested().await }).await?;
         Ok(0)
     }
-}
-
-/// Until Ctrl-C or SIGTERM.
-fn stopped() -> Result<impl Future<Output = ()> + Send + 'static> {
-    let cannot = |fault| Error::unforeseen(format!("cannot wait for signals: {fault}"));
-    let mut terminate = signal(SignalKind::terminate()).map_err(cannot)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot)?;
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    })
 }

@@ -5,9 +5,10 @@ use std::{
     env,
     ffi::{OsStr, OsString},
     fmt,
-    os::unix::process::CommandExt,
     process::Command,
 };
+
+use crate::system;
 
 /// The environment's variables; one that is set and empty counts as unset. They hold keys, so `Debug`
 /// shows none.
@@ -60,14 +61,12 @@ pub fn unset_empty() {
     let (false, Ok(program)) = (empty.is_empty(), env::current_exe()) else { return };
     let mut anew = Command::new(program);
     let mut arguments = env::args_os();
-    if let Some(name) = arguments.next() {
-        anew.arg0(name);
-    }
+    let name = arguments.next();
     anew.args(arguments);
     for name in empty {
         anew.env_remove(name);
     }
-    let _ = anew.exec();
+    let _ = system::become_program(&mut anew, name);
 }
 
 impl fmt::Debug for Env {

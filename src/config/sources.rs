@@ -8,7 +8,10 @@ use std::{
 };
 
 use super::Env;
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    system::{self, HOME},
+};
 
 /// All that configuration is read from.
 #[derive(Debug)]
@@ -21,7 +24,7 @@ pub struct Sources {
     pub env: Env,
     /// What relative names start from; an empty path is the process's own working directory.
     pub working_dir: PathBuf,
-    /// The machine's folder, `/etc/heygen-sync`.
+    /// The machine's folder, `/etc/heygen-sync` on Unix.
     pub system_dir: PathBuf,
 }
 
@@ -51,7 +54,7 @@ impl Sources {
             database,
             env: Env::of_process(),
             working_dir: PathBuf::new(),
-            system_dir: PathBuf::from("/etc/heygen-sync"),
+            system_dir: system::config_folder(),
         }
     }
 
@@ -87,11 +90,11 @@ impl Sources {
     /// [`crate::error::Kind::Config`] for `~/` without a home folder.
     pub fn path(&self, path: &Path) -> Result<PathBuf> {
         let Ok(rest) = path.strip_prefix("~") else { return Ok(self.working_dir.join(path)) };
-        match self.folder("HOME") {
+        match self.folder(HOME) {
             Some(home) if rest != Path::new("") => Ok(home.join(rest)),
             Some(_) => Ok(self.working_dir.join(path)),
             None => Err(Error::config(format!(
-                "'{}': there is no home folder, since HOME is not set; give the whole path",
+                "'{}': there is no home folder, since {HOME} is not set; give the whole path",
                 path.display()
             ))),
         }
@@ -105,7 +108,7 @@ impl Sources {
     /// The files that are looked for when none is named, in this order.
     fn usual_files(&self) -> Vec<PathBuf> {
         let user = self.folder("XDG_CONFIG_HOME");
-        let user = user.or_else(|| Some(self.folder("HOME")?.join(".config")));
+        let user = user.or_else(|| Some(self.folder(HOME)?.join(".config")));
         let mut files = vec![self.working_dir.join("config.toml")];
         files.extend(user.map(|folder| folder.join("heygen-sync").join("config.toml")));
         files.push(self.system_dir.join("config.toml"));

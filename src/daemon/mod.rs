@@ -19,7 +19,6 @@ pub mod plan;
 pub mod schedule;
 mod service;
 pub mod signals;
-pub mod systemd;
 pub mod timer;
 
 pub use self::service::Setup;

@@ -16,13 +16,13 @@ use super::{
     plan::{Next, Plan, Work},
     schedule::Schedule,
     signals::{Signal, Signals},
-    systemd,
     timer::Timer,
 };
 use crate::{
     config::Config,
     error::{Error, Kind, Result},
     store::{Location, ahead::Ahead},
+    system::systemd,
     time::{Clock, Timestamp},
 };
 

@@ -1,8 +1,9 @@
 //! The signals that a service gets.
 
-use tokio::signal::unix::{self, SignalKind};
-
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    system::{Reload, Stop},
+};
 
 /// What a signal asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,31 +16,23 @@ pub enum Signal {
 
 /// Those that are waited for.
 pub struct Signals {
-    terminate: unix::Signal,
-    interrupt: unix::Signal,
-    hang_up: unix::Signal,
+    stop: Stop,
+    reload: Reload,
 }
 
 impl Signals {
     /// From now on they are waited for.
     pub fn new() -> Result<Self> {
-        let wait = |kind| {
-            unix::signal(kind)
-                .map_err(|fault| Error::unforeseen(format!("cannot wait for signals: {fault}")))
-        };
-        Ok(Self {
-            terminate: wait(SignalKind::terminate())?,
-            interrupt: wait(SignalKind::interrupt())?,
-            hang_up: wait(SignalKind::hangup())?,
-        })
+        let cannot = |fault| Error::unforeseen(format!("cannot wait for signals: {fault}"));
+        let stop = Stop::new().map_err(cannot)?;
+        Ok(Self { stop, reload: Reload::new().map_err(cannot)? })
     }
 
     /// The next one. A wait that is dropped loses none.
     pub async fn next(&mut self) -> Signal {
         tokio::select! {
-            _ = self.terminate.recv() => Signal::Stop,
-            _ = self.interrupt.recv() => Signal::Stop,
-            _ = self.hang_up.recv() => Signal::Reload,
+            () = self.stop.requested() => Signal::Stop,
+            () = self.reload.requested() => Signal::Reload,
         }
     }
 }

@@ -10,7 +10,6 @@ use std::{
     collections::BTreeSet,
     fs::{self, File, OpenOptions},
     io::{self, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::{
         atomic::{AtomicU64, Ordering},
@@ -21,6 +20,8 @@ use std::{
 };
 
 use tokio::sync::oneshot;
+
+use crate::system;
 
 /// Files of one group at most.
 pub const GROUP: usize = 512;
@@ -97,8 +98,9 @@ impl Workspace {
     pub fn in_folder(root: &Path) -> io::Result<Self> {
         let all = root.join("tmp");
         create_folders(&all)?;
-        let open =
-            |path: PathBuf| OpenOptions::new().create(true).append(true).mode(FILE_MODE).open(path);
+        let open = |path: PathBuf| {
+            system::with_mode(OpenOptions::new().create(true).append(true), FILE_MODE).open(path)
+        };
         // Held while workspaces come and go, so that none is swept before it is locked.
         let door = open(all.join("lock"))?;
         door.lock()?;
@@ -108,7 +110,7 @@ impl Workspace {
         create_folders(&folder)?;
         let own = open(folder.join("lock"))?;
         own.lock()?;
-        let disk = Disk::of(File::open(root)?);
+        let disk = Disk::of(root);
         let (jobs, arriving) = channel();
         let place = folder.clone();
         let thread = thread::Builder::new().name("mirror-store".into());
@@ -128,8 +130,8 @@ impl Workspace {
         };
         let path = self.folder.join(name);
         let mut options = OpenOptions::new();
-        let options = options.read(true).write(true).create_new(true).mode(FILE_MODE);
-        let file = options.open(&path)?;
+        let options = options.read(true).write(true).create_new(true);
+        let file = system::with_mode(options, FILE_MODE).open(&path)?;
         match self.inside {
             Some(_) => Ok((file, Some(path))),
             None => fs::remove_file(&path).map(|()| (file, None)),
@@ -230,12 +232,13 @@ impl Job {
 
 /// Creates a folder and those above it that are not there.
 fn create_folders(folder: &Path) -> io::Result<()> {
-    fs::DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(folder)
+    system::create_folders(folder, FOLDER_MODE)
 }
 
 fn write_new(path: &Path, bytes: &[u8]) -> io::Result<File> {
     let mut options = OpenOptions::new();
-    let mut file = options.write(true).create_new(true).mode(FILE_MODE).open(path)?;
+    let options = options.write(true).create_new(true);
+    let mut file = system::with_mode(options, FILE_MODE).open(path)?;
     let written = file.write_all(bytes);
     if written.is_err() {
         let _ = fs::remove_file(path);
@@ -291,15 +294,14 @@ fn same(fault: &io::Error) -> io::Error {
 
 /// How the disk is told to make sure.
 struct Disk {
-    root: File,
+    root: PathBuf,
     /// Whether one call makes sure of all that was written, and tells what could not be.
     at_once: bool,
 }
 
 impl Disk {
-    fn of(root: File) -> Self {
-        let at_once = at_once::can_sync(&root);
-        Self { root, at_once }
+    fn of(root: &Path) -> Self {
+        Self { root: root.to_owned(), at_once: system::can_sync_file_system(root) }
     }
 
     fn group(&self) -> usize {
@@ -308,7 +310,7 @@ impl Disk {
 
     fn sync(&self, written: &[Written], folders: &BTreeSet<PathBuf>) -> io::Result<()> {
         if self.at_once && written.len() + folders.len() >= MANY {
-            match at_once::sync(&self.root) {
+            match system::sync_file_system(&self.root) {
                 // Some sandboxes forbid the call.
                 Err(fault) if is_forbidden(&fault) => {}
                 done => return done,
@@ -318,7 +320,8 @@ impl Disk {
         let paths: Vec<&PathBuf> = closed.chain(folders).collect();
         let mut own: Vec<&File> = written.iter().filter_map(|one| one.file.as_ref()).collect();
         for part in paths.chunks(OPEN) {
-            let opened: Vec<File> = part.iter().map(File::open).collect::<io::Result<_>>()?;
+            let opened = part.iter().filter_map(|path| system::open_to_sync(path).transpose());
+            let opened: Vec<File> = opened.collect::<io::Result<_>>()?;
             // The first part takes along those that are open already.
             let all: Vec<&File> = own.drain(..).chain(&opened).collect();
             each(&all)?;
@@ -349,63 +352,6 @@ fn each(files: &[&File]) -> io::Result<()> {
     })
 }
 
-#[cfg(target_os = "linux")]
-mod at_once {
-    //! syncfs(2): waits as fsync does, on the file systems that are named here; from Linux 5.8 on
-    //! it tells what could not be written, too.
-
-    use std::{fs::File, io};
-
-    /// By the magic numbers of statfs(2).
-    const GOOD: [u32; 5] = [
-        0x0000_ef53, // ext2, ext3, ext4
-        0x5846_5342, // XFS
-        0x9123_683e, // Btrfs
-        0xf2f5_2010, // F2FS
-        0x0102_1994, // tmpfs
-    ];
-
-    pub fn can_sync(root: &File) -> bool {
-        let release = rustix::system::uname();
-        let known = |stat: rustix::fs::StatFs| GOOD.contains(&(stat.f_type as u32));
-        tells_faults(&release.release().to_string_lossy())
-            && rustix::fs::fstatfs(root).is_ok_and(known)
-    }
-
-    pub fn sync(root: &File) -> io::Result<()> {
-        rustix::fs::syncfs(root).map_err(io::Error::from)
-    }
-
-    fn tells_faults(release: &str) -> bool {
-        let mut parts = release.split(|c: char| !c.is_ascii_digit()).map(str::parse::<u32>);
-        match (parts.next(), parts.next()) {
-            (Some(Ok(major)), Some(Ok(minor))) => (major, minor) >= (5, 8),
-            _ => false,
-        }
-    }
-
-    #[test]
-    fn only_a_kernel_that_tells_faults_is_trusted() {
-        assert!(tells_faults("5.8.0") && tells_faults("6.1.0-18-amd64") && tells_faults("5.10"));
-        assert!(!tells_faults("5.7.19") && !tells_faults("4.19.0-6") && !tells_faults("weird"));
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-mod at_once {
-    //! Elsewhere no call is known that does it.
-
-    use std::{fs::File, io};
-
-    pub fn can_sync(_: &File) -> bool {
-        false
-    }
-
-    pub fn sync(root: &File) -> io::Result<()> {
-        root.sync_all()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -428,7 +374,7 @@ mod tests {
                 waiting.push(stored);
             }
             drop(jobs);
-            let disk = Disk { at_once, ..Disk::of(File::open(&root).unwrap()) };
+            let disk = Disk { at_once, ..Disk::of(&root) };
             let place = root.clone();
             let thread = thread::spawn(move || store(&arriving, &place, &disk));
             for (n, stored) in waiting.into_iter().enumerate() {

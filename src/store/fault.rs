@@ -1,9 +1,12 @@
 //! Faults of the engines, in words that say what to do.
 
-use std::{fmt, io, os::unix::fs::MetadataExt, path::Path};
+use std::{fmt, io, path::Path};
 
 use super::{conn::Fault, location::Location};
-use crate::error::{Error, io_message};
+use crate::{
+    error::{Error, io_message},
+    system::FileState,
+};
 
 /// A fault while `doing` something with the database at `location` (exit code 74).
 pub fn trouble(location: &Location, doing: impl fmt::Display, fault: &Fault) -> Error {
@@ -32,11 +35,12 @@ pub fn how_to_fill(location: &Location, is_root: bool) -> &'static str {
 /// A lock file at `path` that cannot be used.
 pub fn unusable_lock(path: &Path, fault: &io::Error) -> Error {
     let refused = fault.kind() == io::ErrorKind::PermissionDenied;
-    let why = match std::fs::metadata(path) {
+    let why = match FileState::of(path) {
         Ok(file) if refused => {
-            let owner = match file.uid() {
-                0 => "root".to_owned(),
-                uid => format!("user {uid}"),
+            let owner = match file.owner {
+                Some(0) => "root".to_owned(),
+                Some(uid) => format!("user {uid}"),
+                None => "another user".to_owned(),
             };
             format!(
                 "it belongs to {owner}, who ran heygen-sync here; give it to the user who polls \
@@ -177,9 +181,9 @@ mod tests {
         let absent = unusable_lock(&path, &refused).message;
         assert!(absent.ends_with("permission denied; its folder must be writable"), "{absent}");
         std::fs::write(&path, "").unwrap();
-        let owner = match std::fs::metadata(&path).unwrap().uid() {
-            0 => "root".to_owned(),
-            uid => format!("user {uid}"),
+        let owner = match FileState::of(&path).unwrap().owner {
+            Some(0) => "root".to_owned(),
+            uid => format!("user {}", uid.unwrap()),
         };
         let there = unusable_lock(&path, &refused).message;
         assert!(there.contains(&format!("it belongs to {owner}, who ran heygen-sync")), "{there}");

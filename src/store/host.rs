@@ -1,9 +1,6 @@
-//! How this process is called in locks, polls and lists of connections.
+//! How this process is called in lists of connections.
 
-/// This machine's name.
-pub fn host() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
-}
+use crate::system::host;
 
 /// What a colleague sees in `pg_stat_activity`: who holds the lock, and where.
 pub fn application_name() -> String {

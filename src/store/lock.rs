@@ -8,7 +8,6 @@
 use std::{
     fs::{File, OpenOptions, TryLockError},
     io::{Read, Seek, Write},
-    os::unix::fs::OpenOptionsExt,
     path::PathBuf,
     time::{Duration, Instant},
 };
@@ -19,13 +18,13 @@ use sha2::{Digest, Sha256};
 use super::{
     conn::{Conn, Fault, Row},
     fault::unusable_lock,
-    host::host,
     open::{FILE_MODE, Store, beside},
     server::ServerSql,
     statements,
 };
 use crate::{
     error::{Error, Kind, Result},
+    system::{self, host},
     time::Timestamp,
     words::hex,
 };
@@ -103,8 +102,9 @@ impl Store {
         let path = self.lock_path(account);
         let unusable = |fault: std::io::Error| unusable_lock(&path, &fault);
         let mut options = OpenOptions::new();
-        let options = options.read(true).write(true).create(true).truncate(false).mode(FILE_MODE);
-        let mut file = options.open(&path).map_err(unusable)?;
+        let options = options.read(true).write(true).create(true).truncate(false);
+        let opened = system::with_mode(options, FILE_MODE).open(&path);
+        let mut file = opened.map_err(unusable)?;
         match file.try_lock() {
             Ok(()) => {
                 // Who holds it is a courtesy: failing to write it is no reason not to poll.

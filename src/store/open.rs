@@ -4,7 +4,6 @@ use std::{
     borrow::Cow,
     cmp::Ordering,
     fs::{File, OpenOptions},
-    os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -23,7 +22,10 @@ use super::{
     snapshot::Stamp,
     statements,
 };
-use crate::error::{Error, Kind, Result};
+use crate::{
+    error::{Error, Kind, Result},
+    system::{self, FileState},
+};
 
 /// Our own name for the table of applied migrations, so that another application's is not met.
 pub const MIGRATIONS_TABLE: &str = "_heygen_sync_migrations";
@@ -114,7 +116,7 @@ impl Store {
             Some(store) => Ok(store),
             None => Err(Error::storage(format!(
                 "there is no catalogue in {location} yet; {}",
-                how_to_fill(location, rustix::process::geteuid().is_root())
+                how_to_fill(location, system::is_root())
             ))),
         }
     }
@@ -367,13 +369,13 @@ fn gone(location: &Location) -> Error {
 /// SQLite names the write-ahead log after the database: a writer by one name does not see what was
 /// written by another, and what it has written itself can be lost.
 fn refuse_hard_links(path: &Path) -> Result<()> {
-    match std::fs::metadata(path) {
-        Ok(file) if file.nlink() > 1 => Err(Error::storage(format!(
+    match FileState::of(path) {
+        Ok(file) if file.links > 1 => Err(Error::storage(format!(
             "{0} has {1} names (hard links, as `cp -al` backups make them), and a write by one of \
              them can be lost: make it a file of its own (cp {0} {0}.new && mv {0}.new {0}) and \
              back it up with `heygen-sync copy`",
             path.display(),
-            file.nlink()
+            file.links
         ))),
         _ => Ok(()),
     }
@@ -389,7 +391,8 @@ fn create_private(path: &Path) -> std::io::Result<()> {
         true => Ok(()),
         false => {
             let mut options = OpenOptions::new();
-            options.write(true).create(true).truncate(false).mode(FILE_MODE).open(path).map(drop)
+            let options = options.write(true).create(true).truncate(false);
+            system::with_mode(options, FILE_MODE).open(path).map(drop)
         }
     }
 }
@@ -398,7 +401,8 @@ fn create_private(path: &Path) -> std::io::Result<()> {
 async fn opening_lock(location: &Location) -> Result<Option<File>> {
     let Some(path) = location.file() else { return Ok(None) };
     let lock = beside(path, "open");
-    let opened = OpenOptions::new().create(true).append(true).mode(FILE_MODE).open(&lock);
+    let mut options = OpenOptions::new();
+    let opened = system::with_mode(options.create(true).append(true), FILE_MODE).open(&lock);
     let locked = match opened {
         // Apart, since whoever holds it may take its time, and signals are to be heard meanwhile.
         Ok(file) => tokio::task::spawn_blocking(move || file.lock().map(|()| file))
@@ -428,25 +432,12 @@ fn warn_of_network(path: &Path) {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
-    let Ok(stat) = rustix::fs::statfs(folder) else { return };
-    if let Some(name) = network_file_system(stat.f_type as u64) {
+    if let Some(name) = system::network_file_system(folder) {
         tracing::warn!(
             database = %path.display(),
             file_system = name,
             "SQLite's write-ahead log is not safe on a network file system; move the file to a local disk"
         );
-    }
-}
-
-/// By the magic numbers of statfs(2).
-fn network_file_system(magic: u64) -> Option<&'static str> {
-    match magic & 0xffff_ffff {
-        0x6969 => Some("NFS"),
-        0x517b | 0xff53_4d42 | 0xfe53_4d42 => Some("SMB"),
-        0x0102_1997 => Some("9P"),
-        0x5346_414f | 0x6b41_4653 => Some("AFS"),
-        0x00c3_6400 => Some("CephFS"),
-        _ => None,
     }
 }
 
@@ -478,12 +469,5 @@ mod tests {
             );
         }
         taken.abort();
-    }
-
-    #[test]
-    fn network_file_systems_are_told_by_their_magic_numbers() {
-        assert_eq!(network_file_system(0x6969), Some("NFS"));
-        assert_eq!(network_file_system(0xffff_ffff_ff53_4d42), Some("SMB"));
-        assert_eq!(network_file_system(0xef53), None);
     }
 }

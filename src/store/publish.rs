@@ -3,7 +3,6 @@
 use std::{
     fs::{self, File, OpenOptions},
     io,
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
@@ -12,6 +11,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
+    system::{open_to_sync, with_mode},
     time::Timestamp,
 };
 
@@ -68,7 +68,7 @@ async fn last_poll(store: &mut Store, sql: &'static str) -> Result<i64> {
 async fn write(source: &Location, file: &Path, now: Timestamp) -> Result<()> {
     let target = Location::Sqlite(file.to_owned());
     let mut options = OpenOptions::new();
-    let created = options.write(true).create_new(true).mode(READABLE).open(file);
+    let created = with_mode(options.write(true).create_new(true), READABLE).open(file);
     created.map_err(|fault| trouble(&target, "create", &Fault::Io(fault)))?;
     let (_, mut copy) = copy_without(&LINKS, source, &target, now).await?;
     // It answers with the mode that is in force.
@@ -84,7 +84,8 @@ async fn write(source: &Location, file: &Path, now: Timestamp) -> Result<()> {
 /// Two writers of one file take turns.
 async fn lock(path: PathBuf) -> Result<io::Result<File>> {
     let wait = move || {
-        let file = OpenOptions::new().create(true).append(true).mode(READABLE).open(path)?;
+        let mut options = OpenOptions::new();
+        let file = with_mode(options.create(true).append(true), READABLE).open(path)?;
         file.lock().map(|()| file)
     };
     tokio::task::spawn_blocking(wait).await.map_err(Error::unforeseen)
@@ -99,8 +100,12 @@ fn remove(folder: &Path) -> io::Result<()> {
 
 /// Puts the file in the place of another so that it stays there after a power cut.
 fn move_to(from: &Path, to: &Path) -> io::Result<()> {
-    File::open(from)?.sync_all()?;
+    sync(from)?;
     fs::rename(from, to)?;
     let folder = to.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
-    File::open(folder)?.sync_all()
+    sync(folder)
+}
+
+fn sync(path: &Path) -> io::Result<()> {
+    open_to_sync(path)?.map_or(Ok(()), |file| file.sync_all())
 }

@@ -12,7 +12,6 @@ use std::{
     borrow::Cow,
     collections::{BTreeMap, HashSet},
     fs::{File, OpenOptions, TryLockError},
-    os::unix::fs::OpenOptionsExt,
     time::Duration,
 };
 
@@ -30,6 +29,7 @@ use super::{
 use crate::{
     catalog::{record::SignedUrl, value::json_texts},
     error::{Error, Result},
+    system::with_mode,
     time::{Clock, Timestamp},
 };
 
@@ -236,7 +236,8 @@ impl Store {
         let Some(path) = self.location.file() else { return Ok(QueueLock { file: None }) };
         // The hyphen keeps it apart from the lock of an account, whose name is percent-encoded.
         let path = beside(path, "mirror-queue");
-        let file = OpenOptions::new().create(true).append(true).mode(FILE_MODE).open(&path);
+        let mut options = OpenOptions::new();
+        let file = with_mode(options.create(true).append(true), FILE_MODE).open(&path);
         let locked = file.map_err(TryLockError::Error).and_then(|file| {
             file.try_lock()?;
             Ok(file)

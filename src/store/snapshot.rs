@@ -2,10 +2,11 @@
 //! read-only mount), and to read a database with a write-ahead log SQLite creates files beside it.
 //! Such a file is read from a copy in memory, taken while nobody has written to it.
 
-use std::{io, os::unix::fs::MetadataExt, path::Path, time::Duration};
+use std::{io, path::Path, time::Duration};
 
-use rustix::fs::{Access, access};
 use sqlx::sqlite::SqliteOwnedBuf;
+
+use crate::system::{FileState, is_writable};
 
 /// A copy of a file that changes is taken anew this often, then SQLite says what is wrong.
 const TRIES: usize = 20;
@@ -16,12 +17,7 @@ const VERSIONS: std::ops::RangeInclusive<usize> = 18..=19;
 
 /// What a file was when it was read; another stamp means that it has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Stamp {
-    file: (u64, u64),
-    bytes: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
-}
+pub(super) struct Stamp(FileState);
 
 impl Stamp {
     /// Whether a copy of the file as it was is still one of the file as it is.
@@ -30,13 +26,7 @@ impl Stamp {
     }
 
     fn of(path: &Path) -> io::Result<Self> {
-        let file = std::fs::metadata(path)?;
-        Ok(Self {
-            file: (file.dev(), file.ino()),
-            bytes: file.len(),
-            modified: (file.mtime(), file.mtime_nsec()),
-            changed: (file.ctime(), file.ctime_nsec()),
-        })
+        FileState::of(path).map(Self)
     }
 }
 
@@ -63,8 +53,7 @@ pub(super) async fn take(path: &Path) -> io::Result<Option<(SqliteOwnedBuf, Stam
 fn is_needed(path: &Path) -> bool {
     let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let folder = real.parent().unwrap_or(Path::new("."));
-    let writable = |path: &Path| access(path, Access::WRITE_OK).is_ok();
-    !(is_open(path) || writable(folder) && writable(&real))
+    !(is_open(path) || is_writable(folder) && is_writable(&real))
 }
 
 /// Whether a write-ahead log, or the journal of a transaction under way, is beside it.

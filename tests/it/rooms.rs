@@ -17,7 +17,7 @@ const FLOORS: [&[&str]; 8] = [
     &["archive"],
     &["heygen", "mirror", "store", "config"],
     &["catalog"],
-    &["error", "time", "words"],
+    &["error", "time", "words", "system"],
 ];
 
 /// Neighbours that may be known: the settings are read, and take the versions of the API by name;
@@ -33,7 +33,7 @@ const ALLOWED: [(&str, &str); 5] = [
 type Rule = (&'static [&'static str], Option<&'static [&'static str]>, &'static str);
 
 /// Words that are kept out: the words, the rooms that may write them (`None`: all but the catalogue), and why no others may.
-const KEPT_OUT: [Rule; 4] = [
+const KEPT_OUT: [Rule; 5] = [
     (
         &["sqlx", "reqwest", "tokio", "std::fs", "std::net", "Utc::now", "async fn"],
         None,
@@ -45,6 +45,11 @@ const KEPT_OUT: [Rule; 4] = [
         "time comes in by argument",
     ),
     (&["sqlx::"], Some(&["store"]), "only the store knows SQL"),
+    (
+        &["std::os::", "rustix::", "signal::unix", "signal::windows", "cfg(unix)", "target_os"],
+        Some(&["system"]),
+        "the rest is the same on every operating system",
+    ),
     (
         &["ApiVersion::V2", "ApiVersion::V3"],
         Some(&["poll"]),

@@ -1,7 +1,6 @@
 //! Opens and reuses the connections by which the gallery reads one database.
 
 use std::{
-    path::Path,
     sync::{
         Arc, Mutex,
         atomic::{AtomicI64, Ordering},
@@ -19,6 +18,7 @@ use crate::{
         location::Location,
         open::{Standing, Store},
     },
+    system::FileState,
 };
 
 /// Connections for pages; two more are reserved for exports, so that exports never delay a page.
@@ -118,7 +118,5 @@ fn is_current(open: &OpenConn, location: &Location) -> bool {
 
 /// Device and inode of a database file.
 fn file_id(location: &Location) -> Option<(u64, u64)> {
-    use std::os::unix::fs::MetadataExt;
-    let file = std::fs::metadata::<&Path>(location.file()?).ok()?;
-    Some((file.dev(), file.ino()))
+    FileState::of(location.file()?).ok().map(|file| file.id)
 }

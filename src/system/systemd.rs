@@ -1,4 +1,4 @@
-//! What is told to systemd over its notify socket; nothing is said where there is none.
+//! What is told to systemd over its notify socket; nothing where there is none.
 
 use std::time::Duration;
 

@@ -1,0 +1,243 @@
+//! Linux and macOS.
+
+use std::{
+    convert::Infallible,
+    ffi::OsString,
+    fs::{DirBuilder, File, OpenOptions},
+    io,
+    os::{
+        fd::AsFd,
+        unix::{
+            fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
+            process::CommandExt,
+        },
+    },
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use rustix::fs::{Access, access, statfs};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::file_state::FileState;
+
+/// The variable that names the home folder.
+pub const HOME: &str = "HOME";
+
+/// The machine's folder for the configuration.
+pub fn config_folder() -> PathBuf {
+    PathBuf::from("/etc/heygen-sync")
+}
+
+/// Requests to end: SIGTERM and SIGINT.
+pub struct Stop {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Stop {
+    /// From now on they are waited for.
+    ///
+    /// # Errors
+    /// Where the system has no room for another handler.
+    pub fn new() -> io::Result<Self> {
+        let terminate = signal(SignalKind::terminate())?;
+        Ok(Self { terminate, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// Returns at the next one. A wait that is dropped loses none.
+    pub async fn requested(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// Requests to read the configuration anew: SIGHUP.
+pub struct Reload(Signal);
+
+impl Reload {
+    /// From now on they are waited for.
+    ///
+    /// # Errors
+    /// Where the system has no room for another handler.
+    pub fn new() -> io::Result<Self> {
+        signal(SignalKind::hangup()).map(Self)
+    }
+
+    /// Returns at the next one. A wait that is dropped loses none.
+    pub async fn requested(&mut self) {
+        self.0.recv().await;
+    }
+}
+
+/// The name of this machine.
+pub fn host() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+/// Whether this process may do everything.
+pub fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// Puts `program` in the place of this one, under `name`; returns only where it cannot be started.
+///
+/// # Errors
+/// Always.
+pub fn become_program(program: &mut Command, name: Option<OsString>) -> io::Result<Infallible> {
+    if let Some(name) = name {
+        program.arg0(name);
+    }
+    Err(program.exec())
+}
+
+/// Standard input and output without the buffers of the standard library.
+///
+/// # Errors
+/// Where one is closed.
+pub fn standard_streams() -> io::Result<(File, File)> {
+    let copy = |own: &dyn AsFd| own.as_fd().try_clone_to_owned().map(File::from);
+    Ok((copy(&io::stdin())?, copy(&io::stdout())?))
+}
+
+/// A file that these options create gets these permissions, less the umask.
+pub fn with_mode(options: &mut OpenOptions, mode: u32) -> &mut OpenOptions {
+    options.mode(mode)
+}
+
+/// Creates a folder and those above it that are not there, with these permissions, less the umask.
+///
+/// # Errors
+/// As [`DirBuilder::create`].
+pub fn create_folders(folder: &Path, mode: u32) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(mode).create(folder)
+}
+
+/// Whether this user may write to the file or folder.
+pub fn is_writable(path: &Path) -> bool {
+    access(path, Access::WRITE_OK).is_ok()
+}
+
+impl FileState {
+    /// Of the file at `path`.
+    ///
+    /// # Errors
+    /// Where there is none, or none that can be looked at.
+    pub fn of(path: &Path) -> io::Result<Self> {
+        let file = std::fs::metadata(path)?;
+        Ok(Self {
+            id: (file.dev(), file.ino()),
+            links: file.nlink(),
+            owner: Some(file.uid()),
+            bytes: file.len(),
+            modified: (file.mtime(), file.mtime_nsec()),
+            changed: (file.ctime(), file.ctime_nsec()),
+        })
+    }
+}
+
+/// The name of the network file system that the folder is on; `None` on a local one.
+pub fn network_file_system(folder: &Path) -> Option<&'static str> {
+    by_magic(statfs(folder).ok()?.f_type as u64)
+}
+
+/// By the magic numbers of statfs(2).
+fn by_magic(magic: u64) -> Option<&'static str> {
+    match magic & 0xffff_ffff {
+        0x6969 => Some("NFS"),
+        0x517b | 0xff53_4d42 | 0xfe53_4d42 => Some("SMB"),
+        0x0102_1997 => Some("9P"),
+        0x5346_414f | 0x6b41_4653 => Some("AFS"),
+        0x00c3_6400 => Some("CephFS"),
+        _ => None,
+    }
+}
+
+/// The file or folder, to be synced; `None` where the system syncs none of its kind.
+///
+/// # Errors
+/// As [`File::open`].
+pub fn open_to_sync(path: &Path) -> io::Result<Option<File>> {
+    File::open(path).map(Some)
+}
+
+pub use at_once::{can_sync_file_system, sync_file_system};
+
+#[cfg(target_os = "linux")]
+mod at_once {
+    //! syncfs(2): waits as fsync does, on the file systems that are named here; from Linux 5.8 on
+    //! it tells what could not be written, too.
+
+    use std::{fs::File, io, path::Path};
+
+    /// By the magic numbers of statfs(2).
+    const GOOD: [u32; 5] = [
+        0x0000_ef53, // ext2, ext3, ext4
+        0x5846_5342, // XFS
+        0x9123_683e, // Btrfs
+        0xf2f5_2010, // F2FS
+        0x0102_1994, // tmpfs
+    ];
+
+    /// Whether one call makes sure of all that was written to the file system of `folder`.
+    pub fn can_sync_file_system(folder: &Path) -> bool {
+        let release = rustix::system::uname();
+        let known = |stat: rustix::fs::StatFs| GOOD.contains(&(stat.f_type as u32));
+        tells_faults(&release.release().to_string_lossy())
+            && rustix::fs::statfs(folder).is_ok_and(known)
+    }
+
+    /// Makes sure of all that was written to the file system of `folder`.
+    ///
+    /// # Errors
+    /// What could not be written, or that the call is not allowed.
+    pub fn sync_file_system(folder: &Path) -> io::Result<()> {
+        rustix::fs::syncfs(File::open(folder)?).map_err(io::Error::from)
+    }
+
+    fn tells_faults(release: &str) -> bool {
+        let mut parts = release.split(|c: char| !c.is_ascii_digit()).map(str::parse::<u32>);
+        match (parts.next(), parts.next()) {
+            (Some(Ok(major)), Some(Ok(minor))) => (major, minor) >= (5, 8),
+            _ => false,
+        }
+    }
+
+    #[test]
+    fn only_a_kernel_that_tells_faults_is_trusted() {
+        assert!(tells_faults("5.8.0") && tells_faults("6.1.0-18-amd64") && tells_faults("5.10"));
+        assert!(!tells_faults("5.7.19") && !tells_faults("4.19.0-6") && !tells_faults("weird"));
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod at_once {
+    use std::{io, path::Path};
+
+    /// No call is known that does it.
+    pub fn can_sync_file_system(_: &Path) -> bool {
+        false
+    }
+
+    /// Not supported.
+    ///
+    /// # Errors
+    /// Always.
+    pub fn sync_file_system(_: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn network_file_systems_are_told_by_their_magic_numbers() {
+        assert_eq!(by_magic(0x6969), Some("NFS"));
+        assert_eq!(by_magic(0xffff_ffff_ff53_4d42), Some("SMB"));
+        assert_eq!(by_magic(0xef53), None);
+    }
+}

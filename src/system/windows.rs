@@ -1,0 +1,208 @@
+//! Windows 10 and later.
+
+use std::{
+    convert::Infallible,
+    env,
+    ffi::OsString,
+    fs::{self, File, OpenOptions},
+    io,
+    os::windows::{fs::OpenOptionsExt, io::AsHandle},
+    path::{Component, Path, PathBuf, Prefix},
+    process::Command,
+};
+
+use tokio::signal::windows::{CtrlBreak, CtrlC, CtrlClose, CtrlShutdown};
+use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close, ctrl_shutdown};
+use winapi_util::file::information;
+
+use super::file_state::FileState;
+
+/// The variable that names the home folder.
+pub const HOME: &str = "USERPROFILE";
+
+/// Opens folders, too.
+const FILE_FLAG_BACKUP_SEMANTICS: u32 = 0x0200_0000;
+
+/// The machine's folder for the configuration.
+pub fn config_folder() -> PathBuf {
+    let all = env::var_os("ProgramData").unwrap_or_else(|| r"C:\ProgramData".into());
+    PathBuf::from(all).join("heygen-sync")
+}
+
+/// Requests to end: Ctrl-C, Ctrl-Break, a console that is closed, a shutdown.
+pub struct Stop {
+    interrupt: CtrlC,
+    break_off: CtrlBreak,
+    close: CtrlClose,
+    shutdown: CtrlShutdown,
+}
+
+impl Stop {
+    /// From now on they are waited for.
+    ///
+    /// # Errors
+    /// Where the system has no room for another handler.
+    pub fn new() -> io::Result<Self> {
+        Ok(Self {
+            interrupt: ctrl_c()?,
+            break_off: ctrl_break()?,
+            close: ctrl_close()?,
+            shutdown: ctrl_shutdown()?,
+        })
+    }
+
+    /// Returns at the next one. A wait that is dropped loses none.
+    pub async fn requested(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.break_off.recv() => {}
+            _ = self.close.recv() => {}
+            _ = self.shutdown.recv() => {}
+        }
+    }
+}
+
+/// Requests to read the configuration anew: there are none.
+pub struct Reload;
+
+impl Reload {
+    /// Succeeds.
+    ///
+    /// # Errors
+    /// None.
+    pub fn new() -> io::Result<Self> {
+        Ok(Self)
+    }
+
+    /// Waits for ever.
+    pub async fn requested(&mut self) {
+        std::future::pending().await
+    }
+}
+
+/// The name of this machine.
+pub fn host() -> String {
+    whoami::hostname().unwrap_or_default()
+}
+
+/// Whether this process is root; there is none.
+pub fn is_root() -> bool {
+    false
+}
+
+/// Not possible.
+///
+/// # Errors
+/// Always.
+pub fn become_program(_: &mut Command, _: Option<OsString>) -> io::Result<Infallible> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Standard input and output without the buffers of the standard library.
+///
+/// # Errors
+/// Where one is closed.
+pub fn standard_streams() -> io::Result<(File, File)> {
+    let copy = |own: &dyn AsHandle| own.as_handle().try_clone_to_owned().map(File::from);
+    Ok((copy(&io::stdin())?, copy(&io::stdout())?))
+}
+
+/// The permissions of a new file are those of its folder.
+pub fn with_mode(options: &mut OpenOptions, _: u32) -> &mut OpenOptions {
+    options
+}
+
+/// Creates a folder and those above it that are not there.
+///
+/// # Errors
+/// As [`fs::create_dir_all`].
+pub fn create_folders(folder: &Path, _: u32) -> io::Result<()> {
+    fs::create_dir_all(folder)
+}
+
+/// Whether nothing but access control, which is not looked at, keeps this user from writing.
+pub fn is_writable(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|found| found.is_dir() || !found.permissions().readonly())
+}
+
+impl FileState {
+    /// Of the file at `path`.
+    ///
+    /// # Errors
+    /// Where there is none, or none that can be looked at.
+    pub fn of(path: &Path) -> io::Result<Self> {
+        let mut options = OpenOptions::new();
+        let options = options.access_mode(0).custom_flags(FILE_FLAG_BACKUP_SEMANTICS);
+        let file = information(&options.open(path)?)?;
+        // In units of 100 ns.
+        let time = |ticks: Option<u64>| (ticks.unwrap_or(0).cast_signed(), 0);
+        Ok(Self {
+            id: (file.volume_serial_number(), file.file_index()),
+            links: file.number_of_links(),
+            owner: None,
+            bytes: file.file_size(),
+            modified: time(file.last_write_time()),
+            changed: time(file.creation_time()),
+        })
+    }
+}
+
+/// The name of the network file system that the folder is on, by its path alone.
+pub fn network_file_system(folder: &Path) -> Option<&'static str> {
+    match folder.canonicalize().ok()?.components().next()? {
+        Component::Prefix(prefix) => match prefix.kind() {
+            Prefix::UNC(..) | Prefix::VerbatimUNC(..) => Some("SMB"),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The file, to be synced; `None` for a folder, which the system does not sync.
+///
+/// # Errors
+/// As [`File::open`].
+pub fn open_to_sync(path: &Path) -> io::Result<Option<File>> {
+    if path.is_dir() {
+        return Ok(None);
+    }
+    OpenOptions::new().write(true).open(path).map(Some)
+}
+
+/// No call does it without the rights of an administrator.
+pub fn can_sync_file_system(_: &Path) -> bool {
+    false
+}
+
+/// Not supported.
+///
+/// # Errors
+/// Always.
+pub fn sync_file_system(_: &Path) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// There is no systemd.
+pub mod systemd {
+    use std::time::Duration;
+
+    /// It is up.
+    pub fn ready() {}
+
+    /// What it is waiting for or doing.
+    pub fn status(_: &str) {}
+
+    /// It works.
+    pub fn watchdog() {}
+
+    /// It reads its configuration anew.
+    pub fn reloading() {}
+
+    /// It ends.
+    pub fn stopping(_: Duration) {}
+
+    /// Nobody waits for a sign of life.
+    pub fn watchdog_every() -> Option<Duration> {
+        None
+    }
+}
