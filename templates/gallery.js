@@ -1,4 +1,4 @@
-// Copies ids, and plays a preview under the pointer. Everything else works without it.
+// Copies ids, plays previews, asks again for late pictures. Everything else works without it.
 "use strict";
 const notice = document.getElementById("status");
 
@@ -22,7 +22,6 @@ if (navigator.clipboard && window.isSecureContext) {
 }
 
 const still = matchMedia("(prefers-reduced-motion: reduce)");
-const saves = () => navigator.connection && navigator.connection.saveData;
 let timer, video;
 
 function stop() {
@@ -33,7 +32,7 @@ function stop() {
 
 function play(link) {
   stop();
-  if (still.matches || saves()) return;
+  if (still.matches || navigator.connection?.saveData) return;
   timer = setTimeout(() => {
     video = document.createElement("video");
     video.muted = video.loop = video.playsInline = true;
@@ -52,3 +51,9 @@ for (const link of document.querySelectorAll("a[data-video]")) {
 }
 document.addEventListener("keydown", (event) => event.key === "Escape" && stop());
 addEventListener("pagehide", stop);
+
+for (const picture of document.querySelectorAll('img[src^="/preview/"]')) {
+  const waits = [9000, 3000];
+  picture.onerror = () => waits.length && setTimeout(() => (picture.src = picture.src), waits.pop());
+  if (picture.complete && !picture.naturalWidth) picture.onerror();
+}

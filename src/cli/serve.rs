@@ -11,7 +11,7 @@ use crate::{
     system::Stop,
     web::{
         self, App, GallerySettings,
-        previews::{self, Previews},
+        previews::{self, PreviewFolder, Previews},
         security::Access,
     },
 };
@@ -43,9 +43,14 @@ impl Serve {
         let mut settings = GallerySettings::new(guard, files);
         if serve.fetches_previews(address) {
             let (resolver, most) = (Arc::new(guard::System), serve.preview_cache);
-            let longest = (previews::longest(most), "half of serve.preview_cache");
+            let longest = (previews::longest(most), "half of serve.preview_cache, 64 MiB at most,");
             let requests = Requests::new(&config.mirror, resolver, longest, &context.clock)?;
-            settings.previews = Some(Arc::new(Previews::new(requests, most)));
+            let folder = serve.preview_cache_folder.as_ref().map(|folder| {
+                let root = context.sources.working_dir.join(folder);
+                PreviewFolder::open(&root, serve.preview_cache_folder_size)
+            });
+            let previews = Previews::new(requests, most, folder.transpose()?);
+            settings.previews = Some(Arc::new(previews));
         }
         settings.program = context.program();
         let mut app = App::new(location, settings, context.clock.clone());

@@ -31,6 +31,11 @@ pub struct Serve {
     /// How many bytes of such previews are kept in memory.
     #[serde(deserialize_with = "values::size")]
     pub preview_cache: u64,
+    /// The folder that keeps them as well; `None`: they are kept in memory alone.
+    pub preview_cache_folder: Option<PathBuf>,
+    /// How many bytes are kept there.
+    #[serde(deserialize_with = "values::size")]
+    pub preview_cache_folder_size: u64,
     /// The names under which the gallery may be asked for, beside this machine's own.
     pub hosts: Vec<String>,
 }
@@ -44,6 +49,8 @@ impl Default for Serve {
             behind_proxy: false,
             live_previews: None,
             preview_cache: 64 << 20,
+            preview_cache_folder: None,
+            preview_cache_folder_size: 2 << 30,
             hosts: vec![],
         }
     }

@@ -452,6 +452,8 @@ fn the_environment_stands_over_the_file_for_every_key() {
         ("serve.behind_proxy", "true"),
         ("serve.live_previews", "false"),
         ("serve.preview_cache", "5 MB"),
+        ("serve.preview_cache_folder", "/var/cache/previews"),
+        ("serve.preview_cache_folder_size", "6 MB"),
         ("serve.hosts", "['gallery.example']"),
         ("notify.url", "https://receiver.example/hook"),
         ("notify.format", "slack"),
@@ -506,6 +508,8 @@ fn the_environment_stands_over_the_file_for_every_key() {
             behind_proxy: true,
             live_previews: Some(false),
             preview_cache: 5_000_000,
+            preview_cache_folder: Some("/var/cache/previews".into()),
+            preview_cache_folder_size: 6_000_000,
             hosts: vec!["gallery.example".into()],
         },
         daemon: Daemon {

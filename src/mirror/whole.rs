@@ -73,9 +73,16 @@ async fn fetch(
     if length.is_some_and(|length| length != body.len() as u64) {
         return Err(Outcome::Passing("the body was cut off".into(), None));
     }
-    let content_type = judge(&body, body.len() as u64, framed)?.content_type;
-    let sha256 = hex(&Sha256::digest(&body));
-    // What it has grown beyond its end would be kept, too.
-    body.shrink_to_fit();
-    Ok(Whole { bytes: body.into(), sha256, content_type })
+    Whole::of(body, framed)
+}
+
+impl Whole {
+    /// A whole body, if it is of a type that the mirror keeps; `framed` if one that breaks off would show.
+    pub fn of(mut body: Vec<u8>, framed: bool) -> Result<Self, Outcome> {
+        let content_type = judge(&body, body.len() as u64, framed)?.content_type;
+        let sha256 = hex(&Sha256::digest(&body));
+        // What it has grown beyond its end would be kept, too.
+        body.shrink_to_fit();
+        Ok(Self { bytes: body.into(), sha256, content_type })
+    }
 }

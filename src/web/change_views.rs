@@ -6,11 +6,14 @@ use super::{
     anchor::Anchor,
     context::PageContext,
     diffs::{Mark, inline, sign},
-    pic::{OfItem, Pic},
+    pic::{OfItem, Pic, source},
     words,
 };
 use crate::{
-    catalog::{catalogue::Catalogue, kind::Kind},
+    catalog::{
+        catalogue::Catalogue,
+        kind::{Kind, Role},
+    },
     store::browse::changes::SharedChange,
 };
 
@@ -201,10 +204,13 @@ fn view(context: &PageContext<'_>, line: &SharedChange, count: i64, hows: Vec<Ho
 fn how(context: &PageContext<'_>, line: &SharedChange) -> How {
     let field = line.field.clone().unwrap_or_default();
     if field == "preview_image_url" && line.same == 1 {
-        let href = context.item(line.kind, &line.item_id);
         let text =
             if line.new.is_some() { "new preview picture" } else { "no preview picture any more" };
-        let link = Some(Anchor::new(href, "Before and after"));
+        let item = OfItem { kind: line.kind, id: &line.item_id, version: line.version };
+        let is_shown = |preview| source(context, item, Role::Image, preview).is_some();
+        let both = line.new.is_some() && is_shown(&line.image) && is_shown(&line.image_before);
+        let href = || context.item(line.kind, &line.item_id);
+        let link = both.then(|| Anchor::new(href(), "Before and after"));
         return How { field: String::new(), marks: vec![], text: text.into(), link };
     }
     let marks = inline(line.old.as_deref(), line.new.as_deref());

@@ -41,7 +41,7 @@ pub struct ChartBar {
 /// A text in the SVG.
 #[derive(Clone, Debug)]
 pub struct Label {
-    /// `axis`, `end` or `note`.
+    /// `axis`, `note`, `end` if the text ends at `x`.
     pub class: &'static str,
     /// Viewpoint.
     pub x: i64,
@@ -279,7 +279,7 @@ fn peak(periods: &[Period], series: Series, geometry: &Geometry) -> Option<Label
         Some(Label { class: "note", x: right, y, text })
     } else if left - room >= 0 {
         let y = clear(tallest(at.saturating_sub(reach)..at));
-        Some(Label { class: "note last", x: left, y, text })
+        Some(Label { class: "note end", x: left, y, text })
     } else {
         None
     }
@@ -379,6 +379,24 @@ mod tests {
                     bar.y >= 0 && bar.y + bar.height <= drawn.height,
                     "{added} {removed} {bar:?}"
                 );
+            }
+        }
+    }
+
+    #[test]
+    fn no_label_leaves_the_picture_wherever_the_highest_bar_is() {
+        for highest in 0..31 {
+            let period = |at: usize| Period {
+                label: "30 Nov".into(),
+                sums: Day { added: if at == highest { 900 } else { 1 }, ..Day::default() },
+                ..Period::default()
+            };
+            let periods: Vec<Period> = (0..31).map(period).collect();
+            let drawn = chart("c", &periods, 354, |_| String::new());
+            for label in &drawn.labels {
+                let long = label.text.chars().count() as i64 * 7;
+                let left = if label.class.contains("end") { label.x - long } else { label.x };
+                assert!(left >= 0 && left + long <= drawn.width, "{highest}: {label:?}");
             }
         }
     }

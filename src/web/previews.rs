@@ -1,12 +1,16 @@
 //! Previews on demand: what the mirror does not have is fetched from where HeyGen keeps it, kept in
-//! memory for a while, and served from here. A browser sees neither a link nor another host.
+//! memory and in a folder for a while, and served from here. A browser sees neither a link nor another
+//! host.
 //!
-//! Many viewers of one preview cause one fetch. Fetches at a time, bytes an hour and the memory are
-//! bounded, and a failure is remembered. Only complete contents of the types that the mirror keeps are
-//! kept and served.
+//! Many viewers of one preview cause one fetch. Fetches at a time, bytes an hour, the memory and the
+//! folder are bounded, and a failure is remembered. Only complete contents of the types that the mirror
+//! keeps are kept and served.
+
+mod bounded;
+mod folder;
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::HashMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -18,14 +22,17 @@ use axum::{
     body::Body,
     http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header},
 };
+use bounded::Bounded;
+pub use folder::PreviewFolder;
 use futures_util::{
     FutureExt,
     future::{BoxFuture, Shared},
 };
-use tokio::{sync::Semaphore, time::Instant};
+use tokio::{sync::Semaphore, task::spawn_blocking, time::Instant};
 
 use super::{body::plain, files};
 use crate::{
+    catalog::kind::Role,
     error::caught,
     mirror::{
         plan::Outcome,
@@ -46,8 +53,16 @@ const HOUR: Duration = Duration::from_secs(60 * 60);
 const REMEMBERED: Duration = Duration::from_secs(10 * 60);
 /// Failures that are remembered, at most.
 const FAILURES: usize = 10_000;
-/// The share of the memory that one preview may take.
+/// The share of the memory that one preview may take, and the most that it may take.
 const SHARE: u64 = 2;
+const LARGEST: u64 = 64 << 20;
+/// How long a content is shown without being fetched again.
+const FRESH: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// How long a viewer waits for a picture. A browser has six connections to a host: pictures that took
+/// longer would keep it from its next page. The fetch goes on, and the page's script asks again. Of videos
+/// one plays at a time.
+const WAIT: Duration = Duration::from_secs(2);
 
 /// For how long a browser shows a preview without asking again.
 const CACHE: HeaderValue = HeaderValue::from_static("private, max-age=3600");
@@ -59,16 +74,14 @@ struct Inner {
     requests: Requests,
     turns: Semaphore,
     received: AtomicU64,
-    most: u64,
+    folder: Option<Arc<PreviewFolder>>,
     state: Mutex<State>,
 }
 
-#[derive(Default)]
+/// By canonical URL, like everything here.
 struct State {
-    /// By canonical URL, like everything here; the least recently shown first.
-    order: VecDeque<String>,
-    contents: HashMap<String, Arc<Whole>>,
-    bytes: u64,
+    /// Each with the end of its time.
+    contents: Bounded<(Arc<Whole>, Instant)>,
     failures: HashMap<String, Instant>,
     under_way: HashMap<String, Fetch>,
     /// Since when the received bytes are counted, and how many there were before.
@@ -83,29 +96,35 @@ type Fetch = Shared<BoxFuture<'static, Result<Arc<Whole>, NoPreview>>>;
 pub enum NoPreview {
     /// It cannot be had, at least for a while.
     Failed,
-    /// A bound is reached.
-    Busy,
+    /// It is not there yet, or a bound is reached.
+    NotYet,
 }
 
-/// The longest body that fits a cache of `most` bytes.
+/// The longest body that fits a memory of `most` bytes.
 pub fn longest(most: u64) -> u64 {
-    most / SHARE
+    (most / SHARE).min(LARGEST)
 }
 
 impl Previews {
-    /// Keeps `most` bytes at most.
-    pub fn new(requests: Requests, most: u64) -> Self {
+    /// Keeps `most` bytes in memory at most, and what the folder takes.
+    pub fn new(requests: Requests, most: u64, folder: Option<PreviewFolder>) -> Self {
+        let state = State {
+            contents: Bounded::new(most),
+            failures: HashMap::new(),
+            under_way: HashMap::new(),
+            hour: None,
+        };
         Self(Arc::new(Inner {
             requests,
             turns: Semaphore::new(AT_ONCE),
             received: AtomicU64::new(0),
-            most,
-            state: Mutex::default(),
+            folder: folder.map(Arc::new),
+            state: Mutex::new(state),
         }))
     }
 
-    /// The content of a preview, from memory or fetched.
-    pub async fn get(&self, link: PreviewLink) -> Result<Arc<Whole>, NoPreview> {
+    /// The content of a preview, from memory, from the folder or fetched.
+    pub async fn get(&self, link: PreviewLink, role: Role) -> Result<Arc<Whole>, NoPreview> {
         let fetch = {
             let mut state = self.0.state();
             match state.known(&link.url) {
@@ -113,7 +132,12 @@ impl Previews {
                 None => self.fetch(&mut state, link)?,
             }
         };
-        fetch.await
+        match role {
+            Role::Image => {
+                tokio::time::timeout(WAIT, fetch).await.unwrap_or(Err(NoPreview::NotYet))
+            }
+            _ => fetch.await,
+        }
     }
 
     /// The fetch of a link, begun unless it is under way.
@@ -121,12 +145,12 @@ impl Previews {
         if let Some(fetch) = state.under_way.get(&link.url) {
             return Ok(fetch.clone());
         }
-        if state.under_way.len() >= AT_ONCE + WAITING || self.0.is_spent(state) {
-            return Err(NoPreview::Busy);
+        if state.under_way.len() >= AT_ONCE + WAITING {
+            return Err(NoPreview::NotYet);
         }
         let (inner, url) = (self.0.clone(), link.url.clone());
         // A task of its own: it is completed even if the first viewer leaves.
-        let task = tokio::spawn(async move { inner.fetched(link).await });
+        let task = tokio::spawn(async move { inner.found(link).await });
         let fetch = task.map(|done| done.unwrap_or(Err(NoPreview::Failed))).boxed().shared();
         state.under_way.insert(url, fetch.clone());
         Ok(fetch)
@@ -150,22 +174,44 @@ impl Inner {
         received - before >= HOURLY
     }
 
+    /// The content from the folder or fetched, kept for the next viewers.
+    async fn found(&self, link: PreviewLink) -> Result<Arc<Whole>, NoPreview> {
+        let url = link.url.clone();
+        let (got, age) = match self.from_folder(&url).await {
+            Some((known, age)) => (Ok(Arc::new(known)), age),
+            None => (self.fetched(link).await, Duration::ZERO),
+        };
+        let mut state = self.state();
+        state.under_way.remove(&url);
+        if let Ok(content) = &got {
+            state.keep(url, content.clone(), age);
+        }
+        got
+    }
+
+    /// What the folder has of a URL, unless it is too old.
+    async fn from_folder(&self, url: &str) -> Option<(Whole, Duration)> {
+        let (folder, url) = (self.folder.clone()?, url.to_owned());
+        let found = spawn_blocking(move || folder.read(&url)).await.ok()?;
+        found.filter(|(_, age)| *age < FRESH)
+    }
+
     async fn fetched(&self, link: PreviewLink) -> Result<Arc<Whole>, NoPreview> {
         // It is never closed.
         let turn = self.turns.acquire().await;
         if self.is_spent(&mut self.state()) {
-            self.state().under_way.remove(&link.url);
-            return Err(NoPreview::Busy);
+            return Err(NoPreview::NotYet);
         }
         let got = whole(&self.requests, &link.url, link.signed.as_ref(), &self.received);
         let got = caught(async { Ok(got.await) }).await;
         drop(turn);
-        let mut state = self.state();
-        state.under_way.remove(&link.url);
         let outcome = match got {
             Ok(Ok(content)) => {
                 let content = Arc::new(content);
-                state.keep(link.url, content.clone(), self.most);
+                if let Some(folder) = self.folder.clone() {
+                    let whole = content.clone();
+                    let _ = spawn_blocking(move || folder.write(&link.url, &whole)).await;
+                }
                 return Ok(content);
             }
             Ok(Err(outcome)) => outcome,
@@ -177,7 +223,7 @@ impl Inner {
             Outcome::Passing(_, wait) => wait.unwrap_or(REMEMBERED / 10).min(REMEMBERED),
             _ => REMEMBERED,
         };
-        state.fail(link.url, wait);
+        self.state().fail(link.url, wait);
         Err(NoPreview::Failed)
     }
 }
@@ -185,31 +231,23 @@ impl Inner {
 impl State {
     /// What is kept of a URL: its content, or that it failed a short while ago.
     fn known(&mut self, url: &str) -> Option<Result<Arc<Whole>, NoPreview>> {
-        if let Some(content) = self.contents.get(url).cloned() {
-            self.order.retain(|known| known != url);
-            self.order.push_back(url.to_owned());
-            return Some(Ok(content));
-        }
+        let now = Instant::now();
+        match self.contents.get(url) {
+            Some((content, end)) if now < *end => return Some(Ok(content.clone())),
+            _ => self.contents.remove(url),
+        };
         let until = self.failures.get(url).copied()?;
-        if Instant::now() < until {
+        if now < until {
             return Some(Err(NoPreview::Failed));
         }
         self.failures.remove(url);
         None
     }
 
-    /// Keeps a content; those that were shown least recently make room for it.
-    fn keep(&mut self, url: String, content: Arc<Whole>, most: u64) {
+    /// Keeps a content that is so old.
+    fn keep(&mut self, url: String, content: Arc<Whole>, age: Duration) {
         let size = content.bytes.len() as u64;
-        while self.bytes + size > most {
-            let Some(oldest) = self.order.pop_front() else { return };
-            if let Some(gone) = self.contents.remove(&oldest) {
-                self.bytes -= gone.bytes.len() as u64;
-            }
-        }
-        self.bytes += size;
-        self.order.push_back(url.clone());
-        self.contents.insert(url, content);
+        self.contents.put(url, (content, Instant::now() + FRESH.saturating_sub(age)), size);
     }
 
     fn fail(&mut self, url: String, wait: Duration) {
@@ -247,10 +285,10 @@ pub fn response(
 pub fn missing(why: NoPreview) -> Response<Body> {
     match why {
         NoPreview::Failed => plain(StatusCode::NOT_FOUND, "this preview cannot be shown"),
-        NoPreview::Busy => {
-            let busy = "too many previews are being fetched";
-            let mut response = plain(StatusCode::SERVICE_UNAVAILABLE, busy);
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
+        NoPreview::NotYet => {
+            let later = "this preview is not there yet";
+            let mut response = plain(StatusCode::SERVICE_UNAVAILABLE, later);
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("3"));
             response
         }
     }

@@ -200,7 +200,7 @@ async fn preview(app: &App, key: &PreviewKey, request: &Parts) -> Response<Body>
         }
     };
     let Some(link) = link else { return previews::missing(NoPreview::Failed) };
-    match previews.get(link).await {
+    match previews.get(link, key.role).await {
         Ok(content) => previews::response(&content, key, &request.method, &request.headers),
         Err(why) => previews::missing(why),
     }

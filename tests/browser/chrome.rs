@@ -83,6 +83,12 @@ impl WebDriverCompatibleCommand for Log {
 impl Chrome {
     /// Starts one. `script` says whether pages may run scripts.
     pub async fn start(script: bool) -> Self {
+        Self::start_with(script, "normal").await
+    }
+
+    /// The same; `wait` is the strategy of WebDriver by which it waits for pages: "normal" until all
+    /// has arrived, "none" for nothing.
+    pub async fn start_with(script: bool, wait: &str) -> Self {
         let profile = tempfile::tempdir().unwrap();
         let (mut driver, mut port) = driver();
         let arguments = [
@@ -105,6 +111,7 @@ impl Chrome {
                 "prefs": {"profile.managed_default_content_settings.javascript": allowed},
             },
             "goog:loggingPrefs": {"browser": "ALL"},
+            "pageLoadStrategy": wait,
         });
         let Value::Object(capabilities) = capabilities else { panic!("an object") };
         let (begun, mut last) = (Instant::now(), String::new());
@@ -200,6 +207,7 @@ impl Chrome {
             "Enter" => (13, "\r"),
             "Escape" => (27, ""),
             one if one.len() == 1 => (u32::from(one.as_bytes()[0]), one),
+            one if one.chars().count() == 1 => (0, one),
             _ => (0, ""),
         };
         let name = if key == " " { "Space" } else { key };

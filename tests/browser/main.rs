@@ -3,15 +3,19 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod cdn;
 mod chrome;
 #[path = "../demo/mod.rs"]
 mod demo;
 mod look;
+mod paint;
 #[path = "../it/patience.rs"]
 mod patience;
 #[path = "../it/postgres/mod.rs"]
 #[allow(dead_code, unused_imports)] // Its other half serves the main suite.
 mod postgres;
+mod previews;
 mod screenshots;
 mod site;
+mod tasks;
 mod use_it;

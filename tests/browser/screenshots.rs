@@ -10,17 +10,22 @@ async fn are_made() {
     let (site, chrome) = (Site::of(None, demo::FULL).await, Chrome::start(true).await);
     let annie = format!("/avatars/{}", demo::ANNIE);
     let mut all = site.pages().await;
-    // What only tests look at.
-    all.retain(|(name, _)| !matches!(*name, "long" | "long-id" | "chosen" | "mirror-off-item"));
-    all.extend([("history", annie.clone()), ("flip", annie)]);
-    for (name, path) in all {
-        let path = if name == "poll" { "/polls/211".into() } else { path };
+    // What only tests look at, and what is made below.
+    all.retain(|(name, path)| {
+        !matches!(*name, "long" | "long-id" | "chosen") && path.starts_with('/')
+    });
+    all.extend([("search", "/search?q=annie+front".into()), ("history", annie.clone())]);
+    let off = all.iter().map(|(name, path)| (format!("{name}-off"), format!("off:{path}")));
+    let off: Vec<(String, String)> = off.collect();
+    let on = all.into_iter().chain([("flip", annie)]).map(|(name, path)| (name.to_owned(), path));
+    for (name, path) in on.chain(off) {
+        let path = path.replace("/polls/21", "/polls/211");
         for (size, width, height) in [("wide", 1280, 800), ("phone", 390, 844)] {
             for scheme in ["light", "dark"] {
                 chrome.prefer(scheme, "no-preference").await;
                 chrome.size(width, height).await;
                 chrome.go(&site.url(&path)).await;
-                let scroll = match name {
+                let scroll = match name.trim_end_matches("-off") {
                     "history" | "compare" => "document.querySelector('#history').scrollIntoView()",
                     "flip" => {
                         "document.querySelector('.flip').click(); document.querySelector('.cmp').scrollIntoView()"

@@ -1,12 +1,15 @@
 //! A running gallery for the browser, and its pages.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use heygen_sync::{
     config::Removals,
     store::{Location, Store},
     time::Timestamp,
-    web::{self, App, GallerySettings, security::Access},
+    web::{self, App, GallerySettings, previews::Previews, security::Access},
 };
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
@@ -42,27 +45,28 @@ impl Site {
     }
 
     pub async fn of(server: Option<TestDatabase>, size: Size) -> Self {
-        let patience = Patience::begin();
-        let home = tempfile::tempdir().unwrap();
-        let location = match &server {
-            Some(server) => Location::parse(server.url()).unwrap(),
-            None => Location::Sqlite(home.path().join("demo.db")),
-        };
-        let files: PathBuf = home.path().join("mirror");
-        demo::seed(&location, &files, size).await;
-        let (base, stop) = serve(&location, Some(&files)).await;
-        let (off, stop_off) = serve(&location, None).await;
-        let stops = [stop, stop_off];
-        Self {
-            base,
-            off,
-            location,
-            files,
-            _stop: stops,
-            _home: home,
-            _database: server,
-            _patience: patience,
+        let ground = Ground::new(server);
+        demo::seed(&ground.location, &ground.files, size).await;
+        ground.serve(None).await
+    }
+
+    /// A catalogue of these polls of avatars, each at its time, without a mirrored file; `previews`
+    /// fetches previews.
+    pub async fn of_polls(
+        server: Option<TestDatabase>,
+        polls: &[(&str, Vec<Value>)],
+        previews: Option<Previews>,
+    ) -> Self {
+        let ground = Ground::new(server);
+        let mut store = Store::open_to_write(&ground.location).await.unwrap();
+        let removals = Removals { after_polls: Some(1), min_count: 20, max_share: 0.2 };
+        for (at, avatars) in polls {
+            let body = json!({"error": null, "data": {"avatars": avatars, "talking_photos": []}});
+            let at = Timestamp::parse(at).unwrap();
+            demo::poll_at(&mut store, at, body.to_string().into_bytes(), &removals).await;
         }
+        store.close().await.unwrap();
+        ground.serve(previews).await
     }
 
     pub fn url(&self, path: &str) -> String {
@@ -115,10 +119,55 @@ impl Site {
     }
 }
 
+/// Where a site has its database and its files.
+struct Ground {
+    location: Location,
+    files: PathBuf,
+    home: tempfile::TempDir,
+    database: Option<TestDatabase>,
+    patience: Patience,
+}
+
+impl Ground {
+    /// In the database of a server, else in a SQLite file.
+    fn new(server: Option<TestDatabase>) -> Self {
+        let patience = Patience::begin();
+        let home = tempfile::tempdir().unwrap();
+        let location = match &server {
+            Some(server) => Location::parse(server.url()).unwrap(),
+            None => Location::Sqlite(home.path().join("demo.db")),
+        };
+        let files = home.path().join("mirror");
+        Self { location, files, home, database: server, patience }
+    }
+
+    async fn serve(self, previews: Option<Previews>) -> Site {
+        let Self { location, files, home, database, patience } = self;
+        let previews = previews.map(Arc::new);
+        let (base, stop) = serve(&location, Some(&files), previews).await;
+        let (off, stop_off) = serve(&location, None, None).await;
+        Site {
+            base,
+            off,
+            location,
+            files,
+            _stop: [stop, stop_off],
+            _home: home,
+            _database: database,
+            _patience: patience,
+        }
+    }
+}
+
 /// Its address, and what ends it.
-async fn serve(location: &Location, files: Option<&Path>) -> (String, oneshot::Sender<()>) {
+async fn serve(
+    location: &Location,
+    files: Option<&Path>,
+    previews: Option<Arc<Previews>>,
+) -> (String, oneshot::Sender<()>) {
     let guard = Access { token: None, behind_proxy: false, hosts: vec![] };
-    let settings = GallerySettings::new(guard, files.and_then(demo::blobs));
+    let mut settings = GallerySettings::new(guard, files.and_then(demo::blobs));
+    settings.previews = previews;
     let app = App::new(location.clone(), settings, demo::clock());
     let (stop, stopped) = oneshot::channel::<()>();
     let (told, address) = oneshot::channel();

@@ -77,6 +77,8 @@ pub struct SharedChange {
     pub version: i64,
     /// Its current picture.
     pub image: Preview,
+    /// Of a changed picture: the one before.
+    pub image_before: Preview,
     /// The item's gender.
     pub gender: Option<String>,
     /// Whether it has a video.
@@ -185,6 +187,9 @@ fn polls_sql<'a>(
     )
 }
 
+/// The URL of the picture before, of a line that changes the picture.
+const BEFORE: &str = "CASE WHEN l.field = 'preview_image_url' THEN l.old_value END";
+
 /// The changes of these polls that meet `condition`, each shared one once.
 fn shared_sql(polls: &str, condition: &str) -> String {
     let order = "c.name NULLS LAST, c.item_id";
@@ -220,7 +225,7 @@ fn shared_sql(polls: &str, condition: &str) -> String {
     format!(
         "SELECT l.poll_id, l.kind, l.change, l.field, l.old_value, l.new_value, l.item_id, \
          l.name, l.previous_poll_at, l.same, l.every, {stored}, {live}, {gender}, \
-         {video} IS NOT NULL, {version}, {group} FROM ( \
+         {video} IS NOT NULL, {version}, {group}, {stored_before}, {live_before} FROM ( \
            SELECT m.*, row_number() OVER (PARTITION BY m.poll_id, m.kind, m.change, \
                m.field IS NULL ORDER BY m.same DESC, m.name NULLS LAST, m.item_id) AS line FROM ( \
              SELECT c.*, \
@@ -232,10 +237,13 @@ fn shared_sql(polls: &str, condition: &str) -> String {
              FROM changes AS c WHERE c.poll_id IN ({polls}) AND {condition} \
            ) AS m WHERE m.place = 1 OR (m.field IS NULL AND m.place <= {ENTRIES}) \
          ) AS l {joins}LEFT JOIN assets AS s ON s.url = {url} \
+         LEFT JOIN assets AS o ON o.url = {BEFORE} \
          WHERE l.line <= {ENTRIES} \
          ORDER BY l.poll_id DESC, l.kind, l.change, l.field IS NULL, l.line",
         stored = stored_now("s"),
         live = live_until(&first(&urls), "s"),
+        stored_before = stored_now("o"),
+        live_before = live_until(BEFORE, "o"),
         gender = first(&genders),
         group = first(&groups),
         video = first(&videos),
@@ -329,5 +337,6 @@ fn shared_change(row: &Row) -> Result<SharedChange, Fault> {
         has_video: row.bool(14)?.unwrap_or(false),
         version: row.some_int(15)?,
         group: row.text(16)?,
+        image_before: Preview::read(row, 17)?,
     })
 }

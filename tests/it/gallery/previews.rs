@@ -1,7 +1,8 @@
 //! Previews on demand: what the gallery fetches, keeps and refuses.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -13,7 +14,7 @@ use futures_util::stream;
 use heygen_sync::{
     config::Mirror,
     mirror::request::Requests,
-    web::previews::{Previews, longest},
+    web::previews::{PreviewFolder, Previews, longest},
 };
 use serde_json::{Value, json};
 
@@ -31,6 +32,11 @@ const CACHE: u64 = 2 << 20;
 
 /// The site with a gallery that fetches previews from this machine.
 async fn live(site: &Site) -> Site {
+    live_with(site, None).await
+}
+
+/// The same with a folder that keeps so many bytes.
+async fn live_with(site: &Site, folder: Option<(&Path, u64)>) -> Site {
     let mirror = Mirror {
         allowed_hosts: vec!["127.0.0.1".into(), "inside.test".into()],
         requests_per_second: 1_000,
@@ -39,7 +45,8 @@ async fn live(site: &Site) -> Site {
     let resolver = Arc::new(Names(BTreeMap::from([("inside.test", "127.0.0.2:0")])));
     let requests =
         Requests::new(&mirror, resolver, (longest(CACHE), "the cache"), &demo::clock()).unwrap();
-    let previews = Arc::new(Previews::new(requests, CACHE));
+    let folder = folder.map(|(root, most)| PreviewFolder::open(root, most).unwrap());
+    let previews = Arc::new(Previews::new(requests, CACHE, folder));
     site.beside(|settings| settings.previews = Some(previews)).await
 }
 
@@ -87,10 +94,65 @@ async fn a_preview_is_fetched_once_and_served_whole_or_in_ranges() {
     }
 }
 
+/// The contents in a folder of previews, by their hashes.
+fn contents(folder: &Path) -> BTreeSet<String> {
+    let names = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
+    let names = names.map(|name| name.into_string().unwrap()).filter(|name| name != "lock");
+    names.map(|name| name.split_once('-').unwrap().1.to_owned()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_keeps_previews_for_the_next_start_whole_and_within_its_bound() {
+    let [site, _] = both().await;
+    let (cdn, home) = (FakeCdn::start(demo::clock()), tempfile::tempdir().unwrap());
+    let folder = home.path().join("previews");
+    let things: Vec<Thing> = (0..3).map(|seed| Thing::picture(seed, 40_000)).collect();
+    let addresses: Vec<String> = (0..3).map(|nth| path(&format!("kept{nth}"), "image")).collect();
+    let records = (0..3).map(|nth| {
+        avatar(&format!("kept{nth}"), &cdn.put(&format!("/kept{nth}"), things[nth].clone()))
+    });
+    site.poll_records("default", records.chain([known()]).collect(), 99).await;
+    let hashes = |of: &[usize]| of.iter().map(|nth| things[*nth].sha256()).collect::<BTreeSet<_>>();
+    {
+        // Two of the three fit.
+        let live = live_with(&site, Some((&folder, 100_000))).await;
+        for (address, thing) in addresses.iter().zip(&things) {
+            assert_eq!(live.get(address).await.bytes, thing.body());
+        }
+        assert_eq!(contents(&folder), hashes(&[1, 2]), "the oldest made room");
+        let Err(second) = PreviewFolder::open(&folder, 100_000) else { panic!("two use it") };
+        assert!(second.message.contains("another gallery uses it"), "{}", second.message);
+    }
+    // The first gallery may still be on its way to its end, with its lock.
+    let next = home.path().join("next");
+    std::fs::create_dir(&next).unwrap();
+    for entry in std::fs::read_dir(&folder).unwrap().map(Result::unwrap) {
+        let name = entry.file_name().into_string().unwrap();
+        let bytes = match name.ends_with(&things[1].sha256()) {
+            true => things[0].body(),
+            false => std::fs::read(entry.path()).unwrap(),
+        };
+        std::fs::write(next.join(name), bytes).unwrap();
+    }
+    std::fs::write(next.join("lock-of-others"), "").unwrap();
+    let live = live_with(&site, Some((&next, 100_000))).await;
+    for (nth, asked) in [(2, 1), (1, 2)] {
+        let answer = live.get(&addresses[nth]).await;
+        assert_eq!(answer.bytes, things[nth].body());
+        assert_eq!(answer.header("etag"), format!("\"{}\"", things[nth].sha256()));
+        assert_eq!(cdn.asked(&format!("/kept{nth}")), asked, "what is not what it was is fetched");
+    }
+    assert!(next.join("lock-of-others").exists(), "other files are left alone");
+    std::fs::remove_file(next.join("lock-of-others")).unwrap();
+    assert_eq!(contents(&next), hashes(&[1, 2]));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_preview_is_refused_once_and_named_nowhere() {
     let [site, _] = both().await;
-    let (live, cdn) = (live(&site).await, FakeCdn::start(demo::clock()));
+    let home = tempfile::tempdir().unwrap();
+    let live = live_with(&site, Some((home.path(), CACHE))).await;
+    let cdn = FakeCdn::start(demo::clock());
     let thing = |fault| Thing::picture(1, 3_000).with(fault);
     let private = "http://inside.test/secret".to_owned();
     let bad = [
@@ -122,6 +184,7 @@ async fn what_is_no_preview_is_refused_once_and_named_nowhere() {
             "{id}: a failure is remembered, an expired link not tried"
         );
     }
+    assert_eq!(contents(home.path()), BTreeSet::new(), "nothing of it is kept");
     let list = live.get("/avatars?q=old").await;
     assert!(
         list.text.contains(r#"<span class="ini" aria-hidden="true">O</span>"#),
@@ -134,7 +197,8 @@ async fn what_is_no_preview_is_refused_once_and_named_nowhere() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_preview_that_is_too_large_is_not_read_to_its_end() {
     let [site, _] = both().await;
-    let live = live(&site).await;
+    let home = tempfile::tempdir().unwrap();
+    let live = live_with(&site, Some((home.path(), CACHE))).await;
     let (base, sent) = endless().await;
     let records =
         vec![avatar("huge", &format!("{base}/huge")), avatar("told", &format!("{base}/told"))];
@@ -142,9 +206,23 @@ async fn a_preview_that_is_too_large_is_not_read_to_its_end() {
     for id in ["huge", "told"] {
         assert_eq!(live.get(&path(id, "image")).await.status, 404, "{id}");
     }
+    assert_eq!(contents(home.path()), BTreeSet::new(), "nothing of it is kept");
     // What was on its way in buffers counts.
     let sent = sent.load(Ordering::Relaxed);
     assert!(sent < 64 << 20, "{sent} bytes were sent");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn before_and_after_are_offered_where_both_pictures_can_be_shown() {
+    for site in both().await {
+        let bare = site.beside(|settings| settings.files = None).await;
+        let changes = format!("/changes?id={}", demo::ANNIE);
+        let item = format!("/avatars/{}", demo::ANNIE);
+        for (path, words) in [(&changes, "Before and after"), (&item, "Flip between the two")] {
+            assert!(site.get(path).await.text.contains(words), "{path}");
+            assert!(!bare.get(path).await.text.contains(words), "{path} without the mirror");
+        }
+    }
 }
 
 /// A server of two gigabytes that begin as a picture: `/huge` without a length, `/told` with it; and how
@@ -177,7 +255,7 @@ async fn endless() -> (String, Arc<AtomicU64>) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn slow_previews_delay_no_page() {
+async fn slow_previews_delay_no_page_and_keep_no_connection() {
     let [site, _] = both().await;
     let (live, cdn) = (live(&site).await, FakeCdn::start(demo::clock()));
     let slow = (0..20).map(|nth| {
@@ -203,8 +281,12 @@ async fn slow_previews_delay_no_page() {
     for page in ["/", "/avatars", "/changes", "/polls"] {
         assert_eq!(live.get(page).await.status, 200, "{page}");
     }
-    assert!(waiting.iter().all(|one| !one.is_finished()), "the previews are still on their way");
-    waiting.iter().for_each(|one| one.abort());
+    // A browser is given its connections back.
+    for one in waiting {
+        let response = one.await.unwrap().unwrap();
+        let after = response.headers().get("retry-after").map(|value| value.as_bytes());
+        assert_eq!((response.status().as_u16(), after), (503, Some(b"3".as_slice())));
+    }
 }
 
 #[test]

@@ -1,0 +1,163 @@
+//! Previews in a folder, so that a new start has them. A file's name is the SHA-256 of its canonical URL
+//! and that of its content, which is checked whenever the file is read. A folder serves one program.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, SystemTime},
+};
+
+use sha2::{Digest, Sha256};
+
+use super::bounded::Bounded;
+use crate::{
+    error::{Error, Result},
+    mirror::whole::Whole,
+    words::hex,
+};
+
+/// The folder of previews.
+pub struct PreviewFolder {
+    root: PathBuf,
+    /// The names of the files, by the first half of the name.
+    files: Mutex<Bounded<String>>,
+    /// Holds the lock that says that the folder is in use.
+    _lock: File,
+}
+
+/// The ending of a file that is being written.
+const PART: &str = ".part";
+/// The letters of a SHA-256 in hex.
+const HASH: usize = 64;
+
+impl PreviewFolder {
+    /// The folder `root` with `most` bytes at most; made if it is not there.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Config`] if it cannot be used.
+    pub fn open(root: &Path, most: u64) -> Result<Self> {
+        let cannot = |why: String| {
+            Error::config(format!(
+                "serve.preview_cache_folder: cannot use '{}': {why}; give a folder of its own",
+                root.display()
+            ))
+        };
+        let lock = lock(root).map_err(|fault| match fault {
+            fs::TryLockError::WouldBlock => cannot("another gallery uses it".into()),
+            fs::TryLockError::Error(fault) => cannot(fault.to_string()),
+        })?;
+        let folder =
+            Self { root: root.to_owned(), files: Mutex::new(Bounded::new(most)), _lock: lock };
+        folder.find().map_err(|fault| cannot(fault.to_string()))?;
+        Ok(folder)
+    }
+
+    fn files(&self) -> MutexGuard<'_, Bounded<String>> {
+        // A panic elsewhere leaves nothing half-done here.
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Finds what an earlier program left: previews, and files that it did not write to their ends.
+    fn find(&self) -> io::Result<()> {
+        let mut found: Vec<(SystemTime, String, u64)> = vec![];
+        for entry in fs::read_dir(&self.root)? {
+            let entry = entry?;
+            let Ok(name) = entry.file_name().into_string() else { continue };
+            match (key(&name), name.strip_suffix(PART).and_then(key)) {
+                (Some(_), _) => {
+                    let about = entry.metadata()?;
+                    found.push((about.modified()?, name, about.len()));
+                }
+                (None, Some(_)) => fs::remove_file(entry.path())?,
+                // Not ours.
+                (None, None) => {}
+            }
+        }
+        found.sort();
+        for (_, name, size) in found {
+            self.keep(name, size);
+        }
+        Ok(())
+    }
+
+    /// The preview of a URL, and how old it is. What is not what its name says is removed.
+    pub(super) fn read(&self, url: &str) -> Option<(Whole, Duration)> {
+        let key = hash(url.as_bytes());
+        let name = self.files().get(&key)?.clone();
+        let read = || -> io::Result<(Vec<u8>, SystemTime)> {
+            let path = self.root.join(&name);
+            Ok((fs::read(&path)?, fs::metadata(&path)?.modified()?))
+        };
+        let found = read().ok().and_then(|(bytes, written)| {
+            let whole = Whole::of(bytes, true).ok()?;
+            // A clock that was set back makes no preview older.
+            let age = written.elapsed().unwrap_or_default();
+            name.ends_with(&whole.sha256).then_some((whole, age))
+        });
+        if found.is_none() {
+            self.files().remove(&key);
+            self.delete(&name);
+        }
+        found
+    }
+
+    /// Keeps the preview of a URL. If that fails, it is not kept.
+    pub(super) fn write(&self, url: &str, whole: &Whole) {
+        let name = format!("{}-{}", hash(url.as_bytes()), whole.sha256);
+        let part = self.root.join(format!("{name}{PART}"));
+        let written =
+            fs::write(&part, &whole.bytes).and_then(|()| fs::rename(&part, self.root.join(&name)));
+        match written {
+            Ok(()) => self.keep(name, whole.bytes.len() as u64),
+            Err(fault) => {
+                tracing::warn!(%fault, "a preview cannot be kept in serve.preview_cache_folder");
+                let _ = fs::remove_file(&part);
+            }
+        }
+    }
+
+    fn keep(&self, name: String, size: u64) {
+        let Some(key) = key(&name).map(str::to_owned) else { return };
+        let mut files = self.files();
+        let mut gone = files.put(key.clone(), name.clone(), size);
+        if files.get(&key) == Some(&name) {
+            // The same content again.
+            gone.retain(|gone| *gone != name);
+        }
+        drop(files);
+        gone.iter().for_each(|gone| self.delete(gone));
+    }
+
+    fn delete(&self, name: &str) {
+        match fs::remove_file(self.root.join(name)) {
+            Err(fault) if fault.kind() != io::ErrorKind::NotFound => {
+                tracing::warn!(%fault, "a file in serve.preview_cache_folder cannot be removed");
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The folder, locked.
+fn lock(root: &Path) -> Result<File, fs::TryLockError> {
+    let made = fs::DirBuilder::new().recursive(true).mode(0o750).create(root);
+    made.map_err(fs::TryLockError::Error)?;
+    let mut options = OpenOptions::new();
+    let options = options.create(true).append(true).mode(0o640);
+    let file = options.open(root.join("lock")).map_err(fs::TryLockError::Error)?;
+    file.try_lock().map(|()| file)
+}
+
+/// The key in a file's name: the SHA-256 of the URL.
+fn key(name: &str) -> Option<&str> {
+    let (key, content) = name.split_once('-')?;
+    let is_hash = |text: &str| text.len() == HASH && text.bytes().all(|b| b.is_ascii_hexdigit());
+    (is_hash(key) && is_hash(content)).then_some(key)
+}
+
+fn hash(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}

@@ -1,0 +1,80 @@
+//! Previews on demand in a browser, from a CDN on a bad day.
+
+use std::{path::Path, sync::Arc};
+
+use heygen_sync::{
+    config::Mirror,
+    mirror::{guard, request::Requests},
+    web::previews::{PreviewFolder, Previews, longest},
+};
+use serde_json::{Value, json};
+
+use crate::{cdn, chrome::Chrome, demo, site::Site};
+
+const CACHE: u64 = 2 << 20;
+/// What the CDN does with the pictures of the first avatars; the others are fine.
+const BAD: [&str; 10] =
+    ["slow", "ok", "denied", "late", "html", "ok", "private", "late", "endless", "ok"];
+
+fn previews(folder: &Path) -> Previews {
+    let mirror = Mirror {
+        allowed_hosts: vec!["127.0.0.1".into()],
+        requests_per_second: 1_000,
+        ..Mirror::default()
+    };
+    let limit = (longest(CACHE), "the cache");
+    let requests = Requests::new(&mirror, Arc::new(guard::System), limit, &demo::clock()).unwrap();
+    Previews::new(requests, CACHE, Some(PreviewFolder::open(folder, CACHE).unwrap()))
+}
+
+fn avatars(base: &str) -> Vec<Value> {
+    let avatar = |at: usize| {
+        let what = BAD.get(at).unwrap_or(&"ok");
+        json!({"avatar_id": format!("{what}-{at:02}"), "avatar_name": format!("Ida Noor {at:02}"),
+            "gender": "female", "preview_image_url": format!("{base}/{what}/{at}.png")})
+    };
+    (0..40).map(avatar).collect()
+}
+
+/// Of the tiles whose pictures the CDN treats so, all are so.
+fn all(what: &str, is: &str) -> String {
+    format!(
+        "[...document.querySelectorAll('.tile')].filter(e => e.querySelector('.copy').dataset.copy.startsWith('{what}-')).every(e => {{ const img = e.querySelector('img'), ini = e.querySelector('.ini'); img.loading = 'eager'; return {is} }})"
+    )
+}
+
+const PICTURE: &str = "img.complete && img.naturalWidth == 240";
+const INITIALS: &str = "!img.naturalWidth && ini.innerText == 'IN' && ini.checkVisibility()";
+
+/// The page is there with initials before a preview is; then those that can be had take their place, late
+/// ones without a reload.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cdn_on_a_bad_day_delays_no_page_and_leaves_initials() {
+    // The first row of pictures belongs to what a browser waits for: here nothing is waited for.
+    let chrome = Chrome::start_with(true, "none").await;
+    for width in [1280, 390] {
+        let (base, late) = cdn::start().await;
+        let kept = tempfile::tempdir().unwrap();
+        let polls = [("2026-11-20T06:00:00Z", avatars(&base))];
+        let site = Site::of_polls(None, &polls, Some(previews(kept.path()))).await;
+        chrome.size(width, 844).await;
+        chrome.go(&site.url("/avatars")).await;
+        let painted = "performance.getEntriesByName('first-contentful-paint').length == 1";
+        chrome.until(&format!("return {painted} && document.readyState == 'interactive'")).await;
+        chrome.until(&format!("return {}", all("ok", PICTURE))).await;
+        for what in ["slow", "late", "denied", "html", "private", "endless"] {
+            chrome.until(&format!("return {}", all(what, INITIALS))).await;
+        }
+        late.send(true).unwrap();
+        chrome.until(&format!("return {}", all("late", PICTURE))).await;
+        if let Ok(folder) = std::env::var("SCREENSHOTS") {
+            let file = format!("{folder}/previews-{width}.png");
+            std::fs::write(file, chrome.picture().await).unwrap();
+        }
+        for entry in std::fs::read_dir(kept.path()).unwrap().map(Result::unwrap) {
+            let (name, bytes) = (entry.file_name(), std::fs::read(entry.path()).unwrap());
+            let is_picture = bytes.ends_with(b"IEND\xaeB`\x82");
+            assert!(name == "lock" || is_picture, "{name:?} is a whole picture");
+        }
+    }
+}
