@@ -33,6 +33,8 @@ async fn a_page_is_seen_at_once_at_ten_thousand_items() {
     let mut late = vec![];
     println!("page, first paint in ms (median, worst of {ROUNDS}), kB, kB as sent");
     for path in [
+        // A text of two letters: what the browser takes for anything.
+        "/livez",
         "/",
         "/avatars",
         "/avatars?q=person+42&gender=female",

@@ -23,7 +23,7 @@ enum Step {
     Write(&'static str, &'static str),
     /// The key Enter in that field; the address then has this in it.
     Enter(&'static str),
-    /// Chooses the option with this value and text.
+    /// Chooses the option with this text.
     Choose(&'static str, &'static str),
 }
 
@@ -171,13 +171,13 @@ impl Hand {
                 chrome.press("Enter").await;
                 arrives(chrome, leads_to).await;
             }
-            Choose(selector, value) if self == Self::Pointer => {
+            Choose(selector, text) if self == Self::Pointer => {
                 let select = chrome.client.find(Locator::Css(selector)).await.unwrap();
-                select.select_by_value(value).await.unwrap();
+                select.select_by_label(text).await.unwrap();
             }
-            Choose(selector, value) => {
+            Choose(selector, text) => {
                 chrome.tab_to(selector).await;
-                press_all(chrome, value).await;
+                press_all(chrome, text).await;
             }
         }
     }
