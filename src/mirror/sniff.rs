@@ -46,8 +46,7 @@ pub fn judge(head: &[u8], len: u64) -> Result<Media, &'static str> {
     if len == 0 {
         return Err("the body is empty");
     }
-    let found = infer::get(head).map(|kind| kind.mime_type());
-    match found.and_then(|found| KEPT.into_iter().find(|(_, kept)| *kept == found)) {
+    match found(head) {
         Some(_) if cut_off(head, len) => Err("the body is cut off"),
         Some(("bmp", _)) if !is_bmp(head) => Err(instead(head)),
         Some((ending, content_type)) => Ok(Media { ending, content_type }),
@@ -55,9 +54,32 @@ pub fn judge(head: &[u8], len: u64) -> Result<Media, &'static str> {
     }
 }
 
+/// The media type that a beginning shows, if such contents are kept.
+pub fn kept(head: &[u8]) -> Option<&'static str> {
+    found(head).map(|(_, content_type)| content_type)
+}
+
+fn found(head: &[u8]) -> Option<(&'static str, &'static str)> {
+    let found = infer::get(head)?.mime_type();
+    KEPT.into_iter().find(|(_, kept)| *kept == found)
+}
+
 /// Whether a content says itself how long it is, and was judged by that.
 pub fn tells_its_length(head: &[u8]) -> bool {
-    head.starts_with(b"RIFF")
+    told_length(head).is_some()
+}
+
+/// The length that a RIFF file (WebP, WAV) tells. A recording that was written as it came does not know
+/// its own: it tells 0 or nearly all that 32 bits hold.
+fn told_length(head: &[u8]) -> Option<u64> {
+    match head {
+        [b'R', b'I', b'F', b'F', a, b, c, d, kind @ ..] => {
+            let told = u32::from_le_bytes([*a, *b, *c, *d]);
+            let unknown = kind.starts_with(b"WAVE") && (told == 0 || told >= 0x7FFF_FF00);
+            (!unknown).then_some(8 + u64::from(told))
+        }
+        _ => None,
+    }
 }
 
 /// Any text may begin with `BM`; a picture has four reserved bytes of zero, behind its size.
@@ -65,14 +87,9 @@ fn is_bmp(head: &[u8]) -> bool {
     head.get(6..10) == Some(&[0; 4])
 }
 
-/// A RIFF file (WebP) says how long it is.
+/// Whether it is shorter than it says itself.
 fn cut_off(head: &[u8], len: u64) -> bool {
-    match head {
-        [b'R', b'I', b'F', b'F', a, b, c, d, ..] => {
-            len < 8 + u64::from(u32::from_le_bytes([*a, *b, *c, *d]))
-        }
-        _ => false,
-    }
+    told_length(head).is_some_and(|told| len < told)
 }
 
 fn instead(head: &[u8]) -> &'static str {
@@ -105,7 +122,9 @@ mod tests {
         assert_eq!(ending(b"BM\x46\0\0\0\0\0\0\0\x36\0\0\0"), Ok("bmp"));
         assert_eq!(ending(b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom"), Ok("mp4"));
         assert_eq!(ending(b"ID3\x04\0\0\0\0\0\x23TSSE"), Ok("mp3"));
+        assert_eq!(ending(b"\xff\xf3\x84\xc4\0\0\0\0"), Ok("mp3"));
         assert_eq!(ending(b"RIFF\x08\0\0\0WAVEfmt "), Ok("wav"));
+        assert_eq!(ending(b"RIFF\xff\xff\xff\xffWAVEfmt "), Ok("wav"));
         assert_eq!(ending(b"\0\0\0\x18ftypisom\0\0\0\0mp42isom"), Ok("mp4"));
     }
 
@@ -122,5 +141,7 @@ mod tests {
         assert!(told(b"PK\x03\x04").contains("type"));
         assert!(told(b"BMW proxy: upstream unavailable").contains("type"));
         assert!(told(b"RIFF\xff\0\0\0WEBPVP8 ").contains("cut off"));
+        assert!(told(b"RIFF\xff\0\0\0WAVEfmt ").contains("cut off"));
+        assert!(!tells_its_length(b"RIFF\xff\xff\xff\xffWAVEfmt "));
     }
 }

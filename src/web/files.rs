@@ -118,7 +118,7 @@ pub fn media_type(head: &[u8]) -> Option<&'static str> {
         () if at(0, b"GIF87a") || at(0, b"GIF89a") => Some("image/gif"),
         () if at(4, b"ftyp") && is_mp4(head) => Some("video/mp4"),
         () if at(0, b"\x1a\x45\xdf\xa3") && is_webm(head) => Some("video/webm"),
-        () => None,
+        () => sniff::kept(head).filter(|media| media.starts_with("audio/")),
     }
 }
 
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn only_pictures_and_videos_have_a_type() {
+    fn only_pictures_videos_and_sounds_have_a_type() {
         assert_eq!(media_type(b"RIFF\0\0\0\0WEBPVP8 "), Some("image/webp"));
         assert_eq!(media_type(b"\0\0\0\x20ftypisom"), Some("video/mp4"));
         for other in [&b"avif"[..], b"avis", b"heic", b"mif1", b"qt  "] {
@@ -202,6 +202,10 @@ mod tests {
         let matroska = |kind: &[u8]| [b"\x1a\x45\xdf\xa3\x9f\x42\x86\x81\x01", kind].concat();
         assert_eq!(media_type(&matroska(b"\x42\x82\x84webm")), Some("video/webm"));
         assert_eq!(media_type(&matroska(b"\x42\x82\x88matroska")), None);
+        for mp3 in [b"ID3\x04\0\0", b"\xff\xfb\x90\x64\0\0", b"\xff\xf3\x84\xc4\0\0"] {
+            assert_eq!(media_type(mp3), Some("audio/mpeg"));
+        }
+        assert_eq!(media_type(b"RIFF\0\0\0\0WAVEfmt "), Some("audio/x-wav"));
         assert_eq!(media_type(b"<svg xmlns="), None);
         assert_eq!(media_type(b"<html>"), None);
         assert_eq!(media_type(b""), None);

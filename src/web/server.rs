@@ -43,6 +43,7 @@ use crate::{
 fn router(app: Arc<App>) -> Router {
     let small = DefaultPredicate::new()
         .and(NotForContentType::const_new("video/"))
+        .and(NotForContentType::const_new("audio/"))
         .and(NotForContentType::const_new("application/octet-stream"));
     Router::new()
         .fallback(answer)
