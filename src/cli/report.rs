@@ -190,27 +190,29 @@ pub fn held(report: &Report, program: &str) -> Option<String> {
             visible(&whose(&report.row.account, report.row.catalogue()))
         )
     });
-    let held = accept_command(report, program).map(|command| held_back(report, diff, &command));
+    let held =
+        accept_command(report, program).map(|command| held_back(report, diff, program, &command));
     let all: Vec<String> = not_held.into_iter().chain(held).collect();
     (!all.is_empty()).then(|| all.join("\n"))
 }
 
-fn held_back(report: &Report, diff: &Diff, command: &str) -> String {
+fn held_back(report: &Report, diff: &Diff, program: &str, command: &str) -> String {
     format!(
         "{}: {} held back: {}{}\nIf that is right, let them through: {}",
         visible(&whose(&report.row.account, report.row.catalogue())),
         counted(diff.held(), "removal is", "removals are"),
         diff.held_reason().unwrap_or_default(),
-        report.overlap.map(|overlap| after_switch(report, overlap)).unwrap_or_default(),
+        report.overlap.map(|overlap| after_switch(report, overlap, program)).unwrap_or_default(),
         command
     )
 }
 
 /// What a list of another version has in common with the one before.
-fn after_switch(report: &Report, Overlap { before, both }: Overlap) -> String {
+fn after_switch(report: &Report, Overlap { before, both }: Overlap, program: &str) -> String {
     format!(
         "\n{} of the API is read now: it lists {} of the {} current ids that were known before. \
-         Accepting marks those that it lacks as removed; their history stays",
+         Accepting marks those that it lacks as removed; their history stays. \
+         {program} ids --file FILE tells which of yours these are",
         report.row.api_version.as_deref().unwrap_or("another version"),
         number(both),
         number(before)
