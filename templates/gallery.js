@@ -49,6 +49,10 @@ for (const link of document.querySelectorAll("a[data-video]")) {
   link.addEventListener("focus", () => link.matches(":focus-visible") && play(link));
   link.addEventListener("blur", stop);
 }
+// One sample at a time.
+document.addEventListener("play", (event) => {
+  for (const other of document.querySelectorAll("audio")) if (other !== event.target) other.pause();
+}, true);
 document.addEventListener("keydown", (event) => event.key === "Escape" && stop());
 addEventListener("pagehide", stop);
 

@@ -61,7 +61,9 @@ pub struct Description {
     pub plural: &'static str,
     /// The catalogue that lists it.
     pub catalogue: Catalogue,
-    /// The path of its list in the gallery.
+    /// The heading of its list in the gallery.
+    pub title: &'static str,
+    /// The path of that list.
     pub path: &'static str,
     /// The table of items, and the list's name in an answer of v2.
     pub table: &'static str,

@@ -55,6 +55,15 @@ impl Kind {
         Self::ALL.into_iter().filter(move |kind| kind.catalogue == catalogue)
     }
 
+    /// The kind whose ids a column of other kinds has.
+    pub fn referred(column: &str) -> Option<Self> {
+        match column {
+            "group_id" => Self::parse("avatar_group"),
+            "default_voice_id" => Self::parse("voice"),
+            _ => None,
+        }
+    }
+
     /// Its place in [`Self::ALL`].
     pub fn index(self) -> usize {
         usize::from(self.0)

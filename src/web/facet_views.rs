@@ -12,12 +12,15 @@ use crate::{
         cube::FacetCounts,
         facets::{self, Facet, FacetCount, FacetValues},
         filter::ItemFilter,
+        items::{Tile, shown_facets},
     },
 };
 
 /// The number of texts that a facet offers.
-const TEXTS: usize = 12;
-/// The number of an array's texts that are shown before "More".
+const TEXTS: usize = 120;
+/// The number of texts that are shown before "More".
+const MANY: usize = 12;
+/// The same of an array's texts.
 const FEW: usize = 4;
 
 /// A facet's choices.
@@ -50,6 +53,8 @@ pub struct FacetLinks<'a> {
     pub kind: Kind,
     /// Its parameters.
     pub query: &'a GridQuery,
+    /// The items on it.
+    pub tiles: &'a [Tile],
 }
 
 impl FacetLinks<'_> {
@@ -85,13 +90,17 @@ impl FacetLinks<'_> {
         let choices: Vec<ChoiceView> = values
             .map(|(_, (value, items))| self.choice(facet, value.as_deref(), *items))
             .collect();
-        if !matches!(facet.values, FacetValues::Texts) || choices.len() <= FEW + 1 {
-            return Group { title: facet.title, choices, more: vec![] };
-        }
+        let few = match facet.values {
+            FacetValues::Known(_) => choices.len(),
+            FacetValues::Text => MANY,
+            FacetValues::Texts => FEW,
+        };
+        // One alone is shown, too.
+        let few = if choices.len() == few + 1 { few + 1 } else { few };
         let mut seen = 0;
         let (choices, more) = choices.into_iter().partition(|choice| {
             seen += 1;
-            choice.chosen || seen <= FEW
+            choice.chosen || seen <= few
         });
         Group { title: facet.title, choices, more }
     }
@@ -131,6 +140,13 @@ impl FacetLinks<'_> {
         })
     }
 
+    /// The name of the only chosen value of a facet, an id of another item.
+    fn name(&self, facet: &Facet) -> Option<&str> {
+        let place = shown_facets().position(|(shown, _)| shown.param == facet.param);
+        let is_alone = !facet.counted && self.query.filter.chosen(facet).len() == 1;
+        self.tiles.first()?.facts.get(place.filter(|_| is_alone)?)?.as_deref()
+    }
+
     /// Each chosen value with the link that removes it.
     pub fn chosen(&self) -> Vec<Anchor> {
         let filter = &self.query.filter;
@@ -146,7 +162,7 @@ impl FacetLinks<'_> {
             for value in filter.chosen(facet) {
                 let text = match facet.choice(value) {
                     Some(_) => self.text(facet, value).to_lowercase(),
-                    None => value.clone(),
+                    None => self.name(facet).unwrap_or(value).to_owned(),
                 };
                 let mut others = filter.chosen(facet).to_vec();
                 others.retain(|other| other != value);

@@ -11,21 +11,22 @@ use super::{
     failure::PageFailure,
     message::MessagePage,
     pager::{Pager, PagerStep},
-    params::{GridQuery, Layout, ORDERS},
+    params::{GridQuery, Layout, ORDERS, usual},
     response::render,
     route::View,
     search::found,
     shell::Shell,
     tile::TileView,
-    words,
+    users, words,
 };
 use crate::{
     catalog::kind::Kind,
     store::browse::{
         Reading, Stamp,
         cube::FacetCounts,
+        facets::FacetValues,
         filter::{ItemFilter, Order},
-        items::{Slice, shown_facets},
+        items::{Slice, Tile, shown_facets},
     },
 };
 
@@ -47,10 +48,15 @@ struct GridPage {
     hidden: Vec<(&'static str, String)>,
     groups: Vec<Group>,
     pills: Vec<Anchor>,
-    views: [Anchor; 2],
+    /// The ways to show the list; none where there are no pictures.
+    views: Vec<Anchor>,
     table: bool,
-    /// The columns of the table: a facet's title, and its place in the cells of a row.
-    columns: Vec<(&'static str, usize)>,
+    /// The columns of the table.
+    columns: Vec<ColumnView>,
+    /// Whether the rows have samples.
+    sounds: bool,
+    /// The heading of the lists of what names the items; `None` if none does.
+    used: Option<&'static str>,
     /// Whether no item has a picture, so that each is one line.
     compact: bool,
     tiles: Vec<TileView>,
@@ -62,6 +68,16 @@ struct GridPage {
     /// If nothing matches: what to drop, with the number of items that this shows.
     ways_out: Vec<Anchor>,
     nothing: &'static str,
+}
+
+/// A column of the table.
+struct ColumnView {
+    /// Its title, that of a facet.
+    title: &'static str,
+    /// Its place in the cells of a row.
+    place: usize,
+    /// Whether its values say nothing without the title.
+    yes_no: bool,
 }
 
 /// The list's page.
@@ -87,14 +103,13 @@ pub async fn page(
             reading.tiles(&scope, &query.filter, &moments, slice).await?
         }
     };
-    let links = FacetLinks { context, kind, query };
+    let mut views = tile_views(context, reading, &tiles, kind, query).await?;
+    views.iter_mut().take(FIRST_ROW).for_each(|tile| tile.eager = true);
+    let links = FacetLinks { context, kind, query, tiles: &tiles };
     let ways_out = match counts.total {
         0 => links.ways_out(reading, &counts).await?,
         _ => vec![],
     };
-    let mut tiles: Vec<TileView> =
-        tiles.iter().map(|tile| TileView::new(context, tile, &query.filter)).collect();
-    tiles.iter_mut().take(FIRST_ROW).for_each(|tile| tile.eager = true);
     let found = found(context, reading, &query.filter.q, counts.total == 0).await?;
     render(&GridPage {
         shell: Shell::new(context, &View::Grid(kind), words::heading(kind)),
@@ -106,20 +121,39 @@ pub async fn page(
         hidden: hidden(context, query),
         pills: links.chosen(),
         groups: links.groups(&counts),
-        views: [
-            Anchor::new(href(&query.with(|q| q.layout = Layout::Grid)), "Pictures"),
-            Anchor::new(href(&query.with(|q| q.layout = Layout::Table)), "Table"),
-        ],
-        table: query.layout == Layout::Table,
-        columns: columns(&tiles),
-        compact: tiles.iter().all(|tile| tile.pic.src.is_none()),
-        tiles,
+        views: layouts(context, kind, query),
+        table: query.layout.unwrap_or(usual(kind)) == Layout::Table,
+        columns: columns(&views),
+        sounds: views.iter().any(|tile| tile.audio.is_some()),
+        used: users::title(kind),
+        compact: views.iter().all(|tile| tile.pic.src.is_none()),
+        tiles: views,
         elsewhere: found.lists(context, Some(kind)),
         suggested: found.suggested(context),
         pager: Pager::new(query.page, pages, |page| href(&query.with(|q| q.page = page))),
         ways_out,
         nothing: if counts.total == 0 { "Nothing matches." } else { "" },
     })
+}
+
+/// The views of the items of a page, with what names them.
+async fn tile_views(
+    context: &PageContext<'_>,
+    reading: &mut Reading,
+    tiles: &[Tile],
+    kind: Kind,
+    query: &GridQuery,
+) -> Result<Vec<TileView>, PageFailure> {
+    let ids: Vec<String> = tiles.iter().map(|tile| tile.id.clone()).collect();
+    let named = reading.users(&context.scope(kind), &ids).await?;
+    let view = |tile: &Tile| {
+        let mut view = TileView::new(context, tile, &query.filter);
+        if let Some(users) = named.get(&tile.id) {
+            users::beside(context, &mut view, tile, users);
+        }
+        view
+    };
+    Ok(tiles.iter().map(view).collect())
 }
 
 /// The counts of the facets, from the cache if they are in it.
@@ -161,10 +195,26 @@ fn no_such_page(
 }
 
 /// The columns in which an item of the page has a value.
-fn columns(tiles: &[TileView]) -> Vec<(&'static str, usize)> {
-    let titles = shown_facets().map(|(facet, _)| facet.title).enumerate();
-    let has_values = |place: &usize| tiles.iter().any(|tile| !tile.cells[*place].is_empty());
-    titles.map(|(place, title)| (title, place)).filter(|(_, place)| has_values(place)).collect()
+fn columns(tiles: &[TileView]) -> Vec<ColumnView> {
+    let columns = shown_facets().enumerate().map(|(place, (facet, _))| ColumnView {
+        title: facet.title,
+        place,
+        yes_no: matches!(facet.values, FacetValues::Known(_)),
+    });
+    let has_values =
+        |column: &ColumnView| tiles.iter().any(|tile| !tile.cells[column.place].is_empty());
+    columns.filter(has_values).collect()
+}
+
+fn layouts(context: &PageContext<'_>, kind: Kind, query: &GridQuery) -> Vec<Anchor> {
+    let link = |layout, text| {
+        let other = query.with(|query| query.layout = layout);
+        Anchor::new(context.href(kind.path, &other.pairs()), text)
+    };
+    match usual(kind) {
+        Layout::Grid => vec![link(None, "Pictures"), link(Some(Layout::Table), "Table")],
+        Layout::Table => vec![],
+    }
 }
 
 fn orders(chosen: Order) -> [(&'static str, &'static str, bool); 4] {

@@ -7,7 +7,7 @@ mod pictures;
 use askama::Template;
 use facts::{Fact, facts};
 use history::{Compared, ItemEvent, compare, events};
-use pictures::{Contents, IMAGE, VIDEO, picture_word, preview_at, summary, url, urls};
+use pictures::{AUDIO, Contents, IMAGE, VIDEO, picture_word, preview_at, summary, url, urls};
 
 use super::{
     anchor::Anchor,
@@ -19,6 +19,7 @@ use super::{
     response::render,
     route::{View, item_path},
     shell::Shell,
+    users::{UsersView, users},
     viewpoint::Viewpoint,
     words,
 };
@@ -45,6 +46,7 @@ struct ItemPage {
     pic: Pic,
     pic_word: Option<&'static str>,
     video: Option<String>,
+    audio: Option<String>,
     facts: Vec<Fact>,
     summary: String,
     compare: Option<String>,
@@ -52,6 +54,7 @@ struct ItemPage {
     events: Vec<ItemEvent>,
     others: Vec<(Anchor, Pic)>,
     all_others: Option<Anchor>,
+    used: Option<UsersView>,
 }
 
 /// The page of one item; `two` are the versions to compare.
@@ -73,10 +76,11 @@ pub async fn page(
         contents.entry(content.url.clone()).or_default().push(content);
     }
     let changed = reading.changed_fields(&scope, id).await?;
+    let used = users(context, reading, kind, id).await?;
     let first_word = newest.fields.name(kind).and_then(|name| name.split_whitespace().next());
     let first_word = first_word.unwrap_or("").to_owned();
     let others = match first_word.chars().count() {
-        1..=60 => reading.neighbours(&scope, &first_word, id).await?,
+        1..=60 if used.is_none() => reading.neighbours(&scope, &first_word, id).await?,
         _ => vec![],
     };
     let own = OfItem { kind, id, version: newest.version };
@@ -100,6 +104,7 @@ pub async fn page(
         events,
         others: others.iter().map(|other| neighbour(context, kind, other)).collect(),
         all_others,
+        used,
         ..page
     })
 }
@@ -128,7 +133,10 @@ fn of_item(
     let image = url(&newest.fields, IMAGE);
     let own = OfItem { kind, id, version: newest.version };
     let picture = preview_at(contents, image.as_deref(), at);
-    let video = preview_at(contents, url(&newest.fields, VIDEO).as_deref(), at);
+    let [video, audio] = [(VIDEO, Role::Video), (AUDIO, Role::Audio)].map(|(field, role)| {
+        let preview = preview_at(contents, url(&newest.fields, field).as_deref(), at);
+        source(context, own, role, &preview)
+    });
     let pic = Pic::of(context, own, Some(name), &picture);
     let last = newest.version;
     let path = item_path(kind, id);
@@ -148,14 +156,16 @@ fn of_item(
             None => picture_word(context, image.as_deref(), contents),
         },
         pic,
-        video: source(context, own, Role::Video, &video),
+        video,
+        audio,
         facts,
-        summary: summary(item, contents),
+        summary: summary(kind, item, contents),
         compare: (last > 1).then(|| context.href(&path, &two)),
         compared: None,
         events: vec![],
         others: vec![],
         all_others: None,
+        used: None,
     }
 }
 

@@ -8,7 +8,7 @@
 //! - pages: [`overview`], [`grid`], [`item`], [`changes`], [`polls`], [`poll`], [`timeline`],
 //!   [`search`]
 //! - parts of pages: [`shell`], [`facet_views`], [`tile`], [`pager`], [`change_views`],
-//!   [`change_form`], [`held`], [`numbers`], [`briefs`], [`pic`], [`anchor`], [`marked`]
+//!   [`change_form`], [`held`], [`numbers`], [`briefs`], [`pic`], [`users`], [`anchor`], [`marked`]
 //! - addresses (pure): [`route`], [`params`], [`query_pairs`], [`viewpoint`], [`ask`]
 //! - text (pure): [`words`], [`compare`], [`diffs`], [`chart`]
 //! - errors: [`failure`], [`message`], [`error_page`]
@@ -57,6 +57,7 @@ pub mod server;
 pub mod shell;
 pub mod tile;
 pub mod timeline;
+pub mod users;
 pub mod view;
 pub mod viewpoint;
 pub mod words;

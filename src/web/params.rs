@@ -5,7 +5,7 @@ use super::{
     viewpoint::end_of,
 };
 use crate::{
-    catalog::kind::Kind,
+    catalog::kind::{Kind, Role},
     store::browse::{
         changes::ChangesFilter,
         facets::{self, Facet},
@@ -15,10 +15,9 @@ use crate::{
 };
 
 /// How a list is shown.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Layout {
     /// As pictures.
-    #[default]
     Grid,
     /// As rows with ids and dates.
     Table,
@@ -31,8 +30,8 @@ pub struct GridQuery {
     pub filter: ItemFilter,
     /// In which order.
     pub order: Order,
-    /// How they are shown.
-    pub layout: Layout,
+    /// How they are shown, if that was chosen.
+    pub layout: Option<Layout>,
     /// Which page, from 1.
     pub page: i64,
 }
@@ -73,6 +72,14 @@ const LAYOUTS: [(&str, Layout); 2] = [("grid", Layout::Grid), ("table", Layout::
 const CHANGES: [(&str, &str); 4] =
     [("added", "added"), ("changed", "changed"), ("removed", "removed"), ("restored", "restored")];
 
+/// How a kind is shown if nothing is chosen: what has no pictures as rows.
+pub fn usual(kind: Kind) -> Layout {
+    match kind.previews.iter().any(|preview| preview.role == Role::Image) {
+        true => Layout::Grid,
+        false => Layout::Table,
+    }
+}
+
 impl GridQuery {
     /// Takes all parameters of a kind's list.
     pub fn take(pairs: &mut QueryPairs, kind: Kind) -> Result<Self, BadParameter> {
@@ -90,7 +97,7 @@ impl GridQuery {
         Ok(Self {
             filter,
             order: pairs.word("sort", &orders)?.unwrap_or_default(),
-            layout: pairs.word("view", &LAYOUTS)?.unwrap_or_default(),
+            layout: pairs.word("view", &LAYOUTS)?.filter(|layout| *layout != usual(kind)),
             page: pairs.page()?,
         })
     }
@@ -128,9 +135,8 @@ impl GridQuery {
             let word = ORDERS.iter().find(|(_, _, known)| known == order);
             add("sort", word.map_or("", |(word, ..)| *word));
         }
-        if *layout != Layout::default() {
-            let word = LAYOUTS.iter().find(|(_, known)| known == layout);
-            add("view", word.map_or("", |(word, _)| *word));
+        if let Some((word, _)) = LAYOUTS.iter().find(|(_, known)| Some(*known) == *layout) {
+            add("view", word);
         }
         if *page > 1 {
             add("page", &page.to_string());

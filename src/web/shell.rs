@@ -187,7 +187,7 @@ fn nav(
     let page = |path: &str, text: &str, here| link(path, text.into(), text.into(), here);
     let list = |kind: Kind| {
         // The last word, for narrow windows.
-        let short = kind.plural.rsplit(' ').next().unwrap_or_default();
+        let short = kind.title.rsplit(' ').next().unwrap_or_default();
         let here = matches!(here, Some(View::Grid(of) | View::Item(of, _)) if *of == kind);
         link(kind.path, words::heading(kind), words::column(short), here)
     };

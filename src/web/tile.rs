@@ -1,6 +1,7 @@
 //! A tile of a list.
 
 use super::{
+    anchor::Anchor,
     context::PageContext,
     marked::{MarkedText, marked},
     pic::{OfItem, Pic, source},
@@ -12,6 +13,7 @@ use crate::{
         filter::ItemFilter,
         items::{Tile, shown_facets},
         picture::Picture,
+        scope::clip,
     },
 };
 
@@ -40,6 +42,12 @@ pub struct TileView {
     pub pic: Pic,
     /// Its video's path.
     pub video: Option<String>,
+    /// The path of its sample.
+    pub audio: Option<String>,
+    /// The pictures of a few items that name it.
+    pub looks: Vec<Pic>,
+    /// The lists of the items that name it.
+    pub used: Vec<Anchor>,
     /// Its values below the name.
     pub facts: Vec<String>,
     /// Its values in the columns of the table.
@@ -64,6 +72,15 @@ fn picture_word(context: &PageContext<'_>, picture: Picture) -> Option<&'static 
     }
 }
 
+/// The state of what can be used.
+const READY: &str = "completed";
+
+/// The state of an item that cannot be used as it is.
+fn not_ready(tile: &Tile) -> Option<&str> {
+    let place = shown_facets().position(|(_, column)| column == "status")?;
+    tile.facts.get(place)?.as_deref().filter(|status| *status != READY)
+}
+
 /// The values that a card shows: gender and premium, and those of the chosen facets.
 fn facts(tile: &Tile, filter: &ItemFilter) -> Vec<String> {
     let shown = shown_facets().zip(&tile.facts).filter_map(|((facet, column), value)| {
@@ -73,10 +90,13 @@ fn facts(tile: &Tile, filter: &ItemFilter) -> Vec<String> {
             ("premium", "yes") => Some("premium".to_owned()),
             ("premium", _) => is_chosen.then(|| "not premium".to_owned()),
             ("gender", value) => Some(words::tile_name(value)),
+            // Else it is a note.
+            ("status", value) => (is_chosen && value == READY).then(|| value.to_owned()),
             (_, value) => is_chosen.then(|| words::tile_name(value)),
         }
     });
-    shown.collect()
+    let looks = tile.looks.map(|looks| words::counted(looks, "look", "looks"));
+    looks.into_iter().chain(shown).collect()
 }
 
 fn notes(context: &PageContext<'_>, tile: &Tile, has_picture: bool) -> Vec<Note> {
@@ -96,6 +116,9 @@ fn notes(context: &PageContext<'_>, tile: &Tile, has_picture: bool) -> Vec<Note>
     } else if let Some(at) = tile.missing_since {
         note("held", format!("missing since {}", words::short_date(at, reference)));
     }
+    if let Some(status) = not_ready(tile) {
+        note("held", words::tile_name(status));
+    }
     notes
 }
 
@@ -105,6 +128,11 @@ impl TileView {
         let item = OfItem { kind: tile.kind, id: &tile.id, version: tile.version };
         let name = tile.name.as_deref().unwrap_or("");
         let pic = Pic::of(context, item, Some(name), &tile.image);
+        let role = clip(tile.kind).map(|preview| preview.role);
+        let played = |wanted| {
+            let clip = role.filter(|role| *role == wanted)?;
+            source(context, item, clip, &tile.clip)
+        };
         let searched = filter.words();
         let in_name = search::matches(&search::fold(name), &searched);
         Self {
@@ -113,7 +141,10 @@ impl TileView {
             copy: words::attribute(&tile.id),
             name: marked(&words::tile_name(name.trim()), &searched),
             shows_id: !in_name,
-            video: source(context, item, Role::Video, &tile.video),
+            video: played(Role::Video),
+            audio: played(Role::Audio),
+            looks: vec![],
+            used: vec![],
             facts: facts(tile, filter),
             cells: tile
                 .facts

@@ -5,9 +5,9 @@ use chrono::{Datelike, Timelike};
 pub use crate::words::{counted, number};
 use crate::{catalog::kind::Kind, time::Timestamp};
 
-/// "Avatars", "Talking photos".
+/// "Avatars", "People".
 pub fn heading(kind: Kind) -> String {
-    column(kind.plural)
+    kind.title.to_owned()
 }
 
 /// The name of a column for people: "avatars_listed" as "Avatars listed".

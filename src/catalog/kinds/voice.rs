@@ -12,6 +12,7 @@ pub(super) static VOICE: Description = Description {
     singular: "voice",
     plural: "voices",
     catalogue: Catalogue::Voices,
+    title: "Voices",
     path: "/voices",
     table: "voices",
     history: "voice_history",

@@ -62,7 +62,8 @@ impl Reading {
     ) -> Result<FacetCounts> {
         let question = Question { scope, filter, moments };
         let all: Vec<&'static Facet> = facets::of(scope.kind).collect();
-        let counted = |facet: &&'static Facet| !matches!(facet.values, FacetValues::Texts);
+        let counted =
+            |facet: &&'static Facet| facet.counted && !matches!(facet.values, FacetValues::Texts);
         let mut counted: Vec<&'static Facet> = all.iter().copied().filter(counted).collect();
         let mut cells = self.cells(&question, &counted).await?;
         if cells.len() > CELLS {

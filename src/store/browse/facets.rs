@@ -11,7 +11,7 @@ use super::{
 use crate::{catalog::kind::Kind, time::Timestamp};
 
 /// All facets, in the order of the page and of the address.
-pub static FACETS: [Facet; 13] = [
+pub static FACETS: [Facet; 17] = [
     Facet {
         single: true,
         usual: Some("now"),
@@ -28,7 +28,11 @@ pub static FACETS: [Facet; 13] = [
     Facet::texts("engine", "Engines", "supported_api_engines"),
     Facet::text("avatar_type", "Avatar type"),
     Facet { param: "orientation", ..Facet::text("preferred_orientation", "Orientation") },
+    Facet { param: "person", counted: false, ..Facet::text("group_id", "Person") },
+    Facet { param: "voice", counted: false, ..Facet::text("default_voice_id", "Default voice") },
     Facet::text("language", "Language"),
+    Facet { column: Some("support_pause"), ..Facet::known("pauses", "Pauses", &PAUSES) },
+    Facet { column: Some("support_locale"), ..Facet::known("locales", "Locales", &LOCALES) },
     Facet::text("type", "Type"),
     Facet::texts("tag", "Tags", "tags"),
     Facet {
@@ -75,6 +79,16 @@ const PREMIUM: [Choice; 2] = [
     choice("no", "no", |_, _, _| "i.premium = FALSE".into()),
 ];
 
+const PAUSES: [Choice; 2] = [
+    choice("yes", "yes", |_, _, _| "i.support_pause = TRUE".into()),
+    choice("no", "no", |_, _, _| "i.support_pause = FALSE".into()),
+];
+
+const LOCALES: [Choice; 2] = [
+    choice("yes", "yes", |_, _, _| "i.support_locale = TRUE".into()),
+    choice("no", "no", |_, _, _| "i.support_locale = FALSE".into()),
+];
+
 /// In the order of [`picture::Picture::ALL`], then the one that may apply beside another.
 const PICTURE: [Choice; 6] = [
     Choice { past: Some("stored"), ..choice("mirrored", "mirrored", |_, i, _| in_state(i, 0)) },
@@ -96,6 +110,9 @@ pub struct Facet {
     pub column: Option<&'static str>,
     /// What can be chosen.
     pub values: FacetValues,
+    /// Whether its values are counted and offered. Ids of other items are not: their pages have links
+    /// that choose them.
+    pub counted: bool,
     /// Whether one value at most is chosen.
     pub single: bool,
     /// The choice that applies if none is made.
@@ -186,6 +203,7 @@ impl Facet {
             title,
             column: None,
             values: FacetValues::Known(choices),
+            counted: true,
             single: false,
             usual: None,
             unrestricted: None,

@@ -56,6 +56,9 @@ pub struct ItemHistory {
     pub missing_since: Option<Timestamp>,
     /// When it was removed.
     pub removed_at: Option<Timestamp>,
+    /// The last known names of the items that the newest version names by their ids, by its columns;
+    /// empty if an item has no name. An item that is not known is left out.
+    pub names: Vec<(&'static str, String)>,
     /// Its versions, newest first.
     pub versions: Vec<ItemVersion>,
 }
@@ -106,10 +109,21 @@ impl Reading {
             None => String::new(),
         };
         let id_column = kind.id;
+        let references: Vec<(&'static str, Kind)> = references(kind).collect();
+        let names: String = references
+            .iter()
+            .map(|(column, other)| {
+                format!(
+                    ", (SELECT coalesce(r.{}, '') FROM {} AS r \
+                     WHERE r.account = i.account AND r.{} = h.{column})",
+                    other.label, other.table, other.id
+                )
+            })
+            .collect();
         let text = format!(
             "SELECT i.first_seen_at, i.missing_since, i.removed_at, h.version, h.valid_from, \
              h.valid_to, h.opened_by, h.closed_by, h.opened_poll, h.closed_poll, h.opened_after, \
-             h.closed_after, h.extra, {own} FROM {table} AS i JOIN {history} AS h \
+             h.closed_after, h.extra, {own}{names} FROM {table} AS i JOIN {history} AS h \
              ON h.account = i.account AND h.{id_column} = i.{id_column} \
              WHERE i.account = {account} AND i.{id_column} = {item}{until} \
              ORDER BY h.version DESC LIMIT {VERSIONS}",
@@ -119,13 +133,17 @@ impl Reading {
         );
         let rows = self.ask(text, &sql.args, |row| {
             let times = (row.some_time(0)?, row.time(1)?, row.time(2)?);
-            Ok((times, version(row, kind)?))
+            let mut names = vec![];
+            for (place, (column, _)) in references.iter().enumerate() {
+                let name = row.text(13 + kind.columns.len() + place)?;
+                names.extend(name.map(|name| (*column, name)));
+            }
+            Ok(((times, names), version(row, kind)?))
         });
-        let (times, versions): (Vec<_>, Vec<ItemVersion>) = rows.await?.into_iter().unzip();
-        let Some((first_seen_at, missing_since, removed_at)) = times.into_iter().next() else {
-            return Ok(None);
-        };
-        let mut item = ItemHistory { first_seen_at, missing_since, removed_at, versions };
+        let (known, versions): (Vec<_>, Vec<ItemVersion>) = rows.await?.into_iter().unzip();
+        let Some((times, names)) = known.into_iter().next() else { return Ok(None) };
+        let (first_seen_at, missing_since, removed_at) = times;
+        let mut item = ItemHistory { first_seen_at, missing_since, removed_at, names, versions };
         if let Some(at) = scope.at {
             item.cut(at);
         }
@@ -207,6 +225,12 @@ impl Reading {
         let args = [scope.account.as_str().into(), scope.kind.as_str().into(), id.into()];
         self.ask(text.into(), &args, |row| Ok((row.some_int(0)?, row.some_text(1)?))).await
     }
+}
+
+/// The columns of a kind that have ids of another kind, and that kind.
+fn references(kind: Kind) -> impl Iterator<Item = (&'static str, Kind)> {
+    let columns = kind.columns.iter().map(|column| column.name);
+    columns.filter_map(|name| Some((name, Kind::referred(name)?)))
 }
 
 impl ItemHistory {

@@ -44,8 +44,10 @@ pub struct Tile {
     pub picture: Picture,
     /// The picture.
     pub image: Preview,
-    /// The video.
-    pub video: Preview,
+    /// The video or the sample, as [`clip`](super::scope::clip) says.
+    pub clip: Preview,
+    /// The number of looks that the API counts, of a group.
+    pub looks: Option<i64>,
 }
 
 /// The facets whose values a tile has: those of a column, the picture's URL apart.
@@ -190,15 +192,15 @@ pub(super) fn tiles_sql<'a>(
     let facts: String = shown_facets()
         .map(|(facet, column)| match facet.values {
             FacetValues::Known(_) => format!(", {}", items.own(column, "BOOLEAN")),
-            FacetValues::Text => format!(", {}", items.own(column, "TEXT")),
+            FacetValues::Text => format!(", {}", named(items, column)),
             FacetValues::Texts => format!(", CAST({} AS TEXT)", items.own(column, "TEXT")),
         })
         .collect();
     format!(
         "SELECT '{kind}', {id}, {name}, i.version, {first}, {changed}, {missing}, {removed}, \
-         CAST({picture} AS BIGINT), {image}, {image_live}, {video}, {video_live}{facts} \
+         CAST({picture} AS BIGINT), {image}, {image_live}, {clip}, {clip_live}, {looks}{facts} \
          FROM {from} JOIN ({key}) AS k ON {id} = k.id AND i.version = k.version\
-         {picture_join}{video_join} WHERE {base} ORDER BY {order}",
+         {picture_join}{clip_join} WHERE {base} ORDER BY {order}",
         kind = items.kind,
         name = items.name,
         first = items.first_seen,
@@ -208,22 +210,37 @@ pub(super) fn tiles_sql<'a>(
         picture = picture::class(items, &items.pictured),
         image = items.picture,
         image_live = items.picture_live,
-        video = items.video,
-        video_live = items.video_live,
+        clip = items.clip,
+        clip_live = items.clip_live,
+        looks = items.own("looks_count", "BIGINT"),
         picture_join = items.picture_join,
-        video_join = items.video_join,
+        clip_join = items.clip_join,
         base = items.condition,
     )
+}
+
+/// The value of a column of texts: for the id of another item its last known name, if it has one.
+fn named(items: &Items, column: &str) -> String {
+    match Kind::referred(column).filter(|_| items.kind.column(column).is_some()) {
+        Some(other) => format!(
+            "coalesce((SELECT nullif(r.{label}, '') FROM {table} AS r \
+             WHERE r.account = i.account AND r.{id} = i.{column}), i.{column})",
+            label = other.label,
+            table = other.table,
+            id = other.id
+        ),
+        None => items.own(column, "TEXT"),
+    }
 }
 
 pub(super) fn tile(row: &Row) -> Result<Tile, Fault> {
     let class = usize::try_from(row.some_int(8)?).unwrap_or(1);
     let fact = |(nth, (facet, _)): (usize, (&Facet, &str))| match facet.values {
         FacetValues::Known(_) => {
-            Ok(row.bool(13 + nth)?.map(|yes| if yes { "yes" } else { "no" }.to_owned()))
+            Ok(row.bool(14 + nth)?.map(|yes| if yes { "yes" } else { "no" }.to_owned()))
         }
-        FacetValues::Text => row.text(13 + nth),
-        FacetValues::Texts => Ok(row.text(13 + nth)?.map(|json| {
+        FacetValues::Text => row.text(14 + nth),
+        FacetValues::Texts => Ok(row.text(14 + nth)?.map(|json| {
             let texts: Vec<String> = serde_json::from_str(&json).unwrap_or_default();
             texts.join(", ")
         })),
@@ -239,7 +256,8 @@ pub(super) fn tile(row: &Row) -> Result<Tile, Fault> {
         removed_at: row.time(7)?,
         picture: Picture::ALL.get(class).copied().unwrap_or(Picture::Pending),
         image: Preview::read(row, 9)?,
-        video: Preview::read(row, 11)?,
+        clip: Preview::read(row, 11)?,
+        looks: row.int(13)?,
         facts: shown_facets().enumerate().map(fact).collect::<Result<_, _>>()?,
     })
 }

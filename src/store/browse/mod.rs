@@ -12,6 +12,7 @@
 //! - [`changes`]: the change feed grouped by poll; [`change_rows`]: its rows
 //! - [`preview`]: where a preview is fetched from
 //! - [`polls`]: polls, sums by day
+//! - [`users`]: the items that name others by their ids
 //! - [`search`]: a search in the lists of all kinds
 //! - [`overview`]: the front page
 //! - `sql`: what differs between the two engines
@@ -32,6 +33,7 @@ pub mod reading;
 pub mod scope;
 pub mod search;
 pub(in crate::store) mod sql;
+pub mod users;
 
 pub use reader::Reader;
 pub use reading::{EXPORT_TIME, LastGoodPoll, Reading, Stamp, Unreadable};

@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use super::sql::{Sql, stored_now};
-use crate::{catalog::kind::Kind, store::conn::Arg, time::Timestamp};
+use crate::{
+    catalog::kind::{Kind, Preview, Role},
+    store::conn::Arg,
+    time::Timestamp,
+};
 
 /// The kind, the account and the time of the items.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,10 +68,11 @@ pub(super) struct Items {
     pub pictured: String,
     /// The same for statements that compute it for most items.
     pub pictured_of_most: String,
-    /// The hash of the video, as that of the picture.
-    pub video: String,
-    pub video_live: String,
-    pub video_join: &'static str,
+    /// The hash of the video or the sample, as that of the picture.
+    pub clip: String,
+    pub clip_live: String,
+    pub clip_join: String,
+    pub clip_url: Option<String>,
     pub kind: Kind,
     pub past: bool,
 }
@@ -77,6 +82,11 @@ const NO_TEXT: &str = "CAST(NULL AS TEXT)";
 /// The URL of the picture of the item `i`; null if the kind has no pictures.
 pub(super) fn image_url(kind: Kind) -> &'static str {
     if kind.column("preview_image_url").is_some() { "i.preview_image_url" } else { NO_TEXT }
+}
+
+/// The preview of a kind that is played: a video or a sample.
+pub fn clip(kind: Kind) -> Option<&'static Preview> {
+    kind.previews.iter().find(|preview| preview.role != Role::Image)
 }
 
 /// Until when the link of a URL works, whose asset is joined as `alias`. Without an asset it needs no
@@ -103,13 +113,13 @@ impl Items {
         let account = sql.bind(account);
         let (table, id) = (kind.table, kind.id);
         let condition = format!("i.account = {account}");
-        let [has_image, has_video] =
-            ["preview_image_url", "preview_video_url"].map(|column| kind.column(column).is_some());
+        let has_image = kind.column("preview_image_url").is_some();
+        let clip_url = clip(kind).map(|preview| format!("i.{}", preview.field));
         let stored = |is: bool, alias| if is { stored_now(alias) } else { NO_TEXT.into() };
         let no_time = sql.no_time();
-        let live = |is: bool, url, alias| match is {
-            true => live_until(url, alias),
-            false => no_time.to_owned(),
+        let live = |url: Option<&str>, alias| match url {
+            Some(url) => live_until(url, alias),
+            None => no_time.to_owned(),
         };
         let base = Self {
             from: format!("{table} AS i"),
@@ -126,19 +136,20 @@ impl Items {
             image_url: image_url(kind),
             has_image,
             picture: stored(has_image, "a"),
-            picture_live: live(has_image, "i.preview_image_url", "a"),
+            picture_live: live(has_image.then_some("i.preview_image_url"), "a"),
             picture_join: match has_image {
                 true => " LEFT JOIN assets AS a ON a.url = i.preview_image_url",
                 false => "",
             },
             pictured: "a.file IS NOT NULL".into(),
             pictured_of_most: "a.file IS NOT NULL".into(),
-            video: stored(has_video, "w"),
-            video_live: live(has_video, "i.preview_video_url", "w"),
-            video_join: match has_video {
-                true => " LEFT JOIN assets AS w ON w.url = i.preview_video_url",
-                false => "",
+            clip: stored(clip_url.is_some(), "w"),
+            clip_live: live(clip_url.as_deref(), "w"),
+            clip_join: match &clip_url {
+                Some(url) => format!(" LEFT JOIN assets AS w ON w.url = {url}"),
+                None => String::new(),
             },
+            clip_url,
             kind,
             past: at.is_some(),
         };
@@ -195,25 +206,25 @@ impl Items {
                      AND l.sha256 = s.sha256 AND l.file IS NULL))"
             )
         };
-        let hash = |is: bool, url: &str| match is {
-            true => {
+        let hash = |url: Option<&str>| match url {
+            Some(url) => {
                 let contents = contents(&format!("s.url = {url} AND "));
                 format!("(SELECT s.sha256 FROM {contents} ORDER BY s.fetched_at DESC LIMIT 1)")
             }
-            false => NO_TEXT.into(),
+            None => NO_TEXT.into(),
         };
         let url = self.image_url;
         let pictured =
             format!("EXISTS (SELECT 1 FROM {})", contents(&format!("s.url = {url} AND ")));
         Self {
-            picture: hash(self.has_image, url),
+            picture: hash(self.has_image.then_some(url)),
             picture_live: sql.no_time().into(),
             pictured_of_most: sql.among(url, "s.url", &contents(""), &pictured),
             pictured,
-            video: hash(!self.video_join.is_empty(), "i.preview_video_url"),
-            video_live: sql.no_time().into(),
+            clip: hash(self.clip_url.as_deref()),
+            clip_live: sql.no_time().into(),
             picture_join: "",
-            video_join: "",
+            clip_join: String::new(),
             ..self
         }
     }

@@ -1,6 +1,6 @@
 //! The facts of an item: its fields and what is known of it, as a list.
 
-use super::pictures::{Contents, IMAGE, VIDEO, stored, url};
+use super::pictures::{AUDIO, Contents, IMAGE, VIDEO, stored, url};
 use crate::{
     catalog::{
         kind::Kind,
@@ -10,6 +10,7 @@ use crate::{
         facets::{self, Facet, FacetValues},
         item::{ItemHistory, ItemVersion},
     },
+    time::Timestamp,
     web::{anchor::Anchor, context::PageContext, diffs::shown, query_pairs::can_be_asked, words},
 };
 
@@ -27,14 +28,15 @@ impl Fact {
     }
 }
 
-/// The name of a field on the page: of a facet its title, else the API's.
-fn label(field: &str) -> String {
+/// The name of a field on the page: of a facet its title, of another column its words, else the API's.
+fn label(kind: Kind, field: &str) -> String {
     match (facets::of_column(field), field) {
         (Some(facet), _) => facet.title.into(),
-        (None, "default_voice_id") => "Default voice".into(),
-        (None, "group_id") => "Group".into(),
         (None, "image_width") => "Picture width".into(),
         (None, "image_height") => "Picture height".into(),
+        (None, "created_at") => "Created".into(),
+        (None, "looks_count") => "Looks".into(),
+        (None, other) if kind.column(other).is_some() => words::column(other),
         (None, other) => words::tile_name(other),
     }
 }
@@ -57,10 +59,13 @@ pub(super) fn facts(
     let is_column = |name: &str| kind.columns.iter().any(|column| column.name == name);
     let columns = kind.columns.iter().map(|column| column.name);
     let mut unknown = vec![];
-    for name in columns.filter(|name| !name.ends_with("_url") && *name != kind.label) {
+    let columns = columns.filter(|name| !name.ends_with("_url") && *name != kind.label);
+    let (others, own): (Vec<&str>, Vec<&str>) =
+        columns.partition(|name| Kind::referred(name).is_some());
+    for name in others.into_iter().chain(own) {
         match newest.fields.get(name) {
-            Some(value) => facts.push(field_fact(context, kind, name, value)),
-            None => unknown.push(label(name)),
+            Some(value) => facts.push(field_fact(context, kind, name, value, &item.names)),
+            None => unknown.push(label(kind, name)),
         }
     }
     if !unknown.is_empty() {
@@ -68,10 +73,10 @@ pub(super) fn facts(
     }
     let without_column = newest.fields.iter().filter(|(name, _)| !is_column(name));
     for (name, value) in without_column.take(100) {
-        facts.push(Fact::plain(&label(name), words::exact(&shown(value.as_cell()))));
+        facts.push(Fact::plain(&label(kind, name), words::exact(&shown(value.as_cell()))));
     }
     facts.push(Fact::plain("Account", words::exact(&context.account)));
-    for (name, field) in [("Picture", IMAGE), ("Preview video", VIDEO)] {
+    for (name, field) in [("Picture", IMAGE), ("Preview video", VIDEO), ("Sample", AUDIO)] {
         if is_column(field) {
             let text = stored(context, url(&newest.fields, field).as_deref(), contents);
             facts.push(Fact::plain(name, text));
@@ -91,9 +96,25 @@ fn listed(context: &PageContext<'_>, item: &ItemHistory) -> String {
     }
 }
 
-fn field_fact(context: &PageContext<'_>, kind: Kind, name: &str, value: Value<'_>) -> Fact {
-    let mut fact = Fact::plain(&label(name), String::new());
+fn field_fact(
+    context: &PageContext<'_>,
+    kind: Kind,
+    name: &str,
+    value: Value<'_>,
+    names: &[(&str, String)],
+) -> Fact {
+    let mut fact = Fact::plain(&label(kind, name), String::new());
     let text = value.as_cell();
+    let known = names.iter().find(|(column, _)| *column == name);
+    if let Some((other, (_, called))) = Kind::referred(name).zip(known) {
+        let called = if called.is_empty() { text } else { called };
+        fact.links = vec![Anchor::new(context.item(other, text), words::exact(called))];
+        return fact;
+    }
+    if let Some(at) = text.parse().ok().filter(|_| name == "created_at").and_then(of_seconds) {
+        fact.text = words::date_time(at) + " UTC";
+        return fact;
+    }
     let words: Vec<String> = match value.sort() {
         Sort::Bool => vec![if value.as_bool() == Some(true) { "yes" } else { "no" }.into()],
         Sort::Texts => serde_json::from_str(text).unwrap_or_default(),
@@ -119,6 +140,11 @@ fn field_fact(context: &PageContext<'_>, kind: Kind, name: &str, value: Value<'_
         fact.soft = true;
     }
     fact
+}
+
+/// A moment of this millennium, in Unix seconds.
+fn of_seconds(seconds: i64) -> Option<Timestamp> {
+    (0..32_503_680_000).contains(&seconds).then(|| Timestamp::from_millis(seconds * 1000))
 }
 
 /// The link to the items with this value of a facet.

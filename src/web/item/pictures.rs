@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    catalog::item::Fields,
+    catalog::{item::Fields, kind::Kind},
     store::browse::{
         item::{ItemHistory, StoredContent, VERSIONS},
         picture::Preview,
@@ -17,6 +17,9 @@ pub(super) const IMAGE: &str = "preview_image_url";
 /// The field of the video's URL.
 pub(super) const VIDEO: &str = "preview_video_url";
 
+/// The field of the sample's URL.
+pub(super) const AUDIO: &str = "preview_audio_url";
+
 /// The contents by URL, oldest first.
 pub(super) type Contents = BTreeMap<String, Vec<StoredContent>>;
 
@@ -29,7 +32,7 @@ pub(super) fn urls(item: &ItemHistory) -> Vec<String> {
     let each = item
         .versions
         .iter()
-        .flat_map(|version| [IMAGE, VIDEO].map(|name| url(&version.fields, name)));
+        .flat_map(|version| [IMAGE, VIDEO, AUDIO].map(|name| url(&version.fields, name)));
     let mut urls: Vec<String> = each.flatten().collect();
     urls.sort();
     urls.dedup();
@@ -102,9 +105,13 @@ pub(super) fn stored(context: &PageContext<'_>, url: Option<&str>, contents: &Co
     }
 }
 
-pub(super) fn summary(item: &ItemHistory, contents: &Contents) -> String {
+/// "4 versions, 2 pictures".
+pub(super) fn summary(kind: Kind, item: &ItemHistory, contents: &Contents) -> String {
     let versions = words::counted(item.versions.len() as i64, "version", "versions");
     let more = if item.versions.len() as i64 >= VERSIONS { ", the newest" } else { "" };
+    if kind.column(IMAGE).is_none() {
+        return versions + more;
+    }
     let images = item.versions.iter().filter_map(|version| url(&version.fields, IMAGE));
     let images: BTreeSet<String> = images.collect();
     let contents: BTreeSet<&str> = images
