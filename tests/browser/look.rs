@@ -104,6 +104,23 @@ async fn a_page_that_never_arrives_to_its_end_is_seen_all_the_same() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn samples_are_played_from_here_one_at_a_time_without_a_complaint() {
+    let (site, chrome) = (Site::sqlite().await, Chrome::start(true).await);
+    chrome.go(&site.url("people:/voices")).await;
+    let start = |nth: u8| {
+        format!(
+            "return document.querySelectorAll('td audio')[{nth}].play().then(() => true, e => e.message)"
+        )
+    };
+    assert_eq!(chrome.ask(&start(0)).await, true);
+    chrome.until("return document.querySelector('td audio').currentTime > 0").await;
+    assert_eq!(chrome.ask("return document.querySelector('td audio').duration").await, 2);
+    assert_eq!(chrome.ask(&start(1)).await, true);
+    chrome.until("return document.querySelector('td audio').paused").await;
+    assert_eq!(chrome.complaints().await, Vec::<String>::new());
+}
+
 /// What a whole page hides, and what moved by three pixels or more, as browsers count it, when more
 /// of the page arrived.
 const ARRIVES: &str = r"

@@ -25,9 +25,11 @@ pub struct Site {
     pub base: String,
     /// The same with the mirror off.
     off: String,
+    /// The account behind v3.
+    people: String,
     location: Location,
     files: PathBuf,
-    _stop: [oneshot::Sender<()>; 2],
+    _stop: [oneshot::Sender<()>; 3],
     _home: tempfile::TempDir,
     _database: Option<TestDatabase>,
     _patience: Patience,
@@ -47,7 +49,7 @@ impl Site {
     pub async fn of(server: Option<TestDatabase>, size: Size) -> Self {
         let ground = Ground::new(server);
         demo::seed(&ground.location, &ground.files, size).await;
-        ground.serve(None).await
+        ground.serve(None, size).await
     }
 
     /// A catalogue of these polls of avatars, each at its time, without a mirrored file; `previews`
@@ -66,13 +68,14 @@ impl Site {
             demo::poll_at(&mut store, at, body.to_string().into_bytes(), &removals).await;
         }
         store.close().await.unwrap();
-        ground.serve(previews).await
+        ground.serve(previews, demo::SMALL).await
     }
 
     pub fn url(&self, path: &str) -> String {
-        match path.strip_prefix("off:") {
-            Some(path) => format!("{}{path}", self.off),
-            None => format!("{}{path}", self.base),
+        match path.split_once(':') {
+            Some(("off", path)) => format!("{}{path}", self.off),
+            Some(("people", path)) => format!("{}{path}", self.people),
+            _ => format!("{}{path}", self.base),
         }
     }
 
@@ -141,17 +144,22 @@ impl Ground {
         Self { location, files, home, database: server, patience }
     }
 
-    async fn serve(self, previews: Option<Previews>) -> Site {
+    /// With a gallery of people beside it.
+    async fn serve(self, previews: Option<Previews>, size: Size) -> Site {
         let Self { location, files, home, database, patience } = self;
         let previews = previews.map(Arc::new);
         let (base, stop) = serve(&location, Some(&files), previews).await;
         let (off, stop_off) = serve(&location, None, None).await;
+        let other = Location::Sqlite(home.path().join("people.db"));
+        demo::people::seed(&other, &files, size.pictures as u64 / 12).await;
+        let (people, stop_people) = serve(&other, Some(&files), None).await;
         Site {
             base,
             off,
+            people,
             location,
             files,
-            _stop: [stop, stop_off],
+            _stop: [stop, stop_off, stop_people],
             _home: home,
             _database: database,
             _patience: patience,
@@ -206,5 +214,13 @@ pub fn pages() -> Vec<(&'static str, String)> {
         ("before", "/avatars?as_of=2020-01-01".into()),
         ("mirror-off", "off:/avatars".into()),
         ("mirror-off-item", format!("off:{annie}")),
+        ("people", "people:/people".into()),
+        ("people-table", "people:/people?view=table".into()),
+        ("person", format!("people:/people/{}", demo::people::annie())),
+        ("look", format!("people:/avatars/{}", demo::people::LOOK)),
+        ("looks", format!("people:/avatars?person={}", demo::people::annie())),
+        ("voices", "people:/voices".into()),
+        ("voice", format!("people:/voices/{}", demo::people::voice())),
+        ("people-past", "people:/people?as_of=2026-11-22".into()),
     ]
 }

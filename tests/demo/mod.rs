@@ -4,6 +4,7 @@
 #![allow(dead_code)] // Each program uses its part of it.
 
 pub mod paint;
+pub mod people;
 
 use std::{
     collections::BTreeMap,
@@ -422,7 +423,11 @@ fn union_of(column: &str) -> String {
 fn asset(url: &str, role: &str, state: &str, hash: &str, file: &str, bytes: usize) -> String {
     let fetched =
         if url.contains("56040") { "2026-11-18T06:10:00.000Z" } else { "2026-04-24T09:40:00.000Z" };
-    let kind = if role == "image" { "image/png" } else { "video/mp4" };
+    let kind = match role {
+        "image" => "image/png",
+        "video" => "video/mp4",
+        _ => "audio/x-wav",
+    };
     if state != "mirrored" {
         return format!(
             "INSERT INTO assets (url, role, state, checked_at) VALUES ('{url}', '{role}', '{state}', '{fetched}') \

@@ -187,3 +187,22 @@ pub fn video() -> Vec<u8> {
     bytes.extend((0..576u32).map(|at| (at % 251) as u8));
     bytes
 }
+
+/// Two seconds of a tone, as WAV.
+pub fn sound(hertz: u32) -> Vec<u8> {
+    const RATE: u32 = 8_000;
+    let samples: Vec<u8> = (0..2 * RATE)
+        .map(|at| {
+            let turn = f64::from(at * hertz) / f64::from(RATE) * std::f64::consts::TAU;
+            (128.0 + 40.0 * turn.sin()) as u8
+        })
+        .collect();
+    let length = samples.len() as u32;
+    let mut bytes = [b"RIFF".as_slice(), &(36 + length).to_le_bytes(), b"WAVEfmt "].concat();
+    // 16 bytes of format: uncompressed, one channel, one byte a sample.
+    bytes.extend([16, 0, 0, 0, 1, 0, 1, 0]);
+    bytes.extend([RATE.to_le_bytes(), RATE.to_le_bytes()].concat());
+    bytes.extend([1, 0, 8, 0]);
+    bytes.extend([b"data".as_slice(), &length.to_le_bytes(), &samples].concat());
+    bytes
+}

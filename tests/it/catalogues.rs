@@ -210,15 +210,32 @@ on_both! {
         world.poll_all().await;
         assert_eq!(world.facts().await, facts);
         assert_eq!(world.heygen.request_count(), 2 * 228);
-        for nth in 0..100 {
+        for nth in 0..50 {
             world.heygen.rename(fake::Kind::Avatar, &format!("a{nth:05}"), "B");
+        }
+        for nth in 50..75 {
+            world.heygen.remove(fake::Kind::Avatar, &format!("a{nth:05}"));
+            world.heygen.add_avatar(&format!("b{nth:05}"), |_| ());
         }
         world.heygen.lists(|lists| {
             (0..4).for_each(|nth| lists.groups.get_mut(&format!("g{nth:03}")).unwrap()["name"] = json!("B"));
-            lists.refused.insert("/v3/voices", no_scope());
+            (0..10).for_each(|nth| lists.voices.get_mut(&format!("v{nth:04}")).unwrap()["name"] = json!("B"));
+            (10..20).for_each(|nth| drop(lists.voices.remove(&format!("v{nth:04}"))));
         });
+        let counts = |report: Report| report.row.counts.map(|c| (c.added, c.changed, c.removed, c.missing)).unwrap();
+        let churned = [(25, 50, 0, 25), (0, 4, 0, 0), (0, 10, 0, 10)];
+        assert_eq!(world.poll_all().await.map(counts), churned);
+        assert_eq!(world.heygen.request_count(), 3 * 228);
+
+        let facts = world.facts().await;
+        world.heygen.fail_page(150, Refusal::of(500), 1);
+        assert_eq!(world.poll_of(Avatars).await.exit_code(false), 69);
+        assert_eq!((world.facts().await, world.heygen.request_count()), (facts, 3 * 228 + 150));
+        world.heygen.lists(|lists| drop(lists.refused.insert("/v3/voices", no_scope())));
         let [avatars, groups, voices] = world.poll_all().await;
-        let changed = |report: &Report| report.row.counts.unwrap().changed;
-        assert_eq!((changed(&avatars), changed(&groups), voices.exit_code(false)), (100, 4, 77));
+        assert_eq!((voices.exit_code(false), voices.row.counts), (77, None));
+        assert_eq!([avatars, groups].map(counts), [(0, 0, 25, 0), (0, 0, 0, 0)]);
+        assert_eq!(world.heygen.request_count(), 4 * 228 + 150 - 19);
+        world.agrees().await;
     }
 }

@@ -9,5 +9,6 @@ mod ids;
 mod output;
 mod processes;
 mod surroundings;
+mod switching;
 mod syncing;
 mod verifying;

@@ -1,5 +1,6 @@
 //! The gallery over HTTP, on both databases: what its pages say, what they refuse, what they cost.
 
+mod people;
 mod previews;
 mod reviewed;
 mod site;
@@ -94,6 +95,12 @@ async fn a_larger_catalogue_asks_no_more_queries_and_makes_no_larger_pages() {
 #[tokio::test(flavor = "multi_thread")]
 async fn links_lead_somewhere() {
     let [site, _] = both().await;
+    let shapes = every_link(&site).await;
+    assert!(shapes.len() > 25, "{shapes:?}");
+}
+
+/// Follows links from the front page on, a few of each shape; how many there are of each.
+async fn every_link(site: &Site) -> BTreeMap<String, usize> {
     let mut todo: Vec<String> = vec!["/".into()];
     let mut seen: BTreeSet<String> = BTreeSet::new();
     // A few of each shape are enough.
@@ -111,7 +118,7 @@ async fn links_lead_somewhere() {
         assert_eq!(answer.status, 200, "{path}");
         todo.extend(answer.links());
     }
-    assert!(shapes.len() > 25, "{shapes:?}");
+    shapes
 }
 
 /// The kind of page and the names of its parameters.

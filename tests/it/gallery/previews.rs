@@ -31,7 +31,7 @@ use crate::{
 const CACHE: u64 = 2 << 20;
 
 /// The site with a gallery that fetches previews from this machine.
-async fn live(site: &Site) -> Site {
+pub(super) async fn live(site: &Site) -> Site {
     live_with(site, None).await
 }
 

@@ -39,6 +39,15 @@ pub struct Site {
 
 /// The demo on SQLite and on PostgreSQL.
 pub async fn both() -> [Site; 2] {
+    seeded(async |location, files| demo::seed(location, files, TINY).await).await
+}
+
+/// The account behind v3, with people and voices, on both.
+pub async fn people() -> [Site; 2] {
+    seeded(async |location, files| demo::people::seed(location, files, 1).await).await
+}
+
+async fn seeded(seed: impl AsyncFn(&Location, &Path)) -> [Site; 2] {
     let home = tempfile::tempdir().unwrap();
     let sqlite = Location::Sqlite(home.path().join("demo.db"));
     let files = home.path().join("mirror");
@@ -46,8 +55,8 @@ pub async fn both() -> [Site; 2] {
     let postgres = Location::parse(server.url()).unwrap();
     let other = tempfile::tempdir().unwrap();
     let other_files = other.path().join("mirror");
-    demo::seed(&sqlite, &files, TINY).await;
-    demo::seed(&postgres, &other_files, TINY).await;
+    seed(&sqlite, &files).await;
+    seed(&postgres, &other_files).await;
     let mut first = Site::start(sqlite, files).await;
     first._home = Some(home);
     let mut second = Site::start(postgres, other_files).await;
@@ -127,6 +136,10 @@ impl Site {
             _home: None,
             _database: None,
         }
+    }
+
+    pub fn location(&self) -> &Location {
+        &self.location
     }
 
     pub fn files(&self) -> &Path {

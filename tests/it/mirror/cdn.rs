@@ -54,12 +54,20 @@ pub enum Rest {
     Encoded,
 }
 
+/// What a thing begins like.
+#[derive(Clone, Copy, Debug)]
+pub enum What {
+    Picture,
+    Video,
+    Sound,
+}
+
 /// What is behind a path.
 #[derive(Clone, Debug)]
 pub struct Thing {
     pub seed: u64,
     pub size: usize,
-    pub video: bool,
+    pub what: What,
     pub fault: Option<Fault>,
 }
 
@@ -89,11 +97,15 @@ static NOISE: LazyLock<Vec<u8>> = LazyLock::new(|| {
 
 impl Thing {
     pub fn picture(seed: u64, size: usize) -> Self {
-        Self { seed, size, video: false, fault: None }
+        Self { seed, size, what: What::Picture, fault: None }
     }
 
     pub fn video(seed: u64, size: usize) -> Self {
-        Self { seed, size, video: true, fault: None }
+        Self { seed, size, what: What::Video, fault: None }
+    }
+
+    pub fn sound(seed: u64, size: usize) -> Self {
+        Self { what: What::Sound, ..Self::picture(seed, size) }
     }
 
     pub fn with(self, fault: Fault) -> Self {
@@ -102,9 +114,10 @@ impl Thing {
 
     /// Bytes that only this seed has, with the head of a real file.
     pub fn body(&self) -> Vec<u8> {
-        let mut body = match self.video {
-            true => b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom".to_vec(),
-            false => {
+        let mut body = match self.what {
+            What::Sound => b"ID3\x04\0\0\0\0\0\x23TSSE".to_vec(),
+            What::Video => b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom".to_vec(),
+            What::Picture => {
                 let rest = (self.size as u32 - 8).to_le_bytes();
                 [b"RIFF".as_slice(), &rest, b"WEBPVP8 "].concat()
             }
