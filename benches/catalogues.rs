@@ -11,6 +11,7 @@
     reason = "a bench that cannot run has nothing to say"
 )]
 
+#[allow(unused_imports, reason = "the tests use more of it")]
 #[path = "../tests/it/fake/mod.rs"]
 mod fake;
 

@@ -177,7 +177,7 @@ impl Inner {
     /// The content from the folder or fetched, kept for the next viewers.
     async fn found(&self, link: PreviewLink) -> Result<Arc<Whole>, NoPreview> {
         let url = link.url.clone();
-        let (got, age) = match self.from_folder(&url).await {
+        let (got, age) = match self.in_folder(&url).await {
             Some((known, age)) => (Ok(Arc::new(known)), age),
             None => (self.fetched(link).await, Duration::ZERO),
         };
@@ -190,7 +190,7 @@ impl Inner {
     }
 
     /// What the folder has of a URL, unless it is too old.
-    async fn from_folder(&self, url: &str) -> Option<(Whole, Duration)> {
+    async fn in_folder(&self, url: &str) -> Option<(Whole, Duration)> {
         let (folder, url) = (self.folder.clone()?, url.to_owned());
         let found = spawn_blocking(move || folder.read(&url)).await.ok()?;
         found.filter(|(_, age)| *age < FRESH)

@@ -110,7 +110,7 @@ fn voices(left: u64) -> Vec<Value> {
             "language": LANGUAGES[if at < 20 { 0 } else { at % 16 }], "gender": gender_of(first),
             "type": if at % 12 == 11 { "private" } else { "public" },
             "preview_audio_url": (at % 10 != 7).then(|| format!("https://files2.heygen.ai/voice/{at}.wav")),
-            "support_pause": at % 3 != 0, "support_locale": at % 5 == 0,
+            "support_pause": !at.is_multiple_of(3), "support_locale": at.is_multiple_of(5),
         })
     };
     // One that looks suggest vanishes on the last day.
@@ -120,14 +120,12 @@ fn voices(left: u64) -> Vec<Value> {
 /// Polls an answer of v3; what is missing `after_polls` times is removed.
 pub async fn saved(store: &mut Store, at: Timestamp, name: &str, body: Value, after_polls: u32) {
     let removals = Removals { after_polls: Some(after_polls), min_count: 20, max_share: 0.2 };
+    let name = format!("https://api.heygen.com/v3/{name}");
+    let source = Source::Saved { name: name.clone(), body: body.to_string().into_bytes() };
     let request = Request {
         account: "default",
         catalogue: None,
         trigger: "schedule",
-        source: Source::Saved {
-            name: format!("https://api.heygen.com/v3/{name}"),
-            body: body.to_string().into_bytes(),
-        },
         removals: &removals,
         accepted: Accepted::None,
         observed_at: Some(at),
@@ -137,7 +135,7 @@ pub async fn saved(store: &mut Store, at: Timestamp, name: &str, body: Value, af
         patience: Duration::ZERO,
         notify: None,
     };
-    let report = poll(store, &Clock::new(move || at), request).await.expect("polls");
+    let report = poll(store, &Clock::new(move || at), &request, source).await.expect("polls");
     assert_eq!(report.row.outcome, "succeeded", "{name}: {:?}", report.error);
 }
 

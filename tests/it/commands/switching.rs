@@ -1,9 +1,6 @@
 //! After the switch from v2 to v3: what the first held poll says, and which ids would go.
 
-use crate::{
-    fake::Kind,
-    home::{Home, at_home},
-};
+use crate::{fake::Kind, home::at_home};
 
 fn version(number: &str) -> [(&'static str, &str); 1] {
     [("HEYGEN_SYNC_API__VERSION", number)]
