@@ -1,4 +1,4 @@
-// Copies ids, plays previews, asks again for late pictures. Everything else works without it.
+// Copies ids, plays previews, samples one at a time, asks again for late pictures. Everything else works without it.
 "use strict";
 const notice = document.getElementById("status");
 
@@ -23,10 +23,9 @@ if (navigator.clipboard && window.isSecureContext) {
 
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 let timer, video;
-
 function stop() {
   clearTimeout(timer);
-  if (video) video.remove();
+  video?.remove();
   video = undefined;
 }
 
@@ -49,13 +48,10 @@ for (const link of document.querySelectorAll("a[data-video]")) {
   link.addEventListener("focus", () => link.matches(":focus-visible") && play(link));
   link.addEventListener("blur", stop);
 }
-// One sample at a time.
-document.addEventListener("play", (event) => {
-  for (const other of document.querySelectorAll("audio")) if (other !== event.target) other.pause();
-}, true);
+const samples = document.querySelectorAll("audio");
+for (const one of samples) one.onplay = () => samples.forEach((other) => other !== one && other.pause());
 document.addEventListener("keydown", (event) => event.key === "Escape" && stop());
 addEventListener("pagehide", stop);
-
 for (const picture of document.querySelectorAll('img[src^="/preview/"]')) {
   const waits = [9000, 3000];
   picture.onerror = () => waits.length && setTimeout(() => (picture.src = picture.src), waits.pop());

@@ -94,6 +94,7 @@ impl Chrome {
         let arguments = [
             "--headless=new".to_owned(),
             "--no-sandbox".into(),
+            "--autoplay-policy=no-user-gesture-required".into(),
             "--disable-gpu".into(),
             "--disable-quic".into(),
             "--disable-background-networking".into(),

@@ -98,8 +98,8 @@ async fn a_voice_shows_its_sample_and_what_uses_it() {
 
     let voice = site.get(&format!("/voices/{}", made::voice())).await;
     assert!(voice.text.contains("<audio class=\"sample\" controls"), "{}", voice.text);
-    let total = site.get(&used).await.total();
-    assert_eq!(called(&voice, &used), [format!("{total} avatars")]);
+    assert!(site.get(&used).await.total() > 24, "more than the page has");
+    assert_eq!(called(&voice, &used), ["all avatars"]);
     assert_eq!(called(&voice, "/people?voice="), ["1 avatar group"]);
     let gone = site.get(&format!("/voices/{}", demo::hex("voice 4"))).await;
     assert!(gone.text.contains("Removed 23 Nov") && gone.text.contains("id=\"used\">Used by"));
