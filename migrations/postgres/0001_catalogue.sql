@@ -1109,6 +1109,52 @@ COMMENT ON COLUMN current_voices.preview_audio_expires_at IS
 COMMENT ON COLUMN current_voices.preview_audio_file IS
     'name of its mirrored content within the store; null while there is none';
 
+CREATE VIEW items AS
+SELECT
+    item.account, item.kind, item.item_id, item.name,
+    CASE
+        WHEN item.removed_at IS NOT NULL THEN 'removed'::text COLLATE "C"
+        WHEN item.missing_since IS NOT NULL THEN 'missing'::text COLLATE "C"
+        ELSE 'listed'::text COLLATE "C"
+    END AS state,
+    item.group_id, item.first_seen_at, item.changed_at, item.missing_since, item.removed_at
+FROM (
+    SELECT
+        account, 'avatar'::text COLLATE "C" AS kind, avatar_id AS item_id, avatar_name AS name,
+        group_id, first_seen_at, changed_at, missing_since, removed_at
+    FROM avatars
+    UNION ALL
+    SELECT
+        account, 'talking_photo'::text COLLATE "C" AS kind, talking_photo_id AS item_id, talking_photo_name AS name,
+        group_id, first_seen_at, changed_at, missing_since, removed_at
+    FROM talking_photos
+    UNION ALL
+    SELECT
+        account, 'avatar_group'::text COLLATE "C" AS kind, group_id AS item_id, group_name AS name,
+        group_id, first_seen_at, changed_at, missing_since, removed_at
+    FROM avatar_groups
+    UNION ALL
+    SELECT
+        account, 'voice'::text COLLATE "C" AS kind, voice_id AS item_id, voice_name AS name,
+        NULL::text COLLATE "C" AS group_id, first_seen_at, changed_at, missing_since, removed_at
+    FROM voices
+) AS item;
+COMMENT ON VIEW items IS 'every item of every kind ever seen, in its last known state';
+COMMENT ON COLUMN items.account IS 'name of the API key''s view of the catalogue';
+COMMENT ON COLUMN items.kind IS 'avatar, talking_photo, avatar_group or voice';
+COMMENT ON COLUMN items.item_id IS 'id given by the API';
+COMMENT ON COLUMN items.name IS 'name as the API gave it; not unique';
+COMMENT ON COLUMN items.state IS 'listed, missing (not removed yet) or removed';
+COMMENT ON COLUMN items.group_id IS
+    'avatar group of a look; of an avatar group its own id; null for a voice';
+COMMENT ON COLUMN items.first_seen_at IS 'observed_at of the poll that saw it first';
+COMMENT ON COLUMN items.changed_at IS
+    'when it was last added, changed or restored; what was merely learned does not count';
+COMMENT ON COLUMN items.missing_since IS
+    'observed_at of the first poll in a row without it; null while it is listed; stays on a removed item';
+COMMENT ON COLUMN items.removed_at IS
+    'observed_at of the poll that removed it; null while it is current';
+
 CREATE VIEW changes AS
 SELECT
     poll.poll_id, poll.observed_at, item.opened_after AS previous_poll_at, item.account,

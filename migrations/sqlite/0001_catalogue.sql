@@ -673,6 +673,50 @@ FROM voices AS item
 LEFT JOIN assets AS audio ON audio.url = item.preview_audio_url
 WHERE item.removed_at IS NULL;
 
+-- Every item of every kind ever seen, in its last known state.
+--   account: name of the API key's view of the catalogue.
+--   kind: avatar, talking_photo, avatar_group or voice.
+--   item_id: id given by the API.
+--   name: name as the API gave it; not unique.
+--   state: listed, missing (not removed yet) or removed.
+--   group_id: avatar group of a look; of an avatar group its own id; null for a voice.
+--   first_seen_at: observed_at of the poll that saw it first.
+--   changed_at: when it was last added, changed or restored; what was merely learned does not
+--     count.
+--   missing_since: observed_at of the first poll in a row without it; null while it is listed;
+--     stays on a removed item.
+--   removed_at: observed_at of the poll that removed it; null while it is current.
+CREATE VIEW items AS
+SELECT
+    item.account, item.kind, item.item_id, item.name,
+    CASE
+        WHEN item.removed_at IS NOT NULL THEN 'removed'
+        WHEN item.missing_since IS NOT NULL THEN 'missing'
+        ELSE 'listed'
+    END AS state,
+    item.group_id, item.first_seen_at, item.changed_at, item.missing_since, item.removed_at
+FROM (
+    SELECT
+        account, 'avatar' AS kind, avatar_id AS item_id, avatar_name AS name,
+        group_id, first_seen_at, changed_at, missing_since, removed_at
+    FROM avatars
+    UNION ALL
+    SELECT
+        account, 'talking_photo' AS kind, talking_photo_id AS item_id, talking_photo_name AS name,
+        group_id, first_seen_at, changed_at, missing_since, removed_at
+    FROM talking_photos
+    UNION ALL
+    SELECT
+        account, 'avatar_group' AS kind, group_id AS item_id, group_name AS name,
+        group_id, first_seen_at, changed_at, missing_since, removed_at
+    FROM avatar_groups
+    UNION ALL
+    SELECT
+        account, 'voice' AS kind, voice_id AS item_id, voice_name AS name,
+        NULL AS group_id, first_seen_at, changed_at, missing_since, removed_at
+    FROM voices
+) AS item;
+
 -- The change feed: a row for each item added, removed or restored and for each changed field.
 --   poll_id: poll that saw it.
 --   observed_at: when that poll had received its answer.

@@ -16,6 +16,8 @@ pub struct Column {
     pub meaning: &'static str,
     /// Whether the digest of the poll that writes it covers it.
     pub sealed: bool,
+    /// Whether it is never null; a column of the key never is, without this word.
+    pub required: bool,
 }
 
 /// The type of a column, on both databases.
@@ -52,7 +54,12 @@ impl Holds {
 impl Column {
     /// A sealed column.
     pub const fn new(name: &'static str, holds: Holds, meaning: &'static str) -> Self {
-        Self { name, holds, meaning, sealed: true }
+        Self { name, holds, meaning, sealed: true, required: false }
+    }
+
+    /// The same column, never null.
+    pub const fn required(self) -> Self {
+        Self { required: true, ..self }
     }
 
     /// The same column outside the seal.

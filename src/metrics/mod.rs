@@ -17,18 +17,15 @@ use crate::{
         catalogue::Catalogue,
         kind::{Kind, Role},
     },
-    store::figures::{CatalogueFigures, Figures},
+    store::{
+        figures::{CatalogueFigures, Figures},
+        table::words::{ASSET_STATES, CHANGES, ITEM_STATES, OUTCOMES, SCHEMA_CHANGES},
+    },
     time::Timestamp,
 };
 
 /// The media type of the text.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
-
-const OUTCOMES: [&str; 3] = ["succeeded", "held", "failed"];
-const CHANGES: [&str; 4] = ["added", "changed", "removed", "restored"];
-const SCHEMA_CHANGES: [&str; 3] = ["appeared", "vanished", "retyped"];
-const ITEM_STATES: [&str; 3] = ["listed", "missing", "removed"];
-const ASSET_STATES: [&str; 5] = ["pending", "mirrored", "failed", "gone", "skipped"];
 
 /// What a metric is.
 #[derive(Clone, Copy, Debug)]

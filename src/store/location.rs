@@ -102,7 +102,7 @@ impl Location {
     }
 
     /// The `search_path` that the URL asks for, if it does.
-    pub(super) fn search_path(&self) -> Option<String> {
+    pub fn search_path(&self) -> Option<String> {
         let Self::Postgres { options, .. } = self else { return None };
         let all = options.get_options()?;
         // As sqlx writes them: `-c name=value`, with a backslash before a space within a value.

@@ -104,6 +104,7 @@ impl Record for Listed {
 ///     pub struct Example {
 ///         id: i64 = "the column's meaning, and the field's doc comment",
 ///         account: String = "a column that no digest covers" unsealed,
+///         observed_at: Timestamp = "a column that is never null" required,
 ///         counts: Option<Counts> = "a struct with columns of its own" record,
 ///     }
 /// }
@@ -112,7 +113,7 @@ macro_rules! record {
     (
         $(#[$meta:meta])*
         pub struct $Name:ident {
-            $($(#[$field_meta:meta])* $field:ident: $Type:ty = $meaning:literal $($how:ident)?,)*
+            $($(#[$field_meta:meta])* $field:ident: $Type:ty = $meaning:literal $($how:ident)*,)*
         }
     ) => {
         $(#[$meta])*
@@ -122,45 +123,45 @@ macro_rules! record {
 
         impl $crate::store::record::Record for $Name {
             fn columns(into: &mut Vec<$crate::catalog::column::Column>) {
-                $($crate::store::record::record!(@columns into $field $Type, $meaning $($how)?);)*
+                $($crate::store::record::record!(@columns into $field $Type, $meaning $($how)*);)*
             }
 
             fn read(
                 row: &$crate::store::conn::Row,
             ) -> Result<Self, $crate::store::conn::Fault> {
                 Ok(Self {
-                    $($field: $crate::store::record::record!(@read row $field $Type, $($how)?),)*
+                    $($field: $crate::store::record::record!(@read row $field $Type, $($how)*),)*
                 })
             }
 
             fn cells<'a>(&'a self, into: &mut Vec<$crate::catalog::cell::Cell<'a>>) {
-                $($crate::store::record::record!(@cells self into $field, $($how)?);)*
+                $($crate::store::record::record!(@cells self into $field, $($how)*);)*
             }
         }
     };
     (@columns $into:ident $field:ident $Type:ty, $meaning:literal record) => {
         <$Type as $crate::store::record::Record>::columns($into)
     };
-    (@columns $into:ident $field:ident $Type:ty, $meaning:literal $($unsealed:ident)?) => {
+    (@columns $into:ident $field:ident $Type:ty, $meaning:literal $($how:ident)*) => {
         $into.push(
             $crate::catalog::column::Column::new(
                 stringify!($field),
                 <$Type as $crate::store::record::Field>::HOLDS,
                 $meaning,
             )
-            $(.$unsealed())?,
+            $(.$how())*,
         )
     };
     (@read $row:ident $field:ident $Type:ty, record) => {
         <$Type as $crate::store::record::Record>::read($row)?
     };
-    (@read $row:ident $field:ident $Type:ty, $($unsealed:ident)?) => {
+    (@read $row:ident $field:ident $Type:ty, $($how:ident)*) => {
         <$Type as $crate::store::record::Field>::read($row, stringify!($field))?
     };
     (@cells $this:ident $into:ident $field:ident, record) => {
         $crate::store::record::Record::cells(&$this.$field, $into)
     };
-    (@cells $this:ident $into:ident $field:ident, $($unsealed:ident)?) => {
+    (@cells $this:ident $into:ident $field:ident, $($how:ident)*) => {
         $into.push($crate::store::record::Field::cell(&$this.$field))
     };
 }

@@ -29,16 +29,16 @@ record! {
     #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
     pub struct PollRow {
         poll_id: i64 = "1, 2, 3 … without gaps, in the order of commit",
-        account: String = "name of the API key's view of the catalogue" unsealed,
-        catalogue: String = "what it read: avatars, avatar_groups or voices",
-        trigger: String = "what started it: manual, schedule, file or refresh",
+        account: String = "name of the API key's view of the catalogue" unsealed required,
+        catalogue: String = "what it read: avatars, avatar_groups or voices" required,
+        trigger: String = "what started it: manual, schedule, file or refresh" required,
         api_version: Option<String> = "API version that was read: v2 or v3",
         source: Option<String> = "URL or file name that was read; no credentials",
-        started_at: Option<Timestamp> = "when it began",
+        started_at: Option<Timestamp> = "when it began" required,
         observed_at: Option<Timestamp> =
             "when the answer had been received: the clock of history; null without an answer",
-        finished_at: Option<Timestamp> = "when it was ready to commit",
-        outcome: String = "succeeded, held (removals held back) or failed",
+        finished_at: Option<Timestamp> = "when it was ready to commit" required,
+        outcome: String = "succeeded, held (removals held back) or failed" required,
         #[serde(flatten)]
         counts: Option<Counts> = "what was counted" record,
         held_reason: Option<String> = "why they were held back; null when none were",
@@ -49,7 +49,7 @@ record! {
         response_bytes: Option<i64> = "size of the decoded body, in bytes",
         response_sha256: Option<String> = "SHA-256 of the decoded body, in hex",
         warning: Option<String> = "the API's own notice of deprecation or sunset",
-        superseded: bool = "whether it found its version of the API gone",
+        superseded: bool = "whether it found its version of the API gone" required,
         error: Option<String> = "why it failed; null otherwise",
         host: Option<String> = "machine that ran it",
         tool_version: Option<String> = "version of this program",

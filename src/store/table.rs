@@ -5,6 +5,10 @@
 
 use std::sync::LazyLock;
 
+mod promises;
+mod views;
+pub mod words;
+
 use super::row::PollRow;
 use crate::catalog::{
     column::{
@@ -23,7 +27,8 @@ pub struct Table {
     pub meaning: String,
     /// Its columns, in order.
     pub columns: Vec<Column>,
-    /// The columns that put its rows in order, the primary key where there is one; empty for a view.
+    /// The columns that tell its rows apart and put them in order, the primary key where there is
+    /// one; empty for the view `changes`, whose fields may be null.
     pub order: Vec<&'static str>,
 }
 
@@ -37,11 +42,7 @@ pub static TABLES: LazyLock<Vec<Table>> = LazyLock::new(|| {
 });
 
 /// Every view.
-pub static VIEWS: LazyLock<Vec<Table>> = LazyLock::new(|| {
-    let mut all: Vec<Table> = Kind::ALL.map(current).into();
-    all.extend([changes(), daily_changes(), fields(), expiring_assets()]);
-    all
-});
+pub static VIEWS: LazyLock<Vec<Table>> = LazyLock::new(views::all);
 
 /// The internal table of what the search compares with; see [`super::search`].
 pub static SEARCH_NAMES: LazyLock<Table> = LazyLock::new(search_names);
@@ -89,8 +90,9 @@ impl Table {
     }
 }
 
-const ACCOUNT: Column =
-    Column::new("account", Text, "name of the API key's view of the catalogue").unsealed();
+const ACCOUNT: Column = Column::new("account", Text, "name of the API key's view of the catalogue")
+    .unsealed()
+    .required();
 /// The column of what has no column of its own.
 pub const EXTRA: Column = Column::new(
     "extra",
@@ -107,7 +109,7 @@ fn accounts() -> Table {
         [
             ACCOUNT,
             Column::new("last_poll_id", Integer, "its latest poll, failed ones included"),
-            Column::new("polls", Integer, "how many polls it has, failed ones included"),
+            Column::new("polls", Integer, "how many polls it has, failed ones included").required(),
             Column::new(
                 "digest",
                 Text,
@@ -132,14 +134,16 @@ fn items(kind: Kind) -> Table {
     columns.extend(kind.columns);
     columns.push(EXTRA);
     columns.extend([
-        Column::new("version", Integer, "number of the current version in the history, from 1"),
-        Column::new("valid_from", Time, "start of the current version"),
-        Column::new("first_seen_at", Time, "observed_at of the poll that saw it first"),
+        Column::new("version", Integer, "number of the current version in the history, from 1")
+            .required(),
+        Column::new("valid_from", Time, "start of the current version").required(),
+        Column::new("first_seen_at", Time, "observed_at of the poll that saw it first").required(),
         Column::new(
             "changed_at",
             Time,
             "when it was last added, changed or restored; what was merely learned does not count",
-        ),
+        )
+        .required(),
         Column::new(
             "missing_since",
             Time,
@@ -181,11 +185,11 @@ fn history(kind: Kind) -> Table {
 /// The columns of a version between its id and the item's own.
 const VERSION: [Column; 9] = [
     Column::new("version", Integer, "1, 2, 3 … for each item"),
-    Column::new("valid_from", Time, "start, included: observed_at of opened_poll"),
+    Column::new("valid_from", Time, "start, included: observed_at of opened_poll").required(),
     Column::new("valid_to", Time, "end, excluded: observed_at of closed_poll; null while open"),
-    Column::new("opened_by", Text, "added, changed, restored or learned"),
+    Column::new("opened_by", Text, "added, changed, restored or learned").required(),
     Column::new("closed_by", Text, "changed, removed or learned; null while open"),
-    Column::new("opened_poll", Integer, "poll that opened it"),
+    Column::new("opened_poll", Integer, "poll that opened it").required(),
     Column::new("closed_poll", Integer, "poll that closed it; null while open"),
     Column::new(
         "opened_after",
@@ -253,7 +257,7 @@ fn assets() -> Table {
         &["url"],
         [
             Column::new("url", Text, "canonical URL: no signature parameters; at most 2,000 bytes"),
-            Column::new("role", Text, "image, video or audio"),
+            Column::new("role", Text, "image, video or audio").required(),
             Column::new(
                 "signed_url",
                 Text,
@@ -268,7 +272,8 @@ fn assets() -> Table {
                 "state",
                 Text,
                 "pending, mirrored, failed (is tried again), gone or skipped",
-            ),
+            )
+            .required(),
             Column::new("sha256", Text, "SHA-256 of the mirrored content, in hex"),
             Column::new("file", Text, "name of the mirrored content within the store"),
             Column::new("bytes", Integer, "size of the mirrored content, in bytes"),
@@ -283,7 +288,7 @@ fn assets() -> Table {
                 Text,
                 "Last-Modified of the last answer with content, as it was sent",
             ),
-            Column::new("attempts", Integer, "fetches since the last that worked"),
+            Column::new("attempts", Integer, "fetches since the last that worked").required(),
             Column::new("next_attempt_at", Time, "not to be fetched before; null means at once"),
             Column::new("mirrored_at", Time, "when the content was stored"),
             Column::new("checked_at", Time, "when it was last fetched or found unchanged"),
@@ -300,9 +305,9 @@ fn asset_versions() -> Table {
         [
             Column::new("url", Text, "canonical URL"),
             Column::new("fetched_at", Time, "when this content was first fetched from there"),
-            Column::new("sha256", Text, "SHA-256 of the content, in hex"),
-            Column::new("file", Text, "name of the content within the store"),
-            Column::new("bytes", Integer, "size, in bytes"),
+            Column::new("sha256", Text, "SHA-256 of the content, in hex").required(),
+            Column::new("file", Text, "name of the content within the store").required(),
+            Column::new("bytes", Integer, "size, in bytes").required(),
             Column::new("content_type", Text, "media type, decided by the first bytes"),
             Column::new(
                 "pruned_at",
@@ -320,12 +325,13 @@ fn notices() -> Table {
         &["notice_id"],
         [
             Column::new("notice_id", Integer, "1, 2, 3 …: the order of delivery"),
-            Column::new("poll_id", Integer, "poll it tells of"),
+            Column::new("poll_id", Integer, "poll it tells of").required(),
             ACCOUNT,
-            Column::new("kind", Text, "what it tells; one notice of a kind for each poll"),
-            Column::new("body", Json, "the message, as JSON"),
-            Column::new("created_at", Time, "when it was written"),
-            Column::new("attempts", Integer, "deliveries tried"),
+            Column::new("kind", Text, "what it tells; one notice of a kind for each poll")
+                .required(),
+            Column::new("body", Json, "the message, as JSON").required(),
+            Column::new("created_at", Time, "when it was written").required(),
+            Column::new("attempts", Integer, "deliveries tried").required(),
             Column::new("next_attempt_at", Time, "not to be tried before; null means at once"),
             Column::new("delivered_at", Time, "when the receiver accepted it; null while it waits"),
             Column::new("last_error", Text, "why the last try failed"),
@@ -347,131 +353,8 @@ fn search_names() -> Table {
                 "text",
                 Text,
                 "its name, a line break and its id, without case and diacritics",
-            ),
-        ],
-    )
-}
-
-/// The items of a kind that are not removed.
-fn current(kind: Kind) -> Table {
-    let mut columns = items(kind).columns;
-    for column in &mut columns {
-        column.meaning = match column.name {
-            "missing_since" => {
-                "observed_at of the first poll in a row without it; null while it is listed"
-            }
-            "removed_at" => "always null here",
-            _ => column.meaning,
-        };
-    }
-    columns.push(Column::new(
-        "last_listed_at",
-        Time,
-        "observed_at of the last poll that listed it",
-    ));
-    for preview in kind.previews.iter().filter(|preview| kind.column(preview.field).is_some()) {
-        columns.extend([preview.link, preview.expires_at, preview.file]);
-    }
-    columns.extend(kind.looked_up);
-    Table {
-        name: kind.current,
-        meaning: format!(
-            "the {} that are not removed, with the link that works now and the mirrored file",
-            kind.plural
-        ),
-        columns,
-        order: vec![],
-    }
-}
-
-fn changes() -> Table {
-    Table::new(
-        "changes",
-        "the change feed: a row for each item added, removed or restored and for each changed field",
-        &[],
-        [
-            Column::new("poll_id", Integer, "poll that saw it"),
-            Column::new("observed_at", Time, "when that poll had received its answer"),
-            Column::new(
-                "previous_poll_at",
-                Time,
-                "observed_at of the last poll that showed the state before: it happened after that; null at the baseline",
-            ),
-            ACCOUNT,
-            Column::new("kind", Text, "avatar, talking_photo, avatar_group or voice"),
-            Column::new("item_id", Text, "id of the item"),
-            Column::new("name", Text, "name after the poll; for a removal the last known"),
-            Column::new("change", Text, "added, changed, removed or restored"),
-            Column::new(
-                "field",
-                Text,
-                "the API's name of the changed field; null in the one row that tells of the item as a whole",
-            ),
-            Column::new("old_value", Text, "value before, as text; null for null"),
-            Column::new("new_value", Text, "value after, as text; null for null"),
-        ],
-    )
-}
-
-fn daily_changes() -> Table {
-    Table::new(
-        "daily_changes",
-        "how many distinct items were added, changed, removed and restored on each day",
-        &[],
-        [
-            Column::new("day", Text, "day in UTC, as text 2026-11-23; cast it with day::date"),
-            ACCOUNT,
-            Column::new("kind", Text, "avatar, talking_photo, avatar_group or voice"),
-            Column::new("added", Integer, "items added"),
-            Column::new("changed", Integer, "items changed"),
-            Column::new("removed", Integer, "items removed"),
-            Column::new("restored", Integer, "removed items that were listed again"),
-        ],
-    )
-}
-
-fn fields() -> Table {
-    Table::new(
-        "fields",
-        "every field a list ever carried; carried now where vanished_at is null or before carried_since",
-        &[],
-        [
-            ACCOUNT,
-            Column::new("kind", Text, "the list: avatar, talking_photo, avatar_group or voice"),
-            Column::new("field", Text, "the API's name of the field"),
-            Column::new(
-                "json_type",
-                Text,
-                "JSON types of its non-null values when last known, joined by |; null when none was seen",
-            ),
-            Column::new("carried_since", Time, "when it last appeared"),
-            Column::new("vanished_at", Time, "when it last vanished; null when it never did"),
-        ],
-    )
-}
-
-fn expiring_assets() -> Table {
-    Table::new(
-        "expiring_assets",
-        "signed previews that the mirror does not have, those whose link expires soonest first",
-        &[],
-        [
-            Column::new("url", Text, "canonical URL: no signature parameters; at most 2,000 bytes"),
-            Column::new("role", Text, "image, video or audio"),
-            Column::new(
-                "signed_url",
-                Text,
-                "the link as the API signed it: a credential until it expires",
-            ),
-            Column::new(
-                "expires_at",
-                Time,
-                "when signed_url stops working; null when unknown, which counts as expired",
-            ),
-            Column::new("state", Text, "pending, failed (is tried again), gone or skipped"),
-            Column::new("attempts", Integer, "fetches since the last that worked"),
-            Column::new("next_attempt_at", Time, "not to be fetched before; null means at once"),
-            Column::new("last_error", Text, "why the last fetch failed; never holds a signature"),
+            )
+            .required(),
         ],
     )
 }

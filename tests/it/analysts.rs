@@ -34,11 +34,12 @@ const TABLES: [&str; 16] = [
     "notices",
     "search_names",
 ];
-const VIEWS: [&str; 8] = [
+const VIEWS: [&str; 9] = [
     "current_avatars",
     "current_talking_photos",
     "current_avatar_groups",
     "current_voices",
+    "items",
     "changes",
     "daily_changes",
     "fields",

@@ -1,6 +1,7 @@
 //! The daemon as the real binary: what it polls, how it ends, what it tells systemd and Prometheus.
 //! Every wait is for an event of the fake API, of the notify socket or of the log.
 
+mod grafana;
 mod long;
 mod metrics;
 pub(crate) mod service;

@@ -9,7 +9,10 @@ use std::collections::BTreeSet;
 
 use engine::{Engine, MIGRATIONS, both, folder, postgres};
 
-use heygen_sync::{catalog::column::Holds, store::table::holds};
+use heygen_sync::{
+    catalog::column::Holds,
+    store::table::{TABLES, holds},
+};
 
 use crate::text::Texts;
 
@@ -125,6 +128,30 @@ async fn tables_agree_in_columns_order_types_and_primary_keys() {
         assert_eq!(l[2].as_deref(), Some(in_sqlite), "{}", name(l));
         assert_eq!(p[2].as_deref(), Some(in_postgres), "{}", name(p));
         assert_eq!(l[3..], p[3..], "not null and primary key of {}", name(l));
+    }
+}
+
+#[tokio::test]
+async fn what_the_description_promises_of_the_tables_holds_in_the_database() {
+    let mut lite = engine::sqlite().await;
+    let (mut required, mut refers) = (BTreeSet::new(), BTreeSet::new());
+    for table in TABLES.iter() {
+        for column in &table.columns {
+            let own = [table.name, column.name];
+            required.extend(table.requires(column).then_some(own.map(str::to_owned)));
+            let known = table.refers(column);
+            refers.extend(known.map(|(to, field)| [own[0], own[1], to, field].map(str::to_owned)));
+        }
+    }
+    let told =
+        columns(&mut lite, "table").await.into_iter().filter(|row| row[3].as_deref() == Some("1"));
+    let told: BTreeSet<_> = told.map(|row| [0, 1].map(|at| row[at].clone().unwrap())).collect();
+    let told: BTreeSet<_> = told.into_iter().filter(|row| row[0] != "search_names").collect();
+    assert_eq!(required, told);
+    for row in lite.texts(SQLITE_REFERENCES).await {
+        let of = |at: usize| row[at].clone().unwrap();
+        let is_ours = of(0) != "search_names" && !(of(1) == "account" && of(2) != "accounts");
+        assert!(!is_ours || refers.contains(&[of(0), of(1), of(2), of(3)]), "{row:?}");
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod edit;
 mod story;
+mod upgrading;
 
 use heygen_sync::{
     store::Store,

@@ -25,6 +25,12 @@ VALUES
     ('default', 't1', 'Tea', 'https://cdn/t1', 1, '2026-11-01T05:00:01.000Z', '2026-11-01T05:00:01.000Z', '2026-11-01T05:00:01.000Z', NULL, NULL),
     ('default', 't2', 'Two', 'https://cdn/t2', 1, '2026-11-02T05:00:01.000Z', '2026-11-02T05:00:01.000Z', '2026-11-02T05:00:01.000Z', '2026-11-05T05:00:01.000Z', '2026-11-06T23:59:59.999Z');
 
+INSERT INTO avatar_groups (account, group_id, group_name, version, valid_from, first_seen_at, changed_at)
+VALUES ('studio', 'g1', 'Ann', 1, '2026-11-07T00:00:00.000Z', '2026-11-07T00:00:00.000Z', '2026-11-07T00:00:00.000Z');
+
+INSERT INTO voices (account, voice_id, voice_name, version, valid_from, first_seen_at, changed_at)
+VALUES ('studio', 'v1', 'Calm', 1, '2026-11-07T00:00:00.000Z', '2026-11-07T00:00:00.000Z', '2026-11-07T00:00:00.000Z');
+
 INSERT INTO avatar_history (account, avatar_id, version, valid_from, valid_to, opened_by, closed_by, opened_poll, closed_poll, opened_after, closed_after, avatar_name)
 VALUES
     ('default', 'a1', 1, '2026-11-01T05:00:01.000Z', '2026-11-02T05:00:01.000Z', 'added', 'changed', 1, 2, NULL, '2026-11-01T05:00:01.000Z', 'Ann'),

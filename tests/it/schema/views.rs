@@ -1,6 +1,8 @@
 //! What the views say of a small hand-made history, on both engines alike; and that an account is
 //! renamed by one statement.
 
+use heygen_sync::catalog::kind::Kind;
+
 use super::engine::{Engine, both};
 
 /// Both engines with the sample history in them.
@@ -116,6 +118,31 @@ async fn a_removed_talking_photo_is_not_current() {
     let columns = "talking_photo_id last_listed_at preview_image_link preview_image_expires_at";
     let expected = ["t1|2026-11-06T23:59:59.999Z|https://cdn/t1?s|9000-01-01T00:00:00.000Z"];
     expect("current_talking_photos", columns, false, &expected).await;
+}
+
+#[tokio::test]
+async fn items_are_those_of_every_kind_each_in_its_state() {
+    let columns = "kind account item_id name state group_id first_seen_at changed_at";
+    let one = "2026-11-01T05:00:01.000Z";
+    let two = "2026-11-02T05:00:01.000Z";
+    let six = "2026-11-06T23:59:59.999Z";
+    let seven = "2026-11-07T00:00:00.000Z";
+    let expected = [
+        format!("avatar|default|a1|Ann new|listed|∅|{one}|{two}"),
+        format!("avatar|default|a2|Bob|missing|∅|{one}|{one}"),
+        format!("avatar|default|a3|Cy|listed|∅|{one}|{six}"),
+        format!("avatar|default|a4|∅|listed|∅|{two}|{two}"),
+        format!("avatar|studio|a1|Ann|listed|∅|{seven}|{seven}"),
+        format!("avatar_group|studio|g1|Ann|listed|g1|{seven}|{seven}"),
+        format!("talking_photo|default|t1|Tea|listed|∅|{one}|{one}"),
+        format!("talking_photo|default|t2|Two|removed|∅|{two}|{two}"),
+        format!("voice|studio|v1|Calm|listed|∅|{seven}|{seven}"),
+    ];
+    let kinds = Kind::ALL.map(Kind::as_str);
+    assert!(
+        kinds.iter().all(|kind| expected.iter().any(|row| row.starts_with(&format!("{kind}|"))))
+    );
+    expect("items", columns, false, &expected.each_ref().map(String::as_str)).await;
 }
 
 #[tokio::test]

@@ -1,0 +1,206 @@
+//! What Datasette shows beside the tables. Up to 0.6x everything is in one file; 1.0 takes what things
+//! mean from its metadata, and how they are shown from its configuration.
+
+use std::collections::BTreeMap;
+
+use serde::{Serialize, Serializer};
+
+use super::sentence;
+use crate::{
+    error::{Error, Result},
+    store::{
+        Location,
+        open::MIGRATIONS_TABLE,
+        table::{self, SEARCH_NAMES},
+    },
+};
+
+/// Columns with few values, by which people narrow down what they see.
+const FACETS: [&str; 15] = [
+    "account",
+    "kind",
+    "change",
+    "outcome",
+    "trigger",
+    "api_version",
+    "gender",
+    "premium",
+    "type",
+    "opened_by",
+    "closed_by",
+    "field",
+    "json_type",
+    "role",
+    "state",
+];
+
+/// Columns that hold what a row is called, the best first.
+const LABELS: [&str; 7] =
+    ["avatar_name", "talking_photo_name", "name", "field", "observed_at", "url", "account"];
+
+/// By what the newest comes first.
+const NEWEST: [&str; 5] = ["poll_id", "notice_id", "changed_at", "valid_from", "day"];
+
+#[derive(Serialize)]
+struct Site {
+    #[serde(flatten)]
+    about: Option<About>,
+    databases: BTreeMap<String, Database>,
+}
+
+#[derive(Serialize)]
+struct About {
+    title: &'static str,
+    description: &'static str,
+    source: &'static str,
+    source_url: &'static str,
+}
+
+#[derive(Serialize)]
+struct Database {
+    #[serde(serialize_with = "in_order")]
+    tables: Vec<(String, Table)>,
+}
+
+#[derive(Serialize)]
+struct Table {
+    #[serde(flatten)]
+    meaning: Option<Meaning>,
+    #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "in_order")]
+    units: Vec<(String, &'static str)>,
+    #[serde(flatten)]
+    look: Option<Look>,
+}
+
+/// What a table and its columns are.
+#[derive(Serialize)]
+struct Meaning {
+    title: String,
+    description: String,
+    #[serde(serialize_with = "in_order")]
+    columns: Vec<(String, String)>,
+}
+
+/// How a table is shown.
+#[derive(Default, Serialize)]
+struct Look {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    facets: Vec<Facet>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    label_column: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sort_desc: Option<&'static str>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    hidden: bool,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Facet {
+    Column(&'static str),
+    Array { array: &'static str },
+}
+
+/// A JSON object whose keys stay in this order.
+fn in_order<K: Serialize, V: Serialize, S: Serializer>(
+    pairs: &[(K, V)],
+    serializer: S,
+) -> std::result::Result<S::Ok, S::Error> {
+    serializer.collect_map(pairs.iter().map(|(key, value)| (key, value)))
+}
+
+/// All that Datasette 0.6x takes.
+pub(super) fn all(location: &Location) -> Result<String> {
+    let table = |it| Table { meaning: Some(meaning(it)), units: units(it), look: Some(look(it)) };
+    json(location, Some(ABOUT), tables(table).chain(hidden()).collect())
+}
+
+/// The metadata of Datasette 1.0.
+pub(super) fn metadata(location: &Location) -> Result<String> {
+    let table = |it| Table { meaning: Some(meaning(it)), units: vec![], look: None };
+    json(location, Some(ABOUT), tables(table).collect())
+}
+
+/// The configuration of Datasette 1.0.
+pub(super) fn config(location: &Location) -> Result<String> {
+    let table = |it| Table { meaning: None, units: vec![], look: Some(look(it)) };
+    json(location, None, tables(table).chain(hidden()).collect())
+}
+
+const ABOUT: About = About {
+    title: "Avatars and talking photos of HeyGen",
+    description: "Every avatar and talking photo that HeyGen offered to an account, with its \
+                  history. Times are in UTC.",
+    source: "HeyGen, list of avatars",
+    source_url: "https://docs.heygen.com/reference/list-avatars-v2",
+};
+
+fn json(location: &Location, about: Option<About>, tables: Vec<(String, Table)>) -> Result<String> {
+    let databases = BTreeMap::from([(database_name(location), Database { tables })]);
+    let json = serde_json::to_string_pretty(&Site { about, databases })
+        .map_err(|fault| Error::unforeseen(format!("cannot write metadata: {fault}")))?;
+    Ok(json + "\n")
+}
+
+/// What Datasette calls the database: its file's name without the ending.
+fn database_name(location: &Location) -> String {
+    let stem = location.file().and_then(|file| file.file_stem());
+    stem.map_or("heygen".into(), |stem| stem.to_string_lossy().into_owned())
+}
+
+fn tables(table: impl Fn(&'static table::Table) -> Table) -> impl Iterator<Item = (String, Table)> {
+    table::all().map(move |it| (it.name.to_owned(), table(it)))
+}
+
+/// The tables that are not for people.
+fn hidden() -> impl Iterator<Item = (String, Table)> {
+    [MIGRATIONS_TABLE, SEARCH_NAMES.name].into_iter().map(|name| {
+        let look = Look { hidden: true, ..Look::default() };
+        (name.to_owned(), Table { meaning: None, units: vec![], look: Some(look) })
+    })
+}
+
+fn meaning(table: &table::Table) -> Meaning {
+    let columns = table.columns.iter();
+    Meaning {
+        title: table.name.replace('_', " "),
+        description: sentence(&table.meaning),
+        columns: columns.map(|it| (it.name.to_owned(), it.meaning.to_owned())).collect(),
+    }
+}
+
+fn units(table: &table::Table) -> Vec<(String, &'static str)> {
+    let sizes = table.columns.iter().filter(|column| column.name.ends_with("bytes"));
+    sizes.map(|column| (column.name.to_owned(), "B")).collect()
+}
+
+fn look(table: &table::Table) -> Look {
+    let has = |name: &str| table.columns.iter().any(|column| column.name == name);
+    let first = |names: &[&'static str]| names.iter().copied().find(|name| has(name));
+    let mut facets: Vec<Facet> =
+        FACETS.into_iter().filter(|name| has(name)).map(Facet::Column).collect();
+    if has("tags") {
+        facets.push(Facet::Array { array: "tags" });
+    }
+    Look { facets, label_column: first(&LABELS), sort_desc: first(&NEWEST), hidden: false }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_table_and_view_has_a_label() {
+        for table in table::all() {
+            assert!(look(table).label_column.is_some(), "{}", table.name);
+        }
+    }
+
+    #[test]
+    fn what_narrows_down_is_found_somewhere() {
+        for name in FACETS.iter().chain(&LABELS).chain(&NEWEST) {
+            let known = table::all().flat_map(|one| &one.columns).any(|one| one.name == *name);
+            assert!(known, "{name} is no column");
+        }
+    }
+}

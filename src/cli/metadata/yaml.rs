@@ -1,0 +1,74 @@
+//! YAML in block style with its keys in the order given. Every text is in double quotes, which YAML
+//! reads as JSON does, so that nothing in it can be taken for YAML.
+
+use std::fmt::Write;
+
+/// A part of a document.
+pub(super) enum Node {
+    /// Text, quoted.
+    Text(String),
+    /// A number.
+    Number(u32),
+    /// A list.
+    List(Vec<Node>),
+    /// Keys with their values.
+    Map(Vec<(&'static str, Node)>),
+}
+
+impl From<&str> for Node {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<String> for Node {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+/// The document.
+pub(super) fn document(map: Vec<(&'static str, Node)>) -> String {
+    let mut out = String::new();
+    write(&Node::Map(map), 0, &mut out);
+    out
+}
+
+/// Writes a node whose first line has been begun, and whose others stand `depth` deep.
+fn write(node: &Node, depth: usize, out: &mut String) {
+    match node {
+        Node::Text(text) => {
+            let _ = writeln!(out, "{}", serde_json::Value::from(text.as_str()));
+        }
+        Node::Number(number) => {
+            let _ = writeln!(out, "{number}");
+        }
+        Node::List(nodes) => {
+            for (at, node) in nodes.iter().enumerate() {
+                begin_line(at, depth, out);
+                out.push_str("- ");
+                write(node, depth + 1, out);
+            }
+        }
+        Node::Map(pairs) => {
+            for (at, (key, node)) in pairs.iter().enumerate() {
+                begin_line(at, depth, out);
+                out.push_str(key);
+                out.push(':');
+                if let Node::List(_) | Node::Map(_) = node {
+                    out.push('\n');
+                    out.push_str(&"  ".repeat(depth + 1));
+                } else {
+                    out.push(' ');
+                }
+                write(node, depth + 1, out);
+            }
+        }
+    }
+}
+
+fn begin_line(at: usize, depth: usize, out: &mut String) {
+    if at > 0 {
+        out.push_str(&"  ".repeat(depth));
+    }
+}

@@ -1,0 +1,180 @@
+//! The views.
+
+use super::{ACCOUNT, ID, Table, items};
+use crate::catalog::{
+    column::{Column, Holds::*},
+    kind::Kind,
+};
+
+/// Every view.
+pub(super) fn all() -> Vec<Table> {
+    let mut all: Vec<Table> = Kind::ALL.map(current).into();
+    all.extend([all_items(), changes(), daily_changes(), fields(), expiring_assets()]);
+    all
+}
+
+/// The items of a kind that are not removed.
+fn current(kind: Kind) -> Table {
+    let mut columns = items(kind).columns;
+    for column in &mut columns {
+        column.meaning = match column.name {
+            "missing_since" => {
+                "observed_at of the first poll in a row without it; null while it is listed"
+            }
+            "removed_at" => "always null here",
+            _ => column.meaning,
+        };
+    }
+    columns.push(Column::new(
+        "last_listed_at",
+        Time,
+        "observed_at of the last poll that listed it",
+    ));
+    for preview in kind.previews.iter().filter(|preview| kind.column(preview.field).is_some()) {
+        columns.extend([preview.link, preview.expires_at, preview.file]);
+    }
+    columns.extend(kind.looked_up);
+    Table {
+        name: kind.current,
+        meaning: format!(
+            "the {} that are not removed, with the link that works now and the mirrored file",
+            kind.plural
+        ),
+        columns,
+        order: vec!["account", kind.id],
+    }
+}
+
+/// The items of every kind in one list.
+fn all_items() -> Table {
+    Table::new(
+        "items",
+        "every item of every kind ever seen, in its last known state",
+        &["account", "kind", "item_id"],
+        [
+            ACCOUNT,
+            Column::new("kind", Text, "avatar, talking_photo, avatar_group or voice"),
+            Column::new("item_id", Text, ID),
+            Column::new("name", Text, "name as the API gave it; not unique"),
+            Column::new("state", Text, "listed, missing (not removed yet) or removed").required(),
+            Column::new(
+                "group_id",
+                Text,
+                "avatar group of a look; of an avatar group its own id; null for a voice",
+            ),
+            Column::new("first_seen_at", Time, "observed_at of the poll that saw it first")
+                .required(),
+            Column::new(
+                "changed_at",
+                Time,
+                "when it was last added, changed or restored; what was merely learned does not count",
+            )
+            .required(),
+            Column::new(
+                "missing_since",
+                Time,
+                "observed_at of the first poll in a row without it; null while it is listed; stays \
+                 on a removed item",
+            ),
+            Column::new(
+                "removed_at",
+                Time,
+                "observed_at of the poll that removed it; null while it is current",
+            ),
+        ],
+    )
+}
+
+fn changes() -> Table {
+    Table::new(
+        "changes",
+        "the change feed: a row for each item added, removed or restored and for each changed field",
+        &[],
+        [
+            Column::new("poll_id", Integer, "poll that saw it").required(),
+            Column::new("observed_at", Time, "when that poll had received its answer").required(),
+            Column::new(
+                "previous_poll_at",
+                Time,
+                "observed_at of the last poll that showed the state before: it happened after that; null at the baseline",
+            ),
+            ACCOUNT,
+            Column::new("kind", Text, "avatar, talking_photo, avatar_group or voice").required(),
+            Column::new("item_id", Text, "id of the item").required(),
+            Column::new("name", Text, "name after the poll; for a removal the last known"),
+            Column::new("change", Text, "added, changed, removed or restored").required(),
+            Column::new(
+                "field",
+                Text,
+                "the API's name of the changed field; null in the one row that tells of the item as a whole",
+            ),
+            Column::new("old_value", Text, "value before, as text; null for null"),
+            Column::new("new_value", Text, "value after, as text; null for null"),
+        ],
+    )
+}
+
+fn daily_changes() -> Table {
+    Table::new(
+        "daily_changes",
+        "how many distinct items were added, changed, removed and restored on each day",
+        &["day", "account", "kind"],
+        [
+            Column::new("day", Text, "day in UTC, as text 2026-11-23; cast it with day::date"),
+            ACCOUNT,
+            Column::new("kind", Text, "avatar, talking_photo, avatar_group or voice"),
+            Column::new("added", Integer, "items added").required(),
+            Column::new("changed", Integer, "items changed").required(),
+            Column::new("removed", Integer, "items removed").required(),
+            Column::new("restored", Integer, "removed items that were listed again").required(),
+        ],
+    )
+}
+
+fn fields() -> Table {
+    Table::new(
+        "fields",
+        "every field a list ever carried; carried now where vanished_at is null or before carried_since",
+        &["account", "kind", "field"],
+        [
+            ACCOUNT,
+            Column::new("kind", Text, "the list: avatar, talking_photo, avatar_group or voice"),
+            Column::new("field", Text, "the API's name of the field"),
+            Column::new(
+                "json_type",
+                Text,
+                "JSON types of its non-null values when last known, joined by |; null when none was seen",
+            ),
+            Column::new("carried_since", Time, "when it last appeared"),
+            Column::new("vanished_at", Time, "when it last vanished; null when it never did"),
+        ],
+    )
+}
+
+fn expiring_assets() -> Table {
+    Table::new(
+        "expiring_assets",
+        "signed previews that the mirror does not have, those whose link expires soonest first",
+        &["url"],
+        [
+            Column::new("url", Text, "canonical URL: no signature parameters; at most 2,000 bytes"),
+            Column::new("role", Text, "image, video or audio").required(),
+            Column::new(
+                "signed_url",
+                Text,
+                "the link as the API signed it: a credential until it expires",
+            )
+            .required(),
+            Column::new(
+                "expires_at",
+                Time,
+                "when signed_url stops working; null when unknown, which counts as expired",
+            ),
+            Column::new("state", Text, "pending, failed (is tried again), gone or skipped")
+                .required(),
+            Column::new("attempts", Integer, "fetches since the last that worked").required(),
+            Column::new("next_attempt_at", Time, "not to be fetched before; null means at once"),
+            Column::new("last_error", Text, "why the last fetch failed; never holds a signature"),
+        ],
+    )
+}

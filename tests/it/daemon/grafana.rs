@@ -1,0 +1,62 @@
+//! The dashboards that read the database: each query is run on its engine, and both ask the same.
+
+use serde_json::Value;
+
+use crate::{
+    dump,
+    fake::Kind,
+    home::{Home, at_home},
+};
+
+/// The dashboard of an engine, and the field of a target that holds its query.
+fn dashboard(sqlite: bool) -> (Value, &'static str) {
+    let (engine, field) = if sqlite { ("sqlite", "queryText") } else { ("postgresql", "rawSql") };
+    let name = format!("{}/deploy/grafana-catalogue-{engine}.json", env!("CARGO_MANIFEST_DIR"));
+    (serde_json::from_str(&std::fs::read_to_string(name).unwrap()).unwrap(), field)
+}
+
+/// Titles and queries of the panels.
+fn queries(sqlite: bool) -> Vec<(String, String)> {
+    let (board, field) = dashboard(sqlite);
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let panels = board["panels"].as_array().unwrap().iter();
+    panels.map(|panel| (text(&panel["title"]), text(&panel["targets"][0][field]))).collect()
+}
+
+at_home! {
+    async fn every_query_of_the_dashboard_tells_what_it_should(home: Home) {
+        home.heygen.add_avatar("a", |_| ());
+        home.heygen.add_avatar("b", |_| ());
+        home.heygen.add_photo("p");
+        assert_eq!(home.sync(&[]).0, 0);
+        home.heygen.add_avatar("new", |_| ());
+        home.heygen.rename(Kind::Avatar, "a", "Another");
+        home.heygen.remove(Kind::Avatar, "b");
+        assert_eq!(home.sync(&[]).0, 0);
+        home.heygen.remove(Kind::TalkingPhoto, "p");
+        assert_eq!(home.sync(&[]).0, 3);
+        let url = match home.is_sqlite() {
+            true => home.folder().join("heygen.db").display().to_string(),
+            false => home.database.clone(),
+        };
+        let mut told = vec![];
+        for (title, sql) in queries(home.is_sqlite()) {
+            let sql = sql.replace("${account:sqlstring}", "'default'")
+                .replace("${__from:date:iso}", "2020-01-01T00:00:00.000Z")
+                .replace("${__to:date:iso}", "2999-01-01T00:00:00.000Z");
+            assert!(!sql.contains("${"), "{sql}");
+            told.push((title, dump::rows(&url, &sql).await.len()));
+        }
+        let expected = [
+            ("Added lately", 1), ("Removed lately", 1), ("Changed lately", 1),
+            ("Growth by kind", 6), ("Changes by day", 1), ("Removals held back", 1),
+            ("Warnings of the API", 0),
+        ];
+        assert_eq!(told, expected.map(|(title, rows)| (title.to_owned(), rows)));
+    }
+}
+
+#[test]
+fn the_dashboards_of_both_engines_ask_the_same() {
+    assert_eq!(queries(true), queries(false));
+}
