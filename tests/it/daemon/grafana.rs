@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::{
     dump,
     fake::Kind,
-    home::{Home, at_home},
+    home::at_home,
 };
 
 /// The dashboard of an engine, and the field of a target that holds its query.
