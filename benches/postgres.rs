@@ -101,7 +101,8 @@ fn timed_poll(url: &str, body: Vec<u8>) -> f64 {
             archive: None,
             deadline: std::time::Duration::from_secs(600),
             patience: std::time::Duration::ZERO,
-            notify: None,
+            notify: &[],
+            key_expires_at: None,
         };
         let clock = Clock::new(|| Timestamp::from(chrono::Utc::now()));
         let report = poll(&mut store, &clock, &request, source).await.expect("polls");

@@ -72,7 +72,8 @@ async fn history(file: &Path, versions: usize) {
             archive: None,
             deadline: std::time::Duration::from_secs(600),
             patience: std::time::Duration::ZERO,
-            notify: None,
+            notify: &[],
+            key_expires_at: None,
         };
         let report = poll(&mut store, &clock, &request, source).await.expect("polls");
         assert_eq!(report.row.outcome, "succeeded");

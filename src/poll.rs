@@ -27,7 +27,6 @@ use crate::{
     store::{
         Session, Store,
         json_text::JsonText,
-        outbox::Before,
         past::Overlap,
         row::{Counts, PollRow, policy_json},
     },
@@ -65,8 +64,10 @@ pub struct Request<'a> {
     pub deadline: Duration,
     /// How long the poll waits for the lock of another one.
     pub patience: Duration,
-    /// Who is told; `None` tells nobody.
-    pub notify: Option<&'a Notify>,
+    /// Who is told.
+    pub notify: &'a [Notify],
+    /// When the key expires, where the API was asked and said so.
+    pub key_expires_at: Option<Timestamp>,
 }
 
 /// Where a list comes from.
@@ -165,14 +166,13 @@ impl<'a> Polling<'a> {
         session.begin_writing().await?;
         let snapshot = self.read(session.store(), &fetched).await?;
         let mut report = self.judge(fetched, &snapshot);
-        let told = notify.filter(|notify| notify.url.is_some());
-        let before = match told {
-            Some(_) => session.before(&report.row).await?,
-            None => Before::default(),
+        let before = match notify.iter().any(Notify::has_receiver) {
+            true => Some(session.before(&report).await?),
+            false => None,
         };
         session.write(&mut report).await?;
-        if let Some(notify) = told {
-            let drafts = notify::drafts(&notify.watch, &report, before);
+        if let Some(before) = before {
+            let drafts = notify::drafts(notify, &report, &before, self.request.key_expires_at);
             session.put_notices(&report.row, drafts).await?;
         }
         session.commit().await?;

@@ -678,6 +678,7 @@ CREATE TABLE notices (
     notice_id BIGINT NOT NULL PRIMARY KEY,
     poll_id BIGINT NOT NULL REFERENCES polls (poll_id),
     account TEXT COLLATE "C" NOT NULL REFERENCES accounts (account) ON UPDATE CASCADE,
+    receiver TEXT COLLATE "C" NOT NULL,
     kind TEXT COLLATE "C" NOT NULL,
     body JSONB NOT NULL,
     created_at TIMESTAMPTZ NOT NULL,
@@ -685,14 +686,15 @@ CREATE TABLE notices (
     next_attempt_at TIMESTAMPTZ,
     delivered_at TIMESTAMPTZ,
     last_error TEXT COLLATE "C",
-    UNIQUE (poll_id, kind)
+    UNIQUE (poll_id, kind, receiver)
 );
 COMMENT ON TABLE notices IS
-    'messages to be delivered at least once: written with the poll they tell of, kept when delivered';
-COMMENT ON COLUMN notices.notice_id IS '1, 2, 3 …: the order of delivery';
+    'messages to be delivered at least once, each to one receiver: written with the poll they tell of, kept when delivered';
+COMMENT ON COLUMN notices.notice_id IS '1, 2, 3 …: for each receiver the order of delivery';
 COMMENT ON COLUMN notices.poll_id IS 'poll it tells of';
 COMMENT ON COLUMN notices.account IS 'name of the API key''s view of the catalogue';
-COMMENT ON COLUMN notices.kind IS 'what it tells; one notice of a kind for each poll';
+COMMENT ON COLUMN notices.receiver IS 'name of the receiver in the configuration';
+COMMENT ON COLUMN notices.kind IS 'what it tells; one notice of a kind for each poll and receiver';
 COMMENT ON COLUMN notices.body IS 'the message, as JSON';
 COMMENT ON COLUMN notices.created_at IS 'when it was written';
 COMMENT ON COLUMN notices.attempts IS 'deliveries tried';
@@ -800,8 +802,9 @@ CREATE INDEX assets_unsaved ON assets (expires_at, state) WHERE state <> 'mirror
 CREATE INDEX assets_checked ON assets (checked_at) WHERE checked_at IS NOT NULL;
 CREATE INDEX assets_retried ON assets (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
 CREATE INDEX asset_versions_pruned ON asset_versions (pruned_at) WHERE pruned_at IS NOT NULL;
--- The outbox, in order.
-CREATE INDEX notices_waiting ON notices (notice_id) WHERE delivered_at IS NULL;
+-- The outbox, in each receiver's order, and what was told of the API's ends.
+CREATE INDEX notices_waiting ON notices (receiver, notice_id) WHERE delivered_at IS NULL;
+CREATE INDEX notices_of_ends ON notices (account) WHERE kind = 'api_ending';
 
 CREATE VIEW current_avatars AS
 SELECT

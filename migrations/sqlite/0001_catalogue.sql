@@ -399,20 +399,21 @@ CREATE TABLE asset_versions (
 ) STRICT;
 
 CREATE TABLE notices (
-    -- Messages to be delivered at least once: written with the poll they tell of, kept when
-    -- delivered.
-    notice_id INTEGER PRIMARY KEY, -- 1, 2, 3 …: the order of delivery
+    -- Messages to be delivered at least once, each to one receiver: written with the poll they
+    -- tell of, kept when delivered.
+    notice_id INTEGER PRIMARY KEY, -- 1, 2, 3 …: for each receiver the order of delivery
     poll_id INTEGER NOT NULL REFERENCES polls (poll_id), -- poll it tells of
     -- name of the API key's view of the catalogue
     account TEXT NOT NULL REFERENCES accounts (account) ON UPDATE CASCADE,
-    kind TEXT NOT NULL, -- what it tells; one notice of a kind for each poll
+    receiver TEXT NOT NULL, -- name of the receiver in the configuration
+    kind TEXT NOT NULL, -- what it tells; one notice of a kind for each poll and receiver
     body TEXT NOT NULL CHECK (json_valid(body)), -- the message, as JSON
     created_at TEXT NOT NULL, -- when it was written
     attempts INTEGER NOT NULL DEFAULT 0, -- deliveries tried
     next_attempt_at TEXT, -- not to be tried before; null means at once
     delivered_at TEXT, -- when the receiver accepted it; null while it waits
     last_error TEXT, -- why the last try failed
-    UNIQUE (poll_id, kind)
+    UNIQUE (poll_id, kind, receiver)
 ) STRICT;
 
 CREATE TABLE search_names (
@@ -508,8 +509,9 @@ CREATE INDEX assets_unsaved ON assets (expires_at, state) WHERE state <> 'mirror
 CREATE INDEX assets_checked ON assets (checked_at) WHERE checked_at IS NOT NULL;
 CREATE INDEX assets_retried ON assets (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
 CREATE INDEX asset_versions_pruned ON asset_versions (pruned_at) WHERE pruned_at IS NOT NULL;
--- The outbox, in order.
-CREATE INDEX notices_waiting ON notices (notice_id) WHERE delivered_at IS NULL;
+-- The outbox, in each receiver's order, and what was told of the API's ends.
+CREATE INDEX notices_waiting ON notices (receiver, notice_id) WHERE delivered_at IS NULL;
+CREATE INDEX notices_of_ends ON notices (account) WHERE kind = 'api_ending';
 
 -- The avatars that are not removed, with the link that works now and the mirrored file.
 --   last_listed_at: observed_at of the last poll that listed it.

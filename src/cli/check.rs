@@ -69,10 +69,10 @@ async fn verdicts(context: &Context) -> Vec<Verdict> {
         let result = mirror_store(&config, context).await;
         all.push(Verdict { what: "mirror's store".into(), result });
     }
-    if config.notify.url.is_some() {
-        let receiver = config.notify.receiver(&context.sources);
-        let result = receiver.map(|_| "who is told is set; nothing is sent to try it".to_owned());
-        all.push(Verdict { what: "notices".into(), result });
+    for block in config.notify.iter().filter(|block| block.has_receiver()) {
+        let receiver = block.receiver(&context.sources);
+        let result = receiver.map(|_| "set up; `heygen-sync notify test` tries it".to_owned());
+        all.push(Verdict { what: format!("notices to '{}'", block.name()), result });
     }
     if config.archive.enabled {
         let result = archive_store(&config, &location, context).await;

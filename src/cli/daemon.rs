@@ -17,6 +17,7 @@ use crate::{
     daemon::{self, Ended, Setup, plan::LEAD, plan::Work},
     error::{Kind, Result, caught, gravest},
     store::{Location, Store, ahead::Ahead},
+    time::Timestamp,
 };
 
 /// Opening the database takes no longer than this.
@@ -97,11 +98,29 @@ async fn look(
         // Nobody works the queue.
         ahead.retry = None;
     }
-    if config.notify.url.is_none() {
-        ahead.notice = None;
-    }
+    ahead.notice = next_notice(&mut store, config, context).await?;
     store.close().await?;
     Ok(ahead)
+}
+
+/// When a notice may be tried: of the receivers that can be reached as configured, else of those whose
+/// secret cannot be read, so that these do not put off the others.
+async fn next_notice(
+    store: &mut Store,
+    config: &Config,
+    context: &Context,
+) -> Result<Option<Timestamp>> {
+    let receivers = config.notify.iter().filter(|block| block.has_receiver());
+    let (set_up, not_set_up): (Vec<_>, Vec<_>) =
+        receivers.partition(|block| block.receiver(&context.sources).is_ok());
+    let now = context.clock.now();
+    for blocks in [set_up, not_set_up] {
+        let names: Vec<&str> = blocks.iter().map(|block| block.name()).collect();
+        if let Some(at) = store.next_notice(&names, now).await? {
+            return Ok(Some(at));
+        }
+    }
+    Ok(None)
 }
 
 /// Fails where each account is a new name beside the history of one that is no longer configured.

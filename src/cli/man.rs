@@ -74,7 +74,7 @@ const ENVIRONMENT: [(&str, &str); 9] = [
     ),
     (
         "CREDENTIALS_DIRECTORY",
-        "Set by systemd: the folder with the credentials api_key and notify_secret.",
+        "Set by systemd: the folder with the credentials api_key, notify_secret and notify_secret_NAME.",
     ),
     (
         "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_REGION, AWS_ENDPOINT_URL",

@@ -313,7 +313,8 @@ async fn refresh(
                 archive: archive.as_ref(),
                 deadline: deadline(config),
                 patience: Duration::ZERO,
-                notify: Some(&config.notify),
+                notify: &config.notify,
+                key_expires_at: None,
             };
             context.service.health.step(deadline(config));
             let span = log::span(&account, "refresh");

@@ -23,6 +23,7 @@ mod man;
 mod mcp;
 mod metadata;
 mod mirror;
+mod notify;
 mod output;
 mod parquet;
 mod replay;
@@ -88,6 +89,7 @@ enum Command {
     Mcp(mcp::Mcp),
     Export(export::Export),
     Check(check::Check),
+    Notify(notify::Notify),
     Copy(copy::Copy),
     Replay(replay::Replay),
     Metadata(metadata::Metadata),
@@ -154,6 +156,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<u8> {
         Command::Mcp(verb) => verb.run(context).await,
         Command::Export(verb) => verb.run(context).await,
         Command::Check(verb) => verb.run(context).await,
+        Command::Notify(verb) => verb.run(context).await,
         Command::Copy(verb) => verb.run(context).await,
         Command::Replay(verb) => verb.run(context).await,
         Command::Metadata(verb) => verb.run(context),

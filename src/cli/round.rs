@@ -19,9 +19,9 @@ use super::{
 use crate::{
     archive::Archive,
     catalog::{catalogue::Catalogue, diff::Accepted},
-    config::Config,
+    config::{Config, Event},
     error::{Error, Result, caught, gravest},
-    heygen::Progress,
+    heygen::{self, Progress},
     notify::{self, LONGEST_RUN, Pings},
     poll::{Report, Request, Source, dry_run, poll},
     store::{
@@ -31,6 +31,8 @@ use crate::{
     time::Timestamp,
     words::counted,
 };
+
+const DAY_MILLIS: i64 = 24 * 60 * 60 * 1000;
 
 fn asks_the_api(task: &Task) -> bool {
     !matches!(task.source, Ok(Input::Saved { .. }))
@@ -121,6 +123,8 @@ impl<'a> Round<'a> {
         }
         let mut mirrored = None;
         if let Some(store) = store.as_mut().filter(|_| !self.dry_run && !stop.is_cancelled()) {
+            let Context { clock, .. } = self.context;
+            notify::tell_stale(store, clock, &self.config.notify, &self.config.polled()).await;
             // Before the mirror, whose downloads may take hours.
             self.deliver(store).await;
             codes.push(self.publish(store, changed).await);
@@ -185,6 +189,18 @@ impl<'a> Round<'a> {
         }
     }
 
+    /// Whether somebody is to be told when the key of the account expires, and nobody has asked today.
+    async fn asks_for_expiry(&self, store: &mut Option<&mut Store>, account: &str) -> Result<bool> {
+        let blocks = &self.config.notify;
+        let wanted = blocks.iter().any(|block| block.wants(Event::ApiEnding, account));
+        let Some(store) = store.as_deref_mut().filter(|_| wanted && !self.dry_run) else {
+            return Ok(false);
+        };
+        let day = |at: Timestamp| at.millis().div_euclid(DAY_MILLIS);
+        let last = store.last_begun(account).await?;
+        Ok(last.is_none_or(|last| day(last) < day(self.context.clock.now())))
+    }
+
     async fn poll(
         &self,
         task: Task,
@@ -196,6 +212,7 @@ impl<'a> Round<'a> {
             expect_no_orphan(store, &task.account, config, context).await?;
         }
         let client;
+        let mut key_expires_at = None;
         let spinner = Spinner::start(context);
         context.service.health.step(patience + deadline(config));
         let progress = |progress: Progress| {
@@ -207,6 +224,10 @@ impl<'a> Round<'a> {
             Input::Saved { name, body } => ("file", Source::Saved { name, body }),
             Input::Key(key) => {
                 client = self::client(config, key, &context.clock)?;
+                // Between two catalogues of an account the key is the same.
+                if patience.is_zero() && self.asks_for_expiry(&mut store, &task.account).await? {
+                    key_expires_at = heygen::key::expires_at(&client).await;
+                }
                 let version = config.api.version;
                 (self.trigger, Source::Api { client: &client, version, progress: &progress })
             }
@@ -222,7 +243,8 @@ impl<'a> Round<'a> {
             archive: self.archive,
             deadline: deadline(config),
             patience,
-            notify: Some(&config.notify),
+            notify: &config.notify,
+            key_expires_at,
         };
         match store {
             Some(store) if !self.dry_run => poll(store, &context.clock, &request, source).await,

@@ -7,6 +7,7 @@ use clap::Args;
 use super::{Context, output::note};
 use crate::{
     error::{Error, Result},
+    metrics,
     mirror::{guard, request::Requests},
     system::Stop,
     web::{
@@ -54,7 +55,7 @@ impl Serve {
         }
         settings.program = context.program();
         let mut app = App::new(location, settings, context.clock.clone());
-        app.polled = config.polled();
+        app.configured = metrics::Configured::of(&config);
         let quiet = context.quiet;
         let listening = move |address| {
             if !quiet {

@@ -106,7 +106,9 @@ impl Status {
         match Format::or_default(format) {
             Format::Table => {
                 let max_age = max_age.as_deref();
-                let page = Page { lines: &lines, never: &never, max_age, context };
+                let blocks = config.notify.iter().filter(|block| block.has_receiver());
+                let receivers = blocks.map(|block| block.name()).collect();
+                let page = Page { lines: &lines, never: &never, max_age, receivers, context };
                 print(&page.text(&previews(&assets, mirror, context), &waiting))?;
             }
             format => machines(&lines, &assets, mirror, format)?,
@@ -220,6 +222,8 @@ struct Page<'a> {
     never: &'a [(String, Catalogue)],
     /// As it was given.
     max_age: Option<&'a str>,
+    /// The receivers of notices that are configured.
+    receivers: Vec<&'a str>,
     context: &'a Context,
 }
 
@@ -256,7 +260,7 @@ fn previews(assets: &AssetStatus, mirror: bool, context: &Context) -> String {
 }
 
 impl Page<'_> {
-    fn text(&self, previews: &str, waiting: &Waiting) -> String {
+    fn text(&self, previews: &str, waiting: &[Waiting]) -> String {
         let mut text = String::new();
         for line in self.lines {
             self.catalogue(&mut text, line);
@@ -265,10 +269,16 @@ impl Page<'_> {
             let _ = writeln!(text, "{}\n  last poll   none yet\n", catalogue.of(&visible(account)));
         }
         text.push_str(previews);
-        if let (1.., Some(since)) = (waiting.count, waiting.since) {
-            let why = waiting.last_error.as_deref().map_or(String::new(), |why| format!("; {why}"));
-            let waits = counted(waiting.count, "waits", "wait");
-            let _ = writeln!(text, "notices   {waits} since {since}{why}");
+        for Waiting { receiver, count, since, last_error } in waiting {
+            let Some(since) = since else { continue };
+            let why = last_error.as_deref().map_or(String::new(), |why| format!("; {why}"));
+            let waits = counted(*count, "waits", "wait");
+            let known = match self.receivers.contains(&receiver.as_str()) {
+                true => "",
+                false => " (no longer configured)",
+            };
+            let receiver = visible(receiver);
+            let _ = writeln!(text, "notices   {waits} for {receiver}{known} since {since}{why}");
         }
         text
     }

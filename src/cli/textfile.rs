@@ -8,8 +8,9 @@ pub(super) async fn leave_metrics(store: &mut Store, config: &Config, context: &
     let Some(path) = &config.metrics.textfile else { return 0 };
     let figures = store.figures(context.clock.now()).await;
     let path = context.sources.working_dir.join(path);
-    let written = figures
-        .and_then(|figures| metrics::write(&path, &metrics::text(&figures, &config.polled())));
+    let written = figures.and_then(|figures| {
+        metrics::write(&path, &metrics::text(&figures, &metrics::Configured::of(config)))
+    });
     written.map_or_else(
         |error| {
             complain(&error);

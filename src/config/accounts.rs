@@ -61,7 +61,7 @@ pub fn check_account_name(name: &str) -> Result<()> {
 }
 
 /// Whether an account may be called so.
-fn is_account_name(name: &str) -> bool {
+pub(super) fn is_account_name(name: &str) -> bool {
     (1..=LONGEST_NAME).contains(&name.len()) && !name.chars().any(char::is_control)
 }
 

@@ -1,6 +1,6 @@
 //! Reading the configuration: the file, what the environment sets over it, and the flag over both.
 
-use super::{Sources, file, overlay, sections::Config, sources::Origin, values};
+use super::{Sources, file, notify, overlay, sections::Config, sources::Origin, values};
 use crate::error::{Error, Result};
 
 impl Config {
@@ -23,6 +23,10 @@ impl Config {
             .try_into()
             .map_err(|e| Error::config(format!("the configuration{}", values::plain(&e))))?;
         config.start_from_home(sources)?;
+        if let Some((nth, what)) = notify::fault(&config.notify) {
+            let nth = if config.notify.len() > 1 { format!("[{nth}]") } else { String::new() };
+            return Err(Error::config(format!("the configuration: notify{nth} {what}")));
+        }
         Ok((config, origin))
     }
 
@@ -38,13 +42,11 @@ impl Config {
             *name = sources.path(name.as_ref())?.to_string_lossy().into_owned();
         }
         let keys = self.accounts.iter_mut().map(|account| &mut account.api_key_file);
-        let files = [
-            &mut self.serve.token_file,
-            &mut self.notify.secret_file,
-            &mut self.metrics.textfile,
-            &mut self.publish.file,
-        ];
-        for file in keys.chain(files).flatten().filter(|file| file.starts_with("~")) {
+        let files =
+            [&mut self.serve.token_file, &mut self.metrics.textfile, &mut self.publish.file];
+        let notify = self.notify.iter_mut();
+        let notify = notify.flat_map(|block| [&mut block.url_file, &mut block.secret_file]);
+        for file in keys.chain(files).chain(notify).flatten().filter(|file| file.starts_with("~")) {
             *file = sources.path(file)?;
         }
         Ok(())

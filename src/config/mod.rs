@@ -11,6 +11,7 @@ mod keys;
 mod load;
 mod notify;
 mod overlay;
+mod receiver;
 mod sections;
 mod serve;
 mod sources;
@@ -22,7 +23,8 @@ pub use self::{
     accounts::{Account, check_account_name},
     daemon::{Daemon, Log, LogFormat, Metrics},
     env::{Env, unset_empty},
-    notify::{Form, Notify, Receiver},
+    notify::{Event, Form, Notify},
+    receiver::{Mail, Receiver},
     sections::{Api, Archive, Config, Mirror, Publish, Removals, Version, check_store},
     serve::Serve,
     sources::{Origin, Sources},

@@ -1,33 +1,60 @@
-//! The section `[notify]`: who is told what polls find, and which monitor hears that they run.
+//! The list `[[notify]]`: who is told what polls find, and which monitor hears that they run. A single
+//! section `[notify]` is a list of one.
 //!
 //! The URLs of receivers and monitors are secrets as much as the one that signs: whoever has them
 //! can write there. None is shown by `Debug` or by a message.
 
-use std::{fmt, path::PathBuf};
+use std::{fmt, path::PathBuf, time::Duration};
 
-use base64::{Engine, engine::general_purpose::STANDARD};
-use secrecy::{ExposeSecret, SecretSlice, SecretString};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use lettre::message::Mailbox;
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{Error as _, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
+};
 use url::Url;
 
-use super::{Sources, keys, values};
-use crate::error::{Error, Result};
+use super::{accounts::is_account_name, values};
 
-/// The section `[notify]`.
+/// One block of `[[notify]]`.
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Notify {
-    /// Where notices are sent; unset, none are written.
-    #[serde(with = "values::receiver")]
+    /// What the receiver is called in the outbox; unset, by its kind.
+    pub name: Option<String>,
+    /// How it is told. `format` is its older name.
+    #[serde(alias = "format")]
+    pub kind: Form,
+    /// Where it is: of a webhook, of Slack or of a mail server.
+    #[serde(deserialize_with = "place", serialize_with = "values::receiver::serialize")]
     pub url: Option<Url>,
-    /// How they are written.
-    pub format: Form,
-    /// The environment variable that holds the secret that signs.
+    /// The environment variable that holds the URL.
+    pub url_env: Option<String>,
+    /// The file that holds the URL.
+    pub url_file: Option<PathBuf>,
+    /// The environment variable that holds the secret that signs, or the mail server's password.
     pub secret_env: Option<String>,
-    /// The file that holds the secret that signs.
+    /// The file that holds it.
     pub secret_file: Option<PathBuf>,
-    /// Ids of the items whose removal is told first.
+    /// Who sends the e-mail.
+    #[serde(deserialize_with = "sender")]
+    pub from: Option<String>,
+    /// Who gets it.
+    #[serde(deserialize_with = "addressees")]
+    pub to: Vec<String>,
+    /// The program that is run and its arguments.
+    pub command: Vec<String>,
+    /// The longest that one delivery may take.
+    #[serde(deserialize_with = "delivery")]
+    pub timeout: Option<Duration>,
+    /// What is told; empty means all.
+    pub events: Vec<Event>,
+    /// The accounts whose polls are told; empty means all.
+    pub accounts: Vec<String>,
+    /// Ids of the items whose loss is told first.
     pub watch: Vec<String>,
+    /// A catalogue without a good poll for this long is stale; unset, none is.
+    #[serde(deserialize_with = "age")]
+    pub stale_after: Option<Duration>,
     /// Asked when a run begins.
     #[serde(with = "values::receiver")]
     pub ping_start: Option<Url>,
@@ -39,7 +66,7 @@ pub struct Notify {
     pub ping_failure: Option<Url>,
 }
 
-/// How a notice is written.
+/// How a receiver is told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Form {
     /// Signed JSON.
@@ -47,118 +74,279 @@ pub enum Form {
     Webhook,
     /// `{"text": …}`, unsigned: the URL is the secret.
     Slack,
+    /// A message as plain text and HTML, over SMTP.
+    Email,
+    /// A program, with the JSON on its standard input.
+    Command,
 }
 
 impl Form {
     /// Every form.
-    pub const ALL: [Self; 2] = [Self::Webhook, Self::Slack];
+    pub const ALL: [Self; 4] = [Self::Webhook, Self::Slack, Self::Email, Self::Command];
 
     /// As it is written in `config.toml`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Webhook => "webhook",
             Self::Slack => "slack",
+            Self::Email => "email",
+            Self::Command => "command",
+        }
+    }
+
+    /// Whether it is reached by a URL of this scheme.
+    pub(super) fn takes(self, url: &Url) -> bool {
+        let is_mail = matches!(url.scheme(), "smtp" | "smtps");
+        match self {
+            Self::Webhook | Self::Slack => !is_mail,
+            Self::Email => is_mail,
+            Self::Command => false,
         }
     }
 }
 
-impl Serialize for Form {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
+/// What a notice tells of; all but `Watched` are types of messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The first good poll.
+    Baseline,
+    /// A poll changed something.
+    Changes,
+    /// A poll held removals back.
+    Held,
+    /// Polls began to fail.
+    Failing,
+    /// Polls work again.
+    Recovered,
+    /// The lists have other fields.
+    Schema,
+    /// The API, or a key, is about to end.
+    ApiEnding,
+    /// No good poll has come for long.
+    Stale,
+    /// Of `Changes` and `Held`, what concerns watched items.
+    Watched,
 }
 
-impl<'de> Deserialize<'de> for Form {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        values::one_of(deserializer, Self::ALL, Self::as_str)
-    }
-}
+impl Event {
+    /// Every event.
+    pub const ALL: [Self; 9] = [
+        Self::Baseline,
+        Self::Changes,
+        Self::Held,
+        Self::Failing,
+        Self::Recovered,
+        Self::Schema,
+        Self::ApiEnding,
+        Self::Stale,
+        Self::Watched,
+    ];
 
-/// How the receiver of notices is reached.
-pub enum Receiver<'a> {
-    /// Signed JSON to this URL, with this key.
-    Webhook(&'a Url, SecretSlice<u8>),
-    /// Slack's form to this URL.
-    Slack(&'a Url),
-}
-
-impl Receiver<'_> {
-    /// Where it is.
-    pub fn url(&self) -> &Url {
+    /// As it is written in `config.toml` and in a message.
+    pub fn as_str(self) -> &'static str {
         match self {
-            Self::Webhook(url, _) | Self::Slack(url) => url,
+            Self::Baseline => "baseline",
+            Self::Changes => "changes",
+            Self::Held => "held",
+            Self::Failing => "failing",
+            Self::Recovered => "recovered",
+            Self::Schema => "schema",
+            Self::ApiEnding => "api_ending",
+            Self::Stale => "stale",
+            Self::Watched => "watched",
         }
     }
 }
 
 impl Notify {
-    /// The receiver, its secret read anew at each call; `None` where none is configured.
-    ///
-    /// # Errors
-    /// [`crate::error::Kind::Config`] where a webhook has no secret, or it cannot be read.
-    pub fn receiver(&self, sources: &Sources) -> Result<Option<Receiver<'_>>> {
-        let Some(url) = &self.url else { return Ok(None) };
-        Ok(Some(match self.format {
-            Form::Slack => Receiver::Slack(url),
-            Form::Webhook => Receiver::Webhook(url, self.secret(sources)?),
-        }))
+    /// The receiver's name.
+    pub fn name(&self) -> &str {
+        self.name.as_deref().unwrap_or(self.kind.as_str())
     }
 
-    fn secret(&self, sources: &Sources) -> Result<SecretSlice<u8>> {
-        let credential = || {
-            let folder = sources.env.get("CREDENTIALS_DIRECTORY")?;
-            Some(PathBuf::from(folder).join("notify_secret")).filter(|file| file.exists())
-        };
-        let secret = match (&self.secret_env, &self.secret_file) {
-            (Some(_), Some(_)) => Err(Error::config("set secret_env or secret_file, not both")),
-            (Some(name), None) => match sources.env.get(name) {
-                Some(secret) => keys::judge(secret, "the variable of secret_env"),
-                None => {
-                    Err(Error::config("the variable that secret_env names is not set or empty"))
-                }
-            },
-            (None, Some(file)) => keys::from_file(&sources.working_dir.join(file)),
-            (None, None) => match credential() {
-                Some(file) => keys::from_file(&file),
-                None => Err(Error::config(
-                    "a webhook is signed: set secret_env or secret_file, or format = \"slack\"",
-                )),
-            },
-        };
-        secret.and_then(|secret| key(&secret)).map_err(|error| error.context("notify"))
+    /// Whether anybody is told; else the block has pings alone.
+    pub fn has_receiver(&self) -> bool {
+        match self.kind {
+            Form::Command => !self.command.is_empty(),
+            _ => self.urls() > 0,
+        }
+    }
+
+    /// Whether the receiver is told of this.
+    pub fn wants(&self, event: Event, account: &str) -> bool {
+        let all = self.events.is_empty() && event != Event::Watched;
+        let of_account = self.accounts.is_empty() || self.accounts.iter().any(|a| a == account);
+        self.has_receiver() && of_account && (all || self.events.contains(&event))
+    }
+
+    fn urls(&self) -> usize {
+        let sources =
+            [self.url.is_some(), self.url_env.is_some(), self.url_file.is_some()].into_iter();
+        sources.filter(|is_set| *is_set).count()
+    }
+
+    fn pings(&self) -> bool {
+        self.ping_start.is_some() || self.ping_success.is_some() || self.ping_failure.is_some()
+    }
+
+    /// What is wrong with the block as a whole.
+    fn fault(&self) -> Option<&'static str> {
+        let of_a_name = self.name.as_deref().is_none_or(is_account_name);
+        [
+            (!of_a_name, "must have a name of 1 to 128 bytes without control characters"),
+            (self.urls() > 1, "must have url, url_env or url_file, and only one of them"),
+            (
+                self.url.as_ref().is_some_and(|url| !self.kind.takes(url)),
+                "must have a url that begins with https://, or with smtp:// or smtps:// where kind \
+                 is \"email\", and none where kind is \"command\"",
+            ),
+            (
+                self.kind == Form::Email && (self.from.is_none() || self.to.is_empty()),
+                "must have from and to: an e-mail has a sender and receivers",
+            ),
+            (
+                self.events.contains(&Event::Stale) && self.stale_after.is_none(),
+                "must have stale_after: its events name \"stale\"",
+            ),
+            (
+                self.events.contains(&Event::Watched) && self.watch.is_empty(),
+                "must have ids in watch: its events name \"watched\"",
+            ),
+            (
+                self.kind != Form::Command && !self.command.is_empty(),
+                "must have kind = \"command\": it has a command",
+            ),
+            (
+                self.kind != Form::Email && (self.from.is_some() || !self.to.is_empty()),
+                "must have kind = \"email\": it has from or to",
+            ),
+        ]
+        .into_iter()
+        .find_map(|(wrong, what)| wrong.then_some(what))
+        .filter(|_| self.has_receiver())
     }
 }
 
-/// The key that signs: what `whsec_` and base64 stand for, as the Standard Webhooks write it, else
-/// the secret as it is.
-fn key(secret: &SecretString) -> Result<SecretSlice<u8>> {
-    let secret = secret.expose_secret();
-    match secret.strip_prefix("whsec_") {
-        None => Ok(SecretSlice::from(secret.as_bytes().to_vec())),
-        Some(encoded) => STANDARD.decode(encoded).map(SecretSlice::from).map_err(|_| {
-            Error::config("the secret begins with whsec_, but base64 does not follow: copy it anew")
-        }),
+/// What is wrong with the blocks: which of them, from 1, and what.
+pub(super) fn fault(blocks: &[Notify]) -> Option<(usize, &'static str)> {
+    let is_same = |one: &Notify, other: &Notify| {
+        one.has_receiver() && other.has_receiver() && one.name() == other.name()
+    };
+    blocks.iter().enumerate().find_map(|(nth, block)| {
+        let taken = blocks[..nth].iter().any(|before| is_same(before, block));
+        let taken = taken.then_some("must have a name that no other receiver has");
+        Some((nth + 1, block.fault().or(taken)?))
+    })
+}
+
+/// Reads `[notify]` or `[[notify]]`. What a section lacks may come from the environment, and is judged
+/// when all is read; a list is complete.
+pub(super) fn read<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Notify>, D::Error> {
+    from.deserialize_any(Blocks)
+}
+
+struct Blocks;
+
+impl<'de> Visitor<'de> for Blocks {
+    type Value = Vec<Notify>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a section of keys, or a list of such sections ([[notify]])")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Vec<Notify>, A::Error> {
+        Ok(vec![Notify::deserialize(MapAccessDeserializer::new(map))?])
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<Notify>, A::Error> {
+        let mut blocks = vec![];
+        while let Some(block) = list.next_element::<Notify>()? {
+            let is_empty = !block.has_receiver() && !block.pings();
+            blocks.push(block);
+            let empty = (blocks.len(), "must have url, url_env, url_file or command, or a ping");
+            if let Some((nth, what)) = fault(&blocks).or(is_empty.then_some(empty)) {
+                return Err(A::Error::custom(format!("[{nth}] {what}")));
+            }
+        }
+        Ok(blocks)
     }
 }
+
+/// The keys of a block, whatever is set: for the list of all keys.
+pub(super) fn write<S: Serializer>(_: &[Notify], to: S) -> Result<S::Ok, S::Error> {
+    Notify::default().serialize(to)
+}
+
+fn place<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Url>, D::Error> {
+    let takes = "a URL in quotes that begins with https://, for e-mail with smtps:// or with smtp:// \
+                 and ?tls=required; plain http and smtp are taken for this very machine only";
+    values::scalar(from, takes, |value| match value {
+        values::Scalar::Text(text) => values::guarded(&text).map(Some),
+        _ => None,
+    })
+}
+
+fn is_address(text: &str) -> bool {
+    text.parse::<Mailbox>().is_ok()
+}
+
+fn sender<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    let takes = "an address in quotes, such as \"HeyGen <heygen@example.org>\"";
+    values::scalar(from, takes, |value| match value {
+        values::Scalar::Text(text) => is_address(&text).then_some(Some(text)),
+        _ => None,
+    })
+}
+
+fn addressees<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    let takes = "must be a list of addresses in quotes, such as [\"ops@example.org\"]";
+    let all = Vec::<String>::deserialize(from).map_err(|_| D::Error::custom(takes))?;
+    match all.iter().all(|one| is_address(one)) {
+        true => Ok(all),
+        false => Err(D::Error::custom(takes)),
+    }
+}
+
+/// The longest that a delivery may take: rounds of polls wait for it.
+const LONGEST_DELIVERY: Duration = Duration::from_secs(60);
+
+fn delivery<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
+    let takes = "a duration above 0 and up to a minute, such as \"10s\" or a number of seconds";
+    values::time(from, takes, |time| Duration::ZERO < time && time <= LONGEST_DELIVERY).map(Some)
+}
+
+fn age<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
+    values::interval(from).map(Some)
+}
+
+macro_rules! named {
+    ($type:ty) => {
+        impl Serialize for $type {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $type {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                values::one_of(deserializer, Self::ALL, Self::as_str)
+            }
+        }
+    };
+}
+named!(Form);
+named!(Event);
 
 impl fmt::Debug for Notify {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Taken apart, so that a new key cannot be forgotten.
-        let Self {
-            url,
-            format,
-            secret_env: _,
-            secret_file: _,
-            watch,
-            ping_start: _,
-            ping_success: _,
-            ping_failure: _,
-        } = self;
-        let host = url.as_ref().and_then(Url::host_str);
+        let host = self.url.as_ref().and_then(Url::host_str);
         f.debug_struct("Notify")
+            .field("name", &self.name())
+            .field("kind", &self.kind)
             .field("host", &host)
-            .field("format", format)
-            .field("watch", watch)
+            .field("events", &self.events)
+            .field("accounts", &self.accounts)
+            .field("watch", &self.watch)
             .finish_non_exhaustive()
     }
 }

@@ -12,6 +12,9 @@ const PREFIX: &str = "HEYGEN_SYNC_";
 /// Variables with the prefix that are no key: the one that names the configuration file.
 const OTHERS: [&str; 1] = ["HEYGEN_SYNC_CONFIG"];
 
+/// Older names of keys: the variable without the prefix, then and now.
+const RENAMED: [(&str, &str); 1] = [("NOTIFY__FORMAT", "NOTIFY__KIND")];
+
 /// Lays what the environment sets over `table`.
 pub fn lay_over(table: &mut Table, env: &Env) -> Result<()> {
     if let Some(database) = env.get("DATABASE_URL")
@@ -24,7 +27,15 @@ pub fn lay_over(table: &mut Table, env: &Env) -> Result<()> {
         if let Some(key) = name.strip_prefix(PREFIX)
             && !OTHERS.contains(&name.as_str())
         {
-            let path = path(&name, key, &known)?;
+            let renamed = RENAMED.iter().find(|(then, _)| *then == key);
+            let path = path(&name, renamed.map_or(key, |(_, now)| now), &known)?;
+            if let Some(Value::Array(_)) = table.get(&path[0]) {
+                return Err(Error::config(format!(
+                    "the environment variable {name} sets a key of one section, and there is a list \
+                     [[{}]]: name a variable there, as in url_env = \"{name}\", or unset this one",
+                    path[0]
+                )));
+            }
             set(table, &path, read(&name, &path, &value)?);
         }
     }

@@ -10,7 +10,7 @@ use url::Url;
 use super::{
     accounts::{self, Account},
     daemon::{Daemon, Log, Metrics},
-    notify::Notify,
+    notify::{self, Notify},
     serve::Serve,
     sources::Sources,
     values,
@@ -42,7 +42,8 @@ pub struct Config {
     /// Where the gallery listens.
     pub serve: Serve,
     /// Who is told.
-    pub notify: Notify,
+    #[serde(deserialize_with = "notify::read", serialize_with = "notify::write")]
+    pub notify: Vec<Notify>,
     /// When the daemon polls.
     pub daemon: Daemon,
     /// Where a one-shot run leaves its metrics.
@@ -238,7 +239,7 @@ impl Default for Config {
             removals: Removals::default(),
             publish: Publish::default(),
             serve: Serve::default(),
-            notify: Notify::default(),
+            notify: Vec::new(),
             mirror: Mirror::default(),
             daemon: Daemon::default(),
             metrics: Metrics::default(),

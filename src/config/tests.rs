@@ -103,9 +103,13 @@ fn leaves(tree: &Json, prefix: &str) -> Vec<(String, Json)> {
 
 fn holds(table: &toml::Table, key: &str) -> bool {
     match key.split_once('.') {
-        Some((section, key)) => {
-            table.get(section).and_then(|s| s.as_table()).is_some_and(|s| holds(s, key))
-        }
+        Some((section, key)) => match table.get(section) {
+            Some(toml::Value::Table(section)) => holds(section, key),
+            Some(toml::Value::Array(blocks)) => {
+                blocks.iter().filter_map(|block| block.as_table()).any(|block| holds(block, key))
+            }
+            _ => false,
+        },
         None => table.contains_key(key),
     }
 }
@@ -158,7 +162,7 @@ fn white_space_at_the_end_of_a_key_is_trimmed_wherever_it_comes_from() {
 #[test]
 fn a_path_that_begins_with_the_home_folder_leads_there() {
     let text = "database = \"~/a.db\"\n[mirror]\nstore = \"~/m\"\n[archive]\nstore = \"~x/~/a\"\n\
-        [serve]\ntoken_file = \"~/t\"\n[notify]\nsecret_file = \"~/s\"\n[metrics]\ntextfile = \"~/p\"\n\
+        [serve]\ntoken_file = \"~/t\"\n[notify]\nsecret_file = \"~/s\"\nurl_file = \"~/u\"\n[metrics]\ntextfile = \"~/p\"\n\
         [publish]\nfile = \"~/c\"\n\
         [[accounts]]\nname = \"a\"\napi_key_file = \"~/k\"\n";
     let config = of_file(text).env(&[("HOME", "/home/me")]).load();
@@ -167,10 +171,11 @@ fn a_path_that_begins_with_the_home_folder_leads_there() {
         (config.mirror.store.as_str(), config.archive.store.as_str()),
         ("/home/me/m", "~x/~/a")
     );
-    let files = [&config.serve.token_file, &config.notify.secret_file, &config.metrics.textfile];
+    let Notify { secret_file, url_file, .. } = &config.notify[0];
+    let files = [&config.serve.token_file, secret_file, url_file, &config.metrics.textfile];
     let files = files.into_iter().chain([&config.accounts[0].api_key_file, &config.publish.file]);
     let files: Vec<&str> = files.map(|file| file.as_ref().unwrap().to_str().unwrap()).collect();
-    assert_eq!(files, ["/home/me/t", "/home/me/s", "/home/me/p", "/home/me/k", "/home/me/c"]);
+    assert_eq!(files, ["/home/me/t", "/home/me/s", "/home/me/u", "/home/me/p", "/home/me/k", "/home/me/c"]);
     let archived = of_file("[archive]\nstore = \"~/a\"\n").env(&[("HOME", "/home/me")]).load();
     assert_eq!(archived.archive.store, "/home/me/a");
     let error = of_file(text).error();
@@ -221,6 +226,8 @@ fn the_shipped_file_says_the_defaults() {
     let table: toml::Table = SHIPPED.parse().unwrap();
     for (key, default) in leaves(&overlay::known().unwrap(), "") {
         let set = !default.is_null() && default.as_array().is_none_or(|list| !list.is_empty());
+        // The keys of a list's blocks have defaults once there is a block.
+        let set = set && !key.starts_with("notify.");
         assert_eq!(holds(&table, &key), set, "{key} in config.toml");
     }
 }
@@ -238,7 +245,8 @@ fn the_shipped_file_shows_every_key_once_its_examples_are_uncommented() {
     for (key, _) in leaves(&overlay::known().unwrap(), "") {
         assert!(holds(&table, &key), "{key} in config.toml");
     }
-    assert_eq!(of_file(&text).load().accounts.len(), 2);
+    let config = of_file(&text).load();
+    assert_eq!((config.accounts.len(), config.notify.len()), (2, 4));
 }
 
 #[test]
@@ -455,11 +463,21 @@ fn the_environment_stands_over_the_file_for_every_key() {
         ("serve.preview_cache_folder", "/var/cache/previews"),
         ("serve.preview_cache_folder_size", "6 MB"),
         ("serve.hosts", "['gallery.example']"),
-        ("notify.url", "https://receiver.example/hook"),
-        ("notify.format", "slack"),
+        ("notify.name", "ops"),
+        ("notify.kind", "email"),
+        ("notify.url", "smtps://mail.example"),
+        ("notify.url_env", ""),
+        ("notify.url_file", ""),
         ("notify.secret_env", "SECRET"),
         ("notify.secret_file", "/run/secret"),
+        ("notify.from", "heygen@example.org"),
+        ("notify.to", "['Ops <ops@example.org>']"),
+        ("notify.command", "[]"),
+        ("notify.timeout", "5s"),
+        ("notify.events", "['held', 'stale']"),
+        ("notify.accounts", "['a']"),
         ("notify.watch", "['a', 'b']"),
+        ("notify.stale_after", "26h"),
         ("notify.ping_start", "http://127.0.0.1:8000/start"),
         ("notify.ping_success", "http://localhost/"),
         ("notify.ping_failure", "https://monitor.example/fail"),
@@ -535,16 +553,26 @@ fn the_environment_stands_over_the_file_for_every_key() {
             max_file: 5_000_000,
             recheck: Duration::from_secs(30 * 86_400),
         },
-        notify: Notify {
-            url: Url::parse("https://receiver.example/hook").ok(),
-            format: Form::Slack,
+        notify: vec![Notify {
+            name: Some("ops".into()),
+            kind: Form::Email,
+            url: Url::parse("smtps://mail.example").ok(),
+            url_env: None,
+            url_file: None,
             secret_env: Some("SECRET".into()),
             secret_file: Some("/run/secret".into()),
+            from: Some("heygen@example.org".into()),
+            to: vec!["Ops <ops@example.org>".into()],
+            command: vec![],
+            timeout: Some(Duration::from_secs(5)),
+            events: vec![Event::Held, Event::Stale],
+            accounts: vec!["a".into()],
             watch: vec!["a".into(), "b".into()],
+            stale_after: Some(Duration::from_secs(26 * 3600)),
             ping_start: Url::parse("http://127.0.0.1:8000/start").ok(),
             ping_success: Url::parse("http://localhost/").ok(),
             ping_failure: Url::parse("https://monitor.example/fail").ok(),
-        },
+        }],
         archive: Archive { enabled: true, store: "s3://bucket/answers".into() },
         accounts: vec![account],
     };
@@ -565,12 +593,105 @@ fn a_receiver_is_asked_over_https_or_on_this_machine_and_never_shown() {
 }
 
 #[test]
+fn a_section_is_one_receiver_and_each_block_of_a_list_is_another() {
+    let names = |text: &str| -> Vec<String> {
+        of_file(text).load().notify.iter().map(|block| block.name().to_owned()).collect()
+    };
+    assert_eq!(names("[notify]\nurl = 'https://a.example'\nformat = 'slack'"), ["slack"]);
+    let list = "[[notify]]\nurl = 'https://a.example'\n[[notify]]\nname = 'ops'\nkind = 'command'\n\
+                command = ['tell']\n[[notify]]\nping_success = 'https://m.example'";
+    assert_eq!(names(list), ["webhook", "ops", "webhook"]);
+    let env = of_env(&[
+        ("HEYGEN_SYNC_NOTIFY__URL", "https://a.example"),
+        ("HEYGEN_SYNC_NOTIFY__FORMAT", "slack"),
+    ]);
+    let env = env.load().notify;
+    assert_eq!((env.len(), env[0].kind), (1, Form::Slack));
+    let both = of_file(list).env(&[("HEYGEN_SYNC_NOTIFY__URL", "https://SECRET.example")]).error();
+    assert!(both.contains("there is a list [[notify]]") && !both.contains("SECRET"), "{both}");
+}
+
+#[test]
+fn a_receiver_that_could_never_be_told_is_refused_with_its_line() {
+    for (block, message) in [
+        ("", "must have url, url_env, url_file or command, or a ping"),
+        (
+            "url = 'https://SECRET.example'\nurl_env = 'A'",
+            "must have url, url_env or url_file, and only one",
+        ),
+        ("url = 'smtps://SECRET.example'", "must have a url that begins with https://"),
+        (
+            "kind = 'email'\nurl = 'https://SECRET.example'",
+            "must have a url that begins with https://",
+        ),
+        ("kind = 'email'\nurl = 'smtps://SECRET.example'", "must have from and to"),
+        ("url_env = 'A'\nevents = ['stale']", "must have stale_after"),
+        ("url_env = 'A'\nevents = ['watched']", "must have ids in watch"),
+        ("url_env = 'A'\ncommand = ['x']", "must have kind = \"command\""),
+        ("url_env = 'A'\nto = ['a@example.org']", "must have kind = \"email\""),
+        ("name = 'first'\nurl_env = 'A'", "must have a name that no other receiver has"),
+    ] {
+        let first = "[[notify]]\nname = 'first'\nurl_env = 'A'\n";
+        let error = of_file(&format!("{first}[[notify]]\n{block}")).error();
+        assert!(error.contains(&format!("config.toml:4: notify[2] {message}")), "{block}\n{error}");
+        assert!(!error.contains("SECRET"), "{error}");
+    }
+    for (block, message) in [
+        ("kind = 'fax'", "kind must be \"webhook\" or \"slack\" or \"email\" or \"command\""),
+        ("events = ['changed']", "must be \"baseline\" or"),
+        ("url = 'smtp://SECRET.example'", "url must be a URL in quotes that begins with https://"),
+        ("to = ['nobody']", "to must be a list of addresses"),
+        ("timeout = '2m'", "timeout must be a duration above 0 and up to a minute"),
+    ] {
+        let error = of_file(&format!("[notify]\n{block}")).error();
+        assert!(error.contains("config.toml:2: notify.") && error.contains(message), "{error}");
+        assert!(!error.contains("SECRET"), "{error}");
+    }
+    // What a section lacks may come from the environment; what is then wrong is told.
+    let section = of_file("[notify]\nkind = 'email'\nurl = 'smtps://m.example'").error();
+    assert!(section.contains("notify must have from and to"), "{section}");
+}
+
+#[test]
+fn the_password_of_a_mail_server_may_be_in_its_url_or_apart() {
+    let server = |url: &str, more: &str| {
+        let text = format!(
+            "[notify]\nkind = 'email'\nfrom = 'a@b.example'\nto = ['c@d.example']\nurl_env = 'U'\n{more}"
+        );
+        let machine = of_file(&text).env(&[("U", url), ("P", "p w")]);
+        match machine.load().notify[0].receiver(&machine.sources) {
+            Ok(Receiver::Email(mail)) => Ok(mail.server.to_string()),
+            Ok(_) => Err("no mail".into()),
+            Err(error) => Err(error.message),
+        }
+    };
+    assert_eq!(
+        server("smtps://u@m.example", "secret_env = 'P'"),
+        Ok("smtps://u:p%20w@m.example".into())
+    );
+    assert_eq!(server("smtps://u:q@m.example", ""), Ok("smtps://u:q@m.example".into()));
+    assert_eq!(server("smtp://localhost:25", ""), Ok("smtp://localhost:25".into()));
+    assert!(server("smtps://u@m.example", "").unwrap_err().contains("set secret_env"));
+    for wrong in [
+        "smtp://u:SECRET@m.example",
+        "https://SECRET.example",
+        "smtp://SECRET.example?tls=opportunistic",
+    ] {
+        let error = server(wrong, "").unwrap_err();
+        assert!(
+            error.contains("is no URL that may be used") && !error.contains("SECRET"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
 fn a_secret_is_taken_as_it_is_or_as_standard_webhooks_write_it() {
     let key = |secret: &str| {
         let machine = of_file("[notify]\nurl = 'https://r.example'\nsecret_env = 'S'");
         let machine = machine.env(&[("S", secret)]);
-        match machine.load().notify.receiver(&machine.sources) {
-            Ok(Some(Receiver::Webhook(_, key))) => Ok(key.expose_secret().to_vec()),
+        match machine.load().notify[0].receiver(&machine.sources) {
+            Ok(Receiver::Webhook(_, key)) => Ok(key.expose_secret().to_vec()),
             Ok(_) => Err("no webhook".into()),
             Err(error) => Err(error.message),
         }

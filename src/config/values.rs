@@ -141,7 +141,7 @@ pub fn share<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error
 }
 
 /// Reads a duration, written as `"3m"` or as a number of seconds, if `fits` takes it.
-fn time<'de, D: Deserializer<'de>>(
+pub fn time<'de, D: Deserializer<'de>>(
     deserializer: D,
     takes: &str,
     fits: impl FnOnce(Duration) -> bool,
@@ -328,6 +328,17 @@ pub mod receiver {
             _ => None,
         })
     }
+}
+
+/// Whom notices are sent to, a mail server too: what is said there is read by nobody on the way, or
+/// stays on this machine.
+pub fn guarded(text: &str) -> Option<Url> {
+    let is_encrypted = |url: &Url| match url.scheme() {
+        "smtps" => url.host().is_some(),
+        "smtp" => url.query() == Some("tls=required") || is_loopback(url),
+        _ => is_guarded(url),
+    };
+    Url::parse(text).ok().filter(is_encrypted)
 }
 
 fn is_guarded(url: &Url) -> bool {

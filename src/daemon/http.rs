@@ -18,9 +18,8 @@ use tokio::net::TcpListener;
 
 use super::health::Health;
 use crate::{
-    catalog::catalogue::Catalogue,
     error::{Error, Result},
-    metrics,
+    metrics::{self, Configured},
     store::{
         Location,
         browse::{Reader, Unreadable},
@@ -37,27 +36,22 @@ pub struct Site {
     reader: Reader,
     health: Health,
     clock: Clock,
-    polled: Mutex<Vec<(String, Catalogue)>>,
+    configured: Mutex<Configured>,
 }
 
 impl Site {
     /// Of the database at `location`.
-    pub fn new(
-        location: Location,
-        health: Health,
-        clock: Clock,
-        polled: Vec<(String, Catalogue)>,
-    ) -> Self {
-        Self { reader: Reader::new(location), health, clock, polled: Mutex::new(polled) }
+    pub fn new(location: Location, health: Health, clock: Clock, configured: Configured) -> Self {
+        Self { reader: Reader::new(location), health, clock, configured: Mutex::new(configured) }
     }
 
     /// These accounts and catalogues are configured from now on.
-    pub fn set_polled(&self, polled: Vec<(String, Catalogue)>) {
-        *self.polled.lock().unwrap_or_else(PoisonError::into_inner) = polled;
+    pub fn set_configured(&self, configured: Configured) {
+        *self.configured.lock().unwrap_or_else(PoisonError::into_inner) = configured;
     }
 
-    fn polled(&self) -> Vec<(String, Catalogue)> {
-        self.polled.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    fn configured(&self) -> Configured {
+        self.configured.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -91,7 +85,7 @@ pub async fn serve(listener: TcpListener, site: Arc<Site>) {
 async fn tell(State(site): State<Arc<Site>>) -> Response<Body> {
     match figures(&site).await {
         Ok(figures) => {
-            let text = metrics::text(&figures, &site.polled());
+            let text = metrics::text(&figures, &site.configured());
             answer(StatusCode::OK, metrics::CONTENT_TYPE, text)
         }
         Err(Unreadable::NoCatalogue) => unavailable("there is no catalogue"),

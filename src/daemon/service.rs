@@ -21,6 +21,7 @@ use super::{
 use crate::{
     config::Config,
     error::{Error, Kind, Result},
+    metrics::Configured,
     store::{Location, ahead::Ahead},
     system::systemd,
     time::{Clock, Timestamp},
@@ -136,8 +137,8 @@ impl<'a, R: Fn() -> Result<Config>> Service<'a, R> {
         let (listener, address) = http::listen(config.daemon.address()?).await?;
         let first = first_look(look(&config), &mut signals).await?;
         let Some((ahead, changed)) = first else { return Ok(None) };
-        let polled = config.polled();
-        let site = Arc::new(Site::new(location, health.clone(), clock.clone(), polled));
+        let configured = Configured::of(&config);
+        let site = Arc::new(Site::new(location, health.clone(), clock.clone(), configured));
         tokio::spawn(http::serve(listener, site.clone()));
         let (timer, shots) = Timer::start().await?;
         let watchdog = systemd::watchdog_every();
@@ -341,7 +342,7 @@ impl<'a, R: Fn() -> Result<Config>> Service<'a, R> {
         let schedule = Schedule::new(&config.daemon, self.seed)?;
         let (polled, known) = (config.polled(), self.config.polled());
         self.joined |= polled.iter().any(|one| !known.contains(one));
-        self.site.set_polled(polled);
+        self.site.set_configured(Configured::of(&config));
         // A slot that waits in its jitter is lost with its schedule, and with nothing less.
         let (old, new) = (&self.config.daemon, &config.daemon);
         if (&old.schedule, &old.timezone, old.jitter) != (&new.schedule, &new.timezone, new.jitter)

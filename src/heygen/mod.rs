@@ -12,6 +12,7 @@ mod client;
 mod coding;
 mod failure;
 mod fetched;
+pub mod key;
 mod profile;
 mod quote;
 mod retry;

@@ -17,8 +17,9 @@ use crate::{
         catalogue::Catalogue,
         kind::{Kind, Role},
     },
+    config::Config,
     store::{
-        figures::{CatalogueFigures, Figures},
+        figures::{CatalogueFigures, Figures, ReceiverFigures},
         table::words::{ASSET_STATES, CHANGES, ITEM_STATES, OUTCOMES, SCHEMA_CHANGES},
     },
     time::Timestamp,
@@ -47,6 +48,8 @@ enum Samples {
     Each(fn(&CatalogueFigures) -> f64),
     /// Of each account's catalogue, with a label and its values.
     By(&'static str, &'static [&'static str], fn(&CatalogueFigures) -> &[i64]),
+    /// Of each configured receiver of notices.
+    Receiver(fn(&ReceiverFigures) -> f64),
     BuildInfo,
     Configured,
     Duration,
@@ -55,7 +58,7 @@ enum Samples {
 }
 
 /// Every metric, in the order of the text.
-pub const FAMILIES: [Family; 21] = [
+pub const FAMILIES: [Family; 23] = [
     family(
         "heygen_sync_build_info",
         "gauge",
@@ -162,14 +165,26 @@ pub const FAMILIES: [Family; 21] = [
     family(
         "heygen_sync_notices_waiting",
         "gauge",
-        "Notices that wait to be delivered.",
-        Samples::One(|all| all.notices_waiting as f64),
+        "Notices that wait to be delivered to a configured receiver.",
+        Samples::Receiver(|of| of.waiting as f64),
     ),
     family(
         "heygen_sync_oldest_notice_timestamp_seconds",
         "gauge",
         "When the oldest notice that waits was written; 0 when none waits.",
-        Samples::One(|all| seconds(all.oldest_notice)),
+        Samples::Receiver(|of| seconds(of.oldest)),
+    ),
+    family(
+        "heygen_sync_notices_delivered_total",
+        "counter",
+        "Notices that a receiver accepted.",
+        Samples::Receiver(|of| of.delivered as f64),
+    ),
+    family(
+        "heygen_sync_notice_attempts_total",
+        "counter",
+        "Deliveries of notices that were tried, those that were accepted included.",
+        Samples::Receiver(|of| of.attempts as f64),
     ),
     family(
         "heygen_sync_database_bytes",
@@ -188,9 +203,34 @@ const fn family(
     Family { name, kind, help, samples }
 }
 
-/// The text for these figures; what is `configured` is there even before its first poll.
-pub fn text(figures: &Figures, configured: &[(String, Catalogue)]) -> String {
+/// What is configured, and has series even before its first poll and its first notice.
+#[derive(Clone, Debug, Default)]
+pub struct Configured {
+    /// The accounts and catalogues that are polled.
+    pub polled: Vec<(String, Catalogue)>,
+    /// The receivers of notices; others have no series.
+    pub receivers: Vec<String>,
+}
+
+impl Configured {
+    /// What this configuration names.
+    pub fn of(config: &Config) -> Self {
+        let receivers = config.notify.iter().filter(|block| block.has_receiver());
+        let receivers = receivers.map(|block| block.name().to_owned()).collect();
+        Self { polled: config.polled(), receivers }
+    }
+}
+
+/// The text for these figures.
+pub fn text(figures: &Figures, configured: &Configured) -> String {
+    let Configured { polled: configured, receivers } = configured;
     let mut figures = figures.clone();
+    let known = std::mem::take(&mut figures.receivers);
+    let of = |name: &String| {
+        let own = known.iter().find(|of| of.receiver == *name).cloned();
+        own.unwrap_or_else(|| ReceiverFigures { receiver: name.clone(), ..Default::default() })
+    };
+    figures.receivers = receivers.iter().map(of).collect();
     for one in configured {
         if !figures.catalogues.iter().any(|known| key(known) == (&one.0, one.1)) {
             let (account, catalogue) = one.clone();
@@ -224,6 +264,11 @@ impl Family {
         });
         match self.samples {
             Samples::One(value) => line(name, &[], value(all)),
+            Samples::Receiver(value) => {
+                for of in &all.receivers {
+                    line(name, &[("receiver", of.receiver.as_str())], value(of));
+                }
+            }
             Samples::BuildInfo => line(name, &[("version", env!("CARGO_PKG_VERSION"))], 1.0),
             Samples::Configured => each.for_each(|(of, labels)| {
                 let is = configured.iter().any(|one| (&one.0, one.1) == key(of));
@@ -280,8 +325,13 @@ fn bracketed(labels: &[(&str, &str)]) -> String {
 mod tests {
     use super::*;
 
-    fn main() -> [(String, Catalogue); 1] {
-        [("main".to_owned(), Catalogue::Avatars)]
+    fn configured(account: &str) -> Configured {
+        let polled = vec![(account.to_owned(), Catalogue::Avatars)];
+        Configured { polled, receivers: vec!["ops".into()] }
+    }
+
+    fn main() -> Configured {
+        configured("main")
     }
 
     #[test]
@@ -322,7 +372,7 @@ mod tests {
 
     #[test]
     fn an_accounts_name_cannot_break_out_of_its_label() {
-        let text = text(&Figures::default(), &[("a\"b\\c".to_owned(), Catalogue::Avatars)]);
+        let text = text(&Figures::default(), &configured("a\"b\\c"));
         assert!(
             text.contains(r#"{account="a\"b\\c",catalogue="avatars",outcome="held"} 0"#),
             "{text}"

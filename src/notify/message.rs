@@ -1,4 +1,4 @@
-//! What a poll has to tell, as JSON of a bounded size.
+//! What a poll has to tell each receiver, as JSON of a bounded size.
 //!
 //! A poll that changed something or is held tells so; the first that fails tells that polls fail,
 //! the first that does not, after such, that they work again. The baseline is one line. A poll that
@@ -8,68 +8,151 @@ use serde_json::{Map, Value as Json, json};
 use sha2::{Digest, Sha256};
 
 use super::{
+    ending::{self, Ending},
+    fields,
     news::{self, Entry},
-    words::{self, cut, short},
+    words::{self, LONGEST_REASON, cut, fitted, short},
 };
 use crate::{
-    catalog::diff::Diff,
+    catalog::{catalogue::Catalogue, diff::Diff},
+    config::{Event, Notify},
     store::{
         outbox::{Before, Draft},
         report::Report,
         row::{Counts, PollRow},
     },
+    time::Timestamp,
     words::hex,
 };
 
 /// The longest message, in bytes of JSON.
 pub const MOST_BYTES: usize = 16 * 1024;
-/// The longest text for people, in bytes.
-const MOST_TEXT: usize = 3_000;
-/// The longest reason or error that is told, in characters.
-const LONGEST_REASON: usize = 500;
 
-/// The notices of a poll that is being written, `before` being how its account stood.
-pub fn drafts(watch: &[String], report: &Report, before: Before) -> Vec<Draft> {
-    let row = &report.row;
-    let Some(diff) = &report.diff else {
-        return if before.failed == 0 { vec![failing(row)] } else { vec![] };
-    };
-    let recovered = (before.failed > 0).then(|| recovered(row, before));
-    let found = match (diff.baseline, diff.held() > 0, diff.is_news()) {
-        (true, _, _) => Some(baseline(row, diff)),
-        (_, true, _) => Some(news(row, diff, watch, "held")),
-        (_, _, true) => Some(news(row, diff, watch, "changes")),
-        _ => None,
-    };
-    recovered.into_iter().chain(found).collect()
+/// The notices of a poll that is being written, for each receiver: `before` is what stood before it,
+/// `key_expires_at` is when the key expires, by the API.
+pub fn drafts(
+    blocks: &[Notify],
+    report: &Report,
+    before: &Before,
+    key_expires_at: Option<Timestamp>,
+) -> Vec<Draft> {
+    let telling = |block| Telling { block, report, before, key_expires_at }.all();
+    blocks.iter().filter(|block| block.has_receiver()).flat_map(telling).collect()
 }
 
-fn failing(row: &PollRow) -> Draft {
+/// What one receiver is told of a poll.
+struct Telling<'a> {
+    block: &'a Notify,
+    report: &'a Report,
+    before: &'a Before,
+    key_expires_at: Option<Timestamp>,
+}
+
+impl Telling<'_> {
+    fn all(&self) -> Vec<Draft> {
+        let all = [self.recovery(), self.found(), self.fields(), self.endings()];
+        all.into_iter().flatten().collect()
+    }
+
+    fn wants(&self, event: Event) -> bool {
+        self.block.wants(event, &self.report.row.account)
+    }
+
+    fn message(&self, event: Event) -> Message {
+        Message::of_poll(self.block.name(), event, &self.report.row)
+    }
+
+    /// That polls fail, or work again.
+    fn recovery(&self) -> Option<Draft> {
+        let (row, before) = (&self.report.row, self.before);
+        if self.report.diff.is_none() {
+            let begins = before.failed == 0 && self.wants(Event::Failing);
+            return begins.then(|| failing(self.message(Event::Failing), row));
+        }
+        let name = self.block.name();
+        let stale = before.stale.as_ref().filter(|(_, told)| told.iter().any(|one| one == name));
+        let recovers = (before.failed > 0 || stale.is_some()) && self.wants(Event::Recovered);
+        let since = stale.map(|(since, _)| *since);
+        recovers.then(|| recovered(self.message(Event::Recovered), row, before, since))
+    }
+
+    /// What the poll found of items.
+    fn found(&self) -> Option<Draft> {
+        let (row, diff) = (&self.report.row, self.report.diff.as_ref()?);
+        let event = match (diff.baseline, diff.held() > 0, diff.is_news()) {
+            (true, _, _) => Event::Baseline,
+            (_, true, _) => Event::Held,
+            (_, _, true) => Event::Changes,
+            _ => return None,
+        };
+        let only_watched = !self.wants(event);
+        let may = !only_watched || event != Event::Baseline && self.wants(Event::Watched);
+        if !may {
+            return None;
+        }
+        if event == Event::Baseline {
+            return Some(baseline(self.message(event), row, diff));
+        }
+        let mut entries = news::entries(diff, &self.block.watch);
+        if only_watched {
+            entries.retain(|entry| entry.watched);
+        }
+        let nothing = only_watched && entries.is_empty();
+        (!nothing).then(|| news(self.message(event), row, diff, entries))
+    }
+
+    /// Fields of the lists that appeared, vanished or changed their type.
+    fn fields(&self) -> Option<Draft> {
+        let diff = self.report.diff.as_ref().filter(|diff| !diff.baseline)?;
+        let entries = match self.wants(Event::Schema) {
+            true => fields::entries(diff, &self.before.fields),
+            false => vec![],
+        };
+        let text = fields::text(&whose(&self.report.row), &entries)?;
+        Some(self.message(Event::Schema).finish(text, entries))
+    }
+
+    /// What is known of the end of the API, or of the key, and was not told before.
+    fn endings(&self) -> Option<Draft> {
+        if !self.wants(Event::ApiEnding) {
+            return None;
+        }
+        let known = ending::known(self.report, self.key_expires_at);
+        let new = ending::not_told(known, self.block.name(), &self.before.ends);
+        let text = ending::text(&whose(&self.report.row), &new)?;
+        let endings: Vec<Json> = new.iter().map(Ending::json).collect();
+        let message = self.message(Event::ApiEnding).with("endings", json!(endings));
+        Some(message.finish(text, vec![]))
+    }
+}
+
+fn failing(message: Message, row: &PollRow) -> Draft {
     let error = row.error.as_deref().map(|error| cut(error, LONGEST_REASON));
     let said = error.as_deref().unwrap_or("for an unknown reason");
     let text = format!("{}: polls began to fail: {said}", whose(row));
-    Message::new("failing", row).with("error", json!(error)).finish(text, vec![])
+    message.with("error", json!(error)).finish(text, vec![])
 }
 
-fn recovered(row: &PollRow, before: Before) -> Draft {
+fn recovered(message: Message, row: &PollRow, before: &Before, stale: Option<Timestamp>) -> Draft {
     let since = before.since.map(|since| since.to_string());
-    let from = since.as_ref().map_or(String::new(), |since| format!(" since {since}"));
-    let text = format!("{}: polls work again; {} failed{from}", whose(row), before.failed);
-    Message::new("recovered", row)
-        .with("failed_polls", json!(before.failed))
-        .with("failing_since", json!(since))
-        .finish(text, vec![])
+    let failed = match (before.failed, &since, stale) {
+        (0, _, Some(stale)) => format!("none came since {stale}"),
+        (failed, Some(since), _) => format!("{failed} failed since {since}"),
+        (failed, None, _) => format!("{failed} failed"),
+    };
+    let text = format!("{}: polls work again; {failed}", whose(row));
+    let message = message.with("failed_polls", json!(before.failed));
+    message.with("failing_since", json!(since)).finish(text, vec![])
 }
 
-fn baseline(row: &PollRow, diff: &Diff) -> Draft {
+fn baseline(message: Message, row: &PollRow, diff: &Diff) -> Draft {
     let counts = Counts::of(diff);
     let text = format!("{}: baseline, {}", whose(row), counts.summary());
-    Message::new("baseline", row).with("counts", json!(counts)).finish(text, vec![])
+    message.with("counts", json!(counts)).finish(text, vec![])
 }
 
-fn news(row: &PollRow, diff: &Diff, watch: &[String], kind: &'static str) -> Draft {
+fn news(message: Message, row: &PollRow, diff: &Diff, entries: Vec<Entry>) -> Draft {
     let counts = Counts::of(diff);
-    let entries = news::entries(diff, watch);
     let mut lines = news::lines(&entries);
     let alarms = entries.iter().take_while(|entry| entry.alarm).count();
     // What matters most stands first, even before the sum of it all.
@@ -86,10 +169,9 @@ fn news(row: &PollRow, diff: &Diff, watch: &[String], kind: &'static str) -> Dra
         );
     }
     let reason = row.held_reason.as_deref().map(|reason| cut(reason, LONGEST_REASON));
-    Message::new(kind, row)
-        .with("counts", json!(counts))
-        .with("held_reason", json!(reason))
-        .finish(fitted(&lines), entries)
+    let message = message.with("counts", json!(counts)).with("held_reason", json!(reason));
+    let told = entries.into_iter().map(|entry| entry.told).collect();
+    message.finish(fitted(&lines), told)
 }
 
 /// The account, and the catalogue where it is not the usual one.
@@ -97,24 +179,9 @@ fn whose(row: &PollRow) -> String {
     row.catalogue().of(&short(&row.account))
 }
 
-/// As many lines as fit.
-fn fitted(lines: &[String]) -> String {
-    let mut text = String::new();
-    for line in lines {
-        if text.len() + line.len() + "\n…".len() > MOST_TEXT {
-            text.push_str("\n…");
-            break;
-        }
-        if !text.is_empty() {
-            text.push('\n');
-        }
-        text.push_str(line);
-    }
-    text
-}
-
 /// A message while it is put together.
-struct Message {
+pub(super) struct Message {
+    receiver: String,
     kind: &'static str,
     id: String,
     timestamp: Option<String>,
@@ -122,45 +189,61 @@ struct Message {
 }
 
 impl Message {
-    fn new(kind: &'static str, row: &PollRow) -> Self {
-        // Known by its poll's digest, which no other poll of any database shares.
-        let digest = row.digest.as_deref().unwrap_or_default();
-        let id = hex(&Sha256::digest(format!("{digest} {kind} {}", row.poll_id)));
-        let mut data = Map::new();
-        data.insert("account".into(), json!(row.account));
-        data.insert("catalogue".into(), json!(row.catalogue));
-        data.insert("poll_id".into(), json!(row.poll_id));
-        data.insert("outcome".into(), json!(row.outcome));
-        let timestamp = row.observed_at.or(row.finished_at).map(|at| at.to_string());
-        Self { kind, id: format!("msg_{}", &id[..32]), timestamp, data }
+    /// One of a poll.
+    fn of_poll(receiver: &str, event: Event, row: &PollRow) -> Self {
+        let at = row.observed_at.or(row.finished_at);
+        let about = (row.account.as_str(), row.catalogue(), row.poll_id);
+        let message = Self::new(receiver, event.as_str(), about, row.digest.as_deref(), at);
+        message.with("outcome", json!(row.outcome))
     }
 
-    fn with(mut self, key: &str, value: Json) -> Self {
+    /// One about an account's catalogue and its poll of this number and digest.
+    pub fn new(
+        receiver: &str,
+        kind: &'static str,
+        (account, catalogue, poll_id): (&str, Catalogue, i64),
+        digest: Option<&str>,
+        at: Option<Timestamp>,
+    ) -> Self {
+        // Known by its poll's digest, which no other poll of any database shares. A receiver may be
+        // told apart from another one at the same place.
+        let digest = digest.unwrap_or_default();
+        let id = hex(&Sha256::digest(format!("{digest} {kind} {poll_id} {receiver}")));
+        let mut data = Map::new();
+        data.insert("account".into(), json!(account));
+        data.insert("catalogue".into(), json!(catalogue.as_str()));
+        data.insert("poll_id".into(), json!(poll_id));
+        let timestamp = at.map(|at| at.to_string());
+        let (receiver, id) = (receiver.to_owned(), format!("msg_{}", &id[..32]));
+        Self { receiver, kind, id, timestamp, data }
+    }
+
+    pub fn with(mut self, key: &str, value: Json) -> Self {
         self.data.insert(key.into(), value);
         self
     }
 
     /// Names as many of `entries` as fit, and counts the rest.
-    fn finish(self, text: String, entries: Vec<Entry>) -> Draft {
-        let Self { kind, id, timestamp, mut data } = self;
+    pub fn finish(self, text: String, entries: Vec<Json>) -> Draft {
+        let Self { receiver, kind, id, timestamp, mut data } = self;
         data.insert("text".into(), json!(text));
         let total = entries.len();
         // The digits of `left_out` have room in the 64.
         let mut room = MOST_BYTES.saturating_sub(json!(data).to_string().len() + 64 + 160);
         let mut told = vec![];
         for entry in entries {
-            let size = entry.told.to_string().len() + 1;
+            let size = entry.to_string().len() + 1;
             if size > room {
                 break;
             }
             room -= size;
-            told.push(entry.told);
+            told.push(entry);
         }
         if total > 0 {
             data.insert("left_out".into(), json!(total - told.len()));
             data.insert("changes".into(), Json::Array(told));
         }
         let body = json!({"id": id, "type": kind, "timestamp": timestamp, "data": data});
-        Draft { kind, body: body.to_string() }
+        Draft { receiver, kind, body: body.to_string() }
     }
 }

@@ -1,6 +1,6 @@
 //! What a diff has to tell, item by item, in the order of what matters: watched items that are
-//! gone, then what else is gone, what came, and what changed. A field that changed on many items is
-//! told once.
+//! gone or may no longer work, then what else is gone, what came, and what changed. A field that
+//! changed on many items is told once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,6 +15,9 @@ use crate::catalog::{
 /// A field that changed on more items than this is told once; so many lines of a kind at most
 /// stand in the text.
 const FEW: usize = 5;
+/// Fields that decide whether an item can be used: their change is told of a watched item like its
+/// loss.
+const VITAL: [&str; 2] = ["status", "supported_api_engines"];
 /// The most fields that are told of one item.
 const MOST_FIELDS: usize = 20;
 
@@ -24,8 +27,10 @@ pub(super) struct Entry {
     pub told: Json,
     /// For people.
     pub line: String,
-    /// Whether it is the loss of a watched item.
+    /// Whether a watched item is lost, or may no longer work.
     pub alarm: bool,
+    /// Whether it is about a watched item.
+    pub watched: bool,
     /// What it is, for counting lines of a kind.
     what: &'static str,
     kind: Kind,
@@ -87,7 +92,7 @@ fn one(
         true => format!("! {mark}{} is {what}", item(kind, name, id)),
         false => format!("{mark}{} {what}", item(kind, name, id)),
     };
-    Entry { told, line, alarm, what, kind }
+    Entry { told, line, alarm, watched, what, kind }
 }
 
 fn changed(all: &mut Vec<Entry>, list: &ListDiff, watch: &BTreeSet<&str>) {
@@ -101,8 +106,14 @@ fn changed(all: &mut Vec<Entry>, list: &ListDiff, watch: &BTreeSet<&str>) {
         all.push(folded(list.kind, field, changes));
     }
     for new in opened() {
-        let single: Vec<_> =
-            new.changes.iter().filter(|c| !by_field.contains_key(c.field.as_ref())).collect();
+        let is_vital = |change: &FieldChange| {
+            watch.contains(new.id.as_str()) && VITAL.contains(&change.field.as_ref())
+        };
+        let is_single = |change: &&FieldChange| {
+            is_vital(change) || !by_field.contains_key(change.field.as_ref())
+        };
+        let mut single: Vec<_> = new.changes.iter().filter(is_single).collect();
+        single.sort_by_key(|change| !is_vital(change));
         if !single.is_empty() {
             all.push(of_item(list.kind, new, &single, watch));
         }
@@ -129,7 +140,7 @@ fn folded(kind: Kind, field: &str, changes: &[&FieldChange]) -> Entry {
         }
         None => line += " changed",
     }
-    Entry { told, line, alarm: false, what: "folded", kind }
+    Entry { told, line, alarm: false, watched: false, what: "folded", kind }
 }
 
 fn of_item(kind: Kind, new: &Opened, changes: &[&FieldChange], watch: &BTreeSet<&str>) -> Entry {
@@ -147,6 +158,10 @@ fn of_item(kind: Kind, new: &Opened, changes: &[&FieldChange], watch: &BTreeSet<
     let said = steps.iter().take(3).map(|(field, old, new)| format!("{field} {}", step(old, new)));
     let more = if changes.len() > 3 { ", …" } else { "" };
     entry.line = format!("{}: {}{more}", entry.line, said.collect::<Vec<_>>().join(", "));
+    if entry.watched && changes.iter().any(|change| VITAL.contains(&change.field.as_ref())) {
+        entry.alarm = true;
+        entry.line.insert_str(0, "! ");
+    }
     entry
 }
 

@@ -4,10 +4,11 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio::task::JoinHandle;
 use url::Url;
 
-use super::deliver::client;
+use super::webhook::client;
 use crate::config::Notify;
 
 /// The longest that a ping may take.
@@ -16,32 +17,29 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// The pings of one run.
 #[derive(Debug)]
 pub struct Pings<'a> {
-    notify: &'a Notify,
-    started: Option<JoinHandle<()>>,
+    blocks: &'a [Notify],
+    started: Vec<JoinHandle<()>>,
 }
 
 impl<'a> Pings<'a> {
     /// Tells that a run begins, beside what follows.
-    pub fn start(notify: &'a Notify) -> Self {
-        let started = notify.ping_start.clone().map(|url| tokio::spawn(ping(url, "start")));
-        Self { notify, started }
+    pub fn start(blocks: &'a [Notify]) -> Self {
+        let urls = blocks.iter().filter_map(|block| block.ping_start.clone());
+        let started = urls.map(|url| tokio::spawn(ping(url, "start"))).collect();
+        Self { blocks, started }
     }
 
     /// Tells how it ended: for 5 seconds at most, and 5 more when it began just now.
     pub async fn end(self, exit_code: u8) {
-        if let Some(started) = self.started {
-            // In order, or the monitor would take the run for one that goes on.
-            let _ = started.await;
-        }
-        let (url, what) = match exit_code {
-            0 | 10 => (&self.notify.ping_success, "success"),
+        // In order, or the monitor would take the run for one that goes on.
+        join_all(self.started).await;
+        let ending = |block: &Notify| match exit_code {
+            0 | 10 => block.ping_success.clone().map(|url| ping(url, "success")),
             // Another poll of the account goes on: what becomes of it is for that one to tell.
-            75 => return,
-            _ => (&self.notify.ping_failure, "failure"),
+            75 => None,
+            _ => block.ping_failure.clone().map(|url| ping(url, "failure")),
         };
-        if let Some(url) = url {
-            ping(url.clone(), what).await;
-        }
+        join_all(self.blocks.iter().filter_map(ending)).await;
     }
 }
 

@@ -7,6 +7,10 @@ use crate::{
 
 /// The longest name, id or value that is told, in characters.
 const LONGEST: usize = 120;
+/// The longest reason or error that is told, in characters.
+pub(super) const LONGEST_REASON: usize = 500;
+/// The longest text for people, in bytes.
+const MOST_TEXT: usize = 3_000;
 
 /// `text` on one line, without control characters and those that turn the direction of writing,
 /// cut at 120 characters.
@@ -62,4 +66,20 @@ pub(super) fn counts(counts: &Counts) -> String {
     ];
     let some = all.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}"));
     some.collect::<Vec<_>>().join(", ")
+}
+
+/// As many lines as fit.
+pub(super) fn fitted(lines: &[String]) -> String {
+    let mut text = String::new();
+    for line in lines {
+        if text.len() + line.len() + "\n…".len() > MOST_TEXT {
+            text.push_str("\n…");
+            break;
+        }
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        text.push_str(line);
+    }
+    text
 }

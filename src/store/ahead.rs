@@ -8,7 +8,6 @@ use sqlx::{SqlSafeStr, SqlStr};
 use super::{
     conn::{Arg, Conn, Fault},
     open::Store,
-    outbox,
     queue::LAST_REFRESH,
 };
 use crate::{catalog::catalogue::Catalogue, error::Result, time::Timestamp};
@@ -26,7 +25,7 @@ pub struct Ahead {
     pub last_refresh: Option<Timestamp>,
     /// When the mirror wants to try again what has failed.
     pub retry: Option<Timestamp>,
-    /// When the oldest notice that waits may be tried.
+    /// When a notice that waits may be tried; see [`Store::next_notice`].
     pub notice: Option<Timestamp>,
 }
 
@@ -46,10 +45,6 @@ pub const NEXT_DEATH: &str = "SELECT min(expires_at) FROM assets \
 pub const NEXT_RETRY: &str = "SELECT min(next_attempt_at) FROM assets \
      WHERE state = 'failed' AND next_attempt_at IS NOT NULL";
 
-/// When the oldest notice that waits may be tried.
-pub const NEXT_NOTICE: &str = "SELECT coalesce(next_attempt_at, created_at) FROM notices \
-     WHERE delivered_at IS NULL ORDER BY notice_id LIMIT 1";
-
 /// Every statement of this file, by name.
 pub fn all() -> Vec<(String, SqlStr)> {
     let all = [
@@ -57,7 +52,6 @@ pub fn all() -> Vec<(String, SqlStr)> {
         ("LAST_WELL", LAST_WELL),
         ("NEXT_DEATH", NEXT_DEATH),
         ("NEXT_RETRY", NEXT_RETRY),
-        ("NEXT_NOTICE", NEXT_NOTICE),
     ];
     all.map(|(name, sql)| (name.to_owned(), sql.into_sql_str())).to_vec()
 }
@@ -96,7 +90,7 @@ async fn ahead(
         link_dies: time(conn, NEXT_DEATH, &[after.into()]).await?,
         last_refresh: time(conn, LAST_REFRESH, &[]).await?,
         retry: time(conn, NEXT_RETRY, &[]).await?,
-        notice: time(conn, NEXT_NOTICE, &[]).await?.map(|at| outbox::due(at, now)),
+        notice: None,
     })
 }
 

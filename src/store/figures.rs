@@ -32,12 +32,25 @@ pub struct Figures {
     pub expiring_links: i64,
     /// When the next of them dies.
     pub next_expiry: Option<Timestamp>,
-    /// Notices that wait to be delivered.
-    pub notices_waiting: i64,
-    /// When the oldest of them was written.
-    pub oldest_notice: Option<Timestamp>,
+    /// Of each receiver of notices that ever had one.
+    pub receivers: Vec<ReceiverFigures>,
     /// The size of the database, in bytes.
     pub database_bytes: i64,
+}
+
+/// The figures of a receiver of notices.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReceiverFigures {
+    /// Its name.
+    pub receiver: String,
+    /// Notices that wait to be delivered.
+    pub waiting: i64,
+    /// When the oldest of them was written.
+    pub oldest: Option<Timestamp>,
+    /// Notices that it accepted.
+    pub delivered: i64,
+    /// Deliveries tried.
+    pub attempts: i64,
 }
 
 /// The figures of an account's catalogue.
@@ -126,9 +139,10 @@ pub const KEPT_CONTENTS: &str = "SELECT count(*), CAST(coalesce(sum(bytes), 0) A
 pub const EXPIRING: &str = "SELECT count(*) FILTER (WHERE expires_at <= $2), min(expires_at) \
      FROM assets WHERE state <> 'mirrored' AND state IN ('pending', 'failed') AND expires_at > $1";
 
-/// Notices that wait.
-pub const WAITING: &str =
-    "SELECT count(*), min(created_at) FROM notices WHERE delivered_at IS NULL";
+/// Notices by receiver: waiting, since when, delivered, tries.
+pub const BY_RECEIVER: &str = "SELECT receiver, count(*) FILTER (WHERE delivered_at IS NULL), \
+     min(created_at) FILTER (WHERE delivered_at IS NULL), count(delivered_at), \
+     CAST(sum(attempts) AS BIGINT) FROM notices GROUP BY receiver ORDER BY receiver";
 
 /// Every statement of this file for an engine, by name.
 pub fn all(engine: Engine) -> Vec<(String, SqlStr)> {
@@ -139,7 +153,7 @@ pub fn all(engine: Engine) -> Vec<(String, SqlStr)> {
         ("ASSETS_BY_ROLE".to_owned(), ASSETS_BY_ROLE.into_sql_str()),
         ("KEPT_CONTENTS".to_owned(), KEPT_CONTENTS.into_sql_str()),
         ("EXPIRING".to_owned(), EXPIRING.into_sql_str()),
-        ("WAITING".to_owned(), WAITING.into_sql_str()),
+        ("BY_RECEIVER".to_owned(), BY_RECEIVER.into_sql_str()),
         ("database_size".to_owned(), engine.size().into_sql_str()),
     ];
     all.extend(Kind::ALL.map(|kind| (format!("items_by_state {kind}"), items_by_state(kind))));
@@ -209,8 +223,14 @@ async fn previews(conn: &mut Conn, all: &mut Figures, now: Timestamp) -> Result<
     if let Some(row) = conn.row(EXPIRING, &[now.into(), day.into()]).await? {
         (all.expiring_links, all.next_expiry) = (row.some_int(0)?, row.time(1)?);
     }
-    if let Some(row) = conn.row(WAITING, &[]).await? {
-        (all.notices_waiting, all.oldest_notice) = (row.some_int(0)?, row.time(1)?);
+    for row in conn.rows(BY_RECEIVER, &[]).await? {
+        all.receivers.push(ReceiverFigures {
+            receiver: row.some_text(0)?,
+            waiting: row.some_int(1)?,
+            oldest: row.time(2)?,
+            delivered: row.some_int(3)?,
+            attempts: row.some_int(4)?,
+        });
     }
     if let Some(row) = conn.row(engine.size(), &[]).await? {
         all.database_bytes = row.some_int(0)?;

@@ -321,14 +321,19 @@ fn asset_versions() -> Table {
 fn notices() -> Table {
     Table::new(
         "notices",
-        "messages to be delivered at least once: written with the poll they tell of, kept when delivered",
+        "messages to be delivered at least once, each to one receiver: written with the poll they tell of, kept when delivered",
         &["notice_id"],
         [
-            Column::new("notice_id", Integer, "1, 2, 3 …: the order of delivery"),
+            Column::new("notice_id", Integer, "1, 2, 3 …: for each receiver the order of delivery"),
             Column::new("poll_id", Integer, "poll it tells of").required(),
             ACCOUNT,
-            Column::new("kind", Text, "what it tells; one notice of a kind for each poll")
-                .required(),
+            Column::new("receiver", Text, "name of the receiver in the configuration").required(),
+            Column::new(
+                "kind",
+                Text,
+                "what it tells; one notice of a kind for each poll and receiver",
+            )
+            .required(),
             Column::new("body", Json, "the message, as JSON").required(),
             Column::new("created_at", Time, "when it was written").required(),
             Column::new("attempts", Integer, "deliveries tried").required(),

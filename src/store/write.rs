@@ -6,7 +6,7 @@ use super::{
     bulk::{AT_ONCE, Bulk, Column},
     conn::{Arg, Conn, Fault},
     lock::Session,
-    outbox::{self, Before, Draft},
+    outbox::{self, Before, Draft, Of},
     report::Report,
     row::PollRow,
     search, statements,
@@ -43,9 +43,9 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// The polls of the same catalogue before the poll `row`, which is not yet written.
-    pub async fn before(&mut self, row: &PollRow) -> Result<Before> {
-        let before = outbox::before(&mut self.store.conn, row).await;
+    /// What stands before a poll that is not yet written.
+    pub async fn before(&mut self, report: &Report) -> Result<Before> {
+        let before = outbox::before(&mut self.store.conn, report).await;
         before.map_err(|fault| self.store.trouble("read", &fault))
     }
 
@@ -61,7 +61,8 @@ impl Session<'_> {
 
     /// Writes notices of the poll `row`.
     pub async fn put_notices(&mut self, row: &PollRow, drafts: Vec<Draft>) -> Result<()> {
-        let put = outbox::put(&mut self.store.conn, row, drafts).await;
+        let of = Of { poll_id: row.poll_id, account: &row.account, at: row.finished_at };
+        let put = outbox::put(&mut self.store.conn, of, drafts).await;
         put.map_err(|fault| self.store.trouble("write", &fault))
     }
 

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{cache::Cached, previews::Previews, security::Access};
 use crate::{
-    catalog::catalogue::Catalogue,
+    metrics::Configured,
     mirror::Blobs,
     store::{
         Location,
@@ -46,8 +46,8 @@ pub struct App {
     pub(super) facets: Cached<FacetCounts>,
     /// The last pages, by their tags: the same page is made once between two polls.
     pub(super) pages: Cached<String>,
-    /// What is configured to be polled, which has metrics even before its first poll.
-    pub polled: Vec<(String, Catalogue)>,
+    /// What is configured, which has metrics even before its first poll.
+    pub configured: Configured,
 }
 
 /// The number of lists whose facets are cached.
@@ -63,6 +63,6 @@ impl App {
     pub fn new(location: Location, settings: GallerySettings, clock: Clock) -> Self {
         let reader = Reader::new(location);
         let (facets, pages) = (Cached::new(FACETS), Cached::new(PAGES));
-        Self { reader, settings, clock, facets, pages, polled: vec![] }
+        Self { reader, settings, clock, facets, pages, configured: Configured::default() }
     }
 }

@@ -177,7 +177,7 @@ async fn metrics_of(app: &App) -> Response<Body> {
             return plain(StatusCode::SERVICE_UNAVAILABLE, "the database cannot be read");
         }
     };
-    let mut response = Response::new(Body::from(metrics::text(&figures, &app.polled)));
+    let mut response = Response::new(Body::from(metrics::text(&figures, &app.configured)));
     let kind = HeaderValue::from_static(metrics::CONTENT_TYPE);
     response.headers_mut().insert(header::CONTENT_TYPE, kind);
     response

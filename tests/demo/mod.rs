@@ -309,7 +309,8 @@ pub async fn poll_of(
         archive: None,
         deadline: Duration::from_secs(60),
         patience: std::time::Duration::ZERO,
-        notify: None,
+        notify: &[],
+        key_expires_at: None,
     };
     poll(store, &Clock::new(move || at), &request, source).await.expect("polls");
 }

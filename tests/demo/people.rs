@@ -133,7 +133,8 @@ pub async fn saved(store: &mut Store, at: Timestamp, name: &str, body: Value, af
         archive: None,
         deadline: Duration::from_secs(60),
         patience: Duration::ZERO,
-        notify: None,
+        notify: &[],
+        key_expires_at: None,
     };
     let report = poll(store, &Clock::new(move || at), &request, source).await.expect("polls");
     assert_eq!(report.row.outcome, "succeeded", "{name}: {:?}", report.error);

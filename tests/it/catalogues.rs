@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use heygen_sync::{
     catalog::{catalogue::Catalogue, kind::Kind},
-    config::{ApiVersion, Version},
+    config::{ApiVersion, Notify, Version},
     poll::Report,
     verify::verify,
 };
@@ -78,7 +78,7 @@ on_both! {
 
     async fn a_refused_scope_fails_its_own_catalogue_and_is_noticed_once(world: World) {
         world.with_all();
-        world.notify.url = Some("https://notices.example/".parse().unwrap());
+        world.notify = vec![Notify { url: "https://notices.example/".parse().ok(), ..Notify::default() }];
         world.heygen.lists(|lists| drop(lists.refused.insert("/v3/voices", no_scope())));
         for _ in 0..3 {
             let [avatars, _, voices] = world.poll_all().await;

@@ -68,7 +68,7 @@ async fn eventful(home: &Home) -> String {
              next_attempt_at = '2026-01-02T03:04:05.678Z', last_error = 'none';
          INSERT INTO asset_versions SELECT url, '2026-01-02T03:04:05.678Z', 'ab', 'ab.webp',
              9007199254740993, NULL, NULL FROM assets;
-         INSERT INTO notices VALUES (1, 1, 'default', 'changes', '{\"a\":[1,2.5]}',
+         INSERT INTO notices VALUES (1, 1, 'default', 'webhook', 'changes', '{\"a\":[1,2.5]}',
              '2026-01-02T03:04:05.001Z', 3, NULL, NULL, 'no answer');
          UPDATE accounts SET digest = 'cd';
          UPDATE polls SET digest = 'cd' WHERE poll_id > 1",

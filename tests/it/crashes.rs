@@ -290,7 +290,8 @@ async fn a_poller_that_wakes_up_after_its_deadline_cannot_commit() {
             archive: None,
             deadline: Duration::from_secs(3),
             patience: std::time::Duration::ZERO,
-            notify: None,
+            notify: &[],
+            key_expires_at: None,
         };
         poll(&mut store, &Clock::system(), &request, source).await
     });

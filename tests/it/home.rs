@@ -166,6 +166,23 @@ impl Home {
         }
     }
 
+    /// Runs a statement beside the program.
+    pub async fn meddle(&self, sql: &str) {
+        use sqlx::{AssertSqlSafe, Connection};
+        let sql = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
+        match &self.server {
+            None => {
+                let url = format!("sqlite://{}", self.folder().join(&self.database).display());
+                let mut file = sqlx::SqliteConnection::connect(&url).await.unwrap();
+                sql.execute(&mut file).await.unwrap();
+            }
+            Some(server) => {
+                let mut server = sqlx::PgConnection::connect(server.url()).await.unwrap();
+                sql.execute(&mut server).await.unwrap();
+            }
+        }
+    }
+
     /// Waits until no program is connected any more: a server goes on with what a killed client has
     /// asked for, which may be the commit.
     pub async fn until_alone(&self) {

@@ -102,7 +102,9 @@ pub struct World {
     /// Whether polls feed the mirror.
     pub mirror: bool,
     /// Who is told.
-    pub notify: Notify,
+    pub notify: Vec<Notify>,
+    /// When the key expires, as polls are told.
+    pub key_expires_at: Option<Timestamp>,
     /// Where polls keep their answers.
     pub archive: Option<Arc<Archive>>,
     store: Store,
@@ -168,7 +170,8 @@ impl World {
             accepted: Accepted::None,
             version: Version::Fixed(ApiVersion::V2),
             mirror: false,
-            notify: Notify::default(),
+            notify: vec![],
+            key_expires_at: None,
             archive: None,
             store,
             client,
@@ -186,6 +189,11 @@ impl World {
         self.removals.after_polls = Some(1);
         self.heygen.paging(|paging| paging.plain = true);
         self
+    }
+
+    /// Whether its database is a file.
+    pub fn is_sqlite(&self) -> bool {
+        matches!(self.home, Home::Folder(_))
     }
 
     /// Whether it stands behind v3.
@@ -244,9 +252,10 @@ impl World {
         let clock = clock(&self.now);
         let source = Source::Api { client: &self.client, version: self.version, progress: &|_| () };
         let request = request(self.account, &self.removals, self.accepted, "manual");
-        let (archive, notify) = (self.archive.as_deref(), Some(&self.notify));
-        let catalogue = Some(self.catalogue);
-        let request = Request { catalogue, mirror: self.mirror, archive, notify, ..request };
+        let (archive, notify) = (self.archive.as_deref(), self.notify.as_slice());
+        let (catalogue, key_expires_at) = (Some(self.catalogue), self.key_expires_at);
+        let mirror = self.mirror;
+        let request = Request { catalogue, mirror, archive, notify, key_expires_at, ..request };
         poll(&mut self.store, &clock, &request, source).await
     }
 
@@ -277,7 +286,7 @@ impl World {
         let clock = clock(&self.now);
         let source = saved(body.into());
         let request = request(self.account, &self.removals, self.accepted, "file");
-        let (archive, notify) = (self.archive.as_deref(), Some(&self.notify));
+        let (archive, notify) = (self.archive.as_deref(), self.notify.as_slice());
         let request = Request { observed_at, archive, notify, ..request };
         poll(&mut self.store, &clock, &request, source).await
     }
@@ -555,6 +564,7 @@ fn request<'r>(
         archive: None,
         deadline,
         patience: Duration::ZERO,
-        notify: None,
+        notify: &[],
+        key_expires_at: None,
     }
 }

@@ -250,6 +250,11 @@ impl FakeHeyGen {
         Gate { arrived, open }
     }
 
+    /// Says when the key expires from now on.
+    pub fn key_expires(&self, at: &str) {
+        self.state().conversation.key_expires_at = Some(at.into());
+    }
+
     /// Announces the end of v2 from now on, in headers and in the body.
     pub fn deprecate(&self, message: &str, sunset: &str) {
         let mut state = self.state();

@@ -88,6 +88,8 @@ pub struct Conversation {
     /// What v2 answers, and v3 does not.
     pub v2_gone: Option<Refusal>,
     pub sunset: Option<String>,
+    /// What `/v3/api_keys/self` says; without it there is no such page.
+    pub key_expires_at: Option<String>,
     pub gzip: bool,
     pub requests: Vec<Request>,
     /// Requests that are being answered, and the most that ever were at once.
@@ -105,6 +107,7 @@ impl Default for Conversation {
             body: None,
             v2_gone: None,
             sunset: None,
+            key_expires_at: None,
             gzip: false,
             requests: Vec::new(),
             in_flight: (0, 0),
@@ -175,6 +178,15 @@ async fn answer(
 }
 
 fn respond(state: &mut State, uri: &Uri, headers: &HeaderMap) -> Response<Body> {
+    if uri.path() == "/v3/api_keys/self" {
+        // Failures asked for are of the lists.
+        let known = state.conversation.key_expires_at.as_ref();
+        let body =
+            known.map(|at| format!(r#"{{"data":{{"scope_mode":"all","expires_at":"{at}"}}}}"#));
+        let status = if body.is_some() { 200 } else { 404 };
+        let body = Body::from(body.unwrap_or_default());
+        return Response::builder().status(status).body(body).unwrap();
+    }
     let number = state.conversation.requests.len();
     match refusal(state, headers).map_or_else(|| body_for(state, uri), Err) {
         Ok((body, cut)) => list(&state.conversation, headers, number, body, cut),

@@ -62,8 +62,8 @@ pub enum Answer {
 struct Shared {
     came: Vec<Came>,
     answers: VecDeque<Answer>,
-    /// Told when the next request has come.
-    awaited: Option<oneshot::Sender<()>>,
+    /// Told when so many more requests have come.
+    awaited: Option<(usize, oneshot::Sender<()>)>,
 }
 
 /// See the head of the file. Answers 204 unless told otherwise.
@@ -120,8 +120,13 @@ impl Receiver {
 
     /// Ends when the next request has come.
     pub fn next(&self) -> oneshot::Receiver<()> {
+        self.after(1)
+    }
+
+    /// Ends when so many more requests have come, the last of which is not answered yet.
+    pub fn after(&self, requests: usize) -> oneshot::Receiver<()> {
         let (tell, told) = oneshot::channel();
-        self.shared.lock().unwrap().awaited = Some(tell);
+        self.shared.lock().unwrap().awaited = Some((requests, tell));
         told
     }
 
@@ -152,9 +157,14 @@ async fn take(
         let mut shared = shared.lock().unwrap();
         let body = String::from_utf8(body.to_vec()).unwrap();
         shared.came.push(Came { path: uri.path().to_owned(), headers, body });
-        if let Some(tell) = shared.awaited.take() {
-            let _ = tell.send(());
-        }
+        let answer = shared.awaited.take().and_then(|(requests, tell)| match requests {
+            0 | 1 => {
+                let _ = tell.send(());
+                None
+            }
+            more => Some((more - 1, tell)),
+        });
+        shared.awaited = answer;
         shared.answers.pop_front().unwrap_or(Answer::Status(204))
     };
     match answer {

@@ -1,7 +1,7 @@
 //! What a poll tells: when, of what, in which order, and how much at most.
 
 use heygen_sync::{
-    config::{Notify, Removals},
+    config::{Event, Notify, Removals},
     notify::MOST_BYTES,
 };
 use serde_json::Value;
@@ -12,28 +12,28 @@ use crate::{
 };
 
 /// Somebody is to be told; where is no matter.
-fn told(watch: &[&str]) -> Notify {
+pub fn told(watch: &[&str]) -> Vec<Notify> {
     let watch = watch.iter().map(|id| (*id).to_owned()).collect();
-    Notify { url: Some("https://example.org/hook".parse().unwrap()), watch, ..Notify::default() }
+    vec![Notify { url: "https://example.org/hook".parse().ok(), watch, ..Notify::default() }]
 }
 
 /// The notices so far: kind and message.
-async fn notices(world: &mut World) -> Vec<(String, Value)> {
+pub async fn notices(world: &mut World) -> Vec<(String, Value)> {
     let rows = world.query("SELECT kind, body FROM notices ORDER BY notice_id").await;
     let text = |cell: &Option<String>| cell.clone().unwrap();
     rows.iter().map(|row| (text(&row[0]), serde_json::from_str(&text(&row[1])).unwrap())).collect()
 }
 
-async fn kinds(world: &mut World) -> Vec<String> {
+pub async fn kinds(world: &mut World) -> Vec<String> {
     notices(world).await.into_iter().map(|(kind, _)| kind).collect()
 }
 
 /// The data of the last notice.
-async fn last(world: &mut World) -> Value {
+pub async fn last(world: &mut World) -> Value {
     notices(world).await.pop().unwrap().1["data"].clone()
 }
 
-fn text(data: &Value) -> &str {
+pub fn text(data: &Value) -> &str {
     data["text"].as_str().unwrap()
 }
 
@@ -91,6 +91,7 @@ on_both! {
 
     async fn a_field_that_changed_on_many_items_is_one_line(world: World) {
         world.notify = told(&[]);
+        world.notify[0].events = vec![Event::Changes];
         for n in 0..40 {
             world.heygen.add_avatar(&format!("a{n}"), |_| ());
             world.heygen.set(Kind::Avatar, &format!("a{n}"), "gender", "unknown");
@@ -206,6 +207,7 @@ on_both! {
 
     async fn no_notice_is_longer_than_stated_however_much_changed(world: World) {
         world.notify = told(&[]);
+        world.notify[0].events = vec![Event::Changes];
         world.removals.max_share = 1.0;
         let nasty = "\"\\\u{1}é".repeat(200);
         for n in 0..300 {

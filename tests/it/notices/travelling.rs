@@ -10,21 +10,27 @@ use heygen_sync::{
 use super::receiver::{Answer, Came, Receiver, SECRET};
 use crate::{fake::Kind, home::at_home, world::World};
 
-fn notify(receiver: &Receiver) -> Notify {
+pub fn notify(receiver: &Receiver) -> Vec<Notify> {
+    vec![named("webhook", receiver)]
+}
+
+/// A receiver of this name.
+pub fn named(name: &str, receiver: &Receiver) -> Notify {
     Notify {
+        name: Some(name.into()),
         url: Some(receiver.url().parse().unwrap()),
         secret_env: Some("NOTIFY_SECRET".into()),
         ..Notify::default()
     }
 }
 
-fn sources(secret: &str) -> Sources {
+pub fn sources(secret: &str) -> Sources {
     let env = Env::from_iter([("NOTIFY_SECRET", secret)]);
     let none = std::path::PathBuf::from("/nonexistent");
     Sources { config: None, database: None, env, working_dir: none.clone(), system_dir: none }
 }
 
-async fn delivered(world: &mut World) -> Delivered {
+pub async fn delivered(world: &mut World) -> Delivered {
     let (clock, notify) = (world.clock(), world.notify.clone());
     deliver(world.store(), &clock, &notify, &sources(SECRET)).await
 }
@@ -115,8 +121,8 @@ mod on_engines {
             world.heygen.add_avatar("B", |_| ());
             world.poll().await;
             let now = world.now();
-            let ahead = world.store().ahead(&[], Duration::ZERO, now).await.unwrap();
-            assert_eq!(ahead.notice, Some(now), "it is due");
+            let next = world.store().next_notice(&["webhook"], now).await.unwrap();
+            assert_eq!(next, Some(now), "it is due");
             assert_eq!(delivered(&mut world).await, Delivered { accepted: 2, refused: false });
             assert_eq!(receiver.polls(), [1, 1, 2]);
             // Half an hour, the longest pause, is waited for.
@@ -242,9 +248,9 @@ at_home! {
         let ran = home.run_with(&secret, &["-v", "sync"]);
         assert!(!ran.stderr.contains(&base), "{ran:?}");
         let status = home.run_with(&secret, &["status", "--format", "table"]).stdout;
-        assert!(status.contains("notices   2 wait since "), "{status}");
+        assert!(status.contains("notices   2 wait for webhook since "), "{status}");
         let checked = home.run(&["check", "--format", "csv"]);
-        assert!(checked.stdout.contains("notices,failed,notify: the variable"), "{checked:?}");
+        assert!(checked.stdout.contains("notices to 'webhook',failed,notify 'webhook': the variable"), "{checked:?}");
     }
 
     async fn a_monitor_hears_of_a_database_that_cannot_be_opened(home: Home) {

@@ -75,5 +75,5 @@ VALUES
 INSERT INTO asset_versions (url, fetched_at, sha256, file, bytes)
 VALUES ('https://cdn/a2', '2026-11-01T05:00:03.000Z', 'ab', 'sha256/ab/a2.png', 7);
 
-INSERT INTO notices (notice_id, poll_id, account, kind, body, created_at)
-VALUES (1, 2, 'default', 'changes', '{"changed":1}', '2026-11-02T05:00:01.000Z');
+INSERT INTO notices (notice_id, poll_id, account, receiver, kind, body, created_at)
+VALUES (1, 2, 'default', 'webhook', 'changes', '{"changed":1}', '2026-11-02T05:00:01.000Z');

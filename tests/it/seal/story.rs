@@ -85,7 +85,8 @@ impl Polled {
                 archive: None,
                 deadline: Duration::from_secs(60),
                 patience: std::time::Duration::ZERO,
-                notify: None,
+                notify: &[],
+                key_expires_at: None,
             };
             match poll(&mut self.store, &self.clock, &request, source).await {
                 // Another test may just be starting a process: until that has begun to run its

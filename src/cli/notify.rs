@@ -1,0 +1,72 @@
+//! `notify test`: a sample to each receiver.
+
+use clap::{Args, Subcommand};
+
+use super::{
+    context::Context,
+    output::{Format, Rows},
+};
+use crate::{
+    error::{Error, Result, caught, gravest},
+    notify::send_sample,
+};
+
+/// Try the receivers of notices
+#[derive(Debug, Args)]
+pub struct Notify {
+    #[command(subcommand)]
+    command: NotifyCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum NotifyCommand {
+    /// Send a sample to each receiver and print how each went
+    #[command(after_help = "Examples:
+  heygen-sync notify test
+  heygen-sync notify test ops --format json
+
+Exit code 0 when all accepted it, 69 when one did not, 78 when one is not set up.")]
+    Test {
+        /// Only these receivers
+        receivers: Vec<String>,
+        /// Output format
+        #[arg(long, value_enum)]
+        format: Option<Format>,
+    },
+}
+
+impl Notify {
+    pub(super) async fn run(self, context: &Context) -> Result<u8> {
+        let NotifyCommand::Test { receivers, format } = self.command;
+        let (config, _, _) = context.config()?;
+        let all: Vec<_> = config.notify.iter().filter(|block| block.has_receiver()).collect();
+        let names: Vec<&str> = all.iter().map(|block| block.name()).collect();
+        if names.is_empty() {
+            return Err(Error::config(
+                "no receiver of notices is configured: add a [[notify]] block to config.toml",
+            ));
+        }
+        if let Some(unknown) = receivers.iter().find(|name| !names.contains(&name.as_str())) {
+            return Err(Error::usage(format!(
+                "no receiver is called '{unknown}' (there are: {})",
+                names.join(", ")
+            )));
+        }
+        let is_wanted = |name: &str| receivers.is_empty() || receivers.iter().any(|n| n == name);
+        let columns = ["receiver", "kind", "verdict", "detail"];
+        let mut rows = Rows::new(Format::or_default(format), columns)?;
+        let mut codes = vec![];
+        for block in all.into_iter().filter(|block| is_wanted(block.name())) {
+            let sent = caught(send_sample(block, &context.sources, &context.clock)).await;
+            let (verdict, detail) = match &sent {
+                Ok(()) => ("accepted", ""),
+                Err(error) => ("failed", error.message.as_str()),
+            };
+            let kind = block.kind.as_str();
+            rows.row(vec![block.name().into(), kind.into(), verdict.into(), detail.into()])?;
+            codes.extend(sent.err().map(|error| error.kind.exit_code()));
+        }
+        rows.finish("")?;
+        Ok(gravest(codes))
+    }
+}

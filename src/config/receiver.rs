@@ -1,0 +1,138 @@
+//! How a receiver of notices is reached: its URL and its secret, read anew whenever it is asked.
+
+use std::path::{Path, PathBuf};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use lettre::message::Mailbox;
+use secrecy::{ExposeSecret, SecretSlice, SecretString};
+use url::Url;
+
+use super::{
+    Sources, keys,
+    notify::{Form, Notify},
+    values,
+};
+use crate::error::{Error, Result};
+
+/// How a receiver is reached.
+pub enum Receiver<'a> {
+    /// Signed JSON to this URL, with this key.
+    Webhook(Url, SecretSlice<u8>),
+    /// Slack's form to this URL.
+    Slack(Url),
+    /// An e-mail.
+    Email(Mail),
+    /// A program and its arguments.
+    Command(&'a [String]),
+}
+
+/// How an e-mail is sent.
+pub struct Mail {
+    /// The mail server, with the user and the password, where it has one.
+    pub server: Url,
+    /// Who sends it.
+    pub from: Mailbox,
+    /// Who gets it.
+    pub to: Vec<Mailbox>,
+}
+
+impl Notify {
+    /// The receiver, its secrets read anew at each call.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Config`] where a URL or a secret is missing or cannot be read.
+    pub fn receiver(&self, sources: &Sources) -> Result<Receiver<'_>> {
+        self.reached(sources).map_err(|error| error.context(format!("notify '{}'", self.name())))
+    }
+
+    fn reached(&self, sources: &Sources) -> Result<Receiver<'_>> {
+        Ok(match self.kind {
+            Form::Command => Receiver::Command(&self.command),
+            Form::Slack => Receiver::Slack(self.where_it_is(sources)?),
+            Form::Webhook => {
+                let secret = self.secret(sources)?.ok_or_else(|| {
+                    Error::config(
+                        "a webhook is signed: set secret_env or secret_file, or kind = \"slack\"",
+                    )
+                })?;
+                Receiver::Webhook(self.where_it_is(sources)?, key(&secret)?)
+            }
+            Form::Email => {
+                let from = self.from.as_deref().and_then(|from| from.parse().ok());
+                let from = from.ok_or_else(|| Error::config("set from to an address"))?;
+                let to = self.to.iter().filter_map(|to| to.parse().ok()).collect();
+                Receiver::Email(Mail { server: self.server(sources)?, from, to })
+            }
+        })
+    }
+
+    /// The mail server. The password is asked for where the URL names a user without one.
+    fn server(&self, sources: &Sources) -> Result<Url> {
+        let mut server = self.where_it_is(sources)?;
+        if server.username().is_empty() || server.password().is_some() {
+            return Ok(server);
+        }
+        let missing = || Error::config("the URL names a user: set secret_env or secret_file");
+        let password = self.secret(sources)?.ok_or_else(missing)?;
+        // A URL of this kind has a host, and so may have a password.
+        let _ = server.set_password(Some(password.expose_secret()));
+        Ok(server)
+    }
+
+    fn where_it_is(&self, sources: &Sources) -> Result<Url> {
+        if let Some(url) = &self.url {
+            return Ok(url.clone());
+        }
+        let text = match (&self.url_env, &self.url_file) {
+            (Some(name), _) => from_env(sources, name, "url_env"),
+            (None, Some(file)) => keys::from_file(&sources.working_dir.join(file)),
+            (None, None) => Err(Error::config("set url, url_env or url_file")),
+        }?;
+        let url = values::guarded(text.expose_secret()).filter(|url| self.kind.takes(url));
+        url.ok_or_else(|| {
+            Error::config(
+                "what url_env or url_file holds is no URL that may be used: it begins with https://, \
+                 for e-mail with smtp:// or smtps://",
+            )
+        })
+    }
+
+    /// The secret of the two keys, else systemd's credential of the receiver or of all.
+    fn secret(&self, sources: &Sources) -> Result<Option<SecretString>> {
+        let secret = match (&self.secret_env, &self.secret_file) {
+            (Some(_), Some(_)) => Err(Error::config("set secret_env or secret_file, not both")),
+            (Some(name), None) => from_env(sources, name, "secret_env"),
+            (None, Some(file)) => keys::from_file(&sources.working_dir.join(file)),
+            (None, None) => match self.credential(sources) {
+                Some(file) => keys::from_file(&file),
+                None => return Ok(None),
+            },
+        };
+        secret.map(Some)
+    }
+
+    fn credential(&self, sources: &Sources) -> Option<PathBuf> {
+        let folder = Path::new(sources.env.get("CREDENTIALS_DIRECTORY")?);
+        let names = [format!("notify_secret_{}", self.name()), "notify_secret".to_owned()];
+        names.iter().map(|name| folder.join(name)).find(|file| file.exists())
+    }
+}
+
+fn from_env(sources: &Sources, name: &str, key: &str) -> Result<SecretString> {
+    match sources.env.get(name) {
+        Some(secret) => keys::judge(secret, &format!("the variable of {key}")),
+        None => Err(Error::config(format!("the variable that {key} names is not set or empty"))),
+    }
+}
+
+/// The key that signs: what `whsec_` and base64 stand for, as the Standard Webhooks write it, else
+/// the secret as it is.
+fn key(secret: &SecretString) -> Result<SecretSlice<u8>> {
+    let secret = secret.expose_secret();
+    match secret.strip_prefix("whsec_") {
+        None => Ok(SecretSlice::from(secret.as_bytes().to_vec())),
+        Some(encoded) => STANDARD.decode(encoded).map(SecretSlice::from).map_err(|_| {
+            Error::config("the secret begins with whsec_, but base64 does not follow: copy it anew")
+        }),
+    }
+}

@@ -1,0 +1,106 @@
+//! A message to a program: JSON on its standard input. Exit code 0 accepts it. When its time is over,
+//! or this program ends, the whole process group is killed.
+
+use std::{process::Stdio, time::Duration};
+
+use serde_json::Value as Json;
+use tokio::{
+    io::AsyncWriteExt,
+    process::{Child, Command},
+};
+
+/// What a program gets of the environment: no key of ours is among it.
+const PASSED_ON: [&str; 9] =
+    ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "TZ", "TMPDIR"];
+
+/// Runs the program once; else why the message was not accepted.
+pub(super) async fn run(
+    command: &[String],
+    message: &Json,
+    timeout: Duration,
+) -> Result<(), String> {
+    let Some((program, arguments)) = command.split_first() else {
+        return Err("no command is configured".into());
+    };
+    let variables = PASSED_ON.iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
+    let mut process = Command::new(program);
+    #[cfg(unix)]
+    process.process_group(0);
+    let child = process
+        .args(arguments)
+        .env_clear()
+        .envs(variables)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|fault| format!("the command cannot be started: {}", fault.kind()))?;
+    let mut group = Group::of(&child);
+    let ended = tokio::time::timeout(timeout, told(child, message.to_string())).await;
+    match ended {
+        Ok(Ok(status)) => {
+            // What it left running on purpose may go on.
+            group.release();
+            match status.code() {
+                Some(0) => Ok(()),
+                Some(code) => Err(format!("the command ended with exit code {code}")),
+                None => Err("the command was killed by a signal".into()),
+            }
+        }
+        Ok(Err(fault)) => Err(format!("the command cannot be run: {}", fault.kind())),
+        Err(_) => Err(format!(
+            "the command did not end within {} s and was killed",
+            timeout.as_secs_f64()
+        )),
+    }
+}
+
+/// Writes the message and waits for the end. A program need not read what it is told.
+async fn told(mut child: Child, message: String) -> std::io::Result<std::process::ExitStatus> {
+    let stdin = child.stdin.take();
+    let write = async {
+        if let Some(mut stdin) = stdin {
+            let _ = stdin.write_all(message.as_bytes()).await;
+        }
+    };
+    let (ended, ()) = tokio::join!(child.wait(), write);
+    ended
+}
+
+/// A process group that ends when this is dropped; elsewhere than on Unix the process alone does.
+#[cfg(unix)]
+struct Group(Option<rustix::process::Pid>);
+
+#[cfg(not(unix))]
+struct Group;
+
+#[cfg(unix)]
+impl Group {
+    fn of(child: &Child) -> Self {
+        let id = child.id().and_then(|id| i32::try_from(id).ok());
+        Self(id.and_then(rustix::process::Pid::from_raw))
+    }
+
+    fn release(&mut self) {
+        self.0 = None;
+    }
+}
+
+#[cfg(not(unix))]
+impl Group {
+    fn of(_: &Child) -> Self {
+        Self
+    }
+
+    fn release(&mut self) {}
+}
+
+#[cfg(unix)]
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(group) = self.0 {
+            // It may have ended by itself.
+            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! A message as an e-mail: plain text and HTML, both from one template, over SMTP.
+
+use std::{
+    error::Error as StdError,
+    time::{Duration, SystemTime},
+};
+
+use askama::Template;
+use lettre::{
+    AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor,
+    message::{
+        Mailbox, MultiPart,
+        header::{HeaderName, HeaderValue},
+    },
+    transport::smtp::{Error as SmtpError, extension::ClientId},
+};
+use serde_json::Value as Json;
+
+use super::words::short;
+use crate::{
+    config::Mail,
+    error::{Error, Result},
+    system::host,
+    time::Timestamp,
+};
+
+/// Sends e-mails to the receivers of one block.
+pub(super) struct Mailer {
+    transport: AsyncSmtpTransport<Tokio1Executor>,
+    from: Mailbox,
+    to: Vec<Mailbox>,
+    timeout: Duration,
+}
+
+impl Mailer {
+    /// # Errors
+    /// [`crate::error::Kind::Config`]: TLS cannot be set up, or the URL is none of a mail server.
+    pub fn new(mail: Mail, timeout: Duration) -> Result<Self> {
+        let Mail { server, from, to } = mail;
+        // What went wrong may quote the URL.
+        let unusable = |_| Error::config("notify: the URL of the mail server cannot be used");
+        let builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(server.as_str());
+        let transport = builder
+            .map_err(unusable)?
+            .hello_name(ClientId::Domain(host()))
+            .timeout(Some(timeout))
+            .build();
+        Ok(Self { transport, from, to, timeout })
+    }
+
+    /// Sends a message; else why it was not accepted, without what the server said.
+    pub async fn send(&self, message: &Json, now: Timestamp) -> Result<(), String> {
+        let mail = self.mail(message, now).map_err(|_| "it cannot be written as an e-mail")?;
+        let sent = tokio::time::timeout(self.timeout, self.transport.send(mail)).await;
+        let late =
+            || format!("the mail server did not answer within {} s", self.timeout.as_secs_f64());
+        match sent {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(fault)) if fault.is_timeout() => Err(late()),
+            Ok(Err(fault)) => Err(fault_in_words(&fault)),
+            Err(_) => Err(late()),
+        }
+    }
+
+    fn mail(&self, message: &Json, now: Timestamp) -> Result<Message, lettre::error::Error> {
+        let body = Body::of(message);
+        let id = message["id"].as_str().unwrap_or_default();
+        let millis = Duration::from_millis(u64::try_from(now.millis()).unwrap_or_default());
+        let automatic = HeaderName::new_from_ascii_str("Auto-Submitted");
+        let builder = Message::builder()
+            .from(self.from.clone())
+            .date(SystemTime::UNIX_EPOCH + millis)
+            .message_id(Some(format!("<{id}@heygen-sync>")))
+            .raw_header(HeaderValue::new(automatic, "auto-generated".into()))
+            .subject(body.subject());
+        let builder = self.to.iter().fold(builder, |builder, to| builder.to(to.clone()));
+        builder.multipart(MultiPart::alternative_plain_html(body.plain(), body.html()))
+    }
+}
+
+/// What a mail says.
+struct Body {
+    alarms: Vec<String>,
+    lines: Vec<String>,
+    about: String,
+}
+
+impl Body {
+    fn of(message: &Json) -> Self {
+        let data = &message["data"];
+        let text = data["text"].as_str().unwrap_or_default();
+        let (alarms, lines) =
+            text.lines().map(str::to_owned).partition(|line| line.starts_with("! "));
+        let kind = message["type"].as_str().unwrap_or_default();
+        let at = message["timestamp"].as_str().unwrap_or_default();
+        let poll =
+            data["poll_id"].as_i64().map_or(String::new(), |poll| format!(" of poll {poll}"));
+        let about = format!("heygen-sync: {kind}{poll}, {at}");
+        Self { alarms, lines, about }
+    }
+
+    fn subject(&self) -> String {
+        let first = self.alarms.first().or(self.lines.first());
+        format!("heygen-sync: {}", short(first.map_or("", String::as_str)))
+    }
+
+    fn plain(&self) -> String {
+        let Self { alarms, lines, about } = self;
+        rendered(Plain { html: false, alarms, lines, about }.render())
+    }
+
+    fn html(&self) -> String {
+        let Self { alarms, lines, about } = self;
+        rendered(Html { html: true, alarms, lines, about }.render())
+    }
+}
+
+/// Rendering to a text does not fail.
+fn rendered(text: askama::Result<String>) -> String {
+    text.unwrap_or_default()
+}
+
+#[derive(Template)]
+#[template(path = "mail.html", escape = "none")]
+struct Plain<'a> {
+    html: bool,
+    alarms: &'a [String],
+    lines: &'a [String],
+    about: &'a str,
+}
+
+#[derive(Template)]
+#[template(path = "mail.html", escape = "html")]
+struct Html<'a> {
+    html: bool,
+    alarms: &'a [String],
+    lines: &'a [String],
+    about: &'a str,
+}
+
+/// By kind and code: what a server says may hold anything.
+fn fault_in_words(fault: &SmtpError) -> String {
+    match fault.status() {
+        Some(code) => format!("the mail server answered {code}"),
+        None if is_of_tls(fault) => {
+            "the mail server's certificate is not trusted, or it speaks no TLS".into()
+        }
+        None if fault.is_client() => {
+            "the mail server does not offer what is asked for (TLS, a way to log in)".into()
+        }
+        None => "the mail server cannot be reached, or the connection broke off".into(),
+    }
+}
+
+/// Whether TLS is at fault, which the library gives as a connection that failed.
+fn is_of_tls(fault: &SmtpError) -> bool {
+    let is_of_rustls = |cause: &(dyn StdError + 'static)| {
+        let inner = cause.downcast_ref::<std::io::Error>().and_then(|fault| fault.get_ref());
+        cause.is::<rustls::Error>() || inner.is_some_and(|inner| inner.is::<rustls::Error>())
+    };
+    let mut cause = fault.source();
+    while let Some(one) = cause {
+        if is_of_rustls(one) {
+            return true;
+        }
+        cause = one.source();
+    }
+    fault.is_tls()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn both_parts_have_each_line_and_html_is_escaped() {
+        let text = "! watched avatar \"<b>\" (z) is removed\ndefault: 1 added, 1 removed\navatar (c) added";
+        let message = json!({"id": "msg_1", "type": "changes", "timestamp": "2026-01-01T00:00:00.000Z",
+            "data": {"text": text, "poll_id": 7}});
+        let body = Body::of(&message);
+        assert_eq!(body.subject(), "heygen-sync: ! watched avatar \"<b>\" (z) is removed");
+        let about = "heygen-sync: changes of poll 7, 2026-01-01T00:00:00.000Z";
+        assert_eq!(body.plain(), format!("{text}\n\n{about}"));
+        let html = body.html();
+        assert!(
+            html.contains(
+                "<p><strong>! watched avatar &#34;&#60;b&#62;&#34; (z) is removed</strong></p>\n"
+            ),
+            "{html}"
+        );
+        assert!(html.contains("\n<p>avatar (c) added</p>\n") && html.contains(about), "{html}");
+    }
+}

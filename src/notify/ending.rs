@@ -1,0 +1,97 @@
+//! What is known of an end that comes: of a version of the API, by its own announcement, or of a
+//! key, where the API gives its expiry date. Each is told once to each receiver.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use serde_json::{Value as Json, json};
+
+use super::words::{LONGEST_REASON, cut};
+use crate::{heygen::sunset, store::report::Report, time::Timestamp};
+
+/// A key that expires within this time is told.
+const SOON: Duration = Duration::from_secs(14 * 24 * 60 * 60);
+
+/// An end that comes or has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Ending {
+    what: &'static str,
+    catalogue: String,
+    at: Option<String>,
+    text: String,
+}
+
+impl Ending {
+    pub fn json(&self) -> Json {
+        let Self { what, catalogue, at, text } = self;
+        json!({"what": what, "catalogue": catalogue, "at": at, "text": text})
+    }
+}
+
+/// What tells an ending from others: its date, else its text without numbers, which may count days.
+fn key(ending: &Json) -> String {
+    let text = |key: &str| ending[key].as_str().unwrap_or_default();
+    let when = match text("at") {
+        "" => text("text").chars().filter(|c| !c.is_ascii_digit()).collect(),
+        at => at.to_owned(),
+    };
+    // A key is the same for all catalogues.
+    let catalogue = if text("what") == "key_expires" { "" } else { text("catalogue") };
+    format!("{} {catalogue} {when}", text("what"))
+}
+
+/// All that is known with a poll, and of when the key expires by the API.
+pub(super) fn known(report: &Report, key_expires_at: Option<Timestamp>) -> Vec<Ending> {
+    let row = &report.row;
+    let of = |what, at: Option<Timestamp>, text: String| Ending {
+        what,
+        catalogue: row.catalogue.clone(),
+        at: at.map(|at| at.to_string()),
+        text,
+    };
+    let announced = row.warning.as_deref().map(|warning| {
+        let text = cut(warning, LONGEST_REASON);
+        of("deprecated", sunset::over_from(warning), format!("HeyGen announces: {text}"))
+    });
+    let switched = report.switched_to.map(|version| {
+        let version = version.as_str();
+        of(
+            "taken_over",
+            None,
+            format!("the version before is gone: {version} of the API is read from now on"),
+        )
+    });
+    let now = row.observed_at.or(row.finished_at);
+    let soon = key_expires_at.filter(|at| now.is_some_and(|now| *at <= now.plus(SOON)));
+    let expires = soon.map(|at| {
+        let text = format!("the API key expires at {at}: make another one in time");
+        of("key_expires", Some(at), text)
+    });
+    [announced, switched, expires].into_iter().flatten().collect()
+}
+
+/// Those that `receiver` was not told of; `told` is what each receiver was told.
+pub(super) fn not_told(
+    known: Vec<Ending>,
+    receiver: &str,
+    told: &[(String, String)],
+) -> Vec<Ending> {
+    if known.is_empty() {
+        return known;
+    }
+    let own = told.iter().filter(|(name, _)| name == receiver);
+    let bodies = own.filter_map(|(_, body)| serde_json::from_str::<Json>(body).ok());
+    let endings = bodies.flat_map(|body| match &body["data"]["endings"] {
+        Json::Array(endings) => endings.iter().map(key).collect(),
+        _ => vec![],
+    });
+    let told: BTreeSet<String> = endings.collect();
+    known.into_iter().filter(|ending| !told.contains(&key(&ending.json()))).collect()
+}
+
+/// The text for people; `None` where there is nothing to tell.
+pub(super) fn text(whose: &str, endings: &[Ending]) -> Option<String> {
+    endings.first()?;
+    let lines: Vec<String> =
+        endings.iter().map(|ending| format!("{whose}: {}", ending.text)).collect();
+    Some(lines.join("\n"))
+}

@@ -1,0 +1,66 @@
+//! How a message reaches a receiver, by the receiver's kind. Another kind is another arm here and a
+//! file beside this one.
+
+use std::time::Duration;
+
+use reqwest::Client;
+use serde_json::Value as Json;
+
+use super::{command, email, webhook};
+use crate::{
+    config::{Form, Notify, Receiver, Sources},
+    error::Result,
+    time::Timestamp,
+};
+
+/// The longest that a delivery may take unless configured otherwise; mail servers like to wait.
+const TIMEOUT: Duration = Duration::from_secs(10);
+const EMAIL_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What a delivery to one receiver needs.
+pub(super) struct Sender<'a> {
+    way: Way<'a>,
+    timeout: Duration,
+}
+
+enum Way<'a> {
+    Http(Client, Receiver<'a>),
+    Email(email::Mailer),
+    Command(&'a [String]),
+}
+
+impl<'a> Sender<'a> {
+    /// # Errors
+    /// [`crate::error::Kind::Config`]: a secret cannot be read, or TLS cannot be set up.
+    pub fn new(block: &'a Notify, sources: &Sources) -> Result<Self> {
+        let usual = if block.kind == Form::Email { EMAIL_TIMEOUT } else { TIMEOUT };
+        let timeout = block.timeout.unwrap_or(usual);
+        let way = match block.receiver(sources)? {
+            Receiver::Email(mail) => Way::Email(email::Mailer::new(mail, timeout)?),
+            Receiver::Command(command) => Way::Command(command),
+            Receiver::Webhook(url, key) => {
+                Way::Http(webhook::client(&url, timeout)?, Receiver::Webhook(url, key))
+            }
+            Receiver::Slack(url) => {
+                Way::Http(webhook::client(&url, timeout)?, Receiver::Slack(url))
+            }
+        };
+        Ok(Self { way, timeout })
+    }
+
+    /// The longest that one delivery takes.
+    pub fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// Sends a message; else why it was not accepted, without a secret.
+    pub async fn send(&self, message: &Json, now: Timestamp) -> Result<(), String> {
+        match &self.way {
+            Way::Http(http, receiver) => {
+                webhook::send(http, receiver, message, now, self.timeout).await
+            }
+            Way::Email(mailer) => mailer.send(message, now).await,
+            Way::Command(command) => command::run(command, message, self.timeout).await,
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! That a catalogue has had no good poll for long: told once, with the last good poll or, where none
+//! was good, the first. The polls themselves may leave no row (no key, no database), so that the
+//! round looks at it and not the poll.
+
+use serde_json::json;
+
+use super::message::Message;
+use crate::{
+    catalog::catalogue::Catalogue,
+    config::{Event, Notify},
+    error::Result,
+    store::{
+        Store,
+        outbox::{Draft, Since},
+    },
+    time::{Clock, Timestamp},
+    words::duration,
+};
+
+/// Writes what is stale of the accounts and catalogues that are polled. Never an error: what goes
+/// wrong is logged.
+pub async fn tell_stale(
+    store: &mut Store,
+    clock: &Clock,
+    blocks: &[Notify],
+    polled: &[(String, Catalogue)],
+) {
+    if !blocks.iter().any(|block| block.stale_after.is_some() && block.has_receiver()) {
+        return;
+    }
+    for (account, catalogue) in polled {
+        if let Err(error) = tell(store, clock.now(), blocks, account, *catalogue).await {
+            tracing::error!("whether polls are missing is not told: {error}");
+            return;
+        }
+    }
+}
+
+async fn tell(
+    store: &mut Store,
+    now: Timestamp,
+    blocks: &[Notify],
+    account: &str,
+    catalogue: Catalogue,
+) -> Result<()> {
+    let Some(since) = store.since(account, catalogue).await? else { return Ok(()) };
+    let is_due = |block: &&Notify| {
+        let late = block.stale_after.is_some_and(|after| since.at.plus(after) < now);
+        let told = since.told.iter().any(|name| name == block.name());
+        late && !told && block.wants(Event::Stale, account)
+    };
+    let due = blocks.iter().filter(is_due);
+    let drafts: Vec<_> =
+        due.map(|block| draft(block.name(), account, catalogue, &since, now)).collect();
+    match drafts.is_empty() {
+        true => Ok(()),
+        false => store.put_stale(account, catalogue, &since, now, drafts).await,
+    }
+}
+
+fn draft(
+    receiver: &str,
+    account: &str,
+    catalogue: Catalogue,
+    since: &Since,
+    now: Timestamp,
+) -> Draft {
+    let (whose, at) = (catalogue.of(&super::words::short(account)), since.at);
+    let age = u64::try_from(now.millis() - at.millis()).unwrap_or_default();
+    // Whole minutes are enough.
+    let age = duration(std::time::Duration::from_secs(age / 60_000 * 60));
+    let text = match since.good {
+        true => format!("{whose}: no good poll for {age}; the last one was at {at}"),
+        false => format!("{whose}: no good poll for {age}, since the first one began at {at}"),
+    };
+    let about = (account, catalogue, since.poll_id);
+    let message =
+        Message::new(receiver, Event::Stale.as_str(), about, since.digest.as_deref(), Some(now));
+    let last_good = since.good.then(|| at.to_string());
+    message.with("last_good_at", json!(last_good)).finish(text, vec![])
+}

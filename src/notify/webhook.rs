@@ -1,0 +1,106 @@
+//! A message over HTTP: signed by the rules of Standard Webhooks, or in Slack's form.
+
+use std::time::Duration;
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use hmac::{Hmac, KeyInit, Mac};
+use reqwest::{Client, redirect};
+use secrecy::ExposeSecret;
+use serde_json::{Value as Json, json};
+use sha2::Sha256;
+use url::Url;
+
+use crate::{
+    config::Receiver,
+    error::{Error, Result},
+    time::Timestamp,
+};
+
+/// Sends a message; else why it was not accepted, without the URL.
+pub(super) async fn send(
+    http: &Client,
+    receiver: &Receiver<'_>,
+    message: &Json,
+    now: Timestamp,
+    timeout: Duration,
+) -> Result<(), String> {
+    let request = match receiver {
+        Receiver::Slack(url) => http.post(url.clone()).body(slack(message)),
+        Receiver::Webhook(url, key) => {
+            let id = message["id"].as_str().unwrap_or_default();
+            let seconds = (now.millis() / 1000).to_string();
+            let text = message.to_string();
+            http.post(url.clone())
+                .header("webhook-id", id)
+                .header("webhook-timestamp", &seconds)
+                .header("webhook-signature", sign(key.expose_secret(), id, &seconds, &text))
+                .body(text)
+        }
+        Receiver::Email(_) | Receiver::Command(_) => return Err("not sent over HTTP".into()),
+    };
+    let request = request.header("content-type", "application/json");
+    let response = request.send().await.map_err(|fault| fault_in_words(&fault, timeout))?;
+    match response.status() {
+        status if status.is_success() => Ok(()),
+        status => Err(format!("the receiver answered HTTP {}", status.as_u16())),
+    }
+}
+
+/// A client for a secret URL: it follows no redirect, and in the clear goes through no proxy.
+pub(super) fn client(url: &Url, timeout: Duration) -> Result<Client> {
+    let mut builder = Client::builder()
+        .user_agent(concat!("heygen-sync/", env!("CARGO_PKG_VERSION")))
+        .redirect(redirect::Policy::none())
+        .timeout(timeout)
+        .connect_timeout(timeout);
+    if url.scheme() == "http" {
+        builder = builder.no_proxy();
+    }
+    builder.build().map_err(|_| {
+        Error::config("cannot set up TLS; install the system's CA certificates (ca-certificates)")
+    })
+}
+
+/// The signature of Standard Webhooks: over id, time and body, each after a dot.
+fn sign(key: &[u8], id: &str, seconds: &str, body: &str) -> String {
+    // An HMAC takes keys of any length.
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else { return String::new() };
+    mac.update(format!("{id}.{seconds}.{body}").as_bytes());
+    format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))
+}
+
+/// The text for people, in which a name can be no command of Slack's.
+fn slack(body: &Json) -> String {
+    let text = body["data"]["text"].as_str().unwrap_or_default();
+    let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    json!({ "text": text }).to_string()
+}
+
+fn fault_in_words(fault: &reqwest::Error, timeout: Duration) -> String {
+    match fault {
+        fault if fault.is_timeout() => {
+            format!("the receiver did not answer within {} s", timeout.as_secs_f64())
+        }
+        fault if fault.is_connect() => "the receiver cannot be reached".into(),
+        _ => "the connection to the receiver broke off".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_signature_is_that_of_the_published_example() {
+        let key = STANDARD.decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap_or_default();
+        let signed =
+            sign(&key, "msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330", r#"{"test": 2432232314}"#);
+        assert_eq!(signed, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+    }
+
+    #[test]
+    fn a_name_is_no_command_of_slacks() {
+        let body = json!({"data": {"text": "<!channel> & co"}});
+        assert_eq!(slack(&body), r#"{"text":"&lt;!channel&gt; &amp; co"}"#);
+    }
+}
