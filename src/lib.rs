@@ -38,7 +38,7 @@
 //! # The modules, and which of them may use which
 //!
 //! ```text
-//! main → cli → { daemon, web, mcp } → { poll → notify, verify, feed, metrics, ids } → archive → { heygen, mirror, store, config } → catalog → { error, time, words, system }
+//! main → cli → { daemon, web, mcp } → answers → { poll → notify, verify, feed, metrics, ids } → archive → { heygen, mirror, store, config } → catalog → { error, time, words, system }
 //! ```
 //!
 //! | module | is for | does not know |
@@ -47,6 +47,7 @@
 //! | [`daemon`] | when work is due, and how it ends; metrics and health over HTTP | SQL, how a list is polled |
 //! | [`web`] | the gallery: pages, security, caching; its facets are in [`store::browse::facets`] | SQL, HeyGen, the key |
 //! | [`mcp`] | the tools for agents, by the Model Context Protocol | SQL, HeyGen, the key |
+//! | [`answers`] | what programs are answered: by the tools for agents and by the API | SQL, HTTP |
 //! | [`poll`] | the steps above; which version of the API is read (`version`) | SQL, HTTP, printing |
 //! | [`notify`] | what is told of a poll (`message`), and how a channel delivers it (`deliver`); pings | SQL, how a list is polled |
 //! | [`verify`] | whether seals, history and tables agree | SQL, printing, how to mend |
@@ -104,6 +105,7 @@
 // They panic where a stream is closed or its disk is full.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
+pub mod answers;
 pub mod archive;
 pub mod catalog;
 pub mod cli;

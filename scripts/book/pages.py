@@ -42,7 +42,7 @@ def page(source: Path, pages: dict[str, str]) -> str:
             raise SystemExit(f"{source}: {target} does not exist")
         if file in pages:
             target = pages[file]
-        elif file.startswith("docs/screenshots/"):
+        elif file.startswith("docs/screenshots/") or file == "docs/openapi.json":
             target = file.removeprefix("docs/")
         else:
             target = f"{REPOSITORY}/blob/main/{file}"
@@ -130,6 +130,7 @@ def main(program: str, folder: Path) -> None:
     for name, text in made.items():
         (source / name).write_text(text.replace("(config.toml)", f"({REPOSITORY}/blob/main/config.toml)"))
     shutil.copytree("docs/screenshots", source / "screenshots")
+    shutil.copy("docs/openapi.json", source)
     listed = set(re.findall(r"\(([^)]+\.md)\)", (source / "SUMMARY.md").read_text()))
     left = set(pages.values()) - listed - {"SUMMARY.md"}
     if left:

@@ -175,7 +175,10 @@ fn a_path_that_begins_with_the_home_folder_leads_there() {
     let files = [&config.serve.token_file, secret_file, url_file, &config.metrics.textfile];
     let files = files.into_iter().chain([&config.accounts[0].api_key_file, &config.publish.file]);
     let files: Vec<&str> = files.map(|file| file.as_ref().unwrap().to_str().unwrap()).collect();
-    assert_eq!(files, ["/home/me/t", "/home/me/s", "/home/me/u", "/home/me/p", "/home/me/k", "/home/me/c"]);
+    assert_eq!(
+        files,
+        ["/home/me/t", "/home/me/s", "/home/me/u", "/home/me/p", "/home/me/k", "/home/me/c"]
+    );
     let archived = of_file("[archive]\nstore = \"~/a\"\n").env(&[("HOME", "/home/me")]).load();
     assert_eq!(archived.archive.store, "/home/me/a");
     let error = of_file(text).error();

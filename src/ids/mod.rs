@@ -74,6 +74,10 @@ pub enum State {
 }
 
 impl State {
+    /// Every state.
+    pub const ALL: [Self; 5] =
+        [Self::Listed, Self::Missing, Self::Removed, Self::NotReady, Self::Unknown];
+
     /// Its word in the output.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -6,7 +6,6 @@
 
 mod answers;
 mod arguments;
-mod redact;
 mod tools;
 
 use std::{sync::Arc, time::Duration};
@@ -26,6 +25,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use self::{arguments::Arguments, tools::TOOLS};
 use crate::{
+    answers::redact,
     error::{Error, Result, caught},
     store::{Location, Store},
     time::Clock,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use rmcp::model::{Tool as Described, ToolAnnotations};
 use serde_json::{Map, Value as Json, json};
 
+pub use crate::answers::MOST;
 use crate::catalog::kind::Kind;
 
 /// A tool.
@@ -49,8 +50,6 @@ pub enum Takes {
     Values,
 }
 
-/// The most rows of an answer.
-pub const MOST: usize = 200;
 /// The rows of an answer without `limit`.
 pub const USUAL: usize = 20;
 

@@ -91,11 +91,26 @@ const SCHEMA_UNTIL: &str = "SELECT s.kind, s.field, s.change, s.json_type, p.obs
      FROM schema_changes AS s JOIN polls AS p ON p.poll_id = s.poll_id \
      WHERE s.account = $1 AND p.observed_at <= $2 ORDER BY s.poll_id, s.kind, s.field";
 
-/// The items that were not removed at a time, by id: (account, time), or one of them: (account, time,
-/// id). docs/time-travel.md has the same condition for everybody's use.
-fn items_at(kind: Kind, one: bool) -> SqlStr {
+/// Which of the items at a time are read.
+#[derive(Clone, Copy)]
+enum Which {
+    /// All of them.
+    All,
+    /// The one of an id.
+    One,
+    /// Those after an id, at most so many.
+    After,
+}
+
+/// The items that were not removed at a time, by id: (account, time), and for some of them (id) and
+/// (limit). docs/time-travel.md has the same condition for everybody's use.
+fn items_at(kind: Kind, which: Which) -> SqlStr {
     let (table, id) = (kind.history, kind.id);
-    let own = if one { format!(" AND item.{id} = $3") } else { String::new() };
+    let (own, limit) = match which {
+        Which::All => (String::new(), ""),
+        Which::One => (format!(" AND item.{id} = $3"), ""),
+        Which::After => (format!(" AND item.{id} > $3"), " LIMIT $4"),
+    };
     AssertSqlSafe(format!(
         "SELECT item.{id}, item.version, item.valid_from, \
          (SELECT one.valid_from FROM {table} AS one WHERE one.account = item.account \
@@ -105,8 +120,18 @@ fn items_at(kind: Kind, one: bool) -> SqlStr {
           AND news.opened_by <> 'learned'), item.extra, {} \
          FROM {table} AS item WHERE item.account = $1 \
          AND item.valid_from <= $2 AND (item.valid_to IS NULL OR item.valid_to > $2){own} \
-         ORDER BY item.{id}",
+         ORDER BY item.{id}{limit}",
         statements::columns(kind, "item.")
+    ))
+    .into_sql_str()
+}
+
+/// How many items were not removed at a time: (account, time).
+fn count_at(kind: Kind) -> SqlStr {
+    AssertSqlSafe(format!(
+        "SELECT count(*) FROM {} WHERE account = $1 AND valid_from <= $2 \
+         AND (valid_to IS NULL OR valid_to > $2)",
+        kind.history
     ))
     .into_sql_str()
 }
@@ -134,8 +159,10 @@ pub fn all() -> Vec<(String, SqlStr)> {
     .map(|(name, sql)| (name.to_owned(), sql.into_sql_str()))
     .to_vec();
     for kind in Kind::ALL {
-        all.push((format!("items_at {kind}"), items_at(kind, false)));
-        all.push((format!("item_at {kind}"), items_at(kind, true)));
+        all.push((format!("items_at {kind}"), items_at(kind, Which::All)));
+        all.push((format!("item_at {kind}"), items_at(kind, Which::One)));
+        all.push((format!("items_after {kind}"), items_at(kind, Which::After)));
+        all.push((format!("count_at {kind}"), count_at(kind)));
     }
     all.extend(Kind::ALL.map(|kind| (format!("all_versions {kind}"), all_versions(kind))));
     all
@@ -148,6 +175,11 @@ impl Store {
         let begun = self.conn.execute(begin, &[]).await;
         begun.map_err(|fault| self.trouble("read", &fault))?;
         Ok(Snapshot { store: self })
+    }
+
+    /// The reading that has begun, as one at a point in time.
+    pub fn reading(&mut self) -> Snapshot<'_> {
+        Snapshot { store: self }
     }
 
     /// When the first poll began: what tells one history from another for good. `None` before it.
@@ -201,7 +233,34 @@ impl Snapshot<'_> {
         each: impl FnMut(ItemState) -> Result<()>,
     ) -> Result<()> {
         let args: [Arg<'_>; 2] = [moment.account.as_str().into(), moment.observed_at.into()];
-        self.each(items_at(kind, false), &args, |row| item_state(row, kind), each).await
+        self.each(items_at(kind, Which::All), &args, |row| item_state(row, kind), each).await
+    }
+
+    /// The items after an id that were not removed at `moment`, at most `limit`, by id.
+    pub async fn items_after(
+        &mut self,
+        kind: Kind,
+        moment: &Moment,
+        after: &str,
+        limit: usize,
+    ) -> Result<Vec<ItemState>> {
+        let (mut found, limit) = (vec![], i64::try_from(limit).unwrap_or(i64::MAX));
+        let args =
+            [moment.account.as_str().into(), moment.observed_at.into(), after.into(), limit.into()];
+        let keep = |item| {
+            found.push(item);
+            Ok(())
+        };
+        self.each(items_at(kind, Which::After), &args, |row| item_state(row, kind), keep).await?;
+        Ok(found)
+    }
+
+    /// How many items were not removed at `moment`.
+    pub async fn count(&mut self, kind: Kind, moment: &Moment) -> Result<i64> {
+        let args = [moment.account.as_str().into(), moment.observed_at.into()];
+        let row = self.store.conn.row(count_at(kind), &args).await;
+        let count = row.and_then(|row| row.map_or(Ok(0), |row| row.some_int(0)));
+        count.map_err(|fault| self.store.trouble("read", &fault))
     }
 
     /// The item of this id, if it was not removed at `moment`.
@@ -218,7 +277,7 @@ impl Snapshot<'_> {
             found = Some(item);
             Ok(())
         };
-        self.each(items_at(kind, true), &args, read, keep).await?;
+        self.each(items_at(kind, Which::One), &args, read, keep).await?;
         Ok(found)
     }
 

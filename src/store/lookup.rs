@@ -3,17 +3,17 @@
 use sqlx::AssertSqlSafe;
 
 use super::{
-    browse::sql::Sql,
+    browse::{
+        items::{FullItem, full_item},
+        sql::Sql,
+    },
     conn::{Fault, Row},
     open::Store,
-    search,
-    standing::fields,
-    statements,
+    search, statements,
 };
 use crate::{
-    catalog::{column::Holds, item::Fields, kind::Kind, search::words},
+    catalog::{column::Holds, kind::Kind, search::words},
     error::{Error, Result},
-    time::Timestamp,
 };
 
 /// Which items are looked up.
@@ -33,31 +33,12 @@ pub struct Lookup {
     pub limit: usize,
 }
 
-/// An item in its last known state.
-#[derive(Clone, Debug)]
-pub struct Item {
-    /// The account.
-    pub account: String,
-    /// Its id.
-    pub id: String,
-    /// When it was first seen.
-    pub first_seen_at: Timestamp,
-    /// When it was last added, changed or restored.
-    pub changed_at: Timestamp,
-    /// Since when it is not listed.
-    pub missing_since: Option<Timestamp>,
-    /// When it was removed.
-    pub removed_at: Option<Timestamp>,
-    /// Its values.
-    pub fields: Fields,
-}
-
 impl Store {
     /// The items of a kind that fit, by account and id.
     ///
     /// # Errors
     /// [`crate::error::Kind::Usage`] for a column that the kind does not have.
-    pub async fn look_up(&mut self, kind: Kind, lookup: &Lookup) -> Result<Vec<Item>> {
+    pub async fn look_up(&mut self, kind: Kind, lookup: &Lookup) -> Result<Vec<FullItem>> {
         let engine = self.conn.engine();
         let mut sql = Sql::new(engine);
         let text = statement(&mut sql, kind, lookup)?;
@@ -87,8 +68,8 @@ fn statement<'a>(sql: &mut Sql<'a>, kind: Kind, lookup: &'a Lookup) -> Result<St
         conditions.push(format!("(account, {id}) > ({account}, {after})"));
     }
     Ok(format!(
-        "SELECT account, {id}, first_seen_at, changed_at, missing_since, removed_at, extra, {} \
-         FROM {table} AS i WHERE {} ORDER BY account, {id} LIMIT {}",
+        "SELECT {id}, version, valid_from, first_seen_at, changed_at, missing_since, removed_at, \
+         account, extra, {} FROM {table} AS i WHERE {} ORDER BY account, {id} LIMIT {}",
         statements::columns(kind, ""),
         conditions.join(" AND "),
         lookup.limit
@@ -121,14 +102,6 @@ fn has_value<'a>(sql: &mut Sql<'a>, kind: Kind, name: &str, value: &'a String) -
     })
 }
 
-fn read(row: &Row, kind: Kind) -> Result<Item, Fault> {
-    Ok(Item {
-        account: row.some_text(0)?,
-        id: row.some_text(1)?,
-        first_seen_at: row.some_time(2)?,
-        changed_at: row.some_time(3)?,
-        missing_since: row.time(4)?,
-        removed_at: row.time(5)?,
-        fields: fields(row, kind, 7, 6)?,
-    })
+fn read(row: &Row, kind: Kind) -> Result<FullItem, Fault> {
+    full_item(row, kind, &row.some_text("account")?)
 }

@@ -32,7 +32,7 @@ impl Ask {
     pub(super) fn take(view: &View, pairs: &mut QueryPairs) -> Result<Self, BadParameter> {
         Ok(match view {
             View::Overview => Self::Overview,
-            View::Grid(kind) => Self::Grid(GridQuery::take(pairs, *kind)?),
+            View::Grid(kind) => Self::Grid(GridQuery::take(pairs, &[*kind])?),
             View::Item(..) => Self::Item(params::take_versions(pairs)?),
             View::Changes => Self::Changes(ChangesQuery::take(pairs)?),
             View::Polls => Self::Polls(params::take_page(pairs)?),

@@ -16,7 +16,7 @@ use super::{
     query_pairs::{BadParameter, QueryPairs},
     response::tagged,
     route,
-    view::{context, url},
+    view::context,
     viewpoint::Viewpoint,
 };
 use crate::{
@@ -43,7 +43,7 @@ pub(super) async fn atom(app: &Arc<App>, request: &Parts) -> Result<Response<Bod
     pairs.finish()?;
     let mut reading = app.reader.page().await?;
     let stamp = reading.stamp().await?;
-    let tag = etag::tag(&stamp, "", &url(request));
+    let tag = etag::tag(&stamp, "", &etag::url(request));
     if etag::matches(&request.headers, &tag) {
         reading.end().await;
         return Ok(tagged(Response::new(Body::empty()), StatusCode::NOT_MODIFIED, &tag));

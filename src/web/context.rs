@@ -71,11 +71,7 @@ impl PageContext<'_> {
 
     /// The moments to which the facets refer: days from midnight, so a page is the same all day.
     pub fn moments(&self) -> Moments {
-        Moments {
-            poll: self.polled_at(),
-            first: self.first_poll_at(),
-            reference: words::start_of_day(self.reference()),
-        }
+        self.good.moments(words::start_of_day(self.reference()))
     }
 
     /// Whether the last good poll is too long ago.

@@ -32,7 +32,7 @@ impl ErrorFormat {
         match format {
             None => Self::Page,
             Some(DataFormat::Csv) => Self::Plain,
-            Some(DataFormat::Json | DataFormat::Ndjson) => Self::Json,
+            Some(DataFormat::Ndjson) => Self::Json,
         }
     }
 

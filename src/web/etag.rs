@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, header, request::Parts};
 use sha2::{Digest, Sha256};
 
 use super::assets;
@@ -16,6 +16,11 @@ pub fn tag(stamp: &Stamp, moment: &str, url: &str) -> String {
         hash.update([0]);
     }
     format!("W/\"{}\"", &hex(&hash.finalize())[..32])
+}
+
+/// The path and the query of a request.
+pub fn url(request: &Parts) -> String {
+    request.uri.path_and_query().map(ToString::to_string).unwrap_or_default()
 }
 
 /// The build: the version, and when the program's file was written.

@@ -1,4 +1,4 @@
-//! Any view as csv, json or ndjson: all of its rows, streamed one by one.
+//! Any view as csv or ndjson: all of its rows, streamed one by one.
 //!
 //! The columns are those of the tables and of the command line. Exports have connections of their own
 //! and a time limit, so a slow client delays no page.
@@ -91,7 +91,6 @@ pub fn empty(view: &View, wanted: ExportRequest) -> Option<Response<Body>> {
     let mut text = vec![];
     match wanted.format {
         DataFormat::Csv => csv_line(&mut text, columns(view).iter().map(|name| (*name).to_owned())),
-        DataFormat::Json => text.extend_from_slice(b"[]\n"),
         DataFormat::Ndjson => {}
     }
     let mut response = described(view, wanted.format);

@@ -11,10 +11,13 @@
 //!   [`change_form`], [`held`], [`numbers`], [`briefs`], [`pic`], [`users`], [`anchor`], [`marked`]
 //! - addresses (pure): [`route`], [`params`], [`query_pairs`], [`viewpoint`], [`ask`]
 //! - text (pure): [`words`], [`compare`], [`diffs`], [`chart`]
+//! - for programs: [`api`], to which [`api_link`] leads
 //! - errors: [`failure`], [`message`], [`error_page`]
 //! - HTTP: [`response`], [`etag`], [`cache`]
 
 pub mod anchor;
+pub mod api;
+pub mod api_link;
 pub mod app;
 pub mod ask;
 pub mod assets;

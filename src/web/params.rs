@@ -69,7 +69,8 @@ pub const ORDERS: [(&str, &str, Order); 4] = [
     ("id", "Id", Order::Id),
 ];
 const LAYOUTS: [(&str, Layout); 2] = [("grid", Layout::Grid), ("table", Layout::Table)];
-const CHANGES: [(&str, &str); 4] =
+/// The kinds of changes: word, value.
+pub const CHANGES: [(&str, &str); 4] =
     [("added", "added"), ("changed", "changed"), ("removed", "removed"), ("restored", "restored")];
 
 /// How a kind is shown if nothing is chosen: what has no pictures as rows.
@@ -81,23 +82,25 @@ pub fn usual(kind: Kind) -> Layout {
 }
 
 impl GridQuery {
-    /// Takes all parameters of a kind's list.
-    pub fn take(pairs: &mut QueryPairs, kind: Kind) -> Result<Self, BadParameter> {
+    /// Takes all parameters of a list of these kinds.
+    pub fn take(pairs: &mut QueryPairs, kinds: &[Kind]) -> Result<Self, BadParameter> {
         let none = pairs.many("none");
-        let no_column = |name: &&String| !kind.columns.iter().any(|known| known.name == **name);
+        let has = |name: &str| kinds.iter().any(|kind| kind.column(name).is_some());
+        let no_column = |name: &&String| !has(name);
         if let Some(name) = none.iter().find(no_column) {
             return Err(bad("none", &format!("is a field; this list has no field '{name}'")));
         }
         let q = pairs.one("q")?.unwrap_or_default();
         let mut filter = ItemFilter::new(q, none);
-        for facet in facets::of(kind) {
+        for facet in facets::FACETS.iter().filter(|facet| facet.column.is_none_or(has)) {
             filter.choose(facet, take_facet(pairs, facet)?);
         }
+        let usual = kinds.first().map(|kind| usual(*kind));
         let orders = ORDERS.map(|(word, _, order)| (word, order));
         Ok(Self {
             filter,
             order: pairs.word("sort", &orders)?.unwrap_or_default(),
-            layout: pairs.word("view", &LAYOUTS)?.filter(|layout| *layout != usual(kind)),
+            layout: pairs.word("view", &LAYOUTS)?.filter(|layout| Some(*layout) != usual),
             page: pairs.page()?,
         })
     }
@@ -274,7 +277,7 @@ mod tests {
     fn grid(query: &str) -> Result<GridQuery, BadParameter> {
         let mut pairs = QueryPairs::parse(query)?;
         Viewpoint::take(&mut pairs, now())?;
-        let grid = GridQuery::take(&mut pairs, Kind::AVATAR)?;
+        let grid = GridQuery::take(&mut pairs, &[Kind::AVATAR])?;
         pairs.finish()?;
         Ok(grid)
     }

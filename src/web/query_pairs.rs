@@ -27,24 +27,33 @@ pub fn can_be_asked(value: &str) -> bool {
 pub struct QueryPairs(Vec<(String, String)>);
 
 impl QueryPairs {
-    /// Decodes a query string.
+    /// Decodes a query string; an empty parameter counts as absent.
     pub fn parse(query: &str) -> Result<Self, BadParameter> {
-        let mut pairs = vec![];
-        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let mut pairs = Self::strict(query)?;
+        if let Some((name, _)) = pairs.all().find(|(_, value)| value.len() > LONGEST) {
+            return Err(bad(name, &format!("is longer than {LONGEST} bytes")));
+        }
+        pairs.0.retain(|(_, value)| !value.is_empty());
+        Ok(pairs)
+    }
+
+    /// Decodes a query string.
+    pub fn strict(query: &str) -> Result<Self, BadParameter> {
+        let pairs = query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let name = decoded(name).unwrap_or_else(|| name.to_owned());
             let value = decoded(value).ok_or_else(|| bad(&name, "is not text in UTF-8"))?;
-            if value.contains('\0') {
-                return Err(bad(&name, "contains the character NUL"));
+            match value.contains('\0') {
+                true => Err(bad(&name, "contains the character NUL")),
+                false => Ok((name, value)),
             }
-            if value.len() > LONGEST {
-                return Err(bad(&name, &format!("is longer than {LONGEST} bytes")));
-            }
-            if !value.is_empty() {
-                pairs.push((name, value));
-            }
-        }
-        Ok(Self(pairs))
+        });
+        Ok(Self(pairs.collect::<Result<_, _>>()?))
+    }
+
+    /// The pairs that were not taken yet.
+    pub fn all(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     /// The pairs that can be decoded.

@@ -12,22 +12,18 @@ use crate::{
 pub enum DataFormat {
     /// Comma-separated values with a header.
     Csv,
-    /// One JSON array.
-    Json,
     /// One JSON object a line.
     Ndjson,
 }
 
 impl DataFormat {
     /// All, as the footer lists them.
-    pub const ALL: [(&'static str, Self); 3] =
-        [("csv", Self::Csv), ("json", Self::Json), ("ndjson", Self::Ndjson)];
+    pub const ALL: [(&'static str, Self); 2] = [("csv", Self::Csv), ("ndjson", Self::Ndjson)];
 
     /// The media type.
     pub fn content_type(self) -> &'static str {
         match self {
             Self::Csv => "text/csv; charset=utf-8",
-            Self::Json => "application/json",
             Self::Ndjson => "application/x-ndjson",
         }
     }
@@ -59,6 +55,8 @@ pub enum View {
 pub enum Route {
     /// A view, as a page or exported.
     View(View, Option<DataFormat>),
+    /// A view with `.json` behind it: the API has it.
+    Json(View),
     /// `/file/{sha256}`
     File(String),
     /// `/preview/{account}/{kind}/{id}/{version}/{role}`
@@ -139,6 +137,9 @@ fn of_segment(segment: &str) -> Option<Kind> {
 }
 
 fn with_format(segment: &str, view: impl Fn(&str) -> Option<View>) -> Route {
+    if let Some(view) = segment.strip_suffix(".json").and_then(&view) {
+        return Route::Json(view);
+    }
     let (name, format) = split_format(segment);
     match (view(name), format) {
         (Some(View::Overview), None) => Route::Moved("/".into()),
@@ -157,6 +158,9 @@ fn split_format(segment: &str) -> (&str, Option<DataFormat>) {
 
 /// An id that was typed or pasted is redirected to its canonical spelling.
 fn item(kind: Kind, segment: &str) -> Route {
+    if let Some(id) = segment.strip_suffix(".json").and_then(id_from_path) {
+        return Route::Json(View::Item(kind, id));
+    }
     let (name, format) = split_format(segment);
     let Some(id) = id_from_path(name) else { return Route::Unknown };
     let proper = id_to_path(&id);
@@ -210,7 +214,7 @@ mod tests {
             Route::View(View::Grid(Kind::AVATAR), Some(DataFormat::Csv))
         );
         assert_eq!(route("/polls/12"), page(View::Poll(12)));
-        assert_eq!(route("/polls/12.json"), Route::View(View::Poll(12), Some(DataFormat::Json)));
+        assert_eq!(route("/polls/12.json"), Route::Json(View::Poll(12)));
         assert_eq!(route("/polls/012"), Route::Unknown);
         assert_eq!(route("/polls/x"), Route::Unknown);
         assert_eq!(

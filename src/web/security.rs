@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 /// Who has access.
 #[derive(Debug, Clone)]
 pub struct Access {
-    /// The password that a browser must send, with any user name.
+    /// The password that a browser must send, with any user name, and the bearer token of the API.
     pub token: Option<SecretString>,
     /// Whether a proxy controls access.
     pub behind_proxy: bool,
@@ -77,17 +77,21 @@ impl Access {
     fn knows_token(&self, headers: &HeaderMap) -> bool {
         let Some(token) = &self.token else { return true };
         let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let Some((scheme, encoded)) = given.and_then(|value| value.split_once(' ')) else {
+        let Some((scheme, given)) = given.and_then(|value| value.split_once(' ')) else {
             return false;
         };
-        let decoded = STANDARD.decode(encoded.trim()).ok();
-        let decoded = decoded.filter(|_| scheme.eq_ignore_ascii_case("basic"));
+        let is = |name: &str| scheme.eq_ignore_ascii_case(name);
+        let token = token.expose_secret().as_bytes();
+        if is("bearer") {
+            return same(given.trim().as_bytes(), token);
+        }
+        let decoded = STANDARD.decode(given.trim()).ok().filter(|_| is("basic"));
         let Some(colon) = decoded.as_ref().and_then(|pair| pair.iter().position(|b| *b == b':'))
         else {
             return false;
         };
         let password = decoded.as_deref().map(|pair| &pair[colon + 1..]).unwrap_or_default();
-        same(password, token.expose_secret().as_bytes())
+        same(password, token)
     }
 }
 
@@ -176,6 +180,7 @@ mod tests {
         let admits = |value: Option<&str>| access.admits(&Method::GET, &headers("h", value), false);
         assert_eq!(admits(Some(&basic("anyone:sesame:x"))), None);
         assert_eq!(admits(Some(&basic(":sesame:x"))), None);
+        assert_eq!(admits(Some("bearer sesame:x")), None);
         for wrong in
             [None, Some("Basic !"), Some("Bearer x"), Some(&basic("sesame:x")), Some(&basic("a:"))]
         {

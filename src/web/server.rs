@@ -7,6 +7,8 @@ use axum::{
     body::Body,
     extract::{Request, State},
     http::{HeaderValue, Response, StatusCode, header, request::Parts},
+    middleware::{Next, from_fn_with_state},
+    response::IntoResponse,
 };
 use tower_http::{
     catch_panic::CatchPanicLayer,
@@ -17,7 +19,10 @@ use tower_http::{
 };
 
 use super::{
+    api::{self, problem::Problem},
+    api_link::api_link,
     app::App,
+    ask::Ask,
     assets,
     atom::atom,
     cache,
@@ -25,10 +30,12 @@ use super::{
     failure::PageFailure,
     files,
     previews::{self, NoPreview},
+    query_pairs::QueryPairs,
     response::{moved, plain},
-    route::{Route, route},
+    route::{Route, View, route},
     security::{self, Refusal},
     view::viewed,
+    viewpoint::Viewpoint,
 };
 use crate::{
     error::{Error, Result},
@@ -45,8 +52,9 @@ fn router(app: Arc<App>) -> Router {
         .and(NotForContentType::const_new("video/"))
         .and(NotForContentType::const_new("audio/"))
         .and(NotForContentType::const_new("application/octet-stream"));
-    Router::new()
+    api::router()
         .fallback(answer)
+        .layer(from_fn_with_state(app.clone(), guarded))
         .layer(CompressionLayer::new().compress_when(small))
         .layer(CatchPanicLayer::custom(|_| plain(StatusCode::INTERNAL_SERVER_ERROR, "broken")))
         .with_state(app)
@@ -85,9 +93,14 @@ pub async fn serve(
     }
 }
 
-async fn answer(State(app): State<Arc<App>>, request: Request) -> Response<Body> {
-    let (request, _) = request.into_parts();
-    let mut response = checked(&app, &request).await;
+/// Refuses who has no access, and adds the headers of every answer.
+async fn guarded(State(app): State<Arc<App>>, request: Request, next: Next) -> Response<Body> {
+    let open = matches!(route(request.uri().path()), Route::Live | Route::Ready);
+    let refusal = app.settings.access.admits(request.method(), request.headers(), open);
+    let mut response = match refusal {
+        Some(refusal) => refused(refusal, is_api(request.uri().path())),
+        None => next.run(request).await,
+    };
     for (name, value) in security::HEADERS {
         response.headers_mut().insert(name, value);
     }
@@ -98,13 +111,14 @@ async fn answer(State(app): State<Arc<App>>, request: Request) -> Response<Body>
     response
 }
 
-async fn checked(app: &Arc<App>, request: &Parts) -> Response<Body> {
-    let route = route(request.uri.path());
-    let open = matches!(route, Route::Live | Route::Ready);
-    if let Some(refusal) = app.settings.access.admits(&request.method, &request.headers, open) {
-        return refused(refusal);
-    }
-    match route {
+fn is_api(path: &str) -> bool {
+    path.starts_with("/api/")
+}
+
+async fn answer(State(app): State<Arc<App>>, request: Request) -> Response<Body> {
+    let (request, _) = request.into_parts();
+    let (app, request) = (&app, &request);
+    match route(request.uri.path()) {
         Route::Live => plain(StatusCode::OK, "ok"),
         Route::Ready => ready(app).await,
         Route::Metrics => metrics_of(app).await,
@@ -112,7 +126,15 @@ async fn checked(app: &Arc<App>, request: &Parts) -> Response<Body> {
         Route::File(hash) => file(app, &hash, request).await,
         Route::Preview(key) => preview(app, &key, request).await,
         Route::Moved(path) => moved(&path, request.uri.query()),
+        Route::Unknown if is_api(request.uri.path()) => {
+            Problem::not_found("there is no such path; see /api/v1/openapi.json").into_response()
+        }
         Route::Unknown => not_found(app, request),
+        Route::Json(view) => match api_of(app, request, &view) {
+            Ok(Some(path)) => moved(&path, None),
+            Ok(None) => not_found(app, request),
+            Err(failure) => failed(app, request, ErrorFormat::Json, failure),
+        },
         Route::Feed => match atom(app, request).await {
             Ok(response) => response,
             Err(failure) => failed(app, request, ErrorFormat::Plain, failure),
@@ -127,24 +149,41 @@ async fn checked(app: &Arc<App>, request: &Parts) -> Response<Body> {
     }
 }
 
-fn refused(refusal: Refusal) -> Response<Body> {
-    match refusal {
+/// Where the API has what the view with `.json` behind it asks for.
+fn api_of(app: &App, request: &Parts, view: &View) -> Result<Option<String>, PageFailure> {
+    let mut pairs = QueryPairs::parse(request.uri.query().unwrap_or_default())?;
+    let viewpoint = Viewpoint::take(&mut pairs, app.clock.now())?;
+    let ask = Ask::take(view, &mut pairs)?;
+    pairs.finish()?;
+    Ok(api_link(&viewpoint, view, &ask.own()))
+}
+
+fn refused(refusal: Refusal, api: bool) -> Response<Body> {
+    let (status, why, header) = match refusal {
         Refusal::Method => {
-            let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD");
-            response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
-            response
+            let allowed = HeaderValue::from_static("GET, HEAD");
+            let header = Some((header::ALLOW, allowed));
+            (StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD", header)
         }
-        Refusal::Host => plain(
-            StatusCode::MISDIRECTED_REQUEST,
-            "this gallery does not serve that host name; see serve.hosts",
-        ),
+        Refusal::Host => {
+            let why = "this gallery does not serve that host name; see serve.hosts";
+            (StatusCode::MISDIRECTED_REQUEST, why, None)
+        }
         Refusal::Token => {
-            let mut response = plain(StatusCode::UNAUTHORIZED, "the token is the password");
-            let ask = HeaderValue::from_static("Basic realm=\"heygen-sync\", charset=\"UTF-8\"");
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, ask);
-            response
+            let ask = match api {
+                true => "Bearer realm=\"heygen-sync\"",
+                false => "Basic realm=\"heygen-sync\", charset=\"UTF-8\"",
+            };
+            let header = Some((header::WWW_AUTHENTICATE, HeaderValue::from_static(ask)));
+            (StatusCode::UNAUTHORIZED, "the token is the password", header)
         }
-    }
+    };
+    let mut response = match api {
+        true => Problem::new(status, why).into_response(),
+        false => plain(status, why),
+    };
+    response.headers_mut().extend(header);
+    response
 }
 
 async fn ready(app: &App) -> Response<Body> {

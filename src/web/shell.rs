@@ -2,6 +2,7 @@
 
 use super::{
     anchor::Anchor,
+    api_link::api_link,
     assets,
     context::PageContext,
     route::{DataFormat, View},
@@ -230,5 +231,6 @@ fn exports(context: &PageContext<'_>, view: &View) -> Vec<Anchor> {
     let link = |(end, _): &(&str, DataFormat)| {
         Anchor::new(context.href(&format!("{path}.{end}"), &own), end.to_uppercase())
     };
-    DataFormat::ALL.iter().map(link).collect()
+    let api = api_link(&context.viewpoint, view, &own).map(|href| Anchor::new(href, "JSON"));
+    DataFormat::ALL.iter().map(link).chain(api).collect()
 }

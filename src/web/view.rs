@@ -49,7 +49,7 @@ pub(super) async fn viewed(
     let stamp = reading.stamp().await?;
     let context =
         context(app, &mut reading, &stamp, viewpoint, view, request.uri.path(), &ask).await?;
-    let tag = etag::tag(&stamp, &moment(&context, view), &url(request));
+    let tag = etag::tag(&stamp, &moment(&context, view), &etag::url(request));
     if etag::matches(&request.headers, &tag) {
         reading.end().await;
         return Ok(tagged(Response::new(Body::empty()), StatusCode::NOT_MODIFIED, &tag));
@@ -201,8 +201,4 @@ fn moment(context: &PageContext<'_>, view: &View) -> String {
     let until = if *view == View::Overview { 13 } else { 10 };
     let pictures = (context.without_mirror(), context.shows_live());
     format!("{} {} {pictures:?}", &now[..until], context.is_old())
-}
-
-pub(super) fn url(request: &Parts) -> String {
-    request.uri.path_and_query().map(ToString::to_string).unwrap_or_default()
 }

@@ -106,10 +106,11 @@ impl Site {
     /// The path of the first item that such a list has.
     async fn first(&self, list: &str, question: &str, id: &str) -> String {
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        let url = self.url(&format!("{list}.json{question}"));
+        let url = self.url(&format!("{list}.ndjson{question}"));
         let text = client.get(url).send().await.unwrap().text().await.unwrap();
-        let rows: Value = serde_json::from_str(&text).unwrap();
-        let id = rows[0][id].as_str().unwrap_or_else(|| panic!("{list}{question} has none"));
+        let first = text.lines().next().unwrap_or("null");
+        let row: Value = serde_json::from_str(first).unwrap();
+        let id = row[id].as_str().unwrap_or_else(|| panic!("{list}{question} has none"));
         format!("{list}/{}", heygen_sync::web::route::id_to_path(id))
     }
 

@@ -9,10 +9,11 @@ use std::{
 
 /// The floors, from the top. A room may know those below its own floor and, on `heygen` and the
 /// rooms beside it, none of its neighbours but those named in [`ALLOWED`].
-const FLOORS: [&[&str]; 8] = [
+const FLOORS: [&[&str]; 9] = [
     &["main"],
     &["cli"],
     &["daemon", "web", "mcp"],
+    &["answers"],
     &["poll", "notify", "verify", "feed", "metrics", "ids"],
     &["archive"],
     &["heygen", "mirror", "store", "config"],

@@ -94,23 +94,63 @@ impl Reading {
         Fut: Future<Output = Result<(), Fault>>,
     {
         let mut sql = Sql::new(self.engine());
-        let mut conditions = format!("c.account = {}", sql.bind(account));
-        if let Some(poll) = poll {
-            conditions.push_str(&format!(" AND c.poll_id = {}", sql.bind(poll)));
-        }
-        if let Some(from) = filter.from {
-            conditions.push_str(&format!(" AND c.observed_at >= {}", sql.bind(from)));
-        }
-        if let Some(until) = filter.until {
-            conditions.push_str(&format!(" AND c.observed_at < {}", sql.bind(until)));
-        }
-        let own = own_conditions(&mut sql, filter);
-        let text = format!(
-            "SELECT {CHANGE} FROM changes AS c WHERE {conditions}{own} \
-             ORDER BY c.poll_id DESC, c.kind, c.item_id, c.field NULLS FIRST"
-        );
+        let text = feed_sql(&mut sql, account, poll, filter, None);
         self.stream(text, &sql.args, change_row, &mut each).await
     }
+
+    /// The next changes after `last`, newest poll first, at most `limit`.
+    pub async fn changes_after(
+        &mut self,
+        account: &str,
+        poll: Option<i64>,
+        filter: &ChangesFilter,
+        last: Option<&ChangePlace>,
+        limit: usize,
+    ) -> Result<Vec<ChangeRow>> {
+        let mut sql = Sql::new(self.engine());
+        let text = feed_sql(&mut sql, account, poll, filter, last);
+        self.ask(format!("{text} LIMIT {limit}"), &sql.args, change_row).await
+    }
+}
+
+/// The place of a row in the change feed: poll, kind, item, field.
+pub type ChangePlace = (i64, String, String, Option<String>);
+
+/// The SQL of the change feed, newest poll first, after a place.
+fn feed_sql<'a>(
+    sql: &mut Sql<'a>,
+    account: &'a str,
+    poll: Option<i64>,
+    filter: &'a ChangesFilter,
+    after: Option<&'a ChangePlace>,
+) -> String {
+    let mut conditions = format!("c.account = {}", sql.bind(account));
+    if let Some(poll) = poll {
+        conditions.push_str(&format!(" AND c.poll_id = {}", sql.bind(poll)));
+    }
+    if let Some(from) = filter.from {
+        conditions.push_str(&format!(" AND c.observed_at >= {}", sql.bind(from)));
+    }
+    if let Some(until) = filter.until {
+        conditions.push_str(&format!(" AND c.observed_at < {}", sql.bind(until)));
+    }
+    conditions.push_str(&own_conditions(sql, filter));
+    if let Some((poll, kind, item, field)) = after {
+        let (poll, kind) = (sql.bind(*poll), sql.bind(kind.as_str()));
+        let item = sql.bind(item.as_str());
+        let beyond = match field {
+            Some(field) => format!("c.field > {}", sql.bind(field.as_str())),
+            None => "c.field IS NOT NULL".into(),
+        };
+        conditions.push_str(&format!(
+            " AND c.poll_id <= {poll} AND (c.poll_id < {poll} OR c.kind > {kind} \
+             OR (c.kind = {kind} AND (c.item_id > {item} OR (c.item_id = {item} AND {beyond}))))"
+        ));
+    }
+    format!(
+        "SELECT {CHANGE} FROM changes AS c WHERE {conditions} \
+         ORDER BY c.poll_id DESC, c.kind, c.item_id, c.field NULLS FIRST"
+    )
 }
 
 const CHANGE: &str = "c.poll_id, c.observed_at, c.previous_poll_at, c.account, c.kind, c.item_id, \

@@ -3,11 +3,15 @@
 use std::collections::BTreeMap;
 
 use super::{
-    facets::{self, Facet},
+    facets::{self, FACETS, Facet},
     scope::{Items, Moments},
     sql::Sql,
 };
-use crate::{catalog::search::words, store::search};
+use crate::{
+    catalog::{kind::Kind, search::words},
+    store::search,
+    time::Timestamp,
+};
 
 /// The order of a list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -24,6 +28,27 @@ pub enum Order {
 }
 
 impl Order {
+    /// The condition for the items behind a place in this order.
+    pub(super) fn after<'a>(self, sql: &mut Sql<'a>, items: &Items, place: &'a Place) -> String {
+        let beyond = format!("{} > {}", items.id, sql.bind(place.id.as_str()));
+        let time = match self {
+            Self::Id => return beyond,
+            Self::Name => {
+                let head = sql.head(&items.name);
+                let Some(key) = &place.key else { return format!("({head} IS NULL AND {beyond})") };
+                let key = sql.bind(key.as_str());
+                return format!(
+                    "({head} > {key} OR ({head} = {key} AND {beyond}) OR {head} IS NULL)"
+                );
+            }
+            Self::Added => &items.first_seen,
+            Self::Changed => &items.changed,
+        };
+        let key = place.key.as_deref().and_then(Timestamp::parse);
+        let key = sql.bind(key.unwrap_or(Timestamp::from_millis(i64::MAX)));
+        format!("({time} < {key} OR ({time} = {key} AND {beyond}))")
+    }
+
     /// The SQL behind ORDER BY.
     pub(super) fn sql(self, sql: &Sql<'_>, items: &Items) -> String {
         let id = &items.id;
@@ -34,6 +59,15 @@ impl Order {
             Self::Id => id.clone(),
         }
     }
+}
+
+/// The place of an item in an order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// What the order compares: the beginning of the name, or a time.
+    pub key: Option<String>,
+    /// Its id.
+    pub id: String,
 }
 
 /// Which items are shown: of each facet with choices one of them must apply.
@@ -71,6 +105,13 @@ impl ItemFilter {
             true => drop(self.chosen.remove(facet.param)),
             false => drop(self.chosen.insert(facet.param, values)),
         }
+    }
+
+    /// Whether the kind has every column that is asked for.
+    pub fn fits(&self, kind: Kind) -> bool {
+        let mut chosen = FACETS.iter().filter(|facet| !self.chosen(facet).is_empty());
+        chosen.all(|facet| facet.column.is_none_or(|column| kind.column(column).is_some()))
+            && self.none.iter().all(|column| kind.column(column).is_some())
     }
 
     /// Adds a value to the chosen ones, or removes it; a facet with a single value replaces it.

@@ -2,7 +2,7 @@
 
 use super::{
     facets::{FACETS, Facet, FacetValues},
-    filter::{ItemFilter, Order},
+    filter::{ItemFilter, Order, Place},
     picture::{self, Picture, Preview},
     reading::Reading,
     scope::{Items, Moments, Scope},
@@ -114,22 +114,67 @@ impl Reading {
     {
         let mut sql = Sql::new(self.engine());
         let items = Items::new(&mut sql, scope);
-        let (joins, condition) = filter.matching(&mut sql, &items, moments);
-        let text = format!(
-            "SELECT {id}, i.version, i.valid_from, {first}, {changed}, {missing}, {removed}, \
-             i.extra, {own} FROM {from}{joins} WHERE {condition} ORDER BY {order}",
-            id = items.id,
-            first = items.first_seen,
-            changed = items.changed,
-            missing = items.missing,
-            removed = items.removed,
-            own = statements::columns(scope.kind, "i."),
-            from = items.from,
-            order = order.sql(&sql, &items),
-        );
+        let text = items_sql(&mut sql, &items, filter, moments, order, None);
         let (kind, account) = (scope.kind, scope.account.clone());
         self.stream(text, &sql.args, |row| full_item(row, kind, &account), &mut each).await
     }
+
+    /// The next items that match, each with its place, at most `limit`.
+    pub async fn items_after(
+        &mut self,
+        scope: &Scope,
+        filter: &ItemFilter,
+        moments: &Moments,
+        order: Order,
+        after: Option<&Place>,
+        limit: usize,
+    ) -> Result<Vec<(FullItem, Place)>> {
+        let mut sql = Sql::new(self.engine());
+        let items = Items::new(&mut sql, scope);
+        let text = items_sql(&mut sql, &items, filter, moments, order, after);
+        let text = format!("{text} LIMIT {limit}");
+        let (kind, account) = (scope.kind, &scope.account);
+        self.ask(text, &sql.args, |row| {
+            let item = full_item(row, kind, account)?;
+            let key = match order {
+                Order::Name => row.text(7)?,
+                Order::Added => Some(item.first_seen_at.to_string()),
+                Order::Changed => Some(item.changed_at.to_string()),
+                Order::Id => None,
+            };
+            let id = item.id.clone();
+            Ok((item, Place { key, id }))
+        })
+        .await
+    }
+}
+
+/// The SQL of the items that match, in order, after a place; as [`full_item`] reads them, and the
+/// beginning of the name.
+fn items_sql<'a>(
+    sql: &mut Sql<'a>,
+    items: &Items,
+    filter: &'a ItemFilter,
+    moments: &Moments,
+    order: Order,
+    after: Option<&'a Place>,
+) -> String {
+    let (joins, condition) = filter.matching(sql, items, moments);
+    let after = after.map(|place| format!(" AND {}", order.after(sql, items, place)));
+    format!(
+        "SELECT {id}, i.version, i.valid_from, {first}, {changed}, {missing}, {removed}, {head}, \
+         i.extra, {own} FROM {from}{joins} WHERE {condition}{after} ORDER BY {order}",
+        id = items.id,
+        first = items.first_seen,
+        changed = items.changed,
+        missing = items.missing,
+        removed = items.removed,
+        head = sql.head(&items.name),
+        own = statements::columns(items.kind, "i."),
+        from = items.from,
+        after = after.unwrap_or_default(),
+        order = order.sql(sql, items),
+    )
 }
 
 /// An item with all its values.
@@ -157,7 +202,8 @@ pub struct FullItem {
     pub fields: Fields,
 }
 
-fn full_item(row: &Row, kind: Kind, account: &str) -> Result<FullItem, Fault> {
+/// A row of id, version, four times and `removed_at`, anything, `extra` and the kind's columns.
+pub(in crate::store) fn full_item(row: &Row, kind: Kind, account: &str) -> Result<FullItem, Fault> {
     Ok(FullItem {
         account: account.to_owned(),
         kind,
@@ -168,7 +214,7 @@ fn full_item(row: &Row, kind: Kind, account: &str) -> Result<FullItem, Fault> {
         changed_at: row.some_time(4)?,
         missing_since: row.time(5)?,
         removed_at: row.time(6)?,
-        fields: fields(row, kind, 8, 7)?,
+        fields: fields(row, kind, 9, 8)?,
     })
 }
 

@@ -120,6 +120,25 @@ impl Reading {
         self.stream(text, &sql.args, PollRow::read, &mut each).await
     }
 
+    /// The account's polls before one, newest first, at most `limit`.
+    pub async fn polls_before(
+        &mut self,
+        account: &str,
+        at: Option<Timestamp>,
+        before: Option<i64>,
+        limit: usize,
+    ) -> Result<Vec<PollRow>> {
+        let mut sql = Sql::new(self.engine());
+        let condition = until(&mut sql, account, at);
+        let before = sql.bind(before.unwrap_or(i64::MAX));
+        let text = format!(
+            "SELECT {} FROM polls AS p WHERE {condition} AND p.poll_id < {before} \
+             ORDER BY p.poll_id DESC LIMIT {limit}",
+            POLLS.list("p.")
+        );
+        self.ask(text, &sql.args, PollRow::read).await
+    }
+
     /// One poll of any account that had begun by `at`, and its neighbours.
     pub async fn poll(&mut self, number: i64, at: Option<Timestamp>) -> Result<Option<NearPoll>> {
         let at = at.unwrap_or(Timestamp::from_millis(i64::MAX));

@@ -26,6 +26,8 @@ const CONNECTIONS: usize = 4;
 const EXPORTS: usize = 2;
 /// Those that look up links of previews, which never delay a page either.
 const PREVIEWS: usize = 1;
+/// Those of the API, which delay neither.
+const ANSWERS: usize = 4;
 
 /// Reads one database by a few read-only connections.
 #[derive(Debug)]
@@ -34,6 +36,7 @@ pub struct Reader {
     pages: Lane,
     exports: Lane,
     previews: Lane,
+    answers: Lane,
 }
 
 #[derive(Debug)]
@@ -51,8 +54,9 @@ impl Lane {
 impl Reader {
     /// For the database at `location`, which is opened with the first query.
     pub fn new(location: Location) -> Self {
-        let [pages, exports, previews] = [CONNECTIONS, EXPORTS, PREVIEWS].map(Lane::new);
-        Self { location, pages, exports, previews }
+        let lanes = [CONNECTIONS, EXPORTS, PREVIEWS, ANSWERS].map(Lane::new);
+        let [pages, exports, previews, answers] = lanes;
+        Self { location, pages, exports, previews, answers }
     }
 
     /// Begins the reading of a page.
@@ -68,6 +72,11 @@ impl Reader {
     /// Begins to look up a preview.
     pub async fn preview(&self) -> Result<Reading, Unreadable> {
         self.begin(&self.previews, PAGE_TIME).await
+    }
+
+    /// Begins the reading of an answer of the API.
+    pub async fn answer(&self) -> Result<Reading, Unreadable> {
+        self.begin(&self.answers, PAGE_TIME).await
     }
 
     async fn begin(&self, lane: &Lane, limit: Duration) -> Result<Reading, Unreadable> {
@@ -93,24 +102,23 @@ impl Reader {
     }
 
     async fn open(&self) -> Result<OpenConn, Unreadable> {
-        let store = match Store::open_what_stands(&self.location).await? {
+        let mut store = match Store::open_what_stands(&self.location).await? {
             Standing::Nothing => return Err(Unreadable::NoCatalogue),
             Standing::OfAnotherVersion(error) => return Err(Unreadable::OfAnotherVersion(error)),
-            Standing::Catalogue(store) => store,
+            Standing::Catalogue(store) => *store,
         };
-        let (mut conn, copied) = (store.conn, store.copied);
         let deadline = Arc::new(AtomicI64::new(i64::MAX));
         let until = deadline.clone();
         let in_time = move || millis_now() < until.load(Ordering::Relaxed);
-        let prepared = conn.interrupt_unless(in_time).await;
+        let prepared = store.conn.interrupt_unless(in_time).await;
         prepared.map_err(|fault| trouble(&self.location, "read", &fault))?;
-        Ok(OpenConn { conn, file: file_id(&self.location), copied, deadline })
+        Ok(OpenConn { store, file: file_id(&self.location), deadline })
     }
 }
 
 /// Whether what the connection reads is what is at `location` now.
 fn is_current(open: &OpenConn, location: &Location) -> bool {
-    match (open.copied, location.file()) {
+    match (open.store.copied, location.file()) {
         (Some(stamp), Some(path)) => stamp.is_current(path),
         _ => open.file == file_id(location),
     }

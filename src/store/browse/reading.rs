@@ -12,7 +12,7 @@ use futures_util::TryStreamExt;
 use sqlx::AssertSqlSafe;
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::sql;
+use super::{scope::Moments, sql};
 use crate::{
     catalog::{catalogue::Catalogue, held::HeldSet},
     error::{Error, Result},
@@ -21,10 +21,10 @@ use crate::{
         fault::trouble,
         held::held_by,
         location::Location,
-        open::of_another_version,
+        open::{Store, of_another_version},
         record::Record,
         row::PollRow,
-        snapshot, statements,
+        statements,
     },
     time::Timestamp,
 };
@@ -54,11 +54,9 @@ impl From<Error> for Unreadable {
 /// A connection for reading.
 #[derive(Debug)]
 pub(super) struct OpenConn {
-    pub(super) conn: Conn,
+    pub(super) store: Store,
     /// Device and inode of the file, by which a replaced file is noticed.
     pub(super) file: Option<(u64, u64)>,
-    /// What the file was, where a copy of it is read.
-    pub(super) copied: Option<snapshot::Stamp>,
     /// When SQLite aborts, in milliseconds of [`millis_now`].
     pub(super) deadline: Arc<AtomicI64>,
 }
@@ -88,7 +86,7 @@ impl Reading {
         location: Location,
         permit: OwnedSemaphorePermit,
     ) -> Self {
-        let engine = open.conn.engine();
+        let engine = open.store.conn.engine();
         Self { open: Some(open), engine, idle, location, queries: 0, _permit: permit }
     }
 
@@ -98,7 +96,19 @@ impl Reading {
     }
 
     pub(in crate::store) fn conn(&mut self) -> Result<&mut Conn, Fault> {
-        self.open.as_mut().map(|open| &mut open.conn).ok_or(Fault::PoolClosed)
+        self.open.as_mut().map(|open| &mut open.store.conn).ok_or(Fault::PoolClosed)
+    }
+
+    /// The database within this reading, for questions of other rooms.
+    ///
+    /// # Errors
+    /// After the reading has ended.
+    pub fn store(&mut self) -> Result<&mut Store> {
+        self.queries += 1;
+        match self.open.as_mut() {
+            Some(open) => Ok(&mut open.store),
+            None => Err(trouble(&self.location, "read", &Fault::PoolClosed)),
+        }
     }
 
     pub(super) fn engine(&self) -> Engine {
@@ -126,7 +136,7 @@ impl Reading {
     /// Ends the transaction; the next reading uses the connection.
     pub async fn end(mut self) {
         let Some(mut open) = self.open.take() else { return };
-        if open.conn.execute(statements::ROLLBACK, &[]).await.is_ok()
+        if open.store.conn.execute(statements::ROLLBACK, &[]).await.is_ok()
             && let Ok(mut idle) = self.idle.lock()
         {
             idle.push(open);
@@ -282,6 +292,13 @@ impl LastGoodPoll {
     pub fn first_of(&self, catalogue: Catalogue) -> Option<Timestamp> {
         let known = self.firsts.iter().find(|(one, _)| *one == catalogue);
         known.map(|(_, first)| *first)
+    }
+
+    /// The moments to which facets refer at a day.
+    pub fn moments(&self, reference: Timestamp) -> Moments {
+        let poll = self.row.observed_at.unwrap_or(self.newest);
+        let first = self.first_of(self.row.catalogue()).unwrap_or(poll);
+        Moments { poll, first, reference }
     }
 
     /// Whether a poll is the first good one of its catalogue.

@@ -79,7 +79,6 @@ struct Buffer {
     format: DataFormat,
     columns: Vec<&'static str>,
     text: Vec<u8>,
-    count: u64,
     out: Out,
 }
 
@@ -153,7 +152,7 @@ impl RowWriter {
         if format == DataFormat::Csv {
             csv_line(&mut text, columns.iter().map(|name| (*name).to_owned()));
         }
-        let buffer = Buffer { format, columns, text, count: 0, out };
+        let buffer = Buffer { format, columns, text, out };
         Self { inner: Arc::new(tokio::sync::Mutex::new(buffer)) }
     }
 
@@ -165,10 +164,6 @@ impl RowWriter {
 
     pub(super) async fn finish(&self) -> Result<(), Fault> {
         let mut buffer = self.inner.lock().await;
-        if buffer.format == DataFormat::Json {
-            let end: &[u8] = if buffer.count == 0 { b"[]\n" } else { b"\n]\n" };
-            buffer.text.extend_from_slice(end);
-        }
         buffer.send().await
     }
 }
@@ -177,18 +172,12 @@ impl Buffer {
     fn write(&mut self, cells: Vec<ExportCell>) {
         match self.format {
             DataFormat::Csv => csv_line(&mut self.text, cells.into_iter().map(plain)),
-            DataFormat::Json => {
-                self.text.extend_from_slice(if self.count == 0 { b"[\n" } else { b",\n" });
-                let object = object(&self.columns, &cells);
-                self.text.extend_from_slice(object.as_bytes());
-            }
             DataFormat::Ndjson => {
                 let object = object(&self.columns, &cells);
                 self.text.extend_from_slice(object.as_bytes());
                 self.text.push(b'\n');
             }
         }
-        self.count += 1;
     }
 
     async fn send(&mut self) -> Result<(), Fault> {

@@ -2,11 +2,7 @@
 
 use serde_json::Value;
 
-use crate::{
-    dump,
-    fake::Kind,
-    home::at_home,
-};
+use crate::{dump, fake::Kind, home::at_home};
 
 /// The dashboard of an engine, and the field of a target that holds its query.
 fn dashboard(sqlite: bool) -> (Value, &'static str) {

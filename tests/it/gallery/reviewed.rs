@@ -24,7 +24,7 @@ async fn raw(site: &Site, request: &str) -> String {
 
 /// The newest poll of an account.
 async fn last_poll(site: &Site, account: &str) -> i64 {
-    let polls = site.get(&format!("/polls.json?account={account}")).await.json();
+    let polls = site.get(&format!("/polls.ndjson?account={account}")).await.rows();
     polls[0]["poll_id"].as_i64().unwrap()
 }
 
@@ -64,7 +64,7 @@ async fn a_poll_of_another_account_stands_under_that_account_with_its_own_comman
         assert_eq!(data.header("location"), format!("/polls/{added}.csv?account=studio"));
         let data = site.get(&data.header("location")).await;
         assert_eq!(data.text.lines().count(), 4, "{}", data.text);
-        for path in ["/polls/X?account=default", "/polls/X.json?account=default"] {
+        for path in ["/polls/X?account=default", "/polls/X.ndjson?account=default"] {
             let path = path.replace('X', &held.to_string());
             assert_eq!(site.get(&path).await.status, 404, "{path}");
         }
@@ -122,7 +122,7 @@ async fn readers_that_stop_reading_hold_up_no_other_export() {
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(4_096).unwrap();
         let mut stream = socket.connect(site.address().parse().unwrap()).await.unwrap();
-        let request = b"GET /talking-photos.json HTTP/1.1\r\nHost: localhost\r\n\
+        let request = b"GET /talking-photos.ndjson HTTP/1.1\r\nHost: localhost\r\n\
             Connection: close\r\n\r\n";
         stream.write_all(request).await.unwrap();
         let mut first = [0; 12];
@@ -131,7 +131,7 @@ async fn readers_that_stop_reading_hold_up_no_other_export() {
         stuck.push(stream);
     }
     // Both lanes of exports are taken; a third one waits until a reader is given up.
-    assert_eq!(site.get("/avatars.json").await.status, 200);
+    assert_eq!(site.get("/avatars.ndjson").await.status, 200);
     let mut whole = 0;
     for mut stream in stuck {
         let mut rest = vec![];
@@ -214,7 +214,7 @@ async fn head_says_what_get_says_without_its_body() {
         assert!(head.contains(length), "{path}: {length} but {head}");
         assert!(!body.is_empty() && head.ends_with("\r\n\r\n"), "{path}");
     }
-    for path in ["/avatars.json", "/changes.csv", "/polls.ndjson", "/timeline.csv"] {
+    for path in ["/avatars.ndjson", "/changes.csv", "/polls.ndjson", "/timeline.csv"] {
         let head = raw(&site, &format!("HEAD {path}")).await;
         assert!(head.starts_with("http/1.1 200") && !head.contains("content-length"), "{head}");
     }
@@ -229,27 +229,25 @@ async fn data_is_data_even_where_there_is_none() {
         [(site::empty().await, ""), (site, "?as_of=2020-01-01"), (other, "?as_of=2020-01-01")]
     {
         for list in lists {
-            let answer = site.get(&format!("{list}.json{query}")).await;
-            assert_eq!((answer.status, answer.text.as_str()), (200, "[]\n"), "{list}{query}");
-            assert!(json(&answer), "{list}");
-            assert_eq!(site.get(&format!("{list}.ndjson{query}")).await.text, "", "{list}");
+            let answer = site.get(&format!("{list}.ndjson{query}")).await;
+            assert_eq!((answer.status, answer.text.as_str()), (200, ""), "{list}{query}");
             let csv = site.get(&format!("{list}.csv{query}")).await;
             assert_eq!(csv.text.lines().count(), 1, "{list}: its columns alone");
         }
-        let one = site.get(&format!("/avatars/x.json{query}")).await;
+        let one = site.get(&format!("/avatars/x.ndjson{query}")).await;
         assert_eq!((one.status, json(&one)), (404, true));
     }
     let [site, _] = both().await;
     for (path, status) in [
-        ("/avatars.json?gendre=x", 400),
+        ("/avatars.ndjson?gendre=x", 400),
         ("/avatars.ndjson?account=nobody", 404),
-        ("/polls/9999.json", 404),
-        ("/avatars/nobody.json", 404),
+        ("/polls/9999.ndjson", 404),
+        ("/avatars/nobody.ndjson", 404),
     ] {
         let answer = site.get(path).await;
         assert_eq!((answer.status, json(&answer)), (status, true), "{path}");
         assert!(answer.json()["error"].is_string(), "{path}");
-        let plain = site.get(&path.replace(".ndjson", ".csv").replace(".json", ".csv")).await;
+        let plain = site.get(&path.replace(".ndjson", ".csv")).await;
         assert_eq!(plain.status, status);
         assert!(plain.header("content-type").starts_with("text/plain"), "{path}");
     }
@@ -275,7 +273,7 @@ async fn a_page_is_made_anew_after_pruning_and_another_version_is_worded_apart()
             let page = gallery.get("/").await;
             assert_eq!(page.status, 503);
             assert!(page.text.contains("of another version"), "{}", page.text);
-            let data = gallery.get("/avatars.json").await;
+            let data = gallery.get("/avatars.ndjson").await;
             assert_eq!(data.status, 503);
             assert!(data.json()["error"].as_str().unwrap().contains("another version"));
         }
@@ -302,12 +300,12 @@ async fn another_database_in_the_same_place_is_not_taken_for_the_old_one() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_past_does_not_know_is_not_said_and_not_carried_there() {
     for site in both().await {
-        for end in ["", ".csv", ".json", ".ndjson"] {
+        for end in ["", ".csv", ".ndjson"] {
             let answer = site.get(&format!("/avatars{end}?listed=missing&as_of=2026-11-20")).await;
             assert!(answer.status == 400 && answer.text.contains("listed"), "{end}");
         }
         let missing = async |as_of: &str| {
-            let all = site.get(&format!("/overview.json?as_of={as_of}")).await.json();
+            let all = site.get(&format!("/overview.ndjson?as_of={as_of}")).await.rows();
             let row =
                 all.as_array().unwrap().iter().find(|row| row["measure"] == "avatars_missing");
             row.unwrap()["value"].clone()
@@ -399,7 +397,7 @@ async fn the_front_page_names_each_kind_and_what_is_at_risk() {
         let page = site.get("/?account=default").await;
         let lead =
             page.text.split("<p class=\"lead\">").nth(1).unwrap().split("</p>").next().unwrap();
-        let numbers = site.get("/overview.json").await.json();
+        let numbers = site.get("/overview.ndjson").await.rows();
         for (measure, list) in [
             ("avatars_missing", "/avatars?account=default&#38;listed=missing"),
             ("talking_photos_missing", "/talking-photos?account=default&#38;listed=missing"),
@@ -459,7 +457,7 @@ async fn a_filtered_feed_counts_the_items_that_its_data_has() {
                         if change.is_empty() && field.is_empty() && kind.is_empty() {
                             continue;
                         }
-                        let data = site.get(&format!("/changes.json?{query}")).await.json();
+                        let data = site.get(&format!("/changes.ndjson?{query}")).await.rows();
                         let page = site.get(&format!("/changes?{query}")).await;
                         let all = items(&data).len();
                         let told = format!("<span class=\"n\">{all}</span>");
@@ -475,10 +473,10 @@ async fn a_filtered_feed_counts_the_items_that_its_data_has() {
 async fn the_last_seven_days_are_today_and_the_six_before_it() {
     for site in both().await {
         for as_of in ["", "as_of=2026-11-20", "as_of=2026-11-19T03:00:00Z"] {
-            let days = site.get(&format!("/timeline.json?by=day&{as_of}")).await.json();
+            let days = site.get(&format!("/timeline.ndjson?by=day&{as_of}")).await.rows();
             let days = days.as_array().unwrap();
             let week = &days[days.len() - 7..];
-            let overview = site.get(&format!("/overview.json?{as_of}")).await.json();
+            let overview = site.get(&format!("/overview.ndjson?{as_of}")).await.rows();
             for change in ["added", "changed", "removed", "restored"] {
                 let sum: i64 = week.iter().map(|day| day[change].as_i64().unwrap()).sum();
                 let told = overview.as_array().unwrap().iter();

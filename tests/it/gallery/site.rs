@@ -9,7 +9,7 @@ use std::{
 use heygen_sync::{
     config::Removals,
     store::{Location, Store},
-    time::Timestamp,
+    time::{Clock, Timestamp},
     web::{self, App, GallerySettings, security::Access},
 };
 use serde_json::{Value, json};
@@ -91,24 +91,30 @@ impl Site {
         Self::start(Location::Sqlite(path.to_owned()), path.with_extension("files")).await
     }
 
+    /// A gallery of any database, at the time of this clock, with files in this folder.
+    pub async fn of(location: Location, files: &Path, clock: Clock) -> Self {
+        Self::start_with(location, files.to_owned(), clock, |_| {}).await
+    }
+
     /// Another gallery of the same database.
     pub async fn beside(&self, edit: impl FnOnce(&mut GallerySettings)) -> Self {
-        Self::start_with(self.location.clone(), self.files.clone(), edit).await
+        Self::start_with(self.location.clone(), self.files.clone(), demo::clock(), edit).await
     }
 
     async fn start(location: Location, files: PathBuf) -> Self {
-        Self::start_with(location, files, |_| {}).await
+        Self::start_with(location, files, demo::clock(), |_| {}).await
     }
 
     async fn start_with(
         location: Location,
         files: PathBuf,
+        clock: Clock,
         edit: impl FnOnce(&mut GallerySettings),
     ) -> Self {
         let guard = Access { token: None, behind_proxy: false, hosts: vec![] };
         let mut settings = GallerySettings::new(guard, demo::blobs(&files));
         edit(&mut settings);
-        let app = App::new(location.clone(), settings, demo::clock());
+        let app = App::new(location.clone(), settings, clock);
         let (stop, stopped) = oneshot::channel::<()>();
         let (told, address) = oneshot::channel();
         tokio::spawn(web::serve(
@@ -151,12 +157,15 @@ impl Site {
     }
 
     pub async fn get_if(&self, path: &str, tag: &str) -> Answer {
-        Answer::of(self.client.get(format!("{}{path}", self.base)).header("if-none-match", tag))
-            .await
+        self.get_with(path, "if-none-match", tag).await
     }
 
     pub async fn get_range(&self, path: &str, range: &str) -> Answer {
-        Answer::of(self.client.get(format!("{}{path}", self.base)).header("range", range)).await
+        self.get_with(path, "range", range).await
+    }
+
+    pub async fn get_with(&self, path: &str, header: &str, value: &str) -> Answer {
+        Answer::of(self.client.get(format!("{}{path}", self.base)).header(header, value)).await
     }
 
     pub async fn send(&self, method: &str, path: &str, host: Option<&str>) -> Answer {
@@ -218,7 +227,7 @@ impl Site {
 
     /// The day of the first poll.
     pub async fn first_day(&self) -> String {
-        let polls = self.get("/polls.json").await.json();
+        let polls = self.get("/polls.ndjson").await.rows();
         let last = polls.as_array().unwrap().last().unwrap().clone();
         last["observed_at"].as_str().unwrap()[..10].to_owned()
     }
@@ -246,6 +255,11 @@ impl Answer {
 
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
+    }
+
+    /// The rows of an export as ndjson.
+    pub fn rows(&self) -> Value {
+        self.text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).collect()
     }
 
     /// How many bytes travel.

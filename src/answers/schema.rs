@@ -1,0 +1,157 @@
+//! How values are written as JSON, and how a schema describes them: kinds, moments, columns.
+
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value as Json};
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{
+        RefOr,
+        schema::{
+            AdditionalProperties, ArrayBuilder, KnownFormat, Object, ObjectBuilder, Schema,
+            SchemaFormat, SchemaType, Type,
+        },
+    },
+};
+
+use crate::{
+    catalog::{
+        cell::Cell,
+        column::{Column, Holds},
+        item::Fields,
+        kind::Kind,
+    },
+    ids::State,
+    time::Timestamp,
+};
+
+impl Serialize for Kind {
+    fn serialize<S: Serializer>(&self, into: S) -> Result<S::Ok, S::Error> {
+        into.serialize_str(self.as_str())
+    }
+}
+
+impl Serialize for State {
+    fn serialize<S: Serializer>(&self, into: S) -> Result<S::Ok, S::Error> {
+        into.serialize_str(self.as_str())
+    }
+}
+
+/// A schema of a text that is one of a few words.
+pub fn words(meaning: &str, words: impl IntoIterator<Item = &'static str>) -> Object {
+    let text = ObjectBuilder::new().schema_type(Type::String).description(Some(meaning));
+    text.enum_values(Some(words)).build()
+}
+
+impl PartialSchema for Kind {
+    fn schema() -> RefOr<Schema> {
+        words("A kind of item.", Self::ALL.map(Self::as_str)).into()
+    }
+}
+
+impl ToSchema for Kind {}
+
+impl PartialSchema for State {
+    fn schema() -> RefOr<Schema> {
+        let meaning = "The state of an id: listed and missing can be used, not_ready, removed and \
+                       unknown cannot, nor what is missing for long.";
+        words(meaning, Self::ALL.map(Self::as_str)).into()
+    }
+}
+
+impl ToSchema for State {}
+
+impl PartialSchema for Timestamp {
+    fn schema() -> RefOr<Schema> {
+        let time = ObjectBuilder::new().schema_type(Type::String);
+        let time = time.format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)));
+        time.description(Some("A moment in UTC, to the millisecond.")).build().into()
+    }
+}
+
+impl ToSchema for Timestamp {}
+
+/// The values of an item in its kind's columns; null where there is none.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ItemFields(Map<String, Json>);
+
+impl Serialize for ItemFields {
+    fn serialize<S: Serializer>(&self, into: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(into)
+    }
+}
+
+impl ItemFields {
+    /// The values of a kind's item.
+    pub fn of(kind: Kind, fields: &Fields) -> Self {
+        let cells = kind.columns.iter().map(|column| (column, fields.cell(column)));
+        Self(object(cells))
+    }
+}
+
+impl PartialSchema for ItemFields {
+    fn schema() -> RefOr<Schema> {
+        let columns = Kind::ALL.into_iter().flat_map(|kind| kind.columns.iter());
+        let meaning = "The item's values by the names of the API. Which of them there are depends on \
+                       the kind; null where an item has none.";
+        columns_schema(columns, meaning).into()
+    }
+}
+
+impl ToSchema for ItemFields {}
+
+/// Cells by the names of their columns.
+pub(super) fn object<'a>(
+    cells: impl Iterator<Item = (&'static Column, Cell<'a>)>,
+) -> Map<String, Json> {
+    cells.map(|(column, cell)| (column.name.to_owned(), json(cell))).collect()
+}
+
+fn json(cell: Cell<'_>) -> Json {
+    match cell {
+        Cell::Null => Json::Null,
+        Cell::Text(text) => text.into_owned().into(),
+        Cell::Int(number) => number.into(),
+        Cell::Bool(yes) => yes.into(),
+        Cell::Time(time) => time.to_string().into(),
+        Cell::Json(json) => serde_json::from_str(&json).unwrap_or_default(),
+    }
+}
+
+/// A JSON text as a value; null if it is none.
+pub(super) fn parsed(json: Option<&str>) -> Json {
+    json.and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default()
+}
+
+/// The schema of an object with these columns and no others, each of which may be null.
+pub(super) fn columns_schema(
+    columns: impl Iterator<Item = &'static Column>,
+    meaning: &str,
+) -> Object {
+    let object = ObjectBuilder::new().schema_type(Type::Object).description(Some(meaning));
+    let closed = object.additional_properties(Some(AdditionalProperties::FreeForm(false)));
+    columns
+        .fold(closed, |object, column| object.property(column.name, column_schema(column)))
+        .build()
+}
+
+fn column_schema(column: &Column) -> Schema {
+    let or_null = |one: Type| SchemaType::from_iter([one, Type::Null]);
+    let of = |one: Type| ObjectBuilder::new().schema_type(or_null(one));
+    let schema = match column.holds {
+        Holds::Text => of(Type::String),
+        Holds::Integer => {
+            of(Type::Integer).format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
+        }
+        Holds::Boolean => of(Type::Boolean),
+        Holds::Time => {
+            of(Type::String).format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
+        }
+        Holds::Json => ObjectBuilder::new().schema_type(SchemaType::AnyValue),
+        Holds::Texts => {
+            let texts = ArrayBuilder::new().schema_type(or_null(Type::Array));
+            let texts = texts.items(Object::with_type(Type::String));
+            return texts.description(Some(column.meaning)).build().into();
+        }
+    };
+    schema.description(Some(column.meaning)).build().into()
+}

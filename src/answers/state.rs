@@ -1,0 +1,86 @@
+//! Whether ids are still good.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+use serde_json::Value as Json;
+use utoipa::ToSchema;
+
+use super::schema::parsed;
+use crate::{
+    catalog::kind::Kind,
+    error::Result,
+    ids::{Asked, Scope, State, Verdict, check, not_usable},
+    store::Store,
+    time::Timestamp,
+};
+
+/// The state of an id in one account and kind, or of one that none knows.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct IdState {
+    /// The id.
+    pub id: String,
+    /// Its state.
+    pub state: State,
+    /// Whether this account and kind makes the id usable.
+    pub usable: bool,
+    /// The kind; null for an unknown id.
+    pub kind: Option<Kind>,
+    /// The account; null for an unknown id.
+    pub account: Option<String>,
+    /// Since when it is missing or removed.
+    pub since: Option<Timestamp>,
+    /// The last known name.
+    pub name: Option<String>,
+    /// The last known status.
+    pub status: Option<String>,
+    /// The engines of the API that it supports.
+    #[schema(value_type = Option<Vec<String>>)]
+    pub supported_api_engines: Json,
+    /// Its avatar group.
+    pub group_id: Option<String>,
+    /// Ids that may be used instead of one that is gone: the listed looks of the same group, else the
+    /// listed items of the same name.
+    pub instead: Vec<String>,
+}
+
+/// The states of the asked ids.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct IdStates {
+    /// Whether each of them can be used.
+    pub all_usable: bool,
+    /// Those that cannot.
+    pub not_usable: BTreeSet<String>,
+    /// For each id one state for each account and kind that knows it.
+    pub states: Vec<IdState>,
+}
+
+/// The states of these ids, in their order.
+pub async fn check_ids(store: &mut Store, ids: Vec<String>, scope: &Scope) -> Result<IdStates> {
+    let asked = ids.into_iter().map(|id| Asked { id, ..Asked::default() }).collect();
+    let verdicts = check(store, asked, scope).await?;
+    let not_usable: BTreeSet<String> = not_usable(&verdicts).into_iter().map(Into::into).collect();
+    let states = verdicts.into_iter().map(IdState::from).collect();
+    Ok(IdStates { all_usable: not_usable.is_empty(), not_usable, states })
+}
+
+impl From<Verdict> for IdState {
+    fn from(verdict: Verdict) -> Self {
+        let Verdict { asked, known, state, since, instead, passes } = verdict;
+        let known = known.as_ref();
+        let engines = known.and_then(|item| item.supported_api_engines.as_ref());
+        Self {
+            id: asked.id,
+            state,
+            usable: passes,
+            kind: known.map(|item| item.kind),
+            account: known.map(|item| item.account.clone()),
+            since,
+            name: known.and_then(|item| item.name.clone()),
+            status: known.and_then(|item| item.status.clone()),
+            supported_api_engines: parsed(engines.map(|engines| engines.0.as_str())),
+            group_id: known.and_then(|item| item.group_id.clone()),
+            instead,
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! A request to the API: its parameters, its reading, its tag.
+
+use axum::{
+    body::Body,
+    http::{HeaderValue, Response, StatusCode, header, request::Parts},
+};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value as Json;
+
+use super::{
+    parameter::{self, Parameter, USUAL},
+    problem::{Problem, Stop},
+};
+use crate::{
+    answers::redact,
+    catalog::kind::Kind,
+    error::Error,
+    ids::Scope,
+    store::browse::{Reading, Stamp},
+    time::Timestamp,
+    web::{
+        app::App,
+        context::usual_account,
+        etag,
+        query_pairs::{QueryPairs, bad},
+        response::tagged,
+        viewpoint::Viewpoint,
+    },
+};
+
+/// A request whose parameters are those of its route, and whose reading has begun.
+pub struct Asked {
+    /// The reading.
+    pub reading: Reading,
+    /// The parameters that were not taken yet.
+    pub pairs: QueryPairs,
+    /// The present.
+    pub now: Timestamp,
+    /// The account that was asked for.
+    pub account: Option<String>,
+    /// The time of the past that was asked for.
+    pub at: Option<Timestamp>,
+    stamp: Stamp,
+    tag: String,
+}
+
+impl Asked {
+    /// Checks the parameters and begins a reading.
+    ///
+    /// # Errors
+    /// [`Stop::NotModified`] if the client has the answer.
+    pub async fn begin(app: &App, request: &Parts, parameters: &[Parameter]) -> Result<Self, Stop> {
+        let now = app.clock.now();
+        let mut pairs = QueryPairs::strict(request.uri.query().unwrap_or_default())?;
+        parameter::check(&pairs, parameters)?;
+        let viewpoint = Viewpoint::take(&mut pairs, now)?;
+        let mut reading = app.reader.answer().await?;
+        let stamp = reading.stamp().await?;
+        let tag = etag::tag(&stamp, &now.to_string()[..10], &etag::url(request));
+        if etag::matches(&request.headers, &tag) {
+            reading.end().await;
+            return Err(Stop::NotModified(tag));
+        }
+        let (at, account) = (viewpoint.at(), viewpoint.account);
+        if let Some(account) = account.as_ref().filter(|account| !stamp.accounts.contains(account))
+        {
+            return Err(
+                Problem::not_found(format!("there is no account called {account:?}")).into()
+            );
+        }
+        Ok(Self { reading, pairs, now, account, at, stamp, tag })
+    }
+
+    /// The asked account, or the usual one.
+    pub fn account(&self) -> Result<String, Stop> {
+        let account = self.account.as_ref().or(usual_account(&self.stamp));
+        let nothing = || Problem::not_found("nothing was polled yet: run heygen-sync sync");
+        Ok(account.ok_or_else(nothing)?.clone())
+    }
+
+    /// The asked kind.
+    pub fn kind(&mut self) -> Result<Option<Kind>, Stop> {
+        Ok(self.pairs.one("kind")?.and_then(|kind| Kind::parse(&kind)))
+    }
+
+    /// The asked account and kind.
+    pub fn scope(&mut self) -> Result<Scope, Stop> {
+        Ok(Scope { kind: self.kind()?, account: self.account.clone() })
+    }
+
+    /// The number of rows.
+    pub fn limit(&mut self) -> Result<usize, Stop> {
+        let limit = self.pairs.one("limit")?;
+        Ok(limit.and_then(|limit| limit.parse().ok()).unwrap_or(USUAL))
+    }
+
+    /// The place after which the page begins.
+    pub fn cursor<T: DeserializeOwned>(&mut self) -> Result<Option<T>, Stop> {
+        let Some(text) = self.pairs.one("cursor")? else { return Ok(None) };
+        let json = URL_SAFE_NO_PAD.decode(text).ok();
+        // No value in the database has a NUL.
+        let json = json.filter(|json| !String::from_utf8_lossy(json).contains("\\u0000"));
+        let place = json.and_then(|json| serde_json::from_slice(&json).ok());
+        Ok(Some(place.ok_or_else(not_ours)?))
+    }
+
+    /// Ends the reading with an answer.
+    pub async fn answer(self, answer: impl Serialize) -> Result<Response<Body>, Stop> {
+        self.reading.end().await;
+        let json = serde_json::to_value(answer);
+        let json = json.map_err(|fault| Error::unforeseen(format!("cannot answer: {fault}")))?;
+        let mut response = Response::new(Body::from(redact::json(json).to_string()));
+        let kind = HeaderValue::from_static("application/json");
+        response.headers_mut().insert(header::CONTENT_TYPE, kind);
+        Ok(tagged(response, StatusCode::OK, &self.tag))
+    }
+}
+
+/// A cursor that no page gave.
+pub fn not_ours() -> Stop {
+    bad("cursor", "is next_cursor of a page with the same parameters").into()
+}
+
+/// The cursor of a place.
+pub fn cursor(place: impl Into<Json>) -> String {
+    URL_SAFE_NO_PAD.encode(place.into().to_string())
+}

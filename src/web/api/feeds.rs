@@ -1,0 +1,107 @@
+//! `/changes` and `/polls`: newest first, page by page.
+
+use std::sync::Arc;
+
+use axum::{
+    body::Body,
+    extract::State,
+    http::{Response, request::Parts},
+};
+use serde::Serialize;
+use serde_json::json;
+use utoipa::ToSchema;
+
+use super::{
+    asked::{Asked, cursor},
+    parameter::{account, as_of, change, kind, moment, page, poll, query, text},
+    problem::{Failures, Stop},
+};
+use crate::{
+    answers::{Change, Poll},
+    store::browse::change_rows::ChangePlace,
+    web::{app::App, changes::until, params::ChangesQuery},
+};
+
+query! {
+    /// The parameters of the change feed.
+    ChangesParameters: [
+        kind(),
+        change(),
+        text("field", "only of this field"),
+        text("id", "only of this item"),
+        moment("from", "seen at this time or later"),
+        moment("to", "seen by this time or by the end of this day"),
+        poll(),
+        account(),
+        as_of(),
+    ]
+    .into_iter()
+    .chain(page())
+    .collect::<Vec<_>>()
+}
+
+query! {
+    /// The parameters of the polls.
+    PollsParameters: [account(), as_of()].into_iter().chain(page()).collect::<Vec<_>>()
+}
+
+/// A page of the change feed.
+#[derive(Serialize, ToSchema)]
+pub struct Changes {
+    /// The changes, those of the newest poll first.
+    changes: Vec<Change>,
+    /// Where the next page begins; null on the last one.
+    next_cursor: Option<String>,
+}
+
+/// A page of polls.
+#[derive(Serialize, ToSchema)]
+pub struct Polls {
+    /// The polls, newest first.
+    polls: Vec<Poll>,
+    /// Where the next page begins; null on the last one.
+    next_cursor: Option<String>,
+}
+
+/// What was added, changed, removed and restored
+#[utoipa::path(
+    get,
+    path = "/changes",
+    params(ChangesParameters),
+    responses((status = 200, description = "A page of changes", body = Changes), Failures)
+)]
+pub async fn changes(State(app): State<Arc<App>>, request: Parts) -> Result<Response<Body>, Stop> {
+    let mut asked = Asked::begin(&app, &request, &ChangesParameters::parameters()).await?;
+    let (account, limit) = (asked.account()?, asked.limit()?);
+    let place = asked.cursor::<ChangePlace>()?;
+    let poll = asked.pairs.one("poll")?.and_then(|poll| poll.parse().ok());
+    let filter = until(&ChangesQuery::take(&mut asked.pairs)?.filter, asked.at);
+    let reading = &mut asked.reading;
+    let mut rows =
+        reading.changes_after(&account, poll, &filter, place.as_ref(), limit + 1).await?;
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    let next = rows.last().filter(|_| more);
+    let next_cursor =
+        next.map(|row| cursor(json!([row.poll_id, row.kind, row.item_id, row.field])));
+    let changes = rows.into_iter().map(Change::from).collect();
+    asked.answer(Changes { changes, next_cursor }).await
+}
+
+/// The polls: when they were, what they found, why they failed
+#[utoipa::path(
+    get,
+    path = "/polls",
+    params(PollsParameters),
+    responses((status = 200, description = "A page of polls", body = Polls), Failures)
+)]
+pub async fn polls(State(app): State<Arc<App>>, request: Parts) -> Result<Response<Body>, Stop> {
+    let mut asked = Asked::begin(&app, &request, &PollsParameters::parameters()).await?;
+    let (account, at, limit) = (asked.account()?, asked.at, asked.limit()?);
+    let before = asked.cursor::<i64>()?;
+    let mut rows = asked.reading.polls_before(&account, at, before, limit + 1).await?;
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    let next_cursor = rows.last().filter(|_| more).map(|row| cursor(row.poll_id));
+    asked.answer(Polls { polls: rows.iter().map(Poll::from).collect(), next_cursor }).await
+}

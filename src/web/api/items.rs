@@ -1,0 +1,110 @@
+//! `/items`: the lists of the gallery, page by page.
+
+use std::sync::Arc;
+
+use axum::{
+    body::Body,
+    extract::State,
+    http::{Response, request::Parts},
+};
+use serde::Serialize;
+use serde_json::json;
+use utoipa::ToSchema;
+
+use super::{
+    asked::{Asked, cursor, not_ours},
+    parameter::{account, as_of, filter, kind, page, query},
+    problem::{Failures, Problem, Stop},
+};
+use crate::{
+    answers::Item,
+    catalog::kind::Kind,
+    store::browse::{filter::Place, items::FullItem, scope::Scope},
+    web::{
+        app::App,
+        params::{GridQuery, ORDERS},
+        words::start_of_day,
+    },
+};
+
+query! {
+    /// The parameters of a list.
+    ItemsQuery: [kind()].into_iter().chain(filter()).chain([account(), as_of()]).chain(page()).collect::<Vec<_>>()
+}
+
+/// A page of items.
+#[derive(Serialize, ToSchema)]
+pub struct Items {
+    /// The items, by kind and in the asked order.
+    items: Vec<Item>,
+    /// Where the next page begins; null on the last one.
+    next_cursor: Option<String>,
+}
+
+/// The order's word, the kind, what the order compares, the id.
+type ItemsPlace = (String, String, Option<String>, String);
+
+/// Items by search and facets, as on the gallery's lists
+///
+/// Without `kind` those of every kind that has the asked facets.
+#[utoipa::path(
+    get,
+    path = "/items",
+    params(ItemsQuery),
+    responses((status = 200, description = "A page of items", body = Items), Failures)
+)]
+pub async fn items(State(app): State<Arc<App>>, request: Parts) -> Result<Response<Body>, Stop> {
+    let mut asked = Asked::begin(&app, &request, &ItemsQuery::parameters()).await?;
+    let answer = found(&mut asked).await?;
+    asked.answer(answer).await
+}
+
+async fn found(asked: &mut Asked) -> Result<Items, Stop> {
+    let (account, at, kind, limit) = (asked.account()?, asked.at, asked.kind()?, asked.limit()?);
+    let place = asked.cursor::<ItemsPlace>()?;
+    let kinds: Vec<Kind> = Kind::only(kind).collect();
+    let query = GridQuery::take(&mut asked.pairs, &kinds)?;
+    std::mem::take(&mut asked.pairs).finish()?;
+    query.refuse_unknown_past(at.is_some())?;
+    let sort =
+        ORDERS.iter().find(|(_, _, order)| *order == query.order).map_or("", |(word, ..)| *word);
+    let from = place.map(|(word, kind, key, id)| {
+        let kind = Kind::parse(&kind).filter(|kind| word == sort && kinds.contains(kind));
+        kind.map(|kind| (kind, Place { key, id })).ok_or_else(not_ours)
+    });
+    let from = from.transpose()?;
+    let mut found: Vec<(FullItem, Place)> = vec![];
+    let mut known = false;
+    for kind in kinds.into_iter().filter(|kind| query.filter.fits(*kind)) {
+        let place = from.as_ref().filter(|(first, _)| *first == kind).map(|(_, place)| place);
+        if from.as_ref().is_some_and(|(first, _)| kind < *first) {
+            continue;
+        }
+        let good = asked.reading.good_polls(&account, kind.catalogue, at).await?;
+        let Some(good) = good.first() else { continue };
+        known = true;
+        let moments = good.moments(start_of_day(at.unwrap_or(asked.now)));
+        let scope = Scope { kind, account: account.clone(), at };
+        let left = limit + 1 - found.len();
+        let reading = &mut asked.reading;
+        found.extend(
+            reading.items_after(&scope, &query.filter, &moments, query.order, place, left).await?,
+        );
+        if found.len() > limit {
+            break;
+        }
+    }
+    if !known {
+        return Err(Problem::not_found(unknown(&account)).into());
+    }
+    let more = found.len() > limit;
+    found.truncate(limit);
+    let next = found.last().filter(|_| more);
+    let next_cursor =
+        next.map(|(item, Place { key, id })| cursor(json!([sort, item.kind, key, id])));
+    Ok(Items { items: found.into_iter().map(|(item, _)| item.into()).collect(), next_cursor })
+}
+
+fn unknown(account: &str) -> String {
+    format!("nothing is known: no good poll of the account {account:?} read such items by then")
+}

@@ -1,0 +1,139 @@
+//! `/items/{kind}/{id}`, `/as-of`, `/ids` and `/status`: the answers that agents get, too.
+
+use std::sync::Arc;
+
+use axum::{
+    body::Body,
+    extract::{Path, State, rejection::PathRejection},
+    http::{Response, request::Parts},
+};
+use serde::Serialize;
+use serde_json::json;
+use utoipa::ToSchema;
+
+use super::{
+    asked::{Asked, cursor, not_ours},
+    parameter::{as_of as at_time, kind, only_account, page, query, text, texts},
+    problem::{Failures, Problem, Stop},
+};
+use crate::{
+    answers::{self, AsOf, CatalogueState, IdStates, ItemHistory, PastQuestion},
+    catalog::kind::Kind,
+    ids::Scope,
+    web::app::App,
+};
+
+query! {
+    /// The parameters of an item.
+    ItemParameters: vec![only_account()]
+}
+
+query! {
+    /// The parameters of a time of the past.
+    AsOfParameters: [
+        at_time().required(),
+        text("id", "only this item"),
+        kind(),
+        only_account(),
+    ]
+    .into_iter()
+    .chain(page())
+    .collect::<Vec<_>>()
+}
+
+query! {
+    /// The parameters of ids.
+    IdsParameters: vec![texts("id", "the ids to check, at most 200").required(), kind(), only_account()]
+}
+
+/// The catalogues that were ever polled.
+#[derive(Serialize, ToSchema)]
+pub struct Status {
+    /// Each catalogue of each account.
+    catalogues: Vec<CatalogueState>,
+}
+
+/// One item: its state, the permanent addresses of its previews, every version
+///
+/// Without `account` that of the usual account, or else of the first that has it.
+#[utoipa::path(
+    get,
+    path = "/items/{kind}/{id}",
+    params(
+        ("kind" = Kind, Path, description = "The kind"),
+        ("id" = String, Path, description = "The id", min_length = 1),
+        ItemParameters
+    ),
+    responses((status = 200, description = "The item", body = ItemHistory), Failures)
+)]
+pub async fn item(
+    State(app): State<Arc<App>>,
+    path: Result<Path<(String, String)>, PathRejection>,
+    request: Parts,
+) -> Result<Response<Body>, Stop> {
+    let mut asked = Asked::begin(&app, &request, &ItemParameters::parameters()).await?;
+    let named = path.ok().and_then(|Path((kind, id))| Some((Kind::parse(&kind)?, id)));
+    let named = named.filter(|(_, id)| !id.contains('\0'));
+    let nothing = || Problem::not_found("there is no item of this kind and id");
+    let (kind, id) = named.ok_or_else(nothing)?;
+    let usual = asked.account()?;
+    let scope = Scope { kind: Some(kind), account: asked.account.clone() };
+    let mut found = answers::item(asked.reading.store()?, &id, &scope).await?;
+    found.retain(|item| item.state.kind.is_some());
+    // Stable: the usual account first, the others by name.
+    found.sort_by_key(|item| item.state.account.as_ref() != Some(&usual));
+    let item: ItemHistory = found.into_iter().next().ok_or_else(nothing)?;
+    asked.answer(item).await
+}
+
+/// The catalogues, or one item, as they were at a time, and where that is unknown
+#[utoipa::path(
+    get,
+    path = "/as-of",
+    params(AsOfParameters),
+    responses((status = 200, description = "What was known at that time", body = AsOf), Failures)
+)]
+pub async fn as_of(State(app): State<Arc<App>>, request: Parts) -> Result<Response<Body>, Stop> {
+    let mut asked = Asked::begin(&app, &request, &AsOfParameters::parameters()).await?;
+    let place = asked.cursor::<(String, String, String)>()?;
+    let place = place.map(|(kind, account, id)| {
+        Kind::parse(&kind).map(|kind| (kind, account, id)).ok_or_else(not_ours)
+    });
+    let question = PastQuestion {
+        time: asked.at.unwrap_or(asked.now),
+        scope: asked.scope()?,
+        id: asked.pairs.one("id")?,
+        after: place.transpose()?,
+        limit: asked.limit()?,
+    };
+    let mut answer = answers::as_of(asked.reading.store()?, &question).await?;
+    let next = answer.next.take();
+    answer.next_cursor = next.map(|(kind, account, id)| cursor(json!([kind, account, id])));
+    asked.answer(answer).await
+}
+
+/// Whether ids can still be used, and what to use instead
+#[utoipa::path(
+    get,
+    path = "/ids",
+    params(IdsParameters),
+    responses((status = 200, description = "The states of the ids", body = IdStates), Failures)
+)]
+pub async fn ids(State(app): State<Arc<App>>, request: Parts) -> Result<Response<Body>, Stop> {
+    let mut asked = Asked::begin(&app, &request, &IdsParameters::parameters()).await?;
+    let (scope, ids) = (asked.scope()?, asked.pairs.many("id"));
+    let answer = answers::check_ids(asked.reading.store()?, ids, &scope).await?;
+    asked.answer(answer).await
+}
+
+/// How fresh the copy is: the last poll of each catalogue, how many items it has, removals that are held
+#[utoipa::path(
+    get,
+    path = "/status",
+    responses((status = 200, description = "The catalogues", body = Status), Failures)
+)]
+pub async fn status(State(app): State<Arc<App>>, request: Parts) -> Result<Response<Body>, Stop> {
+    let mut asked = Asked::begin(&app, &request, &[]).await?;
+    let catalogues = answers::status(asked.reading.store()?).await?;
+    asked.answer(Status { catalogues }).await
+}

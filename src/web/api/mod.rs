@@ -1,0 +1,89 @@
+//! The JSON API below `/api/v1`: the answers of [`crate::answers`], and the lists of the gallery page by
+//! page. Its OpenAPI document is made of the same routes, types and parameters.
+//!
+//! A request: [`asked`] checks its parameters against [`parameter`] and begins a reading; [`items`],
+//! [`feeds`] and [`known`] answer; [`problem`] is why there is no answer.
+
+mod asked;
+mod feeds;
+mod items;
+mod known;
+mod parameter;
+pub(super) mod problem;
+
+use std::sync::{Arc, LazyLock};
+
+use axum::{
+    Router,
+    body::Body,
+    http::{HeaderValue, Response, header},
+};
+use utoipa::{
+    OpenApi,
+    openapi::{
+        SecurityRequirement,
+        security::{Http, HttpAuthScheme, SecurityScheme},
+    },
+};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::app::App;
+
+/// The title and the types that no route names.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "heygen-sync",
+        description = "The local copy, with history, of the avatars, talking photos, avatar groups and \
+                       voices that HeyGen offers to an account. Read-only. Every answer has an \
+                       ETag, which If-None-Match takes."
+    ),
+    components(schemas(problem::Problem))
+)]
+struct Base;
+
+/// The routes and their document.
+fn described() -> (Router<Arc<App>>, utoipa::openapi::OpenApi) {
+    let api = OpenApiRouter::new()
+        .routes(routes!(items::items))
+        .routes(routes!(known::item))
+        .routes(routes!(feeds::changes))
+        .routes(routes!(feeds::polls))
+        .routes(routes!(known::as_of))
+        .routes(routes!(known::ids))
+        .routes(routes!(known::status))
+        .routes(routes!(document));
+    let mut base = Base::openapi();
+    let token = Http::new(HttpAuthScheme::Bearer);
+    let components = base.components.get_or_insert_default();
+    components.add_security_scheme("token", SecurityScheme::Http(token));
+    // Where the gallery is served without a token, none is needed.
+    let with_token = SecurityRequirement::new("token", [""; 0]);
+    base.security = Some(vec![SecurityRequirement::default(), with_token]);
+    OpenApiRouter::with_openapi(base).nest("/api/v1", api).split_for_parts()
+}
+
+/// The routes.
+pub fn router() -> Router<Arc<App>> {
+    described().0
+}
+
+/// The OpenAPI document.
+pub fn openapi() -> &'static str {
+    static DOCUMENT: LazyLock<String> =
+        LazyLock::new(|| described().1.to_pretty_json().unwrap_or_default());
+    &DOCUMENT
+}
+
+/// This document
+#[utoipa::path(
+    get,
+    path = "/openapi.json",
+    responses((status = 200, description = "The OpenAPI document", body = Object), problem::Failures)
+)]
+async fn document() -> Response<Body> {
+    let mut response = Response::new(Body::from(openapi()));
+    let json = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(header::CONTENT_TYPE, json);
+    response
+}

@@ -1,0 +1,262 @@
+//! The parameters of each route: the document describes them, and every request is held against them.
+
+use serde_json::json;
+use utoipa::openapi::{
+    RefOr, Required,
+    path::{Parameter as Described, ParameterBuilder, ParameterIn},
+    schema::{
+        AnyOfBuilder, ArrayBuilder, KnownFormat, Object, ObjectBuilder, Schema, SchemaFormat, Type,
+    },
+};
+
+use crate::{
+    answers::MOST,
+    catalog::kind::Kind,
+    store::browse::facets::{FACETS, Facet},
+    web::{
+        params::{CHANGES, ORDERS},
+        query_pairs::{BadParameter, QueryPairs, bad, not_one_of},
+    },
+};
+
+/// The rows of an answer without `limit`.
+pub const USUAL: usize = 100;
+
+/// The longest text, in characters.
+pub const LONGEST: usize = 1_024;
+
+/// A parameter of a query string.
+pub struct Parameter {
+    name: &'static str,
+    meaning: String,
+    takes: Takes,
+    required: bool,
+}
+
+/// What a parameter takes.
+#[derive(Clone)]
+enum Takes {
+    /// Text.
+    Text,
+    /// One of these words.
+    Word(Vec<&'static str>),
+    /// Any of these words, or any texts if there are none; repeated.
+    Many(Vec<&'static str>),
+    /// A day or a time.
+    Moment,
+    /// A number from 1 to this one.
+    Number(i64),
+}
+
+/// Declares the parameters of a route as a type, for the document.
+macro_rules! query {
+    ($(#[$meta:meta])* $Name:ident: $parameters:expr) => {
+        $(#[$meta])*
+        pub struct $Name;
+
+        impl $Name {
+            /// The parameters.
+            pub fn parameters() -> Vec<$crate::web::api::parameter::Parameter> {
+                $parameters
+            }
+        }
+
+        impl utoipa::IntoParams for $Name {
+            fn into_params(
+                _: impl Fn() -> Option<utoipa::openapi::path::ParameterIn>,
+            ) -> Vec<utoipa::openapi::path::Parameter> {
+                $parameters.iter().map(|parameter| parameter.described()).collect()
+            }
+        }
+    };
+}
+pub(super) use query;
+
+fn optional(name: &'static str, takes: Takes, meaning: &str) -> Parameter {
+    Parameter { name, meaning: meaning.into(), takes, required: false }
+}
+
+/// A text.
+pub fn text(name: &'static str, meaning: &str) -> Parameter {
+    optional(name, Takes::Text, meaning)
+}
+
+/// A day or a time.
+pub fn moment(name: &'static str, meaning: &str) -> Parameter {
+    optional(name, Takes::Moment, meaning)
+}
+
+/// Texts, repeated.
+pub fn texts(name: &'static str, meaning: &str) -> Parameter {
+    optional(name, Takes::Many(vec![]), meaning)
+}
+
+/// The account of a list.
+pub fn account() -> Parameter {
+    text("account", "of this account; without it of default, else of the first by name")
+}
+
+/// The account, where all are asked without it.
+pub fn only_account() -> Parameter {
+    text("account", "only of this account")
+}
+
+/// The time of a list.
+pub fn as_of() -> Parameter {
+    moment("as_of", "as it was at this time or at the end of this day, in UTC")
+}
+
+/// The kind.
+pub fn kind() -> Parameter {
+    optional("kind", Takes::Word(Kind::ALL.map(Kind::as_str).to_vec()), "only of this kind")
+}
+
+/// The change.
+pub fn change() -> Parameter {
+    optional("change", Takes::Word(CHANGES.map(|(word, _)| word).to_vec()), "only such changes")
+}
+
+/// The number of a poll.
+pub fn poll() -> Parameter {
+    optional("poll", Takes::Number(i64::MAX), "only of this poll")
+}
+
+/// The number of rows, and where they go on.
+pub fn page() -> [Parameter; 2] {
+    let limit = format!("at most this many; {USUAL} without it");
+    let most = i64::try_from(MOST).unwrap_or(i64::MAX);
+    [
+        optional("limit", Takes::Number(most), &limit),
+        text("cursor", "next_cursor of the page before, with the same parameters"),
+    ]
+}
+
+/// The facets, the search and the order of a list.
+pub fn filter() -> impl Iterator<Item = Parameter> {
+    let columns = Kind::ALL.into_iter().flat_map(|kind| kind.columns.iter());
+    let mut names: Vec<&str> = columns.map(|column| column.name).collect();
+    names.sort_unstable();
+    names.dedup();
+    let orders = ORDERS.map(|(word, ..)| word).to_vec();
+    let beside = [
+        text(
+            "q",
+            "whose name or id contains all of these words, without regard to case and diacritics",
+        ),
+        optional("none", Takes::Many(names), "that have no value in each of these fields"),
+        optional("sort", Takes::Word(orders), "in this order; by name without it"),
+    ];
+    FACETS.iter().map(facet).chain(beside)
+}
+
+fn facet(facet: &'static Facet) -> Parameter {
+    let words: Vec<&str> = facet.choices().iter().map(|choice| choice.word).collect();
+    let takes = if facet.single { Takes::Word(words) } else { Takes::Many(words) };
+    let usual = facet.usual.map(|word| format!("; {word} without it")).unwrap_or_default();
+    let meaning = format!("only with one of these values of: {}{usual}", facet.title);
+    optional(facet.param, takes, &meaning)
+}
+
+impl Parameter {
+    /// The same, which every request must have.
+    pub fn required(self) -> Self {
+        Self { required: true, ..self }
+    }
+
+    /// As the document has it.
+    pub fn described(&self) -> Described {
+        let required = if self.required { Required::True } else { Required::False };
+        ParameterBuilder::new()
+            .name(self.name)
+            .parameter_in(ParameterIn::Query)
+            .required(required)
+            .description(Some(self.meaning.as_str()))
+            .schema(Some(self.takes.schema()))
+            .build()
+    }
+
+    /// Why the values cannot be used.
+    fn refuse(&self, values: &[&str]) -> Result<(), BadParameter> {
+        let name = self.name;
+        match values.len() {
+            0 if self.required => return Err(bad(name, "is missing")),
+            0 | 1 => {}
+            _ if !matches!(self.takes, Takes::Many(_)) => {
+                return Err(bad(name, "is given twice; give it once"));
+            }
+            count if count > MOST => {
+                return Err(bad(name, &format!("has more than {MOST} values")));
+            }
+            _ => {}
+        }
+        for value in values {
+            match &self.takes {
+                _ if value.is_empty() => return Err(bad(name, "is empty")),
+                _ if value.chars().count() > LONGEST => {
+                    return Err(bad(name, &format!("is longer than {LONGEST} characters")));
+                }
+                Takes::Word(words) | Takes::Many(words)
+                    if !words.is_empty() && !words.contains(value) =>
+                {
+                    return Err(not_one_of(name, words));
+                }
+                Takes::Number(most) => {
+                    let digits = value.bytes().all(|byte| byte.is_ascii_digit());
+                    let number = value.parse::<i64>().ok().filter(|number| digits && *number >= 1);
+                    if number.is_none_or(|number| number > *most) {
+                        return Err(bad(name, &format!("is a whole number from 1 to {most}")));
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Refuses a query that the document does not allow.
+pub fn check(pairs: &QueryPairs, parameters: &[Parameter]) -> Result<(), BadParameter> {
+    let known = |name: &str| parameters.iter().any(|parameter| parameter.name == name);
+    if let Some((name, _)) = pairs.all().find(|(name, _)| !known(name)) {
+        return Err(bad(name, "is no parameter of this path"));
+    }
+    parameters.iter().try_for_each(|parameter| {
+        let own = pairs.all().filter(|(name, _)| *name == parameter.name);
+        parameter.refuse(&own.map(|(_, value)| value).collect::<Vec<_>>())
+    })
+}
+
+impl Takes {
+    fn schema(&self) -> RefOr<Schema> {
+        let string = || ObjectBuilder::new().schema_type(Type::String);
+        let formatted =
+            |format| Object::from(string().format(Some(SchemaFormat::KnownFormat(format))));
+        let plain =
+            || string().min_length(Some(1)).max_length(Some(LONGEST)).pattern(Some("^[^\\x00]*$"));
+        let words = |words: &[&'static str]| match words.is_empty() {
+            true => plain(),
+            false => string().enum_values(Some(words.to_vec())),
+        };
+        match self {
+            Self::Text => plain().build().into(),
+            Self::Word(choices) => words(choices).build().into(),
+            Self::Many(choices) => {
+                let array = ArrayBuilder::new().items(words(choices).build());
+                array.min_items(Some(1)).max_items(Some(MOST)).build().into()
+            }
+            Self::Moment => AnyOfBuilder::new()
+                .item(formatted(KnownFormat::Date))
+                .item(formatted(KnownFormat::DateTime))
+                .into(),
+            Self::Number(most) => {
+                let number = ObjectBuilder::new().schema_type(Type::Integer);
+                let number = number.format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)));
+                let number = number.minimum(Some(1));
+                match *most == i64::MAX {
+                    true => number.build().into(),
+                    false => number.maximum(Some(MOST)).default(Some(json!(USUAL))).build().into(),
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! Why there is no answer: RFC 9457.
+
+use std::collections::BTreeMap;
+
+use axum::{
+    body::Body,
+    http::{HeaderValue, Response, StatusCode, header},
+    response::IntoResponse,
+};
+use serde::Serialize;
+use utoipa::{
+    IntoResponses, ToSchema,
+    openapi::{
+        Ref, RefOr,
+        content::ContentBuilder,
+        response::{Response as Described, ResponseBuilder},
+    },
+};
+
+use crate::{
+    error::Error,
+    store::browse::Unreadable,
+    web::{query_pairs::BadParameter, response::tagged},
+};
+
+const MEDIA_TYPE: &str = "application/problem+json";
+
+/// Why a request has no answer (RFC 9457).
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Problem {
+    /// Always `about:blank`: the status says what it is.
+    #[serde(rename = "type")]
+    kind: &'static str,
+    /// The status in words.
+    title: &'static str,
+    /// The HTTP status.
+    status: u16,
+    /// What is wrong here, for people.
+    detail: String,
+    /// The parameter that cannot be used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parameter: Option<String>,
+}
+
+impl Problem {
+    /// A problem without a parameter.
+    pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
+        let title = status.canonical_reason().unwrap_or_default();
+        let (status, detail) = (status.as_u16(), detail.into());
+        Self { kind: "about:blank", title, status, detail, parameter: None }
+    }
+
+    /// What does not exist.
+    pub fn not_found(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, detail)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response<Body> {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let text = serde_json::to_string(&self).unwrap_or_default();
+        let mut response = Response::new(Body::from(text));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("30"));
+        }
+        response
+    }
+}
+
+/// Why a handler ends without an answer.
+pub enum Stop {
+    /// The client has the answer with this tag.
+    NotModified(String),
+    /// There is none.
+    Problem(Box<Problem>),
+}
+
+impl IntoResponse for Stop {
+    fn into_response(self) -> Response<Body> {
+        match self {
+            Self::NotModified(tag) => {
+                tagged(Response::new(Body::empty()), StatusCode::NOT_MODIFIED, &tag)
+            }
+            Self::Problem(problem) => (*problem).into_response(),
+        }
+    }
+}
+
+impl From<Problem> for Stop {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(Box::new(problem))
+    }
+}
+
+impl From<BadParameter> for Stop {
+    fn from(bad: BadParameter) -> Self {
+        let detail = format!("the parameter {} {}", bad.name, bad.why);
+        let problem = Problem::new(StatusCode::BAD_REQUEST, detail);
+        Problem { parameter: Some(bad.name), ..problem }.into()
+    }
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Unreadable::from(error).into()
+    }
+}
+
+impl From<Unreadable> for Stop {
+    fn from(why: Unreadable) -> Self {
+        let detail = match why {
+            Unreadable::NoCatalogue => "there is no catalogue yet: run heygen-sync sync",
+            Unreadable::OfAnotherVersion(error) => {
+                tracing::error!(%error, "no answer");
+                "the catalogue was written by another version of the program"
+            }
+            Unreadable::Trouble(error) => {
+                tracing::error!(%error, "no answer");
+                "the database cannot be read; the reason is in the program's log"
+            }
+        };
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).into()
+    }
+}
+
+/// What any route may answer instead.
+pub struct Failures;
+
+const FAILURES: [(u16, &str); 7] = [
+    (304, "The client has this answer already (If-None-Match)"),
+    (400, "A parameter cannot be used; the answer names it"),
+    (401, "The token is missing or wrong"),
+    (404, "There is no such item, account or path, or nothing is known of that time"),
+    (405, "Neither GET nor HEAD"),
+    (421, "The host name of the request is not served"),
+    (503, "The database cannot be read at present"),
+];
+
+impl IntoResponses for Failures {
+    fn responses() -> BTreeMap<String, RefOr<Described>> {
+        let described = |(status, meaning): (u16, &str)| {
+            let response = ResponseBuilder::new().description(meaning);
+            let problem = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem")));
+            let response = match status {
+                304 => response,
+                _ => response.content(MEDIA_TYPE, problem.build()),
+            };
+            (status.to_string(), response.build().into())
+        };
+        FAILURES.into_iter().map(described).collect()
+    }
+}
