@@ -118,7 +118,7 @@ fn one_select(file: &Path) -> f64 {
 async fn verified(file: &Path) -> u64 {
     let location = Location::parse(&file.display().to_string()).expect("a location");
     let mut store = Store::open_to_read(&location).await.expect("opens");
-    let report = verify(&mut store, None).await.expect("reads");
+    let report = verify(&mut store, None, &|_| ()).await.expect("reads");
     assert_eq!(report.findings.found(), 0, "{:?}", report.findings.kept());
     report.versions
 }

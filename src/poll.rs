@@ -42,6 +42,9 @@ use self::{
     version::Plan,
 };
 
+/// How long an answer may take at most for its unchanged links to be left alone.
+const LONGEST: Duration = Duration::from_secs(2 * 60 * 60);
+
 /// What to poll, and how to judge it.
 pub struct Request<'a> {
     /// The account.
@@ -180,17 +183,31 @@ impl<'a> Polling<'a> {
     }
 
     async fn fetch(&self, source: Source<'_>, known: &mut Known<'_>) -> Result<Received> {
-        let Request { account, catalogue, trigger, archive, .. } = *self.request;
+        let Request { account, catalogue, trigger, mirror, observed_at, archive, .. } =
+            *self.request;
         let (started_at, clock, keep) = (self.started_at, self.clock, archive.is_some());
+        let until = observed_at.unwrap_or(started_at).max(started_at).plus(LONGEST);
+        let recognition = known.recognition(catalogue, until, mirror).await?;
         match source {
-            Source::Saved { name, body } => from_file(name, &body, catalogue, keep, clock),
+            Source::Saved { name, body } => {
+                from_file(name, &body, catalogue, keep, &recognition, clock)
+            }
             Source::Api { client, version, progress } => {
                 let catalogue = catalogue.unwrap_or_default();
                 let counts = matches!(trigger, "manual" | "schedule");
                 let store = known.store.as_deref_mut();
                 let plan = Plan::of_account(version, catalogue, account, store, started_at).await?;
-                let asking =
-                    Asking { catalogue, plan, client, keep, progress, counts, started_at, clock };
+                let asking = Asking {
+                    catalogue,
+                    plan,
+                    client,
+                    keep,
+                    recognition,
+                    progress,
+                    counts,
+                    started_at,
+                    clock,
+                };
                 asking.ask(known).await
             }
         }
@@ -217,13 +234,12 @@ impl<'a> Polling<'a> {
 
     /// What the tables hold, as far as the answer is to be compared with it.
     async fn read(&self, store: &mut Store, fetched: &Received) -> Result<Standing> {
-        if fetched.list.answer.is_err() {
-            return Ok(Standing::default());
-        }
+        let Ok(answer) = &fetched.list.answer else { return Ok(Standing::default()) };
         let Request { account, observed_at, .. } = *self.request;
         let now = observed_at.unwrap_or_else(|| self.clock.now());
         let after_polls = self.policy(fetched.version).after_polls;
-        store.standing(account, fetched.catalogue, after_polls, now).await
+        let left_out = answer.left_out();
+        store.standing(account, fetched.catalogue, &left_out, after_polls, now).await
     }
 
     fn policy(&self, version: ApiVersion) -> Policy {

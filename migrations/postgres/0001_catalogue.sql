@@ -130,6 +130,7 @@ CREATE TABLE avatars (
     changed_at TIMESTAMPTZ NOT NULL,
     missing_since TIMESTAMPTZ,
     removed_at TIMESTAMPTZ,
+    fingerprint TEXT COLLATE "C",
     PRIMARY KEY (account, avatar_id)
 );
 COMMENT ON TABLE avatars IS 'every avatar ever seen, in its last known state';
@@ -167,6 +168,8 @@ COMMENT ON COLUMN avatars.missing_since IS
     'observed_at of the first poll in a row without it; null while it is listed; stays on a removed item';
 COMMENT ON COLUMN avatars.removed_at IS
     'observed_at of the poll that removed it; null while it is current';
+COMMENT ON COLUMN avatars.fingerprint IS
+    'internal: what a record that says the same is recognised by';
 
 CREATE TABLE talking_photos (
     account TEXT COLLATE "C" NOT NULL REFERENCES accounts (account) ON UPDATE CASCADE,
@@ -191,6 +194,7 @@ CREATE TABLE talking_photos (
     changed_at TIMESTAMPTZ NOT NULL,
     missing_since TIMESTAMPTZ,
     removed_at TIMESTAMPTZ,
+    fingerprint TEXT COLLATE "C",
     PRIMARY KEY (account, talking_photo_id)
 );
 COMMENT ON TABLE talking_photos IS 'every talking photo ever seen, in its last known state';
@@ -226,6 +230,8 @@ COMMENT ON COLUMN talking_photos.missing_since IS
     'observed_at of the first poll in a row without it; null while it is listed; stays on a removed item';
 COMMENT ON COLUMN talking_photos.removed_at IS
     'observed_at of the poll that removed it; null while it is current';
+COMMENT ON COLUMN talking_photos.fingerprint IS
+    'internal: what a record that says the same is recognised by';
 
 CREATE TABLE avatar_groups (
     account TEXT COLLATE "C" NOT NULL REFERENCES accounts (account) ON UPDATE CASCADE,
@@ -246,6 +252,7 @@ CREATE TABLE avatar_groups (
     changed_at TIMESTAMPTZ NOT NULL,
     missing_since TIMESTAMPTZ,
     removed_at TIMESTAMPTZ,
+    fingerprint TEXT COLLATE "C",
     PRIMARY KEY (account, group_id)
 );
 COMMENT ON TABLE avatar_groups IS 'every avatar group ever seen, in its last known state';
@@ -276,6 +283,8 @@ COMMENT ON COLUMN avatar_groups.missing_since IS
     'observed_at of the first poll in a row without it; null while it is listed; stays on a removed item';
 COMMENT ON COLUMN avatar_groups.removed_at IS
     'observed_at of the poll that removed it; null while it is current';
+COMMENT ON COLUMN avatar_groups.fingerprint IS
+    'internal: what a record that says the same is recognised by';
 
 CREATE TABLE voices (
     account TEXT COLLATE "C" NOT NULL REFERENCES accounts (account) ON UPDATE CASCADE,
@@ -294,6 +303,7 @@ CREATE TABLE voices (
     changed_at TIMESTAMPTZ NOT NULL,
     missing_since TIMESTAMPTZ,
     removed_at TIMESTAMPTZ,
+    fingerprint TEXT COLLATE "C",
     PRIMARY KEY (account, voice_id)
 );
 COMMENT ON TABLE voices IS 'every voice ever seen, in its last known state';
@@ -318,6 +328,8 @@ COMMENT ON COLUMN voices.missing_since IS
     'observed_at of the first poll in a row without it; null while it is listed; stays on a removed item';
 COMMENT ON COLUMN voices.removed_at IS
     'observed_at of the poll that removed it; null while it is current';
+COMMENT ON COLUMN voices.fingerprint IS
+    'internal: what a record that says the same is recognised by';
 
 CREATE TABLE avatar_history (
     account TEXT COLLATE "C" NOT NULL,

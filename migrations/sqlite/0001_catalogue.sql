@@ -103,6 +103,7 @@ CREATE TABLE avatars (
     -- removed item
     missing_since TEXT,
     removed_at TEXT, -- observed_at of the poll that removed it; null while it is current
+    fingerprint TEXT, -- internal: what a record that says the same is recognised by
     PRIMARY KEY (account, avatar_id)
 ) STRICT;
 
@@ -140,6 +141,7 @@ CREATE TABLE talking_photos (
     -- removed item
     missing_since TEXT,
     removed_at TEXT, -- observed_at of the poll that removed it; null while it is current
+    fingerprint TEXT, -- internal: what a record that says the same is recognised by
     PRIMARY KEY (account, talking_photo_id)
 ) STRICT;
 
@@ -168,6 +170,7 @@ CREATE TABLE avatar_groups (
     -- removed item
     missing_since TEXT,
     removed_at TEXT, -- observed_at of the poll that removed it; null while it is current
+    fingerprint TEXT, -- internal: what a record that says the same is recognised by
     PRIMARY KEY (account, group_id)
 ) STRICT;
 
@@ -194,6 +197,7 @@ CREATE TABLE voices (
     -- removed item
     missing_since TEXT,
     removed_at TEXT, -- observed_at of the poll that removed it; null while it is current
+    fingerprint TEXT, -- internal: what a record that says the same is recognised by
     PRIMARY KEY (account, voice_id)
 ) STRICT;
 

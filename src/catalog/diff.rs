@@ -17,6 +17,7 @@ use super::{
     learned::{Circumstances, differences, stored_type},
     links::{LinkWrite, Listed, StoredLinks},
     list::{Answer, List},
+    mark::Mark,
     record::Record,
     schema::{self, Carried, Schema, SchemaChange},
     value::Value,
@@ -57,7 +58,7 @@ pub struct GoodPoll {
 /// One list's items before the poll.
 #[derive(Debug, Default)]
 pub struct StandingList {
-    /// Every item ever seen, in its last known state, sorted by id.
+    /// Every item ever seen, in its last known state, sorted by id; without those that are recognised.
     pub items: Vec<StandingItem>,
     /// Which fields the list carries.
     pub schema: Schema,
@@ -76,6 +77,8 @@ pub struct StandingItem {
     pub missing_since: Option<Timestamp>,
     /// Whether it counts as removed.
     pub removed: bool,
+    /// Whether a record that says the same would be recognised.
+    pub marked: bool,
 }
 
 /// When a removal is believed (rule 8).
@@ -157,6 +160,8 @@ pub struct ListDiff {
     pub held: Option<Held>,
     /// The items of these removals, sorted by id.
     pub held_back: Vec<Removed>,
+    /// Unchanged items that had no mark, sorted by id, with the one to keep beside them.
+    pub marked: Vec<(String, String)>,
 }
 
 /// A version to open.
@@ -176,6 +181,8 @@ pub struct Opened {
     pub fields: Fields,
     /// The changed fields, sorted by name; empty unless changed or restored.
     pub changes: Vec<FieldChange>,
+    /// What a record of exactly these fields is recognised by.
+    pub mark: Option<Mark>,
 }
 
 /// Why a version opens.
@@ -246,6 +253,9 @@ pub struct Held {
 /// Whether `answer` has no id in common with the items of `standing`, removed ones included (rule
 /// 11). A list of another version may have none, unless the last one came from a file.
 pub fn is_foreign(standing: &Standing, answer: &Answer, poll: &Poll<'_>) -> bool {
+    if answer.lists.iter().any(|list| !list.recognised.ids.is_empty()) {
+        return false;
+    }
     let comparable = |last: &GoodPoll| last.from_file || last.api_version == poll.api_version;
     let known: Vec<_> = standing.lists.values().map(|list| &list.items).collect();
     let is_known = |id: &str| {
@@ -377,6 +387,7 @@ struct Comparison<'a> {
     newly_missing: Vec<String>,
     found_again: Vec<String>,
     missing_before: u64,
+    marked: Vec<(String, String)>,
     /// Whether a foreign answer was accepted: then every removal is due at once.
     replaces_all: bool,
 }
@@ -388,9 +399,13 @@ impl<'a> Comparison<'a> {
         mut list: List,
         poll: &'a Poll<'a>,
     ) -> Self {
-        let (kept, dropped) = resolve_copies(std::mem::take(&mut list.records), before);
-        let carried = Carried::by(kept.iter());
-        let example_id = kept.first().map(|record| record.id.as_str());
+        let records = std::mem::take(&mut list.records);
+        let samples = list.recognised.samples.clone();
+        let (kept, dropped) = resolve_copies(records, before);
+        let mut all: Vec<&Record> = kept.iter().chain(samples.iter()).collect();
+        all.sort_by(|a, b| a.id.cmp(&b.id));
+        let example_id = all.first().map(|record| record.id.as_str());
+        let carried = Carried::by(all.iter().copied());
         let schema_changes = schema::changes(&before.schema, &carried, list.kind, example_id);
         let mut schema_after = before.schema.clone();
         for change in &schema_changes {
@@ -412,6 +427,7 @@ impl<'a> Comparison<'a> {
             newly_missing: vec![],
             found_again: vec![],
             missing_before: 0,
+            marked: vec![],
             replaces_all: false,
         }
     }
@@ -444,6 +460,7 @@ impl<'a> Comparison<'a> {
             closes: false,
             fields: record.fields,
             changes: vec![],
+            mark: record.mark,
         });
     }
 
@@ -452,6 +469,9 @@ impl<'a> Comparison<'a> {
             self.note_found(item);
         }
         if !item.removed && item.fields == record.fields {
+            if let Some(mark) = record.mark.filter(|_| !item.marked) {
+                self.marked.push((record.id, mark.to_column(&record.fields)));
+            }
             return;
         }
         let last_listed = self.last_listed(item);
@@ -473,6 +493,7 @@ impl<'a> Comparison<'a> {
             by,
             after: last_seen_before.map(|poll| poll.observed_at),
             closes: !item.removed,
+            mark: record.mark.filter(|_| fields == record.fields),
             fields,
             changes: changed,
         });
@@ -593,6 +614,7 @@ impl<'a> Comparison<'a> {
         let due = self.due.len() as u64;
         let name = self.list.kind.plural;
         let current = self.before.items.iter().filter(|item| !item.removed).count();
+        let current = current + self.list.recognised.ids.len();
         let Policy { min_count, max_share, .. } = self.poll.policy;
         // A hair more, so that 29 of 100 is not over a share of 0.29 for want of a binary digit.
         let most = (max_share * current as f64 * (1.0 + 1e-9)).floor() as u64;
@@ -639,6 +661,7 @@ impl<'a> Comparison<'a> {
             schema: self.schema_changes,
             held,
             held_back,
+            marked: self.marked,
         }
     }
 }

@@ -173,6 +173,27 @@ impl StoredLink {
     }
 }
 
+/// Whether a preview that is listed once more changes no stored link, whatever else a poll lists that
+/// has its answer by `until`. `signed` is its expiry, if it is signed; `unsigned` ones are wanted
+/// once the mirror is on.
+pub fn is_settled(
+    stored: &StoredLinks,
+    url: &str,
+    signed: Option<Option<Timestamp>>,
+    until: Timestamp,
+    unsigned: bool,
+) -> bool {
+    if !fits(url) {
+        return true;
+    }
+    let Some(stored) = stored.get(url) else { return signed.is_none() && !unsigned };
+    if !stored.signed {
+        return signed.is_none();
+    }
+    let Some(at) = stored.expires_at.filter(|at| *at >= until.plus(DAY)) else { return false };
+    signed.is_none_or(|new| new.is_some_and(|new| new <= at.plus(DAY)))
+}
+
 /// Whether a canonical URL may be a key of `assets`.
 pub fn fits(url: &str) -> bool {
     let scheme = |name: &str| url.get(..name.len()).is_some_and(|s| s.eq_ignore_ascii_case(name));

@@ -4,14 +4,17 @@
 //! through [`ListBuilder`]. Whatever is not a catalogue is refused here (rule 11): nothing below
 //! this module can mistake an error page for an empty list.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{borrow::Cow, collections::BTreeSet, sync::Arc};
 
 use serde::de::IgnoredAny;
 
 use super::{
     json::{self, Malformed, Raw, Reader},
     kind::{ByKind, Kind},
-    record::{self, Decoded, Dialect, Record, Shared},
+    mark::Parts,
+    recognition::{LeftOut, Recognised, Recognition},
+    record::{self, Decoded, Dialect, Record, Shared, Unchanged},
+    shape::Shape,
     signatures::Signatures,
     value::{Object, Sort, Value, items, pairs, read_pairs},
 };
@@ -34,6 +37,13 @@ impl Answer {
         }
     }
 
+    /// What it leaves to be read of the tables.
+    pub fn left_out(&self) -> LeftOut {
+        let lists = self.lists.iter().map(|list| (list.kind, list.recognised.clone()));
+        let is_all = self.lists.iter().all(|list| list.records.is_empty());
+        LeftOut { lists: lists.collect(), is_all }
+    }
+
     /// Every listed id, with its kind.
     pub fn ids(&self) -> BTreeSet<(Kind, &str)> {
         self.lists.iter().flat_map(|list| list.ids().map(|id| (list.kind, id))).collect()
@@ -44,7 +54,8 @@ impl List {
     /// Every listed id, repeats included.
     pub fn ids(&self) -> impl Iterator<Item = &str> {
         let decoded = self.records.iter().map(|record| record.id.as_str());
-        decoded.chain(self.undecodable.iter().map(String::as_str))
+        let others = self.undecodable.iter().chain(self.recognised.ids.iter());
+        decoded.chain(others.map(String::as_str))
     }
 }
 
@@ -55,6 +66,8 @@ pub struct List {
     pub kind: Kind,
     /// The decoded records with usable ids, sorted by id; copies of one id stand together.
     pub records: Vec<Record>,
+    /// The records that were not decoded.
+    pub recognised: Recognised,
     /// What signs the records' links.
     pub signatures: Arc<Signatures>,
     /// Ids of records that could not be decoded otherwise.
@@ -83,14 +96,50 @@ fn v2(kind: Kind) -> Dialect {
 
 /// Decodes a response of `GET /v2/avatars`.
 pub fn decode(body: &[u8]) -> Result<Answer> {
-    Envelope::read(body)?.answer(false)
+    decode_known(body, &Arc::default())
+}
+
+/// As [`decode`], but for the records that are recognised.
+pub fn decode_known(body: &[u8], known: &Arc<Recognition>) -> Result<Answer> {
+    undoubted(known, |known| Envelope::read(body, known)?.answer(false))
+}
+
+/// Decodes an answer by `read`, and once more without recognition where that leaves a doubt: where a
+/// list has other copies of an id.
+///
+/// # Errors
+/// Those of `read`.
+pub fn undoubted(
+    known: &Arc<Recognition>,
+    mut read: impl FnMut(&Arc<Recognition>) -> Result<Answer>,
+) -> Result<Answer> {
+    let answer = read(known)?;
+    let recognises = answer.lists.iter().any(|list| !list.recognised.ids.is_empty());
+    match recognises && answer.lists.iter().any(has_copies) {
+        true => read(&Arc::new(Recognition { marks: known.marks, ..Recognition::default() })),
+        false => Ok(answer),
+    }
+}
+
+/// Whether an id has another record beside a recognised or a decoded one.
+fn has_copies(list: &List) -> bool {
+    let known = |id: &String| list.recognised.ids.binary_search(id).is_ok();
+    list.records.windows(2).any(|pair| pair[0].id == pair[1].id)
+        || list.records.iter().any(|record| known(&record.id))
+        || list.undecodable.iter().any(known)
 }
 
 /// Decodes a saved response: a whole one, or its `data` alone; `None` when its `data` is an array,
 /// as in a page of v3.
-pub fn decode_saved(body: &[u8]) -> Result<Option<Answer>> {
-    let read = Envelope::read(body)?;
-    if read.is_page { Ok(None) } else { read.answer(true).map(Some) }
+pub fn decode_saved(body: &[u8], known: &Arc<Recognition>) -> Result<Option<Answer>> {
+    let read = Envelope::read(body, known)?;
+    if read.is_page {
+        return Ok(None);
+    }
+    let mut read = Some(read);
+    let answer =
+        |known: &_| read.take().map_or_else(|| Envelope::read(body, known), Ok)?.answer(true);
+    undoubted(known, answer).map(Some)
 }
 
 /// The lists among an object's fields, each `None` when it is not an array.
@@ -109,7 +158,7 @@ struct Envelope<'a> {
 }
 
 impl<'a> Envelope<'a> {
-    fn read(body: &'a [u8]) -> Result<Self> {
+    fn read(body: &'a [u8], known: &Arc<Recognition>) -> Result<Self> {
         let mut read = Self::default();
         let is_object = parse(body, |reader| {
             reader.object(|key, reader| {
@@ -119,10 +168,13 @@ impl<'a> Envelope<'a> {
                     "data" => {
                         let mut lists = Lists::new();
                         read.is_page = reader.peek() == b'[';
-                        let is_object = reader.object(|key, at| read_list(&key, at, &mut lists))?;
+                        let list = |key: Cow<'_, str>, at: &mut Reader<'a>| {
+                            read_list(&key, at, &mut lists, known)
+                        };
+                        let is_object = reader.object(list)?;
                         read.data = Some(is_object.then_some(lists));
                     }
-                    _ => read_list(&key, reader, &mut read.lists)?,
+                    _ => read_list(&key, reader, &mut read.lists, known)?,
                 }
                 Ok(())
             })
@@ -149,11 +201,16 @@ impl<'a> Envelope<'a> {
     }
 }
 
-fn read_list(key: &str, reader: &mut Reader<'_>, lists: &mut Lists) -> Result<(), Malformed> {
+fn read_list(
+    key: &str,
+    reader: &mut Reader<'_>,
+    lists: &mut Lists,
+    known: &Arc<Recognition>,
+) -> Result<(), Malformed> {
     let Some(kind) = V2_KINDS.into_iter().find(|kind| kind.table == key) else {
         return reader.value().map(drop);
     };
-    let (mut list, dialect) = (ListBuilder::new(kind), v2(kind));
+    let (mut list, dialect) = (ListBuilder::new(kind, known), v2(kind));
     let is_array = reader.array(|reader| {
         let record = read_pairs(reader)?.map(|pairs| list.decode(&pairs, &dialect));
         list.push(record.unwrap_or(Decoded::Unusable));
@@ -221,11 +278,15 @@ pub struct ListBuilder {
     undecodable: Vec<String>,
     unusable: u64,
     incomplete: Option<String>,
+    known: Arc<Recognition>,
+    recognised: Vec<String>,
+    samples: Vec<(Shape, Record)>,
+    parts: Parts,
 }
 
 impl ListBuilder {
-    /// An empty list.
-    pub fn new(kind: Kind) -> Self {
+    /// An empty list, whose records may be recognised.
+    pub fn new(kind: Kind, known: &Arc<Recognition>) -> Self {
         Self {
             kind,
             records: vec![],
@@ -233,12 +294,31 @@ impl ListBuilder {
             undecodable: vec![],
             unusable: 0,
             incomplete: None,
+            known: known.clone(),
+            recognised: vec![],
+            samples: vec![],
+            parts: Parts::default(),
         }
     }
 
-    /// Decodes a record of this list by the names of its version of the API.
+    /// Decodes a record of this list by the names of its version of the API, unless it is recognised.
     pub fn decode(&mut self, pairs: &Object<'_>, dialect: &Dialect) -> Decoded {
-        record::decode(pairs, self.kind, dialect, &mut self.shared)
+        let (kind, known) = (self.kind, &self.known);
+        let id = record::usable_id(pairs, dialect).filter(|_| known.marks);
+        let Some(id) = id else { return record::decode(pairs, kind, dialect, &mut self.shared) };
+        let (mark, is_known) = known.of_record(&id, pairs, kind, dialect, &mut self.parts);
+        let sample = self.samples.iter().find(|(shape, _)| is_known && shape.is_of(pairs));
+        if sample.is_some_and(|(_, first)| first.id.as_str() <= &*id) {
+            return Decoded::Unchanged(Unchanged { id: id.into_owned(), sample: None });
+        }
+        match record::decode(pairs, kind, dialect, &mut self.shared) {
+            Decoded::Record(record) if is_known => {
+                let sample = Some(Box::new((Shape::of(pairs), record)));
+                Decoded::Unchanged(Unchanged { id: id.into_owned(), sample })
+            }
+            Decoded::Record(record) => Decoded::Record(Record { mark: Some(mark), ..record }),
+            other => other,
+        }
     }
 
     /// Adds one record.
@@ -247,6 +327,19 @@ impl ListBuilder {
             Decoded::Record(record) => self.records.push(record),
             Decoded::Undecodable(id) => self.undecodable.push(id),
             Decoded::Unusable => self.unusable += 1,
+            Decoded::Unchanged(Unchanged { id, sample }) => {
+                self.recognised.push(id);
+                sample.into_iter().for_each(|sample| self.add_sample(*sample));
+            }
+        }
+    }
+
+    /// Of each shape the first record by id is kept.
+    fn add_sample(&mut self, (shape, record): (Shape, Record)) {
+        match self.samples.iter_mut().find(|(known, _)| *known == shape) {
+            Some((_, first)) if record.id < first.id => *first = record,
+            Some(_) => {}
+            None => self.samples.push((shape, record)),
         }
     }
 
@@ -257,10 +350,14 @@ impl ListBuilder {
 
     /// The list, sorted and counted.
     pub fn finish(self) -> List {
-        let Self { kind, mut records, shared, undecodable, unusable, incomplete } = self;
+        let Self { kind, mut records, shared, undecodable, unusable, incomplete, .. } = self;
+        let Self { known, mut recognised, mut samples, .. } = self;
         records.shrink_to_fit();
         records.sort_by(|a, b| a.id.cmp(&b.id));
-        let usable = records.len() + undecodable.len();
+        let usable = records.len() + undecodable.len() + recognised.len();
+        recognised.sort_unstable();
+        recognised.dedup();
+        samples.sort_by(|(_, a), (_, b)| a.id.cmp(&b.id));
         let rejected = undecodable.len() as u64 + unusable;
         let is_empty = usable == 0 && unusable == 0;
         let undecodable: BTreeSet<String> = undecodable.into_iter().collect();
@@ -269,8 +366,12 @@ impl ListBuilder {
             records.binary_search_by(|record| record.id.as_str().cmp(id.as_str())).is_ok()
         };
         let listed = decoded + undecodable.len() - undecodable.iter().filter(beside).count();
+        let listed = listed + recognised.len();
+        let samples = samples.into_iter().map(|(_, record)| record).collect();
+        let recognised = Recognised { known, ids: recognised.into(), samples };
         List {
             kind,
+            recognised,
             listed: listed as u64,
             duplicates: (usable - listed) as u64,
             records,
@@ -400,7 +501,7 @@ mod tests {
     #[test]
     fn a_byte_order_mark_is_tolerated_and_a_saved_file_may_be_data_alone() {
         assert!(decode(format!("\u{FEFF}{EMPTY}").as_bytes()).is_ok());
-        let alone = decode_saved(br#" {"avatars":[],"talking_photos":[]}"#);
+        let alone = decode_saved(br#" {"avatars":[],"talking_photos":[]}"#, &Arc::default());
         assert!(alone.is_ok_and(|answer| answer.is_some()));
     }
 

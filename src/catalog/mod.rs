@@ -14,6 +14,9 @@
 //! - [`list`]: an answer's bytes → records, each on its own
 //! - [`answer`]: stored items → an answer again
 //! - [`pages`]: the pages of a v3 answer → the lists of a catalogue
+//! - [`mark`]: the hash of a record that is kept beside its item
+//! - [`shape`]: the fields of a record and their types
+//! - [`recognition`]: what an unchanged record is recognised by, undecoded
 //! - [`saved`]: what people save of answers → an answer
 //! - [`foreign`]: which answer has nothing in common with what is known
 //! - [`stripped`]: an answer without signatures, as an archive keeps it
@@ -43,13 +46,16 @@ mod kinds;
 pub mod learned;
 pub mod links;
 pub mod list;
+pub mod mark;
 mod number;
 pub mod pages;
+pub mod recognition;
 pub mod record;
 pub mod saved;
 pub mod schema;
 pub mod seal;
 pub mod search;
+pub mod shape;
 pub mod signatures;
 pub mod signed_url;
 pub mod stripped;

@@ -4,11 +4,17 @@
 //! other lists hold one kind each. Which page to ask for next, and when to stop asking, is decided
 //! elsewhere.
 
+use std::sync::Arc;
+
 use super::{
     catalogue::Catalogue,
     json::{Malformed, Raw, Reader},
     kind::{ByKind, Kind},
-    list::{Answer, ListBuilder, is_not, json, missing, object, parse, said_error, said_warning},
+    list::{
+        Answer, ListBuilder, is_not, json, missing, object, parse, said_error, said_warning,
+        undoubted,
+    },
+    recognition::Recognition,
     record::{Decoded, Dialect},
     value::{Object, read_pairs},
 };
@@ -23,6 +29,7 @@ pub struct Pages {
     /// The kind of the records; `None` where each says its own.
     kind: Option<Kind>,
     lists: ByKind<ListBuilder>,
+    known: Arc<Recognition>,
     warning: Option<String>,
     records: u64,
     /// Looks that have neither an id nor a kind.
@@ -56,15 +63,15 @@ fn v3(kind: Kind) -> Dialect {
 }
 
 impl Pages {
-    /// No page of `catalogue` yet.
-    pub fn new(catalogue: Catalogue) -> Self {
+    /// No page of `catalogue` yet, whose records may be recognised.
+    pub fn new(catalogue: Catalogue, known: &Arc<Recognition>) -> Self {
         let kinds: Vec<Kind> = Kind::of(catalogue).collect();
         let kind = match kinds[..] {
             [one] => Some(one),
             _ => None,
         };
-        let lists = kinds.into_iter().map(|kind| (kind, ListBuilder::new(kind))).collect();
-        Self { kind, lists, warning: None, records: 0, strays: 0 }
+        let lists = kinds.into_iter().map(|kind| (kind, ListBuilder::new(kind, known))).collect();
+        Self { kind, lists, known: known.clone(), warning: None, records: 0, strays: 0 }
     }
 
     /// Adds the records of one response.
@@ -135,7 +142,7 @@ impl Pages {
     }
 
     fn list(&mut self, kind: Kind) -> &mut ListBuilder {
-        self.lists.entry(kind).or_insert_with(|| ListBuilder::new(kind))
+        self.lists.entry(kind).or_insert_with(|| ListBuilder::new(kind, &self.known))
     }
 
     /// How many records came so far, repeats included.
@@ -145,7 +152,7 @@ impl Pages {
 
     /// The lists, sorted and counted.
     pub fn finish(self) -> Answer {
-        let Self { kind: _, mut lists, warning, records: _, strays } = self;
+        let Self { mut lists, warning, strays, .. } = self;
         if strays > 0 {
             let list = lists.get_mut(&Kind::TALKING_PHOTO);
             let why = format!(
@@ -158,12 +165,33 @@ impl Pages {
     }
 }
 
+/// The lists of `pages`; where recognition leaves a doubt, of the `bodies` that they were.
+///
+/// # Errors
+/// See [`Pages::add`].
+pub fn finish<'a>(
+    catalogue: Catalogue,
+    pages: Pages,
+    bodies: impl Iterator<Item = &'a [u8]> + Clone,
+) -> Result<Answer> {
+    let known = pages.known.clone();
+    let mut pages = Some(pages);
+    undoubted(&known, |known| {
+        if let Some(pages) = pages.take() {
+            return Ok(pages.finish());
+        }
+        let mut pages = Pages::new(catalogue, known);
+        bodies.clone().try_for_each(|body| pages.add(body).map(drop))?;
+        Ok(pages.finish())
+    })
+}
+
 /// Decodes what an archive kept of the pages, as one: see [`super::stripped`].
 ///
 /// # Errors
 /// [`crate::error::Kind::NotACatalogue`] for anything else.
 pub fn read(catalogue: Catalogue, stripped: &[u8]) -> Result<Answer> {
-    let mut pages = Pages::new(catalogue);
+    let mut pages = Pages::new(catalogue, &Arc::default());
     pages.add(stripped)?;
     let mut answer = pages.finish();
     let top = object(json(stripped)?, "the answer")?;
@@ -206,7 +234,7 @@ mod tests {
     use super::*;
 
     fn read(looks: &str) -> Answer {
-        let mut pages = Pages::new(Catalogue::Avatars);
+        let mut pages = Pages::new(Catalogue::Avatars, &Arc::default());
         pages.add(format!(r#"{{"data":[{looks}],"has_more":false}}"#).as_bytes()).unwrap();
         pages.finish()
     }
@@ -245,7 +273,7 @@ mod tests {
     fn groups_and_voices_are_named_as_their_tables_are() {
         let read = |catalogue, record: &str| {
             let body = format!(r#"{{"data":[{record},7],"has_more":false}}"#);
-            let mut pages = Pages::new(catalogue);
+            let mut pages = Pages::new(catalogue, &Arc::default());
             pages.add(body.as_bytes()).unwrap();
             let [list] = &pages.finish().lists[..] else { panic!() };
             assert_eq!((list.unusable, list.listed), (1, 1));
@@ -265,7 +293,7 @@ mod tests {
 
     #[test]
     fn what_is_no_page_is_refused_and_adds_nothing() {
-        let mut pages = Pages::new(Catalogue::Avatars);
+        let mut pages = Pages::new(Catalogue::Avatars, &Arc::default());
         for body in [
             "",
             "[]",
@@ -287,13 +315,16 @@ mod tests {
     fn an_error_that_says_nothing_and_a_byte_order_mark_are_tolerated() {
         let empty = r#"{"error":null,"data":[],"has_more":false}"#;
         for body in [empty.into(), empty.replace("null", "\"\""), format!("\u{FEFF} {empty}\n")] {
-            assert!(Pages::new(Catalogue::Avatars).add(body.as_bytes()).is_ok(), "{body}");
+            assert!(
+                Pages::new(Catalogue::Avatars, &Arc::default()).add(body.as_bytes()).is_ok(),
+                "{body}"
+            );
         }
     }
 
     #[test]
     fn the_cursor_is_told_while_there_is_more() {
-        let mut pages = Pages::new(Catalogue::Avatars);
+        let mut pages = Pages::new(Catalogue::Avatars, &Arc::default());
         let first = r#"{"data":[],"has_more":true,"next_token":"a/\u002b="}"#;
         assert_eq!(
             pages.add(first.as_bytes()),
@@ -308,7 +339,7 @@ mod tests {
     fn has_more_decides_where_it_is_given_and_else_the_cursor() {
         let next = |rest: &str| {
             let body = format!(r#"{{"data":[]{rest}}}"#);
-            Pages::new(Catalogue::Avatars).add(body.as_bytes()).unwrap().next
+            Pages::new(Catalogue::Avatars, &Arc::default()).add(body.as_bytes()).unwrap().next
         };
         for rest in ["", r#","has_more":null"#] {
             assert_eq!(next(rest), Next::Unknown, "{rest}");

@@ -9,6 +9,8 @@ use super::{
     json::Raw,
     json_type::JsonType,
     kind::{Kind, Preview},
+    mark::Mark,
+    shape::Shape,
     signatures::{Place, Signatures},
     signed_url,
     value::{Object, Sort, TooDeep, Value, write_json_object},
@@ -44,6 +46,8 @@ pub struct Record {
     pub numbers_as_text: Box<[FieldName]>,
     /// The signed preview URLs.
     pub links: Box<[Link]>,
+    /// What it is recognised by when it comes again.
+    pub mark: Option<Mark>,
 }
 
 /// What the records of a list hold together.
@@ -64,6 +68,17 @@ pub enum Decoded {
     Undecodable(String),
     /// It might be any item.
     Unusable,
+    /// It says what it said when its item was last read.
+    Unchanged(Unchanged),
+}
+
+/// A recognised record, of which only the id was decoded.
+#[derive(Debug, PartialEq)]
+pub struct Unchanged {
+    /// The item's id.
+    pub id: String,
+    /// Its shape and all of it, where it is the first by id of that shape so far.
+    pub sample: Option<Box<(Shape, Record)>>,
 }
 
 /// How one version of the API names things: the only difference between versions that a record
@@ -85,10 +100,22 @@ impl Dialect {
         self.renamed.iter().any(|(theirs, ours)| *ours == name && shadows(theirs))
     }
 
+    /// What a record calls the field that the tables call `ours`.
+    pub(super) fn name_of(&self, ours: &'static str) -> &'static str {
+        let renamed = self.renamed.iter().find(|(_, name)| *name == ours);
+        renamed.map_or(ours, |(theirs, _)| theirs)
+    }
+
     fn field(&self, kind: Kind, name: &str) -> FieldName {
         let ours = self.renamed.iter().find(|(theirs, _)| *theirs == name).map(|(_, ours)| *ours);
         ours.map_or_else(|| kind.field(name), FieldName::Borrowed)
     }
+}
+
+/// The id of a record that has been taken apart, if it is usable.
+pub(super) fn usable_id<'a>(pairs: &Object<'a>, dialect: &Dialect) -> Option<Cow<'a, str>> {
+    let id = pairs.iter().find(|(key, _)| key == dialect.id).and_then(|(_, id)| id.text());
+    id.filter(|id| (1..=MAX_ID).contains(&id.len()))
 }
 
 /// Decodes a record of a list of `kind` that has been taken apart.
@@ -98,10 +125,7 @@ pub(super) fn decode(
     dialect: &Dialect,
     shared: &mut Shared,
 ) -> Decoded {
-    let id = pairs.iter().find(|(key, _)| key == dialect.id).and_then(|(_, id)| id.text());
-    let Some(id) = id.filter(|id| (1..=MAX_ID).contains(&id.len())) else {
-        return Decoded::Unusable;
-    };
+    let Some(id) = usable_id(pairs, dialect) else { return Decoded::Unusable };
     let fields = Vec::with_capacity(pairs.len());
     let mut record = Builder { previews: kind.previews, fields, ..Default::default() };
     let told = |key: &str| key != dialect.id && !dialect.is_shadowed(key, pairs);
@@ -164,6 +188,7 @@ impl<'a> Builder<'a> {
             nulls: shared.nulls.shared(nulls.iter()),
             numbers_as_text: numbers_as_text.into(),
             links: links.into(),
+            mark: None,
         }
     }
 }

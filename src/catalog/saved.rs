@@ -4,13 +4,14 @@
 //! Whole is a response of v2, and pages of which the last says so, for voices those of both types: of
 //! all else no item is known to be lacking.
 
-use std::{borrow::Cow, collections::BTreeSet};
+use std::{borrow::Cow, collections::BTreeSet, sync::Arc};
 
 use super::{
     catalogue::Catalogue,
     json::Raw,
     list::{self, Answer, array, json, missing, object},
-    pages::Pages,
+    pages::{Pages, finish},
+    recognition::Recognition,
     stripped::Bodies,
     value::pairs,
 };
@@ -48,14 +49,18 @@ pub enum Form {
 /// # Errors
 /// [`crate::error::Kind::NotACatalogue`] for what is none (rule 11), and
 /// [`crate::error::Kind::Usage`] for records that do not show what they are, or are others.
-pub fn decode(file: &[u8], catalogue: Option<Catalogue>) -> Result<Saved> {
+pub fn decode(
+    file: &[u8],
+    catalogue: Option<Catalogue>,
+    known: &Arc<Recognition>,
+) -> Result<Saved> {
     let text = utf8(file)?;
     let start = text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&text).trim_ascii_start();
     if start.starts_with(b"[") {
-        return elements(json(&text)?, catalogue);
+        return elements(json(&text)?, catalogue, known);
     }
-    let Some(answer) = list::decode_saved(&text)? else {
-        return pages(&[json(&text)?], catalogue);
+    let Some(answer) = list::decode_saved(&text, known)? else {
+        return pages(&[json(&text)?], catalogue, known);
     };
     let catalogue = agreed(Catalogue::Avatars, catalogue)?;
     let bodies = Bodies::whole(text.into_owned());
@@ -63,21 +68,22 @@ pub fn decode(file: &[u8], catalogue: Option<Catalogue>) -> Result<Saved> {
 }
 
 /// An array: of pages, or of records.
-fn elements(raw: &str, catalogue: Option<Catalogue>) -> Result<Saved> {
+fn elements(raw: &str, catalogue: Option<Catalogue>, known: &Arc<Recognition>) -> Result<Saved> {
     let elements = array(Raw::of(raw), "the file")?;
     if elements.is_empty() {
         return Err(Error::not_a_catalogue("an empty array is no list"));
     }
     if elements.iter().any(|element| is_page(element.get())) {
         let bodies: Vec<&str> = elements.iter().map(|element| element.get()).collect();
-        return pages(&bodies, catalogue);
+        return pages(&bodies, catalogue, known);
     }
-    let mut saved = pages(&[&format!(r#"{{"data":{raw},"has_more":false}}"#)], catalogue)?;
+    let body = format!(r#"{{"data":{raw},"has_more":false}}"#);
+    let mut saved = pages(&[&body], catalogue, known)?;
     saved.incomplete = Some("the file has records, but no page that says it is the last".into());
     Ok(saved)
 }
 
-fn pages(bodies: &[&str], asked: Option<Catalogue>) -> Result<Saved> {
+fn pages(bodies: &[&str], asked: Option<Catalogue>, known: &Arc<Recognition>) -> Result<Saved> {
     let mut holds = None;
     for body in bodies {
         holds = holds.max(records(body)?);
@@ -93,14 +99,15 @@ fn pages(bodies: &[&str], asked: Option<Catalogue>) -> Result<Saved> {
             Error::usage("no record shows what this is a list of; name it with --catalogue")
         })?,
     };
-    let mut pages = Pages::new(catalogue);
+    let mut pages = Pages::new(catalogue, known);
     for body in bodies {
         pages.add(body.as_bytes())?;
     }
+    let answer = finish(catalogue, pages, bodies.iter().map(|body| body.as_bytes()))?;
     let incomplete = lacks_an_end(catalogue, bodies).map(str::to_owned);
     let parts = bodies.iter().map(|body| body.as_bytes().to_vec()).collect();
     let bodies = Bodies::pages(parts, None);
-    Ok(Saved { catalogue, answer: pages.finish(), form: Form::Pages, bodies, incomplete })
+    Ok(Saved { catalogue, answer, form: Form::Pages, bodies, incomplete })
 }
 
 /// The catalogue that a file shows, unless another one was asked for.
@@ -205,7 +212,7 @@ mod tests {
     const PHOTO: &str = r#"{"id":"p","avatar_type":"photo_avatar"}"#;
 
     fn read(text: &str) -> Saved {
-        decode(text.as_bytes(), None).unwrap()
+        decode(text.as_bytes(), None, &Arc::default()).unwrap()
     }
 
     fn listed(saved: &Saved) -> (u64, u64, bool) {
@@ -242,7 +249,7 @@ mod tests {
 
     #[test]
     fn records_that_show_nothing_or_something_else_are_refused() {
-        let kind = |text: &str| decode(text.as_bytes(), None).unwrap_err().kind;
+        let kind = |text: &str| decode(text.as_bytes(), None, &Arc::default()).unwrap_err().kind;
         for text in ["[]", r#"[{"avatar_id":"a"}]"#, r#"[{"talking_photo_id":"a"}]"#, "7"] {
             assert_eq!(kind(text), Kind::NotACatalogue, "{text}");
         }
@@ -255,7 +262,7 @@ mod tests {
 
     #[test]
     fn records_show_their_catalogue_and_voices_are_two_lists() {
-        let of = |text: &str, asked| decode(text.as_bytes(), asked);
+        let of = |text: &str, asked| decode(text.as_bytes(), asked, &Arc::default());
         let groups = of(r#"[{"id":"g","looks_count":2}]"#, None).unwrap();
         assert_eq!((groups.catalogue, groups.answer.lists.len()), (Catalogue::AvatarGroups, 1));
         let page = |kind: &str| {
@@ -296,8 +303,16 @@ mod tests {
             marked(b"\xFE\xFF", &big),
             marked(b"\xEF\xBB\xBF", text.as_bytes()),
         ] {
-            assert_eq!(decode(&file, None).unwrap().answer.lists[0].records[0].to_json(), plain);
+            assert_eq!(
+                decode(&file, None, &Arc::default()).unwrap().answer.lists[0].records[0].to_json(),
+                plain
+            );
         }
-        assert!(decode(&little[..little.len() - 1], None).unwrap_err().message.contains("cut off"));
+        assert!(
+            decode(&little[..little.len() - 1], None, &Arc::default())
+                .unwrap_err()
+                .message
+                .contains("cut off")
+        );
     }
 }

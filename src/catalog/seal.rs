@@ -150,7 +150,7 @@ fn field_changes(list: &ListDiff) -> impl Iterator<Item = (&Opened, &FieldChange
 }
 
 fn opened(kind: Kind, poll_id: i64, observed_at: Timestamp, new: &Opened) -> Line<'_> {
-    let Opened { id, version, by, after, closes: _, fields, changes: _ } = new;
+    let Opened { id, version, by, after, fields, .. } = new;
     let mut cells = vec![
         ("kind", Cell::text(kind.as_str())),
         ("item_id", Cell::text(id)),

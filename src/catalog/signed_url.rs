@@ -35,6 +35,31 @@ pub struct Signed<'a> {
 /// Parameters left without a neighbour keep their bytes, empty ones included (`?&a=1`); the
 /// question mark goes with the last parameter.
 pub fn parse(text: &str) -> Option<Signed<'_>> {
+    if let Some(signed) = usual(text) {
+        return Some(signed);
+    }
+    any_form(text)
+}
+
+/// The form that the API's lists have, `?Expires=…&Signature=…&Key-Pair-Id=…`, by a few looks at its
+/// bytes; `None` where anything else has to be judged.
+fn usual(text: &str) -> Option<Signed<'_>> {
+    let (path, query) = text.split_once('?')?;
+    let host = path.strip_prefix("https://")?;
+    let (expires, rest) = query.strip_prefix("Expires=")?.split_once('&')?;
+    let (_, key) = rest.strip_prefix("Signature=")?.split_once('&')?;
+    let is_whole = key.starts_with("Key-Pair-Id=") && !key.contains('&');
+    let is_dated = (1..=18).contains(&expires.len()) && expires.bytes().all(|b| b.is_ascii_digit());
+    // Neither a fragment, white space nor anything that is not ASCII.
+    let is_plain = !has(text, |byte| byte <= b'#' || byte >= 0x7F) && !path.contains('&');
+    if !(is_whole && is_dated && is_plain) || host.is_empty() || host.starts_with(['/', '\\']) {
+        return None;
+    }
+    let expires_at = Timestamp::expiry_from_seconds(expires.parse().ok()?);
+    Some(Signed { url: Cow::Borrowed(text), canonical: path.to_owned(), expires_at })
+}
+
+fn any_form(text: &str) -> Option<Signed<'_>> {
     let url = as_browsers_read(text)?;
     let (canonical, expires_at) = without_signature(&url)?;
     Some(Signed { url, canonical, expires_at })

@@ -30,6 +30,7 @@ mod replay;
 mod report;
 mod round;
 mod serve;
+mod spinner;
 mod status;
 mod stores;
 mod sync;

@@ -3,9 +3,9 @@
 //!
 //! How a poll is told is for the caller to say.
 
-use std::{io::IsTerminal, time::Duration};
+use std::time::Duration;
 
-use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
+use indicatif::HumanBytes;
 use tracing::Instrument;
 
 use super::{
@@ -14,6 +14,7 @@ use super::{
     context::Context,
     log::span,
     mirror::{Mirrored, after_sync},
+    spinner::Spinner,
     task::{Input, Task},
 };
 use crate::{
@@ -213,12 +214,12 @@ impl<'a> Round<'a> {
         }
         let client;
         let mut key_expires_at = None;
-        let spinner = Spinner::start(context);
+        let spinner = Spinner::start(context, "waiting for HeyGen's list");
         context.service.health.step(patience + deadline(config));
         let progress = |progress: Progress| {
             // After these bytes the next ones, or another request with its waits.
             context.service.health.step(config.api.retry_time + config.api.timeout);
-            spinner.show(progress);
+            spinner.show(told(progress));
         };
         let (trigger, source) = match task.source? {
             Input::Saved { name, body } => ("file", Source::Saved { name, body }),
@@ -253,40 +254,13 @@ impl<'a> Round<'a> {
     }
 }
 
-/// Says on a terminal that the slow list is awaited; gone when it has come.
-struct Spinner(Option<ProgressBar>);
-
-impl Spinner {
-    fn start(context: &Context) -> Self {
-        if !context.shows_progress() || !std::io::stderr().is_terminal() {
-            return Self(None);
-        }
-        let bar = ProgressBar::new_spinner().with_message("waiting for HeyGen's list");
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed}") {
-            bar.set_style(style);
-        }
-        bar.enable_steady_tick(Duration::from_millis(100));
-        Self(Some(bar))
-    }
-
-    fn show(&self, progress: Progress) {
-        let Some(bar) = &self.0 else { return };
-        match progress {
-            Progress::Bytes(bytes) => {
-                bar.set_message(format!("reading HeyGen's list, {}", HumanBytes(bytes)));
-            }
-            Progress::Pages { pages, items } => {
-                let items = counted(items, "item", "items");
-                bar.set_message(format!("reading HeyGen's list, page {pages}, {items}"));
-            }
-        }
-    }
-}
-
-impl Drop for Spinner {
-    fn drop(&mut self) {
-        if let Some(bar) = &self.0 {
-            bar.finish_and_clear();
+/// How far the reading of a list is.
+fn told(progress: Progress) -> String {
+    match progress {
+        Progress::Bytes(bytes) => format!("reading HeyGen's list, {}", HumanBytes(bytes)),
+        Progress::Pages { pages, items } => {
+            let items = counted(items, "item", "items");
+            format!("reading HeyGen's list, page {pages}, {items}")
         }
     }
 }

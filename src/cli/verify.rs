@@ -7,12 +7,13 @@ use clap::Args;
 use super::{
     Context,
     output::{Cell, Format, Rows, note, print, visible},
+    spinner::Spinner,
 };
 use crate::{
     error::Result,
     mirror::audit,
     store::Store,
-    verify::{Finding, Findings, Proof, Report, show, verify},
+    verify::{Finding, Findings, Progress, Proof, Report, show, verify},
     words::counted,
 };
 
@@ -51,7 +52,19 @@ impl Verify {
             show(&mut store, poll_id, |bytes| out.add(bytes)).await?;
             return out.end().map(|()| 0);
         }
-        let report = verify(&mut store, against.as_deref()).await?;
+        let spinner = Spinner::start(context, "checking the seals");
+        let show = |progress| {
+            spinner.show(match progress {
+                Progress::Polls(polls) => {
+                    format!("checking the seals, {}", counted(polls, "poll", "polls"))
+                }
+                Progress::Versions(versions) => {
+                    format!("checking the history, {}", counted(versions, "version", "versions"))
+                }
+            });
+        };
+        let report = verify(&mut store, against.as_deref(), &show).await?;
+        drop(spinner);
         let audit = match assets {
             true => {
                 let blobs = super::stores::blobs(&config, context)?;

@@ -31,18 +31,25 @@ pub use settings::{PACE, Settings};
 pub use version::ApiVersion;
 
 use self::profile::Asked;
-use crate::{catalog::catalogue::Catalogue, error::caught};
+use std::sync::Arc;
 
-/// Reads `catalogue` once from `version`, with the client's retries. What goes wrong is in
+use crate::{
+    catalog::{catalogue::Catalogue, recognition::Recognition},
+    error::caught,
+};
+
+/// Reads `catalogue` once from `version`, whose records may be recognised, with the client's retries. What goes wrong is in
 /// [`Fetched::answer`], a panic of a library too; `keep` asks for [`Fetched::bodies`].
 pub async fn fetch(
     version: ApiVersion,
     catalogue: Catalogue,
     client: &Client,
     keep: bool,
+    known: &Arc<Recognition>,
     progress: OnProgress<'_>,
 ) -> Fetched {
-    let reading = version.fetch(client, Asked { catalogue, keep, again: false }, progress);
+    let asked = Asked { catalogue, keep, known: known.clone(), again: false };
+    let reading = version.fetch(client, asked, progress);
     let fetched = caught(async { Ok(reading.await) }).await.unwrap_or_else(|error| {
         let failure = Failure::lasting(error, Presence::Unclear);
         Fetched::failed(client.source(&version.probe(catalogue)), failure)
@@ -62,9 +69,11 @@ pub async fn read_again(
     first: Fetched,
     client: &Client,
     keep: bool,
+    known: &Arc<Recognition>,
     progress: OnProgress<'_>,
 ) -> Fetched {
-    let second = version.fetch(client, Asked { catalogue, keep, again: true }, progress).await;
+    let asked = Asked { catalogue, keep, known: known.clone(), again: true };
+    let second = version.fetch(client, asked, progress).await;
     let (Ok(one), Ok(two)) = (&first.answer, &second.answer) else { return first };
     if second.broke_off.is_none() {
         return second;

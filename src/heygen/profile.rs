@@ -1,10 +1,10 @@
 //! What a version of the API has to describe of itself.
 
-use std::pin::Pin;
+use std::{pin::Pin, sync::Arc};
 
 use super::{Client, Fetched, OnProgress};
 use crate::{
-    catalog::{catalogue::Catalogue, list::Answer},
+    catalog::{catalogue::Catalogue, list::Answer, recognition::Recognition},
     error::Result,
 };
 
@@ -24,12 +24,14 @@ pub(super) struct Profile {
 }
 
 /// How a list is read.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Asked {
     /// The catalogue.
     pub catalogue: Catalogue,
     /// Whether [`Fetched::bodies`] are wanted.
     pub keep: bool,
+    /// What its records may be recognised by.
+    pub known: Arc<Recognition>,
     /// Whether this is the second reading of a list that broke off: in pages of another size.
     pub again: bool,
 }

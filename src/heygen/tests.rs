@@ -110,6 +110,11 @@ async fn get(answers: impl IntoIterator<Item = Vec<u8>>) -> (Result<Reply, Failu
     (get_with(&settings(&server.url)).await, server)
 }
 
+async fn list(client: &Client, progress: OnProgress<'_>) -> Fetched {
+    let known = Arc::default();
+    fetch(ApiVersion::V2, Catalogue::Avatars, client, false, &known, progress).await
+}
+
 #[tokio::test]
 async fn a_reply_carries_what_a_poll_records() {
     let headers = "x-request-id: r-1\r\ndeprecation: true\r\nsunset: Sat, 31 Oct 2026 23:59:59 GMT\r\ncontent-encoding: gzip\r\n";
@@ -395,7 +400,7 @@ async fn key_and_query_are_in_no_error_and_no_debug_text() {
             Err(failure) => format!("{failure:?} {}", failure.error),
         };
         let client = client_with(&settings(&server.url)).unwrap();
-        let fetched = fetch(ApiVersion::V2, Catalogue::Avatars, &client, false, &|_| ()).await;
+        let fetched = list(&client, &|_| ()).await;
         let text = format!(
             "{text} {client:?} {} {:?} {:?} {:?}",
             fetched.source, fetched.request_id, fetched.warning, fetched.answer
@@ -441,7 +446,7 @@ async fn what_was_fetched_joins_the_notices_of_header_and_body() {
         "warning":{"message":"use v3"}}"#;
     let server = Server::start([answer(200, "deprecation: true\r\n", body)]).await;
     let client = client_with(&settings(&format!("{}/mock/", server.url))).unwrap();
-    let fetched = fetch(ApiVersion::V2, Catalogue::Avatars, &client, false, &|_| ()).await;
+    let fetched = list(&client, &|_| ()).await;
     assert!(fetched.answer.is_ok());
     assert_eq!(fetched.source, format!("{}/mock/v2/avatars", server.url));
     assert_eq!(fetched.http_status, Some(200));
@@ -454,7 +459,7 @@ async fn what_was_fetched_joins_the_notices_of_header_and_body() {
 async fn what_failed_is_recorded_all_the_same() {
     let server = Server::start([answer(200, "x-request-id: r-9\r\n", "no JSON")]).await;
     let client = client_with(&settings(&server.url)).unwrap();
-    let fetched = fetch(ApiVersion::V2, Catalogue::Avatars, &client, false, &|_| ()).await;
+    let fetched = list(&client, &|_| ()).await;
     assert_eq!(fetched.answer.err().map(|error| error.kind), Some(Kind::NotACatalogue));
     assert_eq!((fetched.http_status, fetched.response_bytes), (Some(200), Some(7)));
     assert_eq!(fetched.request_id.as_deref(), Some("r-9"));
@@ -491,8 +496,7 @@ fn a_key_that_cannot_be_sent_is_a_configuration_error_that_does_not_show_it() {
 async fn a_panic_while_a_list_is_read_is_a_failed_fetch() {
     let server = Server::start([answer(200, "", "{}")]).await;
     let client = client_with(&settings(&server.url)).unwrap();
-    let fetched =
-        fetch(ApiVersion::V2, Catalogue::Avatars, &client, false, &|_| panic!("a bug")).await;
+    let fetched = list(&client, &|_| panic!("a bug")).await;
     assert_eq!(fetched.answer.err().unwrap().kind, Kind::Unforeseen);
     assert_eq!(fetched.source, format!("{}/v2/avatars", server.url));
 }

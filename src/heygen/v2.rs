@@ -2,7 +2,11 @@
 //!
 //! Knows the path and how its answer becomes a [`Fetched`]; what the body means is the decoder's.
 
-use super::{Client, Fetched, OnProgress, Presence, Reply, profile::Profile, sunset};
+use super::{
+    Client, Fetched, OnProgress, Presence, Reply,
+    profile::{Asked, Profile},
+    sunset,
+};
 use crate::{
     catalog::{list, stripped::Bodies},
     error::Error,
@@ -16,22 +20,22 @@ pub(super) static PROFILE: Profile = Profile {
     name: "v2",
     after_polls: 1,
     probe: |_| PATH.to_owned(),
-    fetch: |client, asked, progress| Box::pin(fetch(client, asked.keep, progress)),
+    fetch: |client, asked, progress| Box::pin(fetch(client, asked, progress)),
     read: |_, kept| list::decode(kept),
 };
 
 /// Reads the list once, with the client's retries. What goes wrong is in [`Fetched::answer`].
-async fn fetch(client: &Client, keep: bool, progress: OnProgress<'_>) -> Fetched {
+async fn fetch(client: &Client, asked: Asked, progress: OnProgress<'_>) -> Fetched {
     let source = client.source(PATH);
     let Reply { trace, body } = match client.get(PATH, progress).await {
         Ok(reply) => reply,
         Err(failure) => return Fetched::failed(source, failure),
     };
-    match list::decode(&body) {
+    match list::decode_known(&body, &asked.known) {
         Ok(answer) => {
             let said = answer.warning.as_deref().map(|text| client.mask(text));
             let warning = sunset::join(trace.notice.as_deref(), said);
-            let bodies = keep.then(|| Bodies::whole(body));
+            let bodies = asked.keep.then(|| Bodies::whole(body));
             Fetched { warning, bodies, ..Fetched::of(source, trace, Ok(answer), Presence::There) }
         }
         Err(error) => {

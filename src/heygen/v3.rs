@@ -3,7 +3,7 @@
 //! Knows the paths, the cursors and when a list ends; what a page means is the decoder's. A catalogue
 //! of which a page is lacking is none: it fails as a whole.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::{Digest, Sha256};
@@ -94,7 +94,8 @@ async fn fetch(client: &Client, asked: Asked, progress: OnProgress<'_>) -> Fetch
 pub(super) async fn has_a_page(client: &Client) -> bool {
     let path = (PROFILE.probe)(Catalogue::Avatars);
     let reply = client.get(&path, &|_| ()).await;
-    reply.is_ok_and(|reply| Pages::new(Catalogue::Avatars).add(&reply.body).is_ok())
+    reply
+        .is_ok_and(|reply| Pages::new(Catalogue::Avatars, &Arc::default()).add(&reply.body).is_ok())
 }
 
 /// A list while it is being read.
@@ -109,8 +110,10 @@ struct Reading<'a> {
     cursors: HashMap<String, u8>,
     bytes: u64,
     hash: Sha256,
-    /// The pages, where they are to be kept.
-    kept: Option<Vec<Vec<u8>>>,
+    /// The pages as they came,
+    bodies: Vec<Vec<u8>>,
+    /// and whether they are to be kept.
+    keep: bool,
     /// The last answer that counts.
     last: Option<Trace>,
     /// Why the list may not be whole: its last page does not show that it is the last.
@@ -131,12 +134,13 @@ impl<'a> Reading<'a> {
             endpoint,
             limit: endpoint.page_size(asked.again),
             bounds: client.whole(),
-            pages: Pages::new(asked.catalogue),
+            pages: Pages::new(asked.catalogue, &asked.known),
             count: 0,
             cursors: HashMap::new(),
             bytes: 0,
             hash: Sha256::new(),
-            kept: asked.keep.then(Vec::new),
+            bodies: vec![],
+            keep: asked.keep,
             last: None,
             incomplete: None,
             broke_off: None,
@@ -204,9 +208,7 @@ impl<'a> Reading<'a> {
         self.hash.update(&body);
         self.bytes += body.len() as u64;
         self.bounds.bytes = self.bounds.bytes.saturating_sub(body.len() as u64);
-        if let Some(kept) = &mut self.kept {
-            kept.push(body);
-        }
+        self.bodies.push(body);
         Ok(page.next)
     }
 
@@ -250,7 +252,18 @@ impl<'a> Reading<'a> {
 
     /// Size and hash are those of all pages in their order; there are none where one is lacking.
     fn fetched(self, read: Result<()>) -> Fetched {
-        let Self { client, endpoint, pages, bytes, hash, last, kept, oversized, .. } = self;
+        let Self {
+            client,
+            endpoint,
+            pages,
+            bytes,
+            hash,
+            last,
+            bodies,
+            keep,
+            oversized,
+            ..
+        } = self;
         // Where the page size is not what was asked for, reading it with another one shows nothing.
         let (incomplete, broke_off) = match oversized {
             true => (self.incomplete.or(self.broke_off), None),
@@ -258,7 +271,8 @@ impl<'a> Reading<'a> {
         };
         let whole = read.is_ok();
         let presence = if whole { Presence::There } else { self.presence };
-        let answer = read.map(|()| pages.finish());
+        let each = bodies.iter().map(Vec::as_slice);
+        let answer = read.and_then(|()| pages::finish(endpoint.catalogue, pages, each));
         let said = answer.as_ref().ok().and_then(|answer| answer.warning.as_deref());
         let said = said.map(|text| client.mask(text));
         let notice = last.as_ref().and_then(|last| last.notice.as_deref());
@@ -270,7 +284,7 @@ impl<'a> Reading<'a> {
             request_id: last.and_then(|last| last.request_id),
             response_bytes: whole.then_some(bytes),
             response_sha256: whole.then(|| hex(&hash.finalize())),
-            bodies: kept.filter(|_| whole).map(|pages| Bodies::pages(pages, None)),
+            bodies: (keep && whole).then(|| Bodies::pages(bodies, None)),
             answer,
             presence,
             broke_off,

@@ -5,7 +5,10 @@
 
 use std::{
     pin::pin,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -16,6 +19,7 @@ use crate::{
     catalog::{
         catalogue::Catalogue,
         list::Answer,
+        recognition::Recognition,
         saved::{self, Form, Saved},
     },
     config::ApiVersion,
@@ -68,6 +72,22 @@ impl Known<'_> {
         }
     }
 
+    /// What records may be recognised by; nothing in a dry run, which has no lock.
+    pub async fn recognition(
+        &mut self,
+        catalogue: Option<Catalogue>,
+        until: Timestamp,
+        mirror: bool,
+    ) -> Result<Arc<Recognition>> {
+        match (&mut self.store, self.deadline) {
+            (Some(store), Some(_)) => {
+                let known = store.recognition(self.account, catalogue, until, mirror).await;
+                known.map(Arc::new)
+            }
+            _ => Ok(Arc::default()),
+        }
+    }
+
     async fn lacks_any(&mut self, answer: &Answer) -> Result<bool> {
         match &mut self.store {
             Some(store) => store.lacks_any(self.account, answer).await,
@@ -83,6 +103,8 @@ pub(super) struct Asking<'a> {
     pub client: &'a heygen::Client,
     /// Whether the bodies are wanted.
     pub keep: bool,
+    /// What the records may be recognised by.
+    pub recognition: Arc<Recognition>,
     pub progress: OnProgress<'a>,
     /// Whether a poll that finds its version gone counts towards leaving it.
     pub counts: bool,
@@ -126,8 +148,8 @@ impl Asking<'_> {
             moved.store(true, Ordering::Relaxed);
             (self.progress)(progress);
         };
-        let (client, keep) = (self.client, self.keep);
-        let reading = heygen::fetch(version, self.catalogue, client, keep, &progress);
+        let (client, keep, by) = (self.client, self.keep, &self.recognition);
+        let reading = heygen::fetch(version, self.catalogue, client, keep, by, &progress);
         let mut list = known.during(&moved, reading).await;
         if list.broke_off.is_none() {
             return Ok(list);
@@ -140,7 +162,8 @@ impl Asking<'_> {
             list.broke_off = None;
             return Ok(list);
         }
-        let reading = heygen::read_again(version, self.catalogue, list, client, keep, &progress);
+        let reading =
+            heygen::read_again(version, self.catalogue, list, client, keep, by, &progress);
         let mut list = known.during(&moved, reading).await;
         if let Some(why) = list.broke_off.take() {
             list.incomplete(&why);
@@ -226,23 +249,25 @@ pub(super) fn from_file(
     file: &[u8],
     catalogue: Option<Catalogue>,
     keep: bool,
+    recognition: &Arc<Recognition>,
     clock: &Clock,
 ) -> Result<Received> {
-    let (catalogue, version, answer, bodies, incomplete) = match saved::decode(file, catalogue) {
-        Ok(Saved { catalogue, answer, form, bodies, incomplete }) => {
-            let version = match form {
-                Form::Lists => ApiVersion::V2,
-                Form::Pages => ApiVersion::V3,
-            };
-            (catalogue, version, Ok(answer), Some(bodies).filter(|_| keep), incomplete)
-        }
-        Err(error) if error.kind == Kind::Usage => return Err(error.context(&name)),
-        Err(error) => {
-            let catalogue = catalogue.unwrap_or_default();
-            let version = version::first_of(catalogue);
-            (catalogue, version, Err(error.context(&name)), None, None)
-        }
-    };
+    let (catalogue, version, answer, bodies, incomplete) =
+        match saved::decode(file, catalogue, recognition) {
+            Ok(Saved { catalogue, answer, form, bodies, incomplete }) => {
+                let version = match form {
+                    Form::Lists => ApiVersion::V2,
+                    Form::Pages => ApiVersion::V3,
+                };
+                (catalogue, version, Ok(answer), Some(bodies).filter(|_| keep), incomplete)
+            }
+            Err(error) if error.kind == Kind::Usage => return Err(error.context(&name)),
+            Err(error) => {
+                let catalogue = catalogue.unwrap_or_default();
+                let version = version::first_of(catalogue);
+                (catalogue, version, Err(error.context(&name)), None, None)
+            }
+        };
     let mut list = Fetched {
         received_at: Some(clock.now()),
         http_status: None,

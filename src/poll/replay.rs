@@ -197,7 +197,10 @@ async fn write(
     if let Some((answer, poll)) = answer {
         let (account, catalogue) = (report.row.account.clone(), report.row.catalogue());
         let after_polls = poll.policy.after_polls;
-        let snapshot = session.store().standing(&account, catalogue, after_polls, now).await?;
+        let snapshot = session
+            .store()
+            .standing(&account, catalogue, &answer.left_out(), after_polls, now)
+            .await?;
         let diff = diff(&snapshot, answer, &poll);
         count(&mut report.row, &diff);
         report.diff = Some(diff);

@@ -19,12 +19,14 @@ use super::{
     conn::{Arg, At, Fault, Row},
     exact,
     open::Store,
+    standing::fields,
     statements::ROLLBACK,
     table::POLLS,
 };
 use crate::{
     catalog::{
         kind::Kind,
+        mark::Mark,
         schema::{Change, SchemaChange, Types},
         seal::{Cells, Line},
     },
@@ -231,6 +233,7 @@ impl Audit<'_> {
                 first_seen_at: row.exact_time(3)?,
                 changed_at: row.exact_time(4)?,
                 removed_at: row.exact_time(5)?,
+                mismarked: mismarked(&row, span.kind)?,
                 own: own(&row, 6, span.kind)?,
             });
             Ok(())
@@ -286,6 +289,14 @@ impl Audit<'_> {
 /// Text of a column that is never null.
 fn known_text(row: &Row, at: impl At) -> Result<String, Fault> {
     Ok(row.exact_text(at)?.unwrap_or_default())
+}
+
+/// Whether the fingerprint of a row of `sql::current` is that of other columns. What cannot be read is
+/// found elsewhere.
+fn mismarked(row: &Row, kind: Kind) -> Result<bool, Fault> {
+    let extra = 6 + kind.columns.len();
+    let Some(stored) = row.exact_text(extra + 1)? else { return Ok(false) };
+    Ok(fields(row, kind, 6, extra).is_ok_and(|fields| Mark::contradicts(&stored, &fields)))
 }
 
 /// The item's own columns and `extra`, from column `first`.

@@ -101,11 +101,11 @@ impl Store {
 
     /// Within a poll's transaction the reading is undone at once, so that the tables are not locked
     /// while the request lasts: only the poll's own lock is to be held then.
-    async fn begin_apart(&mut self) -> Result<()> {
+    pub(super) async fn begin_apart(&mut self) -> Result<()> {
         self.if_polling(statements::SAVEPOINT).await
     }
 
-    async fn end_apart(&mut self) -> Result<()> {
+    pub(super) async fn end_apart(&mut self) -> Result<()> {
         self.if_polling(statements::ROLLBACK_TO_SAVEPOINT).await
     }
 

@@ -1,10 +1,14 @@
 //! Tables → what the diff compares an answer with.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
 use sqlx::SqlSafeStr;
 
 use super::{
+    bulk::AT_ONCE,
     conn::{Arg, Conn, Fault, Row},
     held::held_until,
     open::Store,
@@ -18,9 +22,11 @@ use crate::{
         item::{FieldName, Fields, Names},
         kind::{ByKind, Kind},
         links::{StoredLink, StoredLinks},
+        mark::Mark,
+        recognition::{LeftOut, Recognised, Recognition},
         record::SignedUrl,
         schema::{self, Change, Schema, SchemaChange, Types},
-        value::Value,
+        value::{Value, json_texts},
     },
     error::Result,
     time::Timestamp,
@@ -30,30 +36,72 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Store {
     /// The standing of an account's catalogue as a poll at `now` needs it that believes a removal
-    /// after `after_polls`; read in the poll's transaction if one is open.
+    /// after `after_polls`, but for what is left out; read in the poll's transaction if one is open.
     pub async fn standing(
         &mut self,
         account: &str,
         catalogue: Catalogue,
+        left_out: &LeftOut,
         after_polls: u32,
         now: Timestamp,
     ) -> Result<Standing> {
         if !self.in_transaction {
             self.begin_reading().await?;
         }
-        let read = read(&mut self.conn, account, catalogue, after_polls, now).await;
+        let read = read(&mut self.conn, account, catalogue, left_out, after_polls, now).await;
         let standing = read.map_err(|fault| self.trouble("read", &fault))?;
         if !self.in_transaction {
             self.end_reading().await?;
         }
         Ok(standing)
     }
+
+    /// What the records of an answer that is there by `until` may be recognised by; `unsigned` links,
+    /// too. It holds for as long as the account's lock does.
+    pub async fn recognition(
+        &mut self,
+        account: &str,
+        catalogue: Option<Catalogue>,
+        until: Timestamp,
+        unsigned: bool,
+    ) -> Result<Recognition> {
+        self.begin_apart().await?;
+        let known = recognition(&mut self.conn, account, catalogue, until, unsigned).await;
+        let known = known.map_err(|fault| self.trouble("read", &fault))?;
+        self.end_apart().await.map(|()| known)
+    }
+}
+
+async fn recognition(
+    conn: &mut Conn,
+    account: &str,
+    catalogue: Option<Catalogue>,
+    until: Timestamp,
+    unsigned: bool,
+) -> Result<Recognition, Fault> {
+    let mut known =
+        Recognition { marks: true, unsigned, links_until: Some(until), ..Recognition::default() };
+    for kind in Kind::ALL.into_iter().filter(|kind| catalogue.is_none_or(|of| kind.catalogue == of))
+    {
+        let mut items = HashMap::new();
+        conn.each(statements::fingerprints(kind), &[account.into()], |row| {
+            items.insert(row.some_text(0)?, row.str(1)?.and_then(Mark::parse));
+            Ok(())
+        })
+        .await?;
+        known.items.insert(kind, items);
+    }
+    if known.items.values().any(|items| !items.is_empty()) {
+        known.links = links(conn, until).await?;
+    }
+    Ok(known)
 }
 
 async fn read(
     conn: &mut Conn,
     account: &str,
     catalogue: Catalogue,
+    left_out: &LeftOut,
     after_polls: u32,
     now: Timestamp,
 ) -> Result<Standing, Fault> {
@@ -75,7 +123,8 @@ async fn read(
     let mut lists = ByKind::new();
     for kind in Kind::of(catalogue) {
         let schema = schemas.remove(&kind).unwrap_or_default();
-        lists.insert(kind, StandingList { items: items(conn, account, kind).await?, schema });
+        let items = items(conn, account, kind, left_out.lists.get(&kind)).await?;
+        lists.insert(kind, StandingList { items, schema });
     }
     Ok(Standing {
         held_until: held_until(conn, account, catalogue).await?,
@@ -83,7 +132,7 @@ async fn read(
         recent_good: good.iter().map(|poll| poll.observed_at).collect(),
         listed_before,
         lists,
-        links: links(conn, now).await?,
+        links: if left_out.is_all { StoredLinks::new() } else { links(conn, now).await? },
     })
 }
 
@@ -95,20 +144,36 @@ fn good_poll(row: &Row, at: usize) -> Result<GoodPoll, Fault> {
     })
 }
 
-async fn items(conn: &mut Conn, account: &str, kind: Kind) -> Result<Vec<StandingItem>, Fault> {
+/// All items but those whose records are recognised.
+async fn items(
+    conn: &mut Conn,
+    account: &str,
+    kind: Kind,
+    left_out: Option<&Recognised>,
+) -> Result<Vec<StandingItem>, Fault> {
     let (mut items, mut names) = (vec![], Names::default());
     let columns = by_name(kind);
-    conn.each(statements::items(kind), &[account.into()], |row| {
+    let mut each = |row: Row| {
         items.push(StandingItem {
             id: row.some_text(0)?,
             version: row.some_int(1)?,
             missing_since: row.time(2)?,
             removed: row.bool(3)?.unwrap_or(false),
-            fields: read_fields(&row, kind, &columns, (5, 4), Some(&mut names))?,
+            marked: row.str(4)?.and_then(Mark::parse).is_some(),
+            fields: read_fields(&row, kind, &columns, (6, 5), Some(&mut names))?,
         });
         Ok(())
-    })
-    .await?;
+    };
+    match left_out.filter(|recognised| !recognised.ids.is_empty()) {
+        None => conn.each(statements::items(kind), &[account.into()], each).await?,
+        Some(recognised) => {
+            for ids in recognised.others(kind).chunks(AT_ONCE) {
+                let args = [account.into(), Arg::Json(Some(json_texts(ids).into()))];
+                let of = statements::items_of(conn.engine(), kind);
+                conn.each(of, &args, &mut each).await?;
+            }
+        }
+    }
     items.shrink_to_fit();
     // Sorted here: in the order of its key the engine would fetch each row apart.
     items.sort_unstable_by(|a: &StandingItem, b| a.id.cmp(&b.id));

@@ -49,9 +49,28 @@ pub fn listed_before(kind: Kind) -> SqlStr {
 pub fn items(kind: Kind) -> SqlStr {
     let (table, id) = (kind.table, kind.id);
     AssertSqlSafe(format!(
-        "SELECT {id}, version, missing_since, removed_at IS NOT NULL, extra, {} \
+        "SELECT {id}, version, missing_since, removed_at IS NOT NULL, fingerprint, extra, {} \
          FROM {table} WHERE account = $1",
         columns(kind, "")
+    ))
+    .into_sql_str()
+}
+
+/// The items of [`items`] with these ids: (account, ids as a JSON array).
+pub fn items_of(engine: Engine, kind: Kind) -> SqlStr {
+    let ids = engine.each_string("$2");
+    let sql = items(kind);
+    AssertSqlSafe(format!("{} AND {} IN (SELECT t.value FROM {ids})", sql.as_str(), kind.id))
+        .into_sql_str()
+}
+
+/// Every item ever seen, in no order, with what its records are recognised by while it is listed:
+/// (account).
+pub fn fingerprints(kind: Kind) -> SqlStr {
+    let (table, id) = (kind.table, kind.id);
+    AssertSqlSafe(format!(
+        "SELECT {id}, CASE WHEN missing_since IS NULL THEN fingerprint END FROM {table} \
+         WHERE account = $1"
     ))
     .into_sql_str()
 }
@@ -331,18 +350,27 @@ pub fn all(engine: Engine) -> Vec<(String, SqlStr)> {
     all.extend(Catalogue::ALL.map(|of| (format!("any_current {of}"), any_current(of))));
     all.push(("last_held_poll".to_owned(), last_held_poll()));
     for kind in Kind::ALL {
-        all.push((format!("holders {kind}"), holders(kind)));
-        all.push((format!("missing_until {kind}"), missing_until(kind)));
-        all.push((format!("named {kind}"), named(kind)));
-        all.push((format!("items {kind}"), items(kind)));
-        all.push((format!("listed_before {kind}"), listed_before(kind)));
-        all.push((format!("item_counts {kind}"), item_counts(kind)));
-        all.push((format!("current_ids {kind}"), current_ids(kind)));
-        all.push((format!("known_until {kind}"), known_until(kind)));
-        all.push((format!("versions {kind}"), versions(kind, true)));
-        all.push((format!("versions {kind} of any account"), versions(kind, false)));
+        let own = of_kind(engine, kind).into_iter();
+        all.extend(own.map(|(name, sql)| (format!("{name} {kind}"), sql)));
     }
     let server = engine.server().into_iter().flat_map(ServerSql::all);
     all.extend(server.map(|(name, sql)| (name.to_owned(), sql.into_sql_str())));
     all
+}
+
+fn of_kind(engine: Engine, kind: Kind) -> [(&'static str, SqlStr); 12] {
+    [
+        ("holders", holders(kind)),
+        ("missing_until", missing_until(kind)),
+        ("named", named(kind)),
+        ("items", items(kind)),
+        ("items_of", items_of(engine, kind)),
+        ("fingerprints", fingerprints(kind)),
+        ("listed_before", listed_before(kind)),
+        ("item_counts", item_counts(kind)),
+        ("current_ids", current_ids(kind)),
+        ("known_until", known_until(kind)),
+        ("versions", versions(kind, true)),
+        ("versions of any account", versions(kind, false)),
+    ]
 }

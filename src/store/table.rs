@@ -30,6 +30,8 @@ pub struct Table {
     /// The columns that tell its rows apart and put them in order, the primary key where there is
     /// one; empty for the view `changes`, whose fields may be null.
     pub order: Vec<&'static str>,
+    /// Columns at its end that no list of columns has, no digest covers and no export shows.
+    pub internal: &'static [Column],
 }
 
 /// Every table, those that others refer to first.
@@ -75,7 +77,13 @@ impl Table {
         order: &[&'static str],
         columns: [Column; N],
     ) -> Self {
-        Self { name, meaning: meaning.into(), columns: columns.into(), order: order.into() }
+        Self {
+            name,
+            meaning: meaning.into(),
+            columns: columns.into(),
+            order: order.into(),
+            internal: &[],
+        }
     }
 
     /// The names of the columns, each after `prefix`, as a SELECT lists them.
@@ -98,6 +106,12 @@ pub const EXTRA: Column = Column::new(
     "extra",
     Json,
     "JSON object of the fields and values that have no column; null when there are none",
+);
+/// What the records of an item are recognised by; see [`crate::catalog::recognition`].
+const FINGERPRINT: Column = Column::new(
+    "fingerprint",
+    Text,
+    "internal: what a record that says the same is recognised by; null means that the next one is read",
 );
 const ID: &str = "id given by the API";
 
@@ -125,6 +139,7 @@ fn polls() -> Table {
         meaning: "one row for each read of a catalogue, failed ones included".into(),
         columns: PollRow::columns().to_vec(),
         order: vec!["poll_id"],
+        internal: &[],
     }
 }
 
@@ -161,6 +176,7 @@ fn items(kind: Kind) -> Table {
         meaning: format!("every {} ever seen, in its last known state", kind.singular),
         columns,
         order: vec!["account", kind.id],
+        internal: &[FINGERPRINT],
     }
 }
 
@@ -179,6 +195,7 @@ fn history(kind: Kind) -> Table {
         ),
         columns,
         order: vec!["account", kind.id, "version"],
+        internal: &[],
     }
 }
 

@@ -159,6 +159,7 @@ impl<'a> Writer<'a> {
     async fn list(&self, conn: &mut Conn, list: &'a ListDiff) -> Result<(), Fault> {
         self.add_items(conn, list).await?;
         self.update_items(conn, list).await?;
+        self.mark_items(conn, list).await?;
         self.note_missing(conn, list).await?;
         self.close_versions(conn, list).await?;
         self.open_versions(conn, list).await?;
@@ -177,6 +178,7 @@ impl<'a> Writer<'a> {
                 .all("valid_from", self.observed_at)
                 .all("first_seen_at", self.observed_at)
                 .all("changed_at", self.observed_at)
+                .column("fingerprint", fingerprints(added))
                 .insert(conn, list.kind.table)
                 .await?;
         }
@@ -188,6 +190,7 @@ impl<'a> Writer<'a> {
         let own: Vec<String> = own.collect();
         let set = format!(
             "{}, extra = d.extra, version = d.version, valid_from = d.valid_from, \
+             fingerprint = d.fingerprint, \
              changed_at = coalesce(d.changed_at, t.changed_at), \
              missing_since = CASE WHEN d.restored THEN NULL ELSE t.missing_since END, \
              removed_at = CASE WHEN d.restored THEN NULL ELSE t.removed_at END",
@@ -210,8 +213,20 @@ impl<'a> Writer<'a> {
             .column("version", Column::Int(known.iter().map(|new| Some(new.version)).collect()))
             .column("changed_at", Column::Time(changed_at.collect()))
             .column("restored", Column::Bool(restored.collect()))
+            .column("fingerprint", fingerprints(known))
             .all("account", self.account)
             .all("valid_from", self.observed_at)
+    }
+
+    /// No version opens: what the items are recognised by was not known.
+    async fn mark_items(&self, conn: &mut Conn, list: &'a ListDiff) -> Result<(), Fault> {
+        for some in list.marked.chunks(AT_ONCE) {
+            self.ids(list.kind, some.iter().map(|(id, _)| id.as_str()))
+                .texts("fingerprint", some.iter().map(|(_, mark)| mark.as_str()))
+                .update(conn, list.kind.table, "fingerprint = d.fingerprint", &on(list.kind.id))
+                .await?;
+        }
+        Ok(())
     }
 
     async fn note_missing(&self, conn: &mut Conn, list: &'a ListDiff) -> Result<(), Fault> {
@@ -380,6 +395,12 @@ fn replace_link() -> String {
 
 fn opened(list: &ListDiff, wanted: impl Fn(OpenedBy) -> bool) -> Vec<&Opened> {
     list.opened.iter().filter(|new| wanted(new.by)).collect()
+}
+
+/// What the items are recognised by.
+fn fingerprints<'a>(all: &[&'a Opened]) -> Column<'a> {
+    let mark = |new: &&Opened| Some(Cow::Owned(new.mark?.to_column(&new.fields)));
+    Column::Text(all.iter().map(mark).collect())
 }
 
 /// The item's own columns and `extra`, as the fields fit them.

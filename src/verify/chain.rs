@@ -13,6 +13,7 @@ use std::{
 use super::{
     finding::{Finding, Findings},
     polls::{Facts, Polls},
+    progress::{OnProgress, Progress},
 };
 use crate::{
     catalog::{
@@ -65,6 +66,7 @@ pub async fn read(
     audit: &mut Audit<'_>,
     noted: Option<String>,
     findings: &mut Findings,
+    progress: OnProgress<'_>,
 ) -> Result<Chain> {
     let heads = audit.heads().await?;
     let mut links = Links { noted, ..Links::new(findings) };
@@ -73,6 +75,7 @@ pub async fn read(
         let next = audit.next_polls(first.max(1)).await?;
         let last = next.map_or(i64::MAX, |next| next - 1);
         links.piece(audit, first..=last).await?;
+        progress(Progress::Polls(links.polls.len()));
         match next {
             Some(next) => first = next,
             None => break,

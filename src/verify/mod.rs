@@ -9,10 +9,12 @@ mod changes;
 mod finding;
 mod items;
 mod polls;
+mod progress;
 mod timeline;
 
 pub use chain::Proof;
 pub use finding::{Finding, Findings, MOST};
+pub use progress::{OnProgress, Progress};
 
 use crate::{
     catalog::seal,
@@ -47,19 +49,27 @@ impl Report {
 }
 
 /// Verifies the whole database, and whether it contains the state that `noted` seals.
-pub async fn verify(store: &mut Store, noted: Option<&str>) -> Result<Report> {
+pub async fn verify(
+    store: &mut Store,
+    noted: Option<&str>,
+    progress: OnProgress<'_>,
+) -> Result<Report> {
     let noted = noted.map(digest).transpose()?;
     let mut audit = store.audit().await?;
-    let judged = judge(&mut audit, noted).await;
+    let judged = judge(&mut audit, noted, progress).await;
     let ended = audit.end().await;
     let report = judged?;
     ended.map(|()| report)
 }
 
-async fn judge(audit: &mut Audit<'_>, noted: Option<String>) -> Result<Report> {
+async fn judge(
+    audit: &mut Audit<'_>,
+    noted: Option<String>,
+    progress: OnProgress<'_>,
+) -> Result<Report> {
     let mut findings = Findings::default();
-    let chain = chain::read(audit, noted, &mut findings).await?;
-    let versions = items::read(audit, &chain.polls, &mut findings).await?;
+    let chain = chain::read(audit, noted, &mut findings, progress).await?;
+    let versions = items::read(audit, &chain.polls, &mut findings, progress).await?;
     let proof = chain.proof.map(|proof| doubted(proof, &findings));
     Ok(Report { findings, accounts: chain.accounts, polls: chain.polls.len(), versions, proof })
 }

@@ -43,7 +43,7 @@ impl World {
 
     /// The database agrees with itself.
     async fn agrees(&mut self) {
-        let report = verify(self.store(), None).await.unwrap();
+        let report = verify(self.store(), None, &|_| ()).await.unwrap();
         assert_eq!(report.exit_code(), 0, "{:?}", report.findings);
     }
 }

@@ -41,10 +41,10 @@ fn document() -> String {
 }
 
 fn describe(table: &Table, out: &mut String) {
-    let Table { name, meaning, columns, order: _ } = table;
+    let Table { name, meaning, columns, order: _, internal } = table;
     write!(out, "\n### {name}\n\n{}.\n\n| column | type | |\n|---|---|---|\n", capital(meaning))
         .unwrap();
-    for column in columns {
+    for column in columns.iter().chain(*internal) {
         let holds = match column.holds {
             Holds::Text => "text",
             Holds::Integer => "integer",
@@ -91,7 +91,7 @@ async fn it_tells_of_every_column_of_both_databases_in_their_order() {
     tables.sort_by_key(|table| table.name);
     for table in tables {
         assert!(!table.meaning.is_empty());
-        for column in &table.columns {
+        for column in table.columns.iter().chain(table.internal) {
             assert!(!column.meaning.is_empty(), "{}.{}", table.name, column.name);
             let holds = match column.holds {
                 Holds::Text => "text",

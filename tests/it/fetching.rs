@@ -1,6 +1,6 @@
 //! The fake HeyGen answers the real client as the real one would.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use heygen_sync::{
     catalog::catalogue::Catalogue,
@@ -27,7 +27,15 @@ fn client(fake: &FakeHeyGen, key: &str) -> Client {
 }
 
 async fn fetch(fake: &FakeHeyGen) -> Fetched {
-    heygen::fetch(ApiVersion::V2, Catalogue::Avatars, &client(fake, KEY), false, &|_| ()).await
+    heygen::fetch(
+        ApiVersion::V2,
+        Catalogue::Avatars,
+        &client(fake, KEY),
+        false,
+        &Arc::default(),
+        &|_| (),
+    )
+    .await
 }
 
 fn fault(fetched: Fetched) -> Option<Fault> {
@@ -83,7 +91,8 @@ async fn an_answer_is_held_back_until_its_gate_opens() {
     let mut gate = fake.delay_next();
     let client = client(&fake, KEY);
     let held = tokio::spawn(async move {
-        heygen::fetch(ApiVersion::V2, Catalogue::Avatars, &client, false, &|_| ()).await
+        heygen::fetch(ApiVersion::V2, Catalogue::Avatars, &client, false, &Arc::default(), &|_| ())
+            .await
     });
     gate.reached().await;
     fake.add_avatar("late", |_| ());

@@ -14,7 +14,7 @@ use edit::Vandal;
 use story::{Catalogue, Home, Polled, history};
 
 async fn verified(home: &Home) -> Report {
-    verify(&mut home.reader().await, None).await.unwrap()
+    verify(&mut home.reader().await, None, &|_| ()).await.unwrap()
 }
 
 fn told(report: &Report) -> Vec<String> {
@@ -76,7 +76,7 @@ async fn what_is_shown_of_a_poll_has_its_digest() {
             let bytes = shown(&mut store, poll_id).await;
             let digest: String =
                 Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
-            let proof = verify(&mut store, Some(&digest)).await.unwrap().proof;
+            let proof = verify(&mut store, Some(&digest), &|_| ()).await.unwrap().proof;
             let found =
                 matches!(&proof, Some(Proof::Contained { poll_id: p, .. }) if *p == poll_id);
             assert!(found, "{poll_id}: {proof:?}");
@@ -121,12 +121,12 @@ async fn a_noted_digest_is_proven_as_long_as_nothing_before_it_was_edited() {
     polled.poll(&head.account, &Catalogue::new(&mut random).body()).await;
     polled.close().await;
     let mut store = home.reader().await;
-    let later = verify(&mut store, Some(&noted.to_uppercase())).await.unwrap();
+    let later = verify(&mut store, Some(&noted.to_uppercase()), &|_| ()).await.unwrap();
     assert!(matches!(later.proof, Some(Proof::Contained { .. })), "{:?}", later.proof);
     assert_eq!(later.exit_code(), 0);
-    let absent = verify(&mut store, Some(&"0".repeat(64))).await.unwrap();
+    let absent = verify(&mut store, Some(&"0".repeat(64)), &|_| ()).await.unwrap();
     assert_eq!((absent.proof, absent.findings.found()), (Some(Proof::Absent), 0));
-    assert!(verify(&mut store, Some("12ab")).await.is_err());
+    assert!(verify(&mut store, Some("12ab"), &|_| ()).await.is_err());
 }
 
 /// The program between the fences that follow `<!-- run -->` in the document.

@@ -449,7 +449,7 @@ impl World {
         dump
     }
 
-    /// The columns of a table, in its order.
+    /// The columns of a table, in its order, without the internal one.
     pub async fn columns(&mut self, table: &str) -> Vec<String> {
         let sql = match &self.beside {
             Beside::Sqlite(_) => format!("SELECT name FROM pragma_table_info('{table}')"),
@@ -458,7 +458,8 @@ impl World {
                  AND attnum > 0 ORDER BY attnum"
             ),
         };
-        self.lines(&sql).await
+        let all = self.lines(&sql).await.into_iter();
+        all.filter(|name| name != "fingerprint").collect()
     }
 
     /// Empties the database and turns the clock back, for the next of many cases.

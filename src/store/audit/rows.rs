@@ -87,6 +87,8 @@ pub struct Current {
     pub changed_at: Option<String>,
     /// When it was removed.
     pub removed_at: Option<String>,
+    /// Whether its fingerprint is that of another state.
+    pub mismarked: bool,
     /// The item's own columns and `extra`.
     pub own: Cells<'static>,
 }

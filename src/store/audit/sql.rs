@@ -74,8 +74,8 @@ pub fn versions(kind: Kind, bounded: bool) -> SqlStr {
 pub fn current(kind: Kind, bounded: bool) -> SqlStr {
     let (table, id) = (kind.table, kind.id);
     AssertSqlSafe(format!(
-        "SELECT {id}, version, valid_from, first_seen_at, changed_at, removed_at, {}, extra \
-         FROM {table} WHERE account = $1 AND {} ORDER BY {id}",
+        "SELECT {id}, version, valid_from, first_seen_at, changed_at, removed_at, {}, extra, \
+         fingerprint FROM {table} WHERE account = $1 AND {} ORDER BY {id}",
         columns(kind, ""),
         between(id, 2, bounded)
     ))

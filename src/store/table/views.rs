@@ -42,6 +42,7 @@ fn current(kind: Kind) -> Table {
         ),
         columns,
         order: vec!["account", kind.id],
+        internal: &[],
     }
 }
 

@@ -1,0 +1,77 @@
+//! The hash of a record that is kept beside its item; see [`super::recognition`].
+
+use siphasher::sip128::SipHasher13;
+
+use super::item::Fields;
+
+/// Equal for records that decode to the same fields, JSON types and URLs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark(u128);
+
+/// What is hashed together; its length before each part keeps the parts apart.
+#[derive(Debug, Default)]
+pub struct Parts(Vec<u8>);
+
+impl Parts {
+    /// Begins anew.
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// Adds a part; `what` tells sorts of parts from each other.
+    pub fn add(&mut self, what: u8, part: &str) {
+        self.0.push(what);
+        self.0.extend_from_slice(&(part.len() as u64).to_le_bytes());
+        self.0.extend_from_slice(part.as_bytes());
+    }
+
+    /// The mark of a record that these are the parts of.
+    pub fn mark(&self) -> Mark {
+        Mark(self.hash())
+    }
+
+    fn hash(&self) -> u128 {
+        hash(&self.0)
+    }
+}
+
+impl Mark {
+    /// As it is stored beside an item that has these fields.
+    pub fn to_column(self, fields: &Fields) -> String {
+        format!("{:08x}{:032x}{:016x}", generation(), self.0, state(fields))
+    }
+
+    /// Reads [`Self::to_column`] back; `None` for what another version of this program wrote, which
+    /// may decode otherwise.
+    pub fn parse(stored: &str) -> Option<Self> {
+        let number = |from: usize| u64::from_str_radix(stored.get(from..from + 16)?, 16).ok();
+        let own = u32::from_str_radix(stored.get(..8)?, 16).ok()?;
+        let mark = u128::from(number(8)?) << 64 | u128::from(number(24)?);
+        (own == generation()).then_some(Self(mark))
+    }
+
+    /// Whether a stored mark is not that of an item with these fields.
+    pub fn contradicts(stored: &str, fields: &Fields) -> bool {
+        let of_state = stored.get(40..).and_then(|state| u64::from_str_radix(state, 16).ok());
+        Self::parse(stored).is_some() && of_state != Some(state(fields))
+    }
+}
+
+fn hash(bytes: &[u8]) -> u128 {
+    SipHasher13::new().hash(bytes).into()
+}
+
+/// What this version of the program writes marks with.
+fn generation() -> u32 {
+    hash(env!("CARGO_PKG_VERSION").as_bytes()) as u32
+}
+
+/// A hash of an item's fields, by which a mark can be held against the row that it belongs to.
+fn state(fields: &Fields) -> u64 {
+    let mut parts = Parts::default();
+    for (name, value) in fields.iter() {
+        parts.add(b'n', name);
+        parts.add(value.sort() as u8, value.as_cell());
+    }
+    parts.hash() as u64
+}

@@ -1,0 +1,128 @@
+//! What an unchanged record is recognised by, so that neither it nor its item's row is decoded again.
+//!
+//! Beside each item is kept a hash of the last record whose fields are exactly what its row contains:
+//! its [`Mark`]. A listed record with the same hash has the same fields, so that the diff would find
+//! nothing: such records and their items are left out on both sides, and only counted.
+//!
+//! In doubt a record is decoded. Recognised are only records of items that are neither missing nor
+//! removed, whose row has no other field (rule 4 decides about those), and whose previews cannot
+//! change a stored link ([`is_settled`]). Of all recognised records with the same fields and JSON
+//! types the first by id is decoded, too: it is what they add to the list's schema. Where copies of
+//! an id are not all recognised, the whole answer is decoded anew, without recognition.
+
+use std::{collections::HashMap, sync::Arc};
+
+use super::{
+    kind::{ByKind, Kind},
+    links::{StoredLinks, is_settled},
+    mark::{Mark, Parts},
+    record::{Dialect, Record},
+    signed_url,
+    value::Object,
+};
+use crate::time::Timestamp;
+
+/// What is known before an answer is decoded; nothing by default.
+#[derive(Debug, Default)]
+pub struct Recognition {
+    /// Whether records are marked at all: those of a replay and of a dry run are not.
+    pub marks: bool,
+    /// Every item ever seen, by id, with its mark while it is listed.
+    pub items: ByKind<HashMap<String, Option<Mark>>>,
+    /// The stored links,
+    pub links: StoredLinks,
+    /// and until when the poll has its answer at the latest: a link that expires a day after that can
+    /// be left alone.
+    pub links_until: Option<Timestamp>,
+    /// Whether unsigned previews are wanted, too.
+    pub unsigned: bool,
+}
+
+/// The recognised records of a list.
+#[derive(Clone, Debug, Default)]
+pub struct Recognised {
+    /// What they were recognised by.
+    pub known: Arc<Recognition>,
+    /// Their ids, sorted; none twice.
+    pub ids: Arc<[String]>,
+    /// A record for each set of fields and types that they have, the first by id.
+    pub samples: Arc<[Record]>,
+}
+
+/// What an answer leaves to be read of the tables.
+#[derive(Debug, Default)]
+pub struct LeftOut {
+    /// The recognised records of each list.
+    pub lists: ByKind<Recognised>,
+    /// Whether there is no other record, so that no link can change.
+    pub is_all: bool,
+}
+
+impl Recognised {
+    /// The ids of the items of a kind that are known and not recognised.
+    pub fn others(&self, kind: Kind) -> Vec<&str> {
+        let known = self.known.items.get(&kind);
+        let known = known.filter(|known| known.len() > self.ids.len());
+        let known = known.into_iter().flat_map(HashMap::keys);
+        known.filter(|id| self.ids.binary_search(id).is_err()).map(String::as_str).collect()
+    }
+}
+
+impl Recognition {
+    /// The mark of a record of `kind`, and whether the item `id` is known by it and its previews are
+    /// settled; `parts` is only lent.
+    pub(super) fn of_record(
+        &self,
+        id: &str,
+        pairs: &Object<'_>,
+        kind: Kind,
+        dialect: &Dialect,
+        parts: &mut Parts,
+    ) -> (Mark, bool) {
+        let known = self.items.get(&kind).and_then(|items| *items.get(id)?);
+        let mut settled = known.is_some();
+        let mark = mark(pairs, kind, dialect, parts, |url, expires_at| {
+            settled = settled && self.is_settled(url, expires_at);
+        });
+        (mark, settled && known == Some(mark))
+    }
+
+    fn is_settled(&self, url: &str, expires_at: Option<Option<Timestamp>>) -> bool {
+        let until = |until| is_settled(&self.links, url, expires_at, until, self.unsigned);
+        self.links_until.is_some_and(until)
+    }
+}
+
+/// Hashes what of a record decides how it is decoded: its keys and values as they stand, signed URLs
+/// without their signatures. Hands each preview URL to `preview`, with its expiry if signed.
+fn mark(
+    pairs: &Object<'_>,
+    kind: Kind,
+    dialect: &Dialect,
+    parts: &mut Parts,
+    mut preview: impl FnMut(&str, Option<Option<Timestamp>>),
+) -> Mark {
+    parts.clear();
+    parts.add(b'k', kind.as_str());
+    parts.add(b'd', dialect.id);
+    for (key, raw) in pairs {
+        parts.add(b'n', key);
+        let text = raw.text();
+        let signed = text.as_deref().and_then(signed_url::parse);
+        match &signed {
+            Some(signed) => parts.add(b's', &signed.canonical),
+            None => parts.add(b'v', raw.get()),
+        }
+        if kind.previews.iter().any(|preview| dialect.name_of(preview.field) == key) {
+            match (&signed, &text) {
+                (Some(signed), _) => preview(&signed.canonical, Some(signed.expires_at)),
+                (None, Some(text)) => preview(text, None),
+                (None, None) => {}
+            }
+        }
+    }
+    parts.mark()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,238 @@
+//! Recognition hides nothing: random sequences of hostile answers, each judged with and without it.
+
+use std::time::Duration;
+
+use proptest::{collection::vec, prelude::*, sample::select};
+
+use super::*;
+use crate::catalog::{
+    diff::{
+        Accepted, Diff, GoodPoll, Opened, Policy, Poll, Standing, StandingItem, StandingList, diff,
+    },
+    links::{LinkWrite, StoredLink},
+    list::decode_known,
+    schema::fold,
+};
+
+/// Keys as they are written; the second and third are the same one.
+const KEYS: [&str; 8] =
+    ["avatar_name", "n", "\\u006e", "premium", "tags", "preview_image_url", "extra", "type"];
+const VALUES: [&str; 20] = [
+    "\"x\"",
+    "\"\\u0078\"",
+    "\"\\ud800\"",
+    "\"\\u0000\"",
+    "1",
+    "1.0",
+    "1e400",
+    "\"1e400\"",
+    "null",
+    "true",
+    "[\"b\",\"a\"]",
+    "[\"a\", \"b\"]",
+    "[]",
+    "{\"k\":1,\"k\":2}",
+    "{\"k\":2}",
+    "[\"https://h/n?Expires=1800000000&Signature=s&Key-Pair-Id=K\"]",
+    "\"https://h/a\"",
+    "SIGNED",
+    "SIGNED",
+    "DEEP",
+];
+const START: i64 = 1_795_413_429_123;
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// A record with a choice of an id, and of its fields as they are written.
+fn record() -> impl Strategy<Value = String> {
+    let id = select(vec!["\"a\"", "\"\\u0061\"", "\"b\"", "\"c\"", "\"d\"", "\"e\"", "7"]);
+    let value = (select(VALUES.to_vec()), 0..12_i64, 0..3_u8);
+    let field = (select(KEYS.to_vec()), value);
+    (id, vec(field, 0..4), any::<bool>()).prop_map(|(id, fields, first)| {
+        let mut parts: Vec<String> = fields
+            .into_iter()
+            .map(|(key, value)| format!("\"{key}\": {}", written(value)))
+            .collect();
+        let at = if first { 0 } else { parts.len() };
+        parts.insert(at, format!("\"avatar_id\":{id}"));
+        format!("{{{}}}", parts.join(","))
+    })
+}
+
+fn written((value, days, signature): (&str, i64, u8)) -> String {
+    match value {
+        "SIGNED" => {
+            let expires = START / 1000 + (days - 2) * 40_000;
+            format!("\"https://h/a?Expires={expires}&Signature=s{signature}&Key-Pair-Id=K\"")
+        }
+        "DEEP" => format!("{}{}", "[".repeat(128), "]".repeat(128)),
+        value => value.to_owned(),
+    }
+}
+
+/// Answers of which most records come again, some of them changed, dropped, repeated or moved.
+fn answers() -> impl Strategy<Value = Vec<Vec<String>>> {
+    let edit = vec((any::<prop::sample::Index>(), 0..5_u8, record()), 0..3);
+    (vec(record(), 0..6), vec(edit, 1..6)).prop_map(|(first, edits)| {
+        let mut all = vec![first];
+        for edits in edits {
+            let mut next = all.last().cloned().unwrap_or_default();
+            for (at, what, record) in edits {
+                let at = if next.is_empty() { 0 } else { at.index(next.len()) };
+                match (what, next.is_empty()) {
+                    (0, false) => drop(next.remove(at)),
+                    (1, false) => next.push(next[at].clone()),
+                    (2, false) => next[at] = record,
+                    (3, false) => next.rotate_left(at),
+                    _ => next.push(record),
+                }
+            }
+            all.push(next);
+        }
+        all
+    })
+}
+
+/// What the tables have, as polls add to it.
+#[derive(Default)]
+struct Tables {
+    standing: Standing,
+    marks: HashMap<String, Option<Mark>>,
+}
+
+impl Tables {
+    fn known(&self, until: Timestamp, unsigned: bool) -> Arc<Recognition> {
+        let items = self.standing.lists.get(&Kind::AVATAR).into_iter().flat_map(|list| &list.items);
+        let mark =
+            |item: &StandingItem| self.marks[&item.id].filter(|_| item.missing_since.is_none());
+        let items = items.map(|item| (item.id.clone(), mark(item))).collect();
+        Arc::new(Recognition {
+            marks: true,
+            items: ByKind::from([(Kind::AVATAR, items)]),
+            links: self.standing.links.clone(),
+            links_until: Some(until),
+            unsigned,
+        })
+    }
+
+    /// What a poll reads that recognises some.
+    fn without(&self, recognised: &Recognised) -> Standing {
+        let Standing { last_good, recent_good, held_until, listed_before, lists, links } =
+            &self.standing;
+        let lists = lists.iter().map(|(kind, list)| {
+            let others = |item: &&StandingItem| {
+                *kind != Kind::AVATAR || recognised.ids.binary_search(&item.id).is_err()
+            };
+            let items = list.items.iter().filter(others).cloned().collect();
+            (*kind, StandingList { items, schema: list.schema.clone() })
+        });
+        Standing {
+            last_good: last_good.clone(),
+            recent_good: recent_good.clone(),
+            held_until: *held_until,
+            listed_before: listed_before.clone(),
+            lists: lists.collect(),
+            links: links.clone(),
+        }
+    }
+
+    fn add(&mut self, diff: Diff, now: Timestamp) {
+        for list in diff.lists {
+            let known = self.standing.lists.entry(list.kind).or_default();
+            for change in &list.schema {
+                fold(&mut known.schema, change, now);
+            }
+            for Opened { id, version, fields, mark, .. } in list.opened {
+                known.items.retain(|item| item.id != id);
+                self.marks.insert(id.clone(), mark);
+                let marked = mark.is_some();
+                let (missing_since, removed) = (None, false);
+                known.items.push(StandingItem {
+                    id,
+                    fields,
+                    version,
+                    missing_since,
+                    removed,
+                    marked,
+                });
+            }
+            for item in &mut known.items {
+                if list.newly_missing.contains(&item.id) {
+                    item.missing_since = Some(now);
+                }
+                if list.found_again.contains(&item.id) {
+                    item.missing_since = None;
+                }
+                item.removed |= list.removed.iter().any(|gone| gone.id == item.id);
+                if let Some((_, mark)) = list.marked.iter().find(|(id, _)| *id == item.id) {
+                    item.marked = true;
+                    self.marks.insert(item.id.clone(), Mark::parse(mark));
+                }
+            }
+            known.items.sort_by(|a, b| a.id.cmp(&b.id));
+        }
+        for link in diff.links {
+            let LinkWrite { url, expires_at, .. } = &link;
+            let signed_url = link.signed_url();
+            let stored =
+                StoredLink { signed: signed_url.is_some(), expires_at: *expires_at, signed_url };
+            self.standing.links.insert(url.clone(), stored);
+        }
+        let good = GoodPoll { observed_at: now, api_version: "v2".into(), from_file: false };
+        let known = self.standing.lists.values().flat_map(|list| &list.items);
+        for since in known.filter_map(|item| item.missing_since) {
+            let before = self.standing.last_good.clone().filter(|_| since == now);
+            self.standing.listed_before.entry(since).or_insert(before.unwrap_or(good.clone()));
+        }
+        self.standing.recent_good.insert(0, now);
+        self.standing.last_good = Some(good);
+    }
+}
+
+/// All that a diff does, without what is kept to recognise records by.
+fn told(mut diff: Diff) -> String {
+    for list in &mut diff.lists {
+        list.marked.clear();
+        list.opened.iter_mut().for_each(|new| new.mark = None);
+    }
+    let links: Vec<_> = diff.links.iter().map(|link| link.signed_url()).collect();
+    let links: Vec<_> = links.iter().flatten().map(|url| url.expose()).collect();
+    format!("{diff:#?} {links:?}")
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_poll_that_recognises_records_does_what_one_does_that_decodes_all(
+        answers in answers(),
+        mirror: bool,
+        after_polls in 1..3_u32,
+        mut unmark: bool,
+    ) {
+        let policy = Policy { after_polls, min_count: 1, max_share: 0.5, accepted: Accepted::None };
+        let (mut tables, mut now) = (Tables::default(), Timestamp::from_millis(START));
+        for records in answers {
+            let records = records.join(",");
+            let body = format!(r#"{{"data":{{"avatars":[{records}],"talking_photos":[]}}}}"#);
+            let poll = Poll { observed_at: now, api_version: "v2", policy: &policy, mirror };
+            let plain = Arc::new(Recognition { marks: true, ..Recognition::default() });
+            let plain = decode_known(body.as_bytes(), &plain).unwrap();
+            let answer = decode_known(body.as_bytes(), &tables.known(now.plus(HOUR), mirror)).unwrap();
+            prop_assert_eq!(plain.ids(), answer.ids());
+            let standing = tables.without(&answer.lists[0].recognised);
+            let with = diff(&standing, answer, &poll);
+            let without = diff(&tables.standing, plain, &poll);
+            prop_assert_eq!(told(with), told(without), "{}", body);
+            // What is judged without recognition knows every mark.
+            let plain = Arc::new(Recognition { marks: true, ..Recognition::default() });
+            let plain = decode_known(body.as_bytes(), &plain).unwrap();
+            tables.add(diff(&tables.standing, plain, &poll), now);
+            if std::mem::take(&mut unmark) {
+                tables.marks.values_mut().for_each(|mark| *mark = None);
+                let items = tables.standing.lists.values_mut().flat_map(|list| &mut list.items);
+                items.for_each(|item| item.marked = false);
+            }
+            now = now.plus(HOUR * 7);
+        }
+    }
+}
