@@ -1,5 +1,7 @@
 //! Recognition hides nothing: random sequences of hostile answers, each judged with and without it.
 
+#![allow(clippy::unwrap_used)]
+
 use std::time::Duration;
 
 use proptest::{collection::vec, prelude::*, sample::select};
