@@ -88,7 +88,7 @@ pub async fn page(
         .filter(|poll| !(baseline(poll) && unfiltered))
         .map(|poll| poll.poll_id)
         .collect();
-    let changes = reading.shared_changes(&context.account, &ids, &filter).await?;
+    let changes = reading.shared_changes(&ids, &filter).await?;
     let mut views: Vec<PollView> = vec![];
     let mut day = String::new();
     for poll in &polls {

@@ -204,7 +204,7 @@ async fn changes(
     };
     let polls: Vec<&(i64, Timestamp, i64)> = lists.changed.iter().take_while(enough).collect();
     let ids: Vec<i64> = polls.iter().map(|(poll, ..)| *poll).collect();
-    let lines = reading.shared_changes(&context.account, &ids, &filter).await?;
+    let lines = reading.shared_changes(&ids, &filter).await?;
     let mut views = vec![];
     for (poll, at, _) in polls {
         let own: Vec<_> = lines.iter().filter(|line| line.poll_id == *poll).collect();

@@ -1,7 +1,7 @@
 //! The rows of the change feed: of one poll, the newest, all of them.
 
 use super::{
-    changes::{ChangesFilter, own_conditions},
+    changes::{ChangesFilter, own_conditions, time_conditions},
     reading::Reading,
     sql::Sql,
 };
@@ -27,13 +27,12 @@ impl Reading {
         offset: i64,
     ) -> Result<(Vec<ChangeRow>, i64)> {
         let mut sql = Sql::new(self.engine());
-        let (account, number) = (sql.bind(poll.account.as_str()), sql.bind(poll.poll_id));
+        let number = sql.bind(poll.poll_id);
         let own = own_conditions(&mut sql, filter);
         // Counted by a subquery: a window function would materialise all rows.
         let text = format!(
-            "SELECT {CHANGE}, (SELECT count(*) FROM changes AS c WHERE c.poll_id = {number} \
-               AND c.account = {account}{own}) FROM changes AS c WHERE c.poll_id = {number} \
-             AND c.account = {account}{own} \
+            "SELECT {CHANGE}, (SELECT count(*) FROM changes AS c WHERE c.poll_id = {number}{own}) \
+             FROM changes AS c WHERE c.poll_id = {number}{own} \
              ORDER BY c.kind, c.change, c.name NULLS LAST, c.item_id, c.field NULLS FIRST \
              LIMIT {limit} OFFSET {offset}"
         );
@@ -94,7 +93,8 @@ impl Reading {
         Fut: Future<Output = Result<(), Fault>>,
     {
         let mut sql = Sql::new(self.engine());
-        let text = feed_sql(&mut sql, account, poll, filter, None);
+        let of = of_account(&mut sql, account, poll);
+        let text = feed_sql(&mut sql, &of, filter, None);
         self.stream(text, &sql.args, change_row, &mut each).await
     }
 
@@ -107,33 +107,67 @@ impl Reading {
         last: Option<&ChangePlace>,
         limit: usize,
     ) -> Result<Vec<ChangeRow>> {
-        let mut sql = Sql::new(self.engine());
-        let text = feed_sql(&mut sql, account, poll, filter, last);
-        self.ask(format!("{text} LIMIT {limit}"), &sql.args, change_row).await
+        if filter.id.is_some() {
+            let mut sql = Sql::new(self.engine());
+            let of = of_account(&mut sql, account, poll);
+            let text = feed_sql(&mut sql, &of, filter, last);
+            return self.ask(format!("{text} LIMIT {limit}"), &sql.args, change_row).await;
+        }
+        // In the order of the feed all of history would be read and sorted: as many polls as a page
+        // needs are asked, and more of them where few of their changes match.
+        let newest = last.map_or(i64::MAX, |(poll, ..)| *poll);
+        let polls = self.changed_items_by_poll(account, poll, filter, newest).await?;
+        let (mut polls, mut rows) = (polls.as_slice(), vec![]);
+        let mut wanted = i64::try_from(limit).unwrap_or(i64::MAX);
+        while rows.len() < limit && !polls.is_empty() {
+            let (asked, older) = polls.split_at(enough(polls, wanted));
+            let mut sql = Sql::new(self.engine());
+            let places: Vec<String> = asked.iter().map(|(poll, _)| sql.bind(*poll)).collect();
+            let of = format!("c.poll_id IN ({})", places.join(", "));
+            let text = feed_sql(&mut sql, &of, filter, last);
+            let text = format!("{text} LIMIT {}", limit - rows.len());
+            rows.extend(self.ask(text, &sql.args, change_row).await?);
+            (polls, wanted) = (older, wanted.saturating_mul(4));
+        }
+        Ok(rows)
     }
 }
 
 /// The place of a row in the change feed: poll, kind, item, field.
 pub type ChangePlace = (i64, String, String, Option<String>);
 
-/// The SQL of the change feed, newest poll first, after a place.
+/// The most polls that one query asks for.
+const POLLS_AT_ONCE: usize = 1_000;
+
+/// How many of the first polls, of which each has so many changed items, have this many together.
+fn enough(polls: &[(i64, i64)], wanted: i64) -> usize {
+    let mut items = 0;
+    let needed = polls.iter().take(POLLS_AT_ONCE).take_while(|(_, own)| {
+        let more = items < wanted;
+        items += own;
+        more
+    });
+    needed.count().max(1)
+}
+
+/// The condition on the account, and on the poll.
+fn of_account<'a>(sql: &mut Sql<'a>, account: &'a str, poll: Option<i64>) -> String {
+    let account = format!("c.account = {}", sql.bind(account));
+    match poll {
+        Some(poll) => format!("{account} AND c.poll_id = {}", sql.bind(poll)),
+        None => account,
+    }
+}
+
+/// The SQL of the change feed within `of`, newest poll first, after a place.
 fn feed_sql<'a>(
     sql: &mut Sql<'a>,
-    account: &'a str,
-    poll: Option<i64>,
+    of: &str,
     filter: &'a ChangesFilter,
     after: Option<&'a ChangePlace>,
 ) -> String {
-    let mut conditions = format!("c.account = {}", sql.bind(account));
-    if let Some(poll) = poll {
-        conditions.push_str(&format!(" AND c.poll_id = {}", sql.bind(poll)));
-    }
-    if let Some(from) = filter.from {
-        conditions.push_str(&format!(" AND c.observed_at >= {}", sql.bind(from)));
-    }
-    if let Some(until) = filter.until {
-        conditions.push_str(&format!(" AND c.observed_at < {}", sql.bind(until)));
-    }
+    let mut conditions = of.to_owned();
+    conditions.push_str(&time_conditions(sql, "c", filter));
     conditions.push_str(&own_conditions(sql, filter));
     if let Some((poll, kind, item, field)) = after {
         let (poll, kind) = (sql.bind(*poll), sql.bind(kind.as_str()));

@@ -118,10 +118,30 @@ impl Reading {
         Ok((polls.into_iter().map(|(poll, ..)| poll).collect(), more, all))
     }
 
+    /// The polls up to `newest` with changes, newest first, each with the number of changed items.
+    pub(super) async fn changed_items_by_poll(
+        &mut self,
+        account: &str,
+        poll: Option<i64>,
+        filter: &ChangesFilter,
+        newest: i64,
+    ) -> Result<Vec<(i64, i64)>> {
+        let mut sql = Sql::new(self.engine());
+        let counted = counted(filter);
+        let conditions = with_changes(&mut sql, account, filter, counted);
+        let newest = sql.bind(newest);
+        let only = poll.map(|poll| format!(" AND p.poll_id = {}", sql.bind(poll)));
+        let text = format!(
+            "SELECT p.poll_id, {counted} FROM polls AS p WHERE {conditions} \
+             AND p.poll_id <= {newest}{} ORDER BY p.poll_id DESC",
+            only.unwrap_or_default()
+        );
+        self.ask(text, &sql.args, |row| Ok((row.some_int(0)?, row.some_int(1)?))).await
+    }
+
     /// The changes of these polls, each shared one once.
     pub async fn shared_changes(
         &mut self,
-        account: &str,
         polls: &[i64],
         filter: &ChangesFilter,
     ) -> Result<Vec<SharedChange>> {
@@ -129,10 +149,9 @@ impl Reading {
             return Ok(vec![]);
         }
         let mut sql = Sql::new(self.engine());
-        let account = sql.bind(account);
         let places: Vec<String> = polls.iter().map(|poll| sql.bind(*poll)).collect();
         let own = own_conditions(&mut sql, filter);
-        let text = shared_sql(&places.join(", "), &format!("c.account = {account}{own}"));
+        let text = shared_sql(&places.join(", "), &format!("TRUE{own}"));
         self.ask(text, &sql.args, shared_change).await
     }
 }
@@ -144,30 +163,13 @@ fn polls_sql<'a>(
     filter: &'a ChangesFilter,
     before: i64,
 ) -> String {
-    let changed = match filter.change.as_deref() {
-        Some("added") => "p.added",
-        Some("changed") => "p.changed",
-        Some("removed") => "p.removed",
-        Some("restored") => "p.restored",
-        _ => "(p.added + p.changed + p.removed + p.restored)",
-    };
-    let account = sql.bind(account);
-    let mut conditions = vec![
-        format!("p.account = {account}"),
-        "p.outcome <> 'failed'".into(),
-        format!("{changed} > 0"),
-    ];
-    if let Some(from) = filter.from {
-        conditions.push(format!("p.observed_at >= {}", sql.bind(from)));
-    }
-    if let Some(until) = filter.until {
-        conditions.push(format!("p.observed_at < {}", sql.bind(until)));
-    }
+    let changed = counted(filter);
+    let conditions = with_changes(sql, account, filter, changed);
     // The items of each poll are counted once, for the list and for the sum.
     let (with, join, counted) = match filter.only_time() {
         true => (String::new(), "", changed),
         false => {
-            let items = changed_items(sql, &account, filter);
+            let items = changed_items(sql, account, filter);
             let with = format!(
                 "WITH found AS MATERIALIZED (SELECT e.poll_id, count(*) AS items \
                    FROM ({items}) AS e GROUP BY e.poll_id) "
@@ -180,11 +182,44 @@ fn polls_sql<'a>(
     format!(
         "{with}SELECT {poll}, p.every, p.own FROM (SELECT {poll}, {counted} AS own, \
            CAST(sum({counted}) OVER () AS BIGINT) AS every FROM polls AS p{join} \
-           WHERE {}) AS p \
+           WHERE {conditions}) AS p \
          WHERE p.poll_id < {before} ORDER BY p.poll_id DESC LIMIT {}",
-        conditions.join(" AND "),
         POLLS + 1
     )
+}
+
+/// The number of a poll's changed items.
+fn counted(filter: &ChangesFilter) -> &'static str {
+    match filter.change.as_deref() {
+        Some("added") => "p.added",
+        Some("changed") => "p.changed",
+        Some("removed") => "p.removed",
+        Some("restored") => "p.restored",
+        _ => "(p.added + p.changed + p.removed + p.restored)",
+    }
+}
+
+/// The condition for the account's polls in the time of the filter of which `counted` is not 0.
+fn with_changes<'a>(
+    sql: &mut Sql<'a>,
+    account: &'a str,
+    filter: &ChangesFilter,
+    counted: &str,
+) -> String {
+    let account = sql.bind(account);
+    let times = time_conditions(sql, "p", filter);
+    format!("p.account = {account} AND p.outcome <> 'failed' AND {counted} > 0{times}")
+}
+
+/// The conditions on the time, each with its AND.
+pub(super) fn time_conditions(sql: &mut Sql<'_>, of: &str, filter: &ChangesFilter) -> String {
+    let mut all = String::new();
+    for (compared, time) in [(">=", filter.from), ("<", filter.until)] {
+        if let Some(time) = time {
+            all.push_str(&format!(" AND {of}.observed_at {compared} {}", sql.bind(time)));
+        }
+    }
+    all
 }
 
 /// The URL of the picture before, of a line that changes the picture.
@@ -252,7 +287,8 @@ fn shared_sql(polls: &str, condition: &str) -> String {
 }
 
 /// The changed items that match, once for each poll: poll, kind and id.
-fn changed_items<'a>(sql: &mut Sql<'a>, account: &str, filter: &'a ChangesFilter) -> String {
+fn changed_items<'a>(sql: &mut Sql<'a>, account: &'a str, filter: &'a ChangesFilter) -> String {
+    let account = sql.bind(account);
     let Some(field) = &filter.field else {
         let own = own_conditions(sql, filter);
         return format!(

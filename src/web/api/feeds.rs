@@ -72,9 +72,15 @@ pub struct Polls {
 )]
 pub async fn changes(State(app): State<Arc<App>>, request: Parts) -> Result<Response<Body>, Stop> {
     let mut asked = Asked::begin(&app, &request, &ChangesParameters::parameters()).await?;
-    let (account, limit) = (asked.account()?, asked.limit()?);
+    let (mut account, limit) = (asked.account()?, asked.limit()?);
     let place = asked.cursor::<ChangePlace>()?;
     let poll = asked.pairs.one("poll")?.and_then(|poll| poll.parse().ok());
+    // The number of a poll names its account.
+    if let (Some(number), None) = (poll, &asked.account)
+        && let Some(near) = asked.reading.poll(number, asked.at).await?
+    {
+        account = near.row.account;
+    }
     let filter = until(&ChangesQuery::take(&mut asked.pairs)?.filter, asked.at);
     let reading = &mut asked.reading;
     let mut rows =

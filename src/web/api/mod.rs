@@ -16,7 +16,7 @@ use std::sync::{Arc, LazyLock};
 use axum::{
     Router,
     body::Body,
-    http::{HeaderValue, Response, header},
+    http::{HeaderValue, Response, StatusCode, header, request::Parts},
 };
 use utoipa::{
     OpenApi,
@@ -27,7 +27,8 @@ use utoipa::{
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::app::App;
+use super::{app::App, etag, response::tagged};
+use crate::store::browse::Stamp;
 
 /// The title and the types that no route names.
 #[derive(OpenApi)]
@@ -81,9 +82,13 @@ pub fn openapi() -> &'static str {
     path = "/openapi.json",
     responses((status = 200, description = "The OpenAPI document", body = Object), problem::Failures)
 )]
-async fn document() -> Response<Body> {
+async fn document(request: Parts) -> Result<Response<Body>, problem::Stop> {
+    let tag = etag::tag(&Stamp::default(), "", &etag::url(&request));
+    if etag::matches(&request.headers, &tag) {
+        return Err(problem::Stop::NotModified(tag));
+    }
     let mut response = Response::new(Body::from(openapi()));
     let json = HeaderValue::from_static("application/json");
     response.headers_mut().insert(header::CONTENT_TYPE, json);
-    response
+    Ok(tagged(response, StatusCode::OK, &tag))
 }

@@ -130,12 +130,13 @@ impl From<Unreadable> for Stop {
 /// What any route may answer instead.
 pub struct Failures;
 
-const FAILURES: [(u16, &str); 7] = [
+const FAILURES: [(u16, &str); 8] = [
     (304, "The client has this answer already (If-None-Match)"),
     (400, "A parameter cannot be used; the answer names it"),
     (401, "The token is missing or wrong"),
     (404, "There is no such item, account or path, or nothing is known of that time"),
     (405, "Neither GET nor HEAD"),
+    (414, "The address is longer than 65,534 bytes; without a body"),
     (421, "The host name of the request is not served"),
     (503, "The database cannot be read at present"),
 ];
@@ -146,7 +147,7 @@ impl IntoResponses for Failures {
             let response = ResponseBuilder::new().description(meaning);
             let problem = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem")));
             let response = match status {
-                304 => response,
+                304 | 414 => response,
                 _ => response.content(MEDIA_TYPE, problem.build()),
             };
             (status.to_string(), response.build().into())

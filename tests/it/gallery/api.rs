@@ -102,11 +102,13 @@ async fn a_walk_by_cursor_gives_each_row_once_and_in_the_order_of_the_export() {
             all.iter().map(|item| format!("{} {}", item["kind"], item["id"])).collect();
         assert_eq!(keys.len(), all.len());
         assert_eq!(all.last().unwrap()["kind"], "talking_photo", "a walk crosses kinds");
-        for (list, name) in [("changes", "changes"), ("polls", "polls")] {
-            let rows = site.get(&format!("/{list}.ndjson")).await.rows().as_array().unwrap().len();
-            let walked = walk(&site, &format!("/{list}?limit=11"), array(name)).await;
+        // Of few polls a page is full; of talking photos alone many have none.
+        for (list, only) in [("changes", ""), ("changes", "kind=talking_photo"), ("polls", "")] {
+            let rows = site.get(&format!("/{list}.ndjson?{only}")).await.rows();
+            let rows = rows.as_array().unwrap().len();
+            let walked = walk(&site, &format!("/{list}?limit=11&{only}"), array(list)).await;
             let distinct: BTreeSet<String> = walked.iter().map(Value::to_string).collect();
-            assert_eq!((walked.len(), distinct.len()), (rows, rows), "{list}");
+            assert_eq!((walked.len(), distinct.len()), (rows, rows), "{list}?{only}");
         }
         let then = |page: &Value| page["accounts"][0]["items"].as_array().unwrap().clone();
         let walked = walk(&site, "/as-of?as_of=2026-11-20&limit=13", then).await;
@@ -118,9 +120,21 @@ async fn a_walk_by_cursor_gives_each_row_once_and_in_the_order_of_the_export() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_changes_of_a_poll_are_those_of_its_account() {
+    for site in both().await {
+        site.poll_of("other", &[("o1", "Other")]).await;
+        let polls = site.get("/api/v1/polls?account=other").await.json();
+        let page = format!("/polls/{}.json", polls["polls"][0]["poll_id"]);
+        let changes = site.get(&site.get(&page).await.header("location")).await.json();
+        let first = &changes["changes"][0];
+        assert_eq!((&first["account"], &first["id"]), (&json!("other"), &json!("o1")), "{changes}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_answer_is_sent_again_only_after_a_poll() {
     for site in both().await {
-        for path in paths().into_iter().filter(|path| !path.ends_with("openapi.json")) {
+        for path in paths() {
             let first = site.get(&path).await;
             let again = site.get_if(&path, &first.header("etag")).await;
             assert_eq!((again.status, again.text.as_str()), (304, ""), "{path}");
@@ -272,7 +286,7 @@ async fn the_document_has_the_routes_and_parameters_that_there_are() {
                 "undocumented"
             );
         }
-        for status in ["200", "304", "400", "401", "404", "405", "421", "503"] {
+        for status in ["200", "304", "400", "401", "404", "405", "414", "421", "503"] {
             assert!(methods["get"]["responses"][status].is_object(), "{path}: {status}");
         }
     }
