@@ -69,6 +69,13 @@ pub fn shell_words<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
     words.into_iter().map(shell_word).collect::<Vec<_>>().join(" ")
 }
 
+/// With a capital letter.
+pub fn sentence(text: &str) -> String {
+    let mut chars = text.chars();
+    let first = chars.next().map(|letter| letter.to_uppercase().collect::<String>());
+    first.unwrap_or_default() + chars.as_str()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -64,10 +64,3 @@ fn schema(location: &Location) -> String {
         }
     }
 }
-
-/// With a capital letter.
-fn sentence(comment: &str) -> String {
-    let mut chars = comment.chars();
-    let first = chars.next().map(|letter| letter.to_uppercase().collect::<String>());
-    first.unwrap_or_default() + chars.as_str()
-}

@@ -252,18 +252,7 @@ impl<'a> Reading<'a> {
 
     /// Size and hash are those of all pages in their order; there are none where one is lacking.
     fn fetched(self, read: Result<()>) -> Fetched {
-        let Self {
-            client,
-            endpoint,
-            pages,
-            bytes,
-            hash,
-            last,
-            bodies,
-            keep,
-            oversized,
-            ..
-        } = self;
+        let Self { client, endpoint, pages, bytes, hash, last, bodies, keep, oversized, .. } = self;
         // Where the page size is not what was asked for, reading it with another one shows nothing.
         let (incomplete, broke_off) = match oversized {
             true => (self.incomplete.or(self.broke_off), None),

@@ -18,7 +18,7 @@ const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/data-dictionar
 const HEAD: &str = "# Data dictionary
 
 Every table, view and column, the same in SQLite and PostgreSQL. Made by a test from the description of the
-tables in `src/store/table.rs`; the test fails when this page is out of date. PostgreSQL shows the same by `\\d+`, [Datasette](analysis.md#datasette) beside each table.
+tables in `src/store/table`; the test fails when this page is out of date. PostgreSQL shows the same by `\\d+`, [Datasette](analysis.md#datasette) beside each table.
 
 | type | SQLite | PostgreSQL | Parquet |
 |---|---|---|---|

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
 
-use super::sentence;
 use crate::{
     error::{Error, Result},
     store::{
@@ -13,6 +12,7 @@ use crate::{
         open::MIGRATIONS_TABLE,
         table::{self, SEARCH_NAMES},
     },
+    words::sentence,
 };
 
 /// Columns with few values, by which people narrow down what they see.

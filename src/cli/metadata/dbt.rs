@@ -1,13 +1,11 @@
 //! A source for dbt: tables and views with their meanings, what holds of their columns as tests, and
 //! when the catalogue was last read.
 
-use super::{
-    sentence,
-    yaml::{Node, document},
-};
+use super::yaml::{Node, document};
 use crate::{
     catalog::column::Column,
     store::table::{self, Table},
+    words::sentence,
 };
 
 /// Hours without a good poll after which dbt warns, and after which it fails: a poll a day, a late

@@ -1,8 +1,8 @@
 //! What holds of the columns of a table or view beyond their types. Of the tables a test compares it
 //! with both databases; of the views dbt asks the rows.
 
-use super::{Column, Table, words};
-use crate::catalog::kind::Kind;
+use super::{tables::Table, words};
+use crate::catalog::{column::Column, kind::Kind};
 
 impl Table {
     /// Whether a column is never null.

@@ -1,17 +1,19 @@
 //! The views.
 
-use super::{ACCOUNT, ID, Table, items};
+use std::sync::LazyLock;
+
+use super::tables::{ACCOUNT, ID, Table, items};
 use crate::catalog::{
     column::{Column, Holds::*},
     kind::Kind,
 };
 
 /// Every view.
-pub(super) fn all() -> Vec<Table> {
+pub static VIEWS: LazyLock<Vec<Table>> = LazyLock::new(|| {
     let mut all: Vec<Table> = Kind::ALL.map(current).into();
     all.extend([all_items(), changes(), daily_changes(), fields(), expiring_assets()]);
     all
-}
+});
 
 /// The items of a kind that are not removed.
 fn current(kind: Kind) -> Table {

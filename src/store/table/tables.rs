@@ -1,0 +1,354 @@
+//! The tables.
+
+use std::sync::LazyLock;
+
+use crate::{
+    catalog::{
+        column::{Column, Holds::*},
+        kind::Kind,
+    },
+    store::row::PollRow,
+};
+
+/// A table or a view.
+#[derive(Debug)]
+pub struct Table {
+    /// Its name.
+    pub name: &'static str,
+    /// What a row is.
+    pub meaning: String,
+    /// Its columns, in order.
+    pub columns: Vec<Column>,
+    /// The columns that tell its rows apart and put them in order, the primary key where there is
+    /// one; empty for the view `changes`, whose fields may be null.
+    pub order: Vec<&'static str>,
+    /// Columns at its end that no list of columns has, no digest covers and no export shows.
+    pub internal: &'static [Column],
+}
+
+/// Every table, those that others refer to first.
+pub static TABLES: LazyLock<Vec<Table>> = LazyLock::new(|| {
+    let mut all = vec![accounts(), polls()];
+    all.extend(Kind::ALL.map(items));
+    all.extend(Kind::ALL.map(history));
+    all.extend([field_changes(), schema_changes(), assets(), asset_versions(), notices()]);
+    all
+});
+
+/// The internal table of what the search compares with; see [`crate::store::search`].
+pub static SEARCH_NAMES: LazyLock<Table> = LazyLock::new(search_names);
+
+/// The table `polls`.
+pub static POLLS: LazyLock<Table> = LazyLock::new(polls);
+
+impl Table {
+    pub(super) fn new<const N: usize>(
+        name: &'static str,
+        meaning: &str,
+        order: &[&'static str],
+        columns: [Column; N],
+    ) -> Self {
+        Self {
+            name,
+            meaning: meaning.into(),
+            columns: columns.into(),
+            order: order.into(),
+            internal: &[],
+        }
+    }
+
+    /// The names of the columns, each after `prefix`, as a SELECT lists them.
+    pub fn list(&self, prefix: &str) -> String {
+        let names = self.columns.iter().map(|column| format!("{prefix}{}", column.name));
+        names.collect::<Vec<_>>().join(", ")
+    }
+
+    /// The columns that a digest covers.
+    pub fn sealed(&self) -> impl Iterator<Item = &Column> {
+        self.columns.iter().filter(|column| column.sealed)
+    }
+}
+
+pub(super) const ACCOUNT: Column =
+    Column::new("account", Text, "name of the API key's view of the catalogue")
+        .unsealed()
+        .required();
+/// The column of what has no column of its own.
+pub const EXTRA: Column = Column::new(
+    "extra",
+    Json,
+    "JSON object of the fields and values that have no column; null when there are none",
+);
+/// What the records of an item are recognised by; see [`crate::catalog::recognition`].
+const FINGERPRINT: Column = Column::new(
+    "fingerprint",
+    Text,
+    "internal: what a record that says the same is recognised by; null means that the next one is read",
+);
+pub(super) const ID: &str = "id given by the API";
+
+fn accounts() -> Table {
+    Table::new(
+        "accounts",
+        "one row for each account, with the head of its polls, failed ones included",
+        &["account"],
+        [
+            ACCOUNT,
+            Column::new("last_poll_id", Integer, "its latest poll, failed ones included"),
+            Column::new("polls", Integer, "how many polls it has, failed ones included").required(),
+            Column::new(
+                "digest",
+                Text,
+                "digest of its latest sealed poll; null while polls are not sealed",
+            ),
+        ],
+    )
+}
+
+fn polls() -> Table {
+    Table {
+        name: "polls",
+        meaning: "one row for each read of a catalogue, failed ones included".into(),
+        columns: PollRow::columns().to_vec(),
+        order: vec!["poll_id"],
+        internal: &[],
+    }
+}
+
+/// The items of a kind, each in its last known state.
+pub(super) fn items(kind: Kind) -> Table {
+    let mut columns = vec![ACCOUNT, Column::new(kind.id, Text, ID)];
+    columns.extend(kind.columns);
+    columns.push(EXTRA);
+    columns.extend([
+        Column::new("version", Integer, "number of the current version in the history, from 1")
+            .required(),
+        Column::new("valid_from", Time, "start of the current version").required(),
+        Column::new("first_seen_at", Time, "observed_at of the poll that saw it first").required(),
+        Column::new(
+            "changed_at",
+            Time,
+            "when it was last added, changed or restored; what was merely learned does not count",
+        )
+        .required(),
+        Column::new(
+            "missing_since",
+            Time,
+            "observed_at of the first poll in a row without it; null while it is listed; stays on \
+             a removed item",
+        ),
+        Column::new(
+            "removed_at",
+            Time,
+            "observed_at of the poll that removed it; null while it is current",
+        ),
+    ]);
+    Table {
+        name: kind.table,
+        meaning: format!("every {} ever seen, in its last known state", kind.singular),
+        columns,
+        order: vec!["account", kind.id],
+        internal: &[FINGERPRINT],
+    }
+}
+
+/// Every version of the items of a kind.
+fn history(kind: Kind) -> Table {
+    let mut columns = vec![ACCOUNT, Column::new(kind.id, Text, ID)];
+    columns.extend(VERSION);
+    columns.extend(kind.columns);
+    columns.push(EXTRA);
+    Table {
+        name: kind.history,
+        meaning: format!(
+            "every version of every {}, the current one included; [valid_from, valid_to), no \
+             overlaps",
+            kind.singular
+        ),
+        columns,
+        order: vec!["account", kind.id, "version"],
+        internal: &[],
+    }
+}
+
+/// The columns of a version between its id and the item's own.
+const VERSION: [Column; 9] = [
+    Column::new("version", Integer, "1, 2, 3 … for each item"),
+    Column::new("valid_from", Time, "start, included: observed_at of opened_poll").required(),
+    Column::new("valid_to", Time, "end, excluded: observed_at of closed_poll; null while open"),
+    Column::new("opened_by", Text, "added, changed, restored or learned").required(),
+    Column::new("closed_by", Text, "changed, removed or learned; null while open"),
+    Column::new("opened_poll", Integer, "poll that opened it").required(),
+    Column::new("closed_poll", Integer, "poll that closed it; null while open"),
+    Column::new(
+        "opened_after",
+        Time,
+        "observed_at of the last poll that still showed the state before; null at the baseline",
+    ),
+    Column::new(
+        "closed_after",
+        Time,
+        "observed_at of the last poll that still showed this state; null while open",
+    ),
+];
+
+fn field_changes() -> Table {
+    Table::new(
+        "field_changes",
+        "the changed fields of each version opened by changed or restored, one row a field",
+        &["poll_id", "account", "kind", "item_id", "version", "field"],
+        [
+            Column::new("poll_id", Integer, "poll that saw the change"),
+            ACCOUNT,
+            Column::new("kind", Text, "avatar, talking_photo, avatar_group or voice"),
+            Column::new("item_id", Text, "id of the item"),
+            Column::new("version", Integer, "version that the change opened"),
+            Column::new(
+                "field",
+                Text,
+                "the API's name of the field, with or without a column of its own",
+            ),
+            Column::new(
+                "old_value",
+                Text,
+                "value before, as text: strings as they are, else compact JSON; null for null",
+            ),
+            Column::new("new_value", Text, "value after, in the same form"),
+        ],
+    )
+}
+
+fn schema_changes() -> Table {
+    Table::new(
+        "schema_changes",
+        "fields that appeared in a list, vanished from it or changed their JSON type",
+        &["poll_id", "account", "kind", "field", "change"],
+        [
+            Column::new("poll_id", Integer, "poll that saw it"),
+            ACCOUNT,
+            Column::new("kind", Text, "the list: avatar, talking_photo, avatar_group or voice"),
+            Column::new("field", Text, "the API's name of the field"),
+            Column::new("change", Text, "appeared, vanished or retyped"),
+            Column::new(
+                "json_type",
+                Text,
+                "JSON types of its non-null values, sorted and joined by |; for vanished the last known; null when none was seen",
+            ),
+            Column::new("example", Text, "one value in canonical form, at most 200 characters"),
+        ],
+    )
+}
+
+fn assets() -> Table {
+    Table::new(
+        "assets",
+        "what is behind each canonical URL of a preview: its working link, and its copy in the mirror",
+        &["url"],
+        [
+            Column::new("url", Text, "canonical URL: no signature parameters; at most 2,000 bytes"),
+            Column::new("role", Text, "image, video or audio").required(),
+            Column::new(
+                "signed_url",
+                Text,
+                "the link as the API signed it: a credential until it expires; null when unsigned",
+            ),
+            Column::new(
+                "expires_at",
+                Time,
+                "when signed_url stops working; null when unsigned or unknown, which counts as expired",
+            ),
+            Column::new(
+                "state",
+                Text,
+                "pending, mirrored, failed (is tried again), gone or skipped",
+            )
+            .required(),
+            Column::new("sha256", Text, "SHA-256 of the mirrored content, in hex"),
+            Column::new("file", Text, "name of the mirrored content within the store"),
+            Column::new("bytes", Integer, "size of the mirrored content, in bytes"),
+            Column::new(
+                "content_type",
+                Text,
+                "media type, decided by the first bytes of the content",
+            ),
+            Column::new("etag", Text, "ETag of the last answer with content"),
+            Column::new(
+                "last_modified",
+                Text,
+                "Last-Modified of the last answer with content, as it was sent",
+            ),
+            Column::new("attempts", Integer, "fetches since the last that worked").required(),
+            Column::new("next_attempt_at", Time, "not to be fetched before; null means at once"),
+            Column::new("mirrored_at", Time, "when the content was stored"),
+            Column::new("checked_at", Time, "when it was last fetched or found unchanged"),
+            Column::new("last_error", Text, "why the last fetch failed; never holds a signature"),
+        ],
+    )
+}
+
+fn asset_versions() -> Table {
+    Table::new(
+        "asset_versions",
+        "every content ever fetched from behind a URL",
+        &["url", "fetched_at"],
+        [
+            Column::new("url", Text, "canonical URL"),
+            Column::new("fetched_at", Time, "when this content was first fetched from there"),
+            Column::new("sha256", Text, "SHA-256 of the content, in hex").required(),
+            Column::new("file", Text, "name of the content within the store").required(),
+            Column::new("bytes", Integer, "size, in bytes").required(),
+            Column::new("content_type", Text, "media type, decided by the first bytes"),
+            Column::new(
+                "pruned_at",
+                Time,
+                "when its file was removed from the store; null while it is kept",
+            ),
+        ],
+    )
+}
+
+fn notices() -> Table {
+    Table::new(
+        "notices",
+        "messages to be delivered at least once, each to one receiver: written with the poll they tell of, kept when delivered",
+        &["notice_id"],
+        [
+            Column::new("notice_id", Integer, "1, 2, 3 …: for each receiver the order of delivery"),
+            Column::new("poll_id", Integer, "poll it tells of").required(),
+            ACCOUNT,
+            Column::new("receiver", Text, "name of the receiver in the configuration").required(),
+            Column::new(
+                "kind",
+                Text,
+                "what it tells; one notice of a kind for each poll and receiver",
+            )
+            .required(),
+            Column::new("body", Json, "the message, as JSON").required(),
+            Column::new("created_at", Time, "when it was written").required(),
+            Column::new("attempts", Integer, "deliveries tried").required(),
+            Column::new("next_attempt_at", Time, "not to be tried before; null means at once"),
+            Column::new("delivered_at", Time, "when the receiver accepted it; null while it waits"),
+            Column::new("last_error", Text, "why the last try failed"),
+        ],
+    )
+}
+
+fn search_names() -> Table {
+    Table::new(
+        "search_names",
+        "internal, made from the histories: what the search finds each version of an item by",
+        &["account", "kind", "item_id", "version"],
+        [
+            ACCOUNT,
+            Column::new("kind", Text, "kind of the item"),
+            Column::new("item_id", Text, "id of the item"),
+            Column::new("version", Integer, "version of the item"),
+            Column::new(
+                "text",
+                Text,
+                "its name, a line break and its id, without case and diacritics",
+            )
+            .required(),
+        ],
+    )
+}
