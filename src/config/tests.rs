@@ -673,12 +673,15 @@ fn the_password_of_a_mail_server_may_be_in_its_url_or_apart() {
         Ok("smtps://u:p%20w@m.example".into())
     );
     assert_eq!(server("smtps://u:q@m.example", ""), Ok("smtps://u:q@m.example".into()));
-    assert_eq!(server("smtp://localhost:25", ""), Ok("smtp://localhost:25".into()));
+    for here in ["smtp://localhost:25", "smtp://127.0.0.1:25", "smtp://[::1]:25"] {
+        assert_eq!(server(here, ""), Ok(here.into()));
+    }
     assert!(server("smtps://u@m.example", "").unwrap_err().contains("set secret_env"));
     for wrong in [
         "smtp://u:SECRET@m.example",
         "https://SECRET.example",
         "smtp://SECRET.example?tls=opportunistic",
+        "smtp://192.0.2.1/?SECRET",
     ] {
         let error = server(wrong, "").unwrap_err();
         assert!(

@@ -3,7 +3,7 @@
 //! Each message goes on where "`key` …" left off, says what the key takes, and never repeats the
 //! value, which may be a secret. File, line and key are said by who calls.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, net::Ipv4Addr, time::Duration};
 
 use bytesize::ByteSize;
 use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
@@ -353,7 +353,11 @@ fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost",
+        // An IPv4 address is a name where the scheme is none of the web's.
+        Some(Host::Domain(name)) => {
+            name == "localhost"
+                || name.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback())
+        }
         None => false,
     }
 }
