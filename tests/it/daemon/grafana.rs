@@ -1,5 +1,6 @@
 //! The dashboards that read the database: each query is run on its engine, and both ask the same.
 
+use heygen_sync::catalog;
 use serde_json::Value;
 
 use crate::{dump, fake::Kind, home::at_home};
@@ -30,6 +31,7 @@ at_home! {
         home.heygen.remove(Kind::Avatar, "b");
         assert_eq!(home.sync(&[]).0, 0);
         home.heygen.remove(Kind::TalkingPhoto, "p");
+        home.heygen.deprecate("v2 ends", "2026-11-01");
         assert_eq!(home.sync(&[]).0, 3);
         let url = match home.is_sqlite() {
             true => home.folder().join("heygen.db").display().to_string(),
@@ -46,7 +48,7 @@ at_home! {
         let expected = [
             ("Added lately", 1), ("Removed lately", 1), ("Changed lately", 1),
             ("Growth by kind", 6), ("Changes by day", 1), ("Removals held back", 1),
-            ("Warnings of the API", 0),
+            ("Warnings of the API", 1),
         ];
         assert_eq!(told, expected.map(|(title, rows)| (title.to_owned(), rows)));
     }
@@ -55,4 +57,24 @@ at_home! {
 #[test]
 fn the_dashboards_of_both_engines_ask_the_same() {
     assert_eq!(queries(true), queries(false));
+}
+
+#[test]
+fn each_name_leads_to_the_gallerys_page_of_its_kind() {
+    let (board, field) = dashboard(true);
+    let mut linked = 0;
+    for panel in board["panels"].as_array().unwrap() {
+        let link = &panel["fieldConfig"]["overrides"][0]["properties"][0]["value"][0]["url"];
+        let Some(link) = link.as_str() else { continue };
+        let rest =
+            "${__data.fields.item_id:percentencode}?account=${__data.fields.account:percentencode}";
+        assert_eq!(link, format!("${{gallery}}${{__data.fields.list}}{rest}"));
+        let sql = panel["targets"][0][field].as_str().unwrap();
+        for kind in catalog::kind::Kind::ALL {
+            let list = format!("WHEN '{}' THEN '{}/'", kind.as_str(), kind.path);
+            assert!(sql.contains(&list), "{list}: {sql}");
+        }
+        linked += 1;
+    }
+    assert_eq!(linked, 3);
 }
