@@ -16,8 +16,9 @@ use crate::{
 };
 
 /// Columns with few values, by which people narrow down what they see.
-const FACETS: [&str; 15] = [
+const FACETS: [&str; 16] = [
     "account",
+    "catalogue",
     "kind",
     "change",
     "outcome",
