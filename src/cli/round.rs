@@ -124,8 +124,7 @@ impl<'a> Round<'a> {
         }
         let mut mirrored = None;
         if let Some(store) = store.as_mut().filter(|_| !self.dry_run && !stop.is_cancelled()) {
-            let Context { clock, .. } = self.context;
-            notify::tell_stale(store, clock, &self.config.notify, &self.config.polled()).await;
+            self.tell_stale(store).await;
             // Before the mirror, whose downloads may take hours.
             self.deliver(store).await;
             codes.push(self.publish(store, changed).await);
@@ -161,6 +160,14 @@ impl<'a> Round<'a> {
 
     fn pings(&self) -> Pings<'a> {
         Pings::start(&self.config.notify)
+    }
+
+    /// A backfill is of an earlier time, and says nothing of whether polls are missing now.
+    async fn tell_stale(&self, store: &mut Store) {
+        if self.observed_at.is_none() {
+            let (notify, polled) = (&self.config.notify, self.config.polled());
+            notify::tell_stale(store, &self.context.clock, notify, &polled).await;
+        }
     }
 
     async fn deliver(&self, store: &mut Store) {

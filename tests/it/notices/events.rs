@@ -239,5 +239,17 @@ mod commands {
             assert_eq!(asked(), 1);
             assert_eq!(home.count("SELECT 1 FROM notices WHERE kind = 'api_ending'").await, 1);
         }
+
+        async fn a_backfill_of_old_answers_is_not_stale_and_a_poll_that_fails_after_it_is(home: Home) {
+            home.file("config.toml", "[[notify]]\nkind = \"command\"\ncommand = [\"false\"]\nstale_after = \"1h\"\n");
+            home.heygen.add_avatar("a", |_| ());
+            home.file("saved.json", home.heygen.body());
+            assert_eq!(home.sync(&["--from", "saved.json", "--observed-at", "2026-01-01"]).0, 0);
+            let stale = "SELECT 1 FROM notices WHERE kind = 'stale'";
+            assert_eq!(home.count(stale).await, 0);
+            home.heygen.fail_always(500, "{}");
+            assert_eq!(home.sync(&[]).0, 69);
+            assert_eq!(home.count(stale).await, 1);
+        }
     }
 }

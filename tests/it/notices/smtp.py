@@ -44,7 +44,7 @@ class Handler:
         say(
             {
                 "port": self.port,
-                "tls": session.ssl is not None,
+                "tls": server.transport.get_extra_info("sslcontext") is not None,
                 "user": session.auth_data,
                 "from": envelope.mail_from,
                 "to": envelope.rcpt_tos,
