@@ -63,6 +63,8 @@ pub struct Description {
     pub catalogue: Catalogue,
     /// The heading of its list in the gallery.
     pub title: &'static str,
+    /// One of its items in the gallery.
+    pub called: &'static str,
     /// The path of that list.
     pub path: &'static str,
     /// The table of items, and the list's name in an answer of v2.

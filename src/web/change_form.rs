@@ -44,7 +44,7 @@ pub fn form(
         at.map(words::day).unwrap_or_default()
     };
     let mut kinds = vec![("", "any".to_owned(), filter.kind.is_none())];
-    let option = |kind: Kind| (kind.as_str(), kind.plural.to_owned(), filter.kind == Some(kind));
+    let option = |kind: Kind| (kind.as_str(), words::plural(kind), filter.kind == Some(kind));
     kinds.extend(context.kinds().map(option));
     ChangesForm {
         action: action.to_owned(),

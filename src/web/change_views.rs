@@ -141,11 +141,10 @@ fn added_or_removed(
         hows.retain(|how| !how.text.is_empty() || !how.field.is_empty());
         let mut one = view(context, line, same.len() as i64, hows);
         if same.len() > 1 {
-            let (one_item, more) = match line.kind.catalogue == Catalogue::Avatars {
-                true => ("look", "looks"),
-                false => (line.kind.singular, line.kind.plural),
+            let items = match line.kind.catalogue == Catalogue::Avatars {
+                true => words::counted(same.len(), "look", "looks"),
+                false => words::items(line.kind, same.len() as i64),
             };
-            let items = words::counted(same.len(), one_item, more);
             let is_one_name = same.iter().all(|other| first_word(other) == first_word(line));
             one.who = match is_one_name {
                 true => format!("{}, {items}", words::tile_name(first_word(line))),
@@ -186,7 +185,7 @@ fn view(context: &PageContext<'_>, line: &SharedChange, count: i64, hows: Vec<Ho
     let who = match count {
         1 if name.is_empty() => line.item_id.clone(),
         1 => words::exact(&words::tile_name(name)),
-        count => format!("{} {}", words::number(count), line.kind.plural),
+        count => words::items(line.kind, count),
     };
     let item = OfItem { kind: line.kind, id: &line.item_id, version: line.version };
     ChangeView {

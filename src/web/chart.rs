@@ -297,7 +297,7 @@ fn ticks(most: i64) -> Vec<i64> {
             base *= 10;
         }
     }
-    [step, step * 2].into_iter().filter(|tick| *tick <= most && most > 1).collect()
+    [step, step * 2].into_iter().filter(|tick| *tick <= most).collect()
 }
 
 fn month_of(day: &str) -> String {
@@ -406,6 +406,7 @@ mod tests {
         assert_eq!(ticks(106), [100]);
         assert_eq!(ticks(65), [50]);
         assert_eq!(ticks(5), [5]);
+        assert_eq!(ticks(1), [1]);
         assert_eq!(ticks(0), Vec::<i64>::new());
     }
 }

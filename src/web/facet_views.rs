@@ -213,6 +213,9 @@ impl FacetLinks<'_> {
                 Some(count) => count,
                 None => reading.total(&scope, &without, &moments).await?,
             };
+            if count == 0 {
+                continue;
+            }
             let text = format!("{text} ({})", words::number(count));
             links.push(Anchor::new(self.href(|filter| *filter = without), text));
         }

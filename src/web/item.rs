@@ -194,8 +194,10 @@ async fn unknown(
         };
         let text = match (other == kind, account == context.account) {
             (true, true) => "It is in the present catalogue".to_owned(),
-            (false, true) => format!("It is among the {}", other.plural),
-            (_, false) => format!("It is among the {} of the account {account}", other.plural),
+            (false, true) => format!("It is among the {}", words::plural(other)),
+            (_, false) => {
+                format!("It is among the {} of the account {account}", words::plural(other))
+            }
         };
         message.links.push(Anchor::new(viewpoint.href(&item_path(other, id), &[]), text));
     }

@@ -72,7 +72,11 @@ pub async fn page(context: &PageContext<'_>, reading: &mut Reading) -> Result<St
     let lists = reading.front(account, at, context.now).await?;
     let changes = changes(context, reading, &lists).await?;
     let missing = numbers.missing();
-    let all_changes = format!("All {}", words::number(numbers.week.changed));
+    // None in this week: the newest ones are older than the link's span.
+    let all_changes = match numbers.week.changed {
+        0 => Anchor::new(context.href("/changes", &[("change", "changed".into())]), "All"),
+        many => Anchor::new(since(context, "changed"), format!("All {}", words::number(many))),
+    };
     render(&OverviewPage {
         shell: Shell::new(context, &View::Overview, "Overview"),
         current: current(context, &numbers),
@@ -94,7 +98,7 @@ pub async fn page(context: &PageContext<'_>, reading: &mut Reading) -> Result<St
         all_missing: all_missing(context, &missing),
         at_risk: at_risk(context, &lists),
         changes,
-        all_changes: Anchor::new(since(context, "changed"), all_changes),
+        all_changes,
     })
 }
 
@@ -109,14 +113,9 @@ fn list(context: &PageContext<'_>, kind: Kind, own: &[(&str, String)]) -> String
     context.href(kind.path, own)
 }
 
-/// "6,421 avatars".
-fn counted(kind: Kind, count: i64) -> String {
-    words::counted(count, kind.singular, kind.plural)
-}
-
 fn current(context: &PageContext<'_>, numbers: &Numbers) -> Vec<Anchor> {
     let link = |(kind, counts): &(Kind, ItemCounts)| {
-        Anchor::new(list(context, *kind, &[]), counted(*kind, counts.current))
+        Anchor::new(list(context, *kind, &[]), words::items(*kind, counts.current))
     };
     let polled: Vec<Kind> = context.kinds().collect();
     numbers.counts.iter().filter(|(kind, _)| polled.contains(kind)).map(link).collect()
@@ -138,14 +137,14 @@ fn week(context: &PageContext<'_>, week: &Day) -> Vec<Anchor> {
 
 fn missing_link(context: &PageContext<'_>, kind: Kind, count: i64) -> Anchor {
     let href = list(context, kind, &[("listed", "missing".into())]);
-    Anchor::new(href, counted(kind, count))
+    Anchor::new(href, words::items(kind, count))
 }
 
 fn all_missing(context: &PageContext<'_>, missing: &[(Kind, i64)]) -> Vec<Anchor> {
     let link = |(kind, count): &(Kind, i64)| {
         let text = match missing.len() {
             1 => format!("All {}", words::number(*count)),
-            _ => format!("{} {}", words::number(*count), kind.plural),
+            _ => words::items(*kind, *count),
         };
         Anchor::new(list(context, *kind, &[("listed", "missing".into())]), text)
     };
@@ -156,7 +155,7 @@ fn at_risk(context: &PageContext<'_>, lists: &Lists) -> Vec<Anchor> {
     let risky = |kind: &Kind| lists.expiring.iter().any(|brief| brief.kind == *kind);
     let link = |kind: Kind| {
         let href = list(context, kind, &[("picture", "risk".into())]);
-        Anchor::new(href, format!("{} with pictures at risk", kind.plural))
+        Anchor::new(href, format!("{} with pictures at risk", words::plural(kind)))
     };
     Kind::ALL.into_iter().filter(risky).map(link).collect()
 }

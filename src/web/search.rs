@@ -85,7 +85,7 @@ impl SearchResult {
     pub fn lists(&self, context: &PageContext<'_>, shown: Option<Kind>) -> Vec<Anchor> {
         let others = self.kinds.iter().filter(|(kind, _)| Some(*kind) != shown);
         let link = |(kind, items): &(Kind, i64)| {
-            let text = words::counted(*items, kind.singular, kind.plural);
+            let text = words::items(*kind, *items);
             Anchor::new(context.href(kind.path, &[("q", self.q.clone())]), text)
         };
         others.map(link).collect()

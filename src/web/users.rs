@@ -64,8 +64,8 @@ fn list(
 ) -> Option<Anchor> {
     let facet = users_of(kind).and_then(|(column, _)| facets::of_column(column))?;
     let text = match total {
-        Some(total) => words::counted(total, user.singular, user.plural),
-        None => format!("all {}", user.plural),
+        Some(total) => words::items(user, total),
+        None => format!("all {}", words::plural(user)),
     };
     let href = context.href(user.path, &[(facet.param, id.to_owned())]);
     can_be_asked(id).then(|| Anchor::new(href, text))

@@ -10,6 +10,16 @@ pub fn heading(kind: Kind) -> String {
     kind.title.to_owned()
 }
 
+/// "people": items of a kind, as the gallery calls them.
+pub fn plural(kind: Kind) -> String {
+    kind.title.to_lowercase()
+}
+
+/// "1 person", "24 people".
+pub fn items(kind: Kind, count: i64) -> String {
+    counted(count, kind.called, &plural(kind))
+}
+
 /// The name of a column for people: "avatars_listed" as "Avatars listed".
 pub fn column(name: &str) -> String {
     let words = name.replace('_', " ");

@@ -13,6 +13,7 @@ pub(super) static AVATAR_GROUP: Description = Description {
     plural: "avatar groups",
     catalogue: Catalogue::AvatarGroups,
     title: "People",
+    called: "person",
     path: "/people",
     table: "avatar_groups",
     history: "avatar_group_history",

@@ -13,6 +13,7 @@ pub(super) static VOICE: Description = Description {
     plural: "voices",
     catalogue: Catalogue::Voices,
     title: "Voices",
+    called: "voice",
     path: "/voices",
     table: "voices",
     history: "voice_history",

@@ -100,7 +100,7 @@ async fn a_voice_shows_its_sample_and_what_uses_it() {
     assert!(voice.text.contains("<audio class=\"sample\" controls"), "{}", voice.text);
     assert!(site.get(&used).await.total() > 24, "more than the page has");
     assert_eq!(called(&voice, &used), ["all avatars"]);
-    assert_eq!(called(&voice, "/people?voice="), ["1 avatar group"]);
+    assert_eq!(called(&voice, "/people?voice="), ["1 person"]);
     let gone = site.get(&format!("/voices/{}", demo::hex("voice 4"))).await;
     assert!(gone.text.contains("Removed 23 Nov") && gone.text.contains("id=\"used\">Used by"));
     let user = called(&gone, "/avatars/");
