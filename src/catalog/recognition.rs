@@ -69,6 +69,11 @@ impl Recognised {
 }
 
 impl Recognition {
+    /// Whether any record may be recognised.
+    pub fn has_marks(&self) -> bool {
+        self.items.values().flat_map(HashMap::values).any(Option::is_some)
+    }
+
     /// The mark of a record of `kind`, and whether the item `id` is known by it and its previews are
     /// settled; `parts` is only lent.
     pub(super) fn of_record(

@@ -110,9 +110,9 @@ struct Reading<'a> {
     cursors: HashMap<String, u8>,
     bytes: u64,
     hash: Sha256,
-    /// The pages as they came,
-    bodies: Vec<Vec<u8>>,
-    /// and whether they are to be kept.
+    /// The pages as they came, where they may be read once more or are wanted.
+    bodies: Option<Vec<Vec<u8>>>,
+    /// Whether they are wanted.
     keep: bool,
     /// The last answer that counts.
     last: Option<Trace>,
@@ -139,7 +139,7 @@ impl<'a> Reading<'a> {
             cursors: HashMap::new(),
             bytes: 0,
             hash: Sha256::new(),
-            bodies: vec![],
+            bodies: (asked.keep || asked.known.has_marks()).then(Vec::new),
             keep: asked.keep,
             last: None,
             incomplete: None,
@@ -208,7 +208,9 @@ impl<'a> Reading<'a> {
         self.hash.update(&body);
         self.bytes += body.len() as u64;
         self.bounds.bytes = self.bounds.bytes.saturating_sub(body.len() as u64);
-        self.bodies.push(body);
+        if let Some(bodies) = &mut self.bodies {
+            bodies.push(body);
+        }
         Ok(page.next)
     }
 
@@ -260,7 +262,7 @@ impl<'a> Reading<'a> {
         };
         let whole = read.is_ok();
         let presence = if whole { Presence::There } else { self.presence };
-        let each = bodies.iter().map(Vec::as_slice);
+        let each = bodies.iter().flatten().map(Vec::as_slice);
         let answer = read.and_then(|()| pages::finish(endpoint.catalogue, pages, each));
         let said = answer.as_ref().ok().and_then(|answer| answer.warning.as_deref());
         let said = said.map(|text| client.mask(text));
@@ -273,7 +275,7 @@ impl<'a> Reading<'a> {
             request_id: last.and_then(|last| last.request_id),
             response_bytes: whole.then_some(bytes),
             response_sha256: whole.then(|| hex(&hash.finalize())),
-            bodies: (keep && whole).then(|| Bodies::pages(bodies, None)),
+            bodies: bodies.filter(|_| keep && whole).map(|bodies| Bodies::pages(bodies, None)),
             answer,
             presence,
             broke_off,
