@@ -9,6 +9,8 @@ use tokio::{
     process::{Child, Command},
 };
 
+use crate::system::Group;
+
 /// What a program gets of the environment: no key of ours is among it.
 const PASSED_ON: [&str; 9] =
     ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "TZ", "TMPDIR"];
@@ -24,8 +26,7 @@ pub(super) async fn run(
     };
     let variables = PASSED_ON.iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
     let mut process = Command::new(program);
-    #[cfg(unix)]
-    process.process_group(0);
+    Group::begin(&mut process);
     let child = process
         .args(arguments)
         .env_clear()
@@ -65,42 +66,4 @@ async fn told(mut child: Child, message: String) -> std::io::Result<std::process
     };
     let (ended, ()) = tokio::join!(child.wait(), write);
     ended
-}
-
-/// A process group that ends when this is dropped; elsewhere than on Unix the process alone does.
-#[cfg(unix)]
-struct Group(Option<rustix::process::Pid>);
-
-#[cfg(not(unix))]
-struct Group;
-
-#[cfg(unix)]
-impl Group {
-    fn of(child: &Child) -> Self {
-        let id = child.id().and_then(|id| i32::try_from(id).ok());
-        Self(id.and_then(rustix::process::Pid::from_raw))
-    }
-
-    fn release(&mut self) {
-        self.0 = None;
-    }
-}
-
-#[cfg(not(unix))]
-impl Group {
-    fn of(_: &Child) -> Self {
-        Self
-    }
-
-    fn release(&mut self) {}
-}
-
-#[cfg(unix)]
-impl Drop for Group {
-    fn drop(&mut self) {
-        if let Some(group) = self.0 {
-            // It may have ended by itself.
-            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
-        }
-    }
 }

@@ -1,6 +1,6 @@
 //! What operating systems do differently, by the same names for all: signals, permissions, the state
-//! of a file, durable writes, standard streams, the service manager. All else in the program uses what
-//! they have in common.
+//! of a file, durable writes, standard streams, groups of processes, the service manager. All else in
+//! the program uses what they have in common.
 
 mod file_state;
 #[cfg(unix)]

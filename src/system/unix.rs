@@ -102,6 +102,36 @@ pub fn standard_streams() -> io::Result<(File, File)> {
     Ok((copy(&io::stdin())?, copy(&io::stdout())?))
 }
 
+/// The processes that a program starts: they end when this is dropped.
+pub struct Group(Option<rustix::process::Pid>);
+
+impl Group {
+    /// Makes the program that `command` starts begin a group.
+    pub fn begin(command: &mut tokio::process::Command) {
+        command.process_group(0);
+    }
+
+    /// The group that this program has begun.
+    pub fn of(child: &tokio::process::Child) -> Self {
+        let id = child.id().and_then(|id| i32::try_from(id).ok());
+        Self(id.and_then(rustix::process::Pid::from_raw))
+    }
+
+    /// Lets them go on.
+    pub fn release(&mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(group) = self.0 {
+            // It may have ended by itself.
+            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        }
+    }
+}
+
 /// A file that these options create gets these permissions, less the umask.
 pub fn with_mode(options: &mut OpenOptions, mode: u32) -> &mut OpenOptions {
     options.mode(mode)

@@ -107,6 +107,22 @@ pub fn standard_streams() -> io::Result<(File, File)> {
     Ok((copy(&io::stdin())?, copy(&io::stdout())?))
 }
 
+/// The processes that a program starts; here the program alone ends, by `kill_on_drop`.
+pub struct Group;
+
+impl Group {
+    /// Does nothing.
+    pub fn begin(_: &mut tokio::process::Command) {}
+
+    /// Of any program.
+    pub fn of(_: &tokio::process::Child) -> Self {
+        Self
+    }
+
+    /// Does nothing.
+    pub fn release(&mut self) {}
+}
+
 /// The permissions of a new file are those of its folder.
 pub fn with_mode(options: &mut OpenOptions, _: u32) -> &mut OpenOptions {
     options
