@@ -9,7 +9,7 @@ mod yaml;
 use clap::{Args, ValueEnum};
 
 use super::{Context, output::print};
-use crate::{error::Result, store::Location};
+use crate::error::Result;
 
 /// Write what every table, view and column is, for other tools, to stdout
 #[derive(Debug, Args)]
@@ -46,21 +46,9 @@ impl Metadata {
             Form::DatasetteMetadata => datasette::metadata(&location)?,
             Form::DatasetteConfig => datasette::config(&location)?,
             Form::Duckdb => duckdb::views(),
-            Form::Dbt => dbt::source(&schema(&location)),
+            Form::Dbt => dbt::source(&location.schema()),
         };
         print(&text)?;
         Ok(0)
-    }
-}
-
-/// The schema that the tables are in, as dbt names it.
-fn schema(location: &Location) -> String {
-    match location {
-        Location::Sqlite(_) => "main".into(),
-        Location::Postgres { .. } => {
-            let path = location.search_path();
-            path.and_then(|path| Some(path.split(',').next()?.trim().to_owned()))
-                .unwrap_or_else(|| "public".into())
-        }
     }
 }

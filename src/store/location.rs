@@ -101,6 +101,16 @@ impl Location {
         Ok(Self::Postgres { options: Box::new(options), shown })
     }
 
+    /// The schema that the tables are in: SQLite's own word for a file, or the first that the URL names.
+    pub fn schema(&self) -> String {
+        let path = self.search_path();
+        let first = path.as_ref().and_then(|path| path.split(',').next());
+        match (self, first) {
+            (Self::Sqlite(_), _) => "main".into(),
+            (Self::Postgres { .. }, first) => first.unwrap_or("public").trim().into(),
+        }
+    }
+
     /// The `search_path` that the URL asks for, if it does.
     pub fn search_path(&self) -> Option<String> {
         let Self::Postgres { options, .. } = self else { return None };
