@@ -8,7 +8,6 @@ mod chrome;
 #[path = "../demo/mod.rs"]
 mod demo;
 mod look;
-mod paint;
 #[path = "../it/patience.rs"]
 mod patience;
 #[path = "../it/postgres/mod.rs"]
