@@ -86,8 +86,8 @@ at_home! {
         assert_eq!(ran.code, 78, "{ran:?}");
         let ran = home.run_with(&[("S", super::receiver::SECRET)], &["notify", "test", "--format", "csv"]);
         assert_eq!(ran.code, 69, "{ran:?}");
-        assert_eq!(ran.stdout, "receiver,kind,verdict,detail\r\nwebhook,webhook,accepted,\r\n\
-            chat,slack,failed,notify 'chat': the receiver cannot be reached\r\ncommand,command,accepted,\r\n".replace("\r\n", if ran.stdout.contains('\r') { "\r\n" } else { "\n" }));
+        assert_eq!(ran.stdout, "receiver,kind,verdict,detail\nwebhook,webhook,accepted,\n\
+            chat,slack,failed,notify 'chat': the receiver cannot be reached\ncommand,command,accepted,\n");
         assert!(receiver.came()[0].is_signed() && receiver.came()[0].json()["type"] == "test");
         assert_eq!(lines(&home, "kept").len(), 2);
         assert_eq!(home.run(&["notify", "test", "command"]).code, 0);
@@ -212,7 +212,7 @@ async fn mails_reach_a_real_server_by_tls_and_starttls_and_only_with_the_passwor
     assert!(!format!("{ran:?}").contains("WRONG"), "{ran:?}");
     let ran = test(&env[..1], "tls");
     assert!(ran.code == 69 && ran.stdout.contains("certificate is not trusted"), "{ran:?}");
-    // It refuses this receiver of mails for now.
+    // The server refuses this recipient for now.
     home.file(
         "config.toml",
         block("plain", &format!("smtp://127.0.0.1:{plain}")).replace("dev@", "refused@"),

@@ -84,14 +84,16 @@ on_both! {
     async fn an_announced_end_is_told_once_even_by_an_answer_that_failed(world: World) {
         world.notify = told(&[]);
         world.heygen.add_avatar("a", |_| ());
+        world.poll().await;
+        let error = r#"{"error":{"code":"x"},"warning":{"message":"v2 is retired","sunset_date":"2026-10-31"}}"#;
+        world.heygen.fail_always(500, error);
+        world.poll().await;
+        world.poll().await;
+        world.heygen.recover();
         world.heygen.deprecate("v2 is retired", "2026-10-31");
         world.poll().await;
-        world.poll().await;
-        world.heygen.fail_next(500);
-        world.poll().await;
-        world.poll().await;
-        assert_eq!(kinds(&mut world).await, ["baseline", "api_ending", "failing", "recovered"]);
-        let ending = notices(&mut world).await[1].1["data"]["endings"][0].clone();
+        assert_eq!(kinds(&mut world).await, ["baseline", "failing", "api_ending", "recovered"]);
+        let ending = notices(&mut world).await[2].1["data"]["endings"][0].clone();
         assert_eq!(ending["what"], "deprecated");
         assert_eq!(ending["at"], "2026-11-01T00:00:00.000Z");
         // Another date is news, and so is the same one for somebody new.
