@@ -24,7 +24,7 @@ use crate::{
     time::Timestamp,
 };
 
-/// Sends e-mails to the receivers of one block.
+/// Sends the e-mails of one receiver.
 pub(super) struct Mailer {
     transport: AsyncSmtpTransport<Tokio1Executor>,
     from: Mailbox,
@@ -74,11 +74,11 @@ impl Mailer {
             .raw_header(HeaderValue::new(automatic, "auto-generated".into()))
             .subject(body.subject());
         let builder = self.to.iter().fold(builder, |builder, to| builder.to(to.clone()));
-        builder.multipart(MultiPart::alternative_plain_html(body.plain(), body.html()))
+        builder.multipart(MultiPart::alternative_plain_html(body.part(false), body.part(true)))
     }
 }
 
-/// What a mail says.
+/// The content of a mail.
 struct Body {
     alarms: Vec<String>,
     lines: Vec<String>,
@@ -104,38 +104,18 @@ impl Body {
         format!("heygen-sync: {}", short(first.map_or("", String::as_str)))
     }
 
-    fn plain(&self) -> String {
-        let Self { alarms, lines, about } = self;
-        rendered(Plain { html: false, alarms, lines, about }.render())
-    }
-
-    fn html(&self) -> String {
-        let Self { alarms, lines, about } = self;
-        rendered(Html { html: true, alarms, lines, about }.render())
+    /// As HTML, or as plain text.
+    fn part(&self, html: bool) -> String {
+        // Rendering to a text does not fail.
+        Part { html, body: self }.render().unwrap_or_default()
     }
 }
 
-/// Rendering to a text does not fail.
-fn rendered(text: askama::Result<String>) -> String {
-    text.unwrap_or_default()
-}
-
 #[derive(Template)]
-#[template(path = "mail.html", escape = "none")]
-struct Plain<'a> {
+#[template(path = "mail.html")]
+struct Part<'a> {
     html: bool,
-    alarms: &'a [String],
-    lines: &'a [String],
-    about: &'a str,
-}
-
-#[derive(Template)]
-#[template(path = "mail.html", escape = "html")]
-struct Html<'a> {
-    html: bool,
-    alarms: &'a [String],
-    lines: &'a [String],
-    about: &'a str,
+    body: &'a Body,
 }
 
 /// By kind and code: what a server says may hold anything.
@@ -182,8 +162,8 @@ mod tests {
         let body = Body::of(&message);
         assert_eq!(body.subject(), "heygen-sync: ! watched avatar \"<b>\" (z) is removed");
         let about = "heygen-sync: changes of poll 7, 2026-01-01T00:00:00.000Z";
-        assert_eq!(body.plain(), format!("{text}\n\n{about}"));
-        let html = body.html();
+        assert_eq!(body.part(false), format!("{text}\n\n{about}"));
+        let html = body.part(true);
         assert!(
             html.contains(
                 "<p><strong>! watched avatar &#34;&#60;b&#62;&#34; (z) is removed</strong></p>\n"

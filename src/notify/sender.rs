@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use reqwest::Client;
 use serde_json::Value as Json;
 
 use super::{command, email, webhook};
@@ -13,8 +12,9 @@ use crate::{
     time::Timestamp,
 };
 
-/// The longest that a delivery may take unless configured otherwise; mail servers like to wait.
+/// The longest that a delivery may take unless configured otherwise.
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// A mail server may delay its answers.
 const EMAIL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What a delivery to one receiver needs.
@@ -24,7 +24,7 @@ pub(super) struct Sender<'a> {
 }
 
 enum Way<'a> {
-    Http(Client, Receiver<'a>),
+    Http(webhook::Poster),
     Email(email::Mailer),
     Command(&'a [String]),
 }
@@ -39,11 +39,9 @@ impl<'a> Sender<'a> {
             Receiver::Email(mail) => Way::Email(email::Mailer::new(mail, timeout)?),
             Receiver::Command(command) => Way::Command(command),
             Receiver::Webhook(url, key) => {
-                Way::Http(webhook::client(&url, timeout)?, Receiver::Webhook(url, key))
+                Way::Http(webhook::Poster::new(url, Some(key), timeout)?)
             }
-            Receiver::Slack(url) => {
-                Way::Http(webhook::client(&url, timeout)?, Receiver::Slack(url))
-            }
+            Receiver::Slack(url) => Way::Http(webhook::Poster::new(url, None, timeout)?),
         };
         Ok(Self { way, timeout })
     }
@@ -56,9 +54,7 @@ impl<'a> Sender<'a> {
     /// Sends a message; else why it was not accepted, without a secret.
     pub async fn send(&self, message: &Json, now: Timestamp) -> Result<(), String> {
         match &self.way {
-            Way::Http(http, receiver) => {
-                webhook::send(http, receiver, message, now, self.timeout).await
-            }
+            Way::Http(poster) => poster.send(message, now).await,
             Way::Email(mailer) => mailer.send(message, now).await,
             Way::Command(command) => command::run(command, message, self.timeout).await,
         }

@@ -5,44 +5,55 @@ use std::time::Duration;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
 use reqwest::{Client, redirect};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretSlice};
 use serde_json::{Value as Json, json};
 use sha2::Sha256;
 use url::Url;
 
 use crate::{
-    config::Receiver,
     error::{Error, Result},
     time::Timestamp,
 };
 
-/// Sends a message; else why it was not accepted, without the URL.
-pub(super) async fn send(
-    http: &Client,
-    receiver: &Receiver<'_>,
-    message: &Json,
-    now: Timestamp,
+/// Posts to one receiver.
+pub(super) struct Poster {
+    http: Client,
+    url: Url,
+    key: Option<SecretSlice<u8>>,
     timeout: Duration,
-) -> Result<(), String> {
-    let request = match receiver {
-        Receiver::Slack(url) => http.post(url.clone()).body(slack(message)),
-        Receiver::Webhook(url, key) => {
-            let id = message["id"].as_str().unwrap_or_default();
-            let seconds = (now.millis() / 1000).to_string();
-            let text = message.to_string();
-            http.post(url.clone())
-                .header("webhook-id", id)
-                .header("webhook-timestamp", &seconds)
-                .header("webhook-signature", sign(key.expose_secret(), id, &seconds, &text))
-                .body(text)
+}
+
+impl Poster {
+    /// With the key that signs; without one, in Slack's form.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Config`]: TLS cannot be set up.
+    pub fn new(url: Url, key: Option<SecretSlice<u8>>, timeout: Duration) -> Result<Self> {
+        Ok(Self { http: client(&url, timeout)?, url, key, timeout })
+    }
+
+    /// Sends a message; else why it was not accepted, without the URL.
+    pub async fn send(&self, message: &Json, now: Timestamp) -> Result<(), String> {
+        let request = self.http.post(self.url.clone()).header("content-type", "application/json");
+        let request = match &self.key {
+            None => request.body(slack(message)),
+            Some(key) => {
+                let id = message["id"].as_str().unwrap_or_default();
+                let seconds = (now.millis() / 1000).to_string();
+                let text = message.to_string();
+                request
+                    .header("webhook-id", id)
+                    .header("webhook-timestamp", &seconds)
+                    .header("webhook-signature", sign(key.expose_secret(), id, &seconds, &text))
+                    .body(text)
+            }
+        };
+        let response =
+            request.send().await.map_err(|fault| fault_in_words(&fault, self.timeout))?;
+        match response.status() {
+            status if status.is_success() => Ok(()),
+            status => Err(format!("the receiver answered HTTP {}", status.as_u16())),
         }
-        Receiver::Email(_) | Receiver::Command(_) => return Err("not sent over HTTP".into()),
-    };
-    let request = request.header("content-type", "application/json");
-    let response = request.send().await.map_err(|fault| fault_in_words(&fault, timeout))?;
-    match response.status() {
-        status if status.is_success() => Ok(()),
-        status => Err(format!("the receiver answered HTTP {}", status.as_u16())),
     }
 }
 
