@@ -14,56 +14,53 @@ use crate::catalog::{
 /// The most changes of a field within a day, the first included, that are told.
 const MOST_TIMES: i64 = 2;
 
-/// The changes to tell; `known` is how often each known field changed within a day before.
-pub(super) fn entries(diff: &Diff, known: &BTreeMap<(String, String), i64>) -> Vec<Json> {
+/// The changes to tell, for machines and as lines for people; `known` is how often each known field
+/// changed within a day before.
+pub(super) fn entries(
+    diff: &Diff,
+    known: &BTreeMap<(String, String), i64>,
+) -> (Vec<Json>, Vec<String>) {
     let kinds: BTreeSet<&str> = known.keys().map(|(kind, _)| kind.as_str()).collect();
     let lists = diff.lists.iter().filter(|list| kinds.contains(list.kind.as_str()));
     let all = lists.flat_map(|list| list.schema.iter().map(move |change| (list, change)));
-    all.filter_map(|(list, change)| entry(list, change, known)).collect()
+    all.filter_map(|(list, change)| entry(list, change, known)).unzip()
 }
 
 fn entry(
     list: &ListDiff,
     change: &SchemaChange,
     known: &BTreeMap<(String, String), i64>,
-) -> Option<Json> {
+) -> Option<(Json, String)> {
     let (kind, field) = (list.kind.as_str(), change.field.as_ref());
     let before = known.get(&(kind.to_owned(), field.to_owned())).copied().unwrap_or(0);
-    (before < MOST_TIMES).then(|| {
-        json!({
-            "change": change.change.as_str(),
-            "kind": kind,
-            "field": short(field),
-            "json_type": change.types.to_column(),
-            "again": before > 0,
-        })
-    })
+    if before >= MOST_TIMES {
+        return None;
+    }
+    let (field, types) = (short(field), change.types.to_column());
+    let entry = json!({
+        "change": change.change.as_str(),
+        "kind": kind,
+        "field": field,
+        "json_type": types,
+        "again": before > 0,
+    });
+    let types = types.as_deref().unwrap_or("of unknown type");
+    let what = match change.change {
+        Change::Appeared => format!("appeared ({types})"),
+        Change::Vanished => "vanished".to_owned(),
+        Change::Retyped => format!("is now {types}"),
+    };
+    let again = if before > 0 { "; not told again before it rests for a day" } else { "" };
+    Some((entry, format!("{kind}: {field} {what}{again}")))
 }
 
 /// The text for people; `None` where there is nothing to tell.
-pub(super) fn text(whose: &str, entries: &[Json]) -> Option<String> {
-    entries.first()?;
-    let count = entries.len();
-    let lines = entries.iter().map(line);
-    let sum = match count {
+pub(super) fn text(whose: &str, mut lines: Vec<String>) -> Option<String> {
+    let sum = match lines.len() {
+        0 => return None,
         1 => format!("{whose}: a field of the API's lists changed"),
-        _ => format!("{whose}: {count} fields of the API's lists changed"),
+        count => format!("{whose}: {count} fields of the API's lists changed"),
     };
-    Some(fitted(&[sum].into_iter().chain(lines).collect::<Vec<_>>()))
-}
-
-fn line(entry: &Json) -> String {
-    let text = |key: &str| entry[key].as_str().unwrap_or("of unknown type").to_owned();
-    let (kind, field, types) = (text("kind"), text("field"), text("json_type"));
-    let again = match entry["again"].as_bool() {
-        Some(true) => "; not told again before it rests for a day",
-        _ => "",
-    };
-    let change = text("change");
-    let what = match Change::parse(&change) {
-        Some(Change::Vanished) => change,
-        Some(Change::Retyped) => format!("is now {types}"),
-        _ => format!("{change} ({types})"),
-    };
-    format!("{kind}: {field} {what}{again}")
+    lines.insert(0, sum);
+    Some(fitted(&lines))
 }

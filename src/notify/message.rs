@@ -70,9 +70,9 @@ impl Telling<'_> {
             return begins.then(|| failing(self.message(Event::Failing), row));
         }
         let name = self.block.name();
-        let stale = before.stale.as_ref().filter(|(_, told)| told.iter().any(|one| one == name));
+        let stale = before.stale.as_ref().filter(|since| since.told.iter().any(|one| one == name));
         let recovers = (before.failed > 0 || stale.is_some()) && self.wants(Event::Recovered);
-        let since = stale.map(|(since, _)| *since);
+        let since = stale.map(|since| since.at);
         recovers.then(|| recovered(self.message(Event::Recovered), row, before, since))
     }
 
@@ -85,30 +85,27 @@ impl Telling<'_> {
             (_, _, true) => Event::Changes,
             _ => return None,
         };
-        let only_watched = !self.wants(event);
-        let may = !only_watched || event != Event::Baseline && self.wants(Event::Watched);
-        if !may {
+        let all = self.wants(event);
+        if event == Event::Baseline {
+            return all.then(|| baseline(self.message(event), row, diff));
+        }
+        if !all && !self.wants(Event::Watched) {
             return None;
         }
-        if event == Event::Baseline {
-            return Some(baseline(self.message(event), row, diff));
-        }
         let mut entries = news::entries(diff, &self.block.watch);
-        if only_watched {
-            entries.retain(|entry| entry.watched);
-        }
-        let nothing = only_watched && entries.is_empty();
-        (!nothing).then(|| news(self.message(event), row, diff, entries))
+        entries.retain(|entry| all || entry.watched);
+        let any = all || !entries.is_empty();
+        any.then(|| news(self.message(event), row, diff, entries))
     }
 
     /// Fields of the lists that appeared, vanished or changed their type.
     fn fields(&self) -> Option<Draft> {
         let diff = self.report.diff.as_ref().filter(|diff| !diff.baseline)?;
-        let entries = match self.wants(Event::Schema) {
-            true => fields::entries(diff, &self.before.fields),
-            false => vec![],
-        };
-        let text = fields::text(&whose(&self.report.row), &entries)?;
+        if !self.wants(Event::Schema) {
+            return None;
+        }
+        let (entries, lines) = fields::entries(diff, &self.before.fields);
+        let text = fields::text(&whose(&self.report.row), lines)?;
         Some(self.message(Event::Schema).finish(text, entries))
     }
 

@@ -85,8 +85,8 @@ pub struct Before {
     pub failed: i64,
     /// When the first of them began.
     pub since: Option<Timestamp>,
-    /// When the last good poll was, and which receivers were told that none has come since.
-    pub stale: Option<(Timestamp, Vec<String>)>,
+    /// The poll since which there was no good one, where a receiver was told so.
+    pub stale: Option<Since>,
     /// The fields that the account's lists are known to have had, (kind, name), and how often each
     /// changed within a day before; only where the poll changes one.
     pub fields: BTreeMap<(String, String), i64>,
@@ -237,7 +237,7 @@ pub(super) async fn before(conn: &mut Conn, report: &Report) -> Result<Before, F
         (before.failed, before.since) = (row.some_int(0)?, row.time(1)?);
     }
     let since = since(conn, account, catalogue).await?;
-    before.stale = since.filter(|since| !since.told.is_empty()).map(|since| (since.at, since.told));
+    before.stale = since.filter(|since| !since.told.is_empty());
     let diff = report.diff.as_ref().filter(|diff| !diff.baseline);
     let has_news = diff.is_some_and(|diff| diff.lists.iter().any(|list| !list.schema.is_empty()));
     if let Some(observed_at) = report.row.observed_at.filter(|_| has_news) {
