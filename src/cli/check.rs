@@ -69,7 +69,7 @@ async fn verdicts(context: &Context) -> Vec<Verdict> {
         let result = mirror_store(&config, context).await;
         all.push(Verdict { what: "mirror's store".into(), result });
     }
-    for block in config.notify.iter().filter(|block| block.has_receiver()) {
+    for block in config.receivers() {
         let receiver = block.receiver(&context.sources);
         let result = receiver.map(|_| "set up; `heygen-sync notify test` tries it".to_owned());
         all.push(Verdict { what: format!("notices to '{}'", block.name()), result });

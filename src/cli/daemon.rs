@@ -110,9 +110,8 @@ async fn next_notice(
     config: &Config,
     context: &Context,
 ) -> Result<Option<Timestamp>> {
-    let receivers = config.notify.iter().filter(|block| block.has_receiver());
     let (set_up, not_set_up): (Vec<_>, Vec<_>) =
-        receivers.partition(|block| block.receiver(&context.sources).is_ok());
+        config.receivers().partition(|block| block.receiver(&context.sources).is_ok());
     let now = context.clock.now();
     for blocks in [set_up, not_set_up] {
         let names: Vec<&str> = blocks.iter().map(|block| block.name()).collect();

@@ -39,7 +39,7 @@ impl Notify {
     pub(super) async fn run(self, context: &Context) -> Result<u8> {
         let NotifyCommand::Test { receivers, format } = self.command;
         let (config, _, _) = context.config()?;
-        let all: Vec<_> = config.notify.iter().filter(|block| block.has_receiver()).collect();
+        let all: Vec<_> = config.receivers().collect();
         let names: Vec<&str> = all.iter().map(|block| block.name()).collect();
         if names.is_empty() {
             return Err(Error::config(

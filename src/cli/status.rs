@@ -106,8 +106,7 @@ impl Status {
         match Format::or_default(format) {
             Format::Table => {
                 let max_age = max_age.as_deref();
-                let blocks = config.notify.iter().filter(|block| block.has_receiver());
-                let receivers = blocks.map(|block| block.name()).collect();
+                let receivers = config.receivers().map(|block| block.name()).collect();
                 let page = Page { lines: &lines, never: &never, max_age, receivers, context };
                 print(&page.text(&previews(&assets, mirror, context), &waiting))?;
             }

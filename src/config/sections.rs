@@ -181,6 +181,11 @@ impl Config {
         self.account_names().into_iter().flat_map(of).collect()
     }
 
+    /// The blocks of `[[notify]]` that have a receiver, not pings alone.
+    pub fn receivers(&self) -> impl Iterator<Item = &Notify> {
+        self.notify.iter().filter(|block| block.has_receiver())
+    }
+
     /// Each account's name, in the order of the configuration, with its key or the reason why
     /// there is none ([`crate::error::Kind::Config`]). Without `[[accounts]]` that is `default`.
     ///

@@ -215,8 +215,7 @@ pub struct Configured {
 impl Configured {
     /// What this configuration names.
     pub fn of(config: &Config) -> Self {
-        let receivers = config.notify.iter().filter(|block| block.has_receiver());
-        let receivers = receivers.map(|block| block.name().to_owned()).collect();
+        let receivers = config.receivers().map(|block| block.name().to_owned()).collect();
         Self { polled: config.polled(), receivers }
     }
 }
