@@ -197,7 +197,8 @@ impl<'a> Round<'a> {
         }
     }
 
-    /// Whether somebody is to be told when the key of the account expires, and nobody has asked today.
+    /// Whether a receiver wants to know when the key of the account expires, and no poll of the account
+    /// has begun today: it would have asked.
     async fn asks_for_expiry(&self, store: &mut Option<&mut Store>, account: &str) -> Result<bool> {
         let blocks = &self.config.notify;
         let wanted = blocks.iter().any(|block| block.wants(Event::ApiEnding, account));
@@ -232,8 +233,7 @@ impl<'a> Round<'a> {
             Input::Saved { name, body } => ("file", Source::Saved { name, body }),
             Input::Key(key) => {
                 client = self::client(config, key, &context.clock)?;
-                // Between two catalogues of an account the key is the same.
-                if patience.is_zero() && self.asks_for_expiry(&mut store, &task.account).await? {
+                if self.asks_for_expiry(&mut store, &task.account).await? {
                     key_expires_at = heygen::key::expires_at(&client).await;
                 }
                 let version = config.api.version;
