@@ -49,7 +49,7 @@
 //! | [`mcp`] | the tools for agents, by the Model Context Protocol | SQL, HeyGen, the key |
 //! | [`answers`] | what programs are answered: by the tools for agents and by the API | SQL, HTTP |
 //! | [`poll`] | the steps above; which version of the API is read (`version`) | SQL, HTTP, printing |
-//! | [`notify`] | what is told of a poll (`message`), and how a channel delivers it (`deliver`); pings | SQL, how a list is polled |
+//! | [`notify`] | what is told of a poll (`message`), and how a receiver gets it (`deliver`); pings | SQL, how a list is polled |
 //! | [`verify`] | whether seals, history and tables agree | SQL, printing, how to mend |
 //! | [`metrics`] | the figures of the tables in Prometheus' words | SQL, HTTP |
 //! | [`ids`] | whether ids are still good, and finding them in any text | SQL, printing |

@@ -19,9 +19,9 @@ use super::{accounts::is_account_name, values};
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Notify {
-    /// What the receiver is called in the outbox; unset, by its kind.
+    /// The receiver's name in the outbox; unset, its kind.
     pub name: Option<String>,
-    /// How it is told. `format` is its older name.
+    /// The kind of receiver. `format` is its older name.
     #[serde(alias = "format")]
     pub kind: Form,
     /// Where it is: of a webhook, of Slack or of a mail server.
@@ -46,9 +46,9 @@ pub struct Notify {
     /// The longest that one delivery may take.
     #[serde(deserialize_with = "delivery")]
     pub timeout: Option<Duration>,
-    /// What is told; empty means all.
+    /// The events that it receives; empty means all.
     pub events: Vec<Event>,
-    /// The accounts whose polls are told; empty means all.
+    /// The accounts whose polls it is told of; empty means all.
     pub accounts: Vec<String>,
     /// Ids of the items whose loss is told first.
     pub watch: Vec<String>,
@@ -66,7 +66,7 @@ pub struct Notify {
     pub ping_failure: Option<Url>,
 }
 
-/// How a receiver is told.
+/// The kind of a receiver: how a message reaches it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Form {
     /// Signed JSON.
@@ -164,7 +164,7 @@ impl Notify {
         self.name.as_deref().unwrap_or(self.kind.as_str())
     }
 
-    /// Whether anybody is told; else the block has pings alone.
+    /// Whether the block has a receiver; else it has pings alone.
     pub fn has_receiver(&self) -> bool {
         match self.kind {
             Form::Command => !self.command.is_empty(),
@@ -172,7 +172,7 @@ impl Notify {
         }
     }
 
-    /// Whether the receiver is told of this.
+    /// Whether the block has a receiver that gets this event of this account.
     pub fn wants(&self, event: Event, account: &str) -> bool {
         let all = self.events.is_empty() && event != Event::Watched;
         let of_account = self.accounts.is_empty() || self.accounts.iter().any(|a| a == account);
@@ -191,9 +191,9 @@ impl Notify {
 
     /// What is wrong with the block as a whole.
     fn fault(&self) -> Option<&'static str> {
-        let of_a_name = self.name.as_deref().is_none_or(is_account_name);
+        let name_fits = self.name.as_deref().is_none_or(is_account_name);
         [
-            (!of_a_name, "must have a name of 1 to 128 bytes without control characters"),
+            (!name_fits, "must have a name of 1 to 128 bytes without control characters"),
             (self.urls() > 1, "must have url, url_env or url_file, and only one of them"),
             (
                 self.url.as_ref().is_some_and(|url| !self.kind.takes(url)),
@@ -202,7 +202,7 @@ impl Notify {
             ),
             (
                 self.kind == Form::Email && (self.from.is_none() || self.to.is_empty()),
-                "must have from and to: an e-mail has a sender and receivers",
+                "must have from and to: an e-mail has a sender and recipients",
             ),
             (
                 self.events.contains(&Event::Stale) && self.stale_after.is_none(),

@@ -37,7 +37,7 @@ pub(super) async fn run(
         .spawn()
         .map_err(|fault| format!("the command cannot be started: {}", fault.kind()))?;
     let mut group = Group::of(&child);
-    let ended = tokio::time::timeout(timeout, told(child, message.to_string())).await;
+    let ended = tokio::time::timeout(timeout, complete(child, message.to_string())).await;
     match ended {
         Ok(Ok(status)) => {
             // What it left running on purpose may go on.
@@ -56,8 +56,8 @@ pub(super) async fn run(
     }
 }
 
-/// Writes the message and waits for the end. A program need not read what it is told.
-async fn told(mut child: Child, message: String) -> std::io::Result<std::process::ExitStatus> {
+/// Writes the message and waits for the end. A program need not read its input.
+async fn complete(mut child: Child, message: String) -> std::io::Result<std::process::ExitStatus> {
     let stdin = child.stdin.take();
     let write = async {
         if let Some(mut stdin) = stdin {

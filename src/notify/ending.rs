@@ -1,5 +1,5 @@
-//! What is known of an end that comes: of a version of the API, by its own announcement, or of a
-//! key, where the API gives its expiry date. Each is told once to each receiver.
+//! Announced ends: of a version of the API, by its own announcement, and of a key, where the API
+//! gives its expiry date. Each is told once to each receiver.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -11,7 +11,7 @@ use crate::{heygen::sunset, store::report::Report, time::Timestamp};
 /// A key that expires within this time is told.
 const SOON: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 
-/// An end that comes or has come.
+/// An announced end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Ending {
     what: &'static str,
