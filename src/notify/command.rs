@@ -1,5 +1,5 @@
 //! A message to a program: JSON on its standard input. Exit code 0 accepts it. When its time is over,
-//! or this program ends, the whole process group is killed.
+//! or this program ends, the whole process group is killed (on Windows the program alone).
 
 use std::{process::Stdio, time::Duration};
 
@@ -11,9 +11,24 @@ use tokio::{
 
 use crate::system::Group;
 
-/// What a program gets of the environment: no key of ours is among it.
-const PASSED_ON: [&str; 9] =
-    ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "TZ", "TMPDIR"];
+/// What a program gets of the environment: no key of ours is among it. Without
+/// `SystemRoot` and those after it few programs start on Windows.
+const PASSED_ON: [&str; 14] = [
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "LANG",
+    "LC_ALL",
+    "TZ",
+    "TMPDIR",
+    "SystemRoot",
+    "ComSpec",
+    "PATHEXT",
+    "TEMP",
+    "USERPROFILE",
+];
 
 /// Runs the program once; else why the message was not accepted.
 pub(super) async fn run(

@@ -191,6 +191,14 @@ async fn mails_reach_a_real_server_by_tls_and_starttls_and_only_with_the_passwor
         assert!(mail["plain"].as_str().unwrap().starts_with(text), "{mail}");
         assert!(mail["html"].as_str().unwrap().contains(&format!("<p>{text}</p>")), "{mail}");
         assert_eq!(mail["auto_submitted"], "auto-generated");
+        // The notice's own id, so that a second delivery of it has the same.
+        let of_its_notice = format!(
+            "SELECT 1 FROM notices WHERE receiver = '{}' \
+             AND '<' || json_extract(body, '$.id') || '@heygen-sync>' = '{}'",
+            mail["port"].as_str().unwrap(),
+            mail["message_id"].as_str().unwrap()
+        );
+        assert_eq!(home.count(&of_its_notice).await, 1, "{mail}");
     }
     let with = |name: &str| came.iter().find(|mail| mail["port"] == name).unwrap();
     assert_eq!((&with("plain")["user"], &with("plain")["tls"]), (&Value::Null, &false.into()));

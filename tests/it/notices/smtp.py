@@ -48,6 +48,7 @@ class Handler:
                 "user": session.auth_data,
                 "from": envelope.mail_from,
                 "to": envelope.rcpt_tos,
+                "message_id": mail["message-id"],
                 "subject": mail["subject"],
                 "auto_submitted": mail["auto-submitted"],
                 "plain": mail.get_body(("plain",)).get_content(),
