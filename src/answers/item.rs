@@ -11,7 +11,7 @@ use super::{
     state::IdState,
 };
 use crate::{
-    catalog::{item::Fields, kind::Kind},
+    catalog::{item::Fields, kind::Kind, learned, value::Value},
     error::Result,
     ids::{Asked, Scope, check},
     store::{Store, browse::items::FullItem, query::Version},
@@ -140,12 +140,11 @@ fn version(version: &Version, before: Option<&Version>) -> HistoryVersion {
     }
 }
 
-/// What differs, by field.
+/// What differs, by field: before and after.
 fn differences(before: &Fields, after: &Fields) -> BTreeMap<String, [Json; 2]> {
-    let [old, new] = [before, after].map(|fields| parsed(Some(&fields.to_json())));
-    let names = [&old, &new].into_iter().filter_map(Json::as_object).flat_map(|all| all.keys());
-    let changed = names.filter(|name| old[*name] != new[*name]);
-    changed.map(|name| (name.clone(), [old[name].clone(), new[name].clone()])).collect()
+    let json = |value: Option<Value<'_>>| parsed(value.map(|value| value.to_json()).as_deref());
+    let changed = learned::differences(before, after).into_iter();
+    changed.map(|(field, old, new)| (field.to_string(), [json(old), json(new)])).collect()
 }
 
 /// What has no column, or does not fit it.

@@ -10,8 +10,8 @@ use super::{
 };
 use crate::{
     catalog::{
-        item::{FieldName, Fields},
         kind::Kind,
+        learned::{Difference, differences},
         value::{Value, write_json_string},
     },
     error::Result,
@@ -102,7 +102,7 @@ fn people(versions: &[Version]) -> Result<()> {
         super::output::print(&format!("{}\n", visible(title.trim_end())))?;
         let mut rows = Rows::new(Format::Table, TABLE)?;
         for (version, changes) in with_changes(item) {
-            let shown = changes.iter().map(Difference::to_string).collect();
+            let shown = changes.iter().map(text).collect();
             rows.row(vec![
                 version.version.into(),
                 version.valid_from.into(),
@@ -117,19 +117,10 @@ fn people(versions: &[Version]) -> Result<()> {
     Ok(())
 }
 
-/// A field that differs between two versions.
-struct Difference<'a> {
-    field: &'a FieldName,
-    old: Option<Value<'a>>,
-    new: Option<Value<'a>>,
-}
-
-impl std::fmt::Display for Difference<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let [old, new] = [&self.old, &self.new]
-            .map(|value| value.as_ref().map_or("null", |value| value.as_cell()));
-        write!(f, "{}: {old} → {new}", self.field)
-    }
+/// `field: before → after`
+fn text((field, old, new): &Difference<'_>) -> String {
+    let [old, new] = [old, new].map(|value| value.as_ref().map_or("null", |value| value.as_cell()));
+    format!("{field}: {old} → {new}")
 }
 
 /// Each version with what differs from the one before it, learned values included.
@@ -142,23 +133,11 @@ fn with_changes(versions: &[Version]) -> impl Iterator<Item = (&Version, Vec<Dif
     })
 }
 
-fn differences<'a>(before: &'a Fields, after: &'a Fields) -> Vec<Difference<'a>> {
-    let mut fields: Vec<&FieldName> =
-        before.iter().chain(after.iter()).map(|(name, _)| name).collect();
-    fields.sort();
-    fields.dedup();
-    let pairs = fields.into_iter().map(|field| {
-        let (old, new) = (before.get(field), after.get(field));
-        Difference { field, old, new }
-    });
-    pairs.filter(|pair| pair.old != pair.new).collect()
-}
-
 /// `{"field":[old,new],…}`.
 fn changes_json(changes: &[Difference<'_>]) -> String {
     let json = |value: &Option<Value<'_>>| value.as_ref().map_or("null".to_owned(), Value::to_json);
     let mut out = String::from("{");
-    for (index, Difference { field, old, new }) in changes.iter().enumerate() {
+    for (index, (field, old, new)) in changes.iter().enumerate() {
         if index > 0 {
             out.push(',');
         }
