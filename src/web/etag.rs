@@ -32,7 +32,7 @@ fn build() -> &'static str {
     })
 }
 
-/// Whether the browser has stored the answer with this tag.
+/// Whether the browser has stored the answer with this tag. `*` is not accepted: it names no answer.
 pub fn matches(headers: &HeaderMap, tag: &str) -> bool {
     let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
     headers
@@ -40,5 +40,5 @@ pub fn matches(headers: &HeaderMap, tag: &str) -> bool {
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
-        .any(|known| known.trim() == "*" || opaque(known) == opaque(tag))
+        .any(|known| opaque(known) == opaque(tag))
 }

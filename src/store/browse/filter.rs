@@ -28,6 +28,14 @@ pub enum Order {
 }
 
 impl Order {
+    /// Whether a place can be one of this order.
+    pub fn has(self, place: &Place) -> bool {
+        match self {
+            Self::Name | Self::Id => true,
+            Self::Added | Self::Changed => place.time().is_some(),
+        }
+    }
+
     /// The condition for the items behind a place in this order.
     pub(super) fn after<'a>(self, sql: &mut Sql<'a>, items: &Items, place: &'a Place) -> String {
         let beyond = format!("{} > {}", items.id, sql.bind(place.id.as_str()));
@@ -44,8 +52,7 @@ impl Order {
             Self::Added => &items.first_seen,
             Self::Changed => &items.changed,
         };
-        let key = place.key.as_deref().and_then(Timestamp::parse);
-        let key = sql.bind(key.unwrap_or(Timestamp::from_millis(i64::MAX)));
+        let key = sql.bind(place.time().unwrap_or(Timestamp::from_millis(i64::MAX)));
         format!("({time} < {key} OR ({time} = {key} AND {beyond}))")
     }
 
@@ -68,6 +75,12 @@ pub struct Place {
     pub key: Option<String>,
     /// Its id.
     pub id: String,
+}
+
+impl Place {
+    fn time(&self) -> Option<Timestamp> {
+        self.key.as_deref().and_then(Timestamp::parse)
+    }
 }
 
 /// Which items are shown: of each facet with choices one of them must apply.

@@ -99,9 +99,11 @@ impl Asked {
     pub fn cursor<T: DeserializeOwned>(&mut self) -> Result<Option<T>, Stop> {
         let Some(text) = self.pairs.one("cursor")? else { return Ok(None) };
         let json = URL_SAFE_NO_PAD.decode(text).ok();
+        let json = json.and_then(|json| serde_json::from_slice::<Json>(&json).ok());
         // No value in the database has a NUL.
-        let json = json.filter(|json| !String::from_utf8_lossy(json).contains("\\u0000"));
-        let place = json.and_then(|json| serde_json::from_slice(&json).ok());
+        let has_nul = |part: &Json| part.as_str().is_some_and(|text| text.contains('\0'));
+        let json = json.filter(|json| !json.as_array().into_iter().flatten().any(has_nul));
+        let place = json.and_then(|json| serde_json::from_value(json).ok());
         Ok(Some(place.ok_or_else(not_ours)?))
     }
 

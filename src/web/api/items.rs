@@ -69,8 +69,10 @@ async fn found(asked: &mut Asked) -> Result<Items, Stop> {
     let sort =
         ORDERS.iter().find(|(_, _, order)| *order == query.order).map_or("", |(word, ..)| *word);
     let from = place.map(|(word, kind, key, id)| {
-        let kind = Kind::parse(&kind).filter(|kind| word == sort && kinds.contains(kind));
-        kind.map(|kind| (kind, Place { key, id })).ok_or_else(not_ours)
+        let place = Place { key, id };
+        let is_ours = |kind: &Kind| word == sort && kinds.contains(kind) && query.order.has(&place);
+        let kind = Kind::parse(&kind).filter(is_ours);
+        kind.map(|kind| (kind, place)).ok_or_else(not_ours)
     });
     let from = from.transpose()?;
     let mut found: Vec<(FullItem, Place)> = vec![];

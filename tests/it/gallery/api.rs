@@ -174,6 +174,8 @@ async fn what_cannot_be_answered_is_a_problem_that_names_the_parameter() {
             ("/items?sort=size", "sort"),
             ("/items?cursor=x", "cursor"),
             (&other, "cursor"),
+            // ["added","avatar","x","y"]: x is no time.
+            ("/items?sort=added&cursor=WyJhZGRlZCIsImF2YXRhciIsIngiLCJ5Il0", "cursor"),
             ("/items?page=2", "page"),
             ("/items?as_of=2031-01-01", "as_of"),
             ("/changes?from=2026-11-20&to=2026-11-01", "from"),
@@ -199,6 +201,8 @@ async fn what_cannot_be_answered_is_a_problem_that_names_the_parameter() {
         ] {
             problem(&site.get(&format!("/api/v1{path}")).await, 404, path);
         }
+        let unknown = "/api/v1/items/avatar/nobody";
+        problem(&site.get_if(unknown, "*").await, 404, "any answer of an unknown item");
         let post = site.send("POST", "/api/v1/items", None).await;
         problem(&post, 405, "POST");
         assert_eq!(post.header("allow"), "GET, HEAD");
@@ -301,6 +305,7 @@ async fn hostile_names_and_ids_come_back_as_they_are() {
         ("new\nline", " edge \n"),
         ("\"quote\"&amp;?#", "{{ shell }}"),
         ("ids+plus", signed),
+        ("\\u0000", "\\u0000"),
         (ANNIE, "Annie"),
     ];
     for site in both().await {
@@ -317,6 +322,8 @@ async fn hostile_names_and_ids_come_back_as_they_are() {
             let checked = site.get(&format!("/api/v1/ids?id={id_in_path}")).await.json();
             assert_eq!(checked["states"][0]["state"], "listed", "{id}");
         }
+        let walked = walk(&site, "/items?kind=avatar&limit=1", array("items")).await;
+        assert!(names.iter().all(|(id, _)| walked.iter().any(|item| item["id"] == *id)));
     }
 }
 
