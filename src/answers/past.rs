@@ -42,9 +42,6 @@ pub struct AsOf {
     pub accounts: Vec<CatalogueThen>,
     /// Where the next page begins; null on the last one.
     pub next_cursor: Option<String>,
-    /// The item before it.
-    #[serde(skip)]
-    pub next: Option<ItemPlace>,
 }
 
 /// A catalogue of an account as it was at a time.
@@ -94,8 +91,12 @@ pub struct ItemThen {
     pub extra: Json,
 }
 
-/// What was at a time of the past.
-pub async fn as_of(store: &mut Store, question: &PastQuestion) -> Result<AsOf> {
+/// What was at a time of the past; `cursor` writes the place after which the next page begins.
+pub async fn as_of(
+    store: &mut Store,
+    question: &PastQuestion,
+    cursor: impl Fn(Kind, &str, &str) -> String,
+) -> Result<AsOf> {
     let mut snapshot = store.reading();
     let mut accounts = snapshot.accounts().await?;
     accounts.retain(|account| question.scope.has_account(account));
@@ -103,10 +104,11 @@ pub async fn as_of(store: &mut Store, question: &PastQuestion) -> Result<AsOf> {
     let mut all = vec![];
     for account in accounts {
         for catalogue in Catalogue::ALL {
+            if !question.scope.has_catalogue(catalogue) {
+                continue;
+            }
             let first = snapshot.first_good(&account, catalogue).await?;
-            if !question.scope.has_catalogue(catalogue)
-                || (first.is_none() && catalogue != Catalogue::default())
-            {
+            if first.is_none() && catalogue != Catalogue::default() {
                 continue;
             }
             let moment = snapshot.moment(&account, catalogue, question.time).await?;
@@ -123,7 +125,8 @@ pub async fn as_of(store: &mut Store, question: &PastQuestion) -> Result<AsOf> {
         }
     }
     let next = page.last.filter(|_| page.more);
-    Ok(AsOf { time: question.time, accounts: all, next_cursor: None, next })
+    let next_cursor = next.map(|(kind, account, id)| cursor(kind, &account, &id));
+    Ok(AsOf { time: question.time, accounts: all, next_cursor })
 }
 
 /// What is still to be shown.

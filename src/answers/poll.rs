@@ -1,6 +1,6 @@
 //! A poll, as its row of `polls` has it.
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use serde_json::{Map, Value as Json};
 use utoipa::{
     PartialSchema, ToSchema,
@@ -11,18 +11,12 @@ use super::schema::{columns_schema, object};
 use crate::store::row::PollRow;
 
 /// A poll: the columns of `polls`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Poll(Map<String, Json>);
 
 impl From<&PollRow> for Poll {
     fn from(row: &PollRow) -> Self {
         Self(object(row.pairs()))
-    }
-}
-
-impl Serialize for Poll {
-    fn serialize<S: Serializer>(&self, into: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(into)
     }
 }
 

@@ -37,7 +37,7 @@ impl Serialize for State {
 }
 
 /// A schema of a text that is one of a few words.
-pub fn words(meaning: &str, words: impl IntoIterator<Item = &'static str>) -> Object {
+fn words(meaning: &str, words: impl IntoIterator<Item = &'static str>) -> Object {
     let text = ObjectBuilder::new().schema_type(Type::String).description(Some(meaning));
     text.enum_values(Some(words)).build()
 }
@@ -71,14 +71,8 @@ impl PartialSchema for Timestamp {
 impl ToSchema for Timestamp {}
 
 /// The values of an item in its kind's columns; null where there is none.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ItemFields(Map<String, Json>);
-
-impl Serialize for ItemFields {
-    fn serialize<S: Serializer>(&self, into: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(into)
-    }
-}
 
 impl ItemFields {
     /// The values of a kind's item.
@@ -113,7 +107,7 @@ fn json(cell: Cell<'_>) -> Json {
         Cell::Int(number) => number.into(),
         Cell::Bool(yes) => yes.into(),
         Cell::Time(time) => time.to_string().into(),
-        Cell::Json(json) => serde_json::from_str(&json).unwrap_or_default(),
+        Cell::Json(json) => parsed(Some(&json)),
     }
 }
 

@@ -158,10 +158,7 @@ async fn as_of(store: &mut Store, with: &Arguments, now: Timestamp) -> Result<Js
     let id = with.text("id").map(str::to_owned);
     let (scope, after, limit) = (scope(with), with.cursor()?, with.limit());
     let question = PastQuestion { time, scope, id, after, limit };
-    let mut answer = answers::as_of(store, &question).await?;
-    let next = answer.next.take();
-    answer.next_cursor = next.map(|(kind, account, id)| cursor_after(kind, &account, &id));
-    as_json(answer)
+    as_json(answers::as_of(store, &question, cursor_after).await?)
 }
 
 /// The most bytes of a query's rows.

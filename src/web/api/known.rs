@@ -106,9 +106,8 @@ pub async fn as_of(State(app): State<Arc<App>>, request: Parts) -> Result<Respon
         after: place.transpose()?,
         limit: asked.limit()?,
     };
-    let mut answer = answers::as_of(asked.reading.store()?, &question).await?;
-    let next = answer.next.take();
-    answer.next_cursor = next.map(|(kind, account, id)| cursor(json!([kind, account, id])));
+    let cursor = |kind: Kind, account: &str, id: &str| cursor(json!([kind, account, id]));
+    let answer = answers::as_of(asked.reading.store()?, &question, cursor).await?;
     asked.answer(answer).await
 }
 
