@@ -104,7 +104,7 @@ impl Asked {
         let has_nul = |part: &Json| part.as_str().is_some_and(|text| text.contains('\0'));
         let json = json.filter(|json| !json.as_array().into_iter().flatten().any(has_nul));
         let place = json.and_then(|json| serde_json::from_value(json).ok());
-        Ok(Some(place.ok_or_else(not_ours)?))
+        Ok(Some(place.ok_or_else(bad_cursor)?))
     }
 
     /// Ends the reading with an answer.
@@ -120,11 +120,11 @@ impl Asked {
 }
 
 /// A cursor that no page gave.
-pub fn not_ours() -> Stop {
+pub fn bad_cursor() -> Stop {
     bad("cursor", "is next_cursor of a page with the same parameters").into()
 }
 
 /// The cursor of a place.
-pub fn cursor(place: impl Into<Json>) -> String {
+pub fn cursor_of(place: impl Into<Json>) -> String {
     URL_SAFE_NO_PAD.encode(place.into().to_string())
 }

@@ -12,8 +12,8 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use super::{
-    asked::{Asked, cursor},
-    parameter::{account, as_of, change, kind, moment, page, poll, query, text},
+    asked::{Asked, cursor_of},
+    parameter::{account, as_of, change, cursor, kind, limit, moment, poll, query, text},
     problem::{Failures, Stop},
 };
 use crate::{
@@ -24,7 +24,7 @@ use crate::{
 
 query! {
     /// The parameters of the change feed.
-    ChangesParameters: [
+    ChangesParameters: vec![
         kind(),
         change(),
         text("field", "only of this field"),
@@ -34,15 +34,14 @@ query! {
         poll(),
         account(),
         as_of(),
+        limit(),
+        cursor(),
     ]
-    .into_iter()
-    .chain(page())
-    .collect::<Vec<_>>()
 }
 
 query! {
     /// The parameters of the polls.
-    PollsParameters: [account(), as_of()].into_iter().chain(page()).collect::<Vec<_>>()
+    PollsParameters: vec![account(), as_of(), limit(), cursor()]
 }
 
 /// A page of the change feed.
@@ -89,7 +88,7 @@ pub async fn changes(State(app): State<Arc<App>>, request: Parts) -> Result<Resp
     rows.truncate(limit);
     let next = rows.last().filter(|_| more);
     let next_cursor =
-        next.map(|row| cursor(json!([row.poll_id, row.kind, row.item_id, row.field])));
+        next.map(|row| cursor_of(json!([row.poll_id, row.kind, row.item_id, row.field])));
     let changes = rows.into_iter().map(Change::from).collect();
     asked.answer(Changes { changes, next_cursor }).await
 }
@@ -108,6 +107,6 @@ pub async fn polls(State(app): State<Arc<App>>, request: Parts) -> Result<Respon
     let mut rows = asked.reading.polls_before(&account, at, before, limit + 1).await?;
     let more = rows.len() > limit;
     rows.truncate(limit);
-    let next_cursor = rows.last().filter(|_| more).map(|row| cursor(row.poll_id));
+    let next_cursor = rows.last().filter(|_| more).map(|row| cursor_of(row.poll_id));
     asked.answer(Polls { polls: rows.iter().map(Poll::from).collect(), next_cursor }).await
 }

@@ -12,8 +12,8 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use super::{
-    asked::{Asked, cursor, not_ours},
-    parameter::{account, as_of, filter, kind, page, query},
+    asked::{Asked, bad_cursor, cursor_of},
+    parameter::{account, as_of, cursor, filter, kind, limit, query},
     problem::{Failures, Problem, Stop},
 };
 use crate::{
@@ -29,7 +29,11 @@ use crate::{
 
 query! {
     /// The parameters of a list.
-    ItemsQuery: [kind()].into_iter().chain(filter()).chain([account(), as_of()]).chain(page()).collect::<Vec<_>>()
+    ItemsQuery: [kind()]
+        .into_iter()
+        .chain(filter())
+        .chain([account(), as_of(), limit(), cursor()])
+        .collect()
 }
 
 /// A page of items.
@@ -72,7 +76,7 @@ async fn found(asked: &mut Asked) -> Result<Items, Stop> {
         let place = Place { key, id };
         let is_ours = |kind: &Kind| word == sort && kinds.contains(kind) && query.order.has(&place);
         let kind = Kind::parse(&kind).filter(is_ours);
-        kind.map(|kind| (kind, place)).ok_or_else(not_ours)
+        kind.map(|kind| (kind, place)).ok_or_else(bad_cursor)
     });
     let from = from.transpose()?;
     let mut found: Vec<(FullItem, Place)> = vec![];
@@ -103,7 +107,7 @@ async fn found(asked: &mut Asked) -> Result<Items, Stop> {
     found.truncate(limit);
     let next = found.last().filter(|_| more);
     let next_cursor =
-        next.map(|(item, Place { key, id })| cursor(json!([sort, item.kind, key, id])));
+        next.map(|(item, Place { key, id })| cursor_of(json!([sort, item.kind, key, id])));
     Ok(Items { items: found.into_iter().map(|(item, _)| item.into()).collect(), next_cursor })
 }
 

@@ -12,8 +12,8 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use super::{
-    asked::{Asked, cursor, not_ours},
-    parameter::{as_of as at_time, kind, only_account, page, query, text, texts},
+    asked::{Asked, bad_cursor, cursor_of},
+    parameter::{as_of as at_time, cursor, kind, limit, only_account, query, text, texts},
     problem::{Failures, Problem, Stop},
 };
 use crate::{
@@ -30,15 +30,14 @@ query! {
 
 query! {
     /// The parameters of a time of the past.
-    AsOfParameters: [
+    AsOfParameters: vec![
         at_time().required(),
         text("id", "only this item"),
         kind(),
         only_account(),
+        limit(),
+        cursor(),
     ]
-    .into_iter()
-    .chain(page())
-    .collect::<Vec<_>>()
 }
 
 query! {
@@ -97,7 +96,7 @@ pub async fn as_of(State(app): State<Arc<App>>, request: Parts) -> Result<Respon
     let mut asked = Asked::begin(&app, &request, &AsOfParameters::parameters()).await?;
     let place = asked.cursor::<(String, String, String)>()?;
     let place = place.map(|(kind, account, id)| {
-        Kind::parse(&kind).map(|kind| (kind, account, id)).ok_or_else(not_ours)
+        Kind::parse(&kind).map(|kind| (kind, account, id)).ok_or_else(bad_cursor)
     });
     let question = PastQuestion {
         time: asked.at.unwrap_or(asked.now),
@@ -106,7 +105,7 @@ pub async fn as_of(State(app): State<Arc<App>>, request: Parts) -> Result<Respon
         after: place.transpose()?,
         limit: asked.limit()?,
     };
-    let cursor = |kind: Kind, account: &str, id: &str| cursor(json!([kind, account, id]));
+    let cursor = |kind: Kind, account: &str, id: &str| cursor_of(json!([kind, account, id]));
     let answer = answers::as_of(asked.reading.store()?, &question, cursor).await?;
     asked.answer(answer).await
 }

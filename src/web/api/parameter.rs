@@ -44,8 +44,10 @@ enum Takes {
     Many(Vec<&'static str>),
     /// A day or a time.
     Moment,
-    /// A number from 1 to this one.
-    Number(i64),
+    /// A number from 1.
+    Number,
+    /// A number of rows from 1 to [`MOST`].
+    Limit,
 }
 
 /// Declares the parameters of a route as a type, for the document.
@@ -65,7 +67,7 @@ macro_rules! query {
             fn into_params(
                 _: impl Fn() -> Option<utoipa::openapi::path::ParameterIn>,
             ) -> Vec<utoipa::openapi::path::Parameter> {
-                $parameters.iter().map(|parameter| parameter.described()).collect()
+                Self::parameters().iter().map(|parameter| parameter.described()).collect()
             }
         }
     };
@@ -118,17 +120,17 @@ pub fn change() -> Parameter {
 
 /// The number of a poll.
 pub fn poll() -> Parameter {
-    optional("poll", Takes::Number(i64::MAX), "only of this poll")
+    optional("poll", Takes::Number, "only of this poll")
 }
 
-/// The number of rows, and where they go on.
-pub fn page() -> [Parameter; 2] {
-    let limit = format!("at most this many; {USUAL} without it");
-    let most = i64::try_from(MOST).unwrap_or(i64::MAX);
-    [
-        optional("limit", Takes::Number(most), &limit),
-        text("cursor", "next_cursor of the page before, with the same parameters"),
-    ]
+/// The number of rows.
+pub fn limit() -> Parameter {
+    optional("limit", Takes::Limit, &format!("at most this many; {USUAL} without it"))
+}
+
+/// The place after which the page begins.
+pub fn cursor() -> Parameter {
+    text("cursor", "next_cursor of the page before, with the same parameters")
 }
 
 /// The facets, the search and the order of a list.
@@ -200,17 +202,21 @@ impl Parameter {
                 {
                     return Err(not_one_of(name, words));
                 }
-                Takes::Number(most) => {
-                    let digits = value.bytes().all(|byte| byte.is_ascii_digit());
-                    let number = value.parse::<i64>().ok().filter(|number| digits && *number >= 1);
-                    if number.is_none_or(|number| number > *most) {
-                        return Err(bad(name, &format!("is a whole number from 1 to {most}")));
-                    }
-                }
+                Takes::Number => number(name, value, i64::MAX)?,
+                Takes::Limit => number(name, value, i64::try_from(MOST).unwrap_or(i64::MAX))?,
                 _ => {}
             }
         }
         Ok(())
+    }
+}
+
+/// Refuses what is no number from 1 to `most`.
+fn number(name: &str, value: &str, most: i64) -> Result<(), BadParameter> {
+    let digits = value.bytes().all(|byte| byte.is_ascii_digit());
+    match value.parse::<i64>() {
+        Ok(number) if digits && (1..=most).contains(&number) => Ok(()),
+        _ => Err(bad(name, &format!("is a whole number from 1 to {most}"))),
     }
 }
 
@@ -233,6 +239,10 @@ impl Takes {
             |format| Object::from(string().format(Some(SchemaFormat::KnownFormat(format))));
         let plain =
             || string().min_length(Some(1)).max_length(Some(LONGEST)).pattern(Some("^[^\\x00]*$"));
+        let number = || {
+            let number = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1));
+            number.format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
+        };
         let words = |words: &[&'static str]| match words.is_empty() {
             true => plain(),
             false => string().enum_values(Some(words.to_vec())),
@@ -248,15 +258,8 @@ impl Takes {
                 .item(formatted(KnownFormat::Date))
                 .item(formatted(KnownFormat::DateTime))
                 .into(),
-            Self::Number(most) => {
-                let number = ObjectBuilder::new().schema_type(Type::Integer);
-                let number = number.format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)));
-                let number = number.minimum(Some(1));
-                match *most == i64::MAX {
-                    true => number.build().into(),
-                    false => number.maximum(Some(MOST)).default(Some(json!(USUAL))).build().into(),
-                }
-            }
+            Self::Number => number().build().into(),
+            Self::Limit => number().maximum(Some(MOST)).default(Some(json!(USUAL))).build().into(),
         }
     }
 }
