@@ -12,9 +12,9 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use super::{
-    asked::{Asked, cursor_of},
     parameter::{account, as_of, change, cursor, kind, limit, moment, poll, query, text},
     problem::{Failures, Stop},
+    request::{ApiRequest, cursor_of},
 };
 use crate::{
     answers::{Change, Poll},
@@ -70,7 +70,7 @@ pub struct Polls {
     responses((status = 200, description = "A page of changes", body = Changes), Failures)
 )]
 pub async fn changes(State(app): State<Arc<App>>, request: Parts) -> Result<Response<Body>, Stop> {
-    let mut asked = Asked::begin(&app, &request, &ChangesParameters::parameters()).await?;
+    let mut asked = ApiRequest::begin(&app, &request, &ChangesParameters::parameters()).await?;
     let (mut account, limit) = (asked.account()?, asked.limit()?);
     let place = asked.cursor::<ChangePlace>()?;
     let poll = asked.pairs.one("poll")?.and_then(|poll| poll.parse().ok());
@@ -101,7 +101,7 @@ pub async fn changes(State(app): State<Arc<App>>, request: Parts) -> Result<Resp
     responses((status = 200, description = "A page of polls", body = Polls), Failures)
 )]
 pub async fn polls(State(app): State<Arc<App>>, request: Parts) -> Result<Response<Body>, Stop> {
-    let mut asked = Asked::begin(&app, &request, &PollsParameters::parameters()).await?;
+    let mut asked = ApiRequest::begin(&app, &request, &PollsParameters::parameters()).await?;
     let (account, at, limit) = (asked.account()?, asked.at, asked.limit()?);
     let before = asked.cursor::<i64>()?;
     let mut rows = asked.reading.polls_before(&account, at, before, limit + 1).await?;

@@ -12,9 +12,9 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use super::{
-    asked::{Asked, bad_cursor, cursor_of},
     parameter::{account, as_of, cursor, filter, kind, limit, query},
     problem::{Failures, Problem, Stop},
+    request::{ApiRequest, bad_cursor, cursor_of},
 };
 use crate::{
     answers::Item,
@@ -58,12 +58,12 @@ type ItemsPlace = (String, String, Option<String>, String);
     responses((status = 200, description = "A page of items", body = Items), Failures)
 )]
 pub async fn items(State(app): State<Arc<App>>, request: Parts) -> Result<Response<Body>, Stop> {
-    let mut asked = Asked::begin(&app, &request, &ItemsQuery::parameters()).await?;
+    let mut asked = ApiRequest::begin(&app, &request, &ItemsQuery::parameters()).await?;
     let answer = found(&mut asked).await?;
     asked.answer(answer).await
 }
 
-async fn found(asked: &mut Asked) -> Result<Items, Stop> {
+async fn found(asked: &mut ApiRequest) -> Result<Items, Stop> {
     let (account, at, kind, limit) = (asked.account()?, asked.at, asked.kind()?, asked.limit()?);
     let place = asked.cursor::<ItemsPlace>()?;
     let kinds: Vec<Kind> = Kind::only(kind).collect();

@@ -12,9 +12,9 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use super::{
-    asked::{Asked, bad_cursor, cursor_of},
     parameter::{as_of as at_time, cursor, kind, limit, only_account, query, text, texts},
     problem::{Failures, Problem, Stop},
+    request::{ApiRequest, bad_cursor, cursor_of},
 };
 use crate::{
     answers::{self, AsOf, CatalogueState, IdStates, ItemHistory, PastQuestion},
@@ -70,7 +70,7 @@ pub async fn item(
     path: Result<Path<(String, String)>, PathRejection>,
     request: Parts,
 ) -> Result<Response<Body>, Stop> {
-    let mut asked = Asked::begin(&app, &request, &ItemParameters::parameters()).await?;
+    let mut asked = ApiRequest::begin(&app, &request, &ItemParameters::parameters()).await?;
     let named = path.ok().and_then(|Path((kind, id))| Some((Kind::parse(&kind)?, id)));
     let named = named.filter(|(_, id)| !id.contains('\0'));
     let nothing = || Problem::not_found("there is no item of this kind and id");
@@ -93,7 +93,7 @@ pub async fn item(
     responses((status = 200, description = "What was known at that time", body = AsOf), Failures)
 )]
 pub async fn as_of(State(app): State<Arc<App>>, request: Parts) -> Result<Response<Body>, Stop> {
-    let mut asked = Asked::begin(&app, &request, &AsOfParameters::parameters()).await?;
+    let mut asked = ApiRequest::begin(&app, &request, &AsOfParameters::parameters()).await?;
     let place = asked.cursor::<(String, String, String)>()?;
     let place = place.map(|(kind, account, id)| {
         Kind::parse(&kind).map(|kind| (kind, account, id)).ok_or_else(bad_cursor)
@@ -118,7 +118,7 @@ pub async fn as_of(State(app): State<Arc<App>>, request: Parts) -> Result<Respon
     responses((status = 200, description = "The states of the ids", body = IdStates), Failures)
 )]
 pub async fn ids(State(app): State<Arc<App>>, request: Parts) -> Result<Response<Body>, Stop> {
-    let mut asked = Asked::begin(&app, &request, &IdsParameters::parameters()).await?;
+    let mut asked = ApiRequest::begin(&app, &request, &IdsParameters::parameters()).await?;
     let (scope, ids) = (asked.scope()?, asked.pairs.many("id"));
     let answer = answers::check_ids(asked.reading.store()?, ids, &scope).await?;
     asked.answer(answer).await
@@ -131,7 +131,7 @@ pub async fn ids(State(app): State<Arc<App>>, request: Parts) -> Result<Response
     responses((status = 200, description = "The catalogues", body = Status), Failures)
 )]
 pub async fn status(State(app): State<Arc<App>>, request: Parts) -> Result<Response<Body>, Stop> {
-    let mut asked = Asked::begin(&app, &request, &[]).await?;
+    let mut asked = ApiRequest::begin(&app, &request, &[]).await?;
     let catalogues = answers::status(asked.reading.store()?).await?;
     asked.answer(Status { catalogues }).await
 }

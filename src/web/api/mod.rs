@@ -1,15 +1,15 @@
 //! The JSON API below `/api/v1`: the answers of [`crate::answers`], and the lists of the gallery page by
 //! page. Its OpenAPI document is made of the same routes, types and parameters.
 //!
-//! A request: [`asked`] checks its parameters against [`parameter`] and begins a reading; [`items`],
+//! [`request`] checks the parameters against [`parameter`] and begins a reading; [`items`],
 //! [`feeds`] and [`known`] answer; [`problem`] is why there is no answer.
 
-mod asked;
 mod feeds;
 mod items;
 mod known;
 mod parameter;
 pub(super) mod problem;
+mod request;
 
 use std::sync::{Arc, LazyLock};
 

@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// A request whose parameters are those of its route, and whose reading has begun.
-pub struct Asked {
+pub struct ApiRequest {
     /// The reading.
     pub reading: Reading,
     /// The parameters that were not taken yet.
@@ -45,7 +45,7 @@ pub struct Asked {
     tag: String,
 }
 
-impl Asked {
+impl ApiRequest {
     /// Checks the parameters and begins a reading.
     ///
     /// # Errors
