@@ -51,7 +51,7 @@ pub struct Item {
     pub extra: Json,
 }
 
-/// An item with its state and every version.
+/// An item with its state and its versions.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct ItemHistory {
     /// Its state.

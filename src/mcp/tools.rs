@@ -99,8 +99,8 @@ pub static TOOLS: [Tool; 8] = [
     },
     Tool {
         name: "item",
-        purpose: "One item by its exact id: its state, its previews' permanent addresses and every \
-                  version with what changed. Use it for \"what happened to …\".",
+        purpose: "One item by its exact id: its state, its previews' permanent addresses and its \
+                  newest 300 versions with what changed. Use it for \"what happened to …\".",
         parameters: &[required("id", Takes::Text, "the id"), KIND, ACCOUNT],
     },
     Tool {

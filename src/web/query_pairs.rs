@@ -37,7 +37,7 @@ impl QueryPairs {
         Ok(pairs)
     }
 
-    /// Decodes a query string.
+    /// Decodes a query string; an empty parameter is kept.
     pub fn strict(query: &str) -> Result<Self, BadParameter> {
         let pairs = query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));

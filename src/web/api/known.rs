@@ -52,7 +52,7 @@ pub struct Status {
     catalogues: Vec<CatalogueState>,
 }
 
-/// One item: its state, the permanent addresses of its previews, every version
+/// One item: its state, the permanent addresses of its previews, its newest 300 versions
 ///
 /// Without `account` that of the usual account, or else of the first that has it.
 #[utoipa::path(
