@@ -80,8 +80,10 @@ async fn found(asked: &mut ApiRequest) -> Result<Items, Stop> {
     });
     let from = from.transpose()?;
     let mut found: Vec<(FullItem, Place)> = vec![];
-    let mut known = false;
-    for kind in kinds.into_iter().filter(|kind| query.filter.fits(*kind)) {
+    let fitting: Vec<Kind> = kinds.into_iter().filter(|kind| query.filter.fits(*kind)).collect();
+    // That no kind has all asked fields is known without a poll.
+    let mut known = fitting.is_empty();
+    for kind in fitting {
         let place = from.as_ref().filter(|(first, _)| *first == kind).map(|(_, place)| place);
         if from.as_ref().is_some_and(|(first, _)| kind < *first) {
             continue;

@@ -20,6 +20,7 @@ fn paths() -> Vec<String> {
         "/items?kind=avatar&picture=mirrored&new=30d&listed=all&sort=changed",
         "/items?q=annie&as_of=2026-11-20",
         "/items?none=type&sort=id",
+        "/items?premium=yes&language=English",
         &item,
         "/changes?limit=200",
         "/changes?poll=21&kind=avatar&change=changed&field=premium",
