@@ -86,6 +86,41 @@ const FINGERPRINT: Column = Column::new(
     "internal: what a record that says the same is recognised by; null means that the next one is read",
 );
 pub(super) const ID: &str = "id given by the API";
+pub(super) const KIND: Column =
+    Column::new("kind", Text, "avatar, talking_photo, avatar_group or voice");
+/// The kind of a list.
+pub(super) const LIST: Column =
+    Column::new("kind", Text, "the list: avatar, talking_photo, avatar_group or voice");
+pub(super) const ITEM_ID: Column = Column::new("item_id", Text, "id of the item");
+pub(super) const FIELD: Column = Column::new("field", Text, "the API's name of the field");
+pub(super) const FIRST_SEEN_AT: Column =
+    Column::new("first_seen_at", Time, "observed_at of the poll that saw it first").required();
+pub(super) const CHANGED_AT: Column = Column::new(
+    "changed_at",
+    Time,
+    "when it was last added, changed or restored; what was merely learned does not count",
+)
+.required();
+pub(super) const MISSING_SINCE: Column = Column::new(
+    "missing_since",
+    Time,
+    "observed_at of the first poll in a row without it; null while it is listed; stays on a \
+     removed item",
+);
+pub(super) const REMOVED_AT: Column = Column::new(
+    "removed_at",
+    Time,
+    "observed_at of the poll that removed it; null while it is current",
+);
+pub(super) const URL: Column =
+    Column::new("url", Text, "canonical URL: no signature parameters; at most 2,000 bytes");
+pub(super) const ROLE: Column = Column::new("role", Text, "image, video or audio").required();
+pub(super) const ATTEMPTS: Column =
+    Column::new("attempts", Integer, "fetches since the last that worked").required();
+pub(super) const NEXT_ATTEMPT_AT: Column =
+    Column::new("next_attempt_at", Time, "not to be fetched before; null means at once");
+pub(super) const LAST_ERROR: Column =
+    Column::new("last_error", Text, "why the last fetch failed; never holds a signature");
 
 fn accounts() -> Table {
     Table::new(
@@ -124,24 +159,10 @@ pub(super) fn items(kind: Kind) -> Table {
         Column::new("version", Integer, "number of the current version in the history, from 1")
             .required(),
         Column::new("valid_from", Time, "start of the current version").required(),
-        Column::new("first_seen_at", Time, "observed_at of the poll that saw it first").required(),
-        Column::new(
-            "changed_at",
-            Time,
-            "when it was last added, changed or restored; what was merely learned does not count",
-        )
-        .required(),
-        Column::new(
-            "missing_since",
-            Time,
-            "observed_at of the first poll in a row without it; null while it is listed; stays on \
-             a removed item",
-        ),
-        Column::new(
-            "removed_at",
-            Time,
-            "observed_at of the poll that removed it; null while it is current",
-        ),
+        FIRST_SEEN_AT,
+        CHANGED_AT,
+        MISSING_SINCE,
+        REMOVED_AT,
     ]);
     Table {
         name: kind.table,
@@ -200,8 +221,8 @@ fn field_changes() -> Table {
         [
             Column::new("poll_id", Integer, "poll that saw the change"),
             ACCOUNT,
-            Column::new("kind", Text, "avatar, talking_photo, avatar_group or voice"),
-            Column::new("item_id", Text, "id of the item"),
+            KIND,
+            ITEM_ID,
             Column::new("version", Integer, "version that the change opened"),
             Column::new(
                 "field",
@@ -226,8 +247,8 @@ fn schema_changes() -> Table {
         [
             Column::new("poll_id", Integer, "poll that saw it"),
             ACCOUNT,
-            Column::new("kind", Text, "the list: avatar, talking_photo, avatar_group or voice"),
-            Column::new("field", Text, "the API's name of the field"),
+            LIST,
+            FIELD,
             Column::new("change", Text, "appeared, vanished or retyped"),
             Column::new(
                 "json_type",
@@ -245,8 +266,8 @@ fn assets() -> Table {
         "what is behind each canonical URL of a preview: its working link, and its copy in the mirror",
         &["url"],
         [
-            Column::new("url", Text, "canonical URL: no signature parameters; at most 2,000 bytes"),
-            Column::new("role", Text, "image, video or audio").required(),
+            URL,
+            ROLE,
             Column::new(
                 "signed_url",
                 Text,
@@ -277,11 +298,11 @@ fn assets() -> Table {
                 Text,
                 "Last-Modified of the last answer with content, as it was sent",
             ),
-            Column::new("attempts", Integer, "fetches since the last that worked").required(),
-            Column::new("next_attempt_at", Time, "not to be fetched before; null means at once"),
+            ATTEMPTS,
+            NEXT_ATTEMPT_AT,
             Column::new("mirrored_at", Time, "when the content was stored"),
             Column::new("checked_at", Time, "when it was last fetched or found unchanged"),
-            Column::new("last_error", Text, "why the last fetch failed; never holds a signature"),
+            LAST_ERROR,
         ],
     )
 }
@@ -341,7 +362,7 @@ fn search_names() -> Table {
         [
             ACCOUNT,
             Column::new("kind", Text, "kind of the item"),
-            Column::new("item_id", Text, "id of the item"),
+            ITEM_ID,
             Column::new("version", Integer, "version of the item"),
             Column::new(
                 "text",

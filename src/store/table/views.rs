@@ -2,7 +2,10 @@
 
 use std::sync::LazyLock;
 
-use super::tables::{ACCOUNT, ID, Table, items};
+use super::tables::{
+    ACCOUNT, ATTEMPTS, CHANGED_AT, FIELD, FIRST_SEEN_AT, ID, ITEM_ID, KIND, LAST_ERROR, LIST,
+    MISSING_SINCE, NEXT_ATTEMPT_AT, REMOVED_AT, ROLE, Table, URL, items,
+};
 use crate::catalog::{
     column::{Column, Holds::*},
     kind::Kind,
@@ -56,7 +59,7 @@ fn all_items() -> Table {
         &["account", "kind", "item_id"],
         [
             ACCOUNT,
-            Column::new("kind", Text, "avatar, talking_photo, avatar_group or voice"),
+            KIND,
             Column::new("item_id", Text, ID),
             Column::new("name", Text, "name as the API gave it; not unique"),
             Column::new("state", Text, "listed, missing (not removed yet) or removed").required(),
@@ -65,25 +68,10 @@ fn all_items() -> Table {
                 Text,
                 "avatar group of a look; of an avatar group its own id; null for a voice",
             ),
-            Column::new("first_seen_at", Time, "observed_at of the poll that saw it first")
-                .required(),
-            Column::new(
-                "changed_at",
-                Time,
-                "when it was last added, changed or restored; what was merely learned does not count",
-            )
-            .required(),
-            Column::new(
-                "missing_since",
-                Time,
-                "observed_at of the first poll in a row without it; null while it is listed; stays \
-                 on a removed item",
-            ),
-            Column::new(
-                "removed_at",
-                Time,
-                "observed_at of the poll that removed it; null while it is current",
-            ),
+            FIRST_SEEN_AT,
+            CHANGED_AT,
+            MISSING_SINCE,
+            REMOVED_AT,
         ],
     )
 }
@@ -102,8 +90,8 @@ fn changes() -> Table {
                 "observed_at of the last poll that showed the state before: it happened after that; null at the baseline",
             ),
             ACCOUNT,
-            Column::new("kind", Text, "avatar, talking_photo, avatar_group or voice").required(),
-            Column::new("item_id", Text, "id of the item").required(),
+            KIND.required(),
+            ITEM_ID.required(),
             Column::new("name", Text, "name after the poll; for a removal the last known"),
             Column::new("change", Text, "added, changed, removed or restored").required(),
             Column::new(
@@ -125,7 +113,7 @@ fn daily_changes() -> Table {
         [
             Column::new("day", Text, "day in UTC, as text 2026-11-23; cast it with day::date"),
             ACCOUNT,
-            Column::new("kind", Text, "avatar, talking_photo, avatar_group or voice"),
+            KIND,
             Column::new("added", Integer, "items added").required(),
             Column::new("changed", Integer, "items changed").required(),
             Column::new("removed", Integer, "items removed").required(),
@@ -141,8 +129,8 @@ fn fields() -> Table {
         &["account", "kind", "field"],
         [
             ACCOUNT,
-            Column::new("kind", Text, "the list: avatar, talking_photo, avatar_group or voice"),
-            Column::new("field", Text, "the API's name of the field"),
+            LIST,
+            FIELD,
             Column::new(
                 "json_type",
                 Text,
@@ -160,8 +148,8 @@ fn expiring_assets() -> Table {
         "signed previews that the mirror does not have, those whose link expires soonest first",
         &["url"],
         [
-            Column::new("url", Text, "canonical URL: no signature parameters; at most 2,000 bytes"),
-            Column::new("role", Text, "image, video or audio").required(),
+            URL,
+            ROLE,
             Column::new(
                 "signed_url",
                 Text,
@@ -175,9 +163,9 @@ fn expiring_assets() -> Table {
             ),
             Column::new("state", Text, "pending, failed (is tried again), gone or skipped")
                 .required(),
-            Column::new("attempts", Integer, "fetches since the last that worked").required(),
-            Column::new("next_attempt_at", Time, "not to be fetched before; null means at once"),
-            Column::new("last_error", Text, "why the last fetch failed; never holds a signature"),
+            ATTEMPTS,
+            NEXT_ATTEMPT_AT,
+            LAST_ERROR,
         ],
     )
 }
