@@ -19,7 +19,7 @@ use crate::{
 const SUGGESTIONS: usize = 5;
 
 /// The status of an item that can be used; null means the same.
-const READY: &str = "completed";
+pub const READY: &str = "completed";
 
 /// An id to check, and where it was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use super::{
     anchor::Anchor, context::PageContext, numbers::WEEK, params::ChangesQuery, timeline::back,
     words,
 };
-use crate::{catalog::kind::Kind, time::Timestamp};
+use crate::{catalog::kind::Kind, store::table::words::CHANGES, time::Timestamp};
 
 /// The form above the changes.
 pub struct ChangesForm {
@@ -50,9 +50,11 @@ pub fn form(
         action: action.to_owned(),
         hidden: context.viewpoint.pairs(),
         kinds,
-        changes: ["", "added", "changed", "removed", "restored"]
+        changes: [""]
+            .into_iter()
+            .chain(CHANGES)
             .map(|value| (value, if value.is_empty() { "any" } else { value }, value == change))
-            .to_vec(),
+            .collect(),
         fields: fields(context, filter.field.as_deref().unwrap_or("")),
         id: filter.id.clone().unwrap_or_default(),
         days: with_days.then(|| [day(&query.from), day(&query.to)]),

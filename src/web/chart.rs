@@ -43,7 +43,7 @@ pub struct ChartBar {
 pub struct Label {
     /// `axis`, `note`, `end` if the text ends at `x`.
     pub class: &'static str,
-    /// Viewpoint.
+    /// Where it begins, or ends.
     pub x: i64,
     /// Base line.
     pub y: i64,

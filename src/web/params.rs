@@ -6,10 +6,13 @@ use super::{
 };
 use crate::{
     catalog::kind::{Kind, Role},
-    store::browse::{
-        changes::ChangesFilter,
-        facets::{self, Facet},
-        filter::{ItemFilter, Order},
+    store::{
+        browse::{
+            changes::ChangesFilter,
+            facets::{self, Facet},
+            filter::{ItemFilter, Order},
+        },
+        table::words::CHANGES,
     },
     time::Timestamp,
 };
@@ -69,9 +72,6 @@ pub const ORDERS: [(&str, &str, Order); 4] = [
     ("id", "Id", Order::Id),
 ];
 const LAYOUTS: [(&str, Layout); 2] = [("grid", Layout::Grid), ("table", Layout::Table)];
-/// The kinds of changes: word, value.
-pub const CHANGES: [(&str, &str); 4] =
-    [("added", "added"), ("changed", "changed"), ("removed", "removed"), ("restored", "restored")];
 
 /// How a kind is shown if nothing is chosen: what has no pictures as rows.
 pub fn usual(kind: Kind) -> Layout {
@@ -206,7 +206,7 @@ impl ChangesQuery {
     fn choices(pairs: &mut QueryPairs) -> Result<ChangesFilter, BadParameter> {
         Ok(ChangesFilter {
             kind: take_kind(pairs)?,
-            change: pairs.word("change", &CHANGES)?.map(str::to_owned),
+            change: take_change(pairs)?,
             field: pairs.one("field")?,
             ..ChangesFilter::default()
         })
@@ -230,11 +230,16 @@ impl ChangesQuery {
     }
 }
 
+fn take_change(pairs: &mut QueryPairs) -> Result<Option<String>, BadParameter> {
+    let words = CHANGES.map(|word| (word, word));
+    Ok(pairs.word("change", &words)?.map(str::to_owned))
+}
+
 /// Takes `kind`, `change` and `id`.
 pub fn take_feed(pairs: &mut QueryPairs) -> Result<ChangesFilter, BadParameter> {
     Ok(ChangesFilter {
         kind: take_kind(pairs)?,
-        change: pairs.word("change", &CHANGES)?.map(str::to_owned),
+        change: take_change(pairs)?,
         id: pairs.one("id")?,
         ..ChangesFilter::default()
     })

@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     catalog::{kind::Role, search},
+    ids::READY,
     store::browse::{
         filter::ItemFilter,
         items::{Tile, shown_facets},
@@ -71,9 +72,6 @@ fn picture_word(context: &PageContext<'_>, picture: Picture) -> Option<&'static 
         Picture::Mirrored | Picture::Pending | Picture::None => None,
     }
 }
-
-/// The state of what can be used.
-const READY: &str = "completed";
 
 /// The state of an item that cannot be used as it is.
 fn not_ready(tile: &Tile) -> Option<&str> {

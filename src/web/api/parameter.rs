@@ -12,9 +12,12 @@ use utoipa::openapi::{
 use crate::{
     answers::MOST,
     catalog::kind::Kind,
-    store::browse::facets::{FACETS, Facet},
+    store::{
+        browse::facets::{FACETS, Facet},
+        table::words::CHANGES,
+    },
     web::{
-        params::{CHANGES, ORDERS},
+        params::ORDERS,
         query_pairs::{BadParameter, QueryPairs, bad, not_one_of},
     },
 };
@@ -115,7 +118,7 @@ pub fn kind() -> Parameter {
 
 /// The change.
 pub fn change() -> Parameter {
-    optional("change", Takes::Word(CHANGES.map(|(word, _)| word).to_vec()), "only such changes")
+    optional("change", Takes::Word(CHANGES.to_vec()), "only such changes")
 }
 
 /// The number of a poll.
