@@ -4,7 +4,6 @@
 use std::{
     fs::{self, File, OpenOptions},
     io,
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime},
@@ -16,6 +15,7 @@ use super::bounded::Bounded;
 use crate::{
     error::{Error, Result},
     mirror::whole::Whole,
+    system::{create_folders, with_mode},
     words::hex,
 };
 
@@ -143,10 +143,9 @@ impl PreviewFolder {
 
 /// The folder, locked.
 fn lock(root: &Path) -> Result<File, fs::TryLockError> {
-    let made = fs::DirBuilder::new().recursive(true).mode(0o750).create(root);
-    made.map_err(fs::TryLockError::Error)?;
+    create_folders(root, 0o750).map_err(fs::TryLockError::Error)?;
     let mut options = OpenOptions::new();
-    let options = options.create(true).append(true).mode(0o640);
+    let options = with_mode(options.create(true).append(true), 0o640);
     let file = options.open(root.join("lock")).map_err(fs::TryLockError::Error)?;
     file.try_lock().map(|()| file)
 }
