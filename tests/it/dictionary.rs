@@ -130,6 +130,7 @@ async fn metadata_is_named_after_the_database() {
     let told: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
     let tables = &told["databases"]["my catalogue"]["tables"];
     assert_eq!(tables["avatars"]["label_column"], "avatar_name");
+    assert_eq!(tables["current_voices"]["label_column"], "voice_name");
     assert_eq!(tables["polls"]["units"]["response_bytes"], "B");
     assert_eq!(
         tables["changes"]["facets"],

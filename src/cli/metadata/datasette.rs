@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Serialize, Serializer};
 
 use crate::{
+    catalog::{column::Holds, kind::Kind},
     error::{Error, Result},
     store::{
         Location,
@@ -16,7 +17,7 @@ use crate::{
 };
 
 /// Columns with few values, by which people narrow down what they see.
-const FACETS: [&str; 16] = [
+const FACETS: [&str; 20] = [
     "account",
     "catalogue",
     "kind",
@@ -27,6 +28,10 @@ const FACETS: [&str; 16] = [
     "gender",
     "premium",
     "type",
+    "avatar_type",
+    "status",
+    "preferred_orientation",
+    "language",
     "opened_by",
     "closed_by",
     "field",
@@ -35,9 +40,8 @@ const FACETS: [&str; 16] = [
     "state",
 ];
 
-/// Columns that hold what a row is called, the best first.
-const LABELS: [&str; 7] =
-    ["avatar_name", "talking_photo_name", "name", "field", "observed_at", "url", "account"];
+/// Columns that hold what a row is called where it is no item of a kind, the best first.
+const LABELS: [&str; 5] = ["name", "field", "observed_at", "url", "account"];
 
 /// By what the newest comes first.
 const NEWEST: [&str; 5] = ["poll_id", "notice_id", "changed_at", "valid_from", "day"];
@@ -129,9 +133,9 @@ pub(super) fn config(location: &Location) -> Result<String> {
 }
 
 const ABOUT: About = About {
-    title: "Avatars and talking photos of HeyGen",
-    description: "Every avatar and talking photo that HeyGen offered to an account, with its \
-                  history. Times are in UTC.",
+    title: "Catalogue of HeyGen",
+    description: "Every avatar, talking photo, avatar group and voice that HeyGen offered to an \
+                  account, with its history. Times are in UTC.",
     source: "HeyGen, list of avatars",
     source_url: "https://docs.heygen.com/reference/list-avatars-v2",
 };
@@ -177,13 +181,17 @@ fn units(table: &table::Table) -> Vec<(String, &'static str)> {
 
 fn look(table: &table::Table) -> Look {
     let has = |name: &str| table.columns.iter().any(|column| column.name == name);
-    let first = |names: &[&'static str]| names.iter().copied().find(|name| has(name));
     let mut facets: Vec<Facet> =
         FACETS.into_iter().filter(|name| has(name)).map(Facet::Column).collect();
-    if has("tags") {
-        facets.push(Facet::Array { array: "tags" });
+    let arrays = table.columns.iter().filter(|column| column.holds == Holds::Texts);
+    facets.extend(arrays.map(|column| Facet::Array { array: column.name }));
+    let mut labels = Kind::ALL.into_iter().map(|kind| kind.label).chain(LABELS);
+    Look {
+        facets,
+        label_column: labels.find(|name| has(name)),
+        sort_desc: NEWEST.into_iter().find(|name| has(name)),
+        hidden: false,
     }
-    Look { facets, label_column: first(&LABELS), sort_desc: first(&NEWEST), hidden: false }
 }
 
 #[cfg(test)]
