@@ -10,7 +10,7 @@ use std::{path::Path, sync::Arc};
 
 use heygen_sync::{
     archive::Archive,
-    catalog::{diff::Accepted, stripped::Bodies},
+    catalog::{catalogue::Catalogue, diff::Accepted, stripped::Bodies},
     config::{ApiVersion, Version},
     error::{Error, Kind},
     mirror::Blobs,
@@ -146,6 +146,21 @@ async fn no_signature_is_kept_and_the_same_answer_only_once() {
         assert_eq!(done.unwrap(), Replayed { polls: 5, failed: 0 });
         assert_eq!(world.everything().await, target.everything().await);
     }
+}
+
+#[tokio::test]
+async fn groups_and_voices_are_replayed_as_polls_of_their_own() {
+    let place = Place::folder();
+    let mut world = world(Engine::Sqlite, &place).await;
+    world.heygen.add_group("g");
+    world.heygen.add_voice("public", false);
+    world.heygen.add_voice("private", true);
+    for catalogue in [Catalogue::AvatarGroups, Catalogue::Voices, Catalogue::AvatarGroups] {
+        assert_eq!(world.poll_of(catalogue).await.row.outcome, "succeeded");
+    }
+    let (mut target, done) = replayed(&place, Engine::Postgres).await;
+    assert_eq!(done.unwrap(), Replayed { polls: 3, failed: 0 });
+    assert_eq!(world.everything().await, target.everything().await);
 }
 
 #[tokio::test]

@@ -58,6 +58,14 @@ on_both! {
             world.lines(&format!("SELECT {listed} FROM polls ORDER BY poll_id")).await,
             ["avatars|v2|2|0|∅|∅|2", "avatar_groups|v3|∅|∅|2|∅|2", "voices|v3|∅|∅|∅|2|2"]
         );
+        assert_eq!(
+            world.lines("SELECT kind, added FROM daily_changes ORDER BY kind").await,
+            ["avatar|2", "avatar_group|2", "voice|2"]
+        );
+        assert_eq!(
+            world.lines("SELECT DISTINCT kind FROM fields ORDER BY kind").await,
+            ["avatar", "avatar_group", "voice"]
+        );
         let facts = world.facts().await;
         for report in world.poll_all().await {
             assert!(!report.diff.unwrap().is_news());
@@ -146,6 +154,11 @@ on_both! {
     async fn looks_have_the_names_of_their_group_and_voice_even_removed_ones(world: World) {
         world.version = Version::Fixed(ApiVersion::V3);
         world.removals.after_polls = Some(1);
+        world.notify = vec![Notify {
+            url: "https://notices.example/".parse().ok(),
+            watch: vec!["g1".into()],
+            ..Notify::default()
+        }];
         world.with_all();
         world.poll_of(Avatars).await;
         let names = "SELECT DISTINCT group_name, default_voice_name FROM current_avatars";
@@ -155,6 +168,8 @@ on_both! {
         world.heygen.lists(|lists| drop(lists.groups.remove("g1")));
         assert_eq!(world.poll_of(AvatarGroups).await.row.counts.unwrap().removed, 1);
         assert_eq!(world.lines(names).await, ["Person g1|Voice v1"]);
+        let told = world.lines("SELECT body FROM notices ORDER BY notice_id DESC LIMIT 1").await;
+        assert!(told[0].contains("! watched avatar group"), "{told:?}");
         assert_eq!(world.cell("SELECT count(*) FROM current_avatar_groups").await, "1");
     }
 

@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use cdn::{FakeCdn, Fault, Rest, Thing};
 use heygen_sync::{
-    catalog::diff::Accepted,
+    catalog::{catalogue::Catalogue, diff::Accepted},
     config::Mirror,
     error::Kind,
     mirror::{Blobs, Settings, Summary, audit},
@@ -525,6 +525,26 @@ everywhere! {
         assert_eq!(stage.asset("/avatar/a.mp4").await, "skipped|∅");
         stage.settings.mirror.videos = true;
         assert_eq!(stage.work().await.saved, 1);
+    }
+
+    async fn pictures_of_groups_are_saved_and_samples_of_voices_where_they_are_wanted(stage: Stage) {
+        let picture = stage.cdn.put("/group/g.webp", Thing::picture(1, 900));
+        let sample = stage.cdn.put("/voice/v.mp3", Thing::sound(2, 900));
+        stage.world.heygen.add_group("g");
+        stage.world.heygen.add_voice("v", false);
+        stage.world.heygen.lists(|lists| {
+            lists.groups.get_mut("g").unwrap()["preview_image_url"] = picture.into();
+            lists.voices.get_mut("v").unwrap()["preview_audio_url"] = sample.into();
+        });
+        for catalogue in [Catalogue::AvatarGroups, Catalogue::Voices] {
+            assert_eq!(stage.world.poll_of(catalogue).await.row.outcome, "succeeded");
+        }
+        assert_eq!(stage.work().await.saved, 1);
+        assert_eq!(stage.asset("/group/g.webp").await, "mirrored|∅");
+        assert_eq!(stage.asset("/voice/v.mp3").await, "skipped|∅");
+        stage.settings.mirror.audio = true;
+        assert_eq!(stage.work().await.saved, 1);
+        stage.assert_clean().await;
     }
 
     async fn a_whole_catalogue_is_saved_whatever_goes_wrong(stage: Stage) {

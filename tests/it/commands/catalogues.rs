@@ -26,14 +26,25 @@ at_home! {
         assert_eq!(named, ["avatars", "avatar_groups", "voices"]);
         assert_eq!(reports[2]["voices_listed"], 1);
         home.heygen.lists(|lists| drop(lists.refused.insert("/v3/voices", no_scope())));
-        let ran = home.run_with(&ALL, &["sync"]);
+        let textfile = ("HEYGEN_SYNC_METRICS__TEXTFILE", "heygen.prom");
+        let ran = home.run_with(&[ALL[0], ALL[1], textfile], &["sync"]);
         assert_eq!(ran.code, 77, "{ran:?}");
         assert!(ran.stderr.contains("account 'default', voices"), "{ran:?}");
+        let metrics = std::fs::read_to_string(home.folder().join("heygen.prom")).unwrap();
+        for (catalogue, failures) in [("avatars", 0), ("avatar_groups", 0), ("voices", 1)] {
+            let told = format!("heygen_sync_consecutive_failures{{account=\"default\",catalogue=\"{catalogue}\"}} {failures}\n");
+            assert!(metrics.contains(&told), "{told}{metrics}");
+        }
+        let said = home.run(&["export", "--format", "csv"]).stderr;
+        assert!(said.contains("warning: account 'default', voices: the poll after it failed"), "{said}");
+        assert_eq!(said.matches("warning").count(), 1, "the other catalogues are known: {said}");
         assert_eq!(home.run_with(&ALL, &["sync", "--catalogue", "avatars"]).code, 0);
         assert_eq!(home.run(&["sync", "--catalogue", "voices"]).code, 78);
         assert_eq!(home.run_with(&ALL, &["verify"]).code, 0);
-        for kind in ["avatar", "avatar-group", "voice"] {
-            assert_eq!(home.rows(&["export", "--kind", kind]).len(), 1, "{kind}");
+        for (kind, id) in [("avatar", "a"), ("avatar-group", "g"), ("voice", "v")] {
+            for args in [["export", "--kind", kind].as_slice(), &["changes", "--kind", kind], &["history", id]] {
+                assert_eq!(home.rows(args).len(), 1, "{args:?}");
+            }
         }
         assert_eq!(home.rows(&["export"]).len(), 3);
     }
