@@ -39,7 +39,7 @@ const TABLE: [&str; 6] = ["version", "valid_from", "valid_to", "opened_by", "clo
 /// Show every version of one item, and what changed between them
 #[derive(Debug, Args)]
 pub struct History {
-    /// The avatar's or talking photo's id
+    /// The item's id
     id: String,
     /// Only this kind
     #[arg(long, value_enum)]
