@@ -138,3 +138,19 @@ async fn metadata_is_named_after_the_database() {
     );
     assert_eq!(tables["_heygen_sync_migrations"], serde_json::json!({"hidden": true}));
 }
+
+#[tokio::test]
+async fn dbt_is_told_what_holds_of_keys_words_and_references() {
+    let home = Home::sqlite().await;
+    let ran = home.run(&["metadata", "--format", "dbt"]);
+    let told = ran.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    for holds in [
+        "loaded_at_field: \"observed_at\"",
+        "- unique: arguments: column_name: \"account || ' | ' || avatar_id\"",
+        "data_tests: - \"not_null\" - \"unique\"",
+        "accepted_values: arguments: values: - \"succeeded\" - \"held\" - \"failed\"",
+        "relationships: arguments: to: \"source('heygen', 'polls')\" field: \"poll_id\"",
+    ] {
+        assert!(told.contains(holds), "{holds}: {ran:?}");
+    }
+}
