@@ -1,5 +1,10 @@
 //! Three catalogues in one run of a command.
 
+use std::{
+    io::{BufRead, BufReader, Read},
+    process::Stdio,
+};
+
 use crate::{fake::Refusal, home::at_home};
 
 /// The code of a key that has no scope for a list.
@@ -47,6 +52,30 @@ at_home! {
             }
         }
         assert_eq!(home.rows(&["export"]).len(), 3);
+    }
+
+    async fn a_run_waits_between_catalogues_for_the_lock_of_another_run(home: Home) {
+        home.heygen.add_avatar("a", |_| ());
+        home.heygen.add_group("g");
+        home.heygen.add_voice("v", false);
+        let start = || home.command(&["sync"]).envs(ALL).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut gate = home.heygen.delay_next();
+        let mut first = start();
+        gate.reached().await;
+        let mut second = start();
+        let mut busy = String::new();
+        let mut said = BufReader::new(second.stderr.take().unwrap());
+        said.read_line(&mut busy).unwrap();
+        assert!(busy.contains("another poll"), "{busy}");
+        gate.release();
+        assert_eq!(first.wait().unwrap().code(), Some(0));
+        let mut rest = String::new();
+        said.read_to_string(&mut rest).unwrap();
+        assert_eq!(second.wait().unwrap().code(), Some(75), "{rest}");
+        for (catalogue, polls) in [("avatars", 1), ("avatar_groups", 2), ("voices", 2)] {
+            let of = format!("SELECT 1 FROM polls WHERE catalogue = '{catalogue}'");
+            assert_eq!(home.count(&of).await, polls, "{catalogue}: {rest}");
+        }
     }
 
     async fn status_and_its_age_are_of_each_catalogue(home: Home) {
