@@ -10,6 +10,7 @@ use std::{
 };
 
 use super::{
+    fingerprint::Fingerprint,
     foreign,
     held::HeldSet,
     item::{FieldName, Fields},
@@ -17,7 +18,6 @@ use super::{
     learned::{Circumstances, differences, stored_type},
     links::{LinkWrite, Listed, StoredLinks},
     list::{Answer, List},
-    mark::Mark,
     record::Record,
     schema::{self, Carried, Schema, SchemaChange},
     value::Value,
@@ -77,8 +77,8 @@ pub struct StandingItem {
     pub missing_since: Option<Timestamp>,
     /// Whether it counts as removed.
     pub removed: bool,
-    /// Whether a record that says the same would be recognised.
-    pub marked: bool,
+    /// Whether a fingerprint is stored beside it that this version of the program reads.
+    pub has_fingerprint: bool,
 }
 
 /// When a removal is believed (rule 8).
@@ -160,8 +160,8 @@ pub struct ListDiff {
     pub held: Option<Held>,
     /// The items of these removals, sorted by id.
     pub held_back: Vec<Removed>,
-    /// Unchanged items that had no mark, sorted by id, with the one to keep beside them.
-    pub marked: Vec<(String, String)>,
+    /// Unchanged items whose fingerprint is to be stored, sorted by id.
+    pub fingerprints: Vec<(String, String)>,
 }
 
 /// A version to open.
@@ -182,7 +182,7 @@ pub struct Opened {
     /// The changed fields, sorted by name; empty unless changed or restored.
     pub changes: Vec<FieldChange>,
     /// What a record of exactly these fields is recognised by.
-    pub mark: Option<Mark>,
+    pub fingerprint: Option<Fingerprint>,
 }
 
 /// Why a version opens.
@@ -387,7 +387,7 @@ struct Comparison<'a> {
     newly_missing: Vec<String>,
     found_again: Vec<String>,
     missing_before: u64,
-    marked: Vec<(String, String)>,
+    fingerprints: Vec<(String, String)>,
     /// Whether a foreign answer was accepted: then every removal is due at once.
     replaces_all: bool,
 }
@@ -427,7 +427,7 @@ impl<'a> Comparison<'a> {
             newly_missing: vec![],
             found_again: vec![],
             missing_before: 0,
-            marked: vec![],
+            fingerprints: vec![],
             replaces_all: false,
         }
     }
@@ -460,7 +460,7 @@ impl<'a> Comparison<'a> {
             closes: false,
             fields: record.fields,
             changes: vec![],
-            mark: record.mark,
+            fingerprint: record.fingerprint,
         });
     }
 
@@ -469,8 +469,8 @@ impl<'a> Comparison<'a> {
             self.note_found(item);
         }
         if !item.removed && item.fields == record.fields {
-            if let Some(mark) = record.mark.filter(|_| !item.marked) {
-                self.marked.push((record.id, mark.to_column(&record.fields)));
+            if let Some(fingerprint) = record.fingerprint.filter(|_| !item.has_fingerprint) {
+                self.fingerprints.push((record.id, fingerprint.to_column(&record.fields)));
             }
             return;
         }
@@ -493,7 +493,7 @@ impl<'a> Comparison<'a> {
             by,
             after: last_seen_before.map(|poll| poll.observed_at),
             closes: !item.removed,
-            mark: record.mark.filter(|_| fields == record.fields),
+            fingerprint: record.fingerprint.filter(|_| fields == record.fields),
             fields,
             changes: changed,
         });
@@ -661,7 +661,7 @@ impl<'a> Comparison<'a> {
             schema: self.schema_changes,
             held,
             held_back,
-            marked: self.marked,
+            fingerprints: self.fingerprints,
         }
     }
 }

@@ -9,9 +9,9 @@ use std::{borrow::Cow, collections::BTreeSet, sync::Arc};
 use serde::de::IgnoredAny;
 
 use super::{
+    fingerprint::Parts,
     json::{self, Malformed, Raw, Reader},
     kind::{ByKind, Kind},
-    mark::Parts,
     recognition::{LeftOut, Recognised, Recognition},
     record::{self, Decoded, Dialect, Record, Shared, Unchanged},
     shape::Shape,
@@ -101,22 +101,22 @@ pub fn decode(body: &[u8]) -> Result<Answer> {
 
 /// As [`decode`], but for the records that are recognised.
 pub fn decode_known(body: &[u8], known: &Arc<Recognition>) -> Result<Answer> {
-    undoubted(known, |known| Envelope::read(body, known)?.answer(false))
+    redecoded_if_copies(known, |known| Envelope::read(body, known)?.answer(false))
 }
 
-/// Decodes an answer by `read`, and once more without recognition where that leaves a doubt: where a
-/// list has other copies of an id.
+/// Decodes an answer by `read`, and once more without recognition where a list has copies of an id
+/// that are not all recognised: copies are judged together.
 ///
 /// # Errors
 /// Those of `read`.
-pub fn undoubted(
+pub fn redecoded_if_copies(
     known: &Arc<Recognition>,
     mut read: impl FnMut(&Arc<Recognition>) -> Result<Answer>,
 ) -> Result<Answer> {
     let answer = read(known)?;
     let recognises = answer.lists.iter().any(|list| !list.recognised.ids.is_empty());
     match recognises && answer.lists.iter().any(has_copies) {
-        true => read(&Arc::new(Recognition { marks: known.marks, ..Recognition::default() })),
+        true => read(&Arc::new(known.without_items())),
         false => Ok(answer),
     }
 }
@@ -139,7 +139,7 @@ pub fn decode_saved(body: &[u8], known: &Arc<Recognition>) -> Result<Option<Answ
     let mut read = Some(read);
     let answer =
         |known: &_| read.take().map_or_else(|| Envelope::read(body, known), Ok)?.answer(true);
-    undoubted(known, answer).map(Some)
+    redecoded_if_copies(known, answer).map(Some)
 }
 
 /// The lists among an object's fields, each `None` when it is not an array.
@@ -304,9 +304,9 @@ impl ListBuilder {
     /// Decodes a record of this list by the names of its version of the API, unless it is recognised.
     pub fn decode(&mut self, pairs: &Object<'_>, dialect: &Dialect) -> Decoded {
         let (kind, known) = (self.kind, &self.known);
-        let id = record::usable_id(pairs, dialect).filter(|_| known.marks);
+        let id = record::usable_id(pairs, dialect).filter(|_| known.takes_fingerprints);
         let Some(id) = id else { return record::decode(pairs, kind, dialect, &mut self.shared) };
-        let (mark, is_known) = known.of_record(&id, pairs, kind, dialect, &mut self.parts);
+        let (fingerprint, is_known) = known.of_record(&id, pairs, kind, dialect, &mut self.parts);
         let sample = self.samples.iter().find(|(shape, _)| is_known && shape.is_of(pairs));
         if sample.is_some_and(|(_, first)| first.id.as_str() <= &*id) {
             return Decoded::Unchanged(Unchanged { id: id.into_owned(), sample: None });
@@ -316,7 +316,9 @@ impl ListBuilder {
                 let sample = Some(Box::new((Shape::of(pairs), record)));
                 Decoded::Unchanged(Unchanged { id: id.into_owned(), sample })
             }
-            Decoded::Record(record) => Decoded::Record(Record { mark: Some(mark), ..record }),
+            Decoded::Record(record) => {
+                Decoded::Record(Record { fingerprint: Some(fingerprint), ..record })
+            }
             other => other,
         }
     }

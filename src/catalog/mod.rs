@@ -14,7 +14,7 @@
 //! - [`list`]: an answer's bytes → records, each on its own
 //! - [`answer`]: stored items → an answer again
 //! - [`pages`]: the pages of a v3 answer → the lists of a catalogue
-//! - [`mark`]: the hash of a record that is kept beside its item
+//! - [`fingerprint`]: the hash of a record that is kept beside its item
 //! - [`shape`]: the fields of a record and their types
 //! - [`recognition`]: what an unchanged record is recognised by, undecoded
 //! - [`saved`]: what people save of answers → an answer
@@ -36,6 +36,7 @@ pub mod cell;
 pub mod column;
 pub mod description;
 pub mod diff;
+pub mod fingerprint;
 pub mod foreign;
 pub mod held;
 pub mod item;
@@ -46,7 +47,6 @@ mod kinds;
 pub mod learned;
 pub mod links;
 pub mod list;
-pub mod mark;
 mod number;
 pub mod pages;
 pub mod recognition;

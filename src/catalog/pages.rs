@@ -11,8 +11,8 @@ use super::{
     json::{Malformed, Raw, Reader},
     kind::{ByKind, Kind},
     list::{
-        Answer, ListBuilder, is_not, json, missing, object, parse, said_error, said_warning,
-        undoubted,
+        Answer, ListBuilder, is_not, json, missing, object, parse, redecoded_if_copies, said_error,
+        said_warning,
     },
     recognition::Recognition,
     record::{Decoded, Dialect},
@@ -176,7 +176,7 @@ pub fn finish<'a>(
 ) -> Result<Answer> {
     let known = pages.known.clone();
     let mut pages = Some(pages);
-    undoubted(&known, |known| {
+    redecoded_if_copies(&known, |known| {
         if let Some(pages) = pages.take() {
             return Ok(pages.finish());
         }

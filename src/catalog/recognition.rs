@@ -1,8 +1,8 @@
 //! What an unchanged record is recognised by, so that neither it nor its item's row is decoded again.
 //!
 //! Beside each item is kept a hash of the last record whose fields are exactly what its row contains:
-//! its [`Mark`]. A listed record with the same hash has the same fields, so that the diff would find
-//! nothing: such records and their items are left out on both sides, and only counted.
+//! its [`Fingerprint`]. A listed record with the same hash has the same fields, so that the diff
+//! would find nothing: such records and their items are left out on both sides, and only counted.
 //!
 //! In doubt a record is decoded. Recognised are only records of items that are neither missing nor
 //! removed, whose row has no other field (rule 4 decides about those), and whose previews cannot
@@ -13,9 +13,9 @@
 use std::{collections::HashMap, sync::Arc};
 
 use super::{
+    fingerprint::{Fingerprint, Parts},
     kind::{ByKind, Kind},
     links::{StoredLinks, is_settled},
-    mark::{Mark, Parts},
     record::{Dialect, Record},
     signed_url,
     value::Object,
@@ -25,14 +25,14 @@ use crate::time::Timestamp;
 /// What is known before an answer is decoded; nothing by default.
 #[derive(Debug, Default)]
 pub struct Recognition {
-    /// Whether records are marked at all: those of a replay and of a dry run are not.
-    pub marks: bool,
-    /// Every item ever seen, by id, with its mark while it is listed.
-    pub items: ByKind<HashMap<String, Option<Mark>>>,
+    /// Whether fingerprints are taken at all: in a replay and in a dry run they are not.
+    pub takes_fingerprints: bool,
+    /// Every item ever seen, by id, with its fingerprint while it is listed.
+    pub items: ByKind<HashMap<String, Option<Fingerprint>>>,
     /// The stored links,
     pub links: StoredLinks,
-    /// and until when the poll has its answer at the latest: a link that expires a day after that can
-    /// be left alone.
+    /// and when the poll has its answer at the latest: a link that expires a day after that is not
+    /// replaced by one that expires less than a day later.
     pub links_until: Option<Timestamp>,
     /// Whether unsigned previews are wanted, too.
     pub unsigned: bool,
@@ -69,13 +69,18 @@ impl Recognised {
 }
 
 impl Recognition {
+    /// The same, by which nothing is recognised.
+    pub fn without_items(&self) -> Self {
+        Self { takes_fingerprints: self.takes_fingerprints, ..Self::default() }
+    }
+
     /// Whether any record may be recognised.
-    pub fn has_marks(&self) -> bool {
+    pub fn has_fingerprints(&self) -> bool {
         self.items.values().flat_map(HashMap::values).any(Option::is_some)
     }
 
-    /// The mark of a record of `kind`, and whether the item `id` is known by it and its previews are
-    /// settled; `parts` is only lent.
+    /// The fingerprint of a record of `kind`, and whether the item `id` has it and the record's
+    /// previews are settled; `parts` is a buffer that is used again.
     pub(super) fn of_record(
         &self,
         id: &str,
@@ -83,13 +88,13 @@ impl Recognition {
         kind: Kind,
         dialect: &Dialect,
         parts: &mut Parts,
-    ) -> (Mark, bool) {
+    ) -> (Fingerprint, bool) {
         let known = self.items.get(&kind).and_then(|items| *items.get(id)?);
         let mut settled = known.is_some();
-        let mark = mark(pairs, kind, dialect, parts, |url, expires_at| {
+        let fingerprint = fingerprint(pairs, kind, dialect, parts, |url, expires_at| {
             settled = settled && self.is_settled(url, expires_at);
         });
-        (mark, settled && known == Some(mark))
+        (fingerprint, settled && known == Some(fingerprint))
     }
 
     fn is_settled(&self, url: &str, expires_at: Option<Option<Timestamp>>) -> bool {
@@ -100,15 +105,14 @@ impl Recognition {
 
 /// Hashes what of a record decides how it is decoded: its keys and values as they stand, signed URLs
 /// without their signatures. Hands each preview URL to `preview`, with its expiry if signed.
-fn mark(
+fn fingerprint(
     pairs: &Object<'_>,
     kind: Kind,
     dialect: &Dialect,
     parts: &mut Parts,
     mut preview: impl FnMut(&str, Option<Option<Timestamp>>),
-) -> Mark {
+) -> Fingerprint {
     parts.clear();
-    parts.add(b'k', kind.as_str());
     parts.add(b'd', dialect.id);
     for (key, raw) in pairs {
         parts.add(b'n', key);
@@ -126,7 +130,7 @@ fn mark(
             }
         }
     }
-    parts.mark()
+    parts.fingerprint()
 }
 
 #[cfg(test)]

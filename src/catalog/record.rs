@@ -5,11 +5,11 @@
 use std::{borrow::Cow, sync::Arc};
 
 use super::{
+    fingerprint::Fingerprint,
     item::{FieldName, Fields, Names},
     json::Raw,
     json_type::JsonType,
     kind::{Kind, Preview},
-    mark::Mark,
     shape::Shape,
     signatures::{Place, Signatures},
     signed_url,
@@ -47,7 +47,7 @@ pub struct Record {
     /// The signed preview URLs.
     pub links: Box<[Link]>,
     /// What it is recognised by when it comes again.
-    pub mark: Option<Mark>,
+    pub fingerprint: Option<Fingerprint>,
 }
 
 /// What the records of a list hold together.
@@ -188,7 +188,7 @@ impl<'a> Builder<'a> {
             nulls: shared.nulls.shared(nulls.iter()),
             numbers_as_text: numbers_as_text.into(),
             links: links.into(),
-            mark: None,
+            fingerprint: None,
         }
     }
 }

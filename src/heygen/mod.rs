@@ -30,16 +30,17 @@ pub use fetched::{Fetched, OnProgress, Progress};
 pub use settings::{PACE, Settings};
 pub use version::ApiVersion;
 
-use self::profile::Asked;
 use std::sync::Arc;
 
+use self::profile::Asked;
 use crate::{
     catalog::{catalogue::Catalogue, recognition::Recognition},
     error::caught,
 };
 
-/// Reads `catalogue` once from `version`, whose records may be recognised, with the client's retries. What goes wrong is in
-/// [`Fetched::answer`], a panic of a library too; `keep` asks for [`Fetched::bodies`].
+/// Reads `catalogue` once from `version`, whose records may be recognised, with the client's retries.
+/// What goes wrong is in [`Fetched::answer`], a panic of a library too; `keep` asks for
+/// [`Fetched::bodies`].
 pub async fn fetch(
     version: ApiVersion,
     catalogue: Catalogue,

@@ -139,7 +139,7 @@ impl<'a> Reading<'a> {
             cursors: HashMap::new(),
             bytes: 0,
             hash: Sha256::new(),
-            bodies: (asked.keep || asked.known.has_marks()).then(Vec::new),
+            bodies: (asked.keep || asked.known.has_fingerprints()).then(Vec::new),
             keep: asked.keep,
             last: None,
             incomplete: None,

@@ -25,8 +25,8 @@ use super::{
 };
 use crate::{
     catalog::{
+        fingerprint::Fingerprint,
         kind::Kind,
-        mark::Mark,
         schema::{Change, SchemaChange, Types},
         seal::{Cells, Line},
     },
@@ -233,7 +233,7 @@ impl Audit<'_> {
                 first_seen_at: row.exact_time(3)?,
                 changed_at: row.exact_time(4)?,
                 removed_at: row.exact_time(5)?,
-                mismarked: mismarked(&row, span.kind)?,
+                wrong_fingerprint: wrong_fingerprint(&row, span.kind)?,
                 own: own(&row, 6, span.kind)?,
             });
             Ok(())
@@ -293,10 +293,10 @@ fn known_text(row: &Row, at: impl At) -> Result<String, Fault> {
 
 /// Whether the fingerprint of a row of `sql::current` is that of other columns. What cannot be read is
 /// found elsewhere.
-fn mismarked(row: &Row, kind: Kind) -> Result<bool, Fault> {
+fn wrong_fingerprint(row: &Row, kind: Kind) -> Result<bool, Fault> {
     let extra = 6 + kind.columns.len();
     let Some(stored) = row.exact_text(extra + 1)? else { return Ok(false) };
-    Ok(fields(row, kind, 6, extra).is_ok_and(|fields| Mark::contradicts(&stored, &fields)))
+    Ok(fields(row, kind, 6, extra).is_ok_and(|fields| Fingerprint::contradicts(&stored, &fields)))
 }
 
 /// The item's own columns and `extra`, from column `first`.

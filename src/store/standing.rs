@@ -19,10 +19,10 @@ use crate::{
         catalogue::Catalogue,
         column::{Column, Holds},
         diff::{GoodPoll, Standing, StandingItem, StandingList},
+        fingerprint::Fingerprint,
         item::{FieldName, Fields, Names},
         kind::{ByKind, Kind},
         links::{StoredLink, StoredLinks},
-        mark::Mark,
         recognition::{LeftOut, Recognised, Recognition},
         record::SignedUrl,
         schema::{self, Change, Schema, SchemaChange, Types},
@@ -79,13 +79,17 @@ async fn recognition(
     until: Timestamp,
     unsigned: bool,
 ) -> Result<Recognition, Fault> {
-    let mut known =
-        Recognition { marks: true, unsigned, links_until: Some(until), ..Recognition::default() };
+    let mut known = Recognition {
+        takes_fingerprints: true,
+        unsigned,
+        links_until: Some(until),
+        ..Recognition::default()
+    };
     for kind in Kind::ALL.into_iter().filter(|kind| catalogue.is_none_or(|of| kind.catalogue == of))
     {
         let mut items = HashMap::new();
         conn.each(statements::fingerprints(kind), &[account.into()], |row| {
-            items.insert(row.some_text(0)?, row.str(1)?.and_then(Mark::parse));
+            items.insert(row.some_text(0)?, row.str(1)?.and_then(Fingerprint::parse));
             Ok(())
         })
         .await?;
@@ -159,7 +163,7 @@ async fn items(
             version: row.some_int(1)?,
             missing_since: row.time(2)?,
             removed: row.bool(3)?.unwrap_or(false),
-            marked: row.str(4)?.and_then(Mark::parse).is_some(),
+            has_fingerprint: row.str(4)?.and_then(Fingerprint::parse).is_some(),
             fields: read_fields(&row, kind, &columns, (6, 5), Some(&mut names))?,
         });
         Ok(())

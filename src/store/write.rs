@@ -159,7 +159,7 @@ impl<'a> Writer<'a> {
     async fn list(&self, conn: &mut Conn, list: &'a ListDiff) -> Result<(), Fault> {
         self.add_items(conn, list).await?;
         self.update_items(conn, list).await?;
-        self.mark_items(conn, list).await?;
+        self.put_fingerprints(conn, list).await?;
         self.note_missing(conn, list).await?;
         self.close_versions(conn, list).await?;
         self.open_versions(conn, list).await?;
@@ -218,11 +218,11 @@ impl<'a> Writer<'a> {
             .all("valid_from", self.observed_at)
     }
 
-    /// No version opens: what the items are recognised by was not known.
-    async fn mark_items(&self, conn: &mut Conn, list: &'a ListDiff) -> Result<(), Fault> {
-        for some in list.marked.chunks(AT_ONCE) {
+    /// No version opens: only what the items are recognised by is new.
+    async fn put_fingerprints(&self, conn: &mut Conn, list: &'a ListDiff) -> Result<(), Fault> {
+        for some in list.fingerprints.chunks(AT_ONCE) {
             self.ids(list.kind, some.iter().map(|(id, _)| id.as_str()))
-                .texts("fingerprint", some.iter().map(|(_, mark)| mark.as_str()))
+                .texts("fingerprint", some.iter().map(|(_, fingerprint)| fingerprint.as_str()))
                 .update(conn, list.kind.table, "fingerprint = d.fingerprint", &on(list.kind.id))
                 .await?;
         }
@@ -399,8 +399,8 @@ fn opened(list: &ListDiff, wanted: impl Fn(OpenedBy) -> bool) -> Vec<&Opened> {
 
 /// What the items are recognised by.
 fn fingerprints<'a>(all: &[&'a Opened]) -> Column<'a> {
-    let mark = |new: &&Opened| Some(Cow::Owned(new.mark?.to_column(&new.fields)));
-    Column::Text(all.iter().map(mark).collect())
+    let fingerprint = |new: &&Opened| Some(Cow::Owned(new.fingerprint?.to_column(&new.fields)));
+    Column::Text(all.iter().map(fingerprint).collect())
 }
 
 /// The item's own columns and `extra`, as the fields fit them.

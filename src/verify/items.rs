@@ -309,7 +309,7 @@ impl Judge<'_> {
         let own = current.own.iter().zip(&last.own);
         wrong.extend(own.map(|(now, then)| (now.0, now != then)));
         wrong.retain(|(_, wrong)| *wrong);
-        if wrong.is_empty() && current.mismarked {
+        if wrong.is_empty() && current.wrong_fingerprint {
             wrong.push(("fingerprint", true));
         }
         for (column, _) in wrong {

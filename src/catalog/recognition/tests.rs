@@ -98,17 +98,18 @@ fn answers() -> impl Strategy<Value = Vec<Vec<String>>> {
 #[derive(Default)]
 struct Tables {
     standing: Standing,
-    marks: HashMap<String, Option<Mark>>,
+    fingerprints: HashMap<String, Option<Fingerprint>>,
 }
 
 impl Tables {
     fn known(&self, until: Timestamp, unsigned: bool) -> Arc<Recognition> {
         let items = self.standing.lists.get(&Kind::AVATAR).into_iter().flat_map(|list| &list.items);
-        let mark =
-            |item: &StandingItem| self.marks[&item.id].filter(|_| item.missing_since.is_none());
-        let items = items.map(|item| (item.id.clone(), mark(item))).collect();
+        let fingerprint = |item: &StandingItem| {
+            self.fingerprints[&item.id].filter(|_| item.missing_since.is_none())
+        };
+        let items = items.map(|item| (item.id.clone(), fingerprint(item))).collect();
         Arc::new(Recognition {
-            marks: true,
+            takes_fingerprints: true,
             items: ByKind::from([(Kind::AVATAR, items)]),
             links: self.standing.links.clone(),
             links_until: Some(until),
@@ -143,10 +144,10 @@ impl Tables {
             for change in &list.schema {
                 fold(&mut known.schema, change, now);
             }
-            for Opened { id, version, fields, mark, .. } in list.opened {
+            for Opened { id, version, fields, fingerprint, .. } in list.opened {
                 known.items.retain(|item| item.id != id);
-                self.marks.insert(id.clone(), mark);
-                let marked = mark.is_some();
+                self.fingerprints.insert(id.clone(), fingerprint);
+                let has_fingerprint = fingerprint.is_some();
                 let (missing_since, removed) = (None, false);
                 known.items.push(StandingItem {
                     id,
@@ -154,7 +155,7 @@ impl Tables {
                     version,
                     missing_since,
                     removed,
-                    marked,
+                    has_fingerprint,
                 });
             }
             for item in &mut known.items {
@@ -165,9 +166,11 @@ impl Tables {
                     item.missing_since = None;
                 }
                 item.removed |= list.removed.iter().any(|gone| gone.id == item.id);
-                if let Some((_, mark)) = list.marked.iter().find(|(id, _)| *id == item.id) {
-                    item.marked = true;
-                    self.marks.insert(item.id.clone(), Mark::parse(mark));
+                if let Some((_, fingerprint)) =
+                    list.fingerprints.iter().find(|(id, _)| *id == item.id)
+                {
+                    item.has_fingerprint = true;
+                    self.fingerprints.insert(item.id.clone(), Fingerprint::parse(fingerprint));
                 }
             }
             known.items.sort_by(|a, b| a.id.cmp(&b.id));
@@ -193,8 +196,8 @@ impl Tables {
 /// All that a diff does, without what is kept to recognise records by.
 fn told(mut diff: Diff) -> String {
     for list in &mut diff.lists {
-        list.marked.clear();
-        list.opened.iter_mut().for_each(|new| new.mark = None);
+        list.fingerprints.clear();
+        list.opened.iter_mut().for_each(|new| new.fingerprint = None);
     }
     let links: Vec<_> = diff.links.iter().map(|link| link.signed_url()).collect();
     let links: Vec<_> = links.iter().flatten().map(|url| url.expose()).collect();
@@ -209,7 +212,7 @@ proptest! {
         answers in answers(),
         mirror: bool,
         after_polls in 1..3_u32,
-        mut unmark: bool,
+        mut forget: bool,
     ) {
         let policy = Policy { after_polls, min_count: 1, max_share: 0.5, accepted: Accepted::None };
         let (mut tables, mut now) = (Tables::default(), Timestamp::from_millis(START));
@@ -217,7 +220,7 @@ proptest! {
             let records = records.join(",");
             let body = format!(r#"{{"data":{{"avatars":[{records}],"talking_photos":[]}}}}"#);
             let poll = Poll { observed_at: now, api_version: "v2", policy: &policy, mirror };
-            let plain = Arc::new(Recognition { marks: true, ..Recognition::default() });
+            let plain = Arc::new(Recognition { takes_fingerprints: true, ..Recognition::default() });
             let plain = decode_known(body.as_bytes(), &plain).unwrap();
             let answer = decode_known(body.as_bytes(), &tables.known(now.plus(HOUR), mirror)).unwrap();
             prop_assert_eq!(plain.ids(), answer.ids());
@@ -225,14 +228,14 @@ proptest! {
             let with = diff(&standing, answer, &poll);
             let without = diff(&tables.standing, plain, &poll);
             prop_assert_eq!(told(with), told(without), "{}", body);
-            // What is judged without recognition knows every mark.
-            let plain = Arc::new(Recognition { marks: true, ..Recognition::default() });
+            // What is judged without recognition knows every fingerprint.
+            let plain = Arc::new(Recognition { takes_fingerprints: true, ..Recognition::default() });
             let plain = decode_known(body.as_bytes(), &plain).unwrap();
             tables.add(diff(&tables.standing, plain, &poll), now);
-            if std::mem::take(&mut unmark) {
-                tables.marks.values_mut().for_each(|mark| *mark = None);
+            if std::mem::take(&mut forget) {
+                tables.fingerprints.values_mut().for_each(|fingerprint| *fingerprint = None);
                 let items = tables.standing.lists.values_mut().flat_map(|list| &mut list.items);
-                items.for_each(|item| item.marked = false);
+                items.for_each(|item| item.has_fingerprint = false);
             }
             now = now.plus(HOUR * 7);
         }

@@ -20,7 +20,7 @@ fn diff() -> Diff {
         closes: version > 1,
         fields: Fields::from_row(Kind::AVATAR, vec![], Some(json), None),
         changes,
-        mark: None,
+        fingerprint: None,
     };
     let change = FieldChange { field: "gender".into(), old: Some(Value::text("x")), new: None };
     let list = |kind| ListDiff {
@@ -36,7 +36,7 @@ fn diff() -> Diff {
         schema: vec![],
         held: None,
         held_back: vec![],
-        marked: vec![],
+        fingerprints: vec![],
     };
     let gone = Removed { id: "p".into(), version: 3, name: None, after: None };
     Diff {

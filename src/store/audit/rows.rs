@@ -88,7 +88,7 @@ pub struct Current {
     /// When it was removed.
     pub removed_at: Option<String>,
     /// Whether its fingerprint is that of another state.
-    pub mismarked: bool,
+    pub wrong_fingerprint: bool,
     /// The item's own columns and `extra`.
     pub own: Cells<'static>,
 }

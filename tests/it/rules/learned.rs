@@ -161,7 +161,7 @@ fn after_another_version(missing_since: Option<u64>, versions: [&str; 2]) -> Dif
         version: 1,
         missing_since: missing_since.map(hour),
         removed: false,
-        marked: false,
+        has_fingerprint: false,
     };
     let types = Types::default().with(JsonType::String);
     let known =

@@ -130,8 +130,8 @@ on_all! {
         let mut wet = world.poll_file(next).await;
         // What records will be recognised by is noted by a real poll only.
         for list in wet.diff.iter_mut().flat_map(|diff| &mut diff.lists) {
-            list.marked.clear();
-            list.opened.iter_mut().for_each(|new| new.mark = None);
+            list.fingerprints.clear();
+            list.opened.iter_mut().for_each(|new| new.fingerprint = None);
         }
         assert_eq!((dry.row.counts, dry.diff), (wet.row.counts, wet.diff));
         assert_eq!((dry.row.poll_id, wet.row.poll_id), (0, 2));

@@ -6,36 +6,32 @@ use super::item::Fields;
 
 /// Equal for records that decode to the same fields, JSON types and URLs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Mark(u128);
+pub struct Fingerprint(u128);
 
 /// What is hashed together; its length before each part keeps the parts apart.
 #[derive(Debug, Default)]
 pub struct Parts(Vec<u8>);
 
 impl Parts {
-    /// Begins anew.
+    /// Removes all parts.
     pub fn clear(&mut self) {
         self.0.clear();
     }
 
-    /// Adds a part; `what` tells sorts of parts from each other.
+    /// Adds a part; `what` keeps parts of different sorts apart.
     pub fn add(&mut self, what: u8, part: &str) {
         self.0.push(what);
         self.0.extend_from_slice(&(part.len() as u64).to_le_bytes());
         self.0.extend_from_slice(part.as_bytes());
     }
 
-    /// The mark of a record that these are the parts of.
-    pub fn mark(&self) -> Mark {
-        Mark(self.hash())
-    }
-
-    fn hash(&self) -> u128 {
-        hash(&self.0)
+    /// The fingerprint of a record that these are the parts of.
+    pub fn fingerprint(&self) -> Fingerprint {
+        Fingerprint(hash(&self.0))
     }
 }
 
-impl Mark {
+impl Fingerprint {
     /// As it is stored beside an item that has these fields.
     pub fn to_column(self, fields: &Fields) -> String {
         format!("{:08x}{:032x}{:016x}", generation(), self.0, state(fields))
@@ -46,11 +42,11 @@ impl Mark {
     pub fn parse(stored: &str) -> Option<Self> {
         let number = |from: usize| u64::from_str_radix(stored.get(from..from + 16)?, 16).ok();
         let own = u32::from_str_radix(stored.get(..8)?, 16).ok()?;
-        let mark = u128::from(number(8)?) << 64 | u128::from(number(24)?);
-        (own == generation()).then_some(Self(mark))
+        let fingerprint = u128::from(number(8)?) << 64 | u128::from(number(24)?);
+        (own == generation()).then_some(Self(fingerprint))
     }
 
-    /// Whether a stored mark is not that of an item with these fields.
+    /// Whether a stored fingerprint is not that of an item with these fields.
     pub fn contradicts(stored: &str, fields: &Fields) -> bool {
         let of_state = stored.get(40..).and_then(|state| u64::from_str_radix(state, 16).ok());
         Self::parse(stored).is_some() && of_state != Some(state(fields))
@@ -61,17 +57,17 @@ fn hash(bytes: &[u8]) -> u128 {
     SipHasher13::new().hash(bytes).into()
 }
 
-/// What this version of the program writes marks with.
+/// What this version of the program writes fingerprints with.
 fn generation() -> u32 {
     hash(env!("CARGO_PKG_VERSION").as_bytes()) as u32
 }
 
-/// A hash of an item's fields, by which a mark can be held against the row that it belongs to.
+/// A hash of an item's fields, by which a fingerprint is compared with the row that it belongs to.
 fn state(fields: &Fields) -> u64 {
     let mut parts = Parts::default();
     for (name, value) in fields.iter() {
         parts.add(b'n', name);
         parts.add(value.sort() as u8, value.as_cell());
     }
-    parts.hash() as u64
+    hash(&parts.0) as u64
 }
