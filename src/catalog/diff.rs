@@ -469,7 +469,9 @@ impl<'a> Comparison<'a> {
             self.note_found(item);
         }
         if !item.removed && item.fields == record.fields {
-            if let Some(fingerprint) = record.fingerprint.filter(|_| !item.has_fingerprint) {
+            // A list that gains a field with only nulls changes every record and no item.
+            let is_wanted = !item.has_fingerprint || !self.schema_changes.is_empty();
+            if let Some(fingerprint) = record.fingerprint.filter(|_| is_wanted) {
                 self.fingerprints.push((record.id, fingerprint.to_column(&record.fields)));
             }
             return;

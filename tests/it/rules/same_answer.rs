@@ -20,6 +20,23 @@ on_all! {
         assert_eq!(report.row.counts.unwrap().listed(heygen_sync::catalog::kind::Kind::AVATAR), 1);
     }
 
+    async fn a_record_with_a_known_fingerprint_is_not_compared_again(world: World) {
+        let records = [
+            r#"{"avatar_id":"a","gender":"x"}"#,
+            // Another record of the same item: the poll that reads it stores its fingerprint.
+            r#"{"avatar_id":"a","gender":"x","new":null}"#,
+        ];
+        for record in records {
+            world.avatars(record).await;
+            world.meddle("UPDATE avatars SET gender = 'y'").await;
+            let again = world.avatars(record).await;
+            assert_eq!(again.row.counts.unwrap().changed, 0, "{record}");
+            world.meddle("UPDATE avatars SET fingerprint = NULL").await;
+            let compared = world.avatars(record).await;
+            assert_eq!(compared.row.counts.unwrap().changed, 1, "{record}");
+        }
+    }
+
     async fn order_copies_and_signatures_say_nothing_new(world: World) {
         for id in ["a", "b", "c", "d"] {
             world.heygen.add_avatar(id, |_| ());
