@@ -43,6 +43,20 @@ async fn histories_made_by_polls_verify() {
 }
 
 #[tokio::test]
+async fn a_fingerprint_of_another_state_is_found() {
+    for home in Home::both().await {
+        history(&home, 1, 20).await;
+        // The last 16 digits are of the columns beside it.
+        let spoil =
+            "UPDATE avatars SET fingerprint = substr(fingerprint, 1, 40) || 'ffffffffffffffff'";
+        crate::dump::run(&home.url(), spoil).await;
+        let found = told(&verified(&home).await);
+        let is_right = |one: &String| one.contains("fingerprint is not that of version");
+        assert!(!found.is_empty() && found.iter().all(is_right), "{found:?}");
+    }
+}
+
+#[tokio::test]
 async fn both_databases_have_the_same_digests() {
     let [sqlite, postgres] = Home::both().await;
     let mut heads = vec![];

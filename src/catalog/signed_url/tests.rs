@@ -413,16 +413,16 @@ proptest! {
     #[test]
     fn the_usual_form_is_read_as_any_other(
         parts in prop::sample::subsequence(
-            vec!["https://", "h", "/a", "&", "?", "Expires=", "17", "95392000", "&", "Signature=",
-                 "s~-_", "&amp;", "&", "Key-Pair-Id=", "K", "#", " ", "&x=1", "é"], 8..=19),
-        swapped in any::<prop::sample::Index>(),
+            vec!["https://", "h", "/a", "&b", "?", "Expires=", "17", "95392000", "&", "Signature=",
+                 "s~-_", "&amp;", "&", "Key-Pair-Id=", "K", "#", " ", "&x=1", "é"], 14..=19),
+        kept in 0..8_usize,
     ) {
-        let mut parts = parts;
-        for rare in ["#", " ", "é", "&amp;", "&x=1"] {
-            if swapped.index(3) > 0 {
-                parts.retain(|part| *part != rare);
-            }
-        }
+        // At most one part that the usual form does not have.
+        let rare = ["&b", "&amp;", "#", " ", "&x=1", "é"];
+        let is_kept = |part: &&str| {
+            rare.iter().position(|rare| rare == part).is_none_or(|at| at == kept)
+        };
+        let parts: Vec<_> = parts.into_iter().filter(is_kept).collect();
         let text = parts.concat();
         prop_assert_eq!(parse(&text), any_form(&text), "{}", text);
     }
