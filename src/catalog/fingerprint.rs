@@ -1,5 +1,7 @@
 //! The hash of a record that is kept beside its item; see [`super::recognition`].
 
+use std::sync::LazyLock;
+
 use siphasher::sip128::SipHasher13;
 
 use super::item::Fields;
@@ -34,7 +36,7 @@ impl Parts {
 impl Fingerprint {
     /// As it is stored beside an item that has these fields.
     pub fn to_column(self, fields: &Fields) -> String {
-        format!("{:08x}{:032x}{:016x}", generation(), self.0, state(fields))
+        format!("{:08x}{:032x}{:016x}", *GENERATION, self.0, state(fields))
     }
 
     /// Reads [`Self::to_column`] back; `None` for what another version of this program wrote, which
@@ -43,7 +45,7 @@ impl Fingerprint {
         let number = |from: usize| u64::from_str_radix(stored.get(from..from + 16)?, 16).ok();
         let own = u32::from_str_radix(stored.get(..8)?, 16).ok()?;
         let fingerprint = u128::from(number(8)?) << 64 | u128::from(number(24)?);
-        (own == generation()).then_some(Self(fingerprint))
+        (own == *GENERATION).then_some(Self(fingerprint))
     }
 
     /// Whether a stored fingerprint is not that of an item with these fields.
@@ -58,9 +60,8 @@ fn hash(bytes: &[u8]) -> u128 {
 }
 
 /// What this version of the program writes fingerprints with.
-fn generation() -> u32 {
-    hash(env!("CARGO_PKG_VERSION").as_bytes()) as u32
-}
+static GENERATION: LazyLock<u32> =
+    LazyLock::new(|| hash(env!("CARGO_PKG_VERSION").as_bytes()) as u32);
 
 /// A hash of an item's fields, by which a fingerprint is compared with the row that it belongs to.
 fn state(fields: &Fields) -> u64 {
