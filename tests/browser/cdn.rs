@@ -31,7 +31,7 @@ async fn answer(State(mut late): State<watch::Receiver<bool>>, uri: Uri) -> Resp
     let path = uri.path().trim_start_matches('/');
     let (what, seed) = path.split_once('/').unwrap_or((path, "0"));
     let seed = seed.trim_end_matches(".png").parse().unwrap_or(0);
-    let picture = || paint::portrait(seed, seed % 2 == 0, seed * 3 + 1);
+    let picture = || paint::portrait(seed, seed % 2 == 0, seed * 3 + 1).to_vec();
     let (status, body) = match what {
         "slow" => pending().await,
         "late" => {

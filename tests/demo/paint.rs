@@ -1,6 +1,10 @@
 //! Portraits of people who do not exist: a few shapes on a background, as PNG.
 
-use std::io::Write;
+use std::{
+    collections::HashMap,
+    io::Write,
+    sync::{Arc, LazyLock, Mutex, PoisonError},
+};
 
 const WIDTH: usize = 240;
 const HEIGHT: usize = 300;
@@ -61,8 +65,16 @@ const WALL: [(u32, u32); 8] = [
     (0x8d6f92, 0x6f5577),
 ];
 
-/// A portrait that depends on its arguments only: a person, before a wall.
-pub fn portrait(person: u64, long: bool, place: u64) -> Vec<u8> {
+/// A portrait that depends on its arguments only: a person, before a wall. It is painted once in a
+/// process: painting takes most of the time that a demo takes.
+pub fn portrait(person: u64, long: bool, place: u64) -> Arc<[u8]> {
+    type Painted = HashMap<(u64, bool, u64), Arc<[u8]>>;
+    static PAINTED: LazyLock<Mutex<Painted>> = LazyLock::new(Mutex::default);
+    let mut painted = PAINTED.lock().unwrap_or_else(PoisonError::into_inner);
+    painted.entry((person, long, place)).or_insert_with(|| paint(person, long, place).into()).clone()
+}
+
+fn paint(person: u64, long: bool, place: u64) -> Vec<u8> {
     let mut dice = fastrand::Rng::with_seed(place.wrapping_mul(6151).wrapping_add(5));
     let (top, bottom) = WALL[dice.usize(0..WALL.len())];
     let mut canvas = wall(rgb(top), rgb(bottom));
