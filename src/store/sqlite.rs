@@ -16,8 +16,8 @@ use sqlx::{
     error::{DatabaseError, ErrorKind},
     migrate::{MigrateError, Migrator},
     sqlite::{
-        SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteJournalMode,
-        SqliteSynchronous,
+        LockedSqliteHandle, SqliteArguments, SqliteConnectOptions, SqliteConnection,
+        SqliteJournalMode, SqliteSynchronous,
     },
 };
 
@@ -36,7 +36,16 @@ use crate::{
 
 /// An open database.
 #[derive(Debug)]
-pub struct Client(SqliteConnection);
+pub struct Client {
+    conn: SqliteConnection,
+    /// How often its handle was locked.
+    locked: u64,
+}
+
+/// Each lock of the handle is a command to sqlx's worker, which reads it when it has time. Once 50 are
+/// unread, sqlx waits for the worker with the handle locked, and the worker waits for the handle. So
+/// the worker is waited for after fewer.
+const UNREAD: u64 = 32;
 
 /// The SQL that only SQLite knows.
 #[derive(Debug)]
@@ -64,7 +73,7 @@ enum Value {
 impl Client {
     /// Opens a file for writing.
     pub async fn open(path: &Path) -> Result<Self, Fault> {
-        Ok(Self(options(path, true).connect().await?))
+        Ok(Self::of(options(path, true).connect().await?))
     }
 
     /// Opens a file for reading: a copy of it in memory where SQLite could not read the file itself.
@@ -72,19 +81,32 @@ impl Client {
         if let Some((image, stamp)) = snapshot::take(path).await.map_err(Fault::Io)? {
             let mut conn = options(Path::new(":memory:"), false).connect().await?;
             conn.deserialize(None, image, true).await?;
-            return Ok((Self(conn), Some(stamp)));
+            return Ok((Self::of(conn), Some(stamp)));
         }
-        Ok((Self(options(path, false).connect().await?), None))
+        Ok((Self::of(options(path, false).connect().await?), None))
+    }
+
+    fn of(conn: SqliteConnection) -> Self {
+        Self { conn, locked: 0 }
+    }
+
+    /// The handle, which sqlx's worker does not touch as long as the guard lives.
+    async fn locked(&mut self) -> Result<LockedSqliteHandle<'_>, Fault> {
+        self.locked += 1;
+        if self.locked.is_multiple_of(UNREAD) {
+            self.conn.ping().await?;
+        }
+        self.conn.lock_handle().await
     }
 
     /// Ends the connection in good order; the write-ahead log is then folded into the file.
     pub async fn close(self) -> Result<(), Fault> {
-        self.0.close().await
+        self.conn.close().await
     }
 
     /// Runs all migrations. The opening lock keeps other processes out; each step is a transaction.
     pub async fn migrate(&mut self, migrator: &Migrator) -> Result<(), MigrateError> {
-        migrator.run_direct(None, &mut self.0, false).await
+        migrator.run_direct(None, &mut self.conn, false).await
     }
 
     /// Makes the connection read-only and aborts a query once `in_time` returns false: it would
@@ -93,7 +115,7 @@ impl Client {
         &mut self,
         in_time: impl FnMut() -> bool + Send + 'static,
     ) -> Result<(), Fault> {
-        let mut handle = self.0.lock_handle().await?;
+        let mut handle = self.locked().await?;
         handle.set_progress_handler(20_000, in_time);
         drop(handle);
         // Memory-mapped reads avoid a copy of each page.
@@ -108,7 +130,7 @@ impl Client {
         &mut self,
         run: impl FnOnce(&Connection) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        let mut handle = self.0.lock_handle().await?;
+        let mut handle = self.locked().await?;
         // SAFETY: the guard keeps sqlx's worker off the handle until `run` has ended, the borrowed
         // connection does not outlive it and does not close it (`from_handle`), and both crates are
         // built on the same libsqlite3-sys.
@@ -178,7 +200,7 @@ impl Client {
             };
             added.map_err(Fault::Encode)?;
         }
-        let rows = sqlx::query_with(sql, bound).fetch(&mut self.0);
+        let rows = sqlx::query_with(sql, bound).fetch(&mut self.conn);
         Ok(rows.map(|row| row.and_then(|row| Row::of_sqlx(&row))).boxed())
     }
 
@@ -574,5 +596,19 @@ impl Dialect for Sqlite {
 
     fn has_key(&self, json: &str, name: &str) -> String {
         format!("coalesce(json_type({json}, '$.\"{name}\"') IS NOT NULL, FALSE)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn many_statements_in_a_row_do_not_wait_for_each_other() {
+        let conn = options(Path::new(":memory:"), false).connect().await.unwrap();
+        let mut client = Client::of(conn);
+        for _ in 0..100_000 {
+            client.lend(|_| Ok(())).await.unwrap();
+        }
     }
 }
