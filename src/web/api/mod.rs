@@ -17,7 +17,9 @@ use axum::{
     Router,
     body::Body,
     http::{HeaderValue, Response, StatusCode, header, request::Parts},
+    response::IntoResponse,
 };
+use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::{
     OpenApi,
     openapi::{
@@ -36,8 +38,8 @@ use crate::store::browse::Stamp;
     info(
         title = "heygen-sync",
         description = "The local copy, with history, of the avatars, talking photos, avatar groups and \
-                       voices that HeyGen offers to an account. Read-only. Every answer has an \
-                       ETag, which If-None-Match takes."
+                       voices that HeyGen offers to an account. Read-only. Every answer with \
+                       status 200 has an ETag, which If-None-Match takes."
     ),
     components(schemas(problem::Problem))
 )]
@@ -64,9 +66,14 @@ fn described() -> (Router<Arc<App>>, utoipa::openapi::OpenApi) {
     OpenApiRouter::with_openapi(base).nest("/api/v1", api).split_for_parts()
 }
 
-/// The routes.
+/// The routes. A panic in one of them is told as all failures are.
 pub fn router() -> Router<Arc<App>> {
-    described().0
+    let broken = |_| {
+        let detail =
+            "this cannot be answered because of an error in heygen-sync; its log says more";
+        problem::Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail).into_response()
+    };
+    described().0.layer(CatchPanicLayer::custom(broken))
 }
 
 /// The OpenAPI document.
