@@ -421,7 +421,8 @@ CREATE TABLE notices (
 ) STRICT;
 
 CREATE TABLE search_names (
-    -- Internal, made from the histories: what the search finds each version of an item by.
+    -- Internal, made from the histories: what the search finds a version by whose name or id is not
+    -- ASCII.
     -- name of the API key's view of the catalogue
     account TEXT NOT NULL REFERENCES accounts (account) ON UPDATE CASCADE ON DELETE CASCADE,
     kind TEXT NOT NULL, -- kind of the item

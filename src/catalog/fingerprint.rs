@@ -14,6 +14,9 @@ pub struct Fingerprint(u128);
 #[derive(Debug, Default)]
 pub struct Parts(Vec<u8>);
 
+/// Room for the parts of most records.
+const ROOM: usize = 1_024;
+
 impl Parts {
     /// Removes all parts.
     pub fn clear(&mut self) {
@@ -42,17 +45,24 @@ impl Fingerprint {
     /// Reads [`Self::to_column`] back; `None` for what another version of this program wrote, which
     /// may decode otherwise.
     pub fn parse(stored: &str) -> Option<Self> {
-        let number = |from: usize| u64::from_str_radix(stored.get(from..from + 16)?, 16).ok();
-        let own = u32::from_str_radix(stored.get(..8)?, 16).ok()?;
-        let fingerprint = u128::from(number(8)?) << 64 | u128::from(number(24)?);
-        (own == *GENERATION).then_some(Self(fingerprint))
+        let own = hexadecimal(stored.get(..8)?);
+        let (high, low) = (hexadecimal(stored.get(8..24)?), hexadecimal(stored.get(24..40)?));
+        let fingerprint = u128::from(high) << 64 | u128::from(low);
+        (own == u64::from(*GENERATION)).then_some(Self(fingerprint))
     }
 
     /// Whether a stored fingerprint is not that of an item with these fields.
     pub fn contradicts(stored: &str, fields: &Fields) -> bool {
-        let of_state = stored.get(40..).and_then(|state| u64::from_str_radix(state, 16).ok());
+        let of_state = stored.get(40..).map(hexadecimal);
         Self::parse(stored).is_some() && of_state != Some(state(fields))
     }
+}
+
+/// The number that hexadecimal digits write; any number for other text. `from_str_radix`, which says that
+/// it is other text, takes four times as long.
+fn hexadecimal(digits: &str) -> u64 {
+    let digit = |byte: u8| u64::from(byte & 15) + 9 * u64::from(byte >> 6);
+    digits.bytes().fold(0, |number, byte| number << 4 | digit(byte))
 }
 
 fn hash(bytes: &[u8]) -> u128 {
@@ -65,7 +75,7 @@ static GENERATION: LazyLock<u32> =
 
 /// A hash of an item's fields, by which a fingerprint is compared with the row that it belongs to.
 fn state(fields: &Fields) -> u64 {
-    let mut parts = Parts::default();
+    let mut parts = Parts(Vec::with_capacity(ROOM));
     for (name, value) in fields.iter() {
         parts.add(b'n', name);
         parts.add(value.sort() as u8, value.as_cell());

@@ -7,6 +7,8 @@ use std::{
     time::Duration,
 };
 
+use foldhash::fast::RandomState;
+
 use super::{
     kind::{Kind, Role},
     record::{Record, SignedUrl},
@@ -31,7 +33,7 @@ pub struct StoredLink {
 }
 
 /// The links before the poll, by canonical URL.
-pub type StoredLinks = HashMap<String, StoredLink>;
+pub type StoredLinks = HashMap<String, StoredLink, RandomState>;
 
 /// A link to write to `assets`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,10 +62,10 @@ impl LinkWrite {
 pub struct Listed<'a> {
     stored: &'a StoredLinks,
     /// The signed URLs of copies that are not kept: what they sign, a kept record may list unsigned.
-    of_copies: HashSet<&'a str>,
+    of_copies: HashSet<&'a str, RandomState>,
     /// Whether those that never were signed are wanted too.
     unsigned: bool,
-    best: HashMap<&'a str, Best>,
+    best: HashMap<&'a str, Best, RandomState>,
 }
 
 #[derive(Debug)]
@@ -82,7 +84,7 @@ impl<'a> Listed<'a> {
     ) -> Self {
         let of_copies =
             dropped.flat_map(|copy| copy.links.iter().filter_map(|link| copy.canonical(link)));
-        Self { stored, of_copies: of_copies.collect(), unsigned, best: HashMap::new() }
+        Self { stored, of_copies: of_copies.collect(), unsigned, best: HashMap::default() }
     }
 
     /// Adds the previews of a record that is kept, of a list with these signatures.

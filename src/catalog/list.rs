@@ -40,8 +40,9 @@ impl Answer {
     /// What it leaves to be read of the tables.
     pub fn left_out(&self) -> LeftOut {
         let lists = self.lists.iter().map(|list| (list.kind, list.recognised.clone()));
-        let is_all = self.lists.iter().all(|list| list.records.is_empty());
-        LeftOut { lists: lists.collect(), is_all }
+        let is_recognised = self.lists.iter().any(|list| !list.recognised.ids.is_empty());
+        let urls = is_recognised.then(|| self.lists.iter().flat_map(List::previews).collect());
+        LeftOut { lists: lists.collect(), urls }
     }
 
     /// Every listed id, with its kind.
@@ -51,6 +52,15 @@ impl Answer {
 }
 
 impl List {
+    /// The canonical URLs of the previews of its records.
+    fn previews(&self) -> impl Iterator<Item = String> {
+        let of = |record: &Record| {
+            let urls = self.kind.previews.iter().filter_map(|one| record.fields.text(one.field));
+            urls.map(str::to_owned).collect::<Vec<_>>()
+        };
+        self.records.iter().flat_map(of)
+    }
+
     /// Every listed id, repeats included.
     pub fn ids(&self) -> impl Iterator<Item = &str> {
         let decoded = self.records.iter().map(|record| record.id.as_str());

@@ -10,7 +10,12 @@
 //! types the first by id is decoded, too: it is what they add to the list's schema. Where copies of
 //! an id are not all recognised, the whole answer is decoded anew, without recognition.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use foldhash::fast::RandomState;
 
 use super::{
     fingerprint::{Fingerprint, Parts},
@@ -22,13 +27,16 @@ use super::{
 };
 use crate::time::Timestamp;
 
+/// Items ever seen, by id, with their fingerprints while they are listed.
+pub type KnownItems = HashMap<String, Option<Fingerprint>, RandomState>;
+
 /// What is known before an answer is decoded; nothing by default.
 #[derive(Debug, Default)]
 pub struct Recognition {
     /// Whether fingerprints are taken at all: in a replay and in a dry run they are not.
     pub takes_fingerprints: bool,
-    /// Every item ever seen, by id, with its fingerprint while it is listed.
-    pub items: ByKind<HashMap<String, Option<Fingerprint>>>,
+    /// Every item ever seen.
+    pub items: ByKind<KnownItems>,
     /// The stored links,
     pub links: StoredLinks,
     /// and when the poll has its answer at the latest: a link that expires a day after that is not
@@ -54,17 +62,18 @@ pub struct Recognised {
 pub struct LeftOut {
     /// The recognised records of each list.
     pub lists: ByKind<Recognised>,
-    /// Whether there is no other record, so that no link can change.
-    pub is_all: bool,
+    /// The previews of the other records, where a record is recognised: no other link can change.
+    pub urls: Option<Vec<String>>,
 }
 
 impl Recognised {
     /// The ids of the items of a kind that are known and not recognised.
     pub fn others(&self, kind: Kind) -> Vec<&str> {
         let known = self.known.items.get(&kind);
-        let known = known.filter(|known| known.len() > self.ids.len());
-        let known = known.into_iter().flat_map(HashMap::keys);
-        known.filter(|id| self.ids.binary_search(id).is_err()).map(String::as_str).collect()
+        let Some(known) = known.filter(|known| known.len() > self.ids.len()) else { return vec![] };
+        let ids = self.ids.iter().map(String::as_str);
+        let recognised: HashSet<&str, RandomState> = ids.collect();
+        known.keys().map(String::as_str).filter(|id| !recognised.contains(id)).collect()
     }
 }
 

@@ -78,8 +78,10 @@ impl<'a> Line<'a> {
             if index > 0 {
                 out.push(b',');
             }
-            write_string(name, out);
-            out.push(b':');
+            // The name of a column needs no escapes.
+            out.push(b'"');
+            out.extend(name.as_bytes());
+            out.extend(b"\":");
             write_cell(cell, out);
         }
         out.extend(b"}\n");
@@ -127,12 +129,13 @@ pub fn diff_lines(
     mut each: impl FnMut(Line<'_>),
 ) {
     let lists = &diff.lists;
+    let observed_at = observed_at.to_string();
     for list in lists {
-        list.opened.iter().for_each(|new| each(opened(list.kind, poll_id, observed_at, new)));
+        list.opened.iter().for_each(|new| each(opened(list.kind, poll_id, &observed_at, new)));
     }
     for list in lists {
         for gone in list.closed() {
-            each(closed(list.kind, poll_id, observed_at, &gone));
+            each(closed(list.kind, poll_id, &observed_at, &gone));
         }
     }
     for list in lists {
@@ -149,13 +152,13 @@ fn field_changes(list: &ListDiff) -> impl Iterator<Item = (&Opened, &FieldChange
     list.opened.iter().flat_map(|new| new.changes.iter().map(move |change| (new, change)))
 }
 
-fn opened(kind: Kind, poll_id: i64, observed_at: Timestamp, new: &Opened) -> Line<'_> {
+fn opened<'a>(kind: Kind, poll_id: i64, observed_at: &'a str, new: &'a Opened) -> Line<'a> {
     let Opened { id, version, by, after, fields, .. } = new;
     let mut cells = vec![
         ("kind", Cell::text(kind.as_str())),
         ("item_id", Cell::text(id)),
         ("version", Cell::Int(*version)),
-        ("valid_from", Cell::Time(observed_at)),
+        ("valid_from", Cell::text(observed_at)),
         ("opened_by", Cell::text(by.as_str())),
         ("opened_poll", Cell::Int(poll_id)),
         ("opened_after", Cell::from(*after)),
@@ -166,7 +169,7 @@ fn opened(kind: Kind, poll_id: i64, observed_at: Timestamp, new: &Opened) -> Lin
     Line::new("opened", cells)
 }
 
-fn closed<'a>(kind: Kind, poll_id: i64, observed_at: Timestamp, closed: &Closed<'a>) -> Line<'a> {
+fn closed<'a>(kind: Kind, poll_id: i64, observed_at: &'a str, closed: &Closed<'a>) -> Line<'a> {
     let Closed { id, version, by, after } = *closed;
     Line::new(
         "closed",
@@ -174,7 +177,7 @@ fn closed<'a>(kind: Kind, poll_id: i64, observed_at: Timestamp, closed: &Closed<
             ("kind", Cell::text(kind.as_str())),
             ("item_id", Cell::text(id)),
             ("version", Cell::Int(version)),
-            ("valid_to", Cell::Time(observed_at)),
+            ("valid_to", Cell::text(observed_at)),
             ("closed_by", Cell::text(by)),
             ("closed_poll", Cell::Int(poll_id)),
             ("closed_after", Cell::from(after)),

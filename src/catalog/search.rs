@@ -32,6 +32,11 @@ pub fn text(name: Option<&str>, id: &str) -> String {
     text
 }
 
+/// Whether folding name and id changes at most the case of ASCII letters, as an engine can.
+pub fn is_ascii(name: Option<&str>, id: &str) -> bool {
+    name.unwrap_or_default().is_ascii() && id.is_ascii()
+}
+
 /// The folded words of a search, each once.
 pub fn words(query: &str) -> Vec<String> {
     let mut words: Vec<String> = vec![];

@@ -13,6 +13,7 @@ use base64::{
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
 use chrono::{DateTime, NaiveDateTime};
+use memchr::memchr;
 use percent_encoding::percent_decode_str;
 
 use crate::time::Timestamp;
@@ -44,19 +45,26 @@ pub fn parse(text: &str) -> Option<Signed<'_>> {
 /// The form that the API's lists have, `?Expires=…&Signature=…&Key-Pair-Id=…`, by a few looks at its
 /// bytes; `None` where anything else has to be judged.
 fn usual(text: &str) -> Option<Signed<'_>> {
-    let (path, query) = text.split_once('?')?;
+    let (path, query) = halves(text, b'?')?;
     let host = path.strip_prefix("https://")?;
-    let (expires, rest) = query.strip_prefix("Expires=")?.split_once('&')?;
-    let (_, key) = rest.strip_prefix("Signature=")?.split_once('&')?;
-    let is_whole = key.starts_with("Key-Pair-Id=") && !key.contains('&');
+    let (expires, rest) = halves(query.strip_prefix("Expires=")?, b'&')?;
+    let (_, key) = halves(rest.strip_prefix("Signature=")?, b'&')?;
+    let is_whole = key.starts_with("Key-Pair-Id=") && memchr(b'&', key.as_bytes()).is_none();
     let is_dated = (1..=18).contains(&expires.len()) && expires.bytes().all(|b| b.is_ascii_digit());
     // Neither a fragment, white space nor anything that is not ASCII.
-    let is_plain = !has(text, |byte| byte <= b'#' || byte >= 0x7F) && !path.contains('&');
+    let is_plain =
+        !has(text, |byte| byte <= b'#' || byte >= 0x7F) && memchr(b'&', path.as_bytes()).is_none();
     if !(is_whole && is_dated && is_plain) || host.is_empty() || host.starts_with(['/', '\\']) {
         return None;
     }
     let expires_at = Timestamp::expiry_from_seconds(expires.parse().ok()?);
     Some(Signed { url: Cow::Borrowed(text), canonical: path.to_owned(), expires_at })
+}
+
+/// What is before and after the first ASCII character of its kind: `split_once`, several times as fast.
+fn halves(text: &str, at: u8) -> Option<(&str, &str)> {
+    let place = memchr(at, text.as_bytes())?;
+    Some((&text[..place], &text[place + 1..]))
 }
 
 fn any_form(text: &str) -> Option<Signed<'_>> {

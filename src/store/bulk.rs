@@ -13,14 +13,23 @@ use crate::{
 };
 
 /// Rows to write, column by column; all columns are of one length.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Bulk<'a> {
     pub(super) columns: Vec<(&'static str, Column<'a>)>,
     pub(super) rows: usize,
 }
 
+/// The statement around rows, which it calls `d`.
+#[derive(Clone, Copy, Debug)]
+pub enum Around<'s> {
+    /// `INSERT INTO …`, and what follows the rows.
+    Insert(&'s str, &'s str),
+    /// `UPDATE … SET …`, and the condition.
+    Update(&'s str, &'s str),
+}
+
 /// The values of one column.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Column<'a> {
     /// TEXT.
     Text(Vec<Option<Cow<'a, str>>>),

@@ -14,7 +14,7 @@ use sqlx::{
 
 pub use super::value::{Arg, At, Fault, spoiled};
 use super::{
-    bulk::Bulk,
+    bulk::{Around, Bulk},
     dialect::Dialect,
     json_text::JsonText,
     location::Location,
@@ -179,14 +179,8 @@ impl Conn {
     }
 
     /// Writes many rows: see [`Bulk`].
-    pub(super) async fn write(
-        &mut self,
-        rows: &Bulk<'_>,
-        head: &str,
-        tail: &str,
-        bare: bool,
-    ) -> Result<(), Fault> {
-        on!(Conn, self, conn => conn.write(rows, head, tail, bare).await)
+    pub(super) async fn write(&mut self, rows: &Bulk<'_>, around: Around<'_>) -> Result<(), Fault> {
+        on!(Conn, self, conn => conn.write(rows, around).await)
     }
 
     /// Ends the open transaction if it stalls for longer than `deadline`, and nothing sooner, where
@@ -301,14 +295,14 @@ impl Bulk<'_> {
     pub async fn insert(self, conn: &mut Conn, table: &str) -> Result<(), Fault> {
         let names: Vec<&str> = self.columns.iter().map(|(name, _)| *name).collect();
         let head = format!("INSERT INTO {table} ({}) ", names.join(", "));
-        conn.write(&self, &head, "", true).await
+        conn.write(&self, Around::Insert(&head, "")).await
     }
 
     /// Inserts those rows into `table` whose key it does not hold yet.
     pub async fn insert_new(self, conn: &mut Conn, table: &str) -> Result<(), Fault> {
         let names: Vec<&str> = self.columns.iter().map(|(name, _)| *name).collect();
         let head = format!("INSERT INTO {table} ({}) ", names.join(", "));
-        conn.write(&self, &head, " ON CONFLICT DO NOTHING", true).await
+        conn.write(&self, Around::Insert(&head, " ON CONFLICT DO NOTHING")).await
     }
 
     /// Runs `UPDATE table SET assignments FROM d WHERE condition`, `d` being the rows.
@@ -319,7 +313,7 @@ impl Bulk<'_> {
         set: &str,
         on: &str,
     ) -> Result<(), Fault> {
-        let head = format!("UPDATE {table} AS t SET {set} FROM ");
-        conn.write(&self, &head, &format!(" AS d WHERE {on}"), false).await
+        let head = format!("UPDATE {table} AS t SET {set}");
+        conn.write(&self, Around::Update(&head, on)).await
     }
 }

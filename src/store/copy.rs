@@ -216,7 +216,7 @@ impl Batch {
             version: version(row).unwrap_or_default(),
             name: text(kind.label, row),
         });
-        search::write(conn, kind, &named.collect::<Vec<_>>()).await
+        search::write(conn, kind, named).await
     }
 
     fn into_bulk(self) -> Bulk<'static> {

@@ -60,6 +60,13 @@ pub trait Dialect {
     /// A subquery with the strings of a JSON array.
     fn strings(&self, json: &str) -> String;
 
+    /// The column in a condition that most rows of its table meet. PostgreSQL knows that by itself; SQLite
+    /// would go through an index to each row, and so reads them in their order.
+    fn unindexed(&self, column: &str) -> String;
+
+    /// The text with its ASCII letters in lower case, and no other letter changed.
+    fn ascii_lower(&self, text: &str) -> String;
+
     /// What stands behind FROM for the strings of a JSON array, as `t.value`.
     fn each_string(&self, json: &str) -> String;
 

@@ -18,7 +18,7 @@ use sqlx::{
 };
 
 use super::{
-    bulk::{Bulk, Column},
+    bulk::{Around, Bulk, Column},
     dialect::{Dialect, MIGRATIONS},
     host,
     server::ServerSql,
@@ -147,14 +147,12 @@ impl Client {
     }
 
     /// Writes the rows: `head`, the rows as SELECT or as the subquery `d`, `tail`.
-    pub async fn write(
-        &mut self,
-        rows: &Bulk<'_>,
-        head: &str,
-        tail: &str,
-        bare: bool,
-    ) -> Result<(), Fault> {
-        let sql = format!("{head}{}{tail}", source(rows, bare));
+    pub async fn write(&mut self, rows: &Bulk<'_>, around: Around<'_>) -> Result<(), Fault> {
+        let source = source(rows);
+        let sql = match around {
+            Around::Insert(head, tail) => format!("{head}{source}{tail}"),
+            Around::Update(head, on) => format!("{head} FROM ({source}) AS d WHERE {on}"),
+        };
         for start in (0..rows.rows).step_by(ROWS) {
             let values = values(rows, start..(start + ROWS).min(rows.rows))?;
             let own = self.begin_own().await?;
@@ -201,7 +199,7 @@ impl Client {
     }
 }
 
-fn source(rows: &Bulk<'_>, bare: bool) -> String {
+fn source(rows: &Bulk<'_>) -> String {
     let mut arrays = vec![];
     let mut aliases = vec![];
     let mut selected = vec![];
@@ -217,8 +215,7 @@ fn source(rows: &Bulk<'_>, bare: bool) -> String {
         }
     }
     let (selected, arrays, aliases) = (selected.join(", "), arrays.join(", "), aliases.join(", "));
-    let select = format!("SELECT {selected} FROM unnest({arrays}) AS u ({aliases})");
-    if bare { select } else { format!("({select})") }
+    format!("SELECT {selected} FROM unnest({arrays}) AS u ({aliases})")
 }
 
 fn values(all: &Bulk<'_>, rows: std::ops::Range<usize>) -> Result<PgArguments, Fault> {
@@ -473,6 +470,14 @@ impl Dialect for Postgres {
 
     fn strings(&self, json: &str) -> String {
         format!("(SELECT jsonb_array_elements_text({json}::jsonb) AS value)")
+    }
+
+    fn unindexed(&self, column: &str) -> String {
+        column.to_owned()
+    }
+
+    fn ascii_lower(&self, text: &str) -> String {
+        format!("lower(({text}) COLLATE \"C\")")
     }
 
     fn each_string(&self, json: &str) -> String {

@@ -1,9 +1,9 @@
-//! The side table by which items are found: for each version its name and id, folded by
-//! [`crate::catalog::search`].
+//! What items are found by: name and id, folded by [`crate::catalog::search`].
 //!
-//! It is made from the histories alone: who writes versions (a poll, a copy) writes these rows with
-//! them, `verify` compares the two, and the foreign key renames and removes rows with their account.
-//! It is neither sealed nor exported.
+//! ASCII is folded by the engines. For each version with other letters a side table has the folded
+//! text. It is made from the histories alone: who writes versions (a poll, a copy) writes these rows
+//! with them, `verify` compares the two, and the foreign key renames and removes rows with their
+//! account. It is neither sealed nor exported.
 
 use std::borrow::Cow;
 
@@ -51,12 +51,14 @@ impl FoundItem {
     }
 }
 
-/// Writes these versions of one kind.
-pub(super) async fn write(
+/// Writes what these versions of one kind are found by, where the engines cannot tell.
+pub(super) async fn write<'a>(
     conn: &mut Conn,
     kind: Kind,
-    versions: &[Named<'_>],
+    versions: impl Iterator<Item = Named<'a>>,
 ) -> Result<(), Fault> {
+    let is_ascii = |one: &Named<'_>| search::is_ascii(one.name.as_deref(), &one.id);
+    let versions: Vec<Named<'_>> = versions.filter(|one| !is_ascii(one)).collect();
     let texts = versions.iter().map(|one| search::text(one.name.as_deref(), &one.id));
     Bulk::new(versions.len())
         .texts("account", versions.iter().map(|one| one.account.as_ref()))
@@ -68,22 +70,31 @@ pub(super) async fn write(
         .await
 }
 
+/// The folded text of the item `i` of a kind if it is ASCII.
+pub(super) fn ascii_text(sql: &Sql<'_>, kind: Kind) -> String {
+    sql.ascii_lower(&format!("coalesce(i.{}, '') || '\n' || i.{}", kind.label, kind.id))
+}
+
 /// The condition that the version of the item `i` contains all folded words in name or id; `None`
 /// without words. Its row is found by the primary key: a join is planned badly by PostgreSQL where a
 /// table has no statistics yet.
 pub(super) fn condition(sql: &mut Sql<'_>, kind: Kind, words: &[String]) -> Option<String> {
     let escaped =
         |word: &String| word.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-    let patterns = words.iter().map(|word| format!("%{}%", escaped(word)));
-    let likes: Vec<String> =
-        patterns.map(|pattern| format!("s.text LIKE {} ESCAPE '\\'", sql.bind(pattern))).collect();
-    (!likes.is_empty()).then(|| {
+    let patterns = words.iter().map(|word| sql.bind(format!("%{}%", escaped(word))));
+    let patterns: Vec<String> = patterns.collect();
+    let like = |text: &str| {
+        let likes = patterns.iter().map(|pattern| format!("{text} LIKE {pattern} ESCAPE '\\'"));
+        likes.collect::<Vec<_>>().join(" AND ")
+    };
+    (!patterns.is_empty()).then(|| {
         format!(
             "coalesce((SELECT {} FROM {} AS s WHERE s.account = i.account AND s.kind = '{kind}' \
-             AND s.item_id = i.{} AND s.version = i.version), FALSE)",
-            likes.join(" AND "),
+             AND s.item_id = i.{} AND s.version = i.version), {})",
+            like("s.text"),
             SEARCH_NAMES.name,
-            kind.id
+            kind.id,
+            like(&ascii_text(sql, kind)),
         )
     })
 }

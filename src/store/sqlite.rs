@@ -22,7 +22,7 @@ use sqlx::{
 };
 
 use super::{
-    bulk::{Bulk, Column},
+    bulk::{Around, Bulk, Column},
     dialect::{Dialect, MIGRATIONS},
     server::ServerSql,
     snapshot::{self, Stamp},
@@ -204,28 +204,16 @@ impl Client {
         Ok(rows.map(|row| row.and_then(|row| Row::of_sqlx(&row))).boxed())
     }
 
-    /// Writes the rows: `head`, the row as VALUES or as the subquery `d`, `tail`, once a row.
-    pub async fn write(
-        &mut self,
-        rows: &Bulk<'_>,
-        head: &str,
-        tail: &str,
-        bare: bool,
-    ) -> Result<(), Fault> {
-        let places = 1..=rows.columns.len();
-        let source = match bare {
-            true => {
-                let places: Vec<String> = places.map(|at| format!("?{at}")).collect();
-                format!("VALUES ({})", places.join(", "))
+    /// Writes the rows, one by one.
+    pub async fn write(&mut self, rows: &Bulk<'_>, around: Around<'_>) -> Result<(), Fault> {
+        let sql = match around {
+            Around::Insert(head, tail) => {
+                let places: Vec<String> =
+                    (1..=rows.columns.len()).map(|at| format!("?{at}")).collect();
+                format!("{head}VALUES ({}){tail}", places.join(", "))
             }
-            false => {
-                let named = rows.columns.iter().zip(places);
-                let named: Vec<String> =
-                    named.map(|((name, _), at)| format!("?{at} AS {name}")).collect();
-                format!("(SELECT {})", named.join(", "))
-            }
+            Around::Update(head, on) => with_places(format!("{head} WHERE {on}"), rows),
         };
-        let sql = format!("{head}{source}{tail}");
         self.lend(|conn| {
             let mut statement = conn.prepare(&sql).map_err(fault)?;
             // What is the same in every row stays bound.
@@ -244,6 +232,15 @@ impl Client {
         })
         .await
     }
+}
+
+/// The statement with the places of the columns instead of their names: for a subquery `d` SQLite would
+/// make a table for each row.
+fn with_places(sql: String, rows: &Bulk<'_>) -> String {
+    let mut names: Vec<_> = rows.columns.iter().map(|(name, _)| *name).zip(1..).collect();
+    // None is taken for the beginning of another one.
+    names.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
+    names.iter().fold(sql, |sql, (name, at)| sql.replace(&format!("d.{name}"), &format!("?{at}")))
 }
 
 /// SQLite numbers `$2` and `$1` by where they first appear; the arguments come by their numbers.
@@ -577,6 +574,14 @@ impl Dialect for Sqlite {
 
     fn strings(&self, json: &str) -> String {
         format!("(SELECT value FROM json_each({json}))")
+    }
+
+    fn unindexed(&self, column: &str) -> String {
+        format!("+{column}")
+    }
+
+    fn ascii_lower(&self, text: &str) -> String {
+        format!("lower({text})")
     }
 
     fn each_string(&self, json: &str) -> String {

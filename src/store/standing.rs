@@ -1,9 +1,6 @@
 //! Tables → what the diff compares an answer with.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use sqlx::SqlSafeStr;
 
@@ -23,7 +20,7 @@ use crate::{
         item::{FieldName, Fields, Names},
         kind::{ByKind, Kind},
         links::{StoredLink, StoredLinks},
-        recognition::{LeftOut, Recognised, Recognition},
+        recognition::{KnownItems, LeftOut, Recognised, Recognition},
         record::SignedUrl,
         schema::{self, Change, Schema, SchemaChange, Types},
         value::{Value, json_texts},
@@ -87,8 +84,9 @@ async fn recognition(
     };
     for kind in Kind::ALL.into_iter().filter(|kind| catalogue.is_none_or(|of| kind.catalogue == of))
     {
-        let mut items = HashMap::new();
-        conn.each(statements::fingerprints(kind), &[account.into()], |row| {
+        let mut items = KnownItems::default();
+        let of = statements::fingerprints(conn.engine(), kind);
+        conn.each(of, &[account.into()], |row| {
             items.insert(row.some_text(0)?, row.str(1)?.and_then(Fingerprint::parse));
             Ok(())
         })
@@ -96,7 +94,7 @@ async fn recognition(
         known.items.insert(kind, items);
     }
     if known.items.values().any(|items| !items.is_empty()) {
-        known.links = links(conn, until).await?;
+        known.links = links(conn, until, None).await?;
     }
     Ok(known)
 }
@@ -114,7 +112,8 @@ async fn read(
     let good = conn.rows(statements::RECENT_GOOD, &args).await?;
     let good: Vec<GoodPoll> = good.iter().map(|row| good_poll(row, 0)).collect::<Result<_, _>>()?;
     let Some(last_good) = good.first() else {
-        return Ok(Standing { links: links(conn, now).await?, ..Standing::default() });
+        let links = links(conn, now, None).await?;
+        return Ok(Standing { links, ..Standing::default() });
     };
     let mut listed_before = BTreeMap::new();
     for kind in Kind::of(catalogue) {
@@ -136,7 +135,7 @@ async fn read(
         recent_good: good.iter().map(|poll| poll.observed_at).collect(),
         listed_before,
         lists,
-        links: if left_out.is_all { StoredLinks::new() } else { links(conn, now).await? },
+        links: links(conn, now, left_out.urls.as_deref()).await?,
     })
 }
 
@@ -248,9 +247,14 @@ pub(super) async fn folded(
     Ok(schemas)
 }
 
-async fn links(conn: &mut Conn, now: Timestamp) -> Result<StoredLinks, Fault> {
-    let mut links = StoredLinks::new();
-    conn.each(statements::LINKS, &[now.plus(DAY).into()], |row| {
+/// The stored links, or those with these URLs.
+async fn links(
+    conn: &mut Conn,
+    now: Timestamp,
+    urls: Option<&[String]>,
+) -> Result<StoredLinks, Fault> {
+    let mut links = StoredLinks::default();
+    let mut each = |row: Row| {
         let link = StoredLink {
             signed: row.bool(1)?.unwrap_or(false),
             expires_at: row.time(2)?,
@@ -258,7 +262,15 @@ async fn links(conn: &mut Conn, now: Timestamp) -> Result<StoredLinks, Fault> {
         };
         links.insert(row.some_text(0)?, link);
         Ok(())
-    })
-    .await?;
+    };
+    let until = now.plus(DAY);
+    let Some(urls) = urls else {
+        conn.each(statements::LINKS, &[until.into()], each).await?;
+        return Ok(links);
+    };
+    for some in urls.chunks(AT_ONCE) {
+        let args = [until.into(), Arg::Json(Some(json_texts(some).into()))];
+        conn.each(statements::links_of(conn.engine()), &args, &mut each).await?;
+    }
     Ok(links)
 }

@@ -66,11 +66,11 @@ pub fn items_of(engine: Engine, kind: Kind) -> SqlStr {
 
 /// Every item ever seen, in no order, with what its records are recognised by while it is listed:
 /// (account).
-pub fn fingerprints(kind: Kind) -> SqlStr {
-    let (table, id) = (kind.table, kind.id);
+pub fn fingerprints(engine: Engine, kind: Kind) -> SqlStr {
+    let (table, id, account) = (kind.table, kind.id, engine.unindexed("account"));
     AssertSqlSafe(format!(
         "SELECT {id}, CASE WHEN missing_since IS NULL THEN fingerprint END FROM {table} \
-         WHERE account = $1"
+         WHERE {account} = $1"
     ))
     .into_sql_str()
 }
@@ -90,6 +90,12 @@ pub const SCHEMA_CHANGES: &str = "SELECT s.kind, s.field, s.change, s.json_type,
 /// now).
 pub const LINKS: &str = "SELECT url, signed_url IS NOT NULL, expires_at, \
      CASE WHEN expires_at IS NULL OR expires_at < $1 THEN signed_url END FROM assets";
+
+/// The links of [`LINKS`] with these URLs: (a day from now, URLs as a JSON array).
+pub fn links_of(engine: Engine) -> SqlStr {
+    let urls = engine.each_string("$2");
+    AssertSqlSafe(format!("{LINKS} WHERE url IN (SELECT t.value FROM {urls})")).into_sql_str()
+}
 
 /// The digest of an account's latest poll: (account).
 pub const DIGEST: &str = "SELECT digest FROM accounts WHERE account = $1";
@@ -347,6 +353,7 @@ pub fn all(engine: Engine) -> Vec<(String, SqlStr)> {
     let polls = [("last_poll", last_poll()), ("last_good_poll", last_good_poll())];
     all.extend(polls.map(|(name, sql)| (name.to_owned(), sql)));
     all.push(("archived".to_owned(), archived()));
+    all.push(("links_of".to_owned(), links_of(engine)));
     all.extend(Catalogue::ALL.map(|of| (format!("any_current {of}"), any_current(of))));
     all.push(("last_held_poll".to_owned(), last_held_poll()));
     for kind in Kind::ALL {
@@ -365,7 +372,7 @@ fn of_kind(engine: Engine, kind: Kind) -> [(&'static str, SqlStr); 12] {
         ("named", named(kind)),
         ("items", items(kind)),
         ("items_of", items_of(engine, kind)),
-        ("fingerprints", fingerprints(kind)),
+        ("fingerprints", fingerprints(engine, kind)),
         ("listed_before", listed_before(kind)),
         ("item_counts", item_counts(kind)),
         ("current_ids", current_ids(kind)),

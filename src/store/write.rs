@@ -157,65 +157,67 @@ struct Writer<'a> {
 
 impl<'a> Writer<'a> {
     async fn list(&self, conn: &mut Conn, list: &'a ListDiff) -> Result<(), Fault> {
-        self.add_items(conn, list).await?;
-        self.update_items(conn, list).await?;
+        self.close_versions(conn, list).await?;
         self.put_fingerprints(conn, list).await?;
         self.note_missing(conn, list).await?;
-        self.close_versions(conn, list).await?;
-        self.open_versions(conn, list).await?;
+        for added in opened(list, |by| by == OpenedBy::Added).chunks(AT_ONCE) {
+            let own = own_columns(list.kind, added);
+            self.add_items(conn, list.kind, added, own.clone()).await?;
+            self.open_versions(conn, list.kind, added, own).await?;
+        }
+        for known in opened(list, |by| by != OpenedBy::Added).chunks(AT_ONCE) {
+            let own = own_columns(list.kind, known);
+            self.update_items(conn, list.kind, known, own.clone()).await?;
+            self.open_versions(conn, list.kind, known, own).await?;
+        }
         self.remove_items(conn, list).await?;
         self.field_changes(conn, list).await?;
         self.schema_changes(conn, list).await
     }
 
-    async fn add_items(&self, conn: &mut Conn, list: &'a ListDiff) -> Result<(), Fault> {
-        for added in opened(list, |by| by == OpenedBy::Added).chunks(AT_ONCE) {
-            let rows = Bulk::new(added.len())
-                .all("account", self.account)
-                .texts(list.kind.id, added.iter().map(|new| new.id.as_str()));
-            own_columns(rows, list.kind, added)
-                .column("version", Column::Int(added.iter().map(|new| Some(new.version)).collect()))
-                .all("valid_from", self.observed_at)
-                .all("first_seen_at", self.observed_at)
-                .all("changed_at", self.observed_at)
-                .column("fingerprint", fingerprints(added))
-                .insert(conn, list.kind.table)
-                .await?;
-        }
-        Ok(())
+    async fn add_items(
+        &self,
+        conn: &mut Conn,
+        kind: Kind,
+        added: &[&'a Opened],
+        own: Bulk<'a>,
+    ) -> Result<(), Fault> {
+        own.all("account", self.account)
+            .all("valid_from", self.observed_at)
+            .all("first_seen_at", self.observed_at)
+            .all("changed_at", self.observed_at)
+            .column("fingerprint", fingerprints(added))
+            .insert(conn, kind.table)
+            .await
     }
 
-    async fn update_items(&self, conn: &mut Conn, list: &'a ListDiff) -> Result<(), Fault> {
-        let own = list.kind.columns.iter().map(|column| format!("{0} = d.{0}", column.name));
-        let own: Vec<String> = own.collect();
+    async fn update_items(
+        &self,
+        conn: &mut Conn,
+        kind: Kind,
+        known: &[&'a Opened],
+        own: Bulk<'a>,
+    ) -> Result<(), Fault> {
+        let columns = kind.columns.iter().map(|column| format!("{0} = d.{0}", column.name));
+        let columns: Vec<String> = columns.collect();
         let set = format!(
             "{}, extra = d.extra, version = d.version, valid_from = d.valid_from, \
              fingerprint = d.fingerprint, \
              changed_at = coalesce(d.changed_at, t.changed_at), \
              missing_since = CASE WHEN d.restored THEN NULL ELSE t.missing_since END, \
              removed_at = CASE WHEN d.restored THEN NULL ELSE t.removed_at END",
-            own.join(", ")
+            columns.join(", ")
         );
-        let id = list.kind.id;
-        for known in opened(list, |by| by != OpenedBy::Added).chunks(AT_ONCE) {
-            let rows = self.known_items(list.kind, known);
-            rows.update(conn, list.kind.table, &set, &on(id)).await?;
-        }
-        Ok(())
-    }
-
-    fn known_items(&self, kind: Kind, known: &[&'a Opened]) -> Bulk<'a> {
         let changed_at =
             known.iter().map(|new| (new.by != OpenedBy::Learned).then_some(self.observed_at));
         let restored = known.iter().map(|new| Some(new.by == OpenedBy::Restored));
-        let rows = Bulk::new(known.len()).texts(kind.id, known.iter().map(|new| new.id.as_str()));
-        own_columns(rows, kind, known)
-            .column("version", Column::Int(known.iter().map(|new| Some(new.version)).collect()))
-            .column("changed_at", Column::Time(changed_at.collect()))
+        own.column("changed_at", Column::Time(changed_at.collect()))
             .column("restored", Column::Bool(restored.collect()))
             .column("fingerprint", fingerprints(known))
             .all("account", self.account)
             .all("valid_from", self.observed_at)
+            .update(conn, kind.table, &set, &on(kind.id))
+            .await
     }
 
     /// No version opens: only what the items are recognised by is new.
@@ -254,27 +256,27 @@ impl<'a> Writer<'a> {
         Bulk::new(ids.len()).all("account", account).texts(kind.id, ids.into_iter())
     }
 
-    async fn open_versions(&self, conn: &mut Conn, list: &'a ListDiff) -> Result<(), Fault> {
-        for all in opened(list, |_| true).chunks(AT_ONCE) {
-            let by = all.iter().map(|new| new.by.as_str());
-            let rows = Bulk::new(all.len())
-                .all("account", self.account)
-                .texts(list.kind.id, all.iter().map(|new| new.id.as_str()))
-                .column("version", Column::Int(all.iter().map(|new| Some(new.version)).collect()))
-                .all("valid_from", self.observed_at)
-                .texts("opened_by", by)
-                .all("opened_poll", self.poll_id)
-                .column("opened_after", Column::Time(all.iter().map(|new| new.after).collect()));
-            own_columns(rows, list.kind, all).insert(conn, list.kind.history).await?;
-            let named = all.iter().map(|new| search::Named {
-                account: self.account.into(),
-                id: new.id.as_str().into(),
-                version: new.version,
-                name: new.fields.name(list.kind).map(Cow::Borrowed),
-            });
-            search::write(conn, list.kind, &named.collect::<Vec<_>>()).await?;
-        }
-        Ok(())
+    async fn open_versions(
+        &self,
+        conn: &mut Conn,
+        kind: Kind,
+        all: &[&'a Opened],
+        own: Bulk<'a>,
+    ) -> Result<(), Fault> {
+        own.all("account", self.account)
+            .all("valid_from", self.observed_at)
+            .texts("opened_by", all.iter().map(|new| new.by.as_str()))
+            .all("opened_poll", self.poll_id)
+            .column("opened_after", Column::Time(all.iter().map(|new| new.after).collect()))
+            .insert(conn, kind.history)
+            .await?;
+        let named = all.iter().map(|new| search::Named {
+            account: self.account.into(),
+            id: new.id.as_str().into(),
+            version: new.version,
+            name: new.fields.name(kind).map(Cow::Borrowed),
+        });
+        search::write(conn, kind, named).await
     }
 
     /// Closes the versions that give way to new ones and those of removed items: the only rows of
@@ -403,8 +405,12 @@ fn fingerprints<'a>(all: &[&'a Opened]) -> Column<'a> {
     Column::Text(all.iter().map(fingerprint).collect())
 }
 
-/// The item's own columns and `extra`, as the fields fit them.
-fn own_columns<'a>(mut rows: Bulk<'a>, kind: Kind, all: &[&'a Opened]) -> Bulk<'a> {
+/// What an item's row and that of its version share: id, number, the item's own columns and `extra`, as
+/// the fields fit them.
+fn own_columns<'a>(kind: Kind, all: &[&'a Opened]) -> Bulk<'a> {
+    let mut rows = Bulk::new(all.len())
+        .texts(kind.id, all.iter().map(|new| new.id.as_str()))
+        .column("version", Column::Int(all.iter().map(|new| Some(new.version)).collect()));
     for column in kind.columns {
         rows = rows.cells(column, all.iter().map(|new| new.fields.cell(column)));
     }

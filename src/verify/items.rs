@@ -196,9 +196,13 @@ impl Judge<'_> {
             _ => None,
         };
         let found_by = beside.found_by.remove(&(new.id.clone(), new.version));
-        if found_by.as_deref() != Some(search::text(name, &new.id).as_str()) {
+        let expected = (!search::is_ascii(name, &new.id)).then(|| search::text(name, &new.id));
+        if found_by != expected {
             let row = format!("'{}' version {}", new.id, new.version);
-            let what = "it is not the folded name and id of the version".into();
+            let what =
+                "it is not the folded name and id of the version, which one with other letters \
+                        than ASCII has"
+                    .into();
             self.find(new.opened_poll, SEARCH_NAMES.name, row, what);
         }
     }

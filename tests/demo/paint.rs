@@ -71,7 +71,10 @@ pub fn portrait(person: u64, long: bool, place: u64) -> Arc<[u8]> {
     type Painted = HashMap<(u64, bool, u64), Arc<[u8]>>;
     static PAINTED: LazyLock<Mutex<Painted>> = LazyLock::new(Mutex::default);
     let mut painted = PAINTED.lock().unwrap_or_else(PoisonError::into_inner);
-    painted.entry((person, long, place)).or_insert_with(|| paint(person, long, place).into()).clone()
+    painted
+        .entry((person, long, place))
+        .or_insert_with(|| paint(person, long, place).into())
+        .clone()
 }
 
 fn paint(person: u64, long: bool, place: u64) -> Vec<u8> {

@@ -54,9 +54,10 @@ fn texts_sql<'a>(
     let parts = kinds.map(|kind| {
         let items = Items::of(sql, kind, account, at);
         format!(
-            "SELECT '{kind}', s.text FROM {from} JOIN {names} AS s ON s.account = i.account \
-             AND s.kind = '{kind}' AND s.item_id = {id} AND s.version = i.version \
-             WHERE {present}",
+            "SELECT '{kind}', coalesce(s.text, {text}) FROM {from} LEFT JOIN {names} AS s \
+             ON s.account = i.account AND s.kind = '{kind}' AND s.item_id = {id} \
+             AND s.version = i.version WHERE {present}",
+            text = search::ascii_text(sql, kind),
             from = items.from,
             names = SEARCH_NAMES.name,
             id = items.id,

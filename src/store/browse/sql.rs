@@ -103,6 +103,11 @@ impl<'a> Sql<'a> {
         self.engine.has_string(texts, &places)
     }
 
+    /// The text with its ASCII letters in lower case.
+    pub fn ascii_lower(&self, text: &str) -> String {
+        self.engine.ascii_lower(text)
+    }
+
     /// Rows of the texts of a JSON array, as `t.value`.
     pub fn each_text(&self, texts: &str) -> String {
         self.engine.each_string(texts)

@@ -357,7 +357,8 @@ fn notices() -> Table {
 fn search_names() -> Table {
     Table::new(
         "search_names",
-        "internal, made from the histories: what the search finds each version of an item by",
+        "internal, made from the histories: what the search finds a version by whose name or id is not \
+         ASCII",
         &["account", "kind", "item_id", "version"],
         [
             ACCOUNT,
