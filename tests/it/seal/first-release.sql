@@ -1,5 +1,5 @@
--- migrations/sqlite/0001: c0979bd7a391e368db46a19d3662ee7e50b9349e3b37343660b142cfb8fd14b04a06dbc772b51f9658eb0ddb77c98791
--- migrations/postgres/0001: b9393a18c25785248ec0d893b07ad026f75d91949a5ed7403ceee9cab6f9d12f6a6045ee007a7e6993630125bdbab28b
+-- migrations/sqlite/0001: 2b55ac189130fb13cfec0fb5a37c6d8178be8c88f4516a029bca11a81b097fa9f975e8925661d70e70ee1f9c0a682ad0
+-- migrations/postgres/0001: 70d5028ae8caee812d5eadfa02b3dcb7e81a85a998b085fa05ad06e4de118ee8fc69cb221d6eb7e5d11fd641f4e758a3
 INSERT INTO accounts (account, last_poll_id, polls, digest) VALUES ('default', 25, 16, '4c14db909c27c156a023c5f81467e0c861ba5b9d15be9b3deb82eeaab06ec35f');
 INSERT INTO accounts (account, last_poll_id, polls, digest) VALUES ('other', 27, 11, '74c92e363f23da89cfe792231e8e1234e914c15bd379b7e6d78118ed7f2f13db');
 INSERT INTO polls (poll_id, account, catalogue, trigger, api_version, source, started_at, observed_at, finished_at, outcome, avatars_listed, talking_photos_listed, avatar_groups_listed, voices_listed, added, changed, removed, restored, learned, missing, duplicates, rejected, held, held_reason, policy, http_status, request_id, response_bytes, response_sha256, warning, superseded, error, host, tool_version, digest) VALUES (1, 'default', 'avatars', 'file', 'v2', 'saved.json', '2026-11-23T05:57:09.123Z', '2026-11-23T05:58:09.123Z', '2026-11-23T06:00:09.123Z', 'succeeded', 3, 5, NULL, NULL, 8, 0, 0, 0, 0, 0, 0, 0, 0, NULL, '{"accepted":null,"after_polls":1,"max_share":0.4,"min_count":4}', NULL, NULL, 983, '8292cb64de8c21942fff30f3b487172459a2c6c9c062b3fe2b37fa7f26b37637', NULL, FALSE, NULL, 'poller.example', '0.1.0', 'c3e75f41de2d376575e4249ddc8da34245000ef4a7cbf08ee9dec769c86ceb96');
@@ -191,8 +191,6 @@ INSERT INTO search_names (account, kind, item_id, version, text) VALUES ('other'
 item-11-e');
 INSERT INTO search_names (account, kind, item_id, version, text) VALUES ('other', 'avatar', 'item-12-é', 1, 'name 12
 item-12-e');
-INSERT INTO search_names (account, kind, item_id, version, text) VALUES ('other', 'avatar_group', 'g', 1, 'g
-g');
 INSERT INTO search_names (account, kind, item_id, version, text) VALUES ('other', 'talking_photo', 'item-1-é', 1, 'name 1
 item-1-e');
 INSERT INTO search_names (account, kind, item_id, version, text) VALUES ('other', 'talking_photo', 'item-1-é', 2, 'name 1
@@ -225,5 +223,3 @@ INSERT INTO search_names (account, kind, item_id, version, text) VALUES ('other'
 item-9-e');
 INSERT INTO search_names (account, kind, item_id, version, text) VALUES ('other', 'talking_photo', 'item-9-é', 2, 'name 9
 item-9-e');
-INSERT INTO search_names (account, kind, item_id, version, text) VALUES ('other', 'voice', 'v', 1, 'v
-v');
