@@ -100,7 +100,8 @@ pub async fn as_of(
     let mut snapshot = store.reading();
     let mut accounts = snapshot.accounts().await?;
     accounts.retain(|account| question.scope.has_account(account));
-    let mut page = Page { after: question.after.clone(), left: question.limit, ..Page::default() };
+    let mut page =
+        PastPage { after: question.after.clone(), left: question.limit, ..PastPage::default() };
     let mut all = vec![];
     for account in accounts {
         for catalogue in Catalogue::ALL {
@@ -131,7 +132,7 @@ pub async fn as_of(
 
 /// What is still to be shown.
 #[derive(Default)]
-struct Page {
+struct PastPage {
     after: Option<ItemPlace>,
     left: usize,
     /// The last item that is shown.
@@ -144,7 +145,7 @@ async fn known(
     snapshot: &mut Snapshot<'_>,
     question: &PastQuestion,
     moment: &Moment,
-    page: &mut Page,
+    page: &mut PastPage,
 ) -> Result<CatalogueThen> {
     let (mut items, mut listed) = (vec![], BTreeMap::new());
     let kinds = question.scope.kinds().into_iter();
@@ -170,7 +171,7 @@ async fn known(
     })
 }
 
-impl Page {
+impl PastPage {
     /// Adds the items of a kind that belong to the page.
     async fn read(
         &mut self,

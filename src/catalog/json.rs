@@ -282,24 +282,24 @@ fn plain(bytes: &[u8]) -> usize {
 /// Decodes a string with escapes.
 fn unescaped(raw: &str) -> Cow<'_, str> {
     let mut decoder = serde_json::Deserializer::from_str(raw);
-    Text::deserialize(&mut decoder).map(|Text(text)| Cow::Owned(text)).unwrap_or_default()
+    ByteText::deserialize(&mut decoder).map(|ByteText(text)| Cow::Owned(text)).unwrap_or_default()
 }
 
 /// A string read as bytes, the only way in which `serde_json` lets lone surrogates through.
-struct Text(String);
+struct ByteText(String);
 
-impl<'de> Deserialize<'de> for Text {
+impl<'de> Deserialize<'de> for ByteText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Bytes;
         impl Visitor<'_> for Bytes {
-            type Value = Text;
+            type Value = ByteText;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a string")
             }
 
             fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Self::Value, E> {
-                Ok(Text(mended(bytes)))
+                Ok(ByteText(mended(bytes)))
             }
         }
         deserializer.deserialize_bytes(Bytes)

@@ -111,7 +111,7 @@ pub fn decode(body: &[u8]) -> Result<Answer> {
 
 /// As [`decode`], but for the records that are recognised.
 pub fn decode_known(body: &[u8], known: &Arc<Recognition>) -> Result<Answer> {
-    redecoded_if_copies(known, |known| Envelope::read(body, known)?.answer(false))
+    redecoded_if_copies(known, |known| AnswerContents::read(body, known)?.answer(false))
 }
 
 /// Decodes an answer by `read`, and once more without recognition where a list has copies of an id
@@ -142,32 +142,32 @@ fn has_copies(list: &List) -> bool {
 /// Decodes a saved response: a whole one, or its `data` alone; `None` when its `data` is an array,
 /// as in a page of v3.
 pub fn decode_saved(body: &[u8], known: &Arc<Recognition>) -> Result<Option<Answer>> {
-    let read = Envelope::read(body, known)?;
+    let read = AnswerContents::read(body, known)?;
     if read.is_page {
         return Ok(None);
     }
     let mut read = Some(read);
     let answer =
-        |known: &_| read.take().map_or_else(|| Envelope::read(body, known), Ok)?.answer(true);
+        |known: &_| read.take().map_or_else(|| AnswerContents::read(body, known), Ok)?.answer(true);
     redecoded_if_copies(known, answer).map(Some)
 }
 
 /// The lists among an object's fields, each `None` when it is not an array.
-type Lists = ByKind<Option<ListBuilder>>;
+type ListBuilders = ByKind<Option<ListBuilder>>;
 
 /// What an answer has, read in one pass: what it all means is known at its end.
 #[derive(Default)]
-struct Envelope<'a> {
+struct AnswerContents<'a> {
     error: Option<Raw<'a>>,
     warning: Option<Raw<'a>>,
     /// The lists in `data`; the inner `None` when it is not an object.
-    data: Option<Option<Lists>>,
+    data: Option<Option<ListBuilders>>,
     is_page: bool,
     /// The lists beside it.
-    lists: Lists,
+    lists: ListBuilders,
 }
 
-impl<'a> Envelope<'a> {
+impl<'a> AnswerContents<'a> {
     fn read(body: &'a [u8], known: &Arc<Recognition>) -> Result<Self> {
         let mut read = Self::default();
         let is_object = parse(body, |reader| {
@@ -176,7 +176,7 @@ impl<'a> Envelope<'a> {
                     "error" => read.error = Some(reader.value()?),
                     "warning" => read.warning = Some(reader.value()?),
                     "data" => {
-                        let mut lists = Lists::new();
+                        let mut lists = ListBuilders::new();
                         read.is_page = reader.peek() == b'[';
                         let list = |key: Cow<'_, str>, at: &mut Reader<'a>| {
                             read_list(&key, at, &mut lists, known)
@@ -214,7 +214,7 @@ impl<'a> Envelope<'a> {
 fn read_list(
     key: &str,
     reader: &mut Reader<'_>,
-    lists: &mut Lists,
+    lists: &mut ListBuilders,
     known: &Arc<Recognition>,
 ) -> Result<(), Malformed> {
     let Some(kind) = V2_KINDS.into_iter().find(|kind| kind.table == key) else {

@@ -89,8 +89,8 @@ fn pages(bodies: &[&str], asked: Option<Catalogue>, known: &Arc<Recognition>) ->
         holds = holds.max(records(body)?);
     }
     let catalogue = match holds {
-        Some(Holds::Records(catalogue)) => agreed(catalogue, asked)?,
-        Some(Holds::OldRecords) => {
+        Some(RecordType::Records(catalogue)) => agreed(catalogue, asked)?,
+        Some(RecordType::OldRecords) => {
             return Err(Error::not_a_catalogue(
                 "records of v2 are no catalogue: it takes both lists, as the API answers them",
             ));
@@ -143,13 +143,13 @@ fn type_of(page: &str) -> Option<String> {
 
 /// What records are; of several the greatest counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Holds {
+enum RecordType {
     OldRecords,
     Records(Catalogue),
 }
 
 /// What the records of a page are, as far as a field shows it that only they have.
-fn records(page: &str) -> Result<Option<Holds>> {
+fn records(page: &str) -> Result<Option<RecordType>> {
     let top = object(page, "the page")?;
     let data = top.iter().find(|(key, _)| key == "data").map(|(_, raw)| *raw);
     let records = array(data.ok_or_else(|| missing("data"))?, "data")?;
@@ -160,12 +160,12 @@ fn records(page: &str) -> Result<Option<Holds>> {
     Ok(records.iter().filter_map(of).max())
 }
 
-fn shown_by(field: &str) -> Option<Holds> {
+fn shown_by(field: &str) -> Option<RecordType> {
     match field {
-        "avatar_type" => Some(Holds::Records(Catalogue::Avatars)),
-        "voice_id" => Some(Holds::Records(Catalogue::Voices)),
-        "looks_count" => Some(Holds::Records(Catalogue::AvatarGroups)),
-        "avatar_id" | "talking_photo_id" => Some(Holds::OldRecords),
+        "avatar_type" => Some(RecordType::Records(Catalogue::Avatars)),
+        "voice_id" => Some(RecordType::Records(Catalogue::Voices)),
+        "looks_count" => Some(RecordType::Records(Catalogue::AvatarGroups)),
+        "avatar_id" | "talking_photo_id" => Some(RecordType::OldRecords),
         _ => None,
     }
 }

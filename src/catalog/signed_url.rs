@@ -77,8 +77,9 @@ fn any_form(text: &str) -> Option<Signed<'_>> {
 fn without_signature(url: &str) -> Option<(String, Option<Timestamp>)> {
     let (address, fragment) = url.split_at(url.find('#').unwrap_or(url.len()));
     let (path, query) = address.split_once('?')?;
-    let parameters: Vec<Parameter> = query.split('&').map(Parameter::read).collect();
-    let whole: Vec<&Form> = FORMS.iter().filter(|form| form.is_whole(&parameters)).collect();
+    let parameters: Vec<QueryPart> = query.split('&').map(QueryPart::read).collect();
+    let whole: Vec<&SignatureForm> =
+        FORMS.iter().filter(|form| form.is_whole(&parameters)).collect();
     if whole.is_empty() {
         return None;
     }
@@ -168,7 +169,7 @@ impl fmt::Debug for Signed<'_> {
 }
 
 /// One piece of a query, between two ampersands.
-struct Parameter<'a> {
+struct QueryPart<'a> {
     /// The whole piece, as it stands.
     text: &'a str,
     /// What is before the first `=`, decoded: bytes, since an escape may stand for any of them.
@@ -177,7 +178,7 @@ struct Parameter<'a> {
     value: &'a str,
 }
 
-impl<'a> Parameter<'a> {
+impl<'a> QueryPart<'a> {
     fn read(text: &'a str) -> Self {
         let (name, value) = text.split_once('=').unwrap_or((text, ""));
         Self { text, name: percent_decode_str(name).into(), value }
@@ -196,29 +197,29 @@ impl<'a> Parameter<'a> {
 }
 
 /// A way to sign a URL.
-struct Form {
+struct SignatureForm {
     /// The parameters without which the set is not whole.
     needs: &'static [&'static str],
     /// The parameters that belong to a whole set, the needed ones included.
     takes: &'static [&'static str],
     /// When a link of this form expires.
-    expiry: fn(&[Parameter]) -> Option<Timestamp>,
+    expiry: fn(&[QueryPart]) -> Option<Timestamp>,
 }
 
-impl Form {
-    fn is_whole(&self, parameters: &[Parameter]) -> bool {
+impl SignatureForm {
+    fn is_whole(&self, parameters: &[QueryPart]) -> bool {
         self.needs.iter().all(|name| parameters.iter().any(|parameter| parameter.is(name)))
     }
 
-    fn takes(&self, parameter: &Parameter) -> bool {
+    fn takes(&self, parameter: &QueryPart) -> bool {
         self.takes.iter().any(|name| parameter.is(name))
     }
 }
 
 /// Every form that is known; the names are those of each vendor's documentation.
-const FORMS: [Form; 6] = [
+const FORMS: [SignatureForm; 6] = [
     // CloudFront, canned or custom policy.
-    Form {
+    SignatureForm {
         needs: &["Signature", "Key-Pair-Id"],
         takes: &["Expires", "Signature", "Key-Pair-Id", "Policy", "Hash-Algorithm"],
         expiry: |parameters| match value(parameters, "Policy") {
@@ -227,31 +228,31 @@ const FORMS: [Form; 6] = [
         },
     },
     // S3, version 4.
-    Form {
+    SignatureForm {
         needs: &["X-Amz-Signature"],
         takes: &["X-Amz-*"],
         expiry: |parameters| dated_expiry(parameters, "X-Amz-Date", "X-Amz-Expires"),
     },
     // S3, version 2.
-    Form {
+    SignatureForm {
         needs: &["AWSAccessKeyId", "Expires", "Signature"],
         takes: &["AWSAccessKeyId", "Expires", "Signature"],
         expiry: unix_expiry,
     },
     // Google Cloud Storage, version 4.
-    Form {
+    SignatureForm {
         needs: &["X-Goog-Signature"],
         takes: &["X-Goog-*"],
         expiry: |parameters| dated_expiry(parameters, "X-Goog-Date", "X-Goog-Expires"),
     },
     // Google Cloud Storage, version 2.
-    Form {
+    SignatureForm {
         needs: &["GoogleAccessId", "Expires", "Signature"],
         takes: &["GoogleAccessId", "Expires", "Signature"],
         expiry: unix_expiry,
     },
     // Azure shared access signature.
-    Form {
+    SignatureForm {
         needs: &["sig", "se"],
         takes: &["sv", "ss", "srt", "sr", "st", "se", "sp", "sip", "spr", "sig", "sk*"],
         expiry: |parameters| iso_expiry(&value(parameters, "se")?),
@@ -259,18 +260,18 @@ const FORMS: [Form; 6] = [
 ];
 
 /// The decoded value of the first parameter called `name`; `None` when it is not UTF-8 either.
-fn value<'a>(parameters: &[Parameter<'a>], name: &str) -> Option<Cow<'a, str>> {
+fn value<'a>(parameters: &[QueryPart<'a>], name: &str) -> Option<Cow<'a, str>> {
     let parameter = parameters.iter().find(|parameter| parameter.is(name))?;
     percent_decode_str(parameter.value).decode_utf8().ok()
 }
 
 /// `Expires` as seconds since the Unix epoch.
-fn unix_expiry(parameters: &[Parameter]) -> Option<Timestamp> {
+fn unix_expiry(parameters: &[QueryPart]) -> Option<Timestamp> {
     Timestamp::expiry_from_seconds(value(parameters, "Expires")?.parse().ok()?)
 }
 
 /// A start such as `20261123T055709Z` and the seconds that the link lives from then on.
-fn dated_expiry(parameters: &[Parameter], start: &str, lifetime: &str) -> Option<Timestamp> {
+fn dated_expiry(parameters: &[QueryPart], start: &str, lifetime: &str) -> Option<Timestamp> {
     let start = value(parameters, start)?;
     let start = NaiveDateTime::parse_from_str(&start, "%Y%m%dT%H%M%SZ").ok()?;
     let lifetime: u32 = value(parameters, lifetime)?.parse().ok()?;

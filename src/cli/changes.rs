@@ -146,10 +146,10 @@ impl Changes {
 }
 
 /// Makes cells of a row.
-type Cells = fn(ChangeRow) -> Vec<Cell>;
+type ToCells = fn(ChangeRow) -> Vec<Cell>;
 
 /// The columns of the feed, and what fills them.
-pub(super) fn columns(for_people: bool) -> (&'static [&'static str], Cells) {
+pub(super) fn columns(for_people: bool) -> (&'static [&'static str], ToCells) {
     if for_people { (&TABLE, for_a_table) } else { (&ChangeRow::COLUMNS, all) }
 }
 

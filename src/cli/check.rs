@@ -33,7 +33,7 @@ pub struct Check {
     format: Option<Format>,
 }
 
-struct Verdict {
+struct CheckResult {
     what: String,
     result: Result<String>,
 }
@@ -42,7 +42,7 @@ impl Check {
     pub(super) async fn run(self, context: &Context) -> Result<u8> {
         let verdicts = verdicts(context).await;
         let mut rows = Rows::new(Format::or_default(self.format), ["check", "verdict", "detail"])?;
-        for Verdict { what, result } in &verdicts {
+        for CheckResult { what, result } in &verdicts {
             let (verdict, detail) = match result {
                 Ok(detail) => ("ok", detail.as_str()),
                 Err(error) => ("failed", error.message.as_str()),
@@ -55,28 +55,33 @@ impl Check {
     }
 }
 
-async fn verdicts(context: &Context) -> Vec<Verdict> {
+async fn verdicts(context: &Context) -> Vec<CheckResult> {
     let (config, origin, location) = match context.config() {
         Ok(all) => all,
-        Err(error) => return vec![Verdict { what: "configuration".into(), result: Err(error) }],
+        Err(error) => {
+            return vec![CheckResult { what: "configuration".into(), result: Err(error) }];
+        }
     };
     let mut all = vec![
-        Verdict { what: "configuration".into(), result: Ok(origin.to_string()) },
-        Verdict { what: "database".into(), result: database(&location, &config, context).await },
-        Verdict { what: "schedule".into(), result: schedule(&config, context) },
+        CheckResult { what: "configuration".into(), result: Ok(origin.to_string()) },
+        CheckResult {
+            what: "database".into(),
+            result: database(&location, &config, context).await,
+        },
+        CheckResult { what: "schedule".into(), result: schedule(&config, context) },
     ];
     if config.mirror.enabled {
         let result = mirror_store(&config, context).await;
-        all.push(Verdict { what: "mirror's store".into(), result });
+        all.push(CheckResult { what: "mirror's store".into(), result });
     }
     for block in config.receivers() {
         let receiver = block.receiver(&context.sources);
         let result = receiver.map(|_| "set up; `heygen-sync notify test` tries it".to_owned());
-        all.push(Verdict { what: format!("notices to '{}'", block.name()), result });
+        all.push(CheckResult { what: format!("notices to '{}'", block.name()), result });
     }
     if config.archive.enabled {
         let result = archive_store(&config, &location, context).await;
-        all.push(Verdict { what: "archive".into(), result });
+        all.push(CheckResult { what: "archive".into(), result });
     }
     for Task { account, catalogue, source } in Task::of_all(&config, context) {
         let catalogue = catalogue.unwrap_or_default();
@@ -86,7 +91,7 @@ async fn verdicts(context: &Context) -> Vec<Verdict> {
             Err(error) => Err(error),
         };
         let what = catalogue.of(&format!("key and API of '{account}'"));
-        all.push(Verdict { what, result });
+        all.push(CheckResult { what, result });
     }
     all
 }

@@ -106,7 +106,7 @@ impl Ids {
     }
 
     /// The texts of `--file` and of `--scan`, before the database is opened.
-    fn read(&self) -> Result<Texts> {
+    fn read(&self) -> Result<InputTexts> {
         if self.ids.is_empty() && self.file.is_none() && self.scan.is_empty() {
             return Err(Error::usage(
                 "no ids are given: name some, or give --file FILE or --scan FILE",
@@ -118,10 +118,15 @@ impl Ids {
         }
         let file = self.file.as_deref().map(read).transpose()?;
         let scanned = self.scan.iter().map(|name| read(name)).collect::<Result<_>>()?;
-        Ok(Texts { file, scanned })
+        Ok(InputTexts { file, scanned })
     }
 
-    async fn asked(&self, store: &mut Store, scope: &Scope, texts: &Texts) -> Result<Vec<Asked>> {
+    async fn asked(
+        &self,
+        store: &mut Store,
+        scope: &Scope,
+        texts: &InputTexts,
+    ) -> Result<Vec<Asked>> {
         let mut seen = BTreeSet::new();
         let ids = self.ids.iter().filter(|id| seen.insert(*id));
         let mut asked: Vec<Asked> =
@@ -145,7 +150,7 @@ impl Ids {
 }
 
 /// What was read before the database was opened.
-struct Texts {
+struct InputTexts {
     file: Option<String>,
     scanned: Vec<String>,
 }

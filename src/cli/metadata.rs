@@ -20,12 +20,12 @@ use crate::error::Result;
   heygen-sync metadata --format dbt > models/heygen.yml")]
 pub struct Metadata {
     /// For whom
-    #[arg(long, value_enum, default_value_t = Form::Datasette)]
-    format: Form,
+    #[arg(long, value_enum, default_value_t = MetadataFormat::Datasette)]
+    format: MetadataFormat,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Form {
+enum MetadataFormat {
     /// Datasette 0.6x: all in one file
     Datasette,
     /// Datasette 1.0: titles and meanings
@@ -42,11 +42,11 @@ impl Metadata {
     pub(super) fn run(self, context: &Context) -> Result<u8> {
         let (_, _, location) = context.config()?;
         let text = match self.format {
-            Form::Datasette => datasette::all(&location)?,
-            Form::DatasetteMetadata => datasette::metadata(&location)?,
-            Form::DatasetteConfig => datasette::config(&location)?,
-            Form::Duckdb => duckdb::views(),
-            Form::Dbt => dbt::source(&location.schema()),
+            MetadataFormat::Datasette => datasette::all(&location)?,
+            MetadataFormat::DatasetteMetadata => datasette::metadata(&location)?,
+            MetadataFormat::DatasetteConfig => datasette::config(&location)?,
+            MetadataFormat::Duckdb => duckdb::views(),
+            MetadataFormat::Dbt => dbt::source(&location.schema()),
         };
         print(&text)?;
         Ok(0)

@@ -44,11 +44,11 @@ pub struct Mirror {
     #[arg(long)]
     repair: bool,
     #[command(subcommand)]
-    command: Option<Command>,
+    command: Option<MirrorCommand>,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
+enum MirrorCommand {
     Prune(Prune),
 }
 
@@ -74,7 +74,7 @@ impl Mirror {
         }
         let blobs = blobs(&config, context)?;
         let mut store = Store::open_to_write(&location).await?;
-        if let Some(Command::Prune(prune)) = self.command {
+        if let Some(MirrorCommand::Prune(prune)) = self.command {
             let code = prune.run(&mut store, &blobs, context).await?;
             if prune.dry_run {
                 return Ok(code);

@@ -43,14 +43,14 @@ pub struct Parquet {
 
 /// The cells of one column in the row group at hand.
 enum Values {
-    Texts(Cells<ByteArray>),
-    Ints(Cells<i64>),
-    Bools(Cells<bool>),
-    Times(Cells<i64>),
+    Texts(NullableValues<ByteArray>),
+    Ints(NullableValues<i64>),
+    Bools(NullableValues<bool>),
+    Times(NullableValues<i64>),
 }
 
 /// The values that are not null, and for each row whether there is one.
-struct Cells<T> {
+struct NullableValues<T> {
     values: Vec<T>,
     present: Vec<i16>,
 }
@@ -110,10 +110,10 @@ impl Parquet {
 impl Values {
     fn of(holds: Holds) -> Self {
         match holds {
-            Holds::Text | Holds::Json | Holds::Texts => Self::Texts(Cells::new()),
-            Holds::Integer => Self::Ints(Cells::new()),
-            Holds::Boolean => Self::Bools(Cells::new()),
-            Holds::Time => Self::Times(Cells::new()),
+            Holds::Text | Holds::Json | Holds::Texts => Self::Texts(NullableValues::new()),
+            Holds::Integer => Self::Ints(NullableValues::new()),
+            Holds::Boolean => Self::Bools(NullableValues::new()),
+            Holds::Time => Self::Times(NullableValues::new()),
         }
     }
 
@@ -159,7 +159,7 @@ impl Values {
     }
 }
 
-impl<T> Cells<T> {
+impl<T> NullableValues<T> {
     fn new() -> Self {
         Self { values: vec![], present: vec![] }
     }

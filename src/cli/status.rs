@@ -76,7 +76,7 @@ pub struct Status {
 }
 
 /// What is shown of one account.
-struct Line<'a> {
+struct StatusLine<'a> {
     status: &'a CatalogueStatus,
     configured: bool,
     too_old: bool,
@@ -97,7 +97,8 @@ impl Status {
         let all = store.status().await?;
         let assets = store.asset_status().await?;
         let waiting = store.notices_waiting().await?;
-        let lines: Vec<Line<'_>> = all.iter().map(|one| line(one, &config, oldest, now)).collect();
+        let lines: Vec<StatusLine<'_>> =
+            all.iter().map(|one| line(one, &config, oldest, now)).collect();
         // What was never polled is not well; `default` needs no configuration.
         let mut never = config.polled();
         never.retain(|(account, catalogue)| {
@@ -107,12 +108,13 @@ impl Status {
             Format::Table => {
                 let max_age = max_age.as_deref();
                 let receivers = config.receivers().map(|block| block.name()).collect();
-                let page = Page { lines: &lines, never: &never, max_age, receivers, context };
+                let page = StatusPage { lines: &lines, never: &never, max_age, receivers, context };
                 print(&page.text(&previews(&assets, mirror, context), &waiting))?;
             }
             format => machines(&lines, &assets, mirror, format)?,
         }
-        let unwell = |line: &Line<'_>| line.too_old || line.configured && line.in_future.is_some();
+        let unwell =
+            |line: &StatusLine<'_>| line.too_old || line.configured && line.in_future.is_some();
         let stale = oldest.is_some() && (!never.is_empty() || lines.iter().any(unwell));
         Ok(u8::from(stale))
     }
@@ -124,19 +126,24 @@ fn line<'a>(
     config: &Config,
     oldest: Option<Timestamp>,
     now: Timestamp,
-) -> Line<'a> {
+) -> StatusLine<'a> {
     let configured = config.polled().contains(&(status.account.clone(), status.catalogue));
     let last_good = status.last_good.as_ref().and_then(|poll| poll.observed_at);
     let too_old = oldest.is_some_and(|oldest| configured && last_good.is_none_or(|at| at < oldest));
     let in_future = last_good
         .filter(|_| configured)
         .and_then(|at| ahead_of_clock(&status.account, status.catalogue, at, now));
-    Line { status, configured, too_old, in_future }
+    StatusLine { status, configured, too_old, in_future }
 }
 
-fn machines(lines: &[Line<'_>], assets: &AssetStatus, mirror: bool, format: Format) -> Result<()> {
+fn machines(
+    lines: &[StatusLine<'_>],
+    assets: &AssetStatus,
+    mirror: bool,
+    format: Format,
+) -> Result<()> {
     let mut rows = Rows::new(format, COLUMNS.iter().map(String::as_str).collect::<Vec<_>>())?;
-    for Line { status, configured, too_old, in_future } in lines {
+    for StatusLine { status, configured, too_old, in_future } in lines {
         let last = &status.last;
         let good = status.last_good.as_ref();
         let state = |name: &str| {
@@ -215,8 +222,8 @@ fn notes_json(notes: &[SchemaNote]) -> String {
 }
 
 /// What people read.
-struct Page<'a> {
-    lines: &'a [Line<'a>],
+struct StatusPage<'a> {
+    lines: &'a [StatusLine<'a>],
     /// Configured catalogues that were never polled.
     never: &'a [(String, Catalogue)],
     /// As it was given.
@@ -258,7 +265,7 @@ fn previews(assets: &AssetStatus, mirror: bool, context: &Context) -> String {
     text
 }
 
-impl Page<'_> {
+impl StatusPage<'_> {
     fn text(&self, previews: &str, waiting: &[Waiting]) -> String {
         let mut text = String::new();
         for line in self.lines {
@@ -283,7 +290,7 @@ impl Page<'_> {
     }
 
     /// One catalogue's paragraph. Writing to a string cannot fail.
-    fn catalogue(&self, text: &mut String, line: &Line<'_>) {
+    fn catalogue(&self, text: &mut String, line: &StatusLine<'_>) {
         let CatalogueStatus { account, catalogue, last, last_good, items, .. } = line.status;
         let note = if line.configured { "" } else { "  (no longer configured)" };
         let _ = writeln!(text, "{}{note}", catalogue.of(&visible(account)));
@@ -316,7 +323,7 @@ impl Page<'_> {
 
     /// The last poll by when it ended, the last good one by when its list had been received: these
     /// are two times where a saved response was taken, and age is counted from the latter.
-    fn polls(&self, text: &mut String, line: &Line<'_>) {
+    fn polls(&self, text: &mut String, line: &StatusLine<'_>) {
         let CatalogueStatus { last, last_good, failed_since, .. } = line.status;
         let now = self.context.clock.now();
         let moment = |at: Timestamp| format!("{at} ({})", distance(at, now));

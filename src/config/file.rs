@@ -29,7 +29,7 @@ fn fault(text: &str, error: &toml::de::Error) -> String {
     };
     let mut places = Vec::new();
     note_table(table.get_ref(), "", &mut places);
-    let around = |place: &&Place| place.1.start <= span.start && span.end <= place.1.end;
+    let around = |place: &&KeyPlace| place.1.start <= span.start && span.end <= place.1.end;
     // The smallest stretch around the fault; of equal ones the innermost, which is noted last.
     let found = places.iter().rev().filter(around).min_by_key(|place| place.1.len());
     let key = found.map_or("", |place| place.0.as_str());
@@ -50,9 +50,9 @@ fn line(text: &str, offset: usize) -> usize {
 }
 
 /// A key in full, and where its name or its value stands.
-type Place = (String, Range<usize>);
+type KeyPlace = (String, Range<usize>);
 
-fn note_table(table: &DeTable, prefix: &str, places: &mut Vec<Place>) {
+fn note_table(table: &DeTable, prefix: &str, places: &mut Vec<KeyPlace>) {
     for (name, value) in table {
         let key = format!("{prefix}{}", name.get_ref());
         places.push((key.clone(), name.span()));
@@ -60,7 +60,7 @@ fn note_table(table: &DeTable, prefix: &str, places: &mut Vec<Place>) {
     }
 }
 
-fn note_value(value: &Spanned<DeValue>, key: String, places: &mut Vec<Place>) {
+fn note_value(value: &Spanned<DeValue>, key: String, places: &mut Vec<KeyPlace>) {
     places.push((key.clone(), value.span()));
     match value.get_ref() {
         DeValue::Table(table) => note_table(table, &format!("{key}."), places),

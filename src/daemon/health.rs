@@ -14,10 +14,10 @@ const STUCK: Duration = Duration::from_secs(60);
 
 /// Shared by the loop, the work and the HTTP server.
 #[derive(Clone, Debug)]
-pub struct Health(Arc<Mutex<State>>);
+pub struct Health(Arc<Mutex<HealthState>>);
 
 #[derive(Debug)]
-struct State {
+struct HealthState {
     turned: Instant,
     /// When the step under way must have ended; `None` while nothing is under way.
     step_ends: Option<Instant>,
@@ -26,7 +26,7 @@ struct State {
 
 impl Default for Health {
     fn default() -> Self {
-        let state = State { turned: Instant::now(), step_ends: None, stopping: false };
+        let state = HealthState { turned: Instant::now(), step_ends: None, stopping: false };
         Self(Arc::new(Mutex::new(state)))
     }
 }
@@ -76,7 +76,7 @@ impl Health {
         self.with(|state| state.stopping)
     }
 
-    fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
+    fn with<T>(&self, act: impl FnOnce(&mut HealthState) -> T) -> T {
         // A panic elsewhere leaves nothing half-done here.
         act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }

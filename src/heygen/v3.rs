@@ -85,7 +85,7 @@ const MOST_TIMES: u8 = 2;
 /// Reads the list page by page, with the client's retries for each page. What goes wrong is in
 /// [`Fetched::answer`].
 async fn fetch(client: &Client, asked: Asked, progress: OnProgress<'_>) -> Fetched {
-    let mut reading = Reading::new(client, asked);
+    let mut reading = ListReading::new(client, asked);
     let read = reading.all(progress).await;
     reading.fetched(read)
 }
@@ -99,7 +99,7 @@ pub(super) async fn has_a_page(client: &Client) -> bool {
 }
 
 /// A list while it is being read.
-struct Reading<'a> {
+struct ListReading<'a> {
     client: &'a Client,
     endpoint: &'static Endpoint,
     limit: usize,
@@ -126,7 +126,7 @@ struct Reading<'a> {
     presence: Presence,
 }
 
-impl<'a> Reading<'a> {
+impl<'a> ListReading<'a> {
     fn new(client: &'a Client, asked: Asked) -> Self {
         let endpoint = endpoint(asked.catalogue);
         Self {

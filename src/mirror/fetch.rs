@@ -68,7 +68,7 @@ enum Broken {
 }
 
 /// What says that two answers are of the same content, and how much of it there is.
-struct Whole {
+struct ContentIdentity {
     validator: Option<HeaderValue>,
     len: Option<u64>,
 }
@@ -168,7 +168,7 @@ impl Fetcher {
         if let Some(refused) = self.requests.head(&response) {
             return Ok(Err(refused));
         }
-        let mut whole = Whole::of(&response);
+        let mut whole = ContentIdentity::of(&response);
         let framed = is_framed(&response);
         let text = |name| {
             let value = response.headers().get(name).and_then(|value| value.to_str().ok());
@@ -199,7 +199,12 @@ impl Fetcher {
 
     /// The rest of a body that broke off, where it is sure to be of the same content, and how long
     /// the whole is.
-    async fn rest(&self, asset: &Asset, whole: &Whole, spool: &Spool) -> Option<(Response, u64)> {
+    async fn rest(
+        &self,
+        asset: &Asset,
+        whole: &ContentIdentity,
+        spool: &Spool,
+    ) -> Option<(Response, u64)> {
         let validator = whole.validator.clone().filter(|_| !spool.is_empty())?;
         let more = [(RANGE, range_from(spool.len())), (IF_RANGE, validator)];
         let rest = self.requests.ask(asset.link(), &more).await.ok()?;
@@ -243,7 +248,7 @@ fn room_for(spool: &Spool) -> u32 {
     kib.clamp(ROOM / least, ROOM)
 }
 
-impl Whole {
+impl ContentIdentity {
     fn of(response: &Response) -> Self {
         let headers = response.headers();
         let offered = headers.get(ACCEPT_RANGES).is_some_and(|units| units == "bytes");
@@ -270,7 +275,7 @@ fn range_from(at: u64) -> HeaderValue {
     HeaderValue::from_str(&format!("bytes={at}-")).unwrap_or(HeaderValue::from_static("bytes=0-"))
 }
 
-fn cut_off(spool: &Spool, whole: &Whole) -> String {
+fn cut_off(spool: &Spool, whole: &ContentIdentity) -> String {
     match whole.len {
         Some(len) => format!("the body was cut off after {} of {len} bytes", spool.len()),
         None => format!("the body was cut off after {}", counted(spool.len(), "byte", "bytes")),

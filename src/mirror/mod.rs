@@ -139,14 +139,14 @@ pub async fn run(
     run.end(worked).await
 }
 
-type Fetched = (Asset, Result<Outcome>);
+type FetchedAsset = (Asset, Result<Outcome>);
 
 struct Run<'a> {
     store: &'a mut Store,
     clock: &'a Clock,
     settings: &'a Settings,
     fetcher: Arc<Fetcher>,
-    tasks: JoinSet<Fetched>,
+    tasks: JoinSet<FetchedAsset>,
     /// Leased and to be fetched, the most urgent first.
     ahead: VecDeque<Asset>,
     /// So many are leased ahead.
@@ -296,7 +296,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn take(&mut self, (asset, outcome): Fetched) -> Result<()> {
+    fn take(&mut self, (asset, outcome): FetchedAsset) -> Result<()> {
         let now = self.clock.now();
         self.judged(asset, outcome?, now);
         Ok(())

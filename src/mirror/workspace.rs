@@ -73,7 +73,7 @@ struct Job {
 }
 
 /// A file with all its bytes, which may not be on the disk yet.
-struct Written {
+struct WrittenFile {
     /// For who is synced on its own.
     file: Option<File>,
     path: PathBuf,
@@ -210,7 +210,7 @@ fn store(arriving: &Receiver<Job>, folder: &Path, disk: &Disk) {
 
 impl Job {
     /// `None` when it cannot be written, which is told.
-    fn write(self, path: PathBuf, disk: &Disk) -> Option<Written> {
+    fn write(self, path: PathBuf, disk: &Disk) -> Option<WrittenFile> {
         let Self { body, target, reply } = self;
         let written = match body {
             Body::Spooled(file, path) => Ok((file, path)),
@@ -219,7 +219,7 @@ impl Job {
         match written {
             Ok((file, path)) => {
                 let file = Some(file).filter(|_| !disk.at_once);
-                Some(Written { file, path, target, reply })
+                Some(WrittenFile { file, path, target, reply })
             }
             Err(fault) => {
                 // Who asked may have given up.
@@ -248,8 +248,8 @@ fn write_new(path: &Path, bytes: &[u8]) -> io::Result<File> {
 
 impl Placed {
     /// Gives a file its name, if its bytes are on the disk.
-    fn take(&mut self, written: Written, synced: &io::Result<()>) {
-        let Written { file, path, target, reply } = written;
+    fn take(&mut self, written: WrittenFile, synced: &io::Result<()>) {
+        let WrittenFile { file, path, target, reply } = written;
         drop(file);
         let placed = match synced {
             Ok(()) => self.rename(&path, &target),
@@ -308,7 +308,7 @@ impl Disk {
         if self.at_once { GROUP } else { OPEN }
     }
 
-    fn sync(&self, written: &[Written], folders: &BTreeSet<PathBuf>) -> io::Result<()> {
+    fn sync(&self, written: &[WrittenFile], folders: &BTreeSet<PathBuf>) -> io::Result<()> {
         if self.at_once && written.len() + folders.len() >= MANY {
             match system::sync_file_system(&self.root) {
                 // Some sandboxes forbid the call.

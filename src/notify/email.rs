@@ -63,7 +63,7 @@ impl Mailer {
     }
 
     fn mail(&self, message: &Json, now: Timestamp) -> Result<Message, lettre::error::Error> {
-        let body = Body::of(message);
+        let body = MailBody::of(message);
         let id = message["id"].as_str().unwrap_or_default();
         let millis = Duration::from_millis(u64::try_from(now.millis()).unwrap_or_default());
         let automatic = HeaderName::new_from_ascii_str("Auto-Submitted");
@@ -79,13 +79,13 @@ impl Mailer {
 }
 
 /// The content of a mail.
-struct Body {
+struct MailBody {
     alarms: Vec<String>,
     lines: Vec<String>,
     about: String,
 }
 
-impl Body {
+impl MailBody {
     fn of(message: &Json) -> Self {
         let data = &message["data"];
         let text = data["text"].as_str().unwrap_or_default();
@@ -115,7 +115,7 @@ impl Body {
 #[template(path = "mail.html")]
 struct Part<'a> {
     html: bool,
-    body: &'a Body,
+    body: &'a MailBody,
 }
 
 /// By kind and code: what a server says may hold anything.
@@ -159,7 +159,7 @@ mod tests {
         let text = "! watched avatar \"<b>\" (z) is removed\ndefault: 1 added, 1 removed\navatar (c) added";
         let message = json!({"id": "msg_1", "type": "changes", "timestamp": "2026-01-01T00:00:00.000Z",
             "data": {"text": text, "poll_id": 7}});
-        let body = Body::of(&message);
+        let body = MailBody::of(&message);
         assert_eq!(body.subject(), "heygen-sync: ! watched avatar \"<b>\" (z) is removed");
         let about = "heygen-sync: changes of poll 7, 2026-01-01T00:00:00.000Z";
         assert_eq!(body.part(false), format!("{text}\n\n{about}"));

@@ -36,19 +36,19 @@ pub fn drafts(
     before: &Before,
     key_expires_at: Option<Timestamp>,
 ) -> Vec<Draft> {
-    let telling = |block| Telling { block, report, before, key_expires_at }.all();
+    let telling = |block| ReceiverNews { block, report, before, key_expires_at }.all();
     blocks.iter().filter(|block| block.has_receiver()).flat_map(telling).collect()
 }
 
 /// What one receiver is told of a poll.
-struct Telling<'a> {
+struct ReceiverNews<'a> {
     block: &'a Notify,
     report: &'a Report,
     before: &'a Before,
     key_expires_at: Option<Timestamp>,
 }
 
-impl Telling<'_> {
+impl ReceiverNews<'_> {
     fn all(&self) -> Vec<Draft> {
         let all = [self.recovery(), self.found(), self.fields(), self.endings()];
         all.into_iter().flatten().collect()

@@ -182,10 +182,10 @@ fn judged(engine: Engine, sql: &str) -> Result<Statement> {
         (Some(statement @ Statement::Query(_)), true) => statement,
         _ => return Err(Error::usage("only one SELECT is run (it may begin with WITH)")),
     };
-    let mut names = Names(table::all().map(|table| table.name.to_owned()).collect());
+    let mut names = TableNames(table::all().map(|table| table.name.to_owned()).collect());
     let visited = statement.visit(&mut names);
     let visited =
-        if visited.is_continue() { statement.visit(&mut Judge(names.0)) } else { visited };
+        if visited.is_continue() { statement.visit(&mut TableCheck(names.0)) } else { visited };
     match visited {
         ControlFlow::Continue(()) => Ok(statement),
         ControlFlow::Break(what) => Err(Error::usage(format!(
@@ -209,9 +209,9 @@ fn plain(name: &ObjectName) -> Option<String> {
 }
 
 /// The tables that a query may name: ours, and those that it defines itself.
-struct Names(BTreeSet<String>);
+struct TableNames(BTreeSet<String>);
 
-impl Visitor for Names {
+impl Visitor for TableNames {
     type Break = String;
 
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<String> {
@@ -228,9 +228,9 @@ impl Visitor for Names {
 }
 
 /// Breaks at the first part that is not known to stay within these tables.
-struct Judge(BTreeSet<String>);
+struct TableCheck(BTreeSet<String>);
 
-impl Judge {
+impl TableCheck {
     fn relation(&self, name: &ObjectName) -> ControlFlow<String> {
         match plain(name).is_some_and(|name| self.0.contains(&name)) {
             true => ControlFlow::Continue(()),
@@ -258,7 +258,7 @@ impl Judge {
     }
 }
 
-impl Visitor for Judge {
+impl Visitor for TableCheck {
     type Break = String;
 
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<String> {

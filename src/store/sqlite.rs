@@ -55,14 +55,14 @@ pub struct Sqlite;
 #[derive(Debug)]
 pub struct Row {
     names: Arc<[String]>,
-    values: Vec<Value>,
+    values: Vec<SqliteValue>,
     /// All its texts and bytes, in one piece.
     bytes: Vec<u8>,
 }
 
 /// A value as SQLite holds it; of texts and bytes, where the row has them.
 #[derive(Clone, Debug, PartialEq)]
-enum Value {
+enum SqliteValue {
     Null,
     Int(i64),
     Real(f64),
@@ -294,11 +294,11 @@ impl Row {
     fn push(&mut self, value: ValueRef<'_>) {
         let start = self.bytes.len();
         self.values.push(match value {
-            ValueRef::Null => Value::Null,
-            ValueRef::Integer(number) => Value::Int(number),
-            ValueRef::Real(number) => Value::Real(number),
-            ValueRef::Text(text) => Value::Text(start..start + text.len()),
-            ValueRef::Blob(bytes) => Value::Bytes(start..start + bytes.len()),
+            ValueRef::Null => SqliteValue::Null,
+            ValueRef::Integer(number) => SqliteValue::Int(number),
+            ValueRef::Real(number) => SqliteValue::Real(number),
+            ValueRef::Text(text) => SqliteValue::Text(start..start + text.len()),
+            ValueRef::Blob(bytes) => SqliteValue::Bytes(start..start + bytes.len()),
         });
         if let ValueRef::Text(bytes) | ValueRef::Blob(bytes) = value {
             self.bytes.extend_from_slice(bytes);
@@ -328,17 +328,17 @@ impl Row {
 
     /// The row as an object by column; bytes as hex.
     pub fn object(&self) -> Result<serde_json::Map<String, serde_json::Value>, Fault> {
-        let json = |value: &Value| match value {
-            Value::Null => serde_json::Value::Null,
-            Value::Int(number) => (*number).into(),
-            Value::Real(number) => (*number).into(),
-            Value::Text(place) => String::from_utf8_lossy(self.bytes(place)).into(),
-            Value::Bytes(place) => hex(self.bytes(place)).into(),
+        let json = |value: &SqliteValue| match value {
+            SqliteValue::Null => serde_json::Value::Null,
+            SqliteValue::Int(number) => (*number).into(),
+            SqliteValue::Real(number) => (*number).into(),
+            SqliteValue::Text(place) => String::from_utf8_lossy(self.bytes(place)).into(),
+            SqliteValue::Bytes(place) => hex(self.bytes(place)).into(),
         };
         Ok(self.names.iter().cloned().zip(self.values.iter().map(json)).collect())
     }
 
-    fn value(&self, at: impl At) -> Result<&Value, Fault> {
+    fn value(&self, at: impl At) -> Result<&SqliteValue, Fault> {
         let place = at.place(&self.names);
         place.and_then(|at| self.values.get(at)).ok_or_else(|| spoiled(at, "is not there"))
     }
@@ -346,8 +346,8 @@ impl Row {
     /// Text, or null.
     pub fn str(&self, at: impl At) -> Result<Option<&str>, Fault> {
         match self.value(at)? {
-            Value::Null => Ok(None),
-            Value::Text(place) => match std::str::from_utf8(self.bytes(place)) {
+            SqliteValue::Null => Ok(None),
+            SqliteValue::Text(place) => match std::str::from_utf8(self.bytes(place)) {
                 Ok(text) => Ok(Some(text)),
                 Err(_) => Err(spoiled(at, "is not text")),
             },
@@ -362,8 +362,8 @@ impl Row {
     /// A whole number, or null.
     pub fn int(&self, at: impl At) -> Result<Option<i64>, Fault> {
         match self.value(at)? {
-            Value::Null => Ok(None),
-            Value::Int(number) => Ok(Some(*number)),
+            SqliteValue::Null => Ok(None),
+            SqliteValue::Int(number) => Ok(Some(*number)),
             _ => Err(spoiled(at, "is not a whole number")),
         }
     }
@@ -393,7 +393,7 @@ impl Row {
 
     /// Text exactly as it is stored, or null; bytes that are no text as hex.
     pub fn exact_text(&self, at: impl At) -> Result<Option<String>, Fault> {
-        if let Value::Bytes(place) | Value::Text(place) = self.value(at)?
+        if let SqliteValue::Bytes(place) | SqliteValue::Text(place) = self.value(at)?
             && self.str(at).is_err()
         {
             let hex = hex(self.bytes(place));

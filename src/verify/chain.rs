@@ -95,7 +95,7 @@ struct Links<'f> {
     matched: Option<(Arc<str>, i64, String)>,
     /// The first broken poll of each account.
     broken: HashMap<Arc<str>, i64>,
-    ends: BTreeMap<Arc<str>, End>,
+    ends: BTreeMap<Arc<str>, ChainEnd>,
     /// When the last good poll of each account's catalogue had its answer.
     observed: HashMap<(Arc<str>, Arc<str>), Box<str>>,
     polls: Polls,
@@ -104,7 +104,7 @@ struct Links<'f> {
 
 /// Where an account's chain ends.
 #[derive(Debug, Default)]
-struct End {
+struct ChainEnd {
     poll_id: i64,
     polls: i64,
     digest: Option<String>,
@@ -254,7 +254,7 @@ impl<'f> Links<'f> {
     /// The head in `accounts` is where the chain ends.
     fn head(&mut self, head: &Head) {
         let Head { account, last_poll_id, polls, digest } = head;
-        let none = End::default();
+        let none = ChainEnd::default();
         let end = self.ends.get(account.as_str()).unwrap_or(&none);
         let next = last_poll_id
             .filter(|last| *last == self.last_poll.saturating_add(1) || end.poll_id == 0);

@@ -82,7 +82,7 @@ struct Beside {
 }
 
 /// An item as far as its versions were read.
-struct Item {
+struct ItemSoFar {
     last: Version,
     first_seen_at: Option<String>,
     changed_at: Option<String>,
@@ -98,7 +98,7 @@ impl Judge<'_> {
             for (id, version, text) in audit.found_by(&span).await? {
                 beside.found_by.insert((id, version), text);
             }
-            let mut item: Option<Item> = None;
+            let mut item: Option<ItemSoFar> = None;
             audit
                 .versions(&span, |version| {
                     versions += 1;
@@ -117,7 +117,12 @@ impl Judge<'_> {
     }
 
     /// Judges a version by the one before it.
-    fn version(&mut self, before: Option<Item>, new: Version, beside: &mut Beside) -> Item {
+    fn version(
+        &mut self,
+        before: Option<ItemSoFar>,
+        new: Version,
+        beside: &mut Beside,
+    ) -> ItemSoFar {
         self.span_of(&new);
         self.found_by(&new, beside);
         let opened_by = OpenedBy::parse(&new.opened_by);
@@ -138,7 +143,7 @@ impl Judge<'_> {
             None => (new.valid_from.clone(), None),
         };
         let changed_at = changed_at.or_else(|| new.valid_from.clone());
-        Item { last: new, first_seen_at, changed_at }
+        ItemSoFar { last: new, first_seen_at, changed_at }
     }
 
     /// Its times are those of its polls, and its four last cells are all filled or all empty.
@@ -290,8 +295,8 @@ impl Judge<'_> {
     }
 
     /// Compares an item's last version with its row of today.
-    fn end(&mut self, item: Option<Item>, beside: &mut Beside) {
-        let Some(Item { last, first_seen_at, changed_at }) = item else { return };
+    fn end(&mut self, item: Option<ItemSoFar>, beside: &mut Beside) {
+        let Some(ItemSoFar { last, first_seen_at, changed_at }) = item else { return };
         let poll = last.closed_poll.unwrap_or(last.opened_poll);
         let table = self.kind.table;
         let row = format!("'{}'", last.id);

@@ -18,11 +18,11 @@ pub const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 #[derive(Debug)]
 pub struct Cached<V> {
     most: usize,
-    inner: Mutex<Inner<V>>,
+    inner: Mutex<CacheInner<V>>,
 }
 
 #[derive(Debug)]
-struct Inner<V> {
+struct CacheInner<V> {
     /// The keys, oldest first.
     order: VecDeque<String>,
     all: HashMap<String, Arc<V>>,
@@ -31,7 +31,7 @@ struct Inner<V> {
 impl<V> Cached<V> {
     /// Of `most` values at most.
     pub fn new(most: usize) -> Self {
-        Self { most, inner: Mutex::new(Inner { order: VecDeque::new(), all: HashMap::new() }) }
+        Self { most, inner: Mutex::new(CacheInner { order: VecDeque::new(), all: HashMap::new() }) }
     }
 
     /// The value of `key`.
@@ -42,7 +42,7 @@ impl<V> Cached<V> {
     /// Stores `value`.
     pub fn put(&self, key: String, value: &Arc<V>) {
         let Ok(mut inner) = self.inner.lock() else { return };
-        let Inner { order, all } = &mut *inner;
+        let CacheInner { order, all } = &mut *inner;
         if all.insert(key.clone(), value.clone()).is_none() {
             order.push_back(key);
         }

@@ -75,11 +75,11 @@ struct Inner {
     turns: Semaphore,
     received: AtomicU64,
     folder: Option<Arc<PreviewFolder>>,
-    state: Mutex<State>,
+    state: Mutex<PreviewsState>,
 }
 
 /// By canonical URL, like everything here.
-struct State {
+struct PreviewsState {
     /// Each with the end of its time.
     contents: Bounded<(Arc<Whole>, Instant)>,
     failures: HashMap<String, Instant>,
@@ -108,7 +108,7 @@ pub fn longest(most: u64) -> u64 {
 impl Previews {
     /// Keeps `most` bytes in memory at most, and what the folder takes.
     pub fn new(requests: Requests, most: u64, folder: Option<PreviewFolder>) -> Self {
-        let state = State {
+        let state = PreviewsState {
             contents: Bounded::new(most),
             failures: HashMap::new(),
             under_way: HashMap::new(),
@@ -141,7 +141,7 @@ impl Previews {
     }
 
     /// The fetch of a link, begun unless it is under way.
-    fn fetch(&self, state: &mut State, link: PreviewLink) -> Result<Fetch, NoPreview> {
+    fn fetch(&self, state: &mut PreviewsState, link: PreviewLink) -> Result<Fetch, NoPreview> {
         if let Some(fetch) = state.under_way.get(&link.url) {
             return Ok(fetch.clone());
         }
@@ -158,13 +158,13 @@ impl Previews {
 }
 
 impl Inner {
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, PreviewsState> {
         // A panic elsewhere leaves nothing half-done here.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether the hour's bytes are used up.
-    fn is_spent(&self, state: &mut State) -> bool {
+    fn is_spent(&self, state: &mut PreviewsState) -> bool {
         let received = self.received.load(Ordering::Relaxed);
         let (since, before) = match state.hour {
             Some((since, before)) if since.elapsed() < HOUR => (since, before),
@@ -228,7 +228,7 @@ impl Inner {
     }
 }
 
-impl State {
+impl PreviewsState {
     /// What is kept of a URL: its content, or that it failed a short while ago.
     fn known(&mut self, url: &str) -> Option<Result<Arc<Whole>, NoPreview>> {
         let now = Instant::now();

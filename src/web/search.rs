@@ -29,7 +29,7 @@ pub struct SearchResult {
 }
 
 /// The items of one kind.
-struct Section {
+struct SearchSection {
     heading: String,
     total: String,
     all: String,
@@ -44,7 +44,7 @@ struct SearchPage {
     q: String,
     hidden: Vec<(&'static str, String)>,
     total: String,
-    sections: Vec<Section>,
+    sections: Vec<SearchSection>,
     suggested: Vec<Anchor>,
 }
 
@@ -118,7 +118,7 @@ pub async fn page(
     let section = |(kind, items): &(Kind, i64)| {
         let own = tiles.iter().filter(|tile| tile.kind == *kind);
         let tiles: Vec<TileView> = own.map(|tile| TileView::new(context, tile, &filter)).collect();
-        Section {
+        SearchSection {
             heading: words::heading(*kind),
             total: words::number(*items),
             all: context.href(kind.path, &[("q", q.to_owned())]),

@@ -53,10 +53,10 @@ const HISTORY_TABLE: [&str; 7] =
     ["account", "kind", "item_id", "name", "version", "valid_from", "valid_to"];
 
 /// Columns, by name.
-type Names = Vec<&'static str>;
+type ColumnNames = Vec<&'static str>;
 
 /// The columns of a table.
-fn names(table: &str) -> Names {
+fn names(table: &str) -> ColumnNames {
     let columns = table::find(table).into_iter().flat_map(|table| &table.columns);
     columns.map(|column| column.name).collect()
 }
@@ -75,12 +75,12 @@ pub(super) enum Written {
 
 impl Written {
     /// Begins text.
-    pub(super) fn rows(format: Format, columns: Names) -> Result<Self> {
+    pub(super) fn rows(format: Format, columns: ColumnNames) -> Result<Self> {
         Rows::new(format, columns).map(Self::Rows)
     }
 
     /// Begins a Parquet file with columns of a table.
-    pub(super) fn parquet(table: &str, columns: Names) -> Result<Self> {
+    pub(super) fn parquet(table: &str, columns: ColumnNames) -> Result<Self> {
         Parquet::new(table, &columns).map(Box::new).map(Self::Parquet)
     }
 
@@ -102,7 +102,7 @@ impl Written {
 }
 
 /// The columns of the catalogue, and what fills them.
-pub(super) fn of_items(for_people: bool, kind: Option<Kind>) -> (Names, ItemCells) {
+pub(super) fn of_items(for_people: bool, kind: Option<Kind>) -> (ColumnNames, ItemCells) {
     match kind {
         _ if for_people => (TABLE.into(), for_a_table),
         None => (ALL.into(), of_any_kind),
@@ -115,7 +115,7 @@ pub(super) fn of_items(for_people: bool, kind: Option<Kind>) -> (Names, ItemCell
 }
 
 /// The columns of the history, and what fills them.
-pub(super) fn of_versions(for_people: bool, kind: Option<Kind>) -> (Names, VersionCells) {
+pub(super) fn of_versions(for_people: bool, kind: Option<Kind>) -> (ColumnNames, VersionCells) {
     match kind {
         _ if for_people => (HISTORY_TABLE.into(), version_for_a_table),
         None => (ALL_HISTORIES.into(), version_of_any_kind),

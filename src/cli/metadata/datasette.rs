@@ -47,7 +47,7 @@ const LABELS: [&str; 5] = ["name", "field", "observed_at", "url", "account"];
 const NEWEST: [&str; 5] = ["poll_id", "notice_id", "changed_at", "valid_from", "day"];
 
 #[derive(Serialize)]
-struct Site {
+struct DatasetteSite {
     #[serde(flatten)]
     about: Option<About>,
     databases: BTreeMap<String, Database>,
@@ -64,11 +64,11 @@ struct About {
 #[derive(Serialize)]
 struct Database {
     #[serde(serialize_with = "in_order")]
-    tables: Vec<(String, Table)>,
+    tables: Vec<(String, DatasetteTable)>,
 }
 
 #[derive(Serialize)]
-struct Table {
+struct DatasetteTable {
     #[serde(flatten)]
     meaning: Option<Meaning>,
     #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "in_order")]
@@ -90,7 +90,7 @@ struct Meaning {
 #[derive(Default, Serialize)]
 struct Look {
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    facets: Vec<Facet>,
+    facets: Vec<DatasetteFacet>,
     #[serde(skip_serializing_if = "Option::is_none")]
     label_column: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -101,7 +101,7 @@ struct Look {
 
 #[derive(Serialize)]
 #[serde(untagged)]
-enum Facet {
+enum DatasetteFacet {
     Column(&'static str),
     Array { array: &'static str },
 }
@@ -116,19 +116,20 @@ fn in_order<K: Serialize, V: Serialize, S: Serializer>(
 
 /// All that Datasette 0.6x takes.
 pub(super) fn all(location: &Location) -> Result<String> {
-    let table = |it| Table { meaning: Some(meaning(it)), units: units(it), look: Some(look(it)) };
+    let table =
+        |it| DatasetteTable { meaning: Some(meaning(it)), units: units(it), look: Some(look(it)) };
     json(location, Some(ABOUT), tables(table).chain(hidden()).collect())
 }
 
 /// The metadata of Datasette 1.0.
 pub(super) fn metadata(location: &Location) -> Result<String> {
-    let table = |it| Table { meaning: Some(meaning(it)), units: vec![], look: None };
+    let table = |it| DatasetteTable { meaning: Some(meaning(it)), units: vec![], look: None };
     json(location, Some(ABOUT), tables(table).collect())
 }
 
 /// The configuration of Datasette 1.0.
 pub(super) fn config(location: &Location) -> Result<String> {
-    let table = |it| Table { meaning: None, units: vec![], look: Some(look(it)) };
+    let table = |it| DatasetteTable { meaning: None, units: vec![], look: Some(look(it)) };
     json(location, None, tables(table).chain(hidden()).collect())
 }
 
@@ -140,9 +141,13 @@ const ABOUT: About = About {
     source_url: "https://docs.heygen.com/reference/list-avatars-v2",
 };
 
-fn json(location: &Location, about: Option<About>, tables: Vec<(String, Table)>) -> Result<String> {
+fn json(
+    location: &Location,
+    about: Option<About>,
+    tables: Vec<(String, DatasetteTable)>,
+) -> Result<String> {
     let databases = BTreeMap::from([(database_name(location), Database { tables })]);
-    let json = serde_json::to_string_pretty(&Site { about, databases })
+    let json = serde_json::to_string_pretty(&DatasetteSite { about, databases })
         .map_err(|fault| Error::unforeseen(format!("cannot write metadata: {fault}")))?;
     Ok(json + "\n")
 }
@@ -153,15 +158,17 @@ fn database_name(location: &Location) -> String {
     stem.map_or("heygen".into(), |stem| stem.to_string_lossy().into_owned())
 }
 
-fn tables(table: impl Fn(&'static table::Table) -> Table) -> impl Iterator<Item = (String, Table)> {
+fn tables(
+    table: impl Fn(&'static table::Table) -> DatasetteTable,
+) -> impl Iterator<Item = (String, DatasetteTable)> {
     table::all().map(move |it| (it.name.to_owned(), table(it)))
 }
 
 /// The tables that are not for people.
-fn hidden() -> impl Iterator<Item = (String, Table)> {
+fn hidden() -> impl Iterator<Item = (String, DatasetteTable)> {
     [MIGRATIONS_TABLE, SEARCH_NAMES.name].into_iter().map(|name| {
         let look = Look { hidden: true, ..Look::default() };
-        (name.to_owned(), Table { meaning: None, units: vec![], look: Some(look) })
+        (name.to_owned(), DatasetteTable { meaning: None, units: vec![], look: Some(look) })
     })
 }
 
@@ -181,10 +188,10 @@ fn units(table: &table::Table) -> Vec<(String, &'static str)> {
 
 fn look(table: &table::Table) -> Look {
     let has = |name: &str| table.columns.iter().any(|column| column.name == name);
-    let mut facets: Vec<Facet> =
-        FACETS.into_iter().filter(|name| has(name)).map(Facet::Column).collect();
+    let mut facets: Vec<DatasetteFacet> =
+        FACETS.into_iter().filter(|name| has(name)).map(DatasetteFacet::Column).collect();
     let arrays = table.columns.iter().filter(|column| column.holds == Holds::Texts);
-    facets.extend(arrays.map(|column| Facet::Array { array: column.name }));
+    facets.extend(arrays.map(|column| DatasetteFacet::Array { array: column.name }));
     let mut labels = Kind::ALL.into_iter().map(|kind| kind.label).chain(LABELS);
     Look {
         facets,

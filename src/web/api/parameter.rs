@@ -32,13 +32,13 @@ pub const LONGEST: usize = 1_024;
 pub struct Parameter {
     name: &'static str,
     meaning: String,
-    takes: Takes,
+    takes: ParameterType,
     required: bool,
 }
 
 /// What a parameter takes.
 #[derive(Clone)]
-enum Takes {
+enum ParameterType {
     /// Text.
     Text,
     /// One of these words.
@@ -77,23 +77,23 @@ macro_rules! query {
 }
 pub(super) use query;
 
-fn optional(name: &'static str, takes: Takes, meaning: &str) -> Parameter {
+fn optional(name: &'static str, takes: ParameterType, meaning: &str) -> Parameter {
     Parameter { name, meaning: meaning.into(), takes, required: false }
 }
 
 /// A text.
 pub fn text(name: &'static str, meaning: &str) -> Parameter {
-    optional(name, Takes::Text, meaning)
+    optional(name, ParameterType::Text, meaning)
 }
 
 /// A day or a time.
 pub fn moment(name: &'static str, meaning: &str) -> Parameter {
-    optional(name, Takes::Moment, meaning)
+    optional(name, ParameterType::Moment, meaning)
 }
 
 /// Texts, repeated.
 pub fn texts(name: &'static str, meaning: &str) -> Parameter {
-    optional(name, Takes::Many(vec![]), meaning)
+    optional(name, ParameterType::Many(vec![]), meaning)
 }
 
 /// The account of a list.
@@ -113,22 +113,22 @@ pub fn as_of() -> Parameter {
 
 /// The kind.
 pub fn kind() -> Parameter {
-    optional("kind", Takes::Word(Kind::ALL.map(Kind::as_str).to_vec()), "only of this kind")
+    optional("kind", ParameterType::Word(Kind::ALL.map(Kind::as_str).to_vec()), "only of this kind")
 }
 
 /// The change.
 pub fn change() -> Parameter {
-    optional("change", Takes::Word(CHANGES.to_vec()), "only such changes")
+    optional("change", ParameterType::Word(CHANGES.to_vec()), "only such changes")
 }
 
 /// The number of a poll.
 pub fn poll() -> Parameter {
-    optional("poll", Takes::Number, "only of this poll")
+    optional("poll", ParameterType::Number, "only of this poll")
 }
 
 /// The number of rows.
 pub fn limit() -> Parameter {
-    optional("limit", Takes::Limit, &format!("at most this many; {USUAL} without it"))
+    optional("limit", ParameterType::Limit, &format!("at most this many; {USUAL} without it"))
 }
 
 /// The place after which the page begins.
@@ -148,15 +148,15 @@ pub fn filter() -> impl Iterator<Item = Parameter> {
             "q",
             "whose name or id contains all of these words, without regard to case and diacritics",
         ),
-        optional("none", Takes::Many(names), "that have no value in each of these fields"),
-        optional("sort", Takes::Word(orders), "in this order; by name without it"),
+        optional("none", ParameterType::Many(names), "that have no value in each of these fields"),
+        optional("sort", ParameterType::Word(orders), "in this order; by name without it"),
     ];
     FACETS.iter().map(facet).chain(beside)
 }
 
 fn facet(facet: &'static Facet) -> Parameter {
     let words: Vec<&str> = facet.choices().iter().map(|choice| choice.word).collect();
-    let takes = if facet.single { Takes::Word(words) } else { Takes::Many(words) };
+    let takes = if facet.single { ParameterType::Word(words) } else { ParameterType::Many(words) };
     let usual = facet.usual.map(|word| format!("; {word} without it")).unwrap_or_default();
     let meaning = format!("only with one of these values of: {}{usual}", facet.title);
     optional(facet.param, takes, &meaning)
@@ -186,7 +186,7 @@ impl Parameter {
         match values.len() {
             0 if self.required => return Err(bad(name, "is missing")),
             0 | 1 => {}
-            _ if !matches!(self.takes, Takes::Many(_)) => {
+            _ if !matches!(self.takes, ParameterType::Many(_)) => {
                 return Err(bad(name, "is given twice; give it once"));
             }
             count if count > MOST => {
@@ -200,13 +200,15 @@ impl Parameter {
                 _ if value.chars().count() > LONGEST => {
                     return Err(bad(name, &format!("is longer than {LONGEST} characters")));
                 }
-                Takes::Word(words) | Takes::Many(words)
+                ParameterType::Word(words) | ParameterType::Many(words)
                     if !words.is_empty() && !words.contains(value) =>
                 {
                     return Err(not_one_of(name, words));
                 }
-                Takes::Number => number(name, value, i64::MAX)?,
-                Takes::Limit => number(name, value, i64::try_from(MOST).unwrap_or(i64::MAX))?,
+                ParameterType::Number => number(name, value, i64::MAX)?,
+                ParameterType::Limit => {
+                    number(name, value, i64::try_from(MOST).unwrap_or(i64::MAX))?
+                }
                 _ => {}
             }
         }
@@ -235,7 +237,7 @@ pub fn check(pairs: &QueryPairs, parameters: &[Parameter]) -> Result<(), BadPara
     })
 }
 
-impl Takes {
+impl ParameterType {
     fn schema(&self) -> RefOr<Schema> {
         let string = || ObjectBuilder::new().schema_type(Type::String);
         let formatted =
