@@ -13,7 +13,7 @@ use crate::{
 
 /// Manage accounts
 #[derive(Debug, Args)]
-pub struct Account {
+pub struct AccountArgs {
     #[command(subcommand)]
     command: AccountCommand,
 }
@@ -29,7 +29,7 @@ enum AccountCommand {
     },
 }
 
-impl Account {
+impl AccountArgs {
     pub(super) async fn run(self, context: &Context) -> Result<u8> {
         let AccountCommand::Rename { old, new } = self.command;
         check_account_name(&new)?;

@@ -25,7 +25,7 @@ const TABLE: [&str; 7] = ["observed_at", "account", "change", "kind", "item_id",
 
 /// Show what was added, changed, removed and restored, newest last
 #[derive(Debug, Args)]
-pub struct Changes {
+pub struct ChangesArgs {
     /// From this time on: a time, a date, how long ago (for example 7d), yesterday, last month
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     since: Option<String>,
@@ -110,7 +110,7 @@ impl From<KindArgument> for Kind {
     }
 }
 
-impl Changes {
+impl ChangesArgs {
     pub(super) async fn run(self, context: &Context) -> Result<u8> {
         let Self { since, until, kind, change, account, id, limit, format } = self;
         let now = context.clock.now();

@@ -29,13 +29,13 @@ const OPENING: Duration = Duration::from_secs(60);
 SIGTERM and SIGINT end it after the poll under way, or after daemon.stop_time; a second one at once.
 SIGHUP reads the configuration anew, but for database, daemon.listen and log.format.
 It ends with 74 when its database is no longer there.")]
-pub struct Daemon {
+pub struct DaemonArgs {
     /// Fail where no database is, instead of creating one
     #[arg(long)]
     existing: bool,
 }
 
-impl Daemon {
+impl DaemonArgs {
     pub(super) async fn run(self, context: &Context) -> Result<u8> {
         let (config, origin, location) = context.config()?;
         // Where no account can ever be polled, nothing is gained by waiting.

@@ -39,7 +39,7 @@ use crate::{
   heygen-sync mirror prune --older-than 365d --dry-run
                                                     say what nothing has needed for a year"
 )]
-pub struct Mirror {
+pub struct MirrorArgs {
     /// First hash the whole store, and queue what is missing, spoiled or failed
     #[arg(long)]
     repair: bool,
@@ -63,7 +63,7 @@ pub struct Prune {
     dry_run: bool,
 }
 
-impl Mirror {
+impl MirrorArgs {
     pub(super) async fn run(self, context: &Context) -> Result<u8> {
         let (config, _, location) = context.config()?;
         if !config.mirror.enabled {
@@ -128,8 +128,8 @@ async fn repair(store: &mut Store, blobs: &Blobs, context: &Context) -> Result<(
 }
 
 /// What an audit saw, in a line.
-pub(super) fn audited(audit: &audit::Audit) -> String {
-    let audit::Audit { right, bytes, unrecorded, findings } = audit;
+pub(super) fn audited(audit: &audit::MirrorAudit) -> String {
+    let audit::MirrorAudit { right, bytes, unrecorded, findings } = audit;
     let young = match unrecorded.len() {
         0 => String::new(),
         n => format!(", {} not written down yet", number(n)),

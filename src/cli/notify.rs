@@ -13,7 +13,7 @@ use crate::{
 
 /// Try the receivers of notices
 #[derive(Debug, Args)]
-pub struct Notify {
+pub struct NotifyArgs {
     #[command(subcommand)]
     command: NotifyCommand,
 }
@@ -35,7 +35,7 @@ Exit code 0 when all accepted it, 69 when one did not, 78 when one is not set up
     },
 }
 
-impl Notify {
+impl NotifyArgs {
     pub(super) async fn run(self, context: &Context) -> Result<u8> {
         let NotifyCommand::Test { receivers, format } = self.command;
         let (config, _, _) = context.config()?;

@@ -19,13 +19,13 @@ use crate::{
 
 /// Show the catalogue in a browser: pictures, history, changes, polls
 #[derive(Debug, Args)]
-pub struct Serve {
+pub struct ServeArgs {
     /// Listen here, over the configured address
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<String>,
 }
 
-impl Serve {
+impl ServeArgs {
     pub(super) async fn run(self, context: &Context) -> Result<u8> {
         let (config, _, location) = context.config()?;
         let mut serve = config.serve.clone();

@@ -66,7 +66,7 @@ static COLUMNS: LazyLock<Vec<String>> = LazyLock::new(|| {
 
 /// Show the last poll of each catalogue, what it holds, and what needs attention
 #[derive(Debug, Args)]
-pub struct Status {
+pub struct StatusArgs {
     /// Exit with 1 when the last good poll of an account's catalogue is older than this, for example 26h, or in the future
     #[arg(long, value_name = "DURATION")]
     max_age: Option<String>,
@@ -84,7 +84,7 @@ struct StatusLine<'a> {
     in_future: Option<Error>,
 }
 
-impl Status {
+impl StatusArgs {
     pub(super) async fn run(self, context: &Context) -> Result<u8> {
         let Self { max_age, format } = self;
         let age = max_age.as_deref().map(flags::max_age).transpose()?;

@@ -85,7 +85,11 @@ impl Verify {
     }
 }
 
-fn rows(findings: &[Finding], audit: Option<&audit::Audit>, format: Option<Format>) -> Result<()> {
+fn rows(
+    findings: &[Finding],
+    audit: Option<&audit::MirrorAudit>,
+    format: Option<Format>,
+) -> Result<()> {
     let files = audit.map_or(&[][..], |audit| &audit.findings);
     let none = findings.is_empty() && files.is_empty();
     if none && format.is_none_or(|format| format == Format::Table) {

@@ -25,7 +25,7 @@ pub use self::{
     env::{Env, unset_empty},
     notify::{Event, Form, Notify},
     receiver::{Mail, Receiver},
-    sections::{Api, Archive, Config, Mirror, Publish, Removals, Version, check_store},
+    sections::{Api, ArchiveSection, Config, Mirror, Publish, Removals, Version, check_store},
     serve::Serve,
     sources::{Origin, Sources},
     values::is_loopback_url,

@@ -36,7 +36,7 @@ pub struct Config {
     /// How previews are saved.
     pub mirror: Mirror,
     /// What is kept of the answers.
-    pub archive: Archive,
+    pub archive: ArchiveSection,
     /// Where a copy for readers is kept.
     pub publish: Publish,
     /// Where the gallery listens.
@@ -144,7 +144,7 @@ pub struct Mirror {
 /// The section `[archive]`: every answer kept, so that the database can be rebuilt.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Archive {
+pub struct ArchiveSection {
     /// Whether answers are kept at all.
     pub enabled: bool,
     /// Where: a folder, or `s3://bucket/prefix`.
@@ -249,7 +249,7 @@ impl Default for Config {
             daemon: Daemon::default(),
             metrics: Metrics::default(),
             log: Log::default(),
-            archive: Archive::default(),
+            archive: ArchiveSection::default(),
             accounts: Vec::new(),
         }
     }
@@ -287,7 +287,7 @@ impl Default for Mirror {
     }
 }
 
-impl Default for Archive {
+impl Default for ArchiveSection {
     fn default() -> Self {
         Self { enabled: false, store: "archive".into() }
     }

@@ -576,7 +576,7 @@ fn the_environment_stands_over_the_file_for_every_key() {
             ping_success: Url::parse("http://localhost/").ok(),
             ping_failure: Url::parse("https://monitor.example/fail").ok(),
         }],
-        archive: Archive { enabled: true, store: "s3://bucket/answers".into() },
+        archive: ArchiveSection { enabled: true, store: "s3://bucket/answers".into() },
         accounts: vec![account],
     };
     assert_eq!(config, expected);

@@ -18,7 +18,7 @@ use tokio_util::io::StreamReader;
 pub(super) const ACCEPTED: &str = "gzip, br, zstd";
 
 /// A body while it is read.
-pub(super) type Body = Pin<Box<dyn AsyncRead + Send>>;
+pub(super) type DecodedBody = Pin<Box<dyn AsyncRead + Send>>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Coding {
@@ -32,7 +32,7 @@ enum Coding {
 ///
 /// # Errors
 /// The name of a coding that is not known.
-pub(super) fn decoded(response: Response) -> Result<Body, String> {
+pub(super) fn decoded(response: Response) -> Result<DecodedBody, String> {
     let codings = codings(response.headers())?;
     let pieces = response.bytes_stream().map_err(io::Error::other);
     let mut body: Pin<Box<dyn AsyncBufRead + Send>> = Box::pin(StreamReader::new(pieces));
@@ -43,7 +43,7 @@ pub(super) fn decoded(response: Response) -> Result<Body, String> {
     Ok(Box::pin(body))
 }
 
-fn undone(coding: Coding, body: Pin<Box<dyn AsyncBufRead + Send>>) -> Body {
+fn undone(coding: Coding, body: Pin<Box<dyn AsyncBufRead + Send>>) -> DecodedBody {
     match coding {
         Coding::Gzip => {
             let mut decoder = GzipDecoder::new(body);

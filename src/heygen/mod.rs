@@ -32,7 +32,7 @@ pub use version::ApiVersion;
 
 use std::sync::Arc;
 
-use self::profile::Asked;
+use self::profile::ListRequest;
 use crate::{
     catalog::{catalogue::Catalogue, recognition::Recognition},
     error::caught,
@@ -49,7 +49,7 @@ pub async fn fetch(
     known: &Arc<Recognition>,
     progress: OnProgress<'_>,
 ) -> Fetched {
-    let asked = Asked { catalogue, keep, known: known.clone(), again: false };
+    let asked = ListRequest { catalogue, keep, known: known.clone(), again: false };
     let reading = version.fetch(client, asked, progress);
     let fetched = caught(async { Ok(reading.await) }).await.unwrap_or_else(|error| {
         let failure = Failure::lasting(error, Presence::Unclear);
@@ -73,7 +73,7 @@ pub async fn read_again(
     known: &Arc<Recognition>,
     progress: OnProgress<'_>,
 ) -> Fetched {
-    let asked = Asked { catalogue, keep, known: known.clone(), again: true };
+    let asked = ListRequest { catalogue, keep, known: known.clone(), again: true };
     let second = version.fetch(client, asked, progress).await;
     let (Ok(one), Ok(two)) = (&first.answer, &second.answer) else { return first };
     if second.broke_off.is_none() {

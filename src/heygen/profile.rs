@@ -18,14 +18,14 @@ pub(super) struct Profile {
     /// The cheapest request that shows whether a catalogue's list is there: path and query.
     pub probe: fn(Catalogue) -> String,
     /// Reads the list once, with the client's retries. What goes wrong is in [`Fetched::answer`].
-    pub fetch: for<'a> fn(&'a Client, Asked, OnProgress<'a>) -> Fetching<'a>,
+    pub fetch: for<'a> fn(&'a Client, ListRequest, OnProgress<'a>) -> Fetching<'a>,
     /// Decodes what an archive kept of a catalogue's answer, which [`Fetched::bodies`] gave it.
     pub read: fn(Catalogue, &[u8]) -> Result<Answer>,
 }
 
 /// How a list is read.
 #[derive(Clone, Debug)]
-pub(super) struct Asked {
+pub(super) struct ListRequest {
     /// The catalogue.
     pub catalogue: Catalogue,
     /// Whether [`Fetched::bodies`] are wanted.

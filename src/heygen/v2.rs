@@ -4,7 +4,7 @@
 
 use super::{
     Client, Fetched, OnProgress, Presence, Reply,
-    profile::{Asked, Profile},
+    profile::{ListRequest, Profile},
     sunset,
 };
 use crate::{
@@ -25,7 +25,7 @@ pub(super) static PROFILE: Profile = Profile {
 };
 
 /// Reads the list once, with the client's retries. What goes wrong is in [`Fetched::answer`].
-async fn fetch(client: &Client, asked: Asked, progress: OnProgress<'_>) -> Fetched {
+async fn fetch(client: &Client, asked: ListRequest, progress: OnProgress<'_>) -> Fetched {
     let source = client.source(PATH);
     let Reply { trace, body } = match client.get(PATH, progress).await {
         Ok(reply) => reply,

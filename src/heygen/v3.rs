@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::{
     Client, Failure, Fetched, OnProgress, Presence, Progress, Reply, Trace,
     client::Bounds,
-    profile::{Asked, Profile},
+    profile::{ListRequest, Profile},
     sunset,
 };
 use crate::{
@@ -84,7 +84,7 @@ const MOST_TIMES: u8 = 2;
 
 /// Reads the list page by page, with the client's retries for each page. What goes wrong is in
 /// [`Fetched::answer`].
-async fn fetch(client: &Client, asked: Asked, progress: OnProgress<'_>) -> Fetched {
+async fn fetch(client: &Client, asked: ListRequest, progress: OnProgress<'_>) -> Fetched {
     let mut reading = ListReading::new(client, asked);
     let read = reading.all(progress).await;
     reading.fetched(read)
@@ -127,7 +127,7 @@ struct ListReading<'a> {
 }
 
 impl<'a> ListReading<'a> {
-    fn new(client: &'a Client, asked: Asked) -> Self {
+    fn new(client: &'a Client, asked: ListRequest) -> Self {
         let endpoint = endpoint(asked.catalogue);
         Self {
             client,

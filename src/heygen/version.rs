@@ -11,7 +11,7 @@ use std::{
 
 use super::{
     Client, OnProgress,
-    profile::{Asked, Fetching, Profile},
+    profile::{Fetching, ListRequest, Profile},
     v2, v3,
 };
 use crate::{
@@ -68,7 +68,7 @@ impl ApiVersion {
     pub(super) fn fetch<'a>(
         self,
         client: &'a Client,
-        asked: Asked,
+        asked: ListRequest,
         progress: OnProgress<'a>,
     ) -> Fetching<'a> {
         (self.0.fetch)(client, asked, progress)

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::{Value as Json, json};
 
 use super::{
-    arguments::{Arguments, cursor_after},
+    arguments::{ToolArguments, cursor_after},
     tools::MOST,
 };
 use crate::{
@@ -26,7 +26,12 @@ use crate::{
 const RECENT: &str = "7d";
 
 /// The answer of the tool of this name.
-pub async fn of(name: &str, store: &mut Store, with: &Arguments, now: Timestamp) -> Result<Json> {
+pub async fn of(
+    name: &str,
+    store: &mut Store,
+    with: &ToolArguments,
+    now: Timestamp,
+) -> Result<Json> {
     if name != "schema" {
         store.begin_reading().await?;
     }
@@ -64,7 +69,7 @@ fn columns(table: &Table) -> Json {
     table.columns.iter().map(column).collect()
 }
 
-fn schema(with: &Arguments) -> Result<Json> {
+fn schema(with: &ToolArguments) -> Result<Json> {
     let Some(name) = with.text("table") else {
         let tables = table::all().map(|one| json!({"name": one.name, "meaning": one.meaning}));
         return Ok(json!({"tables": tables.collect::<Json>()}));
@@ -82,7 +87,7 @@ async fn status(store: &mut Store, now: Timestamp) -> Result<Json> {
     Ok(json!({"now": now, "engine": engine, "catalogues": catalogues}))
 }
 
-async fn search(store: &mut Store, with: &Arguments) -> Result<Json> {
+async fn search(store: &mut Store, with: &ToolArguments) -> Result<Json> {
     let limit = with.limit();
     if with.text("text").is_some_and(|text| text.len() > LONGEST) {
         return Err(Error::usage(format!("text: give at most {LONGEST} bytes")));
@@ -120,11 +125,11 @@ async fn search(store: &mut Store, with: &Arguments) -> Result<Json> {
     Ok(json!({"items": items, "next_cursor": next}))
 }
 
-fn scope(with: &Arguments) -> Scope {
+fn scope(with: &ToolArguments) -> Scope {
     Scope { kind: with.kind(), account: with.text("account").map(str::to_owned) }
 }
 
-async fn changes(store: &mut Store, with: &Arguments, now: Timestamp) -> Result<Json> {
+async fn changes(store: &mut Store, with: &ToolArguments, now: Timestamp) -> Result<Json> {
     let since = with.time("since", now)?.or_else(|| Timestamp::parse_relative(RECENT, now));
     let limit = with.limit();
     let filter = ChangeFilter {
@@ -150,7 +155,7 @@ async fn changes(store: &mut Store, with: &Arguments, now: Timestamp) -> Result<
     Ok(json!({"since": since, "changes": rows, "older_left_out": more}))
 }
 
-async fn as_of(store: &mut Store, with: &Arguments, now: Timestamp) -> Result<Json> {
+async fn as_of(store: &mut Store, with: &ToolArguments, now: Timestamp) -> Result<Json> {
     let time = with.time("time", now)?.unwrap_or(now);
     if time > now {
         return Err(Error::usage(format!("{time} is in the future: it is {now}")));
@@ -164,7 +169,7 @@ async fn as_of(store: &mut Store, with: &Arguments, now: Timestamp) -> Result<Js
 /// The most bytes of a query's rows.
 const MOST_BYTES: usize = 256 * 1024;
 
-async fn query(store: &mut Store, with: &Arguments) -> Result<Json> {
+async fn query(store: &mut Store, with: &ToolArguments) -> Result<Json> {
     let limit = with.limit_or(MOST);
     let mut rows = store.select(with.text("sql").unwrap_or_default(), limit + 1).await?;
     let mut truncated = rows.len() > limit;

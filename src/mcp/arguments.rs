@@ -10,9 +10,9 @@ use crate::{
 };
 
 /// The arguments of one call.
-pub struct Arguments(Map<String, Json>);
+pub struct ToolArguments(Map<String, Json>);
 
-impl Arguments {
+impl ToolArguments {
     /// # Errors
     /// [`crate::error::Kind::Usage`] for an argument that the tool does not take, or lacks.
     pub fn of(tool: &Tool, given: Map<String, Json>) -> Result<Self> {

@@ -23,7 +23,7 @@ use rmcp::{
 use serde_json::Value as Json;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use self::{arguments::Arguments, tools::TOOLS};
+use self::{arguments::ToolArguments, tools::TOOLS};
 use crate::{
     answers::redact,
     error::{Error, Result, caught},
@@ -80,7 +80,7 @@ impl Server {
                 names.join(", ")
             )));
         };
-        let arguments = Arguments::of(tool, request.arguments.unwrap_or_default())?;
+        let arguments = ToolArguments::of(tool, request.arguments.unwrap_or_default())?;
         let cancelled = context.ct.clone();
         let is_cancelled = move || cancelled.is_cancelled();
         let mut store = Store::open_bounded(&self.location, TIME, is_cancelled).await?;

@@ -10,7 +10,7 @@ use std::{
 
 use futures_util::TryStreamExt;
 
-use super::blob::{Blobs, Listed};
+use super::blob::{Blobs, StoredFile};
 use crate::{
     error::{Error, Result},
     store::{Store, queue::KnownFile},
@@ -26,7 +26,7 @@ const AT_ONCE: usize = 20;
 
 /// What is wrong with a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Fault {
+pub enum FileFault {
     /// The tables name it, and it is not there.
     Missing,
     /// Its bytes are not those that its name and the tables promise.
@@ -37,14 +37,14 @@ pub enum Fault {
 
 /// A file that is not as it should be.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Finding {
+pub struct FileFinding {
     /// What is wrong.
-    pub fault: Fault,
+    pub fault: FileFault,
     /// The file's name within the store.
     pub file: String,
 }
 
-impl std::fmt::Display for Fault {
+impl std::fmt::Display for FileFault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Missing => "missing",
@@ -54,7 +54,7 @@ impl std::fmt::Display for Fault {
     }
 }
 
-impl std::fmt::Display for Finding {
+impl std::fmt::Display for FileFinding {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} file {}", self.fault, self.file)
     }
@@ -62,7 +62,7 @@ impl std::fmt::Display for Finding {
 
 /// What an audit saw.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Audit {
+pub struct MirrorAudit {
     /// Files that were hashed and are right.
     pub right: u64,
     /// Their size, in bytes.
@@ -70,40 +70,40 @@ pub struct Audit {
     /// Right files that an interrupted run has not written down: harmless.
     pub unrecorded: Vec<String>,
     /// What is wrong, sorted.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<FileFinding>,
 }
 
 /// Hashes every file of the store and compares with the tables.
-pub async fn audit(store: &mut Store, blobs: &Blobs, now: Timestamp) -> Result<Audit> {
-    let listed: Vec<Listed> = blobs.list().await.try_collect().await?;
+pub async fn audit(store: &mut Store, blobs: &Blobs, now: Timestamp) -> Result<MirrorAudit> {
+    let listed: Vec<StoredFile> = blobs.list().await.try_collect().await?;
     // Read after the listing: what a run adds meanwhile is then known, not missing.
     let known = store.known_files().await?;
     let mut known: BTreeMap<String, KnownFile> =
         known.into_iter().map(|known| (known.file.clone(), known)).collect();
-    let mut audit = Audit::default();
+    let mut audit = MirrorAudit::default();
     for one in listed {
         let hashed = blobs.hash(&one.file).await?;
         let fault = match (known.remove(&one.file), hashed) {
             (_, None) => continue,
             (Some(known), Some(hashed)) if is_right(&known, &hashed) => None,
-            (Some(_), Some(_)) => Some(Fault::Spoiled),
+            (Some(_), Some(_)) => Some(FileFault::Spoiled),
             (None, Some((sha256, _))) if named_by(&one.file, &sha256) && is_young(&one, now) => {
                 audit.unrecorded.push(one.file);
                 continue;
             }
-            (None, Some(_)) => Some(Fault::Unknown),
+            (None, Some(_)) => Some(FileFault::Unknown),
         };
         match fault {
             None => {
                 audit.right += 1;
                 audit.bytes += one.bytes;
             }
-            Some(fault) => audit.findings.push(Finding { fault, file: one.file }),
+            Some(fault) => audit.findings.push(FileFinding { fault, file: one.file }),
         }
     }
     for (file, _) in known {
         if blobs.hash(&file).await?.is_none() {
-            audit.findings.push(Finding { fault: Fault::Missing, file });
+            audit.findings.push(FileFinding { fault: FileFault::Missing, file });
         }
     }
     audit.findings.sort();
@@ -117,7 +117,7 @@ pub async fn audit(store: &mut Store, blobs: &Blobs, now: Timestamp) -> Result<A
 /// # Errors
 /// [`crate::error::Kind::Storage`], among others where no store stands: a volume that is not
 /// mounted must not pass for a loss.
-pub async fn repair(store: &mut Store, blobs: &Blobs, now: Timestamp) -> Result<Audit> {
+pub async fn repair(store: &mut Store, blobs: &Blobs, now: Timestamp) -> Result<MirrorAudit> {
     let _lock = store.lock_queue()?;
     refuse_without_store(store, blobs).await?;
     let mut audit = audit(store, blobs, now).await?;
@@ -125,10 +125,10 @@ pub async fn repair(store: &mut Store, blobs: &Blobs, now: Timestamp) -> Result<
     audit.findings.retain(|finding| !back.contains(&finding.file));
     audit.unrecorded.retain(|file| !back.contains(file));
     audit.right += back.len() as u64;
-    let lost = audit.findings.iter().filter(|finding| finding.fault != Fault::Unknown);
+    let lost = audit.findings.iter().filter(|finding| finding.fault != FileFault::Unknown);
     let lost: Vec<String> = lost.map(|finding| finding.file.clone()).collect();
     // Removed first: a mirror may fetch it again as soon as it is queued.
-    for finding in audit.findings.iter().filter(|finding| finding.fault == Fault::Spoiled) {
+    for finding in audit.findings.iter().filter(|finding| finding.fault == FileFault::Spoiled) {
         let hashed = blobs.hash(&finding.file).await?;
         if hashed.is_none_or(|(sha256, _)| !named_by(&finding.file, &sha256)) {
             blobs.remove(&finding.file).await?;
@@ -154,9 +154,13 @@ async fn refuse_without_store(store: &mut Store, blobs: &Blobs) -> Result<()> {
 
 /// Contents that nothing names, whose bytes are those of their name, and which were once behind a
 /// URL: back from a backup, or never gone. Gives their names.
-async fn take_back(store: &mut Store, blobs: &Blobs, audit: &Audit) -> Result<BTreeSet<String>> {
+async fn take_back(
+    store: &mut Store,
+    blobs: &Blobs,
+    audit: &MirrorAudit,
+) -> Result<BTreeSet<String>> {
     let mut whole = audit.unrecorded.clone();
-    for finding in audit.findings.iter().filter(|finding| finding.fault == Fault::Unknown) {
+    for finding in audit.findings.iter().filter(|finding| finding.fault == FileFault::Unknown) {
         if let Some((sha256, _)) = blobs.hash(&finding.file).await?
             && named_by(&finding.file, &sha256)
         {
@@ -201,7 +205,7 @@ pub async fn prune(
     let prunable = store.prunable(since).await?;
     let known: BTreeSet<String> =
         store.known_files().await?.into_iter().map(|known| known.file).collect();
-    let listed: Vec<Listed> = blobs.list().await.try_collect().await?;
+    let listed: Vec<StoredFile> = blobs.list().await.try_collect().await?;
     let left = listed.into_iter().filter(|one| {
         let sha256 = one.file.rsplit('/').next().and_then(|name| name.split('.').next());
         !known.contains(&one.file)
@@ -259,6 +263,6 @@ fn named_by(file: &str, sha256: &str) -> bool {
         .is_some_and(|ending| !ending.is_empty() && !ending.contains(['/', '.']))
 }
 
-fn is_young(one: &Listed, now: Timestamp) -> bool {
+fn is_young(one: &StoredFile, now: Timestamp) -> bool {
     one.modified > now.minus(YOUNG)
 }

@@ -42,7 +42,7 @@ const LOST_AND_FOUND: &str = "lost+found";
 
 /// A content as it is listed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listed {
+pub struct StoredFile {
     /// Its name.
     pub file: String,
     /// Its size, in bytes.
@@ -182,7 +182,7 @@ impl Blobs {
     }
 
     /// Every content there is, what is under way left out.
-    pub async fn list(&self) -> BoxStream<'_, Result<Listed>> {
+    pub async fn list(&self) -> BoxStream<'_, Result<StoredFile>> {
         let places = match &self.root {
             None => vec![(self.prefix.clone(), true)],
             Some(root) => match entries(root) {
@@ -220,7 +220,7 @@ impl Blobs {
                 });
                 let file = file.filter(|_| !skip(&object.location));
                 let modified = Timestamp::from(object.last_modified);
-                let listed = file.map(|file| Listed { file, bytes: object.size, modified });
+                let listed = file.map(|file| StoredFile { file, bytes: object.size, modified });
                 std::future::ready(Ok(listed))
             })
             .boxed()

@@ -15,7 +15,7 @@ use crate::{
 /// Rows to write, column by column; all columns are of one length.
 #[derive(Clone, Debug, Default)]
 pub struct Bulk<'a> {
-    pub(super) columns: Vec<(&'static str, Column<'a>)>,
+    pub(super) columns: Vec<(&'static str, BulkColumn<'a>)>,
     pub(super) rows: usize,
 }
 
@@ -30,7 +30,7 @@ pub enum Around<'s> {
 
 /// The values of one column.
 #[derive(Clone, Debug)]
-pub enum Column<'a> {
+pub enum BulkColumn<'a> {
     /// TEXT.
     Text(Vec<Option<Cow<'a, str>>>),
     /// INTEGER or BIGINT.
@@ -56,14 +56,14 @@ impl<'a> Bulk<'a> {
     }
 
     /// Adds a column.
-    pub fn column(mut self, name: &'static str, column: Column<'a>) -> Self {
+    pub fn column(mut self, name: &'static str, column: BulkColumn<'a>) -> Self {
         self.columns.push((name, column));
         self
     }
 
     /// Adds a column that has the same value in every row.
     pub fn all(self, name: &'static str, value: impl Into<Arg<'a>>) -> Self {
-        self.column(name, Column::All(value.into()))
+        self.column(name, BulkColumn::All(value.into()))
     }
 
     /// Adds a column of the described type.
@@ -72,7 +72,7 @@ impl<'a> Bulk<'a> {
         column: &'static catalog::Column,
         cells: impl Iterator<Item = Cell<'a>>,
     ) -> Self {
-        let mut values = Column::of(column.holds);
+        let mut values = BulkColumn::of(column.holds);
         cells.for_each(|cell| values.push(cell));
         self.column(column.name, values)
     }
@@ -84,11 +84,11 @@ impl<'a> Bulk<'a> {
 
     /// Adds a column of text that is never null.
     pub fn texts(self, name: &'static str, values: impl Iterator<Item = &'a str>) -> Self {
-        self.column(name, Column::Text(values.map(|text| Some(Cow::Borrowed(text))).collect()))
+        self.column(name, BulkColumn::Text(values.map(|text| Some(Cow::Borrowed(text))).collect()))
     }
 }
 
-impl<'a> Column<'a> {
+impl<'a> BulkColumn<'a> {
     /// No values yet, of a type.
     pub fn of(holds: Holds) -> Self {
         match holds {

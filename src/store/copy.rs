@@ -10,7 +10,7 @@ use futures_util::TryStreamExt;
 use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
 
 use super::{
-    bulk::{Bulk, Column},
+    bulk::{Bulk, BulkColumn},
     conn::{Conn, Engine, Fault, Row},
     location::Location,
     open::Store,
@@ -155,34 +155,34 @@ async fn fill_table(
 /// Rows on their way, column by column.
 struct Batch {
     table: &'static Table,
-    columns: Vec<Column<'static>>,
+    columns: Vec<BulkColumn<'static>>,
     rows: usize,
     bytes: usize,
 }
 
 impl Batch {
     fn new(table: &'static Table) -> Self {
-        let columns = table.columns.iter().map(|column| Column::of(column.holds));
+        let columns = table.columns.iter().map(|column| BulkColumn::of(column.holds));
         Self { table, columns: columns.collect(), rows: 0, bytes: 0 }
     }
 
     fn add(&mut self, row: &Row) -> Result<(), Fault> {
         for (at, column) in self.columns.iter_mut().enumerate() {
             match column {
-                Column::Text(all) => {
+                BulkColumn::Text(all) => {
                     let text = row.text(at)?;
                     self.bytes += text.as_ref().map_or(0, String::len);
                     all.push(text.map(Cow::Owned));
                 }
-                Column::Json(all) => {
+                BulkColumn::Json(all) => {
                     let json = row.json(at)?.map(|json| canonical(row, at, json)).transpose()?;
                     self.bytes += json.as_ref().map_or(0, String::len);
                     all.push(json.map(Cow::Owned));
                 }
-                Column::Int(all) => all.push(row.int(at)?),
-                Column::Bool(all) => all.push(row.bool(at)?),
-                Column::Time(all) => all.push(exact_time(row, at)?),
-                Column::All(_) => {}
+                BulkColumn::Int(all) => all.push(row.int(at)?),
+                BulkColumn::Bool(all) => all.push(row.bool(at)?),
+                BulkColumn::Time(all) => all.push(exact_time(row, at)?),
+                BulkColumn::All(_) => {}
             }
         }
         self.rows += 1;
@@ -203,11 +203,11 @@ impl Batch {
             at.and_then(|at| self.columns.get(at))
         };
         let text = |name: &str, row: usize| match column(name) {
-            Some(Column::Text(all)) => all.get(row).cloned().flatten(),
+            Some(BulkColumn::Text(all)) => all.get(row).cloned().flatten(),
             _ => None,
         };
         let version = |row: usize| match column("version") {
-            Some(Column::Int(all)) => all.get(row).copied().flatten(),
+            Some(BulkColumn::Int(all)) => all.get(row).copied().flatten(),
             _ => None,
         };
         let named = (0..self.rows).map(|row| search::Named {

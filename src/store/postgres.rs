@@ -18,7 +18,7 @@ use sqlx::{
 };
 
 use super::{
-    bulk::{Around, Bulk, Column},
+    bulk::{Around, Bulk, BulkColumn},
     dialect::{Dialect, MIGRATIONS},
     host,
     server::ServerSql,
@@ -206,7 +206,7 @@ fn source(rows: &Bulk<'_>) -> String {
     for (at, (name, column)) in rows.columns.iter().enumerate() {
         let (sql_type, cast) = sql_type(column);
         match column {
-            Column::All(_) => selected.push(format!("${}::{sql_type} AS {name}", at + 1)),
+            BulkColumn::All(_) => selected.push(format!("${}::{sql_type} AS {name}", at + 1)),
             _ => {
                 arrays.push(format!("${}::{sql_type}[]", at + 1));
                 aliases.push(*name);
@@ -222,18 +222,18 @@ fn values(all: &Bulk<'_>, rows: std::ops::Range<usize>) -> Result<PgArguments, F
     let mut bound = PgArguments::default();
     for (_, column) in &all.columns {
         let added = match column {
-            Column::Text(texts) | Column::Json(texts) => {
+            BulkColumn::Text(texts) | BulkColumn::Json(texts) => {
                 let texts: Vec<Option<&str>> =
                     texts[rows.clone()].iter().map(Option::as_deref).collect();
                 bound.add(texts)
             }
-            Column::Int(all) => bound.add(&all[rows.clone()]),
-            Column::Bool(all) => bound.add(&all[rows.clone()]),
-            Column::Time(all) => {
+            BulkColumn::Int(all) => bound.add(&all[rows.clone()]),
+            BulkColumn::Bool(all) => bound.add(&all[rows.clone()]),
+            BulkColumn::Time(all) => {
                 let times = all[rows.clone()].iter().map(|time| time.map(Timestamp::to_chrono));
                 bound.add(times.collect::<Vec<_>>())
             }
-            Column::All(value) => {
+            BulkColumn::All(value) => {
                 add(&mut bound, value)?;
                 Ok(())
             }
@@ -244,15 +244,15 @@ fn values(all: &Bulk<'_>, rows: std::ops::Range<usize>) -> Result<PgArguments, F
 }
 
 /// The type that travels, and the cast to the column's own.
-fn sql_type(column: &Column<'_>) -> (&'static str, &'static str) {
+fn sql_type(column: &BulkColumn<'_>) -> (&'static str, &'static str) {
     match column {
-        Column::Text(_) | Column::All(Arg::Text(_)) => ("text", ""),
-        Column::Int(_) | Column::All(Arg::Int(_)) => ("bigint", ""),
-        Column::Bool(_) | Column::All(Arg::Bool(_)) => ("boolean", ""),
-        Column::Time(_) | Column::All(Arg::Time(_)) => ("timestamptz", ""),
-        Column::Json(_) => ("text", "::jsonb"),
-        Column::All(Arg::Json(_)) => ("jsonb", ""),
-        Column::All(Arg::Real(_)) => ("double precision", ""),
+        BulkColumn::Text(_) | BulkColumn::All(Arg::Text(_)) => ("text", ""),
+        BulkColumn::Int(_) | BulkColumn::All(Arg::Int(_)) => ("bigint", ""),
+        BulkColumn::Bool(_) | BulkColumn::All(Arg::Bool(_)) => ("boolean", ""),
+        BulkColumn::Time(_) | BulkColumn::All(Arg::Time(_)) => ("timestamptz", ""),
+        BulkColumn::Json(_) => ("text", "::jsonb"),
+        BulkColumn::All(Arg::Json(_)) => ("jsonb", ""),
+        BulkColumn::All(Arg::Real(_)) => ("double precision", ""),
     }
 }
 

@@ -20,7 +20,7 @@ use sqlx::SqlSafeStr;
 use url::Url;
 
 use super::{
-    bulk::{Bulk, Column},
+    bulk::{Bulk, BulkColumn},
     conn::{Arg, Conn, Fault, Row},
     fault::unusable_lock,
     open::{FILE_MODE, Store, beside},
@@ -603,9 +603,9 @@ async fn pruned_among(conn: &mut Conn, settled: &[Settled]) -> Result<Vec<String
 async fn update_assets(conn: &mut Conn, settled: &[Settled]) -> Result<(), Fault> {
     let rows = || settled.iter().map(|settled| &settled.asset);
     let text = |of: fn(&Asset) -> Option<&str>| {
-        Column::Text(rows().map(|asset| of(asset).map(Cow::Borrowed)).collect())
+        BulkColumn::Text(rows().map(|asset| of(asset).map(Cow::Borrowed)).collect())
     };
-    let time = |of: fn(&Asset) -> Option<Timestamp>| Column::Time(rows().map(of).collect());
+    let time = |of: fn(&Asset) -> Option<Timestamp>| BulkColumn::Time(rows().map(of).collect());
     let good = rows().map(|asset| Some(asset.saved())).collect();
     let distrusted = settled.iter().map(|settled| Some(settled.distrusted)).collect();
     let stored = settled.iter().map(|settled| Some(settled.stored)).collect();
@@ -615,18 +615,18 @@ async fn update_assets(conn: &mut Conn, settled: &[Settled]) -> Result<(), Fault
         .texts("state", rows().map(|asset| asset.state.as_str()))
         .column("sha256", text(|asset| asset.sha256.as_deref()))
         .column("file", text(|asset| asset.file.as_deref()))
-        .column("bytes", Column::Int(rows().map(|asset| asset.bytes).collect()))
+        .column("bytes", BulkColumn::Int(rows().map(|asset| asset.bytes).collect()))
         .column("content_type", text(|asset| asset.content_type.as_deref()))
         .column("etag", text(|asset| asset.etag.as_deref()))
         .column("last_modified", text(|asset| asset.last_modified.as_deref()))
-        .column("attempts", Column::Int(rows().map(|asset| Some(asset.attempts)).collect()))
+        .column("attempts", BulkColumn::Int(rows().map(|asset| Some(asset.attempts)).collect()))
         .column("next_attempt_at", time(|asset| asset.next_attempt_at))
         .column("mirrored_at", time(|asset| asset.mirrored_at))
         .column("checked_at", time(|asset| asset.checked_at))
         .column("last_error", text(|asset| asset.last_error.as_deref()))
-        .column("good", Column::Bool(good))
-        .column("distrusted", Column::Bool(distrusted))
-        .column("stored", Column::Bool(stored))
+        .column("good", BulkColumn::Bool(good))
+        .column("distrusted", BulkColumn::Bool(distrusted))
+        .column("stored", BulkColumn::Bool(stored))
         .update(
             conn,
             "assets",
@@ -646,11 +646,11 @@ async fn insert_versions(conn: &mut Conn, news: &[&Settled]) -> Result<(), Fault
     let types = rows().map(|asset| asset.content_type.as_deref().map(Cow::Borrowed)).collect();
     Bulk::new(news.len())
         .texts("url", rows().map(|asset| asset.url.as_str()))
-        .column("fetched_at", Column::Time(rows().map(|asset| asset.mirrored_at).collect()))
+        .column("fetched_at", BulkColumn::Time(rows().map(|asset| asset.mirrored_at).collect()))
         .texts("sha256", rows().map(|asset| asset.sha256.as_deref().unwrap_or_default()))
         .texts("file", rows().map(|asset| asset.file.as_deref().unwrap_or_default()))
-        .column("bytes", Column::Int(rows().map(|asset| asset.bytes).collect()))
-        .column("content_type", Column::Text(types))
+        .column("bytes", BulkColumn::Int(rows().map(|asset| asset.bytes).collect()))
+        .column("content_type", BulkColumn::Text(types))
         .insert_new(conn, "asset_versions")
         .await
 }

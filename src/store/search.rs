@@ -9,7 +9,7 @@ use std::borrow::Cow;
 
 use super::{
     browse::sql::Sql,
-    bulk::{Bulk, Column},
+    bulk::{Bulk, BulkColumn},
     conn::{Conn, Fault, Row},
     table::SEARCH_NAMES,
 };
@@ -64,8 +64,8 @@ pub(super) async fn write<'a>(
         .texts("account", versions.iter().map(|one| one.account.as_ref()))
         .all("kind", kind.as_str())
         .texts("item_id", versions.iter().map(|one| one.id.as_ref()))
-        .column("version", Column::Int(versions.iter().map(|one| Some(one.version)).collect()))
-        .column("text", Column::Text(texts.map(|text| Some(Cow::Owned(text))).collect()))
+        .column("version", BulkColumn::Int(versions.iter().map(|one| Some(one.version)).collect()))
+        .column("text", BulkColumn::Text(texts.map(|text| Some(Cow::Owned(text))).collect()))
         .insert(conn, SEARCH_NAMES.name)
         .await
 }

@@ -22,7 +22,7 @@ use sqlx::{
 };
 
 use super::{
-    bulk::{Around, Bulk, Column},
+    bulk::{Around, Bulk, BulkColumn},
     dialect::{Dialect, MIGRATIONS},
     server::ServerSql,
     snapshot::{self, Stamp},
@@ -218,7 +218,7 @@ impl Client {
             let mut statement = conn.prepare(&sql).map_err(fault)?;
             // What is the same in every row stays bound.
             for (at, (_, column)) in (1..).zip(&rows.columns) {
-                if let Column::All(value) = column {
+                if let BulkColumn::All(value) = column {
                     bind(&mut statement, at, value)?;
                 }
             }
@@ -269,19 +269,19 @@ fn bind(statement: &mut Statement<'_>, at: usize, arg: &Arg<'_>) -> Result<(), F
 fn bind_cell(
     statement: &mut Statement<'_>,
     at: usize,
-    column: &Column<'_>,
+    column: &BulkColumn<'_>,
     row: usize,
 ) -> Result<(), Fault> {
     let bound = match column {
-        Column::Text(all) | Column::Json(all) => {
+        BulkColumn::Text(all) | BulkColumn::Json(all) => {
             statement.raw_bind_parameter(at, all[row].as_deref())
         }
-        Column::Int(all) => statement.raw_bind_parameter(at, all[row]),
-        Column::Bool(all) => statement.raw_bind_parameter(at, all[row]),
-        Column::Time(all) => {
+        BulkColumn::Int(all) => statement.raw_bind_parameter(at, all[row]),
+        BulkColumn::Bool(all) => statement.raw_bind_parameter(at, all[row]),
+        BulkColumn::Time(all) => {
             statement.raw_bind_parameter(at, all[row].map(|time| time.to_string()))
         }
-        Column::All(_) => Ok(()),
+        BulkColumn::All(_) => Ok(()),
     };
     bound.map_err(fault)
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::{
-    bulk::{AT_ONCE, Bulk, Column},
+    bulk::{AT_ONCE, Bulk, BulkColumn},
     conn::{Arg, Conn, Fault},
     lock::Session,
     outbox::{self, Before, Draft, Of},
@@ -211,8 +211,8 @@ impl<'a> Writer<'a> {
         let changed_at =
             known.iter().map(|new| (new.by != OpenedBy::Learned).then_some(self.observed_at));
         let restored = known.iter().map(|new| Some(new.by == OpenedBy::Restored));
-        own.column("changed_at", Column::Time(changed_at.collect()))
-            .column("restored", Column::Bool(restored.collect()))
+        own.column("changed_at", BulkColumn::Time(changed_at.collect()))
+            .column("restored", BulkColumn::Bool(restored.collect()))
             .column("fingerprint", fingerprints(known))
             .all("account", self.account)
             .all("valid_from", self.observed_at)
@@ -267,7 +267,7 @@ impl<'a> Writer<'a> {
             .all("valid_from", self.observed_at)
             .texts("opened_by", all.iter().map(|new| new.by.as_str()))
             .all("opened_poll", self.poll_id)
-            .column("opened_after", Column::Time(all.iter().map(|new| new.after).collect()))
+            .column("opened_after", BulkColumn::Time(all.iter().map(|new| new.after).collect()))
             .insert(conn, kind.history)
             .await?;
         let named = all.iter().map(|new| search::Named {
@@ -286,9 +286,15 @@ impl<'a> Writer<'a> {
         let id = list.kind.id;
         Bulk::new(all.len())
             .texts(id, all.iter().map(|closed| closed.id))
-            .column("version", Column::Int(all.iter().map(|closed| Some(closed.version)).collect()))
+            .column(
+                "version",
+                BulkColumn::Int(all.iter().map(|closed| Some(closed.version)).collect()),
+            )
             .texts("closed_by", all.iter().map(|closed| closed.by))
-            .column("closed_after", Column::Time(all.iter().map(|closed| closed.after).collect()))
+            .column(
+                "closed_after",
+                BulkColumn::Time(all.iter().map(|closed| closed.after).collect()),
+            )
             .all("account", self.account)
             .all("valid_to", self.observed_at)
             .all("closed_poll", self.poll_id)
@@ -325,10 +331,13 @@ impl<'a> Writer<'a> {
             .all("account", self.account)
             .all("kind", kind.as_str())
             .texts("item_id", all.iter().map(|(new, _)| new.id.as_str()))
-            .column("version", Column::Int(all.iter().map(|(new, _)| Some(new.version)).collect()))
+            .column(
+                "version",
+                BulkColumn::Int(all.iter().map(|(new, _)| Some(new.version)).collect()),
+            )
             .texts("field", all.iter().map(|(_, change)| change.field.as_ref()))
-            .column("old_value", Column::Text(old.collect()))
-            .column("new_value", Column::Text(new.collect()))
+            .column("old_value", BulkColumn::Text(old.collect()))
+            .column("new_value", BulkColumn::Text(new.collect()))
     }
 
     async fn schema_changes(&self, conn: &mut Conn, list: &'a ListDiff) -> Result<(), Fault> {
@@ -341,8 +350,8 @@ impl<'a> Writer<'a> {
             .all("kind", list.kind.as_str())
             .texts("field", all.iter().map(|row| row.field.as_ref()))
             .texts("change", all.iter().map(|row| row.change.as_str()))
-            .column("json_type", Column::Text(types))
-            .column("example", Column::Text(examples))
+            .column("json_type", BulkColumn::Text(types))
+            .column("example", BulkColumn::Text(examples))
             .insert(conn, "schema_changes")
             .await
     }
@@ -368,8 +377,8 @@ async fn write_some_links(conn: &mut Conn, some: &[&LinkWrite], new: bool) -> Re
     let signed = signed.iter().map(|url| Some(Cow::Borrowed(url.as_ref()?.expose())));
     let rows = Bulk::new(some.len())
         .texts("url", some.iter().map(|link| link.url.as_str()))
-        .column("signed_url", Column::Text(signed.collect()))
-        .column("expires_at", Column::Time(some.iter().map(|link| link.expires_at).collect()));
+        .column("signed_url", BulkColumn::Text(signed.collect()))
+        .column("expires_at", BulkColumn::Time(some.iter().map(|link| link.expires_at).collect()));
     match new {
         true => {
             let roles = some.iter().map(|link| link.role.as_str());
@@ -400,9 +409,9 @@ fn opened(list: &ListDiff, wanted: impl Fn(OpenedBy) -> bool) -> Vec<&Opened> {
 }
 
 /// What the items are recognised by.
-fn fingerprints<'a>(all: &[&'a Opened]) -> Column<'a> {
+fn fingerprints<'a>(all: &[&'a Opened]) -> BulkColumn<'a> {
     let fingerprint = |new: &&Opened| Some(Cow::Owned(new.fingerprint?.to_column(&new.fields)));
-    Column::Text(all.iter().map(fingerprint).collect())
+    BulkColumn::Text(all.iter().map(fingerprint).collect())
 }
 
 /// What an item's row and that of its version share: id, number, the item's own columns and `extra`, as
@@ -410,7 +419,7 @@ fn fingerprints<'a>(all: &[&'a Opened]) -> Column<'a> {
 fn own_columns<'a>(kind: Kind, all: &[&'a Opened]) -> Bulk<'a> {
     let mut rows = Bulk::new(all.len())
         .texts(kind.id, all.iter().map(|new| new.id.as_str()))
-        .column("version", Column::Int(all.iter().map(|new| Some(new.version)).collect()));
+        .column("version", BulkColumn::Int(all.iter().map(|new| Some(new.version)).collect()));
     for column in kind.columns {
         rows = rows.cells(column, all.iter().map(|new| new.fields.cell(column)));
     }

@@ -9,12 +9,12 @@ pub struct Viewpoint {
     /// The account, if one was chosen.
     pub account: Option<String>,
     /// A moment of the past.
-    pub as_of: Option<AsOf>,
+    pub as_of: Option<PastMoment>,
 }
 
 /// A moment of the past, as it was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AsOf {
+pub struct PastMoment {
     /// As in the URL.
     pub raw: String,
     /// The moment; the end of the day if a day was given.
@@ -27,7 +27,7 @@ impl Viewpoint {
     /// Takes `account` and `as_of`.
     pub fn take(pairs: &mut QueryPairs, now: Timestamp) -> Result<Self, BadParameter> {
         let account = pairs.one("account")?;
-        let as_of = pairs.one("as_of")?.map(|raw| AsOf::parse(raw, now)).transpose()?;
+        let as_of = pairs.one("as_of")?.map(|raw| PastMoment::parse(raw, now)).transpose()?;
         Ok(Self { account, as_of: as_of.flatten() })
     }
 
@@ -36,7 +36,7 @@ impl Viewpoint {
         let mut pairs = QueryPairs::readable(query);
         let account = pairs.one("account").ok().flatten();
         let as_of = pairs.one("as_of").ok().flatten();
-        let as_of = as_of.and_then(|raw| AsOf::parse(raw, now).ok().flatten());
+        let as_of = as_of.and_then(|raw| PastMoment::parse(raw, now).ok().flatten());
         Self { account, as_of }
     }
 
@@ -69,7 +69,7 @@ impl Viewpoint {
     }
 }
 
-impl AsOf {
+impl PastMoment {
     /// `Ok(None)` for today: that is now.
     fn parse(raw: String, now: Timestamp) -> Result<Option<Self>, BadParameter> {
         let (at, is_day) = end_of(&raw).ok_or_else(|| {

@@ -106,7 +106,7 @@ impl Stage {
         self.world.work_mirror(&self.settings, &self.blobs).await.unwrap()
     }
 
-    async fn audit(&mut self) -> audit::Audit {
+    async fn audit(&mut self) -> audit::MirrorAudit {
         let now = self.world.now();
         audit::audit(self.world.store(), &self.blobs, now).await.unwrap()
     }
