@@ -16,7 +16,7 @@ use crate::{
     archive::{Archive, envelope::Stored},
     catalog::{
         catalogue::Catalogue,
-        diff::{Accepted, Diff, Policy, Poll, Standing, diff, is_foreign},
+        diff::{Accepted, Diff, Policy, PollContext, Standing, diff, is_foreign},
         foreign,
         list::Answer,
     },
@@ -286,7 +286,7 @@ impl<'a> Polling<'a> {
         let account = self.request.account;
         let observed_at = dates::after(last, received, account, row.catalogue())?;
         let api_version = row.api_version.as_deref().unwrap_or_default();
-        let poll = Poll { observed_at, api_version, policy, mirror: self.request.mirror };
+        let poll = PollContext { observed_at, api_version, policy, mirror: self.request.mirror };
         if is_foreign(snapshot, &answer, &poll) && !policy.accepted.replaces_all(snapshot) {
             return Err(foreign::refusal(&answer, snapshot.current_set()));
         }

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 use super::{
     item::{FieldName, Fields},
-    json::{Reader, parse},
+    json::{JsonReader, parse},
     kind::Kind,
     schema::{JsonType, Schema, Types},
     value::{Value, write_json_string},
@@ -100,7 +100,7 @@ impl ListWriter {
 fn is_number_like(value: &Value<'_>) -> bool {
     let Some(text) = value.as_str() else { return false };
     JsonType::of_raw(text) == Some(JsonType::Number)
-        && parse(text, Reader::value).is_ok_and(|raw| raw.get() == text)
+        && parse(text, JsonReader::value).is_ok_and(|raw| raw.get() == text)
         && Value::decode(text, 1).as_ref() == Ok(value)
 }
 
@@ -108,7 +108,7 @@ fn is_number_like(value: &Value<'_>) -> bool {
 mod tests {
     use super::*;
     use crate::{
-        catalog::schema::{Change, SchemaChange, fold},
+        catalog::schema::{FieldEvent, SchemaChange, fold},
         time::Timestamp,
     };
 
@@ -117,7 +117,7 @@ mod tests {
         let mut schema = Schema::new();
         for (field, types) in fields {
             let (field, types) = ((*field).into(), Types::parse(types));
-            let row = SchemaChange { field, change: Change::Appeared, types, example: None };
+            let row = SchemaChange { field, change: FieldEvent::Appeared, types, example: None };
             fold(&mut schema, &row, Timestamp::from_millis(0));
         }
         schema

@@ -16,7 +16,7 @@ use super::{
     item::{FieldName, Fields},
     kind::{ByKind, Kind},
     learned::{Circumstances, differences, stored_type},
-    links::{LinkWrite, Listed, StoredLinks},
+    links::{LinkWrite, ListedLinks, StoredLinks},
     list::{Answer, List},
     record::Record,
     schema::{self, Carried, Schema, SchemaChange},
@@ -109,7 +109,7 @@ pub enum Accepted {
 
 /// The poll whose answer is judged.
 #[derive(Clone, Debug)]
-pub struct Poll<'a> {
+pub struct PollContext<'a> {
     /// When the response had been received.
     pub observed_at: Timestamp,
     /// The version of the API that answered.
@@ -252,7 +252,7 @@ pub struct Held {
 
 /// Whether `answer` has no id in common with the items of `standing`, removed ones included (rule
 /// 11). A list of another version may have none, unless the last one came from a file.
-pub fn is_foreign(standing: &Standing, answer: &Answer, poll: &Poll<'_>) -> bool {
+pub fn is_foreign(standing: &Standing, answer: &Answer, poll: &PollContext<'_>) -> bool {
     if answer.lists.iter().any(|list| !list.recognised.ids.is_empty()) {
         return false;
     }
@@ -268,7 +268,7 @@ pub fn is_foreign(standing: &Standing, answer: &Answer, poll: &Poll<'_>) -> bool
 
 /// Works out what `answer` does to `standing`. One that is foreign is only to be given here once it
 /// was accepted.
-pub fn diff(standing: &Standing, answer: Answer, poll: &Poll<'_>) -> Diff {
+pub fn diff(standing: &Standing, answer: Answer, poll: &PollContext<'_>) -> Diff {
     let replaces_all = is_foreign(standing, &answer, poll);
     let nothing = StandingList::default();
     let compared = answer.lists.into_iter().map(|list| {
@@ -352,9 +352,13 @@ impl Accepted {
 }
 
 /// The links to store of all lists: a picture may be listed in several.
-fn links(compared: &[Comparison<'_>], standing: &Standing, poll: &Poll<'_>) -> Vec<LinkWrite> {
+fn links(
+    compared: &[Comparison<'_>],
+    standing: &Standing,
+    poll: &PollContext<'_>,
+) -> Vec<LinkWrite> {
     let dropped = compared.iter().flat_map(|list| &list.dropped);
-    let mut links = Listed::new(&standing.links, dropped, poll.mirror);
+    let mut links = ListedLinks::new(&standing.links, dropped, poll.mirror);
     for list in compared {
         let List { kind, signatures, .. } = &list.list;
         list.kept.iter().for_each(|record| links.keep(*kind, record, signatures));
@@ -370,7 +374,7 @@ fn links(compared: &[Comparison<'_>], standing: &Standing, poll: &Poll<'_>) -> V
 struct Comparison<'a> {
     standing: &'a Standing,
     before: &'a StandingList,
-    poll: &'a Poll<'a>,
+    poll: &'a PollContext<'a>,
     list: List,
     /// One record for each id that has a decoded one, sorted by id.
     kept: Vec<Record>,
@@ -397,7 +401,7 @@ impl<'a> Comparison<'a> {
         standing: &'a Standing,
         before: &'a StandingList,
         mut list: List,
-        poll: &'a Poll<'a>,
+        poll: &'a PollContext<'a>,
     ) -> Self {
         let records = std::mem::take(&mut list.records);
         let samples = list.recognised.samples.clone();

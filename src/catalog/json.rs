@@ -47,9 +47,9 @@ impl<'a> Raw<'a> {
 /// [`Malformed`].
 pub fn parse<'a, T>(
     text: &'a str,
-    read: impl FnOnce(&mut Reader<'a>) -> Result<T, Malformed>,
+    read: impl FnOnce(&mut JsonReader<'a>) -> Result<T, Malformed>,
 ) -> Result<T, Malformed> {
-    let mut reader = Reader { text, at: 0 };
+    let mut reader = JsonReader { text, at: 0 };
     let value = read(&mut reader)?;
     reader.peek();
     if reader.at < text.len() { Err(Malformed) } else { Ok(value) }
@@ -57,12 +57,12 @@ pub fn parse<'a, T>(
 
 /// A place in a text, before a value.
 #[derive(Debug)]
-pub struct Reader<'a> {
+pub struct JsonReader<'a> {
     text: &'a str,
     at: usize,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> JsonReader<'a> {
     /// Reads an object: `each` gets each key and must read its value. Any other value is passed
     /// over, and `false` returned.
     pub fn object(
@@ -335,7 +335,7 @@ mod tests {
     use super::*;
 
     fn is_json(text: &str) -> bool {
-        parse(text, Reader::value).is_ok()
+        parse(text, JsonReader::value).is_ok()
     }
 
     #[test]
@@ -378,8 +378,8 @@ mod tests {
     #[test]
     fn a_value_stands_as_it_came_however_deep_it_is() {
         let deep = format!("{}-0.10e+05{}", "[".repeat(100_000), "]".repeat(100_000));
-        assert_eq!(parse(&format!(" {deep}\n"), Reader::value).map(Raw::get), Ok(&*deep));
-        let raw = parse(r#" "a\u0000\ud800\ud83d\ude00" "#, Reader::value).unwrap();
+        assert_eq!(parse(&format!(" {deep}\n"), JsonReader::value).map(Raw::get), Ok(&*deep));
+        let raw = parse(r#" "a\u0000\ud800\ud83d\ude00" "#, JsonReader::value).unwrap();
         assert_eq!(raw.text().as_deref(), Some("a\u{FFFD}\u{FFFD}😀"));
     }
 
@@ -387,7 +387,7 @@ mod tests {
     fn a_value_of_another_type_is_passed_over() {
         let read = |text| {
             parse(text, |reader| {
-                let none = |_: Cow<'_, str>, _: &mut Reader<'_>| Ok(());
+                let none = |_: Cow<'_, str>, _: &mut JsonReader<'_>| Ok(());
                 Ok((reader.object(none)?, reader.peek()))
             })
         };

@@ -59,7 +59,7 @@ impl LinkWrite {
 
 /// The preview URLs that a poll lists and that are signed, or were; each with the best link seen.
 #[derive(Debug)]
-pub struct Listed<'a> {
+pub struct ListedLinks<'a> {
     stored: &'a StoredLinks,
     /// The signed URLs of copies that are not kept: what they sign, a kept record may list unsigned.
     of_copies: HashSet<&'a str, RandomState>,
@@ -74,7 +74,7 @@ struct Best {
     link: Option<(Option<Timestamp>, Signature)>,
 }
 
-impl<'a> Listed<'a> {
+impl<'a> ListedLinks<'a> {
     /// Nothing listed yet, beside what is stored; `dropped` are the copies that are not kept.
     /// `unsigned` ones are wanted once the mirror is on.
     pub fn new(

@@ -10,10 +10,10 @@ use serde::de::IgnoredAny;
 
 use super::{
     fingerprint::Parts,
-    json::{self, Malformed, Raw, Reader},
+    json::{self, JsonReader, Malformed, Raw},
     kind::{ByKind, Kind},
     recognition::{LeftOut, Recognised, Recognition},
-    record::{self, Decoded, Dialect, Record, Shared, Unchanged},
+    record::{self, ApiNames, Decoded, Record, Shared, Unchanged},
     shape::Shape,
     signatures::Signatures,
     value::{Object, Sort, Value, items, pairs, read_pairs},
@@ -100,8 +100,8 @@ pub struct List {
 pub const V2_KINDS: [Kind; 2] = [Kind::AVATAR, Kind::TALKING_PHOTO];
 
 /// The names of v2: its fields are the tables' columns.
-fn v2(kind: Kind) -> Dialect {
-    Dialect { id: kind.id, renamed: &[] }
+fn v2(kind: Kind) -> ApiNames {
+    ApiNames { id: kind.id, renamed: &[] }
 }
 
 /// Decodes a response of `GET /v2/avatars`.
@@ -178,7 +178,7 @@ impl<'a> AnswerContents<'a> {
                     "data" => {
                         let mut lists = ListBuilders::new();
                         read.is_page = reader.peek() == b'[';
-                        let list = |key: Cow<'_, str>, at: &mut Reader<'a>| {
+                        let list = |key: Cow<'_, str>, at: &mut JsonReader<'a>| {
                             read_list(&key, at, &mut lists, known)
                         };
                         let is_object = reader.object(list)?;
@@ -213,7 +213,7 @@ impl<'a> AnswerContents<'a> {
 
 fn read_list(
     key: &str,
-    reader: &mut Reader<'_>,
+    reader: &mut JsonReader<'_>,
     lists: &mut ListBuilders,
     known: &Arc<Recognition>,
 ) -> Result<(), Malformed> {
@@ -233,7 +233,7 @@ fn read_list(
 /// Reads the body as JSON text, to its end.
 pub fn parse<'a, T>(
     body: &'a [u8],
-    read: impl FnOnce(&mut Reader<'a>) -> Result<T, Malformed>,
+    read: impl FnOnce(&mut JsonReader<'a>) -> Result<T, Malformed>,
 ) -> Result<T> {
     let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
     let not_json = |why: String| Error::not_a_catalogue(format!("the answer is not JSON ({why})"));
@@ -312,7 +312,7 @@ impl ListBuilder {
     }
 
     /// Decodes a record of this list by the names of its version of the API, unless it is recognised.
-    pub fn decode(&mut self, pairs: &Object<'_>, dialect: &Dialect) -> Decoded {
+    pub fn decode(&mut self, pairs: &Object<'_>, dialect: &ApiNames) -> Decoded {
         let (kind, known) = (self.kind, &self.known);
         let id = record::usable_id(pairs, dialect).filter(|_| known.takes_fingerprints);
         let Some(id) = id else { return record::decode(pairs, kind, dialect, &mut self.shared) };

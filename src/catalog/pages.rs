@@ -8,14 +8,14 @@ use std::sync::Arc;
 
 use super::{
     catalogue::Catalogue,
-    json::{Malformed, Raw, Reader},
+    json::{JsonReader, Malformed, Raw},
     kind::{ByKind, Kind},
     list::{
         Answer, ListBuilder, is_not, json, missing, object, parse, redecoded_if_copies, said_error,
         said_warning,
     },
     recognition::Recognition,
-    record::{Decoded, Dialect},
+    record::{ApiNames, Decoded},
     value::{Object, read_pairs},
 };
 use crate::{
@@ -58,8 +58,8 @@ pub enum Next {
 }
 
 /// How v3 names the fields of a kind.
-fn v3(kind: Kind) -> Dialect {
-    Dialect { id: kind.id_in_v3, renamed: kind.names_in_v3 }
+fn v3(kind: Kind) -> ApiNames {
+    ApiNames { id: kind.id_in_v3, renamed: kind.names_in_v3 }
 }
 
 impl Pages {
@@ -85,7 +85,7 @@ impl Pages {
             reader.object(|key, reader| {
                 if key == "data" {
                     records.clear();
-                    let read = |reader: &mut Reader<'_>| {
+                    let read = |reader: &mut JsonReader<'_>| {
                         records.push(self.read(reader)?);
                         Ok(())
                     };
@@ -114,7 +114,7 @@ impl Pages {
     }
 
     /// A record and its kind; `None` for a look that shows neither an id nor a kind.
-    fn read(&mut self, reader: &mut Reader<'_>) -> Result<Option<(Kind, Decoded)>, Malformed> {
+    fn read(&mut self, reader: &mut JsonReader<'_>) -> Result<Option<(Kind, Decoded)>, Malformed> {
         let pairs = read_pairs(reader)?;
         if let Some(kind) = self.kind {
             let record = pairs.map(|pairs| self.list(kind).decode(&pairs, &v3(kind)));

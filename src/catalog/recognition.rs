@@ -21,7 +21,7 @@ use super::{
     fingerprint::{Fingerprint, Parts},
     kind::{ByKind, Kind},
     links::{StoredLinks, is_settled},
-    record::{Dialect, Record},
+    record::{ApiNames, Record},
     signed_url,
     value::Object,
 };
@@ -95,7 +95,7 @@ impl Recognition {
         id: &str,
         pairs: &Object<'_>,
         kind: Kind,
-        dialect: &Dialect,
+        dialect: &ApiNames,
         parts: &mut Parts,
     ) -> (Fingerprint, bool) {
         let known = self.items.get(&kind).and_then(|items| *items.get(id)?);
@@ -117,7 +117,7 @@ impl Recognition {
 fn fingerprint(
     pairs: &Object<'_>,
     kind: Kind,
-    dialect: &Dialect,
+    dialect: &ApiNames,
     parts: &mut Parts,
     mut preview: impl FnMut(&str, Option<Option<Timestamp>>),
 ) -> Fingerprint {

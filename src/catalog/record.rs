@@ -11,7 +11,7 @@ use super::{
     json_type::JsonType,
     kind::{Kind, Preview},
     shape::Shape,
-    signatures::{Place, Signatures},
+    signatures::{SignaturePlace, Signatures},
     signed_url,
     value::{Object, Sort, TooDeep, Value, write_json_object},
 };
@@ -28,7 +28,7 @@ pub struct Link {
     /// The field that it is in.
     pub preview: &'static Preview,
     /// Where the list keeps what signs the field's URL.
-    pub signature: Place,
+    pub signature: SignaturePlace,
     /// When it expires, where it says so.
     pub expires_at: Option<Timestamp>,
 }
@@ -84,7 +84,7 @@ pub struct Unchanged {
 /// How one version of the API names things: the only difference between versions that a record
 /// knows.
 #[derive(Debug, Clone, Copy)]
-pub struct Dialect {
+pub struct ApiNames {
     /// The field that holds the id.
     pub id: &'static str,
     /// Fields that the tables call otherwise: (the API's name, ours). One that keeps its name may
@@ -92,7 +92,7 @@ pub struct Dialect {
     pub renamed: &'static [(&'static str, &'static str)],
 }
 
-impl Dialect {
+impl ApiNames {
     /// Whether a record's field is to be left out, since it has the name that the tables give to
     /// another one which the record has: the documented one stands.
     fn is_shadowed(&self, name: &str, pairs: &Object<'_>) -> bool {
@@ -113,7 +113,7 @@ impl Dialect {
 }
 
 /// The id of a record that has been taken apart, if it is usable.
-pub(super) fn usable_id<'a>(pairs: &Object<'a>, dialect: &Dialect) -> Option<Cow<'a, str>> {
+pub(super) fn usable_id<'a>(pairs: &Object<'a>, dialect: &ApiNames) -> Option<Cow<'a, str>> {
     let id = pairs.iter().find(|(key, _)| key == dialect.id).and_then(|(_, id)| id.text());
     id.filter(|id| (1..=MAX_ID).contains(&id.len()))
 }
@@ -122,7 +122,7 @@ pub(super) fn usable_id<'a>(pairs: &Object<'a>, dialect: &Dialect) -> Option<Cow
 pub(super) fn decode(
     pairs: &Object<'_>,
     kind: Kind,
-    dialect: &Dialect,
+    dialect: &ApiNames,
     shared: &mut Shared,
 ) -> Decoded {
     let Some(id) = usable_id(pairs, dialect) else { return Decoded::Unusable };
@@ -232,7 +232,7 @@ impl Record {
 mod tests {
     use super::{super::value::pairs, *};
 
-    const V2: Dialect = Dialect { id: "avatar_id", renamed: &[] };
+    const V2: ApiNames = ApiNames { id: "avatar_id", renamed: &[] };
 
     fn read(json: &str) -> Decoded {
         let Some(pairs) = pairs(json) else { return Decoded::Unusable };
@@ -252,7 +252,7 @@ mod tests {
     #[test]
     fn a_documented_name_stands_before_one_that_only_has_the_tables_name() {
         let renamed = &[("name", "avatar_name"), ("gender", "gender")];
-        let dialect = Dialect { id: "id", renamed };
+        let dialect = ApiNames { id: "id", renamed };
         let mut shared = Shared::default();
         let mut read =
             |json: &str| match decode(&pairs(json).unwrap(), Kind::AVATAR, &dialect, &mut shared) {

@@ -78,7 +78,7 @@ pub type Schema = BTreeMap<FieldName, Field>;
 
 /// What happened to a field of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
+pub enum FieldEvent {
     /// The list carries it now.
     Appeared,
     /// The list no longer carries it.
@@ -87,7 +87,7 @@ pub enum Change {
     Retyped,
 }
 
-impl Change {
+impl FieldEvent {
     /// As `schema_changes.change` says it.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -109,7 +109,7 @@ pub struct SchemaChange {
     /// The field, by the API's name.
     pub field: FieldName,
     /// What happened.
-    pub change: Change,
+    pub change: FieldEvent,
     /// The types seen, or last known.
     pub types: Types,
     /// A value, as canonical JSON of at most [`MAX_EXAMPLE`] characters.
@@ -194,7 +194,7 @@ pub fn changes(
         .filter(|(name, field)| field.carried && **name != id && !carried.contains(name));
     rows.extend(vanished.map(|(name, field)| SchemaChange {
         field: name.clone(),
-        change: Change::Vanished,
+        change: FieldEvent::Vanished,
         types: field.types,
         example: None,
     }));
@@ -209,9 +209,9 @@ impl Seen<'_> {
         let change = match known {
             Some(field) if field.carried => {
                 let differs = !self.types.is_empty() && self.types != field.types;
-                differs.then_some(Change::Retyped)?
+                differs.then_some(FieldEvent::Retyped)?
             }
-            _ => Change::Appeared,
+            _ => FieldEvent::Appeared,
         };
         let types = if self.types.is_empty() { last_types } else { self.types };
         let example = self.example.as_ref().map(|value| shortened(&value.to_json()));
@@ -231,9 +231,9 @@ pub fn fold(schema: &mut Schema, change: &SchemaChange, observed_at: Timestamp) 
         known.types = *types;
     }
     match change {
-        Change::Appeared => (known.carried, known.appeared_at) = (true, observed_at),
-        Change::Vanished => known.carried = false,
-        Change::Retyped => {}
+        FieldEvent::Appeared => (known.carried, known.appeared_at) = (true, observed_at),
+        FieldEvent::Vanished => known.carried = false,
+        FieldEvent::Retyped => {}
     }
 }
 

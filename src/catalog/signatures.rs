@@ -35,7 +35,7 @@ pub struct Signatures(String);
 /// Where one of them stands, and how much of a signed URL's beginning is that of the URL without
 /// it, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct SignaturePlace {
     same: u32,
     start: u32,
     length: u32,
@@ -45,17 +45,17 @@ pub struct Place {
 #[derive(Clone)]
 pub struct Signature {
     all: Arc<Signatures>,
-    place: Place,
+    place: SignaturePlace,
 }
 
 impl Signatures {
     /// Keeps what `signed` is beyond `canonical`, the same URL without its signature. `None` when
     /// there is no room: 4 GiB of them are no list.
-    pub fn keep(&mut self, canonical: &str, signed: &str) -> Option<Place> {
+    pub fn keep(&mut self, canonical: &str, signed: &str) -> Option<SignaturePlace> {
         let same = canonical.bytes().zip(signed.bytes()).take_while(|(a, b)| a == b).count();
         let same = signed.floor_char_boundary(same);
         let rest = signed.get(same..)?;
-        let place = Place {
+        let place = SignaturePlace {
             same: u32::try_from(same).ok()?,
             start: u32::try_from(self.0.len()).ok()?,
             length: u32::try_from(rest.len()).ok()?,
@@ -64,7 +64,7 @@ impl Signatures {
         Some(place)
     }
 
-    fn at(&self, place: Place) -> &str {
+    fn at(&self, place: SignaturePlace) -> &str {
         let start = place.start as usize;
         self.0.get(start..start + place.length as usize).unwrap_or_default()
     }
@@ -72,7 +72,7 @@ impl Signatures {
 
 impl Signature {
     /// The one of `all` that stands at `place`.
-    pub fn new(all: &Arc<Signatures>, place: Place) -> Self {
+    pub fn new(all: &Arc<Signatures>, place: SignaturePlace) -> Self {
         Self { all: all.clone(), place }
     }
 

@@ -7,7 +7,7 @@ use std::{borrow::Cow, fmt};
 
 use super::{
     cell::Cell,
-    json::{Malformed, Raw, Reader, parse},
+    json::{JsonReader, Malformed, Raw, parse},
     number::canonical,
     signed_url,
 };
@@ -241,7 +241,7 @@ pub fn write_json_string(text: &str, out: &mut String) {
 pub type Object<'a> = Vec<(Cow<'a, str>, Raw<'a>)>;
 
 /// Reads an object, signed URLs among the keys without their signatures; `None` when it is none.
-pub fn read_pairs<'a>(reader: &mut Reader<'a>) -> Result<Option<Object<'a>>, Malformed> {
+pub fn read_pairs<'a>(reader: &mut JsonReader<'a>) -> Result<Option<Object<'a>>, Malformed> {
     read_object(reader, without_signature)
 }
 
@@ -256,7 +256,7 @@ pub fn exact_pairs(json: &str) -> Option<Object<'_>> {
 }
 
 fn read_object<'a>(
-    reader: &mut Reader<'a>,
+    reader: &mut JsonReader<'a>,
     key: impl Fn(Cow<'a, str>) -> Cow<'a, str>,
 ) -> Result<Option<Object<'a>>, Malformed> {
     let mut pairs = Vec::with_capacity(16);

@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 use super::words::{fitted, short};
 use crate::catalog::{
     diff::{Diff, ListDiff},
-    schema::{Change, SchemaChange},
+    schema::{FieldEvent, SchemaChange},
 };
 
 /// The most changes of a field within a day, the first included, that are told.
@@ -46,9 +46,9 @@ fn entry(
     });
     let types = types.as_deref().unwrap_or("of unknown type");
     let what = match change.change {
-        Change::Appeared => format!("appeared ({types})"),
-        Change::Vanished => "vanished".to_owned(),
-        Change::Retyped => format!("is now {types}"),
+        FieldEvent::Appeared => format!("appeared ({types})"),
+        FieldEvent::Vanished => "vanished".to_owned(),
+        FieldEvent::Retyped => format!("is now {types}"),
     };
     let again = if before > 0 { "; not told again before it rests for a day" } else { "" };
     Some((entry, format!("{kind}: {field} {what}{again}")))

@@ -14,7 +14,7 @@ use crate::{
         envelope::{Entry, Envelope, Stored},
     },
     catalog::{
-        diff::{Policy, Poll, diff},
+        diff::{Policy, PollContext, diff},
         list::Answer,
     },
     error::{Error, Result},
@@ -165,13 +165,17 @@ impl Replaying<'_> {
         let answer = version.read(row.catalogue(), self.text(stored).await?);
         let answer = answer.map_err(|error| error.context(&stored.file))?;
         let judged =
-            Poll { observed_at, api_version: &api_version, policy: &policy, mirror: false };
+            PollContext { observed_at, api_version: &api_version, policy: &policy, mirror: false };
         self.write(row, Some((answer, judged))).await
     }
 
     /// Writes a poll with its recorded row: one that failed alone, another with what follows from
     /// its answer.
-    async fn write(&mut self, row: PollRow, answer: Option<(Answer, Poll<'_>)>) -> Result<()> {
+    async fn write(
+        &mut self,
+        row: PollRow,
+        answer: Option<(Answer, PollContext<'_>)>,
+    ) -> Result<()> {
         let now = self.clock.now();
         let mut session = self.store.begin_poll(&row.account, now, DEADLINE).await?;
         let written = write(&mut session, row, answer, now).await;
@@ -189,7 +193,7 @@ impl Replaying<'_> {
 async fn write(
     session: &mut Session<'_>,
     row: PollRow,
-    answer: Option<(Answer, Poll<'_>)>,
+    answer: Option<(Answer, PollContext<'_>)>,
     now: Timestamp,
 ) -> Result<()> {
     session.begin_writing().await?;

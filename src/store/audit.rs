@@ -27,7 +27,7 @@ use crate::{
     catalog::{
         fingerprint::Fingerprint,
         kind::Kind,
-        schema::{Change, SchemaChange, Types},
+        schema::{FieldEvent, SchemaChange, Types},
         seal::{Cells, Line},
     },
     error::Result,
@@ -171,7 +171,7 @@ impl Audit<'_> {
         let mut rows = vec![];
         let args = [account.into(), kind.as_str().into()];
         self.each(sql::SCHEMA.into_sql_str(), &args, |row| {
-            if let Some(change) = Change::parse(&known_text(&row, 2)?) {
+            if let Some(change) = FieldEvent::parse(&known_text(&row, 2)?) {
                 let types = row.exact_text(3)?.map(|text| Types::parse(&text));
                 let (field, types) = (kind.field(&known_text(&row, 1)?), types.unwrap_or_default());
                 rows.push((row.some_int(0)?, SchemaChange { field, change, types, example: None }));

@@ -22,7 +22,7 @@ use crate::{
         links::{StoredLink, StoredLinks},
         recognition::{KnownItems, LeftOut, Recognised, Recognition},
         record::SignedUrl,
-        schema::{self, Change, Schema, SchemaChange, Types},
+        schema::{self, FieldEvent, Schema, SchemaChange, Types},
         value::{Value, json_texts},
     },
     error::Result,
@@ -235,7 +235,7 @@ pub(super) async fn folded(
         let kind = kind.ok_or_else(|| row.spoiled(0, "is no kind"))?;
         let change = SchemaChange {
             field: kind.field(&row.some_text(1)?),
-            change: Change::parse(&row.some_text(2)?)
+            change: FieldEvent::parse(&row.some_text(2)?)
                 .ok_or_else(|| row.spoiled(2, "is no change"))?,
             types: row.text(3)?.map(|text| Types::parse(&text)).unwrap_or_default(),
             example: None,

@@ -8,7 +8,7 @@ mod histories;
 use std::{cell::RefCell, time::Duration};
 
 use heygen_sync::{
-    catalog::{catalogue::Catalogue, cell::Cell, kind::Kind, schema::Change},
+    catalog::{catalogue::Catalogue, cell::Cell, kind::Kind, schema::FieldEvent},
     store::export::{ItemState, Moment},
     time::Timestamp,
 };
@@ -258,7 +258,10 @@ fn an_exported_answer_polled_at_once_opens_and_closes_no_version(engine: Engine)
             assert_eq!(row.outcome, "succeeded");
             for list in &diff.lists {
                 assert_eq!((&list.opened, &list.removed), (&vec![], &vec![]));
-                assert!(list.schema.iter().all(|row| row.change == Change::Retyped), "{answered}");
+                assert!(
+                    list.schema.iter().all(|row| row.change == FieldEvent::Retyped),
+                    "{answered}"
+                );
             }
             let again = answer(world, row.observed_at.unwrap()).await;
             if last.is_ordinary || time == 3 {

@@ -9,7 +9,8 @@ use proptest::{collection::vec, prelude::*, sample::select};
 use super::*;
 use crate::catalog::{
     diff::{
-        Accepted, Diff, GoodPoll, Opened, Policy, Poll, Standing, StandingItem, StandingList, diff,
+        Accepted, Diff, GoodPoll, Opened, Policy, PollContext, Standing, StandingItem,
+        StandingList, diff,
     },
     links::{LinkWrite, StoredLink},
     list::decode_known,
@@ -219,7 +220,7 @@ proptest! {
         for records in answers {
             let records = records.join(",");
             let body = format!(r#"{{"data":{{"avatars":[{records}],"talking_photos":[]}}}}"#);
-            let poll = Poll { observed_at: now, api_version: "v2", policy: &policy, mirror };
+            let poll = PollContext { observed_at: now, api_version: "v2", policy: &policy, mirror };
             let plain = Arc::new(Recognition { takes_fingerprints: true, ..Recognition::default() });
             let plain = decode_known(body.as_bytes(), &plain).unwrap();
             let answer = decode_known(body.as_bytes(), &tables.known(now.plus(HOUR), mirror)).unwrap();

@@ -4,7 +4,7 @@ use super::*;
 use crate::catalog::{
     diff::{OpenedBy, Removed},
     item::Fields,
-    schema::{Change, JsonType, Types},
+    schema::{FieldEvent, JsonType, Types},
 };
 
 const AT: i64 = 1_795_413_429_123;
@@ -49,7 +49,7 @@ fn diff() -> Diff {
                 ],
                 schema: vec![SchemaChange {
                     field: "zoom".into(),
-                    change: Change::Appeared,
+                    change: FieldEvent::Appeared,
                     types: Types::default().with(JsonType::Number),
                     example: Some("1.5".into()),
                 }],

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use heygen_sync::catalog::{
     diff::{
-        Accepted, Diff, GoodPoll, OpenedBy, Policy, Poll, Standing, StandingItem, StandingList,
-        diff,
+        Accepted, Diff, GoodPoll, OpenedBy, Policy, PollContext, Standing, StandingItem,
+        StandingList, diff,
     },
     item::Fields,
     kind::{ByKind, Kind},
@@ -181,7 +181,7 @@ fn after_another_version(missing_since: Option<u64>, versions: [&str; 2]) -> Dif
     diff(
         &standing,
         answer,
-        &Poll { observed_at: hour(4), api_version: "v3", policy: &policy, mirror: false },
+        &PollContext { observed_at: hour(4), api_version: "v3", policy: &policy, mirror: false },
     )
 }
 
