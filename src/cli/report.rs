@@ -13,7 +13,7 @@ use crate::{
         value::{Value, write_json_string},
     },
     poll::{Report, accept::accepting_command, whose},
-    store::{past::Overlap, record::Record, row::Counts},
+    store::{past::Overlap, record::RowType, row::Counts},
     words::{counted, number},
 };
 

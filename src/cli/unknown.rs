@@ -4,7 +4,7 @@ use super::output::visible;
 use crate::{
     catalog::kind::Kind,
     error::{Error, Result},
-    store::{Store, known::Named},
+    store::{Store, known::NamedItem},
 };
 
 /// How many ids are suggested at most.
@@ -62,14 +62,14 @@ fn with_article(kind: Kind) -> String {
 }
 
 /// The items that are probably meant, the closest first.
-fn close(id: &str, items: Vec<Named>) -> Vec<String> {
-    let mut all: Vec<(f64, Named)> = items
+fn close(id: &str, items: Vec<NamedItem>) -> Vec<String> {
+    let mut all: Vec<(f64, NamedItem)> = items
         .into_iter()
         .map(|item| (similarity(id, &item), item))
         .filter(|(similarity, _)| *similarity >= CLOSE)
         .collect();
     all.sort_by(|(a, x), (b, y)| b.total_cmp(a).then_with(|| x.id.cmp(&y.id)));
-    let shown = all.into_iter().take(MOST).map(|(_, Named { kind, id, name })| {
+    let shown = all.into_iter().take(MOST).map(|(_, NamedItem { kind, id, name })| {
         let name =
             name.filter(|name| !name.is_empty()).map(|name| format!(" \"{}\"", visible(&name)));
         format!("{} ({}{})", visible(&id), kind.singular, name.unwrap_or_default())
@@ -78,7 +78,7 @@ fn close(id: &str, items: Vec<Named>) -> Vec<String> {
 }
 
 /// 1 for the same id in other letters, or for the item's name; less for a part or a typo.
-fn similarity(asked: &str, item: &Named) -> f64 {
+fn similarity(asked: &str, item: &NamedItem) -> f64 {
     let asked = asked.trim();
     let is = |text: &str| text.eq_ignore_ascii_case(asked);
     if is(&item.id) || item.name.as_deref().is_some_and(is) {
@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     fn suggested(asked: &str) -> Vec<String> {
-        let item = |id: &str, name: &str| Named {
+        let item = |id: &str, name: &str| NamedItem {
             kind: Kind::AVATAR,
             id: id.into(),
             name: Some(name.into()),

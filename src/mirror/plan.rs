@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use crate::{
-    store::queue::{Asset, Settled, State},
+    store::queue::{Asset, AssetState, Settled},
     time::Timestamp,
 };
 
@@ -123,7 +123,7 @@ pub fn settle(asset: Asset, outcome: Outcome, now: Timestamp, recheck: Duration)
         Outcome::Unchanged => {
             let next = asset.signed_url.is_none().then(|| now.plus(recheck));
             let asset = Asset {
-                state: State::Mirrored,
+                state: AssetState::Mirrored,
                 attempts: 0,
                 next_attempt_at: next,
                 checked_at: Some(now),
@@ -138,25 +138,25 @@ pub fn settle(asset: Asset, outcome: Outcome, now: Timestamp, recheck: Duration)
             let asset = failed(asset, why, next);
             Settled { distrusted, ..asset.into() }
         }
-        Outcome::Missing(why) => unlucky(asset, State::Gone, why, now.plus(recheck)),
+        Outcome::Missing(why) => unlucky(asset, AssetState::Gone, why, now.plus(recheck)),
         Outcome::Forbidden(why) => {
             let next = before_its_end(&asset, now, recheck);
-            unlucky(asset, State::Skipped, why, next)
+            unlucky(asset, AssetState::Skipped, why, next)
         }
         // Costs no request, and the configuration may be mended any time.
         Outcome::NotAllowed(why) => {
             let attempts = asset.attempts;
-            let settled = unlucky(asset, State::Skipped, why, now.plus(FIRST_WAIT));
+            let settled = unlucky(asset, AssetState::Skipped, why, now.plus(FIRST_WAIT));
             let asset = Asset { attempts, ..settled.asset };
             asset.into()
         }
         Outcome::Refused(why) => {
             let next = next_attempt(&asset, now, None);
-            unlucky(asset, State::Failed, why, next)
+            unlucky(asset, AssetState::Failed, why, next)
         }
         Outcome::Passing(why, retry_after) => {
             let next = next_attempt(&asset, now, retry_after);
-            unlucky(asset, State::Failed, why, next)
+            unlucky(asset, AssetState::Failed, why, next)
         }
     }
 }
@@ -167,7 +167,7 @@ pub fn gone(asset: Asset, why: String, now: Timestamp) -> Settled {
     let refused = asset.expires_at.is_none_or(|at| at > now) && asset.attempts < LAST_CHANCES;
     let next = refused.then(|| next_attempt(&asset, now, Some(REFRESH_EVERY)));
     let asset = Asset {
-        state: State::Gone,
+        state: AssetState::Gone,
         attempts: asset.attempts + 1,
         next_attempt_at: next,
         last_error: Some(format!("{why}, and a fresh list gave no other link")),
@@ -178,7 +178,7 @@ pub fn gone(asset: Asset, why: String, now: Timestamp) -> Settled {
 
 /// The row of a signed asset that needs nothing.
 pub fn at_rest(asset: Asset) -> Settled {
-    let asset = Asset { state: State::Mirrored, next_attempt_at: None, ..asset };
+    let asset = Asset { state: AssetState::Mirrored, next_attempt_at: None, ..asset };
     asset.into()
 }
 
@@ -187,7 +187,7 @@ fn saved(asset: Asset, content: Content, now: Timestamp, recheck: Duration) -> S
     let new_content = asset.sha256.as_ref() != Some(&sha256);
     let stored_now = new_content || !asset.saved();
     let asset = Asset {
-        state: State::Mirrored,
+        state: AssetState::Mirrored,
         sha256: Some(sha256),
         file: Some(file),
         bytes: i64::try_from(bytes).ok(),
@@ -205,7 +205,7 @@ fn saved(asset: Asset, content: Content, now: Timestamp, recheck: Duration) -> S
 }
 
 fn failed(asset: Asset, why: String, next: Timestamp) -> Asset {
-    let state = if asset.saved() { State::Mirrored } else { State::Failed };
+    let state = if asset.saved() { AssetState::Mirrored } else { AssetState::Failed };
     Asset {
         state,
         attempts: asset.attempts + 1,
@@ -215,9 +215,9 @@ fn failed(asset: Asset, why: String, next: Timestamp) -> Asset {
     }
 }
 
-fn unlucky(asset: Asset, state: State, why: String, next: Timestamp) -> Settled {
+fn unlucky(asset: Asset, state: AssetState, why: String, next: Timestamp) -> Settled {
     let asset = failed(asset, why, next);
-    let state = if asset.saved() { State::Mirrored } else { state };
+    let state = if asset.saved() { AssetState::Mirrored } else { state };
     Asset { state, ..asset }.into()
 }
 
@@ -259,7 +259,7 @@ mod tests {
             url: "https://files2.heygen.ai/a".into(),
             signed_url: None,
             expires_at: None,
-            state: State::Pending,
+            state: AssetState::Pending,
             sha256: None,
             file: None,
             bytes: None,
@@ -308,7 +308,7 @@ mod tests {
             let after = settle(good.clone(), outcome, now(), WEEK).asset;
             assert_eq!(
                 (after.state, &after.file, &after.etag),
-                (State::Mirrored, &good.file, &good.etag)
+                (AssetState::Mirrored, &good.file, &good.etag)
             );
             assert!(after.last_error.is_some() && after.next_attempt_at > Some(now()));
         }

@@ -1,6 +1,6 @@
 //! What an archive keeps of `polls`: a poll's row as it was committed, and what failed before it.
 
-use super::{conn::Fault, open::Store, record::Record, row::PollRow, statements};
+use super::{conn::Fault, open::Store, record::RowType, row::PollRow, statements};
 use crate::error::Result;
 
 impl Store {

@@ -10,7 +10,7 @@ use std::ops::RangeInclusive;
 
 use sqlx::{SqlSafeStr, SqlStr};
 
-pub use rows::{Changed, Current, Head, Poll, Span, Version, Written};
+pub use rows::{AuditPoll, Changed, Current, Head, Span, Version, Written};
 pub use section::Section;
 pub use sql::statements;
 
@@ -110,7 +110,7 @@ impl Audit<'_> {
     pub async fn polls(
         &mut self,
         range: &RangeInclusive<i64>,
-        mut each: impl FnMut(Poll),
+        mut each: impl FnMut(AuditPoll),
     ) -> Result<()> {
         let args = [(*range.start()).into(), (*range.end()).into()];
         self.each(sql::polls(), &args, |row| {
@@ -118,7 +118,7 @@ impl Audit<'_> {
                 .sealed()
                 .map(|column| Ok((column.name, exact::cell(&row, column.name, column.holds)?)));
             let cells = sealed.collect::<Result<_, Fault>>()?;
-            each(Poll {
+            each(AuditPoll {
                 poll_id: row.some_int("poll_id")?,
                 account: known_text(&row, "account")?,
                 digest: row.exact_text("digest")?,

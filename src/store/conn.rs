@@ -19,7 +19,7 @@ use super::{
     json_text::JsonText,
     location::Location,
     postgres::{self, Postgres},
-    snapshot::Stamp,
+    snapshot::FileStamp,
     sqlite::{self, Sqlite},
 };
 use crate::{catalog::cell::Cell, time::Timestamp};
@@ -79,7 +79,7 @@ impl Conn {
     pub(super) async fn open(
         location: &Location,
         write: bool,
-    ) -> Result<(Self, Option<Stamp>), Fault> {
+    ) -> Result<(Self, Option<FileStamp>), Fault> {
         Ok(match location {
             Location::Sqlite(path) if write => {
                 (Self::Sqlite(sqlite::Client::open(path).await?), None)

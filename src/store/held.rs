@@ -4,7 +4,7 @@
 use super::{
     conn::{Conn, Fault},
     ids::due_until,
-    record::Record,
+    record::RowType,
     row::PollRow,
     statements,
 };

@@ -8,7 +8,7 @@ use super::{
     conn::{Arg, Conn, Engine, Fault, Row},
     json_text::JsonText,
     open::Store,
-    record::Record,
+    record::RowType,
     row::{PollRow, policy_of},
     statements,
 };

@@ -61,12 +61,13 @@ impl Store {
     }
 
     /// Every item ever listed.
-    pub async fn items(&mut self) -> Result<Vec<Named>> {
+    pub async fn items(&mut self) -> Result<Vec<NamedItem>> {
         let mut all = vec![];
         for kind in Kind::ALL {
             let rows = self.conn.rows(statements::named(kind), &[]).await;
-            let named =
-                |row: &Row| Ok(Named { kind, id: row.some_text("id")?, name: row.text("name")? });
+            let named = |row: &Row| {
+                Ok(NamedItem { kind, id: row.some_text("id")?, name: row.text("name")? })
+            };
             let items = rows.and_then(|rows| rows.iter().map(named).collect::<Result<Vec<_>, _>>());
             all.extend(items.map_err(|fault| self.trouble("read", &fault))?);
         }
@@ -76,7 +77,7 @@ impl Store {
 
 /// An item by its names.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Named {
+pub struct NamedItem {
     /// The kind.
     pub kind: Kind,
     /// The id.

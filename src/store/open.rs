@@ -19,7 +19,7 @@ use super::{
     fault::{how_to_fill, trouble, unusable_lock},
     location::Location,
     server::ServerSql,
-    snapshot::Stamp,
+    snapshot::FileStamp,
     statements,
 };
 use crate::{
@@ -39,14 +39,14 @@ pub struct Store {
     pub(super) location: Location,
     pub(super) conn: Conn,
     /// What the file was, where a copy of it in memory is read.
-    pub(super) copied: Option<Stamp>,
+    pub(super) copied: Option<FileStamp>,
     /// Whether a poll's transaction is open; on PostgreSQL it is the poll's lock.
     pub(super) in_transaction: bool,
 }
 
 /// What a reader finds at a location.
 #[derive(Debug)]
-pub enum Standing {
+pub enum DatabaseState {
     /// No catalogue yet.
     Nothing,
     /// A catalogue that this program cannot read, with what to do.
@@ -124,27 +124,27 @@ impl Store {
     /// Like [`Self::open_to_read`], but `None` where no catalogue is yet.
     pub async fn open_if_there(location: &Location) -> Result<Option<Self>> {
         match Self::open_what_stands(location).await? {
-            Standing::Nothing => Ok(None),
-            Standing::OfAnotherVersion(error) => Err(error),
-            Standing::Catalogue(store) => Ok(Some(*store)),
+            DatabaseState::Nothing => Ok(None),
+            DatabaseState::OfAnotherVersion(error) => Err(error),
+            DatabaseState::Catalogue(store) => Ok(Some(*store)),
         }
     }
 
     /// Like [`Self::open_if_there`], for whoever words a catalogue of another version apart.
-    pub async fn open_what_stands(location: &Location) -> Result<Standing> {
+    pub async fn open_what_stands(location: &Location) -> Result<DatabaseState> {
         if let Some(path) = location.file() {
             if is_nothing(path) {
-                return Ok(Standing::Nothing);
+                return Ok(DatabaseState::Nothing);
             }
             refuse_other_things(path)?;
         }
         let (store, found) = Self::met(location, false).await?;
         Ok(match found {
-            Found::Nothing => Standing::Nothing,
+            Found::Nothing => DatabaseState::Nothing,
             Found::Foreign(tables) => return Err(store.foreign(&tables)),
             Found::Ours { version } => match of_another_version(location, version) {
-                Some(error) => Standing::OfAnotherVersion(error),
-                None => Standing::Catalogue(Box::new(store)),
+                Some(error) => DatabaseState::OfAnotherVersion(error),
+                None => DatabaseState::Catalogue(Box::new(store)),
             },
         })
     }

@@ -7,7 +7,7 @@ use super::{
     held::held_by,
     open::Store,
     queue::Failures,
-    record::Record,
+    record::RowType,
     row::PollRow,
     standing::fields,
     statements,

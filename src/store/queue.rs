@@ -35,7 +35,7 @@ use crate::{
 
 /// How an asset stands, as `assets.state` says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum State {
+pub enum AssetState {
     /// Never fetched yet.
     Pending,
     /// There is a good copy.
@@ -48,7 +48,7 @@ pub enum State {
     Skipped,
 }
 
-impl State {
+impl AssetState {
     /// As the column says it.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -77,7 +77,7 @@ pub struct Asset {
     /// When the link stops working; `None` when unsigned or unknown.
     pub expires_at: Option<Timestamp>,
     /// How it stands.
-    pub state: State,
+    pub state: AssetState,
     /// SHA-256 of the content last had.
     pub sha256: Option<String>,
     /// Its name within the store; `None` while there is no good copy.
@@ -509,7 +509,7 @@ fn json<'a>(texts: impl Iterator<Item = &'a String>) -> Arg<'static> {
 }
 
 fn asset(row: &Row) -> Result<Asset, Fault> {
-    let state = State::parse(&row.some_text(3)?);
+    let state = AssetState::parse(&row.some_text(3)?);
     Ok(Asset {
         url: row.some_text(0)?,
         signed_url: row.text(1)?.map(SignedUrl::new),

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// A type that one column holds.
-pub trait Field: Sized {
+pub trait ColumnType: Sized {
     /// The column's type.
     const HOLDS: Holds;
 
@@ -32,14 +32,14 @@ pub trait Field: Sized {
 }
 
 /// A struct whose fields are columns.
-pub trait Record: Sized {
+pub trait RowType: Sized {
     /// Adds its columns.
     fn columns(into: &mut Vec<Column>);
 
     /// Reads its columns by name.
     ///
     /// # Errors
-    /// See [`Field::read`].
+    /// See [`ColumnType::read`].
     fn read(row: &Row) -> Result<Self, Fault>;
 
     /// Adds its cells, in the order of the columns.
@@ -48,7 +48,7 @@ pub trait Record: Sized {
 
 macro_rules! field {
     ($Type:ty, $holds:ident, $read:ident, $this:ident => $cell:expr) => {
-        impl Field for $Type {
+        impl ColumnType for $Type {
             const HOLDS: Holds = Holds::$holds;
 
             fn read(row: &Row, name: &str) -> Result<Self, Fault> {
@@ -77,7 +77,7 @@ field!(Option<JsonText>, Json, json_text, json => {
 /// What is counted for each kind, in columns of its own; null where the kind was not listed.
 pub type Listed = [Option<i64>; Kind::ALL.len()];
 
-impl Record for Listed {
+impl RowType for Listed {
     fn columns(into: &mut Vec<Column>) {
         into.extend(Kind::ALL.map(|kind| kind.listed));
     }
@@ -121,7 +121,7 @@ macro_rules! record {
             $(#[doc = $meaning] $(#[$field_meta])* pub $field: $Type,)*
         }
 
-        impl $crate::store::record::Record for $Name {
+        impl $crate::store::record::RowType for $Name {
             fn columns(into: &mut Vec<$crate::catalog::column::Column>) {
                 $($crate::store::record::record!(@columns into $field $Type, $meaning $($how)*);)*
             }
@@ -140,29 +140,29 @@ macro_rules! record {
         }
     };
     (@columns $into:ident $field:ident $Type:ty, $meaning:literal record) => {
-        <$Type as $crate::store::record::Record>::columns($into)
+        <$Type as $crate::store::record::RowType>::columns($into)
     };
     (@columns $into:ident $field:ident $Type:ty, $meaning:literal $($how:ident)*) => {
         $into.push(
             $crate::catalog::column::Column::new(
                 stringify!($field),
-                <$Type as $crate::store::record::Field>::HOLDS,
+                <$Type as $crate::store::record::ColumnType>::HOLDS,
                 $meaning,
             )
             $(.$how())*,
         )
     };
     (@read $row:ident $field:ident $Type:ty, record) => {
-        <$Type as $crate::store::record::Record>::read($row)?
+        <$Type as $crate::store::record::RowType>::read($row)?
     };
     (@read $row:ident $field:ident $Type:ty, $($how:ident)*) => {
-        <$Type as $crate::store::record::Field>::read($row, stringify!($field))?
+        <$Type as $crate::store::record::ColumnType>::read($row, stringify!($field))?
     };
     (@cells $this:ident $into:ident $field:ident, record) => {
-        $crate::store::record::Record::cells(&$this.$field, $into)
+        $crate::store::record::RowType::cells(&$this.$field, $into)
     };
     (@cells $this:ident $into:ident $field:ident, $($how:ident)*) => {
-        $into.push($crate::store::record::Field::cell(&$this.$field))
+        $into.push($crate::store::record::ColumnType::cell(&$this.$field))
     };
 }
 pub(crate) use record;

@@ -8,7 +8,7 @@ use super::{
     bulk::Bulk,
     conn::{Fault, Row},
     json_text::JsonText,
-    record::{Listed, Record, record},
+    record::{Listed, RowType, record},
 };
 use crate::{
     catalog::{
@@ -76,7 +76,7 @@ record! {
     }
 }
 
-impl Record for Option<Counts> {
+impl RowType for Option<Counts> {
     fn columns(into: &mut Vec<Column>) {
         Counts::columns(into);
     }
@@ -146,7 +146,7 @@ impl PollRow {
     pub fn columns() -> &'static [Column] {
         static COLUMNS: LazyLock<Vec<Column>> = LazyLock::new(|| {
             let mut columns = vec![];
-            <PollRow as Record>::columns(&mut columns);
+            <PollRow as RowType>::columns(&mut columns);
             columns
         });
         &COLUMNS

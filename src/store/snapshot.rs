@@ -17,9 +17,9 @@ const VERSIONS: std::ops::RangeInclusive<usize> = 18..=19;
 
 /// What a file was when it was read; another stamp means that it has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Stamp(FileState);
+pub(super) struct FileStamp(FileState);
 
-impl Stamp {
+impl FileStamp {
     /// Whether a copy of the file as it was is still one of the file as it is.
     pub(super) fn is_current(self, path: &Path) -> bool {
         Self::of(path).is_ok_and(|now| now == self) && !is_open(path)
@@ -32,14 +32,14 @@ impl Stamp {
 
 /// A copy of the database, and what the file was; `None` where SQLite reads the file itself: the
 /// folder is writable, or somebody has the database open, whose files beside it serve us, too.
-pub(super) async fn take(path: &Path) -> io::Result<Option<(SqliteOwnedBuf, Stamp)>> {
+pub(super) async fn take(path: &Path) -> io::Result<Option<(SqliteOwnedBuf, FileStamp)>> {
     for _ in 0..TRIES {
         if !is_needed(path) {
             return Ok(None);
         }
-        let before = Stamp::of(path)?;
+        let before = FileStamp::of(path)?;
         let mut image = std::fs::read(path)?;
-        if Stamp::of(path)? == before && !is_open(path) {
+        if FileStamp::of(path)? == before && !is_open(path) {
             image.iter_mut().take(VERSIONS.end() + 1).skip(*VERSIONS.start()).for_each(|b| *b = 1);
             let image = SqliteOwnedBuf::try_from(&image[..]).map_err(io::Error::other)?;
             return Ok(Some((image, before)));

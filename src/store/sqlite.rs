@@ -25,7 +25,7 @@ use super::{
     bulk::{Around, Bulk, BulkColumn},
     dialect::{Dialect, MIGRATIONS},
     server::ServerSql,
-    snapshot::{self, Stamp},
+    snapshot::{self, FileStamp},
     value::{Arg, At, Fault, spoiled},
 };
 use crate::{
@@ -77,7 +77,7 @@ impl Client {
     }
 
     /// Opens a file for reading: a copy of it in memory where SQLite could not read the file itself.
-    pub(super) async fn open_to_read(path: &Path) -> Result<(Self, Option<Stamp>), Fault> {
+    pub(super) async fn open_to_read(path: &Path) -> Result<(Self, Option<FileStamp>), Fault> {
         if let Some((image, stamp)) = snapshot::take(path).await.map_err(Fault::Io)? {
             let mut conn = options(Path::new(":memory:"), false).connect().await?;
             conn.deserialize(None, image, true).await?;

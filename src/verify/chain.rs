@@ -22,7 +22,7 @@ use crate::{
         seal::{Line, Seal},
     },
     error::Result,
-    store::audit::{Audit, Head, Poll, Section, Written},
+    store::audit::{Audit, AuditPoll, Head, Section, Written},
     words::counted,
 };
 
@@ -150,8 +150,8 @@ impl<'f> Links<'f> {
         Ok(())
     }
 
-    fn begin(&mut self, poll: Poll) -> Open {
-        let Poll { poll_id, account, digest, line } = poll;
+    fn begin(&mut self, poll: AuditPoll) -> Open {
+        let AuditPoll { poll_id, account, digest, line } = poll;
         let account = self.polls.shared(&account);
         self.gap(poll_id, &account);
         let good = line.text("outcome") != Some("failed");

@@ -3,7 +3,7 @@
 use super::{context::PageContext, route::preview_path};
 use crate::{
     catalog::kind::{Kind, Role},
-    store::browse::{picture::Preview, preview::PreviewKey},
+    store::browse::{picture::ItemPreview, preview::PreviewKey},
 };
 
 /// A picture with the initials in its place.
@@ -36,7 +36,7 @@ pub fn source(
     context: &PageContext<'_>,
     item: OfItem<'_>,
     role: Role,
-    preview: &Preview,
+    preview: &ItemPreview,
 ) -> Option<String> {
     let stored = preview.stored.as_deref().filter(|_| !context.without_mirror()).map(file_path);
     let is_live = context.shows_live() && preview.live_until.is_some_and(|end| end > context.now);
@@ -52,7 +52,7 @@ impl Pic {
         context: &PageContext<'_>,
         item: OfItem<'_>,
         name: Option<&str>,
-        preview: &Preview,
+        preview: &ItemPreview,
     ) -> Self {
         let src = source(context, item, Role::Image, preview);
         Self::new(src, name.filter(|name| !name.is_empty()).unwrap_or(item.id))

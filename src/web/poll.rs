@@ -24,7 +24,7 @@ use crate::{
     store::{
         browse::{Reading, polls::NearPoll},
         query::ChangeRow,
-        record::Record,
+        record::RowType,
         row::{Counts, PollRow},
     },
     time::Timestamp,

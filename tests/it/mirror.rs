@@ -13,7 +13,7 @@ use heygen_sync::{
     config::Mirror,
     error::Kind,
     mirror::{Blobs, Settings, Summary, audit},
-    store::queue::{Asset, Settled, State, Wanted},
+    store::queue::{Asset, AssetState, Settled, Wanted},
     time::{Clock, Timestamp},
 };
 use place::Place;
@@ -813,7 +813,7 @@ async fn what_is_pruned_before_it_is_written_down_is_told() {
         .into_iter()
         .zip(&files)
         .map(|(asset, file)| Settled {
-            asset: Asset { file: Some(file.clone()), state: State::Mirrored, ..asset },
+            asset: Asset { file: Some(file.clone()), state: AssetState::Mirrored, ..asset },
             new_content: false,
             distrusted: false,
             stored: true,

@@ -23,7 +23,7 @@ pub struct Head {
 
 /// A row of `polls`.
 #[derive(Clone, Debug)]
-pub struct Poll {
+pub struct AuditPoll {
     /// Its number.
     pub poll_id: i64,
     /// Its account.

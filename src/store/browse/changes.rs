@@ -1,7 +1,7 @@
 //! The change feed grouped by poll: a change that many items share is one entry.
 
 use super::{
-    picture::{Preview, live_until},
+    picture::{ItemPreview, live_until},
     reading::Reading,
     sql::{self, Sql, stored_now},
 };
@@ -10,7 +10,7 @@ use crate::{
     error::Result,
     store::{
         conn::{Fault, Row},
-        record::Record,
+        record::RowType,
         row::PollRow,
         table,
     },
@@ -76,9 +76,9 @@ pub struct SharedChange {
     /// The item's current version.
     pub version: i64,
     /// Its current picture.
-    pub image: Preview,
+    pub image: ItemPreview,
     /// Of a changed picture: the one before.
-    pub image_before: Preview,
+    pub image_before: ItemPreview,
     /// The item's gender.
     pub gender: Option<String>,
     /// Whether it has a video.
@@ -368,11 +368,11 @@ fn shared_change(row: &Row) -> Result<SharedChange, Fault> {
         previous_poll_at: row.time(8)?,
         same: row.some_int(9)?,
         all: row.some_int(10)?,
-        image: Preview::read(row, 11)?,
+        image: ItemPreview::read(row, 11)?,
         gender: row.text(13)?,
         has_video: row.bool(14)?.unwrap_or(false),
         version: row.some_int(15)?,
         group: row.text(16)?,
-        image_before: Preview::read(row, 17)?,
+        image_before: ItemPreview::read(row, 17)?,
     })
 }

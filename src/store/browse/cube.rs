@@ -7,7 +7,7 @@ use super::{
     facets::{self, Facet, FacetCount, FacetValues},
     filter::ItemFilter,
     reading::Reading,
-    scope::{Items, Moments, Scope},
+    scope::{ItemsSql, Moments, Scope},
     sql::Sql,
 };
 use crate::{
@@ -90,7 +90,7 @@ impl Reading {
         counted: &[&'static Facet],
     ) -> Result<Vec<CubeCell>> {
         let mut sql = Sql::new(self.engine());
-        let items = Items::new(&mut sql, question.scope);
+        let items = ItemsSql::new(&mut sql, question.scope);
         let text = cells_sql(&mut sql, &items, question, counted);
         self.ask(text, &sql.args, |row| cell(row, counted, question.filter)).await
     }
@@ -114,7 +114,7 @@ impl Reading {
             return Ok(BTreeMap::new());
         }
         let mut sql = Sql::new(self.engine());
-        let items = Items::new(&mut sql, question.scope);
+        let items = ItemsSql::new(&mut sql, question.scope);
         let parts: Vec<String> = others
             .iter()
             .map(|(facet, others)| texts_sql(&mut sql, &items, question.moments, facet, others))
@@ -138,7 +138,7 @@ impl Reading {
 /// with the values of each cell.
 fn cells_sql<'a>(
     sql: &mut Sql<'a>,
-    items: &Items,
+    items: &ItemsSql,
     question: &Question<'a>,
     counted: &[&'static Facet],
 ) -> String {
@@ -154,7 +154,7 @@ fn cells_sql<'a>(
     for (nth, part) in items.parts.iter().enumerate() {
         // The first part has most of the items.
         let pictured = if nth == 0 { &items.pictured_of_most } else { &items.pictured };
-        let items = Items { pictured_of_most: pictured.clone(), ..items.clone() };
+        let items = ItemsSql { pictured_of_most: pictured.clone(), ..items.clone() };
         let dimensions = counted.iter().enumerate().filter_map(|(at, facet)| {
             let dimension = facet.dimension(sql, &items, moments)?;
             Some(format!("{dimension} AS d{at}"))
@@ -180,7 +180,7 @@ fn cells_sql<'a>(
 /// The texts in a facet's arrays: parameter, text, number of items.
 fn texts_sql<'a>(
     sql: &mut Sql<'a>,
-    items: &Items,
+    items: &ItemsSql,
     moments: &Moments,
     facet: &Facet,
     others: &'a ItemFilter,

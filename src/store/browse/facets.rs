@@ -5,7 +5,7 @@
 
 use super::{
     picture,
-    scope::{Items, Moments},
+    scope::{ItemsSql, Moments},
     sql::Sql,
 };
 use crate::{catalog::kind::Kind, time::Timestamp};
@@ -124,7 +124,7 @@ pub struct Facet {
     offered: fn(&FacetCount, bool, usize) -> bool,
     /// Of known choices: SQL of a number in which bit n is set if choice n applies. `None`: made from
     /// the conditions of the choices.
-    bits: Option<fn(&Items) -> String>,
+    bits: Option<fn(&ItemsSql) -> String>,
     /// Whether its SQL reads the row of the picture in `assets`.
     reads_assets: bool,
 }
@@ -171,7 +171,7 @@ pub struct Choice {
 }
 
 /// The SQL condition of a choice.
-type Condition = for<'a> fn(&mut Sql<'a>, &Items, &Moments) -> String;
+type Condition = for<'a> fn(&mut Sql<'a>, &ItemsSql, &Moments) -> String;
 
 const fn choice(word: &'static str, text: &'static str, condition: Condition) -> Choice {
     Choice { word, text, past: Some(text), condition }
@@ -253,7 +253,7 @@ impl Facet {
     pub(super) fn condition<'a>(
         &self,
         sql: &mut Sql<'a>,
-        items: &Items,
+        items: &ItemsSql,
         moments: &Moments,
         chosen: &'a [String],
     ) -> Option<String> {
@@ -275,7 +275,7 @@ impl Facet {
     }
 
     /// The join that the condition of chosen values or [`Self::dimension`] needs.
-    pub(super) fn join(&self, items: &Items) -> &'static str {
+    pub(super) fn join(&self, items: &ItemsSql) -> &'static str {
         if self.reads_assets { items.picture_join } else { "" }
     }
 
@@ -284,7 +284,7 @@ impl Facet {
     pub(super) fn dimension(
         &self,
         sql: &mut Sql<'_>,
-        items: &Items,
+        items: &ItemsSql,
         moments: &Moments,
     ) -> Option<String> {
         match (&self.values, self.bits) {
@@ -324,30 +324,30 @@ fn listed_offered(count: &FacetCount, _: bool, at: usize) -> bool {
 }
 
 /// By the places in [`LISTED`]: removed and ever; now, missing and ever; now and ever.
-fn listed_bits(items: &Items) -> String {
+fn listed_bits(items: &ItemsSql) -> String {
     format!(
         "CASE WHEN {} IS NOT NULL THEN 12 WHEN {} IS NOT NULL THEN 11 ELSE 9 END",
         items.removed, items.missing
     )
 }
 
-fn is_new(sql: &mut Sql<'_>, items: &Items, moments: &Moments, start: Timestamp) -> String {
+fn is_new(sql: &mut Sql<'_>, items: &ItemsSql, moments: &Moments, start: Timestamp) -> String {
     let (start, first) = (sql.bind(start), sql.bind(moments.first));
     let seen = &items.first_seen;
     format!("({seen} >= {start} AND {seen} > {first})")
 }
 
-fn is_changed(sql: &mut Sql<'_>, items: &Items, start: Timestamp) -> String {
+fn is_changed(sql: &mut Sql<'_>, items: &ItemsSql, start: Timestamp) -> String {
     let start = sql.bind(start);
     let (changed, seen) = (&items.changed, &items.first_seen);
     format!("({changed} >= {start} AND {changed} > {seen})")
 }
 
-fn in_state(items: &Items, state: usize) -> String {
+fn in_state(items: &ItemsSql, state: usize) -> String {
     format!("({}) = {state}", picture::class(items, &items.pictured_of_most))
 }
 
-fn picture_bits(items: &Items) -> String {
+fn picture_bits(items: &ItemsSql) -> String {
     format!(
         "(1 << ({})) + CASE WHEN {} THEN 32 ELSE 0 END",
         picture::class(items, &items.pictured_of_most),

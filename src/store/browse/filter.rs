@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{
     facets::{self, FACETS, Facet},
-    scope::{Items, Moments},
+    scope::{ItemsSql, Moments},
     sql::Sql,
 };
 use crate::{
@@ -37,7 +37,7 @@ impl Order {
     }
 
     /// The condition for the items behind a place in this order.
-    pub(super) fn after<'a>(self, sql: &mut Sql<'a>, items: &Items, place: &'a Place) -> String {
+    pub(super) fn after<'a>(self, sql: &mut Sql<'a>, items: &ItemsSql, place: &'a Place) -> String {
         let beyond = format!("{} > {}", items.id, sql.bind(place.id.as_str()));
         let time = match self {
             Self::Id => return beyond,
@@ -57,7 +57,7 @@ impl Order {
     }
 
     /// The SQL behind ORDER BY.
-    pub(super) fn sql(self, sql: &Sql<'_>, items: &Items) -> String {
+    pub(super) fn sql(self, sql: &Sql<'_>, items: &ItemsSql) -> String {
         let id = &items.id;
         match self {
             Self::Name => format!("{} NULLS LAST, {id}", sql.head(&items.name)),
@@ -154,7 +154,7 @@ impl ItemFilter {
     pub(super) fn matching<'a>(
         &'a self,
         sql: &mut Sql<'a>,
-        items: &Items,
+        items: &ItemsSql,
         moments: &Moments,
     ) -> (&'static str, String) {
         let mut all = vec![];
@@ -171,7 +171,7 @@ impl ItemFilter {
     }
 
     /// The conditions of the search and the empty columns.
-    pub(super) fn beside_facets<'a>(&'a self, sql: &mut Sql<'a>, items: &Items) -> Vec<String> {
+    pub(super) fn beside_facets<'a>(&'a self, sql: &mut Sql<'a>, items: &ItemsSql) -> Vec<String> {
         let mut all = vec![];
         all.extend(search::condition(sql, items.kind, &self.words()));
         for column in &self.none {

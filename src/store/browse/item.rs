@@ -1,9 +1,9 @@
 //! One item: its versions, the changes between them, its pictures, items with similar names.
 
 use super::{
-    picture::{Preview, live_until},
+    picture::{ItemPreview, live_until},
     reading::Reading,
-    scope::{Items, Scope},
+    scope::{ItemsSql, Scope},
     sql::{self, Sql},
 };
 use crate::{
@@ -80,7 +80,7 @@ pub struct StoredContent {
     pub stored: bool,
     /// The state of the URL: `pending`, `mirrored`, `failed`, `gone`, `skipped`.
     pub state: String,
-    /// Until when its link works, as [`Preview::live_until`].
+    /// Until when its link works, as [`ItemPreview::live_until`].
     pub live_until: Option<Timestamp>,
 }
 
@@ -94,7 +94,7 @@ pub struct Neighbour {
     /// Its version.
     pub version: i64,
     /// Its picture.
-    pub image: Preview,
+    pub image: ItemPreview,
 }
 
 impl Reading {
@@ -175,7 +175,7 @@ impl Reading {
         but: &str,
     ) -> Result<Vec<Neighbour>> {
         let mut sql = Sql::new(self.engine());
-        let items = Items::new(&mut sql, scope);
+        let items = ItemsSql::new(&mut sql, scope);
         let (from, to) = (sql.bind(format!("{word} ")), sql.bind(format!("{word}!")));
         let alone = sql.bind(word.to_owned());
         let but = sql.bind(but);
@@ -199,7 +199,7 @@ impl Reading {
                 id: row.some_text(0)?,
                 name: row.text(1)?,
                 version: row.some_int(2)?,
-                image: Preview::read(row, 3)?,
+                image: ItemPreview::read(row, 3)?,
             })
         })
         .await

@@ -3,9 +3,9 @@
 use super::{
     facets::{FACETS, Facet, FacetValues},
     filter::{ItemFilter, Order, Place},
-    picture::{self, Picture, Preview},
+    picture::{self, ItemPreview, Picture},
     reading::Reading,
-    scope::{Items, Moments, Scope},
+    scope::{ItemsSql, Moments, Scope},
     sql::{self, Sql},
 };
 use crate::{
@@ -43,9 +43,9 @@ pub struct Tile {
     /// The state of its picture.
     pub picture: Picture,
     /// The picture.
-    pub image: Preview,
+    pub image: ItemPreview,
     /// The video or the sample, as [`clip`](super::scope::clip) says.
-    pub clip: Preview,
+    pub clip: ItemPreview,
     /// The number of looks that the API counts, of a group.
     pub looks: Option<i64>,
 }
@@ -78,7 +78,7 @@ impl Reading {
         page: Slice,
     ) -> Result<Vec<Tile>> {
         let mut sql = Sql::new(self.engine());
-        let items = Items::new(&mut sql, scope);
+        let items = ItemsSql::new(&mut sql, scope);
         let text = tiles_sql(&mut sql, &items, filter, moments, &page);
         self.ask(text, &sql.args, tile).await
     }
@@ -91,7 +91,7 @@ impl Reading {
         moments: &Moments,
     ) -> Result<i64> {
         let mut sql = Sql::new(self.engine());
-        let items = Items::new(&mut sql, scope);
+        let items = ItemsSql::new(&mut sql, scope);
         let (joins, condition) = filter.matching(&mut sql, &items, moments);
         let text = format!("SELECT count(*) FROM {}{joins} WHERE {condition}", items.from);
         let rows = self.ask(text, &sql.args, |row| row.some_int(0)).await?;
@@ -113,7 +113,7 @@ impl Reading {
         Fut: Future<Output = Result<(), Fault>>,
     {
         let mut sql = Sql::new(self.engine());
-        let items = Items::new(&mut sql, scope);
+        let items = ItemsSql::new(&mut sql, scope);
         let text = items_sql(&mut sql, &items, filter, moments, order, None);
         let (kind, account) = (scope.kind, scope.account.clone());
         self.stream(text, &sql.args, |row| full_item(row, kind, &account), &mut each).await
@@ -130,7 +130,7 @@ impl Reading {
         limit: usize,
     ) -> Result<Vec<(FullItem, Place)>> {
         let mut sql = Sql::new(self.engine());
-        let items = Items::new(&mut sql, scope);
+        let items = ItemsSql::new(&mut sql, scope);
         let text = items_sql(&mut sql, &items, filter, moments, order, after);
         let text = format!("{text} LIMIT {limit}");
         let (kind, account) = (scope.kind, &scope.account);
@@ -153,7 +153,7 @@ impl Reading {
 /// beginning of the name.
 fn items_sql<'a>(
     sql: &mut Sql<'a>,
-    items: &Items,
+    items: &ItemsSql,
     filter: &'a ItemFilter,
     moments: &Moments,
     order: Order,
@@ -222,7 +222,7 @@ pub(in crate::store) fn full_item(row: &Row, kind: Kind, account: &str) -> Resul
 /// their pictures.
 pub(super) fn tiles_sql<'a>(
     sql: &mut Sql<'a>,
-    items: &Items,
+    items: &ItemsSql,
     filter: &'a ItemFilter,
     moments: &Moments,
     page: &Slice,
@@ -266,7 +266,7 @@ pub(super) fn tiles_sql<'a>(
 }
 
 /// The value of a column of texts: for the id of another item its last known name, if it has one.
-fn named(items: &Items, column: &str) -> String {
+fn named(items: &ItemsSql, column: &str) -> String {
     match Kind::referred(column).filter(|_| items.kind.column(column).is_some()) {
         Some(other) => format!(
             "coalesce((SELECT nullif(r.{label}, '') FROM {table} AS r \
@@ -301,8 +301,8 @@ pub(super) fn tile(row: &Row) -> Result<Tile, Fault> {
         missing_since: row.time(6)?,
         removed_at: row.time(7)?,
         picture: Picture::ALL.get(class).copied().unwrap_or(Picture::Pending),
-        image: Preview::read(row, 9)?,
-        clip: Preview::read(row, 11)?,
+        image: ItemPreview::read(row, 9)?,
+        clip: ItemPreview::read(row, 11)?,
         looks: row.int(13)?,
         facts: shown_facets().enumerate().map(fact).collect::<Result<_, _>>()?,
     })

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::{
-    picture::{Preview, live_until},
+    picture::{ItemPreview, live_until},
     reading::Reading,
-    scope::{Items, Scope, image_url},
+    scope::{ItemsSql, Scope, image_url},
     sql::{self, Sql, stored_now},
 };
 use crate::{
@@ -35,7 +35,7 @@ pub struct Brief {
     /// Its current version.
     pub version: i64,
     /// Its picture.
-    pub image: Preview,
+    pub image: ItemPreview,
     /// Of a missing item: the number of consecutive polls without it.
     pub polls: i64,
 }
@@ -81,7 +81,7 @@ impl Reading {
         let mut parts = vec![];
         for kind in Kind::ALL {
             // Each number by itself: the indexes of items not removed are used.
-            let items = Items::of(&mut sql, kind, account, at);
+            let items = ItemsSql::of(&mut sql, kind, account, at);
             let count = |condition: String| {
                 format!("(SELECT count(*) FROM {} WHERE {condition})", items.from)
             };
@@ -145,7 +145,7 @@ impl Reading {
 
 /// The newest items, found by the last polls that added any and the history's index.
 fn newest<'a>(sql: &mut Sql<'a>, scope: &Scope) -> String {
-    let items = Items::of(sql, scope.kind, scope.account.clone(), scope.at);
+    let items = ItemsSql::of(sql, scope.kind, scope.account.clone(), scope.at);
     let account = sql.bind(scope.account.clone());
     let until = match scope.at {
         Some(at) => format!(" AND p.observed_at <= {}", sql.bind(at)),
@@ -263,7 +263,7 @@ fn front_row(row: &Row) -> Result<FrontRow, Fault> {
         id,
         name: row.text(3)?,
         at: row.time(4)?,
-        image: Preview::read(row, 5)?,
+        image: ItemPreview::read(row, 5)?,
         version: row.some_int(8)?,
         polls: number,
     };

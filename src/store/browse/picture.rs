@@ -1,6 +1,6 @@
 //! The state of an item's picture, as SQL.
 
-use super::scope::Items;
+use super::scope::ItemsSql;
 pub(super) use super::scope::live_until;
 use crate::{
     store::conn::{Fault, Row},
@@ -9,14 +9,14 @@ use crate::{
 
 /// The picture or video of an item: what is stored, and what its link gives.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Preview {
+pub struct ItemPreview {
     /// The hash of the stored content.
     pub stored: Option<String>,
     /// Until when its link works; `None` if there is none, or HeyGen no longer has what it leads to.
     pub live_until: Option<Timestamp>,
 }
 
-impl Preview {
+impl ItemPreview {
     /// Its two columns: the hash, then [`live_until`].
     pub(super) fn read(row: &Row, at: usize) -> Result<Self, Fault> {
         Ok(Self { stored: row.text(at)?, live_until: row.time(at + 1)? })
@@ -45,7 +45,7 @@ impl Picture {
 }
 
 /// The number of the state; `stored` is the condition that the picture of a past time is stored.
-pub(super) fn class(items: &Items, stored: &str) -> String {
+pub(super) fn class(items: &ItemsSql, stored: &str) -> String {
     let url = items.image_url;
     match (items.has_image, items.past) {
         (false, _) => "4".into(),
@@ -60,7 +60,7 @@ pub(super) fn class(items: &Items, stored: &str) -> String {
 }
 
 /// The condition that the picture is not stored and its signed URL will expire.
-pub(super) fn at_risk(items: &Items) -> &'static str {
+pub(super) fn at_risk(items: &ItemsSql) -> &'static str {
     match items.has_image && !items.past {
         true => "(a.expires_at IS NOT NULL AND a.file IS NULL AND a.state <> 'gone')",
         false => "FALSE",

@@ -9,7 +9,7 @@ use crate::{
     error::Result,
     store::{
         conn::{Fault, Row},
-        record::Record,
+        record::RowType,
         row::PollRow,
         table::POLLS,
     },

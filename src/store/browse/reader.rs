@@ -16,7 +16,7 @@ use crate::{
     store::{
         fault::trouble,
         location::Location,
-        open::{Standing, Store},
+        open::{DatabaseState, Store},
     },
     system::FileState,
 };
@@ -103,9 +103,11 @@ impl Reader {
 
     async fn open(&self) -> Result<OpenConn, Unreadable> {
         let mut store = match Store::open_what_stands(&self.location).await? {
-            Standing::Nothing => return Err(Unreadable::NoCatalogue),
-            Standing::OfAnotherVersion(error) => return Err(Unreadable::OfAnotherVersion(error)),
-            Standing::Catalogue(store) => *store,
+            DatabaseState::Nothing => return Err(Unreadable::NoCatalogue),
+            DatabaseState::OfAnotherVersion(error) => {
+                return Err(Unreadable::OfAnotherVersion(error));
+            }
+            DatabaseState::Catalogue(store) => *store,
         };
         let deadline = Arc::new(AtomicI64::new(i64::MAX));
         let until = deadline.clone();

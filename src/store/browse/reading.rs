@@ -22,7 +22,7 @@ use crate::{
         held::held_by,
         location::Location,
         open::{Store, of_another_version},
-        record::Record,
+        record::RowType,
         row::PollRow,
         statements,
     },

@@ -41,7 +41,7 @@ impl Moments {
 /// The SQL of a [`Scope`]: FROM, conditions, and expressions for what is not a plain column. The
 /// row of the item is `i`.
 #[derive(Clone)]
-pub(super) struct Items {
+pub(super) struct ItemsSql {
     pub from: String,
     /// Every item that was seen by then.
     pub condition: String,
@@ -98,7 +98,7 @@ pub(super) fn live_until(url: &str, alias: &str) -> String {
     )
 }
 
-impl Items {
+impl ItemsSql {
     pub fn new<'a>(sql: &mut Sql<'a>, scope: &'a Scope) -> Self {
         Self::of(sql, scope.kind, scope.account.as_str(), scope.at)
     }

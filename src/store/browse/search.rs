@@ -6,7 +6,7 @@ use super::{
     filter::{ItemFilter, Order},
     items::{Slice, Tile, tile, tiles_sql},
     reading::Reading,
-    scope::{Items, Moments, Scope},
+    scope::{ItemsSql, Moments, Scope},
     sql::{self, Sql},
 };
 use crate::{
@@ -31,7 +31,7 @@ fn items_sql<'a>(
     at: Option<Timestamp>,
     words: &[String],
 ) -> String {
-    let items = Items::of(sql, kind, account, at);
+    let items = ItemsSql::of(sql, kind, account, at);
     let found = search::condition(sql, kind, words).unwrap_or_else(|| "TRUE".into());
     format!(
         "SELECT i.account, {}, {}, {} FROM {} WHERE {} AND {found} ORDER BY {}",
@@ -52,7 +52,7 @@ fn texts_sql<'a>(
     at: Option<Timestamp>,
 ) -> String {
     let parts = kinds.map(|kind| {
-        let items = Items::of(sql, kind, account, at);
+        let items = ItemsSql::of(sql, kind, account, at);
         format!(
             "SELECT '{kind}', coalesce(s.text, {text}) FROM {from} LEFT JOIN {names} AS s \
              ON s.account = i.account AND s.kind = '{kind}' AND s.item_id = {id} \
@@ -114,7 +114,7 @@ impl Reading {
     ) -> Result<Vec<(Kind, i64)>> {
         let mut sql = Sql::new(self.engine());
         let parts = Kind::ALL.map(|kind| {
-            let items = Items::of(&mut sql, kind, account, at);
+            let items = ItemsSql::of(&mut sql, kind, account, at);
             let found = search::condition(&mut sql, kind, words).unwrap_or_else(|| "TRUE".into());
             let (from, present) = (items.from, items.present);
             format!("SELECT '{kind}', count(*) FROM {from} WHERE {present} AND {found}")
@@ -155,7 +155,7 @@ impl Reading {
         let mut sql = Sql::new(self.engine());
         let mut parts = vec![];
         for scope in scopes {
-            let items = Items::new(&mut sql, scope);
+            let items = ItemsSql::new(&mut sql, scope);
             let tiles = tiles_sql(&mut sql, &items, filter, moments, &slice);
             parts.push(format!("SELECT * FROM ({tiles}) AS {}", scope.kind.table));
         }

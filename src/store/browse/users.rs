@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use super::{
     filter::Order,
     item::Neighbour,
-    picture::{Preview, live_until},
+    picture::{ItemPreview, live_until},
     reading::Reading,
-    scope::{Items, Scope},
+    scope::{ItemsSql, Scope},
     sql::{self, Sql},
 };
 use crate::{catalog::kind::Kind, error::Result};
@@ -50,7 +50,7 @@ impl Reading {
                 id: row.some_text(3)?,
                 name: row.text(4)?,
                 version: row.some_int(5)?,
-                image: Preview::read(row, 6)?,
+                image: ItemPreview::read(row, 6)?,
             };
             Ok((sql::kind(row, 0)?, row.some_text(1)?, row.some_int(2)?, user))
         });
@@ -73,7 +73,7 @@ fn users_sql<'a>(
     column: &str,
     ids: &'a [String],
 ) -> String {
-    let items = Items::of(sql, kind, scope.account.as_str(), scope.at);
+    let items = ItemsSql::of(sql, kind, scope.account.as_str(), scope.at);
     let of = format!("i.{column}");
     format!(
         "SELECT * FROM (SELECT '{kind}' AS kind, k.used, k.total, k.id, k.name, k.version, \

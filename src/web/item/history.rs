@@ -5,7 +5,7 @@ use crate::{
     catalog::{diff::OpenedBy, item::Fields, kind::Role, value::Value},
     store::browse::{
         item::{ItemHistory, ItemVersion, StoredContent},
-        picture::Preview,
+        picture::ItemPreview,
     },
     time::Timestamp,
     web::{
@@ -191,7 +191,7 @@ fn refreshed(
             continue;
         };
         if within(at) {
-            let stored = |content: &StoredContent| Preview {
+            let stored = |content: &StoredContent| ItemPreview {
                 stored: content.sha256.clone().filter(|_| content.stored),
                 live_until: None,
             };
@@ -290,7 +290,7 @@ fn pair(
     let (since_new, _) = shown_period(item, after, contents, new_content);
     let since = |at: Timestamp| words::short_date(at, context.reference());
     // One URL has one live picture: two different URLs have two.
-    let preview = |content: Option<&StoredContent>, url: &Option<String>| Preview {
+    let preview = |content: Option<&StoredContent>, url: &Option<String>| ItemPreview {
         stored: hash(content),
         live_until: preview_at(contents, url.as_deref(), None).live_until.filter(|_| old != new),
     };
@@ -309,7 +309,7 @@ fn shot(
     context: &PageContext<'_>,
     own: OfItem<'_>,
     version: &ItemVersion,
-    preview: &Preview,
+    preview: &ItemPreview,
     content: Option<&StoredContent>,
     title: &str,
 ) -> Option<Shot> {

@@ -6,7 +6,7 @@ use crate::{
     catalog::{item::Fields, kind::Kind},
     store::browse::{
         item::{ItemHistory, StoredContent, VERSIONS},
-        picture::Preview,
+        picture::ItemPreview,
     },
     time::Timestamp,
     web::{context::PageContext, words},
@@ -54,11 +54,15 @@ pub(super) fn content_at<'a>(
 
 /// The picture or video behind a URL: its newest stored content until a moment, and its link, which
 /// has no past.
-pub(super) fn preview_at(contents: &Contents, url: Option<&str>, at: Option<Timestamp>) -> Preview {
-    let Some(url) = url else { return Preview::default() };
+pub(super) fn preview_at(
+    contents: &Contents,
+    url: Option<&str>,
+    at: Option<Timestamp>,
+) -> ItemPreview {
+    let Some(url) = url else { return ItemPreview::default() };
     let unsigned = Some(Timestamp::from_millis(i64::MAX));
     let known = contents.get(url).and_then(|all| all.first());
-    Preview {
+    ItemPreview {
         stored: content_at(contents, url, at).and_then(|content| content.sha256.clone()),
         live_until: known.map_or(unsigned, |content| content.live_until),
     }
