@@ -38,8 +38,8 @@ pub use self::dates::{ahead_of_clock, whose};
 pub use crate::store::report::Report;
 
 use self::{
-    ask::{Asking, Known, Received, from_file},
-    version::Plan,
+    ask::{Asking, PollDatabase, Received, from_file},
+    version::VersionPlan,
 };
 
 /// How long an answer may take at most for its unchanged links to be left alone.
@@ -127,7 +127,8 @@ pub async fn dry_run(
     source: Source<'_>,
 ) -> Result<Report> {
     let run = Polling::begin(request, clock)?;
-    let mut known = Known { store: store.as_deref_mut(), account: request.account, deadline: None };
+    let mut known =
+        PollDatabase { store: store.as_deref_mut(), account: request.account, deadline: None };
     let fetched = run.fetch(source, &mut known).await?;
     let snapshot = match store {
         Some(store) => {
@@ -162,7 +163,7 @@ impl<'a> Polling<'a> {
     ) -> Result<(Report, Option<Result<Stored>>)> {
         let Request { account, deadline, notify, .. } = *self.request;
         let store = Some(session.store());
-        let mut known = Known { store, account, deadline: Some(deadline) };
+        let mut known = PollDatabase { store, account, deadline: Some(deadline) };
         let mut fetched = self.fetch(source, &mut known).await?;
         self.refuse_early(session.store(), fetched.catalogue).await?;
         let staged = self.stage(&mut fetched.list).await;
@@ -182,7 +183,7 @@ impl<'a> Polling<'a> {
         Ok((report, staged))
     }
 
-    async fn fetch(&self, source: Source<'_>, known: &mut Known<'_>) -> Result<Received> {
+    async fn fetch(&self, source: Source<'_>, known: &mut PollDatabase<'_>) -> Result<Received> {
         let Request { account, catalogue, trigger, mirror, observed_at, archive, .. } =
             *self.request;
         let (started_at, clock, keep) = (self.started_at, self.clock, archive.is_some());
@@ -196,7 +197,8 @@ impl<'a> Polling<'a> {
                 let catalogue = catalogue.unwrap_or_default();
                 let counts = matches!(trigger, "manual" | "schedule");
                 let store = known.store.as_deref_mut();
-                let plan = Plan::of_account(version, catalogue, account, store, started_at).await?;
+                let plan =
+                    VersionPlan::of_account(version, catalogue, account, store, started_at).await?;
                 let asking = Asking {
                     catalogue,
                     plan,

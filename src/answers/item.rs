@@ -13,7 +13,7 @@ use super::{
 use crate::{
     catalog::{item::Fields, kind::Kind, learned, value::Value},
     error::Result,
-    ids::{Asked, Scope, check},
+    ids::{Asked, LookupScope, check},
     store::{Store, browse::items::FullItem, query::Version},
     time::Timestamp,
 };
@@ -97,7 +97,7 @@ pub struct HistoryVersion {
 }
 
 /// The item of this id in every account and kind that knows it; where none does, that it is unknown.
-pub async fn item(store: &mut Store, id: &str, scope: &Scope) -> Result<Vec<ItemHistory>> {
+pub async fn item(store: &mut Store, id: &str, scope: &LookupScope) -> Result<Vec<ItemHistory>> {
     let asked = vec![Asked { id: id.to_owned(), ..Asked::default() }];
     let states = check(store, asked, scope).await?;
     let versions = store.versions(id, scope.kind, scope.account.as_deref()).await?;

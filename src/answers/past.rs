@@ -10,7 +10,7 @@ use super::{ItemPlace, item::extra, schema::ItemFields};
 use crate::{
     catalog::{catalogue::Catalogue, kind::Kind},
     error::Result,
-    ids::Scope,
+    ids::LookupScope,
     store::{
         Store,
         export::{ItemState, Moment, Snapshot},
@@ -24,7 +24,7 @@ pub struct PastQuestion {
     /// The time.
     pub time: Timestamp,
     /// In which account and kind.
-    pub scope: Scope,
+    pub scope: LookupScope,
     /// Only this item.
     pub id: Option<String>,
     /// Only what comes after this item.

@@ -10,7 +10,7 @@ use super::schema::parsed;
 use crate::{
     catalog::kind::Kind,
     error::Result,
-    ids::{Asked, Scope, State, Verdict, check, not_usable},
+    ids::{Asked, LookupScope, State, Verdict, check, not_usable},
     store::Store,
     time::Timestamp,
 };
@@ -56,7 +56,11 @@ pub struct IdStates {
 }
 
 /// The states of these ids, in their order.
-pub async fn check_ids(store: &mut Store, ids: Vec<String>, scope: &Scope) -> Result<IdStates> {
+pub async fn check_ids(
+    store: &mut Store,
+    ids: Vec<String>,
+    scope: &LookupScope,
+) -> Result<IdStates> {
     let asked = ids.into_iter().map(|id| Asked { id, ..Asked::default() }).collect();
     let verdicts = check(store, asked, scope).await?;
     let not_usable: BTreeSet<String> = not_usable(&verdicts).into_iter().map(Into::into).collect();

@@ -7,7 +7,7 @@ use super::{
     account::expect_no_orphan,
     api::client,
     output::{Format, Rows},
-    task::{Input, Task},
+    task::{Input, PollTask},
 };
 use crate::{
     catalog::catalogue::Catalogue,
@@ -17,7 +17,7 @@ use crate::{
     heygen::{self, Failure, Presence},
     poll::{
         ahead_of_clock,
-        version::{self, Plan},
+        version::{self, VersionPlan},
     },
     store::{Location, Store, fault::is_of_service},
 };
@@ -83,7 +83,7 @@ async fn verdicts(context: &Context) -> Vec<CheckResult> {
         let result = archive_store(&config, &location, context).await;
         all.push(CheckResult { what: "archive".into(), result });
     }
-    for Task { account, catalogue, source } in Task::of_all(&config, context) {
+    for PollTask { account, catalogue, source } in PollTask::of_all(&config, context) {
         let catalogue = catalogue.unwrap_or_default();
         let result = match source {
             Ok(Input::Key(key)) => api(&config, key, &account, catalogue, &location, context).await,
@@ -185,8 +185,8 @@ async fn api(
         expect_no_orphan(store, account, config, context).await?;
     }
     let now = context.clock.now();
-    let plan =
-        Plan::of_account(config.api.version, catalogue, account, store.as_mut(), now).await?;
+    let plan = VersionPlan::of_account(config.api.version, catalogue, account, store.as_mut(), now)
+        .await?;
     if let Some(store) = store {
         store.close().await?;
     }

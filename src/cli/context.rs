@@ -19,12 +19,12 @@ pub(super) struct Context {
     /// The flags before the verb, as they would be typed again.
     pub flags: Vec<String>,
     /// What the daemon tells the work, and is told by it.
-    pub service: Service,
+    pub service: DaemonLink,
 }
 
 /// Between the daemon and the work: nobody is at the other end in a one-shot run.
 #[derive(Default)]
-pub(super) struct Service {
+pub(super) struct DaemonLink {
     /// Whether it is the daemon that runs.
     pub is_daemon: bool,
     /// The work should come to an end.

@@ -10,7 +10,7 @@ use super::{
     complain, report,
     round::{Round, Told},
     stores::{archive_in_use, configured_archive},
-    task::Task,
+    task::PollTask,
 };
 use crate::{
     config::Config,
@@ -142,7 +142,7 @@ async fn work(config: &Config, location: &Location, what: Work, context: &Contex
     let mut round = Round { archive: archive.as_ref(), ..Round::new(config, context) };
     let tasks = match what {
         Work::Mirror | Work::Notices => vec![],
-        Work::Poll | Work::Refresh => Task::of_all(config, context),
+        Work::Poll | Work::Refresh => PollTask::of_all(config, context),
     };
     round.mirror = what != Work::Notices;
     round.trigger = if what == Work::Poll { "schedule" } else { "refresh" };

@@ -4,7 +4,7 @@ mod rows;
 
 use clap::{Args, ValueEnum, builder::PossibleValue};
 
-use rows::Written;
+use rows::RowsOutput;
 
 use super::{
     Context, changes,
@@ -214,11 +214,11 @@ impl Export {
     }
 
     /// Begins the output; the columns are those of `table`, where it is one.
-    fn written(&self, table: Option<&str>, columns: Vec<&'static str>) -> Result<Written> {
+    fn written(&self, table: Option<&str>, columns: Vec<&'static str>) -> Result<RowsOutput> {
         match self.format {
-            Some(ExportFormat::Parquet) => Written::parquet(table.unwrap_or_default(), columns),
-            Some(ExportFormat::Rows(format)) => Written::rows(format, columns),
-            _ => Written::rows(Format::or_default(None), columns),
+            Some(ExportFormat::Parquet) => RowsOutput::parquet(table.unwrap_or_default(), columns),
+            Some(ExportFormat::Rows(format)) => RowsOutput::rows(format, columns),
+            _ => RowsOutput::rows(Format::or_default(None), columns),
         }
     }
 

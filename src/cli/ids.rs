@@ -16,7 +16,7 @@ use crate::{
     catalog::{kind::Kind, value::json_texts},
     config::Config,
     error::{Error, Result},
-    ids::{Asked, Scope, Verdict, check, not_usable, scan::Scanner},
+    ids::{Asked, LookupScope, Verdict, check, not_usable, scan::Scanner},
     poll::{ahead_of_clock, whose},
     store::{Store, row::PollRow},
     time::Timestamp,
@@ -88,7 +88,7 @@ impl Ids {
         if let Some(account) = &self.account {
             store.expect_account(account).await?;
         }
-        let scope = Scope { kind: self.kind.map(Kind::from), account: self.account.clone() };
+        let scope = LookupScope { kind: self.kind.map(Kind::from), account: self.account.clone() };
         let asked = self.asked(&mut store, &scope, &texts).await?;
         let verdicts = check(&mut store, asked, &scope).await?;
         print(&verdicts, Format::or_default(self.format))?;
@@ -124,7 +124,7 @@ impl Ids {
     async fn asked(
         &self,
         store: &mut Store,
-        scope: &Scope,
+        scope: &LookupScope,
         texts: &InputTexts,
     ) -> Result<Vec<Asked>> {
         let mut seen = BTreeSet::new();
@@ -167,7 +167,7 @@ fn read(name: &str) -> Result<String> {
 async fn stale(
     store: &mut Store,
     config: &Config,
-    scope: &Scope,
+    scope: &LookupScope,
     age: Duration,
     context: &Context,
 ) -> Result<Option<Error>> {

@@ -15,14 +15,14 @@ use super::{
     output::{Cell, note, object, print, visible},
     report,
     stores::{self, blobs},
-    task::{Input, Task},
+    task::{Input, PollTask},
     textfile::leave_metrics,
 };
 use crate::{
     catalog::diff::Accepted,
     config::Config,
     error::{Error, Kind, Result, caught, gravest},
-    mirror::{self, Blobs, Progress, Settings, Summary, audit},
+    mirror::{self, Blobs, MirrorProgress, MirrorSettings, Summary, audit},
     poll::{Request, Source, poll, whose},
     store::{Store, queue::Failures},
     system::Stop,
@@ -84,7 +84,7 @@ impl MirrorArgs {
         if self.repair {
             repair(&mut store, &blobs, context).await?;
         }
-        let settings = Settings::new(&config.mirror);
+        let settings = MirrorSettings::new(&config.mirror);
         let drained = drain(&mut store, &config, blobs, settings, context).await;
         if let Ok((summary, _)) = &drained {
             tell(summary, context);
@@ -217,7 +217,7 @@ pub(super) async fn after_sync(
     let stop = context.service.stop.clone();
     let drained = match blobs(config, context) {
         Ok(blobs) => {
-            let settings = Settings { refresh, ..Settings::new(&config.mirror) };
+            let settings = MirrorSettings { refresh, ..MirrorSettings::new(&config.mirror) };
             let drained = caught(drain(store, config, blobs, settings, context));
             // The daemon hears signals itself. Here the poll's report is still to be told: what is
             // under way is given up, what is saved is written down, and the end comes in order.
@@ -264,13 +264,13 @@ async fn drain(
     store: &mut Store,
     config: &Config,
     blobs: Arc<Blobs>,
-    mut settings: Settings,
+    mut settings: MirrorSettings,
     context: &Context,
 ) -> Result<(Summary, u8)> {
     let bar = Bar::new(!context.shows_progress());
     let health = &context.service.health;
     health.step(mirror::LONGEST_STEP);
-    let show = |progress: Progress| {
+    let show = |progress: MirrorProgress| {
         health.step(mirror::LONGEST_STEP);
         bar.show(progress);
     };
@@ -294,7 +294,7 @@ async fn refresh(
 ) -> Result<()> {
     let archive = stores::archive_in_use(config, context);
     let mut outcome = Ok(());
-    for Task { account, catalogue, source } in Task::of_all(config, context) {
+    for PollTask { account, catalogue, source } in PollTask::of_all(config, context) {
         let catalogue = catalogue.unwrap_or_default();
         let polled = async {
             expect_no_orphan(store, &account, config, context).await?;
@@ -386,7 +386,7 @@ impl Bar {
         Self(Some(bar))
     }
 
-    fn show(&self, progress: Progress) {
+    fn show(&self, progress: MirrorProgress) {
         let Some(bar) = &self.0 else { return };
         bar.set_length(progress.due);
         bar.set_position(progress.done.min(progress.due));

@@ -44,7 +44,7 @@ use std::{ffi::OsString, io::IsTerminal, path::PathBuf, time::Duration};
 use clap::{CommandFactory, Parser, Subcommand};
 
 use self::{
-    context::{Context, Service},
+    context::{Context, DaemonLink},
     log::{ALL_IS_LOGGED, complain},
     man::exit_codes,
 };
@@ -110,7 +110,7 @@ pub fn run(arguments: Arguments, clock: Clock) -> u8 {
     let Arguments { config, database, verbose: _, quiet, command } = arguments;
     let flags = retyped(config.as_ref(), database.as_deref());
     let is_daemon = matches!(command, Command::Daemon(_));
-    let service = Service { is_daemon, ..Service::default() };
+    let service = DaemonLink { is_daemon, ..DaemonLink::default() };
     let sources = Sources::of_process(config, database);
     let context = Context { sources, quiet, clock, flags, service };
     let ran = match runtime(&command) {

@@ -15,7 +15,7 @@ use super::{
     log::span,
     mirror::{Mirrored, after_sync},
     spinner::Spinner,
-    task::{Input, Task},
+    task::{Input, PollTask},
 };
 use crate::{
     archive::Archive,
@@ -35,7 +35,7 @@ use crate::{
 
 const DAY_MILLIS: i64 = 24 * 60 * 60 * 1000;
 
-fn asks_the_api(task: &Task) -> bool {
+fn asks_the_api(task: &PollTask) -> bool {
     !matches!(task.source, Ok(Input::Saved { .. }))
 }
 
@@ -88,7 +88,7 @@ impl<'a> Round<'a> {
     pub async fn run(
         &self,
         store: &mut Option<Store>,
-        tasks: Vec<Task>,
+        tasks: Vec<PollTask>,
         mut told: impl FnMut(Told<'_>) -> Result<u8>,
     ) -> Result<u8> {
         let stop = &self.context.service.stop;
@@ -146,12 +146,12 @@ impl<'a> Round<'a> {
     }
 
     /// A monitor watches over what is polled for real.
-    fn is_watched(&self, tasks: &[Task]) -> bool {
+    fn is_watched(&self, tasks: &[PollTask]) -> bool {
         !self.dry_run && tasks.iter().any(asks_the_api)
     }
 
     /// Tells the monitor of a round that could not begin, since the database cannot be opened.
-    pub async fn could_not_begin(&self, tasks: &[Task], error: Error) -> Error {
+    pub async fn could_not_begin(&self, tasks: &[PollTask], error: Error) -> Error {
         if self.is_watched(tasks) {
             self.pings().end(error.kind.exit_code()).await;
         }
@@ -212,7 +212,7 @@ impl<'a> Round<'a> {
 
     async fn poll(
         &self,
-        task: Task,
+        task: PollTask,
         mut store: Option<&mut Store>,
         patience: Duration,
     ) -> Result<Report> {

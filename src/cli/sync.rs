@@ -16,7 +16,7 @@ use super::{
     report::{self, Telling},
     round::{Round, Told},
     stores,
-    task::{Input, Task},
+    task::{Input, PollTask},
     textfile::leave_metrics,
 };
 use crate::{
@@ -145,20 +145,20 @@ impl Sync {
     }
 
     /// The accounts, or the one that a saved response is for.
-    fn tasks(&self, config: &Config, context: &Context) -> Result<Vec<Task>> {
+    fn tasks(&self, config: &Config, context: &Context) -> Result<Vec<PollTask>> {
         if let Some(account) = &self.account {
             check_account_name(account)?;
         }
         if let Some(from) = &self.from {
             let account = self.account.clone().unwrap_or_else(|| "default".into());
             let (catalogue, source) = (self.catalogue, Ok(saved(from)?));
-            return Ok(vec![Task { account, catalogue, source }]);
+            return Ok(vec![PollTask { account, catalogue, source }]);
         }
         let wanted = |name: &str| self.account.as_deref().is_none_or(|account| account == name);
         let named = |catalogue: Option<Catalogue>| {
             self.catalogue.is_none_or(|wanted| catalogue.is_none_or(|one| one == wanted))
         };
-        let mut tasks = Task::of_all(config, context);
+        let mut tasks = PollTask::of_all(config, context);
         tasks.retain(|task| wanted(&task.account));
         if let (Some(account), true) = (&self.account, tasks.is_empty()) {
             return Err(Error::config(format!(

@@ -6,7 +6,7 @@ use super::context::Context;
 use crate::{catalog::catalogue::Catalogue, config::Config, error::Result};
 
 /// A catalogue of an account to poll, with where its list comes from.
-pub(super) struct Task {
+pub(super) struct PollTask {
     pub account: String,
     /// `None` leaves it to the records of a saved response.
     pub catalogue: Option<Catalogue>,
@@ -21,7 +21,7 @@ pub(super) enum Input {
     Saved { name: String, body: Vec<u8> },
 }
 
-impl Task {
+impl PollTask {
     /// Every configured catalogue of every account, with its key as it is now.
     pub fn of_all(config: &Config, context: &Context) -> Vec<Self> {
         let keys = config.api_keys(&context.sources).into_iter();

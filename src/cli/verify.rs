@@ -13,7 +13,7 @@ use crate::{
     error::Result,
     mirror::audit,
     store::Store,
-    verify::{Finding, Findings, Progress, Proof, Report, show, verify},
+    verify::{Finding, Findings, Proof, VerifyProgress, VerifyReport, show, verify},
     words::counted,
 };
 
@@ -55,10 +55,10 @@ impl Verify {
         let spinner = Spinner::start(context, "checking the seals");
         let show = |progress| {
             spinner.show(match progress {
-                Progress::Polls(polls) => {
+                VerifyProgress::Polls(polls) => {
                     format!("checking the seals, {}", counted(polls, "poll", "polls"))
                 }
-                Progress::Versions(versions) => {
+                VerifyProgress::Versions(versions) => {
                     format!("checking the history, {}", counted(versions, "version", "versions"))
                 }
             });
@@ -115,8 +115,8 @@ fn rows(
     rows.finish("")
 }
 
-fn summary(report: &Report) -> String {
-    let Report { findings, accounts, polls, versions, proof } = report;
+fn summary(report: &VerifyReport) -> String {
+    let VerifyReport { findings, accounts, polls, versions, proof } = report;
     let mut lines = vec![format!("{} ({} read)", verdict(findings), {
         let all = [
             counted(*accounts, "account", "accounts"),

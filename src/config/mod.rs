@@ -23,7 +23,7 @@ pub use self::{
     accounts::{Account, check_account_name},
     daemon::{Daemon, Log, LogFormat, Metrics},
     env::{Env, unset_empty},
-    notify::{Event, Form, Notify},
+    notify::{Event, Notify, ReceiverKind},
     receiver::{Mail, Receiver},
     sections::{Api, ArchiveSection, Config, Mirror, Publish, Removals, Version, check_store},
     serve::Serve,

@@ -23,7 +23,7 @@ pub struct Notify {
     pub name: Option<String>,
     /// The kind of receiver. `format` is its older name.
     #[serde(alias = "format")]
-    pub kind: Form,
+    pub kind: ReceiverKind,
     /// Where it is: of a webhook, of Slack or of a mail server.
     #[serde(deserialize_with = "place", serialize_with = "values::receiver::serialize")]
     pub url: Option<Url>,
@@ -68,7 +68,7 @@ pub struct Notify {
 
 /// The kind of a receiver: how a message reaches it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Form {
+pub enum ReceiverKind {
     /// Signed JSON.
     #[default]
     Webhook,
@@ -80,7 +80,7 @@ pub enum Form {
     Command,
 }
 
-impl Form {
+impl ReceiverKind {
     /// Every form.
     pub const ALL: [Self; 4] = [Self::Webhook, Self::Slack, Self::Email, Self::Command];
 
@@ -167,7 +167,7 @@ impl Notify {
     /// Whether the block has a receiver; else it has pings alone.
     pub fn has_receiver(&self) -> bool {
         match self.kind {
-            Form::Command => !self.command.is_empty(),
+            ReceiverKind::Command => !self.command.is_empty(),
             _ => self.urls() > 0,
         }
     }
@@ -201,7 +201,7 @@ impl Notify {
                  is \"email\", and none where kind is \"command\"",
             ),
             (
-                self.kind == Form::Email && (self.from.is_none() || self.to.is_empty()),
+                self.kind == ReceiverKind::Email && (self.from.is_none() || self.to.is_empty()),
                 "must have from and to: an e-mail has a sender and recipients",
             ),
             (
@@ -213,11 +213,11 @@ impl Notify {
                 "must have ids in watch: its events name \"watched\"",
             ),
             (
-                self.kind != Form::Command && !self.command.is_empty(),
+                self.kind != ReceiverKind::Command && !self.command.is_empty(),
                 "must have kind = \"command\": it has a command",
             ),
             (
-                self.kind != Form::Email && (self.from.is_some() || !self.to.is_empty()),
+                self.kind != ReceiverKind::Email && (self.from.is_some() || !self.to.is_empty()),
                 "must have kind = \"email\": it has from or to",
             ),
         ]
@@ -334,7 +334,7 @@ macro_rules! named {
         }
     };
 }
-named!(Form);
+named!(ReceiverKind);
 named!(Event);
 
 impl fmt::Debug for Notify {

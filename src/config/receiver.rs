@@ -9,7 +9,7 @@ use url::Url;
 
 use super::{
     Sources, keys,
-    notify::{Form, Notify},
+    notify::{Notify, ReceiverKind},
     values,
 };
 use crate::error::{Error, Result};
@@ -47,9 +47,9 @@ impl Notify {
 
     fn reached(&self, sources: &Sources) -> Result<Receiver<'_>> {
         Ok(match self.kind {
-            Form::Command => Receiver::Command(&self.command),
-            Form::Slack => Receiver::Slack(self.where_it_is(sources)?),
-            Form::Webhook => {
+            ReceiverKind::Command => Receiver::Command(&self.command),
+            ReceiverKind::Slack => Receiver::Slack(self.where_it_is(sources)?),
+            ReceiverKind::Webhook => {
                 let secret = self.secret(sources)?.ok_or_else(|| {
                     Error::config(
                         "a webhook is signed: set secret_env or secret_file, or kind = \"slack\"",
@@ -57,7 +57,7 @@ impl Notify {
                 })?;
                 Receiver::Webhook(self.where_it_is(sources)?, key(&secret)?)
             }
-            Form::Email => {
+            ReceiverKind::Email => {
                 let from = self.from.as_deref().and_then(|from| from.parse().ok());
                 let from = from.ok_or_else(|| Error::config("set from to an address"))?;
                 let to = self.to.iter().filter_map(|to| to.parse().ok()).collect();

@@ -558,7 +558,7 @@ fn the_environment_stands_over_the_file_for_every_key() {
         },
         notify: vec![Notify {
             name: Some("ops".into()),
-            kind: Form::Email,
+            kind: ReceiverKind::Email,
             url: Url::parse("smtps://mail.example").ok(),
             url_env: None,
             url_file: None,
@@ -609,7 +609,7 @@ fn a_section_is_one_receiver_and_each_block_of_a_list_is_another() {
         ("HEYGEN_SYNC_NOTIFY__FORMAT", "slack"),
     ]);
     let env = env.load().notify;
-    assert_eq!((env.len(), env[0].kind), (1, Form::Slack));
+    assert_eq!((env.len(), env[0].kind), (1, ReceiverKind::Slack));
     let both = of_file(list).env(&[("HEYGEN_SYNC_NOTIFY__URL", "https://SECRET.example")]).error();
     assert!(both.contains("there is a list [[notify]]") && !both.contains("SECRET"), "{both}");
 }

@@ -46,7 +46,7 @@ pub enum Work {
 
 /// The next thing to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Next {
+pub struct NextWork {
     /// Not before this.
     pub at: Timestamp,
     /// What.
@@ -122,25 +122,26 @@ impl Plan {
     }
 
     /// What is due next, as seen at `now`.
-    pub fn next(&mut self, ahead: &Ahead, now: Timestamp) -> Next {
-        let Some(mut base) = self.base else { return Next { at: now, work: Work::Poll } };
+    pub fn next(&mut self, ahead: &Ahead, now: Timestamp) -> NextWork {
+        let Some(mut base) = self.base else { return NextWork { at: now, work: Work::Poll } };
         if now < base.minus(SLACK) {
             tracing::warn!("the clock was set back, from {base} or later to {now}");
             base = now;
             self.base = Some(now);
         }
         let slot = self.schedule.next(base).map(|slot| self.schedule.due(slot));
-        let poll = slot.map(|at| Next { at, work: Work::Poll });
+        let poll = slot.map(|at| NextWork { at, work: Work::Poll });
         let early = ahead.link_dies.map(|dies| {
             let last = known(self.refreshed, now).max(known(ahead.last_refresh, now));
             let at = dies.minus(LEAD).max(last.map_or(now, |last| last.plus(REFRESH_EVERY)));
-            Next { at, work: Work::Refresh }
+            NextWork { at, work: Work::Refresh }
         });
         let between = known(self.worked, now).map_or(now, |last| last.plus(MIRROR_EVERY));
-        let again = |due, tries: &Tries, work| Next { at: tries.next(due, now).max(between), work };
+        let again =
+            |due, tries: &Tries, work| NextWork { at: tries.next(due, now).max(between), work };
         let mirror = ahead.retry.map(|due| again(due, &self.mirror, Work::Mirror));
         let notices = ahead.notice.map(|due| again(due, &self.notices, Work::Notices));
-        let far = Next { at: Timestamp::from_millis(i64::MAX), work: Work::Poll };
+        let far = NextWork { at: Timestamp::from_millis(i64::MAX), work: Work::Poll };
         // The first of equals: a scheduled poll does the others' work, too.
         [poll, early, mirror, notices]
             .into_iter()

@@ -153,7 +153,7 @@ fn a_fresh_list_is_fetched_before_the_links_of_unsaved_previews_die() {
     run.plan.reschedule(schedule("0 8 * * *"), at("09:10:00"));
     run.ahead.link_dies = Some(at("12:30:00"));
     let next = run.plan.next(&run.ahead, run.now);
-    assert_eq!(next, Next { at: at("11:30:00"), work: Work::Refresh });
+    assert_eq!(next, NextWork { at: at("11:30:00"), work: Work::Refresh });
     // A list that comes with a slot before that does as well.
     run.plan.reschedule(schedule("@hourly"), at("09:10:00"));
     assert_eq!(run.plan.next(&run.ahead, run.now).work, Work::Poll);

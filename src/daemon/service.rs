@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     health::Health,
     http::{self, Site},
-    plan::{Next, Plan, Work},
+    plan::{NextWork, Plan, Work},
     schedule::Schedule,
     signals::{Signal, Signals},
     timer::Timer,
@@ -97,7 +97,7 @@ pub(super) struct Service<'a, R> {
     unseen: bool,
     /// Accounts have come with it.
     joined: bool,
-    told: Option<Next>,
+    told: Option<NextWork>,
 }
 
 /// The first look, and whether it was told to read the configuration anew meanwhile; `None` when
@@ -357,7 +357,7 @@ impl<'a, R: Fn() -> Result<Config>> Service<'a, R> {
     }
 
     /// What is waited for, told when it changes.
-    fn tell(&mut self, next: Next) {
+    fn tell(&mut self, next: NextWork) {
         if self.told != Some(next) {
             let what = match next.work {
                 Work::Poll => "next poll",

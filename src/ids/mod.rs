@@ -34,14 +34,14 @@ pub struct Asked {
 
 /// In which accounts and kinds ids are looked up; `None` means all.
 #[derive(Clone, Debug, Default)]
-pub struct Scope {
+pub struct LookupScope {
     /// Only this kind.
     pub kind: Option<Kind>,
     /// Only this account.
     pub account: Option<String>,
 }
 
-impl Scope {
+impl LookupScope {
     /// The kinds that are asked for.
     pub fn kinds(&self) -> Vec<Kind> {
         Kind::only(self.kind).collect()
@@ -109,7 +109,11 @@ pub struct Verdict {
 }
 
 /// The state of every asked id, in the order in which they were asked.
-pub async fn check(store: &mut Store, asked: Vec<Asked>, scope: &Scope) -> Result<Vec<Verdict>> {
+pub async fn check(
+    store: &mut Store,
+    asked: Vec<Asked>,
+    scope: &LookupScope,
+) -> Result<Vec<Verdict>> {
     let ids: BTreeSet<&str> = asked.iter().map(|one| one.id.as_str()).collect();
     let mut known = store.known(&ids, &scope.kinds()).await?;
     known.retain(|item| scope.has_account(&item.account));

@@ -11,7 +11,7 @@ use crate::{
     answers::{self, Change, Item, PastQuestion, check_ids},
     catalog::{kind::Kind, search::LONGEST},
     error::{Error, Result},
-    ids::Scope,
+    ids::LookupScope,
     store::{
         Store,
         browse::items::FullItem,
@@ -125,8 +125,8 @@ async fn search(store: &mut Store, with: &ToolArguments) -> Result<Json> {
     Ok(json!({"items": items, "next_cursor": next}))
 }
 
-fn scope(with: &ToolArguments) -> Scope {
-    Scope { kind: with.kind(), account: with.text("account").map(str::to_owned) }
+fn scope(with: &ToolArguments) -> LookupScope {
+    LookupScope { kind: with.kind(), account: with.text("account").map(str::to_owned) }
 }
 
 async fn changes(store: &mut Store, with: &ToolArguments, now: Timestamp) -> Result<Json> {

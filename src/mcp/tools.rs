@@ -15,11 +15,11 @@ pub struct Tool {
     /// What it does and when to use it.
     purpose: &'static str,
     /// Its parameters.
-    pub parameters: &'static [Parameter],
+    pub parameters: &'static [ToolParameter],
 }
 
 /// A parameter of a tool.
-pub struct Parameter {
+pub struct ToolParameter {
     /// Its name.
     pub name: &'static str,
     /// What it takes.
@@ -53,19 +53,20 @@ pub enum Takes {
 /// The rows of an answer without `limit`.
 pub const USUAL: usize = 20;
 
-const fn optional(name: &'static str, takes: Takes, meaning: &'static str) -> Parameter {
-    Parameter { name, takes, required: false, meaning }
+const fn optional(name: &'static str, takes: Takes, meaning: &'static str) -> ToolParameter {
+    ToolParameter { name, takes, required: false, meaning }
 }
 
-const fn required(name: &'static str, takes: Takes, meaning: &'static str) -> Parameter {
-    Parameter { name, takes, required: true, meaning }
+const fn required(name: &'static str, takes: Takes, meaning: &'static str) -> ToolParameter {
+    ToolParameter { name, takes, required: true, meaning }
 }
 
-const ACCOUNT: Parameter =
+const ACCOUNT: ToolParameter =
     optional("account", Takes::Text, "only this account; see status for their names");
-const KIND: Parameter = optional("kind", Takes::Kind, "only this kind of item");
-const LIMIT: Parameter = optional("limit", Takes::Limit, "at most this many rows; 20 without it");
-const CURSOR: Parameter =
+const KIND: ToolParameter = optional("kind", Takes::Kind, "only this kind of item");
+const LIMIT: ToolParameter =
+    optional("limit", Takes::Limit, "at most this many rows; 20 without it");
+const CURSOR: ToolParameter =
     optional("cursor", Takes::Text, "next_cursor of the answer before, with the same arguments");
 
 /// Every tool.
@@ -179,7 +180,7 @@ impl Tool {
     }
 }
 
-impl Parameter {
+impl ToolParameter {
     fn schema(&self) -> Json {
         let mut schema = match self.takes {
             Takes::Text => json!({"type": "string"}),

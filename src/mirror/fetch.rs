@@ -19,7 +19,7 @@ use super::{
     guard,
     plan::{Content, Outcome},
     request::{Requests, SILENCE, is_framed, judge},
-    settings::Settings,
+    settings::MirrorSettings,
     sniff::Media,
     workspace::{GROUP, Workspace},
 };
@@ -76,7 +76,7 @@ struct ContentIdentity {
 impl Fetcher {
     /// Puts what it downloads into `blobs`, by way of `workspace`.
     pub fn new(
-        settings: &Settings,
+        settings: &MirrorSettings,
         clock: &Clock,
         blobs: Arc<Blobs>,
         workspace: Arc<Workspace>,

@@ -38,7 +38,7 @@ use std::{
 
 use tokio::{task::JoinSet, time::Instant};
 
-pub use self::{blob::Blobs, settings::Settings};
+pub use self::{blob::Blobs, settings::MirrorSettings};
 use self::{
     fetch::Fetcher,
     guard::Guard,
@@ -96,7 +96,7 @@ pub struct Summary {
 
 /// How far a run is.
 #[derive(Clone, Copy, Debug)]
-pub struct Progress {
+pub struct MirrorProgress {
     /// Assets dealt with.
     pub done: u64,
     /// Assets that were due when it began.
@@ -114,9 +114,9 @@ pub struct Progress {
 pub async fn run(
     store: &mut Store,
     clock: &Clock,
-    settings: &Settings,
+    settings: &MirrorSettings,
     blobs: Arc<Blobs>,
-    progress: &(dyn Fn(Progress) + Sync),
+    progress: &(dyn Fn(MirrorProgress) + Sync),
     mut refresh: impl AsyncFnMut(&mut Store) -> Result<()>,
 ) -> Result<Summary> {
     let lock = store.lock_queue()?;
@@ -144,7 +144,7 @@ type FetchedAsset = (Asset, Result<Outcome>);
 struct Run<'a> {
     store: &'a mut Store,
     clock: &'a Clock,
-    settings: &'a Settings,
+    settings: &'a MirrorSettings,
     fetcher: Arc<Fetcher>,
     tasks: JoinSet<FetchedAsset>,
     /// Leased and to be fetched, the most urgent first.
@@ -183,7 +183,7 @@ impl<'a> Run<'a> {
     fn new(
         store: &'a mut Store,
         clock: &'a Clock,
-        settings: &'a Settings,
+        settings: &'a MirrorSettings,
         fetcher: Arc<Fetcher>,
         most: usize,
         due: u64,
@@ -218,7 +218,7 @@ impl<'a> Run<'a> {
 
     async fn work(
         &mut self,
-        progress: &(dyn Fn(Progress) + Sync),
+        progress: &(dyn Fn(MirrorProgress) + Sync),
         refresh: &mut impl AsyncFnMut(&mut Store) -> Result<()>,
     ) -> Result<()> {
         let stop = self.settings.stop.clone();
@@ -242,7 +242,11 @@ impl<'a> Run<'a> {
             }
             if self.flush_at.is_some_and(|at| at <= Instant::now()) || self.settled.len() >= BATCH {
                 self.flush().await?;
-                progress(Progress { done: self.done, due: self.due, bytes: self.summary.bytes });
+                progress(MirrorProgress {
+                    done: self.done,
+                    due: self.due,
+                    bytes: self.summary.bytes,
+                });
             }
             self.renew_leases().await?;
         }

@@ -10,7 +10,7 @@ use crate::{config::Mirror, store::queue::Wanted};
 
 /// How the mirror is run.
 #[derive(Clone)]
-pub struct Settings {
+pub struct MirrorSettings {
     /// The section `[mirror]`.
     pub mirror: Mirror,
     /// Who resolves names.
@@ -24,7 +24,7 @@ pub struct Settings {
     pub stop: CancellationToken,
 }
 
-impl Settings {
+impl MirrorSettings {
     /// As configured, with the system's resolver.
     pub fn new(mirror: &Mirror) -> Self {
         let resolver = Arc::new(guard::System);

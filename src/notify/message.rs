@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::{
     ending::{self, Ending},
     fields,
-    news::{self, Entry},
+    news::{self, NewsEntry},
     words::{self, LONGEST_REASON, cut, fitted, short},
 };
 use crate::{
@@ -148,7 +148,7 @@ fn baseline(message: Message, row: &PollRow, diff: &Diff) -> Draft {
     message.with("counts", json!(counts)).finish(text, vec![])
 }
 
-fn news(message: Message, row: &PollRow, diff: &Diff, entries: Vec<Entry>) -> Draft {
+fn news(message: Message, row: &PollRow, diff: &Diff, entries: Vec<NewsEntry>) -> Draft {
     let counts = Counts::of(diff);
     let mut lines = news::lines(&entries);
     let alarms = entries.iter().take_while(|entry| entry.alarm).count();

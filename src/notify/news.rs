@@ -22,7 +22,7 @@ const VITAL: [&str; 2] = ["status", "supported_api_engines"];
 const MOST_FIELDS: usize = 20;
 
 /// One thing to tell.
-pub(super) struct Entry {
+pub(super) struct NewsEntry {
     /// For machines.
     pub told: Json,
     /// For people.
@@ -37,7 +37,7 @@ pub(super) struct Entry {
 }
 
 /// All that `diff` has to tell.
-pub(super) fn entries(diff: &Diff, watch: &[String]) -> Vec<Entry> {
+pub(super) fn entries(diff: &Diff, watch: &[String]) -> Vec<NewsEntry> {
     let watch: BTreeSet<&str> = watch.iter().map(String::as_str).collect();
     let mut all = vec![];
     for list in &diff.lists {
@@ -55,7 +55,7 @@ pub(super) fn entries(diff: &Diff, watch: &[String]) -> Vec<Entry> {
 }
 
 /// Removed, or missing while removals are held back.
-fn gone(all: &mut Vec<Entry>, list: &ListDiff, watch: &BTreeSet<&str>) {
+fn gone(all: &mut Vec<NewsEntry>, list: &ListDiff, watch: &BTreeSet<&str>) {
     for removed in &list.removed {
         let name = removed.name.as_deref();
         all.push(one(list.kind, &removed.id, name, "removed", watch));
@@ -64,7 +64,7 @@ fn gone(all: &mut Vec<Entry>, list: &ListDiff, watch: &BTreeSet<&str>) {
     all.extend(held.map(|gone| one(list.kind, &gone.id, gone.name.as_deref(), "missing", watch)));
 }
 
-fn came(all: &mut Vec<Entry>, list: &ListDiff, watch: &BTreeSet<&str>) {
+fn came(all: &mut Vec<NewsEntry>, list: &ListDiff, watch: &BTreeSet<&str>) {
     let came = |new: &&Opened| matches!(new.by, OpenedBy::Added | OpenedBy::Restored);
     for new in list.opened.iter().filter(came) {
         all.push(one(list.kind, &new.id, new.fields.name(list.kind), new.by.as_str(), watch));
@@ -77,7 +77,7 @@ fn one(
     name: Option<&str>,
     what: &'static str,
     watch: &BTreeSet<&str>,
-) -> Entry {
+) -> NewsEntry {
     let watched = watch.contains(id);
     let alarm = watched && matches!(what, "removed" | "missing");
     let mark = if watched { "watched " } else { "" };
@@ -92,10 +92,10 @@ fn one(
         true => format!("! {mark}{} is {what}", item(kind, name, id)),
         false => format!("{mark}{} {what}", item(kind, name, id)),
     };
-    Entry { told, line, alarm, watched, what, kind }
+    NewsEntry { told, line, alarm, watched, what, kind }
 }
 
-fn changed(all: &mut Vec<Entry>, list: &ListDiff, watch: &BTreeSet<&str>) {
+fn changed(all: &mut Vec<NewsEntry>, list: &ListDiff, watch: &BTreeSet<&str>) {
     let opened = || list.opened.iter().filter(|new| new.by == OpenedBy::Changed);
     let mut by_field: BTreeMap<&str, Vec<&FieldChange>> = BTreeMap::new();
     for change in opened().flat_map(|new| &new.changes) {
@@ -121,7 +121,7 @@ fn changed(all: &mut Vec<Entry>, list: &ListDiff, watch: &BTreeSet<&str>) {
 }
 
 /// One field that changed on many items.
-fn folded(kind: Kind, field: &str, changes: &[&FieldChange]) -> Entry {
+fn folded(kind: Kind, field: &str, changes: &[&FieldChange]) -> NewsEntry {
     let mut told = json!({
         "change": "changed",
         "kind": kind.as_str(),
@@ -140,10 +140,15 @@ fn folded(kind: Kind, field: &str, changes: &[&FieldChange]) -> Entry {
         }
         None => line += " changed",
     }
-    Entry { told, line, alarm: false, watched: false, what: "folded", kind }
+    NewsEntry { told, line, alarm: false, watched: false, what: "folded", kind }
 }
 
-fn of_item(kind: Kind, new: &Opened, changes: &[&FieldChange], watch: &BTreeSet<&str>) -> Entry {
+fn of_item(
+    kind: Kind,
+    new: &Opened,
+    changes: &[&FieldChange],
+    watch: &BTreeSet<&str>,
+) -> NewsEntry {
     let steps = |change: &&FieldChange| {
         (short(change.field.as_ref()), cell(&change.old), cell(&change.new))
     };
@@ -166,9 +171,9 @@ fn of_item(kind: Kind, new: &Opened, changes: &[&FieldChange], watch: &BTreeSet<
 }
 
 /// The lines for people: those of a kind that are many become one.
-pub(super) fn lines(entries: &[Entry]) -> Vec<String> {
-    let group = |entry: &Entry| (entry.alarm, entry.what, entry.kind.as_str());
-    let mut groups: Vec<(&Entry, Vec<&Entry>)> = vec![];
+pub(super) fn lines(entries: &[NewsEntry]) -> Vec<String> {
+    let group = |entry: &NewsEntry| (entry.alarm, entry.what, entry.kind.as_str());
+    let mut groups: Vec<(&NewsEntry, Vec<&NewsEntry>)> = vec![];
     for entry in entries {
         match groups.iter_mut().find(|(first, _)| group(first) == group(entry)) {
             Some((_, all)) => all.push(entry),
@@ -178,7 +183,7 @@ pub(super) fn lines(entries: &[Entry]) -> Vec<String> {
     groups.iter().flat_map(|(first, all)| told(first, all)).collect()
 }
 
-fn told(first: &Entry, all: &[&Entry]) -> Vec<String> {
+fn told(first: &NewsEntry, all: &[&NewsEntry]) -> Vec<String> {
     let whole = first.alarm || first.what == "folded" || all.len() <= FEW;
     let shown = if whole { all.len() } else { usize::from(first.what == "changed") * FEW };
     let mut lines: Vec<String> = all.iter().take(shown).map(|entry| entry.line.clone()).collect();

@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 
 use super::{command, email, webhook};
 use crate::{
-    config::{Form, Notify, Receiver, Sources},
+    config::{Notify, Receiver, ReceiverKind, Sources},
     error::Result,
     time::Timestamp,
 };
@@ -33,7 +33,7 @@ impl<'a> Sender<'a> {
     /// # Errors
     /// [`crate::error::Kind::Config`]: a secret cannot be read, or TLS cannot be set up.
     pub fn new(block: &'a Notify, sources: &Sources) -> Result<Self> {
-        let usual = if block.kind == Form::Email { EMAIL_TIMEOUT } else { TIMEOUT };
+        let usual = if block.kind == ReceiverKind::Email { EMAIL_TIMEOUT } else { TIMEOUT };
         let timeout = block.timeout.unwrap_or(usual);
         let way = match block.receiver(sources)? {
             Receiver::Email(mail) => Way::Email(email::Mailer::new(mail, timeout)?),

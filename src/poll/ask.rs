@@ -14,7 +14,7 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use super::version::{self, OLD, Plan, Verdict, is_empty};
+use super::version::{self, OLD, VersionPlan, VersionVerdict, is_empty};
 use crate::{
     catalog::{
         catalogue::Catalogue,
@@ -45,7 +45,7 @@ pub(super) struct Received {
 }
 
 /// The database while a list is read.
-pub(super) struct Known<'a> {
+pub(super) struct PollDatabase<'a> {
     /// `None` where there is none yet.
     pub store: Option<&'a mut Store>,
     pub account: &'a str,
@@ -53,7 +53,7 @@ pub(super) struct Known<'a> {
     pub deadline: Option<Duration>,
 }
 
-impl Known<'_> {
+impl PollDatabase<'_> {
     /// Does `work`, and keeps the lock for as long as `moved` shows progress.
     async fn during<T>(&mut self, moved: &AtomicBool, work: impl Future<Output = T>) -> T {
         let (Some(store), Some(deadline)) = (&mut self.store, self.deadline) else {
@@ -99,7 +99,7 @@ impl Known<'_> {
 /// How the API is asked.
 pub(super) struct Asking<'a> {
     pub catalogue: Catalogue,
-    pub plan: Plan,
+    pub plan: VersionPlan,
     pub client: &'a heygen::Client,
     /// Whether the bodies are wanted.
     pub keep: bool,
@@ -117,7 +117,7 @@ impl Asking<'_> {
     ///
     /// # Errors
     /// The database cannot be read.
-    pub async fn ask(&self, known: &mut Known<'_>) -> Result<Received> {
+    pub async fn ask(&self, known: &mut PollDatabase<'_>) -> Result<Received> {
         let plan = &self.plan;
         if plan.switches {
             // As an error, so that it is seen where only errors are.
@@ -142,7 +142,7 @@ impl Asking<'_> {
     }
 
     /// Reads the list, a second time where the first reading broke off and lacks an item.
-    async fn read(&self, version: ApiVersion, known: &mut Known<'_>) -> Result<Fetched> {
+    async fn read(&self, version: ApiVersion, known: &mut PollDatabase<'_>) -> Result<Fetched> {
         let moved = AtomicBool::new(false);
         let progress = |progress: Progress| {
             moved.store(true, Ordering::Relaxed);
@@ -172,12 +172,12 @@ impl Asking<'_> {
     }
 
     /// What one version answered, and whether that shows that it is gone.
-    async fn judged(&self, mut list: Fetched, known: &mut Known<'_>) -> Received {
+    async fn judged(&self, mut list: Fetched, known: &mut PollDatabase<'_>) -> Received {
         let version = self.plan.ask;
         let superseded = match self.plan.verdict(version, &list, self.clock.now()) {
-            Verdict::Nothing => false,
-            Verdict::Gone => true,
-            Verdict::GoneIfNewAnswers => {
+            VersionVerdict::Nothing => false,
+            VersionVerdict::Gone => true,
+            VersionVerdict::GoneIfNewAnswers => {
                 let asking = heygen::has_v3(self.client);
                 known.during(&AtomicBool::new(false), asking).await
             }

@@ -33,7 +33,7 @@ const OVER_FROM: &str = "2026-11-01";
 
 /// What a poll is to ask.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Plan {
+pub struct VersionPlan {
     /// This version.
     pub ask: ApiVersion,
     /// And this one in the same poll, where the first gives no list: for an account without any
@@ -58,7 +58,7 @@ struct Watch {
 
 /// What an answer shows about the version that was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum VersionVerdict {
     /// It is there, or what came shows nothing.
     Nothing,
     /// It is gone.
@@ -67,7 +67,7 @@ pub(super) enum Verdict {
     GoneIfNewAnswers,
 }
 
-impl Plan {
+impl VersionPlan {
     /// The version that is configured, or for `auto` what follows from the past at `now`. Only one
     /// catalogue has two versions.
     pub fn new(version: Version, catalogue: Catalogue, past: &Past, now: Timestamp) -> Self {
@@ -124,22 +124,22 @@ impl Plan {
         version: ApiVersion,
         fetched: &Fetched,
         now: Timestamp,
-    ) -> Verdict {
+    ) -> VersionVerdict {
         if version != OLD {
-            return Verdict::Nothing;
+            return VersionVerdict::Nothing;
         }
         if fetched.presence == Presence::Gone {
-            return Verdict::Gone;
+            return VersionVerdict::Gone;
         }
-        let Some(watch) = &self.watch else { return Verdict::Nothing };
+        let Some(watch) = &self.watch else { return VersionVerdict::Nothing };
         let announced = fetched.warning.as_deref().and_then(sunset::over_from);
         if !is_over(announced.or(watch.over_from), now) {
-            return Verdict::Nothing;
+            return VersionVerdict::Nothing;
         }
         match (is_empty(fetched), fetched.presence) {
-            (true, _) if watch.any_current => Verdict::GoneIfNewAnswers,
-            (_, Presence::Unclear) => Verdict::GoneIfNewAnswers,
-            _ => Verdict::Nothing,
+            (true, _) if watch.any_current => VersionVerdict::GoneIfNewAnswers,
+            (_, Presence::Unclear) => VersionVerdict::GoneIfNewAnswers,
+            _ => VersionVerdict::Nothing,
         }
     }
 
@@ -233,8 +233,8 @@ mod tests {
         Past { any_good: true, last_asked, superseded, ..Past::default() }
     }
 
-    fn plan(past: &Past) -> Plan {
-        Plan::new(Version::Auto, Catalogue::Avatars, past, at(0))
+    fn plan(past: &Past) -> VersionPlan {
+        VersionPlan::new(Version::Auto, Catalogue::Avatars, past, at(0))
     }
 
     #[test]
@@ -259,8 +259,12 @@ mod tests {
         let order = |now: &str, notice: Option<&str>| {
             let notice = notice.map(str::to_owned);
             let past = Past { notice, ..Past::default() };
-            let plan =
-                Plan::new(Version::Auto, Catalogue::Avatars, &past, Timestamp::parse(now).unwrap());
+            let plan = VersionPlan::new(
+                Version::Auto,
+                Catalogue::Avatars,
+                &past,
+                Timestamp::parse(now).unwrap(),
+            );
             (plan.ask, plan.else_ask)
         };
         assert_eq!(order("2026-10-31T23:59:59.999Z", None), (OLD, Some(NEW)));
@@ -269,12 +273,16 @@ mod tests {
         assert_eq!(order("2026-12-31", later), (OLD, Some(NEW)));
         assert_eq!(order("2027-01-01", later), (NEW, Some(OLD)));
         assert_eq!(order("2026-12-31", Some("this endpoint ends on some day")), (NEW, Some(OLD)));
-        let plan = Plan::new(Version::Auto, Catalogue::Avatars, &Past::default(), at(0));
+        let plan = VersionPlan::new(Version::Auto, Catalogue::Avatars, &Past::default(), at(0));
         assert_eq!(plan.after_failure(Presence::Unclear), Some(NEW));
         assert_eq!(plan.after_failure(Presence::Blocked), None);
         for version in ApiVersion::all() {
-            let plan =
-                Plan::new(Version::Fixed(version), Catalogue::Avatars, &Past::default(), at(0));
+            let plan = VersionPlan::new(
+                Version::Fixed(version),
+                Catalogue::Avatars,
+                &Past::default(),
+                at(0),
+            );
             assert_eq!((plan.ask, plan.else_ask, plan.watch), (version, None, None));
         }
     }
@@ -283,7 +291,8 @@ mod tests {
     fn only_avatars_have_two_versions() {
         for catalogue in [Catalogue::AvatarGroups, Catalogue::Voices] {
             for version in [Version::Auto, Version::Fixed(OLD)] {
-                let plan = Plan::new(version, catalogue, &past(Superseded::default()), at(0));
+                let plan =
+                    VersionPlan::new(version, catalogue, &past(Superseded::default()), at(0));
                 assert_eq!((plan.ask, plan.else_ask, plan.watch), (NEW, None, None));
             }
         }
@@ -300,7 +309,8 @@ mod tests {
         assert!(soon.contains("3 polls within an hour"), "{soon}");
         let uncounted = plan(&past(superseded(2, 20))).remedy(false, at(70));
         assert!(uncounted.contains("2 of 3 polls"), "{uncounted}");
-        let pinned = Plan::new(Version::Fixed(OLD), Catalogue::Avatars, &Past::default(), at(0));
+        let pinned =
+            VersionPlan::new(Version::Fixed(OLD), Catalogue::Avatars, &Past::default(), at(0));
         assert!(pinned.remedy(true, at(0)).contains("set api.version"));
     }
 }

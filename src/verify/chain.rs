@@ -12,8 +12,8 @@ use std::{
 
 use super::{
     finding::{Finding, Findings},
-    polls::{Facts, Polls},
-    progress::{OnProgress, Progress},
+    polls::{AllPolls, Facts},
+    progress::{OnVerifyProgress, VerifyProgress},
 };
 use crate::{
     catalog::{
@@ -54,7 +54,7 @@ pub enum Proof {
 /// What the reading poll by poll leaves behind.
 pub struct Chain {
     /// The polls.
-    pub polls: Polls,
+    pub polls: AllPolls,
     /// How many accounts there are.
     pub accounts: u64,
     /// What became of the noted digest.
@@ -66,7 +66,7 @@ pub async fn read(
     audit: &mut Audit<'_>,
     noted: Option<String>,
     findings: &mut Findings,
-    progress: OnProgress<'_>,
+    progress: OnVerifyProgress<'_>,
 ) -> Result<Chain> {
     let heads = audit.heads().await?;
     let mut links = Links { noted, ..Links::new(findings) };
@@ -75,7 +75,7 @@ pub async fn read(
         let next = audit.next_polls(first.max(1)).await?;
         let last = next.map_or(i64::MAX, |next| next - 1);
         links.piece(audit, first..=last).await?;
-        progress(Progress::Polls(links.polls.len()));
+        progress(VerifyProgress::Polls(links.polls.len()));
         match next {
             Some(next) => first = next,
             None => break,
@@ -98,7 +98,7 @@ struct Links<'f> {
     ends: BTreeMap<Arc<str>, ChainEnd>,
     /// When the last good poll of each account's catalogue had its answer.
     observed: HashMap<(Arc<str>, Arc<str>), Box<str>>,
-    polls: Polls,
+    polls: AllPolls,
     last_poll: i64,
 }
 
@@ -130,7 +130,7 @@ impl<'f> Links<'f> {
             broken: HashMap::new(),
             ends: BTreeMap::new(),
             observed: HashMap::new(),
-            polls: Polls::default(),
+            polls: AllPolls::default(),
             last_poll: 0,
         }
     }

@@ -1,7 +1,7 @@
 //! What `field_changes` must say of a version, worked out anew from the versions themselves.
 
 use super::{
-    polls::{Facts, Polls},
+    polls::{AllPolls, Facts},
     timeline::Timeline,
 };
 use crate::{
@@ -28,12 +28,12 @@ pub struct Expected {
     /// Its value after.
     pub new: Option<String>,
     /// Whether it is news.
-    pub verdict: Verdict,
+    pub verdict: ChangeVerdict,
 }
 
 /// Whether a difference is news (rule 4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum ChangeVerdict {
     /// It stands in `field_changes`.
     Changed,
     /// It does not.
@@ -47,7 +47,7 @@ pub fn expected(
     kind: Kind,
     old: &Version,
     new: &Version,
-    polls: &Polls,
+    polls: &AllPolls,
     timeline: &Timeline,
     account: &str,
 ) -> Vec<Expected> {
@@ -73,11 +73,11 @@ fn verdict(
     poll: Option<&Facts>,
     listed: Option<&Facts>,
     timeline: &Timeline,
-) -> Verdict {
+) -> ChangeVerdict {
     let last_listed_at = listed.and_then(|facts| Timestamp::parse(facts.observed_at.as_deref()?));
     let (Some(poll), Some(listed), Some(last_listed_at)) = (poll, listed, last_listed_at) else {
         // Where that is not known, something else has been found already.
-        return Verdict::Either;
+        return ChangeVerdict::Either;
     };
     let known = timeline.before(field, poll.poll_id).map(|field| field.types).unwrap_or_default();
     let now = timeline.after(field, poll.poll_id);
@@ -94,9 +94,9 @@ fn verdict(
         .map(|new| new.map(|new| Circumstances { new: Some(new), ..circumstances }))
         .map(|known| known.unwrap_or(circumstances).is_learned());
     match verdicts {
-        [true, true] => Verdict::Learned,
-        [false, false] => Verdict::Changed,
-        _ => Verdict::Either,
+        [true, true] => ChangeVerdict::Learned,
+        [false, false] => ChangeVerdict::Changed,
+        _ => ChangeVerdict::Either,
     }
 }
 
@@ -146,7 +146,7 @@ pub fn compare(
     for one in expected {
         let row = rows.iter().position(|row| row.field == one.field).map(|at| rows.remove(at));
         let what = match (row, one.verdict) {
-            (Some(_), Verdict::Learned) => "was learned, not changed",
+            (Some(_), ChangeVerdict::Learned) => "was learned, not changed",
             (Some(row), _) if row.old_value != one.old => {
                 "old_value is not that of the version before"
             }
@@ -154,7 +154,9 @@ pub fn compare(
             (Some(row), _) if row.poll_id != new.opened_poll => {
                 "poll_id is not that of the version"
             }
-            (None, Verdict::Changed) => "the row is missing: the version differs in this field",
+            (None, ChangeVerdict::Changed) => {
+                "the row is missing: the version differs in this field"
+            }
             _ => continue,
         };
         wrong.push((one.field.clone(), what.to_owned()));

@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 
 use super::{
-    changes::{self, Verdict},
+    changes::{self, ChangeVerdict},
     finding::{Finding, Findings},
-    polls::Polls,
-    progress::{OnProgress, Progress},
+    polls::AllPolls,
+    progress::{OnVerifyProgress, VerifyProgress},
     timeline::Timeline,
 };
 use crate::{
@@ -22,9 +22,9 @@ use crate::{
 /// Reads and judges all items; gives the number of versions.
 pub async fn read(
     audit: &mut Audit<'_>,
-    polls: &Polls,
+    polls: &AllPolls,
     findings: &mut Findings,
-    progress: OnProgress<'_>,
+    progress: OnVerifyProgress<'_>,
 ) -> Result<u64> {
     let mut versions = 0;
     for kind in Kind::ALL {
@@ -39,7 +39,7 @@ pub async fn read(
             let timeline = Timeline::new(audit.schema(&head.account, kind).await?, polls);
             let judge = Judge { polls, timeline, account: &head.account, kind, findings };
             let before = versions;
-            let more = |more: u64| progress(Progress::Versions(before + more));
+            let more = |more: u64| progress(VerifyProgress::Versions(before + more));
             versions += judge.read(audit, &more).await?;
         }
     }
@@ -47,7 +47,13 @@ pub async fn read(
 }
 
 /// An item of an account that does not exist.
-fn stranger(polls: &Polls, kind: Kind, account: String, id: &str, at: Option<String>) -> Finding {
+fn stranger(
+    polls: &AllPolls,
+    kind: Kind,
+    account: String,
+    id: &str,
+    at: Option<String>,
+) -> Finding {
     Finding {
         poll: poll_at(polls, &account, kind, at),
         account,
@@ -58,7 +64,7 @@ fn stranger(polls: &Polls, kind: Kind, account: String, id: &str, at: Option<Str
 }
 
 /// The number of the poll that had its answer then, or else of the account's last.
-fn poll_at(polls: &Polls, account: &str, kind: Kind, at: Option<String>) -> i64 {
+fn poll_at(polls: &AllPolls, account: &str, kind: Kind, at: Option<String>) -> i64 {
     let poll =
         at.and_then(|at| polls.at(account, kind.catalogue, &at)).or_else(|| polls.last_of(account));
     poll.map_or(0, |poll| poll.poll_id)
@@ -66,7 +72,7 @@ fn poll_at(polls: &Polls, account: &str, kind: Kind, at: Option<String>) -> i64 
 
 /// What one account's items of one kind are judged with.
 struct Judge<'a> {
-    polls: &'a Polls,
+    polls: &'a AllPolls,
     timeline: Timeline,
     account: &'a str,
     kind: Kind,
@@ -278,13 +284,16 @@ impl Judge<'_> {
             let row = format!("'{}' version {} field '{field}'", new.id, new.version);
             self.find(new.opened_poll, "field_changes", row, what);
         }
-        let any = |verdict: Verdict| {
-            expected.iter().any(|one| one.verdict == verdict || one.verdict == Verdict::Either)
+        let any = |verdict: ChangeVerdict| {
+            expected
+                .iter()
+                .any(|one| one.verdict == verdict || one.verdict == ChangeVerdict::Either)
         };
         let fits = match opened_by {
-            Some(OpenedBy::Changed) => any(Verdict::Changed),
+            Some(OpenedBy::Changed) => any(ChangeVerdict::Changed),
             Some(OpenedBy::Learned) => {
-                any(Verdict::Learned) && !expected.iter().any(|one| one.verdict == Verdict::Changed)
+                any(ChangeVerdict::Learned)
+                    && !expected.iter().any(|one| one.verdict == ChangeVerdict::Changed)
             }
             _ => true,
         };

@@ -14,7 +14,7 @@ mod timeline;
 
 pub use chain::Proof;
 pub use finding::{Finding, Findings, MOST};
-pub use progress::{OnProgress, Progress};
+pub use progress::{OnVerifyProgress, VerifyProgress};
 
 use crate::{
     catalog::seal,
@@ -27,7 +27,7 @@ use crate::{
 
 /// What verifying found.
 #[derive(Debug)]
-pub struct Report {
+pub struct VerifyReport {
     /// What does not agree, in the order in which it was found.
     pub findings: Findings,
     /// How many accounts were read.
@@ -40,7 +40,7 @@ pub struct Report {
     pub proof: Option<Proof>,
 }
 
-impl Report {
+impl VerifyReport {
     /// 0 when all agrees and the noted digest, if any, is proven; else 1.
     pub fn exit_code(&self) -> u8 {
         let proven = matches!(self.proof, None | Some(Proof::Contained { .. }));
@@ -52,8 +52,8 @@ impl Report {
 pub async fn verify(
     store: &mut Store,
     noted: Option<&str>,
-    progress: OnProgress<'_>,
-) -> Result<Report> {
+    progress: OnVerifyProgress<'_>,
+) -> Result<VerifyReport> {
     let noted = noted.map(digest).transpose()?;
     let mut audit = store.audit().await?;
     let judged = judge(&mut audit, noted, progress).await;
@@ -65,13 +65,19 @@ pub async fn verify(
 async fn judge(
     audit: &mut Audit<'_>,
     noted: Option<String>,
-    progress: OnProgress<'_>,
-) -> Result<Report> {
+    progress: OnVerifyProgress<'_>,
+) -> Result<VerifyReport> {
     let mut findings = Findings::default();
     let chain = chain::read(audit, noted, &mut findings, progress).await?;
     let versions = items::read(audit, &chain.polls, &mut findings, progress).await?;
     let proof = chain.proof.map(|proof| doubted(proof, &findings));
-    Ok(Report { findings, accounts: chain.accounts, polls: chain.polls.len(), versions, proof })
+    Ok(VerifyReport {
+        findings,
+        accounts: chain.accounts,
+        polls: chain.polls.len(),
+        versions,
+        proof,
+    })
 }
 
 /// A state is contained only where nothing at all that its polls wrote is otherwise now: the

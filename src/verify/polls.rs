@@ -23,14 +23,14 @@ pub struct Facts {
 
 /// All polls, by number.
 #[derive(Debug, Default)]
-pub struct Polls {
+pub struct AllPolls {
     all: Vec<Facts>,
     /// Of each account's catalogue the places of its good polls.
     good: HashMap<(Arc<str>, Arc<str>), Vec<usize>>,
     names: HashMap<String, Arc<str>>,
 }
 
-impl Polls {
+impl AllPolls {
     /// Adds a poll; they must come by number.
     pub fn add(&mut self, facts: Facts) {
         if facts.good {

@@ -2,7 +2,7 @@
 
 /// How far it is: the polls are read first, then the versions.
 #[derive(Clone, Copy, Debug)]
-pub enum Progress {
+pub enum VerifyProgress {
     /// Polls so far.
     Polls(u64),
     /// Versions so far.
@@ -10,4 +10,4 @@ pub enum Progress {
 }
 
 /// Told of progress after each piece.
-pub type OnProgress<'a> = &'a (dyn Fn(Progress) + Sync);
+pub type OnVerifyProgress<'a> = &'a (dyn Fn(VerifyProgress) + Sync);

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::polls::Polls;
+use super::polls::AllPolls;
 use crate::{
     catalog::{
         item::FieldName,
@@ -18,7 +18,7 @@ pub struct Timeline(HashMap<FieldName, Vec<(i64, Field)>>);
 
 impl Timeline {
     /// From the rows of one list, oldest first.
-    pub fn new(rows: Vec<(i64, SchemaChange)>, polls: &Polls) -> Self {
+    pub fn new(rows: Vec<(i64, SchemaChange)>, polls: &AllPolls) -> Self {
         let mut schema = Schema::new();
         let mut steps: HashMap<FieldName, Vec<(i64, Field)>> = HashMap::new();
         for (poll_id, change) in rows {

@@ -24,7 +24,7 @@ const MANY: usize = 12;
 const FEW: usize = 4;
 
 /// A facet's choices.
-pub struct Group {
+pub struct FacetGroup {
     /// Its heading.
     pub title: &'static str,
     /// The choices that are shown at once.
@@ -68,12 +68,12 @@ impl FacetLinks<'_> {
     }
 
     /// The choices of all facets.
-    pub fn groups(&self, counts: &FacetCounts) -> Vec<Group> {
+    pub fn groups(&self, counts: &FacetCounts) -> Vec<FacetGroup> {
         let groups = counts.facets.iter().map(|(facet, count)| self.group(facet, count));
         groups.filter(|group| !group.choices.is_empty()).collect()
     }
 
-    fn group(&self, facet: &'static Facet, count: &FacetCount) -> Group {
+    fn group(&self, facet: &'static Facet, count: &FacetCount) -> FacetGroup {
         let chosen = self.query.filter.chosen(facet);
         // A column that is null everywhere is not worth a heading.
         let is_known = count.values.iter().any(|(value, _)| value.is_some());
@@ -102,7 +102,7 @@ impl FacetLinks<'_> {
             seen += 1;
             choice.chosen || seen <= few
         });
-        Group { title: facet.title, choices, more }
+        FacetGroup { title: facet.title, choices, more }
     }
 
     fn choice(&self, facet: &'static Facet, value: Option<&str>, items: i64) -> ChoiceView {

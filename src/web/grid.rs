@@ -7,7 +7,7 @@ use askama::Template;
 use super::{
     anchor::Anchor,
     context::PageContext,
-    facet_views::{FacetLinks, Group},
+    facet_views::{FacetGroup, FacetLinks},
     failure::PageFailure,
     message::MessagePage,
     pager::{Pager, PagerStep},
@@ -46,7 +46,7 @@ struct GridPage {
     sorts: [(&'static str, &'static str, bool); 4],
     /// What the search form keeps.
     hidden: Vec<(&'static str, String)>,
-    groups: Vec<Group>,
+    groups: Vec<FacetGroup>,
     pills: Vec<Anchor>,
     /// The ways to show the list; none where there are no pictures.
     views: Vec<Anchor>,

@@ -12,7 +12,7 @@ use heygen_sync::{
     catalog::{catalogue::Catalogue, diff::Accepted},
     config::Mirror,
     error::Kind,
-    mirror::{Blobs, Settings, Summary, audit},
+    mirror::{Blobs, MirrorSettings, Summary, audit},
     store::queue::{Asset, AssetState, Settled, Wanted},
     time::{Clock, Timestamp},
 };
@@ -47,7 +47,7 @@ struct Stage {
     cdn: FakeCdn,
     place: Place,
     blobs: Arc<Blobs>,
-    settings: Settings,
+    settings: MirrorSettings,
 }
 
 impl Stage {
@@ -62,7 +62,7 @@ impl Stage {
             max_file: 20 << 20,
             ..Mirror::default()
         };
-        let mut settings = Settings::new(&mirror);
+        let mut settings = MirrorSettings::new(&mirror);
         settings.retry_pause = Duration::from_millis(1);
         let blobs = place.blobs();
         Self { world, cdn, place, blobs, settings }

@@ -6,18 +6,18 @@ mod upgrading;
 
 use heygen_sync::{
     store::Store,
-    verify::{Proof, Report, show, verify},
+    verify::{Proof, VerifyReport, show, verify},
 };
 use sha2::{Digest, Sha256};
 
 use edit::Vandal;
 use story::{Catalogue, Home, Polled, history};
 
-async fn verified(home: &Home) -> Report {
+async fn verified(home: &Home) -> VerifyReport {
     verify(&mut home.reader().await, None, &|_| ()).await.unwrap()
 }
 
-fn told(report: &Report) -> Vec<String> {
+fn told(report: &VerifyReport) -> Vec<String> {
     report.findings.kept().iter().map(ToString::to_string).collect()
 }
 

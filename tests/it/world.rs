@@ -319,7 +319,7 @@ impl World {
     /// Works the mirror's queue once; fresh lists come from the fake.
     pub async fn work_mirror(
         &mut self,
-        settings: &mirror::Settings,
+        settings: &mirror::MirrorSettings,
         blobs: &Arc<Blobs>,
     ) -> Result<Summary> {
         let clock = clock(&self.now);

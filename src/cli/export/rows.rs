@@ -68,12 +68,12 @@ pub(super) type ItemCells = fn(&str, Kind, ItemState) -> Vec<Cell>;
 pub(super) type VersionCells = fn(Version) -> Vec<Cell>;
 
 /// Where rows go.
-pub(super) enum Written {
+pub(super) enum RowsOutput {
     Rows(Rows),
     Parquet(Box<Parquet>),
 }
 
-impl Written {
+impl RowsOutput {
     /// Begins text.
     pub(super) fn rows(format: Format, columns: ColumnNames) -> Result<Self> {
         Rows::new(format, columns).map(Self::Rows)

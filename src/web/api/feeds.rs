@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 
 use super::{
     parameter::{account, as_of, change, cursor, kind, limit, moment, poll, query, text},
-    problem::{Failures, Stop},
+    problem::{Problems, Stop},
     request::{ApiRequest, cursor_of},
 };
 use crate::{
@@ -67,7 +67,7 @@ pub struct Polls {
     get,
     path = "/changes",
     params(ChangesParameters),
-    responses((status = 200, description = "A page of changes", body = Changes), Failures)
+    responses((status = 200, description = "A page of changes", body = Changes), Problems)
 )]
 pub async fn changes(State(app): State<Arc<App>>, request: Parts) -> Result<Response<Body>, Stop> {
     let mut asked = ApiRequest::begin(&app, &request, &ChangesParameters::parameters()).await?;
@@ -98,7 +98,7 @@ pub async fn changes(State(app): State<Arc<App>>, request: Parts) -> Result<Resp
     get,
     path = "/polls",
     params(PollsParameters),
-    responses((status = 200, description = "A page of polls", body = Polls), Failures)
+    responses((status = 200, description = "A page of polls", body = Polls), Problems)
 )]
 pub async fn polls(State(app): State<Arc<App>>, request: Parts) -> Result<Response<Body>, Stop> {
     let mut asked = ApiRequest::begin(&app, &request, &PollsParameters::parameters()).await?;

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 
 use super::{
     parameter::{account, as_of, cursor, filter, kind, limit, query},
-    problem::{Failures, Problem, Stop},
+    problem::{Problem, Problems, Stop},
     request::{ApiRequest, bad_cursor, cursor_of},
 };
 use crate::{
@@ -55,7 +55,7 @@ type ItemsPlace = (String, String, Option<String>, String);
     get,
     path = "/items",
     params(ItemsQuery),
-    responses((status = 200, description = "A page of items", body = Items), Failures)
+    responses((status = 200, description = "A page of items", body = Items), Problems)
 )]
 pub async fn items(State(app): State<Arc<App>>, request: Parts) -> Result<Response<Body>, Stop> {
     let mut asked = ApiRequest::begin(&app, &request, &ItemsQuery::parameters()).await?;

@@ -13,13 +13,13 @@ use utoipa::ToSchema;
 
 use super::{
     parameter::{as_of as at_time, cursor, kind, limit, only_account, query, text, texts},
-    problem::{Failures, Problem, Stop},
+    problem::{Problem, Problems, Stop},
     request::{ApiRequest, bad_cursor, cursor_of},
 };
 use crate::{
     answers::{self, AsOf, CatalogueState, IdStates, ItemHistory, PastQuestion},
     catalog::kind::Kind,
-    ids::Scope,
+    ids::LookupScope,
     web::app::App,
 };
 
@@ -63,7 +63,7 @@ pub struct Status {
         ("id" = String, Path, description = "The id", min_length = 1),
         ItemParameters
     ),
-    responses((status = 200, description = "The item", body = ItemHistory), Failures)
+    responses((status = 200, description = "The item", body = ItemHistory), Problems)
 )]
 pub async fn item(
     State(app): State<Arc<App>>,
@@ -76,7 +76,7 @@ pub async fn item(
     let nothing = || Problem::not_found("there is no item of this kind and id");
     let (kind, id) = named.ok_or_else(nothing)?;
     let usual = asked.account()?;
-    let scope = Scope { kind: Some(kind), account: asked.account.clone() };
+    let scope = LookupScope { kind: Some(kind), account: asked.account.clone() };
     let mut found = answers::item(asked.reading.store()?, &id, &scope).await?;
     found.retain(|item| item.state.kind.is_some());
     // Stable: the usual account first, the others by name.
@@ -90,7 +90,7 @@ pub async fn item(
     get,
     path = "/as-of",
     params(AsOfParameters),
-    responses((status = 200, description = "What was known at that time", body = AsOf), Failures)
+    responses((status = 200, description = "What was known at that time", body = AsOf), Problems)
 )]
 pub async fn as_of(State(app): State<Arc<App>>, request: Parts) -> Result<Response<Body>, Stop> {
     let mut asked = ApiRequest::begin(&app, &request, &AsOfParameters::parameters()).await?;
@@ -115,7 +115,7 @@ pub async fn as_of(State(app): State<Arc<App>>, request: Parts) -> Result<Respon
     get,
     path = "/ids",
     params(IdsParameters),
-    responses((status = 200, description = "The states of the ids", body = IdStates), Failures)
+    responses((status = 200, description = "The states of the ids", body = IdStates), Problems)
 )]
 pub async fn ids(State(app): State<Arc<App>>, request: Parts) -> Result<Response<Body>, Stop> {
     let mut asked = ApiRequest::begin(&app, &request, &IdsParameters::parameters()).await?;
@@ -128,7 +128,7 @@ pub async fn ids(State(app): State<Arc<App>>, request: Parts) -> Result<Response
 #[utoipa::path(
     get,
     path = "/status",
-    responses((status = 200, description = "The catalogues", body = Status), Failures)
+    responses((status = 200, description = "The catalogues", body = Status), Problems)
 )]
 pub async fn status(State(app): State<Arc<App>>, request: Parts) -> Result<Response<Body>, Stop> {
     let mut asked = ApiRequest::begin(&app, &request, &[]).await?;

@@ -87,7 +87,7 @@ pub fn openapi() -> &'static str {
 #[utoipa::path(
     get,
     path = "/openapi.json",
-    responses((status = 200, description = "The OpenAPI document", body = Object), problem::Failures)
+    responses((status = 200, description = "The OpenAPI document", body = Object), problem::Problems)
 )]
 async fn document(request: Parts) -> Result<Response<Body>, problem::Stop> {
     let tag = etag::tag(&Stamp::default(), "", &etag::url(&request));

@@ -128,7 +128,7 @@ impl From<Unreadable> for Stop {
 }
 
 /// What any route may answer instead.
-pub struct Failures;
+pub struct Problems;
 
 const FAILURES: [(u16, &str); 8] = [
     (304, "The client has this answer already (If-None-Match)"),
@@ -141,7 +141,7 @@ const FAILURES: [(u16, &str); 8] = [
     (503, "The database cannot be read at present"),
 ];
 
-impl IntoResponses for Failures {
+impl IntoResponses for Problems {
     fn responses() -> BTreeMap<String, RefOr<Described>> {
         let described = |(status, meaning): (u16, &str)| {
             let response = ResponseBuilder::new().description(meaning);

@@ -16,7 +16,7 @@ use crate::{
     answers::redact,
     catalog::kind::Kind,
     error::Error,
-    ids::Scope,
+    ids::LookupScope,
     store::browse::{Reading, Stamp},
     time::Timestamp,
     web::{
@@ -85,8 +85,8 @@ impl ApiRequest {
     }
 
     /// The asked account and kind.
-    pub fn scope(&mut self) -> Result<Scope, Stop> {
-        Ok(Scope { kind: self.kind()?, account: self.account.clone() })
+    pub fn scope(&mut self) -> Result<LookupScope, Stop> {
+        Ok(LookupScope { kind: self.kind()?, account: self.account.clone() })
     }
 
     /// The number of rows.
