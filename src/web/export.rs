@@ -36,7 +36,7 @@ use crate::{
         browse::{
             Reading,
             changes::ChangesFilter,
-            item::ItemHistory,
+            item::ItemWithVersions,
             items::FullItem,
             scope::{Moments, Scope},
         },
@@ -136,7 +136,7 @@ fn columns(view: &View) -> Vec<&'static str> {
 /// The source of the rows, found before the answer begins, so that a missing one is a 404.
 enum ExportSource {
     Items(Scope, Box<GridQuery>, Moments),
-    Versions(Kind, String, String, ItemHistory),
+    Versions(Kind, String, String, ItemWithVersions),
     Changes(String, Option<i64>, ChangesFilter),
     Polls(String, Option<Timestamp>),
     Known(Vec<Vec<ExportCell>>),

@@ -27,7 +27,7 @@ use crate::{
     catalog::kind::{Kind, Role},
     store::browse::{
         Reading,
-        item::{ItemHistory, ItemVersion, Neighbour},
+        item::{ItemVersion, ItemWithVersions, Neighbour},
     },
 };
 
@@ -114,7 +114,7 @@ fn of_item(
     context: &PageContext<'_>,
     kind: Kind,
     id: &str,
-    item: &ItemHistory,
+    item: &ItemWithVersions,
     newest: &ItemVersion,
     contents: &Contents,
 ) -> ItemPage {
@@ -205,7 +205,7 @@ async fn unknown(
     Ok(PageFailure::NotFound(Box::new(message)))
 }
 
-fn state(context: &PageContext<'_>, item: &ItemHistory) -> Option<(&'static str, String)> {
+fn state(context: &PageContext<'_>, item: &ItemWithVersions) -> Option<(&'static str, String)> {
     let day = |at| words::short_date(at, context.reference());
     match (item.removed_at, item.missing_since) {
         (Some(at), _) => Some(("removed", format!("Removed {}", day(at)))),

@@ -49,7 +49,7 @@ pub struct ItemVersion {
 
 /// An item and its history.
 #[derive(Clone, Debug)]
-pub struct ItemHistory {
+pub struct ItemWithVersions {
     /// When it was first seen.
     pub first_seen_at: Timestamp,
     /// When it was first missing.
@@ -99,7 +99,7 @@ pub struct Neighbour {
 
 impl Reading {
     /// The item `id` until `scope.at`, if there is one.
-    pub async fn item(&mut self, scope: &Scope, id: &str) -> Result<Option<ItemHistory>> {
+    pub async fn item(&mut self, scope: &Scope, id: &str) -> Result<Option<ItemWithVersions>> {
         let kind = scope.kind;
         let mut sql = Sql::new(self.engine());
         let account = sql.bind(scope.account.as_str());
@@ -143,7 +143,8 @@ impl Reading {
         let (known, versions): (Vec<_>, Vec<ItemVersion>) = rows.await?.into_iter().unzip();
         let Some((times, names)) = known.into_iter().next() else { return Ok(None) };
         let (first_seen_at, missing_since, removed_at) = times;
-        let mut item = ItemHistory { first_seen_at, missing_since, removed_at, names, versions };
+        let mut item =
+            ItemWithVersions { first_seen_at, missing_since, removed_at, names, versions };
         if let Some(at) = scope.at {
             item.cut(at);
         }
@@ -233,7 +234,7 @@ fn references(kind: Kind) -> impl Iterator<Item = (&'static str, Kind)> {
     columns.filter_map(|name| Some((name, Kind::referred(name)?)))
 }
 
-impl ItemHistory {
+impl ItemWithVersions {
     /// Drops what happened after `at`.
     fn cut(&mut self, at: Timestamp) {
         self.missing_since = None;

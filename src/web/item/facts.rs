@@ -8,7 +8,7 @@ use crate::{
     },
     store::browse::{
         facets::{self, Facet, FacetValues},
-        item::{ItemHistory, ItemVersion},
+        item::{ItemVersion, ItemWithVersions},
     },
     time::Timestamp,
     web::{anchor::Anchor, context::PageContext, diffs::shown, query_pairs::can_be_asked, words},
@@ -45,7 +45,7 @@ fn label(kind: Kind, field: &str) -> String {
 pub(super) fn facts(
     context: &PageContext<'_>,
     kind: Kind,
-    item: &ItemHistory,
+    item: &ItemWithVersions,
     newest: &ItemVersion,
     contents: &Contents,
 ) -> Vec<Fact> {
@@ -85,7 +85,7 @@ pub(super) fn facts(
     facts
 }
 
-fn listed(context: &PageContext<'_>, item: &ItemHistory) -> String {
+fn listed(context: &PageContext<'_>, item: &ItemWithVersions) -> String {
     match (item.removed_at, item.missing_since) {
         (Some(at), _) => format!("No, removed {}", words::date_time(at)),
         (None, Some(at)) => format!("Missing since {}", words::date_time(at)),

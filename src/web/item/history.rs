@@ -4,7 +4,7 @@ use super::pictures::{Contents, IMAGE, content_at, preview_at, url};
 use crate::{
     catalog::{diff::OpenedBy, item::Fields, kind::Role, value::Value},
     store::browse::{
-        item::{ItemHistory, ItemVersion, StoredContent},
+        item::{ItemVersion, ItemWithVersions, StoredContent},
         picture::ItemPreview,
     },
     time::Timestamp,
@@ -71,7 +71,7 @@ pub(super) struct Compared {
 pub(super) fn events(
     context: &PageContext<'_>,
     own: OfItem<'_>,
-    item: &ItemHistory,
+    item: &ItemWithVersions,
     contents: &Contents,
     changed: &[(i64, String)],
 ) -> Vec<ItemEvent> {
@@ -127,7 +127,7 @@ fn removal(context: &PageContext<'_>, version: &ItemVersion) -> Option<ItemEvent
 fn opening(
     context: &PageContext<'_>,
     own: OfItem<'_>,
-    item: &ItemHistory,
+    item: &ItemWithVersions,
     at: usize,
     contents: &Contents,
     changed: &[(i64, String)],
@@ -230,7 +230,7 @@ fn rows(old: &Fields, new: &Fields) -> Vec<FieldRow> {
 /// From when until when a version's picture was shown: other versions with the same URL had it too,
 /// and one URL may have had several contents.
 fn shown_period(
-    item: &ItemHistory,
+    item: &ItemWithVersions,
     version: &ItemVersion,
     contents: &Contents,
     content: Option<&StoredContent>,
@@ -263,7 +263,7 @@ fn pair(
     context: &PageContext<'_>,
     own: OfItem<'_>,
     key: &str,
-    item: &ItemHistory,
+    item: &ItemWithVersions,
     before: &ItemVersion,
     after: &ItemVersion,
     contents: &Contents,
@@ -328,7 +328,7 @@ pub(super) fn compare(
     context: &PageContext<'_>,
     own: OfItem<'_>,
     path: &str,
-    item: &ItemHistory,
+    item: &ItemWithVersions,
     contents: &Contents,
     (from, to): (i64, i64),
 ) -> Result<Compared, PageFailure> {

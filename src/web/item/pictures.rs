@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     catalog::{item::Fields, kind::Kind},
     store::browse::{
-        item::{ItemHistory, StoredContent, VERSIONS},
+        item::{ItemWithVersions, StoredContent, VERSIONS},
         picture::ItemPreview,
     },
     time::Timestamp,
@@ -28,7 +28,7 @@ pub(super) fn url(fields: &Fields, name: &str) -> Option<String> {
 }
 
 /// Every URL that the item ever had.
-pub(super) fn urls(item: &ItemHistory) -> Vec<String> {
+pub(super) fn urls(item: &ItemWithVersions) -> Vec<String> {
     let each = item
         .versions
         .iter()
@@ -110,7 +110,7 @@ pub(super) fn stored(context: &PageContext<'_>, url: Option<&str>, contents: &Co
 }
 
 /// "4 versions, 2 pictures".
-pub(super) fn summary(kind: Kind, item: &ItemHistory, contents: &Contents) -> String {
+pub(super) fn summary(kind: Kind, item: &ItemWithVersions, contents: &Contents) -> String {
     let versions = words::counted(item.versions.len() as i64, "version", "versions");
     let more = if item.versions.len() as i64 >= VERSIONS { ", the newest" } else { "" };
     if kind.column(IMAGE).is_none() {
