@@ -458,9 +458,9 @@ CREATE INDEX avatars_by_name
 -- The looks of a group.
 CREATE INDEX avatars_by_group ON avatars (account, substr(group_id, 1, 200))
     WHERE group_id IS NOT NULL;
--- What may be removed soon; few at any time.
-CREATE INDEX avatars_missing ON avatars (account, missing_since)
-    WHERE missing_since IS NOT NULL AND removed_at IS NULL;
+-- What is missing or was removed, and since when.
+CREATE INDEX avatars_missing ON avatars (account, missing_since, removed_at)
+    WHERE missing_since IS NOT NULL;
 -- At most one open version of an item.
 CREATE UNIQUE INDEX avatar_history_open ON avatar_history (account, avatar_id)
     WHERE valid_to IS NULL;
@@ -477,8 +477,8 @@ CREATE INDEX talking_photos_by_name
     WHERE removed_at IS NULL;
 CREATE INDEX talking_photos_by_group ON talking_photos (account, substr(group_id, 1, 200))
     WHERE group_id IS NOT NULL;
-CREATE INDEX talking_photos_missing ON talking_photos (account, missing_since)
-    WHERE missing_since IS NOT NULL AND removed_at IS NULL;
+CREATE INDEX talking_photos_missing ON talking_photos (account, missing_since, removed_at)
+    WHERE missing_since IS NOT NULL;
 CREATE UNIQUE INDEX talking_photo_history_open ON talking_photo_history (account, talking_photo_id)
     WHERE valid_to IS NULL;
 CREATE INDEX talking_photo_history_opened ON talking_photo_history (opened_poll);
@@ -487,8 +487,8 @@ CREATE INDEX talking_photo_history_closed ON talking_photo_history (closed_poll)
 CREATE INDEX avatar_groups_by_name
     ON avatar_groups (account, substr(group_name, 1, 200), group_id)
     WHERE removed_at IS NULL;
-CREATE INDEX avatar_groups_missing ON avatar_groups (account, missing_since)
-    WHERE missing_since IS NOT NULL AND removed_at IS NULL;
+CREATE INDEX avatar_groups_missing ON avatar_groups (account, missing_since, removed_at)
+    WHERE missing_since IS NOT NULL;
 CREATE UNIQUE INDEX avatar_group_history_open ON avatar_group_history (account, group_id)
     WHERE valid_to IS NULL;
 CREATE INDEX avatar_group_history_opened ON avatar_group_history (opened_poll);
@@ -497,8 +497,8 @@ CREATE INDEX avatar_group_history_closed ON avatar_group_history (closed_poll)
 CREATE INDEX voices_by_name
     ON voices (account, substr(voice_name, 1, 200), voice_id)
     WHERE removed_at IS NULL;
-CREATE INDEX voices_missing ON voices (account, missing_since)
-    WHERE missing_since IS NOT NULL AND removed_at IS NULL;
+CREATE INDEX voices_missing ON voices (account, missing_since, removed_at)
+    WHERE missing_since IS NOT NULL;
 CREATE UNIQUE INDEX voice_history_open ON voice_history (account, voice_id)
     WHERE valid_to IS NULL;
 CREATE INDEX voice_history_opened ON voice_history (opened_poll);

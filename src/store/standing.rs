@@ -168,7 +168,7 @@ async fn items(
         Ok(())
     };
     match left_out.filter(|recognised| !recognised.ids.is_empty()) {
-        None => conn.each(statements::items(kind), &[account.into()], each).await?,
+        None => conn.each(statements::items(conn.engine(), kind), &[account.into()], each).await?,
         Some(recognised) => {
             for ids in recognised.others(kind).chunks(AT_ONCE) {
                 let args = [account.into(), Arg::Json(Some(json_texts(ids).into()))];
