@@ -15,7 +15,7 @@
 //!    there is none. Every record is decoded on its own, without loss ([`catalog::list`]); whatever
 //!    is not a catalogue stops here and can change nothing;
 //! 3. stages the answer for the archive, without its signatures, where that is on ([`archive`]);
-//! 4. begins to write, and reads what the tables hold ([`store::standing`]);
+//! 4. begins to write, and reads what the tables hold ([`store::snapshot`]);
 //! 5. compares the two ([`catalog::diff`]): the rules of history, as a pure function from tables,
 //!    answer and policy to a [`catalog::diff::Diff`], a value that prints;
 //! 6. writes that diff, the poll's own row ([`store::write`]) and the notices of what it found

@@ -16,7 +16,7 @@ use crate::{
     archive::{Archive, envelope::Stored},
     catalog::{
         catalogue::Catalogue,
-        diff::{Accepted, Diff, Policy, PollContext, Standing, diff, is_foreign},
+        diff::{Accepted, Diff, Policy, PollContext, Snapshot, diff, is_foreign},
         foreign,
         list::Answer,
     },
@@ -135,7 +135,7 @@ pub async fn dry_run(
             run.refuse_early(store, fetched.catalogue).await?;
             run.read(store, &fetched).await?
         }
-        None => Standing::default(),
+        None => Snapshot::default(),
     };
     Ok(run.judge(fetched, &snapshot))
 }
@@ -235,13 +235,13 @@ impl<'a> Polling<'a> {
     }
 
     /// What the tables hold, as far as the answer is to be compared with it.
-    async fn read(&self, store: &mut Store, fetched: &Received) -> Result<Standing> {
-        let Ok(answer) = &fetched.list.answer else { return Ok(Standing::default()) };
+    async fn read(&self, store: &mut Store, fetched: &Received) -> Result<Snapshot> {
+        let Ok(answer) = &fetched.list.answer else { return Ok(Snapshot::default()) };
         let Request { account, observed_at, .. } = *self.request;
         let now = observed_at.unwrap_or_else(|| self.clock.now());
         let after_polls = self.policy(fetched.version).after_polls;
         let left_out = answer.left_out();
-        store.standing(account, fetched.catalogue, &left_out, after_polls, now).await
+        store.snapshot(account, fetched.catalogue, &left_out, after_polls, now).await
     }
 
     fn policy(&self, version: ApiVersion) -> Policy {
@@ -251,7 +251,7 @@ impl<'a> Polling<'a> {
     }
 
     /// Turns what came into a row and, where it is a list that can be believed, a diff.
-    fn judge(&self, fetched: Received, snapshot: &Standing) -> Report {
+    fn judge(&self, fetched: Received, snapshot: &Snapshot) -> Report {
         let policy = self.policy(fetched.version);
         let mut row = self.row(&fetched, &policy);
         let switched_to = fetched.switched_to;
@@ -281,7 +281,7 @@ impl<'a> Polling<'a> {
         row: &PollRow,
         policy: &Policy,
         answer: Answer,
-        snapshot: &Standing,
+        snapshot: &Snapshot,
     ) -> Result<(Timestamp, Diff)> {
         let last = snapshot.last_good.as_ref().map(|poll| poll.observed_at);
         let received = row.observed_at.unwrap_or(self.started_at);

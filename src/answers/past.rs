@@ -13,7 +13,7 @@ use crate::{
     ids::LookupScope,
     store::{
         Store,
-        export::{ItemState, Moment, Snapshot},
+        export::{ExportReading, ItemState, Moment},
     },
     time::Timestamp,
 };
@@ -97,8 +97,8 @@ pub async fn as_of(
     question: &PastQuestion,
     cursor: impl Fn(Kind, &str, &str) -> String,
 ) -> Result<AsOf> {
-    let mut snapshot = store.reading();
-    let mut accounts = snapshot.accounts().await?;
+    let mut reading = store.reading();
+    let mut accounts = reading.accounts().await?;
     accounts.retain(|account| question.scope.has_account(account));
     let mut page =
         PastPage { after: question.after.clone(), left: question.limit, ..PastPage::default() };
@@ -108,13 +108,13 @@ pub async fn as_of(
             if !question.scope.has_catalogue(catalogue) {
                 continue;
             }
-            let first = snapshot.first_good(&account, catalogue).await?;
+            let first = reading.first_good(&account, catalogue).await?;
             if first.is_none() && catalogue != Catalogue::default() {
                 continue;
             }
-            let moment = snapshot.moment(&account, catalogue, question.time).await?;
+            let moment = reading.moment(&account, catalogue, question.time).await?;
             let mut then = match moment {
-                Some(moment) => known(&mut snapshot, question, &moment, &mut page).await?,
+                Some(moment) => known(&mut reading, question, &moment, &mut page).await?,
                 None => CatalogueThen {
                     certain: "unknown: no poll of this catalogue was good by then".into(),
                     ..CatalogueThen::default()
@@ -142,7 +142,7 @@ struct PastPage {
 }
 
 async fn known(
-    snapshot: &mut Snapshot<'_>,
+    reading: &mut ExportReading<'_>,
     question: &PastQuestion,
     moment: &Moment,
     page: &mut PastPage,
@@ -151,11 +151,11 @@ async fn known(
     let kinds = question.scope.kinds().into_iter();
     for kind in kinds.filter(|kind| kind.catalogue == moment.catalogue) {
         if let Some(id) = &question.id {
-            items.extend(snapshot.item(kind, moment, id).await?.map(|item| then(kind, &item)));
+            items.extend(reading.item(kind, moment, id).await?.map(|item| then(kind, &item)));
             continue;
         }
-        listed.insert(kind.as_str().to_owned(), snapshot.count(kind, moment).await?);
-        page.read(snapshot, kind, moment, &mut items).await?;
+        listed.insert(kind.as_str().to_owned(), reading.count(kind, moment).await?);
+        page.read(reading, kind, moment, &mut items).await?;
     }
     Ok(CatalogueThen {
         known: true,
@@ -175,7 +175,7 @@ impl PastPage {
     /// Adds the items of a kind that belong to the page.
     async fn read(
         &mut self,
-        snapshot: &mut Snapshot<'_>,
+        reading: &mut ExportReading<'_>,
         kind: Kind,
         moment: &Moment,
         items: &mut Vec<ItemThen>,
@@ -189,7 +189,7 @@ impl PastPage {
         if self.more {
             return Ok(());
         }
-        let mut found = snapshot.items_after(kind, moment, after, self.left + 1).await?;
+        let mut found = reading.items_after(kind, moment, after, self.left + 1).await?;
         self.more = found.len() > self.left;
         found.truncate(self.left);
         self.left -= found.len();

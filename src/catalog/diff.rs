@@ -26,7 +26,7 @@ use crate::{time::Timestamp, words::counted};
 
 /// What the tables contain before the poll, for one catalogue of one account.
 #[derive(Debug, Default)]
-pub struct Standing {
+pub struct Snapshot {
     /// The catalogue's last poll that did not fail; `None` before the baseline.
     pub last_good: Option<GoodPoll>,
     /// `observed_at` of the catalogue's last good polls, newest first, at least `after_polls - 1`
@@ -39,7 +39,7 @@ pub struct Standing {
     /// listed the item.
     pub listed_before: BTreeMap<Timestamp, GoodPoll>,
     /// The items ever seen, of each kind that was ever listed.
-    pub lists: ByKind<StandingList>,
+    pub lists: ByKind<SnapshotList>,
     /// The stored links.
     pub links: StoredLinks,
 }
@@ -57,16 +57,16 @@ pub struct GoodPoll {
 
 /// One list's items before the poll.
 #[derive(Debug, Default)]
-pub struct StandingList {
+pub struct SnapshotList {
     /// Every item ever seen, in its last known state, sorted by id; without those that are recognised.
-    pub items: Vec<StandingItem>,
+    pub items: Vec<SnapshotItem>,
     /// Which fields the list carries.
     pub schema: Schema,
 }
 
 /// An item before the poll.
 #[derive(Clone, Debug, PartialEq)]
-pub struct StandingItem {
+pub struct SnapshotItem {
     /// Its id.
     pub id: String,
     /// Its last known values.
@@ -250,34 +250,34 @@ pub struct Held {
     pub reason: String,
 }
 
-/// Whether `answer` has no id in common with the items of `standing`, removed ones included (rule
+/// Whether `answer` has no id in common with the items of `snapshot`, removed ones included (rule
 /// 11). A list of another version may have none, unless the last one came from a file.
-pub fn is_foreign(standing: &Standing, answer: &Answer, poll: &PollContext<'_>) -> bool {
+pub fn is_foreign(snapshot: &Snapshot, answer: &Answer, poll: &PollContext<'_>) -> bool {
     if answer.lists.iter().any(|list| !list.recognised.ids.is_empty()) {
         return false;
     }
     let comparable = |last: &GoodPoll| last.from_file || last.api_version == poll.api_version;
-    let known: Vec<_> = standing.lists.values().map(|list| &list.items).collect();
+    let known: Vec<_> = snapshot.lists.values().map(|list| &list.items).collect();
     let is_known = |id: &str| {
         known.iter().any(|items| items.binary_search_by(|item| item.id.as_str().cmp(id)).is_ok())
     };
     let count = known.iter().map(|items| items.len()).sum();
-    standing.last_good.as_ref().is_some_and(comparable)
+    snapshot.last_good.as_ref().is_some_and(comparable)
         && foreign::has_none_of(answer, count, is_known)
 }
 
-/// Works out what `answer` does to `standing`. One that is foreign is only to be given here once it
+/// Works out what `answer` does to `snapshot`. One that is foreign is only to be given here once it
 /// was accepted.
-pub fn diff(standing: &Standing, answer: Answer, poll: &PollContext<'_>) -> Diff {
-    let replaces_all = is_foreign(standing, &answer, poll);
-    let nothing = StandingList::default();
+pub fn diff(snapshot: &Snapshot, answer: Answer, poll: &PollContext<'_>) -> Diff {
+    let replaces_all = is_foreign(snapshot, &answer, poll);
+    let nothing = SnapshotList::default();
     let compared = answer.lists.into_iter().map(|list| {
-        let before = standing.lists.get(&list.kind).unwrap_or(&nothing);
-        Comparison { replaces_all, ..Comparison::new(standing, before, list, poll) }
+        let before = snapshot.lists.get(&list.kind).unwrap_or(&nothing);
+        Comparison { replaces_all, ..Comparison::new(snapshot, before, list, poll) }
     });
     let mut compared: Vec<_> = compared.collect();
-    let links = links(&compared, standing, poll);
-    let (accepted, not_held) = accepted_set(standing, &compared, poll.policy.accepted);
+    let links = links(&compared, snapshot, poll);
+    let (accepted, not_held) = accepted_set(snapshot, &compared, poll.policy.accepted);
     for list in &mut compared {
         let own = accepted.iter().filter(|(kind, _)| *kind == list.list.kind);
         list.let_through = own.map(|(_, id)| *id).collect();
@@ -297,18 +297,18 @@ pub fn diff(standing: &Standing, answer: Answer, poll: &PollContext<'_>) -> Diff
     let lists = lists.map(|(list, held)| list.finish(held.filter(|_| !accepted)));
     let lists = lists.collect();
     let not_held = not_held.filter(|_| !replaces_all);
-    Diff { baseline: standing.last_good.is_none(), lists, links, not_held }
+    Diff { baseline: snapshot.last_good.is_none(), lists, links, not_held }
 }
 
 /// The items that the accepted set names: all of them, or none and the set when it is not the one
 /// that the last held poll held back, or one of them is listed again.
 fn accepted_set<'a>(
-    standing: &'a Standing,
+    snapshot: &'a Snapshot,
     compared: &[Comparison<'_>],
     accepted: Accepted,
 ) -> (Vec<(Kind, &'a str)>, Option<HeldSet>) {
     let Accepted::Set(set) = accepted else { return (vec![], None) };
-    let held: Vec<_> = standing.held_back().collect();
+    let held: Vec<_> = snapshot.held_back().collect();
     let is_missing = |(kind, id): &(Kind, &str)| {
         compared.iter().any(|list| list.list.kind == *kind && !list.lists(id))
     };
@@ -318,9 +318,9 @@ fn accepted_set<'a>(
     }
 }
 
-impl Standing {
+impl Snapshot {
     /// The items that are not removed.
-    fn current(&self) -> impl Iterator<Item = (Kind, &StandingItem)> {
+    fn current(&self) -> impl Iterator<Item = (Kind, &SnapshotItem)> {
         let all = self.lists.iter().flat_map(|(kind, list)| list.items.iter().map(|i| (*kind, i)));
         all.filter(|(_, item)| !item.removed)
     }
@@ -332,7 +332,7 @@ impl Standing {
 
     /// The items that the last held poll held back and that are still missing.
     fn held_back(&self) -> impl Iterator<Item = (Kind, &str)> {
-        let is_held = |item: &StandingItem| {
+        let is_held = |item: &SnapshotItem| {
             item.missing_since.is_some_and(|since| self.held_until.is_some_and(|to| since <= to))
         };
         let held = self.current().filter(move |(_, item)| is_held(item));
@@ -342,10 +342,10 @@ impl Standing {
 
 impl Accepted {
     /// Whether an answer is applied that has no id in common with what is known (rule 11).
-    pub fn replaces_all(self, standing: &Standing) -> bool {
+    pub fn replaces_all(self, snapshot: &Snapshot) -> bool {
         match self {
             Self::None | Self::UpTo(_) => false,
-            Self::Set(set) => set == standing.current_set(),
+            Self::Set(set) => set == snapshot.current_set(),
             Self::All => true,
         }
     }
@@ -354,11 +354,11 @@ impl Accepted {
 /// The links to store of all lists: a picture may be listed in several.
 fn links(
     compared: &[Comparison<'_>],
-    standing: &Standing,
+    snapshot: &Snapshot,
     poll: &PollContext<'_>,
 ) -> Vec<LinkWrite> {
     let dropped = compared.iter().flat_map(|list| &list.dropped);
-    let mut links = ListedLinks::new(&standing.links, dropped, poll.mirror);
+    let mut links = ListedLinks::new(&snapshot.links, dropped, poll.mirror);
     for list in compared {
         let List { kind, signatures, .. } = &list.list;
         list.kept.iter().for_each(|record| links.keep(*kind, record, signatures));
@@ -372,8 +372,8 @@ fn links(
 
 /// One list while it is compared with the tables.
 struct Comparison<'a> {
-    standing: &'a Standing,
-    before: &'a StandingList,
+    snapshot: &'a Snapshot,
+    before: &'a SnapshotList,
     poll: &'a PollContext<'a>,
     list: List,
     /// One record for each id that has a decoded one, sorted by id.
@@ -398,8 +398,8 @@ struct Comparison<'a> {
 
 impl<'a> Comparison<'a> {
     fn new(
-        standing: &'a Standing,
-        before: &'a StandingList,
+        snapshot: &'a Snapshot,
+        before: &'a SnapshotList,
         mut list: List,
         poll: &'a PollContext<'a>,
     ) -> Self {
@@ -416,7 +416,7 @@ impl<'a> Comparison<'a> {
             schema::fold(&mut schema_after, change, poll.observed_at);
         }
         Self {
-            standing,
+            snapshot,
             before,
             poll,
             list,
@@ -460,7 +460,7 @@ impl<'a> Comparison<'a> {
             id: record.id,
             version: 1,
             by: OpenedBy::Added,
-            after: self.standing.last_good.as_ref().map(|poll| poll.observed_at),
+            after: self.snapshot.last_good.as_ref().map(|poll| poll.observed_at),
             closes: false,
             fields: record.fields,
             changes: vec![],
@@ -468,7 +468,7 @@ impl<'a> Comparison<'a> {
         });
     }
 
-    fn compare(&mut self, item: &StandingItem, record: Record) {
+    fn compare(&mut self, item: &SnapshotItem, record: Record) {
         if !item.removed {
             self.note_found(item);
         }
@@ -490,7 +490,7 @@ impl<'a> Comparison<'a> {
             (false, true, false) => return,
         };
         let last_seen_before = match by {
-            OpenedBy::Restored => self.standing.last_good.as_ref(),
+            OpenedBy::Restored => self.snapshot.last_good.as_ref(),
             _ => last_listed,
         };
         self.opened.push(Opened {
@@ -506,19 +506,19 @@ impl<'a> Comparison<'a> {
     }
 
     /// The item is listed, and nothing can be said of its values.
-    fn keep_state(&mut self, item: &StandingItem) {
+    fn keep_state(&mut self, item: &SnapshotItem) {
         if !item.removed {
             self.note_found(item);
         }
     }
 
-    fn note_found(&mut self, item: &StandingItem) {
+    fn note_found(&mut self, item: &SnapshotItem) {
         if item.missing_since.is_some() {
             self.found_again.push(item.id.clone());
         }
     }
 
-    fn miss(&mut self, item: &StandingItem) {
+    fn miss(&mut self, item: &SnapshotItem) {
         if item.removed {
             return;
         }
@@ -550,23 +550,23 @@ impl<'a> Comparison<'a> {
         if earlier == 0 || self.replaces_all {
             return true;
         }
-        match (missing_since, self.standing.recent_good.get(earlier - 1)) {
+        match (missing_since, self.snapshot.recent_good.get(earlier - 1)) {
             (Some(since), Some(poll)) => since <= *poll,
             _ => false,
         }
     }
 
     /// The last good poll that listed the item.
-    fn last_listed(&self, item: &StandingItem) -> Option<&'a GoodPoll> {
+    fn last_listed(&self, item: &SnapshotItem) -> Option<&'a GoodPoll> {
         match item.missing_since {
-            None => self.standing.last_good.as_ref(),
-            Some(since) => self.standing.listed_before.get(&since),
+            None => self.snapshot.last_good.as_ref(),
+            Some(since) => self.snapshot.listed_before.get(&since),
         }
     }
 
     /// The item's state once the record is believed: carried fields from the record, an absent
     /// one as null; all others as last known.
-    fn state_after(&self, item: &StandingItem, record: &Record) -> Fields {
+    fn state_after(&self, item: &SnapshotItem, record: &Record) -> Fields {
         let unsaid = item.fields.iter().filter(|(name, _)| {
             let carried = self.schema_after.get(*name).is_some_and(|field| field.carried);
             !carried && !record.has(name)
@@ -577,7 +577,7 @@ impl<'a> Comparison<'a> {
     /// Whether something was learned, and the fields that changed (rule 4).
     fn differences(
         &self,
-        item: &StandingItem,
+        item: &SnapshotItem,
         record: &Record,
         after: &Fields,
         last_listed: Option<&GoodPoll>,
@@ -674,7 +674,7 @@ impl<'a> Comparison<'a> {
 
 /// Rule 6: of the copies of an id the one equal to the stored state is kept, else the first by
 /// the bytes of its canonical JSON. `records` are sorted by id.
-fn resolve_copies(mut records: Vec<Record>, before: &StandingList) -> (Vec<Record>, Vec<Record>) {
+fn resolve_copies(mut records: Vec<Record>, before: &SnapshotList) -> (Vec<Record>, Vec<Record>) {
     let mut dropped = vec![];
     if records.windows(2).all(|pair| pair[0].id != pair[1].id) {
         return (records, dropped);
@@ -706,7 +706,7 @@ fn resolve_copies(mut records: Vec<Record>, before: &StandingList) -> (Vec<Recor
 }
 
 /// Whether a copy says what is stored, `names` being all fields that the list's records have.
-fn says_stored(copy: &Record, stored: Option<&StandingItem>, names: &BTreeSet<FieldName>) -> bool {
+fn says_stored(copy: &Record, stored: Option<&SnapshotItem>, names: &BTreeSet<FieldName>) -> bool {
     let Some(stored) = stored else { return false };
     names.iter().all(|name| copy.fields.get(name) == stored.fields.get(name))
 }

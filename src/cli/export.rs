@@ -18,7 +18,7 @@ use crate::{
     poll::whose,
     store::{
         Store,
-        export::{Moment, Snapshot},
+        export::{ExportReading, Moment},
         query::ChangeFilter,
     },
     time::Timestamp,
@@ -104,13 +104,13 @@ impl Export {
         self.agree()?;
         let (_, _, location) = context.config()?;
         let mut store = Store::open_to_read(&location).await?;
-        let mut snapshot = store.snapshot().await?;
+        let mut reading = store.export_reading().await?;
         match self.what {
-            What::Catalogue => self.catalogue(&mut snapshot, as_of, now, context.quiet).await?,
-            What::History => self.history(&mut snapshot).await?,
-            What::Changes => self.changes(&mut snapshot).await?,
+            What::Catalogue => self.catalogue(&mut reading, as_of, now, context.quiet).await?,
+            What::History => self.history(&mut reading).await?,
+            What::Changes => self.changes(&mut reading).await?,
         }
-        snapshot.end().await?;
+        reading.end().await?;
         Ok(0)
     }
 
@@ -132,52 +132,52 @@ impl Export {
 
     async fn catalogue(
         &self,
-        snapshot: &mut Snapshot<'_>,
+        reading: &mut ExportReading<'_>,
         as_of: Option<Timestamp>,
         now: Timestamp,
         quiet: bool,
     ) -> Result<()> {
-        let moments = self.moments(snapshot, as_of, quiet).await?;
+        let moments = self.moments(reading, as_of, quiet).await?;
         if !quiet {
             moments.iter().for_each(|moment| tell(moment, &moments, as_of, now));
         }
         match self.format {
-            Some(ExportFormat::Api) => answer(snapshot, &moments).await,
-            _ => self.items(snapshot, &moments).await,
+            Some(ExportFormat::Api) => answer(reading, &moments).await,
+            _ => self.items(reading, &moments).await,
         }
     }
 
-    async fn items(&self, snapshot: &mut Snapshot<'_>, moments: &[Moment]) -> Result<()> {
+    async fn items(&self, reading: &mut ExportReading<'_>, moments: &[Moment]) -> Result<()> {
         let (columns, cells) = rows::of_items(self.for_people(), self.kind());
         let mut out = self.written(self.kind().map(|kind| kind.table), columns)?;
         for moment in moments {
             for kind in self.kinds().filter(|kind| kind.catalogue == moment.catalogue) {
                 let row = |item| out.row(cells(&moment.account, kind, item));
-                snapshot.items(kind, moment, row).await?;
+                reading.items(kind, moment, row).await?;
             }
         }
         out.finish("The catalogue was empty.")
     }
 
-    async fn history(&self, snapshot: &mut Snapshot<'_>) -> Result<()> {
-        let accounts = self.accounts(snapshot).await?;
+    async fn history(&self, reading: &mut ExportReading<'_>) -> Result<()> {
+        let accounts = self.accounts(reading).await?;
         let (columns, cells) = rows::of_versions(self.for_people(), self.kind());
         let mut out = self.written(self.kind().map(|kind| kind.history), columns)?;
         for account in accounts {
             for kind in self.kinds() {
-                snapshot.versions(kind, &account, |version| out.row(cells(version))).await?;
+                reading.versions(kind, &account, |version| out.row(cells(version))).await?;
             }
         }
         out.finish("There is no history yet.")
     }
 
-    async fn changes(&self, snapshot: &mut Snapshot<'_>) -> Result<()> {
-        self.accounts(snapshot).await?;
+    async fn changes(&self, reading: &mut ExportReading<'_>) -> Result<()> {
+        self.accounts(reading).await?;
         let account = self.account.clone();
         let filter = ChangeFilter { kind: self.kind(), account, ..ChangeFilter::default() };
         let (columns, cells) = changes::columns(self.for_people());
         let mut out = self.written(Some("changes"), columns.into())?;
-        snapshot.changes(&filter, |row| out.row(cells(row))).await?;
+        reading.changes(&filter, |row| out.row(cells(row))).await?;
         out.finish("No such changes.")
     }
 
@@ -225,21 +225,21 @@ impl Export {
     /// The moment of each wanted catalogue of each wanted account.
     async fn moments(
         &self,
-        snapshot: &mut Snapshot<'_>,
+        reading: &mut ExportReading<'_>,
         as_of: Option<Timestamp>,
         quiet: bool,
     ) -> Result<Vec<Moment>> {
-        let accounts = self.accounts(snapshot).await?;
+        let accounts = self.accounts(reading).await?;
         let time = as_of.unwrap_or(Timestamp::from_millis(i64::MAX));
         let mut moments = vec![];
         let mut later = vec![];
         for account in accounts {
             let known = moments.len() + later.len();
             for catalogue in self.catalogues() {
-                match snapshot.moment(&account, catalogue, time).await? {
+                match reading.moment(&account, catalogue, time).await? {
                     Some(moment) => moments.push(moment),
                     None => {
-                        let first = snapshot.first_good(&account, catalogue).await?;
+                        let first = reading.first_good(&account, catalogue).await?;
                         // What was never polled is not missed, unless it is all there is.
                         later.extend(first.map(|first| (Some(first), account.clone(), catalogue)));
                     }
@@ -261,8 +261,8 @@ impl Export {
     }
 
     /// The wanted accounts: the one that is named, or all.
-    async fn accounts(&self, snapshot: &mut Snapshot<'_>) -> Result<Vec<String>> {
-        let all = snapshot.accounts().await?;
+    async fn accounts(&self, reading: &mut ExportReading<'_>) -> Result<Vec<String>> {
+        let all = reading.accounts().await?;
         match &self.account {
             Some(one) if !all.contains(one) => Err(Error::usage(format!(
                 "there is no account '{one}' in the database; see: heygen-sync status"
@@ -279,10 +279,10 @@ impl Export {
     }
 }
 
-async fn answer(snapshot: &mut Snapshot<'_>, moments: &[Moment]) -> Result<()> {
+async fn answer(reading: &mut ExportReading<'_>, moments: &[Moment]) -> Result<()> {
     let mut out = Text::new();
     for moment in moments {
-        snapshot.answer(moment, |piece| out.write(piece)).await?;
+        reading.answer(moment, |piece| out.write(piece)).await?;
     }
     out.finish()
 }

@@ -203,7 +203,7 @@ async fn write(
         let after_polls = poll.policy.after_polls;
         let snapshot = session
             .store()
-            .standing(&account, catalogue, &answer.left_out(), after_polls, now)
+            .snapshot(&account, catalogue, &answer.left_out(), after_polls, now)
             .await?;
         let diff = diff(&snapshot, answer, &poll);
         count(&mut report.row, &diff);

@@ -19,7 +19,7 @@ use super::{
     conn::{Arg, At, Fault, Row},
     exact,
     open::Store,
-    standing::fields,
+    snapshot::fields,
     statements::ROLLBACK,
     table::POLLS,
 };

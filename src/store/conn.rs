@@ -16,10 +16,10 @@ pub use super::value::{Arg, At, Fault, spoiled};
 use super::{
     bulk::{Around, Bulk},
     dialect::Dialect,
+    file_image::FileStamp,
     json_text::JsonText,
     location::Location,
     postgres::{self, Postgres},
-    snapshot::FileStamp,
     sqlite::{self, Sqlite},
 };
 use crate::{catalog::cell::Cell, time::Timestamp};

@@ -11,7 +11,7 @@ use super::{
     conn::{Arg, Fault, Row},
     open::Store,
     query::{ChangeFilter, ChangeRow, Version, version},
-    standing::{fields, folded},
+    snapshot::{fields, folded},
     statements,
 };
 use crate::{
@@ -29,7 +29,7 @@ use crate::{
 
 /// A reading of a database at one point in time, whatever is written meanwhile.
 #[derive(Debug)]
-pub struct Snapshot<'s> {
+pub struct ExportReading<'s> {
     store: &'s mut Store,
 }
 
@@ -170,16 +170,16 @@ pub fn all() -> Vec<(String, SqlStr)> {
 
 impl Store {
     /// Begins a reading at one point in time.
-    pub async fn snapshot(&mut self) -> Result<Snapshot<'_>> {
+    pub async fn export_reading(&mut self) -> Result<ExportReading<'_>> {
         let begin = self.conn.engine().begin_reading();
         let begun = self.conn.execute(begin, &[]).await;
         begun.map_err(|fault| self.trouble("read", &fault))?;
-        Ok(Snapshot { store: self })
+        Ok(ExportReading { store: self })
     }
 
     /// The reading that has begun, as one at a point in time.
-    pub fn reading(&mut self) -> Snapshot<'_> {
-        Snapshot { store: self }
+    pub fn reading(&mut self) -> ExportReading<'_> {
+        ExportReading { store: self }
     }
 
     /// When the first poll began: what tells one history from another for good. `None` before it.
@@ -190,7 +190,7 @@ impl Store {
     }
 }
 
-impl Snapshot<'_> {
+impl ExportReading<'_> {
     /// Ends the reading.
     pub async fn end(self) -> Result<()> {
         let ended = self.store.conn.execute(statements::ROLLBACK, &[]).await;

@@ -6,13 +6,13 @@
 //! - [`value`]: arguments and faults of both engines
 //! - [`bulk`]: many rows in few statements
 //! - [`open`]: opening, migrating, refusing what is not ours
-//! - `snapshot`: a file that SQLite cannot read in place
+//! - `file_image`: a file that SQLite cannot read in place
 //! - [`host`]: how this process is called elsewhere
 //! - [`lock`]: one poll at a time (rule 12)
 //! - [`table`]: the one description of the tables and views
 //! - [`record`]: rows as structs
 //! - [`row`]: the row of a poll
-//! - [`standing`]: tables → what the diff compares with
+//! - [`snapshot`]: tables → what the diff compares with
 //! - [`outcome`]: what a poll writes
 //! - [`mod@write`]: a diff → tables, in one transaction (rule 1)
 //! - [`archived`]: what an archive keeps of `polls`
@@ -47,6 +47,7 @@ pub mod exact;
 pub mod export;
 pub mod fault;
 pub mod figures;
+mod file_image;
 mod held;
 pub mod host;
 pub mod ids;
@@ -67,9 +68,8 @@ pub mod report;
 pub mod row;
 pub mod search;
 pub mod server;
-mod snapshot;
+pub mod snapshot;
 pub mod sqlite;
-pub mod standing;
 pub mod statements;
 pub mod table;
 pub mod value;

@@ -17,9 +17,9 @@ use super::{
     conn::{Conn, Engine, Fault},
     dialect::MIGRATIONS,
     fault::{how_to_fill, trouble, unusable_lock},
+    file_image::FileStamp,
     location::Location,
     server::ServerSql,
-    snapshot::FileStamp,
     statements,
 };
 use crate::{

@@ -9,7 +9,7 @@ use super::{
     queue::Failures,
     record::RowType,
     row::PollRow,
-    standing::fields,
+    snapshot::fields,
     statements,
 };
 use crate::{

@@ -1,68 +1,276 @@
-//! A SQLite file that SQLite cannot read where it is: its folder is not writable (another user's, a
-//! read-only mount), and to read a database with a write-ahead log SQLite creates files beside it.
-//! Such a file is read from a copy in memory, taken while nobody has written to it.
+//! Tables → what the diff compares an answer with.
 
-use std::{io, path::Path, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
-use sqlx::sqlite::SqliteOwnedBuf;
+use sqlx::SqlSafeStr;
 
-use crate::system::{FileState, is_writable};
+use super::{
+    bulk::AT_ONCE,
+    conn::{Arg, Conn, Fault, Row},
+    held::held_until,
+    open::Store,
+    statements,
+};
+use crate::{
+    catalog::{
+        catalogue::Catalogue,
+        column::{Column, Holds},
+        diff::{GoodPoll, Snapshot, SnapshotItem, SnapshotList},
+        fingerprint::Fingerprint,
+        item::{FieldName, Fields, Names},
+        kind::{ByKind, Kind},
+        links::{StoredLink, StoredLinks},
+        recognition::{KnownItems, LeftOut, Recognised, Recognition},
+        record::SignedUrl,
+        schema::{self, FieldEvent, Schema, SchemaChange, Types},
+        value::{Value, json_texts},
+    },
+    error::Result,
+    time::Timestamp,
+};
 
-/// A copy of a file that changes is taken anew this often, then SQLite says what is wrong.
-const TRIES: usize = 20;
-/// The pause before the next try.
-const PAUSE: Duration = Duration::from_millis(50);
-/// Bytes 18 and 19 of a database are its write and read versions: 1 without a write-ahead log.
-const VERSIONS: std::ops::RangeInclusive<usize> = 18..=19;
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What a file was when it was read; another stamp means that it has changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct FileStamp(FileState);
-
-impl FileStamp {
-    /// Whether a copy of the file as it was is still one of the file as it is.
-    pub(super) fn is_current(self, path: &Path) -> bool {
-        Self::of(path).is_ok_and(|now| now == self) && !is_open(path)
-    }
-
-    fn of(path: &Path) -> io::Result<Self> {
-        FileState::of(path).map(Self)
-    }
-}
-
-/// A copy of the database, and what the file was; `None` where SQLite reads the file itself: the
-/// folder is writable, or somebody has the database open, whose files beside it serve us, too.
-pub(super) async fn take(path: &Path) -> io::Result<Option<(SqliteOwnedBuf, FileStamp)>> {
-    for _ in 0..TRIES {
-        if !is_needed(path) {
-            return Ok(None);
+impl Store {
+    /// The snapshot of an account's catalogue as a poll at `now` needs it that believes a removal
+    /// after `after_polls`, but for what is left out; read in the poll's transaction if one is open.
+    pub async fn snapshot(
+        &mut self,
+        account: &str,
+        catalogue: Catalogue,
+        left_out: &LeftOut,
+        after_polls: u32,
+        now: Timestamp,
+    ) -> Result<Snapshot> {
+        if !self.in_transaction {
+            self.begin_reading().await?;
         }
-        let before = FileStamp::of(path)?;
-        let mut image = std::fs::read(path)?;
-        if FileStamp::of(path)? == before && !is_open(path) {
-            image.iter_mut().take(VERSIONS.end() + 1).skip(*VERSIONS.start()).for_each(|b| *b = 1);
-            let image = SqliteOwnedBuf::try_from(&image[..]).map_err(io::Error::other)?;
-            return Ok(Some((image, before)));
+        let read = read(&mut self.conn, account, catalogue, left_out, after_polls, now).await;
+        let snapshot = read.map_err(|fault| self.trouble("read", &fault))?;
+        if !self.in_transaction {
+            self.end_reading().await?;
         }
-        tokio::time::sleep(PAUSE).await;
+        Ok(snapshot)
     }
-    Ok(None)
+
+    /// What the records of an answer that is there by `until` may be recognised by; `unsigned` links,
+    /// too. It holds for as long as the account's lock does.
+    pub async fn recognition(
+        &mut self,
+        account: &str,
+        catalogue: Option<Catalogue>,
+        until: Timestamp,
+        unsigned: bool,
+    ) -> Result<Recognition> {
+        self.begin_apart().await?;
+        let known = recognition(&mut self.conn, account, catalogue, until, unsigned).await;
+        let known = known.map_err(|fault| self.trouble("read", &fault))?;
+        self.end_apart().await.map(|()| known)
+    }
 }
 
-/// Also where the file alone is read-only: what we would create beside it, its owner could not open.
-fn is_needed(path: &Path) -> bool {
-    let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let folder = real.parent().unwrap_or(Path::new("."));
-    !(is_open(path) || is_writable(folder) && is_writable(&real))
-}
-
-/// Whether a write-ahead log, or the journal of a transaction under way, is beside it.
-fn is_open(path: &Path) -> bool {
-    let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let beside = |end: &str| {
-        let mut name = real.as_os_str().to_owned();
-        name.push(end);
-        Path::new(&name).exists()
+async fn recognition(
+    conn: &mut Conn,
+    account: &str,
+    catalogue: Option<Catalogue>,
+    until: Timestamp,
+    unsigned: bool,
+) -> Result<Recognition, Fault> {
+    let mut known = Recognition {
+        takes_fingerprints: true,
+        unsigned,
+        links_until: Some(until),
+        ..Recognition::default()
     };
-    beside("-wal") || beside("-journal")
+    for kind in Kind::ALL.into_iter().filter(|kind| catalogue.is_none_or(|of| kind.catalogue == of))
+    {
+        let mut items = KnownItems::default();
+        let of = statements::fingerprints(conn.engine(), kind);
+        conn.each(of, &[account.into()], |row| {
+            items.insert(row.some_text(0)?, row.str(1)?.and_then(Fingerprint::parse));
+            Ok(())
+        })
+        .await?;
+        known.items.insert(kind, items);
+    }
+    if known.items.values().any(|items| !items.is_empty()) {
+        known.links = links(conn, until, None).await?;
+    }
+    Ok(known)
+}
+
+async fn read(
+    conn: &mut Conn,
+    account: &str,
+    catalogue: Catalogue,
+    left_out: &LeftOut,
+    after_polls: u32,
+    now: Timestamp,
+) -> Result<Snapshot, Fault> {
+    let enough = i64::from(after_polls.max(1));
+    let args = [account.into(), catalogue.as_str().into(), enough.into()];
+    let good = conn.rows(statements::RECENT_GOOD, &args).await?;
+    let good: Vec<GoodPoll> = good.iter().map(|row| good_poll(row, 0)).collect::<Result<_, _>>()?;
+    let Some(last_good) = good.first() else {
+        let links = links(conn, now, None).await?;
+        return Ok(Snapshot { links, ..Snapshot::default() });
+    };
+    let mut listed_before = BTreeMap::new();
+    for kind in Kind::of(catalogue) {
+        for row in conn.rows(statements::listed_before(kind), &[account.into()]).await? {
+            listed_before.insert(row.some_time(0)?, good_poll(&row, 1)?);
+        }
+    }
+    let args = [account.into(), catalogue.as_str().into()];
+    let mut schemas = folded(conn, statements::SCHEMA_CHANGES, &args).await?;
+    let mut lists = ByKind::new();
+    for kind in Kind::of(catalogue) {
+        let schema = schemas.remove(&kind).unwrap_or_default();
+        let items = items(conn, account, kind, left_out.lists.get(&kind)).await?;
+        lists.insert(kind, SnapshotList { items, schema });
+    }
+    Ok(Snapshot {
+        held_until: held_until(conn, account, catalogue).await?,
+        last_good: Some(last_good.clone()),
+        recent_good: good.iter().map(|poll| poll.observed_at).collect(),
+        listed_before,
+        lists,
+        links: links(conn, now, left_out.urls.as_deref()).await?,
+    })
+}
+
+fn good_poll(row: &Row, at: usize) -> Result<GoodPoll, Fault> {
+    Ok(GoodPoll {
+        observed_at: row.some_time(at)?,
+        api_version: row.text(at + 1)?.unwrap_or_default(),
+        from_file: row.text(at + 2)?.as_deref() == Some("file"),
+    })
+}
+
+/// All items but those whose records are recognised.
+async fn items(
+    conn: &mut Conn,
+    account: &str,
+    kind: Kind,
+    left_out: Option<&Recognised>,
+) -> Result<Vec<SnapshotItem>, Fault> {
+    let (mut items, mut names) = (vec![], Names::default());
+    let columns = by_name(kind);
+    let mut each = |row: Row| {
+        items.push(SnapshotItem {
+            id: row.some_text(0)?,
+            version: row.some_int(1)?,
+            missing_since: row.time(2)?,
+            removed: row.bool(3)?.unwrap_or(false),
+            has_fingerprint: row.str(4)?.and_then(Fingerprint::parse).is_some(),
+            fields: read_fields(&row, kind, &columns, (6, 5), Some(&mut names))?,
+        });
+        Ok(())
+    };
+    match left_out.filter(|recognised| !recognised.ids.is_empty()) {
+        None => conn.each(statements::items(conn.engine(), kind), &[account.into()], each).await?,
+        Some(recognised) => {
+            for ids in recognised.others(kind).chunks(AT_ONCE) {
+                let args = [account.into(), Arg::Json(Some(json_texts(ids).into()))];
+                let of = statements::items_of(conn.engine(), kind);
+                conn.each(of, &args, &mut each).await?;
+            }
+        }
+    }
+    items.shrink_to_fit();
+    // Sorted here: in the order of its key the engine would fetch each row apart.
+    items.sort_unstable_by(|a: &SnapshotItem, b| a.id.cmp(&b.id));
+    Ok(items)
+}
+
+/// The fields of an item whose own columns begin at `first`, with `extra` at `extra`.
+pub(super) fn fields(row: &Row, kind: Kind, first: usize, extra: usize) -> Result<Fields, Fault> {
+    read_fields(row, kind, &by_name(kind), (first, extra), None)
+}
+
+/// The kind's own columns by their names, as an item has its fields; each with its place.
+fn by_name(kind: Kind) -> Vec<(usize, &'static Column)> {
+    let mut columns: Vec<_> = kind.columns.iter().enumerate().collect();
+    columns.sort_by_key(|(_, column)| column.name);
+    columns
+}
+
+fn read_fields(
+    row: &Row,
+    kind: Kind,
+    columns: &[(usize, &'static Column)],
+    (first, extra): (usize, usize),
+    names: Option<&mut Names>,
+) -> Result<Fields, Fault> {
+    let mut cells = Vec::with_capacity(columns.len());
+    for (offset, column) in columns {
+        let at = first + offset;
+        let value = match column.holds {
+            Holds::Text | Holds::Time => row.str(at)?.map(Value::text),
+            Holds::Boolean => row.bool(at)?.map(Value::bool),
+            Holds::Integer => row.int(at)?.map(Value::int),
+            Holds::Texts | Holds::Json => {
+                row.json(at)?.map(|json| canonical(row, at, json)).transpose()?
+            }
+        };
+        cells.extend(value.map(|value| (FieldName::Borrowed(column.name), value)));
+    }
+    Ok(Fields::from_row(kind, cells, row.json(extra)?, names))
+}
+
+fn canonical<'a>(row: &Row, at: usize, json: &'a str) -> Result<Value<'a>, Fault> {
+    Value::decode(json.trim(), 1).map_err(|_| row.spoiled(at, "is nested too deep"))
+}
+
+/// The fold of schema changes that `sql` selects as [`statements::SCHEMA_CHANGES`] does, for each
+/// list.
+pub(super) async fn folded(
+    conn: &mut Conn,
+    sql: impl SqlSafeStr,
+    args: &[Arg<'_>],
+) -> Result<ByKind<Schema>, Fault> {
+    let mut schemas = ByKind::<Schema>::new();
+    conn.each(sql, args, |row| {
+        let kind = Kind::parse(&row.some_text(0)?);
+        let kind = kind.ok_or_else(|| row.spoiled(0, "is no kind"))?;
+        let change = SchemaChange {
+            field: kind.field(&row.some_text(1)?),
+            change: FieldEvent::parse(&row.some_text(2)?)
+                .ok_or_else(|| row.spoiled(2, "is no change"))?,
+            types: row.text(3)?.map(|text| Types::parse(&text)).unwrap_or_default(),
+            example: None,
+        };
+        schema::fold(schemas.entry(kind).or_default(), &change, row.some_time(4)?);
+        Ok(())
+    })
+    .await?;
+    Ok(schemas)
+}
+
+/// The stored links, or those with these URLs.
+async fn links(
+    conn: &mut Conn,
+    now: Timestamp,
+    urls: Option<&[String]>,
+) -> Result<StoredLinks, Fault> {
+    let mut links = StoredLinks::default();
+    let mut each = |row: Row| {
+        let link = StoredLink {
+            signed: row.bool(1)?.unwrap_or(false),
+            expires_at: row.time(2)?,
+            signed_url: row.text(3)?.map(SignedUrl::new),
+        };
+        links.insert(row.some_text(0)?, link);
+        Ok(())
+    };
+    let until = now.plus(DAY);
+    let Some(urls) = urls else {
+        conn.each(statements::LINKS, &[until.into()], each).await?;
+        return Ok(links);
+    };
+    for some in urls.chunks(AT_ONCE) {
+        let args = [until.into(), Arg::Json(Some(json_texts(some).into()))];
+        conn.each(statements::links_of(conn.engine()), &args, &mut each).await?;
+    }
+    Ok(links)
 }

@@ -24,8 +24,8 @@ use sqlx::{
 use super::{
     bulk::{Around, Bulk, BulkColumn},
     dialect::{Dialect, MIGRATIONS},
+    file_image::{self, FileStamp},
     server::ServerSql,
-    snapshot::{self, FileStamp},
     value::{Arg, At, Fault, spoiled},
 };
 use crate::{
@@ -78,7 +78,7 @@ impl Client {
 
     /// Opens a file for reading: a copy of it in memory where SQLite could not read the file itself.
     pub(super) async fn open_to_read(path: &Path) -> Result<(Self, Option<FileStamp>), Fault> {
-        if let Some((image, stamp)) = snapshot::take(path).await.map_err(Fault::Io)? {
+        if let Some((image, stamp)) = file_image::take(path).await.map_err(Fault::Io)? {
             let mut conn = options(Path::new(":memory:"), false).connect().await?;
             conn.deserialize(None, image, true).await?;
             return Ok((Self::of(conn), Some(stamp)));

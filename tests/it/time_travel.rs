@@ -116,25 +116,25 @@ fn columns(kind: Kind) -> String {
 
 async fn moment(world: &mut World, time: Timestamp) -> Option<Moment> {
     let account = world.account;
-    let mut snapshot = world.store().snapshot().await.unwrap();
-    let moment = snapshot.moment(account, Catalogue::Avatars, time).await.unwrap();
-    snapshot.end().await.unwrap();
+    let mut reading = world.store().export_reading().await.unwrap();
+    let moment = reading.moment(account, Catalogue::Avatars, time).await.unwrap();
+    reading.end().await.unwrap();
     moment
 }
 
 /// What the export reads as of a time, in the words of the tables.
 async fn exported(world: &mut World, time: Timestamp) -> Vec<String> {
     let Some(moment) = moment(world, time).await else { return vec![] };
-    let mut snapshot = world.store().snapshot().await.unwrap();
+    let mut reading = world.store().export_reading().await.unwrap();
     let mut rows = vec![];
     for kind in Kind::of(Catalogue::Avatars) {
-        let read = snapshot.items(kind, &moment, |item| {
+        let read = reading.items(kind, &moment, |item| {
             rows.push(in_words(kind, &item));
             Ok(())
         });
         read.await.unwrap();
     }
-    snapshot.end().await.unwrap();
+    reading.end().await.unwrap();
     rows
 }
 
@@ -159,14 +159,14 @@ fn in_words(kind: Kind, item: &ItemState) -> String {
 
 async fn answer(world: &mut World, time: Timestamp) -> String {
     let moment = moment(world, time).await.unwrap();
-    let mut snapshot = world.store().snapshot().await.unwrap();
+    let mut reading = world.store().export_reading().await.unwrap();
     let mut answer = String::new();
-    let written = snapshot.answer(&moment, |piece| {
+    let written = reading.answer(&moment, |piece| {
         answer.push_str(piece);
         Ok(())
     });
     written.await.unwrap();
-    snapshot.end().await.unwrap();
+    reading.end().await.unwrap();
     answer
 }
 

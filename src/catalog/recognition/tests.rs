@@ -9,8 +9,8 @@ use proptest::{collection::vec, prelude::*, sample::select};
 use super::*;
 use crate::catalog::{
     diff::{
-        Accepted, Diff, GoodPoll, Opened, Policy, PollContext, Standing, StandingItem,
-        StandingList, diff,
+        Accepted, Diff, GoodPoll, Opened, Policy, PollContext, Snapshot, SnapshotItem,
+        SnapshotList, diff,
     },
     links::{LinkWrite, StoredLink},
     list::decode_known,
@@ -98,38 +98,38 @@ fn answers() -> impl Strategy<Value = Vec<Vec<String>>> {
 /// What the tables have, as polls add to it.
 #[derive(Default)]
 struct Tables {
-    standing: Standing,
+    snapshot: Snapshot,
     fingerprints: HashMap<String, Option<Fingerprint>>,
 }
 
 impl Tables {
     fn known(&self, until: Timestamp, unsigned: bool) -> Arc<Recognition> {
-        let items = self.standing.lists.get(&Kind::AVATAR).into_iter().flat_map(|list| &list.items);
-        let fingerprint = |item: &StandingItem| {
+        let items = self.snapshot.lists.get(&Kind::AVATAR).into_iter().flat_map(|list| &list.items);
+        let fingerprint = |item: &SnapshotItem| {
             self.fingerprints[&item.id].filter(|_| item.missing_since.is_none())
         };
         let items = items.map(|item| (item.id.clone(), fingerprint(item))).collect();
         Arc::new(Recognition {
             takes_fingerprints: true,
             items: ByKind::from([(Kind::AVATAR, items)]),
-            links: self.standing.links.clone(),
+            links: self.snapshot.links.clone(),
             links_until: Some(until),
             unsigned,
         })
     }
 
     /// What a poll reads that recognises some.
-    fn without(&self, recognised: &Recognised) -> Standing {
-        let Standing { last_good, recent_good, held_until, listed_before, lists, links } =
-            &self.standing;
+    fn without(&self, recognised: &Recognised) -> Snapshot {
+        let Snapshot { last_good, recent_good, held_until, listed_before, lists, links } =
+            &self.snapshot;
         let lists = lists.iter().map(|(kind, list)| {
-            let others = |item: &&StandingItem| {
+            let others = |item: &&SnapshotItem| {
                 *kind != Kind::AVATAR || recognised.ids.binary_search(&item.id).is_err()
             };
             let items = list.items.iter().filter(others).cloned().collect();
-            (*kind, StandingList { items, schema: list.schema.clone() })
+            (*kind, SnapshotList { items, schema: list.schema.clone() })
         });
-        Standing {
+        Snapshot {
             last_good: last_good.clone(),
             recent_good: recent_good.clone(),
             held_until: *held_until,
@@ -141,7 +141,7 @@ impl Tables {
 
     fn add(&mut self, diff: Diff, now: Timestamp) {
         for list in diff.lists {
-            let known = self.standing.lists.entry(list.kind).or_default();
+            let known = self.snapshot.lists.entry(list.kind).or_default();
             for change in &list.schema {
                 fold(&mut known.schema, change, now);
             }
@@ -150,7 +150,7 @@ impl Tables {
                 self.fingerprints.insert(id.clone(), fingerprint);
                 let has_fingerprint = fingerprint.is_some();
                 let (missing_since, removed) = (None, false);
-                known.items.push(StandingItem {
+                known.items.push(SnapshotItem {
                     id,
                     fields,
                     version,
@@ -181,16 +181,16 @@ impl Tables {
             let signed_url = link.signed_url();
             let stored =
                 StoredLink { signed: signed_url.is_some(), expires_at: *expires_at, signed_url };
-            self.standing.links.insert(url.clone(), stored);
+            self.snapshot.links.insert(url.clone(), stored);
         }
         let good = GoodPoll { observed_at: now, api_version: "v2".into(), from_file: false };
-        let known = self.standing.lists.values().flat_map(|list| &list.items);
+        let known = self.snapshot.lists.values().flat_map(|list| &list.items);
         for since in known.filter_map(|item| item.missing_since) {
-            let before = self.standing.last_good.clone().filter(|_| since == now);
-            self.standing.listed_before.entry(since).or_insert(before.unwrap_or(good.clone()));
+            let before = self.snapshot.last_good.clone().filter(|_| since == now);
+            self.snapshot.listed_before.entry(since).or_insert(before.unwrap_or(good.clone()));
         }
-        self.standing.recent_good.insert(0, now);
-        self.standing.last_good = Some(good);
+        self.snapshot.recent_good.insert(0, now);
+        self.snapshot.last_good = Some(good);
     }
 }
 
@@ -225,17 +225,17 @@ proptest! {
             let plain = decode_known(body.as_bytes(), &plain).unwrap();
             let answer = decode_known(body.as_bytes(), &tables.known(now.plus(HOUR), mirror)).unwrap();
             prop_assert_eq!(plain.ids(), answer.ids());
-            let standing = tables.without(&answer.lists[0].recognised);
-            let with = diff(&standing, answer, &poll);
-            let without = diff(&tables.standing, plain, &poll);
+            let snapshot = tables.without(&answer.lists[0].recognised);
+            let with = diff(&snapshot, answer, &poll);
+            let without = diff(&tables.snapshot, plain, &poll);
             prop_assert_eq!(told(with), told(without), "{}", body);
             // What is judged without recognition knows every fingerprint.
             let plain = Arc::new(Recognition { takes_fingerprints: true, ..Recognition::default() });
             let plain = decode_known(body.as_bytes(), &plain).unwrap();
-            tables.add(diff(&tables.standing, plain, &poll), now);
+            tables.add(diff(&tables.snapshot, plain, &poll), now);
             if std::mem::take(&mut forget) {
                 tables.fingerprints.values_mut().for_each(|fingerprint| *fingerprint = None);
-                let items = tables.standing.lists.values_mut().flat_map(|list| &mut list.items);
+                let items = tables.snapshot.lists.values_mut().flat_map(|list| &mut list.items);
                 items.for_each(|item| item.has_fingerprint = false);
             }
             now = now.plus(HOUR * 7);

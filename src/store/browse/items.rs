@@ -13,7 +13,7 @@ use crate::{
     error::Result,
     store::{
         conn::{Fault, Row},
-        standing::fields,
+        snapshot::fields,
         statements,
     },
     time::Timestamp,

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use heygen_sync::catalog::{
     diff::{
-        Accepted, Diff, GoodPoll, OpenedBy, Policy, PollContext, Standing, StandingItem,
-        StandingList, diff,
+        Accepted, Diff, GoodPoll, OpenedBy, Policy, PollContext, Snapshot, SnapshotItem,
+        SnapshotList, diff,
     },
     item::Fields,
     kind::{ByKind, Kind},
@@ -155,7 +155,7 @@ fn after_another_version(missing_since: Option<u64>, versions: [&str; 2]) -> Dif
         api_version: version.into(),
         from_file: false,
     };
-    let item = StandingItem {
+    let item = SnapshotItem {
         id: "a".into(),
         fields: Fields::from_row(Kind::AVATAR, vec![("gender".into(), text("x"))], None, None),
         version: 1,
@@ -166,20 +166,20 @@ fn after_another_version(missing_since: Option<u64>, versions: [&str; 2]) -> Dif
     let types = Types::default().with(JsonType::String);
     let known =
         |name: &'static str| (name.into(), Field { carried: true, types, appeared_at: hour(1) });
-    let standing = Standing {
+    let snapshot = Snapshot {
         last_good: Some(good(3, versions[1])),
         recent_good: vec![hour(3)],
         listed_before: BTreeMap::from([(hour(2), good(1, versions[0]))]),
         lists: ByKind::from([(
             Kind::AVATAR,
-            StandingList { items: vec![item], schema: ["avatar_id", "gender"].map(known).into() },
+            SnapshotList { items: vec![item], schema: ["avatar_id", "gender"].map(known).into() },
         )]),
-        ..Standing::default()
+        ..Snapshot::default()
     };
     let answer = list::decode(&body(r#"{"avatar_id":"a","gender":"y"}"#, "")).unwrap();
     let policy = Policy { after_polls: 9, min_count: 20, max_share: 0.2, accepted: Accepted::None };
     diff(
-        &standing,
+        &snapshot,
         answer,
         &PollContext { observed_at: hour(4), api_version: "v3", policy: &policy, mirror: false },
     )
