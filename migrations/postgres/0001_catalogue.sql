@@ -724,7 +724,7 @@ CREATE TABLE search_names (
     PRIMARY KEY (account, kind, item_id, version)
 );
 COMMENT ON TABLE search_names IS
-    'internal, made from the histories: what the search finds a version by whose name or id is not ASCII';
+    'internal, made from the histories: the folded text of each version whose name or id is not ASCII, for the search';
 COMMENT ON COLUMN search_names.account IS 'name of the API key''s view of the catalogue';
 COMMENT ON COLUMN search_names.kind IS 'kind of the item';
 COMMENT ON COLUMN search_names.item_id IS 'id of the item';

@@ -421,8 +421,8 @@ CREATE TABLE notices (
 ) STRICT;
 
 CREATE TABLE search_names (
-    -- Internal, made from the histories: what the search finds a version by whose name or id is not
-    -- ASCII.
+    -- Internal, made from the histories: the folded text of each version whose name or id is not
+    -- ASCII, for the search.
     -- name of the API key's view of the catalogue
     account TEXT NOT NULL REFERENCES accounts (account) ON UPDATE CASCADE ON DELETE CASCADE,
     kind TEXT NOT NULL, -- kind of the item

@@ -12,6 +12,7 @@ use super::{
     fingerprint::Parts,
     json::{self, JsonReader, Malformed, Raw},
     kind::{ByKind, Kind},
+    links::fits,
     recognition::{LeftOut, Recognised, Recognition},
     record::{self, ApiNames, Decoded, Record, Shared, Unchanged},
     shape::Shape,
@@ -56,7 +57,7 @@ impl List {
     fn previews(&self) -> impl Iterator<Item = String> {
         let of = |record: &Record| {
             let urls = self.kind.previews.iter().filter_map(|one| record.fields.text(one.field));
-            urls.map(str::to_owned).collect::<Vec<_>>()
+            urls.filter(|url| fits(url)).map(str::to_owned).collect::<Vec<_>>()
         };
         self.records.iter().flat_map(of)
     }

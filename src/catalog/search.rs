@@ -1,7 +1,7 @@
 //! Search without regard to case, diacritics and the order of words. Pure.
 //!
-//! Text is folded here and nowhere else, so both engines find the same items: they only compare
-//! folded text with folded words.
+//! Text is folded here, but for ASCII, which both engines fold as this does. So both find the same
+//! items: they only compare folded text with folded words.
 
 use std::{borrow::Cow, collections::BTreeMap};
 

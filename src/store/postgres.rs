@@ -146,7 +146,7 @@ impl Client {
         Ok(query.fetch(&mut self.conn).map_ok(Row).boxed())
     }
 
-    /// Writes the rows: `head`, the rows as SELECT or as the subquery `d`, `tail`.
+    /// Writes the rows, [`ROWS`] by one statement.
     pub async fn write(&mut self, rows: &Bulk<'_>, around: Around<'_>) -> Result<(), Fault> {
         let source = source(rows);
         let sql = match around {

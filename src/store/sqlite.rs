@@ -38,8 +38,8 @@ use crate::{
 #[derive(Debug)]
 pub struct Client {
     conn: SqliteConnection,
-    /// How often its handle was locked.
-    locked: u64,
+    /// How often its handle was locked since the worker was waited for.
+    unread: u64,
 }
 
 /// Each lock of the handle is a command to sqlx's worker, which reads it when it has time. Once 50 are
@@ -87,15 +87,16 @@ impl Client {
     }
 
     fn of(conn: SqliteConnection) -> Self {
-        Self { conn, locked: 0 }
+        Self { conn, unread: 0 }
     }
 
     /// The handle, which sqlx's worker does not touch as long as the guard lives.
     async fn locked(&mut self) -> Result<LockedSqliteHandle<'_>, Fault> {
-        self.locked += 1;
-        if self.locked.is_multiple_of(UNREAD) {
+        if self.unread >= UNREAD {
             self.conn.ping().await?;
+            self.unread = 0;
         }
+        self.unread += 1;
         self.conn.lock_handle().await
     }
 

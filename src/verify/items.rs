@@ -210,11 +210,12 @@ impl Judge<'_> {
         let expected = (!search::is_ascii(name, &new.id)).then(|| search::text(name, &new.id));
         if found_by != expected {
             let row = format!("'{}' version {}", new.id, new.version);
-            let what =
-                "it is not the folded name and id of the version, which one with other letters \
-                        than ASCII has"
-                    .into();
-            self.find(new.opened_poll, SEARCH_NAMES.name, row, what);
+            let what = match (found_by, expected) {
+                (None, _) => "the row is missing",
+                (_, None) => "a version in ASCII has no row",
+                _ => "it is not the folded name and id of the version",
+            };
+            self.find(new.opened_poll, SEARCH_NAMES.name, row, what.into());
         }
     }
 

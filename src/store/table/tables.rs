@@ -357,8 +357,8 @@ fn notices() -> Table {
 fn search_names() -> Table {
     Table::new(
         "search_names",
-        "internal, made from the histories: what the search finds a version by whose name or id is not \
-         ASCII",
+        "internal, made from the histories: the folded text of each version whose name or id is not ASCII, \
+         for the search",
         &["account", "kind", "item_id", "version"],
         [
             ACCOUNT,
