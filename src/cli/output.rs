@@ -107,6 +107,8 @@ pub struct Rows {
     format: Format,
     columns: Vec<&'static str>,
     out: io::BufWriter<io::Stdout>,
+    /// For csv instead of `out`: a writer for each row would take most of its time.
+    csv: Box<csv::Writer<io::Stdout>>,
     table: Vec<Vec<String>>,
     count: usize,
 }
@@ -116,7 +118,8 @@ impl Rows {
     pub fn new(format: Format, columns: impl Into<Vec<&'static str>>) -> Result<Self> {
         let columns = columns.into();
         let out = io::BufWriter::with_capacity(64 * 1024, io::stdout());
-        let mut rows = Self { format, columns, out, table: vec![], count: 0 };
+        let csv = Box::new(csv::Writer::from_writer(io::stdout()));
+        let mut rows = Self { format, columns, out, csv, table: vec![], count: 0 };
         if format == Format::Csv {
             let header: Vec<Cell> = rows.columns.iter().map(|name| Cell::from(*name)).collect();
             rows.csv(&header)?;
@@ -153,15 +156,14 @@ impl Rows {
             }
             Format::Json if self.count == 0 => writeln!(self.out, "[]").map_err(unwritten)?,
             Format::Json => writeln!(self.out, "\n]").map_err(unwritten)?,
-            Format::Csv | Format::Ndjson => {}
+            Format::Csv => self.csv.flush().map_err(unwritten)?,
+            Format::Ndjson => {}
         }
         self.out.flush().map_err(unwritten)
     }
 
     fn csv(&mut self, cells: &[Cell]) -> Result<()> {
-        let mut writer = csv::Writer::from_writer(&mut self.out);
-        let texts = cells.iter().map(plain);
-        writer.write_record(texts).and_then(|()| Ok(writer.flush()?)).map_err(unwritten)
+        self.csv.write_record(cells.iter().map(plain)).map_err(unwritten)
     }
 }
 
