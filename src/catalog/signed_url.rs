@@ -61,7 +61,7 @@ fn usual(text: &str) -> Option<Signed<'_>> {
     Some(Signed { url: Cow::Borrowed(text), canonical: path.to_owned(), expires_at })
 }
 
-/// What is before and after the first ASCII character of its kind: `split_once`, several times as fast.
+/// What is before and after the first of an ASCII character: as `split_once`, in half the time.
 fn halves(text: &str, at: u8) -> Option<(&str, &str)> {
     let place = memchr(at, text.as_bytes())?;
     Some((&text[..place], &text[place + 1..]))
