@@ -24,17 +24,12 @@ pub fn fold(text: &str) -> String {
     folded
 }
 
-/// What an item is found by: its name and its id, folded. No word reaches over the line break.
-pub fn text(name: Option<&str>, id: &str) -> String {
-    let mut text = fold(name.unwrap_or_default());
-    text.push('\n');
-    text.push_str(&fold(id));
-    text
-}
-
-/// Whether folding name and id changes at most the case of ASCII letters, as an engine can.
-pub fn is_ascii(name: Option<&str>, id: &str) -> bool {
-    name.unwrap_or_default().is_ascii() && id.is_ascii()
+/// What an item is found by: its name and its id, folded. No word reaches over the line break. `None`
+/// where both are ASCII, which the engines fold.
+pub fn text(name: Option<&str>, id: &str) -> Option<String> {
+    let name = name.unwrap_or_default();
+    let is_ascii = name.is_ascii() && id.is_ascii();
+    (!is_ascii).then(|| format!("{}\n{}", fold(name), fold(id)))
 }
 
 /// The folded words of a search, each once.

@@ -60,11 +60,6 @@ pub trait Dialect {
     /// A subquery with the strings of a JSON array.
     fn strings(&self, json: &str) -> String;
 
-    /// The column in a condition that most rows of its table are expected to meet. PostgreSQL knows the
-    /// share; SQLite would go through an index to each row, which is several times the work of reading the
-    /// rows in their order.
-    fn unindexed(&self, column: &str) -> String;
-
     /// The text with its ASCII letters in lower case, and no other letter changed.
     fn ascii_lower(&self, text: &str) -> String;
 

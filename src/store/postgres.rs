@@ -472,10 +472,6 @@ impl Dialect for Postgres {
         format!("(SELECT jsonb_array_elements_text({json}::jsonb) AS value)")
     }
 
-    fn unindexed(&self, column: &str) -> String {
-        column.to_owned()
-    }
-
     fn ascii_lower(&self, text: &str) -> String {
         format!("lower(({text}) COLLATE \"C\")")
     }

@@ -57,15 +57,16 @@ pub(super) async fn write<'a>(
     kind: Kind,
     versions: impl Iterator<Item = Named<'a>>,
 ) -> Result<(), Fault> {
-    let is_ascii = |one: &Named<'_>| search::is_ascii(one.name.as_deref(), &one.id);
-    let versions: Vec<Named<'_>> = versions.filter(|one| !is_ascii(one)).collect();
-    let texts = versions.iter().map(|one| search::text(one.name.as_deref(), &one.id));
-    Bulk::new(versions.len())
-        .texts("account", versions.iter().map(|one| one.account.as_ref()))
+    let found_by = |one: Named<'a>| Some((search::text(one.name.as_deref(), &one.id)?, one));
+    let found: Vec<_> = versions.filter_map(found_by).collect();
+    let (texts, versions) =
+        (found.iter().map(|(text, _)| text.as_str()), || found.iter().map(|(_, one)| one));
+    Bulk::new(found.len())
+        .texts("account", versions().map(|one| one.account.as_ref()))
         .all("kind", kind.as_str())
-        .texts("item_id", versions.iter().map(|one| one.id.as_ref()))
-        .column("version", BulkColumn::Int(versions.iter().map(|one| Some(one.version)).collect()))
-        .column("text", BulkColumn::Text(texts.map(|text| Some(Cow::Owned(text))).collect()))
+        .texts("item_id", versions().map(|one| one.id.as_ref()))
+        .column("version", BulkColumn::Int(versions().map(|one| Some(one.version)).collect()))
+        .texts("text", texts)
         .insert(conn, SEARCH_NAMES.name)
         .await
 }

@@ -85,8 +85,7 @@ async fn recognition(
     for kind in Kind::ALL.into_iter().filter(|kind| catalogue.is_none_or(|of| kind.catalogue == of))
     {
         let mut items = KnownItems::default();
-        let of = statements::fingerprints(conn.engine(), kind);
-        conn.each(of, &[account.into()], |row| {
+        conn.each(statements::fingerprints(kind), &[account.into()], |row| {
             items.insert(row.some_text(0)?, row.str(1)?.and_then(Fingerprint::parse));
             Ok(())
         })
@@ -168,7 +167,7 @@ async fn items(
         Ok(())
     };
     match left_out.filter(|recognised| !recognised.ids.is_empty()) {
-        None => conn.each(statements::items(conn.engine(), kind), &[account.into()], each).await?,
+        None => conn.each(statements::items(kind), &[account.into()], each).await?,
         Some(recognised) => {
             for ids in recognised.others(kind).chunks(AT_ONCE) {
                 let args = [account.into(), Arg::Json(Some(json_texts(ids).into()))];

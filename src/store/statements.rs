@@ -46,33 +46,31 @@ pub fn listed_before(kind: Kind) -> SqlStr {
 }
 
 /// Every item ever seen, in no order: (account).
-pub fn items(engine: Engine, kind: Kind) -> SqlStr {
-    AssertSqlSafe(items_where(kind, &engine.unindexed("account"))).into_sql_str()
-}
-
-fn items_where(kind: Kind, account: &str) -> String {
+pub fn items(kind: Kind) -> SqlStr {
     let (table, id) = (kind.table, kind.id);
-    format!(
+    AssertSqlSafe(format!(
         "SELECT {id}, version, missing_since, removed_at IS NOT NULL, fingerprint, extra, {} \
-         FROM {table} WHERE {account} = $1",
+         FROM {table} WHERE account = $1",
         columns(kind, "")
-    )
+    ))
+    .into_sql_str()
 }
 
 /// The items of [`items`] with these ids: (account, ids as a JSON array).
 pub fn items_of(engine: Engine, kind: Kind) -> SqlStr {
     let ids = engine.each_string("$2");
-    let sql = items_where(kind, "account");
-    AssertSqlSafe(format!("{sql} AND {} IN (SELECT t.value FROM {ids})", kind.id)).into_sql_str()
+    let sql = items(kind);
+    AssertSqlSafe(format!("{} AND {} IN (SELECT t.value FROM {ids})", sql.as_str(), kind.id))
+        .into_sql_str()
 }
 
 /// Every item ever seen, in no order, with what its records are recognised by while it is listed:
 /// (account).
-pub fn fingerprints(engine: Engine, kind: Kind) -> SqlStr {
-    let (table, id, account) = (kind.table, kind.id, engine.unindexed("account"));
+pub fn fingerprints(kind: Kind) -> SqlStr {
+    let (table, id) = (kind.table, kind.id);
     AssertSqlSafe(format!(
         "SELECT {id}, CASE WHEN missing_since IS NULL THEN fingerprint END FROM {table} \
-         WHERE {account} = $1"
+         WHERE account = $1"
     ))
     .into_sql_str()
 }
@@ -372,9 +370,9 @@ fn of_kind(engine: Engine, kind: Kind) -> [(&'static str, SqlStr); 12] {
         ("holders", holders(kind)),
         ("missing_until", missing_until(kind)),
         ("named", named(kind)),
-        ("items", items(engine, kind)),
+        ("items", items(kind)),
         ("items_of", items_of(engine, kind)),
-        ("fingerprints", fingerprints(engine, kind)),
+        ("fingerprints", fingerprints(kind)),
         ("listed_before", listed_before(kind)),
         ("item_counts", item_counts(kind)),
         ("current_ids", current_ids(kind)),

@@ -161,18 +161,33 @@ impl<'a> Writer<'a> {
         self.put_fingerprints(conn, list).await?;
         self.note_missing(conn, list).await?;
         for added in opened(list, |by| by == OpenedBy::Added).chunks(AT_ONCE) {
-            let own = own_columns(list.kind, added);
+            let own = self.own_columns(list.kind, added);
             self.add_items(conn, list.kind, added, own.clone()).await?;
             self.open_versions(conn, list.kind, added, own).await?;
         }
         for known in opened(list, |by| by != OpenedBy::Added).chunks(AT_ONCE) {
-            let own = own_columns(list.kind, known);
+            let own = self.own_columns(list.kind, known);
             self.update_items(conn, list.kind, known, own.clone()).await?;
             self.open_versions(conn, list.kind, known, own).await?;
         }
         self.remove_items(conn, list).await?;
         self.field_changes(conn, list).await?;
         self.schema_changes(conn, list).await
+    }
+
+    /// What an item's row and that of its version share: account, id, number, the beginning of the version,
+    /// the item's own columns and `extra`, as the fields fit them.
+    fn own_columns(&self, kind: Kind, all: &[&'a Opened]) -> Bulk<'a> {
+        let mut rows = Bulk::new(all.len())
+            .all("account", self.account)
+            .texts(kind.id, all.iter().map(|new| new.id.as_str()))
+            .column("version", BulkColumn::Int(all.iter().map(|new| Some(new.version)).collect()))
+            .all("valid_from", self.observed_at);
+        for column in kind.columns {
+            rows = rows.cells(column, all.iter().map(|new| new.fields.cell(column)));
+        }
+        let extra = all.iter().map(|new| Cell::from(new.fields.extra(kind).map(Cell::json)));
+        rows.cells(&EXTRA, extra)
     }
 
     async fn add_items(
@@ -182,9 +197,7 @@ impl<'a> Writer<'a> {
         added: &[&'a Opened],
         own: Bulk<'a>,
     ) -> Result<(), Fault> {
-        own.all("account", self.account)
-            .all("valid_from", self.observed_at)
-            .all("first_seen_at", self.observed_at)
+        own.all("first_seen_at", self.observed_at)
             .all("changed_at", self.observed_at)
             .column("fingerprint", fingerprints(added))
             .insert(conn, kind.table)
@@ -214,8 +227,6 @@ impl<'a> Writer<'a> {
         own.column("changed_at", BulkColumn::Time(changed_at.collect()))
             .column("restored", BulkColumn::Bool(restored.collect()))
             .column("fingerprint", fingerprints(known))
-            .all("account", self.account)
-            .all("valid_from", self.observed_at)
             .update(conn, kind.table, &set, &on(kind.id))
             .await
     }
@@ -263,9 +274,7 @@ impl<'a> Writer<'a> {
         all: &[&'a Opened],
         own: Bulk<'a>,
     ) -> Result<(), Fault> {
-        own.all("account", self.account)
-            .all("valid_from", self.observed_at)
-            .texts("opened_by", all.iter().map(|new| new.by.as_str()))
+        own.texts("opened_by", all.iter().map(|new| new.by.as_str()))
             .all("opened_poll", self.poll_id)
             .column("opened_after", BulkColumn::Time(all.iter().map(|new| new.after).collect()))
             .insert(conn, kind.history)
@@ -412,18 +421,6 @@ fn opened(list: &ListDiff, wanted: impl Fn(OpenedBy) -> bool) -> Vec<&Opened> {
 fn fingerprints<'a>(all: &[&'a Opened]) -> BulkColumn<'a> {
     let fingerprint = |new: &&Opened| Some(Cow::Owned(new.fingerprint?.to_column(&new.fields)));
     BulkColumn::Text(all.iter().map(fingerprint).collect())
-}
-
-/// What an item's row and that of its version share: id, number, the item's own columns and `extra`, as
-/// the fields fit them.
-fn own_columns<'a>(kind: Kind, all: &[&'a Opened]) -> Bulk<'a> {
-    let mut rows = Bulk::new(all.len())
-        .texts(kind.id, all.iter().map(|new| new.id.as_str()))
-        .column("version", BulkColumn::Int(all.iter().map(|new| Some(new.version)).collect()));
-    for column in kind.columns {
-        rows = rows.cells(column, all.iter().map(|new| new.fields.cell(column)));
-    }
-    rows.cells(&EXTRA, all.iter().map(|new| Cell::from(new.fields.extra(kind).map(Cell::json))))
 }
 
 fn on(id: &str) -> String {

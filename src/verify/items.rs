@@ -207,7 +207,7 @@ impl Judge<'_> {
             _ => None,
         };
         let found_by = beside.found_by.remove(&(new.id.clone(), new.version));
-        let expected = (!search::is_ascii(name, &new.id)).then(|| search::text(name, &new.id));
+        let expected = search::text(name, &new.id);
         if found_by != expected {
             let row = format!("'{}' version {}", new.id, new.version);
             let what = match (found_by, expected) {
