@@ -1,7 +1,8 @@
-"""Makes a container image as an OCI archive without a container engine: image.py PROGRAM VERSION ARCHIVE
+"""Makes a container image as an OCI archive without a container engine:
+image.py PROGRAM LICENCES VERSION ARCHIVE
 
 It holds what the Dockerfile's image holds: the program, the libraries of this machine that it is linked
-to, certificate authorities, and a user. The same files give the same bytes.
+to, certificate authorities, and a user; and the licences of all of them. The same files give the same bytes.
 """
 
 import gzip
@@ -44,9 +45,16 @@ def tarball(files: dict[str, tuple[bytes, int]], folders: dict[str, int]) -> byt
     return out.getvalue()
 
 
-def root(program: Path) -> bytes:
+# What this machine's packages say of the libraries and of the authorities.
+COPYRIGHTS = ("usr/share/doc/libc6/copyright", "usr/share/doc/ca-certificates/copyright")
+
+
+def root(program: Path, licences: Path) -> bytes:
     files = {name: (text.encode(), 0o644) for name, text in FILES.items()}
     files["usr/local/bin/heygen-sync"] = (program.read_bytes(), 0o755)
+    files["usr/share/doc/heygen-sync/LICENCES-OF-DEPENDENCIES.txt"] = (licences.read_bytes(), 0o644)
+    for name in COPYRIGHTS:
+        files[name] = (Path("/", name).read_bytes(), 0o644)
     authorities = Path("/etc/ssl/certs/ca-certificates.crt")
     files["etc/ssl/certs/ca-certificates.crt"] = (authorities.read_bytes(), 0o644)
     linked = subprocess.run(["ldd", program], check=True, capture_output=True, text=True).stdout
@@ -55,7 +63,7 @@ def root(program: Path) -> bytes:
     return tarball(files, {"data": USER})
 
 
-def main(program: Path, version: str, archive: Path) -> None:
+def main(program: Path, licences: Path, version: str, archive: Path) -> None:
     blobs: dict[str, bytes] = {}
 
     def blob(content: bytes, media_type: str) -> dict:
@@ -63,7 +71,7 @@ def main(program: Path, version: str, archive: Path) -> None:
         blobs[f"blobs/sha256/{digest}"] = content
         return {"mediaType": media_type, "digest": f"sha256:{digest}", "size": len(content)}
 
-    layer = root(program)
+    layer = root(program, licences)
     created = datetime.fromtimestamp(EPOCH, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     config = {
         "created": created,
@@ -100,4 +108,4 @@ def main(program: Path, version: str, archive: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], Path(sys.argv[4]))

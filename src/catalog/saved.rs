@@ -29,8 +29,8 @@ pub struct Saved {
     pub answer: Answer,
     /// The form that it has.
     pub form: Form,
-    /// What an archive keeps of it.
-    pub bodies: Bodies,
+    /// What an archive keeps of it, if that is wanted.
+    pub bodies: Option<Bodies>,
     /// Why it may lack records, if so; not marked in the answer yet.
     pub incomplete: Option<String>,
 }
@@ -44,7 +44,8 @@ pub enum Form {
     Pages,
 }
 
-/// Decodes a file, which must be of `catalogue` if that is given.
+/// Decodes a file, which must be of `catalogue` if that is given, with its bodies if they are to be
+/// kept.
 ///
 /// # Errors
 /// [`crate::error::Kind::NotACatalogue`] for what is none (rule 11), and
@@ -52,38 +53,49 @@ pub enum Form {
 pub fn decode(
     file: &[u8],
     catalogue: Option<Catalogue>,
+    keep: bool,
     known: &Arc<Recognition>,
 ) -> Result<Saved> {
     let text = utf8(file)?;
     let start = text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&text).trim_ascii_start();
     if start.starts_with(b"[") {
-        return elements(json(&text)?, catalogue, known);
+        return elements(json(&text)?, catalogue, keep, known);
     }
     let Some(answer) = list::decode_saved(&text, known)? else {
-        return pages(&[json(&text)?], catalogue, known);
+        return pages(&[json(&text)?], catalogue, keep, known);
     };
     let catalogue = agreed(Catalogue::Avatars, catalogue)?;
-    let bodies = Bodies::whole(text.into_owned());
+    let bodies = keep.then(|| Bodies::whole(text.into_owned()));
     Ok(Saved { catalogue, answer, form: Form::Lists, bodies, incomplete: None })
 }
 
 /// An array: of pages, or of records.
-fn elements(raw: &str, catalogue: Option<Catalogue>, known: &Arc<Recognition>) -> Result<Saved> {
+fn elements(
+    raw: &str,
+    catalogue: Option<Catalogue>,
+    keep: bool,
+    known: &Arc<Recognition>,
+) -> Result<Saved> {
     let elements = array(Raw::of(raw), "the file")?;
     if elements.is_empty() {
         return Err(Error::not_a_catalogue("an empty array is no list"));
     }
     if elements.iter().any(|element| is_page(element.get())) {
         let bodies: Vec<&str> = elements.iter().map(|element| element.get()).collect();
-        return pages(&bodies, catalogue, known);
+        return pages(&bodies, catalogue, keep, known);
     }
     let body = format!(r#"{{"data":{raw},"has_more":false}}"#);
-    let mut saved = pages(&[&body], catalogue, known)?;
+    let mut saved = pages(&[&body], catalogue, keep, known)?;
     saved.incomplete = Some("the file has records, but no page that says it is the last".into());
     Ok(saved)
 }
 
-fn pages(bodies: &[&str], asked: Option<Catalogue>, known: &Arc<Recognition>) -> Result<Saved> {
+fn pages(
+    bodies: &[&str],
+    asked: Option<Catalogue>,
+    keep: bool,
+    known: &Arc<Recognition>,
+) -> Result<Saved> {
     let mut holds = None;
     for body in bodies {
         holds = holds.max(records(body)?);
@@ -105,8 +117,8 @@ fn pages(bodies: &[&str], asked: Option<Catalogue>, known: &Arc<Recognition>) ->
     }
     let answer = finish(catalogue, pages, bodies.iter().map(|body| body.as_bytes()))?;
     let incomplete = lacks_an_end(catalogue, bodies).map(str::to_owned);
-    let parts = bodies.iter().map(|body| body.as_bytes().to_vec()).collect();
-    let bodies = Bodies::pages(parts, None);
+    let parts = || bodies.iter().map(|body| body.as_bytes().to_vec()).collect();
+    let bodies = keep.then(|| Bodies::pages(parts(), None));
     Ok(Saved { catalogue, answer, form: Form::Pages, bodies, incomplete })
 }
 
@@ -183,7 +195,10 @@ fn says_last(page: &str) -> bool {
 
 /// The file as UTF-8. UTF-16 is known by its byte-order mark, or by the zero byte of its first
 /// character, which JSON always has in ASCII.
-fn utf8(file: &[u8]) -> Result<Cow<'_, [u8]>> {
+///
+/// # Errors
+/// [`crate::error::Kind::NotACatalogue`] for half a unit of UTF-16 at its end.
+pub fn utf8(file: &[u8]) -> Result<Cow<'_, [u8]>> {
     let (units, pair): (_, fn([u8; 2]) -> u16) = match file {
         [0xFF, 0xFE, rest @ ..] => (rest, u16::from_le_bytes),
         [0xFE, 0xFF, rest @ ..] => (rest, u16::from_be_bytes),
@@ -212,7 +227,7 @@ mod tests {
     const PHOTO: &str = r#"{"id":"p","avatar_type":"photo_avatar"}"#;
 
     fn read(text: &str) -> Saved {
-        decode(text.as_bytes(), None, &Arc::default()).unwrap()
+        decode(text.as_bytes(), None, true, &Arc::default()).unwrap()
     }
 
     fn listed(saved: &Saved) -> (u64, u64, bool) {
@@ -241,7 +256,7 @@ mod tests {
     fn what_an_archive_keeps_reads_as_the_file_did() {
         for text in [format!("[{LOOK},{PHOTO}]"), format!(r#"[{{"data":[{LOOK}]}}]"#)] {
             let saved = read(&text);
-            let kept = saved.bodies.stripped().unwrap();
+            let kept = saved.bodies.unwrap().stripped().unwrap();
             let again = super::super::pages::read(Catalogue::Avatars, kept.as_bytes()).unwrap();
             assert_eq!(again.ids(), saved.answer.ids());
         }
@@ -249,7 +264,8 @@ mod tests {
 
     #[test]
     fn records_that_show_nothing_or_something_else_are_refused() {
-        let kind = |text: &str| decode(text.as_bytes(), None, &Arc::default()).unwrap_err().kind;
+        let kind =
+            |text: &str| decode(text.as_bytes(), None, true, &Arc::default()).unwrap_err().kind;
         for text in ["[]", r#"[{"avatar_id":"a"}]"#, r#"[{"talking_photo_id":"a"}]"#, "7"] {
             assert_eq!(kind(text), Kind::NotACatalogue, "{text}");
         }
@@ -262,7 +278,7 @@ mod tests {
 
     #[test]
     fn records_show_their_catalogue_and_voices_are_two_lists() {
-        let of = |text: &str, asked| decode(text.as_bytes(), asked, &Arc::default());
+        let of = |text: &str, asked| decode(text.as_bytes(), asked, true, &Arc::default());
         let groups = of(r#"[{"id":"g","looks_count":2}]"#, None).unwrap();
         assert_eq!((groups.catalogue, groups.answer.lists.len()), (Catalogue::AvatarGroups, 1));
         let page = |kind: &str| {
@@ -304,12 +320,13 @@ mod tests {
             marked(b"\xEF\xBB\xBF", text.as_bytes()),
         ] {
             assert_eq!(
-                decode(&file, None, &Arc::default()).unwrap().answer.lists[0].records[0].to_json(),
+                decode(&file, None, true, &Arc::default()).unwrap().answer.lists[0].records[0]
+                    .to_json(),
                 plain
             );
         }
         assert!(
-            decode(&little[..little.len() - 1], None, &Arc::default())
+            decode(&little[..little.len() - 1], None, true, &Arc::default())
                 .unwrap_err()
                 .message
                 .contains("cut off")

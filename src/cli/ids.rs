@@ -1,6 +1,6 @@
 //! `ids`: whether the ids that somebody uses are still good.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{borrow::Cow, collections::BTreeSet, time::Duration};
 
 use clap::Args;
 
@@ -13,7 +13,7 @@ use super::{
     output::{Cell, Format, Rows, note},
 };
 use crate::{
-    catalog::{kind::Kind, value::json_texts},
+    catalog::{kind::Kind, saved, value::json_texts},
     config::Config,
     error::{Error, Result},
     ids::{Asked, LookupScope, Verdict, check, not_usable, scan::Scanner},
@@ -112,6 +112,9 @@ impl Ids {
                 "no ids are given: name some, or give --file FILE or --scan FILE",
             ));
         }
+        if self.ids.iter().any(|id| id == "-") {
+            return Err(Error::usage("to read ids from standard input give --file -"));
+        }
         let stdin = self.file.iter().chain(&self.scan).filter(|name| *name == "-").count();
         if stdin > 1 {
             return Err(Error::usage("standard input (-) can be read only once"));
@@ -155,10 +158,11 @@ struct InputTexts {
     scanned: Vec<String>,
 }
 
-/// A text; bytes that are no text become U+FFFD.
+/// A text, in UTF-8 or UTF-16; bytes that are no text become U+FFFD.
 fn read(name: &str) -> Result<String> {
     let bytes = input::read(name)?;
-    let text = String::from_utf8_lossy(&bytes);
+    let text =
+        String::from_utf8_lossy(&saved::utf8(&bytes).unwrap_or(Cow::Borrowed(&bytes))).into_owned();
     Ok(text.strip_prefix('\u{FEFF}').unwrap_or(&text).to_owned())
 }
 

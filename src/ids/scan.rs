@@ -1,7 +1,12 @@
 //! Finds ids in any text: the known ones wherever they are, and whatever stands beside the name of
 //! an id field. Pure.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    mem,
+};
+
+use csv::ReaderBuilder;
 
 use super::Asked;
 use crate::catalog::kind::Kind;
@@ -44,15 +49,17 @@ impl Scanner {
     /// The ids in `text`, which is the content of `file`: each once a line, in order.
     pub fn scan(&self, file: &str, text: &str) -> Vec<Asked> {
         let mut found = vec![];
-        let columns = Columns::of(text, |name| self.is_field(name));
-        for (at, line) in text.lines().enumerate() {
+        let cells = self.cells(text);
+        let mut in_list = false;
+        for (line, number) in text.lines().zip(1..) {
             let mut seen = BTreeSet::new();
-            let beside = columns.as_ref().map_or(vec![], |columns| columns.values(line, at));
-            let all = self.known_in(line).chain(self.beside_fields(line)).chain(beside);
+            let beside = self.beside_fields(line, &mut in_list).into_iter();
+            let beside = beside.chain(cells.get(&number).into_iter().flatten().map(String::as_str));
+            let all = self.known_in(line).chain(beside);
             found.extend(all.filter(|id| seen.insert(*id)).map(|id| Asked {
                 id: id.to_owned(),
                 file: Some(file.to_owned()),
-                line: Some(at + 1),
+                line: Some(number),
             }));
         }
         found
@@ -71,16 +78,63 @@ impl Scanner {
         })
     }
 
-    /// What is assigned to an id field in `line`.
-    fn beside_fields<'t>(&'t self, line: &'t str) -> impl Iterator<Item = &'t str> {
-        let names = words(line).filter(|(_, word)| self.is_field(word));
-        let values = names.filter_map(|(at, word)| assigned(&line[at + word.len()..]));
-        values.filter(|value| !self.is_field(value))
+    /// What is assigned to an id field in `line`, or is an element of a list that is. `in_list` says
+    /// whether such a list was open before the line, and then whether one is after it.
+    fn beside_fields<'t>(&self, line: &'t str, in_list: &mut bool) -> Vec<&'t str> {
+        let mut values = vec![];
+        if mem::take(in_list) {
+            values = elements(line);
+            *in_list = !values.is_empty() && !line.contains(']');
+        }
+        for (at, word) in words(line).filter(|(_, word)| self.is_field(word)) {
+            let after = &line[at + word.len()..];
+            match list(after) {
+                Some(list) => {
+                    *in_list = !list.contains(']');
+                    values.extend(elements(list));
+                }
+                None => {
+                    let is_argument = line[..at].ends_with("(\"") || line[..at].ends_with("('");
+                    values
+                        .extend(assigned(after).or_else(|| default(after).filter(|_| is_argument)));
+                }
+            }
+        }
+        values.retain(|value| !self.is_field(value));
+        values
     }
 
-    /// `avatar_id`, and the same as `avatarId`, `avatar-id` or `AVATAR_ID`.
+    /// The ids in the columns of a spreadsheet whose heading is an id field, by the line that their row
+    /// begins in.
+    fn cells(&self, text: &str) -> BTreeMap<usize, Vec<String>> {
+        let mut cells = BTreeMap::new();
+        let heading = text.lines().next().unwrap_or_default();
+        if heading.contains(['{', ':', '=', '(', '<']) {
+            return cells;
+        }
+        let separator = [b',', b';', b'\t'].into_iter().find(|one| heading.contains(*one as char));
+        let mut records = ReaderBuilder::new()
+            .delimiter(separator.unwrap_or(b','))
+            .flexible(true)
+            .trim(csv::Trim::All)
+            .from_reader(text.as_bytes());
+        let names = records.headers().cloned().unwrap_or_default();
+        let places = names.iter().enumerate().filter(|(_, name)| self.is_field(name));
+        let places: Vec<usize> = places.map(|(place, _)| place).collect();
+        for record in records.records().flatten() {
+            let values = places.iter().filter_map(|place| record.get(*place));
+            let values = values.map(str::trim).filter(|value| is_value(value)).map(str::to_owned);
+            let line = record.position().map_or(0, csv::Position::line) as usize;
+            cells.entry(line).or_insert_with(Vec::new).extend(values);
+        }
+        cells
+    }
+
+    /// `avatar_id`, and the same as `avatarId`, `AVATAR_ID`, `default-avatar-id` or `avatar_ids`.
     fn is_field(&self, word: &str) -> bool {
-        word.len() < 30 && self.fields.contains(&folded(word))
+        let folded = folded(word);
+        let singular = folded.strip_suffix('s').unwrap_or(&folded);
+        word.len() < 60 && self.fields.iter().any(|field| singular.ends_with(field))
     }
 }
 
@@ -128,12 +182,47 @@ fn assigned(after: &str) -> Option<&str> {
     if let Some(value) = quoted(rest).or_else(typed) {
         return is_value(value).then_some(value);
     }
-    let end = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
-    let (word, after) = rest.split_at(end);
+    bare(rest)
+}
+
+/// The word at the start of `text` if it is an id without quotes.
+fn bare(text: &str) -> Option<&str> {
+    let end = text.find(|c| !is_word(c)).unwrap_or(text.len());
+    let (word, after) = text.split_at(end);
     let operators: &[_] = &['.', '(', '[', '{', '$', '?', '+', '*', '/', '='];
     let is_expression = after.trim_start().starts_with(operators);
-    let is_id = word.len() >= SHORTEST_BARE && word.contains(|c: char| c.is_ascii_digit());
-    (is_id && !is_expression && !is_number(word) && !is_day(word)).then_some(word)
+    (looks_like_id(word) && !is_expression && !is_number(word) && !is_day(word)).then_some(word)
+}
+
+fn looks_like_id(value: &str) -> bool {
+    value.len() >= SHORTEST_BARE && value.contains(|c: char| c.is_ascii_digit())
+}
+
+/// The elements of a list that begins after a field's name: `": ["x", "y"]`, or `:` and nothing else,
+/// as YAML has it.
+fn list(after: &str) -> Option<&str> {
+    let rest = after.trim_start_matches(['"', '\'', '\\']).trim();
+    let rest = rest.strip_prefix([':', '='])?.trim();
+    rest.strip_prefix('[').or(Some(rest).filter(|rest| rest.is_empty()))
+}
+
+/// The elements of a list that are in `text`: `"x", "y"]`, or `- x`.
+fn elements(text: &str) -> Vec<&str> {
+    text.split(',').filter_map(element).collect()
+}
+
+fn element(text: &str) -> Option<&str> {
+    let text = text.trim().trim_start_matches("- ");
+    let value = quoted(text).filter(|value| is_value(value)).or_else(|| bare(text))?;
+    let (_, rest) = text.split_once(value)?;
+    let rest = rest.trim_start_matches(['"', '\'', '`', '\\']).trim_start();
+    (rest.is_empty() || rest.starts_with([']', '#', '/'])).then_some(value)
+}
+
+/// The value that is taken where a setting is missing: `", "x")`.
+fn default(after: &str) -> Option<&str> {
+    let rest = after.strip_prefix(['"', '\''])?.trim_start().strip_prefix(',')?;
+    quoted(rest.trim_start()).filter(|value| is_value(value) && looks_like_id(value))
 }
 
 /// A number as programs write it: `0x12345678`.
@@ -170,47 +259,6 @@ fn is_value(value: &str) -> bool {
         && !value.contains(['{', '}', '<', '>', '$', '%', '(', ')', ' ', '\t'])
 }
 
-/// The columns of a spreadsheet whose heading is an id field.
-struct Columns {
-    separator: char,
-    places: Vec<usize>,
-}
-
-impl Columns {
-    fn of(text: &str, is_field: impl Fn(&str) -> bool) -> Option<Self> {
-        let heading = text.lines().next()?;
-        if heading.contains(['{', ':', '=', '(', '<']) {
-            return None;
-        }
-        let separator = [',', ';', '\t'].into_iter().find(|one| heading.contains(*one));
-        let separator = separator.unwrap_or(',');
-        let names = heading.split(separator).map(|name| name.trim().trim_matches('"'));
-        let places = names.enumerate().filter(|(_, name)| is_field(name));
-        let places: Vec<usize> = places.map(|(place, _)| place).collect();
-        (!places.is_empty()).then_some(Self { separator, places })
-    }
-
-    /// The values of these columns in a line; none in the heading.
-    fn values<'t>(&self, line: &'t str, at: usize) -> Vec<&'t str> {
-        if at == 0 {
-            return vec![];
-        }
-        let cells = cells(line, self.separator);
-        let values = self.places.iter().filter_map(|place| cells.get(*place).copied());
-        values.filter(|value| is_value(value)).collect()
-    }
-}
-
-/// The cells of a line of a spreadsheet, without quotes and blanks around them.
-fn cells(line: &str, separator: char) -> Vec<&str> {
-    let mut is_quoted = false;
-    let split = line.split(move |c| {
-        is_quoted ^= c == '"';
-        c == separator && !is_quoted
-    });
-    split.map(|cell| cell.trim().trim_matches('"')).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -238,6 +286,8 @@ mod tests {
             r#"body["avatar_id"] = "Gone""#,
             r#"avatar_id: Optional[str] = "Gone""#,
             "'avatar_id' => 'Gone',",
+            r#"DEFAULT_AVATAR_ID = "Gone""#,
+            r#"const avatarIds = ["Gone"]"#,
         ] {
             assert_eq!(found(line), ["1 Gone"], "{line}");
         }
@@ -246,9 +296,20 @@ mod tests {
             "AVATAR_ID=Gone_2022_07",
             "<avatar_id>Gone_2022_07</avatar_id>",
             "https://h/?avatar_id=Gone_2022_07&x=1",
+            "HEYGEN_AVATAR_ID=Gone_2022_07",
+            r#"os.environ.get("AVATAR_ID", "Gone_2022_07")"#,
         ] {
             assert_eq!(found(line), ["1 Gone_2022_07"], "{line}");
         }
+    }
+
+    #[test]
+    fn lists_of_ids_may_have_several_lines() {
+        let text = "avatar_ids:\n  - Gone_2022_07\n  - 'Gone' # main\nname: Other_2022";
+        assert_eq!(found(text), ["2 Gone_2022_07", "3 Gone"]);
+        let text = "AVATAR_IDS = [\n    'Gone', 'Gone2',\n    'Gone3',\n]\nother = ['Gone4']";
+        assert_eq!(found(text), ["2 Gone", "2 Gone2", "3 Gone3"]);
+        assert_eq!(found("avatar_id:\n  type: string\n  format: uuid4_1234"), Vec::<String>::new());
     }
 
     #[test]
@@ -273,6 +334,8 @@ mod tests {
             "avatar_id=0x12345678",
             "avatar_id: 2022-07-01T10",
             "avatar_id = deadbeef12 + other",
+            r#"row.get("avatar_id", "default")"#,
+            r#"fields = ("avatar_id", "avatar_name")"#,
         ] {
             assert_eq!(found(line), Vec::<String>::new(), "{line}");
         }
@@ -283,5 +346,7 @@ mod tests {
         let text =
             "name;\"avatar_id\";n\nA; Gone1 ;1\n\"B;b\";\"Gone2\";2\nC;;3\nD;Anna_public_3;4";
         assert_eq!(found(text), ["2 Gone1", "3 Gone2", "5 Anna_public_3"]);
+        let text = "script,avatar_id\n\"Hello.\nWelcome, \"\"all\"\"\",Gone1\nBye,Gone2";
+        assert_eq!(found(text), ["2 Gone1", "4 Gone2"]);
     }
 }

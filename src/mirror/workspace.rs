@@ -98,17 +98,14 @@ impl Workspace {
     pub fn in_folder(root: &Path) -> io::Result<Self> {
         let all = root.join("tmp");
         create_folders(&all)?;
-        let open = |path: PathBuf| {
-            system::with_mode(OpenOptions::new().create(true).append(true), FILE_MODE).open(path)
-        };
         // Held while workspaces come and go, so that none is swept before it is locked.
-        let door = open(all.join("lock"))?;
+        let door = system::open_lock(&all.join("lock"), FILE_MODE)?;
         door.lock()?;
         sweep(&all)?;
         let name = format!("{}-{:016x}", std::process::id(), fastrand::u64(..));
         let folder = all.join(name);
         create_folders(&folder)?;
-        let own = open(folder.join("lock"))?;
+        let own = system::open_lock(&folder.join("lock"), FILE_MODE)?;
         own.lock()?;
         let disk = Disk::of(root);
         let (jobs, arriving) = channel();
@@ -163,8 +160,8 @@ impl Drop for Workspace {
 fn sweep(all: &Path) -> io::Result<()> {
     for left in fs::read_dir(all)? {
         let left = left?.path();
-        // Some file systems lock only what is open for writing.
-        let lock = OpenOptions::new().append(true).open(left.join("lock"));
+        // Some file systems lock only what is open for writing, Windows not what is only appended to.
+        let lock = OpenOptions::new().read(true).append(true).open(left.join("lock"));
         let dead = match lock {
             Ok(lock) => lock.try_lock().is_ok(),
             Err(fault) => fault.kind() == io::ErrorKind::NotFound,

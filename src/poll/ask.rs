@@ -253,13 +253,13 @@ pub(super) fn from_file(
     clock: &Clock,
 ) -> Result<Received> {
     let (catalogue, version, answer, bodies, incomplete) =
-        match saved::decode(file, catalogue, recognition) {
+        match saved::decode(file, catalogue, keep, recognition) {
             Ok(Saved { catalogue, answer, form, bodies, incomplete }) => {
                 let version = match form {
                     Form::Lists => ApiVersion::V2,
                     Form::Pages => ApiVersion::V3,
                 };
-                (catalogue, version, Ok(answer), Some(bodies).filter(|_| keep), incomplete)
+                (catalogue, version, Ok(answer), bodies, incomplete)
             }
             Err(error) if error.kind == Kind::Usage => return Err(error.context(&name)),
             Err(error) => {

@@ -6,12 +6,13 @@
 //! their plain names, and functions that read nothing else. What is run is the parsed query, written
 //! anew.
 
-use std::{collections::BTreeSet, ops::ControlFlow};
+use std::{collections::BTreeSet, ops::ControlFlow, thread};
 
 use serde_json::{Map, Value as Json};
 use sqlparser::{
     ast::{Cte, Expr, Ident, ObjectName, Query, SetExpr, Statement, TableFactor, Visit, Visitor},
-    parser::Parser,
+    parser::{Parser, ParserError},
+    tokenizer::{Token, TokenWithSpan, Tokenizer},
 };
 use sqlx::AssertSqlSafe;
 
@@ -142,14 +143,25 @@ const FUNCTIONS: &[&str] = &[
     "unnest",
 ];
 
+/// The most words and signs of a query: each term of a chain such as `1+1+1` is a level of the parsed
+/// query, and a level takes room on the stack.
+const MOST_TOKENS: usize = 2_000;
+
+/// The stack for a query of so many levels, in bytes; a level takes some kilobytes in a debug build.
+const STACK: usize = 64 << 20;
+
+/// The longest value that a query may make on SQLite, in bytes.
+const LONGEST_VALUE: i32 = 1 << 20;
+
 impl Store {
     /// The first `limit` rows of a query, each as an object by column.
     ///
     /// # Errors
     /// [`crate::error::Kind::Usage`] for a query that is refused or that the database rejects.
     pub async fn select(&mut self, sql: &str, limit: usize) -> Result<Vec<Map<String, Json>>> {
-        let engine = self.conn.engine();
-        let text = wrapped(engine, &judged(engine, sql)?, limit);
+        let text = to_run(self.conn.engine(), sql, limit)?;
+        let limited = self.conn.limit_values(LONGEST_VALUE).await;
+        limited.map_err(|fault| self.trouble("read", &fault))?;
         let rows = self.conn.rows(AssertSqlSafe(text), &[]).await;
         let rows = rows.and_then(|rows| rows.iter().map(Row::object).collect());
         rows.map_err(|fault| rejected(&fault))
@@ -174,10 +186,30 @@ fn rejected(fault: &Fault) -> Error {
     })
 }
 
+/// What is run for a query. It is parsed, judged and written anew on a stack of its own.
+fn to_run(engine: Engine, sql: &str, limit: usize) -> Result<String> {
+    let judge = || judged(engine, sql).map(|query| wrapped(engine, &query, limit));
+    thread::scope(|scope| {
+        let thread = thread::Builder::new().stack_size(STACK).spawn_scoped(scope, judge);
+        let judged = thread.map_err(Error::unforeseen)?.join();
+        judged.map_err(|_| Error::usage("the query cannot be read"))?
+    })
+}
+
 /// The query, if it is one SELECT that reads nothing but our tables.
 fn judged(engine: Engine, sql: &str) -> Result<Statement> {
-    let mut parsed = Parser::parse_sql(engine.parser(), sql)
-        .map_err(|fault| Error::usage(format!("the query cannot be read: {fault}")))?;
+    let unreadable = |fault| Error::usage(format!("the query cannot be read: {fault}"));
+    let tokens = Tokenizer::new(engine.parser(), sql).tokenize_with_location();
+    let tokens = tokens.map_err(|fault| unreadable(ParserError::from(fault)))?;
+    let is_space = |token: &&TokenWithSpan| matches!(token.token, Token::Whitespace(_));
+    let count = tokens.len() - tokens.iter().filter(is_space).count();
+    if count > MOST_TOKENS {
+        return Err(Error::usage(format!(
+            "the query has {count} words and signs, more than {MOST_TOKENS}: ask in parts"
+        )));
+    }
+    let mut parser = Parser::new(engine.parser()).with_tokens_with_locations(tokens);
+    let mut parsed = parser.parse_statements().map_err(unreadable)?;
     let statement = match (parsed.pop(), parsed.is_empty()) {
         (Some(statement @ Statement::Query(_)), true) => statement,
         _ => return Err(Error::usage("only one SELECT is run (it may begin with WITH)")),
@@ -343,6 +375,15 @@ mod tests {
             for engine in BOTH {
                 assert!(judged(engine, sql).is_err(), "{engine:?}: {sql}");
             }
+        }
+    }
+
+    #[test]
+    fn a_query_of_many_levels_is_read_and_a_longer_one_is_refused() {
+        let sum = |terms: usize| format!("SELECT {}", vec!["1"; terms].join(" + "));
+        for engine in BOTH {
+            assert!(to_run(engine, &sum(MOST_TOKENS / 2), 1).is_ok());
+            assert!(to_run(engine, &sum(MOST_TOKENS / 2 + 1), 1).is_err());
         }
     }
 

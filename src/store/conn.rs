@@ -107,6 +107,12 @@ impl Conn {
         on!(Conn, self, conn => conn.interrupt_unless(in_time).await)
     }
 
+    /// Refuses statements that make a value of more bytes, where the engine takes no note of the time
+    /// meanwhile.
+    pub async fn limit_values(&mut self, bytes: i32) -> Result<(), Fault> {
+        on!(Conn, self, conn => conn.limit_values(bytes).await)
+    }
+
     /// Which engine is behind it.
     pub fn engine(&self) -> Engine {
         match self {

@@ -401,9 +401,7 @@ fn create_private(path: &Path) -> std::io::Result<()> {
 async fn opening_lock(location: &Location) -> Result<Option<File>> {
     let Some(path) = location.file() else { return Ok(None) };
     let lock = beside(path, "open");
-    let mut options = OpenOptions::new();
-    let opened = system::with_mode(options.create(true).append(true), FILE_MODE).open(&lock);
-    let locked = match opened {
+    let locked = match system::open_lock(&lock, FILE_MODE) {
         // Apart, since whoever holds it may take its time, and signals are to be heard meanwhile.
         Ok(file) => tokio::task::spawn_blocking(move || file.lock().map(|()| file))
             .await

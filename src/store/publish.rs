@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    system::{open_to_sync, with_mode},
+    system::{open_lock, open_to_sync, with_mode},
     time::Timestamp,
 };
 
@@ -84,8 +84,7 @@ async fn write(source: &Location, file: &Path, now: Timestamp) -> Result<()> {
 /// Two writers of one file take turns.
 async fn lock(path: PathBuf) -> Result<io::Result<File>> {
     let wait = move || {
-        let mut options = OpenOptions::new();
-        let file = with_mode(options.create(true).append(true), READABLE).open(path)?;
+        let file = open_lock(&path, READABLE)?;
         file.lock().map(|()| file)
     };
     tokio::task::spawn_blocking(wait).await.map_err(Error::unforeseen)

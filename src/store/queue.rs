@@ -11,7 +11,7 @@ mod sql;
 use std::{
     borrow::Cow,
     collections::{BTreeMap, HashSet},
-    fs::{File, OpenOptions, TryLockError},
+    fs::{File, TryLockError},
     time::Duration,
 };
 
@@ -29,7 +29,7 @@ use super::{
 use crate::{
     catalog::{record::SignedUrl, value::json_texts},
     error::{Error, Result},
-    system::with_mode,
+    system::open_lock,
     time::{Clock, Timestamp},
 };
 
@@ -236,8 +236,7 @@ impl Store {
         let Some(path) = self.location.file() else { return Ok(QueueLock { file: None }) };
         // The hyphen keeps it apart from the lock of an account, whose name is percent-encoded.
         let path = beside(path, "mirror-queue");
-        let mut options = OpenOptions::new();
-        let file = with_mode(options.create(true).append(true), FILE_MODE).open(&path);
+        let file = open_lock(&path, FILE_MODE);
         let locked = file.map_err(TryLockError::Error).and_then(|file| {
             file.try_lock()?;
             Ok(file)

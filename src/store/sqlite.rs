@@ -9,7 +9,7 @@ use std::{
 };
 
 use futures_util::{StreamExt, stream::BoxStream};
-use rusqlite::{Connection, Statement, ffi, types::ValueRef};
+use rusqlite::{Connection, Statement, ffi, limits::Limit, types::ValueRef};
 use sqlx::{
     Arguments as _, Column as _, ConnectOptions, Connection as _, Row as _, SqlSafeStr, SqlStr,
     TypeInfo as _, ValueRef as _,
@@ -123,6 +123,13 @@ impl Client {
         let pragmas = "PRAGMA query_only = 1; PRAGMA mmap_size = 1073741824; \
                        PRAGMA cache_size = -8000";
         self.batch(pragmas.into_sql_str()).await
+    }
+
+    /// Refuses statements that make a value of more bytes: making it takes one step, and
+    /// `interrupt_unless` looks only between steps.
+    pub async fn limit_values(&mut self, bytes: i32) -> Result<(), Fault> {
+        let limit = |conn: &Connection| conn.set_limit(Limit::SQLITE_LIMIT_LENGTH, bytes);
+        self.lend(|conn| limit(conn).map(drop).map_err(fault)).await
     }
 
     /// Lends the handle to `run`, which must leave no transaction of its own.

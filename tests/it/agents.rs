@@ -197,6 +197,7 @@ at_home! {
             "WITH a AS (DELETE FROM polls RETURNING 1) SELECT * FROM a".into(),
             "SELECT 1) AS a; DELETE FROM polls; SELECT * FROM (SELECT 1".into(),
             "SELECT pg_sleep(1)".into(),
+            format!("SELECT {}", ["1"; 8000].join("+")),
         ] {
             agent.refused("query", json!({"sql": sql}));
         }
@@ -217,4 +218,15 @@ at_home! {
         assert!(agent.refused("query", json!({"sql": endless})).contains("too long"));
         agent.end();
     }
+}
+
+#[tokio::test]
+async fn no_query_makes_values_without_end() {
+    let home = Home::sqlite().await;
+    polled(&home);
+    let mut agent = Agent::start(&home);
+    let doubling = "WITH RECURSIVE n(i, s) AS (SELECT 1, 'xxxxxxxxxx' UNION ALL SELECT i + 1, s || s \
+                    FROM n WHERE i < 40) SELECT length(s) FROM n";
+    assert!(agent.refused("query", json!({"sql": doubling})).contains("too big"));
+    agent.end();
 }

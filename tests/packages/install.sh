@@ -13,7 +13,8 @@ echo "package: $(stat --format %s "$deb") bytes"
 heygen-sync --version
 man --where heygen-sync >/dev/null || fail "no manual page"
 for file in /usr/share/bash-completion/completions/heygen-sync /usr/share/zsh/vendor-completions/_heygen-sync \
-  /usr/share/fish/vendor_completions.d/heygen-sync.fish /usr/share/doc/heygen-sync/copyright; do
+  /usr/share/fish/vendor_completions.d/heygen-sync.fish /usr/share/doc/heygen-sync/copyright \
+  /usr/share/doc/heygen-sync/LICENCES-OF-DEPENDENCIES.txt; do
   [ -s "$file" ] || fail "no $file"
 done
 bash -n /usr/share/bash-completion/completions/heygen-sync

@@ -2,7 +2,7 @@
 //! and that of its content, which is checked whenever the file is read. A folder serves one program.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File},
     io,
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
@@ -15,7 +15,7 @@ use super::bounded::Bounded;
 use crate::{
     error::{Error, Result},
     mirror::whole::Whole,
-    system::{create_folders, with_mode},
+    system::{create_folders, open_lock},
     words::hex,
 };
 
@@ -144,9 +144,7 @@ impl PreviewFolder {
 /// The folder, locked.
 fn lock(root: &Path) -> Result<File, fs::TryLockError> {
     create_folders(root, 0o750).map_err(fs::TryLockError::Error)?;
-    let mut options = OpenOptions::new();
-    let options = with_mode(options.create(true).append(true), 0o640);
-    let file = options.open(root.join("lock")).map_err(fs::TryLockError::Error)?;
+    let file = open_lock(&root.join("lock"), 0o640).map_err(fs::TryLockError::Error)?;
     file.try_lock().map(|()| file)
 }
 

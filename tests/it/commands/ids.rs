@@ -156,9 +156,9 @@ async fn the_snippets_of_the_page_about_ids_work() {
     home.file("good.py", "avatar_id = 'Anna_01'\n");
     home.file("ids.txt", "Anna_01\nphoto_1\n");
     let github = block("github");
-    let steps: Vec<&str> =
-        github.split("- run: |\n").nth(1).unwrap().lines().map(str::trim).collect();
-    let github = format!("git init -q; git add good.py; set -o pipefail; {}", steps.join("\n"));
+    let step = github.split("- run: |\n").nth(1).unwrap().lines();
+    let step: Vec<&str> = step.take_while(|line| line.starts_with("          ")).collect();
+    let github = format!("git init -q; git add good.py; set -o pipefail; {}", step.join("\n"));
     let hook = block("pre-commit");
     let hook =
         hook.lines().find_map(|line| line.trim().strip_prefix("entry: ")).unwrap().to_owned();
