@@ -4,7 +4,6 @@
 //! lock → fetch → keep the answer → read the tables → judge → write all or nothing → archive. It
 //! decides nothing of history (the diff does), knows no SQL (the store does) and prints nothing.
 
-pub mod accept;
 mod ask;
 mod dates;
 pub mod replay;

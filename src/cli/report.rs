@@ -12,8 +12,8 @@ use crate::{
         kind::Kind,
         value::{Value, write_json_string},
     },
-    poll::{Report, accept::accepting_command, whose},
-    store::{past::Overlap, record::RowType, row::Counts},
+    poll::{Report, whose},
+    store::{accept::accepting_command, past::Overlap, record::RowType, row::Counts},
     words::{counted, number},
 };
 

@@ -13,9 +13,10 @@ use crate::{
     catalog::{catalogue::Catalogue, kind::Kind, value::write_json_string},
     config::Config,
     error::{Error, Result},
-    poll::{accept::accepting_command, ahead_of_clock},
+    poll::ahead_of_clock,
     store::{
         Store,
+        accept::accepting_command,
         outbox::Waiting,
         query::{AssetStatus, CatalogueStatus, ItemCounts, SchemaNote},
     },

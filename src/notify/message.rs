@@ -17,6 +17,7 @@ use crate::{
     catalog::{catalogue::Catalogue, diff::Diff},
     config::{Event, Notify},
     store::{
+        accept::accepting_command,
         outbox::{Before, Draft},
         report::Report,
         row::{Counts, PollRow},
@@ -156,14 +157,9 @@ fn news(message: Message, row: &PollRow, diff: &Diff, entries: Vec<NewsEntry>) -
     let sum = format!("{}: {}", whose(row), words::counts(&counts));
     lines.insert(alarms, sum);
     if let (Some(reason), Some(set)) = (&row.held_reason, diff.held_set()) {
-        let reason = cut(reason, LONGEST_REASON);
-        lines.insert(
-            alarms + 1,
-            format!(
-                "held back: {reason}; --catalogue {} --accept-removals={set} lets them through",
-                row.catalogue()
-            ),
-        );
+        let (reason, command) =
+            (cut(reason, LONGEST_REASON), accepting_command("heygen-sync", row, set));
+        lines.insert(alarms + 1, format!("held back: {reason}; to let them through: {command}"));
     }
     let reason = row.held_reason.as_deref().map(|reason| cut(reason, LONGEST_REASON));
     let message = message.with("counts", json!(counts)).with("held_reason", json!(reason));

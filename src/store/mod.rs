@@ -33,6 +33,7 @@
 //!
 //! It does not know HTTP, the rules of history or how anything is printed.
 
+pub mod accept;
 pub mod ahead;
 pub mod archived;
 pub mod ask;

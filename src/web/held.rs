@@ -1,7 +1,10 @@
 //! The notice that removals are held, with the command that lets them through.
 
 use super::{anchor::Anchor, context::PageContext, words};
-use crate::{catalog::kind::Kind, poll::accept::accepting_command, store::row::PollRow};
+use crate::{
+    catalog::kind::Kind,
+    store::{accept::accepting_command, row::PollRow},
+};
 
 /// Removals that are held, and how to let them through.
 pub struct HeldNotice {

@@ -157,7 +157,8 @@ on_both! {
         );
         let again = notices(&mut world).await[2].1["data"].clone();
         assert!(text(&again).starts_with("! watched avatar \"Avatar a7\" (a7) is missing"));
-        assert!(lines[2].contains("; --catalogue avatars --accept-removals=7-") && lines[2].ends_with(" lets them through"), "{lines:?}");
+        let command = "heygen-sync sync --account default --catalogue avatars --accept-removals=7-";
+        assert!(lines[2].contains(&format!("; to let them through: {command}")), "{lines:?}");
         assert_eq!(data["outcome"], "held");
     }
 

@@ -1,8 +1,8 @@
-//! The command that lets held removals through, as polls, `status` and the gallery print it.
+//! The command that lets held removals through, as polls, `status`, the gallery and notices print it.
 
+use super::row::PollRow;
 use crate::{
     catalog::held::HeldSet,
-    store::row::PollRow,
     words::{shell_word, shell_words},
 };
 
