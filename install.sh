@@ -47,7 +47,7 @@ main() {
   case $from in
     @*) fail "this copy is not from a release and knows no address: give --from URL" ;;
     *@*) fail "--from $from: an address with a user is not trusted" ;;
-    # Of redirects, too. wget cannot be told so.
+    # Redirects included, which wget cannot be told: so it is curl.
     https://*) fetch() { curl --fail --silent --show-error --proto =https --location --output "$2" "$1"; } ;;
     http://127.0.0.1[:/]* | http://localhost[:/]*)
       fetch() { curl --fail --silent --show-error --output "$2" "$1"; }

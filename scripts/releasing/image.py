@@ -26,6 +26,8 @@ FILES = {
     "etc/group": f"heygen:x:{USER}:\n",
     "etc/nsswitch.conf": "hosts: files dns\n",
 }
+# What this machine's packages say of the libraries and of the authorities.
+COPYRIGHTS = ("usr/share/doc/libc6/copyright", "usr/share/doc/ca-certificates/copyright")
 
 
 def tarball(files: dict[str, tuple[bytes, int]], folders: dict[str, int]) -> bytes:
@@ -43,10 +45,6 @@ def tarball(files: dict[str, tuple[bytes, int]], folders: dict[str, int]) -> byt
             info.size, info.mode, info.mtime = len(content), mode, EPOCH
             tar.addfile(info, io.BytesIO(content))
     return out.getvalue()
-
-
-# What this machine's packages say of the libraries and of the authorities.
-COPYRIGHTS = ("usr/share/doc/libc6/copyright", "usr/share/doc/ca-certificates/copyright")
 
 
 def root(program: Path, licences: Path) -> bytes:

@@ -161,8 +161,8 @@ struct InputTexts {
 /// A text, in UTF-8 or UTF-16; bytes that are no text become U+FFFD.
 fn read(name: &str) -> Result<String> {
     let bytes = input::read(name)?;
-    let text =
-        String::from_utf8_lossy(&saved::utf8(&bytes).unwrap_or(Cow::Borrowed(&bytes))).into_owned();
+    let text = saved::utf8(&bytes).unwrap_or(Cow::Borrowed(&bytes));
+    let text = String::from_utf8_lossy(&text);
     Ok(text.strip_prefix('\u{FEFF}').unwrap_or(&text).to_owned())
 }
 

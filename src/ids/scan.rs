@@ -15,8 +15,8 @@ use crate::catalog::kind::Kind;
 const FIELDS: [(&str, &str); 3] =
     [("avatar_id", "avatar"), ("talking_photo_id", "talking_photo"), ("voice_id", "voice")];
 
-/// The shortest bare word beside a field's name that is taken for an id; quoted, any length is.
-const SHORTEST_BARE: usize = 8;
+/// The shortest value without quotes, or default, that is taken for an id; else any length is.
+const SHORTEST: usize = 8;
 
 /// Every known id, by its first word.
 pub struct Scanner {
@@ -121,20 +121,32 @@ impl Scanner {
         let names = records.headers().cloned().unwrap_or_default();
         let places = names.iter().enumerate().filter(|(_, name)| self.is_field(name));
         let places: Vec<usize> = places.map(|(place, _)| place).collect();
+        if places.is_empty() {
+            return cells;
+        }
+        let (mut at, mut line) = (0, 1);
         for record in records.records().flatten() {
+            // A record's place may be before the line breaks that precede it.
+            let place = record.position().map_or(at, |place| place.byte() as usize);
+            let rest = text.get(place..).unwrap_or_default();
+            let start = text.len() - rest.trim_start_matches(['\r', '\n']).len();
+            line += text[at..start].matches('\n').count();
+            at = start;
             let values = places.iter().filter_map(|place| record.get(*place));
-            let values = values.map(str::trim).filter(|value| is_value(value)).map(str::to_owned);
-            let line = record.position().map_or(0, csv::Position::line) as usize;
-            cells.entry(line).or_insert_with(Vec::new).extend(values);
+            let values = values.filter(|value| is_value(value)).map(str::to_owned);
+            cells.insert(line, values.collect());
         }
         cells
     }
 
     /// `avatar_id`, and the same as `avatarId`, `AVATAR_ID`, `default-avatar-id` or `avatar_ids`.
     fn is_field(&self, word: &str) -> bool {
+        if word.len() >= 60 {
+            return false;
+        }
         let folded = folded(word);
         let singular = folded.strip_suffix('s').unwrap_or(&folded);
-        word.len() < 60 && self.fields.iter().any(|field| singular.ends_with(field))
+        self.fields.iter().any(|field| singular.ends_with(field))
     }
 }
 
@@ -195,7 +207,7 @@ fn bare(text: &str) -> Option<&str> {
 }
 
 fn looks_like_id(value: &str) -> bool {
-    value.len() >= SHORTEST_BARE && value.contains(|c: char| c.is_ascii_digit())
+    value.len() >= SHORTEST && value.contains(|c: char| c.is_ascii_digit())
 }
 
 /// The elements of a list that begins after a field's name: `": ["x", "y"]`, or `:` and nothing else,
@@ -348,5 +360,6 @@ mod tests {
         assert_eq!(found(text), ["2 Gone1", "3 Gone2", "5 Anna_public_3"]);
         let text = "script,avatar_id\n\"Hello.\nWelcome, \"\"all\"\"\",Gone1\nBye,Gone2";
         assert_eq!(found(text), ["2 Gone1", "4 Gone2"]);
+        assert_eq!(found("avatar_id\r\n\r\nGone1\r\nGone2\r\n"), ["3 Gone1", "4 Gone2"]);
     }
 }

@@ -191,8 +191,8 @@ fn to_run(engine: Engine, sql: &str, limit: usize) -> Result<String> {
     let judge = || judged(engine, sql).map(|query| wrapped(engine, &query, limit));
     thread::scope(|scope| {
         let thread = thread::Builder::new().stack_size(STACK).spawn_scoped(scope, judge);
-        let judged = thread.map_err(Error::unforeseen)?.join();
-        judged.map_err(|_| Error::usage("the query cannot be read"))?
+        let ended = thread.map_err(Error::unforeseen)?.join();
+        ended.map_err(|_| Error::usage("the query cannot be read"))?
     })
 }
 
