@@ -3,12 +3,11 @@
 
 use std::time::Duration;
 
-use sqlx::{SqlSafeStr, SqlStr};
-
 use super::{
     conn::{Arg, Conn, Fault},
     open::Store,
     queue::LAST_REFRESH,
+    registry::register,
 };
 use crate::{catalog::catalogue::Catalogue, error::Result, time::Timestamp};
 
@@ -29,31 +28,22 @@ pub struct Ahead {
     pub notice: Option<Timestamp>,
 }
 
-/// When an account's catalogue was last polled: (account, catalogue).
-pub const LAST_POLLED: &str = "SELECT started_at FROM polls WHERE account = $1 \
-     AND catalogue = $2 AND trigger <> 'file' ORDER BY poll_id DESC LIMIT 1";
+register! {
+    /// When an account's catalogue was last polled: (account, catalogue).
+    pub const LAST_POLLED = "SELECT started_at FROM polls WHERE account = $1 \
+         AND catalogue = $2 AND trigger <> 'file' ORDER BY poll_id DESC LIMIT 1";
 
-/// When the last good poll of an account's catalogue was: (account, catalogue).
-pub const LAST_WELL: &str = "SELECT max(observed_at) FROM polls \
-     WHERE account = $1 AND catalogue = $2 AND outcome <> 'failed'";
+    /// When the last good poll of an account's catalogue was: (account, catalogue).
+    pub const LAST_WELL = "SELECT max(observed_at) FROM polls \
+         WHERE account = $1 AND catalogue = $2 AND outcome <> 'failed'";
 
-/// When the next link of an unsaved preview dies: (later than this).
-pub const NEXT_DEATH: &str = "SELECT min(expires_at) FROM assets \
-     WHERE state <> 'mirrored' AND state IN ('pending', 'failed') AND expires_at > $1";
+    /// When the next link of an unsaved preview dies: (later than this).
+    pub const NEXT_DEATH = "SELECT min(expires_at) FROM assets \
+         WHERE state <> 'mirrored' AND state IN ('pending', 'failed') AND expires_at > $1";
 
-/// When what has failed may be tried again.
-pub const NEXT_RETRY: &str = "SELECT min(next_attempt_at) FROM assets \
-     WHERE state = 'failed' AND next_attempt_at IS NOT NULL";
-
-/// Every statement of this file, by name.
-pub fn all() -> Vec<(String, SqlStr)> {
-    let all = [
-        ("LAST_POLLED", LAST_POLLED),
-        ("LAST_WELL", LAST_WELL),
-        ("NEXT_DEATH", NEXT_DEATH),
-        ("NEXT_RETRY", NEXT_RETRY),
-    ];
-    all.map(|(name, sql)| (name.to_owned(), sql.into_sql_str())).to_vec()
+    /// When what has failed may be tried again.
+    pub const NEXT_RETRY = "SELECT min(next_attempt_at) FROM assets \
+         WHERE state = 'failed' AND next_attempt_at IS NOT NULL";
 }
 
 impl Store {

@@ -3,8 +3,8 @@
 //! Every cell is read exactly as it stands. Nothing is judged here.
 
 mod rows;
-mod section;
-mod sql;
+pub(super) mod section;
+pub(super) mod sql;
 
 use std::ops::RangeInclusive;
 
@@ -12,7 +12,6 @@ use sqlx::{SqlSafeStr, SqlStr};
 
 pub use rows::{AuditPoll, Changed, Current, Head, Span, Version, Written};
 pub use section::Section;
-pub use sql::statements;
 
 use self::section::own_columns;
 use super::{
@@ -150,7 +149,7 @@ impl Audit<'_> {
     ) -> Result<()> {
         let columns = section.columns();
         let args = [(*range.start()).into(), (*range.end()).into()];
-        self.each(section.select(), &args, |row| {
+        self.each(section::written(section), &args, |row| {
             let mut cells = Vec::with_capacity(columns.len() + 2);
             for (at, (name, holds)) in columns.iter().enumerate() {
                 cells.push((*name, exact::cell(&row, at + 2, *holds)?));

@@ -11,7 +11,7 @@ use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
 
 use super::{
     bulk::{Bulk, BulkColumn},
-    conn::{Conn, Engine, Fault, Row},
+    conn::{Conn, Fault, Row},
     location::Location,
     open::Store,
     search, statements,
@@ -264,17 +264,4 @@ fn all_rows(table: &Table, left_out: &[&str]) -> SqlStr {
     let columns: Vec<&str> = table.columns.iter().map(|column| value(column.name)).collect();
     let (columns, name, order) = (columns.join(", "), table.name, table.order.join(", "));
     AssertSqlSafe(format!("SELECT {columns} FROM {name} ORDER BY {order}")).into_sql_str()
-}
-
-/// Every statement of this file for an engine, by name.
-pub fn all(engine: Engine) -> Vec<(String, SqlStr)> {
-    let mut all = vec![];
-    for table in TABLES.iter() {
-        all.push((format!("copy any {}", table.name), any(table)));
-        all.push((format!("copy all {}", table.name), all_rows(table, &[])));
-    }
-    if engine.server().is_some() {
-        all.push(("copy lock_all".to_owned(), lock_all()));
-    }
-    all
 }

@@ -5,12 +5,13 @@
 //! they come, so that memory does not grow with history. How anything is printed is not known
 //! here.
 
-use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
+use sqlx::SqlStr;
 
 use super::{
-    conn::{Arg, Fault, Row},
+    conn::{Arg, Engine, Fault, Row},
     open::Store,
     query::{ChangeFilter, ChangeRow, Version, version},
+    registry::{Argument, register},
     snapshot::{fields, folded},
     statements,
 };
@@ -68,31 +69,8 @@ pub struct ItemState {
     pub fields: Fields,
 }
 
-/// The last good poll of an account's catalogue at or before a time: (account, catalogue, time).
-const GOOD_AT: &str = "SELECT poll_id, observed_at FROM polls WHERE account = $1 \
-     AND catalogue = $2 AND outcome <> 'failed' AND observed_at <= $3 \
-     ORDER BY observed_at DESC LIMIT 1";
-
-/// The next good poll of an account's catalogue after a time: (account, catalogue, time).
-const NEXT_GOOD: &str = "SELECT min(observed_at) FROM polls WHERE account = $1 \
-     AND catalogue = $2 AND outcome <> 'failed' AND observed_at > $3";
-
-/// How many polls of an account's catalogue failed after one time and up to another: (account,
-/// catalogue, both).
-const FAILED_BETWEEN: &str = "SELECT count(*) FROM polls WHERE account = $1 AND catalogue = $2 \
-     AND outcome = 'failed' AND coalesce(observed_at, started_at) > $3 \
-     AND coalesce(observed_at, started_at) <= $4";
-
-/// When the history began.
-pub(super) const BEGAN: &str = "SELECT started_at FROM polls WHERE poll_id = 1";
-
-/// The account's schema changes up to a time, oldest first: (account, time).
-const SCHEMA_UNTIL: &str = "SELECT s.kind, s.field, s.change, s.json_type, p.observed_at \
-     FROM schema_changes AS s JOIN polls AS p ON p.poll_id = s.poll_id \
-     WHERE s.account = $1 AND p.observed_at <= $2 ORDER BY s.poll_id, s.kind, s.field";
-
 /// Which of the items at a time are read.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 enum Which {
     /// All of them.
     All,
@@ -102,70 +80,77 @@ enum Which {
     After,
 }
 
-/// The items that were not removed at a time, by id: (account, time), and for some of them (id) and
-/// (limit). docs/time-travel.md has the same condition for everybody's use.
-fn items_at(kind: Kind, which: Which) -> SqlStr {
-    let (table, id) = (kind.history, kind.id);
-    let (own, limit) = match which {
-        Which::All => (String::new(), ""),
-        Which::One => (format!(" AND item.{id} = $3"), ""),
-        Which::After => (format!(" AND item.{id} > $3"), " LIMIT $4"),
-    };
-    AssertSqlSafe(format!(
-        "SELECT item.{id}, item.version, item.valid_from, \
-         (SELECT one.valid_from FROM {table} AS one WHERE one.account = item.account \
-          AND one.{id} = item.{id} AND one.version = 1), \
-         (SELECT max(news.valid_from) FROM {table} AS news WHERE news.account = item.account \
-          AND news.{id} = item.{id} AND news.version <= item.version \
-          AND news.opened_by <> 'learned'), item.extra, {} \
-         FROM {table} AS item WHERE item.account = $1 \
-         AND item.valid_from <= $2 AND (item.valid_to IS NULL OR item.valid_to > $2){own} \
-         ORDER BY item.{id}{limit}",
-        statements::columns(kind, "item.")
-    ))
-    .into_sql_str()
-}
-
-/// How many items were not removed at a time: (account, time).
-fn count_at(kind: Kind) -> SqlStr {
-    AssertSqlSafe(format!(
-        "SELECT count(*) FROM {} WHERE account = $1 AND valid_from <= $2 \
-         AND (valid_to IS NULL OR valid_to > $2)",
-        kind.history
-    ))
-    .into_sql_str()
-}
-
-/// Every version of a kind, by id and version: (account).
-fn all_versions(kind: Kind) -> SqlStr {
-    let id = kind.id;
-    AssertSqlSafe(format!(
-        "SELECT {} FROM {} WHERE account = $1 ORDER BY {id}, version",
-        statements::version_columns(kind),
-        kind.history
-    ))
-    .into_sql_str()
-}
-
-/// Every statement of this file, by name.
-pub fn all() -> Vec<(String, SqlStr)> {
-    let mut all: Vec<(String, SqlStr)> = [
-        ("GOOD_AT", GOOD_AT),
-        ("NEXT_GOOD", NEXT_GOOD),
-        ("FAILED_BETWEEN", FAILED_BETWEEN),
-        ("BEGAN", BEGAN),
-        ("SCHEMA_UNTIL", SCHEMA_UNTIL),
-    ]
-    .map(|(name, sql)| (name.to_owned(), sql.into_sql_str()))
-    .to_vec();
-    for kind in Kind::ALL {
-        all.push((format!("items_at {kind}"), items_at(kind, Which::All)));
-        all.push((format!("item_at {kind}"), items_at(kind, Which::One)));
-        all.push((format!("items_after {kind}"), items_at(kind, Which::After)));
-        all.push((format!("count_at {kind}"), count_at(kind)));
+impl Argument for Which {
+    fn all(_: Engine) -> Vec<Self> {
+        vec![Self::All, Self::One, Self::After]
     }
-    all.extend(Kind::ALL.map(|kind| (format!("all_versions {kind}"), all_versions(kind))));
-    all
+}
+
+register! {
+    /// The last good poll of an account's catalogue at or before a time: (account, catalogue, time).
+    const GOOD_AT = "SELECT poll_id, observed_at FROM polls WHERE account = $1 \
+         AND catalogue = $2 AND outcome <> 'failed' AND observed_at <= $3 \
+         ORDER BY observed_at DESC LIMIT 1";
+
+    /// The next good poll of an account's catalogue after a time: (account, catalogue, time).
+    const NEXT_GOOD = "SELECT min(observed_at) FROM polls WHERE account = $1 \
+         AND catalogue = $2 AND outcome <> 'failed' AND observed_at > $3";
+
+    /// How many polls of an account's catalogue failed after one time and up to another: (account,
+    /// catalogue, both).
+    const FAILED_BETWEEN = "SELECT count(*) FROM polls WHERE account = $1 AND catalogue = $2 \
+         AND outcome = 'failed' AND coalesce(observed_at, started_at) > $3 \
+         AND coalesce(observed_at, started_at) <= $4";
+
+    /// When the history began.
+    pub(super) const BEGAN = "SELECT started_at FROM polls WHERE poll_id = 1";
+
+    /// The account's schema changes up to a time, oldest first: (account, time).
+    const SCHEMA_UNTIL = "SELECT s.kind, s.field, s.change, s.json_type, p.observed_at \
+         FROM schema_changes AS s JOIN polls AS p ON p.poll_id = s.poll_id \
+         WHERE s.account = $1 AND p.observed_at <= $2 ORDER BY s.poll_id, s.kind, s.field";
+
+    /// The items that were not removed at a time, by id: (account, time), and for some of them (id) and
+    /// (limit). docs/time-travel.md has the same condition for everybody's use.
+    fn items_at(kind: Kind, which: Which) {
+        let (table, id) = (kind.history, kind.id);
+        let (own, limit) = match which {
+            Which::All => (String::new(), ""),
+            Which::One => (format!(" AND item.{id} = $3"), ""),
+            Which::After => (format!(" AND item.{id} > $3"), " LIMIT $4"),
+        };
+        format!(
+            "SELECT item.{id}, item.version, item.valid_from, \
+             (SELECT one.valid_from FROM {table} AS one WHERE one.account = item.account \
+              AND one.{id} = item.{id} AND one.version = 1), \
+             (SELECT max(news.valid_from) FROM {table} AS news WHERE news.account = item.account \
+              AND news.{id} = item.{id} AND news.version <= item.version \
+              AND news.opened_by <> 'learned'), item.extra, {} \
+             FROM {table} AS item WHERE item.account = $1 \
+             AND item.valid_from <= $2 AND (item.valid_to IS NULL OR item.valid_to > $2){own} \
+             ORDER BY item.{id}{limit}",
+            statements::columns(kind, "item.")
+        )
+    }
+
+    /// How many items were not removed at a time: (account, time).
+    fn count_at(kind: Kind) {
+        format!(
+            "SELECT count(*) FROM {} WHERE account = $1 AND valid_from <= $2 \
+             AND (valid_to IS NULL OR valid_to > $2)",
+            kind.history
+        )
+    }
+
+    /// Every version of a kind, by id and version: (account).
+    fn all_versions(kind: Kind) {
+        let id = kind.id;
+        format!(
+            "SELECT {} FROM {} WHERE account = $1 ORDER BY {id}, version",
+            statements::version_columns(kind),
+            kind.history
+        )
+    }
 }
 
 impl Store {

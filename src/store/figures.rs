@@ -1,12 +1,11 @@
 //! The figures behind the metrics: counted from the tables when asked, so that they survive every
 //! restart and are the same whoever polled. How they are called outside is not known here.
 
-use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
-
 use super::{
     browse::{Reading, Unreadable},
     conn::{Conn, Engine, Fault, Row},
     open::Store,
+    registry::register,
 };
 use crate::{
     catalog::{
@@ -84,80 +83,64 @@ pub struct CatalogueFigures {
     pub schema: [i64; 3],
 }
 
-/// Sums over the polls of each account's catalogues.
-pub fn poll_sums(engine: Engine) -> SqlStr {
-    let millis = engine.milliseconds("started_at", "finished_at");
-    AssertSqlSafe(format!(
-        "SELECT account, catalogue, count(*) FILTER (WHERE outcome = 'succeeded'), \
-         count(*) FILTER (WHERE outcome = 'held'), count(*) FILTER (WHERE outcome = 'failed'), \
-         CAST(coalesce(sum(added), 0) AS BIGINT), CAST(coalesce(sum(changed), 0) AS BIGINT), \
-         CAST(coalesce(sum(removed), 0) AS BIGINT), CAST(coalesce(sum(restored), 0) AS BIGINT), \
-         CAST(coalesce(sum({millis}), 0) AS BIGINT), max(started_at), \
-         max(observed_at) FILTER (WHERE outcome <> 'failed') \
-         FROM polls GROUP BY account, catalogue ORDER BY account, catalogue"
-    ))
-    .into_sql_str()
-}
+register! {
+    /// Sums over the polls of each account's catalogues.
+    pub fn poll_sums(engine: Engine) {
+        let millis = engine.milliseconds("started_at", "finished_at");
+        format!(
+            "SELECT account, catalogue, count(*) FILTER (WHERE outcome = 'succeeded'), \
+             count(*) FILTER (WHERE outcome = 'held'), count(*) FILTER (WHERE outcome = 'failed'), \
+             CAST(coalesce(sum(added), 0) AS BIGINT), CAST(coalesce(sum(changed), 0) AS BIGINT), \
+             CAST(coalesce(sum(removed), 0) AS BIGINT), CAST(coalesce(sum(restored), 0) AS BIGINT), \
+             CAST(coalesce(sum({millis}), 0) AS BIGINT), max(started_at), \
+             max(observed_at) FILTER (WHERE outcome <> 'failed') \
+             FROM polls GROUP BY account, catalogue ORDER BY account, catalogue"
+        )
+    }
 
-/// Of the last good poll of each account's catalogues, and how many failed after it.
-pub const LAST_SUCCESSES: &str = "SELECT p.account, p.catalogue, CAST(coalesce(p.held, 0) AS BIGINT), \
-     CAST(coalesce(p.response_bytes, 0) AS BIGINT), \
-     CAST(CASE WHEN p.warning IS NULL THEN 0 ELSE 1 END AS BIGINT), \
-     (SELECT count(*) FROM polls AS f WHERE f.account = p.account \
-      AND f.catalogue = p.catalogue AND f.poll_id > p.poll_id AND f.outcome = 'failed') \
-     FROM (SELECT account, catalogue, max(observed_at) AS observed_at FROM polls \
-      WHERE outcome <> 'failed' GROUP BY account, catalogue) AS l \
-     JOIN polls AS p ON p.account = l.account AND p.catalogue = l.catalogue \
-     AND p.observed_at = l.observed_at AND p.outcome <> 'failed'";
+    /// Of the last good poll of each account's catalogues, and how many failed after it.
+    pub const LAST_SUCCESSES = "SELECT p.account, p.catalogue, CAST(coalesce(p.held, 0) AS BIGINT), \
+         CAST(coalesce(p.response_bytes, 0) AS BIGINT), \
+         CAST(CASE WHEN p.warning IS NULL THEN 0 ELSE 1 END AS BIGINT), \
+         (SELECT count(*) FROM polls AS f WHERE f.account = p.account \
+          AND f.catalogue = p.catalogue AND f.poll_id > p.poll_id AND f.outcome = 'failed') \
+         FROM (SELECT account, catalogue, max(observed_at) AS observed_at FROM polls \
+          WHERE outcome <> 'failed' GROUP BY account, catalogue) AS l \
+         JOIN polls AS p ON p.account = l.account AND p.catalogue = l.catalogue \
+         AND p.observed_at = l.observed_at AND p.outcome <> 'failed'";
 
-/// Items by account: listed, missing, removed.
-pub fn items_by_state(kind: Kind) -> SqlStr {
-    AssertSqlSafe(format!(
-        "SELECT account, count(*) FILTER (WHERE removed_at IS NULL AND missing_since IS NULL), \
-         count(*) FILTER (WHERE removed_at IS NULL AND missing_since IS NOT NULL), \
-         count(*) FILTER (WHERE removed_at IS NOT NULL) FROM {} GROUP BY account",
-        kind.table
-    ))
-    .into_sql_str()
-}
+    /// Items by account: listed, missing, removed.
+    pub fn items_by_state(kind: Kind) {
+        format!(
+            "SELECT account, count(*) FILTER (WHERE removed_at IS NULL AND missing_since IS NULL), \
+             count(*) FILTER (WHERE removed_at IS NULL AND missing_since IS NOT NULL), \
+             count(*) FILTER (WHERE removed_at IS NOT NULL) FROM {} GROUP BY account",
+            kind.table
+        )
+    }
 
-/// Changes of the lists' fields by account and catalogue.
-pub const SCHEMA_SUMS: &str = "SELECT p.account, p.catalogue, count(*) FILTER (WHERE change = 'appeared'), \
-     count(*) FILTER (WHERE change = 'vanished'), count(*) FILTER (WHERE change = 'retyped') \
-     FROM schema_changes AS s JOIN polls AS p ON p.poll_id = s.poll_id \
-     GROUP BY p.account, p.catalogue";
+    /// Changes of the lists' fields by account and catalogue.
+    pub const SCHEMA_SUMS = "SELECT p.account, p.catalogue, count(*) FILTER (WHERE change = 'appeared'), \
+         count(*) FILTER (WHERE change = 'vanished'), count(*) FILTER (WHERE change = 'retyped') \
+         FROM schema_changes AS s JOIN polls AS p ON p.poll_id = s.poll_id \
+         GROUP BY p.account, p.catalogue";
 
-/// Previews by role and state.
-pub const ASSETS_BY_ROLE: &str =
-    "SELECT role, state, count(*) FROM assets GROUP BY role, state ORDER BY role, state";
+    /// Previews by role and state.
+    pub const ASSETS_BY_ROLE =
+        "SELECT role, state, count(*) FROM assets GROUP BY role, state ORDER BY role, state";
 
-/// Contents in the store and their size.
-pub const KEPT_CONTENTS: &str = "SELECT count(*), CAST(coalesce(sum(bytes), 0) AS BIGINT) FROM \
-     (SELECT max(bytes) AS bytes FROM asset_versions WHERE pruned_at IS NULL GROUP BY file) AS kept";
+    /// Contents in the store and their size.
+    pub const KEPT_CONTENTS = "SELECT count(*), CAST(coalesce(sum(bytes), 0) AS BIGINT) FROM \
+         (SELECT max(bytes) AS bytes FROM asset_versions WHERE pruned_at IS NULL GROUP BY file) AS kept";
 
-/// Links of unsaved previews that still work: (now, a day later).
-pub const EXPIRING: &str = "SELECT count(*) FILTER (WHERE expires_at <= $2), min(expires_at) \
-     FROM assets WHERE state <> 'mirrored' AND state IN ('pending', 'failed') AND expires_at > $1";
+    /// Links of unsaved previews that still work: (now, a day later).
+    pub const EXPIRING = "SELECT count(*) FILTER (WHERE expires_at <= $2), min(expires_at) \
+         FROM assets WHERE state <> 'mirrored' AND state IN ('pending', 'failed') AND expires_at > $1";
 
-/// Notices by receiver: waiting, since when, delivered, tries.
-pub const BY_RECEIVER: &str = "SELECT receiver, count(*) FILTER (WHERE delivered_at IS NULL), \
-     min(created_at) FILTER (WHERE delivered_at IS NULL), count(delivered_at), \
-     CAST(sum(attempts) AS BIGINT) FROM notices GROUP BY receiver ORDER BY receiver";
-
-/// Every statement of this file for an engine, by name.
-pub fn all(engine: Engine) -> Vec<(String, SqlStr)> {
-    let mut all = vec![
-        ("poll_sums".to_owned(), poll_sums(engine)),
-        ("LAST_SUCCESSES".to_owned(), LAST_SUCCESSES.into_sql_str()),
-        ("SCHEMA_SUMS".to_owned(), SCHEMA_SUMS.into_sql_str()),
-        ("ASSETS_BY_ROLE".to_owned(), ASSETS_BY_ROLE.into_sql_str()),
-        ("KEPT_CONTENTS".to_owned(), KEPT_CONTENTS.into_sql_str()),
-        ("EXPIRING".to_owned(), EXPIRING.into_sql_str()),
-        ("BY_RECEIVER".to_owned(), BY_RECEIVER.into_sql_str()),
-        ("database_size".to_owned(), engine.size().into_sql_str()),
-    ];
-    all.extend(Kind::ALL.map(|kind| (format!("items_by_state {kind}"), items_by_state(kind))));
-    all
+    /// Notices by receiver: waiting, since when, delivered, tries.
+    pub const BY_RECEIVER = "SELECT receiver, count(*) FILTER (WHERE delivered_at IS NULL), \
+         min(created_at) FILTER (WHERE delivered_at IS NULL), count(delivered_at), \
+         CAST(sum(attempts) AS BIGINT) FROM notices GROUP BY receiver ORDER BY receiver";
 }
 
 impl Store {

@@ -2,13 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
-
 use super::{
     conn::{Arg, Conn, Engine, Fault, Row},
     json_text::JsonText,
     open::Store,
     record::RowType,
+    registry::{Argument, register},
     row::{PollRow, policy_of},
     statements,
 };
@@ -63,73 +62,65 @@ pub enum Common {
     Name,
 }
 
+impl Argument for Common {
+    fn all(_: Engine) -> Vec<Self> {
+        vec![Self::Group, Self::Name]
+    }
+}
+
 /// A field that not every kind has, as text of the item's row.
 fn own(kind: Kind, column: &'static str) -> &'static str {
     if kind.column(column).is_some() { column } else { "CAST(NULL AS TEXT)" }
 }
 
-/// The items of these ids: (ids as a JSON array).
-fn of_ids(engine: Engine, kind: Kind) -> SqlStr {
-    let (table, id, name) = (kind.table, kind.id, kind.label);
-    let [status, engines, group] =
-        ["status", "supported_api_engines", "group_id"].map(|column| own(kind, column));
-    let ids = engine.each_string("$1");
-    // With the accounts, the primary key is used.
-    AssertSqlSafe(format!(
-        "SELECT account, {id}, {name}, {status}, {engines}, {group}, missing_since, removed_at \
-         FROM {table} WHERE account IN (SELECT a.account FROM accounts AS a) \
-         AND {id} IN (SELECT t.value FROM {ids}) ORDER BY account, {id}"
-    ))
-    .into_sql_str()
-}
-
-/// Every id of a kind that was ever seen.
-fn every_id(kind: Kind) -> SqlStr {
-    AssertSqlSafe(format!("SELECT {} FROM {}", kind.id, kind.table)).into_sql_str()
-}
-
-/// The usable items with one of these groups or names: (groups or names as a JSON array). `None`
-/// for a kind without groups.
-fn candidates(engine: Engine, kind: Kind, common: Common) -> Option<SqlStr> {
-    let column = match common {
-        Common::Group => kind.column("group_id")?.name,
-        Common::Name => kind.label,
-    };
-    let (table, id, name) = (kind.table, kind.id, kind.label);
-    let ready = match kind.column("status") {
-        Some(_) => " AND (status IS NULL OR status = 'completed')",
-        None => "",
-    };
-    let wanted = engine.each_string("$1");
-    // The index of groups has their beginnings.
-    let (head, of_value) = (engine.head(column), engine.head("t.value"));
-    let sql = format!(
-        "SELECT account, {column}, {id} FROM {table} \
-         WHERE account IN (SELECT a.account FROM accounts AS a) AND {column} IS NOT NULL \
-         AND removed_at IS NULL AND missing_since IS NULL{ready} \
-         AND {head} IN (SELECT {of_value} FROM {wanted}) \
-         AND {column} IN (SELECT t.value FROM {wanted}) ORDER BY {name}, {id}"
-    );
-    Some(AssertSqlSafe(sql).into_sql_str())
-}
-
-/// The time until which an item must have been missing for its removal to be due at a good poll:
-/// (account, catalogue, observed_at of that poll, how many polls before it count).
-const DUE_UNTIL: &str = "SELECT observed_at FROM polls WHERE account = $1 AND catalogue = $2 \
-     AND outcome <> 'failed' AND observed_at <= $3 ORDER BY observed_at DESC LIMIT 1 OFFSET $4";
-
-/// Every statement of this file for an engine, by name.
-pub fn all(engine: Engine) -> Vec<(String, SqlStr)> {
-    let mut all = vec![("DUE_UNTIL".to_owned(), DUE_UNTIL.into_sql_str())];
-    for kind in Kind::ALL {
-        all.push((format!("of_ids {kind}"), of_ids(engine, kind)));
-        all.push((format!("every_id {kind}"), every_id(kind)));
-        for common in [Common::Group, Common::Name] {
-            let sql = candidates(engine, kind, common);
-            all.extend(sql.map(|sql| (format!("candidates {kind} {common:?}"), sql)));
-        }
+register! {
+    /// The items of these ids: (ids as a JSON array).
+    fn of_ids(engine: Engine, kind: Kind) {
+        let (table, id, name) = (kind.table, kind.id, kind.label);
+        let [status, engines, group] =
+            ["status", "supported_api_engines", "group_id"].map(|column| own(kind, column));
+        let ids = engine.each_string("$1");
+        // With the accounts, the primary key is used.
+        format!(
+            "SELECT account, {id}, {name}, {status}, {engines}, {group}, missing_since, removed_at \
+             FROM {table} WHERE account IN (SELECT a.account FROM accounts AS a) \
+             AND {id} IN (SELECT t.value FROM {ids}) ORDER BY account, {id}"
+        )
     }
-    all
+
+    /// Every id of a kind that was ever seen.
+    fn every_id(kind: Kind) {
+        format!("SELECT {} FROM {}", kind.id, kind.table)
+    }
+
+    /// The usable items with one of these groups or names: (groups or names as a JSON array). A kind
+    /// without groups has none of a group.
+    fn candidates(engine: Engine, kind: Kind, common: Common) {
+        let column = match common {
+            Common::Group => own(kind, "group_id"),
+            Common::Name => kind.label,
+        };
+        let (table, id, name) = (kind.table, kind.id, kind.label);
+        let ready = match kind.column("status") {
+            Some(_) => " AND (status IS NULL OR status = 'completed')",
+            None => "",
+        };
+        let wanted = engine.each_string("$1");
+        // The index of groups has their beginnings.
+        let (head, of_value) = (engine.head(column), engine.head("t.value"));
+        format!(
+            "SELECT account, {column}, {id} FROM {table} \
+             WHERE account IN (SELECT a.account FROM accounts AS a) AND {column} IS NOT NULL \
+             AND removed_at IS NULL AND missing_since IS NULL{ready} \
+             AND {head} IN (SELECT {of_value} FROM {wanted}) \
+             AND {column} IN (SELECT t.value FROM {wanted}) ORDER BY {name}, {id}"
+        )
+    }
+
+    /// The time until which an item must have been missing for its removal to be due at a good poll:
+    /// (account, catalogue, observed_at of that poll, how many polls before it count).
+    const DUE_UNTIL = "SELECT observed_at FROM polls WHERE account = $1 AND catalogue = $2 \
+         AND outcome <> 'failed' AND observed_at <= $3 ORDER BY observed_at DESC LIMIT 1 OFFSET $4";
 }
 
 impl Store {
@@ -219,9 +210,8 @@ async fn find_candidates(
     let engine = conn.engine();
     let mut all = vec![];
     for kind in Kind::ALL {
-        let Some(sql) = candidates(engine, kind, common) else { continue };
         let args = [Arg::Json(Some(wanted.as_str().into()))];
-        conn.each(sql, &args, |row| {
+        conn.each(candidates(engine, kind, common), &args, |row| {
             let (account, common, id) = (row.some_text(0)?, row.some_text(1)?, row.some_text(2)?);
             all.push(Candidate { account, kind, common, id });
             Ok(())

@@ -11,6 +11,7 @@
 //! - [`lock`]: one poll at a time (rule 12)
 //! - [`table`]: the one description of the tables and views
 //! - [`record`]: rows as structs
+//! - [`declared`]: every statement, for a test; `registry` is how they are declared
 //! - [`row`]: the row of a poll
 //! - [`snapshot`]: tables → what the diff compares with
 //! - [`outcome`]: what a poll writes
@@ -43,6 +44,7 @@ pub mod browse;
 pub mod bulk;
 pub mod conn;
 pub mod copy;
+pub mod declared;
 pub mod dialect;
 pub mod exact;
 pub mod export;
@@ -65,6 +67,7 @@ pub mod publish;
 pub mod query;
 pub mod queue;
 pub mod record;
+mod registry;
 pub mod report;
 pub mod row;
 pub mod search;

@@ -11,6 +11,7 @@ use std::{collections::BTreeMap, time::Duration};
 use super::{
     conn::{Arg, Conn, Fault},
     open::Store,
+    registry::register,
     report::Report,
     statements,
 };
@@ -22,58 +23,72 @@ pub const LONGEST_PAUSE: Duration = Duration::from_secs(30 * 60);
 /// time would stop the queue for as long as that clock was ahead.
 const FARTHEST: Duration = LONGEST_PAUSE.saturating_mul(2);
 
-/// Polls of an account's catalogue that failed in a row, up to its last: (account, catalogue).
-pub const FAILING: &str = "SELECT count(*), min(started_at) FROM polls \
-     WHERE account = $1 AND catalogue = $2 AND poll_id > coalesce((SELECT max(g.poll_id) \
-          FROM polls AS g WHERE g.account = $1 AND g.catalogue = $2 \
-          AND g.outcome <> 'failed'), 0)";
-/// The poll since which an account's catalogue has had no good one: the last good one, else its first:
-/// (account, catalogue).
-pub const SINCE: &str = "SELECT poll_id, CASE WHEN outcome = 'failed' THEN started_at \
-     ELSE observed_at END, digest, outcome <> 'failed' FROM polls WHERE poll_id = coalesce(\
-     (SELECT max(g.poll_id) FROM polls AS g WHERE g.account = $1 AND g.catalogue = $2 \
-      AND g.outcome <> 'failed'), \
-     (SELECT min(f.poll_id) FROM polls AS f WHERE f.account = $1 AND f.catalogue = $2))";
-/// Who was told that no good poll has come since this one: (poll).
-pub const TOLD_STALE: &str = "SELECT receiver FROM notices WHERE poll_id = $1 AND kind = 'stale'";
-/// How often each field of an account's lists has changed since a time, the first read of its list
-/// not counted: (account, time).
-pub const FIELDS: &str = "WITH first AS (SELECT kind, min(poll_id) AS poll_id FROM schema_changes \
-     WHERE account = $1 GROUP BY kind) \
-     SELECT s.kind, s.field, count(*) FILTER (WHERE p.observed_at > $2 AND s.poll_id > first.poll_id) \
-     FROM schema_changes AS s JOIN first ON first.kind = s.kind \
-     JOIN polls AS p ON p.poll_id = s.poll_id WHERE s.account = $1 GROUP BY s.kind, s.field";
-/// What was told of the API's ends: (account).
-pub const ENDS: &str =
-    "SELECT receiver, body FROM notices WHERE account = $1 AND kind = 'api_ending'";
-/// When an account's last poll began: (account).
-pub const LAST_BEGUN: &str =
-    "SELECT started_at FROM polls WHERE account = $1 ORDER BY poll_id DESC LIMIT 1";
-/// The number of the last notice.
-pub const LAST_NOTICE: &str = "SELECT coalesce(max(notice_id), 0) FROM notices";
-/// A new notice: (number, poll, account, receiver, kind, body, when).
-pub const PUT: &str = "INSERT INTO notices (notice_id, poll_id, account, receiver, kind, body, \
-     created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)";
-/// Claims a receiver's oldest that waits, if it may be tried: (now, until when nobody else may, what
-/// no clock that is right puts it off to, receiver).
-pub const CLAIM: &str = "UPDATE notices SET next_attempt_at = $2, attempts = attempts + 1 \
-     WHERE notice_id = (SELECT min(w.notice_id) FROM notices AS w \
-          WHERE w.receiver = $4 AND w.delivered_at IS NULL) \
-     AND delivered_at IS NULL \
-     AND (next_attempt_at IS NULL OR next_attempt_at <= $1 OR next_attempt_at > $3) \
-     RETURNING notice_id, body, attempts";
-/// A receiver has it: (number, when).
-pub const ACCEPTED: &str = "UPDATE notices SET delivered_at = $2, next_attempt_at = NULL, \
-     last_error = NULL WHERE notice_id = $1 AND delivered_at IS NULL";
-/// It was not accepted: (number, not again before, why).
-pub const NOT_ACCEPTED: &str = "UPDATE notices SET next_attempt_at = $2, last_error = $3 \
-     WHERE notice_id = $1 AND delivered_at IS NULL";
-/// What waits for each receiver: how many, since when, and why the last try failed.
-pub const WAITING: &str = "SELECT receiver, count(*), min(created_at), max(last_error) FROM notices \
-     WHERE delivered_at IS NULL GROUP BY receiver ORDER BY receiver";
-/// When a receiver's oldest notice that waits may be tried: (receiver).
-pub const NEXT: &str = "SELECT coalesce(next_attempt_at, created_at) FROM notices \
-     WHERE receiver = $1 AND delivered_at IS NULL ORDER BY notice_id LIMIT 1";
+register! {
+    /// Polls of an account's catalogue that failed in a row, up to its last: (account, catalogue).
+    pub const FAILING = "SELECT count(*), min(started_at) FROM polls \
+         WHERE account = $1 AND catalogue = $2 AND poll_id > coalesce((SELECT max(g.poll_id) \
+              FROM polls AS g WHERE g.account = $1 AND g.catalogue = $2 \
+              AND g.outcome <> 'failed'), 0)";
+
+    /// The poll since which an account's catalogue has had no good one: the last good one, else its first:
+    /// (account, catalogue).
+    pub const SINCE = "SELECT poll_id, CASE WHEN outcome = 'failed' THEN started_at \
+         ELSE observed_at END, digest, outcome <> 'failed' FROM polls WHERE poll_id = coalesce(\
+         (SELECT max(g.poll_id) FROM polls AS g WHERE g.account = $1 AND g.catalogue = $2 \
+          AND g.outcome <> 'failed'), \
+         (SELECT min(f.poll_id) FROM polls AS f WHERE f.account = $1 AND f.catalogue = $2))";
+
+    /// Who was told that no good poll has come since this one: (poll).
+    pub const TOLD_STALE = "SELECT receiver FROM notices WHERE poll_id = $1 AND kind = 'stale'";
+
+    /// How often each field of an account's lists has changed since a time, the first read of its list
+    /// not counted: (account, time).
+    pub const FIELDS = "WITH first AS (SELECT kind, min(poll_id) AS poll_id FROM schema_changes \
+         WHERE account = $1 GROUP BY kind) \
+         SELECT s.kind, s.field, count(*) FILTER (WHERE p.observed_at > $2 AND s.poll_id > first.poll_id) \
+         FROM schema_changes AS s JOIN first ON first.kind = s.kind \
+         JOIN polls AS p ON p.poll_id = s.poll_id WHERE s.account = $1 GROUP BY s.kind, s.field";
+
+    /// What was told of the API's ends: (account).
+    pub const ENDS =
+        "SELECT receiver, body FROM notices WHERE account = $1 AND kind = 'api_ending'";
+
+    /// When an account's last poll began: (account).
+    pub const LAST_BEGUN =
+        "SELECT started_at FROM polls WHERE account = $1 ORDER BY poll_id DESC LIMIT 1";
+
+    /// The number of the last notice.
+    pub const LAST_NOTICE = "SELECT coalesce(max(notice_id), 0) FROM notices";
+
+    /// A new notice: (number, poll, account, receiver, kind, body, when).
+    pub const PUT = "INSERT INTO notices (notice_id, poll_id, account, receiver, kind, body, \
+         created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)";
+
+    /// Claims a receiver's oldest that waits, if it may be tried: (now, until when nobody else may, what
+    /// no clock that is right puts it off to, receiver).
+    pub const CLAIM = "UPDATE notices SET next_attempt_at = $2, attempts = attempts + 1 \
+         WHERE notice_id = (SELECT min(w.notice_id) FROM notices AS w \
+              WHERE w.receiver = $4 AND w.delivered_at IS NULL) \
+         AND delivered_at IS NULL \
+         AND (next_attempt_at IS NULL OR next_attempt_at <= $1 OR next_attempt_at > $3) \
+         RETURNING notice_id, body, attempts";
+
+    /// A receiver has it: (number, when).
+    pub const ACCEPTED = "UPDATE notices SET delivered_at = $2, next_attempt_at = NULL, \
+         last_error = NULL WHERE notice_id = $1 AND delivered_at IS NULL";
+
+    /// It was not accepted: (number, not again before, why).
+    pub const NOT_ACCEPTED = "UPDATE notices SET next_attempt_at = $2, last_error = $3 \
+         WHERE notice_id = $1 AND delivered_at IS NULL";
+
+    /// What waits for each receiver: how many, since when, and why the last try failed.
+    pub const WAITING = "SELECT receiver, count(*), min(created_at), max(last_error) FROM notices \
+         WHERE delivered_at IS NULL GROUP BY receiver ORDER BY receiver";
+
+    /// When a receiver's oldest notice that waits may be tried: (receiver).
+    pub const NEXT = "SELECT coalesce(next_attempt_at, created_at) FROM notices \
+         WHERE receiver = $1 AND delivered_at IS NULL ORDER BY notice_id LIMIT 1";
+}
 
 /// Within this time before a poll, changes of a field count as repeated.
 const RECENT: Duration = Duration::from_secs(24 * 60 * 60);
@@ -358,25 +373,4 @@ async fn waiting(conn: &mut Conn) -> Result<Vec<Waiting>, Fault> {
         })
     };
     rows.iter().map(one).collect()
-}
-
-/// Every statement of this file, by name.
-pub fn all() -> Vec<(String, sqlx::SqlStr)> {
-    [
-        ("FAILING", FAILING),
-        ("SINCE", SINCE),
-        ("TOLD_STALE", TOLD_STALE),
-        ("FIELDS", FIELDS),
-        ("ENDS", ENDS),
-        ("LAST_BEGUN", LAST_BEGUN),
-        ("NEXT", NEXT),
-        ("LAST_NOTICE", LAST_NOTICE),
-        ("PUT", PUT),
-        ("CLAIM", CLAIM),
-        ("ACCEPTED", ACCEPTED),
-        ("NOT_ACCEPTED", NOT_ACCEPTED),
-        ("WAITING", WAITING),
-    ]
-    .map(|(name, sql)| (name.to_owned(), sqlx::SqlSafeStr::into_sql_str(sql)))
-    .to_vec()
 }

@@ -6,7 +6,7 @@
 //! holds one, so that a poll is never the victim of a deadlock. What an answer means is decided
 //! elsewhere.
 
-mod sql;
+pub(super) mod sql;
 
 use std::{
     borrow::Cow,
@@ -15,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-pub use sql::{ALLOWED_HOSTS, LAST_REFRESH, PRUNED, all};
+pub use sql::{ALLOWED_HOSTS, LAST_REFRESH, PRUNED};
 use sqlx::SqlSafeStr;
 use url::Url;
 
@@ -417,9 +417,8 @@ impl Store {
             }
             keep_polls_out(conn).await?;
             let known = conn.rows(sql::once_behind(engine), &args).await?;
-            for sql in sql::take_back(engine) {
-                conn.execute(sql, &args).await?;
-            }
+            conn.execute(sql::take_back(engine), &args).await?;
+            conn.execute(sql::restore_copies(engine), &args).await?;
             conn.execute(statements::COMMIT, &[]).await?;
             known.iter().map(|row| row.some_text(0)).collect()
         };
@@ -451,9 +450,8 @@ impl Store {
             let files: Vec<String> =
                 rows.iter().map(|row| row.some_text(0)).collect::<Result<_, _>>()?;
             let args = [json(files.iter()), now.into()];
-            let [versions, assets] = sql::mark_pruned(engine);
-            conn.execute(versions, &args).await?;
-            conn.execute(assets, &args[..1]).await?;
+            conn.execute(sql::mark_pruned(engine), &args).await?;
+            conn.execute(sql::mark_gone(engine), &args[..1]).await?;
             conn.execute(statements::COMMIT, &[]).await
         };
         let done = done.await;

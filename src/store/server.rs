@@ -37,9 +37,22 @@ pub struct ServerSql {
 impl ServerSql {
     /// Every statement, by name.
     pub fn all(&self) -> Vec<(&'static str, &'static str)> {
-        let Self { schema, schema_and_path, migration_lock, try_lock, holder, .. } = self;
-        let Self { idle_deadline, lock_polls, time, hold_assets, renew_leases, .. } = self;
-        let Self { lock_files_shared, try_lock_files_shared, lock_files, .. } = self;
+        // All fields, so that the compiler asks for a new one.
+        let Self {
+            schema,
+            schema_and_path,
+            migration_lock,
+            try_lock,
+            holder,
+            idle_deadline,
+            lock_polls,
+            time,
+            hold_assets,
+            renew_leases,
+            lock_files_shared,
+            try_lock_files_shared,
+            lock_files,
+        } = self;
         vec![
             ("schema", schema),
             ("schema_and_path", schema_and_path),

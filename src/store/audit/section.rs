@@ -1,12 +1,16 @@
 //! Where the rows of a poll stand, and which of their columns are sealed under which names.
 
-use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
-
-use crate::catalog::{
-    cell::Cell,
-    column::Holds,
-    kind::Kind,
-    seal::{Cells, Line},
+use crate::{
+    catalog::{
+        cell::Cell,
+        column::Holds,
+        kind::Kind,
+        seal::{Cells, Line},
+    },
+    store::{
+        conn::Engine,
+        registry::{Argument, register},
+    },
 };
 
 /// One of the places where the rows of a poll stand.
@@ -97,33 +101,41 @@ impl Section {
             ],
         }
     }
+}
 
-    pub(super) fn select(self) -> SqlStr {
-        let (poll, id, order) = match self {
-            Self::Opened(kind) => ("opened_poll", kind.id, "version"),
-            Self::Closed(kind) => ("closed_poll", kind.id, "version"),
-            Self::FieldChanges => ("poll_id", "item_id", "version, field"),
-            Self::SchemaChanges => ("poll_id", "", "field"),
+impl Argument for Section {
+    fn all(_: Engine) -> Vec<Self> {
+        Self::all().collect()
+    }
+}
+
+register! {
+    /// What the polls of a piece wrote in a section, in the order of the seal: (first, last).
+    pub(super) fn written(section: Section) {
+        let (poll, id, order) = match section {
+            Section::Opened(kind) => ("opened_poll", kind.id, "version"),
+            Section::Closed(kind) => ("closed_poll", kind.id, "version"),
+            Section::FieldChanges => ("poll_id", "item_id", "version, field"),
+            Section::SchemaChanges => ("poll_id", "", "field"),
         };
-        let order = match self {
+        let order = match section {
             // A poll's rows are of one account, and with it this is the order of an index.
-            Self::Opened(_) | Self::Closed(_) => format!("account, {id}, {order}"),
-            Self::FieldChanges => format!("kind, {id}, {order}"),
-            Self::SchemaChanges => format!("kind, {order}"),
+            Section::Opened(_) | Section::Closed(_) => format!("account, {id}, {order}"),
+            Section::FieldChanges => format!("kind, {id}, {order}"),
+            Section::SchemaChanges => format!("kind, {order}"),
         };
-        let columns = self.columns();
+        let columns = section.columns();
         let names = columns.iter().map(|(name, _)| match *name {
             "item_id" => id,
             name => name,
         });
         let names: Vec<&str> = names.collect();
-        AssertSqlSafe(format!(
+        format!(
             "SELECT account, {poll}, {} FROM {} WHERE {poll} >= $1 AND {poll} <= $2 \
              ORDER BY {poll}, {order}",
             names.join(", "),
-            self.table()
-        ))
-        .into_sql_str()
+            section.table()
+        )
     }
 }
 

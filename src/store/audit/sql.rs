@@ -1,105 +1,98 @@
 //! The statements of the audit; those of a [`Section`] are beside its columns.
 
-use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
-
-use super::section::Section;
 use crate::{
     catalog::kind::Kind,
     store::{
+        registry::register,
         statements::columns,
         table::{POLLS, SEARCH_NAMES},
     },
 };
 
-/// The head of each account.
-pub const HEADS: &str =
-    "SELECT account, last_poll_id, polls, digest FROM accounts ORDER BY account";
+register! {
+    /// The head of each account.
+    pub const HEADS =
+        "SELECT account, last_poll_id, polls, digest FROM accounts ORDER BY account";
 
-/// Where the piece after one ends: (its first poll, polls of a piece).
-pub const NEXT_POLLS: &str =
-    "SELECT poll_id FROM polls WHERE poll_id >= $1 ORDER BY poll_id LIMIT 1 OFFSET $2";
+    /// Where the piece after one ends: (its first poll, polls of a piece).
+    pub const NEXT_POLLS =
+        "SELECT poll_id FROM polls WHERE poll_id >= $1 ORDER BY poll_id LIMIT 1 OFFSET $2";
 
-/// The digest of an account's poll before one: (account, poll).
-pub const DIGEST_BEFORE: &str =
-    "SELECT digest FROM polls WHERE account = $1 AND poll_id < $2 ORDER BY poll_id DESC LIMIT 1";
+    /// The digest of an account's poll before one: (account, poll).
+    pub const DIGEST_BEFORE =
+        "SELECT digest FROM polls WHERE account = $1 AND poll_id < $2 ORDER BY poll_id DESC LIMIT 1";
 
-/// What a list carried when: (account, kind).
-pub const SCHEMA: &str = "SELECT poll_id, field, change, json_type FROM schema_changes \
-     WHERE account = $1 AND kind = $2 ORDER BY poll_id, field";
+    /// What a list carried when: (account, kind).
+    pub const SCHEMA = "SELECT poll_id, field, change, json_type FROM schema_changes \
+         WHERE account = $1 AND kind = $2 ORDER BY poll_id, field";
 
-/// Items that only a missing foreign key lets stand. The histories need no such look: their rows
-/// are found by their polls.
-pub fn strangers(kind: Kind) -> SqlStr {
-    let (table, id) = (kind.table, kind.id);
-    AssertSqlSafe(format!(
-        "SELECT t.account, t.{id}, t.valid_from FROM {table} AS t \
-         LEFT JOIN accounts AS a ON a.account = t.account WHERE a.account IS NULL"
-    ))
-    .into_sql_str()
-}
+    /// Items that only a missing foreign key lets stand. The histories need no such look: their rows
+    /// are found by their polls.
+    pub fn strangers(kind: Kind) {
+        let (table, id) = (kind.table, kind.id);
+        format!(
+            "SELECT t.account, t.{id}, t.valid_from FROM {table} AS t \
+             LEFT JOIN accounts AS a ON a.account = t.account WHERE a.account IS NULL"
+        )
+    }
 
-/// The polls of a piece: (first, last).
-pub fn polls() -> SqlStr {
-    AssertSqlSafe(format!(
-        "SELECT {} FROM polls WHERE poll_id >= $1 AND poll_id <= $2 ORDER BY poll_id",
-        POLLS.list("")
-    ))
-    .into_sql_str()
-}
+    /// The polls of a piece: (first, last).
+    pub fn polls() {
+        format!(
+            "SELECT {} FROM polls WHERE poll_id >= $1 AND poll_id <= $2 ORDER BY poll_id",
+            POLLS.list("")
+        )
+    }
 
-/// The first id that is beyond a span: (account, first id, items of a span).
-pub fn next_items(kind: Kind) -> SqlStr {
-    let (table, id) = (kind.history, kind.id);
-    AssertSqlSafe(format!(
-        "SELECT DISTINCT {id} FROM {table} WHERE account = $1 AND {id} >= $2 \
-         ORDER BY {id} LIMIT 1 OFFSET $3"
-    ))
-    .into_sql_str()
-}
+    /// The first id that is beyond a span: (account, first id, items of a span).
+    pub fn next_items(kind: Kind) {
+        let (table, id) = (kind.history, kind.id);
+        format!(
+            "SELECT DISTINCT {id} FROM {table} WHERE account = $1 AND {id} >= $2 \
+             ORDER BY {id} LIMIT 1 OFFSET $3"
+        )
+    }
 
-/// (account, first id), and (first id beyond) where the span is `bounded`.
-pub fn versions(kind: Kind, bounded: bool) -> SqlStr {
-    let (table, id) = (kind.history, kind.id);
-    AssertSqlSafe(format!(
-        "SELECT {id}, version, valid_from, valid_to, opened_by, closed_by, opened_poll, \
-         closed_poll, opened_after, closed_after, {}, extra FROM {table} \
-         WHERE account = $1 AND {} ORDER BY {id}, version",
-        columns(kind, ""),
-        between(id, 2, bounded)
-    ))
-    .into_sql_str()
-}
+    /// (account, first id), and (first id beyond) where the span is `bounded`.
+    pub fn versions(kind: Kind, bounded: bool) {
+        let (table, id) = (kind.history, kind.id);
+        format!(
+            "SELECT {id}, version, valid_from, valid_to, opened_by, closed_by, opened_poll, \
+             closed_poll, opened_after, closed_after, {}, extra FROM {table} \
+             WHERE account = $1 AND {} ORDER BY {id}, version",
+            columns(kind, ""),
+            between(id, 2, bounded)
+        )
+    }
 
-/// As [`versions`].
-pub fn current(kind: Kind, bounded: bool) -> SqlStr {
-    let (table, id) = (kind.table, kind.id);
-    AssertSqlSafe(format!(
-        "SELECT {id}, version, valid_from, first_seen_at, changed_at, removed_at, {}, extra, \
-         fingerprint FROM {table} WHERE account = $1 AND {} ORDER BY {id}",
-        columns(kind, ""),
-        between(id, 2, bounded)
-    ))
-    .into_sql_str()
-}
+    /// As [`versions`].
+    pub fn current(kind: Kind, bounded: bool) {
+        let (table, id) = (kind.table, kind.id);
+        format!(
+            "SELECT {id}, version, valid_from, first_seen_at, changed_at, removed_at, {}, extra, \
+             fingerprint FROM {table} WHERE account = $1 AND {} ORDER BY {id}",
+            columns(kind, ""),
+            between(id, 2, bounded)
+        )
+    }
 
-/// (account, kind, first id), and (first id beyond) where the span is `bounded`.
-pub fn changed(bounded: bool) -> SqlStr {
-    AssertSqlSafe(format!(
-        "SELECT poll_id, item_id, version, field, old_value, new_value FROM field_changes \
-         WHERE account = $1 AND kind = $2 AND {} ORDER BY item_id, version, field",
-        between("item_id", 3, bounded)
-    ))
-    .into_sql_str()
-}
+    /// (account, kind, first id), and (first id beyond) where the span is `bounded`.
+    pub fn changed(bounded: bool) {
+        format!(
+            "SELECT poll_id, item_id, version, field, old_value, new_value FROM field_changes \
+             WHERE account = $1 AND kind = $2 AND {} ORDER BY item_id, version, field",
+            between("item_id", 3, bounded)
+        )
+    }
 
-/// As [`changed`].
-pub fn found_by(bounded: bool) -> SqlStr {
-    AssertSqlSafe(format!(
-        "SELECT item_id, version, text FROM {} WHERE account = $1 AND kind = $2 AND {}",
-        SEARCH_NAMES.name,
-        between("item_id", 3, bounded)
-    ))
-    .into_sql_str()
+    /// As [`changed`].
+    pub fn found_by(bounded: bool) {
+        format!(
+            "SELECT item_id, version, text FROM {} WHERE account = $1 AND kind = $2 AND {}",
+            SEARCH_NAMES.name,
+            between("item_id", 3, bounded)
+        )
+    }
 }
 
 fn between(id: &str, first: usize, bounded: bool) -> String {
@@ -107,25 +100,4 @@ fn between(id: &str, first: usize, bounded: bool) -> String {
         true => format!("{id} >= ${first} AND {id} < ${}", first + 1),
         false => format!("{id} >= ${first}"),
     }
-}
-
-/// Every statement of the audit, by name.
-pub fn statements() -> Vec<(String, SqlStr)> {
-    let mut all = vec![
-        ("audit heads".to_owned(), HEADS.into_sql_str()),
-        ("audit next polls".to_owned(), NEXT_POLLS.into_sql_str()),
-        ("audit digest before".to_owned(), DIGEST_BEFORE.into_sql_str()),
-        ("audit schema".to_owned(), SCHEMA.into_sql_str()),
-        ("audit polls".to_owned(), polls()),
-        ("audit changed".to_owned(), changed(true)),
-        ("audit found by".to_owned(), found_by(true)),
-    ];
-    all.extend(Section::all().map(|section| (format!("audit {section:?}"), section.select())));
-    for kind in Kind::ALL {
-        all.push((format!("audit strangers {kind}"), strangers(kind)));
-        all.push((format!("audit next items {kind}"), next_items(kind)));
-        all.push((format!("audit versions {kind}"), versions(kind, true)));
-        all.push((format!("audit current {kind}"), current(kind, true)));
-    }
-    all
 }

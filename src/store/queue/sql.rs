@@ -1,10 +1,8 @@
 //! What the queue is asked and told, in SQL.
 
-use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
-
 use crate::{
     catalog::kind::{Kind, Preview},
-    store::conn::Engine,
+    store::{conn::Engine, registry::register},
 };
 
 /// What `last_error` names where a host is not allowed, followed by the allowed ones.
@@ -24,70 +22,191 @@ const DUE: &str = "(next_attempt_at <= $1 OR (next_attempt_at IS NULL AND \
 /// What may be lost soonest comes first, what we have comes last.
 const ORDER: &str = "file IS NOT NULL, signed_url IS NULL, expires_at NULLS FIRST, url";
 
-/// The due assets in the order of their urgency: (now, pictures, videos, audio, how many[, lease until]).
-pub fn lease(engine: Engine) -> SqlStr {
-    let text = match engine.server() {
-        None => {
-            format!("SELECT {COLUMNS} FROM assets WHERE {DUE} ORDER BY {ORDER} LIMIT $5")
+register! {
+    /// The due assets in the order of their urgency: (now, pictures, videos, audio, how many[, lease until]).
+    pub fn lease(engine: Engine) {
+        match engine.server() {
+            None => format!("SELECT {COLUMNS} FROM assets WHERE {DUE} ORDER BY {ORDER} LIMIT $5"),
+            // Materialized: else the planner may run the limited part more than once.
+            Some(_) => format!(
+                "WITH due AS MATERIALIZED (SELECT url FROM assets WHERE {DUE} ORDER BY {ORDER} \
+                 LIMIT $5 FOR UPDATE SKIP LOCKED) UPDATE assets SET next_attempt_at = $6 \
+                 WHERE url IN (SELECT url FROM due) RETURNING {COLUMNS}"
+            ),
         }
-        // Materialized: else the planner may run the limited part more than once.
-        Some(_) => format!(
-            "WITH due AS MATERIALIZED (SELECT url FROM assets WHERE {DUE} ORDER BY {ORDER} \
-             LIMIT $5 FOR UPDATE SKIP LOCKED) UPDATE assets SET next_attempt_at = $6 \
-             WHERE url IN (SELECT url FROM due) RETURNING {COLUMNS}"
-        ),
-    };
-    AssertSqlSafe(text).into_sql_str()
-}
+    }
 
-/// How many are due: (now, pictures, videos, audio).
-pub fn count_due() -> SqlStr {
-    AssertSqlSafe(format!("SELECT count(*) FROM assets WHERE {DUE}")).into_sql_str()
+    /// How many are due: (now, pictures, videos, audio).
+    pub fn count_due() {
+        format!("SELECT count(*) FROM assets WHERE {DUE}")
+    }
+
+    /// The links of some assets: (URLs as JSON).
+    pub fn links_of(engine: Engine) {
+        let list = listed(engine);
+        format!("SELECT url, signed_url FROM assets WHERE url IN {list}")
+    }
+
+    /// When a fresh list was last asked for. By number: the latest time may be that of a clock that was
+    /// ahead, and would stay the latest.
+    pub const LAST_REFRESH = "SELECT started_at FROM polls WHERE trigger = 'refresh' \
+         ORDER BY poll_id DESC LIMIT 1";
+
+    /// What the configuration leaves out: (pictures, videos, audio).
+    pub const LEAVE_OUT = "UPDATE assets SET state = 'skipped', next_attempt_at = NULL, \
+         last_error = NULL WHERE state IN ('pending', 'failed') \
+         AND ((role = 'image' AND NOT $1) OR (role = 'video' AND NOT $2) \
+              OR (role = 'audio' AND NOT $3))";
+
+    /// What it no longer leaves out: (pictures, videos, audio).
+    pub const TAKE_IN = "UPDATE assets SET state = 'pending', attempts = 0, \
+         next_attempt_at = NULL WHERE state = 'skipped' AND last_error IS NULL \
+         AND ((role = 'image' AND $1) OR (role = 'video' AND $2) OR (role = 'audio' AND $3))";
+
+    /// What was left out when other hosts were allowed, and may be allowed now: (now, the allowed hosts
+    /// as `last_error` names them).
+    pub fn of_other_hosts() {
+        format!(
+            "UPDATE assets SET next_attempt_at = $1 WHERE next_attempt_at > $1 \
+             AND last_error LIKE '%{ALLOWED_HOSTS}%' AND replace(last_error, $2, '') = last_error"
+        )
+    }
+
+    /// What was pruned and is needed again.
+    pub fn needed_again() {
+        let wanted = previews(|kind| kind.table, "removed_at IS NULL");
+        format!(
+            "UPDATE assets SET state = 'pending', attempts = 0, last_error = NULL \
+             WHERE state = 'gone' AND last_error = 'pruned' AND url IN ({wanted})"
+        )
+    }
+
+    /// What a clock that was ahead has put off beyond any wait: (now, the longest wait from now).
+    pub const OF_A_WRONG_CLOCK =
+        "UPDATE assets SET next_attempt_at = $1 WHERE next_attempt_at > $2";
+
+    /// What was given up by a clock that was ahead: its link is alive (now).
+    pub const ALIVE_AFTER_ALL = "UPDATE assets SET state = 'pending', attempts = 0, \
+         next_attempt_at = NULL, last_error = NULL WHERE state = 'gone' AND file IS NULL \
+         AND next_attempt_at IS NULL AND signed_url IS NOT NULL AND expires_at > $1 \
+         AND last_error IS DISTINCT FROM 'pruned'";
+
+    /// Every content that the store must have.
+    pub const KNOWN_FILES = "SELECT file, max(sha256), max(bytes) FROM (\
+         SELECT file, sha256, bytes FROM asset_versions WHERE pruned_at IS NULL UNION ALL \
+         SELECT file, sha256, bytes FROM assets WHERE file IS NOT NULL) AS known \
+         GROUP BY file ORDER BY file";
+
+    /// Queues what has lost its file: (files as JSON).
+    pub fn queue_again(engine: Engine) {
+        let list = listed(engine);
+        format!(
+            "UPDATE assets SET state = 'pending', file = NULL, etag = NULL, last_modified = NULL, \
+             attempts = 0, next_attempt_at = NULL, last_error = NULL WHERE file IN {list}"
+        )
+    }
+
+    /// What stands behind a URL no more cannot be had again: (files as JSON, now).
+    pub fn mark_lost(engine: Engine) {
+        let list = listed(engine);
+        format!(
+            "UPDATE asset_versions SET pruned_at = $2 WHERE pruned_at IS NULL AND file IN {list} \
+             AND NOT EXISTS (SELECT 1 FROM assets AS a WHERE a.url = asset_versions.url \
+             AND a.sha256 = asset_versions.sha256 AND a.state <> 'gone')"
+        )
+    }
+
+    /// What failed, was left out or could not be had is tried at once.
+    pub const TRY_AGAIN = "UPDATE assets SET state = 'pending', attempts = 0, \
+         next_attempt_at = NULL WHERE state IN ('failed', 'skipped') \
+         OR (state = 'gone' AND file IS NULL AND last_error IS DISTINCT FROM 'pruned')";
+
+    /// The contents among some files that were once behind a URL: (files as JSON).
+    pub fn once_behind(engine: Engine) {
+        let list = listed(engine);
+        format!("SELECT DISTINCT file FROM asset_versions WHERE file IN {list}")
+    }
+
+    /// The contents that nothing needs which was valid at a time or later: (that time).
+    pub fn prunable() {
+        let wanted = previews(|kind| kind.history, "valid_to IS NULL OR valid_to >= $1");
+        format!(
+            "WITH wanted AS ({wanted}), \
+             content AS (SELECT url, file, lead(fetched_at) OVER \
+             (PARTITION BY url ORDER BY fetched_at) AS superseded_at FROM asset_versions), \
+             needed AS (SELECT c.file FROM content AS c JOIN wanted AS w ON w.url = c.url \
+             WHERE c.superseded_at IS NULL OR c.superseded_at >= $1 \
+             UNION SELECT a.file FROM assets AS a JOIN wanted AS w ON w.url = a.url \
+             WHERE a.file IS NOT NULL) \
+             SELECT v.file, max(v.sha256), max(v.bytes) FROM asset_versions AS v \
+             WHERE v.pruned_at IS NULL \
+             AND NOT EXISTS (SELECT 1 FROM needed AS n WHERE n.file = v.file) \
+             GROUP BY v.file ORDER BY v.file"
+        )
+    }
+
+    /// Takes back contents that are there after all: (files as JSON).
+    pub fn take_back(engine: Engine) {
+        let list = listed(engine);
+        format!(
+            "UPDATE asset_versions SET pruned_at = NULL WHERE pruned_at IS NOT NULL AND file IN {list}"
+        )
+    }
+
+    /// Stores the last content of each URL that has no copy, if it is among these: (files as JSON).
+    pub fn restore_copies(engine: Engine) {
+        let list = listed(engine);
+        format!(
+            "UPDATE assets SET state = 'mirrored', sha256 = v.sha256, file = v.file, bytes = v.bytes, \
+             content_type = v.content_type, mirrored_at = v.fetched_at, next_attempt_at = \
+             CASE WHEN signed_url IS NULL THEN v.fetched_at END, last_error = NULL \
+             FROM asset_versions AS v WHERE assets.file IS NULL AND v.url = assets.url \
+             AND v.file IN {list} AND v.fetched_at = \
+             (SELECT max(n.fetched_at) FROM asset_versions AS n WHERE n.url = assets.url)"
+        )
+    }
+
+    /// Marks pruned contents: (files as JSON, now).
+    pub fn mark_pruned(engine: Engine) {
+        let list = listed(engine);
+        format!(
+            "UPDATE asset_versions SET pruned_at = $2 WHERE pruned_at IS NULL AND file IN {list}"
+        )
+    }
+
+    /// Marks the previews whose content was pruned: (files as JSON).
+    pub fn mark_gone(engine: Engine) {
+        let list = listed(engine);
+        format!(
+            "UPDATE assets SET state = 'gone', sha256 = NULL, file = NULL, bytes = NULL, \
+             content_type = NULL, etag = NULL, last_modified = NULL, next_attempt_at = NULL, \
+             mirrored_at = NULL, last_error = '{PRUNED}' WHERE file IN {list}"
+        )
+    }
+
+    /// Which of some files nothing names: (files as JSON).
+    pub fn unnamed(engine: Engine) {
+        let files = listed(engine);
+        format!(
+            "SELECT f.value FROM {files} AS f \
+             WHERE NOT EXISTS (SELECT 1 FROM assets AS a WHERE a.file = f.value) \
+             AND NOT EXISTS (SELECT 1 FROM asset_versions AS v \
+             WHERE v.file = f.value AND v.pruned_at IS NULL)"
+        )
+    }
+
+    /// Which of some files were pruned once: (files as JSON).
+    pub fn once_pruned(engine: Engine) {
+        let list = listed(engine);
+        format!(
+            "SELECT DISTINCT file FROM asset_versions WHERE pruned_at IS NOT NULL AND file IN {list}"
+        )
+    }
 }
 
 /// The texts of the JSON array that is the first argument.
 fn listed(engine: Engine) -> String {
     engine.strings("$1")
-}
-
-/// The links of some assets: (URLs as JSON).
-pub fn links_of(engine: Engine) -> SqlStr {
-    let list = listed(engine);
-    AssertSqlSafe(format!("SELECT url, signed_url FROM assets WHERE url IN {list}")).into_sql_str()
-}
-
-/// When a fresh list was last asked for. By number: the latest time may be that of a clock that was
-/// ahead, and would stay the latest.
-pub const LAST_REFRESH: &str = "SELECT started_at FROM polls WHERE trigger = 'refresh' \
-     ORDER BY poll_id DESC LIMIT 1";
-
-/// What the configuration leaves out: (pictures, videos, audio).
-pub const LEAVE_OUT: &str = "UPDATE assets SET state = 'skipped', next_attempt_at = NULL, \
-     last_error = NULL WHERE state IN ('pending', 'failed') \
-     AND ((role = 'image' AND NOT $1) OR (role = 'video' AND NOT $2) \
-          OR (role = 'audio' AND NOT $3))";
-/// What it no longer leaves out: (pictures, videos, audio).
-pub const TAKE_IN: &str = "UPDATE assets SET state = 'pending', attempts = 0, \
-     next_attempt_at = NULL WHERE state = 'skipped' AND last_error IS NULL \
-     AND ((role = 'image' AND $1) OR (role = 'video' AND $2) OR (role = 'audio' AND $3))";
-/// What was left out when other hosts were allowed, and may be allowed now: (now, the allowed hosts
-/// as `last_error` names them).
-pub fn of_other_hosts() -> SqlStr {
-    AssertSqlSafe(format!(
-        "UPDATE assets SET next_attempt_at = $1 WHERE next_attempt_at > $1 \
-         AND last_error LIKE '%{ALLOWED_HOSTS}%' AND replace(last_error, $2, '') = last_error"
-    ))
-    .into_sql_str()
-}
-
-/// What was pruned and is needed again.
-pub fn needed_again() -> SqlStr {
-    let wanted = previews(|kind| kind.table, "removed_at IS NULL");
-    AssertSqlSafe(format!(
-        "UPDATE assets SET state = 'pending', attempts = 0, last_error = NULL \
-         WHERE state = 'gone' AND last_error = 'pruned' AND url IN ({wanted})"
-    ))
-    .into_sql_str()
 }
 
 /// The preview URLs, as `url`, in the rows of a table of each kind that meet a condition.
@@ -100,156 +219,4 @@ fn previews(table: fn(Kind) -> &'static str, condition: &str) -> String {
     };
     let all: Vec<String> = Kind::ALL.into_iter().flat_map(of_kind).collect();
     all.join(" UNION ")
-}
-
-/// What a clock that was ahead has put off beyond any wait: (now, the longest wait from now).
-pub const OF_A_WRONG_CLOCK: &str =
-    "UPDATE assets SET next_attempt_at = $1 WHERE next_attempt_at > $2";
-
-/// What was given up by a clock that was ahead: its link is alive (now).
-pub const ALIVE_AFTER_ALL: &str = "UPDATE assets SET state = 'pending', attempts = 0, \
-     next_attempt_at = NULL, last_error = NULL WHERE state = 'gone' AND file IS NULL \
-     AND next_attempt_at IS NULL AND signed_url IS NOT NULL AND expires_at > $1 \
-     AND last_error IS DISTINCT FROM 'pruned'";
-
-/// Every content that the store must have.
-pub const KNOWN_FILES: &str = "SELECT file, max(sha256), max(bytes) FROM (\
-     SELECT file, sha256, bytes FROM asset_versions WHERE pruned_at IS NULL UNION ALL \
-     SELECT file, sha256, bytes FROM assets WHERE file IS NOT NULL) AS known \
-     GROUP BY file ORDER BY file";
-
-/// Queues what has lost its file: (files as JSON).
-pub fn queue_again(engine: Engine) -> SqlStr {
-    let list = listed(engine);
-    AssertSqlSafe(format!(
-        "UPDATE assets SET state = 'pending', file = NULL, etag = NULL, last_modified = NULL, \
-         attempts = 0, next_attempt_at = NULL, last_error = NULL WHERE file IN {list}"
-    ))
-    .into_sql_str()
-}
-
-/// What stands behind a URL no more cannot be had again: (files as JSON, now).
-pub fn mark_lost(engine: Engine) -> SqlStr {
-    let list = listed(engine);
-    AssertSqlSafe(format!(
-        "UPDATE asset_versions SET pruned_at = $2 WHERE pruned_at IS NULL AND file IN {list} \
-         AND NOT EXISTS (SELECT 1 FROM assets AS a WHERE a.url = asset_versions.url \
-         AND a.sha256 = asset_versions.sha256 AND a.state <> 'gone')"
-    ))
-    .into_sql_str()
-}
-
-/// What failed, was left out or could not be had is tried at once.
-pub const TRY_AGAIN: &str = "UPDATE assets SET state = 'pending', attempts = 0, \
-     next_attempt_at = NULL WHERE state IN ('failed', 'skipped') \
-     OR (state = 'gone' AND file IS NULL AND last_error IS DISTINCT FROM 'pruned')";
-
-/// The contents among some files that were once behind a URL: (files as JSON).
-pub fn once_behind(engine: Engine) -> SqlStr {
-    let list = listed(engine);
-    AssertSqlSafe(format!("SELECT DISTINCT file FROM asset_versions WHERE file IN {list}"))
-        .into_sql_str()
-}
-
-/// Takes back contents that are there after all: (files as JSON). The second: URLs that have no
-/// copy and whose last content is among them.
-pub fn take_back(engine: Engine) -> [SqlStr; 2] {
-    let list = listed(engine);
-    let versions = format!(
-        "UPDATE asset_versions SET pruned_at = NULL WHERE pruned_at IS NOT NULL AND file IN {list}"
-    );
-    let assets = format!(
-        "UPDATE assets SET state = 'mirrored', sha256 = v.sha256, file = v.file, bytes = v.bytes, \
-         content_type = v.content_type, mirrored_at = v.fetched_at, next_attempt_at = \
-         CASE WHEN signed_url IS NULL THEN v.fetched_at END, last_error = NULL \
-         FROM asset_versions AS v WHERE assets.file IS NULL AND v.url = assets.url \
-         AND v.file IN {list} AND v.fetched_at = \
-         (SELECT max(n.fetched_at) FROM asset_versions AS n WHERE n.url = assets.url)"
-    );
-    [AssertSqlSafe(versions).into_sql_str(), AssertSqlSafe(assets).into_sql_str()]
-}
-
-/// The contents that nothing needs which was valid at a time or later: (that time).
-pub fn prunable() -> SqlStr {
-    let wanted = previews(|kind| kind.history, "valid_to IS NULL OR valid_to >= $1");
-    AssertSqlSafe(format!(
-        "WITH wanted AS ({wanted}), \
-         content AS (SELECT url, file, lead(fetched_at) OVER \
-         (PARTITION BY url ORDER BY fetched_at) AS superseded_at FROM asset_versions), \
-         needed AS (SELECT c.file FROM content AS c JOIN wanted AS w ON w.url = c.url \
-         WHERE c.superseded_at IS NULL OR c.superseded_at >= $1 \
-         UNION SELECT a.file FROM assets AS a JOIN wanted AS w ON w.url = a.url \
-         WHERE a.file IS NOT NULL) \
-         SELECT v.file, max(v.sha256), max(v.bytes) FROM asset_versions AS v \
-         WHERE v.pruned_at IS NULL \
-         AND NOT EXISTS (SELECT 1 FROM needed AS n WHERE n.file = v.file) \
-         GROUP BY v.file ORDER BY v.file"
-    ))
-    .into_sql_str()
-}
-
-/// Marks pruned contents: (files as JSON, now).
-pub fn mark_pruned(engine: Engine) -> [SqlStr; 2] {
-    let list = listed(engine);
-    let versions = format!(
-        "UPDATE asset_versions SET pruned_at = $2 WHERE pruned_at IS NULL AND file IN {list}"
-    );
-    let assets = format!(
-        "UPDATE assets SET state = 'gone', sha256 = NULL, file = NULL, bytes = NULL, \
-         content_type = NULL, etag = NULL, last_modified = NULL, next_attempt_at = NULL, \
-         mirrored_at = NULL, last_error = '{PRUNED}' WHERE file IN {list}"
-    );
-    [AssertSqlSafe(versions).into_sql_str(), AssertSqlSafe(assets).into_sql_str()]
-}
-
-/// Which of some files nothing names: (files as JSON).
-pub fn unnamed(engine: Engine) -> SqlStr {
-    let files = listed(engine);
-    AssertSqlSafe(format!(
-        "SELECT f.value FROM {files} AS f \
-         WHERE NOT EXISTS (SELECT 1 FROM assets AS a WHERE a.file = f.value) \
-         AND NOT EXISTS (SELECT 1 FROM asset_versions AS v \
-         WHERE v.file = f.value AND v.pruned_at IS NULL)"
-    ))
-    .into_sql_str()
-}
-
-/// Which of some files were pruned once: (files as JSON).
-pub fn once_pruned(engine: Engine) -> SqlStr {
-    let list = listed(engine);
-    AssertSqlSafe(format!(
-        "SELECT DISTINCT file FROM asset_versions WHERE pruned_at IS NOT NULL AND file IN {list}"
-    ))
-    .into_sql_str()
-}
-
-/// Every statement of this file for an engine, by name.
-pub fn all(engine: Engine) -> Vec<(String, SqlStr)> {
-    let [prune_versions, prune_assets] = mark_pruned(engine);
-    let [back_versions, back_assets] = take_back(engine);
-    let all = vec![
-        ("once_behind", once_behind(engine)),
-        ("take_back versions", back_versions),
-        ("take_back assets", back_assets),
-        ("lease", lease(engine)),
-        ("count_due", count_due()),
-        ("links_of", links_of(engine)),
-        ("LAST_REFRESH", LAST_REFRESH.into_sql_str()),
-        ("LEAVE_OUT", LEAVE_OUT.into_sql_str()),
-        ("TAKE_IN", TAKE_IN.into_sql_str()),
-        ("needed_again", needed_again()),
-        ("of_other_hosts", of_other_hosts()),
-        ("OF_A_WRONG_CLOCK", OF_A_WRONG_CLOCK.into_sql_str()),
-        ("ALIVE_AFTER_ALL", ALIVE_AFTER_ALL.into_sql_str()),
-        ("KNOWN_FILES", KNOWN_FILES.into_sql_str()),
-        ("queue_again", queue_again(engine)),
-        ("mark_lost", mark_lost(engine)),
-        ("TRY_AGAIN", TRY_AGAIN.into_sql_str()),
-        ("prunable", prunable()),
-        ("unnamed", unnamed(engine)),
-        ("once_pruned", once_pruned(engine)),
-        ("mark_pruned versions", prune_versions),
-        ("mark_pruned assets", prune_assets),
-    ];
-    all.into_iter().map(|(name, sql)| (name.to_owned(), sql)).collect()
 }

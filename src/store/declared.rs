@@ -1,0 +1,28 @@
+//! All SQL statements of the store but those that are built for one request, such as bulk writes and the
+//! pages of the gallery.
+
+use sqlx::{SqlSafeStr, SqlStr};
+
+use super::{
+    ahead, audit, conn::Engine, export, figures, ids, outbox, queue, registry::Declared,
+    server::ServerSql, statements,
+};
+
+/// Every statement for an engine, by name.
+pub fn all(engine: Engine) -> Vec<(String, SqlStr)> {
+    let files: [&[Declared]; 9] = [
+        ahead::STATEMENTS,
+        audit::section::STATEMENTS,
+        audit::sql::STATEMENTS,
+        export::STATEMENTS,
+        figures::STATEMENTS,
+        ids::STATEMENTS,
+        outbox::STATEMENTS,
+        queue::sql::STATEMENTS,
+        statements::STATEMENTS,
+    ];
+    let shared = files.into_iter().flatten().flat_map(|declared| declared(engine));
+    let server = engine.server().into_iter().flat_map(ServerSql::all);
+    let own = [("tables", engine.tables()), ("size", engine.size())].into_iter().chain(server);
+    shared.chain(own.map(|(name, sql)| (name.to_owned(), sql.into_sql_str()))).collect()
+}
