@@ -756,7 +756,7 @@ CREATE INDEX avatars_by_name
     )
     WHERE removed_at IS NULL;
 -- The looks of a group.
-CREATE INDEX avatars_by_group ON avatars (account, left(group_id, 200))
+CREATE INDEX avatars_by_group ON avatars (account, substr(group_id, 1, 200))
     WHERE group_id IS NOT NULL;
 -- What is missing or was removed, and since when.
 CREATE INDEX avatars_missing ON avatars (account, missing_since, removed_at)
@@ -775,7 +775,7 @@ CREATE INDEX talking_photos_by_name
         talking_photo_id
     )
     WHERE removed_at IS NULL;
-CREATE INDEX talking_photos_by_group ON talking_photos (account, left(group_id, 200))
+CREATE INDEX talking_photos_by_group ON talking_photos (account, substr(group_id, 1, 200))
     WHERE group_id IS NOT NULL;
 CREATE INDEX talking_photos_missing ON talking_photos (account, missing_since, removed_at)
     WHERE missing_since IS NOT NULL;
@@ -785,7 +785,11 @@ CREATE INDEX talking_photo_history_opened ON talking_photo_history (opened_poll)
 CREATE INDEX talking_photo_history_closed ON talking_photo_history (closed_poll)
     WHERE closed_poll IS NOT NULL;
 CREATE INDEX avatar_groups_by_name
-    ON avatar_groups (account, left(group_name, 200), group_id)
+    ON avatar_groups (
+        account,
+        nullif(left(ltrim(group_name, E'\t\n\x0B\f\r \u0085\u00A0\u200B\u3000\uFEFF'), 200), ''),
+        group_id
+    )
     WHERE removed_at IS NULL;
 CREATE INDEX avatar_groups_missing ON avatar_groups (account, missing_since, removed_at)
     WHERE missing_since IS NOT NULL;
@@ -795,7 +799,11 @@ CREATE INDEX avatar_group_history_opened ON avatar_group_history (opened_poll);
 CREATE INDEX avatar_group_history_closed ON avatar_group_history (closed_poll)
     WHERE closed_poll IS NOT NULL;
 CREATE INDEX voices_by_name
-    ON voices (account, left(voice_name, 200), voice_id)
+    ON voices (
+        account,
+        nullif(left(ltrim(voice_name, E'\t\n\x0B\f\r \u0085\u00A0\u200B\u3000\uFEFF'), 200), ''),
+        voice_id
+    )
     WHERE removed_at IS NULL;
 CREATE INDEX voices_missing ON voices (account, missing_since, removed_at)
     WHERE missing_since IS NOT NULL;

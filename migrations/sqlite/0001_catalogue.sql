@@ -485,7 +485,11 @@ CREATE INDEX talking_photo_history_opened ON talking_photo_history (opened_poll)
 CREATE INDEX talking_photo_history_closed ON talking_photo_history (closed_poll)
     WHERE closed_poll IS NOT NULL;
 CREATE INDEX avatar_groups_by_name
-    ON avatar_groups (account, substr(group_name, 1, 200), group_id)
+    ON avatar_groups (
+        account,
+        nullif(substr(ltrim(group_name, char(9, 10, 11, 12, 13, 32, 133, 160, 8203, 12288, 65279)), 1, 200), ''),
+        group_id
+    )
     WHERE removed_at IS NULL;
 CREATE INDEX avatar_groups_missing ON avatar_groups (account, missing_since, removed_at)
     WHERE missing_since IS NOT NULL;
@@ -495,7 +499,11 @@ CREATE INDEX avatar_group_history_opened ON avatar_group_history (opened_poll);
 CREATE INDEX avatar_group_history_closed ON avatar_group_history (closed_poll)
     WHERE closed_poll IS NOT NULL;
 CREATE INDEX voices_by_name
-    ON voices (account, substr(voice_name, 1, 200), voice_id)
+    ON voices (
+        account,
+        nullif(substr(ltrim(voice_name, char(9, 10, 11, 12, 13, 32, 133, 160, 8203, 12288, 65279)), 1, 200), ''),
+        voice_id
+    )
     WHERE removed_at IS NULL;
 CREATE INDEX voices_missing ON voices (account, missing_since, removed_at)
     WHERE missing_since IS NOT NULL;

@@ -100,14 +100,17 @@ register! {
             Common::Group => own(kind, "group_id"),
             Common::Name => kind.label,
         };
+        // The indexes of groups and names contain their beginnings.
+        let [head, of_value] = [column, "t.value"].map(|text| match common {
+            Common::Group => format!("substr({text}, 1, 200)"),
+            Common::Name => engine.head(text),
+        });
         let (table, id, name) = (kind.table, kind.id, kind.label);
         let ready = match kind.column("status") {
             Some(_) => " AND (status IS NULL OR status = 'completed')",
             None => "",
         };
         let wanted = engine.each_string("$1");
-        // The index of groups has their beginnings.
-        let (head, of_value) = (engine.head(column), engine.head("t.value"));
         format!(
             "SELECT account, {column}, {id} FROM {table} \
              WHERE account IN (SELECT a.account FROM accounts AS a) AND {column} IS NOT NULL \

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use heygen_sync::store::{conn, declared, outbox, statements};
+use heygen_sync::{
+    catalog::kind::Kind,
+    store::{conn, declared, outbox, statements},
+};
 use sqlx::{Row, SqlSafeStr, SqlStr, SqliteConnection};
 
 use crate::schema::engine::{self, Engine};
@@ -10,22 +13,34 @@ use crate::schema::engine::{self, Engine};
 /// How a statement begins that reads or writes rows; any other guards a transaction.
 const VERBS: [&str; 5] = ["SELECT ", "INSERT ", "UPDATE ", "DELETE ", "WITH "];
 
-/// What the gallery and the commands ask in texts that they build: the pages of a list and of the
-/// change feed.
-const BUILT: [&str; 4] = [
-    "SELECT avatar_id FROM avatars WHERE account = $1 AND removed_at IS NULL \
-     ORDER BY substr(avatar_name, 1, 200) NULLS LAST, avatar_id LIMIT 60",
-    "SELECT talking_photo_id FROM talking_photos WHERE account = $1 AND removed_at IS NULL \
-     ORDER BY substr(talking_photo_name, 1, 200) NULLS LAST, talking_photo_id LIMIT 60",
+/// Statements that the gallery builds: pages of the change feed.
+const BUILT: [&str; 2] = [
     "SELECT field FROM field_changes WHERE poll_id = $1",
     "SELECT poll_id FROM polls WHERE observed_at >= $1 AND observed_at < $2",
 ];
 
 const SECONDARY: &str = "SELECT name FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL";
-/// Without those of the groups: of an empty table PostgreSQL rather reads the primary key.
 const SECONDARY_POSTGRES: &str = "SELECT indexname::text FROM pg_indexes \
-     WHERE schemaname = current_schema() AND indexdef NOT LIKE '%\\_pkey %' AND indexdef NOT LIKE '%\\_key %' \
-     AND indexname NOT LIKE '%\\_by\\_group'";
+     WHERE schemaname = current_schema() AND indexdef NOT LIKE '%\\_pkey %' AND indexdef NOT LIKE '%\\_key %'";
+
+/// The first page of a list by name, as the gallery reads it.
+fn by_name(engine: conn::Engine, kind: Kind) -> (String, SqlStr) {
+    let (table, id, head) = (kind.table, kind.id, engine.head(kind.label));
+    let sql = format!(
+        "SELECT {id} FROM {table} WHERE account = $1 AND removed_at IS NULL \
+         ORDER BY {head} NULLS LAST, {id} LIMIT 60"
+    );
+    (table.to_owned(), sqlx::AssertSqlSafe(sql).into_sql_str())
+}
+
+/// Of a small table PostgreSQL rather reads the primary key than the index of groups.
+const LOOKS_OF_GROUPS: &str = "INSERT INTO accounts (account) VALUES ('a'); \
+     INSERT INTO avatars (account, avatar_id, group_id, version, valid_from, first_seen_at, changed_at) \
+     SELECT 'a', n, n, 1, now(), now(), now() FROM generate_series(1, 5000) AS n; \
+     INSERT INTO talking_photos (account, talking_photo_id, group_id, version, valid_from, \
+         first_seen_at, changed_at) \
+     SELECT 'a', n, n, 1, now(), now(), now() FROM generate_series(1, 5000) AS n; \
+     ANALYZE avatars; ANALYZE talking_photos";
 
 #[tokio::test]
 async fn each_secondary_index_is_used_by_a_statement() {
@@ -36,11 +51,15 @@ async fn each_secondary_index_is_used_by_a_statement() {
             Engine::Sqlite(..) => conn::Engine::Sqlite,
             Engine::Postgres(..) => conn::Engine::Postgres,
         };
+        if let Engine::Postgres(..) = engine {
+            engine.run(LOOKS_OF_GROUPS).await;
+        }
         let built = BUILT.map(|sql| ("built".to_owned(), sql.into_sql_str()));
         let stamp = ("stamp".to_owned(), STAMP.into_sql_str());
+        let lists = Kind::ALL.map(|kind| by_name(of, kind));
         let mut plans = String::new();
         let declared = declared::all(of).into_iter();
-        for (_, sql) in declared.chain(built).chain([stamp]) {
+        for (_, sql) in declared.chain(built).chain([stamp]).chain(lists) {
             if VERBS.iter().any(|verb| sql.as_str().starts_with(verb)) {
                 plans += &plan(&mut engine, sql.as_str()).await;
             }
@@ -50,6 +69,26 @@ async fn each_secondary_index_is_used_by_a_statement() {
         let unused: Vec<&String> = all.iter().filter(|name| !plans.contains(*name)).collect();
         assert!(all.len() > 10 && unused.is_empty(), "{of:?}: {unused:?}");
     }
+}
+
+#[tokio::test]
+async fn lists_by_name_and_looks_of_a_group_are_read_by_an_index() {
+    let mut engine = engine::sqlite().await;
+    for (table, sql) in Kind::ALL.map(|kind| by_name(conn::Engine::Sqlite, kind)) {
+        let plan = plan(&mut engine, sql.as_str()).await;
+        assert!(
+            plan.contains(&format!("{table}_by_name")) && !plan.contains("TEMP B-TREE"),
+            "{plan}"
+        );
+    }
+    let looks = declared::all(conn::Engine::Sqlite).into_iter();
+    let looks = looks.filter(|(name, _)| name.contains("candidates") && name.contains("Group"));
+    let mut by_group = 0;
+    for (_, sql) in looks {
+        let plan = plan(&mut engine, sql.as_str()).await;
+        by_group += usize::from(plan.contains("_by_group (account=? AND <expr>=?)"));
+    }
+    assert_eq!(by_group, 2);
 }
 
 /// What the gallery's pages are stamped with.
@@ -100,7 +139,7 @@ fn asked_of_polls() -> Vec<(SqlStr, &'static [&'static str])> {
         (statements::DIGEST.into_sql_str(), &["a"]),
         (outbox::FAILING.into_sql_str(), &["a", "avatars"]),
     ];
-    let kinds = heygen_sync::catalog::kind::Kind::ALL.into_iter();
+    let kinds = Kind::ALL.into_iter();
     all.extend(kinds.map(|kind| (statements::listed_before(kind), &["a"][..])));
     all
 }
