@@ -1,4 +1,4 @@
-//! What a statement of the store costs an engine: which index it takes, and how much it reads.
+//! The cost of the store's statements on an engine: which index is used, and how much is read.
 
 use std::collections::BTreeSet;
 
@@ -7,11 +7,10 @@ use sqlx::{Row, SqlSafeStr, SqlStr, SqliteConnection};
 
 use crate::schema::engine::{self, Engine};
 
-/// How a statement begins that reads or writes rows; any other guards a transaction.
+/// The first words of statements that read or write rows; all others control a transaction.
 const VERBS: [&str; 5] = ["SELECT ", "INSERT ", "UPDATE ", "DELETE ", "WITH "];
 
-/// What the gallery and the commands ask in texts that they build: the pages of a list and of the
-/// change feed.
+/// Statements that the gallery and the commands build: the pages of a list and of the change feed.
 const BUILT: [&str; 4] = [
     "SELECT avatar_id FROM avatars WHERE account = $1 AND removed_at IS NULL \
      ORDER BY substr(avatar_name, 1, 200) NULLS LAST, avatar_id LIMIT 60",
@@ -22,7 +21,7 @@ const BUILT: [&str; 4] = [
 ];
 
 const SECONDARY: &str = "SELECT name FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL";
-/// Without those of the groups: of an empty table PostgreSQL rather reads the primary key.
+/// Without the indexes by group: on an empty table PostgreSQL prefers the primary key.
 const SECONDARY_POSTGRES: &str = "SELECT indexname::text FROM pg_indexes \
      WHERE schemaname = current_schema() AND indexdef NOT LIKE '%\\_pkey %' AND indexdef NOT LIKE '%\\_key %' \
      AND indexname NOT LIKE '%\\_by\\_group'";
@@ -52,13 +51,13 @@ async fn each_secondary_index_is_used_by_a_statement() {
     }
 }
 
-/// What the gallery's pages are stamped with.
+/// The statement of the stamp on the gallery's pages.
 const STAMP: &str = "SELECT (SELECT max(checked_at) FROM assets WHERE checked_at IS NOT NULL), \
      (SELECT max(next_attempt_at) FROM assets WHERE next_attempt_at IS NOT NULL), \
      (SELECT max(pruned_at) FROM asset_versions WHERE pruned_at IS NOT NULL)";
 
-/// How the engine would run a statement, whatever its arguments; PostgreSQL as if its tables were
-/// too large to read as a whole.
+/// Returns the engine's plan for a statement, whatever its arguments; on PostgreSQL as if its
+/// tables were too large for a sequential scan.
 async fn plan(engine: &mut Engine, sql: &str) -> String {
     let explain = match engine {
         Engine::Sqlite(..) => format!("EXPLAIN QUERY PLAN {sql}"),
@@ -86,8 +85,8 @@ async fn plan(engine: &mut Engine, sql: &str) -> String {
     lines.join("\n") + "\n"
 }
 
-/// What a poll asks of the polls before it. Its other statements read items, links and the changes of
-/// the schema.
+/// Returns the statements of a poll that read earlier polls, with arguments. Its other statements
+/// read items and links.
 fn asked_of_polls() -> Vec<(SqlStr, &'static [&'static str])> {
     let mut all: Vec<(SqlStr, &'static [&'static str])> = vec![
         (statements::RECENT_GOOD.into_sql_str(), &["a", "avatars", "3"]),
@@ -112,7 +111,7 @@ async fn a_poll_reads_as_much_of_ten_thousand_polls_as_of_ten() {
     assert_eq!(steps[0], steps[1]);
 }
 
-/// How many steps of SQLite's machine each statement takes after so many polls that all went well.
+/// Returns how many SQLite VM steps each statement takes after this many good polls.
 async fn steps_after(polls: u32) -> Vec<(String, u64)> {
     let mut engine = engine::sqlite().await;
     engine
