@@ -1,8 +1,8 @@
-//! What a run of all three catalogues costs beside three processes that poll one each: ratios, not times.
+//! The cost of a run of all three catalogues next to three processes for one each: ratios, not times.
 //!
 //! `cargo bench --bench catalogues -- [LOOKS]` (default 10000, with 4 % as many groups and 20 % as many
-//! voices). A server on this machine gives the same answer again and again; each round polls it in one
-//! process, then in three, and the next round the other way around. The median of the rounds counts.
+//! voices). A local server always gives the same answer; each round polls it in one process, then in
+//! three, and the next round in the reverse order. The median of the rounds counts.
 
 #![allow(
     clippy::expect_used,
@@ -49,7 +49,7 @@ fn main() {
     println!("| {looks} | {} | {} | {:.2} × |", looks / 25, looks / 5, ratios[ROUNDS / 2]);
 }
 
-/// Seconds of a run of the command.
+/// Returns the seconds that a run of the command takes.
 fn sync(heygen: &FakeHeyGen, folder: &Path, args: &[&str]) -> f64 {
     let mut command = Command::new(env!("CARGO_BIN_EXE_heygen-sync"));
     command.arg("sync").args(args).current_dir(folder).env_clear();

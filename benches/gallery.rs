@@ -1,15 +1,13 @@
-//! What a page of the gallery costs, at 7,000 and at 100,000 items with history, on both databases:
-//! the 95th of 100 answers beside a plain SELECT of 60 rows with the same columns over an open
-//! connection in the same run, and the memory before and after 500 requests, 16 at a time. What is
-//! over its budget is marked; more than six queries and growing memory fail.
-//!
-//! `cargo bench --bench gallery` (PostgreSQL as in the tests); `-- 7000` for one size.
+//! The cost of a page of the gallery, at 7,000 and at 100,000 items with history, on both databases:
+//! the 95th percentile of 100 answers next to a plain SELECT of 60 rows with the same columns over an
+//! open connection in the same run, and the memory before and after 500 requests, 16 at a time. What is
+//! over its budget is marked; more than six queries or growing memory fail.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "../tests/demo/mod.rs"]
 mod demo;
 #[path = "../tests/it/postgres/mod.rs"]
-#[allow(dead_code, unused_imports)] // Its other half serves the tests.
+#[allow(dead_code, unused_imports)] // The tests use the rest.
 mod postgres;
 
 use std::time::{Duration, Instant};
@@ -25,9 +23,9 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 use tokio::sync::oneshot;
 
 const POLLS: usize = 12;
-/// The most that 95 of 100 answers may take, in milliseconds, by the number of items.
+/// The maximum of the 95th percentile, in milliseconds, by the number of items.
 const BUDGETS: [(usize, f64); 2] = [(7_000, 30.0), (100_000, 250.0)];
-/// By so much the memory may grow while 16 ask at a time, in MB.
+/// How much the memory may grow during 16 concurrent requests, in MB.
 const GROWTH: u64 = 128;
 
 /// A kind of page: its name, and the path of the nth request.
@@ -39,7 +37,7 @@ async fn main() {
         "{:>9} {:>8}  {:<34} {:>8} {:>7} {:>7} {:>8} {:>9} {:>8}",
         "engine", "items", "page", "first ms", "p50 ms", "p95 ms", "x plain", "bytes", "queries"
     );
-    // Numbers on the command line are sizes, over the usual ones.
+    // Numbers on the command line are sizes that replace the default ones.
     let asked: Vec<usize> = std::env::args().filter_map(|word| word.parse().ok()).collect();
     let sizes = if asked.is_empty() { BUDGETS.map(|(items, _)| items).to_vec() } else { asked };
     for items in sizes {
@@ -70,7 +68,7 @@ impl Plain {
         }
     }
 
-    /// The 60 rows of a page of the list, with all that a tile shows.
+    /// Reads the 60 rows of a page of the list, with all that a tile shows.
     async fn page(&mut self, nth: usize) -> usize {
         let head = match self {
             Self::Sqlite(_) => "substr(i.avatar_name, 1, 200)",
@@ -102,19 +100,19 @@ impl Times {
     }
 }
 
-/// A time that no other request of a hundred names: no answer to it is kept.
+/// Returns a time that no other of a hundred requests names, so that no answer is cached.
 fn past(nth: usize) -> String {
     format!("2026-11-{:02}T{:02}:{:02}:00Z", 13 + nth % 9, 6 + nth / 10, nth % 60)
 }
 
-/// The same of a time before the first poll.
+/// As [`past`], but before the first poll.
 fn before(nth: usize) -> String {
     format!("2026-11-01T{:02}:{:02}:00Z", nth % 24, nth % 60)
 }
 
 fn pages(items: usize) -> Vec<Page> {
     let last = items / 2 / 60;
-    // Pages that the search has at any size.
+    // As many pages as the search has at any size.
     let found = (items / 1_250).clamp(1, 80);
     vec![
         ("list, facets kept", Box::new(|nth| format!("/avatars?page={}", nth % 20 + 1))),
@@ -205,7 +203,7 @@ async fn measure(engine: &str, location: &Location, items: usize) {
             bytes = answer.bytes().await.unwrap().len();
             times.0.push(began.elapsed());
         }
-        // What is kept from the first answer does not hide what that one took.
+        // Caching by the first answer must not hide its cost.
         let first = times.0[0].as_secs_f64() * 1000.0;
         let (p50, p95) = (times.ms(50), times.ms(95));
         let over =
@@ -237,14 +235,14 @@ async fn measure(engine: &str, location: &Location, items: usize) {
     server.await.unwrap().unwrap();
 }
 
-/// The memory of this process, in MB.
+/// Returns the memory of this process, in MB.
 fn resident() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|line| line.starts_with("RssAnon:")).unwrap();
     line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
 }
 
-/// Half avatars, half talking photos, of which each poll changes, adds and removes some.
+/// Fills it with half avatars, half talking photos; each poll changes, adds and removes some.
 async fn fill(location: &Location, items: usize) {
     let mut store = Store::open_to_write(location).await.unwrap();
     let removals = Removals { after_polls: Some(1), min_count: 20, max_share: 0.2 };
@@ -268,7 +266,7 @@ async fn fill(location: &Location, items: usize) {
         );
         demo::run(location, sql).await;
     }
-    // Each content as it was fetched after the first poll.
+    // Each content, as fetched after the first poll.
     let fetched = match location.file() {
         Some(_) => "'2026-11-12T06:00:00.000Z'",
         None => "'2026-11-12T06:00:00.000Z'::timestamptz",

@@ -1,7 +1,7 @@
-//! The mirror beside `curl --parallel`: 8,000 small files from this machine, at equal concurrency,
-//! in the same run and in turns. Ours are synced to the disk, hashed, named and written down;
-//! curl's are only written. Prints both rates, their ratio and our peak memory at a quarter of the
-//! files and at all of them.
+//! The mirror next to `curl --parallel`: 8,000 small files from this machine, at equal concurrency,
+//! in the same run and alternating. The mirror's files are synced to the disk, hashed, named and
+//! recorded; curl's are only written. Prints both rates, their ratio and the mirror's peak memory
+//! at a quarter of the files and at all of them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::{
@@ -18,8 +18,8 @@ const CONCURRENCY: &str = "16";
 const SIZE: usize = 10_000;
 const ROUNDS: usize = 5;
 
-/// Nothing is removed between the rounds: a file system looks in vain at inodes that were freed a
-/// moment ago, whoever makes files next.
+/// Nothing is removed between the rounds: a file system first searches recently freed inodes in
+/// vain, which slows down whichever process creates files next.
 type Kept = Vec<tempfile::TempDir>;
 
 fn main() {
@@ -47,13 +47,13 @@ fn main() {
     println!("median ratio {:.2} (wanted: 0.8 or more)", ratios[ROUNDS / 2]);
 }
 
-/// How long the server thinks; a real one is not next door.
+/// Returns the latency of the server; a real one is not local.
 fn latency() -> Duration {
     let millis = std::env::var("MIRROR_LATENCY_MS").ok().and_then(|n| n.parse().ok());
     Duration::from_millis(millis.unwrap_or(0))
 }
 
-/// A picture of [`SIZE`] bytes behind every number.
+/// Serves a picture of [`SIZE`] bytes for every number.
 fn serve() -> String {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
@@ -98,7 +98,7 @@ fn curl(base: &str, files: usize, kept: &mut Kept) -> Duration {
     taken
 }
 
-/// How long it took, and its peak memory in KiB.
+/// Returns the duration, and the peak memory in KiB.
 fn mirror(base: &str, files: usize, kept: &mut Kept) -> (Duration, u64) {
     let folder = tempfile::tempdir().unwrap();
     let items: Vec<String> = (0..files)

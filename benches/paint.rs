@@ -1,7 +1,7 @@
-//! When something of a page is first seen, at 10,000 items, as Chromium measures it, beside a text of two
+//! The first paint of a page, at 10,000 items, as Chromium measures it, relative to a text of two
 //! letters: ratios, not times.
 //!
-//! `cargo bench --bench paint`, after `scripts/install-test-tools --browser`. The medians of the rounds count.
+//! `cargo bench --bench paint`, after `scripts/install-test-tools --browser`. The medians count.
 
 #![allow(
     clippy::expect_used,
@@ -56,7 +56,7 @@ async fn main() {
     );
     let mut floor = None;
     for path in [
-        // A text of two letters: what the browser takes for anything.
+        // A text of two letters: the browser's cost of any page.
         "/livez",
         "/",
         "/avatars",
@@ -78,7 +78,7 @@ async fn main() {
             let asked = "const [page] = performance.getEntriesByType('navigation'); \
                  return [performance.getEntriesByName('first-contentful-paint')[0].startTime, page.decodedBodySize / 1000, page.encodedBodySize / 1000]";
             let found = chrome.ask(asked).await;
-            // The very first one starts what the browser keeps: connections, style sheet, fonts.
+            // The first round fills the browser's caches: connections, style sheet, fonts.
             if round > 0 {
                 paints.push(found[0].as_f64().unwrap());
                 sizes = found;

@@ -1,10 +1,10 @@
-//! What a poll costs beside plain inserts of the same rows, in the same run: ratios, not times.
+//! The cost of a poll next to plain inserts of the same rows, in the same run: ratios, not times.
 //!
-//! `cargo bench --bench poll -- [ITEMS …]` (default 10000 100000). Each round makes a cold load, the
-//! same answer again with every URL signed anew, and an answer with 1 % churn, on a file each;
-//! beside it, rusqlite inserts the rows that the cold load left behind into the same empty tables
-//! (prepared statements, one transaction, synchronous FULL), table by table in key order. The
-//! median of the rounds' ratios is what counts.
+//! `cargo bench --bench poll -- [ITEMS …]` (default 10000 100000). Each round does a cold load, the
+//! same answer with new signatures, and an answer with 1 % churn, in a file of its own; next to it,
+//! rusqlite inserts the rows of the cold load into the same empty tables (prepared statements, one
+//! transaction, synchronous FULL), table by table in key order. The median of the rounds' ratios
+//! counts.
 
 #![allow(clippy::expect_used, reason = "a bench that cannot run has nothing to say")]
 
@@ -47,7 +47,7 @@ fn main() {
     }
 }
 
-/// A row of the table: the floor's time for scale, then ratios to it.
+/// Returns a row of the table: the floor's time for scale, then ratios to it.
 fn row(items: usize) -> String {
     let mut rounds: Vec<[f64; 4]> = (0..ROUNDS).map(|_| round(items)).collect();
     let mut median = |at: usize| {
@@ -58,7 +58,7 @@ fn row(items: usize) -> String {
     format!("| {items} | {:.0} ms | {cold:.2} × | {same:.2} × | {churn:.2} × |", floor * 1000.0)
 }
 
-/// Seconds of the floor, then the ratios of the three polls to it.
+/// Returns the seconds of the floor, then the ratios of the three polls to it.
 fn round(items: usize) -> [f64; 4] {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("subject.db");
@@ -98,7 +98,7 @@ fn timed_poll(file: &Path, body: Vec<u8>) -> f64 {
     started.elapsed().as_secs_f64()
 }
 
-/// The rows of a cold load, written without any of the work that found them.
+/// Inserts the rows of a cold load, without any of the work that determined them.
 fn plain_inserts(folder: &Path, items: usize) -> f64 {
     let cold = folder.join("cold.db");
     timed_poll(&cold, catalogue(items, 0, 0));

@@ -1,11 +1,11 @@
-//! What a poll costs on PostgreSQL beside psql's `\copy` of the same rows, in the same run: ratios,
+//! The cost of a poll on PostgreSQL next to psql's `\copy` of the same rows, in the same run: ratios,
 //! not times.
 //!
 //! `TEST_DATABASE_URL=postgres://… cargo bench --bench postgres -- [ITEMS …]` (default 10000 100000);
-//! the role must be able to create databases, and `psql` be there. Each round makes a cold load, the
-//! same answer again with every URL signed anew, and an answer with 1 % churn, in a database of its
-//! own; beside it, one psql puts the rows that the cold load left behind into the same empty tables
-//! from files, in one transaction, in key order. The median of the rounds' ratios is what counts.
+//! the role must be able to create databases, and `psql` be installed. Each round does a cold load, the
+//! same answer with new signatures, and an answer with 1 % churn, in a database of its own; next to it,
+//! one psql copies the rows of the cold load into the same empty tables from files, in one transaction,
+//! in key order. The median of the rounds' ratios counts.
 
 #![allow(clippy::expect_used, reason = "a bench that cannot run has nothing to say")]
 
@@ -36,7 +36,7 @@ fn main() {
     }
 }
 
-/// A row of the table: the floor's time for scale, then ratios to it.
+/// Returns a row of the table: the floor's time for scale, then ratios to it.
 fn row(server: &str, items: usize) -> String {
     let mut rounds: Vec<[f64; 4]> = (0..ROUNDS).map(|_| round(server, items)).collect();
     let mut median = |at: usize| {
@@ -47,7 +47,7 @@ fn row(server: &str, items: usize) -> String {
     format!("| {items} | {:.0} ms | {cold:.2} × | {same:.2} × | {churn:.2} × |", floor * 1000.0)
 }
 
-/// Seconds of the floor, then the ratios of the three polls to it.
+/// Returns the seconds of the floor, then the ratios of the three polls to it.
 fn round(server: &str, items: usize) -> [f64; 4] {
     let names = ["heygen_bench_subject", "heygen_bench_floor"];
     for name in names {

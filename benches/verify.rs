@@ -1,8 +1,8 @@
-//! What `verify` costs beside one SELECT of the same rows, on SQLite: a ratio, and the memory.
+//! The cost of `verify` next to one SELECT of the same rows, on SQLite: a ratio, and the memory.
 //!
-//! `cargo bench --bench verify -- [VERSIONS …]` (default 100000 1000000). The history is made by
-//! polls that rename every tenth item, so that most items have several versions. Both read every
-//! column of every version; the memory is the peak of this process before and after verifying.
+//! `cargo bench --bench verify -- [VERSIONS …]` (default 100000 1000000). The history is created by
+//! polls that rename every tenth item, so most items have several versions. Both read every column of
+//! every version; the memory is the peak of this process before and after verifying.
 #![allow(clippy::expect_used, missing_docs)]
 
 use std::{
@@ -23,7 +23,7 @@ use heygen_sync::{
     verify::verify,
 };
 
-/// Polls that rename, after the first.
+/// The number of polls that rename, after the first.
 const POLLS: usize = 40;
 
 fn main() {
@@ -50,7 +50,7 @@ fn main() {
     }
 }
 
-/// An item in ten is renamed by each poll, so 40 polls make five versions of each.
+/// Creates the history: each poll renames one item in ten, so 40 polls make five versions of each.
 async fn history(file: &Path, versions: usize) {
     let items = versions * 10 / (POLLS + 10);
     let location = Location::parse(&file.display().to_string()).expect("a location");
@@ -81,7 +81,7 @@ async fn history(file: &Path, versions: usize) {
     store.close().await.expect("closes");
 }
 
-/// Each item's name says how often it was renamed by `round`.
+/// Returns the catalogue; each item's name contains how often it was renamed by `round`.
 fn catalogue(items: usize, round: usize) -> Vec<u8> {
     let mut body = String::from("{\"error\":null,\"data\":{\"avatars\":[");
     for index in 0..items {
@@ -123,12 +123,12 @@ async fn verified(file: &Path) -> u64 {
     report.versions
 }
 
-/// Begins the measure of the peak anew, where Linux allows it.
+/// Resets the measured peak, where Linux allows it.
 fn forget_peak() {
     let _ = std::fs::write("/proc/self/clear_refs", "5");
 }
 
-/// The peak of this process, in MiB; 0 where it cannot be told.
+/// Returns the peak memory of this process, in MiB; 0 if it is unknown.
 fn peak() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));

@@ -1,37 +1,37 @@
-//! What can go wrong, by what the caller does about it: each kind has its exit code.
+//! Errors, by what the caller does about them: each kind has its exit code.
 //!
-//! Messages say what failed, why, and what to do, in one or two lines. They never hold a key, a
+//! Messages state what failed, why, and what to do, in one or two lines. They never contain a key, a
 //! signature, a password or a response's body.
 
 use std::{fmt, io, panic::AssertUnwindSafe};
 
 use futures_util::FutureExt;
 
-/// The kind of a failure, which decides the exit code and nothing else does.
+/// The kind of a failure, which alone decides the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// Unforeseen (a clock that ran backwards, a bug): 1.
     Unforeseen,
     /// The command line asks for something that cannot be done: 2.
     Usage,
-    /// The answer is not a catalogue, or a status that is not retried: 65.
+    /// The answer is not a catalogue, or has a status that is not retried: 65.
     NotACatalogue,
     /// The API cannot be reached, broke off or kept failing after retries: 69.
     Unavailable,
-    /// Trouble with the database or a file: 74.
+    /// The database or a file failed: 74.
     Storage,
-    /// The database that should be there is not: 74.
+    /// A database that must exist does not: 74.
     Gone,
     /// Another poll is running: 75.
     Busy,
     /// The key was refused, or may not do this: 77.
     Refused,
-    /// Configuration, no key too: 78.
+    /// The configuration is invalid, or there is no key: 78.
     Config,
 }
 
 impl Kind {
-    /// The exit code that outsiders rely on.
+    /// Returns the exit code, which callers of the program rely on.
     pub fn exit_code(self) -> u8 {
         match self {
             Self::Unforeseen => 1,
@@ -50,14 +50,14 @@ impl Kind {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Error {
-    /// Decides the exit code.
+    /// The kind, which decides the exit code.
     pub kind: Kind,
     /// What failed, why, and what to do.
     pub message: String,
 }
 
 impl Error {
-    /// A failure of the kind `kind`, told as `message`.
+    /// Creates a failure of the kind `kind` with this message.
     pub fn new(kind: Kind, message: impl fmt::Display) -> Self {
         Self { kind, message: message.to_string() }
     }
@@ -102,13 +102,13 @@ impl Error {
         Self::new(Kind::Config, message)
     }
 
-    /// The same failure with `context` said first: "context: message".
+    /// Returns the same failure with `context` first: "context: message".
     pub fn context(self, context: impl fmt::Display) -> Self {
         Self { message: format!("{context}: {}", self.message), ..self }
     }
 }
 
-/// An I/O fault in words that say what to do, where the fault alone tells it.
+/// Returns the message of an I/O error, with what to do if the error determines that.
 pub fn io_message(fault: &io::Error) -> String {
     match fault.kind() {
         io::ErrorKind::StorageFull => "the disk is full; free some space, then run again".into(),
@@ -120,11 +120,11 @@ pub fn io_message(fault: &io::Error) -> String {
     }
 }
 
-/// What may fail in this crate.
+/// The result of what may fail in this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Does `work`; a panic in it (a bug, here or in a dependency) becomes an error that ends this work
-/// and nothing else. Only for work whose remains are not used afterwards.
+/// Runs `work`; a panic in it (a bug, here or in a dependency) becomes an error that ends only this
+/// work. Only for work whose state is not used afterwards.
 ///
 /// # Errors
 /// Those of `work`; [`Kind::Unforeseen`] after a panic.
@@ -133,8 +133,8 @@ pub async fn caught<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     ended.unwrap_or_else(|_| Err(Error::unforeseen("it was ended by a bug; please report it")))
 }
 
-/// Of several exit codes the gravest, in the order of the contract: 1, 78, 74, 77, 65, 69, 75,
-/// 3, 4, 10, 0. A usage error (2) ends a run before it can meet another.
+/// Returns the gravest of several exit codes, in the order of the contract: 1, 78, 74, 77, 65, 69,
+/// 75, 3, 4, 10, 0. A usage error (2) ends a run before it can meet another.
 pub fn gravest(codes: impl IntoIterator<Item = u8>) -> u8 {
     const ORDER: [u8; 12] = [1, 2, 78, 74, 77, 65, 69, 75, 3, 4, 10, 0];
     codes

@@ -1,9 +1,9 @@
-//! The change feed as Atom (RFC 4287), for a file or for whoever serves one.
+//! The change feed as Atom (RFC 4287), for a file or for a server.
 //!
-//! One entry for each item that a poll saw change, newest first. Its id is a UUID made of what
-//! never changes again: the beginning of the history, the poll, the item. It stays the same from
-//! run to run, with other filters and after an account was renamed. Where the changes come from
-//! and where the feed goes is not known here.
+//! Each item that a poll saw change is one entry, newest first. The id of an entry is a UUID of
+//! values that never change: the start of the history, the poll, the item. It is the same in every
+//! run, with any filter and after an account was renamed. This module does not know where the changes
+//! come from or where the feed goes.
 
 use std::collections::VecDeque;
 
@@ -16,43 +16,43 @@ use crate::{
     time::Timestamp,
 };
 
-/// Gathers the rows of the change feed, oldest first, into entries.
+/// Collects the rows of the change feed, oldest first, into entries.
 #[derive(Debug)]
 pub struct Feed {
     began_at: Option<Timestamp>,
     limit: usize,
     entries: VecDeque<atom::Entry>,
-    /// The rows of the item that is being gathered.
+    /// The rows of the entry that is being collected.
     open: Vec<ChangeRow>,
     served: Option<Served>,
 }
 
-/// Where a feed is served, and the pages beside it: addresses, whole or relative to the feed's.
+/// The URLs of a served feed and of its pages, absolute or relative to the feed's.
 #[derive(Debug)]
 pub struct Served {
     /// The feed itself.
     pub itself: String,
-    /// The page of which it is the feed.
+    /// The page that the feed belongs to.
     pub page: String,
     /// The page of an entry's item.
     pub item: fn(&ChangeRow) -> String,
 }
 
 impl Feed {
-    /// An empty feed of the history that began at `began_at`
+    /// Creates an empty feed of the history that began at `began_at`
     /// ([`crate::store::Store::began_at`]), for the newest `limit` entries or all of them.
     pub fn new(began_at: Option<Timestamp>, limit: Option<usize>) -> Self {
         let limit = limit.unwrap_or(usize::MAX);
         Self { began_at, limit, entries: VecDeque::new(), open: vec![], served: None }
     }
 
-    /// The same, with links to where it is served.
+    /// Returns the same feed with links to where it is served.
     pub fn served(self, served: Served) -> Self {
         Self { served: Some(served), ..self }
     }
 
-    /// Adds a row; they must come in the order of [`crate::store::Store::changes`], and all of an
-    /// entry's.
+    /// Adds a row. Rows must be added in the order of [`crate::store::Store::changes`], with all rows
+    /// of an entry.
     pub fn add(&mut self, row: ChangeRow) -> Result<()> {
         let key = |row: &ChangeRow| (row.poll_id, row.kind.clone(), row.item_id.clone());
         if self.open.last().is_some_and(|last| key(last) != key(&row)) {
@@ -62,8 +62,8 @@ impl Feed {
         Ok(())
     }
 
-    /// The feed's XML. `filter` is what was asked for: it tells one feed from another, since the
-    /// since, until and limit of a feed move with time and the rest does not.
+    /// Returns the feed's XML. The feed's id depends on `filter`, but not on its since, until and
+    /// limit, which move with time.
     pub fn finish(mut self, filter: &ChangeFilter) -> Result<String> {
         self.close_entry();
         let newest = self.entries.back().map(|entry| entry.updated);
@@ -122,7 +122,7 @@ fn entry(id: String, first: &ChangeRow, rows: &[ChangeRow]) -> atom::Entry {
     }
 }
 
-/// `changed: Mira (avatar mira_1)`.
+/// Returns `changed: Mira (avatar mira_1)`.
 fn headline(row: &ChangeRow) -> String {
     let name = row.name.as_deref().map(str::trim).filter(|name| !name.is_empty());
     let name = name.map(|name| format!("{name} ")).unwrap_or_default();
@@ -131,7 +131,7 @@ fn headline(row: &ChangeRow) -> String {
     printable(&line.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
-/// HTML: between which polls it happened, and each changed field.
+/// Returns HTML: between which polls it happened, and each changed field.
 fn content(first: &ChangeRow, rows: &[ChangeRow]) -> String {
     let ChangeRow { poll_id, observed_at, account, .. } = first;
     let when = match first.previous_poll_at {
@@ -151,7 +151,7 @@ fn content(first: &ChangeRow, rows: &[ChangeRow]) -> String {
     printable(&html)
 }
 
-/// What the feed is of; whoever filters by other things has another feed.
+/// Returns what the feed contains; other filters are other feeds.
 fn title(filter: &ChangeFilter) -> String {
     let ChangeFilter { since: _, until: _, kind, change, account, id, limit: _ } = filter;
     let parts = [
@@ -183,7 +183,7 @@ fn alternate(url: &str) -> atom::Link {
     atom::Link { href: url.to_owned(), rel: "alternate".into(), mime_type, ..Default::default() }
 }
 
-/// A UUID of version 8 (RFC 9562), from the SHA-256 of what it names.
+/// Returns a UUID of version 8 (RFC 9562), from the SHA-256 of `seed`.
 fn urn(seed: &str) -> String {
     let digest = Sha256::digest(seed.as_bytes());
     let mut bytes = [0; 16];
@@ -199,7 +199,7 @@ fn updated(time: Timestamp) -> atom::FixedDateTime {
     time.to_chrono().fixed_offset()
 }
 
-/// Upstream text as HTML.
+/// Escapes upstream text for HTML.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
@@ -215,7 +215,7 @@ fn escaped(text: &str) -> String {
     out
 }
 
-/// XML has no way at all to say most control characters.
+/// Replaces characters that XML cannot contain, such as most control characters.
 fn printable(text: &str) -> String {
     let in_xml = |c: char| match c {
         '\t' | '\n' | '\r' => true,

@@ -1,4 +1,4 @@
-//! Parse, run, exit code: nothing else.
+//! Parses the arguments, runs the command, returns its exit code: nothing else.
 
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
@@ -13,7 +13,7 @@ fn main() -> ExitCode {
         Err(error) => {
             // Help goes to stdout with 0, a usage error to stderr with 2.
             let code = match (error.print(), error.use_stderr()) {
-                // Help that cannot be written is trouble with a file.
+                // Help that cannot be written is a storage error.
                 (Err(_), false) => 74,
                 _ => error.exit_code(),
             };

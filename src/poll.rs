@@ -1,8 +1,8 @@
-//! THE poll: the one place where the steps meet. `sync`, the daemon, backfills and tests all call
-//! it, and the next one is the retry.
+//! The poll: the one place that combines the steps. `sync`, the daemon, backfills and tests all call
+//! it, and the next poll is the retry.
 //!
-//! lock → fetch → keep the answer → read the tables → judge → write all or nothing → archive. It
-//! decides nothing of history (the diff does), knows no SQL (the store does) and prints nothing.
+//! lock → fetch → stage the answer → read the tables → compare → write all or nothing → archive. It
+//! contains no rule of history (the diff does), no SQL (the store does) and prints nothing.
 
 mod ask;
 mod dates;
@@ -41,46 +41,46 @@ use self::{
     version::VersionPlan,
 };
 
-/// How long an answer may take at most for its unchanged links to be left alone.
+/// The time within which an answer should arrive: a stored link must be valid for longer to be left alone.
 const LONGEST: Duration = Duration::from_secs(2 * 60 * 60);
 
-/// What to poll, and how to judge it.
+/// What to poll, and the settings of the poll.
 pub struct Request<'a> {
     /// The account.
     pub account: &'a str,
-    /// What is read; `None` leaves it to the records of a saved response.
+    /// The catalogue to read; `None` if the records of a saved response decide.
     pub catalogue: Option<Catalogue>,
     /// `manual`, `schedule`, `file` or `refresh`.
     pub trigger: &'a str,
-    /// When a removal is believed.
+    /// When an item that is no longer listed counts as removed.
     pub removals: &'a Removals,
     /// Whether the mirror is on.
     pub mirror: bool,
     /// Held removals to let through.
     pub accepted: Accepted,
-    /// When the saved answer had been received, if it is not now.
+    /// When the saved answer was received, if not now.
     pub observed_at: Option<Timestamp>,
-    /// Where the answer is kept once the poll has been committed.
+    /// The archive that keeps the answer once the poll has been committed.
     pub archive: Option<&'a Archive>,
-    /// How long the poll may hold the lock without a word to the database.
+    /// How long the poll may hold the lock without a statement to the database.
     pub deadline: Duration,
     /// How long the poll waits for the lock of another one.
     pub patience: Duration,
-    /// Who is told.
+    /// The receivers of notices, and the monitors.
     pub notify: &'a [Notify],
-    /// When the key expires, where the API was asked and said so.
+    /// When the key expires, if the API was asked and reported it.
     pub key_expires_at: Option<Timestamp>,
 }
 
-/// Where a list comes from.
+/// The source of a list.
 pub enum Source<'a> {
     /// The API.
     Api {
-        /// Whose list.
+        /// The client, with the key of the account.
         client: &'a heygen::Client,
-        /// Which version of it.
+        /// The version of the API to read.
         version: Version,
-        /// Called while the list comes.
+        /// Called while the list is received.
         progress: OnProgress<'a>,
     },
     /// A saved response.
@@ -92,8 +92,8 @@ pub enum Source<'a> {
     },
 }
 
-/// Polls once and writes what follows. An `Err` left no row: the lock was taken, the database is
-/// in trouble or the request makes no sense; a poll that failed otherwise is a [`Report`].
+/// Polls once and writes the result. An `Err` left no row: the lock was held, the database failed or
+/// the request is invalid; a poll that failed otherwise is a [`Report`].
 pub async fn poll(
     store: &mut Store,
     clock: &Clock,
@@ -105,7 +105,7 @@ pub async fn poll(
     let mut session =
         store.wait_to_poll(request.account, run.started_at, deadline, patience).await?;
     let done = run.in_session(&mut session, source).await;
-    // A connection that cannot even roll back has lost its lock by itself.
+    // A connection that cannot even roll back has already lost its lock.
     let _ = session.end().await;
     let (mut report, staged) = done?;
     // The caller's span of this poll, if it has made one.
@@ -117,8 +117,7 @@ pub async fn poll(
     Ok(report)
 }
 
-/// Works out what a poll would do, and writes nothing; `store` is `None` where there is no
-/// database yet.
+/// Computes what a poll would do, and writes nothing; `store` is `None` if there is no database yet.
 pub async fn dry_run(
     mut store: Option<&mut Store>,
     clock: &Clock,
@@ -139,7 +138,7 @@ pub async fn dry_run(
     Ok(run.judge(fetched, &snapshot))
 }
 
-/// A poll on its way.
+/// A poll in progress.
 struct Polling<'a> {
     request: &'a Request<'a>,
     clock: &'a Clock,
@@ -153,8 +152,8 @@ impl<'a> Polling<'a> {
         Ok(Self { request, clock, started_at })
     }
 
-    /// From the lock to the commit. The answer goes into the archive's staging area before the
-    /// commit: a process that ends right after it leaves nothing that cannot be made up for.
+    /// Does everything from the lock to the commit. The answer is staged in the archive before the
+    /// commit: if the process ends right after the commit, a later poll can complete the archive.
     async fn in_session(
         &self,
         session: &mut Session<'_>,
@@ -214,7 +213,7 @@ impl<'a> Polling<'a> {
         }
     }
 
-    /// A backfill goes to the end of history or nowhere; refused before anything is staged.
+    /// Fails if a backfill is not later than the last good poll; called before anything is staged.
     async fn refuse_early(&self, store: &mut Store, catalogue: Catalogue) -> Result<()> {
         let Request { account, observed_at, .. } = *self.request;
         let Some(observed_at) = observed_at else { return Ok(()) };
@@ -233,7 +232,7 @@ impl<'a> Polling<'a> {
         Some(caught(staged).await)
     }
 
-    /// What the tables hold, as far as the answer is to be compared with it.
+    /// Reads what the tables contain, as far as the answer is to be compared with it.
     async fn read(&self, store: &mut Store, fetched: &Received) -> Result<Snapshot> {
         let Ok(answer) = &fetched.list.answer else { return Ok(Snapshot::default()) };
         let Request { account, observed_at, .. } = *self.request;
@@ -249,7 +248,7 @@ impl<'a> Polling<'a> {
         Policy { after_polls, min_count, max_share, accepted: self.request.accepted }
     }
 
-    /// Turns what came into a row and, where it is a list that can be believed, a diff.
+    /// Converts the answer into a row and, if it is a plausible list, a diff.
     fn judge(&self, fetched: Received, snapshot: &Snapshot) -> Report {
         let policy = self.policy(fetched.version);
         let mut row = self.row(&fetched, &policy);
@@ -271,10 +270,10 @@ impl<'a> Polling<'a> {
         }
     }
 
-    /// The diff, and the time at which history has it.
+    /// Returns the diff, and the time of the poll in history.
     ///
     /// # Errors
-    /// What fails the poll: the clock is far behind, or the list is another account's.
+    /// The poll fails if the clock is far behind, or if the list is another account's.
     fn compare(
         &self,
         row: &PollRow,
@@ -319,15 +318,15 @@ impl<'a> Polling<'a> {
     }
 }
 
-/// What the row says of its diff.
+/// Sets the columns of the row that summarise the diff.
 fn count(row: &mut PollRow, diff: &Diff) {
     row.outcome = if diff.held() > 0 { "held" } else { "succeeded" }.into();
     row.counts = Some(Counts::of(diff));
     row.held_reason = diff.held_reason();
 }
 
-/// Archive failures never fail a poll. They are logged as errors, so that they are seen where only
-/// errors are.
+/// Adds the staged answer to the archive. A failure never fails the poll; it is logged as an error,
+/// so that it is seen even if only errors are logged.
 async fn keep(archive: &Archive, store: &mut Store, row: &PollRow, staged: Result<Stored>) {
     if row.failed() {
         archive.forget(row).await;
@@ -345,8 +344,8 @@ async fn keep(archive: &Archive, store: &mut Store, row: &PollRow, staged: Resul
     }
 }
 
-/// What the versions before and after a switch have in common, once removals are held. The poll is
-/// committed: what is wrong with the database here is found by the next one.
+/// Returns what the API versions before and after a switch have in common, once removals are held.
+/// The poll is committed, so the next poll reports an error of the database.
 async fn overlap(store: &mut Store, report: &Report) -> Option<Overlap> {
     let Report { row, diff, .. } = report;
     let version = row.api_version.as_deref()?;

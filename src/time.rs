@@ -1,9 +1,9 @@
-//! The one form of time: UTC, in whole milliseconds.
+//! The only representation of time: UTC, in whole milliseconds.
 //!
 //! History is compared and ordered as text in SQLite and as `TIMESTAMPTZ` in PostgreSQL; a
-//! [`Timestamp`] means the same in both and prints with a fixed width, so that the order of the
-//! text is the order of time. Nothing here looks at the clock on its own: a [`Clock`] is handed
-//! in by `main` (or by a test).
+//! [`Timestamp`] means the same in both and prints with a fixed width, so the order of the text is
+//! the order of time. Nothing here reads the clock on its own: a [`Clock`] is passed in by `main` (or
+//! by a test).
 
 use std::{fmt, str::FromStr, sync::Arc, time::Duration};
 
@@ -16,57 +16,57 @@ use chrono::{
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
-/// By so much clocks differ without one of them being wrong.
+/// The difference between two clocks that counts as normal.
 pub const SLACK: Duration = Duration::from_secs(60);
 
-/// The first and the last millisecond that the fixed width of four year digits can show.
+/// The first and the last millisecond that fit the fixed width of four year digits.
 const RANGE: std::ops::RangeInclusive<i64> = -62_167_219_200_000..=253_402_300_799_999;
 
 impl Timestamp {
-    /// What [`Self::parse_relative`] takes, for people.
+    /// The values that [`Self::parse_relative`] accepts, for people.
     pub const FORMS: &str = "a date or time in UTC (2026-11-23, 2026-11-23T05:57:09Z), how long ago \
                              (7d, 90m), or now, today, yesterday, last week, last month";
 
-    /// From milliseconds since the Unix epoch, held within the years 0000 to 9999.
+    /// Converts milliseconds since the Unix epoch, clamped to the years 0000 to 9999.
     pub fn from_millis(millis: i64) -> Self {
         Self(millis.clamp(*RANGE.start(), *RANGE.end()))
     }
 
-    /// From seconds since the Unix epoch; `None` outside the years 2000 to 9999, where an expiry
+    /// Converts seconds since the Unix epoch; `None` outside the years 2000 to 9999, where an expiry
     /// counts as unknown.
     pub fn expiry_from_seconds(seconds: i64) -> Option<Self> {
         (946_684_800..=253_402_300_799).contains(&seconds).then(|| Self(seconds * 1000))
     }
 
-    /// Milliseconds since the Unix epoch.
+    /// Returns the milliseconds since the Unix epoch.
     pub fn millis(self) -> i64 {
         self.0
     }
 
-    /// This moment and `duration` more.
+    /// Returns this time plus `duration`.
     pub fn plus(self, duration: Duration) -> Self {
         let millis = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
         Self::from_millis(self.0.saturating_add(millis))
     }
 
-    /// This moment and `duration` less.
+    /// Returns this time minus `duration`.
     pub fn minus(self, duration: Duration) -> Self {
         let millis = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
         Self::from_millis(self.0.saturating_sub(millis))
     }
 
-    /// Whether this can be the time of something that happened by `now`; else a clock was ahead
-    /// that told it.
+    /// Whether this can be the time of something that happened by `now`; if not, it was taken from a
+    /// clock that was ahead.
     pub fn can_be_past(self, now: Self) -> bool {
         self <= now.plus(SLACK)
     }
 
-    /// As chrono's type, for databases and calendars.
+    /// Converts to chrono's type, for databases and calendars.
     pub fn to_chrono(self) -> DateTime<Utc> {
         DateTime::from_timestamp_millis(self.0).unwrap_or_default()
     }
 
-    /// Reads what a person writes: RFC 3339 (`2026-11-23T05:57:09.123Z`, any offset), the same
+    /// Parses a time as people write it: RFC 3339 (`2026-11-23T05:57:09.123Z`, any offset), the same
     /// without an offset (then UTC), or a date alone (its first moment, UTC).
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
@@ -83,9 +83,9 @@ impl Timestamp {
         Some(Self::start_of(NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?))
     }
 
-    /// [`Self::parse`], or a time relative to `now`: `now`, how long ago (`7d`, `-7d`, `7 days
-    /// ago`), or the first moment of a span of the calendar in UTC (`today`, `yesterday`, `this
-    /// week`, `last month` …; weeks begin on Monday).
+    /// Parses what [`Self::parse`] does, or a time relative to `now`: `now`, how long ago (`7d`,
+    /// `-7d`, `7 days ago`), or the first moment of a span of the calendar in UTC (`today`,
+    /// `yesterday`, `this week`, `last month` …; weeks begin on Monday).
     pub fn parse_relative(text: &str, now: Self) -> Option<Self> {
         let text = text.trim();
         if let Some(time) = Self::parse(text).or_else(|| Self::parse_span(text, now)) {
@@ -96,7 +96,7 @@ impl Timestamp {
         humantime::parse_duration(ago.trim()).ok().map(|ago| now.minus(ago))
     }
 
-    /// The first moment of a span of the calendar that contains `now` or comes before it.
+    /// Returns the first moment of a span of the calendar that contains `now` or precedes it.
     fn parse_span(text: &str, now: Self) -> Option<Self> {
         let today = now.to_chrono().date_naive();
         let monday =
@@ -128,7 +128,7 @@ impl From<DateTime<Utc>> for Timestamp {
     }
 }
 
-/// `2026-11-23T05:57:09.123Z`, always 24 characters.
+/// Writes `2026-11-23T05:57:09.123Z`, always 24 characters.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.to_chrono().to_rfc3339_opts(SecondsFormat::Millis, true))
@@ -164,22 +164,22 @@ impl<'de> serde::Deserialize<'de> for Timestamp {
     }
 }
 
-/// Where "now" comes from. `main` hands in the system's clock; tests hand in their own.
+/// The source of "now". `main` passes in the system's clock; tests pass in their own.
 #[derive(Clone)]
 pub struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
 
 impl Clock {
-    /// The system's clock.
+    /// Returns the system's clock.
     pub fn system() -> Self {
         Self::new(|| Timestamp::from(Utc::now()))
     }
 
-    /// A clock that tells what `now` says.
+    /// Creates a clock whose time is what `now` returns.
     pub fn new(now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
         Self(Arc::new(now))
     }
 
-    /// The present time, in whole milliseconds.
+    /// Returns the present time, in whole milliseconds.
     pub fn now(&self) -> Timestamp {
         (self.0)()
     }

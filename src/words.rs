@@ -1,8 +1,8 @@
-//! Numbers, plurals and durations as people read them, words as a shell does. Pure.
+//! Formats numbers, plurals and durations for people, and words for a shell. Pure.
 
 use std::time::Duration;
 
-/// 12345 as 12,345.
+/// Formats 12345 as 12,345.
 pub fn number(number: impl TryInto<i64>) -> String {
     let number = number.try_into().unwrap_or(i64::MAX);
     let digits = number.unsigned_abs().to_string();
@@ -16,18 +16,18 @@ pub fn number(number: impl TryInto<i64>) -> String {
     out
 }
 
-/// "1 poll", "2 polls".
+/// Returns "1 poll", "2 polls".
 pub fn counted(count: impl TryInto<i64>, one: &str, many: &str) -> String {
     let count = count.try_into().unwrap_or(i64::MAX);
     format!("{} {}", number(count), if count == 1 { one } else { many })
 }
 
-/// Lower-case hex.
+/// Returns lower-case hex.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The units of a duration, the largest first: milliseconds, name of one, name of more.
+/// The units of a duration, the largest first: milliseconds, singular, plural.
 const UNITS: [(u128, &str, &str); 7] = [
     (31_557_600_000, " year", " years"),
     (2_629_800_000, " month", " months"),
@@ -38,7 +38,7 @@ const UNITS: [(u128, &str, &str); 7] = [
     (1, "ms", "ms"),
 ];
 
-/// "1 year 7 months", "2h 5m", "3m": rounded down, at most two units.
+/// Returns "1 year 7 months", "2h 5m" or "3m": rounded down, at most two units.
 pub fn duration(duration: Duration) -> String {
     let millis = duration.as_millis();
     let first = UNITS.iter().position(|(unit, ..)| millis >= *unit);
@@ -55,7 +55,7 @@ pub fn duration(duration: Duration) -> String {
     parts.join(" ")
 }
 
-/// A word as a shell reads it back.
+/// Quotes a word for a shell, if it needs that.
 pub fn shell_word(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:@%+,".contains(c);
     match !word.is_empty() && word.chars().all(plain) {
@@ -64,12 +64,12 @@ pub fn shell_word(word: &str) -> String {
     }
 }
 
-/// The words of a command, as a shell reads them back.
+/// Quotes the words of a command for a shell.
 pub fn shell_words<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
     words.into_iter().map(shell_word).collect::<Vec<_>>().join(" ")
 }
 
-/// With a capital letter.
+/// Returns the text with a capital first letter.
 pub fn sentence(text: &str) -> String {
     let mut chars = text.chars();
     let first = chars.next().map(|letter| letter.to_uppercase().collect::<String>());

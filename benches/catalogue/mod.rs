@@ -1,7 +1,7 @@
-//! A catalogue of the real form, of any size, for the benches.
+//! A catalogue of realistic form, of any size, for the benches.
 
-/// 60 % avatars, 40 % talking photos with signed URLs. `signing`
-/// makes other signatures; `churn` items differ: a quarter new, half changed, a quarter gone.
+/// Returns 60 % avatars and 40 % talking photos with signed URLs. `signing` changes the signatures;
+/// `churn` items differ: a quarter new, half changed, a quarter removed.
 pub fn catalogue(items: usize, signing: usize, churn: usize) -> Vec<u8> {
     let avatars = items * 6 / 10;
     let mut body = String::from("{\"error\":null,\"data\":{\"avatars\":[");
@@ -39,7 +39,7 @@ pub fn catalogue(items: usize, signing: usize, churn: usize) -> Vec<u8> {
     body.into_bytes()
 }
 
-/// Ids in no order, as real ones are.
+/// Returns ids in no order, as real ones are.
 fn spread(index: usize) -> u64 {
     (index as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15)
 }

@@ -1,4 +1,4 @@
-//! Rows in PostgreSQL's binary COPY format, read and written.
+//! Reads and writes rows in PostgreSQL's binary COPY format.
 
 use std::ops::Range;
 
@@ -12,10 +12,10 @@ use super::{
 };
 
 const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
-/// 2000-01-01 in Unix seconds, where PostgreSQL counts from.
+/// 2000-01-01 in Unix seconds, the epoch of PostgreSQL.
 const EPOCH: i64 = 946_684_800;
 
-/// The rows that a COPY gave.
+/// The rows that a COPY returned.
 pub struct Rows {
     bytes: Vec<u8>,
     at: usize,
@@ -33,7 +33,7 @@ impl Rows {
         Self { bytes, at: SIGNATURE.len(), fields: Vec::new() }
     }
 
-    /// Moves on to the next row, if there is one.
+    /// Advances to the next row, if there is one.
     pub fn advance(&mut self) -> bool {
         let fields = i16::from_be_bytes(self.take());
         self.fields.clear();
@@ -63,7 +63,7 @@ impl Rows {
         i64::from_be_bytes(self.field(at).expect("not null").try_into().expect("a bigint"))
     }
 
-    /// A time in Unix seconds.
+    /// Returns a time in Unix seconds.
     pub fn time(&self, at: usize) -> Option<i64> {
         self.field(at).map(|_| self.number(at) / 1_000_000 + EPOCH)
     }
@@ -91,7 +91,7 @@ impl Stored for Rows {
     }
 }
 
-/// Tags as the list has them, from a version byte and PostgreSQL's own rendering.
+/// Returns tags as in the list, from a version byte and PostgreSQL's own rendering.
 fn json(bytes: &[u8]) -> String {
     serde_json::from_slice::<Tags>(&bytes[1..]).expect("an array of strings").0
 }
@@ -104,7 +104,7 @@ impl Buffer {
         Self(SIGNATURE.to_vec())
     }
 
-    /// Begins a row of so many fields.
+    /// Begins a row of `fields` fields.
     pub fn row(&mut self, fields: usize) {
         self.0.extend_from_slice(&(fields as i16).to_be_bytes());
     }

@@ -1,10 +1,10 @@
-//! The list beside the rows of a table, in whatever order they come.
+//! Compares the list with the rows of a table, in any order.
 
 use std::collections::HashMap;
 
 use super::list::{Item, Link, Value};
 
-/// A row as an engine gives it.
+/// A row as an engine returns it.
 pub trait Stored {
     fn is(&self, column: usize, value: Value<'_>) -> bool;
     fn text(&self, column: usize) -> Option<String>;
@@ -12,7 +12,7 @@ pub trait Stored {
 
 pub struct Changed<'a, T> {
     pub item: &'a T,
-    /// The version that it ends.
+    /// The version that the change closes.
     pub version: i64,
     /// The columns that differ, with the values before.
     pub fields: Vec<(usize, Option<String>)>,
@@ -25,7 +25,7 @@ pub struct Diff<'a, T> {
     pub removed: Vec<(String, i64)>,
 }
 
-/// Takes the rows of a table one by one.
+/// Matches the rows of a table one by one.
 pub struct Matching<'a, T> {
     list: &'a [T],
     by_id: HashMap<&'a str, usize>,
@@ -64,13 +64,13 @@ impl<'a, T: Item> Matching<'a, T> {
     }
 }
 
-/// Every item is added.
+/// Returns the diff in which every item is added.
 pub fn baseline<T: Item>(list: &[T]) -> Diff<'_, T> {
     let added = in_key_order(list.iter().collect());
     Diff { added, changed: Vec::new(), removed: Vec::new() }
 }
 
-/// B-trees are filled faster in the order of their keys.
+/// Sorts by key: B-trees are filled faster in the order of their keys.
 fn in_key_order<T: Item>(mut items: Vec<&T>) -> Vec<&T> {
     items.sort_unstable_by(|a, b| a.id().cmp(b.id()));
     items
@@ -78,7 +78,7 @@ fn in_key_order<T: Item>(mut items: Vec<&T>) -> Vec<&T> {
 
 const DAY: i64 = 86_400;
 
-/// The signed URLs beside the rows of `assets`.
+/// Compares the signed URLs with the rows of `assets`.
 pub struct Linking<'l, 'a> {
     links: &'l [Link<'a>],
     by_url: HashMap<&'a str, usize>,
@@ -93,7 +93,7 @@ impl<'l, 'a> Linking<'l, 'a> {
         Self { links, by_url, seen: vec![false; links.len()], now, renewed: Vec::new() }
     }
 
-    /// `expires` in Unix seconds.
+    /// Compares a row; `expires` is in Unix seconds.
     pub fn row(&mut self, url: &str, expires: Option<i64>) {
         let Some(&at) = self.by_url.get(url) else { return };
         self.seen[at] = true;
@@ -103,7 +103,7 @@ impl<'l, 'a> Linking<'l, 'a> {
         }
     }
 
-    /// New links and renewed ones.
+    /// Returns the new links and the renewed ones.
     pub fn finish(self) -> (Vec<&'l Link<'a>>, Vec<&'l Link<'a>>) {
         let unseen = self.links.iter().zip(self.seen).filter(|(_, seen)| !seen);
         let mut new: Vec<_> = unseen.map(|(link, _)| link).collect();

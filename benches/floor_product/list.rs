@@ -48,7 +48,7 @@ pub struct Photo<'a> {
     preview_image_url: Option<Preview<'a>>,
 }
 
-/// A string; serde borrows it inside an `Option`, too, unlike a bare `Cow`.
+/// A string; serde borrows it inside an `Option` as well, unlike a bare `Cow`.
 #[derive(Deserialize, Serialize, PartialEq, Eq, PartialOrd, Ord)]
 #[serde(transparent)]
 pub struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
@@ -64,12 +64,12 @@ impl<'de> Deserialize<'de> for Tags {
     }
 }
 
-/// The URL of a picture or a video. Signed, it has no parameters beside CloudFront's.
+/// The URL of a picture or a video. A signed one has no parameters except CloudFront's.
 pub struct Preview<'a> {
     url: Text<'a>,
     /// The length of the canonical URL.
     end: usize,
-    /// In Unix seconds.
+    /// The expiry, in Unix seconds.
     expires: Option<i64>,
 }
 
@@ -104,11 +104,11 @@ pub struct Link<'a> {
     pub url: &'a str,
     pub role: &'static str,
     pub signed: &'a str,
-    /// In Unix seconds.
+    /// The expiry, in Unix seconds.
     pub expires: Option<i64>,
 }
 
-/// What a column of a kind contains.
+/// The type of a kind's column.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Holds {
     Text,
@@ -225,7 +225,7 @@ fn canonical<'v>(preview: &'v Option<Preview<'_>>) -> Value<'v> {
     preview.as_ref().map_or(Value::Null, |preview| Value::Text(preview.canonical()))
 }
 
-/// The signed URLs of both lists.
+/// Returns the signed URLs of both lists.
 pub fn links<'a>(lists: &'a Lists<'_>) -> Vec<Link<'a>> {
     let mut links = Vec::new();
     of_list(&lists.avatars, &mut links);

@@ -71,7 +71,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// A first list, the same items with other signatures, and 1 % churn.
+/// Writes a first list, the same items with other signatures, and one with 1 % churn.
 fn write_lists(folder: &Path, items: usize) {
     for (name, signing, churn) in [("cold", 0, 0), ("same", 1, 0), ("churn", 2, items / 100)] {
         let body = catalogue::catalogue(items, signing, churn);

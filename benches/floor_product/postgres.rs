@@ -1,4 +1,4 @@
-//! A poll of PostgreSQL: binary COPY out, and in for large loads, arrays for what is less.
+//! A poll of PostgreSQL: binary COPY for reading and for large writes, arrays for smaller writes.
 
 use chrono::{DateTime, Utc};
 use sqlx::{
@@ -12,17 +12,17 @@ use super::{
     tables::{self, ACCOUNT, Cell, Counts, Poll, columns, poll_row},
 };
 
-/// From so many rows on COPY is faster than arrays.
+/// From this many rows on, COPY is faster than arrays.
 const COPY: usize = 5_000;
 
 type Sql<'q> = Query<'q, Postgres, PgArguments>;
 
-/// What the rows of a poll share.
+/// The data that the rows of a poll share.
 struct Writer<'c> {
     connection: &'c mut PgConnection,
     poll_id: i64,
     observed_at: DateTime<Utc>,
-    /// `observed_at` of the poll before it.
+    /// The `observed_at` of the previous poll.
     last: Option<DateTime<Utc>>,
 }
 
@@ -80,7 +80,7 @@ fn sql<'q>(text: String) -> Sql<'q> {
     sqlx::query(AssertSqlSafe(text))
 }
 
-/// The items' ids and columns as one relation `new`; its arrays begin at a parameter.
+/// Returns the items' ids and columns as one relation `new`; `first` is its first parameter.
 fn arrays(kind: &Kind, first: usize) -> String {
     let typed = |(at, holds): (usize, Holds)| match holds {
         Holds::Flag => format!("${}::boolean[]", first + at),
@@ -92,7 +92,7 @@ fn arrays(kind: &Kind, first: usize) -> String {
     format!("unnest({}) AS new (id, {names})", all.join(", "))
 }
 
-/// The columns of `new` as the table has them.
+/// Returns the columns of `new` with the types of the table.
 fn new_columns(kind: &Kind) -> String {
     columns(kind, |column| {
         let json = kind.columns.contains(&(column, Holds::Json));

@@ -12,15 +12,15 @@ use super::{
     tables::{self, ACCOUNT, Cell, Counts, Poll, columns, poll_row},
 };
 
-/// A poll that writes more items asks for a larger page cache.
+/// A poll that writes more items than this uses a larger page cache.
 const LARGE: usize = 20_000;
 
-/// What the rows of a poll share.
+/// The data that the rows of a poll share.
 struct Writer<'t> {
     transaction: &'t Transaction<'t>,
     poll_id: i64,
     observed_at: String,
-    /// `observed_at` of the poll before it.
+    /// The `observed_at` of the previous poll.
     last: Option<String>,
 }
 
@@ -70,7 +70,7 @@ fn text(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
-/// Unix seconds of `2026-11-23T05:57:09.123Z`.
+/// Returns the Unix seconds of `2026-11-23T05:57:09.123Z`.
 fn seconds(text: &str) -> Option<i64> {
     let number = |from, to| text.get(from..to)?.parse::<u32>().ok();
     let year = i32::try_from(number(0, 4)?).ok()?;
@@ -321,7 +321,7 @@ fn expiry(link: &Link<'_>) -> Option<String> {
     link.expires.and_then(|seconds| DateTime::from_timestamp(seconds, 0)).map(text)
 }
 
-/// Bound values stay for the next execution.
+/// Binds a value, which is kept for the next execution.
 fn bind(statement: &mut Statement<'_>, at: usize, value: impl ToSql) {
     statement.raw_bind_parameter(at, value).expect("binds");
 }

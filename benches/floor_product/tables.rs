@@ -1,4 +1,4 @@
-//! What both engines write in the same way.
+//! The rows that both engines write in the same way.
 
 use chrono::{DateTime, Utc};
 
@@ -42,7 +42,7 @@ pub enum Cell<'a> {
     Time(DateTime<Utc>),
 }
 
-/// The row of `polls`.
+/// Returns the row of `polls`.
 pub fn poll_row<'a>(
     poll_id: i64,
     poll: &'a Poll<'_>,
@@ -84,7 +84,7 @@ pub fn poll_row<'a>(
     row
 }
 
-/// The columns of a kind, each as `name` makes it of its name.
+/// Returns the columns of a kind, each converted by `name`.
 pub fn columns(kind: &Kind, name: impl Fn(&str) -> String) -> String {
     kind.columns.iter().map(|(column, _)| name(column)).collect::<Vec<_>>().join(", ")
 }

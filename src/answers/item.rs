@@ -1,4 +1,4 @@
-//! An item, and what became of it.
+//! An item with its history.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ use crate::{
     time::Timestamp,
 };
 
-/// The most versions of an item that are shown, the newest.
+/// The most versions of an item that are shown; older ones are left out.
 const VERSIONS: usize = 300;
 
 /// An item in its last known state.
@@ -96,7 +96,7 @@ pub struct HistoryVersion {
     pub changes: Option<BTreeMap<String, [Json; 2]>>,
 }
 
-/// The item of this id in every account and kind that knows it; where none does, that it is unknown.
+/// Returns the item with this id in every account and kind that knows it; if none does, an unknown one.
 pub async fn item(store: &mut Store, id: &str, scope: &LookupScope) -> Result<Vec<ItemHistory>> {
     let asked = vec![Asked { id: id.to_owned(), ..Asked::default() }];
     let states = check(store, asked, scope).await?;
@@ -140,14 +140,14 @@ fn version(version: &Version, before: Option<&Version>) -> HistoryVersion {
     }
 }
 
-/// What differs, by field: before and after.
+/// Returns the differences by field: before and after.
 fn differences(before: &Fields, after: &Fields) -> BTreeMap<String, [Json; 2]> {
     let json = |value: Option<Value<'_>>| parsed(value.map(|value| value.to_json()).as_deref());
     let changed = learned::differences(before, after).into_iter();
     changed.map(|(field, old, new)| (field.to_string(), [json(old), json(new)])).collect()
 }
 
-/// What has no column, or does not fit it.
+/// Returns the values that have no column, or do not fit it.
 pub(super) fn extra(kind: Kind, fields: &Fields) -> Json {
     parsed(fields.extra(kind).as_deref())
 }

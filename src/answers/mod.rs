@@ -1,7 +1,7 @@
-//! What the catalogue answers to programs, as values that serialize and describe themselves: the tools
-//! for agents and the API over HTTP answer with the same.
+//! Answers about the catalogue for programs, as values that have a JSON form and a schema. The tools
+//! for agents and the HTTP API return the same answers.
 //!
-//! The questions are asked within a reading that has begun ([`Store::begin_reading`]).
+//! Callers must have begun a read transaction ([`Store::begin_reading`]).
 //!
 //! [`Store::begin_reading`]: crate::store::Store::begin_reading
 
@@ -25,5 +25,5 @@ pub use status::{CatalogueState, Counts, status};
 /// The most rows of an answer.
 pub const MOST: usize = 200;
 
-/// A place between two items: kind, account and id of the one before it.
+/// A position between two items: kind, account and id of the one before it.
 pub type ItemPlace = (crate::catalog::kind::Kind, String, String);

@@ -18,16 +18,16 @@ use crate::{
     time::Timestamp,
 };
 
-/// What is asked of the past.
+/// A question about the past.
 #[derive(Clone, Debug)]
 pub struct PastQuestion {
     /// The time.
     pub time: Timestamp,
-    /// In which account and kind.
+    /// The account and kind to look in.
     pub scope: LookupScope,
     /// Only this item.
     pub id: Option<String>,
-    /// Only what comes after this item.
+    /// Only the items after this one.
     pub after: Option<ItemPlace>,
     /// At most this many items.
     pub limit: usize,
@@ -91,7 +91,7 @@ pub struct ItemThen {
     pub extra: Json,
 }
 
-/// What was at a time of the past; `cursor` writes the place after which the next page begins.
+/// Returns the catalogues at a time; `cursor` encodes the place after which the next page begins.
 pub async fn as_of(
     store: &mut Store,
     question: &PastQuestion,
@@ -130,14 +130,14 @@ pub async fn as_of(
     Ok(AsOf { time: question.time, accounts: all, next_cursor })
 }
 
-/// What is still to be shown.
+/// The part of the page that is still to be read.
 #[derive(Default)]
 struct PastPage {
     after: Option<ItemPlace>,
     left: usize,
     /// The last item that is shown.
     last: Option<ItemPlace>,
-    /// Whether there are more.
+    /// Whether there are more items.
     more: bool,
 }
 

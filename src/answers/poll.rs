@@ -1,4 +1,4 @@
-//! A poll, as its row of `polls` has it.
+//! A poll, as it is in its row of `polls`.
 
 use serde::Serialize;
 use serde_json::{Map, Value as Json};

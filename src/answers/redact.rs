@@ -1,4 +1,4 @@
-//! Signed URLs are taken out of whatever leaves the server, wherever they are in a text.
+//! Removes signed URLs from everything that leaves the server, wherever they are in a text.
 
 use std::borrow::Cow;
 
@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 
 use crate::catalog::signed_url;
 
-/// The value with every signed URL in it, keys included, replaced by its canonical form.
+/// Returns the value with every signed URL in it, keys included, replaced by its canonical URL.
 pub fn json(value: Json) -> Json {
     match value {
         Json::String(text) => Json::String(self::text(&text).into_owned()),
@@ -19,7 +19,7 @@ pub fn json(value: Json) -> Json {
     }
 }
 
-/// The text with every signed URL in it replaced by its canonical form.
+/// Returns the text with every signed URL in it replaced by its canonical URL.
 pub fn text(text: &str) -> Cow<'_, str> {
     let lower = text.to_ascii_lowercase();
     if !["http", "signature", "sig="].iter().any(|part| lower.contains(part)) {
@@ -33,7 +33,7 @@ pub fn text(text: &str) -> Cow<'_, str> {
         out.push_str(&text[done..start]);
         match signed_url::parse(&text[start..end]) {
             Some(signed) => {
-                // Another one may be a parameter of it.
+                // A parameter of it may be another one.
                 let (head, rest) = signed.canonical.split_at(HTTP.len());
                 out.push_str(head);
                 out.push_str(&self::text(rest));
@@ -51,7 +51,7 @@ pub fn text(text: &str) -> Cow<'_, str> {
 
 const HTTP: &str = "http";
 
-/// What ends a URL within other text.
+/// Whether `c` ends a URL within other text.
 fn ends(c: char) -> bool {
     c.is_whitespace() || c.is_control() || "\"'<>`|\\^{}".contains(c)
 }

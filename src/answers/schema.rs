@@ -1,4 +1,4 @@
-//! How values are written as JSON, and how a schema describes them: kinds, moments, columns.
+//! The JSON form of values, and its schema: kinds, times, columns.
 
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value as Json};
@@ -36,7 +36,7 @@ impl Serialize for State {
     }
 }
 
-/// A schema of a text that is one of a few words.
+/// Returns the schema of a text that is one of a few words.
 fn words(meaning: &str, words: impl IntoIterator<Item = &'static str>) -> Object {
     let text = ObjectBuilder::new().schema_type(Type::String).description(Some(meaning));
     text.enum_values(Some(words)).build()
@@ -70,12 +70,12 @@ impl PartialSchema for Timestamp {
 
 impl ToSchema for Timestamp {}
 
-/// The values of an item in its kind's columns; null where there is none.
+/// The values of an item in its kind's columns; null for a missing one.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ItemFields(Map<String, Json>);
 
 impl ItemFields {
-    /// The values of a kind's item.
+    /// Returns the values of an item of this kind.
     pub fn of(kind: Kind, fields: &Fields) -> Self {
         let cells = kind.columns.iter().map(|column| (column, fields.cell(column)));
         Self(object(cells))
@@ -93,7 +93,7 @@ impl PartialSchema for ItemFields {
 
 impl ToSchema for ItemFields {}
 
-/// Cells by the names of their columns.
+/// Returns cells by the names of their columns.
 pub(super) fn object<'a>(
     cells: impl Iterator<Item = (&'static Column, Cell<'a>)>,
 ) -> Map<String, Json> {
@@ -111,12 +111,12 @@ fn json(cell: Cell<'_>) -> Json {
     }
 }
 
-/// A JSON text as a value; null if it is none.
+/// Returns the value of a JSON text; null if there is none or it is invalid.
 pub(super) fn parsed(json: Option<&str>) -> Json {
     json.and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default()
 }
 
-/// The schema of an object with these columns and no others, each of which may be null.
+/// Returns the schema of an object with these columns and no others, each of which may be null.
 pub(super) fn columns_schema(
     columns: impl Iterator<Item = &'static Column>,
     meaning: &str,

@@ -1,4 +1,4 @@
-//! Whether ids are still good.
+//! Whether ids are still usable.
 
 use std::collections::BTreeSet;
 
@@ -55,7 +55,7 @@ pub struct IdStates {
     pub states: Vec<IdState>,
 }
 
-/// The states of these ids, in their order.
+/// Returns the states of these ids, in their order.
 pub async fn check_ids(
     store: &mut Store,
     ids: Vec<String>,

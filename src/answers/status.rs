@@ -49,7 +49,7 @@ pub struct Counts {
     pub removed: i64,
 }
 
-/// Every catalogue that was ever polled, by account.
+/// Returns every catalogue that was ever polled, by account.
 pub async fn status(store: &mut Store) -> Result<Vec<CatalogueState>> {
     Ok(store.status().await?.into_iter().map(CatalogueState::from).collect())
 }

@@ -1,14 +1,14 @@
-//! The form of an envelope: what one file of `polls/` says. `docs/archive.md` describes it for
-//! outsiders. It knows neither where files lie nor what a replay does with them.
+//! The format of an envelope: the contents of one file of `polls/`. `docs/archive.md` documents it
+//! for users. Knows neither where files are stored nor how a replay uses them.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{store::row::PollRow, time::Timestamp};
 
-/// The form and its version; the number changes when an older program could not read it.
+/// The format and its version; the number changes if an older program could not read it.
 pub const FORMAT: &str = "heygen-sync archive 1";
 
-/// A poll that did not fail, and those that failed before it.
+/// A poll that did not fail, and the polls that failed before it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Envelope {
     /// [`FORMAT`].
@@ -17,51 +17,51 @@ pub struct Envelope {
     pub poll: Entry,
     /// Its answer.
     pub answer: Stored,
-    /// The polls between the one before that did not fail, of whatever account, and this one, in
-    /// their order.
+    /// The polls between the previous one that did not fail, of any account, and this one, in their
+    /// order.
     pub failed_before: Vec<Entry>,
 }
 
-/// A row of `polls`, and where it stands in its account's chain.
+/// A row of `polls`, and its position in its account's hash chain.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
-    /// The digest of the account's poll before; `None` for the account's first.
+    /// The digest of the account's previous poll; `None` for the account's first.
     pub previous_digest: Option<String>,
-    /// Every column, by its name; what a failed poll did not count is left out.
+    /// Every column, by its name; without those that a failed poll did not count.
     #[serde(flatten)]
     pub row: PollRow,
 }
 
-/// An answer without signatures, as it lies in the store.
+/// An answer without signatures, as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stored {
     /// SHA-256 of the text, in lower-case hex.
     pub sha256: String,
     /// Its size, in bytes.
     pub bytes: u64,
-    /// The file that holds it, compressed.
+    /// The compressed file that contains it.
     pub file: String,
 }
 
 impl Envelope {
-    /// For a poll that did not fail, the last of `entries`, after those that failed right before it;
-    /// `None` when there is none.
+    /// Creates the envelope of a poll that did not fail, the last of `entries`, after those that
+    /// failed directly before it; `None` if there is none.
     pub(super) fn of(mut entries: Vec<Entry>, answer: Stored) -> Option<Self> {
         let poll = entries.pop()?;
         Some(Self { format: FORMAT.into(), poll, answer, failed_before: entries })
     }
 
-    /// The poll before all that it tells of, which did not fail; 0 before the first.
+    /// Returns the poll before all of these polls, which did not fail; 0 before the first.
     pub(super) fn before(&self) -> i64 {
         self.failed_before.first().unwrap_or(&self.poll).row.poll_id - 1
     }
 
-    /// Every poll that it tells of, in their order.
+    /// Returns all of its polls, in their order.
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
         self.failed_before.iter().chain(std::iter::once(&self.poll))
     }
 
-    /// What is wrong with it as the one of poll `number`, if anything is.
+    /// Returns what is wrong with it as the envelope of poll `number`, if anything is.
     pub(super) fn fault(&self, number: i64) -> Option<String> {
         if self.format != FORMAT {
             return Some(format!(
@@ -78,30 +78,30 @@ impl Envelope {
 }
 
 impl Stored {
-    /// For a text of `bytes` with this hash.
+    /// Creates the description of a text of `bytes` with this hash.
     pub(super) fn new(sha256: String, bytes: u64) -> Self {
         let folder = sha256.get(..2).unwrap_or_default();
         Self { file: format!("answers/{folder}/{sha256}.json.zst"), sha256, bytes }
     }
 }
 
-/// The file of the envelope of a poll.
+/// Returns the file of a poll's envelope.
 pub(super) fn file(number: i64) -> String {
     format!("polls/{number:012}.json.zst")
 }
 
-/// The file of the note on an answer, by the beginning of its poll and the hash of what was received:
-/// the same answer comes to many polls, and each has a note of its own.
+/// Returns the file of the note on an answer, by the start of its poll and the hash of the
+/// response: many polls receive the same answer, and each has a note of its own.
 pub(super) fn note(started_at: Timestamp, sha256: &str) -> String {
     format!("received/{}-{sha256}.json.zst", started_at.millis())
 }
 
-/// The same from the poll's row. Neither part of it changes when its account is renamed.
+/// As [`note`], from the poll's row. Neither part of it changes when its account is renamed.
 pub(super) fn note_of(row: &PollRow) -> Option<String> {
     Some(note(row.started_at?, row.response_sha256.as_deref()?))
 }
 
-/// The poll that a file of the store is the envelope of.
+/// Returns the poll whose envelope a file of the store is.
 pub(super) fn number(file: &str) -> Option<i64> {
     let digits = file.strip_prefix("polls/")?.strip_suffix(".json.zst")?;
     digits.parse().ok().filter(|number| self::file(*number) == file)

@@ -1,15 +1,15 @@
-//! The archive: each answer that was a catalogue, kept beside what `polls` says of it.
+//! The archive: stores each answer that was a catalogue, with its row of `polls`.
 //!
-//! - [`envelope`]: what is said of a poll
-//! - `past`: what the archive has of the polls before
+//! - [`envelope`]: the record of a poll
+//! - `past`: what the archive contains of earlier polls
 //!
-//! Before a poll is committed, [`Archive::stage`] puts the answer without its signatures under its
-//! hash, and a note of where it lies under what the poll's row will say of its beginning and of what
-//! was received. After the commit [`Archive::keep`] puts an envelope under the poll's number and takes
-//! the note away. Who finds that the poll before has no envelope, since its process ended in between
-//! or is not done yet, makes it from the note and the database. Nothing is ever written over, and
-//! nothing added to what another database has written. It knows neither how a list is polled nor what
-//! a replay makes of the files.
+//! Before a poll is committed, [`Archive::stage`] stores the answer without its signatures under
+//! its hash, and a note of its location under the poll's start and the hash of the response, as
+//! they will be in the poll's row. After the commit [`Archive::keep`] stores an envelope under the
+//! poll's number and removes the note. If the previous poll has no envelope, because its process
+//! ended in between or is not done yet, it is made from the note and the database. Nothing is ever
+//! overwritten, and nothing is added to the archive of another database. It knows neither how a
+//! list is polled nor how a replay uses the files.
 
 pub mod envelope;
 mod past;
@@ -34,17 +34,17 @@ use crate::{
     words::hex,
 };
 
-/// How hard texts are compressed: to a tenth, at 50 MB a second and more.
+/// The compression level: to a tenth of the size, at 50 MB a second and more.
 const LEVEL: i32 = 6;
-/// No text is longer, in bytes: what unpacks to more was not written by us.
+/// The longest text, in bytes: a longer one was not written by this program.
 const MOST: u64 = 4 << 30;
-/// Envelopes that are read side by side.
+/// The number of envelopes that are read concurrently.
 const AT_ONCE: usize = 16;
-/// An answer on its way into the archive may keep its poll waiting for so long: within the margin
-/// of the poll's own deadline.
+/// The longest time for which staging an answer may delay its poll: within the margin of the poll's
+/// own deadline.
 const STAGING: Duration = Duration::from_secs(60);
 
-/// Where answers are kept.
+/// The store of the answers.
 pub struct Archive {
     blobs: Blobs,
 }
@@ -60,26 +60,26 @@ enum End {
 }
 
 impl Archive {
-    /// In this store. Nothing is made or asked yet.
+    /// Creates an archive in this store. Nothing is created or requested yet.
     pub fn new(blobs: Blobs) -> Self {
         Self { blobs }
     }
 
-    /// As it is shown to people.
+    /// Returns the location for messages.
     pub fn shown(&self) -> &str {
         self.blobs.shown()
     }
 
-    /// Whether it can be written to.
+    /// Checks whether it can be written to.
     pub async fn probe(&self) -> Result<()> {
         self.blobs.probe().await
     }
 
-    /// Keeps an answer, before its poll is committed. `started_at` is when the poll began, `sha256`
-    /// the hash of what was received, as the poll's row will say them.
+    /// Stores an answer, before its poll is committed. `started_at` is the start of the poll,
+    /// `sha256` the hash of the response, as they will be in the poll's row.
     ///
     /// # Errors
-    /// [`crate::error::Kind::Storage`], also when it takes too long.
+    /// [`crate::error::Kind::Storage`], also on a timeout.
     pub async fn stage(
         &self,
         bodies: Bodies,
@@ -105,12 +105,12 @@ impl Archive {
         tokio::time::timeout(STAGING, staging).await.unwrap_or_else(late)
     }
 
-    /// Keeps what the database says of the poll with this number, and of those that failed right
-    /// before it, beside its answer; and the same for the polls before that lack it, where a note
-    /// tells of their answers.
+    /// Stores the database's row of the poll with this number, and of those that failed directly
+    /// before it, with its answer; and the same for earlier polls that lack it, if there is a note
+    /// on their answers.
     ///
     /// # Errors
-    /// [`crate::error::Kind::Storage`]: the poll stands, and is not in the archive.
+    /// [`crate::error::Kind::Storage`]: the poll is committed, but not in the archive.
     pub async fn keep(&self, store: &mut Store, poll: i64, stored: Stored) -> Result<()> {
         let Some(latest) = Envelope::of(entries(store, poll).await?, stored) else {
             return Err(Error::storage(format!("poll {poll} is gone from the database")));
@@ -127,7 +127,7 @@ impl Archive {
                 self.shown()
             );
         }
-        // The oldest first: what is not done then is found again by the next poll.
+        // The oldest first: the next poll finds what is not done.
         for envelope in due.iter().rev() {
             let number = envelope.poll.row.poll_id;
             if !self.put_envelope(envelope).await? {
@@ -141,8 +141,8 @@ impl Archive {
         Ok(())
     }
 
-    /// Takes away the note on a poll's answer. One that stays takes little room, and has no meaning
-    /// without its poll.
+    /// Removes the note on a poll's answer. A note that remains takes little space, and has no
+    /// meaning without its poll.
     pub async fn forget(&self, row: &PollRow) {
         if let Some(note) = envelope::note_of(row)
             && let Err(error) = self.blobs.remove(&note).await
@@ -151,7 +151,7 @@ impl Archive {
         }
     }
 
-    /// What is said when the archive is another database's. Nobody will look for the notes again.
+    /// Returns the error of another database's archive. The notes are no longer needed.
     async fn refuse(&self, number: i64, due: &[Envelope]) -> Error {
         for envelope in due {
             self.forget(&envelope.poll.row).await;
@@ -167,12 +167,13 @@ impl Archive {
         ))
     }
 
-    /// Puts an envelope under its number, unless it is there; false when another poll's is.
+    /// Stores an envelope under its number, unless it exists; returns false if it is another
+    /// poll's.
     async fn put_envelope(&self, envelope: &Envelope) -> Result<bool> {
         let number = envelope.poll.row.poll_id;
         let file = envelope::file(number);
         if self.blobs.size(&file).await?.is_some() {
-            // By another process, which found that it was lacking.
+            // Stored by another process, which found that it was missing.
             let there = self.envelope(number).await?;
             return Ok(there.poll.row.digest == envelope.poll.row.digest);
         }
@@ -180,7 +181,7 @@ impl Archive {
         self.put(json, &file, &Arc::new(self.blobs.workspace()?)).await.map(|()| true)
     }
 
-    /// Keeps an answer, unless the same one is there.
+    /// Stores an answer, unless the same one exists.
     async fn keep_answer(&self, bodies: Bodies, workspace: &Arc<Workspace>) -> Result<Stored> {
         let text = apart(move || bodies.stripped()).await?.into_bytes();
         let stored = Stored::new(hex(&Sha256::digest(&text)), text.len() as u64);
@@ -203,17 +204,16 @@ impl Archive {
         self.blobs.put(spool, file, "application/zstd").await
     }
 
-    /// Every envelope there is, in the order of their polls.
+    /// Returns all envelopes, in the order of their polls.
     ///
     /// # Errors
-    /// [`crate::error::Kind::Storage`] for a store that cannot be read, or an envelope that is
-    /// damaged.
+    /// [`crate::error::Kind::Storage`] if the store cannot be read, or an envelope is damaged.
     pub async fn envelopes(&self) -> Result<Vec<Envelope>> {
         let numbers = futures_util::stream::iter(self.numbers().await?);
         numbers.map(|number| self.envelope(number)).buffered(AT_ONCE).try_collect().await
     }
 
-    /// The polls that have an envelope, in their order.
+    /// Returns the polls that have an envelope, in their order.
     async fn numbers(&self) -> Result<Vec<i64>> {
         let mut numbers = vec![];
         let mut files = self.blobs.list().await;
@@ -229,7 +229,7 @@ impl Archive {
         self.opened(number, packed).await
     }
 
-    /// What a file says that is the envelope of a poll.
+    /// Decodes the file of a poll's envelope.
     async fn opened(&self, number: i64, packed: Bytes) -> Result<Envelope> {
         let file = envelope::file(number);
         let text = self.text(&file, packed).await?;
@@ -241,10 +241,10 @@ impl Archive {
         }
     }
 
-    /// An answer, as its hash says that it was written.
+    /// Returns an answer, checked by its hash.
     ///
     /// # Errors
-    /// [`crate::error::Kind::Storage`] when it is lacking or damaged.
+    /// [`crate::error::Kind::Storage`] if it is missing or damaged.
     pub async fn answer(&self, stored: &Stored) -> Result<Vec<u8>> {
         let packed = self.packed(&stored.file).await?;
         let text = self.text(&stored.file, packed).await?;
@@ -273,7 +273,7 @@ impl Archive {
     }
 }
 
-/// A poll that did not fail, last, and those that failed right before it.
+/// Returns a poll that did not fail, last, and those that failed directly before it.
 async fn entries(store: &mut Store, poll: i64) -> Result<Vec<Entry>> {
     Ok(store.archived(poll).await?.into_iter().map(Entry::from).collect())
 }
@@ -284,7 +284,7 @@ fn unpacked(packed: &[u8]) -> io::Result<Vec<u8>> {
     Ok(text)
 }
 
-/// On a thread where it keeps nobody waiting.
+/// Runs `work` on a thread that may block.
 async fn apart<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     tokio::task::spawn_blocking(work).await.map_err(Error::unforeseen)?
 }

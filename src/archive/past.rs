@@ -1,5 +1,5 @@
-//! What the archive has of the polls before one that is to be kept: which of them lack their
-//! envelope, and whether those that are there are this database's own. It writes nothing.
+//! What the archive contains of the polls before a given one: which of them lack their envelope,
+//! and whether the existing ones belong to this database. It writes nothing.
 
 use super::{
     Archive, End, entries,
@@ -12,11 +12,11 @@ use crate::{
 };
 
 impl Archive {
-    /// Whether its last envelope is of this database, which is `None` where there is none yet. An
-    /// empty archive is anybody's.
+    /// Checks that its last envelope belongs to this database, which is `None` if there is none
+    /// yet. An empty archive fits any database.
     ///
     /// # Errors
-    /// [`crate::error::Kind::Storage`] when it is another's, or cannot be read.
+    /// [`crate::error::Kind::Storage`] if it belongs to another one, or cannot be read.
     pub async fn is_of(&self, store: Option<&mut Store>) -> Result<()> {
         let Some(last) = self.numbers().await?.pop() else { return Ok(()) };
         let envelope = self.envelope(last).await?;
@@ -28,7 +28,7 @@ impl Archive {
     }
 
     /// Adds to `due`, the newest first, the polls before it that lack their envelope, as far as
-    /// notes tell of their answers.
+    /// there are notes on their answers.
     pub(super) async fn walk_back(
         &self,
         store: &mut Store,
@@ -40,7 +40,7 @@ impl Archive {
             }
             match self.noted(store, before).await? {
                 Some(envelope) => due.push(envelope),
-                // Another process may have come first, and taken the note away.
+                // Another process may have been first, and removed the note.
                 None if self.is_there(before).await? => return Ok(End::There(before)),
                 None => return Ok(End::Lacking(before)),
             }
@@ -48,7 +48,7 @@ impl Archive {
         Ok(End::First)
     }
 
-    /// The number of an envelope next to those that are `due` which is not of this database.
+    /// Returns the number of an envelope next to those that are `due` if it is another database's.
     pub(super) async fn other(
         &self,
         store: &mut Store,
@@ -57,7 +57,7 @@ impl Archive {
     ) -> Result<Option<i64>> {
         let failed = due.iter().any(|envelope| !envelope.failed_before.is_empty());
         let next = match *end {
-            // Between it and the last that is due there is room for none.
+            // Without failed polls, no envelope can be between it and those that are due.
             End::There(before) if !failed => vec![before],
             End::There(before) | End::Lacking(before) => self.around(before).await?,
             End::First => self.around(0).await?,
@@ -72,7 +72,7 @@ impl Archive {
         Ok(None)
     }
 
-    /// The last envelope up to a poll, and the first after it.
+    /// Returns the last envelope up to a poll, and the first after it.
     async fn around(&self, poll: i64) -> Result<Vec<i64>> {
         let numbers = self.numbers().await?;
         let after = numbers.partition_point(|number| *number <= poll);
@@ -80,8 +80,8 @@ impl Archive {
         Ok(up_to.last().into_iter().chain(after.first()).copied().collect())
     }
 
-    /// An envelope that is there and whole. Of a damaged one nobody can say whose it is; it keeps
-    /// nothing from being kept after it.
+    /// Returns an envelope that exists and is intact. The database of a damaged one is unknown; it
+    /// does not prevent later ones from being stored.
     async fn sound(&self, number: i64) -> Result<Option<Envelope>> {
         let Some(packed) = self.blobs.read(&envelope::file(number)).await? else {
             return Ok(None);
@@ -99,7 +99,7 @@ impl Archive {
         Ok(self.blobs.size(&envelope::file(poll)).await?.is_some())
     }
 
-    /// The envelope of a poll, by the note that was left before its commit.
+    /// Returns the envelope of a poll, from the note that was written before its commit.
     async fn noted(&self, store: &mut Store, poll: i64) -> Result<Option<Envelope>> {
         let entries = entries(store, poll).await?;
         let note = entries.last().and_then(|entry| envelope::note_of(&entry.row));
@@ -119,8 +119,8 @@ fn read_note(packed: &[u8]) -> Result<Stored> {
         .map_err(|fault| Error::storage(format!("it is no note ({fault})")))
 }
 
-/// Whether the database has the poll that an envelope is of. The digest seals all of it but the
-/// account's name, which may have changed.
+/// Returns whether the database contains the poll of an envelope. The digest covers all of it but
+/// the account's name, which may have changed.
 async fn has(store: &mut Store, envelope: &Envelope) -> Result<bool> {
     let rows = store.archived(envelope.poll.row.poll_id).await?;
     Ok(rows.last().is_some_and(|(row, _)| row.digest == envelope.poll.row.digest))

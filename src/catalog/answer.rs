@@ -1,12 +1,12 @@
-//! Stored items → an answer of the API, for `export --format api`.
+//! Writes stored items as an answer of the API, for `export --format api`.
 //!
-//! The reverse of [`super::list`]: each record has the fields that its list carries, null where no
-//! value is known, and no other. It is written record by record; nothing is gathered here.
+//! The reverse of [`super::list`]: each record has exactly the fields that its list carries, null
+//! where no value is known. Records are written one at a time; nothing is collected here.
 //!
-//! Polled again, it opens and closes no version. It can change the JSON types of a field in
-//! `schema_changes`: an item that the last list did not show (missing, or not decodable) may hold a
-//! value of another type than that list had, and a number that is stored as its text is written as
-//! text where the field has both types.
+//! A poll of the written answer opens and closes no version. It can change the JSON types of a
+//! field in `schema_changes`: an item that the last list did not contain (missing, or not
+//! decodable) may have a value of another type than that list had, and a number that is stored as
+//! text is written as a string where the field has both types.
 
 use std::collections::BTreeMap;
 
@@ -27,26 +27,26 @@ pub const TAIL: &str = "}}\n";
 #[derive(Debug)]
 pub struct ListWriter {
     kind: Kind,
-    /// The carried fields but the id, in the order in which records have them.
+    /// The carried fields except the id, in the order in which they are written.
     fields: Vec<CarriedField>,
 }
 
 #[derive(Debug)]
 struct CarriedField {
     name: FieldName,
-    /// Whether a text that a number would be stored as is written as that number (rule 5).
+    /// Whether a string that is the stored text of a number is written as that number (rule 5).
     number_like_as_number: bool,
 }
 
 impl ListWriter {
-    /// For the list of `kind` that carries the fields of `schema`.
+    /// Creates a writer for the list of `kind` that carries the fields of `schema`.
     pub fn new(kind: Kind, schema: &Schema) -> Self {
         let carried: BTreeMap<&FieldName, Types> = schema
             .iter()
             .filter(|(name, field)| field.carried && *name != kind.id)
             .map(|(name, field)| (name, field.types))
             .collect();
-        // In the API's own order, then by name.
+        // The known fields in the API's order, then the others by name.
         let known = kind.columns.iter().filter_map(|column| {
             carried
                 .get_key_value(&FieldName::Borrowed(column.name))
@@ -64,17 +64,17 @@ impl ListWriter {
         Self { kind, fields: fields.collect() }
     }
 
-    /// The text before the list's first record; `first` for the first list of an answer.
+    /// Returns the text before the list's first record; `first` is whether it is the answer's first list.
     pub fn begin(&self, first: bool) -> String {
         format!("{}\"{}\":[", if first { "" } else { "," }, self.kind.table)
     }
 
-    /// The text after the list's last record.
+    /// Returns the text after the list's last record.
     pub fn end(&self) -> &'static str {
         "\n]"
     }
 
-    /// Appends an item's record; `first` for the first one of the list.
+    /// Appends an item's record; `first` is whether it is the first one of the list.
     pub fn write(&self, id: &str, fields: &Fields, first: bool, out: &mut String) {
         out.push_str(if first { "\n{" } else { ",\n{" });
         write_json_string(self.kind.id, out);
@@ -96,7 +96,7 @@ impl ListWriter {
     }
 }
 
-/// Whether the value is a text that a number would have been stored as.
+/// Returns whether the value is a string that could be the stored text of a number.
 fn is_number_like(value: &Value<'_>) -> bool {
     let Some(text) = value.as_str() else { return false };
     JsonType::of_raw(text) == Some(JsonType::Number)
@@ -112,7 +112,7 @@ mod tests {
         time::Timestamp,
     };
 
-    /// A list of avatars that carries `fields` with their types.
+    /// Returns the schema of a list of avatars that carries `fields` with these types.
     fn schema(fields: &[(&'static str, &str)]) -> Schema {
         let mut schema = Schema::new();
         for (field, types) in fields {
@@ -123,7 +123,7 @@ mod tests {
         schema
     }
 
-    /// The records of items that hold these fields, called a, b, c …
+    /// Writes the records of items with these fields; the ids are a, b, c …
     fn records(schema: &Schema, items: &[&str]) -> Vec<String> {
         let items: Vec<Fields> = items
             .iter()

@@ -15,10 +15,10 @@ pub enum Catalogue {
 }
 
 impl Catalogue {
-    /// Every catalogue, in the order in which everything lists them.
+    /// Every catalogue, in the order in which catalogues are always listed.
     pub const ALL: [Self; 3] = [Self::Avatars, Self::AvatarGroups, Self::Voices];
 
-    /// The word in `polls.catalogue` and in `api.catalogues`.
+    /// Returns the catalogue's name in `polls.catalogue` and in `api.catalogues`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Avatars => "avatars",
@@ -27,14 +27,14 @@ impl Catalogue {
         }
     }
 
-    /// The catalogue that a word names.
+    /// Returns the catalogue with the name `word`.
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|catalogue| catalogue.as_str() == word)
     }
 }
 
 impl Catalogue {
-    /// What a name is called with its catalogue, which is left out where it is the usual one.
+    /// Returns `name` with the catalogue appended (`name, voices`), unless that is the default one.
     pub fn of(self, name: &str) -> String {
         match self == Self::default() {
             true => name.to_owned(),

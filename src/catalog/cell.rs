@@ -15,24 +15,24 @@ pub enum Cell<'a> {
     Int(i64),
     /// A boolean.
     Bool(bool),
-    /// A moment.
+    /// A point in time.
     Time(Timestamp),
-    /// Canonical JSON, as it is.
+    /// Canonical JSON text.
     Json(Cow<'a, str>),
 }
 
 impl<'a> Cell<'a> {
-    /// A string.
+    /// Creates a cell with a string.
     pub fn text(text: &'a str) -> Self {
         Self::Text(Cow::Borrowed(text))
     }
 
-    /// JSON that is canonical already.
+    /// Creates a cell with JSON that is already canonical.
     pub fn json(json: impl Into<Cow<'a, str>>) -> Self {
         Self::Json(json.into())
     }
 
-    /// The same, owned.
+    /// Converts the cell to one that owns its data.
     pub fn into_owned(self) -> Cell<'static> {
         match self {
             Self::Null => Cell::Null,

@@ -2,21 +2,21 @@
 
 use std::borrow::Cow;
 
-/// A field's name, as the API spells it.
+/// A field's name: the API's, or that of its column where they differ.
 pub type FieldName = Cow<'static, str>;
 
 /// A column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Column {
-    /// Its name; for a column of an item the API's name of the field too.
+    /// Its name; for a column of an item, also the name of the field.
     pub name: &'static str,
     /// Its type.
     pub holds: Holds,
     /// What it contains, for the data dictionary.
     pub meaning: &'static str,
-    /// Whether the digest of the poll that writes it covers it.
+    /// Whether it is covered by the digest of the poll that writes it.
     pub sealed: bool,
-    /// Whether it is never null; a column of the key never is, without this word.
+    /// Whether it is never null; a key column is never null, even without this flag.
     pub required: bool,
 }
 
@@ -29,7 +29,7 @@ pub enum Holds {
     Integer,
     /// A boolean; 0 and 1 on SQLite.
     Boolean,
-    /// A moment in UTC, to the millisecond; text on SQLite.
+    /// A point in time in UTC, to the millisecond; text on SQLite.
     Time,
     /// A JSON value; canonical text on SQLite.
     Json,
@@ -38,7 +38,7 @@ pub enum Holds {
 }
 
 impl Holds {
-    /// Its word, for people and programs.
+    /// Returns the type's name, for people and programs.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Text => "text",
@@ -52,17 +52,17 @@ impl Holds {
 }
 
 impl Column {
-    /// A sealed column.
+    /// Creates a sealed column that may be null.
     pub const fn new(name: &'static str, holds: Holds, meaning: &'static str) -> Self {
         Self { name, holds, meaning, sealed: true, required: false }
     }
 
-    /// The same column, never null.
+    /// Returns the same column, never null.
     pub const fn required(self) -> Self {
         Self { required: true, ..self }
     }
 
-    /// The same column outside the seal.
+    /// Returns the same column, outside the seal.
     pub const fn unsealed(self) -> Self {
         Self { sealed: false, ..self }
     }

@@ -1,11 +1,11 @@
-//! What a kind of item is, as data, and the columns that several kinds have.
+//! The description of a kind of item, as data, and the columns that several kinds have.
 
 use super::{
     catalogue::Catalogue,
     column::{Column, Holds},
 };
 
-/// What the preview behind a URL is.
+/// The type of media of a preview.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
     /// A picture.
@@ -17,10 +17,10 @@ pub enum Role {
 }
 
 impl Role {
-    /// All, in the order in which a URL in several previews takes its role.
+    /// All roles. A URL in several previews takes the first of their roles in this order.
     pub const ALL: [Self; 3] = [Self::Image, Self::Video, Self::Audio];
 
-    /// The word in `assets.role`.
+    /// Returns the role's name in `assets.role`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Image => "image",
@@ -29,43 +29,43 @@ impl Role {
         }
     }
 
-    /// The role of this word.
+    /// Returns the role with the name `word`.
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|role| role.as_str() == word)
     }
 }
 
-/// A field with the URL of a preview, and the columns that the view of current items has for it.
+/// A field with a preview URL, and its columns in the view of current items.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Preview {
     /// The field.
     pub field: &'static str,
-    /// What is behind the URL.
+    /// The type of media behind the URL.
     pub role: Role,
-    /// The link that works now.
+    /// The column with the link that works now.
     pub link: Column,
-    /// When that link stops working.
+    /// The column with the time at which that link expires.
     pub expires_at: Column,
-    /// The mirrored file.
+    /// The column with the name of the mirrored file.
     pub file: Column,
 }
 
-/// What one kind of item is.
+/// The description of one kind of item.
 #[derive(Debug)]
 pub struct Description {
-    /// The word in the columns called `kind`.
+    /// Its name in the columns called `kind`.
     pub name: &'static str,
-    /// One item, for people.
+    /// The term for one item, for people.
     pub singular: &'static str,
-    /// Several items, for people.
+    /// The term for several items, for people.
     pub plural: &'static str,
     /// The catalogue that lists it.
     pub catalogue: Catalogue,
     /// The heading of its list in the gallery.
     pub title: &'static str,
-    /// One of its items in the gallery.
+    /// The term for one of its items in the gallery.
     pub called: &'static str,
-    /// The path of that list.
+    /// The path of its list in the gallery.
     pub path: &'static str,
     /// The table of items, and the list's name in an answer of v2.
     pub table: &'static str,
@@ -81,15 +81,15 @@ pub struct Description {
     pub label: &'static str,
     /// The fields that have a column, in the order of the tables.
     pub columns: &'static [Column],
-    /// The fields with preview URLs, in the order in which a URL in several takes its role.
+    /// The fields with preview URLs, in the order of their roles.
     pub previews: &'static [Preview],
-    /// The columns of the view of current items whose values are those of another kind.
+    /// The columns of the view of current items whose values come from another kind.
     pub looked_up: &'static [Column],
-    /// The fields that are always learned and never changed: other items say the same.
+    /// The fields whose changes are always learned: other items contain the same information.
     pub never_news: &'static [&'static str],
     /// The field of the id in v3.
     pub id_in_v3: &'static str,
-    /// The documented fields of v3 that have no column, or one of another name: (field, ours).
+    /// The documented fields of v3 without a column, or with one of another name: (field, our name).
     pub names_in_v3: &'static [(&'static str, &'static str)],
 }
 

@@ -1,8 +1,8 @@
 //! The rules of history: tables before the poll + an answer + a policy → a [`Diff`].
 //!
-//! The diff is a value: `sync`, `--dry-run`, the daemon, backfills and tests all print or apply
-//! the same one. It decides everything; the store has no choices left. It knows no SQL, no clock
-//! and no order of the list.
+//! The diff is a value: `sync`, `--dry-run`, the daemon, backfills and tests all print or apply the
+//! same one. All decisions are made here; the store only carries them out. This module contains no
+//! SQL, does not read the clock and does not depend on the order of the list.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -30,15 +30,15 @@ pub struct Snapshot {
     /// The catalogue's last poll that did not fail; `None` before the baseline.
     pub last_good: Option<GoodPoll>,
     /// `observed_at` of the catalogue's last good polls, newest first, at least `after_polls - 1`
-    /// of them where there are so many.
+    /// of them if there are that many.
     pub recent_good: Vec<Timestamp>,
-    /// Items missing since this time or longer were due at the last held poll, which holds back
-    /// those that are not removed; `None` when no poll was held.
+    /// The last held poll held the removals of items missing since this time or earlier, unless
+    /// they are removed by now; `None` if no poll was held.
     pub held_until: Option<Timestamp>,
-    /// For each `missing_since` among the items: the last good poll before it, the one that last
-    /// listed the item.
+    /// For each `missing_since` among the items, the last good poll before it, which is the one
+    /// that last listed the item.
     pub listed_before: BTreeMap<Timestamp, GoodPoll>,
-    /// The items ever seen, of each kind that was ever listed.
+    /// All items ever seen, of each kind that was ever listed.
     pub lists: ByKind<SnapshotList>,
     /// The stored links.
     pub links: StoredLinks,
@@ -58,9 +58,9 @@ pub struct GoodPoll {
 /// One list's items before the poll.
 #[derive(Debug, Default)]
 pub struct SnapshotList {
-    /// Every item ever seen, in its last known state, sorted by id; without those that are recognised.
+    /// Every item ever seen, in its last known state, sorted by id, without recognised ones.
     pub items: Vec<SnapshotItem>,
-    /// Which fields the list carries.
+    /// The fields of the list, and whether it carries them.
     pub schema: Schema,
 }
 
@@ -73,24 +73,24 @@ pub struct SnapshotItem {
     pub fields: Fields,
     /// Its last version.
     pub version: i64,
-    /// Since which poll it is not listed.
+    /// The time of the first poll that did not list it; `None` if it is not missing.
     pub missing_since: Option<Timestamp>,
-    /// Whether it counts as removed.
+    /// Whether it is removed.
     pub removed: bool,
-    /// Whether a fingerprint is stored beside it that this version of the program reads.
+    /// Whether a fingerprint is stored with it that this version of the program can read.
     pub has_fingerprint: bool,
 }
 
-/// When a removal is believed (rule 8).
+/// The conditions for carrying out removals (rule 8).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Policy {
-    /// Missing in this many polls in a row makes a removal due; at least 1.
+    /// A removal is due once its item was missing in this many polls in a row; at least 1.
     pub after_polls: u32,
-    /// Up to this many due removals pass the guard whatever the share.
+    /// Up to this many due removals pass the guard, regardless of their share.
     pub min_count: u64,
-    /// Up to this share of the current items passes the guard.
+    /// Due removals up to this share of the current items pass the guard.
     pub max_share: f64,
-    /// Held removals that are let through in this poll.
+    /// The held removals that are carried out in this poll.
     pub accepted: Accepted,
 }
 
@@ -99,68 +99,68 @@ pub struct Policy {
 pub enum Accepted {
     /// Not given: held removals stay held.
     None,
-    /// Let through when they are at most this many in all.
+    /// Held removals are carried out if they are at most this many in total.
     UpTo(u64),
-    /// The set that the last held poll held back is let through, when all of it is still missing.
+    /// This set is removed if the last held poll held it and all of its items are still missing.
     Set(HeldSet),
-    /// Let through, however many.
+    /// All held removals are carried out.
     All,
 }
 
-/// The poll whose answer is judged.
+/// The poll whose answer is compared.
 #[derive(Clone, Debug)]
 pub struct PollContext<'a> {
     /// When the response had been received.
     pub observed_at: Timestamp,
     /// The version of the API that answered.
     pub api_version: &'a str,
-    /// When a removal is believed.
+    /// The conditions for carrying out removals.
     pub policy: &'a Policy,
-    /// Whether the mirror is on: then unsigned previews are assets, too.
+    /// Whether the mirror is on; unsigned previews are then assets, too.
     pub mirror: bool,
 }
 
-/// All that a poll does to items, schema and links.
+/// All changes that a poll makes to items, schema and links.
 #[derive(Debug, PartialEq)]
 pub struct Diff {
     /// Whether this is the catalogue's first good poll: everything is added, nothing is news.
     pub baseline: bool,
-    /// What happens to each list that the answer has.
+    /// The changes to each list in the answer.
     pub lists: Vec<ListDiff>,
     /// Links to store.
     pub links: Vec<LinkWrite>,
-    /// The accepted set, where it is not held any more: then nothing was let through by it.
+    /// The accepted set if it is no longer held; it then has no effect.
     pub not_held: Option<HeldSet>,
 }
 
-/// All that a poll does to one list.
+/// All changes that a poll makes to one list.
 #[derive(Debug, PartialEq)]
 pub struct ListDiff {
-    /// Which list.
+    /// The kind of its items.
     pub kind: Kind,
-    /// Distinct ids listed.
+    /// The number of distinct ids.
     pub listed: u64,
-    /// Records beyond the first of their id.
+    /// The number of records beyond the first of their id.
     pub duplicates: u64,
-    /// Records that could not be read.
+    /// The number of records that could not be read.
     pub rejected: u64,
     /// Versions to open, sorted by id.
     pub opened: Vec<Opened>,
     /// Items to remove, sorted by id.
     pub removed: Vec<Removed>,
-    /// Items not listed any more that were, sorted by id.
+    /// Items that went missing in this poll, sorted by id.
     pub newly_missing: Vec<String>,
     /// Missing items that are listed again and were not removed, sorted by id.
     pub found_again: Vec<String>,
-    /// Items missing and not removed, after the poll.
+    /// The number of items that are missing and not removed, after the poll.
     pub missing: u64,
     /// Fields that appeared, vanished or have other types.
     pub schema: Vec<SchemaChange>,
-    /// Due removals that are held back, and why.
+    /// The number of held removals, and why; `None` if none are held.
     pub held: Option<Held>,
-    /// The items of these removals, sorted by id.
+    /// The items of the held removals, sorted by id.
     pub held_back: Vec<Removed>,
-    /// Unchanged items whose fingerprint is to be stored, sorted by id.
+    /// The fingerprints to store for unchanged items, as (id, fingerprint), sorted by id.
     pub fingerprints: Vec<(String, String)>,
 }
 
@@ -169,37 +169,37 @@ pub struct ListDiff {
 pub struct Opened {
     /// The item.
     pub id: String,
-    /// The new version, 1 for an item never seen.
+    /// The new version, 1 for an item never seen before.
     pub version: i64,
-    /// Why.
+    /// Why it opens.
     pub by: OpenedBy,
-    /// The last poll that still showed the state before; `None` at the baseline.
+    /// The time of the last poll that still showed the previous state; `None` at the baseline.
     pub after: Option<Timestamp>,
-    /// Whether the version before is still open and closes now.
+    /// Whether the previous version is still open and is closed now.
     pub closes: bool,
-    /// The item's state from now on.
+    /// The item's new state.
     pub fields: Fields,
     /// The changed fields, sorted by name; empty unless changed or restored.
     pub changes: Vec<FieldChange>,
-    /// What a record of exactly these fields is recognised by.
+    /// The fingerprint of a record of exactly these fields.
     pub fingerprint: Option<Fingerprint>,
 }
 
 /// Why a version opens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum OpenedBy {
-    /// An item never seen.
+    /// An item never seen before.
     Added,
     /// A carried value differs.
     Changed,
     /// A removed item is listed again.
     Restored,
-    /// Only values that could not be known before differ (rule 4).
+    /// Only learned values differ (rule 4).
     Learned,
 }
 
 impl OpenedBy {
-    /// As `opened_by` says it.
+    /// Returns the value of the column `opened_by`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Added => "added",
@@ -209,7 +209,7 @@ impl OpenedBy {
         }
     }
 
-    /// Reads `opened_by` back.
+    /// Parses a value of the column `opened_by`.
     pub fn parse(text: &str) -> Option<Self> {
         [Self::Added, Self::Changed, Self::Restored, Self::Learned]
             .into_iter()
@@ -220,7 +220,7 @@ impl OpenedBy {
 /// A changed field.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FieldChange {
-    /// The field, by the API's name.
+    /// The field's name.
     pub field: FieldName,
     /// Its value before; `None` for null.
     pub old: Option<Value<'static>>,
@@ -233,25 +233,26 @@ pub struct FieldChange {
 pub struct Removed {
     /// The item.
     pub id: String,
-    /// Its last version, which closes.
+    /// Its last version, which is closed.
     pub version: i64,
     /// Its last known name.
     pub name: Option<String>,
-    /// The last poll that listed it.
+    /// The time of the last poll that listed it.
     pub after: Option<Timestamp>,
 }
 
-/// Removals that are due and held back.
+/// Due removals that are held.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Held {
-    /// How many.
+    /// The number of removals.
     pub count: u64,
-    /// Why, for people.
+    /// The reason, for people.
     pub reason: String,
 }
 
-/// Whether `answer` has no id in common with the items of `snapshot`, removed ones included (rule
-/// 11). A list of another version may have none, unless the last one came from a file.
+/// Returns whether `answer` has no id in common with the items of `snapshot`, removed ones included
+/// (rule 11). An answer of another version of the API is not foreign, unless the last good poll
+/// read a file.
 pub fn is_foreign(snapshot: &Snapshot, answer: &Answer, poll: &PollContext<'_>) -> bool {
     if answer.lists.iter().any(|list| !list.recognised.ids.is_empty()) {
         return false;
@@ -266,8 +267,8 @@ pub fn is_foreign(snapshot: &Snapshot, answer: &Answer, poll: &PollContext<'_>) 
         && foreign::has_none_of(answer, count, is_known)
 }
 
-/// Works out what `answer` does to `snapshot`. One that is foreign is only to be given here once it
-/// was accepted.
+/// Computes what `answer` changes in `snapshot`. A foreign answer must only be passed once it was
+/// accepted.
 pub fn diff(snapshot: &Snapshot, answer: Answer, poll: &PollContext<'_>) -> Diff {
     let replaces_all = is_foreign(snapshot, &answer, poll);
     let nothing = SnapshotList::default();
@@ -281,7 +282,7 @@ pub fn diff(snapshot: &Snapshot, answer: Answer, poll: &PollContext<'_>) -> Diff
     for list in &mut compared {
         let own = accepted.iter().filter(|(kind, _)| *kind == list.list.kind);
         list.let_through = own.map(|(_, id)| *id).collect();
-        // The links to store hold on to those that they need.
+        // Frees the signatures, unless a link to store still refers to them.
         list.list.signatures = Arc::default();
         list.match_items();
     }
@@ -300,8 +301,8 @@ pub fn diff(snapshot: &Snapshot, answer: Answer, poll: &PollContext<'_>) -> Diff
     Diff { baseline: snapshot.last_good.is_none(), lists, links, not_held }
 }
 
-/// The items that the accepted set names: all of them, or none and the set when it is not the one
-/// that the last held poll held back, or one of them is listed again.
+/// Returns the items of the accepted set. If the last held poll did not hold this set, or one of
+/// its items is listed again, returns no items, and the set.
 fn accepted_set<'a>(
     snapshot: &'a Snapshot,
     compared: &[Comparison<'_>],
@@ -319,18 +320,18 @@ fn accepted_set<'a>(
 }
 
 impl Snapshot {
-    /// The items that are not removed.
+    /// Returns the items that are not removed.
     fn current(&self) -> impl Iterator<Item = (Kind, &SnapshotItem)> {
         let all = self.lists.iter().flat_map(|(kind, list)| list.items.iter().map(|i| (*kind, i)));
         all.filter(|(_, item)| !item.removed)
     }
 
-    /// All items that are not removed, as a set to be removed for another list.
+    /// Returns the set of all items that are not removed, which a foreign answer would remove.
     pub fn current_set(&self) -> HeldSet {
         HeldSet::of(self.current().map(|(kind, item)| (kind, item.id.as_str())))
     }
 
-    /// The items that the last held poll held back and that are still missing.
+    /// Returns the items that the last held poll held and that are still missing.
     fn held_back(&self) -> impl Iterator<Item = (Kind, &str)> {
         let is_held = |item: &SnapshotItem| {
             item.missing_since.is_some_and(|since| self.held_until.is_some_and(|to| since <= to))
@@ -341,7 +342,7 @@ impl Snapshot {
 }
 
 impl Accepted {
-    /// Whether an answer is applied that has no id in common with what is known (rule 11).
+    /// Returns whether an answer that has no known id is applied (rule 11).
     pub fn replaces_all(self, snapshot: &Snapshot) -> bool {
         match self {
             Self::None | Self::UpTo(_) => false,
@@ -351,7 +352,7 @@ impl Accepted {
     }
 }
 
-/// The links to store of all lists: a picture may be listed in several.
+/// Returns the links to store of all lists together: a picture may be in several lists.
 fn links(
     compared: &[Comparison<'_>],
     snapshot: &Snapshot,
@@ -376,7 +377,7 @@ struct Comparison<'a> {
     before: &'a SnapshotList,
     poll: &'a PollContext<'a>,
     list: List,
-    /// One record for each id that has a decoded one, sorted by id.
+    /// The kept record of each id that has a decoded record, sorted by id.
     kept: Vec<Record>,
     /// The copies that are not kept.
     dropped: Vec<Record>,
@@ -384,15 +385,15 @@ struct Comparison<'a> {
     schema_changes: Vec<SchemaChange>,
     opened: Vec<Opened>,
     due: Vec<Removed>,
-    /// The ids of the accepted set, whose removals the guard does not judge,
+    /// The ids of the accepted set, whose removals the guard does not check.
     let_through: BTreeSet<&'a str>,
-    /// and these removals.
+    /// The removals of these ids.
     accepted: Vec<Removed>,
     newly_missing: Vec<String>,
     found_again: Vec<String>,
     missing_before: u64,
     fingerprints: Vec<(String, String)>,
-    /// Whether a foreign answer was accepted: then every removal is due at once.
+    /// Whether a foreign answer was accepted; every removal is then due at once.
     replaces_all: bool,
 }
 
@@ -436,7 +437,7 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    /// Walks both sides in the order of their ids, side by side.
+    /// Matches the items with the records, both in the order of their ids.
     fn match_items(&mut self) {
         if self.before.items.is_empty() {
             self.opened.reserve_exact(self.kept.len());
@@ -473,7 +474,7 @@ impl<'a> Comparison<'a> {
             self.note_found(item);
         }
         if !item.removed && item.fields == record.fields {
-            // A list that gains a field with only nulls changes every record and no item.
+            // A new field with only nulls changes every record, but no item.
             let is_wanted = !item.has_fingerprint || !self.schema_changes.is_empty();
             if let Some(fingerprint) = record.fingerprint.filter(|_| is_wanted) {
                 self.fingerprints.push((record.id, fingerprint.to_column(&record.fields)));
@@ -505,7 +506,7 @@ impl<'a> Comparison<'a> {
         });
     }
 
-    /// The item is listed, and nothing can be said of its values.
+    /// Keeps the state of an item that is listed, but whose record could not be decoded.
     fn keep_state(&mut self, item: &SnapshotItem) {
         if !item.removed {
             self.note_found(item);
@@ -538,13 +539,13 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    /// Whether the answer lists an item of this id; to be asked before [`Self::match_items`].
+    /// Returns whether the answer lists an item of this id; only valid before [`Self::match_items`].
     fn lists(&self, id: &str) -> bool {
         self.kept.binary_search_by(|record| record.id.as_str().cmp(id)).is_ok()
             || self.list.undecodable.contains(id)
     }
 
-    /// Missing in `after_polls` good polls in a row, this one included.
+    /// Returns whether an item was missing in `after_polls` good polls in a row, including this one.
     fn is_due(&self, missing_since: Option<Timestamp>) -> bool {
         let earlier = (self.poll.policy.after_polls.max(1) - 1) as usize;
         if earlier == 0 || self.replaces_all {
@@ -556,7 +557,7 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    /// The last good poll that listed the item.
+    /// Returns the last good poll that listed the item.
     fn last_listed(&self, item: &SnapshotItem) -> Option<&'a GoodPoll> {
         match item.missing_since {
             None => self.snapshot.last_good.as_ref(),
@@ -564,8 +565,8 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    /// The item's state once the record is believed: carried fields from the record, an absent
-    /// one as null; all others as last known.
+    /// Returns the item's new state: carried fields from the record, null if absent there; all
+    /// other fields as last known.
     fn state_after(&self, item: &SnapshotItem, record: &Record) -> Fields {
         let unsaid = item.fields.iter().filter(|(name, _)| {
             let carried = self.schema_after.get(*name).is_some_and(|field| field.carried);
@@ -574,7 +575,7 @@ impl<'a> Comparison<'a> {
         record.fields.with(unsaid.map(|(name, value)| (name.clone(), value)).collect())
     }
 
-    /// Whether something was learned, and the fields that changed (rule 4).
+    /// Returns whether a value was learned, and the fields that changed (rule 4).
     fn differences(
         &self,
         item: &SnapshotItem,
@@ -615,14 +616,14 @@ impl<'a> Comparison<'a> {
         circumstances.is_learned()
     }
 
-    /// The guard: whether the due removals are to be held, and why (rule 8).
+    /// Applies the guard (rule 8): returns how many due removals to hold and why; `None` if they pass.
     fn hold(&self) -> Option<Held> {
         let due = self.due.len() as u64;
         let name = self.list.kind.plural;
         let current = self.before.items.iter().filter(|item| !item.removed).count();
         let current = current + self.list.recognised.ids.len();
         let Policy { min_count, max_share, .. } = self.poll.policy;
-        // A hair more, so that 29 of 100 is not over a share of 0.29 for want of a binary digit.
+        // Slightly more, so that 29 of 100 is not over a share of 0.29 because of rounding.
         let most = (max_share * current as f64 * (1.0 + 1e-9)).floor() as u64;
         let most = most.max(*min_count);
         let reason = if due == 0 {
@@ -672,8 +673,8 @@ impl<'a> Comparison<'a> {
     }
 }
 
-/// Rule 6: of the copies of an id the one equal to the stored state is kept, else the first by
-/// the bytes of its canonical JSON. `records` are sorted by id.
+/// Keeps one copy of each id and returns the kept and the dropped records (rule 6): the copy equal to
+/// the stored state, else the first by the bytes of its canonical JSON. `records` are sorted by id.
 fn resolve_copies(mut records: Vec<Record>, before: &SnapshotList) -> (Vec<Record>, Vec<Record>) {
     let mut dropped = vec![];
     if records.windows(2).all(|pair| pair[0].id != pair[1].id) {
@@ -690,7 +691,7 @@ fn resolve_copies(mut records: Vec<Record>, before: &SnapshotList) -> (Vec<Recor
         if same {
             let stored = before.items.binary_search_by(|item| item.id.cmp(&copy.id)).ok();
             let stored = stored.map(|at| &before.items[at]);
-            // A number kept as its text has the bytes of that text: its type decides then.
+            // A number stored as text has the same bytes as a string; its type then decides.
             let rank = |copy: &Record| {
                 let json = (copy.to_json(), copy.numbers_as_text.clone());
                 (!says_stored(copy, stored, &names), json)
@@ -705,24 +706,24 @@ fn resolve_copies(mut records: Vec<Record>, before: &SnapshotList) -> (Vec<Recor
     (records, dropped)
 }
 
-/// Whether a copy says what is stored, `names` being all fields that the list's records have.
+/// Returns whether a copy equals the stored state in `names`, all fields of the list's records.
 fn says_stored(copy: &Record, stored: Option<&SnapshotItem>, names: &BTreeSet<FieldName>) -> bool {
     let Some(stored) = stored else { return false };
     names.iter().all(|name| copy.fields.get(name) == stored.fields.get(name))
 }
 
 impl Diff {
-    /// The sum of a count over all lists.
+    /// Returns the sum of a count over all lists.
     pub fn sum(&self, count: impl Fn(&ListDiff) -> u64) -> u64 {
         self.lists.iter().map(count).sum()
     }
 
-    /// How many removals are held back, in all.
+    /// Returns the number of held removals in all lists.
     pub fn held(&self) -> u64 {
         self.sum(|list| list.held.as_ref().map_or(0, |held| held.count))
     }
 
-    /// The name of the set that is held back; `None` when nothing is.
+    /// Returns the set of held removals; `None` if none are held.
     pub fn held_set(&self) -> Option<HeldSet> {
         let items = self
             .lists
@@ -731,7 +732,7 @@ impl Diff {
         (self.held() > 0).then(|| HeldSet::of(items))
     }
 
-    /// Why, for people; `None` when none are.
+    /// Returns why removals are held, for people; `None` if none are.
     pub fn held_reason(&self) -> Option<String> {
         let reasons: Vec<&str> = self
             .lists
@@ -741,7 +742,7 @@ impl Diff {
         (!reasons.is_empty()).then(|| reasons.join("; "))
     }
 
-    /// Whether anything was added, changed, removed or restored: learning is no change.
+    /// Returns whether anything was added, changed, removed or restored; learned values do not count.
     pub fn is_news(&self) -> bool {
         self.sum(|list| list.removed.len() as u64) > 0
             || self
@@ -750,22 +751,22 @@ impl Diff {
     }
 }
 
-/// A version that closes.
+/// A version to close.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Closed<'a> {
     /// The item.
     pub id: &'a str,
     /// The version.
     pub version: i64,
-    /// `changed`, `learned` or `removed`, as `closed_by` says it.
+    /// The value of `closed_by`: `changed`, `learned` or `removed`.
     pub by: &'static str,
-    /// The last poll that still showed its state.
+    /// The time of the last poll that still showed its state.
     pub after: Option<Timestamp>,
 }
 
 impl ListDiff {
-    /// The versions that close, those that give way to new ones and those of removed items, sorted
-    /// by id.
+    /// Returns the versions to close, sorted by id: those that new versions replace, and those of
+    /// removed items.
     pub fn closed(&self) -> Vec<Closed<'_>> {
         let replaced = self.opened.iter().filter(|new| new.closes).map(|new| Closed {
             id: &new.id,
@@ -782,7 +783,7 @@ impl ListDiff {
         all
     }
 
-    /// How many versions were opened for this reason: each is one item.
+    /// Counts the versions that were opened for this reason, one for each item.
     pub fn count(&self, by: OpenedBy) -> u64 {
         self.opened.iter().filter(|opened| opened.by == by).count() as u64
     }

@@ -1,4 +1,4 @@
-//! The hash of a record that is kept beside its item; see [`super::recognition`].
+//! The hash of a record that is stored with its item; see [`super::recognition`].
 
 use std::sync::LazyLock;
 
@@ -6,15 +6,15 @@ use siphasher::sip128::SipHasher13;
 
 use super::item::Fields;
 
-/// Equal for records that decode to the same fields, JSON types and URLs.
+/// A hash of a record. Equal hashes mean that the fields, JSON types and URLs are equal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fingerprint(u128);
 
-/// What is hashed together; its length before each part keeps the parts apart.
+/// The input of the hash. Each part is preceded by its length, so that parts are unambiguous.
 #[derive(Debug, Default)]
 pub struct Parts(Vec<u8>);
 
-/// Room for the parts of most records.
+/// The initial capacity, in bytes, which is enough for most records.
 const ROOM: usize = 1_024;
 
 impl Parts {
@@ -23,27 +23,27 @@ impl Parts {
         self.0.clear();
     }
 
-    /// Adds a part; `what` keeps parts of different sorts apart.
+    /// Adds a part; `what` distinguishes parts of different types.
     pub fn add(&mut self, what: u8, part: &str) {
         self.0.push(what);
         self.0.extend_from_slice(&(part.len() as u64).to_le_bytes());
         self.0.extend_from_slice(part.as_bytes());
     }
 
-    /// The fingerprint of a record that these are the parts of.
+    /// Returns the fingerprint of the record with these parts.
     pub fn fingerprint(&self) -> Fingerprint {
         Fingerprint(hash(&self.0))
     }
 }
 
 impl Fingerprint {
-    /// As it is stored beside an item that has these fields.
+    /// Returns the text that is stored with an item that has these fields.
     pub fn to_column(self, fields: &Fields) -> String {
         format!("{:08x}{:032x}{:016x}", *GENERATION, self.0, state(fields))
     }
 
-    /// Reads [`Self::to_column`] back; `None` for what another version of this program wrote, which
-    /// may decode otherwise.
+    /// Parses the text of [`Self::to_column`]; `None` if another version of this program wrote it,
+    /// which may decode records differently.
     pub fn parse(stored: &str) -> Option<Self> {
         let own = hexadecimal(stored.get(..8)?);
         let (high, low) = (hexadecimal(stored.get(8..24)?), hexadecimal(stored.get(24..40)?));
@@ -51,14 +51,14 @@ impl Fingerprint {
         (own == u64::from(*GENERATION)).then_some(Self(fingerprint))
     }
 
-    /// Whether a stored fingerprint is not that of an item with these fields.
+    /// Returns whether a stored, readable fingerprint does not belong to an item with these fields.
     pub fn contradicts(stored: &str, fields: &Fields) -> bool {
         let of_state = stored.get(40..).map(hexadecimal);
         Self::parse(stored).is_some() && of_state != Some(state(fields))
     }
 }
 
-/// The number that hexadecimal digits write; any number for other text. `from_str_radix`, which refuses
+/// Parses hexadecimal digits; other text gives an arbitrary number. `from_str_radix`, which rejects
 /// other text, takes almost twice as long.
 fn hexadecimal(digits: &str) -> u64 {
     let digit = |byte: u8| u64::from(byte & 15) + 9 * u64::from(byte >> 6);
@@ -69,11 +69,11 @@ fn hash(bytes: &[u8]) -> u128 {
     SipHasher13::new().hash(bytes).into()
 }
 
-/// What this version of the program writes fingerprints with.
+/// The number that identifies this version of the program in its fingerprints.
 static GENERATION: LazyLock<u32> =
     LazyLock::new(|| hash(env!("CARGO_PKG_VERSION").as_bytes()) as u32);
 
-/// A hash of an item's fields, by which a fingerprint is compared with the row that it belongs to.
+/// Hashes an item's fields, to check that a fingerprint belongs to the row that it is stored with.
 fn state(fields: &Fields) -> u64 {
     let mut parts = Parts(Vec::with_capacity(ROOM));
     for (name, value) in fields.iter() {

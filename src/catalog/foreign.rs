@@ -1,19 +1,18 @@
-//! Rule 11: an answer that has nothing in common with what is known is an example, or the list of
-//! another account.
+//! Rule 11: an answer without any known id is an example, or the list of another account.
 
 use super::{held::HeldSet, list::Answer};
 use crate::error::Error;
 
-/// Fewer ids than this on either side show nothing.
+/// The least number of ids, both known and listed, for which the rule applies.
 const ENOUGH: usize = 5;
 
-/// Whether `answer` has no id in common with the `known` items.
+/// Returns whether `answer` has no known id; `known` is the number of known items.
 pub fn has_none_of(answer: &Answer, known: usize, is_known: impl Fn(&str) -> bool) -> bool {
     let mut ids = answer.lists.iter().flat_map(|list| list.ids());
     known >= ENOUGH && !ids.any(is_known) && answer.ids().len() >= ENOUGH
 }
 
-/// Why such an answer is not applied; `current` is what it would remove.
+/// Returns the error for such an answer; `current` are the items that it would remove.
 pub fn refusal(answer: &Answer, current: HeldSet) -> Error {
     let catalogue = answer.lists.first().map(|list| list.kind.catalogue).unwrap_or_default();
     Error::not_a_catalogue(format!(

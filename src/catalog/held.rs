@@ -1,4 +1,4 @@
-//! The name of a set of held removals: how many they are, and a hash of which ones.
+//! The name of a set of held removals: their number, and a hash of their keys.
 
 use std::{fmt, str::FromStr};
 
@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::kind::Kind;
 
-/// Removals that are held back, named so that exactly these can be let through: `N-HASH`.
+/// A set of held removals, named `N-HASH` so that exactly these can be accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HeldSet {
     count: u64,
@@ -14,8 +14,8 @@ pub struct HeldSet {
 }
 
 impl HeldSet {
-    /// The name of the removals of these items, in whatever order. The hash is the first four bytes
-    /// of the SHA-256 of the lines `kind`, tab, id, sorted by bytes.
+    /// Names the removals of these items, in any order. The hash is the first four bytes of the
+    /// SHA-256 of the lines `kind`, tab, id, sorted by bytes.
     pub fn of<'a>(items: impl IntoIterator<Item = (Kind, &'a str)>) -> Self {
         let keys = items.into_iter().map(|(kind, id)| format!("{kind}\t{id}"));
         let mut keys: Vec<String> = keys.collect();
@@ -30,7 +30,7 @@ impl HeldSet {
         Self { count: keys.len() as u64, hash }
     }
 
-    /// How many removals.
+    /// Returns the number of removals.
     pub fn count(self) -> u64 {
         self.count
     }

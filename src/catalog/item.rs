@@ -1,8 +1,8 @@
-//! What an item is: its fields by the API's own names.
+//! The state of an item: its values by field name.
 //!
-//! An item's state is a map from field name to canonical value; null has no entry. Whether a
-//! value lives in its column or in `extra` is decided here alone ([`Fields::cell`],
-//! [`Fields::extra`], [`Fields::from_row`]), so nothing can be lost between the two.
+//! An item's state is a map from field name to canonical value; null has no entry. Only this module
+//! decides whether a value is stored in its column or in `extra` ([`Fields::cell`],
+//! [`Fields::extra`], [`Fields::from_row`]), so no value can be lost between the two.
 
 use std::{collections::HashSet, fmt, sync::Arc};
 
@@ -15,17 +15,17 @@ use super::{
     value::{Sort, Value, pairs, write_json_object},
 };
 
-/// Names that many items have: those with the same fields hold them together, once.
+/// The field names of items, of which items with the same fields share one copy.
 #[derive(Debug, Default)]
 pub struct Names {
     all: HashSet<Arc<[FieldName]>>,
-    /// Those asked for last, each in a place that follows from its names: most items have the
-    /// names of one shortly before.
+    /// The last ones requested, at an index computed from the names: most items have the same names
+    /// as one shortly before.
     recent: [Arc<[FieldName]>; 32],
 }
 
 impl Names {
-    /// The copy of `names` that all items hold.
+    /// Returns the shared copy of `names`.
     pub fn shared<'a>(
         &mut self,
         names: impl ExactSizeIterator<Item = &'a FieldName> + Clone,
@@ -44,19 +44,19 @@ impl Names {
     }
 }
 
-/// The values of an item, sorted by field name; a field that is null is not in it. Packed, since a
-/// whole catalogue of them is in memory twice when it is compared.
+/// The values of an item, sorted by field name, without fields that are null. Packed, since a whole
+/// catalogue of them is in memory twice while it is compared.
 #[derive(Clone, Default)]
 pub struct Fields {
     names: Arc<[FieldName]>,
-    /// For each name what its value is and where its text ends, the next one's beginning.
+    /// For each name, the sort of its value and where its text ends, which is where the next one begins.
     slots: Box<[(Sort, u32)]>,
     text: Box<str>,
 }
 
 impl Fields {
-    /// From pairs in any order, of which no name may repeat and no value may be null; `names` are
-    /// those of other items.
+    /// Creates the fields from pairs in any order. Names must be unique and values not null;
+    /// `names` are those of other items.
     pub fn new(mut pairs: Vec<(FieldName, Value<'_>)>, names: Option<&mut Names>) -> Self {
         if !pairs.is_sorted_by(|a, b| a.0 < b.0) {
             pairs.sort_by(|a, b| a.0.cmp(&b.0));
@@ -65,7 +65,7 @@ impl Fields {
         let mut slots = Vec::with_capacity(pairs.len());
         for (_, value) in &pairs {
             text.push_str(value.as_cell());
-            // No body and no row is that large.
+            // No response body and no row is that large.
             slots.push((value.sort(), u32::try_from(text.len()).unwrap_or(u32::MAX)));
         }
         let own = pairs.iter().map(|(name, _)| name);
@@ -76,7 +76,7 @@ impl Fields {
         Self { names, slots: slots.into(), text: text.into() }
     }
 
-    /// The field's value; `None` when it is null or was never known.
+    /// Returns the field's value; `None` if it is null or was never known.
     pub fn get(&self, name: &str) -> Option<Value<'_>> {
         self.names.iter().position(|field| field == name).map(|at| self.value(at))
     }
@@ -93,36 +93,36 @@ impl Fields {
         (sort, self.text.get(start..end as usize).unwrap_or_default())
     }
 
-    /// All fields that are not null, by name.
+    /// Returns all fields that are not null, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&FieldName, Value<'_>)> {
         self.names.iter().enumerate().map(|(at, name)| (name, self.value(at)))
     }
 
-    /// The same with some fields set that have no value here.
+    /// Returns a copy with additional fields, which must have no value here.
     pub fn with(&self, others: Vec<(FieldName, Value<'_>)>) -> Self {
         let own = self.iter().map(|(name, value)| (name.clone(), value));
         Self::new(own.chain(others).collect(), None)
     }
 
-    /// The item's name, if it is a string.
+    /// Returns the item's name, if it is a string.
     pub fn name(&self, kind: Kind) -> Option<&str> {
         self.text(kind.label)
     }
 
-    /// The field's value, if it is a string.
+    /// Returns the field's value, if it is a string.
     pub fn text(&self, name: &str) -> Option<&str> {
         let at = self.names.iter().position(|field| field == name)?;
         let (sort, text) = self.packed(at);
         (sort == Sort::Text).then_some(text)
     }
 
-    /// The value in `column`; null if the column cannot hold it.
+    /// Returns the value in `column`; null if the column cannot hold it.
     pub fn cell(&self, column: &Column) -> Cell<'_> {
         let value = self.get(column.name).filter(|value| fits(column, value));
         value.map_or(Cell::Null, Value::into_column)
     }
 
-    /// What has no column, or does not fit it, as a canonical JSON object; `None` when empty.
+    /// Returns the values without a column that can hold them, as a canonical JSON object; `None` if empty.
     pub fn extra(&self, kind: Kind) -> Option<String> {
         let homeless = |(name, value): &(&FieldName, Value<'_>)| {
             !kind.columns.iter().any(|column| column.name == **name && fits(column, value))
@@ -131,8 +131,8 @@ impl Fields {
         (!homeless.is_empty()).then(|| written(&homeless))
     }
 
-    /// The reverse of [`Self::cell`] and [`Self::extra`]: the state that a row holds. JSON that
-    /// an engine has rendered anew is made canonical on the way.
+    /// Reads the state that a row contains, the reverse of [`Self::cell`] and [`Self::extra`]. JSON
+    /// that a database has reformatted is made canonical.
     pub fn from_row(
         kind: Kind,
         cells: Vec<(FieldName, Value<'_>)>,
@@ -146,7 +146,7 @@ impl Fields {
         Self::new(all, names)
     }
 
-    /// All fields as one canonical JSON object.
+    /// Returns all fields as one canonical JSON object.
     pub fn to_json(&self) -> String {
         written(&self.iter().collect::<Vec<_>>())
     }
@@ -171,7 +171,7 @@ impl fmt::Debug for Fields {
     }
 }
 
-/// Whether the column can hold the value; one that it cannot goes to `extra`.
+/// Returns whether the column can hold the value; if it cannot, the value is stored in `extra`.
 fn fits(column: &Column, value: &Value<'_>) -> bool {
     match column.holds {
         Holds::Text => value.sort() == Sort::Text,
@@ -183,7 +183,7 @@ fn fits(column: &Column, value: &Value<'_>) -> bool {
     }
 }
 
-/// A stored value; its depth was checked when it came in.
+/// Decodes a stored value; its depth was checked when it was received.
 fn decoded(raw: Raw<'_>) -> Option<Value<'_>> {
     Value::read(raw, 1).ok().filter(|value| value.sort() != Sort::Null)
 }

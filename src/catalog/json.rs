@@ -1,18 +1,18 @@
-//! JSON text, read once from front to back.
+//! A reader of JSON text, which reads it once from front to back.
 //!
-//! A typed decoder loses what rule 5 keeps: it turns 2^70 into a double, stops at `1e400` or a lone
-//! surrogate, and cannot see a repeated key. So a reader of lists has each value as it stands in the
+//! A typed decoder loses what rule 5 keeps: it turns 2^70 into a double, fails at `1e400` or a lone
+//! surrogate, and cannot detect a repeated key. This reader therefore returns each value as its raw
 //! text, found and checked in one pass. The grammar is that of `serde_json`.
 
 use std::{borrow::Cow, fmt};
 
 use serde::de::{Deserialize, Deserializer, Visitor};
 
-/// The text is not JSON.
+/// The error for text that is not JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Malformed;
 
-/// A value as it stands in the text.
+/// The raw text of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Raw<'a> {
     json: &'a str,
@@ -21,17 +21,17 @@ pub struct Raw<'a> {
 }
 
 impl<'a> Raw<'a> {
-    /// The value whose text `json` is; it must be well-formed, without white space around it.
+    /// Wraps the text of a value, which must be well-formed, without white space around it.
     pub fn of(json: &'a str) -> Self {
         Self { json, escaped: json.starts_with('"') && json.contains('\\') }
     }
 
-    /// Its text.
+    /// Returns the raw text.
     pub fn get(self) -> &'a str {
         self.json
     }
 
-    /// The string, with U+0000 and lone surrogates as U+FFFD; `None` for any other value.
+    /// Returns the decoded string, with U+0000 and lone surrogates as U+FFFD; `None` for any other value.
     pub fn text(self) -> Option<Cow<'a, str>> {
         let inner = self.json.strip_prefix('"')?;
         Some(match self.escaped {
@@ -41,10 +41,10 @@ impl<'a> Raw<'a> {
     }
 }
 
-/// Reads `text`, which must be one value and white space around it.
+/// Reads `text`, which must be one value, optionally with white space around it.
 ///
 /// # Errors
-/// [`Malformed`].
+/// [`Malformed`] if it is not.
 pub fn parse<'a, T>(
     text: &'a str,
     read: impl FnOnce(&mut JsonReader<'a>) -> Result<T, Malformed>,
@@ -55,7 +55,7 @@ pub fn parse<'a, T>(
     if reader.at < text.len() { Err(Malformed) } else { Ok(value) }
 }
 
-/// A place in a text, before a value.
+/// A position in a text, before a value.
 #[derive(Debug)]
 pub struct JsonReader<'a> {
     text: &'a str,
@@ -63,8 +63,8 @@ pub struct JsonReader<'a> {
 }
 
 impl<'a> JsonReader<'a> {
-    /// Reads an object: `each` gets each key and must read its value. Any other value is passed
-    /// over, and `false` returned.
+    /// Reads an object: `each` is called with each key and must read its value. Any other value is
+    /// skipped, and `false` is returned.
     pub fn object(
         &mut self,
         mut each: impl FnMut(Cow<'a, str>, &mut Self) -> Result<(), Malformed>,
@@ -75,7 +75,7 @@ impl<'a> JsonReader<'a> {
         })
     }
 
-    /// Reads an array: `each` must read one element. Any other value is passed over, and `false`
+    /// Reads an array: `each` must read one element. Any other value is skipped, and `false` is
     /// returned.
     pub fn array(
         &mut self,
@@ -105,7 +105,7 @@ impl<'a> JsonReader<'a> {
         }
     }
 
-    /// The next value, however deep it is nested.
+    /// Reads the next value, however deeply it is nested.
     pub fn value(&mut self) -> Result<Raw<'a>, Malformed> {
         let first = self.peek();
         let start = self.at;
@@ -116,7 +116,7 @@ impl<'a> JsonReader<'a> {
         Ok(Raw { json: self.since(start), escaped })
     }
 
-    /// Passes over an object or an array, without recursion: a list may be nested without end.
+    /// Skips an object or an array, without recursion, since the depth of nesting is not limited.
     fn nested(&mut self) -> Result<(), Malformed> {
         let mut open = vec![];
         loop {
@@ -146,7 +146,7 @@ impl<'a> JsonReader<'a> {
         }
     }
 
-    /// Passes over a value that begins with `first` and contains no other; whether it has escapes.
+    /// Skips a value that begins with `first` and contains no other; returns whether it has escapes.
     fn scalar(&mut self, first: u8) -> Result<bool, Malformed> {
         match first {
             b'"' => return self.string(),
@@ -158,7 +158,7 @@ impl<'a> JsonReader<'a> {
         .map(|()| false)
     }
 
-    /// A key and the colon after it.
+    /// Reads a key and the colon after it.
     fn key(&mut self) -> Result<Raw<'a>, Malformed> {
         if self.peek() != b'"' {
             return Err(Malformed);
@@ -218,14 +218,14 @@ impl<'a> JsonReader<'a> {
         if digits > 0 { Ok(()) } else { Err(Malformed) }
     }
 
-    /// Passes over one byte that `is` it.
+    /// Skips the next byte if `is` returns true for it; returns whether it was skipped.
     fn skip(&mut self, is: impl Fn(u8) -> bool) -> bool {
         let found = self.rest().first().is_some_and(|byte| is(*byte));
         self.at += usize::from(found);
         found
     }
 
-    /// The next byte that is no white space, 0 at the end.
+    /// Skips white space and returns the next byte without skipping it; 0 at the end.
     pub fn peek(&mut self) -> u8 {
         loop {
             match self.rest().first() {
@@ -235,7 +235,7 @@ impl<'a> JsonReader<'a> {
         }
     }
 
-    /// Passes over `byte`, if it is the next.
+    /// Skips `byte` if it is the next one; returns whether it was skipped.
     fn takes(&mut self, byte: u8) -> bool {
         let found = self.peek() == byte;
         self.at += usize::from(found);
@@ -255,13 +255,12 @@ impl<'a> JsonReader<'a> {
     }
 }
 
-/// The bracket that closes what `open` opens.
+/// Returns the bracket that closes `open`.
 fn closing(open: u8) -> u8 {
     if open == b'{' { b'}' } else { b']' }
 }
 
-/// How many bytes come before a quote, a backslash or a control character; eight are looked at
-/// together.
+/// Counts the bytes before the first quote, backslash or control character, eight bytes at a time.
 fn plain(bytes: &[u8]) -> usize {
     const ONES: u64 = u64::MAX / 255;
     let (words, rest) = bytes.as_chunks::<8>();
@@ -285,7 +284,7 @@ fn unescaped(raw: &str) -> Cow<'_, str> {
     ByteText::deserialize(&mut decoder).map(|ByteText(text)| Cow::Owned(text)).unwrap_or_default()
 }
 
-/// A string read as bytes, the only way in which `serde_json` lets lone surrogates through.
+/// A string read as bytes, the only way in which `serde_json` accepts lone surrogates.
 struct ByteText(String);
 
 impl<'de> Deserialize<'de> for ByteText {
@@ -306,8 +305,8 @@ impl<'de> Deserialize<'de> for ByteText {
     }
 }
 
-/// UTF-8 from what `serde_json` decodes to: lone surrogates come as three bytes `ED A0..BF ..`,
-/// which no valid UTF-8 contains.
+/// Converts the bytes that `serde_json` decodes to UTF-8, with U+FFFD for U+0000 and for lone
+/// surrogates: these are three bytes `ED A0..BF ..`, which no valid UTF-8 contains.
 fn mended(bytes: &[u8]) -> String {
     let mut out = Vec::with_capacity(bytes.len());
     let mut rest = bytes;

@@ -9,7 +9,7 @@ pub enum JsonType {
     Array,
     /// `true` or `false`.
     Boolean,
-    /// A number, even one that is kept as its text.
+    /// A number, even one that is stored as text.
     Number,
     /// An object.
     Object,
@@ -22,7 +22,7 @@ impl JsonType {
     pub const ALL: [Self; 5] =
         [Self::Array, Self::Boolean, Self::Number, Self::Object, Self::String];
 
-    /// The type's name in JSON Schema.
+    /// Returns the type's name in JSON Schema.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Array => "array",
@@ -33,7 +33,7 @@ impl JsonType {
         }
     }
 
-    /// The type of a value in memory; a number kept as its text looks like a string here.
+    /// Returns the type of a value in memory; a number that is stored as text counts as a string.
     pub fn of(value: &Value<'_>) -> Self {
         match value.sort() {
             Sort::Null | Sort::Text => Self::String,
@@ -44,7 +44,7 @@ impl JsonType {
         }
     }
 
-    /// The type of raw JSON, by its first byte; `None` for null.
+    /// Returns the type of raw JSON, by its first byte; `None` for null.
     pub fn of_raw(raw: &str) -> Option<Self> {
         match raw.as_bytes().first()? {
             b'"' => Some(Self::String),

@@ -15,16 +15,16 @@ pub use super::description::{Preview, Role};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Kind(u8);
 
-/// Something for each kind, in the order of [`Kind::ALL`].
+/// A map by kind, in the order of [`Kind::ALL`].
 pub type ByKind<T> = BTreeMap<Kind, T>;
 
 impl Kind {
-    /// This kind, or every one.
+    /// Returns the given kind, or every kind for `None`.
     pub fn only(kind: Option<Self>) -> impl Iterator<Item = Self> {
         Self::ALL.into_iter().filter(move |one| kind.is_none_or(|only| only == *one))
     }
 
-    /// Every kind, in the order in which everything lists them.
+    /// Every kind, in the order in which kinds are always listed.
     pub const ALL: [Self; kinds::ALL.len()] = {
         let mut all = [Self(0); kinds::ALL.len()];
         let mut at = 0;
@@ -35,27 +35,27 @@ impl Kind {
         all
     };
 
-    /// An entry of `avatars` in v2, a look in v3. Only an API version names a kind.
+    /// An entry of `avatars` in v2, a look in v3. For the code of an API version only.
     pub const AVATAR: Self = Self(0);
-    /// An entry of `talking_photos` in v2, a look of a photo in v3. Only an API version names a kind.
+    /// An entry of `talking_photos` in v2, a look of a photo in v3. For the code of an API version only.
     pub const TALKING_PHOTO: Self = Self(1);
 
-    /// The kind that a column `kind` names.
+    /// Returns the kind with this name, as in the columns called `kind`.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name == name)
     }
 
-    /// The word in the columns called `kind`.
+    /// Returns the kind's name in the columns called `kind`.
     pub fn as_str(self) -> &'static str {
         self.description().name
     }
 
-    /// The kinds that a catalogue lists.
+    /// Returns the kinds that a catalogue lists.
     pub fn of(catalogue: Catalogue) -> impl Iterator<Item = Self> {
         Self::ALL.into_iter().filter(move |kind| kind.catalogue == catalogue)
     }
 
-    /// The kind whose ids a column of other kinds has.
+    /// Returns the kind whose ids a column of another kind contains.
     pub fn referred(column: &str) -> Option<Self> {
         match column {
             "group_id" => Self::parse("avatar_group"),
@@ -64,7 +64,7 @@ impl Kind {
         }
     }
 
-    /// Its place in [`Self::ALL`].
+    /// Returns its index in [`Self::ALL`].
     pub fn index(self) -> usize {
         usize::from(self.0)
     }
@@ -73,7 +73,7 @@ impl Kind {
         kinds::ALL[usize::from(self.0)]
     }
 
-    /// `name` as a field's name, without a copy where the kind has a column for it.
+    /// Returns `name` as a field's name, without copying it if the kind has a column for it.
     pub fn field(self, name: &str) -> FieldName {
         match self.column(name) {
             Some(column) => Cow::Borrowed(column.name),
@@ -81,7 +81,7 @@ impl Kind {
         }
     }
 
-    /// The column of a field.
+    /// Returns the column of a field, if it has one.
     pub fn column(self, name: &str) -> Option<&'static Column> {
         self.description().columns.iter().find(|column| column.name == name)
     }

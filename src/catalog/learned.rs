@@ -1,5 +1,5 @@
-//! What was learned rather than changed (rule 4): one judgement, used when a poll is worked out and
-//! again when history is verified.
+//! Decides which values were learned rather than changed (rule 4), both when a poll is compared and
+//! when history is verified.
 
 use super::{
     item::{FieldName, Fields},
@@ -8,10 +8,10 @@ use super::{
 };
 use crate::time::Timestamp;
 
-/// What decides whether a value that differs is news.
+/// The facts that decide whether a value that differs was learned.
 #[derive(Clone, Copy, Debug)]
 pub struct Circumstances {
-    /// When the poll that last listed the item had its answer.
+    /// `observed_at` of the poll that last listed the item.
     pub last_listed_at: Timestamp,
     /// Whether that poll read another version of the API than this one.
     pub other_version: bool,
@@ -19,14 +19,14 @@ pub struct Circumstances {
     pub appeared_at: Option<Timestamp>,
     /// Whether the field is one of [`super::description::Description::never_news`].
     pub never_news: bool,
-    /// The JSON type that the value before came with; `None` for null.
+    /// The JSON type that the old value had in its answer; `None` for null.
     pub old: Option<JsonType>,
-    /// The JSON type that the value now came with; `None` for null.
+    /// The JSON type that the new value has in its answer; `None` for null.
     pub new: Option<JsonType>,
 }
 
 impl Circumstances {
-    /// Whether the value was learned.
+    /// Returns whether the value was learned.
     pub fn is_learned(&self) -> bool {
         let appeared_since = self.appeared_at.is_some_and(|at| at > self.last_listed_at);
         let other_type = match (self.old, self.new) {
@@ -37,8 +37,8 @@ impl Circumstances {
     }
 }
 
-/// The JSON type that a stored value came with, `known` being the types that its field had: a text
-/// in a field that was only ever a number is a number kept as its text.
+/// Returns the JSON type that a stored value had in its answer; `known` are the types of its field.
+/// A text in a field that only ever had numbers is a number that is stored as text.
 pub fn stored_type(known: Types, value: &Value<'_>) -> JsonType {
     let only_number = known.contains(JsonType::Number) && !known.contains(JsonType::String);
     match value.sort() {
@@ -50,7 +50,7 @@ pub fn stored_type(known: Types, value: &Value<'_>) -> JsonType {
 /// A field that differs between two states: its name, its value before and its value now.
 pub type Difference<'a> = (&'a FieldName, Option<Value<'a>>, Option<Value<'a>>);
 
-/// The fields that differ, sorted by name; null is `None`.
+/// Returns the fields that differ, sorted by name; null is `None`.
 pub fn differences<'a>(old: &'a Fields, new: &'a Fields) -> Vec<Difference<'a>> {
     let mut names: Vec<&FieldName> = old.iter().chain(new.iter()).map(|(name, _)| name).collect();
     names.sort();

@@ -1,5 +1,5 @@
-//! Which links are worth storing (rule 3): a list that signs anew at every poll is not written
-//! at every poll.
+//! Decides which links to store (rule 3), so that a list with new signatures at every poll is not
+//! written at every poll.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -16,19 +16,19 @@ use super::{
 };
 use crate::time::Timestamp;
 
-/// Longer canonical URLs, in bytes, get no row in `assets`.
+/// The longest canonical URL, in bytes, that gets a row in `assets`.
 pub const MAX_URL: usize = 2000;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What `assets` says of a URL before the poll.
+/// The contents of `assets` for a URL before the poll.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StoredLink {
     /// Whether a signed URL is stored.
     pub signed: bool,
-    /// When it expires; `None` when unsigned or unknown.
+    /// When it expires; `None` if it is unsigned or this is unknown.
     pub expires_at: Option<Timestamp>,
-    /// The signed URL, where the poll may have to compare it: under a day left, or unknown.
+    /// The signed URL, if the poll may have to compare it: its expiry is under a day away, or unknown.
     pub signed_url: Option<SignedUrl>,
 }
 
@@ -40,30 +40,30 @@ pub type StoredLinks = HashMap<String, StoredLink, RandomState>;
 pub struct LinkWrite {
     /// The canonical URL, the key.
     pub url: String,
-    /// Picture or video, for a new row.
+    /// The role, for a new row.
     pub role: Role,
     /// Whether the row is new.
     pub new: bool,
-    /// What makes it the link to store; `None` when the URL is listed unsigned now.
+    /// The signature of the link to store; `None` if the URL is now listed unsigned.
     pub signature: Option<Signature>,
     /// When it expires.
     pub expires_at: Option<Timestamp>,
 }
 
 impl LinkWrite {
-    /// The link to store; `None` when the URL is listed unsigned now.
+    /// Returns the link to store; `None` if the URL is now listed unsigned.
     pub fn signed_url(&self) -> Option<SignedUrl> {
         self.signature.as_ref().map(|signature| signature.of(&self.url))
     }
 }
 
-/// The preview URLs that a poll lists and that are signed, or were; each with the best link seen.
+/// The preview URLs of a poll whose links may have to be stored, each with the best link found.
 #[derive(Debug)]
 pub struct ListedLinks<'a> {
     stored: &'a StoredLinks,
-    /// The signed URLs of copies that are not kept: what they sign, a kept record may list unsigned.
+    /// The canonical URLs of the links of dropped copies; a kept record may list them unsigned.
     of_copies: HashSet<&'a str, RandomState>,
-    /// Whether those that never were signed are wanted too.
+    /// Whether URLs that were never signed are wanted, too.
     unsigned: bool,
     best: HashMap<&'a str, Best, RandomState>,
 }
@@ -75,8 +75,8 @@ struct Best {
 }
 
 impl<'a> ListedLinks<'a> {
-    /// Nothing listed yet, beside what is stored; `dropped` are the copies that are not kept.
-    /// `unsigned` ones are wanted once the mirror is on.
+    /// Creates an empty set; `stored` are the links before the poll, `dropped` the copies that are not
+    /// kept. `unsigned` is whether unsigned URLs are wanted, which is the case if the mirror is on.
     pub fn new(
         stored: &'a StoredLinks,
         dropped: impl Iterator<Item = &'a Record>,
@@ -87,7 +87,7 @@ impl<'a> ListedLinks<'a> {
         Self { stored, of_copies: of_copies.collect(), unsigned, best: HashMap::default() }
     }
 
-    /// Adds the previews of a record that is kept, of a list with these signatures.
+    /// Adds the previews of a kept record, which is from a list with these signatures.
     pub fn keep(&mut self, kind: Kind, record: &'a Record, signatures: &Arc<Signatures>) {
         for preview in kind.previews {
             let (role, url) = (preview.role, record.fields.text(preview.field));
@@ -99,7 +99,7 @@ impl<'a> ListedLinks<'a> {
         self.compare(record, signatures);
     }
 
-    /// Most URLs never were signed: they need no second look.
+    /// Returns whether the URL may need a write; most do not, since they were never signed.
     fn concerns(&self, record: &Record, url: &str) -> bool {
         record.links.iter().any(|link| record.canonical(link) == Some(url))
             || self.stored.get(url).is_some_and(|stored| stored.signed)
@@ -107,8 +107,8 @@ impl<'a> ListedLinks<'a> {
             || (self.unsigned && !self.stored.contains_key(url))
     }
 
-    /// Takes the links of a copy that is not kept, for the URLs that kept records list: of
-    /// several in one poll the one that expires last.
+    /// Adds the links of a record, kept or dropped, for the URLs that kept records list. If a poll
+    /// lists several links for a URL, the one that expires last is used.
     pub fn compare(&mut self, record: &'a Record, signatures: &Arc<Signatures>) {
         for link in &record.links {
             if let Some(best) = record.canonical(link).and_then(|url| self.best.get_mut(url)) {
@@ -118,7 +118,7 @@ impl<'a> ListedLinks<'a> {
         }
     }
 
-    /// What is to be written, sorted by URL.
+    /// Returns the links to write, sorted by URL.
     pub fn writes(self, observed_at: Timestamp) -> Vec<LinkWrite> {
         let Self { stored, of_copies: _, unsigned, best } = self;
         let write =
@@ -156,28 +156,28 @@ impl Best {
 }
 
 impl StoredLink {
-    /// Whether a stored link has under a day left at `now`; an unknown expiry counts as expired.
+    /// Returns whether a stored link has under a day left at `now`; an unknown expiry counts as expired.
     pub fn is_short(expires_at: Option<Timestamp>, now: Timestamp) -> bool {
         expires_at.is_none_or(|at| at < now.plus(DAY))
     }
 
-    /// The one with more than a day's gain wins, or any gain once under a day is left; `same` when
-    /// they are one and the same.
+    /// Returns whether a new link replaces this one: it must expire more than a day later, or just
+    /// later if this one has under a day left. `same` is whether the two are equal.
     fn yields_to(&self, expires_at: Option<Timestamp>, same: bool, now: Timestamp) -> bool {
         match (self.expires_at, expires_at) {
             _ if !self.signed => true,
             (Some(stored), Some(new)) if Self::is_short(self.expires_at, now) => new > stored,
             (Some(stored), Some(new)) => new > stored.plus(DAY),
-            // Of the new one nothing is known: better than what has expired, than nothing else.
+            // A new link of unknown expiry only replaces an expired one.
             (Some(stored), None) => stored <= now && !same,
             (None, _) => !same,
         }
     }
 }
 
-/// Whether a preview that is listed once more changes no stored link, whatever else a poll lists that
-/// has its answer by `until`. `signed` is its expiry, if it is signed; `unsigned` ones are wanted
-/// once the mirror is on.
+/// Returns whether listing a preview again cannot change a stored link, regardless of the rest of
+/// the poll, whose answer must be received by `until`. `signed` is the preview's expiry, if it is
+/// signed. `unsigned` is whether unsigned URLs are wanted, which is the case if the mirror is on.
 pub fn is_settled(
     stored: &StoredLinks,
     url: &str,
@@ -196,7 +196,7 @@ pub fn is_settled(
     signed.is_none_or(|new| new.is_some_and(|new| new <= at.plus(DAY)))
 }
 
-/// Whether a canonical URL may be a key of `assets`.
+/// Returns whether a canonical URL may be a key of `assets`.
 pub fn fits(url: &str) -> bool {
     let scheme = |name: &str| url.get(..name.len()).is_some_and(|s| s.eq_ignore_ascii_case(name));
     url.len() <= MAX_URL && (scheme("https://") || scheme("http://"))

@@ -1,8 +1,8 @@
-//! An answer's bytes → two lists of records, each record on its own.
+//! Decodes an answer's bytes into two lists of records, each record on its own.
 //!
-//! This is the v2 form of the answer; another version of the API fills the same [`List`]s
-//! through [`ListBuilder`]. Whatever is not a catalogue is refused here (rule 11): nothing below
-//! this module can mistake an error page for an empty list.
+//! This is the v2 form of the answer; another version of the API fills the same [`List`]s through
+//! [`ListBuilder`]. Anything that is not a catalogue is rejected here (rule 11), so no later code
+//! can mistake an error page for an empty list.
 
 use std::{borrow::Cow, collections::BTreeSet, sync::Arc};
 
@@ -21,7 +21,7 @@ use super::{
 };
 use crate::error::{Error, Result};
 
-/// What one answer of the API says.
+/// The contents of one answer of the API.
 #[derive(Debug)]
 pub struct Answer {
     /// One list for each kind that the answer lists.
@@ -31,14 +31,14 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// Marks every list as one that may lack records. A reason that a list has already stays.
+    /// Marks every list as possibly incomplete. A list that already has a reason keeps it.
     pub fn incomplete(&mut self, why: &str) {
         for list in &mut self.lists {
             list.incomplete.get_or_insert_with(|| why.to_owned());
         }
     }
 
-    /// What it leaves to be read of the tables.
+    /// Returns the limits on what the poll reads from the tables.
     pub fn left_out(&self) -> LeftOut {
         let lists = self.lists.iter().map(|list| (list.kind, list.recognised.clone()));
         let is_recognised = self.lists.iter().any(|list| !list.recognised.ids.is_empty());
@@ -46,14 +46,14 @@ impl Answer {
         LeftOut { lists: lists.collect(), urls }
     }
 
-    /// Every listed id, with its kind.
+    /// Returns every listed id, with its kind.
     pub fn ids(&self) -> BTreeSet<(Kind, &str)> {
         self.lists.iter().flat_map(|list| list.ids().map(|id| (list.kind, id))).collect()
     }
 }
 
 impl List {
-    /// The canonical URLs of the previews of its records.
+    /// Returns the canonical URLs of the previews of its records.
     fn previews(&self) -> impl Iterator<Item = String> {
         let of = |record: &Record| {
             let urls = self.kind.previews.iter().filter_map(|one| record.fields.text(one.field));
@@ -62,7 +62,7 @@ impl List {
         self.records.iter().flat_map(of)
     }
 
-    /// Every listed id, repeats included.
+    /// Returns every listed id, including repeated ones.
     pub fn ids(&self) -> impl Iterator<Item = &str> {
         let decoded = self.records.iter().map(|record| record.id.as_str());
         let others = self.undecodable.iter().chain(self.recognised.ids.iter());
@@ -73,34 +73,34 @@ impl List {
 /// One list, decoded.
 #[derive(Debug)]
 pub struct List {
-    /// Which list.
+    /// The kind of its items.
     pub kind: Kind,
-    /// The decoded records with usable ids, sorted by id; copies of one id stand together.
+    /// The decoded records with usable ids, sorted by id; copies of one id are adjacent.
     pub records: Vec<Record>,
-    /// The records that were not decoded.
+    /// The recognised records, which were not decoded.
     pub recognised: Recognised,
-    /// What signs the records' links.
+    /// The signatures of the records' links.
     pub signatures: Arc<Signatures>,
-    /// Ids of records that could not be decoded otherwise.
+    /// The ids of records of which nothing else could be decoded.
     pub undecodable: BTreeSet<String>,
-    /// Distinct usable ids.
+    /// The number of distinct usable ids.
     pub listed: u64,
-    /// Records beyond the first of their id.
+    /// The number of records beyond the first of their id.
     pub duplicates: u64,
-    /// Records that could not be read, with or without a usable id.
+    /// The number of records that could not be read, with or without a usable id.
     pub rejected: u64,
-    /// Those of them without a usable id: each might be any item.
+    /// The number of these without a usable id: each might be any item.
     pub unusable: u64,
     /// Whether the list had no record at all.
     pub is_empty: bool,
-    /// Why the list is not known to be whole, if it is not: removals are held then.
+    /// Why the list may be incomplete, if so; removals are then held.
     pub incomplete: Option<String>,
 }
 
 /// The kinds that v2 lists.
 pub const V2_KINDS: [Kind; 2] = [Kind::AVATAR, Kind::TALKING_PHOTO];
 
-/// The names of v2: its fields are the tables' columns.
+/// Returns the field names of v2, which are those of the tables' columns.
 fn v2(kind: Kind) -> ApiNames {
     ApiNames { id: kind.id, renamed: &[] }
 }
@@ -110,13 +110,13 @@ pub fn decode(body: &[u8]) -> Result<Answer> {
     decode_known(body, &Arc::default())
 }
 
-/// As [`decode`], but for the records that are recognised.
+/// Like [`decode`], but does not decode recognised records.
 pub fn decode_known(body: &[u8], known: &Arc<Recognition>) -> Result<Answer> {
     redecoded_if_copies(known, |known| AnswerContents::read(body, known)?.answer(false))
 }
 
-/// Decodes an answer by `read`, and once more without recognition where a list has copies of an id
-/// that are not all recognised: copies are judged together.
+/// Decodes an answer with `read`. If copies of an id are not all recognised, decodes it once more
+/// without recognition, since copies are compared with each other.
 ///
 /// # Errors
 /// Those of `read`.
@@ -132,7 +132,7 @@ pub fn redecoded_if_copies(
     }
 }
 
-/// Whether an id has another record beside a recognised or a decoded one.
+/// Returns whether an id has two decoded records, or a recognised one and one that is not.
 fn has_copies(list: &List) -> bool {
     let known = |id: &String| list.recognised.ids.binary_search(id).is_ok();
     list.records.windows(2).any(|pair| pair[0].id == pair[1].id)
@@ -140,8 +140,8 @@ fn has_copies(list: &List) -> bool {
         || list.undecodable.iter().any(known)
 }
 
-/// Decodes a saved response: a whole one, or its `data` alone; `None` when its `data` is an array,
-/// as in a page of v3.
+/// Decodes a saved response: a whole one, or only its `data`; `None` if its `data` is an array, as
+/// in a page of v3.
 pub fn decode_saved(body: &[u8], known: &Arc<Recognition>) -> Result<Option<Answer>> {
     let read = AnswerContents::read(body, known)?;
     if read.is_page {
@@ -153,18 +153,18 @@ pub fn decode_saved(body: &[u8], known: &Arc<Recognition>) -> Result<Option<Answ
     redecoded_if_copies(known, answer).map(Some)
 }
 
-/// The lists among an object's fields, each `None` when it is not an array.
+/// The lists among an object's fields, each `None` if it is not an array.
 type ListBuilders = ByKind<Option<ListBuilder>>;
 
-/// What an answer has, read in one pass: what it all means is known at its end.
+/// The contents of an answer, read in one pass and interpreted afterwards.
 #[derive(Default)]
 struct AnswerContents<'a> {
     error: Option<Raw<'a>>,
     warning: Option<Raw<'a>>,
-    /// The lists in `data`; the inner `None` when it is not an object.
+    /// The lists in `data`; the inner `None` if `data` is not an object.
     data: Option<Option<ListBuilders>>,
     is_page: bool,
-    /// The lists beside it.
+    /// The lists outside `data`.
     lists: ListBuilders,
 }
 
@@ -243,7 +243,7 @@ pub fn parse<'a, T>(
     json::parse(text, read).map_err(|Malformed| not_json(what_is_wrong(text)))
 }
 
-/// What is wrong with a text that is malformed: `serde_json` counts its lines.
+/// Describes the fault in malformed text, with the line and column from `serde_json`.
 fn what_is_wrong(text: &str) -> String {
     match serde_json::from_str::<IgnoredAny>(text) {
         Err(fault) if fault.is_eof() && text.trim().is_empty() => "it is empty".into(),
@@ -253,34 +253,34 @@ fn what_is_wrong(text: &str) -> String {
     }
 }
 
-/// The body as JSON text, checked to be well-formed to its end.
+/// Returns the body as JSON text, checked to be well-formed to its end.
 pub fn json(body: &[u8]) -> Result<&str> {
     parse(body, |reader| Ok(reader.value()?.get()))
 }
 
-/// The object that `json`, called `what` for people, must be.
+/// Reads `json`, which must be an object; `what` names it in the error.
 pub fn object<'a>(json: &'a str, what: &str) -> Result<Object<'a>> {
     pairs(json).ok_or_else(|| is_not(what, "object"))
 }
 
-/// The elements of the array that the field `name` must be.
+/// Returns the elements of the field `name`, which must be an array.
 pub fn array<'a>(raw: Raw<'a>, name: &str) -> Result<Vec<Raw<'a>>> {
     items(raw.get()).ok_or_else(|| is_not(&format!("`{name}`"), "array"))
 }
 
-/// The error of a part of an answer that has another JSON type.
+/// Returns the error for a part of an answer that has another JSON type than `wanted`.
 pub fn is_not(what: &str, wanted: &str) -> Error {
     Error::not_a_catalogue(format!("{what} is not a JSON {wanted}"))
 }
 
-/// The error of an answer without `field`.
+/// Returns the error for an answer without `field`.
 pub fn missing(field: &str) -> Error {
     Error::not_a_catalogue(format!(
         "the answer has no `{field}`: a missing list is not an empty one"
     ))
 }
 
-/// Gathers the records of one list, in whatever order and from however many pages they come.
+/// Collects the records of one list, in any order and from any number of pages.
 #[derive(Debug)]
 pub struct ListBuilder {
     kind: Kind,
@@ -296,7 +296,7 @@ pub struct ListBuilder {
 }
 
 impl ListBuilder {
-    /// An empty list, whose records may be recognised.
+    /// Creates an empty list; `known` is what its records are recognised by.
     pub fn new(kind: Kind, known: &Arc<Recognition>) -> Self {
         Self {
             kind,
@@ -347,7 +347,7 @@ impl ListBuilder {
         }
     }
 
-    /// Of each shape the first record by id is kept.
+    /// Adds a sample: the first record by id of each shape is kept.
     fn add_sample(&mut self, (shape, record): (Shape, Record)) {
         match self.samples.iter_mut().find(|(known, _)| *known == shape) {
             Some((_, first)) if record.id < first.id => *first = record,
@@ -356,12 +356,12 @@ impl ListBuilder {
         }
     }
 
-    /// Says that the list may lack records, and why.
+    /// Marks the list as possibly incomplete, with the reason.
     pub fn incomplete(&mut self, why: String) {
         self.incomplete = Some(why);
     }
 
-    /// The list, sorted and counted.
+    /// Returns the list, sorted and counted.
     pub fn finish(self) -> List {
         let Self { kind, mut records, shared, undecodable, unusable, incomplete, .. } = self;
         let Self { known, mut recognised, mut samples, .. } = self;
@@ -398,8 +398,8 @@ impl ListBuilder {
     }
 }
 
-/// What an `error` that is neither null nor an empty string says, for people: only its `code`
-/// and `message` are told, shortened, never the body.
+/// Formats an `error` that is neither null nor an empty string, for people: the string, or only its
+/// `code` and `message`, shortened, never the body.
 pub fn said_error(raw: Raw<'_>) -> Option<String> {
     let value = Value::read(raw, 1).ok();
     if value.as_ref().is_some_and(|value| value.sort() == Sort::Null) {
@@ -422,7 +422,7 @@ fn code_and_message(raw: &str) -> String {
     if said.is_empty() { "of an unknown form".into() } else { said.join(", ") }
 }
 
-/// The body's `warning`, as one line.
+/// Formats the body's `warning` as one line.
 pub fn said_warning(raw: Raw<'_>) -> Option<String> {
     let said = |raw: Raw<'_>| raw.text().map(|text| quoted(&text));
     if let Some(said) = said(raw) {
@@ -443,8 +443,8 @@ pub fn said_warning(raw: Raw<'_>) -> Option<String> {
     Some(if details.is_empty() { message } else { format!("{message} ({})", details.join(", ")) })
 }
 
-/// What a stranger says, fit for a message: at most 200 characters, no control characters, no
-/// query of a URL.
+/// Makes untrusted text fit for a message: at most 200 characters, no control characters, no query
+/// of a URL.
 pub fn quoted(text: &str) -> String {
     let mut out = String::new();
     let mut hidden = false;

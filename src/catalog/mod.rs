@@ -1,34 +1,34 @@
-//! The pure core: what a list says, what the tables say, and what follows from the two.
+//! The pure core: compares the contents of a list with those of the tables.
 //!
 //! No I/O, no async, no SQL, no clock: bytes and values in, a printable [`diff::Diff`] out.
 //!
-//! - [`json`]: JSON text, read once
+//! - [`json`]: a reader of JSON text
 //! - [`value`]: JSON in its canonical form, without loss
 //! - [`signed_url`]: which part of a URL is a signature, and when it expires
 //! - [`cell`]: a value of a row
-//! - [`column`]: what a column of a table is
+//! - [`column`]: a column of a table
 //! - [`catalogue`]: what one poll reads
-//! - [`description`]: what a kind of item is, as data
+//! - [`description`]: the description of a kind of item, as data
 //! - [`kind`]: the kinds of items and their columns
 //! - [`item`]: the fields of an item
 //! - [`list`]: an answer's bytes → records, each on its own
-//! - [`answer`]: stored items → an answer again
+//! - [`answer`]: stored items → an answer
 //! - [`pages`]: the pages of a v3 answer → the lists of a catalogue
-//! - [`fingerprint`]: the hash of a record that is kept beside its item
+//! - [`fingerprint`]: the hash of a record that is stored with its item
 //! - [`shape`]: the fields of a record and their types
-//! - [`recognition`]: what an unchanged record is recognised by, undecoded
-//! - [`saved`]: what people save of answers → an answer
-//! - [`foreign`]: which answer has nothing in common with what is known
-//! - [`stripped`]: an answer without signatures, as an archive keeps it
+//! - [`recognition`]: recognises unchanged records without decoding them
+//! - [`saved`]: a file that a user saved → an answer
+//! - [`foreign`]: detects an answer without any known id
+//! - [`stripped`]: an answer without signatures, as an archive stores it
 //! - [`json_type`]: the types of JSON values
 //! - [`schema`]: which fields a list carries, with which JSON types
-//! - [`links`]: which signed URLs are worth storing
-//! - [`signatures`]: what signs them
-//! - [`learned`]: what is news, and what could not be known before
+//! - [`links`]: which signed URLs to store
+//! - [`signatures`]: the signatures of these URLs
+//! - [`learned`]: which values were learned rather than changed
 //! - [`diff`]: the rules of history
-//! - [`search`]: text without case and diacritics, by which items are found
+//! - [`search`]: search without regard to case and diacritics
 //! - [`held`]: the name of a set of held removals
-//! - [`seal`]: what a poll wrote, as lines whose digest seals it
+//! - [`seal`]: the lines of a poll, whose digest seals it
 
 pub mod answer;
 pub mod catalogue;

@@ -1,9 +1,9 @@
-//! Numbers of JSON by their value, exactly: whatever way one is written, it has one text.
+//! The canonical text of JSON numbers: every notation of the same value has the same text.
 
 use std::{borrow::Cow, fmt};
 
-/// The one text of a number's value, with the fewest digits: of an integer or a double that holds
-/// just this value. `Err` has the text of one that neither holds.
+/// Returns the canonical text of a number, with the fewest digits, if its value survives a round
+/// trip through a signed 64-bit integer or a double. Otherwise returns its text as `Err`.
 pub fn canonical(raw: &str) -> Result<Cow<'_, str>, String> {
     if raw != "-0" && raw.parse::<i64>().is_ok() {
         return Ok(Cow::Borrowed(raw));
@@ -25,12 +25,12 @@ pub fn canonical(raw: &str) -> Result<Cow<'_, str>, String> {
     }
 }
 
-/// The shortest text that reads back as the same double.
+/// Returns the shortest text that is parsed as the same double.
 fn shortest(number: f64) -> String {
     serde_json::Number::from_f64(number).map(|number| number.to_string()).unwrap_or_default()
 }
 
-/// A decimal number, exactly: ±0.digits... × 10^exponent with the digits' ends not zero.
+/// An exact decimal number: ±digits × 10^exponent, where neither the first nor the last digit is zero.
 #[derive(PartialEq, Eq)]
 struct Decimal {
     negative: bool,
@@ -41,7 +41,7 @@ struct Decimal {
 }
 
 impl Decimal {
-    /// `None` when the exponent is beyond all reason (over 15 digits).
+    /// Parses a number; `None` if its exponent has over 15 digits.
     fn parse(raw: &str) -> Option<Self> {
         let (negative, rest) = match raw.strip_prefix('-') {
             Some(rest) => (true, rest),
@@ -71,7 +71,7 @@ impl Decimal {
     }
 }
 
-/// Plain where that adds few zeros (2^70 stays as it is written), else `d.ddde±n` (`1e400`).
+/// Writes plain notation if that adds few zeros (2^70 is not changed), else `d.ddde±n` (`1e400`).
 impl fmt::Display for Decimal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const FEW: i64 = 24;

@@ -1,7 +1,7 @@
-//! The pages of a v3 answer → the lists of a catalogue, each record on its own.
+//! Decodes the pages of a v3 answer into the lists of a catalogue, each record on its own.
 //!
-//! One list of looks holds two kinds: `photo_avatar` are talking photos, all else are avatars. The
-//! other lists hold one kind each. Which page to ask for next, and when to stop asking, is decided
+//! The list of looks contains two kinds: `photo_avatar` are talking photos, all others are avatars.
+//! The other lists contain one kind each. Which page to request next, and when to stop, is decided
 //! elsewhere.
 
 use std::sync::Arc;
@@ -26,20 +26,20 @@ use crate::{
 /// The records of the pages read so far.
 #[derive(Debug)]
 pub struct Pages {
-    /// The kind of the records; `None` where each says its own.
+    /// The kind of the records; `None` if each record states its own.
     kind: Option<Kind>,
     lists: ByKind<ListBuilder>,
     known: Arc<Recognition>,
     warning: Option<String>,
     records: u64,
-    /// Looks that have neither an id nor a kind.
+    /// The number of looks that have neither a usable id nor a kind.
     strays: u64,
 }
 
-/// What one page says besides its records.
+/// The contents of one page, except its records.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Page {
-    /// How many records it had.
+    /// The number of its records.
     pub records: usize,
     /// What follows it.
     pub next: Next,
@@ -50,20 +50,20 @@ pub struct Page {
 pub enum Next {
     /// The page with this cursor.
     Page(String),
-    /// Nothing: it is the last.
+    /// Nothing: it is the last page.
     End,
-    /// It has neither `has_more` nor `next_token`: it is taken for the last, and the list may not
-    /// be whole.
+    /// It has neither `has_more` nor `next_token`: it counts as the last page, and the list may be
+    /// incomplete.
     Unknown,
 }
 
-/// How v3 names the fields of a kind.
+/// Returns the names of a kind's fields in v3.
 fn v3(kind: Kind) -> ApiNames {
     ApiNames { id: kind.id_in_v3, renamed: kind.names_in_v3 }
 }
 
 impl Pages {
-    /// No page of `catalogue` yet, whose records may be recognised.
+    /// Creates the empty lists of `catalogue`; `known` is what their records are recognised by.
     pub fn new(catalogue: Catalogue, known: &Arc<Recognition>) -> Self {
         let kinds: Vec<Kind> = Kind::of(catalogue).collect();
         let kind = match kinds[..] {
@@ -77,8 +77,8 @@ impl Pages {
     /// Adds the records of one response.
     ///
     /// # Errors
-    /// [`crate::error::Kind::NotACatalogue`]: it is no page of a list (rule 11), or it says that
-    /// there are more without saying where.
+    /// [`crate::error::Kind::NotACatalogue`]: it is not a page of a list (rule 11), or it announces
+    /// more pages without a cursor.
     pub fn add(&mut self, body: &[u8]) -> Result<Page> {
         let (mut top, mut data, mut records) = (Object::new(), None, vec![]);
         let is_object = parse(body, |reader| {
@@ -113,7 +113,7 @@ impl Pages {
         Ok(page)
     }
 
-    /// A record and its kind; `None` for a look that shows neither an id nor a kind.
+    /// Reads a record and its kind; `None` for a look that has neither a usable id nor a kind.
     fn read(&mut self, reader: &mut JsonReader<'_>) -> Result<Option<(Kind, Decoded)>, Malformed> {
         let pairs = read_pairs(reader)?;
         if let Some(kind) = self.kind {
@@ -135,7 +135,7 @@ impl Pages {
         }
     }
 
-    /// It is counted once, among the avatars, and might be any item of either list.
+    /// Counts a look without id and kind once, among the avatars; it might be any item of either list.
     fn stray(&mut self) {
         self.strays += 1;
         self.list(Kind::AVATAR).push(Decoded::Unusable);
@@ -145,12 +145,12 @@ impl Pages {
         self.lists.entry(kind).or_insert_with(|| ListBuilder::new(kind, &self.known))
     }
 
-    /// How many records came so far, repeats included.
+    /// Returns the number of records so far, including repeated ones.
     pub fn records(&self) -> u64 {
         self.records
     }
 
-    /// The lists, sorted and counted.
+    /// Returns the lists, sorted and counted.
     pub fn finish(self) -> Answer {
         let Self { mut lists, warning, strays, .. } = self;
         if strays > 0 {
@@ -165,7 +165,7 @@ impl Pages {
     }
 }
 
-/// The lists of `pages`; where recognition leaves a doubt, of the `bodies` that they were.
+/// Returns the lists of `pages`. If recognition is in doubt, decodes their `bodies` again without it.
 ///
 /// # Errors
 /// See [`Pages::add`].
@@ -186,7 +186,7 @@ pub fn finish<'a>(
     })
 }
 
-/// Decodes what an archive kept of the pages, as one: see [`super::stripped`].
+/// Decodes the pages that an archive stored as one; see [`super::stripped`].
 ///
 /// # Errors
 /// [`crate::error::Kind::NotACatalogue`] for anything else.
@@ -201,18 +201,18 @@ pub fn read(catalogue: Catalogue, stripped: &[u8]) -> Result<Answer> {
     Ok(answer)
 }
 
-/// Of a repeated key the last one counts.
+/// Returns the value of a field; of a repeated key, the last one.
 fn field<'a>(object: &Object<'a>, name: &str) -> Option<Raw<'a>> {
     object.iter().rfind(|(key, _)| key == name).map(|(_, raw)| *raw)
 }
 
-/// The kind that an `avatar_type` means; `None` when it is no text.
+/// Returns the kind for an `avatar_type`; `None` if it is not a string.
 fn kind(raw: Raw<'_>) -> Option<Kind> {
     let is_photo = raw.text()? == "photo_avatar";
     Some(if is_photo { Kind::TALKING_PHOTO } else { Kind::AVATAR })
 }
 
-/// `has_more` decides where it is given, else `next_token`.
+/// Returns what follows a page: `has_more` decides if it is present, else `next_token`.
 fn next(top: &Object<'_>) -> Result<Next> {
     let more = field(top, "has_more").map(Raw::get).filter(|more| *more != "null");
     let token = field(top, "next_token");

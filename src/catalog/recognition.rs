@@ -1,14 +1,14 @@
-//! What an unchanged record is recognised by, so that neither it nor its item's row is decoded again.
+//! Recognises unchanged records, so that neither they nor their items' rows are decoded again.
 //!
-//! Beside each item is kept a hash of the last record whose fields are exactly what its row contains:
-//! its [`Fingerprint`]. A listed record with the same hash has the same fields, so that the diff
-//! would find nothing: such records and their items are left out on both sides, and only counted.
+//! Each item is stored with a hash of the last record whose fields are exactly those of its row:
+//! its [`Fingerprint`]. A listed record with the same hash has the same fields, so the diff would
+//! not find any change: such records and their items are left out on both sides, and only counted.
 //!
-//! In doubt a record is decoded. Recognised are only records of items that are neither missing nor
-//! removed, whose row has no other field (rule 4 decides about those), and whose previews cannot
+//! In doubt a record is decoded. A record is only recognised if its item is neither missing nor
+//! removed, the item's row has no other field (rule 4 decides about those), and its previews cannot
 //! change a stored link ([`is_settled`]). Of all recognised records with the same fields and JSON
-//! types the first by id is decoded, too: it is what they add to the list's schema. Where copies of
-//! an id are not all recognised, the whole answer is decoded anew, without recognition.
+//! types, the first by id is decoded for the list's schema. If copies of an id are not all
+//! recognised, the whole answer is decoded again, without recognition.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -27,20 +27,20 @@ use super::{
 };
 use crate::time::Timestamp;
 
-/// Items ever seen, by id, with their fingerprints while they are listed.
+/// All items ever seen, by id, with the fingerprints of those that are not missing.
 pub type KnownItems = HashMap<String, Option<Fingerprint>, RandomState>;
 
-/// What is known before an answer is decoded; nothing by default.
+/// The state before an answer is decoded, by which records are recognised; empty by default.
 #[derive(Debug, Default)]
 pub struct Recognition {
-    /// Whether fingerprints are taken at all: in a replay and in a dry run they are not.
+    /// Whether fingerprints are computed; they are not in a replay or a dry run.
     pub takes_fingerprints: bool,
     /// Every item ever seen.
     pub items: ByKind<KnownItems>,
-    /// The stored links,
+    /// The stored links.
     pub links: StoredLinks,
-    /// and when the poll has its answer at the latest: a link that expires a day after that is not
-    /// replaced by one that expires less than a day later.
+    /// The latest time at which the poll receives its answer: a link that expires a day after that
+    /// is not replaced by one that expires less than a day later.
     pub links_until: Option<Timestamp>,
     /// Whether unsigned previews are wanted, too.
     pub unsigned: bool,
@@ -49,25 +49,25 @@ pub struct Recognition {
 /// The recognised records of a list.
 #[derive(Clone, Debug, Default)]
 pub struct Recognised {
-    /// What they were recognised by.
+    /// The state that they were recognised by.
     pub known: Arc<Recognition>,
-    /// Their ids, sorted; none twice.
+    /// Their ids, sorted, each once.
     pub ids: Arc<[String]>,
-    /// A record for each set of fields and types that they have, the first by id.
+    /// The first record by id of each set of fields and types among them.
     pub samples: Arc<[Record]>,
 }
 
-/// What an answer leaves to be read of the tables.
+/// The limits on what a poll reads from the tables after records were recognised.
 #[derive(Debug, Default)]
 pub struct LeftOut {
     /// The recognised records of each list.
     pub lists: ByKind<Recognised>,
-    /// The previews of the other records, where a record is recognised: no other link can change.
+    /// The previews of the other records, if any record is recognised; no other link can change.
     pub urls: Option<Vec<String>>,
 }
 
 impl Recognised {
-    /// The ids of the items of a kind that are known and not recognised.
+    /// Returns the ids of the known items of a kind that are not recognised.
     pub fn others(&self, kind: Kind) -> Vec<&str> {
         let known = self.known.items.get(&kind);
         let Some(known) = known.filter(|known| known.len() > self.ids.len()) else { return vec![] };
@@ -78,18 +78,18 @@ impl Recognised {
 }
 
 impl Recognition {
-    /// The same, by which nothing is recognised.
+    /// Returns a copy by which nothing is recognised.
     pub fn without_items(&self) -> Self {
         Self { takes_fingerprints: self.takes_fingerprints, ..Self::default() }
     }
 
-    /// Whether any record may be recognised.
+    /// Returns whether any record may be recognised.
     pub fn has_fingerprints(&self) -> bool {
         self.items.values().flat_map(HashMap::values).any(Option::is_some)
     }
 
-    /// The fingerprint of a record of `kind`, and whether the item `id` has it and the record's
-    /// previews are settled; `parts` is a buffer that is used again.
+    /// Returns the fingerprint of a record of `kind`, and whether the item `id` has the same one
+    /// and the record's previews are settled; `parts` is a buffer for reuse.
     pub(super) fn of_record(
         &self,
         id: &str,
@@ -112,8 +112,8 @@ impl Recognition {
     }
 }
 
-/// Hashes what of a record decides how it is decoded: its keys and values as they stand, signed URLs
-/// without their signatures. Hands each preview URL to `preview`, with its expiry if signed.
+/// Hashes what determines how a record is decoded: its keys and raw values, signed URLs without
+/// their signatures. Calls `preview` with each preview URL, and with its expiry if it is signed.
 fn fingerprint(
     pairs: &Object<'_>,
     kind: Kind,

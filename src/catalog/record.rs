@@ -1,6 +1,6 @@
 //! One record of a list: its raw JSON → an id, fields, nulls and signed links.
 //!
-//! Each record is decoded on its own, so that a bad one never costs the others (rule 7).
+//! Each record is decoded on its own, so that a bad one does not affect the others (rule 7).
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -19,17 +19,17 @@ use crate::time::Timestamp;
 
 pub use super::signatures::SignedUrl;
 
-/// Ids longer than this, in bytes, are not usable.
+/// The longest usable id, in bytes.
 pub const MAX_ID: usize = 1024;
 
-/// A signed preview URL of a record; without its signature it is the value of its field.
+/// A signed preview URL of a record. The value of its field is the URL without the signature.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Link {
-    /// The field that it is in.
+    /// The field that contains it.
     pub preview: &'static Preview,
-    /// Where the list keeps what signs the field's URL.
+    /// The place of its signature among those of the list.
     pub signature: SignaturePlace,
-    /// When it expires, where it says so.
+    /// When it expires, if that is known.
     pub expires_at: Option<Timestamp>,
 }
 
@@ -38,69 +38,69 @@ pub struct Link {
 pub struct Record {
     /// The item's id.
     pub id: String,
-    /// The fields that are not null, the id not among them.
+    /// The fields that are not null, without the id.
     pub fields: Fields,
-    /// The fields that are there and null. Most records of a list have the same, and share them.
+    /// The fields that are present and null. Most records of a list have the same ones, and share them.
     pub nulls: Arc<[FieldName]>,
-    /// The fields whose value came as a number and is kept as its text (rule 5).
+    /// The fields whose value is a number in the answer and is stored as text (rule 5).
     pub numbers_as_text: Box<[FieldName]>,
     /// The signed preview URLs.
     pub links: Box<[Link]>,
-    /// What it is recognised by when it comes again.
+    /// The fingerprint, by which the record is recognised in the next answer.
     pub fingerprint: Option<Fingerprint>,
 }
 
-/// What the records of a list hold together.
+/// The data that the records of a list share.
 #[derive(Debug, Default)]
 pub struct Shared {
     names: Names,
     nulls: Names,
-    /// What signs their links.
+    /// The signatures of their links.
     pub signatures: Signatures,
 }
 
-/// What became of one raw record.
+/// The result of decoding one raw record.
 #[derive(Debug, PartialEq)]
 pub enum Decoded {
-    /// It reads.
+    /// The decoded record.
     Record(Record),
-    /// The id is usable, the rest is not: the item is listed and keeps its last state.
+    /// Only the id is usable: the item is listed and keeps its last state.
     Undecodable(String),
-    /// It might be any item.
+    /// Not even the id is usable: the record might be any item.
     Unusable,
-    /// It says what it said when its item was last read.
+    /// The record is recognised: it has not changed since its item was last read.
     Unchanged(Unchanged),
 }
 
-/// A recognised record, of which only the id was decoded.
+/// A recognised record, of which only the id was decoded, unless it is a sample.
 #[derive(Debug, PartialEq)]
 pub struct Unchanged {
     /// The item's id.
     pub id: String,
-    /// Its shape and all of it, where it is the first by id of that shape so far.
+    /// Its shape and the decoded record, if it is the first one of that shape by id so far.
     pub sample: Option<Box<(Shape, Record)>>,
 }
 
-/// How one version of the API names things: the only difference between versions that a record
-/// knows.
+/// The field names of one version of the API, the only difference between versions when a record is
+/// decoded.
 #[derive(Debug, Clone, Copy)]
 pub struct ApiNames {
-    /// The field that holds the id.
+    /// The field that contains the id.
     pub id: &'static str,
-    /// Fields that the tables call otherwise: (the API's name, ours). One that keeps its name may
-    /// stand here as well, so that not every record needs a copy of it.
+    /// Fields that have another name in the tables: (the API's name, ours). Fields with the same
+    /// name may be included, so that the name is not copied for each record.
     pub renamed: &'static [(&'static str, &'static str)],
 }
 
 impl ApiNames {
-    /// Whether a record's field is to be left out, since it has the name that the tables give to
-    /// another one which the record has: the documented one stands.
+    /// Returns whether a field is ignored because another field of the record has its name in the
+    /// tables: the documented field takes precedence.
     fn is_shadowed(&self, name: &str, pairs: &Object<'_>) -> bool {
         let shadows = |theirs: &str| theirs != name && pairs.iter().any(|(key, _)| key == theirs);
         self.renamed.iter().any(|(theirs, ours)| *ours == name && shadows(theirs))
     }
 
-    /// What a record calls the field that the tables call `ours`.
+    /// Returns the API's name of the field that is called `ours` in the tables.
     pub(super) fn name_of(&self, ours: &'static str) -> &'static str {
         let renamed = self.renamed.iter().find(|(_, name)| *name == ours);
         renamed.map_or(ours, |(theirs, _)| theirs)
@@ -112,13 +112,13 @@ impl ApiNames {
     }
 }
 
-/// The id of a record that has been taken apart, if it is usable.
+/// Returns the id of a record, given as pairs, if it is usable.
 pub(super) fn usable_id<'a>(pairs: &Object<'a>, dialect: &ApiNames) -> Option<Cow<'a, str>> {
     let id = pairs.iter().find(|(key, _)| key == dialect.id).and_then(|(_, id)| id.text());
     id.filter(|id| (1..=MAX_ID).contains(&id.len()))
 }
 
-/// Decodes a record of a list of `kind` that has been taken apart.
+/// Decodes a record of a list of `kind`, given as pairs.
 pub(super) fn decode(
     pairs: &Object<'_>,
     kind: Kind,
@@ -169,7 +169,7 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    /// The text without its signature, which makes a link of a preview.
+    /// Returns the text without its signature; the signed URL of a preview also becomes a link.
     fn text(&mut self, name: &str, text: Cow<'a, str>, signatures: &mut Signatures) -> Value<'a> {
         let Some(signed) = signed_url::parse(&text) else { return Value::text(text) };
         if let Some(preview) = self.previews.iter().find(|preview| preview.field == name)
@@ -194,22 +194,22 @@ impl<'a> Builder<'a> {
 }
 
 impl Record {
-    /// The URL that a link of the record signs.
+    /// Returns the canonical URL of a link of the record.
     pub fn canonical(&self, link: &Link) -> Option<&str> {
         self.fields.text(link.preview.field)
     }
 
-    /// Whether the record has the field, null or not.
+    /// Returns whether the record has the field, null or not.
     pub fn has(&self, name: &str) -> bool {
         self.fields.get(name).is_some() || self.nulls.iter().any(|null| null == name)
     }
 
-    /// The names of all the record's fields, null or not, the id's not among them.
+    /// Returns the names of all the record's fields, null or not, except the id's.
     pub fn names(&self) -> impl Iterator<Item = &FieldName> {
         self.fields.iter().map(|(name, _)| name).chain(self.nulls.iter())
     }
 
-    /// The JSON type that the field's value came with; `None` for null and absent.
+    /// Returns the JSON type of the field's value in the answer; `None` if it is null or absent.
     pub fn json_type(&self, name: &str) -> Option<JsonType> {
         if self.numbers_as_text.iter().any(|number| number == name) {
             return Some(JsonType::Number);
@@ -217,7 +217,7 @@ impl Record {
         self.fields.get(name).map(|value| JsonType::of(&value))
     }
 
-    /// The record as canonical JSON, its nulls included: what decides between unequal copies.
+    /// Returns the record as canonical JSON, including nulls, by which unequal copies are ordered.
     pub fn to_json(&self) -> String {
         let mut all: Vec<(&FieldName, Value<'_>)> = self.fields.iter().collect();
         all.extend(self.nulls.iter().map(|name| (name, Value::NULL)));

@@ -1,8 +1,8 @@
-//! What people save of the API's answers → an answer: a response of v2 or its `data`, a page of v3,
-//! an array of pages, an array of their records; as UTF-8 or UTF-16.
+//! Decodes answers of the API that users saved: a response of v2 or its `data`, a page of v3, an
+//! array of pages, an array of their records; as UTF-8 or UTF-16.
 //!
-//! Whole is a response of v2, and pages of which the last says so, for voices those of both types: of
-//! all else no item is known to be lacking.
+//! A file is complete if it is a response of v2, or pages of which the last states that it is the last;
+//! for voices, pages of both types. An item that is not in an incomplete file is not known to be missing.
 
 use std::{borrow::Cow, collections::BTreeSet, sync::Arc};
 
@@ -20,36 +20,37 @@ use crate::{
     words::counted,
 };
 
-/// What a file holds.
+/// The contents of a file.
 #[derive(Debug)]
 pub struct Saved {
-    /// What it is a list of.
+    /// The catalogue that it lists.
     pub catalogue: Catalogue,
     /// The answer.
     pub answer: Answer,
-    /// The form that it has.
+    /// The form of the answer.
     pub form: Form,
-    /// What an archive keeps of it, if that is wanted.
+    /// The bodies for the archive, if they are wanted.
     pub bodies: Option<Bodies>,
-    /// Why it may lack records, if so; not marked in the answer yet.
+    /// Why it may lack records, if so; the lists of the answer are not marked yet.
     pub incomplete: Option<String>,
 }
 
 /// The forms of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// Two lists, as v2 gives them.
+    /// Two lists, as in v2.
     Lists,
-    /// Records of one list, as the pages of v3 have them.
+    /// Records of one list, as in the pages of v3.
     Pages,
 }
 
-/// Decodes a file, which must be of `catalogue` if that is given, with its bodies if they are to be
-/// kept.
+/// Decodes a file, which must be of `catalogue` if that is given. `keep` is whether to return its
+/// bodies for the archive.
 ///
 /// # Errors
-/// [`crate::error::Kind::NotACatalogue`] for what is none (rule 11), and
-/// [`crate::error::Kind::Usage`] for records that do not show what they are, or are others.
+/// [`crate::error::Kind::NotACatalogue`] if it is not a catalogue (rule 11), and
+/// [`crate::error::Kind::Usage`] if its records do not show which one, or show another one than
+/// `catalogue`.
 pub fn decode(
     file: &[u8],
     catalogue: Option<Catalogue>,
@@ -69,7 +70,7 @@ pub fn decode(
     Ok(Saved { catalogue, answer, form: Form::Lists, bodies, incomplete: None })
 }
 
-/// An array: of pages, or of records.
+/// Decodes an array of pages or of records.
 fn elements(
     raw: &str,
     catalogue: Option<Catalogue>,
@@ -122,7 +123,7 @@ fn pages(
     Ok(Saved { catalogue, answer, form: Form::Pages, bodies, incomplete })
 }
 
-/// The catalogue that a file shows, unless another one was asked for.
+/// Returns the catalogue that a file contains; fails if another one was asked for.
 fn agreed(shown: Catalogue, asked: Option<Catalogue>) -> Result<Catalogue> {
     match asked {
         Some(asked) if asked != shown => {
@@ -132,7 +133,7 @@ fn agreed(shown: Catalogue, asked: Option<Catalogue>) -> Result<Catalogue> {
     }
 }
 
-/// Why pages may lack records, if so. Voices are two lists, each of which must end.
+/// Returns why pages may lack records, if so. Voices are two lists, and each needs its last page.
 fn lacks_an_end(catalogue: Catalogue, bodies: &[&str]) -> Option<&'static str> {
     if !bodies.last().is_some_and(|last| says_last(last)) {
         return Some("the file's last page does not say has_more: false");
@@ -143,7 +144,7 @@ fn lacks_an_end(catalogue: Catalogue, bodies: &[&str]) -> Option<&'static str> {
         .then_some("the file does not show the ends of both lists, public and private voices")
 }
 
-/// The type of the first voice of a page; `None` where it has none.
+/// Returns the type of the first voice of a page; `None` if there is none.
 fn type_of(page: &str) -> Option<String> {
     let top = pairs(page)?;
     let data = top.iter().find(|(key, _)| key == "data")?.1;
@@ -153,14 +154,14 @@ fn type_of(page: &str) -> Option<String> {
     Some(raw.get().to_owned())
 }
 
-/// What records are; of several the greatest counts.
+/// The type of records; if a file has several, the greatest one counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum RecordType {
     OldRecords,
     Records(Catalogue),
 }
 
-/// What the records of a page are, as far as a field shows it that only they have.
+/// Returns the type of a page's records, if they have a field that only this type has.
 fn records(page: &str) -> Result<Option<RecordType>> {
     let top = object(page, "the page")?;
     let data = top.iter().find(|(key, _)| key == "data").map(|(_, raw)| *raw);
@@ -182,7 +183,7 @@ fn shown_by(field: &str) -> Option<RecordType> {
     }
 }
 
-/// Whether it is an object whose `data` is an array.
+/// Returns whether the value is an object whose `data` is an array.
 fn is_page(raw: &str) -> bool {
     let top = pairs(raw).unwrap_or_default();
     top.iter().any(|(key, raw)| key == "data" && raw.get().starts_with('['))
@@ -193,11 +194,11 @@ fn says_last(page: &str) -> bool {
     top.iter().any(|(key, raw)| key == "has_more" && raw.get() == "false")
 }
 
-/// The file as UTF-8. UTF-16 is known by its byte-order mark, or by the zero byte of its first
-/// character, which JSON always has in ASCII.
+/// Converts the file to UTF-8. UTF-16 is detected by its byte-order mark, or by the zero byte of
+/// its first character, which is always ASCII in JSON.
 ///
 /// # Errors
-/// [`crate::error::Kind::NotACatalogue`] for half a unit of UTF-16 at its end.
+/// [`crate::error::Kind::NotACatalogue`] if UTF-16 ends with half a unit.
 pub fn utf8(file: &[u8]) -> Result<Cow<'_, [u8]>> {
     let (units, pair): (_, fn([u8; 2]) -> u16) = match file {
         [0xFF, 0xFE, rest @ ..] => (rest, u16::from_le_bytes),

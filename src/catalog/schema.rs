@@ -1,7 +1,7 @@
 //! Which fields a list carries, and with which JSON types (rule 4).
 //!
 //! What a list carries is the fold of its `schema_changes` rows; [`Schema`] is that fold, and
-//! [`changes`] says what a poll adds to it.
+//! [`changes`] computes the rows that a poll adds to it.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -10,7 +10,7 @@ use crate::time::Timestamp;
 
 pub use super::json_type::JsonType;
 
-/// Examples are cut to this many characters.
+/// The longest example, in characters; a longer one is cut.
 pub const MAX_EXAMPLE: usize = 200;
 
 /// A set of JSON types.
@@ -18,22 +18,22 @@ pub const MAX_EXAMPLE: usize = 200;
 pub struct Types(u8);
 
 impl Types {
-    /// The set with one more.
+    /// Returns the set with one more type.
     pub fn with(self, one: JsonType) -> Self {
         Self(self.0 | 1 << one as u8)
     }
 
-    /// Whether the set holds it.
+    /// Returns whether the set contains the type.
     pub fn contains(self, one: JsonType) -> bool {
         self.0 & (1 << one as u8) != 0
     }
 
-    /// Whether no type was seen.
+    /// Returns whether no type was seen.
     pub fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    /// Reads `json_type` back.
+    /// Parses a value of the column `json_type`.
     pub fn parse(text: &str) -> Self {
         JsonType::ALL
             .into_iter()
@@ -41,7 +41,7 @@ impl Types {
             .fold(Self::default(), Self::with)
     }
 
-    /// As `json_type` says it (`boolean|string`); `None` when empty.
+    /// Returns the value of the column `json_type` (`boolean|string`); `None` if empty.
     pub fn to_column(self) -> Option<String> {
         (!self.is_empty()).then(|| self.to_string())
     }
@@ -62,12 +62,12 @@ impl fmt::Debug for Types {
     }
 }
 
-/// What is known of one field of one list.
+/// The state of one field of one list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Field {
-    /// Whether the last list that says anything about fields carried it.
+    /// Whether the last list with at least one kept record carried it.
     pub carried: bool,
-    /// The types last seen; empty when only nulls ever were.
+    /// The types last seen; empty if there were only nulls.
     pub types: Types,
     /// `observed_at` of the poll at which it last appeared.
     pub appeared_at: Timestamp,
@@ -88,7 +88,7 @@ pub enum FieldEvent {
 }
 
 impl FieldEvent {
-    /// As `schema_changes.change` says it.
+    /// Returns the value of `schema_changes.change`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Appeared => "appeared",
@@ -97,7 +97,7 @@ impl FieldEvent {
         }
     }
 
-    /// Reads `schema_changes.change` back.
+    /// Parses a value of `schema_changes.change`.
     pub fn parse(text: &str) -> Option<Self> {
         [Self::Appeared, Self::Vanished, Self::Retyped].into_iter().find(|one| one.as_str() == text)
     }
@@ -106,7 +106,7 @@ impl FieldEvent {
 /// A row of `schema_changes`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SchemaChange {
-    /// The field, by the API's name.
+    /// The field's name.
     pub field: FieldName,
     /// What happened.
     pub change: FieldEvent,
@@ -116,7 +116,7 @@ pub struct SchemaChange {
     pub example: Option<String>,
 }
 
-/// What the kept records of one list say of its fields.
+/// The fields of the kept records of one list.
 #[derive(Debug, Default)]
 pub struct Carried<'a> {
     fields: Vec<Seen<'a>>,
@@ -130,12 +130,12 @@ struct Seen<'a> {
 }
 
 impl<'a> Carried<'a> {
-    /// Reads the fields of `records`; the first record with a value gives the example, so the
-    /// records must come in an order of their own (by id), not in the list's.
+    /// Reads the fields of `records`. The first record with a value provides the example, so the
+    /// records must be sorted (by id) and not in the list's order.
     pub fn by(records: impl Iterator<Item = &'a Record>) -> Self {
         let mut carried = Self::default();
         for record in records {
-            // Records of one list mostly have the same fields: the next one is tried first.
+            // Records of one list mostly have the same fields: the field after the last one is tried first.
             let mut hint = 0;
             for (name, value) in record.fields.iter() {
                 let json_type = match record.numbers_as_text.is_empty() {
@@ -166,13 +166,13 @@ impl<'a> Carried<'a> {
         &mut self.fields[at]
     }
 
-    /// Whether the list carries the field.
+    /// Returns whether the list carries the field.
     pub fn contains(&self, name: &str) -> bool {
         self.fields.iter().any(|seen| seen.name == name)
     }
 }
 
-/// The rows that a poll adds to `schema_changes` for one list of `kind`: nothing when no record
+/// Returns the rows that a poll adds to `schema_changes` for one list of `kind`; none if no record
 /// was kept. The id is a field like the others here; `example_id` is the first kept one.
 pub fn changes(
     schema: &Schema,
@@ -185,7 +185,7 @@ pub fn changes(
     let id_types = Types::default().with(JsonType::String);
     let example = Some(Value::text(example_id));
     let id_seen = Seen { name: &id, types: id_types, example };
-    // Where an API calls the id otherwise, a field may have the name that the id has here.
+    // If the API has another name for the id, another field may have the name that the id has here.
     let others = carried.fields.iter().filter(|seen| *seen.name != id);
     let mut rows: Vec<SchemaChange> =
         others.chain([&id_seen]).filter_map(|seen| seen.compared(schema)).collect();
@@ -219,7 +219,7 @@ impl Seen<'_> {
     }
 }
 
-/// Applies the rows of a poll observed at `observed_at` to what was known.
+/// Applies a row of the poll that was observed at `observed_at`.
 pub fn fold(schema: &mut Schema, change: &SchemaChange, observed_at: Timestamp) {
     let SchemaChange { field, change, types, example: _ } = change;
     let known = schema.entry(field.clone()).or_insert(Field {

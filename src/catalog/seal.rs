@@ -1,10 +1,10 @@
-//! The seal: what a poll wrote as lines of canonical JSON, whose SHA-256 chains it to the poll
-//! before it. `docs/seal.md` describes the format for outsiders.
+//! The seal: all that a poll wrote, as lines of canonical JSON, whose SHA-256 also covers the
+//! digest of the poll before it. `docs/seal.md` documents the format.
 //!
-//! A line is an object with sorted keys; a column that is null is left out, so that a column added
-//! later, null in old rows, breaks no old seal. The account's name is in no line: an account may
-//! be renamed. The same lines come from a [`Diff`] when it is written and from the tables when
-//! they are verified. Nothing here knows SQL.
+//! A line is an object with sorted keys. A null column is left out, so that a column added later,
+//! null in old rows, breaks no old seal. No line contains the account's name, since an account may
+//! be renamed. The same lines are made from a [`Diff`] when it is written and from the tables when
+//! they are verified. This module contains no SQL.
 
 use std::borrow::Cow;
 
@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{time::Timestamp, words::hex};
 
-/// The first line of what is hashed; its number changes with the format.
+/// The first line that is hashed; its number changes with the format.
 pub const FORMAT: &str = "heygen-sync seal 1\n";
 
 /// The digest before an account's first poll.
@@ -50,7 +50,7 @@ pub type Cells<'a> = Vec<(&'static str, Cell<'a>)>;
 pub struct Line<'a>(Cells<'a>);
 
 impl<'a> Line<'a> {
-    /// A line of the given sort (`poll`, `opened`, `closed`, `field_change`, `schema_change`).
+    /// Creates a line of this type (`poll`, `opened`, `closed`, `field_change`, `schema_change`).
     pub fn new(sort: &'static str, mut cells: Cells<'a>) -> Self {
         cells.retain(|(_, cell)| *cell != Cell::Null);
         cells.push(("line", Cell::text(sort)));
@@ -58,12 +58,12 @@ impl<'a> Line<'a> {
         Self(cells)
     }
 
-    /// What it says under a name; `None` for null.
+    /// Returns the value of a column; `None` for null.
     pub fn get(&self, name: &str) -> Option<&Cell<'a>> {
         self.0.iter().find(|(known, _)| *known == name).map(|(_, cell)| cell)
     }
 
-    /// What it says under a name, if that is text.
+    /// Returns the value of a column, if it is text.
     pub fn text(&self, name: &str) -> Option<&str> {
         match self.get(name)? {
             Cell::Text(text) => Some(text),
@@ -71,7 +71,7 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// Appends the line, its `\n` included.
+    /// Appends the line, including its `\n`.
     pub fn write(&self, out: &mut Vec<u8>) {
         out.push(b'{');
         for (index, (name, cell)) in self.0.iter().enumerate() {
@@ -88,7 +88,7 @@ impl<'a> Line<'a> {
     }
 }
 
-/// A digest in the making; it keeps no line.
+/// A digest that is being computed; it does not store the lines.
 #[derive(Clone, Debug)]
 pub struct Seal {
     hash: Sha256,
@@ -96,32 +96,32 @@ pub struct Seal {
 }
 
 impl Seal {
-    /// Of the poll after the one that `previous` seals; `None` for the account's first.
+    /// Begins the digest of the poll after the one with digest `previous`; `None` for the account's first.
     pub fn after(previous: Option<&str>) -> Self {
         let mut hash = Sha256::new();
         hash.update(head(previous).as_bytes());
         Self { hash, line: vec![] }
     }
 
-    /// Adds a line; the lines must come in the order of the format.
+    /// Adds a line; the lines must be added in the order of the format.
     pub fn add(&mut self, line: &Line<'_>) {
         self.line.clear();
         line.write(&mut self.line);
         self.hash.update(&self.line);
     }
 
-    /// The digest, in lower-case hex.
+    /// Returns the digest, in lower-case hex.
     pub fn finish(self) -> String {
         hex(&self.hash.finalize())
     }
 }
 
-/// The two lines before a poll's own: the format and the digest before it.
+/// Returns the two lines before a poll's own: the format and the digest before it.
 pub fn head(previous: Option<&str>) -> String {
     format!("{FORMAT}{}\n", previous.unwrap_or(GENESIS))
 }
 
-/// What a poll writes beside its own row, line by line in the order of the format.
+/// Calls `each` with each line of a poll except that of its own row, in the order of the format.
 pub fn diff_lines(
     diff: &Diff,
     poll_id: i64,
@@ -223,9 +223,9 @@ fn schema_change(kind: Kind, poll_id: i64, row: &SchemaChange) -> Line<'_> {
     )
 }
 
-/// Stored JSON as exactly as text can say it: keys sorted and numbers by value, since an engine
-/// renders both anew, and all else as it stands. Unlike [`Value::decode`] it mends nothing, so
-/// that an edit that decoding would hide still shows.
+/// Returns stored JSON as exactly as possible: keys are sorted and numbers normalised by value,
+/// since a database reformats both; all else is unchanged. Unlike [`Value::decode`] it replaces
+/// nothing, so that an edit that decoding would hide is detected.
 pub fn exact_json(raw: &str) -> String {
     let mut out = String::with_capacity(raw.len());
     write_exact(Raw::of(raw.trim()), 1, &mut out);
@@ -238,7 +238,7 @@ fn write_exact(raw: Raw<'_>, depth: usize, out: &mut String) {
     }
     let raw = raw.get();
     match raw.as_bytes().first() {
-        // Deeper than anything that a poll writes: as it stands.
+        // Deeper than anything that a poll writes: unchanged.
         Some(b'{' | b'[') if depth > MAX_DEPTH => out.push_str(raw),
         Some(b'{') => {
             let pairs = exact_pairs(raw).unwrap_or_default();

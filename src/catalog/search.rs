@@ -1,38 +1,38 @@
-//! Search without regard to case, diacritics and the order of words. Pure.
+//! Search that ignores case, diacritics and the order of words. Pure.
 //!
-//! Text is folded here, but for ASCII, which both engines fold as this does. So both find the same
-//! items: they only compare folded text with folded words.
+//! Text is folded here, except ASCII, which both databases fold in the same way. They only compare
+//! folded text with folded words, so both find the same items.
 
 use std::{borrow::Cow, collections::BTreeMap};
 
 use unicode_normalization::char::{canonical_combining_class, decompose_compatible};
 
-/// The least class of the marks that are left out: accents, points and tone marks. Marks of a lower
+/// The lowest class of the marks that are removed: accents, points and tone marks. Marks of a lower
 /// class change a letter into another one (the voiced sound mark of kana, the virama).
 const DIACRITIC: u8 = 10;
 
 /// The longest search, in bytes.
 pub const LONGEST: usize = 1_024;
 
-/// The most searches that are suggested.
+/// The maximum number of suggested searches.
 const SUGGESTIONS: usize = 3;
 
-/// The text without case and diacritics.
+/// Returns the text without case and diacritics.
 pub fn fold(text: &str) -> String {
     let mut folded = String::with_capacity(text.len());
     text.chars().for_each(|letter| fold_letter(letter, |part| folded.push(part)));
     folded
 }
 
-/// What an item is found by: its name and its id, folded. No word reaches over the line break. `None`
-/// where both are ASCII, which the engines fold.
+/// Returns the text by which an item is found: its folded name and id, on a line each, so that no
+/// word matches across both. `None` if both are ASCII, which the databases fold.
 pub fn text(name: Option<&str>, id: &str) -> Option<String> {
     let name = name.unwrap_or_default();
     let is_ascii = name.is_ascii() && id.is_ascii();
     (!is_ascii).then(|| format!("{}\n{}", fold(name), fold(id)))
 }
 
-/// The folded words of a search, each once.
+/// Returns the folded words of a search, each once.
 pub fn words(query: &str) -> Vec<String> {
     let mut words: Vec<String> = vec![];
     for word in fold(query).split_whitespace() {
@@ -43,14 +43,14 @@ pub fn words(query: &str) -> Vec<String> {
     words
 }
 
-/// Whether the folded text contains all folded words.
+/// Returns whether the folded text contains all folded words.
 pub fn matches(text: &str, words: &[String]) -> bool {
     words.iter().all(|word| text.contains(word.as_str()))
 }
 
-/// The parts of a text, each with whether it is one of the folded words.
+/// Splits a text into parts, each with whether it matches one of the folded words.
 pub fn marked<'a>(text: &'a str, words: &[String]) -> Vec<(&'a str, bool)> {
-    // The place in `text` of the letter that each byte of the folded text comes from.
+    // For each byte of the folded text, the place in `text` of the letter that it comes from.
     let (mut folded, mut places) = (String::new(), vec![]);
     for (at, letter) in text.char_indices() {
         fold_letter(letter, |part| folded.push(part));
@@ -68,7 +68,7 @@ pub fn marked<'a>(text: &'a str, words: &[String]) -> Vec<(&'a str, bool)> {
     for (at, letter) in text.char_indices() {
         let end = at + letter.len_utf8();
         if at > 0 && canonical_combining_class(letter) >= DIACRITIC {
-            // A mark that is left out belongs to its letter.
+            // A mark that is removed belongs to the letter before it.
             let with_letter = is_marked[at - 1];
             is_marked[at..end].fill(with_letter);
         }
@@ -83,8 +83,8 @@ pub fn marked<'a>(text: &'a str, words: &[String]) -> Vec<(&'a str, bool)> {
     parts
 }
 
-/// Other searches that find something where `words` together find nothing, each with how many of the
-/// folded `texts` it finds: with a word replaced by the most similar one, else a part of the words.
+/// Returns other searches for `words` that together find nothing, each with the number of folded
+/// `texts` that it finds: with unknown words replaced by the most similar ones, else single words.
 pub fn suggestions(words: &[String], texts: &[&str]) -> Vec<(String, usize)> {
     let count = |words: &[String]| texts.iter().filter(|text| matches(text, words)).count();
     let mut known: Option<BTreeMap<&str, usize>> = None;
@@ -104,7 +104,7 @@ pub fn suggestions(words: &[String], texts: &[&str]) -> Vec<(String, usize)> {
     alone
 }
 
-/// How often each word occurs.
+/// Counts how often each word occurs.
 fn vocabulary<'a>(texts: &[&'a str]) -> BTreeMap<&'a str, usize> {
     let mut known = BTreeMap::new();
     for word in texts.iter().flat_map(|text| text.split(|c: char| !c.is_alphanumeric())) {
@@ -115,7 +115,7 @@ fn vocabulary<'a>(texts: &[&'a str]) -> BTreeMap<&'a str, usize> {
     known
 }
 
-/// The most similar word: as few letters differ as possible, a third of them at most.
+/// Returns the most similar word, in which the fewest letters differ: at most a third, and at most 3.
 fn nearest(word: &str, known: &BTreeMap<&str, usize>) -> Option<String> {
     let letters = word.chars().count();
     let most = (letters / 3).min(3);
@@ -126,8 +126,8 @@ fn nearest(word: &str, known: &BTreeMap<&str, usize>) -> Option<String> {
     best.map(|(.., other)| other.to_owned())
 }
 
-/// Hands out what a letter is folded to. By way of upper case, which expands `ß` and joins the two forms of
-/// the Greek sigma.
+/// Calls `each` with the letters that a letter is folded to. Folds via upper case, which expands
+/// `ß` and unifies the two forms of the Greek sigma.
 fn fold_letter(letter: char, mut each: impl FnMut(char)) {
     if letter.is_ascii() {
         return each(letter.to_ascii_lowercase());
@@ -143,7 +143,7 @@ fn fold_letter(letter: char, mut each: impl FnMut(char)) {
     });
 }
 
-/// The letters of a letter that Unicode does not decompose.
+/// Returns the plain letters for a letter that Unicode does not decompose.
 fn plain(letter: char) -> Cow<'static, str> {
     Cow::Borrowed(match letter {
         'ø' => "o",

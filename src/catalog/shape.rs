@@ -2,19 +2,19 @@
 
 use super::{json_type::JsonType, value::Object};
 
-/// What many records of a list have in common.
+/// The field names and types of a record, which many records of a list have in common.
 #[derive(Debug, Default, PartialEq)]
 pub struct Shape(Vec<(Box<str>, Option<JsonType>)>);
 
 impl Shape {
-    /// The shape of a record.
+    /// Returns the shape of a record.
     pub fn of(pairs: &Object<'_>) -> Self {
         let fields =
             pairs.iter().map(|(key, raw)| (key.as_ref().into(), JsonType::of_raw(raw.get())));
         Self(fields.collect())
     }
 
-    /// Whether the record has this shape.
+    /// Returns whether the record has this shape.
     pub fn is_of(&self, pairs: &Object<'_>) -> bool {
         let mut both = self.0.iter().zip(pairs);
         self.0.len() == pairs.len()

@@ -1,12 +1,12 @@
-//! What makes signed URLs of the URLs that they sign, a whole list's in one piece.
+//! The signatures of the URLs of a whole list, in one allocation.
 //!
-//! Signatures are most of a long list. Held one by one among the records, their room would stay
-//! taken when they are let go; in one piece it is free for what comes after. They are credentials
-//! and never print.
+//! Signatures are most of a long list. If each were allocated among the records, their memory could
+//! hardly be reused after they are freed; one allocation can be reused as a whole. They are
+//! credentials and are never printed.
 
 use std::{cmp::Ordering, fmt, sync::Arc};
 
-/// A URL with its signature, as a browser reads what was received: a credential, so it never prints.
+/// A URL with its signature, as a browser reads the received text: a credential, so it is never printed.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SignedUrl(Arc<str>);
 
@@ -16,7 +16,7 @@ impl SignedUrl {
         Self(url.into())
     }
 
-    /// The URL itself, for fetching and for `assets.signed_url`, and for nothing else.
+    /// Returns the URL itself; only for fetching and for `assets.signed_url`.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -32,8 +32,8 @@ impl fmt::Debug for SignedUrl {
 #[derive(Default)]
 pub struct Signatures(String);
 
-/// Where one of them stands, and how much of a signed URL's beginning is that of the URL without
-/// it, in bytes.
+/// The place of one signature, and how many bytes a signed URL has in common with the start of the
+/// URL without it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SignaturePlace {
     same: u32,
@@ -41,7 +41,7 @@ pub struct SignaturePlace {
     length: u32,
 }
 
-/// One of them, for as long as it is wanted.
+/// A reference to one signature, which keeps all signatures of its list in memory.
 #[derive(Clone)]
 pub struct Signature {
     all: Arc<Signatures>,
@@ -49,8 +49,8 @@ pub struct Signature {
 }
 
 impl Signatures {
-    /// Keeps what `signed` is beyond `canonical`, the same URL without its signature. `None` when
-    /// there is no room: 4 GiB of them are no list.
+    /// Stores the part of `signed` that differs from `canonical`, the same URL without its
+    /// signature. `None` if there is no room: no list has 4 GiB of signatures.
     pub fn keep(&mut self, canonical: &str, signed: &str) -> Option<SignaturePlace> {
         let same = canonical.bytes().zip(signed.bytes()).take_while(|(a, b)| a == b).count();
         let same = signed.floor_char_boundary(same);
@@ -71,12 +71,12 @@ impl Signatures {
 }
 
 impl Signature {
-    /// The one of `all` that stands at `place`.
+    /// Creates a reference to the signature of `all` at `place`.
     pub fn new(all: &Arc<Signatures>, place: SignaturePlace) -> Self {
         Self { all: all.clone(), place }
     }
 
-    /// The signed URL of `canonical`, byte for byte as it came.
+    /// Returns the signed URL of `canonical`, byte for byte as it was passed to [`Signatures::keep`].
     pub fn of(&self, canonical: &str) -> SignedUrl {
         let same = canonical.get(..self.place.same as usize).unwrap_or_default();
         SignedUrl::new([same, self.all.at(self.place)].concat())

@@ -1,10 +1,10 @@
-//! Signed URLs: the canonical form that identifies a picture or video, and when the link expires.
+//! Signed URLs: the canonical form that identifies a preview, and when the link expires.
 //!
-//! A signature is added to the query by whoever hands a URL out, and differs at every handing
-//! out. Here it is taken off again, as text: nothing else of the URL moves by a byte, so that an
-//! unsigned URL and its signed form meet in one canonical form. Text is read as a browser reads it:
-//! what a browser would send with its signature must not be stored as plain text. Whether a link still
-//! works, who keeps it and when it is fetched is not known here; nor is the clock.
+//! The server that issues a URL adds a signature to its query, a different one each time. This
+//! module removes it from the text and changes no other byte, so that an unsigned URL and its
+//! signed form have the same canonical form. Text is read as a browser reads it: what a browser
+//! would send with its signature must not be stored as plain text. This module does not know
+//! whether a link still works, who stores it, when it is fetched, or what time it is.
 
 use std::{borrow::Cow, fmt};
 
@@ -18,23 +18,23 @@ use percent_encoding::percent_decode_str;
 
 use crate::time::Timestamp;
 
-/// A signed URL, and what it says without its signature. It holds a credential, so it never prints.
+/// A signed URL and its form without the signature. The URL is a credential, so it is never printed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Signed<'a> {
-    /// The URL as a browser reads it; byte for byte the text, unless a browser would change it.
+    /// The URL as a browser reads it; byte for byte the text, unless a browser would change that.
     pub url: Cow<'a, str>,
     /// The same without its signature parameters.
     pub canonical: String,
-    /// The last moment of the link; `None` when it cannot be read or lies outside the years 2000
-    /// to 9999. Where several limits hold (two signatures, two statements), the earliest.
+    /// When the link expires; `None` if this cannot be read or is outside the years 2000 to 9999.
+    /// The earliest time if there are several (two signatures, two statements).
     pub expires_at: Option<Timestamp>,
 }
 
-/// Reads `text` as a signed http(s) URL; `None` when it is none, or when no set of signature
-/// parameters is whole (`Expires` alone is an ordinary parameter).
+/// Parses `text` as a signed http(s) URL; `None` if it is not one, or if no set of signature
+/// parameters is complete (`Expires` alone is an ordinary parameter).
 ///
-/// Parameters left without a neighbour keep their bytes, empty ones included (`?&a=1`); the
-/// question mark goes with the last parameter.
+/// The other parameters keep their bytes, empty ones included (`?&a=1`); the question mark is
+/// removed with the last parameter.
 pub fn parse(text: &str) -> Option<Signed<'_>> {
     if let Some(signed) = usual(text) {
         return Some(signed);
@@ -42,8 +42,8 @@ pub fn parse(text: &str) -> Option<Signed<'_>> {
     any_form(text)
 }
 
-/// The form that the API's lists have, `?Expires=…&Signature=…&Key-Pair-Id=…`, by a few looks at its
-/// bytes; `None` where anything else has to be judged.
+/// Parses the form of the API's lists, `?Expires=…&Signature=…&Key-Pair-Id=…`, in a few scans of
+/// its bytes; `None` for any text that has to be parsed in full.
 fn usual(text: &str) -> Option<Signed<'_>> {
     let (path, query) = halves(text, b'?')?;
     let host = path.strip_prefix("https://")?;
@@ -51,7 +51,7 @@ fn usual(text: &str) -> Option<Signed<'_>> {
     let (_, key) = halves(rest.strip_prefix("Signature=")?, b'&')?;
     let is_whole = key.starts_with("Key-Pair-Id=") && memchr(b'&', key.as_bytes()).is_none();
     let is_dated = (1..=18).contains(&expires.len()) && expires.bytes().all(|b| b.is_ascii_digit());
-    // Neither a fragment, white space nor anything that is not ASCII.
+    // No fragment, no white space, and only ASCII.
     let is_plain =
         !has(text, |byte| byte <= b'#' || byte >= 0x7F) && memchr(b'&', path.as_bytes()).is_none();
     if !(is_whole && is_dated && is_plain) || host.is_empty() || host.starts_with(['/', '\\']) {
@@ -61,7 +61,7 @@ fn usual(text: &str) -> Option<Signed<'_>> {
     Some(Signed { url: Cow::Borrowed(text), canonical: path.to_owned(), expires_at })
 }
 
-/// What is before and after the first of an ASCII character: as `split_once`, in half the time.
+/// Splits the text at the first `at`, an ASCII character, like `split_once`, in half the time.
 fn halves(text: &str, at: u8) -> Option<(&str, &str)> {
     let place = memchr(at, text.as_bytes())?;
     Some((&text[..place], &text[place + 1..]))
@@ -73,7 +73,7 @@ fn any_form(text: &str) -> Option<Signed<'_>> {
     Some(Signed { url, canonical, expires_at })
 }
 
-/// The canonical form of a signed URL and its expiry; `None` when no set is whole.
+/// Returns the canonical form of a signed URL and its expiry; `None` if no set is complete.
 fn without_signature(url: &str) -> Option<(String, Option<Timestamp>)> {
     let (address, fragment) = url.split_at(url.find('#').unwrap_or(url.len()));
     let (path, query) = address.split_once('?')?;
@@ -93,10 +93,10 @@ fn without_signature(url: &str) -> Option<(String, Option<Timestamp>)> {
     Some((canonical, whole.iter().filter_map(|form| (form.expiry)(&parameters)).min()))
 }
 
-/// The http(s) URL with a query that a browser reads in `text`, by the URL Standard: what it strips
-/// from both ends is gone, tabs and line breaks inside are gone, and any number of slashes follows
-/// the scheme. Beyond the standard, all white space is stripped, and U+FFFD, since that may have been
-/// U+0000; and `&amp;` between parameters is `&`, as in a link that is copied from HTML.
+/// Returns the http(s) URL with a query that a browser reads from `text`, by the URL Standard: characters
+/// that it strips from both ends are removed, tabs and line breaks inside too, and any number of slashes
+/// may follow the scheme. Beyond the standard, all white space is stripped, and U+FFFD, since that may
+/// have been U+0000; and `&amp;` between parameters becomes `&`, as in a link that is copied from HTML.
 fn as_browsers_read(text: &str) -> Option<Cow<'_, str>> {
     const REMOVED: [char; 3] = ['\t', '\n', '\r'];
     if !has(text, |byte| byte == b'?') {
@@ -122,15 +122,15 @@ fn as_browsers_read(text: &str) -> Option<Cow<'_, str>> {
     Some(with_ampersands(url))
 }
 
-/// Whether a byte of the text `is` it; all are looked at, since so they are compared as vectors.
+/// Returns whether `is` is true for any byte. Checks all of them, so that the loop can be vectorised.
 fn has(text: &str, is: impl Fn(u8) -> bool) -> bool {
     text.bytes().fold(false, |any, byte| any | is(byte))
 }
 
-/// How HTML writes an ampersand, behind its `&`.
+/// How HTML escapes an ampersand, after its `&`.
 const ESCAPED: [&str; 4] = ["amp;", "#38;", "#038;", "#x26;"];
 
-/// The URL with `&` for each ampersand of its query that HTML escaped, however often.
+/// Replaces each ampersand of the query that HTML escaped, even several times, by `&`.
 fn with_ampersands(url: Cow<'_, str>) -> Cow<'_, str> {
     if !url.split('&').skip(1).any(|piece| unescaped(piece) != piece) {
         return url;
@@ -145,7 +145,7 @@ fn with_ampersands(url: Cow<'_, str>) -> Cow<'_, str> {
     Cow::Owned(pieces.collect::<Vec<_>>().join("&"))
 }
 
-/// What follows an ampersand, without the rest of that ampersand's escape.
+/// Removes the rest of an ampersand's escape from the text after the ampersand.
 fn unescaped(mut piece: &str) -> &str {
     let rest = |piece: &str| {
         let escape = ESCAPED.iter().find(|escape| {
@@ -170,11 +170,11 @@ impl fmt::Debug for Signed<'_> {
 
 /// One piece of a query, between two ampersands.
 struct QueryPart<'a> {
-    /// The whole piece, as it stands.
+    /// The whole piece, unchanged.
     text: &'a str,
-    /// What is before the first `=`, decoded: bytes, since an escape may stand for any of them.
+    /// The part before the first `=`, decoded: bytes, since an escape may encode any byte.
     name: Cow<'a, [u8]>,
-    /// What is after it, still encoded.
+    /// The part after it, still encoded.
     value: &'a str,
 }
 
@@ -184,7 +184,7 @@ impl<'a> QueryPart<'a> {
         Self { text, name: percent_decode_str(name).into(), value }
     }
 
-    /// Whether its name is `pattern`, or begins as `pattern` does before a final `*`.
+    /// Returns whether its name is `pattern`, ignoring case; a final `*` matches any rest of the name.
     fn is(&self, pattern: &str) -> bool {
         match pattern.strip_suffix('*') {
             Some(start) => self
@@ -196,13 +196,13 @@ impl<'a> QueryPart<'a> {
     }
 }
 
-/// A way to sign a URL.
+/// A form of signature.
 struct SignatureForm {
-    /// The parameters without which the set is not whole.
+    /// The parameters that a complete set must have.
     needs: &'static [&'static str],
-    /// The parameters that belong to a whole set, the needed ones included.
+    /// The parameters that belong to a complete set, including those that it must have.
     takes: &'static [&'static str],
-    /// When a link of this form expires.
+    /// Returns when a link of this form expires.
     expiry: fn(&[QueryPart]) -> Option<Timestamp>,
 }
 
@@ -216,7 +216,7 @@ impl SignatureForm {
     }
 }
 
-/// Every form that is known; the names are those of each vendor's documentation.
+/// Every known form, with the names from each vendor's documentation.
 const FORMS: [SignatureForm; 6] = [
     // CloudFront, canned or custom policy.
     SignatureForm {
@@ -259,18 +259,18 @@ const FORMS: [SignatureForm; 6] = [
     },
 ];
 
-/// The decoded value of the first parameter called `name`; `None` when it is not UTF-8 either.
+/// Returns the decoded value of the first parameter called `name`; `None` also if it is not UTF-8.
 fn value<'a>(parameters: &[QueryPart<'a>], name: &str) -> Option<Cow<'a, str>> {
     let parameter = parameters.iter().find(|parameter| parameter.is(name))?;
     percent_decode_str(parameter.value).decode_utf8().ok()
 }
 
-/// `Expires` as seconds since the Unix epoch.
+/// Reads `Expires`, in seconds since the Unix epoch.
 fn unix_expiry(parameters: &[QueryPart]) -> Option<Timestamp> {
     Timestamp::expiry_from_seconds(value(parameters, "Expires")?.parse().ok()?)
 }
 
-/// A start such as `20261123T055709Z` and the seconds that the link lives from then on.
+/// Reads the expiry from a start such as `20261123T055709Z` and the lifetime of the link in seconds.
 fn dated_expiry(parameters: &[QueryPart], start: &str, lifetime: &str) -> Option<Timestamp> {
     let start = value(parameters, start)?;
     let start = NaiveDateTime::parse_from_str(&start, "%Y%m%dT%H%M%SZ").ok()?;
@@ -278,9 +278,9 @@ fn dated_expiry(parameters: &[QueryPart], start: &str, lifetime: &str) -> Option
     Timestamp::expiry_from_seconds(start.and_utc().timestamp() + i64::from(lifetime))
 }
 
-/// ISO 8601 as Azure takes it: a date alone, or with a time to the minute or finer.
+/// Parses ISO 8601 as Azure accepts it: a date alone, or with a time to the minute or finer.
 fn iso_expiry(text: &str) -> Option<Timestamp> {
-    // Four digits of year: a longer one would be read, and then held at the year 9999.
+    // The year must have four digits: a longer one would be parsed, and then limited to the year 9999.
     if text.find('-') != Some(4) {
         return None;
     }
@@ -288,20 +288,20 @@ fn iso_expiry(text: &str) -> Option<Timestamp> {
     Timestamp::expiry_from_seconds(time.millis().div_euclid(1000)).map(|_| time)
 }
 
-/// `2026-11-23T05:57Z`, which RFC 3339 does not know but Azure does.
+/// Parses `2026-11-23T05:57Z`, which Azure accepts, but RFC 3339 does not allow.
 fn minute(text: &str) -> Option<Timestamp> {
     let text = text.replace(['Z', 'z'], "+00:00");
     let time = DateTime::parse_from_str(&text, "%Y-%m-%dT%H:%M%:z").ok()?;
     Some(Timestamp::from(time.to_utc()))
 }
 
-/// CloudFront's base64, once its three characters are turned back; the padding may be missing.
+/// CloudFront's base64, after its three own characters are replaced; the padding may be missing.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &base64::alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// The earliest `DateLessThan` of a CloudFront policy.
+/// Returns the earliest `DateLessThan` of a CloudFront policy.
 fn policy_expiry(policy: &str) -> Option<Timestamp> {
     let base64: String = policy
         .chars()

@@ -1,10 +1,10 @@
-//! An answer's bytes → the same answer without signatures, and back: what an archive may keep.
+//! Removes the signatures from an answer's bytes, so that an archive may store it.
 //!
-//! The text decodes to what the bytes decoded to, and it is one text for all answers that say the
-//! same: records and keys are sorted, arrays of strings too, space is gone, signed URLs are
-//! canonical. Records that cannot be read stay, copies stay, numbers stay as they were written.
-//! Around the lists nothing is kept: what a poll needs of that is in its row. Where the text is
-//! kept is not known here.
+//! The text is decoded to the same records as the bytes, and is the same for all answers with the
+//! same contents: records, keys and arrays of strings are sorted, white space is removed, signed
+//! URLs are canonical. Unreadable records and copies are kept, and so is the notation of numbers.
+//! Nothing outside the lists is kept: what a poll needs of it is in its row. This module does not
+//! know where the text is stored.
 
 use std::fmt;
 
@@ -16,15 +16,15 @@ use super::{
 };
 use crate::error::Result;
 
-/// What the API or a file answered, byte for byte: it holds signatures.
+/// The bodies of an answer from the API or a file, byte for byte; they contain signatures.
 pub struct Bodies {
     parts: Vec<Vec<u8>>,
-    /// Why more may have followed, if so.
+    /// Why the answer may be incomplete, if so.
     incomplete: Option<String>,
     strip: Strip,
 }
 
-/// Makes one text without signatures of bodies, and of why more may have followed them.
+/// Makes one text without signatures from bodies, and from the reason why they may be incomplete.
 pub type Strip = fn(&[Vec<u8>], Option<&str>) -> Result<String>;
 
 impl fmt::Debug for Bodies {
@@ -34,36 +34,36 @@ impl fmt::Debug for Bodies {
 }
 
 impl Bodies {
-    /// Bodies in their order, and how they become one text.
+    /// Creates bodies in their order, with the function that makes one text of them.
     pub fn new(parts: Vec<Vec<u8>>, incomplete: Option<String>, strip: Strip) -> Self {
         Self { parts, incomplete, strip }
     }
 
-    /// The whole catalogue in one body, as v2 tells it.
+    /// Creates the body of an answer with the whole catalogue, as in v2.
     pub fn whole(body: Vec<u8>) -> Self {
         Self::new(vec![body], None, |bodies, _| whole(bodies.first().map_or(&[], Vec::as_slice)))
     }
 
-    /// The pages of v3 in their order, and why more may have followed, if so.
+    /// Creates the bodies of the pages of v3 in their order, with why they may be incomplete, if so.
     pub fn pages(pages: Vec<Vec<u8>>, incomplete: Option<String>) -> Self {
         Self::new(pages, incomplete, joined)
     }
 
-    /// Notes that more may have followed, and why.
+    /// Marks the answer as possibly incomplete, with the reason.
     pub fn incomplete(&mut self, why: &str) {
         self.incomplete.get_or_insert_with(|| why.to_owned());
     }
 
-    /// The answer without its signatures.
+    /// Returns the answer without its signatures.
     ///
     /// # Errors
-    /// [`crate::error::Kind::NotACatalogue`] for what does not decode either.
+    /// [`crate::error::Kind::NotACatalogue`] if the bodies cannot be decoded.
     pub fn stripped(&self) -> Result<String> {
         (self.strip)(&self.parts, self.incomplete.as_deref())
     }
 }
 
-/// As an answer of v2.
+/// Strips an answer of v2.
 fn whole(body: &[u8]) -> Result<String> {
     let top = object(json(body)?, "the answer")?;
     let data = top.iter().find(|(key, _)| key == "data");
@@ -85,7 +85,7 @@ fn whole(body: &[u8]) -> Result<String> {
     Ok(out)
 }
 
-/// As an answer of v3 that has one page.
+/// Strips the pages of v3 and joins them to an answer with one page.
 fn joined(pages: &[Vec<u8>], incomplete: Option<&str>) -> Result<String> {
     let mut looks = vec![];
     for page in pages {
@@ -105,7 +105,7 @@ fn joined(pages: &[Vec<u8>], incomplete: Option<&str>) -> Result<String> {
     Ok(out)
 }
 
-/// One record a line, sorted: their order in a list means nothing.
+/// Writes one record per line, sorted, since their order in a list has no meaning.
 pub fn write_records<'a>(raws: impl Iterator<Item = Raw<'a>>, out: &mut String) {
     let mut records: Vec<String> = raws.map(|raw| stripped(raw, 0)).collect();
     records.sort_unstable();
@@ -123,8 +123,8 @@ fn stripped(raw: Raw<'_>, depth: usize) -> String {
     out
 }
 
-/// Writes a value that stands `depth` containers deep. What is too deep to be read shows that it
-/// is by the mere container.
+/// Writes a value that is `depth` containers deep. A container that is too deep to be decoded is
+/// written as `[]`, which is still too deep.
 fn write(raw: Raw<'_>, depth: usize, out: &mut String) {
     if let Some(signed) = raw.text().as_deref().and_then(signed_url::parse) {
         return write_json_string(&signed.canonical, out);

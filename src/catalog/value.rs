@@ -1,4 +1,4 @@
-//! JSON values in their canonical form: equal values have equal text, whatever the text was.
+//! JSON values in their canonical form: equal values have equal text, however they were written.
 //!
 //! Signed URLs become canonical here, so that a signature can never be compared or stored by
 //! mistake.
@@ -12,21 +12,21 @@ use super::{
     signed_url,
 };
 
-/// How deep a record may be nested, the record itself counted (rule 7).
+/// The maximum depth of nesting of a record, which itself counts (rule 7).
 pub const MAX_DEPTH: usize = 128;
 
-/// What a value is.
+/// The type of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sort {
     /// `null`; only inside arrays and objects, since a field that is null has no value.
     Null,
     /// `true` or `false`.
     Bool,
-    /// A number that a signed 64-bit integer or a double gives back as the same value.
+    /// A number that survives a round trip through a signed 64-bit integer or a double.
     Number,
-    /// A string, or a number that neither of the two can hold, as its text.
+    /// A string, or the text of any other number.
     Text,
-    /// An array of nothing but strings, the empty one included; sorted by bytes.
+    /// An array of only strings, or an empty one; sorted by bytes.
     Texts,
     /// Any other array.
     List,
@@ -35,16 +35,16 @@ pub enum Sort {
 }
 
 /// A JSON value in canonical form: keys sorted and unique, arrays of strings sorted, numbers by
-/// value, URLs without their signatures. Held as its text, since a long list is held as a whole:
-/// equal values are those of one sort with equal text.
+/// value, URLs without their signatures. Stored as text to save memory, since all values of a list
+/// are in memory. Two values are equal if their sort and their text are equal.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Value<'a> {
     sort: Sort,
-    /// A string as it is, anything else as canonical JSON.
+    /// The string itself, or the canonical JSON of any other value.
     text: Cow<'a, str>,
 }
 
-/// Nested deeper than [`MAX_DEPTH`].
+/// The error for a value that is nested deeper than [`MAX_DEPTH`].
 #[derive(Debug, PartialEq, Eq)]
 pub struct TooDeep;
 
@@ -52,22 +52,22 @@ impl<'a> Value<'a> {
     /// `null`.
     pub const NULL: Self = Self { sort: Sort::Null, text: Cow::Borrowed("null") };
 
-    /// A string.
+    /// Creates a string.
     pub fn text(text: impl Into<Cow<'a, str>>) -> Self {
         Self { sort: Sort::Text, text: text.into() }
     }
 
-    /// `true` or `false`.
+    /// Creates `true` or `false`.
     pub fn bool(yes: bool) -> Self {
         Self { sort: Sort::Bool, text: Cow::Borrowed(if yes { "true" } else { "false" }) }
     }
 
-    /// A whole number.
+    /// Creates an integer.
     pub fn int(number: i64) -> Self {
         Self { sort: Sort::Number, text: Cow::Owned(number.to_string()) }
     }
 
-    /// The value of a sort that has this text; whoever calls has taken both from a value.
+    /// Creates a value from its sort and its text, which must both be from another value.
     pub(super) fn of(sort: Sort, text: &'a str) -> Self {
         Self { sort, text: Cow::Borrowed(text) }
     }
@@ -130,22 +130,22 @@ impl<'a> Value<'a> {
         Ok(Self { sort: if texts { Sort::Texts } else { Sort::List }, text: Cow::Owned(out) })
     }
 
-    /// What it is.
+    /// Returns the sort of the value.
     pub fn sort(&self) -> Sort {
         self.sort
     }
 
-    /// The string, if it is one.
+    /// Returns the string, if it is one.
     pub fn as_str(&self) -> Option<&str> {
         (self.sort == Sort::Text).then_some(&*self.text)
     }
 
-    /// The boolean, if it is one.
+    /// Returns the boolean, if it is one.
     pub fn as_bool(&self) -> Option<bool> {
         (self.sort == Sort::Bool).then(|| self.text == "true")
     }
 
-    /// The signed 64-bit integer, if its value is one.
+    /// Returns the signed 64-bit integer, if its value is one.
     pub fn as_int(&self) -> Option<i64> {
         (self.sort == Sort::Number).then(|| self.text.parse().ok()).flatten()
     }
@@ -158,24 +158,24 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The canonical JSON text: compact, keys sorted.
+    /// Returns the canonical JSON text: compact, keys sorted.
     pub fn to_json(&self) -> String {
         let mut out = String::new();
         self.write_json(&mut out);
         out
     }
 
-    /// As a cell of `field_changes`: a string as it is, anything else as canonical JSON.
+    /// Returns the value as in `field_changes`: a string as it is, anything else as canonical JSON.
     pub fn as_cell(&self) -> &str {
         &self.text
     }
 
-    /// The same as [`Self::as_cell`], for as long as the value's text lives.
+    /// Converts the value into the text of [`Self::as_cell`].
     pub fn into_cell(self) -> Cow<'a, str> {
         self.text
     }
 
-    /// The value in a column that can hold it: text, boolean, integer or JSON.
+    /// Converts the value into the cell of a column that can hold it: text, boolean, integer or JSON.
     pub fn into_column(self) -> Cell<'a> {
         match (self.sort, self.as_int()) {
             (Sort::Null, _) => Cell::Null,
@@ -186,7 +186,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The same, owned.
+    /// Converts the value into one that owns its text.
     pub fn into_owned(self) -> Value<'static> {
         Value { sort: self.sort, text: Cow::Owned(self.text.into_owned()) }
     }
@@ -198,7 +198,7 @@ impl fmt::Debug for Value<'_> {
     }
 }
 
-/// Appends `pairs` as a canonical JSON object; they must come sorted by key.
+/// Appends `pairs` as a canonical JSON object; they must be sorted by key.
 pub fn write_json_object<'a, 'v: 'a>(
     pairs: impl Iterator<Item = (&'a str, &'a Value<'v>)>,
     out: &mut String,
@@ -215,7 +215,7 @@ pub fn write_json_object<'a, 'v: 'a>(
     out.push('}');
 }
 
-/// The texts as a JSON array.
+/// Returns the texts as a JSON array.
 pub fn json_texts<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> String {
     let mut json = String::from("[");
     for text in texts {
@@ -233,24 +233,24 @@ pub fn write_json_string(text: &str, out: &mut String) {
         out.push_str(text);
         return out.push('"');
     }
-    // Writing a str as JSON into memory cannot fail; an empty string would stand in if it did.
+    // Writing a str as JSON into memory cannot fail; an empty string would be written if it did.
     out.push_str(&serde_json::to_string(text).unwrap_or_else(|_| "\"\"".into()));
 }
 
-/// An object's keys and values, sorted by key; of a repeated key the last one.
+/// An object's keys and values, sorted by key; only the last one of a repeated key.
 pub type Object<'a> = Vec<(Cow<'a, str>, Raw<'a>)>;
 
-/// Reads an object, signed URLs among the keys without their signatures; `None` when it is none.
+/// Reads an object; removes the signatures of URLs among its keys. `None` if it is not an object.
 pub fn read_pairs<'a>(reader: &mut JsonReader<'a>) -> Result<Option<Object<'a>>, Malformed> {
     read_object(reader, without_signature)
 }
 
-/// As [`read_pairs`], of a whole text; `None` when that is malformed, too.
+/// Like [`read_pairs`], for a whole text; `None` also if that is malformed.
 pub fn pairs(json: &str) -> Option<Object<'_>> {
     parse(json, read_pairs).ok().flatten()
 }
 
-/// As [`pairs`], each key as it stands.
+/// Like [`pairs`], with each key unchanged.
 pub fn exact_pairs(json: &str) -> Option<Object<'_>> {
     parse(json, |reader| read_object(reader, |key| key)).ok().flatten()
 }
@@ -276,7 +276,7 @@ fn read_object<'a>(
     Ok(is_object.then_some(pairs))
 }
 
-/// The elements of an array; `None` when it is none.
+/// Returns the elements of an array; `None` if it is not one.
 pub fn items(json: &str) -> Option<Vec<Raw<'_>>> {
     let mut items = vec![];
     let read = parse(json, |reader| {
@@ -295,7 +295,7 @@ fn without_signature(text: Cow<'_, str>) -> Cow<'_, str> {
     }
 }
 
-/// A number by its value: an integer, a double, or else its text.
+/// Decodes a number by its value: an integer, a double, or else its text.
 fn number(raw: &str) -> Value<'_> {
     match canonical(raw) {
         Ok(number) => Value { sort: Sort::Number, text: number },

@@ -1,4 +1,4 @@
-//! `account rename`: another name for an account, everywhere; and no new history beside one that
+//! `account rename`: renames an account in all tables. Also refuses a new history for an account that
 //! was only renamed in the configuration.
 
 use clap::{Args, Subcommand};
@@ -34,8 +34,8 @@ impl AccountArgs {
         let AccountCommand::Rename { old, new } = self.command;
         check_account_name(&new)?;
         let (_, _, location) = context.config()?;
-        // Reading first: a database that is not there must not be made for this, nor a lock for an
-        // account that is not there.
+        // Read first: this must not create a missing database, nor a lock for an account that does
+        // not exist.
         let mut store = Store::open_to_read(&location).await?;
         store.expect_account(&old).await?;
         store.close().await?;
@@ -51,8 +51,8 @@ impl AccountArgs {
     }
 }
 
-/// Refuses (exit code 78) to begin a history for a configured account that was never polled while an
-/// account that is no longer configured has one: most likely it was renamed in the configuration.
+/// Fails (exit code 78) if a configured account was never polled while an account that is no longer
+/// configured has a history: most likely the account was renamed in the configuration.
 pub(super) async fn expect_no_orphan(
     store: &mut Store,
     account: &str,
@@ -63,7 +63,7 @@ pub(super) async fn expect_no_orphan(
     if !configured.iter().any(|name| name == account) || store.knows_account(account).await? {
         return Ok(());
     }
-    // What was only ever read from files under a name of its own was never configured.
+    // An account other than `default` that was only ever read from files was never configured.
     let was_configured = |(name, asked): &(String, bool)| *asked || name == "default";
     let histories = store.accounts_with_history().await?.into_iter();
     let orphans = histories.filter(was_configured).map(|(name, _)| name);

@@ -1,4 +1,4 @@
-//! The API as configured: its client, and how long a poll may take.
+//! The configured API: its client, and how long a poll may take.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use crate::{
     time::Clock,
 };
 
-/// The pause before the first retry, as the vendor's own client makes it.
+/// The pause before the first retry, the same as in the vendor's own client.
 const BACKOFF: Duration = Duration::from_secs(1);
 
-/// The client that asks with `key`, as configured.
+/// Returns the configured client, which authenticates with `key`.
 pub(super) fn client(config: &Config, key: SecretString, clock: &Clock) -> Result<heygen::Client> {
     let api = &config.api;
     let settings = heygen::Settings {
@@ -30,8 +30,8 @@ pub(super) fn client(config: &Config, key: SecretString, clock: &Clock) -> Resul
     heygen::Client::new(&settings, key, clock.clone())
 }
 
-/// Longer than a poll can be without progress: no retry starts later than `retry_time` after the
-/// last progress, and each lasts `timeout`; `auto` may read two versions one after the other.
+/// Returns a time longer than a poll can go without progress: no retry starts later than `retry_time` after
+/// the last progress, and each lasts `timeout`; `auto` may read two versions one after the other.
 pub(super) fn deadline(config: &Config) -> Duration {
     let lists = if config.api.version == Version::Auto { 2 } else { 1 };
     (config.api.retry_time + config.api.timeout) * lists + Duration::from_secs(5 * 60)

@@ -20,7 +20,7 @@ use crate::{
     },
 };
 
-/// The columns for people.
+/// The columns of the table format.
 const TABLE: [&str; 7] = ["observed_at", "account", "change", "kind", "item_id", "name", "field"];
 
 /// Show what was added, changed, removed and restored, newest last
@@ -52,7 +52,7 @@ pub struct ChangesArgs {
     format: Option<ChangesFormat>,
 }
 
-/// How changes are written.
+/// The format of the changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ChangesFormat {
     Rows(Format),
@@ -97,7 +97,7 @@ impl ValueEnum for KindArgument {
         static WORDS: LazyLock<Vec<String>> =
             LazyLock::new(|| Kind::ALL.map(|kind| kind.name.replace('_', "-")).into());
         let Self(kind) = self;
-        // Words are joined by hyphens here and by underscores in the tables; both are taken.
+        // The words are joined by hyphens here and by underscores in the tables; both are accepted.
         let word = WORDS.get(kind.index()).map_or(kind.name, String::as_str);
         let value = PossibleValue::new(word).alias(kind.name);
         Some(value.help(format!("Only {}", kind.plural)))
@@ -145,18 +145,18 @@ impl ChangesArgs {
     }
 }
 
-/// Makes cells of a row.
+/// A function that returns the cells of a row.
 type ToCells = fn(ChangeRow) -> Vec<Cell>;
 
-/// The columns of the feed, and what fills them.
+/// Returns the columns of the feed and the function that fills them.
 pub(super) fn columns(for_people: bool) -> (&'static [&'static str], ToCells) {
     if for_people { (&TABLE, for_a_table) } else { (&ChangeRow::COLUMNS, all) }
 }
 
-/// The newest so many entries make a feed, unless `--limit` says otherwise.
+/// The number of newest entries in a feed without `--limit`.
 const FEED_ENTRIES: usize = 1_000;
 
-/// The feed file: an entry is never cut, so the limit is the feed's and not the query's.
+/// Prints the feed file. An entry is never cut, so the limit applies to the feed and not to the query.
 async fn atom(store: &mut Store, mut filter: ChangeFilter) -> Result<u8> {
     let limit = filter.limit.take().and_then(|limit| usize::try_from(limit).ok());
     let limit = Some(limit.unwrap_or(FEED_ENTRIES));
@@ -195,7 +195,7 @@ fn all(row: ChangeRow) -> Vec<Cell> {
     ]
 }
 
-/// What changed, in one cell; the polls are left out.
+/// Returns the cells for the table format: the change in one cell, without the polls.
 fn for_a_table(row: ChangeRow) -> Vec<Cell> {
     let value = |value: Option<String>| value.unwrap_or_else(|| "null".into());
     let what = row

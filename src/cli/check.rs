@@ -1,4 +1,4 @@
-//! `check`: preflight. Every part is tried, and each gets a verdict and, where it fails, a remedy.
+//! `check`: a preflight check. Tests every part and prints a verdict for each, with a remedy if it fails.
 
 use clap::Args;
 
@@ -22,7 +22,7 @@ use crate::{
     store::{Location, Store, fault::is_of_service},
 };
 
-/// So many of the next slots are told.
+/// The number of upcoming slots that are printed.
 const SLOTS: usize = 3;
 
 /// Check configuration, database, key and API before they are needed
@@ -96,7 +96,7 @@ async fn verdicts(context: &Context) -> Vec<CheckResult> {
     all
 }
 
-/// When a daemon with this configuration would poll.
+/// Returns when a daemon with this configuration would poll.
 fn schedule(config: &Config, context: &Context) -> Result<String> {
     let daemon = &config.daemon;
     daemon.address()?;
@@ -105,7 +105,7 @@ fn schedule(config: &Config, context: &Context) -> Result<String> {
     Ok(format!("a daemon polls by '{}' ({}), next: {next}", daemon.schedule, daemon.timezone))
 }
 
-/// A database that is not there yet is fine, if it could be made; one that takes no poll is not.
+/// Checks the database. A missing one passes if it can be created; one that accepts no poll fails.
 async fn database(location: &Location, config: &Config, context: &Context) -> Result<String> {
     match Store::open_if_there(location).await? {
         Some(mut store) => {
@@ -141,7 +141,7 @@ async fn database(location: &Location, config: &Config, context: &Context) -> Re
     }
 }
 
-/// Makes a file in `folder` and takes it away again.
+/// Creates a file in `folder` and removes it again.
 fn tempfile_in(folder: &std::path::Path) -> std::io::Result<()> {
     let path = folder.join(format!(".heygen-sync-check-{}", std::process::id()));
     std::fs::OpenOptions::new().write(true).create_new(true).open(&path)?;
@@ -153,13 +153,13 @@ async fn mirror_store(config: &Config, context: &Context) -> Result<String> {
     blobs.probe().await.map(|()| format!("{} can be written to", blobs.shown()))
 }
 
-/// It can be written to, and is this database's.
+/// Checks that the archive is writable and belongs to this database.
 async fn archive_store(config: &Config, location: &Location, context: &Context) -> Result<String> {
     let Some(archive) = super::stores::configured_archive(config, context)? else {
         return Ok("off".into());
     };
     archive.probe().await?;
-    // What is wrong with the database is told above.
+    // Errors of the database are reported by its own check.
     if let Ok(mut store) = Store::open_if_there(location).await {
         archive.is_of(store.as_mut()).await?;
         if let Some(store) = store {
@@ -169,7 +169,7 @@ async fn archive_store(config: &Config, location: &Location, context: &Context) 
     Ok(format!("{} can be written to", archive.shown()))
 }
 
-/// Asks the version that the next poll would ask.
+/// Probes the API version that the next poll would use.
 async fn api(
     config: &Config,
     key: secrecy::SecretString,
@@ -179,7 +179,7 @@ async fn api(
     context: &Context,
 ) -> Result<String> {
     let client = client(config, key, &context.clock)?;
-    // What is wrong with the database is told above.
+    // Errors of the database are reported by its own check.
     let mut store = Store::open_if_there(location).await.ok().flatten();
     if let Some(store) = &mut store {
         expect_no_orphan(store, account, config, context).await?;

@@ -1,4 +1,4 @@
-//! What every command gets besides its own flags.
+//! The context that every command receives besides its own flags.
 
 use tokio_util::sync::CancellationToken;
 
@@ -11,40 +11,40 @@ use crate::{
     words::shell_words,
 };
 
-/// What every verb is handed.
+/// The context of a command.
 pub(super) struct Context {
     pub sources: Sources,
     pub quiet: bool,
     pub clock: Clock,
-    /// The flags before the verb, as they would be typed again.
+    /// The global flags, as they would be typed again.
     pub flags: Vec<String>,
-    /// What the daemon tells the work, and is told by it.
+    /// The link between the daemon and the work.
     pub service: DaemonLink,
 }
 
-/// Between the daemon and the work: nobody is at the other end in a one-shot run.
+/// The link between the daemon and the work; in a one-shot run there is no daemon at the other end.
 #[derive(Default)]
 pub(super) struct DaemonLink {
-    /// Whether it is the daemon that runs.
+    /// Whether the command is the daemon.
     pub is_daemon: bool,
-    /// The work should come to an end.
+    /// Cancelled when the work should end.
     pub stop: CancellationToken,
-    /// The work gets on.
+    /// Where the work reports its progress.
     pub health: Health,
 }
 
 impl Context {
-    /// The program and its flags, quoted for a shell: how a command begins that people are to type.
+    /// Returns the program and its global flags, quoted for a shell: the start of a command to be typed.
     pub fn program(&self) -> String {
         shell_words(["heygen-sync"].into_iter().chain(self.flags.iter().map(String::as_str)))
     }
 
-    /// Whether bars and spinners may be drawn: they would spoil a log.
+    /// Whether progress bars and spinners may be drawn: they would clutter a log.
     pub fn shows_progress(&self) -> bool {
         !self.quiet && !self.service.is_daemon
     }
 
-    /// The configuration and where the database is.
+    /// Returns the configuration, its origin and the location of the database.
     pub fn config(&self) -> Result<(Config, Origin, Location)> {
         let (config, origin) = Config::load(&self.sources)?;
         let location = Location::parse(&config.database)?;

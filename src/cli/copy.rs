@@ -1,4 +1,4 @@
-//! `copy`: moves everything to another database, so that outgrowing a file costs one command.
+//! `copy`: copies everything to another database, so moving from SQLite to PostgreSQL takes one command.
 
 use clap::Args;
 

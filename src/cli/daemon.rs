@@ -1,4 +1,4 @@
-//! `daemon`: polls on the schedule until told to stop.
+//! `daemon`: polls on the schedule until it is stopped.
 
 use std::{cell::Cell, time::Duration};
 
@@ -20,7 +20,7 @@ use crate::{
     time::Timestamp,
 };
 
-/// Opening the database takes no longer than this.
+/// The longest time that opening the database may take.
 const OPENING: Duration = Duration::from_secs(60);
 
 /// Poll on a schedule until stopped; serve metrics and health over HTTP
@@ -38,14 +38,14 @@ pub struct DaemonArgs {
 impl DaemonArgs {
     pub(super) async fn run(self, context: &Context) -> Result<u8> {
         let (config, origin, location) = context.config()?;
-        // Where no account can ever be polled, nothing is gained by waiting.
+        // Fail at once if no account has a usable key: waiting would not help.
         let mut keys = config.api_keys(&context.sources).into_iter().map(|(_, key)| key);
         if let Some(Err(error)) = keys.next()
             && keys.all(|key| key.is_err())
         {
             return Err(error);
         }
-        // Here somebody looks, and would not in a round.
+        // Fail now, while somebody is likely to watch, rather than in a round.
         configured_archive(&config, context)?;
         tracing::info!("configuration: {origin}; database: {location}");
         let setup = Setup {
@@ -55,7 +55,7 @@ impl DaemonArgs {
             health: context.service.health.clone(),
             stop: context.service.stop.clone(),
         };
-        // What was there once must stay: nothing is begun anew beside an unmounted disk.
+        // Once opened, the database must exist: none is created where its disk is not mounted.
         let existing = Cell::new(self.existing);
         let look = async |config: &Config| {
             let ahead = caught(look(config, &location, existing.get(), context)).await?;
@@ -64,7 +64,7 @@ impl DaemonArgs {
         };
         let work = async |config: &Config, what| {
             match caught(work(config, &location, what, context)).await {
-                // The look that follows ends the daemon with it.
+                // The next `look` fails with the same error and ends the daemon.
                 Err(error) if error.kind == Kind::Gone => {}
                 Err(error) => complain(&error),
                 Ok(_) => {}
@@ -95,7 +95,7 @@ async fn look(
     let now = context.clock.now();
     let mut ahead = store.ahead(&config.polled(), LEAD, now).await?;
     if !config.mirror.enabled {
-        // Nobody works the queue.
+        // Nothing works the queue.
         ahead.retry = None;
     }
     ahead.notice = next_notice(&mut store, config, context).await?;
@@ -103,8 +103,8 @@ async fn look(
     Ok(ahead)
 }
 
-/// When a notice may be tried: of the receivers that can be reached as configured, else of those whose
-/// secret cannot be read, so that these do not put off the others.
+/// Returns when the next notice may be tried: one for a receiver that is set up or, if there is none,
+/// one for a receiver whose secret cannot be read, so that the latter do not delay the former.
 async fn next_notice(
     store: &mut Store,
     config: &Config,
@@ -122,7 +122,7 @@ async fn next_notice(
     Ok(None)
 }
 
-/// Fails where each account is a new name beside the history of one that is no longer configured.
+/// Fails if every account is new while one that is no longer configured has a history.
 async fn expect_one_account(store: &mut Store, config: &Config, context: &Context) -> Result<()> {
     let mut refused = None;
     for account in config.account_names() {
@@ -134,9 +134,9 @@ async fn expect_one_account(store: &mut Store, config: &Config, context: &Contex
     refused.map_or(Ok(()), Err)
 }
 
-/// One round of work, by the same function as `sync`.
+/// Does one round of work, with the same function as `sync`.
 async fn work(config: &Config, location: &Location, what: Work, context: &Context) -> Result<u8> {
-    // A database that does not answer must not pass for rest.
+    // A database that does not respond must not look like an idle daemon.
     context.service.health.step(OPENING);
     let archive = archive_in_use(config, context);
     let mut round = Round { archive: archive.as_ref(), ..Round::new(config, context) };
@@ -146,7 +146,7 @@ async fn work(config: &Config, location: &Location, what: Work, context: &Contex
     };
     round.mirror = what != Work::Notices;
     round.trigger = if what == Work::Poll { "schedule" } else { "refresh" };
-    // The first look created it.
+    // The first `look` has created the database.
     let mut store = match Store::open_existing(location).await {
         Ok(store) => Some(store),
         Err(error) => return Err(round.could_not_begin(&tasks, error).await),
@@ -158,7 +158,7 @@ async fn work(config: &Config, location: &Location, what: Work, context: &Contex
     Ok(gravest([code]))
 }
 
-/// Each poll is told in one line, within its span.
+/// Logs a poll in one line, within its span, and returns its exit code.
 fn log(told: Told<'_>, context: &Context) -> u8 {
     let Told::Poll { polled, .. } = told else { return 0 };
     let report = match polled {

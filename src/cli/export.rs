@@ -63,7 +63,7 @@ enum What {
     Changes,
 }
 
-/// How it is written.
+/// The format of the output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ExportFormat {
     Rows(Format),
@@ -114,7 +114,7 @@ impl Export {
         Ok(0)
     }
 
-    /// Whether the flags can be had together.
+    /// Checks that the flags can be combined.
     fn agree(&self) -> Result<()> {
         let api = self.format == Some(ExportFormat::Api);
         if api && self.kind.is_some() {
@@ -181,18 +181,18 @@ impl Export {
         out.finish("No such changes.")
     }
 
-    /// The wanted kind, if it is one.
+    /// Returns the requested kind, if `--kind` is given.
     fn kind(&self) -> Option<Kind> {
         self.kind.map(Kind::from)
     }
 
-    /// The wanted kinds.
+    /// Returns the requested kinds.
     fn kinds(&self) -> impl Iterator<Item = Kind> + use<> {
         let wanted = self.kind();
         Kind::ALL.into_iter().filter(move |kind| wanted.is_none_or(|one| one == *kind))
     }
 
-    /// The catalogues of the wanted kinds; an answer of the API is one of avatars.
+    /// Returns the catalogues of the requested kinds; a response of the API contains avatars.
     fn catalogues(&self) -> Vec<Catalogue> {
         match self.format {
             Some(ExportFormat::Api) => vec![Catalogue::Avatars],
@@ -204,7 +204,7 @@ impl Export {
         }
     }
 
-    /// Whether it is a table on a terminal, with fewer columns.
+    /// Whether the output is a table for people, which has fewer columns.
     fn for_people(&self) -> bool {
         match self.format {
             Some(ExportFormat::Parquet | ExportFormat::Api) => false,
@@ -213,7 +213,7 @@ impl Export {
         }
     }
 
-    /// Begins the output; the columns are those of `table`, where it is one.
+    /// Begins the output; `table` is the table that the columns belong to, if there is one.
     fn written(&self, table: Option<&str>, columns: Vec<&'static str>) -> Result<RowsOutput> {
         match self.format {
             Some(ExportFormat::Parquet) => RowsOutput::parquet(table.unwrap_or_default(), columns),
@@ -222,7 +222,7 @@ impl Export {
         }
     }
 
-    /// The moment of each wanted catalogue of each wanted account.
+    /// Returns the moment of each requested catalogue of each requested account.
     async fn moments(
         &self,
         reading: &mut ExportReading<'_>,
@@ -240,7 +240,7 @@ impl Export {
                     Some(moment) => moments.push(moment),
                     None => {
                         let first = reading.first_good(&account, catalogue).await?;
-                        // What was never polled is not missed, unless it is all there is.
+                        // A catalogue that was never polled is only reported if the account has no other.
                         later.extend(first.map(|first| (Some(first), account.clone(), catalogue)));
                     }
                 }
@@ -260,7 +260,7 @@ impl Export {
         Ok(moments)
     }
 
-    /// The wanted accounts: the one that is named, or all.
+    /// Returns the requested accounts: the named one, or all.
     async fn accounts(&self, reading: &mut ExportReading<'_>) -> Result<Vec<String>> {
         let all = reading.accounts().await?;
         match &self.account {
@@ -287,7 +287,7 @@ async fn answer(reading: &mut ExportReading<'_>, moments: &[Moment]) -> Result<(
     out.finish()
 }
 
-/// Says which poll the export shows, and between which times nobody knows the state.
+/// Prints which poll the export shows, and between which times the state is unknown.
 fn tell(moment: &Moment, all: &[Moment], as_of: Option<Timestamp>, now: Timestamp) {
     let Moment { account, catalogue, poll_id, observed_at, failed, next } = moment;
     let several = all.len() > 1 || *catalogue != Catalogue::Avatars;
@@ -308,7 +308,7 @@ fn tell(moment: &Moment, all: &[Moment], as_of: Option<Timestamp>, now: Timestam
     ));
 }
 
-/// Nothing had a good poll yet: says when the first one came.
+/// Returns the error for an export before the first good poll, with the time of that poll.
 fn too_early(later: &[(Option<Timestamp>, String, Catalogue)], as_of: Option<Timestamp>) -> Error {
     let first = later.iter().filter_map(|(first, account, of)| Some(((*first)?, account, *of)));
     match (first.min(), as_of) {

@@ -1,4 +1,4 @@
-//! `find`: items by words of their name or id.
+//! `find`: finds items by words of their name or id.
 
 use clap::Args;
 
@@ -13,7 +13,7 @@ use crate::{
     store::{Store, search::FoundItem},
 };
 
-/// The columns for people.
+/// The columns of the table format.
 const TABLE: [&str; 5] = ["account", "kind", "item_id", "name", "state"];
 
 /// Find items by words of their name or id

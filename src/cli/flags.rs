@@ -1,4 +1,4 @@
-//! Values of flags that several commands share.
+//! Values of flags that several commands have.
 
 use std::time::Duration;
 
@@ -7,13 +7,13 @@ use crate::{
     time::Timestamp,
 };
 
-/// A time as a flag takes it: see [`Timestamp::parse_relative`].
+/// Parses a time that was given to a flag: see [`Timestamp::parse_relative`].
 pub(super) fn time_or_ago(text: &str, now: Timestamp) -> Result<Timestamp> {
     Timestamp::parse_relative(text, now)
         .ok_or_else(|| Error::usage(format!("'{text}' is not a time: write {}", Timestamp::FORMS)))
 }
 
-/// The value of `--max-age`.
+/// Parses the value of `--max-age`.
 pub(super) fn max_age(text: &str) -> Result<Duration> {
     humantime::parse_duration(text).map_err(|_| {
         Error::usage(format!("--max-age: '{text}' is not a duration; write 26h or 90m"))

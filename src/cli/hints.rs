@@ -1,4 +1,4 @@
-//! Hints for a command line that is wrong, where it is clear what was meant.
+//! Hints for an invalid command line whose intention is clear.
 
 use std::ffi::OsString;
 
@@ -7,7 +7,7 @@ use clap::{
     error::{ContextKind, ContextValue, Error, ErrorKind},
 };
 
-/// Words that people try, and the verb that does it. Typos are clap's.
+/// Words that people try, and the verb that they mean. clap itself suggests corrections of typos.
 const MEANT: [(&[&str], &str); 10] = [
     (&["poll", "pull", "fetch", "update", "run", "import", "refresh"], "sync"),
     (&["list", "ls", "avatars", "dump", "show-all", "catalogue", "catalog"], "export"),
@@ -21,7 +21,7 @@ const MEANT: [(&[&str], &str); 10] = [
     (&["rename", "accounts"], "account"),
 ];
 
-/// The error with a hint; `words` is the command line.
+/// Returns the error with a hint; `words` is the command line.
 pub(super) fn hinted(mut error: Error, words: &[OsString]) -> Error {
     match error.kind() {
         ErrorKind::InvalidSubcommand => {

@@ -117,13 +117,13 @@ fn people(versions: &[Version]) -> Result<()> {
     Ok(())
 }
 
-/// `field: before → after`
+/// Returns `field: before → after`.
 fn text((field, old, new): &Difference<'_>) -> String {
     let [old, new] = [old, new].map(|value| value.as_ref().map_or("null", |value| value.as_cell()));
     format!("{field}: {old} → {new}")
 }
 
-/// Each version with what differs from the one before it, learned values included.
+/// Returns each version with its differences from the one before it, learned values included.
 fn with_changes(versions: &[Version]) -> impl Iterator<Item = (&Version, Vec<Difference<'_>>)> {
     versions.iter().enumerate().map(|(index, version)| {
         let before = index.checked_sub(1).and_then(|at| versions.get(at));
@@ -133,7 +133,7 @@ fn with_changes(versions: &[Version]) -> impl Iterator<Item = (&Version, Vec<Dif
     })
 }
 
-/// `{"field":[old,new],…}`.
+/// Returns `{"field":[old,new],…}`.
 fn changes_json(changes: &[Difference<'_>]) -> String {
     let json = |value: &Option<Value<'_>>| value.as_ref().map_or("null".to_owned(), Value::to_json);
     let mut out = String::from("{");

@@ -1,4 +1,4 @@
-//! `ids`: whether the ids that somebody uses are still good.
+//! `ids`: checks whether ids that are in use are still usable.
 
 use std::{borrow::Cow, collections::BTreeSet, time::Duration};
 
@@ -38,7 +38,7 @@ const COLUMNS: [&str; 12] = [
     "line",
 ];
 
-/// The columns for people.
+/// The columns of the table format.
 const TABLE: [&str; 9] =
     ["id", "state", "kind", "account", "since", "name", "instead", "file", "line"];
 
@@ -105,7 +105,7 @@ impl Ids {
         Ok(if not_usable > 0 { NOT_USABLE } else { 0 })
     }
 
-    /// The texts of `--file` and of `--scan`, before the database is opened.
+    /// Reads the texts of `--file` and `--scan`, before the database is opened.
     fn read(&self) -> Result<InputTexts> {
         if self.ids.is_empty() && self.file.is_none() && self.scan.is_empty() {
             return Err(Error::usage(
@@ -152,13 +152,13 @@ impl Ids {
     }
 }
 
-/// What was read before the database was opened.
+/// The texts that were read before the database was opened.
 struct InputTexts {
     file: Option<String>,
     scanned: Vec<String>,
 }
 
-/// A text, in UTF-8 or UTF-16; bytes that are no text become U+FFFD.
+/// Reads a text in UTF-8 or UTF-16; bytes that are not text become U+FFFD.
 fn read(name: &str) -> Result<String> {
     let bytes = input::read(name)?;
     let text = saved::utf8(&bytes).unwrap_or(Cow::Borrowed(&bytes));
@@ -166,8 +166,8 @@ fn read(name: &str) -> Result<String> {
     Ok(text.strip_prefix('\u{FEFF}').unwrap_or(&text).to_owned())
 }
 
-/// Why the database is stale, if an asked catalogue has no good poll that is younger than `age`, or
-/// one in the future.
+/// Returns why the database is stale, if a requested catalogue has no good poll younger than `age`,
+/// or one in the future.
 async fn stale(
     store: &mut Store,
     config: &Config,
@@ -177,7 +177,7 @@ async fn stale(
 ) -> Result<Option<Error>> {
     let polls = store.last_good_polls().await?;
     let mut polled = config.polled();
-    // What is asked for by name need not be configured any more.
+    // An account named by `--account` need not be configured any longer.
     let named = polls.iter().filter(|poll| scope.account.as_deref() == Some(&poll.account));
     polled.extend(named.map(|poll| (poll.account.clone(), poll.catalogue())));
     polled.retain(|(account, catalogue)| {
@@ -219,7 +219,7 @@ fn print(verdicts: &[Verdict], format: Format) -> Result<()> {
     rows.finish("No ids were found.")
 }
 
-/// In the order of [`COLUMNS`].
+/// Returns the cells in the order of [`COLUMNS`].
 fn cells(verdict: &Verdict, format: Format) -> [Cell; COLUMNS.len()] {
     let Verdict { asked, known, state, since, instead, passes: _ } = verdict;
     let known = known.as_ref();
@@ -240,7 +240,7 @@ fn cells(verdict: &Verdict, format: Format) -> [Cell; COLUMNS.len()] {
     ]
 }
 
-/// A JSON array; for people one id a line.
+/// Returns a JSON array or, in a table, one id per line.
 fn suggested(ids: &[String], format: Format) -> Cell {
     match format {
         Format::Table => Cell::Lines(ids.to_vec()),

@@ -1,13 +1,13 @@
-//! Files that commands read whole; `-` is standard input.
+//! Reads whole files for commands; `-` is standard input.
 
 use std::{fs::File, io::Read};
 
 use crate::error::{Error, Result, io_message};
 
-/// The content of a file.
+/// Returns the content of a file.
 ///
 /// # Errors
-/// [`crate::error::Kind::Storage`] where it cannot be read.
+/// [`crate::error::Kind::Storage`] if it cannot be read.
 pub(super) fn read(name: &str) -> Result<Vec<u8>> {
     let mut bytes = vec![];
     let read = match name {

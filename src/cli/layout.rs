@@ -1,17 +1,17 @@
-//! A table for people that fits the terminal: ids, times and other single words stay whole, columns
-//! of text give way first, and where there is no room for these they are shown below the id.
+//! A table that fits the terminal: ids, times and other single words are never broken, columns of
+//! text shrink first, and if there is no room for these they are shown below the id.
 
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
 
 use crate::time::Timestamp;
 
-/// A terminal that reports a smaller width (0 × 0 under some shells) does not know its width.
+/// The least plausible width: a terminal that reports less (0 × 0 in some shells) does not know its width.
 const NARROWEST: u16 = 40;
 
-/// A column of text is at least this wide, where its content is.
+/// The minimum width of a column of text, unless its content is narrower.
 const TEXT: usize = 12;
 
-/// What comfy-table puts around each cell.
+/// The padding that comfy-table adds to each cell.
 const PADDING: usize = 2;
 
 /// Headers and rows as text; line breaks within a cell are kept.
@@ -20,7 +20,7 @@ struct Texts {
     rows: Vec<Vec<String>>,
 }
 
-/// Rows as a table that fits the terminal, where there is one.
+/// Returns rows as a table that fits the terminal, if there is one.
 pub fn table(columns: &[&str], rows: &[Vec<String>]) -> Table {
     match Table::new().width() {
         Some(width) if width >= NARROWEST => fitted(columns, rows, width),
@@ -28,7 +28,7 @@ pub fn table(columns: &[&str], rows: &[Vec<String>]) -> Table {
     }
 }
 
-/// Rows as a table of this width. What does not fit in any form runs over, unbroken.
+/// Returns rows as a table of this width. If no layout fits, lines overflow, unbroken.
 fn fitted(columns: &[&str], rows: &[Vec<String>], width: u16) -> Table {
     let wide = Texts::new(columns, rows, false);
     let narrow = Texts::new(columns, rows, true);
@@ -41,13 +41,13 @@ fn fitted(columns: &[&str], rows: &[Vec<String>], width: u16) -> Table {
     }
 }
 
-/// Whether it is a time as [`Timestamp`] is shown.
+/// Whether `text` is a time in the form that [`Timestamp`] prints.
 fn is_time(text: &str) -> bool {
     Timestamp::parse(text).is_some_and(|time| time.to_string() == text)
 }
 
 impl Texts {
-    /// `narrow` times have their date above the time of day.
+    /// If `narrow`, the date of a time is above its time of day.
     fn new(columns: &[&str], rows: &[Vec<String>], narrow: bool) -> Self {
         let text = |cell: &String| match narrow && is_time(cell) {
             true => cell.replacen('T', "\n", 1),
@@ -59,7 +59,7 @@ impl Texts {
         }
     }
 
-    /// The same with the columns of text and the kind below the first id; `None` without an id.
+    /// Returns the same with the columns of text and the kind below the first id; `None` without an id.
     fn folded(&self, columns: &[&str]) -> Option<Self> {
         let id = columns.iter().position(|name| name.ends_with("_id"))?;
         let below = columns.iter().enumerate();
@@ -82,7 +82,7 @@ impl Texts {
         (!below[id]).then(|| Self { headers: fold(&self.headers, ", "), rows })
     }
 
-    /// The header and the cells of a column, line by line.
+    /// Returns the lines of the header and the cells of a column.
     fn lines(&self, column: usize) -> impl Iterator<Item = &str> {
         let cells = self.rows.iter().filter_map(move |row| row.get(column));
         self.headers.get(column).into_iter().chain(cells).flat_map(|text| text.lines())
@@ -93,7 +93,7 @@ impl Texts {
         self.lines(column).skip(1).any(|line| line.contains(' ') || line.contains("://"))
     }
 
-    /// The least width of a column in which no word is broken. URLs may be.
+    /// Returns the minimum width of a column that breaks no word. URLs may be broken.
     fn need(&self, column: usize) -> usize {
         let words = self.lines(column).flat_map(|line| line.split(' '));
         let words = words.filter(|word| !word.contains("://")).map(|word| word.chars().count());
@@ -106,7 +106,7 @@ impl Texts {
         (0..self.headers.len()).map(|column| self.need(column) + PADDING).sum()
     }
 
-    /// As wide as the content is.
+    /// Returns a table as wide as its content.
     fn table(&self) -> Table {
         let mut table = Table::new();
         table.load_style(presets::NOTHING);
@@ -116,7 +116,7 @@ impl Texts {
         table
     }
 
-    /// Of this width at most: every column has what it needs, and the wider ones give way.
+    /// Returns a table of at most this width: every column has the width it needs; the wider ones shrink.
     fn arranged(&self, width: u16) -> Table {
         let mut table = self.table();
         table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);

@@ -1,14 +1,14 @@
-//! Errors and warnings: on stderr, or in the log where there is one.
+//! Reports errors and warnings: on stderr, or in the log if everything goes there.
 
 use std::sync::OnceLock;
 
 use super::{context::Context, output::note};
 use crate::error::Error;
 
-/// Whether errors go to the log, too, for a reader that knows only its form.
+/// Whether errors, too, go to the log, for readers that only understand its format.
 pub(super) static ALL_IS_LOGGED: OnceLock<bool> = OnceLock::new();
 
-/// Tells an error, once.
+/// Reports an error, once.
 pub(super) fn complain(error: &Error) {
     match ALL_IS_LOGGED.get() {
         Some(true) => tracing::error!("{error}"),
@@ -16,17 +16,17 @@ pub(super) fn complain(error: &Error) {
     }
 }
 
-/// Tells what somebody should know of, without being an error: in the log's form where there is one.
+/// Reports what should be noticed but is not an error: on stderr, or in the log if all goes there.
 pub(super) fn tell(text: &str, context: &Context) {
     match ALL_IS_LOGGED.get() {
         Some(true) if context.service.is_daemon => tracing::warn!("{text}"),
-        // A one-shot run logs errors alone where nobody looks.
+        // Without a terminal, the log of a one-shot run contains errors only.
         Some(true) => tracing::error!("{text}"),
         _ => note(format_args!("heygen-sync: {text}")),
     }
 }
 
-/// What is logged during a poll carries its account and, once the poll has said it, its number.
+/// Returns the span of a poll: its log lines contain the account and, once it is known, the poll's id.
 pub(super) fn span(account: &str, trigger: &str) -> tracing::Span {
     tracing::error_span!("poll", account, trigger, poll_id = tracing::field::Empty)
 }

@@ -1,4 +1,4 @@
-//! `completions` and `man`: what packages install.
+//! `completions` and `man`: print the files that packages install.
 
 use std::io::{self, Write};
 
@@ -56,13 +56,13 @@ const EXIT_CODES: [(u8, &str); 13] = [
     (78, "configuration (no key, too)"),
 ];
 
-/// The exit codes, as they end the help.
+/// Returns the exit codes as the end of the help.
 pub(super) fn exit_codes() -> String {
     let all = EXIT_CODES.map(|(code, meaning)| format!("{code} {meaning}"));
     format!("Exit codes: {}", all.join(" · "))
 }
 
-/// What the environment sets.
+/// The environment variables that are read.
 const ENVIRONMENT: [(&str, &str); 9] = [
     ("HEYGEN_API_KEY", "The API key of the account 'default'."),
     ("HEYGEN_API_KEY_FILE", "The name of a file that holds it."),
@@ -87,7 +87,7 @@ const ENVIRONMENT: [(&str, &str); 9] = [
     ("HTTPS_PROXY, NO_PROXY, NO_COLOR", "Their usual meaning. The mirror uses no proxy."),
 ];
 
-/// What lies where.
+/// The files and where they are.
 const FILES: [(&str, &str); 4] = [
     (
         "./config.toml, ~/.config/heygen-sync/config.toml, /etc/heygen-sync/config.toml",
@@ -98,7 +98,7 @@ const FILES: [(&str, &str); 4] = [
     ("mirror/, archive/", "The default stores of pictures and videos, and of answers."),
 ];
 
-/// One page for all verbs, each with its flags and examples.
+/// Renders one page for all verbs, each with its flags and examples.
 fn render(mut command: Command, page: &mut Vec<u8>) -> io::Result<()> {
     command.build();
     let man = clap_mangen::Man::new(command.clone());
@@ -135,8 +135,8 @@ fn after_help(verb: &Command) -> Option<String> {
     verb.get_after_help().map(ToString::to_string)
 }
 
-/// A verb: what it does, how it is called, its own flags, and what its help ends with but for examples;
-/// then its own verbs.
+/// Renders a verb: its description, synopsis, own flags, and the end of its help without the
+/// examples; then its own verbs.
 fn render_verb(above: &str, verb: &Command, page: &mut Vec<u8>) -> io::Result<()> {
     let name = format!("{above} {}", verb.get_name());
     let mut roff = Roff::new();
@@ -148,7 +148,7 @@ fn render_verb(above: &str, verb: &Command, page: &mut Vec<u8>) -> io::Result<()
     let mut own = vec![];
     man.render_synopsis_section(&mut own)?;
     man.render_options_section(&mut own)?;
-    // The headings would end the section of the commands; the flags of all verbs are above.
+    // The headings would end the COMMANDS section; the flags of all verbs are above.
     for line in String::from_utf8_lossy(&own).lines() {
         match line {
             ".SH EVERYWHERE" => break,
@@ -171,7 +171,7 @@ fn render_verb(above: &str, verb: &Command, page: &mut Vec<u8>) -> io::Result<()
     below.try_for_each(|verb| render_verb(&name, verb, page))
 }
 
-/// A section of terms and their meanings.
+/// Adds a section of terms and their meanings.
 fn listed<T: Into<String>>(
     roff: &mut Roff,
     title: &str,
@@ -186,7 +186,7 @@ fn listed<T: Into<String>>(
     roff.control("PP", []);
 }
 
-/// Lines that are not filled.
+/// Adds lines whose line breaks are kept.
 fn as_it_is(roff: &mut Roff, text: &str) {
     roff.control("nf", []);
     for line in text.lines() {

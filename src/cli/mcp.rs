@@ -1,4 +1,4 @@
-//! `mcp`: the catalogue for agents, on standard input and output.
+//! `mcp`: serves the catalogue to agents, on standard input and output.
 
 use clap::Args;
 use tokio::fs::File;

@@ -1,5 +1,5 @@
-//! `metadata`: what other tools are told of the tables, from the description that the documentation
-//! is made of too. It opens no database.
+//! `metadata`: metadata of the tables for other tools, from the same description as the
+//! documentation. Opens no database.
 
 mod datasette;
 mod dbt;

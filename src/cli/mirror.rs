@@ -1,4 +1,4 @@
-//! `mirror`: works the queue of previews once; `mirror prune` removes what nothing needs any more.
+//! `mirror`: works the queue of previews once; `mirror prune` removes files that are no longer needed.
 
 use std::{convert::Infallible, fmt::Write, io::IsTerminal, sync::Arc, time::Duration};
 
@@ -127,7 +127,7 @@ async fn repair(store: &mut Store, blobs: &Blobs, context: &Context) -> Result<(
     Ok(())
 }
 
-/// What an audit saw, in a line.
+/// Returns the result of an audit in one line.
 pub(super) fn audited(audit: &audit::MirrorAudit) -> String {
     let audit::MirrorAudit { right, bytes, unrecorded, findings } = audit;
     let young = match unrecorded.len() {
@@ -145,20 +145,20 @@ pub(super) fn audited(audit: &audit::MirrorAudit) -> String {
     )
 }
 
-/// What the mirror did after a poll.
+/// The result of the mirror's run after a poll.
 pub(super) struct Mirrored {
-    /// Its exit code.
+    /// The exit code.
     pub code: u8,
-    /// `Err` says why nothing was done, or not all.
+    /// What was done; `Err` if nothing was done, or not everything.
     did: Result<Summary>,
 }
 
 impl Mirrored {
-    /// For machines: one JSON object.
+    /// Returns the result as one JSON object.
     pub fn json(&self) -> String {
         let (summary, error) = match &self.did {
             Ok(summary) => (Some(summary), None),
-            // How far it came is not known here, and is not said to be nothing.
+            // How much was done is unknown here, so the counts are null and not 0.
             Err(error) => (None, Some(error.message.as_str())),
         };
         let count = |of: fn(&Summary) -> u64| Cell::from(summary.map(|all| of(all) as i64));
@@ -196,7 +196,7 @@ fn failures_json(failures: &Failures) -> String {
     object(&["count", "why", "host", "next_attempt_at"], &cells)
 }
 
-/// For people: how many, why, where, and when they are tried again.
+/// Returns failures as text: how many, why, on which host, and when they are retried.
 pub(super) fn failures_text(failures: &Failures) -> String {
     let Failures { count, why, host, next } = failures;
     let told = format!("{} × {} ({}", number(*count), visible(why), visible(host));
@@ -206,8 +206,8 @@ pub(super) fn failures_text(failures: &Failures) -> String {
     }
 }
 
-/// The mirror after a poll. Another one at work does as well. `refresh` says whether it may ask for
-/// fresh lists.
+/// Runs the mirror after a poll. Another process that is running it is no error. `refresh` is whether
+/// it may poll for fresh links.
 pub(super) async fn after_sync(
     store: &mut Store,
     config: &Config,
@@ -219,8 +219,8 @@ pub(super) async fn after_sync(
         Ok(blobs) => {
             let settings = MirrorSettings { refresh, ..MirrorSettings::new(&config.mirror) };
             let drained = caught(drain(store, config, blobs, settings, context));
-            // The daemon hears signals itself. Here the poll's report is still to be told: what is
-            // under way is given up, what is saved is written down, and the end comes in order.
+            // The daemon handles signals itself. Here the poll's report is still to be printed: downloads
+            // under way are abandoned, saved files are recorded, and the process ends normally.
             let told = async {
                 if !context.service.is_daemon {
                     told_to_end().await;
@@ -251,7 +251,7 @@ pub(super) async fn after_sync(
     Mirrored { code, did }
 }
 
-/// Waits for a request to end.
+/// Waits for a request to stop.
 async fn told_to_end() {
     match Stop::new() {
         Ok(mut stop) => stop.requested().await,
@@ -259,7 +259,7 @@ async fn told_to_end() {
     }
 }
 
-/// Works the queue; 4 when something failed that is worth another try.
+/// Works the queue; the exit code is 4 if something failed that is worth a retry.
 async fn drain(
     store: &mut Store,
     config: &Config,
@@ -284,8 +284,8 @@ async fn drain(
     Ok((summary, gravest(codes)))
 }
 
-/// Polls every catalogue of every account for fresh links and reports each poll; an error unless all
-/// have answered, since another one may list the same preview.
+/// Polls every catalogue of every account for fresh links and reports each poll. Fails unless all
+/// succeed, since another one may list the same preview.
 async fn refresh(
     store: &mut Store,
     config: &Config,
@@ -337,7 +337,7 @@ async fn refresh(
     outcome
 }
 
-/// One line, where anything was done.
+/// Reports the summary in one line, if anything was done.
 fn tell(summary: &Summary, context: &Context) {
     let Summary { saved, bytes, unchanged, failed, gone, skipped, is_news: _, reasons } = summary;
     if context.quiet || saved + unchanged + failed + gone + skipped == 0 {
@@ -367,7 +367,7 @@ fn looked_at(context: &Context) -> bool {
     !context.quiet && std::io::stdout().is_terminal()
 }
 
-/// The progress on a terminal; gone when it is over.
+/// The progress bar on a terminal; cleared when dropped.
 struct Bar(Option<ProgressBar>);
 
 impl Bar {

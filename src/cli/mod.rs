@@ -1,7 +1,7 @@
-//! The command line: one verb a file, rendering in one place (`output`).
+//! The command line: one file per verb, rendering in one place (`output`).
 //!
-//! Results go to stdout, all else to stderr; each verb ends with an exit code of the contract.
-//! It knows no SQL and no rule of history.
+//! Results go to stdout, everything else to stderr; each verb returns an exit code of the contract.
+//! Contains no SQL and no rule of history.
 
 mod account;
 mod api;
@@ -99,13 +99,13 @@ enum Command {
     Man(man::Man),
 }
 
-/// The arguments, or the error that says what is wrong with them.
+/// Parses the arguments; the error explains what is wrong with them.
 pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Arguments, clap::Error> {
     let words: Vec<OsString> = words.into_iter().collect();
     Arguments::try_parse_from(&words).map_err(|error| hints::hinted(error, &words))
 }
 
-/// Runs a verb to its end and gives its exit code.
+/// Runs a verb and returns its exit code.
 pub fn run(arguments: Arguments, clock: Clock) -> u8 {
     let Arguments { config, database, verbose: _, quiet, command } = arguments;
     let flags = retyped(config.as_ref(), database.as_deref());
@@ -116,7 +116,7 @@ pub fn run(arguments: Arguments, clock: Clock) -> u8 {
     let ran = match runtime(&command) {
         Ok(runtime) => {
             let ran = runtime.block_on(caught(dispatch(command, &context)));
-            // A look-up of a name that was given up is not waited for.
+            // An abandoned DNS lookup is not waited for.
             runtime.shutdown_timeout(Duration::from_secs(1));
             ran
         }
@@ -131,8 +131,8 @@ pub fn run(arguments: Arguments, clock: Clock) -> u8 {
     }
 }
 
-/// Who answers requests besides its work must not let them wait; elsewhere a second thread would
-/// cost more in waking up than it does.
+/// Builds the runtime. A command that answers requests must not let them wait for its other work; for
+/// the others, waking a second thread would cost more than it saves.
 fn runtime(command: &Command) -> std::io::Result<tokio::runtime::Runtime> {
     use tokio::runtime::Builder;
     let mut builder = match command {
@@ -167,7 +167,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<u8> {
     }
 }
 
-/// The global flags as they would be typed again; a URL may hold a password and is left out.
+/// Returns the global flags as they would be typed again, without a URL that may contain a password.
 fn retyped(config: Option<&PathBuf>, database: Option<&str>) -> Vec<String> {
     let mut flags = vec![];
     if let Some(config) = config {
@@ -179,8 +179,8 @@ fn retyped(config: Option<&PathBuf>, database: Option<&str>) -> Vec<String> {
     flags
 }
 
-/// Sets up the log: to stderr, errors alone where nobody looks, more on request and by the daemon;
-/// in the form that `[log]` says.
+/// Sets up the log: to stderr, in the format that `[log]` selects; errors only without a terminal,
+/// more on request and in the daemon.
 pub fn logging(arguments: &Arguments) {
     use tracing_subscriber::{EnvFilter, fmt};
     let is_daemon = matches!(arguments.command, Command::Daemon(_));
@@ -193,25 +193,25 @@ pub fn logging(arguments: &Arguments) {
         (false, 2) => "debug",
         (false, _) => "trace",
     };
-    // The timer's crate takes an arming that was given up for an error; the daemon looks at the
-    // clock by itself. A certificate that is not trusted is an error of the poll.
+    // The timer's crate logs a cancelled timer as an error; the daemon checks the clock itself. An
+    // untrusted certificate is reported as the error of the poll.
     let filter = EnvFilter::new(format!(
         "error,tokio_cron_scheduler=off,rustls_platform_verifier=off,heygen_sync={level}"
     ));
     let log = fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
-    // What cannot be written is lost; else the subscriber complains on stderr, and panics there.
+    // A line that cannot be written is lost; else the subscriber reports it on stderr, and panics.
     let log = log.log_internal_errors(false);
-    // A configuration that cannot be read is told by the verb.
+    // A configuration that cannot be read is reported by the verb.
     let sources = Sources::of_process(arguments.config.clone(), arguments.database.clone());
     let is_json =
         Config::load(&sources).is_ok_and(|(config, _)| config.log.format == LogFormat::Json);
     let has_colours = std::io::stderr().is_terminal() && sources.env.get("NO_COLOR").is_none();
-    // A second subscriber (in a test) is no reason to fail.
+    // A second subscriber (in a test) is not an error.
     let _ = match is_json {
         true => log.json().flatten_event(true).try_init(),
         false => log.with_ansi(has_colours).try_init(),
     };
-    // The message of a panic may hold anything, a secret too.
+    // The message of a panic may contain anything, even a secret.
     std::panic::set_hook(Box::new(|panic| match panic.location() {
         Some(place) => tracing::error!("a bug: panic at {place}; please report it"),
         None => tracing::error!("a bug: panic; please report it"),

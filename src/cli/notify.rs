@@ -1,4 +1,4 @@
-//! `notify test`: a sample to each receiver.
+//! `notify test`: sends a sample to each receiver.
 
 use clap::{Args, Subcommand};
 

@@ -1,4 +1,4 @@
-//! Rendering rows: table, csv, json, ndjson. The only file that knows what a result looks like.
+//! Renders rows: table, csv, json, ndjson. The only file that decides what a result looks like.
 
 use std::{
     fmt,
@@ -14,7 +14,7 @@ use crate::{
     time::Timestamp,
 };
 
-/// How rows are written.
+/// The format of rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// For people (default on a terminal)
@@ -28,7 +28,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// What was asked for, or what suits stdout.
+    /// Returns the requested format, or the default for stdout.
     pub fn or_default(asked: Option<Self>) -> Self {
         asked.unwrap_or(if io::stdout().is_terminal() { Self::Table } else { Self::Csv })
     }
@@ -37,7 +37,7 @@ impl Format {
 /// A value in a row.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Cell {
-    /// Nothing.
+    /// No value.
     Null,
     /// Text.
     Text(String),
@@ -45,11 +45,11 @@ pub enum Cell {
     Int(i64),
     /// A boolean.
     Bool(bool),
-    /// A moment.
+    /// A time.
     Time(Timestamp),
-    /// JSON text, embedded as it is.
+    /// JSON text, embedded unchanged.
     Json(String),
-    /// Texts below each other.
+    /// Texts, each on its own line.
     Lines(Vec<String>),
 }
 
@@ -102,12 +102,12 @@ impl From<Timestamp> for Cell {
     }
 }
 
-/// Writes rows to stdout as they come; only a table waits for the last one.
+/// Writes rows to stdout as they arrive; only a table is written at the end.
 pub struct Rows {
     format: Format,
     columns: Vec<&'static str>,
     out: io::BufWriter<io::Stdout>,
-    /// For csv instead of `out`: a writer for each row would take most of its time.
+    /// Used for csv instead of `out`: a new writer for each row would take most of the time.
     csv: Box<csv::Writer<io::Stdout>>,
     table: Vec<Vec<String>>,
     count: usize,
@@ -127,7 +127,7 @@ impl Rows {
         Ok(rows)
     }
 
-    /// Adds a row; its cells stand in the order of the columns.
+    /// Adds a row; its cells are in the order of the columns.
     pub fn row(&mut self, cells: Vec<Cell>) -> Result<()> {
         match self.format {
             Format::Table => self.table.push(cells.iter().map(shown).collect()),
@@ -145,7 +145,7 @@ impl Rows {
         Ok(())
     }
 
-    /// Ends the output; `nothing` is said on stderr where a table would be empty.
+    /// Ends the output; `nothing` is printed to stderr if a table would be empty.
     pub fn finish(mut self, nothing: &str) -> Result<()> {
         match self.format {
             Format::Table if self.table.is_empty() => note(nothing),
@@ -167,7 +167,7 @@ impl Rows {
     }
 }
 
-/// Text for stdout that comes in many pieces.
+/// Text that is written to stdout in many pieces.
 pub struct Text(io::BufWriter<io::Stdout>);
 
 impl Text {
@@ -187,18 +187,18 @@ impl Text {
     }
 }
 
-/// A line for stderr. Where that cannot be written to, the line is lost and nothing else.
+/// Prints a line to stderr. If that fails, the line is lost and nothing else happens.
 pub fn note(line: impl fmt::Display) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
-/// Text for stdout that is no row. Whoever reads it may stop reading: that is no error.
+/// Prints text other than rows to stdout. A reader that stops reading is not an error.
 pub fn print(text: &str) -> Result<()> {
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(unwritten)
 }
 
-/// The same for who has more to do than to be read: the work goes on when nobody reads any more.
+/// The same for commands with other work to do: they continue when the reader stops reading.
 pub fn say(text: &str) -> Result<()> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
@@ -207,8 +207,8 @@ pub fn say(text: &str) -> Result<()> {
     }
 }
 
-/// Nobody reads any more (`… | head`): the process ends at once, and quietly. Anything else is
-/// an error of the file.
+/// Returns the error of a failed write. If the reader has stopped reading (`… | head`), ends the
+/// process at once, with exit code 0 and no message.
 pub fn unwritten(fault: impl Into<OutputFault>) -> Error {
     let OutputFault(fault) = fault.into();
     if fault.kind() == io::ErrorKind::BrokenPipe {
@@ -217,7 +217,7 @@ pub fn unwritten(fault: impl Into<OutputFault>) -> Error {
     Error::storage(format!("cannot write the output: {}", io_message(&fault)))
 }
 
-/// Why stdout took nothing more.
+/// Why a write to stdout failed.
 pub struct OutputFault(io::Error);
 
 impl From<io::Error> for OutputFault {
@@ -246,7 +246,7 @@ fn plain(cell: &Cell) -> String {
     }
 }
 
-/// For a terminal: only our own line breaks are ones.
+/// Returns a cell for a terminal: the only line breaks are those of [`Cell::Lines`].
 fn shown(cell: &Cell) -> String {
     match cell {
         Cell::Lines(lines) => lines.iter().map(|line| visible(line)).collect::<Vec<_>>().join("\n"),
@@ -254,7 +254,7 @@ fn shown(cell: &Cell) -> String {
     }
 }
 
-/// A row as one JSON object, its keys in the order of the columns.
+/// Returns a row as one JSON object, its keys in the order of the columns.
 pub fn object(columns: &[&str], cells: &[Cell]) -> String {
     let mut out = String::from("{");
     for (index, (name, cell)) in columns.iter().zip(cells).enumerate() {
@@ -275,7 +275,7 @@ pub fn object(columns: &[&str], cells: &[Cell]) -> String {
     out
 }
 
-/// Upstream text with its control characters made visible: a name must not steer a terminal.
+/// Returns upstream text with its control characters made visible: a name must not control a terminal.
 pub fn visible(text: &str) -> String {
     text.chars()
         .map(|c| match c {

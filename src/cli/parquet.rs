@@ -1,9 +1,9 @@
 //! Rows as a Parquet file on stdout: typed columns, zstd, row groups of bounded size.
 //!
-//! Times are TIMESTAMP(MILLIS, UTC), whole numbers INT64, booleans BOOLEAN, all else UTF-8 strings,
-//! JSON too: readers differ in what they make of Parquet's own JSON. Every column may hold nulls,
-//! so that the same export always has the same types. What a column holds comes from the
-//! dictionary of the tables; a value of another kind ends the export.
+//! Times are TIMESTAMP(MILLIS, UTC), whole numbers INT64, booleans BOOLEAN, everything else,
+//! including JSON, UTF-8 strings: readers interpret Parquet's own JSON type differently. Every column
+//! is nullable, so the same export always has the same types. The type of a column comes from the
+//! description of the tables; a value of another type fails the export.
 
 use std::{
     io::{self, IsTerminal, Write},
@@ -28,12 +28,12 @@ use crate::{
     store::table::holds,
 };
 
-/// A row group is written once it holds so many rows …
+/// A row group is written once it contains this many rows …
 const ROWS: usize = 65_536;
-/// … or so many bytes of text.
+/// … or this many bytes of text.
 const BYTES: usize = 16 << 20;
 
-/// Writes rows to stdout as they come, a row group at a time.
+/// Writes rows to stdout as they arrive, one row group at a time.
 pub struct Parquet {
     writer: SerializedFileWriter<io::BufWriter<io::Stdout>>,
     columns: Vec<Values>,
@@ -41,7 +41,7 @@ pub struct Parquet {
     bytes: usize,
 }
 
-/// The cells of one column in the row group at hand.
+/// The cells of one column in the current row group.
 enum Values {
     Texts(NullableValues<ByteArray>),
     Ints(NullableValues<i64>),
@@ -49,14 +49,14 @@ enum Values {
     Times(NullableValues<i64>),
 }
 
-/// The values that are not null, and for each row whether there is one.
+/// The values that are not null, and for each row whether it has one (1 or 0).
 struct NullableValues<T> {
     values: Vec<T>,
     present: Vec<i16>,
 }
 
 impl Parquet {
-    /// Begins the file, with the types that the columns have in `table`; a terminal is refused.
+    /// Begins the file, with the types that the columns have in `table`. Fails on a terminal.
     pub fn new(table: &str, names: &[&str]) -> Result<Self> {
         if io::stdout().is_terminal() {
             return Err(Error::usage(
@@ -72,7 +72,7 @@ impl Parquet {
         Ok(Self { writer: writer.map_err(failed)?, columns, rows: 0, bytes: 0 })
     }
 
-    /// Adds a row; its cells stand in the order of the columns.
+    /// Adds a row; its cells are in the order of the columns.
     pub fn row(&mut self, cells: Vec<Cell>) -> Result<()> {
         for (column, cell) in self.columns.iter_mut().zip(cells) {
             self.bytes += column.push(cell)?;
@@ -117,7 +117,7 @@ impl Values {
         }
     }
 
-    /// Adds a cell; gives the size of its text in bytes.
+    /// Adds a cell and returns the size of its text in bytes.
     fn push(&mut self, cell: Cell) -> Result<usize> {
         match (self, cell) {
             (Self::Texts(cells), Cell::Text(text) | Cell::Json(text)) => {
@@ -146,7 +146,7 @@ impl Values {
         }
     }
 
-    /// The physical type, and what it means.
+    /// Returns the physical type and the logical type.
     fn types(&self) -> (Physical, Option<LogicalType>) {
         match self {
             Self::Texts(_) => (Physical::BYTE_ARRAY, Some(LogicalType::String)),
@@ -169,7 +169,7 @@ impl<T> NullableValues<T> {
         self.values.extend(value);
     }
 
-    /// Writes and forgets them.
+    /// Writes the values and clears them.
     fn write<D: DataType<T = T>>(
         &mut self,
         writer: &mut SerializedColumnWriter<'_>,
@@ -198,7 +198,7 @@ fn properties() -> WriterProperties {
         .build()
 }
 
-/// What the file could not take is told like any other output; the rest nobody foresaw.
+/// Converts a failed write of the output with [`unwritten`]; any other error is unforeseen.
 fn failed(fault: ParquetError) -> Error {
     match fault {
         ParquetError::External(source) => match source.downcast::<io::Error>() {

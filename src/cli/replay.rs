@@ -1,4 +1,4 @@
-//! `replay`: rebuilds a database from an archive, and proves that it is the same.
+//! `replay`: rebuilds a database from an archive, and verifies that it is the same.
 
 use std::io::IsTerminal;
 

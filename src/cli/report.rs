@@ -1,7 +1,7 @@
-//! What a poll did, in words and as JSON.
+//! The report of a poll, as text and as JSON.
 //!
-//! For people: a line that says what changed, and below it the items, folded: the baseline is one
-//! line, one field changed alike on many items is one line.
+//! The text is a line with the counts of the changes and, below it, the items, folded: the baseline
+//! is one line, the same change of a field on many items is one line.
 
 use std::{collections::BTreeMap, fmt::Write};
 
@@ -17,19 +17,19 @@ use crate::{
     words::{counted, number},
 };
 
-/// Items of one kind of change that are listed one by one; more are counted.
+/// The most items of one kind of change that are listed one by one; more are only counted.
 const FEW: usize = 5;
 
 /// How a report is printed.
 #[derive(Clone, Copy, Debug)]
 pub struct Telling {
-    /// Every item and field, nothing folded (`--dry-run`).
+    /// Whether every item and field is printed, nothing folded (`--dry-run`).
     pub whole: bool,
-    /// Nothing was written.
+    /// Whether nothing was written.
     pub dry_run: bool,
 }
 
-/// For people. Empty lines end nothing; the text ends with a line break.
+/// Returns the report as text without empty lines; it ends with a line break.
 pub fn text(report: &Report, telling: Telling) -> String {
     let account = report.row.catalogue().of(&visible(&report.row.account));
     let Some(diff) = &report.diff else {
@@ -78,7 +78,7 @@ fn headline(diff: &Diff, counts: &Counts, telling: Telling) -> String {
     if all.is_empty() { "nothing changed".into() } else { all.join(", ") }
 }
 
-/// "1 avatar", "2 talking photos".
+/// Returns "1 avatar", "2 talking photos".
 fn of_kind(count: i64, kind: Kind) -> String {
     counted(count, kind.singular, kind.plural)
 }
@@ -105,7 +105,7 @@ fn items(out: &mut String, list: &ListDiff, whole: bool) {
     }
 }
 
-/// The changed fields: alike on several items, one line.
+/// Writes the changed fields; the same change on several items is one line.
 fn changed(out: &mut String, list: &ListDiff, whole: bool) {
     let mut alike: Vec<(String, Vec<&Opened>)> = vec![];
     let mut places: BTreeMap<String, usize> = BTreeMap::new();
@@ -173,14 +173,14 @@ fn shortened(text: &str) -> String {
     }
 }
 
-/// The command that lets the held removals through, if any are held; `program` begins it.
+/// Returns the command that accepts the held removals, if any are held; it begins with `program`.
 fn accept_command(report: &Report, program: &str) -> Option<String> {
     let held = report.diff.as_ref()?.held_set()?;
     Some(accepting_command(program, &report.row, held))
 }
 
-/// Why removals were held back, and the command that lets them through; or that the set to be let
-/// through is not held any more.
+/// Returns why removals were held, and the command that accepts them; or that the set to be accepted
+/// is no longer held.
 pub fn held(report: &Report, program: &str) -> Option<String> {
     let diff = report.diff.as_ref()?;
     let not_held = diff.not_held.map(|set| {
@@ -207,7 +207,7 @@ fn held_back(report: &Report, diff: &Diff, program: &str, command: &str) -> Stri
     )
 }
 
-/// What a list of another version has in common with the one before.
+/// Returns what the list of another API version has in common with the one before.
 fn after_switch(report: &Report, Overlap { before, both }: Overlap, program: &str) -> String {
     format!(
         "\n{} of the API is read now: it lists {} of the {} current ids that were known before. \
@@ -237,7 +237,7 @@ const HEAD: [&str; 12] = [
 const TAIL: [&str; 6] =
     ["held_reason", "accept_command", "warning", "error", "schema_changes", "changes"];
 
-/// For machines: one JSON object. The changes of a baseline are left out unless `whole`.
+/// Returns the report as one JSON object. The changes of a baseline are left out unless `whole`.
 pub fn json(report: &Report, exit_code: u8, program: &str, telling: Telling) -> String {
     let Report { row, diff, error, switched_to, overlap: _ } = report;
     let mut cells: Vec<Cell> = vec![

@@ -1,7 +1,7 @@
-//! One round: what a `sync` does once and the daemon whenever it is due. A poll of each catalogue of
-//! each account, the notices, the mirror; the gravest exit code of all.
+//! One round of work, done once by `sync` and by the daemon whenever it is due: a poll of each
+//! catalogue of each account, the notices, the mirror. It returns the gravest of all exit codes.
 //!
-//! How a poll is told is for the caller to say.
+//! The caller decides how polls are reported.
 
 use std::time::Duration;
 
@@ -39,33 +39,33 @@ fn asks_the_api(task: &PollTask) -> bool {
     !matches!(task.source, Ok(Input::Saved { .. }))
 }
 
-/// How a round is run.
+/// The settings of a round.
 pub(super) struct Round<'a> {
     pub config: &'a Config,
     pub context: &'a Context,
-    /// What started the polls of the API.
+    /// What triggered the polls of the API.
     pub trigger: &'static str,
     pub accepted: Accepted,
     pub observed_at: Option<Timestamp>,
     pub dry_run: bool,
     /// Whether an account may begin a history while another one is no longer configured.
     pub new_account: bool,
-    /// Whether the mirror may work, where it is on.
+    /// Whether the mirror may run, if it is on.
     pub mirror: bool,
-    /// Where answers are kept.
+    /// The archive that keeps the answers, if it is on.
     pub archive: Option<&'a Archive>,
 }
 
-/// What the caller is told, as it happens; it answers with an exit code.
+/// An event that is reported to the caller as it happens; the caller returns an exit code.
 pub(super) enum Told<'a> {
     /// A poll has ended.
     Poll { account: &'a str, catalogue: Catalogue, polled: &'a Result<Report> },
-    /// All is done, the mirror too, where it was to work.
+    /// Everything is done, including the mirror if it was to run.
     Done { mirrored: Option<&'a Mirrored> },
 }
 
 impl<'a> Round<'a> {
-    /// An ordinary one.
+    /// Returns an ordinary round.
     pub fn new(config: &'a Config, context: &'a Context) -> Self {
         Self {
             config,
@@ -80,11 +80,11 @@ impl<'a> Round<'a> {
         }
     }
 
-    /// Does it all, and leaves early, at the next seam, when it is told to stop. What cannot be told
-    /// keeps nothing from being done.
+    /// Runs the round; ends early, between two steps, when it is requested to stop. A failed report
+    /// does not prevent the rest of the work.
     ///
     /// # Errors
-    /// The first fault of `told`, at the end.
+    /// The first error of `told`, returned at the end.
     pub async fn run(
         &self,
         store: &mut Option<Store>,
@@ -108,7 +108,7 @@ impl<'a> Round<'a> {
                 break;
             }
             let (account, asked) = (task.account.clone(), task.catalogue);
-            // Between two catalogues of an account another poll may have come in.
+            // Another poll may have taken the lock between two catalogues of an account.
             let patience = match begun.replace(account.clone()) {
                 Some(before) if before == account => deadline(self.config),
                 _ => Duration::ZERO,
@@ -132,25 +132,25 @@ impl<'a> Round<'a> {
                 let worked = after_sync(store, self.config, self.context, refresh).await;
                 codes.push(worked.code);
                 mirrored = Some(worked);
-                // It may have polled for fresh links.
+                // The mirror may have polled for fresh links.
                 self.deliver(store).await;
             }
         }
         codes.push(tell(Told::Done { mirrored: mirrored.as_ref() }));
         let code = gravest(codes);
-        // A round that broke off has not failed, nor has it done what a monitor waits for.
+        // A round that was stopped has not failed, but has not done what a monitor waits for either.
         if let Some(pings) = pings.filter(|_| code != 0 || !stop.is_cancelled()) {
             pings.end(code).await;
         }
         untold.map_or(Ok(code), Err)
     }
 
-    /// A monitor watches over what is polled for real.
+    /// Whether monitors are pinged: only for a round that polls the API and is not a dry run.
     fn is_watched(&self, tasks: &[PollTask]) -> bool {
         !self.dry_run && tasks.iter().any(asks_the_api)
     }
 
-    /// Tells the monitor of a round that could not begin, since the database cannot be opened.
+    /// Pings the monitors of a round that could not begin, since the database cannot be opened.
     pub async fn could_not_begin(&self, tasks: &[PollTask], error: Error) -> Error {
         if self.is_watched(tasks) {
             self.pings().end(error.kind.exit_code()).await;
@@ -162,7 +162,7 @@ impl<'a> Round<'a> {
         Pings::start(&self.config.notify)
     }
 
-    /// A backfill is of an earlier time, and says nothing of whether polls are missing now.
+    /// Writes notices of stale catalogues, except in a backfill, which is of an earlier time.
     async fn tell_stale(&self, store: &mut Store) {
         if self.observed_at.is_none() {
             let (notify, polled) = (&self.config.notify, self.config.polled());
@@ -176,8 +176,8 @@ impl<'a> Round<'a> {
         notify::deliver(store, clock, &self.config.notify, sources).await;
     }
 
-    /// Publishes what has changed, now or before a failure; a failure is logged, leaves the file as it
-    /// was, and is made up for by the next round.
+    /// Publishes the database if the published copy lacks a change. A failure is logged and leaves
+    /// the file as it was; the next round retries.
     async fn publish(&self, store: &mut Store, changed: bool) -> u8 {
         let Context { clock, sources, .. } = self.context;
         let Some(file) = &self.config.publish.file else { return 0 };
@@ -197,8 +197,8 @@ impl<'a> Round<'a> {
         }
     }
 
-    /// Whether a receiver wants to know when the key of the account expires, and no poll of the account
-    /// has begun today: it would have asked.
+    /// Whether to ask when the account's key expires: a receiver wants to know, and no poll of the
+    /// account has begun today (it would have asked).
     async fn asks_for_expiry(&self, store: &mut Option<&mut Store>, account: &str) -> Result<bool> {
         let blocks = &self.config.notify;
         let wanted = blocks.iter().any(|block| block.wants(Event::ApiEnding, account));
@@ -225,7 +225,7 @@ impl<'a> Round<'a> {
         let spinner = Spinner::start(context, "waiting for HeyGen's list");
         context.service.health.step(patience + deadline(config));
         let progress = |progress: Progress| {
-            // After these bytes the next ones, or another request with its waits.
+            // The next step is more bytes, or another request with its pauses.
             context.service.health.step(config.api.retry_time + config.api.timeout);
             spinner.show(told(progress));
         };
@@ -261,7 +261,7 @@ impl<'a> Round<'a> {
     }
 }
 
-/// How far the reading of a list is.
+/// Returns how much of a list has been read.
 fn told(progress: Progress) -> String {
     match progress {
         Progress::Bytes(bytes) => format!("reading HeyGen's list, {}", HumanBytes(bytes)),

@@ -36,7 +36,7 @@ impl ServeArgs {
             behind_proxy: serve.behind_proxy,
             hosts: serve.hosts.clone(),
         };
-        // Its pictures are shown whoever saves them; while it is off, its settings may be wrong.
+        // Stored pictures are shown even if the mirror is off; its settings may then be invalid.
         let files = match super::stores::blobs(&config, context) {
             Err(error) if config.mirror.enabled => return Err(error),
             files => files.ok(),

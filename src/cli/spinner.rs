@@ -1,4 +1,4 @@
-//! What a long piece of work does, on a terminal; gone when it is over.
+//! A spinner for long work, on a terminal; cleared when it is dropped.
 
 use std::{io::IsTerminal, time::Duration};
 
@@ -6,7 +6,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::context::Context;
 
-/// One line with the time that has passed; nothing where it would spoil a log.
+/// One line with the elapsed time; nothing where it would clutter a log.
 pub(super) struct Spinner(Option<ProgressBar>);
 
 impl Spinner {

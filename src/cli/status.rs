@@ -1,4 +1,4 @@
-//! `status`: how every account stands.
+//! `status`: the state of each catalogue of each account.
 
 use std::{fmt::Write, sync::LazyLock, time::Duration};
 
@@ -53,7 +53,7 @@ const TAIL: [&str; 13] = [
     "in_future",
 ];
 
-/// All columns; of each kind the current, missing and removed items.
+/// All columns; for each kind the number of current, missing and removed items.
 static COLUMNS: LazyLock<Vec<String>> = LazyLock::new(|| {
     let of_kind = |kind: Kind| {
         ["", "_missing", "_removed"].into_iter().map(move |end| format!("{}{end}", kind.table))
@@ -76,12 +76,12 @@ pub struct StatusArgs {
     format: Option<Format>,
 }
 
-/// What is shown of one account.
+/// One catalogue of an account, as it is shown.
 struct StatusLine<'a> {
     status: &'a CatalogueStatus,
     configured: bool,
     too_old: bool,
-    /// Why no poll can be added, if its last good poll is in the future.
+    /// Why no poll can be added, if the last good poll is in the future.
     in_future: Option<Error>,
 }
 
@@ -100,7 +100,7 @@ impl StatusArgs {
         let waiting = store.notices_waiting().await?;
         let lines: Vec<StatusLine<'_>> =
             all.iter().map(|one| line(one, &config, oldest, now)).collect();
-        // What was never polled is not well; `default` needs no configuration.
+        // A catalogue that was never polled counts as stale; `default` needs no configuration.
         let mut never = config.polled();
         never.retain(|(account, catalogue)| {
             !all.iter().any(|one| one.account == *account && one.catalogue == *catalogue)
@@ -121,7 +121,7 @@ impl StatusArgs {
     }
 }
 
-/// An account that is no longer configured is not blamed for its age.
+/// Returns the line of a catalogue; one that is no longer configured is never too old.
 fn line<'a>(
     status: &'a CatalogueStatus,
     config: &Config,
@@ -170,7 +170,7 @@ fn machines(
             good.and_then(|poll| poll.held_reason.as_deref()).into(),
             last.warning.as_deref().into(),
             Cell::Json(notes_json(&status.schema_changes)),
-            // Nothing waits for a mirror that is off.
+            // Nothing is pending for a mirror that is off.
             if mirror { state("pending") } else { Cell::Null },
             state("mirrored"),
             state("failed"),
@@ -186,7 +186,7 @@ fn machines(
     rows.finish("")
 }
 
-/// Current, missing and removed items; nulls for a kind that the catalogue does not list.
+/// Returns the current, missing and removed items; nulls for a kind that the catalogue does not list.
 fn item_cells(counts: Option<&ItemCounts>) -> [Cell; 3] {
     match counts {
         Some(ItemCounts { current, missing, removed }) => {
@@ -222,25 +222,25 @@ fn notes_json(notes: &[SchemaNote]) -> String {
     out
 }
 
-/// What people read.
+/// The status as text for people.
 struct StatusPage<'a> {
     lines: &'a [StatusLine<'a>],
     /// Configured catalogues that were never polled.
     never: &'a [(String, Catalogue)],
-    /// As it was given.
+    /// The value of `--max-age`, as it was given.
     max_age: Option<&'a str>,
     /// The receivers of notices that are configured.
     receivers: Vec<&'a str>,
     context: &'a Context,
 }
 
-/// The previews in one line, and below it what failed or was left out.
+/// Returns the previews in one line and, below it, the reasons of those that failed or were left out.
 fn previews(assets: &AssetStatus, mirror: bool, context: &Context) -> String {
     if assets.by_state.is_empty() {
         return String::new();
     }
     let now = context.clock.now();
-    // Nothing waits for a mirror that is off.
+    // Nothing is pending for a mirror that is off.
     let waits = |state: &str| !mirror && matches!(state, "pending" | "failed");
     let (waiting, others): (Vec<_>, Vec<_>) =
         assets.by_state.iter().partition(|(state, _)| waits(state));
@@ -290,7 +290,7 @@ impl StatusPage<'_> {
         text
     }
 
-    /// One catalogue's paragraph. Writing to a string cannot fail.
+    /// Writes the paragraph of a catalogue. Writing to a `String` cannot fail.
     fn catalogue(&self, text: &mut String, line: &StatusLine<'_>) {
         let CatalogueStatus { account, catalogue, last, last_good, items, .. } = line.status;
         let note = if line.configured { "" } else { "  (no longer configured)" };
@@ -322,8 +322,8 @@ impl StatusPage<'_> {
         text.push('\n');
     }
 
-    /// The last poll by when it ended, the last good one by when its list had been received: these
-    /// are two times where a saved response was taken, and age is counted from the latter.
+    /// Writes the last poll with the time it ended, and the last good one with the time its list was
+    /// received: they differ for a saved response, and age is counted from the latter.
     fn polls(&self, text: &mut String, line: &StatusLine<'_>) {
         let CatalogueStatus { last, last_good, failed_since, .. } = line.status;
         let now = self.context.clock.now();
@@ -345,7 +345,7 @@ impl StatusPage<'_> {
     }
 }
 
-/// Which fields came and went.
+/// Writes which fields were added and removed.
 fn fields(text: &mut String, status: &CatalogueStatus) {
     for note in &status.schema_changes {
         let types = note.json_type.as_ref().map(|types| format!(" ({types})")).unwrap_or_default();
@@ -360,7 +360,7 @@ fn fields(text: &mut String, status: &CatalogueStatus) {
     }
 }
 
-/// `2h 5m ago`, `in 3 days 4h`.
+/// Returns `2h 5m ago` or `in 3 days 4h`.
 fn distance(at: Timestamp, now: Timestamp) -> String {
     let seconds = (now.millis() - at.millis()) / 1000;
     let about = duration(Duration::from_secs(seconds.unsigned_abs()));

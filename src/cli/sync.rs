@@ -1,4 +1,4 @@
-//! `sync`: the main job, one poll of each account or of a saved response.
+//! `sync`: the main command, one poll of each catalogue of each account or of a saved response.
 
 use std::{
     io::IsTerminal,
@@ -74,7 +74,7 @@ pub struct Sync {
     exit_code: bool,
 }
 
-/// How a sync reports.
+/// The format of the report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum ReportFormat {
     /// For people
@@ -116,7 +116,7 @@ impl Sync {
         Ok(gravest([ran?, left]))
     }
 
-    /// Tells what happened as it is due, and collects the reports.
+    /// Reports an event, and collects the JSON of the reports.
     fn told(&self, told: Told<'_>, json: &mut Vec<String>, context: &Context) -> Result<u8> {
         match told {
             Told::Poll { polled: Ok(report), .. } => {
@@ -126,7 +126,7 @@ impl Sync {
             }
             Told::Poll { account, catalogue, polled: Err(error) } => {
                 let name = format!("account '{account}'");
-                // What is wrong with a key says itself whose it is.
+                // An error about a key names the account itself.
                 match error.message.starts_with(&name) {
                     true => complain(error),
                     false => complain(&error.clone().context(name)),
@@ -144,7 +144,7 @@ impl Sync {
         }
     }
 
-    /// The accounts, or the one that a saved response is for.
+    /// Returns what to poll: all that is configured, or the saved response.
     fn tasks(&self, config: &Config, context: &Context) -> Result<Vec<PollTask>> {
         if let Some(account) = &self.account {
             check_account_name(account)?;
@@ -176,7 +176,7 @@ impl Sync {
         }
     }
 
-    /// A dry run writes nothing, not even a new database.
+    /// Opens the database. A dry run writes nothing, not even a new database.
     async fn open(&self, location: &Location) -> Result<Option<Store>> {
         match self.dry_run {
             true if self.existing => Store::open_existing_to_read(location).await.map(Some),
@@ -186,7 +186,7 @@ impl Sync {
         }
     }
 
-    /// Tells what a poll did, as it is due; gives its JSON.
+    /// Reports a poll as requested; returns its JSON, or an empty text for another format.
     fn tell(&self, report: &Report, code: u8, context: &Context) -> Result<String> {
         let telling = Telling { whole: self.dry_run, dry_run: self.dry_run };
         let program = context.program();
@@ -210,12 +210,12 @@ impl Sync {
     }
 }
 
-/// The value of `--accept-removals`.
+/// Parses the value of `--accept-removals`.
 fn accepted(text: &str) -> Result<Accepted, &'static str> {
     text.parse().map(Accepted::UpTo).or_else(|_| text.parse().map(Accepted::Set))
 }
 
-/// A catalogue on the command line.
+/// Parses a catalogue on the command line.
 fn catalogue_of(word: &str) -> std::result::Result<Catalogue, String> {
     let names = Catalogue::ALL.map(Catalogue::as_str).join(", ");
     Catalogue::parse(&word.replace('-', "_")).ok_or_else(|| format!("must be one of {names}"))
@@ -227,7 +227,7 @@ fn saved(from: &Path) -> Result<Input> {
     Ok(Input::Saved { name, body })
 }
 
-/// A report with what the mirror did: it works once for all accounts, so that each says the same.
+/// Returns a report with the mirror's result: the mirror runs once for all, so it is the same in each.
 fn with_mirror(report: &str, mirror: &str) -> String {
     match report.strip_suffix('}') {
         Some(open) => format!("{open},\"mirror\":{mirror}}}"),

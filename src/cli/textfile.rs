@@ -3,7 +3,7 @@
 use super::{context::Context, log::complain};
 use crate::{config::Config, metrics, store::Store};
 
-/// Leaves the metrics where they are asked for; the exit code.
+/// Writes the metrics to the configured file, if any; returns the exit code.
 pub(super) async fn leave_metrics(store: &mut Store, config: &Config, context: &Context) -> u8 {
     let Some(path) = &config.metrics.textfile else { return 0 };
     let figures = store.figures(context.clock.now()).await;

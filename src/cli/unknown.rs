@@ -1,4 +1,4 @@
-//! Ids that the database does not know as they are asked for, and which ones may be meant.
+//! Requested ids that the database does not know, and suggestions of similar ones.
 
 use super::output::visible;
 use crate::{
@@ -7,16 +7,16 @@ use crate::{
     store::{Store, known::NamedItem},
 };
 
-/// How many ids are suggested at most.
+/// The most ids that are suggested.
 const MOST: usize = 3;
 
-/// From this similarity on (1 is equal) an id is suggested.
+/// The least similarity of an id that is suggested; 1 is equal.
 const CLOSE: f64 = 0.75;
 
-/// Longer ones are compared by their beginning only.
+/// The longest ids that are compared as a whole, in bytes; of longer ones only the start is compared.
 const LONGEST: usize = 100;
 
-/// Refuses an id that no item of this kind and account ever had (exit code 2).
+/// Fails (exit code 2) for an id that no item of this kind and account ever had.
 pub async fn expect_item(
     store: &mut Store,
     id: &str,
@@ -61,7 +61,7 @@ fn with_article(kind: Kind) -> String {
     format!("{article} {}", kind.singular)
 }
 
-/// The items that are probably meant, the closest first.
+/// Returns the items that are probably meant, the closest first.
 fn close(id: &str, items: Vec<NamedItem>) -> Vec<String> {
     let mut all: Vec<(f64, NamedItem)> = items
         .into_iter()
@@ -77,7 +77,7 @@ fn close(id: &str, items: Vec<NamedItem>) -> Vec<String> {
     shown.collect()
 }
 
-/// 1 for the same id in other letters, or for the item's name; less for a part or a typo.
+/// Returns 1 for the id or the name, ignoring case; less for a part of the id or a typo.
 fn similarity(asked: &str, item: &NamedItem) -> f64 {
     let asked = asked.trim();
     let is = |text: &str| text.eq_ignore_ascii_case(asked);

@@ -1,4 +1,4 @@
-//! `verify`: whether seals, history and tables agree, and what does not.
+//! `verify`: checks whether seals, history and tables agree, and prints what does not.
 
 use std::io::IsTerminal;
 
@@ -75,7 +75,7 @@ impl Verify {
         rows(report.findings.kept(), audit.as_ref(), format)?;
         let spoiled = audit.as_ref().is_some_and(|audit| !audit.findings.is_empty());
         let code = if spoiled { 1 } else { report.exit_code() };
-        // Cron mails every word.
+        // Cron mails all output, so success is silent without a terminal.
         let looked_at = !context.quiet && std::io::stderr().is_terminal();
         if code != 0 || against.is_some() || looked_at {
             note(summary(&report));
@@ -160,13 +160,13 @@ fn proven(proof: &Proof) -> String {
     }
 }
 
-/// Lines for stdout, in large pieces.
+/// Prints lines in large pieces.
 #[derive(Default)]
 struct Lines(String);
 
 impl Lines {
     fn add(&mut self, bytes: &[u8]) -> Result<()> {
-        // A line is made of text alone.
+        // A line consists of text only.
         self.0.push_str(&String::from_utf8_lossy(bytes));
         if self.0.len() > 64 * 1024 {
             print(&std::mem::take(&mut self.0))?;

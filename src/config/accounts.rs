@@ -1,4 +1,4 @@
-//! The list `[[accounts]]`: the accounts that are polled, and where the key of each is read.
+//! The list `[[accounts]]`: the accounts that are polled, and the source of each key.
 
 use std::{
     fmt,
@@ -20,19 +20,19 @@ const LONGEST_NAME: usize = 128;
 /// One entry of `[[accounts]]`; exactly one of the two sources of its key is set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Account {
-    /// What the account is called in the database.
+    /// The name of the account in the database.
     pub name: String,
-    /// The environment variable that holds its key.
+    /// The environment variable that contains its key.
     pub api_key_env: Option<String>,
-    /// The file that holds its key.
+    /// The file that contains its key.
     pub api_key_file: Option<PathBuf>,
 }
 
 impl Account {
-    /// The account's key, read anew at each call.
+    /// Returns the account's key, read again at each call.
     ///
     /// # Errors
-    /// [`crate::error::Kind::Config`] where there is none.
+    /// [`crate::error::Kind::Config`] if there is none.
     pub fn key(&self, sources: &Sources) -> Result<SecretString> {
         let key = match (&self.api_key_env, &self.api_key_file) {
             (Some(name), None) => match sources.env.get(name) {
@@ -49,10 +49,10 @@ impl Account {
     }
 }
 
-/// Judges an account's name that comes from the command line.
+/// Checks an account's name that was given on the command line.
 ///
 /// # Errors
-/// [`crate::error::Kind::Usage`].
+/// [`crate::error::Kind::Usage`] if it is invalid.
 pub fn check_account_name(name: &str) -> Result<()> {
     if is_account_name(name) {
         return Ok(());
@@ -60,12 +60,12 @@ pub fn check_account_name(name: &str) -> Result<()> {
     Err(Error::usage("an account's name has 1 to 128 bytes and no control characters"))
 }
 
-/// Whether an account may be called so.
+/// Whether `name` is valid as an account's name.
 pub(super) fn is_account_name(name: &str) -> bool {
     (1..=LONGEST_NAME).contains(&name.len()) && !name.chars().any(char::is_control)
 }
 
-/// The key of the one account that needs no configuration.
+/// Returns the key of the account `default`, which needs no configuration.
 pub fn default_key(sources: &Sources) -> Result<SecretString> {
     let env = &sources.env;
     match (env.get("HEYGEN_API_KEY"), env.get("HEYGEN_API_KEY_FILE")) {
@@ -86,13 +86,13 @@ pub fn default_key(sources: &Sources) -> Result<SecretString> {
     }
 }
 
-/// The variable's name, unless it may be a key that was put where the name belongs.
+/// Returns the variable's name, unless it may be a key that was written in place of the name.
 fn variable(name: &str) -> String {
     let usual = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
     if name.chars().all(usual) { name.into() } else { "the variable of its api_key_env".into() }
 }
 
-/// An account as it is written, before it is judged.
+/// An account as it is written, before it is checked.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawAccount {
@@ -102,7 +102,7 @@ struct RawAccount {
 }
 
 impl RawAccount {
-    /// The account, or what is wrong with it.
+    /// Returns the account, or what is wrong with it.
     fn judge(self) -> Result<Account, &'static str> {
         let Self { name, api_key_env, api_key_file } = self;
         if !is_account_name(&name) {
@@ -120,12 +120,12 @@ impl RawAccount {
     }
 }
 
-/// Reads the accounts, each judged on its own and against those before it.
+/// Reads the accounts; checks each on its own and against those before it.
 pub fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Account>, D::Error> {
     deserializer.deserialize_seq(Accounts)
 }
 
-/// Reads accounts one by one, so that a fault can say which of them has it.
+/// Reads accounts one by one, so that an error can state which of them is wrong.
 struct Accounts;
 
 impl<'de> Visitor<'de> for Accounts {

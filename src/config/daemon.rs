@@ -1,6 +1,6 @@
-//! The sections `[daemon]`, `[metrics]` and `[log]`: when it polls by itself, and how it is watched.
+//! The sections `[daemon]`, `[metrics]` and `[log]`: when the daemon polls, and how it is monitored.
 //!
-//! What a schedule means is said by the daemon; here it is only refused when it cannot be read.
+//! The daemon interprets a schedule; here it is only rejected if it cannot be parsed.
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -21,15 +21,15 @@ pub struct Daemon {
     /// A cron expression of 5 or 6 fields, or `@hourly` and the like.
     #[serde(deserialize_with = "schedule")]
     pub schedule: String,
-    /// The zone whose clock the schedule means.
+    /// The time zone of the schedule.
     #[serde(deserialize_with = "timezone")]
     pub timezone: String,
-    /// The longest that a poll is put off after its slot, by chance.
+    /// The longest random delay of a poll after its slot.
     #[serde(deserialize_with = "values::wait", serialize_with = "values::write_time")]
     pub jitter: Duration,
-    /// Where metrics and health are told.
+    /// The address and port that serve metrics and health.
     pub listen: String,
-    /// How long what is under way may take after it was told to stop.
+    /// How long work in progress may take after a request to stop.
     #[serde(deserialize_with = "values::wait", serialize_with = "values::write_time")]
     pub stop_time: Duration,
 }
@@ -38,7 +38,7 @@ pub struct Daemon {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Metrics {
-    /// The file that a `sync` leaves its metrics in; `None` leaves none.
+    /// The file that a one-shot run writes its metrics to; `None` for none.
     pub textfile: Option<PathBuf>,
 }
 
@@ -46,25 +46,25 @@ pub struct Metrics {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Log {
-    /// How the log is written.
+    /// The format of the log.
     pub format: LogFormat,
 }
 
-/// How the log is written.
+/// The format of the log.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For people.
+    /// Text, for people.
     #[default]
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
 impl LogFormat {
-    /// Both.
+    /// All formats.
     pub const ALL: [Self; 2] = [Self::Text, Self::Json];
 
-    /// As it is written in `config.toml`.
+    /// Returns the name in `config.toml`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Text => "text",
@@ -98,10 +98,10 @@ impl Default for Daemon {
 }
 
 impl Daemon {
-    /// Where to listen.
+    /// Returns the address and port to listen on.
     ///
     /// # Errors
-    /// [`crate::error::Kind::Config`] for what is no address.
+    /// [`crate::error::Kind::Config`] if it is not an address.
     pub fn address(&self) -> Result<SocketAddr> {
         self.listen.parse().map_err(|_| {
             Error::config(
@@ -111,16 +111,16 @@ impl Daemon {
         })
     }
 
-    /// The schedule, read.
+    /// Parses the schedule.
     ///
     /// # Errors
-    /// [`crate::error::Kind::Config`] for what is no cron expression.
+    /// [`crate::error::Kind::Config`] if it is not a cron expression.
     pub fn cron(&self) -> Result<Cron> {
         cron(&self.schedule)
             .ok_or_else(|| Error::config(format!("daemon.schedule must be {}", CRON)))
     }
 
-    /// The time zone, read.
+    /// Parses the time zone.
     ///
     /// # Errors
     /// [`crate::error::Kind::Config`] for an unknown name.
@@ -131,8 +131,8 @@ impl Daemon {
     }
 }
 
-/// Reads a cron expression as crontab does: seconds may be left out, and a day of the month or of
-/// the week suffices where both are given.
+/// Parses a cron expression as crontab does: seconds may be left out; if a day of the month and a day
+/// of the week are given, one of them suffices.
 pub fn cron(text: &str) -> Option<Cron> {
     let parser = CronParser::builder()
         .seconds(Seconds::Optional)
@@ -142,11 +142,11 @@ pub fn cron(text: &str) -> Option<Cron> {
     parser.parse(text.trim()).ok()
 }
 
-/// What a schedule may say.
+/// The accepted values of a schedule.
 const CRON: &str = "a cron expression of 5 or 6 fields that can come true, such as \
      \"17 * * * *\", \"0 17 6,18 * * MON-FRI\" or \"@hourly\"";
 
-/// A cron expression that has a next time.
+/// Reads a cron expression that has a next time.
 fn schedule<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     values::scalar(deserializer, CRON, |value| match value {
         values::Scalar::Text(text) => {
@@ -158,10 +158,10 @@ fn schedule<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Err
     })
 }
 
-/// What a time zone is called.
+/// The accepted values of a time zone.
 const ZONE: &str = "the name of a time zone, such as \"UTC\" or \"Europe/Berlin\"";
 
-/// The name of a time zone.
+/// Reads the name of a time zone.
 fn timezone<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     values::scalar(deserializer, ZONE, |value| match value {
         values::Scalar::Text(text) => text.parse::<Tz>().ok().map(|_| text),

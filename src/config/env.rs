@@ -1,4 +1,4 @@
-//! The variables of the environment.
+//! The environment variables.
 
 use std::{
     collections::BTreeMap,
@@ -10,25 +10,25 @@ use std::{
 
 use crate::system;
 
-/// The environment's variables; one that is set and empty counts as unset. They hold keys, so `Debug`
-/// shows none.
+/// The environment variables; one that is set and empty counts as unset. They contain keys, so
+/// `Debug` shows none.
 #[derive(Clone, Default)]
 pub struct Env(BTreeMap<String, String>);
 
 impl Env {
-    /// The process's own. What is not UTF-8 is kept with replacement characters, and refused
-    /// where it is asked for.
+    /// Returns the variables of the process. A value that is not UTF-8 is kept with replacement
+    /// characters, and rejected when it is used.
     pub fn of_process() -> Self {
         let text = |text: OsString| text.to_string_lossy().into_owned();
         env::vars_os().map(|(name, value)| (text(name), text(value))).collect()
     }
 
-    /// The value of the variable `name`.
+    /// Returns the value of the variable `name`.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }
 
-    /// The variables whose names begin with `prefix`.
+    /// Returns the variables whose names begin with `prefix`.
     pub fn beginning_with(&self, prefix: &str) -> impl Iterator<Item = (String, String)> {
         let all = self.0.iter().filter(move |(name, _)| name.starts_with(prefix));
         all.map(|(name, value)| (name.clone(), value.clone()))
@@ -42,7 +42,7 @@ impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Env {
     }
 }
 
-/// Variables that libraries read by themselves: of databases, certificates, proxies and colours.
+/// Whether libraries read the variable by themselves (for databases, certificates, proxies, colours).
 fn is_read_by_a_library(name: &OsStr) -> bool {
     const NAMES: [&str; 4] = ["SSL_CERT_FILE", "SSL_CERT_DIR", "NO_COLOR", "CLICOLOR"];
     let name = name.to_string_lossy();
@@ -51,9 +51,9 @@ fn is_read_by_a_library(name: &OsStr) -> bool {
         || NAMES.contains(&&*name)
 }
 
-/// Makes a variable that is set and empty count as unset for libraries too: starts this program anew
-/// without them, since a process cannot safely unset its own. Returns where there is none; where the
-/// program cannot be started, it goes on with them.
+/// Makes a variable that is set and empty count as unset for libraries, too: restarts this program
+/// without them, since a process cannot safely unset its own. Returns if there is none, or if the
+/// program cannot be restarted.
 pub fn unset_empty() {
     let is_empty =
         |(name, value): &(OsString, OsString)| value.is_empty() && is_read_by_a_library(name);

@@ -1,5 +1,5 @@
-//! The configuration file: its text judged against [`Config`], with the line and the key of a
-//! fault. Where the file lies and what stands over it is not known here.
+//! The configuration file: checks its text against [`Config`] and reports the line and the key of an
+//! error. Does not know where the file is or what overrides it.
 
 use std::ops::Range;
 
@@ -11,14 +11,14 @@ use toml::{
 use super::{overlay, sections::Config, values};
 use crate::error::{Error, Result};
 
-/// Reads the text of the file called `name` as a table that [`Config`] takes.
+/// Reads the text of the file called `name` as a table that [`Config`] accepts.
 pub fn read(name: &str, text: &str) -> Result<Table> {
     let told = |e: toml::de::Error| Error::config(format!("{name}:{}", fault(text, &e)));
     toml::from_str::<Config>(text).map_err(told)?;
     toml::from_str(text).map_err(told)
 }
 
-/// `7: removals.max_share must be …`. The value is not repeated: it may be a secret.
+/// Returns `7: removals.max_share must be …`. The value is not repeated: it may be a secret.
 fn fault(text: &str, error: &toml::de::Error) -> String {
     let span = error.span().unwrap_or_default();
     let what = values::plain(error);
@@ -30,7 +30,7 @@ fn fault(text: &str, error: &toml::de::Error) -> String {
     let mut places = Vec::new();
     note_table(table.get_ref(), "", &mut places);
     let around = |place: &&KeyPlace| place.1.start <= span.start && span.end <= place.1.end;
-    // The smallest stretch around the fault; of equal ones the innermost, which is noted last.
+    // The smallest range around the error; of equal ones the innermost, which was added last.
     let found = places.iter().rev().filter(around).min_by_key(|place| place.1.len());
     let key = found.map_or("", |place| place.0.as_str());
     match values::entry(&what) {
@@ -44,12 +44,12 @@ fn fault(text: &str, error: &toml::de::Error) -> String {
     }
 }
 
-/// The number of the line that the byte at `offset` stands in, from 1.
+/// Returns the number of the line that contains the byte at `offset`, from 1.
 fn line(text: &str, offset: usize) -> usize {
     text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
 }
 
-/// A key in full, and where its name or its value stands.
+/// A full key, and the position of its name or its value.
 type KeyPlace = (String, Range<usize>);
 
 fn note_table(table: &DeTable, prefix: &str, places: &mut Vec<KeyPlace>) {
@@ -73,7 +73,7 @@ fn note_value(value: &Spanned<DeValue>, key: String, places: &mut Vec<KeyPlace>)
     }
 }
 
-/// The key that a line of a text that is no TOML sets. Known keys only: what stands before an
+/// Returns the key that a line of invalid TOML sets, if it is a known one: other text before an
 /// equals sign may be a piece of a secret that was pasted there.
 fn key_of_line(text: &str, line: usize) -> Option<String> {
     let mut lines = text.lines().take(line).collect::<Vec<_>>().into_iter().rev();

@@ -1,5 +1,5 @@
-//! Secrets that are read from a variable or a file. A key is only asked to be what an HTTP header can
-//! carry. No message holds a key.
+//! Secrets that are read from a variable or a file. The only requirement is that an HTTP header can
+//! contain the key. No message contains a key.
 
 use std::{fs, io::Read, path::Path};
 
@@ -7,10 +7,10 @@ use secrecy::SecretString;
 
 use crate::error::{Error, Result};
 
-/// No key is longer: a file over this was named by mistake.
+/// The largest key file in bytes; a larger one was named by mistake.
 const LONGEST: u64 = 64 * 1024;
 
-/// The key in a file.
+/// Reads the key in a file.
 pub fn from_file(path: &Path) -> Result<SecretString> {
     let name = format!("the key file '{}'", path.display());
     let mut bytes = Vec::new();
@@ -20,12 +20,12 @@ pub fn from_file(path: &Path) -> Result<SecretString> {
     if bytes.len() as u64 > LONGEST {
         return Err(Error::config(format!("{name} is too long to hold a key: name another")));
     }
-    // What is not UTF-8 becomes a character that no key may have.
+    // Invalid UTF-8 becomes a character that no key may contain.
     judge(&String::from_utf8_lossy(&bytes), &name)
 }
 
-/// The key without white space at its end, such as the newline of an editor, if a header can carry
-/// it: not empty, and of printable ASCII only.
+/// Returns the key without white space at its end, such as the newline of an editor, if a header can
+/// contain it: not empty, and printable ASCII only.
 pub fn judge(key: &str, source: &str) -> Result<SecretString> {
     let key = key.trim_end();
     if key.is_empty() {

@@ -1,10 +1,10 @@
-//! Reading the configuration: the file, what the environment sets over it, and the flag over both.
+//! Loads the configuration: the file, overridden by the environment, and both by the flag.
 
 use super::{Sources, file, notify, overlay, sections::Config, sources::Origin, values};
 use crate::error::{Error, Result};
 
 impl Config {
-    /// Reads the configuration, and says where it came from.
+    /// Returns the configuration and its origin.
     ///
     /// # Errors
     /// [`crate::error::Kind::Config`] for a file that cannot be read, an unknown key or a bad
@@ -30,7 +30,7 @@ impl Config {
         Ok((config, origin))
     }
 
-    /// Puts the home folder in place of `~/` at the start of every path.
+    /// Replaces `~/` at the start of every path by the home folder.
     fn start_from_home(&mut self, sources: &Sources) -> Result<()> {
         if let Some(path) =
             self.database.strip_prefix("sqlite:").filter(|path| path.starts_with("~/"))

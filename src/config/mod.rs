@@ -1,7 +1,7 @@
-//! Configuration: flags over environment over `config.toml` over defaults, and the API keys.
+//! The configuration: flags before environment before `config.toml` before defaults; and the API keys.
 //!
-//! [`Config`] and its sections are the only list of what can be set: the check for unknown keys, the
-//! names of the environment's variables and the test of the shipped `config.toml` are made from them.
+//! [`Config`] and its sections are the only list of what can be set: the check for unknown keys, the names
+//! of the environment variables and the test of the shipped `config.toml` are derived from them.
 
 mod accounts;
 mod daemon;

@@ -1,8 +1,8 @@
-//! The list `[[notify]]`: who is told what polls find, and which monitor hears that they run. A single
-//! section `[notify]` is a list of one.
+//! The list `[[notify]]`: the receivers of what polls find, and the monitors that are pinged. A
+//! single section `[notify]` is a list of one.
 //!
-//! The URLs of receivers and monitors are secrets as much as the one that signs: whoever has them
-//! can write there. None is shown by `Debug` or by a message.
+//! The URLs of receivers and monitors are secrets like the signing secret: whoever has them can write
+//! there. Neither `Debug` nor a message shows one.
 
 use std::{fmt, path::PathBuf, time::Duration};
 
@@ -19,54 +19,54 @@ use super::{accounts::is_account_name, values};
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Notify {
-    /// The receiver's name in the outbox; unset, its kind.
+    /// The receiver's name in the outbox; by default its kind.
     pub name: Option<String>,
-    /// The kind of receiver. `format` is its older name.
+    /// The kind of receiver. `format` is an older name of this key.
     #[serde(alias = "format")]
     pub kind: ReceiverKind,
-    /// Where it is: of a webhook, of Slack or of a mail server.
+    /// The URL of a webhook, of Slack or of a mail server.
     #[serde(deserialize_with = "place", serialize_with = "values::receiver::serialize")]
     pub url: Option<Url>,
-    /// The environment variable that holds the URL.
+    /// The environment variable that contains the URL.
     pub url_env: Option<String>,
-    /// The file that holds the URL.
+    /// The file that contains the URL.
     pub url_file: Option<PathBuf>,
-    /// The environment variable that holds the secret that signs, or the mail server's password.
+    /// The environment variable that contains the signing secret, or the mail server's password.
     pub secret_env: Option<String>,
-    /// The file that holds it.
+    /// The file that contains it.
     pub secret_file: Option<PathBuf>,
-    /// Who sends the e-mail.
+    /// The sender of the e-mail.
     #[serde(deserialize_with = "sender")]
     pub from: Option<String>,
-    /// Who gets it.
+    /// The recipients.
     #[serde(deserialize_with = "addressees")]
     pub to: Vec<String>,
-    /// The program that is run and its arguments.
+    /// The program that is run, and its arguments.
     pub command: Vec<String>,
-    /// The longest that one delivery may take.
+    /// The timeout of one delivery.
     #[serde(deserialize_with = "delivery")]
     pub timeout: Option<Duration>,
     /// The events that it receives; empty means all.
     pub events: Vec<Event>,
-    /// The accounts whose polls it is told of; empty means all.
+    /// The accounts whose polls it receives notices of; empty means all.
     pub accounts: Vec<String>,
-    /// Ids of the items whose loss is told first.
+    /// The ids of the items whose loss is reported first.
     pub watch: Vec<String>,
-    /// A catalogue without a good poll for this long is stale; unset, none is.
+    /// The time without a good poll after which a catalogue is stale; if unset, none is.
     #[serde(deserialize_with = "age")]
     pub stale_after: Option<Duration>,
-    /// Asked when a run begins.
+    /// Requested when a run begins.
     #[serde(with = "values::receiver")]
     pub ping_start: Option<Url>,
-    /// Asked when a run ended well.
+    /// Requested when a run has succeeded.
     #[serde(with = "values::receiver")]
     pub ping_success: Option<Url>,
-    /// Asked when a run failed.
+    /// Requested when a run has failed.
     #[serde(with = "values::receiver")]
     pub ping_failure: Option<Url>,
 }
 
-/// The kind of a receiver: how a message reaches it.
+/// The kind of a receiver: how it receives a message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ReceiverKind {
     /// Signed JSON.
@@ -81,10 +81,10 @@ pub enum ReceiverKind {
 }
 
 impl ReceiverKind {
-    /// Every form.
+    /// Every kind.
     pub const ALL: [Self; 4] = [Self::Webhook, Self::Slack, Self::Email, Self::Command];
 
-    /// As it is written in `config.toml`.
+    /// Returns the name in `config.toml`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Webhook => "webhook",
@@ -94,7 +94,7 @@ impl ReceiverKind {
         }
     }
 
-    /// Whether it is reached by a URL of this scheme.
+    /// Whether a receiver of this kind has a URL with this scheme.
     pub(super) fn takes(self, url: &Url) -> bool {
         let is_mail = matches!(url.scheme(), "smtp" | "smtps");
         match self {
@@ -105,26 +105,26 @@ impl ReceiverKind {
     }
 }
 
-/// What a notice tells of; all but `Watched` are types of messages.
+/// An event that notices report; all but `Watched` are types of messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
     /// The first good poll.
     Baseline,
     /// A poll changed something.
     Changes,
-    /// A poll held removals back.
+    /// A poll held removals.
     Held,
     /// Polls began to fail.
     Failing,
     /// Polls work again.
     Recovered,
-    /// The lists have other fields.
+    /// The fields of the lists have changed.
     Schema,
-    /// The API, or a key, is about to end.
+    /// The end of a version of the API, or of a key, is announced.
     ApiEnding,
-    /// No good poll has come for long.
+    /// There has been no good poll for too long.
     Stale,
-    /// Of `Changes` and `Held`, what concerns watched items.
+    /// The part of `Changes` and `Held` that concerns watched items.
     Watched,
 }
 
@@ -142,7 +142,7 @@ impl Event {
         Self::Watched,
     ];
 
-    /// As it is written in `config.toml` and in a message.
+    /// Returns the name in `config.toml` and in a message.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Baseline => "baseline",
@@ -159,12 +159,12 @@ impl Event {
 }
 
 impl Notify {
-    /// The receiver's name.
+    /// Returns the receiver's name.
     pub fn name(&self) -> &str {
         self.name.as_deref().unwrap_or(self.kind.as_str())
     }
 
-    /// Whether the block has a receiver; else it has pings alone.
+    /// Whether the block has a receiver; otherwise it only has pings.
     pub fn has_receiver(&self) -> bool {
         match self.kind {
             ReceiverKind::Command => !self.command.is_empty(),
@@ -172,7 +172,7 @@ impl Notify {
         }
     }
 
-    /// Whether the block has a receiver that gets this event of this account.
+    /// Whether the block has a receiver of this event of this account.
     pub fn wants(&self, event: Event, account: &str) -> bool {
         let all = self.events.is_empty() && event != Event::Watched;
         let of_account = self.accounts.is_empty() || self.accounts.iter().any(|a| a == account);
@@ -189,7 +189,7 @@ impl Notify {
         self.ping_start.is_some() || self.ping_success.is_some() || self.ping_failure.is_some()
     }
 
-    /// What is wrong with the block as a whole.
+    /// Returns what is wrong with the block as a whole.
     fn fault(&self) -> Option<&'static str> {
         let name_fits = self.name.as_deref().is_none_or(is_account_name);
         [
@@ -227,7 +227,7 @@ impl Notify {
     }
 }
 
-/// What is wrong with the blocks: which of them, from 1, and what.
+/// Returns which of the blocks is wrong, from 1, and what is wrong with it.
 pub(super) fn fault(blocks: &[Notify]) -> Option<(usize, &'static str)> {
     let is_same = |one: &Notify, other: &Notify| {
         one.has_receiver() && other.has_receiver() && one.name() == other.name()
@@ -239,8 +239,8 @@ pub(super) fn fault(blocks: &[Notify]) -> Option<(usize, &'static str)> {
     })
 }
 
-/// Reads `[notify]` or `[[notify]]`. What a section lacks may come from the environment, and is judged
-/// when all is read; a list is complete.
+/// Reads `[notify]` or `[[notify]]`. The environment may complete a section, so it is checked when
+/// everything has been read; a list must be complete.
 pub(super) fn read<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Notify>, D::Error> {
     from.deserialize_any(Blocks)
 }
@@ -272,7 +272,7 @@ impl<'de> Visitor<'de> for Blocks {
     }
 }
 
-/// The keys of a block, whatever is set: for the list of all keys.
+/// Writes the keys of a block, independent of what is set: for the list of all keys.
 pub(super) fn write<S: Serializer>(_: &[Notify], to: S) -> Result<S::Ok, S::Error> {
     Notify::default().serialize(to)
 }
@@ -307,7 +307,7 @@ fn addressees<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Erro
     }
 }
 
-/// The longest that a delivery may take: rounds of polls wait for it.
+/// The longest timeout of a delivery: rounds of polls wait for it.
 const LONGEST_DELIVERY: Duration = Duration::from_secs(60);
 
 fn delivery<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {

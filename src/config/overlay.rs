@@ -1,5 +1,5 @@
-//! What the environment sets: `HEYGEN_SYNC_` and a key's name set that key, `DATABASE_URL` the database.
-//! Which keys there are is found from [`Config`].
+//! Values from the environment: `HEYGEN_SYNC_` and a key's name set that key, `DATABASE_URL` the
+//! database. The list of keys is derived from [`Config`].
 
 use serde_json::Value as Json;
 use toml::{Table, Value};
@@ -9,13 +9,13 @@ use crate::error::{Error, Result};
 
 const PREFIX: &str = "HEYGEN_SYNC_";
 
-/// Variables with the prefix that are no key: the one that names the configuration file.
+/// Variables with the prefix that are not keys: the one that names the configuration file.
 const OTHERS: [&str; 1] = ["HEYGEN_SYNC_CONFIG"];
 
-/// Older names of keys: the variable without the prefix, then and now.
+/// Older names of keys: the variable without the prefix, old and new.
 const RENAMED: [(&str, &str); 1] = [("NOTIFY__FORMAT", "NOTIFY__KIND")];
 
-/// Lays what the environment sets over `table`.
+/// Overrides `table` with the values of the environment.
 pub fn lay_over(table: &mut Table, env: &Env) -> Result<()> {
     if let Some(database) = env.get("DATABASE_URL")
         && env.get("HEYGEN_SYNC_DATABASE").is_none()
@@ -42,13 +42,13 @@ pub fn lay_over(table: &mut Table, env: &Env) -> Result<()> {
     Ok(())
 }
 
-/// Every key, as the tree that the defaults make when they are written down: JSON, since it has
-/// a word for what is unset.
+/// Returns every key, as the tree of the serialized defaults: in JSON, since it has `null` for an
+/// unset key.
 pub fn known() -> Result<Json> {
     serde_json::to_value(Config::default()).map_err(Error::unforeseen)
 }
 
-/// The key that a variable sets: `API__BASE_URL` is `api.base_url`.
+/// Returns the key that a variable sets: `API__BASE_URL` is `api.base_url`.
 fn path(name: &str, key: &str, known: &Json) -> Result<Vec<String>> {
     let mut path = Vec::new();
     let mut here = known;
@@ -61,7 +61,7 @@ fn path(name: &str, key: &str, known: &Json) -> Result<Vec<String>> {
     if here.is_object() { Err(no_key(name, &path, here)) } else { Ok(path) }
 }
 
-/// The error for a variable that sets no key, with the names that could stand at `path`.
+/// Returns the error for a variable that sets no key, with the names that are possible at `path`.
 fn no_key(name: &str, path: &[String], here: &Json) -> Error {
     let start: String = path.iter().map(|part| part.to_ascii_uppercase() + "__").collect();
     let names: Vec<String> = here
@@ -82,7 +82,7 @@ fn no_key(name: &str, path: &[String], here: &Json) -> Error {
     ))
 }
 
-/// The value of a variable as TOML if that fits the key, else as plain text.
+/// Reads the value of a variable as TOML if that fits the key, else as plain text.
 fn read(name: &str, path: &[String], text: &str) -> Result<Value> {
     let fault = |what: String| Error::config(format!("the environment variable {name}{what}"));
     if text.contains('\u{fffd}') {
@@ -98,11 +98,11 @@ fn read(name: &str, path: &[String], text: &str) -> Result<Value> {
     }
 }
 
-/// Whether the key takes the value; if not, why.
+/// Checks whether the key accepts the value; the error states why not.
 fn judge(path: &[String], value: &Value) -> Result<(), String> {
     let mut table = Table::new();
     set(&mut table, path, value.clone());
-    // A variable's value stands without quotes.
+    // A variable's value has no quotes.
     let told = |e| {
         let what = values::plain(&e).replacen(" is no known key", " holds an unknown key", 1);
         what.replace(", in quotes", "").replace(" in quotes", "")

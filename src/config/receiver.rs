@@ -1,4 +1,4 @@
-//! How a receiver of notices is reached: its URL and its secret, read anew whenever it is asked.
+//! How a receiver of notices is reached: its URL and its secret, read again at each use.
 
 use std::path::{Path, PathBuf};
 
@@ -16,9 +16,9 @@ use crate::error::{Error, Result};
 
 /// How a receiver is reached.
 pub enum Receiver<'a> {
-    /// Signed JSON to this URL, with this key.
+    /// Signed JSON to this URL, signed with this key.
     Webhook(Url, SecretSlice<u8>),
-    /// Slack's form to this URL.
+    /// Slack's format to this URL.
     Slack(Url),
     /// An e-mail.
     Email(Mail),
@@ -28,19 +28,19 @@ pub enum Receiver<'a> {
 
 /// How an e-mail is sent.
 pub struct Mail {
-    /// The mail server, with the user and the password, where it has one.
+    /// The mail server, with the user and the password if it has them.
     pub server: Url,
-    /// Who sends it.
+    /// The sender.
     pub from: Mailbox,
-    /// Who gets it.
+    /// The recipients.
     pub to: Vec<Mailbox>,
 }
 
 impl Notify {
-    /// The receiver, its secrets read anew at each call.
+    /// Returns the receiver, its secrets read again at each call.
     ///
     /// # Errors
-    /// [`crate::error::Kind::Config`] where a URL or a secret is missing or cannot be read.
+    /// [`crate::error::Kind::Config`] if a URL or a secret is missing or cannot be read.
     pub fn receiver(&self, sources: &Sources) -> Result<Receiver<'_>> {
         self.reached(sources).map_err(|error| error.context(format!("notify '{}'", self.name())))
     }
@@ -66,7 +66,7 @@ impl Notify {
         })
     }
 
-    /// The mail server. The password is asked for where the URL names a user without one.
+    /// Returns the mail server. If the URL names a user without a password, the secret is the password.
     fn server(&self, sources: &Sources) -> Result<Url> {
         let mut server = self.where_it_is(sources)?;
         if server.username().is_empty() || server.password().is_some() {
@@ -74,7 +74,7 @@ impl Notify {
         }
         let missing = || Error::config("the URL names a user: set secret_env or secret_file");
         let password = self.secret(sources)?.ok_or_else(missing)?;
-        // A URL of this kind has a host, and so may have a password.
+        // This cannot fail: a URL of this kind has a host, so it may have a password.
         let _ = server.set_password(Some(password.expose_secret()));
         Ok(server)
     }
@@ -97,7 +97,7 @@ impl Notify {
         })
     }
 
-    /// The secret of the two keys, else systemd's credential of the receiver or of all.
+    /// Returns the secret of the two keys, else systemd's credential for the receiver or for all.
     fn secret(&self, sources: &Sources) -> Result<Option<SecretString>> {
         let secret = match (&self.secret_env, &self.secret_file) {
             (Some(_), Some(_)) => Err(Error::config("set secret_env or secret_file, not both")),
@@ -125,8 +125,8 @@ fn from_env(sources: &Sources, name: &str, key: &str) -> Result<SecretString> {
     }
 }
 
-/// The key that signs: what `whsec_` and base64 stand for, as the Standard Webhooks write it, else
-/// the secret as it is.
+/// Returns the signing key: the decoded base64 after `whsec_`, which is the format of Standard
+/// Webhooks, else the secret as it is.
 fn key(secret: &SecretString) -> Result<SecretSlice<u8>> {
     let secret = secret.expose_secret();
     match secret.strip_prefix("whsec_") {

@@ -1,5 +1,5 @@
-//! What can be configured, with its defaults: the whole and the sections `[api]`, `[removals]`, `[mirror]`
-//! and `[archive]`. A new section is one struct and one field of [`Config`].
+//! All that can be configured, with its defaults: the whole and the sections `[api]`, `[removals]`,
+//! `[mirror]` and `[archive]`. A new section is one struct and one field of [`Config`].
 
 use std::{fmt, path::PathBuf, time::Duration};
 
@@ -21,34 +21,34 @@ use crate::{
     heygen::ApiVersion,
 };
 
-/// All that can be configured. Made by [`Config::load`]; its values have been judged.
+/// The whole configuration. Created by [`Config::load`], which checks its values.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Where the history is kept: a file's name, or a URL that may hold a password. Not shown by
-    /// `Debug`, nor by any message from here.
+    /// The database: a file's name, or a URL that may contain a password. Shown neither by `Debug`
+    /// nor by any message of this module.
     #[serde(deserialize_with = "values::database")]
     pub database: String,
-    /// How the API is asked.
+    /// How the API is read.
     pub api: Api,
     /// When an item that is no longer listed counts as removed.
     pub removals: Removals,
     /// How previews are saved.
     pub mirror: Mirror,
-    /// What is kept of the answers.
+    /// Whether and where answers are kept.
     pub archive: ArchiveSection,
-    /// Where a copy for readers is kept.
+    /// Where a copy for readers is written.
     pub publish: Publish,
     /// Where the gallery listens.
     pub serve: Serve,
-    /// Who is told.
+    /// The receivers of notices, and the monitors.
     #[serde(deserialize_with = "notify::read", serialize_with = "notify::write")]
     pub notify: Vec<Notify>,
     /// When the daemon polls.
     pub daemon: Daemon,
-    /// Where a one-shot run leaves its metrics.
+    /// Where a one-shot run writes its metrics.
     pub metrics: Metrics,
-    /// How the log is written.
+    /// The format of the log.
     pub log: Log,
     /// The accounts that are polled; empty means one, `default`.
     #[serde(deserialize_with = "accounts::read")]
@@ -59,37 +59,37 @@ pub struct Config {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Api {
-    /// Where the API is. Plain http to loopback only; no credentials, query or fragment.
+    /// The URL of the API. Plain http to loopback only; no credentials, query or fragment.
     #[serde(with = "values::base_url")]
     pub base_url: Url,
-    /// What is polled, in this order.
+    /// The catalogues that are polled, in this order.
     #[serde(deserialize_with = "values::catalogues", serialize_with = "values::write_catalogues")]
     pub catalogues: Vec<Catalogue>,
-    /// Which version of the API is read.
+    /// The version of the API that is read.
     pub version: Version,
-    /// The longest that one request may take, its body included.
+    /// The timeout of one request, its body included.
     #[serde(deserialize_with = "values::duration", serialize_with = "values::write_time")]
     pub timeout: Duration,
-    /// The longest that connecting may take.
+    /// The timeout of connecting.
     #[serde(deserialize_with = "values::duration", serialize_with = "values::write_time")]
     pub connect_timeout: Duration,
-    /// The longest answer that is read, in bytes after decompression.
+    /// The longest answer that is accepted, in bytes after decompression.
     #[serde(deserialize_with = "values::size")]
     pub max_response: u64,
-    /// How often a request that failed is tried again.
+    /// How often a failed request is retried.
     #[serde(deserialize_with = "values::retries")]
     pub retries: u32,
-    /// The longest that one poll's requests and the waits between them may take together.
+    /// The longest time without progress: no retry starts later than this after the last progress.
     #[serde(deserialize_with = "values::duration", serialize_with = "values::write_time")]
     pub retry_time: Duration,
 }
 
-/// Which version of the API is to be read.
+/// The version of the API to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Version {
-    /// The older one while it answers, then the newer one for good.
+    /// The older one until it is gone, then the newer one permanently.
     Auto,
-    /// This one and no other.
+    /// Only this one.
     Fixed(ApiVersion),
 }
 
@@ -97,28 +97,28 @@ pub enum Version {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Removals {
-    /// In how many polls in a row an item must be missing; `None` leaves it to the API's version,
-    /// see [`Removals::after_polls_on`].
+    /// The number of polls in a row in which an item must be missing; `None` for the default of the
+    /// API's version, see [`Removals::after_polls_on`].
     #[serde(deserialize_with = "values::after_polls")]
     pub after_polls: Option<u32>,
-    /// So many removals of one list are let through, whatever their share.
+    /// Up to this many removals of one list are let through, independent of their share.
     #[serde(deserialize_with = "values::min_count")]
     pub min_count: u64,
-    /// The share of a list's current items that may go in one poll, 0 to 1.
+    /// The share of a list's current items that may be removed in one poll, 0 to 1.
     #[serde(deserialize_with = "values::share")]
     pub max_share: f64,
 }
 
-/// The section `[mirror]`: previews saved before their links die.
+/// The section `[mirror]`: previews saved before their links expire.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Mirror {
     /// Whether previews are saved at all.
     pub enabled: bool,
-    /// Where: a folder, or `s3://bucket/prefix`.
+    /// Where they are saved: a folder, or `s3://bucket/prefix`.
     #[serde(deserialize_with = "values::store")]
     pub store: String,
-    /// Whom they are fetched from: names, `*.suffix`, addresses.
+    /// The hosts they are fetched from: names, `*.suffix`, addresses.
     #[serde(deserialize_with = "values::hosts")]
     pub allowed_hosts: Vec<String>,
     /// Whether pictures are saved.
@@ -127,35 +127,35 @@ pub struct Mirror {
     pub videos: bool,
     /// Whether samples of voices are saved.
     pub audio: bool,
-    /// Downloads side by side.
+    /// The number of parallel downloads.
     #[serde(deserialize_with = "values::concurrency")]
     pub concurrency: usize,
-    /// Requests in a second, at most.
+    /// The maximum number of requests per second.
     #[serde(deserialize_with = "values::per_second")]
     pub requests_per_second: u32,
-    /// Longer files are left out, in bytes.
+    /// The largest file that is saved, in bytes; larger ones are left out.
     #[serde(deserialize_with = "values::size")]
     pub max_file: u64,
-    /// After how long an unsigned one that we have is looked at again.
+    /// The time after which a saved preview with an unsigned URL is checked again.
     #[serde(deserialize_with = "values::interval", serialize_with = "values::write_time")]
     pub recheck: Duration,
 }
 
-/// The section `[archive]`: every answer kept, so that the database can be rebuilt.
+/// The section `[archive]`: every answer is kept, so that the database can be rebuilt.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ArchiveSection {
     /// Whether answers are kept at all.
     pub enabled: bool,
-    /// Where: a folder, or `s3://bucket/prefix`.
+    /// Where they are kept: a folder, or `s3://bucket/prefix`.
     #[serde(deserialize_with = "values::store")]
     pub store: String,
 }
 
-/// Judges where files are kept, given on the command line.
+/// Checks a store of files that was given on the command line.
 ///
 /// # Errors
-/// [`crate::error::Kind::Usage`].
+/// [`crate::error::Kind::Usage`] if it is invalid.
 pub fn check_store(store: &str) -> Result<()> {
     match values::is_store(store) {
         true => Ok(()),
@@ -164,8 +164,8 @@ pub fn check_store(store: &str) -> Result<()> {
 }
 
 impl Config {
-    /// The accounts' names, in the order of the configuration; without `[[accounts]]` that is
-    /// `default`.
+    /// Returns the names of the accounts, in the order of the configuration; `default` without
+    /// `[[accounts]]`.
     pub fn account_names(&self) -> Vec<String> {
         match self.accounts.as_slice() {
             [] => vec!["default".into()],
@@ -173,7 +173,7 @@ impl Config {
         }
     }
 
-    /// What is polled: each account with each catalogue, in the order of the configuration.
+    /// Returns what is polled: each account with each catalogue, in the order of the configuration.
     pub fn polled(&self) -> Vec<(String, Catalogue)> {
         let catalogues = &self.api.catalogues;
         let of =
@@ -181,15 +181,15 @@ impl Config {
         self.account_names().into_iter().flat_map(of).collect()
     }
 
-    /// The blocks of `[[notify]]` that have a receiver, not pings alone.
+    /// Returns the blocks of `[[notify]]` that have a receiver, not only pings.
     pub fn receivers(&self) -> impl Iterator<Item = &Notify> {
         self.notify.iter().filter(|block| block.has_receiver())
     }
 
-    /// Each account's name, in the order of the configuration, with its key or the reason why
+    /// Returns each account's name, in the order of the configuration, with its key or the reason why
     /// there is none ([`crate::error::Kind::Config`]). Without `[[accounts]]` that is `default`.
     ///
-    /// Keys are read anew at each call, so that one that was replaced is found.
+    /// Keys are read again at each call, so that a replaced one is found.
     pub fn api_keys(&self, sources: &Sources) -> Vec<(String, Result<SecretString>)> {
         if self.accounts.is_empty() {
             return vec![("default".into(), accounts::default_key(sources))];
@@ -198,7 +198,7 @@ impl Config {
     }
 }
 
-/// The section `[publish]`: a copy of the database for readers who may not write beside it.
+/// The section `[publish]`: a copy of the database for readers who may not write in its folder.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Publish {
@@ -207,14 +207,14 @@ pub struct Publish {
 }
 
 impl Removals {
-    /// In how many polls in a row an item must be missing until its removal is due.
+    /// Returns in how many polls in a row an item must be missing until its removal is due.
     pub fn after_polls_on(&self, version: ApiVersion) -> u32 {
         self.after_polls.unwrap_or(version.after_polls())
     }
 }
 
 impl Version {
-    /// As it is written in `config.toml`.
+    /// Returns the name in `config.toml`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Auto => "auto",
@@ -301,7 +301,7 @@ impl Default for Removals {
 
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Taken apart, so that a new section cannot be forgotten.
+        // Destructured, so that a new section cannot be forgotten.
         let Self {
             database: _,
             api,

@@ -1,4 +1,4 @@
-//! The section `[serve]`: where the gallery listens, and who may look.
+//! The section `[serve]`: where the gallery listens, and who has access.
 
 use std::{
     fs::File,
@@ -17,26 +17,26 @@ use crate::error::{Error, Result};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Serve {
-    /// Address and port.
+    /// The address and port to listen on.
     pub listen: String,
-    /// The environment variable that holds the token.
+    /// The environment variable that contains the token.
     pub token_env: Option<String>,
-    /// The file that holds the token.
+    /// The file that contains the token.
     pub token_file: Option<PathBuf>,
-    /// Whether a reverse proxy decides who may look.
+    /// Whether a reverse proxy controls access.
     pub behind_proxy: bool,
-    /// Whether previews that the mirror does not have are fetched when they are looked at; by default
-    /// while it listens on loopback.
+    /// Whether previews that the mirror does not have are fetched when they are viewed; by default
+    /// only if the gallery listens on loopback.
     pub live_previews: Option<bool>,
-    /// How many bytes of such previews are kept in memory.
+    /// The number of bytes of such previews that are kept in memory.
     #[serde(deserialize_with = "values::size")]
     pub preview_cache: u64,
-    /// The folder that keeps them as well; `None`: they are kept in memory alone.
+    /// The folder that keeps them as well; `None` keeps them in memory only.
     pub preview_cache_folder: Option<PathBuf>,
-    /// How many bytes are kept there.
+    /// The number of bytes that are kept there.
     #[serde(deserialize_with = "values::size")]
     pub preview_cache_folder_size: u64,
-    /// The names under which the gallery may be asked for, beside this machine's own.
+    /// The host names that requests may use, besides this machine's own.
     pub hosts: Vec<String>,
 }
 
@@ -57,10 +57,10 @@ impl Default for Serve {
 }
 
 impl Serve {
-    /// Where to listen.
+    /// Returns the address and port to listen on.
     ///
     /// # Errors
-    /// [`crate::error::Kind::Config`] for what is no address.
+    /// [`crate::error::Kind::Config`] if it is not an address.
     pub fn address(&self) -> Result<SocketAddr> {
         self.listen.parse().map_err(|_| {
             Error::config(
@@ -70,15 +70,15 @@ impl Serve {
         })
     }
 
-    /// Whether previews are fetched while it listens at `address`.
+    /// Whether previews are fetched if the gallery listens at `address`.
     pub fn fetches_previews(&self, address: SocketAddr) -> bool {
         self.live_previews.unwrap_or(address.ip().is_loopback())
     }
 
-    /// The token, read anew at each call; `None` where none is configured.
+    /// Returns the token, read again at each call; `None` if none is configured.
     ///
     /// # Errors
-    /// [`crate::error::Kind::Config`] where it cannot be read, or both sources are named.
+    /// [`crate::error::Kind::Config`] if it cannot be read, or both sources are named.
     pub fn token(&self, sources: &Sources) -> Result<Option<SecretString>> {
         let token = match (&self.token_env, &self.token_file) {
             (None, None) => return Ok(None),

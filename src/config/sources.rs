@@ -1,5 +1,5 @@
-//! Where configuration is looked for, handed in as one value so that tests need no process of
-//! their own. What stands in the file is not known here.
+//! The sources of the configuration, passed in as one value so that tests need no process of their
+//! own. Does not know what the file contains.
 
 use std::{
     fmt, fs,
@@ -13,18 +13,18 @@ use crate::{
     system::{self, HOME},
 };
 
-/// All that configuration is read from.
+/// Everything that the configuration is read from.
 #[derive(Debug)]
 pub struct Sources {
     /// The flag `--config`: this file and no other.
     pub config: Option<PathBuf>,
-    /// The flag `--database`: over everything.
+    /// The flag `--database`: it overrides everything.
     pub database: Option<String>,
     /// The environment.
     pub env: Env,
-    /// What relative names start from; an empty path is the process's own working directory.
+    /// The folder of relative names; an empty path is the process's own working directory.
     pub working_dir: PathBuf,
-    /// The machine's folder, `/etc/heygen-sync` on Unix.
+    /// The system's folder, `/etc/heygen-sync` on Unix.
     pub system_dir: PathBuf,
 }
 
@@ -47,7 +47,7 @@ impl fmt::Display for Origin {
 }
 
 impl Sources {
-    /// The process's own environment and folders, with the two flags.
+    /// Returns the process's own environment and folders, with the two flags.
     pub fn of_process(config: Option<PathBuf>, database: Option<String>) -> Self {
         Self {
             config,
@@ -58,7 +58,7 @@ impl Sources {
         }
     }
 
-    /// The first configuration file there is, and its text; without any, an empty text.
+    /// Returns the first configuration file that exists, and its text; if there is none, an empty text.
     pub(super) fn find(&self) -> Result<(Origin, String)> {
         let named = self.env.get("HEYGEN_SYNC_CONFIG").map(PathBuf::from);
         for (path, by) in [(&self.config, "--config"), (&named, "HEYGEN_SYNC_CONFIG")] {
@@ -83,8 +83,8 @@ impl Sources {
         Ok((Origin::Defaults, String::new()))
     }
 
-    /// A path of the configuration: `~/` at its start is the home folder, and a relative one starts
-    /// from the working directory.
+    /// Resolves a path of the configuration: `~/` at its start is the home folder, and a relative one
+    /// starts from the working directory.
     ///
     /// # Errors
     /// [`crate::error::Kind::Config`] for `~/` without a home folder.
@@ -100,12 +100,12 @@ impl Sources {
         }
     }
 
-    /// The folder that a variable names; only an absolute path counts.
+    /// Returns the folder that a variable names; only an absolute path counts.
     fn folder(&self, variable: &str) -> Option<PathBuf> {
         self.env.get(variable).map(PathBuf::from).filter(|path| path.is_absolute())
     }
 
-    /// The files that are looked for when none is named, in this order.
+    /// Returns the files that are looked for if none is named, in this order.
     fn usual_files(&self) -> Vec<PathBuf> {
         let user = self.folder("XDG_CONFIG_HOME");
         let user = user.or_else(|| Some(self.folder(HOME)?.join(".config")));
@@ -116,7 +116,7 @@ impl Sources {
     }
 }
 
-/// Why the folder of `path` cannot be searched, so that nobody knows whether there is such a file.
+/// Returns why the folder of `path` cannot be searched, so that it is unknown whether the file exists.
 fn closed_folder(path: &Path) -> Option<io::Error> {
     let fault = fs::symlink_metadata(path).err()?;
     (!is_absent(&fault)).then_some(fault)
@@ -126,8 +126,8 @@ fn is_absent(fault: &io::Error) -> bool {
     matches!(fault.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
 }
 
-/// The text of a file; `None` when there is no such file. A link that leads nowhere is an error: the
-/// file that it means may be on a volume that is not mounted.
+/// Returns the text of a file; `None` if there is no such file. A dangling link is an error: its
+/// target may be on a volume that is not mounted.
 fn read(path: &Path) -> Result<Option<String>> {
     let fault = match fs::read_to_string(path) {
         Ok(text) => return Ok(Some(text)),

@@ -1,4 +1,4 @@
-//! What the configuration takes, refuses and tells, and that the shipped file says all of it.
+//! What the configuration accepts, rejects and reports, and that the shipped file contains all of it.
 
 #![allow(clippy::unwrap_used)]
 
@@ -14,7 +14,7 @@ use crate::{catalog::catalogue::Catalogue, error::Kind};
 
 const SHIPPED: &str = include_str!("../../config.toml");
 
-/// A machine with a working directory, a home and a system folder of its own.
+/// A machine with its own working directory, home and system folder.
 struct Machine {
     folder: TempDir,
     sources: Sources,
@@ -54,14 +54,14 @@ impl Machine {
         Config::load(&self.sources).unwrap().0
     }
 
-    /// The message of the error, without the folder's name.
+    /// Returns the message of the error, without the folder's name.
     fn error(&self) -> String {
         let error = Config::load(&self.sources).unwrap_err();
         assert_eq!(error.kind, Kind::Config);
         error.message.replace(&format!("{}/", self.folder.path().display()), "")
     }
 
-    /// The keys, and the messages where there is none.
+    /// Returns the keys, or the messages if there is none.
     fn keys(&self) -> Vec<(String, Result<String, String>)> {
         self.load()
             .api_keys(&self.sources)
@@ -89,7 +89,7 @@ fn of_env(variables: &[(&str, &str)]) -> Machine {
     machine().env(variables)
 }
 
-/// Every key of the defaults, `section.key`, with its default.
+/// Returns every key of the defaults, `section.key`, with its default.
 fn leaves(tree: &Json, prefix: &str) -> Vec<(String, Json)> {
     tree.as_object()
         .unwrap()
@@ -229,7 +229,7 @@ fn the_shipped_file_says_the_defaults() {
     let table: toml::Table = SHIPPED.parse().unwrap();
     for (key, default) in leaves(&overlay::known().unwrap(), "") {
         let set = !default.is_null() && default.as_array().is_none_or(|list| !list.is_empty());
-        // The keys of a list's blocks have defaults once there is a block.
+        // The keys of a list's blocks only have defaults once there is a block.
         let set = set && !key.starts_with("notify.");
         assert_eq!(holds(&table, &key), set, "{key} in config.toml");
     }
@@ -650,7 +650,7 @@ fn a_receiver_that_could_never_be_told_is_refused_with_its_line() {
         assert!(error.contains("config.toml:2: notify.") && error.contains(message), "{error}");
         assert!(!error.contains("SECRET"), "{error}");
     }
-    // What a section lacks may come from the environment; what is then wrong is told.
+    // The environment may complete a section; what is still wrong then is reported.
     let section = of_file("[notify]\nkind = 'email'\nurl = 'smtps://m.example'").error();
     assert!(section.contains("notify must have from and to"), "{section}");
 }

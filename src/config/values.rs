@@ -1,7 +1,7 @@
-//! What each key takes: texts, durations, sizes, URLs and accounts, and their bounds.
+//! The accepted values of each key: texts, durations, sizes, URLs and accounts, and their bounds.
 //!
-//! Each message goes on where "`key` …" left off, says what the key takes, and never repeats the
-//! value, which may be a secret. File, line and key are said by who calls.
+//! Each message continues "`key` …", states what the key accepts, and never repeats the value, which
+//! may be a secret. The caller adds file, line and key.
 
 use std::{collections::BTreeSet, net::Ipv4Addr, time::Duration};
 
@@ -11,13 +11,13 @@ use url::{Host, Url};
 
 use crate::catalog::catalogue::Catalogue;
 
-/// No time that is waited for may be longer: sums of a few stay far from any overflow.
+/// The longest time that can be waited for: sums of a few stay far from any overflow.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-/// More attempts than this are a mistake: each of them reads megabytes.
+/// The most retries; more are a mistake, since each attempt reads megabytes.
 const MOST_RETRIES: u64 = 100;
 
-/// The fault in plain words, to be put right after the key's name: ` must be …`, or
-/// `[2] must have …` for the second entry of a list.
+/// Returns the error in plain words, to be put right after the key's name: ` must be …`, or `[2] must
+/// have …` for the second entry of a list.
 pub fn plain(error: &toml::de::Error) -> String {
     let message = error.message();
     if let Some(names) = message.strip_prefix("unknown field `") {
@@ -38,12 +38,12 @@ pub fn plain(error: &toml::de::Error) -> String {
     }
 }
 
-/// The `[2]` at the start of what [`plain`] says of a list's entry.
+/// Returns the `[2]` at the start of a message of [`plain`] about an entry of a list.
 pub fn entry(what: &str) -> Option<&str> {
     what.starts_with('[').then(|| what.split_inclusive(']').next()).flatten()
 }
 
-/// What a derived reader expects, in plain words.
+/// Returns in plain words what a derived deserializer expects.
 fn kind(expected: &str) -> &str {
     match expected {
         "a string" | "path string" => "text in quotes",
@@ -53,7 +53,7 @@ fn kind(expected: &str) -> &str {
     }
 }
 
-/// A value of any scalar kind, so that a wrong kind is told like a wrong value.
+/// A value of any scalar type, so that a wrong type is reported like a wrong value.
 #[derive(Deserialize)]
 #[serde(untagged)]
 pub enum Scalar {
@@ -63,8 +63,8 @@ pub enum Scalar {
     Other(serde::de::IgnoredAny),
 }
 
-/// Reads a value with `read`, which answers `None` to what the key does not take; `takes` says what
-/// it does.
+/// Reads a value with `read`, which returns `None` for what the key does not accept; `takes` states
+/// what it does.
 pub fn scalar<'de, D: Deserializer<'de>, T>(
     deserializer: D,
     takes: &str,
@@ -74,7 +74,7 @@ pub fn scalar<'de, D: Deserializer<'de>, T>(
     read(value).ok_or_else(|| D::Error::custom(format!("must be {takes}")))
 }
 
-/// A SQLite file's name or a database's URL; which of them is for the store to say.
+/// Reads a SQLite file's name or a database's URL; the store decides which of them it is.
 pub fn database<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     scalar(deserializer, "a file's name or a database's URL, in quotes", |value| match value {
         Scalar::Text(text) if !text.is_empty() => Some(text),
@@ -82,7 +82,7 @@ pub fn database<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D:
     })
 }
 
-/// A number of bytes above 0.
+/// Reads a number of bytes above 0.
 pub fn size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     let takes = "a size above 0, such as \"256 MiB\", \"1 MB\" or a number of bytes";
     scalar(deserializer, takes, |value| {
@@ -95,7 +95,7 @@ pub fn size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error>
     })
 }
 
-/// A whole number from `least` to `most`.
+/// Reads a whole number from `least` to `most`.
 fn whole<'de, D: Deserializer<'de>>(
     deserializer: D,
     least: u64,
@@ -113,22 +113,22 @@ fn whole<'de, D: Deserializer<'de>>(
     })
 }
 
-/// How often to try again.
+/// Reads a number of retries.
 pub fn retries<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
     whole(deserializer, 0, MOST_RETRIES).map(|number| number as u32)
 }
 
-/// A number of polls; unset is said by leaving the key out.
+/// Reads a number of polls; to unset it, leave the key out.
 pub fn after_polls<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
     whole(deserializer, 1, u32::MAX.into()).map(|number| Some(number as u32))
 }
 
-/// A number of items.
+/// Reads a number of items.
 pub fn min_count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     whole(deserializer, 0, u64::MAX)
 }
 
-/// A share, 0 to 1; not a number is none.
+/// Reads a share, 0 to 1; NaN is rejected.
 pub fn share<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     scalar(deserializer, "a number from 0 to 1", |value| {
         let share = match value {
@@ -140,7 +140,7 @@ pub fn share<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error
     })
 }
 
-/// Reads a duration, written as `"3m"` or as a number of seconds, if `fits` takes it.
+/// Reads a duration, written as `"3m"` or as a number of seconds, if `fits` accepts it.
 pub fn time<'de, D: Deserializer<'de>>(
     deserializer: D,
     takes: &str,
@@ -157,31 +157,31 @@ pub fn time<'de, D: Deserializer<'de>>(
     })
 }
 
-/// A duration as it is written in `config.toml`.
+/// Writes a duration as in `config.toml`.
 pub fn write_time<S: Serializer>(value: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&humantime::format_duration(*value))
 }
 
-/// A time that something may take: above 0, up to a day.
+/// Reads a time that something may take: above 0, up to a day.
 pub fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let takes =
         "a duration above 0 and up to a day, such as \"180s\", \"3m\" or a number of seconds";
     time(deserializer, takes, |time| Duration::ZERO < time && time <= DAY)
 }
 
-/// A time to wait: 0, or up to a day.
+/// Reads a time to wait: from 0 to a day.
 pub fn wait<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let takes = "a duration up to a day, such as \"30s\", \"0s\" or a number of seconds";
     time(deserializer, takes, |time| time <= DAY)
 }
 
-/// A time between two looks: above 0, up to ten years.
+/// Reads a time between two checks: above 0, up to ten years.
 pub fn interval<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let takes = "a duration above 0 and up to ten years, such as \"7d\" or a number of seconds";
     time(deserializer, takes, |time| Duration::ZERO < time && time <= DAY * 3_660)
 }
 
-/// One of `known`, by its name.
+/// Reads one of `known`, by its name.
 pub fn one_of<'de, D: Deserializer<'de>, T: Copy>(
     deserializer: D,
     known: impl IntoIterator<Item = T>,
@@ -195,7 +195,7 @@ pub fn one_of<'de, D: Deserializer<'de>, T: Copy>(
     })
 }
 
-/// Names of catalogues, each once.
+/// Reads names of catalogues, each once.
 pub fn catalogues<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Catalogue>, D::Error> {
     let names = Catalogue::ALL.map(|catalogue| format!("\"{catalogue}\""));
     let takes = format!("must be a list of one or more of {}, each once", names.join(", "));
@@ -206,7 +206,7 @@ pub fn catalogues<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Cata
     all.filter(|_| complete).ok_or_else(|| D::Error::custom(takes))
 }
 
-/// The reverse of [`catalogues`].
+/// Writes what [`catalogues`] reads.
 pub fn write_catalogues<S: Serializer>(
     all: &[Catalogue],
     serializer: S,
@@ -214,17 +214,17 @@ pub fn write_catalogues<S: Serializer>(
     serializer.collect_seq(all.iter().map(|catalogue| catalogue.as_str()))
 }
 
-/// Downloads side by side.
+/// Reads a number of parallel downloads.
 pub fn concurrency<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
     whole(deserializer, 1, 256).map(|number| number as usize)
 }
 
-/// Requests in a second.
+/// Reads a number of requests per second.
 pub fn per_second<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
     whole(deserializer, 1, 100_000).map(|number| number as u32)
 }
 
-/// Where files are kept.
+/// Reads where files are kept.
 pub fn store<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let takes = "a folder's name, or s3://bucket/prefix";
     scalar(deserializer, takes, |value| match value {
@@ -233,7 +233,7 @@ pub fn store<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Er
     })
 }
 
-/// Whether files may be kept there. `s3:/bucket` is no folder but a mistake.
+/// Whether `text` is a place to keep files. `s3:/bucket` is not a folder but a mistake.
 pub fn is_store(text: &str) -> bool {
     match text.strip_prefix("s3://") {
         Some(place) => !place.split('/').next().unwrap_or_default().is_empty(),
@@ -246,7 +246,7 @@ pub fn is_store(text: &str) -> bool {
     }
 }
 
-/// Names of hosts, `*.suffix` or addresses.
+/// Reads names of hosts, `*.suffix` or addresses.
 pub fn hosts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     let takes = "must be a list of hosts: \"files.example\", \"*.example.com\" or an address, \
                  without scheme and port";
@@ -263,18 +263,18 @@ fn is_host(host: &str) -> bool {
     host.parse::<std::net::IpAddr>().is_ok() || (!name.is_empty() && name.chars().all(plain))
 }
 
-/// Whether a URL leads to this very machine.
+/// Whether a URL leads to this machine.
 pub fn is_loopback_url(url: &str) -> bool {
     Url::parse(url).is_ok_and(|url| is_loopback(&url))
 }
 
-/// The API's own address.
+/// Returns the default address of the API.
 #[allow(clippy::expect_used)] // a constant, which every test reads
 pub fn default_base_url() -> Url {
     Url::parse("https://api.heygen.com").expect("the constant is a URL")
 }
 
-/// An address that the key may be sent to.
+/// A URL that the key may be sent to.
 pub mod base_url {
     use super::*;
 
@@ -309,7 +309,7 @@ pub mod base_url {
     }
 }
 
-/// Whom notices and pings are sent to.
+/// A URL that notices and pings may be sent to.
 pub mod receiver {
     use super::*;
 
@@ -330,8 +330,8 @@ pub mod receiver {
     }
 }
 
-/// Whom notices are sent to, a mail server too: what is said there is read by nobody on the way, or
-/// stays on this machine.
+/// Parses a URL that notices may be sent to, also that of a mail server: nobody can read them on the
+/// way, or they stay on this machine.
 pub fn guarded(text: &str) -> Option<Url> {
     let is_encrypted = |url: &Url| match url.scheme() {
         "smtps" => url.host().is_some(),
@@ -353,7 +353,7 @@ fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),
-        // An IPv4 address is a name where the scheme is none of the web's.
+        // The URL parser takes an IPv4 address for a name if the scheme is not one of the web's.
         Some(Host::Domain(name)) => {
             name == "localhost"
                 || name.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback())

@@ -1,15 +1,15 @@
-//! Whether the program is getting on: what feeds the watchdog, and what `/livez` and `/readyz` say.
+//! Whether the program makes progress: the input of the watchdog, `/livez` and `/readyz`.
 //!
-//! Whoever works says so at each step, and how long the next step may take by the configuration
-//! (a slow list is no fault, a step that outlasts all its own limits is one). The loop says so at
-//! each turn. A watchdog fed by a timer alone would call a dead-locked poll healthy.
+//! The work reports each step, and how long the next step may take by the configuration (a slow
+//! list is no fault; a step that exceeds all its own limits is one). The loop reports each
+//! iteration. A watchdog fed by a timer alone would report a dead-locked poll as healthy.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
-/// A loop that has not turned for this long is stuck.
+/// A loop without an iteration for this long is stuck.
 const STUCK: Duration = Duration::from_secs(60);
 
 /// Shared by the loop, the work and the HTTP server.
@@ -19,7 +19,7 @@ pub struct Health(Arc<Mutex<HealthState>>);
 #[derive(Debug)]
 struct HealthState {
     turned: Instant,
-    /// When the step under way must have ended; `None` while nothing is under way.
+    /// The deadline of the current step; `None` while no work runs.
     step_ends: Option<Instant>,
     stopping: bool,
 }
@@ -32,27 +32,27 @@ impl Default for Health {
 }
 
 impl Health {
-    /// The loop has turned.
+    /// Records an iteration of the loop.
     pub fn turn(&self) {
         self.with(|state| state.turned = Instant::now());
     }
 
-    /// The work has got on, and its next step may take up to `most`.
+    /// Records that the work has made progress, and that its next step may take up to `most`.
     pub fn step(&self, most: Duration) {
         self.with(|state| state.step_ends = Instant::now().checked_add(most));
     }
 
-    /// Nothing is under way.
+    /// Records that no work runs.
     pub fn rest(&self) {
         self.with(|state| state.step_ends = None);
     }
 
-    /// The end has begun.
+    /// Records that shutdown has begun.
     pub fn stop(&self) {
         self.with(|state| state.stopping = true);
     }
 
-    /// Whether the work gets on.
+    /// Returns whether the work makes progress.
     pub fn gets_on(&self) -> bool {
         self.gets_on_at(Instant::now())
     }
@@ -61,7 +61,7 @@ impl Health {
         self.with(|state| state.step_ends.is_none_or(|end| now <= end))
     }
 
-    /// Whether the loop turns and the work gets on.
+    /// Returns whether the loop iterates and the work makes progress.
     pub fn is_alive(&self) -> bool {
         self.is_alive_at(Instant::now())
     }
@@ -71,13 +71,13 @@ impl Health {
         turns && self.gets_on_at(now)
     }
 
-    /// Whether the end has begun.
+    /// Returns whether shutdown has begun.
     pub fn is_stopping(&self) -> bool {
         self.with(|state| state.stopping)
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut HealthState) -> T) -> T {
-        // A panic elsewhere leaves nothing half-done here.
+        // A panic while the lock is held cannot leave the state inconsistent.
         act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

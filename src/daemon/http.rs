@@ -1,5 +1,5 @@
-//! `/metrics`, `/livez` and `/readyz`. Read-only; nothing here is a secret, and nothing is logged
-//! for each request.
+//! The endpoints `/metrics`, `/livez` and `/readyz`: read-only, without secrets, and without a log
+//! line for each request.
 
 use std::{
     net::SocketAddr,
@@ -28,10 +28,10 @@ use crate::{
     time::Clock,
 };
 
-/// Prometheus waits for 10 s.
+/// The timeout of a database query: Prometheus waits for 10 s.
 const PATIENCE: Duration = Duration::from_secs(9);
 
-/// What the answers are made from.
+/// The state that responses are made from.
 pub struct Site {
     reader: Reader,
     health: Health,
@@ -40,12 +40,12 @@ pub struct Site {
 }
 
 impl Site {
-    /// Of the database at `location`.
+    /// Creates the state for the database at `location`.
     pub fn new(location: Location, health: Health, clock: Clock, configured: Configured) -> Self {
         Self { reader: Reader::new(location), health, clock, configured: Mutex::new(configured) }
     }
 
-    /// These accounts and catalogues are configured from now on.
+    /// Replaces the configured accounts and catalogues.
     pub fn set_configured(&self, configured: Configured) {
         *self.configured.lock().unwrap_or_else(PoisonError::into_inner) = configured;
     }
@@ -55,10 +55,10 @@ impl Site {
     }
 }
 
-/// Takes the address; it is served by [`serve`].
+/// Binds the address; [`serve`] serves it.
 ///
 /// # Errors
-/// [`crate::error::Kind::Config`] where it cannot be had.
+/// [`crate::error::Kind::Config`] if the address cannot be bound.
 pub async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr)> {
     let cannot = |fault| {
         Error::config(format!(
@@ -70,7 +70,7 @@ pub async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr)> {
     Ok((listener, address))
 }
 
-/// Serves until it is dropped.
+/// Serves requests until the future is dropped.
 pub async fn serve(listener: TcpListener, site: Arc<Site>) {
     let router = Router::new()
         .route("/metrics", get(tell))
@@ -106,7 +106,7 @@ async fn figures(site: &Site) -> Result<Figures, Unreadable> {
     .await
 }
 
-/// What is asked of the database, if that answers before the asker has given up.
+/// Returns the result of a database query, or an error if it takes longer than [`PATIENCE`].
 async fn in_time<T>(asked: impl Future<Output = Result<T, Unreadable>>) -> Result<T, Unreadable> {
     let late = |_| Err(Unreadable::Trouble(Error::storage("the database does not answer")));
     tokio::time::timeout(PATIENCE, asked).await.unwrap_or_else(late)

@@ -1,17 +1,17 @@
-//! The daemon: does the work when it is due, until it is told to stop.
+//! The daemon: does the work when it is due, until a signal stops it.
 //!
-//! - `service`: waits for what is due, for the work and for the database, and hears signals meanwhile
-//! - [`schedule`]: when the slots are (pure)
-//! - [`plan`]: what is due next (pure)
-//! - [`timer`]: says when it is time to look
-//! - [`signals`]: what it is told
-//! - [`health`]: whether it is getting on
-//! - [`systemd`]: what it tells the service manager
+//! - `service`: waits for due work, running work and the database, and handles signals meanwhile
+//! - [`schedule`]: the times of the slots (pure)
+//! - [`plan`]: the work that is due next (pure)
+//! - [`timer`]: wakes the loop
+//! - [`signals`]: the signals that the daemon handles
+//! - [`health`]: whether the daemon makes progress
+//! - [`crate::system::systemd`]: notifications to the service manager
 //! - [`http`]: `/metrics`, `/livez`, `/readyz`
 //!
-//! One loop waits, or waits for the one piece of work that is under way: two can never overlap. What
-//! the work is (polls, notices, the mirror) comes in as a callback, the same function that a one-shot
-//! `sync` runs; nothing here knows how a list is polled.
+//! One loop either waits or runs one piece of work, so two pieces never overlap. The work itself
+//! (polls, notices, the mirror) is a callback, the same function that a one-shot `sync` runs;
+//! nothing here knows how a list is polled.
 
 pub mod health;
 pub mod http;
@@ -28,20 +28,20 @@ use self::{
 };
 use crate::{config::Config, error::Result, store::ahead::Ahead};
 
-/// How it ended.
+/// How the daemon ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// With all work done or cleanly left.
+    /// All work was done, or abandoned without effect.
     Well,
-    /// At once, by a second signal.
+    /// Immediately, on a second signal.
     AtOnce,
 }
 
-/// Runs until a signal ends it. `look` asks what lies ahead, `work` does what is due, `reload` reads
-/// the configuration.
+/// Runs until a signal stops it. `look` reads when work will be due, `work` does the due work,
+/// `reload` reads the configuration.
 ///
 /// # Errors
-/// What keeps it from starting: configuration, address, database. Later only
+/// Any error that prevents the start: configuration, address, database. After the start only
 /// [`crate::error::Kind::Gone`], from `look`.
 pub async fn run(
     setup: Setup,
@@ -54,7 +54,7 @@ pub async fn run(
     };
     loop {
         let Some(due) = service.idle(&look).await? else { return Ok(Ended::Well) };
-        // What is due ahead of a slot may have been done by somebody else meanwhile.
+        // Work that is due ahead of a slot may have been done by another process meanwhile.
         if due != Work::Poll {
             if !service.look(&look).await? {
                 return Ok(Ended::Well);

@@ -1,19 +1,20 @@
-//! What is due next, and when. Pure: the time and what the tables say come in by argument.
+//! The work that is due next, and when. Pure: the time and the contents of the tables are
+//! arguments.
 //!
-//! The plan has one number, `base`: the moment up to which all slots have been seen to. A poll is
-//! due at the first slot after it. When something was done, `base` becomes the time at which it
-//! ended. From this follow the rules:
+//! The plan has one number, `base`: the time up to which all slots have been handled. A poll is due
+//! at the first slot after it. When a poll ends, `base` becomes that time. The rules follow from
+//! this:
 //!
-//! - *no overlap*: a slot that passes while a poll runs is passed over, not queued;
-//! - *catch-up*: at the start `base` is the account's last poll, so that slots missed while the
-//!   program was down are due at once, and once;
-//! - *suspend, or a clock set forward*: the same, for however many slots were missed;
-//! - *a clock set back*: `base` lies ahead of the time; the plan starts anew from now, so that
-//!   slots are neither repeated at once nor waited for until the old time comes again. Other times
-//!   that lie ahead tell nothing: nothing is put off by them.
+//! - *no overlap*: a slot that passes while a poll runs is skipped, not queued;
+//! - *catch-up*: at the start `base` is the account's last poll, so slots missed while the program
+//!   was down are due immediately, and only once;
+//! - *suspend, or a clock set forward*: the same, however many slots were missed;
+//! - *a clock set back*: `base` is later than the current time; the plan restarts from now, so
+//!   slots are neither repeated immediately nor delayed until the old time is reached again. Other
+//!   recorded times that are in the future are ignored and delay nothing.
 //!
-//! What is due between polls and stays due however often it is tried (a secret or a folder that is
-//! missing) is tried more and more rarely, and at once under another configuration.
+//! Work between polls that stays due after each attempt (because a secret or a folder is missing)
+//! is retried with growing pauses, and immediately after the configuration has changed.
 
 use std::time::Duration;
 
@@ -24,36 +25,36 @@ use crate::{
     time::{SLACK, Timestamp},
 };
 
-/// So long before a link of an unsaved preview dies, a fresh list is fetched.
+/// How long before the link of an unsaved preview expires a fresh list is fetched.
 pub const LEAD: Duration = Duration::from_secs(60 * 60);
-/// The mirror's queue is worked, and notices are tried, between polls no more often than this.
+/// The shortest pause between attempts at the mirror's queue or at notices, outside of polls.
 pub const MIRROR_EVERY: Duration = Duration::from_secs(60);
-/// The longest pause of these, when trying changes nothing.
+/// The longest of these pauses, if attempts change nothing.
 pub const LONGEST_PAUSE: Duration = Duration::from_secs(30 * 60);
 
-/// What is to be done.
+/// The kinds of work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Work {
-    /// A round of polls, as scheduled.
+    /// A scheduled round of polls.
     Poll,
-    /// A round of polls ahead of time, for fresh links.
+    /// A round of polls ahead of schedule, for fresh links.
     Refresh,
-    /// The mirror's queue alone: what failed is due again.
+    /// The mirror's queue alone: failed downloads are due for a retry.
     Mirror,
-    /// The notices alone: one that was not accepted may be tried again.
+    /// The notices alone: one that was not accepted may be retried.
     Notices,
 }
 
 /// The next thing to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NextWork {
-    /// Not before this.
+    /// The earliest time.
     pub at: Timestamp,
-    /// What.
+    /// The kind of work.
     pub work: Work,
 }
 
-/// See the head of the file.
+/// The plan; see the module's documentation.
 #[derive(Clone, Debug)]
 pub struct Plan {
     schedule: Schedule,
@@ -64,26 +65,26 @@ pub struct Plan {
     notices: Tries,
 }
 
-/// Tries at something that may stay due in spite of them.
+/// Attempts at work that may stay due in spite of them.
 #[derive(Clone, Copy, Debug, Default)]
 struct Tries {
-    /// Since when it was due at the last one.
+    /// Since when the work was due, at the last attempt.
     due: Option<Timestamp>,
-    /// How many have left that as it was, the last one included.
+    /// The number of attempts that left `due` unchanged, the last one included.
     count: u32,
-    /// When the last one ended.
+    /// When the last attempt ended.
     last: Option<Timestamp>,
 }
 
 impl Tries {
-    /// One has ended at `now`, at what was due since then.
+    /// Records an attempt that ended at `now`, at work that has been due since `due`.
     fn made(&mut self, due: Option<Timestamp>, now: Timestamp) {
         let same = due.is_some() && due == self.due;
         let count = if same { self.count.saturating_add(1) } else { 1 };
         *self = Self { due, count, last: Some(now) };
     }
 
-    /// When the next one may be made, as seen at `now`.
+    /// Returns the earliest time of the next attempt, as of `now`.
     fn next(&self, due: Timestamp, now: Timestamp) -> Timestamp {
         let last = known(self.last, now).filter(|_| self.due == Some(due));
         let doublings = self.count.saturating_sub(1).min(16);
@@ -93,7 +94,7 @@ impl Tries {
 }
 
 impl Plan {
-    /// A plan for a program that starts at `now`, after the polls that `ahead` tells of.
+    /// Creates the plan of a program that starts at `now`, after the polls in `ahead`.
     pub fn new(schedule: Schedule, ahead: &Ahead, now: Timestamp) -> Self {
         let (mirror, notices) = (Tries::default(), Tries::default());
         let mut plan =
@@ -102,26 +103,26 @@ impl Plan {
         plan
     }
 
-    /// As at a start: an account that was never polled is polled at once, and what was missed of
-    /// another is caught up. For accounts that have just come.
+    /// Begins as at a start: an account that was never polled is polled immediately, and the missed
+    /// slots of others are caught up. Called when accounts have been added.
     pub fn begin(&mut self, ahead: &Ahead, now: Timestamp) {
         self.base = ahead.last_poll.map(|last| last.min(now));
     }
 
-    /// Under another configuration what could not be done may work: it is tried without a pause.
+    /// Ends all pauses: under another configuration, work that failed may succeed.
     pub fn try_at_once(&mut self) {
         self.worked = None;
         self.mirror = Tries::default();
         self.notices = Tries::default();
     }
 
-    /// From now on by another schedule. What the old one missed is not caught up by the new one.
+    /// Replaces the schedule. Slots that the old schedule missed are not caught up by the new one.
     pub fn reschedule(&mut self, schedule: Schedule, now: Timestamp) {
         self.schedule = schedule;
         self.base = self.base.map(|_| now);
     }
 
-    /// What is due next, as seen at `now`.
+    /// Returns the work that is due next, as of `now`.
     pub fn next(&mut self, ahead: &Ahead, now: Timestamp) -> NextWork {
         let Some(mut base) = self.base else { return NextWork { at: now, work: Work::Poll } };
         if now < base.minus(SLACK) {
@@ -142,7 +143,7 @@ impl Plan {
         let mirror = ahead.retry.map(|due| again(due, &self.mirror, Work::Mirror));
         let notices = ahead.notice.map(|due| again(due, &self.notices, Work::Notices));
         let far = NextWork { at: Timestamp::from_millis(i64::MAX), work: Work::Poll };
-        // The first of equals: a scheduled poll does the others' work, too.
+        // Of equal times the first wins: a scheduled poll does the work of the others, too.
         [poll, early, mirror, notices]
             .into_iter()
             .flatten()
@@ -150,18 +151,18 @@ impl Plan {
             .unwrap_or(far)
     }
 
-    /// `work` has ended at `now`; `ahead` is what lay ahead when it began.
+    /// Records that `work` has ended at `now`; `ahead` was read before it began.
     pub fn done(&mut self, work: Work, ahead: &Ahead, now: Timestamp) {
         self.worked = Some(now);
         let due = |at: Option<Timestamp>| at.filter(|at| *at <= now);
-        // Each kind of work delivers notices, and all but one works the mirror's queue.
+        // All work delivers notices, and all but `Notices` processes the mirror's queue.
         self.notices.made(due(ahead.notice), now);
         if work != Work::Notices {
             self.mirror.made(due(ahead.retry), now);
         }
         match work {
             Work::Poll => self.base = Some(now),
-            // Slots that passed meanwhile have been seen to as well.
+            // Slots that passed meanwhile have been handled as well.
             Work::Refresh => {
                 self.refreshed = Some(now);
                 self.base = Some(now);
@@ -171,7 +172,7 @@ impl Plan {
     }
 }
 
-/// When something happened; not known where a clock that was ahead told it.
+/// Returns `time`, or `None` if it was recorded by a clock that was ahead.
 fn known(time: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
     time.filter(|time| time.can_be_past(now))
 }

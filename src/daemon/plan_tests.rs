@@ -1,4 +1,4 @@
-//! The rules with a clock that the test moves.
+//! The rules of the plan, with a simulated clock.
 
 use proptest::prelude::*;
 
@@ -18,7 +18,7 @@ fn minutes(count: u64) -> Duration {
     Duration::from_secs(60 * count)
 }
 
-/// A plan with a clock: `hourly` began with a poll at the time given.
+/// A plan with a simulated clock, and the work that was done.
 struct Run {
     plan: Plan,
     ahead: Ahead,
@@ -34,7 +34,7 @@ impl Run {
         Self { plan, ahead, now, lasts: Duration::from_secs(5), done: vec![] }
     }
 
-    /// Lets the time pass until `end`, and does what is due on the way.
+    /// Advances the time to `end`, and does the work that is due.
     fn until(&mut self, end: Timestamp) {
         loop {
             let next = self.plan.next(&self.ahead, self.now);
@@ -52,7 +52,7 @@ impl Run {
         }
     }
 
-    /// The same, but looks at the clock second by second, as the loop does.
+    /// As [`Run::until`], but checks the clock every second, as the loop does.
     fn watch(&mut self, end: Timestamp) {
         while self.now < end {
             let next = self.plan.next(&self.ahead, self.now);
@@ -154,7 +154,7 @@ fn a_fresh_list_is_fetched_before_the_links_of_unsaved_previews_die() {
     run.ahead.link_dies = Some(at("12:30:00"));
     let next = run.plan.next(&run.ahead, run.now);
     assert_eq!(next, NextWork { at: at("11:30:00"), work: Work::Refresh });
-    // A list that comes with a slot before that does as well.
+    // A list that arrives with an earlier slot suffices as well.
     run.plan.reschedule(schedule("@hourly"), at("09:10:00"));
     assert_eq!(run.plan.next(&run.ahead, run.now).work, Work::Poll);
 }
@@ -173,7 +173,7 @@ fn fresh_lists_are_fetched_at_most_once_in_ten_minutes() {
 
 #[test]
 fn what_a_clock_that_was_ahead_has_told_puts_nothing_off() {
-    // A fresh list that was asked for in the future.
+    // A fresh list that was requested in the future.
     let mut run = Run::start(Some(at("09:00:05")), at("09:10:00"));
     run.plan.reschedule(schedule("0 8 * * *"), at("09:10:00"));
     run.ahead.link_dies = Some(at("09:40:00"));
@@ -211,7 +211,7 @@ fn a_clock_that_is_a_little_ahead_is_believed() {
 #[test]
 fn what_failed_is_tried_again_when_it_is_due_but_not_all_the_time() {
     let mut run = Run::start(Some(at("09:00:05")), at("09:10:00"));
-    // Each try moves what is due first to a later time, as a failure does.
+    // Each attempt makes the first due time later, as a failure does.
     for minute in 20..23 {
         run.ahead.retry = Some(at(&format!("09:{minute}:00")));
         run.until(at(&format!("09:{minute}:50")));
@@ -235,12 +235,12 @@ fn what_stays_due_whatever_is_tried_is_tried_more_and_more_rarely() {
             ["09:20", "09:21", "09:23", "09:27", "09:35", "09:51", "10:21", "10:51", "11:21"];
         assert_eq!(run.times(), rarely);
         assert!(run.done.iter().all(|(_, done)| *done == work), "{:?}", run.done);
-        // At once under another configuration, which may not help either.
+        // Immediately under another configuration, which may not help either.
         run.done.clear();
         run.plan.try_at_once();
         run.watch(at("11:32:00"));
         assert_eq!(run.times(), ["11:30", "11:31"]);
-        // Another thing that is due is no try at the first.
+        // Other due work does not count as an attempt at the first.
         run.done.clear();
         match work {
             Work::Mirror => run.ahead.retry = Some(at("11:32:30")),
@@ -265,7 +265,7 @@ fn neither_notices_nor_polls_keep_the_mirror_from_its_tries() {
 
 #[test]
 fn accounts_that_have_just_come_are_treated_as_at_a_start() {
-    // Never polled: at once, and then by the schedule.
+    // Never polled: immediately, and then by the schedule.
     let mut run = Run::start(Some(at("09:00:05")), at("09:10:00"));
     run.plan.begin(&Ahead::default(), at("09:10:00"));
     run.until(at("10:30:00"));
@@ -278,7 +278,7 @@ fn accounts_that_have_just_come_are_treated_as_at_a_start() {
     assert_eq!(run.times(), ["09:10", "10:00"]);
 }
 
-/// What happens to a clock.
+/// An event of the simulated clock.
 #[derive(Clone, Debug)]
 enum Event {
     Pass(u64),
@@ -327,7 +327,7 @@ proptest! {
                     (1, 0)
                 }
             };
-            // Second by second, as the loop looks at the clock.
+            // Every second, as the loop checks the clock.
             for _ in 0..steps {
                 let next = plan.next(&ahead, now);
                 if next.at <= now {

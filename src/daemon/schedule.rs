@@ -1,14 +1,13 @@
-//! When the slots are: a cron expression on the clock of a time zone. Pure: no clock, no database.
+//! The times of the slots: a cron expression in a time zone. Pure: no clock, no database.
 //!
-//! Croner matches and searches on a clock without daylight saving (it goes back in time when asked
-//! from within the hour that comes twice); what a change of the clock means is decided here, as
-//! crontab does it:
+//! Croner matches and searches in local time without daylight saving (it goes back in time if asked
+//! from within the hour that occurs twice); clock changes are handled here, as crontab does it:
 //!
-//! - a schedule of fixed times, with no `*` in its minutes and hours, keeps them: what falls into
-//!   the hour that is left out is due at once after it, and in the hour that comes twice it is due
-//!   only the first time;
-//! - any other schedule (every hour, every ten minutes) goes on evenly: what is left out is left
-//!   out, what comes twice is due twice.
+//! - a schedule of fixed times, without `*` in its minutes and hours, keeps them: a slot in the
+//!   hour that is skipped is due immediately after it, and a slot in the hour that occurs twice is
+//!   due only the first time;
+//! - any other schedule (every hour, every ten minutes) continues evenly: slots in the skipped hour
+//!   are omitted, slots in the repeated hour are due twice.
 
 use std::time::Duration;
 
@@ -23,31 +22,31 @@ use crate::{config::Daemon, error::Result, time::Timestamp};
 pub struct Schedule {
     cron: Cron,
     zone: Tz,
-    /// Fixed times of the day, as crontab understands it.
+    /// Whether the times of day are fixed, as crontab defines it.
     fixed: bool,
     jitter: Duration,
-    /// What makes this process's delays differ from another's.
+    /// The seed of this process's random delays, which makes them differ from those of others.
     seed: u64,
 }
 
 impl Schedule {
-    /// As configured; delays by chance follow from `seed`.
+    /// Creates the configured schedule; `seed` determines the random delays.
     ///
     /// # Errors
-    /// [`crate::error::Kind::Config`] for what cannot be read.
+    /// [`crate::error::Kind::Config`] for an invalid expression or time zone.
     pub fn new(daemon: &Daemon, seed: u64) -> Result<Self> {
         let cron = daemon.cron()?;
         let fixed = !cron.pattern.minutes.from_wildcard && !cron.pattern.hours.from_wildcard;
         Ok(Self { cron, zone: daemon.zone()?, fixed, jitter: daemon.jitter, seed })
     }
 
-    /// The first slot later than `after`; `None` when there is none any more.
+    /// Returns the first slot later than `after`; `None` if there is none.
     pub fn next(&self, after: Timestamp) -> Option<Timestamp> {
         let mut from = after.to_chrono();
-        // Slots are whole seconds, and a slot is later than what lies before it in its second.
+        // Slots are whole seconds, and a slot is later than all fractions of the second before it.
         from = DateTime::from_timestamp(from.timestamp(), 0)?;
         let mut inclusive = false;
-        // Each turn passes a slot that does not count, or a change of the clock: a few a year.
+        // Each iteration passes a slot that does not count, or a clock change: a few a year.
         for _ in 0..100_000 {
             let offset = self.offset(from);
             let local = self.cron_next(from.naive_utc() + offset, inclusive)?;
@@ -67,15 +66,15 @@ impl Schedule {
         None
     }
 
-    /// The next slots after `now`, as the clock of the zone shows them: RFC 3339 with its offset.
+    /// Returns the next slots after `now` in local time: RFC 3339 with the zone's offset.
     pub fn preview(&self, now: Timestamp, count: usize) -> Vec<String> {
         let slots = std::iter::successors(self.next(now), |slot| self.next(*slot)).take(count);
         let local = |slot: Timestamp| slot.to_chrono().with_timezone(&self.zone);
         slots.map(|slot| local(slot).to_rfc3339_opts(SecondsFormat::Secs, true)).collect()
     }
 
-    /// When the poll of a slot is due: the slot and a delay by chance, less than the configured
-    /// jitter, and never as late as the next slot.
+    /// Returns when the poll of a slot is due: the slot and a random delay, less than the
+    /// configured jitter and always before the next slot.
     pub fn due(&self, slot: Timestamp) -> Timestamp {
         let gap = self.next(slot).map(|next| next.millis() - slot.millis());
         let jitter = i64::try_from(self.jitter.as_millis()).unwrap_or(i64::MAX);
@@ -87,7 +86,7 @@ impl Schedule {
         slot.plus(Duration::from_millis(dice.i64(0..most) as u64))
     }
 
-    /// The next local time that matches, on a clock that never changes.
+    /// Returns the next local time that matches, without clock changes.
     fn cron_next(&self, local: NaiveDateTime, inclusive: bool) -> Option<NaiveDateTime> {
         let next = self.cron.find_next_occurrence(&local.and_utc(), inclusive).ok()?;
         Some(next.naive_utc())
@@ -98,19 +97,19 @@ impl Schedule {
         TimeDelta::seconds(offset.fix().local_minus_utc().into())
     }
 
-    /// Whether the local time `local` came before, in the first of two equal hours.
+    /// Returns whether the local time `local` has occurred before, in the first of two equal hours.
     fn is_repeated(&self, local: NaiveDateTime, slot: DateTime<Utc>) -> bool {
         let first = self.zone.from_local_datetime(&local).earliest();
         first.is_some_and(|first| first.with_timezone(&Utc) < slot)
     }
 
-    /// Whether a slot falls into the local time that the change at `change` leaves out.
+    /// Returns whether a slot is in the local time that the change at `change` skips.
     fn falls_in_gap(&self, change: DateTime<Utc>, before: TimeDelta) -> bool {
         let (from, to) = (change.naive_utc() + before, change.naive_utc() + self.offset(change));
         from < to && self.cron_next(from, true).is_some_and(|local| local < to)
     }
 
-    /// The first moment after `from`, and not after `to`, at which the offset is no longer `offset`.
+    /// Returns the first time in (`from`, `to`] at which the offset is no longer `offset`.
     fn first_change(
         &self,
         from: DateTime<Utc>,

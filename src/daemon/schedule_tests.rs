@@ -1,4 +1,4 @@
-//! Slots against a brute-force oracle that walks through time minute by minute.
+//! Slots against a brute-force oracle that steps through time minute by minute.
 
 use std::collections::HashSet;
 
@@ -21,7 +21,7 @@ fn at(text: &str) -> Timestamp {
     Timestamp::parse(text.trim_end_matches('Z')).unwrap()
 }
 
-/// The slots after `from` up to `until`, as `DD HH:MM` in UTC.
+/// Returns the slots after `from` up to `until`, as `DD HH:MM` in UTC.
 fn slots(schedule: &Schedule, from: &str, until: &str) -> Vec<String> {
     let (mut now, until) = (at(from), at(until));
     let mut slots = vec![];
@@ -46,7 +46,7 @@ fn a_fixed_time_that_autumn_brings_twice_is_due_once() {
     let daily = schedule("30 2 * * *", "Europe/Berlin", 0);
     let found = slots(&daily, "2026-10-24T12:00Z", "2026-10-27T12:00Z");
     assert_eq!(found, ["25 00:30", "26 01:30", "27 01:30"]);
-    // Asked from within the second of the two hours, it does not go back.
+    // Asked from within the second of the two hours, the search does not go back.
     assert_eq!(daily.next(at("2026-10-25T01:10Z")), Some(at("2026-10-26T01:30Z")));
 }
 
@@ -57,7 +57,7 @@ fn several_fixed_times_a_day_are_kept_over_both_changes() {
     assert_eq!(found, ["29 01:00", "29 12:30", "30 00:30"]);
     let found = slots(&twice, "2026-10-24T18:00Z", "2026-10-26T02:00Z");
     assert_eq!(found, ["25 00:30", "25 13:30", "26 01:30"]);
-    // Two times that are left out are one poll, and so is one that falls on the change itself.
+    // Two times that are skipped are one poll, and so is one at the change itself.
     let often = schedule("0,30 2-4 * * *", "Europe/Berlin", 0);
     let found = slots(&often, "2026-03-28T18:00Z", "2026-03-29T12:00Z");
     assert_eq!(found, ["29 01:00", "29 01:30", "29 02:00", "29 02:30"]);
@@ -67,7 +67,7 @@ fn several_fixed_times_a_day_are_kept_over_both_changes() {
 
 #[test]
 fn a_star_in_minutes_or_hours_follows_the_clock_on_the_wall() {
-    // Left out in spring, and twice in autumn, as crontab has it.
+    // Skipped in spring, and repeated in autumn, as in crontab.
     let ten = schedule("*/30 2 * * *", "Europe/Berlin", 0);
     assert_eq!(slots(&ten, "2026-03-28T12:00Z", "2026-03-30T12:00Z"), ["30 00:00", "30 00:30"]);
     assert_eq!(
@@ -125,7 +125,7 @@ fn seconds_may_lead_and_days_may_be_named() {
     assert_eq!(seconds.next(at("2026-11-23T10:00:20.001Z")), Some(at("2026-11-23T10:00:40Z")));
     let workdays = schedule("0 17 6 * * MON-FRI", "UTC", 0);
     assert_eq!(workdays.next(at("2026-11-20T07:00Z")), Some(at("2026-11-23T06:17Z")));
-    // A day of the month or of the week suffices, as crontab has it.
+    // A match of the day of the month or of the week suffices, as in crontab.
     let either = schedule("0 0 1 * MON", "UTC", 0);
     assert_eq!(either.next(at("2026-11-24T00:00Z")), Some(at("2026-11-30T00:00Z")));
     assert_eq!(either.next(at("2026-11-30T00:00Z")), Some(at("2026-12-01T00:00Z")));
@@ -135,12 +135,12 @@ fn seconds_may_lead_and_days_may_be_named() {
 fn a_slot_that_lies_years_ahead_is_found() {
     let leap = schedule("30 2 29 2 *", "Europe/Berlin", 0);
     assert_eq!(leap.next(at("2026-11-23")), Some(at("2028-02-29T01:30Z")));
-    // Once a year, in the hour that spring leaves out.
+    // Once a year, in the hour that is skipped in spring.
     let yearly = schedule("30 2 29 3 *", "Europe/Berlin", 0);
     assert_eq!(yearly.next(at("2025-04-01")), Some(at("2026-03-29T01:00Z")));
 }
 
-/// The minutes and hours of a generated expression, and its text.
+/// The minutes or the hours of a generated expression: their text and their values.
 #[derive(Clone, Debug)]
 struct Part {
     text: String,
@@ -173,7 +173,7 @@ const ZONES: [&str; 9] = [
     "Pacific/Apia",
 ];
 
-/// All slots of the hours after `start`.
+/// Returns all slots of the 72 hours after `start`.
 fn oracle(minutes: &Part, hours: &Part, zone: Tz, start: DateTime<Utc>) -> Vec<Timestamp> {
     let fixed = !minutes.text.starts_with('*') && !hours.text.starts_with('*');
     let matches = |local: NaiveDateTime| {
@@ -182,7 +182,7 @@ fn oracle(minutes: &Part, hours: &Part, zone: Tz, start: DateTime<Utc>) -> Vec<T
     let local = |at: DateTime<Utc>| at.with_timezone(&zone).naive_local();
     let mut seen = HashSet::new();
     let mut slots = vec![];
-    // What came before is walked through as well, to know which local times come again.
+    // The time before `start` is included, to know which local times are repeated.
     for minute in -26 * 60..=72 * 60 {
         let now = start + TimeDelta::minutes(minute);
         let (before, here) = (local(now - TimeDelta::minutes(1)), local(now));
@@ -202,7 +202,7 @@ fn oracle(minutes: &Part, hours: &Part, zone: Tz, start: DateTime<Utc>) -> Vec<T
     slots
 }
 
-/// The first change of the zone's clock within a year, else the day itself.
+/// Returns the first day within a year on which the zone's clock changes, or else `day` itself.
 fn near_a_change(zone: Tz, day: DateTime<Utc>) -> DateTime<Utc> {
     let offset = |at: DateTime<Utc>| zone.offset_from_utc_datetime(&at.naive_utc()).fix();
     let days = (0..366).map(|n| day + TimeDelta::days(n));
@@ -217,7 +217,7 @@ proptest! {
         minutes in part(60),
         hours in part(24),
         zone in 0..ZONES.len(),
-        // Any day from 2010 to 2037, by whole minutes, and mostly near a change of the clock.
+        // Any day from 2010 to 2037, in whole minutes, and mostly near a clock change.
         day in 14_610i64..24_800,
         minute in 0i64..1_440,
         near in prop::bool::weighted(0.8),
@@ -231,7 +231,7 @@ proptest! {
         for slot in wanted {
             let next = schedule.next(now);
             prop_assert_eq!(next, Some(slot), "after {} in {}", now, zone);
-            // From any moment before it, it is the next one.
+            // It is also the next slot from any time before it.
             let middle = Timestamp::from_millis((now.millis() + slot.millis()) / 2);
             prop_assert_eq!(schedule.next(middle.max(now)), Some(slot));
             now = slot;

@@ -1,6 +1,6 @@
-//! The daemon at work: what it waits for, and what it hears meanwhile. Every wait, for a slot, for
-//! work under way or for the database, is a wait for signals as well. In which order it waits is
-//! said by [`super::run`].
+//! The daemon's event loop: what it waits for, and the signals that it handles meanwhile. Every
+//! wait, for a slot, for running work or for the database, also waits for signals. [`super::run`]
+//! defines the order of the waits.
 
 use std::{pin::Pin, sync::Arc, time::Duration};
 
@@ -27,34 +27,34 @@ use crate::{
     time::{Clock, Timestamp},
 };
 
-/// The loop looks at the clock at least this often, whatever the timer says: after a suspend or a
-/// change of the clock nothing else would.
+/// The loop checks the clock at least this often, independently of the timer: after a suspend or a
+/// clock change nothing else would.
 const BEAT: Duration = Duration::from_secs(5);
-/// A look at the database takes no longer than this: it is a handful of small queries.
+/// The timeout of a look ahead in the database: it is a few small queries.
 const LOOK: Duration = Duration::from_secs(60);
 
-/// What the daemon is made from.
+/// The inputs of the daemon.
 pub struct Setup {
     /// The configuration at the start.
     pub config: Config,
     /// Where the database is.
     pub location: Location,
-    /// Where the time comes from.
+    /// The source of the time.
     pub clock: Clock,
-    /// Told by the work how it gets on.
+    /// Receives the progress of the work.
     pub health: Health,
-    /// Told to the work when it should end.
+    /// Cancelled when the work should end.
     pub stop: CancellationToken,
 }
 
-/// What the wait for work under way ended with.
+/// How the wait for running work ended.
 pub(super) enum Busy {
     Done,
     Abandoned,
     AtOnce,
 }
 
-/// What `look` finds, in good time.
+/// Returns the result of `look`, or an error if it takes longer than [`LOOK`].
 async fn in_time(look: impl Future<Output = Result<Ahead>>) -> Result<Ahead> {
     let late = |_| {
         Err(Error::storage(format!(
@@ -65,8 +65,8 @@ async fn in_time(look: impl Future<Output = Result<Ahead>>) -> Result<Ahead> {
     tokio::time::timeout(LOOK, look).await.unwrap_or_else(late)
 }
 
-/// Without an answer only the schedule counts, and the poll itself reports what is wrong; unless
-/// the database is gone.
+/// Replaces an error by the default: only the schedule counts then, and the poll itself reports the
+/// fault. An error that the database is gone is returned.
 fn looked(ahead: Result<Ahead>) -> Result<Ahead> {
     match ahead {
         Err(error) if error.kind != Kind::Gone => {
@@ -77,7 +77,7 @@ fn looked(ahead: Result<Ahead>) -> Result<Ahead> {
     }
 }
 
-/// See the head of the file.
+/// The running daemon; see the module's documentation.
 pub(super) struct Service<'a, R> {
     config: Arc<Config>,
     clock: Clock,
@@ -93,15 +93,15 @@ pub(super) struct Service<'a, R> {
     seed: u64,
     plan: Plan,
     ahead: Ahead,
-    /// The configuration was read anew since the last look ahead.
+    /// Whether the configuration was reloaded since the last look ahead.
     unseen: bool,
-    /// Accounts have come with it.
+    /// Whether a reload added accounts.
     joined: bool,
     told: Option<NextWork>,
 }
 
-/// The first look, and whether it was told to read the configuration anew meanwhile; `None` when
-/// it was told to stop.
+/// Returns the first look ahead, and whether a reload was requested meanwhile; `None` if the daemon
+/// was told to stop.
 async fn first_look(
     look: impl Future<Output = Result<Ahead>>,
     signals: &mut Signals,
@@ -112,7 +112,7 @@ async fn first_look(
         tokio::select! {
             ahead = &mut look => return ahead.map(|ahead| Some((ahead, reload))),
             signal = signals.next() => match signal {
-                // Done once it has started; it may be a while since the configuration was read.
+                // The reload follows the start: the configuration may have been read a while ago.
                 Signal::Reload => reload = true,
                 Signal::Stop => {
                     tracing::info!("told to stop");
@@ -124,7 +124,7 @@ async fn first_look(
 }
 
 impl<'a, R: Fn() -> Result<Config>> Service<'a, R> {
-    /// Ready to work; `None` when it was told to stop before.
+    /// Starts the daemon; `None` if it was told to stop before it was ready.
     pub(super) async fn start(
         setup: Setup,
         look: &impl AsyncFn(&Config) -> Result<Ahead>,
@@ -176,8 +176,8 @@ impl<'a, R: Fn() -> Result<Config>> Service<'a, R> {
         Ok(Some(service))
     }
 
-    /// Asks anew what lies ahead, by the configuration that is in force in the end; false when it
-    /// was told to stop meanwhile.
+    /// Looks ahead again, with the configuration that is in force at the end; returns false if the
+    /// daemon was told to stop meanwhile.
     pub(super) async fn look(
         &mut self,
         look: &impl AsyncFn(&Config) -> Result<Ahead>,
@@ -218,7 +218,7 @@ impl<'a, R: Fn() -> Result<Config>> Service<'a, R> {
         }
     }
 
-    /// Waits until something is due; `None` when it is told to stop.
+    /// Waits until work is due; `None` if the daemon is told to stop.
     pub(super) async fn idle(
         &mut self,
         look: &impl AsyncFn(&Config) -> Result<Ahead>,
@@ -233,7 +233,7 @@ impl<'a, R: Fn() -> Result<Config>> Service<'a, R> {
                 return Ok(Some(next.work));
             }
             self.tell(next);
-            // Signals and the clock come first: the timer may take as long as it likes.
+            // Arming the timer is part of the select: signals and the clock never wait for it.
             let shot = async {
                 self.timer.arm(next.at, now).await?;
                 Ok::<_, Error>(self.shots.recv().await)
@@ -255,26 +255,26 @@ impl<'a, R: Fn() -> Result<Config>> Service<'a, R> {
         }
     }
 
-    /// The configuration that is in force.
+    /// Returns the configuration that is in force.
     pub(super) fn config(&self) -> Arc<Config> {
         self.config.clone()
     }
 
-    /// Whether this is still due.
+    /// Returns whether `work` is still due.
     pub(super) fn is_due(&mut self, work: Work) -> bool {
         let now = self.clock.now();
         let next = self.plan.next(&self.ahead, now);
         next.at <= now && next.work == work
     }
 
-    /// Waits for the work that is under way.
+    /// Waits for the running work.
     pub(super) async fn busy(&mut self, work: Pin<Box<dyn Future<Output = ()> + '_>>) -> Busy {
         let ended = self.ended(work).await;
         self.health.rest();
         ended
     }
 
-    /// Some work has been done; false when it was told to stop meanwhile.
+    /// Records that work has been done; returns false if the daemon was told to stop meanwhile.
     pub(super) fn done(&mut self, work: Work) -> bool {
         self.plan.done(work, &self.ahead, self.clock.now());
         !self.stop.is_cancelled()
@@ -302,7 +302,7 @@ impl<'a, R: Fn() -> Result<Config>> Service<'a, R> {
         }
     }
 
-    /// The loop has turned: said to whoever watches, if the work gets on, too.
+    /// Records an iteration of the loop, and notifies the watchdog if the work makes progress, too.
     fn turn(&mut self) {
         self.health.turn();
         if self.watched && self.health.gets_on() {
@@ -310,7 +310,7 @@ impl<'a, R: Fn() -> Result<Config>> Service<'a, R> {
         }
     }
 
-    /// The end begins, and may take so long.
+    /// Begins the shutdown, which may take up to `most`.
     fn end(&mut self, most: Duration) {
         tracing::info!("told to stop");
         systemd::stopping(most + Duration::from_secs(5));
@@ -343,7 +343,7 @@ impl<'a, R: Fn() -> Result<Config>> Service<'a, R> {
         let (polled, known) = (config.polled(), self.config.polled());
         self.joined |= polled.iter().any(|one| !known.contains(one));
         self.site.set_configured(Configured::of(&config));
-        // A slot that waits in its jitter is lost with its schedule, and with nothing less.
+        // Rescheduling drops a slot that waits in its jitter: only done if the schedule changed.
         let (old, new) = (&self.config.daemon, &config.daemon);
         if (&old.schedule, &old.timezone, old.jitter) != (&new.schedule, &new.timezone, new.jitter)
         {
@@ -356,7 +356,7 @@ impl<'a, R: Fn() -> Result<Config>> Service<'a, R> {
         Ok(())
     }
 
-    /// What is waited for, told when it changes.
+    /// Reports the next work if it has changed.
     fn tell(&mut self, next: NextWork) {
         if self.told != Some(next) {
             let what = match next.work {
@@ -372,7 +372,7 @@ impl<'a, R: Fn() -> Result<Config>> Service<'a, R> {
     }
 }
 
-/// Until then; for ever without a time.
+/// Waits until `at`, or for ever if that is `None`.
 async fn until(at: Option<Instant>) {
     match at {
         Some(at) => tokio::time::sleep_until(at).await,

@@ -1,34 +1,34 @@
-//! The signals that a service gets.
+//! The signals that the daemon handles.
 
 use crate::{
     error::{Error, Result},
     system::{Reload, Stop},
 };
 
-/// What a signal asks for.
+/// The request that a signal makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {
-    /// SIGTERM or SIGINT: come to an end.
+    /// SIGTERM or SIGINT: stop.
     Stop,
-    /// SIGHUP: read the configuration anew.
+    /// SIGHUP: reload the configuration.
     Reload,
 }
 
-/// Those that are waited for.
+/// The signals that are waited for.
 pub struct Signals {
     stop: Stop,
     reload: Reload,
 }
 
 impl Signals {
-    /// From now on they are waited for.
+    /// Starts to listen for the signals.
     pub fn new() -> Result<Self> {
         let cannot = |fault| Error::unforeseen(format!("cannot wait for signals: {fault}"));
         let stop = Stop::new().map_err(cannot)?;
         Ok(Self { stop, reload: Reload::new().map_err(cannot)? })
     }
 
-    /// The next one. A wait that is dropped loses none.
+    /// Waits for the next signal. Cancel-safe: a dropped wait loses none.
     pub async fn next(&mut self) -> Signal {
         tokio::select! {
             () = self.stop.requested() => Signal::Stop,

@@ -1,10 +1,10 @@
 //! The timer: tokio-cron-scheduler, used for one-shots only, one after the other.
 //!
-//! Its own cron jobs keep the offset of the day on which they were added, may run twice at once and
-//! may stop for good when late, so the times come from [`super::schedule`] and a shot only says that
-//! it is time to look: whether something is due is for the plan to say. A shot may come up to two
-//! seconds early (the crate counts in whole seconds) or, when the clock is changed, far too late:
-//! the loop looks again by itself every few seconds.
+//! Its own cron jobs keep the UTC offset of the day on which they were added, may run twice at once
+//! and may stop permanently when late. So the times come from [`super::schedule`], and a shot only
+//! wakes the loop, which asks the plan whether something is due. A shot may be up to two seconds
+//! early (the crate counts in whole seconds) or, after a clock change, far too late: the loop also
+//! checks every few seconds by itself.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::{
     time::Timestamp,
 };
 
-/// See the head of the file.
+/// The timer; see the module's documentation.
 pub struct Timer {
     scheduler: JobScheduler,
     shots: mpsc::Sender<Timestamp>,
@@ -24,7 +24,7 @@ pub struct Timer {
 }
 
 impl Timer {
-    /// A timer and where its shots arrive, one at most: each is the time that it was armed for.
+    /// Starts a timer. The channel holds one shot at most: the time that the timer was armed for.
     pub async fn start() -> Result<(Self, mpsc::Receiver<Timestamp>)> {
         let scheduler = JobScheduler::new().await.map_err(cannot)?;
         scheduler.start().await.map_err(cannot)?;
@@ -32,7 +32,7 @@ impl Timer {
         Ok((Self { scheduler, shots, armed: None }, arriving))
     }
 
-    /// Arms it for `at`, and for nothing else.
+    /// Arms the timer for `at` only.
     pub async fn arm(&mut self, at: Timestamp, now: Timestamp) -> Result<()> {
         if self.armed.as_ref().is_some_and(|(armed, _)| *armed == at) {
             return Ok(());
@@ -43,7 +43,7 @@ impl Timer {
         let job = Job::new_one_shot_async(wait, move |_, _| {
             let shots = shots.clone();
             Box::pin(async move {
-                // One that waits already says the same.
+                // If the channel is full, the waiting shot already wakes the loop.
                 let _ = shots.try_send(at);
             })
         });
@@ -53,14 +53,14 @@ impl Timer {
         Ok(())
     }
 
-    /// The shot has come.
+    /// Records that the shot has arrived.
     pub fn went_off(&mut self) {
         self.armed = None;
     }
 
     async fn disarm(&mut self) {
         if let Some((_, job)) = self.armed.take() {
-            // It may go off at this very moment: a look too many does no harm.
+            // It may go off at this very moment: an additional check is harmless.
             let _ = self.scheduler.remove(&job.guid()).await;
         }
     }

@@ -1,8 +1,7 @@
-//! The HTTP client: one request to the one configured host, its retries, and a body kept within
-//! its bounds.
+//! The HTTP client: one request to the one configured host, its retries, and the limit of its body.
 //!
-//! It sends the key and nothing else that is secret, follows no redirect and keeps no cookie. It
-//! does not know what a list looks like.
+//! It sends no secret but the key, follows no redirect and keeps no cookie. It does not know the
+//! form of a list.
 
 use std::{fmt, time::Duration};
 
@@ -29,24 +28,24 @@ use crate::{
     words::{counted, duration},
 };
 
-/// An error page is read only to quote and to measure it; beyond this it is left alone.
+/// An error page is read only to quote and measure it, up to this many bytes.
 const ERROR_BODY_CAP: u64 = 1 << 20;
 
 /// A body is read in pieces of about this size.
 const PIECE: usize = 64 << 10;
 
-/// The headers that name a request, the first that is there counts.
+/// The headers that may contain a request's id; the first one present counts.
 const REQUEST_IDS: [&str; 3] = ["x-request-id", "x-amzn-request-id", "x-amzn-trace-id"];
 
-/// What the requests that read one list may take.
+/// The limits of the requests that read one list.
 pub(super) struct Bounds {
-    /// When the last of them made progress: no retry starts later than the retries' time after it.
+    /// When the last of them made progress; no retry starts later than `retry_time` after that.
     pub progress_at: Instant,
-    /// How many decoded bytes may still come.
+    /// The number of decoded bytes that may still be received.
     pub bytes: u64,
 }
 
-/// Asks the API. Holds the key; prints without it.
+/// The client of the API. Holds the key; its debug text does not contain it.
 pub struct Client {
     http: reqwest::Client,
     key: HeaderValue,
@@ -56,11 +55,11 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client for `settings.base_url` that sends `key`.
+    /// Creates a client for `settings.base_url` that sends `key`.
     ///
     /// # Errors
-    /// [`Kind::Config`](crate::error::Kind::Config): the base URL is not https (http is taken for
-    /// loopback only) or holds credentials, the key cannot be sent, or TLS cannot be set up.
+    /// [`Kind::Config`](crate::error::Kind::Config) if the base URL is not https (http is accepted
+    /// for loopback only) or contains credentials, the key cannot be sent, or TLS cannot be set up.
     pub fn new(settings: &Settings, key: SecretString, clock: Clock) -> Result<Self> {
         let http = settings::build(settings)?;
         let header = settings::key_header(&key)?;
@@ -68,19 +67,19 @@ impl Client {
         Ok(Self { http, key: header, quote: Quote::new(key), settings, clock })
     }
 
-    /// The URL of `path_and_query` as it may be shown and stored: without the query.
+    /// Returns the URL of `path_and_query` as it is shown and stored: without the query.
     pub fn source(&self, path_and_query: &str) -> String {
         let mut url = self.url(path_and_query);
         url.set_query(None);
         url.into()
     }
 
-    /// Gets `path_and_query`, asking again where that can help.
+    /// Requests `path_and_query`, with retries where they can help.
     ///
     /// # Errors
-    /// After retries [`Kind::Unavailable`](crate::error::Kind::Unavailable), without any the kinds
-    /// `Refused` (401, 402, 403), `NotACatalogue` (every other status but 200, a body over the cap or
-    /// not decodable) and `Unavailable` (the whole request timed out).
+    /// [`Kind::Unavailable`](crate::error::Kind::Unavailable) after the retries; without any retry
+    /// the kinds `Refused` (401, 402, 403), `NotACatalogue` (every other status but 200, a body
+    /// that is over the cap or not decodable) and `Unavailable` (the whole request timed out).
     pub async fn get(
         &self,
         path_and_query: &str,
@@ -90,13 +89,13 @@ impl Client {
         self.repeated(path_and_query, &bounds, |failure| failure, progress).await
     }
 
-    /// The bounds of a list whose reading begins now.
+    /// Returns the limits of a list whose reading begins now.
     pub(super) fn whole(&self) -> Bounds {
         Bounds { progress_at: Instant::now(), bytes: self.settings.max_response }
     }
 
-    /// As [`Client::get`] for one page of several, within the bounds of them all. One that timed out
-    /// is asked for again.
+    /// As [`Client::get`], for one page of several, within the limits of all of them. A page that
+    /// timed out is retried.
     pub(super) async fn get_page(
         &self,
         path_and_query: &str,
@@ -137,8 +136,8 @@ impl Client {
         outcome.map_err(|failure| failure.after(&ending(attempts, too_long, limit)))
     }
 
-    /// Asks once and reads no further than the head of the answer: can the API be reached, does it
-    /// take the key?
+    /// Sends one request and reads only the head of the answer: checks that the API is reachable
+    /// and accepts the key.
     ///
     /// # Errors
     /// As [`Client::get`].
@@ -152,17 +151,17 @@ impl Client {
         }
     }
 
-    /// What the client was made with.
+    /// Returns the settings of the client.
     pub(super) fn settings(&self) -> &Settings {
         &self.settings
     }
 
-    /// `text` of the API on one line, with the key and all query strings masked.
+    /// Returns the API's `text` on one line, with the key and all query strings masked.
     pub(super) fn mask(&self, text: &str) -> String {
         self.quote.mask(text)
     }
 
-    /// What the body of an error says.
+    /// Returns the contents of an error's body.
     pub(super) fn said(&self, body: &[u8]) -> Said {
         self.quote.said(body)
     }
@@ -198,7 +197,7 @@ impl Client {
             .map_err(|fault| Failure::of_request(source, fault, &self.quote, self.settings.timeout))
     }
 
-    /// An answer other than 200. Its status decides; a body that cannot be read changes nothing.
+    /// Creates the failure of a status other than 200. A body that cannot be read is ignored.
     async fn refusal(&self, response: Response, head: Trace, source: &str) -> Failure {
         let wait = header(response.headers(), RETRY_AFTER.as_str());
         let wait = wait.and_then(|value| retry::retry_after(value, self.clock.now()));
@@ -214,8 +213,7 @@ impl Client {
         })
     }
 
-    /// Reads the body piece by piece, so that one that unpacks to more than `cap` bytes is never
-    /// held.
+    /// Reads the body in pieces, and stops once it has been decompressed to more than `cap` bytes.
     async fn body(
         &self,
         response: Response,
@@ -260,7 +258,7 @@ impl Client {
         }
     }
 
-    /// Always on the configured host: the path is set, never resolved.
+    /// Returns the URL, always on the configured host: the path is set, never resolved.
     fn url(&self, path_and_query: &str) -> Url {
         let (path, query) = match path_and_query.split_once('?') {
             Some((path, query)) => (path, Some(query)),
@@ -274,14 +272,14 @@ impl Client {
     }
 }
 
-/// Without key and settings.
+/// Omits the key and the settings.
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client").finish_non_exhaustive()
     }
 }
 
-/// How the retries of a request that kept failing ended, to be said after its last failure.
+/// Returns how the retries of a request that kept failing ended, to append to its last failure.
 fn ending(attempts: u32, too_long: Option<Duration>, limit: Duration) -> String {
     let times = counted(attempts, "attempt", "attempts");
     match too_long {

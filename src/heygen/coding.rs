@@ -1,7 +1,7 @@
-//! Content codings (RFC 9110, section 8.4): names without regard to case, `x-gzip` for `gzip`,
-//! several in a row, and gzip in several members.
+//! Content codings (RFC 9110, section 8.4): case-insensitive names, `x-gzip` for `gzip`, several
+//! codings in sequence, and gzip with several members.
 //!
-//! Turns a response into a reader of its decoded body. How much of it may be read is the caller's.
+//! Converts a response into a reader of its decoded body. The caller limits how much is read.
 
 use std::{io, pin::Pin};
 
@@ -14,10 +14,10 @@ use reqwest::{
 use tokio::io::{AsyncBufRead, AsyncRead, BufReader};
 use tokio_util::io::StreamReader;
 
-/// The codings that an answer may have, as `accept-encoding` names them.
+/// The supported codings, as the value of `accept-encoding`.
 pub(super) const ACCEPTED: &str = "gzip, br, zstd";
 
-/// A body while it is read.
+/// A body that is being read.
 pub(super) type DecodedBody = Pin<Box<dyn AsyncRead + Send>>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,16 +27,16 @@ enum Coding {
     Zstd,
 }
 
-/// The decoded body of `response`. A fault of the connection is an I/O error that holds the
-/// [`reqwest::Error`]; one of the data is a bare one.
+/// Returns the decoded body of `response`. A fault of the connection is an I/O error that contains
+/// the [`reqwest::Error`]; a fault of the data is one that does not.
 ///
 /// # Errors
-/// The name of a coding that is not known.
+/// The name of an unknown coding.
 pub(super) fn decoded(response: Response) -> Result<DecodedBody, String> {
     let codings = codings(response.headers())?;
     let pieces = response.bytes_stream().map_err(io::Error::other);
     let mut body: Pin<Box<dyn AsyncBufRead + Send>> = Box::pin(StreamReader::new(pieces));
-    // They are listed in the order in which they were applied.
+    // Codings are listed in the order in which they were applied.
     for coding in codings.into_iter().rev() {
         body = Box::pin(BufReader::new(undone(coding, body)));
     }
@@ -59,7 +59,7 @@ fn undone(coding: Coding, body: Pin<Box<dyn AsyncBufRead + Send>>) -> DecodedBod
     }
 }
 
-/// The codings of a body, in the order in which they were applied.
+/// Returns the codings of a body, in the order in which they were applied.
 fn codings(headers: &HeaderMap) -> Result<Vec<Coding>, String> {
     let values = headers.get_all(CONTENT_ENCODING).iter();
     let values: Vec<_> = values.map(|value| String::from_utf8_lossy(value.as_bytes())).collect();

@@ -1,7 +1,7 @@
-//! What came back from one request: a whole reply, or a failure and what is known of its answer.
+//! The result of one request: a complete reply, or a failure with what is known of its answer.
 //!
-//! Decides the kind of a failure (its exit code) and whether asking again can help. Knows HTTP
-//! statuses and the faults of a connection; does not know when or how often to ask again.
+//! Decides the kind of a failure (its exit code) and whether a retry can help. Knows HTTP statuses
+//! and connection faults; does not know when or how often to retry.
 
 use std::{error::Error as _, fmt, io, time::Duration};
 
@@ -14,32 +14,32 @@ use crate::{
     words::{duration, hex},
 };
 
-/// What a poll records of an answer, good or bad.
+/// What a poll records of an answer, successful or not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trace {
     /// The HTTP status.
     pub status: u16,
     /// When the body had been received, or when reading it ended.
     pub received_at: Timestamp,
-    /// The API's own name for the request, cleaned, at most 200 characters.
+    /// The API's id of the request, cleaned, at most 200 characters.
     pub request_id: Option<String>,
-    /// Size of the decoded body in bytes; `None` when it did not come whole.
+    /// The size of the decoded body in bytes; `None` if it was not received completely.
     pub bytes: Option<u64>,
-    /// SHA-256 of the decoded body, lower-case hex; `None` when it did not come whole.
+    /// SHA-256 of the decoded body, lower-case hex; `None` if it was not received completely.
     pub sha256: Option<String>,
-    /// The end of the API that the headers, and the body of an error, announce.
+    /// The end of the API that the headers, or the body of an error, announce.
     pub notice: Option<String>,
 }
 
 impl Trace {
-    /// The same with the size and the hash of a body that came whole.
+    /// Adds the size and the hash of a body that was received completely.
     pub(super) fn with_body(self, body: &[u8]) -> Self {
         let bytes = u64::try_from(body.len()).ok();
         Self { bytes, sha256: Some(hex(&Sha256::digest(body))), ..self }
     }
 }
 
-/// An answer with status 200 whose body came whole.
+/// An answer with status 200 whose body was received completely.
 pub struct Reply {
     /// What a poll records of it.
     pub trace: Trace,
@@ -47,32 +47,32 @@ pub struct Reply {
     pub body: Vec<u8>,
 }
 
-/// Without the body: it holds signed URLs.
+/// Omits the body: it contains signed URLs.
 impl fmt::Debug for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reply").field("trace", &self.trace).finish_non_exhaustive()
     }
 }
 
-/// What a failure shows about the version of the API that was asked.
+/// What a failure shows about the requested version of the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presence {
-    /// Nothing, and another version would fail alike: no connection, the key, a limit.
+    /// Nothing, and another version would fail in the same way: no connection, the key, a limit.
     Blocked,
-    /// It is there, but not for this key, or its list is larger than the cap.
+    /// The version exists, but not for this key, or its list is larger than the cap.
     There,
-    /// No catalogue came; whether the version is there is not known.
+    /// No catalogue was received; whether the version exists is unknown.
     Unclear,
-    /// It is gone: the status or the error's own message shows it.
+    /// The version is gone: the status or the error's own message shows it.
     Gone,
 }
 
-/// What ends the message of a failure that may be gone later.
+/// The end of the message of a failure that may be temporary.
 pub(super) const TRY_LATER: &str = "; try again later";
-/// What ends the message of one that took too long.
+/// The end of the message of a timeout.
 const RAISE_TIMEOUT: &str = "; the list can take minutes: raise api.timeout";
 
-/// The message of a failure without its advice, where another one takes its place.
+/// Returns the message of a failure without its advice, for a caller that adds its own.
 pub fn without_advice(message: &str) -> &str {
     let short = [TRY_LATER, RAISE_TIMEOUT].iter().find_map(|advice| message.strip_suffix(advice));
     short.unwrap_or(message)
@@ -83,36 +83,36 @@ pub fn without_advice(message: &str) -> &str {
 pub struct Failure {
     /// The failure as the poll reports it.
     pub error: Error,
-    /// What is known of the answer, where there was one.
+    /// What is known of the answer, if there was one.
     pub trace: Option<Box<Trace>>,
-    /// What it shows about the version that was asked.
+    /// What the failure shows about the requested version.
     pub presence: Presence,
-    /// Whether asking again can help.
+    /// Whether a retry can help.
     pub(super) passing: bool,
-    /// Whether no complete answer came in time.
+    /// Whether no complete answer was received in time.
     pub(super) timed_out: bool,
     /// The wait the API asked for.
     pub(super) retry_after: Option<Duration>,
 }
 
 impl Failure {
-    /// A failure that asking again does not cure.
+    /// Creates a failure that a retry does not fix.
     pub(super) fn lasting(error: Error, presence: Presence) -> Self {
         Self { error, trace: None, presence, passing: false, timed_out: false, retry_after: None }
     }
 
-    /// A failure that may be gone at the next attempt.
+    /// Creates a failure that a retry may fix.
     pub(super) fn passing(error: Error, presence: Presence) -> Self {
         Self { passing: true, ..Self::lasting(error, presence) }
     }
 
-    /// The same, with what is known of the answer.
+    /// Adds what is known of the answer.
     pub(super) fn with(self, trace: Trace) -> Self {
         Self { trace: Some(Box::new(trace)), ..self }
     }
 
-    /// An answer whose status is not 200. `said` is what its body says. Retried are 429, 500, 502,
-    /// 503 and 504, as the vendor's own client does.
+    /// Creates the failure of an answer whose status is not 200; `said` is the contents of its
+    /// body. The statuses 429, 500, 502, 503 and 504 are retried, as in the vendor's own client.
     pub(super) fn of_status(
         source: &str,
         status: u16,
@@ -137,7 +137,7 @@ impl Failure {
         }
     }
 
-    /// A fault before the answer's head had come.
+    /// Creates the failure of a request for which no response head was received.
     pub(super) fn of_request(
         source: &str,
         fault: reqwest::Error,
@@ -173,14 +173,14 @@ impl Failure {
         Self::passing(error, Presence::Unclear)
     }
 
-    /// A fault while the body was read. A body that a connection lost is worth another attempt;
-    /// one whose compression is broken is complete but wrong.
+    /// Creates the failure of a body that could not be read. A body that a connection cut off is
+    /// retried; one whose compression is broken is complete but wrong.
     pub(super) fn of_body(source: &str, fault: io::Error, quote: &Quote, limit: Duration) -> Self {
         let kind = fault.kind();
         let fault = fault.downcast::<reqwest::Error>().map(reqwest::Error::without_url);
         let (cause, of_connection, in_time) = match &fault {
             Ok(fault) => (root_cause(fault), true, !fault.is_timeout()),
-            // Compressed data that merely ends too soon was cut off as well, only further up.
+            // Compressed data that merely ends too early was cut off as well, further upstream.
             Err(fault) => (fault.to_string(), kind == io::ErrorKind::UnexpectedEof, true),
         };
         let cause = quote.clean(&cause);
@@ -194,7 +194,7 @@ impl Failure {
         Self::passing(error, Presence::Unclear)
     }
 
-    /// A body that is not what its content coding says, or of an unknown coding.
+    /// Creates the failure of a body that does not match its content coding, or has an unknown one.
     pub(super) fn undecodable(source: &str, cause: &str) -> Self {
         let error = Error::not_a_catalogue(format!(
             "the answer of {source} cannot be decompressed: {cause}; nothing was changed"
@@ -202,7 +202,7 @@ impl Failure {
         Self::lasting(error, Presence::Unclear)
     }
 
-    /// The whole request took too long. A slow list does not get faster by asking twice.
+    /// Creates the failure of a request that took too long as a whole. A retry would be as slow.
     fn timed_out(source: &str, limit: Duration) -> Self {
         let error = Error::unavailable(format!(
             "{source} gave no complete answer within {}{RAISE_TIMEOUT}",
@@ -211,13 +211,13 @@ impl Failure {
         Self { timed_out: true, ..Self::lasting(error, Presence::Unclear) }
     }
 
-    /// The same for one page of many, which others came before: a connection that stalled is worth
-    /// another attempt.
+    /// Returns the failure as that of one page of many: a timeout is retried, since the connection
+    /// may have stalled.
     pub(super) fn of_page(self) -> Self {
         Self { passing: self.passing || self.timed_out, ..self }
     }
 
-    /// The body went over the cap.
+    /// Creates the failure of a body that is larger than the cap.
     pub(super) fn too_large(source: &str, cap: u64) -> Self {
         let error = Error::not_a_catalogue(format!(
             "the answer of {source} is larger than {}; if that is right, raise api.max_response",
@@ -226,7 +226,7 @@ impl Failure {
         Self::lasting(error, Presence::There)
     }
 
-    /// The same, saying also how the retries ended. Other failures than passing ones have none.
+    /// Adds how the retries ended to the message. Failures without retries are not changed.
     pub(super) fn after(mut self, ending: &str) -> Self {
         if self.passing {
             self.error.message.push_str(ending);
@@ -235,7 +235,7 @@ impl Failure {
     }
 }
 
-/// What an answer that is not 200 shows about the version that was asked.
+/// Returns what a status other than 200 shows about the requested version.
 fn presence(status: u16, said: &Said) -> Presence {
     match status {
         401 | 402 | 429 => Presence::Blocked,
@@ -246,7 +246,7 @@ fn presence(status: u16, said: &Said) -> Presence {
     }
 }
 
-/// What a refusal means, and what to do. The API's own code and message are quoted before it.
+/// Returns what a refusal means and what to do. The API's code and message are quoted before it.
 fn refusal(status: u16, said: &Said) -> String {
     match (status, &said.scope) {
         (401, _) => "the API key was refused; check the key of this account".into(),
@@ -282,7 +282,7 @@ fn meaning(status: u16) -> &'static str {
     }
 }
 
-/// The innermost cause: what the system said, without the layers around it.
+/// Returns the message of the innermost cause, without the layers around it.
 fn root_cause(fault: &reqwest::Error) -> String {
     let mut cause: &dyn std::error::Error = fault;
     while let Some(inner) = cause.source() {
@@ -291,7 +291,7 @@ fn root_cause(fault: &reqwest::Error) -> String {
     cause.to_string()
 }
 
-/// Whether the peer's certificate was refused: no other attempt ends otherwise.
+/// Returns whether the peer's certificate was refused: a retry would end in the same way.
 fn is_untrusted(fault: &reqwest::Error) -> bool {
     let mut cause = fault.source();
     while let Some(inner) = cause {
@@ -303,7 +303,8 @@ fn is_untrusted(fault: &reqwest::Error) -> bool {
     false
 }
 
-/// An I/O error hides what it was made of from its chain of sources.
+/// Returns whether `fault` is one of a certificate. The `source` of an I/O error skips its inner
+/// one.
 fn holds_certificate_fault(fault: &(dyn std::error::Error + 'static)) -> bool {
     match fault.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
         Some(held) => holds_certificate_fault(held),

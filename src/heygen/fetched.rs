@@ -1,4 +1,4 @@
-//! What a fetch gives back, and how far it has come.
+//! The result of a fetch, and its progress.
 
 use super::{
     failure::{Failure, Presence, Trace},
@@ -10,36 +10,36 @@ use crate::{
     time::Timestamp,
 };
 
-/// What one poll got from the API, whichever version served it: the answer or why there is none,
-/// and what the `polls` row keeps of it in either case.
+/// What one poll received from the API, by whichever version: the answer or why there is none, and
+/// what the `polls` row stores in either case.
 pub struct Fetched {
-    /// Where the list was read: the URL without credentials or query.
+    /// The URL that the list was read from, without credentials or query.
     pub source: String,
-    /// When the response had been received; `None` when there was no answer at all.
+    /// When the response had been received; `None` if there was no answer at all.
     pub received_at: Option<Timestamp>,
     /// The HTTP status of the last answer.
     pub http_status: Option<u16>,
-    /// The API's own name for the request.
+    /// The API's id of the request.
     pub request_id: Option<String>,
-    /// Size of the decoded body; `None` when it did not come whole.
+    /// The size of the decoded body; `None` if it was not received completely.
     pub response_bytes: Option<u64>,
-    /// SHA-256 of the decoded body in lower-case hex; `None` when it did not come whole.
+    /// SHA-256 of the decoded body in lower-case hex; `None` if it was not received completely.
     pub response_sha256: Option<String>,
     /// The API's own deprecation or sunset notice, from headers and body.
     pub warning: Option<String>,
-    /// The decoded list, or what kept it from being one.
+    /// The decoded list, or why there is none.
     pub answer: Result<Answer>,
-    /// What the list was decoded from, where that was to be kept.
+    /// The bodies that the list was decoded from, if they were requested.
     pub bodies: Option<Bodies>,
-    /// What a failure shows about the version; [`Presence::There`] where there is an answer.
+    /// What a failure shows about the version; [`Presence::There`] if there is an answer.
     pub presence: Presence,
-    /// Why the reading ended before a page that was the last one, if so. It is not marked in the
-    /// answer: a second reading may show that nothing is lacking.
+    /// Why the reading ended before the last page, if it did. The answer is not marked: a second
+    /// reading may show that no record is missing.
     pub broke_off: Option<String>,
 }
 
 impl Fetched {
-    /// What came with `trace`.
+    /// Creates the result of an answer with `trace`.
     pub(super) fn of(
         source: String,
         trace: Trace,
@@ -61,7 +61,7 @@ impl Fetched {
         }
     }
 
-    /// What a failure leaves.
+    /// Creates the result of a failure.
     pub(super) fn failed(source: String, failure: Failure) -> Self {
         let Failure { error, trace, presence, .. } = failure;
         match trace {
@@ -82,7 +82,7 @@ impl Fetched {
         }
     }
 
-    /// Marks the lists as lists that may lack records.
+    /// Marks the lists as possibly lacking records.
     pub fn incomplete(&mut self, why: &str) {
         let said = format!("the list may not be whole: {why}");
         tracing::warn!("{}: {said}", self.source);
@@ -96,19 +96,19 @@ impl Fetched {
     }
 }
 
-/// How far a fetch has come, for whoever shows it to a person.
+/// The progress of a fetch, for display.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
-    /// Decoded bytes of the body so far. Starts over when a request is repeated.
+    /// The decoded bytes of the body so far. Starts again at 0 when a request is retried.
     Bytes(u64),
-    /// Whole pages of the list so far.
+    /// The complete pages of the list so far.
     Pages {
-        /// How many.
+        /// The number of pages.
         pages: u64,
-        /// The records on them, repeats included.
+        /// The number of records on them, duplicates included.
         items: u64,
     },
 }
 
-/// Told of progress while a list is being read.
+/// The callback for progress while a list is read.
 pub type OnProgress<'a> = &'a (dyn Fn(Progress) + Sync);

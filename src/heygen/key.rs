@@ -1,4 +1,4 @@
-//! What the API says of the key itself.
+//! What the API reports about the key itself.
 
 use std::time::Duration;
 
@@ -7,12 +7,12 @@ use serde_json::Value as Json;
 use super::Client;
 use crate::time::Timestamp;
 
-/// Any key may ask for this, whatever its scopes; only v3 has it.
+/// The end point is open to every key, regardless of its scopes; only v3 has it.
 const SELF: &str = "/v3/api_keys/self";
-/// Nothing depends on the answer, so that it is not waited for longer.
+/// The timeout; short, since nothing depends on the answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// When the client's key expires; `None` where it does not, or the API does not say so.
+/// Returns when the client's key expires; `None` if it does not, or the API does not report it.
 pub async fn expires_at(client: &Client) -> Option<Timestamp> {
     let asked = tokio::time::timeout(PATIENCE, client.get(SELF, &|_| ())).await;
     let reply = asked.ok()?.ok()?;

@@ -1,12 +1,12 @@
-//! Fetching: asks HeyGen for its list and hands back what it answered, with what a poll records.
+//! Fetches HeyGen's list and returns the answer, with what a poll records of it.
 //!
-//! One file per version of the API behind one small seam, [`version`]: everything after it is the
-//! same code for all versions. Below the versions, [`Client`] makes one request and its retries;
-//! it knows what a failure is, and nothing of avatars.
+//! Each version of the API has one file behind a small interface, [`version`]: everything after it
+//! is the same code for all versions. Below the versions, [`Client`] sends one request with its
+//! retries; it knows what a failure is, but not what an avatar is.
 //!
 //! This module does not know the database, the rules of history, accounts or the terminal. The key
-//! goes to the one configured host and nowhere else, and no error, log line or notice that leaves
-//! this module holds a key, a signature or a response's body.
+//! is sent to the one configured host only, and no error, log line or notice that leaves this
+//! module contains a key, a signature or a response's body.
 
 mod client;
 mod coding;
@@ -38,8 +38,8 @@ use crate::{
     error::caught,
 };
 
-/// Reads `catalogue` once from `version`, whose records may be recognised, with the client's retries.
-/// What goes wrong is in [`Fetched::answer`], a panic of a library too; `keep` asks for
+/// Reads `catalogue` once from `version`, with the client's retries; `known` serves to recognise
+/// records. Errors are in [`Fetched::answer`], including a panic of a library; `keep` requests
 /// [`Fetched::bodies`].
 pub async fn fetch(
     version: ApiVersion,
@@ -61,9 +61,9 @@ pub async fn fetch(
     fetched
 }
 
-/// Reads a catalogue a second time whose first reading broke off, in pages of another size. A second
-/// reading that ends as it should is the answer. One that breaks off as well shows by the same ids
-/// that the list is whole; else the one with more ids is what there is.
+/// Reads a catalogue again whose first reading broke off, in pages of another size. A second
+/// reading that ends normally is the answer. If it breaks off as well, equal ids in both show that
+/// the list is complete; otherwise the reading with more ids is returned.
 pub async fn read_again(
     version: ApiVersion,
     catalogue: Catalogue,
@@ -88,8 +88,8 @@ pub async fn read_again(
     }
 }
 
-/// Asks `version` once for `catalogue`, without retries, and reads only the head of the answer: whether the API is
-/// there and takes the key.
+/// Requests `catalogue` once from `version`, without retries, and reads only the head of the
+/// answer: checks that the API is there and accepts the key.
 ///
 /// # Errors
 /// As [`Client::probe`].
@@ -101,7 +101,7 @@ pub async fn probe(
     client.probe(&version.probe(catalogue)).await
 }
 
-/// Whether v3 answers with a page of its list.
+/// Returns whether v3 answers with a page of its list.
 pub async fn has_v3(client: &Client) -> bool {
     v3::has_a_page(client).await
 }

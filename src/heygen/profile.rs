@@ -1,4 +1,4 @@
-//! What a version of the API has to describe of itself.
+//! The description that each version of the API provides.
 
 use std::{pin::Pin, sync::Arc};
 
@@ -8,33 +8,33 @@ use crate::{
     error::Result,
 };
 
-/// What there is to know of a version.
+/// The description of a version.
 pub(super) struct Profile {
-    /// As it is written in `config.toml` and in `polls.api_version`.
+    /// The name, as in `config.toml` and in `polls.api_version`.
     pub name: &'static str,
-    /// In how many polls in a row an item must be missing until its removal is due, unless the
-    /// configuration says otherwise.
+    /// The number of consecutive polls in which an item must be missing until its removal is due,
+    /// unless configured otherwise.
     pub after_polls: u32,
     /// The cheapest request that shows whether a catalogue's list is there: path and query.
     pub probe: fn(Catalogue) -> String,
-    /// Reads the list once, with the client's retries. What goes wrong is in [`Fetched::answer`].
+    /// Reads the list once, with the client's retries. Errors are in [`Fetched::answer`].
     pub fetch: for<'a> fn(&'a Client, ListRequest, OnProgress<'a>) -> Fetching<'a>,
-    /// Decodes what an archive kept of a catalogue's answer, which [`Fetched::bodies`] gave it.
+    /// Decodes an archived answer of a catalogue, which was stored from [`Fetched::bodies`].
     pub read: fn(Catalogue, &[u8]) -> Result<Answer>,
 }
 
-/// How a list is read.
+/// The request for a list.
 #[derive(Clone, Debug)]
 pub(super) struct ListRequest {
     /// The catalogue.
     pub catalogue: Catalogue,
     /// Whether [`Fetched::bodies`] are wanted.
     pub keep: bool,
-    /// What its records may be recognised by.
+    /// The data for recognising records.
     pub known: Arc<Recognition>,
-    /// Whether this is the second reading of a list that broke off: in pages of another size.
+    /// Whether this is the second reading of a list that broke off: it uses another page size.
     pub again: bool,
 }
 
-/// A list on its way.
+/// A list that is being fetched.
 pub(super) type Fetching<'a> = Pin<Box<dyn Future<Output = Fetched> + Send + 'a>>;

@@ -1,7 +1,8 @@
-//! What of the API's own words may be shown: short, on one line, without key or signatures.
+//! Quotations of the API's own text that are safe to show: short, on one line, without key or
+//! signatures.
 //!
-//! Every text that comes from outside and ends in an error, a log line or a row passes here. Knows
-//! the forms of HeyGen's error bodies; an error page in HTML is never quoted.
+//! Every external text that ends up in an error, a log line or a row passes through here. Knows the
+//! forms of HeyGen's error bodies; an HTML error page is never quoted.
 
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
@@ -11,7 +12,7 @@ use crate::catalog::{json::Raw, list::said_warning};
 /// The longest quotation, in characters.
 const LONGEST: usize = 200;
 
-/// The code of the error that a key without a permission gets; its `param` names the permission.
+/// The code of the error for a key without a permission; its `param` names the permission.
 const LACKS_SCOPE: &str = "insufficient_api_key_scope";
 
 /// Cleans quotations; holds the key in order to mask it.
@@ -24,7 +25,7 @@ impl Quote {
         Self { key }
     }
 
-    /// `text` on one line, key and query strings masked, cut at 200 characters.
+    /// Returns `text` on one line, key and query strings masked, cut at 200 characters.
     pub(super) fn clean(&self, text: &str) -> String {
         let masked = self.mask(text);
         match masked.char_indices().nth(LONGEST) {
@@ -33,12 +34,12 @@ impl Quote {
         }
     }
 
-    /// As [`Quote::clean`] but `None` when nothing is left.
+    /// As [`Quote::clean`], but `None` if nothing is left.
     pub(super) fn clean_or_none(&self, text: &str) -> Option<String> {
         Some(self.clean(text)).filter(|text| !text.is_empty())
     }
 
-    /// `text` on one line, key and query strings masked, at its full length.
+    /// Returns `text` on one line, key and query strings masked, at its full length.
     pub(super) fn mask(&self, text: &str) -> String {
         let plain: String = text.chars().filter_map(printable).collect();
         let key = self.key.expose_secret();
@@ -46,8 +47,8 @@ impl Quote {
         plain.split_whitespace().map(without_query).collect::<Vec<_>>().join(" ")
     }
 
-    /// What an error body in JSON says, in the forms seen: an `error` object, an `error` string, or
-    /// `code` and `message` on top. Nothing for all else.
+    /// Returns the contents of a JSON error body in its known forms: an `error` object, an `error`
+    /// string, or `code` and `message` at the top level. Empty for anything else.
     pub(super) fn said(&self, body: &[u8]) -> Said {
         let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
         let Ok(body @ Value::Object(_)) = serde_json::from_slice(body) else {
@@ -76,17 +77,17 @@ impl Quote {
     }
 }
 
-/// What the body of an error says.
+/// The contents of an error's body.
 #[derive(Debug, Default)]
 pub(super) struct Said {
     /// The error's own `code: message`.
     pub text: Option<String>,
     /// Whether the key lacks a permission.
     pub lacks_scope: bool,
-    /// The permission that the key lacks, where it is named.
+    /// The permission that the key lacks, if it is named.
     pub scope: Option<String>,
-    /// Whether the error's own code or message speaks of v3. The `warning` does not count: it is on
-    /// every answer of v2.
+    /// Whether the error's own code or message mentions v3. The `warning` does not count: every
+    /// answer of v2 has it.
     pub names_v3: bool,
     /// The announcement beside the error, as one line.
     pub warning: Option<String>,
@@ -104,8 +105,8 @@ fn scalar(value: &Value) -> Option<String> {
     }
 }
 
-/// Line breaks and tabs become blanks; other control characters, and those that turn the
-/// direction of writing, go.
+/// Replaces line breaks and tabs by spaces; removes other control characters and those that change
+/// the direction of writing.
 fn printable(c: char) -> Option<char> {
     match c {
         '\n' | '\r' | '\t' | '\u{2028}' | '\u{2029}' => Some(' '),
@@ -115,7 +116,7 @@ fn printable(c: char) -> Option<char> {
     }
 }
 
-/// A word with all that follows a `?` inside it masked; a question mark that ends it stays.
+/// Masks everything after a `?` inside a word; a question mark at its end stays.
 fn without_query(word: &str) -> String {
     match word.split_once('?') {
         Some((start, query)) if !query.is_empty() => format!("{start}?***"),

@@ -1,6 +1,6 @@
-//! When to ask again: growing pauses, the API's own `Retry-After`, and a bound on all of it.
+//! When to retry: growing pauses, the API's own `Retry-After`, and a limit on the total time.
 //!
-//! Pure, except for the dice of the jitter. Does not know which failures are worth it.
+//! Pure, except for the random jitter. Does not know which failures are worth a retry.
 
 use std::time::{Duration, SystemTime};
 
@@ -9,8 +9,8 @@ use crate::time::Timestamp;
 /// The longest pause of our own; the API may ask for more.
 const LONGEST: Duration = Duration::from_secs(30);
 
-/// The pauses before each retry: doubling from the first, each times 0.75 to 1.25, at most 30 s.
-/// The same numbers as the vendor's own client.
+/// The pauses before each retry: doubling from the first, each multiplied by 0.75 to 1.25, at most
+/// 30 s. The same numbers as in the vendor's own client.
 pub(super) struct Pauses {
     next: Duration,
     left: u32,
@@ -33,8 +33,8 @@ impl Iterator for Pauses {
     }
 }
 
-/// The pause to make: what the API asked for if that is longer than our own. `Err` holds it when
-/// it would end after `limit`, counted from the first attempt, `elapsed` of which has gone.
+/// Returns the pause to make: our own, or the one that the API asked for if that is longer. `Err`
+/// contains it if it would end after `limit`; `elapsed` is the time used so far.
 pub(super) fn within(
     pause: Duration,
     asked: Option<Duration>,
@@ -45,8 +45,8 @@ pub(super) fn within(
     if elapsed.saturating_add(pause) > limit { Err(pause) } else { Ok(pause) }
 }
 
-/// The wait that a `Retry-After` header asks for at `now`: seconds, or an HTTP date (none when it
-/// has passed).
+/// Returns the wait that a `Retry-After` header asks for at `now`, in seconds or as an HTTP date;
+/// zero if the date has passed.
 pub(super) fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
     let value = value.trim();
     if let Ok(seconds) = value.parse() {

@@ -1,6 +1,6 @@
-//! How to reach the API, checked before anything is sent.
+//! The settings for reaching the API, checked before anything is sent.
 //!
-//! Builds the HTTP client that the key is sent with; does not know what is asked of it.
+//! Builds the HTTP client that sends the key; does not know the requests.
 
 use std::time::Duration;
 
@@ -10,23 +10,23 @@ use url::{Host, Url};
 
 use crate::error::{Error, Result};
 
-/// At most twenty pages a second, however fast the API answers.
+/// The time from page to page: at most twenty pages a second, however fast the API answers.
 pub const PACE: Duration = Duration::from_millis(50);
 
-/// How to reach the API, and how patiently.
+/// How to reach the API, with timeouts and limits.
 #[derive(Clone)]
 pub struct Settings {
-    /// Where the API is; a path in it is kept in front of the API's own paths.
+    /// The base URL of the API; its path is prefixed to the API's own paths.
     pub base_url: Url,
-    /// For one request as a whole, its body included.
+    /// The timeout of one request as a whole, its body included.
     pub timeout: Duration,
-    /// For the connection alone.
+    /// The timeout of the connection alone.
     pub connect_timeout: Duration,
-    /// The most that a body may hold once decoded, in bytes.
+    /// The largest size of a decoded body, in bytes.
     pub max_response: u64,
-    /// How often a failed request is repeated at most.
+    /// The maximum number of retries of a failed request.
     pub retries: u32,
-    /// From the first attempt for a list on; neither a retry nor a page of it starts later.
+    /// How long after the last progress of a list (its start or a page) a retry may start.
     pub retry_time: Duration,
     /// The first pause between attempts, one second in production.
     pub backoff: Duration,
@@ -34,7 +34,7 @@ pub struct Settings {
     pub pace: Duration,
 }
 
-/// The HTTP client for `settings`: no redirects, since `x-api-key` would go along to another host.
+/// Builds the HTTP client: without redirects, which would send `x-api-key` to another host.
 pub(super) fn build(settings: &Settings) -> Result<reqwest::Client> {
     check_base(&settings.base_url)?;
     let mut builder = reqwest::Client::builder()
@@ -43,7 +43,7 @@ pub(super) fn build(settings: &Settings) -> Result<reqwest::Client> {
         .timeout(settings.timeout)
         .connect_timeout(settings.connect_timeout);
     if settings.base_url.scheme() == "http" {
-        // A proxy would see the key in the clear.
+        // A proxy would see the key in plain text.
         builder = builder.no_proxy();
     }
     builder.build().map_err(|fault| {
@@ -55,7 +55,7 @@ pub(super) fn build(settings: &Settings) -> Result<reqwest::Client> {
     })
 }
 
-/// The key in the clear goes to this machine at most, and no second secret goes along.
+/// Checks that an unencrypted key stays on this machine, and that the URL has no second secret.
 fn check_base(base: &Url) -> Result<()> {
     if !base.username().is_empty() || base.password().is_some() {
         return Err(Error::config("api.base_url must not hold a user name or a password"));
@@ -77,7 +77,7 @@ fn check_base(base: &Url) -> Result<()> {
     }
 }
 
-/// The value of `x-api-key`, kept out of every debug text.
+/// Returns the value of `x-api-key`, marked as sensitive so that debug texts omit it.
 pub(super) fn key_header(key: &SecretString) -> Result<HeaderValue> {
     let key = key.expose_secret();
     let value = HeaderValue::from_str(key).ok().filter(|_| !key.is_empty());

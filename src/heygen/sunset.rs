@@ -1,6 +1,6 @@
 //! When a version of the API ends, as its answers announce it.
 //!
-//! An answer's announcement becomes one line, which `polls.warning` keeps; the date is read back
+//! An answer's announcement becomes one line, which `polls.warning` stores; the date is parsed back
 //! from there.
 
 use std::time::{Duration, SystemTime};
@@ -11,12 +11,12 @@ use crate::time::Timestamp;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What precedes the date of the header in a notice.
+/// The text before the header's date in a notice.
 const BY_HEADER: [&str; 2] = ["this endpoint is deprecated and ends on ", "this endpoint ends on "];
-/// What precedes the date of the body in a notice.
+/// The text before the body's date in a notice.
 const BY_BODY: &str = "(sunset ";
 
-/// What the headers `deprecation` (RFC 9745, or plain `true`) and `sunset` (RFC 8594) announce.
+/// Returns the notice of the headers `deprecation` (RFC 9745, or `true`) and `sunset` (RFC 8594).
 pub(super) fn notice(headers: &HeaderMap) -> Option<String> {
     let text = |name: &str| headers.get(name)?.to_str().ok();
     let deprecation = text("deprecation").filter(|value| *value != "false");
@@ -28,7 +28,7 @@ pub(super) fn notice(headers: &HeaderMap) -> Option<String> {
     }
 }
 
-/// The notice of the headers and the one of the body, as one.
+/// Joins the notices of the headers and of the body.
 pub(super) fn join(header: Option<&str>, body: Option<String>) -> Option<String> {
     match (header, body) {
         (Some(header), Some(body)) => Some(format!("{header}; {body}")),
@@ -36,15 +36,15 @@ pub(super) fn join(header: Option<&str>, body: Option<String>) -> Option<String>
     }
 }
 
-/// The first moment after the end date that a notice names: the header's, else the body's. `None`
-/// where neither can be read.
+/// Returns the first moment after the end date in a notice: the header's date, or else the body's.
+/// `None` if neither can be parsed.
 pub fn over_from(notice: &str) -> Option<Timestamp> {
     let by_header = BY_HEADER.iter().find_map(|start| notice.strip_prefix(start));
     let by_body = notice.rfind(BY_BODY).map(|at| &notice[at + BY_BODY.len()..]);
     by_header.and_then(day_after).or_else(|| by_body.and_then(day_after))
 }
 
-/// The day after the date that `text` begins with, in one of HTTP's forms or as `2026-10-31`.
+/// Returns the day after the date at the start of `text`, in a form of HTTP or as `2026-10-31`.
 fn day_after(text: &str) -> Option<Timestamp> {
     let field = text.split([';', ')']).next().unwrap_or(text).trim();
     let iso = field.get(..10).and_then(Timestamp::parse);

@@ -1,5 +1,5 @@
-//! The client against a server that answers byte for byte what a test wrote down: here are the
-//! faults that a well-behaved server cannot be made to show.
+//! The client against a server that sends exactly the bytes in the test: a well-behaved server
+//! cannot produce these faults.
 #![allow(clippy::unwrap_used)]
 
 use std::{
@@ -23,8 +23,8 @@ use crate::{
 
 const KEY: &str = "sk-secret-1";
 
-/// Answers one connection after the other with the next of its answers, the last one for ever.
-/// After an answer without `connection: close` the line stays open, and silent.
+/// Answers each connection with the next of its answers, and repeats the last one for ever. After
+/// an answer without `connection: close` the connection stays open and silent.
 struct Server {
     url: String,
     requests: Arc<Mutex<Vec<String>>>,
@@ -226,7 +226,7 @@ async fn a_body_is_unpacked_by_whatever_name_its_coding_has() {
     assert!(failure.error.message.contains("'compress'"), "{}", failure.error);
 }
 
-/// A certificate that nobody has signed but itself, and its key.
+/// A self-signed certificate, and its key.
 const CERTIFICATE: &str = "\
     MIIBkDCCATagAwIBAgIUTepzEYCNluV2qqqNReos3dwNq3swCgYIKoZIzj0EAwIwFDESMBAGA1UEAwwJdW50cnVzdG\
     VkMCAXDTI2MTEyODIzMjMzMVoYDzIxMjYxMTA0MjMyMzMxWjAUMRIwEAYDVQQDDAl1bnRydXN0ZWQwWTATBgcqhkjO\
@@ -363,7 +363,7 @@ async fn a_body_that_is_not_what_its_encoding_says_is_no_catalogue() {
 
 #[tokio::test]
 async fn a_request_that_takes_too_long_is_not_repeated() {
-    // Nothing at all, and a body that never ends.
+    // No bytes at all, and a body that never ends.
     let endless = b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{".to_vec();
     for (answer, answered) in [(Vec::new(), false), (endless, true)] {
         let server = Server::start([answer]).await;

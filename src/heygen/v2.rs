@@ -1,6 +1,6 @@
 //! Version 2 of the API: the whole catalogue in one answer of `GET /v2/avatars`.
 //!
-//! Knows the path and how its answer becomes a [`Fetched`]; what the body means is the decoder's.
+//! Knows the path and converts its answer into a [`Fetched`]; the decoder knows the body.
 
 use super::{
     Client, Fetched, OnProgress, Presence, Reply,
@@ -12,10 +12,10 @@ use crate::{
     error::Error,
 };
 
-/// The list; it has no pages and no filter.
+/// The path of the list, which has neither pages nor filters.
 const PATH: &str = "/v2/avatars";
 
-/// All that the rest of the program goes by.
+/// The description of this version for the rest of the program.
 pub(super) static PROFILE: Profile = Profile {
     name: "v2",
     after_polls: 1,
@@ -24,7 +24,7 @@ pub(super) static PROFILE: Profile = Profile {
     read: |_, kept| list::decode(kept),
 };
 
-/// Reads the list once, with the client's retries. What goes wrong is in [`Fetched::answer`].
+/// Reads the list once, with the client's retries. Errors are in [`Fetched::answer`].
 async fn fetch(client: &Client, asked: ListRequest, progress: OnProgress<'_>) -> Fetched {
     let source = client.source(PATH);
     let Reply { trace, body } = match client.get(PATH, progress).await {
@@ -39,7 +39,7 @@ async fn fetch(client: &Client, asked: ListRequest, progress: OnProgress<'_>) ->
             Fetched { warning, bodies, ..Fetched::of(source, trace, Ok(answer), Presence::There) }
         }
         Err(error) => {
-            // An error body with status 200 may quote whatever the API was sent.
+            // An error body with status 200 may quote anything that the API was sent.
             let error = Error::new(error.kind, client.mask(&error.message)).context(&source);
             let said = client.said(&body);
             let presence = if said.names_v3 { Presence::Gone } else { Presence::Unclear };

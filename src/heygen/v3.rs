@@ -1,7 +1,7 @@
-//! Version 3 of the API: each catalogue as pages of its own list.
+//! Version 3 of the API: each catalogue in pages of its own list.
 //!
-//! Knows the paths, the cursors and when a list ends; what a page means is the decoder's. A catalogue
-//! of which a page is lacking is none: it fails as a whole.
+//! Knows the paths, the cursors and when a list ends; the decoder knows the pages. A catalogue that
+//! lacks a page is no catalogue: it fails as a whole.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -25,13 +25,13 @@ use crate::{
     words::{counted, hex},
 };
 
-/// Where v3 lists a catalogue.
+/// The endpoint of a catalogue's list.
 struct Endpoint {
     catalogue: Catalogue,
     path: &'static str,
-    /// Records on a page, the most that the API gives.
+    /// The number of records on a page, the API's maximum.
     limit: usize,
-    /// The queries whose lists make up the whole.
+    /// The queries whose lists together are the catalogue.
     parts: &'static [&'static str],
 }
 
@@ -52,12 +52,12 @@ fn endpoint(catalogue: Catalogue) -> &'static Endpoint {
 }
 
 impl Endpoint {
-    /// Records on a page of a reading. Those of a second one end elsewhere.
+    /// Returns the number of records on a page. A second reading uses another number.
     fn page_size(&self, again: bool) -> usize {
         if again { self.limit * 4 / 5 } else { self.limit }
     }
 
-    /// Path and query of a page.
+    /// Returns the path and query of a page.
     fn page(&self, limit: usize, part: &str, cursor: Option<&str>) -> String {
         let cursor = cursor.map(|cursor| utf8_percent_encode(cursor, NON_ALPHANUMERIC));
         let cursor = cursor.map_or(String::new(), |cursor| format!("&token={cursor}"));
@@ -66,8 +66,8 @@ impl Endpoint {
     }
 }
 
-/// All that the rest of the program goes by. A list may shift while its pages are read, so that it
-/// takes two of them to believe a removal.
+/// The description of this version for the rest of the program. A list may shift while its pages
+/// are read, so a removal needs two polls.
 pub(super) static PROFILE: Profile = Profile {
     name: "v3",
     after_polls: 2,
@@ -76,13 +76,13 @@ pub(super) static PROFILE: Profile = Profile {
     read: pages::read,
 };
 
-/// Ten times as many pages as the longest list reported: more are taken for a list without an end.
+/// Ten times the pages of the longest list reported; a list with more is treated as endless.
 const MOST_PAGES: u64 = 2_000;
 
-/// A cursor may come back once, as was reported; if it does so again it leads in a circle.
+/// A cursor may be repeated once, as has been reported; a second repetition means a loop.
 const MOST_TIMES: u8 = 2;
 
-/// Reads the list page by page, with the client's retries for each page. What goes wrong is in
+/// Reads the list page by page, with the client's retries for each page. Errors are in
 /// [`Fetched::answer`].
 async fn fetch(client: &Client, asked: ListRequest, progress: OnProgress<'_>) -> Fetched {
     let mut reading = ListReading::new(client, asked);
@@ -90,7 +90,7 @@ async fn fetch(client: &Client, asked: ListRequest, progress: OnProgress<'_>) ->
     reading.fetched(read)
 }
 
-/// Whether a page of looks comes, with the client's retries.
+/// Returns whether a page of looks is received, with the client's retries.
 pub(super) async fn has_a_page(client: &Client) -> bool {
     let path = (PROFILE.probe)(Catalogue::Avatars);
     let reply = client.get(&path, &|_| ()).await;
@@ -106,23 +106,23 @@ struct ListReading<'a> {
     bounds: Bounds,
     pages: Pages,
     count: u64,
-    /// How often each cursor was told.
+    /// How often each cursor was received.
     cursors: HashMap<String, u8>,
     bytes: u64,
     hash: Sha256,
-    /// The pages as they came, where they may be read once more or are wanted.
+    /// The pages as received, if they are wanted or may be decoded again.
     bodies: Option<Vec<Vec<u8>>>,
-    /// Whether they are wanted.
+    /// Whether the pages are wanted.
     keep: bool,
-    /// The last answer that counts.
+    /// The answer that the poll records.
     last: Option<Trace>,
-    /// Why the list may not be whole: its last page does not show that it is the last.
+    /// Why the list may be incomplete: its last page does not show that it is the last.
     incomplete: Option<String>,
-    /// Why it may not be whole: a cursor was refused.
+    /// Why the list may be incomplete: a cursor was refused.
     broke_off: Option<String>,
-    /// Whether a page had more records than were asked for.
+    /// Whether a page had more records than requested.
     oversized: bool,
-    /// What a page that failed shows about the version.
+    /// What a failed page shows about the version.
     presence: Presence,
 }
 
@@ -199,7 +199,7 @@ impl<'a> ListReading<'a> {
         self.last = Some(Trace { notice, ..trace });
         let before = self.pages.records();
         let page = self.pages.add(&body).map_err(|error| {
-            // An error body with status 200 may quote whatever the API was sent.
+            // An error body with status 200 may quote anything that the API was sent.
             let error = Error::new(error.kind, self.client.mask(&error.message));
             self.here(self.count + 1, error)
         })?;
@@ -214,7 +214,7 @@ impl<'a> ListReading<'a> {
         Ok(page.next)
     }
 
-    /// A list must end.
+    /// Fails if a cursor shows a loop or there are too many pages: a list must end.
     fn may_follow(&mut self, cursor: &str) -> Result<()> {
         let times = self.cursors.entry(cursor.to_owned()).or_default();
         *times += 1;
@@ -239,7 +239,7 @@ impl<'a> ListReading<'a> {
         Ok(())
     }
 
-    /// A page that fails fails the list.
+    /// Records a failed page, which fails the list.
     fn failed(&mut self, failure: Failure) -> Error {
         let Failure { error, trace, presence, .. } = failure;
         self.presence = presence;
@@ -252,10 +252,10 @@ impl<'a> ListReading<'a> {
         error.context(format!("{}: page {page}", self.client.source(self.endpoint.path)))
     }
 
-    /// Size and hash are those of all pages in their order; there are none where one is lacking.
+    /// Returns the result. Size and hash cover all pages in order; `None` if a page is missing.
     fn fetched(self, read: Result<()>) -> Fetched {
         let Self { client, endpoint, pages, bytes, hash, last, bodies, keep, oversized, .. } = self;
-        // Where the page size is not what was asked for, reading it with another one shows nothing.
+        // If a page is not of the requested size, a reading with another size shows nothing.
         let (incomplete, broke_off) = match oversized {
             true => (self.incomplete.or(self.broke_off), None),
             false => (self.incomplete, self.broke_off),

@@ -1,8 +1,8 @@
-//! What a version of the API is to the rest of the program.
+//! A version of the API, as the rest of the program sees it.
 //!
-//! Each version has a file of its own, which is described by its `Profile`; `ALL` lists them.
-//! To add one takes that file (which may decode its records by [`crate::catalog::list::ListBuilder`])
-//! and an entry there: everything else goes by what the profile says.
+//! Each version has a file of its own, described by its `Profile`; `ALL` lists them. A new version
+//! needs such a file (which can decode its records with [`crate::catalog::list::ListBuilder`]) and
+//! an entry in `ALL`: everything else follows its profile.
 
 use std::{
     fmt,
@@ -37,23 +37,23 @@ impl ApiVersion {
         ALL.iter().map(|profile| Self(profile))
     }
 
-    /// The one that `polls.api_version` names; `None` for a name that nobody knows.
+    /// Returns the version that `polls.api_version` names; `None` for an unknown name.
     pub fn named(name: &str) -> Option<Self> {
         Self::all().find(|version| version.as_str() == name)
     }
 
-    /// As it is written in `config.toml` and in `polls.api_version`.
+    /// Returns the name, as in `config.toml` and in `polls.api_version`.
     pub fn as_str(self) -> &'static str {
         self.0.name
     }
 
-    /// In how many polls in a row an item must be missing until its removal is due, unless the
-    /// configuration says otherwise (rule 8).
+    /// Returns the number of consecutive polls in which an item must be missing until its removal
+    /// is due, unless configured otherwise (rule 8).
     pub fn after_polls(self) -> u32 {
         self.0.after_polls
     }
 
-    /// Decodes what an archive kept of a catalogue's answer by this version.
+    /// Decodes an archived answer of a catalogue by this version.
     ///
     /// # Errors
     /// [`crate::error::Kind::NotACatalogue`] for anything else.

@@ -1,5 +1,5 @@
-//! Whether ids are still good: the state of each in every account and kind that knows it, and what
-//! may be used instead of one that is gone.
+//! Checks whether ids are still usable: the state of each in every account and kind that knows it,
+//! and suggestions for one that is gone.
 
 pub mod scan;
 
@@ -26,13 +26,13 @@ pub const READY: &str = "completed";
 pub struct Asked {
     /// The id.
     pub id: String,
-    /// The file that names it.
+    /// The file that contains it.
     pub file: Option<String>,
     /// The line of that file, from 1.
     pub line: Option<usize>,
 }
 
-/// In which accounts and kinds ids are looked up; `None` means all.
+/// The accounts and kinds in which ids are looked up; `None` means all.
 #[derive(Clone, Debug, Default)]
 pub struct LookupScope {
     /// Only this kind.
@@ -42,17 +42,17 @@ pub struct LookupScope {
 }
 
 impl LookupScope {
-    /// The kinds that are asked for.
+    /// Returns the requested kinds.
     pub fn kinds(&self) -> Vec<Kind> {
         Kind::only(self.kind).collect()
     }
 
-    /// Whether it has a kind of this catalogue.
+    /// Whether a kind of this catalogue is requested.
     pub fn has_catalogue(&self, catalogue: Catalogue) -> bool {
         self.kind.is_none_or(|kind| kind.catalogue == catalogue)
     }
 
-    /// Whether an account is asked for.
+    /// Whether the account is requested.
     pub fn has_account(&self, account: &str) -> bool {
         self.account.as_deref().is_none_or(|only| only == account)
     }
@@ -63,13 +63,13 @@ impl LookupScope {
 pub enum State {
     /// The last good poll lists it, and it is ready.
     Listed,
-    /// The last good poll does not list it; it does not count as removed.
+    /// The last good poll does not list it; it does not count as removed yet.
     Missing,
     /// It was removed.
     Removed,
     /// It is listed with a status other than completed.
     NotReady,
-    /// No asked account and kind ever listed it.
+    /// No requested account and kind ever listed it.
     Unknown,
 }
 
@@ -78,7 +78,7 @@ impl State {
     pub const ALL: [Self; 5] =
         [Self::Listed, Self::Missing, Self::Removed, Self::NotReady, Self::Unknown];
 
-    /// Its word in the output.
+    /// Returns the state's word in the output.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Listed => "listed",
@@ -90,12 +90,12 @@ impl State {
     }
 }
 
-/// An id in one account and kind that knows it, or an id that none knows.
+/// The verdict on an id in one account and kind that knows it, or on an id that none knows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Verdict {
     /// The id, and where it was found.
     pub asked: Asked,
-    /// What is known; `None` for an unknown id.
+    /// What is known of the item; `None` for an unknown id.
     pub known: Option<Known>,
     /// Its state.
     pub state: State,
@@ -104,11 +104,11 @@ pub struct Verdict {
     /// Ids that may be used instead of one that is gone: the listed looks of the same group, else
     /// the listed items of the same name.
     pub instead: Vec<String>,
-    /// Whether this account and kind makes the id pass.
+    /// Whether the id passes in this account and kind; it passes if it does in any of them.
     pub passes: bool,
 }
 
-/// The state of every asked id, in the order in which they were asked.
+/// Returns the state of every requested id, in the order of the request.
 pub async fn check(
     store: &mut Store,
     asked: Vec<Asked>,
@@ -136,15 +136,15 @@ pub async fn check(
     Ok(verdicts)
 }
 
-/// The ids that do not pass, each once.
+/// Returns the ids that do not pass, each once.
 pub fn not_usable(verdicts: &[Verdict]) -> BTreeSet<&str> {
     let of = |passes: bool| verdicts.iter().filter(move |one| one.passes == passes);
     let good: BTreeSet<&str> = of(true).map(|one| one.asked.id.as_str()).collect();
     of(false).map(|one| one.asked.id.as_str()).filter(|id| !good.contains(id)).collect()
 }
 
-/// For each catalogue of each account the time until which an item must have been missing for its
-/// removal to be due.
+/// Returns, for each catalogue of each account, the time by which an item must have become missing
+/// for its removal to be due.
 async fn due(store: &mut Store) -> Result<BTreeMap<(String, Catalogue), Timestamp>> {
     let mut all = BTreeMap::new();
     for poll in store.last_good_polls().await? {
@@ -171,7 +171,7 @@ fn judge(asked: Asked, item: &Known, due: Option<Timestamp>, instead: Vec<String
     Verdict { asked, known: Some(item.clone()), state, since, instead, passes }
 }
 
-/// What may be used instead of items that are gone: by account and group, by account and name.
+/// Suggestions for items that are gone, by account and group and by account and name.
 struct Suggestions {
     of_group: Candidates,
     of_name: Candidates,
@@ -191,7 +191,7 @@ impl Suggestions {
         })
     }
 
-    /// Those of the same group, the item's own kind first; else those of its kind and name.
+    /// Returns the items of the same group, the item's own kind first; else those of its kind and name.
     fn of(&self, item: &Known) -> Vec<String> {
         if !is_gone(item) {
             return vec![];

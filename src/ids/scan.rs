@@ -1,5 +1,4 @@
-//! Finds ids in any text: the known ones wherever they are, and whatever stands beside the name of
-//! an id field. Pure.
+//! Finds ids in any text: known ones anywhere, and unknown ones beside the name of an id field. Pure.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,14 +10,14 @@ use csv::ReaderBuilder;
 use super::Asked;
 use crate::catalog::kind::Kind;
 
-/// The id fields whose values are reported even where they are not known.
+/// The id fields whose values are reported even if they are not known.
 const FIELDS: [(&str, &str); 3] =
     [("avatar_id", "avatar"), ("talking_photo_id", "talking_photo"), ("voice_id", "voice")];
 
-/// The shortest value without quotes, or default, that is taken for an id; else any length is.
+/// The minimum length of an id that has no quotes or is a default, in bytes; others may have any length.
 const SHORTEST: usize = 8;
 
-/// Every known id, by its first word.
+/// All known ids, by their first word.
 pub struct Scanner {
     known: BTreeMap<String, Vec<Id>>,
     fields: Vec<String>,
@@ -27,12 +26,12 @@ pub struct Scanner {
 /// An id, split before its first word.
 struct Id {
     text: String,
-    /// Bytes before the first word.
+    /// The number of bytes before the first word.
     lead: usize,
 }
 
 impl Scanner {
-    /// Looks for these ids, and for values beside the id fields of these kinds.
+    /// Creates a scanner for these ids, and for values beside the id fields of these kinds.
     pub fn new(ids: BTreeSet<String>, kinds: &[Kind]) -> Self {
         let mut known: BTreeMap<String, Vec<Id>> = BTreeMap::new();
         for text in ids {
@@ -46,7 +45,7 @@ impl Scanner {
         Self { known, fields: fields.map(|(field, _)| folded(field)).collect() }
     }
 
-    /// The ids in `text`, which is the content of `file`: each once a line, in order.
+    /// Returns the ids in `text`, the content of `file`: each once per line, in order.
     pub fn scan(&self, file: &str, text: &str) -> Vec<Asked> {
         let mut found = vec![];
         let cells = self.cells(text);
@@ -65,7 +64,7 @@ impl Scanner {
         found
     }
 
-    /// The known ids that are in `line` as words of their own.
+    /// Returns the known ids that are in `line` as separate words.
     fn known_in<'t>(&'t self, line: &'t str) -> impl Iterator<Item = &'t str> {
         words(line).flat_map(move |(at, word)| {
             let ids = self.known.get(word).into_iter().flatten();
@@ -78,8 +77,8 @@ impl Scanner {
         })
     }
 
-    /// What is assigned to an id field in `line`, or is an element of a list that is. `in_list` says
-    /// whether such a list was open before the line, and then whether one is after it.
+    /// Returns the values that are assigned to an id field in `line`, alone or as elements of a list.
+    /// `in_list` is whether such a list is open before the line and, on return, after it.
     fn beside_fields<'t>(&self, line: &'t str, in_list: &mut bool) -> Vec<&'t str> {
         let mut values = vec![];
         if mem::take(in_list) {
@@ -104,8 +103,8 @@ impl Scanner {
         values
     }
 
-    /// The ids in the columns of a spreadsheet whose heading is an id field, by the line that their row
-    /// begins in.
+    /// Returns the ids in the columns of a spreadsheet whose heading is an id field, by the line in
+    /// which their row begins.
     fn cells(&self, text: &str) -> BTreeMap<usize, Vec<String>> {
         let mut cells = BTreeMap::new();
         let heading = text.lines().next().unwrap_or_default();
@@ -126,7 +125,7 @@ impl Scanner {
         }
         let (mut at, mut line) = (0, 1);
         for record in records.records().flatten() {
-            // A record's place may be before the line breaks that precede it.
+            // A record's position may be before the line breaks that precede it.
             let place = record.position().map_or(at, |place| place.byte() as usize);
             let rest = text.get(place..).unwrap_or_default();
             let start = text.len() - rest.trim_start_matches(['\r', '\n']).len();
@@ -139,7 +138,7 @@ impl Scanner {
         cells
     }
 
-    /// `avatar_id`, and the same as `avatarId`, `AVATAR_ID`, `default-avatar-id` or `avatar_ids`.
+    /// Whether `word` is an id field, as `avatar_id`, `avatarId`, `default-avatar-id` or `AVATAR_IDS`.
     fn is_field(&self, word: &str) -> bool {
         if word.len() >= 60 {
             return false;
@@ -150,12 +149,12 @@ impl Scanner {
     }
 }
 
-/// A character of a word.
+/// Whether `c` is a character of a word.
 fn is_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_' || c == '-'
 }
 
-/// The words of a text, each with its place.
+/// Returns the words of a text, each with its position.
 fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let starts = text.match_indices(is_word).map(|(at, _)| at);
     let mut end = 0;
@@ -174,7 +173,7 @@ fn folded(name: &str) -> String {
     name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
-/// The value that follows a field's name: `": "x"`, `=x`, `'] = "x"`, `: str = "x"`, `>x<`.
+/// Returns the value that follows a field's name: `": "x"`, `=x`, `'] = "x"`, `: str = "x"`, `>x<`.
 fn assigned(after: &str) -> Option<&str> {
     let quotes: &[_] = &['"', '\'', '`', '\\', ']'];
     let rest = after.trim_start_matches(quotes).trim_start();
@@ -197,7 +196,7 @@ fn assigned(after: &str) -> Option<&str> {
     bare(rest)
 }
 
-/// The word at the start of `text` if it is an id without quotes.
+/// Returns the word at the start of `text` if it is an id without quotes.
 fn bare(text: &str) -> Option<&str> {
     let end = text.find(|c| !is_word(c)).unwrap_or(text.len());
     let (word, after) = text.split_at(end);
@@ -210,15 +209,15 @@ fn looks_like_id(value: &str) -> bool {
     value.len() >= SHORTEST && value.contains(|c: char| c.is_ascii_digit())
 }
 
-/// The elements of a list that begins after a field's name: `": ["x", "y"]`, or `:` and nothing else,
-/// as YAML has it.
+/// Returns the elements of a list that begins after a field's name: `": ["x", "y"]`, or `:` and
+/// nothing else, as in YAML.
 fn list(after: &str) -> Option<&str> {
     let rest = after.trim_start_matches(['"', '\'', '\\']).trim();
     let rest = rest.strip_prefix([':', '='])?.trim();
     rest.strip_prefix('[').or(Some(rest).filter(|rest| rest.is_empty()))
 }
 
-/// The elements of a list that are in `text`: `"x", "y"]`, or `- x`.
+/// Returns the elements of a list that are in `text`: `"x", "y"]`, or `- x`.
 fn elements(text: &str) -> Vec<&str> {
     text.split(',').filter_map(element).collect()
 }
@@ -231,19 +230,19 @@ fn element(text: &str) -> Option<&str> {
     (rest.is_empty() || rest.starts_with([']', '#', '/'])).then_some(value)
 }
 
-/// The value that is taken where a setting is missing: `", "x")`.
+/// Returns the value that is used if a setting is missing: `", "x")`.
 fn default(after: &str) -> Option<&str> {
     let rest = after.strip_prefix(['"', '\''])?.trim_start().strip_prefix(',')?;
     quoted(rest.trim_start()).filter(|value| is_value(value) && looks_like_id(value))
 }
 
-/// A number as programs write it: `0x12345678`.
+/// Whether `word` is a number as in programs: `0x12345678`.
 fn is_number(word: &str) -> bool {
     word.starts_with("0x")
         || word.starts_with(|c: char| c.is_ascii_digit()) && word.parse::<f64>().is_ok()
 }
 
-/// A time, which begins with a day: `2022-07-01T10`.
+/// Whether `word` is a time, which begins with a day: `2022-07-01T10`.
 fn is_day(word: &str) -> bool {
     word.get(..10).is_some_and(|day| {
         day.chars().enumerate().all(|(at, c)| match at {
@@ -253,7 +252,7 @@ fn is_day(word: &str) -> bool {
     })
 }
 
-/// The content of a string literal at the start of `text`, also of one inside another.
+/// Returns the content of a string literal at the start of `text`, also of one inside another.
 fn quoted(text: &str) -> Option<&str> {
     let inner = text.trim_start_matches('\\');
     let quote = inner.chars().next().filter(|c| ['"', '\'', '`'].contains(c))?;
@@ -261,10 +260,10 @@ fn quoted(text: &str) -> Option<&str> {
     Some(value.trim_end_matches('\\'))
 }
 
-/// Words that describe a value in documents.
+/// Words that stand for a value in documentation.
 const DESCRIPTIONS: [&str; 4] = ["string", "str", "text", "null"];
 
-/// Not a placeholder of a template, nor text.
+/// Whether `value` can be an id: it is neither a placeholder of a template nor a sentence.
 fn is_value(value: &str) -> bool {
     !value.is_empty()
         && !DESCRIPTIONS.contains(&value)

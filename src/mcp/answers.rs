@@ -1,4 +1,4 @@
-//! What each tool answers, as JSON.
+//! The answer of each tool, as JSON.
 
 use serde::Serialize;
 use serde_json::{Value as Json, json};
@@ -22,10 +22,10 @@ use crate::{
     time::Timestamp,
 };
 
-/// How far back `changes` goes unless it is asked for more.
+/// How far back `changes` goes by default.
 const RECENT: &str = "7d";
 
-/// The answer of the tool of this name.
+/// Returns the answer of the tool with this name.
 pub async fn of(
     name: &str,
     store: &mut Store,
@@ -59,7 +59,7 @@ fn as_json(answer: impl Serialize) -> Result<Json> {
         .map_err(|fault| Error::unforeseen(format!("cannot answer: {fault}")))
 }
 
-/// Every table and view with its columns.
+/// Returns every table and view with its columns.
 pub fn dictionary() -> Json {
     table::all().map(|table| json!({"name": table.name, "meaning": table.meaning, "columns": columns(table)})).collect()
 }
@@ -99,7 +99,7 @@ async fn search(store: &mut Store, with: &ToolArguments) -> Result<Json> {
     let facets = with.values("facets");
     let kinds: Vec<Kind> = with.kinds().collect();
     let mut items: Vec<FullItem> = vec![];
-    // A kind without a column that is asked for has no such item.
+    // A kind that lacks a requested column has no such item.
     let fits = |kind: &Kind| facets.iter().all(|(name, _)| kind.column(name).is_some());
     let fitting: Vec<Kind> = kinds.iter().copied().filter(|kind| fits(kind)).collect();
     let asked = if fitting.is_empty() { kinds } else { fitting };

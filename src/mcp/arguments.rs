@@ -14,7 +14,7 @@ pub struct ToolArguments(Map<String, Json>);
 
 impl ToolArguments {
     /// # Errors
-    /// [`crate::error::Kind::Usage`] for an argument that the tool does not take, or lacks.
+    /// [`crate::error::Kind::Usage`] for an argument that is unknown, invalid or missing.
     pub fn of(tool: &Tool, given: Map<String, Json>) -> Result<Self> {
         let mut arguments = Map::new();
         for (name, value) in given {
@@ -43,54 +43,54 @@ impl ToolArguments {
         }
     }
 
-    /// A text.
+    /// Returns a text.
     pub fn text(&self, name: &str) -> Option<&str> {
         self.0.get(name)?.as_str()
     }
 
-    /// True or false; false without it.
+    /// Returns a boolean; false if it is missing.
     pub fn flag(&self, name: &str) -> bool {
         self.0.get(name).and_then(Json::as_bool).unwrap_or_default()
     }
 
-    /// Texts.
+    /// Returns a list of texts.
     pub fn texts(&self, name: &str) -> Vec<String> {
         let all = self.0.get(name).and_then(Json::as_array).into_iter().flatten();
         all.filter_map(|one| one.as_str().map(str::to_owned)).collect()
     }
 
-    /// Names and plain values, the values as text.
+    /// Returns names and plain values, the values as text.
     pub fn values(&self, name: &str) -> Vec<(String, String)> {
         let all = self.0.get(name).and_then(Json::as_object).into_iter().flatten();
         let text = |value: &Json| value.as_str().map_or(value.to_string(), str::to_owned);
         all.map(|(name, value)| (name.clone(), text(value))).collect()
     }
 
-    /// The number of rows.
+    /// Returns the number of rows.
     pub fn limit(&self) -> usize {
         self.limit_or(USUAL)
     }
 
-    /// The number of rows, `usual` where none is given.
+    /// Returns the number of rows, or `usual` if none is given.
     pub fn limit_or(&self, usual: usize) -> usize {
         let limit = self.0.get("limit").and_then(Json::as_u64);
         limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usual)
     }
 
-    /// The asked kind.
+    /// Returns the requested kind.
     pub fn kind(&self) -> Option<Kind> {
         Kind::parse(self.text("kind")?)
     }
 
-    /// The asked kinds.
+    /// Returns the requested kinds.
     pub fn kinds(&self) -> impl Iterator<Item = Kind> + use<> {
         Kind::only(self.kind())
     }
 
-    /// A time.
+    /// Returns a time.
     ///
     /// # Errors
-    /// [`crate::error::Kind::Usage`] for a text that is none.
+    /// [`crate::error::Kind::Usage`] for a text that is not a time.
     pub fn time(&self, name: &str, now: Timestamp) -> Result<Option<Timestamp>> {
         let Some(text) = self.text(name) else { return Ok(None) };
         let time = Timestamp::parse_relative(text, now);
@@ -99,10 +99,10 @@ impl ToolArguments {
         })
     }
 
-    /// The kind, account and id after which the next page begins.
+    /// Returns the kind, account and id after which the next page begins.
     ///
     /// # Errors
-    /// [`crate::error::Kind::Usage`] for a text that no answer gave.
+    /// [`crate::error::Kind::Usage`] for a text that is not a cursor of an answer.
     pub fn cursor(&self) -> Result<Option<(Kind, String, String)>> {
         let Some(text) = self.text("cursor") else { return Ok(None) };
         let parts: Option<(String, String, String)> = serde_json::from_str(text).ok();
@@ -113,12 +113,12 @@ impl ToolArguments {
     }
 }
 
-/// The cursor after an item.
+/// Returns the cursor after an item.
 pub fn cursor_after(kind: Kind, account: &str, id: &str) -> String {
     Json::from(vec![kind.as_str(), account, id]).to_string()
 }
 
-/// What the value should be, if it is something else.
+/// Returns what the value should be, if it is something else.
 fn wrong(takes: Takes, value: &Json) -> Option<String> {
     let one_of = |words: &[&str]| {
         let is_one = value.as_str().is_some_and(|text| words.contains(&text));
@@ -127,7 +127,7 @@ fn wrong(takes: Takes, value: &Json) -> Option<String> {
     let is_plain = |value: &Json| !value.is_array() && !value.is_object() && !value.is_null();
     let wanted = match takes {
         _ if value.is_null() => return None,
-        // As JSON writes a NUL, which no value in the database has.
+        // NUL as it is written in JSON; no value in the database contains it.
         _ if value.to_string().contains("\\u0000") => "without NUL characters",
         Takes::Kind => return one_of(&Kind::ALL.map(Kind::as_str)),
         Takes::Change => return one_of(&["added", "changed", "removed", "restored"]),

@@ -22,14 +22,14 @@ pub struct Tool {
 pub struct ToolParameter {
     /// Its name.
     pub name: &'static str,
-    /// What it takes.
+    /// The type of its value.
     pub takes: Takes,
-    /// Whether a call must have it.
+    /// Whether a call must contain it.
     pub required: bool,
     meaning: &'static str,
 }
 
-/// What a parameter takes.
+/// The type of a parameter.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Takes {
     /// Text.
@@ -44,13 +44,13 @@ pub enum Takes {
     Limit,
     /// True or false.
     Flag,
-    /// Texts.
+    /// A list of texts.
     Texts,
     /// An object of plain values.
     Values,
 }
 
-/// The rows of an answer without `limit`.
+/// The number of rows of an answer without `limit`.
 pub const USUAL: usize = 20;
 
 const fn optional(name: &'static str, takes: Takes, meaning: &'static str) -> ToolParameter {
@@ -157,7 +157,7 @@ pub static TOOLS: [Tool; 8] = [
 ];
 
 impl Tool {
-    /// The tool as the protocol describes it.
+    /// Returns the tool as the protocol describes it.
     pub fn described(&self) -> Described {
         let annotations =
             ToolAnnotations::from_raw(None, Some(true), None, Some(true), Some(false));

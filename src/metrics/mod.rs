@@ -1,11 +1,11 @@
-//! The metrics, in Prometheus' text form: for `/metrics` of the daemon and of the gallery, and for
-//! the textfile of a one-shot run.
+//! The metrics, in Prometheus' text format: for `/metrics` of the daemon and of the gallery, and
+//! for the textfile of a one-shot run.
 //!
-//! All series are worked out from the tables at the moment they are asked for, so a counter keeps
-//! its value over restarts and over whoever polled. Client libraries hold counters in the process
-//! instead, and give no way to state a summary's sum; the text form is a few lines to write.
-//! No label holds an id or a URL; every series is there from the start, with 0 for "never".
-//! It knows no SQL and no HTTP.
+//! All series are computed from the tables when they are requested, so a counter keeps its value
+//! across restarts and regardless of which process polled. Client libraries hold counters in the
+//! process instead, and cannot set the sum of a summary; the text format takes a few lines to
+//! write. No label contains an id or a URL; every series exists from the start, with 0 for "never".
+//! Knows no SQL and no HTTP.
 
 mod textfile;
 
@@ -28,27 +28,27 @@ use crate::{
 /// The media type of the text.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// What a metric is.
+/// The description of a metric.
 #[derive(Clone, Copy, Debug)]
 pub struct Family {
     /// Its name.
     pub name: &'static str,
     /// `counter`, `gauge` or `summary`.
     pub kind: &'static str,
-    /// What it tells.
+    /// The help text.
     pub help: &'static str,
     samples: Samples,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Samples {
-    /// Of the whole database.
+    /// For the whole database.
     One(fn(&Figures) -> f64),
-    /// Of each account's catalogue.
+    /// For each account's catalogue.
     Each(fn(&CatalogueFigures) -> f64),
-    /// Of each account's catalogue, with a label and its values.
+    /// For each account's catalogue, with a label and its values.
     By(&'static str, &'static [&'static str], fn(&CatalogueFigures) -> &[i64]),
-    /// Of each configured receiver of notices.
+    /// For each configured receiver of notices.
     Receiver(fn(&ReceiverFigures) -> f64),
     BuildInfo,
     Configured,
@@ -203,7 +203,7 @@ const fn family(
     Family { name, kind, help, samples }
 }
 
-/// What is configured, and has series even before its first poll and its first notice.
+/// The configured catalogues and receivers, which have series even before any poll or notice.
 #[derive(Clone, Debug, Default)]
 pub struct Configured {
     /// The accounts and catalogues that are polled.
@@ -213,14 +213,14 @@ pub struct Configured {
 }
 
 impl Configured {
-    /// What this configuration names.
+    /// Returns what this configuration contains.
     pub fn of(config: &Config) -> Self {
         let receivers = config.receivers().map(|block| block.name().to_owned()).collect();
         Self { polled: config.polled(), receivers }
     }
 }
 
-/// The text for these figures.
+/// Returns the text of these figures.
 pub fn text(figures: &Figures, configured: &Configured) -> String {
     let Configured { polled: configured, receivers } = configured;
     let mut figures = figures.clone();
@@ -241,7 +241,7 @@ pub fn text(figures: &Figures, configured: &Configured) -> String {
     let mut out = String::new();
     for family in &FAMILIES {
         let Family { name, kind, help, .. } = family;
-        // Writing to a text cannot fail.
+        // Writing to a string cannot fail.
         let _ = write!(out, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
         family.write(&figures, configured, &mut out);
     }

@@ -1,11 +1,11 @@
-//! The metrics as a file for node_exporter's textfile collector: whole or not at all.
+//! The metrics as a file for node_exporter's textfile collector: written completely or not at all.
 
 use std::{ffi::OsString, fs, path::Path};
 
 use crate::error::{Error, Result, io_message};
 
-/// Writes `text` to `path` by way of a temporary file beside it. Its name ends so that a collector
-/// (`*.prom`) does not take it.
+/// Writes `text` to `path` through a temporary file beside it, whose name a collector (`*.prom`)
+/// ignores.
 ///
 /// # Errors
 /// [`crate::error::Kind::Storage`].
@@ -15,7 +15,7 @@ pub fn write(path: &Path, text: &str) -> Result<()> {
     let temporary = path.with_file_name(name);
     let written = fs::write(&temporary, text).and_then(|()| fs::rename(&temporary, path));
     written.map_err(|fault| {
-        // What is left of it helps nobody.
+        // The partial file is useless.
         let _ = fs::remove_file(&temporary);
         Error::storage(format!(
             "cannot write the metrics to {}: {}; check metrics.textfile and its folder",

@@ -1,7 +1,7 @@
-//! Whether the store holds what the tables say, and which contents nothing needs any more.
+//! Checks whether the store contains what the tables state, and finds files that are not needed.
 //!
-//! Every content is read and hashed. What an interrupted run stored and had not yet written down
-//! is told apart from what nobody can explain: its name says its hash, and it is young.
+//! Every file is read and hashed. A file that an interrupted run stored but did not record is
+//! distinguished from an unexplained one: its name matches its hash, and it is recent.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,29 +18,29 @@ use crate::{
     words::counted,
 };
 
-/// An unrecorded content younger than this is taken for a run's that was interrupted, or goes on.
+/// An unrecorded file younger than this is attributed to an interrupted or a current run.
 const YOUNG: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// So many files are removed while mirrors wait.
+/// Files are removed in groups of this size; mirrors wait meanwhile.
 const AT_ONCE: usize = 20;
 
-/// What is wrong with a file.
+/// The faults of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FileFault {
-    /// The tables name it, and it is not there.
+    /// The tables name it, but it does not exist.
     Missing,
-    /// Its bytes are not those that its name and the tables promise.
+    /// Its bytes do not match its name and the tables.
     Spoiled,
-    /// It is there, and nothing names it.
+    /// It exists, but nothing names it.
     Unknown,
 }
 
-/// A file that is not as it should be.
+/// A file with a fault.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FileFinding {
-    /// What is wrong.
+    /// The fault.
     pub fault: FileFault,
-    /// The file's name within the store.
+    /// The file's name in the store.
     pub file: String,
 }
 
@@ -60,23 +60,23 @@ impl std::fmt::Display for FileFinding {
     }
 }
 
-/// What an audit saw.
+/// The result of an audit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MirrorAudit {
-    /// Files that were hashed and are right.
+    /// The number of files that were hashed and are right.
     pub right: u64,
     /// Their size, in bytes.
     pub bytes: u64,
-    /// Right files that an interrupted run has not written down: harmless.
+    /// Right files that an interrupted run has not recorded: harmless.
     pub unrecorded: Vec<String>,
-    /// What is wrong, sorted.
+    /// The faults, sorted.
     pub findings: Vec<FileFinding>,
 }
 
-/// Hashes every file of the store and compares with the tables.
+/// Hashes every file of the store and compares it with the tables.
 pub async fn audit(store: &mut Store, blobs: &Blobs, now: Timestamp) -> Result<MirrorAudit> {
     let listed: Vec<StoredFile> = blobs.list().await.try_collect().await?;
-    // Read after the listing: what a run adds meanwhile is then known, not missing.
+    // Read after the listing, so files that a run records meanwhile are known.
     let known = store.known_files().await?;
     let mut known: BTreeMap<String, KnownFile> =
         known.into_iter().map(|known| (known.file.clone(), known)).collect();
@@ -110,13 +110,13 @@ pub async fn audit(store: &mut Store, blobs: &Blobs, now: Timestamp) -> Result<M
     Ok(audit)
 }
 
-/// Queues again what is missing or spoiled, and what failed; gives what the audit saw. What is
-/// spoiled is taken away: its bytes are not what anybody fetched. What was given up as lost and is
-/// there again is taken back.
+/// Queues missing, spoiled and failed files again, and returns the audit. Spoiled files are
+/// removed: their bytes are not what was downloaded. Files that were given up as lost and exist
+/// again are taken back.
 ///
 /// # Errors
-/// [`crate::error::Kind::Storage`], among others where no store stands: a volume that is not
-/// mounted must not pass for a loss.
+/// [`crate::error::Kind::Storage`], also if the store does not exist: a volume that is not mounted
+/// must not count as a loss.
 pub async fn repair(store: &mut Store, blobs: &Blobs, now: Timestamp) -> Result<MirrorAudit> {
     let _lock = store.lock_queue()?;
     refuse_without_store(store, blobs).await?;
@@ -152,8 +152,8 @@ async fn refuse_without_store(store: &mut Store, blobs: &Blobs) -> Result<()> {
     )))
 }
 
-/// Contents that nothing names, whose bytes are those of their name, and which were once behind a
-/// URL: back from a backup, or never gone. Gives their names.
+/// Takes back files that nothing names, whose bytes match their name, and which a URL once had:
+/// restored from a backup, or never removed. Returns their names.
 async fn take_back(
     store: &mut Store,
     blobs: &Blobs,
@@ -168,7 +168,7 @@ async fn take_back(
         }
     }
     let mut back: BTreeSet<String> = store.take_back(&whole).await?.into_iter().collect();
-    // What somebody pruned before that is there no more; from now on nobody does.
+    // Files that were pruned before `take_back` are gone; none is pruned after it.
     let mut lost = vec![];
     for file in &back {
         if blobs.size(file).await?.is_none() {
@@ -182,7 +182,7 @@ async fn take_back(
     Ok(back)
 }
 
-/// What a pruning removes, or would remove.
+/// The result of a pruning, or of its dry run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pruned {
     /// The files, sorted.
@@ -191,8 +191,8 @@ pub struct Pruned {
     pub bytes: u64,
 }
 
-/// Removes the contents that neither a current item nor a version valid at `since` or later
-/// needs, and what interrupted runs left; a dry run only tells them.
+/// Removes the files that neither a current item nor a version valid at `since` or later needs, and
+/// those that interrupted runs left; a dry run only returns them.
 pub async fn prune(
     store: &mut Store,
     blobs: &Blobs,
@@ -226,8 +226,8 @@ pub async fn prune(
     Ok(pruned)
 }
 
-/// Removes what is still needed by nobody, while no mirror may write down that it needs it. One
-/// that has stored it before finds the mark afterwards, and looks whether it is still there.
+/// Removes files that are still not needed, while no mirror may record that it needs one. A mirror
+/// that stored one before finds the mark afterwards, and checks whether the file still exists.
 async fn remove(
     store: &mut Store,
     blobs: &Blobs,
@@ -238,7 +238,7 @@ async fn remove(
     let files = store.begin_removing(files).await?;
     let removed = async {
         for file in &files {
-            // What has no mark might have been stored again a moment ago.
+            // A file without a mark may have been stored again a moment ago.
             if known.contains(file) || !blobs.is_younger(file, now.minus(YOUNG)).await? {
                 blobs.remove(file).await?;
             }
@@ -256,7 +256,7 @@ fn is_right(known: &KnownFile, (sha256, bytes): &(String, u64)) -> bool {
         && named_by(&known.file, sha256)
 }
 
-/// Whether the file has the name that its hash gives it.
+/// Returns whether the file has the name that its hash determines.
 fn named_by(file: &str, sha256: &str) -> bool {
     let start = format!("sha256/{}/{sha256}.", sha256.get(..2).unwrap_or_default());
     file.strip_prefix(&start)

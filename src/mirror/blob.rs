@@ -1,10 +1,10 @@
-//! The store of the contents: a folder or S3, each content under the name that its bytes give it.
-//! The archive keeps its files by it as well.
+//! The content-addressed store: a folder or S3, with each blob under a name derived from its bytes.
+//! The archive stores its files in one as well.
 //!
-//! Reading, listing and removing go through `object_store`. Into a folder we write ourselves: its
-//! temporary names could not be told from those of a process that is still alive. Ours lie in
-//! `tmp/`, in a folder that its process holds locked, so that whoever comes next can take away
-//! what the dead left behind ([`super::workspace`]). It knows nothing of assets.
+//! Reading, listing and removing use `object_store`. Writing into a folder does not, since its
+//! temporary names cannot be distinguished from those of a running process. Ours are in `tmp/`, in
+//! a folder that its process keeps locked, so that a later process can remove what dead ones left
+//! ([`super::workspace`]). Knows nothing of assets.
 
 use std::{
     fs, io,
@@ -35,12 +35,12 @@ const IN_MEMORY: usize = 1 << 20;
 /// The size of one part of a large upload, in bytes.
 const PART: usize = 8 << 20;
 
-/// Whom the S3 client asks where it was given no credentials (the metadata service of EC2).
+/// Where the S3 client asks for credentials if it was given none (the metadata service of EC2).
 const METADATA_SERVICE: &str = "169.254.169.254";
-/// What a file system of its own has at its root.
+/// A directory that a separate file system has at its root.
 const LOST_AND_FOUND: &str = "lost+found";
 
-/// A content as it is listed.
+/// A blob in a listing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredFile {
     /// Its name.
@@ -51,14 +51,14 @@ pub struct StoredFile {
     pub modified: Timestamp,
 }
 
-/// Whose store it is, as messages say it.
+/// The owner of a store, for messages.
 #[derive(Debug)]
 struct Owner {
-    /// The key of the configuration that names it.
+    /// The configuration key that names the store.
     key: &'static str,
-    /// What people call it.
+    /// The name of the store in messages.
     name: &'static str,
-    /// What is to be done after a fault is mended.
+    /// What to do after a fault is fixed.
     then: &'static str,
 }
 
@@ -73,19 +73,20 @@ const ARCHIVE: Owner = Owner {
     then: "then go on: what is in the database is not touched",
 };
 
-/// The store.
+/// A content-addressed store.
 pub struct Blobs {
     owner: &'static Owner,
     objects: Arc<dyn ObjectStore>,
     prefix: Path,
-    /// The folder, if it is one.
+    /// The folder, if the store is in one.
     root: Option<PathBuf>,
     shown: String,
 }
 
 impl Blobs {
-    /// The store that `mirror.store` names: `s3://bucket/prefix`, else a folder, relative to
-    /// `base`. `aws` holds the environment's `AWS_…` variables. Nothing is made or asked yet.
+    /// Creates the store that `mirror.store` names: `s3://bucket/prefix`, or else a folder,
+    /// relative to `base`. `aws` contains the environment's `AWS_…` variables. Nothing is created
+    /// or requested yet.
     ///
     /// # Errors
     /// [`crate::error::Kind::Config`].
@@ -97,7 +98,7 @@ impl Blobs {
         Self::of(&MIRROR, store, base, aws)
     }
 
-    /// The same for what `archive.store` names.
+    /// As [`Blobs::new`], for `archive.store`.
     ///
     /// # Errors
     /// [`crate::error::Kind::Config`].
@@ -142,7 +143,7 @@ impl Blobs {
         Ok(Self { owner, objects: Arc::new(client), prefix: Path::from(prefix), root: None, shown })
     }
 
-    /// As it is shown to people.
+    /// Returns the location for messages.
     pub fn shown(&self) -> &str {
         &self.shown
     }
@@ -151,7 +152,7 @@ impl Blobs {
         file.split('/').fold(self.prefix.clone(), |path, part| path.join(part))
     }
 
-    /// Whether the store can be written to: writes a small object and takes it away.
+    /// Checks whether the store can be written to: writes a small object and removes it.
     pub async fn probe(&self) -> Result<()> {
         if let Some(root) = &self.root {
             return Workspace::in_folder(root)
@@ -164,8 +165,8 @@ impl Blobs {
         self.objects.delete(&path).await.map_err(|fault| self.trouble("write to", fault))
     }
 
-    /// Whether a store stands there: a folder that was mirrored into, or a bucket with anything
-    /// under the prefix.
+    /// Returns whether the store exists: a folder that was mirrored into, or a bucket with any
+    /// object under the prefix.
     pub async fn is_there(&self) -> Result<bool> {
         match &self.root {
             Some(root) => Ok(root.join("sha256").is_dir()),
@@ -173,7 +174,7 @@ impl Blobs {
         }
     }
 
-    /// What makes an empty place a store, for people.
+    /// Returns what makes an empty location a store, for messages.
     pub fn first_sign(&self) -> String {
         match &self.root {
             Some(root) => format!("the folder {}", root.join("sha256").display()),
@@ -181,7 +182,7 @@ impl Blobs {
         }
     }
 
-    /// Every content there is, what is under way left out.
+    /// Lists all blobs, except those that are being written.
     pub async fn list(&self) -> BoxStream<'_, Result<StoredFile>> {
         let places = match &self.root {
             None => vec![(self.prefix.clone(), true)],
@@ -202,7 +203,7 @@ impl Blobs {
                 true => self.objects.list(Some(&place)),
                 false => {
                     let objects = self.objects.clone();
-                    // Names that only the file system can say are nobody's contents.
+                    // A name that only the file system can represent is not that of a blob.
                     let head = async move {
                         match objects.head(&place).await {
                             Err(object_store::Error::NotFound { .. }) => None,
@@ -226,7 +227,7 @@ impl Blobs {
             .boxed()
     }
 
-    /// The size of a content, in bytes; `None` when it is not there.
+    /// Returns the size of a blob, in bytes; `None` if it does not exist.
     pub async fn size(&self, file: &str) -> Result<Option<u64>> {
         match self.objects.head(&self.path(file)).await {
             Ok(found) => Ok(Some(found.size)),
@@ -235,7 +236,7 @@ impl Blobs {
         }
     }
 
-    /// Whether a content was written after `since`.
+    /// Returns whether a blob was written after `since`.
     pub async fn is_younger(&self, file: &str, since: Timestamp) -> Result<bool> {
         match self.objects.head(&self.path(file)).await {
             Ok(found) => Ok(Timestamp::from(found.last_modified) > since),
@@ -244,7 +245,7 @@ impl Blobs {
         }
     }
 
-    /// A part of a content, as it comes.
+    /// Returns a range of a blob, as a stream.
     pub async fn part(
         &self,
         file: &str,
@@ -258,7 +259,7 @@ impl Blobs {
         Ok(got.into_stream().map_err(broken).boxed())
     }
 
-    /// A whole content; `None` when it is not there.
+    /// Returns a whole blob; `None` if it does not exist.
     pub async fn read(&self, file: &str) -> Result<Option<bytes::Bytes>> {
         let got = match self.objects.get(&self.path(file)).await {
             Ok(got) => got.bytes().await,
@@ -268,7 +269,7 @@ impl Blobs {
         got.map(Some).map_err(|fault| self.trouble("read", fault))
     }
 
-    /// SHA-256 and size of a content; `None` when it is not there.
+    /// Returns the SHA-256 and the size of a blob; `None` if it does not exist.
     pub async fn hash(&self, file: &str) -> Result<Option<(String, u64)>> {
         let got = match self.objects.get(&self.path(file)).await {
             Ok(got) => got,
@@ -286,7 +287,7 @@ impl Blobs {
         Ok(Some((hex(&hash.finalize()), bytes)))
     }
 
-    /// Takes a content away; one that is not there is no error.
+    /// Removes a blob; it is no error if it does not exist.
     pub async fn remove(&self, file: &str) -> Result<()> {
         match self.objects.delete(&self.path(file)).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
@@ -294,7 +295,7 @@ impl Blobs {
         }
     }
 
-    /// A place to write to, once what dead processes left behind is taken away.
+    /// Creates a workspace for writing, after removing what dead processes left.
     pub fn workspace(&self) -> Result<Workspace> {
         let made = match &self.root {
             Some(root) => Workspace::in_folder(root),
@@ -303,12 +304,12 @@ impl Blobs {
         made.map_err(|fault| self.trouble("write to", fault))
     }
 
-    /// Whether many bodies at once are stored faster than one after the other: a folder's.
+    /// Returns whether many bodies are stored faster at once than one by one: true of a folder.
     pub fn takes_many(&self) -> bool {
         self.root.is_some()
     }
 
-    /// Puts a body into the store under `file`. When this returns, it is durable.
+    /// Stores a body as `file`. It is durable when this returns.
     pub async fn put(&self, body: Spool, file: &str, content_type: &'static str) -> Result<()> {
         match &self.root {
             Some(root) => {
@@ -341,7 +342,7 @@ impl Blobs {
                 match parts(spooled, upload.as_mut()).await {
                     Ok(()) => upload.complete().await.map(drop),
                     Err(fault) => {
-                        // Its parts cost money until they are gone.
+                        // Its parts cost money until they are removed.
                         let _ = upload.abort().await;
                         Err(fault)
                     }
@@ -351,7 +352,7 @@ impl Blobs {
         put.map_err(|fault| self.trouble("write to", fault))
     }
 
-    /// A fault of the store (exit code 74).
+    /// Returns the error of a fault of the store (exit code 74).
     fn trouble(&self, doing: &str, fault: impl std::error::Error + 'static) -> Error {
         let mut text = fault.to_string();
         let mut inner: Option<&(dyn std::error::Error + 'static)> = Some(&fault);
@@ -380,8 +381,8 @@ impl Blobs {
     }
 }
 
-/// What lies in a folder, by name, and whether it is a folder or a file; without what a file system
-/// keeps there for itself.
+/// Returns the entries of a folder, by name, and whether each is a folder or a file; without those
+/// of the file system itself.
 fn entries(folder: &FilePath) -> io::Result<Vec<(String, bool)>> {
     let mut all = vec![];
     let entries = match fs::read_dir(folder) {
@@ -416,10 +417,10 @@ async fn parts(
     }
 }
 
-/// A body as it comes: hashed on the way, in memory while it is small.
+/// A body that is being received: hashed as it arrives, in memory while it is small.
 pub struct Spool {
     workspace: Arc<Workspace>,
-    /// All of it, or its first bytes once there is a file.
+    /// The whole body, or its first bytes once there is a file.
     head: Vec<u8>,
     rest: Option<(tokio::fs::File, Option<PathBuf>)>,
     hash: Sha256,
@@ -427,13 +428,13 @@ pub struct Spool {
 }
 
 impl Spool {
-    /// Nothing yet.
+    /// Creates an empty spool.
     pub fn new(workspace: &Arc<Workspace>) -> Self {
         let workspace = workspace.clone();
         Self { workspace, head: vec![], rest: None, hash: Sha256::new(), len: 0 }
     }
 
-    /// So many bytes are said to come.
+    /// Reserves memory for the announced size, if it is small.
     pub fn expect(&mut self, bytes: u64) {
         let bytes = usize::try_from(bytes).ok().filter(|bytes| *bytes <= IN_MEMORY);
         self.head.reserve(bytes.unwrap_or_default());
@@ -460,7 +461,7 @@ impl Spool {
         }
     }
 
-    /// Ends the writing; faults that came late show here.
+    /// Ends the writing; reports delayed faults of earlier writes.
     pub async fn finish(&mut self) -> io::Result<()> {
         match &mut self.rest {
             Some((file, _)) => file.flush().await,
@@ -468,32 +469,32 @@ impl Spool {
         }
     }
 
-    /// Its size so far, in bytes.
+    /// Returns its size so far, in bytes.
     pub fn len(&self) -> u64 {
         self.len
     }
 
-    /// Whether nothing has come.
+    /// Returns whether nothing has been received.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// Its first bytes.
+    /// Returns its first bytes.
     pub fn head(&self) -> &[u8] {
         &self.head
     }
 
-    /// Its SHA-256 so far, in hex.
+    /// Returns its SHA-256 so far, in hex.
     pub fn sha256(&self) -> String {
         hex(&self.hash.clone().finalize())
     }
 
-    /// What of it is in memory, in bytes.
+    /// Returns how many of its bytes are in memory.
     pub fn in_memory(&self) -> usize {
         self.head.len()
     }
 
-    /// Whether all of it is.
+    /// Returns whether all of it is in memory.
     pub fn is_in_memory(&self) -> bool {
         self.rest.is_none()
     }

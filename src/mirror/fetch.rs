@@ -1,5 +1,5 @@
-//! One download: take the bytes as they come, resume where that is safe, and put what is right into
-//! the store. [`super::request`] sends the requests.
+//! One download: receives the bytes, resumes where that is safe, and stores a valid body.
+//! [`super::request`] sends the requests.
 //!
 //! It decides nothing about rows ([`super::plan`] does).
 
@@ -30,29 +30,29 @@ use crate::{
     words::counted,
 };
 
-/// The longest that one download may take.
+/// The timeout of one download.
 pub const LONGEST: Duration = Duration::from_secs(30 * 60);
-/// Further tries within a run, of a request and of a body that broke off.
+/// The number of retries within a run, of a request and of a body that broke off.
 const TRIES: u32 = 3;
 
-/// Bodies that wait until they are stored take no more memory than this, in KiB.
+/// The memory for bodies that wait to be stored, in KiB.
 const ROOM: u32 = 16 << 10;
-/// Nor are there more than so many of them that are files.
+/// The most of these bodies that may be files.
 const FILES: u32 = 32;
 
-/// Downloads, as configured.
+/// The downloader, as configured.
 pub struct Fetcher {
     requests: Requests,
     blobs: Arc<Blobs>,
     workspace: Arc<Workspace>,
     retry_pause: Duration,
-    /// Who may download.
+    /// Limits the concurrent downloads.
     turns: Semaphore,
-    /// Who may wait with a body until it is stored, in KiB.
+    /// Limits the bodies that wait to be stored, in KiB.
     room: Semaphore,
 }
 
-/// A whole body that is what is kept.
+/// A complete body of a type that is kept.
 struct Right {
     spool: Spool,
     media: Media,
@@ -60,21 +60,21 @@ struct Right {
     last_modified: Option<String>,
 }
 
-/// Why a body did not come to its end.
+/// Why a body is incomplete.
 enum Broken {
     Off,
     TooLong,
     Store(Error),
 }
 
-/// What says that two answers are of the same content, and how much of it there is.
+/// What shows that two answers have the same content, and its length.
 struct ContentIdentity {
     validator: Option<HeaderValue>,
     len: Option<u64>,
 }
 
 impl Fetcher {
-    /// Puts what it downloads into `blobs`, by way of `workspace`.
+    /// Creates a fetcher that downloads into `blobs`, through `workspace`.
     pub fn new(
         settings: &MirrorSettings,
         clock: &Clock,
@@ -97,15 +97,15 @@ impl Fetcher {
         })
     }
 
-    /// The store that it puts contents into.
+    /// Returns the store of the downloads.
     pub fn blobs(&self) -> &Blobs {
         &self.blobs
     }
 
-    /// Downloads an asset, when it is its turn, and stores it. An `Err` is the store's: then
-    /// nothing more can be saved.
+    /// Downloads an asset, when it is its turn, and stores it. `Err` is a fault of the store:
+    /// nothing more can be saved then.
     pub async fn fetch(&self, asset: &Asset) -> Result<Outcome> {
-        // Fair: in the order of urgency. It is never closed.
+        // Fair, so in order of urgency, and never closed.
         let turn = self.turns.acquire().await;
         let right = match self.patiently(asset).await? {
             Ok(right) => right,
@@ -125,7 +125,7 @@ impl Fetcher {
         }
     }
 
-    /// Downloads an asset, with what further tries are due at once.
+    /// Downloads an asset, with the retries that are due immediately.
     async fn patiently(&self, asset: &Asset) -> Result<Result<Right, Outcome>> {
         let mut pause = self.retry_pause;
         for _ in 0..TRIES {
@@ -197,8 +197,8 @@ impl Fetcher {
         })
     }
 
-    /// The rest of a body that broke off, where it is sure to be of the same content, and how long
-    /// the whole is.
+    /// Requests the rest of a body that broke off, if it is certain to be of the same content;
+    /// returns it with the length of the whole.
     async fn rest(
         &self,
         asset: &Asset,
@@ -229,7 +229,7 @@ impl Fetcher {
         spool.finish().await.map_err(store)
     }
 
-    /// Puts a whole body into the store.
+    /// Stores a complete body.
     async fn keep(&self, right: Right) -> Result<Outcome> {
         let Right { spool, media, etag, last_modified } = right;
         let (sha256, bytes) = (spool.sha256(), spool.len());
@@ -240,8 +240,8 @@ impl Fetcher {
     }
 }
 
-/// The share of [`ROOM`] that a body takes: no more bodies than a group wait at once, and few that
-/// are open files.
+/// Returns the share of [`ROOM`] that a body takes: at most one group of bodies waits at a time,
+/// and few of them are open files.
 fn room_for(spool: &Spool) -> u32 {
     let kib = u32::try_from(spool.in_memory() >> 10).unwrap_or(ROOM);
     let least = if spool.is_in_memory() { GROUP as u32 } else { FILES };
@@ -252,14 +252,14 @@ impl ContentIdentity {
     fn of(response: &Response) -> Self {
         let headers = response.headers();
         let offered = headers.get(ACCEPT_RANGES).is_some_and(|units| units == "bytes");
-        // A weak ETag does not say that the bytes are the same.
+        // A weak ETag does not guarantee equal bytes.
         let strong = headers.get(ETAG).filter(|etag| etag.as_bytes().starts_with(b"\""));
         let validator = strong.filter(|_| offered).cloned();
         Self { validator, len: response.content_length() }
     }
 
-    /// How long the whole is, where `rest` is what follows its first `at` bytes. What does not say
-    /// it cannot be judged at its end.
+    /// Returns the length of the whole, if `rest` follows its first `at` bytes. Without a length
+    /// its end could not be checked.
     fn continued_by(&self, rest: &Response, at: u64) -> Option<u64> {
         let range = rest.headers().get(CONTENT_RANGE).and_then(|range| range.to_str().ok());
         let begins = format!("bytes {at}-");
@@ -282,7 +282,7 @@ fn cut_off(spool: &Spool, whole: &ContentIdentity) -> String {
     }
 }
 
-/// Only a good copy can be found unchanged.
+/// Returns the conditional headers: only a good copy can be found unchanged.
 fn conditions(asset: &Asset) -> Vec<(HeaderName, HeaderValue)> {
     let header = |name: HeaderName, value: &Option<String>| {
         Some((name, HeaderValue::from_str(value.as_deref()?).ok()?))

@@ -1,8 +1,8 @@
-//! Whom the mirror talks to: allowed hosts, and no address inside a network.
+//! Where the mirror may connect to: allowed hosts, and no address inside a network.
 //!
-//! Names are resolved by us and the client connects to what was checked, so that a name cannot
-//! mean one address when it is checked and another when it is used. A proxy would resolve names
-//! itself, so none is used. It knows nothing of assets.
+//! Names are resolved here and the client connects to the checked addresses, so a name cannot have
+//! one address when it is checked and another when it is used. A proxy would resolve names itself,
+//! so none is used. Knows nothing of assets.
 
 use std::{
     error::Error as StdError,
@@ -16,8 +16,8 @@ use url::{Host, Position, Url};
 
 use crate::store::queue::ALLOWED_HOSTS;
 
-/// What `mirror.allowed_hosts` says: exact names, `*.suffix` for all below it, and addresses,
-/// which are thereby allowed even where they are private.
+/// The contents of `mirror.allowed_hosts`: exact names, `*.suffix` for all names below it, and
+/// addresses, which are allowed even if they are private.
 #[derive(Clone, Debug)]
 pub struct Guard(Arc<Vec<String>>);
 
@@ -34,13 +34,13 @@ impl fmt::Display for Forbidden {
 impl StdError for Forbidden {}
 
 impl Guard {
-    /// Allows `hosts`.
+    /// Creates a guard that allows `hosts`.
     pub fn new(hosts: &[String]) -> Self {
         let name = |host: &String| host.trim_end_matches('.').to_ascii_lowercase();
         Self(Arc::new(hosts.iter().map(name).collect()))
     }
 
-    /// Whether the URL may be asked; if not, why. The URL itself is not repeated.
+    /// Checks whether the URL may be requested; the error is the reason, without the URL.
     pub fn check(&self, url: &Url) -> Result<(), String> {
         if !matches!(url.scheme(), "http" | "https") {
             return Err("its scheme is not http or https".into());
@@ -58,7 +58,7 @@ impl Guard {
         }
     }
 
-    /// The hosts that are allowed, as [`Guard::check`] names them.
+    /// Returns the allowed hosts, as [`Guard::check`] names them.
     pub fn allowed(&self) -> String {
         format!("{ALLOWED_HOSTS} ({})", self.0.join(", "))
     }
@@ -79,15 +79,15 @@ impl Guard {
         is_public(address) || self.lists(address)
     }
 
-    /// Resolves by `inner` and lets through only what may be connected to.
+    /// Returns a resolver that asks `inner` and returns allowed addresses only.
     pub fn resolver(&self, inner: Arc<dyn Resolve>) -> impl Resolve + use<> {
         Guarded { guard: self.clone(), inner }
     }
 }
 
-/// Whether a link's path and query go out as they are written. A parsed URL is in its normal form:
-/// `/./` is taken out, `'` in the query and `{` in the path are percent-encoded. Who signed the link
-/// signed what is written, so that anything else would be another link.
+/// Returns whether a link's path and query are sent as written. A parsed URL is normalised: `/./`
+/// is removed, `'` in the query and `{` in the path are percent-encoded. The signature is of the
+/// link as written, so that a normalised one would be another link.
 pub fn goes_as_written(link: &str) -> bool {
     let Ok(url) = Url::parse(link) else { return false };
     let sent = &url[Position::BeforePath..Position::AfterQuery];
@@ -96,7 +96,7 @@ pub fn goes_as_written(link: &str) -> bool {
     let written = written.split('#').next().unwrap_or_default();
     match written.starts_with('/') {
         true => written == sent,
-        // The path of a host alone is `/`.
+        // The path of a URL that ends with its host is `/`.
         false => sent.strip_prefix('/') == Some(written),
     }
 }
@@ -135,7 +135,7 @@ impl Resolve for System {
     }
 }
 
-/// Whether an address belongs to the public internet.
+/// Returns whether an address belongs to the public internet.
 fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),
@@ -143,7 +143,7 @@ fn is_public(address: IpAddr) -> bool {
     }
 }
 
-/// By the registry of special-purpose addresses (RFC 6890 and what followed).
+/// Returns whether it is public, by the registry of special-purpose addresses (RFC 6890 and later).
 fn is_public_v4(address: Ipv4Addr) -> bool {
     let [a, b, c, _] = address.octets();
     !(address.is_private()
@@ -167,7 +167,7 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
         is_public_v4(Ipv4Addr::new(a, b, c, d))
     };
     match parts {
-        // Written as IPv6, and IPv4 all the same.
+        // IPv4 addresses, written as IPv6.
         [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
             embedded(high, low)
         }

@@ -1,21 +1,21 @@
-//! The mirror: every preview saved before its link dies.
+//! The mirror: saves every preview before its link expires.
 //!
-//! - `settings`: how it is run
-//! - [`plan`]: what an answer means, pure
+//! - `settings`: the settings of a run
+//! - [`plan`]: the meaning of an answer (pure)
 //! - [`fetch`]: one download
 //! - [`request`]: the requests, for the gallery too
 //! - [`whole`]: one download into memory, for the gallery
-//! - [`guard`]: whom it may talk to
-//! - [`pace`]: how fast
-//! - [`sniff`]: what a body is
-//! - [`blob`]: where contents lie
+//! - [`guard`]: the hosts and addresses that are allowed
+//! - [`pace`]: the rate of requests
+//! - [`sniff`]: the type of a body
+//! - [`blob`]: the store
 //! - `s3`: the client of a bucket
-//! - [`workspace`]: how they come into a folder
-//! - [`audit`]: whether they all do, and which are needed no more
+//! - [`workspace`]: how files are written into a folder
+//! - [`audit`]: checks the stored files, and finds those that are no longer needed
 //!
-//! [`run`] works the queue: leases from the table `assets`, downloads side by side, and writes
-//! results in batches, each row only after its file is durable. It does not know how a list is
-//! polled: a fresh one is asked for through a callback. Nothing here looks at the clock.
+//! [`run`] works through the queue: leases entries of the table `assets`, downloads them
+//! concurrently, and writes results in batches, each row only after its file is durable. It does
+//! not know how a list is polled: a callback requests a fresh one. The clock is an argument.
 
 pub mod audit;
 pub mod blob;
@@ -54,63 +54,64 @@ use crate::{
     time::{Clock, Timestamp},
 };
 
-/// Nobody else gets what is leased for this long (PostgreSQL).
+/// The duration of a lease, during which no other mirror gets the asset (PostgreSQL).
 const LEASE: Duration = Duration::from_secs(120);
-/// Rows of one batch, and how long the first of them waits at most.
+/// The number of rows of one batch, and the longest wait of the first of them.
 const BATCH: usize = 256;
 const BATCH_WAIT: Duration = Duration::from_millis(300);
 
-/// Who writes rows or removes files is waited for so long, and looked for so often (PostgreSQL).
+/// How long a run waits for others that lock its rows, and how often it checks (PostgreSQL).
 const PATIENCE: Duration = Duration::from_secs(240);
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
-/// Nothing that a run waits for lasts longer: one download at its slowest, and its batch.
+/// The longest wait within a run: one download at its slowest, and its batch.
 pub const LONGEST_STEP: Duration = Duration::from_secs(fetch::LONGEST.as_secs() + 300);
 
-/// So many are leased at a time: finding the most urgent costs a look at all that are due.
+/// How many assets are leased at a time: finding the most urgent ones reads all that are due.
 const AHEAD: usize = 1_000;
 /// The same for a mirror that has the queue for itself.
 const AHEAD_ALONE: usize = 2_000;
 
-/// What a run did.
+/// The result of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
-    /// Contents saved.
+    /// The number of files saved.
     pub saved: u64,
     /// Their size, in bytes.
     pub bytes: u64,
-    /// Copies found unchanged.
+    /// The number of copies found unchanged.
     pub unchanged: u64,
-    /// What failed and is tried again.
+    /// The number of assets that failed and are retried.
     pub failed: u64,
-    /// What cannot be had any more.
+    /// The number of assets that are no longer available.
     pub gone: u64,
-    /// What the configuration forbids.
+    /// The number of assets that the configuration forbids.
     pub skipped: u64,
-    /// Whether something is gone or skipped that was not, for the same reason, when it was last
-    /// looked at.
+    /// Whether an asset is gone or skipped that was not, or for another reason, at its last
+    /// attempt.
     pub is_news: bool,
-    /// Why: failed, gone and skipped.
+    /// The reasons of the failed, gone and skipped assets.
     pub reasons: Vec<Failures>,
 }
 
-/// How far a run is.
+/// The progress of a run.
 #[derive(Clone, Copy, Debug)]
 pub struct MirrorProgress {
-    /// Assets dealt with.
+    /// The number of assets handled.
     pub done: u64,
-    /// Assets that were due when it began.
+    /// The number of assets that were due at the start or have got a fresh link since.
     pub due: u64,
-    /// Bytes saved.
+    /// The number of bytes saved.
     pub bytes: u64,
 }
 
-/// Works the queue until nothing is due. `refresh` polls every account with the trigger `refresh`;
-/// it is called at most once in ten minutes, by what `polls` says, and tells itself what goes wrong.
+/// Works through the queue until nothing is due. `refresh` polls every account with the trigger
+/// `refresh`; it is called at most once in ten minutes, according to `polls`, and reports its own
+/// errors.
 ///
 /// # Errors
-/// `Busy` while another mirror works the queue of a SQLite file; `Storage` when database or store
-/// cannot be written to: what was saved until then stays, the rest is due again.
+/// `Busy` while another mirror works on the queue of a SQLite file; `Storage` if the database or
+/// the store cannot be written to: what was saved before that stays, the rest is due again.
 pub async fn run(
     store: &mut Store,
     clock: &Clock,
@@ -147,29 +148,29 @@ struct Run<'a> {
     settings: &'a MirrorSettings,
     fetcher: Arc<Fetcher>,
     tasks: JoinSet<FetchedAsset>,
-    /// Leased and to be fetched, the most urgent first.
+    /// Leased assets that are to be downloaded, the most urgent first.
     ahead: VecDeque<Asset>,
-    /// So many are leased ahead.
+    /// How many assets are leased ahead.
     most: usize,
-    /// Leased, and not written yet.
+    /// Leased assets that are not written yet.
     under_way: HashSet<String>,
     settled: Vec<Settled>,
-    /// When the oldest of these must be written.
+    /// When the oldest of `settled` must be written.
     flush_at: Option<Instant>,
     renew_at: Instant,
-    /// Nothing more is due.
+    /// Whether nothing more is due.
     drained: bool,
-    /// Those whose links do not work.
+    /// Assets whose links do not work.
     dead: Vec<Asset>,
-    /// Those that had a fresh link in this run.
+    /// Assets that got a fresh link in this run.
     renewed: HashSet<String>,
     due: u64,
     done: u64,
     summary: Summary,
-    /// The latest bad news of each asset: one that is tried twice counts once.
+    /// The last bad outcome of each asset: one that is tried twice counts once.
     unlucky: HashMap<String, BadNews>,
     /// By how much the clock of the database is ahead of ours, in milliseconds: leases are made and
-    /// judged by it, so that mirrors on several hosts agree.
+    /// checked by it, so that mirrors on several hosts agree.
     ahead_by: i64,
 }
 
@@ -211,7 +212,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// The time by which leases are made and judged.
+    /// Returns the time by which leases are made and checked.
     fn lease_time(&self) -> Timestamp {
         Timestamp::from_millis(self.clock.now().millis() + self.ahead_by)
     }
@@ -253,7 +254,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Keeps what is leased, when it is time.
+    /// Renews the leases when it is time.
     async fn renew_leases(&mut self) -> Result<()> {
         if self.renew_at <= Instant::now() {
             let until = self.lease_time().plus(LEASE);
@@ -263,7 +264,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Keeps enough leased that nobody waits for the database.
+    /// Leases enough assets that no download waits for the database.
     async fn lease(&mut self) -> Result<()> {
         if self.drained || self.ahead.len() > self.most / 4 {
             return Ok(());
@@ -287,7 +288,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Has as many at work as may download, and those whose bodies are being stored.
+    /// Runs as many downloads as allowed, besides those whose bodies are being stored.
     fn start(&mut self) {
         while self.tasks.len() < self.settings.mirror.concurrency + GROUP
             && let Some(asset) = self.ahead.pop_front()
@@ -321,7 +322,7 @@ impl<'a> Run<'a> {
             Outcome::Unchanged => self.summary.unchanged += 1,
             _ => {}
         }
-        // Counted once its fate is known.
+        // Counted once its outcome is known.
         let died = matches!(outcome, Outcome::LinkDead(_)) && !asset.saved();
         let link = died.then(|| asset.clone());
         let before = asset.last_error.clone();
@@ -374,7 +375,8 @@ impl<'a> Run<'a> {
         self.look_after(doubtful).await
     }
 
-    /// Fetches again what somebody has pruned after it was stored and before it was written down.
+    /// Downloads again the files that were pruned after they were stored and before they were
+    /// recorded.
     async fn look_after(&mut self, doubtful: Vec<String>) -> Result<()> {
         let mut lost = vec![];
         for file in doubtful {
@@ -389,7 +391,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Looks for other links for those that are dead; whether any was found.
+    /// Looks for other links for assets whose links do not work; returns whether any was found.
     async fn revive(
         &mut self,
         refresh: &mut impl AsyncFnMut(&mut Store) -> Result<()>,
@@ -406,7 +408,7 @@ impl<'a> Run<'a> {
             self.due += more.len() as u64;
             found.extend(more);
             dead = none;
-            // Only who has heard every account knows that nobody gives another link.
+            // Only a poll of all accounts shows that no list has another link.
             if asked.is_ok() {
                 self.give_up(std::mem::take(&mut dead));
             }
@@ -425,7 +427,7 @@ impl<'a> Run<'a> {
         Ok(!found.is_empty())
     }
 
-    /// Splits by whether there is another link by now.
+    /// Splits the assets by whether there is another link by now.
     async fn replaced(&mut self, dead: Vec<Asset>) -> Result<(Vec<Asset>, Vec<Asset>)> {
         if dead.is_empty() {
             return Ok((vec![], vec![]));
@@ -459,13 +461,13 @@ impl<'a> Run<'a> {
         Ok(last.is_none_or(|last| last.plus(REFRESH_EVERY) <= now || !last.can_be_past(now)))
     }
 
-    /// Writes what is left; when the work broke off, what is under way is due again at once.
+    /// Writes the remaining results; if the run broke off, assets under way are due again at once.
     async fn end(mut self, worked: Result<()>) -> Result<Summary> {
         self.tasks.shutdown().await;
         let flushed = self.flush().await;
         if !self.under_way.is_empty() {
             let now = self.lease_time();
-            // A lease that cannot be given back ends by itself.
+            // A lease that cannot be returned expires.
             let _ = self.store.renew_leases(self.under_way.iter(), now).await;
         }
         worked?;

@@ -1,5 +1,5 @@
-//! How fast the mirror may go: requests per second over all, and a rest for a host that is in
-//! trouble. It knows no HTTP.
+//! The mirror's pace: requests per second in total, and a back-off for each host that fails. Knows
+//! no HTTP.
 
 use std::{
     collections::HashMap,
@@ -9,27 +9,27 @@ use std::{
 
 use tokio::time::{Instant, sleep_until};
 
-/// No host is waited for longer than this within a run.
+/// The longest wait for a host within a run.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// A host's first rest; it doubles with each failure in a row.
+/// The first pause of a host; it doubles with each consecutive failure.
 const FIRST_REST: Duration = Duration::from_millis(250);
-/// The failure in a row after which a host rests no longer than before.
+/// The consecutive failures after which the pause of a host no longer grows.
 const LONGEST_REST: u32 = 6;
-/// After so many failures in a row, half a minute of rests, a host is given up for the run.
+/// After this many consecutive failures, half a minute of pauses, a host is given up for the run.
 const GIVEN_UP: u32 = 9;
-/// When to try a host again that was given up.
+/// When a host that was given up is tried again.
 const LATER: Duration = Duration::from_secs(5 * 60);
 
 /// Why a request may not be sent in this run, and when it may be tried again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
-    /// The host asked for a rest that is longer than can be waited.
+    /// The host asked for a longer pause than a run waits.
     Asked(Duration),
-    /// It failed again and again.
+    /// It failed too often in a row.
     GivenUp(Duration),
 }
 
-/// Hands out the moments at which requests may be sent.
+/// Determines when each request may be sent.
 #[derive(Debug)]
 pub struct Pace {
     gap: Duration,
@@ -44,13 +44,13 @@ struct Rest {
 }
 
 impl Pace {
-    /// At most so many requests each second.
+    /// Creates a pace of at most `per_second` requests each second.
     pub fn new(per_second: u32) -> Self {
         let gap = Duration::from_secs(1) / per_second.max(1);
         Self { gap, next: Mutex::default(), hosts: Mutex::default() }
     }
 
-    /// Waits for this request's turn; `Err` when it has none in this run.
+    /// Waits for this request's turn; fails if it has none in this run.
     pub async fn turn(&self, host: &str) -> Result<(), Stop> {
         loop {
             let now = Instant::now();
@@ -71,24 +71,24 @@ impl Pace {
             *next = Some(at + self.gap);
             at
         };
-        // The timer counts in milliseconds: what is due sooner is due now, the rate stays.
+        // The timer counts in milliseconds: a shorter wait is skipped, and the rate stays the same.
         if at > Instant::now() + Duration::from_millis(5) {
             sleep_until(at).await;
         }
         Ok(())
     }
 
-    /// The host answered as it should.
+    /// Records that the host answered normally.
     pub fn fine(&self, host: &str) {
         lock(&self.hosts).remove(host);
     }
 
-    /// The host is in trouble, and says for how long where it says so.
+    /// Records that the host failed, with the pause that it asked for, if any.
     pub fn trouble(&self, host: &str, retry_after: Option<Duration>) {
         let now = Instant::now();
         let mut hosts = lock(&self.hosts);
         let rest = hosts.entry(host.to_owned()).or_insert(Rest { failures: 0, until: now });
-        // Requests that were under way together count as one failure.
+        // Failures of concurrent requests count as one.
         if rest.until <= now {
             rest.failures = (rest.failures + 1).min(GIVEN_UP);
         }
@@ -98,7 +98,7 @@ impl Pace {
     }
 }
 
-/// A panic elsewhere leaves nothing half-done here.
+/// Locks; a panic while the lock is held cannot leave the state inconsistent.
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,7 +1,7 @@
-//! What an answer means for a row: pure, no clock, no network, no SQL.
+//! The effect of an answer on a row: pure, without clock, network or SQL.
 //!
-//! A good copy stays whatever happens later; what failed is tried again, later each time, but
-//! before its link dies; what cannot be had is told apart from what may come back.
+//! A good copy stays regardless of later answers; a failed download is retried, later each time,
+//! but before its link expires; what is unavailable is distinguished from what may come back.
 
 use std::time::Duration;
 
@@ -10,17 +10,17 @@ use crate::{
     time::Timestamp,
 };
 
-/// The wait after the first failure; it doubles with each.
+/// The wait after the first failure; it doubles with each failure.
 const FIRST_WAIT: Duration = Duration::from_secs(5 * 60);
 /// The longest wait after a failure.
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
-/// How often a fresh list may be asked for.
+/// The shortest time between two requests for a fresh list.
 pub const REFRESH_EVERY: Duration = Duration::from_secs(10 * 60);
 
-/// How often a link that was refused before its time is tried, over about a day.
+/// How often a link that was refused before its expiry is tried, over about a day.
 const LAST_CHANCES: i64 = 8;
 
-/// A content that is safe in the store.
+/// A content that is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Content {
     /// Its SHA-256, in hex.
@@ -37,40 +37,40 @@ pub struct Content {
     pub last_modified: Option<String>,
 }
 
-/// What came of fetching an asset.
+/// The outcome of fetching an asset.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// It is in the store.
     Saved(Content),
-    /// The copy that we have is still the right one.
+    /// The existing copy is still the right one.
     Unchanged,
-    /// The signed link does not work, or not any more: a fresh list may give another.
+    /// The signed link does not work, or no longer: a fresh list may contain another.
     LinkDead(String),
-    /// An unsigned URL leads nowhere.
+    /// The unsigned URL does not exist.
     Missing(String),
-    /// What came is not what is kept, or the server says no.
+    /// The body is not of a type that is kept, or the server refuses.
     Refused(String),
-    /// It may pass; not before this long has gone by, if the server says so.
+    /// The failure may be temporary; the duration is the server's wait before a retry, if any.
     Passing(String, Option<Duration>),
     /// The configuration forbids it.
     Forbidden(String),
-    /// The configuration does not allow its host: told without asking anybody.
+    /// The configuration does not allow its host: decided without a request.
     NotAllowed(String),
 }
 
-/// What a bad outcome counts as.
+/// The category of a bad outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Misfortune {
-    /// It is worth another try.
+    /// It is worth a retry.
     Failed,
-    /// It cannot be had any more, though a copy may be kept.
+    /// It is no longer available, though a copy may be kept.
     Gone,
-    /// The configuration leaves it out.
+    /// The configuration excludes it.
     Skipped,
 }
 
 impl Outcome {
-    /// What it counts as and why, where it is bad.
+    /// Returns the category of a bad outcome, and why it is bad.
     pub fn misfortune(&self) -> Option<(Misfortune, &str)> {
         match self {
             Self::Saved(_) | Self::Unchanged => None,
@@ -83,12 +83,12 @@ impl Outcome {
     }
 }
 
-/// What a status without a wanted body means.
+/// Returns the meaning of a status without a wanted body.
 pub fn of_status(status: u16, signed: bool, retry_after: Option<Duration>) -> Outcome {
     let told = format!("the server answered {status}");
     match status {
         403 | 404 | 410 if signed => Outcome::LinkDead(told),
-        // What is not there is refused as well, by a store that does not tell its names.
+        // A store that does not reveal its names also refuses what does not exist.
         403 | 404 | 410 => Outcome::Missing(told),
         408 | 425 | 429 | 500 | 502 | 503 | 504 => Outcome::Passing(told, retry_after),
         _ => Outcome::Refused(told),
@@ -98,15 +98,15 @@ pub fn of_status(status: u16, signed: bool, retry_after: Option<Duration>) -> Ou
 /// What to do with an asset that is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Task {
-    /// Ask for it.
+    /// Download it.
     Fetch,
-    /// Its link is past its expiry: only a fresh list helps.
+    /// Its link has expired: only a fresh list helps.
     Renew,
-    /// A signed one that we have needs nothing: new media gets a new path.
+    /// A saved asset with a signed link needs nothing: new media gets a new path.
     Nothing,
 }
 
-/// What to do with a due asset at `now`.
+/// Returns what to do with a due asset at `now`.
 pub fn task(asset: &Asset, now: Timestamp) -> Task {
     match (&asset.signed_url, asset.saved()) {
         (Some(_), true) => Task::Nothing,
@@ -115,7 +115,7 @@ pub fn task(asset: &Asset, now: Timestamp) -> Task {
     }
 }
 
-/// The row of an asset after `outcome` at `now`; unsigned ones are looked at again after
+/// Returns the row of an asset after `outcome` at `now`; unsigned ones are checked again after
 /// `recheck`.
 pub fn settle(asset: Asset, outcome: Outcome, now: Timestamp, recheck: Duration) -> Settled {
     match outcome {
@@ -143,7 +143,7 @@ pub fn settle(asset: Asset, outcome: Outcome, now: Timestamp, recheck: Duration)
             let next = before_its_end(&asset, now, recheck);
             unlucky(asset, AssetState::Skipped, why, next)
         }
-        // Costs no request, and the configuration may be mended any time.
+        // It costs no request, and the configuration may be fixed at any time.
         Outcome::NotAllowed(why) => {
             let attempts = asset.attempts;
             let settled = unlucky(asset, AssetState::Skipped, why, now.plus(FIRST_WAIT));
@@ -161,8 +161,8 @@ pub fn settle(asset: Asset, outcome: Outcome, now: Timestamp, recheck: Duration)
     }
 }
 
-/// The row of an asset for which no list gives a working link. A link that was refused before its
-/// time is tried a few times more: it may have been the server's bad hour.
+/// Returns the row of an asset for which no list has a working link. A link that was refused before
+/// its expiry is tried a few more times: the server's fault may have been temporary.
 pub fn gone(asset: Asset, why: String, now: Timestamp) -> Settled {
     let refused = asset.expires_at.is_none_or(|at| at > now) && asset.attempts < LAST_CHANCES;
     let next = refused.then(|| next_attempt(&asset, now, Some(REFRESH_EVERY)));
@@ -176,7 +176,7 @@ pub fn gone(asset: Asset, why: String, now: Timestamp) -> Settled {
     asset.into()
 }
 
-/// The row of a signed asset that needs nothing.
+/// Returns the row of a signed asset that needs nothing.
 pub fn at_rest(asset: Asset) -> Settled {
     let asset = Asset { state: AssetState::Mirrored, next_attempt_at: None, ..asset };
     asset.into()
@@ -221,7 +221,7 @@ fn unlucky(asset: Asset, state: AssetState, why: String, next: Timestamp) -> Set
     Asset { state, ..asset }.into()
 }
 
-/// Later after each failure, but well before the link dies, and not before the server's own time.
+/// Returns when to retry: later each time, well before the link expires, after `retry_after`.
 fn next_attempt(asset: &Asset, now: Timestamp, retry_after: Option<Duration>) -> Timestamp {
     let doublings = asset.attempts.clamp(0, 20) as u32;
     let wait = FIRST_WAIT.saturating_mul(1 << doublings).min(LONGEST_WAIT);
@@ -229,7 +229,7 @@ fn next_attempt(asset: &Asset, now: Timestamp, retry_after: Option<Duration>) ->
     next.max(now.plus(retry_after.unwrap_or_default().min(LONGEST_WAIT)))
 }
 
-/// After `wait`, but well before the link dies.
+/// Returns the time after `wait`, but well before the link expires.
 fn before_its_end(asset: &Asset, now: Timestamp, wait: Duration) -> Timestamp {
     let left = asset
         .expires_at
@@ -237,8 +237,8 @@ fn before_its_end(asset: &Asset, now: Timestamp, wait: Duration) -> Timestamp {
     now.plus(left.map_or(wait, |left| wait.min((left / 4).max(FIRST_WAIT))))
 }
 
-/// No asset waits longer than half the time until then: only a clock that was ahead puts anything
-/// off beyond it, not one that differs a little, nor an interval that another run had a little longer.
+/// Returns a limit of twice the longest wait: a later time was set by a clock that was ahead, not
+/// by one that differs a little, nor by a slightly longer interval of another run.
 pub fn latest(now: Timestamp, recheck: Duration) -> Timestamp {
     now.plus(LONGEST_WAIT.max(recheck).saturating_mul(2))
 }

@@ -1,5 +1,5 @@
-//! The requests for previews: whom they may be sent to, how fast, and what can be said of an answer
-//! before its body is kept.
+//! The requests for previews: where they may be sent, how fast, and what is known of an answer
+//! before its body is stored.
 //!
 //! No message contains a URL or a signature; hosts are named.
 
@@ -28,9 +28,9 @@ use crate::{
     time::{Clock, Timestamp},
 };
 
-/// A server that sends nothing for this long has hung up.
+/// The read timeout: a server that sends nothing for this long is considered gone.
 pub(super) const SILENCE: Duration = Duration::from_secs(30);
-/// Redirects that are followed.
+/// The number of redirects that are followed.
 const HOPS: usize = 5;
 
 /// Sends requests for previews.
@@ -44,8 +44,8 @@ pub struct Requests {
 }
 
 impl Requests {
-    /// To the allowed hosts of `mirror`, for bodies of `longest` bytes at most; `limit` names the setting
-    /// that says so.
+    /// Creates a client for the allowed hosts of `mirror`, with bodies of at most `longest` bytes;
+    /// `limit` names the setting that limits them.
     pub fn new(
         mirror: &Mirror,
         resolver: Arc<dyn Resolve>,
@@ -70,7 +70,7 @@ impl Requests {
         Ok(Self { http, guard, pace, longest, limit, clock: clock.clone() })
     }
 
-    /// The longest body, in bytes.
+    /// Returns the longest body, in bytes.
     pub fn longest(&self) -> u64 {
         self.longest
     }
@@ -140,13 +140,13 @@ impl Requests {
         }
     }
 
-    /// What a status other than success means for a link, `signed` or not.
+    /// Returns what a status other than success means for a link, `signed` or not.
     pub fn refusal(&self, signed: bool, response: &Response) -> Outcome {
         let wait = retry_after(response.headers(), self.clock.now());
         plan::of_status(response.status().as_u16(), signed, wait)
     }
 
-    /// Why a body is refused by its headers alone, if it is.
+    /// Returns why a body is refused by its headers alone, if it is.
     pub fn head(&self, response: &Response) -> Option<Outcome> {
         let encoding = response.headers().get(CONTENT_ENCODING);
         if encoding.is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
@@ -156,13 +156,13 @@ impl Requests {
         len.is_some_and(|len| len > self.longest).then(|| self.too_long())
     }
 
-    /// The outcome of a body that is too long.
+    /// Returns the outcome of a body that is too long.
     pub fn too_long(&self) -> Outcome {
         Outcome::Forbidden(format!("it is longer than {} ({} bytes)", self.limit, self.longest))
     }
 }
 
-/// Whether a whole body is what is kept.
+/// Returns the type of a complete body, or why it is not kept.
 pub(super) fn judge(head: &[u8], len: u64, framed: bool) -> Result<Media, Outcome> {
     if !framed && !sniff::tells_its_length(head) {
         let why = "the server did not say how long the body is, so that it may be cut off";
@@ -171,7 +171,7 @@ pub(super) fn judge(head: &[u8], len: u64, framed: bool) -> Result<Media, Outcom
     sniff::judge(head, len).map_err(|why| Outcome::Refused(why.into()))
 }
 
-/// Whether a body that breaks off shows as one: it has a length, or pieces with an end. Without
+/// Returns whether a truncated body is recognised: it has a length, or chunks with an end. Without
 /// either, HTTP/1 takes the end of the connection for the end of the body.
 pub(super) fn is_framed(response: &Response) -> bool {
     let pieces = response.headers().get(TRANSFER_ENCODING);
@@ -180,7 +180,7 @@ pub(super) fn is_framed(response: &Response) -> bool {
         || pieces.is_some_and(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked"))
 }
 
-/// In seconds or as a date.
+/// Parses `Retry-After`, in seconds or as a date.
 fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = text.parse() {
@@ -202,7 +202,7 @@ fn forbidden(fault: &reqwest::Error) -> bool {
     false
 }
 
-/// Why a request failed, without its URL.
+/// Returns why a request failed, without its URL.
 fn reason(fault: &reqwest::Error) -> String {
     match () {
         () if fault.is_timeout() => "the server did not answer in time".into(),

@@ -1,5 +1,5 @@
-//! The client of S3, by the environment's variables. Whatever the client would take without a look and
-//! panic on later is refused here.
+//! The client of S3, configured by environment variables. Values that the client would accept
+//! unchecked and panic on later are refused here.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use url::Url;
 
 use crate::config::is_loopback_url;
 
-/// The client of a bucket; `aws` holds the variables `AWS_…`. Nothing is asked yet.
+/// Creates the client of a bucket; `aws` contains the variables `AWS_…`. Nothing is requested yet.
 ///
 /// # Errors
 /// What is wrong with the bucket's name or a variable. A value is not repeated: it may be a secret.
@@ -44,7 +44,7 @@ pub fn client(
     built.map_err(|fault| fault.to_string())
 }
 
-/// Whether `value` is an end point by plain http; `Err` says why it cannot be the value of `key`.
+/// Returns whether `value` is a plain http end point; `Err` is why `key` cannot have it.
 fn judge(key: &Key, value: &str) -> Result<bool, &'static str> {
     if !value.chars().all(|c| (' '..='~').contains(&c)) {
         return Err("has line breaks, control characters or letters beyond ASCII: remove them");
@@ -80,7 +80,7 @@ fn is_bare(url: &Url) -> bool {
     url.has_host() && url.query().is_none() && url.fragment().is_none()
 }
 
-/// Whether it can be part of a host's name.
+/// Returns whether `text` can be part of a host's name.
 fn is_name(text: &str) -> bool {
     let usual = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
     !text.is_empty() && text.chars().all(usual)
@@ -102,7 +102,7 @@ mod tests {
         Blobs::new(&format!("s3://{place}"), Path::new(""), all)
     }
 
-    /// Asks the store for a file, as the client does whose look-ups used to panic.
+    /// Returns whether the store answers a request; the client used to panic on its look-ups.
     async fn answers(blobs: &Blobs) -> bool {
         tokio::time::timeout(Duration::from_millis(200), blobs.size("f"))
             .await

@@ -1,19 +1,19 @@
-//! What a body is, by its first bytes alone: one content has one name, whatever the server or the
-//! URL calls it. It knows no HTTP.
+//! The type of a body, by its first bytes alone: a content has one name, regardless of how the
+//! server or the URL names it. Knows no HTTP.
 
-/// So many first bytes are enough.
+/// The number of first bytes that are enough.
 pub const ENOUGH: usize = 4096;
 
-/// A kind of picture, video or sound that is kept.
+/// A type of picture, video or sound that is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Media {
-    /// The ending of its name.
+    /// The ending of its file name.
     pub ending: &'static str,
     /// Its media type.
     pub content_type: &'static str,
 }
 
-/// What is kept. No SVG: it can carry a script.
+/// The types that are kept. No SVG: it can contain a script.
 const KEPT: [(&str, &str); 19] = [
     ("webp", "image/webp"),
     ("png", "image/png"),
@@ -36,12 +36,12 @@ const KEPT: [(&str, &str); 19] = [
     ("wav", "audio/x-wav"),
 ];
 
-/// The endings that names of contents have.
+/// Returns the endings of the stored files' names.
 pub fn endings() -> impl Iterator<Item = &'static str> {
     KEPT.into_iter().map(|(ending, _)| ending)
 }
 
-/// Judges a body of `len` bytes that begins with `head`; `Err` says what it is instead.
+/// Returns the type of a body of `len` bytes that begins with `head`; `Err` is what it is instead.
 pub fn judge(head: &[u8], len: u64) -> Result<Media, &'static str> {
     if len == 0 {
         return Err("the body is empty");
@@ -54,7 +54,7 @@ pub fn judge(head: &[u8], len: u64) -> Result<Media, &'static str> {
     }
 }
 
-/// The media type that a beginning shows, if such contents are kept.
+/// Returns the media type that the first bytes show, if it is kept.
 pub fn kept(head: &[u8]) -> Option<&'static str> {
     found(head).map(|(_, content_type)| content_type)
 }
@@ -64,13 +64,13 @@ fn found(head: &[u8]) -> Option<(&'static str, &'static str)> {
     KEPT.into_iter().find(|(_, kept)| *kept == found)
 }
 
-/// Whether a content says itself how long it is, and was judged by that.
+/// Returns whether a content contains its length, which is checked then.
 pub fn tells_its_length(head: &[u8]) -> bool {
     told_length(head).is_some()
 }
 
-/// The length that a RIFF file (WebP, WAV) tells. A recording that was written as it came does not know
-/// its own: it tells 0 or nearly all that 32 bits hold.
+/// Returns the length that a RIFF file (WebP, WAV) contains. A streamed recording does not contain
+/// its own: the value is 0 or nearly the maximum of 32 bits.
 fn told_length(head: &[u8]) -> Option<u64> {
     match head {
         [b'R', b'I', b'F', b'F', a, b, c, d, kind @ ..] => {
@@ -82,12 +82,12 @@ fn told_length(head: &[u8]) -> Option<u64> {
     }
 }
 
-/// Any text may begin with `BM`; a picture has four reserved bytes of zero, behind its size.
+/// Any text may begin with `BM`; a picture has four reserved bytes of zero, after its size.
 fn is_bmp(head: &[u8]) -> bool {
     head.get(6..10) == Some(&[0; 4])
 }
 
-/// Whether it is shorter than it says itself.
+/// Returns whether the body is shorter than the length that it contains.
 fn cut_off(head: &[u8], len: u64) -> bool {
     told_length(head).is_some_and(|told| len < told)
 }

@@ -1,4 +1,4 @@
-//! One preview as a whole in memory, for who asks for it now. Nothing is resumed and nothing is kept.
+//! Downloads one preview into memory, for immediate use. Nothing is resumed and nothing is stored.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{catalog::record::SignedUrl, words::hex};
 
-/// The longest that one preview may take.
+/// The timeout of one preview.
 const LONGEST: Duration = Duration::from_secs(30);
 
 /// A complete body of a type that the mirror keeps.
@@ -30,8 +30,8 @@ pub struct Whole {
     pub content_type: &'static str,
 }
 
-/// Fetches what is behind a canonical URL, by its signed link if it has one. `received` counts the
-/// bytes of bodies, also of those that are refused.
+/// Fetches the preview at a canonical URL, by its signed link if it has one. `received` counts the
+/// bytes of bodies, including those that are refused.
 pub async fn whole(
     requests: &Requests,
     url: &str,
@@ -77,11 +77,11 @@ async fn fetch(
 }
 
 impl Whole {
-    /// A whole body, if it is of a type that the mirror keeps; `framed` if one that breaks off would show.
+    /// Checks that the mirror keeps this type; `framed` if a truncated body would be recognised.
     pub fn of(mut body: Vec<u8>, framed: bool) -> Result<Self, Outcome> {
         let content_type = judge(&body, body.len() as u64, framed)?.content_type;
         let sha256 = hex(&Sha256::digest(&body));
-        // What it has grown beyond its end would be kept, too.
+        // Its excess capacity would be kept, too.
         body.shrink_to_fit();
         Ok(Self { bytes: body.into(), sha256, content_type })
     }

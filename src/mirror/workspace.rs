@@ -1,10 +1,10 @@
-//! Where bodies lie until they are whole, and how they come from there into a folder: under a
+//! Where bodies are until they are complete, and how they get into a folder: written under a
 //! temporary name, synced, renamed, and the folder synced.
 //!
-//! One thread does it for all who wait, a group at a time: a disk that is told to make sure of a
-//! hundred files is hardly slower than with one. While it waits for the disk the next group gathers,
-//! and one sync serves the bytes of a group and the names of the group before. It knows nothing
-//! of contents and their names, nor of S3.
+//! One thread does it for all callers, a group at a time: syncing a hundred files takes a disk
+//! hardly longer than syncing one. While the thread waits for the disk the next group gathers, and
+//! one sync covers the bytes of a group and the names of the group before. Knows nothing of
+//! contents and their names, nor of S3.
 
 use std::{
     collections::BTreeSet,
@@ -23,49 +23,49 @@ use tokio::sync::oneshot;
 
 use crate::system;
 
-/// Files of one group at most.
+/// The maximum number of files in a group.
 pub const GROUP: usize = 512;
-/// The same where each is open until it is synced on its own.
+/// The same if each is open until it is synced separately.
 const OPEN: usize = 64;
-/// While many arrive, a group has so long to gather: a sync costs the same for more of them.
+/// How long a group gathers while many files arrive: a sync costs the same for more of them.
 const GATHERING: Duration = Duration::from_millis(10);
-/// From so many on, the whole file system is synced by one call.
+/// From this many files on, the whole file system is synced by one call.
 const MANY: usize = 8;
-/// So many files are synced side by side where each has to be on its own.
+/// How many files are synced in parallel if each is synced separately.
 const SIDE_BY_SIDE: usize = 8;
 
 /// The permissions of new files and folders, less the umask.
 const FILE_MODE: u32 = 0o640;
 const FOLDER_MODE: u32 = 0o750;
 
-/// Where bodies lie until they are whole. What is left in it goes with it.
+/// The place of bodies until they are complete. Its remaining files are removed with it.
 #[derive(Debug)]
 pub struct Workspace {
     folder: PathBuf,
     next: AtomicU64,
-    /// `None` where files are nameless and go elsewhere.
+    /// `None` if files are nameless and stored elsewhere.
     inside: Option<Inside>,
 }
 
-/// What a workspace inside a store's folder has.
+/// The parts of a workspace inside a store's folder.
 #[derive(Debug)]
 struct Inside {
-    /// The lock that says that this process lives.
+    /// The lock that shows that this process is alive.
     _own: File,
-    /// `None` once it comes to its end.
+    /// `None` once the workspace ends.
     jobs: Option<Sender<Job>>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// A whole body on its way.
+/// A complete body that is to be stored.
 pub enum Body {
     /// In memory.
     Small(Vec<u8>),
-    /// Written already, under a name of the workspace's.
+    /// Already written, under a name of the workspace's.
     Spooled(File, PathBuf),
 }
 
-/// A body and the name that it gets.
+/// A body and its target name.
 struct Job {
     body: Body,
     target: PathBuf,
@@ -74,14 +74,14 @@ struct Job {
 
 /// A file with all its bytes, which may not be on the disk yet.
 struct WrittenFile {
-    /// For who is synced on its own.
+    /// The open file, if it is synced separately.
     file: Option<File>,
     path: PathBuf,
     target: PathBuf,
     reply: oneshot::Sender<io::Result<()>>,
 }
 
-/// Those who have their names, which may not be on the disk yet.
+/// The files that have been renamed, which may not be on the disk yet.
 #[derive(Default)]
 struct Placed {
     folders: BTreeSet<PathBuf>,
@@ -89,16 +89,16 @@ struct Placed {
 }
 
 impl Workspace {
-    /// For nameless files, in the system's folder for such.
+    /// Creates a workspace of nameless files, in the system's temporary folder.
     pub fn nameless() -> Self {
         Self { folder: std::env::temp_dir(), next: AtomicU64::new(0), inside: None }
     }
 
-    /// In `root`, once what dead processes left there is taken away.
+    /// Creates a workspace in `root`, after removing what dead processes left there.
     pub fn in_folder(root: &Path) -> io::Result<Self> {
         let all = root.join("tmp");
         create_folders(&all)?;
-        // Held while workspaces come and go, so that none is swept before it is locked.
+        // Held while a workspace is created, so that it is not swept before it is locked.
         let door = system::open_lock(&all.join("lock"), FILE_MODE)?;
         door.lock()?;
         sweep(&all)?;
@@ -116,7 +116,7 @@ impl Workspace {
         Ok(Self { folder, next: AtomicU64::new(0), inside: Some(inside) })
     }
 
-    /// A file of its own: named beside the store's own files, nameless elsewhere.
+    /// Creates a new file: named beside the store's own files, nameless elsewhere.
     pub fn file(&self) -> io::Result<(File, Option<PathBuf>)> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let name = match self.inside {
@@ -135,7 +135,7 @@ impl Workspace {
         }
     }
 
-    /// Puts a body under its name. When this returns, both are on the disk.
+    /// Stores a body under its name. Both are on the disk when this returns.
     pub async fn store(&self, body: Body, target: PathBuf) -> io::Result<()> {
         let ended = || io::Error::other("nobody stores files any more");
         let jobs = self.inside.as_ref().and_then(|inside| inside.jobs.as_ref());
@@ -150,24 +150,24 @@ impl Drop for Workspace {
         if let Some(inside) = &mut self.inside {
             drop(inside.jobs.take());
             let _ = inside.thread.take().map(JoinHandle::join);
-            // Whoever comes next does it otherwise.
+            // If this fails, the next process does it.
             let _ = fs::remove_dir_all(&self.folder);
         }
     }
 }
 
-/// Takes away the workspaces whose processes are dead.
+/// Removes the workspaces whose processes are dead.
 fn sweep(all: &Path) -> io::Result<()> {
     for left in fs::read_dir(all)? {
         let left = left?.path();
-        // Some file systems lock only what is open for writing, Windows not what is only appended to.
+        // Some file systems lock only files open for writing; Windows none that are append-only.
         let lock = OpenOptions::new().read(true).append(true).open(left.join("lock"));
         let dead = match lock {
             Ok(lock) => lock.try_lock().is_ok(),
             Err(fault) => fault.kind() == io::ErrorKind::NotFound,
         };
         if left.is_dir() && dead {
-            // One that ends takes its own away meanwhile.
+            // A process that ends may remove its own meanwhile.
             match fs::remove_dir_all(&left) {
                 Err(fault) if fault.kind() != io::ErrorKind::NotFound => return Err(fault),
                 _ => {}
@@ -177,7 +177,7 @@ fn sweep(all: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Stores what arrives, until nothing can arrive any more.
+/// Stores the jobs that arrive, until the channel is closed.
 fn store(arriving: &Receiver<Job>, folder: &Path, disk: &Disk) {
     let mut placed = Placed::default();
     let mut busy = false;
@@ -187,7 +187,7 @@ fn store(arriving: &Receiver<Job>, folder: &Path, disk: &Disk) {
             let path = folder.join(format!("{group}-{}.small", written.len()));
             written.extend(job.write(path, disk));
         };
-        // With nothing to make sure of, there is time to wait.
+        // With nothing to sync, there is time to wait.
         if placed.replies.is_empty() {
             match arriving.recv() {
                 Ok(job) => write(job),
@@ -206,7 +206,7 @@ fn store(arriving: &Receiver<Job>, folder: &Path, disk: &Disk) {
 }
 
 impl Job {
-    /// `None` when it cannot be written, which is told.
+    /// Writes the body; `None` if that fails, which is reported to the caller.
     fn write(self, path: PathBuf, disk: &Disk) -> Option<WrittenFile> {
         let Self { body, target, reply } = self;
         let written = match body {
@@ -219,7 +219,7 @@ impl Job {
                 Some(WrittenFile { file, path, target, reply })
             }
             Err(fault) => {
-                // Who asked may have given up.
+                // The caller may have given up.
                 let _ = reply.send(Err(fault));
                 None
             }
@@ -227,7 +227,7 @@ impl Job {
     }
 }
 
-/// Creates a folder and those above it that are not there.
+/// Creates a folder and its missing parents.
 fn create_folders(folder: &Path) -> io::Result<()> {
     system::create_folders(folder, FOLDER_MODE)
 }
@@ -244,7 +244,7 @@ fn write_new(path: &Path, bytes: &[u8]) -> io::Result<File> {
 }
 
 impl Placed {
-    /// Gives a file its name, if its bytes are on the disk.
+    /// Renames a file to its target, if its bytes are on the disk.
     fn take(&mut self, written: WrittenFile, synced: &io::Result<()>) {
         let WrittenFile { file, path, target, reply } = written;
         drop(file);
@@ -273,7 +273,7 @@ impl Placed {
         fs::rename(path, target)
     }
 
-    /// Tells those who wait that it is done, or why not.
+    /// Reports the result to the callers that wait.
     fn end(self, synced: &io::Result<()>) {
         for reply in self.replies {
             let _ = reply.send(synced.as_ref().map(|&()| ()).map_err(same));
@@ -281,7 +281,7 @@ impl Placed {
     }
 }
 
-/// The same fault for another one who waits.
+/// Copies the fault for another caller that waits.
 fn same(fault: &io::Error) -> io::Error {
     match fault.raw_os_error() {
         Some(code) => io::Error::from_raw_os_error(code),
@@ -289,10 +289,10 @@ fn same(fault: &io::Error) -> io::Error {
     }
 }
 
-/// How the disk is told to make sure.
+/// How files are synced.
 struct Disk {
     root: PathBuf,
-    /// Whether one call makes sure of all that was written, and tells what could not be.
+    /// Whether one call syncs all that was written, and reports what could not be synced.
     at_once: bool,
 }
 
@@ -319,7 +319,7 @@ impl Disk {
         for part in paths.chunks(OPEN) {
             let opened = part.iter().filter_map(|path| system::open_to_sync(path).transpose());
             let opened: Vec<File> = opened.collect::<io::Result<_>>()?;
-            // The first part takes along those that are open already.
+            // The first part includes the files that are open already.
             let all: Vec<&File> = own.drain(..).chain(&opened).collect();
             each(&all)?;
         }
@@ -331,7 +331,7 @@ fn is_forbidden(fault: &io::Error) -> bool {
     matches!(fault.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::Unsupported)
 }
 
-/// Syncs each on its own, several side by side.
+/// Syncs each file separately, several in parallel.
 fn each(files: &[&File]) -> io::Result<()> {
     let sync = |part: &[&File]| part.iter().try_for_each(|file| file.sync_all());
     if files.len() <= 1 {
@@ -344,7 +344,7 @@ fn each(files: &[&File]) -> io::Result<()> {
         let ended = |part: thread::ScopedJoinHandle<'_, io::Result<()>>| {
             part.join().unwrap_or_else(|_| Err(io::Error::other("a sync broke off")))
         };
-        // All are waited for, whichever fails.
+        // All are waited for, even if one fails.
         parts.into_iter().map(ended).fold(Ok(()), Result::and)
     })
 }
@@ -355,7 +355,7 @@ mod tests {
 
     use super::*;
 
-    /// Both ways of making sure, with more bodies than a group takes.
+    /// Both ways of syncing, with more bodies than a group takes.
     #[tokio::test]
     async fn every_body_gets_its_name_and_nothing_temporary_is_left() {
         for at_once in [true, false] {
@@ -384,7 +384,7 @@ mod tests {
         }
     }
 
-    /// A workspace is left by a process that died, not by one that lives.
+    /// Only the workspaces of dead processes are removed.
     #[test]
     fn what_the_dead_left_is_swept_and_the_living_keep_theirs() {
         let folder = tempfile::tempdir().unwrap();

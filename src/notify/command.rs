@@ -1,5 +1,5 @@
-//! A message to a program: JSON on its standard input. Exit code 0 accepts it. When its time is over,
-//! or this program ends, the whole process group is killed (on Windows the program alone).
+//! Passes a message to a program as JSON on standard input; exit code 0 accepts it. On timeout, or
+//! when this program ends, the whole process group is killed (on Windows only the program).
 
 use std::{process::Stdio, time::Duration};
 
@@ -11,8 +11,8 @@ use tokio::{
 
 use crate::system::Group;
 
-/// What a program gets of the environment: no key of ours is among it. Without
-/// `SystemRoot` and those after it few programs start on Windows.
+/// The environment variables that a program gets: none contains a key of ours. Without `SystemRoot`
+/// and those after it few programs start on Windows.
 const PASSED_ON: [&str; 14] = [
     "PATH",
     "HOME",
@@ -30,7 +30,7 @@ const PASSED_ON: [&str; 14] = [
     "USERPROFILE",
 ];
 
-/// Runs the program once; else why the message was not accepted.
+/// Runs the program once; `Err` is why the message was not accepted.
 pub(super) async fn run(
     command: &[String],
     message: &Json,
@@ -55,7 +55,7 @@ pub(super) async fn run(
     let ended = tokio::time::timeout(timeout, complete(child, message.to_string())).await;
     match ended {
         Ok(Ok(status)) => {
-            // What it left running on purpose may go on.
+            // Processes that it left running on purpose may continue.
             group.release();
             match status.code() {
                 Some(0) => Ok(()),
@@ -71,7 +71,7 @@ pub(super) async fn run(
     }
 }
 
-/// Writes the message and waits for the end. A program need not read its input.
+/// Writes the message and waits for the program to end. A program need not read its input.
 async fn complete(mut child: Child, message: String) -> std::io::Result<std::process::ExitStatus> {
     let stdin = child.stdin.take();
     let write = async {

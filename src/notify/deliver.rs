@@ -1,8 +1,8 @@
-//! Delivery: the outbox to its receivers, each for itself: oldest first, each until it is accepted.
+//! Delivers the outbox: to each receiver independently, oldest first, each notice until accepted.
 //!
-//! What is not accepted stays first in its receiver's line and is tried again by a later run, after a
-//! pause that doubles. Receivers are served side by side, so none waits for another. Nothing here
-//! can fail a poll: trouble is logged, and noted beside the notice.
+//! A notice that is not accepted stays first in its receiver's queue and is retried by a later run,
+//! after a pause that doubles. Receivers are served concurrently, so none waits for another.
+//! Nothing here can fail a poll: errors are logged, and stored with the notice.
 
 use std::time::Duration;
 
@@ -20,26 +20,26 @@ use crate::{
     time::{Clock, Timestamp},
 };
 
-/// No delivery begins later than this after the first of a run.
+/// No delivery begins later than this after the start of a run.
 const RUN: Duration = Duration::from_secs(30);
 /// The longest that a run of deliveries lasts, with a margin.
 pub const LONGEST_RUN: Duration = Duration::from_secs(120);
-/// How long a sender alone may try a notice, beside the time that one delivery may take.
+/// How long one sender has a claim on a notice, in addition to the timeout of one delivery.
 const CLAIM: Duration = Duration::from_secs(50);
-/// The pause after a first failure, which then doubles up to the longest.
+/// The pause after the first failure; it then doubles up to the longest.
 const PAUSE: Duration = Duration::from_secs(30);
 
-/// What a run delivered, to all receivers together.
+/// The result of a run, for all receivers together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Delivered {
-    /// Notices that were accepted.
+    /// The number of notices that were accepted.
     pub accepted: u64,
-    /// Whether one was not.
+    /// Whether one was not accepted.
     pub refused: bool,
 }
 
-/// Delivers what waits, for a while; to be called after each round of polls. Never an error:
-/// what goes wrong is logged here and waits for the next run.
+/// Delivers waiting notices, for a limited time; to be called after each round of polls. Never an
+/// error: failures are logged here and left to the next run.
 pub async fn deliver(
     store: &mut Store,
     clock: &Clock,
@@ -56,7 +56,7 @@ pub async fn deliver(
     }
 }
 
-/// Delivers what waits for one receiver.
+/// Delivers the waiting notices of one receiver.
 async fn run(
     store: &Mutex<&mut Store>,
     clock: &Clock,
@@ -89,8 +89,8 @@ async fn run(
     delivered
 }
 
-/// Tries a receiver's oldest: whether it was accepted; `None` when none may be tried now. The store
-/// is free while it is on its way.
+/// Tries a receiver's oldest notice: returns whether it was accepted; `None` if none may be tried
+/// now. The store is not locked during the delivery.
 async fn next(
     store: &Mutex<&mut Store>,
     clock: &Clock,
@@ -116,7 +116,7 @@ async fn next(
 }
 
 async fn send(sender: &Sender<'_>, notice: &Claimed, now: Timestamp) -> Result<(), String> {
-    // Both engines render JSON in their own way; what is sent and signed is ours.
+    // Each engine renders JSON in its own way; what is sent and signed is rendered here.
     let message = serde_json::from_str(&notice.body).map_err(|_| "not JSON".to_owned())?;
     sender.send(&message, now).await
 }

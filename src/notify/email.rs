@@ -1,4 +1,4 @@
-//! A message as an e-mail: plain text and HTML, both from one template, over SMTP.
+//! Sends a message as an e-mail: plain text and HTML, both from one template, over SMTP.
 
 use std::{
     error::Error as StdError,
@@ -34,10 +34,10 @@ pub(super) struct Mailer {
 
 impl Mailer {
     /// # Errors
-    /// [`crate::error::Kind::Config`]: TLS cannot be set up, or the URL is none of a mail server.
+    /// [`crate::error::Kind::Config`] if TLS cannot be set up, or the URL is not a mail server's.
     pub fn new(mail: Mail, timeout: Duration) -> Result<Self> {
         let Mail { server, from, to } = mail;
-        // What went wrong may quote the URL.
+        // The fault may quote the URL.
         let unusable = |_| Error::config("notify: the URL of the mail server cannot be used");
         let builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(server.as_str());
         let transport = builder
@@ -48,7 +48,7 @@ impl Mailer {
         Ok(Self { transport, from, to, timeout })
     }
 
-    /// Sends a message; else why it was not accepted, without what the server said.
+    /// Sends a message; `Err` is why it was not accepted, without the server's text.
     pub async fn send(&self, message: &Json, now: Timestamp) -> Result<(), String> {
         let mail = self.mail(message, now).map_err(|_| "it cannot be written as an e-mail")?;
         let sent = tokio::time::timeout(self.timeout, self.transport.send(mail)).await;
@@ -104,9 +104,9 @@ impl MailBody {
         format!("heygen-sync: {}", short(first.map_or("", String::as_str)))
     }
 
-    /// As HTML, or as plain text.
+    /// Renders the mail as HTML, or as plain text.
     fn part(&self, html: bool) -> String {
-        // Rendering to a text does not fail.
+        // Rendering to a string does not fail.
         Part { html, body: self }.render().unwrap_or_default()
     }
 }
@@ -118,7 +118,7 @@ struct Part<'a> {
     body: &'a MailBody,
 }
 
-/// By kind and code: what a server says may hold anything.
+/// Describes a fault by kind and code: the server's text may contain anything.
 fn fault_in_words(fault: &SmtpError) -> String {
     match fault.status() {
         Some(code) => format!("the mail server answered {code}"),
@@ -132,7 +132,7 @@ fn fault_in_words(fault: &SmtpError) -> String {
     }
 }
 
-/// Whether TLS is at fault, which the library gives as a connection that failed.
+/// Returns whether TLS is at fault, which the library reports as a failed connection.
 fn is_of_tls(fault: &SmtpError) -> bool {
     let is_of_rustls = |cause: &(dyn StdError + 'static)| {
         let inner = cause.downcast_ref::<std::io::Error>().and_then(|fault| fault.get_ref());

@@ -1,5 +1,5 @@
-//! Announced ends: of a version of the API, by its own announcement, and of a key, where the API
-//! gives its expiry date. Each is told once to each receiver.
+//! Announced ends: of a version of the API, by its own announcement, and of a key, if the API gives
+//! its expiry date. Each is reported once to each receiver.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 use super::words::{LONGEST_REASON, cut};
 use crate::{heygen::sunset, store::report::Report, time::Timestamp};
 
-/// A key that expires within this time is told.
+/// A key that expires within this time is reported.
 const SOON: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 
 /// An announced end.
@@ -27,19 +27,19 @@ impl Ending {
     }
 }
 
-/// What tells an ending from others: its date, else its text without numbers, which may count days.
+/// Identifies an ending: by its date, else its text without digits, which may count days.
 fn key(ending: &Json) -> String {
     let text = |key: &str| ending[key].as_str().unwrap_or_default();
     let when = match text("at") {
         "" => text("text").chars().filter(|c| !c.is_ascii_digit()).collect(),
         at => at.to_owned(),
     };
-    // A key is the same for all catalogues.
+    // An API key is the same for all catalogues.
     let catalogue = if text("what") == "key_expires" { "" } else { text("catalogue") };
     format!("{} {catalogue} {when}", text("what"))
 }
 
-/// All that is known with a poll, and of when the key expires by the API.
+/// Returns all endings that are known from a poll and from the expiry date of the key.
 pub(super) fn known(report: &Report, key_expires_at: Option<Timestamp>) -> Vec<Ending> {
     let row = &report.row;
     let of = |what, at: Option<Timestamp>, text: String| Ending {
@@ -69,7 +69,7 @@ pub(super) fn known(report: &Report, key_expires_at: Option<Timestamp>) -> Vec<E
     [announced, switched, expires].into_iter().flatten().collect()
 }
 
-/// Those that `receiver` was not told of; `told` is what each receiver was told.
+/// Returns the endings that `receiver` was not sent; `told` is what each receiver was sent.
 pub(super) fn not_told(
     known: Vec<Ending>,
     receiver: &str,
@@ -88,7 +88,7 @@ pub(super) fn not_told(
     known.into_iter().filter(|ending| !told.contains(&key(&ending.json()))).collect()
 }
 
-/// The text for people; `None` where there is nothing to tell.
+/// Returns the text for people; `None` if there is nothing to report.
 pub(super) fn text(whose: &str, endings: &[Ending]) -> Option<String> {
     endings.first()?;
     let lines: Vec<String> =

@@ -1,5 +1,5 @@
-//! What a poll has to tell of the fields of the lists. A list that is read for the first time has no
-//! news, and a field that keeps changing is told twice and no more until it has rested for a day.
+//! Reports changes of the lists' fields. The first reading of a list reports none, and a field that
+//! keeps changing is reported at most twice until it has not changed for a day.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,11 +11,11 @@ use crate::catalog::{
     schema::{FieldEvent, SchemaChange},
 };
 
-/// The most changes of a field within a day, the first included, that are told.
+/// The most changes of a field within a day, the first included, that are reported.
 const MOST_TIMES: i64 = 2;
 
-/// The changes to tell, for machines and as lines for people; `known` is how often each known field
-/// changed within a day before.
+/// Returns the changes to report, for machines and as lines for people; `known` is how often each
+/// known field changed within the day before.
 pub(super) fn entries(
     diff: &Diff,
     known: &BTreeMap<(String, String), i64>,
@@ -54,7 +54,7 @@ fn entry(
     Some((entry, format!("{kind}: {field} {what}{again}")))
 }
 
-/// The text for people; `None` where there is nothing to tell.
+/// Returns the text for people; `None` if there is nothing to report.
 pub(super) fn text(whose: &str, mut lines: Vec<String>) -> Option<String> {
     let sum = match lines.len() {
         0 => return None,

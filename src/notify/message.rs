@@ -1,8 +1,8 @@
-//! What a poll has to tell each receiver, as JSON of a bounded size.
+//! The notices of a poll for each receiver, as JSON of a limited size.
 //!
-//! A poll that changed something or is held tells so; the first that fails tells that polls fail,
-//! the first that does not, after such, that they work again. The baseline is one line. A poll that
-//! found nothing tells nothing, and nor does one of which something was only learned.
+//! A poll that changed something or is held reports that; the first that fails reports that polls
+//! fail, and the first that does not, after such polls, that they work again. The baseline is one
+//! line. A poll that found nothing reports nothing, nor does one in which values were only learned.
 
 use serde_json::{Map, Value as Json, json};
 use sha2::{Digest, Sha256};
@@ -29,8 +29,8 @@ use crate::{
 /// The longest message, in bytes of JSON.
 pub const MOST_BYTES: usize = 16 * 1024;
 
-/// The notices of a poll that is being written, for each receiver: `before` is what stood before it,
-/// `key_expires_at` is when the key expires, by the API.
+/// Returns the notices of a poll that is being written, for each receiver: `before` is the state
+/// before it, `key_expires_at` is when the key expires, by the API.
 pub fn drafts(
     blocks: &[Notify],
     report: &Report,
@@ -41,7 +41,7 @@ pub fn drafts(
     blocks.iter().filter(|block| block.has_receiver()).flat_map(telling).collect()
 }
 
-/// What one receiver is told of a poll.
+/// The notices of a poll for one receiver.
 struct ReceiverNews<'a> {
     block: &'a Notify,
     report: &'a Report,
@@ -63,7 +63,7 @@ impl ReceiverNews<'_> {
         Message::of_poll(self.block.name(), event, &self.report.row)
     }
 
-    /// That polls fail, or work again.
+    /// Reports that polls fail, or work again.
     fn recovery(&self) -> Option<Draft> {
         let (row, before) = (&self.report.row, self.before);
         if self.report.diff.is_none() {
@@ -77,7 +77,7 @@ impl ReceiverNews<'_> {
         recovers.then(|| recovered(self.message(Event::Recovered), row, before, since))
     }
 
-    /// What the poll found of items.
+    /// Reports what the poll found of items.
     fn found(&self) -> Option<Draft> {
         let (row, diff) = (&self.report.row, self.report.diff.as_ref()?);
         let event = match (diff.baseline, diff.held() > 0, diff.is_news()) {
@@ -99,7 +99,7 @@ impl ReceiverNews<'_> {
         any.then(|| news(self.message(event), row, diff, entries))
     }
 
-    /// Fields of the lists that appeared, vanished or changed their type.
+    /// Reports the fields of the lists that appeared, vanished or changed their type.
     fn fields(&self) -> Option<Draft> {
         let diff = self.report.diff.as_ref().filter(|diff| !diff.baseline)?;
         if !self.wants(Event::Schema) {
@@ -110,7 +110,7 @@ impl ReceiverNews<'_> {
         Some(self.message(Event::Schema).finish(text, entries))
     }
 
-    /// What is known of the end of the API, or of the key, and was not told before.
+    /// Reports the known ends of the API, or of the key, that were not reported before.
     fn endings(&self) -> Option<Draft> {
         if !self.wants(Event::ApiEnding) {
             return None;
@@ -153,7 +153,7 @@ fn news(message: Message, row: &PollRow, diff: &Diff, entries: Vec<NewsEntry>) -
     let counts = Counts::of(diff);
     let mut lines = news::lines(&entries);
     let alarms = entries.iter().take_while(|entry| entry.alarm).count();
-    // What matters most stands first, even before the sum of it all.
+    // The most important lines are first, even before the summary.
     let sum = format!("{}: {}", whose(row), words::counts(&counts));
     lines.insert(alarms, sum);
     if let (Some(reason), Some(set)) = (&row.held_reason, diff.held_set()) {
@@ -167,12 +167,12 @@ fn news(message: Message, row: &PollRow, diff: &Diff, entries: Vec<NewsEntry>) -
     message.finish(fitted(&lines), told)
 }
 
-/// The account, and the catalogue where it is not the usual one.
+/// Returns the account, and the catalogue if it is not the usual one.
 fn whose(row: &PollRow) -> String {
     row.catalogue().of(&short(&row.account))
 }
 
-/// A message while it is put together.
+/// A message that is being built.
 pub(super) struct Message {
     receiver: String,
     kind: &'static str,
@@ -182,7 +182,7 @@ pub(super) struct Message {
 }
 
 impl Message {
-    /// One of a poll.
+    /// Creates the message of a poll.
     fn of_poll(receiver: &str, event: Event, row: &PollRow) -> Self {
         let at = row.observed_at.or(row.finished_at);
         let about = (row.account.as_str(), row.catalogue(), row.poll_id);
@@ -190,7 +190,7 @@ impl Message {
         message.with("outcome", json!(row.outcome))
     }
 
-    /// One about an account's catalogue and its poll of this number and digest.
+    /// Creates a message about an account's catalogue and its poll of this number and digest.
     pub fn new(
         receiver: &str,
         kind: &'static str,
@@ -198,8 +198,8 @@ impl Message {
         digest: Option<&str>,
         at: Option<Timestamp>,
     ) -> Self {
-        // Known by its poll's digest, which no other poll of any database shares. A receiver may be
-        // told apart from another one at the same place.
+        // The id is made from the poll's digest, which no other poll of any database has, and from
+        // the receiver, so that two receivers at the same place get different ids.
         let digest = digest.unwrap_or_default();
         let id = hex(&Sha256::digest(format!("{digest} {kind} {poll_id} {receiver}")));
         let mut data = Map::new();
@@ -216,12 +216,12 @@ impl Message {
         self
     }
 
-    /// Names as many of `entries` as fit, and counts the rest.
+    /// Includes as many of `entries` as fit, and counts the rest.
     pub fn finish(self, text: String, entries: Vec<Json>) -> Draft {
         let Self { receiver, kind, id, timestamp, mut data } = self;
         data.insert("text".into(), json!(text));
         let total = entries.len();
-        // The digits of `left_out` have room in the 64.
+        // The digits of `left_out` fit into the 64 bytes.
         let mut room = MOST_BYTES.saturating_sub(json!(data).to_string().len() + 64 + 160);
         let mut told = vec![];
         for entry in entries {

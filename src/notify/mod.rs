@@ -1,10 +1,10 @@
-//! What polls find, told once to whoever is configured.
+//! Notices: reports what polls find, once to each configured receiver.
 //!
-//! [`drafts`] says what a poll has to tell each receiver: a pure function that the poll calls within
-//! its transaction, so that a notice stands exactly where its poll does. [`tell_stale`] writes that no
-//! good poll has come. [`deliver`] empties the outbox after a round: for each receiver in order, at
-//! least once, a few tries' worth of time and no more. [`Pings`] tell a monitor that a run began and
-//! how it ended. It does not know SQL, nor how a list is polled.
+//! [`drafts`] creates a poll's notices for each receiver: a pure function that the poll calls
+//! within its transaction, so that a notice exists exactly if its poll does. [`tell_stale`] reports
+//! that there has been no good poll for long. [`deliver`] empties the outbox after a round: for
+//! each receiver in order, at least once, and for a limited time. [`Pings`] inform a monitor that a
+//! run began and how it ended. Knows neither SQL nor how a list is polled.
 
 mod command;
 mod deliver;

@@ -1,6 +1,6 @@
-//! What a diff has to tell, item by item, in the order of what matters: watched items that are
-//! gone or may no longer work, then what else is gone, what came, and what changed. A field that
-//! changed on many items is told once.
+//! The entries of a diff's notice, item by item, most important first: watched items that are gone
+//! or may no longer work, then other items that are gone, added and changed. A field that changed
+//! on many items is reported once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,31 +12,31 @@ use crate::catalog::{
     kind::Kind,
 };
 
-/// A field that changed on more items than this is told once; so many lines of a kind at most
-/// stand in the text.
+/// A field that changed on more items than this is reported once; the text contains at most this
+/// many lines of a kind.
 const FEW: usize = 5;
-/// Fields that decide whether an item can be used: their change is told of a watched item like its
-/// loss.
+/// Fields that decide whether an item can be used: their change on a watched item is reported like
+/// its loss.
 const VITAL: [&str; 2] = ["status", "supported_api_engines"];
-/// The most fields that are told of one item.
+/// The most fields that are reported of one item.
 const MOST_FIELDS: usize = 20;
 
-/// One thing to tell.
+/// One entry of a notice.
 pub(super) struct NewsEntry {
-    /// For machines.
+    /// The form for machines.
     pub told: Json,
-    /// For people.
+    /// The line for people.
     pub line: String,
     /// Whether a watched item is lost, or may no longer work.
     pub alarm: bool,
     /// Whether it is about a watched item.
     pub watched: bool,
-    /// What it is, for counting lines of a kind.
+    /// The kind of change, for counting lines.
     what: &'static str,
     kind: Kind,
 }
 
-/// All that `diff` has to tell.
+/// Returns all entries of `diff`.
 pub(super) fn entries(diff: &Diff, watch: &[String]) -> Vec<NewsEntry> {
     let watch: BTreeSet<&str> = watch.iter().map(String::as_str).collect();
     let mut all = vec![];
@@ -49,12 +49,12 @@ pub(super) fn entries(diff: &Diff, watch: &[String]) -> Vec<NewsEntry> {
     for list in &diff.lists {
         changed(&mut all, list, &watch);
     }
-    // Stable: within the alarms and the rest the order stays.
+    // The sort is stable: the order within the alarms and within the rest stays.
     all.sort_by_key(|entry| !entry.alarm);
     all
 }
 
-/// Removed, or missing while removals are held back.
+/// Adds items that are removed, or missing while removals are held.
 fn gone(all: &mut Vec<NewsEntry>, list: &ListDiff, watch: &BTreeSet<&str>) {
     for removed in &list.removed {
         let name = removed.name.as_deref();
@@ -120,7 +120,7 @@ fn changed(all: &mut Vec<NewsEntry>, list: &ListDiff, watch: &BTreeSet<&str>) {
     }
 }
 
-/// One field that changed on many items.
+/// Creates the entry of one field that changed on many items.
 fn folded(kind: Kind, field: &str, changes: &[&FieldChange]) -> NewsEntry {
     let mut told = json!({
         "change": "changed",
@@ -170,7 +170,7 @@ fn of_item(
     entry
 }
 
-/// The lines for people: those of a kind that are many become one.
+/// Returns the lines for people: many lines of a kind become one.
 pub(super) fn lines(entries: &[NewsEntry]) -> Vec<String> {
     let group = |entry: &NewsEntry| (entry.alarm, entry.what, entry.kind.as_str());
     let mut groups: Vec<(&NewsEntry, Vec<&NewsEntry>)> = vec![];

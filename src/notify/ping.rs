@@ -1,6 +1,6 @@
-//! Pings: a monitor is asked for a URL when a run begins and when it ends, and raises the alarm when
-//! it hears nothing or hears of a failure. What it answers does not matter, and a ping that is lost
-//! is lost: the next run pings again. The URLs are secrets and are never logged.
+//! Pings: requests a URL of a monitor when a run begins and when it ends; the monitor raises the
+//! alarm if it receives nothing or a failure. Its answer does not matter, and a lost ping is not
+//! retried: the next run pings again. The URLs are secrets and are never logged.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use url::Url;
 use super::webhook::client;
 use crate::config::Notify;
 
-/// The longest that a ping may take.
+/// The timeout of a ping.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The pings of one run.
@@ -22,20 +22,20 @@ pub struct Pings<'a> {
 }
 
 impl<'a> Pings<'a> {
-    /// Tells that a run begins, beside what follows.
+    /// Sends the pings of the start, concurrently with what follows.
     pub fn start(blocks: &'a [Notify]) -> Self {
         let urls = blocks.iter().filter_map(|block| block.ping_start.clone());
         let started = urls.map(|url| tokio::spawn(ping(url, "start"))).collect();
         Self { blocks, started }
     }
 
-    /// Tells how it ended: for 5 seconds at most, and 5 more when it began just now.
+    /// Sends the pings of the end: takes at most 5 seconds, and 5 more if the run has just begun.
     pub async fn end(self, exit_code: u8) {
-        // In order, or the monitor would take the run for one that goes on.
+        // In order, or the monitor would consider the run as still running.
         join_all(self.started).await;
         let ending = |block: &Notify| match exit_code {
             0 | 10 => block.ping_success.clone().map(|url| ping(url, "success")),
-            // Another poll of the account goes on: what becomes of it is for that one to tell.
+            // Another poll of the account is running, and reports its own result.
             75 => None,
             _ => block.ping_failure.clone().map(|url| ping(url, "failure")),
         };

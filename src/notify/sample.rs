@@ -1,4 +1,4 @@
-//! A sample to each receiver, on request: how each of them went. Nothing of it is in the outbox.
+//! Sends a sample to a receiver, on request, and returns the result. The outbox is not used.
 
 use serde_json::{Value as Json, json};
 
@@ -12,8 +12,8 @@ use crate::{
 /// Sends a sample to one receiver.
 ///
 /// # Errors
-/// [`crate::error::Kind::Config`]: it cannot be set up; [`crate::error::Kind::Unavailable`]: it did
-/// not accept.
+/// [`crate::error::Kind::Config`] if it cannot be set up, [`crate::error::Kind::Unavailable`] if it
+/// did not accept.
 pub async fn send_sample(block: &Notify, sources: &Sources, clock: &Clock) -> Result<()> {
     let sender = Sender::new(block, sources)?;
     let now = clock.now();

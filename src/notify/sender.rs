@@ -1,4 +1,4 @@
-//! How a message reaches a receiver, by the receiver's kind. Another kind is another arm here and a
+//! Sends a message to a receiver, by the receiver's kind. Another kind needs another arm here and a
 //! file beside this one.
 
 use std::time::Duration;
@@ -12,12 +12,12 @@ use crate::{
     time::Timestamp,
 };
 
-/// The longest that a delivery may take unless configured otherwise.
+/// The timeout of a delivery unless configured otherwise.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// A mail server may delay its answers.
+/// The same for e-mail: a mail server may delay its answers.
 const EMAIL_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What a delivery to one receiver needs.
+/// The means of delivery to one receiver.
 pub(super) struct Sender<'a> {
     way: Way<'a>,
     timeout: Duration,
@@ -31,7 +31,7 @@ enum Way<'a> {
 
 impl<'a> Sender<'a> {
     /// # Errors
-    /// [`crate::error::Kind::Config`]: a secret cannot be read, or TLS cannot be set up.
+    /// [`crate::error::Kind::Config`] if a secret cannot be read, or TLS cannot be set up.
     pub fn new(block: &'a Notify, sources: &Sources) -> Result<Self> {
         let usual = if block.kind == ReceiverKind::Email { EMAIL_TIMEOUT } else { TIMEOUT };
         let timeout = block.timeout.unwrap_or(usual);
@@ -46,12 +46,12 @@ impl<'a> Sender<'a> {
         Ok(Self { way, timeout })
     }
 
-    /// The longest that one delivery takes.
+    /// Returns the timeout of one delivery.
     pub fn timeout(&self) -> Duration {
         self.timeout
     }
 
-    /// Sends a message; else why it was not accepted, without a secret.
+    /// Sends a message; `Err` is why it was not accepted, without a secret.
     pub async fn send(&self, message: &Json, now: Timestamp) -> Result<(), String> {
         match &self.way {
             Way::Http(poster) => poster.send(message, now).await,

@@ -1,6 +1,6 @@
-//! That a catalogue has had no good poll for long: told once, with the last good poll or, where none
-//! was good, the first. The polls themselves may leave no row (no key, no database), so that the
-//! round looks at it and not the poll.
+//! Reports that a catalogue has had no good poll for long: once, with the last good poll or, if
+//! there is none, the first poll. The polls themselves may leave no row (no key, no database), so
+//! the round checks this and not the poll.
 
 use serde_json::json;
 
@@ -17,8 +17,8 @@ use crate::{
     words::duration,
 };
 
-/// Writes what is stale of the accounts and catalogues that are polled. Never an error: what goes
-/// wrong is logged.
+/// Writes the notices of the polled accounts and catalogues that are stale. Never an error:
+/// failures are logged.
 pub async fn tell_stale(
     store: &mut Store,
     clock: &Clock,

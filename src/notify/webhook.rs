@@ -1,4 +1,4 @@
-//! A message over HTTP: signed by the rules of Standard Webhooks, or in Slack's form.
+//! Sends a message over HTTP: signed as in Standard Webhooks, or in Slack's form.
 
 use std::time::Duration;
 
@@ -24,15 +24,15 @@ pub(super) struct Poster {
 }
 
 impl Poster {
-    /// With the key that signs; without one, in Slack's form.
+    /// Creates a poster that signs with the key; without one, it uses Slack's form.
     ///
     /// # Errors
-    /// [`crate::error::Kind::Config`]: TLS cannot be set up.
+    /// [`crate::error::Kind::Config`] if TLS cannot be set up.
     pub fn new(url: Url, key: Option<SecretSlice<u8>>, timeout: Duration) -> Result<Self> {
         Ok(Self { http: client(&url, timeout)?, url, key, timeout })
     }
 
-    /// Sends a message; else why it was not accepted, without the URL.
+    /// Sends a message; `Err` is why it was not accepted, without the URL.
     pub async fn send(&self, message: &Json, now: Timestamp) -> Result<(), String> {
         let request = self.http.post(self.url.clone()).header("content-type", "application/json");
         let request = match &self.key {
@@ -57,7 +57,7 @@ impl Poster {
     }
 }
 
-/// A client for a secret URL: it follows no redirect, and in the clear goes through no proxy.
+/// Creates a client for a secret URL: without redirects, and without a proxy for plain http.
 pub(super) fn client(url: &Url, timeout: Duration) -> Result<Client> {
     let mut builder = Client::builder()
         .user_agent(concat!("heygen-sync/", env!("CARGO_PKG_VERSION")))
@@ -72,7 +72,7 @@ pub(super) fn client(url: &Url, timeout: Duration) -> Result<Client> {
     })
 }
 
-/// The signature of Standard Webhooks: over id, time and body, each after a dot.
+/// Returns the signature of Standard Webhooks: over id, time and body, separated by dots.
 fn sign(key: &[u8], id: &str, seconds: &str, body: &str) -> String {
     // An HMAC takes keys of any length.
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else { return String::new() };
@@ -80,7 +80,7 @@ fn sign(key: &[u8], id: &str, seconds: &str, body: &str) -> String {
     format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))
 }
 
-/// The text for people, in which a name can be no command of Slack's.
+/// Returns the text for people in Slack's form, escaped so that a name cannot be a command.
 fn slack(body: &Json) -> String {
     let text = body["data"]["text"].as_str().unwrap_or_default();
     let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");

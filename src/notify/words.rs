@@ -1,24 +1,24 @@
-//! Words of notices: what comes from outside, made short and harmless.
+//! The text of notices: external text, shortened and made harmless.
 
 use crate::{
     catalog::{kind::Kind, value::Value},
     store::row::Counts,
 };
 
-/// The longest name, id or value that is told, in characters.
+/// The longest name, id or value in a notice, in characters.
 const LONGEST: usize = 120;
-/// The longest reason or error that is told, in characters.
+/// The longest reason or error in a notice, in characters.
 pub(super) const LONGEST_REASON: usize = 500;
 /// The longest text for people, in bytes.
 const MOST_TEXT: usize = 3_000;
 
-/// `text` on one line, without control characters and those that turn the direction of writing,
-/// cut at 120 characters.
+/// Returns `text` on one line, without control characters and those that change the direction of
+/// writing, cut at 120 characters.
 pub(super) fn short(text: &str) -> String {
     cut(text, LONGEST)
 }
 
-/// The same, cut at `most` characters.
+/// As [`short`], but cut at `most` characters.
 pub(super) fn cut(text: &str, most: usize) -> String {
     let mut out: String = text.chars().take(most).map(plain).collect();
     if text.chars().nth(most).is_some() {
@@ -35,18 +35,18 @@ fn plain(c: char) -> char {
     }
 }
 
-/// A value as `field_changes` shows it; `None` for null.
+/// Returns a value as `field_changes` shows it; `None` for null.
 pub(super) fn cell(value: &Option<Value<'_>>) -> Option<String> {
     value.as_ref().map(|value| short(value.as_cell()))
 }
 
-/// `old → new` for people.
+/// Returns `old → new` for people.
 pub(super) fn step(old: &Option<String>, new: &Option<String>) -> String {
     let said = |cell: &Option<String>| cell.as_ref().map_or("null".into(), |c| format!("\"{c}\""));
     format!("{} → {}", said(old), said(new))
 }
 
-/// `avatar "Mira" (id)`.
+/// Returns `avatar "Mira" (id)`.
 pub(super) fn item(kind: Kind, name: Option<&str>, id: &str) -> String {
     let one = kind.singular;
     match name.filter(|name| !name.is_empty()) {
@@ -55,7 +55,7 @@ pub(super) fn item(kind: Kind, name: Option<&str>, id: &str) -> String {
     }
 }
 
-/// `2 added, 1 removed`.
+/// Returns `2 added, 1 removed`.
 pub(super) fn counts(counts: &Counts) -> String {
     let all = [
         (counts.added, "added"),
@@ -68,7 +68,7 @@ pub(super) fn counts(counts: &Counts) -> String {
     some.collect::<Vec<_>>().join(", ")
 }
 
-/// As many lines as fit.
+/// Joins as many lines as fit.
 pub(super) fn fitted(lines: &[String]) -> String {
     let mut text = String::new();
     for line in lines {

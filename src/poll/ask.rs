@@ -1,6 +1,6 @@
-//! A list on its way to a poll: from the API as planned, or from a saved response.
+//! Reads the list for a poll: from the API as planned, or from a saved response.
 //!
-//! What two versions of the API answer is never mixed: one of them has answered. It does not know
+//! Answers of two versions of the API are never mixed: a list comes from one version. Does not know
 //! what a list means.
 
 use std::{
@@ -30,15 +30,15 @@ use crate::{
     words::hex,
 };
 
-/// What has come, from the API or from a file.
+/// What was received, from the API or from a file.
 pub(super) struct Received {
-    /// What was read.
+    /// The catalogue that was read.
     pub catalogue: Catalogue,
-    /// The version that it came from.
+    /// The version that it was read from.
     pub version: ApiVersion,
     /// The list, or why there is none.
     pub list: Fetched,
-    /// The version that the account has gone over to with this poll.
+    /// The version that the account has switched to with this poll.
     pub switched_to: Option<ApiVersion>,
     /// Whether the poll found its version gone.
     pub superseded: bool,
@@ -46,15 +46,15 @@ pub(super) struct Received {
 
 /// The database while a list is read.
 pub(super) struct PollDatabase<'a> {
-    /// `None` where there is none yet.
+    /// `None` if there is no database yet.
     pub store: Option<&'a mut Store>,
     pub account: &'a str,
-    /// The lock of a poll ends when nothing moves for so long; a dry run has none.
+    /// The poll's lock expires after this time without progress; a dry run has no lock.
     pub deadline: Option<Duration>,
 }
 
 impl PollDatabase<'_> {
-    /// Does `work`, and keeps the lock for as long as `moved` shows progress.
+    /// Does `work`, and keeps the lock as long as `moved` shows progress.
     async fn during<T>(&mut self, moved: &AtomicBool, work: impl Future<Output = T>) -> T {
         let (Some(store), Some(deadline)) = (&mut self.store, self.deadline) else {
             return work.await;
@@ -72,7 +72,7 @@ impl PollDatabase<'_> {
         }
     }
 
-    /// What records may be recognised by; nothing in a dry run, which has no lock.
+    /// Returns the data for recognising records; none in a dry run, which has no lock.
     pub async fn recognition(
         &mut self,
         catalogue: Option<Catalogue>,
@@ -96,31 +96,31 @@ impl PollDatabase<'_> {
     }
 }
 
-/// How the API is asked.
+/// The parameters of a request to the API.
 pub(super) struct Asking<'a> {
     pub catalogue: Catalogue,
     pub plan: VersionPlan,
     pub client: &'a heygen::Client,
     /// Whether the bodies are wanted.
     pub keep: bool,
-    /// What the records may be recognised by.
+    /// The data for recognising records.
     pub recognition: Arc<Recognition>,
     pub progress: OnProgress<'a>,
-    /// Whether a poll that finds its version gone counts towards leaving it.
+    /// Whether a poll that finds its version gone counts towards the switch.
     pub counts: bool,
     pub started_at: Timestamp,
     pub clock: &'a Clock,
 }
 
 impl Asking<'_> {
-    /// Asks as planned.
+    /// Reads the list as planned.
     ///
     /// # Errors
-    /// The database cannot be read.
+    /// Fails if the database cannot be read.
     pub async fn ask(&self, known: &mut PollDatabase<'_>) -> Result<Received> {
         let plan = &self.plan;
         if plan.switches {
-            // As an error, so that it is seen where only errors are.
+            // Logged as an error, so that it is visible where only errors are logged.
             tracing::error!(
                 "{OLD} of the API is gone: {} is read from now on, and the history goes on; \
                  api.version pins a version",
@@ -141,7 +141,7 @@ impl Asking<'_> {
         }
     }
 
-    /// Reads the list, a second time where the first reading broke off and lacks an item.
+    /// Reads the list, and reads it again if the first reading broke off and lacks an item.
     async fn read(&self, version: ApiVersion, known: &mut PollDatabase<'_>) -> Result<Fetched> {
         let moved = AtomicBool::new(false);
         let progress = |progress: Progress| {
@@ -171,7 +171,7 @@ impl Asking<'_> {
         Ok(list)
     }
 
-    /// What one version answered, and whether that shows that it is gone.
+    /// Returns the answer of one version, and whether it shows that this version is gone.
     async fn judged(&self, mut list: Fetched, known: &mut PollDatabase<'_>) -> Received {
         let version = self.plan.ask;
         let superseded = match self.plan.verdict(version, &list, self.clock.now()) {
@@ -200,7 +200,7 @@ impl Asking<'_> {
     }
 }
 
-/// Of two versions, of which the first gave no list or an empty one, the one that gives a list.
+/// Chooses the list of one of two versions, of which the first gave none or an empty one.
 fn either(
     catalogue: Catalogue,
     first: (ApiVersion, Fetched),
@@ -228,7 +228,7 @@ fn either(
     of((version, Fetched { answer: Err(error), bodies: None, ..list }), None)
 }
 
-/// Why a version gives no list, if so; an empty one of the old version does not count as one.
+/// Returns why a version gives no list, if so; an empty list of the old version counts as none.
 fn no_list((version, list): &(ApiVersion, Fetched)) -> Option<Error> {
     match &list.answer {
         Err(error) => Some(error.clone()),
@@ -239,11 +239,11 @@ fn no_list((version, list): &(ApiVersion, Fetched)) -> Option<Error> {
     }
 }
 
-/// A saved response, of `catalogue` if that is given.
+/// Reads a saved response, of `catalogue` if that is given.
 ///
 /// # Errors
-/// [`Kind::Usage`]: it does not show what it is, or it is of another catalogue. What is no catalogue
-/// at all is a poll that failed.
+/// [`Kind::Usage`] if it does not show its catalogue, or is of another one. A response that is no
+/// catalogue at all is a failed poll.
 pub(super) fn from_file(
     name: String,
     file: &[u8],

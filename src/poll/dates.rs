@@ -1,4 +1,4 @@
-//! When a poll was, as history has it: strictly after the last good poll of its catalogue.
+//! The time of a poll in history: strictly after the last good poll of its catalogue.
 
 use std::time::Duration;
 
@@ -8,13 +8,13 @@ use crate::{
     time::Timestamp,
 };
 
-/// How far behind the last good poll an answer may be to be moved to 1 ms after it.
+/// How far behind the last good poll an answer may be to be dated 1 ms after that poll.
 const NUDGE: Duration = Duration::from_secs(10 * 60);
 
-/// The time of an answer that was `received`, with the `last` good poll: later, or 1 ms after it.
+/// Returns the time of a poll by its answer's, but at least 1 ms after the `last` good poll.
 ///
 /// # Errors
-/// The last poll is far in the future: see [`ahead_of_clock`].
+/// Fails if the last poll is far in the future: see [`ahead_of_clock`].
 pub(super) fn after(
     last: Option<Timestamp>,
     received: Timestamp,
@@ -32,7 +32,7 @@ pub(super) fn after(
     Ok(nudged)
 }
 
-/// A backfill is of the past.
+/// Refuses a backfill that is dated in the future.
 ///
 /// # Errors
 /// [`crate::error::Kind::Usage`].
@@ -46,8 +46,8 @@ pub(super) fn refuse_future(observed_at: Option<Timestamp>, now: Timestamp) -> R
     }
 }
 
-/// Why no poll of `account` can follow its last good one, if that is dated in the future at `now`.
-/// Clocks that differ by less than [`NUDGE`] are no fault.
+/// Returns why no poll of `account` can follow its last good one, if that is dated in the future at
+/// `now`. A difference of less than [`NUDGE`] is tolerated.
 pub fn ahead_of_clock(
     account: &str,
     catalogue: Catalogue,
@@ -66,7 +66,7 @@ pub fn ahead_of_clock(
     })
 }
 
-/// A backfill goes to the end of history or nowhere.
+/// Returns the error of a backfill that is not later than the last good poll.
 pub(super) fn too_early(
     account: &str,
     catalogue: Catalogue,
@@ -80,7 +80,7 @@ pub(super) fn too_early(
     ))
 }
 
-/// `account 'default'`, and its catalogue where that is not the usual one.
+/// Returns `account 'default'`, with its catalogue if that is not the usual one.
 pub fn whose(account: &str, catalogue: Catalogue) -> String {
     catalogue.of(&format!("account '{account}'"))
 }

@@ -1,9 +1,9 @@
-//! An archive → an empty database, poll by poll: the same judging and the same writing as when the
-//! answers came, with the rows that were recorded then.
+//! Replays an archive into an empty database, poll by poll: with the same diff and the same writes
+//! as when the answers were received, and with the rows that were recorded then.
 //!
-//! Each poll must come out with the digest that it had; the first that does not ends the replay,
-//! and what was replayed before it stays: it is what the database said at that time. Links are not
-//! replayed, since an archive has none. It knows no SQL and prints nothing.
+//! Each poll must result in its recorded digest; the first one that does not ends the replay, and
+//! the polls before it stay: they are what the database contained at that time. Links are not
+//! replayed, since an archive has none. Knows no SQL and prints nothing.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -30,22 +30,22 @@ use crate::{
 /// How long one poll may keep the database's lock.
 const DEADLINE: Duration = Duration::from_secs(10 * 60);
 
-/// What a replay did.
+/// The result of a replay.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Replayed {
-    /// Polls, the failed ones included.
+    /// The number of polls, the failed ones included.
     pub polls: u64,
-    /// Those of them that had failed.
+    /// The number of polls that had failed.
     pub failed: u64,
 }
 
-/// Replays `envelopes`, which are all that `archive` has, into `store`, which must be empty.
-/// `progress` is told of each poll that is done.
+/// Replays `envelopes`, which are all of `archive`, into `store`, which must be empty. `progress`
+/// is called with the id of each poll that is done.
 ///
 /// # Errors
-/// [`crate::error::Kind::Usage`] when the database is not empty, [`crate::error::Kind::Storage`]
-/// when the archive lacks a poll or an answer or one is damaged,
-/// [`crate::error::Kind::Unforeseen`] when a poll comes out otherwise than it was.
+/// [`crate::error::Kind::Usage`] if the database is not empty, [`crate::error::Kind::Storage`] if
+/// the archive lacks a poll or an answer or one is damaged, [`crate::error::Kind::Unforeseen`] if a
+/// poll differs from its record.
 pub async fn replay(
     store: &mut Store,
     clock: &Clock,
@@ -74,7 +74,7 @@ pub async fn replay(
     Ok(replayed)
 }
 
-/// The error, with what stands in the database now.
+/// Adds the current contents of the database to the error.
 fn ended(mut error: Error, poll: i64, place: &str) -> Error {
     let holds = match poll {
         1 => "nothing was written".into(),
@@ -86,8 +86,8 @@ fn ended(mut error: Error, poll: i64, place: &str) -> Error {
     error
 }
 
-/// The account under which each poll is replayed: the last name that its chain of digests has had,
-/// so that an account renamed in between is one account. No digest depends on a name.
+/// Returns the account of each poll: the last name that its chain of digests has had, so an account
+/// that was renamed in between is one account. No digest depends on a name.
 fn names(envelopes: &[Envelope]) -> Result<Vec<String>> {
     let entries: Vec<&Entry> = envelopes.iter().flat_map(Envelope::entries).collect();
     let mut chains: Vec<&str> = vec![];
@@ -125,7 +125,7 @@ struct Replaying<'a> {
 }
 
 impl Replaying<'_> {
-    /// Replays one poll after `last`.
+    /// Replays one poll, which must directly follow `last`.
     async fn entry(&mut self, row: PollRow, answer: &Stored, last: i64) -> Result<()> {
         if row.poll_id != last + 1 {
             return Err(self.gap(last + 1, row.poll_id - 1));
@@ -169,8 +169,8 @@ impl Replaying<'_> {
         self.write(row, Some((answer, judged))).await
     }
 
-    /// Writes a poll with its recorded row: one that failed alone, another with what follows from
-    /// its answer.
+    /// Writes a poll with its recorded row: a failed one alone, any other with the diff of its
+    /// answer.
     async fn write(
         &mut self,
         row: PollRow,

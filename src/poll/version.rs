@@ -1,8 +1,8 @@
-//! Which version of the API a poll asks, decided from `polls` alone, and whether it found that
-//! version gone.
+//! Decides which version of the API a poll reads, from `polls` alone, and whether that version is
+//! gone.
 //!
-//! `auto` reads v2 while it is there and v3 from then on, and never goes back by itself. An account
-//! without history reads whichever of the two answers. It does not know how a version is asked.
+//! `auto` reads v2 while it exists and v3 from then on, and never switches back by itself. An
+//! account without history reads whichever of the two answers. Does not know how a version is read.
 
 use std::time::Duration;
 
@@ -18,28 +18,28 @@ use crate::{
     time::Timestamp,
 };
 
-/// What `auto` reads until it is gone.
+/// The version that `auto` reads until it is gone.
 pub(super) const OLD: ApiVersion = ApiVersion::V2;
-/// What it goes over to.
+/// The version that `auto` switches to.
 const NEW: ApiVersion = ApiVersion::V3;
-/// So many polls in a row must have found the old version gone,
+/// This many consecutive polls must have found the old version gone,
 const POLLS: i64 = 3;
-/// and they must span so much time.
+/// and they must span this much time.
 const SPAN: Duration = Duration::from_secs(60 * 60);
-/// Whether a notice says when the old version ends.
+/// Whether a notice contains the end date of the old version.
 const READS: Reads = |notice| sunset::over_from(notice).is_some();
-/// The first day after the old version's end, unless it announces another.
+/// The first day after the end of the old version, unless it announces another.
 const OVER_FROM: &str = "2026-11-01";
 
-/// What a poll is to ask.
+/// The versions that a poll asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VersionPlan {
-    /// This version.
+    /// The version to ask.
     pub ask: ApiVersion,
-    /// And this one in the same poll, where the first gives no list: for an account without any
-    /// history that could be mixed.
+    /// The version to ask in the same poll if the first gives no list: only for an account without
+    /// any history that could be mixed.
     pub else_ask: Option<ApiVersion>,
-    /// Whether the account goes over to another version with this poll.
+    /// Whether the account switches to another version with this poll.
     pub switches: bool,
     /// What is known of the old version, for an account that `auto` keeps on it.
     watch: Option<Watch>,
@@ -48,28 +48,28 @@ pub struct VersionPlan {
 /// What is known of the old version before a poll.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Watch {
-    /// From when on it has ended, as far as it has announced.
+    /// From when the old version has ended, as far as it has announced that.
     over_from: Option<Timestamp>,
-    /// Whether an empty list would lack an item.
+    /// Whether an item is current, so that an empty list would lack it.
     any_current: bool,
-    /// The polls so far that found it gone.
+    /// The polls so far that found the old version gone.
     superseded: Superseded,
 }
 
-/// What an answer shows about the version that was asked.
+/// What an answer shows about the requested version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum VersionVerdict {
-    /// It is there, or what came shows nothing.
+    /// The version exists, or the answer shows nothing.
     Nothing,
-    /// It is gone.
+    /// The version is gone.
     Gone,
-    /// It is gone if the new version answers in the same poll; else what came shows nothing.
+    /// The version is gone if the new one answers in the same poll; otherwise nothing is shown.
     GoneIfNewAnswers,
 }
 
 impl VersionPlan {
-    /// The version that is configured, or for `auto` what follows from the past at `now`. Only one
-    /// catalogue has two versions.
+    /// Returns the plan for the configured version, or for `auto` the one that follows from the past
+    /// at `now`. Only one catalogue has two versions.
     pub fn new(version: Version, catalogue: Catalogue, past: &Past, now: Timestamp) -> Self {
         let fixed = |ask| Self { ask, else_ask: None, switches: false, watch: None };
         match version {
@@ -93,10 +93,10 @@ impl VersionPlan {
         Self { watch: Some(Watch { over_from, any_current, superseded }), ..fixed(OLD) }
     }
 
-    /// The plan of an account at `now`; `store` is `None` where there is no database yet.
+    /// Returns the plan of an account at `now`; `store` is `None` if there is no database yet.
     ///
     /// # Errors
-    /// The database cannot be read.
+    /// Fails if the database cannot be read.
     pub async fn of_account(
         version: Version,
         catalogue: Catalogue,
@@ -113,12 +113,12 @@ impl VersionPlan {
         Ok(Self::new(version, catalogue, &past, now))
     }
 
-    /// The version to ask after a failure of the first.
+    /// Returns the version to ask after the first has failed.
     pub fn after_failure(&self, presence: Presence) -> Option<ApiVersion> {
         self.else_ask.filter(|_| presence != Presence::Blocked)
     }
 
-    /// What came from `version` shows about it, at `now`.
+    /// Returns what the answer of `version` shows about it, at `now`.
     pub(super) fn verdict(
         &self,
         version: ApiVersion,
@@ -143,8 +143,9 @@ impl VersionPlan {
         }
     }
 
-    /// What a poll that found its version gone is to say besides: how far the account is from the
-    /// new version, this poll included if it `counts` and began at `began`; else what to look at.
+    /// Returns what a poll adds to its error if it found its version gone: how far the account is
+    /// from the new version, this poll included if it `counts` and began at `began`; else what to
+    /// check.
     pub fn remedy(&self, counts: bool, began: Timestamp) -> String {
         match &self.watch {
             Some(Watch { superseded, .. }) if counts => superseded.and(began).to_string(),
@@ -157,19 +158,19 @@ impl VersionPlan {
     }
 }
 
-/// The oldest version that lists a catalogue.
+/// Returns the oldest version that lists a catalogue.
 pub(super) fn first_of(catalogue: Catalogue) -> ApiVersion {
     if catalogue == Catalogue::Avatars { OLD } else { NEW }
 }
 
-/// The failure of both versions: the graver kind, and both reasons.
+/// Combines the failures of both versions: the more serious kind, and both reasons.
 pub fn neither(first: Error, second: Error) -> Error {
     let code = gravest([first.kind.exit_code(), second.kind.exit_code()]);
     let kind = if first.kind.exit_code() == code { first.kind } else { second.kind };
     Error::new(kind, format!("{}; {}", first.message, second.message))
 }
 
-/// Whether the answer has no record at all.
+/// Returns whether the answer has no record at all.
 pub(super) fn is_empty(fetched: &Fetched) -> bool {
     let answer = fetched.answer.as_ref();
     answer.is_ok_and(|answer| answer.lists.iter().all(|list| list.is_empty))
@@ -180,7 +181,7 @@ fn is_over(over_from: Option<Timestamp>, now: Timestamp) -> bool {
 }
 
 impl Superseded {
-    /// Whether the next poll reads the new version.
+    /// Returns whether the next poll reads the new version.
     fn is_enough(&self) -> bool {
         self.polls >= POLLS && self.spans_enough()
     }
@@ -189,7 +190,7 @@ impl Superseded {
         self.span.is_some_and(|(first, last)| last >= first.plus(SPAN))
     }
 
-    /// With one more poll that began at `at`.
+    /// Returns the count with one more poll, which began at `at`.
     fn and(&self, at: Timestamp) -> Self {
         let span = self.span.map_or((at, at), |(first, last)| (first.min(at), last.max(at)));
         Self { polls: self.polls + 1, span: Some(span) }

@@ -1,4 +1,4 @@
-//! The command that lets held removals through, as polls, `status`, the gallery and notices print it.
+//! The command that accepts held removals, as polls, `status`, the gallery and notices print it.
 
 use super::row::PollRow;
 use crate::{
@@ -6,8 +6,8 @@ use crate::{
     words::{shell_word, shell_words},
 };
 
-/// The `sync` that lets through exactly the removals that `poll` held, from where the poll had its
-/// list. `program` begins it: the program and its flags, quoted for a shell.
+/// Returns the `sync` command that accepts exactly the removals that `poll` held, with the source of that
+/// poll. It starts with `program`: the program and its flags, quoted for a shell.
 pub fn accepting_command(program: &str, poll: &PollRow, held: HeldSet) -> String {
     let from = poll.source.as_deref().filter(|_| poll.trigger == "file");
     let from_words = from.map_or(vec![], |from| vec!["--from", from]);

@@ -1,5 +1,5 @@
-//! What the tables say about the time ahead: when somebody polled last, which link dies next, what
-//! waits to be tried again, previews and notices. What follows from it is decided elsewhere.
+//! The times in the tables that decide when work is due: the last poll, the next expiry of a link, and the
+//! next retries of previews and notices. The decision itself is made elsewhere.
 
 use std::time::Duration;
 
@@ -11,20 +11,20 @@ use super::{
 };
 use crate::{catalog::catalogue::Catalogue, error::Result, time::Timestamp};
 
-/// What is known of the time ahead.
+/// The times that decide when work is due.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ahead {
-    /// The last poll of the account's catalogue that was polled longest ago, however it ended; `None`
-    /// when one never was.
+    /// The start of the last poll, whatever its outcome, of the account's catalogue that was polled longest
+    /// ago; `None` if one was never polled.
     pub last_poll: Option<Timestamp>,
-    /// When the next link dies of a preview that is not saved, of those that no good poll has
-    /// looked at shortly before.
+    /// The next expiry of a link of an unsaved preview, without the links that a good poll has read shortly
+    /// before their expiry.
     pub link_dies: Option<Timestamp>,
-    /// When a fresh list was last asked for.
+    /// When the last refresh poll began.
     pub last_refresh: Option<Timestamp>,
-    /// When the mirror wants to try again what has failed.
+    /// When the next retry of a failed download is due.
     pub retry: Option<Timestamp>,
-    /// When a notice that waits may be tried; see [`Store::next_notice`].
+    /// When the next delivery of a notice is due ([`Store::next_notice`]); set by the caller.
     pub notice: Option<Timestamp>,
 }
 
@@ -33,22 +33,22 @@ register! {
     pub const LAST_POLLED = "SELECT started_at FROM polls WHERE account = $1 \
          AND catalogue = $2 AND trigger <> 'file' ORDER BY poll_id DESC LIMIT 1";
 
-    /// When the last good poll of an account's catalogue was: (account, catalogue).
+    /// When the last good poll of an account's catalogue was observed: (account, catalogue).
     pub const LAST_WELL = "SELECT max(observed_at) FROM polls \
          WHERE account = $1 AND catalogue = $2 AND outcome <> 'failed'";
 
-    /// When the next link of an unsaved preview dies: (later than this).
+    /// The next expiry of a link of an unsaved preview: (later than this).
     pub const NEXT_DEATH = "SELECT min(expires_at) FROM assets \
          WHERE state <> 'mirrored' AND state IN ('pending', 'failed') AND expires_at > $1";
 
-    /// When what has failed may be tried again.
+    /// When the next retry of a failed download is due.
     pub const NEXT_RETRY = "SELECT min(next_attempt_at) FROM assets \
          WHERE state = 'failed' AND next_attempt_at IS NOT NULL";
 }
 
 impl Store {
-    /// What lies ahead of these accounts and catalogues at `now`. A link counts from `lead` before its
-    /// end, unless a good poll of each has looked at it since.
+    /// Returns the times for these accounts and catalogues at `now`. A link is left out if all of them have
+    /// had a good poll since `lead` before its expiry.
     pub async fn ahead(
         &mut self,
         polled: &[(String, Catalogue)],

@@ -1,11 +1,11 @@
-//! What an archive keeps of `polls`: a poll's row as it was committed, and what failed before it.
+//! The rows of `polls` that an archive stores: a committed poll and the failed polls before it.
 
 use super::{conn::Fault, open::Store, record::RowType, row::PollRow, statements};
 use crate::error::Result;
 
 impl Store {
-    /// The row of a poll that did not fail, last, and before it those of the polls that failed
-    /// since the one before that did not; each with the digest of its account's poll before.
+    /// Returns the rows of the polls that failed since the last poll before `poll` that did not fail, then
+    /// the row of `poll` itself; each with the digest of the previous poll of its account.
     pub async fn archived(&mut self, poll: i64) -> Result<Vec<(PollRow, Option<String>)>> {
         let rows = self.conn.rows(statements::archived(), &[poll.into()]).await;
         let read = |row: &super::conn::Row| Ok((PollRow::read(row)?, row.text("previous_digest")?));

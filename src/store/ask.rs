@@ -1,10 +1,9 @@
-//! One SELECT that somebody else wrote: read-only, bounded in rows, without signed links.
+//! Runs a SELECT from outside: read-only, with a limit on its rows, and without signed links.
 //!
-//! The engine keeps it read-only (see [`super::bounded`]). The links are out of its reach: it runs below
-//! common table expressions that have the names of the tables and views with links, and null in their
-//! place. It is parsed first, and only what is known to stay within them is run: SELECTs of our tables by
-//! their plain names, and functions that read nothing else. What is run is the parsed query, written
-//! anew.
+//! The engine keeps it read-only (see [`super::bounded`]). It cannot read the links: common table
+//! expressions shadow the tables and views with links, with NULL for the links. The query is parsed first,
+//! and refused unless it is known not to bypass them: it may only select from our tables by their plain
+//! names and call functions that read nothing else. What runs is the parsed query, rendered as SQL again.
 
 use std::{collections::BTreeSet, ops::ControlFlow, thread};
 
@@ -28,7 +27,7 @@ use crate::{
 
 /// Functions that read nothing but their arguments, on either engine.
 const FUNCTIONS: &[&str] = &[
-    // Groups and windows.
+    // Aggregate and window functions.
     "array_agg",
     "avg",
     "bool_and",
@@ -143,18 +142,18 @@ const FUNCTIONS: &[&str] = &[
     "unnest",
 ];
 
-/// The most words and signs of a query: each term of a chain such as `1+1+1` is a level of the parsed
-/// query, and a level takes room on the stack.
+/// The maximum number of tokens of a query: each term of a chain such as `1+1+1` is a level of the parsed
+/// query, which takes space on the stack.
 const MOST_TOKENS: usize = 2_000;
 
-/// The stack for a query of so many levels, in bytes; a level takes some kilobytes in a debug build.
+/// The stack size for a query of this many levels, in bytes; a level takes some kilobytes in a debug build.
 const STACK: usize = 64 << 20;
 
-/// The longest value that a query may make on SQLite, in bytes.
+/// The maximum size of a value that a query may produce on SQLite, in bytes.
 const LONGEST_VALUE: i32 = 1 << 20;
 
 impl Store {
-    /// The first `limit` rows of a query, each as an object by column.
+    /// Returns the first `limit` rows of a query, each as an object by column.
     ///
     /// # Errors
     /// [`crate::error::Kind::Usage`] for a query that is refused or that the database rejects.
@@ -168,7 +167,7 @@ impl Store {
     }
 }
 
-/// Why the database rejects the query. A value that cannot be converted is not repeated.
+/// Returns why the database rejects the query, without the value if one cannot be converted.
 fn rejected(fault: &Fault) -> Error {
     let (code, said) = match fault.as_database_error() {
         Some(fault) => (fault.code().unwrap_or_default(), fault.message().to_owned()),
@@ -186,7 +185,7 @@ fn rejected(fault: &Fault) -> Error {
     })
 }
 
-/// What is run for a query. It is parsed, judged and written anew on a stack of its own.
+/// Returns the SQL to run for a query, which is parsed, checked and rendered on a stack of its own.
 fn to_run(engine: Engine, sql: &str, limit: usize) -> Result<String> {
     let judge = || judged(engine, sql).map(|query| wrapped(engine, &query, limit));
     thread::scope(|scope| {
@@ -196,7 +195,7 @@ fn to_run(engine: Engine, sql: &str, limit: usize) -> Result<String> {
     })
 }
 
-/// The query, if it is one SELECT that reads nothing but our tables.
+/// Parses the query; fails unless it is a single SELECT that reads only our tables.
 fn judged(engine: Engine, sql: &str) -> Result<Statement> {
     let unreadable = |fault| Error::usage(format!("the query cannot be read: {fault}"));
     let tokens = Tokenizer::new(engine.parser(), sql).tokenize_with_location();
@@ -227,12 +226,12 @@ fn judged(engine: Engine, sql: &str) -> Result<Statement> {
     }
 }
 
-/// A name as the engines compare it.
+/// Returns a name in lower case, as the engines compare names.
 fn folded(name: &Ident) -> String {
     name.value.to_lowercase()
 }
 
-/// A name of one part.
+/// Returns a name in lower case; `None` unless it has a single part.
 fn plain(name: &ObjectName) -> Option<String> {
     match name.0.as_slice() {
         [part] => part.as_ident().map(folded),
@@ -240,7 +239,7 @@ fn plain(name: &ObjectName) -> Option<String> {
     }
 }
 
-/// The tables that a query may name: ours, and those that it defines itself.
+/// The tables that a query may name: ours, and its own common table expressions.
 struct TableNames(BTreeSet<String>);
 
 impl Visitor for TableNames {
@@ -249,7 +248,7 @@ impl Visitor for TableNames {
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<String> {
         for Cte { alias, .. } in query.with.iter().flat_map(|with| &with.cte_tables) {
             let name = folded(&alias.name);
-            // Where the definition does not reach, such a name is a table of the engine's own.
+            // Outside the scope of the definition, such a name would refer to a table of the engine.
             if name.contains("pg_") || name.starts_with("sqlite") || name.starts_with("pragma") {
                 return ControlFlow::Break(format!("the name {name}"));
             }
@@ -259,7 +258,7 @@ impl Visitor for TableNames {
     }
 }
 
-/// Breaks at the first part that is not known to stay within these tables.
+/// Stops at the first part of a query that is not known to read only these tables.
 struct TableCheck(BTreeSet<String>);
 
 impl TableCheck {
@@ -324,7 +323,7 @@ fn wrapped(engine: Engine, query: &Statement, limit: usize) -> String {
     format!("WITH {hidden} SELECT {rows} FROM ({query}) AS answer LIMIT {limit}")
 }
 
-/// A table under its own name with null for signed links; `None` for one without links.
+/// Returns the expression that shadows a table, with NULL for signed links; `None` if it has no links.
 fn shadow(engine: Engine, table: &Table) -> Option<String> {
     let previews: Vec<_> = Kind::ALL.into_iter().flat_map(|kind| kind.previews).collect();
     let is_link = |name: &str| previews.iter().find(|preview| preview.link.name == name);

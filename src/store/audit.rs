@@ -1,6 +1,6 @@
-//! Tables → what `verify` judges, in one reading transaction and in pieces that fit into memory.
+//! Reads the tables for `verify`, in one read transaction and in pieces that fit into memory.
 //!
-//! Every cell is read exactly as it stands. Nothing is judged here.
+//! Every cell is read exactly as it is stored. Nothing is checked here.
 
 mod rows;
 pub(super) mod section;
@@ -32,19 +32,19 @@ use crate::{
     error::Result,
 };
 
-/// Polls that are judged together.
+/// The number of polls that are checked together.
 const POLLS_AT_ONCE: i64 = 1000;
-/// Items that are judged together.
+/// The number of items that are checked together.
 const ITEMS: i64 = 2000;
 
-/// A reading of the whole database at one point in time.
+/// A read transaction on the whole database.
 #[derive(Debug)]
 pub struct Audit<'s> {
     store: &'s mut Store,
 }
 
 impl Store {
-    /// Begins to read for verifying.
+    /// Begins a read transaction for `verify`.
     pub async fn audit(&mut self) -> Result<Audit<'_>> {
         let begin = self.conn.engine().begin_reading();
         if let Some(more) = self.conn.engine().more_cache() {
@@ -58,13 +58,13 @@ impl Store {
 }
 
 impl Audit<'_> {
-    /// Ends the reading.
+    /// Ends the transaction.
     pub async fn end(self) -> Result<()> {
         let ended = self.store.conn.execute(ROLLBACK, &[]).await;
         ended.map(drop).map_err(|fault| self.store.trouble("read", &fault))
     }
 
-    /// The rows of `accounts`.
+    /// Returns the rows of `accounts`.
     pub async fn heads(&mut self) -> Result<Vec<Head>> {
         let mut heads = vec![];
         let read = |row: Row| {
@@ -80,7 +80,7 @@ impl Audit<'_> {
         Ok(heads)
     }
 
-    /// Hands out account, id and start of each item whose account `accounts` does not know.
+    /// Calls `each` with account, id and `valid_from` of each item whose account is not in `accounts`.
     pub async fn strangers(
         &mut self,
         kind: Kind,
@@ -93,7 +93,7 @@ impl Audit<'_> {
         .await
     }
 
-    /// The first poll of the next piece after the one that begins at `from`; `None` for the last.
+    /// Returns the first poll of the piece after the one that begins at `from`; `None` if that is the last.
     pub async fn next_polls(&mut self, from: i64) -> Result<Option<i64>> {
         let mut next = None;
         let args = [from.into(), POLLS_AT_ONCE.into()];
@@ -105,7 +105,7 @@ impl Audit<'_> {
         Ok(next)
     }
 
-    /// The polls of a piece, by number.
+    /// Calls `each` with the polls of a piece, ordered by id.
     pub async fn polls(
         &mut self,
         range: &RangeInclusive<i64>,
@@ -128,7 +128,7 @@ impl Audit<'_> {
         .await
     }
 
-    /// The digest of the account's poll before `poll_id`.
+    /// Returns the digest of the account's last poll before `poll_id`.
     pub async fn digest_before(&mut self, account: &str, poll_id: i64) -> Result<Option<String>> {
         let mut digest = None;
         let args = [account.into(), poll_id.into()];
@@ -140,7 +140,7 @@ impl Audit<'_> {
         Ok(digest)
     }
 
-    /// What the polls of a piece wrote in one section, in the order of the seal.
+    /// Calls `each` with the rows of a section that the polls of a piece wrote, in the order of the seal.
     pub async fn written(
         &mut self,
         section: Section,
@@ -164,8 +164,8 @@ impl Audit<'_> {
         .await
     }
 
-    /// The account's schema changes of a list with the numbers of their polls, oldest first; rows
-    /// that no poll writes are left out.
+    /// Returns the account's schema changes of a list with the ids of their polls, oldest first; without
+    /// rows whose `change` no poll writes.
     pub async fn schema(&mut self, account: &str, kind: Kind) -> Result<Vec<(i64, SchemaChange)>> {
         let mut rows = vec![];
         let args = [account.into(), kind.as_str().into()];
@@ -181,7 +181,7 @@ impl Audit<'_> {
         Ok(rows)
     }
 
-    /// Where the span that begins at `from` ends.
+    /// Returns the span of items that begins at the id `from`.
     pub async fn span<'a>(
         &mut self,
         account: &'a str,
@@ -195,12 +195,12 @@ impl Audit<'_> {
             Ok(())
         })
         .await?;
-        // An id that is no text has no place in the order of those that are.
+        // An id that is not text is read as hex, which has another order; the span then has no end.
         let to = to.filter(|to| *to > from);
         Ok(Span { account, kind, from, to })
     }
 
-    /// The rows of a span in its history, by id and version.
+    /// Calls `each` with the history rows of a span, ordered by id and version.
     pub async fn versions(&mut self, span: &Span<'_>, mut each: impl FnMut(Version)) -> Result<()> {
         self.each(sql::versions(span.kind, span.to.is_some()), &span.args(), |row| {
             each(Version {
@@ -221,7 +221,7 @@ impl Audit<'_> {
         .await
     }
 
-    /// The items of a span as they stand now, by id.
+    /// Returns the current state of the items of a span, ordered by id.
     pub async fn current(&mut self, span: &Span<'_>) -> Result<Vec<Current>> {
         let mut items = vec![];
         self.each(sql::current(span.kind, span.to.is_some()), &span.args(), |row| {
@@ -241,7 +241,7 @@ impl Audit<'_> {
         Ok(items)
     }
 
-    /// The changed fields of a span, by id, version and field.
+    /// Returns the changed fields of a span, ordered by id, version and field.
     pub async fn changed(&mut self, span: &Span<'_>) -> Result<Vec<Changed>> {
         let mut rows = vec![];
         let mut args = span.args();
@@ -261,7 +261,7 @@ impl Audit<'_> {
         Ok(rows)
     }
 
-    /// What the search finds the versions of a span by: id, version, text.
+    /// Returns the search texts of the versions of a span: id, version, text.
     pub async fn found_by(&mut self, span: &Span<'_>) -> Result<Vec<(String, i64, String)>> {
         let mut rows = vec![];
         let mut args = span.args();
@@ -285,20 +285,20 @@ impl Audit<'_> {
     }
 }
 
-/// Text of a column that is never null.
+/// Returns the exact text of a column that is never NULL.
 fn known_text(row: &Row, at: impl At) -> Result<String, Fault> {
     Ok(row.exact_text(at)?.unwrap_or_default())
 }
 
-/// Whether the fingerprint of a row of `sql::current` is that of other columns. What cannot be read is
-/// found elsewhere.
+/// Whether the fingerprint of a row of `sql::current` does not match its other columns. Unreadable columns
+/// are detected elsewhere.
 fn wrong_fingerprint(row: &Row, kind: Kind) -> Result<bool, Fault> {
     let extra = 6 + kind.columns.len();
     let Some(stored) = row.exact_text(extra + 1)? else { return Ok(false) };
     Ok(fields(row, kind, 6, extra).is_ok_and(|fields| Fingerprint::contradicts(&stored, &fields)))
 }
 
-/// The item's own columns and `extra`, from column `first`.
+/// Reads the item's own columns and `extra`, starting at column `first`.
 fn own(row: &Row, first: usize, kind: Kind) -> Result<Cells<'static>, Fault> {
     let columns = own_columns(kind).enumerate();
     columns.map(|(at, (name, holds))| Ok((name, exact::cell(row, first + at, holds)?))).collect()

@@ -1,4 +1,4 @@
-//! Readings for questions from outside: they write nothing, end in time and can be cancelled.
+//! Read-only connections for queries from outside, with a time limit and, on SQLite, cancellation.
 
 use std::time::{Duration, Instant};
 
@@ -12,8 +12,8 @@ use super::{
 use crate::error::Result;
 
 impl Store {
-    /// Opens a database for reading; what takes longer than `limit`, or goes on once `is_cancelled`
-    /// returns true, is aborted.
+    /// Opens a database for reading. Queries are aborted after `limit`: on PostgreSQL for each statement,
+    /// on SQLite from the opening. On SQLite they are also aborted once `is_cancelled` returns true.
     pub async fn open_bounded(
         location: &Location,
         limit: Duration,

@@ -1,5 +1,5 @@
-//! Many rows in few statements. Callers give columns once and write the statement around a source of
-//! rows called `d`.
+//! Writes many rows with few statements. Callers provide the values by column, and the SQL around a source
+//! of rows named `d`.
 
 use std::borrow::Cow;
 
@@ -12,17 +12,17 @@ use crate::{
     time::Timestamp,
 };
 
-/// Rows to write, column by column; all columns are of one length.
+/// Rows to write, column by column; all columns have the same length.
 #[derive(Clone, Debug, Default)]
 pub struct Bulk<'a> {
     pub(super) columns: Vec<(&'static str, BulkColumn<'a>)>,
     pub(super) rows: usize,
 }
 
-/// The statement around rows, which it calls `d`.
+/// The SQL around the rows, which it refers to as `d`.
 #[derive(Clone, Copy, Debug)]
 pub enum Around<'s> {
-    /// `INSERT INTO …`, and what follows the rows.
+    /// `INSERT INTO …`, and the SQL after the rows.
     Insert(&'s str, &'s str),
     /// `UPDATE … SET …`, and the condition.
     Update(&'s str, &'s str),
@@ -45,12 +45,12 @@ pub enum BulkColumn<'a> {
     All(Arg<'a>),
 }
 
-/// How many rows a caller with many should hand over at once, so that their cells are never in
-/// memory all together.
+/// The number of rows that a caller with many rows should write at once, so that their cells are never all
+/// in memory.
 pub const AT_ONCE: usize = 1_000;
 
 impl<'a> Bulk<'a> {
-    /// Nothing yet, for `rows` rows.
+    /// Creates a value without columns, for `rows` rows.
     pub fn new(rows: usize) -> Self {
         Self { columns: vec![], rows }
     }
@@ -66,7 +66,7 @@ impl<'a> Bulk<'a> {
         self.column(name, BulkColumn::All(value.into()))
     }
 
-    /// Adds a column of the described type.
+    /// Adds a column of the type that `column` describes.
     pub fn cells(
         self,
         column: &'static catalog::Column,
@@ -77,19 +77,19 @@ impl<'a> Bulk<'a> {
         self.column(column.name, values)
     }
 
-    /// Adds a column of the described type with one value.
+    /// Adds a column with a single value, of the type that `column` describes.
     pub fn cell(self, column: &'static catalog::Column, cell: Cell<'a>) -> Self {
         self.cells(column, std::iter::once(cell))
     }
 
-    /// Adds a column of text that is never null.
+    /// Adds a column of text that is never NULL.
     pub fn texts(self, name: &'static str, values: impl Iterator<Item = &'a str>) -> Self {
         self.column(name, BulkColumn::Text(values.map(|text| Some(Cow::Borrowed(text))).collect()))
     }
 }
 
 impl<'a> BulkColumn<'a> {
-    /// No values yet, of a type.
+    /// Creates a column of a type, without values.
     pub fn of(holds: Holds) -> Self {
         match holds {
             Holds::Text => Self::Text(vec![]),
@@ -100,7 +100,7 @@ impl<'a> BulkColumn<'a> {
         }
     }
 
-    /// Adds a value; one of another type is null.
+    /// Adds a value, or NULL for a value of another type.
     pub fn push(&mut self, cell: Cell<'a>) {
         match (self, cell) {
             (Self::Text(all), Cell::Text(text)) => all.push(Some(text)),

@@ -1,8 +1,8 @@
-//! The one file that dispatches between the engines: the same SQL text with `$1` and the same
-//! arguments run on either, and rows read back as the same Rust values.
+//! The only file that dispatches between the engines: the same SQL text (with `$1`) and the same arguments
+//! run on both, and rows are read as the same Rust values.
 //!
-//! What differs is in [`super::sqlite`] and [`super::postgres`]. A third engine is a third arm of
-//! each `match` here, and the compiler asks for it. It knows nothing of tables.
+//! The differences are in [`super::sqlite`] and [`super::postgres`]. A third engine is a third arm of each
+//! `match` here, which the compiler enforces. Nothing here depends on the tables.
 
 use std::{fmt, ops::Deref, time::Duration};
 
@@ -42,7 +42,7 @@ pub enum Row {
     Postgres(postgres::Row),
 }
 
-/// Which engine.
+/// A database engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Engine {
     /// SQLite.
@@ -51,7 +51,7 @@ pub enum Engine {
     Postgres,
 }
 
-/// Its own SQL.
+/// Dereferences to the SQL of the engine.
 impl Deref for Engine {
     type Target = dyn Dialect;
 
@@ -63,7 +63,7 @@ impl Deref for Engine {
     }
 }
 
-/// Evaluates the expression for the engine at hand.
+/// Evaluates the expression for the engine of the value.
 macro_rules! on {
     ($Which:ident, $it:expr, $own:ident => $do:expr) => {
         match $it {
@@ -74,7 +74,7 @@ macro_rules! on {
 }
 
 impl Conn {
-    /// Opens a database, for writing or for reading; with what the file was, where a copy of it in
+    /// Opens a database for writing or for reading. Also returns the stamp of the file if a copy of it in
     /// memory is read.
     pub(super) async fn open(
         location: &Location,
@@ -94,12 +94,12 @@ impl Conn {
         })
     }
 
-    /// Runs the migrations that the database lacks.
+    /// Runs the migrations that are missing in the database.
     pub async fn migrate(&mut self, migrator: &Migrator) -> Result<(), MigrateError> {
         on!(Conn, self, conn => conn.migrate(migrator).await)
     }
 
-    /// Makes queries end once `in_time` returns false, where a server does not do that.
+    /// Aborts queries once `in_time` returns false. No effect on a server, which has its own timeout.
     pub async fn interrupt_unless(
         &mut self,
         in_time: impl FnMut() -> bool + Send + 'static,
@@ -107,13 +107,13 @@ impl Conn {
         on!(Conn, self, conn => conn.interrupt_unless(in_time).await)
     }
 
-    /// Refuses statements that make a value of more bytes, where the engine takes no note of the time
-    /// meanwhile.
+    /// Refuses statements that produce a value of more than `bytes`, if the engine cannot be interrupted
+    /// while it produces a value.
     pub async fn limit_values(&mut self, bytes: i32) -> Result<(), Fault> {
         on!(Conn, self, conn => conn.limit_values(bytes).await)
     }
 
-    /// Which engine is behind it.
+    /// Returns the engine of the connection.
     pub fn engine(&self) -> Engine {
         match self {
             Self::Sqlite(_) => Engine::Sqlite,
@@ -126,13 +126,13 @@ impl Conn {
         on!(Conn, self, conn => conn.execute(sql.into_sql_str(), args).await)
     }
 
-    /// Runs several statements without arguments, one after the other; no transaction begins in the
-    /// middle of them.
+    /// Runs several statements without arguments, one after the other; only the first may begin a
+    /// transaction.
     pub async fn batch(&mut self, sql: impl SqlSafeStr) -> Result<(), Fault> {
         on!(Conn, self, conn => conn.batch(sql.into_sql_str()).await)
     }
 
-    /// Hands each row of a query to `each`, as it comes.
+    /// Calls `each` with each row of a query as it arrives.
     pub async fn each(
         &mut self,
         sql: impl SqlSafeStr,
@@ -146,7 +146,7 @@ impl Conn {
         }
     }
 
-    /// The rows of a query as they come, for a reader that waits between them. On PostgreSQL a
+    /// Returns the rows of a query as a stream, for a reader that awaits between them. On PostgreSQL a
     /// transaction must be open.
     pub fn stream<'c>(
         &'c mut self,
@@ -160,7 +160,7 @@ impl Conn {
         })
     }
 
-    /// All rows of a query that has few.
+    /// Returns all rows of a query, which should be few.
     pub async fn rows(
         &mut self,
         sql: impl SqlSafeStr,
@@ -175,7 +175,7 @@ impl Conn {
         Ok(rows)
     }
 
-    /// The only row of a query that has at most one.
+    /// Returns the row of a query that has at most one.
     pub async fn row(
         &mut self,
         sql: impl SqlSafeStr,
@@ -189,113 +189,113 @@ impl Conn {
         on!(Conn, self, conn => conn.write(rows, around).await)
     }
 
-    /// Ends the open transaction if it stalls for longer than `deadline`, and nothing sooner, where
-    /// others could wait for it.
+    /// Makes a server end the open transaction, for which others may wait, if it is idle or runs a
+    /// statement for longer than `deadline`, and not earlier. No effect on SQLite.
     pub async fn expect_progress(&mut self, deadline: Duration) -> Result<(), Fault> {
         let Some(server) = self.engine().server() else { return Ok(()) };
         let deadline = deadline.as_millis().to_string();
         self.execute(server.idle_deadline, &[deadline.into()]).await.map(drop)
     }
 
-    /// Ends the connection in good order.
+    /// Closes the connection gracefully.
     pub async fn close(self) -> Result<(), Fault> {
         on!(Conn, self, conn => conn.close().await)
     }
 }
 
 impl Row {
-    /// Text, or null.
+    /// Returns the text, or `None` for NULL.
     pub fn text(&self, at: impl At) -> Result<Option<String>, Fault> {
         Ok(self.str(at)?.map(str::to_owned))
     }
 
-    /// Text that the schema says is not null.
+    /// Returns the text of a column that is NOT NULL.
     pub fn some_text(&self, at: impl At) -> Result<String, Fault> {
         self.text(at)?.ok_or_else(|| spoiled(at, "is null"))
     }
 
-    /// A whole number, or null.
+    /// Returns the integer, or `None` for NULL.
     pub fn int(&self, at: impl At) -> Result<Option<i64>, Fault> {
         on!(Row, self, row => row.int(at))
     }
 
-    /// A whole number that the schema says is not null.
+    /// Returns the integer of a column that is NOT NULL.
     pub fn some_int(&self, at: impl At) -> Result<i64, Fault> {
         self.int(at)?.ok_or_else(|| spoiled(at, "is null"))
     }
 
-    /// A boolean, or null.
+    /// Returns the boolean, or `None` for NULL.
     pub fn bool(&self, at: impl At) -> Result<Option<bool>, Fault> {
         on!(Row, self, row => row.bool(at))
     }
 
-    /// A boolean that the schema says is not null.
+    /// Returns the boolean of a column that is NOT NULL.
     pub fn some_bool(&self, at: impl At) -> Result<bool, Fault> {
         self.bool(at)?.ok_or_else(|| spoiled(at, "is null"))
     }
 
-    /// A time, or null.
+    /// Returns the time, or `None` for NULL.
     pub fn time(&self, at: impl At) -> Result<Option<Timestamp>, Fault> {
         on!(Row, self, row => row.time(at))
     }
 
-    /// A time that the schema says is not null.
+    /// Returns the time of a column that is NOT NULL.
     pub fn some_time(&self, at: impl At) -> Result<Timestamp, Fault> {
         self.time(at)?.ok_or_else(|| spoiled(at, "is null"))
     }
 
-    /// Text, or null, for as long as the row lives.
+    /// Returns the text, borrowed from the row, or `None` for NULL.
     pub fn str(&self, at: impl At) -> Result<Option<&str>, Fault> {
         on!(Row, self, row => row.str(at))
     }
 
-    /// JSON as the engine renders it, or null: to be made canonical by the caller.
+    /// Returns the JSON as the engine renders it, or `None` for NULL. The caller must make it canonical.
     pub fn json(&self, at: impl At) -> Result<Option<&str>, Fault> {
         on!(Row, self, row => row.json(at))
     }
 
-    /// JSON made canonical, or null.
+    /// Returns the JSON made canonical, or `None` for NULL.
     pub fn json_text(&self, at: impl At) -> Result<Option<JsonText>, Fault> {
         Ok(self.json(at)?.map(JsonText::canonical))
     }
 
-    /// The names of the columns.
+    /// Returns the names of the columns.
     pub fn columns(&self) -> Vec<String> {
         on!(Row, self, row => row.columns())
     }
 
-    /// The row of [`super::ask`] as an object by column.
+    /// Returns the row of [`super::ask`] as an object by column.
     pub(super) fn object(&self) -> Result<serde_json::Map<String, serde_json::Value>, Fault> {
         on!(Row, self, row => row.object())
     }
 
-    /// Text exactly as it is stored, or null; bytes that are no text as hex.
+    /// Returns the text exactly as stored, or `None` for NULL; bytes that are not text as hex.
     pub fn exact_text(&self, at: impl At) -> Result<Option<String>, Fault> {
         on!(Row, self, row => row.exact_text(at))
     }
 
-    /// A time exactly as it is stored, or null.
+    /// Returns the time exactly as stored, or `None` for NULL.
     pub fn exact_time(&self, at: impl At) -> Result<Option<String>, Fault> {
         on!(Row, self, row => row.exact_time(at))
     }
 
-    /// A boolean exactly as it is stored.
+    /// Returns the boolean exactly as stored.
     pub fn exact_bool(&self, at: impl At) -> Result<Cell<'static>, Fault> {
         on!(Row, self, row => row.exact_bool(at))
     }
 
-    /// JSON exactly as it is stored, but for what an engine renders anew.
+    /// Returns the JSON exactly as stored; on PostgreSQL except for what JSONB does not preserve.
     pub fn exact_json(&self, at: impl At) -> Result<Cell<'static>, Fault> {
         on!(Row, self, row => row.exact_json(at))
     }
 
-    /// A fault for a value that this program would never have written.
+    /// Returns a fault for a value that this program would never have written.
     pub fn spoiled(&self, at: impl fmt::Display, what: &str) -> Fault {
         spoiled(at, what)
     }
 }
 
-/// Writing the rows: one statement for many.
+/// Writing the rows, many with one statement.
 impl Bulk<'_> {
     /// Inserts the rows into `table`.
     pub async fn insert(self, conn: &mut Conn, table: &str) -> Result<(), Fault> {
@@ -304,14 +304,14 @@ impl Bulk<'_> {
         conn.write(&self, Around::Insert(&head, "")).await
     }
 
-    /// Inserts those rows into `table` whose key it does not hold yet.
+    /// Inserts the rows whose key is not in `table` yet.
     pub async fn insert_new(self, conn: &mut Conn, table: &str) -> Result<(), Fault> {
         let names: Vec<&str> = self.columns.iter().map(|(name, _)| *name).collect();
         let head = format!("INSERT INTO {table} ({}) ", names.join(", "));
         conn.write(&self, Around::Insert(&head, " ON CONFLICT DO NOTHING")).await
     }
 
-    /// Runs `UPDATE table SET assignments FROM d WHERE condition`, `d` being the rows.
+    /// Runs `UPDATE table AS t SET set FROM d WHERE on`, where `d` are the rows.
     pub async fn update(
         self,
         conn: &mut Conn,

@@ -1,8 +1,8 @@
-//! A whole database → an empty one, of the same engine or the other: every table, every row.
+//! Copies a whole database into an empty one, of the same engine or the other: every row of every table.
 //!
-//! The source is read at one moment; the target gets everything in one transaction or nothing. It
-//! does not know what the rows mean: it knows which column is a time, which is JSON, and the order
-//! in which the tables refer to each other.
+//! The source is read in one transaction; the target gets all rows in one transaction, or none. The copy
+//! does not know what the rows mean, only which column is a time, which is JSON, and the order in which the
+//! tables refer to each other.
 
 use std::{borrow::Cow, time::Duration};
 
@@ -23,27 +23,27 @@ use crate::{
     time::Timestamp,
 };
 
-/// Rows that travel together, at most.
+/// The maximum number of rows of a batch.
 const ROWS: usize = 2_000;
-/// Bytes of text that travel together, about: what a copy holds in memory is twice this.
+/// The approximate bytes of text of a batch; a copy needs twice this in memory.
 const BYTES: usize = 4 << 20;
-/// How long the source may keep the target's transaction waiting.
+/// How long the target's transaction may wait for the source.
 const DEADLINE: Duration = Duration::from_secs(10 * 60);
 
-/// How many rows of a table were copied.
+/// The name of a table and the number of rows copied.
 pub type Copied = (&'static str, u64);
 
-/// Copies all of `source` into `target`, which must be empty; gives the rows of each table.
+/// Copies all of `source` into `target`, which must be empty; returns the number of rows of each table.
 ///
-/// Meanwhile nobody else can write to the target, and what others write to the source after the
-/// beginning is not in the copy. [`crate::error::Kind::Busy`] when the target is being polled.
+/// During the copy no other process can write to the target; later writes to the source are not copied.
+/// Fails with [`crate::error::Kind::Busy`] if an account of the source is being polled into the target.
 pub async fn copy(source: &Location, target: &Location, now: Timestamp) -> Result<Vec<Copied>> {
     let (copied, to) = copy_without(&[], source, target, now).await?;
     to.close().await?;
     Ok(copied)
 }
 
-/// As [`copy`], with null in the columns named `left_out`; gives the target, still open.
+/// Like [`copy`], with NULL in the columns named in `left_out`; also returns the target, still open.
 pub(super) async fn copy_without(
     left_out: &[&str],
     source: &Location,
@@ -58,7 +58,7 @@ pub(super) async fn copy_without(
     let mut to = Store::open_to_write(target).await?;
     let copied = fill(&mut from, &mut to, left_out, now).await;
     if copied.is_err() {
-        // A connection that cannot even roll back has nothing to lose: its end is a rollback.
+        // A failed ROLLBACK can be ignored: the end of the connection rolls back, too.
         let _ = to.conn.execute(statements::ROLLBACK, &[]).await;
     }
     let copied = copied?;
@@ -75,7 +75,7 @@ async fn fill(
 ) -> Result<Vec<Copied>> {
     let accounts = from.account_names().await?;
     take(&mut to.conn).await.map_err(|fault| to.trouble("lock", &fault))?;
-    // Another poll fails at once instead of waiting.
+    // So that a poll of these accounts fails at once instead of waiting.
     let locks = to.lock_more(&accounts, now).await?;
     to.refuse_rows().await?;
     let mut copied = vec![];
@@ -88,7 +88,7 @@ async fn fill(
     Ok(copied)
 }
 
-/// Begins the transaction that keeps all other writers out.
+/// Begins the transaction that locks out all other writers.
 async fn take(conn: &mut Conn) -> Result<(), Fault> {
     conn.execute(conn.engine().begin_writing(), &[]).await?;
     if conn.engine().server().is_some() {
@@ -99,10 +99,10 @@ async fn take(conn: &mut Conn) -> Result<(), Fault> {
 }
 
 impl Store {
-    /// A target that holds anything is left alone: two histories cannot become one.
+    /// Refuses a target that is not empty: two histories cannot be merged.
     ///
     /// # Errors
-    /// [`crate::error::Kind::Usage`] where a table has a row.
+    /// [`crate::error::Kind::Usage`] if a table has a row.
     pub async fn refuse_rows(&mut self) -> Result<()> {
         for table in TABLES.iter() {
             let row = self.conn.row(any(table), &[]).await;
@@ -152,7 +152,7 @@ async fn fill_table(
     }
 }
 
-/// Rows on their way, column by column.
+/// Rows to be written, column by column.
 struct Batch {
     table: &'static Table,
     columns: Vec<BulkColumn<'static>>,
@@ -193,7 +193,7 @@ impl Batch {
         self.rows >= ROWS || self.bytes >= BYTES
     }
 
-    /// Of a history: writes what its versions are found by.
+    /// Writes the search texts of the versions, if the table is a history.
     async fn write_search(&self, conn: &mut Conn) -> Result<(), Fault> {
         let Some(kind) = Kind::ALL.into_iter().find(|kind| kind.history == self.table.name) else {
             return Ok(());
@@ -226,8 +226,8 @@ impl Batch {
     }
 }
 
-/// A time as it stands; one that this program would not have written must not be mended on its way,
-/// or the copy would pass where its source does not.
+/// Returns the time of a cell. Fails for text that this program would not have written: if it were
+/// corrected here, the copy would pass `verify`, but its source would not.
 fn exact_time(row: &Row, at: usize) -> Result<Option<Timestamp>, Fault> {
     let time = row.time(at)?;
     match time.map(|time| time.to_string()) == row.exact_time(at)? {
@@ -236,7 +236,8 @@ fn exact_time(row: &Row, at: usize) -> Result<Option<Timestamp>, Fault> {
     }
 }
 
-/// What an engine rendered is not what the other one should keep; nor is it mended.
+/// Makes JSON canonical, since the engines render it differently. Fails for JSON that this program would
+/// not have written, instead of correcting it.
 fn canonical(row: &Row, at: usize, json: &str) -> Result<String, Fault> {
     let value = Value::decode(json.trim(), 1).map_err(|_| row.spoiled(at, "is nested too deep"))?;
     let value = value.to_json();
@@ -246,7 +247,7 @@ fn canonical(row: &Row, at: usize, json: &str) -> Result<String, Fault> {
     }
 }
 
-/// Keeps all writers out, readers not. `polls` first, as a poll takes it.
+/// Locks out all writers, but no readers. `polls` is locked first, as by a poll.
 fn lock_all() -> SqlStr {
     let others = TABLES.iter().map(|table| table.name).filter(|name| *name != POLLS.name);
     let names: Vec<&str> =

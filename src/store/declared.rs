@@ -1,5 +1,5 @@
-//! All SQL statements of the store but those that are built for one request, such as bulk writes and the
-//! pages of the gallery.
+//! All SQL statements of the store, except those that are built for a single request, such as bulk writes
+//! and the pages of the gallery.
 
 use sqlx::{SqlSafeStr, SqlStr};
 
@@ -8,7 +8,7 @@ use super::{
     server::ServerSql, statements,
 };
 
-/// Every statement for an engine, by name.
+/// Returns all statements for an engine, with their names.
 pub fn all(engine: Engine) -> Vec<(String, SqlStr)> {
     let files: [&[Declared]; 9] = [
         ahead::STATEMENTS,

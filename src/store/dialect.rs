@@ -4,76 +4,77 @@ use std::time::Duration;
 
 use super::server::ServerSql;
 
-/// The migrations, by name; each engine has its own text for each.
+/// The names of the migrations; each engine has its own SQL for each.
 pub const MIGRATIONS: [&str; 1] = ["catalogue"];
 
-/// What an engine writes in its own way.
+/// The SQL that differs between the engines.
 pub trait Dialect {
-    /// The text of each migration.
+    /// Returns the SQL of each migration.
     fn migrations(&self) -> [&'static str; MIGRATIONS.len()];
 
-    /// What several writers need; `None` where there is one at a time.
+    /// Returns the statements for concurrent writers; `None` for an engine with one writer at a time.
     fn server(&self) -> Option<&'static ServerSql>;
 
-    /// Gives the connection more memory for pages that a large load or a long reading comes back
-    /// to, where that is the client's.
+    /// Returns the statement that enlarges the page cache of the connection for a large load or a long
+    /// read; `None` if the cache is the server's.
     fn more_cache(&self) -> Option<&'static str>;
 
-    /// Bounds the readings of a connection, or of the open transaction alone, where the server does
-    /// that; elsewhere the connection is interrupted.
+    /// Returns the statements that limit reads on the connection, or only in the open `transaction`; `None`
+    /// if the connection is interrupted by the client instead.
     fn reading_limits(&self, limit: Duration, transaction: bool) -> Option<String>;
 
-    /// Begins a transaction that writes.
+    /// Returns the statement that begins a write transaction.
     fn begin_writing(&self) -> &'static str;
 
-    /// Begins a transaction that reads one state of the database.
+    /// Returns the statement that begins a transaction that reads one state of the database.
     fn begin_reading(&self) -> &'static str;
 
-    /// The names of the tables and views; on PostgreSQL without those of extensions.
+    /// Returns the query for the names of the tables and views; on PostgreSQL without those of extensions.
     fn tables(&self) -> &'static str;
 
-    /// How the parser of somebody else's query reads it.
+    /// Returns the dialect for parsing a query from outside.
     fn parser(&self) -> &'static dyn sqlparser::dialect::Dialect;
 
-    /// What selects each row of `from` as [`super::conn::Row::object`] reads it.
+    /// Returns the expression that selects each row of `from` for [`super::conn::Row::object`].
     fn as_object(&self, from: &str) -> String;
 
-    /// A table of ours, within a common table expression of the same name.
+    /// Returns the name of one of our tables inside a common table expression of the same name.
     fn own_table(&self, name: &str) -> String;
 
-    /// The size of the database, in bytes; on PostgreSQL of the schema.
+    /// Returns the query for the size of the database (on PostgreSQL of the schema), in bytes.
     fn size(&self) -> &'static str;
 
-    /// The time between two times, in milliseconds.
+    /// Returns the expression for the milliseconds between two times.
     fn milliseconds(&self, from: &str, to: &str) -> String;
 
-    /// The day of a time, as text.
+    /// Returns the expression for the day of a time, as text.
     fn day(&self, time: &str) -> String;
 
-    /// A null that has the type of a time.
+    /// Returns a NULL of the type of a time.
     fn no_time(&self) -> &'static str;
 
-    /// The first 200 characters after blanks at its beginning, as the index by name has them; null if
-    /// it has blanks alone.
+    /// Returns the expression for the first 200 characters after leading blanks, as in the index by name;
+    /// NULL if there are only blanks.
     fn head(&self, text: &str) -> String;
 
-    /// A subquery with the strings of a JSON array.
+    /// Returns a subquery for the strings of a JSON array.
     fn strings(&self, json: &str) -> String;
 
-    /// The text with its ASCII letters in lower case, and no other letter changed.
+    /// Returns the expression for the text with only its ASCII letters in lower case.
     fn ascii_lower(&self, text: &str) -> String;
 
-    /// What stands behind FROM for the strings of a JSON array, as `t.value`.
+    /// Returns the FROM item for the strings of a JSON array, as `t.value`.
     fn each_string(&self, json: &str) -> String;
 
-    /// Whether a JSON array of strings has one of the bound values.
+    /// Returns the condition that a JSON array of strings contains one of the bound values.
     fn has_string(&self, json: &str, places: &[String]) -> String;
 
-    /// Whether `column` is among the values that `rows` (FROM and WHERE) has in `value`, asked of most
-    /// items; `one` asks the same for one item. PostgreSQL hashes the values once; SQLite would
-    /// build an index for them.
+    /// Returns the condition that `column` is among the values `value` of `rows` (FROM and WHERE), for a
+    /// query on most items; `one` is the same condition for one item. PostgreSQL hashes the values once;
+    /// SQLite, which would build an index for them, uses `one`.
     fn among(&self, column: &str, value: &str, rows: &str, one: &str) -> String;
 
-    /// Whether a JSON object has the key `name`, which is one of ours.
+    /// Returns the condition that a JSON object has the key `name`, which is one of ours (it is not
+    /// escaped).
     fn has_key(&self, json: &str, name: &str) -> String;
 }

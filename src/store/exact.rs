@@ -1,13 +1,13 @@
-//! Cells read exactly as they are stored, for verifying: what ordinary reading takes as the same (a
-//! time in another form, a microsecond, JSON with other spaces) reads differently here, and no value
-//! in a table makes it fail.
+//! Reads cells exactly as they are stored, for `verify`: values that ordinary reads treat as equal (a time
+//! in another form, a microsecond, JSON with other spaces) differ here, and no value in a table causes an
+//! error.
 
 use std::borrow::Cow;
 
 use super::conn::{At, Fault, Row};
 use crate::catalog::{cell::Cell, column::Holds};
 
-/// The cell of column `at`.
+/// Returns the cell of column `at`.
 ///
 /// # Errors
 /// A fault of the engine.

@@ -1,9 +1,8 @@
-//! The catalogue as it was at any time, read at one point in time.
+//! The catalogue as of any time, read in one read transaction.
 //!
-//! A state holds from the good poll that saw it to the next: as of a time means as of the
-//! account's last poll at or before it that did not fail, its [`Moment`]. Rows are handed on as
-//! they come, so that memory does not grow with history. How anything is printed is not known
-//! here.
+//! A state is valid from the good poll that saw it until the next one: as of a time means as of the
+//! account's last poll at or before that time that did not fail, its [`Moment`]. Rows are passed on as they
+//! arrive, so that memory use does not grow with the history. The output formats are defined elsewhere.
 
 use sqlx::SqlStr;
 
@@ -28,55 +27,56 @@ use crate::{
     time::Timestamp,
 };
 
-/// A reading of a database at one point in time, whatever is written meanwhile.
+/// A read transaction at one point in time, not affected by concurrent writes.
 #[derive(Debug)]
 pub struct ExportReading<'s> {
     store: &'s mut Store,
 }
 
-/// A point in the history of an account's catalogue: its last poll at or before an asked time that did
+/// A point in the history of an account's catalogue: its last poll at or before the requested time that did
 /// not fail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Moment {
     /// The account.
     pub account: String,
-    /// What the poll read.
+    /// The catalogue that the poll read.
     pub catalogue: Catalogue,
-    /// The poll.
+    /// The id of the poll.
     pub poll_id: i64,
-    /// When it had received its answer.
+    /// When the poll had received its response.
     pub observed_at: Timestamp,
-    /// How many polls failed after it, up to the asked time.
+    /// The number of polls that failed after it, up to the requested time.
     pub failed: i64,
-    /// The next poll that did not fail, after the asked time; `None` while there is none.
+    /// `observed_at` of the next poll after the requested time that did not fail; `None` if there is none
+    /// yet.
     pub next: Option<Timestamp>,
 }
 
-/// An item that was not removed at some moment, in its state of then.
+/// The state of an item at a moment at which it was not removed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ItemState {
     /// Its id.
     pub id: String,
     /// The version that was valid.
     pub version: i64,
-    /// Since when.
+    /// When that version began.
     pub valid_from: Timestamp,
-    /// The poll that saw the item first.
+    /// When the item was first seen.
     pub first_seen_at: Timestamp,
-    /// When it had last been added, changed or restored.
+    /// When it was last added, changed or restored.
     pub changed_at: Timestamp,
-    /// Its values.
+    /// The values of its fields.
     pub fields: Fields,
 }
 
-/// Which of the items at a time are read.
+/// Which items at a time to read.
 #[derive(Clone, Copy, Debug)]
 enum Which {
     /// All of them.
     All,
-    /// The one of an id.
+    /// The item with an id.
     One,
-    /// Those after an id, at most so many.
+    /// The items after an id, up to a limit.
     After,
 }
 
@@ -102,7 +102,7 @@ register! {
          AND outcome = 'failed' AND coalesce(observed_at, started_at) > $3 \
          AND coalesce(observed_at, started_at) <= $4";
 
-    /// When the history began.
+    /// When the first poll began.
     pub(super) const BEGAN = "SELECT started_at FROM polls WHERE poll_id = 1";
 
     /// The account's schema changes up to a time, oldest first: (account, time).
@@ -111,7 +111,7 @@ register! {
          WHERE s.account = $1 AND p.observed_at <= $2 ORDER BY s.poll_id, s.kind, s.field";
 
     /// The items that were not removed at a time, by id: (account, time), and for some of them (id) and
-    /// (limit). docs/time-travel.md has the same condition for everybody's use.
+    /// (limit). docs/time-travel.md documents the same condition for users.
     fn items_at(kind: Kind, which: Which) {
         let (table, id) = (kind.history, kind.id);
         let (own, limit) = match which {
@@ -154,7 +154,7 @@ register! {
 }
 
 impl Store {
-    /// Begins a reading at one point in time.
+    /// Begins a read transaction at one point in time.
     pub async fn export_reading(&mut self) -> Result<ExportReading<'_>> {
         let begin = self.conn.engine().begin_reading();
         let begun = self.conn.execute(begin, &[]).await;
@@ -162,12 +162,13 @@ impl Store {
         Ok(ExportReading { store: self })
     }
 
-    /// The reading that has begun, as one at a point in time.
+    /// Returns the read transaction that has already begun.
     pub fn reading(&mut self) -> ExportReading<'_> {
         ExportReading { store: self }
     }
 
-    /// When the first poll began: what tells one history from another for good. `None` before it.
+    /// Returns when the first poll began, which permanently identifies a history; `None` before the first
+    /// poll.
     pub async fn began_at(&mut self) -> Result<Option<Timestamp>> {
         let row = self.conn.row(BEGAN, &[]).await;
         let began = row.and_then(|row| row.map_or(Ok(None), |row| row.time(0)));
@@ -176,20 +177,20 @@ impl Store {
 }
 
 impl ExportReading<'_> {
-    /// Ends the reading.
+    /// Ends the read transaction.
     pub async fn end(self) -> Result<()> {
         let ended = self.store.conn.execute(statements::ROLLBACK, &[]).await;
         ended.map(drop).map_err(|fault| self.store.trouble("read", &fault))
     }
 
-    /// All accounts, by name.
+    /// Returns all accounts, ordered by name.
     pub async fn accounts(&mut self) -> Result<Vec<String>> {
         let rows = self.store.conn.rows(statements::ACCOUNTS, &[]).await;
         let names = rows.and_then(|rows| rows.iter().map(|row| row.some_text(0)).collect());
         names.map_err(|fault| self.store.trouble("read", &fault))
     }
 
-    /// The moment of an account's catalogue at `time`; `None` before its first good poll.
+    /// Returns the moment of an account's catalogue at `time`; `None` before its first good poll.
     pub async fn moment(
         &mut self,
         account: &str,
@@ -200,7 +201,7 @@ impl ExportReading<'_> {
         read.map_err(|fault| self.store.trouble("read", &fault))
     }
 
-    /// The first good poll of an account's catalogue; `None` while there is none.
+    /// Returns the time of the first good poll of an account's catalogue; `None` if there is none yet.
     pub async fn first_good(
         &mut self,
         account: &str,
@@ -210,7 +211,7 @@ impl ExportReading<'_> {
         first.map_err(|fault| self.store.trouble("read", &fault))
     }
 
-    /// Hands the items of `kind` that were not removed at `moment` to `each`, by id.
+    /// Calls `each` with the items of `kind` that were not removed at `moment`, ordered by id.
     pub async fn items(
         &mut self,
         kind: Kind,
@@ -221,7 +222,7 @@ impl ExportReading<'_> {
         self.each(items_at(kind, Which::All), &args, |row| item_state(row, kind), each).await
     }
 
-    /// The items after an id that were not removed at `moment`, at most `limit`, by id.
+    /// Returns at most `limit` items after an id that were not removed at `moment`, ordered by id.
     pub async fn items_after(
         &mut self,
         kind: Kind,
@@ -240,7 +241,7 @@ impl ExportReading<'_> {
         Ok(found)
     }
 
-    /// How many items were not removed at `moment`.
+    /// Returns the number of items that were not removed at `moment`.
     pub async fn count(&mut self, kind: Kind, moment: &Moment) -> Result<i64> {
         let args = [moment.account.as_str().into(), moment.observed_at.into()];
         let row = self.store.conn.row(count_at(kind), &args).await;
@@ -248,7 +249,7 @@ impl ExportReading<'_> {
         count.map_err(|fault| self.store.trouble("read", &fault))
     }
 
-    /// The item of this id, if it was not removed at `moment`.
+    /// Returns the item with this id, if it was not removed at `moment`.
     pub async fn item(
         &mut self,
         kind: Kind,
@@ -266,7 +267,7 @@ impl ExportReading<'_> {
         Ok(found)
     }
 
-    /// Hands every version of an account's items of `kind` to `each`, by id and version.
+    /// Calls `each` with every version of an account's items of `kind`, ordered by id and version.
     pub async fn versions(
         &mut self,
         kind: Kind,
@@ -276,7 +277,7 @@ impl ExportReading<'_> {
         self.each(all_versions(kind), &[account.into()], |row| version(row, kind), each).await
     }
 
-    /// Hands the rows of the change feed to `each`, oldest first.
+    /// Calls `each` with the rows of the change feed, oldest first.
     pub async fn changes(
         &mut self,
         filter: &ChangeFilter,
@@ -285,7 +286,7 @@ impl ExportReading<'_> {
         self.store.changes(filter, each).await
     }
 
-    /// Hands each row of a query, as `read` understands it, to `each`.
+    /// Calls `each` with each row of a query, decoded by `read`.
     async fn each<T>(
         &mut self,
         sql: SqlStr,
@@ -295,7 +296,7 @@ impl ExportReading<'_> {
     ) -> Result<()> {
         let mut stopped = None;
         let done = self.store.conn.each(sql, args, |row| {
-            // The consumer's own error ends the reading and is handed on unchanged.
+            // An error of the caller's `each` ends the query and is returned unchanged.
             each(read(&row)?).map_err(|error| {
                 stopped = Some(error);
                 Fault::WorkerCrashed
@@ -307,9 +308,9 @@ impl ExportReading<'_> {
         }
     }
 
-    /// Hands an answer of the API (v2) to `each`, piece by piece: the items that were not removed
-    /// at `moment`, with the fields that their lists carried, URLs without signatures. Polled at
-    /// that moment it opens and closes no version.
+    /// Writes a response like the API's (v2), in pieces that are passed to `each`: the items that were not
+    /// removed at `moment`, with the fields that their lists contained and URLs without signatures. A poll
+    /// of this response at that moment would open and close no version.
     pub async fn answer(
         &mut self,
         moment: &Moment,
@@ -372,7 +373,7 @@ impl ExportReading<'_> {
     }
 }
 
-/// A row of [`items_at`].
+/// Decodes a row of [`items_at`].
 fn item_state(row: &Row, kind: Kind) -> Result<ItemState, Fault> {
     Ok(ItemState {
         id: row.some_text(0)?,

@@ -1,4 +1,4 @@
-//! Faults of the engines, in words that say what to do.
+//! Error messages for faults of the engines, with what to do about them.
 
 use std::{fmt, io, path::Path};
 
@@ -8,7 +8,7 @@ use crate::{
     system::FileState,
 };
 
-/// A fault while `doing` something with the database at `location` (exit code 74).
+/// Returns the error for a fault while `doing` something with the database at `location` (exit code 74).
 pub fn trouble(location: &Location, doing: impl fmt::Display, fault: &Fault) -> Error {
     Error::storage(format!("cannot {doing} {location}: {}", explained(location, fault)))
 }
@@ -16,12 +16,12 @@ pub fn trouble(location: &Location, doing: impl fmt::Display, fault: &Fault) -> 
 /// Where the services of `deploy/systemd` keep their database.
 const SERVICE_FOLDER: &str = "/var/lib/heygen-sync";
 
-/// Whether the file is a service's: files that root makes beside it would stop the service.
+/// Whether the file belongs to a service, which would fail if root created files beside it.
 pub fn is_of_service(path: &Path) -> bool {
     path.starts_with(SERVICE_FOLDER)
 }
 
-/// What to do about a database that is not there yet.
+/// Returns how to fill a database that does not exist yet.
 pub fn how_to_fill(location: &Location, is_root: bool) -> &'static str {
     match location.file() {
         Some(path) if is_root && is_of_service(path) => {
@@ -32,7 +32,7 @@ pub fn how_to_fill(location: &Location, is_root: bool) -> &'static str {
     }
 }
 
-/// A lock file at `path` that cannot be used.
+/// Returns the error for a lock file at `path` that cannot be used.
 pub fn unusable_lock(path: &Path, fault: &io::Error) -> Error {
     let refused = fault.kind() == io::ErrorKind::PermissionDenied;
     let why = match FileState::of(path) {
@@ -68,7 +68,7 @@ fn explained(location: &Location, fault: &Fault) -> String {
 
 const FULL: &str = "the disk is full; free some space, then run again: nothing was half-written";
 
-/// By SQLite's result codes, most of them by the primary one.
+/// Explains a fault by its SQLite result code, in most cases by the primary one.
 fn sqlite(fault: &Fault) -> String {
     if let Fault::Io(fault) = fault {
         return format!("{fault}; check the permissions of the file, its folder and the disk");
@@ -78,12 +78,12 @@ fn sqlite(fault: &Fault) -> String {
         .and_then(|fault| fault.code())
         .and_then(|code| code.parse::<u32>().ok());
     let remedy = match code.map(|code| code & 0xff) {
-        // Writing failed, but not with ENOSPC, which is 13.
+        // SQLITE_IOERR_WRITE: a write failed, but not with ENOSPC, which is 13 (SQLITE_FULL).
         Some(10) if code == Some(778) => {
             "the disk does not take the write: a quota or a limit on file sizes is reached, or the \
              disk is faulty; nothing was half-written"
         }
-        // The shared memory of the log could not grow.
+        // SQLITE_IOERR_SHMSIZE: the shared memory of the write-ahead log could not grow.
         Some(10) if code == Some(4874) => FULL,
         Some(5 | 6) => "it is locked by another program; try again, or end that program",
         Some(8) => "it is read-only; check the permissions of the file, its folder and the disk",
@@ -126,7 +126,7 @@ fn postgres(fault: &Fault) -> String {
     if remedy.is_empty() { said } else { format!("{said}; {remedy}") }
 }
 
-/// The fault in the engine's own words, without the values that it may quote.
+/// Returns the engine's own message, without values that it may quote.
 fn plain(fault: &Fault) -> String {
     match fault {
         Fault::Database(fault) => fault.message().to_owned(),
@@ -143,7 +143,7 @@ fn plain(fault: &Fault) -> String {
     }
 }
 
-/// A connection that stood and ended.
+/// Whether an established connection was lost.
 fn is_loss(kind: std::io::ErrorKind) -> bool {
     use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
     matches!(kind, BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof)

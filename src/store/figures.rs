@@ -1,5 +1,5 @@
-//! The figures behind the metrics: counted from the tables when asked, so that they survive every
-//! restart and are the same whoever polled. How they are called outside is not known here.
+//! The figures for the metrics, computed from the tables on request: they survive restarts and do not
+//! depend on which process polled. The names of the metrics are defined elsewhere.
 
 use super::{
     browse::{Reading, Unreadable},
@@ -19,19 +19,19 @@ use crate::{
 /// All figures of a database.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Figures {
-    /// Of each catalogue with a poll, by account.
+    /// The figures of each catalogue with a poll, ordered by account.
     pub catalogues: Vec<CatalogueFigures>,
-    /// Previews: (role, state, how many).
+    /// The numbers of previews: (role, state, number).
     pub assets: Vec<(String, String, i64)>,
-    /// Contents in the mirror's store.
+    /// The number of blobs in the mirror's store.
     pub mirrored_files: i64,
-    /// Their size, in bytes.
+    /// The total size of these blobs, in bytes.
     pub mirrored_bytes: i64,
-    /// Links of unsaved previews that die within a day.
+    /// The number of links of unsaved previews that expire within a day.
     pub expiring_links: i64,
-    /// When the next of them dies.
+    /// The next expiry of a link of an unsaved preview, which may be more than a day ahead.
     pub next_expiry: Option<Timestamp>,
-    /// Of each receiver of notices that ever had one.
+    /// The figures of each receiver that ever had a notice.
     pub receivers: Vec<ReceiverFigures>,
     /// The size of the database, in bytes.
     pub database_bytes: i64,
@@ -40,15 +40,15 @@ pub struct Figures {
 /// The figures of a receiver of notices.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReceiverFigures {
-    /// Its name.
+    /// The name of the receiver.
     pub receiver: String,
-    /// Notices that wait to be delivered.
+    /// The number of notices that wait for delivery.
     pub waiting: i64,
-    /// When the oldest of them was written.
+    /// When the oldest of these was created.
     pub oldest: Option<Timestamp>,
-    /// Notices that it accepted.
+    /// The number of notices that it accepted.
     pub delivered: i64,
-    /// Deliveries tried.
+    /// The number of delivery attempts.
     pub attempts: i64,
 }
 
@@ -59,27 +59,27 @@ pub struct CatalogueFigures {
     pub account: String,
     /// The catalogue.
     pub catalogue: Catalogue,
-    /// Polls that succeeded, were held and failed.
+    /// The numbers of polls that succeeded, were held and failed.
     pub polls: [i64; 3],
-    /// Items added, changed, removed and restored by all polls.
+    /// The numbers of items that all polls added, changed, removed and restored.
     pub changes: [i64; 4],
-    /// How long all polls took together, in milliseconds.
+    /// The total duration of all polls, in milliseconds.
     pub polling_millis: i64,
     /// When the last poll began.
     pub last_poll: Option<Timestamp>,
-    /// When the last poll that did not fail was observed.
+    /// `observed_at` of the last poll that did not fail.
     pub last_success: Option<Timestamp>,
-    /// Polls that failed since.
+    /// The number of polls that failed since then.
     pub failed_since: i64,
-    /// Removals that it held back.
+    /// The number of removals held by the last poll that did not fail.
     pub held: i64,
-    /// The size of its answer, in bytes.
+    /// The size of the response of that poll, in bytes.
     pub response_bytes: i64,
-    /// Whether the API announced an end with it.
+    /// Whether that response contained a notice of deprecation or sunset.
     pub warned: bool,
-    /// For each kind that has items: listed, missing and removed.
+    /// The numbers of listed, missing and removed items, for each kind that has items.
     pub items: ByKind<[i64; 3]>,
-    /// Fields of the lists that appeared, vanished and changed their type.
+    /// The numbers of list fields that appeared, vanished and changed their type.
     pub schema: [i64; 3],
 }
 
@@ -98,7 +98,7 @@ register! {
         )
     }
 
-    /// Of the last good poll of each account's catalogues, and how many failed after it.
+    /// Figures of the last good poll of each account's catalogues, and how many polls failed after it.
     pub const LAST_SUCCESSES = "SELECT p.account, p.catalogue, CAST(coalesce(p.held, 0) AS BIGINT), \
          CAST(coalesce(p.response_bytes, 0) AS BIGINT), \
          CAST(CASE WHEN p.warning IS NULL THEN 0 ELSE 1 END AS BIGINT), \
@@ -109,7 +109,7 @@ register! {
          JOIN polls AS p ON p.account = l.account AND p.catalogue = l.catalogue \
          AND p.observed_at = l.observed_at AND p.outcome <> 'failed'";
 
-    /// Items by account: listed, missing, removed.
+    /// The numbers of items by account: listed, missing, removed.
     pub fn items_by_state(kind: Kind) {
         format!(
             "SELECT account, count(*) FILTER (WHERE removed_at IS NULL AND missing_since IS NULL), \
@@ -129,22 +129,22 @@ register! {
     pub const ASSETS_BY_ROLE =
         "SELECT role, state, count(*) FROM assets GROUP BY role, state ORDER BY role, state";
 
-    /// Contents in the store and their size.
+    /// The number of blobs in the store and their total size.
     pub const KEPT_CONTENTS = "SELECT count(*), CAST(coalesce(sum(bytes), 0) AS BIGINT) FROM \
          (SELECT max(bytes) AS bytes FROM asset_versions WHERE pruned_at IS NULL GROUP BY file) AS kept";
 
-    /// Links of unsaved previews that still work: (now, a day later).
+    /// How many links of unsaved previews expire within a day, and the next expiry: (now, a day later).
     pub const EXPIRING = "SELECT count(*) FILTER (WHERE expires_at <= $2), min(expires_at) \
          FROM assets WHERE state <> 'mirrored' AND state IN ('pending', 'failed') AND expires_at > $1";
 
-    /// Notices by receiver: waiting, since when, delivered, tries.
+    /// Notices by receiver: waiting, the oldest of these, delivered, attempts.
     pub const BY_RECEIVER = "SELECT receiver, count(*) FILTER (WHERE delivered_at IS NULL), \
          min(created_at) FILTER (WHERE delivered_at IS NULL), count(delivered_at), \
          CAST(sum(attempts) AS BIGINT) FROM notices GROUP BY receiver ORDER BY receiver";
 }
 
 impl Store {
-    /// All figures, of one moment.
+    /// Returns all figures, read in one transaction.
     pub async fn figures(&mut self, now: Timestamp) -> Result<Figures> {
         self.begin_reading().await?;
         let read = figures(&mut self.conn, now).await;
@@ -154,7 +154,7 @@ impl Store {
 }
 
 impl Reading {
-    /// All figures.
+    /// Returns all figures.
     pub async fn figures(&mut self, now: Timestamp) -> Result<Figures, Unreadable> {
         let read = match self.conn() {
             Ok(conn) => figures(conn, now).await,
@@ -232,13 +232,13 @@ fn catalogue(row: &Row) -> Result<CatalogueFigures, Fault> {
         polling_millis: row.some_int(9)?,
         last_poll: row.time(10)?,
         last_success: row.time(11)?,
-        // Until a good poll says otherwise.
+        // All failed polls, until the figures of the last good poll are read.
         failed_since: polls[2],
         ..CatalogueFigures::default()
     })
 }
 
-/// The account and the catalogue of a row.
+/// Returns the account and the catalogue of a row.
 fn whose(row: &Row) -> Result<(String, Catalogue), Fault> {
     let catalogue = Catalogue::parse(&row.some_text(1)?);
     Ok((row.some_text(0)?, catalogue.ok_or_else(|| row.spoiled(1, "is no catalogue"))?))

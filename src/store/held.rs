@@ -1,5 +1,5 @@
-//! The held removals of a poll. They are not stored: they follow from the items that are still
-//! missing, since a removal that was due and not held back was done.
+//! The held removals of a poll. They are not stored, but derived from the items that are still missing: a
+//! removal that was due and not held has been carried out.
 
 use super::{
     conn::{Conn, Fault},
@@ -13,7 +13,7 @@ use crate::{
     time::Timestamp,
 };
 
-/// What `poll`, the last good one of its catalogue, holds back; `None` when it holds nothing.
+/// Returns the removals that `poll`, the last good poll of its catalogue, holds; `None` if it holds none.
 pub(super) async fn held_by(conn: &mut Conn, poll: &PollRow) -> Result<Option<HeldSet>, Fault> {
     if poll.counts.is_none_or(|counts| counts.held == 0) {
         return Ok(None);
@@ -31,8 +31,8 @@ pub(super) async fn held_by(conn: &mut Conn, poll: &PollRow) -> Result<Option<He
     Ok(Some(HeldSet::of(items.iter().map(|(kind, id)| (*kind, id.as_str())))))
 }
 
-/// The time until which an item must have been missing for its removal to be due at the last
-/// held poll of a catalogue; `None` when no poll was held.
+/// Returns the latest `missing_since` with which a removal was due at the last held poll of a catalogue;
+/// `None` if no poll was held.
 pub(super) async fn held_until(
     conn: &mut Conn,
     account: &str,

@@ -1,13 +1,13 @@
-//! How this process is called in lists of connections.
+//! The name of this process in lists of connections.
 
 use crate::system::host;
 
-/// What a colleague sees in `pg_stat_activity`: who holds the lock, and where.
+/// Returns the name to show in `pg_stat_activity`: which process holds the lock, and on which host.
 pub fn application_name() -> String {
     name_of(&host(), std::process::id())
 }
 
-/// PostgreSQL keeps 63 bytes: of a long host's name (a pod's) the beginning, of the rest all.
+/// Cuts a long host name (a pod's) so that the name has at most the 63 bytes that PostgreSQL keeps.
 fn name_of(host: &str, pid: u32) -> String {
     let end = format!(" pid {pid}");
     let start = format!("heygen-sync {host}");

@@ -1,4 +1,4 @@
-//! Items by their ids, and what may be used instead of one that is gone.
+//! Items by their ids, and candidates to use instead of one that is gone.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ use crate::{
     time::Timestamp,
 };
 
-/// What is known of an item's usability.
+/// The data that determine whether an item can be used.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Known {
     /// The account.
@@ -30,11 +30,11 @@ pub struct Known {
     pub name: Option<String>,
     /// Its last known status.
     pub status: Option<String>,
-    /// The engines of the API that it supports, a JSON array.
+    /// The engines of the API that it supports, as a JSON array.
     pub supported_api_engines: Option<JsonText>,
-    /// Its avatar group.
+    /// The id of its avatar group.
     pub group_id: Option<String>,
-    /// Since when it is not listed.
+    /// Since when it is no longer listed.
     pub missing_since: Option<Timestamp>,
     /// When it was removed.
     pub removed_at: Option<Timestamp>,
@@ -47,7 +47,7 @@ pub struct Candidate {
     pub account: String,
     /// The kind.
     pub kind: Kind,
-    /// The group or the name.
+    /// The group or name that both have in common.
     pub common: String,
     /// The id.
     pub id: String,
@@ -68,19 +68,19 @@ impl Argument for Common {
     }
 }
 
-/// A field that not every kind has, as text of the item's row.
+/// Returns the column of a field, or a NULL text for a kind without this field.
 fn own(kind: Kind, column: &'static str) -> &'static str {
     if kind.column(column).is_some() { column } else { "CAST(NULL AS TEXT)" }
 }
 
 register! {
-    /// The items of these ids: (ids as a JSON array).
+    /// The items with these ids: (ids as a JSON array).
     fn of_ids(engine: Engine, kind: Kind) {
         let (table, id, name) = (kind.table, kind.id, kind.label);
         let [status, engines, group] =
             ["status", "supported_api_engines", "group_id"].map(|column| own(kind, column));
         let ids = engine.each_string("$1");
-        // With the accounts, the primary key is used.
+        // The condition on the accounts makes the engine use the primary key.
         format!(
             "SELECT account, {id}, {name}, {status}, {engines}, {group}, missing_since, removed_at \
              FROM {table} WHERE account IN (SELECT a.account FROM accounts AS a) \
@@ -93,8 +93,8 @@ register! {
         format!("SELECT {} FROM {}", kind.id, kind.table)
     }
 
-    /// The usable items with one of these groups or names: (groups or names as a JSON array). A kind
-    /// without groups has none of a group.
+    /// The usable items with one of these groups or names: (groups or names as a JSON array). For a kind
+    /// without groups, no item has one of the groups.
     fn candidates(engine: Engine, kind: Kind, common: Common) {
         let column = match common {
             Common::Group => own(kind, "group_id"),
@@ -120,20 +120,20 @@ register! {
         )
     }
 
-    /// The time until which an item must have been missing for its removal to be due at a good poll:
-    /// (account, catalogue, observed_at of that poll, how many polls before it count).
+    /// The latest `missing_since` with which a removal is due at a good poll: (account, catalogue,
+    /// observed_at of that poll, how many polls before it count).
     const DUE_UNTIL = "SELECT observed_at FROM polls WHERE account = $1 AND catalogue = $2 \
          AND outcome <> 'failed' AND observed_at <= $3 ORDER BY observed_at DESC LIMIT 1 OFFSET $4";
 }
 
 impl Store {
-    /// The items of these ids, by kind and account.
+    /// Returns the items with these ids, ordered by kind and account.
     pub async fn known(&mut self, ids: &BTreeSet<&str>, kinds: &[Kind]) -> Result<Vec<Known>> {
         let read = known(&mut self.conn, ids, kinds).await;
         read.map_err(|fault| self.trouble("read", &fault))
     }
 
-    /// Every id of these kinds that was ever seen.
+    /// Returns every id of these kinds that was ever seen.
     pub async fn every_id(&mut self, kinds: &[Kind]) -> Result<BTreeSet<String>> {
         let mut all = BTreeSet::new();
         for kind in kinds {
@@ -146,7 +146,7 @@ impl Store {
         Ok(all)
     }
 
-    /// The usable items that have one of these groups or names, by name and id.
+    /// Returns the usable items with one of these groups or names, ordered by name and id within each kind.
     pub async fn candidates(
         &mut self,
         common: Common,
@@ -156,14 +156,14 @@ impl Store {
         read.map_err(|fault| self.trouble("read", &fault))
     }
 
-    /// The last good poll of each catalogue of each account.
+    /// Returns the last good poll of each catalogue of each account.
     pub async fn last_good_polls(&mut self) -> Result<Vec<PollRow>> {
         let read = last_good_polls(&mut self.conn).await;
         read.map_err(|fault| self.trouble("read", &fault))
     }
 
-    /// The time until which an item must have been missing for its removal to be due at `poll`;
-    /// `None` where no removal can be due.
+    /// Returns the latest `missing_since` with which a removal is due at `poll`; `None` if no removal can
+    /// be due.
     pub async fn due_until(&mut self, poll: &PollRow) -> Result<Option<Timestamp>> {
         let read = due_until(&mut self.conn, poll).await;
         read.map_err(|fault| self.trouble("read", &fault))
@@ -186,7 +186,7 @@ async fn known(conn: &mut Conn, ids: &BTreeSet<&str>, kinds: &[Kind]) -> Result<
 }
 
 fn read_known(row: &Row, kind: Kind) -> Result<Known, Fault> {
-    // Where the kind has no such column, the statement has a null text.
+    // For a kind without this column the statement selects a NULL text.
     let engines = match kind.column("supported_api_engines") {
         Some(_) => row.json_text(4)?,
         None => None,
@@ -247,7 +247,7 @@ pub(super) async fn due_until(conn: &mut Conn, poll: &PollRow) -> Result<Option<
     row.map_or(Ok(None), |row| row.time(0))
 }
 
-/// No value in the database has a NUL, and PostgreSQL takes none.
+/// Leaves out values with a NUL: no value in the database contains one, and PostgreSQL rejects them.
 fn without_nul<'a>(values: &'a BTreeSet<&str>) -> impl Iterator<Item = &'a &'a str> {
     values.iter().filter(|value| !value.contains('\0'))
 }

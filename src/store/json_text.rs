@@ -1,14 +1,14 @@
-//! JSON in a column of its own.
+//! The JSON value of a column.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::catalog::value::Value;
 
-/// Canonical JSON, as its text.
+/// Canonical JSON, as text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JsonText(pub String);
 
-/// As a part of other JSON.
+/// Serializes as a JSON value, not as a string.
 impl Serialize for JsonText {
     fn serialize<S: Serializer>(&self, into: S) -> Result<S::Ok, S::Error> {
         let value: serde_json::Value =
@@ -25,7 +25,7 @@ impl<'de> Deserialize<'de> for JsonText {
 }
 
 impl JsonText {
-    /// JSON that an engine may have rendered anew, made canonical.
+    /// Makes JSON canonical, since an engine may have rendered it differently.
     pub fn canonical(json: &str) -> Self {
         Self(
             Value::decode(json.trim(), 1).map_or_else(|_| json.to_owned(), |value| value.to_json()),

@@ -1,4 +1,4 @@
-//! Which accounts and items the database knows.
+//! The accounts and items that the database contains.
 
 use super::{conn::Row, open::Store, statements};
 use crate::{
@@ -7,7 +7,7 @@ use crate::{
 };
 
 impl Store {
-    /// Refuses an account that was never polled.
+    /// Fails if the account was never polled.
     ///
     /// # Errors
     /// [`crate::error::Kind::Usage`].
@@ -18,7 +18,7 @@ impl Store {
         }
     }
 
-    /// The accounts that were ever polled, by name.
+    /// Returns the accounts that were ever polled, ordered by name.
     pub(super) async fn account_names(&mut self) -> Result<Vec<String>> {
         let rows = self.conn.rows(statements::ACCOUNTS, &[]).await;
         let names = rows.and_then(|rows| rows.iter().map(|row| row.some_text(0)).collect());
@@ -31,8 +31,8 @@ impl Store {
         Ok(known.map_err(|fault| self.trouble("read", &fault))?.is_some())
     }
 
-    /// The accounts with a poll that did not fail, by name, each with whether the API was ever
-    /// asked for it.
+    /// Returns the accounts with a poll that did not fail, ordered by name, each with whether it was ever
+    /// polled from the API.
     pub async fn accounts_with_history(&mut self) -> Result<Vec<(String, bool)>> {
         let mut all = vec![];
         for account in self.account_names().await? {
@@ -47,7 +47,7 @@ impl Store {
         Ok(all)
     }
 
-    /// The kinds and accounts in which an item of this id was ever listed.
+    /// Returns the kinds and accounts in which an item with this id was ever listed.
     pub async fn holders(&mut self, id: &str) -> Result<Vec<(Kind, String)>> {
         let mut all = vec![];
         for kind in Kind::ALL {
@@ -60,7 +60,7 @@ impl Store {
         Ok(all)
     }
 
-    /// Every item ever listed.
+    /// Returns every item ever listed.
     pub async fn items(&mut self) -> Result<Vec<NamedItem>> {
         let mut all = vec![];
         for kind in Kind::ALL {
@@ -75,18 +75,18 @@ impl Store {
     }
 }
 
-/// An item by its names.
+/// The kind, id and name of an item.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NamedItem {
     /// The kind.
     pub kind: Kind,
     /// The id.
     pub id: String,
-    /// A name that it has in an account.
+    /// Its name in an account.
     pub name: Option<String>,
 }
 
-/// The account was never polled; names those that were.
+/// Returns the error for an account that was never polled, with the names of those that were.
 fn no_account(account: &str, known: &[String]) -> Error {
     let known = match known {
         [] => "nothing was polled yet".to_owned(),

@@ -1,4 +1,4 @@
-//! Where the database is: what `database` in the configuration may say.
+//! The location of the database: the values that `database` in the configuration accepts.
 
 use std::{
     fmt,
@@ -12,21 +12,21 @@ use url::Url;
 
 use crate::error::{Error, Result};
 
-/// A SQLite file or a PostgreSQL database. Prints without password and parameters.
+/// A SQLite file or a PostgreSQL database. Printed without password and parameters.
 #[derive(Clone)]
 pub enum Location {
     /// A file.
     Sqlite(PathBuf),
     /// A server, a database and, by `options[search_path]`, a schema.
     Postgres {
-        /// All that the URL says, the password included.
+        /// Everything that the URL contains, including the password.
         options: Box<PgConnectOptions>,
-        /// The same for people.
+        /// The URL to show to people, without password and parameters.
         shown: String,
     },
 }
 
-/// The parameters of a PostgreSQL URL that are read, besides `options[NAME]`.
+/// The parameters of a PostgreSQL URL that are accepted, besides `options[NAME]`.
 const PARAMETERS: [&str; 12] = [
     "application_name",
     "dbname",
@@ -46,12 +46,12 @@ const PARAMETERS: [&str; 12] = [
 const FORM: &str = "postgres://user:password@host:5432/database?options[search_path]=schema";
 
 impl Location {
-    /// Reads a `sqlite:` URL or a `postgres://` or `postgresql://` URL. Every other text is the
-    /// name of a file, character for character.
+    /// Parses a `sqlite:` URL or a `postgres://` or `postgresql://` URL. Any other text is used literally
+    /// as the name of a file.
     ///
     /// # Errors
-    /// [`crate::error::Kind::Config`] for anything that was meant as a URL of another form. The
-    /// message never contains a password.
+    /// [`crate::error::Kind::Config`] for text that looks like a URL of another form. The message never
+    /// contains a password.
     pub fn parse(text: &str) -> Result<Self> {
         let text = text.trim();
         refuse_nearly_a_url(text)?;
@@ -67,7 +67,7 @@ impl Location {
         }
     }
 
-    /// `rest` is what follows `sqlite:`.
+    /// Parses a SQLite URL; `rest` is the text after `sqlite:`.
     fn sqlite_url(rest: &str) -> Result<Self> {
         let path = rest.strip_prefix("//").unwrap_or(rest);
         if let Some((_, parameters)) = path.split_once('?') {
@@ -90,7 +90,7 @@ impl Location {
 
     fn postgres(text: &str) -> Result<Self> {
         let url = postgres_url(text)?;
-        // sqlx's message may quote the URL.
+        // sqlx's message may quote the URL, including its password.
         let options = PgConnectOptions::from_str(url.as_str()).map_err(|_| unreadable())?;
         let host = match options.get_socket() {
             Some(socket) => socket.display().to_string(),
@@ -101,7 +101,7 @@ impl Location {
         Ok(Self::Postgres { options: Box::new(options), shown })
     }
 
-    /// The schema that the tables are in: SQLite's own word for a file, or the first that the URL names.
+    /// Returns the schema of the tables: `main` for a file; else the first that the URL names, or `public`.
     pub fn schema(&self) -> String {
         let path = self.search_path();
         let first = path.as_ref().and_then(|path| path.split(',').next());
@@ -111,7 +111,7 @@ impl Location {
         }
     }
 
-    /// The `search_path` that the URL asks for, if it does.
+    /// Returns the `search_path` that the URL sets, if any.
     pub fn search_path(&self) -> Option<String> {
         let Self::Postgres { options, .. } = self else { return None };
         let all = options.get_options()?;
@@ -129,8 +129,8 @@ impl Location {
         Some(value)
     }
 
-    /// Whether both are surely one place: the same file by any name, or the same server, database
-    /// and search path in the same words.
+    /// Whether both are certainly the same: the same file, after resolving symbolic links, or the same
+    /// user, server, database and search path, spelled the same.
     pub(super) fn is_same_as(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Sqlite(one), Self::Sqlite(two)) => {
@@ -144,7 +144,7 @@ impl Location {
         }
     }
 
-    /// The file, if it is one.
+    /// Returns the path of the file; `None` for PostgreSQL.
     pub fn file(&self) -> Option<&Path> {
         match self {
             Self::Sqlite(path) => Some(path),
@@ -153,14 +153,14 @@ impl Location {
     }
 }
 
-/// The URL of a server, with the user that connects in it.
+/// Parses the URL of a server, and adds the user that connects if it contains none.
 fn postgres_url(text: &str) -> Result<Url> {
     refuse_open_password(text)?;
     let mut url = Url::parse(text).map_err(|_| unreadable())?;
     let mut has_user = !url.username().is_empty();
     let parts: Vec<String> =
         url.query().unwrap_or_default().split('&').map(str::to_owned).collect();
-    // Set and empty is unset.
+    // An empty `user` counts as unset.
     let parts: Vec<String> =
         parts.into_iter().filter(|part| !part.is_empty() && part != "user=").collect();
     url.set_query(Some(parts.join("&").as_str()).filter(|query| !query.is_empty()));
@@ -187,8 +187,8 @@ fn unreadable() -> Error {
     Error::config(format!("database: the postgres:// URL cannot be read; its form is {FORM}"))
 }
 
-/// A password with `/`, `?` or `#` that is not encoded ends the host early, and the rest of it
-/// becomes the database, which messages show: an `@` that comes later gives it away.
+/// Refuses a password with an unencoded `/`, `?` or `#`: it would end the host early, and the rest of the
+/// password would become the database, which messages show. It is detected by a later `@` or by the `#`.
 fn refuse_open_password(text: &str) -> Result<()> {
     let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
@@ -204,7 +204,7 @@ fn refuse_open_password(text: &str) -> Result<()> {
     }
 }
 
-/// A parameter that is not known might be the one that asks for safety, or a piece of a password.
+/// Refuses an unknown parameter: it might be meant as one for security, or be a part of a password.
 fn refuse_unknown(name: &str) -> Result<()> {
     let option = name.strip_prefix("options[").and_then(|name| name.strip_suffix(']'));
     if PARAMETERS.contains(&name) || option.is_some_and(|option| !option.is_empty()) {
@@ -224,7 +224,7 @@ fn refuse_unknown(name: &str) -> Result<()> {
     )))
 }
 
-/// What was meant for a server must not become a file that is named by a password.
+/// Refuses text that was meant as a server: it must not become a file whose name contains a password.
 fn refuse_nearly_a_url(text: &str) -> Result<()> {
     let lower = text.to_ascii_lowercase();
     let begins = |scheme: &str| lower.starts_with(scheme);

@@ -1,9 +1,9 @@
-//! One poll at a time per account and database (rule 12), from before the request to the commit.
+//! Locks for one poll at a time per account and database (rule 12), from before the request to the commit.
 //!
-//! On SQLite a lock file beside the database, which the kernel lets go with the process; never a
-//! transaction held open across the request. On PostgreSQL one transaction that holds an advisory
-//! lock: idle it pins no snapshot and no row, a lost connection ends it, and what ends it cannot
-//! commit.
+//! On SQLite a lock is a file beside the database, which the kernel unlocks when the process ends; no
+//! transaction is open during the request. On PostgreSQL it is an advisory lock of the poll's transaction,
+//! which holds no snapshot and no row while it is idle. If the connection is lost, the transaction ends and
+//! cannot commit.
 
 use std::{
     fs::{File, OpenOptions, TryLockError},
@@ -29,24 +29,25 @@ use crate::{
     words::hex,
 };
 
-/// The pause between two tries to take a lock that is waited for.
+/// The pause between two attempts to take a lock.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// The right to poll one account: ends with [`Session::end`] or by being dropped.
+/// The right to poll one account, until [`Session::end`] or drop. On PostgreSQL a drop leaves the
+/// transaction open until the store begins another one or is closed.
 #[derive(Debug)]
 pub struct Session<'s> {
     pub(super) store: &'s mut Store,
-    /// SQLite's lock; on PostgreSQL the transaction is it.
+    /// The lock on SQLite; `None` on PostgreSQL, where the transaction is the lock.
     file: Option<LockFile>,
 }
 
-/// A lock that the kernel lets go with the process. It holds its holder's name.
+/// A lock file that the kernel unlocks when the process ends. It contains the name of the holder.
 #[derive(Debug)]
 pub(super) struct LockFile(File);
 
 impl Drop for LockFile {
-    /// So that who comes between the next holder's lock and its name is not told this one's; and
-    /// it ends here, though a process that is just being started may have the file open as well.
+    /// Removes the name, so that it is not read before the next holder has written its own. Unlocks
+    /// explicitly, since a process that is just being started may also have the file open.
     fn drop(&mut self) {
         let _ = self.0.set_len(0);
         let _ = self.0.unlock();
@@ -54,7 +55,7 @@ impl Drop for LockFile {
 }
 
 impl Store {
-    /// As [`Self::begin_poll`], but waits for the lock of another poll, up to `patience`.
+    /// Like [`Self::begin_poll`], but waits up to `patience` for the lock of another poll.
     pub async fn wait_to_poll(
         &mut self,
         account: &str,
@@ -75,8 +76,8 @@ impl Store {
         Ok(Session { store: self, file })
     }
 
-    /// Takes the lock of `account` or fails at once with [`crate::error::Kind::Busy`], naming the
-    /// holder where it can. A poll that is idle for longer than `deadline` loses it.
+    /// Takes the lock of `account` or fails at once with [`crate::error::Kind::Busy`], naming the holder if
+    /// known. On PostgreSQL a poll that is idle for longer than `deadline` loses the lock.
     pub async fn begin_poll(
         &mut self,
         account: &str,
@@ -107,7 +108,7 @@ impl Store {
         let mut file = opened.map_err(unusable)?;
         match file.try_lock() {
             Ok(()) => {
-                // Who holds it is a courtesy: failing to write it is no reason not to poll.
+                // The name is only for messages: the poll continues if it cannot be written.
                 let holder = format!("{} pid {} since {started_at}\n", host(), std::process::id());
                 let _ = file.set_len(0).and_then(|()| file.write_all(holder.as_bytes()));
                 Ok(LockFile(file))
@@ -118,7 +119,7 @@ impl Store {
                     if !holder.is_empty() {
                         break;
                     }
-                    // The holder has the lock and is about to write who it is.
+                    // The holder has the lock, but has not written its name yet.
                     tokio::time::sleep(Duration::from_millis(5)).await;
                     holder = name_in(&mut file);
                 }
@@ -128,7 +129,7 @@ impl Store {
         }
     }
 
-    /// Ends the poll's transaction, if one is open.
+    /// Rolls the poll's transaction back, if one is open.
     async fn roll_back(&mut self) -> Result<()> {
         if std::mem::take(&mut self.in_transaction) {
             let ended = self.conn.execute(statements::ROLLBACK, &[]).await;
@@ -143,13 +144,13 @@ impl Store {
             0..=100 => name,
             _ => hex(&Sha256::digest(account.as_bytes())),
         };
-        // `poll-`, so that no account's name can be that of the lock for opening.
+        // The prefix keeps the file of any account apart from the lock file for opening.
         let what = format!("poll-{name}");
         beside(self.location.file().unwrap_or(std::path::Path::new("")), &what)
     }
 
-    /// Takes the locks of `accounts` besides, within the open transaction; on SQLite they end with
-    /// the files given back.
+    /// Also takes the locks of `accounts`, within the open transaction; on SQLite they are released when
+    /// the returned files are dropped.
     pub(super) async fn lock_more(
         &mut self,
         accounts: &[String],
@@ -185,7 +186,7 @@ impl Store {
     }
 }
 
-/// Begins the transaction and takes the lock; else tells the holder.
+/// Begins the transaction and takes the lock. The inner `Err` is the holder of the lock.
 async fn try_lock_row(
     server: &ServerSql,
     conn: &mut Conn,
@@ -197,7 +198,7 @@ async fn try_lock_row(
     try_lock(server, conn, account).await
 }
 
-/// Takes the lock of `account` for the open transaction; else tells the holder.
+/// Takes the lock of `account` for the open transaction. The inner `Err` is the holder of the lock.
 async fn try_lock(
     server: &ServerSql,
     conn: &mut Conn,
@@ -210,7 +211,7 @@ async fn try_lock(
     if free.map_or(Ok(None), |row| row.bool(0))? == Some(true) {
         return Ok(Ok(()));
     }
-    // Both halves are shown unsigned by pg_locks.
+    // `pg_locks` shows both halves as unsigned numbers.
     let halves = [(key as u64 >> 32) as i64, i64::from(key as u32)];
     let holder = conn.row(server.holder, &halves.map(Into::into)).await?;
     Ok(Err(holder.map_or(Ok(String::new()), |row| told(&row))?))
@@ -236,26 +237,26 @@ fn busy(account: &str, holder: &str) -> Error {
     ))
 }
 
-/// A key of 64 bits from schema and account: what two accounts share by chance costs one of them
-/// a poll, nothing else.
+/// Returns a key of 64 bits for a schema and an account. If two accounts have the same key by chance, one
+/// of them misses a poll, nothing else.
 fn lock_key(schema: &str, account: &str) -> i64 {
     let digest = Sha256::digest(format!("heygen-sync poll\0{schema}\0{account}").as_bytes());
     digest.iter().take(8).fold(0, |key: i64, byte| (key << 8) | i64::from(*byte))
 }
 
 impl Session<'_> {
-    /// The database, for reading.
+    /// Returns the database, for reading.
     pub fn store(&mut self) -> &mut Store {
         self.store
     }
 
-    /// The lock alone, without the right to write: it ends when it is dropped. Nothing on
-    /// PostgreSQL, where the transaction is the lock.
+    /// Returns the lock alone, without the right to write; dropping it releases it. `None` on PostgreSQL,
+    /// where the transaction is the lock.
     pub(super) fn into_lock(self) -> Option<LockFile> {
         self.file
     }
 
-    /// Ends the poll; what was written since the last commit is undone.
+    /// Ends the poll and rolls back what was written since the last commit.
     pub async fn end(self) -> Result<()> {
         self.store.roll_back().await
     }

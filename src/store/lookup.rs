@@ -1,4 +1,4 @@
-//! Items by words and values, page by page in the order of their ids: what an agent asks for.
+//! Looks up items by words and values, page by page, ordered by account and id: the search for agents.
 
 use sqlx::AssertSqlSafe;
 
@@ -16,28 +16,28 @@ use crate::{
     error::{Error, Result},
 };
 
-/// Which items are looked up.
+/// The items to look up; all conditions must be met.
 #[derive(Clone, Debug, Default)]
 pub struct Lookup {
-    /// Whose name or id contains all of its words, without regard to case and diacritics.
+    /// Words that the name and id together must contain, ignoring case and diacritics.
     pub text: Option<String>,
-    /// Of this account.
+    /// The account; `None` for all.
     pub account: Option<String>,
-    /// With these values: (column, value); of an array of texts one element.
+    /// The values that the item must have: (column, value); for an array of texts, one of its elements.
     pub values: Vec<(String, String)>,
-    /// Removed items, too.
+    /// Whether to include removed items.
     pub removed: bool,
-    /// After this account and id.
+    /// The account and id after which the page starts.
     pub after: Option<(String, String)>,
-    /// At most this many.
+    /// The maximum number of items.
     pub limit: usize,
 }
 
 impl Store {
-    /// The items of a kind that fit, by account and id.
+    /// Returns the matching items of a kind, ordered by account and id.
     ///
     /// # Errors
-    /// [`crate::error::Kind::Usage`] for a column that the kind does not have.
+    /// [`crate::error::Kind::Usage`] for an unknown column or a value of the wrong type.
     pub async fn look_up(&mut self, kind: Kind, lookup: &Lookup) -> Result<Vec<FullItem>> {
         let engine = self.conn.engine();
         let mut sql = Sql::new(engine);

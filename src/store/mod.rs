@@ -1,35 +1,35 @@
-//! The only module that knows SQL.
+//! The only module that contains SQL.
 //!
-//! - [`location`]: what `database` may say
-//! - [`conn`]: one connection, two engines; the file that dispatches between [`sqlite`] and
+//! - [`location`]: the values that the setting `database` may have
+//! - [`conn`]: one connection to either engine; the file that dispatches between [`sqlite`] and
 //!   [`postgres`], whose SQL differs by a [`dialect`]
 //! - [`value`]: arguments and faults of both engines
 //! - [`bulk`]: many rows in few statements
-//! - [`open`]: opening, migrating, refusing what is not ours
-//! - `file_image`: a file that SQLite cannot read in place
-//! - [`host`]: how this process is called elsewhere
+//! - [`open`]: opens and migrates a database, and refuses those of other programs
+//! - `file_image`: copies of files that SQLite cannot read in place
+//! - [`host`]: the name of this process in lists of connections
 //! - [`lock`]: one poll at a time (rule 12)
 //! - [`table`]: the one description of the tables and views
 //! - [`record`]: rows as structs
-//! - [`declared`]: every statement, for a test; `registry` is how they are declared
+//! - [`declared`]: every statement, for a test; `registry` is the macro that declares them
 //! - [`row`]: the row of a poll
-//! - [`snapshot`]: tables → what the diff compares with
-//! - [`outcome`]: what a poll writes
-//! - [`mod@write`]: a diff → tables, in one transaction (rule 1)
-//! - [`archived`]: what an archive keeps of `polls`
-//! - [`audit`]: tables → what `verify` judges, read [`exact`]ly
+//! - [`snapshot`]: reads from the tables what the diff compares with
+//! - [`report`]: the report of a poll
+//! - [`mod@write`]: writes a diff to the tables, in one transaction (rule 1)
+//! - [`archived`]: what an archive stores of `polls`
+//! - [`audit`]: reads from the tables what `verify` checks, [`exact`]ly as stored
 //! - [`past`]: how the API has answered an account
 //! - [`queue`]: the mirror's queue
-//! - [`query`]: what the commands ask
-//! - [`known`]: which accounts and items there are
-//! - [`search`]: by what items are found
+//! - [`query`]: queries of the commands
+//! - [`known`]: the accounts and items in the database
+//! - [`search`]: the text that items are searched by
 //! - [`lookup`]: items by words and values
 //! - [`outbox`]: notices that wait to be delivered
-//! - [`ahead`]: what the daemon plans by
-//! - [`figures`]: what the metrics tell
-//! - [`copy`]: a whole database → an empty one
-//! - [`mod@publish`]: a whole database → one file for readers
-//! - [`browse`]: what the gallery asks
+//! - [`ahead`]: what the daemon plans its work by
+//! - [`figures`]: the values of the metrics
+//! - [`copy`]: copies a whole database into an empty one
+//! - [`mod@publish`]: copies a whole database into one file for readers
+//! - [`browse`]: queries of the gallery
 //! - [`export`]: the catalogue as it was at any time, read at one point in time
 //!
 //! It does not know HTTP, the rules of history or how anything is printed.

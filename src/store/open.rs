@@ -1,4 +1,4 @@
-//! Opening: creating, migrating, and refusing what is not ours.
+//! Opens databases: creates and migrates them, and refuses those of other programs.
 
 use std::{
     borrow::Cow,
@@ -27,10 +27,10 @@ use crate::{
     system::{self, FileState},
 };
 
-/// Our own name for the table of applied migrations, so that another application's is not met.
+/// The table of applied migrations. Its own name keeps it distinct from that of another application.
 pub const MIGRATIONS_TABLE: &str = "_heygen_sync_migrations";
 
-/// How long a server may take to let us in and to tell what stands there.
+/// The timeout for connecting to a server and reading which tables it has.
 const OPENING: Duration = Duration::from_secs(30);
 
 /// An open database.
@@ -38,24 +38,24 @@ const OPENING: Duration = Duration::from_secs(30);
 pub struct Store {
     pub(super) location: Location,
     pub(super) conn: Conn,
-    /// What the file was, where a copy of it in memory is read.
+    /// The state of the file when it was copied into memory, if that copy is read.
     pub(super) copied: Option<FileStamp>,
     /// Whether a poll's transaction is open; on PostgreSQL it is the poll's lock.
     pub(super) in_transaction: bool,
 }
 
-/// What a reader finds at a location.
+/// The state of the database at a location, for a reader.
 #[derive(Debug)]
 pub enum DatabaseState {
     /// No catalogue yet.
     Nothing,
-    /// A catalogue that this program cannot read, with what to do.
+    /// A catalogue that this program cannot read; the error states what to do.
     OfAnotherVersion(Error),
     /// A catalogue, open for reading.
     Catalogue(Box<Store>),
 }
 
-/// What stands at a location.
+/// What is stored at a location.
 enum Found {
     Nothing,
     Foreign(Vec<String>),
@@ -63,15 +63,15 @@ enum Found {
 }
 
 impl Store {
-    /// Opens for polling: creates the database where there is none, and migrates an older one.
+    /// Opens the database for polling: creates it if there is none, and migrates an older one.
     pub async fn open_to_write(location: &Location) -> Result<Self> {
         Self::open_for_writing(location, true).await
     }
 
-    /// Opens for polling a database that must be there: it is migrated, never created.
+    /// Opens an existing database for polling: it is migrated, never created.
     ///
     /// # Errors
-    /// [`crate::error::Kind::Gone`] where no catalogue is.
+    /// [`crate::error::Kind::Gone`] if there is no catalogue.
     pub async fn open_existing(location: &Location) -> Result<Self> {
         if location.file().is_some_and(is_nothing) {
             return Err(gone(location));
@@ -79,10 +79,10 @@ impl Store {
         Self::open_for_writing(location, false).await
     }
 
-    /// Opens for reading a database that must be there.
+    /// Opens an existing database for reading.
     ///
     /// # Errors
-    /// [`crate::error::Kind::Gone`] where no catalogue is.
+    /// [`crate::error::Kind::Gone`] if there is no catalogue.
     pub async fn open_existing_to_read(location: &Location) -> Result<Self> {
         Self::open_if_there(location).await?.ok_or_else(|| gone(location))
     }
@@ -121,7 +121,7 @@ impl Store {
         }
     }
 
-    /// Like [`Self::open_to_read`], but `None` where no catalogue is yet.
+    /// Like [`Self::open_to_read`], but returns `None` if there is no catalogue yet.
     pub async fn open_if_there(location: &Location) -> Result<Option<Self>> {
         match Self::open_what_stands(location).await? {
             DatabaseState::Nothing => Ok(None),
@@ -130,7 +130,7 @@ impl Store {
         }
     }
 
-    /// Like [`Self::open_if_there`], for whoever words a catalogue of another version apart.
+    /// Like [`Self::open_if_there`], but a catalogue of another version is a state instead of an error.
     pub async fn open_what_stands(location: &Location) -> Result<DatabaseState> {
         if let Some(path) = location.file() {
             if is_nothing(path) {
@@ -149,24 +149,24 @@ impl Store {
         })
     }
 
-    /// Everything read from now on is of one moment, until [`Self::end_reading`] or a poll.
+    /// Begins a read transaction: all reads see one snapshot until [`Self::end_reading`] or a poll.
     pub async fn begin_reading(&mut self) -> Result<()> {
         let begun = self.conn.execute(self.conn.engine().begin_reading(), &[]).await;
         begun.map(drop).map_err(|fault| self.trouble("read", &fault))
     }
 
-    /// Ends what [`Self::begin_reading`] began.
+    /// Ends the transaction of [`Self::begin_reading`].
     pub async fn end_reading(&mut self) -> Result<()> {
         let ended = self.conn.execute(statements::ROLLBACK, &[]).await;
         ended.map(drop).map_err(|fault| self.trouble("read", &fault))
     }
 
-    /// Where it is.
+    /// The location of the database.
     pub fn location(&self) -> &Location {
         &self.location
     }
 
-    /// Ends in good order; SQLite then folds its write-ahead log into the file.
+    /// Closes the connection; SQLite then writes its write-ahead log back into the file.
     pub async fn close(self) -> Result<()> {
         let Self { location, conn, .. } = self;
         conn.close().await.map_err(|fault| trouble(&location, "close", &fault))
@@ -176,8 +176,8 @@ impl Store {
         trouble(&self.location, doing, fault)
     }
 
-    /// Connects and looks what stands there. A server that takes the connection and then says
-    /// nothing is given up.
+    /// Connects and reads what is stored there. Fails if a server accepts the connection and then does not
+    /// answer in time.
     async fn met(location: &Location, write: bool) -> Result<(Self, Found)> {
         let meeting = async {
             let opened = Conn::open(location, write).await;
@@ -223,8 +223,8 @@ impl Store {
         Ok(Found::Ours { version: version.unwrap_or(0) })
     }
 
-    /// The schema that the URL asks for is there, and is the one in force: some poolers drop the
-    /// URL's options without a word, and the tables would go elsewhere.
+    /// Checks that the encoding is UTF-8 and that the schema in the URL exists and is in force: some
+    /// poolers silently drop the URL's options, and the tables would be created elsewhere.
     async fn check_schema(&mut self, server: &ServerSql) -> Result<()> {
         let row = self.conn.row(server.schema_and_path, &[]).await;
         let read = row.and_then(|row| {
@@ -324,21 +324,21 @@ pub fn migrator(engine: Engine) -> Migrator {
         });
     let mut migrator = Migrator::with_migrations(steps.collect());
     migrator.dangerous_set_table_name(MIGRATIONS_TABLE);
-    // A session's advisory lock would be lost behind a pooler; see `migrate_postgres`.
+    // A session's advisory lock would be lost behind a pooler; see `postgres::Client::migrate`.
     migrator.set_locking(false);
     migrator
 }
 
-/// The size of the smallest page of a SQLite database, in bytes.
+/// The smallest page size of a SQLite database, in bytes.
 const SMALLEST: u64 = 512;
 
-/// The file itself is never opened but by SQLite, which knows whether it is one of its own: a process
-/// that closes a file loses all locks that it has on it (POSIX), those of its other connections too.
+/// Fails for a folder and for a file too small for SQLite. Only SQLite itself opens the file and checks it:
+/// a process that closes a file loses all its locks on it (POSIX), those of its other connections too.
 fn refuse_other_things(path: &Path) -> Result<()> {
     let Ok(file) = std::fs::metadata(path) else { return Ok(()) };
     let what = match () {
         () if file.is_dir() => "is a folder, not a file",
-        // SQLite would take it for empty.
+        // SQLite would treat it as empty.
         () if (1..SMALLEST).contains(&file.len()) => {
             "is not a SQLite database and is left alone; give another path"
         }
@@ -347,7 +347,7 @@ fn refuse_other_things(path: &Path) -> Result<()> {
     Err(Error::storage(format!("{} {what}", path.display())))
 }
 
-/// Whether nothing is there yet: no file, or an empty one, which SQLite takes for an empty database.
+/// Whether there is no database yet: no file, or an empty one, which SQLite treats as an empty database.
 fn is_nothing(path: &Path) -> bool {
     match std::fs::metadata(path) {
         Ok(file) => file.len() == 0,
@@ -366,8 +366,8 @@ fn gone(location: &Location) -> Error {
     )
 }
 
-/// SQLite names the write-ahead log after the database: a writer by one name does not see what was
-/// written by another, and what it has written itself can be lost.
+/// Fails if the file has hard links. SQLite names the write-ahead log after the database: a writer by one
+/// name does not see what was written by another, and its own writes can be lost.
 fn refuse_hard_links(path: &Path) -> Result<()> {
     match FileState::of(path) {
         Ok(file) if file.links > 1 => Err(Error::storage(format!(
@@ -381,11 +381,11 @@ fn refuse_hard_links(path: &Path) -> Result<()> {
     }
 }
 
-/// The permissions of new files, less the umask: the links in them are credentials.
+/// The permissions of new files, before the umask: the links in them are credentials.
 pub(super) const FILE_MODE: u32 = 0o640;
 
-/// Creates the file, unless it is there: SQLite would create it readable by everybody. Its other
-/// files get the permissions of this one.
+/// Creates the file if it does not exist: SQLite would create it readable by everybody. SQLite gives its
+/// other files the same permissions.
 fn create_private(path: &Path) -> std::io::Result<()> {
     match path.exists() {
         true => Ok(()),
@@ -397,12 +397,12 @@ fn create_private(path: &Path) -> std::io::Result<()> {
     }
 }
 
-/// Keeps two processes from creating or migrating the same file at once; gone with the process.
+/// Takes the lock for creating or migrating a file; the kernel releases it when the process ends.
 async fn opening_lock(location: &Location) -> Result<Option<File>> {
     let Some(path) = location.file() else { return Ok(None) };
     let lock = beside(path, "open");
     let locked = match system::open_lock(&lock, FILE_MODE) {
-        // Apart, since whoever holds it may take its time, and signals are to be heard meanwhile.
+        // On another thread, since waiting may take long, and signals must be handled meanwhile.
         Ok(file) => tokio::task::spawn_blocking(move || file.lock().map(|()| file))
             .await
             .map_err(Error::unforeseen)?,
@@ -416,7 +416,7 @@ async fn opening_lock(location: &Location) -> Result<Option<File>> {
     })
 }
 
-/// `heygen.db` → `heygen.db.WHAT.lock` beside the file that a symbolic link leads to.
+/// Returns the path of `heygen.db.WHAT.lock`, beside the target if `heygen.db` is a symbolic link.
 pub(super) fn beside(path: &Path, what: &str) -> PathBuf {
     let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let mut name = real.file_name().unwrap_or_default().to_owned();
@@ -424,7 +424,7 @@ pub(super) fn beside(path: &Path, what: &str) -> PathBuf {
     real.with_file_name(name)
 }
 
-/// WAL needs shared memory, which network file systems do not give: say so, and go on.
+/// Warns of a network file system, which lacks the shared memory that the write-ahead log needs.
 fn warn_of_network(path: &Path) {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,

@@ -1,10 +1,10 @@
-//! The outbox: the table `notices`, one row for each message and receiver, written in the transaction
-//! of the poll it tells of. Each receiver has its own order: its rows that are not delivered.
+//! The outbox: the table `notices`, one row for each message and receiver, written in the transaction of
+//! the poll that it is about. Each receiver has its own queue: its rows that are not delivered.
 //!
-//! A sender claims a receiver's oldest notice that waits, and with it the right to send: its
-//! `next_attempt_at` moves into the future, so that a second sender finds nothing to do and the
-//! order holds. A sender that dies leaves a claim that expires, and the notice is sent again. What
-//! a notice says and how it travels is not known here.
+//! A sender claims a receiver's oldest waiting notice, and with it the right to send: its `next_attempt_at`
+//! moves into the future, so that a second sender finds nothing to do and the order is kept. The claim of a
+//! sender that crashes expires, and the notice is sent again. The contents of a notice and its delivery are
+//! not known here.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -17,39 +17,39 @@ use super::{
 };
 use crate::{catalog::catalogue::Catalogue, error::Result, time::Timestamp};
 
-/// The longest that a notice is put off after a try.
+/// The longest back-off after an attempt to deliver a notice.
 pub const LONGEST_PAUSE: Duration = Duration::from_secs(30 * 60);
-/// What is put off for longer was put off by a clock that was ahead, and is due: else one wrong
-/// time would stop the queue for as long as that clock was ahead.
+/// A notice postponed by more than this is due: its time was set by a clock that was ahead, and would stop
+/// the queue until then.
 const FARTHEST: Duration = LONGEST_PAUSE.saturating_mul(2);
 
 register! {
-    /// Polls of an account's catalogue that failed in a row, up to its last: (account, catalogue).
+    /// The number of polls of an account's catalogue that failed in a row up to its last, and when the
+    /// first of them began: (account, catalogue).
     pub const FAILING = "SELECT count(*), min(started_at) FROM polls \
          WHERE account = $1 AND catalogue = $2 AND poll_id > coalesce((SELECT max(g.poll_id) \
               FROM polls AS g WHERE g.account = $1 AND g.catalogue = $2 \
               AND g.outcome <> 'failed'), 0)";
 
-    /// The poll since which an account's catalogue has had no good one: the last good one, else its first:
-    /// (account, catalogue).
+    /// The last good poll of an account's catalogue or, if none was good, its first: (account, catalogue).
     pub const SINCE = "SELECT poll_id, CASE WHEN outcome = 'failed' THEN started_at \
          ELSE observed_at END, digest, outcome <> 'failed' FROM polls WHERE poll_id = coalesce(\
          (SELECT max(g.poll_id) FROM polls AS g WHERE g.account = $1 AND g.catalogue = $2 \
           AND g.outcome <> 'failed'), \
          (SELECT min(f.poll_id) FROM polls AS f WHERE f.account = $1 AND f.catalogue = $2))";
 
-    /// Who was told that no good poll has come since this one: (poll).
+    /// The receivers that were notified that no good poll followed this one: (poll).
     pub const TOLD_STALE = "SELECT receiver FROM notices WHERE poll_id = $1 AND kind = 'stale'";
 
-    /// How often each field of an account's lists has changed since a time, the first read of its list
-    /// not counted: (account, time).
+    /// The number of schema changes of each field of an account's lists since a time, without those of the
+    /// first poll of its list: (account, time).
     pub const FIELDS = "WITH first AS (SELECT kind, min(poll_id) AS poll_id FROM schema_changes \
          WHERE account = $1 GROUP BY kind) \
          SELECT s.kind, s.field, count(*) FILTER (WHERE p.observed_at > $2 AND s.poll_id > first.poll_id) \
          FROM schema_changes AS s JOIN first ON first.kind = s.kind \
          JOIN polls AS p ON p.poll_id = s.poll_id WHERE s.account = $1 GROUP BY s.kind, s.field";
 
-    /// What was told of the API's ends: (account).
+    /// The notices about the end of the API or of the key: (account).
     pub const ENDS =
         "SELECT receiver, body FROM notices WHERE account = $1 AND kind = 'api_ending'";
 
@@ -60,12 +60,12 @@ register! {
     /// The number of the last notice.
     pub const LAST_NOTICE = "SELECT coalesce(max(notice_id), 0) FROM notices";
 
-    /// A new notice: (number, poll, account, receiver, kind, body, when).
+    /// Inserts a notice: (number, poll, account, receiver, kind, body, when).
     pub const PUT = "INSERT INTO notices (notice_id, poll_id, account, receiver, kind, body, \
          created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)";
 
-    /// Claims a receiver's oldest that waits, if it may be tried: (now, until when nobody else may, what
-    /// no clock that is right puts it off to, receiver).
+    /// Claims a receiver's oldest waiting notice, if it may be tried: (now, end of the claim, the latest
+    /// time that a correct clock would set, receiver).
     pub const CLAIM = "UPDATE notices SET next_attempt_at = $2, attempts = attempts + 1 \
          WHERE notice_id = (SELECT min(w.notice_id) FROM notices AS w \
               WHERE w.receiver = $4 AND w.delivered_at IS NULL) \
@@ -73,39 +73,39 @@ register! {
          AND (next_attempt_at IS NULL OR next_attempt_at <= $1 OR next_attempt_at > $3) \
          RETURNING notice_id, body, attempts";
 
-    /// A receiver has it: (number, when).
+    /// Marks a notice as delivered: (number, when).
     pub const ACCEPTED = "UPDATE notices SET delivered_at = $2, next_attempt_at = NULL, \
          last_error = NULL WHERE notice_id = $1 AND delivered_at IS NULL";
 
-    /// It was not accepted: (number, not again before, why).
+    /// Records that a notice was not accepted: (number, not again before, why).
     pub const NOT_ACCEPTED = "UPDATE notices SET next_attempt_at = $2, last_error = $3 \
          WHERE notice_id = $1 AND delivered_at IS NULL";
 
-    /// What waits for each receiver: how many, since when, and why the last try failed.
+    /// The waiting notices of each receiver: how many, since when, and why the last attempt failed.
     pub const WAITING = "SELECT receiver, count(*), min(created_at), max(last_error) FROM notices \
          WHERE delivered_at IS NULL GROUP BY receiver ORDER BY receiver";
 
-    /// When a receiver's oldest notice that waits may be tried: (receiver).
+    /// When a receiver's oldest waiting notice may be tried: (receiver).
     pub const NEXT = "SELECT coalesce(next_attempt_at, created_at) FROM notices \
          WHERE receiver = $1 AND delivered_at IS NULL ORDER BY notice_id LIMIT 1";
 }
 
-/// Within this time before a poll, changes of a field count as repeated.
+/// Changes of a field within this time before a poll count as repeated.
 const RECENT: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What stood before the poll that is being written.
+/// The state before the poll that is being written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Before {
-    /// How many polls of the same catalogue failed in a row, up to the last.
+    /// The number of polls of the same catalogue that failed in a row, up to the last.
     pub failed: i64,
     /// When the first of them began.
     pub since: Option<Timestamp>,
-    /// The poll since which there was no good one, where a receiver was told so.
+    /// The poll after which there was no good one, if a receiver was notified of that.
     pub stale: Option<Since>,
-    /// The fields that the account's lists are known to have had, (kind, name), and how often each
-    /// changed within a day before; only where the poll changes one.
+    /// The fields that the account's lists have had, (kind, name), and how often each changed within the
+    /// day before; only read if the poll changes one.
     pub fields: BTreeMap<(String, String), i64>,
-    /// What was told of the API's ends: (receiver, message as JSON).
+    /// The notices about the end of the API or of the key: (receiver, message as JSON).
     pub ends: Vec<(String, String)>,
 }
 
@@ -114,48 +114,48 @@ pub struct Before {
 pub struct Draft {
     /// The receiver's name.
     pub receiver: String,
-    /// What it tells; one of a kind for each poll and receiver.
+    /// What it is about; at most one notice of a kind for each poll and receiver.
     pub kind: &'static str,
     /// The message, as JSON.
     pub body: String,
 }
 
-/// The poll since which a catalogue has had no good one.
+/// The poll after which a catalogue has had no good one: its last good one or its first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Since {
     /// Its number.
     pub poll_id: i64,
-    /// When it was observed, or began where it failed.
+    /// When it was observed or, if it failed, when it began.
     pub at: Timestamp,
     /// Its digest.
     pub digest: Option<String>,
-    /// Whether it is a good one; else the catalogue's first.
+    /// Whether it is a good poll; otherwise it is the catalogue's first.
     pub good: bool,
-    /// The receivers that were told so.
+    /// The receivers that were notified of this.
     pub told: Vec<String>,
 }
 
-/// A notice that its sender alone may send, for a while.
+/// A notice that only the sender that claimed it may send until the claim expires.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claimed {
     /// Its number.
     pub notice_id: i64,
     /// The message, as the engine renders its JSON.
     pub body: String,
-    /// Tries so far, this one included.
+    /// The number of attempts, including this one.
     pub attempts: i64,
 }
 
-/// What waits in the outbox for one receiver.
+/// The notices that wait in the outbox for one receiver.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Waiting {
     /// The receiver's name.
     pub receiver: String,
-    /// How many notices.
+    /// The number of notices.
     pub count: i64,
     /// When the oldest was written.
     pub since: Option<Timestamp>,
-    /// Why the last try failed.
+    /// Why the last attempt failed.
     pub last_error: Option<String>,
 }
 
@@ -172,13 +172,13 @@ impl Store {
         claimed.map_err(|fault| self.trouble("write", &fault))
     }
 
-    /// Notes that a receiver has accepted a notice.
+    /// Records that a receiver has accepted a notice.
     pub async fn notice_accepted(&mut self, notice_id: i64, at: Timestamp) -> Result<()> {
         let noted = self.conn.execute(ACCEPTED, &[notice_id.into(), at.into()]).await;
         noted.map(drop).map_err(|fault| self.trouble("write", &fault))
     }
 
-    /// Notes that a notice was not accepted, why, and before when it is not tried again.
+    /// Records that a notice was not accepted, why, and before when it is not tried again.
     pub async fn notice_not_accepted(
         &mut self,
         notice_id: i64,
@@ -190,14 +190,14 @@ impl Store {
         noted.map(drop).map_err(|fault| self.trouble("write", &fault))
     }
 
-    /// What waits in the outbox, for each receiver that has something waiting.
+    /// Returns the waiting notices of each receiver that has any.
     pub async fn notices_waiting(&mut self) -> Result<Vec<Waiting>> {
         let waiting = waiting(&mut self.conn).await;
         waiting.map_err(|fault| self.trouble("read", &fault))
     }
 
-    /// When the first of these receivers may be sent its oldest notice, as seen at `now`; `None` when
-    /// nothing waits for them.
+    /// Returns the earliest time at which one of these receivers may be sent its oldest notice, as seen at
+    /// `now`; `None` if nothing waits for them.
     pub async fn next_notice(
         &mut self,
         receivers: &[&str],
@@ -207,13 +207,13 @@ impl Store {
         next.map_err(|fault| self.trouble("read", &fault))
     }
 
-    /// The poll since which a catalogue has had no good one; `None` when it was never polled.
+    /// Returns the poll after which a catalogue has had no good one; `None` if it was never polled.
     pub async fn since(&mut self, account: &str, catalogue: Catalogue) -> Result<Option<Since>> {
         let since = since(&mut self.conn, account, catalogue.as_str()).await;
         since.map_err(|fault| self.trouble("read", &fault))
     }
 
-    /// Writes that no good poll has come since `since`, to each receiver once.
+    /// Writes the notices that no good poll followed `since`; each receiver gets only one.
     pub async fn put_stale(
         &mut self,
         account: &str,
@@ -225,13 +225,13 @@ impl Store {
         let of = Of { poll_id: since.poll_id, account, at: Some(now) };
         let put = put_stale(&mut self.conn, catalogue, of, drafts).await;
         if put.is_err() {
-            // A connection that cannot even roll back has nothing to lose.
+            // An error of the rollback is ignored: closing the connection rolls back, too.
             let _ = self.conn.execute(statements::ROLLBACK, &[]).await;
         }
         put.map_err(|fault| self.trouble("write", &fault))
     }
 
-    /// When the account's last poll began, of any catalogue.
+    /// Returns when the account's last poll of any catalogue began.
     pub async fn last_begun(&mut self, account: &str) -> Result<Option<Timestamp>> {
         let row = self.conn.row(LAST_BEGUN, &[account.into()]).await;
         let at = row.and_then(|row| row.map_or(Ok(None), |row| row.time(0)));
@@ -239,12 +239,12 @@ impl Store {
     }
 }
 
-/// When the oldest notice may be tried that is put off until `at`, as seen at `now`.
+/// Returns when a notice that is postponed until `at` may be tried, as seen at `now`.
 fn due(at: Timestamp, now: Timestamp) -> Timestamp {
     if at > now.plus(FARTHEST) { now } else { at }
 }
 
-/// What stands before the poll is written.
+/// Reads the state before the poll of `report` is written.
 pub(super) async fn before(conn: &mut Conn, report: &Report) -> Result<Before, Fault> {
     let (account, catalogue) = (report.row.account.as_str(), report.row.catalogue.as_str());
     let mut before = Before::default();
@@ -267,7 +267,7 @@ pub(super) async fn before(conn: &mut Conn, report: &Report) -> Result<Before, F
     Ok(before)
 }
 
-/// The poll that a notice tells of.
+/// The poll that a notice is about.
 #[derive(Clone, Copy)]
 pub(super) struct Of<'a> {
     pub poll_id: i64,
@@ -276,8 +276,8 @@ pub(super) struct Of<'a> {
     pub at: Option<Timestamp>,
 }
 
-/// Writes notices. Numbers follow the order of commits, since whoever writes a poll, or this, keeps
-/// other writers out.
+/// Writes notices. Their numbers follow the order of commits, since transactions that write polls or
+/// notices exclude each other.
 pub(super) async fn put(conn: &mut Conn, of: Of<'_>, drafts: Vec<Draft>) -> Result<(), Fault> {
     if drafts.is_empty() {
         return Ok(());
@@ -310,7 +310,7 @@ async fn put_stale(
     if let Some(server) = conn.engine().server() {
         conn.execute(server.lock_polls, &[]).await?;
     }
-    // Another process may have polled or told it meanwhile.
+    // Another process may have polled or written these notices meanwhile.
     let now = since(conn, of.account, catalogue.as_str()).await?;
     let told = now.filter(|now| now.poll_id == of.poll_id).map(|now| now.told);
     drafts.retain(|draft| told.as_ref().is_some_and(|told| !told.contains(&draft.receiver)));

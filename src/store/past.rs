@@ -1,7 +1,7 @@
-//! What the tables show of how the API has answered an account: what the choice of its version
-//! needs, and what the reading of a list needs to know of the items.
+//! How the API has answered an account so far, read from the tables: for the choice of its version, and for
+//! decoding a list, which needs to know the items.
 //!
-//! Saved responses say nothing about the API and are left out.
+//! Polls of saved responses show nothing about the API and are left out.
 
 use std::collections::BTreeSet;
 
@@ -21,42 +21,42 @@ use crate::{
 pub struct Past {
     /// Whether a poll of the API did not fail.
     pub any_good: bool,
-    /// Whether one of them was served by the newer version.
+    /// Whether one of them read the newer version.
     pub newer_good: bool,
-    /// The version that the last poll asked.
+    /// The version that the last poll requested.
     pub last_asked: Option<String>,
-    /// The polls that found the older version gone since its last good one.
+    /// The polls that found the older version gone since its last good poll.
     pub superseded: Superseded,
-    /// The newest notice of the older version's end that can be read.
+    /// The newest notice of the older version's end that can be parsed.
     pub notice: Option<String>,
     /// Whether any item is current.
     pub any_current: bool,
 }
 
-/// Whether a notice says when a version of the API ends.
+/// Returns whether a notice states when a version of the API ends.
 pub type Reads = fn(&str) -> bool;
 
-/// Polls in a row that found a version gone, those that count towards leaving it.
+/// Polls in a row that found a version gone, as far as they count towards leaving it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Superseded {
-    /// How many.
+    /// The number of polls.
     pub polls: i64,
     /// When the first and the last of them began.
     pub span: Option<(Timestamp, Timestamp)>,
 }
 
-/// What two versions of the API have in common, at the first held poll after a switch.
+/// The items that two versions of the API have in common, at the first held poll after a switch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Overlap {
-    /// Current items that the version before had listed.
+    /// The number of current items that the previous version had listed.
     pub before: i64,
-    /// Those of them that the new version lists, too.
+    /// The number of those that the new version lists, too.
     pub both: i64,
 }
 
 impl Store {
-    /// The past of an account's catalogue between the `older` version and the `newer` one; `reads`
-    /// a notice of the older one's end.
+    /// Returns how the API has answered for an account's catalogue, for the choice between the `older`
+    /// version and the `newer` one; `reads` returns whether a notice states the end of the older one.
     pub async fn past(
         &mut self,
         account: &str,
@@ -71,7 +71,7 @@ impl Store {
         self.end_apart().await.map(|()| past)
     }
 
-    /// Whether a current item of the account is not in `answer`.
+    /// Returns whether a current item of the account is not in `answer`.
     pub async fn lacks_any(&mut self, account: &str, answer: &Answer) -> Result<bool> {
         self.begin_apart().await?;
         let lacks = lacks_any(&mut self.conn, account, answer).await;
@@ -79,7 +79,7 @@ impl Store {
         self.end_apart().await.map(|()| lacks)
     }
 
-    /// When the last good poll of the account's catalogue was.
+    /// Returns when the last good poll of the account's catalogue was observed.
     pub async fn last_good(
         &mut self,
         account: &str,
@@ -91,16 +91,16 @@ impl Store {
         time.map_err(|fault| self.trouble("read", &fault))
     }
 
-    /// Shows the database that the poll makes progress, so that its lock does not end. What is
-    /// wrong with the connection is found by the commit.
+    /// Sends a query, so that the poll's transaction, which is its lock, does not time out as idle. A
+    /// broken connection is reported by the commit.
     pub async fn keep_alive(&mut self) {
         if self.in_transaction {
             let _ = self.conn.row(statements::KEEP_ALIVE, &[]).await;
         }
     }
 
-    /// Within a poll's transaction the reading is undone at once, so that the tables are not locked
-    /// while the request lasts: only the poll's own lock is to be held then.
+    /// Begins a read that [`Self::end_apart`] rolls back within a poll's transaction, so that the tables
+    /// are not locked during the request: only the poll's own lock may be held then.
     pub(super) async fn begin_apart(&mut self) -> Result<()> {
         self.if_polling(statements::SAVEPOINT).await
     }
@@ -118,8 +118,8 @@ impl Store {
         Ok(())
     }
 
-    /// What the account's version before has in common with `version`, whose last poll was held;
-    /// `None` unless that was the first held one since the version changed.
+    /// Returns what the account's previous version has in common with `version`, whose last poll was held;
+    /// `None` unless that was the first held poll since the version changed.
     pub async fn overlap(
         &mut self,
         account: &str,
@@ -158,8 +158,8 @@ async fn past_of(
     Ok(Past { any_good, newer_good, last_asked, superseded, notice, any_current })
 }
 
-/// The newest notice that `reads` accepts. Most often it is that of the last poll: whatever their
-/// number, the polls before it are not read.
+/// Returns the newest notice that `reads` accepts. Most often it is that of the last poll, and then no
+/// earlier polls are read.
 async fn notice(
     conn: &mut Conn,
     account: &str,

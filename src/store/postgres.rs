@@ -1,9 +1,9 @@
 //! PostgreSQL: how statements run, how values are read and written, and its own SQL.
 //!
-//! Every statement runs within a transaction, its own if none is open: with arguments it takes two
-//! round trips, and a pooler that hands out servers by the transaction could answer the second from
-//! another server, or from another client's statement. For the same reason no statement has a name
-//! (`persistent(false)`: a cache of no capacity is not enough).
+//! A statement with arguments always runs within a transaction, its own if none is open, since it takes two
+//! round trips: a pooler that assigns servers by the transaction could answer the second from another
+//! server, or from another client's statement. For the same reason no statement has a name
+//! (`persistent(false)`: a cache without capacity is not enough).
 
 use std::{borrow::Cow, time::Duration};
 
@@ -29,11 +29,11 @@ use crate::{
     time::Timestamp,
 };
 
-/// Rows of a statement: they bound the memory.
+/// The most rows that one statement writes, which bounds the memory.
 const ROWS: usize = 1_000;
 
-/// Begins the transaction that holds a poll's lock from before the request to the commit.
-/// Whatever the server's default: a poll that waits must then read what was committed meanwhile.
+/// Begins a writing transaction, such as a poll's lock from before the request to the commit. The isolation
+/// level is independent of the server's default: a poll that waited must read what was committed meanwhile.
 pub const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
 /// A connection to a server that knows whether a transaction is open.
@@ -43,7 +43,7 @@ pub struct Client {
     open: bool,
 }
 
-/// The SQL that only PostgreSQL knows.
+/// The SQL that is specific to PostgreSQL.
 #[derive(Debug)]
 pub struct Postgres;
 
@@ -52,12 +52,12 @@ pub struct Postgres;
 pub struct Row(PgRow);
 
 impl Client {
-    /// Connects; nothing has begun.
+    /// Connects; no transaction is open.
     pub async fn open(options: &PgConnectOptions) -> Result<Self, Fault> {
         let options = options
             .clone()
             .application_name(&host::application_name())
-            // Poolers refuse it, and no double is read as text.
+            // Poolers refuse this setting, and no double is read as text.
             .extra_float_digits(None)
             // Named statements do not survive a pooler in transaction mode.
             .statement_cache_capacity(0)
@@ -65,18 +65,18 @@ impl Client {
         Ok(Self { conn: options.connect().await?, open: false })
     }
 
-    /// Ends the connection. A server has all that was committed, however the goodbye goes.
+    /// Closes the connection. Errors are ignored: the server already has all that was committed.
     pub async fn close(self) -> Result<(), Fault> {
         let _ = self.conn.close().await;
         Ok(())
     }
 
-    /// Runs all migrations in one transaction that others wait for.
+    /// Runs all migrations in one transaction; concurrent migrations wait for it.
     pub async fn migrate(&mut self, migrator: &Migrator) -> Result<(), MigrateError> {
         let mut transaction = self.conn.begin().await?;
         sqlx::raw_sql(SERVER.migration_lock).execute(&mut *transaction).await?;
-        // sqlx names the statements of its migrator: behind a pooler they would outlive the
-        // connection, and those of an earlier try may be there.
+        // sqlx names the statements of its migrator: behind a pooler they would outlive the connection, and
+        // those of an earlier attempt may still exist.
         sqlx::raw_sql("DEALLOCATE ALL").execute(&mut *transaction).await?;
         migrator.run_direct(None, &mut *transaction, false).await?;
         sqlx::raw_sql("DEALLOCATE ALL").execute(&mut *transaction).await?;
@@ -84,7 +84,7 @@ impl Client {
         Ok(())
     }
 
-    /// Nothing: the server ends what takes too long.
+    /// Does nothing: the server's timeout ends long queries.
     pub async fn interrupt_unless(
         &mut self,
         _: impl FnMut() -> bool + Send + 'static,
@@ -92,7 +92,7 @@ impl Client {
         Ok(())
     }
 
-    /// Nothing: the server ends what takes too long, whatever it does.
+    /// Does nothing: the server's timeout ends long queries at any step.
     pub async fn limit_values(&mut self, _: i32) -> Result<(), Fault> {
         Ok(())
     }
@@ -108,13 +108,13 @@ impl Client {
         self.end_own(own, done.map(|done| done.rows_affected())).await
     }
 
-    /// Runs several statements without arguments. Like [`Self::execute`] it knows a transaction by
-    /// the first word, so none begins in the middle of a batch.
+    /// Runs several statements without arguments. Like [`Self::execute`], it recognises `BEGIN` only as the
+    /// first word of `sql`.
     pub async fn batch(&mut self, sql: SqlStr) -> Result<(), Fault> {
         self.plain(sql).await.map(drop)
     }
 
-    /// Hands each row of a query to `each`.
+    /// Calls `each` with each row of a query.
     pub async fn each(
         &mut self,
         sql: SqlStr,
@@ -140,7 +140,7 @@ impl Client {
         Ok(())
     }
 
-    /// The rows of a query as they come, for a reader that waits between them. A transaction must be
+    /// Returns the rows of a query as a stream, for a reader that waits between them. A transaction must be
     /// open.
     pub fn stream<'c>(
         &'c mut self,
@@ -151,7 +151,7 @@ impl Client {
         Ok(query.fetch(&mut self.conn).map_ok(Row).boxed())
     }
 
-    /// Writes the rows, [`ROWS`] by one statement.
+    /// Writes the rows, [`ROWS`] per statement.
     pub async fn write(&mut self, rows: &Bulk<'_>, around: Around<'_>) -> Result<(), Fault> {
         let source = source(rows);
         let sql = match around {
@@ -168,23 +168,23 @@ impl Client {
         Ok(())
     }
 
-    /// Statements without arguments, in one round trip.
+    /// Runs statements without arguments in one round trip.
     async fn plain(&mut self, sql: SqlStr) -> Result<u64, Fault> {
         let begins = sql.as_str().split_whitespace().next() == Some("BEGIN");
         // `ROLLBACK TO` a savepoint leaves the transaction open.
         let ends = matches!(sql.as_str().trim(), "COMMIT" | "ROLLBACK");
         if begins && self.open {
-            // Left open by a caller that was cut short.
+            // Left open by a caller that was cancelled.
             sqlx::raw_sql("ROLLBACK").execute(&mut self.conn).await?;
         }
-        // However a COMMIT ends, its transaction has ended.
+        // A COMMIT ends its transaction even if it fails.
         self.open = (self.open || begins) && !ends;
         let done = sqlx::raw_sql(sql).execute(&mut self.conn).await;
         self.open &= !begins || done.is_ok();
         done.map(|done| done.rows_affected())
     }
 
-    /// Begins a transaction for one call where none is open, and tells whether it did.
+    /// Begins a transaction for one call if none is open; returns whether it did.
     async fn begin_own(&mut self) -> Result<bool, Fault> {
         if self.open {
             return Ok(false);
@@ -192,12 +192,12 @@ impl Client {
         self.plain(BEGIN.into_sql_str()).await.map(|_| true)
     }
 
-    /// Ends what [`Self::begin_own`] began, as `result` asks for.
+    /// Ends the transaction of [`Self::begin_own`]: commits it if `result` is `Ok`, else rolls it back.
     async fn end_own<T>(&mut self, own: bool, result: Result<T, Fault>) -> Result<T, Fault> {
         match (own, &result) {
             (false, _) => {}
             (true, Ok(_)) => drop(self.plain("COMMIT".into_sql_str()).await?),
-            // The fault itself is what the caller must hear of.
+            // The caller gets the original fault, not that of the rollback.
             (true, Err(_)) => drop(self.plain("ROLLBACK".into_sql_str()).await),
         }
         result
@@ -248,7 +248,7 @@ fn values(all: &Bulk<'_>, rows: std::ops::Range<usize>) -> Result<PgArguments, F
     Ok(bound)
 }
 
-/// The type that travels, and the cast to the column's own.
+/// The type of the parameter, and the cast to the type of the column.
 fn sql_type(column: &BulkColumn<'_>) -> (&'static str, &'static str) {
     match column {
         BulkColumn::Text(_) | BulkColumn::All(Arg::Text(_)) => ("text", ""),
@@ -286,10 +286,10 @@ fn add(bound: &mut PgArguments, arg: &Arg<'_>) -> Result<(), Fault> {
     added.map_err(Fault::Encode)
 }
 
-/// PostgreSQL counts microseconds from 2000-01-01: that day, in Unix milliseconds.
+/// The PostgreSQL epoch (2000-01-01) in Unix milliseconds; the server counts microseconds from it.
 const EPOCH: i64 = 946_684_800_000;
 
-/// A time as the server counts it; the second part says whether it is a time of ours.
+/// Converts a time of the server; the second value is whether a [`Timestamp`] can represent it.
 fn moment(micros: i64) -> (Timestamp, bool) {
     let millis = micros.div_euclid(1000).saturating_add(EPOCH);
     let time = Timestamp::from_millis(millis);
@@ -297,22 +297,22 @@ fn moment(micros: i64) -> (Timestamp, bool) {
 }
 
 impl Row {
-    /// Text, or null.
+    /// The text, or `None` for NULL.
     pub fn str(&self, at: impl At) -> Result<Option<&str>, Fault> {
         self.0.try_get(at)
     }
 
-    /// A whole number, or null.
+    /// The whole number, or `None` for NULL.
     pub fn int(&self, at: impl At) -> Result<Option<i64>, Fault> {
         self.0.try_get(at)
     }
 
-    /// A boolean, or null.
+    /// The boolean, or `None` for NULL.
     pub fn bool(&self, at: impl At) -> Result<Option<bool>, Fault> {
         self.0.try_get(at)
     }
 
-    /// A time, or null; read as a number, since `infinity` is no time of chrono.
+    /// The time, or `None` for NULL. It is read as a number, since chrono cannot represent `infinity`.
     pub fn time(&self, at: impl At) -> Result<Option<Timestamp>, Fault> {
         let micros: Option<i64> = self.0.try_get_unchecked(at)?;
         match micros.map(moment) {
@@ -321,7 +321,7 @@ impl Row {
         }
     }
 
-    /// JSON as the server renders it, or null.
+    /// The JSON as the server renders it, or `None` for NULL.
     pub fn json(&self, at: impl At) -> Result<Option<&str>, Fault> {
         let json: Option<Json<&RawValue>> = self.0.try_get(at)?;
         Ok(json.map(|Json(raw)| raw.get()))
@@ -338,13 +338,13 @@ impl Row {
         self.0.columns().iter().map(|column| column.name().to_owned()).collect()
     }
 
-    /// Text exactly as it is stored, or null.
+    /// The text exactly as it is stored, or `None` for NULL.
     pub fn exact_text(&self, at: impl At) -> Result<Option<String>, Fault> {
         Ok(self.str(at)?.map(str::to_owned))
     }
 
-    /// A time as the text of the contract where it is one of ours, else in a form that no such time
-    /// has; or null.
+    /// The time as text: in the form of the contract if it is in range and in whole milliseconds, else in a
+    /// form that no such time has; `None` for NULL.
     pub fn exact_time(&self, at: impl At) -> Result<Option<String>, Fault> {
         let micros: Option<i64> = self.0.try_get_unchecked(at)?;
         Ok(micros.map(|micros| match moment(micros) {
@@ -406,7 +406,8 @@ impl Dialect for Postgres {
         None
     }
 
-    /// Without JIT and parallel workers, which take longer to start than a page takes to read.
+    /// Also turns off JIT and, for the open transaction, parallel workers: both take longer to start than a
+    /// page takes to read.
     fn reading_limits(&self, limit: Duration, transaction: bool) -> Option<String> {
         let millis = limit.as_millis();
         Some(match transaction {
@@ -468,7 +469,7 @@ impl Dialect for Postgres {
     }
 
     fn head(&self, text: &str) -> String {
-        // Spaces, line breaks and other blanks, as the migration's index has them.
+        // Spaces, line breaks and other blanks, the same as in the migration's index.
         let blanks = r"E'\t\n\x0B\f\r \u0085\u00A0\u200B\u3000\uFEFF'";
         format!("nullif(left(ltrim({text}, {blanks}), 200), '')")
     }

@@ -1,4 +1,4 @@
-//! A copy for readers who may not write beside the database: one file that is complete and never changes.
+//! A copy of the database for readers who may not write beside it: one complete file that never changes.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -15,18 +15,18 @@ use crate::{
     time::Timestamp,
 };
 
-/// The permissions of the file, less the umask.
+/// The permissions of the file, before the umask.
 const READABLE: u32 = 0o644;
 
 /// Columns with links that are credentials.
 const LINKS: [&str; 1] = ["signed_url"];
 
-/// Writes all of `source` but its signed links into the SQLite file `file`, which is replaced at once
+/// Copies all of `source` but its signed links into the SQLite file `file`, which is replaced atomically
 /// when the new one is complete. The file has no write-ahead log.
 ///
 /// # Errors
-/// [`crate::error::Kind::Config`] where `file` is the database itself; [`crate::error::Kind::Storage`]
-/// where it cannot be written.
+/// [`crate::error::Kind::Config`] if `file` is the database itself; [`crate::error::Kind::Storage`] if it
+/// cannot be written.
 pub async fn publish(source: &Location, file: &Path, now: Timestamp) -> Result<()> {
     let published = Location::Sqlite(file.to_owned());
     if source.is_same_as(&published) {
@@ -47,13 +47,13 @@ pub async fn publish(source: &Location, file: &Path, now: Timestamp) -> Result<(
     moved.and(removed)
 }
 
-/// Whether `file` lacks the last change that `store` has, or is not there.
+/// Returns whether `file` lacks the last change in `store` or does not exist.
 pub async fn is_behind(store: &mut Store, file: &Path) -> Result<bool> {
     let changed = last_poll(store, statements::LAST_CHANGE).await?;
     let published = Location::Sqlite(file.to_owned());
     let known = match Store::open_if_there(&published).await {
         Ok(Some(mut known)) => last_poll(&mut known, statements::LAST_POLL_ID).await,
-        // What cannot be read is replaced.
+        // A file that cannot be read is replaced.
         _ => Ok(0),
     };
     Ok(known.unwrap_or(0) < changed.max(1))
@@ -71,7 +71,7 @@ async fn write(source: &Location, file: &Path, now: Timestamp) -> Result<()> {
     let created = with_mode(options.write(true).create_new(true), READABLE).open(file);
     created.map_err(|fault| trouble(&target, "create", &Fault::Io(fault)))?;
     let (_, mut copy) = copy_without(&LINKS, source, &target, now).await?;
-    // It answers with the mode that is in force.
+    // The statement returns the journal mode in force.
     let mode = copy.conn.row(statements::WITHOUT_LOG, &[]).await;
     let mode = mode.and_then(|row| row.map_or(Ok(None), |row| row.text(0)));
     let mode = mode.map_err(|fault| trouble(&target, "write", &fault))?;
@@ -81,7 +81,7 @@ async fn write(source: &Location, file: &Path, now: Timestamp) -> Result<()> {
     copy.close().await
 }
 
-/// Two writers of one file take turns.
+/// Takes the lock of a published file; waits while another writer has it.
 async fn lock(path: PathBuf) -> Result<io::Result<File>> {
     let wait = move || {
         let file = open_lock(&path, READABLE)?;
@@ -97,7 +97,7 @@ fn remove(folder: &Path) -> io::Result<()> {
     }
 }
 
-/// Puts the file in the place of another so that it stays there after a power cut.
+/// Renames a file over another durably: the change survives a power cut.
 fn move_to(from: &Path, to: &Path) -> io::Result<()> {
     sync(from)?;
     fs::rename(from, to)?;

@@ -1,4 +1,4 @@
-//! What the commands ask: the change feed, the versions of an item, the state of affairs.
+//! Queries of the commands: the change feed, the versions of an item, the status.
 
 use sqlx::AssertSqlSafe;
 
@@ -24,7 +24,7 @@ use crate::{
     time::Timestamp,
 };
 
-/// Which rows of the change feed are wanted; `None` means all.
+/// The filter of the change feed; `None` means all.
 #[derive(Clone, Debug, Default)]
 pub struct ChangeFilter {
     /// Seen at this time or later.
@@ -39,18 +39,18 @@ pub struct ChangeFilter {
     pub account: Option<String>,
     /// Of this item.
     pub id: Option<String>,
-    /// The newest so many.
+    /// At most this many, the newest ones.
     pub limit: Option<i64>,
 }
 
 /// A row of the view `changes`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ChangeRow {
-    /// The poll that saw it.
+    /// The poll that observed the change.
     pub poll_id: i64,
-    /// When.
+    /// When it was observed.
     pub observed_at: Timestamp,
-    /// It happened after this time; `None` at the baseline.
+    /// The change happened after this time; `None` at the baseline.
     pub previous_poll_at: Option<Timestamp>,
     /// The account.
     pub account: String,
@@ -58,11 +58,11 @@ pub struct ChangeRow {
     pub kind: String,
     /// The item.
     pub item_id: String,
-    /// Its name after the poll; for a removal the last known.
+    /// The item's name after the poll; for a removal the last known name.
     pub name: Option<String>,
     /// `added`, `changed`, `removed` or `restored`.
     pub change: String,
-    /// The changed field; `None` in the row that tells of the item as a whole.
+    /// The changed field; `None` in a row about the item as a whole.
     pub field: Option<String>,
     /// The field's value before.
     pub old_value: Option<String>,
@@ -79,13 +79,13 @@ pub struct Version {
     pub kind: Kind,
     /// The item.
     pub id: String,
-    /// 1, 2, 3 …
+    /// The number of the version: 1, 2, 3 …
     pub version: i64,
-    /// Its start.
+    /// The start of the version.
     pub valid_from: Timestamp,
-    /// Its end; `None` while it is open.
+    /// The end of the version; `None` while it is open.
     pub valid_to: Option<Timestamp>,
-    /// Why it began.
+    /// Why it was opened.
     pub opened_by: OpenedBy,
     /// `changed`, `removed` or `learned`.
     pub closed_by: Option<String>,
@@ -93,9 +93,9 @@ pub struct Version {
     pub opened_poll: i64,
     /// The poll that closed it.
     pub closed_poll: Option<i64>,
-    /// The last poll that still showed the state before.
+    /// When the last poll that still showed the previous state was observed.
     pub opened_after: Option<Timestamp>,
-    /// The last poll that still showed this state.
+    /// When the last poll that still showed this state was observed.
     pub closed_after: Option<Timestamp>,
     /// The item's values.
     pub fields: Fields,
@@ -112,28 +112,28 @@ pub struct CatalogueStatus {
     pub last: PollRow,
     /// Its last poll that did not fail.
     pub last_good: Option<PollRow>,
-    /// What that poll holds back.
+    /// The removals that the last good poll held.
     pub held: Option<HeldSet>,
     /// Failed polls since the last good one.
     pub failed_since: i64,
-    /// For each kind that the catalogue lists: current, missing and removed items.
+    /// The current, missing and removed items of each kind in the catalogue.
     pub items: ByKind<ItemCounts>,
-    /// Changes of the lists' fields, newest first, the first reading left out.
+    /// The last schema changes, newest first, without those of the first poll of each list.
     pub schema_changes: Vec<SchemaNote>,
 }
 
-/// How many items of a kind there are.
+/// The number of items of a kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ItemCounts {
-    /// Not removed.
+    /// Items that are not removed.
     pub current: i64,
-    /// Of these not listed at present.
+    /// Those of them that are missing.
     pub missing: i64,
-    /// Removed.
+    /// Removed items.
     pub removed: i64,
 }
 
-/// A change of a list's fields.
+/// A schema change of a list.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SchemaNote {
     /// When it was seen.
@@ -144,20 +144,20 @@ pub struct SchemaNote {
     pub field: String,
     /// `appeared`, `vanished` or `retyped`.
     pub change: String,
-    /// The types seen.
+    /// The JSON types of the field's values.
     pub json_type: Option<String>,
 }
 
-/// The previews, by what is known of them.
+/// The state of the previews.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AssetStatus {
-    /// (state, how many), by state.
+    /// The number of previews in each state: (state, number), sorted by state.
     pub by_state: Vec<(String, i64)>,
-    /// When the next link expires of a preview that is not saved.
+    /// The next expiry of a link whose preview is not saved.
     pub next_expiry: Option<Timestamp>,
-    /// What failed and is tried again.
+    /// Previews whose download failed and is retried.
     pub failures: Vec<Failures>,
-    /// Why the configuration leaves previews out that it would save otherwise.
+    /// Previews that the configuration excludes by their host or size.
     pub left_out: Vec<Failures>,
 }
 
@@ -179,7 +179,7 @@ impl ChangeRow {
 }
 
 impl Store {
-    /// Hands the rows of the change feed to `each`, oldest first.
+    /// Calls `each` with the rows of the change feed, oldest first.
     pub async fn changes(
         &mut self,
         filter: &ChangeFilter,
@@ -188,7 +188,7 @@ impl Store {
         let (sql, args) = changes_sql(filter);
         let mut stopped = None;
         let read = self.conn.each(AssertSqlSafe(sql), &args, |row| {
-            // The consumer's own error ends the reading and is handed on unchanged.
+            // An error of `each` ends the reading and is returned unchanged.
             match each(change_row(&row)?) {
                 Ok(()) => Ok(()),
                 Err(error) => {
@@ -204,7 +204,7 @@ impl Store {
         }
     }
 
-    /// Every version of the items called `id`, oldest first.
+    /// Returns every version of the items with the id `id`, those of each item oldest first.
     pub async fn versions(
         &mut self,
         id: &str,
@@ -219,22 +219,22 @@ impl Store {
         Ok(all)
     }
 
-    /// The state of every catalogue that was ever polled, by the account's name.
+    /// Returns the status of every catalogue that was ever polled, sorted by account.
     pub async fn status(&mut self) -> Result<Vec<CatalogueStatus>> {
         let read = status(&mut self.conn).await;
         read.map_err(|fault| self.trouble("read", &fault))
     }
 
-    /// How the previews stand.
+    /// Returns the state of the previews.
     pub async fn asset_status(&mut self) -> Result<AssetStatus> {
         let read = asset_status(&mut self.conn).await;
         read.map_err(|fault| self.trouble("read", &fault))
     }
 
-    /// Gives an account another name, everywhere. Both names are locked meanwhile.
+    /// Renames an account everywhere. Its lock is held meanwhile, on SQLite also that of the new name.
     pub async fn rename_account(&mut self, old: &str, new: &str, now: Timestamp) -> Result<()> {
         let deadline = std::time::Duration::from_secs(60);
-        // Held until the end of this function; the second one only where a file is the lock.
+        // The lock of the new name, held until the end of this function; only if locks are files.
         let other = match self.location.file() {
             Some(_) => Some(self.begin_poll(new, now, deadline).await?.into_lock()),
             None => None,
@@ -258,7 +258,7 @@ impl super::Session<'_> {
     }
 }
 
-/// `Some` says why it cannot be done.
+/// Renames an account; returns the reason if that is not possible.
 async fn rename(conn: &mut Conn, old: &str, new: &str) -> Result<Option<String>, Fault> {
     if conn.row(statements::ACCOUNT, &[old.into()]).await?.is_none() {
         return Ok(Some(format!(
@@ -274,7 +274,7 @@ async fn rename(conn: &mut Conn, old: &str, new: &str) -> Result<Option<String>,
     Ok(None)
 }
 
-/// The newest rows first where there is a limit, turned round outside.
+/// Builds the query; with a limit, the newest rows are selected in a subquery and then sorted.
 fn changes_sql(filter: &ChangeFilter) -> (String, Vec<Arg<'_>>) {
     let ChangeFilter { since, until, kind, change, account, id, limit } = filter;
     let mut conditions: Vec<String> = vec![];
@@ -340,7 +340,7 @@ async fn versions(
     conn.rows(sql, &args).await?.iter().map(|row| version(row, kind)).collect()
 }
 
-/// A row of [`statements::version_columns`].
+/// Reads a row of [`statements::version_columns`].
 pub(super) fn version(row: &Row, kind: Kind) -> Result<Version, Fault> {
     let opened_by = OpenedBy::parse(&row.some_text(5)?);
     Ok(Version {
@@ -371,7 +371,7 @@ async fn status(conn: &mut Conn) -> Result<Vec<CatalogueStatus>, Fault> {
     Ok(all)
 }
 
-/// `None` where the catalogue was never polled.
+/// Reads the status of a catalogue; `None` if it was never polled.
 async fn catalogue_status(
     conn: &mut Conn,
     account: &str,

@@ -1,10 +1,9 @@
 //! The mirror's queue: the table `assets`, read in leases and written in batches.
 //!
-//! On SQLite a lock file lets one mirror in, so that a lease need not be written down: what is
-//! under way is known to the one process. On PostgreSQL several share the queue: a lease moves
-//! `next_attempt_at`, no row is locked during a download, and nobody waits for a lock while it
-//! holds one, so that a poll is never the victim of a deadlock. What an answer means is decided
-//! elsewhere.
+//! On SQLite a lock file admits one mirror, so that leases are not stored: the one process knows which
+//! assets it is processing. On PostgreSQL several mirrors share the queue: a lease moves `next_attempt_at`,
+//! no row is locked during a download, and no mirror waits for a lock while it holds one, so that a poll is
+//! never the victim of a deadlock. The meaning of a response is decided elsewhere.
 
 pub(super) mod sql;
 
@@ -33,23 +32,23 @@ use crate::{
     time::{Clock, Timestamp},
 };
 
-/// How an asset stands, as `assets.state` says it.
+/// The state of an asset: the column `assets.state`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum AssetState {
-    /// Never fetched yet.
+    /// It waits to be fetched.
     Pending,
-    /// There is a good copy.
+    /// A good copy is in the store.
     Mirrored,
-    /// The last fetch failed; it is tried again.
+    /// The last fetch failed and is retried.
     Failed,
-    /// It cannot be had any more.
+    /// It can no longer be fetched, or its copy was pruned.
     Gone,
-    /// The configuration leaves it out.
+    /// The configuration excludes it.
     Skipped,
 }
 
 impl AssetState {
-    /// As the column says it.
+    /// Returns the value of the column.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "pending",
@@ -72,13 +71,13 @@ impl AssetState {
 pub struct Asset {
     /// The canonical URL, the key.
     pub url: String,
-    /// The link as the API signed it.
+    /// The signed link; `None` if the API's link is unsigned.
     pub signed_url: Option<SignedUrl>,
     /// When the link stops working; `None` when unsigned or unknown.
     pub expires_at: Option<Timestamp>,
-    /// How it stands.
+    /// Its state.
     pub state: AssetState,
-    /// SHA-256 of the content last had.
+    /// The SHA-256 of the content fetched last, in hex.
     pub sha256: Option<String>,
     /// Its name within the store; `None` while there is no good copy.
     pub file: Option<String>,
@@ -86,13 +85,13 @@ pub struct Asset {
     pub bytes: Option<i64>,
     /// Its media type.
     pub content_type: Option<String>,
-    /// ETag of the last answer with content.
+    /// The ETag of the last response with content.
     pub etag: Option<String>,
-    /// Last-Modified of the last answer with content.
+    /// The Last-Modified of the last response with content.
     pub last_modified: Option<String>,
-    /// Fetches since the last that worked.
+    /// The number of fetches since the last successful one.
     pub attempts: i64,
-    /// Not to be fetched before; `None` is at once for a pending or failed one, else never.
+    /// Not fetched before this time; `None` means at once if pending or failed, else never.
     pub next_attempt_at: Option<Timestamp>,
     /// When the content was stored.
     pub mirrored_at: Option<Timestamp>,
@@ -103,7 +102,7 @@ pub struct Asset {
 }
 
 impl Asset {
-    /// The link to fetch: signed where there is one.
+    /// Returns the link to fetch: the signed one if there is one.
     pub fn link(&self) -> &str {
         self.signed_url.as_ref().map_or(self.url.as_str(), SignedUrl::expose)
     }
@@ -114,39 +113,39 @@ impl Asset {
     }
 }
 
-/// What became of a leased asset: its row from now on.
+/// The result for a leased asset: its new row.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settled {
-    /// The row. Its link is the one that was used: bad news of a link that a poll has replaced
-    /// meanwhile is not written.
+    /// The row, with the link that was used: a failure is not written if a poll has replaced the link
+    /// meanwhile.
     pub asset: Asset,
-    /// Whether this content was not seen before behind the URL, for `asset_versions`.
+    /// Whether the content differs from the last one of the URL; if so, it gets a row in `asset_versions`.
     pub new_content: bool,
-    /// Whether the link was refused before its time: its expiry is no longer believed, so that
-    /// the next list may replace it.
+    /// Whether the link was refused before its expiry: the expiry is cleared, so that the next list may
+    /// replace the link.
     pub distrusted: bool,
-    /// Whether its file was stored just now. Else it is written only while the row still has the
-    /// file that it had: somebody may have found that missing meanwhile.
+    /// Whether its file was stored just now. Otherwise the row is only written if it still has the same
+    /// file: another process may have found that file missing meanwhile.
     pub stored: bool,
 }
 
 impl From<Asset> for Settled {
-    /// News without a content.
+    /// A result without new content.
     fn from(asset: Asset) -> Self {
         Self { asset, new_content: false, distrusted: false, stored: false }
     }
 }
 
-/// Assets of one host that failed alike.
+/// Assets of one host that failed for the same reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failures {
-    /// How many.
+    /// The number of assets.
     pub count: u64,
-    /// Why.
+    /// The reason.
     pub why: String,
-    /// The host: of their URLs nothing else is told.
+    /// The host, the only part of their URLs that is reported.
     pub host: String,
-    /// When the first of them is tried again; `None` is never by itself.
+    /// When the first of them is retried; `None` if that never happens by itself.
     pub next: Option<Timestamp>,
 }
 
@@ -156,7 +155,7 @@ impl Failures {
         let mut groups: BTreeMap<(String, String), (u64, Option<Timestamp>)> = BTreeMap::new();
         for (url, why, next) in all {
             let host = Url::parse(&url).ok().and_then(|url| url.host_str().map(str::to_owned));
-            // Where a body broke off differs each time.
+            // The position at which a body broke off differs each time.
             let why = why.split(" after ").next().unwrap_or_default().to_owned();
             let (count, first) = groups.entry((why, host.unwrap_or_default())).or_default();
             *count += 1;
@@ -170,25 +169,25 @@ impl Failures {
     }
 }
 
-/// Which assets are wanted.
+/// The roles of the assets that are wanted.
 #[derive(Clone, Copy, Debug)]
 pub struct Wanted {
-    /// Pictures.
+    /// Whether pictures are wanted.
     pub pictures: bool,
-    /// Videos.
+    /// Whether videos are wanted.
     pub videos: bool,
-    /// Samples of voices.
+    /// Whether samples of voices are wanted.
     pub audio: bool,
 }
 
 impl Wanted {
-    /// As the statements take it, in the order of the fields.
+    /// The arguments of the statements, in the order of the fields.
     fn args(self) -> [Arg<'static>; 3] {
         [self.pictures, self.videos, self.audio].map(|wanted| Arg::Bool(Some(wanted)))
     }
 }
 
-/// A content that the store must have.
+/// A file that the store must contain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KnownFile {
     /// Its name within the store.
@@ -199,14 +198,14 @@ pub struct KnownFile {
     pub bytes: i64,
 }
 
-/// The right to work the queue: on SQLite a lock file that goes with the process.
+/// The right to process the queue: on SQLite a lock file that the kernel releases with the process.
 #[derive(Debug)]
 pub struct QueueLock {
     file: Option<File>,
 }
 
 impl Drop for QueueLock {
-    /// Said to the kernel: a process that is just being started may have the file open as well.
+    /// Unlocks explicitly: a process that is just being started may have the file open as well.
     fn drop(&mut self) {
         if let Some(file) = &self.file {
             let _ = file.unlock();
@@ -215,26 +214,26 @@ impl Drop for QueueLock {
 }
 
 impl QueueLock {
-    /// Whether nobody shares the queue.
+    /// Whether no other mirror shares the queue.
     pub fn is_alone(&self) -> bool {
         self.file.is_some()
     }
 }
 
-/// By so much the clocks of hosts that poll one account may differ.
+/// The largest accepted difference between the clocks of hosts that poll one account.
 const CLOCKS_DIFFER: Duration = Duration::from_secs(10 * 60);
 
-/// Removing a few files takes no longer, even where a store is slow.
+/// The deadline for removing a few files, long enough for a slow store.
 const REMOVING: Duration = Duration::from_secs(30 * 60);
 
 impl Store {
-    /// Lets one mirror in on SQLite; on PostgreSQL they share the queue.
+    /// Takes the lock of the queue on SQLite; on PostgreSQL mirrors share the queue.
     ///
     /// # Errors
-    /// [`crate::error::Kind::Busy`] while another one works it.
+    /// [`crate::error::Kind::Busy`] while another mirror has the lock.
     pub fn lock_queue(&self) -> Result<QueueLock> {
         let Some(path) = self.location.file() else { return Ok(QueueLock { file: None }) };
-        // The hyphen keeps it apart from the lock of an account, whose name is percent-encoded.
+        // Not the name of an account's lock, all of which begin with `poll-`.
         let path = beside(path, "mirror-queue");
         let file = open_lock(&path, FILE_MODE);
         let locked = file.map_err(TryLockError::Error).and_then(|file| {
@@ -250,9 +249,9 @@ impl Store {
         }
     }
 
-    /// Brings the queue in line with what is wanted, before it is worked. What was left out by other
-    /// hosts than the `allowed` ones, as `last_error` names them, is due at once; so is what waits for
-    /// longer than until `latest`.
+    /// Updates the queue for the configuration before it is processed. Assets skipped under other allowed
+    /// hosts than `allowed`, which is written as in `last_error`, are due at once; so are those that would
+    /// wait beyond `latest`.
     pub async fn tidy_queue(
         &mut self,
         wanted: Wanted,
@@ -276,8 +275,8 @@ impl Store {
         self.ended(tidied).await.map(drop)
     }
 
-    /// By how many milliseconds the clock of a PostgreSQL server is ahead of `clock`; 0 where that is
-    /// more than polls put up with ([`CLOCKS_DIFFER`]), and on SQLite.
+    /// Returns by how many milliseconds the clock of a PostgreSQL server is ahead of `clock`; 0 if the
+    /// difference is larger than [`CLOCKS_DIFFER`], and on SQLite.
     pub async fn clock_ahead(&mut self, clock: &Clock) -> Result<i64> {
         let Some(server) = self.conn.engine().server() else { return Ok(0) };
         let row = self.conn.row(server.time, &[]).await;
@@ -287,15 +286,15 @@ impl Store {
         Ok(if ahead.unsigned_abs() <= CLOCKS_DIFFER.as_millis() as u64 { ahead } else { 0 })
     }
 
-    /// How many assets are due at `now`.
+    /// Returns the number of assets that are due at `now`.
     pub async fn count_due(&mut self, wanted: Wanted, now: Timestamp) -> Result<u64> {
         let row = self.conn.row(sql::count_due(), &due_args(wanted, now)).await;
         let count = row.and_then(|row| row.map_or(Ok(0), |row| row.some_int(0)));
         count.map(|count| count as u64).map_err(|fault| self.trouble("read", &fault))
     }
 
-    /// Takes up to `most` due assets, soonest expiry first, none of which is `under_way`. On
-    /// PostgreSQL nobody else gets them before `until`.
+    /// Leases up to `most` due assets, soonest expiry first, except those `under_way`. On PostgreSQL no
+    /// other mirror gets them before `until`.
     pub async fn lease(
         &mut self,
         wanted: Wanted,
@@ -320,7 +319,7 @@ impl Store {
         Ok(assets)
     }
 
-    /// Moves the leases of `urls` to `until`; nothing on SQLite.
+    /// Extends the leases of `urls` to `until`; does nothing on SQLite.
     pub async fn renew_leases<'a>(
         &mut self,
         urls: impl Iterator<Item = &'a String>,
@@ -332,10 +331,10 @@ impl Store {
         renewed.map(drop).map_err(|fault| self.trouble("write", &fault))
     }
 
-    /// Writes what became of some assets, all or nothing, once each. Gives the new files among
-    /// theirs that were pruned at some time: perhaps after they had been stored. `None` while a
-    /// poll writes some of them, or somebody removes files: waiting for either here would invite
-    /// deadlocks, and let leases end.
+    /// Writes the results of some assets, each once, all or nothing. Returns those of their files that were
+    /// pruned at some time, perhaps after they had been stored; `None` while a poll writes some of the
+    /// assets, or another process removes files: waiting for either could cause deadlocks and let leases
+    /// expire.
     pub async fn settle(&mut self, settled: &[Settled]) -> Result<Option<Vec<String>>> {
         let written = settle(&mut self.conn, settled).await;
         if !matches!(written, Ok(Some(_))) {
@@ -347,7 +346,7 @@ impl Store {
         }
     }
 
-    /// The links that `urls` have now, each with its URL.
+    /// Returns the current links of `urls`, each with its URL.
     pub async fn links_of<'a>(
         &mut self,
         urls: impl Iterator<Item = &'a String>,
@@ -361,19 +360,19 @@ impl Store {
         links.map_err(|fault| self.trouble("read", &fault))
     }
 
-    /// When a fresh list was last asked for on the mirror's behalf.
+    /// Returns when a fresh list was last requested for the mirror.
     pub async fn last_refresh(&mut self) -> Result<Option<Timestamp>> {
         let row = self.conn.row(sql::LAST_REFRESH, &[]).await;
         let time = row.and_then(|row| row.map_or(Ok(None), |row| row.time(0)));
         time.map_err(|fault| self.trouble("read", &fault))
     }
 
-    /// Every content that the store must have, by name.
+    /// Returns every file that the store must contain, by name.
     pub async fn known_files(&mut self) -> Result<Vec<KnownFile>> {
         self.files(sql::KNOWN_FILES, &[]).await
     }
 
-    /// The contents that neither a current item nor a version valid at `since` or later needs.
+    /// Returns the files that neither a current item nor a version valid at `since` or later needs.
     pub async fn prunable(&mut self, since: Timestamp) -> Result<Vec<KnownFile>> {
         self.files(sql::prunable(), &[since.into()]).await
     }
@@ -384,7 +383,8 @@ impl Store {
         files.map_err(|fault| self.trouble("read", &fault))
     }
 
-    /// Queues again what has lost its file, and marks as pruned what cannot be had again.
+    /// Queues the assets that lost these files and all that failed, and marks as pruned what can no longer
+    /// be fetched. Returns how many lost their file.
     pub async fn queue_again(&mut self, files: &[String], now: Timestamp) -> Result<u64> {
         let engine = self.conn.engine();
         let args = [json(files.iter()), now.into()];
@@ -401,7 +401,7 @@ impl Store {
         self.ended(done).await
     }
 
-    /// Takes back those of `files` that were once behind a URL; gives their names.
+    /// Restores those of `files` that were once fetched from a URL; returns their names.
     pub async fn take_back(&mut self, files: &[String]) -> Result<Vec<String>> {
         if files.is_empty() {
             return Ok(vec![]);
@@ -412,7 +412,7 @@ impl Store {
         let done = async {
             conn.execute(engine.begin_writing(), &[]).await?;
             if let Some(server) = engine.server() {
-                // What is being removed is no more there to be taken back.
+                // Waits until no files are being removed, since a removed file cannot be restored.
                 conn.rows(server.lock_files_shared, &[]).await?;
             }
             keep_polls_out(conn).await?;
@@ -426,7 +426,7 @@ impl Store {
         self.ended(done).await
     }
 
-    /// Queues what has lost its file.
+    /// Queues the assets that lost these files.
     pub async fn lose(&mut self, files: &[String]) -> Result<()> {
         let engine = self.conn.engine();
         let conn = &mut self.conn;
@@ -439,7 +439,7 @@ impl Store {
         self.ended(done).await.map(drop)
     }
 
-    /// Marks as pruned what is still [`Store::prunable`].
+    /// Marks as pruned the files that are still [`Store::prunable`].
     pub async fn mark_pruned(&mut self, since: Timestamp, now: Timestamp) -> Result<()> {
         let engine = self.conn.engine();
         let conn = &mut self.conn;
@@ -458,8 +458,8 @@ impl Store {
         self.ended(done).await.map(drop)
     }
 
-    /// Gives those of `files` that nothing names, and on PostgreSQL keeps mirrors from writing
-    /// down any until [`Store::end_removing`]; a process that dies in between keeps nobody.
+    /// Returns those of `files` that no row refers to, and on PostgreSQL keeps mirrors from recording any
+    /// file until [`Store::end_removing`] or the end of the process.
     pub async fn begin_removing(&mut self, files: &[String]) -> Result<Vec<String>> {
         let engine = self.conn.engine();
         let args = [json(files.iter())];
@@ -475,7 +475,7 @@ impl Store {
         self.ended(done).await
     }
 
-    /// Lets mirrors go on.
+    /// Ends the transaction of [`Store::begin_removing`], so that mirrors continue.
     pub async fn end_removing(&mut self) -> Result<()> {
         if self.conn.engine().server().is_none() {
             return Ok(());
@@ -496,7 +496,7 @@ fn due_args(wanted: Wanted, now: Timestamp) -> Vec<Arg<'static>> {
     std::iter::once(now.into()).chain(wanted.args()).collect()
 }
 
-/// The same order as `sql::lease`.
+/// Returns the sort key of an asset, for the same order as in `sql::lease`.
 fn urgency(asset: &Asset) -> (bool, bool, Option<Timestamp>, &str) {
     (asset.saved(), asset.signed_url.is_none(), asset.expires_at, &asset.url)
 }
@@ -534,13 +534,13 @@ fn known_file(row: &Row) -> Result<KnownFile, Fault> {
     })
 }
 
-/// Begins a transaction that touches rows of `assets` in any order: no poll does meanwhile.
+/// Begins a transaction that may write rows of `assets` in any order: polls write none meanwhile.
 async fn begin_between_polls(conn: &mut Conn) -> Result<(), Fault> {
     conn.execute(conn.engine().begin_writing(), &[]).await?;
     keep_polls_out(conn).await
 }
 
-/// No poll writes until the open transaction ends: on SQLite none does anyway.
+/// Keeps polls from writing until the open transaction ends, which on SQLite it does anyway.
 async fn keep_polls_out(conn: &mut Conn) -> Result<(), Fault> {
     match conn.engine().server() {
         None => Ok(()),
@@ -548,7 +548,7 @@ async fn keep_polls_out(conn: &mut Conn) -> Result<(), Fault> {
     }
 }
 
-/// Whether somebody else has a lock that was not waited for.
+/// Returns whether the fault is a lock of another transaction that was not waited for.
 fn is_held(fault: &Fault) -> bool {
     fault.as_database_error().is_some_and(|fault| fault.code().as_deref() == Some("55P03"))
 }
@@ -557,7 +557,7 @@ async fn begin_removing(conn: &mut Conn) -> Result<(), Fault> {
     let engine = conn.engine();
     conn.execute(engine.begin_writing(), &[]).await?;
     if let Some(server) = engine.server() {
-        // Files are removed meanwhile, which takes its time: no limit of the server's cuts that off.
+        // Files are removed meanwhile, which takes time: no timeout of the server may end the transaction.
         conn.expect_progress(REMOVING).await?;
         conn.rows(server.lock_files, &[]).await?;
     }
@@ -568,7 +568,7 @@ async fn settle(conn: &mut Conn, settled: &[Settled]) -> Result<Option<Vec<Strin
     let engine = conn.engine();
     conn.execute(engine.begin_writing(), &[]).await?;
     if let Some(server) = engine.server() {
-        // Before any row is held.
+        // Before any row is locked.
         let free = conn.row(server.try_lock_files_shared, &[]).await?;
         if free.map_or(Ok(None), |row| row.bool(0))? != Some(true) {
             return Ok(None);
@@ -580,7 +580,7 @@ async fn settle(conn: &mut Conn, settled: &[Settled]) -> Result<Option<Vec<Strin
     update_assets(conn, settled).await?;
     insert_versions(conn, &news).await?;
     let doubtful = match engine.server() {
-        // Nobody prunes while the queue is worked.
+        // Pruning takes the lock of the queue, too.
         None => vec![],
         Some(_) => pruned_among(conn, settled).await?,
     };

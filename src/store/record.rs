@@ -1,7 +1,7 @@
 //! Rows as structs: the columns of a table are the fields of a struct, declared once.
 //!
-//! [`record!`] makes of one list of fields the struct, its columns with their types and meanings,
-//! the reading of a row by name and the cells to write.
+//! [`record!`] generates from one list of fields the struct, its columns with their types and meanings, the
+//! code that reads a row by name, and the cells to write.
 
 use super::{
     conn::{Fault, Row},
@@ -16,18 +16,18 @@ use crate::{
     time::Timestamp,
 };
 
-/// A type that one column holds.
+/// A Rust type of the values of a column.
 pub trait ColumnType: Sized {
     /// The column's type.
     const HOLDS: Holds;
 
-    /// Reads the column of this name.
+    /// Reads the column with this name.
     ///
     /// # Errors
-    /// A value that this program would not have written.
+    /// Fails for a value that this program would not have written.
     fn read(row: &Row, name: &str) -> Result<Self, Fault>;
 
-    /// The cell to write.
+    /// Returns the cell to write.
     fn cell(&self) -> Cell<'_>;
 }
 
@@ -74,7 +74,7 @@ field!(Option<JsonText>, Json, json_text, json => {
     json.as_ref().map_or(Cell::Null, |JsonText(json)| Cell::json(json.as_str()))
 });
 
-/// What is counted for each kind, in columns of its own; null where the kind was not listed.
+/// A count for each kind, in columns of its own; `None` for a kind that was not listed.
 pub type Listed = [Option<i64>; Kind::ALL.len()];
 
 impl RowType for Listed {

@@ -1,5 +1,5 @@
-//! How SQL statements are declared: each becomes one of the `STATEMENTS` of its file, which
-//! [`super::declared`] has all of, so that a test prepares each on both engines.
+//! The declaration of SQL statements: each becomes an entry of `STATEMENTS` of its file. All of these are
+//! in [`super::declared`], so that a test prepares each statement on both engines.
 
 use std::fmt::Debug;
 
@@ -8,12 +8,12 @@ use sqlx::SqlStr;
 use super::conn::Engine;
 use crate::catalog::{catalogue::Catalogue, kind::Kind};
 
-/// A declared statement for each combination of its arguments, by name.
+/// Returns a declared statement for each combination of its arguments, with its name.
 pub type Declared = fn(Engine) -> Vec<(String, SqlStr)>;
 
 /// Declares the statements of a file: `const NAME = "…"` is a `&'static str`, and `fn name(…) { … }`
-/// makes a [`SqlStr`] of the text that its body evaluates to. `STATEMENTS` has all of them; the compiler
-/// warns where that is not used.
+/// returns a [`SqlStr`] of the text that its body evaluates to. `STATEMENTS` contains all of them; the
+/// compiler warns if it is unused.
 macro_rules! register {
     (@ [$($declared:expr,)*]) => {
         pub(in crate::store) const STATEMENTS: &[$crate::store::registry::Declared] = &[$($declared),*];
@@ -51,7 +51,7 @@ macro_rules! register {
 }
 pub(super) use register;
 
-/// A statement with all values that its arguments can have.
+/// Returns a statement for each combination of the values that its arguments can have.
 pub(super) fn for_each_argument<T: Argument + Debug>(
     engine: Engine,
     name: &str,
@@ -60,9 +60,9 @@ pub(super) fn for_each_argument<T: Argument + Debug>(
     T::all(engine).into_iter().map(|of| (format!("{name} {of:?}"), statement(of))).collect()
 }
 
-/// What a statement is made for.
+/// A type of the arguments that statements are built from.
 pub trait Argument: Copy {
-    /// All values on an engine.
+    /// Returns all values on an engine.
     fn all(engine: Engine) -> Vec<Self>;
 }
 

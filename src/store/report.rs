@@ -1,22 +1,21 @@
-//! What a poll did.
+//! The report of a poll.
 
 use super::{past::Overlap, row::PollRow};
 use crate::{catalog::diff::Diff, config::ApiVersion, error::Error};
 
-/// What a poll did, or would do.
+/// What a poll did or, in a dry run, would do.
 #[derive(Debug, Default)]
 pub struct Report {
-    /// The poll's own row. Its number and its digest are given by the store as it is written; one
-    /// that has them already (in a replay) must come out with just these. The number is 0 in a dry
-    /// run.
+    /// The poll's own row. The store sets its number and its digest when it writes the row; if they are
+    /// already set (in a replay), the new values must be equal. The number is 0 in a dry run.
     pub row: PollRow,
-    /// What it does to the tables; `None` when it failed.
+    /// What it changes in the tables; `None` if it failed.
     pub diff: Option<Diff>,
     /// Why it failed.
     pub error: Option<Error>,
-    /// The version of the API that the account has gone over to with this poll.
+    /// The version of the API to which the account switched with this poll.
     pub switched_to: Option<ApiVersion>,
-    /// At the first held poll after the version changed: what the two have in common.
+    /// The items that both versions have in common, at the first held poll after a switch.
     pub overlap: Option<Overlap>,
 }
 
@@ -29,7 +28,7 @@ impl Report {
         })
     }
 
-    /// The exit code that the poll asks for; `changed_is_10` as `--exit-code` says.
+    /// Returns the exit code of the poll; `changed_is_10` is the flag `--exit-code`.
     pub fn exit_code(&self, changed_is_10: bool) -> u8 {
         match (&self.error, &self.diff) {
             (Some(error), _) => error.kind.exit_code(),

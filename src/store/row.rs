@@ -1,4 +1,4 @@
-//! The row of a poll: the columns of `polls`. As JSON it is what an archive keeps.
+//! The row of a poll: the columns of `polls`. An archive stores it as JSON.
 
 use std::sync::LazyLock;
 
@@ -59,7 +59,7 @@ record! {
 }
 
 record! {
-    /// What a poll that did not fail counted.
+    /// The counts of a poll that did not fail.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
     pub struct Counts {
         #[serde(flatten, with = "by_kind")]
@@ -81,7 +81,7 @@ impl RowType for Option<Counts> {
         Counts::columns(into);
     }
 
-    /// A poll that failed counted nothing.
+    /// Returns `None` for a poll that failed, which has no counts.
     fn read(row: &Row) -> Result<Self, Fault> {
         row.int("added")?.map(|_| Counts::read(row)).transpose()
     }
@@ -123,12 +123,12 @@ impl Counts {
         columns.into_iter().map(|column| column.name)
     }
 
-    /// Distinct ids of a kind; 0 where it was not listed.
+    /// Returns the number of distinct ids of a kind; 0 if it was not listed.
     pub fn listed(&self, kind: Kind) -> i64 {
         self.listed[kind.index()].unwrap_or(0)
     }
 
-    /// What was listed, for people: "1,204 avatars, 1 talking photo".
+    /// Returns the listed kinds for people: "1,204 avatars, 1 talking photo".
     pub fn summary(&self) -> String {
         let listed = self.by_kind();
         let listed = listed.map(|(kind, count)| counted(count, kind.singular, kind.plural));
@@ -159,7 +159,7 @@ impl PollRow {
         Self::columns().iter().zip(cells)
     }
 
-    /// What the poll read.
+    /// Returns the catalogue that the poll read.
     pub fn catalogue(&self) -> Catalogue {
         Catalogue::parse(&self.catalogue).unwrap_or_default()
     }
@@ -169,21 +169,21 @@ impl PollRow {
         self.outcome == "failed"
     }
 
-    /// The row as its poll's digest covers it: all but the account, which may be renamed, and the
-    /// digest itself.
+    /// Returns the part of the row that its poll's digest covers: all but the account, which may be
+    /// renamed, and the digest itself.
     pub fn line(&self) -> Line<'_> {
         let sealed = self.pairs().filter(|(column, _)| column.sealed);
         Line::new("poll", sealed.map(|(column, cell)| (column.name, cell)).collect())
     }
 
-    /// The row as one row to insert.
+    /// Returns the row for an insert.
     pub(super) fn to_bulk(&self) -> Bulk<'_> {
         self.pairs().fold(Bulk::new(1), |bulk, (column, cell)| bulk.cell(column, cell))
     }
 }
 
-/// The rules as `polls.policy` keeps them: `accepted` is null, a number, the name of a set of held
-/// removals or `"all"`.
+/// Returns the value of `polls.policy`: `accepted` is null, a number, the name of a set of held removals or
+/// `"all"`.
 pub fn policy_json(policy: &Policy) -> String {
     let Policy { after_polls, min_count, max_share, accepted } = policy;
     let number = |number: u64| Value::int(i64::try_from(number).unwrap_or(i64::MAX));
@@ -193,7 +193,7 @@ pub fn policy_json(policy: &Policy) -> String {
         Accepted::Set(set) => Value::text(set.to_string()),
         Accepted::All => Value::text("all"),
     };
-    // By way of its text, so that 1.0 is the number 1 like everywhere.
+    // Converted through text, so that 1.0 becomes the number 1 as everywhere.
     let max_share = format!("{max_share:e}");
     let max_share = Value::decode(&max_share, 1).unwrap_or(Value::NULL);
     let pairs = [

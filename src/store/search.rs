@@ -1,9 +1,9 @@
-//! What items are found by: name and id, folded by [`crate::catalog::search`].
+//! The text that items are searched by: name and id, folded by [`crate::catalog::search`].
 //!
-//! ASCII is folded by the engines. For each version with other letters a side table has the folded
-//! text. It is made from the histories alone: who writes versions (a poll, a copy) writes these rows
-//! with them, `verify` compares the two, and the foreign key renames and removes rows with their
-//! account. It is neither sealed nor exported.
+//! The engines fold ASCII. The folded text of each version with other letters is in a side table, which is
+//! derived from the histories alone: every writer of versions (a poll, a copy) writes these rows with them,
+//! `verify` compares the two, and the foreign key renames and removes rows with their account. It is
+//! neither sealed nor exported.
 
 use std::borrow::Cow;
 
@@ -18,7 +18,7 @@ use crate::{
     time::Timestamp,
 };
 
-/// A version of an item, and what it is found by.
+/// A version of an item, with the name and id that it is searched by.
 pub(super) struct Named<'a> {
     pub account: Cow<'a, str>,
     pub id: Cow<'a, str>,
@@ -37,7 +37,7 @@ pub struct FoundItem {
     pub id: String,
     /// The name.
     pub name: Option<String>,
-    /// Since when it is not listed.
+    /// Since when it has not been listed; `None` if it is listed.
     pub missing_since: Option<Timestamp>,
 }
 
@@ -45,13 +45,13 @@ impl FoundItem {
     /// The columns of an export.
     pub const COLUMNS: [&str; 6] = ["account", "kind", "item_id", "name", "state", "missing_since"];
 
-    /// `listed` or `missing`.
+    /// Returns `listed` or `missing`.
     pub fn state(&self) -> &'static str {
         if self.missing_since.is_some() { "missing" } else { "listed" }
     }
 }
 
-/// Writes what these versions of one kind are found by, where the engines cannot tell.
+/// Writes the folded text of those versions of one kind that the engines cannot fold.
 pub(super) async fn write<'a>(
     conn: &mut Conn,
     kind: Kind,
@@ -71,14 +71,14 @@ pub(super) async fn write<'a>(
         .await
 }
 
-/// The folded text of the item `i` of a kind if it is ASCII.
+/// Returns the SQL of the folded text of the item `i` of a kind if it is ASCII.
 pub(super) fn ascii_text(sql: &Sql<'_>, kind: Kind) -> String {
     sql.ascii_lower(&format!("coalesce(i.{}, '') || '\n' || i.{}", kind.label, kind.id))
 }
 
-/// The condition that the version of the item `i` contains all folded words in name or id; `None`
-/// without words. Its row is found by the primary key: a join is planned badly by PostgreSQL where a
-/// table has no statistics yet.
+/// Returns the condition that the version of the item `i` contains all folded words in its name or id;
+/// `None` without words. The text is read by its primary key: PostgreSQL plans a join badly if a table has
+/// no statistics yet.
 pub(super) fn condition(sql: &mut Sql<'_>, kind: Kind, words: &[String]) -> Option<String> {
     let escaped =
         |word: &String| word.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");

@@ -1,4 +1,4 @@
-//! Tables → what the diff compares an answer with.
+//! Reads from the tables what the diff compares an answer with.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -32,8 +32,8 @@ use crate::{
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Store {
-    /// The snapshot of an account's catalogue as a poll at `now` needs it that believes a removal
-    /// after `after_polls`, but for what is left out; read in the poll's transaction if one is open.
+    /// Reads the snapshot of an account's catalogue for a poll at `now` that carries out a removal after
+    /// `after_polls`, without what is `left_out`; in the poll's transaction if one is open.
     pub async fn snapshot(
         &mut self,
         account: &str,
@@ -53,8 +53,8 @@ impl Store {
         Ok(snapshot)
     }
 
-    /// What the records of an answer that is there by `until` may be recognised by; `unsigned` links,
-    /// too. It holds for as long as the account's lock does.
+    /// Reads what the records of an answer received by `until` may be recognised by; with `unsigned`,
+    /// previews without a signature are wanted, too. It is valid as long as the account's lock is held.
     pub async fn recognition(
         &mut self,
         account: &str,
@@ -146,7 +146,7 @@ fn good_poll(row: &Row, at: usize) -> Result<GoodPoll, Fault> {
     })
 }
 
-/// All items but those whose records are recognised.
+/// Reads all items but those whose records are recognised.
 async fn items(
     conn: &mut Conn,
     account: &str,
@@ -177,17 +177,17 @@ async fn items(
         }
     }
     items.shrink_to_fit();
-    // Sorted here: in the order of its key the engine would fetch each row apart.
+    // Sorted here: in the order of its key, the engine would fetch each row separately.
     items.sort_unstable_by(|a: &SnapshotItem, b| a.id.cmp(&b.id));
     Ok(items)
 }
 
-/// The fields of an item whose own columns begin at `first`, with `extra` at `extra`.
+/// Reads the fields of an item whose own columns begin at `first`, with `extra` at `extra`.
 pub(super) fn fields(row: &Row, kind: Kind, first: usize, extra: usize) -> Result<Fields, Fault> {
     read_fields(row, kind, &by_name(kind), (first, extra), None)
 }
 
-/// The kind's own columns by their names, as an item has its fields; each with its place.
+/// Returns the kind's own columns with their positions, sorted by name like the fields of an item.
 fn by_name(kind: Kind) -> Vec<(usize, &'static Column)> {
     let mut columns: Vec<_> = kind.columns.iter().enumerate().collect();
     columns.sort_by_key(|(_, column)| column.name);
@@ -221,8 +221,8 @@ fn canonical<'a>(row: &Row, at: usize, json: &'a str) -> Result<Value<'a>, Fault
     Value::decode(json.trim(), 1).map_err(|_| row.spoiled(at, "is nested too deep"))
 }
 
-/// The fold of schema changes that `sql` selects as [`statements::SCHEMA_CHANGES`] does, for each
-/// list.
+/// Returns the schema of each list, folded from the schema changes that `sql` selects in the form of
+/// [`statements::SCHEMA_CHANGES`].
 pub(super) async fn folded(
     conn: &mut Conn,
     sql: impl SqlSafeStr,
@@ -246,7 +246,7 @@ pub(super) async fn folded(
     Ok(schemas)
 }
 
-/// The stored links, or those with these URLs.
+/// Reads the stored links, or only those with these URLs.
 async fn links(
     conn: &mut Conn,
     now: Timestamp,

@@ -1,8 +1,8 @@
 //! SQLite: how statements run, how values are read and written, and its own SQL.
 //!
-//! sqlx hands each statement and each row over to a worker thread and back, which costs many times
-//! what the row itself does. So `rusqlite` works on sqlx's handle, within sqlx's transactions, on
-//! the caller's thread; both link the same SQLite. `scripts/count-instructions` counts what a poll costs.
+//! sqlx passes each statement and each row to a worker thread and back, which costs many times as much as
+//! the row itself. So `rusqlite` works on sqlx's handle, within sqlx's transactions, on the caller's
+//! thread; both link the same SQLite. `scripts/count-instructions` measures what a poll costs.
 
 use std::{
     borrow::Cow, error::Error as StdError, fmt, ops::Range, path::Path, sync::Arc, time::Duration,
@@ -38,16 +38,16 @@ use crate::{
 #[derive(Debug)]
 pub struct Client {
     conn: SqliteConnection,
-    /// How often its handle was locked since the worker was waited for.
+    /// The number of locks of its handle since the worker was last waited for.
     unread: u64,
 }
 
-/// Each lock of the handle is a command to sqlx's worker, which reads it when it has time. Once 50 are
-/// unread, sqlx waits for the worker with the handle locked, and the worker waits for the handle. So
-/// the worker is waited for after fewer.
+/// The number of locks after which the worker is waited for. Each lock of the handle is a command to sqlx's
+/// worker, which reads it when it has time. Once 50 are unread, sqlx waits for the worker with the handle
+/// locked, while the worker waits for the handle.
 const UNREAD: u64 = 32;
 
-/// The SQL that only SQLite knows.
+/// The SQL that is specific to SQLite.
 #[derive(Debug)]
 pub struct Sqlite;
 
@@ -56,11 +56,11 @@ pub struct Sqlite;
 pub struct Row {
     names: Arc<[String]>,
     values: Vec<SqliteValue>,
-    /// All its texts and bytes, in one piece.
+    /// All its texts and blobs, concatenated.
     bytes: Vec<u8>,
 }
 
-/// A value as SQLite holds it; of texts and bytes, where the row has them.
+/// A value as SQLite stores it; texts and blobs are ranges of the row's `bytes`.
 #[derive(Clone, Debug, PartialEq)]
 enum SqliteValue {
     Null,
@@ -76,7 +76,7 @@ impl Client {
         Ok(Self::of(options(path, true).connect().await?))
     }
 
-    /// Opens a file for reading: a copy of it in memory where SQLite could not read the file itself.
+    /// Opens a file for reading: a copy of it in memory if SQLite could not read the file in place.
     pub(super) async fn open_to_read(path: &Path) -> Result<(Self, Option<FileStamp>), Fault> {
         if let Some((image, stamp)) = file_image::take(path).await.map_err(Fault::Io)? {
             let mut conn = options(Path::new(":memory:"), false).connect().await?;
@@ -90,7 +90,7 @@ impl Client {
         Self { conn, unread: 0 }
     }
 
-    /// The handle, which sqlx's worker does not touch as long as the guard lives.
+    /// Locks the handle: sqlx's worker does not use it as long as the guard lives.
     async fn locked(&mut self) -> Result<LockedSqliteHandle<'_>, Fault> {
         if self.unread >= UNREAD {
             self.conn.ping().await?;
@@ -100,7 +100,7 @@ impl Client {
         self.conn.lock_handle().await
     }
 
-    /// Ends the connection in good order; the write-ahead log is then folded into the file.
+    /// Closes the connection; SQLite then writes its write-ahead log back into the file.
     pub async fn close(self) -> Result<(), Fault> {
         self.conn.close().await
     }
@@ -110,7 +110,7 @@ impl Client {
         migrator.run_direct(None, &mut self.conn, false).await
     }
 
-    /// Makes the connection read-only and aborts a query once `in_time` returns false: it would
+    /// Makes the connection read-only and aborts a query once `in_time` returns false: it would otherwise
     /// continue after its future was dropped.
     pub async fn interrupt_unless(
         &mut self,
@@ -125,14 +125,14 @@ impl Client {
         self.batch(pragmas.into_sql_str()).await
     }
 
-    /// Refuses statements that make a value of more bytes: making it takes one step, and
-    /// `interrupt_unless` looks only between steps.
+    /// Makes statements fail that build a value of more than `bytes`: building it is a single step, and
+    /// [`Self::interrupt_unless`] only checks between steps.
     pub async fn limit_values(&mut self, bytes: i32) -> Result<(), Fault> {
         let limit = |conn: &Connection| conn.set_limit(Limit::SQLITE_LIMIT_LENGTH, bytes);
         self.lend(|conn| limit(conn).map(drop).map_err(fault)).await
     }
 
-    /// Lends the handle to `run`, which must leave no transaction of its own.
+    /// Calls `run` with the handle as a `rusqlite` connection; `run` must not leave a transaction open.
     #[allow(unsafe_code)]
     pub async fn lend<T>(
         &mut self,
@@ -152,7 +152,7 @@ impl Client {
         self.lend(|conn| {
             let mut statement = conn.prepare(sql.as_str()).map_err(fault)?;
             bind_all(&mut statement, args)?;
-            // Whatever returns rows (a PRAGMA does) is run to its end.
+            // A statement that returns rows (such as a PRAGMA) is run to its end.
             let mut rows = statement.raw_query();
             while rows.next().map_err(fault)?.is_some() {}
             drop(rows);
@@ -166,7 +166,7 @@ impl Client {
         self.lend(|conn| conn.execute_batch(sql.as_str()).map_err(fault)).await
     }
 
-    /// Hands each row of a query to `each`.
+    /// Calls `each` with each row of a query.
     pub async fn each(
         &mut self,
         sql: SqlStr,
@@ -191,7 +191,7 @@ impl Client {
         .await
     }
 
-    /// The rows of a query as they come, for a reader that waits between them.
+    /// Returns the rows of a query as a stream, for a reader that waits between them.
     pub fn stream<'c>(
         &'c mut self,
         sql: SqlStr,
@@ -224,7 +224,7 @@ impl Client {
         };
         self.lend(|conn| {
             let mut statement = conn.prepare(&sql).map_err(fault)?;
-            // What is the same in every row stays bound.
+            // Values that are the same in every row are bound once.
             for (at, (_, column)) in (1..).zip(&rows.columns) {
                 if let BulkColumn::All(value) = column {
                     bind(&mut statement, at, value)?;
@@ -242,16 +242,16 @@ impl Client {
     }
 }
 
-/// The statement with the places of the columns instead of their names: for a subquery `d` SQLite would
-/// make a table for each row.
+/// Returns the statement with parameters instead of the columns of `d`: for a subquery `d`, SQLite would
+/// build a table for each row.
 fn with_places(sql: String, rows: &Bulk<'_>) -> String {
     let mut names: Vec<_> = rows.columns.iter().map(|(name, _)| *name).zip(1..).collect();
-    // None is taken for the beginning of another one.
+    // The longest names first, since one may be the beginning of another.
     names.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
     names.iter().fold(sql, |sql, (name, at)| sql.replace(&format!("d.{name}"), &format!("?{at}")))
 }
 
-/// SQLite numbers `$2` and `$1` by where they first appear; the arguments come by their numbers.
+/// Binds the arguments by the numbers in `$1`, `$2` …: SQLite numbers these in the order of first use.
 fn bind_all(statement: &mut Statement<'_>, args: &[Arg<'_>]) -> Result<(), Fault> {
     for at in 1..=statement.parameter_count() {
         let number = statement.parameter_name(at).and_then(|name| name.get(1..)?.parse().ok());
@@ -334,7 +334,7 @@ impl Row {
         Ok(own)
     }
 
-    /// The row as an object by column; bytes as hex.
+    /// Returns the row as an object by column; blobs are hex.
     pub fn object(&self) -> Result<serde_json::Map<String, serde_json::Value>, Fault> {
         let json = |value: &SqliteValue| match value {
             SqliteValue::Null => serde_json::Value::Null,
@@ -351,7 +351,7 @@ impl Row {
         place.and_then(|at| self.values.get(at)).ok_or_else(|| spoiled(at, "is not there"))
     }
 
-    /// Text, or null.
+    /// The text, or `None` for NULL.
     pub fn str(&self, at: impl At) -> Result<Option<&str>, Fault> {
         match self.value(at)? {
             SqliteValue::Null => Ok(None),
@@ -367,7 +367,7 @@ impl Row {
         self.bytes.get(place.clone()).unwrap_or_default()
     }
 
-    /// A whole number, or null.
+    /// The whole number, or `None` for NULL.
     pub fn int(&self, at: impl At) -> Result<Option<i64>, Fault> {
         match self.value(at)? {
             SqliteValue::Null => Ok(None),
@@ -376,12 +376,12 @@ impl Row {
         }
     }
 
-    /// A boolean, or null.
+    /// The boolean, or `None` for NULL.
     pub fn bool(&self, at: impl At) -> Result<Option<bool>, Fault> {
         Ok(self.int(at)?.map(|number| number != 0))
     }
 
-    /// A time, or null.
+    /// The time, or `None` for NULL.
     pub fn time(&self, at: impl At) -> Result<Option<Timestamp>, Fault> {
         let text = self.str(at).map_err(|_| spoiled(at, "is not a time"))?;
         let time =
@@ -389,7 +389,7 @@ impl Row {
         time.transpose()
     }
 
-    /// JSON as it is stored, or null.
+    /// The JSON as it is stored, or `None` for NULL.
     pub fn json(&self, at: impl At) -> Result<Option<&str>, Fault> {
         self.str(at)
     }
@@ -399,7 +399,7 @@ impl Row {
         self.names.to_vec()
     }
 
-    /// Text exactly as it is stored, or null; bytes that are no text as hex.
+    /// The text exactly as it is stored, or `None` for NULL; bytes that are not text are in hex.
     pub fn exact_text(&self, at: impl At) -> Result<Option<String>, Fault> {
         if let SqliteValue::Bytes(place) | SqliteValue::Text(place) = self.value(at)?
             && self.str(at).is_err()
@@ -410,12 +410,12 @@ impl Row {
         Ok(self.str(at)?.map(str::to_owned))
     }
 
-    /// A time exactly as it is stored, or null.
+    /// The time exactly as it is stored, or `None` for NULL.
     pub fn exact_time(&self, at: impl At) -> Result<Option<String>, Fault> {
         self.exact_text(at)
     }
 
-    /// A boolean: 0 and 1; any other number as it is.
+    /// A boolean for 0 and 1; any other number unchanged.
     pub fn exact_bool(&self, at: impl At) -> Result<Cell<'static>, Fault> {
         Ok(match self.int(at)? {
             None => Cell::Null,
@@ -424,7 +424,7 @@ impl Row {
         })
     }
 
-    /// JSON; text that is not canonical as that text.
+    /// JSON if the text is canonical; otherwise the text.
     pub fn exact_json(&self, at: impl At) -> Result<Cell<'static>, Fault> {
         Ok(match self.exact_text(at)? {
             None => Cell::Null,
@@ -440,7 +440,7 @@ fn decode<'r, T: sqlx::Decode<'r, sqlx::Sqlite>>(
     T::decode(raw)
 }
 
-/// A fault that `rusqlite` reports, in the form of sqlx.
+/// A fault of `rusqlite`, as an error of sqlx.
 #[derive(Debug)]
 struct SqliteFault {
     code: i32,
@@ -506,11 +506,11 @@ fn options(path: &Path, write: bool) -> SqliteConnectOptions {
         .disable_statement_logging();
     match write {
         true => options
-            // It was created with its permissions before.
+            // The file already exists, with its permissions.
             .create_if_missing(false)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
-            // 2 MiB are enough for a poll; a load of a large list asks for more.
+            // 2 MiB are enough for a poll; a poll that loads a large list sets more.
             .pragma("cache_size", "-2048"),
         false => options.read_only(true),
     }
@@ -575,7 +575,7 @@ impl Dialect for Sqlite {
     }
 
     fn head(&self, text: &str) -> String {
-        // Spaces, line breaks and other blanks, as the migration's index has them.
+        // Spaces, line breaks and other blanks, the same as in the migration's index.
         let blanks = "char(9, 10, 11, 12, 13, 32, 133, 160, 8203, 12288, 65279)";
         format!("nullif(substr(ltrim({text}, {blanks}), 1, 200), '')")
     }

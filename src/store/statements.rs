@@ -3,15 +3,15 @@
 use super::{conn::Engine, registry::register, table::POLLS};
 use crate::catalog::{catalogue::Catalogue, kind::Kind};
 
-/// SQLite: a file that readers need not write beside.
+/// SQLite: removes the write-ahead log, so that readers need not write beside the file.
 pub const WITHOUT_LOG: &str = "PRAGMA journal_mode = DELETE";
-/// Ends it for good.
+/// Commits the transaction.
 pub const COMMIT: &str = "COMMIT";
-/// Undoes it.
+/// Rolls the transaction back.
 pub const ROLLBACK: &str = "ROLLBACK";
-/// Sets a reading apart within a poll's transaction.
+/// Begins a read within a poll's transaction that can be rolled back separately.
 pub const SAVEPOINT: &str = "SAVEPOINT reading";
-/// Undoes it, and with it the locks that it took.
+/// Rolls that read back and releases the locks that it took.
 pub const ROLLBACK_TO_SAVEPOINT: &str = "ROLLBACK TO SAVEPOINT reading";
 
 register! {
@@ -30,7 +30,7 @@ register! {
          WHERE account = $1 AND catalogue = $2 AND outcome <> 'failed' \
          ORDER BY observed_at DESC LIMIT $3";
 
-    /// For each `missing_since` the good poll of its catalogue before it: (account).
+    /// For each `missing_since` the last good poll of its catalogue before it: (account).
     pub fn listed_before(kind: Kind) {
         let (table, catalogue) = (kind.table, kind.catalogue);
         format!(
@@ -45,7 +45,7 @@ register! {
         )
     }
 
-    /// Every item ever seen, in no order: (account).
+    /// Every item ever seen, in no particular order: (account).
     pub fn items(kind: Kind) {
         let (table, id) = (kind.table, kind.id);
         format!(
@@ -62,8 +62,7 @@ register! {
         format!("{} AND {} IN (SELECT t.value FROM {ids})", sql.as_str(), kind.id)
     }
 
-    /// Every item ever seen, in no order, with what its records are recognised by while it is listed:
-    /// (account).
+    /// Every item ever seen, in no particular order, with its fingerprint while it is listed: (account).
     pub fn fingerprints(kind: Kind) {
         let (table, id) = (kind.table, kind.id);
         format!(
@@ -72,13 +71,12 @@ register! {
         )
     }
 
-    /// The account's schema changes, oldest first: (account).
+    /// The schema changes of an account's catalogue, oldest first: (account, catalogue).
     pub const SCHEMA_CHANGES = "SELECT s.kind, s.field, s.change, s.json_type, p.observed_at \
          FROM schema_changes AS s JOIN polls AS p ON p.poll_id = s.poll_id \
          WHERE s.account = $1 AND p.catalogue = $2 ORDER BY s.poll_id, s.kind, s.field";
 
-    /// The stored links; the signed URL itself only where it may have to be compared: (a day from
-    /// now).
+    /// The stored links, with the signed URL only if it may have to be compared: (a day from now).
     pub const LINKS = "SELECT url, signed_url IS NOT NULL, expires_at, \
          CASE WHEN expires_at IS NULL OR expires_at < $1 THEN signed_url END FROM assets";
 
@@ -91,29 +89,30 @@ register! {
     /// The digest of an account's latest poll: (account).
     pub const DIGEST = "SELECT digest FROM accounts WHERE account = $1";
 
-    /// The head of an account: (account, poll, digest).
+    /// Upserts the head of an account: (account, poll, digest).
     pub const HEAD = "INSERT INTO accounts (account, last_poll_id, polls, digest) \
          VALUES ($1, $2, 1, $3) ON CONFLICT (account) DO UPDATE \
          SET last_poll_id = excluded.last_poll_id, polls = accounts.polls + 1, digest = excluded.digest";
 
-    /// Whether a poll of the API did not fail, and one of a version: (account, catalogue, version).
+    /// Whether any poll of the API did not fail, and whether any of one version did not: (account,
+    /// catalogue, version).
     pub const ANY_GOOD = "SELECT \
          EXISTS (SELECT 1 FROM polls WHERE account = $1 AND catalogue = $2 AND outcome <> 'failed' \
               AND trigger <> 'file'), \
          EXISTS (SELECT 1 FROM polls WHERE account = $1 AND catalogue = $2 AND outcome <> 'failed' \
               AND trigger <> 'file' AND api_version = $3)";
 
-    /// The version that the last poll of the API asked: (account, catalogue).
+    /// The version that the last poll of the API requested: (account, catalogue).
     pub const LAST_ASKED = "SELECT api_version FROM polls \
          WHERE account = $1 AND catalogue = $2 AND trigger <> 'file' ORDER BY poll_id DESC LIMIT 1";
 
-    /// Whether any poll of an account did not fail, and whether any asked the API: (account).
+    /// Whether any poll of an account did not fail, and whether any requested the API: (account).
     pub const HISTORY = "SELECT \
          EXISTS (SELECT 1 FROM polls WHERE account = $1 AND outcome <> 'failed'), \
          EXISTS (SELECT 1 FROM polls WHERE account = $1 AND trigger <> 'file')";
 
-    /// The polls that found a version gone since its last good one, as far as they count, and when the
-    /// first of them began: (account, catalogue, version).
+    /// The number of polls that found a version gone since its last good poll, as far as they count, and
+    /// when the first and the last of them began: (account, catalogue, version).
     pub const SUPERSEDED = "SELECT count(*), min(started_at), max(started_at) FROM polls \
          WHERE account = $1 AND catalogue = $2 AND api_version = $3 AND superseded \
          AND trigger IN ('manual', 'schedule') \
@@ -121,8 +120,8 @@ register! {
               AND g.catalogue = $2 AND g.api_version = $3 AND g.outcome <> 'failed' \
               AND g.trigger <> 'file'), 0)";
 
-    /// What a version of the API announced last before a poll, unless it was just this: (account,
-    /// catalogue, version, poll, text).
+    /// The last notice of a version of the API before a poll, unless it has this text: (account, catalogue,
+    /// version, poll, text).
     pub const NOTICE = "SELECT poll_id, warning FROM polls WHERE account = $1 \
          AND catalogue = $2 AND api_version = $3 AND poll_id < $4 AND trigger <> 'file' \
          AND warning IS NOT NULL AND warning <> $5 ORDER BY poll_id DESC LIMIT 1";
@@ -145,8 +144,8 @@ register! {
         format!("SELECT {}", all.join(" OR "))
     }
 
-    /// How many items that are not removed were first seen until a time, and how many of these are not
-    /// missing: (account, time).
+    /// The number of items that are not removed and were first seen by a time, and how many of these are
+    /// not missing: (account, time).
     pub fn known_until(kind: Kind) {
         format!(
             "SELECT count(*), count(*) FILTER (WHERE missing_since IS NULL) FROM {} \
@@ -155,24 +154,24 @@ register! {
         )
     }
 
-    /// When the last good poll of another version was, and how many held ones of this version came
-    /// after it: (account, catalogue, version).
+    /// When the last good poll of another version was observed, and how many held polls of this version
+    /// followed it: (account, catalogue, version).
     pub const SWITCHED = "WITH other AS (SELECT max(poll_id) AS poll_id, \
               max(observed_at) AS observed_at FROM polls \
               WHERE account = $1 AND catalogue = $2 AND api_version <> $3 AND outcome <> 'failed') \
          SELECT other.observed_at, (SELECT count(*) FROM polls AS h WHERE h.account = $1 \
               AND h.catalogue = $2 AND h.api_version = $3 AND h.outcome = 'held' AND h.poll_id > other.poll_id) FROM other";
 
-    /// Takes part in the open transaction, so that it does not count as idle.
+    /// Uses the open transaction, so that it does not time out as idle.
     pub const KEEP_ALIVE = "SELECT 1";
 
-    /// The accounts that ever listed an item of this id: (id).
+    /// The accounts that ever listed an item with this id: (id).
     pub fn holders(kind: Kind) {
         let (table, id) = (kind.table, kind.id);
         format!("SELECT account FROM {table} WHERE {id} = $1 ORDER BY account")
     }
 
-    /// Every id ever seen, with a name of it.
+    /// Every id ever seen, with one of its names.
     pub fn named(kind: Kind) {
         let (table, id, name) = (kind.table, kind.id, kind.label);
         format!(
@@ -207,7 +206,7 @@ register! {
         )
     }
 
-    /// The last held poll: (account, catalogue).
+    /// The last held poll of an account's catalogue: (account, catalogue).
     pub fn last_held_poll() {
         format!(
             "SELECT {} FROM polls WHERE account = $1 AND catalogue = $2 AND outcome = 'held' \
@@ -216,7 +215,8 @@ register! {
         )
     }
 
-    /// The ids of the items that are not removed and missing since a time or longer: (account, time).
+    /// The ids of the items that are not removed and have been missing since a time or longer: (account,
+    /// time).
     pub fn missing_until(kind: Kind) {
         format!(
             "SELECT {} FROM {} WHERE account = $1 AND removed_at IS NULL AND missing_since <= $2",
@@ -224,8 +224,8 @@ register! {
         )
     }
 
-    /// A poll and those before it since the last one that did not fail, with the digest of each one's
-    /// account's poll before: (poll).
+    /// A poll and those before it since the last one that did not fail, each with the digest of its
+    /// account's previous poll: (poll).
     pub fn archived() {
         format!(
             "SELECT {}, (SELECT b.digest FROM polls AS b \
@@ -237,11 +237,11 @@ register! {
         )
     }
 
-    /// How many polls of a catalogue failed after one: (account, catalogue, poll).
+    /// The number of failed polls of a catalogue after one: (account, catalogue, poll).
     pub const FAILED_SINCE = "SELECT count(*) FROM polls \
          WHERE account = $1 AND catalogue = $2 AND poll_id > $3 AND outcome = 'failed'";
 
-    /// Current, missing and removed items: (account).
+    /// The numbers of current, missing and removed items: (account).
     pub fn item_counts(kind: Kind) {
         format!(
             "SELECT count(*) FILTER (WHERE removed_at IS NULL), \
@@ -251,7 +251,7 @@ register! {
         )
     }
 
-    /// The newest changes of the fields of a catalogue's lists, after the first reading of each list:
+    /// The newest schema changes of a catalogue's lists, without those of the first poll of each list:
     /// (account, catalogue).
     pub const SCHEMA_NEWS = "SELECT p.observed_at, s.kind, s.field, s.change, s.json_type \
          FROM schema_changes AS s JOIN polls AS p ON p.poll_id = s.poll_id \
@@ -259,20 +259,20 @@ register! {
               WHERE f.account = s.account AND f.kind = s.kind) \
          ORDER BY s.poll_id DESC, s.kind, s.field LIMIT 10";
 
-    /// The previews by state.
+    /// The number of previews in each state.
     pub const ASSETS_BY_STATE =
         "SELECT state, count(*) FROM assets GROUP BY state ORDER BY state";
 
-    /// The previews that failed and are tried again.
+    /// The previews whose download failed and is retried.
     pub const FAILED_ASSETS =
         "SELECT url, last_error, next_attempt_at FROM assets WHERE state = 'failed' ORDER BY url";
 
-    /// The previews that the configuration leaves out by what they are: by their host, their size.
+    /// The previews that the configuration leaves out by their host or size.
     pub const LEFT_OUT_ASSETS = "SELECT url, last_error, next_attempt_at FROM assets \
          WHERE state = 'skipped' AND last_error IS NOT NULL ORDER BY url";
 
-    /// When the next link expires of a preview that is not saved; only signed ones have an expiry, and
-    /// not every reader may see the links.
+    /// The next expiry of a link whose preview is not saved; only signed links have one, and not every
+    /// reader may read the links.
     pub const NEXT_EXPIRY =
         "SELECT min(expires_at) FROM assets WHERE state IN ('pending', 'failed')";
 
@@ -288,13 +288,13 @@ register! {
     }
 }
 
-/// The item's own columns, each with a prefix.
+/// Returns the list of the item's own columns, each with a prefix.
 pub fn columns(kind: Kind, prefix: &str) -> String {
     let names = kind.columns.iter().map(|column| format!("{prefix}{}", column.name));
     names.collect::<Vec<_>>().join(", ")
 }
 
-/// What is read of a version.
+/// Returns the list of the columns that are read of a version.
 pub(super) fn version_columns(kind: Kind) -> String {
     format!(
         "account, {}, version, valid_from, valid_to, opened_by, closed_by, opened_poll, \

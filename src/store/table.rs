@@ -1,7 +1,7 @@
 //! The one description of the tables and views: names, columns, types, meanings, keys.
 //!
-//! SELECT lists, inserts, `copy`, the seal, exports, the data dictionary and the metadata for other
-//! tools come from here. Tests compare it with both databases.
+//! SELECT lists, inserts, `copy`, the seal, exports, the data dictionary and the metadata for other tools
+//! are derived from it. Tests compare it with both databases.
 
 mod promises;
 mod tables;
@@ -20,13 +20,13 @@ pub fn all() -> impl Iterator<Item = &'static Table> {
     TABLES.iter().chain(VIEWS.iter())
 }
 
-/// The table or view of this name.
+/// Returns the table or view with this name.
 pub fn find(name: &str) -> Option<&'static Table> {
     all().find(|table| table.name == name)
 }
 
-/// The type of a column of a table or view; where that does not have it, of the first column of this
-/// name in any, else text.
+/// Returns the type of a column of a table or view; without such a column, the type of the first column
+/// with this name in any other, else text.
 pub fn holds(table: &str, name: &str) -> Holds {
     let own = find(table).into_iter().flat_map(|table| &table.columns);
     let mut columns = own.chain(all().flat_map(|table| &table.columns));

@@ -1,4 +1,4 @@
-//! What the engines share: the arguments of statements, how a column is named, and faults.
+//! Types that both engines share: the arguments of statements, the names of columns, and faults.
 
 use std::{borrow::Cow, fmt};
 
@@ -70,7 +70,7 @@ impl From<Option<Timestamp>> for Arg<'_> {
 
 /// A column of a row: its name or its position.
 pub trait At: ColumnIndex<PgRow> + fmt::Display + Copy {
-    /// Its position among the columns of these names.
+    /// Returns its position among columns with these names.
     fn place(self, names: &[String]) -> Option<usize>;
 }
 
@@ -86,7 +86,7 @@ impl At for &str {
     }
 }
 
-/// A fault for a value that this program would never have written.
+/// Returns a fault for a value that this program would never have written.
 pub fn spoiled(at: impl fmt::Display, what: &str) -> Fault {
     Fault::ColumnDecode { index: at.to_string(), source: what.to_owned().into() }
 }

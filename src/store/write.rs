@@ -1,4 +1,4 @@
-//! A diff → tables, in one transaction with the poll's own row (rule 1). Nothing is decided here.
+//! Writes a diff to the tables, in the transaction of the poll's own row (rule 1). Nothing is decided here.
 
 use std::borrow::Cow;
 
@@ -29,7 +29,7 @@ use crate::{
 const LARGE_LOAD: usize = 20_000;
 
 impl Session<'_> {
-    /// Takes the right to write: no other poll of this database is written until this one ends.
+    /// Begins to write: no other poll of this database is written until this one ends.
     pub async fn begin_writing(&mut self) -> Result<()> {
         let store = &mut *self.store;
         let engine = store.conn.engine();
@@ -43,17 +43,17 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// What stands before a poll that is not yet written.
+    /// Reads the state before the poll of `report`, which is not yet written.
     pub async fn before(&mut self, report: &Report) -> Result<Before> {
         let before = outbox::before(&mut self.store.conn, report).await;
         before.map_err(|fault| self.store.trouble("read", &fault))
     }
 
-    /// Writes the poll's row and all that its diff changes, and gives the row its number and its
-    /// digest. The links of the diff are taken.
+    /// Writes the poll's row and all changes of its diff, and sets the number and the digest of the row.
+    /// The links are moved out of the diff.
     ///
     /// # Errors
-    /// The database cannot be written; or a replayed poll does not come out as it was recorded.
+    /// Fails if the database cannot be written or if a replayed poll differs from its record.
     pub async fn write(&mut self, report: &mut Report) -> Result<()> {
         let written = write(&mut self.store.conn, report).await;
         written.map_err(|fault| self.store.trouble("write", &fault))?
@@ -66,7 +66,7 @@ impl Session<'_> {
         put.map_err(|fault| self.store.trouble("write", &fault))
     }
 
-    /// Makes all that was written last, and with it the lock on PostgreSQL ends.
+    /// Commits the transaction, which on PostgreSQL also ends the lock.
     pub async fn commit(&mut self) -> Result<()> {
         let committed = self.store.conn.execute(statements::COMMIT, &[]).await;
         committed.map_err(|fault| self.store.trouble("write", &fault))?;
@@ -75,7 +75,7 @@ impl Session<'_> {
     }
 }
 
-/// The inner error is a replayed poll that does not come out as it was.
+/// Writes a poll. The inner error is that a replayed poll differs from its record.
 async fn write(conn: &mut Conn, report: &mut Report) -> Result<Result<()>, Fault> {
     let recorded = (report.row.poll_id, report.row.digest.take());
     let last = conn.row(statements::LAST_POLL_ID, &[]).await?;
@@ -102,7 +102,7 @@ async fn write(conn: &mut Conn, report: &mut Report) -> Result<Result<()>, Fault
     Ok(Ok(()))
 }
 
-/// Why the row is not the one that was recorded, if one was.
+/// Returns an error if the row differs from the one that was recorded, if one was.
 fn differs((poll_id, digest): (i64, Option<String>), row: &PollRow) -> Option<Error> {
     if poll_id == 0 {
         return None;
@@ -129,7 +129,7 @@ fn differs((poll_id, digest): (i64, Option<String>), row: &PollRow) -> Option<Er
     })
 }
 
-/// More cache for a load that would otherwise spill the pages it comes back to; others do not pay.
+/// Enlarges the cache for a large load, which would otherwise spill pages that it needs again.
 async fn make_room(conn: &mut Conn, diff: &Diff) -> Result<(), Fault> {
     let rows: usize = diff.lists.iter().map(|list| list.opened.len()).sum();
     match conn.engine().more_cache() {
@@ -138,7 +138,7 @@ async fn make_room(conn: &mut Conn, diff: &Diff) -> Result<(), Fault> {
     }
 }
 
-/// The digest of all that the poll is about to write, after the account's digest before it.
+/// Returns the digest of all that the poll is about to write, chained to the account's last digest.
 fn sealed(report: &Report, before: Option<&str>) -> String {
     let mut seal = Seal::after(before);
     seal.add(&report.row.line());
@@ -148,7 +148,7 @@ fn sealed(report: &Report, before: Option<&str>) -> String {
     seal.finish()
 }
 
-/// What all rows of a poll share.
+/// The values that all rows of a poll share.
 struct Writer<'a> {
     account: &'a str,
     poll_id: i64,
@@ -175,8 +175,8 @@ impl<'a> Writer<'a> {
         self.schema_changes(conn, list).await
     }
 
-    /// What an item's row and that of its version share: account, id, number, the beginning of the version,
-    /// the item's own columns and `extra`, as the fields fit them.
+    /// Returns the columns that an item's row and its version's row share: account, id, number, the start
+    /// of the version, the item's own columns, and `extra` for what they cannot hold.
     fn own_columns(&self, kind: Kind, all: &[&'a Opened]) -> Bulk<'a> {
         let mut rows = Bulk::new(all.len())
             .all("account", self.account)
@@ -231,7 +231,7 @@ impl<'a> Writer<'a> {
             .await
     }
 
-    /// No version opens: only what the items are recognised by is new.
+    /// Writes new fingerprints of items for which no version is opened.
     async fn put_fingerprints(&self, conn: &mut Conn, list: &'a ListDiff) -> Result<(), Fault> {
         for some in list.fingerprints.chunks(AT_ONCE) {
             self.ids(list.kind, some.iter().map(|(id, _)| id.as_str()))
@@ -288,8 +288,8 @@ impl<'a> Writer<'a> {
         search::write(conn, kind, named).await
     }
 
-    /// Closes the versions that give way to new ones and those of removed items: the only rows of
-    /// history that a poll touches, and only their four empty cells.
+    /// Closes the versions that new ones replace and those of removed items: the only rows of history that
+    /// a poll updates, and only their four empty cells.
     async fn close_versions(&self, conn: &mut Conn, list: &'a ListDiff) -> Result<(), Fault> {
         let all = list.closed();
         let id = list.kind.id;
@@ -366,7 +366,8 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// They are let go as they are written: signed URLs are most of what a poll holds in memory.
+/// Writes the links and frees each batch once it is written: signed URLs are most of what a poll holds in
+/// memory.
 async fn write_links(conn: &mut Conn, links: Vec<LinkWrite>) -> Result<(), Fault> {
     let mut links = links.into_iter();
     loop {
@@ -397,8 +398,8 @@ async fn write_some_links(conn: &mut Conn, some: &[&LinkWrite], new: bool) -> Re
     }
 }
 
-/// A new link is a new chance for what could not be had by the old one; what needs no signature any
-/// more may change behind its URL, and is looked at again.
+/// Returns the assignments for a replaced link. Assets that could not be fetched are retried with it; the
+/// content behind a link that is no longer signed may change, and is checked again.
 fn replace_link() -> String {
     let again = "(t.state IN ('gone', 'failed') \
          OR (t.state = 'skipped' AND t.last_error IS NOT NULL))";
@@ -417,7 +418,7 @@ fn opened(list: &ListDiff, wanted: impl Fn(OpenedBy) -> bool) -> Vec<&Opened> {
     list.opened.iter().filter(|new| wanted(new.by)).collect()
 }
 
-/// What the items are recognised by.
+/// Returns the column of the items' fingerprints.
 fn fingerprints<'a>(all: &[&'a Opened]) -> BulkColumn<'a> {
     let fingerprint = |new: &&Opened| Some(Cow::Owned(new.fingerprint?.to_column(&new.fields)));
     BulkColumn::Text(all.iter().map(fingerprint).collect())

@@ -1,6 +1,6 @@
-//! What operating systems do differently, by the same names for all: signals, permissions, the state
-//! of a file, durable writes, standard streams, groups of processes, the service manager. All else in
-//! the program uses what they have in common.
+//! The differences between operating systems, under the same names for all: signals, permissions,
+//! the state of a file, durable writes, standard streams, process groups, the service manager. The
+//! rest of the program uses what they have in common.
 
 mod file_state;
 #[cfg(unix)]
@@ -22,8 +22,8 @@ use std::{
     path::Path,
 };
 
-/// Opens a file that processes lock: created with these permissions if it is not there, never
-/// emptied. For reading, too, since Windows locks no file that is only appended to.
+/// Opens a lock file: created with these permissions if it does not exist, never truncated. It is
+/// opened for reading, too, since Windows does not lock an append-only file.
 ///
 /// # Errors
 /// As [`OpenOptions::open`].

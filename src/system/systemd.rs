@@ -1,25 +1,25 @@
-//! What is told to systemd over its notify socket; nothing where there is none.
+//! Notifications to systemd over its notify socket; without a socket they do nothing.
 
 use std::time::Duration;
 
 use sd_notify::NotifyState;
 
-/// It is up: the database is open and the address is listened at.
+/// Reports that the daemon is up: the database is open and the address is bound.
 pub fn ready() {
     tell(&[NotifyState::Ready]);
 }
 
-/// What it is waiting for or doing, in a line.
+/// Reports what the daemon is waiting for or doing, in one line.
 pub fn status(text: &str) {
     tell(&[NotifyState::Status(text)]);
 }
 
-/// It works.
+/// Reports that the daemon works.
 pub fn watchdog() {
     tell(&[NotifyState::Watchdog]);
 }
 
-/// It reads its configuration anew; [`ready`] ends this.
+/// Reports that the configuration is being reloaded; [`ready`] ends this.
 pub fn reloading() {
     match NotifyState::monotonic_usec_now() {
         Ok(now) => tell(&[NotifyState::Reloading, now]),
@@ -27,13 +27,13 @@ pub fn reloading() {
     }
 }
 
-/// It ends, and may take this long.
+/// Reports that the daemon is stopping, which may take up to `most`.
 pub fn stopping(most: Duration) {
     let micros = u32::try_from(most.as_micros()).unwrap_or(u32::MAX);
     tell(&[NotifyState::Stopping, NotifyState::ExtendTimeoutUsec(micros)]);
 }
 
-/// How often it must say that it works: half of what systemd waits for.
+/// Returns how often [`watchdog`] must be called: at half of systemd's timeout.
 pub fn watchdog_every() -> Option<Duration> {
     sd_notify::watchdog_enabled().map(|most| most / 2).filter(|every| !every.is_zero())
 }

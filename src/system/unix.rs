@@ -21,31 +21,31 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::file_state::FileState;
 
-/// The variable that names the home folder.
+/// The environment variable that contains the home folder.
 pub const HOME: &str = "HOME";
 
-/// The machine's folder for the configuration.
+/// Returns the machine's folder for the configuration.
 pub fn config_folder() -> PathBuf {
     PathBuf::from("/etc/heygen-sync")
 }
 
-/// Requests to end: SIGTERM and SIGINT.
+/// Requests to stop: SIGTERM and SIGINT.
 pub struct Stop {
     terminate: Signal,
     interrupt: Signal,
 }
 
 impl Stop {
-    /// From now on they are waited for.
+    /// Starts to listen for the signals.
     ///
     /// # Errors
-    /// Where the system has no room for another handler.
+    /// Fails if the system cannot add another handler.
     pub fn new() -> io::Result<Self> {
         let terminate = signal(SignalKind::terminate())?;
         Ok(Self { terminate, interrupt: signal(SignalKind::interrupt())? })
     }
 
-    /// Returns at the next one. A wait that is dropped loses none.
+    /// Waits for the next request. Cancel-safe: a dropped wait loses none.
     pub async fn requested(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
@@ -54,35 +54,35 @@ impl Stop {
     }
 }
 
-/// Requests to read the configuration anew: SIGHUP.
+/// Requests to reload the configuration: SIGHUP.
 pub struct Reload(Signal);
 
 impl Reload {
-    /// From now on they are waited for.
+    /// Starts to listen for the signal.
     ///
     /// # Errors
-    /// Where the system has no room for another handler.
+    /// Fails if the system cannot add another handler.
     pub fn new() -> io::Result<Self> {
         signal(SignalKind::hangup()).map(Self)
     }
 
-    /// Returns at the next one. A wait that is dropped loses none.
+    /// Waits for the next request. Cancel-safe: a dropped wait loses none.
     pub async fn requested(&mut self) {
         self.0.recv().await;
     }
 }
 
-/// The name of this machine.
+/// Returns the name of this machine.
 pub fn host() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
-/// Whether this process may do everything.
+/// Returns whether this process runs as root.
 pub fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
-/// Puts `program` in the place of this one, under `name`; returns only where it cannot be started.
+/// Replaces this process by `program`, under `name`; returns only if it cannot be started.
 ///
 /// # Errors
 /// Always.
@@ -93,31 +93,31 @@ pub fn become_program(program: &mut Command, name: Option<OsString>) -> io::Resu
     Err(program.exec())
 }
 
-/// Standard input and output without the buffers of the standard library.
+/// Returns standard input and output without the buffers of the standard library.
 ///
 /// # Errors
-/// Where one is closed.
+/// Fails if one is closed.
 pub fn standard_streams() -> io::Result<(File, File)> {
     let copy = |own: &dyn AsFd| own.as_fd().try_clone_to_owned().map(File::from);
     Ok((copy(&io::stdin())?, copy(&io::stdout())?))
 }
 
-/// The processes that a program starts: they end when this is dropped.
+/// The processes that a program starts: they are killed when this is dropped.
 pub struct Group(Option<rustix::process::Pid>);
 
 impl Group {
-    /// Makes the program that `command` starts begin a group.
+    /// Makes the program that `command` starts the first of a new group.
     pub fn begin(command: &mut tokio::process::Command) {
         command.process_group(0);
     }
 
-    /// The group that this program has begun.
+    /// Returns the group that this program has begun.
     pub fn of(child: &tokio::process::Child) -> Self {
         let id = child.id().and_then(|id| i32::try_from(id).ok());
         Self(id.and_then(rustix::process::Pid::from_raw))
     }
 
-    /// Lets them go on.
+    /// Lets the processes continue.
     pub fn release(&mut self) {
         self.0 = None;
     }
@@ -126,18 +126,18 @@ impl Group {
 impl Drop for Group {
     fn drop(&mut self) {
         if let Some(group) = self.0 {
-            // It may have ended by itself.
+            // The group may have ended by itself.
             let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
         }
     }
 }
 
-/// A file that these options create gets these permissions, less the umask.
+/// Sets the permissions of a file that these options create, less the umask.
 pub fn with_mode(options: &mut OpenOptions, mode: u32) -> &mut OpenOptions {
     options.mode(mode)
 }
 
-/// Creates a folder and those above it that are not there, with these permissions, less the umask.
+/// Creates a folder and its missing parents, with these permissions, less the umask.
 ///
 /// # Errors
 /// As [`DirBuilder::create`].
@@ -145,16 +145,16 @@ pub fn create_folders(folder: &Path, mode: u32) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(mode).create(folder)
 }
 
-/// Whether this user may write to the file or folder.
+/// Returns whether this user may write to the file or folder.
 pub fn is_writable(path: &Path) -> bool {
     access(path, Access::WRITE_OK).is_ok()
 }
 
 impl FileState {
-    /// Of the file at `path`.
+    /// Returns the state of the file at `path`.
     ///
     /// # Errors
-    /// Where there is none, or none that can be looked at.
+    /// Fails if there is none, or its metadata cannot be read.
     pub fn of(path: &Path) -> io::Result<Self> {
         let file = std::fs::metadata(path)?;
         Ok(Self {
@@ -168,12 +168,12 @@ impl FileState {
     }
 }
 
-/// The name of the network file system that the folder is on; `None` on a local one.
+/// Returns the name of the network file system of the folder; `None` for a local one.
 pub fn network_file_system(folder: &Path) -> Option<&'static str> {
     by_magic(statfs(folder).ok()?.f_type as u64)
 }
 
-/// By the magic numbers of statfs(2).
+/// Identifies a file system by the magic numbers of statfs(2).
 fn by_magic(magic: u64) -> Option<&'static str> {
     match magic & 0xffff_ffff {
         0x6969 => Some("NFS"),
@@ -185,7 +185,7 @@ fn by_magic(magic: u64) -> Option<&'static str> {
     }
 }
 
-/// The file or folder, to be synced; `None` where the system syncs none of its kind.
+/// Opens a file or folder to be synced; `None` if the system does not sync its kind.
 ///
 /// # Errors
 /// As [`File::open`].
@@ -197,12 +197,12 @@ pub use at_once::{can_sync_file_system, sync_file_system};
 
 #[cfg(target_os = "linux")]
 mod at_once {
-    //! syncfs(2): waits as fsync does, on the file systems that are named here; from Linux 5.8 on
-    //! it tells what could not be written, too.
+    //! syncfs(2): waits as fsync does, on the file systems that are listed here; since Linux 5.8 it
+    //! also reports what could not be written.
 
     use std::{fs::File, io, path::Path};
 
-    /// By the magic numbers of statfs(2).
+    /// The magic numbers of statfs(2).
     const GOOD: [u32; 5] = [
         0x0000_ef53, // ext2, ext3, ext4
         0x5846_5342, // XFS
@@ -211,7 +211,7 @@ mod at_once {
         0x0102_1994, // tmpfs
     ];
 
-    /// Whether one call makes sure of all that was written to the file system of `folder`.
+    /// Returns whether one call syncs all that was written to the file system of `folder`.
     pub fn can_sync_file_system(folder: &Path) -> bool {
         let release = rustix::system::uname();
         let known = |stat: rustix::fs::StatFs| GOOD.contains(&(stat.f_type as u32));
@@ -219,10 +219,10 @@ mod at_once {
             && rustix::fs::statfs(folder).is_ok_and(known)
     }
 
-    /// Makes sure of all that was written to the file system of `folder`.
+    /// Syncs all that was written to the file system of `folder`.
     ///
     /// # Errors
-    /// What could not be written, or that the call is not allowed.
+    /// Fails if something could not be written, or the call is not allowed.
     pub fn sync_file_system(folder: &Path) -> io::Result<()> {
         rustix::fs::syncfs(File::open(folder)?).map_err(io::Error::from)
     }
@@ -246,7 +246,7 @@ mod at_once {
 mod at_once {
     use std::{io, path::Path};
 
-    /// No call is known that does it.
+    /// Always false: no such call is known.
     pub fn can_sync_file_system(_: &Path) -> bool {
         false
     }

@@ -17,19 +17,19 @@ use winapi_util::file::information;
 
 use super::file_state::FileState;
 
-/// The variable that names the home folder.
+/// The environment variable that contains the home folder.
 pub const HOME: &str = "USERPROFILE";
 
-/// Opens folders, too.
+/// Allows opening folders, too.
 const FILE_FLAG_BACKUP_SEMANTICS: u32 = 0x0200_0000;
 
-/// The machine's folder for the configuration.
+/// Returns the machine's folder for the configuration.
 pub fn config_folder() -> PathBuf {
     let all = env::var_os("ProgramData").unwrap_or_else(|| r"C:\ProgramData".into());
     PathBuf::from(all).join("heygen-sync")
 }
 
-/// Requests to end: Ctrl-C, Ctrl-Break, a console that is closed, a shutdown.
+/// Requests to stop: Ctrl-C, Ctrl-Break, a console that is closed, a shutdown.
 pub struct Stop {
     interrupt: CtrlC,
     break_off: CtrlBreak,
@@ -38,10 +38,10 @@ pub struct Stop {
 }
 
 impl Stop {
-    /// From now on they are waited for.
+    /// Starts to listen for the signals.
     ///
     /// # Errors
-    /// Where the system has no room for another handler.
+    /// Fails if the system cannot add another handler.
     pub fn new() -> io::Result<Self> {
         Ok(Self {
             interrupt: ctrl_c()?,
@@ -51,7 +51,7 @@ impl Stop {
         })
     }
 
-    /// Returns at the next one. A wait that is dropped loses none.
+    /// Waits for the next request. Cancel-safe: a dropped wait loses none.
     pub async fn requested(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
@@ -62,7 +62,7 @@ impl Stop {
     }
 }
 
-/// Requests to read the configuration anew: there are none.
+/// Requests to reload the configuration: there are none.
 pub struct Reload;
 
 impl Reload {
@@ -80,17 +80,17 @@ impl Reload {
     }
 }
 
-/// The name of this machine.
+/// Returns the name of this machine.
 pub fn host() -> String {
     whoami::hostname().unwrap_or_default()
 }
 
-/// Whether this process is root; there is none.
+/// Always false: there is no root.
 pub fn is_root() -> bool {
     false
 }
 
-/// Not possible.
+/// Not supported.
 ///
 /// # Errors
 /// Always.
@@ -98,23 +98,23 @@ pub fn become_program(_: &mut Command, _: Option<OsString>) -> io::Result<Infall
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// Standard input and output without the buffers of the standard library.
+/// Returns standard input and output without the buffers of the standard library.
 ///
 /// # Errors
-/// Where one is closed.
+/// Fails if one is closed.
 pub fn standard_streams() -> io::Result<(File, File)> {
     let copy = |own: &dyn AsHandle| own.as_handle().try_clone_to_owned().map(File::from);
     Ok((copy(&io::stdin())?, copy(&io::stdout())?))
 }
 
-/// The processes that a program starts; here the program alone ends, by `kill_on_drop`.
+/// The processes that a program starts; here only the program itself is killed, by `kill_on_drop`.
 pub struct Group;
 
 impl Group {
     /// Does nothing.
     pub fn begin(_: &mut tokio::process::Command) {}
 
-    /// Of any program.
+    /// Returns a group for any program.
     pub fn of(_: &tokio::process::Child) -> Self {
         Self
     }
@@ -123,12 +123,12 @@ impl Group {
     pub fn release(&mut self) {}
 }
 
-/// The permissions of a new file are those of its folder.
+/// Changes nothing: the permissions of a new file are those of its folder.
 pub fn with_mode(options: &mut OpenOptions, _: u32) -> &mut OpenOptions {
     options
 }
 
-/// Creates a folder and those above it that are not there.
+/// Creates a folder and its missing parents.
 ///
 /// # Errors
 /// As [`fs::create_dir_all`].
@@ -136,16 +136,16 @@ pub fn create_folders(folder: &Path, _: u32) -> io::Result<()> {
     fs::create_dir_all(folder)
 }
 
-/// Whether nothing but access control, which is not looked at, keeps this user from writing.
+/// Returns whether this user may write to it, without checking access control.
 pub fn is_writable(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|found| found.is_dir() || !found.permissions().readonly())
 }
 
 impl FileState {
-    /// Of the file at `path`.
+    /// Returns the state of the file at `path`.
     ///
     /// # Errors
-    /// Where there is none, or none that can be looked at.
+    /// Fails if there is none, or its metadata cannot be read.
     pub fn of(path: &Path) -> io::Result<Self> {
         let mut options = OpenOptions::new();
         let options = options.access_mode(0).custom_flags(FILE_FLAG_BACKUP_SEMANTICS);
@@ -163,7 +163,7 @@ impl FileState {
     }
 }
 
-/// The name of the network file system that the folder is on, by its path alone.
+/// Returns the name of the network file system of the folder, by its path alone.
 pub fn network_file_system(folder: &Path) -> Option<&'static str> {
     match folder.canonicalize().ok()?.components().next()? {
         Component::Prefix(prefix) => match prefix.kind() {
@@ -174,7 +174,7 @@ pub fn network_file_system(folder: &Path) -> Option<&'static str> {
     }
 }
 
-/// The file, to be synced; `None` for a folder, which the system does not sync.
+/// Opens a file to be synced; `None` for a folder, which the system does not sync.
 ///
 /// # Errors
 /// As [`File::open`].
@@ -185,7 +185,7 @@ pub fn open_to_sync(path: &Path) -> io::Result<Option<File>> {
     OpenOptions::new().write(true).open(path).map(Some)
 }
 
-/// No call does it without the rights of an administrator.
+/// Always false: no call does it without the rights of an administrator.
 pub fn can_sync_file_system(_: &Path) -> bool {
     false
 }
@@ -198,26 +198,26 @@ pub fn sync_file_system(_: &Path) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// There is no systemd.
+/// A substitute for systemd, which does not exist here.
 pub mod systemd {
     use std::time::Duration;
 
-    /// It is up.
+    /// Does nothing.
     pub fn ready() {}
 
-    /// What it is waiting for or doing.
+    /// Does nothing.
     pub fn status(_: &str) {}
 
-    /// It works.
+    /// Does nothing.
     pub fn watchdog() {}
 
-    /// It reads its configuration anew.
+    /// Does nothing.
     pub fn reloading() {}
 
-    /// It ends.
+    /// Does nothing.
     pub fn stopping(_: Duration) {}
 
-    /// Nobody waits for a sign of life.
+    /// Always `None`: there is no watchdog.
     pub fn watchdog_every() -> Option<Duration> {
         None
     }

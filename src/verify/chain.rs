@@ -1,8 +1,8 @@
-//! Poll by poll: whether each digest is that of what the poll wrote, and whether the digests form
-//! one chain for each account that ends at its head.
+//! Checks poll by poll whether each digest matches what the poll wrote, and whether the digests
+//! form one hash chain for each account that ends at its head.
 //!
-//! Each digest is recomputed over the *stored* digest before it, so that an edit shows at its own
-//! poll and not at all that follow.
+//! Each digest is recomputed over the *stored* digest before it, so that an edit is found at its
+//! own poll and not at all that follow.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -26,10 +26,10 @@ use crate::{
     words::counted,
 };
 
-/// What became of a digest that was noted earlier.
+/// The result of searching for a digest that was noted earlier.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Proof {
-    /// The state that it seals is there, unaltered.
+    /// The state that it seals exists, unaltered.
     Contained {
         /// The account.
         account: String,
@@ -51,17 +51,17 @@ pub enum Proof {
     Absent,
 }
 
-/// What the reading poll by poll leaves behind.
+/// The result of reading poll by poll.
 pub struct Chain {
     /// The polls.
     pub polls: AllPolls,
-    /// How many accounts there are.
+    /// The number of accounts.
     pub accounts: u64,
-    /// What became of the noted digest.
+    /// The result for the noted digest.
     pub proof: Option<Proof>,
 }
 
-/// Reads and judges all polls and what they wrote.
+/// Reads and checks all polls and what they wrote.
 pub async fn read(
     audit: &mut Audit<'_>,
     noted: Option<String>,
@@ -87,7 +87,7 @@ pub async fn read(
     Ok(Chain { polls: links.polls, accounts: heads.len() as u64, proof })
 }
 
-/// The chains as far as they were read.
+/// The chains, as far as they have been read.
 struct Links<'f> {
     findings: &'f mut Findings,
     noted: Option<String>,
@@ -96,13 +96,13 @@ struct Links<'f> {
     /// The first broken poll of each account.
     broken: HashMap<Arc<str>, i64>,
     ends: BTreeMap<Arc<str>, ChainEnd>,
-    /// When the last good poll of each account's catalogue had its answer.
+    /// The `observed_at` of the last good poll of each account's catalogue.
     observed: HashMap<(Arc<str>, Arc<str>), Box<str>>,
     polls: AllPolls,
     last_poll: i64,
 }
 
-/// Where an account's chain ends.
+/// The end of an account's chain.
 #[derive(Debug, Default)]
 struct ChainEnd {
     poll_id: i64,
@@ -115,7 +115,7 @@ struct Open {
     account: Arc<str>,
     stored: Option<String>,
     seal: Seal,
-    /// What the row says and what was counted.
+    /// Counts: name, value in the row, number of rows counted.
     counts: Vec<(&'static str, i64, i64)>,
     failed: bool,
     rows: u64,
@@ -176,7 +176,7 @@ impl<'f> Links<'f> {
         Open { account, stored: digest, seal, counts: counts(&line), failed: !good, rows: 0 }
     }
 
-    /// Poll numbers are 1, 2, 3 … over all accounts.
+    /// Checks that poll numbers are 1, 2, 3 … over all accounts.
     fn gap(&mut self, poll_id: i64, account: &Arc<str>) {
         let expected = self.last_poll.saturating_add(1);
         if poll_id != expected {
@@ -190,7 +190,7 @@ impl<'f> Links<'f> {
         self.last_poll = poll_id;
     }
 
-    /// The good polls of an account's catalogue are in the order of time.
+    /// Checks that the good polls of an account's catalogue are in the order of time.
     fn order(&mut self, facts: &Facts) {
         let Facts { poll_id, account, catalogue, observed_at, good, .. } = facts;
         let of = (account.clone(), catalogue.clone());
@@ -251,7 +251,7 @@ impl<'f> Links<'f> {
         self.find(poll_id, &account, "polls", row(), what.into());
     }
 
-    /// The head in `accounts` is where the chain ends.
+    /// Checks that the head in `accounts` is the end of the chain.
     fn head(&mut self, head: &Head) {
         let Head { account, last_poll_id, polls, digest } = head;
         let none = ChainEnd::default();
@@ -278,7 +278,7 @@ impl<'f> Links<'f> {
         }
     }
 
-    /// Polls of accounts that `accounts` does not know.
+    /// Reports polls of accounts that `accounts` does not contain.
     fn headless(&mut self, heads: &[Head]) {
         let unknown: Vec<(Arc<str>, i64)> = self
             .ends
@@ -319,7 +319,7 @@ impl<'f> Links<'f> {
     }
 }
 
-/// The counts that history can confirm: name, what the row says, what was counted so far.
+/// Returns the counts that history can confirm: name, value in the row, number counted so far.
 fn counts(line: &Line<'_>) -> Vec<(&'static str, i64, i64)> {
     let said = |name| match line.get(name) {
         Some(Cell::Int(number)) => Some((name, *number, 0)),
@@ -342,7 +342,7 @@ impl Open {
     }
 }
 
-/// How people find the row of a line.
+/// Returns the key of a line's row, for people.
 fn key(line: &Line<'_>) -> Option<String> {
     let mut key = line.text("item_id").map(|id| format!("'{id}'")).unwrap_or_default();
     if let Some(Cell::Int(version)) = line.get("version") {

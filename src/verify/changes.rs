@@ -1,4 +1,4 @@
-//! What `field_changes` must say of a version, worked out anew from the versions themselves.
+//! Computes from the versions themselves what `field_changes` must contain for a version.
 
 use super::{
     polls::{AllPolls, Facts},
@@ -23,9 +23,9 @@ use crate::{
 pub struct Expected {
     /// The field.
     pub field: String,
-    /// Its value before, as `field_changes` says it.
+    /// Its old value, as in `field_changes`.
     pub old: Option<String>,
-    /// Its value after.
+    /// Its new value.
     pub new: Option<String>,
     /// Whether it is news.
     pub verdict: ChangeVerdict,
@@ -34,15 +34,15 @@ pub struct Expected {
 /// Whether a difference is news (rule 4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChangeVerdict {
-    /// It stands in `field_changes`.
+    /// It is in `field_changes`.
     Changed,
-    /// It does not.
+    /// It is not in `field_changes`.
     Learned,
-    /// The tables do not tell: a text that reads as a huge number, in a field that had both.
+    /// The tables do not show it: a text that reads as a huge number, in a field that had both.
     Either,
 }
 
-/// What differs between `old` and `new`, the version after it.
+/// Returns the differences between `old` and `new`, the version after it.
 pub fn expected(
     kind: Kind,
     old: &Version,
@@ -76,7 +76,7 @@ fn verdict(
 ) -> ChangeVerdict {
     let last_listed_at = listed.and_then(|facts| Timestamp::parse(facts.observed_at.as_deref()?));
     let (Some(poll), Some(listed), Some(last_listed_at)) = (poll, listed, last_listed_at) else {
-        // Where that is not known, something else has been found already.
+        // If these are unknown, something else has been found already.
         return ChangeVerdict::Either;
     };
     let known = timeline.before(field, poll.poll_id).map(|field| field.types).unwrap_or_default();
@@ -100,11 +100,11 @@ fn verdict(
     }
 }
 
-/// The types that a value may have come with, `types` being those of its field in that list.
+/// Returns the types that a value may have arrived with; `types` are its field's in that list.
 fn arrived_types(types: Types, new: Option<&Value<'_>>) -> [Option<JsonType>; 2] {
     let Some(new) = new else { return [None, None] };
     let stored = Some(stored_type(types, new));
-    // A number that is kept as its text, or a text that looks like one.
+    // A number that is stored as its text, or a text that looks like one.
     let kept = types.contains(JsonType::Number) && new.as_str().is_some_and(is_kept_number);
     if kept { [stored, Some(JsonType::Number)] } else { [stored, stored] }
 }
@@ -114,7 +114,7 @@ fn is_kept_number(text: &str) -> bool {
     number && Value::decode(text, 1) == Ok(Value::text(text))
 }
 
-/// The state that a row's own columns hold.
+/// Returns the state in a row's own columns.
 fn fields(kind: Kind, own: &Cells<'static>) -> Fields {
     let mut extra = None;
     let mut cells = vec![];
@@ -135,8 +135,8 @@ fn fields(kind: Kind, own: &Cells<'static>) -> Fields {
     Fields::from_row(kind, cells, extra, None)
 }
 
-/// What is wrong with the rows of `field_changes` for a version that `opened_by` opened: field and
-/// reason.
+/// Compares the rows of `field_changes` for the version `new` with the expected ones; returns the
+/// field and the reason of each fault.
 pub fn compare(
     expected: &[Expected],
     new: &Version,

@@ -1,20 +1,20 @@
-//! What verifying found, as a value.
+//! The findings of a verification.
 
 use std::{collections::BTreeMap, fmt};
 
-/// So many findings are kept; the others are counted.
+/// The number of findings that are kept; the others are only counted.
 pub const MOST: usize = 1000;
 
-/// Something that does not agree.
+/// Something that is inconsistent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// The poll that wrote the row, or should have; 0 where no poll can be named.
+    /// The poll that wrote the row, or should have; 0 if no poll can be named.
     pub poll: i64,
     /// The account.
     pub account: String,
     /// The table.
     pub table: &'static str,
-    /// The row's key within the account, where it can be told.
+    /// The row's key within the account, if it is known.
     pub row: Option<String>,
     /// What is wrong.
     pub what: String,
@@ -31,17 +31,17 @@ impl fmt::Display for Finding {
     }
 }
 
-/// All that was found, of which the first [`MOST`] are kept.
+/// All findings, of which the first [`MOST`] are kept.
 #[derive(Debug, Default)]
 pub struct Findings {
     kept: Vec<Finding>,
     found: u64,
-    /// The first poll of each account of which something was found.
+    /// The first poll of each account with a finding.
     first: BTreeMap<String, i64>,
 }
 
 impl Findings {
-    /// Adds one.
+    /// Adds a finding.
     pub fn add(&mut self, finding: Finding) {
         self.found += 1;
         match self.first.get_mut(&finding.account) {
@@ -53,18 +53,18 @@ impl Findings {
         }
     }
 
-    /// How many there are.
+    /// Returns the number of findings, including those that are not kept.
     pub fn found(&self) -> u64 {
         self.found
     }
 
-    /// The first poll of an account of which something was found, be it of the poll's own row, of
-    /// what it wrote or of what says to be of a poll that never was.
+    /// Returns the first poll of an account with a finding: on the poll's own row, on what it
+    /// wrote, or on rows that name a poll that does not exist.
     pub fn first_poll(&self, account: &str) -> Option<i64> {
         self.first.get(account).copied()
     }
 
-    /// Those that are kept.
+    /// Returns the findings that are kept.
     pub fn kept(&self) -> &[Finding] {
         &self.kept
     }

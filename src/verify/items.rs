@@ -1,5 +1,5 @@
-//! Item by item: whether versions follow one another, whether the tables of today are their end,
-//! and whether `field_changes` says what differs between them.
+//! Checks item by item whether versions follow one another, whether the current tables match the
+//! last ones, and whether `field_changes` contains the differences between them.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ use crate::{
     },
 };
 
-/// Reads and judges all items; gives the number of versions.
+/// Reads and checks all items; returns the number of versions.
 pub async fn read(
     audit: &mut Audit<'_>,
     polls: &AllPolls,
@@ -46,7 +46,7 @@ pub async fn read(
     Ok(versions)
 }
 
-/// An item of an account that does not exist.
+/// Returns the finding of an item whose account does not exist.
 fn stranger(
     polls: &AllPolls,
     kind: Kind,
@@ -63,14 +63,14 @@ fn stranger(
     }
 }
 
-/// The number of the poll that had its answer then, or else of the account's last.
+/// Returns the number of the poll with that `observed_at`, or else of the account's last.
 fn poll_at(polls: &AllPolls, account: &str, kind: Kind, at: Option<String>) -> i64 {
     let poll =
         at.and_then(|at| polls.at(account, kind.catalogue, &at)).or_else(|| polls.last_of(account));
     poll.map_or(0, |poll| poll.poll_id)
 }
 
-/// What one account's items of one kind are judged with.
+/// The data for checking one account's items of one kind.
 struct Judge<'a> {
     polls: &'a AllPolls,
     timeline: Timeline,
@@ -79,15 +79,15 @@ struct Judge<'a> {
     findings: &'a mut Findings,
 }
 
-/// The rows beside the history, for some items.
+/// The rows of other tables, for some items.
 struct Beside {
     current: BTreeMap<String, Current>,
     changed: BTreeMap<(String, i64), Vec<Changed>>,
-    /// What the search finds a version by.
+    /// The text by which the search finds a version.
     found_by: BTreeMap<(String, i64), String>,
 }
 
-/// An item as far as its versions were read.
+/// An item, as far as its versions have been read.
 struct ItemSoFar {
     last: Version,
     first_seen_at: Option<String>,
@@ -122,7 +122,7 @@ impl Judge<'_> {
         Ok(versions)
     }
 
-    /// Judges a version by the one before it.
+    /// Checks a version against the one before it.
     fn version(
         &mut self,
         before: Option<ItemSoFar>,
@@ -152,7 +152,7 @@ impl Judge<'_> {
         ItemSoFar { last: new, first_seen_at, changed_at }
     }
 
-    /// Its times are those of its polls, and its four last cells are all filled or all empty.
+    /// Checks that its times are those of its polls, and that it is closed completely or not at all.
     fn span_of(&mut self, new: &Version) {
         let observed = |poll_id| {
             let poll = self.polls.get(poll_id).filter(|poll| *poll.account == *self.account);
@@ -190,7 +190,7 @@ impl Judge<'_> {
         }
     }
 
-    /// Whether `closed_after` is a good poll within the version's time.
+    /// Returns whether `closed_after` is a good poll within the version's time.
     fn shown_until(&self, version: &Version) -> bool {
         let Some(after) = version.closed_after.as_deref() else { return false };
         let within = version.valid_from.as_deref() <= Some(after)
@@ -198,7 +198,7 @@ impl Judge<'_> {
         within && self.polls.good_at(self.account, self.kind.catalogue, after).is_some()
     }
 
-    /// The search finds it by its name and id.
+    /// Checks that the search finds it by its name and id.
     fn found_by(&mut self, new: &Version, beside: &mut Beside) {
         let label = self.kind.label;
         let name = new.own.iter().find(|(column, _)| *column == label).map(|(_, cell)| cell);
@@ -304,7 +304,7 @@ impl Judge<'_> {
         }
     }
 
-    /// Compares an item's last version with its row of today.
+    /// Compares an item's last version with its current row.
     fn end(&mut self, item: Option<ItemSoFar>, beside: &mut Beside) {
         let Some(ItemSoFar { last, first_seen_at, changed_at }) = item else { return };
         let poll = last.closed_poll.unwrap_or(last.opened_poll);
@@ -337,7 +337,7 @@ impl Judge<'_> {
         }
     }
 
-    /// Rows that belong to no version.
+    /// Reports rows that belong to no version.
     fn left_over(&mut self, beside: Beside) {
         let Beside { current, changed, found_by } = beside;
         for (id, version) in found_by.into_keys() {

@@ -1,8 +1,8 @@
-//! The proof: whether seals, history and tables agree, and what does not.
+//! Verification: whether seals, history and tables agree, and what does not.
 //!
-//! It judges and never mends. It reads through [`crate::store::audit`] in one transaction, twice:
-//! poll by poll for the seals ([`chain`]), then item by item for the versions ([`items`]), and
-//! keeps a piece of either in memory, never the whole. It knows no SQL and prints nothing.
+//! It reports and never repairs. It reads through [`crate::store::audit`] in one transaction,
+//! twice: poll by poll for the seals ([`chain`]), then item by item for the versions ([`items`]),
+//! and holds one piece of either in memory at a time. Knows no SQL and prints nothing.
 
 mod chain;
 mod changes;
@@ -25,23 +25,23 @@ use crate::{
     },
 };
 
-/// What verifying found.
+/// The result of a verification.
 #[derive(Debug)]
 pub struct VerifyReport {
     /// What does not agree, in the order in which it was found.
     pub findings: Findings,
-    /// How many accounts were read.
+    /// The number of accounts read.
     pub accounts: u64,
-    /// How many polls were read.
+    /// The number of polls read.
     pub polls: u64,
-    /// How many versions were read.
+    /// The number of versions read.
     pub versions: u64,
-    /// What became of the digest that was noted earlier; `None` when none was given.
+    /// The result for the digest that was noted earlier; `None` if none was given.
     pub proof: Option<Proof>,
 }
 
 impl VerifyReport {
-    /// 0 when all agrees and the noted digest, if any, is proven; else 1.
+    /// Returns 0 if all agrees and the noted digest, if any, is proven; else 1.
     pub fn exit_code(&self) -> u8 {
         let proven = matches!(self.proof, None | Some(Proof::Contained { .. }));
         u8::from(!proven || self.findings.found() > 0)
@@ -80,8 +80,8 @@ async fn judge(
     })
 }
 
-/// A state is contained only where nothing at all that its polls wrote is otherwise now: the
-/// digests that fit do not speak of rows beside the chain, nor of the current tables.
+/// Returns `Contained` only if nothing is found up to its poll: the digests that match cover
+/// neither rows outside the chain nor the current tables.
 fn doubted(proof: Proof, findings: &Findings) -> Proof {
     match proof {
         Proof::Contained { account, poll_id, finished_at } => {
@@ -94,10 +94,10 @@ fn doubted(proof: Proof, findings: &Findings) -> Proof {
     }
 }
 
-/// Hands out what the digest of a poll is the SHA-256 of, piece by piece.
+/// Writes the bytes of which the digest of a poll is the SHA-256, piece by piece.
 ///
 /// # Errors
-/// [`crate::error::Kind::Usage`] when there is no such poll; what `write` fails with.
+/// [`crate::error::Kind::Usage`] if there is no such poll; any error of `write`.
 pub async fn show(
     store: &mut Store,
     poll_id: i64,
@@ -143,7 +143,7 @@ async fn show_in(
     Ok(())
 }
 
-/// A digest as a person gives it.
+/// Parses a digest that a person entered.
 fn digest(noted: &str) -> Result<String> {
     let noted = noted.trim().to_ascii_lowercase();
     match noted.len() == 64 && noted.bytes().all(|byte| byte.is_ascii_hexdigit()) {

@@ -1,19 +1,19 @@
-//! What the versions are judged by: when each poll saw its answer, and with which API.
+//! The polls by which versions are checked: when each was observed, and by which API.
 
 use std::{collections::HashMap, sync::Arc};
 
 use crate::catalog::catalogue::Catalogue;
 
-/// What is kept of a poll.
+/// The data of a poll that is kept.
 #[derive(Clone, Debug)]
 pub struct Facts {
     /// Its number.
     pub poll_id: i64,
     /// Its account.
     pub account: Arc<str>,
-    /// What it read, as it is stored.
+    /// Its catalogue, as it is stored.
     pub catalogue: Arc<str>,
-    /// When it had its answer, as it is stored.
+    /// When it was observed, as it is stored.
     pub observed_at: Option<Box<str>>,
     /// The version of the API that answered.
     pub api_version: Arc<str>,
@@ -25,13 +25,13 @@ pub struct Facts {
 #[derive(Debug, Default)]
 pub struct AllPolls {
     all: Vec<Facts>,
-    /// Of each account's catalogue the places of its good polls.
+    /// The positions of the good polls of each account's catalogue.
     good: HashMap<(Arc<str>, Arc<str>), Vec<usize>>,
     names: HashMap<String, Arc<str>>,
 }
 
 impl AllPolls {
-    /// Adds a poll; they must come by number.
+    /// Adds a poll; polls must be added in the order of their numbers.
     pub fn add(&mut self, facts: Facts) {
         if facts.good {
             let key = (facts.account.clone(), facts.catalogue.clone());
@@ -40,7 +40,7 @@ impl AllPolls {
         self.all.push(facts);
     }
 
-    /// The one copy of a text that many polls share.
+    /// Returns the one copy of a text that many polls share.
     pub fn shared(&mut self, text: &str) -> Arc<str> {
         if let Some(known) = self.names.get(text) {
             return known.clone();
@@ -50,37 +50,37 @@ impl AllPolls {
         shared
     }
 
-    /// How many there are.
+    /// Returns the number of polls.
     pub fn len(&self) -> u64 {
         self.all.len() as u64
     }
 
-    /// The poll of that number.
+    /// Returns the poll with that number.
     pub fn get(&self, poll_id: i64) -> Option<&Facts> {
         let at = self.all.binary_search_by_key(&poll_id, |facts| facts.poll_id).ok()?;
         self.all.get(at)
     }
 
-    /// The account's last poll, or the last of all where it has none.
+    /// Returns the account's last poll, or the last of all if it has none.
     pub fn last_of(&self, account: &str) -> Option<&Facts> {
         let own = self.all.iter().rev().find(|facts| *facts.account == *account);
         own.or_else(|| self.all.last())
     }
 
-    /// The good poll at that time, best of that account's catalogue.
+    /// Returns the good poll at that time, preferably of that account's catalogue.
     pub fn at(&self, account: &str, catalogue: Catalogue, observed_at: &str) -> Option<&Facts> {
         let same = |facts: &&Facts| facts.good && facts.observed_at.as_deref() == Some(observed_at);
         self.good_at(account, catalogue, observed_at).or_else(|| self.all.iter().find(same))
     }
 
-    /// The last good poll of the account's catalogue before `poll_id`.
+    /// Returns the last good poll of the account's catalogue before `poll_id`.
     pub fn good_before(&self, account: &str, catalogue: Catalogue, poll_id: i64) -> Option<&Facts> {
         let good = self.good(account, catalogue)?;
         let after = good.partition_point(|at| self.number(*at) < poll_id);
         self.all.get(*good.get(after.checked_sub(1)?)?)
     }
 
-    /// The good poll of the account's catalogue at that time.
+    /// Returns the good poll of the account's catalogue at that time.
     pub fn good_at(
         &self,
         account: &str,

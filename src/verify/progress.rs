@@ -1,13 +1,13 @@
-//! How far verifying is, for whoever shows it to a person.
+//! The progress of a verification, for display.
 
-/// How far it is: the polls are read first, then the versions.
+/// The progress: the polls are read first, then the versions.
 #[derive(Clone, Copy, Debug)]
 pub enum VerifyProgress {
-    /// Polls so far.
+    /// The number of polls so far.
     Polls(u64),
-    /// Versions so far.
+    /// The number of versions so far.
     Versions(u64),
 }
 
-/// Told of progress after each piece.
+/// The callback for progress, called after each piece.
 pub type OnVerifyProgress<'a> = &'a (dyn Fn(VerifyProgress) + Sync);

@@ -1,5 +1,5 @@
-//! Which fields a list carried at the time of any poll: the fold of its `schema_changes`, kept at
-//! every step.
+//! The fields that a list had at the time of any poll: the fold of its `schema_changes`, with every
+//! step kept.
 
 use std::collections::HashMap;
 
@@ -17,7 +17,7 @@ use crate::{
 pub struct Timeline(HashMap<FieldName, Vec<(i64, Field)>>);
 
 impl Timeline {
-    /// From the rows of one list, oldest first.
+    /// Creates the timeline of the rows of one list, oldest first.
     pub fn new(rows: Vec<(i64, SchemaChange)>, polls: &AllPolls) -> Self {
         let mut schema = Schema::new();
         let mut steps: HashMap<FieldName, Vec<(i64, Field)>> = HashMap::new();
@@ -32,12 +32,12 @@ impl Timeline {
         Self(steps)
     }
 
-    /// The field as it was before the poll.
+    /// Returns the field as it was before the poll.
     pub fn before(&self, field: &str, poll_id: i64) -> Option<&Field> {
         self.after(field, poll_id - 1)
     }
 
-    /// The field as it was after the poll.
+    /// Returns the field as it was after the poll.
     pub fn after(&self, field: &str, poll_id: i64) -> Option<&Field> {
         let steps = self.0.get(field)?;
         let beyond = steps.partition_point(|(step, _)| *step <= poll_id);

@@ -10,7 +10,7 @@ pub struct Anchor {
 }
 
 impl Anchor {
-    /// A link.
+    /// Creates a link.
     pub fn new(href: String, text: impl Into<String>) -> Self {
         Self { href, text: text.into() }
     }

@@ -1,13 +1,13 @@
-//! Where the API has what a page shows. Pure.
+//! The URL of the API with the data of a page. Pure.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{route::View, viewpoint::Viewpoint};
 
-/// What an id in a path is encoded by.
+/// The characters of an id that are percent-encoded in a path.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'~');
 
-/// The address of the API for a page with these parameters; `None` where it has nothing of the kind.
+/// Returns the URL of the API with the data of a page with these parameters; `None` if the API has none.
 pub fn api_link(
     viewpoint: &Viewpoint,
     view: &View,

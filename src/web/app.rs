@@ -1,4 +1,4 @@
-//! The gallery: its database, its settings, the answers that it caches.
+//! The gallery: its database, its settings, the responses that it caches.
 
 use std::{sync::Arc, time::Duration};
 
@@ -20,17 +20,17 @@ pub struct GallerySettings {
     pub access: Access,
     /// The files of the mirror; `None` while the mirror is off.
     pub files: Option<Arc<Blobs>>,
-    /// What fetches the previews that the mirror does not have; `None` if none are fetched.
+    /// The fetcher of previews that the mirror does not have; `None` if none are fetched.
     pub previews: Option<Arc<Previews>>,
-    /// The program and its flags for this database, quoted for a shell: the start of every command on
-    /// a page. Never a password.
+    /// The program and its flags for this database, quoted for a shell: the start of every command on a
+    /// page. Never contains a password.
     pub program: String,
-    /// How long a client of an export may read nothing before the export is aborted.
+    /// How long a client of an export may pause reading before the export is aborted.
     pub patience: Duration,
 }
 
 impl GallerySettings {
-    /// For a program without flags.
+    /// Creates the settings for a program without flags.
     pub fn new(access: Access, files: Option<Arc<Blobs>>) -> Self {
         let patience = Duration::from_secs(30);
         Self { access, files, previews: None, program: "heygen-sync".into(), patience }
@@ -42,11 +42,11 @@ pub struct App {
     pub(super) reader: Reader,
     pub(super) settings: GallerySettings,
     pub(super) clock: Clock,
-    /// The facets of the last lists, by query and database state.
+    /// The facet counts of the last lists, by query and database state.
     pub(super) facets: Cached<FacetCounts>,
-    /// The last pages, by their tags: the same page is made once between two polls.
+    /// The last pages, by their tags: between two polls, the same page is rendered once.
     pub(super) pages: Cached<String>,
-    /// What is configured, which has metrics even before its first poll.
+    /// The configured catalogues and receivers, which have metrics even before their first poll.
     pub configured: Configured,
 }
 
@@ -55,11 +55,11 @@ const FACETS: usize = 64;
 
 /// The number of cached pages.
 const PAGES: usize = 48;
-/// The largest cached page, in bytes.
+/// The maximum size of a cached page, in bytes.
 pub(super) const PAGE_BYTES: usize = 128 * 1024;
 
 impl App {
-    /// A gallery of the database at `location`.
+    /// Creates a gallery of the database at `location`.
     pub fn new(location: Location, settings: GallerySettings, clock: Clock) -> Self {
         let reader = Reader::new(location);
         let (facets, pages) = (Cached::new(FACETS), Cached::new(PAGES));

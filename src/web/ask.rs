@@ -13,7 +13,7 @@ pub enum Ask {
     Overview,
     /// A list.
     Grid(GridQuery),
-    /// An item; two versions to compare.
+    /// An item, optionally with two versions to compare.
     Item(Option<(i64, i64)>),
     /// The change feed.
     Changes(ChangesQuery),
@@ -42,7 +42,7 @@ impl Ask {
         })
     }
 
-    /// The pairs of a query string.
+    /// Returns the parameters as pairs of a query string.
     pub(super) fn own(&self) -> Vec<(&'static str, String)> {
         match self {
             Self::Overview | Self::Item(None) => vec![],

@@ -1,5 +1,5 @@
-//! The style sheet, the script and the icon: part of the binary, named by their content, so browsers
-//! cache them without revalidation.
+//! The style sheet, the script and the icon. They are part of the binary and named by their content, so
+//! browsers cache them without revalidation.
 
 use std::sync::OnceLock;
 
@@ -40,12 +40,12 @@ fn all() -> &'static [StaticFile; 3] {
     })
 }
 
-/// The paths of the style sheet, the script and the icon.
+/// Returns the paths of the style sheet, the script and the icon.
 pub fn paths() -> [String; 3] {
     all().each_ref().map(|asset| format!("/assets/{}", asset.name))
 }
 
-/// The asset of that name.
+/// Returns the response with the file of this name, if there is one.
 pub fn response(name: &str) -> Option<Response<Body>> {
     let asset = all().iter().find(|asset| asset.name == name)?;
     let mut response = Response::new(Body::from(asset.body));

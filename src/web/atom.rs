@@ -30,8 +30,8 @@ const FEED_ROWS: usize = 4_000;
 /// The number of entries of the feed.
 const FEED_ENTRIES: usize = 300;
 
-/// The feed of one account's changes without those of the first poll. Its parameters are kind, change
-/// and id.
+/// Returns the feed of one account's changes, without those of the first poll. Its parameters are kind,
+/// change and id.
 pub(super) async fn atom(app: &Arc<App>, request: &Parts) -> Result<Response<Body>, PageFailure> {
     let mut pairs = QueryPairs::parse(request.uri.query().unwrap_or_default())?;
     let viewpoint = Viewpoint::take(&mut pairs, app.clock.now())?;
@@ -81,7 +81,7 @@ pub(super) async fn atom(app: &Arc<App>, request: &Parts) -> Result<Response<Bod
     Ok(tagged(response, StatusCode::OK, &tag))
 }
 
-/// The parameters of the feed as pairs of a query string.
+/// Returns the parameters of the feed as pairs of a query string.
 fn feed_pairs(filter: &ChangesFilter) -> Vec<(&'static str, String)> {
     let ChangesFilter { kind, change, id, field: _, from: _, until: _ } = filter;
     let all = [

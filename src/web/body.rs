@@ -1,4 +1,4 @@
-//! HTTP responses of one text.
+//! HTTP responses whose body is a text.
 
 use axum::{
     body::Body,

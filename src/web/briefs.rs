@@ -9,7 +9,7 @@ use crate::store::browse::overview::{Brief, Lists};
 
 /// An item on the front page.
 pub struct BriefView {
-    /// Its page.
+    /// The URL of its page.
     pub href: String,
     /// Its name.
     pub name: String,
@@ -23,14 +23,14 @@ pub struct BriefView {
     pub when: String,
 }
 
-/// The number of consecutive polls without an item after which it is removed.
+/// Returns the number of consecutive polls without an item after which it is removed.
 pub fn after_polls(context: &PageContext<'_>) -> i64 {
     let policy = context.good.row.policy.as_ref().map_or("{}", |policy| policy.0.as_str());
     let policy: serde_json::Value = serde_json::from_str(policy).unwrap_or_default();
     policy.get("after_polls").and_then(serde_json::Value::as_i64).unwrap_or(1)
 }
 
-/// Missing items and when they are removed; then pictures that are not stored and whose link expires.
+/// Returns missing items and when they are removed, then items whose preview is not stored and expires.
 pub fn vanishing(context: &PageContext<'_>, lists: &Lists) -> Vec<BriefView> {
     let after = after_polls(context);
     let held = context.good.row.counts.is_some_and(|counts| counts.held > 0);
@@ -70,7 +70,7 @@ pub fn vanishing(context: &PageContext<'_>, lists: &Lists) -> Vec<BriefView> {
     missing.take(4).chain(expiring.take(4)).collect()
 }
 
-/// The view of an item with a remark.
+/// Returns the view of an item with a remark.
 pub fn brief_view(context: &PageContext<'_>, brief: &Brief, text: &str) -> BriefView {
     let name = brief.name.as_deref().unwrap_or("");
     let item = OfItem { kind: brief.kind, id: &brief.id, version: brief.version };

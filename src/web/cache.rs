@@ -1,4 +1,4 @@
-//! Caching: the `Cache-Control` of answers, and a small cache of the gallery's own last answers.
+//! Caching: the `Cache-Control` of responses, and a small cache of the gallery's last responses.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -11,10 +11,10 @@ use axum::http::HeaderValue;
 pub const IMMUTABLE: HeaderValue = HeaderValue::from_static("private, max-age=31536000, immutable");
 /// For pages: stored, but revalidated for each request.
 pub const REVALIDATE: HeaderValue = HeaderValue::from_static("private, no-cache");
-/// For answers that must not be stored.
+/// For responses that must not be stored.
 pub const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
-/// The last answers; the oldest is dropped first. The value of a key never changes.
+/// The last values; the oldest is removed first. The value of a key never changes.
 #[derive(Debug)]
 pub struct Cached<V> {
     most: usize,
@@ -29,12 +29,12 @@ struct CacheInner<V> {
 }
 
 impl<V> Cached<V> {
-    /// Of `most` values at most.
+    /// Creates a cache of at most `most` values.
     pub fn new(most: usize) -> Self {
         Self { most, inner: Mutex::new(CacheInner { order: VecDeque::new(), all: HashMap::new() }) }
     }
 
-    /// The value of `key`.
+    /// Returns the value of `key`.
     pub fn get(&self, key: &str) -> Option<Arc<V>> {
         self.inner.lock().ok()?.all.get(key).cloned()
     }

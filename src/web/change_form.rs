@@ -12,25 +12,25 @@ use crate::{catalog::kind::Kind, store::table::words::CHANGES, time::Timestamp};
 
 /// The form above the changes.
 pub struct ChangesForm {
-    /// The path of its page.
+    /// The path of the page that it opens.
     pub action: String,
     /// The parameters that it keeps.
     pub hidden: Vec<(&'static str, String)>,
-    /// Value, text, whether chosen.
+    /// The choices of the kind: value, text, whether chosen.
     pub kinds: Vec<(&'static str, String, bool)>,
-    /// Value, text, whether chosen.
+    /// The choices of the change: value, text, whether chosen.
     pub changes: Vec<(&'static str, &'static str, bool)>,
-    /// Value, text, whether chosen.
+    /// The choices of the field: value, text, whether chosen.
     pub fields: Vec<(String, String, bool)>,
     /// The item's id.
     pub id: String,
-    /// From and to; `None` if the time cannot be chosen.
+    /// The first and the last day; `None` if the time cannot be chosen.
     pub days: Option<[String; 2]>,
     /// Spans of time: a link, and whether it is chosen.
     pub spans: Vec<(Anchor, bool)>,
 }
 
-/// The form with the chosen values.
+/// Returns the form with the chosen values.
 pub fn form(
     context: &PageContext<'_>,
     query: &ChangesQuery,
@@ -62,7 +62,7 @@ pub fn form(
     }
 }
 
-/// Today, seven days, last month, and what comes after the last poll: an address to come back to.
+/// Returns the links to all changes, today, 7 days, last month, and since the last poll (to bookmark).
 fn spans(context: &PageContext<'_>, query: &ChangesQuery, action: &str) -> Vec<(Anchor, bool)> {
     let today = words::start_of_day(context.reference());
     let this_month = first_of_month(today);
@@ -90,7 +90,7 @@ fn first_of_month(day: Timestamp) -> Timestamp {
     back(day, i64::from(day.to_chrono().day0()))
 }
 
-/// Any field, those of all kinds, and the chosen one: value, text, whether chosen.
+/// Returns the field's choices (any, those of all kinds, the chosen one): value, text, whether chosen.
 fn fields(context: &PageContext<'_>, chosen: &str) -> Vec<(String, String, bool)> {
     let columns = context.kinds().flat_map(|kind| kind.columns);
     let names = columns.map(|column| column.name);

@@ -19,19 +19,19 @@ use crate::{
 
 /// An entry of the change feed.
 pub struct ChangeView {
-    /// The picture of the item, or of the first of them.
+    /// The picture of the item, or of the first of several items.
     pub pic: Pic,
-    /// Its name, or how many there are.
+    /// The name of the item, or the number of items.
     pub who: String,
-    /// The page of the item, if it is one item.
+    /// The URL of the item's page, if it is one item.
     pub href: Option<String>,
     /// `+`, `~`, `−` or `↺`.
     pub sign: &'static str,
-    /// `added`, `changed`, `removed` or `restored`; also its class.
+    /// `added`, `changed`, `removed` or `restored`; also its CSS class.
     pub word: String,
     /// The changed fields.
     pub hows: Vec<How>,
-    /// The link to all of them.
+    /// The link to all changes of the entry.
     pub more: Option<Anchor>,
 }
 
@@ -39,7 +39,7 @@ pub struct ChangeView {
 pub struct How {
     /// The field; empty if there is a text.
     pub field: String,
-    /// Old and new.
+    /// The old and the new value.
     pub marks: Vec<Mark>,
     /// The text.
     pub text: String,
@@ -47,10 +47,10 @@ pub struct How {
     pub link: Option<Anchor>,
 }
 
-/// The most entries of added or removed items of a poll; more become one entry.
+/// The maximum number of entries of added or removed items of a poll; more are combined into one entry.
 const FEW: usize = 5;
 
-/// The entries of one poll: a shared change once, added or removed items grouped by first word.
+/// Returns the entries of one poll: a shared change once, added or removed items grouped by person.
 pub fn folded(context: &PageContext<'_>, lines: &[&SharedChange]) -> Vec<ChangeView> {
     let mut groups: BTreeMap<(usize, Kind), Vec<&SharedChange>> = BTreeMap::new();
     let order = |change: &str| match change {
@@ -112,7 +112,7 @@ fn added_or_removed(
     let Some(first) = lines.first() else { return vec![] };
     let mut people: Vec<(&str, Vec<&SharedChange>)> = vec![];
     for line in lines {
-        // A person is a group; where none is known, those with the same first word.
+        // A person is an avatar group, or if none is known, all items with the same first word.
         let person = line.group.as_deref().unwrap_or(first_word(line));
         match people.iter_mut().find(|(known, _)| *known == person && !person.is_empty()) {
             Some((_, same)) => same.push(line),
@@ -157,12 +157,12 @@ fn added_or_removed(
     views
 }
 
-/// The first word of the name.
+/// Returns the first word of the name.
 fn first_word(line: &SharedChange) -> &str {
     line.name.as_deref().unwrap_or("").split_whitespace().next().unwrap_or("")
 }
 
-/// A remark about an item that was added, removed or restored.
+/// Returns a remark about an item that was added, removed or restored.
 fn remark(context: &PageContext<'_>, line: &SharedChange) -> String {
     match line.change.as_str() {
         "added" => {
@@ -216,7 +216,7 @@ fn how(context: &PageContext<'_>, line: &SharedChange) -> How {
     How { field: words::tile_name(&field), marks, text: String::new(), link: None }
 }
 
-/// The link to these changes on the poll's page.
+/// Returns the link to these changes on the poll's page.
 fn all_link(context: &PageContext<'_>, line: &SharedChange, of_field: bool, text: &str) -> Anchor {
     let mut own = vec![("kind", line.kind.as_str().to_owned()), ("change", line.change.clone())];
     own.extend(line.field.iter().filter(|_| of_field).map(|field| ("field", field.clone())));

@@ -43,15 +43,15 @@ struct ChangesPage {
 pub struct PollView {
     /// Its number.
     pub number: i64,
-    /// Its own page.
+    /// The URL of its page.
     pub href: String,
-    /// "Fri, 20 Nov"; empty if it is the day of the poll above.
+    /// The day, such as "Fri, 20 Nov"; empty if it is the day of the poll above.
     pub day: String,
     /// The time in ISO 8601.
     pub at: String,
-    /// "05:57".
+    /// The time of day, such as "05:57".
     pub clock: String,
-    /// "+34" and so on, with their classes.
+    /// The counts: CSS class, text such as "+34".
     pub sums: Vec<(&'static str, String)>,
     /// Its changes.
     pub lines: Vec<ChangeView>,
@@ -59,7 +59,7 @@ pub struct PollView {
     pub text: String,
 }
 
-/// The counts of a poll with their signs and classes.
+/// Returns the counts of a poll that are not 0, with their CSS classes and signs.
 pub fn sums(poll: &PollRow) -> Vec<(&'static str, String)> {
     let Some(counts) = poll.counts else { return vec![] };
     let all = [
@@ -72,7 +72,7 @@ pub fn sums(poll: &PollRow) -> Vec<(&'static str, String)> {
     some.map(|(class, sign, count)| (class, format!("{sign}{}", words::number(count)))).collect()
 }
 
-/// The page of the change feed.
+/// Returns the page of the change feed.
 pub async fn page(
     context: &PageContext<'_>,
     reading: &mut Reading,
@@ -128,7 +128,7 @@ pub async fn page(
     })
 }
 
-/// A poll and its changes.
+/// Returns the view of a poll and its changes.
 fn poll_view(context: &PageContext<'_>, poll: &PollRow, changes: &[SharedChange]) -> PollView {
     let at = poll.observed_at.unwrap_or(context.now);
     let own: Vec<&SharedChange> =
@@ -145,7 +145,7 @@ fn poll_view(context: &PageContext<'_>, poll: &PollRow, changes: &[SharedChange]
     }
 }
 
-/// The filter, no later than `at`.
+/// Returns the filter, restricted to changes not later than `at`.
 pub fn until(filter: &ChangesFilter, at: Option<Timestamp>) -> ChangesFilter {
     let end = at.map(|at| at.plus(std::time::Duration::from_millis(1)));
     let until = [filter.until, end].into_iter().flatten().min();

@@ -15,9 +15,9 @@ pub struct Period {
     pub from: String,
     /// Its last day.
     pub to: String,
-    /// "21 Sep" or "week of 21 Sep".
+    /// Its label: "21 Sep" or "week of 21 Sep".
     pub label: String,
-    /// "21 Sep": its first day.
+    /// The label of its first day: "21 Sep".
     pub first: String,
     /// Its changes.
     pub sums: Day,
@@ -28,24 +28,24 @@ pub struct Period {
 pub struct ChartBar {
     /// `added` or `removed`.
     pub class: &'static str,
-    /// Viewpoint and size, in units of the picture.
+    /// The left edge; this and the other sizes are in units of the SVG.
     pub x: i64,
-    /// Top.
+    /// The top edge.
     pub y: i64,
-    /// Width.
+    /// The width.
     pub width: i64,
-    /// Height.
+    /// The height.
     pub height: i64,
 }
 
 /// A text in the SVG.
 #[derive(Clone, Debug)]
 pub struct Label {
-    /// `axis`, `note`, `end` if the text ends at `x`.
+    /// The CSS class: `axis` or `note`, and `end` if the text ends at `x`.
     pub class: &'static str,
-    /// Where it begins, or ends.
+    /// The horizontal position at which it begins or ends.
     pub x: i64,
-    /// Base line.
+    /// The baseline.
     pub y: i64,
     /// The text.
     pub text: String,
@@ -54,9 +54,9 @@ pub struct Label {
 /// An area with a link.
 #[derive(Clone, Debug)]
 pub struct Hit {
-    /// Left edge.
+    /// The left edge.
     pub x: i64,
-    /// Width.
+    /// The width.
     pub width: i64,
     /// The URL.
     pub href: String,
@@ -67,15 +67,15 @@ pub struct Hit {
 /// An SVG of bars.
 #[derive(Clone, Debug)]
 pub struct Chart {
-    /// Its own id.
+    /// The prefix of its ids in the page.
     pub id: &'static str,
     /// Width in units.
     pub width: i64,
     /// Height in units.
     pub height: i64,
-    /// The height of the line between added and removed.
+    /// The vertical position of the line between added and removed.
     pub zero: i64,
-    /// Heights of thin lines.
+    /// The vertical positions of thin lines.
     pub lines: Vec<i64>,
     /// The bars.
     pub bars: Vec<ChartBar>,
@@ -83,11 +83,11 @@ pub struct Chart {
     pub labels: Vec<Label>,
     /// The areas with links.
     pub hits: Vec<Hit>,
-    /// One sentence.
+    /// A summary in one sentence.
     pub summary: String,
 }
 
-/// The periods from `from` to `to`, both included, without gaps.
+/// Returns the periods from `from` to `to`, both included, without gaps.
 pub fn periods(
     days: &[Day],
     from: Timestamp,
@@ -128,23 +128,23 @@ fn monday(day: NaiveDate) -> NaiveDate {
 /// The geometry of a chart in units of the SVG.
 struct Geometry {
     width: i64,
-    /// The height of the line between added and removed.
+    /// The vertical position of the line between added and removed.
     zero: i64,
     /// The width of a period.
     slot: f64,
     /// The width of a bar.
     bar: i64,
-    /// Items for each unit of height.
+    /// The number of items for each unit of height.
     scale: f64,
 }
 
-/// The heights of the labels at the top, of the bars above the line and of those below it.
+/// The height of the labels at the top; [`ABOVE`] and [`BELOW`] are those of the bars.
 const TOP: i64 = 18;
-/// The widest period, so that few of them do not become blocks.
+/// The maximum width of a period, so that the bars of few periods are not too wide.
 const WIDEST: f64 = 56.0;
-/// More periods than this are labelled by month.
+/// If there are more periods than this, the axis is labelled by month.
 const MANY: usize = 24;
-/// The least distance of the labels below the bars.
+/// The minimum distance between the labels below the bars.
 const APART: i64 = 58;
 const ABOVE: i64 = 118;
 const BELOW: i64 = 30;
@@ -162,7 +162,7 @@ impl Geometry {
         }
     }
 
-    /// The height of a bar: of any item at least two units.
+    /// Returns the height of a bar: at least two units unless `count` is 0.
     fn tall(&self, count: i64) -> i64 {
         match count {
             0 => 0,
@@ -171,7 +171,7 @@ impl Geometry {
     }
 }
 
-/// A series of bars: its class, and its number in a period.
+/// A series of bars: its CSS class, and its number of items in a period.
 type Series = (&'static str, fn(&Period) -> i64);
 const ADDED: Series = ("added", |period| period.sums.added);
 const REMOVED: Series = ("removed", |period| period.sums.removed);
@@ -180,7 +180,7 @@ fn most(periods: &[Period], (_, count): Series) -> i64 {
     periods.iter().map(count).max().unwrap_or(0)
 }
 
-/// Draws the periods; `href` is the link of one.
+/// Draws the periods; `href` returns the link of a period.
 pub fn chart(
     id: &'static str,
     periods: &[Period],
@@ -221,7 +221,7 @@ pub fn chart(
     chart
 }
 
-/// Days below the bars where there are few periods, else the months; the first period always.
+/// Draws labels below the bars: days if there are few periods, else months; the first is always a day.
 fn draw_axis(chart: &mut Chart, geometry: &Geometry, periods: &[Period]) {
     let by_month = periods.len() > MANY;
     let mut free = 0;
@@ -240,7 +240,7 @@ fn draw_axis(chart: &mut Chart, geometry: &Geometry, periods: &[Period]) {
     }
 }
 
-/// Thin lines at round numbers.
+/// Draws thin lines at round numbers.
 fn draw_lines(chart: &mut Chart, geometry: &Geometry, most: i64) {
     for step in ticks(most) {
         let y = chart.zero - geometry.tall(step);
@@ -253,7 +253,7 @@ fn draw_lines(chart: &mut Chart, geometry: &Geometry, most: i64) {
     }
 }
 
-/// The label beside the tallest bar of a series.
+/// Returns the label beside the tallest bar of a series.
 fn peak(periods: &[Period], series: Series, geometry: &Geometry) -> Option<Label> {
     let (class, count) = series;
     let Geometry { width, zero, slot, bar, .. } = *geometry;
@@ -285,7 +285,7 @@ fn peak(periods: &[Period], series: Series, geometry: &Geometry) -> Option<Label
     }
 }
 
-/// One or two round numbers below the highest.
+/// Returns up to two round numbers that are not greater than `most`.
 fn ticks(most: i64) -> Vec<i64> {
     let mut step = 1;
     let mut turn = [2, 5, 10].iter().cycle();
@@ -305,7 +305,7 @@ fn month_of(day: &str) -> String {
     at.split(' ').nth(1).unwrap_or_default().to_owned()
 }
 
-/// "21 Sep: 3 added, 22 removed".
+/// Returns a text such as "21 Sep: 3 added, 22 removed".
 fn title(period: &Period) -> String {
     let sums = &period.sums;
     let parts = [

@@ -5,11 +5,11 @@
 pub struct Piece {
     /// The text.
     pub text: String,
-    /// Whether both texts have it.
+    /// Whether both texts contain it.
     pub same: bool,
 }
 
-/// The words of two texts that differ: the pieces of the old and of the new text.
+/// Compares two texts by words; returns the pieces of the old and of the new text.
 pub fn compared(old: &str, new: &str) -> (Vec<Piece>, Vec<Piece>) {
     let (a, b) = (words(old), words(new));
     if a.len() > 300 || b.len() > 300 {
@@ -28,7 +28,7 @@ fn whole(text: &str) -> Vec<Piece> {
     vec![Piece { text: text.to_owned(), same: false }]
 }
 
-/// Runs of letters, digits and `_`, and each other character alone.
+/// Splits a text into runs of letters, digits and `_`, and single other characters.
 fn words(text: &str) -> Vec<&str> {
     let mut all = vec![];
     let mut start = 0;
@@ -48,7 +48,7 @@ fn words(text: &str) -> Vec<&str> {
     all
 }
 
-/// The places of a longest common subsequence.
+/// Returns the positions of a longest common subsequence.
 fn longest_common(a: &[&str], b: &[&str]) -> Vec<(usize, usize)> {
     let width = b.len() + 1;
     let mut best = vec![0u32; (a.len() + 1) * width];
@@ -74,8 +74,8 @@ fn longest_common(a: &[&str], b: &[&str]) -> Vec<(usize, usize)> {
     common
 }
 
-/// Words joined to runs of equal or different ones; a space between two different words is one of
-/// them.
+/// Joins words to runs of equal or of different words; a space between two different words counts as
+/// different.
 fn pieces(words: &[&str], kept: &[usize]) -> Vec<Piece> {
     let mut same: Vec<bool> = (0..words.len()).map(|at| kept.binary_search(&at).is_ok()).collect();
     for at in 1..words.len().saturating_sub(1) {
@@ -93,7 +93,7 @@ fn pieces(words: &[&str], kept: &[usize]) -> Vec<Piece> {
     pieces
 }
 
-/// Two URLs without their common `https://host/`.
+/// Returns two URLs without their common `https://host/`.
 pub fn without_host<'a>(old: &'a str, new: &'a str) -> (&'a str, &'a str) {
     let host_end = |text: &str| {
         let after = text.find("://").map(|at| at + 3)?;

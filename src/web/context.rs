@@ -1,4 +1,4 @@
-//! What every page is made from: the viewpoint, the account, its last good poll.
+//! The context of every page: the viewpoint, the account, its last good poll.
 
 use super::{app::App, route::item_path, viewpoint::Viewpoint, words};
 use crate::{
@@ -10,16 +10,16 @@ use crate::{
     time::Timestamp,
 };
 
-/// The age in hours from which the footer warns of the last good poll.
+/// The age in hours from which the footer warns that the last good poll is old.
 const OLD_HOURS: i64 = 26;
 
-/// What a page is made from, beside its own data: the viewpoint, the account and its last good poll.
+/// The input of a page besides its own data: the viewpoint, the account and its last good poll.
 pub struct PageContext<'a> {
     /// The gallery.
     pub app: &'a App,
-    /// What all links keep.
+    /// The account and the time that all links keep.
     pub viewpoint: Viewpoint,
-    /// The path of the page, without an export's ending.
+    /// The path of the page, without the extension of an export.
     pub path: String,
     /// The page's own parameters.
     pub own: Vec<(&'static str, String)>,
@@ -27,49 +27,50 @@ pub struct PageContext<'a> {
     pub account: String,
     /// All accounts.
     pub accounts: Vec<String>,
-    /// The present.
+    /// The current time.
     pub now: Timestamp,
     /// The account's last good poll at the viewpoint.
     pub good: LastGoodPoll,
 }
 
 impl PageContext<'_> {
-    /// A link that keeps the viewpoint.
+    /// Returns a link that keeps the viewpoint.
     pub fn href(&self, path: &str, own: &[(&str, String)]) -> String {
         self.viewpoint.href(path, own)
     }
 
-    /// The link to an item.
+    /// Returns the link to an item.
     pub fn item(&self, kind: Kind, id: &str) -> String {
         self.href(&item_path(kind, id), &[])
     }
 
-    /// The items of a kind at the viewpoint.
+    /// Returns the scope of the items of a kind at the viewpoint.
     pub fn scope(&self, kind: Kind) -> Scope {
         Scope { kind, account: self.account.clone(), at: self.viewpoint.at() }
     }
 
-    /// Now, or the moment of the past.
+    /// Returns the current time, or the past time of the viewpoint.
     pub fn reference(&self) -> Timestamp {
         self.viewpoint.at().unwrap_or(self.now)
     }
 
-    /// The kinds of the catalogues that were ever polled.
+    /// Returns the kinds of the catalogues that were ever polled.
     pub fn kinds(&self) -> impl Iterator<Item = Kind> {
         Kind::ALL.into_iter().filter(|kind| self.good.first_of(kind.catalogue).is_some())
     }
 
-    /// When the last good poll was.
+    /// Returns the time of the last good poll.
     pub fn polled_at(&self) -> Timestamp {
         self.good.row.observed_at.unwrap_or(self.now)
     }
 
-    /// When the account's first good poll was.
+    /// Returns the time of the first good poll of the last good poll's catalogue.
     pub fn first_poll_at(&self) -> Timestamp {
         self.good.first_of(self.good.row.catalogue()).unwrap_or(self.polled_at())
     }
 
-    /// The moments to which the facets refer: days from midnight, so a page is the same all day.
+    /// Returns the moments to which the facets refer; days begin at midnight, so a page is the same all
+    /// day.
     pub fn moments(&self) -> Moments {
         self.good.moments(words::start_of_day(self.reference()))
     }
@@ -80,8 +81,8 @@ impl PageContext<'_> {
             && self.now.millis() - self.polled_at().millis() > OLD_HOURS * 3_600_000
     }
 
-    /// Whether pictures and videos that are not stored are fetched when they are asked for. The past
-    /// has none: what a link gives today is not what it gave then.
+    /// Whether pictures and videos that are not stored are fetched on request. Not for the past: the
+    /// content of a link today is not its content at that time.
     pub fn shows_live(&self) -> bool {
         self.app.settings.previews.is_some() && self.viewpoint.as_of.is_none()
     }
@@ -92,7 +93,7 @@ impl PageContext<'_> {
     }
 }
 
-/// The account that is shown if none is chosen.
+/// Returns the account that is shown if none is chosen.
 pub fn usual_account(stamp: &Stamp) -> Option<&String> {
     let default = stamp.accounts.iter().find(|account| *account == "default");
     default.or(stamp.accounts.first())

@@ -8,13 +8,13 @@ use super::{
 /// A run of text in a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mark {
-    /// Its kind.
+    /// Which of the values contain it.
     pub is: Is,
     /// The text.
     pub text: String,
 }
 
-/// What happened to a text.
+/// Which of the two values contain a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Is {
     /// It is in both values.
@@ -33,7 +33,7 @@ impl Mark {
     }
 }
 
-/// A value for people: the texts of an array separated by commas, any other value unchanged.
+/// Returns a value for people: the texts of an array separated by commas, any other value unchanged.
 pub fn shown(value: &str) -> String {
     match value.starts_with('[') {
         true => serde_json::from_str::<Vec<String>>(value)
@@ -42,7 +42,7 @@ pub fn shown(value: &str) -> String {
     }
 }
 
-/// The old and the new value, each with its differences marked.
+/// Returns the old and the new value, each with its differences marked.
 pub fn columns(old: Option<&str>, new: Option<&str>) -> [Vec<Mark>; 2] {
     let (old, new) = (old.map(shown), new.map(shown));
     match (&old, &new) {
@@ -72,7 +72,7 @@ fn marked(pieces: &[Piece], is: Is) -> Vec<Mark> {
     }
 }
 
-/// Both values in one line: common text once, old text before new text.
+/// Returns both values in one line: common text once, old text before new text.
 pub fn inline(old: Option<&str>, new: Option<&str>) -> Vec<Mark> {
     let [old, new] = columns(old, new);
     let mut line = vec![];
@@ -93,7 +93,7 @@ pub fn inline(old: Option<&str>, new: Option<&str>) -> Vec<Mark> {
     line
 }
 
-/// The sign of a change.
+/// Returns the sign of a change.
 pub fn sign(change: &str) -> &'static str {
     match change {
         "added" => "+",

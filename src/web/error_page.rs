@@ -1,4 +1,4 @@
-//! Errors as a page, as text or as JSON, with their status.
+//! Error responses as a page, as plain text or as JSON, with their status.
 
 use axum::{
     body::Body,
@@ -52,8 +52,8 @@ impl ErrorFormat {
     }
 }
 
-/// The answer before the first poll: of a page a message, of a list's export no rows, of one item's
-/// export 404.
+/// Returns the response before the first poll: a message for a page, no rows for the export of a list, 404
+/// for the export of one item or poll.
 pub(super) fn nothing_polled(
     request: &Parts,
     view: &View,
@@ -94,7 +94,7 @@ pub(super) fn failed(
     response
 }
 
-/// A redirect to the same address with the account.
+/// Returns a redirect to the same address with the account added.
 fn of_account(request: &Parts, account: &str) -> Response<Body> {
     let viewpoint = Viewpoint { account: Some(account.to_owned()), as_of: None };
     let mut to = viewpoint.href(request.uri.path(), &[]);
@@ -109,7 +109,7 @@ fn of_account(request: &Parts, account: &str) -> Response<Body> {
     response
 }
 
-/// As much of the viewpoint as can be read.
+/// Returns as much of the viewpoint as can be read.
 fn loose_place(app: &App, request: &Parts) -> Viewpoint {
     Viewpoint::loosely(request.uri.query().unwrap_or_default(), app.clock.now())
 }

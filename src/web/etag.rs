@@ -1,4 +1,4 @@
-//! The tags by which browsers revalidate what they have stored.
+//! The entity tags by which browsers revalidate stored responses.
 
 use std::sync::OnceLock;
 
@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use super::assets;
 use crate::{store::browse::Stamp, words::hex};
 
-/// The tag of a page. Weak, since the page may be compressed or not.
+/// Returns the tag of a page. It is weak, because the page may be sent compressed or not.
 pub fn tag(stamp: &Stamp, moment: &str, url: &str) -> String {
     let mut hash = Sha256::new();
     for part in [build(), &format!("{stamp:?}"), moment, url, &assets::paths().concat()] {
@@ -18,12 +18,12 @@ pub fn tag(stamp: &Stamp, moment: &str, url: &str) -> String {
     format!("W/\"{}\"", &hex(&hash.finalize())[..32])
 }
 
-/// The path and the query of a request.
+/// Returns the path and the query of a request.
 pub fn url(request: &Parts) -> String {
     request.uri.path_and_query().map(ToString::to_string).unwrap_or_default()
 }
 
-/// The build: the version, and when the program's file was written.
+/// Returns an identifier of the build: the version, and when the executable was written.
 fn build() -> &'static str {
     static BUILD: OnceLock<String> = OnceLock::new();
     BUILD.get_or_init(|| {
@@ -32,7 +32,7 @@ fn build() -> &'static str {
     })
 }
 
-/// Whether the browser has stored the answer with this tag. `*` is not accepted: it names no answer.
+/// Returns whether the browser has the response with this tag. `*` is not accepted: it names no response.
 pub fn matches(headers: &HeaderMap, tag: &str) -> bool {
     let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
     headers

@@ -1,7 +1,7 @@
-//! Any view as csv or ndjson: all of its rows, streamed one by one.
+//! Exports of any view as csv or ndjson: all of its rows, streamed one by one.
 //!
-//! The columns are those of the tables and of the command line. Exports have connections of their own
-//! and a time limit, so a slow client delays no page.
+//! The columns are those of the tables and of the command line. Exports use their own connections and have
+//! a time limit, so a slow client delays no page.
 
 mod cells;
 mod rows;
@@ -56,7 +56,7 @@ pub struct ExportRequest {
     pub only_head: bool,
 }
 
-/// The export of a view.
+/// Returns the export of a view.
 pub async fn response(
     context: PageContext<'_>,
     mut reading: Reading,
@@ -68,7 +68,7 @@ pub async fn response(
     let source = ExportSource::find(&context, &mut reading, view, ask).await?;
     if wanted.only_head {
         reading.end().await;
-        // Of unknown length, as the export itself.
+        // A stream, so that the length is unknown, as it is for the export itself.
         *response.body_mut() = Body::from_stream(stream::empty::<std::io::Result<Bytes>>());
         return Ok(response);
     }
@@ -82,7 +82,7 @@ pub async fn response(
     Ok(response)
 }
 
-/// The export of a view before the first poll: no rows. `None` for one item or poll, which does not
+/// Returns the export of a view before the first poll: no rows. `None` for one item or poll, which does not
 /// exist yet.
 pub fn empty(view: &View, wanted: ExportRequest) -> Option<Response<Body>> {
     if matches!(view, View::Item(..) | View::Poll(_)) {
@@ -98,7 +98,7 @@ pub fn empty(view: &View, wanted: ExportRequest) -> Option<Response<Body>> {
     Some(response)
 }
 
-/// The headers of an export.
+/// Returns a response with the headers of an export and no body.
 fn described(view: &View, format: DataFormat) -> Response<Body> {
     let name = match view {
         View::Overview => "overview".to_owned(),
@@ -133,7 +133,7 @@ fn columns(view: &View) -> Vec<&'static str> {
     }
 }
 
-/// The source of the rows, found before the answer begins, so that a missing one is a 404.
+/// The source of the rows. It is found before the response begins, so that a missing one is a 404.
 enum ExportSource {
     Items(Scope, Box<GridQuery>, Moments),
     Versions(Kind, String, String, ItemWithVersions),

@@ -1,5 +1,5 @@
-//! The facets on a list's page, made from their descriptions: choices, chosen values, and what to drop
-//! if nothing matches.
+//! The facets on the page of a list, made from their descriptions: choices, chosen values, and which of
+//! them to drop if nothing matches.
 
 use super::{
     anchor::Anchor, context::PageContext, failure::PageFailure, params::GridQuery,
@@ -16,18 +16,18 @@ use crate::{
     },
 };
 
-/// The number of texts that a facet offers.
+/// The maximum number of values that a facet of texts offers.
 const TEXTS: usize = 120;
 /// The number of texts that are shown before "More".
 const MANY: usize = 12;
-/// The same of an array's texts.
+/// The same for a facet of arrays.
 const FEW: usize = 4;
 
 /// A facet's choices.
 pub struct FacetGroup {
     /// Its heading.
     pub title: &'static str,
-    /// The choices that are shown at once.
+    /// The choices that are always shown.
     pub choices: Vec<ChoiceView>,
     /// The choices behind "More".
     pub more: Vec<ChoiceView>,
@@ -45,7 +45,7 @@ pub struct ChoiceView {
     pub chosen: bool,
 }
 
-/// A list's page, for its facets' links.
+/// The data from which the links of a list's facets are made.
 pub struct FacetLinks<'a> {
     /// The page.
     pub context: &'a PageContext<'a>,
@@ -67,7 +67,7 @@ impl FacetLinks<'_> {
         self.context.viewpoint.as_of.is_some()
     }
 
-    /// The choices of all facets.
+    /// Returns the choices of all facets that offer any.
     pub fn groups(&self, counts: &FacetCounts) -> Vec<FacetGroup> {
         let groups = counts.facets.iter().map(|(facet, count)| self.group(facet, count));
         groups.filter(|group| !group.choices.is_empty()).collect()
@@ -75,7 +75,7 @@ impl FacetLinks<'_> {
 
     fn group(&self, facet: &'static Facet, count: &FacetCount) -> FacetGroup {
         let chosen = self.query.filter.chosen(facet);
-        // A column that is null everywhere is not worth a heading.
+        // A column that is NULL in every item gets no heading.
         let is_known = count.values.iter().any(|(value, _)| value.is_some());
         let offered = |at: usize, value: &Option<String>| match facet.values {
             FacetValues::Known(_) => {
@@ -95,7 +95,7 @@ impl FacetLinks<'_> {
             FacetValues::Text => MANY,
             FacetValues::Texts => FEW,
         };
-        // One alone is shown, too.
+        // If only one choice would be behind "More", it is shown, too.
         let few = if choices.len() == few + 1 { few + 1 } else { few };
         let mut seen = 0;
         let (choices, more) = choices.into_iter().partition(|choice| {
@@ -120,7 +120,7 @@ impl FacetLinks<'_> {
         let chosen = filter.chosen(facet);
         let usual = chosen.is_empty() && facet.usual == Some(value);
         ChoiceView {
-            // A value that no link can contain is shown and counted all the same.
+            // A value that no link can contain is still shown and counted.
             href: can_be_asked(value).then(|| self.href(|filter| filter.toggle(facet, value))),
             text: match value {
                 "" => "(empty)".into(),
@@ -131,7 +131,7 @@ impl FacetLinks<'_> {
         }
     }
 
-    /// The text of a value.
+    /// Returns the text of a value.
     fn text<'a>(&self, facet: &Facet, value: &'a str) -> &'a str {
         let known = facet.choice(value);
         known.map_or(value, |choice| match choice.past.filter(|_| self.is_past()) {
@@ -140,14 +140,14 @@ impl FacetLinks<'_> {
         })
     }
 
-    /// The name of the only chosen value of a facet, an id of another item.
+    /// Returns the name of the item whose id is the only chosen value of a facet.
     fn name(&self, facet: &Facet) -> Option<&str> {
         let place = shown_facets().position(|(shown, _)| shown.param == facet.param);
         let is_alone = !facet.counted && self.query.filter.chosen(facet).len() == 1;
         self.tiles.first()?.facts.get(place.filter(|_| is_alone)?)?.as_deref()
     }
 
-    /// Each chosen value with the link that removes it.
+    /// Returns each chosen value with the link that removes it.
     pub fn chosen(&self) -> Vec<Anchor> {
         let filter = &self.query.filter;
         let mut chosen = vec![];
@@ -175,7 +175,7 @@ impl FacetLinks<'_> {
         chosen
     }
 
-    /// If nothing matches: each restriction dropped alone, with the number of items that this shows.
+    /// Returns links that each drop one restriction and contain the number of items; the last drops all.
     pub async fn ways_out(
         &self,
         reading: &mut Reading,
@@ -193,7 +193,7 @@ impl FacetLinks<'_> {
             if filter.chosen(facet).is_empty() {
                 continue;
             }
-            // Without a choice the usual one applies: the one that restricts nothing takes its place.
+            // Without a choice the usual one applies, so the choice that restricts nothing is made instead.
             let (text, values) = match facet.unrestricted {
                 Some((word, text)) => (text.to_owned(), vec![word.to_owned()]),
                 None => (format!("Without {}", facet.title.to_lowercase()), vec![]),

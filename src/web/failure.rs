@@ -5,15 +5,15 @@ use crate::{error::Error, store::browse::Unreadable};
 
 /// Why a page cannot be shown.
 pub enum PageFailure {
-    /// The parameter cannot be used: 400.
+    /// A parameter cannot be used: 400.
     Parameter(BadParameter),
-    /// It does not exist: 404.
+    /// The page does not exist: 404.
     NotFound(Box<MessagePage>),
     /// Nothing was polled yet.
     NothingYet(Box<MessagePage>),
-    /// It belongs to this account, and none was given: a redirect.
+    /// The page belongs to this account, and no account was given: a redirect.
     OfAccount(String),
-    /// Nothing can be read: 503.
+    /// The database cannot be read: 503.
     Unreadable(Unreadable),
 }
 

@@ -1,5 +1,5 @@
-//! Mirrored pictures and videos by hash (`sha256/ab/HASH.TYPE`), whole or a range, with the media
-//! type that their first bytes show.
+//! Mirrored files by hash (`sha256/ab/HASH.TYPE`), whole or as a range, with the media type that their
+//! first bytes show.
 
 use axum::{
     body::{Body, Bytes},
@@ -13,7 +13,7 @@ use crate::{
     mirror::{Blobs, sniff},
 };
 
-/// The answer to a request for a content; `None` if the store does not have it.
+/// Returns the response with a file; `None` if the store does not have it.
 pub async fn response(
     store: &Blobs,
     hash: &str,
@@ -31,7 +31,7 @@ pub async fn response(
     Ok(Some(response))
 }
 
-/// The answer with a complete content, but for its body: the bytes from, until of which it is.
+/// Returns the response without its body, and the range (from, until) of the bytes to send as the body.
 pub fn outline(
     headers: &HeaderMap,
     hash: &str,
@@ -64,7 +64,7 @@ pub fn outline(
     (response, Some((from, until)))
 }
 
-/// The file name and the size of a content; `None` unless `hash` is 64 hex digits.
+/// Returns the name and the size of a file; `None` if it is missing or `hash` is not 64 hex digits.
 async fn find(store: &Blobs, hash: &str) -> Result<Option<(String, u64)>> {
     let is_hash = hash.len() == 64 && hash.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     if !is_hash {
@@ -79,7 +79,7 @@ async fn find(store: &Blobs, hash: &str) -> Result<Option<(String, u64)>> {
     Ok(None)
 }
 
-/// The first bytes, which show the media type.
+/// Returns the first bytes, which show the media type.
 async fn beginning(store: &Blobs, file: &str, length: u64) -> Result<Vec<u8>> {
     let mut head = vec![];
     if length > 0 {
@@ -108,7 +108,7 @@ fn insert(headers: &mut HeaderMap, name: header::HeaderName, value: &str) {
     }
 }
 
-/// The media type by the first bytes; any other content is a download.
+/// Returns the media type by the first bytes; `None` for any other content, which is a download.
 pub fn media_type(head: &[u8]) -> Option<&'static str> {
     let at = |from: usize, bytes: &[u8]| head.get(from..from + bytes.len()) == Some(bytes);
     match () {
@@ -122,7 +122,7 @@ pub fn media_type(head: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// By the major brand: pictures (AVIF, HEIF) and QuickTime have the same box.
+/// Checks the major brand, because pictures (AVIF, HEIF) and QuickTime have the same box.
 fn is_mp4(head: &[u8]) -> bool {
     let brand = head.get(8..12).unwrap_or_default();
     brand.starts_with(b"iso")
@@ -131,12 +131,12 @@ fn is_mp4(head: &[u8]) -> bool {
         || matches!(brand, b"avc1" | b"dash" | b"msdh" | b"MSNV")
 }
 
-/// By the name of its document type (element 0x4282), which Matroska has too.
+/// Checks the document type (element 0x4282), because Matroska files have the same first bytes.
 fn is_webm(head: &[u8]) -> bool {
     head.windows(7).any(|window| window == b"\x42\x82\x84webm")
 }
 
-/// The requested part of a content: bytes from, until.
+/// The requested part of a file: from (inclusive) and until (exclusive), in bytes.
 #[derive(Debug, PartialEq, Eq)]
 enum ByteRange {
     All,
@@ -144,7 +144,7 @@ enum ByteRange {
     Nothing,
 }
 
-/// The requested range; several ranges or an unreadable one mean the whole content.
+/// Returns the requested range; several ranges or an unreadable one mean the whole file.
 fn requested(headers: &HeaderMap, length: u64, tag: &str) -> ByteRange {
     let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     if text(header::IF_RANGE).is_some_and(|known| known != tag) {

@@ -1,4 +1,4 @@
-//! The list of a kind: `/avatars` and so on.
+//! The page of a list: `/avatars` and those of the other kinds.
 
 use std::sync::Arc;
 
@@ -32,7 +32,7 @@ use crate::{
 
 /// The number of items on a page.
 pub const PAGE: i64 = 60;
-/// The number of tiles in the first row, whose pictures are loaded at once.
+/// The number of tiles in the first row, whose pictures are loaded eagerly.
 const FIRST_ROW: usize = 5;
 
 #[derive(Template)]
@@ -44,28 +44,28 @@ struct GridPage {
     action: &'static str,
     q: String,
     sorts: [(&'static str, &'static str, bool); 4],
-    /// What the search form keeps.
+    /// The hidden fields of the search form.
     hidden: Vec<(&'static str, String)>,
     groups: Vec<FacetGroup>,
     pills: Vec<Anchor>,
-    /// The ways to show the list; none where there are no pictures.
+    /// The links to the layouts; empty for a kind without pictures.
     views: Vec<Anchor>,
     table: bool,
     /// The columns of the table.
     columns: Vec<ColumnView>,
-    /// Whether the rows have samples.
+    /// Whether any row has a sample.
     sounds: bool,
-    /// The heading of the lists of what names the items; `None` if none does.
+    /// The heading of the items that refer to those of the list; `None` if no kind refers to them.
     used: Option<&'static str>,
     /// Whether no item has a picture, so that each is one line.
     compact: bool,
     tiles: Vec<TileView>,
     /// The other kinds in which the search finds something.
     elsewhere: Vec<Anchor>,
-    /// If the search finds nothing at all: similar searches.
+    /// If the search finds nothing in any list: similar searches.
     suggested: Vec<Anchor>,
     pager: Option<Pager>,
-    /// If nothing matches: what to drop, with the number of items that this shows.
+    /// If nothing matches: links that drop a restriction, with the number of items then shown.
     ways_out: Vec<Anchor>,
     nothing: &'static str,
 }
@@ -74,13 +74,13 @@ struct GridPage {
 struct ColumnView {
     /// Its title, that of a facet.
     title: &'static str,
-    /// Its place in the cells of a row.
+    /// The index of its values in the cells of a row.
     place: usize,
-    /// Whether its values say nothing without the title.
+    /// Whether its values mean nothing without the title.
     yes_no: bool,
 }
 
-/// The list's page.
+/// Renders the page of a list.
 pub async fn page(
     context: &PageContext<'_>,
     reading: &mut Reading,
@@ -136,7 +136,7 @@ pub async fn page(
     })
 }
 
-/// The views of the items of a page, with what names them.
+/// Returns the views of the items of a page, with the items that refer to them.
 async fn tile_views(
     context: &PageContext<'_>,
     reading: &mut Reading,
@@ -156,7 +156,7 @@ async fn tile_views(
     Ok(tiles.iter().map(view).collect())
 }
 
-/// The counts of the facets, from the cache if they are in it.
+/// Returns the counts of the facets, from the cache if it contains them.
 async fn counts(
     context: &PageContext<'_>,
     reading: &mut Reading,
@@ -194,7 +194,7 @@ fn no_such_page(
     PageFailure::NotFound(Box::new(message))
 }
 
-/// The columns in which an item of the page has a value.
+/// Returns the columns in which an item of the page has a value.
 fn columns(tiles: &[TileView]) -> Vec<ColumnView> {
     let columns = shown_facets().enumerate().map(|(place, (facet, _))| ColumnView {
         title: facet.title,
@@ -221,7 +221,7 @@ fn orders(chosen: Order) -> [(&'static str, &'static str, bool); 4] {
     ORDERS.map(|(word, text, order)| (word, text, order == chosen))
 }
 
-/// All parameters except those of the form's own fields.
+/// Returns all parameters except those of the form's own fields.
 fn hidden(context: &PageContext<'_>, query: &GridQuery) -> Vec<(&'static str, String)> {
     let mut pairs = query.with(|_| ()).pairs();
     pairs.retain(|(name, _)| !matches!(*name, "q" | "sort"));

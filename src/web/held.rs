@@ -1,4 +1,4 @@
-//! The notice that removals are held, with the command that lets them through.
+//! The notice that removals are held, with the command that accepts them.
 
 use super::{anchor::Anchor, context::PageContext, words};
 use crate::{
@@ -6,21 +6,21 @@ use crate::{
     store::{accept::accepting_command, row::PollRow},
 };
 
-/// Removals that are held, and how to let them through.
+/// Removals that are held, and how to accept them.
 pub struct HeldNotice {
-    /// How many, with the noun.
+    /// Their number, with the noun.
     pub count: String,
-    /// Why.
+    /// Why they are held.
     pub reason: String,
-    /// The poll.
+    /// The poll that held them.
     pub poll: i64,
-    /// The missing items.
+    /// The links to the missing items.
     pub which: Vec<Anchor>,
-    /// The command; `None` if there is a later poll.
+    /// The command that accepts them; `None` unless the poll is the last good one.
     pub command: Option<String>,
 }
 
-/// The removals that a poll held. For the last good poll also the command that lets them through.
+/// Returns the removals that a poll held; for the last good poll also the command that accepts them.
 pub fn held(context: &PageContext<'_>, poll: &PollRow) -> Option<HeldNotice> {
     let count = poll.counts.map(|counts| counts.held).filter(|held| *held > 0)?;
     let reason = poll.held_reason.clone().unwrap_or_default();

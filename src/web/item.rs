@@ -57,7 +57,7 @@ struct ItemPage {
     used: Option<UsersView>,
 }
 
-/// The page of one item; `two` are the versions to compare.
+/// Renders the page of one item; `two` are the versions to compare.
 pub async fn page(
     context: &PageContext<'_>,
     reading: &mut Reading,
@@ -109,7 +109,7 @@ pub async fn page(
     })
 }
 
-/// The page without history and neighbours.
+/// Returns the page without history and neighbours.
 fn of_item(
     context: &PageContext<'_>,
     kind: Kind,
@@ -127,7 +127,7 @@ fn of_item(
     };
     let mut facts = facts(context, kind, item, newest, contents);
     if !name.is_empty() && shown_name != whole_name {
-        // Shortened in the heading: the whole name is a fact.
+        // The heading is shortened, so the whole name becomes a fact.
         facts.insert(0, Fact::plain("Name", whole_name));
     }
     let image = url(&newest.fields, IMAGE);

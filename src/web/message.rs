@@ -1,10 +1,10 @@
-//! A page that is a message: an error, or that there is nothing yet.
+//! A page that contains only a message: an error, or that nothing was polled yet.
 
 use askama::Template;
 
 use super::{anchor::Anchor, context::PageContext, shell::Shell, viewpoint::Viewpoint};
 
-/// A page that is a message.
+/// A page that contains only a message.
 #[derive(Template)]
 #[template(path = "message.html")]
 pub struct MessagePage {
@@ -23,7 +23,7 @@ pub struct MessagePage {
 }
 
 impl MessagePage {
-    /// About a page of the catalogue.
+    /// Creates a message about a page of the catalogue.
     pub fn of(
         context: &PageContext<'_>,
         heading: impl Into<String>,
@@ -33,7 +33,7 @@ impl MessagePage {
         Self { shell: Shell::of_message(context, message.heading.clone()), ..message }
     }
 
-    /// Of text only; its links keep the viewpoint.
+    /// Creates a message that needs no catalogue; its links keep the viewpoint.
     pub fn new(viewpoint: &Viewpoint, heading: impl Into<String>, text: impl Into<String>) -> Self {
         let heading = heading.into();
         Self {

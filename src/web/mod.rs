@@ -1,19 +1,19 @@
-//! The gallery: the catalogue in a browser. Read-only; it never calls HeyGen's API. Signed links come
-//! to [`previews`] alone, and leave the machine only to the host that they name.
+//! The gallery: the catalogue in a browser. Read-only; it never calls HeyGen's API. Only [`previews`] reads
+//! signed links, and sends them only to the host that they name.
 //!
-//! A request: [`server`] → [`security`] and [`route`] → [`view`] → the page or [`export`]; [`atom`] is
-//! the feed, [`files`] are mirrored pictures and videos, [`previews`] those that are fetched on demand, [`assets`] the style sheet and the script.
+//! A request: [`server`] → [`security`] and [`route`] → [`view`] → the page or [`export`]. [`atom`] is the
+//! feed, [`files`] are mirrored files, [`previews`] those fetched on demand.
 //!
-//! - [`app`]: the gallery and its settings; [`context`]: what every page is made from
+//! - [`app`]: the gallery and its settings; [`context`]: the data that every page needs
 //! - pages: [`overview`], [`grid`], [`item`], [`changes`], [`polls`], [`poll`], [`timeline`],
 //!   [`search`]
 //! - parts of pages: [`shell`], [`facet_views`], [`tile`], [`pager`], [`change_views`],
 //!   [`change_form`], [`held`], [`numbers`], [`briefs`], [`pic`], [`users`], [`anchor`], [`marked`]
 //! - addresses (pure): [`route`], [`params`], [`query_pairs`], [`viewpoint`], [`ask`]
 //! - text (pure): [`words`], [`compare`], [`diffs`], [`chart`]
-//! - for programs: [`api`], to which [`api_link`] leads
+//! - for programs: [`api`]; [`api_link`] builds the links to it
 //! - errors: [`failure`], [`message`], [`error_page`]
-//! - HTTP: [`response`], [`etag`], [`cache`]
+//! - HTTP: [`response`], [`etag`], [`cache`]; [`assets`]: the style sheet and the script
 
 pub mod anchor;
 pub mod api;

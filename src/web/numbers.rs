@@ -11,7 +11,7 @@ use crate::{
     },
 };
 
-/// Seven days are today and the six before.
+/// The number of days before today in the last seven days.
 pub const WEEK: i64 = 6;
 
 /// The numbers of the front page.
@@ -23,7 +23,7 @@ pub struct Numbers {
 }
 
 impl Numbers {
-    /// From the counts and the changes of the last half year.
+    /// Reads the counts, and sums the last seven days of `days`, which are those of the last half year.
     pub async fn read(
         context: &PageContext<'_>,
         reading: &mut Reading,
@@ -36,14 +36,14 @@ impl Numbers {
         Ok(Self { counts, week })
     }
 
-    /// The kinds with missing items, and how many.
+    /// Returns the kinds with missing items, and how many are missing.
     pub fn missing(&self) -> Vec<(Kind, i64)> {
         let counts = self.counts.iter().filter(|(_, counts)| counts.missing > 0);
         counts.map(|(kind, counts)| (*kind, counts.missing)).collect()
     }
 }
 
-/// The changes of each day of the last half year.
+/// Returns the changes of each day of the last half year.
 pub async fn half_year(
     context: &PageContext<'_>,
     reading: &mut Reading,

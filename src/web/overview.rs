@@ -28,9 +28,9 @@ use crate::{
     time::Timestamp,
 };
 
-/// The number of changed items that suffices to choose the entries from.
+/// The number of changed items after which no older polls are read.
 const MANY: i64 = 100;
-/// A history of fewer days than this is drawn by day.
+/// A history of fewer days than this has one bar per day.
 const SHORT: i64 = 42;
 
 #[derive(Template)]
@@ -44,7 +44,7 @@ struct OverviewPage {
     /// The changes of the last seven days.
     changed: Vec<Anchor>,
     missing: Vec<Anchor>,
-    /// "is" or "are".
+    /// "is" or "are", for the missing items.
     verb: &'static str,
     week: &'static str,
     held: Option<HeldNotice>,
@@ -64,7 +64,7 @@ struct OverviewPage {
     all_changes: Anchor,
 }
 
-/// The front page.
+/// Renders the front page.
 pub async fn page(context: &PageContext<'_>, reading: &mut Reading) -> Result<String, PageFailure> {
     let (account, at) = (context.account.as_str(), context.viewpoint.at());
     let days = half_year(context, reading).await?;
@@ -72,7 +72,7 @@ pub async fn page(context: &PageContext<'_>, reading: &mut Reading) -> Result<St
     let lists = reading.front(account, at, context.now).await?;
     let changes = changes(context, reading, &lists).await?;
     let missing = numbers.missing();
-    // None in this week: the newest ones are older than the link's span.
+    // If nothing changed in the last seven days, the newest changes are older: the link has no first day.
     let all_changes = match numbers.week.changed {
         0 => Anchor::new(context.href("/changes", &[("change", "changed".into())]), "All"),
         many => Anchor::new(since(context, "changed"), format!("All {}", words::number(many))),
@@ -102,13 +102,13 @@ pub async fn page(context: &PageContext<'_>, reading: &mut Reading) -> Result<St
     })
 }
 
-/// The changes of one sort in the last seven days.
+/// Returns the link to the changes of one sort in the last seven days.
 fn since(context: &PageContext<'_>, change: &str) -> String {
     let from = words::day(back(context.reference(), WEEK));
     context.href("/changes", &[("change", change.to_owned()), ("from", from)])
 }
 
-/// A kind's list with one value chosen.
+/// Returns the link to a kind's list with these parameters.
 fn list(context: &PageContext<'_>, kind: Kind, own: &[(&str, String)]) -> String {
     context.href(kind.path, own)
 }
@@ -164,7 +164,7 @@ fn half_year_charts(context: &PageContext<'_>, days: &[Day]) -> Charts {
     let reference = context.reference();
     let first = words::start_of_day(context.first_poll_at());
     let from = back(reference, 26 * 7 - 1).max(first);
-    // A history of a few weeks has bars of days.
+    // A history of a few weeks has one bar per day.
     let (by, few) = match from > back(reference, SHORT) {
         true => (By::Day, 21),
         false => (By::Week, 13),
@@ -172,7 +172,7 @@ fn half_year_charts(context: &PageContext<'_>, days: &[Day]) -> Charts {
     charts(context, &chart::periods(days, from, reference, by, reference), few)
 }
 
-/// What the chart shows: the last half year, or all since the first poll.
+/// Returns the periods of the wide and the narrow chart, as text: fixed, or since the first poll.
 fn spans(context: &PageContext<'_>) -> [String; 2] {
     let (reference, first) = (context.reference(), context.first_poll_at());
     let since = format!("Since {}", words::date(first));
@@ -194,7 +194,7 @@ async fn changes(
     lists: &Lists,
 ) -> Result<Vec<(String, ChangeView)>, PageFailure> {
     let filter = ChangesFilter { change: Some("changed".into()), ..ChangesFilter::default() };
-    // Polls older than one with many changes are not read.
+    // Polls older than those with the newest `MANY` changed items are not read.
     let mut seen = 0;
     let enough = |(_, _, items): &&(i64, Timestamp, i64)| {
         let look = seen < MANY;

@@ -6,24 +6,24 @@ pub enum PagerStep {
     Go(String, i64),
     /// This page.
     Here(i64),
-    /// Pages left out.
+    /// Pages that are left out.
     Gap,
 }
 
 /// The links between the pages of a list.
 pub struct Pager {
-    /// The page before.
+    /// The link to the page before.
     pub older: Option<String>,
-    /// The numbers.
+    /// The entries.
     pub steps: Vec<PagerStep>,
-    /// The page after.
+    /// The link to the page after.
     pub newer: Option<String>,
-    /// How many pages there are.
+    /// The number of pages.
     pub pages: i64,
 }
 
 impl Pager {
-    /// For `pages` pages of which `page` is shown.
+    /// Creates the pager of `pages` pages of which `page` is shown; `None` if there is only one page.
     pub fn new(page: i64, pages: i64, href: impl Fn(i64) -> String) -> Option<Self> {
         if pages <= 1 {
             return None;

@@ -1,4 +1,4 @@
-//! The parameters of each page: query strings ↔ typed questions. The URL is the whole state. Pure.
+//! The parameters of each page: query strings ↔ typed queries. The URL contains the whole state. Pure.
 
 use super::{
     query_pairs::{BadParameter, QueryPairs, bad, not_one_of},
@@ -29,22 +29,22 @@ pub enum Layout {
 /// The parameters of a list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GridQuery {
-    /// Which items.
+    /// The filter of the items.
     pub filter: ItemFilter,
-    /// In which order.
+    /// The order of the items.
     pub order: Order,
-    /// How they are shown, if that was chosen.
+    /// The layout, if one was chosen.
     pub layout: Option<Layout>,
-    /// Which page, from 1.
+    /// The number of the page, from 1.
     pub page: i64,
 }
 
-/// Bars of days or of weeks.
+/// The period of a bar.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum By {
-    /// One bar a day.
+    /// One bar per day.
     Day,
-    /// One bar a week, from Monday.
+    /// One bar per week, from Monday.
     #[default]
     Week,
 }
@@ -52,19 +52,19 @@ pub enum By {
 /// The parameters of the change feed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ChangesQuery {
-    /// Which changes.
+    /// The filter of the changes.
     pub filter: ChangesFilter,
     /// The first day or moment, as in the URL.
     pub from: Option<String>,
     /// The last day or moment, as in the URL.
     pub to: Option<String>,
-    /// Of the feed: polls before this one.
+    /// In the feed: only polls before this one.
     pub before: Option<i64>,
-    /// Of one poll: which page, from 1.
+    /// For one poll: the number of the page, from 1.
     pub page: i64,
 }
 
-/// The orders of a list: word, text.
+/// The orders of a list: word in the URL, text, order.
 pub const ORDERS: [(&str, &str, Order); 4] = [
     ("name", "Name, A to Z", Order::Name),
     ("added", "Newest first", Order::Added),
@@ -73,7 +73,7 @@ pub const ORDERS: [(&str, &str, Order); 4] = [
 ];
 const LAYOUTS: [(&str, Layout); 2] = [("grid", Layout::Grid), ("table", Layout::Table)];
 
-/// How a kind is shown if nothing is chosen: what has no pictures as rows.
+/// Returns the layout of a kind if none is chosen: rows if it has no pictures.
 pub fn usual(kind: Kind) -> Layout {
     match kind.previews.iter().any(|preview| preview.role == Role::Image) {
         true => Layout::Grid,
@@ -105,7 +105,7 @@ impl GridQuery {
         })
     }
 
-    /// Refuses choices that are not known of the past, if `past`.
+    /// Fails if `past` and a choice is not known for the past.
     pub fn refuse_unknown_past(&self, past: bool) -> Result<(), BadParameter> {
         if !past {
             return Ok(());
@@ -122,7 +122,7 @@ impl GridQuery {
         Ok(())
     }
 
-    /// The pairs of a query string, without defaults.
+    /// Returns the pairs of a query string, without defaults.
     pub fn pairs(&self) -> Vec<(&'static str, String)> {
         let Self { filter, order, layout, page } = self;
         let mut pairs: Vec<(&'static str, String)> = vec![];
@@ -147,7 +147,7 @@ impl GridQuery {
         pairs
     }
 
-    /// The same, changed by `edit`, at its first page.
+    /// Returns a copy at the first page, changed by `edit`.
     pub fn with(&self, edit: impl FnOnce(&mut Self)) -> Self {
         let mut other = Self { page: 1, ..self.clone() };
         edit(&mut other);
@@ -155,7 +155,7 @@ impl GridQuery {
     }
 }
 
-/// The values of a facet's parameter.
+/// Takes the values of a facet's parameter.
 fn take_facet(pairs: &mut QueryPairs, facet: &Facet) -> Result<Vec<String>, BadParameter> {
     let values: Vec<String> = match facet.single {
         true => pairs.one(facet.param)?.into_iter().collect(),
@@ -212,7 +212,7 @@ impl ChangesQuery {
         })
     }
 
-    /// The pairs of a query string.
+    /// Returns the pairs of a query string.
     pub fn pairs(&self) -> Vec<(&'static str, String)> {
         let ChangesFilter { kind, change, field, id, from: _, until: _ } = &self.filter;
         let page = (self.page > 1).then(|| self.page.to_string());

@@ -1,4 +1,4 @@
-//! Pictures on pages: the stored file, else what the link gives, else initials.
+//! Pictures on pages: the stored file, else a preview on demand, else initials.
 
 use super::{context::PageContext, route::preview_path};
 use crate::{
@@ -6,12 +6,12 @@ use crate::{
     store::browse::{picture::ItemPreview, preview::PreviewKey},
 };
 
-/// A picture with the initials in its place.
+/// A picture and the initials that replace it.
 #[derive(Clone, Debug)]
 pub struct Pic {
     /// The picture's path.
     pub src: Option<String>,
-    /// What is shown where there is no picture, or until it arrives; empty over a stored one.
+    /// The initials, shown if there is no picture or until it is loaded; empty for a stored picture.
     pub initials: String,
 }
 
@@ -26,12 +26,12 @@ pub struct OfItem<'a> {
     pub version: i64,
 }
 
-/// The path of a stored file.
+/// Returns the path of a stored file.
 pub fn file_path(sha256: &str) -> String {
     format!("/file/{sha256}")
 }
 
-/// Where a browser finds the picture or video of an item's version.
+/// Returns the path of the picture or video of an item's version; `None` if it cannot be shown.
 pub fn source(
     context: &PageContext<'_>,
     item: OfItem<'_>,
@@ -47,7 +47,7 @@ pub fn source(
 }
 
 impl Pic {
-    /// The picture of the item called `name`; without a name its id gives the initials.
+    /// Creates the picture of the item called `name`; without a name the initials are made from its id.
     pub fn of(
         context: &PageContext<'_>,
         item: OfItem<'_>,
@@ -58,7 +58,7 @@ impl Pic {
         Self::new(src, name.filter(|name| !name.is_empty()).unwrap_or(item.id))
     }
 
-    /// The picture at a path.
+    /// Creates the picture at a path, with the initials of `name`.
     pub fn new(src: Option<String>, name: &str) -> Self {
         let is_stored = src.as_deref().is_some_and(|src| src.starts_with("/file/"));
         let initials = if is_stored { String::new() } else { initials(name) };
@@ -66,7 +66,7 @@ impl Pic {
     }
 }
 
-/// The first letters of two words, those with a capital first.
+/// Returns the first letters of two words, preferring words with a capital.
 fn initials(name: &str) -> String {
     let words = name.split(|c: char| !c.is_alphanumeric()).filter_map(|word| word.chars().next());
     let (capital, small): (Vec<char>, Vec<char>) = words.partition(|first| !first.is_lowercase());

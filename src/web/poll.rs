@@ -61,7 +61,7 @@ struct ChangeRowView {
     marks: Vec<Mark>,
 }
 
-/// The poll at the viewpoint. A poll of another account is redirected to.
+/// Returns the poll at the viewpoint. A poll of another account is a redirect if no account was given.
 pub async fn find(
     context: &PageContext<'_>,
     reading: &mut Reading,
@@ -87,7 +87,7 @@ pub async fn find(
     }
 }
 
-/// The page of one poll.
+/// Renders the page of one poll.
 pub async fn page(
     context: &PageContext<'_>,
     reading: &mut Reading,
@@ -158,7 +158,7 @@ fn change(context: &PageContext<'_>, row: &ChangeRow) -> ChangeRowView {
     }
 }
 
-/// The whole row of the poll.
+/// Returns the columns of the poll's row that have a value, except its number and outcome.
 fn facts(poll: &PollRow) -> Vec<(String, String)> {
     let PollRow {
         poll_id: _,
@@ -219,7 +219,7 @@ fn facts(poll: &PollRow) -> Vec<(String, String)> {
     facts
 }
 
-/// The counts of a poll.
+/// Returns the counts of a poll.
 fn count_facts(counts: &Counts) -> Vec<(String, String)> {
     let mut cells = vec![];
     counts.cells(&mut cells);

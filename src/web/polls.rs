@@ -52,7 +52,7 @@ struct RowView {
     held: String,
 }
 
-/// The list of polls.
+/// Renders the list of polls.
 pub async fn page(
     context: &PageContext<'_>,
     reading: &mut Reading,
@@ -100,7 +100,7 @@ pub async fn page(
     })
 }
 
-/// The CSS class of an outcome.
+/// Returns the CSS class of an outcome.
 pub fn class(outcome: &str) -> &'static str {
     match outcome {
         "failed" => "removed",
@@ -109,7 +109,7 @@ pub fn class(outcome: &str) -> &'static str {
     }
 }
 
-/// What the mirror keeps, and what it does not.
+/// Describes how many pictures and videos the mirror keeps, and how many failed or are gone.
 fn mirror(context: &PageContext<'_>, states: &[(String, i64)]) -> String {
     let of = |state: &str| states.iter().find(|(known, _)| known == state).map_or(0, |(_, n)| *n);
     let all: i64 = states.iter().map(|(_, items)| items).sum();
@@ -160,7 +160,7 @@ fn row(context: &PageContext<'_>, poll: &PollRow) -> RowView {
     }
 }
 
-/// "zoom of avatars appeared (number)".
+/// Returns "zoom of avatars appeared (number)".
 pub fn field_change(row: &SchemaRow) -> String {
     let types = row.json_type.as_ref().map(|types| format!(" ({types})")).unwrap_or_default();
     format!("{} of {} {}{types}", words::tile_name(&row.field), row.kind.plural, row.change)

@@ -1,10 +1,10 @@
-//! Previews on demand: what the mirror does not have is fetched from where HeyGen keeps it, kept in
-//! memory and in a folder for a while, and served from here. A browser sees neither a link nor another
-//! host.
+//! Previews on demand: a preview that is not mirrored is fetched from where HeyGen stores it, cached in
+//! memory and in a folder for a while, and served by the gallery. A browser sees neither the signed link
+//! nor another host.
 //!
-//! Many viewers of one preview cause one fetch. Fetches at a time, bytes an hour, the memory and the
-//! folder are bounded, and a failure is remembered. Only complete contents of the types that the mirror
-//! keeps are kept and served.
+//! Concurrent requests for one preview cause one fetch. Concurrent fetches, bytes per hour, the memory and
+//! the folder are bounded, and failures are remembered. Only complete contents of the types that the mirror
+//! keeps are cached and served.
 
 mod bounded;
 mod folder;
@@ -42,32 +42,32 @@ use crate::{
     store::browse::preview::{PreviewKey, PreviewLink},
 };
 
-/// Fetches at a time.
+/// The maximum number of concurrent fetches.
 const AT_ONCE: usize = 6;
-/// Fetches that wait for their turn, at most.
+/// The maximum number of fetches that wait for their turn.
 const WAITING: usize = 240;
-/// Bytes that are fetched in an hour, at most.
+/// The maximum number of bytes that are fetched per hour.
 const HOURLY: u64 = 2 << 30;
 const HOUR: Duration = Duration::from_secs(60 * 60);
-/// How long a failure is remembered at most.
+/// The longest time for which a failure is remembered.
 const REMEMBERED: Duration = Duration::from_secs(10 * 60);
-/// Failures that are remembered, at most.
+/// The maximum number of failures that are remembered.
 const FAILURES: usize = 10_000;
-/// The share of the memory that one preview may take, and the most that it may take.
+/// One preview may take the memory divided by `SHARE`, but no more than `LARGEST` bytes.
 const SHARE: u64 = 2;
 const LARGEST: u64 = 64 << 20;
-/// How long a content is shown without being fetched again.
+/// How long a content is served before it is fetched again.
 const FRESH: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-/// How long a viewer waits for a picture. A browser has six connections to a host: pictures that took
-/// longer would keep it from its next page. The fetch goes on, and the page's script asks again. Of videos
-/// one plays at a time.
+/// How long a viewer waits for a picture. A browser opens six connections to a host, so pictures that took
+/// longer would delay its next page. The fetch goes on, and the page's script requests the picture again.
+/// Videos have no such limit: only one plays at a time.
 const WAIT: Duration = Duration::from_secs(2);
 
-/// For how long a browser shows a preview without asking again.
+/// How long a browser shows a preview without revalidating it.
 const CACHE: HeaderValue = HeaderValue::from_static("private, max-age=3600");
 
-/// Fetches previews and keeps some of them.
+/// Fetches previews and caches some of them.
 pub struct Previews(Arc<Inner>);
 
 struct Inner {
@@ -78,35 +78,35 @@ struct Inner {
     state: Mutex<PreviewsState>,
 }
 
-/// By canonical URL, like everything here.
+/// The state of the previews. All its keys are canonical URLs.
 struct PreviewsState {
-    /// Each with the end of its time.
+    /// Each with the time at which it expires.
     contents: Bounded<(Arc<Whole>, Instant)>,
     failures: HashMap<String, Instant>,
     under_way: HashMap<String, Fetch>,
-    /// Since when the received bytes are counted, and how many there were before.
+    /// When the current hour began, and how many bytes had been received by then.
     hour: Option<(Instant, u64)>,
 }
 
-/// A fetch that all its viewers wait for.
+/// A fetch, shared by all viewers that wait for it.
 type Fetch = Shared<BoxFuture<'static, Result<Arc<Whole>, NoPreview>>>;
 
 /// Why there is no preview.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoPreview {
-    /// It cannot be had, at least for a while.
+    /// The preview cannot be fetched, at least for a while.
     Failed,
-    /// It is not there yet, or a bound is reached.
+    /// The preview is not available yet, or a limit is reached.
     NotYet,
 }
 
-/// The longest body that fits a memory of `most` bytes.
+/// Returns the length of the longest body that is accepted for a memory of `most` bytes.
 pub fn longest(most: u64) -> u64 {
     (most / SHARE).min(LARGEST)
 }
 
 impl Previews {
-    /// Keeps `most` bytes in memory at most, and what the folder takes.
+    /// Creates a cache of at most `most` bytes in memory, backed by the folder if there is one.
     pub fn new(requests: Requests, most: u64, folder: Option<PreviewFolder>) -> Self {
         let state = PreviewsState {
             contents: Bounded::new(most),
@@ -123,7 +123,7 @@ impl Previews {
         }))
     }
 
-    /// The content of a preview, from memory, from the folder or fetched.
+    /// Returns the content of a preview, from memory, from the folder or fetched.
     pub async fn get(&self, link: PreviewLink, role: Role) -> Result<Arc<Whole>, NoPreview> {
         let fetch = {
             let mut state = self.0.state();
@@ -140,7 +140,7 @@ impl Previews {
         }
     }
 
-    /// The fetch of a link, begun unless it is under way.
+    /// Returns the fetch of a link, which is started unless it is running.
     fn fetch(&self, state: &mut PreviewsState, link: PreviewLink) -> Result<Fetch, NoPreview> {
         if let Some(fetch) = state.under_way.get(&link.url) {
             return Ok(fetch.clone());
@@ -149,7 +149,7 @@ impl Previews {
             return Err(NoPreview::NotYet);
         }
         let (inner, url) = (self.0.clone(), link.url.clone());
-        // A task of its own: it is completed even if the first viewer leaves.
+        // A task of its own, so that it is completed even if the first viewer leaves.
         let task = tokio::spawn(async move { inner.found(link).await });
         let fetch = task.map(|done| done.unwrap_or(Err(NoPreview::Failed))).boxed().shared();
         state.under_way.insert(url, fetch.clone());
@@ -159,11 +159,11 @@ impl Previews {
 
 impl Inner {
     fn state(&self) -> MutexGuard<'_, PreviewsState> {
-        // A panic elsewhere leaves nothing half-done here.
+        // A panic elsewhere cannot leave this state inconsistent.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the hour's bytes are used up.
+    /// Returns whether the bytes of this hour are used up.
     fn is_spent(&self, state: &mut PreviewsState) -> bool {
         let received = self.received.load(Ordering::Relaxed);
         let (since, before) = match state.hour {
@@ -174,7 +174,7 @@ impl Inner {
         received - before >= HOURLY
     }
 
-    /// The content from the folder or fetched, kept for the next viewers.
+    /// Returns the content from the folder, or fetched, and caches it for the next viewers.
     async fn found(&self, link: PreviewLink) -> Result<Arc<Whole>, NoPreview> {
         let url = link.url.clone();
         let (got, age) = match self.in_folder(&url).await {
@@ -189,7 +189,7 @@ impl Inner {
         got
     }
 
-    /// What the folder has of a URL, unless it is too old.
+    /// Returns the content of a URL from the folder, unless it is too old.
     async fn in_folder(&self, url: &str) -> Option<(Whole, Duration)> {
         let (folder, url) = (self.folder.clone()?, url.to_owned());
         let found = spawn_blocking(move || folder.read(&url)).await.ok()?;
@@ -197,7 +197,7 @@ impl Inner {
     }
 
     async fn fetched(&self, link: PreviewLink) -> Result<Arc<Whole>, NoPreview> {
-        // It is never closed.
+        // The semaphore is never closed.
         let turn = self.turns.acquire().await;
         if self.is_spent(&mut self.state()) {
             return Err(NoPreview::NotYet);
@@ -229,7 +229,7 @@ impl Inner {
 }
 
 impl PreviewsState {
-    /// What is kept of a URL: its content, or that it failed a short while ago.
+    /// Returns what is cached for a URL: its content, or that it failed a short while ago.
     fn known(&mut self, url: &str) -> Option<Result<Arc<Whole>, NoPreview>> {
         let now = Instant::now();
         match self.contents.get(url) {
@@ -244,7 +244,7 @@ impl PreviewsState {
         None
     }
 
-    /// Keeps a content that is so old.
+    /// Caches a content of this age.
     fn keep(&mut self, url: String, content: Arc<Whole>, age: Duration) {
         let size = content.bytes.len() as u64;
         self.contents.put(url, (content, Instant::now() + FRESH.saturating_sub(age)), size);
@@ -261,7 +261,7 @@ impl PreviewsState {
     }
 }
 
-/// The answer with a preview, whole or a range.
+/// Returns the response with a preview, whole or a range.
 pub fn response(
     content: &Whole,
     key: &PreviewKey,
@@ -281,7 +281,7 @@ pub fn response(
     response
 }
 
-/// The answer without a preview.
+/// Returns the response without a preview.
 pub fn missing(why: NoPreview) -> Response<Body> {
     match why {
         NoPreview::Failed => plain(StatusCode::NOT_FOUND, "this preview cannot be shown"),

@@ -1,7 +1,7 @@
 //! The pairs of a query string: decoded, taken by name, encoded. Pure.
 //!
-//! A parameter that is unknown, malformed or given twice is refused by its name: a typo never shows a
-//! wrong list. An empty parameter counts as absent, because forms send their empty fields too.
+//! A parameter that is unknown, malformed or given twice is refused with its name, so a typo never shows a
+//! wrong list. An empty parameter counts as absent, because forms send their empty fields, too.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
@@ -10,14 +10,14 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 pub struct BadParameter {
     /// Its name, as in the address.
     pub name: String,
-    /// What is wrong; the sentence continues after the name.
+    /// What is wrong: the rest of a sentence that begins with the name.
     pub why: String,
 }
 
-/// The longest value in bytes: every link of a page contains it.
+/// The longest value, in bytes. It is limited because every link of a page contains it.
 pub const LONGEST: usize = 1_024;
 
-/// Whether a link can contain a value: an empty one counts as absent.
+/// Returns whether a link can contain a value. An empty one cannot: it counts as absent.
 pub fn can_be_asked(value: &str) -> bool {
     !value.is_empty() && value.len() <= LONGEST && !value.contains('\0')
 }
@@ -51,18 +51,18 @@ impl QueryPairs {
         Ok(Self(pairs.collect::<Result<_, _>>()?))
     }
 
-    /// The pairs that were not taken yet.
+    /// Returns the pairs that were not taken yet.
     pub fn all(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// The pairs that can be decoded.
+    /// Decodes the pairs that can be decoded, and drops the others.
     pub(super) fn readable(query: &str) -> Self {
         let pairs = query.split('&').filter_map(|pair| Self::parse(pair).ok());
         Self(pairs.flat_map(|pairs| pairs.0).collect())
     }
 
-    /// All values of a parameter, each once, sorted.
+    /// Takes all values of a parameter, each once, sorted.
     pub fn many(&mut self, name: &str) -> Vec<String> {
         let mut values: Vec<String> = vec![];
         self.0.retain(|(own, value)| {
@@ -75,7 +75,7 @@ impl QueryPairs {
         values
     }
 
-    /// The value of a parameter that may be given once.
+    /// Takes the value of a parameter that may be given once.
     pub fn one(&mut self, name: &str) -> Result<Option<String>, BadParameter> {
         let mut values = self.many(name);
         match values.len() {
@@ -84,7 +84,7 @@ impl QueryPairs {
         }
     }
 
-    /// The value of a parameter with a few known words.
+    /// Takes the value of a parameter that must be one of a few known words.
     pub(super) fn word<T: Copy>(
         &mut self,
         name: &str,
@@ -93,16 +93,16 @@ impl QueryPairs {
         self.one(name)?.map(|value| known(name, &value, words)).transpose()
     }
 
-    /// The number of a page, from 1.
+    /// Takes the number of a page, from 1.
     pub(super) fn page(&mut self) -> Result<i64, BadParameter> {
         let Some(text) = self.one("page")? else { return Ok(1) };
-        // No list has this many pages; larger numbers are pages without items too.
+        // No list has a billion pages, so larger numbers are treated as a billion.
         let digits = text.len() < 300 && text.bytes().all(|b| b.is_ascii_digit());
         let page = digits.then(|| text.parse().unwrap_or(i64::MAX)).filter(|page| *page >= 1);
         page.map(|page| page.min(1_000_000_000)).ok_or_else(|| bad("page", "is a number from 1"))
     }
 
-    /// Refuses a parameter that was not taken.
+    /// Fails if a parameter was not taken.
     pub fn finish(self) -> Result<(), BadParameter> {
         match self.0.into_iter().next() {
             None => Ok(()),
@@ -119,7 +119,7 @@ fn known<T: Copy>(name: &str, value: &str, words: &[(&str, T)]) -> Result<T, Bad
     })
 }
 
-/// Refuses a value that is none of a few words.
+/// Returns the error for a value that is not one of `words`.
 pub(super) fn not_one_of(name: &str, words: &[&str]) -> BadParameter {
     bad(name, &format!("is one of {}", words.join(", ")))
 }

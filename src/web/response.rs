@@ -10,7 +10,7 @@ pub(super) use super::body::{html, plain};
 use super::{cache, failure::PageFailure, message::MessagePage};
 use crate::error::Error;
 
-/// A page as HTML.
+/// Renders a page as HTML.
 pub fn render(page: &impl Template) -> Result<String, PageFailure> {
     page.render()
         .map_err(|fault| Error::unforeseen(format!("cannot render a page: {fault}")).into())
@@ -23,7 +23,7 @@ pub(super) fn rendered(status: StatusCode, message: &MessagePage) -> Response<Bo
     }
 }
 
-/// A redirect to a path of this gallery: `route` builds it from known words and encoded ids.
+/// Redirects to a path of this gallery, built by `route` or `api_link` from known words and encoded values.
 pub(super) fn moved(path: &str, query: Option<&str>) -> Response<Body> {
     let to = match query {
         Some(query) => format!("{path}?{query}"),
@@ -44,7 +44,7 @@ pub(super) fn tagged(
     *response.status_mut() = status;
     let headers = response.headers_mut();
     if status == StatusCode::NOT_MODIFIED {
-        // The same as on the full answer, which may be compressed.
+        // The same as in the full response, which may be compressed.
         headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
     }
     headers.insert(header::CACHE_CONTROL, cache::REVALIDATE);

@@ -7,20 +7,20 @@ use crate::{
     store::browse::preview::PreviewKey,
 };
 
-/// How a view is exported.
+/// The format of an export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DataFormat {
     /// Comma-separated values with a header.
     Csv,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Ndjson,
 }
 
 impl DataFormat {
-    /// All, as the footer lists them.
+    /// All formats with their extensions, as the footer lists them.
     pub const ALL: [(&'static str, Self); 2] = [("csv", Self::Csv), ("ndjson", Self::Ndjson)];
 
-    /// The media type.
+    /// Returns the media type.
     pub fn content_type(self) -> &'static str {
         match self {
             Self::Csv => "text/csv; charset=utf-8",
@@ -55,7 +55,7 @@ pub enum View {
 pub enum Route {
     /// A view, as a page or exported.
     View(View, Option<DataFormat>),
-    /// A view with `.json` behind it: the API has it.
+    /// A view with the extension `.json`: a redirect to the API.
     Json(View),
     /// `/file/{sha256}`
     File(String),
@@ -77,12 +77,12 @@ pub enum Route {
     Unknown,
 }
 
-/// The path of an item.
+/// Returns the path of an item.
 pub fn item_path(kind: Kind, id: &str) -> String {
     format!("{}/{}", kind.path, id_to_path(id))
 }
 
-/// Reads a path.
+/// Parses a path.
 pub fn route(path: &str) -> Route {
     let segments: Vec<&str> = path.split('/').skip(1).collect();
     match segments.as_slice() {
@@ -114,7 +114,7 @@ pub fn route(path: &str) -> Route {
     }
 }
 
-/// The path of a preview.
+/// Returns the path of a preview.
 pub fn preview_path(key: &PreviewKey) -> String {
     let PreviewKey { account, kind, id, version, role } = key;
     let [account, id] = [account, id].map(|text| id_to_path(text));
@@ -131,7 +131,7 @@ fn preview([account, kind, id, version, role]: [&str; 5]) -> Option<PreviewKey> 
     })
 }
 
-/// The kind whose list has this path segment.
+/// Returns the kind whose list has this path segment.
 fn of_segment(segment: &str) -> Option<Kind> {
     Kind::ALL.into_iter().find(|kind| kind.path.strip_prefix('/') == Some(segment))
 }
@@ -156,7 +156,7 @@ fn split_format(segment: &str) -> (&str, Option<DataFormat>) {
     DataFormat::ALL.iter().find_map(known).unwrap_or((segment, None))
 }
 
-/// An id that was typed or pasted is redirected to its canonical spelling.
+/// Parses the path of an item. A typed or pasted id is redirected to its canonical spelling.
 fn item(kind: Kind, segment: &str) -> Route {
     if let Some(id) = segment.strip_suffix(".json").and_then(id_from_path) {
         return Route::Json(View::Item(kind, id));
@@ -170,7 +170,7 @@ fn item(kind: Kind, segment: &str) -> Route {
     }
 }
 
-/// An id as a path's segment: every byte but letters, digits, `_` and `-` as `~XX`.
+/// Encodes an id as a path segment: every byte except letters, digits, `_` and `-` as `~XX`.
 pub fn id_to_path(id: &str) -> String {
     let mut out = String::with_capacity(id.len());
     for byte in id.bytes() {
@@ -182,7 +182,7 @@ pub fn id_to_path(id: &str) -> String {
     out
 }
 
-/// The id of a path's segment; `None` if the segment is no encoded id.
+/// Decodes the id of a path segment; `None` if the segment is not an encoded id.
 pub fn id_from_path(segment: &str) -> Option<String> {
     let segment: Vec<u8> = percent_decode_str(segment).collect();
     let mut bytes = Vec::with_capacity(segment.len());

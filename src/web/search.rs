@@ -1,4 +1,4 @@
-//! A search in the lists of all kinds: `/search`, and what a list says of the other kinds.
+//! A search in the lists of all kinds: `/search`, and the links of a list to the matches in other lists.
 
 use askama::Template;
 
@@ -19,12 +19,12 @@ use crate::{
 /// The number of items of each kind that are shown.
 const FEW: i64 = 10;
 
-/// What a search finds in the lists of all kinds.
+/// The result of a search in the lists of all kinds.
 pub struct SearchResult {
     q: String,
-    /// The kinds with items, and how many.
+    /// The kinds with matching items, and their number.
     kinds: Vec<(Kind, i64)>,
-    /// If there are none: similar searches, and how many items they find.
+    /// If there are none: similar searches, and how many items each finds.
     suggested: Vec<(String, usize)>,
 }
 
@@ -48,7 +48,7 @@ struct SearchPage {
     suggested: Vec<Anchor>,
 }
 
-/// What the search `q` finds; `is_empty` if it is known to find nothing in the list that is shown.
+/// Runs the search `q`. `is_empty`: the list that is shown has no match, so similar searches may be needed.
 pub async fn found(
     context: &PageContext<'_>,
     reading: &mut Reading,
@@ -81,7 +81,7 @@ pub async fn found(
 }
 
 impl SearchResult {
-    /// The lists with items, but the one that is shown.
+    /// Returns the links to the lists with matches, except the one that is shown.
     pub fn lists(&self, context: &PageContext<'_>, shown: Option<Kind>) -> Vec<Anchor> {
         let others = self.kinds.iter().filter(|(kind, _)| Some(*kind) != shown);
         let link = |(kind, items): &(Kind, i64)| {
@@ -91,7 +91,7 @@ impl SearchResult {
         others.map(link).collect()
     }
 
-    /// The similar searches.
+    /// Returns the links to the similar searches.
     pub fn suggested(&self, context: &PageContext<'_>) -> Vec<Anchor> {
         let link = |(q, items): &(String, usize)| {
             let text = format!("{q} ({})", words::number(*items as i64));
@@ -101,7 +101,7 @@ impl SearchResult {
     }
 }
 
-/// The page of a search.
+/// Renders the page of a search.
 pub async fn page(
     context: &PageContext<'_>,
     reading: &mut Reading,

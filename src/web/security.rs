@@ -1,7 +1,7 @@
-//! Access control, and the security headers of every answer.
+//! Access control, and the security headers of every response.
 //!
-//! The listener is on loopback unless a token or a proxy controls access. The `Host` header is checked
-//! against DNS rebinding: another site's name that resolves to this machine reads nothing here.
+//! The server listens on loopback only, unless a token or a proxy controls access. The `Host` header is
+//! checked against DNS rebinding: a site whose name resolves to this machine can read nothing here.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -12,30 +12,30 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
 
-/// Who has access.
+/// The rules of access.
 #[derive(Debug, Clone)]
 pub struct Access {
     /// The password that a browser must send, with any user name, and the bearer token of the API.
     pub token: Option<SecretString>,
     /// Whether a proxy controls access.
     pub behind_proxy: bool,
-    /// The accepted host names, beside those of this machine.
+    /// The accepted host names, in addition to those of this machine.
     pub hosts: Vec<String>,
 }
 
 /// Why a request is refused.
 #[derive(Debug, PartialEq, Eq, Clone, Copy)]
 pub enum Refusal {
-    /// Neither GET nor HEAD.
+    /// The method is neither GET nor HEAD.
     Method,
-    /// Another site's name.
+    /// The host name is not accepted.
     Host,
-    /// No token, or a wrong one.
+    /// The token is missing or wrong.
     Token,
 }
 
 impl Access {
-    /// Whether it suffices for listening at `address` (exit code 78).
+    /// Fails if it does not suffice for listening at `address` (exit code 78).
     pub fn suffices(&self, address: SocketAddr) -> Result<()> {
         if address.ip().is_loopback() || self.token.is_some() || self.behind_proxy {
             return Ok(());
@@ -47,13 +47,13 @@ impl Access {
         )))
     }
 
-    /// On a loopback address a proxy does not protect: a browser on this machine can bypass it, so host
-    /// names are checked as without a proxy.
+    /// Ignores the proxy on a loopback address: a browser on this machine can bypass it, so host names are
+    /// checked as without a proxy.
     pub fn listens_at(&mut self, address: SocketAddr) {
         self.behind_proxy &= !address.ip().is_loopback();
     }
 
-    /// Why the request is refused, if it is. `open` paths need no token.
+    /// Returns why the request is refused, if it is. `open` paths need no token.
     pub fn admits(&self, method: &Method, headers: &HeaderMap, open: bool) -> Option<Refusal> {
         if !matches!(*method, Method::GET | Method::HEAD) {
             return Some(Refusal::Method);
@@ -64,8 +64,8 @@ impl Access {
         (!open && !self.knows_token(headers)).then_some(Refusal::Token)
     }
 
-    /// Accepts this machine's own names and the configured ones; any name if none is configured and a
-    /// token or a proxy controls access.
+    /// Returns whether the host name is one of this machine or a configured one. Any name is accepted if
+    /// none is configured and a token or a proxy controls access.
     fn knows_host(&self, headers: &HeaderMap) -> bool {
         let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
         let Some(host) = host.map(without_port) else { return false };
@@ -113,7 +113,7 @@ fn is_own_name(host: &str) -> bool {
         || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-/// The security headers of every answer.
+/// The security headers of every response.
 pub const HEADERS: [(HeaderName, HeaderValue); 6] = [
     (
         header::CONTENT_SECURITY_POLICY,

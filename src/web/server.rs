@@ -1,4 +1,4 @@
-//! The HTTP server: a request is checked, routed and answered.
+//! The HTTP server: checks, routes and answers requests.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -46,7 +46,7 @@ use crate::{
     },
 };
 
-/// The routes, ready to be served.
+/// Returns the router with all its layers.
 fn router(app: Arc<App>) -> Router {
     let small = DefaultPredicate::new()
         .and(NotForContentType::const_new("video/"))
@@ -60,7 +60,7 @@ fn router(app: Arc<App>) -> Router {
         .with_state(app)
 }
 
-/// Serves until `stop` completes; `listening` receives the address.
+/// Serves until `stop` completes; calls `listening` with the bound address.
 pub async fn serve(
     mut app: App,
     address: SocketAddr,
@@ -82,7 +82,7 @@ pub async fn serve(
         stop.await;
         let _ = stopping.send(());
     });
-    // Open downloads delay the end by a few seconds at most.
+    // Open downloads delay the shutdown by at most five seconds.
     let last = async move {
         let _ = stopped.await;
         tokio::time::sleep(Duration::from_secs(5)).await;
@@ -93,7 +93,7 @@ pub async fn serve(
     }
 }
 
-/// Refuses who has no access, and adds the headers of every answer.
+/// Refuses requests without access, and adds the headers of every response.
 async fn guarded(State(app): State<Arc<App>>, request: Request, next: Next) -> Response<Body> {
     let open = matches!(route(request.uri().path()), Route::Live | Route::Ready);
     let refusal = app.settings.access.admits(request.method(), request.headers(), open);
@@ -149,7 +149,7 @@ async fn answer(State(app): State<Arc<App>>, request: Request) -> Response<Body>
     }
 }
 
-/// Where the API has what the view with `.json` behind it asks for.
+/// Returns the path of the API for a view with the extension `.json`; `None` if the API has none.
 fn api_of(app: &App, request: &Parts, view: &View) -> Result<Option<String>, PageFailure> {
     let mut pairs = QueryPairs::parse(request.uri.query().unwrap_or_default())?;
     let viewpoint = Viewpoint::take(&mut pairs, app.clock.now())?;
@@ -200,7 +200,7 @@ async fn ready(app: &App) -> Response<Body> {
     }
 }
 
-/// The answer with the metrics.
+/// Returns the response with the metrics.
 async fn metrics_of(app: &App) -> Response<Body> {
     let read = async {
         let mut reading = app.reader.page().await?;
@@ -222,7 +222,7 @@ async fn metrics_of(app: &App) -> Response<Body> {
     response
 }
 
-/// The answer with a preview.
+/// Returns the response with a preview.
 async fn preview(app: &App, key: &PreviewKey, request: &Parts) -> Response<Body> {
     let Some(previews) = &app.settings.previews else { return not_found(app, request) };
     let read = async {

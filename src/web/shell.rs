@@ -22,7 +22,7 @@ pub struct NavLink {
     pub text: String,
     /// Its text in narrow windows.
     pub short: String,
-    /// Whether this is the page.
+    /// Whether the current page belongs to this link.
     pub here: bool,
 }
 
@@ -30,9 +30,9 @@ pub struct NavLink {
 pub struct PastBar {
     /// The day or time.
     pub when: String,
-    /// The last good poll by then.
+    /// The last good poll at that time.
     pub poll: i64,
-    /// The same page now.
+    /// The link to the same page now.
     pub now: String,
 }
 
@@ -42,7 +42,7 @@ pub struct Shell {
     pub title: String,
     /// The main navigation.
     pub nav: Vec<NavLink>,
-    /// The start page.
+    /// The link to the front page.
     pub home: String,
     /// The style sheet.
     pub css: String,
@@ -52,7 +52,7 @@ pub struct Shell {
     pub icon: String,
     /// The page's path, for the form in the header.
     pub path: String,
-    /// What the form in the header keeps.
+    /// The hidden fields of the form in the header.
     pub hidden: Vec<(&'static str, String)>,
     /// The day in the header.
     pub day: String,
@@ -60,26 +60,26 @@ pub struct Shell {
     pub today: String,
     /// The first day that can be chosen.
     pub first_day: String,
-    /// Whether the header has the form.
+    /// Whether the header has the form that chooses the day.
     pub travels: bool,
     /// The accounts to choose from if there are two or more: name, and whether it is shown.
     pub accounts: Vec<(String, bool)>,
-    /// On a page of the past.
+    /// The bar above a page of the past.
     pub bar: Option<PastBar>,
     /// The footer's text about the last poll.
     pub polled: String,
-    /// The footer's warning about its age.
+    /// The footer's warning if the last poll is too old; empty otherwise.
     pub old: String,
-    /// The exports of the page.
+    /// The links to the exports of the page.
     pub exports: Vec<Anchor>,
-    /// The feed.
+    /// The link to the feed.
     pub feed: String,
-    /// Whether the feed has exactly what the page shows.
+    /// Whether the feed contains exactly what the page shows.
     pub is_feed: bool,
 }
 
 impl Shell {
-    /// The frame of a page of the catalogue.
+    /// Creates the frame of a page of the catalogue.
     pub fn new(context: &PageContext<'_>, view: &View, title: impl Into<String>) -> Self {
         let poll = &context.good.row;
         let (now, polled_at) = (context.now, context.polled_at());
@@ -107,7 +107,7 @@ impl Shell {
         }
     }
 
-    /// The frame of a message about a page of the catalogue.
+    /// Creates the frame of a message about a page of the catalogue.
     pub fn of_message(context: &PageContext<'_>, title: impl Into<String>) -> Self {
         Self {
             nav: nav(&context.viewpoint, context.kinds(), None),
@@ -115,7 +115,7 @@ impl Shell {
         }
     }
 
-    /// The frame of a page without a catalogue.
+    /// Creates the frame of a page without a catalogue.
     pub fn plain(viewpoint: &Viewpoint, title: impl Into<String>) -> Self {
         let [css, js, icon] = assets::paths();
         Self {
@@ -142,14 +142,14 @@ impl Shell {
     }
 }
 
-/// The page's own parameters without its position.
+/// Returns the page's own parameters without its position.
 fn own(context: &PageContext<'_>) -> Vec<(&'static str, String)> {
     let mut own = context.own.clone();
     own.retain(|(name, _)| !matches!(*name, "page" | "before"));
     own
 }
 
-/// What the form in the header keeps: not what may be unknown on another day.
+/// Returns the hidden fields of the form in the header, without those that may be unknown on another day.
 fn hidden(context: &PageContext<'_>, view: &View) -> Vec<(&'static str, String)> {
     let mut own = own(context);
     own.retain(|(name, value)| match *name {
@@ -200,7 +200,7 @@ fn nav(
     links
 }
 
-/// The feed of the page's changes, with the parameters that a feed takes.
+/// Returns the link to the feed of the page's changes, with the parameters that a feed takes.
 fn feed(context: &PageContext<'_>, view: &View) -> String {
     let mut own = if *view == View::Changes { context.own.clone() } else { vec![] };
     own.retain(|(name, _)| matches!(*name, "kind" | "change" | "id"));

@@ -21,7 +21,7 @@ use crate::{
 /// A short coloured note.
 #[derive(Clone, Debug)]
 pub struct Note {
-    /// Its class.
+    /// Its CSS class.
     pub class: &'static str,
     /// Its text.
     pub text: String,
@@ -33,11 +33,11 @@ pub struct TileView {
     pub href: String,
     /// Its id.
     pub id: MarkedText,
-    /// Its id as an attribute.
+    /// Its id, escaped for an attribute.
     pub copy: String,
-    /// Its name; empty when it has none.
+    /// Its name; empty if it has none.
     pub name: MarkedText,
-    /// Whether the id is shown below the name, because the search found it.
+    /// Whether the id is shown below the name, because the name does not contain the searched words.
     pub shows_id: bool,
     /// Its picture.
     pub pic: Pic,
@@ -45,25 +45,25 @@ pub struct TileView {
     pub video: Option<String>,
     /// The path of its sample.
     pub audio: Option<String>,
-    /// The pictures of a few items that name it.
+    /// The pictures of a few items that refer to it.
     pub looks: Vec<Pic>,
-    /// The lists of the items that name it.
+    /// The links to the lists of the items that refer to it.
     pub used: Vec<Anchor>,
     /// Its values below the name.
     pub facts: Vec<String>,
     /// Its values in the columns of the table.
     pub cells: Vec<String>,
-    /// What happened to it.
+    /// Notes on its state and recent events.
     pub notes: Vec<Note>,
     /// Whether it is removed.
     pub removed: bool,
-    /// Whether its picture is loaded at once.
+    /// Whether its picture is loaded eagerly.
     pub eager: bool,
-    /// When it was first seen, and last changed.
+    /// The days on which it was first seen and last changed.
     pub dates: [String; 2],
 }
 
-/// What a picture that is not shown says about its item.
+/// Returns the reason why a picture is not shown, if there is one.
 fn picture_word(context: &PageContext<'_>, picture: Picture) -> Option<&'static str> {
     match picture {
         _ if context.viewpoint.as_of.is_some() => None,
@@ -73,13 +73,13 @@ fn picture_word(context: &PageContext<'_>, picture: Picture) -> Option<&'static 
     }
 }
 
-/// The state of an item that cannot be used as it is.
+/// Returns the status of an item that is not ready for use.
 fn not_ready(tile: &Tile) -> Option<&str> {
     let place = shown_facets().position(|(_, column)| column == "status")?;
     tile.facts.get(place)?.as_deref().filter(|status| *status != READY)
 }
 
-/// The values that a card shows: gender and premium, and those of the chosen facets.
+/// Returns the values that a tile shows: number of looks, gender, premium, and those of chosen facets.
 fn facts(tile: &Tile, filter: &ItemFilter) -> Vec<String> {
     let shown = shown_facets().zip(&tile.facts).filter_map(|((facet, column), value)| {
         let value = value.as_deref().filter(|value| !value.is_empty())?;
@@ -88,7 +88,7 @@ fn facts(tile: &Tile, filter: &ItemFilter) -> Vec<String> {
             ("premium", "yes") => Some("premium".to_owned()),
             ("premium", _) => is_chosen.then(|| "not premium".to_owned()),
             ("gender", value) => Some(words::tile_name(value)),
-            // Else it is a note.
+            // Any other status is shown as a note.
             ("status", value) => (is_chosen && value == READY).then(|| value.to_owned()),
             (_, value) => is_chosen.then(|| words::tile_name(value)),
         }
@@ -121,7 +121,7 @@ fn notes(context: &PageContext<'_>, tile: &Tile, has_picture: bool) -> Vec<Note>
 }
 
 impl TileView {
-    /// The tile of an item that `filter` shows.
+    /// Creates the tile of an item that matches `filter`.
     pub fn new(context: &PageContext<'_>, tile: &Tile, filter: &ItemFilter) -> Self {
         let item = OfItem { kind: tile.kind, id: &tile.id, version: tile.version };
         let name = tile.name.as_deref().unwrap_or("");

@@ -20,7 +20,7 @@ use crate::{
     time::Timestamp,
 };
 
-/// The number of days or weeks that are drawn.
+/// The number of days or weeks that are drawn before the current one.
 const DAYS: i64 = 91;
 const WEEKS: i64 = 104;
 
@@ -39,13 +39,13 @@ pub struct Charts {
     pub wide: Chart,
     /// The newest part, drawn for narrow windows.
     pub narrow: Chart,
-    /// Newest first: the link and the sums.
+    /// The rows of the table, newest first: the link and the sums.
     pub rows: Vec<(Anchor, [String; 4])>,
-    /// What is said instead of bars if there are none.
+    /// The text that is shown instead of bars; empty if there are bars.
     pub empty: String,
 }
 
-/// The charts of the periods; the narrow one shows the last `few`.
+/// Creates the charts of the periods; the narrow one shows the last `few`.
 pub fn charts(context: &PageContext<'_>, periods: &[Period], few: usize) -> Charts {
     let href = |period: &Period| changes_of(context, period);
     let last = &periods[periods.len().saturating_sub(few)..];
@@ -62,7 +62,7 @@ pub fn charts(context: &PageContext<'_>, periods: &[Period], few: usize) -> Char
     }
 }
 
-/// Since when nothing was added or removed, if nothing was in all periods.
+/// Returns since when nothing was added or removed, as text; empty if something was in these periods.
 fn empty(context: &PageContext<'_>, periods: &[Period]) -> String {
     let is_quiet = |period: &Period| period.sums.added + period.sums.removed == 0;
     let Some(first) = periods.first().filter(|_| periods.iter().all(is_quiet)) else {
@@ -83,7 +83,7 @@ fn changes_of(context: &PageContext<'_>, period: &Period) -> String {
     context.href("/changes", &own)
 }
 
-/// The timeline's page.
+/// Renders the page of the timeline.
 pub async fn page(
     context: &PageContext<'_>,
     reading: &mut Reading,
@@ -102,7 +102,7 @@ pub async fn page(
     })
 }
 
-/// The last periods since the first poll.
+/// Returns the last periods, from that of the first poll at the earliest.
 pub async fn periods(
     context: &PageContext<'_>,
     reading: &mut Reading,
@@ -115,7 +115,7 @@ pub async fn periods(
     Ok(chart::periods(&days, from, to, by, to))
 }
 
-/// The start of the day that is `days` days before.
+/// Returns the start of the day `days` days before `at`.
 pub fn back(at: Timestamp, days: i64) -> Timestamp {
     let days = u64::try_from(days).unwrap_or(0);
     words::start_of_day(at).minus(Duration::from_secs(days * 86_400))

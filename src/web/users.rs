@@ -1,5 +1,5 @@
-//! What names an item by its id: the looks of a person, what a voice is used by. Beside its tile, and on
-//! its page.
+//! The items that refer to an item by its id: the looks of a person, the items that use a voice. They are
+//! shown beside its tile and on its page.
 
 use super::{
     anchor::Anchor,
@@ -22,18 +22,18 @@ use crate::{
     },
 };
 
-/// The number of pictures beside that of a person.
+/// The maximum number of pictures beside that of a person.
 const SHEET: usize = 3;
-/// The number of items of each kind on a page.
+/// The maximum number of items of each kind on a page.
 const FEW: usize = 24;
 
-/// What it is called that names items of this kind; `None` if nothing does.
+/// Returns the heading of the items that refer to items of this kind; `None` if no kind does.
 pub fn title(kind: Kind) -> Option<&'static str> {
     users_of(kind)?;
     Some(if usual(kind) == Layout::Grid { "Looks" } else { "Used by" })
 }
 
-/// Adds to the view of a tile what names its item: a few pictures, and the lists.
+/// Adds to the view of a tile the items that refer to its item: a few pictures, and links to the lists.
 pub fn beside(context: &PageContext<'_>, view: &mut TileView, tile: &Tile, users: &Users) {
     let pics = users.first.iter().map(|(kind, user)| {
         let item = OfItem { kind: *kind, id: &user.id, version: user.version };
@@ -54,7 +54,7 @@ pub fn beside(context: &PageContext<'_>, view: &mut TileView, tile: &Tile, users
     view.used = lists.collect();
 }
 
-/// The list of the items of `user` that name an item, with their number if it is known.
+/// Returns the link to the items of kind `user` that refer to an item, with their number if it is known.
 fn list(
     context: &PageContext<'_>,
     kind: Kind,
@@ -71,11 +71,11 @@ fn list(
     can_be_asked(id).then(|| Anchor::new(href, text))
 }
 
-/// The items that name an item, on its page.
+/// The items that refer to an item, on its page.
 pub struct UsersView {
     /// The heading.
     pub title: &'static str,
-    /// The lists that have all of them.
+    /// The links to the lists of all of them.
     pub lists: Vec<Anchor>,
     /// The first ones of each kind.
     pub tiles: Vec<TileView>,
@@ -83,7 +83,7 @@ pub struct UsersView {
     pub compact: bool,
 }
 
-/// What names an item, for its page; `None` if nothing names items of its kind.
+/// Reads the items that refer to an item, for its page; `None` if no kind refers to items of its kind.
 pub async fn users(
     context: &PageContext<'_>,
     reading: &mut Reading,
@@ -114,7 +114,7 @@ pub async fn users(
     Ok(Some(UsersView { title, lists, tiles, compact }))
 }
 
-/// A tile with the engines of its look.
+/// Creates a tile with the engines of its look.
 fn view(context: &PageContext<'_>, tile: &Tile) -> TileView {
     let mut view = TileView::new(context, tile, &ItemFilter::default());
     let engines = shown_facets().position(|(_, column)| column == "supported_api_engines");

@@ -1,5 +1,5 @@
-//! Answers the request for a view: reads its parameters and its viewpoint, checks what the browser has
-//! stored, and renders the page or the export.
+//! Answers the request for a view: reads its parameters and its viewpoint, compares the browser's tag, and
+//! renders the page or the export.
 
 use std::sync::Arc;
 
@@ -134,8 +134,8 @@ pub(super) async fn context<'a>(
     })
 }
 
-/// The last good poll at the viewpoint, of the view's catalogue if that has one, else of any other; an
-/// error if there is none yet.
+/// Returns the last good poll at the viewpoint: of the view's catalogue if it has one, else of any other.
+/// Fails if there is none yet.
 async fn good_poll(
     app: &App,
     reading: &mut Reading,
@@ -194,8 +194,8 @@ fn no_account(account: &str, viewpoint: &Viewpoint, stamp: &Stamp) -> PageFailur
     PageFailure::NotFound(Box::new(message))
 }
 
-/// The part of the time on which a page depends: the day, whether the last poll is too old, and on the
-/// front page the hour, by which links expire.
+/// Returns the part of the present on which a page depends: the day, on the front page also the hour,
+/// because links expire; whether the last poll is too old; which pictures can be shown.
 fn moment(context: &PageContext<'_>, view: &View) -> String {
     let now = context.now.to_string();
     let until = if *view == View::Overview { 13 } else { 10 };

@@ -1,21 +1,21 @@
-//! What every link of a page keeps: the account and the moment of the past. Pure.
+//! The account and the moment of the past, which every link of a page keeps. Pure.
 
 use super::query_pairs::{BadParameter, QueryPairs, bad, encoded};
 use crate::time::Timestamp;
 
-/// The account and the time that are looked at: every link keeps both.
+/// The account and the time that are shown. Every link keeps both.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Viewpoint {
     /// The account, if one was chosen.
     pub account: Option<String>,
-    /// A moment of the past.
+    /// The moment of the past; `None` is now.
     pub as_of: Option<PastMoment>,
 }
 
-/// A moment of the past, as it was written.
+/// A moment of the past, with its text in the URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PastMoment {
-    /// As in the URL.
+    /// The text in the URL.
     pub raw: String,
     /// The moment; the end of the day if a day was given.
     pub at: Timestamp,
@@ -31,7 +31,7 @@ impl Viewpoint {
         Ok(Self { account, as_of: as_of.flatten() })
     }
 
-    /// As much of it as can be read: for error pages.
+    /// Takes as much of it as can be read, for error pages.
     pub fn loosely(query: &str, now: Timestamp) -> Self {
         let mut pairs = QueryPairs::readable(query);
         let account = pairs.one("account").ok().flatten();
@@ -40,19 +40,19 @@ impl Viewpoint {
         Self { account, as_of }
     }
 
-    /// The pairs of a query string, for a form.
+    /// Returns the pairs of a query string, for a form.
     pub fn pairs(&self) -> Vec<(&'static str, String)> {
         let account = self.account.iter().map(|account| ("account", account.clone()));
         let as_of = self.as_of.iter().map(|as_of| ("as_of", as_of.raw.clone()));
         account.chain(as_of).collect()
     }
 
-    /// The moment of the past; `None` is now.
+    /// Returns the moment of the past; `None` is now.
     pub fn at(&self) -> Option<Timestamp> {
         self.as_of.as_ref().map(|as_of| as_of.at)
     }
 
-    /// A link to `path` that keeps the account and the time.
+    /// Returns a link to `path` that keeps the account and the time.
     pub fn href(&self, path: &str, own: &[(&str, String)]) -> String {
         let mut pairs: Vec<(&str, &str)> = vec![];
         pairs.extend(self.account.as_deref().map(|account| ("account", account)));
@@ -70,7 +70,7 @@ impl Viewpoint {
 }
 
 impl PastMoment {
-    /// `Ok(None)` for today: that is now.
+    /// Parses a moment. Returns `Ok(None)` for today, which means now.
     fn parse(raw: String, now: Timestamp) -> Result<Option<Self>, BadParameter> {
         let (at, is_day) = end_of(&raw).ok_or_else(|| {
             bad("as_of", "is a day (2026-09-07) or a time (2026-09-07T05:57:09Z)")
@@ -78,7 +78,7 @@ impl PastMoment {
         if at < now {
             return Ok(Some(Self { raw, at, is_day }));
         }
-        // The current day is now; anything later is a mistake.
+        // The current day means now; anything later is an error.
         match end_of(&now.to_string()[..10]) {
             Some((today, _)) if at <= today => Ok(None),
             _ => Err(bad("as_of", "lies in the future")),
@@ -86,7 +86,7 @@ impl PastMoment {
     }
 }
 
-/// The last moment of a day or time, and whether it is a day.
+/// Returns the last moment of a day or time, and whether it is a day.
 pub(super) fn end_of(text: &str) -> Option<(Timestamp, bool)> {
     let at = Timestamp::parse(text)?;
     let is_day = text.trim().len() == 10;

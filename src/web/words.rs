@@ -1,26 +1,26 @@
-//! FacetValues for people: dates, numbers, sizes, names. Pure.
+//! Values as text for people: dates, numbers, sizes, names. Pure.
 
 use chrono::{Datelike, Timelike};
 
 pub use crate::words::{counted, number};
 use crate::{catalog::kind::Kind, time::Timestamp};
 
-/// "Avatars", "People".
+/// Returns the heading of a kind: "Avatars", "People".
 pub fn heading(kind: Kind) -> String {
     kind.title.to_owned()
 }
 
-/// "people": items of a kind, as the gallery calls them.
+/// Returns the plural by which the gallery calls items of a kind: "people".
 pub fn plural(kind: Kind) -> String {
     kind.title.to_lowercase()
 }
 
-/// "1 person", "24 people".
+/// Formats a number of items: "1 person", "24 people".
 pub fn items(kind: Kind, count: i64) -> String {
     counted(count, kind.called, &plural(kind))
 }
 
-/// The name of a column for people: "avatars_listed" as "Avatars listed".
+/// Returns the name of a column for people: "Avatars listed" for "avatars_listed".
 pub fn column(name: &str) -> String {
     let words = name.replace('_', " ");
     let mut chars = words.chars();
@@ -28,7 +28,7 @@ pub fn column(name: &str) -> String {
     first.unwrap_or_default() + chars.as_str()
 }
 
-/// "41 kB", "1.8 MB".
+/// Formats a size: "41 kB", "1.8 MB".
 pub fn bytes(size: i64) -> String {
     let size = size.max(0) as f64;
     match size {
@@ -45,13 +45,13 @@ fn month(at: Timestamp) -> &'static str {
     MONTHS.get(at.to_chrono().month0() as usize).copied().unwrap_or("")
 }
 
-/// "18 Nov 2026".
+/// Formats a date: "18 Nov 2026".
 pub fn date(at: Timestamp) -> String {
     let day = at.to_chrono();
     format!("{} {} {}", day.day(), month(at), day.year())
 }
 
-/// "18 Nov", with the year if it is not that of `reference`.
+/// Formats a date, with the year only if it is not that of `reference`: "18 Nov".
 pub fn short_date(at: Timestamp, reference: Timestamp) -> String {
     let (day, other) = (at.to_chrono(), reference.to_chrono());
     match day.year() == other.year() {
@@ -60,23 +60,23 @@ pub fn short_date(at: Timestamp, reference: Timestamp) -> String {
     }
 }
 
-/// "Fri, 20 Nov".
+/// Formats a date with its weekday: "Fri, 20 Nov".
 pub fn weekday_date(at: Timestamp, reference: Timestamp) -> String {
     format!("{}, {}", at.to_chrono().weekday(), short_date(at, reference))
 }
 
-/// "05:57".
+/// Formats a time of day: "05:57".
 pub fn clock(at: Timestamp) -> String {
     let time = at.to_chrono();
     format!("{:02}:{:02}", time.hour(), time.minute())
 }
 
-/// "18 Nov 2026, 05:57".
+/// Formats a date and time: "18 Nov 2026, 05:57".
 pub fn date_time(at: Timestamp) -> String {
     format!("{}, {}", date(at), clock(at))
 }
 
-/// "today 05:57" or "18 Nov 2026, 05:57".
+/// Formats a time: "today 05:57" or "18 Nov 2026, 05:57".
 pub fn today_or_date(at: Timestamp, now: Timestamp) -> String {
     match day(at) == day(now) {
         true => format!("today {}", clock(at)),
@@ -84,18 +84,18 @@ pub fn today_or_date(at: Timestamp, now: Timestamp) -> String {
     }
 }
 
-/// "2026-11-23".
+/// Formats a day as in an address: "2026-11-23".
 pub fn day(at: Timestamp) -> String {
     at.to_string()[..10].to_owned()
 }
 
-/// The first moment of the day, UTC.
+/// Returns the first moment of the day, UTC.
 pub fn start_of_day(at: Timestamp) -> Timestamp {
     let millis = at.millis();
     Timestamp::from_millis(millis - millis.rem_euclid(86_400_000))
 }
 
-/// "7 months", "3 days", in whole units; "less than a day" below that.
+/// Formats a duration in whole units: "7 months", "3 days"; "less than a day" below that.
 pub fn span(from: Timestamp, to: Timestamp) -> String {
     let days = (to.millis() - from.millis()).max(0) / 86_400_000;
     match days {
@@ -106,7 +106,7 @@ pub fn span(from: Timestamp, to: Timestamp) -> String {
     }
 }
 
-/// Text with visible replacements for control characters and for direction marks, which would
+/// Returns the text with visible replacements for control characters and for direction marks, which would
 /// reverse the text around them.
 pub fn visible(text: &str) -> String {
     let turns = |c: char| matches!(c, '\u{200E}' | '\u{200F}' | '\u{061C}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
@@ -120,7 +120,7 @@ pub fn visible(text: &str) -> String {
         .collect()
 }
 
-/// [`visible`], with spaces at the edges as `·`.
+/// Returns the text as [`visible`] does, with spaces at the edges as `·`.
 pub fn exact(text: &str) -> String {
     let shown = visible(text);
     let inner = shown.trim_matches(' ');
@@ -132,13 +132,13 @@ pub fn exact(text: &str) -> String {
     format!("{}{inner}{}", "·".repeat(before), "·".repeat(after))
 }
 
-/// [`visible`], with spaces as `·` if there is nothing else.
+/// Returns the text as [`visible`] does, with spaces as `·` if there is nothing else.
 pub fn exact_inside(text: &str) -> String {
     if text.chars().all(|c| c == ' ') { exact(text) } else { visible(text) }
 }
 
-/// Text for an attribute that a script reads back unchanged: line breaks, which HTML normalises, as
-/// character references. Already escaped.
+/// Escapes text for an attribute that a script reads back unchanged. Line breaks become character
+/// references, because HTML normalises them.
 pub fn attribute(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for letter in text.chars() {
@@ -152,7 +152,7 @@ pub fn attribute(text: &str) -> String {
     out
 }
 
-/// A name for a tile; of a very long one both ends.
+/// Returns a name as [`visible`] does, for a tile; a very long one is reduced to its two ends.
 pub fn tile_name(name: &str) -> String {
     let shown = visible(name);
     let letters: Vec<char> = shown.chars().collect();

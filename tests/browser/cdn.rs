@@ -1,6 +1,6 @@
-//! A CDN as it is on bad days, by the first part of a path: `ok` has a picture, `late` has one once it is
-//! told so, `slow` never answers, `denied` refuses, `html` has something else under the name of a picture, `private` leads into the
-//! network, `endless` never ends.
+//! A CDN on a bad day. The first segment of a path decides: `ok` returns a picture, `late` returns
+//! one once the test releases it, `slow` never answers, `denied` refuses, `html` returns HTML under
+//! the name of a picture, `private` redirects into the local network, `endless` never ends.
 
 use std::{convert::Infallible, future::pending};
 
@@ -17,7 +17,7 @@ use crate::demo::paint;
 
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
 
-/// Its address, and what tells it that late pictures are there. It runs as long as the runtime does.
+/// Starts the CDN for the life of the runtime. Returns its URL and the switch that releases late pictures.
 pub async fn start() -> (String, watch::Sender<bool>) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());

@@ -1,7 +1,7 @@
-//! A Chromium of its own, driven over WebDriver, and what a page does in it.
+//! A separate Chromium process, driven over WebDriver, and what a page does in it.
 //!
-//! Beside plain WebDriver it speaks the DevTools protocol through the driver, for what a person
-//! sets in the system: dark or light, the size of the screen, less motion.
+//! Besides plain WebDriver, it sends DevTools commands through the driver for what a person sets in
+//! the system: the colour scheme, the size of the screen, reduced motion.
 
 use std::{
     io::{Read, Write},
@@ -17,11 +17,11 @@ use serde_json::{Value, json};
 
 use crate::postgres::free_port;
 
-/// What axe-core is, as scripts/install-test-tools puts it down.
+/// The script of axe-core, as scripts/install-test-tools installs it.
 const AXE: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/target/test-tools/node_modules/axe-core/axe.min.js");
 
-/// A browser; ends with this value.
+/// A browser, closed when this value is dropped.
 pub struct Chrome {
     pub client: Client,
     driver: Child,
@@ -29,10 +29,10 @@ pub struct Chrome {
     _profile: tempfile::TempDir,
 }
 
-/// So long is waited for what comes in moments.
+/// The timeout of all waits; most take moments.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A driver, and the port that it listens on or will soon.
+/// Starts a driver; returns it with the port on which it listens or soon will.
 fn driver() -> (Child, u16) {
     let port = free_port();
     let driver = Command::new("chromedriver")
@@ -62,7 +62,7 @@ impl WebDriverCompatibleCommand for DevTools {
     }
 }
 
-/// What the browser wrote to its console, since it was last asked.
+/// The command that reads the console messages since the last read.
 #[derive(Debug)]
 struct Log;
 
@@ -81,13 +81,13 @@ impl WebDriverCompatibleCommand for Log {
 }
 
 impl Chrome {
-    /// Starts one. `script` says whether pages may run scripts.
+    /// Starts a browser. `script` is whether pages may run scripts.
     pub async fn start(script: bool) -> Self {
         Self::start_with(script, "normal").await
     }
 
-    /// The same; `wait` is the strategy of WebDriver by which it waits for pages: "normal" until all
-    /// has arrived, "none" for nothing.
+    /// Like [`Chrome::start`]; `wait` is WebDriver's page load strategy: "normal" waits until
+    /// everything has arrived, "none" for nothing.
     pub async fn start_with(script: bool, wait: &str) -> Self {
         let profile = tempfile::tempdir().unwrap();
         let (mut driver, mut port) = driver();
@@ -126,7 +126,7 @@ impl Chrome {
                 Err(_) => last = "it does not answer".to_owned(),
             }
             if driver.try_wait().unwrap().is_some() {
-                // Somebody else was given its port.
+                // Another process took its port.
                 (driver, port) = self::driver();
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
@@ -139,14 +139,14 @@ impl Chrome {
         self.client.issue_cmd(DevTools(name, parameters)).await.unwrap()
     }
 
-    /// The window's inner size.
+    /// Sets the inner size of the window.
     pub async fn size(&self, width: u32, height: u32) {
         let parameters =
             json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
         self.tools("Emulation.setDeviceMetricsOverride", parameters).await;
     }
 
-    /// What the system prefers.
+    /// Sets the preferences of the system.
     pub async fn prefer(&self, scheme: &str, motion: &str) {
         let features = json!([
             {"name": "prefers-color-scheme", "value": scheme},
@@ -155,7 +155,7 @@ impl Chrome {
         self.tools("Emulation.setEmulatedMedia", json!({"features": features})).await;
     }
 
-    /// The whole page as PNG, `height` pixels of it.
+    /// Takes a PNG of the visible part of the page.
     pub async fn picture(&self) -> Vec<u8> {
         self.client.screenshot().await.unwrap()
     }
@@ -164,12 +164,12 @@ impl Chrome {
         self.client.goto(url).await.unwrap();
     }
 
-    /// The value of a script.
+    /// Returns the value of a script.
     pub async fn ask(&self, script: &str) -> Value {
         self.client.execute(script, vec![]).await.unwrap()
     }
 
-    /// Until a script says true.
+    /// Waits until a script returns true.
     pub async fn until(&self, script: &str) {
         let begun = Instant::now();
         while self.ask(script).await != Value::Bool(true) {
@@ -178,8 +178,8 @@ impl Chrome {
         }
     }
 
-    /// Clicks where the first such element is seen. The driver's own click takes all that lies in
-    /// a closed `<details>` for hidden, however it is styled; this asks what stands there.
+    /// Clicks the first element that matches, where it is visible. The driver's own click takes everything
+    /// in a closed `<details>` for hidden, however it is styled; this checks what is at that point.
     pub async fn click(&self, selector: &str) {
         let find = format!(
             "(() => {{ const e = document.querySelector({0}); e.scrollIntoView({{block: 'center'}}); \
@@ -200,7 +200,7 @@ impl Chrome {
         }
     }
 
-    /// Presses a key where the focus is.
+    /// Presses a key on the element that has the focus.
     pub async fn press(&self, key: &str) {
         let (code, text) = match key {
             " " => (32, " "),
@@ -219,7 +219,7 @@ impl Chrome {
         }
     }
 
-    /// Goes on with the key Tab until such an element has the focus.
+    /// Presses Tab until an element that matches has the focus.
     pub async fn tab_to(&self, selector: &str) {
         let there = format!("return document.activeElement.matches({})", Value::from(selector));
         for _ in 0..150 {
@@ -231,29 +231,29 @@ impl Chrome {
         panic!("the key Tab never reaches {selector}");
     }
 
-    /// The value of an expression, where pages may run no scripts too.
+    /// Returns the value of an expression, even where pages may not run scripts.
     pub async fn look(&self, expression: &str) -> Value {
         let asked = json!({"expression": expression, "returnByValue": true});
         self.tools("Runtime.evaluate", asked).await["result"]["value"].clone()
     }
 
-    /// All text that is laid out, that of the style sheet too.
+    /// Returns all text that is laid out, including text from the style sheet.
     pub async fn laid_out(&self) -> String {
         self.tools("DOMSnapshot.captureSnapshot", json!({"computedStyles": []})).await.to_string()
     }
 
-    /// What went wrong in the browser's eyes since this was last asked.
+    /// Returns the problems that the browser has logged since the last call.
     pub async fn complaints(&self) -> Vec<String> {
         let log = self.client.issue_cmd(Log).await.unwrap();
         let entries = log.as_array().cloned().unwrap_or_default();
         entries.iter().filter(|entry| entry["level"] != "INFO").map(ToString::to_string).collect()
     }
 
-    /// The rules of accessibility that the page breaks, each with where.
+    /// Returns the accessibility rules that the page breaks, each with its elements.
     pub async fn violations(&self) -> Vec<String> {
         let axe = std::fs::read_to_string(AXE)
             .expect("axe-core (scripts/install-test-tools installs it)");
-        // By the DevTools protocol, since the page's own policy lets no script in.
+        // Over the DevTools protocol, since the page's own policy allows no injected script.
         self.tools("Runtime.evaluate", json!({"expression": axe})).await;
         let run = "axe.run(document, {resultTypes: ['violations']}).then(r => JSON.stringify(\
              r.violations.map(v => v.id + ': ' + v.nodes.map(n => n.target.join(' ') + ' ' + (n.any[0]||n.all[0]||n.none[0]||{}).message).slice(0, 5).join(' | '))))";
@@ -274,7 +274,7 @@ impl Drop for Chrome {
     }
 }
 
-/// Told to stop, the driver ends its browser first; killed, it would leave it behind.
+/// Asks the driver to shut down, so that it closes its browser first; a killed driver leaves it running.
 fn end(driver: &mut Child, port: u16) {
     let told = TcpStream::connect(("127.0.0.1", port)).and_then(|mut stream| {
         stream.set_read_timeout(Some(Duration::from_secs(30)))?;

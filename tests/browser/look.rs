@@ -1,5 +1,5 @@
-//! How every page looks and sounds: no rule of accessibility broken, no sideways scroll, nothing
-//! moved, nothing fetched from elsewhere; contrasts.
+//! The look and the accessibility of every page: no accessibility rule broken, no sideways scroll,
+//! no layout shift, nothing fetched from elsewhere; contrasts.
 
 use std::collections::BTreeMap;
 
@@ -37,7 +37,7 @@ async fn no_page_scrolls_sideways_moves_or_asks_another_host() {
             let wide = chrome.ask("return document.documentElement.scrollWidth").await;
             assert!(wide.as_u64().unwrap() <= u64::from(width), "{at} is {wide} wide");
             chrome.ask("window.scrollTo(0, document.body.scrollHeight)").await;
-            // What moves within the browser's own controls of a sample has no node.
+            // Shifts inside the browser's own audio controls have no node.
             let shifts = "return new Promise(done => { const all = []; new PerformanceObserver(list => { \
                  for (const e of list.getEntries()) if (!e.hadRecentInput && e.value >= 0.001) \
                  all.push(...e.sources.map(s => s.node?.outerHTML?.slice(0, 200)).filter(Boolean)); }).observe(\
@@ -61,13 +61,13 @@ async fn no_page_scrolls_sideways_moves_or_asks_another_host() {
     }
 }
 
-/// A page arrives in pieces, on a slow line or a slow phone: what is seen of a part stays where it
-/// is. The states of a page on its way are made from the whole one, by taking its end away piece by
+/// On a slow line or a slow phone, a page arrives in pieces: what is visible of a part must not
+/// move. The states of an arriving page are made from the whole page by removing its end piece by
 /// piece.
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_moves_while_a_page_arrives() {
     let (site, chrome) = (Site::sqlite().await, Chrome::start(true).await);
-    // What is not seen until more arrives waits here for ever.
+    // Stops animations, so that what stays hidden until more arrives stays hidden for ever.
     chrome.tools("Animation.enable", serde_json::json!({})).await;
     chrome.tools("Animation.setPlaybackRate", serde_json::json!({"playbackRate": 0})).await;
     let mut wrong = vec![];
@@ -122,8 +122,8 @@ async fn samples_are_played_from_here_one_at_a_time_without_a_complaint() {
     assert_eq!(chrome.complaints().await, Vec::<String>::new());
 }
 
-/// What a whole page hides, and what moved by three pixels or more, as browsers count it, when more
-/// of the page arrived.
+/// Lists what a whole page hides, and what moved by three pixels or more (the limit at which
+/// browsers count a shift) when more of the page arrived.
 const ARRIVES: &str = r"
 const nodes = [], walk = document.createTreeWalker(document.body, NodeFilter.SHOW_ELEMENT | NodeFilter.SHOW_TEXT);
 while (walk.nextNode()) nodes.push(walk.currentNode);
@@ -189,7 +189,7 @@ fn every_pair_of_colours_can_be_read() {
     }
 }
 
-/// The colours by name.
+/// Returns the colours by name.
 fn tokens(css: &str) -> BTreeMap<&str, u32> {
     let each = css.split("--").skip(1).filter_map(|part| {
         let (name, rest) = part.split_once(":#")?;

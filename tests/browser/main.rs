@@ -1,5 +1,5 @@
-//! The gallery in a real browser. A test binary of its own, so that the main suite stays quick;
-//! it needs Chromium, its driver and axe-core, which scripts/install-test-tools puts down.
+//! The gallery in a real browser. A separate test binary, so that the main suite stays fast; it
+//! needs Chromium, its driver and axe-core, which scripts/install-test-tools installs.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -11,7 +11,7 @@ mod look;
 #[path = "../it/patience.rs"]
 mod patience;
 #[path = "../it/postgres/mod.rs"]
-#[allow(dead_code, unused_imports)] // Its other half serves the main suite.
+#[allow(dead_code, unused_imports)] // The main suite uses the rest.
 mod postgres;
 mod previews;
 mod screenshots;

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::{cdn, chrome::Chrome, demo, site::Site};
 
 const CACHE: u64 = 2 << 20;
-/// What the CDN does with the pictures of the first avatars; the others are fine.
+/// How the CDN treats the pictures of the first avatars; the others load.
 const BAD: [&str; 10] =
     ["slow", "ok", "denied", "late", "html", "ok", "private", "late", "endless", "ok"];
 
@@ -36,7 +36,7 @@ fn avatars(base: &str) -> Vec<Value> {
     (0..40).map(avatar).collect()
 }
 
-/// Of the tiles whose pictures the CDN treats so, all are so.
+/// Returns a script: whether `is` holds for all tiles whose pictures the CDN treats as `what`.
 fn all(what: &str, is: &str) -> String {
     format!(
         "[...document.querySelectorAll('.tile')].filter(e => e.querySelector('.copy').dataset.copy.startsWith('{what}-')).every(e => {{ const img = e.querySelector('img'), ini = e.querySelector('.ini'); img.loading = 'eager'; return {is} }})"
@@ -46,11 +46,11 @@ fn all(what: &str, is: &str) -> String {
 const PICTURE: &str = "img.complete && img.naturalWidth == 240";
 const INITIALS: &str = "!img.naturalWidth && ini.innerText == 'IN' && ini.checkVisibility()";
 
-/// The page is there with initials before a preview is; then those that can be had take their place, late
-/// ones without a reload.
+/// The page appears with initials before any preview; then the previews that can be fetched replace
+/// them, late ones without a reload.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cdn_on_a_bad_day_delays_no_page_and_leaves_initials() {
-    // The first row of pictures belongs to what a browser waits for: here nothing is waited for.
+    // Normally a browser waits for the first row of pictures; here it waits for nothing.
     let chrome = Chrome::start_with(true, "none").await;
     for width in [1280, 390] {
         let (base, late) = cdn::start().await;

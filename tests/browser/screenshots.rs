@@ -1,5 +1,5 @@
-//! Takes the screenshots. Run by scripts/screenshots, which asks for it by name; CI asks for the
-//! other modules by theirs.
+//! Takes the screenshots. scripts/screenshots runs this module by name; CI runs the other modules
+//! by theirs.
 
 use crate::{chrome::Chrome, demo, site::Site};
 
@@ -10,7 +10,7 @@ async fn are_made() {
     let (site, chrome) = (Site::of(None, demo::FULL).await, Chrome::start(true).await);
     let annie = format!("/avatars/{}", demo::ANNIE);
     let mut all = site.pages().await;
-    // What only tests look at, and what is made below.
+    // Without the pages that only tests use, and those that are added below.
     all.retain(|(name, path)| {
         !matches!(*name, "long" | "long-id" | "chosen") && path.starts_with('/')
     });

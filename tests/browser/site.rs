@@ -20,12 +20,12 @@ use crate::{
     postgres::{TestDatabase, database},
 };
 
-/// A gallery that ends with this value.
+/// A gallery that stops when this value is dropped.
 pub struct Site {
     pub base: String,
-    /// The same with the mirror off.
+    /// The URL of the same gallery with the mirror off.
     off: String,
-    /// The account behind v3.
+    /// The URL of a gallery with an account polled over v3.
     people: String,
     location: Location,
     files: PathBuf,
@@ -36,12 +36,12 @@ pub struct Site {
 }
 
 impl Site {
-    /// The small demo in a SQLite file.
+    /// Starts a gallery with the small demo in a SQLite file.
     pub async fn sqlite() -> Self {
         Self::of(None, demo::SMALL).await
     }
 
-    /// The small demo in a PostgreSQL database.
+    /// Starts a gallery with the small demo in a PostgreSQL database.
     pub async fn postgres() -> Self {
         Self::of(Some(database().await), demo::SMALL).await
     }
@@ -52,8 +52,8 @@ impl Site {
         ground.serve(None, size).await
     }
 
-    /// A catalogue of these polls of avatars, each at its time, without a mirrored file; `previews`
-    /// fetches previews.
+    /// Starts a gallery with these polls of avatars, each at its time, without mirrored files;
+    /// `previews` fetches previews.
     pub async fn of_polls(
         server: Option<TestDatabase>,
         polls: &[(&str, Vec<Value>)],
@@ -79,17 +79,17 @@ impl Site {
         }
     }
 
-    /// Loses every mirrored file.
+    /// Deletes every mirrored file.
     pub fn lose_files(&self) {
         std::fs::remove_dir_all(&self.files).unwrap();
     }
 
-    /// Polls avatars with these ids and names alone.
+    /// Polls a list of exactly these avatars: (id, name).
     pub async fn poll(&self, avatars: &[(&str, &str)]) {
         self.poll_of("default", avatars).await;
     }
 
-    /// The same for any account.
+    /// Like [`Site::poll`], for any account.
     pub async fn poll_of(&self, account: &str, avatars: &[(&str, &str)]) {
         let records: Vec<Value> = avatars
             .iter()
@@ -103,7 +103,7 @@ impl Site {
         store.close().await.unwrap();
     }
 
-    /// The path of the first item that such a list has.
+    /// Returns the path of the first item in a list.
     async fn first(&self, list: &str, question: &str, id: &str) -> String {
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         let url = self.url(&format!("{list}.ndjson{question}"));
@@ -114,7 +114,7 @@ impl Site {
         format!("{list}/{}", heygen_sync::web::route::id_to_path(id))
     }
 
-    /// Every kind of page, with those of single items that differ from demo to demo.
+    /// Returns every kind of page, including those of single items that differ from demo to demo.
     pub async fn pages(&self) -> Vec<(&'static str, String)> {
         let mut all = pages();
         all.push(("removed", self.first("/avatars", "?listed=removed", "avatar_id").await));
@@ -123,7 +123,7 @@ impl Site {
     }
 }
 
-/// Where a site has its database and its files.
+/// The location of a site's database and files.
 struct Ground {
     location: Location,
     files: PathBuf,
@@ -133,7 +133,7 @@ struct Ground {
 }
 
 impl Ground {
-    /// In the database of a server, else in a SQLite file.
+    /// Uses the database of a server, or a SQLite file without one.
     fn new(server: Option<TestDatabase>) -> Self {
         let patience = Patience::begin();
         let home = tempfile::tempdir().unwrap();
@@ -145,7 +145,7 @@ impl Ground {
         Self { location, files, home, database: server, patience }
     }
 
-    /// With a gallery of people beside it.
+    /// Starts the galleries, with one of people beside them.
     async fn serve(self, previews: Option<Previews>, size: Size) -> Site {
         let Self { location, files, home, database, patience } = self;
         let previews = previews.map(Arc::new);
@@ -168,7 +168,7 @@ impl Ground {
     }
 }
 
-/// Its address, and what ends it.
+/// Starts a gallery. Returns its URL and the sender that stops it.
 async fn serve(
     location: &Location,
     files: Option<&Path>,
@@ -191,7 +191,7 @@ async fn serve(
     (format!("http://{}", address.await.unwrap()), stop)
 }
 
-/// Every kind of page: its name, its path.
+/// Returns every kind of page: its name and its path.
 pub fn pages() -> Vec<(&'static str, String)> {
     let annie = format!("/avatars/{ANNIE}");
     vec![

@@ -1,6 +1,6 @@
-//! What people come to the gallery for, as one table: each task is done with a pointer on a wide screen,
-//! with a pointer on a phone, and by the keyboard alone. What a task leads to is in the address alone:
-//! a browser without cookies and storage shows the same.
+//! The tasks of people in the gallery, as one table: each task is done with a pointer on a wide
+//! screen, with a pointer on a phone, and with the keyboard alone. The result of a task depends on
+//! the address alone: a browser without cookies and storage shows the same.
 
 use std::fmt::Write;
 
@@ -13,15 +13,15 @@ use crate::{
     site::Site,
 };
 
-/// One thing that a person does.
+/// One action of a person.
 enum Step {
-    /// Opens what is closed on a phone.
+    /// Opens an element that is closed on a phone.
     Unfold(&'static str),
-    /// Presses a link or a button; the address then has this in it.
+    /// Presses a link or a button; afterwards the address contains the second text.
     Press(&'static str, &'static str),
-    /// Writes into a field.
+    /// Types the second text into a field.
     Write(&'static str, &'static str),
-    /// The key Enter in that field; the address then has this in it.
+    /// Presses Enter in that field; afterwards the address contains this text.
     Enter(&'static str),
     /// Chooses the option with this text.
     Choose(&'static str, &'static str),
@@ -29,16 +29,16 @@ enum Step {
 
 use Step::{Choose, Enter, Press, Unfold, Write as Fill};
 
-/// What a person wants.
+/// A task of a person.
 struct Task {
     name: &'static str,
     start: &'static str,
     steps: &'static [Step],
-    /// A script, and the text that it gives then.
+    /// A script, and the text that it then returns.
     shows: (&'static str, &'static str),
 }
 
-/// The names of the list.
+/// The names in the list.
 const NAMES: &str = "[...document.querySelectorAll('.tile .name')].map(e => e.textContent.trim())";
 const FILTER: &str = ".filter > summary";
 
@@ -130,7 +130,7 @@ const TASKS: [Task; 9] = [
     },
 ];
 
-/// How a person does it.
+/// The input device.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Hand {
     Pointer,
@@ -211,7 +211,7 @@ async fn arrives(chrome: &Chrome, wanted: &str) {
     }
 }
 
-/// The value of a script as text, once it is what is wanted.
+/// Waits until a script returns the wanted text; fails if it does not.
 async fn shows(chrome: &Chrome, (script, wanted): (&str, &str)) -> Result<(), String> {
     let ask = format!("return Promise.resolve({script}).then(String)");
     let begun = std::time::Instant::now();
@@ -231,7 +231,7 @@ fn avatar(id: &str, name: &str, gender: &str, premium: bool) -> Value {
     json!({"avatar_id": id, "avatar_name": name, "gender": gender, "premium": premium})
 }
 
-/// Three polls: an avatar is renamed, one is removed; the first is not premium any more.
+/// Returns three polls: one avatar is renamed, one is removed, and the first is no longer premium.
 fn polls() -> Vec<(&'static str, Vec<Value>)> {
     let first = |name, premium| avatar("annie_blue", name, "female", premium);
     let others = [
@@ -264,7 +264,7 @@ async fn every_task_is_done(site: &Site, hand: Hand, width: u32) {
             let _ = writeln!(wrong, "{} ({hand:?}, {width}): {why}", task.name);
             continue;
         }
-        // Somebody else is sent the address.
+        // As if the address were sent to another person.
         chrome
             .tools(
                 "Storage.clearDataForOrigin",

@@ -1,4 +1,4 @@
-//! What people do with the gallery: with a pointer, with the keyboard, without scripts.
+//! Use of the gallery with a pointer, with the keyboard and without scripts.
 
 use fantoccini::Locator;
 use serde_json::json;
@@ -21,7 +21,7 @@ async fn click_words(chrome: &Chrome, words: &str) {
     chrome.client.find(Locator::LinkText(words)).await.unwrap().click().await.unwrap();
 }
 
-/// Until the address says so.
+/// Waits until the address is the wanted one.
 async fn arrives(chrome: &Chrome, wanted: impl Fn(&str) -> bool) {
     let begun = std::time::Instant::now();
     while !wanted(&path(chrome).await) {
@@ -90,7 +90,7 @@ async fn the_keyboard_alone_leads_from_the_start_to_an_item() {
     assert_eq!(chrome.ask("return document.activeElement.className").await, json!("skip"));
     chrome.press("Enter").await;
     chrome.until("return document.activeElement.id == 'main'").await;
-    // Past the search and the facets, in the order of the page, to the first tile.
+    // Past the search and the facets, in page order, to the first tile.
     let mut seen = vec![];
     for _ in 0..80 {
         chrome.press("Tab").await;
@@ -136,7 +136,7 @@ async fn all_of_it_works_without_scripts() {
 async fn a_video_plays_under_the_pointer_and_never_where_motion_is_unwanted() {
     let (site, chrome) = (Site::sqlite().await, Chrome::start(true).await);
     chrome.size(1280, 900).await;
-    // The demo's video cannot be played; that it is asked for is what counts here.
+    // The demo's video cannot be played; only the request for it counts here.
     let hover = "window.asked = []; const create = document.createElement.bind(document); \
          document.createElement = name => { window.asked.push(name); return create(name); }; \
          document.querySelector('a[data-video]').dispatchEvent(new PointerEvent('pointerenter', {pointerType: 'mouse'}));";
@@ -155,7 +155,7 @@ async fn a_copy_says_to_eyes_and_ears_whether_it_worked() {
     let (site, chrome) = (Site::sqlite().await, Chrome::start(true).await);
     chrome.size(1280, 900).await;
     chrome.go(&site.url(&format!("/avatars/{ANNIE}"))).await;
-    // What is told stays until it is looked at.
+    // Messages stay until they are checked.
     chrome.ask("window.setTimeout = () => 0").await;
     for (writes, says, shows) in [
         ("Promise.resolve()", "Copied ", "Copied"),
@@ -199,7 +199,7 @@ async fn hostile_names_and_ids_do_nothing_in_a_browser() {
         ("long", &long),
         ("empty", ""),
         ("javascript:window.pwned=1", "\u{1}\u{1b}[31m\u{7f}</title></style>"),
-        // A list without a known id would be refused as another account's.
+        // A list without a known id would be rejected as another account's.
         (ANNIE, "Annie"),
     ];
     site.poll(&names).await;

@@ -1,7 +1,7 @@
-//! A made-up catalogue with a history: polled by the program itself, its pictures painted here.
+//! A made-up catalogue with a history: polled by the program itself, with pictures painted here.
 //!
-//! The browser's tests and the screenshots show it. People, names and numbers are invented.
-#![allow(dead_code)] // Each program uses its part of it.
+//! The browser tests and the screenshots use it. People, names and numbers are invented.
+#![allow(dead_code)] // Each program uses a part of it.
 
 pub mod paint;
 pub mod people;
@@ -25,13 +25,13 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 
-/// The day on which the demo stands still, and its last poll.
+/// The fixed current time of the demo, and the time of its last poll.
 pub const NOW: &str = "2026-11-23T09:30:00.000Z";
 const LAST_POLL: &str = "2026-11-23T05:57:09.123Z";
-/// The avatar with the longest story.
+/// The avatar with the longest history.
 pub const ANNIE: &str = "Annie_Studio_Pink_Standing_Front_public";
 
-/// How large a demo is.
+/// The size of a demo.
 #[derive(Clone, Copy)]
 pub struct Size {
     pub avatars: usize,
@@ -40,9 +40,9 @@ pub struct Size {
     pub pictures: usize,
 }
 
-/// Enough for tests.
+/// Large enough for tests.
 pub const SMALL: Size = Size { avatars: 480, photos: 90, polls: 24, pictures: 24 };
-/// As the README shows it.
+/// The size that the README shows.
 pub const FULL: Size = Size { avatars: 640, photos: 900, polls: 214, pictures: 96 };
 
 const FIRST: [&str; 24] = [
@@ -66,7 +66,7 @@ const TAGS: [&str; 8] =
 
 type Record = Map<String, Value>;
 
-/// The two lists as they change from poll to poll.
+/// The two lists, which change from poll to poll.
 struct World {
     avatars: BTreeMap<String, Record>,
     photos: BTreeMap<String, Record>,
@@ -156,10 +156,10 @@ impl World {
         }
     }
 
-    /// What HeyGen does before the poll that is `left` polls before the last.
+    /// Changes the lists before the poll that is `left` polls before the last.
     fn turn(&mut self, left: i64, polls: i64, hidden: &mut Option<Record>) {
         let nth = polls - left;
-        // On the way to half a year most days bring little.
+        // Over the half year, most days add few items.
         let came = match self.dice.u8(0..10) {
             0..=5 => 0,
             6..=8 => self.dice.usize(1..4),
@@ -198,7 +198,7 @@ impl World {
             }
             3 => self.mass_change(),
             6 => {
-                // More than the guard lets through.
+                // More than the guard allows.
                 let few: Vec<String> =
                     self.photos.keys().take(self.photos.len() / 3).cloned().collect();
                 few.iter().for_each(|id| drop(self.photos.remove(id)));
@@ -250,12 +250,12 @@ fn gender_of(first: &str) -> &'static str {
     }
 }
 
-/// Lower-case hex of a hash, 32 digits.
+/// Returns the first 16 bytes of a hash as 32 lower-case hex digits.
 pub fn hex(text: &str) -> String {
     Sha256::digest(text).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The clock of the demo.
+/// Returns the clock of the demo, which always shows [`NOW`].
 pub fn clock() -> Clock {
     let now = time(NOW);
     Clock::new(move || now)
@@ -265,7 +265,7 @@ fn time(text: &str) -> Timestamp {
     Timestamp::parse(text).expect("a time")
 }
 
-/// Polls a demo into `location`, its files into `files`.
+/// Polls a demo into `location`, and writes its files to `files`.
 pub async fn seed(location: &Location, files: &Path, size: Size) {
     let mut world = World::new(size);
     let mut store = Store::open_to_write(location).await.expect("opens");
@@ -284,12 +284,12 @@ pub async fn seed(location: &Location, files: &Path, size: Size) {
     mirror(location, files, size).await;
 }
 
-/// One poll of a body, as of `at`.
+/// Polls a body, observed at `at`.
 pub async fn poll_at(store: &mut Store, at: Timestamp, body: Vec<u8>, removals: &Removals) {
     poll_of("default", store, at, body, removals).await;
 }
 
-/// The same for any account.
+/// Like [`poll_at`], for any account.
 pub async fn poll_of(
     account: &str,
     store: &mut Store,
@@ -332,7 +332,7 @@ pub async fn run(location: &Location, sql: String) {
     }
 }
 
-/// All texts of one column.
+/// Returns all texts of one column.
 pub async fn texts(location: &Location, sql: String) -> Vec<String> {
     let query = sqlx::query_scalar(AssertSqlSafe(sql.clone()));
     match location {
@@ -348,13 +348,13 @@ pub async fn texts(location: &Location, sql: String) -> Vec<String> {
     }
 }
 
-/// The store that keeps its contents in `files`.
+/// Returns the content-addressed store in `files`.
 pub fn blobs(files: &Path) -> Option<Arc<Blobs>> {
     let name = files.to_str().expect("a name in UTF-8");
     Some(Arc::new(Blobs::new(name, Path::new(""), std::iter::empty()).expect("a store")))
 }
 
-/// Keeps bytes as the mirror does; gives hash and name.
+/// Stores bytes as the mirror does; returns the hash and the name.
 pub fn keep(files: &Path, bytes: &[u8], end: &str) -> (String, String) {
     let hash: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
     let file = format!("sha256/{}/{hash}.{end}", &hash[..2]);
@@ -364,11 +364,11 @@ pub fn keep(files: &Path, bytes: &[u8], end: &str) -> (String, String) {
     (hash, file)
 }
 
-/// A picture behind nearly every URL, as if the mirror had fetched them.
+/// Stores a picture for nearly every URL, as if the mirror had fetched them.
 async fn mirror(location: &Location, files: &Path, size: Size) {
     let mut kept = vec![];
     for seed in 0..size.pictures as u64 {
-        // Women at even places, men at odd ones.
+        // Women at even indices, men at odd ones.
         let bytes = paint::portrait(seed, seed % 2 == 0, seed * 3 + 1);
         kept.push((keep(files, &bytes, "png"), bytes.len()));
     }

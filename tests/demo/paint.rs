@@ -14,7 +14,7 @@ type Colour = [f32; 3];
 struct Canvas(Vec<Colour>);
 
 impl Canvas {
-    /// Paints where `distance` (in pixels, negative inside) is below zero, with a soft edge.
+    /// Paints the pixels where `distance` (in pixels, negative inside) is below zero, with a soft edge.
     fn paint(&mut self, colour: Colour, distance: impl Fn(f32, f32) -> f32) {
         for y in 0..HEIGHT {
             for x in 0..WIDTH {
@@ -65,8 +65,8 @@ const WALL: [(u32, u32); 8] = [
     (0x8d6f92, 0x6f5577),
 ];
 
-/// A portrait that depends on its arguments only: a person, before a wall. It is painted once in a
-/// process: painting takes most of the time that a demo takes.
+/// Returns a portrait of a person in front of a wall, which depends on its arguments only. Each is
+/// painted once per process: painting takes most of the time of a demo.
 pub fn portrait(person: u64, long: bool, place: u64) -> Arc<[u8]> {
     type Painted = HashMap<(u64, bool, u64), Arc<[u8]>>;
     static PAINTED: LazyLock<Mutex<Painted>> = LazyLock::new(Mutex::default);
@@ -160,7 +160,7 @@ fn face(canvas: &mut Canvas, hair: Colour, shade: Colour, dice: &mut fastrand::R
     }
 }
 
-/// The pixels as PNG: 8 bits a channel, no filter but the one that suits flat colours.
+/// Encodes the pixels as PNG: 8 bits per channel, with the filter that suits flat colours.
 fn png(canvas: &Canvas) -> Vec<u8> {
     let mut raw = Vec::with_capacity((WIDTH * 3 + 1) * HEIGHT);
     let mut above = vec![0u8; WIDTH * 3];
@@ -196,14 +196,14 @@ fn chunk(out: &mut Vec<u8>, name: &[u8; 4], body: &[u8]) {
     out.extend(crc.sum().to_be_bytes());
 }
 
-/// What begins like a video; nothing plays it.
+/// Returns bytes that begin like a video; nothing plays it.
 pub fn video() -> Vec<u8> {
     let mut bytes = b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom".to_vec();
     bytes.extend((0..576u32).map(|at| (at % 251) as u8));
     bytes
 }
 
-/// Two seconds of a tone, as WAV.
+/// Returns two seconds of a tone, as WAV.
 pub fn sound(hertz: u32) -> Vec<u8> {
     const RATE: u32 = 8_000;
     let samples: Vec<u8> = (0..2 * RATE)
@@ -214,7 +214,7 @@ pub fn sound(hertz: u32) -> Vec<u8> {
         .collect();
     let length = samples.len() as u32;
     let mut bytes = [b"RIFF".as_slice(), &(36 + length).to_le_bytes(), b"WAVEfmt "].concat();
-    // 16 bytes of format: uncompressed, one channel, one byte a sample.
+    // 16 bytes of format: uncompressed, one channel, one byte per sample.
     bytes.extend([16, 0, 0, 0, 1, 0, 1, 0]);
     bytes.extend([RATE.to_le_bytes(), RATE.to_le_bytes()].concat());
     bytes.extend([1, 0, 8, 0]);

@@ -1,4 +1,4 @@
-//! A made-up account behind v3: people, their looks, the voices that these suggest; a few days of it.
+//! A made-up account polled over v3 for a few days: people, their looks, and the voices that these suggest.
 
 use std::{path::Path, time::Duration};
 
@@ -33,17 +33,17 @@ const LANGUAGES: [&str; 16] = [
     "Arabic",
     "Ukrainian",
 ];
-/// The numbers of looks, in turn.
+/// The number of looks of each person, repeated in this order.
 const LOOKS: [usize; 7] = [9, 1, 4, 2, 6, 3, 0];
-/// The days before the last poll on which there are polls.
+/// The number of days with polls, including the day of the last poll.
 const DAYS: u64 = 3;
 
-/// The id of the person with the most looks.
+/// Returns the id of the person with the most looks.
 pub fn annie() -> String {
     hex("person Annie")
 }
 
-/// The id of the voice that most looks suggest.
+/// Returns the id of the voice that most looks suggest.
 pub fn voice() -> String {
     hex("voice 0")
 }
@@ -82,7 +82,7 @@ fn looks(left: u64) -> Vec<Value> {
             }));
         }
     }
-    // One look comes on the last day.
+    // One look is added on the last day.
     all.truncate(all.len() - usize::from(left > 0));
     all
 }
@@ -113,11 +113,11 @@ fn voices(left: u64) -> Vec<Value> {
             "support_pause": !at.is_multiple_of(3), "support_locale": at.is_multiple_of(5),
         })
     };
-    // One that looks suggest vanishes on the last day.
+    // One voice that looks suggest is removed on the last day.
     (0..48).filter(|at| *at != 4 || left > 0).map(voice).collect()
 }
 
-/// Polls an answer of v3; what is missing `after_polls` times is removed.
+/// Polls a response of v3; an item is removed after `after_polls` polls without it.
 pub async fn saved(store: &mut Store, at: Timestamp, name: &str, body: Value, after_polls: u32) {
     let removals = Removals { after_polls: Some(after_polls), min_count: 20, max_share: 0.2 };
     let name = format!("https://api.heygen.com/v3/{name}");
@@ -144,7 +144,7 @@ fn page(records: &[Value]) -> Value {
     json!({"data": records, "has_more": false, "next_token": null})
 }
 
-/// Polls the account into `location`, its files into `files`; every person has `portraits` pictures.
+/// Polls the account into `location` and its files into `files`; each person has `portraits` pictures.
 pub async fn seed(location: &Location, files: &Path, portraits: u64) {
     let mut store = Store::open_to_write(location).await.expect("opens");
     let last = time(LAST_POLL);
@@ -161,7 +161,7 @@ pub async fn seed(location: &Location, files: &Path, portraits: u64) {
     mirror(location, files, portraits).await;
 }
 
-/// A picture of the right person behind each picture's URL, and a sound behind nearly every sample's.
+/// Stores a picture of the right person for each picture URL, and a sound for nearly every voice sample.
 async fn mirror(location: &Location, files: &Path, portraits: u64) {
     let mut rows = vec![];
     let (video, video_file) = keep(files, &paint::video(), "mp4");

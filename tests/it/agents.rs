@@ -1,5 +1,5 @@
-//! `mcp`: the server for agents over a real process, by the protocol's own lines; on both engines.
-//! scripts/test-mcp asks it by clients of others.
+//! `mcp`: the server for agents as a real process, by the protocol's own lines; on both engines.
+//! scripts/test-mcp calls it with third-party clients.
 
 use std::{
     io::{BufRead, BufReader, Write},
@@ -63,14 +63,14 @@ impl Agent {
         }
     }
 
-    /// The answer of a tool.
+    /// Returns the answer of a tool.
     fn call(&mut self, tool: &str, arguments: Value) -> Value {
         let answer = self.ask("tools/call", json!({"name": tool, "arguments": arguments}));
         assert_eq!(answer["result"]["isError"], false, "{tool}: {answer}");
         answer["result"]["structuredContent"].clone()
     }
 
-    /// Why a tool does not answer.
+    /// Returns the reason why a tool refuses.
     fn refused(&mut self, tool: &str, arguments: Value) -> String {
         let answer = self.ask("tools/call", json!({"name": tool, "arguments": arguments}));
         assert_eq!(answer["result"]["isError"], true, "{tool}: {answer}");
@@ -83,7 +83,7 @@ impl Agent {
     }
 }
 
-/// Three avatars, of which one is removed later, and signed talking photos; polled twice.
+/// Polls twice: three avatars, of which the second poll lacks one, and signed talking photos.
 fn polled(home: &Home) {
     for (id, gender) in [("Anna", "female"), ("Bert", "male"), ("Gone", "male")] {
         home.heygen.add_avatar(id, |avatar| avatar.set("gender", gender));
@@ -225,7 +225,7 @@ async fn no_query_makes_values_without_end() {
     let home = Home::sqlite().await;
     polled(&home);
     let mut agent = Agent::start(&home);
-    // Up to 5 MB, for which there is time enough.
+    // Refused for its size: 5 MB are made well within the time limit.
     let doubling = "WITH RECURSIVE n(i, s) AS (SELECT 1, 'xxxxxxxxxx' UNION ALL SELECT i + 1, s || s \
                     FROM n WHERE i < 20) SELECT length(s) FROM n";
     assert!(agent.refused("query", json!({"sql": doubling})).contains("too big"));

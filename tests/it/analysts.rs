@@ -1,4 +1,4 @@
-//! The roles of docs/postgres.md: its SQL is run as it stands there. Who reads sees every view and
+//! The roles of docs/postgres.md, whose SQL is run as documented. The analyst reads every view and
 //! writes nothing.
 
 use heygen_sync::{
@@ -45,7 +45,7 @@ const VIEWS: [&str; 9] = [
     "fields",
     "expiring_assets",
 ];
-/// Where a working signed link would be seen.
+/// The columns that could contain a working signed link.
 const CREDENTIALS: [&str; 9] = [
     "assets.signed_url",
     "expiring_assets.signed_url",
@@ -58,7 +58,7 @@ const CREDENTIALS: [&str; 9] = [
     "current_voices.preview_audio_link",
 ];
 
-/// The block of SQL after `<!-- sql: name -->`.
+/// Returns the block of SQL after `<!-- sql: name -->`.
 fn documented(name: &str) -> String {
     let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/postgres.md"));
     let text = text.unwrap();
@@ -66,7 +66,7 @@ fn documented(name: &str) -> String {
     rest.split("```").next().unwrap().to_owned()
 }
 
-/// A catalogue made by the documented poller, and its server.
+/// Creates a catalogue with the documented poller, and its server.
 async fn catalogue() -> (OwnServer, Home) {
     let server = own_server().await;
     let mut admin = connect(&server.socket_url("postgres")).await;
@@ -97,7 +97,7 @@ async fn run(connection: &mut PgConnection, sql: &str) -> Result<(), sqlx::Error
     connection.execute(AssertSqlSafe(sql.to_owned())).await.map(drop)
 }
 
-/// Every column of our tables and views as `table.column`, and whether the role may read it.
+/// Returns every column of our tables and views as `table.column`, and whether the role may read it.
 async fn columns(connection: &mut PgConnection) -> Vec<(String, bool)> {
     let sql = "SELECT it.relname || '.' || col.attname,
                    has_column_privilege(it.oid, col.attnum, 'SELECT')
@@ -117,7 +117,7 @@ async fn an_analyst_reads_everything_but_the_signed_links() {
     for (column, readable) in &all {
         assert_eq!(*readable, !CREDENTIALS.contains(&column.as_str()), "{column}");
     }
-    // Not only by the letter: each is really read.
+    // Not only the privileges: each column is really read.
     for table in TABLES.iter().chain(&VIEWS) {
         let own = all
             .iter()

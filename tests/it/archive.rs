@@ -1,5 +1,5 @@
-//! The archive: it keeps every answer once and no signature, a poll never suffers from it, and a
-//! replay of it gives the same tables with the same digests, on either engine.
+//! The archive: it stores every answer once and no signature, never fails a poll, and a replay of
+//! it gives the same tables with the same digests on either engine.
 
 mod by_command;
 mod git;
@@ -24,7 +24,7 @@ use crate::{
     world::{ENGINES, Engine, World, body},
 };
 
-/// Words that stand in signed URLs and nowhere else.
+/// Words that occur in signed URLs only.
 const SIGNATURES: [&str; 4] = ["Signature", "Key-Pair-Id", "Expires=", "Policy="];
 
 fn archive_of(place: &Place) -> Arc<Archive> {
@@ -46,7 +46,7 @@ async fn replayed(place: &Place, engine: Engine) -> (World, Result<Replayed, Err
         let mut target = World::start(engine).await;
         let clock = target.clock();
         let done = replay(target.store(), &clock, &archive, &envelopes, &|_| ()).await;
-        // Another test may just be starting a process, which then has our lock file open as well.
+        // Another test may be starting a process right now, which then has our lock file open as well.
         if done.as_ref().is_err_and(|error| error.kind == Kind::Busy) {
             continue;
         }
@@ -54,7 +54,7 @@ async fn replayed(place: &Place, engine: Engine) -> (World, Result<Replayed, Err
     }
 }
 
-/// The texts of the files below a folder of the store, unpacked.
+/// Returns the files in a folder of the store with their texts, decompressed.
 fn texts(place: &Place, folder: &str) -> Vec<(String, String)> {
     let files = place.files().into_iter().filter(|file| file.starts_with(folder));
     files.map(|file| (file.clone(), text(place, &file))).collect()
@@ -70,12 +70,12 @@ fn put(place: &Place, file: &str, text: &str) {
     std::fs::write(place.root().join(file), packed).unwrap();
 }
 
-/// Files of the store, the S3 server's own left out.
+/// Returns the files of the store, without those of the S3 server itself.
 fn files(place: &Place, folder: &str) -> Vec<String> {
     place.files().into_iter().filter(|file| file.starts_with(folder)).collect()
 }
 
-/// Random polls of two accounts by both versions of the API, ending with a good one.
+/// Makes random polls of two accounts over both versions of the API, the last of them good.
 async fn random_polls(world: &mut World, polls: usize) {
     for (number, told) in sequences::history(polls - 2).into_iter().enumerate() {
         world.account = ["default", "other"][usize::from(number % 7 > 4)];
@@ -231,7 +231,7 @@ async fn what_was_altered_ends_the_replay_at_its_poll() {
     }
 }
 
-/// As [`replayed`]; an archive that cannot be read at all is an error as well.
+/// Like [`replayed`], but an archive that cannot be read at all is an error as well.
 async fn replayed_or_refused(place: &Place) -> (World, Result<Replayed, Error>) {
     match archive_of(place).envelopes().await {
         Ok(_) => replayed(place, Engine::Sqlite).await,
@@ -239,8 +239,8 @@ async fn replayed_or_refused(place: &Place) -> (World, Result<Replayed, Error>) 
     }
 }
 
-/// Lets no envelope be written until [`allow_envelopes`], as if the process had ended after the
-/// commit.
+/// Prevents all envelopes from being written until [`allow_envelopes`], as if the process had ended
+/// after the commit.
 fn forbid_envelopes(place: &Place) {
     let polls = place.root().join("polls");
     if polls.exists() {
@@ -273,7 +273,7 @@ async fn a_poll_that_ended_between_commit_and_archive_is_made_up_for_by_the_next
         world.account = "default";
         assert_eq!(files(&place, "received/").len(), 2, "{:?}", place.files());
         allow_envelopes(&place);
-        // A failed poll keeps nothing, and leaves nothing.
+        // A failed poll writes no envelope and leaves nothing staged.
         world.poll_file("<html>").await;
         assert_eq!(files(&place, "polls/").len(), 1);
         world.avatars(r#"{"avatar_id":"a"}"#).await;
@@ -296,7 +296,7 @@ async fn two_who_poll_at_once_keep_each_others_polls_and_none_twice() {
         let first = body(r#"{"avatar_id":"a"}"#, "");
         let row = world.poll_file(first.clone()).await.row;
         let (started_at, hash) = (row.started_at.unwrap(), row.response_sha256.unwrap());
-        // As it is when the first has been committed and is not done with its envelope yet.
+        // As if the first poll has been committed and has not written its envelope yet.
         std::fs::remove_file(place.root().join("polls/000000000001.json.zst")).unwrap();
         let stored = archive.stage(Bodies::whole(first), started_at, Some(&hash)).await.unwrap();
         world.account = "other";
@@ -318,7 +318,7 @@ async fn an_account_that_was_renamed_in_between_has_its_last_name() {
     world.poll_file("<html>").await;
     let now = world.now();
     world.store().rename_account("old", "new", now).await.unwrap();
-    // Another one takes the name over.
+    // Another account takes over the name.
     world.avatars(r#"{"avatar_id":"x"}"#).await;
     world.account = "new";
     world.avatars(r#"{"avatar_id":"a"},{"avatar_id":"b"}"#).await;

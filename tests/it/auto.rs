@@ -1,4 +1,4 @@
-//! `auto`: from v2 to v3 and never back by itself, without a change of history, on both engines.
+//! `auto`: switches from v2 to v3 and never back by itself, without a change of history, on both engines.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::{
     world::{World, on_both},
 };
 
-/// A few items, and `auto`.
+/// Adds a few items and sets the version to `auto`.
 fn begin(world: &mut World) {
     world.version = Version::Auto;
     for id in ["a", "b", "c"] {
@@ -24,24 +24,24 @@ fn begin(world: &mut World) {
     }
 }
 
-/// Version and outcome.
+/// Returns the version and the outcome.
 fn served(report: &Report) -> String {
     format!("{} {}", report.row.api_version.as_deref().unwrap_or("?"), report.row.outcome)
 }
 
-/// Added, changed, removed, restored, learned.
+/// Returns the counts: added, changed, removed, restored, learned.
 fn counts(report: &Report) -> [i64; 5] {
     let counts = report.row.counts.unwrap_or_else(|| panic!("{:?}", report.error));
     [counts.added, counts.changed, counts.removed, counts.restored, counts.learned]
 }
 
-/// An error whose own message speaks of v3.
+/// Returns an error whose own message mentions v3.
 fn hint(status: u16) -> Refusal {
     let body = r#"{"error":{"code":"gone","message":"use GET /v3/avatars/looks"}}"#;
     Refusal { body: body.into(), ..Refusal::of(status) }
 }
 
-/// An error beside the announcement that every answer of v2 carries.
+/// Returns an error with the announcement that every answer of v2 contains.
 fn announcing(status: u16) -> Refusal {
     let announced = r#""warning":{"message":"v2 is retired","v3_endpoint":"/v3/avatars/looks"}"#;
     let body =
@@ -50,12 +50,12 @@ fn announcing(status: u16) -> Refusal {
 }
 
 impl World {
-    /// After the day on which v2 ends unless it announces another.
+    /// Sets the clock after the day on which v2 ends unless it announces another.
     fn after_the_end(&self) {
         self.set_clock(Timestamp::parse("2026-12-01").unwrap());
     }
 
-    /// Polls while v2 answers so.
+    /// Polls while v2 answers with `refusal`.
     async fn v2_answers(&mut self, refusal: Refusal) -> Report {
         self.heygen.retire_v2(refusal);
         let report = self.poll().await;
@@ -63,7 +63,7 @@ impl World {
         report
     }
 
-    /// The paths that were asked for since the last call.
+    /// Returns the paths that were requested since the last call.
     fn paths(&self, seen: &mut usize) -> Vec<String> {
         let requests = self.heygen.requests();
         let new = requests[*seen..].iter().map(|request| request.path.clone()).collect();
@@ -192,7 +192,7 @@ on_both! {
             let report = world.v2_answers(announcing(status)).await;
             assert_eq!((report.row.superseded, world.paths(&mut seen)), (false, vec!["/v2/avatars".into()]));
         }
-        // Where the page does not come, an empty list is judged like any other.
+        // If the page of v3 fails, an empty list of v2 is treated like any other.
         world.heygen.fail_page(1, Refusal::of(503), usize::MAX);
         let report = world.v2_answers(Refusal::empty_lists()).await;
         assert_eq!((served(&report), report.exit_code(false)), ("v2 held".into(), 3));
@@ -388,7 +388,7 @@ on_both! {
     }
 }
 
-/// The command line.
+/// `auto` at the command line.
 mod told {
     use super::*;
 

@@ -1,4 +1,4 @@
-//! Three catalogues of one account: each is polled, judged and reported on its own.
+//! Three catalogues of one account: each is polled, compared and reported on its own.
 
 use std::time::Duration;
 
@@ -17,14 +17,14 @@ use crate::{
 
 use Catalogue::{AvatarGroups, Avatars, Voices};
 
-/// The code of a key that has no scope for a list.
+/// Returns the error of a key without the scope for a list.
 fn no_scope() -> Refusal {
     let body = r#"{"error":{"code":"insufficient_api_key_scope","message":"no"}}"#;
     Refusal { body: body.into(), ..Refusal::of(403) }
 }
 
 impl World {
-    /// Two avatars, two groups and two voices.
+    /// Adds two avatars, two groups and two voices.
     fn with_all(&self) {
         for id in ["a1", "a2"] {
             self.heygen.add_avatar(id, |avatar| {
@@ -41,7 +41,7 @@ impl World {
         [self.poll_of(Avatars).await, self.poll_of(AvatarGroups).await, self.poll_of(Voices).await]
     }
 
-    /// The database agrees with itself.
+    /// Asserts that the database is consistent.
     async fn agrees(&mut self) {
         let report = verify(self.store(), None, &|_| ()).await.unwrap();
         assert_eq!(report.exit_code(), 0, "{:?}", report.findings);

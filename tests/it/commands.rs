@@ -1,4 +1,4 @@
-//! The command line as a user meets it: the real binary, its output, its exit codes.
+//! The command line as a user sees it: the real binary, its output, its exit codes.
 
 mod catalogues;
 mod errors;

@@ -1,4 +1,4 @@
-//! `copy`: there and back without loss, and never into anything that is not empty.
+//! `copy`: there and back without loss, and never into a target that is not empty.
 
 use std::{path::Path, time::Duration};
 
@@ -11,7 +11,7 @@ use crate::{
     postgres::{TestDatabase, database},
 };
 
-/// The path of a file in a test's folder, as `--database` and `copy` take it.
+/// Returns the path of a file in a test's folder, as `--database` and `copy` take it.
 fn file(home: &Home, name: &str) -> String {
     home.folder().join(name).display().to_string()
 }
@@ -25,7 +25,7 @@ fn copied(home: &Home, from: &str, to: &str) {
     assert_eq!(ran.code, 0, "{ran:?}");
 }
 
-/// A history with something of everything that a table can hold.
+/// Makes a history with an example of everything that a table can contain.
 async fn eventful(home: &Home) -> String {
     let heygen = &home.heygen;
     for id in ["a", "b", "c", "ä\u{1F600}"] {
@@ -60,7 +60,7 @@ async fn eventful(home: &Home) -> String {
         true => file(home, &home.database),
         false => home.database.clone(),
     };
-    // What the mirror, the outbox and the sealing will write.
+    // As the mirror, the outbox and the seal write it.
     run(
         &database,
         "UPDATE assets SET state = 'mirrored', sha256 = 'ab', file = 'ab.webp', bytes = 7,
@@ -93,7 +93,7 @@ async fn there_and_back(home: &Home, source: &str, server: &TestDatabase) {
     says_the_same(home, source, &[server.url(), &back, again.url()]);
 }
 
-/// Whatever a reader asks for, the copies answer with the same bytes.
+/// Asserts that the copies give every reader the same bytes as the source.
 fn says_the_same(home: &Home, source: &str, copies: &[&str]) {
     let asked: [&[&str]; 8] = [
         &["changes", "--format", "ndjson"],
@@ -183,7 +183,7 @@ async fn more_rows_than_travel_at_once_arrive_in_full() {
     for n in 0..4_500 {
         home.heygen.add_avatar(&format!("{n:05}"), |_| ());
     }
-    // A few that are as large as many.
+    // A few items that are as large as many.
     for n in 0..3 {
         let text = "x".repeat(3 << 20);
         home.heygen.add_avatar(&format!("large {n}"), |avatar| avatar.set("essay", text));
@@ -203,7 +203,7 @@ async fn a_sync_goes_on_where_the_source_was() {
     home.heygen.rename(Kind::TalkingPhoto, "q", "Renamed after the move");
     home.heygen.remove(Kind::Avatar, "c");
     home.heygen.add_avatar("b", |_| ());
-    // The same for both places, and after what was polled before.
+    // The same time for both databases, after all earlier polls.
     let time = Clock::system().now().plus(Duration::from_secs(60)).to_string();
     let at = ["--observed-at", &*time];
     let body = home.file("next.json", home.heygen.body());
@@ -253,7 +253,7 @@ async fn a_database_is_not_copied_onto_itself() {
     let source = eventful(&home).await;
     let ran = copy(&home, &source, &source);
     assert!(ran.code == 2 && ran.stderr.contains("onto itself"), "{ran:?}");
-    // By another name it is at least not empty.
+    // By another name it is recognised as not empty, if not as the source.
     let ran = copy(&home, &source, &format!("{source}?application_name=x&options[a.b]=c"));
     assert_eq!(ran.code, 2, "{ran:?}");
 }

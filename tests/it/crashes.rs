@@ -1,5 +1,5 @@
-//! What ends a poll in the middle leaves nothing half-written, and the next poll works: SIGKILL,
-//! a backend that is terminated, a server that restarts or crashes, a poller that stalls.
+//! Whatever interrupts a poll leaves nothing half-written, and the next poll works: SIGKILL, a
+//! terminated backend, a server that restarts or crashes, a poller that stalls.
 
 use std::{
     process::{Child, Command},
@@ -25,7 +25,7 @@ use crate::{
     postgres::{OwnServer, own_server},
 };
 
-/// What a poll writes to, in this order; at `polls` it waits before it has read anything.
+/// The tables that a poll writes to, in this order; with `polls` locked it waits before it reads anything.
 const TABLES: [&str; 8] = [
     "polls",
     "accounts",
@@ -37,7 +37,7 @@ const TABLES: [&str; 8] = [
     "assets",
 ];
 
-/// Something for every table to be written.
+/// Makes changes that lead to writes in every table.
 fn stir(heygen: &FakeHeyGen, round: usize) {
     heygen.add_avatar(&format!("new {round}"), |_| ());
     heygen.add_photo(&format!("new {round}"));
@@ -58,7 +58,7 @@ fn begin(heygen: &FakeHeyGen) {
     heygen.add_photo("p");
 }
 
-/// Somebody at the server, beside the poll.
+/// An administrator's connection to the server, beside the poll.
 struct Operator(PgConnection);
 
 impl Operator {
@@ -70,9 +70,9 @@ impl Operator {
         self.0.execute(AssertSqlSafe(sql.to_owned())).await.unwrap();
     }
 
-    /// The poll's backends, or those of them that wait for a lock.
+    /// Returns the poll's backends, or those of them that wait for a lock.
     async fn backends(&mut self, waiting: bool) -> Vec<i32> {
-        // Within a transaction the server's statistics stand still unless asked to move on.
+        // Within a transaction the server's statistics do not change unless the snapshot is cleared.
         self.say("SELECT pg_stat_clear_snapshot()").await;
         let sql = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() \
                    AND application_name LIKE 'heygen-sync %' \
@@ -88,7 +88,7 @@ impl Operator {
         self.until(false, false).await;
     }
 
-    /// Asks until there are some, or none: a server does not say so by itself.
+    /// Queries the server until there are some backends, or none, since it sends no notification.
     async fn until(&mut self, waiting: bool, some: bool) {
         let patience = tokio::time::Instant::now() + Duration::from_secs(60);
         while self.backends(waiting).await.is_empty() == some {
@@ -103,7 +103,7 @@ impl Operator {
         }
     }
 
-    /// Whatever writes to the table waits from now on; who reads does not.
+    /// Locks a table: every writer waits from now on, readers do not.
     async fn hold(&mut self, table: &str) {
         self.say(&format!("BEGIN; LOCK TABLE {table} IN SHARE MODE")).await;
     }
@@ -121,7 +121,7 @@ fn kill(mut child: Child) {
     child.wait().unwrap();
 }
 
-/// What the poll said of a connection that was lost.
+/// Asserts what a poll reports after it lost its connection.
 fn lost(child: Child) {
     let ran = Ran::from(child.wait_with_output().unwrap());
     assert_eq!(ran.code, 74, "{ran:?}");
@@ -140,7 +140,7 @@ async fn a_poll_that_is_cut_off_anywhere_leaves_no_trace() {
         stir(&home.heygen, round);
         let before = dump(&home.database).await;
         let by_server = round % 2 == 0;
-        // Every ninth round during the request, else where it writes to one of the tables.
+        // Every ninth pair of rounds cuts off during the request, the others at a write to a table.
         let place = (round / 2) % (TABLES.len() + 1);
         let child = match TABLES.get(place) {
             None => {
@@ -189,8 +189,8 @@ async fn a_poll_that_is_cut_off_anywhere_leaves_no_trace() {
     eprintln!("{rounds} polls cut off, {polls} polls whole, 0 torn");
 }
 
-/// A client killed while its answer is on the way has written all of it or nothing; the next poll
-/// works.
+/// Asserts that a client killed while its answer was on the way wrote all of it or nothing, and
+/// that the next poll works.
 async fn assert_either(home: &Home, before: &[String], good: &mut usize) {
     let polls = rows(&home.database, "SELECT poll_id FROM polls").await.len();
     if polls == *good {
@@ -201,7 +201,7 @@ async fn assert_either(home: &Home, before: &[String], good: &mut usize) {
     *good += 1;
 }
 
-/// A server that stops in the middle of a poll, at `table` or during the request.
+/// Stops a server in the middle of a poll, at `table` or during the request.
 async fn stopped(server: &OwnServer, crash: bool, table: Option<&str>) {
     let mut home = Home::sqlite().await;
     let name = format!("d{}{}", u8::from(crash), table.unwrap_or("request"));
@@ -225,7 +225,7 @@ async fn stopped(server: &OwnServer, crash: bool, table: Option<&str>) {
         opener.release();
     }
     lost(child);
-    // While it is down, too, it is said what to do.
+    // While the server is down, the message also tells what to do.
     let down = home.run(&["sync"]);
     assert_eq!(down.code, 74, "{down:?}");
     assert!(down.stderr.contains("check that the server is up"), "{down:?}");
@@ -301,7 +301,7 @@ async fn a_poller_that_wakes_up_after_its_deadline_cannot_commit() {
     }
     let mut operator = Operator::at(&home.database).await;
     operator.until_gone().await;
-    // Another machine takes over, with a newer list.
+    // Another machine polls meanwhile, with a newer list.
     stir(&home.heygen, 0);
     assert_eq!(home.sync(&[]).0, 0);
     let newer = dump(&home.database).await;
@@ -312,7 +312,7 @@ async fn a_poller_that_wakes_up_after_its_deadline_cannot_commit() {
     assert_eq!(newer, dump(&home.database).await);
 }
 
-/// A file as it was and as it will be, and what makes the one of the other.
+/// A database file before and after a poll, and the arguments of that poll.
 struct Turn {
     home: Home,
     args: [String; 5],
@@ -346,7 +346,7 @@ async fn turn() -> Turn {
     Turn { home, args, before, after, takes }
 }
 
-/// Waits until the commit has written so many bytes of the write-ahead log, or all of them.
+/// Waits until the commit has written `bytes` of the write-ahead log, or the process has ended.
 fn half_committed(home: &Home, child: &mut Child, bytes: u64) {
     let log = home.folder().join("heygen.db-wal");
     while child.try_wait().unwrap().is_none() {
@@ -374,7 +374,7 @@ async fn a_poll_of_a_file_that_is_killed_has_written_all_or_nothing() {
         std::fs::copy(home.folder().join("before.db"), home.folder().join("heygen.db")).unwrap();
         let mut child = home.start(&args.each_ref().map(String::as_str));
         match round % 2 {
-            // A random moment is the point here; nothing waits for it.
+            // A random moment on purpose; nothing is waited for.
             0 => tokio::time::sleep(takes.mul_f64(dice.f64() * 1.1)).await,
             _ => half_committed(&home, &mut child, dice.u64(..1 << 20)),
         }
@@ -393,8 +393,8 @@ async fn a_poll_of_a_file_that_is_killed_has_written_all_or_nothing() {
     eprintln!("killed: {unwritten} wrote nothing, {written} all, 0 torn");
 }
 
-/// By POSIX, who closes a file loses all locks on it; then another program takes the log away from
-/// under the daemon, and a poll with it.
+/// By POSIX, a process that closes a file loses all its locks on it; another program could then
+/// remove the write-ahead log under the daemon, and a poll with it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn another_program_that_looks_into_the_file_takes_nothing_away_from_a_process_that_polls() {
     let home = Home::sqlite().await;
@@ -406,7 +406,7 @@ async fn another_program_that_looks_into_the_file_takes_nothing_away_from_a_proc
     let polls = async |reader: &mut Store| reader.status().await.unwrap().len();
     assert_eq!(polls(&mut reader).await, 1);
     let store = Store::open_to_write(&location).await.unwrap();
-    // As at every poll and every look ahead of a daemon.
+    // As a daemon does at every poll, and whenever it reads what is due next.
     Store::open_to_write(&location).await.unwrap().close().await.unwrap();
     Store::open_to_read(&location).await.unwrap().close().await.unwrap();
     let log = home.folder().join("heygen.db-wal");

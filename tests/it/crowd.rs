@@ -1,5 +1,5 @@
-//! One poll at a time (rule 12), between processes: who comes second leaves at once and says who
-//! is at it.
+//! One poll at a time (rule 12), between processes: the second one exits at once and names the one
+//! that is polling.
 
 use std::{process::Output, sync::mpsc};
 
@@ -9,7 +9,7 @@ use crate::{
     home::{Home, at_home},
 };
 
-/// How often the long tests try: `HEYGEN_SYNC_TEST_ROUNDS`, or a few times.
+/// Returns the number of rounds of the long tests: `HEYGEN_SYNC_TEST_ROUNDS`, or a few.
 pub fn rounds(few: usize) -> usize {
     let asked = std::env::var("HEYGEN_SYNC_TEST_ROUNDS").ok();
     asked.and_then(|rounds| rounds.parse().ok()).unwrap_or(few)
@@ -26,7 +26,7 @@ at_home! {
         let holder = format!("pid {} ", first.id());
         assert!(second.stderr.contains(&holder), "{holder}: {second:?}");
         assert!(second.stderr.contains("another poll of account 'default' is running"));
-        // Readers and other accounts go on.
+        // Readers and other accounts are not blocked.
         let other = home.file("other.json", home.heygen.body());
         assert_eq!(home.run(&["sync", "--account", "other", "--from", &other]).code, 0);
         assert_eq!(home.rows(&["status"]).len(), 1);
@@ -37,8 +37,8 @@ at_home! {
     }
 }
 
-/// Starts `n` polls at once, lets the one that got through go on when all others have ended, and
-/// gives what each said: the others first.
+/// Starts `n` polls at once and lets the one with the lock continue when all others have ended.
+/// Returns their outputs, the others first.
 fn crowd(home: &Home, n: usize) -> Vec<(u32, Output)> {
     let gate = home.heygen.delay_next();
     let (say, said) = mpsc::channel();

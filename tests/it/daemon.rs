@@ -1,5 +1,5 @@
-//! The daemon as the real binary: what it polls, how it ends, what it tells systemd and Prometheus.
-//! Every wait is for an event of the fake API, of the notify socket or of the log.
+//! The daemon as the real binary: what it polls, how it ends, what it reports to systemd and
+//! Prometheus. Every wait is for an event of the fake API, of the notify socket or of the log.
 
 mod grafana;
 mod long;
@@ -34,7 +34,7 @@ at_home! {
         let (code, log) = service.stop();
         assert_eq!(code, Some(0), "{log:?}");
         let polls = home.count(SCHEDULED).await;
-        // The last one may have been abandoned after its request.
+        // The last poll may have been abandoned after its request.
         let asked = home.heygen.request_count();
         assert!(polls >= 2 && (polls == asked || polls + 1 == asked), "{polls} of {asked}: {log:?}");
         assert_eq!(home.heygen.most_at_once(), 1);
@@ -114,7 +114,7 @@ at_home! {
             true => std::fs::rename(&file, home.folder().join("elsewhere.db")).unwrap(),
             false => run(&home.database, "DROP SCHEMA public CASCADE; CREATE SCHEMA public").await,
         }
-        // It looks at the database anew.
+        // The signal makes it read the database again.
         service.signal("HUP");
         let (code, log) = service.end();
         assert_eq!(code, Some(74), "{log:?}");
@@ -127,7 +127,7 @@ at_home! {
     async fn a_poll_finds_its_database_gone_and_the_daemon_stops(home: Home) {
         let service = Service::start(&home, &EVERY_SECOND);
         service.wait_logged("polled");
-        // At one moment, so that no poll meets half of it.
+        // In one step, so that no poll sees half of it.
         match home.is_sqlite() {
             true => std::fs::rename(home.folder().join("heygen.db"), home.folder().join("x.db")).unwrap(),
             false => run(&home.database, "ALTER SCHEMA public RENAME TO elsewhere; CREATE SCHEMA public").await,
@@ -206,7 +206,7 @@ at_home! {
             + home.count("SELECT 1 FROM assets WHERE state = 'mirrored'").await, 2);
         assert_eq!(home.count("SELECT 1 FROM assets WHERE url LIKE '%stalled' AND state = 'pending'").await, 1);
         cdn.put("/stalled", Thing::picture(2, 90_000));
-        // Leases are given back: the next run gets it at once.
+        // Leases were released: the next run gets the entry at once.
         assert_eq!(home.run_with(&mirror, &["mirror"]).code, 0);
         assert_eq!(home.count("SELECT 1 FROM assets WHERE state = 'mirrored'").await, 2);
         let inside = std::fs::read_dir(home.folder().join("store/tmp")).unwrap().flatten();
@@ -249,7 +249,7 @@ at_home! {
         service.wait_told("STATUS=next poll at 2028");
         assert_eq!(home.count("SELECT 1 FROM polls WHERE account = 'b'").await, 1);
         let polls = home.count("SELECT 1 FROM polls").await;
-        // The same again brings nobody.
+        // The same configuration again adds no account.
         service.signal("HUP");
         service.wait_told("RELOADING=1");
         service.wait_told("STATUS=next poll at 2028");
@@ -312,7 +312,7 @@ async fn systemd_is_told_of_its_start_its_progress_and_its_end() {
     service.wait_told("READY=1");
     gate.reached().await;
     service.forget();
-    // A poll that waits for the slow list gets on: its limits are its own.
+    // A poll that waits for a slow list counts as progress: it has its own timeouts.
     service.wait_told("WATCHDOG=1");
     gate.release();
     service.wait_told("STATUS=next poll at");
@@ -350,7 +350,7 @@ async fn every_line_of_a_json_log_is_an_object_with_the_poll_it_belongs_to() {
     assert_eq!(failed["span"]["poll_id"], 1, "{failed}");
     assert_eq!(failed["span"]["account"], "default");
     assert!(failed["timestamp"].is_string() && failed["message"].as_str().unwrap().contains("500"));
-    // The same for a one-shot run: no line in another form.
+    // Likewise for a one-shot run: no line in another format.
     home.heygen.fail_next(500);
     let ran = home.run_with(&[("HEYGEN_SYNC_LOG__FORMAT", "json")], &["sync"]);
     assert_eq!((ran.code, ran.stderr.lines().count()), (69, 1), "{ran:?}");

@@ -13,7 +13,7 @@ use crate::{
     home::{Home, Ran},
 };
 
-/// The command of this home, begun by another one.
+/// Returns the command of this home, started by another command.
 fn by(home: &Home, before: &[&str], args: &[&str]) -> Command {
     let plain = home.command(args);
     let mut command = Command::new(before[0]);
@@ -27,8 +27,8 @@ fn ran(mut command: Command) -> Ran {
     Ran::from(command.output().unwrap())
 }
 
-/// As a user who may write only where permissions let it: root without its capabilities, where the
-/// tests run as root.
+/// Runs as a user who may write only where permissions allow it: as root without its capabilities,
+/// if the tests run as root.
 fn as_reader(home: &Home, args: &[&str]) -> Command {
     match std::fs::metadata(home.folder()).unwrap().uid() {
         0 => by(home, &["setpriv", "--bounding-set=-all", "--inh-caps=-all"], args),
@@ -44,7 +44,7 @@ fn set_mode(path: &Path, mode: u32) {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
 }
 
-/// Every file below a folder, with the folders.
+/// Returns every file and folder below a folder.
 fn below(folder: &Path) -> Vec<std::path::PathBuf> {
     let mut all = vec![];
     for entry in std::fs::read_dir(folder).unwrap() {
@@ -89,7 +89,7 @@ async fn a_name_that_is_no_url_is_the_name_of_the_file() {
         assert!(home.folder().join(format!("{name}.poll-default.lock")).is_file(), "{name}");
         assert_eq!(home.run(&["--database", name, "status", "--max-age", "1h"]).code, 0, "{name}");
     }
-    // The same file by the one form that is read as a URL.
+    // The same file, in the one form that is read as a URL.
     let ran = home.run(&["--database", "sqlite:file:h.db", "status", "--max-age", "1h"]);
     assert_eq!(ran.code, 0, "{ran:?}");
 }
@@ -134,7 +134,7 @@ async fn who_cannot_write_to_the_folder_reads_whole_polls_beside_a_poller() {
     let home = Home::sqlite().await;
     home.heygen.add_avatar("a", |_| ());
     assert_eq!(home.sync(&[]).0, 0);
-    // The folder is writable for root alone, who polls.
+    // Only root, who polls, may write to the folder.
     set_mode(home.folder(), 0o755);
     let mut polls = 1;
     std::thread::scope(|scope| {
@@ -146,7 +146,7 @@ async fn who_cannot_write_to_the_folder_reads_whole_polls_beside_a_poller() {
         });
         while !polling.is_finished() {
             let ran = ran(as_reader(&home, &["changes", "--format", "ndjson"]));
-            // While a poll is committed the write-ahead log may be in its owner's hands alone.
+            // While a poll commits, the write-ahead log may be readable by its owner only.
             assert!(ran.code == 0 || ran.stderr.contains("who may read and write it"), "{ran:?}");
             let seen = ran.stdout.lines().count();
             assert!(ran.code != 0 || seen >= polls, "{ran:?}");
@@ -193,7 +193,7 @@ async fn a_database_with_hard_links_is_read_and_not_written() {
         assert_eq!(home.run(&["--database", name, "verify"]).code, 0);
     }
     std::fs::remove_file(&link).unwrap();
-    // A symbolic link is no second name.
+    // A symbolic link is not a second name.
     std::os::unix::fs::symlink("heygen.db", &link).unwrap();
     assert_eq!(home.run(&["--database", "backup.db", "sync"]).code, 0);
 }
@@ -230,6 +230,6 @@ async fn what_is_created_is_closed_to_everybody_but_owner_and_group() {
         assert_eq!(mode(&path), wanted, "{name}");
         seen += 1;
     }
-    // Two databases and two copies with their locks, and two archives.
+    // Two databases and two copies with their lock files, and two archives.
     assert!(seen > 20, "{seen}");
 }

@@ -1,5 +1,5 @@
-//! The dictionary of the tables tells of every table, view and column of both databases, and
-//! docs/data-dictionary.md is made of it. `INSTA_UPDATE=always` writes that file anew.
+//! The dictionary of the tables describes every table, view and column of both databases, and
+//! docs/data-dictionary.md is generated from it. `INSTA_UPDATE=always` writes that file again.
 
 use std::fmt::Write;
 
@@ -62,7 +62,7 @@ fn capital(text: &str) -> String {
     chars.next().unwrap().to_uppercase().collect::<String>() + chars.as_str()
 }
 
-/// Every table and view with its columns and their types, as the database itself tells.
+/// Returns every table and view with its columns and types, as the database itself reports them.
 async fn of_database(engine: &mut Engine) -> Vec<[String; 3]> {
     let sql = match engine {
         Engine::Sqlite(..) => {

@@ -1,4 +1,4 @@
-//! What the README shows is run: its first command, and its queries on both engines.
+//! The examples of the README are run: its first command, and its queries on both engines.
 
 use crate::home::{Home, at_home};
 
@@ -6,7 +6,7 @@ fn readme() -> String {
     std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap()
 }
 
-/// The arguments of the `cargo run` in the block after a marker of the README.
+/// Returns the arguments of the `cargo run` in the block after a marker of the README.
 fn arguments(marker: &str) -> Vec<String> {
     let readme = readme();
     let block = readme.split(&format!("<!-- {marker} -->\n```sh\n")).nth(1).unwrap();
@@ -34,7 +34,7 @@ fn the_readme_is_short() {
     assert!(readme().lines().count() < 250, "move something to docs/");
 }
 
-/// The code blocks of the README that follow `<!-- query -->`.
+/// Returns the code blocks of the README that follow `<!-- query -->`.
 fn queries() -> Vec<String> {
     let readme = readme();
     let blocks = readme.split("<!-- query -->\n```sql\n").skip(1);

@@ -1,19 +1,19 @@
-//! A whole database as text: every row of every table, in one order on both engines.
+//! A whole database as text: every row of every table, in the same order on both engines.
 
 use heygen_sync::store::table::TABLES;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 
 use crate::text::{self, Texts};
 
-/// Times of the machine that ran it, which two runs do not share, and the digest over them.
+/// Columns that differ between two runs of one poll: the machine's times, and the digest over them.
 const OWN: [&str; 3] = ["started_at", "finished_at", "digest"];
 
-/// Every row of every table as `table|a|b|∅`; `url` as `--database` takes it, a file with its path.
+/// Returns every row of every table as `table|a|b|∅`; `url` is as for `--database`, a file with its path.
 pub async fn dump(url: &str) -> Vec<String> {
     tables(url, &[]).await
 }
 
-/// The same without what two runs of one poll do not share.
+/// Like [`dump`], without the columns that differ between two runs of one poll.
 pub async fn dump_of_history(url: &str) -> Vec<String> {
     tables(url, &OWN).await
 }
@@ -31,7 +31,7 @@ async fn tables(url: &str, without: &[&str]) -> Vec<String> {
     all
 }
 
-/// The rows of a query, on a connection of their own.
+/// Returns the rows of a query, read on a separate connection.
 pub async fn rows(url: &str, sql: &str) -> Vec<Texts> {
     if url.starts_with("postgres") {
         let mut server = PgConnection::connect(url).await.unwrap();
@@ -46,7 +46,7 @@ pub async fn rows(url: &str, sql: &str) -> Vec<Texts> {
     }
 }
 
-/// Runs statements on a connection of their own.
+/// Runs statements on a separate connection.
 pub async fn run(url: &str, sql: &str) {
     let sql = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
     if url.starts_with("postgres") {
@@ -60,7 +60,7 @@ pub async fn run(url: &str, sql: &str) {
     }
 }
 
-/// Every cell of a SQLite file as the engine itself quotes it: no form is taken for another.
+/// Returns every cell of a SQLite file as the engine itself quotes it, so that types are told apart.
 pub async fn quoted(file: &str) -> Vec<String> {
     let mut all = vec![];
     for table in TABLES.iter() {

@@ -1,4 +1,4 @@
-//! The fake HeyGen answers the real client as the real one would.
+//! The fake HeyGen answers the real client as the real API would.
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,4 +1,4 @@
-//! The gallery over HTTP, on both databases: what its pages say, what they refuse, what they cost.
+//! The gallery over HTTP, on both databases: what its pages show, what they refuse, what they cost.
 
 mod api;
 mod people;
@@ -15,7 +15,7 @@ use crate::{
     gallery::site::{Answer, Site, both},
 };
 
-/// Every kind of page, in the demo's world.
+/// Returns every kind of page, in the demo's world.
 fn pages() -> Vec<String> {
     let annie = format!("/avatars/{ANNIE}");
     [
@@ -54,7 +54,7 @@ fn pages() -> Vec<String> {
     .map(str::to_owned)
     .into_iter()
     .chain(["/avatars", "/talking-photos"].map(|list| {
-        // The longest search that is taken.
+        // The longest search that is accepted.
         format!("{list}?q={}", "%C3%A4".repeat(512))
     }))
     .chain([annie.clone(), format!("{annie}?from=1&to=2"), format!("{annie}?as_of=2026-11-19")])
@@ -87,7 +87,7 @@ async fn a_larger_catalogue_asks_no_more_queries_and_makes_no_larger_pages() {
         let (few, many) = (small.get(&page).await, large.get(&page).await);
         assert_eq!(many.status, 200, "{page}");
         assert!(many.text.len() <= 90_000, "{page} is of {} bytes", many.text.len());
-        // A list of few facets or without matches may ask fewer.
+        // A list with few facets or without matches may need fewer queries.
         assert!(queries(&many) <= 6, "{page} asked {}", queries(&many));
         assert!(queries(&few) <= 6, "{page}");
     }
@@ -100,7 +100,7 @@ async fn links_lead_somewhere() {
     assert!(shapes.len() > 25, "{shapes:?}");
 }
 
-/// Follows links from the front page on, a few of each shape; how many there are of each.
+/// Follows links from the front page, two of each shape; returns how many there are of each.
 async fn every_link(site: &Site) -> BTreeMap<String, usize> {
     let mut todo: Vec<String> = vec!["/".into()];
     let mut seen: BTreeSet<String> = BTreeSet::new();
@@ -122,7 +122,7 @@ async fn every_link(site: &Site) -> BTreeMap<String, usize> {
     shapes
 }
 
-/// The kind of page and the names of its parameters.
+/// Returns the kind of page, its depth, the number of its parameters (at most 4) and the first of them.
 fn shape(path: &str) -> String {
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
     let page: Vec<&str> = path.split('/').take(2).collect();
@@ -131,7 +131,7 @@ fn shape(path: &str) -> String {
         query.split('&').map(|pair| pair.split('=').next().unwrap_or("")).collect();
     names.sort_unstable();
     names.dedup();
-    // Of lists only how many choices are made counts, or there would be thousands.
+    // All names of a list's parameters would make thousands of shapes.
     format!("{page:?} {deep} {} {}", names.len().min(4), names.first().unwrap_or(&""))
 }
 
@@ -216,7 +216,7 @@ async fn a_search_finds_words_in_any_order_case_and_spelling_alike_on_both_datab
         assert_eq!(found("abc+%C3%A4RGER").await, ["p3"]);
         assert_eq!(found("zoe").await, ["z1"]);
         assert_eq!(found("%D0%90%D0%9B%D0%98%D0%9D%D0%B0").await, ["a1"]);
-        // The name that begins with blanks does not lead.
+        // The name that begins with blanks is not sorted first.
         assert_eq!(found("annie+suit").await, ["a2", "b1"]);
         assert_eq!(found("suit+annie+a2").await, ["a2"], "a word may be in the id");
         assert_eq!(found("annie+suit&as_of=2026-11-20").await, [""; 0], "not there yet");
@@ -238,7 +238,7 @@ async fn a_search_finds_words_in_any_order_case_and_spelling_alike_on_both_datab
 #[tokio::test(flavor = "multi_thread")]
 async fn a_past_day_has_what_was_there() {
     for site in both().await {
-        // Her story in the small demo: renamed, removed, back, another picture.
+        // The avatar's history in the small demo: renamed, removed, restored, another picture.
         let now = site.get(&format!("/avatars/{ANNIE}")).await;
         assert!(now.text.contains("<bdi>Annie Studio Pink Standing Front</bdi></h1>"));
         assert!(now.text.contains("Flip between the two"));
@@ -274,7 +274,7 @@ async fn every_choice_shows_as_many_items_as_it_says() {
     for site in both().await {
         for base in ["/avatars", "/avatars?gender=female", "/avatars?tag=business&listed=all"] {
             let page = site.get(base).await;
-            // A second choice of the same facet adds to the first: promised alone, shown together.
+            // A second choice of a facet adds to the first: its count is its own, the list shows both.
             let adds =
                 |href: &str| ["gender=", "tag="].iter().any(|name| href.matches(name).count() > 1);
             for (href, count) in page.choices().into_iter().filter(|(href, _)| !adds(href)) {
@@ -398,7 +398,7 @@ async fn hostile_names_and_ids_break_nothing() {
         ("long", &long),
         ("empty", ""),
         (".csv", "\u{1}\u{1b}[31m\u{7f}"),
-        // A list without a known id would be refused as another account's.
+        // A list without a known id would be rejected as another account's.
         (ANNIE, "Annie"),
     ];
     for site in both().await {

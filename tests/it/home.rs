@@ -1,8 +1,8 @@
-//! A home for one test of the command line: a folder, a database on one of the engines, a fake
-//! HeyGen, and the real binary with an environment of its own.
+//! The setup of one test of the command line: a folder, a database on one of the engines, a fake
+//! HeyGen, and the real binary with a separate environment.
 //!
-//! [`at_home!`] makes two tests of every body.
-#![allow(dead_code)] // Each test uses its part of it.
+//! [`at_home!`] turns every body into two tests.
+#![allow(dead_code)] // Each test uses a part of it.
 
 use std::{
     io::Write,
@@ -20,7 +20,7 @@ use crate::{
     postgres::{TestDatabase, database},
 };
 
-/// Makes of each `async fn a_sentence(home: Home) { … }` one test in `sqlite` and one in
+/// Turns each `async fn a_sentence(home: Home) { … }` into one test in `sqlite` and one in
 /// `postgres`; once per file.
 macro_rules! at_home {
     ($(async fn $name:ident($home:ident: Home) $body:block)*) => {
@@ -37,7 +37,7 @@ macro_rules! at_home {
 }
 pub(crate) use at_home;
 
-/// See the head of the file.
+/// The setup of one test; see the module.
 pub struct Home {
     pub heygen: FakeHeyGen,
     pub database: String,
@@ -46,7 +46,7 @@ pub struct Home {
     _patience: Patience,
 }
 
-/// What a run of the binary gave.
+/// The result of a run of the binary.
 #[derive(Debug)]
 pub struct Ran {
     pub code: i32,
@@ -55,12 +55,12 @@ pub struct Ran {
 }
 
 impl Home {
-    /// With a SQLite file that is not there yet.
+    /// Uses a SQLite file that does not exist yet.
     pub async fn sqlite() -> Self {
         Self::new(None, Patience::begin())
     }
 
-    /// With an empty PostgreSQL database.
+    /// Uses an empty PostgreSQL database.
     pub async fn postgres() -> Self {
         let patience = Patience::begin();
         Self::new(Some(database().await), patience)
@@ -73,24 +73,24 @@ impl Home {
         Self { heygen: FakeHeyGen::start(), database, folder, server, _patience: patience }
     }
 
-    /// Whether the database is a file.
+    /// Returns whether the database is a file.
     pub fn is_sqlite(&self) -> bool {
         self.server.is_none()
     }
 
-    /// The working directory.
+    /// Returns the working directory.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// A file in it.
+    /// Writes a file to the working directory; returns its name.
     pub fn file(&self, name: &str, content: impl AsRef<[u8]>) -> String {
         std::fs::write(self.folder().join(name), content).unwrap();
         name.to_owned()
     }
 
-    /// The binary, in this folder, with an environment of its own: the fake's address and key, v2,
-    /// and no retries unless a test asks for them.
+    /// Returns the binary as a command, in this folder, with a separate environment: the fake's
+    /// address and key, v2, and no retries unless a test sets them.
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_heygen-sync"));
         command
@@ -107,19 +107,19 @@ impl Home {
         command
     }
 
-    /// Runs the binary to its end.
+    /// Runs the binary until it ends.
     pub fn run(&self, args: &[&str]) -> Ran {
         Ran::of(self.command(args))
     }
 
-    /// Runs it with more in its environment.
+    /// Runs the binary with more environment variables.
     pub fn run_with(&self, env: &[(&str, &str)], args: &[&str]) -> Ran {
         let mut command = self.command(args);
         command.envs(env.iter().copied());
         Ran::of(command)
     }
 
-    /// Runs it with something on standard input.
+    /// Runs the binary with this standard input.
     pub fn run_fed(&self, input: &[u8], args: &[&str]) -> Ran {
         let mut command = self.command(args);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -128,13 +128,13 @@ impl Home {
         Ran::from(child.wait_with_output().unwrap())
     }
 
-    /// Starts it and does not wait.
+    /// Starts the binary without waiting for it.
     pub fn start(&self, args: &[&str]) -> Child {
         let mut command = self.command(args);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
-    /// Runs `sync --format json` with more flags; gives the first report.
+    /// Runs `sync --format json` with more flags; returns the exit code and the first report.
     pub fn sync(&self, args: &[&str]) -> (i32, Value) {
         let ran = self.run(&[&["sync", "--format", "json"], args].concat());
         let reports: Value =
@@ -142,14 +142,14 @@ impl Home {
         (ran.code, reports[0].clone())
     }
 
-    /// The rows that a verb gives in JSON.
+    /// Returns the rows that a command prints in JSON.
     pub fn rows(&self, args: &[&str]) -> Vec<Value> {
         let ran = self.run(&[args, &["--format", "json"]].concat());
         assert_eq!(ran.code, 0, "{ran:?}");
         serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{ran:?}"))
     }
 
-    /// How many rows a query gives, asked beside the program.
+    /// Counts the rows of a query, which is run on a separate connection.
     pub async fn count(&self, sql: &str) -> usize {
         use sqlx::{AssertSqlSafe, Connection};
         let sql = AssertSqlSafe(sql.to_owned());
@@ -166,7 +166,7 @@ impl Home {
         }
     }
 
-    /// Runs a statement beside the program.
+    /// Runs a statement on a separate connection.
     pub async fn meddle(&self, sql: &str) {
         use sqlx::{AssertSqlSafe, Connection};
         let sql = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
@@ -183,8 +183,8 @@ impl Home {
         }
     }
 
-    /// Waits until no program is connected any more: a server goes on with what a killed client has
-    /// asked for, which may be the commit.
+    /// Waits until no program is connected any longer: the server still executes what a killed
+    /// client has requested, which may be the commit.
     pub async fn until_alone(&self) {
         let there = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() \
              AND application_name LIKE 'heygen-sync %'";
@@ -195,7 +195,7 @@ impl Home {
         }
     }
 
-    /// The change feed in short: `change name`, or `change name field`.
+    /// Returns the change feed in short: `change name`, or `change name field`.
     pub fn feed(&self) -> Vec<String> {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let line = |row: &Value| {

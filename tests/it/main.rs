@@ -1,4 +1,4 @@
-//! The one integration-test binary: its rooms, and nothing else.
+//! The one binary of integration tests: its modules, and nothing else.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

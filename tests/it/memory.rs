@@ -1,4 +1,4 @@
-//! A long list is never held twice: what a sync of 10,000 looks takes at its peak.
+//! A long list is never held in memory twice: the peak memory of a sync of 10,000 looks.
 #![cfg(target_os = "linux")]
 
 use std::{
@@ -13,7 +13,7 @@ use crate::{
 
 const LOOKS: usize = 10_000;
 
-/// Avatars as v3 has them, their previews signed, half of them talking photos.
+/// Adds looks as v3 has them, with signed previews, half of them talking photos.
 fn fill(heygen: &FakeHeyGen) {
     for n in 0..LOOKS / 2 {
         let id = format!("{n:032x}");
@@ -23,14 +23,14 @@ fn fill(heygen: &FakeHeyGen) {
     }
 }
 
-/// Runs a sync by v3 to its end; the most memory that it ever had, in bytes: when it asked for the
-/// last of `requests`, and in all.
+/// Runs a sync over v3 until it ends; returns its peak memory in bytes: when it asked for the last
+/// of `requests`, and in all.
 fn peaks(home: &Home, requests: usize) -> (usize, usize) {
     let mut command = home.command(&["sync"]);
     let env = [("HEYGEN_SYNC_API__VERSION", "v3"), ("HEYGEN_SYNC_API__RETRIES", "2")];
     let mut child = command.envs(env).stdout(Stdio::null()).spawn().unwrap();
     let (mut reading, mut peak) = (0, 0);
-    // The peak only ever grows and goes with the process: the last reading counts.
+    // The peak only grows, and cannot be read after the process has ended: the last value counts.
     while child.try_wait().unwrap().is_none() {
         let asked = home.heygen.request_count();
         peak = high_water_mark(&child).unwrap_or(peak);
@@ -50,7 +50,7 @@ fn high_water_mark(child: &Child) -> Option<usize> {
 }
 
 async fn in_less_than_twice_the_lists_size(home: Home, other: Home) {
-    // The last look before its end may have come early.
+    // The last reading may be well before the end of the process.
     let empty = (0..3).map(|_| peaks(&other, 1).1).max().unwrap();
     fill(&home.heygen);
     home.heygen.paging(|paging| paging.repeats = 2);
@@ -67,7 +67,7 @@ async fn in_less_than_twice_the_lists_size(home: Home, other: Home) {
     let list = home.heygen.told_bytes();
     let (reading, full) = (reading - empty, full - empty);
     println!("list {list} bytes; while it was read {reading}, with the first load {full}");
-    // With what the diff, the seal and SQLite take on top when every item is new.
+    // Including what the diff, the seal and SQLite need when every item is new.
     assert!(reading.max(full) < 2 * list, "{reading}, {full} bytes for a list of {list}");
 }
 

@@ -1,4 +1,4 @@
-//! The mirror: everything that could be had is saved and hashes right, nothing wrong is saved, and
+//! The mirror: everything available is stored with the right hash, nothing wrong is stored, and
 //! each failure has its reason. Once for each engine and each kind of store.
 
 pub mod cdn;
@@ -23,7 +23,7 @@ use crate::{
     world::{Engine, World},
 };
 
-/// Makes of each body one test for each engine and kind of store.
+/// Turns each body into one test for each engine and kind of store.
 macro_rules! everywhere {
     ($(async fn $name:ident($stage:ident: Stage) $body:block)*) => {
         $(async fn $name(#[allow(unused_mut)] mut $stage: Stage) $body)*
@@ -68,7 +68,7 @@ impl Stage {
         Self { world, cdn, place, blobs, settings }
     }
 
-    /// A talking photo with a signed picture.
+    /// Adds a talking photo with a signed picture.
     fn photo(&self, id: &str, thing: Thing) -> String {
         let url = self.cdn.put(&format!("/photo/{id}.webp"), thing);
         self.world.heygen.add_photo(id);
@@ -76,12 +76,12 @@ impl Stage {
         url
     }
 
-    /// Another picture behind the same URL.
+    /// Puts another picture behind the same URL.
     fn photo_changes(&self, id: &str, thing: Thing) {
         self.cdn.put(&format!("/photo/{id}.webp"), thing);
     }
 
-    /// An avatar with an unsigned picture and video.
+    /// Adds an avatar with an unsigned picture and video.
     fn avatar(&self, id: &str, picture: Thing, video: Thing) {
         let picture = self.cdn.put(&format!("/avatar/{id}.webp"), picture);
         let video = self.cdn.put(&format!("/avatar/{id}.mp4"), video);
@@ -91,7 +91,7 @@ impl Stage {
         });
     }
 
-    /// Links from now on live so long.
+    /// Makes new links expire after `hours`.
     fn sign_for(&self, hours: i64) {
         self.world.heygen.sign_urls(self.world.now().millis() / 1000 + hours * 3600);
     }
@@ -116,13 +116,13 @@ impl Stage {
         assert_eq!(audit.findings, []);
     }
 
-    /// state|last_error of what is behind a path.
+    /// Returns `state|last_error` of the asset behind a path.
     async fn asset(&mut self, path: &str) -> String {
         let url = format!("{}{path}", self.cdn.base);
         self.world.cell(&format!("SELECT state, last_error FROM assets WHERE url = '{url}'")).await
     }
 
-    /// No signature stands anywhere but in `assets.signed_url`.
+    /// Asserts that no signature is stored anywhere but in `assets.signed_url`.
     async fn assert_no_signature_told(&mut self) {
         self.world.meddle("UPDATE assets SET signed_url = NULL").await;
         let dump = self.world.dump().await;
@@ -229,7 +229,7 @@ everywhere! {
         stage.sign_for(48);
         stage.photo("a", Thing::picture(1, 900));
         stage.poll().await;
-        // A year ahead the link has died; nobody answers there.
+        // A year ahead the link has expired; the API does not answer then.
         stage.world.set_clock(right.plus(Duration::from_secs(365 * 86_400)));
         stage.world.heygen.fail_always(500, "");
         stage.work().await;
@@ -239,10 +239,10 @@ everywhere! {
         stage.photo("b", Thing::picture(2, 900).with(Fault::Status(403)));
         stage.poll().await;
         let summary = stage.work().await;
-        // What was put off for a year is not waited for.
+        // A retry that is due in a year is not waited for.
         assert_eq!((summary.saved, summary.gone), (1, 1), "{summary:?}");
         assert_eq!(stage.world.cell(refreshes).await, "2");
-        // Ten minutes are kept again from this one on.
+        // From this refresh on, the limit of ten minutes applies again.
         stage.photo("c", Thing::picture(3, 900).with(Fault::Status(403)));
         stage.poll().await;
         stage.work().await;
@@ -267,7 +267,7 @@ everywhere! {
         let summary = stage.work().await;
         assert_eq!((summary.saved, summary.failed), (0, 2), "{summary:?}");
         assert!(stage.asset("/photo/a.webp").await.contains("did not say how long"));
-        // A WebP says itself how long it is.
+        // A WebP contains its own length.
         assert!(stage.asset("/photo/b.webp").await.contains("cut off"));
         assert_eq!(stage.place.files(), Vec::<String>::new());
     }
@@ -508,7 +508,7 @@ everywhere! {
         assert_eq!(stage.cdn.asked("/plain"), 0);
         assert!(stage.asset("/plain").await.contains("cannot be sent byte for byte"));
         assert_eq!(summary.reasons[0].host, "127.0.0.1");
-        // The next link is a new chance.
+        // A new link is tried again.
         let link = stage.cdn.put("/plain", Thing::picture(8, 900))
             + "?Expires=4100000000&Signature=its&Key-Pair-Id=K";
         stage.world.heygen.set(fake::Kind::TalkingPhoto, "kept", "preview_image_url", link.as_str());
@@ -605,7 +605,7 @@ everywhere! {
         }
         stage.world.pass(Duration::from_secs(3600));
         let again = stage.work().await;
-        // A link that was refused before its time is tried again, too.
+        // A link that was refused before its expiry is tried again, too.
         assert_eq!(again.saved, faults.len() as u64, "{again:?}");
         let after = stage.cdn.all_asked();
         let asked_again = after.iter().filter(|(path, count)| before.get(*path) != Some(*count));
@@ -614,7 +614,7 @@ everywhere! {
     }
 }
 
-/// Names as a test gives them.
+/// A resolver for the names and addresses of a test.
 pub struct Names(pub BTreeMap<&'static str, &'static str>);
 
 impl reqwest::dns::Resolve for Names {
@@ -672,7 +672,7 @@ async fn what_a_file_system_keeps_for_itself_is_no_part_of_the_store() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn mirrors_whose_clocks_differ_by_minutes_fetch_nothing_twice() {
     let mut stage = Stage::start(Engine::Postgres, Place::folder()).await;
-    // Leases go by the clock of the server, and that is the system's.
+    // Leases use the clock of the server, which is the system's.
     stage.world.set_clock(Clock::system().now());
     stage.sign_for(48);
     for n in 0..300 {
@@ -700,7 +700,7 @@ async fn mirrors_whose_clocks_differ_by_minutes_fetch_nothing_twice() {
     assert_eq!(other.clock_ahead(&far).await.unwrap(), 0);
 }
 
-/// Contents that were needed no more come back while they are pruned.
+/// Contents that were no longer needed are needed again while they are pruned.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pruning_beside_a_mirror_takes_nothing_away_that_it_needs() {
     for place in [Place::folder(), Place::s3()] {
@@ -780,7 +780,7 @@ async fn what_was_found_missing_while_it_was_looked_at_again_is_not_taken_for_th
     let leased = other.lease(wanted, 9, &Default::default(), now, now).await.unwrap();
     let files = stage.place.files();
     stage.world.store().queue_again(&files, now).await.unwrap();
-    // As after an answer that says unchanged.
+    // As after an answer "not modified".
     let unchanged: Vec<Settled> = leased.into_iter().map(Settled::from).collect();
     assert_eq!(unchanged.len(), 2);
     assert_eq!(other.settle(&unchanged).await.unwrap(), Some(vec![]));
@@ -788,7 +788,7 @@ async fn what_was_found_missing_while_it_was_looked_at_again_is_not_taken_for_th
     assert_eq!(stage.world.cell(queued).await, "2");
 }
 
-/// The one order of things that only the mark tells: stored, pruned, written down.
+/// The one order of events that only the mark reveals: stored, pruned, recorded.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_pruned_before_it_is_written_down_is_told() {
     let mut stage = Stage::start(Engine::Postgres, Place::folder()).await;

@@ -1,5 +1,5 @@
-//! Notices: what polls tell, and how it travels. The receiver is a real server that a test makes
-//! fail; the clock is the test's own.
+//! Notices: their contents and their delivery. The receiver is a real server that a test makes
+//! fail; the test controls the clock.
 
 mod events;
 mod filters;

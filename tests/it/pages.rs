@@ -1,4 +1,4 @@
-//! v3: a list read page by page, and the ways in which it goes wrong, on both engines.
+//! v3: a list read page by page, and the faults of its pages, on both engines.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::{
     world::{World, on_both},
 };
 
-/// A catalogue of `avatars` avatars and `photos` talking photos, polled by v3 from now on.
+/// Adds `avatars` avatars and `photos` talking photos, polled over v3 from now on.
 fn paged(world: &mut World, avatars: usize, photos: usize) {
     world.version = Version::Fixed(ApiVersion::V3);
     for n in 0..avatars {
@@ -25,7 +25,7 @@ fn paged(world: &mut World, avatars: usize, photos: usize) {
     }
 }
 
-/// Avatars, talking photos and duplicates of a poll that did not fail.
+/// Returns the avatars, talking photos and duplicates of a poll that did not fail.
 fn listed(report: &Report) -> (i64, i64, i64) {
     let counts = report.row.counts.unwrap_or_else(|| panic!("{:?}", report.error));
     (
@@ -36,7 +36,7 @@ fn listed(report: &Report) -> (i64, i64, i64) {
 }
 
 impl World {
-    /// Polls something that is no list: the code, and nothing but the poll's row.
+    /// Polls something that is not a list; asserts the code, and that only the poll's row was written.
     async fn fails(&mut self, code: u8, says: &str) {
         let before = self.facts().await;
         let report = self.poll().await;

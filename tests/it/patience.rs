@@ -1,5 +1,5 @@
-//! No test waits for ever: one that hangs is named, with the processes that it waits for, and ends
-//! the run.
+//! No test waits for ever: one that hangs is named, with the processes that it waits for, and the
+//! run ends.
 
 use std::{
     collections::BTreeMap,
@@ -10,17 +10,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Far more than any test takes, on a machine that has much else to do.
+/// Far more than any test takes, even on a busy machine.
 const LIMIT: Duration = Duration::from_secs(10 * 60);
 
-/// Who runs since when, by number.
+/// The running tests by number: name and start.
 static RUNNING: Mutex<BTreeMap<u64, (String, Instant)>> = Mutex::new(BTreeMap::new());
 
-/// What of a test must end in time: as long as it lives, somebody looks at the clock.
+/// A time limit for a test, which applies while this value exists.
 pub struct Patience(u64);
 
 impl Patience {
-    /// From now on, for the test of this thread. Those that are asked to be long have no limit.
+    /// Starts the limit for the test of this thread. With `HEYGEN_SYNC_TEST_FULL` set, there is no limit.
     pub fn begin() -> Self {
         static WATCH: Once = Once::new();
         if std::env::var_os("HEYGEN_SYNC_TEST_FULL").is_none() {
@@ -53,18 +53,18 @@ fn watch() {
             since.elapsed(),
             processes_below(std::process::id()).join("\n")
         );
-        // Past what the harness keeps to itself.
+        // Written directly, since the test harness captures `eprint!`.
         let _ = std::io::stderr().write_all(text.as_bytes());
         std::process::exit(101);
     }
 }
 
-/// The processes that a process has started, directly or not: number, state and command line.
+/// Returns the direct and indirect child processes: number, state and command line.
 fn processes_below(parent: u32) -> Vec<String> {
     let all = fs::read_dir("/proc").into_iter().flatten().flatten();
     let of = |pid: u32| {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        // The name between the parentheses may hold anything.
+        // The name between the parentheses may contain anything.
         let mut rest = stat.rsplit_once(')')?.1.split_whitespace();
         let (state, above) = (rest.next()?.to_owned(), rest.next()?.parse::<u32>().ok()?);
         let line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;

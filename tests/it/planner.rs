@@ -1,4 +1,4 @@
-//! What a statement of the store costs an engine: which index it takes, and how much it reads.
+//! The cost of the store's statements on an engine: which index is used, and how much is read.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use sqlx::{Row, SqlSafeStr, SqlStr, SqliteConnection};
 
 use crate::schema::engine::{self, Engine};
 
-/// How a statement begins that reads or writes rows; any other guards a transaction.
+/// The first words of statements that read or write rows; all others control a transaction.
 const VERBS: [&str; 5] = ["SELECT ", "INSERT ", "UPDATE ", "DELETE ", "WITH "];
 
 /// Statements that the gallery builds: pages of the change feed.
@@ -91,13 +91,13 @@ async fn lists_by_name_and_looks_of_a_group_are_read_by_an_index() {
     assert_eq!(by_group, 2);
 }
 
-/// What the gallery's pages are stamped with.
+/// The statement of the stamp on the gallery's pages.
 const STAMP: &str = "SELECT (SELECT max(checked_at) FROM assets WHERE checked_at IS NOT NULL), \
      (SELECT max(next_attempt_at) FROM assets WHERE next_attempt_at IS NOT NULL), \
      (SELECT max(pruned_at) FROM asset_versions WHERE pruned_at IS NOT NULL)";
 
-/// How the engine would run a statement, whatever its arguments; PostgreSQL as if its tables were
-/// too large to read as a whole.
+/// Returns the engine's plan for a statement, whatever its arguments; on PostgreSQL as if its
+/// tables were too large for a sequential scan.
 async fn plan(engine: &mut Engine, sql: &str) -> String {
     let explain = match engine {
         Engine::Sqlite(..) => format!("EXPLAIN QUERY PLAN {sql}"),
@@ -125,8 +125,8 @@ async fn plan(engine: &mut Engine, sql: &str) -> String {
     lines.join("\n") + "\n"
 }
 
-/// What a poll asks of the polls before it. Its other statements read items, links and the changes of
-/// the schema.
+/// Returns the statements of a poll that read earlier polls, with arguments. Its other statements
+/// read items and links.
 fn asked_of_polls() -> Vec<(SqlStr, &'static [&'static str])> {
     let mut all: Vec<(SqlStr, &'static [&'static str])> = vec![
         (statements::RECENT_GOOD.into_sql_str(), &["a", "avatars", "3"]),
@@ -151,7 +151,7 @@ async fn a_poll_reads_as_much_of_ten_thousand_polls_as_of_ten() {
     assert_eq!(steps[0], steps[1]);
 }
 
-/// How many steps of SQLite's machine each statement takes after so many polls that all went well.
+/// Returns how many SQLite VM steps each statement takes after this many good polls.
 async fn steps_after(polls: u32) -> Vec<(String, u64)> {
     let mut engine = engine::sqlite().await;
     engine

@@ -1,5 +1,5 @@
-//! Behind PgBouncer in transaction mode everything works; where it would drop the URL's options,
-//! that is said instead of writing to another schema.
+//! Behind PgBouncer in transaction mode everything works; if it would drop the URL's options, that
+//! is reported, and no other schema is written to.
 
 use std::sync::mpsc;
 
@@ -23,7 +23,7 @@ async fn polls_and_readers_share_a_few_backends() {
     }
     let body = home.file("list.json", home.heygen.body());
     assert_eq!(home.run(&["sync", "--account", "account-0", "--from", &body]).code, 0);
-    // Twelve accounts poll at once, readers in between: every statement meets other backends.
+    // Twelve accounts poll at once, with readers in between: statements run on changing backends.
     all_at_once(&home, 1..12, |account| vec![vec!["sync", "--account", account, "--from", &body]]);
     for accounts in [0..4, 4..8, 8..12, 0..4, 4..8, 8..12] {
         all_at_once(&home, accounts, |account| {
@@ -43,7 +43,7 @@ async fn polls_and_readers_share_a_few_backends() {
     assert_eq!(versions.len(), 12 * 300);
 }
 
-/// Runs what `verbs` gives for each account, all together, to the end.
+/// Runs the commands that `verbs` returns for each account, all at once, until they end.
 fn all_at_once<'a>(
     home: &Home,
     accounts: std::ops::Range<usize>,
@@ -107,7 +107,7 @@ async fn a_pooler_that_drops_the_search_path_is_found_out() {
         home.database = format!("{}&options[search_path]=heygen", pooler.url("pooled"));
         for verb in ["sync", "status"] {
             let ran = home.run(&[verb]);
-            // Newer poolers than Debian's may take it, which is as well.
+            // Newer poolers than Debian's may support it, which is fine as well.
             if ran.code != 0 {
                 assert_eq!(ran.code, 74, "{ran:?}");
                 assert!(ran.stderr.contains("ALTER ROLE"), "{settings}: {ran:?}");

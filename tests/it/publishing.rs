@@ -1,4 +1,4 @@
-//! `[publish]`: a copy for readers who may not write beside it.
+//! `[publish]`: a copy for readers who may not write to its folder.
 
 use std::os::unix::fs::MetadataExt;
 
@@ -15,7 +15,7 @@ fn sync(home: &Home) -> Ran {
     home.run_with(&FILE, &["sync"])
 }
 
-/// The only value of a query.
+/// Returns the only value of a query.
 async fn cell(url: &str, sql: &str) -> String {
     rows(url, sql).await.concat().into_iter().flatten().collect()
 }

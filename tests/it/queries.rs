@@ -1,6 +1,5 @@
-//! docs/queries.md and docs/queries-v3.md are run: their SQL, the same on both engines, over a story of
-//! polls each, and what they show is what the queries answer. `INSTA_UPDATE=always` writes the answers
-//! anew.
+//! docs/queries.md and docs/queries-v3.md are run: their SQL, the same on both engines, on one
+//! history each, and their answers are compared. `INSTA_UPDATE=always` writes the answers again.
 
 use std::{fmt::Write, fs};
 
@@ -16,7 +15,7 @@ use crate::{
 const BEFORE_SQL: &str = "<!-- query -->\n```sql\n";
 const BEFORE_ANSWER: &str = "```\n\n```text\n";
 
-/// Polls what `response` says now, at a time.
+/// Polls the current `response` at a time.
 async fn poll(world: &mut World, time: &str, response: &Value) {
     poll_text(world, time, &response.to_string()).await;
 }
@@ -26,7 +25,7 @@ async fn poll_text(world: &mut World, time: &str, body: &str) {
     world.backfill(body, None).await.unwrap();
 }
 
-/// The record with this id.
+/// Returns the record with this id.
 fn item<'v>(response: &'v mut Value, list: &str, id: &str) -> &'v mut Value {
     let records = response["data"][list].as_array_mut().unwrap();
     let field = format!("{}_id", list.trim_end_matches('s'));
@@ -37,7 +36,7 @@ fn add(response: &mut Value, list: &str, record: Value) {
     response["data"][list].as_array_mut().unwrap().push(record);
 }
 
-/// Takes all records with this id off the list.
+/// Removes all records with this id from the list; returns the first.
 fn remove(response: &mut Value, list: &str, id: &str) -> Value {
     let field = format!("{}_id", list.trim_end_matches('s'));
     let gone = item(response, list, id).clone();
@@ -53,7 +52,7 @@ fn avatar(id: &str, name: &str, premium: bool) -> Value {
     })
 }
 
-/// November 2026 of two accounts; the document tells it in words.
+/// Polls November 2026 of two accounts, as the document describes it.
 async fn november(world: &mut World) {
     let saved = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/saved-response.json");
     let mut now: Value = serde_json::from_str(&fs::read_to_string(saved).unwrap()).unwrap();
@@ -87,7 +86,7 @@ async fn november(world: &mut World) {
     poll(world, "2026-11-18T06:00:00Z", &now).await;
 }
 
-/// A look of v3.
+/// Returns a look of v3.
 fn look(id: &str, name: &str, group: &str, voice: &str, engines: Value) -> Value {
     json!({
         "id": id, "name": name, "avatar_type": "studio_avatar", "group_id": group,
@@ -101,12 +100,12 @@ fn named(mut record: Value, name: &str) -> Value {
     record
 }
 
-/// The last page of a list.
+/// Returns the last page of a list.
 fn last_page(records: &[Value]) -> Value {
     json!({"data": records, "has_more": false, "next_token": null})
 }
 
-/// Reads the three catalogues on a day.
+/// Polls the three catalogues on a day.
 async fn poll_all(world: &mut World, day: &str, looks: &[Value], groups: &[Value], warm: bool) {
     let calm = named(voice("calm", true), "Calm");
     let public = Vec::from_iter(warm.then(|| named(voice("warm", false), "Warm")));
@@ -116,7 +115,7 @@ async fn poll_all(world: &mut World, day: &str, looks: &[Value], groups: &[Value
     }
 }
 
-/// December 2026 of one account in v3; the document tells it in words.
+/// Polls December 2026 of one account over v3, as the document describes it.
 async fn december(world: &mut World) {
     let people = ["Mira", "Jonas", "Akiko"].map(|name| named(group(&name.to_lowercase()), name));
     let mut looks = vec![
@@ -133,7 +132,7 @@ async fn december(world: &mut World) {
     poll_all(world, "09", &looks, &people, false).await;
 }
 
-/// Columns as wide as their widest cell.
+/// Formats a table whose columns are as wide as their widest cell.
 fn table(names: Vec<String>, rows: Vec<Texts>) -> String {
     let rows = rows
         .into_iter()
@@ -149,7 +148,7 @@ fn table(names: Vec<String>, rows: Vec<Texts>) -> String {
     out
 }
 
-/// The document with its answers as the world gives them, and how many there are.
+/// Returns the document with the answers of the world, and the number of answers.
 async fn answered(world: &mut World, document: &str) -> (String, usize) {
     let mut parts = document.split(BEFORE_SQL);
     let mut out = parts.next().unwrap().to_owned();

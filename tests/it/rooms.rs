@@ -1,5 +1,5 @@
-//! Rooms only use those below them, no two files import each other, and each room keeps out of what it
-//! does not know. The compiler would accept all of it; these tests do not.
+//! Modules (rooms) only use those in lower layers, no two files import each other, and each module
+//! keeps out of what it must not know. The compiler would accept violations; these tests do not.
 
 use std::{
     fs,
@@ -7,8 +7,8 @@ use std::{
     process::Command,
 };
 
-/// The floors, from the top. A room may know those below its own floor and, on `heygen` and the
-/// rooms beside it, none of its neighbours but those named in [`ALLOWED`].
+/// The layers, from the top. A module may use those in lower layers, and of its own layer only
+/// those named in [`ALLOWED`].
 const FLOORS: [&[&str]; 9] = [
     &["main"],
     &["cli"],
@@ -21,8 +21,8 @@ const FLOORS: [&[&str]; 9] = [
     &["error", "time", "words", "system"],
 ];
 
-/// Neighbours that may be known: the settings are read, and take the versions of the API by name;
-/// the mirror's queue is stored, and a poll writes what is to be told of it.
+/// Exceptions within a layer: the settings are read, and contain the versions of the API by name;
+/// the mirror's queue is stored, and a poll writes the notices about it.
 const ALLOWED: [(&str, &str); 5] = [
     ("config", "heygen"),
     ("mirror", "config"),
@@ -33,7 +33,7 @@ const ALLOWED: [(&str, &str); 5] = [
 
 type Rule = (&'static [&'static str], Option<&'static [&'static str]>, &'static str);
 
-/// Words that are kept out: the words, the rooms that may write them (`None`: all but the catalogue), and why no others may.
+/// Restricted words, the modules that may contain them (`None`: all but the catalogue), and why.
 const KEPT_OUT: [Rule; 5] = [
     (
         &["sqlx", "reqwest", "tokio", "std::fs", "std::net", "Utc::now", "async fn"],
@@ -58,7 +58,7 @@ const KEPT_OUT: [Rule; 5] = [
     ),
 ];
 
-/// A file of `src` and the room that it belongs to.
+/// A file of `src` and the module that it belongs to.
 struct File {
     path: PathBuf,
     room: String,
@@ -128,7 +128,7 @@ fn may_know(room: &str, target: &str) -> bool {
     }
 }
 
-/// The files of `src` without their unit tests, `lib.rs` apart, which is the map.
+/// Returns the files of `src` without their unit tests, and without `lib.rs`, the overview.
 fn files() -> Vec<File> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut paths = vec![];
@@ -162,8 +162,8 @@ fn walk(folder: &Path, into: &mut Vec<PathBuf>) {
     }
 }
 
-/// The rooms that `code` names behind `crate::` (or the library's own name, as `main` says it),
-/// each with the line in which that stands.
+/// Returns the modules that `code` names after `crate::` (or the library's own name, as in `main`),
+/// each with its line.
 fn targets(code: &str) -> Vec<(String, String)> {
     let mut found = vec![];
     for start in ["crate::", "heygen_sync::"] {
@@ -180,7 +180,7 @@ fn targets(code: &str) -> Vec<(String, String)> {
     found
 }
 
-/// The first name of each path of a `use crate::{…}`.
+/// Returns the first name of each path of a `use crate::{…}`.
 fn heads_of_group(group: &str) -> Vec<String> {
     let mut heads = vec![];
     let mut depth = 0;

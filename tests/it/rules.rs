@@ -1,4 +1,4 @@
-//! The rules of history, one file a rule, each stated on both engines.
+//! The rules of history, one file per rule, each tested on both engines.
 //!
 //! The polls of a test are numbered from 1 and observed at 01:00, 02:00 … of 2026-01-01
 //! ([`crate::world::hour`]).
@@ -24,7 +24,7 @@ mod unreadable;
 use crate::world::World;
 
 impl World {
-    /// Every version: `id|version|opened_by|closed_by`.
+    /// Returns every version: `id|version|opened_by|closed_by`.
     async fn versions(&mut self) -> Vec<String> {
         self.lines(
             "SELECT avatar_id AS id, version, opened_by, closed_by FROM avatar_history
@@ -35,7 +35,7 @@ impl World {
         .await
     }
 
-    /// Every changed field: `poll|id|version|field|old|new`.
+    /// Returns every changed field: `poll|id|version|field|old|new`.
     async fn field_changes(&mut self) -> Vec<String> {
         self.lines(
             "SELECT poll_id, item_id, version, field, old_value, new_value FROM field_changes
@@ -44,7 +44,7 @@ impl World {
         .await
     }
 
-    /// What a poll saw of the avatars' fields: `field|change|type|example`.
+    /// Returns a poll's schema changes of avatars: `field|change|type|example`.
     async fn schema_changes(&mut self, poll: u32) -> Vec<String> {
         self.lines(&format!(
             "SELECT field, change, json_type, example FROM schema_changes
@@ -53,7 +53,7 @@ impl World {
         .await
     }
 
-    /// The avatars: `id|missing_since|removed_at`, both times as hours.
+    /// Returns the avatars: `id|missing_since|removed_at`, both times as hours.
     async fn standing(&mut self) -> Vec<String> {
         self.lines(
             "SELECT avatar_id, missing_since, removed_at FROM avatars WHERE avatar_id <> 'p'
@@ -65,7 +65,7 @@ impl World {
         .collect()
     }
 
-    /// How many rows a table has.
+    /// Counts the rows of a table.
     pub async fn count(&mut self, table: &str) -> u32 {
         self.cell(&format!("SELECT count(*) FROM {table}")).await.parse().unwrap()
     }

@@ -1,6 +1,6 @@
-//! The two schemas are one: same files, tables, columns, keys, indexes and views.
+//! The two schemas are equal: same files, tables, columns, keys, indexes and views.
 //!
-//! It does not know what the rows mean; `views` asks that.
+//! The meaning of the rows is tested by `views`.
 
 pub mod engine;
 mod views;
@@ -16,7 +16,7 @@ use heygen_sync::{
 
 use crate::text::Texts;
 
-/// Table or view, column, type, whether never null, place in the primary key (0: not in it).
+/// Table or view, column, type, whether NOT NULL, position in the primary key (0: not in it).
 const SQLITE_COLUMNS: &str = "
     SELECT it.name, col.name, col.type, CAST(col.\"notnull\" OR col.pk > 0 AS TEXT),
         CAST(col.pk AS TEXT)
@@ -35,7 +35,7 @@ const POSTGRES_COLUMNS: &str = "
         AND it.relkind = CASE 'WHICH' WHEN 'table' THEN 'r' ELSE 'v' END
     ORDER BY it.relname COLLATE \"C\", col.attnum";
 
-/// Table, column, table and column referred to, what an update of the key does.
+/// Table, column, referenced table and column, action on an update of the key.
 const SQLITE_REFERENCES: &str = "
     SELECT it.name, fk.\"from\", fk.\"table\", fk.\"to\", fk.on_update
     FROM sqlite_master AS it, pragma_foreign_key_list(it.name) AS fk
@@ -50,7 +50,7 @@ const POSTGRES_REFERENCES: &str = "
     JOIN pg_attribute AS theirs ON theirs.attrelid = fk.confrelid AND theirs.attnum = pair.theirs
     WHERE fk.contype = 'f'";
 
-/// Index, its table, whether unique.
+/// Index, table, whether unique.
 const SQLITE_INDEXES: &str = "
     SELECT ix.name, ix.tbl_name, CAST(ix.sql LIKE 'CREATE UNIQUE%' AS TEXT)
     FROM sqlite_master AS ix WHERE ix.type = 'index' AND ix.sql IS NOT NULL";
@@ -62,7 +62,7 @@ const POSTGRES_INDEXES: &str = "
     WHERE name.relnamespace = 'public'::regnamespace
         AND NOT EXISTS (SELECT FROM pg_constraint AS key WHERE key.conindid = ix.indexrelid)";
 
-/// What has no comment, and text that is not compared by its bytes.
+/// Tables, views and columns without a comment, and text columns that are not compared by bytes.
 const POSTGRES_OMISSIONS: &str = "
     SELECT it.relname::text, ''
     FROM pg_class AS it
@@ -85,12 +85,12 @@ async fn columns(engine: &mut Engine, which: &str) -> Vec<Texts> {
     engine.texts(&sql.replace("WHICH", which).replace("MIGRATIONS", MIGRATIONS)).await
 }
 
-/// The names of table and column, for messages and comparisons.
+/// Returns `table.column`, for messages and comparisons.
 fn name(row: &Texts) -> String {
     format!("{}.{}", row[0].as_deref().unwrap(), row[1].as_deref().unwrap())
 }
 
-/// The types that the column has in SQLite and PostgreSQL, by their description.
+/// Returns the types of the column in SQLite and PostgreSQL, by its description.
 fn types(table: &str, column: &str) -> (&'static str, &'static str) {
     match holds(table, column) {
         Holds::Text => ("TEXT", "text"),

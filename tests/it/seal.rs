@@ -1,4 +1,4 @@
-//! The proof: what polls write verifies, and no edit behind the program's back goes unseen.
+//! The seal: what polls write verifies, and no edit outside the program goes unnoticed.
 
 mod edit;
 mod story;
@@ -21,7 +21,7 @@ fn told(report: &VerifyReport) -> Vec<String> {
     report.findings.kept().iter().map(ToString::to_string).collect()
 }
 
-/// How many edits a test tries on each engine: `HEYGEN_SYNC_TEST_EDITS`.
+/// Returns how many edits a test tries on each engine: `HEYGEN_SYNC_TEST_EDITS`.
 fn edits() -> usize {
     std::env::var("HEYGEN_SYNC_TEST_EDITS").ok().and_then(|n| n.parse().ok()).unwrap_or(150)
 }
@@ -46,7 +46,7 @@ async fn histories_made_by_polls_verify() {
 async fn a_fingerprint_of_another_state_is_found() {
     for home in Home::both().await {
         history(&home, 1, 20).await;
-        // The last 16 digits are of the columns beside it.
+        // The last 16 digits are a hash of the columns beside it.
         let spoil =
             "UPDATE avatars SET fingerprint = substr(fingerprint, 1, 40) || 'ffffffffffffffff'";
         crate::dump::run(&home.url(), spoil).await;
@@ -143,7 +143,7 @@ async fn a_noted_digest_is_proven_as_long_as_nothing_before_it_was_edited() {
     assert!(verify(&mut store, Some("12ab"), &|_| ()).await.is_err());
 }
 
-/// The program between the fences that follow `<!-- run -->` in the document.
+/// Returns the program between the fences that follow `<!-- run -->` in the document.
 fn program() -> &'static str {
     let text = include_str!("../../docs/seal.md");
     let (_, rest) = text.split_once("<!-- run -->\n```python\n").unwrap();

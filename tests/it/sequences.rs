@@ -1,7 +1,7 @@
-//! The rules of history over random sequences of polls, on both engines at once.
+//! The rules of history over random sequences of polls, on both engines.
 //!
-//! `edits` makes the sequences and tells them as answers; `oracle` says what must follow, written
-//! from the contract alone. PROPTEST_CASES asks for more cases than the few that every run tries.
+//! `edits` makes the sequences and their answers; `oracle` computes what must follow, written from
+//! the contract alone. PROPTEST_CASES sets more cases than the few of every run.
 
 mod edits;
 mod oracle;
@@ -20,10 +20,10 @@ use crate::world::{Engine, World, body};
 use edits::{Answer, Case, KINDS, KindNames, Step};
 use oracle::{Fields, Oracle};
 
-/// Cases of a run unless PROPTEST_CASES says otherwise.
+/// Cases of a run unless PROPTEST_CASES is set.
 const CASES: u32 = 24;
 
-/// Removals are judged by few items here.
+/// Low limits of the guard, since the lists are short.
 const MIN_COUNT: u64 = 1;
 const MAX_SHARE: f64 = 0.5;
 
@@ -41,7 +41,7 @@ fn the_rules_hold_over_any_sequence_on_postgres() {
     });
 }
 
-/// Byte counts, hashes and signatures of the answers are all in which the databases may differ.
+/// The databases may differ only in byte counts, hashes and signatures of the answers.
 #[test]
 fn the_same_answers_in_any_order_and_signed_anew_give_both_databases_the_same_rows() {
     let runtime = runtime();
@@ -70,8 +70,8 @@ fn recognising_records_changes_no_row_on_postgres() {
     recognised_or_not(Engine::Postgres);
 }
 
-/// The same answers twice, into a second database whose fingerprints go before each poll: there every
-/// record is decoded.
+/// Polls the same answers twice, also into a second database whose fingerprints are deleted before
+/// each poll, so that every record is decoded.
 fn recognised_or_not(engine: Engine) {
     let other = RefCell::new(None);
     on(engine, |runtime, world, case| {
@@ -113,20 +113,20 @@ async fn twice(world: &mut World, case: &Case) {
         let report = world.poll_file(body).await;
         assert_eq!(world.count("polls").await, polls + 1);
         let due = report.row.counts.is_some_and(|counts| counts.removed > 0);
-        // Each poll judges afresh: what the first one added makes the share smaller.
+        // Each poll decides anew: items that the first one added lower the share of removals.
         let late = due && (case.after_polls > 1 || first.row.outcome == "held");
         assert!(late || world.facts().await == facts, "{step:?}");
     }
 }
 
-/// One poll of a history that others make.
+/// One poll of a history, for other modules.
 pub struct Told {
     pub body: Vec<u8>,
     pub after_polls: u32,
     pub accepted: Option<u64>,
 }
 
-/// The same random history at every run, of so many polls.
+/// Returns a random history of `polls` polls, the same at every run.
 pub fn history(polls: usize) -> Vec<Told> {
     let mut runner = TestRunner::deterministic();
     let mut all = vec![];
@@ -142,7 +142,7 @@ pub fn history(polls: usize) -> Vec<Told> {
     all
 }
 
-/// Tries random cases, each in an emptied database of the one world.
+/// Tries random cases, each in the same world with an emptied database.
 fn on(engine: Engine, test: impl Fn(&Runtime, &mut World, &Case)) {
     let cases = std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(CASES);
     let config = Config { cases, failure_persistence: None, ..Config::default() };
@@ -161,7 +161,7 @@ fn runtime() -> Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
 
-/// The answer as bytes, mixed by `seed`.
+/// Returns the answer as bytes, shuffled by `seed`, and whether it fails.
 fn told(answer: &Answer, seed: u64) -> (Vec<u8>, bool) {
     match answer {
         Answer::Failed => (b"<html>".to_vec(), true),
@@ -179,7 +179,7 @@ async fn step_of(world: &mut World, case: &Case, step: &Step, seed: u64) -> Repo
     world.poll_file(told(&step.answer, seed).0).await
 }
 
-/// Polls a whole case, and compares with the oracle at every step.
+/// Polls a whole case, and compares with the oracle after every step.
 async fn run(world: &mut World, case: &Case, seed: u64) {
     let mut oracle = Oracle::default();
     let mut past = vec![];
@@ -207,7 +207,7 @@ async fn run(world: &mut World, case: &Case, seed: u64) {
     }
 }
 
-/// The tables are what the oracle says, and the open versions are the tables.
+/// Asserts that the tables of items match the oracle.
 async fn check_tables(world: &mut World, oracle: &Oracle) {
     for (kind, list) in KINDS.iter().zip(&oracle.lists) {
         let expected: Vec<_> = list
@@ -253,8 +253,8 @@ fn check_report(report: &Report, oracle: &Oracle) {
     assert_eq!(report.row.outcome == "held", counts.held > 0);
 }
 
-/// No list loses more than the guard allows, and one that is held loses nothing; `before` is what
-/// was known before the poll.
+/// Asserts that no list loses more than the guard allows, and that a held list loses nothing;
+/// `before` is the state before the poll.
 fn check_guard(report: &Report, before: &Oracle) {
     let diff = report.diff.as_ref().unwrap();
     for (list, before) in diff.lists.iter().zip(&before.lists) {
@@ -265,7 +265,7 @@ fn check_guard(report: &Report, before: &Oracle) {
     }
 }
 
-/// A version is opened by `restored` exactly where the one before it was closed by `removed`.
+/// Asserts that `restored` opens a version exactly if `removed` closed the one before it.
 async fn check_restored(world: &mut World) {
     for KindNames { history, id, .. } in &KINDS {
         let wrong = format!(
@@ -277,7 +277,7 @@ async fn check_restored(world: &mut World) {
     }
 }
 
-/// A row of history is written once and closed once.
+/// Asserts that a row of history is written once and closed once.
 async fn check_history(world: &mut World, before: Vec<String>) -> Vec<String> {
     let mut now = vec![];
     for kind in &KINDS {
@@ -297,7 +297,7 @@ async fn check_history(world: &mut World, before: Vec<String>) -> Vec<String> {
     now
 }
 
-/// The changed fields are those of the oracle, and their values those of the two versions.
+/// Asserts that field changes, versions and schema changes are those of the oracle.
 async fn check_changes(world: &mut World, oracle: &Oracle) {
     let sql =
         "SELECT poll_id, kind, item_id, version, field, old_value, new_value FROM field_changes
@@ -321,7 +321,7 @@ async fn check_changes(world: &mut World, oracle: &Oracle) {
     assert_eq!(world.lines(sql).await, oracle.schema_sorted());
 }
 
-/// The history as of a past poll is what the tables said then.
+/// Asserts that the history as of a past poll is what the tables contained then.
 async fn check_as_of(world: &mut World, at: &str, oracle: &Oracle) {
     for (kind, list) in KINDS.iter().zip(&oracle.lists) {
         let then = list.items.iter().filter(|(_, item)| !item.removed);
@@ -340,7 +340,7 @@ async fn check_as_of(world: &mut World, at: &str, oracle: &Oracle) {
     }
 }
 
-/// The columns that hold an item's own values, `extra` last.
+/// Returns the columns of an item's own values, `extra` last.
 async fn own_columns(world: &mut World, table: &str) -> Vec<String> {
     let all = world.columns(table).await.into_iter().skip(2);
     let mut own: Vec<String> = all.take_while(|name| name != "extra").collect();
@@ -348,7 +348,7 @@ async fn own_columns(world: &mut World, table: &str) -> Vec<String> {
     own
 }
 
-/// An item's values by the API's names, wherever they stand in the row.
+/// Returns an item's values by the API's names, from columns and `extra`.
 fn fields(columns: &[String], cells: &[Option<String>]) -> Fields {
     let mut fields: Fields = BTreeMap::new();
     for (name, cell) in columns.iter().zip(cells) {

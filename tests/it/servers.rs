@@ -1,5 +1,5 @@
-//! Servers as they are met outside: every form of URL, TLS, schemas, roles, and what is said when
-//! one does not let us in. A password is nowhere.
+//! Servers in the field: every form of URL, TLS, schemas, roles, and the messages when a server
+//! refuses access. A password is never shown.
 
 use crate::{
     dump::{dump, rows, run},
@@ -10,7 +10,7 @@ use crate::{
 const PASSWORD: &str = "S3cret/pass word";
 const PASSWORD_IN_URL: &str = "S3cret%2Fpass%20word";
 
-/// A home whose database is `name` on `server`, by its superuser.
+/// Creates a home whose database is `name` on `server`, accessed by its superuser.
 async fn home_at(server: &OwnServer, name: &str) -> Home {
     run(&server.url("postgres"), &format!("CREATE DATABASE {name}")).await;
     let mut home = Home::sqlite().await;
@@ -20,7 +20,7 @@ async fn home_at(server: &OwnServer, name: &str) -> Home {
     home
 }
 
-/// Refused with exit code 74, in a line or two that hold `words` and no password.
+/// Asserts exit code 74, with one or two lines that contain `words` and no password.
 fn refused(ran: &Ran, words: &[&str]) {
     assert_eq!(ran.code, 74, "{ran:?}");
     assert!(ran.stderr.lines().count() <= 2, "{ran:?}");
@@ -36,7 +36,7 @@ fn discreet(ran: &Ran) {
     }
 }
 
-/// The URL of `database` with another user and password.
+/// Returns the URL of `database` with another user and password.
 fn url_of(server: &OwnServer, user: &str, password: &str, database: &str) -> String {
     format!("postgres://{user}:{password}@127.0.0.1:{}/{database}", server.port())
 }
@@ -58,7 +58,7 @@ async fn every_form_of_a_url_leads_to_the_same_database() {
         home.database = form.clone();
         assert_eq!(home.sync(&[]).0, 0, "{form}");
     }
-    // What the URL leaves out comes from the environment, as everywhere with PostgreSQL.
+    // The environment completes the URL, as usual with PostgreSQL.
     let port = server.port().to_string();
     let password = tcp.split(['@', ':']).nth(2).unwrap();
     let env = [("PGHOST", "127.0.0.1"), ("PGPORT", &*port), ("PGUSER", "postgres")];
@@ -84,7 +84,7 @@ async fn without_a_user_the_user_of_the_operating_system_connects() {
     let owner =
         format!("SELECT 1 FROM pg_tables WHERE tablename = 'polls' AND tableowner = '{user}'");
     assert_eq!(rows(&server.url("nameless"), &owner).await.len(), 1);
-    // The variable still comes first.
+    // The variable still takes precedence.
     let ran = home.run_with(&[("PGUSER", "nobody at all")], &["status"]);
     assert!(ran.code == 74 && ran.stderr.contains("nobody at all"), "{ran:?}");
 }
@@ -141,7 +141,7 @@ async fn a_server_with_tls_is_verified_or_refused() {
     assert_eq!(home.sync(&[]).0, 0);
     let stranger = own_server_with_tls().await;
     let wrong = [
-        // No authority that this machine trusts, another authority, another name, no TLS.
+        // No trusted authority, another authority, another name, no TLS.
         (format!("{plain}?sslmode=verify-full"), "certificate"),
         (
             format!("{plain}?sslmode=verify-full&sslrootcert={}", stranger.ca_file().display()),
@@ -159,7 +159,7 @@ async fn a_server_with_tls_is_verified_or_refused() {
         home.database = url;
         refused(&home.run(&["sync"]), &["cannot open postgres://", word]);
     }
-    // A server without TLS, where it is asked for.
+    // A server without TLS, although it is required.
     let open = own_server().await;
     home.database = format!("{}?sslmode=verify-full&sslrootcert={ca}", open.url("postgres"));
     refused(&home.run(&["sync"]), &["TLS"]);
@@ -185,7 +185,7 @@ async fn two_schemas_of_one_database_know_nothing_of_each_other() {
     assert!(first.wait_with_output().unwrap().status.success());
     assert_eq!(rows(&one, "SELECT poll_id FROM polls").await.len(), 1);
     assert_eq!(rows(&two, "SELECT poll_id FROM polls").await.len(), 2);
-    // Where other people's tables are, nothing is made.
+    // Nothing is created beside other people's tables.
     home.database = url.clone();
     refused(&home.run(&["sync"]), &["invoices", "options[search_path]=", "CREATE SCHEMA"]);
     let ours = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'";
@@ -208,7 +208,7 @@ async fn who_is_not_let_in_is_told_why_and_what_to_do() {
         (open("stranger", "S3cret", "doors"), "check user, password"),
         (open("nobody", PASSWORD_IN_URL, "doors"), "check user, password"),
         (open("stranger", PASSWORD_IN_URL, "nowhere"), "CREATE DATABASE"),
-        // May connect, may read nothing, may create nothing.
+        // May connect, but read and create nothing.
         (open("stranger", PASSWORD_IN_URL, "doors"), "permission denied"),
         ("postgres://u:S3cret@127.0.0.1:1/x".to_owned(), "check that the server is up"),
         ("postgres:///x?host=/nowhere&user=u&password=S3cret".to_owned(), "check that the server"),
@@ -230,7 +230,7 @@ async fn who_is_not_let_in_is_told_why_and_what_to_do() {
     run(&server.url("postgres"), "CREATE DATABASE empty").await;
     home.database = open("stranger", PASSWORD_IN_URL, "empty");
     refused(&home.run(&["sync"]), &["permission denied", "grant the missing privilege"]);
-    // Let in by a password, it is in no table and no output either.
+    // After a login by password, the password is in no table and no output either.
     run(&server.url("postgres"), "CREATE DATABASE own OWNER stranger").await;
     home.database = open("stranger", PASSWORD_IN_URL, "own");
     for args in [&["sync", "-vv"][..], &["status"], &["changes"], &["check"]] {
@@ -291,7 +291,7 @@ async fn whatever_a_server_has_as_defaults_two_accounts_may_poll_at_once() {
         home.heygen.add_avatar("b", |_| ());
         let slow = home.start(&["sync", "--format", "json"]);
         let gate = tokio::task::spawn_blocking(|| gate.wait_reached()).await.unwrap();
-        // Idle it holds neither a transaction id nor a snapshot.
+        // While idle it holds neither a transaction id nor a snapshot.
         let idle = "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction' \
                     AND application_name LIKE 'heygen-sync%' \
                     AND backend_xid IS NULL AND backend_xmin IS NULL";

@@ -1,4 +1,4 @@
-//! Both engines take every SQL statement that the store declares.
+//! Both engines accept every SQL statement that the store declares.
 
 use heygen_sync::store::{conn, declared};
 use sqlx::{Connection, Executor, PgConnection, SqliteConnection};

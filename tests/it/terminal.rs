@@ -1,4 +1,4 @@
-//! What a person at a terminal sees while a list comes: `script` gives the program one.
+//! The output at a terminal while a list is fetched: `script` provides the terminal.
 #![cfg(target_os = "linux")]
 
 use std::{
@@ -8,7 +8,7 @@ use std::{
 
 use crate::home::Home;
 
-/// A verb on a terminal of so many columns, whose output can be read; by v3 of the API.
+/// Runs a command over v3 on a terminal with `columns` columns, whose output can be read.
 fn on_a_terminal(home: &Home, columns: u16, verb: &str) -> Child {
     let own = home.command(&[]);
     let program = own.get_program().to_str().unwrap();
@@ -21,7 +21,7 @@ fn on_a_terminal(home: &Home, columns: u16, verb: &str) -> Child {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap()
 }
 
-/// Reads until the screen says `words`.
+/// Reads until the screen contains `words`.
 fn wait_for(words: &str, screen: &mut String, output: &mut ChildStdout) {
     let mut bytes = [0; 4096];
     while !screen.contains(words) {
@@ -64,7 +64,7 @@ async fn no_id_is_broken_on_a_terminal_of_80_columns() {
         let output = child.wait_with_output().unwrap();
         let screen = String::from_utf8(output.stdout).unwrap();
         assert!(output.status.success() && screen.contains(id), "{screen}");
-        // The title of a history is text: the terminal itself continues it on the next line.
+        // The title of a history is text: the terminal itself wraps it.
         let rows = screen.lines().filter(|line| !line.contains(" · account "));
         let too_wide = rows.filter(|line| line.trim_end().chars().count() > 80);
         assert_eq!(too_wide.collect::<Vec<_>>(), Vec::<&str>::new(), "{screen}");

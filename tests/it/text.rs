@@ -1,7 +1,7 @@
 //! Rows of either engine as the same text, so that one expectation serves both.
 //!
-//! SQLite tells what it holds; what PostgreSQL holds is brought to that form: a time is 24
-//! characters, a boolean 0 or 1, JSON canonical, null is `None`. Nothing of the tables is known.
+//! SQLite returns what it stores; the values of PostgreSQL are converted to that form: a time has 24
+//! characters, a boolean is 0 or 1, JSON is canonical, NULL is `None`. This is independent of the tables.
 
 use heygen_sync::{catalog::value::Value, time::Timestamp};
 use serde_json::value::RawValue;
@@ -10,30 +10,30 @@ use sqlx::{
     postgres::PgRow, sqlite::SqliteRow, types::Json,
 };
 
-/// One row as text; null stays `None`.
+/// One row as text; NULL is `None`.
 pub type Texts = Vec<Option<String>>;
 
-/// The rows of a query on SQLite.
+/// Returns the rows of a query on SQLite.
 pub async fn sqlite(connection: &mut SqliteConnection, sql: &str) -> Vec<Texts> {
     let rows = sqlx::query(AssertSqlSafe(sql.to_owned())).fetch_all(connection).await;
     let rows = rows.unwrap_or_else(|error| panic!("{error}: {sql}"));
     rows.iter().map(|row| (0..row.len()).map(|at| sqlite_cell(row, at)).collect()).collect()
 }
 
-/// The rows of a query on PostgreSQL.
+/// Returns the rows of a query on PostgreSQL.
 pub async fn postgres(connection: &mut PgConnection, sql: &str) -> Vec<Texts> {
     let rows = sqlx::query(AssertSqlSafe(sql.to_owned())).fetch_all(connection).await;
     let rows = rows.unwrap_or_else(|error| panic!("{error}: {sql}"));
     rows.iter().map(|row| (0..row.len()).map(|at| postgres_cell(row, at)).collect()).collect()
 }
 
-/// The names of a row's columns.
+/// Returns the names of a row's columns.
 pub fn names<R: Row>(row: Option<R>) -> Vec<String> {
     let columns = row.iter().flat_map(|row| row.columns());
     columns.map(|column| column.name().to_owned()).collect()
 }
 
-/// A row as `a|b|∅`.
+/// Formats a row as `a|b|∅`.
 pub fn line(row: Texts) -> String {
     let cells = row.into_iter().map(|cell| cell.unwrap_or_else(|| "∅".to_owned()));
     cells.collect::<Vec<_>>().join("|")
@@ -64,7 +64,7 @@ fn postgres_cell(row: &PgRow, at: usize) -> Option<String> {
     }
 }
 
-/// The form in which SQLite holds it: PostgreSQL renders JSON in its own.
+/// Returns the form in which SQLite stores it: PostgreSQL renders JSON differently.
 fn canonical(json: &RawValue) -> String {
     Value::decode(json.get().trim(), 0).unwrap().to_json()
 }

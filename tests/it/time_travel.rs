@@ -1,7 +1,7 @@
 //! The catalogue at any past time, over random histories on both engines.
 //!
 //! A history is a sequence of polls of random lists, some of which fail; what each poll wrote is
-//! noted when it is written and asked for again at the end.
+//! noted then and queried again at the end.
 
 mod histories;
 
@@ -18,18 +18,18 @@ use tokio::runtime::Runtime;
 
 use crate::world::{Engine, World, hour};
 
-/// What a poll wrote, told in the words of the tables.
+/// The result of a poll, as the tables contain it.
 struct Noted {
     observed_at: Timestamp,
     /// The rows of `avatars` and `talking_photos` that are not removed.
     rows: Vec<String>,
-    /// The answer of the API that it amounts to.
+    /// The equivalent answer of the API.
     answer: String,
     /// Whether every item was listed and read, and no number is stored as its text.
     is_ordinary: bool,
 }
 
-/// Runs `check` on many histories in one world, and shows the smallest one that fails.
+/// Runs `check` on many histories in one world, and prints the smallest one that fails.
 fn for_all(engine: Engine, check: impl AsyncFn(&mut World, &History)) {
     let runtime = Runtime::new().unwrap();
     let world = RefCell::new(runtime.block_on(World::start(engine)));
@@ -56,10 +56,10 @@ fn cases() -> u32 {
     std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(32)
 }
 
-/// Numbers that are stored as their text, as an answer may show them.
+/// Numbers that are stored as text, as an answer may contain them.
 const NUMBERS_AS_TEXT: [&str; 2] = [r#":"1e400""#, r#":"1180591620717411303424""#];
 
-/// Items that are neither listed nor removed.
+/// Counts the items that are neither listed nor removed.
 async fn missing(world: &mut World) -> u64 {
     let mut all = 0;
     for kind in Kind::of(Catalogue::Avatars) {
@@ -72,7 +72,7 @@ async fn missing(world: &mut World) -> u64 {
     all
 }
 
-/// Polls the history; notes what each good poll wrote.
+/// Polls the history; returns what each good poll wrote.
 async fn lived(world: &mut World, history: &History) -> Vec<Noted> {
     world.removals = history.removals.clone();
     let mut noted = vec![];
@@ -94,7 +94,7 @@ async fn lived(world: &mut World, history: &History) -> Vec<Noted> {
     noted
 }
 
-/// The items that are not removed, as the tables have them.
+/// Returns the items that are not removed, from the tables.
 async fn written(world: &mut World) -> Vec<String> {
     let mut rows = vec![];
     for kind in Kind::of(Catalogue::Avatars) {
@@ -122,7 +122,7 @@ async fn moment(world: &mut World, time: Timestamp) -> Option<Moment> {
     moment
 }
 
-/// What the export reads as of a time, in the words of the tables.
+/// Returns what the export reads as of a time, in the form of the tables.
 async fn exported(world: &mut World, time: Timestamp) -> Vec<String> {
     let Some(moment) = moment(world, time).await else { return vec![] };
     let mut reading = world.store().export_reading().await.unwrap();
@@ -170,7 +170,7 @@ async fn answer(world: &mut World, time: Timestamp) -> String {
     answer
 }
 
-/// All that the seal will cover: what a poll that says nothing new leaves as it is.
+/// Returns everything that the seal covers: a poll without changes leaves it as it is.
 async fn the_past(world: &mut World) -> Vec<String> {
     let mut all = vec![];
     for (table, order) in [
@@ -184,7 +184,7 @@ async fn the_past(world: &mut World) -> Vec<String> {
     all
 }
 
-/// The queries of docs/time-travel.md, with their place for the time.
+/// Returns the queries of docs/time-travel.md, with their placeholder for the time.
 fn documented() -> Vec<String> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/time-travel.md");
     let text = std::fs::read_to_string(path).unwrap();
@@ -200,7 +200,7 @@ fn at(sql: &str, engine: Engine, time: Timestamp) -> String {
     sql.replace(":at", &literal)
 }
 
-/// Each good poll's moment, a millisecond to either side, and the times in between.
+/// Returns each good poll's time, a millisecond to either side, and the times in between.
 fn times(noted: &[Noted]) -> Vec<Timestamp> {
     let millisecond = Duration::from_millis(1);
     let around = |noted: &Noted| {
@@ -236,7 +236,7 @@ fn the_documented_sql_gives_what_the_export_gives(engine: Engine) {
                     format!("SELECT {} FROM ({sql}) AS past ORDER BY {}", columns(kind), kind.id);
                 rows.extend(world.lines(&sql).await);
             }
-            // The first sight and the last change are the export's own.
+            // Only the export has the first sight and the last change.
             let exported = exported(world, time).await.into_iter();
             let exported: Vec<String> =
                 exported.map(|row| row.rsplitn(3, '|').nth(2).unwrap().to_owned()).collect();
@@ -250,7 +250,7 @@ fn an_exported_answer_polled_at_once_opens_and_closes_no_version(engine: Engine)
         let Some(last) = lived(world, history).await.pop() else { return };
         assert!(!last.answer.contains("Signature"));
         let mut answered = last.answer.clone();
-        // What the types of fields were is settled by the second time at the latest.
+        // The types of fields are settled by the second time at the latest.
         for time in 1..=3 {
             let before = the_past(world).await;
             let report = world.poll_file(answered.clone()).await;

@@ -1,8 +1,8 @@
-//! A world for one test: a fake HeyGen, a fresh database on one of the engines and a clock that
-//! only the test moves. Each poll is one hour after the last.
+//! The world of one test: a fake HeyGen, a new database on one of the engines and a clock that only
+//! the test moves. Each poll is one hour after the last.
 //!
-//! [`on_both!`] makes two tests of every body. It does not know the rules that the tests state.
-#![allow(dead_code)] // Each test uses its part of it.
+//! [`on_both!`] turns every body into two tests. It is independent of the rules that the tests state.
+#![allow(dead_code)] // Each test uses a part of it.
 
 use std::{
     collections::BTreeMap,
@@ -35,7 +35,7 @@ use crate::{
     text::{self, Texts},
 };
 
-/// Makes of each `async fn a_sentence(world: World) { … }` one test in `sqlite` and one in
+/// Turns each `async fn a_sentence(world: World) { … }` into one test in `sqlite` and one in
 /// `postgres`; once per file. Another axis is another group of modules around `@tests`.
 macro_rules! on_both {
     ($(async fn $name:ident($world:ident: $World:ty) $body:block)*) => {
@@ -52,7 +52,7 @@ macro_rules! on_both {
 }
 pub(crate) use on_both;
 
-/// The same for each version of the API: four tests of every body. See [`World::of_v3`].
+/// Like [`on_both!`], for each version of the API: four tests of every body. See [`World::of_v3`].
 macro_rules! on_all {
     ($(async fn $name:ident($world:ident: $World:ty) $body:block)*) => {
         $crate::world::on_both! { $(async fn $name($world: $World) $body)* }
@@ -69,7 +69,7 @@ macro_rules! on_all {
 }
 pub(crate) use on_all;
 
-/// Which engine a world stands on.
+/// The engine of a world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Engine {
     Sqlite,
@@ -79,19 +79,19 @@ pub enum Engine {
 /// Both of them.
 pub const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
 
-/// A connection beside the program's own, for looking and for meddling.
+/// A separate connection, for queries and for changes outside the program.
 enum Beside {
     Sqlite(SqliteConnection),
     Postgres(PgConnection),
 }
 
-/// What keeps the database alive.
+/// The owner of the database, which is removed with it.
 enum Home {
     Folder(TempDir),
     Server(TestDatabase),
 }
 
-/// See the head of the file. The parts of a request that a test may change are public.
+/// The world of one test; see the module. The parts of a request that a test may change are public.
 pub struct World {
     pub heygen: FakeHeyGen,
     pub account: &'static str,
@@ -101,11 +101,11 @@ pub struct World {
     pub version: Version,
     /// Whether polls feed the mirror.
     pub mirror: bool,
-    /// Who is told.
+    /// The receivers of notices.
     pub notify: Vec<Notify>,
-    /// When the key expires, as polls are told.
+    /// The expiry of the key, as it is passed to polls.
     pub key_expires_at: Option<Timestamp>,
-    /// Where polls keep their answers.
+    /// The archive of the answers.
     pub archive: Option<Arc<Archive>>,
     store: Store,
     client: Client,
@@ -115,7 +115,7 @@ pub struct World {
     _patience: Patience,
 }
 
-/// All tables and the order of their rows, by which a dump is canonical.
+/// All tables with the order of their rows, so that a dump is canonical.
 pub const TABLES: [(&str, &str); 15] = [
     ("accounts", "account"),
     ("polls", "poll_id"),
@@ -134,24 +134,24 @@ pub const TABLES: [(&str, &str); 15] = [
     ("notices", "notice_id"),
 ];
 
-/// What depends on the bytes of an answer and on who read it, not on what it says; the digest seals
-/// all of that.
+/// Columns that depend on the bytes of an answer and on who read it, not on its contents; the
+/// digest covers all of them.
 const INCIDENTAL: [&str; 6] =
     ["source", "request_id", "response_bytes", "response_sha256", "host", "digest"];
 
-/// A response whose lists hold these records, as they are written.
+/// Returns a response whose lists contain these records, as written.
 pub fn body(avatars: &str, photos: &str) -> Vec<u8> {
     format!(r#"{{"error":null,"data":{{"avatars":[{avatars}],"talking_photos":[{photos}]}}}}"#)
         .into_bytes()
 }
 
-/// The time `hours` after the world began: when its poll of that number was observed.
+/// Returns the time `hours` after the start: when the poll with that number was observed.
 pub fn hour(hours: u64) -> Timestamp {
     Timestamp::parse("2026-01-01").unwrap().plus(Duration::from_secs(hours * 3600))
 }
 
 impl World {
-    /// An empty catalogue and an empty database, at midnight of 2026-01-01.
+    /// Creates an empty catalogue and an empty database, at midnight of 2026-01-01.
     pub async fn start(engine: Engine) -> Self {
         let patience = Patience::begin();
         let heygen = FakeHeyGen::start();
@@ -182,8 +182,8 @@ impl World {
         }
     }
 
-    /// The same world behind v3: its polls read looks that say what v2 would, responses that a test
-    /// wrote for v2 are told as pages, and a removal is believed as soon as on v2.
+    /// Switches to v3: polls read looks with the contents of v2, responses that a test wrote for v2
+    /// are sent as pages, and removals are due as soon as on v2.
     pub fn of_v3(mut self) -> Self {
         self.version = Version::Fixed(ApiVersion::V3);
         self.removals.after_polls = Some(1);
@@ -191,17 +191,17 @@ impl World {
         self
     }
 
-    /// Whether its database is a file.
+    /// Returns whether its database is a file.
     pub fn is_sqlite(&self) -> bool {
         matches!(self.home, Home::Folder(_))
     }
 
-    /// Whether it stands behind v3.
+    /// Returns whether it uses v3.
     pub fn is_v3(&self) -> bool {
         self.version == Version::Fixed(ApiVersion::V3)
     }
 
-    /// Asks through a client with these settings from now on.
+    /// Uses a client with these settings from now on.
     pub fn client(&mut self, edit: impl FnOnce(&mut Settings)) {
         let mut settings = settings(&self.heygen);
         edit(&mut settings);
@@ -210,23 +210,23 @@ impl World {
 
     // The clock
 
-    /// What the clock shows.
+    /// Returns the time of the clock.
     pub fn now(&self) -> Timestamp {
         clock(&self.now).now()
     }
 
-    /// Sets the clock, to an earlier time if need be.
+    /// Sets the clock, which may go back.
     pub fn set_clock(&self, to: Timestamp) {
         self.now.store(to.millis(), Ordering::SeqCst);
     }
 
-    /// Lets time pass.
+    /// Advances the clock.
     pub fn pass(&self, time: Duration) {
         self.set_clock(self.now().plus(time));
     }
 
-    // Polls. Another test may just be starting a process: until that has begun to run its program
-    // it has our lock file open as well, and the poll is tried again.
+    // Polls. Another test may be starting a process right now, which has our lock file open as well
+    // until its program runs; then the poll is tried again.
 
     /// Polls the fake an hour later.
     pub async fn poll(&mut self) -> Report {
@@ -247,7 +247,7 @@ impl World {
         report
     }
 
-    /// Polls the fake without waiting; an error left no row.
+    /// Polls the fake without waiting; an error leaves no row.
     pub async fn poll_now(&mut self) -> Result<Report> {
         let clock = clock(&self.now);
         let source = Source::Api { client: &self.client, version: self.version, progress: &|_| () };
@@ -259,7 +259,7 @@ impl World {
         poll(&mut self.store, &clock, &request, source).await
     }
 
-    /// Polls a response as it is written an hour later: a saved one on v2, from the API on v3.
+    /// Polls a response as written, an hour later: a saved one on v2, from the API on v3.
     pub async fn poll_file(&mut self, body: impl Into<Vec<u8>>) -> Report {
         if self.is_v3() {
             self.heygen.replace_body(page(body.into()));
@@ -277,7 +277,7 @@ impl World {
         }
     }
 
-    /// Polls a saved response without waiting, dated `observed_at`.
+    /// Polls a saved response without waiting, with the date `observed_at`.
     pub async fn backfill(
         &mut self,
         body: impl Into<Vec<u8>>,
@@ -291,7 +291,7 @@ impl World {
         poll(&mut self.store, &clock, &request, source).await
     }
 
-    /// What [`Self::poll_file`] would do.
+    /// Returns what [`Self::poll_file`] would do.
     pub async fn dry_run(&mut self, body: impl Into<Vec<u8>>) -> Report {
         self.pass(Duration::from_secs(3600));
         let clock = clock(&self.now);
@@ -306,17 +306,17 @@ impl World {
         dry_run(Some(&mut self.store), &clock, &request, source).await.unwrap()
     }
 
-    /// Polls a response with these avatars, as they are written, and one talking photo.
+    /// Polls a response with these avatars, as written, and one talking photo.
     pub async fn avatars(&mut self, records: &str) -> Report {
         self.poll_file(body(records, r#"{"talking_photo_id":"p"}"#)).await
     }
 
-    /// Polls a response with one avatar and these talking photos, as they are written.
+    /// Polls a response with one avatar and these talking photos, as written.
     pub async fn photos(&mut self, records: &str) -> Report {
         self.poll_file(body(r#"{"avatar_id":"p"}"#, records)).await
     }
 
-    /// Works the mirror's queue once; fresh lists come from the fake.
+    /// Works the mirror's queue once; the fake sends fresh lists.
     pub async fn work_mirror(
         &mut self,
         settings: &mirror::MirrorSettings,
@@ -335,22 +335,22 @@ impl World {
         mirror::run(store, &clock, settings, blobs.clone(), &|_| (), refresh).await
     }
 
-    /// The program's own connection.
+    /// Returns the program's own connection.
     pub fn store(&mut self) -> &mut Store {
         &mut self.store
     }
 
-    /// The clock, for others to read.
+    /// Returns the clock.
     pub fn clock(&self) -> Clock {
         clock(&self.now)
     }
 
-    /// Another poller of the same database and account, with a connection of its own.
+    /// Opens another connection to the same database, for a second poller.
     pub async fn second(&self) -> Store {
         Store::open_to_write(&self.home.location()).await.unwrap()
     }
 
-    /// Opens the database on a thread of its own, so that a wait for a lock stops no test.
+    /// Opens the database on a separate thread, so that a wait for a lock blocks no test.
     pub async fn opens_apart(&self) {
         let location = self.home.location();
         let runtime = tokio::runtime::Handle::current();
@@ -358,7 +358,7 @@ impl World {
         tokio::task::spawn_blocking(open).await.unwrap().unwrap();
     }
 
-    /// Where PostgreSQL is.
+    /// Returns the URL of the PostgreSQL database.
     pub fn url(&self) -> &str {
         match &self.home {
             Home::Server(server) => server.url(),
@@ -366,9 +366,9 @@ impl World {
         }
     }
 
-    // Looking
+    // Queries
 
-    /// The rows of a query, as text that is the same on both engines.
+    /// Returns the rows of a query, as text that is the same on both engines.
     pub async fn query(&mut self, sql: &str) -> Vec<Texts> {
         match &mut self.beside {
             Beside::Sqlite(connection) => text::sqlite(connection, sql).await,
@@ -376,7 +376,7 @@ impl World {
         }
     }
 
-    /// The names of a query's columns; none where it gives no row.
+    /// Returns the names of a query's columns; none if it returns no row.
     pub async fn names(&mut self, sql: &str) -> Vec<String> {
         let sql = AssertSqlSafe(sql.to_owned());
         match &mut self.beside {
@@ -389,19 +389,19 @@ impl World {
         }
     }
 
-    /// The same, each row as `a|b|∅`.
+    /// Returns the rows of a query, each as `a|b|∅`.
     pub async fn lines(&mut self, sql: &str) -> Vec<String> {
         self.query(sql).await.into_iter().map(text::line).collect()
     }
 
-    /// The only cell of a query's only row.
+    /// Returns the only cell of a query's only row.
     pub async fn cell(&mut self, sql: &str) -> String {
         let lines = self.lines(sql).await;
         assert_eq!(lines.len(), 1, "{sql}: {lines:?}");
         lines.into_iter().next().unwrap()
     }
 
-    /// Runs statements beside the program.
+    /// Runs statements outside the program.
     pub async fn meddle(&mut self, sql: &str) {
         let sql = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
         match &mut self.beside {
@@ -410,17 +410,17 @@ impl World {
         }
     }
 
-    /// All tables as text: what two databases that say the same have in common.
+    /// Returns all tables as text, without what may differ between databases with the same contents.
     pub async fn dump(&mut self) -> String {
         self.dump_of(&TABLES).await
     }
 
-    /// All that polls add up to: every table but `polls` and the heads in `accounts`.
+    /// Returns what polls add up to: every table but `polls` and the heads in `accounts`.
     pub async fn facts(&mut self) -> String {
         self.dump_of(&TABLES[2..]).await
     }
 
-    /// Every cell of every table but those of links and copies: what a replay gives back.
+    /// Returns every cell of every table that a replay restores, which excludes links and copies.
     pub async fn everything(&mut self) -> Vec<String> {
         let mut all = vec![];
         for (table, order) in TABLES {
@@ -449,7 +449,7 @@ impl World {
         dump
     }
 
-    /// The columns of a table, in its order, without the internal one.
+    /// Returns the columns of a table, in its order, without the internal one.
     pub async fn columns(&mut self, table: &str) -> Vec<String> {
         let sql = match &self.beside {
             Beside::Sqlite(_) => format!("SELECT name FROM pragma_table_info('{table}')"),
@@ -462,21 +462,21 @@ impl World {
         all.filter(|name| name != "fingerprint").collect()
     }
 
-    /// Empties the database and turns the clock back, for the next of many cases.
+    /// Empties the database and sets the clock back, for the next of many cases.
     pub async fn start_over(&mut self) {
         self.set_clock(hour(0));
-        // Backwards, so that what refers to a row goes before it.
+        // In reverse order, so that references to a row are deleted before it.
         let tables: Vec<_> = TABLES.iter().rev().map(|(table, _)| *table).collect();
         let sql = match &self.beside {
             Beside::Sqlite(_) => tables.iter().map(|t| format!("DELETE FROM {t};")).collect(),
-            // The internal table refers to the accounts.
+            // The internal table references the accounts.
             Beside::Postgres(_) => format!("TRUNCATE {} CASCADE", tables.join(", ")),
         };
         self.meddle(&sql).await;
     }
 }
 
-/// A response written for v2 as the only page of v3; what is no response stays as it is.
+/// Converts a response for v2 to the only page of v3; what is not a response is returned unchanged.
 fn page(body: Vec<u8>) -> Vec<u8> {
     type Lists = BTreeMap<String, Vec<Box<RawValue>>>;
     let envelope = serde_json::from_slice::<BTreeMap<String, Box<RawValue>>>(&body);
@@ -490,7 +490,7 @@ fn page(body: Vec<u8>) -> Vec<u8> {
     format!(r#"{{"data":[{told}],"has_more":false,"next_token":null}}"#).into_bytes()
 }
 
-/// A record of v2 as a look. An avatar needs no type to be one.
+/// Converts a record of v2 to a look. An avatar needs no type to be one.
 fn look(record: &str, photo: bool) -> String {
     let (id, name) = match photo {
         true => ("\"talking_photo_id\"", "\"talking_photo_name\""),

@@ -1,5 +1,5 @@
-//! deploy/compose.yaml by the commands of docs/docker.md, on networks and volumes of its own: what
-//! HeyGen is there, and how often is polled, stands in an override beside it.
+//! Runs deploy/compose.yaml by the commands of docs/docker.md, on separate networks and volumes. An
+//! override file sets the address of HeyGen and the schedule.
 
 use std::{
     fs::Permissions,
@@ -22,8 +22,8 @@ use crate::{
     run,
 };
 
-/// Hands on from the poller's own loopback, the only place where the key is sent in the clear, to
-/// the socket that the test listens at.
+/// Forwards from the poller's own loopback, the only address to which the key is sent in the clear,
+/// to the socket on which the test listens.
 const RELAY: &str = "use IO::Socket; use IO::Select; $SIG{CHLD} = 'IGNORE'; \
     my $l = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => 8000, Listen => 9) or die; \
     while (my $c = $l->accept) { next if fork; my $u = IO::Socket::UNIX->new('/relay/heygen') or exit; \
@@ -56,7 +56,7 @@ services:
     volumes: ["./relay:/relay"]
 "#;
 
-/// A copy of deploy/ whose containers, networks and volumes go with it.
+/// A copy of deploy/ whose containers, networks and volumes are removed with it.
 struct Composed {
     folder: tempfile::TempDir,
     project: String,
@@ -68,13 +68,13 @@ impl Composed {
         let deploy = folder.path().join("deploy");
         std::fs::create_dir_all(deploy.join("relay")).unwrap();
         let file = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/compose.yaml");
-        // A port of the test's own, since other tests have a gallery, too.
+        // A separate port, since other tests run a gallery, too.
         let text = std::fs::read_to_string(file).unwrap();
         let text = text.replace("127.0.0.1:8087:", "127.0.0.1:18088:");
         std::fs::write(deploy.join("compose.yaml"), text).unwrap();
-        // The image is there already.
+        // The image has already been built.
         std::fs::write(folder.path().join("Dockerfile"), "FROM heygen-sync:latest\n").unwrap();
-        // Compose puts variables into `$…`.
+        // Compose replaces variables in `$…`.
         let text = OVERRIDE.replace("$RELAY", &RELAY.replace('$', "$$"));
         for name in ["compose.override.yaml", "docker-compose.override.yaml"] {
             if name.starts_with("docker") != is_plugin() {
@@ -89,7 +89,7 @@ impl Composed {
     /// Runs commands of a page with the key on standard input.
     fn typed(&self, commands: &str) -> Ran {
         let mut commands = commands.replace("exec ", "exec -T ");
-        // The first poll is of a file: the relay is beside the daemon alone.
+        // The first poll reads a file, since only the daemon has the relay.
         let file =
             "run -T --volume \"$PWD/list.json:/list.json:ro\" --rm poller sync --from /list.json";
         commands = commands.replace("run --rm poller sync", file);
@@ -104,12 +104,12 @@ impl Composed {
         let shell = shell.args(["-euc", &commands]).current_dir(folder);
         let shell = shell.env("COMPOSE_PROJECT_NAME", &self.project).stdin(Stdio::piped());
         let mut child = shell.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        // Most commands read nothing.
+        // Most commands do not read it.
         let _ = writeln!(child.stdin.take().unwrap(), "{KEY}");
         Ran::from(child.wait_with_output().unwrap())
     }
 
-    /// The same, and it must go well.
+    /// Like [`Composed::typed`], but asserts success; returns the output.
     fn done(&self, commands: &str) -> String {
         let ran = self.typed(commands);
         assert_eq!(ran.code, 0, "{commands}: {ran:?}");
@@ -120,7 +120,7 @@ impl Composed {
         self.done("docker compose ps -q poller").trim().to_owned()
     }
 
-    /// Waits until the engine finds the poller in this state of health.
+    /// Waits until the engine reports this state of health for the poller.
     fn wait_health(&self, poller: &str, wanted: &str) {
         let begun = Instant::now();
         let health = ["inspect", "--format", "{{.State.Health.Status}}", poller];
@@ -139,15 +139,15 @@ impl Drop for Composed {
     }
 }
 
-/// Whether Compose is a plugin of docker's; else it is Debian's program of its own.
+/// Returns whether Compose is a plugin of docker; otherwise it is Debian's separate program.
 fn is_plugin() -> bool {
     run("docker", &["compose", "version"]).code == 0
 }
 
-/// From a socket in the file system to an address.
+/// Forwards from a socket in the file system to an address.
 fn hand_on(path: &Path, to: &str) {
     let (listener, to) = (UnixListener::bind(path).unwrap(), to.to_owned());
-    // Whoever the relay runs as.
+    // For any user that the relay runs as.
     std::fs::set_permissions(path, Permissions::from_mode(0o777)).unwrap();
     std::thread::spawn(move || {
         for client in listener.incoming().map_while(Result::ok) {
@@ -189,13 +189,13 @@ fn the_composed_daemon_polls_into_its_postgres_and_its_health_follows_api_and_da
         && ["a", "b", "c"].iter().all(|id| page.contains(&format!(",{id},")));
     assert!(shown, "{page}");
 
-    // HeyGen fails: found once the last good poll is too old, and over when it answers again.
+    // HeyGen fails: unhealthy once the last good poll is too old, and healthy when it answers again.
     heygen.fail_always(500, "");
     composed.wait_health(&poller, "unhealthy");
     heygen.recover();
     composed.wait_health(&poller, "healthy");
 
-    // The database is away: the daemon stays, and goes on when it is back.
+    // The database is down: the daemon keeps running, and continues when the database is back.
     composed.done("docker compose stop postgres");
     composed.wait_health(&poller, "unhealthy");
     composed.done("docker compose start postgres");

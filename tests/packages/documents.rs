@@ -1,5 +1,5 @@
-//! What the pages on cron, systemd and Docker show is run as it stands, in a Debian with the package
-//! or with the image; only HeyGen's address is the fake's.
+//! The examples of the pages on cron, systemd and Docker are run as written, in a Debian with the
+//! package or with the image; only HeyGen's address is the fake's.
 
 use std::{
     io::{Read, Write},
@@ -16,7 +16,7 @@ use crate::{
     run,
 };
 
-/// The code after `<!-- run: NAME -->` in a page, block by block.
+/// Returns the code after `<!-- run: NAME -->` in a page, block by block.
 pub fn blocks(page: &str, name: &str) -> Vec<String> {
     let path = format!("{}/docs/{page}", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(path).unwrap();
@@ -28,16 +28,16 @@ pub fn blocks(page: &str, name: &str) -> Vec<String> {
 }
 
 /// Runs a block of a page in a shell, in a folder, as a person with the key in the environment
-/// would, and with `docker run` on the host's network, where the fake is.
+/// would; `docker run` uses the host's network, where the fake is.
 fn typed(block: &str, folder: &std::path::Path, volume: &Volume, heygen: &FakeHeyGen) -> Ran {
     let base = format!("HEYGEN_SYNC_API__BASE_URL={}", heygen.base_url());
     let listen = "HEYGEN_SYNC_DAEMON__LISTEN=127.0.0.1:0";
-    // No slot falls into the test.
+    // No scheduled poll falls into the test.
     let never = "'HEYGEN_SYNC_DAEMON__SCHEDULE=0 0 29 2 *'";
     let here = format!(
         "docker run --network host --label heygen-sync-test --env {base} --env {listen} --env {never} "
     );
-    // A volume of the test's own, since there may be one of that name.
+    // A separate volume, since one of that name may exist.
     let block = block.replace("docker volume create heygen\n", "");
     let block = block.replace("heygen:/data", &format!("{}:/data", volume.name()));
     let block = block.replace("docker run ", &here);
@@ -74,13 +74,13 @@ fn the_daemon_of_the_page_on_docker_polls_and_stops() {
     let name = format!("heygen-sync-test-{}", std::process::id());
     let block =
         blocks("docker.md", "daemon")[0].replace("--name heygen-sync", &format!("--name {name}"));
-    // There was a poll just now: the next one comes by the schedule.
+    // A poll has just run, so the next one starts by the schedule.
     let soon = "--env HEYGEN_API_KEY --env 'HEYGEN_SYNC_DAEMON__SCHEDULE=* * * * * *' --env HEYGEN_SYNC_DAEMON__JITTER=0s";
     let block = block.replace("--env HEYGEN_API_KEY", soon);
     let started = typed(&block, folder.path(), &volume, &heygen);
     let container = Container(name);
     assert_eq!(started.code, 0, "{started:?}");
-    // Its poll is let go when it is told to stop.
+    // The answer to its poll is released after it is told to stop.
     let opener = gate.wait_reached();
     let stop = std::thread::spawn({
         let name = container.0.clone();
@@ -110,7 +110,7 @@ fn the_page_on_docker_polls_and_backs_up() {
 fn the_gallery_of_the_page_on_docker_is_reached_from_this_machine() {
     let volume = Volume::new();
     let name = format!("heygen-sync-test-gallery-{}", std::process::id());
-    // A port of the test's own, since other tests have a gallery, too.
+    // A separate port, since other tests run a gallery, too.
     let block = blocks("docker.md", "gallery")[0]
         .replace("--name heygen-gallery", &format!("--name {name}"))
         .replace("heygen:/data", &format!("{}:/data", volume.name()))
@@ -130,7 +130,7 @@ fn the_gallery_of_the_page_on_docker_is_reached_from_this_machine() {
     assert!(page.starts_with("HTTP/1.1 200"), "{page}: {:?}", logs());
 }
 
-/// What is answered at an address of this machine, once anything is.
+/// Returns the answer at an address of this machine, once there is one.
 pub fn answer(address: &str, path: &str) -> String {
     let begun = Instant::now();
     loop {
@@ -165,7 +165,7 @@ fn the_pages_show_what_is_run_here() {
     ] {
         assert_eq!(blocks(page, name).len(), count, "{page}: {name}");
     }
-    // scripts/image builds with the very command, but for the network.
+    // scripts/image builds with the same command, except for the network.
     let script = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/image"));
     assert!(script.unwrap().contains("docker build --network host --tag \"$image\" ."));
     assert_eq!(blocks("docker.md", "build"), ["docker build --tag heygen-sync .\n"]);

@@ -1,4 +1,4 @@
-//! The image: what is in it, and that a sync works in it as it is meant to be run.
+//! The image: its contents, and that a sync works in it as documented.
 
 use std::{
     sync::atomic::{AtomicU32, Ordering},
@@ -14,10 +14,10 @@ use crate::{
 };
 
 const IMAGE: &str = "heygen-sync:latest";
-/// What the image may weigh at most, in MB; the program is most of it.
+/// The maximum size of the image, in MB; the program is most of it.
 const MOST_MB: u64 = 40;
 
-/// A volume that goes with the test.
+/// A volume that is removed with the test.
 pub struct Volume(String);
 
 impl Volume {
@@ -40,7 +40,7 @@ impl Drop for Volume {
     }
 }
 
-/// A container that goes with the test.
+/// A container that is removed with the test.
 pub struct Container(pub String);
 
 impl Drop for Container {
@@ -49,7 +49,7 @@ impl Drop for Container {
     }
 }
 
-/// As docs/docker.md says to run it, on the host's network, where the fake is.
+/// Runs the image as docs/docker.md describes, on the host's network, where the fake is.
 fn docker(how: &[&str], volume: &Volume, heygen: &FakeHeyGen, more: &[&str], args: &[&str]) -> Ran {
     let mount = format!("{}:/data", volume.name());
     let key = format!("HEYGEN_API_KEY={KEY}");
@@ -61,7 +61,7 @@ fn docker(how: &[&str], volume: &Volume, heygen: &FakeHeyGen, more: &[&str], arg
     run("docker", &all.concat())
 }
 
-/// One command in a container of its own.
+/// Runs one command in a separate container.
 fn in_image(volume: &Volume, heygen: &FakeHeyGen, args: &[&str]) -> Ran {
     docker(&["--rm"], volume, heygen, &[], args)
 }
@@ -82,7 +82,7 @@ fn a_sync_works_without_root_on_a_read_only_root() {
         assert_eq!(ran.code, 0, "{ran:?}");
         serde_json::from_str::<Value>(&ran.stdout).unwrap()[0].clone()
     };
-    // Before the first poll there is nothing to be well.
+    // Before the first poll the check fails.
     let health = ["--quiet", "status", "--max-age", "26h"];
     assert_ne!(in_image(&volume, &heygen, &health).code, 0);
     assert_eq!(report(in_image(&volume, &heygen, &sync))["added"], 300);
@@ -146,7 +146,7 @@ fn it_is_small_and_holds_the_program_its_libraries_and_authorities_alone() {
     for shell in ["bin/sh", "usr/bin/sh", "usr/bin/apt"] {
         assert!(!files.contains(&shell), "{shell}");
     }
-    // What the engine itself puts there (/.dockerenv, /dev, /etc/hosts …) is few, too.
+    // The engine itself adds only a few files (/.dockerenv, /dev, /etc/hosts …).
     assert!(files.len() < 30, "{files:?}");
 }
 

@@ -1,27 +1,27 @@
-//! The image and the Debian package as people get them: run in containers, against a fake HeyGen on
-//! this machine's loopback. A test binary of its own, since both must have been made before, by
-//! scripts/image and scripts/package, and a Docker engine must run.
+//! The image and the Debian package as users get them: run in containers, against a fake HeyGen on
+//! this machine's loopback. A separate test binary, since scripts/image and scripts/package must
+//! have built both before, and a Docker engine must run.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod compose;
 mod documents;
 #[path = "../it/fake/mod.rs"]
-#[allow(dead_code)] // Its other half serves the main suite.
+#[allow(dead_code)] // The main suite uses the rest.
 mod fake;
 mod image;
 mod package;
 
 use std::process::{Command, Output};
 
-/// What a command gave.
+/// The result of a command.
 #[derive(Debug)]
 pub struct Ran {
-    /// Its exit code, -1 when a signal ended it.
+    /// Its exit code, -1 if a signal ended it.
     pub code: i32,
-    /// What it printed.
+    /// Its standard output.
     pub stdout: String,
-    /// What it complained of.
+    /// Its standard error.
     pub stderr: String,
 }
 
@@ -33,12 +33,12 @@ impl From<Output> for Ran {
     }
 }
 
-/// Runs a command to its end.
+/// Runs a command until it ends.
 pub fn run(command: &str, args: &[&str]) -> Ran {
     Ran::from(Command::new(command).args(args).output().unwrap())
 }
 
-/// The same, and it must go well; what it printed.
+/// Runs a command, asserts success and returns the standard output.
 pub fn done(command: &str, args: &[&str]) -> String {
     let ran = run(command, args);
     assert_eq!(ran.code, 0, "{command} {args:?}: {}{}", ran.stdout, ran.stderr);

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::done;
 
-/// A Debian with systemd's tools, made once; the engine keeps it.
+/// A Debian with systemd's tools, built once and kept by the engine.
 const DEBIAN: &str = "heygen-sync-package-test";
 const DOCKERFILE: &str = "FROM debian:bookworm-slim\n\
     RUN rm -f /etc/dpkg/dpkg.cfg.d/docker && apt-get update \
@@ -22,8 +22,8 @@ fn debian() {
     done("docker", &["build", "--quiet", "--network", "host", "--tag", DEBIAN, folder]);
 }
 
-/// Runs a script of this folder in such a Debian on the host's network, with the package, the tree
-/// to read and variables.
+/// Runs a script of this folder in that Debian, on the host's network, with the package, the
+/// read-only source tree and variables.
 pub fn in_debian(script: &str, variables: &[(&str, &str)]) -> String {
     debian();
     let tree = format!("{}:/tree:ro", root().display());
@@ -56,7 +56,7 @@ fn the_services_are_confined_alike() {
     for unit in ["heygen-sync-once.service", "heygen-sync-gallery.service"] {
         assert_eq!(confined("heygen-sync.service"), confined(unit), "{unit}");
     }
-    // The links in its files are credentials.
+    // Its files contain links that are credentials.
     assert!(confined("heygen-sync.service").lines().any(|line| line == "UMask=0027"));
 }
 

@@ -1,4 +1,4 @@
-//! Avatar groups: the people whose looks the avatars are. Only v3 lists them.
+//! Avatar groups: the people whose looks are listed as avatars. Only v3 lists them.
 
 use super::super::{
     catalogue::Catalogue,

@@ -6,7 +6,7 @@ use super::super::{
     description::*,
 };
 
-/// The names that a look gets from its group and its voice.
+/// The columns with the names of a look's group and voice.
 const LOOKED_UP: [Column; 2] = [
     Column::new(
         "group_name",
@@ -20,7 +20,7 @@ const LOOKED_UP: [Column; 2] = [
     ),
 ];
 
-/// The fields of a look whose names no record needs a copy of.
+/// Returns the fields of a look whose names are not to be copied for each record.
 const fn names(label: &'static str) -> [(&'static str, &'static str); 3] {
     [("name", label), ("premium", "premium"), ("error", "error")]
 }

@@ -1,4 +1,4 @@
-//! Recognition hides nothing: random sequences of hostile answers, each judged with and without it.
+//! Recognition hides nothing: random sequences of hostile answers, each compared with and without it.
 
 #![allow(clippy::unwrap_used)]
 
@@ -17,7 +17,7 @@ use crate::catalog::{
     schema::fold,
 };
 
-/// Keys as they are written; the second and third are the same one.
+/// Keys in raw JSON; the second and the third are the same key.
 const KEYS: [&str; 8] =
     ["avatar_name", "n", "\\u006e", "premium", "tags", "preview_image_url", "extra", "type"];
 const VALUES: [&str; 20] = [
@@ -45,7 +45,7 @@ const VALUES: [&str; 20] = [
 const START: i64 = 1_795_413_429_123;
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// A record with a choice of an id, and of its fields as they are written.
+/// Generates a record with a random id and random fields, in raw JSON.
 fn record() -> impl Strategy<Value = String> {
     let id = select(vec!["\"a\"", "\"\\u0061\"", "\"b\"", "\"c\"", "\"d\"", "\"e\"", "7"]);
     let value = (select(VALUES.to_vec()), 0..12_i64, 0..3_u8);
@@ -72,7 +72,7 @@ fn written((value, days, signature): (&str, i64, u8)) -> String {
     }
 }
 
-/// Answers of which most records come again, some of them changed, dropped, repeated or moved.
+/// Generates answers that repeat most records, with some changed, dropped, duplicated or moved.
 fn answers() -> impl Strategy<Value = Vec<Vec<String>>> {
     let edit = vec((any::<prop::sample::Index>(), 0..5_u8, record()), 0..3);
     (vec(record(), 0..6), vec(edit, 1..6)).prop_map(|(first, edits)| {
@@ -95,7 +95,7 @@ fn answers() -> impl Strategy<Value = Vec<Vec<String>>> {
     })
 }
 
-/// What the tables have, as polls add to it.
+/// The contents of the tables, to which polls add.
 #[derive(Default)]
 struct Tables {
     snapshot: Snapshot,
@@ -118,7 +118,7 @@ impl Tables {
         })
     }
 
-    /// What a poll reads that recognises some.
+    /// Returns the snapshot of a poll that recognises these records.
     fn without(&self, recognised: &Recognised) -> Snapshot {
         let Snapshot { last_good, recent_good, held_until, listed_before, lists, links } =
             &self.snapshot;
@@ -194,7 +194,7 @@ impl Tables {
     }
 }
 
-/// All that a diff does, without what is kept to recognise records by.
+/// Formats all that a diff does, without the fingerprints.
 fn told(mut diff: Diff) -> String {
     for list in &mut diff.lists {
         list.fingerprints.clear();
@@ -229,7 +229,7 @@ proptest! {
             let with = diff(&snapshot, answer, &poll);
             let without = diff(&tables.snapshot, plain, &poll);
             prop_assert_eq!(told(with), told(without), "{}", body);
-            // What is judged without recognition knows every fingerprint.
+            // A poll without recognition computes every fingerprint.
             let plain = Arc::new(Recognition { takes_fingerprints: true, ..Recognition::default() });
             let plain = decode_known(body.as_bytes(), &plain).unwrap();
             tables.add(diff(&tables.snapshot, plain, &poll), now);

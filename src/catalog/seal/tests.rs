@@ -1,4 +1,4 @@
-//! The format, literally: outsiders recompute it.
+//! Tests of the literal format, since others recompute it.
 
 use super::*;
 use crate::catalog::{

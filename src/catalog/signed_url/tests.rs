@@ -1,4 +1,4 @@
-//! Every form of signature, whole and in pieces, and what holds for any text.
+//! Tests of every form of signature, complete and incomplete, and of what holds for any text.
 
 #![allow(clippy::unwrap_used)]
 
@@ -268,7 +268,7 @@ fn an_expiry_out_of_range_or_unreadable_is_unknown() {
     }
 }
 
-/// Pieces that queries are made of, with `names` among them, and broken escapes.
+/// Generates URLs whose queries have parameters called `names`, among others, and broken escapes.
 fn url(names: &[&'static str]) -> impl Strategy<Value = String> {
     let names = prop::sample::select([names, &["a", "%", "%5", "ö", ""]].concat());
     let piece =
@@ -282,7 +282,7 @@ fn url(names: &[&'static str]) -> impl Strategy<Value = String> {
     )
 }
 
-/// The names that decide whether a set is whole, and some that go with them.
+/// The names that decide whether a set is complete, and some that belong to these sets.
 const NAMES: &[&str] = &[
     "Expires",
     "signature",
@@ -299,7 +299,7 @@ const NAMES: &[&str] = &[
     "skoid",
 ];
 
-/// Pieces of signed URLs as they might be written.
+/// Parts of signed URLs, in various notations.
 const DISGUISES: &[&str] = &[
     "https:",
     "HTTP:",
@@ -345,7 +345,7 @@ proptest! {
         }
     }
 
-    /// The parser of URLs that browsers agree on is the reference.
+    /// The reference is the parser of the crate `url`, which follows the standard for browsers.
     #[test]
     fn no_text_that_a_browser_reads_as_a_signed_url_keeps_its_signature(
         pieces in prop::collection::vec(prop::sample::select(DISGUISES), 0..24),

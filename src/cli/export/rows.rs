@@ -1,5 +1,5 @@
-//! What the rows of an export hold: the columns of each kind of export, and the cells of an item
-//! or version in them.
+//! The rows of an export: the columns of each kind of export, and the cells of an item or version in
+//! them.
 
 use super::super::{
     output::{Cell, Format, Rows},
@@ -11,10 +11,10 @@ use crate::{
     store::{export::ItemState, query::Version, table},
 };
 
-/// The columns of a table of items that say nothing of a time in the past.
+/// The columns of a table of items that do not apply to a past state.
 const NOW_ONLY: [&str; 2] = ["missing_since", "removed_at"];
 
-/// The columns of all kinds together; `state` has all fields, as in `history`.
+/// The columns of an export of all kinds; `state` contains all fields, as in `history`.
 const ALL: [&str; 9] = [
     "account",
     "kind",
@@ -27,10 +27,10 @@ const ALL: [&str; 9] = [
     "state",
 ];
 
-/// The same for people.
+/// The same for the table format.
 const TABLE: [&str; 5] = ["account", "kind", "item_id", "name", "valid_from"];
 
-/// The columns of the versions of all kinds together.
+/// The columns of an export of the versions of all kinds.
 const ALL_HISTORIES: [&str; 14] = [
     "account",
     "kind",
@@ -48,38 +48,38 @@ const ALL_HISTORIES: [&str; 14] = [
     "state",
 ];
 
-/// The same for people.
+/// The same for the table format.
 const HISTORY_TABLE: [&str; 7] =
     ["account", "kind", "item_id", "name", "version", "valid_from", "valid_to"];
 
-/// Columns, by name.
+/// The names of columns.
 type ColumnNames = Vec<&'static str>;
 
-/// The columns of a table.
+/// Returns the names of the columns of a table.
 fn names(table: &str) -> ColumnNames {
     let columns = table::find(table).into_iter().flat_map(|table| &table.columns);
     columns.map(|column| column.name).collect()
 }
 
-/// Makes a row of an account's item.
+/// A function that returns the cells of an account's item.
 pub(super) type ItemCells = fn(&str, Kind, ItemState) -> Vec<Cell>;
 
-/// Makes a row of a version.
+/// A function that returns the cells of a version.
 pub(super) type VersionCells = fn(Version) -> Vec<Cell>;
 
-/// Where rows go.
+/// The output that rows are written to.
 pub(super) enum RowsOutput {
     Rows(Rows),
     Parquet(Box<Parquet>),
 }
 
 impl RowsOutput {
-    /// Begins text.
+    /// Begins an output in a text format.
     pub(super) fn rows(format: Format, columns: ColumnNames) -> Result<Self> {
         Rows::new(format, columns).map(Self::Rows)
     }
 
-    /// Begins a Parquet file with columns of a table.
+    /// Begins a Parquet file with columns of `table`.
     pub(super) fn parquet(table: &str, columns: ColumnNames) -> Result<Self> {
         Parquet::new(table, &columns).map(Box::new).map(Self::Parquet)
     }
@@ -92,7 +92,7 @@ impl RowsOutput {
         }
     }
 
-    /// Ends it; `nothing` is said of an empty table.
+    /// Ends the output; `nothing` is printed for an empty table.
     pub(super) fn finish(self, nothing: &str) -> Result<()> {
         match self {
             Self::Rows(rows) => rows.finish(nothing),
@@ -101,7 +101,7 @@ impl RowsOutput {
     }
 }
 
-/// The columns of the catalogue, and what fills them.
+/// Returns the columns of the catalogue and the function that fills them.
 pub(super) fn of_items(for_people: bool, kind: Option<Kind>) -> (ColumnNames, ItemCells) {
     match kind {
         _ if for_people => (TABLE.into(), for_a_table),
@@ -114,7 +114,7 @@ pub(super) fn of_items(for_people: bool, kind: Option<Kind>) -> (ColumnNames, It
     }
 }
 
-/// The columns of the history, and what fills them.
+/// Returns the columns of the history and the function that fills them.
 pub(super) fn of_versions(for_people: bool, kind: Option<Kind>) -> (ColumnNames, VersionCells) {
     match kind {
         _ if for_people => (HISTORY_TABLE.into(), version_for_a_table),
@@ -123,7 +123,7 @@ pub(super) fn of_versions(for_people: bool, kind: Option<Kind>) -> (ColumnNames,
     }
 }
 
-/// The item's own columns between its key and its version.
+/// Returns the cells of an item: its key, the columns of its kind, its version and times.
 fn of_one_kind(account: &str, kind: Kind, item: ItemState) -> Vec<Cell> {
     let ItemState { id, version, valid_from, first_seen_at, changed_at, fields } = item;
     let mut cells = vec![account.into(), id.into()];
@@ -157,7 +157,7 @@ fn for_a_table(account: &str, kind: Kind, item: ItemState) -> Vec<Cell> {
     vec![account.into(), kind.as_str().into(), item.id.into(), name, item.valid_from.into()]
 }
 
-/// The item's own columns after those of its time.
+/// Returns the cells of a version: its key, when it was valid, the columns of its kind.
 fn version_of_one_kind(version: Version) -> Vec<Cell> {
     let (kind, mut cells) = (version.kind, vec![version.account.as_str().into()]);
     cells.push(version.id.as_str().into());
@@ -186,7 +186,7 @@ fn key(version: &Version) -> Vec<Cell> {
     vec![version.account.as_str().into(), kind.into(), version.id.as_str().into(), name.into()]
 }
 
-/// When it was valid, and which polls say so.
+/// Returns when the version was valid, and the polls that opened and closed it.
 fn span(version: &Version) -> [Cell; 9] {
     [
         version.version.into(),

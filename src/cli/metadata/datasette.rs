@@ -1,5 +1,5 @@
-//! What Datasette shows beside the tables. Up to 0.6x everything is in one file; 1.0 takes what things
-//! mean from its metadata, and how they are shown from its configuration.
+//! Metadata for Datasette. Up to 0.6x everything is in one file; 1.0 takes meanings from its
+//! metadata, and display options from its configuration.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use crate::{
     words::sentence,
 };
 
-/// Columns with few values, by which people narrow down what they see.
+/// Columns with few distinct values, which are offered as facets.
 const FACETS: [&str; 20] = [
     "account",
     "catalogue",
@@ -40,10 +40,10 @@ const FACETS: [&str; 20] = [
     "state",
 ];
 
-/// Columns that hold what a row is called where it is no item of a kind, the best first.
+/// Columns with the label of a row that is not an item, the best first.
 const LABELS: [&str; 5] = ["name", "field", "observed_at", "url", "account"];
 
-/// By what the newest comes first.
+/// Columns to sort by, so that the newest row comes first.
 const NEWEST: [&str; 5] = ["poll_id", "notice_id", "changed_at", "valid_from", "day"];
 
 #[derive(Serialize)]
@@ -77,7 +77,7 @@ struct DatasetteTable {
     look: Option<Look>,
 }
 
-/// What a table and its columns are.
+/// The meanings of a table and its columns.
 #[derive(Serialize)]
 struct Meaning {
     title: String,
@@ -86,7 +86,7 @@ struct Meaning {
     columns: Vec<(String, String)>,
 }
 
-/// How a table is shown.
+/// The display options of a table.
 #[derive(Default, Serialize)]
 struct Look {
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -106,7 +106,7 @@ enum DatasetteFacet {
     Array { array: &'static str },
 }
 
-/// A JSON object whose keys stay in this order.
+/// Serializes pairs as a JSON object whose keys keep this order.
 fn in_order<K: Serialize, V: Serialize, S: Serializer>(
     pairs: &[(K, V)],
     serializer: S,
@@ -114,20 +114,20 @@ fn in_order<K: Serialize, V: Serialize, S: Serializer>(
     serializer.collect_map(pairs.iter().map(|(key, value)| (key, value)))
 }
 
-/// All that Datasette 0.6x takes.
+/// Returns everything that Datasette 0.6x accepts.
 pub(super) fn all(location: &Location) -> Result<String> {
     let table =
         |it| DatasetteTable { meaning: Some(meaning(it)), units: units(it), look: Some(look(it)) };
     json(location, Some(ABOUT), tables(table).chain(hidden()).collect())
 }
 
-/// The metadata of Datasette 1.0.
+/// Returns the metadata of Datasette 1.0.
 pub(super) fn metadata(location: &Location) -> Result<String> {
     let table = |it| DatasetteTable { meaning: Some(meaning(it)), units: vec![], look: None };
     json(location, Some(ABOUT), tables(table).collect())
 }
 
-/// The configuration of Datasette 1.0.
+/// Returns the configuration of Datasette 1.0.
 pub(super) fn config(location: &Location) -> Result<String> {
     let table = |it| DatasetteTable { meaning: None, units: vec![], look: Some(look(it)) };
     json(location, None, tables(table).chain(hidden()).collect())
@@ -152,7 +152,7 @@ fn json(
     Ok(json + "\n")
 }
 
-/// What Datasette calls the database: its file's name without the ending.
+/// Returns Datasette's name of the database: the name of its file without the extension.
 fn database_name(location: &Location) -> String {
     let stem = location.file().and_then(|file| file.file_stem());
     stem.map_or("heygen".into(), |stem| stem.to_string_lossy().into_owned())
@@ -164,7 +164,7 @@ fn tables(
     table::all().map(move |it| (it.name.to_owned(), table(it)))
 }
 
-/// The tables that are not for people.
+/// Returns the tables that are of no use to people, as hidden.
 fn hidden() -> impl Iterator<Item = (String, DatasetteTable)> {
     [MIGRATIONS_TABLE, SEARCH_NAMES.name].into_iter().map(|name| {
         let look = Look { hidden: true, ..Look::default() };

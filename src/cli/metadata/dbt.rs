@@ -1,5 +1,5 @@
-//! A source for dbt: tables and views with their meanings, what holds of their columns as tests, and
-//! when the catalogue was last read.
+//! A source for dbt: tables and views with their meanings, tests of their columns, and the freshness
+//! of the catalogue.
 
 use super::yaml::{Node, document};
 use crate::{
@@ -8,11 +8,11 @@ use crate::{
     words::sentence,
 };
 
-/// Hours without a good poll after which dbt warns, and after which it fails: a poll a day, a late
-/// one and a missed one.
+/// Hours without a good poll after which dbt warns, and after which it fails: with one poll a day,
+/// after a late one and after a missed one.
 const STALE: [u32; 2] = [26, 50];
 
-/// The file of the source; its tables are in `schema` unless a variable of the project says otherwise.
+/// Returns the source file; its tables are in `schema` unless a variable of the project overrides it.
 pub(super) fn source(schema: &str) -> String {
     let schema = schema.replace('\'', "''");
     let source = vec![
@@ -66,7 +66,7 @@ fn column(table: &Table, column: &Column) -> Node {
     Node::Map(pairs)
 }
 
-/// A test with one argument.
+/// Returns a test with one argument.
 fn test(name: &'static str, argument: &'static str, value: Node) -> Node {
     let arguments = Node::Map(vec![(argument, value)]);
     Node::Map(vec![(name, Node::Map(vec![("arguments", arguments)]))])

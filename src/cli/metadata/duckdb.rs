@@ -1,5 +1,5 @@
-//! Views for DuckDB over an attached database: the same names with the types of the dictionary, which
-//! SQLite's own do not tell.
+//! Views for DuckDB over an attached database: the same names with the types of the data dictionary,
+//! which SQLite's own types do not express.
 
 use std::fmt::Write;
 
@@ -8,13 +8,13 @@ use crate::{
     store::table,
 };
 
-/// The statements; they want the database attached as `heygen`.
+/// Returns the statements; the database must be attached as `heygen`.
 pub(super) fn views() -> String {
     let mut out = String::new();
     for table in table::all() {
         let columns = table.columns.iter().map(typed).collect::<Vec<_>>().join(",\n    ");
         let name = table.name;
-        // Writing to a text cannot fail.
+        // Writing to a `String` cannot fail.
         let _ = writeln!(
             out,
             "CREATE OR REPLACE VIEW {name} AS SELECT\n    {columns}\nFROM heygen.{name};"

@@ -1,5 +1,5 @@
-//! YAML in block style with its keys in the order given. Every text is in double quotes, which YAML
-//! reads as JSON does, so that nothing in it can be taken for YAML.
+//! YAML in block style with its keys in the given order. Every text is in double quotes, which YAML
+//! reads as JSON does, so no text can be mistaken for YAML syntax.
 
 use std::fmt::Write;
 
@@ -27,14 +27,14 @@ impl From<String> for Node {
     }
 }
 
-/// The document.
+/// Returns the document as text.
 pub(super) fn document(map: Vec<(&'static str, Node)>) -> String {
     let mut out = String::new();
     write(&Node::Map(map), 0, &mut out);
     out
 }
 
-/// Writes a node whose first line has been begun, and whose others stand `depth` deep.
+/// Writes a node whose first line has been begun; its other lines are indented by `depth` levels.
 fn write(node: &Node, depth: usize, out: &mut String) {
     match node {
         Node::Text(text) => {

@@ -1,4 +1,4 @@
-//! The rows that verifying reads, each cell exactly as it stands.
+//! The rows that `verify` reads, each cell exactly as it is stored.
 
 use crate::{
     catalog::{
@@ -17,7 +17,7 @@ pub struct Head {
     pub last_poll_id: Option<i64>,
     /// How many polls it has.
     pub polls: i64,
-    /// The digest of the latest.
+    /// The digest of its latest poll.
     pub digest: Option<String>,
 }
 
@@ -30,18 +30,18 @@ pub struct AuditPoll {
     pub account: String,
     /// Its digest.
     pub digest: Option<String>,
-    /// All its other columns, as they are sealed.
+    /// All its other columns, as covered by the digest.
     pub line: Line<'static>,
 }
 
-/// A row that a poll wrote, or the half of one.
+/// A row that a poll wrote, or half of one: the opening or the closing of a version.
 #[derive(Clone, Debug)]
 pub struct Written {
     /// The row's account.
     pub account: String,
     /// The poll.
     pub poll_id: i64,
-    /// What is sealed of it.
+    /// The part that the digest covers.
     pub line: Line<'static>,
 }
 
@@ -52,42 +52,42 @@ pub struct Version {
     pub id: String,
     /// Its version.
     pub version: i64,
-    /// Its start.
+    /// The start of the version.
     pub valid_from: Option<String>,
-    /// Its end.
+    /// The end of the version.
     pub valid_to: Option<String>,
-    /// Why it began.
+    /// Why it was opened.
     pub opened_by: String,
-    /// Why it ended.
+    /// Why it was closed.
     pub closed_by: Option<String>,
     /// The poll that opened it.
     pub opened_poll: i64,
     /// The poll that closed it.
     pub closed_poll: Option<i64>,
-    /// The last poll that showed the state before.
+    /// When the last poll that showed the previous state was observed.
     pub opened_after: Option<String>,
-    /// The last poll that showed this state.
+    /// When the last poll that showed this state was observed.
     pub closed_after: Option<String>,
     /// The item's own columns and `extra`.
     pub own: Cells<'static>,
 }
 
-/// A row of `avatars` or `talking_photos`, without `missing_since`.
+/// A row of the table of a kind, without `missing_since`.
 #[derive(Clone, Debug)]
 pub struct Current {
     /// The item.
     pub id: String,
     /// Its current version.
     pub version: i64,
-    /// The start of that.
+    /// The start of the current version.
     pub valid_from: Option<String>,
-    /// When it was seen first.
+    /// When it was first seen.
     pub first_seen_at: Option<String>,
     /// When it was last added, changed or restored.
     pub changed_at: Option<String>,
     /// When it was removed.
     pub removed_at: Option<String>,
-    /// Whether its fingerprint is that of another state.
+    /// Whether its fingerprint belongs to another state.
     pub wrong_fingerprint: bool,
     /// The item's own columns and `extra`.
     pub own: Cells<'static>,
@@ -96,11 +96,11 @@ pub struct Current {
 /// A row of `field_changes`.
 #[derive(Clone, Debug)]
 pub struct Changed {
-    /// The poll that saw it.
+    /// The poll that observed the change.
     pub poll_id: i64,
     /// The item.
     pub item_id: String,
-    /// The version that it opened.
+    /// The version that the change opened.
     pub version: i64,
     /// The field.
     pub field: String,
@@ -110,7 +110,7 @@ pub struct Changed {
     pub new_value: Option<String>,
 }
 
-/// Items of one account and kind whose ids lie in a range.
+/// Items of one account and kind whose ids are in a range.
 #[derive(Clone, Debug)]
 pub struct Span<'a> {
     /// The account.
@@ -119,7 +119,7 @@ pub struct Span<'a> {
     pub kind: Kind,
     /// The first id.
     pub from: String,
-    /// The first id that is beyond; `None` for all the rest.
+    /// The first id after the range; `None` if there is none.
     pub to: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! Where the rows of a poll stand, and which of their columns are sealed under which names.
+//! Where the rows of a poll are stored, and which of their columns are sealed under which names.
 
 use crate::{
     catalog::{
@@ -13,7 +13,7 @@ use crate::{
     },
 };
 
-/// One of the places where the rows of a poll stand.
+/// One of the places where the rows of a poll are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Section {
     /// The versions that it opened.
@@ -27,14 +27,14 @@ pub enum Section {
 }
 
 impl Section {
-    /// All, in the order of the seal.
+    /// Returns all sections in the order of the seal.
     pub fn all() -> impl Iterator<Item = Self> {
         let opened = Kind::ALL.into_iter().map(Self::Opened);
         let closed = Kind::ALL.into_iter().map(Self::Closed);
         opened.chain(closed).chain([Self::FieldChanges, Self::SchemaChanges])
     }
 
-    /// Its table.
+    /// Returns its table.
     pub fn table(self) -> &'static str {
         match self {
             Self::Opened(kind) | Self::Closed(kind) => kind.history,
@@ -59,7 +59,7 @@ impl Section {
         }
     }
 
-    /// The columns of a line, by their names in it.
+    /// Returns the columns of a line, by their names in it.
     pub(super) fn columns(self) -> Vec<(&'static str, Holds)> {
         use Holds::{Integer, Text, Time};
         match self {
@@ -110,7 +110,7 @@ impl Argument for Section {
 }
 
 register! {
-    /// What the polls of a piece wrote in a section, in the order of the seal: (first, last).
+    /// The rows of a section that the polls of a piece wrote, in the order of the seal: (first, last).
     pub(super) fn written(section: Section) {
         let (poll, id, order) = match section {
             Section::Opened(kind) => ("opened_poll", kind.id, "version"),
@@ -119,7 +119,7 @@ register! {
             Section::SchemaChanges => ("poll_id", "", "field"),
         };
         let order = match section {
-            // A poll's rows are of one account, and with it this is the order of an index.
+            // A poll's rows are of one account; with the account first, this is the order of an index.
             Section::Opened(_) | Section::Closed(_) => format!("account, {id}, {order}"),
             Section::FieldChanges => format!("kind, {id}, {order}"),
             Section::SchemaChanges => format!("kind, {order}"),
@@ -139,7 +139,7 @@ register! {
     }
 }
 
-/// The item's own columns and `extra`.
+/// Returns the item's own columns and `extra`.
 pub(super) fn own_columns(kind: Kind) -> impl Iterator<Item = (&'static str, Holds)> {
     let own = kind.columns.iter().map(|column| (column.name, column.holds));
     own.chain([("extra", Holds::Json)])

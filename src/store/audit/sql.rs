@@ -14,20 +14,20 @@ register! {
     pub const HEADS =
         "SELECT account, last_poll_id, polls, digest FROM accounts ORDER BY account";
 
-    /// Where the piece after one ends: (its first poll, polls of a piece).
+    /// The first poll of the next piece: (first poll of this piece, polls of a piece).
     pub const NEXT_POLLS =
         "SELECT poll_id FROM polls WHERE poll_id >= $1 ORDER BY poll_id LIMIT 1 OFFSET $2";
 
-    /// The digest of an account's poll before one: (account, poll).
+    /// The digest of an account's last poll before one: (account, poll).
     pub const DIGEST_BEFORE =
         "SELECT digest FROM polls WHERE account = $1 AND poll_id < $2 ORDER BY poll_id DESC LIMIT 1";
 
-    /// What a list carried when: (account, kind).
+    /// The schema changes of a list, oldest first: (account, kind).
     pub const SCHEMA = "SELECT poll_id, field, change, json_type FROM schema_changes \
          WHERE account = $1 AND kind = $2 ORDER BY poll_id, field";
 
-    /// Items that only a missing foreign key lets stand. The histories need no such look: their rows
-    /// are found by their polls.
+    /// Items without an account, which only a missing foreign key allows. The histories need no such check:
+    /// their rows are found by their polls.
     pub fn strangers(kind: Kind) {
         let (table, id) = (kind.table, kind.id);
         format!(
@@ -44,7 +44,7 @@ register! {
         )
     }
 
-    /// The first id that is beyond a span: (account, first id, items of a span).
+    /// The first id after a span: (account, first id, items of a span).
     pub fn next_items(kind: Kind) {
         let (table, id) = (kind.history, kind.id);
         format!(
@@ -53,7 +53,7 @@ register! {
         )
     }
 
-    /// (account, first id), and (first id beyond) where the span is `bounded`.
+    /// The versions of a span: (account, first id), and (first id after it) if the span is `bounded`.
     pub fn versions(kind: Kind, bounded: bool) {
         let (table, id) = (kind.history, kind.id);
         format!(
@@ -65,7 +65,7 @@ register! {
         )
     }
 
-    /// As [`versions`].
+    /// The items of a span: the arguments of [`versions`].
     pub fn current(kind: Kind, bounded: bool) {
         let (table, id) = (kind.table, kind.id);
         format!(
@@ -76,7 +76,7 @@ register! {
         )
     }
 
-    /// (account, kind, first id), and (first id beyond) where the span is `bounded`.
+    /// The field changes of a span: (account, kind, first id), and (first id after it) if it is `bounded`.
     pub fn changed(bounded: bool) {
         format!(
             "SELECT poll_id, item_id, version, field, old_value, new_value FROM field_changes \
@@ -85,7 +85,7 @@ register! {
         )
     }
 
-    /// As [`changed`].
+    /// The folded texts of a span: the arguments of [`changed`].
     pub fn found_by(bounded: bool) {
         format!(
             "SELECT item_id, version, text FROM {} WHERE account = $1 AND kind = $2 AND {}",

@@ -1,4 +1,4 @@
-//! The rows of the change feed: of one poll, the newest, all of them.
+//! Queries of the rows of the change feed: of one poll, the newest, or all.
 
 use super::{
     changes::{ChangesFilter, own_conditions, time_conditions},
@@ -17,8 +17,8 @@ use crate::{
 };
 
 impl Reading {
-    /// The changes of one poll, item by item: `limit` rows after the first `offset`, and the number
-    /// of all.
+    /// Returns the changes of one poll, sorted by kind, change and item: `limit` rows after the first
+    /// `offset`, and the number of all rows.
     pub async fn changes_of_poll(
         &mut self,
         poll: &PollRow,
@@ -42,8 +42,8 @@ impl Reading {
         Ok((rows.into_iter().map(|(row, _)| row).collect(), all))
     }
 
-    /// The newest changes after the first poll of their catalogue, oldest first, at most `limit` rows. If there
-    /// are more, the oldest item is left out, whose rows may be incomplete.
+    /// Returns the newest changes after each catalogue's first poll, oldest first: at most `limit` rows. If
+    /// there are `limit` rows, the oldest item is left out because its rows may be incomplete.
     pub async fn newest_changes(
         &mut self,
         account: &str,
@@ -74,7 +74,7 @@ impl Reading {
         Ok(rows)
     }
 
-    /// When the history of all accounts began: a part of the ids of a feed.
+    /// Returns when the history of all accounts began, which is part of the ids of a feed.
     pub async fn began_at(&mut self) -> Result<Option<Timestamp>> {
         let began = self.ask(export::BEGAN.into(), &[], |row| row.time(0)).await?;
         Ok(began.into_iter().next().flatten())
@@ -98,7 +98,7 @@ impl Reading {
         self.stream(text, &sql.args, change_row, &mut each).await
     }
 
-    /// The next changes after `last`, newest poll first, at most `limit`.
+    /// Returns at most `limit` changes after `last`, newest poll first.
     pub async fn changes_after(
         &mut self,
         account: &str,
@@ -113,8 +113,8 @@ impl Reading {
             let text = feed_sql(&mut sql, &of, filter, last);
             return self.ask(format!("{text} LIMIT {limit}"), &sql.args, change_row).await;
         }
-        // In the order of the feed all of history would be read and sorted: as many polls as a page
-        // needs are asked, and more of them where few of their changes match.
+        // One query in feed order would read and sort the whole history. Instead, only as many polls as
+        // a page needs are queried, then more if few of their changes match.
         let newest = last.map_or(i64::MAX, |(poll, ..)| *poll);
         let polls = self.changed_items_by_poll(account, poll, filter, newest).await?;
         let (mut polls, mut rows) = (polls.as_slice(), vec![]);
@@ -133,13 +133,13 @@ impl Reading {
     }
 }
 
-/// The place of a row in the change feed: poll, kind, item, field.
+/// The position of a row in the change feed: poll, kind, item, field.
 pub type ChangePlace = (i64, String, String, Option<String>);
 
-/// The most polls that one query asks for.
+/// The maximum number of polls in one query.
 const POLLS_AT_ONCE: usize = 1_000;
 
-/// How many of the first polls, of which each has so many changed items, have this many together.
+/// Returns how many of the first polls (id, changed items) are needed for `wanted` changed items in all.
 fn enough(polls: &[(i64, i64)], wanted: i64) -> usize {
     let mut items = 0;
     let needed = polls.iter().take(POLLS_AT_ONCE).take_while(|(_, own)| {
@@ -150,7 +150,7 @@ fn enough(polls: &[(i64, i64)], wanted: i64) -> usize {
     needed.count().max(1)
 }
 
-/// The condition on the account, and on the poll.
+/// Returns the condition on the account and, if given, on the poll.
 fn of_account<'a>(sql: &mut Sql<'a>, account: &'a str, poll: Option<i64>) -> String {
     let account = format!("c.account = {}", sql.bind(account));
     match poll {
@@ -159,7 +159,7 @@ fn of_account<'a>(sql: &mut Sql<'a>, account: &'a str, poll: Option<i64>) -> Str
     }
 }
 
-/// The SQL of the change feed within `of`, newest poll first, after a place.
+/// Returns the SQL of the change feed's rows that meet `of`, newest poll first, after a position.
 fn feed_sql<'a>(
     sql: &mut Sql<'a>,
     of: &str,

@@ -17,27 +17,27 @@ use crate::{
     time::Timestamp,
 };
 
-/// The most polls on a page of changes.
+/// The maximum number of polls on a page of changes.
 pub const POLLS: usize = 12;
-/// The most changed items on a page, unless its first poll alone has more.
+/// The maximum number of changed items on a page, unless its first poll alone has more.
 const ITEMS: i64 = 400;
-/// The most entries of one poll, kind and change; the others are counted.
+/// The maximum number of entries for one poll, kind and change; the others are only counted.
 pub const ENTRIES: i64 = 24;
 
-/// Which changes are wanted; `None` means all.
+/// A filter of changes; a field that is `None` restricts nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ChangesFilter {
-    /// Of this kind.
+    /// The kind.
     pub kind: Option<Kind>,
     /// `added`, `changed`, `removed` or `restored`.
     pub change: Option<String>,
-    /// Of this field.
+    /// The changed field.
     pub field: Option<String>,
-    /// Of this item.
+    /// The id of the item.
     pub id: Option<String>,
-    /// Seen at this time or later.
+    /// Changes observed at this time or later.
     pub from: Option<Timestamp>,
-    /// Seen before this time.
+    /// Changes observed before this time.
     pub until: Option<Timestamp>,
 }
 
@@ -48,7 +48,7 @@ impl ChangesFilter {
     }
 }
 
-/// One change, which `same` items of the poll share; this is the first of them.
+/// A change that `same` items of the poll share, with the first of these items.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SharedChange {
     /// The poll.
@@ -59,37 +59,37 @@ pub struct SharedChange {
     pub change: String,
     /// The changed field; `None` for the item as a whole.
     pub field: Option<String>,
-    /// Its value before.
+    /// The old value.
     pub old: Option<String>,
-    /// Its value after.
+    /// The new value.
     pub new: Option<String>,
-    /// The item.
+    /// The id of the item.
     pub item_id: String,
     /// Its name.
     pub name: Option<String>,
-    /// The last poll that showed the state before.
+    /// The time of the last poll that still showed the old state.
     pub previous_poll_at: Option<Timestamp>,
     /// How many items have the same change.
     pub same: i64,
-    /// How many rows the poll has of this kind and change, with a field or without.
+    /// The number of the poll's rows of this kind and change, either all with a field or all without.
     pub all: i64,
     /// The item's current version.
     pub version: i64,
     /// Its current picture.
     pub image: ItemPreview,
-    /// Of a changed picture: the one before.
+    /// If the picture changed: the previous one.
     pub image_before: ItemPreview,
     /// The item's gender.
     pub gender: Option<String>,
     /// Whether it has a video.
     pub has_video: bool,
-    /// The person that it is a look of, if that is known.
+    /// The avatar group that the item is a look of, if known.
     pub group: Option<String>,
 }
 
 impl Reading {
-    /// A page of the polls with changes, newest first, of those before `before`; whether there are
-    /// more; and the number of changes in all polls.
+    /// Returns a page of the polls with changes before `before`, newest first; whether there are more; and
+    /// the number of changed items in all polls.
     pub async fn polls_with_changes(
         &mut self,
         account: &str,
@@ -118,7 +118,7 @@ impl Reading {
         Ok((polls.into_iter().map(|(poll, ..)| poll).collect(), more, all))
     }
 
-    /// The polls up to `newest` with changes, newest first, each with the number of changed items.
+    /// Returns the polls up to `newest` with changes, newest first, each with its number of changed items.
     pub(super) async fn changed_items_by_poll(
         &mut self,
         account: &str,
@@ -139,7 +139,7 @@ impl Reading {
         self.ask(text, &sql.args, |row| Ok((row.some_int(0)?, row.some_int(1)?))).await
     }
 
-    /// The changes of these polls, each shared one once.
+    /// Returns the changes of these polls; a field change that several items share is returned once.
     pub async fn shared_changes(
         &mut self,
         polls: &[i64],
@@ -156,7 +156,8 @@ impl Reading {
     }
 }
 
-/// The polls before `before` with changes, each with the number of changes in all polls and its own.
+/// Returns the SQL of the polls before `before` with their changed items (`own`) and those of all
+/// (`every`).
 fn polls_sql<'a>(
     sql: &mut Sql<'a>,
     account: &'a str,
@@ -188,7 +189,7 @@ fn polls_sql<'a>(
     )
 }
 
-/// The number of a poll's changed items.
+/// Returns the SQL of the number of a poll's changed items.
 fn counted(filter: &ChangesFilter) -> &'static str {
     match filter.change.as_deref() {
         Some("added") => "p.added",
@@ -199,7 +200,7 @@ fn counted(filter: &ChangesFilter) -> &'static str {
     }
 }
 
-/// The condition for the account's polls in the time of the filter of which `counted` is not 0.
+/// Returns the condition for the account's good polls that match the filter's times and have changes.
 fn with_changes<'a>(
     sql: &mut Sql<'a>,
     account: &'a str,
@@ -211,7 +212,7 @@ fn with_changes<'a>(
     format!("p.account = {account} AND p.outcome <> 'failed' AND {counted} > 0{times}")
 }
 
-/// The conditions on the time, each with its AND.
+/// Returns the conditions on the time, each preceded by AND.
 pub(super) fn time_conditions(sql: &mut Sql<'_>, of: &str, filter: &ChangesFilter) -> String {
     let mut all = String::new();
     for (compared, time) in [(">=", filter.from), ("<", filter.until)] {
@@ -222,10 +223,10 @@ pub(super) fn time_conditions(sql: &mut Sql<'_>, of: &str, filter: &ChangesFilte
     all
 }
 
-/// The URL of the picture before, of a line that changes the picture.
+/// The SQL of the previous picture's URL, for a row that changes the picture.
 const BEFORE: &str = "CASE WHEN l.field = 'preview_image_url' THEN l.old_value END";
 
-/// The changes of these polls that meet `condition`, each shared one once.
+/// Returns the SQL of the changes of these polls that meet `condition`; a shared field change is one row.
 fn shared_sql(polls: &str, condition: &str) -> String {
     let order = "c.name NULLS LAST, c.item_id";
     let (mut joins, mut urls, mut genders, mut videos) = (String::new(), vec![], vec![], vec![]);
@@ -250,7 +251,7 @@ fn shared_sql(polls: &str, condition: &str) -> String {
             of_kinds.push(format!("v{nth}.{column}"));
         }
     }
-    // SQLite's `coalesce` takes two arguments at least.
+    // SQLite's `coalesce` requires at least two arguments.
     let version = format!("coalesce({}, 1, 1)", versions.join(", "));
     let first = |all: &[String]| {
         let nulls = ["CAST(NULL AS TEXT)"; 2].into_iter();
@@ -286,7 +287,7 @@ fn shared_sql(polls: &str, condition: &str) -> String {
     )
 }
 
-/// The changed items that match, once for each poll: poll, kind and id.
+/// Returns the SQL of the changed items that match, once for each poll: poll, kind and id.
 fn changed_items<'a>(sql: &mut Sql<'a>, account: &'a str, filter: &'a ChangesFilter) -> String {
     let account = sql.bind(account);
     let Some(field) = &filter.field else {
@@ -296,7 +297,7 @@ fn changed_items<'a>(sql: &mut Sql<'a>, account: &'a str, filter: &'a ChangesFil
              WHERE c.account = {account}{own}"
         );
     };
-    // With a field only its changes are read: there is one for each item and poll.
+    // With a field, only changes of this field are read: at most one for each item and poll.
     let mut all = format!(
         "SELECT c.poll_id, c.kind, c.item_id FROM field_changes AS c \
          WHERE c.account = {account} AND c.field = {}",
@@ -318,8 +319,8 @@ fn changed_items<'a>(sql: &mut Sql<'a>, account: &'a str, filter: &'a ChangesFil
     all
 }
 
-/// Whether a row of `field_changes` is about a restored item: looked up only for the few polls that
-/// restored any.
+/// Returns the condition that a row of `field_changes` is about a restored item. Items are looked up
+/// only for the few polls that restored any.
 fn restored() -> String {
     let opened = |kind: Kind| {
         format!(
@@ -337,7 +338,7 @@ fn restored() -> String {
     )
 }
 
-/// The conditions on kind, change, field and item, each with its AND.
+/// Returns the conditions on kind, change, field and item, each preceded by AND.
 pub(super) fn own_conditions<'a>(sql: &mut Sql<'a>, filter: &'a ChangesFilter) -> String {
     let mut all = String::new();
     let kind = filter.kind.map(Kind::as_str);

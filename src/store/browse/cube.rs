@@ -1,5 +1,5 @@
-//! How many items each choice would show: the items are counted once by the values of all facets, and
-//! the counts are added up for each facet.
+//! Counts how many items each choice would show. Items are counted once, by the combination of their
+//! values of all facets; these counts are summed for each facet.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,16 +15,17 @@ use crate::{
     store::conn::{Fault, Row},
 };
 
-/// The most combinations of values that are counted; if there are more, texts are left out.
+/// The maximum number of combinations of values that are counted; if there are more, facets of texts
+/// are not counted.
 const CELLS: usize = 6_000;
 
-/// The most texts of an array that are counted.
+/// The maximum number of different texts that are counted for a facet of arrays.
 const TEXTS: usize = 200;
 
-/// The counts of a list.
+/// The counts of a list's facets.
 #[derive(Clone, Debug, Default)]
 pub struct FacetCounts {
-    /// The items that all choices together show.
+    /// The number of items that match all choices together.
     pub total: i64,
     /// The facets of the kind and their counts.
     pub facets: Vec<(&'static Facet, FacetCount)>,
@@ -34,18 +35,18 @@ pub struct FacetCounts {
 struct CubeCell {
     /// In the order of the counted facets.
     values: Vec<CubeValue>,
-    /// The places of the facets whose choices do not show the items.
+    /// The indexes of the facets whose choices exclude the items.
     misfits: Vec<usize>,
     items: i64,
 }
 
 enum CubeValue {
-    /// The known choices that apply, as bits.
+    /// The known choices that apply: bit n is set if choice n applies.
     Bits(i64),
     Text(Option<String>),
 }
 
-/// What is asked: of which items, with which choices.
+/// The items to count, and the choices that are made.
 struct Question<'a> {
     scope: &'a Scope,
     filter: &'a ItemFilter,
@@ -53,7 +54,7 @@ struct Question<'a> {
 }
 
 impl Reading {
-    /// The counts of the list.
+    /// Returns the counts of the list's facets.
     pub async fn facets(
         &mut self,
         scope: &Scope,
@@ -95,14 +96,14 @@ impl Reading {
         self.ask(text, &sql.args, |row| cell(row, counted, question.filter)).await
     }
 
-    /// The counts of the facets of arrays, by parameter.
+    /// Returns the counts of the facets of arrays, by parameter.
     async fn texts(
         &mut self,
         question: &Question<'_>,
         all: &[&'static Facet],
     ) -> Result<BTreeMap<&'static str, FacetCount>> {
         let facets = all.iter().copied().filter(|facet| matches!(facet.values, FacetValues::Texts));
-        // Each facet with the choices of the others.
+        // Each facet is counted with the choices of the other facets.
         let others: Vec<(&'static Facet, ItemFilter)> = facets
             .map(|facet| {
                 let mut others = question.filter.clone();
@@ -134,8 +135,8 @@ impl Reading {
     }
 }
 
-/// The items grouped by the counted facets. The choices of these are not applied: they are compared
-/// with the values of each cell.
+/// Returns the SQL of the items grouped by the counted facets. The choices of these facets are not
+/// applied here; they are compared with the values of each cell.
 fn cells_sql<'a>(
     sql: &mut Sql<'a>,
     items: &ItemsSql,
@@ -169,7 +170,7 @@ fn cells_sql<'a>(
             places.join(", "),
         ));
     }
-    // Planned without the limit, for which PostgreSQL would sort all items.
+    // Materialised so that PostgreSQL plans it without the limit, for which it would sort all items.
     format!(
         "WITH cells AS MATERIALIZED ({}) SELECT * FROM cells LIMIT {}",
         parts.join(" UNION ALL "),
@@ -177,7 +178,7 @@ fn cells_sql<'a>(
     )
 }
 
-/// The texts in a facet's arrays: parameter, text, number of items.
+/// Returns the SQL of the texts in a facet's arrays: parameter, text, number of items.
 fn texts_sql<'a>(
     sql: &mut Sql<'a>,
     items: &ItemsSql,
@@ -188,8 +189,8 @@ fn texts_sql<'a>(
     let (joins, condition) = others.matching(sql, items, moments);
     let texts = sql.each_text("g.texts");
     let (param, column) = (facet.param, facet.column.unwrap_or_default());
-    // Most items share their array with others: each array is split once. A text that an array
-    // contains twice counts once.
+    // Most items share their array with others, so each different array is split only once. A text that
+    // an array contains twice counts once.
     format!(
         "SELECT * FROM (SELECT '{param}' AS param, d.value AS value, \
            CAST(sum(d.items) AS BIGINT) AS items FROM (SELECT DISTINCT g.texts, g.items, \
@@ -217,7 +218,7 @@ fn cell(row: &Row, counted: &[&'static Facet], filter: &ItemFilter) -> Result<Cu
 }
 
 impl CubeValue {
-    /// Whether the choices of the facet show it.
+    /// Whether items with this value are shown with the chosen values of the facet.
     fn fits(&self, facet: &Facet, chosen: &[String]) -> bool {
         match self {
             Self::Text(text) => {
@@ -231,13 +232,13 @@ impl CubeValue {
     }
 }
 
-/// The places of the known choices that apply.
+/// Returns the indexes of the known choices that apply.
 fn applying<'a>(facet: &'a Facet, chosen: &'a [String]) -> impl Iterator<Item = usize> + 'a {
     let choices = facet.choices().iter().enumerate();
     choices.filter(move |(_, choice)| facet.applies(chosen, choice.word)).map(|(at, _)| at)
 }
 
-/// The count of the facet at a place: of the cells that the choices of all others show.
+/// Returns the count of the facet at an index, from the cells that the choices of all other facets show.
 fn count_of(cells: &[CubeCell], facet: &Facet, place: usize) -> FacetCount {
     let shown = cells.iter().filter(|cell| cell.misfits.iter().all(|misfit| *misfit == place));
     let choices = facet.choices();

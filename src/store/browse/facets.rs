@@ -1,7 +1,7 @@
-//! The facets of a list. Each is one value: its parameter, its words, its choices and their SQL.
-//! The filter, the counts, the address and the page are made from [`FACETS`].
+//! The facets of a list. One [`Facet`] contains all of a facet: its parameter, texts, choices and their
+//! SQL. The filter, the counts, the URL and the page are derived from [`FACETS`].
 //!
-//! To add a facet add an entry to [`FACETS`]. Every kind that has the facet's column has the facet.
+//! To add a facet, add an entry to [`FACETS`]. Every kind that has the facet's column has the facet.
 
 use super::{
     picture,
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{catalog::kind::Kind, time::Timestamp};
 
-/// All facets, in the order of the page and of the address.
+/// All facets, in their order on the page and in the URL.
 pub static FACETS: [Facet; 17] = [
     Facet {
         single: true,
@@ -89,7 +89,7 @@ const LOCALES: [Choice; 2] = [
     choice("no", "no", |_, _, _| "i.support_locale = FALSE".into()),
 ];
 
-/// In the order of [`picture::Picture::ALL`], then the one that may apply beside another.
+/// In the order of [`picture::Picture::ALL`], then the choice that can apply together with another.
 const PICTURE: [Choice; 6] = [
     Choice { past: Some("stored"), ..choice("mirrored", "mirrored", |_, i, _| in_state(i, 0)) },
     Choice { past: Some("not stored"), ..choice("pending", "not yet", |_, i, _| in_state(i, 1)) },
@@ -102,28 +102,29 @@ const PICTURE: [Choice; 6] = [
 /// A dimension by which a list is filtered.
 #[derive(Debug)]
 pub struct Facet {
-    /// Its parameter in the address, and its name beside a chosen value.
+    /// Its parameter in the URL, and its name beside a chosen value.
     pub param: &'static str,
     /// The heading of its choices.
     pub title: &'static str,
     /// Its column; a kind without the column does not have the facet. `None`: every kind has it.
     pub column: Option<&'static str>,
-    /// What can be chosen.
+    /// The values that can be chosen.
     pub values: FacetValues,
-    /// Whether its values are counted and offered. Ids of other items are not: their pages have links
-    /// that choose them.
+    /// Whether its values are counted and offered. Ids of other items are not; the pages of those items
+    /// link to these choices.
     pub counted: bool,
-    /// Whether one value at most is chosen.
+    /// Whether at most one value can be chosen.
     pub single: bool,
     /// The choice that applies if none is made.
     pub usual: Option<&'static str>,
-    /// The choice that shows all items, with its text if nothing matches; `None`: no choice does.
+    /// The choice that shows all items, with the text of the link to it if nothing matches; `None`: no
+    /// choice does.
     pub unrestricted: Option<(&'static str, &'static str)>,
-    /// Of known choices: whether the one at a place is offered, by the counts of all and whether any
-    /// is chosen.
+    /// For known choices: whether the choice at an index is offered, given the counts of all choices
+    /// and whether any is chosen.
     offered: fn(&FacetCount, bool, usize) -> bool,
-    /// Of known choices: SQL of a number in which bit n is set if choice n applies. `None`: made from
-    /// the conditions of the choices.
+    /// For known choices: the SQL of a number in which bit n is set if choice n applies. `None`: it is
+    /// built from the conditions of the choices.
     bits: Option<fn(&ItemsSql) -> String>,
     /// Whether its SQL reads the row of the picture in `assets`.
     reads_assets: bool,
@@ -134,8 +135,8 @@ pub struct Facet {
 pub struct FacetCount {
     /// The items shown without a choice of this facet; `None` if they were not counted.
     pub without: Option<i64>,
-    /// The values and their items: of known choices all, in their order; of texts those that items
-    /// have, the most frequent first. `None` is null.
+    /// The values and their numbers of items: all known choices, in their order, or the texts that
+    /// items have, most frequent first. The value `None` is NULL.
     pub values: Vec<(Option<String>, i64)>,
     /// How many different values, or sets of known choices, the items have.
     pub different: usize,
@@ -147,7 +148,7 @@ impl FacetCount {
     }
 }
 
-/// What can be chosen of a facet.
+/// The values of a facet that can be chosen.
 #[derive(Debug)]
 pub enum FacetValues {
     /// One of these.
@@ -158,14 +159,14 @@ pub enum FacetValues {
     Texts,
 }
 
-/// A value known beforehand.
+/// A known choice: a value that is defined in the code.
 #[derive(Debug)]
 pub struct Choice {
-    /// Its value in the address.
+    /// Its value in the URL.
     pub word: &'static str,
     /// Its text on the page.
     pub text: &'static str,
-    /// Its text on a page of the past; `None` if the past cannot be asked for it.
+    /// Its text on a page about a past time; `None` if it is not available for past times.
     pub past: Option<&'static str>,
     condition: Condition,
 }
@@ -177,19 +178,19 @@ const fn choice(word: &'static str, text: &'static str, condition: Condition) ->
     Choice { word, text, past: Some(text), condition }
 }
 
-/// The facets of a kind.
+/// Returns the facets of a kind.
 pub fn of(kind: Kind) -> impl Iterator<Item = &'static Facet> {
     FACETS
         .iter()
         .filter(move |facet| facet.column.is_none_or(|column| kind.column(column).is_some()))
 }
 
-/// The facet about a column.
+/// Returns the facet of a column, if there is one.
 pub fn of_column(name: &str) -> Option<&'static Facet> {
     FACETS.iter().find(|facet| facet.column == Some(name))
 }
 
-/// Whether this parameter has this value only in the present.
+/// Whether this value of the parameter is available only for the present.
 pub fn is_of_present(param: &str, value: &str) -> bool {
     let facet = FACETS.iter().find(|facet| facet.param == param);
     let choice = facet.and_then(|facet| facet.choice(value));
@@ -213,17 +214,17 @@ impl Facet {
         }
     }
 
-    /// Of the texts in the column of the same name.
+    /// Creates a facet of the texts in the column of the same name.
     const fn text(column: &'static str, title: &'static str) -> Self {
         Self { column: Some(column), values: FacetValues::Text, ..Self::known(column, title, &[]) }
     }
 
-    /// Of the arrays of texts in a column.
+    /// Creates a facet of the arrays of texts in a column.
     const fn texts(param: &'static str, title: &'static str, column: &'static str) -> Self {
         Self { column: Some(column), values: FacetValues::Texts, ..Self::known(param, title, &[]) }
     }
 
-    /// The choices that are known beforehand.
+    /// Returns the known choices.
     pub fn choices(&self) -> &'static [Choice] {
         match self.values {
             FacetValues::Known(choices) => choices,
@@ -231,17 +232,18 @@ impl Facet {
         }
     }
 
-    /// The known choice of this word.
+    /// Returns the known choice with this word.
     pub fn choice(&self, word: &str) -> Option<&'static Choice> {
         self.choices().iter().find(|choice| choice.word == word)
     }
 
-    /// Whether the known choice at a place is offered.
+    /// Whether the known choice at an index is offered.
     pub fn offers(&self, count: &FacetCount, any_chosen: bool, at: usize) -> bool {
         (self.offered)(count, any_chosen, at)
     }
 
-    /// Whether the known choice of this word applies: it is chosen, or usual and none is chosen.
+    /// Whether the known choice with this word applies: it is chosen, or it is the usual one and none
+    /// is chosen.
     pub(super) fn applies(&self, chosen: &[String], word: &str) -> bool {
         match chosen.is_empty() {
             true => self.usual == Some(word),
@@ -249,7 +251,7 @@ impl Facet {
         }
     }
 
-    /// The condition that an item has one of the chosen values; `None` if all items match.
+    /// Returns the condition that an item has one of the chosen values; `None` if all items match.
     pub(super) fn condition<'a>(
         &self,
         sql: &mut Sql<'a>,
@@ -274,13 +276,13 @@ impl Facet {
         }
     }
 
-    /// The join that the condition of chosen values or [`Self::dimension`] needs.
+    /// Returns the join that the condition of chosen values or [`Self::dimension`] needs.
     pub(super) fn join(&self, items: &ItemsSql) -> &'static str {
         if self.reads_assets { items.picture_join } else { "" }
     }
 
-    /// The expression by which items are grouped to count them: a number with a bit for each known
-    /// choice, or the text. `None` of arrays, which are counted apart.
+    /// Returns the expression by which items are grouped to count them: a number with a bit for each
+    /// known choice, or the text. `None` for arrays, which are counted separately.
     pub(super) fn dimension(
         &self,
         sql: &mut Sql<'_>,
@@ -303,18 +305,18 @@ impl Facet {
     }
 }
 
-/// All choices, if any has items or is chosen.
+/// Offers all choices if any has items or is chosen.
 fn if_any_has_items(count: &FacetCount, any_chosen: bool, _: usize) -> bool {
     any_chosen || count.values.iter().any(|(_, items)| *items > 0)
 }
 
-/// The choices with items, if some pictures are stored and others are not, or one is chosen.
+/// Offers the choices with items if some pictures are stored and others are not, or if any is chosen.
 fn if_some_are_stored(count: &FacetCount, any_chosen: bool, at: usize) -> bool {
     let others = (1..count.values.len()).any(|other| count.items(other) > 0);
     count.items(at) > 0 && (any_chosen || (count.items(0) > 0 && others))
 }
 
-/// "Now" always; "missing" if there are any; "removed" and "ever" if any item is removed.
+/// Offers "now" always, "missing" if any item is missing, "removed" and "ever" if any is removed.
 fn listed_offered(count: &FacetCount, _: bool, at: usize) -> bool {
     match at {
         0 => true,
@@ -323,7 +325,7 @@ fn listed_offered(count: &FacetCount, _: bool, at: usize) -> bool {
     }
 }
 
-/// By the places in [`LISTED`]: removed and ever; now, missing and ever; now and ever.
+/// The bits by index in [`LISTED`]. 12: removed and ever; 11: now, missing and ever; 9: now and ever.
 fn listed_bits(items: &ItemsSql) -> String {
     format!(
         "CASE WHEN {} IS NOT NULL THEN 12 WHEN {} IS NOT NULL THEN 11 ELSE 9 END",

@@ -1,4 +1,4 @@
-//! What is asked of a list: the chosen values of the facets, search, order.
+//! The filter and the order of a list: the chosen values of the facets, the search, the order.
 
 use std::collections::BTreeMap;
 
@@ -28,7 +28,7 @@ pub enum Order {
 }
 
 impl Order {
-    /// Whether a place can be one of this order.
+    /// Whether a position is valid in this order.
     pub fn has(self, place: &Place) -> bool {
         match self {
             Self::Name | Self::Id => true,
@@ -36,7 +36,7 @@ impl Order {
         }
     }
 
-    /// The condition for the items behind a place in this order.
+    /// Returns the condition for the items after a position in this order.
     pub(super) fn after<'a>(self, sql: &mut Sql<'a>, items: &ItemsSql, place: &'a Place) -> String {
         let beyond = format!("{} > {}", items.id, sql.bind(place.id.as_str()));
         let time = match self {
@@ -56,7 +56,7 @@ impl Order {
         format!("({time} < {key} OR ({time} = {key} AND {beyond}))")
     }
 
-    /// The SQL behind ORDER BY.
+    /// Returns the SQL that follows ORDER BY.
     pub(super) fn sql(self, sql: &Sql<'_>, items: &ItemsSql) -> String {
         let id = &items.id;
         match self {
@@ -68,12 +68,12 @@ impl Order {
     }
 }
 
-/// The place of an item in an order.
+/// The position of an item in an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// What the order compares: the beginning of the name, or a time.
+    /// The value that the order compares: the beginning of the name, or a time.
     pub key: Option<String>,
-    /// Its id.
+    /// The id of the item.
     pub id: String,
 }
 
@@ -83,29 +83,29 @@ impl Place {
     }
 }
 
-/// Which items are shown: of each facet with choices one of them must apply.
+/// Which items are shown: for each facet with choices, one of them must apply.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ItemFilter {
-    /// Words that name or id contain.
+    /// The search: words that the name or id must contain.
     pub q: String,
     /// The chosen values, sorted, by the facet's parameter; a facet without choices has no entry.
     chosen: BTreeMap<&'static str, Vec<String>>,
-    /// Columns that are null.
+    /// The columns that must be NULL.
     pub none: Vec<String>,
 }
 
 impl ItemFilter {
-    /// A search and the fields that must be null, without a choice of any facet.
+    /// Creates a filter of a search and the columns that must be NULL, without a choice of any facet.
     pub fn new(q: String, none: Vec<String>) -> Self {
         Self { q, none, ..Self::default() }
     }
 
-    /// The folded words of the search.
+    /// Returns the folded words of the search.
     pub fn words(&self) -> Vec<String> {
         words(&self.q)
     }
 
-    /// The chosen values of a facet, sorted.
+    /// Returns the chosen values of a facet, sorted.
     pub fn chosen(&self, facet: &Facet) -> &[String] {
         self.chosen.get(facet.param).map(Vec::as_slice).unwrap_or_default()
     }
@@ -120,14 +120,15 @@ impl ItemFilter {
         }
     }
 
-    /// Whether the kind has every column that is asked for.
+    /// Whether the kind has every column that the filter uses.
     pub fn fits(&self, kind: Kind) -> bool {
         let mut chosen = FACETS.iter().filter(|facet| !self.chosen(facet).is_empty());
         chosen.all(|facet| facet.column.is_none_or(|column| kind.column(column).is_some()))
             && self.none.iter().all(|column| kind.column(column).is_some())
     }
 
-    /// Adds a value to the chosen ones, or removes it; a facet with a single value replaces it.
+    /// Adds a value to the chosen ones, or removes it; in a facet with a single value it replaces the
+    /// chosen one.
     pub fn toggle(&mut self, facet: &'static Facet, value: &str) {
         let mut values = self.chosen(facet).to_vec();
         match values.iter().position(|known| known == value) {
@@ -139,7 +140,7 @@ impl ItemFilter {
         self.choose(facet, values);
     }
 
-    /// Adds a column to those that are null, or removes it.
+    /// Adds a column to those that must be NULL, or removes it.
     pub fn toggle_none(&mut self, column: &str) {
         match self.none.iter().position(|known| known == column) {
             Some(at) => drop(self.none.remove(at)),
@@ -150,7 +151,7 @@ impl ItemFilter {
         }
     }
 
-    /// The joins and the condition of the whole filter.
+    /// Returns the joins and the condition of the whole filter.
     pub(super) fn matching<'a>(
         &'a self,
         sql: &mut Sql<'a>,
@@ -170,7 +171,7 @@ impl ItemFilter {
         (join, all.join(" AND "))
     }
 
-    /// The conditions of the search and the empty columns.
+    /// Returns the conditions of the search and of the columns that must be NULL.
     pub(super) fn beside_facets<'a>(&'a self, sql: &mut Sql<'a>, items: &ItemsSql) -> Vec<String> {
         let mut all = vec![];
         all.extend(search::condition(sql, items.kind, &self.words()));

@@ -17,15 +17,15 @@ use crate::{
     time::Timestamp,
 };
 
-/// The most versions that are shown, the newest.
+/// The maximum number of versions that are shown; older ones are left out.
 pub const VERSIONS: i64 = 300;
-/// The most contents of its URLs that are read.
+/// The maximum number of contents of its URLs that are read.
 const CONTENTS: i64 = 2_000;
 
 /// One version of the item.
 #[derive(Clone, Debug)]
 pub struct ItemVersion {
-    /// 1, 2, 3 …
+    /// Its number: 1, 2, 3 …
     pub version: i64,
     /// Its start.
     pub valid_from: Timestamp,
@@ -39,9 +39,9 @@ pub struct ItemVersion {
     pub opened_poll: i64,
     /// The poll that closed it.
     pub closed_poll: Option<i64>,
-    /// The last poll before it.
+    /// The time of the last poll before it.
     pub opened_after: Option<Timestamp>,
-    /// The last poll that still showed it.
+    /// The time of the last poll that still showed it.
     pub closed_after: Option<Timestamp>,
     /// The item's values.
     pub fields: Fields,
@@ -56,19 +56,19 @@ pub struct ItemWithVersions {
     pub missing_since: Option<Timestamp>,
     /// When it was removed.
     pub removed_at: Option<Timestamp>,
-    /// The last known names of the items that the newest version names by their ids, by its columns;
-    /// empty if an item has no name. An item that is not known is left out.
+    /// The last known names of the items whose ids the newest version contains, by its columns; empty
+    /// if an item has no name. Unknown items are left out.
     pub names: Vec<(&'static str, String)>,
     /// Its versions, newest first.
     pub versions: Vec<ItemVersion>,
 }
 
-/// A content that was fetched from a URL, or the state of a URL without any.
+/// A content that was fetched from a URL, or the state of a URL from which none was fetched.
 #[derive(Clone, Debug)]
 pub struct StoredContent {
     /// The canonical URL.
     pub url: String,
-    /// When this content was first fetched from there.
+    /// When this content was first fetched from the URL.
     pub fetched_at: Option<Timestamp>,
     /// Its hash.
     pub sha256: Option<String>,
@@ -80,7 +80,7 @@ pub struct StoredContent {
     pub stored: bool,
     /// The state of the URL: `pending`, `mirrored`, `failed`, `gone`, `skipped`.
     pub state: String,
-    /// Until when its link works, as [`ItemPreview::live_until`].
+    /// Until when its link works; see [`ItemPreview::live_until`].
     pub live_until: Option<Timestamp>,
 }
 
@@ -98,7 +98,7 @@ pub struct Neighbour {
 }
 
 impl Reading {
-    /// The item `id` until `scope.at`, if there is one.
+    /// Returns the item `id` with its versions until `scope.at`, if there is one.
     pub async fn item(&mut self, scope: &Scope, id: &str) -> Result<Option<ItemWithVersions>> {
         let kind = scope.kind;
         let mut sql = Sql::new(self.engine());
@@ -151,7 +151,7 @@ impl Reading {
         Ok(Some(item))
     }
 
-    /// Every content ever fetched from these URLs, oldest first.
+    /// Returns the contents ever fetched from these URLs, by URL, oldest first.
     pub async fn contents(&mut self, urls: &[String]) -> Result<Vec<StoredContent>> {
         if urls.is_empty() {
             return Ok(vec![]);
@@ -168,7 +168,8 @@ impl Reading {
         self.ask(text, &sql.args, content).await
     }
 
-    /// Items not removed whose name begins with `word` and a space, or is `word`.
+    /// Returns up to 6 items other than `but` that are not removed and whose name is `word` or begins
+    /// with `word` and a space.
     pub async fn neighbours(
         &mut self,
         scope: &Scope,
@@ -206,7 +207,7 @@ impl Reading {
         .await
     }
 
-    /// The accounts and kinds that have an item `id`.
+    /// Returns the accounts and kinds that have an item `id`.
     pub async fn elsewhere(&mut self, id: &str) -> Result<Vec<(String, Kind)>> {
         let mut sql = Sql::new(self.engine());
         let id = sql.bind(id);
@@ -219,7 +220,7 @@ impl Reading {
         self.ask(text, &sql.args, |row| Ok((row.some_text(0)?, sql::kind(row, 1)?))).await
     }
 
-    /// The fields that changed with each version: (version, field), newest first.
+    /// Returns the fields that changed with each version: (version, field), newest first.
     pub async fn changed_fields(&mut self, scope: &Scope, id: &str) -> Result<Vec<(i64, String)>> {
         let text = "SELECT version, field FROM field_changes \
              WHERE account = $1 AND kind = $2 AND item_id = $3 ORDER BY version DESC LIMIT 5000";
@@ -228,14 +229,14 @@ impl Reading {
     }
 }
 
-/// The columns of a kind that have ids of another kind, and that kind.
+/// Returns the columns of a kind that contain ids of another kind, each with that kind.
 fn references(kind: Kind) -> impl Iterator<Item = (&'static str, Kind)> {
     let columns = kind.columns.iter().map(|column| column.name);
     columns.filter_map(|name| Some((name, Kind::referred(name)?)))
 }
 
 impl ItemWithVersions {
-    /// Drops what happened after `at`.
+    /// Removes everything that happened after `at`.
     fn cut(&mut self, at: Timestamp) {
         self.missing_since = None;
         self.removed_at = None;

@@ -1,4 +1,4 @@
-//! A page of a list, and all of a list for an export.
+//! Queries of a list: one page, or all items for an export.
 
 use super::{
     facets::{FACETS, Facet, FacetValues},
@@ -19,7 +19,7 @@ use crate::{
     time::Timestamp,
 };
 
-/// What a tile shows.
+/// The data of a tile, which shows one item.
 #[derive(Clone, Debug)]
 pub struct Tile {
     /// The kind.
@@ -30,7 +30,7 @@ pub struct Tile {
     pub name: Option<String>,
     /// The version.
     pub version: i64,
-    /// Its values of the facets that have a column, in the order of [`shown_facets`].
+    /// The values of the facets in [`shown_facets`], in the same order.
     pub facts: Vec<Option<String>>,
     /// When it was first seen.
     pub first_seen_at: Timestamp,
@@ -44,13 +44,13 @@ pub struct Tile {
     pub picture: Picture,
     /// The picture.
     pub image: ItemPreview,
-    /// The video or the sample, as [`clip`](super::scope::clip) says.
+    /// The video or the audio sample; see [`clip`](super::scope::clip).
     pub clip: ItemPreview,
-    /// The number of looks that the API counts, of a group.
+    /// For a group: the number of looks that the API reports.
     pub looks: Option<i64>,
 }
 
-/// The facets whose values a tile has: those of a column, the picture's URL apart.
+/// Returns the facets whose values a tile has: those with a column, except the picture's URL.
 pub fn shown_facets() -> impl Iterator<Item = (&'static Facet, &'static str)> {
     FACETS.iter().filter_map(|facet| {
         Some((facet, facet.column.filter(|name| *name != "preview_image_url")?))
@@ -69,7 +69,7 @@ pub struct Slice {
 }
 
 impl Reading {
-    /// A page of the list.
+    /// Returns a page of the list.
     pub async fn tiles(
         &mut self,
         scope: &Scope,
@@ -83,7 +83,7 @@ impl Reading {
         self.ask(text, &sql.args, tile).await
     }
 
-    /// How many items match.
+    /// Returns the number of items that match.
     pub async fn total(
         &mut self,
         scope: &Scope,
@@ -119,7 +119,7 @@ impl Reading {
         self.stream(text, &sql.args, |row| full_item(row, kind, &account), &mut each).await
     }
 
-    /// The next items that match, each with its place, at most `limit`.
+    /// Returns at most `limit` matching items after a position, each with its position.
     pub async fn items_after(
         &mut self,
         scope: &Scope,
@@ -149,8 +149,8 @@ impl Reading {
     }
 }
 
-/// The SQL of the items that match, in order, after a place; as [`full_item`] reads them, and the
-/// beginning of the name.
+/// Returns the SQL of the items that match, in order, after a position. Its columns are those that
+/// [`full_item`] reads; the column at index 7 is the beginning of the name.
 fn items_sql<'a>(
     sql: &mut Sql<'a>,
     items: &ItemsSql,
@@ -202,7 +202,8 @@ pub struct FullItem {
     pub fields: Fields,
 }
 
-/// A row of id, version, four times and `removed_at`, anything, `extra` and the kind's columns.
+/// Reads an item from a row of id, version, four times, `removed_at`, any value, `extra` and the kind's
+/// columns.
 pub(in crate::store) fn full_item(row: &Row, kind: Kind, account: &str) -> Result<FullItem, Fault> {
     Ok(FullItem {
         account: account.to_owned(),
@@ -218,7 +219,7 @@ pub(in crate::store) fn full_item(row: &Row, kind: Kind, account: &str) -> Resul
     })
 }
 
-/// The SQL of a page: its items are found first, by id and version, and only these are joined with
+/// Returns the SQL of a page. Its items are found first, by id and version; only these are joined with
 /// their pictures.
 pub(super) fn tiles_sql<'a>(
     sql: &mut Sql<'a>,
@@ -265,7 +266,8 @@ pub(super) fn tiles_sql<'a>(
     )
 }
 
-/// The value of a column of texts: for the id of another item its last known name, if it has one.
+/// Returns the SQL of the value of a text column; for the id of another item, its last known name if it
+/// has one.
 fn named(items: &ItemsSql, column: &str) -> String {
     match Kind::referred(column).filter(|_| items.kind.column(column).is_some()) {
         Some(other) => format!(

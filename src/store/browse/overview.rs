@@ -36,7 +36,7 @@ pub struct Brief {
     pub version: i64,
     /// Its picture.
     pub image: ItemPreview,
-    /// Of a missing item: the number of consecutive polls without it.
+    /// For a missing item: the number of consecutive polls without it.
     pub polls: i64,
 }
 
@@ -49,13 +49,13 @@ pub struct Lists {
     pub missing: Vec<Brief>,
     /// Items whose picture is not stored and whose link expires soon, soonest first.
     pub expiring: Vec<Brief>,
-    /// The same of videos.
+    /// The same for videos.
     pub expiring_videos: Vec<Brief>,
-    /// The last polls that changed items, newest first: number, time, how many items.
+    /// The last polls with changed items, newest first: number, time, number of changed items.
     pub changed: Vec<(i64, Timestamp, i64)>,
 }
 
-/// The sections of the statement that reads all lists, one row each.
+/// The sections in the result of the statement that reads all lists; each row belongs to one.
 const NEWEST: i64 = 0;
 const MISSING: i64 = 1;
 const PICTURE: i64 = 2;
@@ -71,7 +71,7 @@ enum FrontRow {
 }
 
 impl Reading {
-    /// How many items of each kind are current and missing.
+    /// Counts the current and the missing items of each kind.
     pub async fn counts(
         &mut self,
         account: &str,
@@ -80,7 +80,7 @@ impl Reading {
         let mut sql = Sql::new(self.engine());
         let mut parts = vec![];
         for kind in Kind::ALL {
-            // Each number by itself: the indexes of items not removed are used.
+            // Each number is counted separately, so that the indexes of items not removed are used.
             let items = ItemsSql::of(&mut sql, kind, account, at);
             let count = |condition: String| {
                 format!("(SELECT count(*) FROM {} WHERE {condition})", items.from)
@@ -99,7 +99,7 @@ impl Reading {
         rows.await
     }
 
-    /// The lists of the front page.
+    /// Returns the lists of the front page.
     pub async fn front(
         &mut self,
         account: &str,
@@ -143,7 +143,7 @@ impl Reading {
     }
 }
 
-/// The newest items, found by the last polls that added any and the history's index.
+/// Returns the SQL of the newest items, found by the last polls that added any and the history's index.
 fn newest<'a>(sql: &mut Sql<'a>, scope: &Scope) -> String {
     let items = ItemsSql::of(sql, scope.kind, scope.account.clone(), scope.at);
     let account = sql.bind(scope.account.clone());
@@ -202,7 +202,7 @@ fn missing<'a>(sql: &mut Sql<'a>, scope: &Scope) -> String {
     )
 }
 
-/// The pictures or videos in `column` that are not stored and whose link expires soon.
+/// Returns the SQL of the items whose picture or video is not stored and whose link expires soon.
 fn expiring<'a>(
     sql: &mut Sql<'a>,
     scope: &Scope,
@@ -218,7 +218,7 @@ fn expiring<'a>(
              AND {assets}.expires_at > {now} AND {assets}.expires_at < {soon}"
         )
     };
-    // Items have no index by URL: if nothing is due they are not read at all.
+    // Items have no index by URL, so they are not read at all if no link expires soon.
     format!(
         "SELECT CAST({section} AS BIGINT) AS section, '{kind}' AS kind, k.id, k.name, k.expires, \
          CAST(NULL AS TEXT), k.expires, CAST(0 AS BIGINT), k.version \

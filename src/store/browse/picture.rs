@@ -7,17 +7,17 @@ use crate::{
     time::Timestamp,
 };
 
-/// The picture or video of an item: what is stored, and what its link gives.
+/// The picture or video of an item: the stored content, and until when its link works.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ItemPreview {
     /// The hash of the stored content.
     pub stored: Option<String>,
-    /// Until when its link works; `None` if there is none, or HeyGen no longer has what it leads to.
+    /// Until when its link works; `None` if there is no link, or HeyGen no longer has its content.
     pub live_until: Option<Timestamp>,
 }
 
 impl ItemPreview {
-    /// Its two columns: the hash, then [`live_until`].
+    /// Reads its two columns: the hash, then [`live_until`].
     pub(super) fn read(row: &Row, at: usize) -> Result<Self, Fault> {
         Ok(Self { stored: row.text(at)?, live_until: row.time(at + 1)? })
     }
@@ -28,7 +28,7 @@ impl ItemPreview {
 pub enum Picture {
     /// Its bytes are stored.
     Mirrored,
-    /// Not fetched yet; in the past: not stored.
+    /// Not fetched yet; at a past time: not stored.
     Pending,
     /// Fetching failed and is retried.
     Failed,
@@ -39,12 +39,12 @@ pub enum Picture {
 }
 
 impl Picture {
-    /// All, each at the place that is its number in [`class`].
+    /// All states; the index of each is its number in [`class`].
     pub const ALL: [Self; 5] =
         [Self::Mirrored, Self::Pending, Self::Failed, Self::Gone, Self::None];
 }
 
-/// The number of the state; `stored` is the condition that the picture of a past time is stored.
+/// Returns the SQL of the state's number; `stored` is the condition that a past time's picture is stored.
 pub(super) fn class(items: &ItemsSql, stored: &str) -> String {
     let url = items.image_url;
     match (items.has_image, items.past) {
@@ -59,7 +59,7 @@ pub(super) fn class(items: &ItemsSql, stored: &str) -> String {
     }
 }
 
-/// The condition that the picture is not stored and its signed URL will expire.
+/// Returns the condition that the picture is not stored and its signed URL will expire.
 pub(super) fn at_risk(items: &ItemsSql) -> &'static str {
     match items.has_image && !items.past {
         true => "(a.expires_at IS NOT NULL AND a.file IS NULL AND a.state <> 'gone')",

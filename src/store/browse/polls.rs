@@ -1,4 +1,4 @@
-//! Polls, the API's notices in them, and sums by day.
+//! Queries of polls, of the API's notices in them, and of sums by day.
 
 use super::{
     reading::Reading,
@@ -16,7 +16,7 @@ use crate::{
     time::Timestamp,
 };
 
-/// A poll between its account's others.
+/// A poll, and the polls of its account before and after it.
 #[derive(Clone, Debug)]
 pub struct NearPoll {
     /// Its row.
@@ -34,14 +34,14 @@ pub struct Notice {
     pub text: String,
     /// The first poll that received it.
     pub first_poll: i64,
-    /// The last one.
+    /// The last poll that received it.
     pub last_poll: i64,
 }
 
-/// What happened on a day.
+/// The sums of a day.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Day {
-    /// `2026-11-23`
+    /// The day, such as `2026-11-23`.
     pub day: String,
     /// Items added.
     pub added: i64,
@@ -72,14 +72,14 @@ pub struct SchemaRow {
     pub field: String,
     /// `appeared`, `vanished`, `retyped`.
     pub change: String,
-    /// The types.
+    /// The JSON types.
     pub json_type: Option<String>,
-    /// A value.
+    /// An example value.
     pub example: Option<String>,
 }
 
 impl Reading {
-    /// The account's polls, newest first: `limit` after the first `offset`, and how many there are.
+    /// Returns the account's polls, newest first: `limit` after the first `offset`, and the total number.
     pub async fn polls(
         &mut self,
         account: &str,
@@ -120,7 +120,7 @@ impl Reading {
         self.stream(text, &sql.args, PollRow::read, &mut each).await
     }
 
-    /// The account's polls before one, newest first, at most `limit`.
+    /// Returns at most `limit` of the account's polls before `before`, newest first.
     pub async fn polls_before(
         &mut self,
         account: &str,
@@ -139,7 +139,7 @@ impl Reading {
         self.ask(text, &sql.args, PollRow::read).await
     }
 
-    /// One poll of any account that had begun by `at`, and its neighbours.
+    /// Returns a poll of any account that was observed (or else started) by `at`, and its neighbours.
     pub async fn poll(&mut self, number: i64, at: Option<Timestamp>) -> Result<Option<NearPoll>> {
         let at = at.unwrap_or(Timestamp::from_millis(i64::MAX));
         let poll = POLLS.list("p.");
@@ -161,7 +161,7 @@ impl Reading {
         Ok(rows.await?.into_iter().next())
     }
 
-    /// The notices of the API, the last received first.
+    /// Returns the last 5 notices of the API, the last received first.
     pub async fn notices(&mut self, account: &str, at: Option<Timestamp>) -> Result<Vec<Notice>> {
         let mut sql = Sql::new(self.engine());
         let condition = until(&mut sql, account, at);
@@ -180,7 +180,7 @@ impl Reading {
         .await
     }
 
-    /// What happened on each day from `from` to before `until`, the baselines left out.
+    /// Returns the sums of each day from `from` until before `until`, without the baselines.
     pub async fn days(
         &mut self,
         account: &str,
@@ -213,7 +213,7 @@ impl Reading {
         .await
     }
 
-    /// The changes of the lists' fields in a poll.
+    /// Returns the schema changes that a poll found.
     pub async fn schema_of_poll(&mut self, poll: &PollRow) -> Result<Vec<SchemaRow>> {
         let text = "SELECT kind, field, change, json_type, example FROM schema_changes \
              WHERE account = $1 AND poll_id = $2 ORDER BY kind, field LIMIT 500";
@@ -223,13 +223,13 @@ impl Reading {
         .await
     }
 
-    /// How many pictures and videos of all accounts are in each state of the mirror.
+    /// Counts the pictures and videos of all accounts in each state of the mirror.
     pub async fn asset_states(&mut self) -> Result<Vec<(String, i64)>> {
         let text = "SELECT state, count(*) FROM assets WHERE role <> 'audio' GROUP BY state";
         self.ask(text.into(), &[], |row| Ok((row.some_text(0)?, row.some_int(1)?))).await
     }
 
-    /// The changes of the lists' fields after each list's first poll, with the poll.
+    /// Returns the last 12 schema changes after each list's first poll, each with its poll.
     pub async fn schema_news(
         &mut self,
         account: &str,
@@ -249,7 +249,7 @@ impl Reading {
     }
 }
 
-/// The condition for an account's polls that had begun by `at`.
+/// Returns the condition for an account's polls that were observed (or else started) by `at`.
 fn until<'a>(sql: &mut Sql<'a>, account: &'a str, at: Option<Timestamp>) -> String {
     let account = sql.bind(account);
     match at {

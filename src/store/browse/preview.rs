@@ -1,5 +1,5 @@
-//! Where the preview of an item's version is fetched from. The only place of the gallery that reads a
-//! signed link.
+//! Looks up where the preview of an item's version is fetched from. Only this file of the gallery reads
+//! signed links.
 
 use super::{reading::Reading, sql::Sql};
 use crate::{
@@ -24,21 +24,21 @@ pub struct PreviewKey {
     pub role: Role,
 }
 
-/// Where a preview is fetched from.
+/// The link from which a preview is fetched.
 #[derive(Clone, Debug)]
 pub struct PreviewLink {
     /// The canonical URL.
     pub url: String,
-    /// The signed link, if it has one.
+    /// The signed link, if there is one.
     pub signed: Option<SignedUrl>,
 }
 
-/// PostgreSQL's code of a missing privilege.
+/// PostgreSQL's error code for a missing privilege.
 const NOT_PERMITTED: &str = "42501";
 
 impl Reading {
-    /// The link of a preview that works at `now`; `None` without such a link, without the version, and
-    /// for a database role that may not read signed links.
+    /// Returns the link of a preview if it works at `now`; `None` if there is no such link or version,
+    /// or if the database role may not read signed links.
     pub async fn preview_link(
         &mut self,
         key: &PreviewKey,

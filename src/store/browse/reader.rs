@@ -1,4 +1,4 @@
-//! Opens and reuses the connections by which the gallery reads one database.
+//! Opens and reuses the connections through which the gallery reads one database.
 
 use std::{
     sync::{
@@ -24,12 +24,12 @@ use crate::{
 /// Connections for pages; two more are reserved for exports, so that exports never delay a page.
 const CONNECTIONS: usize = 4;
 const EXPORTS: usize = 2;
-/// Those that look up links of previews, which never delay a page either.
+/// Connections for lookups of preview links, which never delay a page either.
 const PREVIEWS: usize = 1;
-/// Those of the API, which delay neither.
+/// Connections for the API, which delays neither pages nor exports.
 const ANSWERS: usize = 4;
 
-/// Reads one database by a few read-only connections.
+/// Reads one database through a few read-only connections.
 #[derive(Debug)]
 pub struct Reader {
     location: Location,
@@ -52,7 +52,7 @@ impl Lane {
 }
 
 impl Reader {
-    /// For the database at `location`, which is opened with the first query.
+    /// Creates a reader of the database at `location`, which is opened by the first query.
     pub fn new(location: Location) -> Self {
         let lanes = [CONNECTIONS, EXPORTS, PREVIEWS, ANSWERS].map(Lane::new);
         let [pages, exports, previews, answers] = lanes;
@@ -69,7 +69,7 @@ impl Reader {
         self.begin(&self.exports, EXPORT_TIME).await
     }
 
-    /// Begins to look up a preview.
+    /// Begins the lookup of a preview.
     pub async fn preview(&self) -> Result<Reading, Unreadable> {
         self.begin(&self.previews, PAGE_TIME).await
     }
@@ -118,7 +118,7 @@ impl Reader {
     }
 }
 
-/// Whether what the connection reads is what is at `location` now.
+/// Whether the connection still reads the database that is at `location` now.
 fn is_current(open: &OpenConn, location: &Location) -> bool {
     match (open.store.copied, location.file()) {
         (Some(stamp), Some(path)) => stamp.is_current(path),
@@ -126,7 +126,7 @@ fn is_current(open: &OpenConn, location: &Location) -> bool {
     }
 }
 
-/// Device and inode of a database file.
+/// Returns the device and inode of a database file.
 fn file_id(location: &Location) -> Option<(u64, u64)> {
     FileState::of(location.file()?).ok().map(|file| file.id)
 }

@@ -1,4 +1,4 @@
-//! One reading: the queries of one page or export, all of one snapshot.
+//! One reading: the queries of one page or export, all in one snapshot.
 
 use std::{
     sync::{
@@ -29,9 +29,9 @@ use crate::{
     time::Timestamp,
 };
 
-/// The longest that a page may read.
+/// The maximum time that a page may read.
 pub const PAGE_TIME: Duration = Duration::from_secs(8);
-/// The longest that an export may read.
+/// The maximum time that an export may read.
 pub const EXPORT_TIME: Duration = Duration::from_secs(120);
 
 /// Why nothing can be read.
@@ -55,13 +55,13 @@ impl From<Error> for Unreadable {
 #[derive(Debug)]
 pub(super) struct OpenConn {
     pub(super) store: Store,
-    /// Device and inode of the file, by which a replaced file is noticed.
+    /// Device and inode of the file, by which a replaced file is detected.
     pub(super) file: Option<(u64, u64)>,
-    /// When SQLite aborts, in milliseconds of [`millis_now`].
+    /// When SQLite aborts queries, in milliseconds of [`millis_now`].
     pub(super) deadline: Arc<AtomicI64>,
 }
 
-/// Milliseconds since the first call.
+/// Returns the milliseconds since the first call.
 pub(super) fn millis_now() -> i64 {
     static EPOCH: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
     let elapsed = EPOCH.get_or_init(Instant::now).elapsed();
@@ -90,7 +90,7 @@ impl Reading {
         Self { open: Some(open), engine, idle, location, queries: 0, _permit: permit }
     }
 
-    /// How many queries were sent.
+    /// Returns the number of queries that were sent.
     pub fn queries(&self) -> u32 {
         self.queries
     }
@@ -99,10 +99,10 @@ impl Reading {
         self.open.as_mut().map(|open| &mut open.store.conn).ok_or(Fault::PoolClosed)
     }
 
-    /// The database within this reading, for questions of other rooms.
+    /// Returns the database within this reading, for queries of other modules.
     ///
     /// # Errors
-    /// After the reading has ended.
+    /// Fails after the reading has ended.
     pub fn store(&mut self) -> Result<&mut Store> {
         self.queries += 1;
         match self.open.as_mut() {
@@ -133,7 +133,7 @@ impl Reading {
         begun.map_err(|fault| self.trouble(&fault))
     }
 
-    /// Ends the transaction; the next reading uses the connection.
+    /// Ends the transaction and keeps the connection for the next reading.
     pub async fn end(mut self) {
         let Some(mut open) = self.open.take() else { return };
         if open.store.conn.execute(statements::ROLLBACK, &[]).await.is_ok()
@@ -147,7 +147,7 @@ impl Reading {
         trouble(&self.location, "read", fault)
     }
 
-    /// The rows of a query.
+    /// Returns the rows of a query.
     pub(super) async fn rows_of(
         &mut self,
         sql: String,
@@ -163,7 +163,7 @@ impl Reading {
         read
     }
 
-    /// The rows of a query, each decoded by `read`.
+    /// Returns the rows of a query, each decoded by `read`.
     pub(super) async fn ask<T>(
         &mut self,
         sql: String,
@@ -199,7 +199,7 @@ impl Reading {
         streamed.map_err(|fault| self.trouble(&fault))
     }
 
-    /// The state of the database that every page depends on.
+    /// Returns the state of the database that every page depends on.
     ///
     /// # Errors
     /// [`Unreadable::OfAnotherVersion`] if the tables were migrated since they were opened.
@@ -221,7 +221,7 @@ impl Reading {
         Ok(stamp)
     }
 
-    /// The last good poll of an account's catalogue and the one before it, at `at` or now.
+    /// Returns the last good poll of an account's catalogue and the one before it, as of `at` or now.
     pub async fn good_polls(
         &mut self,
         account: &str,
@@ -264,11 +264,11 @@ pub struct Stamp {
     pub accounts: Vec<String>,
     /// The number of the last poll of any account.
     pub last_poll: i64,
-    /// When the mirror last checked a picture, the latest time of a retry, how many pictures and
-    /// videos are not saved (by state, in one number), and when a stored content was last pruned.
+    /// When the mirror last checked an asset, the latest time of a retry, how many assets are not
+    /// mirrored (by state, in one number), and when a stored content was last pruned.
     pub mirror: (Option<Timestamp>, Option<Timestamp>, i64, Option<Timestamp>),
-    /// When the last poll ended, and the hash of its response: another database may have the same
-    /// number of polls.
+    /// When the last poll ended, and the hash of its response. They distinguish this database from another
+    /// with the same number of polls.
     pub which: (Option<Timestamp>, Option<String>),
 }
 
@@ -277,24 +277,24 @@ pub struct Stamp {
 pub struct LastGoodPoll {
     /// Its row.
     pub row: PollRow,
-    /// When the first good poll of each of the account's catalogues was.
+    /// The time of the first good poll of each of the account's catalogues.
     pub firsts: Vec<(Catalogue, Timestamp)>,
     /// How many good polls its catalogue had up to this one, itself included.
     pub number: i64,
-    /// When the last good poll of any of the account's catalogues was.
+    /// The time of the last good poll of any of the account's catalogues.
     pub newest: Timestamp,
-    /// What it holds back, if it is the last good one of its catalogue.
+    /// Its held removals, if it is the last good poll of its catalogue.
     pub held: Option<HeldSet>,
 }
 
 impl LastGoodPoll {
-    /// When the first good poll of a catalogue was; `None` if there is none.
+    /// Returns the time of the first good poll of a catalogue; `None` if there is none.
     pub fn first_of(&self, catalogue: Catalogue) -> Option<Timestamp> {
         let known = self.firsts.iter().find(|(one, _)| *one == catalogue);
         known.map(|(_, first)| *first)
     }
 
-    /// The moments to which facets refer at a day.
+    /// Returns the moments to which facets refer; `reference` is the start of a day.
     pub fn moments(&self, reference: Timestamp) -> Moments {
         let poll = self.row.observed_at.unwrap_or(self.newest);
         let first = self.first_of(self.row.catalogue()).unwrap_or(poll);

@@ -1,4 +1,4 @@
-//! The items of one kind and account, now or at a moment of the past: what is asked, and its SQL.
+//! The items of one kind and account, now or at a past time: what is queried, and its SQL.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ pub struct Scope {
     pub kind: Kind,
     /// The account.
     pub account: String,
-    /// A moment of the past; `None` is now.
+    /// A past time; `None` is now.
     pub at: Option<Timestamp>,
 }
 
@@ -27,25 +27,25 @@ pub struct Moments {
     pub poll: Timestamp,
     /// The catalogue's first good poll: the items that it added are not new.
     pub first: Timestamp,
-    /// The start of the present day, or of the day of the moment in the past.
+    /// The start of the current day, or of the day of the past time.
     pub reference: Timestamp,
 }
 
 impl Moments {
-    /// The start of the last `days` days, the reference's day included.
+    /// Returns the start of the last `days` days, which include the reference's day.
     pub fn days(&self, days: u64) -> Timestamp {
         self.reference.minus(Duration::from_secs((days - 1) * 86_400))
     }
 }
 
-/// The SQL of a [`Scope`]: FROM, conditions, and expressions for what is not a plain column. The
+/// The SQL of a [`Scope`]: FROM, conditions, and expressions for values that are not plain columns. The
 /// row of the item is `i`.
 #[derive(Clone)]
 pub(super) struct ItemsSql {
     pub from: String,
-    /// Every item that was seen by then.
+    /// The condition for the items that had been seen by that time.
     pub condition: String,
-    /// The ones that are not removed.
+    /// The condition for the items that are not removed.
     pub present: String,
     /// Conditions that split all items into disjoint parts.
     pub parts: Vec<String>,
@@ -58,9 +58,9 @@ pub(super) struct ItemsSql {
     /// The URL of the picture.
     pub image_url: &'static str,
     pub has_image: bool,
-    /// The hash of the picture, if the picture of that time is stored.
+    /// The hash of the picture at that time, if it is stored.
     pub picture: String,
-    /// Until when the link of the picture works, as [`live_until`].
+    /// Until when the link of the picture works; see [`live_until`].
     pub picture_live: String,
     /// The join that `picture`, its state and its risk need.
     pub picture_join: &'static str,
@@ -68,7 +68,7 @@ pub(super) struct ItemsSql {
     pub pictured: String,
     /// The same for statements that compute it for most items.
     pub pictured_of_most: String,
-    /// The hash of the video or the sample, as that of the picture.
+    /// The hash of the video or the audio sample, like `picture`.
     pub clip: String,
     pub clip_live: String,
     pub clip_join: String,
@@ -79,18 +79,18 @@ pub(super) struct ItemsSql {
 
 const NO_TEXT: &str = "CAST(NULL AS TEXT)";
 
-/// The URL of the picture of the item `i`; null if the kind has no pictures.
+/// Returns the SQL of the picture's URL of the item `i`; NULL if the kind has no pictures.
 pub(super) fn image_url(kind: Kind) -> &'static str {
     if kind.column("preview_image_url").is_some() { "i.preview_image_url" } else { NO_TEXT }
 }
 
-/// The preview of a kind that is played: a video or a sample.
+/// Returns the preview of a kind that is played: a video or an audio sample.
 pub fn clip(kind: Kind) -> Option<&'static Preview> {
     kind.previews.iter().find(|preview| preview.role != Role::Image)
 }
 
-/// Until when the link of a URL works, whose asset is joined as `alias`. Without an asset it needs no
-/// signature; nor, as far as this column says, without an expiry.
+/// Returns the SQL of the time until which the link of a URL works; its asset is joined as `alias`. A URL
+/// without an asset needs no signature; one without an expiry is treated the same here.
 pub(super) fn live_until(url: &str, alias: &str) -> String {
     format!(
         "CASE WHEN {url} IS NOT NULL AND coalesce({alias}.state, '') <> 'gone' \
@@ -103,7 +103,7 @@ impl ItemsSql {
         Self::of(sql, scope.kind, scope.account.as_str(), scope.at)
     }
 
-    /// `at` is a moment of the past.
+    /// Returns the SQL of the items of a kind and account; `at` is a past time.
     pub fn of<'a>(
         sql: &mut Sql<'a>,
         kind: Kind,
@@ -166,7 +166,7 @@ impl ItemsSql {
         let own = &self.condition;
         let present =
             format!("{own} AND i.valid_from <= {at} AND (i.valid_to IS NULL OR i.valid_to > {at})");
-        // Few items are removed: the others are read without a lookup of their next version.
+        // Few items are removed; only for these is the next version looked up.
         let removed = format!(
             "{own} AND i.closed_by = 'removed' AND i.valid_to <= {at} \
              AND NOT coalesce((SELECT n.valid_from <= {at} FROM {versions} AS n \
@@ -174,7 +174,7 @@ impl ItemsSql {
                  AND n.version = i.version + 1), FALSE)"
         );
         Self {
-            // A first version has the time when the item was first seen: no lookup is needed.
+            // A first version begins when the item was first seen, so no lookup is needed.
             from: format!(
                 "{versions} AS i LEFT JOIN {table} AS f ON f.account = i.account \
                  AND f.{id} = CASE WHEN i.version > 1 THEN i.{id} END"
@@ -194,9 +194,10 @@ impl ItemsSql {
         }
     }
 
-    /// With the pictures and videos that were stored at the time of the placeholder `at`.
+    /// Returns this SQL with the pictures and videos that were stored at the time of the placeholder
+    /// `at`.
     fn pictures_at(self, sql: &Sql<'_>, at: &str) -> Self {
-        // Usually no file is lost: the first EXISTS is evaluated once and not for every row.
+        // Usually no file is lost; then only the first EXISTS is evaluated, once and not for every row.
         let contents = |url: &str| {
             format!(
                 "asset_versions AS s WHERE {url}s.fetched_at <= {at} AND s.pruned_at IS NULL \
@@ -229,7 +230,7 @@ impl ItemsSql {
         }
     }
 
-    /// The column, or a null of the type `null` if the kind does not have it.
+    /// Returns the column, or a NULL of the type `null` if the kind does not have it.
     pub fn own(&self, column: &str, null: &str) -> String {
         match self.kind.column(column).is_some() {
             true => format!("i.{column}"),
@@ -237,7 +238,7 @@ impl ItemsSql {
         }
     }
 
-    /// `picture` of a subquery's row `k` that has the URL as `url`.
+    /// Returns `picture` for a subquery's row `k` that has the URL as `url`.
     pub fn picture_of_url(&self) -> String {
         self.picture.replace("i.preview_image_url", "k.url")
     }

@@ -20,10 +20,10 @@ use crate::{
     time::Timestamp,
 };
 
-/// The most texts that suggestions are made from.
+/// The maximum number of texts that suggestions are made from.
 const TEXTS: i64 = 200_000;
 
-/// The items of a kind that are not removed and contain all folded words.
+/// Returns the SQL of the items of a kind that are not removed and contain all folded words.
 fn items_sql<'a>(
     sql: &mut Sql<'a>,
     kind: Kind,
@@ -44,7 +44,7 @@ fn items_sql<'a>(
     )
 }
 
-/// What the items that are not removed are found by: kind, text.
+/// Returns the SQL of the searchable texts of the items that are not removed: kind, text.
 fn texts_sql<'a>(
     sql: &mut Sql<'a>,
     kinds: impl Iterator<Item = Kind>,
@@ -68,7 +68,7 @@ fn texts_sql<'a>(
 }
 
 impl Store {
-    /// The items of every account that are not removed and contain all folded words.
+    /// Returns the items of every account that are not removed and contain all folded words.
     pub async fn find_items(
         &mut self,
         kind: Option<Kind>,
@@ -89,7 +89,7 @@ impl Store {
         Ok(all)
     }
 
-    /// What the items of every account that are not removed are found by.
+    /// Returns the searchable texts of the items of every account that are not removed.
     pub async fn search_texts(&mut self, kind: Option<Kind>) -> Result<Vec<String>> {
         let mut all = vec![];
         for account in self.account_names().await? {
@@ -105,7 +105,7 @@ impl Store {
 }
 
 impl Reading {
-    /// How many items of each kind that are not removed contain all folded words.
+    /// Counts the items of each kind that are not removed and contain all folded words.
     pub async fn found(
         &mut self,
         account: &str,
@@ -125,7 +125,7 @@ impl Reading {
         .await
     }
 
-    /// The items of all kinds that are not removed and contain all folded words.
+    /// Returns the items of all kinds that are not removed and contain all folded words.
     pub async fn found_items(
         &mut self,
         account: &str,
@@ -141,7 +141,7 @@ impl Reading {
         Ok(all)
     }
 
-    /// The first items that match in each scope, a kind each.
+    /// Returns a slice of the matching items of each scope; each scope has a kind of its own.
     pub async fn found_tiles(
         &mut self,
         scopes: &[Scope],
@@ -162,7 +162,7 @@ impl Reading {
         self.ask(parts.join(" UNION ALL "), &sql.args, tile).await
     }
 
-    /// What the items that are not removed are found by, of a bounded number of them.
+    /// Returns the searchable texts of a limited number of items that are not removed.
     pub async fn search_texts(
         &mut self,
         account: &str,

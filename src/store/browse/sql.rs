@@ -12,7 +12,7 @@ use crate::{
     },
 };
 
-/// One row for each account, each with the last poll of all, the last writes of the mirror, and
+/// One row for each account, each with the last poll of any account, the last writes of the mirror, and
 /// values that differ from those of another database at the same location.
 pub const STAMP: &str = "SELECT a.account, (SELECT max(poll_id) FROM polls), \
      (SELECT max(checked_at) FROM assets WHERE checked_at IS NOT NULL), \
@@ -26,14 +26,14 @@ pub const STAMP: &str = "SELECT a.account, (SELECT max(poll_id) FROM polls), \
      (SELECT max(version) FROM _heygen_sync_migrations) \
      FROM (SELECT 1 AS one) AS o LEFT JOIN accounts AS a ON 1 = 1 ORDER BY a.account";
 
-/// The hash of the asset joined as `alias` if its file is stored. (An asset whose file was lost keeps
-/// its hash, by which the file is recognised later.)
+/// Returns the SQL of the hash of the asset joined as `alias`, if its file is stored. (An asset whose
+/// file was lost keeps its hash, by which the file is recognised later.)
 pub fn stored_now(alias: &str) -> String {
     format!("CASE WHEN {alias}.file IS NOT NULL THEN {alias}.sha256 END")
 }
 
-/// The last two good polls of a catalogue until a time: (account, catalogue, time). As `first_…` the
-/// time of the first good poll of each catalogue.
+/// Returns the SQL of the last two good polls of a catalogue until a time: (account, catalogue, time).
+/// The columns `first_…` contain the time of the first good poll of each catalogue.
 pub fn good_polls() -> String {
     let poll = POLLS.list("p.");
     let first = |of: Catalogue| {
@@ -54,13 +54,13 @@ pub fn good_polls() -> String {
     )
 }
 
-/// The kind that a column names.
+/// Reads the kind that a column contains.
 pub fn kind(row: &Row, at: usize) -> Result<Kind, Fault> {
     let text = row.some_text(at)?;
     Kind::parse(&text).ok_or_else(|| row.spoiled(at, "is no kind"))
 }
 
-/// Begins a read-only transaction whose statements end in time.
+/// Begins a read-only transaction; on PostgreSQL, its statements fail after `limit`.
 pub async fn begin(conn: &mut Conn, limit: Duration) -> Result<(), Fault> {
     conn.execute(conn.engine().begin_reading(), &[]).await?;
     match conn.engine().reading_limits(limit, true) {
@@ -69,7 +69,7 @@ pub async fn begin(conn: &mut Conn, limit: Duration) -> Result<(), Fault> {
     }
 }
 
-/// A statement under construction: its arguments, by number.
+/// A statement under construction, with its arguments by number.
 pub struct Sql<'a> {
     engine: Engine,
     pub args: Vec<Arg<'a>>,
@@ -80,57 +80,58 @@ impl<'a> Sql<'a> {
         Self { engine, args: vec![] }
     }
 
-    /// Adds an argument; returns its placeholder.
+    /// Adds an argument and returns its placeholder.
     pub fn bind(&mut self, arg: impl Into<Arg<'a>>) -> String {
         self.args.push(arg.into());
         format!("${}", self.args.len())
     }
 
-    /// `expression IN (…)` for texts.
+    /// Returns `expression IN (…)` for texts.
     pub fn any_of(&mut self, expression: &str, values: &'a [String]) -> String {
         let places: Vec<String> = values.iter().map(|value| self.bind(value.as_str())).collect();
         format!("{expression} IN ({})", places.join(", "))
     }
 
-    /// The expression of the index by name.
+    /// Returns the expression that the index by name contains.
     pub fn head(&self, expression: &str) -> String {
         self.engine.head(expression)
     }
 
-    /// Whether a JSON array of texts contains one of these.
+    /// Returns the condition that a JSON array of texts contains one of `values`.
     pub fn has_text(&mut self, texts: &str, values: &'a [String]) -> String {
         let places: Vec<String> = values.iter().map(|value| self.bind(value.as_str())).collect();
         self.engine.has_string(texts, &places)
     }
 
-    /// The text with its ASCII letters in lower case.
+    /// Returns the text with its ASCII letters in lower case.
     pub fn ascii_lower(&self, text: &str) -> String {
         self.engine.ascii_lower(text)
     }
 
-    /// Rows of the texts of a JSON array, as `t.value`.
+    /// Returns the SQL of the rows of a JSON array's texts, as `t.value`.
     pub fn each_text(&self, texts: &str) -> String {
         self.engine.each_string(texts)
     }
 
-    /// Whether `extra` has the field `name` (a known column's): a value that the column cannot hold.
+    /// Returns the condition that `extra` has the field `name`, a known column's: a value that the
+    /// column cannot hold.
     pub fn in_extra(&self, extra: &str, name: &str) -> String {
         self.engine.has_key(extra, name)
     }
 
-    /// The day of a time, as text.
+    /// Returns the day of a time, as text.
     pub fn day(&self, time: &str) -> String {
         self.engine.day(time)
     }
 
-    /// A null of the type of a time.
+    /// Returns a NULL of the type of a time.
     pub fn no_time(&self) -> &'static str {
         self.engine.no_time()
     }
 
-    /// Whether `column` is among the values that `rows` (FROM and WHERE) has in `value`, asked of most
-    /// items. PostgreSQL hashes the values once; SQLite would build an index, so it looks each one up
-    /// by `one` instead.
+    /// Returns the condition that `column` is among the values `value` of `rows` (FROM and WHERE), for
+    /// statements that evaluate it for most items. PostgreSQL hashes the values once; SQLite would
+    /// build an index, so it evaluates `one` for each item instead.
     pub fn among(&self, column: &str, value: &str, rows: &str, one: &str) -> String {
         self.engine.among(column, value, rows, one)
     }

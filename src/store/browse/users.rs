@@ -1,4 +1,4 @@
-//! The items that name others by their ids: the looks of groups, and what has voices as its default.
+//! The items that refer to others by their ids: the looks of groups, and items with a default voice.
 
 use std::collections::BTreeMap;
 
@@ -12,19 +12,19 @@ use super::{
 };
 use crate::{catalog::kind::Kind, error::Result};
 
-/// The number of items that are read of each kind for each item that they name.
+/// The maximum number of items that are read for each kind and each item that they refer to.
 const FEW: usize = 3;
 
-/// The items that name one item.
+/// The items that refer to one item.
 #[derive(Clone, Debug, Default)]
 pub struct Users {
-    /// How many there are of each kind that has any.
+    /// Their number, for each kind that has any.
     pub totals: Vec<(Kind, i64)>,
     /// The first few of each kind, by name.
     pub first: Vec<(Kind, Neighbour)>,
 }
 
-/// The column by which items of other kinds name those of `kind`, and the kinds that have it.
+/// Returns the column of other kinds that contains ids of `kind`, and the kinds that have this column.
 pub fn users_of(kind: Kind) -> Option<(&'static str, Vec<Kind>)> {
     let mut columns = Kind::ALL.iter().flat_map(|user| user.columns).map(|column| column.name);
     let column = columns.find(|name| Kind::referred(name) == Some(kind))?;
@@ -33,7 +33,7 @@ pub fn users_of(kind: Kind) -> Option<(&'static str, Vec<Kind>)> {
 }
 
 impl Reading {
-    /// The items not removed that name these items of the scope's kind, by the ids of these.
+    /// Returns the items not removed that refer to these items of the scope's kind, by the ids of these.
     pub async fn users(
         &mut self,
         scope: &Scope,

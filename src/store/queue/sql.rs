@@ -1,33 +1,34 @@
-//! What the queue is asked and told, in SQL.
+//! The SQL of the queue.
 
 use crate::{
     catalog::kind::{Kind, Preview},
     store::{conn::Engine, registry::register},
 };
 
-/// What `last_error` names where a host is not allowed, followed by the allowed ones.
+/// The setting that `last_error` names if a host is not allowed, followed by the allowed hosts.
 pub const ALLOWED_HOSTS: &str = "mirror.allowed_hosts";
 
-/// What `last_error` says of a content that was pruned.
+/// The `last_error` of an asset whose content was pruned.
 pub const PRUNED: &str = "pruned";
 
 const COLUMNS: &str = "url, signed_url, expires_at, state, sha256, file, bytes, content_type, \
      etag, last_modified, attempts, next_attempt_at, mirrored_at, checked_at, last_error";
 
-/// Due, and of a wanted kind: (now, pictures, videos, audio).
+/// The condition that an asset is due and of a wanted role: (now, pictures, videos, audio).
 const DUE: &str = "(next_attempt_at <= $1 OR (next_attempt_at IS NULL AND \
      state IN ('pending', 'failed'))) AND (role <> 'image' OR $2) AND (role <> 'video' OR $3) \
      AND (role <> 'audio' OR $4)";
 
-/// What may be lost soonest comes first, what we have comes last.
+/// Assets that may be lost soonest come first, saved ones last.
 const ORDER: &str = "file IS NOT NULL, signed_url IS NULL, expires_at NULLS FIRST, url";
 
 register! {
-    /// The due assets in the order of their urgency: (now, pictures, videos, audio, how many[, lease until]).
+    /// Selects the most urgent due assets; on PostgreSQL, leases them: (now, pictures, videos, audio, how
+    /// many[, lease until]).
     pub fn lease(engine: Engine) {
         match engine.server() {
             None => format!("SELECT {COLUMNS} FROM assets WHERE {DUE} ORDER BY {ORDER} LIMIT $5"),
-            // Materialized: else the planner may run the limited part more than once.
+            // Materialized: otherwise the planner may run the limited part more than once.
             Some(_) => format!(
                 "WITH due AS MATERIALIZED (SELECT url FROM assets WHERE {DUE} ORDER BY {ORDER} \
                  LIMIT $5 FOR UPDATE SKIP LOCKED) UPDATE assets SET next_attempt_at = $6 \
@@ -36,7 +37,7 @@ register! {
         }
     }
 
-    /// How many are due: (now, pictures, videos, audio).
+    /// The number of due assets: (now, pictures, videos, audio).
     pub fn count_due() {
         format!("SELECT count(*) FROM assets WHERE {DUE}")
     }
@@ -47,24 +48,24 @@ register! {
         format!("SELECT url, signed_url FROM assets WHERE url IN {list}")
     }
 
-    /// When a fresh list was last asked for. By number: the latest time may be that of a clock that was
-    /// ahead, and would stay the latest.
+    /// When a fresh list was last requested. Ordered by number: the latest time may be that of a clock that
+    /// was ahead, and would stay the latest.
     pub const LAST_REFRESH = "SELECT started_at FROM polls WHERE trigger = 'refresh' \
          ORDER BY poll_id DESC LIMIT 1";
 
-    /// What the configuration leaves out: (pictures, videos, audio).
+    /// Skips assets that the configuration leaves out: (pictures, videos, audio).
     pub const LEAVE_OUT = "UPDATE assets SET state = 'skipped', next_attempt_at = NULL, \
          last_error = NULL WHERE state IN ('pending', 'failed') \
          AND ((role = 'image' AND NOT $1) OR (role = 'video' AND NOT $2) \
               OR (role = 'audio' AND NOT $3))";
 
-    /// What it no longer leaves out: (pictures, videos, audio).
+    /// Queues skipped assets that it no longer leaves out: (pictures, videos, audio).
     pub const TAKE_IN = "UPDATE assets SET state = 'pending', attempts = 0, \
          next_attempt_at = NULL WHERE state = 'skipped' AND last_error IS NULL \
          AND ((role = 'image' AND $1) OR (role = 'video' AND $2) OR (role = 'audio' AND $3))";
 
-    /// What was left out when other hosts were allowed, and may be allowed now: (now, the allowed hosts
-    /// as `last_error` names them).
+    /// Makes assets due that were skipped when other hosts were allowed: (now, the allowed hosts as
+    /// `last_error` names them).
     pub fn of_other_hosts() {
         format!(
             "UPDATE assets SET next_attempt_at = $1 WHERE next_attempt_at > $1 \
@@ -72,7 +73,7 @@ register! {
         )
     }
 
-    /// What was pruned and is needed again.
+    /// Queues pruned assets that are needed again.
     pub fn needed_again() {
         let wanted = previews(|kind| kind.table, "removed_at IS NULL");
         format!(
@@ -81,23 +82,23 @@ register! {
         )
     }
 
-    /// What a clock that was ahead has put off beyond any wait: (now, the longest wait from now).
+    /// Makes assets due that a clock that was ahead postponed too far: (now, the longest wait from now).
     pub const OF_A_WRONG_CLOCK =
         "UPDATE assets SET next_attempt_at = $1 WHERE next_attempt_at > $2";
 
-    /// What was given up by a clock that was ahead: its link is alive (now).
+    /// Queues assets that were given up by a clock that was ahead and whose link is still valid: (now).
     pub const ALIVE_AFTER_ALL = "UPDATE assets SET state = 'pending', attempts = 0, \
          next_attempt_at = NULL, last_error = NULL WHERE state = 'gone' AND file IS NULL \
          AND next_attempt_at IS NULL AND signed_url IS NOT NULL AND expires_at > $1 \
          AND last_error IS DISTINCT FROM 'pruned'";
 
-    /// Every content that the store must have.
+    /// Every file that the store must contain.
     pub const KNOWN_FILES = "SELECT file, max(sha256), max(bytes) FROM (\
          SELECT file, sha256, bytes FROM asset_versions WHERE pruned_at IS NULL UNION ALL \
          SELECT file, sha256, bytes FROM assets WHERE file IS NOT NULL) AS known \
          GROUP BY file ORDER BY file";
 
-    /// Queues what has lost its file: (files as JSON).
+    /// Queues the assets that lost these files: (files as JSON).
     pub fn queue_again(engine: Engine) {
         let list = listed(engine);
         format!(
@@ -106,7 +107,7 @@ register! {
         )
     }
 
-    /// What stands behind a URL no more cannot be had again: (files as JSON, now).
+    /// Marks lost contents as pruned that their URL no longer has: (files as JSON, now).
     pub fn mark_lost(engine: Engine) {
         let list = listed(engine);
         format!(
@@ -116,18 +117,18 @@ register! {
         )
     }
 
-    /// What failed, was left out or could not be had is tried at once.
+    /// Retries at once all assets that failed, were skipped or could not be fetched.
     pub const TRY_AGAIN = "UPDATE assets SET state = 'pending', attempts = 0, \
          next_attempt_at = NULL WHERE state IN ('failed', 'skipped') \
          OR (state = 'gone' AND file IS NULL AND last_error IS DISTINCT FROM 'pruned')";
 
-    /// The contents among some files that were once behind a URL: (files as JSON).
+    /// Those of some files that were once fetched from a URL: (files as JSON).
     pub fn once_behind(engine: Engine) {
         let list = listed(engine);
         format!("SELECT DISTINCT file FROM asset_versions WHERE file IN {list}")
     }
 
-    /// The contents that nothing needs which was valid at a time or later: (that time).
+    /// The contents that nothing valid at a time or later needs: (that time).
     pub fn prunable() {
         let wanted = previews(|kind| kind.history, "valid_to IS NULL OR valid_to >= $1");
         format!(
@@ -145,7 +146,7 @@ register! {
         )
     }
 
-    /// Takes back contents that are there after all: (files as JSON).
+    /// Restores pruned contents whose file exists after all: (files as JSON).
     pub fn take_back(engine: Engine) {
         let list = listed(engine);
         format!(
@@ -153,7 +154,7 @@ register! {
         )
     }
 
-    /// Stores the last content of each URL that has no copy, if it is among these: (files as JSON).
+    /// Restores the last content of each URL without a copy, if it is among these: (files as JSON).
     pub fn restore_copies(engine: Engine) {
         let list = listed(engine);
         format!(
@@ -184,7 +185,7 @@ register! {
         )
     }
 
-    /// Which of some files nothing names: (files as JSON).
+    /// Those of some files that no row refers to: (files as JSON).
     pub fn unnamed(engine: Engine) {
         let files = listed(engine);
         format!(
@@ -195,7 +196,7 @@ register! {
         )
     }
 
-    /// Which of some files were pruned once: (files as JSON).
+    /// Those of some files that were once pruned: (files as JSON).
     pub fn once_pruned(engine: Engine) {
         let list = listed(engine);
         format!(
@@ -204,12 +205,12 @@ register! {
     }
 }
 
-/// The texts of the JSON array that is the first argument.
+/// Returns a subquery of the strings in the JSON array that is the first argument.
 fn listed(engine: Engine) -> String {
     engine.strings("$1")
 }
 
-/// The preview URLs, as `url`, in the rows of a table of each kind that meet a condition.
+/// Returns a query for the preview URLs, as `url`, in the rows of each kind's table that meet a condition.
 fn previews(table: fn(Kind) -> &'static str, condition: &str) -> String {
     let of_kind = |kind: Kind| {
         let field = move |preview: &Preview| {

@@ -1,5 +1,5 @@
-//! What holds of the columns of a table or view beyond their types. Of the tables a test compares it
-//! with both databases; of the views dbt asks the rows.
+//! Constraints on the columns of tables and views beyond their types. A test compares those of the tables
+//! with both databases; dbt checks those of the views on the rows.
 
 use super::{tables::Table, words};
 use crate::catalog::{column::Column, kind::Kind};
@@ -10,18 +10,18 @@ impl Table {
         column.required || self.order.contains(&column.name)
     }
 
-    /// The words that a column may hold; empty where it may hold any text.
+    /// Returns the words that a column may contain; empty if it may contain any text.
     pub fn words(&self, column: &Column) -> Vec<&'static str> {
         words::of(self.name, column.name)
     }
 
-    /// The table and column that a column's values are found in.
+    /// Returns the table and column that a column refers to.
     pub fn refers(&self, column: &Column) -> Option<(&'static str, &'static str)> {
         let known = match column.name {
             "account" => ("accounts", "account"),
             "poll_id" | "last_poll_id" | "opened_poll" | "closed_poll" => ("polls", "poll_id"),
             "url" => ("assets", "url"),
-            // Of a look its group, which need not have been polled.
+            // The group of a look, which need not have been polled.
             "group_id" if !self.order.contains(&"group_id") => return None,
             id => {
                 let kind = Kind::ALL.into_iter().find(|kind| kind.id == id)?;

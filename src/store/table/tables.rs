@@ -15,18 +15,18 @@ use crate::{
 pub struct Table {
     /// Its name.
     pub name: &'static str,
-    /// What a row is.
+    /// The meaning of a row.
     pub meaning: String,
     /// Its columns, in order.
     pub columns: Vec<Column>,
-    /// The columns that tell its rows apart and put them in order, the primary key where there is
-    /// one; empty for the view `changes`, whose fields may be null.
+    /// The columns that identify and order its rows, the primary key if there is one; empty for the view
+    /// `changes`, whose fields may be null.
     pub order: Vec<&'static str>,
-    /// Columns at its end that no list of columns has, no digest covers and no export shows.
+    /// Columns at its end that are in no list of columns, no digest and no export.
     pub internal: &'static [Column],
 }
 
-/// Every table, those that others refer to first.
+/// Every table; those that others refer to come first.
 pub static TABLES: LazyLock<Vec<Table>> = LazyLock::new(|| {
     let mut all = vec![accounts(), polls()];
     all.extend(Kind::ALL.map(items));
@@ -35,7 +35,7 @@ pub static TABLES: LazyLock<Vec<Table>> = LazyLock::new(|| {
     all
 });
 
-/// The internal table of what the search compares with; see [`crate::store::search`].
+/// The internal table of the texts to search; see [`crate::store::search`].
 pub static SEARCH_NAMES: LazyLock<Table> = LazyLock::new(search_names);
 
 /// The table `polls`.
@@ -73,13 +73,13 @@ pub(super) const ACCOUNT: Column =
     Column::new("account", Text, "name of the API key's view of the catalogue")
         .unsealed()
         .required();
-/// The column of what has no column of its own.
+/// The column for fields and values without a column of their own.
 pub const EXTRA: Column = Column::new(
     "extra",
     Json,
     "JSON object of the fields and values that have no column; null when there are none",
 );
-/// What the records of an item are recognised by; see [`crate::catalog::recognition`].
+/// The fingerprint that the records of an item are recognised by; see [`crate::catalog::recognition`].
 const FINGERPRINT: Column = Column::new(
     "fingerprint",
     Text,

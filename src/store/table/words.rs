@@ -1,5 +1,5 @@
-//! The words of our own that columns hold. No CHECK of the databases has them: a further word
-//! rebuilds no table.
+//! The words of this program that columns may contain. No CHECK of the databases lists them, so that a new
+//! word does not require rebuilding a table.
 
 use crate::catalog::{
     catalogue::Catalogue,
@@ -10,7 +10,7 @@ use crate::catalog::{
 pub const OUTCOMES: [&str; 3] = ["succeeded", "held", "failed"];
 /// What starts a poll.
 pub const TRIGGERS: [&str; 4] = ["manual", "schedule", "file", "refresh"];
-/// What happens to an item, as the change feed tells it.
+/// What happens to an item, in the change feed.
 pub const CHANGES: [&str; 4] = ["added", "changed", "removed", "restored"];
 /// What opens a version.
 pub const OPENED_BY: [&str; 4] = ["added", "changed", "restored", "learned"];
@@ -18,12 +18,12 @@ pub const OPENED_BY: [&str; 4] = ["added", "changed", "restored", "learned"];
 pub const CLOSED_BY: [&str; 3] = ["changed", "removed", "learned"];
 /// What happens to a field of a list.
 pub const SCHEMA_CHANGES: [&str; 3] = ["appeared", "vanished", "retyped"];
-/// How an item stands.
+/// The states of an item.
 pub const ITEM_STATES: [&str; 3] = ["listed", "missing", "removed"];
-/// How the mirror stands to an asset.
+/// The states of an asset in the mirror.
 pub const ASSET_STATES: [&str; 5] = ["pending", "mirrored", "failed", "gone", "skipped"];
 
-/// The words that a column of a table or view may hold; empty where it may hold any text.
+/// Returns the words that a column of a table or view may contain; empty if it may contain any text.
 pub(super) fn of(table: &str, column: &str) -> Vec<&'static str> {
     match (table, column) {
         ("notices", "kind") => vec![],

@@ -74,7 +74,7 @@ pub async fn changes(State(app): State<Arc<App>>, request: Parts) -> Result<Resp
     let (mut account, limit) = (asked.account()?, asked.limit()?);
     let place = asked.cursor::<ChangePlace>()?;
     let poll = asked.pairs.one("poll")?.and_then(|poll| poll.parse().ok());
-    // The number of a poll names its account.
+    // The number of a poll identifies its account.
     if let (Some(number), None) = (poll, &asked.account)
         && let Some(near) = asked.reading.poll(number, asked.at).await?
     {

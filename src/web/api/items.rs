@@ -45,7 +45,7 @@ pub struct Items {
     next_cursor: Option<String>,
 }
 
-/// The order's word, the kind, what the order compares, the id.
+/// The position of an item: the order's word, the kind, the value that the order compares, the id.
 type ItemsPlace = (String, String, Option<String>, String);
 
 /// Items by search and facets, as on the gallery's lists
@@ -81,7 +81,7 @@ async fn found(asked: &mut ApiRequest) -> Result<Items, Stop> {
     let from = from.transpose()?;
     let mut found: Vec<(FullItem, Place)> = vec![];
     let fitting: Vec<Kind> = kinds.into_iter().filter(|kind| query.filter.fits(*kind)).collect();
-    // That no kind has all asked fields is known without a poll.
+    // If no kind has all requested fields, the answer is known without a poll.
     let mut known = fitting.is_empty();
     for kind in fitting {
         let place = from.as_ref().filter(|(first, _)| *first == kind).map(|(_, place)| place);

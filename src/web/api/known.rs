@@ -1,4 +1,4 @@
-//! `/items/{kind}/{id}`, `/as-of`, `/ids` and `/status`: the answers that agents get, too.
+//! `/items/{kind}/{id}`, `/as-of`, `/ids` and `/status`: the same answers that agents get.
 
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ query! {
 }
 
 query! {
-    /// The parameters of a time of the past.
+    /// The parameters of an as-of query.
     AsOfParameters: vec![
         at_time().required(),
         text("id", "only this item"),
@@ -41,7 +41,7 @@ query! {
 }
 
 query! {
-    /// The parameters of ids.
+    /// The parameters of a check of ids.
     IdsParameters: vec![texts("id", "the ids to check, at most 200").required(), kind(), only_account()]
 }
 
@@ -79,7 +79,7 @@ pub async fn item(
     let scope = LookupScope { kind: Some(kind), account: asked.account.clone() };
     let mut found = answers::item(asked.reading.store()?, &id, &scope).await?;
     found.retain(|item| item.state.kind.is_some());
-    // Stable: the usual account first, the others by name.
+    // The sort is stable: the usual account first, the others by name.
     found.sort_by_key(|item| item.state.account.as_ref() != Some(&usual));
     let item: ItemHistory = found.into_iter().next().ok_or_else(nothing)?;
     asked.answer(item).await

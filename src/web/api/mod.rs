@@ -1,8 +1,8 @@
 //! The JSON API below `/api/v1`: the answers of [`crate::answers`], and the lists of the gallery page by
-//! page. Its OpenAPI document is made of the same routes, types and parameters.
+//! page. Its OpenAPI document is generated from the same routes, types and parameters.
 //!
-//! [`request`] checks the parameters against [`parameter`] and begins a reading; [`items`],
-//! [`feeds`] and [`known`] answer; [`problem`] is why there is no answer.
+//! [`request`] checks the parameters against [`parameter`] and begins a reading; [`items`], [`feeds`] and
+//! [`known`] contain the handlers; [`problem`] contains the errors.
 
 mod feeds;
 mod items;
@@ -32,7 +32,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{app::App, etag, response::tagged};
 use crate::store::browse::Stamp;
 
-/// The title and the types that no route names.
+/// The title, and the types that no route refers to.
 #[derive(OpenApi)]
 #[openapi(
     info(
@@ -45,7 +45,7 @@ use crate::store::browse::Stamp;
 )]
 struct Base;
 
-/// The routes and their document.
+/// Returns the routes and their OpenAPI document.
 fn described() -> (Router<Arc<App>>, utoipa::openapi::OpenApi) {
     let api = OpenApiRouter::new()
         .routes(routes!(items::items))
@@ -60,13 +60,13 @@ fn described() -> (Router<Arc<App>>, utoipa::openapi::OpenApi) {
     let token = Http::new(HttpAuthScheme::Bearer);
     let components = base.components.get_or_insert_default();
     components.add_security_scheme("token", SecurityScheme::Http(token));
-    // Where the gallery is served without a token, none is needed.
+    // If the gallery is served without a token, none is needed.
     let with_token = SecurityRequirement::new("token", [""; 0]);
     base.security = Some(vec![SecurityRequirement::default(), with_token]);
     OpenApiRouter::with_openapi(base).nest("/api/v1", api).split_for_parts()
 }
 
-/// The routes. A panic in one of them is told as all failures are.
+/// Returns the routes. A panic in one of them is answered with a problem document, like any failure.
 pub fn router() -> Router<Arc<App>> {
     let broken = |_| {
         let detail =
@@ -76,7 +76,7 @@ pub fn router() -> Router<Arc<App>> {
     described().0.layer(CatchPanicLayer::custom(broken))
 }
 
-/// The OpenAPI document.
+/// Returns the OpenAPI document.
 pub fn openapi() -> &'static str {
     static DOCUMENT: LazyLock<String> =
         LazyLock::new(|| described().1.to_pretty_json().unwrap_or_default());

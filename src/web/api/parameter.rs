@@ -1,4 +1,5 @@
-//! The parameters of each route: the document describes them, and every request is held against them.
+//! The parameters of each route: the OpenAPI document describes them, and every request is checked against
+//! them.
 
 use serde_json::json;
 use utoipa::openapi::{
@@ -22,10 +23,10 @@ use crate::{
     },
 };
 
-/// The rows of an answer without `limit`.
+/// The maximum number of rows of an answer without `limit`.
 pub const USUAL: usize = 100;
 
-/// The longest text, in characters.
+/// The maximum length of a text, in characters.
 pub const LONGEST: usize = 1_024;
 
 /// A parameter of a query string.
@@ -36,7 +37,7 @@ pub struct Parameter {
     required: bool,
 }
 
-/// What a parameter takes.
+/// The type of a parameter.
 #[derive(Clone)]
 enum ParameterType {
     /// Text.
@@ -47,20 +48,20 @@ enum ParameterType {
     Many(Vec<&'static str>),
     /// A day or a time.
     Moment,
-    /// A number from 1.
+    /// A whole number, 1 or more.
     Number,
     /// A number of rows from 1 to [`MOST`].
     Limit,
 }
 
-/// Declares the parameters of a route as a type, for the document.
+/// Declares the parameters of a route as a type, for the OpenAPI document.
 macro_rules! query {
     ($(#[$meta:meta])* $Name:ident: $parameters:expr) => {
         $(#[$meta])*
         pub struct $Name;
 
         impl $Name {
-            /// The parameters.
+            /// Returns the parameters.
             pub fn parameters() -> Vec<$crate::web::api::parameter::Parameter> {
                 $parameters
             }
@@ -81,62 +82,62 @@ fn optional(name: &'static str, takes: ParameterType, meaning: &str) -> Paramete
     Parameter { name, meaning: meaning.into(), takes, required: false }
 }
 
-/// A text.
+/// Creates a text parameter.
 pub fn text(name: &'static str, meaning: &str) -> Parameter {
     optional(name, ParameterType::Text, meaning)
 }
 
-/// A day or a time.
+/// Creates a parameter that is a day or a time.
 pub fn moment(name: &'static str, meaning: &str) -> Parameter {
     optional(name, ParameterType::Moment, meaning)
 }
 
-/// Texts, repeated.
+/// Creates a text parameter that may be repeated.
 pub fn texts(name: &'static str, meaning: &str) -> Parameter {
     optional(name, ParameterType::Many(vec![]), meaning)
 }
 
-/// The account of a list.
+/// Creates the account parameter of a list.
 pub fn account() -> Parameter {
     text("account", "of this account; without it of default, else of the first by name")
 }
 
-/// The account, where all are asked without it.
+/// Creates the account parameter of a query that covers all accounts without it.
 pub fn only_account() -> Parameter {
     text("account", "only of this account")
 }
 
-/// The time of a list.
+/// Creates the time parameter of a list.
 pub fn as_of() -> Parameter {
     moment("as_of", "as it was at this time or at the end of this day, in UTC")
 }
 
-/// The kind.
+/// Creates the parameter `kind`.
 pub fn kind() -> Parameter {
     optional("kind", ParameterType::Word(Kind::ALL.map(Kind::as_str).to_vec()), "only of this kind")
 }
 
-/// The change.
+/// Creates the parameter `change`.
 pub fn change() -> Parameter {
     optional("change", ParameterType::Word(CHANGES.to_vec()), "only such changes")
 }
 
-/// The number of a poll.
+/// Creates the parameter `poll`, the number of a poll.
 pub fn poll() -> Parameter {
     optional("poll", ParameterType::Number, "only of this poll")
 }
 
-/// The number of rows.
+/// Creates the parameter `limit`, the number of rows.
 pub fn limit() -> Parameter {
     optional("limit", ParameterType::Limit, &format!("at most this many; {USUAL} without it"))
 }
 
-/// The place after which the page begins.
+/// Creates the parameter `cursor`, the position after which the page begins.
 pub fn cursor() -> Parameter {
     text("cursor", "next_cursor of the page before, with the same parameters")
 }
 
-/// The facets, the search and the order of a list.
+/// Returns the parameters of the facets, the search and the order of a list.
 pub fn filter() -> impl Iterator<Item = Parameter> {
     let columns = Kind::ALL.into_iter().flat_map(|kind| kind.columns.iter());
     let mut names: Vec<&str> = columns.map(|column| column.name).collect();
@@ -163,12 +164,12 @@ fn facet(facet: &'static Facet) -> Parameter {
 }
 
 impl Parameter {
-    /// The same, which every request must have.
+    /// Makes the parameter required.
     pub fn required(self) -> Self {
         Self { required: true, ..self }
     }
 
-    /// As the document has it.
+    /// Returns the parameter as the OpenAPI document contains it.
     pub fn described(&self) -> Described {
         let required = if self.required { Required::True } else { Required::False };
         ParameterBuilder::new()
@@ -180,7 +181,7 @@ impl Parameter {
             .build()
     }
 
-    /// Why the values cannot be used.
+    /// Fails if the values cannot be used.
     fn refuse(&self, values: &[&str]) -> Result<(), BadParameter> {
         let name = self.name;
         match values.len() {
@@ -216,7 +217,7 @@ impl Parameter {
     }
 }
 
-/// Refuses what is no number from 1 to `most`.
+/// Fails if the value is not a whole number from 1 to `most`.
 fn number(name: &str, value: &str, most: i64) -> Result<(), BadParameter> {
     let digits = value.bytes().all(|byte| byte.is_ascii_digit());
     match value.parse::<i64>() {
@@ -225,7 +226,7 @@ fn number(name: &str, value: &str, most: i64) -> Result<(), BadParameter> {
     }
 }
 
-/// Refuses a query that the document does not allow.
+/// Fails if the OpenAPI document does not allow the query.
 pub fn check(pairs: &QueryPairs, parameters: &[Parameter]) -> Result<(), BadParameter> {
     let known = |name: &str| parameters.iter().any(|parameter| parameter.name == name);
     if let Some((name, _)) = pairs.all().find(|(name, _)| !known(name)) {

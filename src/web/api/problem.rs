@@ -1,4 +1,4 @@
-//! Why there is no answer: RFC 9457.
+//! The reasons why a request has no answer, as problem details (RFC 9457).
 
 use std::collections::BTreeMap;
 
@@ -43,14 +43,14 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// A problem without a parameter.
+    /// Creates a problem without a parameter.
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         let title = status.canonical_reason().unwrap_or_default();
         let (status, detail) = (status.as_u16(), detail.into());
         Self { kind: "about:blank", title, status, detail, parameter: None }
     }
 
-    /// What does not exist.
+    /// Creates the problem of something that does not exist (404).
     pub fn not_found(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, detail)
     }
@@ -73,9 +73,9 @@ impl IntoResponse for Problem {
 
 /// Why a handler ends without an answer.
 pub enum Stop {
-    /// The client has the answer with this tag.
+    /// The client already has the answer, which has this tag.
     NotModified(String),
-    /// There is none.
+    /// There is no answer, for this reason.
     Problem(Box<Problem>),
 }
 
@@ -127,7 +127,7 @@ impl From<Unreadable> for Stop {
     }
 }
 
-/// What any route may answer instead.
+/// The responses that any route may return instead of its answer.
 pub struct Problems;
 
 const FAILURES: [(u16, &str); 8] = [

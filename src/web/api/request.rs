@@ -1,4 +1,4 @@
-//! A request to the API: its parameters, its reading, its tag.
+//! A request to the API: its parameters, its reading, its ETag.
 
 use axum::{
     body::Body,
@@ -29,17 +29,17 @@ use crate::{
     },
 };
 
-/// A request whose parameters are those of its route, and whose reading has begun.
+/// A request whose parameters match those of its route, and whose reading has begun.
 pub struct ApiRequest {
     /// The reading.
     pub reading: Reading,
-    /// The parameters that were not taken yet.
+    /// The parameters that have not been taken yet.
     pub pairs: QueryPairs,
-    /// The present.
+    /// The current time.
     pub now: Timestamp,
-    /// The account that was asked for.
+    /// The requested account.
     pub account: Option<String>,
-    /// The time of the past that was asked for.
+    /// The requested past time.
     pub at: Option<Timestamp>,
     stamp: Stamp,
     tag: String,
@@ -49,7 +49,7 @@ impl ApiRequest {
     /// Checks the parameters and begins a reading.
     ///
     /// # Errors
-    /// [`Stop::NotModified`] if the client has the answer.
+    /// [`Stop::NotModified`] if the client already has the answer.
     pub async fn begin(app: &App, request: &Parts, parameters: &[Parameter]) -> Result<Self, Stop> {
         let now = app.clock.now();
         let mut pairs = QueryPairs::strict(request.uri.query().unwrap_or_default())?;
@@ -72,42 +72,42 @@ impl ApiRequest {
         Ok(Self { reading, pairs, now, account, at, stamp, tag })
     }
 
-    /// The asked account, or the usual one.
+    /// Returns the requested account, or else the usual one.
     pub fn account(&self) -> Result<String, Stop> {
         let account = self.account.as_ref().or(usual_account(&self.stamp));
         let nothing = || Problem::not_found("nothing was polled yet: run heygen-sync sync");
         Ok(account.ok_or_else(nothing)?.clone())
     }
 
-    /// The asked kind.
+    /// Returns the requested kind.
     pub fn kind(&mut self) -> Result<Option<Kind>, Stop> {
         Ok(self.pairs.one("kind")?.and_then(|kind| Kind::parse(&kind)))
     }
 
-    /// The asked account and kind.
+    /// Returns the requested account and kind.
     pub fn scope(&mut self) -> Result<LookupScope, Stop> {
         Ok(LookupScope { kind: self.kind()?, account: self.account.clone() })
     }
 
-    /// The number of rows.
+    /// Returns the number of rows.
     pub fn limit(&mut self) -> Result<usize, Stop> {
         let limit = self.pairs.one("limit")?;
         Ok(limit.and_then(|limit| limit.parse().ok()).unwrap_or(USUAL))
     }
 
-    /// The place after which the page begins.
+    /// Returns the position after which the page begins.
     pub fn cursor<T: DeserializeOwned>(&mut self) -> Result<Option<T>, Stop> {
         let Some(text) = self.pairs.one("cursor")? else { return Ok(None) };
         let json = URL_SAFE_NO_PAD.decode(text).ok();
         let json = json.and_then(|json| serde_json::from_slice::<Json>(&json).ok());
-        // No value in the database has a NUL.
+        // No value in the database contains a NUL.
         let has_nul = |part: &Json| part.as_str().is_some_and(|text| text.contains('\0'));
         let json = json.filter(|json| !json.as_array().into_iter().flatten().any(has_nul));
         let place = json.and_then(|json| serde_json::from_value(json).ok());
         Ok(Some(place.ok_or_else(bad_cursor)?))
     }
 
-    /// Ends the reading with an answer.
+    /// Ends the reading and returns the response with this answer.
     pub async fn answer(self, answer: impl Serialize) -> Result<Response<Body>, Stop> {
         self.reading.end().await;
         let json = serde_json::to_value(answer);
@@ -119,12 +119,12 @@ impl ApiRequest {
     }
 }
 
-/// A cursor that no page gave.
+/// Returns the error for a cursor that no page contained.
 pub fn bad_cursor() -> Stop {
     bad("cursor", "is next_cursor of a page with the same parameters").into()
 }
 
-/// The cursor of a place.
+/// Returns the cursor of a position.
 pub fn cursor_of(place: impl Into<Json>) -> String {
     URL_SAFE_NO_PAD.encode(place.into().to_string())
 }

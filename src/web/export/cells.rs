@@ -135,7 +135,7 @@ pub(super) fn period_cells(period: Period) -> Vec<ExportCell> {
     cells
 }
 
-/// The measures of the front page. Which items were missing in the past is not stored.
+/// Returns the measures of the front page. The missing items of a past time are not stored, hence NULL.
 pub(super) fn measures(numbers: &Numbers, past: bool) -> Vec<Vec<ExportCell>> {
     let week = &numbers.week;
     let row = |name: String, value: Option<i64>| vec![ExportCell::Text(name), value.into()];

@@ -1,4 +1,4 @@
-//! RowWriter in a format, gathered and handed to a browser that takes its time.
+//! Writes rows in a format, and sends them in chunks to a client that may read slowly.
 
 use std::{
     sync::{
@@ -82,16 +82,16 @@ struct Buffer {
     out: Out,
 }
 
-/// The sender to the client.
+/// The sending half of the channel to the client.
 pub(super) struct Out {
     chunks: mpsc::Sender<Bytes>,
     /// Whether the export was aborted.
     broken: Arc<AtomicBool>,
-    /// Whether the client stopped reading, which is no error.
+    /// Whether the client stopped reading, which is not an error.
     gave_up: AtomicBool,
-    /// How long the client may read nothing.
+    /// The longest time for which the client may read nothing.
     patience: Duration,
-    /// When the export must be complete.
+    /// The deadline of the export.
     end: Instant,
 }
 
@@ -109,8 +109,8 @@ impl Out {
         (out, Chunks { receiver, broken })
     }
 
-    /// Fails if the client stopped reading, or read nothing for too long: that ends the reading of the
-    /// database, whose connection others wait for.
+    /// Fails if the client stopped reading or read nothing for too long. The export then also stops reading
+    /// the database, because others wait for its connection.
     async fn send(&self, bytes: Bytes) -> Result<(), Fault> {
         let until = self.end.min(Instant::now() + self.patience);
         match timeout_at(until, self.chunks.send(bytes)).await {
@@ -123,7 +123,7 @@ impl Out {
     }
 }
 
-/// The receiver of the client.
+/// The receiving half of the channel, from which the body is made.
 pub(super) struct Chunks {
     receiver: mpsc::Receiver<Bytes>,
     broken: Arc<AtomicBool>,
@@ -141,7 +141,7 @@ impl Chunks {
                 None => None,
             }
         });
-        // Compression polls once more after the end.
+        // The compression layer polls once more after the end.
         Body::from_stream(chunks.fuse())
     }
 }
@@ -221,7 +221,7 @@ fn object(columns: &[&str], cells: &[ExportCell]) -> String {
     out
 }
 
-/// Ends the output, complete or aborted.
+/// Ends the export: completes it, or aborts it if something failed.
 pub(super) async fn finish(rows: RowWriter, reading: Reading, done: Result<()>) {
     let finished = match done {
         Ok(()) => rows.finish().await.map_err(|fault| fault.to_string()),
@@ -229,7 +229,7 @@ pub(super) async fn finish(rows: RowWriter, reading: Reading, done: Result<()>) 
     };
     let Err(why) = finished else { return reading.end().await };
     let buffer = rows.inner.lock().await;
-    // A client that stops reading is no error; a database that fails is.
+    // A client that stops reading is not an error; a database that fails is.
     match buffer.out.gave_up.load(Ordering::Relaxed) || buffer.out.chunks.is_closed() {
         true => tracing::info!("the client of an export stopped reading"),
         false => tracing::error!(why, "an export was aborted"),

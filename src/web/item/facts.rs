@@ -1,4 +1,4 @@
-//! The facts of an item: its fields and what is known of it, as a list.
+//! The facts of an item as a list: its fields, and what else is known about it.
 
 use super::pictures::{AUDIO, Contents, IMAGE, VIDEO, stored, url};
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
     web::{anchor::Anchor, context::PageContext, diffs::shown, query_pairs::can_be_asked, words},
 };
 
-/// A name and a value, with links to the lists of items with the same value.
+/// A name and a value, as text or as links: to the item it refers to, or to the items with the same value.
 pub(super) struct Fact {
     pub(super) name: String,
     pub(super) text: String,
@@ -28,7 +28,7 @@ impl Fact {
     }
 }
 
-/// The name of a field on the page: of a facet its title, of another column its words, else the API's.
+/// Returns the name of a field on the page: its facet's title, else its column's words, else its API name.
 fn label(kind: Kind, field: &str) -> String {
     match (facets::of_column(field), field) {
         (Some(facet), _) => facet.title.into(),
@@ -41,7 +41,7 @@ fn label(kind: Kind, field: &str) -> String {
     }
 }
 
-/// The facts of an item at its newest version.
+/// Returns the facts of an item at its newest version.
 pub(super) fn facts(
     context: &PageContext<'_>,
     kind: Kind,
@@ -118,7 +118,7 @@ fn field_fact(
     let words: Vec<String> = match value.sort() {
         Sort::Bool => vec![if value.as_bool() == Some(true) { "yes" } else { "no" }.into()],
         Sort::Texts => serde_json::from_str(text).unwrap_or_default(),
-        // Of any other field the JSON.
+        // Other values: a string as it is, anything else as JSON.
         _ => vec![text.to_owned()],
     };
     let facet = facets::of_column(name).filter(|facet| match (&facet.values, value.sort()) {
@@ -142,12 +142,12 @@ fn field_fact(
     fact
 }
 
-/// A moment of this millennium, in Unix seconds.
+/// Returns the time of these Unix seconds; `None` outside the years 1970 to 2999.
 fn of_seconds(seconds: i64) -> Option<Timestamp> {
     (0..32_503_680_000).contains(&seconds).then(|| Timestamp::from_millis(seconds * 1000))
 }
 
-/// The link to the items with this value of a facet.
+/// Returns the link to the items with this value of a facet.
 fn link(context: &PageContext<'_>, kind: Kind, facet: &Facet, word: &str) -> Anchor {
     let own = [(facet.param, word.to_owned())];
     Anchor::new(context.href(kind.path, &own), words::exact(word))

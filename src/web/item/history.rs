@@ -1,4 +1,4 @@
-//! The history of an item: its versions as events, two pictures or two versions side by side.
+//! The history of an item: its versions as events, and two pictures or two versions side by side.
 
 use super::pictures::{Contents, IMAGE, content_at, preview_at, url};
 use crate::{
@@ -67,7 +67,7 @@ pub(super) struct Compared {
     pub(super) rows: Vec<FieldRow>,
 }
 
-/// All events, newest first.
+/// Returns all events, newest first.
 pub(super) fn events(
     context: &PageContext<'_>,
     own: OfItem<'_>,
@@ -171,7 +171,7 @@ fn opening(
     event
 }
 
-/// New contents of the version's URL while it was valid.
+/// Returns an event for each new content of the version's URL while the version was valid.
 fn refreshed(
     context: &PageContext<'_>,
     own: OfItem<'_>,
@@ -211,7 +211,7 @@ fn refreshed(
     events
 }
 
-/// Every field that differs.
+/// Returns the fields that differ, at most 200.
 fn rows(old: &Fields, new: &Fields) -> Vec<FieldRow> {
     let mut names: Vec<&str> =
         old.iter().chain(new.iter()).map(|(name, _)| name.as_ref()).collect();
@@ -227,8 +227,8 @@ fn rows(old: &Fields, new: &Fields) -> Vec<FieldRow> {
     names.iter().take(200).map(row).collect()
 }
 
-/// From when until when a version's picture was shown: other versions with the same URL had it too,
-/// and one URL may have had several contents.
+/// Returns the period in which a version's picture was shown. Adjacent versions with the same URL had the
+/// same picture, and one URL may have had several contents.
 fn shown_period(
     item: &ItemWithVersions,
     version: &ItemVersion,
@@ -250,7 +250,7 @@ fn shown_period(
     let fetched = content.and_then(|content| content.fetched_at);
     let at = all.iter().position(|known| known.fetched_at == fetched);
     if let Some(at) = at {
-        // The first content of the URL is as old as the URL.
+        // The first content of the URL is considered as old as the URL.
         run.0 = run.0.max(fetched.filter(|_| at > 0).unwrap_or(run.0));
         let next = all.get(at + 1).and_then(|next| next.fetched_at);
         run.1 = [run.1, next].into_iter().flatten().min();
@@ -258,7 +258,7 @@ fn shown_period(
     run
 }
 
-/// Both pictures, where they differ.
+/// Returns both pictures; `None` if they are the same or one of them cannot be shown.
 fn pair(
     context: &PageContext<'_>,
     own: OfItem<'_>,
@@ -270,14 +270,14 @@ fn pair(
 ) -> Option<Pair> {
     let picture = |version: &ItemVersion| url(&version.fields, IMAGE);
     let (old, new) = (picture(before), picture(after));
-    // Of a version that ended its last content; of the current one the newest.
+    // For a version that ended: its last content. For the current version: the newest content.
     let content = |version: &ItemVersion, url: Option<&str>| {
         let (now, until) = (context.viewpoint.at(), version.valid_to.or(context.viewpoint.at()));
         content_at(contents, url?, until).or_else(|| content_at(contents, url?, now))
     };
     let (old_content, new_content) =
         (content(before, old.as_deref()), content(after, new.as_deref()));
-    // Of [`content_at`], which gives stored contents alone.
+    // The content is from [`content_at`], which returns only stored contents.
     let hash = |content: Option<&StoredContent>| content.and_then(|content| content.sha256.clone());
     let differ = old != new || hash(old_content) != hash(new_content);
     if !differ || (old.is_none() && new.is_none()) {
@@ -289,7 +289,7 @@ fn pair(
     });
     let (since_new, _) = shown_period(item, after, contents, new_content);
     let since = |at: Timestamp| words::short_date(at, context.reference());
-    // One URL has one live picture: two different URLs have two.
+    // A URL has only one live picture, so two live pictures need two different URLs.
     let preview = |content: Option<&StoredContent>, url: &Option<String>| ItemPreview {
         stored: hash(content),
         live_until: preview_at(contents, url.as_deref(), None).live_until.filter(|_| old != new),
@@ -304,7 +304,7 @@ fn pair(
     })
 }
 
-/// One of two pictures; `None` if it cannot be shown.
+/// Returns one of two pictures; `None` if it cannot be shown.
 fn shot(
     context: &PageContext<'_>,
     own: OfItem<'_>,

@@ -1,4 +1,4 @@
-//! The pictures and videos of an item: the contents of its URLs.
+//! The pictures, videos and samples of an item: the contents of its URLs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,7 +27,7 @@ pub(super) fn url(fields: &Fields, name: &str) -> Option<String> {
     fields.text(name).map(str::to_owned)
 }
 
-/// Every URL that the item ever had.
+/// Returns every URL that the item ever had.
 pub(super) fn urls(item: &ItemWithVersions) -> Vec<String> {
     let each = item
         .versions
@@ -39,7 +39,7 @@ pub(super) fn urls(item: &ItemWithVersions) -> Vec<String> {
     urls
 }
 
-/// The newest content of a URL at a moment, if its file is stored.
+/// Returns the newest stored content of a URL at a moment.
 pub(super) fn content_at<'a>(
     contents: &'a Contents,
     url: &str,
@@ -52,8 +52,8 @@ pub(super) fn content_at<'a>(
     })
 }
 
-/// The picture or video behind a URL: its newest stored content until a moment, and its link, which
-/// has no past.
+/// Returns the picture or video of a URL: its newest stored content at a moment, and the expiry of its
+/// link, which has no history.
 pub(super) fn preview_at(
     contents: &Contents,
     url: Option<&str>,
@@ -68,7 +68,7 @@ pub(super) fn preview_at(
     }
 }
 
-/// What a picture that is not shown says about the item.
+/// Returns the reason why a picture is not shown, if there is one.
 pub(super) fn picture_word(
     context: &PageContext<'_>,
     url: Option<&str>,
@@ -83,7 +83,7 @@ pub(super) fn picture_word(
     }
 }
 
-/// "mirrored 18 Nov 2026, 41 kB, sha256 9c1e…07f2".
+/// Returns "mirrored 18 Nov 2026, 41 kB, sha256 9c1e…07f2", or why no file is stored.
 pub(super) fn stored(context: &PageContext<'_>, url: Option<&str>, contents: &Contents) -> String {
     let Some(url) = url else { return "none given".into() };
     match content_at(contents, url, context.viewpoint.at()) {
@@ -91,7 +91,7 @@ pub(super) fn stored(context: &PageContext<'_>, url: Option<&str>, contents: &Co
             let hash = content.sha256.as_deref().unwrap_or_default();
             let day = content.fetched_at.map(words::date).unwrap_or_default();
             let size = content.bytes.map(words::bytes).unwrap_or_default();
-            // The link to the picture has the whole hash.
+            // The link to the picture contains the whole hash.
             let (head, tail) = (hash.get(..4).unwrap_or(hash), hash.get(60..).unwrap_or_default());
             format!("mirrored {day}, {size}, sha256 {head}…{tail}")
         }
@@ -109,7 +109,7 @@ pub(super) fn stored(context: &PageContext<'_>, url: Option<&str>, contents: &Co
     }
 }
 
-/// "4 versions, 2 pictures".
+/// Returns "4 versions, 2 pictures".
 pub(super) fn summary(kind: Kind, item: &ItemWithVersions, contents: &Contents) -> String {
     let versions = words::counted(item.versions.len() as i64, "version", "versions");
     let more = if item.versions.len() as i64 >= VERSIONS { ", the newest" } else { "" };

@@ -1,28 +1,28 @@
-//! Values by key, of a bounded number of bytes.
+//! A cache of values by key, with a limit on their total size in bytes.
 
 use hashlink::LinkedHashMap;
 
-/// Values and their sizes; those that were used least recently make room for new ones.
+/// Values and their sizes; the least recently used ones are removed to make room for new ones.
 pub(super) struct Bounded<V> {
     most: u64,
     bytes: u64,
-    /// The least recently used first.
+    /// From the least to the most recently used.
     all: LinkedHashMap<String, (V, u64)>,
 }
 
 impl<V> Bounded<V> {
-    /// Of `most` bytes at most.
+    /// Creates a cache of at most `most` bytes.
     pub(super) fn new(most: u64) -> Self {
         Self { most, bytes: 0, all: LinkedHashMap::new() }
     }
 
-    /// The value of `key`, which is used by this.
+    /// Returns the value of `key` and marks it as used.
     pub(super) fn get(&mut self, key: &str) -> Option<&V> {
         self.all.to_back(key).map(|(value, _)| &*value)
     }
 
-    /// Keeps a value of `size` bytes. Returns what is not kept any more: what made room, the value
-    /// before, or the new one if it is larger than all may be.
+    /// Stores a value of `size` bytes. Returns the values that are no longer stored: the previous value,
+    /// those removed to make room, or the new one if it is larger than the limit.
     pub(super) fn put(&mut self, key: String, value: V, size: u64) -> Vec<V> {
         let mut gone: Vec<V> = self.remove(&key).into_iter().collect();
         self.bytes += size;
@@ -35,7 +35,7 @@ impl<V> Bounded<V> {
         gone
     }
 
-    /// Drops a value.
+    /// Removes a value and returns it.
     pub(super) fn remove(&mut self, key: &str) -> Option<V> {
         let (value, size) = self.all.remove(key)?;
         self.bytes -= size;

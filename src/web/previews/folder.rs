@@ -1,5 +1,5 @@
-//! Previews in a folder, so that a new start has them. A file's name is the SHA-256 of its canonical URL
-//! and that of its content, which is checked whenever the file is read. A folder serves one program.
+//! Previews in a folder, kept across restarts. A file's name is the SHA-256 of its canonical URL and that
+//! of its content, which is checked at every read. Only one process uses a folder at a time.
 
 use std::{
     fs::{self, File},
@@ -24,17 +24,17 @@ pub struct PreviewFolder {
     root: PathBuf,
     /// The names of the files, by the first half of the name.
     files: Mutex<Bounded<String>>,
-    /// Holds the lock that says that the folder is in use.
+    /// Holds the lock that marks the folder as in use.
     _lock: File,
 }
 
 /// The ending of a file that is being written.
 const PART: &str = ".part";
-/// The letters of a SHA-256 in hex.
+/// The length of a SHA-256 in hex.
 const HASH: usize = 64;
 
 impl PreviewFolder {
-    /// The folder `root` with `most` bytes at most; made if it is not there.
+    /// Opens the folder `root` for at most `most` bytes; creates it if it does not exist.
     ///
     /// # Errors
     /// [`crate::error::Kind::Config`] if it cannot be used.
@@ -56,11 +56,11 @@ impl PreviewFolder {
     }
 
     fn files(&self) -> MutexGuard<'_, Bounded<String>> {
-        // A panic elsewhere leaves nothing half-done here.
+        // A panic elsewhere cannot leave this state inconsistent.
         self.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Finds what an earlier program left: previews, and files that it did not write to their ends.
+    /// Finds the previews that an earlier process left, and removes the files that it did not complete.
     fn find(&self) -> io::Result<()> {
         let mut found: Vec<(SystemTime, String, u64)> = vec![];
         for entry in fs::read_dir(&self.root)? {
@@ -72,7 +72,7 @@ impl PreviewFolder {
                     found.push((about.modified()?, name, about.len()));
                 }
                 (None, Some(_)) => fs::remove_file(entry.path())?,
-                // Not ours.
+                // Not a preview.
                 (None, None) => {}
             }
         }
@@ -83,7 +83,7 @@ impl PreviewFolder {
         Ok(())
     }
 
-    /// The preview of a URL, and how old it is. What is not what its name says is removed.
+    /// Returns the preview of a URL and its age. A file whose content does not match its name is removed.
     pub(super) fn read(&self, url: &str) -> Option<(Whole, Duration)> {
         let key = hash(url.as_bytes());
         let name = self.files().get(&key)?.clone();
@@ -93,7 +93,7 @@ impl PreviewFolder {
         };
         let found = read().ok().and_then(|(bytes, written)| {
             let whole = Whole::of(bytes, true).ok()?;
-            // A clock that was set back makes no preview older.
+            // If the clock was set back, the age is zero.
             let age = written.elapsed().unwrap_or_default();
             name.ends_with(&whole.sha256).then_some((whole, age))
         });
@@ -104,7 +104,7 @@ impl PreviewFolder {
         found
     }
 
-    /// Keeps the preview of a URL. If that fails, it is not kept.
+    /// Stores the preview of a URL. A failure is only logged.
     pub(super) fn write(&self, url: &str, whole: &Whole) {
         let name = format!("{}-{}", hash(url.as_bytes()), whole.sha256);
         let part = self.root.join(format!("{name}{PART}"));
@@ -124,7 +124,7 @@ impl PreviewFolder {
         let mut files = self.files();
         let mut gone = files.put(key.clone(), name.clone(), size);
         if files.get(&key) == Some(&name) {
-            // The same content again.
+            // The same content was stored again, so its file stays.
             gone.retain(|gone| *gone != name);
         }
         drop(files);
@@ -141,14 +141,14 @@ impl PreviewFolder {
     }
 }
 
-/// The folder, locked.
+/// Creates and locks the folder. Returns the lock.
 fn lock(root: &Path) -> Result<File, fs::TryLockError> {
     create_folders(root, 0o750).map_err(fs::TryLockError::Error)?;
     let file = open_lock(&root.join("lock"), 0o640).map_err(fs::TryLockError::Error)?;
     file.try_lock().map(|()| file)
 }
 
-/// The key in a file's name: the SHA-256 of the URL.
+/// Returns the key in a file's name: the SHA-256 of the URL.
 fn key(name: &str) -> Option<&str> {
     let (key, content) = name.split_once('-')?;
     let is_hash = |text: &str| text.len() == HASH && text.bytes().all(|b| b.is_ascii_hexdigit());

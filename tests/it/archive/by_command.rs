@@ -1,4 +1,4 @@
-//! `[archive]` and `replay` by the real binary.
+//! `[archive]` and `replay` with the real binary.
 
 use std::process::Command;
 
@@ -9,7 +9,7 @@ use crate::{
 
 const ON: [(&str, &str); 1] = [("HEYGEN_SYNC_ARCHIVE__ENABLED", "true")];
 
-/// A store that can never be asked: the key would travel in the clear.
+/// A store that is never contacted: the key would be sent in the clear.
 const WRONG: [(&str, &str); 3] = [
     ON[0],
     ("HEYGEN_SYNC_ARCHIVE__STORE", "s3://bucket/x"),

@@ -1,11 +1,11 @@
-//! The loop over `git log` in docs/archive.md: a repository of commits becomes a history as if each
-//! commit had been polled by hand.
+//! The loop over `git log` in docs/archive.md: a repository of commits becomes the history that
+//! manual polls of each commit would give.
 
 use std::{path::Path, process::Command};
 
 use crate::home::{Home, at_home};
 
-/// The repository of the document, made by the real git.
+/// The repository of the document, created by the real git.
 struct Scrape<'h>(&'h Home);
 
 impl<'h> Scrape<'h> {
@@ -49,8 +49,8 @@ impl<'h> Scrape<'h> {
     }
 }
 
-/// The block after `<!-- run: git -->`, run by bash in the home with its environment; gives what it
-/// printed on standard error.
+/// Runs the block after `<!-- run: git -->` with bash in the home and its environment; returns the
+/// standard error.
 fn documented(home: &Home) -> String {
     let docs = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/archive.md");
     let docs = std::fs::read_to_string(docs).unwrap();
@@ -72,7 +72,7 @@ fn documented(home: &Home) -> String {
     String::from_utf8(ran.stderr).unwrap()
 }
 
-/// What the tables conclude, without the clock of the machine that polled.
+/// Returns what the tables conclude, without the times of the machine that polled.
 fn concluded(home: &Home) -> Vec<serde_json::Value> {
     ["history", "changes", "catalogue"]
         .iter()
@@ -92,11 +92,11 @@ at_home! {
             (0, Some(list(&["Mira", "Jonas"]))),
             (60, Some(b"<html>".to_vec())),
             (120, Some(list(&["mira", "Jonas", "Akiko"]))),
-            // In the same second: refused.
+            // In the same second as the one before: refused.
             (120, Some(list(&["mira"]))),
             (180, None),
             (240, Some(list(&["Akiko"]))),
-            // A removal of all that is left: held.
+            // A removal of everything that is left: held.
             (300, Some(list(&[]))),
         ];
         let scrape = Scrape::new(&home);
@@ -118,7 +118,7 @@ at_home! {
         }
         assert_eq!(concluded(&home), concluded(&by_hand));
         assert_eq!(concluded(&home).len(), 11);
-        // Again: nothing is new.
+        // A second run adds nothing.
         let before = concluded(&home);
         documented(&home);
         assert_eq!(concluded(&home), before);

@@ -1,8 +1,8 @@
-//! An archive takes the polls of one database only, and says so to every other.
+//! An archive takes the polls of one database only, and reports this to every other.
 
 use super::*;
 
-/// Polls once more; whether that brought an envelope.
+/// Polls once more; returns whether that wrote an envelope.
 async fn kept(world: &mut World, place: &Place, id: &str) -> bool {
     let before = files(place, "polls/");
     let report = world.avatars(&format!(r#"{{"avatar_id":"{id}"}}"#)).await;
@@ -11,7 +11,7 @@ async fn kept(world: &mut World, place: &Place, id: &str) -> bool {
     files(place, "polls/") != before
 }
 
-/// What the archive said before stays, and is of this world.
+/// Asserts that the archive still replays to the tables of this world.
 async fn assert_replayed(world: &mut World, place: &Place, polls: u64) {
     let (mut target, done) = replayed(place, Engine::Sqlite).await;
     assert_eq!(done.unwrap().polls, polls);
@@ -28,7 +28,7 @@ async fn nothing_of_a_second_database_gets_between_the_polls_of_the_first() {
         for id in ["b", "c", "d"] {
             assert!(!kept(&mut second, &place, id).await, "{id}");
         }
-        // Not even after polls that failed, or were not kept.
+        // Not even after polls that failed or were not archived.
         second.poll_file("<html>").await;
         assert!(!kept(&mut second, &place, "e").await);
         second.archive = None;
@@ -73,14 +73,14 @@ async fn what_was_to_be_made_up_for_is_not_put_behind_another_databases_polls() 
     assert!(kept(&mut first, &place, "e").await);
 }
 
-/// A database as it was when it was copied, polled on by itself.
+/// Returns the database as it was after `copied` polls; the original is polled further.
 async fn restored(world: &mut World, place: &Place, copied: usize) -> World {
     let (mut target, done) = replayed(place, Engine::Postgres).await;
     assert_eq!(done.unwrap().polls, copied as u64);
     for id in ["x", "y"] {
         assert!(kept(world, place, id).await);
     }
-    // Later than all that it knows.
+    // Later than all its polls.
     target.set_clock(world.now());
     target.archive = Some(archive_of(place));
     target
@@ -103,7 +103,7 @@ async fn a_database_from_a_backup_never_goes_on_behind_polls_that_it_does_not_kn
         assert!(archive.is_of(Some(old.store())).await.is_err());
     }
     assert_replayed(&mut world, &place, 4).await;
-    // The way out that the docs tell: without what came after the backup.
+    // The documented way out: delete what was archived after the backup.
     for file in &files(&place, "polls/")[2..] {
         std::fs::remove_file(place.root().join(file)).unwrap();
     }

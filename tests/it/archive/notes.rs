@@ -1,4 +1,4 @@
-//! The notes that stand for envelopes still to be made: each poll has its own.
+//! The notes for envelopes that are not written yet: each poll has its own.
 
 use super::*;
 
@@ -13,7 +13,7 @@ async fn polls_with_equal_answers_do_not_take_each_others_notes_away() {
             world.account = account;
             world.avatars(r#"{"avatar_id":"b"}"#).await;
         }
-        // This one fails since the clock was set back.
+        // This poll fails since the clock was set back.
         let now = world.now();
         world.set_clock(now.minus(std::time::Duration::from_secs(86_400)));
         let report = world.avatars(r#"{"avatar_id":"b"}"#).await;

@@ -7,13 +7,13 @@ use std::{
 
 use crate::{fake::Refusal, home::at_home};
 
-/// The code of a key that has no scope for a list.
+/// Returns the error of a key without the scope for a list.
 fn no_scope() -> Refusal {
     let body = r#"{"error":{"code":"insufficient_api_key_scope","message":"no"}}"#;
     Refusal { body: body.into(), ..Refusal::of(403) }
 }
 
-/// All three catalogues by v3.
+/// All three catalogues, over v3.
 const ALL: [(&str, &str); 2] = [
     ("HEYGEN_SYNC_API__CATALOGUES", r#"["avatars","avatar_groups","voices"]"#),
     ("HEYGEN_SYNC_API__VERSION", "v3"),

@@ -1,21 +1,21 @@
-//! What goes wrong: exit code, message, one `failed` row at most, and tables as they were.
+//! Errors: exit code, message, at most one `failed` row, and unchanged tables.
 
 use crate::home::{Home, Ran, at_home};
 
-/// What is there to lose.
+/// Polls a few items that an error could lose.
 fn filled(home: &Home) {
     home.heygen.add_avatar("a", |_| {});
     home.heygen.add_photo("p");
     assert_eq!(home.sync(&[]).0, 0);
 }
 
-/// All that history says.
+/// Returns the whole history as text.
 fn state(home: &Home) -> String {
     let table = |args: &[&str]| home.run(&[args, &["--format", "csv"]].concat()).stdout;
     format!("{}{}", table(&["changes"]), table(&["history", "a"]))
 }
 
-/// A failed poll: the code, a message that says so, one `failed` row, and nothing else.
+/// Asserts a failed poll: the code, a message with `says`, one `failed` row, and nothing else.
 fn fails(home: &Home, code: i32, says: &str, ran: Ran) {
     assert_eq!(ran.code, code, "{ran:?}");
     assert!(ran.stderr.contains(says), "{ran:?}");
@@ -28,7 +28,7 @@ fn fails(home: &Home, code: i32, says: &str, ran: Ran) {
     assert!(status["error"].as_str().unwrap().contains(says), "{status}");
 }
 
-/// Runs a sync that fails so, and checks that nothing but its row was written.
+/// Runs a sync that fails like this, and checks that only its row was written.
 fn breaks(home: &Home, code: i32, says: &str) {
     let before = state(home);
     fails(home, code, says, home.run(&["sync"]));
@@ -37,7 +37,7 @@ fn breaks(home: &Home, code: i32, says: &str) {
     assert_eq!(home.sync(&[]).0, 0, "the next sync works at once");
 }
 
-/// An error that leaves no row.
+/// Asserts an error that leaves no row.
 fn refuses(ran: &Ran, code: i32, says: &str) {
     assert_eq!(ran.code, code, "{ran:?}");
     assert!(ran.stderr.contains(says), "{ran:?}");
@@ -256,7 +256,7 @@ mod files {
         for index in 0..3000 {
             home.heygen.add_avatar(&format!("b{index}"), |_| {});
         }
-        // The file may grow to 64 pages: what the kernel says then is what a full disk says.
+        // The file may grow to 512 KiB; the kernel then refuses writes as on a full disk.
         let limit =
             format!("ulimit -f 512; trap '' XFSZ; exec {} sync", env!("CARGO_BIN_EXE_heygen-sync"));
         let mut command = home.command(&[]);

@@ -19,7 +19,7 @@ fn failing_poll(home: &Home, time: &str) {
     assert_eq!(home.sync(&["--from", "broken.json", "--observed-at", time]).0, 65);
 }
 
-/// A history of four polls at fixed times, of which the third failed.
+/// Makes a history of four polls at fixed times, of which the third failed.
 fn told(home: &Home) {
     home.heygen.add_avatar("mira", |avatar| {
         avatar.set("avatar_name", "Mira, \"front\"\n");
@@ -223,7 +223,7 @@ at_home! {
     }
 }
 
-/// A Parquet file that the command writes, as its schema and its rows.
+/// Writes a Parquet file with the command; returns its schema and its rows.
 fn parquet(home: &Home, args: &[&str]) -> String {
     use parquet::file::reader::{FileReader, SerializedFileReader};
     let ran = home.command(args).output().unwrap();

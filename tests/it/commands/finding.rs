@@ -1,4 +1,4 @@
-//! `find`: items by words of their name or id.
+//! `find`: items by words in their name or id.
 
 use crate::{dump, home::Home};
 

@@ -1,4 +1,4 @@
-//! What a newcomer meets: messages, counts, dates, ids and accounts.
+//! What a newcomer sees: messages, counts, dates, ids and accounts.
 
 use crate::{
     fake::Kind,
@@ -10,7 +10,7 @@ fn refuses(ran: &Ran, code: i32, words: &str) {
     assert!(ran.stderr.contains(words), "{words}: {ran:?}");
 }
 
-/// Two avatars and a talking photo, polled.
+/// Polls two avatars and a talking photo.
 fn filled(home: &Home) {
     home.heygen
         .add_avatar("mira_sofa_2025", |avatar| avatar.set("avatar_name", "Mira on the Sofa"));
@@ -19,7 +19,7 @@ fn filled(home: &Home) {
     assert_eq!(home.sync(&[]).0, 0);
 }
 
-/// The configuration names an account `main`.
+/// Writes a configuration that names an account `main`.
 fn named(home: &Home) {
     home.file("config.toml", "[[accounts]]\nname = 'main'\napi_key_env = 'HEYGEN_API_KEY'\n");
 }

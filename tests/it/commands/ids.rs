@@ -1,4 +1,4 @@
-//! `ids`: states, exit codes, suggestions, files and any text; and what docs/ids.md shows.
+//! `ids`: states, exit codes, suggestions, files and any text; and the examples of docs/ids.md.
 
 use std::process::Command;
 
@@ -9,7 +9,7 @@ use crate::{
     home::{Home, Ran, at_home},
 };
 
-/// Thirty avatars, of which two share a name, and a talking photo; polled.
+/// Polls thirty-two avatars, of which two share a name, and a talking photo.
 fn polled(home: &Home) {
     for index in 0..30 {
         home.heygen.add_avatar(&format!("Anna_{index:02}"), |_| {});
@@ -21,7 +21,7 @@ fn polled(home: &Home) {
     assert_eq!(home.sync(&[]).0, 0);
 }
 
-/// The rows in JSON, and the exit code.
+/// Returns the exit code and the rows in JSON.
 fn checked(home: &Home, args: &[&str]) -> (i32, Vec<Value>) {
     let ran = home.run(&[&["ids", "--format", "json"], args].concat());
     let rows = serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{ran:?}"));
@@ -126,7 +126,7 @@ at_home! {
     }
 }
 
-/// The block after a marker of docs/ids.md.
+/// Returns the block after a marker in docs/ids.md.
 fn block(marker: &str) -> String {
     let page =
         std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/ids.md")).unwrap();
@@ -134,7 +134,7 @@ fn block(marker: &str) -> String {
     block.split("```").next().unwrap().split_once('\n').unwrap().1.to_owned()
 }
 
-/// Runs a script as the docs show it, but for the paths of the database and of the list.
+/// Runs a script as documented, except for the paths of the database and of the list.
 fn shell(home: &Home, script: &str) -> Ran {
     let here = home.folder().display();
     let script = script

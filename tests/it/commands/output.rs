@@ -1,11 +1,11 @@
-//! What the readers print, in all formats.
+//! The output of the reading commands, in all formats.
 
 use crate::{
     fake::Kind,
     home::{Home, at_home},
 };
 
-/// A history of three polls at fixed times.
+/// Makes a history of three polls at fixed times.
 fn told(home: &Home) {
     home.heygen.add_avatar("mira", |avatar| avatar.set("avatar_name", "Mira, \"front\"\n"));
     home.heygen.add_avatar("jonas", |avatar| avatar.set("avatar_name", "Jonas"));
@@ -77,7 +77,7 @@ at_home! {
         assert_eq!(home.run(&["status", "--max-age", "1s"]).code, 1);
         assert_eq!(home.run(&["status", "--max-age", "1000years"]).code, 0);
         assert_eq!(home.run(&["status", "--max-age", "old"]).code, 2);
-        // Who is configured and never polled is not well, whatever others do.
+        // An account that is configured and was never polled fails the check, whatever other accounts do.
         let saved = home.file("other.json", home.heygen.body());
         home.run(&["--database", "other.db", "sync", "--account", "other", "--from", &saved]);
         let other = ["--database", "other.db", "status", "--max-age", "1000years"];

@@ -10,7 +10,7 @@ use crate::{
 };
 
 const ITEMS: usize = 300;
-/// Rounds of killing; `KILLS` in the environment sets another number.
+/// Rounds of killing; the environment variable `KILLS` sets another number.
 const KILLS: usize = 50;
 
 fn rename_all(home: &Home, name: &str) {
@@ -19,7 +19,7 @@ fn rename_all(home: &Home, name: &str) {
     }
 }
 
-/// A number from 0 to 1 that differs from round to round and not from run to run.
+/// Returns a number from 0 to 1 that differs between rounds but not between runs.
 fn spread(round: usize) -> f64 {
     (round as f64 * 0.618_033_988_749_894_9).fract()
 }
@@ -52,7 +52,7 @@ at_home! {
         for round in 1..=kills {
             rename_all(&home, &format!("round {round}"));
             let mut sync = home.start(&["sync"]);
-            // A moment of its own in each round, not a wait for something.
+            // A different moment in each round; nothing is waited for.
             thread::sleep(whole_run.mul_f64(spread(round)));
             sync.kill().unwrap();
             sync.wait().unwrap();
@@ -74,7 +74,7 @@ at_home! {
     }
 }
 
-/// On PostgreSQL the server may take a moment to notice that a killed client is gone.
+/// Polls again; on PostgreSQL the server may take a moment to notice that a killed client is gone.
 fn next_sync(home: &Home) -> Ran {
     let deadline = Instant::now() + Duration::from_secs(30);
     loop {

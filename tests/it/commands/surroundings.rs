@@ -1,5 +1,5 @@
-//! What surrounds a process: variables that are set and empty, streams that cannot be written to,
-//! folders that cannot be read.
+//! The environment of a process: variables that are set and empty, streams that cannot be written
+//! to, folders that cannot be read.
 
 use std::{
     fs::{File, OpenOptions, Permissions, set_permissions},
@@ -13,7 +13,7 @@ use std::{
 
 use crate::home::{Home, Ran, at_home};
 
-/// What takes no byte.
+/// Returns an output that refuses every byte.
 fn full() -> Stdio {
     OpenOptions::new().write(true).open("/dev/full").unwrap().into()
 }

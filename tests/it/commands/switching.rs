@@ -1,4 +1,4 @@
-//! After the switch from v2 to v3: what the first held poll says, and which ids would go.
+//! After the switch from v2 to v3: what the first held poll prints, and which ids would be removed.
 
 use crate::{fake::Kind, home::at_home};
 

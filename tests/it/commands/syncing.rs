@@ -13,7 +13,7 @@ fn example() -> Vec<u8> {
     std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/saved-response.json")).unwrap()
 }
 
-/// So many of the poll's counts as are not zero.
+/// Returns those of the poll's counts that are not zero.
 fn counts(report: &Value) -> Value {
     let names = ["added", "changed", "removed", "restored", "learned", "missing", "held"];
     let some = names.iter().filter(|name| report[**name] != json!(0) && !report[**name].is_null());
@@ -22,7 +22,7 @@ fn counts(report: &Value) -> Value {
         .into()
 }
 
-/// A catalogue of `n` avatars and three talking photos.
+/// Adds `n` avatars and three talking photos.
 fn filled(home: &Home, n: usize) {
     for index in 0..n {
         home.heygen.add_avatar(&format!("avatar-{index:03}"), |_| {});
@@ -32,14 +32,14 @@ fn filled(home: &Home, n: usize) {
     }
 }
 
-/// The fake's answer of now, edited as JSON.
+/// Returns the fake's current answer, edited as JSON.
 fn edited(home: &Home, edit: impl FnOnce(&mut Value)) -> Vec<u8> {
     let mut body: Value = serde_json::from_slice(&home.heygen.body()).unwrap();
     edit(&mut body["data"]);
     serde_json::to_vec_pretty(&body).unwrap()
 }
 
-/// The exit code for a file with this text.
+/// Returns the exit code for a file with this text.
 fn from_unknown(home: &Home, text: &str) -> i32 {
     home.file("unknown.json", text);
     home.run(&["sync", "--from", "unknown.json"]).code
@@ -271,7 +271,7 @@ at_home! {
         let early = home.run(&["sync", "--from", "saved.json", "--observed-at", "2025-04-15"]);
         assert_eq!(early.code, 2);
         assert!(early.stderr.contains("2025-04-15T00:00:00.000Z"), "{early:?}");
-        // Nor what would fail anyway: a usage error leaves no row.
+        // Nor a poll that would fail anyway: a usage error leaves no row.
         home.file("broken.json", "<html>");
         let broken = home.run(&["sync", "--from", "broken.json", "--observed-at", "2024-01-01"]);
         assert_eq!(broken.code, 2, "{broken:?}");
@@ -288,7 +288,7 @@ at_home! {
             assert_eq!(ran.code, 2, "{ran:?}");
             assert!(ran.stderr.contains("9000-01-01T00:00:00.000Z is in the future"), "{ran:?}");
         }
-        // The database is there by now, without a poll.
+        // The database exists by now, without a poll.
         assert_eq!(home.rows(&["status"]).len(), 0);
     }
 
@@ -315,7 +315,7 @@ at_home! {
         assert_eq!(home.rows(&["status"])[0]["in_future"], true);
         let check = home.run(&["check", "--format", "csv"]);
         assert!(check.code == 1 && names(&check.stdout), "{check:?}");
-        // The remedy helps, where nothing better is at hand.
+        // The last resort, renaming the account, works.
         assert_eq!(home.run(&["account", "rename", "default", "aside"]).code, 0);
         let status = home.run(&["status", "--max-age", "1h"]);
         assert_eq!(status.code, 1, "the new account was never polled: {status:?}");

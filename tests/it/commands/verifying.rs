@@ -1,4 +1,4 @@
-//! `verify`, as an auditor meets it.
+//! `verify`, as an auditor uses it.
 
 use sha2::{Digest, Sha256};
 use sqlx::{AssertSqlSafe, Connection, Executor};
@@ -36,7 +36,7 @@ at_home! {
         two_polls(&home);
         let ran = home.run(&["verify", "--format", "json"]);
         assert_eq!((ran.code, ran.stdout.as_str()), (0, "[]\n"));
-        // Nobody looks: cron mails every word.
+        // Without a terminal nothing is printed: cron mails every word.
         assert_eq!(ran.stderr, "");
         let plain = home.run(&["verify"]);
         assert_eq!((plain.stdout.as_str(), plain.stderr.as_str()), ("", ""));

@@ -1,18 +1,18 @@
-//! The dashboards that read the database: each query is run on its engine, and both ask the same.
+//! The dashboards that read the database: each query runs on its engine, and both have the same panels.
 
 use heygen_sync::catalog;
 use serde_json::Value;
 
 use crate::{dump, fake::Kind, home::at_home};
 
-/// The dashboard of an engine, and the field of a target that holds its query.
+/// Returns the dashboard of an engine, and the name of a target's field with the query.
 fn dashboard(sqlite: bool) -> (Value, &'static str) {
     let (engine, field) = if sqlite { ("sqlite", "queryText") } else { ("postgresql", "rawSql") };
     let name = format!("{}/deploy/grafana-catalogue-{engine}.json", env!("CARGO_MANIFEST_DIR"));
     (serde_json::from_str(&std::fs::read_to_string(name).unwrap()).unwrap(), field)
 }
 
-/// Titles and queries of the panels.
+/// Returns the titles and queries of the panels.
 fn queries(sqlite: bool) -> Vec<(String, String)> {
     let (board, field) = dashboard(sqlite);
     let text = |value: &Value| value.as_str().unwrap().to_owned();
@@ -44,7 +44,7 @@ at_home! {
                 .replace("${__to:date:iso}", "2999-01-01T00:00:00.000Z");
             assert!(!sql.contains("${"), "{sql}");
             let rows = dump::rows(&url, &sql).await.len();
-            // A day may end between two polls.
+            // Midnight may fall between two polls.
             let rows = if title == "Changes by day" { rows.min(1) } else { rows };
             told.push((title, rows));
         }

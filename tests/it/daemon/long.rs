@@ -1,6 +1,6 @@
-//! The daemon for a while, polling every second while the API and the previews misbehave. What paces
-//! it are the requests that the fake API counts; by default a dozen, with `HEYGEN_SYNC_TEST_FULL`
-//! set as many as come in three minutes.
+//! The daemon for a while, polling every second while the API and the previews fail in many ways.
+//! The requests that the fake API counts set the pace: a dozen by default; with
+//! `HEYGEN_SYNC_TEST_FULL` set, as many as arrive in three minutes.
 
 use std::time::{Duration, Instant};
 
@@ -17,14 +17,14 @@ const MIRROR: [(&str, &str); 3] = [
     ("HEYGEN_SYNC_MIRROR__ALLOWED_HOSTS", "[\"127.0.0.1\"]"),
 ];
 
-/// What the polls must have come to.
+/// The expected outcomes of the polls.
 #[derive(Debug, Default, PartialEq)]
 struct Tally {
     succeeded: usize,
     failed: usize,
 }
 
-/// Makes the answer that is held back right now one of many kinds.
+/// Makes the answer that is held back now one of several kinds, good or faulty.
 fn misbehave(home: &Home, cdn: &FakeCdn, number: usize, tally: &mut Tally) {
     let heygen = &home.heygen;
     heygen.recover();
@@ -57,7 +57,7 @@ fn photo(home: &Home, cdn: &FakeCdn, id: &str, fault: Fault) {
     home.heygen.set(Kind::TalkingPhoto, id, "preview_image_url", url);
 }
 
-/// The most memory that some of the samples show, in kB.
+/// Returns the most memory among samples, in kB.
 fn most(samples: &[Memory]) -> u64 {
     samples.iter().map(|memory| memory.resident).max().unwrap()
 }
@@ -83,7 +83,7 @@ at_home! {
             gate.release();
             gate = next;
         }
-        // In the middle of a poll: it is done first.
+        // In the middle of a poll: the poll is finished first.
         gate.reached().await;
         home.heygen.recover();
         tally.succeeded += 1;
@@ -114,7 +114,7 @@ at_home! {
         let allowed = if full { early + early / 4 } else { early * 3 / 2 };
         assert!(late <= allowed, "{memory:?}");
 
-        // And in the middle of a download, which is left.
+        // In the middle of a download: the download is abandoned.
         photo(&home, &cdn, "stalled", Fault::Stalled);
         let service = Service::start(&home, &env);
         let begun = Instant::now();

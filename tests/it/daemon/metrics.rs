@@ -1,5 +1,5 @@
-//! The metrics: the same from the daemon, the gallery and the textfile, on both databases, and what
-//! the documents, alerts and the dashboard say of them.
+//! The metrics: the same from the daemon, the gallery and the textfile, on both databases, and as
+//! the documents, the alerts and the dashboard describe them.
 
 use std::{collections::BTreeSet, process::Command};
 
@@ -14,7 +14,7 @@ use crate::{
 
 const LISTEN: [(&str, &str); 1] = [("HEYGEN_SYNC_SERVE__LISTEN", "127.0.0.1:0")];
 
-/// The value of a series.
+/// Returns the value of a series.
 fn value(text: &str, series: &str) -> f64 {
     let line =
         text.lines().find(|line| line.rsplit_once(' ').is_some_and(|(name, _)| name == series));
@@ -22,13 +22,13 @@ fn value(text: &str, series: &str) -> f64 {
     line.rsplit_once(' ').unwrap().1.parse().unwrap()
 }
 
-/// Names and labels, without values.
+/// Returns names and labels, without values.
 fn series(text: &str) -> BTreeSet<String> {
     let samples = text.lines().filter(|line| !line.starts_with('#'));
     samples.map(|line| line.rsplit_once(' ').unwrap().0.to_owned()).collect()
 }
 
-/// Without the size of the database, which a checkpoint changes.
+/// Leaves out the size of the database, which a checkpoint changes.
 fn steady(text: &str) -> Vec<&str> {
     text.lines().filter(|line| !line.starts_with("heygen_sync_database_bytes ")).collect()
 }
@@ -67,7 +67,7 @@ at_home! {
         assert!(default("response_bytes", "") > 100.0);
         assert!(value(&textfile, "heygen_sync_assets{role=\"image\",state=\"pending\"}") > 0.0);
         assert!(value(&textfile, "heygen_sync_database_bytes") > 10_000.0);
-        // The daemon and the gallery tell the same.
+        // The daemon and the gallery report the same.
         let service = Service::start(&home, &ONCE);
         service.wait_told("STATUS=next poll");
         let (status, text) = service.get("/metrics").await;
@@ -76,7 +76,7 @@ at_home! {
         let service = Service::run(&home, &["serve"], &LISTEN);
         let (status, text) = service.get("/metrics").await;
         assert_eq!((status, steady(&text)), (200, steady(&textfile)));
-        // A run of the mirror leaves them anew.
+        // A run of the mirror writes the textfile again.
         let env = [
             env[0],
             ("HEYGEN_SYNC_MIRROR__ENABLED", "true"),
@@ -158,13 +158,13 @@ fn document(name: &str) -> String {
     std::fs::read_to_string(format!("{}/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
 }
 
-/// The names of metrics in a text.
+/// Returns the names of metrics in a text.
 fn names(text: &str) -> BTreeSet<String> {
     let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
     words.filter(|word| word.starts_with("heygen_sync_")).map(str::to_owned).collect()
 }
 
-/// As a family and as the series of a summary.
+/// Returns all known names: families, and the series of summaries.
 fn known() -> BTreeSet<String> {
     let series = |name: &str, kind: &str| match kind {
         "summary" => vec![name.to_owned(), format!("{name}_sum"), format!("{name}_count")],
@@ -199,7 +199,7 @@ fn alerts_and_dashboard_name_only_metrics_that_are() {
     assert_eq!(ids.len(), panels.len(), "each panel has an id of its own");
 }
 
-/// What promtool finds wrong; nothing where it is not installed, which the pipeline does not allow.
+/// Returns promtool's errors; `None` if it is not installed, which CI does not allow.
 fn promtool(args: &[&str], input: &str) -> Option<String> {
     use std::{io::Write, process::Stdio};
     let mut command = Command::new("promtool");

@@ -1,4 +1,4 @@
-//! The daemon as a process of its own: its log line by line, its notify socket, its signals.
+//! The daemon as a separate process: its log line by line, its notify socket, its signals.
 
 use std::{
     io::{BufRead, BufReader},
@@ -10,36 +10,36 @@ use std::{
 
 use crate::home::Home;
 
-/// No wait is longer; what is waited for comes much sooner.
+/// The timeout of every wait; events normally arrive much sooner.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Polls every second, without delay, and listens wherever there is room.
+/// Polls every second, without jitter, and listens on any free port.
 pub const EVERY_SECOND: [(&str, &str); 3] = [
     ("HEYGEN_SYNC_DAEMON__SCHEDULE", "* * * * * *"),
     ("HEYGEN_SYNC_DAEMON__JITTER", "0s"),
     ("HEYGEN_SYNC_DAEMON__LISTEN", "127.0.0.1:0"),
 ];
 
-/// Polls once at the start and then not for years.
+/// Polls once at the start and not again for years.
 pub const ONCE: [(&str, &str); 3] =
     [("HEYGEN_SYNC_DAEMON__SCHEDULE", "0 0 29 2 *"), EVERY_SECOND[1], EVERY_SECOND[2]];
 
-/// The lines of its log, and whether there will be no more: it has ended.
+/// The lines of the log, and whether it is complete because the process has ended.
 type Log = Arc<(Mutex<(Vec<String>, bool)>, Condvar)>;
 
-/// What the notify socket was told, and how much of it was looked at.
+/// The messages to the notify socket, and how many of them have been checked.
 type Told = Arc<(Mutex<(Vec<String>, usize)>, Condvar)>;
 
-/// What the kernel says of a process's memory, in kB.
+/// The memory of a process as the kernel reports it, in kB.
 #[derive(Clone, Copy, Debug)]
 pub struct Memory {
-    /// Now.
+    /// The current value.
     pub resident: u64,
-    /// At most so far.
+    /// The highest value so far.
     pub peak: u64,
 }
 
-/// A running one. It is killed when this is dropped.
+/// A running service. It is killed when this is dropped.
 pub struct Service {
     child: Child,
     log: Log,
@@ -51,12 +51,12 @@ impl Service {
         Self::run(home, &["daemon"], env)
     }
 
-    /// Any verb that runs until it is told to stop.
+    /// Runs any command that runs until it is told to stop.
     pub fn run(home: &Home, args: &[&str], env: &[(&str, &str)]) -> Self {
         Self::spawn(home, home.command(args), env)
     }
 
-    /// The same by a command of the test's own.
+    /// Like [`Service::run`], with a command of the test.
     pub fn spawn(home: &Home, mut command: Command, env: &[(&str, &str)]) -> Self {
         let path = home.folder().join("notify.socket");
         let _ = std::fs::remove_file(&path);
@@ -79,7 +79,7 @@ impl Service {
         Self { child, log, told }
     }
 
-    /// Waits for the next message to the notify socket that holds `text`.
+    /// Waits for the next message to the notify socket that contains `text`.
     pub fn wait_told(&self, text: &str) -> String {
         let find = |told: &(Vec<String>, usize)| {
             told.0.iter().skip(told.1).position(|message| message.contains(text))
@@ -92,13 +92,13 @@ impl Service {
         told.0[told.1 - 1].clone()
     }
 
-    /// Passes over what was told so far.
+    /// Skips the messages received so far.
     pub fn forget(&self) {
         let mut told = self.told.0.lock().unwrap();
         told.1 = told.0.len();
     }
 
-    /// Waits for a line of the log that holds `text`.
+    /// Waits for a line of the log that contains `text`.
     pub fn wait_logged(&self, text: &str) -> String {
         let found = |log: &(Vec<String>, bool)| log.0.iter().find(|l| l.contains(text)).cloned();
         let log = self.log.0.lock().unwrap();
@@ -107,7 +107,7 @@ impl Service {
         found(&log).unwrap_or_else(|| panic!("'{text}' was not logged: {:?}", log.0))
     }
 
-    /// The memory it has.
+    /// Returns the memory of the process.
     pub fn memory(&self) -> Memory {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
         let of = |name: &str| {
@@ -121,7 +121,7 @@ impl Service {
         self.log.0.lock().unwrap().0.clone()
     }
 
-    /// `http://ADDRESS`, as the log tells it.
+    /// Returns `http://ADDRESS`, as the log reports it.
     pub fn base(&self) -> String {
         let line = self.wait_logged("http://");
         let start = line.find("http://").unwrap();
@@ -140,7 +140,7 @@ impl Service {
         assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
     }
 
-    /// Waits for its end; the exit code and the whole log.
+    /// Waits for the end of the process; returns the exit code and the whole log.
     pub fn end(mut self) -> (Option<i32>, Vec<String>) {
         let log = self.log.0.lock().unwrap();
         let waited = self.log.1.wait_timeout_while(log, PATIENCE, |log| !log.1).unwrap();
@@ -149,14 +149,14 @@ impl Service {
         (self.child.wait().unwrap().code(), self.log())
     }
 
-    /// Tells it to stop and waits for its end.
+    /// Tells the process to stop and waits for its end.
     pub fn stop(self) -> (Option<i32>, Vec<String>) {
         self.signal("TERM");
         self.end()
     }
 }
 
-/// Takes every message at once, as systemd does: the sender waits while the socket is full.
+/// Receives every message at once, as systemd does: the sender would wait if the socket were full.
 fn listen(socket: UnixDatagram, told: &Told) {
     let told = Arc::downgrade(told);
     socket.set_read_timeout(Some(Duration::from_millis(200))).unwrap();

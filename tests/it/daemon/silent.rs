@@ -1,5 +1,5 @@
-//! A database that takes connections and then says nothing: the daemon hears its signals all the
-//! same.
+//! A database that accepts connections and then sends nothing: the daemon still reacts to its
+//! signals.
 
 use std::{
     io,
@@ -15,14 +15,14 @@ use std::{
 use super::service::{ONCE, Service};
 use crate::home::Home;
 
-/// Much less than the time for which a silent server is waited for.
+/// Much shorter than the timeout for a silent server.
 const AT_ONCE: Duration = Duration::from_secs(20);
 
-/// Hands connections on to a server, until it is told to say nothing to new ones.
+/// Forwards connections to a server, until it is told not to answer new ones.
 struct Proxy {
     url: String,
     silent: Arc<AtomicBool>,
-    /// Tells of each connection that nothing is said to.
+    /// Receives a message for each connection that is not answered.
     came: mpsc::Receiver<()>,
 }
 
@@ -46,7 +46,7 @@ impl Proxy {
     }
 }
 
-/// A listener before a server: with the URL by which it is asked, and where the server is.
+/// Returns a listener in front of a server, the URL for clients, and the address of the server.
 fn before(server: &str) -> (TcpListener, String, String) {
     let mut url = url::Url::parse(server).unwrap();
     let to = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap_or(5432));
@@ -90,7 +90,7 @@ async fn told_to_read_anew_before_it_has_started_it_does_so_once_it_has() {
     let never = "[daemon]\nschedule = '0 0 29 2 *'\njitter = '0s'\nlisten = '127.0.0.1:0'\n";
     home.file("config.toml", never);
     let service = Service::start(&home, &[("DATABASE_URL", &url)]);
-    // The first look at the database is under way.
+    // The first read of the database has begun.
     let first = listener.accept().unwrap().0;
     home.file("config.toml", never.replace("29 2", "1 1"));
     service.signal("HUP");
@@ -117,7 +117,7 @@ async fn told_to_stop_while_another_holds_the_file_it_ends_at_once() {
     service.signal("TERM");
     let begun = Instant::now();
     let (code, log) = service.end();
-    // It may not have come to hear signals yet.
+    // It may not handle signals yet.
     assert!([Some(0), None].contains(&code), "{code:?}: {log:?}");
     assert!(begun.elapsed() < AT_ONCE);
 }
@@ -129,12 +129,12 @@ async fn told_to_stop_after_a_poll_it_ends_at_once_though_the_database_says_noth
     let mut gate = home.heygen.delay_next();
     let service = Service::start(&home, &[&ONCE[..], &[("DATABASE_URL", &proxy.url)]].concat());
     gate.reached().await;
-    // The poll has its connection; the look ahead that follows will get none.
+    // The poll has its connection; the read of what is due next will get no answer.
     proxy.silent.store(true, Ordering::SeqCst);
     gate.release();
     proxy.came.recv_timeout(Duration::from_secs(60)).unwrap();
     assert_eq!(service.get("/livez").await.0, 200);
-    // Said before whoever asks gives up.
+    // Answered before the client's timeout.
     let (status, said) = service.get("/readyz").await;
     assert_eq!((status, said.as_str()), (503, "the database cannot be read\n"));
     service.forget();

@@ -1,14 +1,14 @@
-//! The lists of the fake HeyGen and how v2 tells them.
+//! The lists of the fake HeyGen and their form in v2.
 //!
-//! Records are kept unsigned, with their fields in the order of the real ones; signatures are put
-//! on when the list is told. Knows nothing of HTTP. Another version of the API is another way to
-//! tell the same records ([`Catalogue::listed`]).
+//! Records are stored unsigned, with their fields in the order of the real ones; signatures are
+//! added when the list is sent. It is independent of HTTP. Another version of the API is another
+//! form of the same records ([`Catalogue::listed`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-/// Which of the two lists.
+/// One of the two lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// `avatars`
@@ -18,7 +18,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The field that holds the name in v2.
+    /// Returns the field of the name in v2.
     pub fn name_field(self) -> &'static str {
         match self {
             Self::Avatar => "avatar_name",
@@ -27,20 +27,20 @@ impl Kind {
     }
 }
 
-/// One item as the fake keeps it.
+/// One item as the fake stores it.
 #[derive(Clone)]
 pub struct Record {
-    /// Names it within the fake; the record's own id field may be set to something else.
+    /// The id within the fake; the record's own id field may be set to something else.
     id: String,
     fields: Vec<(String, Value)>,
-    /// What only v3 tells.
+    /// The fields that only v3 sends.
     look: Vec<(String, Value)>,
-    /// Whether its preview URLs are signed when told.
+    /// Whether its preview URLs are signed when sent.
     pub signed: bool,
 }
 
 impl Record {
-    /// A public avatar.
+    /// Makes a public avatar.
     pub fn avatar(id: &str) -> Self {
         let path = format!("https://files2.heygen.ai/avatar/v3/{}_1", hex(id));
         Self::new(id, false)
@@ -55,7 +55,7 @@ impl Record {
             .with("default_voice_id", Value::Null)
     }
 
-    /// A talking photo whose preview is signed.
+    /// Makes a talking photo whose preview is signed.
     pub fn photo(id: &str) -> Self {
         let path = format!("https://files2.heygen.ai/talking_photo/{}", hex(id));
         Self::new(id, true)
@@ -73,7 +73,7 @@ impl Record {
         self
     }
 
-    /// Sets a field; a new one comes last.
+    /// Sets a field; a new field is added at the end.
     pub fn set(&mut self, field: &str, value: impl Into<Value>) {
         let value = value.into();
         match self.fields.iter_mut().find(|(name, _)| name == field) {
@@ -82,19 +82,19 @@ impl Record {
         }
     }
 
-    /// Sets a field that only v3 tells.
+    /// Sets a field that only v3 sends.
     pub fn set_look(&mut self, field: &str, value: impl Into<Value>) {
         self.look.retain(|(name, _)| name != field);
         self.look.push((field.to_owned(), value.into()));
     }
 
-    /// Takes a field away, key and all.
+    /// Removes a field with its key.
     pub fn unset(&mut self, field: &str) {
         self.fields.retain(|(name, _)| name != field);
     }
 }
 
-/// What stands at a place of a list: an item, or text as it was written.
+/// An entry of a list: an item, or JSON text as a test wrote it.
 #[derive(Clone)]
 enum Entry {
     Item(String),
@@ -103,7 +103,7 @@ enum Entry {
 
 #[derive(Clone, Default)]
 struct List {
-    /// In the order in which they are told; an id may stand here more than once.
+    /// The entries in the order in which they are sent; an id may occur more than once.
     order: Vec<Entry>,
     records: BTreeMap<String, Record>,
     hidden: BTreeSet<String>,
@@ -115,11 +115,11 @@ pub struct Catalogue {
     photos: List,
     expires: i64,
     round: u64,
-    /// Message and sunset date of the body's warning.
+    /// The message and the sunset date of the warning in the body.
     pub warning: Option<(String, String)>,
 }
 
-/// Signed until 2100 unless a test says otherwise.
+/// Signatures expire in 2100 unless a test sets another time.
 impl Default for Catalogue {
     fn default() -> Self {
         let (avatars, photos) = Default::default();
@@ -179,7 +179,7 @@ impl Catalogue {
         self.round += 1;
     }
 
-    /// The whole answer of `GET /v2/avatars`.
+    /// Returns the whole answer of `GET /v2/avatars`.
     pub fn v2_body(&self) -> Vec<u8> {
         let [avatars, photos] = [&self.avatars, &self.photos].map(|list| {
             let records: Vec<_> = self.listed(list).collect();
@@ -199,7 +199,7 @@ impl Catalogue {
         .into_bytes()
     }
 
-    /// The records of a list as JSON, in order, signed, without the fields it does not carry.
+    /// Returns the records of a list as JSON, in order, signed, without the fields it does not carry.
     fn listed<'a>(&'a self, list: &'a List) -> impl Iterator<Item = String> + 'a {
         list.order.iter().map(|entry| match entry {
             Entry::Raw(json) => json.clone(),
@@ -207,8 +207,8 @@ impl Catalogue {
         })
     }
 
-    /// All records as v3 tells them, avatars first, then talking photos; `plain` with what v2 says
-    /// and no more.
+    /// Returns all records in the form of v3, avatars first, then talking photos; with `plain`,
+    /// only with the contents of v2.
     pub fn looks(&self, plain: bool) -> Vec<String> {
         let lists = [(&self.avatars, "studio_avatar"), (&self.photos, "photo_avatar")];
         let looks = lists.into_iter().flat_map(|(list, kind)| {
@@ -223,7 +223,7 @@ impl Catalogue {
         looks.collect()
     }
 
-    /// A record by the names of v3, without what v3 does not know.
+    /// Renames the fields of a record to those of v3 and omits those that v3 does not have.
     fn look(&self, record: &Record, kind: &str, plain: bool) -> Record {
         let mut look = Record { fields: Vec::new(), look: Vec::new(), ..record.clone() };
         for (name, value) in &record.fields {
@@ -256,8 +256,8 @@ impl Catalogue {
         format!("{{{}}}", fields.collect::<Vec<_>>().join(","))
     }
 
-    /// `url` with a signature of the real form, made up; the same one until expiry or round
-    /// change. A URL that has a query keeps it as it is.
+    /// Signs `url` with a made-up signature of the real form, the same until the expiry or the
+    /// round changes. A URL with a query is returned unchanged.
     fn signed(&self, url: &str) -> String {
         if url.contains('?') {
             return url.to_owned();
@@ -278,7 +278,7 @@ impl Catalogue {
     }
 }
 
-/// The documented fields of a look that v2 does not have.
+/// Returns the documented fields of a look that v2 does not have.
 fn look(id: &str) -> Vec<(String, Value)> {
     let fields = json!({"group_id": hex(&format!("group {id}")), "image_width": 1080,
         "image_height": 1920, "preferred_orientation": "portrait", "status": "completed",
@@ -292,12 +292,12 @@ impl Entry {
     }
 }
 
-/// 32 hex digits that depend on `text` only.
+/// Returns 32 hex digits that depend on `text` only.
 fn hex(text: &str) -> String {
     format!("{:016x}{:016x}", fnv(text), fnv(&format!("{text}/")))
 }
 
-/// FNV-1a: the same number for the same text on every machine and in every run.
+/// Hashes by FNV-1a: the same number for the same text on every machine and in every run.
 fn fnv(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)

@@ -1,4 +1,4 @@
-//! The lists of v3 beside the looks: avatar groups and voices, told page by page.
+//! The lists of v3 other than looks: avatar groups and voices, sent page by page.
 
 use std::collections::BTreeMap;
 
@@ -9,21 +9,21 @@ use super::{
     server::Refusal,
 };
 
-/// Groups and voices, and what goes wrong with their lists.
+/// Groups and voices, and the faults of their lists.
 #[derive(Default)]
 pub struct Lists {
-    /// By id, as they are told.
+    /// The groups as sent, by id.
     pub groups: BTreeMap<String, Value>,
-    /// By id, as they are told.
+    /// The voices as sent, by id.
     pub voices: BTreeMap<String, Value>,
-    /// The answer to each request for a path.
+    /// The refusal of each request for a path.
     pub refused: BTreeMap<&'static str, Refusal>,
-    /// A page that fails, of a path, counted over both types of voices.
+    /// A path and the number of a page that fails, in both types of voices.
     pub failing: Option<(&'static str, usize, Refusal)>,
 }
 
 impl Lists {
-    /// The page that a request asks for, or why there is none; `None` for another path.
+    /// Returns the page that a request asks for, or the refusal; `None` for another path.
     pub fn page(&self, path: &str, query: Option<&str>) -> Option<Result<Vec<u8>, Refusal>> {
         let (records, most) = match path {
             "/v3/avatars" => (&self.groups, 50),
@@ -65,14 +65,14 @@ impl Lists {
     }
 }
 
-/// A plausible group.
+/// Makes a plausible group.
 pub fn group(id: &str) -> Value {
     json!({"id": id, "name": format!("Person {id}"), "gender": "Woman", "preview_image_url": null,
         "preview_video_url": null, "default_voice_id": null, "looks_count": 1,
         "consent_status": null, "status": "completed", "created_at": 1_760_000_000, "error": null})
 }
 
-/// A plausible voice.
+/// Makes a plausible voice.
 pub fn voice(id: &str, private: bool) -> Value {
     json!({"voice_id": id, "name": format!("Voice {id}"), "language": "English", "gender": "female",
         "type": if private { "private" } else { "public" },

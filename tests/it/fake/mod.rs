@@ -1,9 +1,9 @@
 //! The fake HeyGen: a state that a test edits, served over real HTTP on this machine.
 //!
-//! `catalogue` is the state of the lists and how a version of the API tells them; `server` is the
-//! conversation: the key, failures, delays, what was asked. It runs on a thread of its own, so
-//! that tests may wait for a command without stopping it. It does not know the program under test.
-#![allow(dead_code)] // Each test uses its part of it.
+//! `catalogue` is the state of the lists and their form in each version of the API; `server` handles
+//! requests: the key, failures, delays, a log of requests. It runs on a separate thread, so that tests
+//! may wait for a command without stopping it. It is independent of the program under test.
+#![allow(dead_code)] // Each test uses a part of it.
 
 mod catalogue;
 mod lists;
@@ -25,13 +25,13 @@ use pages::Paging;
 use server::Conversation;
 pub use server::{Refusal, Request};
 
-/// No request is waited for longer.
+/// The timeout of a wait for a request.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// The key that the fake takes.
+/// The key that the fake accepts.
 pub const KEY: &str = "test-key";
 
-/// What the handlers and the test share.
+/// The state that the handlers and the test share.
 #[derive(Default)]
 struct State {
     catalogue: Catalogue,
@@ -40,7 +40,7 @@ struct State {
     lists: Lists,
 }
 
-/// A running fake. It ends when this is dropped.
+/// A running fake. It stops when this is dropped.
 pub struct FakeHeyGen {
     base_url: String,
     state: Arc<Mutex<State>>,
@@ -48,7 +48,7 @@ pub struct FakeHeyGen {
 }
 
 impl FakeHeyGen {
-    /// Starts one with empty lists.
+    /// Starts a fake with empty lists.
     pub fn start() -> Self {
         let state = Arc::new(Mutex::new(State::default()));
         let (stop, stopped) = oneshot::channel();
@@ -56,12 +56,12 @@ impl FakeHeyGen {
         Self { base_url, state, stop: Some(stop) }
     }
 
-    /// `http://127.0.0.1:PORT`.
+    /// Returns `http://127.0.0.1:PORT`.
     pub fn base_url(&self) -> &str {
         &self.base_url
     }
 
-    /// The body that v2 would answer with now, for files.
+    /// Returns the body that v2 would answer with now, for files.
     pub fn body(&self) -> Vec<u8> {
         self.state().catalogue.v2_body()
     }
@@ -80,75 +80,75 @@ impl FakeHeyGen {
         self.state().catalogue.push(Kind::TalkingPhoto, Record::photo(id));
     }
 
-    /// Sets one field of an item, whether the API knows it or not. Panics without the item.
+    /// Sets one field of an item, whether the API knows the field or not. Panics if there is no such item.
     pub fn set(&self, kind: Kind, id: &str, field: &str, value: impl Into<Value>) {
         self.state().catalogue.edit(kind, id).set(field, value);
     }
 
-    /// Takes the key of one field from one item. Panics without the item.
+    /// Removes the key of one field from one item. Panics if there is no such item.
     pub fn unset(&self, kind: Kind, id: &str, field: &str) {
         self.state().catalogue.edit(kind, id).unset(field);
     }
 
-    /// The list stops carrying the field, for later items too.
+    /// Makes the list stop carrying the field, for later items too.
     pub fn unset_field(&self, kind: Kind, field: &str) {
         self.state().catalogue.hide_field(kind, field);
     }
 
-    /// The list carries the field again, as the items have it.
+    /// Makes the list carry the field again, with the items' values.
     pub fn carry_field(&self, kind: Kind, field: &str) {
         self.state().catalogue.show_field(kind, field);
     }
 
-    /// Gives an item another name.
+    /// Renames an item.
     pub fn rename(&self, kind: Kind, id: &str, name: &str) {
         self.set(kind, id, kind.name_field(), name);
     }
 
-    /// Sets a field that only v3 tells. Panics without the item.
+    /// Sets a field that only v3 sends. Panics if there is no such item.
     pub fn set_look(&self, kind: Kind, id: &str, field: &str, value: impl Into<Value>) {
         self.state().catalogue.edit(kind, id).set_look(field, value);
     }
 
-    /// Takes an item out of its list, wherever it stands in it. Panics without the item.
+    /// Removes an item from its list. Panics if there is no such item.
     pub fn remove(&self, kind: Kind, id: &str) {
         self.state().catalogue.remove(kind, id);
     }
 
-    /// Mixes both lists; the same seed and lists, the same order.
+    /// Shuffles both lists; the same seed and lists give the same order.
     pub fn shuffle(&self, seed: u64) {
         self.state().catalogue.shuffle(seed);
     }
 
     /// Lists these items twice, as a block at the front (A, B, A, B), as private ones really are.
-    /// From then on the copies count as one: `set` and `remove` mean all of them.
+    /// From then on the copies count as one: `set` and `remove` apply to all of them.
     pub fn duplicate(&self, kind: Kind, ids: &[&str]) {
         self.state().catalogue.duplicate(kind, ids);
     }
 
-    /// Adds a record as it is written, however broken, at the end of its list as added so far.
+    /// Adds a record as written, even if it is invalid, at the current end of its list.
     pub fn push_raw_record(&self, kind: Kind, json: &str) {
         self.state().catalogue.push_raw(kind, json);
     }
 
     // Signatures
 
-    /// From now on links are signed until `expires`, in seconds since 1970.
+    /// Signs links until `expires` from now on, in seconds since 1970.
     pub fn sign_urls(&self, expires: i64) {
         self.state().catalogue.sign(expires);
     }
 
-    /// Signs everything anew, with the same expiry.
+    /// Signs all links again, with the same expiry.
     pub fn resign(&self) {
         self.state().catalogue.resign();
     }
 
-    /// All links have expired long ago.
+    /// Makes all links expired long ago.
     pub fn expire_urls(&self) {
         self.sign_urls(1_600_000_000);
     }
 
-    /// Whether an item's preview URLs are signed: photos' are by default, avatars' are not.
+    /// Sets whether an item's preview URLs are signed: photos' are by default, avatars' are not.
     pub fn set_signed(&self, kind: Kind, id: &str, signed: bool) {
         self.state().catalogue.edit(kind, id).signed = signed;
     }
@@ -165,74 +165,74 @@ impl FakeHeyGen {
         self.lists(|lists| drop(lists.voices.insert(id.to_owned(), lists::voice(id, private))));
     }
 
-    /// Changes groups and voices, and what goes wrong with their lists.
+    /// Changes groups and voices, and the faults of their lists.
     pub fn lists(&self, edit: impl FnOnce(&mut Lists)) {
         edit(&mut self.state().lists);
     }
 
     // The pages of v3
 
-    /// Changes how v3 tells its pages.
+    /// Changes how v3 sends its pages.
     pub fn paging(&self, edit: impl FnOnce(&mut Paging)) {
         edit(&mut self.state().paging);
     }
 
-    /// How many bytes the pages of v3 had so far, repeats included.
+    /// Returns the total size of the pages of v3 so far in bytes, repeats included.
     pub fn told_bytes(&self) -> usize {
         self.state().paging.told_bytes
     }
 
-    /// A page of v3 fails `times` times, others do not.
+    /// Makes one page of v3 fail `times` times.
     pub fn fail_page(&self, page: usize, refusal: Refusal, times: usize) {
         self.paging(|paging| drop(paging.failing.insert(page, (refusal, times))));
     }
 
-    /// v2 answers so until [`FakeHeyGen::recover`], and v3 as before.
+    /// Makes v2 answer with `refusal` until [`FakeHeyGen::recover`]; v3 answers as before.
     pub fn retire_v2(&self, refusal: Refusal) {
         self.state().conversation.v2_gone = Some(refusal);
     }
 
-    /// How many requests were being answered at once, at most.
+    /// Returns the highest number of requests that were being answered at once.
     pub fn most_at_once(&self) -> usize {
         self.state().conversation.in_flight.1
     }
 
-    // The conversation
+    // Requests and answers
 
-    /// The next answer has this status.
+    /// Sets the status of the next answer.
     pub fn fail_next(&self, status: u16) {
         self.fail_next_n(1, status);
     }
 
-    /// The next `n` answers have this status.
+    /// Sets the status of the next `n` answers.
     pub fn fail_next_n(&self, n: usize, status: u16) {
         let refusal = Refusal::of(status);
         self.state().conversation.refusals.extend(std::iter::repeat_n(refusal, n));
     }
 
-    /// The next answer has this status and a `Retry-After`, in seconds or as a date.
+    /// Sets the status and the `Retry-After` (in seconds or as a date) of the next answer.
     pub fn fail_next_retry_after(&self, status: u16, wait: &str) {
         let refusal = Refusal::of(status).header("retry-after", wait);
         self.state().conversation.refusals.push_back(refusal);
     }
 
-    /// Every answer has this status and body, until [`FakeHeyGen::recover`].
+    /// Sets the status and body of every answer, until [`FakeHeyGen::recover`].
     pub fn fail_always(&self, status: u16, body: &str) {
         self.state().conversation.always =
             Some(Refusal { body: body.into(), ..Refusal::of(status) });
     }
 
-    /// Every answer points elsewhere, until [`FakeHeyGen::recover`].
+    /// Redirects every request, until [`FakeHeyGen::recover`].
     pub fn redirect_to(&self, url: &str) {
         self.state().conversation.always = Some(Refusal::of(302).header("location", url));
     }
 
-    /// Every answer promises the whole body and breaks off after `at` bytes of it.
+    /// Makes every answer announce the whole body and break off after `at` bytes of it.
     pub fn cut_body(&self, at: usize) {
         self.state().conversation.cut_at = Some(at);
     }
 
-    /// Every answer has this body and status 200.
+    /// Makes every answer have this body and status 200.
     pub fn replace_body(&self, body: impl Into<Vec<u8>>) {
         self.state().conversation.body = Some(body.into());
     }
@@ -242,7 +242,7 @@ impl FakeHeyGen {
         self.state().conversation.recover();
     }
 
-    /// Holds the next answer back until the gate is opened (or dropped).
+    /// Holds the next answer back until the gate is opened or dropped.
     pub fn delay_next(&self) -> Gate {
         let (open, opened) = oneshot::channel();
         let (arrive, arrived) = oneshot::channel();
@@ -250,7 +250,7 @@ impl FakeHeyGen {
         Gate { arrived, open }
     }
 
-    /// Says when the key expires from now on.
+    /// Sets when the key expires, from now on.
     pub fn key_expires(&self, at: &str) {
         self.state().conversation.key_expires_at = Some(at.into());
     }
@@ -262,22 +262,22 @@ impl FakeHeyGen {
         state.conversation.sunset = Some(sunset.into());
     }
 
-    /// Whether answers are compressed for clients that take gzip.
+    /// Sets whether answers are compressed for clients that accept gzip.
     pub fn gzip(&self, on: bool) {
         self.state().conversation.gzip = on;
     }
 
-    /// Takes another key than [`KEY`].
+    /// Sets the accepted key instead of [`KEY`].
     pub fn set_key(&self, key: &str) {
         self.state().conversation.key = key.into();
     }
 
-    /// All requests so far, refused ones too.
+    /// Returns all requests so far, including refused ones.
     pub fn requests(&self) -> Vec<Request> {
         self.state().conversation.requests.clone()
     }
 
-    /// How many requests came so far.
+    /// Counts the requests so far.
     pub fn request_count(&self) -> usize {
         self.state().conversation.requests.len()
     }
@@ -295,20 +295,20 @@ impl Drop for FakeHeyGen {
     }
 }
 
-/// Holds one answer back.
+/// A handle that holds one answer back.
 pub struct Gate {
     arrived: oneshot::Receiver<()>,
     open: oneshot::Sender<()>,
 }
 
 impl Gate {
-    /// Waits until the request whose answer is held back has come.
+    /// Waits until the request whose answer is held back has arrived.
     pub async fn reached(&mut self) {
         let arrived = tokio::time::timeout(PATIENCE, &mut self.arrived).await;
         arrived.expect("no request came").unwrap();
     }
 
-    /// The same for tests without async.
+    /// Like [`Gate::reached`], for tests without async.
     pub fn wait_reached(mut self) -> Opener {
         let begun = Instant::now();
         while self.arrived.try_recv().is_err() {
@@ -318,17 +318,17 @@ impl Gate {
         Opener(self.open)
     }
 
-    /// Lets the answer go.
+    /// Releases the answer.
     pub fn release(self) {
         let _ = self.open.send(());
     }
 }
 
-/// A gate whose request has come.
+/// A gate whose request has arrived.
 pub struct Opener(oneshot::Sender<()>);
 
 impl Opener {
-    /// Lets the answer go.
+    /// Releases the answer.
     pub fn release(self) {
         let _ = self.0.send(());
     }

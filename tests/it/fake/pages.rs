@@ -1,49 +1,49 @@
-//! How v3 of the fake HeyGen splits its looks into pages, and the ways in which it goes wrong.
+//! How v3 of the fake HeyGen splits its looks into pages, and the faults of its pages.
 //!
-//! Cursors hold characters that mean something in a query, so that a client must encode them.
+//! Cursors contain characters with a meaning in a query, so that a client must encode them.
 
 use std::collections::BTreeMap;
 
 use super::server::Refusal;
 
-/// How the pages are told.
+/// The settings and faults of the pages.
 #[derive(Default)]
 pub struct Paging {
-    /// The list as it was when its first page was asked for.
+    /// The list as it was when its first page was requested.
     pub told: Vec<String>,
-    /// Looks say what v2 says, and nothing else but the type of talking photos.
+    /// Whether looks contain only what v2 sends, and the type of talking photos.
     pub plain: bool,
-    /// The sizes of all pages so far.
+    /// The total size of all pages so far, in bytes.
     pub told_bytes: usize,
-    /// Each page has so many looks, whatever is asked for.
+    /// The number of looks on each page, whatever is requested.
     pub fixed: Option<usize>,
-    /// Each page but the first begins with so many looks of the one before.
+    /// How many looks of the previous page each page but the first repeats.
     pub repeats: usize,
-    /// After this page comes an empty one.
+    /// The page after which an empty one follows.
     pub empty_after: Option<usize>,
-    /// This page's cursor leads to itself, so many times.
+    /// A page whose cursor leads to itself, and how many times.
     pub stays: Option<(usize, usize)>,
-    /// The last page's cursor leads to the first.
+    /// Whether the last page's cursor leads to the first page.
     pub circle: bool,
-    /// After the last page come others, without an end.
+    /// Whether more pages follow the last one, without an end.
     pub endless: bool,
-    /// The last page tells a cursor, which is then refused.
+    /// Whether the last page contains a cursor, which is then refused.
     pub ends_by_400: bool,
-    /// Pages that fail, with how often.
+    /// The pages that fail, each with how many times.
     pub failing: BTreeMap<usize, (Refusal, usize)>,
-    /// A page that breaks off after so many bytes.
+    /// A page that breaks off, and after how many bytes.
     pub cut: Option<(usize, usize)>,
 }
 
 /// One page.
 pub struct Page {
     pub body: Vec<u8>,
-    /// Where it breaks off.
+    /// The number of bytes after which it breaks off.
     pub cut: Option<usize>,
 }
 
 impl Paging {
-    /// The page of `looks` that a request asks for, or why there is none.
+    /// Returns the page of `looks` that a request asks for, or the refusal.
     pub fn page(
         &mut self,
         looks: impl Fn() -> Vec<String>,
@@ -108,7 +108,7 @@ impl Paging {
     }
 }
 
-/// Limit and cursor of a query; no page has more than `most` records.
+/// Returns the limit and the cursor of a query; `None` if the limit is not in 1 to `most`.
 pub fn asked(query: Option<&str>, most: usize) -> Option<(usize, Option<String>)> {
     let pairs: BTreeMap<_, _> =
         url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()).into_owned().collect();

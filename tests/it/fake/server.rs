@@ -1,7 +1,7 @@
-//! The conversation of the fake HeyGen: key, failures, delays, encodings, and what was asked.
+//! The HTTP server of the fake HeyGen: key, failures, delays, encodings, and the log of requests.
 //!
-//! Asks the state for bodies and knows nothing of what is in them. A new version of the API is a
-//! new arm in [`body_for`].
+//! It takes bodies from the state without knowing their contents. A new version of the API is a new
+//! arm in [`body_for`].
 
 use std::{
     collections::VecDeque,
@@ -22,20 +22,20 @@ use tokio::sync::oneshot;
 
 use super::{KEY, State};
 
-/// What a request looked like.
+/// A request as received.
 #[derive(Debug, Clone)]
 pub struct Request {
-    /// For instance `/v2/avatars`.
+    /// The path, for instance `/v2/avatars`.
     pub path: String,
-    /// What followed the `?`.
+    /// The query, without the `?`.
     pub query: Option<String>,
     /// All headers, by lower-case name.
     pub headers: HeaderMap,
-    /// When it came.
+    /// When it was received.
     pub at: Instant,
 }
 
-/// An answer that is no list.
+/// An answer that is not a list.
 #[derive(Clone)]
 pub struct Refusal {
     pub status: u16,
@@ -44,7 +44,7 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// With the body that goes with the status in reality.
+    /// Makes a refusal with the body that the real API sends with this status.
     pub fn of(status: u16) -> Self {
         let json = |code, message| {
             format!(r#"{{"data":null,"error":{{"code":"{code}","message":"{message}"}}}}"#)
@@ -59,12 +59,12 @@ impl Refusal {
         Self { status, body, headers: Vec::new() }
     }
 
-    /// No answer at all.
+    /// Makes a refusal that never answers.
     pub fn silence() -> Self {
         Self::of(0)
     }
 
-    /// Both lists, and nothing in them.
+    /// Makes an answer with both lists, empty.
     pub fn empty_lists() -> Self {
         let body = r#"{"error":null,"data":{"avatars":[],"talking_photos":[]}}"#;
         Self { body: body.into(), ..Self::of(200) }
@@ -76,23 +76,23 @@ impl Refusal {
     }
 }
 
-/// How the fake answers, apart from the lists.
+/// The answers of the fake, apart from the lists.
 pub struct Conversation {
     pub key: String,
     pub refusals: VecDeque<Refusal>,
     pub always: Option<Refusal>,
-    /// One a request: tells that it came, then waits.
+    /// One for each request: signals its arrival, then waits.
     pub gates: VecDeque<(oneshot::Sender<()>, oneshot::Receiver<()>)>,
     pub cut_at: Option<usize>,
     pub body: Option<Vec<u8>>,
-    /// What v2 answers, and v3 does not.
+    /// The answer to every request of v2; v3 is not affected.
     pub v2_gone: Option<Refusal>,
     pub sunset: Option<String>,
-    /// What `/v3/api_keys/self` says; without it there is no such page.
+    /// The expiry in `/v3/api_keys/self`; without it that page does not exist.
     pub key_expires_at: Option<String>,
     pub gzip: bool,
     pub requests: Vec<Request>,
-    /// Requests that are being answered, and the most that ever were at once.
+    /// The number of requests that are being answered, and the highest number at once.
     pub in_flight: (usize, usize),
 }
 
@@ -122,7 +122,7 @@ impl Conversation {
     }
 }
 
-/// Serves `state` on a port of its own until `stopped`; the base URL.
+/// Serves `state` on a free port until `stopped`; returns the base URL.
 pub fn spawn(state: Arc<Mutex<State>>, stopped: oneshot::Receiver<()>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
@@ -179,7 +179,7 @@ async fn answer(
 
 fn respond(state: &mut State, uri: &Uri, headers: &HeaderMap) -> Response<Body> {
     if uri.path() == "/v3/api_keys/self" {
-        // Failures asked for are of the lists.
+        // Requested failures apply to the lists only.
         let known = state.conversation.key_expires_at.as_ref();
         let body =
             known.map(|at| format!(r#"{{"data":{{"scope_mode":"all","expires_at":"{at}"}}}}"#));
@@ -201,7 +201,7 @@ fn respond(state: &mut State, uri: &Uri, headers: &HeaderMap) -> Response<Body> 
     }
 }
 
-/// Failures asked for come before the key is looked at, as an edge's do.
+/// Returns the refusal, if any. Requested failures precede the check of the key, as at an edge.
 fn refusal(state: &mut State, headers: &HeaderMap) -> Option<Refusal> {
     let conversation = &mut state.conversation;
     let planned = conversation.refusals.pop_front().or_else(|| conversation.always.clone());
@@ -210,7 +210,7 @@ fn refusal(state: &mut State, headers: &HeaderMap) -> Option<Refusal> {
     planned.or_else(|| wrong.then(|| Refusal::of(401)))
 }
 
-/// A body, and where it breaks off.
+/// Returns a body, and the number of bytes after which it breaks off.
 fn body_for(state: &mut State, uri: &Uri) -> Result<(Vec<u8>, Option<usize>), Refusal> {
     let State { catalogue, conversation, paging, lists } = state;
     let cut = conversation.cut_at;
@@ -260,7 +260,7 @@ fn list(
     response.body(cut_at.map_or_else(|| Body::from(body.clone()), |at| cut(&body, at))).unwrap()
 }
 
-/// The first `at` bytes, then the line breaks.
+/// Sends the first `at` bytes, then breaks the connection.
 fn cut(body: &[u8], at: usize) -> Body {
     let start = Bytes::copy_from_slice(&body[..at.min(body.len())]);
     Body::from_stream(stream::iter([Ok(start), Err(std::io::Error::other("cut off"))]))

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::site::{Answer, Site, both};
 use crate::{demo::ANNIE, fake, home::at_home};
 
-/// Every route, with and without parameters, in the demo's world.
+/// Returns every route, with and without parameters, in the demo's world.
 fn paths() -> Vec<String> {
     let item = format!("/items/avatar/{ANNIE}");
     [
@@ -56,7 +56,7 @@ async fn every_route_answers_alike_on_both_databases_without_a_signed_link() {
     }
 }
 
-/// All rows of a list, page by page.
+/// Returns all rows of a list, read page by page.
 async fn walk(site: &Site, path: &str, rows: impl Fn(&Value) -> Vec<Value>) -> Vec<Value> {
     let (mut all, mut cursor) = (vec![], String::new());
     loop {
@@ -80,7 +80,7 @@ fn array(name: &'static str) -> impl Fn(&Value) -> Vec<Value> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_walk_by_cursor_gives_each_row_once_and_in_the_order_of_the_export() {
     for site in both().await {
-        // Names that begin alike, that are empty, and blank.
+        // Names that begin alike, an empty name, and a blank one.
         let same = [("s1", "Same"), ("s2", "Same"), ("s3", ""), ("s4", "  "), (ANNIE, "Annie")];
         site.poll(&same).await;
         for sort in ["name", "added", "changed", "id"] {
@@ -103,7 +103,7 @@ async fn a_walk_by_cursor_gives_each_row_once_and_in_the_order_of_the_export() {
             all.iter().map(|item| format!("{} {}", item["kind"], item["id"])).collect();
         assert_eq!(keys.len(), all.len());
         assert_eq!(all.last().unwrap()["kind"], "talking_photo", "a walk crosses kinds");
-        // Of few polls a page is full; of talking photos alone many have none.
+        // Unfiltered, few polls fill a page; many polls have no changes of talking photos.
         for (list, only) in [("changes", ""), ("changes", "kind=talking_photo"), ("polls", "")] {
             let rows = site.get(&format!("/{list}.ndjson?{only}")).await.rows();
             let rows = rows.as_array().unwrap().len();
@@ -147,7 +147,7 @@ async fn an_answer_is_sent_again_only_after_a_poll() {
     }
 }
 
-/// A problem of this status; its text.
+/// Asserts a problem with this status; returns it.
 fn problem(answer: &Answer, status: u16, path: &str) -> Value {
     assert_eq!(answer.status, status, "{path}: {}", answer.text);
     assert_eq!(answer.header("content-type"), "application/problem+json", "{path}");
@@ -175,7 +175,7 @@ async fn what_cannot_be_answered_is_a_problem_that_names_the_parameter() {
             ("/items?sort=size", "sort"),
             ("/items?cursor=x", "cursor"),
             (&other, "cursor"),
-            // ["added","avatar","x","y"]: x is no time.
+            // ["added","avatar","x","y"]: x is not a time.
             ("/items?sort=added&cursor=WyJhZGRlZCIsImF2YXRhciIsIngiLCJ5Il0", "cursor"),
             ("/items?page=2", "page"),
             ("/items?as_of=2031-01-01", "as_of"),
@@ -238,7 +238,7 @@ async fn the_token_is_accepted_as_a_bearer_token() {
     }
 }
 
-/// A value that a parameter takes by its schema.
+/// Returns a value that a parameter accepts by its schema.
 fn sample(schema: &Value) -> String {
     let schema = if schema["type"] == "array" { &schema["items"] } else { schema };
     match (&schema["enum"][0], &schema["type"]) {

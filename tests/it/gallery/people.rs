@@ -1,4 +1,4 @@
-//! People, their looks, voices: their pages, and what links them, on both databases.
+//! The pages of people, their looks and voices, and the links between them, on both databases.
 
 use heygen_sync::{store::Store, time::Timestamp};
 use serde_json::json;
@@ -13,7 +13,7 @@ use crate::{
     mirror::cdn::{FakeCdn, Thing},
 };
 
-/// What the links of an answer are called that lead to addresses with this beginning.
+/// Returns the texts of the links in an answer that lead to addresses with this beginning.
 fn called(answer: &Answer, address: &str) -> Vec<String> {
     let parts = answer.text.split("<a href=\"").skip(1).filter(|part| part.starts_with(address));
     let text =
@@ -133,7 +133,7 @@ async fn links_between_people_looks_and_voices_lead_somewhere() {
     }
 }
 
-/// Polls a voice whose sample is behind a URL.
+/// Polls a voice whose sample has this URL.
 async fn listed(site: &Site, id: &str, url: &str) {
     let voice = |kind: &str| {
         json!({"voice_id": format!("{id}-{kind}"), "name": "Zoya New", "language": "English", "type": kind,

@@ -1,4 +1,4 @@
-//! Previews on demand: what the gallery fetches, keeps and refuses.
+//! Previews on demand: what the gallery fetches, stores and refuses.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -27,15 +27,15 @@ use crate::{
     },
 };
 
-/// The memory of the gallery under test, in bytes.
+/// The memory cache of the gallery under test, in bytes.
 const CACHE: u64 = 2 << 20;
 
-/// The site with a gallery that fetches previews from this machine.
+/// Starts a gallery of the same site that fetches previews from this machine.
 pub(super) async fn live(site: &Site) -> Site {
     live_with(site, None).await
 }
 
-/// The same with a folder that keeps so many bytes.
+/// Like [`live`], with a folder that stores at most this many bytes.
 async fn live_with(site: &Site, folder: Option<(&Path, u64)>) -> Site {
     let mirror = Mirror {
         allowed_hosts: vec!["127.0.0.1".into(), "inside.test".into()],
@@ -54,12 +54,12 @@ fn avatar(id: &str, image: &str) -> Value {
     json!({"avatar_id": id, "avatar_name": id, "preview_image_url": image})
 }
 
-/// An item of the demo: an answer without any would be taken for another account's.
+/// Returns an item of the demo: a list without one would be taken for another account's.
 fn known() -> Value {
     json!({"avatar_id": demo::ANNIE, "avatar_name": "Annie"})
 }
 
-/// What a page's script gets: it asks again for what is not there yet.
+/// Returns what a page's script gets: it asks again for what is not ready yet.
 async fn seen(site: &Site, path: &str) -> Answer {
     loop {
         let answer = site.get(path).await;
@@ -104,7 +104,7 @@ async fn a_preview_is_fetched_once_and_served_whole_or_in_ranges() {
     }
 }
 
-/// The contents in a folder of previews, by their hashes.
+/// Returns the hashes of the contents of a folder of previews.
 fn contents(folder: &Path) -> BTreeSet<String> {
     let names = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
     let names = names.map(|name| name.into_string().unwrap()).filter(|name| name != "lock");
@@ -133,7 +133,7 @@ async fn a_folder_keeps_previews_for_the_next_start_whole_and_within_its_bound()
         let Err(second) = PreviewFolder::open(&folder, 100_000) else { panic!("two use it") };
         assert!(second.message.contains("another gallery uses it"), "{}", second.message);
     }
-    // The first gallery may still be on its way to its end, with its lock.
+    // The first gallery may still be shutting down, and hold its lock.
     let next = home.path().join("next");
     std::fs::create_dir(&next).unwrap();
     for entry in std::fs::read_dir(&folder).unwrap().map(Result::unwrap) {
@@ -194,7 +194,7 @@ async fn what_is_no_preview_is_refused_once_and_named_nowhere() {
             "{id}: a failure is remembered, an expired link not tried"
         );
     }
-    // A whole video is one, if not for a picture.
+    // A whole video is a valid preview, but not for a picture.
     assert_eq!(contents(home.path()), BTreeSet::from([Thing::video(3, 3_000).sha256()]));
     let list = live.get("/avatars?q=old").await;
     assert!(
@@ -218,7 +218,7 @@ async fn a_preview_that_is_too_large_is_not_read_to_its_end() {
         assert_eq!(seen(&live, &path(id, "image")).await.status, 404, "{id}");
     }
     assert_eq!(contents(home.path()), BTreeSet::new(), "nothing of it is kept");
-    // What was on its way in buffers counts.
+    // Bytes that were in buffers count as sent.
     let sent = sent.load(Ordering::Relaxed);
     assert!(sent < 64 << 20, "{sent} bytes were sent");
 }
@@ -236,8 +236,8 @@ async fn before_and_after_are_offered_where_both_pictures_can_be_shown() {
     }
 }
 
-/// A server of two gigabytes that begin as a picture: `/huge` without a length, `/told` with it; and how
-/// many bytes it has sent.
+/// Starts a server of two gigabytes that begin like a picture, `/huge` without a content length and
+/// `/told` with it. Returns its URL and the number of bytes sent.
 async fn endless() -> (String, Arc<AtomicU64>) {
     let sent = Arc::new(AtomicU64::new(0));
     let count = sent.clone();
@@ -292,7 +292,7 @@ async fn slow_previews_delay_no_page_and_keep_no_connection() {
     for page in ["/", "/avatars", "/changes", "/polls"] {
         assert_eq!(live.get(page).await.status, 200, "{page}");
     }
-    // A browser is given its connections back.
+    // The gallery releases the browser's connections.
     for one in waiting {
         let response = one.await.unwrap().unwrap();
         let after = response.headers().get("retry-after").map(|value| value.as_bytes());

@@ -1,5 +1,5 @@
-//! What a review of the gallery found, held: other accounts' polls, lost files, slow readers, data
-//! before the first poll.
+//! Findings of a review of the gallery, kept fixed: other accounts' polls, lost files, slow
+//! readers, data before the first poll.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use tokio::{
 use super::site::{self, Answer, Site, both};
 use crate::demo::ANNIE;
 
-/// A request as it travels, without compression; the answer with its headers.
+/// Sends a raw request, without compression; returns the answer with its headers.
 async fn raw(site: &Site, request: &str) -> String {
     let mut stream = TcpStream::connect(site.address()).await.unwrap();
     let text = format!("{request} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
@@ -22,7 +22,7 @@ async fn raw(site: &Site, request: &str) -> String {
     String::from_utf8_lossy(&answer).to_lowercase()
 }
 
-/// The newest poll of an account.
+/// Returns the id of the newest poll of an account.
 async fn last_poll(site: &Site, account: &str) -> i64 {
     let polls = site.get(&format!("/polls.ndjson?account={account}")).await.rows();
     polls[0]["poll_id"].as_i64().unwrap()
@@ -51,7 +51,7 @@ async fn a_poll_of_another_account_stands_under_that_account_with_its_own_comman
             page.text
         );
         assert!(page.text.contains("missing avatars") && !page.text.contains("missing talking"));
-        // As long as it is the last one: later polls judge anew.
+        // Only while it is the last poll: later polls decide again.
         let past = site.get(&format!("/polls/{held}?account=studio&as_of=2026-11-22")).await;
         assert!(!past.text.contains("--accept-removals"), "{}", past.text);
         site.poll_records("studio", ["a", "d"].map(|id| record(id, "female")).to_vec(), 99).await;
@@ -68,7 +68,7 @@ async fn a_poll_of_another_account_stands_under_that_account_with_its_own_comman
             let path = path.replace('X', &held.to_string());
             assert_eq!(site.get(&path).await.status, 404, "{path}");
         }
-        // Before and after are the account's own, and the newest leads no further.
+        // The links to the poll before and after stay within the account, and the newest has no next one.
         let page = site.get(&format!("/polls/{old}?account=default")).await;
         let next = format!("href=\"/polls/{}?account=default\">Poll after", held + 1);
         assert!(page.text.contains(&next), "{}", page.text);
@@ -130,7 +130,7 @@ async fn readers_that_stop_reading_hold_up_no_other_export() {
         assert_eq!(&first, b"HTTP/1.1 200");
         stuck.push(stream);
     }
-    // Both lanes of exports are taken; a third one waits until a reader is given up.
+    // Both export slots are taken; a third export waits until a stalled reader is dropped.
     assert_eq!(site.get("/avatars.ndjson").await.status, 200);
     let mut whole = 0;
     for mut stream in stuck {
@@ -138,7 +138,7 @@ async fn readers_that_stop_reading_hold_up_no_other_export() {
         let _ = stream.read_to_end(&mut rest).await;
         whole += usize::from(rest.ends_with(b"0\r\n\r\n"));
     }
-    // The other one may have begun to read in time.
+    // The other reader may have begun to read in time.
     assert!(whole < 2, "what broke off looks whole");
 }
 
@@ -267,7 +267,7 @@ async fn a_page_is_made_anew_after_pruning_and_another_version_is_worded_apart()
         site.run("INSERT INTO _heygen_sync_migrations (version, description, installed_on, success, checksum, execution_time) \
              SELECT 9999, description, installed_on, success, checksum, execution_time FROM _heygen_sync_migrations WHERE version = 1")
             .await;
-        // Whether it has just begun or has connections from before.
+        // For a gallery that has just started and for one with open connections.
         let other = site.beside(|_| {}).await;
         for gallery in [&other, &site] {
             let page = gallery.get("/").await;
@@ -312,7 +312,7 @@ async fn what_the_past_does_not_know_is_not_said_and_not_carried_there() {
         };
         assert!(missing("").await.as_i64().unwrap() > 0);
         assert_eq!(missing("2026-11-22").await, json!(null));
-        // The date's form leads to a page wherever it stands.
+        // The date form leads to an existing page from everywhere.
         for (path, carried) in [
             ("/avatars?listed=missing", r#"name="listed""#),
             (&*format!("/avatars/{ANNIE}?from=1&to=2"), r#"name="to" value="2""#),
@@ -364,7 +364,7 @@ async fn pages_that_say_why_keep_the_account_and_the_day() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_feed_knows_its_place_and_that_of_its_entries() {
     let [site, _] = both().await;
-    // Shown as the page's own where it tells just what the page does.
+    // Linked as the page's own feed only if it contains exactly what the page shows.
     let feed = "/changes.atom?kind=avatar&#38;change=changed\"";
     for (more, count) in [("", 3), ("&field=premium", 1), ("&from=2026-11-20", 1)] {
         let page = site.get(&format!("/changes?kind=avatar&change=changed{more}")).await;
@@ -393,7 +393,7 @@ async fn the_front_page_names_each_kind_and_what_is_at_risk() {
         assert!(page.text.contains("video not mirrored"), "{}", page.text);
         assert!(!page.text.contains("picture=risk"));
         site.sign_everything().await;
-        // By hand, so no poll tells of it: the page is asked for under another address.
+        // Changed without a poll, so the page is cached: it is requested by another address.
         let page = site.get("/?account=default").await;
         let lead =
             page.text.split("<p class=\"lead\">").nth(1).unwrap().split("</p>").next().unwrap();
@@ -408,7 +408,7 @@ async fn the_front_page_names_each_kind_and_what_is_at_risk() {
             assert_eq!(lead.contains(list), missing > 0, "{list}: {lead}");
         }
         assert!(page.text.contains("/avatars?account=default&#38;picture=risk"));
-        // What HeyGen no longer says is no banner any more.
+        // A notice that HeyGen no longer sends is no longer shown.
         assert!(site.get("/polls").await.text.contains("Notice from HeyGen"));
         site.poll(&[("p1", "Without a notice")]).await;
         assert!(!site.get("/polls").await.text.contains("Notice from HeyGen"));
@@ -431,7 +431,7 @@ fn the_script_is_small() {
     assert!(script.len() <= 4_000 && script.lines().count() < 60);
 }
 
-/// The distinct items of a feed's export, poll by poll.
+/// Returns the distinct items of a feed's export, with their polls.
 fn items(feed: &serde_json::Value) -> std::collections::BTreeSet<String> {
     let rows = feed.as_array().unwrap().iter();
     rows.map(|row| format!("{} {} {}", row["poll_id"], row["kind"], row["item_id"])).collect()
@@ -483,7 +483,7 @@ async fn the_last_seven_days_are_today_and_the_six_before_it() {
                 let name = format!("{change}_7d");
                 let told = told.clone().find(|row| row["measure"] == name.as_str()).unwrap();
                 assert_eq!(told["value"].as_i64().unwrap(), sum, "{change} {as_of}");
-                // The front page says the same, and its link leads to just these days.
+                // The front page shows the same, and its link leads to exactly these days.
                 let from = week[0]["from"].as_str().unwrap();
                 let page = site.get(&format!("/?{as_of}")).await.text;
                 assert!(page.contains(&format!("from={from}")), "{from}: {page}");
@@ -505,7 +505,7 @@ async fn held_removals_of_a_saved_response_are_let_through_by_its_file() {
             let sql = "UPDATE polls SET trigger = 'file', source = '{}' WHERE outcome = 'held'";
             site.run(&sql.replace("{}", source)).await;
             let poll = last_poll(&site, "default").await;
-            // Another address each time: pages are kept until something was polled.
+            // Another address each time: pages are cached until the next poll.
             let kind = if source == "-" { "avatar" } else { "talking_photo" };
             let page = site.get(&format!("/polls/{poll}?page=1&kind={kind}")).await;
             assert!(page.text.contains(shown), "{}", page.text);

@@ -1,4 +1,4 @@
-//! A running gallery of the small demo, on either database, and what its answers say.
+//! A running gallery of the small demo, on either database, and its answers.
 
 use std::{
     io::Write,
@@ -24,7 +24,7 @@ use crate::{
 
 const TINY: Size = Size { avatars: 140, photos: 70, polls: 24, pictures: 4 };
 
-/// A gallery that ends with this value.
+/// A gallery that stops when this value is dropped.
 pub struct Site {
     base: String,
     client: reqwest::Client,
@@ -37,12 +37,12 @@ pub struct Site {
     _patience: Patience,
 }
 
-/// The demo on SQLite and on PostgreSQL.
+/// Starts the demo on SQLite and on PostgreSQL.
 pub async fn both() -> [Site; 2] {
     seeded(async |location, files| demo::seed(location, files, TINY).await).await
 }
 
-/// The account behind v3, with people and voices, on both.
+/// Starts the account polled over v3, with people and voices, on both.
 pub async fn people() -> [Site; 2] {
     seeded(async |location, files| demo::people::seed(location, files, 1).await).await
 }
@@ -65,7 +65,7 @@ async fn seeded(seed: impl AsyncFn(&Location, &Path)) -> [Site; 2] {
     [first, second]
 }
 
-/// A demo of some thousand items in a SQLite file.
+/// Starts a demo of some thousand items in a SQLite file.
 pub async fn large() -> Site {
     let home = tempfile::tempdir().unwrap();
     let location = Location::Sqlite(home.path().join("demo.db"));
@@ -76,7 +76,7 @@ pub async fn large() -> Site {
     site
 }
 
-/// A database without a poll.
+/// Starts a gallery of a database without a poll.
 pub async fn empty() -> Site {
     let home = tempfile::tempdir().unwrap();
     let location = Location::Sqlite(home.path().join("empty.db"));
@@ -91,12 +91,12 @@ impl Site {
         Self::start(Location::Sqlite(path.to_owned()), path.with_extension("files")).await
     }
 
-    /// A gallery of any database, at the time of this clock, with files in this folder.
+    /// Starts a gallery of any database, with this clock and the files of this folder.
     pub async fn of(location: Location, files: &Path, clock: Clock) -> Self {
         Self::start_with(location, files.to_owned(), clock, |_| {}).await
     }
 
-    /// Another gallery of the same database.
+    /// Starts another gallery of the same database.
     pub async fn beside(&self, edit: impl FnOnce(&mut GallerySettings)) -> Self {
         Self::start_with(self.location.clone(), self.files.clone(), demo::clock(), edit).await
     }
@@ -177,12 +177,12 @@ impl Site {
         Answer::of(request).await
     }
 
-    /// Polls avatars with these ids and names alone; nothing is removed at once.
+    /// Polls a list of exactly these avatars, (id, name); nothing is removed at once.
     pub async fn poll(&self, avatars: &[(&str, &str)]) {
         self.poll_of("default", avatars).await;
     }
 
-    /// The same for any account.
+    /// Like [`Site::poll`], for any account.
     pub async fn poll_of(&self, account: &str, avatars: &[(&str, &str)]) {
         let records = avatars
             .iter()
@@ -191,7 +191,7 @@ impl Site {
         self.poll_records(account, records, 99).await;
     }
 
-    /// Polls these avatars alone; what is missing `after_polls` times is due.
+    /// Polls a list of exactly these avatars; a removal is due after `after_polls` polls.
     pub async fn poll_records(&self, account: &str, records: Vec<Value>, after_polls: u32) {
         let mut at = self.polled.lock().await;
         *at = at.plus(Duration::from_secs(60));
@@ -202,17 +202,17 @@ impl Site {
         store.close().await.unwrap();
     }
 
-    /// Changes the database by hand.
+    /// Changes the database directly.
     pub async fn run(&self, sql: &str) {
         demo::run(&self.location, sql.into()).await;
     }
 
-    /// Where it listens.
+    /// Returns the address on which it listens.
     pub fn address(&self) -> &str {
         self.base.strip_prefix("http://").unwrap()
     }
 
-    /// As the mirror leaves a row behind.
+    /// Writes to a row as the mirror does.
     pub async fn mirror_write(&self) {
         let sql = "UPDATE assets SET checked_at = '2026-11-23T07:00:00.000Z' WHERE state = 'gone'";
         demo::run(&self.location, sql.into()).await;
@@ -225,7 +225,7 @@ impl Site {
         demo::run(&self.location, sql.into()).await;
     }
 
-    /// The day of the first poll.
+    /// Returns the day of the first poll.
     pub async fn first_day(&self) -> String {
         let polls = self.get("/polls.ndjson").await.rows();
         let last = polls.as_array().unwrap().last().unwrap().clone();
@@ -233,7 +233,7 @@ impl Site {
     }
 }
 
-/// What came back.
+/// An HTTP response.
 pub struct Answer {
     pub status: u16,
     headers: reqwest::header::HeaderMap,
@@ -257,19 +257,19 @@ impl Answer {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
     }
 
-    /// The rows of an export as ndjson.
+    /// Returns the rows of an export in ndjson.
     pub fn rows(&self) -> Value {
         self.text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).collect()
     }
 
-    /// How many bytes travel.
+    /// Returns the size after compression, in bytes.
     pub fn zipped(&self) -> usize {
         let mut gzip = flate2::write::GzEncoder::new(vec![], flate2::Compression::default());
         gzip.write_all(&self.bytes).unwrap();
         gzip.finish().unwrap().len()
     }
 
-    /// The number beside the heading.
+    /// Returns the number beside the heading.
     pub fn total(&self) -> usize {
         let after = self.text.split("<h1>").nth(1).unwrap();
         let number = after.split("<span class=\"n\">").nth(1).unwrap().split('<').next().unwrap();
@@ -283,12 +283,12 @@ impl Answer {
         })
     }
 
-    /// Where the page's links lead.
+    /// Returns the addresses of the page's links.
     pub fn links(&self) -> Vec<String> {
         self.values("<a href=\"").filter(|href| href.starts_with('/')).collect()
     }
 
-    /// The pictures.
+    /// Returns the addresses of the pictures.
     pub fn sources(&self) -> Vec<String> {
         self.values("<img src=\"").collect()
     }
@@ -297,7 +297,7 @@ impl Answer {
         self.values("<link rel=\"stylesheet\" href=\"").next().unwrap()
     }
 
-    /// The facets' choices that are not chosen: link, and what they promise.
+    /// Returns the unselected choices of the facets: the link, and the promised count.
     pub fn choices(&self) -> Vec<(String, usize)> {
         let facets = self.text.split("class=\"groups\"").nth(1).unwrap();
         let facets = facets.split("</section>").next().unwrap();

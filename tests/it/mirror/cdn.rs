@@ -1,6 +1,6 @@
-//! The fake CDN: contents behind paths, real expiry, and every fault that a CDN has been seen to
-//! have. It runs on a thread of its own and counts what is asked.
-#![allow(dead_code)] // Each test uses its part of it.
+//! The fake CDN: contents behind paths, real expiry, and every fault that has been observed in a
+//! CDN. It runs on a separate thread and counts requests.
+#![allow(dead_code)] // Each test uses a part of it.
 
 use std::{
     collections::HashMap,
@@ -18,43 +18,43 @@ use futures_util::{StreamExt, stream};
 use heygen_sync::time::Clock;
 use sha2::{Digest, Sha256};
 
-/// What is wrong with what is behind a path.
+/// A fault of the content behind a path.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Fault {
-    /// Every answer has this status; 403 comes with XML as the real one's.
+    /// Every answer has this status, with XML like the real one's 403.
     Status(u16),
     /// The next answer has this status.
     StatusOnce(u16),
-    /// 200 with this instead.
+    /// Status 200 with this text instead.
     Instead(&'static str),
-    /// The body breaks off half way, always.
+    /// The body always breaks off half way.
     CutOff,
-    /// It breaks off half way once, and can be taken up.
+    /// The body breaks off half way once, and can be resumed.
     CutOnce,
-    /// Of a body whose length nobody tells one half comes, always; what is asked for of the rest comes
+    /// Half of a body without a content length, always; a range request for the rest is answered
     /// like this.
     HalfThen(Rest),
-    /// Half of the body, in an answer of HTTP/1.0 without a length: it ends with the connection.
+    /// Half of the body, in an HTTP/1.0 answer without a length: the end of the connection ends it.
     Unframed,
-    /// Half of the body comes, and then nothing more for as long as the client waits.
+    /// Half of the body, and then nothing for as long as the client waits.
     Stalled,
-    /// Redirects there.
+    /// Redirects to this URL.
     Redirect(String),
 }
 
-/// How the rest of a body comes.
+/// The answer to a request for the rest of a body.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Rest {
     Whole,
     /// A hundred bytes of it.
     Short,
-    /// Whole, and the length of all is not told.
+    /// All of it, without the total length.
     OfUnknown,
-    /// Called an encoding of it.
+    /// All of it, labelled with a content encoding.
     Encoded,
 }
 
-/// What a thing begins like.
+/// The file type at the start of a thing.
 #[derive(Clone, Copy, Debug)]
 pub enum What {
     Picture,
@@ -62,7 +62,7 @@ pub enum What {
     Sound,
 }
 
-/// What is behind a path.
+/// The content behind a path.
 #[derive(Clone, Debug)]
 pub struct Thing {
     pub seed: u64,
@@ -78,7 +78,7 @@ struct Shared {
     written: HashMap<String, String>,
     headers: HashMap<String, HeaderMap>,
     total: u64,
-    /// After so many requests links with this expiry are refused.
+    /// After this many requests, links with this expiry are refused.
     dying: Option<(u64, i64)>,
 }
 
@@ -112,7 +112,7 @@ impl Thing {
         Self { fault: Some(fault), ..self }
     }
 
-    /// Bytes that only this seed has, with the head of a real file.
+    /// Returns bytes that only this seed has, with the header of a real file.
     pub fn body(&self) -> Vec<u8> {
         let mut body = match self.what {
             What::Sound => b"ID3\x04\0\0\0\0\0\x23TSSE".to_vec(),
@@ -134,7 +134,7 @@ impl Thing {
 }
 
 impl FakeCdn {
-    /// One whose links expire by `clock`.
+    /// Starts a CDN whose links expire by `clock`.
     pub fn start(clock: Clock) -> Self {
         let shared: Handle = Arc::new((Mutex::default(), Condvar::new(), clock));
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -151,23 +151,23 @@ impl FakeCdn {
         Self { base, shared }
     }
 
-    /// Puts something behind a path; gives its URL.
+    /// Puts something behind a path; returns its URL.
     pub fn put(&self, path: &str, thing: Thing) -> String {
         self.shared.0.lock().unwrap().things.insert(path.to_owned(), thing);
         format!("{}{path}", self.base)
     }
 
-    /// Takes away what is behind a path; gives it.
+    /// Removes what is behind a path; returns it.
     pub fn take(&self, path: &str) -> Option<Thing> {
         self.shared.0.lock().unwrap().things.remove(path)
     }
 
-    /// After so many requests in all, links that expire then work no more.
+    /// Makes links with this expiry fail after `total` requests.
     pub fn kill_links(&self, total: u64, expires: i64) {
         self.shared.0.lock().unwrap().dying = Some((total, expires));
     }
 
-    /// Mends what is behind a path.
+    /// Removes the fault of what is behind a path.
     pub fn mend(&self, path: &str) {
         if let Some(thing) = self.shared.0.lock().unwrap().things.get_mut(path) {
             thing.fault = None;
@@ -178,17 +178,17 @@ impl FakeCdn {
         self.shared.0.lock().unwrap().asked.get(path).copied().unwrap_or_default()
     }
 
-    /// How often each path was asked.
+    /// Returns how often each path was requested.
     pub fn all_asked(&self) -> HashMap<String, u32> {
         self.shared.0.lock().unwrap().asked.clone()
     }
 
-    /// The last request for a path, as it was written.
+    /// Returns the last request for a path, as it was written.
     pub fn written(&self, path: &str) -> String {
         self.shared.0.lock().unwrap().written[path].clone()
     }
 
-    /// The headers of the last request for a path.
+    /// Returns the headers of the last request for a path.
     pub fn headers(&self, path: &str) -> HeaderMap {
         self.shared.0.lock().unwrap().headers[path].clone()
     }
@@ -197,7 +197,7 @@ impl FakeCdn {
         self.shared.0.lock().unwrap().total
     }
 
-    /// Waits until so many requests have come in all; whether they did.
+    /// Waits until `total` requests have arrived; returns whether they did.
     pub fn wait_for(&self, total: u64) -> bool {
         let shared = self.shared.0.lock().unwrap();
         let patience = Duration::from_secs(120);
@@ -273,10 +273,10 @@ fn half_then(thing: &Thing, headers: &HeaderMap, rest: Rest) -> Response<Body> {
     answer.body(Body::from(body[half..end].to_vec())).unwrap()
 }
 
-/// Some bytes, and then the connection breaks.
+/// Sends some bytes, and then breaks the connection.
 fn broken_off(bytes: Vec<u8>) -> Body {
     let end = stream::once(async {
-        // What is not ready yet makes the server send what it has.
+        // A part that is not ready yet makes the server send what it has.
         tokio::task::yield_now().await;
         Err(std::io::Error::other("cut"))
     });

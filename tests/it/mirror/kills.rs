@@ -1,4 +1,4 @@
-//! The real binary: killed, out of disk, without its store; what it says and how it exits.
+//! The real binary: killed, with a full disk, without its store; its messages and exit codes.
 
 use heygen_sync::time::Clock;
 
@@ -25,7 +25,7 @@ fn photo(home: &Home, cdn: &FakeCdn, id: &str, thing: Thing) {
     home.heygen.set(Kind::TalkingPhoto, id, "preview_image_url", url.as_str());
 }
 
-/// What `verify --assets` finds, as `row: finding`.
+/// Returns the findings of `verify --assets`, as `row: finding`.
 fn findings(home: &Home) -> Vec<String> {
     findings_with(home, &ENV[1..2])
 }
@@ -41,7 +41,7 @@ fn findings_with(home: &Home, env: &[(&str, &str)]) -> Vec<String> {
     rows.iter().map(told).collect()
 }
 
-/// What the store's place adds to the environment.
+/// Returns the environment variables of the store.
 fn at(place: &Place) -> Vec<(&str, &str)> {
     let store = [("HEYGEN_SYNC_MIRROR__STORE", place.store.as_str())];
     store.into_iter().chain(place.aws.iter().map(|(k, v)| (k.as_str(), v.as_str()))).collect()
@@ -49,7 +49,7 @@ fn at(place: &Place) -> Vec<(&str, &str)> {
 
 async fn killed_at_random_it_loses_nothing_and_leaves_nothing(home: Home, place: Place) {
     let kills: u64 = if std::env::var_os("HEYGEN_SYNC_TEST_FULL").is_some() { 50 } else { 4 };
-    // Every proof after a kill asks the fake S3 for every file.
+    // Every check after a kill asks the fake S3 for every file.
     let each = if place.aws.is_empty() { 60 } else { 15 };
     let env = [&ENV[..], &at(&place)].concat();
     let findings = || findings_with(&home, &env);
@@ -65,7 +65,7 @@ async fn killed_at_random_it_loses_nothing_and_leaves_nothing(home: Home, place:
         let wanted = cdn.total() + dice.u64(1..each);
         let mut command = home.command(&["mirror"]);
         let mut child = command.envs(env.clone()).spawn().unwrap();
-        // Under load it may be done before anybody looks.
+        // Under load it may end before the first check.
         let begun = std::time::Instant::now();
         while cdn.total() < wanted && child.try_wait().unwrap().is_none() {
             assert!(begun.elapsed() < std::time::Duration::from_secs(120), "it gets nowhere");
@@ -76,7 +76,7 @@ async fn killed_at_random_it_loses_nothing_and_leaves_nothing(home: Home, place:
         home.until_alone().await;
         assert_eq!(findings(), Vec::<String>::new());
         if !home.is_sqlite() {
-            // As once the leases of the dead have ended.
+            // As after the leases of the killed process have expired.
             let end =
                 "UPDATE assets SET next_attempt_at = NULL WHERE state = 'pending' RETURNING 1";
             home.count(end).await;
@@ -90,7 +90,7 @@ async fn killed_at_random_it_loses_nothing_and_leaves_nothing(home: Home, place:
     );
     assert_eq!(findings(), Vec::<String>::new());
     assert_eq!(home.count("SELECT 1 FROM assets WHERE state = 'mirrored'").await as u64, total);
-    // Nothing temporary is among them.
+    // There are no temporary files among them.
     assert_eq!(place.files().len() as u64, total);
     let asked = cdn.all_asked();
     eprintln!("{kills} kills: {} requests for {total} assets", cdn.total());
@@ -160,7 +160,7 @@ at_home! {
             ran.stderr.contains("the disk is full") && ran.stderr.contains("queue is intact"),
             "{ran:?}"
         );
-        // A lost disk might as well be one that is not mounted.
+        // An empty disk may be one that is not mounted.
         std::fs::remove_dir_all(home.folder().join("store/sha256")).unwrap();
         let ran = home.run_with(&ENV, &["mirror", "--repair"]);
         assert_eq!(ran.code, 74, "{ran:?}");
@@ -192,7 +192,7 @@ at_home! {
         let again = "UPDATE assets SET next_attempt_at = NULL WHERE state = 'failed' RETURNING 1";
         assert_eq!(home.count(again).await, 1);
         let ran = home.run_with(&json, &["mirror"]);
-        // The key was refused a moment ago: the next list is asked for in ten minutes.
+        // The key was refused a moment ago: the next list is requested in ten minutes.
         assert_eq!((ran.code, told(&ran, "a fresh list is awaited")), (4, 1), "{ran:?}");
     }
 
@@ -388,7 +388,7 @@ async fn a_store_that_was_away_is_whole_again_once_it_is_back() {
         assert_eq!(ran.code, 74, "{ran:?}");
         assert!(ran.stderr.contains("no store stands at"), "{ran:?}");
     }
-    // Given up as lost, and then found in a backup.
+    // Given up as lost, and then restored from a backup.
     std::fs::create_dir_all(store.join("sha256")).unwrap();
     let gone = cdn.take("/goes");
     assert!(home.run_with(&ENV, &["mirror", "--repair"]).stdout.contains("missing file"));

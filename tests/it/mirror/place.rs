@@ -1,5 +1,5 @@
-//! Where the mirror keeps its files in a test: a folder, or S3 on a folder.
-#![allow(dead_code)] // Each test uses its part of it.
+//! The store of a test: a folder, or S3 on a folder.
+#![allow(dead_code)] // Each test uses a part of it.
 
 use std::{
     path::{Path, PathBuf},
@@ -14,24 +14,24 @@ use hyper_util::{
 use s3s::{auth::SimpleAuth, service::S3ServiceBuilder};
 use tempfile::TempDir;
 
-/// A store of its own.
+/// A separate store.
 pub struct Place {
     folder: TempDir,
-    /// What `mirror.store` says.
+    /// The value of `mirror.store`.
     pub store: String,
-    /// The environment for it.
+    /// The environment variables for it.
     pub aws: Vec<(String, String)>,
 }
 
 impl Place {
-    /// A folder that is not there yet.
+    /// Uses a folder that does not exist yet.
     pub fn folder() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = folder.path().join("store").display().to_string();
         Self { folder, store, aws: vec![] }
     }
 
-    /// A bucket with a prefix.
+    /// Uses a bucket with a prefix.
     pub fn s3() -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("bucket")).unwrap();
@@ -50,7 +50,7 @@ impl Place {
         Arc::new(Blobs::new(&self.store, Path::new(""), self.aws.clone().into_iter()).unwrap())
     }
 
-    /// Where the contents really lie.
+    /// Returns the folder that contains the contents.
     pub fn root(&self) -> PathBuf {
         match self.store.starts_with("s3") {
             true => self.folder.path().join("bucket/previews"),
@@ -58,7 +58,7 @@ impl Place {
         }
     }
 
-    /// All files of the store, temporary ones too; what the fake S3 keeps for itself left out.
+    /// Returns all files of the store, including temporary ones, without those of the fake S3 itself.
     pub fn files(&self) -> Vec<String> {
         let mut files = vec![];
         walk(&self.root(), &mut files);

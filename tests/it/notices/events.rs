@@ -1,4 +1,4 @@
-//! What is told beside items: fields, ends of the API and of keys, polls that do not come; and the
+//! Notices about more than items: fields, the end of the API and of keys, missing polls; and the
 //! status of watched items.
 
 use std::time::Duration;
@@ -49,7 +49,7 @@ on_both! {
         world.heygen.unset(Kind::Avatar, "a", "rating");
         world.poll().await;
         assert!(text(&last(&mut world).await).ends_with("\navatar: rating vanished"));
-        // Neither the first read nor values that were only learned are news.
+        // Neither the first read nor values that were only learned make a notice.
         assert_eq!(kinds(&mut world).await, ["baseline", "schema", "schema", "schema"]);
     }
 
@@ -96,7 +96,7 @@ on_both! {
         let ending = notices(&mut world).await[2].1["data"]["endings"][0].clone();
         assert_eq!(ending["what"], "deprecated");
         assert_eq!(ending["at"], "2026-11-01T00:00:00.000Z");
-        // Another date is news, and so is the same one for somebody new.
+        // Another date makes a notice, and so does the same one for a new receiver.
         world.heygen.deprecate("v2 is retired later", "2027-01-31");
         world.notify.push(Notify { name: Some("new".into()), ..told(&[]).remove(0) });
         world.poll().await;
@@ -132,7 +132,7 @@ on_both! {
             text(&data),
             "default: the API key expires at 2026-01-16T00:00:00.000Z: make another one in time"
         );
-        // Another key, another date.
+        // Another key has another date.
         world.key_expires_at = Some(hour(0).plus(10 * DAY));
         world.poll().await;
         assert_eq!(kinds(&mut world).await, ["baseline", "api_ending", "api_ending"]);
@@ -160,7 +160,7 @@ on_both! {
         world.pass(DAY);
         look_for_stale(&mut world).await;
         assert_eq!(kinds(&mut world).await[3..], ["recovered", "stale"]);
-        // No poll failed in between, and yet they work again.
+        // No poll failed in between, but a notice reports that polls work again.
         world.poll().await;
         let data = last(&mut world).await;
         assert!(text(&data).starts_with("default: polls work again; none came since "), "{data}");
@@ -193,7 +193,7 @@ on_both! {
             world.heygen.set_look(Kind::Avatar, id, "supported_api_engines", vec!["avatar_iv"]);
         }
         world.poll().await;
-        // Of many, too.
+        // The watched item is first among many changes, too.
         for id in &all {
             world.heygen.set_look(Kind::Avatar, id, "supported_api_engines", vec!["avatar_v"]);
         }
@@ -212,14 +212,14 @@ on_both! {
         let data = last(&mut world).await;
         assert!(text(&data).starts_with("! watched avatar \"Zoe\" (z) changed: status \"completed\" → \"failed\"\ndefault: "), "{data}");
         assert_eq!(data["changes"][0]["watched"], true);
-        // Another change of a watched item is no alarm.
+        // Another change of a watched item is not marked with `!`.
         world.heygen.rename(Kind::Avatar, "z", "Zoey");
         world.poll().await;
         assert!(text(&last(&mut world).await).starts_with("default: 1 changed\nwatched avatar"));
     }
 }
 
-/// At the command line.
+/// The same at the command line.
 mod commands {
     use super::{Clock, DAY};
     use crate::home::at_home;
@@ -233,7 +233,7 @@ mod commands {
             assert_eq!(home.run(&["sync"]).code, 0);
             assert_eq!(asked(), 0);
             home.file("config.toml", "[[notify]]\nkind = \"command\"\ncommand = [\"false\"]\n");
-            // Of yesterday.
+            // As if the polls were from an earlier day.
             home.meddle("UPDATE polls SET started_at = '2026-01-01T00:00:00.000Z'").await;
             for _ in 0..3 {
                 assert_eq!(home.run(&["sync"]).code, 0);

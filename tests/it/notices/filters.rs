@@ -1,4 +1,4 @@
-//! Who is told what: each receiver has its own filter.
+//! Each receiver has its own filter.
 
 use heygen_sync::config::{Event, Notify};
 use serde_json::Value;
@@ -15,7 +15,7 @@ fn receiver(name: &str, edit: impl FnOnce(&mut Notify)) -> Notify {
     block
 }
 
-/// The notices so far: `receiver kind`.
+/// Returns the notices so far: `receiver kind`.
 async fn all(world: &mut World) -> Vec<String> {
     let rows = world.query("SELECT receiver, kind FROM notices ORDER BY notice_id").await;
     let cell = |cell: &Option<String>| cell.clone().unwrap();
@@ -70,7 +70,7 @@ on_both! {
             "! watched avatar \"Avatar z\" (z) is removed\ndefault: 1 added, 2 removed"
         );
         assert_eq!(body["data"]["changes"].as_array().unwrap().len(), 1);
-        // What is watched by one is not by the other.
+        // What one receiver watches, the other does not.
         let body = world.cell("SELECT body FROM notices WHERE receiver = 'all' ORDER BY notice_id DESC LIMIT 1").await;
         assert!(!body.contains("! watched"), "{body}");
     }

@@ -1,4 +1,4 @@
-//! Several receivers, an hour without one of them, and many notices with senders that are killed.
+//! Several receivers, one of them down for an hour, and many notices with senders that are killed.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -30,7 +30,7 @@ on_both! {
             assert_eq!((&up.polls(), &other.polls()), (&polls, &polls));
         }
         down.up();
-        // Half an hour is the longest pause.
+        // Half an hour is the longest back-off.
         world.pass(Duration::from_secs(30 * 60));
         let all = polls.len() as u64;
         assert_eq!(delivered(&mut world).await, Delivered { accepted: all, refused: false });
@@ -54,7 +54,7 @@ on_both! {
         let left = "SELECT count(*) FROM notices WHERE delivered_at IS NULL";
         let mut kills = 0;
         while world.cell(left).await != "0" {
-            // A sender of its own, which ends in the middle, with a notice on its way.
+            // A separate sender, which ends while a notice is on its way.
             let mut store = world.second().await;
             let many = receiver.after(700 + 13 * kills);
             let run = deliver(&mut store, &clock, &blocks, &sources);
@@ -67,7 +67,7 @@ on_both! {
                 _ = run => {}
             }
             drop(store);
-            // Its claim expires.
+            // Its lease expires.
             world.pass(Duration::from_secs(61));
         }
         assert!(kills > 5, "{kills}");
@@ -77,7 +77,7 @@ on_both! {
             *times.entry(*poll).or_default() += 1;
         }
         assert_eq!(times.len(), NOTICES);
-        // In order, and again only what was on its way when its sender died.
+        // In order, and only what was on its way when its sender ended is sent again.
         assert!(polls.is_sorted());
         let again = times.values().filter(|times| **times > 1).count();
         assert!(again <= kills && times.values().all(|times| *times <= 2), "{again} of {kills}");

@@ -1,5 +1,5 @@
-//! A receiver of notices and pings: keeps what came, answers as the test says, and can be down.
-//! It runs on a thread of its own, so that tests may wait for a command.
+//! A receiver of notices and pings: stores requests, answers as the test sets, and can be down. It
+//! runs on a separate thread, so that tests may wait for a command.
 
 use std::{
     collections::VecDeque,
@@ -23,7 +23,7 @@ use crate::postgres::free_port;
 /// The secret that the receiver and the sender share.
 pub const SECRET: &str = "a secret of both";
 
-/// What came.
+/// A received request.
 #[derive(Clone, Debug)]
 pub struct Came {
     pub path: String,
@@ -40,7 +40,7 @@ impl Came {
         serde_json::from_str(&self.body).unwrap()
     }
 
-    /// Whether `webhook-signature` is right for what came.
+    /// Returns whether `webhook-signature` is right for this request.
     pub fn is_signed(&self) -> bool {
         let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
         let (id, time) = (self.header("webhook-id"), self.header("webhook-timestamp"));
@@ -50,11 +50,11 @@ impl Came {
     }
 }
 
-/// How it answers.
+/// The answer to a request.
 #[derive(Clone, Copy, Debug)]
 pub enum Answer {
     Status(u16),
-    /// Takes the notice and never answers.
+    /// Accepts the notice and never answers.
     Never,
 }
 
@@ -62,11 +62,11 @@ pub enum Answer {
 struct Shared {
     came: Vec<Came>,
     answers: VecDeque<Answer>,
-    /// Told when so many more requests have come.
+    /// The number of requests still to come, and the sender that signals their arrival.
     awaited: Option<(usize, oneshot::Sender<()>)>,
 }
 
-/// See the head of the file. Answers 204 unless told otherwise.
+/// A receiver; see the module. Answers 204 unless a test sets other answers.
 pub struct Receiver {
     port: u16,
     shared: Arc<Mutex<Shared>>,
@@ -75,9 +75,9 @@ pub struct Receiver {
 }
 
 impl Receiver {
-    /// One that is up.
+    /// Starts a receiver that is up.
     pub fn start() -> Self {
-        // Still free when it listens again.
+        // A port that is still free when it listens again.
         let port = free_port();
         let mut receiver = Self { port, shared: Arc::default(), stop: None, thread: None };
         receiver.up();
@@ -88,18 +88,18 @@ impl Receiver {
         format!("http://127.0.0.1:{}/hook", self.port)
     }
 
-    /// Answers so, once each.
+    /// Sets the next answers, each for one request.
     pub fn answer(&self, answers: &[Answer]) {
         self.shared.lock().unwrap().answers.extend(answers);
     }
 
-    /// Nobody listens any more.
+    /// Stops listening.
     pub fn down(&mut self) {
         drop(self.stop.take());
         self.thread.take().unwrap().join().unwrap();
     }
 
-    /// Listens, at the same address as before.
+    /// Listens at the same address as before.
     pub fn up(&mut self) {
         let listener = std::net::TcpListener::bind(("127.0.0.1", self.port)).unwrap();
         listener.set_nonblocking(true).unwrap();
@@ -118,24 +118,24 @@ impl Receiver {
         }));
     }
 
-    /// Ends when the next request has come.
+    /// Completes when the next request has arrived.
     pub fn next(&self) -> oneshot::Receiver<()> {
         self.after(1)
     }
 
-    /// Ends when so many more requests have come, the last of which is not answered yet.
+    /// Completes when `requests` more have arrived, the last of which is not answered yet.
     pub fn after(&self, requests: usize) -> oneshot::Receiver<()> {
         let (tell, told) = oneshot::channel();
         self.shared.lock().unwrap().awaited = Some((requests, tell));
         told
     }
 
-    /// What came so far.
+    /// Returns the requests so far.
     pub fn came(&self) -> Vec<Came> {
         self.shared.lock().unwrap().came.clone()
     }
 
-    /// The numbers of the polls that the notices tell of, in the order in which they came.
+    /// Returns the poll ids of the notices, in the order of their arrival.
     pub fn polls(&self) -> Vec<i64> {
         self.came().iter().map(|came| came.json()["data"]["poll_id"].as_i64().unwrap()).collect()
     }

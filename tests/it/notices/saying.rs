@@ -1,4 +1,4 @@
-//! What a poll tells: when, of what, in which order, and how much at most.
+//! The notices of a poll: when, about what, in which order, and their size limit.
 
 use heygen_sync::{
     config::{Event, Notify, Removals},
@@ -11,13 +11,13 @@ use crate::{
     world::{World, on_both},
 };
 
-/// Somebody is to be told; where is no matter.
+/// Returns a receiver that watches these ids; its address does not matter.
 pub fn told(watch: &[&str]) -> Vec<Notify> {
     let watch = watch.iter().map(|id| (*id).to_owned()).collect();
     vec![Notify { url: "https://example.org/hook".parse().ok(), watch, ..Notify::default() }]
 }
 
-/// The notices so far: kind and message.
+/// Returns the notices so far: kind and message.
 pub async fn notices(world: &mut World) -> Vec<(String, Value)> {
     let rows = world.query("SELECT kind, body FROM notices ORDER BY notice_id").await;
     let text = |cell: &Option<String>| cell.clone().unwrap();
@@ -28,7 +28,7 @@ pub async fn kinds(world: &mut World) -> Vec<String> {
     notices(world).await.into_iter().map(|(kind, _)| kind).collect()
 }
 
-/// The data of the last notice.
+/// Returns the data of the last notice.
 pub async fn last(world: &mut World) -> Value {
     notices(world).await.pop().unwrap().1["data"].clone()
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::receiver::Receiver;
 use crate::home::{Home, at_home};
 
-/// A program that keeps the message.
+/// Writes a program that stores the message.
 fn keeps(home: &Home) -> String {
     let path = home.folder().join("keep.sh");
     let env = home.folder().join("env");
@@ -58,7 +58,7 @@ at_home! {
     async fn a_program_that_takes_too_long_is_killed_with_all_that_it_started(home: Home) {
         let pipe = home.folder().join("pipe");
         assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-        // Each of them holds the pipe open until it ends.
+        // Each process of the script holds the pipe open until it ends.
         let script = format!("exec 3>'{}'; sleep 1000 & sleep 1000", pipe.display());
         home.file("script.sh", script);
         home.file("config.toml", "[[notify]]\nkind = \"command\"\ncommand = [\"sh\", \"script.sh\"]\ntimeout = \"1s\"\n");
@@ -92,7 +92,7 @@ at_home! {
         assert_eq!(lines(&home, "kept").len(), 2);
         assert_eq!(home.run(&["notify", "test", "command"]).code, 0);
         assert_eq!(home.run(&["notify", "test", "nobody"]).code, 2);
-        // Nothing is written for it.
+        // It writes nothing.
         assert!(!home.folder().join("heygen.db").exists());
         home.file("config.toml", "");
         assert_eq!(home.run(&["notify", "test"]).code, 78);
@@ -113,7 +113,7 @@ async fn each_block_of_the_docs_is_a_configuration() {
     }
 }
 
-/// aiosmtpd with a handler of tests/it/notices/smtp.py; where it is missing, the test says so and ends.
+/// aiosmtpd with the handler of tests/it/notices/smtp.py; without it, the test prints this and ends.
 struct Smtp {
     child: Child,
     ports: serde_json::Map<String, Value>,
@@ -133,7 +133,7 @@ impl Smtp {
         Some(Self { child, ports: serde_json::from_str(&line).unwrap(), output })
     }
 
-    /// The next mail that came.
+    /// Reads the next mail.
     fn next(&mut self) -> Value {
         let mut line = String::new();
         self.output.read_line(&mut line).unwrap();
@@ -148,7 +148,7 @@ impl Drop for Smtp {
     }
 }
 
-/// A block for an e-mail to this place.
+/// Returns a block for e-mail to this URL.
 fn block(name: &str, url: &str) -> String {
     format!(
         "[[notify]]\nname = \"{name}\"\nkind = \"email\"\nurl = \"{url}\"\nsecret_env = \"MAIL_PASSWORD\"\n\
@@ -191,7 +191,7 @@ async fn mails_reach_a_real_server_by_tls_and_starttls_and_only_with_the_passwor
         assert!(mail["plain"].as_str().unwrap().starts_with(text), "{mail}");
         assert!(mail["html"].as_str().unwrap().contains(&format!("<p>{text}</p>")), "{mail}");
         assert_eq!(mail["auto_submitted"], "auto-generated");
-        // The notice's own id, so that a second delivery of it has the same.
+        // The notice's own id, so that a second delivery has the same id.
         let of_its_notice = format!(
             "SELECT 1 FROM notices WHERE receiver = '{}' \
              AND '<' || json_extract(body, '$.id') || '@heygen-sync>' = '{}'",
@@ -205,13 +205,13 @@ async fn mails_reach_a_real_server_by_tls_and_starttls_and_only_with_the_passwor
     for name in ["starttls", "tls"] {
         assert_eq!((&with(name)["user"], &with(name)["tls"]), (&"heygen".into(), &true.into()));
     }
-    // A changed name, in HTML escaped.
+    // A changed name, escaped in HTML.
     home.heygen.rename(crate::fake::Kind::Avatar, "a", "<i>Zoë</i>");
     assert_eq!(home.run_with(&env, &["sync"]).code, 0);
     let mail = smtp.next();
     assert!(mail["html"].as_str().unwrap().contains("&#60;i&#62;Zoë"), "{mail}");
     assert!(mail["plain"].as_str().unwrap().contains("\"<i>Zoë</i>\""), "{mail}");
-    // A wrong password, and a certificate that nobody trusts.
+    // A wrong password, and a certificate that is not trusted.
     let test = |env: &[(&str, &str)], name: &str| {
         home.run_with(env, &["notify", "test", name, "--format", "csv"])
     };

@@ -1,4 +1,4 @@
-//! How notices travel: signed, in order, until accepted; and pings.
+//! The delivery of notices: signed, in order, until accepted; and pings.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ pub fn notify(receiver: &Receiver) -> Vec<Notify> {
     vec![named("webhook", receiver)]
 }
 
-/// A receiver of this name.
+/// Returns a receiver with this name.
 pub fn named(name: &str, receiver: &Receiver) -> Notify {
     Notify {
         name: Some(name.into()),
@@ -35,7 +35,7 @@ pub async fn delivered(world: &mut World) -> Delivered {
     deliver(world.store(), &clock, &notify, &sources(SECRET)).await
 }
 
-/// Three polls that each have something to tell.
+/// Makes three polls that each have a notice.
 async fn three(world: &mut World) {
     for name in ["A", "B", "C"] {
         world.heygen.add_avatar(name, |_| ());
@@ -43,20 +43,20 @@ async fn three(world: &mut World) {
     }
 }
 
-/// The commands of docs/notices.md that are called so.
+/// Returns the commands of docs/notices.md with this name.
 fn commands(name: &str) -> &'static str {
     let docs = include_str!("../../../docs/notices.md");
     let commands = docs.split(&format!("<!-- run: {name} -->\n```sh\n")).nth(1).unwrap();
     commands.split("```").next().unwrap()
 }
 
-/// The secret that the docs make.
+/// Returns a secret, made by the documented command.
 fn secret_of_the_docs() -> String {
     let made = std::process::Command::new("sh").args(["-c", commands("secret")]).output().unwrap();
     String::from_utf8(made.stdout).unwrap().trim_end().to_owned()
 }
 
-/// What the docs' commands print for what came.
+/// Returns what the documented commands print for a received request.
 fn verified(came: &Came, secret: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("body.json"), &came.body).unwrap();
@@ -112,7 +112,7 @@ mod on_engines {
             receiver.answer(&[Answer::Status(500)]);
             world.notify = notify(&receiver);
             let right = world.now();
-            // The clock is ten years ahead while the first is tried.
+            // The clock is ten years ahead at the first attempt.
             world.heygen.add_avatar("A", |_| ());
             world.poll().await;
             world.set_clock(right.plus(Duration::from_secs(10 * 365 * 86_400)));
@@ -125,7 +125,7 @@ mod on_engines {
             assert_eq!(next, Some(now), "it is due");
             assert_eq!(delivered(&mut world).await, Delivered { accepted: 2, refused: false });
             assert_eq!(receiver.polls(), [1, 1, 2]);
-            // Half an hour, the longest pause, is waited for.
+            // A back-off of half an hour, the longest, is still waited for.
             receiver.answer(&[Answer::Status(500)]);
             world.heygen.add_avatar("C", |_| ());
             world.poll().await;
@@ -148,12 +148,12 @@ mod on_engines {
             receiver.up();
             world.pass(Duration::from_secs(29));
             assert_eq!(delivered(&mut world).await, Delivered::default());
-            // Broken: the first is taken, the second is not, the third waits behind it.
+            // Broken: the first is accepted, the second is not, the third waits behind it.
             receiver.answer(&[Answer::Status(200), Answer::Status(500)]);
             world.pass(Duration::from_secs(1));
             assert_eq!(delivered(&mut world).await, Delivered { accepted: 1, refused: true });
             assert_eq!(receiver.polls(), [1, 2]);
-            // Slow: a redirect or an answer that does not come is no acceptance.
+            // Slow: neither a redirect nor a missing answer is an acceptance.
             receiver.answer(&[Answer::Status(302), Answer::Never]);
             world.pass(Duration::from_secs(30));
             assert_eq!(delivered(&mut world).await, stuck);
@@ -177,14 +177,14 @@ mod on_engines {
             world.notify = notify(&receiver);
             world.heygen.add_avatar("a", |_| ());
             world.poll().await;
-            // Its answer never comes to the sender, which ends here.
+            // The sender ends here and never gets the answer.
             receiver.answer(&[Answer::Never]);
             let came = receiver.next();
             tokio::select! {
                 _ = delivered(&mut world) => panic!("it ended by itself"),
                 came = came => came.unwrap(),
             }
-            // Its claim stands for a minute, then another may.
+            // Its lease lasts a minute, then another sender may deliver.
             let (clock, told) = (world.clock(), world.notify.clone());
             let mut other = world.second().await;
             let early = deliver(&mut other, &clock, &told, &sources(SECRET)).await;
@@ -227,7 +227,7 @@ at_home! {
         assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.as_str()), (0, "", ""), "{ran:?}");
         let paths = || receiver.came().iter().map(|came| came.path.clone()).collect::<Vec<_>>();
         let mut all = paths();
-        // The start is told beside the poll, which may be done before it.
+        // The start ping runs beside the poll, whose notice may arrive first.
         all[..2].sort();
         assert_eq!(all, ["/hook", "/start", "/ok"]);
         home.heygen.fail_always(500, "{}");
@@ -235,7 +235,7 @@ at_home! {
         assert_eq!(paths().last().unwrap(), "/fail");
         let last = receiver.came().iter().rev().find(|came| came.path == "/hook").unwrap().json();
         assert_eq!(last["type"], "failing");
-        // What is not for real asks no monitor, and a receiver that is down is no failure.
+        // A dry run sends no ping, and a receiver that is down fails no poll.
         let before = paths().len();
         home.heygen.recover();
         home.run_with(&secret, &["sync", "--dry-run"]);

@@ -1,8 +1,8 @@
-//! A throw-away PostgreSQL cluster made from local binaries.
+//! A temporary PostgreSQL cluster made from local binaries.
 //!
-//! It lies in a folder of its own, listens on a free port of the loopback and on a socket in that
-//! folder, and is stopped and removed when the value is dropped or the process ends. It asks for a
-//! random password over TCP, so that other users of the machine stay out. It does not know tests.
+//! It is in a separate folder, listens on a free loopback port and on a socket in that folder, and is
+//! stopped and removed when the value is dropped or the process ends. Over TCP it requires a random
+//! password, so that other users of the machine are kept out. It is independent of the tests.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -11,9 +11,9 @@ use std::{env, fs, net};
 
 use super::watchdog::Watchdog;
 
-/// What every cluster runs with. It may forget what it wrote when the machine (not the server)
-/// dies. A time zone far from UTC lays bare a TIMESTAMPTZ that is read as local time. Shared
-/// memory lies in the data folder, so that nothing outlives it.
+/// The settings of every cluster. Writes may be lost when the machine (not the server) crashes. A
+/// time zone far from UTC exposes a TIMESTAMPTZ that is read as local time. Shared memory is in the
+/// data folder, so that nothing outlives it.
 const SETTINGS: &str = "
 listen_addresses = '127.0.0.1'
 fsync = off
@@ -32,17 +32,17 @@ pub struct Cluster {
     _watchdog: Watchdog,
 }
 
-/// How a server is stopped.
+/// The ways to stop a server.
 #[derive(Clone, Copy)]
 pub enum Stop {
     /// Transactions are rolled back, clients disconnected, everything written out.
     Fast,
-    /// As if it had crashed: the next start recovers from the write-ahead log.
+    /// As after a crash: the next start recovers from the write-ahead log.
     Crash,
 }
 
 impl Cluster {
-    /// Makes a cluster and starts it. Blocks.
+    /// Creates a cluster and starts it. Blocks.
     pub fn start() -> Result<Self, String> {
         let bin = find_binaries()?;
         let folder = new_folder()?;
@@ -54,36 +54,36 @@ impl Cluster {
         Ok(cluster)
     }
 
-    /// Where to connect over TCP; `host` is a name of the loopback.
+    /// Returns the URL over TCP; `host` is a name of the loopback.
     pub fn url(&self, host: &str, database: &str) -> String {
         let Self { password, port, .. } = self;
         format!("postgres://postgres:{password}@{host}:{port}/{database}")
     }
 
-    /// Where to connect through the socket: no password is asked for.
+    /// Returns the URL through the socket, which requires no password.
     pub fn socket_url(&self, database: &str) -> String {
         let (folder, port) = (self.folder.display(), self.port);
         format!("postgres:///{database}?host={folder}&port={port}&user=postgres")
     }
 
-    /// Its port over TCP.
+    /// Returns its TCP port.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// The folder that holds all of it, and that goes with it.
+    /// Returns the folder that contains the cluster and is removed with it.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// Starts the server again, on its old port. Blocks until it accepts connections.
+    /// Starts the server again on the same port. Blocks until it accepts connections.
     pub fn run(&self) -> Result<(), String> {
         let log = self.folder.join("log");
         let started = run(self.pg_ctl().args(["start", "-s", "-w", "-t", "60", "-l"]).arg(&log));
         started.map_err(|error| format!("{error}\n{}", fs::read_to_string(log).unwrap_or_default()))
     }
 
-    /// Stops the server. Blocks until it is gone.
+    /// Stops the server. Blocks until it has ended.
     pub fn stop(&self, how: Stop) -> Result<(), String> {
         let mode = match how {
             Stop::Fast => "fast",
@@ -110,7 +110,7 @@ impl Cluster {
             .arg("-D")
             .arg(self.folder.join("data"));
         if version(&self.bin) >= 15 {
-            // Text sorts as people sort it, so that a missing COLLATE "C" shows.
+            // Text is sorted by language, so that a missing COLLATE "C" is noticed.
             initdb.args(["--locale-provider=icu", "--icu-locale=en-US"]);
         }
         run(&mut initdb)?;
@@ -118,15 +118,15 @@ impl Cluster {
         self.configure(&[SETTINGS, &socket].concat())
     }
 
-    /// Adds lines to `postgresql.conf`; of several for one setting the last counts, from the next
-    /// start on.
+    /// Adds lines to `postgresql.conf`, for the next start; of several lines for one setting the
+    /// last counts.
     pub fn configure(&self, lines: &str) -> Result<(), String> {
         let file = self.folder.join("data/postgresql.conf");
         let now = fs::read_to_string(&file).map_err(|error| error.to_string())?;
         write(&file, &(now + lines))
     }
 
-    /// Another process may take the port in between, so it tries a few.
+    /// Starts the server. It tries a few ports, since another process may take one in between.
     fn start_on_a_free_port(&mut self) -> Result<(), String> {
         let mut outcome = Ok(());
         for _ in 0..5 {
@@ -141,7 +141,7 @@ impl Cluster {
     }
 }
 
-/// A command as the folder's owner, since the server refuses to run as root.
+/// Returns a command run by the folder's owner, since the server refuses to run as root.
 pub fn as_owner(folder: &Path, program: impl AsRef<std::ffi::OsStr>) -> Command {
     let mut command = Command::new(&program);
     if is_root() {
@@ -156,7 +156,7 @@ fn is_root() -> bool {
     fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
 }
 
-/// Runs a command to its end; what it said is the error.
+/// Runs a command until it ends. Fails with its output.
 pub fn run(command: &mut Command) -> Result<(), String> {
     let program = command.get_program().to_string_lossy().into_owned();
     let output = command.output().map_err(|error| format!("cannot run {program}: {error}"))?;
@@ -167,13 +167,13 @@ pub fn run(command: &mut Command) -> Result<(), String> {
     Err(format!("{command:?} failed ({}): {}", output.status, String::from_utf8_lossy(&said)))
 }
 
-/// Stops and removes the cluster when its value or its process is gone.
+/// Stops and removes the cluster when its value is dropped or its process has ended.
 fn watch(bin: &Path, folder: &Path) -> Result<Watchdog, String> {
     let stop = as_owner(folder, bin.join("pg_ctl"));
     let mut arguments = vec![folder.display().to_string()];
     arguments.push(stop.get_program().to_string_lossy().into_owned());
     arguments.extend(stop.get_args().map(|argument| argument.to_string_lossy().into_owned()));
-    // Again and again, since initdb may still be filling the folder.
+    // Several times, since initdb may still be filling the folder.
     let script = r#"folder=$1; shift
         for _ in $(seq 50); do
             "$@" stop -D "$folder/data" -m immediate
@@ -183,7 +183,7 @@ fn watch(bin: &Path, folder: &Path) -> Result<Watchdog, String> {
     Watchdog::new(script, &arguments)
 }
 
-/// A folder that the server's user owns and nobody else enters.
+/// Creates a folder that the server's user owns and no other user can enter.
 fn new_folder() -> Result<PathBuf, String> {
     let made = tempfile::Builder::new().prefix("heygen-sync-pg-").tempdir();
     let folder = made.map_err(|error| format!("cannot make a folder: {error}"))?.keep();
@@ -198,8 +198,8 @@ fn write(file: &Path, text: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// The folder of `initdb`, `pg_ctl` and `postgres`: on the PATH, in Debian's places (the newest
-/// first), or where `pg_config` says.
+/// Returns the folder of `initdb`, `pg_ctl` and `postgres`: on the PATH, in Debian's folders (the
+/// newest first), or the one from `pg_config`.
 fn find_binaries() -> Result<PathBuf, String> {
     let mut folders: Vec<PathBuf> =
         env::split_paths(&env::var_os("PATH").unwrap_or_default()).collect();
@@ -217,7 +217,7 @@ fn find_binaries() -> Result<PathBuf, String> {
     folders.into_iter().find(complete).ok_or_else(|| "no initdb, pg_ctl and postgres here".into())
 }
 
-/// The major version of the binaries in a folder; 0 if they do not say.
+/// Returns the major version of the binaries in a folder; 0 if it is unknown.
 fn version(bin: &Path) -> u32 {
     let output = Command::new(bin.join("postgres")).arg("--version").output();
     let said = output.map(|output| output.stdout).unwrap_or_default();
@@ -227,8 +227,8 @@ fn version(bin: &Path) -> u32 {
     number.unwrap_or(0)
 }
 
-/// A port outside the range from which outgoing connections take theirs, so that it is still free
-/// when the server starts again.
+/// Returns a port outside the range of outgoing connections, so that it is still free when the
+/// server starts again.
 pub fn free_port() -> u16 {
     let is_free = |port: &u16| net::TcpListener::bind(("127.0.0.1", *port)).is_ok();
     let candidates = std::iter::repeat_with(|| 20_000 + (super::random() % 12_000) as u16);

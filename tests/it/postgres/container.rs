@@ -1,7 +1,7 @@
 //! PostgreSQL in a container, one per test process.
 //!
-//! testcontainers starts it; the watchdog removes it, since a static is never dropped. The image
-//! is the official one or a local stand-in of the same name (`scripts/docker-engine`).
+//! testcontainers starts it; the watchdog removes it, since a static is never dropped. The image is
+//! the official one or a local substitute of the same name (`scripts/docker-engine`).
 
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -13,12 +13,12 @@ use testcontainers::{GenericImage, ImageExt};
 use super::watchdog::Watchdog;
 
 const IMAGE: &str = "postgres";
-/// `scripts/docker-engine` names the same.
+/// `scripts/docker-engine` has the same tag.
 const TAG: &str = "15-bookworm";
-/// Names what tests have started, so that CI can see that nothing is left.
+/// The label of everything that tests have started, so that CI can check that nothing is left.
 const LABEL: &str = "heygen-sync-test";
 
-/// Whether containers can be had: the `docker` command is there and its engine answers.
+/// Returns whether containers are available: the `docker` command exists and its engine answers.
 pub fn engine_answers() -> bool {
     Command::new("docker")
         .args(["version", "--format", "{{.Server.Version}}"])
@@ -29,18 +29,18 @@ pub fn engine_answers() -> bool {
         .is_ok_and(|status| status.success())
 }
 
-/// Starts a server that lives as long as this process; the URL of its database `postgres`.
+/// Starts a server for the life of this process; returns the URL of its database `postgres`.
 pub async fn start() -> Result<String, String> {
     let name = format!("heygen-sync-test-{:016x}", super::random());
     let password = format!("{:016x}", super::random());
-    // Before the container: a process killed while it starts leaves none behind either.
-    // Twice, since the engine may still be making it.
+    // Before the container, so that a process killed while it starts leaves none behind either.
+    // Twice, since the engine may still be creating it.
     let remove = r#"docker rm --force --volumes "$1"; sleep 2; docker rm --force --volumes "$1""#;
     std::mem::forget(Watchdog::new(remove, std::slice::from_ref(&name))?);
     let start = async {
         let container = GenericImage::new(IMAGE, TAG)
             .with_exposed_port(5432.tcp())
-            // The server that only initialises the data folder says it on standard output.
+            // The server that only initialises the data folder prints this to standard output.
             .with_wait_for(WaitFor::message_on_stderr("ready to accept connections"))
             .with_startup_timeout(Duration::from_secs(120))
             .with_container_name(name)

@@ -1,4 +1,4 @@
-//! The fixture itself: databases of one's own, and nothing left behind.
+//! The fixture itself: separate databases, and nothing left behind.
 
 use std::env;
 use std::io::{BufRead, BufReader};
@@ -14,7 +14,7 @@ async fn connect(url: &str) -> PgConnection {
     PgConnection::connect(url).await.unwrap()
 }
 
-/// The one value of a query.
+/// Returns the single value of a query.
 async fn one<T>(connection: &mut PgConnection, sql: &'static str) -> T
 where
     T: Send + Unpin + for<'r> sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
@@ -141,7 +141,7 @@ async fn a_server_goes_with_a_process_that_is_killed() {
     gone_soon(Path::new(&folder.unwrap()));
 }
 
-/// Waits for what the killed process's watchdog does: nobody is left to ask.
+/// Waits for the killed process's watchdog; no process is left that could signal its end.
 fn gone_soon(folder: &Path) {
     let patience = Instant::now() + Duration::from_secs(30);
     while folder.exists() {

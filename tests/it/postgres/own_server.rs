@@ -1,5 +1,5 @@
-//! A server that one test has for itself: to stop it, crash it, kill its backends, or meet it over
-//! TLS. Always from local binaries, whatever `database()` uses; it does not know why it is stopped.
+//! A separate server for one test: to stop it, crash it, kill its backends, or connect over TLS.
+//! Always from local binaries, whatever `database()` uses; it does not know why it is stopped.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -7,13 +7,13 @@ use std::sync::Arc;
 use super::cluster::{Cluster, Stop, as_owner, run};
 use super::{NO_SERVER, NONE_WANTED, none_wanted};
 
-/// A server of one's own, gone with this value.
+/// A separate server, removed with this value.
 pub struct OwnServer {
     cluster: Arc<Cluster>,
     host: &'static str,
 }
 
-/// Starts a server for one test; fails the test where there are no local binaries.
+/// Starts a server for one test; fails the test if there are no local binaries.
 pub async fn own_server() -> OwnServer {
     assert!(!none_wanted(), "{NONE_WANTED}");
     let started = blocking(Cluster::start).await;
@@ -21,8 +21,8 @@ pub async fn own_server() -> OwnServer {
     OwnServer { cluster: Arc::new(cluster), host: "127.0.0.1" }
 }
 
-/// The same, but over TCP it speaks TLS only, by the name `localhost`, with a certificate that
-/// [`OwnServer::ca_file`] vouches for. Needs the `openssl` command.
+/// Like [`own_server`], but over TCP it requires TLS, with the name `localhost` and a certificate
+/// signed by [`OwnServer::ca_file`]. Needs the `openssl` command.
 pub async fn own_server_with_tls() -> OwnServer {
     let server = OwnServer { host: "localhost", ..own_server().await };
     server.on_cluster(add_tls).await;
@@ -31,38 +31,38 @@ pub async fn own_server_with_tls() -> OwnServer {
 }
 
 impl OwnServer {
-    /// Where to connect to `database` over TCP, with the superuser's password; `postgres` is there
+    /// Returns the URL of `database` over TCP, with the superuser's password; `postgres` exists
     /// from the start.
     pub fn url(&self, database: &str) -> String {
         self.cluster.url(self.host, database)
     }
 
-    /// Where to connect to `database` through the server's socket.
+    /// Returns the URL of `database` through the server's socket.
     pub fn socket_url(&self, database: &str) -> String {
         self.cluster.socket_url(database)
     }
 
-    /// Its port over TCP.
+    /// Returns its TCP port.
     pub fn port(&self) -> u16 {
         self.cluster.port()
     }
 
-    /// The certificate of the authority behind a server with TLS.
+    /// Returns the certificate of the authority of a server with TLS.
     pub fn ca_file(&self) -> PathBuf {
         self.cluster.folder().join("ca.pem")
     }
 
-    /// The folder that holds the cluster.
+    /// Returns the folder that contains the cluster.
     pub fn folder(&self) -> &Path {
         self.cluster.folder()
     }
 
-    /// Stops it in good order: transactions roll back, clients are disconnected.
+    /// Stops it cleanly: transactions roll back, clients are disconnected.
     pub async fn stop(&self) {
         self.on_cluster(|cluster| cluster.stop(Stop::Fast)).await;
     }
 
-    /// Stops it as a crash would; what was committed is there again after [`Self::start`].
+    /// Stops it as a crash would; what was committed is available again after [`Self::start`].
     pub async fn crash(&self) {
         self.on_cluster(|cluster| cluster.stop(Stop::Crash)).await;
     }
@@ -72,7 +72,7 @@ impl OwnServer {
         self.on_cluster(Cluster::run).await;
     }
 
-    /// Stops it in good order and starts it again at the same address.
+    /// Stops it cleanly and starts it again at the same address.
     pub async fn restart(&self) {
         self.stop().await;
         self.start().await;
@@ -84,15 +84,15 @@ impl OwnServer {
     }
 }
 
-/// Keeps the test's runtime going meanwhile: a poll may be under way in it.
+/// Runs `act` without blocking the test's runtime, in which a poll may be running.
 async fn blocking<T: Send + 'static>(
     act: impl FnOnce() -> Result<T, String> + Send + 'static,
 ) -> Result<T, String> {
     tokio::task::spawn_blocking(act).await.map_err(|error| error.to_string())?
 }
 
-/// Makes an authority and a server certificate for `localhost`, and closes TCP without TLS. The
-/// password is asked for by SCRAM here, as servers do by default.
+/// Creates an authority and a server certificate for `localhost`, and refuses TCP without TLS.
+/// Passwords are checked by SCRAM here, as is the default of servers.
 fn add_tls(cluster: &Cluster) -> Result<(), String> {
     const CA: &str = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 \
                       -subj /CN=test-authority -keyout ca.key -out ca.pem";

@@ -1,5 +1,5 @@
-//! PgBouncer in transaction mode before a server of one's own: each transaction may be served by
-//! another backend. Stopped when the value is dropped or the process ends.
+//! PgBouncer in transaction mode in front of a separate server: each transaction may run on another
+//! backend. Stopped when the value is dropped or the process ends.
 
 use std::{
     net::TcpStream,
@@ -16,8 +16,8 @@ pub struct Pooler {
 }
 
 impl Pooler {
-    /// Starts one before `server`, with `backends` connections to each database; `settings` are
-    /// further lines of its configuration.
+    /// Starts a pooler in front of `server`, with `backends` connections per database; `settings`
+    /// are further lines of its configuration.
     pub fn start(server: &OwnServer, backends: u8, settings: &str) -> Self {
         let port = cluster::free_port();
         let folder = server.folder().join(format!("pooler-{port}"));
@@ -43,19 +43,19 @@ impl Pooler {
         Self { port, _watchdog: watchdog }
     }
 
-    /// Where to connect to `database` through it.
+    /// Returns the URL of `database` through the pooler.
     pub fn url(&self, database: &str) -> String {
         format!("postgres://postgres@127.0.0.1:{}/{database}?sslmode=disable", self.port)
     }
 }
 
-/// Debian keeps it where not every user looks.
+/// Returns the program; Debian installs it outside the PATH of ordinary users.
 fn program() -> &'static str {
     let debian = "/usr/sbin/pgbouncer";
     if Path::new(debian).exists() { debian } else { "pgbouncer" }
 }
 
-/// It says nothing when it is ready.
+/// Waits until it listens, since it prints nothing when it is ready.
 fn listens(port: u16) {
     let patience = Instant::now() + Duration::from_secs(20);
     while TcpStream::connect(("127.0.0.1", port)).is_err() {

@@ -1,7 +1,7 @@
-//! Cleaning up after a test process, however it ends.
+//! Cleanup after a test process, however it ends.
 //!
-//! Values in statics are never dropped, and a killed process drops nothing at all. So the cleaning
-//! is done by a small shell of its own, which waits on a pipe that only this process holds: the
+//! Values in statics are never dropped, and a killed process drops nothing at all. So the cleanup
+//! is done by a small separate shell, which waits on a pipe that only this process holds: the
 //! kernel closes it when the process ends. It does not know what it cleans.
 
 use std::os::unix::process::CommandExt;
@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 pub struct Watchdog(Child);
 
 impl Watchdog {
-    /// Prepares `script`, which finds `arguments` in `"$@"`. Keyboard signals, which go to a whole
+    /// Prepares `script`, which gets `arguments` as `"$@"`. Keyboard signals, which go to a whole
     /// process group, do not reach it.
     pub fn new(script: &str, arguments: &[String]) -> Result<Self, String> {
         let script = format!("trap '' INT TERM HUP; cat >/dev/null; {script}");
@@ -31,7 +31,7 @@ impl Watchdog {
 
 impl Drop for Watchdog {
     fn drop(&mut self) {
-        // Closes the pipe, then waits until all is clean.
+        // Closes the pipe, then waits until the cleanup is done.
         drop(self.0.stdin.take());
         let _ = self.0.wait();
     }

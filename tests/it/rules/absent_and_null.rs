@@ -17,7 +17,7 @@ on_all! {
             ]
         );
         let photos = "SELECT field, json_type FROM schema_changes
-            WHERE kind = 'talking_photo' AND field <> 'avatar_type'"; // which v3 cannot do without
+            WHERE kind = 'talking_photo' AND field <> 'avatar_type'"; // v3 always requires it
         assert_eq!(world.lines(photos).await, ["talking_photo_id|string"]);
     }
 

@@ -12,11 +12,11 @@ const LISTS: [&str; 7] = [
     r#"{"avatar_id":"b","n":2}"#,
 ];
 
-/// The columns of a version that are written with it.
+/// The columns of a version that are written when it opens.
 const OPENING: &str = "SELECT account, avatar_id, version, valid_from, opened_by, opened_poll, opened_after, \
      avatar_name, gender, preview_image_url, preview_video_url, premium, type, tags, default_voice_id, extra \
      FROM avatar_history";
-/// The columns that are filled in later, of versions that are closed.
+/// The columns that are written when a version closes.
 const CLOSING: &str = "SELECT account, avatar_id, version, valid_to, closed_by, closed_poll, closed_after \
      FROM avatar_history WHERE valid_to IS NOT NULL";
 /// Tables that only grow.

@@ -1,4 +1,4 @@
-//! Rule 6: duplicates collapse, and their order says nothing.
+//! Rule 6: duplicates collapse, and their order has no effect.
 
 use crate::world::{World, on_all};
 

@@ -1,4 +1,4 @@
-//! Rule 11: an answer without an id in common with what is known is not applied.
+//! Rule 11: an answer that has no id in common with the known ones is not applied.
 
 use heygen_sync::{
     catalog::diff::Accepted,
@@ -8,7 +8,7 @@ use heygen_sync::{
 
 use crate::world::{World, body, on_all, on_both};
 
-/// Avatars and talking photos of these names.
+/// Returns lists of avatars and talking photos with these names.
 fn lists(name: &str, avatars: usize, photos: usize) -> Vec<u8> {
     let records = |field: &str, count| {
         let records = (0..count).map(|n| format!(r#"{{"{field}":"{name}{n}"}}"#));

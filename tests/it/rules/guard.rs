@@ -1,10 +1,10 @@
-//! Rule 8: the guard and what lets held removals through.
+//! Rule 8: the guard, and what confirms held removals.
 
 use heygen_sync::{catalog::diff::Accepted, poll::Report};
 
 use crate::world::{World, body, on_all};
 
-/// Avatars or talking photos with these numbers.
+/// Returns avatars or talking photos with these numbers.
 fn records(field: &str, numbers: std::ops::Range<u32>) -> String {
     numbers.map(|n| format!(r#"{{"{field}":"i{n:03}"}}"#)).collect::<Vec<_>>().join(",")
 }
@@ -14,7 +14,7 @@ fn avatars(numbers: std::ops::Range<u32>) -> String {
 }
 
 impl World {
-    /// First `all` avatars, then those that are left.
+    /// Polls `all` avatars first, then the last `left` of them.
     async fn shrink(&mut self, all: u32, left: u32) -> Report {
         self.start_over().await;
         self.poll_file(body(&avatars(0..all), "")).await;
@@ -22,7 +22,7 @@ impl World {
     }
 }
 
-/// Removed, held, missing.
+/// Returns the counts: removed, held, missing.
 fn counts(report: &Report) -> (i64, i64, i64) {
     let counts = report.row.counts.unwrap();
     (counts.removed, counts.held, counts.missing)

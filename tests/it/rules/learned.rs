@@ -1,4 +1,4 @@
-//! Rule 4: learned or changed.
+//! Rule 4: whether a value is learned or changed.
 
 use std::collections::BTreeMap;
 
@@ -148,7 +148,7 @@ on_all! {
     }
 }
 
-/// What a poll of version v3 makes of an avatar `a` that v2 last listed with `gender` x.
+/// Returns the diff of a poll by v3, for an avatar `a` that v2 last listed with `gender` x.
 fn after_another_version(missing_since: Option<u64>, versions: [&str; 2]) -> Diff {
     let good = |at, version: &str| GoodPoll {
         observed_at: hour(at),

@@ -8,13 +8,13 @@ use crate::world::{World, hour, on_all};
 const HOUR: Duration = Duration::from_secs(3600);
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A record whose picture is signed until `expires`; the seal tells links apart.
+/// Returns a record whose picture is signed until `expires`; the seal distinguishes links.
 fn photo(expires: Timestamp, seal: &str) -> String {
     let seconds = expires.millis() / 1000;
     record(&format!("https://h/x?Expires={seconds}&Signature={seal}&Key-Pair-Id=K"))
 }
 
-/// The same with a policy that tells no expiry.
+/// Like [`photo`], with a policy that contains no expiry.
 fn unknown(seal: &str) -> String {
     record(&format!("https://h/x?Policy=e30_&Signature={seal}&Key-Pair-Id=K"))
 }
@@ -26,7 +26,7 @@ fn record(url: &str) -> String {
 const UNSIGNED: &str = r#"{"talking_photo_id":"a","preview_image_url":"https://h/x"}"#;
 
 impl World {
-    /// The seal of the stored link; `∅` when it is unsigned.
+    /// Returns the seal of the stored link; `∅` if there is no signed link.
     async fn seal(&mut self) -> String {
         let signed = self.cell("SELECT signed_url FROM assets").await;
         let seal = signed.split("Signature=").nth(1).and_then(|rest| rest.split('&').next());

@@ -6,7 +6,7 @@ use crate::world::{World, body, on_all};
 
 const EMPTY: &str = r#"{"error":null,"data":{"avatars":[],"talking_photos":[]}}"#;
 
-/// Everything that a server may say with status 200 and that is no catalogue.
+/// Returns answers with status 200 that are not a catalogue.
 fn not_catalogues() -> Vec<String> {
     let with_error = |error: &str| EMPTY.replace("null", error);
     let mut all: Vec<String> = [
@@ -70,7 +70,7 @@ on_all! {
             assert_eq!((report.exit_code(true), report.row.http_status), (65, Some(200)), "{text}");
         }
         world.heygen.replace_body(r#"{"avatars":[],"talking_photos":[]}"#);
-        assert_eq!(world.poll().await.exit_code(true), 65); // only a file may hold `data` alone
+        assert_eq!(world.poll().await.exit_code(true), 65); // only a file may contain `data` alone
         world.heygen.replace_body(b"\xff\xfe{}".as_slice());
         assert_eq!(world.poll().await.exit_code(true), 65);
         assert_eq!(world.facts().await, before);
@@ -112,7 +112,7 @@ on_all! {
 
     async fn an_error_that_says_nothing_and_a_byte_order_mark_are_tolerated(world: World) {
         if world.is_v3() {
-            return; // the decoder of pages has this test of its own
+            return; // the page decoder has its own test for this
         }
         for text in [
             EMPTY.into(), EMPTY.replace("null", "\"\""), EMPTY.replace("\"error\":null,", ""),

@@ -5,12 +5,12 @@ use crate::world::{World, on_all};
 const NONE: [&str; 0] = [];
 
 impl World {
-    /// The columns of avatar `a` that matter here, and its `extra`.
+    /// Returns the `extra` column of avatar `a`.
     async fn extra(&mut self) -> String {
         self.cell("SELECT extra FROM avatars WHERE avatar_id = 'a'").await
     }
 
-    /// Polls avatar `a` with the field `x` twice, and expects the second to say the same.
+    /// Polls avatar `a` twice with the field `x`, and asserts that the second poll changes nothing.
     async fn says_the_same(&mut self, one: &str, other: &str) {
         self.start_over().await;
         self.avatars(&format!(r#"{{"avatar_id":"a","x":{one}}}"#)).await;
@@ -19,7 +19,7 @@ impl World {
         assert_eq!(self.facts().await, facts, "{one} {other}");
     }
 
-    /// The same, and expects a change.
+    /// Like [`World::says_the_same`], but asserts a change.
     async fn differs(&mut self, one: &str, other: &str) {
         self.start_over().await;
         self.avatars(&format!(r#"{{"avatar_id":"a","x":{one}}}"#)).await;
@@ -180,7 +180,7 @@ on_all! {
     }
 
     async fn long_values_are_kept_whole(world: World) {
-        // The engines compress what repeats, so the text must not.
+        // The engines compress repeated text, so this text has no repeats.
         let long: String = (0..60_000_u32).map(|n| char::from_u32(0x4E00 + n.wrapping_mul(2_654_435_761) % 20_000).unwrap()).collect();
         let id: String = long.chars().take(341).collect();
         for (seal, changes) in [("1", 0), ("2", 3)] {

@@ -9,7 +9,7 @@ use crate::world::{Engine, World, body, hour, on_all};
 
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// Ends the connection that polls.
+/// Terminates the connection that polls.
 const KILL: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE datname = current_database() AND state = 'idle in transaction'";
 
@@ -89,7 +89,7 @@ on_all! {
         let mut second = world.second().await;
         drop(second.begin_poll("default", hour(0), DEADLINE).await.unwrap());
         drop(second);
-        // The server notices a moment after the connection has ended.
+        // The server notices the end of a connection a moment later.
         let free = async {
             while world.poll_now().await.is_err() {
                 tokio::task::yield_now().await;

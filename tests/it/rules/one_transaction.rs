@@ -68,7 +68,7 @@ on_all! {
 
     async fn a_poll_without_an_answer_has_no_observed_at(world: World) {
         world.poll().await;
-        world.heygen = FakeHeyGen::start(); // the address that the client knows is gone
+        world.heygen = FakeHeyGen::start(); // the address that the client knows no longer answers
         assert_eq!(world.poll().await.exit_code(false), 69);
         assert_eq!(world.lines(LAST_POLL).await, ["failed|0|∅|∅|∅|∅|∅"]);
     }
@@ -84,7 +84,7 @@ on_all! {
 
     async fn a_write_that_breaks_off_leaves_no_trace(world: World) {
         world.avatars(r#"{"avatar_id":"a","gender":"x"},{"avatar_id":"b"}"#).await;
-        // Another program's row stands where version 2 is to go.
+        // Another program has written a row with the key of version 2.
         world.meddle("INSERT INTO avatar_history (account, avatar_id, version, valid_from, valid_to,
             opened_by, opened_poll) VALUES ('default', 'a', 2, '2026-01-01T01:00:00.000Z',
             '2026-01-01T01:00:00.000Z', 'changed', 1)").await;
@@ -128,7 +128,7 @@ on_all! {
         assert_eq!(world.dump().await, before);
         world.set_clock(hour(1));
         let mut wet = world.poll_file(next).await;
-        // What records will be recognised by is noted by a real poll only.
+        // Fingerprints are only stored by a real poll.
         for list in wet.diff.iter_mut().flat_map(|diff| &mut diff.lists) {
             list.fingerprints.clear();
             list.opened.iter_mut().for_each(|new| new.fingerprint = None);

@@ -1,4 +1,4 @@
-//! Rule 3 and section 3: a signature is never a change, and lives in `assets` only.
+//! Rule 3 and section 3: a signature is never a change, and is stored in `assets` only.
 
 use crate::{
     fake::Kind,

@@ -1,8 +1,8 @@
-//! Rule 7: a record that cannot be read costs nothing but itself.
+//! Rule 7: a record that cannot be read affects nothing but itself.
 
 use crate::world::{World, on_all};
 
-/// A record of item `id`, nested `depth` deep in all.
+/// Returns a record of item `id` with a nesting depth of `depth`.
 fn nested(id: &str, depth: usize) -> String {
     let (open, close) = ("[".repeat(depth - 1), "]".repeat(depth - 1));
     format!(r#"{{"avatar_id":"{id}","gender":"deep","x":{open}{close}}}"#)
@@ -27,7 +27,7 @@ on_all! {
     async fn an_unusable_record_holds_back_its_own_list_alone(world: World) {
         let photos = r#"{"talking_photo_id":"a"},{"talking_photo_id":"b"}"#;
         world.poll_file(crate::world::body(r#"{"avatar_id":"a"},{"avatar_id":"b"}"#, photos)).await;
-        // On v3 a record that is no object might be of either list; one that tells its kind is not.
+        // On v3 a record that is not an object might belong to either list; one with its type does not.
         let unusable = if world.is_v3() { r#"{"avatar_type":"studio_avatar"}"# } else { "7" };
         let avatars = format!(r#"{{"avatar_id":"a"}},{unusable}"#);
         world.poll_file(crate::world::body(&avatars, r#"{"talking_photo_id":"a"}"#)).await;

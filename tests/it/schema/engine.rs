@@ -1,6 +1,6 @@
-//! The two engines, migrated and ready to be asked for text.
+//! The two engines, migrated and ready for queries.
 //!
-//! Everything comes back as text or null, so that one comparison serves both.
+//! Everything is returned as text or null, so that one comparison serves both.
 
 use std::path::{Path, PathBuf};
 
@@ -13,26 +13,26 @@ use crate::{
     text::{self, Texts},
 };
 
-/// What the tests call the table that remembers which migrations ran.
+/// The name of the table that records which migrations ran.
 pub const MIGRATIONS: &str = heygen_sync::store::open::MIGRATIONS_TABLE;
 
-/// The folder of an engine's migrations.
+/// Returns the folder of an engine's migrations.
 pub fn folder(engine: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations").join(engine)
 }
 
-/// A migrated database of its own.
+/// A separate, migrated database.
 pub enum Engine {
     Sqlite(SqliteConnection, #[allow(dead_code, reason = "kept alive")] TempDir),
     Postgres(PgConnection, #[allow(dead_code, reason = "kept alive")] TestDatabase),
 }
 
-/// SQLite and PostgreSQL, in this order, both migrated.
+/// Creates SQLite and PostgreSQL databases, in this order, both migrated.
 pub async fn both() -> [Engine; 2] {
     [sqlite().await, postgres().await]
 }
 
-/// A migrated SQLite file with foreign keys on.
+/// Creates a migrated SQLite file with foreign keys on.
 pub async fn sqlite() -> Engine {
     let home = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}?mode=rwc", home.path().join("test.db").display());
@@ -41,7 +41,7 @@ pub async fn sqlite() -> Engine {
     Engine::Sqlite(connection, home)
 }
 
-/// A migrated PostgreSQL database.
+/// Creates a migrated PostgreSQL database.
 pub async fn postgres() -> Engine {
     let server = database().await;
     let mut connection = PgConnection::connect(server.url()).await.unwrap();
@@ -65,7 +65,7 @@ impl Engine {
         }
     }
 
-    /// Whether one statement is refused.
+    /// Returns whether one statement is refused.
     pub async fn refuses(&mut self, sql: &str) -> bool {
         let sql = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
         match self {
@@ -74,7 +74,7 @@ impl Engine {
         }
     }
 
-    /// The rows of a query.
+    /// Returns the rows of a query.
     pub async fn texts(&mut self, sql: &str) -> Vec<Texts> {
         match self {
             Self::Sqlite(connection, _) => text::sqlite(connection, sql).await,
@@ -82,7 +82,7 @@ impl Engine {
         }
     }
 
-    /// `columns` of a table or view as lines `a|b|∅`, in the order in which they come.
+    /// Returns `columns` of a table or view as lines `a|b|∅`, in the order of the engine.
     pub async fn lines(&mut self, table: &str, columns: &[&str]) -> Vec<String> {
         let rows = self.texts(&format!("SELECT {} FROM {table}", columns.join(", "))).await;
         rows.into_iter().map(text::line).collect()

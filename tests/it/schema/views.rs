@@ -1,11 +1,11 @@
-//! What the views say of a small hand-made history, on both engines alike; and that an account is
-//! renamed by one statement.
+//! The rows of the views for a small hand-made history, equal on both engines; and that one
+//! statement renames an account.
 
 use heygen_sync::catalog::kind::Kind;
 
 use super::engine::{Engine, both};
 
-/// Both engines with the sample history in them.
+/// Returns both engines with the sample history in them.
 async fn sampled() -> [Engine; 2] {
     let mut engines = both().await;
     for engine in &mut engines {
@@ -14,7 +14,7 @@ async fn sampled() -> [Engine; 2] {
     engines
 }
 
-/// Both engines show exactly `expected` in the columns of a view; sorted, unless `ordered`.
+/// Asserts that both engines show exactly `expected` in the columns of a view; sorted, unless `ordered`.
 async fn expect(view: &str, columns: &str, ordered: bool, expected: &[&str]) {
     let columns: Vec<_> = columns.split_whitespace().collect();
     let mut expected: Vec<_> = expected.iter().map(|&line| line.to_owned()).collect();
@@ -190,7 +190,7 @@ async fn a_second_open_version_and_two_good_polls_at_one_moment_are_refused() {
 
 #[tokio::test]
 async fn ids_names_and_urls_as_long_as_allowed_and_fields_of_any_length_are_kept() {
-    // The engines compress what repeats, so the text must not.
+    // The engines compress repeated text, so this text has no repeats.
     let noise = |length: usize| -> String {
         let mut seed = 1_u64;
         let mut next = || {

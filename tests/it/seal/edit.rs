@@ -1,11 +1,11 @@
-//! One edit behind the program's back: an update, a delete, an insert or a swap, of any row of any
-//! table that verifying covers. What refuses edits (foreign keys, checks) is out of the way.
+//! One edit outside the program: an update, a delete, an insert or a swap, of any row of any table
+//! that verifying covers. What would refuse edits (foreign keys, checks) is disabled.
 
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row, SqliteConnection};
 
 use super::story::Home;
 
-/// A table, its key, and the columns that say which polls a row belongs to.
+/// A table, its key, and the columns that contain the polls of a row.
 struct Table {
     name: &'static str,
     key: &'static [&'static str],
@@ -39,7 +39,7 @@ const TABLES: [Table; 8] = [
     },
 ];
 
-/// What was done.
+/// A change that was made.
 #[derive(Debug)]
 #[expect(dead_code, reason = "the statements are for the message of a failure")]
 pub struct Edit {
@@ -47,11 +47,11 @@ pub struct Edit {
     pub table: &'static str,
     /// The statements.
     pub sql: Vec<String>,
-    /// Polls of which one must be named; empty where any may be.
+    /// The polls of which one must be named in a finding; empty if any may be.
     pub polls: Vec<i64>,
 }
 
-/// Somebody with the right to write, and a copy of everything.
+/// An attacker with the right to write, and a copy of all tables.
 pub enum Vandal {
     Sqlite(SqliteConnection),
     Postgres(PgConnection),
@@ -117,7 +117,7 @@ impl Vandal {
         on!(self, connection => connection.execute(sql).await.map(drop))
     }
 
-    /// The first column of a query's rows that are not null.
+    /// Returns the first column of a query, without NULLs.
     async fn texts(&mut self, sql: &str) -> Vec<String> {
         macro_rules! texts {
             ($connection:expr) => {{
@@ -142,7 +142,7 @@ impl Vandal {
         all.into_iter().filter(|column| !unsealed.contains(&column.as_str())).collect()
     }
 
-    /// A condition that one row of the table meets, taken at random.
+    /// Returns a condition that one random row of the table meets.
     async fn some_row(&mut self, table: &Table, random: &mut fastrand::Rng) -> Option<String> {
         let key: Vec<String> = table
             .key
@@ -154,7 +154,7 @@ impl Vandal {
         (!all.is_empty()).then(|| all[random.usize(0..all.len())].clone())
     }
 
-    /// Edits until an edit changed something.
+    /// Edits until an edit has changed something.
     pub async fn edit(&mut self, random: &mut fastrand::Rng) -> Edit {
         loop {
             let table = &TABLES[random.usize(0..TABLES.len())];
@@ -197,7 +197,7 @@ impl Vandal {
         Some(Edit { table: name, sql, polls })
     }
 
-    /// A copy of a row with one column of its key altered.
+    /// Returns statements that copy a row with one column of its key altered.
     fn insertion(
         &self,
         table: &Table,
@@ -218,7 +218,7 @@ impl Vandal {
         vec![format!("INSERT INTO {name} ({columns}) SELECT {values} FROM {name} WHERE {one}")]
     }
 
-    /// Another value for a column, by the rule of names; often one that means nearly the same.
+    /// Returns another value for a column, chosen by the column's name; often nearly the same value.
     fn other_value(&self, column: &str, random: &mut fastrand::Rng) -> String {
         let sqlite = matches!(self, Self::Sqlite(_));
         let time = column.starts_with("valid_")
@@ -267,7 +267,7 @@ impl Vandal {
         some[random.usize(0..some.len())].replace("{}", column)
     }
 
-    /// The polls of the rows that were edited, before and after.
+    /// Returns the polls of the edited rows, before and after.
     async fn polls_of(&mut self, table: &Table) -> Vec<i64> {
         let (name, copy) = (table.name, self.copy(table.name));
         let columns = self.columns(name).await.join(", ");
@@ -301,7 +301,7 @@ impl Vandal {
         self.texts(&sql).await != ["0"]
     }
 
-    /// Undoes what was done to a table.
+    /// Restores a table from its copy.
     pub async fn restore(&mut self, table: &str) {
         let copy = self.copy(table);
         self.run(&format!("DELETE FROM {table}")).await.unwrap();

@@ -1,4 +1,4 @@
-//! Histories made by polls: a small catalogue that lives, and is polled as saved answers.
+//! Histories made by polls: a small catalogue that changes and is polled as saved answers.
 
 use std::sync::{
     Arc,
@@ -19,19 +19,19 @@ use tempfile::TempDir;
 
 use crate::postgres::{TestDatabase, database};
 
-/// A database of one engine, gone with its value.
+/// A database of one engine, removed with this value.
 pub enum Home {
     Sqlite(TempDir),
     Postgres(TestDatabase),
 }
 
 impl Home {
-    /// SQLite and PostgreSQL.
+    /// Creates a SQLite and a PostgreSQL database.
     pub async fn both() -> [Self; 2] {
         [Self::Sqlite(tempfile::tempdir().unwrap()), Self::Postgres(database().await)]
     }
 
-    /// What `database` says.
+    /// Returns the value for `database`.
     pub fn url(&self) -> String {
         match self {
             Self::Sqlite(folder) => folder.path().join("heygen.db").display().to_string(),
@@ -39,18 +39,18 @@ impl Home {
         }
     }
 
-    /// Where it is.
+    /// Returns its location.
     pub fn location(&self) -> Location {
         Location::parse(&self.url()).unwrap()
     }
 
-    /// Opened for reading.
+    /// Opens it for reading.
     pub async fn reader(&self) -> Store {
         Store::open_to_read(&self.location()).await.unwrap()
     }
 }
 
-/// A clock that goes on by a minute each time it is asked.
+/// Returns a clock that advances by a minute each time it is read.
 fn clock() -> Clock {
     let millis = Arc::new(AtomicI64::new(1_795_413_429_123));
     Clock::new(move || Timestamp::from_millis(millis.fetch_add(60_000, Ordering::Relaxed)))
@@ -63,7 +63,7 @@ pub struct Polled {
 }
 
 impl Polled {
-    /// A new one in `home`.
+    /// Opens a new database in `home`.
     pub async fn new(home: &Home) -> Self {
         let store = Store::open_to_write(&home.location()).await.unwrap();
         Self { store, clock: clock() }
@@ -89,15 +89,15 @@ impl Polled {
                 key_expires_at: None,
             };
             match poll(&mut self.store, &self.clock, &request, source).await {
-                // Another test may just be starting a process: until that has begun to run its
-                // program, it has our lock file open as well.
+                // Another test may be starting a process right now, which has our lock file open as
+                // well until its program runs.
                 Err(error) if error.kind == Kind::Busy => tokio::task::yield_now().await,
                 report => return report.unwrap(),
             }
         }
     }
 
-    /// Ends it.
+    /// Closes the database.
     pub async fn close(self) {
         self.store.close().await.unwrap();
     }
@@ -114,22 +114,22 @@ const LISTS: [(&str, &str); 2] =
     [("avatar_id", "avatar_name"), ("talking_photo_id", "talking_photo_name")];
 
 impl Catalogue {
-    /// With a few items of each kind.
+    /// Creates a catalogue with a few items.
     pub fn new(random: &mut fastrand::Rng) -> Self {
         let mut new = Self { lists: [vec![], vec![]], gone: [vec![], vec![]], next: 0 };
         (0..8).for_each(|_| new.add(random));
         new
     }
 
-    /// The answer.
+    /// Returns the answer.
     pub fn body(&self) -> String {
         let [avatars, talking_photos] = &self.lists;
         let data = json!({"avatars": avatars, "talking_photos": talking_photos});
-        // A number that no machine type holds cannot be written by `json!`.
+        // `json!` cannot write a number that no machine type holds.
         json!({"error": null, "data": data}).to_string().replace("\"@huge\"", "1e400")
     }
 
-    /// Something happens.
+    /// Makes one random change.
     pub fn step(&mut self, random: &mut fastrand::Rng) {
         match random.u8(0..10) {
             0 | 1 => self.add(random),
@@ -173,7 +173,7 @@ impl Catalogue {
         }
     }
 
-    /// A field of one list appears, or vanishes.
+    /// Makes a field of one list appear or vanish.
     fn field(&mut self, random: &mut fastrand::Rng) {
         let which = random.usize(0..2);
         let name = ["zoom", "mood"][random.usize(0..2)];
@@ -208,7 +208,7 @@ impl Catalogue {
     }
 }
 
-/// A history of about `polls` polls of two accounts, the same for the same `seed`.
+/// Makes a history of `polls` polls of two accounts, the same for the same `seed`.
 pub async fn history(home: &Home, seed: u64, polls: usize) {
     let mut random = fastrand::Rng::with_seed(seed);
     let mut polled = Polled::new(home).await;

@@ -1,6 +1,6 @@
-//! Databases of the first release are brought up to date with nothing lost: its rows are kept in
-//! `first-release.sql`, its tables in the migrations with number 1, which are never edited again.
-//! `scripts/record-first-release` records both anew, as long as nothing is released.
+//! Databases of the first release are upgraded without loss: its rows are in `first-release.sql`,
+//! its tables in the migrations with number 1, which are never edited again. Until something is
+//! released, `scripts/record-first-release` records both again.
 
 use std::{fmt::Write, path::PathBuf};
 
@@ -29,7 +29,7 @@ fn recorded() -> PathBuf {
     concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/seal/first-release.sql").into()
 }
 
-/// The migration with number 1 alone.
+/// Returns a migrator with migration number 1 only.
 async fn first(engine: &str) -> Migrator {
     let mut migrator = Migrator::new(crate::schema::engine::folder(engine)).await.unwrap();
     migrator.migrations.to_mut().retain(|migration| migration.version == 1);
@@ -37,7 +37,7 @@ async fn first(engine: &str) -> Migrator {
     migrator
 }
 
-/// The line that fixes the text of an engine's first migration.
+/// Returns the line that fixes the text of an engine's first migration.
 async fn fixed(engine: &str) -> String {
     let checksum =
         first(engine).await.migrations[0].checksum.iter().fold(String::new(), |mut text, byte| {
@@ -47,7 +47,7 @@ async fn fixed(engine: &str) -> String {
     format!("-- migrations/{engine}/0001: {checksum}\n")
 }
 
-/// Every row of a table of a SQLite file as a statement that both engines read.
+/// Returns every row of a table of a SQLite file as a statement that both engines accept.
 async fn statements(file: &str, table: &Table) -> String {
     let cell = |name: &str, holds| match holds {
         Holds::Boolean => {
@@ -82,7 +82,7 @@ async fn record() {
     std::fs::write(recorded(), text).unwrap();
 }
 
-/// A database of the first release with the recorded rows.
+/// Creates a database of the first release with the recorded rows.
 async fn restore(home: &Home) {
     match home {
         Home::Sqlite(_) => {

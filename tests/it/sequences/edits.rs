@@ -1,6 +1,6 @@
-//! Random sequences: a catalogue is edited and told, whole or spoiled, mixed and signed anew.
+//! Random sequences: a catalogue is edited and sent, whole or spoiled, shuffled and newly signed.
 //!
-//! Knows what the API may do, and no rule of history.
+//! This module knows what the API may do, but no rule of history.
 
 use std::collections::BTreeMap;
 
@@ -27,11 +27,11 @@ pub const KINDS: [KindNames; 2] = [
     },
 ];
 
-/// Fields that are set, most of them with columns in one list or both.
+/// Fields that are set, most of them with a column in one list or both.
 const FIELDS: [&str; 6] =
     ["avatar_name", "premium", "tags", "default_voice_id", "preview_image_url", "x"];
 
-/// One thing that happens to the catalogue; lists, items, fields and values by number.
+/// One change of the catalogue; lists, items, fields and values by number.
 #[derive(Clone, Debug)]
 enum Edit {
     Add(usize, u8),
@@ -41,7 +41,7 @@ enum Edit {
     UnsetEverywhere(usize, usize),
 }
 
-/// How a list is spoiled when it is told.
+/// A fault of a list as it is sent.
 #[derive(Clone, Debug)]
 enum Spoil {
     Empty,
@@ -49,7 +49,7 @@ enum Spoil {
     Unusable,
     Deep(u8),
     Double(u8),
-    /// A copy of which one field has another value.
+    /// A duplicate of which one field has another value.
     Diverge(u8, usize, usize),
 }
 
@@ -68,14 +68,14 @@ pub struct Case {
     steps: Vec<RawStep>,
 }
 
-/// What is told of one record.
+/// A record as it is sent.
 #[derive(Clone, Debug)]
 pub enum Entry {
-    /// Its id, and its fields as they are without signatures; nulls are in it.
+    /// Its id, its fields without signatures (nulls included), and its round.
     Good(String, Fields, usize),
-    /// A usable id and no more.
+    /// A record with a usable id and nothing else.
     Deep(String),
-    /// Not even that.
+    /// A record without a usable id.
     Unusable,
 }
 
@@ -127,7 +127,7 @@ fn spoil() -> impl Strategy<Value = Spoil> {
     ]
 }
 
-/// A value of the field by number; a URL stays a URL.
+/// Returns a value of the field by number; a URL stays a URL.
 fn value(field: &str, number: usize) -> Value {
     if field == "preview_image_url" {
         return match number {
@@ -153,7 +153,7 @@ fn value(field: &str, number: usize) -> Value {
 }
 
 impl Case {
-    /// The answers in their turn.
+    /// Returns the answers in order.
     pub fn answers(&self) -> Vec<Step> {
         let mut lists: [BTreeMap<String, Fields>; 2] = Default::default();
         let mut steps = vec![];
@@ -219,7 +219,7 @@ impl Spoil {
             }
             Self::Diverge(n, field, number) => {
                 let Some(mut fields) = known(list, n) else { return };
-                // Of the same keys, so that the copy is no question of what the list carries.
+                // With the same keys, so that the duplicate does not affect which fields the list carries.
                 if let Some(place) = fields.get_mut(FIELDS[*field]) {
                     *place = value(FIELDS[*field], *number);
                     list.push(Entry::Good(id(*n), fields, round + 200));
@@ -229,7 +229,7 @@ impl Spoil {
     }
 }
 
-/// The records as text; `seed` decides the order of records, keys and tags, and the signatures.
+/// Returns the records as text; `seed` sets the order of records, keys and tags, and the signatures.
 pub fn mixed(list: &[Entry], seed: u64) -> String {
     let mut dice = fastrand::Rng::with_seed(seed);
     let kind = |fields: &str, id: &str| {
@@ -258,7 +258,7 @@ pub fn mixed(list: &[Entry], seed: u64) -> String {
     records.join(",")
 }
 
-/// The value in the answer: URLs are signed, differently in each round and by each seed.
+/// Returns the value as sent: URLs are signed, differently in each round and by each seed.
 fn signed(name: &str, value: &Value, round: usize, seed: u64) -> Value {
     match value {
         Value::String(url) if name == "preview_image_url" => {

@@ -1,5 +1,5 @@
-//! The rules of history once more, naively, from the contract alone: what the tables must say
-//! after a poll. Everything is counted and compared one by one; nothing is clever.
+//! A second, simple implementation of the rules of history, from the contract alone: what the tables
+//! must contain after a poll. Everything is counted and compared one by one, without optimisation.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use super::{
     edits::{Entry, KINDS},
 };
 
-/// Values by field name; in the tables without nulls.
+/// Values by field name; without nulls in the tables.
 pub type Fields = BTreeMap<String, Value>;
 
 /// A version: id, number, opened by, closed by (empty while open), values.
@@ -21,7 +21,7 @@ pub struct Item {
     pub fields: Fields,
     pub version: u32,
     pub removed: bool,
-    /// In how many good polls in a row it was not listed.
+    /// The number of consecutive good polls that did not list it.
     pub missing: u32,
     /// The poll that last listed it.
     last_listed: u64,
@@ -82,7 +82,7 @@ impl Counts {
 }
 
 impl Oracle {
-    /// A good poll.
+    /// Applies a good poll.
     pub fn poll(
         &mut self,
         poll: u64,
@@ -181,7 +181,7 @@ impl Oracle {
 }
 
 impl List {
-    /// Rule 6: one record for each id.
+    /// Rule 6: returns one record for each id.
     fn kept(&self, at: usize, entries: &[Entry]) -> BTreeMap<String, Fields> {
         let mut copies: BTreeMap<String, Vec<Fields>> = BTreeMap::new();
         let mut names = BTreeSet::new();
@@ -207,7 +207,7 @@ impl List {
         copies.into_iter().map(choose).collect()
     }
 
-    /// Rule 4: which fields the list carries: (field, change, types).
+    /// Rule 4: updates which fields the list carries; returns (field, change, types).
     fn carry(
         &mut self,
         poll: u64,
@@ -250,7 +250,7 @@ impl List {
         rows
     }
 
-    /// Rules 4 and 9: what a record does to its item, and the changed fields.
+    /// Rules 4 and 9: applies a record to its item; returns how, and the changed fields.
     fn see(
         &mut self,
         poll: u64,
@@ -308,7 +308,7 @@ impl List {
         (by, changes)
     }
 
-    /// Rule 8: counts the items that are not listed; those whose removal is due.
+    /// Rule 8: counts the items that are not listed; returns those whose removal is due.
     fn missed(&mut self, entries: &[Entry], after_polls: u32) -> Vec<String> {
         let listed: BTreeSet<&String> = entries.iter().filter_map(Entry::id).collect();
         let mut due = vec![];

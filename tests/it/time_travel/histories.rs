@@ -1,11 +1,11 @@
-//! Random histories: few items, few fields, odd values, so that rules meet each other often.
+//! Random histories: few items, few fields, odd values, so that rules often interact.
 
 use heygen_sync::config::Removals;
 use proptest::prelude::*;
 
 use crate::world::body;
 
-/// A sequence of polls, and when removals are believed in it.
+/// A sequence of polls, and its settings for removals.
 #[derive(Clone, Debug)]
 pub struct History {
     pub removals: Removals,
@@ -15,17 +15,17 @@ pub struct History {
 /// One poll.
 #[derive(Clone, Debug)]
 pub enum Step {
-    /// Of these lists.
+    /// A poll of these lists.
     Lists(String),
-    /// Of something that is no catalogue.
+    /// A poll of something that is not a catalogue.
     Failure,
 }
 
-/// Fields, with a column and without; that of the name has no value of another type than text.
+/// Fields with and without a column. The name is not among them, since it is always text.
 const FIELDS: [&str; 5] = ["premium", "tags", "preview_image_url", "n", "x"];
 
-/// Values of every type, some of which are the same when compared, and some of which are numbers
-/// that are kept as text.
+/// Values of every type, some of which compare as equal, and some of which are numbers that are
+/// stored as text.
 const VALUES: [&str; 18] = [
     "null",
     "true",
@@ -64,7 +64,7 @@ fn lists() -> impl Strategy<Value = Step> {
     })
 }
 
-/// A list in which fields are absent from all records, or from some.
+/// Returns a list in which fields are absent from all records, or from some.
 fn records(kind: &'static str) -> impl Strategy<Value = String> {
     let record = (0..5_usize, values(), 0..16_u8);
     let fields = prop::sample::subsequence(&FIELDS, 0..=FIELDS.len());
@@ -75,7 +75,7 @@ fn records(kind: &'static str) -> impl Strategy<Value = String> {
     })
 }
 
-/// For each field a value, or none.
+/// Returns a value or none for each field.
 fn values() -> impl Strategy<Value = Vec<Option<&'static str>>> {
     let value = prop::option::weighted(0.8, prop::sample::select(&VALUES[..]));
     prop::collection::vec(value, FIELDS.len())
