@@ -6,7 +6,7 @@
 //! - [`value`]: JSON in its canonical form, without loss
 //! - [`signed_url`]: which part of a URL is a signature, and when it expires
 //! - [`cell`]: a value of a row
-//! - [`column`]: a column of a table
+//! - [`mod@column`]: a column of a table
 //! - [`catalogue`]: what one poll reads
 //! - [`description`]: the description of a kind of item, as data
 //! - [`kind`]: the kinds of items and their columns

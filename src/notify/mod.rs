@@ -2,7 +2,7 @@
 //!
 //! [`drafts`] creates a poll's notices for each receiver: a pure function that the poll calls
 //! within its transaction, so that a notice exists exactly if its poll does. [`tell_stale`] reports
-//! that there has been no good poll for long. [`deliver`] empties the outbox after a round: for
+//! that there has been no good poll for long. [`deliver()`] empties the outbox after a round: for
 //! each receiver in order, at least once, and for a limited time. [`Pings`] inform a monitor that a
 //! run began and how it ended. Knows neither SQL nor how a list is polled.
 

@@ -47,7 +47,7 @@ pub(super) fn refuse_future(observed_at: Option<Timestamp>, now: Timestamp) -> R
 }
 
 /// Returns why no poll of `account` can follow its last good one, if that is dated in the future at
-/// `now`. A difference of less than [`NUDGE`] is tolerated.
+/// `now`. A difference of less than `NUDGE` is tolerated.
 pub fn ahead_of_clock(
     account: &str,
     catalogue: Catalogue,

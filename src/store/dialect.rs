@@ -35,7 +35,7 @@ pub trait Dialect {
     /// Returns the dialect for parsing a query from outside.
     fn parser(&self) -> &'static dyn sqlparser::dialect::Dialect;
 
-    /// Returns the expression that selects each row of `from` for [`super::conn::Row::object`].
+    /// Returns the expression that selects each row of `from` for `Row::object`.
     fn as_object(&self, from: &str) -> String;
 
     /// Returns the name of one of our tables inside a common table expression of the same name.

@@ -151,7 +151,7 @@ impl Client {
         Ok(query.fetch(&mut self.conn).map_ok(Row).boxed())
     }
 
-    /// Writes the rows, [`ROWS`] per statement.
+    /// Writes the rows, `ROWS` per statement.
     pub async fn write(&mut self, rows: &Bulk<'_>, around: Around<'_>) -> Result<(), Fault> {
         let source = source(rows);
         let sql = match around {

@@ -276,7 +276,7 @@ impl Store {
     }
 
     /// Returns by how many milliseconds the clock of a PostgreSQL server is ahead of `clock`; 0 if the
-    /// difference is larger than [`CLOCKS_DIFFER`], and on SQLite.
+    /// difference is larger than `CLOCKS_DIFFER`, and on SQLite.
     pub async fn clock_ahead(&mut self, clock: &Clock) -> Result<i64> {
         let Some(server) = self.conn.engine().server() else { return Ok(0) };
         let row = self.conn.row(server.time, &[]).await;

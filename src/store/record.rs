@@ -1,6 +1,6 @@
 //! Rows as structs: the columns of a table are the fields of a struct, declared once.
 //!
-//! [`record!`] generates from one list of fields the struct, its columns with their types and meanings, the
+//! `record!` generates from one list of fields the struct, its columns with their types and meanings, the
 //! code that reads a row by name, and the cells to write.
 
 use super::{

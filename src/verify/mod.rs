@@ -1,7 +1,7 @@
 //! Verification: whether seals, history and tables agree, and what does not.
 //!
 //! It reports and never repairs. It reads through [`crate::store::audit`] in one transaction,
-//! twice: poll by poll for the seals ([`chain`]), then item by item for the versions ([`items`]),
+//! twice: poll by poll for the seals (`chain`), then item by item for the versions (`items`),
 //! and holds one piece of either in memory at a time. Knows no SQL and prints nothing.
 
 mod chain;

@@ -8,7 +8,7 @@
 //! - pages: [`overview`], [`grid`], [`item`], [`changes`], [`polls`], [`poll`], [`timeline`],
 //!   [`search`]
 //! - parts of pages: [`shell`], [`facet_views`], [`tile`], [`pager`], [`change_views`],
-//!   [`change_form`], [`held`], [`numbers`], [`briefs`], [`pic`], [`users`], [`anchor`], [`marked`]
+//!   [`change_form`], [`held`], [`numbers`], `briefs`, [`pic`], [`users`], [`anchor`], [`marked`]
 //! - addresses (pure): [`route`], [`params`], [`query_pairs`], [`viewpoint`], [`ask`]
 //! - text (pure): [`words`], [`compare`], [`diffs`], [`chart`]
 //! - for programs: [`api`]; [`api_link`] builds the links to it

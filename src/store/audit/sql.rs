@@ -1,4 +1,4 @@
-//! The statements of the audit; those of a [`Section`] are beside its columns.
+//! The statements of the audit; those of a [`super::section::Section`] are beside its columns.
 
 use crate::{
     catalog::kind::Kind,

@@ -39,7 +39,7 @@ pub enum Picture {
 }
 
 impl Picture {
-    /// All states; the index of each is its number in [`class`].
+    /// All states; the index of each is its number in `class`.
     pub const ALL: [Self; 5] =
         [Self::Mirrored, Self::Pending, Self::Failed, Self::Gone, Self::None];
 }

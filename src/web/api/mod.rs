@@ -1,8 +1,8 @@
 //! The JSON API below `/api/v1`: the answers of [`crate::answers`], and the lists of the gallery page by
 //! page. Its OpenAPI document is generated from the same routes, types and parameters.
 //!
-//! [`request`] checks the parameters against [`parameter`] and begins a reading; [`items`], [`feeds`] and
-//! [`known`] contain the handlers; [`problem`] contains the errors.
+//! `request` checks the parameters against `parameter` and begins a reading; `items`, `feeds` and
+//! `known` contain the handlers; `problem` contains the errors.
 
 mod feeds;
 mod items;
