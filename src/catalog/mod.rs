@@ -11,7 +11,9 @@
 //! - [`description`]: the description of a kind of item, as data
 //! - [`kind`]: the kinds of items and their columns
 //! - [`item`]: the fields of an item
-//! - [`list`]: an answer's bytes → records, each on its own
+//! - [`mod@body`]: the parts of a response's body
+//! - [`list`]: the lists of an answer, and their builder
+//! - [`v2`]: a response of v2 → its lists
 //! - [`answer`]: stored items → an answer
 //! - [`pages`]: the pages of a v3 answer → the lists of a catalogue
 //! - [`fingerprint`]: the hash of a record that is stored with its item
@@ -31,6 +33,7 @@
 //! - [`seal`]: the lines of a poll, whose digest seals it
 
 pub mod answer;
+pub mod body;
 pub mod catalogue;
 pub mod cell;
 pub mod column;
@@ -59,4 +62,5 @@ pub mod shape;
 pub mod signatures;
 pub mod signed_url;
 pub mod stripped;
+pub mod v2;
 pub mod value;

@@ -7,13 +7,11 @@
 use std::sync::Arc;
 
 use super::{
+    body::{is_not, json, missing, object, parse, said_error, said_warning},
     catalogue::Catalogue,
     json::{JsonReader, Malformed, Raw},
     kind::{ByKind, Kind},
-    list::{
-        Answer, ListBuilder, is_not, json, missing, object, parse, redecoded_if_copies, said_error,
-        said_warning,
-    },
+    list::{Answer, ListBuilder, redecoded_if_copies},
     recognition::Recognition,
     record::{ApiNames, Decoded},
     value::{Object, read_pairs},

@@ -7,12 +7,14 @@
 use std::{borrow::Cow, collections::BTreeSet, sync::Arc};
 
 use super::{
+    body::{array, json, missing, object},
     catalogue::Catalogue,
     json::Raw,
-    list::{self, Answer, array, json, missing, object},
+    list::Answer,
     pages::{Pages, finish},
     recognition::Recognition,
     stripped::Bodies,
+    v2,
     value::pairs,
 };
 use crate::{
@@ -62,7 +64,7 @@ pub fn decode(
     if start.starts_with(b"[") {
         return elements(json(&text)?, catalogue, keep, known);
     }
-    let Some(answer) = list::decode_saved(&text, known)? else {
+    let Some(answer) = v2::decode_saved(&text, known)? else {
         return pages(&[json(&text)?], catalogue, keep, known);
     };
     let catalogue = agreed(Catalogue::Avatars, catalogue)?;

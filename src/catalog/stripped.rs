@@ -9,9 +9,10 @@
 use std::fmt;
 
 use super::{
+    body::{array, json, missing, object},
     json::Raw,
-    list::{V2_KINDS, array, json, missing, object},
     signed_url,
+    v2::V2_KINDS,
     value::{MAX_DEPTH, items, pairs, write_json_string},
 };
 use crate::error::Result;
@@ -165,7 +166,7 @@ fn write_list(raw: &str, depth: usize, out: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::{catalogue::Catalogue, list, pages};
+    use crate::catalog::{catalogue::Catalogue, pages, v2};
 
     const SIGNED: &str = "https://h/x.webp?Expires=1759603506&Signature=s~-_&Key-Pair-Id=K1";
 
@@ -206,7 +207,7 @@ mod tests {
             r#"{{"avatar_id":"a","x":{{"y":["{SIGNED}"]}}}},"{SIGNED}",{{"avatar_id":"d","x":{deep}}}"#
         ));
         assert!(!text.contains("Signature"), "{text}");
-        let list = list::decode(text.as_bytes()).unwrap().lists.swap_remove(0);
+        let list = v2::decode(text.as_bytes()).unwrap().lists.swap_remove(0);
         assert_eq!((list.listed, list.rejected, list.unusable), (2, 2, 1));
         assert!(list.undecodable.contains("d"));
     }
@@ -221,7 +222,7 @@ mod tests {
     #[test]
     fn numbers_repeated_keys_and_lone_surrogates_decode_as_before() {
         let text = of(r#"{"avatar_id":"a","n":1e400,"m":1.50,"m":2.50,"s":"\ud800"},7,{"x":1}"#);
-        let list = list::decode(text.as_bytes()).unwrap().lists.swap_remove(0);
+        let list = v2::decode(text.as_bytes()).unwrap().lists.swap_remove(0);
         assert_eq!(list.records[0].to_json(), r#"{"m":2.5,"n":"1e400","s":"�"}"#);
         assert_eq!(list.unusable, 2);
     }

@@ -7,7 +7,7 @@
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
-use crate::catalog::{json::Raw, list::said_warning};
+use crate::catalog::{body::said_warning, json::Raw};
 
 /// The longest quotation, in characters.
 const LONGEST: usize = 200;

@@ -8,7 +8,7 @@ use super::{
     sunset,
 };
 use crate::{
-    catalog::{list, stripped::Bodies},
+    catalog::{stripped::Bodies, v2},
     error::Error,
 };
 
@@ -21,7 +21,7 @@ pub(super) static PROFILE: Profile = Profile {
     after_polls: 1,
     probe: |_| PATH.to_owned(),
     fetch: |client, asked, progress| Box::pin(fetch(client, asked, progress)),
-    read: |_, kept| list::decode(kept),
+    read: |_, kept| v2::decode(kept),
 };
 
 /// Reads the list once, with the client's retries. Errors are in [`Fetched::answer`].
@@ -31,7 +31,7 @@ async fn fetch(client: &Client, asked: ListRequest, progress: OnProgress<'_>) ->
         Ok(reply) => reply,
         Err(failure) => return Fetched::failed(source, failure),
     };
-    match list::decode_known(&body, &asked.known) {
+    match v2::decode_known(&body, &asked.known) {
         Ok(answer) => {
             let said = answer.warning.as_deref().map(|text| client.mask(text));
             let warning = sunset::join(trace.notice.as_deref(), said);

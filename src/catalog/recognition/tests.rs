@@ -13,8 +13,8 @@ use crate::catalog::{
         SnapshotList, diff,
     },
     links::{LinkWrite, StoredLink},
-    list::decode_known,
     schema::fold,
+    v2::decode_known,
 };
 
 /// Keys in raw JSON; the second and the third are the same key.

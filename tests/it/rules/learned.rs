@@ -9,8 +9,8 @@ use heygen_sync::catalog::{
     },
     item::Fields,
     kind::{ByKind, Kind},
-    list,
     schema::{Field, JsonType, Types},
+    v2,
 };
 
 use crate::world::{World, body, hour, on_all};
@@ -176,7 +176,7 @@ fn after_another_version(missing_since: Option<u64>, versions: [&str; 2]) -> Dif
         )]),
         ..Snapshot::default()
     };
-    let answer = list::decode(&body(r#"{"avatar_id":"a","gender":"y"}"#, "")).unwrap();
+    let answer = v2::decode(&body(r#"{"avatar_id":"a","gender":"y"}"#, "")).unwrap();
     let policy = Policy { after_polls: 9, min_count: 20, max_share: 0.2, accepted: Accepted::None };
     diff(
         &snapshot,

@@ -1,0 +1,129 @@
+//! The parts of a response's body, and the errors where one is missing or has another type (rule 11).
+
+use serde::de::IgnoredAny;
+
+use super::{
+    json::{self, JsonReader, Malformed, Raw},
+    value::{Object, Sort, Value, items, pairs},
+};
+use crate::error::{Error, Result};
+
+/// Reads the body as JSON text, to its end.
+pub fn parse<'a, T>(
+    body: &'a [u8],
+    read: impl FnOnce(&mut JsonReader<'a>) -> Result<T, Malformed>,
+) -> Result<T> {
+    let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
+    let not_json = |why: String| Error::not_a_catalogue(format!("the answer is not JSON ({why})"));
+    let text = std::str::from_utf8(body)
+        .map_err(|fault| not_json(format!("byte {} is not UTF-8", fault.valid_up_to())))?;
+    json::parse(text, read).map_err(|Malformed| not_json(what_is_wrong(text)))
+}
+
+/// Describes the fault in malformed text, with the line and column from `serde_json`.
+fn what_is_wrong(text: &str) -> String {
+    match serde_json::from_str::<IgnoredAny>(text) {
+        Err(fault) if fault.is_eof() && text.trim().is_empty() => "it is empty".into(),
+        Err(fault) if fault.is_eof() => format!("it is cut off after {} bytes", text.len()),
+        Err(fault) => format!("line {} column {}", fault.line(), fault.column()),
+        Ok(IgnoredAny) => "it cannot be read".into(),
+    }
+}
+
+/// Returns the body as JSON text, checked to be well-formed to its end.
+pub fn json(body: &[u8]) -> Result<&str> {
+    parse(body, |reader| Ok(reader.value()?.get()))
+}
+
+/// Reads `json`, which must be an object; `what` names it in the error.
+pub fn object<'a>(json: &'a str, what: &str) -> Result<Object<'a>> {
+    pairs(json).ok_or_else(|| is_not(what, "object"))
+}
+
+/// Returns the elements of the field `name`, which must be an array.
+pub fn array<'a>(raw: Raw<'a>, name: &str) -> Result<Vec<Raw<'a>>> {
+    items(raw.get()).ok_or_else(|| is_not(&format!("`{name}`"), "array"))
+}
+
+/// Returns the error for a part of an answer that has another JSON type than `wanted`.
+pub fn is_not(what: &str, wanted: &str) -> Error {
+    Error::not_a_catalogue(format!("{what} is not a JSON {wanted}"))
+}
+
+/// Returns the error for an answer without `field`.
+pub fn missing(field: &str) -> Error {
+    Error::not_a_catalogue(format!(
+        "the answer has no `{field}`: a missing list is not an empty one"
+    ))
+}
+
+/// Formats an `error` that is neither null nor an empty string, for people: the string, or only its
+/// `code` and `message`, shortened, never the body.
+pub fn said_error(raw: Raw<'_>) -> Option<String> {
+    let value = Value::read(raw, 1).ok();
+    if value.as_ref().is_some_and(|value| value.sort() == Sort::Null) {
+        return None;
+    }
+    match value.as_ref().and_then(Value::as_str) {
+        Some("") => None,
+        Some(text) => Some(quoted(text)),
+        None => Some(code_and_message(raw.get())),
+    }
+}
+
+fn code_and_message(raw: &str) -> String {
+    let fields = pairs(raw).unwrap_or_default();
+    let said = ["code", "message"].into_iter().filter_map(|name| {
+        let raw = fields.iter().find(|(key, _)| key == name)?.1.get();
+        (!raw.starts_with(['{', '['])).then(|| quoted(raw.trim_matches('"')))
+    });
+    let said: Vec<String> = said.collect();
+    if said.is_empty() { "of an unknown form".into() } else { said.join(", ") }
+}
+
+/// Formats the body's `warning` as one line.
+pub fn said_warning(raw: Raw<'_>) -> Option<String> {
+    let said = |raw: Raw<'_>| raw.text().map(|text| quoted(&text));
+    if let Some(said) = said(raw) {
+        return Some(said).filter(|said| !said.is_empty());
+    }
+    let fields = pairs(raw.get())?;
+    let of = |name: &str| {
+        let (_, raw) = fields.iter().find(|(key, _)| key == name)?;
+        said(*raw).filter(|said| !said.is_empty())
+    };
+    let message = of("message").unwrap_or_else(|| "the API announces a change".into());
+    let details =
+        [("sunset", of("sunset_date")), ("instead", of("v3_endpoint")), ("see", of("docs_url"))];
+    let details: Vec<String> = details
+        .into_iter()
+        .filter_map(|(label, value)| Some(format!("{label} {}", value?)))
+        .collect();
+    Some(if details.is_empty() { message } else { format!("{message} ({})", details.join(", ")) })
+}
+
+/// Makes untrusted text fit for a message: at most 200 characters, no control characters, no query
+/// of a URL.
+pub fn quoted(text: &str) -> String {
+    let mut out = String::new();
+    let mut hidden = false;
+    for character in text.chars().take(200) {
+        match character {
+            '?' if out
+                .rsplit(char::is_whitespace)
+                .next()
+                .is_some_and(|word| word.contains("://")) =>
+            {
+                out.push_str("?…");
+                hidden = true;
+            }
+            c if c.is_whitespace() => {
+                hidden = false;
+                out.push(' ');
+            }
+            c if c.is_control() || hidden => {}
+            c => out.push(c),
+        }
+    }
+    out.trim().to_owned()
+}
