@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use crate::{
     error::Result,
-    store::{Store, query::CatalogueStatus},
+    store::{Store, status::CatalogueStatus},
     time::Timestamp,
 };
 

@@ -28,7 +28,7 @@ use self::envelope::{Entry, Envelope, Stored};
 use crate::{
     catalog::stripped::Bodies,
     error::{Error, Result, io_message},
-    mirror::{Blobs, blob::Spool, workspace::Workspace},
+    mirror::{Blobs, spool::Spool, workspace::Workspace},
     store::{Store, row::PollRow},
     time::Timestamp,
     words::hex,

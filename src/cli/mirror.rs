@@ -1,11 +1,14 @@
 //! `mirror`: works the queue of previews once; `mirror prune` removes files that are no longer needed.
 
-use std::{convert::Infallible, fmt::Write, io::IsTerminal, sync::Arc, time::Duration};
+mod bar;
+
+use std::{convert::Infallible, io::IsTerminal, sync::Arc, time::Duration};
 
 use clap::{Args, Subcommand};
-use indicatif::{HumanBytes, ProgressBar, ProgressState, ProgressStyle};
+use indicatif::HumanBytes;
 use tracing::Instrument;
 
+use self::bar::Bar;
 use super::{
     account::expect_no_orphan,
     api::{client, deadline},
@@ -365,39 +368,4 @@ fn tell(summary: &Summary, context: &Context) {
 
 fn looked_at(context: &Context) -> bool {
     !context.quiet && std::io::stdout().is_terminal()
-}
-
-/// The progress bar on a terminal; cleared when dropped.
-struct Bar(Option<ProgressBar>);
-
-impl Bar {
-    fn new(quiet: bool) -> Self {
-        if quiet || !std::io::stderr().is_terminal() {
-            return Self(None);
-        }
-        let bar = ProgressBar::new(0);
-        let form = "{bar:30} {pos}/{len} previews, {msg}, {rate}, {eta} left";
-        if let Ok(style) = ProgressStyle::with_template(form) {
-            let rate = |state: &ProgressState, text: &mut dyn Write| {
-                let _ = write!(text, "{:.0}/s", state.per_sec());
-            };
-            bar.set_style(style.with_key("rate", rate));
-        }
-        Self(Some(bar))
-    }
-
-    fn show(&self, progress: MirrorProgress) {
-        let Some(bar) = &self.0 else { return };
-        bar.set_length(progress.due);
-        bar.set_position(progress.done.min(progress.due));
-        bar.set_message(HumanBytes(progress.bytes).to_string());
-    }
-}
-
-impl Drop for Bar {
-    fn drop(&mut self) {
-        if let Some(bar) = &self.0 {
-            bar.finish_and_clear();
-        }
-    }
 }

@@ -18,7 +18,7 @@ use crate::{
         Store,
         accept::accepting_command,
         outbox::Waiting,
-        query::{AssetStatus, CatalogueStatus, ItemCounts, SchemaNote},
+        status::{AssetStatus, CatalogueStatus, ItemCounts, SchemaNote},
     },
     time::Timestamp,
     words::{counted, duration, number},

@@ -18,22 +18,13 @@ use object_store::{
     PutOptions, local::LocalFileSystem, path::Path,
 };
 use sha2::{Digest, Sha256};
-use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 
-use super::{
-    s3,
-    workspace::{Body, Workspace},
-};
+use super::{s3, spool::Spool, workspace::Workspace};
 use crate::{
     error::{Error, Result},
     time::Timestamp,
     words::hex,
 };
-
-/// Bodies up to this size stay in memory, in bytes.
-const IN_MEMORY: usize = 1 << 20;
-/// The size of one part of a large upload, in bytes.
-const PART: usize = 8 << 20;
 
 /// Where the S3 client asks for credentials if it was given none (the metadata service of EC2).
 const METADATA_SERVICE: &str = "169.254.169.254";
@@ -339,7 +330,7 @@ impl Blobs {
                     .put_multipart_opts(&path, options)
                     .await
                     .map_err(|fault| self.trouble("write to", fault))?;
-                match parts(spooled, upload.as_mut()).await {
+                match s3::put_parts(spooled, upload.as_mut()).await {
                     Ok(()) => upload.complete().await.map(drop),
                     Err(fault) => {
                         // Its parts cost money until they are removed.
@@ -397,121 +388,4 @@ fn entries(folder: &FilePath) -> io::Result<Vec<(String, bool)>> {
         }
     }
     Ok(all)
-}
-
-async fn parts(
-    spooled: tokio::fs::File,
-    upload: &mut dyn object_store::MultipartUpload,
-) -> object_store::Result<()> {
-    let generic =
-        |source: io::Error| object_store::Error::Generic { store: "S3", source: source.into() };
-    let mut spooled = spooled;
-    spooled.rewind().await.map_err(generic)?;
-    loop {
-        let mut part = Vec::with_capacity(PART);
-        (&mut spooled).take(PART as u64).read_to_end(&mut part).await.map_err(generic)?;
-        if part.is_empty() {
-            return Ok(());
-        }
-        upload.put_part(part.into()).await?;
-    }
-}
-
-/// A body that is being received: hashed as it arrives, in memory while it is small.
-pub struct Spool {
-    workspace: Arc<Workspace>,
-    /// The whole body, or its first bytes once there is a file.
-    head: Vec<u8>,
-    rest: Option<(tokio::fs::File, Option<PathBuf>)>,
-    hash: Sha256,
-    len: u64,
-}
-
-impl Spool {
-    /// Creates an empty spool.
-    pub fn new(workspace: &Arc<Workspace>) -> Self {
-        let workspace = workspace.clone();
-        Self { workspace, head: vec![], rest: None, hash: Sha256::new(), len: 0 }
-    }
-
-    /// Reserves memory for the announced size, if it is small.
-    pub fn expect(&mut self, bytes: u64) {
-        let bytes = usize::try_from(bytes).ok().filter(|bytes| *bytes <= IN_MEMORY);
-        self.head.reserve(bytes.unwrap_or_default());
-    }
-
-    /// Adds bytes.
-    pub async fn push(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.hash.update(bytes);
-        self.len += bytes.len() as u64;
-        if self.rest.is_none() && self.head.len() + bytes.len() <= IN_MEMORY {
-            self.head.extend_from_slice(bytes);
-            return Ok(());
-        }
-        if self.rest.is_none() {
-            let (file, path) = self.workspace.file()?;
-            let (file, _) = self.rest.insert((tokio::fs::File::from_std(file), path));
-            file.write_all(&self.head).await?;
-            self.head.truncate(super::sniff::ENOUGH);
-            self.head.shrink_to_fit();
-        }
-        match &mut self.rest {
-            Some((file, _)) => file.write_all(bytes).await,
-            None => Ok(()),
-        }
-    }
-
-    /// Ends the writing; reports delayed faults of earlier writes.
-    pub async fn finish(&mut self) -> io::Result<()> {
-        match &mut self.rest {
-            Some((file, _)) => file.flush().await,
-            None => Ok(()),
-        }
-    }
-
-    /// Returns its size so far, in bytes.
-    pub fn len(&self) -> u64 {
-        self.len
-    }
-
-    /// Returns whether nothing has been received.
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
-    /// Returns its first bytes.
-    pub fn head(&self) -> &[u8] {
-        &self.head
-    }
-
-    /// Returns its SHA-256 so far, in hex.
-    pub fn sha256(&self) -> String {
-        hex(&self.hash.clone().finalize())
-    }
-
-    /// Returns how many of its bytes are in memory.
-    pub fn in_memory(&self) -> usize {
-        self.head.len()
-    }
-
-    /// Returns whether all of it is in memory.
-    pub fn is_in_memory(&self) -> bool {
-        self.rest.is_none()
-    }
-
-    async fn into_folder(mut self, target: PathBuf) -> io::Result<()> {
-        let body = match self.rest.take() {
-            Some((file, Some(path))) => Body::Spooled(file.into_std().await, path),
-            _ => Body::Small(std::mem::take(&mut self.head)),
-        };
-        self.workspace.store(body, target).await
-    }
-}
-
-impl Drop for Spool {
-    fn drop(&mut self) {
-        if let Some((_, Some(path))) = &self.rest {
-            let _ = fs::remove_file(path);
-        }
-    }
 }

@@ -15,12 +15,13 @@ use reqwest::{
 use tokio::sync::Semaphore;
 
 use super::{
-    blob::{Blobs, Spool},
+    blob::Blobs,
     guard,
     plan::{Content, Outcome},
     request::{Requests, SILENCE, is_framed, judge},
     settings::MirrorSettings,
     sniff::Media,
+    spool::Spool,
     workspace::{GROUP, Workspace},
 };
 use crate::{

@@ -1,12 +1,13 @@
 //! The client of S3, configured by environment variables. Values that the client would accept
 //! unchecked and panic on later are refused here.
 
-use std::time::Duration;
+use std::{io, time::Duration};
 
 use object_store::{
     ClientConfigKey, RetryConfig,
     aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey as Key},
 };
+use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use url::Url;
 
 use crate::config::is_loopback_url;
@@ -84,6 +85,28 @@ fn is_bare(url: &Url) -> bool {
 fn is_name(text: &str) -> bool {
     let usual = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
     !text.is_empty() && text.chars().all(usual)
+}
+
+/// The size of one part of a large upload, in bytes.
+const PART: usize = 8 << 20;
+
+/// Uploads a spooled body in parts.
+pub(super) async fn put_parts(
+    spooled: tokio::fs::File,
+    upload: &mut dyn object_store::MultipartUpload,
+) -> object_store::Result<()> {
+    let generic =
+        |source: io::Error| object_store::Error::Generic { store: "S3", source: source.into() };
+    let mut spooled = spooled;
+    spooled.rewind().await.map_err(generic)?;
+    loop {
+        let mut part = Vec::with_capacity(PART);
+        (&mut spooled).take(PART as u64).read_to_end(&mut part).await.map_err(generic)?;
+        if part.is_empty() {
+            return Ok(());
+        }
+        upload.put_part(part.into()).await?;
+    }
 }
 
 #[cfg(test)]

@@ -18,7 +18,8 @@ use sha2::{Digest, Sha256};
 use super::{
     conn::{Conn, Fault, Row},
     fault::unusable_lock,
-    open::{FILE_MODE, Store, beside},
+    file::{FILE_MODE, beside},
+    open::Store,
     server::ServerSql,
     statements,
 };

@@ -6,6 +6,7 @@
 //! - [`value`]: arguments and faults of both engines
 //! - [`bulk`]: many rows in few statements
 //! - [`open`]: opens and migrates a database, and refuses those of other programs
+//! - `file`: the file of a SQLite database, before SQLite opens it
 //! - `file_image`: copies of files that SQLite cannot read in place
 //! - [`host`]: the name of this process in lists of connections
 //! - [`lock`]: one poll at a time (rule 12)
@@ -16,11 +17,13 @@
 //! - [`snapshot`]: reads from the tables what the diff compares with
 //! - [`report`]: the report of a poll
 //! - [`mod@write`]: writes a diff to the tables, in one transaction (rule 1)
+//! - `links`: links → `assets`
 //! - [`archived`]: what an archive stores of `polls`
 //! - [`audit`]: reads from the tables what `verify` checks, [`exact`]ly as stored
 //! - [`past`]: how the API has answered an account
 //! - [`queue`]: the mirror's queue
 //! - [`query`]: queries of the commands
+//! - [`status`]: the status of catalogues and previews
 //! - [`known`]: the accounts and items in the database
 //! - [`search`]: the text that items are searched by
 //! - [`lookup`]: items by words and values
@@ -50,12 +53,14 @@ pub mod exact;
 pub mod export;
 pub mod fault;
 pub mod figures;
+mod file;
 mod file_image;
 mod held;
 pub mod host;
 pub mod ids;
 pub mod json_text;
 pub mod known;
+mod links;
 pub mod location;
 pub mod lock;
 pub mod lookup;
@@ -75,6 +80,7 @@ pub mod server;
 pub mod snapshot;
 pub mod sqlite;
 pub mod statements;
+pub mod status;
 pub mod table;
 pub mod value;
 pub mod write;

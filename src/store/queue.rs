@@ -5,198 +5,39 @@
 //! no row is locked during a download, and no mirror waits for a lock while it holds one, so that a poll is
 //! never the victim of a deadlock. The meaning of a response is decided elsewhere.
 
+mod asset;
+mod files;
 pub(super) mod sql;
+mod transaction;
 
 use std::{
     borrow::Cow,
-    collections::{BTreeMap, HashSet},
+    collections::HashSet,
     fs::{File, TryLockError},
     time::Duration,
 };
 
-pub use sql::{ALLOWED_HOSTS, LAST_REFRESH, PRUNED};
-use sqlx::SqlSafeStr;
-use url::Url;
-
+use self::{
+    asset::{asset, urgency},
+    transaction::{begin_between_polls, json},
+};
 use super::{
     bulk::{Bulk, BulkColumn},
     conn::{Arg, Conn, Fault, Row},
     fault::unusable_lock,
-    open::{FILE_MODE, Store, beside},
+    file::{FILE_MODE, beside},
+    open::Store,
     statements,
 };
 use crate::{
-    catalog::{record::SignedUrl, value::json_texts},
+    catalog::record::SignedUrl,
     error::{Error, Result},
     system::open_lock,
     time::{Clock, Timestamp},
 };
-
-/// The state of an asset: the column `assets.state`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum AssetState {
-    /// It waits to be fetched.
-    Pending,
-    /// A good copy is in the store.
-    Mirrored,
-    /// The last fetch failed and is retried.
-    Failed,
-    /// It can no longer be fetched, or its copy was pruned.
-    Gone,
-    /// The configuration excludes it.
-    Skipped,
-}
-
-impl AssetState {
-    /// Returns the value of the column.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Mirrored => "mirrored",
-            Self::Failed => "failed",
-            Self::Gone => "gone",
-            Self::Skipped => "skipped",
-        }
-    }
-
-    fn parse(text: &str) -> Option<Self> {
-        [Self::Pending, Self::Mirrored, Self::Failed, Self::Gone, Self::Skipped]
-            .into_iter()
-            .find(|state| state.as_str() == text)
-    }
-}
-
-/// A row of `assets`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Asset {
-    /// The canonical URL, the key.
-    pub url: String,
-    /// The signed link; `None` if the API's link is unsigned.
-    pub signed_url: Option<SignedUrl>,
-    /// When the link stops working; `None` when unsigned or unknown.
-    pub expires_at: Option<Timestamp>,
-    /// Its state.
-    pub state: AssetState,
-    /// The SHA-256 of the content fetched last, in hex.
-    pub sha256: Option<String>,
-    /// Its name within the store; `None` while there is no good copy.
-    pub file: Option<String>,
-    /// Its size, in bytes.
-    pub bytes: Option<i64>,
-    /// Its media type.
-    pub content_type: Option<String>,
-    /// The ETag of the last response with content.
-    pub etag: Option<String>,
-    /// The Last-Modified of the last response with content.
-    pub last_modified: Option<String>,
-    /// The number of fetches since the last successful one.
-    pub attempts: i64,
-    /// Not fetched before this time; `None` means at once if pending or failed, else never.
-    pub next_attempt_at: Option<Timestamp>,
-    /// When the content was stored.
-    pub mirrored_at: Option<Timestamp>,
-    /// When it was last fetched or found unchanged.
-    pub checked_at: Option<Timestamp>,
-    /// Why the last fetch failed.
-    pub last_error: Option<String>,
-}
-
-impl Asset {
-    /// Returns the link to fetch: the signed one if there is one.
-    pub fn link(&self) -> &str {
-        self.signed_url.as_ref().map_or(self.url.as_str(), SignedUrl::expose)
-    }
-
-    /// Whether a good copy is in the store.
-    pub fn saved(&self) -> bool {
-        self.file.is_some()
-    }
-}
-
-/// The result for a leased asset: its new row.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Settled {
-    /// The row, with the link that was used: a failure is not written if a poll has replaced the link
-    /// meanwhile.
-    pub asset: Asset,
-    /// Whether the content differs from the last one of the URL; if so, it gets a row in `asset_versions`.
-    pub new_content: bool,
-    /// Whether the link was refused before its expiry: the expiry is cleared, so that the next list may
-    /// replace the link.
-    pub distrusted: bool,
-    /// Whether its file was stored just now. Otherwise the row is only written if it still has the same
-    /// file: another process may have found that file missing meanwhile.
-    pub stored: bool,
-}
-
-impl From<Asset> for Settled {
-    /// A result without new content.
-    fn from(asset: Asset) -> Self {
-        Self { asset, new_content: false, distrusted: false, stored: false }
-    }
-}
-
-/// Assets of one host that failed for the same reason.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failures {
-    /// The number of assets.
-    pub count: u64,
-    /// The reason.
-    pub why: String,
-    /// The host, the only part of their URLs that is reported.
-    pub host: String,
-    /// When the first of them is retried; `None` if that never happens by itself.
-    pub next: Option<Timestamp>,
-}
-
-impl Failures {
-    /// Groups (URL, why, next attempt), the largest group first.
-    pub fn group(all: impl IntoIterator<Item = (String, String, Option<Timestamp>)>) -> Vec<Self> {
-        let mut groups: BTreeMap<(String, String), (u64, Option<Timestamp>)> = BTreeMap::new();
-        for (url, why, next) in all {
-            let host = Url::parse(&url).ok().and_then(|url| url.host_str().map(str::to_owned));
-            // The position at which a body broke off differs each time.
-            let why = why.split(" after ").next().unwrap_or_default().to_owned();
-            let (count, first) = groups.entry((why, host.unwrap_or_default())).or_default();
-            *count += 1;
-            *first = [*first, next].into_iter().flatten().min();
-        }
-        let groups = groups.into_iter();
-        let mut groups: Vec<Self> =
-            groups.map(|((why, host), (count, next))| Self { count, why, host, next }).collect();
-        groups.sort_by_key(|group| std::cmp::Reverse(group.count));
-        groups
-    }
-}
-
-/// The roles of the assets that are wanted.
-#[derive(Clone, Copy, Debug)]
-pub struct Wanted {
-    /// Whether pictures are wanted.
-    pub pictures: bool,
-    /// Whether videos are wanted.
-    pub videos: bool,
-    /// Whether samples of voices are wanted.
-    pub audio: bool,
-}
-
-impl Wanted {
-    /// The arguments of the statements, in the order of the fields.
-    fn args(self) -> [Arg<'static>; 3] {
-        [self.pictures, self.videos, self.audio].map(|wanted| Arg::Bool(Some(wanted)))
-    }
-}
-
-/// A file that the store must contain.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KnownFile {
-    /// Its name within the store.
-    pub file: String,
-    /// Its SHA-256.
-    pub sha256: String,
-    /// Its size, in bytes.
-    pub bytes: i64,
-}
+pub use asset::{Asset, AssetState, Failures, Settled, Wanted};
+pub use files::KnownFile;
+pub use sql::{ALLOWED_HOSTS, LAST_REFRESH, PRUNED};
 
 /// The right to process the queue: on SQLite a lock file that the kernel releases with the process.
 #[derive(Debug)]
@@ -222,9 +63,6 @@ impl QueueLock {
 
 /// The largest accepted difference between the clocks of hosts that poll one account.
 const CLOCKS_DIFFER: Duration = Duration::from_secs(10 * 60);
-
-/// The deadline for removing a few files, long enough for a slow store.
-const REMOVING: Duration = Duration::from_secs(30 * 60);
 
 impl Store {
     /// Takes the lock of the queue on SQLite; on PostgreSQL mirrors share the queue.
@@ -366,202 +204,15 @@ impl Store {
         let time = row.and_then(|row| row.map_or(Ok(None), |row| row.time(0)));
         time.map_err(|fault| self.trouble("read", &fault))
     }
-
-    /// Returns every file that the store must contain, by name.
-    pub async fn known_files(&mut self) -> Result<Vec<KnownFile>> {
-        self.files(sql::KNOWN_FILES, &[]).await
-    }
-
-    /// Returns the files that neither a current item nor a version valid at `since` or later needs.
-    pub async fn prunable(&mut self, since: Timestamp) -> Result<Vec<KnownFile>> {
-        self.files(sql::prunable(), &[since.into()]).await
-    }
-
-    async fn files(&mut self, sql: impl SqlSafeStr, args: &[Arg<'_>]) -> Result<Vec<KnownFile>> {
-        let rows = self.conn.rows(sql, args).await;
-        let files = rows.and_then(|rows| rows.iter().map(known_file).collect());
-        files.map_err(|fault| self.trouble("read", &fault))
-    }
-
-    /// Queues the assets that lost these files and all that failed, and marks as pruned what can no longer
-    /// be fetched. Returns how many lost their file.
-    pub async fn queue_again(&mut self, files: &[String], now: Timestamp) -> Result<u64> {
-        let engine = self.conn.engine();
-        let args = [json(files.iter()), now.into()];
-        let conn = &mut self.conn;
-        let done = async {
-            begin_between_polls(conn).await?;
-            conn.execute(sql::mark_lost(engine), &args).await?;
-            let queued = conn.execute(sql::queue_again(engine), &args[..1]).await?;
-            conn.execute(sql::TRY_AGAIN, &[]).await?;
-            conn.execute(statements::COMMIT, &[]).await?;
-            Ok(queued)
-        };
-        let done = done.await;
-        self.ended(done).await
-    }
-
-    /// Restores those of `files` that were once fetched from a URL; returns their names.
-    pub async fn take_back(&mut self, files: &[String]) -> Result<Vec<String>> {
-        if files.is_empty() {
-            return Ok(vec![]);
-        }
-        let engine = self.conn.engine();
-        let args = [json(files.iter())];
-        let conn = &mut self.conn;
-        let done = async {
-            conn.execute(engine.begin_writing(), &[]).await?;
-            if let Some(server) = engine.server() {
-                // Waits until no files are being removed, since a removed file cannot be restored.
-                conn.rows(server.lock_files_shared, &[]).await?;
-            }
-            keep_polls_out(conn).await?;
-            let known = conn.rows(sql::once_behind(engine), &args).await?;
-            conn.execute(sql::take_back(engine), &args).await?;
-            conn.execute(sql::restore_copies(engine), &args).await?;
-            conn.execute(statements::COMMIT, &[]).await?;
-            known.iter().map(|row| row.some_text(0)).collect()
-        };
-        let done = done.await;
-        self.ended(done).await
-    }
-
-    /// Queues the assets that lost these files.
-    pub async fn lose(&mut self, files: &[String]) -> Result<()> {
-        let engine = self.conn.engine();
-        let conn = &mut self.conn;
-        let done = async {
-            begin_between_polls(conn).await?;
-            conn.execute(sql::queue_again(engine), &[json(files.iter())]).await?;
-            conn.execute(statements::COMMIT, &[]).await
-        };
-        let done = done.await;
-        self.ended(done).await.map(drop)
-    }
-
-    /// Marks as pruned the files that are still [`Store::prunable`].
-    pub async fn mark_pruned(&mut self, since: Timestamp, now: Timestamp) -> Result<()> {
-        let engine = self.conn.engine();
-        let conn = &mut self.conn;
-        let done = async {
-            begin_removing(conn).await?;
-            keep_polls_out(conn).await?;
-            let rows = conn.rows(sql::prunable(), &[since.into()]).await?;
-            let files: Vec<String> =
-                rows.iter().map(|row| row.some_text(0)).collect::<Result<_, _>>()?;
-            let args = [json(files.iter()), now.into()];
-            conn.execute(sql::mark_pruned(engine), &args).await?;
-            conn.execute(sql::mark_gone(engine), &args[..1]).await?;
-            conn.execute(statements::COMMIT, &[]).await
-        };
-        let done = done.await;
-        self.ended(done).await.map(drop)
-    }
-
-    /// Returns those of `files` that no row refers to, and on PostgreSQL keeps mirrors from recording any
-    /// file until [`Store::end_removing`] or the end of the process.
-    pub async fn begin_removing(&mut self, files: &[String]) -> Result<Vec<String>> {
-        let engine = self.conn.engine();
-        let args = [json(files.iter())];
-        let conn = &mut self.conn;
-        let done = async {
-            if engine.server().is_some() {
-                begin_removing(conn).await?;
-            }
-            let rows = conn.rows(sql::unnamed(engine), &args).await?;
-            rows.iter().map(|row| row.some_text(0)).collect()
-        };
-        let done = done.await;
-        self.ended(done).await
-    }
-
-    /// Ends the transaction of [`Store::begin_removing`], so that mirrors continue.
-    pub async fn end_removing(&mut self) -> Result<()> {
-        if self.conn.engine().server().is_none() {
-            return Ok(());
-        }
-        let ended = self.conn.execute(statements::ROLLBACK, &[]).await;
-        ended.map(drop).map_err(|fault| self.trouble("write", &fault))
-    }
-
-    async fn ended<T>(&mut self, done: Result<T, Fault>) -> Result<T> {
-        if done.is_err() {
-            let _ = self.conn.execute(statements::ROLLBACK, &[]).await;
-        }
-        done.map_err(|fault| self.trouble("write", &fault))
-    }
 }
 
 fn due_args(wanted: Wanted, now: Timestamp) -> Vec<Arg<'static>> {
     std::iter::once(now.into()).chain(wanted.args()).collect()
 }
 
-/// Returns the sort key of an asset, for the same order as in `sql::lease`.
-fn urgency(asset: &Asset) -> (bool, bool, Option<Timestamp>, &str) {
-    (asset.saved(), asset.signed_url.is_none(), asset.expires_at, &asset.url)
-}
-
-fn json<'a>(texts: impl Iterator<Item = &'a String>) -> Arg<'static> {
-    Arg::Json(Some(Cow::Owned(json_texts(texts))))
-}
-
-fn asset(row: &Row) -> Result<Asset, Fault> {
-    let state = AssetState::parse(&row.some_text(3)?);
-    Ok(Asset {
-        url: row.some_text(0)?,
-        signed_url: row.text(1)?.map(SignedUrl::new),
-        expires_at: row.time(2)?,
-        state: state.ok_or_else(|| row.spoiled(3, "is no state"))?,
-        sha256: row.text(4)?,
-        file: row.text(5)?,
-        bytes: row.int(6)?,
-        content_type: row.text(7)?,
-        etag: row.text(8)?,
-        last_modified: row.text(9)?,
-        attempts: row.some_int(10)?,
-        next_attempt_at: row.time(11)?,
-        mirrored_at: row.time(12)?,
-        checked_at: row.time(13)?,
-        last_error: row.text(14)?,
-    })
-}
-
-fn known_file(row: &Row) -> Result<KnownFile, Fault> {
-    Ok(KnownFile {
-        file: row.some_text(0)?,
-        sha256: row.text(1)?.unwrap_or_default(),
-        bytes: row.int(2)?.unwrap_or_default(),
-    })
-}
-
-/// Begins a transaction that may write rows of `assets` in any order: polls write none meanwhile.
-async fn begin_between_polls(conn: &mut Conn) -> Result<(), Fault> {
-    conn.execute(conn.engine().begin_writing(), &[]).await?;
-    keep_polls_out(conn).await
-}
-
-/// Keeps polls from writing until the open transaction ends, which on SQLite it does anyway.
-async fn keep_polls_out(conn: &mut Conn) -> Result<(), Fault> {
-    match conn.engine().server() {
-        None => Ok(()),
-        Some(server) => conn.execute(server.lock_polls, &[]).await.map(drop),
-    }
-}
-
 /// Returns whether the fault is a lock of another transaction that was not waited for.
 fn is_held(fault: &Fault) -> bool {
     fault.as_database_error().is_some_and(|fault| fault.code().as_deref() == Some("55P03"))
-}
-
-async fn begin_removing(conn: &mut Conn) -> Result<(), Fault> {
-    let engine = conn.engine();
-    conn.execute(engine.begin_writing(), &[]).await?;
-    if let Some(server) = engine.server() {
-        // Files are removed meanwhile, which takes time: no timeout of the server may end the transaction.
-        conn.expect_progress(REMOVING).await?;
-        conn.rows(server.lock_files, &[]).await?;
-    }
-    Ok(())
 }
 
 async fn settle(conn: &mut Conn, settled: &[Settled]) -> Result<Option<Vec<String>>, Fault> {

@@ -7,7 +7,7 @@ use crate::{
     catalog::kind::Kind,
     store::{
         browse::{Reading, polls::Day},
-        query::ItemCounts,
+        status::ItemCounts,
     },
 };
 

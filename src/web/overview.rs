@@ -23,7 +23,7 @@ use crate::{
     catalog::kind::Kind,
     store::{
         browse::{Reading, changes::ChangesFilter, overview::Lists, polls::Day},
-        query::ItemCounts,
+        status::ItemCounts,
     },
     time::Timestamp,
 };

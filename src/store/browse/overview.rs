@@ -13,7 +13,7 @@ use crate::{
     error::Result,
     store::{
         conn::{Fault, Row},
-        query::ItemCounts,
+        status::ItemCounts,
     },
     time::Timestamp,
 };
