@@ -9,6 +9,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    thread,
     time::Duration,
 };
 
@@ -252,28 +253,34 @@ pub(super) fn from_file(
     recognition: &Arc<Recognition>,
     clock: &Clock,
 ) -> Result<Received> {
-    let (catalogue, version, answer, bodies, incomplete) =
-        match saved::decode(file, catalogue, keep, recognition) {
-            Ok(Saved { catalogue, answer, form, bodies, incomplete }) => {
-                let version = match form {
-                    Form::Lists => ApiVersion::V2,
-                    Form::Pages => ApiVersion::V3,
-                };
-                (catalogue, version, Ok(answer), bodies, incomplete)
-            }
-            Err(error) if error.kind == Kind::Usage => return Err(error.context(&name)),
-            Err(error) => {
-                let catalogue = catalogue.unwrap_or_default();
-                let version = version::first_of(catalogue);
-                (catalogue, version, Err(error.context(&name)), None, None)
-            }
-        };
+    let (decoded, sha256) = thread::scope(|scope| {
+        let digest = || hex(&Sha256::digest(file));
+        // Beside decoding where there is a second core.
+        let beside = thread::Builder::new().spawn_scoped(scope, digest);
+        let decoded = saved::decode(file, catalogue, keep, recognition);
+        (decoded, beside.ok().and_then(|beside| beside.join().ok()).unwrap_or_else(digest))
+    });
+    let (catalogue, version, answer, bodies, incomplete) = match decoded {
+        Ok(Saved { catalogue, answer, form, bodies, incomplete }) => {
+            let version = match form {
+                Form::Lists => ApiVersion::V2,
+                Form::Pages => ApiVersion::V3,
+            };
+            (catalogue, version, Ok(answer), bodies, incomplete)
+        }
+        Err(error) if error.kind == Kind::Usage => return Err(error.context(&name)),
+        Err(error) => {
+            let catalogue = catalogue.unwrap_or_default();
+            let version = version::first_of(catalogue);
+            (catalogue, version, Err(error.context(&name)), None, None)
+        }
+    };
     let mut list = Fetched {
         received_at: Some(clock.now()),
         http_status: None,
         request_id: None,
         response_bytes: Some(file.len() as u64),
-        response_sha256: Some(hex(&Sha256::digest(file))),
+        response_sha256: Some(sha256),
         warning: answer.as_ref().ok().and_then(|answer| answer.warning.clone()),
         source: name,
         answer,
