@@ -280,12 +280,12 @@ impl Store {
         let remedy = match self.location.file() {
             Some(_) => "give another file",
             None => {
-                "give a schema of its own: CREATE SCHEMA heygen, then add \
-                 ?options[search_path]=heygen to the URL"
+                "use a separate schema: CREATE SCHEMA heygen, then add ?options[search_path]=heygen \
+                 to the URL"
             }
         };
         Error::storage(format!(
-            "{} holds other tables ({}{more}) and is left alone; {remedy}",
+            "{} contains other tables ({}{more}) and is not changed; {remedy}",
             self.location,
             some.join(", ")
         ))
@@ -306,7 +306,7 @@ pub(super) fn of_another_version(location: &Location, version: i64) -> Option<Er
         Ordering::Equal => None,
         Ordering::Greater => Some(newer(location, version)),
         Ordering::Less => Some(Error::storage(format!(
-            "{location} is of an older version; a `heygen-sync sync` brings it up to date"
+            "{location} was written by an older version; `heygen-sync sync` upgrades it"
         ))),
     }
 }
@@ -340,7 +340,7 @@ fn refuse_other_things(path: &Path) -> Result<()> {
         () if file.is_dir() => "is a folder, not a file",
         // SQLite would treat it as empty.
         () if (1..SMALLEST).contains(&file.len()) => {
-            "is not a SQLite database and is left alone; give another path"
+            "is not a SQLite database and is not changed; give another path"
         }
         () => return Ok(()),
     };
@@ -360,8 +360,8 @@ fn gone(location: &Location) -> Error {
         Kind::Gone,
         format!(
             "there is no catalogue in {location}, and none is created here: if it was there before, \
-             mount its disk or restore it; a new history is begun by `heygen-sync sync` without \
-             --existing"
+             mount its disk or restore it; `heygen-sync sync` without --existing begins a new \
+             history"
         ),
     )
 }
@@ -372,8 +372,8 @@ fn refuse_hard_links(path: &Path) -> Result<()> {
     match FileState::of(path) {
         Ok(file) if file.links > 1 => Err(Error::storage(format!(
             "{0} has {1} names (hard links, as `cp -al` backups make them), and a write by one of \
-             them can be lost: make it a file of its own (cp {0} {0}.new && mv {0}.new {0}) and \
-             back it up with `heygen-sync copy`",
+             them can be lost: make it a separate file (cp {0} {0}.new && mv {0}.new {0}) and back \
+             it up with `heygen-sync copy`",
             path.display(),
             file.links
         ))),
