@@ -130,7 +130,9 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// Those of `work`; [`Kind::Unforeseen`] after a panic.
 pub async fn caught<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     let ended = AssertUnwindSafe(work).catch_unwind().await;
-    ended.unwrap_or_else(|_| Err(Error::unforeseen("it was ended by a bug; please report it")))
+    ended.unwrap_or_else(|_| {
+        Err(Error::unforeseen("this failed because of a bug; please report it"))
+    })
 }
 
 /// Returns the gravest of several exit codes, in the order of the contract: 1, 78, 74, 77, 65, 69,

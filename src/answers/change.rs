@@ -5,12 +5,12 @@ use utoipa::ToSchema;
 
 use crate::{store::query::ChangeRow, time::Timestamp};
 
-/// A change: of an item as a whole, or of one of its fields.
+/// A change of an item as a whole, or of one of its fields.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Change {
     /// The poll that saw it.
     pub poll_id: i64,
-    /// When.
+    /// When that poll received its list.
     pub observed_at: Timestamp,
     /// It happened after this time; null at the baseline.
     pub previous_poll_at: Option<Timestamp>,
@@ -20,11 +20,11 @@ pub struct Change {
     pub kind: String,
     /// The item.
     pub id: String,
-    /// Its name after the poll; for a removal the last known.
+    /// The item's name after the poll; for a removal, the last known one.
     pub name: Option<String>,
     /// `added`, `changed`, `removed` or `restored`.
     pub change: String,
-    /// The changed field; null in the row that tells of the item as a whole.
+    /// The changed field; null for a change of the item as a whole.
     pub field: Option<String>,
     /// The field's value before, as text.
     pub old_value: Option<String>,

@@ -34,19 +34,19 @@ pub struct Item {
     pub account: String,
     /// The number of its version.
     pub version: i64,
-    /// Since when this version is valid.
+    /// The start of this version.
     pub valid_from: Timestamp,
     /// When it was first seen.
     pub first_seen_at: Timestamp,
     /// When it was last added, changed or restored.
     pub changed_at: Timestamp,
-    /// Since when it is not listed.
+    /// When it was first found missing; null while it is listed.
     pub missing_since: Option<Timestamp>,
     /// When it was removed.
     pub removed_at: Option<Timestamp>,
     /// Its values.
     pub fields: ItemFields,
-    /// What has no column, or does not fit it; null if there is nothing.
+    /// Fields and values that have no column; null if there are none.
     #[schema(value_type = Option<BTreeMap<String, serde_json::Value>>)]
     pub extra: Json,
 }
@@ -59,13 +59,13 @@ pub struct ItemHistory {
     pub state: IdState,
     /// The permanent addresses of its previews, by field.
     pub links: BTreeMap<String, Option<String>>,
-    /// Its versions, oldest first, at most the newest 300.
+    /// Its newest 300 versions, oldest first.
     pub history: Vec<HistoryVersion>,
     /// Whether it has older versions.
     pub older_left_out: bool,
     /// Its values; null for an unknown id.
     pub fields: Option<ItemFields>,
-    /// What has no column, or does not fit it; null if there is nothing.
+    /// Fields and values that have no column; null if there are none.
     #[schema(value_type = Option<BTreeMap<String, serde_json::Value>>)]
     pub extra: Json,
 }
@@ -91,7 +91,7 @@ pub struct HistoryVersion {
     pub opened_after: Option<Timestamp>,
     /// The last poll that still showed this state.
     pub closed_after: Option<Timestamp>,
-    /// What differs from the version before, by field: before and after. Null for the first version that is shown.
+    /// The differences from the version before, by field: old and new value. Null for the first version shown.
     #[schema(value_type = Option<BTreeMap<String, Vec<serde_json::Value>>>)]
     pub changes: Option<BTreeMap<String, [Json; 2]>>,
 }

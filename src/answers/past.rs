@@ -59,13 +59,13 @@ pub struct CatalogueThen {
     pub first_good_poll_at: Option<Timestamp>,
     /// The last poll by then that did not fail.
     pub as_of_poll_at: Option<Timestamp>,
-    /// The next one after it.
+    /// The next good poll after it.
     pub next_good_poll_at: Option<Timestamp>,
-    /// How many polls failed between the poll and the time.
+    /// How many polls failed between that poll and the time.
     pub failed_polls_after: i64,
-    /// How many items were listed, by kind; empty where one item was asked for.
+    /// How many items were listed, by kind; empty if one item is requested.
     pub listed: BTreeMap<String, i64>,
-    /// Whether the asked item was listed; null where none was asked for.
+    /// Whether the requested item was listed; null if none is requested.
     pub listed_then: Option<bool>,
     /// The items.
     pub items: Vec<ItemThen>,
@@ -82,11 +82,11 @@ pub struct ItemThen {
     pub name: Option<String>,
     /// The number of the version.
     pub version: i64,
-    /// Since when it was valid.
+    /// The start of the version.
     pub valid_from: Timestamp,
     /// Its values.
     pub fields: ItemFields,
-    /// What has no column, or does not fit it; null if there is nothing.
+    /// Fields and values that have no column; null if there are none.
     #[schema(value_type = Option<BTreeMap<String, serde_json::Value>>)]
     pub extra: Json,
 }
@@ -116,7 +116,7 @@ pub async fn as_of(
             let mut then = match moment {
                 Some(moment) => known(&mut reading, question, &moment, &mut page).await?,
                 None => CatalogueThen {
-                    certain: "unknown: no poll of this catalogue was good by then".into(),
+                    certain: "unknown: this catalogue had no good poll by then".into(),
                     ..CatalogueThen::default()
                 },
             };

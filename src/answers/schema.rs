@@ -52,8 +52,8 @@ impl ToSchema for Kind {}
 
 impl PartialSchema for State {
     fn schema() -> RefOr<Schema> {
-        let meaning = "The state of an id: listed and missing can be used, not_ready, removed and \
-                       unknown cannot, nor what is missing for long.";
+        let meaning = "The state of an id. Listed and missing ids can be used; not_ready, removed \
+                       and unknown ones cannot, nor can those missing for long.";
         words(meaning, Self::ALL.map(Self::as_str)).into()
     }
 }
@@ -85,8 +85,8 @@ impl ItemFields {
 impl PartialSchema for ItemFields {
     fn schema() -> RefOr<Schema> {
         let columns = Kind::ALL.into_iter().flat_map(|kind| kind.columns.iter());
-        let meaning = "The item's values by the names of the API. Which of them there are depends on \
-                       the kind; null where an item has none.";
+        let meaning = "The item's values, by the API's names. Its kind determines which are \
+                       present; null if it has no value.";
         columns_schema(columns, meaning).into()
     }
 }

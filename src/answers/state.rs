@@ -15,14 +15,14 @@ use crate::{
     time::Timestamp,
 };
 
-/// The state of an id in one account and kind, or of one that none knows.
+/// The state of an id in one account and kind, or of an unknown id.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct IdState {
     /// The id.
     pub id: String,
     /// Its state.
     pub state: State,
-    /// Whether this account and kind makes the id usable.
+    /// Whether the id can be used, judged by this account and kind.
     pub usable: bool,
     /// The kind; null for an unknown id.
     pub kind: Option<Kind>,
@@ -44,14 +44,14 @@ pub struct IdState {
     pub instead: Vec<String>,
 }
 
-/// The states of the asked ids.
+/// The states of the requested ids.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct IdStates {
-    /// Whether each of them can be used.
+    /// Whether all ids can be used.
     pub all_usable: bool,
-    /// Those that cannot.
+    /// The ids that cannot be used.
     pub not_usable: BTreeSet<String>,
-    /// For each id one state for each account and kind that knows it.
+    /// For each id, its state in each account and kind that knows it.
     pub states: Vec<IdState>,
 }
 

@@ -22,17 +22,17 @@ pub struct CatalogueState {
     pub last_poll_outcome: String,
     /// Why the last poll failed.
     pub last_poll_error: Option<String>,
-    /// When the last poll was that did not fail.
+    /// When the last good poll (one that did not fail) received its list.
     pub last_good_poll_at: Option<Timestamp>,
-    /// How many polls failed since.
+    /// How many polls have failed since then.
     pub failed_polls_since: i64,
     /// The version of HeyGen's API that was read.
     pub api_version: Option<String>,
     /// How many items there are, by kind.
     pub items: BTreeMap<String, Counts>,
-    /// How many removals are held back; null if none is.
+    /// How many removals are held; null if none are.
     pub removals_held: Option<u64>,
-    /// Why they are.
+    /// Why they are held.
     pub held_reason: Option<String>,
     /// The API's own notice of deprecation.
     pub api_warning: Option<String>,
@@ -43,7 +43,7 @@ pub struct CatalogueState {
 pub struct Counts {
     /// Not removed.
     pub current: i64,
-    /// Of these not listed at present.
+    /// Current items that the last good poll did not list.
     pub missing: i64,
     /// Removed.
     pub removed: i64,

@@ -65,7 +65,7 @@ impl Envelope {
     pub(super) fn fault(&self, number: i64) -> Option<String> {
         if self.format != FORMAT {
             return Some(format!(
-                "its format is not \"{FORMAT}\": it is of another version of heygen-sync"
+                "its format is not \"{FORMAT}\": it is from another version of heygen-sync"
             ));
         }
         let first = number - self.failed_before.len() as i64;
@@ -73,7 +73,7 @@ impl Envelope {
             self.entries().zip(first..).all(|(entry, number)| entry.row.poll_id == number);
         let failed = self.failed_before.iter().all(|entry| entry.row.failed());
         (!ordered || !failed || self.poll.row.failed())
-            .then(|| "its polls are not those that its name says".into())
+            .then(|| "its polls are not those of its file name".into())
     }
 }
 

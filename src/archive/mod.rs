@@ -113,7 +113,7 @@ impl Archive {
     /// [`crate::error::Kind::Storage`]: the poll is committed, but not in the archive.
     pub async fn keep(&self, store: &mut Store, poll: i64, stored: Stored) -> Result<()> {
         let Some(latest) = Envelope::of(entries(store, poll).await?, stored) else {
-            return Err(Error::storage(format!("poll {poll} is gone from the database")));
+            return Err(Error::storage(format!("poll {poll} is no longer in the database")));
         };
         let mut due = vec![latest];
         let end = self.walk_back(store, &mut due).await?;
@@ -122,8 +122,8 @@ impl Archive {
         }
         if let End::Lacking(before) = end {
             tracing::error!(
-                "poll {before} is not in {}: a replay will end before it; what follows is kept all \
-                 the same",
+                "poll {before} is not in {}: a replay will stop before it; later polls are archived \
+                 nevertheless",
                 self.shown()
             );
         }
@@ -135,7 +135,10 @@ impl Archive {
             }
             self.forget(&envelope.poll.row).await;
             if number != poll {
-                tracing::info!("poll {number} was lacking in {} and is there now", self.shown());
+                tracing::info!(
+                    "poll {number} was missing from {} and is now archived",
+                    self.shown()
+                );
             }
         }
         Ok(())
@@ -147,7 +150,7 @@ impl Archive {
         if let Some(note) = envelope::note_of(row)
             && let Err(error) = self.blobs.remove(&note).await
         {
-            tracing::debug!("a note stays in the archive: {error}");
+            tracing::debug!("a note remains in the archive: {error}");
         }
     }
 
@@ -161,8 +164,8 @@ impl Archive {
 
     fn is_another_s(&self, number: i64) -> Error {
         Error::storage(format!(
-            "{} holds a poll {number} that is not this database's: it belongs to another one, or this \
-             one was restored from an older copy; set archive.store to one of its own",
+            "{} contains another poll {number}: the archive belongs to another database, or this \
+             one was restored from an older copy; set archive.store to a store of its own",
             self.shown()
         ))
     }
@@ -234,7 +237,7 @@ impl Archive {
         let file = envelope::file(number);
         let text = self.text(&file, packed).await?;
         let envelope: Envelope = serde_json::from_slice(&text)
-            .map_err(|fault| self.damaged(&file, format!("it is no envelope ({fault})")))?;
+            .map_err(|fault| self.damaged(&file, format!("it is not an envelope ({fault})")))?;
         match envelope.fault(number) {
             Some(fault) => Err(self.damaged(&file, fault)),
             None => Ok(envelope),
@@ -250,13 +253,13 @@ impl Archive {
         let text = self.text(&stored.file, packed).await?;
         match hex(&Sha256::digest(&text)) == stored.sha256 {
             true => Ok(text),
-            false => Err(self.damaged(&stored.file, "its hash is another".into())),
+            false => Err(self.damaged(&stored.file, "its hash does not match".into())),
         }
     }
 
     async fn packed(&self, file: &str) -> Result<Bytes> {
         self.blobs.read(file).await?.ok_or_else(|| {
-            Error::storage(format!("{file} is lacking in the archive {}", self.shown()))
+            Error::storage(format!("{file} is missing from the archive {}", self.shown()))
         })
     }
 

@@ -116,7 +116,7 @@ impl Archive {
 fn read_note(packed: &[u8]) -> Result<Stored> {
     let text = unpacked(packed).map_err(Error::storage)?;
     serde_json::from_slice(&text)
-        .map_err(|fault| Error::storage(format!("it is no note ({fault})")))
+        .map_err(|fault| Error::storage(format!("it is not a note ({fault})")))
 }
 
 /// Returns whether the database contains the poll of an envelope. The digest covers all of it but

@@ -19,7 +19,7 @@ pub fn refusal(answer: &Answer, current: HeldSet) -> Error {
         "none of the {} ids in the answer was ever seen in this account: it is an example or \
          another account's list; nothing was changed. Give it a --database or an --account of its \
          own; if it is right, --catalogue {catalogue} --accept-removals={current} applies it and \
-         removes all else",
+         removes all other items",
         answer.ids().len()
     ))
 }

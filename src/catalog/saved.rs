@@ -81,7 +81,7 @@ fn elements(
 ) -> Result<Saved> {
     let elements = array(Raw::of(raw), "the file")?;
     if elements.is_empty() {
-        return Err(Error::not_a_catalogue("an empty array is no list"));
+        return Err(Error::not_a_catalogue("an empty array is not a list"));
     }
     if elements.iter().any(|element| is_page(element.get())) {
         let bodies: Vec<&str> = elements.iter().map(|element| element.get()).collect();
@@ -89,7 +89,7 @@ fn elements(
     }
     let body = format!(r#"{{"data":{raw},"has_more":false}}"#);
     let mut saved = pages(&[&body], catalogue, keep, known)?;
-    saved.incomplete = Some("the file has records, but no page that says it is the last".into());
+    saved.incomplete = Some("the file has records, but no page that is marked as the last".into());
     Ok(saved)
 }
 
@@ -107,11 +107,12 @@ fn pages(
         Some(RecordType::Records(catalogue)) => agreed(catalogue, asked)?,
         Some(RecordType::OldRecords) => {
             return Err(Error::not_a_catalogue(
-                "records of v2 are no catalogue: it takes both lists, as the API answers them",
+                "records of v2 alone are not a catalogue: it has both lists, as in the API's \
+                 answer",
             ));
         }
         None => asked.ok_or_else(|| {
-            Error::usage("no record shows what this is a list of; name it with --catalogue")
+            Error::usage("no record shows which catalogue this is; name it with --catalogue")
         })?,
     };
     let mut pages = Pages::new(catalogue, known);
@@ -138,12 +139,13 @@ fn agreed(shown: Catalogue, asked: Option<Catalogue>) -> Result<Catalogue> {
 /// Returns why pages may lack records, if so. Voices are two lists, and each needs its last page.
 fn lacks_an_end(catalogue: Catalogue, bodies: &[&str]) -> Option<&'static str> {
     if !bodies.last().is_some_and(|last| says_last(last)) {
-        return Some("the file's last page does not say has_more: false");
+        return Some("the file's last page does not have has_more: false");
     }
     let ends: BTreeSet<Option<String>> =
         bodies.iter().filter(|body| says_last(body)).map(|body| type_of(body)).collect();
-    (catalogue == Catalogue::Voices && ends.len() < 2)
-        .then_some("the file does not show the ends of both lists, public and private voices")
+    (catalogue == Catalogue::Voices && ends.len() < 2).then_some(
+        "the file does not contain the last pages of both lists, public and private voices",
+    )
 }
 
 /// Returns the type of the first voice of a page; `None` if there is none.

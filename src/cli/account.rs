@@ -20,11 +20,11 @@ pub struct AccountArgs {
 
 #[derive(Debug, Subcommand)]
 enum AccountCommand {
-    /// Give an account another name, in all tables
+    /// Rename an account in all tables
     Rename {
-        /// Its name now
+        /// The current name
         old: String,
-        /// Its name from now on
+        /// The new name
         new: String,
     },
 }

@@ -26,10 +26,10 @@ const TABLE: [&str; 7] = ["observed_at", "account", "change", "kind", "item_id",
 /// Show what was added, changed, removed and restored, newest last
 #[derive(Debug, Args)]
 pub struct ChangesArgs {
-    /// From this time on: a time, a date, how long ago (for example 7d), yesterday, last month
+    /// Only changes since this time: a time, a date, how long ago (such as 7d), yesterday, last month
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     since: Option<String>,
-    /// Before this time
+    /// Only changes before this time
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     until: Option<String>,
     /// Only this kind

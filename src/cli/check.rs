@@ -76,7 +76,7 @@ async fn verdicts(context: &Context) -> Vec<CheckResult> {
     }
     for block in config.receivers() {
         let receiver = block.receiver(&context.sources);
-        let result = receiver.map(|_| "set up; `heygen-sync notify test` tries it".to_owned());
+        let result = receiver.map(|_| "set up; test it with `heygen-sync notify test`".to_owned());
         all.push(CheckResult { what: format!("notices to '{}'", block.name()), result });
     }
     if config.archive.enabled {
@@ -102,7 +102,7 @@ fn schedule(config: &Config, context: &Context) -> Result<String> {
     daemon.address()?;
     let slots = Schedule::new(daemon, 0)?.preview(context.clock.now(), SLOTS);
     let next = if slots.is_empty() { "never".into() } else { slots.join(", ") };
-    Ok(format!("a daemon polls by '{}' ({}), next: {next}", daemon.schedule, daemon.timezone))
+    Ok(format!("a daemon polls at '{}' ({}), next: {next}", daemon.schedule, daemon.timezone))
 }
 
 /// Checks the database. A missing one passes if it can be created; one that accepts no poll fails.
@@ -123,20 +123,20 @@ async fn database(location: &Location, config: &Config, context: &Context) -> Re
         }
         None => match location.file() {
             Some(path) if is_of_service(path) && !path.exists() => {
-                Ok(format!("{location}, to be made by the service's first poll"))
+                Ok(format!("{location}, will be created by the service's first poll"))
             }
             Some(path) => {
                 let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
                 let folder = folder.unwrap_or(std::path::Path::new("."));
                 let probe = tempfile_in(folder);
-                probe.map(|()| format!("{location}, to be made by the first sync")).map_err(|fault| {
+                probe.map(|()| format!("{location}, will be created by the first sync")).map_err(|fault| {
                     crate::error::Error::storage(format!(
                         "cannot write in {}: {fault}; create the folder or change its permissions",
                         folder.display()
                     ))
                 })
             }
-            None => Ok(format!("{location}, its tables to be made by the first sync")),
+            None => Ok(format!("{location}, its tables will be created by the first sync")),
         },
     }
 }
@@ -150,7 +150,7 @@ fn tempfile_in(folder: &std::path::Path) -> std::io::Result<()> {
 
 async fn mirror_store(config: &Config, context: &Context) -> Result<String> {
     let blobs = super::stores::blobs(config, context)?;
-    blobs.probe().await.map(|()| format!("{} can be written to", blobs.shown()))
+    blobs.probe().await.map(|()| format!("{} is writable", blobs.shown()))
 }
 
 /// Checks that the archive is writable and belongs to this database.
@@ -166,7 +166,7 @@ async fn archive_store(config: &Config, location: &Location, context: &Context) 
             store.close().await?;
         }
     }
-    Ok(format!("{} can be written to", archive.shown()))
+    Ok(format!("{} is writable", archive.shown()))
 }
 
 /// Probes the API version that the next poll would use.
@@ -206,5 +206,5 @@ async fn api(
             }
         },
     };
-    Ok(format!("{} answers by {version} and takes the key", config.api.base_url))
+    Ok(format!("{} offers {version} and accepts the key", config.api.base_url))
 }

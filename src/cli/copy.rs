@@ -15,13 +15,13 @@ use crate::{
   heygen-sync copy --from heygen.db --to postgres://heygen@db.example.org/heygen
   heygen-sync copy --from postgres://heygen@db.example.org/heygen --to heygen.db
 
-A password need not stand in the URL: PGPASSWORD and ~/.pgpass are read.
-Stop the pollers first: what they write to the source from then on is not in the copy.")]
+The password may be left out of the URL: PGPASSWORD and ~/.pgpass are read.
+Stop all polls first: what they write to the source after that is not copied.")]
 pub struct Copy {
-    /// What is copied: a file (SQLite) or a postgres:// URL
+    /// The source: a file (SQLite) or a postgres:// URL
     #[arg(long, value_name = "URL")]
     from: String,
-    /// Where to: a new file, or an empty PostgreSQL database or schema
+    /// The target: a new file, or an empty PostgreSQL database or schema
     #[arg(long, value_name = "URL")]
     to: String,
 }

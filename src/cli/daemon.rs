@@ -25,12 +25,14 @@ const OPENING: Duration = Duration::from_secs(60);
 
 /// Poll on a schedule until stopped; serve metrics and health over HTTP
 #[derive(Debug, Args)]
-#[command(after_help = "It polls at once when a slot was missed, and never twice at a time.
-SIGTERM and SIGINT end it after the poll under way, or after daemon.stop_time; a second one at once.
-SIGHUP reads the configuration anew, but for database, daemon.listen and log.format.
-It ends with 74 when its database is no longer there.")]
+#[command(
+    after_help = "Polls at once if a scheduled poll was missed. Never runs two polls at once.
+SIGTERM and SIGINT stop it after the current poll or after daemon.stop_time; a second one at once.
+SIGHUP reloads the configuration, except database, daemon.listen and log.format.
+Exits with 74 if its database no longer exists."
+)]
 pub struct DaemonArgs {
-    /// Fail where no database is, instead of creating one
+    /// Fail if there is no database, instead of creating one
     #[arg(long)]
     existing: bool,
 }

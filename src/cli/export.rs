@@ -24,7 +24,7 @@ use crate::{
     time::Timestamp,
 };
 
-/// Write the catalogue as it is or was at any time, its history, or the change feed
+/// Export the catalogue, now or at a past time, its history, or the change feed
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   heygen-sync export --kind avatar > avatars.csv
@@ -32,10 +32,10 @@ use crate::{
   heygen-sync export --format api > saved.json      an answer of the API, for sync --from
   heygen-sync export --what history --kind avatar --format parquet > versions.parquet
 
-As of a time means as of the account's last poll at or before it that did not fail; which one
-that is, is said on standard error.")]
+--as-of selects the account's last poll at or before that time that did not fail, and names it on
+standard error.")]
 pub struct Export {
-    /// What to write
+    /// What to export
     #[arg(long, value_enum, default_value_t = What::Catalogue)]
     what: What,
     /// Only this kind, with its own columns
@@ -87,12 +87,12 @@ impl ValueEnum for ExportFormat {
     fn to_possible_value(&self) -> Option<PossibleValue> {
         match self {
             Self::Rows(format) => format.to_possible_value(),
-            Self::Parquet => {
-                Some(PossibleValue::new("parquet").help("Typed columns, compressed; for a file"))
-            }
-            Self::Api => {
-                Some(PossibleValue::new("api").help("An answer of the API, as it could be polled"))
-            }
+            Self::Parquet => Some(
+                PossibleValue::new("parquet").help("Typed, compressed columns; write it to a file"),
+            ),
+            Self::Api => Some(
+                PossibleValue::new("api").help("An answer of the API, as sync --from reads it"),
+            ),
         }
     }
 }
@@ -119,13 +119,12 @@ impl Export {
         let api = self.format == Some(ExportFormat::Api);
         if api && self.kind.is_some() {
             return Err(Error::usage(
-                "--format api takes no --kind: it is an answer of v2, avatars and talking photos",
+                "--format api takes no --kind: it is an answer of v2, with avatars and talking \
+                 photos",
             ));
         }
         if self.what != What::Catalogue && (api || self.as_of.is_some()) {
-            return Err(Error::usage(
-                "--as-of and --format api are of the catalogue; history and changes are whole",
-            ));
+            return Err(Error::usage("--as-of and --format api are only for --what catalogue"));
         }
         Ok(())
     }
@@ -270,7 +269,7 @@ impl Export {
             Some(one) => Ok(vec![one.clone()]),
             None if self.format == Some(ExportFormat::Api) && all.len() > 1 => {
                 Err(Error::usage(format!(
-                    "an answer of the API is of one account; give --account (one of: {})",
+                    "an answer of the API contains one account; give --account (one of: {})",
                     all.join(", ")
                 )))
             }
@@ -299,7 +298,7 @@ fn tell(moment: &Moment, all: &[Moment], as_of: Option<Timestamp>, now: Timestam
     let polls = if *failed == 1 { "poll".to_owned() } else { format!("{failed} polls") };
     let until = match (next, as_of) {
         (Some(next), _) => format!("{next}, the next good poll"),
-        (None, Some(asked)) => format!("{asked}; no good poll has come since"),
+        (None, Some(asked)) => format!("{asked}; there is no good poll after it"),
         (None, None) => format!("now ({now})"),
     };
     note(format_args!(

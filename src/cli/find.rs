@@ -18,8 +18,8 @@ const TABLE: [&str; 5] = ["account", "kind", "item_id", "name", "state"];
 
 /// Find items by words of their name or id
 ///
-/// The words may be in any order, in any case and without diacritics; each is a part of the name or
-/// the id. The gallery's search finds the same items.
+/// The words may be in any order; case and diacritics are ignored. Each must be part of the name or
+/// id. The gallery's search finds the same items.
 #[derive(Debug, Args)]
 pub struct Find {
     /// The words
@@ -40,7 +40,7 @@ impl Find {
         let words = search::words(&query);
         if words.is_empty() || query.len() > search::LONGEST || query.contains('\0') {
             return Err(Error::usage(format!(
-                "cannot search for this: give words with at most {} bytes in all",
+                "cannot search for this: give words of at most {} bytes in total",
                 search::LONGEST
             )));
         }

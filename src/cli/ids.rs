@@ -49,18 +49,18 @@ const NOT_USABLE: u8 = 5;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   heygen-sync ids Anna_public_3 4f2a9c7e              check these ids
-  heygen-sync ids --file ids.txt --max-age 26h        check a list, by a fresh database only
+  heygen-sync ids --file ids.txt --max-age 26h        check a list; the database must be recent
   heygen-sync ids --scan src/*.py config.yaml         find the ids in any text and check them
 
-Exit code 5 when an id is removed, not ready or unknown in every account and kind that is asked.")]
+Exits with 5 if an id is removed, not ready or unknown in every account and kind that is checked.")]
 pub struct Ids {
     /// The ids
     #[arg(value_name = "ID")]
     ids: Vec<String>,
-    /// Read ids from a file, one a line (- for standard input)
+    /// Read ids from a file, one per line (- for standard input)
     #[arg(long, value_name = "FILE")]
     file: Option<String>,
-    /// Find ids in any text: every known one, and what is beside avatar_id, talking_photo_id or
+    /// Find ids in any text: all known ids, and all values of avatar_id, talking_photo_id or
     /// voice_id (- for standard input)
     #[arg(long, value_name = "FILE", num_args = 1..)]
     scan: Vec<String>,
@@ -70,7 +70,7 @@ pub struct Ids {
     /// Only this account
     #[arg(long, value_name = "NAME")]
     account: Option<String>,
-    /// Exit with 1 when the last good poll is older than this, for example 26h, or in the future
+    /// Exit with 1 if the last good poll is older than this, for example 26h, or in the future
     #[arg(long, value_name = "DURATION")]
     max_age: Option<String>,
     /// Output format
@@ -108,12 +108,10 @@ impl Ids {
     /// Reads the texts of `--file` and `--scan`, before the database is opened.
     fn read(&self) -> Result<InputTexts> {
         if self.ids.is_empty() && self.file.is_none() && self.scan.is_empty() {
-            return Err(Error::usage(
-                "no ids are given: name some, or give --file FILE or --scan FILE",
-            ));
+            return Err(Error::usage("no ids given: pass ids, --file FILE or --scan FILE"));
         }
         if self.ids.iter().any(|id| id == "-") {
-            return Err(Error::usage("to read ids from standard input give --file -"));
+            return Err(Error::usage("to read ids from standard input, use --file -"));
         }
         let stdin = self.file.iter().chain(&self.scan).filter(|name| *name == "-").count();
         if stdin > 1 {

@@ -8,7 +8,7 @@ use clap_mangen::roff::{Roff, bold, roman};
 use super::output::print;
 use crate::error::{Error, Result};
 
-/// Write the completions for a shell to stdout
+/// Write shell completions to stdout
 #[derive(Debug, Args)]
 pub struct Completions {
     /// The shell
@@ -42,18 +42,18 @@ impl Man {
 /// The exit codes, and what each means.
 const EXIT_CODES: [(u8, &str); 13] = [
     (0, "done"),
-    (1, "unforeseen, or verify found something"),
+    (1, "unexpected error, or verify found a mismatch"),
     (2, "usage"),
-    (3, "removals held back"),
+    (3, "removals held"),
     (4, "some previews failed"),
     (5, "some ids are not usable"),
     (10, "changed (--exit-code only)"),
     (65, "the answer is not a catalogue"),
     (69, "the API cannot be reached"),
-    (74, "database or file trouble"),
+    (74, "database or file error"),
     (75, "another poll is running"),
     (77, "access refused (key, plan or scope)"),
-    (78, "configuration (no key, too)"),
+    (78, "configuration error, or no key"),
 ];
 
 /// Returns the exit codes as the end of the help.
@@ -65,7 +65,7 @@ pub(super) fn exit_codes() -> String {
 /// The environment variables that are read.
 const ENVIRONMENT: [(&str, &str); 9] = [
     ("HEYGEN_API_KEY", "The API key of the account 'default'."),
-    ("HEYGEN_API_KEY_FILE", "The name of a file that holds it."),
+    ("HEYGEN_API_KEY_FILE", "The path of a file that contains it."),
     ("DATABASE_URL", "The database: a file (SQLite) or a postgres:// URL."),
     ("HEYGEN_SYNC_CONFIG", "The configuration file."),
     (
@@ -82,7 +82,7 @@ const ENVIRONMENT: [(&str, &str); 9] = [
     ),
     (
         "PGPASSWORD, PGSSLMODE, PGSSLROOTCERT and others",
-        "What a postgres:// URL leaves out, as in libpq.",
+        "Whatever a postgres:// URL leaves out, as in libpq.",
     ),
     ("HTTPS_PROXY, NO_PROXY, NO_COLOR", "Their usual meaning. The mirror uses no proxy."),
 ];
@@ -91,10 +91,10 @@ const ENVIRONMENT: [(&str, &str); 9] = [
 const FILES: [(&str, &str); 4] = [
     (
         "./config.toml, ~/.config/heygen-sync/config.toml, /etc/heygen-sync/config.toml",
-        "The configuration: the first of them that is there. $XDG_CONFIG_HOME stands in for ~/.config.",
+        "The configuration: the first of these that exists. $XDG_CONFIG_HOME replaces ~/.config.",
     ),
     ("heygen.db", "The database, in the working directory unless configured otherwise."),
-    ("heygen.db.*", "Lock files beside a SQLite database. They may stay."),
+    ("heygen.db.*", "Lock files of a SQLite database. They need not be deleted."),
     ("mirror/, archive/", "The default stores of pictures and videos, and of answers."),
 ];
 
@@ -116,7 +116,7 @@ fn render(mut command: Command, page: &mut Vec<u8>) -> io::Result<()> {
     }
     let mut roff = Roff::new();
     listed(&mut roff, "ENVIRONMENT", ENVIRONMENT);
-    roff.text([roman("A variable that is set and empty counts as unset.")]);
+    roff.text([roman("An empty variable counts as unset.")]);
     listed(&mut roff, "FILES", FILES);
     let codes = EXIT_CODES.map(|(code, meaning)| (code.to_string(), meaning));
     listed(&mut roff, "EXIT STATUS", codes);
@@ -151,7 +151,7 @@ fn render_verb(above: &str, verb: &Command, page: &mut Vec<u8>) -> io::Result<()
     // The headings would end the COMMANDS section; the flags of all verbs are above.
     for line in String::from_utf8_lossy(&own).lines() {
         match line {
-            ".SH EVERYWHERE" => break,
+            r#".SH "GLOBAL OPTIONS""# => break,
             ".SH SYNOPSIS" | ".SH OPTIONS" => {}
             line => writeln!(page, "{line}")?,
         }

@@ -12,7 +12,7 @@ use crate::{
 /// Serve the catalogue to an agent: a Model Context Protocol server on stdin and stdout
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Read-only. A client starts it; docs/mcp.md has the configuration for three:
+    after_help = "Read-only. Started by an MCP client; docs/mcp.md has the configuration of three:
   {\"mcpServers\": {\"heygen\": {\"command\": \"heygen-sync\", \"args\": [\"mcp\"]}}}"
 )]
 pub struct Mcp {}

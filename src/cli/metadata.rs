@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 use super::{Context, output::print};
 use crate::error::Result;
 
-/// Write what every table, view and column is, for other tools, to stdout
+/// Write descriptions of all tables, views and columns to stdout, for other tools
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   heygen-sync metadata > metadata.json
@@ -19,7 +19,7 @@ use crate::error::Result;
 
   heygen-sync metadata --format dbt > models/heygen.yml")]
 pub struct Metadata {
-    /// For whom
+    /// The tool to write for
     #[arg(long, value_enum, default_value_t = MetadataFormat::Datasette)]
     format: MetadataFormat,
 }
@@ -28,13 +28,13 @@ pub struct Metadata {
 enum MetadataFormat {
     /// Datasette 0.6x: all in one file
     Datasette,
-    /// Datasette 1.0: titles and meanings
+    /// Datasette 1.0: titles and descriptions
     DatasetteMetadata,
     /// Datasette 1.0: facets, labels and sorting
     DatasetteConfig,
-    /// Views for DuckDB over the attached database
+    /// DuckDB views of the attached database
     Duckdb,
-    /// A source of dbt 1.10 or later, with tests and freshness
+    /// A dbt source (dbt 1.10 or later), with tests and freshness
     Dbt,
 }
 

@@ -32,18 +32,18 @@ use crate::{
     words::{counted, number},
 };
 
-/// Save every preview that is due before its link dies
+/// Save every preview that is due, before its link expires
 #[derive(Debug, Args)]
 #[command(
     args_conflicts_with_subcommands = true,
     after_help = "Examples:
-  heygen-sync mirror                                work the queue once
-  heygen-sync mirror --repair                       look for lost and spoiled files, fetch them anew
+  heygen-sync mirror                                process the queue once
+  heygen-sync mirror --repair                       find missing and spoiled files, fetch them again
   heygen-sync mirror prune --older-than 365d --dry-run
-                                                    say what nothing has needed for a year"
+                                                    list what has not been needed for a year"
 )]
 pub struct MirrorArgs {
-    /// First hash the whole store, and queue what is missing, spoiled or failed
+    /// First hash every stored file, and queue what is missing, spoiled or failed
     #[arg(long)]
     repair: bool,
     #[command(subcommand)]
@@ -55,7 +55,7 @@ enum MirrorCommand {
     Prune(Prune),
 }
 
-/// Remove the files that no current item needs, nor any version valid since then
+/// Remove files that neither a current item nor a version valid since then needs
 #[derive(Debug, Args)]
 pub struct Prune {
     /// A time, such as 2026-11-23, or how long ago, such as 365d
@@ -71,7 +71,7 @@ impl MirrorArgs {
         let (config, _, location) = context.config()?;
         if !config.mirror.enabled {
             return Err(Error::config(
-                "the mirror is off; where you may keep copies, set enabled = true under [mirror] in \
+                "the mirror is off; if you may keep copies, set enabled = true under [mirror] in \
                  config.toml (or HEYGEN_SYNC_MIRROR__ENABLED=true), then run a sync",
             ));
         }
@@ -135,14 +135,14 @@ pub(super) fn audited(audit: &audit::MirrorAudit) -> String {
     let audit::MirrorAudit { right, bytes, unrecorded, findings } = audit;
     let young = match unrecorded.len() {
         0 => String::new(),
-        n => format!(", {} not written down yet", number(n)),
+        n => format!(", {} not recorded yet", number(n)),
     };
     let wrong = match findings.len() {
         0 => "none is missing, spoiled or unknown".into(),
         n => format!("{} missing, spoiled or unknown", counted(n, "file is", "files are")),
     };
     format!(
-        "{} right ({}){young}; {wrong}",
+        "{} intact ({}){young}; {wrong}",
         counted(*right, "mirrored file is", "mirrored files are"),
         HumanBytes(*bytes)
     )
@@ -346,8 +346,7 @@ fn tell(summary: &Summary, context: &Context) {
     if context.quiet || saved + unchanged + failed + gone + skipped == 0 {
         return;
     }
-    let counts =
-        [(saved, "saved"), (unchanged, "unchanged"), (gone, "gone"), (skipped, "left out")];
+    let counts = [(saved, "saved"), (unchanged, "unchanged"), (gone, "gone"), (skipped, "skipped")];
     let mut parts: Vec<String> = counts
         .iter()
         .filter(|(count, _)| **count > 0)
@@ -357,8 +356,7 @@ fn tell(summary: &Summary, context: &Context) {
         })
         .collect();
     if *failed > 0 {
-        let failed = counted(*failed, "failed and is", "failed and are");
-        parts.push(format!("{failed} tried again"));
+        parts.push(format!("{} failed and will be retried", number(*failed)));
     }
     let told: Vec<String> = reasons.iter().take(3).map(failures_text).collect();
     let why = if told.is_empty() { String::new() } else { format!(": {}", told.join("; ")) };

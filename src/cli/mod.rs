@@ -59,17 +59,17 @@ use crate::{
 #[derive(Debug, Parser)]
 #[command(name = "heygen-sync", version, after_help = exit_codes(), disable_help_subcommand = false)]
 pub struct Arguments {
-    /// Read this configuration file and no other
-    #[arg(long, global = true, value_name = "FILE", help_heading = "Everywhere")]
+    /// Read only this configuration file
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
     config: Option<PathBuf>,
-    /// A file (SQLite) or a postgres://… URL; overrides the configured one
-    #[arg(long, global = true, value_name = "URL", help_heading = "Everywhere")]
+    /// The database: a file (SQLite) or a postgres://… URL; overrides the configured one
+    #[arg(long, global = true, value_name = "URL", help_heading = "Global options")]
     database: Option<String>,
-    /// Log more; twice for details
-    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Everywhere")]
+    /// Log more; -vv for details
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Global options")]
     verbose: u8,
-    /// Print nothing but errors
-    #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = "Everywhere")]
+    /// Print only errors
+    #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = "Global options")]
     quiet: bool,
     #[command(subcommand)]
     command: Command,

@@ -11,7 +11,7 @@ use crate::{
     notify::send_sample,
 };
 
-/// Try the receivers of notices
+/// Test the receivers of notices
 #[derive(Debug, Args)]
 pub struct NotifyArgs {
     #[command(subcommand)]
@@ -20,12 +20,12 @@ pub struct NotifyArgs {
 
 #[derive(Debug, Subcommand)]
 enum NotifyCommand {
-    /// Send a sample to each receiver and print how each went
+    /// Send a sample to each receiver and print the results
     #[command(after_help = "Examples:
   heygen-sync notify test
   heygen-sync notify test ops --format json
 
-Exit code 0 when all accepted it, 69 when one did not, 78 when one is not set up.")]
+Exits with 0 if all accepted it, 69 if one did not, 78 if one is not set up.")]
     Test {
         /// Only these receivers
         receivers: Vec<String>,
@@ -48,7 +48,7 @@ impl NotifyArgs {
         }
         if let Some(unknown) = receivers.iter().find(|name| !names.contains(&name.as_str())) {
             return Err(Error::usage(format!(
-                "no receiver is called '{unknown}' (there are: {})",
+                "there is no receiver '{unknown}' (configured: {})",
                 names.join(", ")
             )));
         }

@@ -23,7 +23,7 @@ pub enum Format {
     Csv,
     /// One JSON array
     Json,
-    /// One JSON object a line
+    /// One JSON object per line
     Ndjson,
 }
 

@@ -60,8 +60,8 @@ impl Parquet {
     pub fn new(table: &str, names: &[&str]) -> Result<Self> {
         if io::stdout().is_terminal() {
             return Err(Error::usage(
-                "Parquet is not for a terminal; write it to a file: \
-                 heygen-sync export --format parquet > catalogue.parquet",
+                "Parquet cannot be written to a terminal; write it to a file: heygen-sync export \
+                 --format parquet > catalogue.parquet",
             ));
         }
         let columns: Vec<Values> =

@@ -14,19 +14,19 @@ use crate::{
     words::{counted, number},
 };
 
-/// Rebuild a database from the archive of its answers
+/// Rebuild a database from its archive
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   heygen-sync replay --to rebuilt.db                from the archive of config.toml
   heygen-sync replay --from s3://bucket/answers --to postgres://heygen@db.example.org/heygen
 
-Items, versions, changes, schema changes, polls and digests come out equal, or the replay ends and
-names the poll where they do not. Links are not replayed: the next sync brings them.")]
+Items, versions, changes, schema changes, polls and digests are the same as before, or the replay
+stops and names the poll that differs. Links are not replayed: the next sync adds them.")]
 pub struct Replay {
-    /// Where to: a new file, or an empty PostgreSQL database or schema
+    /// The target: a new file, or an empty PostgreSQL database or schema
     #[arg(long, value_name = "URL")]
     to: String,
-    /// The archive: a folder, or s3://bucket/prefix; if not the configured one
+    /// The archive, if not the configured one: a folder, or s3://bucket/prefix
     #[arg(long, value_name = "STORE")]
     from: Option<String>,
 }
@@ -42,7 +42,7 @@ impl Replay {
         let envelopes = archive.envelopes().await?;
         let Some(last) = envelopes.last() else {
             return Err(Error::storage(format!(
-                "there is no archive in {}; name it by --from, or keep one: set enabled = true \
+                "there is no archive in {}; name it with --from, or keep one: set enabled = true \
                  under [archive] in config.toml",
                 archive.shown()
             )));
@@ -62,8 +62,8 @@ impl Replay {
         store.close().await?;
         if !context.quiet {
             note(format_args!(
-                "Replayed {} ({} failed) from {} into {to}: every digest is the recorded one. \
-                 Links are not replayed; the next sync brings them.",
+                "Replayed {} ({} failed) from {} into {to}: every digest matches the recorded one. \
+                 Links are not replayed; the next sync adds them.",
                 counted(polls, "poll", "polls"),
                 number(failed),
                 archive.shown()

@@ -185,8 +185,8 @@ pub fn held(report: &Report, program: &str) -> Option<String> {
     let diff = report.diff.as_ref()?;
     let not_held = diff.not_held.map(|set| {
         format!(
-            "{}: no removals were let through: the set {set} is not held any more, or an item of \
-             it is listed again",
+            "{}: no removals were accepted: the set {set} is no longer held, or an item of it is \
+             listed again",
             visible(&whose(&report.row.account, report.row.catalogue()))
         )
     });
@@ -198,7 +198,7 @@ pub fn held(report: &Report, program: &str) -> Option<String> {
 
 fn held_back(report: &Report, diff: &Diff, program: &str, command: &str) -> String {
     format!(
-        "{}: {} held back: {}{}\nIf that is right, let them through: {}",
+        "{}: {} held: {}{}\nIf they are right, accept them: {}",
         visible(&whose(&report.row.account, report.row.catalogue())),
         counted(diff.held(), "removal is", "removals are"),
         diff.held_reason().unwrap_or_default(),
@@ -210,9 +210,9 @@ fn held_back(report: &Report, diff: &Diff, program: &str, command: &str) -> Stri
 /// Returns what the list of another API version has in common with the one before.
 fn after_switch(report: &Report, Overlap { before, both }: Overlap, program: &str) -> String {
     format!(
-        "\n{} of the API is read now: it lists {} of the {} current ids that were known before. \
-         Accepting marks those that it lacks as removed; their history stays. \
-         {program} ids --file FILE tells which of yours these are",
+        "\n{} of the API is read now: it lists {} of the {} ids that were current before. Accepting \
+         marks the others as removed; their history stays. {program} ids --file FILE shows which of \
+         your ids these are",
         report.row.api_version.as_deref().unwrap_or("another version"),
         number(both),
         number(before)

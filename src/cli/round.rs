@@ -191,7 +191,7 @@ impl<'a> Round<'a> {
         match caught(published).await {
             Ok(()) => 0,
             Err(error) => {
-                tracing::error!("the copy for readers was not written: {error}");
+                tracing::error!("the published copy was not written: {error}");
                 error.kind.exit_code()
             }
         }

@@ -20,7 +20,7 @@ use crate::{
 /// Show the catalogue in a browser: pictures, history, changes, polls
 #[derive(Debug, Args)]
 pub struct ServeArgs {
-    /// Listen here, over the configured address
+    /// Listen at this address; overrides the configured one
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<String>,
 }
@@ -60,7 +60,7 @@ impl ServeArgs {
         let listening = move |address| {
             if !quiet {
                 note(format_args!(
-                    "heygen-sync: the gallery is at http://{address}/ (end with Ctrl-C)"
+                    "heygen-sync: the gallery is at http://{address}/ (stop with Ctrl-C)"
                 ));
             }
         };

@@ -65,10 +65,10 @@ static COLUMNS: LazyLock<Vec<String>> = LazyLock::new(|| {
     all
 });
 
-/// Show the last poll of each catalogue, what it holds, and what needs attention
+/// Show the last poll of each catalogue, its items, and what needs attention
 #[derive(Debug, Args)]
 pub struct StatusArgs {
-    /// Exit with 1 when the last good poll of an account's catalogue is older than this, for example 26h, or in the future
+    /// Exit with 1 if the last good poll of an account's catalogue is older than this, for example 26h, or in the future
     #[arg(long, value_name = "DURATION")]
     max_age: Option<String>,
     /// Output format
@@ -250,16 +250,13 @@ fn previews(assets: &AssetStatus, mirror: bool, context: &Context) -> String {
     let states: Vec<String> = unsaved.into_iter().chain(others).collect();
     let off = if mirror { "" } else { "; the mirror is off" };
     let expiry = assets.next_expiry.map_or(String::new(), |at| {
-        let what = if at < now {
-            "first link of an unsaved one expired"
-        } else {
-            "next link of an unsaved one expires"
-        };
+        let what =
+            if at < now { "first unsaved link expired" } else { "next unsaved link expires" };
         format!("; the {what} {at} ({})", distance(at, now))
     });
     let mut text = format!("previews  {}{off}{expiry}\n", states.join(", "));
     let failed = assets.failures.iter().take(3).map(|failures| ("failed", failures));
-    let left_out = assets.left_out.iter().take(3).map(|failures| ("left out", failures));
+    let left_out = assets.left_out.iter().take(3).map(|failures| ("skipped", failures));
     for (what, failures) in failed.chain(left_out).filter(|_| mirror) {
         let _ = writeln!(text, "          {what}: {}", failures_text(failures));
     }
@@ -317,7 +314,7 @@ impl StatusPage<'_> {
         }
         fields(text, line.status);
         if let Some(warning) = &last.warning {
-            let _ = writeln!(text, "  HeyGen says {}", visible(warning));
+            let _ = writeln!(text, "  API warning {}", visible(warning));
         }
         text.push('\n');
     }

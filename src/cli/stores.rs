@@ -25,7 +25,7 @@ pub(super) fn configured_archive(config: &Config, context: &Context) -> Result<O
 /// The same for polls, which an invalid configuration of the archive does not stop.
 pub(super) fn archive_in_use(config: &Config, context: &Context) -> Option<Archive> {
     configured_archive(config, context).unwrap_or_else(|error| {
-        complain(&error.context("polls go on, and are not in the archive"));
+        complain(&error.context("polls continue, but are not archived"));
         None
     })
 }

@@ -32,10 +32,10 @@ use crate::{
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   heygen-sync sync                                  poll the API (HEYGEN_API_KEY)
-  heygen-sync sync --from saved.json                take a saved response instead
+  heygen-sync sync --from saved.json                read a saved response instead
   heygen-sync sync --dry-run                        print what would change, write nothing
   heygen-sync sync --catalogue voices               poll one of the configured catalogues
-  heygen-sync sync --accept-removals=40-1a2b3c4d    let through what a held poll has named so")]
+  heygen-sync sync --accept-removals=40-1a2b3c4d    accept the removals that a held poll named")]
 pub struct Sync {
     /// Only this account
     #[arg(long, value_name = "NAME")]
@@ -43,24 +43,24 @@ pub struct Sync {
     /// Only this catalogue
     #[arg(long, value_name = "NAME", value_parser = catalogue_of)]
     catalogue: Option<Catalogue>,
-    /// Read a saved response instead of asking the API (- for standard input)
+    /// Read a saved response instead of polling the API (- for standard input)
     #[arg(long, value_name = "FILE")]
     from: Option<PathBuf>,
-    /// When the saved response had been received, if not now
+    /// When the saved response was received, if not now
     #[arg(long, value_name = "TIME", requires = "from")]
     observed_at: Option<Timestamp>,
     /// Print what would change; write nothing
     #[arg(long)]
     dry_run: bool,
-    /// Let held removals through: the set of this name, as a held poll prints it; at most N; or all
+    /// Accept held removals: the set that a held poll named; at most N; or all
     #[arg(long, value_name = "N-HASH|N", num_args = 0..=1, require_equals = true,
         value_parser = accepted)]
     accept_removals: Option<Option<Accepted>>,
-    /// Fail where no database is, instead of creating one
+    /// Fail if there is no database, instead of creating one
     #[arg(long)]
     existing: bool,
-    /// Begin a history of its own for an account that was never polled, although one that is no
-    /// longer configured has a history
+    /// Begin a new history for an account that was never polled, even if an account that is no
+    /// longer configured has one
     #[arg(long)]
     new_account: bool,
     /// Do not run the mirror after the poll
@@ -69,7 +69,7 @@ pub struct Sync {
     /// Print the report even without a terminal
     #[arg(long, value_enum)]
     format: Option<ReportFormat>,
-    /// Exit with 10 when something changed
+    /// Exit with 10 if something changed
     #[arg(long)]
     exit_code: bool,
 }

@@ -19,25 +19,25 @@ use crate::{
 
 const COLUMNS: [&str; 5] = ["poll_id", "account", "table", "row", "finding"];
 
-/// Prove that history was not altered
+/// Verify that history was not altered
 ///
-/// Exit code 0 when all agrees, 1 when something does not.
+/// Exits with 0 if everything agrees, 1 if not.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "A seal without a key shows every edit but one that recomputes all digests \
-after it: note the digest of the last poll elsewhere, and give it to --against."
+    after_help = "The seal has no secret key, so an edit that also recomputes all later digests \
+is not found: note the last poll's digest elsewhere, and pass it to --against."
 )]
 pub struct Verify {
-    /// Print what the digest of this poll is the SHA-256 of, for sha256sum
+    /// Print the text whose SHA-256 is this poll's digest, for sha256sum
     #[arg(long, value_name = "POLL", conflicts_with_all = ["against", "format"])]
     show: Option<i64>,
-    /// Prove that the state with this digest, noted earlier, is contained
+    /// Prove that history contains the state with this digest, which was noted earlier
     #[arg(long, value_name = "DIGEST")]
     against: Option<String>,
-    /// Also hash every file of the mirror's store, and list those missing, spoiled or unknown
+    /// Also hash every file in the mirror's store, and list missing, spoiled and unknown ones
     #[arg(long, conflicts_with = "show")]
     assets: bool,
-    /// How to write what does not agree
+    /// Output format of the mismatches
     #[arg(long, value_enum)]
     format: Option<Format>,
 }
@@ -133,11 +133,9 @@ fn verdict(findings: &Findings) -> String {
     let kept = findings.kept().len() as u64;
     match findings.found() {
         0 => "All seals, versions and tables agree".into(),
-        1 => {
-            "1 thing does not agree: restore a backup, or find out who wrote to the database".into()
-        }
-        found if found > kept => format!("{found} things do not agree; the first {kept} are shown"),
-        found => format!("{found} things do not agree"),
+        1 => "1 mismatch: restore a backup, or find out who wrote to the database".into(),
+        found if found > kept => format!("{found} mismatches; the first {kept} are shown"),
+        found => format!("{found} mismatches"),
     }
 }
 
@@ -149,12 +147,13 @@ fn proven(proof: &Proof) -> String {
             visible(account)
         ),
         Proof::Broken { account, poll_id, broken_at } => format!(
-            "Not proven: poll {poll_id} of account '{}' has the digest, but what stands of poll \
-             {broken_at} is not what was written",
+            "Not proven: poll {poll_id} of account '{}' has the digest, but the rows of poll \
+             {broken_at} are not those that were written",
             visible(account)
         ),
         Proof::Absent => {
-            "Not proven: no poll has this digest; it is of another database, or history was replaced"
+            "Not proven: no poll has this digest; it is from another database, or history was \
+             replaced"
                 .into()
         }
     }

@@ -38,7 +38,7 @@ impl Account {
             (Some(name), None) => match sources.env.get(name) {
                 Some(key) => keys::judge(key, &variable(name)),
                 None => Err(Error::config(format!(
-                    "there is no API key: {} is not set or empty; set it, or correct api_key_env",
+                    "there is no API key: {} is unset or empty; set it, or correct api_key_env",
                     variable(name)
                 ))),
             },

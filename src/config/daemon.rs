@@ -143,7 +143,7 @@ pub fn cron(text: &str) -> Option<Cron> {
 }
 
 /// The accepted values of a schedule.
-const CRON: &str = "a cron expression of 5 or 6 fields that can come true, such as \
+const CRON: &str = "a cron expression of 5 or 6 fields that matches some time, such as \
      \"17 * * * *\", \"0 17 6,18 * * MON-FRI\" or \"@hourly\"";
 
 /// Reads a cron expression that has a next time.

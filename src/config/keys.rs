@@ -18,7 +18,7 @@ pub fn from_file(path: &Path) -> Result<SecretString> {
         |e| Error::config(format!("cannot read {name}: {e}; check the path and its permissions")),
     )?;
     if bytes.len() as u64 > LONGEST {
-        return Err(Error::config(format!("{name} is too long to hold a key: name another")));
+        return Err(Error::config(format!("{name} is too long for a key: name another file")));
     }
     // Invalid UTF-8 becomes a character that no key may contain.
     judge(&String::from_utf8_lossy(&bytes), &name)
@@ -33,8 +33,8 @@ pub fn judge(key: &str, source: &str) -> Result<SecretString> {
     }
     if !key.chars().all(|c| (' '..='~').contains(&c)) {
         return Err(Error::config(format!(
-            "{source} holds more than a key: line breaks, control characters and letters beyond \
-             ASCII cannot be sent; put the API key there and nothing else"
+            "{source} contains more than a key: line breaks, control characters and non-ASCII \
+             letters cannot be sent; put only the API key there"
         )));
     }
     Ok(SecretString::from(key))

@@ -197,8 +197,8 @@ impl Notify {
             (self.urls() > 1, "must have url, url_env or url_file, and only one of them"),
             (
                 self.url.as_ref().is_some_and(|url| !self.kind.takes(url)),
-                "must have a url that begins with https://, or with smtp:// or smtps:// where kind \
-                 is \"email\", and none where kind is \"command\"",
+                "must have a url that begins with https://, or with smtp:// or smtps:// if kind is \
+                 \"email\", and no url if kind is \"command\"",
             ),
             (
                 self.kind == ReceiverKind::Email && (self.from.is_none() || self.to.is_empty()),
@@ -278,8 +278,8 @@ pub(super) fn write<S: Serializer>(_: &[Notify], to: S) -> Result<S::Ok, S::Erro
 }
 
 fn place<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Url>, D::Error> {
-    let takes = "a URL in quotes that begins with https://, for e-mail with smtps:// or with smtp:// \
-                 and ?tls=required; plain http and smtp are taken for this very machine only";
+    let takes = "a URL in quotes that begins with https://, for e-mail with smtps:// or with \
+                 smtp:// and ?tls=required; plain http and smtp are accepted for this machine only";
     values::scalar(from, takes, |value| match value {
         values::Scalar::Text(text) => values::guarded(&text).map(Some),
         _ => None,

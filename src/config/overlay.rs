@@ -31,8 +31,8 @@ pub fn lay_over(table: &mut Table, env: &Env) -> Result<()> {
             let path = path(&name, renamed.map_or(key, |(_, now)| now), &known)?;
             if let Some(Value::Array(_)) = table.get(&path[0]) {
                 return Err(Error::config(format!(
-                    "the environment variable {name} sets a key of one section, and there is a list \
-                     [[{}]]: name a variable there, as in url_env = \"{name}\", or unset this one",
+                    "the environment variable {name} sets a key of a single section, but [[{}]] is \
+                     a list: name a variable there, as in url_env = \"{name}\", or unset this one",
                     path[0]
                 )));
             }
@@ -86,7 +86,7 @@ fn no_key(name: &str, path: &[String], here: &Json) -> Error {
 fn read(name: &str, path: &[String], text: &str) -> Result<Value> {
     let fault = |what: String| Error::config(format!("the environment variable {name}{what}"));
     if text.contains('\u{fffd}') {
-        return Err(fault(" is not valid UTF-8: mend it or unset it".into()));
+        return Err(fault(" is not valid UTF-8: correct it or unset it".into()));
     }
     let plain = Value::String(text.to_owned());
     let Ok(value) = text.parse::<Value>() else {
@@ -104,7 +104,7 @@ fn judge(path: &[String], value: &Value) -> Result<(), String> {
     set(&mut table, path, value.clone());
     // A variable's value has no quotes.
     let told = |e| {
-        let what = values::plain(&e).replacen(" is no known key", " holds an unknown key", 1);
+        let what = values::plain(&e).replacen(" is not a known key", " contains an unknown key", 1);
         what.replace(", in quotes", "").replace(" in quotes", "")
     };
     table.try_into::<Config>().map(|_| ()).map_err(told)

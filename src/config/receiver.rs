@@ -72,7 +72,7 @@ impl Notify {
         if server.username().is_empty() || server.password().is_some() {
             return Ok(server);
         }
-        let missing = || Error::config("the URL names a user: set secret_env or secret_file");
+        let missing = || Error::config("the URL contains a user: set secret_env or secret_file");
         let password = self.secret(sources)?.ok_or_else(missing)?;
         // This cannot fail: a URL of this kind has a host, so it may have a password.
         let _ = server.set_password(Some(password.expose_secret()));
@@ -91,8 +91,8 @@ impl Notify {
         let url = values::guarded(text.expose_secret()).filter(|url| self.kind.takes(url));
         url.ok_or_else(|| {
             Error::config(
-                "what url_env or url_file holds is no URL that may be used: it begins with https://, \
-                 for e-mail with smtp:// or smtps://",
+                "the value of url_env or url_file is not an allowed URL: it must begin with \
+                 https://, for e-mail with smtp:// or smtps://",
             )
         })
     }
@@ -121,7 +121,7 @@ impl Notify {
 fn from_env(sources: &Sources, name: &str, key: &str) -> Result<SecretString> {
     match sources.env.get(name) {
         Some(secret) => keys::judge(secret, &format!("the variable of {key}")),
-        None => Err(Error::config(format!("the variable that {key} names is not set or empty"))),
+        None => Err(Error::config(format!("the variable that {key} names is unset or empty"))),
     }
 }
 
@@ -132,7 +132,9 @@ fn key(secret: &SecretString) -> Result<SecretSlice<u8>> {
     match secret.strip_prefix("whsec_") {
         None => Ok(SecretSlice::from(secret.as_bytes().to_vec())),
         Some(encoded) => STANDARD.decode(encoded).map(SecretSlice::from).map_err(|_| {
-            Error::config("the secret begins with whsec_, but base64 does not follow: copy it anew")
+            Error::config(
+                "the secret begins with whsec_, but the rest is not base64: copy it again",
+            )
         }),
     }
 }

@@ -86,7 +86,7 @@ impl Serve {
             (Some(name), None) => match sources.env.get(name) {
                 Some(token) if is_blank(token) => Err(blank("the variable of token_env")),
                 Some(token) => keys::judge(token, "the variable of token_env"),
-                None => Err(Error::config("the variable that token_env names is not set or empty")),
+                None => Err(Error::config("the variable that token_env names is unset or empty")),
             },
             (None, Some(file)) => {
                 let path = sources.working_dir.join(file);

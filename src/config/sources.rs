@@ -75,7 +75,7 @@ impl Sources {
         }
         for path in self.usual_files() {
             if let Some(fault) = closed_folder(&path) {
-                tracing::warn!("'{}' is not looked for: {fault}", path.display());
+                tracing::warn!("cannot look for '{}': {fault}", path.display());
             } else if let Some(text) = read(&path)? {
                 return Ok((Origin::File(path), text));
             }
@@ -94,7 +94,7 @@ impl Sources {
             Some(home) if rest != Path::new("") => Ok(home.join(rest)),
             Some(_) => Ok(self.working_dir.join(path)),
             None => Err(Error::config(format!(
-                "'{}': there is no home folder, since {HOME} is not set; give the whole path",
+                "'{}': there is no home folder, because {HOME} is not set; give the full path",
                 path.display()
             ))),
         }
@@ -135,7 +135,7 @@ fn read(path: &Path) -> Result<Option<String>> {
     };
     let is_link = |path: &Path| path.is_symlink() && !path.exists();
     let why = match [Some(path), path.parent()].into_iter().flatten().find(|path| is_link(path)) {
-        Some(link) => format!("'{}' is a link to what is not there", link.display()),
+        Some(link) => format!("'{}' is a broken link", link.display()),
         None if is_absent(&fault) => return Ok(None),
         None => fault.to_string(),
     };

@@ -140,7 +140,7 @@ fn a_variable_that_is_set_and_empty_counts_as_unset() {
     assert_eq!(of_env(&variables).key(), Ok("k".into()));
     let account = "[[accounts]]\nname = \"a\"\napi_key_env = \"MINE\"\n";
     let error = of_file(account).env(&[("MINE", "")]).key().unwrap_err();
-    assert!(error.contains("MINE is not set or empty"), "{error}");
+    assert!(error.contains("MINE is unset or empty"), "{error}");
 }
 
 #[test]
@@ -302,17 +302,17 @@ fn a_fault_in_the_file_is_told_with_its_line_and_key() {
     for (text, message) in [
         (
             "\n[removals]\nmax_shar = 1",
-            "3: removals.max_shar is no known key (known: after_polls, min_count, max_share): \
-             correct it or take it out",
+            "3: removals.max_shar is not a known key (known: after_polls, min_count, max_share): \
+             correct it or remove it",
         ),
         (
             "api_key = 'secret'",
-            "1: api_key is no known key (known: database, api, removals, mirror, archive, publish, serve, notify, daemon, metrics, log, accounts): correct it \
-             or take it out",
+            "1: api_key is not a known key (known: database, api, removals, mirror, archive, publish, serve, notify, daemon, metrics, log, accounts): correct it \
+             or remove it",
         ),
-        ("removals.max_shar = 1", "1: removals.max_shar is no known key (known: after"),
-        ("removals = { max_shar = 1 }", "1: removals.max_shar is no known key (known: after"),
-        ("[mirrors]", "1: mirrors is no known key"),
+        ("removals.max_shar = 1", "1: removals.max_shar is not a known key (known: after"),
+        ("removals = { max_shar = 1 }", "1: removals.max_shar is not a known key (known: after"),
+        ("[mirrors]", "1: mirrors is not a known key"),
         ("\n\n[removals]\n\nmax_share = 1.5", "5: removals.max_share must be a number from 0 to 1"),
         ("removals.max_share = nan", "1: removals.max_share must be a number from 0 to 1"),
         ("removals.max_share = '1'", "1: removals.max_share must be a number from 0 to 1"),
@@ -334,13 +334,16 @@ fn a_fault_in_the_file_is_told_with_its_line_and_key() {
         ("database = ''", "1: database must be a file's name"),
         (
             "database = 'a'\ndatabase = 'b'",
-            "2: database: this key stands twice in its section: take one out",
+            "2: database: this key occurs twice in its section: remove one",
         ),
         ("accounts = 'secret'", "1: accounts must be a list such as [{ name = "),
         (&accounts("[[accounts]]\napi_key_env = 'B'"), "5: accounts[2] must have name: add it"),
         (&accounts("[[accounts]]\nname = 'b'"), "5: accounts[2] must have api_key_env or api_"),
         (&accounts("api_key_file = 'f'"), "2: accounts[1] must have api_key_env or api_key_file, "),
-        (&accounts("api_key = 'secret'"), "5: accounts[1].api_key is no known key (known: name, "),
+        (
+            &accounts("api_key = 'secret'"),
+            "5: accounts[1].api_key is not a known key (known: name, ",
+        ),
         (
             &accounts("[[accounts]]\nname = ''\napi_key_env = 'B'"),
             "5: accounts[2] must have a name",
@@ -418,8 +421,8 @@ fn the_key_is_sent_over_plain_http_to_loopback_only() {
         ("ftp://api.example", "must begin with https://"),
         ("api.example", "must be an http(s) URL"),
         ("https://", "must be an http(s) URL"),
-        ("https://u:secret@api.example", "must hold no user name"),
-        ("https://u@api.example", "must hold no user name"),
+        ("https://u:secret@api.example", "must not contain a user name"),
+        ("https://u@api.example", "must not contain a user name"),
         ("https://api.example?a=secret", "must have no query"),
         ("https://api.example#a", "must have no query"),
     ] {
@@ -611,7 +614,7 @@ fn a_section_is_one_receiver_and_each_block_of_a_list_is_another() {
     let env = env.load().notify;
     assert_eq!((env.len(), env[0].kind), (1, ReceiverKind::Slack));
     let both = of_file(list).env(&[("HEYGEN_SYNC_NOTIFY__URL", "https://SECRET.example")]).error();
-    assert!(both.contains("there is a list [[notify]]") && !both.contains("SECRET"), "{both}");
+    assert!(both.contains("[[notify]] is a list") && !both.contains("SECRET"), "{both}");
 }
 
 #[test]
@@ -684,10 +687,7 @@ fn the_password_of_a_mail_server_may_be_in_its_url_or_apart() {
         "smtp://192.0.2.1/?SECRET",
     ] {
         let error = server(wrong, "").unwrap_err();
-        assert!(
-            error.contains("is no URL that may be used") && !error.contains("SECRET"),
-            "{error}"
-        );
+        assert!(error.contains("is not an allowed URL") && !error.contains("SECRET"), "{error}");
     }
 }
 
@@ -704,8 +704,8 @@ fn a_secret_is_taken_as_it_is_or_as_standard_webhooks_write_it() {
     };
     assert_eq!(key("plain"), Ok(b"plain".to_vec()));
     assert_eq!(key("whsec_aGV5"), Ok(b"hey".to_vec()));
-    assert!(key("whsec_!").unwrap_err().contains("base64 does not follow"));
-    assert!(key("").unwrap_err().contains("is not set or empty"));
+    assert!(key("whsec_!").unwrap_err().contains("the rest is not base64"));
+    assert!(key("").unwrap_err().contains("is unset or empty"));
 }
 
 #[test]
@@ -744,7 +744,7 @@ fn a_bad_variable_is_named() {
         (
             "HEYGEN_SYNC_ACCOUNTS",
             "[{ name = 'a', key = 'secret' }]",
-            "holds an unknown key (known: n",
+            "contains an unknown key (known: n",
         ),
         ("HEYGEN_SYNC_DATABASE", "secret\u{fffd}", "is not valid UTF-8"),
         ("HEYGEN_SYNC_REMOVALS__MAX_SHAR", "1", "sets no known key (known: HEYGEN_SYNC_REMOVALS__"),
@@ -793,14 +793,14 @@ fn the_default_account_has_its_key_from_the_environment_a_file_or_systemd() {
 fn a_key_that_cannot_be_sent_is_refused_and_not_told() {
     for key in ["secret\nx", "secret\tx", "secret\u{e9}", "secret\u{7f}", "secret\0"] {
         let error = of_env(&[("HEYGEN_API_KEY", key)]).key().unwrap_err();
-        assert!(error.starts_with("HEYGEN_API_KEY holds more than a key"), "{error}");
+        assert!(error.starts_with("HEYGEN_API_KEY contains more than a key"), "{error}");
         assert!(!error.contains("secret"), "{error}");
     }
     let error = of_env(&[("HEYGEN_API_KEY", "\n")]).key().unwrap_err();
     assert!(error.starts_with("HEYGEN_API_KEY is empty"), "{error}");
     for (text, message) in [
         ("\n", "the key file 'work/key' is empty"),
-        ("secret\n\nx", "the key file 'work/key' holds more than a key"),
+        ("secret\n\nx", "the key file 'work/key' contains more than a key"),
         (&"x".repeat(70_000), "the key file 'work/key' is too long"),
     ] {
         let machine = machine().file("work/key", text).env(&[("HEYGEN_API_KEY_FILE", "key")]);
@@ -821,7 +821,7 @@ fn configured_accounts_have_each_their_key_or_their_error() {
         .env(&[("A", "key-a"), ("HEYGEN_API_KEY", "other")]);
     let missing = |name: &str, what: &str| {
         Err(format!(
-            "account '{name}': there is no API key: {what} is not set or empty; set it, or \
+            "account '{name}': there is no API key: {what} is unset or empty; set it, or \
              correct api_key_env"
         ))
     };

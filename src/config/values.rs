@@ -23,14 +23,14 @@ pub fn plain(error: &toml::de::Error) -> String {
     if let Some(names) = message.strip_prefix("unknown field `") {
         let known = names.split_once("expected ").map_or("", |(_, names)| names);
         let known = known.trim_start_matches("one of ").replace('`', "");
-        format!(" is no known key (known: {known}): correct it or take it out")
+        format!(" is not a known key (known: {known}): correct it or remove it")
     } else if let Some(name) = message.strip_prefix("missing field ") {
         format!(" must have {}: add it", name.trim_matches('`'))
     } else if message.starts_with("invalid type:") || message.starts_with("invalid value:") {
         let (_, expected) = message.rsplit_once(", expected ").unwrap_or(("", "another value"));
         format!(" must be {}", kind(expected))
     } else if message.starts_with("duplicate key") {
-        " this key stands twice in its section: take one out".into()
+        " this key occurs twice in its section: remove one".into()
     } else if message.starts_with('[') {
         message.into()
     } else {
@@ -295,7 +295,7 @@ pub mod base_url {
         if !matches!(url.scheme(), "http" | "https") {
             Some("must begin with https://")
         } else if !url.username().is_empty() || url.password().is_some() {
-            Some("must hold no user name and no password: the API key is given apart")
+            Some("must not contain a user name or password: the API key is configured separately")
         } else if url.query().is_some() || url.fragment().is_some() {
             Some("must have no query and no fragment: end it after the path")
         } else if url.scheme() == "http" && !is_loopback(url) {
@@ -321,7 +321,7 @@ pub mod receiver {
     }
 
     pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Url>, D::Error> {
-        let takes = "a URL in quotes that begins with https://; plain http is taken for this very \
+        let takes = "a URL in quotes that begins with https://; plain http is accepted for this \
                      machine only";
         scalar(from, takes, |value| match value {
             Scalar::Text(text) => Url::parse(&text).ok().filter(is_guarded).map(Some),

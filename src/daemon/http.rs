@@ -115,13 +115,13 @@ async fn in_time<T>(asked: impl Future<Output = Result<T, Unreadable>>) -> Resul
 async fn live(State(site): State<Arc<Site>>) -> Response<Body> {
     match site.health.is_alive() {
         true => plain(StatusCode::OK, "ok"),
-        false => unavailable("what is under way outlasts all its limits"),
+        false => unavailable("the current work exceeds all its time limits"),
     }
 }
 
 async fn ready(State(site): State<Arc<Site>>) -> Response<Body> {
     if site.health.is_stopping() {
-        return unavailable("it is stopping");
+        return unavailable("the daemon is stopping");
     }
     let read = in_time(async {
         site.reader.page().await?.end().await;

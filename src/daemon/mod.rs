@@ -67,14 +67,14 @@ pub async fn run(
         match service.busy(Box::pin(work(&config, due))).await {
             Busy::AtOnce => {
                 tracing::warn!(
-                    "told to stop once more: what was under way is left at once and wrote nothing; \
-                     what was committed before stands"
+                    "second stop signal: the current work is abandoned at once and wrote nothing; \
+                     what was committed before is kept"
                 );
                 return Ok(Ended::AtOnce);
             }
             Busy::Abandoned => {
                 tracing::warn!(
-                    "what was under way is abandoned and wrote nothing; what was committed before stands"
+                    "the current work is abandoned and wrote nothing; what was committed before is kept"
                 );
                 return Ok(Ended::Well);
             }

@@ -70,7 +70,7 @@ async fn in_time(look: impl Future<Output = Result<Ahead>>) -> Result<Ahead> {
 fn looked(ahead: Result<Ahead>) -> Result<Ahead> {
     match ahead {
         Err(error) if error.kind != Kind::Gone => {
-            tracing::error!("cannot look ahead: {error}");
+            tracing::error!("cannot determine the next work: {error}");
             Ok(Ahead::default())
         }
         ahead => ahead,
@@ -115,7 +115,7 @@ async fn first_look(
                 // The reload follows the start: the configuration may have been read a while ago.
                 Signal::Reload => reload = true,
                 Signal::Stop => {
-                    tracing::info!("told to stop");
+                    tracing::info!("stop signal received");
                     return Ok(None);
                 }
             },
@@ -312,7 +312,7 @@ impl<'a, R: Fn() -> Result<Config>> Service<'a, R> {
 
     /// Begins the shutdown, which may take up to `most`.
     fn end(&mut self, most: Duration) {
-        tracing::info!("told to stop");
+        tracing::info!("stop signal received");
         systemd::stopping(most + Duration::from_secs(5));
         self.health.stop();
         self.stop.cancel();
@@ -321,9 +321,9 @@ impl<'a, R: Fn() -> Result<Config>> Service<'a, R> {
     fn reload(&mut self) {
         systemd::reloading();
         match self.reloaded() {
-            Ok(()) => tracing::info!("the configuration was read anew"),
+            Ok(()) => tracing::info!("the configuration was reloaded"),
             Err(error) => tracing::error!(
-                "the configuration cannot be read anew, the old one stays in force: {error}"
+                "the configuration cannot be reloaded, the old one stays in force: {error}"
             ),
         }
         systemd::ready();
@@ -336,7 +336,8 @@ impl<'a, R: Fn() -> Result<Config>> Service<'a, R> {
             || config.log.format != self.config.log.format
         {
             return Err(Error::config(
-                "database, daemon.listen and log.format cannot change while it runs; restart it",
+                "database, daemon.listen and log.format cannot change while the daemon runs; \
+                 restart it",
             ));
         }
         let schedule = Schedule::new(&config.daemon, self.seed)?;

@@ -129,7 +129,7 @@ impl Client {
                     .ok()
             })
             .notify(|failure, pause| {
-                tracing::warn!(attempt = attempts, ?pause, "{}; asking again", failure.error);
+                tracing::warn!(attempt = attempts, ?pause, "{}; retrying", failure.error);
                 attempts += 1;
             })
             .await;
@@ -287,7 +287,7 @@ fn ending(attempts: u32, too_long: Option<Duration>, limit: Duration) -> String 
         Some(pause) => {
             let seconds = Duration::from_secs(pause.as_secs_f64().ceil() as u64);
             format!(
-                " (gave up after {times}: a wait of {} would pass the {} that retries may \
+                " (gave up after {times}: a wait of {} would exceed the {} that retries may \
                  take){TRY_LATER}",
                 duration(seconds),
                 duration(limit)

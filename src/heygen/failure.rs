@@ -148,7 +148,9 @@ impl Failure {
         let cause = quote.clean(&root_cause(&fault));
         if fault.is_builder() {
             return Self::lasting(
-                Error::config(format!("cannot ask {source}: {cause}; check api.base_url")),
+                Error::config(format!(
+                    "cannot send a request to {source}: {cause}; check api.base_url"
+                )),
                 Presence::Blocked,
             );
         }
@@ -169,7 +171,9 @@ impl Failure {
         if fault.is_timeout() {
             return Self::timed_out(source, limit);
         }
-        let error = Error::unavailable(format!("{source} broke off before it answered: {cause}"));
+        let error = Error::unavailable(format!(
+            "the connection to {source} broke before it answered: {cause}"
+        ));
         Self::passing(error, Presence::Unclear)
     }
 
@@ -190,7 +194,9 @@ impl Failure {
         if !of_connection {
             return Self::undecodable(source, &cause);
         }
-        let error = Error::unavailable(format!("{source} broke off in its answer: {cause}"));
+        let error = Error::unavailable(format!(
+            "the connection to {source} broke during its answer: {cause}"
+        ));
         Self::passing(error, Presence::Unclear)
     }
 
@@ -250,9 +256,11 @@ fn presence(status: u16, said: &Said) -> Presence {
 fn refusal(status: u16, said: &Said) -> String {
     match (status, &said.scope) {
         (401, _) => "the API key was refused; check the key of this account".into(),
-        (402, _) => "the key is valid, but the account's plan or credit does not allow this; \
-                     look at the account at HeyGen"
-            .into(),
+        (402, _) => {
+            "the key is valid, but the account's plan or credit does not allow this; check \
+                     the account at HeyGen"
+                .into()
+        }
         (_, Some(scope)) => format!(
             "the key is valid, but lacks the scope {scope}; add it to the key at HeyGen, or use \
              another key"
@@ -262,22 +270,20 @@ fn refusal(status: u16, said: &Said) -> String {
                                   or use another key"
                 .into()
         }
-        _ => {
-            "the key is valid, but may not read this list; look at what HeyGen allows this key and \
+        _ => "the key is valid, but may not read this list; check what HeyGen allows this key and \
               its account"
-                .into()
-        }
+            .into(),
     }
 }
 
 fn meaning(status: u16) -> &'static str {
     match status {
         304 => {
-            ": \"not modified\" answers a question that was not asked, so a cache or proxy between here \
-             and HeyGen is at fault; check the proxy and api.base_url"
+            ": \"not modified\", although the request was not conditional, so a cache or proxy \
+             between here and HeyGen is at fault; check the proxy and api.base_url"
         }
-        300..=399 => ": it points elsewhere, and redirects are not followed; nothing was changed",
-        404 | 405 | 410 | 501 => ": the list is not there; nothing was changed",
+        300..=399 => ": redirects are not followed; nothing was changed",
+        404 | 405 | 410 | 501 => ": there is no such list; nothing was changed",
         _ => ", which is not a catalogue; nothing was changed",
     }
 }

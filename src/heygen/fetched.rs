@@ -84,7 +84,7 @@ impl Fetched {
 
     /// Marks the lists as possibly lacking records.
     pub fn incomplete(&mut self, why: &str) {
-        let said = format!("the list may not be whole: {why}");
+        let said = format!("the list may be incomplete: {why}");
         tracing::warn!("{}: {said}", self.source);
         self.warning = sunset::join(self.warning.as_deref(), Some(said));
         if let Ok(answer) = &mut self.answer {

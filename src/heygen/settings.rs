@@ -58,7 +58,7 @@ pub(super) fn build(settings: &Settings) -> Result<reqwest::Client> {
 /// Checks that an unencrypted key stays on this machine, and that the URL has no second secret.
 fn check_base(base: &Url) -> Result<()> {
     if !base.username().is_empty() || base.password().is_some() {
-        return Err(Error::config("api.base_url must not hold a user name or a password"));
+        return Err(Error::config("api.base_url must not contain a user name or a password"));
     }
     let host = base.host();
     let loopback = match &host {
@@ -83,7 +83,8 @@ pub(super) fn key_header(key: &SecretString) -> Result<HeaderValue> {
     let value = HeaderValue::from_str(key).ok().filter(|_| !key.is_empty());
     let mut value = value.ok_or_else(|| {
         Error::config(
-            "the API key is empty or holds a character that cannot be sent, a line break perhaps",
+            "the API key is empty or contains a character that cannot be sent, such as a line \
+             break",
         )
     })?;
     value.set_sensitive(true);

@@ -294,7 +294,7 @@ async fn a_wait_past_the_limit_is_not_begun() {
         assert_eq!(failure.error.kind, Kind::Unavailable);
         assert_eq!(server.count(), 1);
         let message = failure.error.message;
-        assert!(message.contains("a wait of 10m would pass the 5s"), "{message}");
+        assert!(message.contains("a wait of 10m would exceed the 5s"), "{message}");
     }
 }
 

@@ -222,8 +222,8 @@ impl<'a> ListReading<'a> {
             return Err(self.here(
                 self.count,
                 Error::not_a_catalogue(
-                    "the list leads in a circle, the same cursor comes again and again; \
-                 nothing was changed",
+                    "the list does not end, the same cursor is returned again and again; nothing \
+                 was changed",
                 ),
             ));
         }
@@ -231,7 +231,7 @@ impl<'a> ListReading<'a> {
             return Err(self.here(
                 self.count,
                 Error::not_a_catalogue(format!(
-                    "the list has no end, {} on {MOST_PAGES} pages; nothing was changed",
+                    "the list does not end, {} on {MOST_PAGES} pages; nothing was changed",
                     counted(self.pages.records(), "record", "records")
                 )),
             ));

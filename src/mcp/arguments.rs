@@ -109,7 +109,7 @@ impl ToolArguments {
         let parts =
             parts.filter(|(_, account, id)| ![account, id].iter().any(|text| text.contains('\0')));
         let parts = parts.and_then(|(kind, account, id)| Some((Kind::parse(&kind)?, account, id)));
-        parts.map(Some).ok_or_else(|| Error::usage("cursor: give next_cursor of an answer"))
+        parts.map(Some).ok_or_else(|| Error::usage("cursor: must be next_cursor of an answer"))
     }
 }
 

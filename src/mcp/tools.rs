@@ -62,37 +62,37 @@ const fn required(name: &'static str, takes: Takes, meaning: &'static str) -> To
 }
 
 const ACCOUNT: ToolParameter =
-    optional("account", Takes::Text, "only this account; see status for their names");
+    optional("account", Takes::Text, "only this account; status lists the names");
 const KIND: ToolParameter = optional("kind", Takes::Kind, "only this kind of item");
 const LIMIT: ToolParameter =
-    optional("limit", Takes::Limit, "at most this many rows; 20 without it");
+    optional("limit", Takes::Limit, "at most this many rows; 20 by default");
 const CURSOR: ToolParameter =
-    optional("cursor", Takes::Text, "next_cursor of the answer before, with the same arguments");
+    optional("cursor", Takes::Text, "next_cursor of the previous answer, with the same arguments");
 
 /// Every tool.
 pub static TOOLS: [Tool; 8] = [
     Tool {
         name: "status",
-        purpose: "How fresh the copy is: the last poll of each account, how many items of each kind \
-                  it has, and removals that are held back. Use it first, and when an answer seems \
-                  old.",
+        purpose: "Returns how current the copy is: the last poll of each account, how many items of \
+                  each kind it has, and held removals. Use it first, and when an answer seems \
+                  outdated.",
         parameters: &[],
     },
     Tool {
         name: "search",
-        purpose: "Finds items by a part of their name or id and by their values, with their present \
-                  state. Use it to choose an avatar or voice. The values that columns have are found \
-                  with query.",
+        purpose: "Finds items by a part of their name or id and by their values, with their current \
+                  state. Use it to choose an avatar or voice. Use query to find which values a \
+                  column has.",
         parameters: &[
             optional("text", Takes::Text, "a part of the name or id; case does not matter"),
             KIND,
             optional(
                 "facets",
                 Takes::Values,
-                "column and value, for example {\"gender\": \"female\", \"tags\": \"NEW\"}; of an \
-                 array one element; the columns are in schema",
+                "columns and their values, for example {\"gender\": \"female\", \"tags\": \"NEW\"}; \
+                 for an array, one element; schema lists the columns",
             ),
-            optional("removed", Takes::Flag, "removed items, too"),
+            optional("removed", Takes::Flag, "also include removed items"),
             ACCOUNT,
             LIMIT,
             CURSOR,
@@ -100,16 +100,17 @@ pub static TOOLS: [Tool; 8] = [
     },
     Tool {
         name: "item",
-        purpose: "One item by its exact id: its state, its previews' permanent addresses and its \
-                  newest 300 versions with what changed. Use it for \"what happened to …\".",
+        purpose: "Returns one item by its exact id: its state, the permanent addresses of its \
+                  previews, and its newest 300 versions with what changed. Use it for \"what \
+                  happened to …\".",
         parameters: &[required("id", Takes::Text, "the id"), KIND, ACCOUNT],
     },
     Tool {
         name: "changes",
-        purpose: "What was added, changed, removed and restored, newest last. Use it for \"what is \
-                  new since …\".",
+        purpose: "Returns what was added, changed, removed and restored, newest last. Use it for \
+                  \"what is new since …\".",
         parameters: &[
-            optional("since", Takes::Time, "from this time on; 7d without it"),
+            optional("since", Takes::Time, "at this time or later; 7d by default"),
             optional("until", Takes::Time, "before this time"),
             KIND,
             optional("change", Takes::Change, "only this kind of change"),
@@ -120,9 +121,9 @@ pub static TOOLS: [Tool; 8] = [
     },
     Tool {
         name: "as_of",
-        purpose: "The catalogue, or one item, as it was at a time of the past. The answer says where \
-                  that is unknown: before the first poll, and between the poll that saw the state \
-                  and the next one.",
+        purpose: "Returns the catalogue, or one item, as it was at a past time. The answer states \
+                  where that is unknown: before the first poll, and between the poll that saw the \
+                  state and the next one.",
         parameters: &[
             required("time", Takes::Time, "the time"),
             optional("id", Takes::Text, "only this item"),
@@ -134,24 +135,25 @@ pub static TOOLS: [Tool; 8] = [
     },
     Tool {
         name: "check_ids",
-        purpose: "Whether ids can still be used: listed, missing, removed, not_ready or unknown, and \
-                  what to use instead. Use it before a video is made and on ids found in code.",
+        purpose: "Checks whether ids can still be used (listed, missing, removed, not_ready or \
+                  unknown), and what to use instead. Use it before making a video, and on ids found \
+                  in code.",
         parameters: &[required("ids", Takes::Texts, "the ids, at most 200"), KIND, ACCOUNT],
     },
     Tool {
         name: "schema",
-        purpose: "The data dictionary: the tables and views, or the columns of one. Use it before \
-                  query.",
+        purpose: "Returns the data dictionary: the tables and views, or the columns of one. Use it \
+                  before query.",
         parameters: &[optional("table", Takes::Text, "the columns of this table or view")],
     },
     Tool {
         name: "query",
         purpose: "Runs one SELECT, for questions that no other tool answers. Read-only, at most 200 \
-                  rows and five seconds; tables by their plain names; links are null. The dialect is \
-                  that of the database (status has its engine).",
+                  rows and five seconds; name tables without a schema; links are null. Use the SQL \
+                  dialect of the database (status gives its engine).",
         parameters: &[
             required("sql", Takes::Text, "one SELECT"),
-            optional("limit", Takes::Limit, "at most this many rows; 200 without it"),
+            optional("limit", Takes::Limit, "at most this many rows; 200 by default"),
         ],
     },
 ];

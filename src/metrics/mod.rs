@@ -62,19 +62,19 @@ pub const FAMILIES: [Family; 23] = [
     family(
         "heygen_sync_build_info",
         "gauge",
-        "Always 1; the label tells the version of the program.",
+        "Always 1; the label is the version of the program.",
         Samples::BuildInfo,
     ),
     family(
         "heygen_sync_account_configured",
         "gauge",
-        "1 for an account and catalogue of the configuration, 0 for one that only the tables know.",
+        "1 for a configured account and catalogue, 0 for one that is only in the tables.",
         Samples::Configured,
     ),
     family(
         "heygen_sync_polls_total",
         "counter",
-        "Polls by how they ended.",
+        "Polls by outcome.",
         Samples::By("outcome", &OUTCOMES, |of| &of.polls),
     ),
     family(
@@ -86,7 +86,7 @@ pub const FAMILIES: [Family; 23] = [
     family(
         "heygen_sync_last_poll_timestamp_seconds",
         "gauge",
-        "When the last poll began, however it ended; 0 when there was none.",
+        "When the last poll of any outcome began; 0 when there was none.",
         Samples::Each(|of| seconds(of.last_poll)),
     ),
     family(
@@ -104,7 +104,7 @@ pub const FAMILIES: [Family; 23] = [
     family(
         "heygen_sync_held_removals",
         "gauge",
-        "Removals that the last good poll held back.",
+        "Removals that the last good poll held.",
         Samples::Each(|of| of.held as f64),
     ),
     family(
@@ -122,7 +122,8 @@ pub const FAMILIES: [Family; 23] = [
     family(
         "heygen_sync_changes_total",
         "counter",
-        "Items that polls found changed, by kind of change; the first poll's are among the added.",
+        "Items that polls found changed, by kind of change; those of the first poll count as \
+         added.",
         Samples::By("change", &CHANGES, |of| &of.changes),
     ),
     family(
@@ -134,7 +135,7 @@ pub const FAMILIES: [Family; 23] = [
     family(
         "heygen_sync_items",
         "gauge",
-        "Items by kind and state; a missing one is current, too.",
+        "Items by kind and state; missing items are current, too.",
         Samples::Items,
     ),
     family("heygen_sync_assets", "gauge", "Previews by role and state.", Samples::Assets),
@@ -183,13 +184,13 @@ pub const FAMILIES: [Family; 23] = [
     family(
         "heygen_sync_notice_attempts_total",
         "counter",
-        "Deliveries of notices that were tried, those that were accepted included.",
+        "Attempted deliveries of notices, accepted ones included.",
         Samples::Receiver(|of| of.attempts as f64),
     ),
     family(
         "heygen_sync_database_bytes",
         "gauge",
-        "Size of the database, on PostgreSQL of its schema.",
+        "Size of the database; on PostgreSQL, of its schema.",
         Samples::One(|all| all.database_bytes as f64),
     ),
 ];

@@ -144,8 +144,8 @@ async fn refuse_without_store(store: &mut Store, blobs: &Blobs) -> Result<()> {
         return Ok(());
     }
     Err(Error::storage(format!(
-        "no store stands at {}, though {} recorded: mount it, or mend mirror.store; if they are lost \
-         for good, make {} and run this again",
+        "there is no store at {}, though {} recorded: mount it, or correct mirror.store; if they \
+         are lost for good, create {} and run this again",
         blobs.shown(),
         counted(known, "file is", "files are"),
         blobs.first_sign()

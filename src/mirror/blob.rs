@@ -61,7 +61,7 @@ const MIRROR: Owner = Owner {
 const ARCHIVE: Owner = Owner {
     key: "archive.store",
     name: "the archive",
-    then: "then go on: what is in the database is not touched",
+    then: "then continue: the database is not affected",
 };
 
 /// A content-addressed store.
@@ -246,7 +246,7 @@ impl Blobs {
         let got = self.objects.get_opts(&self.path(file), options).await;
         let got = got.map_err(|fault| self.trouble("read", fault))?;
         let name = self.owner.name;
-        let broken = move |_| Error::storage(format!("{name} broke off"));
+        let broken = move |_| Error::storage(format!("reading from {name} was interrupted"));
         Ok(got.into_stream().map_err(broken).boxed())
     }
 
@@ -360,7 +360,7 @@ impl Blobs {
                 "no credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY \
                  (profiles are not read)"
             }
-            () => "check that it is there, and who may write to it",
+            () => "check that it exists, and its permissions",
         };
         Error::storage(format!(
             "cannot {doing} {} {}: {}; {remedy}, {}",

@@ -150,8 +150,8 @@ impl Fetcher {
 
     async fn download(&self, asset: &Asset) -> Result<Result<Right, Outcome>> {
         if asset.signed_url.is_some() && !guard::goes_as_written(asset.link()) {
-            let why = "its signed link cannot be sent byte for byte: it has characters or dots \
-                       that no URL has as they stand";
+            let why = "its signed link cannot be sent byte for byte: a URL parser would change its \
+                       characters or dots";
             return Ok(Err(Outcome::Forbidden(why.into())));
         }
         let conditions = conditions(asset);

@@ -27,7 +27,7 @@ pub struct Forbidden;
 
 impl fmt::Display for Forbidden {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the host's name leads to an address inside a network")
+        f.write_str("the host's name resolves to an address inside a network")
     }
 }
 

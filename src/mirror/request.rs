@@ -82,11 +82,11 @@ impl Requests {
         headers: &[(HeaderName, HeaderValue)],
     ) -> Result<Response, Outcome> {
         let mut url =
-            Url::parse(link).map_err(|_| Outcome::Refused("the URL cannot be read".into()))?;
+            Url::parse(link).map_err(|_| Outcome::Refused("the URL is invalid".into()))?;
         for hop in 0..=HOPS {
             let wrong = |why: String| match hop {
                 0 => Outcome::NotAllowed(why),
-                _ => Outcome::Refused(format!("a redirect leads elsewhere: {why}")),
+                _ => Outcome::Refused(format!("a redirect is not allowed: {why}")),
             };
             self.guard.check(&url).map_err(wrong)?;
             let response = self.send(&url, headers).await?;
@@ -96,7 +96,8 @@ impl Requests {
             }
             let location = response.headers().get(LOCATION).and_then(|to| to.to_str().ok());
             let next = location.and_then(|to| url.join(to).ok());
-            let next = next.ok_or_else(|| Outcome::Refused("a redirect leads nowhere".into()))?;
+            let next =
+                next.ok_or_else(|| Outcome::Refused("a redirect has no valid target".into()))?;
             if url.scheme() == "https" && next.scheme() != "https" {
                 return Err(Outcome::Refused("a redirect leads from https to http".into()));
             }
@@ -113,7 +114,7 @@ impl Requests {
         let host = url.host_str().unwrap_or_default();
         self.pace.turn(host).await.map_err(|stop| match stop {
             Stop::Asked(wait) => {
-                Outcome::Passing(format!("the host '{host}' asked to be left alone"), Some(wait))
+                Outcome::Passing(format!("the host '{host}' asked to wait"), Some(wait))
             }
             Stop::GivenUp(wait) => {
                 Outcome::Passing(format!("the host '{host}' keeps failing"), Some(wait))
@@ -150,7 +151,7 @@ impl Requests {
     pub fn head(&self, response: &Response) -> Option<Outcome> {
         let encoding = response.headers().get(CONTENT_ENCODING);
         if encoding.is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
-            return Some(Outcome::Refused("the body is encoded, which was not asked for".into()));
+            return Some(Outcome::Refused("the body is encoded, which was not requested".into()));
         }
         let len = response.content_length();
         len.is_some_and(|len| len > self.longest).then(|| self.too_long())
@@ -165,7 +166,7 @@ impl Requests {
 /// Returns the type of a complete body, or why it is not kept.
 pub(super) fn judge(head: &[u8], len: u64, framed: bool) -> Result<Media, Outcome> {
     if !framed && !sniff::tells_its_length(head) {
-        let why = "the server did not say how long the body is, so that it may be cut off";
+        let why = "the server did not send the length of the body, so it may be cut off";
         return Err(Outcome::Refused(why.into()));
     }
     sniff::judge(head, len).map_err(|why| Outcome::Refused(why.into()))

@@ -294,8 +294,8 @@ impl<'a> Run<'a> {
             }
             if patience <= Instant::now() {
                 return Err(Error::storage(format!(
-                    "a poll or a pruning has kept rows of assets for {} s; what was not written \
-                     down is due again: run again once it has ended",
+                    "a poll or a prune has locked rows of assets for {} s; what was not recorded is \
+                     due again: run again once it has ended",
                     PATIENCE.as_secs()
                 )));
             }
@@ -348,12 +348,12 @@ impl<'a> Run<'a> {
         }
         if self.settings.refresh {
             for asset in dead {
-                let why = "the link does not work; a fresh list is awaited";
+                let why = "the link does not work; it needs a fresh list";
                 self.note(&asset, Misfortune::Failed, why.into());
             }
         } else if !dead.is_empty() {
             let count = dead.len();
-            tracing::info!(count, "links do not work any more; later lists may give others");
+            tracing::info!(count, "links no longer work; later lists may have new ones");
         }
         self.flush().await?;
         self.drained = found.is_empty();

@@ -48,7 +48,7 @@ pub fn client(
 /// Returns whether `value` is a plain http end point; `Err` is why `key` cannot have it.
 fn judge(key: &Key, value: &str) -> Result<bool, &'static str> {
     if !value.chars().all(|c| (' '..='~').contains(&c)) {
-        return Err("has line breaks, control characters or letters beyond ASCII: remove them");
+        return Err("has line breaks, control characters or non-ASCII letters: remove them");
     }
     match key {
         Key::Region | Key::DefaultRegion if !is_name(value) => {
@@ -60,7 +60,7 @@ fn judge(key: &Key, value: &str) -> Result<bool, &'static str> {
                 true => Ok(true),
                 false => Err("must begin with https:// (plain http is for loopback only)"),
             },
-            _ => Err("must be a URL with its scheme and nothing behind its path, such as \
+            _ => Err("must be a URL with its scheme and nothing after its path, such as \
                       https://s3.example.org"),
         },
         Key::MetadataEndpoint

@@ -137,7 +137,7 @@ impl Workspace {
 
     /// Stores a body under its name. Both are on the disk when this returns.
     pub async fn store(&self, body: Body, target: PathBuf) -> io::Result<()> {
-        let ended = || io::Error::other("nobody stores files any more");
+        let ended = || io::Error::other("the thread that stores files has ended");
         let jobs = self.inside.as_ref().and_then(|inside| inside.jobs.as_ref());
         let (reply, stored) = oneshot::channel();
         jobs.ok_or_else(ended)?.send(Job { body, target, reply }).map_err(|_| ended())?;
@@ -342,7 +342,7 @@ fn each(files: &[&File]) -> io::Result<()> {
         let parts: Vec<_> =
             files.chunks(share).map(|part| scope.spawn(move || sync(part))).collect();
         let ended = |part: thread::ScopedJoinHandle<'_, io::Result<()>>| {
-            part.join().unwrap_or_else(|_| Err(io::Error::other("a sync broke off")))
+            part.join().unwrap_or_else(|_| Err(io::Error::other("a sync was interrupted")))
         };
         // All are waited for, even if one fails.
         parts.into_iter().map(ended).fold(Ok(()), Result::and)

@@ -126,9 +126,9 @@ fn fault_in_words(fault: &SmtpError) -> String {
             "the mail server's certificate is not trusted, or it speaks no TLS".into()
         }
         None if fault.is_client() => {
-            "the mail server does not offer what is asked for (TLS, a way to log in)".into()
+            "the mail server does not offer what is required (TLS, a login method)".into()
         }
-        None => "the mail server cannot be reached, or the connection broke off".into(),
+        None => "the mail server cannot be reached, or the connection broke".into(),
     }
 }
 

@@ -57,13 +57,13 @@ pub(super) fn known(report: &Report, key_expires_at: Option<Timestamp>) -> Vec<E
         of(
             "taken_over",
             None,
-            format!("the version before is gone: {version} of the API is read from now on"),
+            format!("the previous version is gone: {version} of the API is read from now on"),
         )
     });
     let now = row.observed_at.or(row.finished_at);
     let soon = key_expires_at.filter(|at| now.is_some_and(|now| *at <= now.plus(SOON)));
     let expires = soon.map(|at| {
-        let text = format!("the API key expires at {at}: make another one in time");
+        let text = format!("the API key expires at {at}: create a new one before that");
         of("key_expires", Some(at), text)
     });
     [announced, switched, expires].into_iter().flatten().collect()

@@ -50,7 +50,8 @@ fn entry(
         FieldEvent::Vanished => "vanished".to_owned(),
         FieldEvent::Retyped => format!("is now {types}"),
     };
-    let again = if before > 0 { "; not told again before it rests for a day" } else { "" };
+    let again =
+        if before > 0 { "; not reported again until it is unchanged for a day" } else { "" };
     Some((entry, format!("{kind}: {field} {what}{again}")))
 }
 

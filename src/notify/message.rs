@@ -134,7 +134,7 @@ fn failing(message: Message, row: &PollRow) -> Draft {
 fn recovered(message: Message, row: &PollRow, before: &Before, stale: Option<Timestamp>) -> Draft {
     let since = before.since.map(|since| since.to_string());
     let failed = match (before.failed, &since, stale) {
-        (0, _, Some(stale)) => format!("none came since {stale}"),
+        (0, _, Some(stale)) => format!("no good one since {stale}"),
         (failed, Some(since), _) => format!("{failed} failed since {since}"),
         (failed, None, _) => format!("{failed} failed"),
     };
@@ -159,7 +159,7 @@ fn news(message: Message, row: &PollRow, diff: &Diff, entries: Vec<NewsEntry>) -
     if let (Some(reason), Some(set)) = (&row.held_reason, diff.held_set()) {
         let (reason, command) =
             (cut(reason, LONGEST_REASON), accepting_command("heygen-sync", row, set));
-        lines.insert(alarms + 1, format!("held back: {reason}; to let them through: {command}"));
+        lines.insert(alarms + 1, format!("held: {reason}; to accept them: {command}"));
     }
     let reason = row.held_reason.as_deref().map(|reason| cut(reason, LONGEST_REASON));
     let message = message.with("counts", json!(counts)).with("held_reason", json!(reason));

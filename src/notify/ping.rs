@@ -47,8 +47,8 @@ async fn ping(url: Url, what: &'static str) {
     let Ok(http) = client(&url, TIMEOUT) else { return };
     let answered = http.get(url).send().await.map(|response| response.status());
     match answered {
-        Ok(status) if status.is_success() => tracing::debug!("the {what} ping was taken"),
+        Ok(status) if status.is_success() => tracing::debug!("the {what} ping was accepted"),
         Ok(status) => tracing::warn!("the {what} ping was answered with {status}"),
-        Err(_) => tracing::warn!("the {what} ping was not taken: the monitor cannot be reached"),
+        Err(_) => tracing::warn!("the {what} ping failed: the monitor cannot be reached"),
     }
 }

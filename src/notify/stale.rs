@@ -30,7 +30,7 @@ pub async fn tell_stale(
     }
     for (account, catalogue) in polled {
         if let Err(error) = tell(store, clock.now(), blocks, account, *catalogue).await {
-            tracing::error!("whether polls are missing cannot be checked: {error}");
+            tracing::error!("cannot check for missing polls: {error}");
             return;
         }
     }

@@ -93,7 +93,7 @@ fn fault_in_words(fault: &reqwest::Error, timeout: Duration) -> String {
             format!("the receiver did not answer within {} s", timeout.as_secs_f64())
         }
         fault if fault.is_connect() => "the receiver cannot be reached".into(),
-        _ => "the connection to the receiver broke off".into(),
+        _ => "the connection to the receiver broke".into(),
     }
 }
 

@@ -62,7 +62,7 @@ pub(super) fn counts(counts: &Counts) -> String {
         (counts.changed, "changed"),
         (counts.removed, "removed"),
         (counts.restored, "restored"),
-        (counts.held, "held back"),
+        (counts.held, "held"),
     ];
     let some = all.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}"));
     some.collect::<Vec<_>>().join(", ")

@@ -123,7 +123,7 @@ impl Asking<'_> {
         if plan.switches {
             // Logged as an error, so that it is visible where only errors are logged.
             tracing::error!(
-                "{OLD} of the API is gone: {} is read from now on, and the history goes on; \
+                "{OLD} of the API is gone: {} is read from now on, and the history continues; \
                  api.version pins a version",
                 plan.ask
             );
@@ -186,7 +186,7 @@ impl Asking<'_> {
         if superseded && list.answer.is_ok() {
             list.bodies = None;
             list.answer = Err(Error::not_a_catalogue(format!(
-                "{} lists nothing any more; nothing was changed",
+                "{} no longer lists anything; nothing was changed",
                 list.source
             )));
         }

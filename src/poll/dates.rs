@@ -76,7 +76,7 @@ pub(super) fn too_early(
     let whose = whose(account, catalogue);
     Error::usage(format!(
         "--observed-at {observed_at} is not later than the last good poll of {whose} ({last}): \
-         history is only ever added to its end"
+         history can only be continued at its end"
     ))
 }
 

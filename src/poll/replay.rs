@@ -79,7 +79,7 @@ fn ended(mut error: Error, poll: i64, place: &str) -> Error {
     let holds = match poll {
         1 => "nothing was written".into(),
         _ => {
-            format!("{place} holds what was known before poll {poll}, and is sealed as it was then")
+            format!("{place} contains what was known before poll {poll}, sealed as it was then")
         }
     };
     error.message = format!("{}; {holds}", error.message);
@@ -108,7 +108,7 @@ fn names(envelopes: &[Envelope]) -> Result<Vec<String>> {
         if first.insert(chains[*chain], *chain).is_some_and(|other| other != *chain) {
             return Err(Error::storage(format!(
                 "the archive has two accounts '{}', since one was renamed and not polled after \
-                 that; poll {} begins the second: they cannot be told apart in one database",
+                 that; poll {} begins the second: they cannot be distinguished in one database",
                 entry.row.account, entry.row.poll_id
             )));
         }
@@ -142,8 +142,8 @@ impl Replaying<'_> {
             false => format!("polls {from} to {to} are"),
         };
         Error::storage(format!(
-            "{lacking} not in the archive {}: it was off or could not be reached, and what came \
-             after cannot be rebuilt without",
+            "{lacking} not in the archive {}, which was off or could not be reached; later polls \
+             cannot be rebuilt",
             self.archive.shown()
         ))
     }

@@ -204,14 +204,14 @@ fn judged(engine: Engine, sql: &str) -> Result<Statement> {
     let count = tokens.len() - tokens.iter().filter(is_space).count();
     if count > MOST_TOKENS {
         return Err(Error::usage(format!(
-            "the query has {count} words and signs, more than {MOST_TOKENS}: ask in parts"
+            "the query has {count} tokens, more than {MOST_TOKENS}: split it"
         )));
     }
     let mut parser = Parser::new(engine.parser()).with_tokens_with_locations(tokens);
     let mut parsed = parser.parse_statements().map_err(unreadable)?;
     let statement = match (parsed.pop(), parsed.is_empty()) {
         (Some(statement @ Statement::Query(_)), true) => statement,
-        _ => return Err(Error::usage("only one SELECT is run (it may begin with WITH)")),
+        _ => return Err(Error::usage("only one SELECT is allowed (it may begin with WITH)")),
     };
     let mut names = TableNames(table::all().map(|table| table.name.to_owned()).collect());
     let visited = statement.visit(&mut names);
@@ -220,8 +220,8 @@ fn judged(engine: Engine, sql: &str) -> Result<Statement> {
     match visited {
         ControlFlow::Continue(()) => Ok(statement),
         ControlFlow::Break(what) => Err(Error::usage(format!(
-            "the query has {what}, which is not run: use the tables and views of the tool schema by \
-             their plain names, and common functions"
+            "the query has {what}, which is not allowed: use the tables and views of the tool \
+             schema by their plain names, and common functions"
         ))),
     }
 }

@@ -108,7 +108,7 @@ impl Store {
             let row = self.conn.row(any(table), &[]).await;
             if row.map_err(|fault| self.trouble("read", &fault))?.is_some() {
                 return Err(Error::usage(format!(
-                    "{} is not empty (table {}): two histories cannot become one; name a new file, \
+                    "{} is not empty (table {}): two histories cannot be merged; name a new file, \
                      database or schema",
                     self.location(),
                     table.name

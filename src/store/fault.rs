@@ -25,7 +25,7 @@ pub fn is_of_service(path: &Path) -> bool {
 pub fn how_to_fill(location: &Location, is_root: bool) -> &'static str {
     match location.file() {
         Some(path) if is_root && is_of_service(path) => {
-            "let the service fill it, since files that root makes there would stop it: \
+            "let the service fill it, because files that root creates there would stop it: \
              systemctl start heygen-sync-once.service"
         }
         _ => "fill it with: heygen-sync sync",
@@ -44,7 +44,7 @@ pub fn unusable_lock(path: &Path, fault: &io::Error) -> Error {
             };
             format!(
                 "it belongs to {owner}, who ran heygen-sync here; give it to the user who polls \
-                 (chown), or delete it while nothing polls"
+                 (chown), or delete it while no poll runs"
             )
         }
         _ if refused => format!("{fault}; its folder must be writable"),
@@ -80,21 +80,23 @@ fn sqlite(fault: &Fault) -> String {
     let remedy = match code.map(|code| code & 0xff) {
         // SQLITE_IOERR_WRITE: a write failed, but not with ENOSPC, which is 13 (SQLITE_FULL).
         Some(10) if code == Some(778) => {
-            "the disk does not take the write: a quota or a limit on file sizes is reached, or the \
-             disk is faulty; nothing was half-written"
+            "the disk refuses the write: a quota or a limit on file sizes is reached, or the disk \
+             is faulty; nothing was half-written"
         }
         // SQLITE_IOERR_SHMSIZE: the shared memory of the write-ahead log could not grow.
         Some(10) if code == Some(4874) => FULL,
         Some(5 | 6) => "it is locked by another program; try again, or end that program",
         Some(8) => "it is read-only; check the permissions of the file, its folder and the disk",
         Some(10) => "the disk reports an error; check it before anything else",
-        Some(11) => "the file is damaged; restore a backup (its history cannot be mended by hand)",
+        Some(11) => {
+            "the file is damaged; restore a backup (its history cannot be repaired by hand)"
+        }
         Some(13) => FULL,
         Some(14) => {
-            "the file cannot be opened; check that it exists and who may read and write it (if a \
-             program that was killed left a file ending in -wal beside it, let its owner read it once)"
+            "the file cannot be opened; check that it exists, and its permissions (if a killed \
+             program left a file ending in -wal beside it, let the file's owner open it once)"
         }
-        Some(26) => "the file is not a SQLite database and is left alone; give another path",
+        Some(26) => "the file is not a SQLite database and is not changed; give another path",
         _ => return plain(fault),
     };
     remedy.into()
@@ -111,12 +113,12 @@ fn postgres(fault: &Fault) -> String {
             "nothing was half-written; run again once the server is up"
         }
         "08P01" if plain(fault).contains("options") => {
-            "take options[…] out of the URL and set it on the server: \
+            "remove options[…] from the URL and set it on the server: \
              ALTER ROLE … SET search_path = …"
         }
-        "25006" => "this server only reads; use the primary",
+        "25006" => "this server is read-only; use the primary",
         "57014" => {
-            "the server's statement_timeout ended it; give this role a longer one: \
+            "the server's statement_timeout cancelled it; give this role a longer one: \
              ALTER ROLE … SET statement_timeout = 0"
         }
         "25P03" => "the poll took longer than its deadline; nothing was written",

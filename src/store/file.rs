@@ -29,7 +29,7 @@ pub(super) fn refuse_other_things(path: &Path) -> Result<()> {
         () if file.is_dir() => "is a folder, not a file",
         // SQLite would treat it as empty.
         () if (1..SMALLEST).contains(&file.len()) => {
-            "is not a SQLite database and is left alone; give another path"
+            "is not a SQLite database and is not changed; give another path"
         }
         () => return Ok(()),
     };
@@ -50,8 +50,8 @@ pub(super) fn refuse_hard_links(path: &Path) -> Result<()> {
     match FileState::of(path) {
         Ok(file) if file.links > 1 => Err(Error::storage(format!(
             "{0} has {1} names (hard links, as `cp -al` backups make them), and a write by one of \
-             them can be lost: make it a file of its own (cp {0} {0}.new && mv {0}.new {0}) and \
-             back it up with `heygen-sync copy`",
+             them can be lost: make it a separate file (cp {0} {0}.new && mv {0}.new {0}) and back \
+             it up with `heygen-sync copy`",
             path.display(),
             file.links
         ))),

@@ -60,8 +60,8 @@ impl Location {
             Some("postgres" | "postgresql") => Self::postgres(text),
             Some("sqlite") => Self::sqlite_url(&text["sqlite:".len()..]),
             Some("file") => Err(Error::config(
-                "database: file: URIs are not read; give the path alone \
-                 (for a file whose name begins so: ./file:NAME)",
+                "database: file: URIs are not supported; give only the path (for a file whose name \
+                 begins with file:, ./file:NAME)",
             )),
             _ => Self::file_named(text.to_owned()),
         }
@@ -72,7 +72,7 @@ impl Location {
         let path = rest.strip_prefix("//").unwrap_or(rest);
         if let Some((_, parameters)) = path.split_once('?') {
             return Err(Error::config(format!(
-                "database: '?{}' cannot be set for a SQLite file; give the path alone",
+                "database: '?{}' cannot be set for a SQLite file; give only the path",
                 parameters.split('=').next().unwrap_or_default()
             )));
         }
@@ -174,8 +174,8 @@ fn postgres_url(text: &str) -> Result<Url> {
         // As libpq does.
         let user = whoami::username().map_err(|_| {
             Error::config(
-                "database: the URL names no user, and the system has no name for the user that \
-                 runs this program; put it into the URL (postgres://user@host/database) or PGUSER",
+                "database: the URL has no user, and the system has no name for the user that runs \
+                 this program; put it into the URL (postgres://user@host/database) or PGUSER",
             )
         })?;
         url.query_pairs_mut().append_pair("user", &user);
@@ -215,7 +215,7 @@ fn refuse_unknown(name: &str) -> Result<()> {
     }
     let remedy = match name {
         "search_path" | "schema" | "currentSchema" => {
-            "name the schema by options[search_path]=SCHEMA".to_owned()
+            "name the schema with options[search_path]=SCHEMA".to_owned()
         }
         _ => format!("known are {} and options[NAME]", PARAMETERS.join(", ")),
     };
@@ -235,8 +235,7 @@ fn refuse_nearly_a_url(text: &str) -> Result<()> {
         |text: &&str| text.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
     if let Some((other, _)) = lower.split_once("://").filter(|(other, _)| is_scheme(other)) {
         return Err(Error::config(format!(
-            "database: '{other}://' is no database that this program knows; \
-             give a file name, sqlite:… or postgres://…"
+            "database: '{other}://' is not supported; give a file name, sqlite:… or postgres://…"
         )));
     }
     let scheme = begins("postgres:") || begins("postgresql:") || lower.contains("://");
@@ -244,8 +243,8 @@ fn refuse_nearly_a_url(text: &str) -> Result<()> {
     let login = lower.split_once('@').is_some_and(|(login, _)| login.contains(':'));
     match scheme || words || login {
         true => Err(Error::config(format!(
-            "database: this looks like a PostgreSQL server, not like a file; give it as {FORM} \
-             (a file of such a name as ./NAME)"
+            "database: this looks like a PostgreSQL server, not a file; give it as {FORM} (a file \
+             with such a name as ./NAME)"
         ))),
         false => Ok(()),
     }

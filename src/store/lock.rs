@@ -234,7 +234,7 @@ fn told(row: &Row) -> Result<String, Fault> {
 fn busy(account: &str, holder: &str) -> Error {
     let by = if holder.is_empty() { String::new() } else { format!(" ({holder})") };
     Error::busy(format!(
-        "another poll of account '{account}' is running{by}; this one is left out, the next may run"
+        "another poll of account '{account}' is running{by}; this one is skipped, the next may run"
     ))
 }
 

@@ -278,12 +278,12 @@ impl Store {
         let remedy = match self.location.file() {
             Some(_) => "give another file",
             None => {
-                "give a schema of its own: CREATE SCHEMA heygen, then add \
-                 ?options[search_path]=heygen to the URL"
+                "use a separate schema: CREATE SCHEMA heygen, then add ?options[search_path]=heygen \
+                 to the URL"
             }
         };
         Error::storage(format!(
-            "{} holds other tables ({}{more}) and is left alone; {remedy}",
+            "{} contains other tables ({}{more}) and is not changed; {remedy}",
             self.location,
             some.join(", ")
         ))
@@ -304,7 +304,7 @@ pub(super) fn of_another_version(location: &Location, version: i64) -> Option<Er
         Ordering::Equal => None,
         Ordering::Greater => Some(newer(location, version)),
         Ordering::Less => Some(Error::storage(format!(
-            "{location} is of an older version; a `heygen-sync sync` brings it up to date"
+            "{location} was written by an older version; `heygen-sync sync` upgrades it"
         ))),
     }
 }
@@ -332,8 +332,8 @@ fn gone(location: &Location) -> Error {
         Kind::Gone,
         format!(
             "there is no catalogue in {location}, and none is created here: if it was there before, \
-             mount its disk or restore it; a new history is begun by `heygen-sync sync` without \
-             --existing"
+             mount its disk or restore it; `heygen-sync sync` without --existing begins a new \
+             history"
         ),
     )
 }

@@ -76,7 +76,7 @@ async fn write(source: &Location, file: &Path, now: Timestamp) -> Result<()> {
     let mode = mode.and_then(|row| row.map_or(Ok(None), |row| row.text(0)));
     let mode = mode.map_err(|fault| trouble(&target, "write", &fault))?;
     if mode.as_deref() != Some("delete") {
-        return Err(Error::storage(format!("{target} keeps its write-ahead log")));
+        return Err(Error::storage(format!("{target} still uses a write-ahead log")));
     }
     copy.close().await
 }

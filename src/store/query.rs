@@ -185,7 +185,7 @@ async fn rename(conn: &mut Conn, old: &str, new: &str) -> Result<Option<String>,
     }
     if conn.row(statements::ACCOUNT, &[new.into()]).await?.is_some() {
         return Ok(Some(format!(
-            "there is an account '{new}' already; two histories cannot become one"
+            "there is an account '{new}' already; two histories cannot be merged"
         )));
     }
     conn.execute(statements::RENAME, &[old.into(), new.into()]).await?;

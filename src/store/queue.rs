@@ -81,7 +81,7 @@ impl Store {
         match locked {
             Ok(file) => Ok(QueueLock { file: Some(file) }),
             Err(TryLockError::WouldBlock) => {
-                Err(Error::busy("another mirror works this queue; this one is left out"))
+                Err(Error::busy("another mirror is processing this queue; this one is skipped"))
             }
             Err(TryLockError::Error(fault)) => Err(unusable_lock(&path, &fault)),
         }

@@ -118,9 +118,9 @@ fn differs((poll_id, digest): (i64, Option<String>), row: &PollRow) -> Option<Er
     };
     (digest != row.digest).then(|| {
         Error::unforeseen(format!(
-            "poll {poll_id} of account '{}' comes out with the digest {}… and was recorded with \
-             {}…: its record or its answer was altered, or another version of heygen-sync ({}) \
-             judged it otherwise",
+            "poll {poll_id} of account '{}' has the digest {}… but was recorded with {}…: its \
+             record or its answer was altered, or the version of heygen-sync that polled ({}) \
+             decided otherwise",
             row.account,
             short(&row.digest),
             short(&digest),

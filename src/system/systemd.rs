@@ -40,6 +40,6 @@ pub fn watchdog_every() -> Option<Duration> {
 
 fn tell(states: &[NotifyState<'_>]) {
     if let Err(fault) = sd_notify::notify(states) {
-        tracing::debug!("cannot tell systemd: {fault}");
+        tracing::debug!("cannot notify systemd: {fault}");
     }
 }

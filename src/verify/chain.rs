@@ -242,7 +242,7 @@ impl<'f> Links<'f> {
         let what = match stored {
             Some(stored) if stored == seal.finish() => return,
             Some(_) => {
-                "its digest does not fit: this row, the digest before it or rows that the poll \
+                "its digest does not match: this row, the digest before it or rows that the poll \
                  wrote were edited, deleted or inserted"
             }
             None => "it is not sealed",

@@ -171,7 +171,7 @@ impl Judge<'_> {
                     wrong.push((poll, "it ends before it begins"));
                 }
                 if !matches!(new.closed_by.as_deref(), Some("changed" | "removed" | "learned")) {
-                    wrong.push((poll, "closed_by does not say why it ended"));
+                    wrong.push((poll, "closed_by is not a reason to close a version"));
                 }
                 if !self.shown_until(new) {
                     wrong.push((poll, "closed_after is not a poll that showed it"));
@@ -181,7 +181,7 @@ impl Judge<'_> {
                 || new.closed_by.is_some()
                 || new.closed_after.is_some() =>
             {
-                wrong.push((new.opened_poll, "it is closed, but names no poll that closed it"));
+                wrong.push((new.opened_poll, "it is closed, but without closed_poll"));
             }
             None => {}
         }
@@ -299,7 +299,7 @@ impl Judge<'_> {
             _ => true,
         };
         if !fits {
-            let what = "opened_by does not fit how it differs from the version before it";
+            let what = "opened_by does not match how it differs from the version before it";
             self.find_version(new.opened_poll, new, what);
         }
     }
@@ -316,7 +316,7 @@ impl Judge<'_> {
         let removed = last.closed_by.as_deref() == Some("removed");
         let removed_at = last.valid_to.clone().filter(|_| removed);
         if !removed && last.closed_poll.is_some() {
-            self.find_version(poll, &last, "it gave way to a version that is missing");
+            self.find_version(poll, &last, "the version after it is missing");
         }
         let mut wrong = vec![
             ("version", current.version != last.version),

@@ -36,7 +36,7 @@ pub(super) async fn atom(app: &Arc<App>, request: &Parts) -> Result<Response<Bod
     let mut pairs = QueryPairs::parse(request.uri.query().unwrap_or_default())?;
     let viewpoint = Viewpoint::take(&mut pairs, app.clock.now())?;
     if viewpoint.as_of.is_some() {
-        let why = "is no parameter of the feed, which has the newest changes".into();
+        let why = "is not a parameter of the feed, which contains the newest changes".into();
         return Err(BadParameter { name: "as_of".into(), why }.into());
     }
     let filter = params::take_feed(&mut pairs)?;

@@ -204,7 +204,7 @@ fn how(context: &PageContext<'_>, line: &SharedChange) -> How {
     let field = line.field.clone().unwrap_or_default();
     if field == "preview_image_url" && line.same == 1 {
         let text =
-            if line.new.is_some() { "new preview picture" } else { "no preview picture any more" };
+            if line.new.is_some() { "new preview picture" } else { "preview picture removed" };
         let item = OfItem { kind: line.kind, id: &line.item_id, version: line.version };
         let is_shown = |preview| source(context, item, Role::Image, preview).is_some();
         let both = line.new.is_some() && is_shown(&line.image) && is_shown(&line.image_before);

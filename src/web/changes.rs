@@ -96,7 +96,7 @@ pub async fn page(
         if baseline(poll) && unfiltered {
             let added = poll.counts.map_or(0, |counts| counts.added);
             let added = words::counted(added, "item", "items");
-            view.text = format!("The first poll: {added}, which count as no news.");
+            view.text = format!("The first poll: {added}, which do not count as changes.");
         }
         // The day is shown once.
         if view.day == day {
@@ -121,7 +121,8 @@ pub async fn page(
         all: context.href("/changes", &[]),
         nothing: match filter.from.is_some_and(|from| from > context.polled_at()) {
             true => {
-                "Nothing was polled since. Keep this address: it shows what is new when you come back."
+                "Nothing was polled since then. Keep this address: it shows what is new when you \
+                 come back."
             }
             false => "No such changes.",
         },

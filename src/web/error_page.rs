@@ -117,7 +117,7 @@ fn loose_place(app: &App, request: &Parts) -> Viewpoint {
 fn unreadable(app: &App, viewpoint: &Viewpoint, why: Unreadable) -> MessagePage {
     match why {
         Unreadable::NoCatalogue => {
-            let text = "There is no database at the configured viewpoint. This one command makes and \
+            let text = "There is no database at the configured place. This command creates and \
                         fills it:";
             let mut message = MessagePage::new(viewpoint, "No catalogue yet", text);
             message.command = format!("{} sync", app.settings.program);
@@ -126,8 +126,8 @@ fn unreadable(app: &App, viewpoint: &Viewpoint, why: Unreadable) -> MessagePage 
         Unreadable::OfAnotherVersion(error) => {
             tracing::error!(%error, "no page");
             let text = "The catalogue was written by another version of the program, which this \
-                        gallery cannot read. The program's log names the one to update. \
-                        Nothing is lost.";
+                        gallery cannot read. The program's log names the one to upgrade. Nothing is \
+                        lost.";
             MessagePage::new(viewpoint, "The catalogue is of another version", text)
         }
         Unreadable::Trouble(error) => {

@@ -88,7 +88,7 @@ impl GridQuery {
         let has = |name: &str| kinds.iter().any(|kind| kind.column(name).is_some());
         let no_column = |name: &&String| !has(name);
         if let Some(name) = none.iter().find(no_column) {
-            return Err(bad("none", &format!("is a field; this list has no field '{name}'")));
+            return Err(bad("none", &format!("must be a field of this list; '{name}' is not")));
         }
         let q = pairs.one("q")?.unwrap_or_default();
         let mut filter = ItemFilter::new(q, none);
@@ -115,7 +115,7 @@ impl GridQuery {
             if !self.filter.chosen(facet).iter().all(|word| of_past(&word.as_str())) {
                 let words = facet.choices().iter().map(|choice| choice.word);
                 let words: Vec<&str> = words.filter(of_past).collect();
-                let why = format!("is one of {} in the past", words.join(", "));
+                let why = format!("must be one of {} in the past", words.join(", "));
                 return Err(bad(facet.param, &why));
             }
         }
@@ -179,12 +179,13 @@ impl ChangesQuery {
         let mut query = Self { filter: Self::choices(pairs)?, page: 1, ..Self::default() };
         if let Some(before) = pairs.one("before")? {
             let number = before.parse().ok().filter(|number| *number >= 1);
-            query.before = Some(number.ok_or_else(|| bad("before", "is the number of a poll"))?);
+            query.before =
+                Some(number.ok_or_else(|| bad("before", "must be the number of a poll"))?);
         }
         query.filter.id = pairs.one("id")?;
         query.from = pairs.one("from")?;
         query.to = pairs.one("to")?;
-        let takes = "is a day (2026-09-07) or a time (2026-09-07T05:57:09Z)";
+        let takes = "must be a day (2026-09-07) or a time (2026-09-07T05:57:09Z)";
         if let Some(from) = &query.from {
             query.filter.from = Some(Timestamp::parse(from).ok_or_else(|| bad("from", takes))?);
         }
@@ -260,13 +261,13 @@ pub fn take_versions(pairs: &mut QueryPairs) -> Result<Option<(i64, i64)>, BadPa
     let mut number = |name: &str| -> Result<Option<i64>, BadParameter> {
         let Some(text) = pairs.one(name)? else { return Ok(None) };
         let number = text.parse::<i64>().ok().filter(|number| *number >= 1);
-        number.map(Some).ok_or_else(|| bad(name, "is the number of a version"))
+        number.map(Some).ok_or_else(|| bad(name, "must be the number of a version"))
     };
     match (number("from")?, number("to")?) {
         (None, None) => Ok(None),
         (Some(from), Some(to)) => Ok(Some((from, to))),
-        (Some(_), None) => Err(bad("to", "is missing beside `from`")),
-        (None, Some(_)) => Err(bad("from", "is missing beside `to`")),
+        (Some(_), None) => Err(bad("to", "is missing: `from` needs it")),
+        (None, Some(_)) => Err(bad("from", "is missing: `to` needs it")),
     }
 }
 

@@ -206,7 +206,7 @@ fn facts(poll: &PollRow) -> Vec<(String, String)> {
         ("HTTP status", http_status.map(|status| status.to_string()).unwrap_or_default()),
         ("Request id", text(request_id)),
         ("Response", response_bytes.map(words::bytes).unwrap_or_default()),
-        ("SHA-256 of it", text(response_sha256)),
+        ("Response SHA-256", text(response_sha256)),
         ("Machine", text(host)),
         ("Program", text(tool_version)),
         ("Seal", text(digest)),

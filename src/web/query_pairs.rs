@@ -99,14 +99,15 @@ impl QueryPairs {
         // No list has a billion pages, so larger numbers are treated as a billion.
         let digits = text.len() < 300 && text.bytes().all(|b| b.is_ascii_digit());
         let page = digits.then(|| text.parse().unwrap_or(i64::MAX)).filter(|page| *page >= 1);
-        page.map(|page| page.min(1_000_000_000)).ok_or_else(|| bad("page", "is a number from 1"))
+        page.map(|page| page.min(1_000_000_000))
+            .ok_or_else(|| bad("page", "must be a number, 1 or more"))
     }
 
     /// Fails if a parameter was not taken.
     pub fn finish(self) -> Result<(), BadParameter> {
         match self.0.into_iter().next() {
             None => Ok(()),
-            Some((name, _)) => Err(bad(&name, "is no parameter of this page")),
+            Some((name, _)) => Err(bad(&name, "is not a parameter of this page")),
         }
     }
 }
@@ -121,7 +122,7 @@ fn known<T: Copy>(name: &str, value: &str, words: &[(&str, T)]) -> Result<T, Bad
 
 /// Returns the error for a value that is not one of `words`.
 pub(super) fn not_one_of(name: &str, words: &[&str]) -> BadParameter {
-    bad(name, &format!("is one of {}", words.join(", ")))
+    bad(name, &format!("must be one of {}", words.join(", ")))
 }
 
 pub(super) fn bad(name: &str, why: &str) -> BadParameter {

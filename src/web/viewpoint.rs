@@ -73,7 +73,7 @@ impl PastMoment {
     /// Parses a moment. Returns `Ok(None)` for today, which means now.
     fn parse(raw: String, now: Timestamp) -> Result<Option<Self>, BadParameter> {
         let (at, is_day) = end_of(&raw).ok_or_else(|| {
-            bad("as_of", "is a day (2026-09-07) or a time (2026-09-07T05:57:09Z)")
+            bad("as_of", "must be a day (2026-09-07) or a time (2026-09-07T05:57:09Z)")
         })?;
         if at < now {
             return Ok(Some(Self { raw, at, is_day }));
@@ -81,7 +81,7 @@ impl PastMoment {
         // The current day means now; anything later is an error.
         match end_of(&now.to_string()[..10]) {
             Some((today, _)) if at <= today => Ok(None),
-            _ => Err(bad("as_of", "lies in the future")),
+            _ => Err(bad("as_of", "is in the future")),
         }
     }
 }

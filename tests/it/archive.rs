@@ -194,7 +194,7 @@ async fn a_store_that_cannot_be_reached_costs_no_poll_and_the_replay_names_the_g
     let error = done.unwrap_err();
     assert_eq!(error.kind, Kind::Storage);
     assert!(error.message.contains("polls 2 to 3 are not in the archive"), "{error}");
-    assert!(error.message.contains("holds what was known before poll 4"), "{error}");
+    assert!(error.message.contains("contains what was known before poll 4"), "{error}");
     assert_eq!(before, target.everything().await);
 }
 

@@ -416,7 +416,7 @@ mod told {
             home.count(earlier).await;
             let check = home.auto(&["check"]);
             assert_eq!(check.code, 0);
-            assert!(check.stdout.contains("by v3"), "{check:?}");
+            assert!(check.stdout.contains("offers v3"), "{check:?}");
             let dry = home.auto(&["sync", "--format", "json", "--dry-run"]);
             assert_eq!(dry.code, 0);
             assert!(dry.stdout.contains(r#""switched_to":"v3""#), "{dry:?}");

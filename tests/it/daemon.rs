@@ -85,7 +85,7 @@ at_home! {
         service.signal("TERM");
         let (code, log) = service.end();
         assert_eq!(code, Some(1), "{log:?}");
-        assert!(log.last().unwrap().contains("told to stop once more"), "{log:?}");
+        assert!(log.last().unwrap().contains("second stop signal"), "{log:?}");
         home.until_alone().await;
         assert_eq!(home.count("SELECT 1 FROM polls").await, 0);
         assert_eq!(home.sync(&[]).0, 0);
@@ -228,11 +228,11 @@ at_home! {
         assert!(line.contains("shedule") && line.contains("config.toml:2"), "{line}");
         home.file("config.toml", never.replace("127.0.0.1:0", "127.0.0.1:1"));
         service.signal("HUP");
-        service.wait_logged("cannot change while it runs");
+        service.wait_logged("cannot change while the daemon runs");
         let mut gate = home.heygen.delay_next();
         home.file("config.toml", never.replace("0 0 29 2 *", "* * * * * *"));
         service.signal("HUP");
-        service.wait_logged("the configuration was read anew");
+        service.wait_logged("the configuration was reloaded");
         gate.reached().await;
         gate.release();
         assert_eq!(service.stop().0, Some(0));
@@ -265,7 +265,7 @@ at_home! {
         gate.reached().await;
         home.file("config.toml", account("a") + &account("b"));
         service.signal("HUP");
-        service.wait_logged("the configuration was read anew");
+        service.wait_logged("the configuration was reloaded");
         gate.release();
         service.wait_told("STATUS=next poll at 2028");
         assert_eq!(service.stop().0, Some(0));
@@ -278,7 +278,7 @@ at_home! {
         service.wait_told("STATUS=next poll at");
         home.file("config.toml", "[log]\nformat = 'json'\n");
         service.signal("HUP");
-        let line = service.wait_logged("cannot change while it runs");
+        let line = service.wait_logged("cannot change while the daemon runs");
         assert!(line.contains("log.format"), "{line}");
         assert_eq!(service.stop().0, Some(0));
     }

@@ -266,7 +266,7 @@ everywhere! {
         stage.poll().await;
         let summary = stage.work().await;
         assert_eq!((summary.saved, summary.failed), (0, 2), "{summary:?}");
-        assert!(stage.asset("/photo/a.webp").await.contains("did not say how long"));
+        assert!(stage.asset("/photo/a.webp").await.contains("did not send the length"));
         // A WebP contains its own length.
         assert!(stage.asset("/photo/b.webp").await.contains("cut off"));
         assert_eq!(stage.place.files(), Vec::<String>::new());

@@ -122,17 +122,17 @@ on_both! {
         world.heygen.paging(|paging| paging.stays = Some((2, 1)));
         assert_eq!(listed(&world.poll().await), (170, 0, 50));
         world.heygen.paging(|paging| paging.stays = Some((2, usize::MAX)));
-        world.fails(65, "circle").await;
+        world.fails(65, "the same cursor").await;
     }
 
     async fn a_list_without_an_end_is_no_list(world: World) {
         paged(&mut world, 120, 5);
         world.poll().await;
         world.heygen.paging(|paging| paging.circle = true);
-        world.fails(65, "circle").await;
+        world.fails(65, "the same cursor").await;
         world.heygen.paging(|paging| (paging.circle, paging.endless) = (false, true));
         let before = world.heygen.request_count();
-        world.fails(65, "no end").await;
+        world.fails(65, "the list does not end").await;
         assert_eq!(world.heygen.request_count() - before, 2_000);
         world.heygen.paging(|paging| paging.endless = false);
         assert_eq!(listed(&world.poll().await), (120, 5, 0));
@@ -222,7 +222,7 @@ on_both! {
             assert_eq!((counts.listed(heygen_sync::catalog::kind::Kind::AVATAR), counts.changed), (200, changed));
             assert_eq!((counts.removed, counts.held, report.exit_code(false)), (0, 100, 3));
             assert!(report.row.held_reason.as_deref().unwrap().contains("after page 4 is refused"));
-            assert!(report.row.warning.unwrap().contains("may not be whole"));
+            assert!(report.row.warning.unwrap().contains("may be incomplete"));
         }
         world.heygen.fail_page(5, Refusal::of(400), 0);
         assert_eq!(listed(&world.poll().await), (300, 0, 0));

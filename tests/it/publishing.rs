@@ -57,7 +57,7 @@ at_home! {
         home.heygen.add_avatar("a", |_| ());
         let ran = sync(&home);
         assert_eq!(ran.code, 74, "{ran:?}");
-        assert!(ran.stderr.contains("the copy for readers was not written: cannot write"), "{ran:?}");
+        assert!(ran.stderr.contains("the published copy was not written: cannot write"), "{ran:?}");
         assert_eq!(home.count("SELECT 1 FROM polls WHERE outcome = 'succeeded'").await, 1);
         let file = home.folder().join("public/catalogue.db").display().to_string();
         std::fs::create_dir(home.folder().join("public")).unwrap();

@@ -248,7 +248,7 @@ async fn a_server_that_only_reads_is_read_and_not_written() {
     assert_eq!(home.sync(&[]).0, 0);
     run(&server.url("postgres"), "ALTER DATABASE standby SET default_transaction_read_only = on")
         .await;
-    refused(&home.run(&["sync"]), &["this server only reads; use the primary"]);
+    refused(&home.run(&["sync"]), &["this server is read-only; use the primary"]);
     for verb in [&["status"][..], &["changes"], &["history", "a"], &["check"]] {
         assert_eq!(home.run(verb).code, 0, "{verb:?}");
     }
@@ -257,7 +257,7 @@ async fn a_server_that_only_reads_is_read_and_not_written() {
     run(&server.url("postgres"), "ALTER DATABASE blank SET default_transaction_read_only = on")
         .await;
     let ran = home.run(&["--database", &server.url("blank"), "sync"]);
-    refused(&ran, &["this server only reads; use the primary"]);
+    refused(&ran, &["this server is read-only; use the primary"]);
 }
 
 #[tokio::test]
@@ -316,7 +316,7 @@ async fn a_schema_with_anything_of_others_is_left_alone() {
         run(&server.url("postgres"), "DROP DATABASE IF EXISTS theirs").await;
         let home = home_at(&server, "theirs").await;
         run(&server.url("theirs"), thing).await;
-        refused(&home.run(&["sync"]), &["holds other tables", "search_path"]);
+        refused(&home.run(&["sync"]), &["contains other tables", "search_path"]);
     }
 }
 

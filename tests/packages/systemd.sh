@@ -53,12 +53,12 @@ for _ in $(seq 300); do
 done
 MAINPID=$daemon bash -c "$(of heygen-sync.service ExecReload)"
 for _ in $(seq 300); do
-  ! grep -q 'read anew' /tmp/log || break
+  ! grep -q 'reloaded' /tmp/log || break
   sleep 0.1
 done
 kill "$daemon"
 wait "$daemon" || { cat /tmp/log; fail "the daemon ended with $?"; }
-grep -q 'the configuration was read anew' /tmp/log || { cat /tmp/log; fail "it cannot be reloaded"; }
+grep -q 'the configuration was reloaded' /tmp/log || { cat /tmp/log; fail "it cannot be reloaded"; }
 # The gallery shows what was polled.
 (started heygen-sync-gallery.service) >/tmp/gallery.log 2>&1 &
 gallery=$!

@@ -82,7 +82,7 @@ impl Reader {
     async fn begin(&self, lane: &Lane, limit: Duration) -> Result<Reading, Unreadable> {
         let waited = tokio::time::timeout(PAGE_TIME, lane.permits.clone().acquire_owned()).await;
         let permit = waited.ok().and_then(|permit| permit.ok()).ok_or_else(|| {
-            Error::busy("too many are reading at once; try again in a moment".to_owned())
+            Error::busy("too many requests at once; try again in a moment".to_owned())
         })?;
         let idle = lane.idle.lock().ok().and_then(|mut idle| idle.pop());
         let open = match idle.filter(|open| is_current(open, &self.location)) {

@@ -27,10 +27,10 @@ query! {
     ChangesParameters: vec![
         kind(),
         change(),
-        text("field", "only of this field"),
-        text("id", "only of this item"),
-        moment("from", "seen at this time or later"),
-        moment("to", "seen by this time or by the end of this day"),
+        text("field", "only changes of this field"),
+        text("id", "only changes of this item"),
+        moment("from", "only changes seen at this time or later"),
+        moment("to", "only changes seen by this time, or by the end of this day"),
         poll(),
         account(),
         as_of(),
@@ -93,7 +93,7 @@ pub async fn changes(State(app): State<Arc<App>>, request: Parts) -> Result<Resp
     asked.answer(Changes { changes, next_cursor }).await
 }
 
-/// The polls: when they were, what they found, why they failed
+/// The polls: when they ran, what they found, why they failed
 #[utoipa::path(
     get,
     path = "/polls",

@@ -39,7 +39,7 @@ query! {
 /// A page of items.
 #[derive(Serialize, ToSchema)]
 pub struct Items {
-    /// The items, by kind and in the asked order.
+    /// The items, by kind and in the requested order.
     items: Vec<Item>,
     /// Where the next page begins; null on the last one.
     next_cursor: Option<String>,
@@ -48,9 +48,9 @@ pub struct Items {
 /// The position of an item: the order's word, the kind, the value that the order compares, the id.
 type ItemsPlace = (String, String, Option<String>, String);
 
-/// Items by search and facets, as on the gallery's lists
+/// Items by search and facets, as in the gallery's lists
 ///
-/// Without `kind` those of every kind that has the asked facets.
+/// Without `kind`, items of every kind that has the requested facets.
 #[utoipa::path(
     get,
     path = "/items",

@@ -54,7 +54,7 @@ pub struct Status {
 
 /// One item: its state, the permanent addresses of its previews, its newest 300 versions
 ///
-/// Without `account` that of the usual account, or else of the first that has it.
+/// Without `account`, the item of the usual account, or else of the first account that has it.
 #[utoipa::path(
     get,
     path = "/items/{kind}/{id}",
@@ -124,7 +124,7 @@ pub async fn ids(State(app): State<Arc<App>>, request: Parts) -> Result<Response
     asked.answer(answer).await
 }
 
-/// How fresh the copy is: the last poll of each catalogue, how many items it has, removals that are held
+/// How current the copy is: the last poll of each catalogue, its number of items, and held removals
 #[utoipa::path(
     get,
     path = "/status",

@@ -37,9 +37,9 @@ use crate::store::browse::Stamp;
 #[openapi(
     info(
         title = "heygen-sync",
-        description = "The local copy, with history, of the avatars, talking photos, avatar groups and \
-                       voices that HeyGen offers to an account. Read-only. Every answer with \
-                       status 200 has an ETag, which If-None-Match takes."
+        description = "The local copy, with history, of the avatars, talking photos, avatar groups \
+                       and voices that HeyGen offers to an account. Read-only. Every answer with \
+                       status 200 has an ETag, for If-None-Match."
     ),
     components(schemas(problem::Problem))
 )]
@@ -69,8 +69,7 @@ fn described() -> (Router<Arc<App>>, utoipa::openapi::OpenApi) {
 /// Returns the routes. A panic in one of them is answered with a problem document, like any failure.
 pub fn router() -> Router<Arc<App>> {
     let broken = |_| {
-        let detail =
-            "this cannot be answered because of an error in heygen-sync; its log says more";
+        let detail = "this cannot be answered because of an error in heygen-sync; see its log";
         problem::Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail).into_response()
     };
     described().0.layer(CatchPanicLayer::custom(broken))

@@ -99,42 +99,42 @@ pub fn texts(name: &'static str, meaning: &str) -> Parameter {
 
 /// Creates the account parameter of a list.
 pub fn account() -> Parameter {
-    text("account", "of this account; without it of default, else of the first by name")
+    text("account", "the account; if omitted, default or else the first by name")
 }
 
 /// Creates the account parameter of a query that covers all accounts without it.
 pub fn only_account() -> Parameter {
-    text("account", "only of this account")
+    text("account", "only this account")
 }
 
 /// Creates the time parameter of a list.
 pub fn as_of() -> Parameter {
-    moment("as_of", "as it was at this time or at the end of this day, in UTC")
+    moment("as_of", "the state at this time, or at the end of this day, in UTC")
 }
 
 /// Creates the parameter `kind`.
 pub fn kind() -> Parameter {
-    optional("kind", ParameterType::Word(Kind::ALL.map(Kind::as_str).to_vec()), "only of this kind")
+    optional("kind", ParameterType::Word(Kind::ALL.map(Kind::as_str).to_vec()), "only this kind")
 }
 
 /// Creates the parameter `change`.
 pub fn change() -> Parameter {
-    optional("change", ParameterType::Word(CHANGES.to_vec()), "only such changes")
+    optional("change", ParameterType::Word(CHANGES.to_vec()), "only this kind of change")
 }
 
 /// Creates the parameter `poll`, the number of a poll.
 pub fn poll() -> Parameter {
-    optional("poll", ParameterType::Number, "only of this poll")
+    optional("poll", ParameterType::Number, "only changes of this poll")
 }
 
 /// Creates the parameter `limit`, the number of rows.
 pub fn limit() -> Parameter {
-    optional("limit", ParameterType::Limit, &format!("at most this many; {USUAL} without it"))
+    optional("limit", ParameterType::Limit, &format!("at most this many rows; {USUAL} by default"))
 }
 
 /// Creates the parameter `cursor`, the position after which the page begins.
 pub fn cursor() -> Parameter {
-    text("cursor", "next_cursor of the page before, with the same parameters")
+    text("cursor", "next_cursor of the previous page, with the same parameters")
 }
 
 /// Returns the parameters of the facets, the search and the order of a list.
@@ -147,10 +147,15 @@ pub fn filter() -> impl Iterator<Item = Parameter> {
     let beside = [
         text(
             "q",
-            "whose name or id contains all of these words, without regard to case and diacritics",
+            "only items whose name or id contains all of these words, ignoring case and \
+             diacritics",
         ),
-        optional("none", ParameterType::Many(names), "that have no value in each of these fields"),
-        optional("sort", ParameterType::Word(orders), "in this order; by name without it"),
+        optional(
+            "none",
+            ParameterType::Many(names),
+            "only items for which all of these fields are empty",
+        ),
+        optional("sort", ParameterType::Word(orders), "the order; name by default"),
     ];
     FACETS.iter().map(facet).chain(beside)
 }
@@ -158,8 +163,8 @@ pub fn filter() -> impl Iterator<Item = Parameter> {
 fn facet(facet: &'static Facet) -> Parameter {
     let words: Vec<&str> = facet.choices().iter().map(|choice| choice.word).collect();
     let takes = if facet.single { ParameterType::Word(words) } else { ParameterType::Many(words) };
-    let usual = facet.usual.map(|word| format!("; {word} without it")).unwrap_or_default();
-    let meaning = format!("only with one of these values of: {}{usual}", facet.title);
+    let usual = facet.usual.map(|word| format!("; {word} by default")).unwrap_or_default();
+    let meaning = format!("only items with one of these values of: {}{usual}", facet.title);
     optional(facet.param, takes, &meaning)
 }
 
@@ -222,7 +227,7 @@ fn number(name: &str, value: &str, most: i64) -> Result<(), BadParameter> {
     let digits = value.bytes().all(|byte| byte.is_ascii_digit());
     match value.parse::<i64>() {
         Ok(number) if digits && (1..=most).contains(&number) => Ok(()),
-        _ => Err(bad(name, &format!("is a whole number from 1 to {most}"))),
+        _ => Err(bad(name, &format!("must be a whole number from 1 to {most}"))),
     }
 }
 
@@ -230,7 +235,7 @@ fn number(name: &str, value: &str, most: i64) -> Result<(), BadParameter> {
 pub fn check(pairs: &QueryPairs, parameters: &[Parameter]) -> Result<(), BadParameter> {
     let known = |name: &str| parameters.iter().any(|parameter| parameter.name == name);
     if let Some((name, _)) = pairs.all().find(|(name, _)| !known(name)) {
-        return Err(bad(name, "is no parameter of this path"));
+        return Err(bad(name, "is not a parameter of this path"));
     }
     parameters.iter().try_for_each(|parameter| {
         let own = pairs.all().filter(|(name, _)| *name == parameter.name);

@@ -25,19 +25,19 @@ use crate::{
 
 const MEDIA_TYPE: &str = "application/problem+json";
 
-/// Why a request has no answer (RFC 9457).
+/// Why a request failed (RFC 9457).
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Problem {
-    /// Always `about:blank`: the status says what it is.
+    /// Always `about:blank`: `status` gives the type.
     #[serde(rename = "type")]
     kind: &'static str,
     /// The status in words.
     title: &'static str,
     /// The HTTP status.
     status: u16,
-    /// What is wrong here, for people.
+    /// What is wrong, for people.
     detail: String,
-    /// The parameter that cannot be used.
+    /// The invalid parameter.
     #[serde(skip_serializing_if = "Option::is_none")]
     parameter: Option<String>,
 }
@@ -132,13 +132,13 @@ pub struct Problems;
 
 const FAILURES: [(u16, &str); 8] = [
     (304, "The client has this answer already (If-None-Match)"),
-    (400, "A parameter cannot be used; the answer names it"),
+    (400, "A parameter is invalid; the answer names it"),
     (401, "The token is missing or wrong"),
-    (404, "There is no such item, account or path, or nothing is known of that time"),
-    (405, "Neither GET nor HEAD"),
+    (404, "There is no such item, account or path, or nothing is known about that time"),
+    (405, "The method is neither GET nor HEAD"),
     (414, "The address is longer than 65,534 bytes; without a body"),
     (421, "The host name of the request is not served"),
-    (503, "The database cannot be read at present"),
+    (503, "The database cannot be read at the moment"),
 ];
 
 impl IntoResponses for Problems {

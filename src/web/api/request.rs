@@ -121,7 +121,7 @@ impl ApiRequest {
 
 /// Returns the error for a cursor that no page contained.
 pub fn bad_cursor() -> Stop {
-    bad("cursor", "is next_cursor of a page with the same parameters").into()
+    bad("cursor", "must be next_cursor of a page with the same parameters").into()
 }
 
 /// Returns the cursor of a position.

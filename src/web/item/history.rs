@@ -150,7 +150,7 @@ fn opening(
     };
     let Some(before) = before else {
         event.text = match (version.opened_by, version.opened_after) {
-            (OpenedBy::Added, None) => "There at the first poll.".into(),
+            (OpenedBy::Added, None) => "Listed at the first poll.".into(),
             (OpenedBy::Added, Some(_)) => "Listed for the first time.".into(),
             _ => String::new(),
         };
@@ -338,7 +338,7 @@ pub(super) fn compare(
             let newest = item.versions.first().map_or(0, |version| version.version);
             PageFailure::Parameter(BadParameter {
                 name: name.into(),
-                why: format!("is the number of a version, 1 to {newest}"),
+                why: format!("must be the number of a version, 1 to {newest}"),
             })
         })
     };

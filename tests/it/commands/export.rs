@@ -218,7 +218,7 @@ at_home! {
         on_a_terminal.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
         let ran = on_a_terminal.stdin(std::process::Stdio::null()).output().unwrap();
         let said = String::from_utf8_lossy(&ran.stdout);
-        assert!(said.contains("Parquet is not for a terminal") && !said.contains("PAR1"), "{said}");
+        assert!(said.contains("Parquet cannot be written to a terminal") && !said.contains("PAR1"), "{said}");
         assert_eq!(ran.status.code(), Some(2));
     }
 }

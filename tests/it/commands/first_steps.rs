@@ -135,7 +135,7 @@ at_home! {
         home.heygen.remove(Kind::Avatar, "a");
         home.heygen.add_photo("p");
         let held = home.run(&["sync"]);
-        refuses(&held, 3, "1 removal is held back");
+        refuses(&held, 3, "1 removal is held");
     }
 
     async fn an_answer_for_a_cache_is_not_taken_for_a_redirect(home: Home) {

@@ -110,7 +110,7 @@ at_home! {
             ("HEYGEN_SYNC_DAEMON__TIMEZONE", "Europe/Berlin"),
         ];
         let slots = home.run_with(&env, &["check", "--format", "csv"]).stdout;
-        let line = "schedule,ok,\"a daemon polls by '30 2 29 2 *' (Europe/Berlin), next: \
+        let line = "schedule,ok,\"a daemon polls at '30 2 29 2 *' (Europe/Berlin), next: \
                     2028-02-29T02:30:00+01:00, 2032-02-29T02:30:00+01:00, 2036-02-29T02:30:00+01:00\"";
         assert!(slots.contains(line), "{slots}");
     }
@@ -130,7 +130,7 @@ async fn the_manual_has_the_usual_sections_and_cites_no_page_that_does_not_exist
         "SYNOPSIS",
         "DESCRIPTION",
         "OPTIONS",
-        "EVERYWHERE",
+        "GLOBAL OPTIONS",
         "COMMANDS",
         "ENVIRONMENT",
         "FILES",

@@ -20,8 +20,8 @@ at_home! {
         assert_eq!(held.code, 3, "{held:?}");
         for said in [
             "v3 of the API is read now: it lists 6 of the 36 current ids that were known before",
-            "Accepting marks those that it lacks as removed; their history stays",
-            "ids --file FILE tells which of yours these are",
+            "Accepting marks the others as removed; their history stays",
+            "ids --file FILE shows which of your ids these are",
         ] {
             assert!(held.stderr.contains(said), "{said}: {held:?}");
         }

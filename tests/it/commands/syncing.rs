@@ -120,7 +120,7 @@ at_home! {
 
         home.heygen.replace_body(cut);
         let stale = home.run(&["sync", &format!("--accept-removals={set}")]);
-        assert!(stale.code == 3 && stale.stderr.contains("is not held any more"), "{stale:?}");
+        assert!(stale.code == 3 && stale.stderr.contains("is no longer held"), "{stale:?}");
         assert_eq!(home.sync(&["--accept-removals=39"]).0, 3);
         let words: Vec<&str> = command.split(' ').skip(2).collect();
         let (code, let_through) = home.sync(&words);

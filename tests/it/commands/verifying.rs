@@ -50,7 +50,7 @@ at_home! {
         assert_eq!(ran.code, 1, "{ran:?}");
         insta::allow_duplicates! {
             insta::assert_snapshot!(ran.stdout, @r#"
-            {"poll_id":1,"account":"default","table":"polls","row":"1","finding":"its digest does not fit: this row, the digest before it or rows that the poll wrote were edited, deleted or inserted"}
+            {"poll_id":1,"account":"default","table":"polls","row":"1","finding":"its digest does not match: this row, the digest before it or rows that the poll wrote were edited, deleted or inserted"}
             {"poll_id":2,"account":"default","table":"field_changes","row":"'mira' version 2 field 'gender'","finding":"the row is missing: the version differs in this field"}
             "#);
         }
@@ -109,7 +109,7 @@ at_home! {
         let ran = home.run(&["verify", "--against", &first]);
         assert!(ran.stderr.contains("\nProven") && ran.code == 1, "{ran:?}");
         let ran = home.run(&["verify", "--against", &second]);
-        assert!(ran.stderr.contains("but what stands of poll 2 is not") && ran.code == 1, "{ran:?}");
+        assert!(ran.stderr.contains("but the rows of poll 2 are not") && ran.code == 1, "{ran:?}");
         let ran = home.run(&["verify", "--against", &"ab".repeat(32)]);
         assert!(ran.stderr.contains("no poll has this digest") && ran.code == 1, "{ran:?}");
     }

@@ -78,7 +78,7 @@ async fn told_to_stop_at_the_start_it_ends_at_once_though_the_database_says_noth
     service.signal("TERM");
     let (code, log) = service.end();
     assert_eq!(code, Some(0), "{log:?}");
-    assert!(log.last().unwrap().contains("told to stop"), "{log:?}");
+    assert!(log.last().unwrap().contains("stop signal received"), "{log:?}");
     assert!(begun.elapsed() < AT_ONCE);
     drop(taken);
 }
@@ -100,7 +100,7 @@ async fn told_to_read_anew_before_it_has_started_it_does_so_once_it_has() {
             hand_on(client, TcpStream::connect(&to).unwrap());
         }
     });
-    service.wait_logged("the configuration was read anew");
+    service.wait_logged("the configuration was reloaded");
     let told = service.wait_told("STATUS=next poll at");
     assert!(told.contains("-01-01T00:00"), "{told}");
     assert_eq!(service.stop().0, Some(0));

@@ -164,7 +164,7 @@ at_home! {
         std::fs::remove_dir_all(home.folder().join("store/sha256")).unwrap();
         let ran = home.run_with(&ENV, &["mirror", "--repair"]);
         assert_eq!(ran.code, 74, "{ran:?}");
-        assert!(ran.stderr.contains("no store stands at"), "{ran:?}");
+        assert!(ran.stderr.contains("there is no store at"), "{ran:?}");
         std::fs::create_dir(home.folder().join("store/sha256")).unwrap();
         let ran = home.run_with(&ENV, &["mirror", "--repair"]);
         assert_eq!(ran.code, 0, "{ran:?}");
@@ -193,7 +193,7 @@ at_home! {
         assert_eq!(home.count(again).await, 1);
         let ran = home.run_with(&json, &["mirror"]);
         // The key was refused a moment ago: the next list is requested in ten minutes.
-        assert_eq!((ran.code, told(&ran, "a fresh list is awaited")), (4, 1), "{ran:?}");
+        assert_eq!((ran.code, told(&ran, "it needs a fresh list")), (4, 1), "{ran:?}");
     }
 
     async fn a_refresh_that_holds_removals_says_so_in_the_form_of_the_log(home: Home) {
@@ -209,7 +209,7 @@ at_home! {
         assert_eq!(ran.code, 3, "{ran:?}");
         let lines: Vec<serde_json::Value> =
             ran.stderr.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        let held = lines.iter().filter(|line| line["message"].as_str().unwrap().contains("held back"));
+        let held = lines.iter().filter(|line| line["message"].as_str().unwrap().contains("are held: "));
         assert_eq!(held.count(), 1, "{ran:?}");
     }
 
@@ -237,13 +237,13 @@ at_home! {
         let cdn = FakeCdn::start(Clock::system());
         photo(&home, &cdn, "a", Thing::picture(1, 900));
         let env = [&ENV[..], &[("HEYGEN_SYNC_MIRROR__ALLOWED_HOSTS", "[\"other.example\"]")]].concat();
-        let told = "1 left out: 1 × its host '127.0.0.1' is not among mirror.allowed_hosts (other.example) (127.0.0.1, next try ";
+        let told = "1 skipped: 1 × its host '127.0.0.1' is not among mirror.allowed_hosts (other.example) (127.0.0.1, next try ";
         let ran = home.run_with(&env, &["sync"]);
         assert!(ran.code == 0 && ran.stderr.starts_with(&format!("heygen-sync: mirror: {told}")), "{ran:?}");
         let again = home.run_with(&env, &["sync"]);
         assert_eq!((again.code, again.stderr.as_str()), (0, ""));
         let status = home.run_with(&env, &["status", "--format", "table"]).stdout;
-        assert!(status.contains("left out: 1 × its host '127.0.0.1' is not among"), "{status}");
+        assert!(status.contains("skipped: 1 × its host '127.0.0.1' is not among"), "{status}");
         let nothing = [&ENV[..], &[("HEYGEN_SYNC_MIRROR__ALLOWED_HOSTS", "[]")]].concat();
         assert_eq!(home.run_with(&nothing, &["sync"]).code, 78);
     }
@@ -297,7 +297,7 @@ async fn a_sync_drains_the_queue_unless_told_not_to_and_says_what_failed() {
     let (told, next) = ran.stderr.split_once("next try ").unwrap();
     assert_eq!(
         told,
-        "heygen-sync: mirror: 1 saved (900 B), 1 failed and is tried again: 1 × the body is HTML, \
+        "heygen-sync: mirror: 1 saved (900 B), 1 failed and will be retried: 1 × the body is HTML, \
          not a picture, video or sound (127.0.0.1, "
     );
     assert!(next.ends_with("Z)\n"), "{next}");
@@ -366,7 +366,7 @@ async fn verify_tells_which_files_are_missing_spoiled_or_unknown() {
     assert_eq!(told, expected);
     let said = home.run_with(&ENV[1..2], &["verify", "--assets"]).stderr;
     assert!(
-        said.contains("1 mirrored file is right (900 B); 3 files are missing, spoiled"),
+        said.contains("1 mirrored file is intact (900 B); 3 files are missing, spoiled"),
         "{said}"
     );
 }
@@ -386,7 +386,7 @@ async fn a_store_that_was_away_is_whole_again_once_it_is_back() {
     for verb in [&["mirror", "--repair"][..], &["mirror", "prune", "--older-than", "1d"]] {
         let ran = home.run_with(&ENV, verb);
         assert_eq!(ran.code, 74, "{ran:?}");
-        assert!(ran.stderr.contains("no store stands at"), "{ran:?}");
+        assert!(ran.stderr.contains("there is no store at"), "{ran:?}");
     }
     // Given up as lost, and then restored from a backup.
     std::fs::create_dir_all(store.join("sha256")).unwrap();

@@ -74,7 +74,7 @@ on_both! {
         }
         assert_eq!(kinds(&mut world).await, ["baseline", "schema", "schema"]);
         let data = last(&mut world).await;
-        assert!(text(&data).ends_with("rating vanished; not told again before it rests for a day"), "{data}");
+        assert!(text(&data).ends_with("rating vanished; not reported again until it is unchanged for a day"), "{data}");
         world.pass(DAY);
         world.heygen.set(Kind::Avatar, "a", "rating", 5);
         world.poll().await;
@@ -114,7 +114,7 @@ on_both! {
         world.poll().await;
         assert_eq!(kinds(&mut world).await, ["baseline", "api_ending"]);
         let text = text(&last(&mut world).await).to_owned();
-        assert_eq!(text, "default: the version before is gone: v3 of the API is read from now on");
+        assert_eq!(text, "default: the previous version is gone: v3 of the API is read from now on");
     }
 
     async fn a_key_that_expires_within_two_weeks_is_told_once(world: World) {
@@ -130,7 +130,7 @@ on_both! {
         let data = last(&mut world).await;
         assert_eq!(
             text(&data),
-            "default: the API key expires at 2026-01-16T00:00:00.000Z: make another one in time"
+            "default: the API key expires at 2026-01-16T00:00:00.000Z: create a new one before that"
         );
         // Another key has another date.
         world.key_expires_at = Some(hour(0).plus(10 * DAY));
@@ -163,7 +163,7 @@ on_both! {
         // No poll failed in between, but a notice reports that polls work again.
         world.poll().await;
         let data = last(&mut world).await;
-        assert!(text(&data).starts_with("default: polls work again; none came since "), "{data}");
+        assert!(text(&data).starts_with("default: polls work again; no good one since "), "{data}");
         assert_eq!(data["failed_polls"], 0);
     }
 

@@ -153,12 +153,12 @@ on_both! {
         let lines: Vec<&str> = text(&data).lines().collect();
         assert_eq!(
             lines[..2],
-            ["! watched avatar \"Avatar a7\" (a7) is missing", "default: 7 held back"]
+            ["! watched avatar \"Avatar a7\" (a7) is missing", "default: 7 held"]
         );
         let again = notices(&mut world).await[2].1["data"].clone();
         assert!(text(&again).starts_with("! watched avatar \"Avatar a7\" (a7) is missing"));
         let command = "heygen-sync sync --account default --catalogue avatars --accept-removals=7-";
-        assert!(lines[2].contains(&format!("; to let them through: {command}")), "{lines:?}");
+        assert!(lines[2].contains(&format!("; to accept them: {command}")), "{lines:?}");
         assert_eq!(data["outcome"], "held");
     }
 
