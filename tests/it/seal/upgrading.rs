@@ -21,8 +21,9 @@ use super::{
 use crate::dump;
 
 const ENGINES: [&str; 2] = ["sqlite", "postgres"];
-const GROUPS: &str = r#"{"data": [{"id": "g", "name": "G", "looks_count": 2}], "has_more": false}"#;
-const VOICES: &str = r#"{"data": [{"voice_id": "v", "name": "V", "language": "English",
+pub const GROUPS: &str =
+    r#"{"data": [{"id": "g", "name": "G", "looks_count": 2}], "has_more": false}"#;
+pub const VOICES: &str = r#"{"data": [{"voice_id": "v", "name": "V", "language": "English",
     "type": "public", "support_pause": true}], "has_more": false}"#;
 
 fn recorded() -> PathBuf {
