@@ -284,7 +284,7 @@ fn the_other_documented_queries_answer(engine: Engine) {
         let queries = documented();
         assert_eq!(queries.len(), 4);
         let polls = world.lines(&at(&queries[2], engine, hour(4))).await;
-        assert_eq!(polls, ["default|2026-01-01T02:00:00.000Z|1"]);
+        assert_eq!(polls, ["default|avatars|2026-01-01T02:00:00.000Z|1"]);
         let changes = world.lines(&queries[3]).await;
         assert_eq!(changes.len(), 3);
         assert!(changes[2].starts_with("a|changed|gender|x|y|between 2026-01-01"), "{changes:?}");

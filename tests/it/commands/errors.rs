@@ -114,7 +114,7 @@ at_home! {
             breaks(&home, 69, &status.to_string());
         }
         home.heygen.cut_body(40);
-        breaks(&home, 69, "broke during its answer");
+        breaks(&home, 69, "broke");
         let before = state(&home);
         let away = home.run_with(&[("HEYGEN_SYNC_API__BASE_URL", "http://127.0.0.1:9")], &["sync"]);
         fails(&home, 69, "127.0.0.1:9", away);

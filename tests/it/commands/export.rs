@@ -71,7 +71,7 @@ at_home! {
         assert_eq!(said(&["--as-of", "2026-11-22T06:00:00Z", "-q"]), "");
         failing_poll(&home, "2026-11-24");
         let open = said(&["--as-of", "2026-11-25"]);
-        assert!(open.contains("between 2026-11-23T06:00:00.000Z and 2026-11-25T00:00:00.000Z; no good"), "{open}");
+        assert!(open.contains("between 2026-11-23T06:00:00.000Z and 2026-11-25T00:00:00.000Z; there is no good"), "{open}");
     }
 
     async fn before_the_first_good_poll_the_error_names_it(home: Home) {

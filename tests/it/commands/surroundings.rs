@@ -53,7 +53,7 @@ at_home! {
                 assert!(check.code == 78 && check.stdout.contains(&says), "{end_point}: {check:?}");
             }
             let sync = run("ARCHIVE", &["sync"]);
-            assert!(sync.code == 0 && sync.stderr.contains("not in the archive"), "{end_point}: {sync:?}");
+            assert!(sync.code == 0 && sync.stderr.contains("polls continue, but are not archived"), "{end_point}: {sync:?}");
             assert_eq!(home.count("SELECT 1 FROM polls").await, poll + 1);
         }
     }
@@ -187,7 +187,7 @@ async fn a_configuration_that_is_a_link_to_nothing_is_an_error() {
     std::fs::create_dir(home.folder().join(".config")).unwrap();
     symlink("/nowhere", home.folder().join(".config/heygen-sync")).unwrap();
     let ran = home.run(&["sync"]);
-    assert!(ran.code == 78 && ran.stderr.contains("heygen-sync' is a link"), "{ran:?}");
+    assert!(ran.code == 78 && ran.stderr.contains("heygen-sync' is a broken link"), "{ran:?}");
 }
 
 #[tokio::test]

@@ -19,7 +19,7 @@ at_home! {
         let held = home.run_with(&version("v3"), &["sync"]);
         assert_eq!(held.code, 3, "{held:?}");
         for said in [
-            "v3 of the API is read now: it lists 6 of the 36 current ids that were known before",
+            "v3 of the API is read now: it lists 6 of the 36 ids that were current before",
             "Accepting marks the others as removed; their history stays",
             "ids --file FILE shows which of your ids these are",
         ] {
@@ -29,7 +29,7 @@ at_home! {
         assert_eq!(ran.code, 5, "{ran:?}");
         assert!(ran.stdout.contains("both_1,listed") && ran.stdout.contains("only_v2_7,missing"), "{ran:?}");
         let again = home.run_with(&version("v3"), &["sync"]);
-        assert!(again.code == 3 && !again.stderr.contains("known before"), "{again:?}");
+        assert!(again.code == 3 && !again.stderr.contains("current before"), "{again:?}");
         assert_eq!(home.run_with(&version("v3"), &["sync", "--accept-removals=30"]).code, 0);
         assert!(home.run(&usable).stdout.contains("only_v2_7,removed"));
     }
