@@ -28,7 +28,7 @@ const OPENING: Duration = Duration::from_secs(60);
 #[command(
     after_help = "Polls at once if a scheduled poll was missed. Never runs two polls at once.
 SIGTERM and SIGINT stop it after the current poll or after daemon.stop_time; a second one at once.
-SIGHUP reloads the configuration, except database, daemon.listen and log.format.
+SIGHUP reloads the configuration. A change of database, daemon.listen or log.format needs a restart.
 Exits with 74 if its database no longer exists."
 )]
 pub struct DaemonArgs {

@@ -198,7 +198,7 @@ pub fn held(report: &Report, program: &str) -> Option<String> {
 
 fn held_back(report: &Report, diff: &Diff, program: &str, command: &str) -> String {
     format!(
-        "{}: {} held: {}{}\nIf they are right, accept them: {}",
+        "{}: {} held: {}{}\nIf that is right, accept: {}",
         visible(&whose(&report.row.account, report.row.catalogue())),
         counted(diff.held(), "removal is", "removals are"),
         diff.held_reason().unwrap_or_default(),

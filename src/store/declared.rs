@@ -1,5 +1,5 @@
-//! All SQL statements of the store, except those that are built for a single request, such as bulk writes
-//! and the pages of the gallery.
+//! The SQL statements of the store, except those that are built for one use: bulk writes, copies of whole
+//! databases, the pages of the gallery.
 
 use sqlx::{SqlSafeStr, SqlStr};
 

@@ -50,7 +50,7 @@ at_home! {
         }
         let expected = [
             ("Added lately", 1), ("Removed lately", 1), ("Changed lately", 1),
-            ("Growth by kind", 6), ("Changes by day", 1), ("Removals held back", 1),
+            ("Growth by kind", 6), ("Changes by day", 1), ("Held removals", 1),
             ("Warnings of the API", 1),
         ];
         assert_eq!(told, expected.map(|(title, rows)| (title.to_owned(), rows)));
