@@ -1,17 +1,17 @@
--- The catalogues of HeyGen's avatars, talking photos, avatar groups and voices, with their history:
+-- HeyGen's avatars, talking photos, avatar groups and voices, with their history:
 -- PostgreSQL 13 and later.
--- The same tables, columns and views, in the same order and with the same values, stand in the
--- SQLite migration of the same number; a test compares the two.
+-- The SQLite migration of the same number has the same tables, columns and views, in the same
+-- order and with the same values; a test compares the two.
 --
--- Where to begin: current_avatars, current_talking_photos, current_avatar_groups and current_voices
--- (what is offered now), changes (what happened), avatar_history and the other histories (what it
--- was like on any day):
+-- Start with current_avatars, current_talking_photos, current_avatar_groups and current_voices (the
+-- current items), changes (the change feed), and avatar_history and the other histories (the state
+-- at any time):
 --     WHERE valid_from <= '2026-11-23 00:00Z'
 --         AND (valid_to IS NULL OR valid_to > '2026-11-23 00:00Z')
 --
--- Times are in whole milliseconds. Text is compared by its bytes (COLLATE "C"), as SQLite does it,
--- so that both databases sort alike. What the API may say is never checked here; only our own
--- words are. Every table, view and column carries a comment: \d+ in psql shows them.
+-- Times are in whole milliseconds. Text is compared by bytes (COLLATE "C"), as in SQLite, so that
+-- both databases sort alike. Values of the API are not checked here.
+-- Every table, view and column has a comment: \d+ in psql shows them.
 
 CREATE TABLE accounts (
     account TEXT COLLATE "C" NOT NULL PRIMARY KEY,
@@ -20,10 +20,10 @@ CREATE TABLE accounts (
     digest TEXT COLLATE "C"
 );
 COMMENT ON TABLE accounts IS
-    'one row for each account, with the head of its polls, failed ones included';
-COMMENT ON COLUMN accounts.account IS 'name of the API key''s view of the catalogue';
+    'one row per account, with a summary of its polls, failed ones included';
+COMMENT ON COLUMN accounts.account IS 'name of the account: what one API key sees';
 COMMENT ON COLUMN accounts.last_poll_id IS 'its latest poll, failed ones included';
-COMMENT ON COLUMN accounts.polls IS 'how many polls it has, failed ones included';
+COMMENT ON COLUMN accounts.polls IS 'number of its polls, failed ones included';
 COMMENT ON COLUMN accounts.digest IS
     'digest of its latest sealed poll; null while polls are not sealed';
 
@@ -64,46 +64,46 @@ CREATE TABLE polls (
     tool_version TEXT COLLATE "C",
     digest TEXT COLLATE "C"
 );
-COMMENT ON TABLE polls IS 'one row for each read of a catalogue, failed ones included';
-COMMENT ON COLUMN polls.poll_id IS '1, 2, 3 … without gaps, in the order of commit';
-COMMENT ON COLUMN polls.account IS 'name of the API key''s view of the catalogue';
-COMMENT ON COLUMN polls.catalogue IS 'what it read: avatars, avatar_groups or voices';
+COMMENT ON TABLE polls IS 'one row per poll of a catalogue, failed ones included';
+COMMENT ON COLUMN polls.poll_id IS '1, 2, 3 … without gaps, in commit order';
+COMMENT ON COLUMN polls.account IS 'name of the account: what one API key sees';
+COMMENT ON COLUMN polls.catalogue IS 'catalogue that was polled: avatars, avatar_groups or voices';
 COMMENT ON COLUMN polls.trigger IS 'what started it: manual, schedule, file or refresh';
 COMMENT ON COLUMN polls.api_version IS 'API version that was read: v2 or v3';
 COMMENT ON COLUMN polls.source IS 'URL or file name that was read; no credentials';
-COMMENT ON COLUMN polls.started_at IS 'when it began';
+COMMENT ON COLUMN polls.started_at IS 'start time';
 COMMENT ON COLUMN polls.observed_at IS
-    'when the answer had been received: the clock of history; null without an answer';
+    'when the response was received, the time used in history; null if none';
 COMMENT ON COLUMN polls.finished_at IS 'when it was ready to commit';
-COMMENT ON COLUMN polls.outcome IS 'succeeded, held (removals held back) or failed';
+COMMENT ON COLUMN polls.outcome IS 'succeeded, held (removals were held) or failed';
 COMMENT ON COLUMN polls.avatars_listed IS
-    'distinct avatar ids in the answer; this and the other counts are null when it failed';
-COMMENT ON COLUMN polls.talking_photos_listed IS 'distinct talking-photo ids in the answer';
-COMMENT ON COLUMN polls.avatar_groups_listed IS 'distinct avatar-group ids in the answer';
-COMMENT ON COLUMN polls.voices_listed IS 'distinct voice ids in the answer';
+    'distinct avatar ids listed; this and the other counts are null if the poll failed';
+COMMENT ON COLUMN polls.talking_photos_listed IS 'distinct talking-photo ids listed';
+COMMENT ON COLUMN polls.avatar_groups_listed IS 'distinct avatar-group ids listed';
+COMMENT ON COLUMN polls.voices_listed IS 'distinct voice ids listed';
 COMMENT ON COLUMN polls.added IS 'items added';
 COMMENT ON COLUMN polls.changed IS 'items changed';
 COMMENT ON COLUMN polls.removed IS 'items removed';
 COMMENT ON COLUMN polls.restored IS 'removed items that were listed again';
-COMMENT ON COLUMN polls.learned IS 'items of which something became known without having changed';
+COMMENT ON COLUMN polls.learned IS 'items with values that became known without having changed';
 COMMENT ON COLUMN polls.missing IS 'items missing and not removed, after this poll';
-COMMENT ON COLUMN polls.duplicates IS 'records beyond the first with their id';
+COMMENT ON COLUMN polls.duplicates IS 'records that repeat an earlier id';
 COMMENT ON COLUMN polls.rejected IS 'records that could not be read';
-COMMENT ON COLUMN polls.held IS 'removals that were due and held back';
-COMMENT ON COLUMN polls.held_reason IS 'why they were held back; null when none were';
+COMMENT ON COLUMN polls.held IS 'due removals that were held';
+COMMENT ON COLUMN polls.held_reason IS 'why removals were held; null if none were';
 COMMENT ON COLUMN polls.policy IS
     'JSON of the removal rules in force: after_polls, min_count, max_share, accepted';
-COMMENT ON COLUMN polls.http_status IS 'HTTP status of the answer; null without one';
-COMMENT ON COLUMN polls.request_id IS 'the API''s own name for the request';
+COMMENT ON COLUMN polls.http_status IS 'HTTP status of the response; null if none';
+COMMENT ON COLUMN polls.request_id IS 'request id given by the API';
 COMMENT ON COLUMN polls.response_bytes IS 'size of the decoded body, in bytes';
 COMMENT ON COLUMN polls.response_sha256 IS 'SHA-256 of the decoded body, in hex';
-COMMENT ON COLUMN polls.warning IS 'the API''s own notice of deprecation or sunset';
-COMMENT ON COLUMN polls.superseded IS 'whether it found its version of the API gone';
+COMMENT ON COLUMN polls.warning IS 'deprecation or sunset announced by the API';
+COMMENT ON COLUMN polls.superseded IS 'whether its API version no longer existed';
 COMMENT ON COLUMN polls.error IS 'why it failed; null otherwise';
 COMMENT ON COLUMN polls.host IS 'machine that ran it';
 COMMENT ON COLUMN polls.tool_version IS 'version of this program';
 COMMENT ON COLUMN polls.digest IS
-    'link in the account''s chain of sealed polls; null while polls are not sealed';
+    'digest in the account''s hash chain; null while polls are not sealed';
 
 CREATE TABLE avatars (
     account TEXT COLLATE "C" NOT NULL REFERENCES accounts (account) ON UPDATE CASCADE,
@@ -134,7 +134,7 @@ CREATE TABLE avatars (
     PRIMARY KEY (account, avatar_id)
 );
 COMMENT ON TABLE avatars IS 'every avatar ever seen, in its last known state';
-COMMENT ON COLUMN avatars.account IS 'name of the API key''s view of the catalogue';
+COMMENT ON COLUMN avatars.account IS 'name of the account: what one API key sees';
 COMMENT ON COLUMN avatars.avatar_id IS 'id given by the API';
 COMMENT ON COLUMN avatars.avatar_name IS 'name as the API gave it; not unique';
 COMMENT ON COLUMN avatars.gender IS 'free text of the API, mostly male, female or unknown';
@@ -143,7 +143,7 @@ COMMENT ON COLUMN avatars.preview_image_url IS
 COMMENT ON COLUMN avatars.preview_video_url IS
     'canonical URL of the video: no signature parameters';
 COMMENT ON COLUMN avatars.premium IS 'whether the API calls it premium for this account';
-COMMENT ON COLUMN avatars.type IS 'the field type of the API';
+COMMENT ON COLUMN avatars.type IS 'the API''s type field';
 COMMENT ON COLUMN avatars.tags IS 'sorted JSON array of strings; null and [] differ';
 COMMENT ON COLUMN avatars.default_voice_id IS 'voice that the API suggests';
 COMMENT ON COLUMN avatars.avatar_type IS
@@ -158,18 +158,18 @@ COMMENT ON COLUMN avatars.preferred_orientation IS
 COMMENT ON COLUMN avatars.image_width IS 'width of the look''s picture in v3, in pixels';
 COMMENT ON COLUMN avatars.image_height IS 'height of the look''s picture in v3, in pixels';
 COMMENT ON COLUMN avatars.extra IS
-    'JSON object of the fields and values that have no column; null when there are none';
+    'JSON object of fields and values without a column; null if there are none';
 COMMENT ON COLUMN avatars.version IS 'number of the current version in the history, from 1';
 COMMENT ON COLUMN avatars.valid_from IS 'start of the current version';
-COMMENT ON COLUMN avatars.first_seen_at IS 'observed_at of the poll that saw it first';
+COMMENT ON COLUMN avatars.first_seen_at IS 'observed_at of the poll that added it';
 COMMENT ON COLUMN avatars.changed_at IS
-    'when it was last added, changed or restored; what was merely learned does not count';
+    'when it was last added, changed or restored; learned values do not count';
 COMMENT ON COLUMN avatars.missing_since IS
-    'observed_at of the first poll in a row without it; null while it is listed; stays on a removed item';
+    'observed_at of the first poll in a row without it; null while it is listed; kept after removal';
 COMMENT ON COLUMN avatars.removed_at IS
-    'observed_at of the poll that removed it; null while it is current';
+    'observed_at of the poll that removed it; null if not removed';
 COMMENT ON COLUMN avatars.fingerprint IS
-    'internal: what a record that says the same is recognised by';
+    'internal: hash by which an unchanged record is recognised; null: the next record is decoded';
 
 CREATE TABLE talking_photos (
     account TEXT COLLATE "C" NOT NULL REFERENCES accounts (account) ON UPDATE CASCADE,
@@ -198,7 +198,7 @@ CREATE TABLE talking_photos (
     PRIMARY KEY (account, talking_photo_id)
 );
 COMMENT ON TABLE talking_photos IS 'every talking photo ever seen, in its last known state';
-COMMENT ON COLUMN talking_photos.account IS 'name of the API key''s view of the catalogue';
+COMMENT ON COLUMN talking_photos.account IS 'name of the account: what one API key sees';
 COMMENT ON COLUMN talking_photos.talking_photo_id IS 'id given by the API';
 COMMENT ON COLUMN talking_photos.talking_photo_name IS 'name as the API gave it; not unique';
 COMMENT ON COLUMN talking_photos.gender IS 'free text of the API, mostly male, female or unknown';
@@ -220,18 +220,18 @@ COMMENT ON COLUMN talking_photos.preferred_orientation IS
 COMMENT ON COLUMN talking_photos.image_width IS 'width of the look''s picture in v3, in pixels';
 COMMENT ON COLUMN talking_photos.image_height IS 'height of the look''s picture in v3, in pixels';
 COMMENT ON COLUMN talking_photos.extra IS
-    'JSON object of the fields and values that have no column; null when there are none';
+    'JSON object of fields and values without a column; null if there are none';
 COMMENT ON COLUMN talking_photos.version IS 'number of the current version in the history, from 1';
 COMMENT ON COLUMN talking_photos.valid_from IS 'start of the current version';
-COMMENT ON COLUMN talking_photos.first_seen_at IS 'observed_at of the poll that saw it first';
+COMMENT ON COLUMN talking_photos.first_seen_at IS 'observed_at of the poll that added it';
 COMMENT ON COLUMN talking_photos.changed_at IS
-    'when it was last added, changed or restored; what was merely learned does not count';
+    'when it was last added, changed or restored; learned values do not count';
 COMMENT ON COLUMN talking_photos.missing_since IS
-    'observed_at of the first poll in a row without it; null while it is listed; stays on a removed item';
+    'observed_at of the first poll in a row without it; null while it is listed; kept after removal';
 COMMENT ON COLUMN talking_photos.removed_at IS
-    'observed_at of the poll that removed it; null while it is current';
+    'observed_at of the poll that removed it; null if not removed';
 COMMENT ON COLUMN talking_photos.fingerprint IS
-    'internal: what a record that says the same is recognised by';
+    'internal: hash by which an unchanged record is recognised; null: the next record is decoded';
 
 CREATE TABLE avatar_groups (
     account TEXT COLLATE "C" NOT NULL REFERENCES accounts (account) ON UPDATE CASCADE,
@@ -256,7 +256,7 @@ CREATE TABLE avatar_groups (
     PRIMARY KEY (account, group_id)
 );
 COMMENT ON TABLE avatar_groups IS 'every avatar group ever seen, in its last known state';
-COMMENT ON COLUMN avatar_groups.account IS 'name of the API key''s view of the catalogue';
+COMMENT ON COLUMN avatar_groups.account IS 'name of the account: what one API key sees';
 COMMENT ON COLUMN avatar_groups.group_id IS 'id given by the API';
 COMMENT ON COLUMN avatar_groups.group_name IS 'name as the API gave it; not unique';
 COMMENT ON COLUMN avatar_groups.gender IS 'free text of the API, mostly male, female or unknown';
@@ -267,24 +267,24 @@ COMMENT ON COLUMN avatar_groups.preview_video_url IS
 COMMENT ON COLUMN avatar_groups.default_voice_id IS 'voice that the API suggests';
 COMMENT ON COLUMN avatar_groups.looks_count IS 'number of looks that the API counts in the group';
 COMMENT ON COLUMN avatar_groups.consent_status IS
-    'state of the consent of the person, as the API gives it';
+    'state of the person''s consent, as the API gives it';
 COMMENT ON COLUMN avatar_groups.status IS
     'state of the group, for example completed, processing, pending_consent or failed';
 COMMENT ON COLUMN avatar_groups.created_at IS
     'when the group was created, in Unix seconds, as the API gives it';
 COMMENT ON COLUMN avatar_groups.extra IS
-    'JSON object of the fields and values that have no column; null when there are none';
+    'JSON object of fields and values without a column; null if there are none';
 COMMENT ON COLUMN avatar_groups.version IS 'number of the current version in the history, from 1';
 COMMENT ON COLUMN avatar_groups.valid_from IS 'start of the current version';
-COMMENT ON COLUMN avatar_groups.first_seen_at IS 'observed_at of the poll that saw it first';
+COMMENT ON COLUMN avatar_groups.first_seen_at IS 'observed_at of the poll that added it';
 COMMENT ON COLUMN avatar_groups.changed_at IS
-    'when it was last added, changed or restored; what was merely learned does not count';
+    'when it was last added, changed or restored; learned values do not count';
 COMMENT ON COLUMN avatar_groups.missing_since IS
-    'observed_at of the first poll in a row without it; null while it is listed; stays on a removed item';
+    'observed_at of the first poll in a row without it; null while it is listed; kept after removal';
 COMMENT ON COLUMN avatar_groups.removed_at IS
-    'observed_at of the poll that removed it; null while it is current';
+    'observed_at of the poll that removed it; null if not removed';
 COMMENT ON COLUMN avatar_groups.fingerprint IS
-    'internal: what a record that says the same is recognised by';
+    'internal: hash by which an unchanged record is recognised; null: the next record is decoded';
 
 CREATE TABLE voices (
     account TEXT COLLATE "C" NOT NULL REFERENCES accounts (account) ON UPDATE CASCADE,
@@ -307,7 +307,7 @@ CREATE TABLE voices (
     PRIMARY KEY (account, voice_id)
 );
 COMMENT ON TABLE voices IS 'every voice ever seen, in its last known state';
-COMMENT ON COLUMN voices.account IS 'name of the API key''s view of the catalogue';
+COMMENT ON COLUMN voices.account IS 'name of the account: what one API key sees';
 COMMENT ON COLUMN voices.voice_id IS 'id given by the API';
 COMMENT ON COLUMN voices.voice_name IS 'name as the API gave it; not unique';
 COMMENT ON COLUMN voices.language IS 'language of the voice, as the API gives it';
@@ -318,18 +318,18 @@ COMMENT ON COLUMN voices.preview_audio_url IS
 COMMENT ON COLUMN voices.support_pause IS 'whether the voice supports pauses';
 COMMENT ON COLUMN voices.support_locale IS 'whether the voice supports locales';
 COMMENT ON COLUMN voices.extra IS
-    'JSON object of the fields and values that have no column; null when there are none';
+    'JSON object of fields and values without a column; null if there are none';
 COMMENT ON COLUMN voices.version IS 'number of the current version in the history, from 1';
 COMMENT ON COLUMN voices.valid_from IS 'start of the current version';
-COMMENT ON COLUMN voices.first_seen_at IS 'observed_at of the poll that saw it first';
+COMMENT ON COLUMN voices.first_seen_at IS 'observed_at of the poll that added it';
 COMMENT ON COLUMN voices.changed_at IS
-    'when it was last added, changed or restored; what was merely learned does not count';
+    'when it was last added, changed or restored; learned values do not count';
 COMMENT ON COLUMN voices.missing_since IS
-    'observed_at of the first poll in a row without it; null while it is listed; stays on a removed item';
+    'observed_at of the first poll in a row without it; null while it is listed; kept after removal';
 COMMENT ON COLUMN voices.removed_at IS
-    'observed_at of the poll that removed it; null while it is current';
+    'observed_at of the poll that removed it; null if not removed';
 COMMENT ON COLUMN voices.fingerprint IS
-    'internal: what a record that says the same is recognised by';
+    'internal: hash by which an unchanged record is recognised; null: the next record is decoded';
 
 CREATE TABLE avatar_history (
     account TEXT COLLATE "C" NOT NULL,
@@ -364,20 +364,20 @@ CREATE TABLE avatar_history (
 );
 COMMENT ON TABLE avatar_history IS
     'every version of every avatar, the current one included; [valid_from, valid_to), no overlaps';
-COMMENT ON COLUMN avatar_history.account IS 'name of the API key''s view of the catalogue';
+COMMENT ON COLUMN avatar_history.account IS 'name of the account: what one API key sees';
 COMMENT ON COLUMN avatar_history.avatar_id IS 'id given by the API';
 COMMENT ON COLUMN avatar_history.version IS '1, 2, 3 … for each item';
-COMMENT ON COLUMN avatar_history.valid_from IS 'start, included: observed_at of opened_poll';
+COMMENT ON COLUMN avatar_history.valid_from IS 'inclusive start: observed_at of opened_poll';
 COMMENT ON COLUMN avatar_history.valid_to IS
-    'end, excluded: observed_at of closed_poll; null while open';
+    'exclusive end: observed_at of closed_poll; null while open';
 COMMENT ON COLUMN avatar_history.opened_by IS 'added, changed, restored or learned';
 COMMENT ON COLUMN avatar_history.closed_by IS 'changed, removed or learned; null while open';
 COMMENT ON COLUMN avatar_history.opened_poll IS 'poll that opened it';
 COMMENT ON COLUMN avatar_history.closed_poll IS 'poll that closed it; null while open';
 COMMENT ON COLUMN avatar_history.opened_after IS
-    'observed_at of the last poll that still showed the state before; null at the baseline';
+    'observed_at of the last poll with the previous state; null at the baseline';
 COMMENT ON COLUMN avatar_history.closed_after IS
-    'observed_at of the last poll that still showed this state; null while open';
+    'observed_at of the last poll with this state; null while open';
 COMMENT ON COLUMN avatar_history.avatar_name IS 'name as the API gave it; not unique';
 COMMENT ON COLUMN avatar_history.gender IS 'free text of the API, mostly male, female or unknown';
 COMMENT ON COLUMN avatar_history.preview_image_url IS
@@ -385,7 +385,7 @@ COMMENT ON COLUMN avatar_history.preview_image_url IS
 COMMENT ON COLUMN avatar_history.preview_video_url IS
     'canonical URL of the video: no signature parameters';
 COMMENT ON COLUMN avatar_history.premium IS 'whether the API calls it premium for this account';
-COMMENT ON COLUMN avatar_history.type IS 'the field type of the API';
+COMMENT ON COLUMN avatar_history.type IS 'the API''s type field';
 COMMENT ON COLUMN avatar_history.tags IS 'sorted JSON array of strings; null and [] differ';
 COMMENT ON COLUMN avatar_history.default_voice_id IS 'voice that the API suggests';
 COMMENT ON COLUMN avatar_history.avatar_type IS
@@ -400,7 +400,7 @@ COMMENT ON COLUMN avatar_history.preferred_orientation IS
 COMMENT ON COLUMN avatar_history.image_width IS 'width of the look''s picture in v3, in pixels';
 COMMENT ON COLUMN avatar_history.image_height IS 'height of the look''s picture in v3, in pixels';
 COMMENT ON COLUMN avatar_history.extra IS
-    'JSON object of the fields and values that have no column; null when there are none';
+    'JSON object of fields and values without a column; null if there are none';
 
 CREATE TABLE talking_photo_history (
     account TEXT COLLATE "C" NOT NULL,
@@ -434,20 +434,20 @@ CREATE TABLE talking_photo_history (
 );
 COMMENT ON TABLE talking_photo_history IS
     'every version of every talking photo, the current one included; [valid_from, valid_to), no overlaps';
-COMMENT ON COLUMN talking_photo_history.account IS 'name of the API key''s view of the catalogue';
+COMMENT ON COLUMN talking_photo_history.account IS 'name of the account: what one API key sees';
 COMMENT ON COLUMN talking_photo_history.talking_photo_id IS 'id given by the API';
 COMMENT ON COLUMN talking_photo_history.version IS '1, 2, 3 … for each item';
-COMMENT ON COLUMN talking_photo_history.valid_from IS 'start, included: observed_at of opened_poll';
+COMMENT ON COLUMN talking_photo_history.valid_from IS 'inclusive start: observed_at of opened_poll';
 COMMENT ON COLUMN talking_photo_history.valid_to IS
-    'end, excluded: observed_at of closed_poll; null while open';
+    'exclusive end: observed_at of closed_poll; null while open';
 COMMENT ON COLUMN talking_photo_history.opened_by IS 'added, changed, restored or learned';
 COMMENT ON COLUMN talking_photo_history.closed_by IS 'changed, removed or learned; null while open';
 COMMENT ON COLUMN talking_photo_history.opened_poll IS 'poll that opened it';
 COMMENT ON COLUMN talking_photo_history.closed_poll IS 'poll that closed it; null while open';
 COMMENT ON COLUMN talking_photo_history.opened_after IS
-    'observed_at of the last poll that still showed the state before; null at the baseline';
+    'observed_at of the last poll with the previous state; null at the baseline';
 COMMENT ON COLUMN talking_photo_history.closed_after IS
-    'observed_at of the last poll that still showed this state; null while open';
+    'observed_at of the last poll with this state; null while open';
 COMMENT ON COLUMN talking_photo_history.talking_photo_name IS 'name as the API gave it; not unique';
 COMMENT ON COLUMN talking_photo_history.gender IS
     'free text of the API, mostly male, female or unknown';
@@ -471,7 +471,7 @@ COMMENT ON COLUMN talking_photo_history.image_width IS
 COMMENT ON COLUMN talking_photo_history.image_height IS
     'height of the look''s picture in v3, in pixels';
 COMMENT ON COLUMN talking_photo_history.extra IS
-    'JSON object of the fields and values that have no column; null when there are none';
+    'JSON object of fields and values without a column; null if there are none';
 
 CREATE TABLE avatar_group_history (
     account TEXT COLLATE "C" NOT NULL,
@@ -500,20 +500,20 @@ CREATE TABLE avatar_group_history (
 );
 COMMENT ON TABLE avatar_group_history IS
     'every version of every avatar group, the current one included; [valid_from, valid_to), no overlaps';
-COMMENT ON COLUMN avatar_group_history.account IS 'name of the API key''s view of the catalogue';
+COMMENT ON COLUMN avatar_group_history.account IS 'name of the account: what one API key sees';
 COMMENT ON COLUMN avatar_group_history.group_id IS 'id given by the API';
 COMMENT ON COLUMN avatar_group_history.version IS '1, 2, 3 … for each item';
-COMMENT ON COLUMN avatar_group_history.valid_from IS 'start, included: observed_at of opened_poll';
+COMMENT ON COLUMN avatar_group_history.valid_from IS 'inclusive start: observed_at of opened_poll';
 COMMENT ON COLUMN avatar_group_history.valid_to IS
-    'end, excluded: observed_at of closed_poll; null while open';
+    'exclusive end: observed_at of closed_poll; null while open';
 COMMENT ON COLUMN avatar_group_history.opened_by IS 'added, changed, restored or learned';
 COMMENT ON COLUMN avatar_group_history.closed_by IS 'changed, removed or learned; null while open';
 COMMENT ON COLUMN avatar_group_history.opened_poll IS 'poll that opened it';
 COMMENT ON COLUMN avatar_group_history.closed_poll IS 'poll that closed it; null while open';
 COMMENT ON COLUMN avatar_group_history.opened_after IS
-    'observed_at of the last poll that still showed the state before; null at the baseline';
+    'observed_at of the last poll with the previous state; null at the baseline';
 COMMENT ON COLUMN avatar_group_history.closed_after IS
-    'observed_at of the last poll that still showed this state; null while open';
+    'observed_at of the last poll with this state; null while open';
 COMMENT ON COLUMN avatar_group_history.group_name IS 'name as the API gave it; not unique';
 COMMENT ON COLUMN avatar_group_history.gender IS
     'free text of the API, mostly male, female or unknown';
@@ -525,13 +525,13 @@ COMMENT ON COLUMN avatar_group_history.default_voice_id IS 'voice that the API s
 COMMENT ON COLUMN avatar_group_history.looks_count IS
     'number of looks that the API counts in the group';
 COMMENT ON COLUMN avatar_group_history.consent_status IS
-    'state of the consent of the person, as the API gives it';
+    'state of the person''s consent, as the API gives it';
 COMMENT ON COLUMN avatar_group_history.status IS
     'state of the group, for example completed, processing, pending_consent or failed';
 COMMENT ON COLUMN avatar_group_history.created_at IS
     'when the group was created, in Unix seconds, as the API gives it';
 COMMENT ON COLUMN avatar_group_history.extra IS
-    'JSON object of the fields and values that have no column; null when there are none';
+    'JSON object of fields and values without a column; null if there are none';
 
 CREATE TABLE voice_history (
     account TEXT COLLATE "C" NOT NULL,
@@ -558,20 +558,20 @@ CREATE TABLE voice_history (
 );
 COMMENT ON TABLE voice_history IS
     'every version of every voice, the current one included; [valid_from, valid_to), no overlaps';
-COMMENT ON COLUMN voice_history.account IS 'name of the API key''s view of the catalogue';
+COMMENT ON COLUMN voice_history.account IS 'name of the account: what one API key sees';
 COMMENT ON COLUMN voice_history.voice_id IS 'id given by the API';
 COMMENT ON COLUMN voice_history.version IS '1, 2, 3 … for each item';
-COMMENT ON COLUMN voice_history.valid_from IS 'start, included: observed_at of opened_poll';
+COMMENT ON COLUMN voice_history.valid_from IS 'inclusive start: observed_at of opened_poll';
 COMMENT ON COLUMN voice_history.valid_to IS
-    'end, excluded: observed_at of closed_poll; null while open';
+    'exclusive end: observed_at of closed_poll; null while open';
 COMMENT ON COLUMN voice_history.opened_by IS 'added, changed, restored or learned';
 COMMENT ON COLUMN voice_history.closed_by IS 'changed, removed or learned; null while open';
 COMMENT ON COLUMN voice_history.opened_poll IS 'poll that opened it';
 COMMENT ON COLUMN voice_history.closed_poll IS 'poll that closed it; null while open';
 COMMENT ON COLUMN voice_history.opened_after IS
-    'observed_at of the last poll that still showed the state before; null at the baseline';
+    'observed_at of the last poll with the previous state; null at the baseline';
 COMMENT ON COLUMN voice_history.closed_after IS
-    'observed_at of the last poll that still showed this state; null while open';
+    'observed_at of the last poll with this state; null while open';
 COMMENT ON COLUMN voice_history.voice_name IS 'name as the API gave it; not unique';
 COMMENT ON COLUMN voice_history.language IS 'language of the voice, as the API gives it';
 COMMENT ON COLUMN voice_history.gender IS 'free text of the API, mostly male, female or unknown';
@@ -581,7 +581,7 @@ COMMENT ON COLUMN voice_history.preview_audio_url IS
 COMMENT ON COLUMN voice_history.support_pause IS 'whether the voice supports pauses';
 COMMENT ON COLUMN voice_history.support_locale IS 'whether the voice supports locales';
 COMMENT ON COLUMN voice_history.extra IS
-    'JSON object of the fields and values that have no column; null when there are none';
+    'JSON object of fields and values without a column; null if there are none';
 
 CREATE TABLE field_changes (
     poll_id BIGINT NOT NULL REFERENCES polls (poll_id),
@@ -594,17 +594,17 @@ CREATE TABLE field_changes (
     new_value TEXT COLLATE "C"
 );
 COMMENT ON TABLE field_changes IS
-    'the changed fields of each version opened by changed or restored, one row a field';
+    'changed fields of each version opened by changed or restored, one row per field';
 COMMENT ON COLUMN field_changes.poll_id IS 'poll that saw the change';
-COMMENT ON COLUMN field_changes.account IS 'name of the API key''s view of the catalogue';
+COMMENT ON COLUMN field_changes.account IS 'name of the account: what one API key sees';
 COMMENT ON COLUMN field_changes.kind IS 'avatar, talking_photo, avatar_group or voice';
 COMMENT ON COLUMN field_changes.item_id IS 'id of the item';
 COMMENT ON COLUMN field_changes.version IS 'version that the change opened';
 COMMENT ON COLUMN field_changes.field IS
-    'the API''s name of the field, with or without a column of its own';
+    'field name in the API, with or without a column of its own';
 COMMENT ON COLUMN field_changes.old_value IS
-    'value before, as text: strings as they are, else compact JSON; null for null';
-COMMENT ON COLUMN field_changes.new_value IS 'value after, in the same form';
+    'old value as text: strings verbatim, else compact JSON; null if null';
+COMMENT ON COLUMN field_changes.new_value IS 'new value in the same form';
 
 CREATE TABLE schema_changes (
     poll_id BIGINT NOT NULL REFERENCES polls (poll_id),
@@ -618,12 +618,12 @@ CREATE TABLE schema_changes (
 COMMENT ON TABLE schema_changes IS
     'fields that appeared in a list, vanished from it or changed their JSON type';
 COMMENT ON COLUMN schema_changes.poll_id IS 'poll that saw it';
-COMMENT ON COLUMN schema_changes.account IS 'name of the API key''s view of the catalogue';
+COMMENT ON COLUMN schema_changes.account IS 'name of the account: what one API key sees';
 COMMENT ON COLUMN schema_changes.kind IS 'the list: avatar, talking_photo, avatar_group or voice';
-COMMENT ON COLUMN schema_changes.field IS 'the API''s name of the field';
+COMMENT ON COLUMN schema_changes.field IS 'field name in the API';
 COMMENT ON COLUMN schema_changes.change IS 'appeared, vanished or retyped';
 COMMENT ON COLUMN schema_changes.json_type IS
-    'JSON types of its non-null values, sorted and joined by |; for vanished the last known; null when none was seen';
+    'JSON types of its non-null values, sorted and joined by |; last known if vanished; null if none was seen';
 COMMENT ON COLUMN schema_changes.example IS 'one value in canonical form, at most 200 characters';
 
 CREATE TABLE assets (
@@ -645,23 +645,23 @@ CREATE TABLE assets (
     last_error TEXT COLLATE "C"
 );
 COMMENT ON TABLE assets IS
-    'what is behind each canonical URL of a preview: its working link, and its copy in the mirror';
+    'one row per canonical URL of a preview: its working link and its mirrored copy';
 COMMENT ON COLUMN assets.url IS 'canonical URL: no signature parameters; at most 2,000 bytes';
 COMMENT ON COLUMN assets.role IS 'image, video or audio';
 COMMENT ON COLUMN assets.signed_url IS
-    'the link as the API signed it: a credential until it expires; null when unsigned';
+    'signed link from the API: a credential until it expires; null if unsigned';
 COMMENT ON COLUMN assets.expires_at IS
-    'when signed_url stops working; null when unsigned or unknown, which counts as expired';
-COMMENT ON COLUMN assets.state IS 'pending, mirrored, failed (is tried again), gone or skipped';
+    'when signed_url expires; null if unsigned or unknown, which counts as expired';
+COMMENT ON COLUMN assets.state IS 'pending, mirrored, failed (is retried), gone or skipped';
 COMMENT ON COLUMN assets.sha256 IS 'SHA-256 of the mirrored content, in hex';
 COMMENT ON COLUMN assets.file IS 'name of the mirrored content within the store';
 COMMENT ON COLUMN assets.bytes IS 'size of the mirrored content, in bytes';
-COMMENT ON COLUMN assets.content_type IS 'media type, decided by the first bytes of the content';
-COMMENT ON COLUMN assets.etag IS 'ETag of the last answer with content';
+COMMENT ON COLUMN assets.content_type IS 'media type, from the first bytes of the content';
+COMMENT ON COLUMN assets.etag IS 'ETag of the last response with content';
 COMMENT ON COLUMN assets.last_modified IS
-    'Last-Modified of the last answer with content, as it was sent';
-COMMENT ON COLUMN assets.attempts IS 'fetches since the last that worked';
-COMMENT ON COLUMN assets.next_attempt_at IS 'not to be fetched before; null means at once';
+    'Last-Modified of the last response with content, verbatim';
+COMMENT ON COLUMN assets.attempts IS 'fetches since the last success';
+COMMENT ON COLUMN assets.next_attempt_at IS 'earliest next fetch; null means at once';
 COMMENT ON COLUMN assets.mirrored_at IS 'when the content was stored';
 COMMENT ON COLUMN assets.checked_at IS 'when it was last fetched or found unchanged';
 COMMENT ON COLUMN assets.last_error IS 'why the last fetch failed; never holds a signature';
@@ -676,15 +676,15 @@ CREATE TABLE asset_versions (
     pruned_at TIMESTAMPTZ,
     PRIMARY KEY (url, fetched_at)
 );
-COMMENT ON TABLE asset_versions IS 'every content ever fetched from behind a URL';
+COMMENT ON TABLE asset_versions IS 'every content ever fetched from a URL';
 COMMENT ON COLUMN asset_versions.url IS 'canonical URL';
-COMMENT ON COLUMN asset_versions.fetched_at IS 'when this content was first fetched from there';
+COMMENT ON COLUMN asset_versions.fetched_at IS 'when it was first fetched from the URL';
 COMMENT ON COLUMN asset_versions.sha256 IS 'SHA-256 of the content, in hex';
 COMMENT ON COLUMN asset_versions.file IS 'name of the content within the store';
 COMMENT ON COLUMN asset_versions.bytes IS 'size, in bytes';
-COMMENT ON COLUMN asset_versions.content_type IS 'media type, decided by the first bytes';
+COMMENT ON COLUMN asset_versions.content_type IS 'media type, from the first bytes';
 COMMENT ON COLUMN asset_versions.pruned_at IS
-    'when its file was removed from the store; null while it is kept';
+    'when its file was deleted from the store; null if it is kept';
 
 CREATE TABLE notices (
     notice_id BIGINT NOT NULL PRIMARY KEY,
@@ -701,18 +701,18 @@ CREATE TABLE notices (
     UNIQUE (poll_id, kind, receiver)
 );
 COMMENT ON TABLE notices IS
-    'messages to be delivered at least once, each to one receiver: written with the poll they tell of, kept when delivered';
-COMMENT ON COLUMN notices.notice_id IS '1, 2, 3 …: for each receiver the order of delivery';
-COMMENT ON COLUMN notices.poll_id IS 'poll it tells of';
-COMMENT ON COLUMN notices.account IS 'name of the API key''s view of the catalogue';
+    'messages to be delivered at least once, each to one receiver; written with their poll, kept after delivery';
+COMMENT ON COLUMN notices.notice_id IS '1, 2, 3 …: order of delivery to each receiver';
+COMMENT ON COLUMN notices.poll_id IS 'reported poll';
+COMMENT ON COLUMN notices.account IS 'name of the account: what one API key sees';
 COMMENT ON COLUMN notices.receiver IS 'name of the receiver in the configuration';
-COMMENT ON COLUMN notices.kind IS 'what it tells; one notice of a kind for each poll and receiver';
+COMMENT ON COLUMN notices.kind IS 'kind of notice; one of each kind per poll and receiver';
 COMMENT ON COLUMN notices.body IS 'the message, as JSON';
 COMMENT ON COLUMN notices.created_at IS 'when it was written';
-COMMENT ON COLUMN notices.attempts IS 'deliveries tried';
-COMMENT ON COLUMN notices.next_attempt_at IS 'not to be tried before; null means at once';
-COMMENT ON COLUMN notices.delivered_at IS 'when the receiver accepted it; null while it waits';
-COMMENT ON COLUMN notices.last_error IS 'why the last try failed';
+COMMENT ON COLUMN notices.attempts IS 'delivery attempts';
+COMMENT ON COLUMN notices.next_attempt_at IS 'earliest next attempt; null means at once';
+COMMENT ON COLUMN notices.delivered_at IS 'when the receiver accepted it; null until then';
+COMMENT ON COLUMN notices.last_error IS 'why the last attempt failed';
 
 CREATE TABLE search_names (
     account TEXT COLLATE "C" NOT NULL REFERENCES accounts (account)
@@ -724,30 +724,30 @@ CREATE TABLE search_names (
     PRIMARY KEY (account, kind, item_id, version)
 );
 COMMENT ON TABLE search_names IS
-    'internal, made from the histories: the folded text of each version whose name or id is not ASCII, for the search';
-COMMENT ON COLUMN search_names.account IS 'name of the API key''s view of the catalogue';
+    'internal, derived from the histories: the folded text of each version whose name or id is not ASCII, for search';
+COMMENT ON COLUMN search_names.account IS 'name of the account: what one API key sees';
 COMMENT ON COLUMN search_names.kind IS 'kind of the item';
 COMMENT ON COLUMN search_names.item_id IS 'id of the item';
 COMMENT ON COLUMN search_names.version IS 'version of the item';
 COMMENT ON COLUMN search_names.text IS
     'its name, a line break and its id, without case and diacritics';
 
--- The account's last poll, its polls in order.
+-- The account's last poll; its polls in order.
 CREATE INDEX polls_by_account ON polls (account, poll_id);
--- The same of its catalogues.
+-- The same for each catalogue.
 CREATE INDEX polls_by_catalogue ON polls (account, catalogue, poll_id);
--- The good polls of a catalogue in the order of time, of which no two share a moment.
+-- The polls of a catalogue that did not fail, by time; no two have the same observed_at.
 CREATE UNIQUE INDEX polls_good ON polls (account, catalogue, observed_at)
     WHERE outcome <> 'failed';
--- The good polls of a version of the API, and what it announced: the choice of the version asks.
+-- For the choice of the API version: its polls that did not fail, and those with a warning.
 CREATE INDEX polls_served ON polls (account, catalogue, api_version, poll_id)
     WHERE outcome <> 'failed' AND trigger <> 'file';
 CREATE INDEX polls_announced ON polls (account, catalogue, api_version, poll_id)
     WHERE warning IS NOT NULL AND trigger <> 'file';
--- Where a span of the change feed begins.
+-- Start of a time range of the change feed.
 CREATE INDEX polls_by_time ON polls (observed_at);
--- Listing by name, without the blanks that it begins with. Of the rest its first 200 characters:
--- PostgreSQL refuses entries over 2.7 kB.
+-- Lists by name, without leading blanks and cut to 200 characters: PostgreSQL refuses entries over
+-- 2.7 kB.
 CREATE INDEX avatars_by_name
     ON avatars (
         account,
@@ -758,13 +758,13 @@ CREATE INDEX avatars_by_name
 -- The looks of a group.
 CREATE INDEX avatars_by_group ON avatars (account, substr(group_id, 1, 200))
     WHERE group_id IS NOT NULL;
--- What is missing or was removed, and since when.
+-- Missing and removed items, by missing_since.
 CREATE INDEX avatars_missing ON avatars (account, missing_since, removed_at)
     WHERE missing_since IS NOT NULL;
--- At most one open version of an item.
+-- At most one open version per item.
 CREATE UNIQUE INDEX avatar_history_open ON avatar_history (account, avatar_id)
     WHERE valid_to IS NULL;
--- What a poll opened and closed.
+-- Versions that a poll opened and closed.
 CREATE INDEX avatar_history_opened ON avatar_history (opened_poll);
 CREATE INDEX avatar_history_closed ON avatar_history (closed_poll)
     WHERE closed_poll IS NOT NULL;
@@ -812,17 +812,17 @@ CREATE UNIQUE INDEX voice_history_open ON voice_history (account, voice_id)
 CREATE INDEX voice_history_opened ON voice_history (opened_poll);
 CREATE INDEX voice_history_closed ON voice_history (closed_poll)
     WHERE closed_poll IS NOT NULL;
--- By poll and by item. Never by field: its name may be longer than an index entry can be.
+-- By poll and by item, not by field: a field name may be too long for an index entry.
 CREATE INDEX field_changes_by_poll ON field_changes (poll_id);
 CREATE INDEX field_changes_by_item ON field_changes (account, kind, item_id, version);
 CREATE INDEX schema_changes_by_poll ON schema_changes (account, poll_id);
--- The queue of the mirror, soonest expiry first.
+-- The mirror's queue, by expiry.
 CREATE INDEX assets_unsaved ON assets (expires_at, state) WHERE state <> 'mirrored';
--- The last writes of the mirror, which the gallery's pages are stamped with.
+-- The last writes of the mirror: the gallery derives the ETags of its pages from them.
 CREATE INDEX assets_checked ON assets (checked_at) WHERE checked_at IS NOT NULL;
 CREATE INDEX assets_retried ON assets (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
 CREATE INDEX asset_versions_pruned ON asset_versions (pruned_at) WHERE pruned_at IS NOT NULL;
--- The outbox, in each receiver's order, and what was told of the API's ends.
+-- Undelivered notices in the order of each receiver; notices of the end of an API version.
 CREATE INDEX notices_waiting ON notices (receiver, notice_id) WHERE delivered_at IS NULL;
 CREATE INDEX notices_of_ends ON notices (account) WHERE kind = 'api_ending';
 
@@ -862,8 +862,8 @@ LEFT JOIN voices AS voice
     ON voice.account = item.account AND voice.voice_id = item.default_voice_id
 WHERE item.removed_at IS NULL;
 COMMENT ON VIEW current_avatars IS
-    'the avatars that are not removed, with the link that works now and the mirrored file';
-COMMENT ON COLUMN current_avatars.account IS 'name of the API key''s view of the catalogue';
+    'the avatars that are not removed, with their working links and mirrored files';
+COMMENT ON COLUMN current_avatars.account IS 'name of the account: what one API key sees';
 COMMENT ON COLUMN current_avatars.avatar_id IS 'id given by the API';
 COMMENT ON COLUMN current_avatars.avatar_name IS 'name as the API gave it; not unique';
 COMMENT ON COLUMN current_avatars.gender IS 'free text of the API, mostly male, female or unknown';
@@ -872,7 +872,7 @@ COMMENT ON COLUMN current_avatars.preview_image_url IS
 COMMENT ON COLUMN current_avatars.preview_video_url IS
     'canonical URL of the video: no signature parameters';
 COMMENT ON COLUMN current_avatars.premium IS 'whether the API calls it premium for this account';
-COMMENT ON COLUMN current_avatars.type IS 'the field type of the API';
+COMMENT ON COLUMN current_avatars.type IS 'the API''s type field';
 COMMENT ON COLUMN current_avatars.tags IS 'sorted JSON array of strings; null and [] differ';
 COMMENT ON COLUMN current_avatars.default_voice_id IS 'voice that the API suggests';
 COMMENT ON COLUMN current_avatars.avatar_type IS
@@ -887,32 +887,32 @@ COMMENT ON COLUMN current_avatars.preferred_orientation IS
 COMMENT ON COLUMN current_avatars.image_width IS 'width of the look''s picture in v3, in pixels';
 COMMENT ON COLUMN current_avatars.image_height IS 'height of the look''s picture in v3, in pixels';
 COMMENT ON COLUMN current_avatars.extra IS
-    'JSON object of the fields and values that have no column; null when there are none';
+    'JSON object of fields and values without a column; null if there are none';
 COMMENT ON COLUMN current_avatars.version IS 'number of the current version in the history, from 1';
 COMMENT ON COLUMN current_avatars.valid_from IS 'start of the current version';
-COMMENT ON COLUMN current_avatars.first_seen_at IS 'observed_at of the poll that saw it first';
+COMMENT ON COLUMN current_avatars.first_seen_at IS 'observed_at of the poll that added it';
 COMMENT ON COLUMN current_avatars.changed_at IS
-    'when it was last added, changed or restored; what was merely learned does not count';
+    'when it was last added, changed or restored; learned values do not count';
 COMMENT ON COLUMN current_avatars.missing_since IS
     'observed_at of the first poll in a row without it; null while it is listed';
 COMMENT ON COLUMN current_avatars.removed_at IS 'always null here';
 COMMENT ON COLUMN current_avatars.last_listed_at IS 'observed_at of the last poll that listed it';
 COMMENT ON COLUMN current_avatars.preview_image_link IS
-    'link to the picture that works now: signed where the API signs; null once that has expired';
+    'working link to the picture: signed if the API signs it; null once it has expired';
 COMMENT ON COLUMN current_avatars.preview_image_expires_at IS
-    'when the signed link stops working; null when unsigned or unknown';
+    'when the signed link expires; null if unsigned or unknown';
 COMMENT ON COLUMN current_avatars.preview_image_file IS
-    'name of its mirrored content within the store; null while there is none';
+    'name of its mirrored content within the store; null if there is none';
 COMMENT ON COLUMN current_avatars.preview_video_link IS
-    'link to the video that works now: signed where the API signs; null once that has expired';
+    'working link to the video: signed if the API signs it; null once it has expired';
 COMMENT ON COLUMN current_avatars.preview_video_expires_at IS
-    'when the signed link stops working; null when unsigned or unknown';
+    'when the signed link expires; null if unsigned or unknown';
 COMMENT ON COLUMN current_avatars.preview_video_file IS
-    'name of its mirrored content within the store; null while there is none';
+    'name of its mirrored content within the store; null if there is none';
 COMMENT ON COLUMN current_avatars.group_name IS
-    'last known name of its avatar group; null where groups were never polled';
+    'last known name of its avatar group; null if groups were never polled';
 COMMENT ON COLUMN current_avatars.default_voice_name IS
-    'last known name of its default voice; null where voices were never polled';
+    'last known name of its default voice; null if voices were never polled';
 
 CREATE VIEW current_talking_photos AS
 SELECT
@@ -950,8 +950,8 @@ LEFT JOIN voices AS voice
     ON voice.account = item.account AND voice.voice_id = item.default_voice_id
 WHERE item.removed_at IS NULL;
 COMMENT ON VIEW current_talking_photos IS
-    'the talking photos that are not removed, with the link that works now and the mirrored file';
-COMMENT ON COLUMN current_talking_photos.account IS 'name of the API key''s view of the catalogue';
+    'the talking photos that are not removed, with their working links and mirrored files';
+COMMENT ON COLUMN current_talking_photos.account IS 'name of the account: what one API key sees';
 COMMENT ON COLUMN current_talking_photos.talking_photo_id IS 'id given by the API';
 COMMENT ON COLUMN current_talking_photos.talking_photo_name IS
     'name as the API gave it; not unique';
@@ -977,35 +977,35 @@ COMMENT ON COLUMN current_talking_photos.image_width IS
 COMMENT ON COLUMN current_talking_photos.image_height IS
     'height of the look''s picture in v3, in pixels';
 COMMENT ON COLUMN current_talking_photos.extra IS
-    'JSON object of the fields and values that have no column; null when there are none';
+    'JSON object of fields and values without a column; null if there are none';
 COMMENT ON COLUMN current_talking_photos.version IS
     'number of the current version in the history, from 1';
 COMMENT ON COLUMN current_talking_photos.valid_from IS 'start of the current version';
 COMMENT ON COLUMN current_talking_photos.first_seen_at IS
-    'observed_at of the poll that saw it first';
+    'observed_at of the poll that added it';
 COMMENT ON COLUMN current_talking_photos.changed_at IS
-    'when it was last added, changed or restored; what was merely learned does not count';
+    'when it was last added, changed or restored; learned values do not count';
 COMMENT ON COLUMN current_talking_photos.missing_since IS
     'observed_at of the first poll in a row without it; null while it is listed';
 COMMENT ON COLUMN current_talking_photos.removed_at IS 'always null here';
 COMMENT ON COLUMN current_talking_photos.last_listed_at IS
     'observed_at of the last poll that listed it';
 COMMENT ON COLUMN current_talking_photos.preview_image_link IS
-    'link to the picture that works now: signed where the API signs; null once that has expired';
+    'working link to the picture: signed if the API signs it; null once it has expired';
 COMMENT ON COLUMN current_talking_photos.preview_image_expires_at IS
-    'when the signed link stops working; null when unsigned or unknown';
+    'when the signed link expires; null if unsigned or unknown';
 COMMENT ON COLUMN current_talking_photos.preview_image_file IS
-    'name of its mirrored content within the store; null while there is none';
+    'name of its mirrored content within the store; null if there is none';
 COMMENT ON COLUMN current_talking_photos.preview_video_link IS
-    'link to the video that works now: signed where the API signs; null once that has expired';
+    'working link to the video: signed if the API signs it; null once it has expired';
 COMMENT ON COLUMN current_talking_photos.preview_video_expires_at IS
-    'when the signed link stops working; null when unsigned or unknown';
+    'when the signed link expires; null if unsigned or unknown';
 COMMENT ON COLUMN current_talking_photos.preview_video_file IS
-    'name of its mirrored content within the store; null while there is none';
+    'name of its mirrored content within the store; null if there is none';
 COMMENT ON COLUMN current_talking_photos.group_name IS
-    'last known name of its avatar group; null where groups were never polled';
+    'last known name of its avatar group; null if groups were never polled';
 COMMENT ON COLUMN current_talking_photos.default_voice_name IS
-    'last known name of its default voice; null where voices were never polled';
+    'last known name of its default voice; null if voices were never polled';
 
 CREATE VIEW current_avatar_groups AS
 SELECT
@@ -1036,8 +1036,8 @@ LEFT JOIN assets AS image ON image.url = item.preview_image_url
 LEFT JOIN assets AS video ON video.url = item.preview_video_url
 WHERE item.removed_at IS NULL;
 COMMENT ON VIEW current_avatar_groups IS
-    'the avatar groups that are not removed, with the link that works now and the mirrored file';
-COMMENT ON COLUMN current_avatar_groups.account IS 'name of the API key''s view of the catalogue';
+    'the avatar groups that are not removed, with their working links and mirrored files';
+COMMENT ON COLUMN current_avatar_groups.account IS 'name of the account: what one API key sees';
 COMMENT ON COLUMN current_avatar_groups.group_id IS 'id given by the API';
 COMMENT ON COLUMN current_avatar_groups.group_name IS 'name as the API gave it; not unique';
 COMMENT ON COLUMN current_avatar_groups.gender IS
@@ -1050,37 +1050,37 @@ COMMENT ON COLUMN current_avatar_groups.default_voice_id IS 'voice that the API 
 COMMENT ON COLUMN current_avatar_groups.looks_count IS
     'number of looks that the API counts in the group';
 COMMENT ON COLUMN current_avatar_groups.consent_status IS
-    'state of the consent of the person, as the API gives it';
+    'state of the person''s consent, as the API gives it';
 COMMENT ON COLUMN current_avatar_groups.status IS
     'state of the group, for example completed, processing, pending_consent or failed';
 COMMENT ON COLUMN current_avatar_groups.created_at IS
     'when the group was created, in Unix seconds, as the API gives it';
 COMMENT ON COLUMN current_avatar_groups.extra IS
-    'JSON object of the fields and values that have no column; null when there are none';
+    'JSON object of fields and values without a column; null if there are none';
 COMMENT ON COLUMN current_avatar_groups.version IS
     'number of the current version in the history, from 1';
 COMMENT ON COLUMN current_avatar_groups.valid_from IS 'start of the current version';
 COMMENT ON COLUMN current_avatar_groups.first_seen_at IS
-    'observed_at of the poll that saw it first';
+    'observed_at of the poll that added it';
 COMMENT ON COLUMN current_avatar_groups.changed_at IS
-    'when it was last added, changed or restored; what was merely learned does not count';
+    'when it was last added, changed or restored; learned values do not count';
 COMMENT ON COLUMN current_avatar_groups.missing_since IS
     'observed_at of the first poll in a row without it; null while it is listed';
 COMMENT ON COLUMN current_avatar_groups.removed_at IS 'always null here';
 COMMENT ON COLUMN current_avatar_groups.last_listed_at IS
     'observed_at of the last poll that listed it';
 COMMENT ON COLUMN current_avatar_groups.preview_image_link IS
-    'link to the picture that works now: signed where the API signs; null once that has expired';
+    'working link to the picture: signed if the API signs it; null once it has expired';
 COMMENT ON COLUMN current_avatar_groups.preview_image_expires_at IS
-    'when the signed link stops working; null when unsigned or unknown';
+    'when the signed link expires; null if unsigned or unknown';
 COMMENT ON COLUMN current_avatar_groups.preview_image_file IS
-    'name of its mirrored content within the store; null while there is none';
+    'name of its mirrored content within the store; null if there is none';
 COMMENT ON COLUMN current_avatar_groups.preview_video_link IS
-    'link to the video that works now: signed where the API signs; null once that has expired';
+    'working link to the video: signed if the API signs it; null once it has expired';
 COMMENT ON COLUMN current_avatar_groups.preview_video_expires_at IS
-    'when the signed link stops working; null when unsigned or unknown';
+    'when the signed link expires; null if unsigned or unknown';
 COMMENT ON COLUMN current_avatar_groups.preview_video_file IS
-    'name of its mirrored content within the store; null while there is none';
+    'name of its mirrored content within the store; null if there is none';
 
 CREATE VIEW current_voices AS
 SELECT
@@ -1103,8 +1103,8 @@ FROM voices AS item
 LEFT JOIN assets AS audio ON audio.url = item.preview_audio_url
 WHERE item.removed_at IS NULL;
 COMMENT ON VIEW current_voices IS
-    'the voices that are not removed, with the link that works now and the mirrored file';
-COMMENT ON COLUMN current_voices.account IS 'name of the API key''s view of the catalogue';
+    'the voices that are not removed, with their working links and mirrored files';
+COMMENT ON COLUMN current_voices.account IS 'name of the account: what one API key sees';
 COMMENT ON COLUMN current_voices.voice_id IS 'id given by the API';
 COMMENT ON COLUMN current_voices.voice_name IS 'name as the API gave it; not unique';
 COMMENT ON COLUMN current_voices.language IS 'language of the voice, as the API gives it';
@@ -1115,22 +1115,22 @@ COMMENT ON COLUMN current_voices.preview_audio_url IS
 COMMENT ON COLUMN current_voices.support_pause IS 'whether the voice supports pauses';
 COMMENT ON COLUMN current_voices.support_locale IS 'whether the voice supports locales';
 COMMENT ON COLUMN current_voices.extra IS
-    'JSON object of the fields and values that have no column; null when there are none';
+    'JSON object of fields and values without a column; null if there are none';
 COMMENT ON COLUMN current_voices.version IS 'number of the current version in the history, from 1';
 COMMENT ON COLUMN current_voices.valid_from IS 'start of the current version';
-COMMENT ON COLUMN current_voices.first_seen_at IS 'observed_at of the poll that saw it first';
+COMMENT ON COLUMN current_voices.first_seen_at IS 'observed_at of the poll that added it';
 COMMENT ON COLUMN current_voices.changed_at IS
-    'when it was last added, changed or restored; what was merely learned does not count';
+    'when it was last added, changed or restored; learned values do not count';
 COMMENT ON COLUMN current_voices.missing_since IS
     'observed_at of the first poll in a row without it; null while it is listed';
 COMMENT ON COLUMN current_voices.removed_at IS 'always null here';
 COMMENT ON COLUMN current_voices.last_listed_at IS 'observed_at of the last poll that listed it';
 COMMENT ON COLUMN current_voices.preview_audio_link IS
-    'link to the sample that works now: signed where the API signs; null once that has expired';
+    'working link to the sample: signed if the API signs it; null once it has expired';
 COMMENT ON COLUMN current_voices.preview_audio_expires_at IS
-    'when the signed link stops working; null when unsigned or unknown';
+    'when the signed link expires; null if unsigned or unknown';
 COMMENT ON COLUMN current_voices.preview_audio_file IS
-    'name of its mirrored content within the store; null while there is none';
+    'name of its mirrored content within the store; null if there is none';
 
 CREATE VIEW items AS
 SELECT
@@ -1163,20 +1163,20 @@ FROM (
     FROM voices
 ) AS item;
 COMMENT ON VIEW items IS 'every item of every kind ever seen, in its last known state';
-COMMENT ON COLUMN items.account IS 'name of the API key''s view of the catalogue';
+COMMENT ON COLUMN items.account IS 'name of the account: what one API key sees';
 COMMENT ON COLUMN items.kind IS 'avatar, talking_photo, avatar_group or voice';
 COMMENT ON COLUMN items.item_id IS 'id given by the API';
 COMMENT ON COLUMN items.name IS 'name as the API gave it; not unique';
 COMMENT ON COLUMN items.state IS 'listed, missing (not removed yet) or removed';
 COMMENT ON COLUMN items.group_id IS
-    'avatar group of a look; of an avatar group its own id; null for a voice';
-COMMENT ON COLUMN items.first_seen_at IS 'observed_at of the poll that saw it first';
+    'avatar group of a look; own id of an avatar group; null for a voice';
+COMMENT ON COLUMN items.first_seen_at IS 'observed_at of the poll that added it';
 COMMENT ON COLUMN items.changed_at IS
-    'when it was last added, changed or restored; what was merely learned does not count';
+    'when it was last added, changed or restored; learned values do not count';
 COMMENT ON COLUMN items.missing_since IS
-    'observed_at of the first poll in a row without it; null while it is listed; stays on a removed item';
+    'observed_at of the first poll in a row without it; null while it is listed; kept after removal';
 COMMENT ON COLUMN items.removed_at IS
-    'observed_at of the poll that removed it; null while it is current';
+    'observed_at of the poll that removed it; null if not removed';
 
 CREATE VIEW changes AS
 SELECT
@@ -1293,20 +1293,20 @@ FROM polls AS poll
 JOIN voice_history AS item ON item.closed_poll = poll.poll_id
 WHERE item.closed_by = 'removed';
 COMMENT ON VIEW changes IS
-    'the change feed: a row for each item added, removed or restored and for each changed field';
+    'change feed: one row per item added, removed or restored and per changed field';
 COMMENT ON COLUMN changes.poll_id IS 'poll that saw it';
-COMMENT ON COLUMN changes.observed_at IS 'when that poll had received its answer';
+COMMENT ON COLUMN changes.observed_at IS 'when that poll''s response was received';
 COMMENT ON COLUMN changes.previous_poll_at IS
-    'observed_at of the last poll that showed the state before: it happened after that; null at the baseline';
-COMMENT ON COLUMN changes.account IS 'name of the API key''s view of the catalogue';
+    'observed_at of the last poll with the previous state: the change happened later; null at the baseline';
+COMMENT ON COLUMN changes.account IS 'name of the account: what one API key sees';
 COMMENT ON COLUMN changes.kind IS 'avatar, talking_photo, avatar_group or voice';
 COMMENT ON COLUMN changes.item_id IS 'id of the item';
-COMMENT ON COLUMN changes.name IS 'name after the poll; for a removal the last known';
+COMMENT ON COLUMN changes.name IS 'name after the poll; the last known if removed';
 COMMENT ON COLUMN changes.change IS 'added, changed, removed or restored';
 COMMENT ON COLUMN changes.field IS
-    'the API''s name of the changed field; null in the one row that tells of the item as a whole';
-COMMENT ON COLUMN changes.old_value IS 'value before, as text; null for null';
-COMMENT ON COLUMN changes.new_value IS 'value after, as text; null for null';
+    'name of the changed field in the API; null in the one row about the whole item';
+COMMENT ON COLUMN changes.old_value IS 'old value as text; null if null';
+COMMENT ON COLUMN changes.new_value IS 'new value as text; null if null';
 
 CREATE VIEW daily_changes AS
 WITH event AS (
@@ -1361,9 +1361,9 @@ FROM event
 JOIN polls AS poll ON poll.poll_id = event.poll_id
 GROUP BY 1, 2, 3;
 COMMENT ON VIEW daily_changes IS
-    'how many distinct items were added, changed, removed and restored on each day';
+    'number of distinct items added, changed, removed and restored per day';
 COMMENT ON COLUMN daily_changes.day IS 'day in UTC, as text 2026-11-23; cast it with day::date';
-COMMENT ON COLUMN daily_changes.account IS 'name of the API key''s view of the catalogue';
+COMMENT ON COLUMN daily_changes.account IS 'name of the account: what one API key sees';
 COMMENT ON COLUMN daily_changes.kind IS 'avatar, talking_photo, avatar_group or voice';
 COMMENT ON COLUMN daily_changes.added IS 'items added';
 COMMENT ON COLUMN daily_changes.changed IS 'items changed';
@@ -1389,14 +1389,14 @@ SELECT
 FROM event
 GROUP BY event.account, event.kind, event.field;
 COMMENT ON VIEW fields IS
-    'every field a list ever carried; carried now where vanished_at is null or before carried_since';
-COMMENT ON COLUMN fields.account IS 'name of the API key''s view of the catalogue';
+    'every field ever in a list; still in it if vanished_at is null or before carried_since';
+COMMENT ON COLUMN fields.account IS 'name of the account: what one API key sees';
 COMMENT ON COLUMN fields.kind IS 'the list: avatar, talking_photo, avatar_group or voice';
-COMMENT ON COLUMN fields.field IS 'the API''s name of the field';
+COMMENT ON COLUMN fields.field IS 'field name in the API';
 COMMENT ON COLUMN fields.json_type IS
-    'JSON types of its non-null values when last known, joined by |; null when none was seen';
+    'last known JSON types of its non-null values, joined by |; null if none was seen';
 COMMENT ON COLUMN fields.carried_since IS 'when it last appeared';
-COMMENT ON COLUMN fields.vanished_at IS 'when it last vanished; null when it never did';
+COMMENT ON COLUMN fields.vanished_at IS 'when it last vanished; null if it never did';
 
 CREATE VIEW expiring_assets AS
 SELECT url, role, signed_url, expires_at, state, attempts, next_attempt_at, last_error
@@ -1404,16 +1404,16 @@ FROM assets
 WHERE signed_url IS NOT NULL AND state <> 'mirrored'
 ORDER BY expires_at NULLS FIRST, url;
 COMMENT ON VIEW expiring_assets IS
-    'signed previews that the mirror does not have, those whose link expires soonest first';
+    'signed previews that are not mirrored, the soonest to expire first';
 COMMENT ON COLUMN expiring_assets.url IS
     'canonical URL: no signature parameters; at most 2,000 bytes';
 COMMENT ON COLUMN expiring_assets.role IS 'image, video or audio';
 COMMENT ON COLUMN expiring_assets.signed_url IS
-    'the link as the API signed it: a credential until it expires';
+    'signed link from the API: a credential until it expires';
 COMMENT ON COLUMN expiring_assets.expires_at IS
-    'when signed_url stops working; null when unknown, which counts as expired';
-COMMENT ON COLUMN expiring_assets.state IS 'pending, failed (is tried again), gone or skipped';
-COMMENT ON COLUMN expiring_assets.attempts IS 'fetches since the last that worked';
-COMMENT ON COLUMN expiring_assets.next_attempt_at IS 'not to be fetched before; null means at once';
+    'when signed_url expires; null if unknown, which counts as expired';
+COMMENT ON COLUMN expiring_assets.state IS 'pending, failed (is retried), gone or skipped';
+COMMENT ON COLUMN expiring_assets.attempts IS 'fetches since the last success';
+COMMENT ON COLUMN expiring_assets.next_attempt_at IS 'earliest next fetch; null means at once';
 COMMENT ON COLUMN expiring_assets.last_error IS
     'why the last fetch failed; never holds a signature';

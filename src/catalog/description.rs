@@ -135,17 +135,16 @@ pub(super) const WIDTH: Column =
     Column::new("image_width", Holds::Integer, "width of the look's picture in v3, in pixels");
 pub(super) const HEIGHT: Column =
     Column::new("image_height", Holds::Integer, "height of the look's picture in v3, in pixels");
-pub(super) const EXPIRES: &str =
-    "when the signed link stops working; null when unsigned or unknown";
+pub(super) const EXPIRES: &str = "when the signed link expires; null if unsigned or unknown";
 pub(super) const FILE: &str =
-    "name of its mirrored content within the store; null while there is none";
+    "name of its mirrored content within the store; null if there is none";
 pub(super) const PICTURE: Preview = Preview {
     field: "preview_image_url",
     role: Role::Image,
     link: Column::new(
         "preview_image_link",
         Holds::Text,
-        "link to the picture that works now: signed where the API signs; null once that has expired",
+        "working link to the picture: signed if the API signs it; null once it has expired",
     ),
     expires_at: Column::new("preview_image_expires_at", Holds::Time, EXPIRES),
     file: Column::new("preview_image_file", Holds::Text, FILE),
@@ -156,7 +155,7 @@ pub(super) const FILM: Preview = Preview {
     link: Column::new(
         "preview_video_link",
         Holds::Text,
-        "link to the video that works now: signed where the API signs; null once that has expired",
+        "working link to the video: signed if the API signs it; null once it has expired",
     ),
     expires_at: Column::new("preview_video_expires_at", Holds::Time, EXPIRES),
     file: Column::new("preview_video_file", Holds::Text, FILE),

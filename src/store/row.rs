@@ -28,33 +28,33 @@ record! {
     /// A row of `polls`. The counts are `None` when the poll failed.
     #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
     pub struct PollRow {
-        poll_id: i64 = "1, 2, 3 … without gaps, in the order of commit",
-        account: String = "name of the API key's view of the catalogue" unsealed required,
-        catalogue: String = "what it read: avatars, avatar_groups or voices" required,
+        poll_id: i64 = "1, 2, 3 … without gaps, in commit order",
+        account: String = "name of the account: what one API key sees" unsealed required,
+        catalogue: String = "catalogue that was polled: avatars, avatar_groups or voices" required,
         trigger: String = "what started it: manual, schedule, file or refresh" required,
         api_version: Option<String> = "API version that was read: v2 or v3",
         source: Option<String> = "URL or file name that was read; no credentials",
-        started_at: Option<Timestamp> = "when it began" required,
+        started_at: Option<Timestamp> = "start time" required,
         observed_at: Option<Timestamp> =
-            "when the answer had been received: the clock of history; null without an answer",
+            "when the response was received, the time used in history; null if none",
         finished_at: Option<Timestamp> = "when it was ready to commit" required,
-        outcome: String = "succeeded, held (removals held back) or failed" required,
+        outcome: String = "succeeded, held (removals were held) or failed" required,
         #[serde(flatten)]
         counts: Option<Counts> = "what was counted" record,
-        held_reason: Option<String> = "why they were held back; null when none were",
+        held_reason: Option<String> = "why removals were held; null if none were",
         policy: Option<JsonText> =
             "JSON of the removal rules in force: after_polls, min_count, max_share, accepted",
-        http_status: Option<i64> = "HTTP status of the answer; null without one",
-        request_id: Option<String> = "the API's own name for the request",
+        http_status: Option<i64> = "HTTP status of the response; null if none",
+        request_id: Option<String> = "request id given by the API",
         response_bytes: Option<i64> = "size of the decoded body, in bytes",
         response_sha256: Option<String> = "SHA-256 of the decoded body, in hex",
-        warning: Option<String> = "the API's own notice of deprecation or sunset",
-        superseded: bool = "whether it found its version of the API gone" required,
+        warning: Option<String> = "deprecation or sunset announced by the API",
+        superseded: bool = "whether its API version no longer existed" required,
         error: Option<String> = "why it failed; null otherwise",
         host: Option<String> = "machine that ran it",
         tool_version: Option<String> = "version of this program",
         digest: Option<String> =
-            "link in the account's chain of sealed polls; null while polls are not sealed" unsealed,
+            "digest in the account's hash chain; null while polls are not sealed" unsealed,
     }
 }
 
@@ -68,11 +68,11 @@ record! {
         changed: i64 = "items changed",
         removed: i64 = "items removed",
         restored: i64 = "removed items that were listed again",
-        learned: i64 = "items of which something became known without having changed",
+        learned: i64 = "items with values that became known without having changed",
         missing: i64 = "items missing and not removed, after this poll",
-        duplicates: i64 = "records beyond the first with their id",
+        duplicates: i64 = "records that repeat an earlier id",
         rejected: i64 = "records that could not be read",
-        held: i64 = "removals that were due and held back",
+        held: i64 = "due removals that were held",
     }
 }
 

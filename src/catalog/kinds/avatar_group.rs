@@ -18,11 +18,7 @@ pub(super) static AVATAR_GROUP: Description = Description {
     table: "avatar_groups",
     history: "avatar_group_history",
     current: "current_avatar_groups",
-    listed: Column::new(
-        "avatar_groups_listed",
-        Holds::Integer,
-        "distinct avatar-group ids in the answer",
-    ),
+    listed: Column::new("avatar_groups_listed", Holds::Integer, "distinct avatar-group ids listed"),
     id: "group_id",
     label: "group_name",
     columns: &[
@@ -39,7 +35,7 @@ pub(super) static AVATAR_GROUP: Description = Description {
         Column::new(
             "consent_status",
             Holds::Text,
-            "state of the consent of the person, as the API gives it",
+            "state of the person's consent, as the API gives it",
         ),
         Column::new(
             "status",

@@ -11,12 +11,12 @@ const LOOKED_UP: [Column; 2] = [
     Column::new(
         "group_name",
         Holds::Text,
-        "last known name of its avatar group; null where groups were never polled",
+        "last known name of its avatar group; null if groups were never polled",
     ),
     Column::new(
         "default_voice_name",
         Holds::Text,
-        "last known name of its default voice; null where voices were never polled",
+        "last known name of its default voice; null if voices were never polled",
     ),
 ];
 
@@ -40,7 +40,7 @@ pub(super) static AVATAR: Description = Description {
     listed: Column::new(
         "avatars_listed",
         Holds::Integer,
-        "distinct avatar ids in the answer; this and the other counts are null when it failed",
+        "distinct avatar ids listed; this and the other counts are null if the poll failed",
     ),
     id: "avatar_id",
     label: "avatar_name",
@@ -50,7 +50,7 @@ pub(super) static AVATAR: Description = Description {
         IMAGE,
         VIDEO,
         Column::new("premium", Holds::Boolean, "whether the API calls it premium for this account"),
-        Column::new("type", Holds::Text, "the field type of the API"),
+        Column::new("type", Holds::Text, "the API's type field"),
         TAGS,
         VOICE,
         AVATAR_TYPE,
@@ -83,7 +83,7 @@ pub(super) static TALKING_PHOTO: Description = Description {
     listed: Column::new(
         "talking_photos_listed",
         Holds::Integer,
-        "distinct talking-photo ids in the answer",
+        "distinct talking-photo ids listed",
     ),
     id: "talking_photo_id",
     label: "talking_photo_name",

@@ -18,7 +18,7 @@ pub(super) static VOICE: Description = Description {
     table: "voices",
     history: "voice_history",
     current: "current_voices",
-    listed: Column::new("voices_listed", Holds::Integer, "distinct voice ids in the answer"),
+    listed: Column::new("voices_listed", Holds::Integer, "distinct voice ids listed"),
     id: "voice_id",
     label: "voice_name",
     columns: &[
@@ -40,7 +40,7 @@ pub(super) static VOICE: Description = Description {
         link: Column::new(
             "preview_audio_link",
             Holds::Text,
-            "link to the sample that works now: signed where the API signs; null once that has expired",
+            "working link to the sample: signed if the API signs it; null once it has expired",
         ),
         expires_at: Column::new("preview_audio_expires_at", Holds::Time, EXPIRES),
         file: Column::new("preview_audio_file", Holds::Text, FILE),

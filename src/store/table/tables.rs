@@ -70,20 +70,20 @@ impl Table {
 }
 
 pub(super) const ACCOUNT: Column =
-    Column::new("account", Text, "name of the API key's view of the catalogue")
+    Column::new("account", Text, "name of the account: what one API key sees")
         .unsealed()
         .required();
 /// The column for fields and values without a column of their own.
 pub const EXTRA: Column = Column::new(
     "extra",
     Json,
-    "JSON object of the fields and values that have no column; null when there are none",
+    "JSON object of fields and values without a column; null if there are none",
 );
 /// The fingerprint that the records of an item are recognised by; see [`crate::catalog::recognition`].
 const FINGERPRINT: Column = Column::new(
     "fingerprint",
     Text,
-    "internal: what a record that says the same is recognised by; null means that the next one is read",
+    "internal: hash by which an unchanged record is recognised; null: the next record is decoded",
 );
 pub(super) const ID: &str = "id given by the API";
 pub(super) const KIND: Column =
@@ -92,45 +92,41 @@ pub(super) const KIND: Column =
 pub(super) const LIST: Column =
     Column::new("kind", Text, "the list: avatar, talking_photo, avatar_group or voice");
 pub(super) const ITEM_ID: Column = Column::new("item_id", Text, "id of the item");
-pub(super) const FIELD: Column = Column::new("field", Text, "the API's name of the field");
+pub(super) const FIELD: Column = Column::new("field", Text, "field name in the API");
 pub(super) const FIRST_SEEN_AT: Column =
-    Column::new("first_seen_at", Time, "observed_at of the poll that saw it first").required();
+    Column::new("first_seen_at", Time, "observed_at of the poll that added it").required();
 pub(super) const CHANGED_AT: Column = Column::new(
     "changed_at",
     Time,
-    "when it was last added, changed or restored; what was merely learned does not count",
+    "when it was last added, changed or restored; learned values do not count",
 )
 .required();
 pub(super) const MISSING_SINCE: Column = Column::new(
     "missing_since",
     Time,
-    "observed_at of the first poll in a row without it; null while it is listed; stays on a \
-     removed item",
+    "observed_at of the first poll in a row without it; null while it is listed; kept after removal",
 );
-pub(super) const REMOVED_AT: Column = Column::new(
-    "removed_at",
-    Time,
-    "observed_at of the poll that removed it; null while it is current",
-);
+pub(super) const REMOVED_AT: Column =
+    Column::new("removed_at", Time, "observed_at of the poll that removed it; null if not removed");
 pub(super) const URL: Column =
     Column::new("url", Text, "canonical URL: no signature parameters; at most 2,000 bytes");
 pub(super) const ROLE: Column = Column::new("role", Text, "image, video or audio").required();
 pub(super) const ATTEMPTS: Column =
-    Column::new("attempts", Integer, "fetches since the last that worked").required();
+    Column::new("attempts", Integer, "fetches since the last success").required();
 pub(super) const NEXT_ATTEMPT_AT: Column =
-    Column::new("next_attempt_at", Time, "not to be fetched before; null means at once");
+    Column::new("next_attempt_at", Time, "earliest next fetch; null means at once");
 pub(super) const LAST_ERROR: Column =
     Column::new("last_error", Text, "why the last fetch failed; never holds a signature");
 
 fn accounts() -> Table {
     Table::new(
         "accounts",
-        "one row for each account, with the head of its polls, failed ones included",
+        "one row per account, with a summary of its polls, failed ones included",
         &["account"],
         [
             ACCOUNT,
             Column::new("last_poll_id", Integer, "its latest poll, failed ones included"),
-            Column::new("polls", Integer, "how many polls it has, failed ones included").required(),
+            Column::new("polls", Integer, "number of its polls, failed ones included").required(),
             Column::new(
                 "digest",
                 Text,
@@ -143,7 +139,7 @@ fn accounts() -> Table {
 fn polls() -> Table {
     Table {
         name: "polls",
-        meaning: "one row for each read of a catalogue, failed ones included".into(),
+        meaning: "one row per poll of a catalogue, failed ones included".into(),
         columns: PollRow::columns().to_vec(),
         order: vec!["poll_id"],
         internal: &[],
@@ -195,8 +191,8 @@ fn history(kind: Kind) -> Table {
 /// The columns of a version between its id and the item's own.
 const VERSION: [Column; 9] = [
     Column::new("version", Integer, "1, 2, 3 … for each item"),
-    Column::new("valid_from", Time, "start, included: observed_at of opened_poll").required(),
-    Column::new("valid_to", Time, "end, excluded: observed_at of closed_poll; null while open"),
+    Column::new("valid_from", Time, "inclusive start: observed_at of opened_poll").required(),
+    Column::new("valid_to", Time, "exclusive end: observed_at of closed_poll; null while open"),
     Column::new("opened_by", Text, "added, changed, restored or learned").required(),
     Column::new("closed_by", Text, "changed, removed or learned; null while open"),
     Column::new("opened_poll", Integer, "poll that opened it").required(),
@@ -204,19 +200,19 @@ const VERSION: [Column; 9] = [
     Column::new(
         "opened_after",
         Time,
-        "observed_at of the last poll that still showed the state before; null at the baseline",
+        "observed_at of the last poll with the previous state; null at the baseline",
     ),
     Column::new(
         "closed_after",
         Time,
-        "observed_at of the last poll that still showed this state; null while open",
+        "observed_at of the last poll with this state; null while open",
     ),
 ];
 
 fn field_changes() -> Table {
     Table::new(
         "field_changes",
-        "the changed fields of each version opened by changed or restored, one row a field",
+        "changed fields of each version opened by changed or restored, one row per field",
         &["poll_id", "account", "kind", "item_id", "version", "field"],
         [
             Column::new("poll_id", Integer, "poll that saw the change"),
@@ -227,14 +223,14 @@ fn field_changes() -> Table {
             Column::new(
                 "field",
                 Text,
-                "the API's name of the field, with or without a column of its own",
+                "field name in the API, with or without a column of its own",
             ),
             Column::new(
                 "old_value",
                 Text,
-                "value before, as text: strings as they are, else compact JSON; null for null",
+                "old value as text: strings verbatim, else compact JSON; null if null",
             ),
-            Column::new("new_value", Text, "value after, in the same form"),
+            Column::new("new_value", Text, "new value in the same form"),
         ],
     )
 }
@@ -253,7 +249,8 @@ fn schema_changes() -> Table {
             Column::new(
                 "json_type",
                 Text,
-                "JSON types of its non-null values, sorted and joined by |; for vanished the last known; null when none was seen",
+                "JSON types of its non-null values, sorted and joined by |; last known if vanished; \
+                 null if none was seen",
             ),
             Column::new("example", Text, "one value in canonical form, at most 200 characters"),
         ],
@@ -263,7 +260,7 @@ fn schema_changes() -> Table {
 fn assets() -> Table {
     Table::new(
         "assets",
-        "what is behind each canonical URL of a preview: its working link, and its copy in the mirror",
+        "one row per canonical URL of a preview: its working link and its mirrored copy",
         &["url"],
         [
             URL,
@@ -271,32 +268,24 @@ fn assets() -> Table {
             Column::new(
                 "signed_url",
                 Text,
-                "the link as the API signed it: a credential until it expires; null when unsigned",
+                "signed link from the API: a credential until it expires; null if unsigned",
             ),
             Column::new(
                 "expires_at",
                 Time,
-                "when signed_url stops working; null when unsigned or unknown, which counts as expired",
+                "when signed_url expires; null if unsigned or unknown, which counts as expired",
             ),
-            Column::new(
-                "state",
-                Text,
-                "pending, mirrored, failed (is tried again), gone or skipped",
-            )
-            .required(),
+            Column::new("state", Text, "pending, mirrored, failed (is retried), gone or skipped")
+                .required(),
             Column::new("sha256", Text, "SHA-256 of the mirrored content, in hex"),
             Column::new("file", Text, "name of the mirrored content within the store"),
             Column::new("bytes", Integer, "size of the mirrored content, in bytes"),
-            Column::new(
-                "content_type",
-                Text,
-                "media type, decided by the first bytes of the content",
-            ),
-            Column::new("etag", Text, "ETag of the last answer with content"),
+            Column::new("content_type", Text, "media type, from the first bytes of the content"),
+            Column::new("etag", Text, "ETag of the last response with content"),
             Column::new(
                 "last_modified",
                 Text,
-                "Last-Modified of the last answer with content, as it was sent",
+                "Last-Modified of the last response with content, verbatim",
             ),
             ATTEMPTS,
             NEXT_ATTEMPT_AT,
@@ -310,19 +299,19 @@ fn assets() -> Table {
 fn asset_versions() -> Table {
     Table::new(
         "asset_versions",
-        "every content ever fetched from behind a URL",
+        "every content ever fetched from a URL",
         &["url", "fetched_at"],
         [
             Column::new("url", Text, "canonical URL"),
-            Column::new("fetched_at", Time, "when this content was first fetched from there"),
+            Column::new("fetched_at", Time, "when it was first fetched from the URL"),
             Column::new("sha256", Text, "SHA-256 of the content, in hex").required(),
             Column::new("file", Text, "name of the content within the store").required(),
             Column::new("bytes", Integer, "size, in bytes").required(),
-            Column::new("content_type", Text, "media type, decided by the first bytes"),
+            Column::new("content_type", Text, "media type, from the first bytes"),
             Column::new(
                 "pruned_at",
                 Time,
-                "when its file was removed from the store; null while it is kept",
+                "when its file was deleted from the store; null if it is kept",
             ),
         ],
     )
@@ -331,25 +320,22 @@ fn asset_versions() -> Table {
 fn notices() -> Table {
     Table::new(
         "notices",
-        "messages to be delivered at least once, each to one receiver: written with the poll they tell of, kept when delivered",
+        "messages to be delivered at least once, each to one receiver; written with their poll, \
+         kept after delivery",
         &["notice_id"],
         [
-            Column::new("notice_id", Integer, "1, 2, 3 …: for each receiver the order of delivery"),
-            Column::new("poll_id", Integer, "poll it tells of").required(),
+            Column::new("notice_id", Integer, "1, 2, 3 …: order of delivery to each receiver"),
+            Column::new("poll_id", Integer, "reported poll").required(),
             ACCOUNT,
             Column::new("receiver", Text, "name of the receiver in the configuration").required(),
-            Column::new(
-                "kind",
-                Text,
-                "what it tells; one notice of a kind for each poll and receiver",
-            )
-            .required(),
+            Column::new("kind", Text, "kind of notice; one of each kind per poll and receiver")
+                .required(),
             Column::new("body", Json, "the message, as JSON").required(),
             Column::new("created_at", Time, "when it was written").required(),
-            Column::new("attempts", Integer, "deliveries tried").required(),
-            Column::new("next_attempt_at", Time, "not to be tried before; null means at once"),
-            Column::new("delivered_at", Time, "when the receiver accepted it; null while it waits"),
-            Column::new("last_error", Text, "why the last try failed"),
+            Column::new("attempts", Integer, "delivery attempts").required(),
+            Column::new("next_attempt_at", Time, "earliest next attempt; null means at once"),
+            Column::new("delivered_at", Time, "when the receiver accepted it; null until then"),
+            Column::new("last_error", Text, "why the last attempt failed"),
         ],
     )
 }
@@ -357,8 +343,8 @@ fn notices() -> Table {
 fn search_names() -> Table {
     Table::new(
         "search_names",
-        "internal, made from the histories: the folded text of each version whose name or id is not ASCII, \
-         for the search",
+        "internal, derived from the histories: the folded text of each version whose name or id is not \
+         ASCII, for search",
         &["account", "kind", "item_id", "version"],
         [
             ACCOUNT,

@@ -42,7 +42,7 @@ fn current(kind: Kind) -> Table {
     Table {
         name: kind.current,
         meaning: format!(
-            "the {} that are not removed, with the link that works now and the mirrored file",
+            "the {} that are not removed, with their working links and mirrored files",
             kind.plural
         ),
         columns,
@@ -66,7 +66,7 @@ fn all_items() -> Table {
             Column::new(
                 "group_id",
                 Text,
-                "avatar group of a look; of an avatar group its own id; null for a voice",
+                "avatar group of a look; own id of an avatar group; null for a voice",
             ),
             FIRST_SEEN_AT,
             CHANGED_AT,
@@ -79,28 +79,29 @@ fn all_items() -> Table {
 fn changes() -> Table {
     Table::new(
         "changes",
-        "the change feed: a row for each item added, removed or restored and for each changed field",
+        "change feed: one row per item added, removed or restored and per changed field",
         &[],
         [
             Column::new("poll_id", Integer, "poll that saw it").required(),
-            Column::new("observed_at", Time, "when that poll had received its answer").required(),
+            Column::new("observed_at", Time, "when that poll's response was received").required(),
             Column::new(
                 "previous_poll_at",
                 Time,
-                "observed_at of the last poll that showed the state before: it happened after that; null at the baseline",
+                "observed_at of the last poll with the previous state: the change happened later; \
+                 null at the baseline",
             ),
             ACCOUNT,
             KIND.required(),
             ITEM_ID.required(),
-            Column::new("name", Text, "name after the poll; for a removal the last known"),
+            Column::new("name", Text, "name after the poll; the last known if removed"),
             Column::new("change", Text, "added, changed, removed or restored").required(),
             Column::new(
                 "field",
                 Text,
-                "the API's name of the changed field; null in the one row that tells of the item as a whole",
+                "name of the changed field in the API; null in the one row about the whole item",
             ),
-            Column::new("old_value", Text, "value before, as text; null for null"),
-            Column::new("new_value", Text, "value after, as text; null for null"),
+            Column::new("old_value", Text, "old value as text; null if null"),
+            Column::new("new_value", Text, "new value as text; null if null"),
         ],
     )
 }
@@ -108,7 +109,7 @@ fn changes() -> Table {
 fn daily_changes() -> Table {
     Table::new(
         "daily_changes",
-        "how many distinct items were added, changed, removed and restored on each day",
+        "number of distinct items added, changed, removed and restored per day",
         &["day", "account", "kind"],
         [
             Column::new("day", Text, "day in UTC, as text 2026-11-23; cast it with day::date"),
@@ -125,7 +126,7 @@ fn daily_changes() -> Table {
 fn fields() -> Table {
     Table::new(
         "fields",
-        "every field a list ever carried; carried now where vanished_at is null or before carried_since",
+        "every field ever in a list; still in it if vanished_at is null or before carried_since",
         &["account", "kind", "field"],
         [
             ACCOUNT,
@@ -134,10 +135,10 @@ fn fields() -> Table {
             Column::new(
                 "json_type",
                 Text,
-                "JSON types of its non-null values when last known, joined by |; null when none was seen",
+                "last known JSON types of its non-null values, joined by |; null if none was seen",
             ),
             Column::new("carried_since", Time, "when it last appeared"),
-            Column::new("vanished_at", Time, "when it last vanished; null when it never did"),
+            Column::new("vanished_at", Time, "when it last vanished; null if it never did"),
         ],
     )
 }
@@ -145,7 +146,7 @@ fn fields() -> Table {
 fn expiring_assets() -> Table {
     Table::new(
         "expiring_assets",
-        "signed previews that the mirror does not have, those whose link expires soonest first",
+        "signed previews that are not mirrored, the soonest to expire first",
         &["url"],
         [
             URL,
@@ -153,16 +154,15 @@ fn expiring_assets() -> Table {
             Column::new(
                 "signed_url",
                 Text,
-                "the link as the API signed it: a credential until it expires",
+                "signed link from the API: a credential until it expires",
             )
             .required(),
             Column::new(
                 "expires_at",
                 Time,
-                "when signed_url stops working; null when unknown, which counts as expired",
+                "when signed_url expires; null if unknown, which counts as expired",
             ),
-            Column::new("state", Text, "pending, failed (is tried again), gone or skipped")
-                .required(),
+            Column::new("state", Text, "pending, failed (is retried), gone or skipped").required(),
             ATTEMPTS,
             NEXT_ATTEMPT_AT,
             LAST_ERROR,
