@@ -59,7 +59,7 @@ pub fn missing(field: &str) -> Error {
 
 /// Formats an `error` that is neither null nor an empty string, for people: the string, or only its
 /// `code` and `message`, shortened, never the body.
-pub fn said_error(raw: Raw<'_>) -> Option<String> {
+pub fn error_text(raw: Raw<'_>) -> Option<String> {
     let value = Value::read(raw, 1).ok();
     if value.as_ref().is_some_and(|value| value.sort() == Sort::Null) {
         return None;
@@ -82,7 +82,7 @@ fn code_and_message(raw: &str) -> String {
 }
 
 /// Formats the body's `warning` as one line.
-pub fn said_warning(raw: Raw<'_>) -> Option<String> {
+pub fn warning_text(raw: Raw<'_>) -> Option<String> {
     let said = |raw: Raw<'_>| raw.text().map(|text| quoted(&text));
     if let Some(said) = said(raw) {
         return Some(said).filter(|said| !said.is_empty());

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use super::{
-    body::{is_not, json, missing, object, parse, said_error, said_warning},
+    body::{error_text, is_not, json, missing, object, parse, warning_text},
     catalogue::Catalogue,
     json::{JsonReader, Malformed, Raw},
     kind::{ByKind, Kind},
@@ -97,7 +97,7 @@ impl Pages {
         if !is_object {
             return Err(is_not("the answer", "object"));
         }
-        if let Some(error) = field(&top, "error").and_then(said_error) {
+        if let Some(error) = field(&top, "error").and_then(error_text) {
             return Err(Error::not_a_catalogue(format!("the answer is an error: {error}")));
         }
         if !data.ok_or_else(|| missing("data"))? {
@@ -106,7 +106,7 @@ impl Pages {
         let page = Page { records: records.len(), next: next(&top)? };
         records.into_iter().for_each(|record| self.push(record));
         if self.warning.is_none() {
-            self.warning = field(&top, "warning").and_then(said_warning);
+            self.warning = field(&top, "warning").and_then(warning_text);
         }
         Ok(page)
     }

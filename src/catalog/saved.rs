@@ -138,11 +138,11 @@ fn agreed(shown: Catalogue, asked: Option<Catalogue>) -> Result<Catalogue> {
 
 /// Returns why pages may lack records, if so. Voices are two lists, and each needs its last page.
 fn lacks_an_end(catalogue: Catalogue, bodies: &[&str]) -> Option<&'static str> {
-    if !bodies.last().is_some_and(|last| says_last(last)) {
+    if !bodies.last().is_some_and(|last| is_marked_last(last)) {
         return Some("the file's last page does not have has_more: false");
     }
     let ends: BTreeSet<Option<String>> =
-        bodies.iter().filter(|body| says_last(body)).map(|body| type_of(body)).collect();
+        bodies.iter().filter(|body| is_marked_last(body)).map(|body| type_of(body)).collect();
     (catalogue == Catalogue::Voices && ends.len() < 2).then_some(
         "the file does not contain the last pages of both lists, public and private voices",
     )
@@ -193,7 +193,7 @@ fn is_page(raw: &str) -> bool {
     top.iter().any(|(key, raw)| key == "data" && raw.get().starts_with('['))
 }
 
-fn says_last(page: &str) -> bool {
+fn is_marked_last(page: &str) -> bool {
     let top = pairs(page).unwrap_or_default();
     top.iter().any(|(key, raw)| key == "has_more" && raw.get() == "false")
 }

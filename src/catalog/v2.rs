@@ -6,7 +6,7 @@
 use std::{borrow::Cow, sync::Arc};
 
 use super::{
-    body::{is_not, missing, parse, said_error, said_warning},
+    body::{error_text, is_not, missing, parse, warning_text},
     json::{JsonReader, Malformed, Raw},
     kind::{ByKind, Kind},
     list::{Answer, ListBuilder, redecoded_if_copies},
@@ -88,7 +88,7 @@ impl<'a> AnswerContents<'a> {
     }
 
     fn answer(self, data_alone: bool) -> Result<Answer> {
-        if let Some(error) = self.error.and_then(said_error) {
+        if let Some(error) = self.error.and_then(error_text) {
             return Err(Error::not_a_catalogue(format!("the answer is an error: {error}")));
         }
         let mut lists = match self.data {
@@ -102,7 +102,7 @@ impl<'a> AnswerContents<'a> {
             None => Err(missing(kind.table)),
         };
         let lists = V2_KINDS.into_iter().map(list).collect::<Result<_>>()?;
-        Ok(Answer { lists, warning: self.warning.and_then(said_warning) })
+        Ok(Answer { lists, warning: self.warning.and_then(warning_text) })
     }
 }
 

@@ -226,7 +226,7 @@ pub(super) async fn after_sync(
             // under way are abandoned, saved files are recorded, and the process ends normally.
             let told = async {
                 if !context.service.is_daemon {
-                    told_to_end().await;
+                    stop_signal().await;
                     stop.cancel();
                 }
                 std::future::pending::<Infallible>().await
@@ -255,7 +255,7 @@ pub(super) async fn after_sync(
 }
 
 /// Waits for a request to stop.
-async fn told_to_end() {
+async fn stop_signal() {
     match Stop::new() {
         Ok(mut stop) => stop.requested().await,
         Err(_) => std::future::pending().await,

@@ -124,7 +124,7 @@ impl<'a> Round<'a> {
         }
         let mut mirrored = None;
         if let Some(store) = store.as_mut().filter(|_| !self.dry_run && !stop.is_cancelled()) {
-            self.tell_stale(store).await;
+            self.report_stale(store).await;
             // Before the mirror, whose downloads may take hours.
             self.deliver(store).await;
             codes.push(self.publish(store, changed).await);
@@ -163,10 +163,10 @@ impl<'a> Round<'a> {
     }
 
     /// Writes notices of stale catalogues, except in a backfill, which is of an earlier time.
-    async fn tell_stale(&self, store: &mut Store) {
+    async fn report_stale(&self, store: &mut Store) {
         if self.observed_at.is_none() {
             let (notify, polled) = (&self.config.notify, self.config.polled());
-            notify::tell_stale(store, &self.context.clock, notify, &polled).await;
+            notify::report_stale(store, &self.context.clock, notify, &polled).await;
         }
     }
 

@@ -7,7 +7,7 @@
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
-use crate::catalog::{body::said_warning, json::Raw};
+use crate::catalog::{body::warning_text, json::Raw};
 
 /// The longest quotation, in characters.
 const LONGEST: usize = 200;
@@ -71,7 +71,7 @@ impl Quote {
             lacks_scope,
             scope: self.clean_or_none(&scalars(&["param"])).filter(|_| lacks_scope),
             warning: warning
-                .and_then(|json| said_warning(Raw::of(&json)))
+                .and_then(|json| warning_text(Raw::of(&json)))
                 .map(|text| self.mask(&text)),
         }
     }

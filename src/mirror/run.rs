@@ -305,12 +305,12 @@ impl<'a> Run<'a> {
         for settled in self.settled.drain(..) {
             self.under_way.remove(&settled.asset.url);
         }
-        self.look_after(doubtful).await
+        self.recheck_pruned(doubtful).await
     }
 
     /// Downloads again the files that were pruned after they were stored and before they were
     /// recorded.
-    async fn look_after(&mut self, doubtful: Vec<String>) -> Result<()> {
+    async fn recheck_pruned(&mut self, doubtful: Vec<String>) -> Result<()> {
         let mut lost = vec![];
         for file in doubtful {
             if self.fetcher.blobs().size(&file).await?.is_none() {

@@ -66,12 +66,12 @@ fn found(head: &[u8]) -> Option<(&'static str, &'static str)> {
 
 /// Returns whether a content contains its length, which is checked then.
 pub fn tells_its_length(head: &[u8]) -> bool {
-    told_length(head).is_some()
+    announced_length(head).is_some()
 }
 
 /// Returns the length that a RIFF file (WebP, WAV) contains. A streamed recording does not contain
 /// its own: the value is 0 or nearly the maximum of 32 bits.
-fn told_length(head: &[u8]) -> Option<u64> {
+fn announced_length(head: &[u8]) -> Option<u64> {
     match head {
         [b'R', b'I', b'F', b'F', a, b, c, d, kind @ ..] => {
             let told = u32::from_le_bytes([*a, *b, *c, *d]);
@@ -89,7 +89,7 @@ fn is_bmp(head: &[u8]) -> bool {
 
 /// Returns whether the body is shorter than the length that it contains.
 fn cut_off(head: &[u8], len: u64) -> bool {
-    told_length(head).is_some_and(|told| len < told)
+    announced_length(head).is_some_and(|told| len < told)
 }
 
 fn instead(head: &[u8]) -> &'static str {

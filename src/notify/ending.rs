@@ -70,7 +70,7 @@ pub(super) fn known(report: &Report, key_expires_at: Option<Timestamp>) -> Vec<E
 }
 
 /// Returns the endings that `receiver` was not sent; `told` is what each receiver was sent.
-pub(super) fn not_told(
+pub(super) fn not_reported(
     known: Vec<Ending>,
     receiver: &str,
     told: &[(String, String)],

@@ -116,7 +116,7 @@ impl ReceiverNews<'_> {
             return None;
         }
         let known = ending::known(self.report, self.key_expires_at);
-        let new = ending::not_told(known, self.block.name(), &self.before.ends);
+        let new = ending::not_reported(known, self.block.name(), &self.before.ends);
         let text = ending::text(&whose(&self.report.row), &new)?;
         let endings: Vec<Json> = new.iter().map(Ending::json).collect();
         let message = self.message(Event::ApiEnding).with("endings", json!(endings));

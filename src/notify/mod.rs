@@ -1,7 +1,7 @@
 //! Notices: reports what polls find, once to each configured receiver.
 //!
 //! [`drafts`] creates a poll's notices for each receiver: a pure function that the poll calls
-//! within its transaction, so that a notice exists exactly if its poll does. [`tell_stale`] reports
+//! within its transaction, so that a notice exists exactly if its poll does. [`report_stale`] reports
 //! that there has been no good poll for long. [`deliver()`] empties the outbox after a round: for
 //! each receiver in order, at least once, and for a limited time. [`Pings`] inform a monitor that a
 //! run began and how it ended. Knows neither SQL nor how a list is polled.
@@ -25,5 +25,5 @@ pub use self::{
     message::{MOST_BYTES, drafts},
     ping::Pings,
     sample::send_sample,
-    stale::tell_stale,
+    stale::report_stale,
 };

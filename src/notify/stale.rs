@@ -19,7 +19,7 @@ use crate::{
 
 /// Writes the notices of the polled accounts and catalogues that are stale. Never an error:
 /// failures are logged.
-pub async fn tell_stale(
+pub async fn report_stale(
     store: &mut Store,
     clock: &Clock,
     blocks: &[Notify],

@@ -121,7 +121,7 @@ impl Store {
 
     /// Like [`Self::open_to_read`], but returns `None` if there is no catalogue yet.
     pub async fn open_if_there(location: &Location) -> Result<Option<Self>> {
-        match Self::open_what_stands(location).await? {
+        match Self::open_state(location).await? {
             DatabaseState::Nothing => Ok(None),
             DatabaseState::OfAnotherVersion(error) => Err(error),
             DatabaseState::Catalogue(store) => Ok(Some(*store)),
@@ -129,7 +129,7 @@ impl Store {
     }
 
     /// Like [`Self::open_if_there`], but a catalogue of another version is a state instead of an error.
-    pub async fn open_what_stands(location: &Location) -> Result<DatabaseState> {
+    pub async fn open_state(location: &Location) -> Result<DatabaseState> {
         if let Some(path) = location.file() {
             if is_nothing(path) {
                 return Ok(DatabaseState::Nothing);

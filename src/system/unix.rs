@@ -215,7 +215,7 @@ mod at_once {
     pub fn can_sync_file_system(folder: &Path) -> bool {
         let release = rustix::system::uname();
         let known = |stat: rustix::fs::StatFs| GOOD.contains(&(stat.f_type as u32));
-        tells_faults(&release.release().to_string_lossy())
+        reports_faults(&release.release().to_string_lossy())
             && rustix::fs::statfs(folder).is_ok_and(known)
     }
 
@@ -227,7 +227,7 @@ mod at_once {
         rustix::fs::syncfs(File::open(folder)?).map_err(io::Error::from)
     }
 
-    fn tells_faults(release: &str) -> bool {
+    fn reports_faults(release: &str) -> bool {
         let mut parts = release.split(|c: char| !c.is_ascii_digit()).map(str::parse::<u32>);
         match (parts.next(), parts.next()) {
             (Some(Ok(major)), Some(Ok(minor))) => (major, minor) >= (5, 8),
@@ -237,8 +237,12 @@ mod at_once {
 
     #[test]
     fn only_a_kernel_that_tells_faults_is_trusted() {
-        assert!(tells_faults("5.8.0") && tells_faults("6.1.0-18-amd64") && tells_faults("5.10"));
-        assert!(!tells_faults("5.7.19") && !tells_faults("4.19.0-6") && !tells_faults("weird"));
+        assert!(
+            reports_faults("5.8.0") && reports_faults("6.1.0-18-amd64") && reports_faults("5.10")
+        );
+        assert!(
+            !reports_faults("5.7.19") && !reports_faults("4.19.0-6") && !reports_faults("weird")
+        );
     }
 }
 

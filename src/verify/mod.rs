@@ -70,7 +70,7 @@ async fn judge(
     let mut findings = Findings::default();
     let chain = chain::read(audit, noted, &mut findings, progress).await?;
     let versions = items::read(audit, &chain.polls, &mut findings, progress).await?;
-    let proof = chain.proof.map(|proof| doubted(proof, &findings));
+    let proof = chain.proof.map(|proof| broken_by_findings(proof, &findings));
     Ok(VerifyReport {
         findings,
         accounts: chain.accounts,
@@ -82,7 +82,7 @@ async fn judge(
 
 /// Returns `Contained` only if nothing is found up to its poll: the digests that match cover
 /// neither rows outside the chain nor the current tables.
-fn doubted(proof: Proof, findings: &Findings) -> Proof {
+fn broken_by_findings(proof: Proof, findings: &Findings) -> Proof {
     match proof {
         Proof::Contained { account, poll_id, finished_at } => {
             match findings.first_poll(&account).filter(|first| *first <= poll_id) {

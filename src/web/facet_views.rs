@@ -3,7 +3,7 @@
 
 use super::{
     anchor::Anchor, context::PageContext, failure::PageFailure, params::GridQuery,
-    query_pairs::can_be_asked, words,
+    query_pairs::fits_query, words,
 };
 use crate::{
     catalog::kind::Kind,
@@ -121,7 +121,7 @@ impl FacetLinks<'_> {
         let usual = chosen.is_empty() && facet.usual == Some(value);
         ChoiceView {
             // A value that no link can contain is still shown and counted.
-            href: can_be_asked(value).then(|| self.href(|filter| filter.toggle(facet, value))),
+            href: fits_query(value).then(|| self.href(|filter| filter.toggle(facet, value))),
             text: match value {
                 "" => "(empty)".into(),
                 value => words::tile_name(self.text(facet, value)),

@@ -18,7 +18,7 @@ pub struct BadParameter {
 pub const LONGEST: usize = 1_024;
 
 /// Returns whether a link can contain a value. An empty one cannot: it counts as absent.
-pub fn can_be_asked(value: &str) -> bool {
+pub fn fits_query(value: &str) -> bool {
     !value.is_empty() && value.len() <= LONGEST && !value.contains('\0')
 }
 

@@ -7,7 +7,7 @@ use super::{
     failure::PageFailure,
     params::{Layout, usual},
     pic::{OfItem, Pic},
-    query_pairs::can_be_asked,
+    query_pairs::fits_query,
     tile::TileView,
     words,
 };
@@ -68,7 +68,7 @@ fn list(
         None => format!("all {}", words::plural(user)),
     };
     let href = context.href(user.path, &[(facet.param, id.to_owned())]);
-    can_be_asked(id).then(|| Anchor::new(href, text))
+    fits_query(id).then(|| Anchor::new(href, text))
 }
 
 /// The items that refer to an item, on its page.

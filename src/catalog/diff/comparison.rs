@@ -344,7 +344,7 @@ fn resolve_copies(mut records: Vec<Record>, before: &SnapshotList) -> (Vec<Recor
             // A number stored as text has the same bytes as a string; its type then decides.
             let rank = |copy: &Record| {
                 let json = (copy.to_json(), copy.numbers_as_text.clone());
-                (!says_stored(copy, stored, &names), json)
+                (!equals_stored(copy, stored, &names), json)
             };
             if rank(copy) < rank(first) {
                 std::mem::swap(copy, first);
@@ -357,7 +357,11 @@ fn resolve_copies(mut records: Vec<Record>, before: &SnapshotList) -> (Vec<Recor
 }
 
 /// Returns whether a copy equals the stored state in `names`, all fields of the list's records.
-fn says_stored(copy: &Record, stored: Option<&SnapshotItem>, names: &BTreeSet<FieldName>) -> bool {
+fn equals_stored(
+    copy: &Record,
+    stored: Option<&SnapshotItem>,
+    names: &BTreeSet<FieldName>,
+) -> bool {
     let Some(stored) = stored else { return false };
     names.iter().all(|name| copy.fields.get(name) == stored.fields.get(name))
 }

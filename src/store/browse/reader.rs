@@ -102,7 +102,7 @@ impl Reader {
     }
 
     async fn open(&self) -> Result<OpenConn, Unreadable> {
-        let mut store = match Store::open_what_stands(&self.location).await? {
+        let mut store = match Store::open_state(&self.location).await? {
             DatabaseState::Nothing => return Err(Unreadable::NoCatalogue),
             DatabaseState::OfAnotherVersion(error) => {
                 return Err(Unreadable::OfAnotherVersion(error));

@@ -11,7 +11,7 @@ use crate::{
         item::{ItemVersion, ItemWithVersions},
     },
     time::Timestamp,
-    web::{anchor::Anchor, context::PageContext, diffs::shown, query_pairs::can_be_asked, words},
+    web::{anchor::Anchor, context::PageContext, diffs::shown, query_pairs::fits_query, words},
 };
 
 /// A name and a value, as text or as links: to the item it refers to, or to the items with the same value.
@@ -127,7 +127,7 @@ fn field_fact(
         (FacetValues::Texts, sort) => sort == Sort::Texts,
     });
     match facet {
-        Some(facet) if words.iter().all(|word| can_be_asked(word)) => {
+        Some(facet) if words.iter().all(|word| fits_query(word)) => {
             fact.links = words.iter().map(|word| link(context, kind, facet, word)).collect();
         }
         _ => fact.text = words::exact(&words.join(", ")),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use heygen_sync::{
     config::{ApiVersion, Notify, Version},
-    notify::tell_stale,
+    notify::report_stale,
     time::Clock,
 };
 use serde_json::Value;
@@ -25,7 +25,7 @@ fn stale_after(time: Duration) -> Vec<Notify> {
 async fn look_for_stale(world: &mut World) {
     let (clock, blocks) = (world.clock(), world.notify.clone());
     let polled = [(world.account.to_owned(), world.catalogue)];
-    tell_stale(world.store(), &clock, &blocks, &polled).await;
+    report_stale(world.store(), &clock, &blocks, &polled).await;
 }
 
 on_both! {
