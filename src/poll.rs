@@ -33,7 +33,7 @@ use crate::{
     time::{Clock, Timestamp},
 };
 
-pub use self::dates::{ahead_of_clock, whose};
+pub use self::dates::{account_label, ahead_of_clock};
 pub use crate::store::report::Report;
 
 use self::{
@@ -135,7 +135,7 @@ pub async fn dry_run(
         }
         None => Snapshot::default(),
     };
-    Ok(run.judge(fetched, &snapshot))
+    Ok(run.report_of(fetched, &snapshot))
 }
 
 /// A poll in progress.
@@ -167,7 +167,7 @@ impl<'a> Polling<'a> {
         let staged = self.stage(&mut fetched.list).await;
         session.begin_writing().await?;
         let snapshot = self.read(session.store(), &fetched).await?;
-        let mut report = self.judge(fetched, &snapshot);
+        let mut report = self.report_of(fetched, &snapshot);
         let before = match notify.iter().any(Notify::has_receiver) {
             true => Some(session.before(&report).await?),
             false => None,
@@ -249,7 +249,7 @@ impl<'a> Polling<'a> {
     }
 
     /// Converts the answer into a row and, if it is a plausible list, a diff.
-    fn judge(&self, fetched: Received, snapshot: &Snapshot) -> Report {
+    fn report_of(&self, fetched: Received, snapshot: &Snapshot) -> Report {
         let policy = self.policy(fetched.version);
         let mut row = self.row(&fetched, &policy);
         let switched_to = fetched.switched_to;

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     catalog::{item::Fields, kind::Kind, learned, value::Value},
     error::Result,
-    ids::{Asked, LookupScope, check},
+    ids::{LookupScope, RequestedId, check},
     store::{Store, browse::items::FullItem, query::Version},
     time::Timestamp,
 };
@@ -98,8 +98,8 @@ pub struct HistoryVersion {
 
 /// Returns the item with this id in every account and kind that knows it; if none does, an unknown one.
 pub async fn item(store: &mut Store, id: &str, scope: &LookupScope) -> Result<Vec<ItemHistory>> {
-    let asked = vec![Asked { id: id.to_owned(), ..Asked::default() }];
-    let states = check(store, asked, scope).await?;
+    let requested = vec![RequestedId { id: id.to_owned(), ..RequestedId::default() }];
+    let states = check(store, requested, scope).await?;
     let versions = store.versions(id, scope.kind, scope.account.as_deref()).await?;
     let of = |state: IdState| {
         let is_own = |version: &&Version| {

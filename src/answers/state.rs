@@ -10,7 +10,7 @@ use super::schema::parsed;
 use crate::{
     catalog::kind::Kind,
     error::Result,
-    ids::{Asked, LookupScope, State, Verdict, check, not_usable},
+    ids::{LookupScope, RequestedId, State, Verdict, check, not_usable},
     store::Store,
     time::Timestamp,
 };
@@ -61,8 +61,9 @@ pub async fn check_ids(
     ids: Vec<String>,
     scope: &LookupScope,
 ) -> Result<IdStates> {
-    let asked = ids.into_iter().map(|id| Asked { id, ..Asked::default() }).collect();
-    let verdicts = check(store, asked, scope).await?;
+    let requested =
+        ids.into_iter().map(|id| RequestedId { id, ..RequestedId::default() }).collect();
+    let verdicts = check(store, requested, scope).await?;
     let not_usable: BTreeSet<String> = not_usable(&verdicts).into_iter().map(Into::into).collect();
     let states = verdicts.into_iter().map(IdState::from).collect();
     Ok(IdStates { all_usable: not_usable.is_empty(), not_usable, states })
@@ -70,11 +71,11 @@ pub async fn check_ids(
 
 impl From<Verdict> for IdState {
     fn from(verdict: Verdict) -> Self {
-        let Verdict { asked, known, state, since, instead, passes } = verdict;
+        let Verdict { requested, known, state, since, instead, passes } = verdict;
         let known = known.as_ref();
         let engines = known.and_then(|item| item.supported_api_engines.as_ref());
         Self {
-            id: asked.id,
+            id: requested.id,
             state,
             usable: passes,
             kind: known.map(|item| item.kind),

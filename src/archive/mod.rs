@@ -195,15 +195,15 @@ impl Archive {
     }
 
     async fn put(&self, text: Vec<u8>, file: &str, workspace: &Arc<Workspace>) -> Result<()> {
-        let trouble = |fault: io::Error| {
+        let storage_error = |fault: io::Error| {
             let why = io_message(&fault);
             Error::storage(format!("cannot write to the archive {}: {why}", self.shown()))
         };
         let packed = apart(move || zstd::encode_all(&text[..], LEVEL).map_err(Error::unforeseen));
         let packed = packed.await?;
         let mut spool = Spool::new(workspace);
-        spool.push(&packed).await.map_err(trouble)?;
-        spool.finish().await.map_err(trouble)?;
+        spool.push(&packed).await.map_err(storage_error)?;
+        spool.finish().await.map_err(storage_error)?;
         self.blobs.put(spool, file, "application/zstd").await
     }
 

@@ -63,7 +63,7 @@ impl Archive {
             End::First => self.around(0).await?,
         };
         for number in next {
-            if let Some(envelope) = self.sound(number).await?
+            if let Some(envelope) = self.intact_envelope(number).await?
                 && !has(store, &envelope).await?
             {
                 return Ok(Some(number));
@@ -82,7 +82,7 @@ impl Archive {
 
     /// Returns an envelope that exists and is intact. The database of a damaged one is unknown; it
     /// does not prevent later ones from being stored.
-    async fn sound(&self, number: i64) -> Result<Option<Envelope>> {
+    async fn intact_envelope(&self, number: i64) -> Result<Option<Envelope>> {
         let Some(packed) = self.blobs.read(&envelope::file(number)).await? else {
             return Ok(None);
         };

@@ -73,24 +73,24 @@ pub fn error_text(raw: Raw<'_>) -> Option<String> {
 
 fn code_and_message(raw: &str) -> String {
     let fields = pairs(raw).unwrap_or_default();
-    let said = ["code", "message"].into_iter().filter_map(|name| {
+    let texts = ["code", "message"].into_iter().filter_map(|name| {
         let raw = fields.iter().find(|(key, _)| key == name)?.1.get();
         (!raw.starts_with(['{', '['])).then(|| quoted(raw.trim_matches('"')))
     });
-    let said: Vec<String> = said.collect();
-    if said.is_empty() { "of an unknown form".into() } else { said.join(", ") }
+    let texts: Vec<String> = texts.collect();
+    if texts.is_empty() { "of an unknown form".into() } else { texts.join(", ") }
 }
 
 /// Formats the body's `warning` as one line.
 pub fn warning_text(raw: Raw<'_>) -> Option<String> {
-    let said = |raw: Raw<'_>| raw.text().map(|text| quoted(&text));
-    if let Some(said) = said(raw) {
-        return Some(said).filter(|said| !said.is_empty());
+    let one_line = |raw: Raw<'_>| raw.text().map(|text| quoted(&text));
+    if let Some(text) = one_line(raw) {
+        return Some(text).filter(|text| !text.is_empty());
     }
     let fields = pairs(raw.get())?;
     let of = |name: &str| {
         let (_, raw) = fields.iter().find(|(key, _)| key == name)?;
-        said(*raw).filter(|said| !said.is_empty())
+        one_line(*raw).filter(|text| !text.is_empty())
     };
     let message = of("message").unwrap_or_else(|| "the API announces a change".into());
     let details =

@@ -91,7 +91,7 @@ impl<'a> ListedLinks<'a> {
     pub fn keep(&mut self, kind: Kind, record: &'a Record, signatures: &Arc<Signatures>) {
         for preview in kind.previews {
             let (role, url) = (preview.role, record.fields.text(preview.field));
-            if let Some(url) = url.filter(|url| fits(url) && self.concerns(record, url)) {
+            if let Some(url) = url.filter(|url| fits(url) && self.may_need_write(record, url)) {
                 let best = self.best.entry(url).or_insert(Best { role, link: None });
                 best.role = best.role.min(role);
             }
@@ -100,7 +100,7 @@ impl<'a> ListedLinks<'a> {
     }
 
     /// Returns whether the URL may need a write; most do not, since they were never signed.
-    fn concerns(&self, record: &Record, url: &str) -> bool {
+    fn may_need_write(&self, record: &Record, url: &str) -> bool {
         record.links.iter().any(|link| record.canonical(link) == Some(url))
             || self.stored.get(url).is_some_and(|stored| stored.signed)
             || self.of_copies.contains(url)
@@ -141,7 +141,11 @@ impl Best {
             (None, link) => link.is_some() || unsigned,
             (Some(stored), Some((expires_at, signature))) => {
                 let same = |known: &SignedUrl| *known == signature.of(url);
-                stored.yields_to(*expires_at, stored.signed_url.as_ref().is_some_and(same), now)
+                stored.is_replaced_by(
+                    *expires_at,
+                    stored.signed_url.as_ref().is_some_and(same),
+                    now,
+                )
             }
             (Some(stored), None) => stored.signed && stored.expires_at.is_none_or(|at| at <= now),
         };
@@ -163,7 +167,7 @@ impl StoredLink {
 
     /// Returns whether a new link replaces this one: it must expire more than a day later, or just
     /// later if this one has under a day left. `same` is whether the two are equal.
-    fn yields_to(&self, expires_at: Option<Timestamp>, same: bool, now: Timestamp) -> bool {
+    fn is_replaced_by(&self, expires_at: Option<Timestamp>, same: bool, now: Timestamp) -> bool {
         match (self.expires_at, expires_at) {
             _ if !self.signed => true,
             (Some(stored), Some(new)) if Self::is_short(self.expires_at, now) => new > stored,

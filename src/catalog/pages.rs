@@ -31,7 +31,7 @@ pub struct Pages {
     warning: Option<String>,
     records: u64,
     /// The number of looks that have neither a usable id nor a kind.
-    strays: u64,
+    of_unknown_kind: u64,
 }
 
 /// The contents of one page, except its records.
@@ -69,7 +69,7 @@ impl Pages {
             _ => None,
         };
         let lists = kinds.into_iter().map(|kind| (kind, ListBuilder::new(kind, known))).collect();
-        Self { kind, lists, known: known.clone(), warning: None, records: 0, strays: 0 }
+        Self { kind, lists, known: known.clone(), warning: None, records: 0, of_unknown_kind: 0 }
     }
 
     /// Adds the records of one response.
@@ -129,13 +129,13 @@ impl Pages {
         self.records += 1;
         match record {
             Some((kind, record)) => self.list(kind).push(record),
-            None => self.stray(),
+            None => self.push_of_unknown_kind(),
         }
     }
 
     /// Counts a look without id and kind once, among the avatars; it might be any item of either list.
-    fn stray(&mut self) {
-        self.strays += 1;
+    fn push_of_unknown_kind(&mut self) {
+        self.of_unknown_kind += 1;
         self.list(Kind::AVATAR).push(Decoded::Unusable);
     }
 
@@ -150,12 +150,12 @@ impl Pages {
 
     /// Returns the lists, sorted and counted.
     pub fn finish(self) -> Answer {
-        let Self { mut lists, warning, strays, .. } = self;
-        if strays > 0 {
+        let Self { mut lists, warning, of_unknown_kind, .. } = self;
+        if of_unknown_kind > 0 {
             let list = lists.get_mut(&Kind::TALKING_PHOTO);
             let why = format!(
                 "{} neither a usable id nor a kind and might be any of them",
-                counted(strays, "look has", "looks have")
+                counted(of_unknown_kind, "look has", "looks have")
             );
             list.into_iter().for_each(|list| list.incomplete(why.clone()));
         }
@@ -243,15 +243,15 @@ mod tests {
             r#"{"id":"a","name":"A","avatar_type":"digital_twin"},{"id":"b","name":"B",
                "avatar_type":"photo_avatar"},{"id":"c","avatar_id":"x"}"#,
         );
-        let said = |list: &crate::catalog::list::List| {
+        let looks_of = |list: &crate::catalog::list::List| {
             list.records.iter().map(|look| look.id.clone() + &look.to_json()).collect::<Vec<_>>()
         };
         assert_eq!(
-            said(&answer.lists[0]),
+            looks_of(&answer.lists[0]),
             [r#"a{"avatar_name":"A","avatar_type":"digital_twin"}"#, r#"c{"avatar_id":"x"}"#,]
         );
         assert_eq!(
-            said(&answer.lists[1]),
+            looks_of(&answer.lists[1]),
             [r#"b{"avatar_type":"photo_avatar","talking_photo_name":"B"}"#]
         );
     }

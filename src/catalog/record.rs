@@ -128,8 +128,8 @@ pub(super) fn decode(
     let Some(id) = usable_id(pairs, dialect) else { return Decoded::Unusable };
     let fields = Vec::with_capacity(pairs.len());
     let mut record = Builder { previews: kind.previews, fields, ..Default::default() };
-    let told = |key: &str| key != dialect.id && !dialect.is_shadowed(key, pairs);
-    for (key, raw) in pairs.iter().filter(|(key, _)| told(key)) {
+    let is_kept = |key: &str| key != dialect.id && !dialect.is_shadowed(key, pairs);
+    for (key, raw) in pairs.iter().filter(|(key, _)| is_kept(key)) {
         let name = dialect.field(kind, key);
         if record.add(name, *raw, &mut shared.signatures).is_err() {
             return Decoded::Undecodable(id.into());

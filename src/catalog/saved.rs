@@ -67,7 +67,7 @@ pub fn decode(
     let Some(answer) = v2::decode_saved(&text, known)? else {
         return pages(&[json(&text)?], catalogue, keep, known);
     };
-    let catalogue = agreed(Catalogue::Avatars, catalogue)?;
+    let catalogue = confirmed_catalogue(Catalogue::Avatars, catalogue)?;
     let bodies = keep.then(|| Bodies::whole(text.into_owned()));
     Ok(Saved { catalogue, answer, form: Form::Lists, bodies, incomplete: None })
 }
@@ -95,7 +95,7 @@ fn elements(
 
 fn pages(
     bodies: &[&str],
-    asked: Option<Catalogue>,
+    requested: Option<Catalogue>,
     keep: bool,
     known: &Arc<Recognition>,
 ) -> Result<Saved> {
@@ -104,14 +104,14 @@ fn pages(
         holds = holds.max(records(body)?);
     }
     let catalogue = match holds {
-        Some(RecordType::Records(catalogue)) => agreed(catalogue, asked)?,
+        Some(RecordType::Records(catalogue)) => confirmed_catalogue(catalogue, requested)?,
         Some(RecordType::OldRecords) => {
             return Err(Error::not_a_catalogue(
                 "records of v2 alone are not a catalogue: it has both lists, as in the API's \
                  answer",
             ));
         }
-        None => asked.ok_or_else(|| {
+        None => requested.ok_or_else(|| {
             Error::usage("no record shows which catalogue this is; name it with --catalogue")
         })?,
     };
@@ -127,10 +127,10 @@ fn pages(
 }
 
 /// Returns the catalogue that a file contains; fails if another one was asked for.
-fn agreed(shown: Catalogue, asked: Option<Catalogue>) -> Result<Catalogue> {
-    match asked {
-        Some(asked) if asked != shown => {
-            Err(Error::usage(format!("the file lists {shown}, not {asked}")))
+fn confirmed_catalogue(shown: Catalogue, requested: Option<Catalogue>) -> Result<Catalogue> {
+    match requested {
+        Some(requested) if requested != shown => {
+            Err(Error::usage(format!("the file lists {shown}, not {requested}")))
         }
         _ => Ok(shown),
     }
@@ -283,7 +283,7 @@ mod tests {
 
     #[test]
     fn records_show_their_catalogue_and_voices_are_two_lists() {
-        let of = |text: &str, asked| decode(text.as_bytes(), asked, true, &Arc::default());
+        let of = |text: &str, requested| decode(text.as_bytes(), requested, true, &Arc::default());
         let groups = of(r#"[{"id":"g","looks_count":2}]"#, None).unwrap();
         assert_eq!((groups.catalogue, groups.answer.lists.len()), (Catalogue::AvatarGroups, 1));
         let page = |kind: &str| {
@@ -304,8 +304,8 @@ mod tests {
                 "{text}"
             );
         }
-        let asked = of(empty, Some(Catalogue::AvatarGroups)).unwrap();
-        assert_eq!((asked.catalogue, asked.incomplete), (Catalogue::AvatarGroups, None));
+        let requested = of(empty, Some(Catalogue::AvatarGroups)).unwrap();
+        assert_eq!((requested.catalogue, requested.incomplete), (Catalogue::AvatarGroups, None));
         assert_eq!(of(&public, Some(Catalogue::Avatars)).unwrap_err().kind, Kind::Usage);
     }
 

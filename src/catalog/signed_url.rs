@@ -36,7 +36,7 @@ pub struct Signed<'a> {
 /// The other parameters keep their bytes, empty ones included (`?&a=1`); the question mark is
 /// removed with the last parameter.
 pub fn parse(text: &str) -> Option<Signed<'_>> {
-    if let Some(signed) = usual(text) {
+    if let Some(signed) = parse_usual_form(text) {
         return Some(signed);
     }
     any_form(text)
@@ -44,17 +44,17 @@ pub fn parse(text: &str) -> Option<Signed<'_>> {
 
 /// Parses the form of the API's lists, `?Expires=…&Signature=…&Key-Pair-Id=…`, in a few scans of
 /// its bytes; `None` for any text that has to be parsed in full.
-fn usual(text: &str) -> Option<Signed<'_>> {
-    let (path, query) = halves(text, b'?')?;
+fn parse_usual_form(text: &str) -> Option<Signed<'_>> {
+    let (path, query) = split_pair(text, b'?')?;
     let host = path.strip_prefix("https://")?;
-    let (expires, rest) = halves(query.strip_prefix("Expires=")?, b'&')?;
-    let (_, key) = halves(rest.strip_prefix("Signature=")?, b'&')?;
-    let is_whole = key.starts_with("Key-Pair-Id=") && memchr(b'&', key.as_bytes()).is_none();
+    let (expires, rest) = split_pair(query.strip_prefix("Expires=")?, b'&')?;
+    let (_, key) = split_pair(rest.strip_prefix("Signature=")?, b'&')?;
+    let is_complete = key.starts_with("Key-Pair-Id=") && memchr(b'&', key.as_bytes()).is_none();
     let is_dated = (1..=18).contains(&expires.len()) && expires.bytes().all(|b| b.is_ascii_digit());
     // No fragment, no white space, and only ASCII.
     let is_plain =
         !has(text, |byte| byte <= b'#' || byte >= 0x7F) && memchr(b'&', path.as_bytes()).is_none();
-    if !(is_whole && is_dated && is_plain) || host.is_empty() || host.starts_with(['/', '\\']) {
+    if !(is_complete && is_dated && is_plain) || host.is_empty() || host.starts_with(['/', '\\']) {
         return None;
     }
     let expires_at = Timestamp::expiry_from_seconds(expires.parse().ok()?);
@@ -62,7 +62,7 @@ fn usual(text: &str) -> Option<Signed<'_>> {
 }
 
 /// Splits the text at the first `at`, an ASCII character, like `split_once`, in half the time.
-fn halves(text: &str, at: u8) -> Option<(&str, &str)> {
+fn split_pair(text: &str, at: u8) -> Option<(&str, &str)> {
     let place = memchr(at, text.as_bytes())?;
     Some((&text[..place], &text[place + 1..]))
 }
@@ -78,19 +78,19 @@ fn without_signature(url: &str) -> Option<(String, Option<Timestamp>)> {
     let (address, fragment) = url.split_at(url.find('#').unwrap_or(url.len()));
     let (path, query) = address.split_once('?')?;
     let parameters: Vec<QueryPart> = query.split('&').map(QueryPart::read).collect();
-    let whole: Vec<&SignatureForm> =
-        FORMS.iter().filter(|form| form.is_whole(&parameters)).collect();
-    if whole.is_empty() {
+    let complete_forms: Vec<&SignatureForm> =
+        FORMS.iter().filter(|form| form.is_complete(&parameters)).collect();
+    if complete_forms.is_empty() {
         return None;
     }
     let others: Vec<&str> = parameters
         .iter()
-        .filter(|parameter| !whole.iter().any(|form| form.takes(parameter)))
+        .filter(|parameter| !complete_forms.iter().any(|form| form.accepts(parameter)))
         .map(|parameter| parameter.text)
         .collect();
     let mark = if others.is_empty() { "" } else { "?" };
     let canonical = format!("{path}{mark}{}{fragment}", others.join("&"));
-    Some((canonical, whole.iter().filter_map(|form| (form.expiry)(&parameters)).min()))
+    Some((canonical, complete_forms.iter().filter_map(|form| (form.expiry)(&parameters)).min()))
 }
 
 /// Returns the http(s) URL with a query that a browser reads from `text`, by the URL Standard: characters
@@ -201,18 +201,18 @@ struct SignatureForm {
     /// The parameters that a complete set must have.
     needs: &'static [&'static str],
     /// The parameters that belong to a complete set, including those that it must have.
-    takes: &'static [&'static str],
+    parameters: &'static [&'static str],
     /// Returns when a link of this form expires.
     expiry: fn(&[QueryPart]) -> Option<Timestamp>,
 }
 
 impl SignatureForm {
-    fn is_whole(&self, parameters: &[QueryPart]) -> bool {
+    fn is_complete(&self, parameters: &[QueryPart]) -> bool {
         self.needs.iter().all(|name| parameters.iter().any(|parameter| parameter.is(name)))
     }
 
-    fn takes(&self, parameter: &QueryPart) -> bool {
-        self.takes.iter().any(|name| parameter.is(name))
+    fn accepts(&self, parameter: &QueryPart) -> bool {
+        self.parameters.iter().any(|name| parameter.is(name))
     }
 }
 
@@ -221,7 +221,7 @@ const FORMS: [SignatureForm; 6] = [
     // CloudFront, canned or custom policy.
     SignatureForm {
         needs: &["Signature", "Key-Pair-Id"],
-        takes: &["Expires", "Signature", "Key-Pair-Id", "Policy", "Hash-Algorithm"],
+        parameters: &["Expires", "Signature", "Key-Pair-Id", "Policy", "Hash-Algorithm"],
         expiry: |parameters| match value(parameters, "Policy") {
             Some(policy) => policy_expiry(&policy),
             None => unix_expiry(parameters),
@@ -230,31 +230,31 @@ const FORMS: [SignatureForm; 6] = [
     // S3, version 4.
     SignatureForm {
         needs: &["X-Amz-Signature"],
-        takes: &["X-Amz-*"],
+        parameters: &["X-Amz-*"],
         expiry: |parameters| dated_expiry(parameters, "X-Amz-Date", "X-Amz-Expires"),
     },
     // S3, version 2.
     SignatureForm {
         needs: &["AWSAccessKeyId", "Expires", "Signature"],
-        takes: &["AWSAccessKeyId", "Expires", "Signature"],
+        parameters: &["AWSAccessKeyId", "Expires", "Signature"],
         expiry: unix_expiry,
     },
     // Google Cloud Storage, version 4.
     SignatureForm {
         needs: &["X-Goog-Signature"],
-        takes: &["X-Goog-*"],
+        parameters: &["X-Goog-*"],
         expiry: |parameters| dated_expiry(parameters, "X-Goog-Date", "X-Goog-Expires"),
     },
     // Google Cloud Storage, version 2.
     SignatureForm {
         needs: &["GoogleAccessId", "Expires", "Signature"],
-        takes: &["GoogleAccessId", "Expires", "Signature"],
+        parameters: &["GoogleAccessId", "Expires", "Signature"],
         expiry: unix_expiry,
     },
     // Azure shared access signature.
     SignatureForm {
         needs: &["sig", "se"],
-        takes: &["sv", "ss", "srt", "sr", "st", "se", "sp", "sip", "spr", "sig", "sk*"],
+        parameters: &["sv", "ss", "srt", "sr", "st", "se", "sp", "sip", "spr", "sig", "sk*"],
         expiry: |parameters| iso_expiry(&value(parameters, "se")?),
     },
 ];

@@ -42,7 +42,9 @@ impl Bodies {
 
     /// Creates the body of an answer with the whole catalogue, as in v2.
     pub fn whole(body: Vec<u8>) -> Self {
-        Self::new(vec![body], None, |bodies, _| whole(bodies.first().map_or(&[], Vec::as_slice)))
+        Self::new(vec![body], None, |bodies, _| {
+            stripped_v2(bodies.first().map_or(&[], Vec::as_slice))
+        })
     }
 
     /// Creates the bodies of the pages of v3 in their order, with why they may be incomplete, if so.
@@ -65,7 +67,7 @@ impl Bodies {
 }
 
 /// Strips an answer of v2.
-fn whole(body: &[u8]) -> Result<String> {
+fn stripped_v2(body: &[u8]) -> Result<String> {
     let top = object(json(body)?, "the answer")?;
     let data = top.iter().find(|(key, _)| key == "data");
     let lists = match data {

@@ -64,7 +64,7 @@ pub(super) async fn expect_no_orphan(
         return Ok(());
     }
     // An account other than `default` that was only ever read from files was never configured.
-    let was_configured = |(name, asked): &(String, bool)| *asked || name == "default";
+    let was_configured = |(name, from_api): &(String, bool)| *from_api || name == "default";
     let histories = store.accounts_with_history().await?.into_iter();
     let orphans = histories.filter(was_configured).map(|(name, _)| name);
     let orphans: Vec<String> = orphans.filter(|name| !configured.contains(name)).collect();

@@ -195,7 +195,7 @@ async fn api(
         Err(Failure { mut error, presence, .. }) => match plan.after_failure(presence) {
             Some(other) => {
                 let second = heygen::probe(other, catalogue, &client).await;
-                second.map_err(|second| version::neither(error, second.error))?;
+                second.map_err(|second| version::both_failed(error, second.error))?;
                 other
             }
             None => {

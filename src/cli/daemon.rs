@@ -7,8 +7,8 @@ use clap::Args;
 use super::{
     Context,
     account::expect_no_orphan,
-    complain, report,
-    round::{Round, Told},
+    report, report_error,
+    round::{Round, RoundEvent},
     stores::{archive_in_use, configured_archive},
     task::PollTask,
 };
@@ -68,7 +68,7 @@ impl DaemonArgs {
             match caught(work(config, &location, what, context)).await {
                 // The next `look` fails with the same error and ends the daemon.
                 Err(error) if error.kind == Kind::Gone => {}
-                Err(error) => complain(&error),
+                Err(error) => report_error(&error),
                 Ok(_) => {}
             }
         };
@@ -153,7 +153,7 @@ async fn work(config: &Config, location: &Location, what: Work, context: &Contex
         Ok(store) => Some(store),
         Err(error) => return Err(round.could_not_begin(&tasks, error).await),
     };
-    let code = round.run(&mut store, tasks, |told| Ok(log(told, context))).await?;
+    let code = round.run(&mut store, tasks, |event| Ok(log(event, context))).await?;
     if let Some(store) = store {
         store.close().await?;
     }
@@ -161,17 +161,17 @@ async fn work(config: &Config, location: &Location, what: Work, context: &Contex
 }
 
 /// Logs a poll in one line, within its span, and returns its exit code.
-fn log(told: Told<'_>, context: &Context) -> u8 {
-    let Told::Poll { polled, .. } = told else { return 0 };
+fn log(event: RoundEvent<'_>, context: &Context) -> u8 {
+    let RoundEvent::Poll { polled, .. } = event else { return 0 };
     let report = match polled {
         Ok(report) => report,
         Err(error) => {
-            complain(error);
+            report_error(error);
             return error.kind.exit_code();
         }
     };
     if let Some(error) = &report.error {
-        complain(error);
+        report_error(error);
     }
     if let Some(counts) = &report.row.counts {
         tracing::info!(

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     catalog::{catalogue::Catalogue, kind::Kind},
     error::{Error, Result},
-    poll::whose,
+    poll::account_label,
     store::{
         Store,
         export::{ExportReading, Moment},
@@ -138,7 +138,7 @@ impl Export {
     ) -> Result<()> {
         let moments = self.moments(reading, as_of, quiet).await?;
         if !quiet {
-            moments.iter().for_each(|moment| tell(moment, &moments, as_of, now));
+            moments.iter().for_each(|moment| note_moment(moment, &moments, as_of, now));
         }
         match self.format {
             Some(ExportFormat::Api) => answer(reading, &moments).await,
@@ -253,8 +253,8 @@ impl Export {
             return Err(too_early(&later, as_of));
         }
         for (first, account, catalogue) in later.iter().filter(|_| !quiet) {
-            let whose = whose(account, *catalogue);
-            note(format_args!("heygen-sync: {whose} is left out: {}", begins(*first)));
+            let account_label = account_label(account, *catalogue);
+            note(format_args!("heygen-sync: {account_label} is left out: {}", begins(*first)));
         }
         Ok(moments)
     }
@@ -287,22 +287,23 @@ async fn answer(reading: &mut ExportReading<'_>, moments: &[Moment]) -> Result<(
 }
 
 /// Prints which poll the export shows, and between which times the state is unknown.
-fn tell(moment: &Moment, all: &[Moment], as_of: Option<Timestamp>, now: Timestamp) {
+fn note_moment(moment: &Moment, all: &[Moment], as_of: Option<Timestamp>, now: Timestamp) {
     let Moment { account, catalogue, poll_id, observed_at, failed, next } = moment;
     let several = all.len() > 1 || *catalogue != Catalogue::Avatars;
-    let whose = if several { format!("{}: ", whose(account, *catalogue)) } else { String::new() };
-    note(format_args!("heygen-sync: {whose}as of {observed_at}, after poll {poll_id}"));
+    let account_label =
+        if several { format!("{}: ", account_label(account, *catalogue)) } else { String::new() };
+    note(format_args!("heygen-sync: {account_label}as of {observed_at}, after poll {poll_id}"));
     if *failed == 0 {
         return;
     }
     let polls = if *failed == 1 { "poll".to_owned() } else { format!("{failed} polls") };
     let until = match (next, as_of) {
         (Some(next), _) => format!("{next}, the next good poll"),
-        (None, Some(asked)) => format!("{asked}; there is no good poll after it"),
+        (None, Some(requested)) => format!("{requested}; there is no good poll after it"),
         (None, None) => format!("now ({now})"),
     };
     note(format_args!(
-        "heygen-sync: warning: {whose}the {polls} after it failed: the state is not known between \
+        "heygen-sync: warning: {account_label}the {polls} after it failed: the state is not known between \
          {observed_at} and {until}"
     ));
 }
@@ -313,7 +314,7 @@ fn too_early(later: &[(Option<Timestamp>, String, Catalogue)], as_of: Option<Tim
     match (first.min(), as_of) {
         (Some((first, account, catalogue)), Some(as_of)) => Error::usage(format!(
             "nothing is known as of {as_of}: the first good poll of {} was at {first}",
-            whose(account, catalogue)
+            account_label(account, catalogue)
         )),
         _ => Error::usage(
             "no poll has succeeded yet, so there is no catalogue to show; see: heygen-sync status",

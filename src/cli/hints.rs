@@ -58,7 +58,7 @@ mod tests {
     use super::*;
     use crate::cli::{Arguments, parse};
 
-    fn said(line: &str) -> String {
+    fn message_for(line: &str) -> String {
         parse(line.split(' ').map(OsString::from)).unwrap_err().to_string()
     }
 
@@ -67,15 +67,15 @@ mod tests {
         for (wrong, right) in
             [("histroy", "history"), ("synch", "sync"), ("poll", "sync"), ("log", "changes")]
         {
-            let said = said(&format!("heygen-sync {wrong}"));
-            assert!(said.contains(&format!("'{right}'")), "{said}");
+            let message = message_for(&format!("heygen-sync {wrong}"));
+            assert!(message.contains(&format!("'{right}'")), "{message}");
         }
     }
 
     #[test]
     fn a_number_beside_accept_removals_hints_at_the_equals_sign() {
-        let said = said("heygen-sync sync --accept-removals 5");
-        assert!(said.contains("--accept-removals=5"), "{said}");
+        let message = message_for("heygen-sync sync --accept-removals 5");
+        assert!(message.contains("--accept-removals=5"), "{message}");
     }
 
     #[test]

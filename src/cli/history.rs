@@ -65,14 +65,14 @@ impl History {
         expect_item(&mut store, &id, kind, account.as_deref()).await?;
         let versions = store.versions(&id, kind, account.as_deref()).await?;
         match Format::or_default(format) {
-            Format::Table => people(&versions),
-            format => machines(&versions, format),
+            Format::Table => print_text(&versions),
+            format => print_rows(&versions, format),
         }?;
         Ok(0)
     }
 }
 
-fn machines(versions: &[Version], format: Format) -> Result<()> {
+fn print_rows(versions: &[Version], format: Format) -> Result<()> {
     let mut rows = Rows::new(format, COLUMNS)?;
     for (version, changes) in with_changes(versions) {
         rows.row(vec![
@@ -94,7 +94,7 @@ fn machines(versions: &[Version], format: Format) -> Result<()> {
     rows.finish("")
 }
 
-fn people(versions: &[Version]) -> Result<()> {
+fn print_text(versions: &[Version]) -> Result<()> {
     for item in versions.chunk_by(|a, b| (&a.account, a.kind) == (&b.account, b.kind)) {
         let Some(last) = item.last() else { continue };
         let name = last.fields.name(last.kind).unwrap_or("no name");

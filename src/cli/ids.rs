@@ -9,15 +9,15 @@ use super::{
     changes::KindArgument,
     flags::max_age,
     input,
-    log::complain,
+    log::report_error,
     output::{Cell, Format, Rows, note},
 };
 use crate::{
     catalog::{kind::Kind, saved, value::json_texts},
     config::Config,
     error::{Error, Result},
-    ids::{Asked, LookupScope, Verdict, check, not_usable, scan::Scanner},
-    poll::{ahead_of_clock, whose},
+    ids::{LookupScope, RequestedId, Verdict, check, not_usable, scan::Scanner},
+    poll::{account_label, ahead_of_clock},
     store::{Store, row::PollRow},
     time::Timestamp,
     words::counted,
@@ -89,8 +89,8 @@ impl Ids {
             store.expect_account(account).await?;
         }
         let scope = LookupScope { kind: self.kind.map(Kind::from), account: self.account.clone() };
-        let asked = self.asked(&mut store, &scope, &texts).await?;
-        let verdicts = check(&mut store, asked, &scope).await?;
+        let requested_ids = self.requested_ids(&mut store, &scope, &texts).await?;
+        let verdicts = check(&mut store, requested_ids, &scope).await?;
         print(&verdicts, Format::or_default(self.format))?;
         let not_usable = not_usable(&verdicts).len();
         if not_usable > 0 && !context.quiet {
@@ -99,7 +99,7 @@ impl Ids {
         if let Some(age) = age
             && let Some(stale) = stale(&mut store, &config, &scope, age, context).await?
         {
-            complain(&stale);
+            report_error(&stale);
             return Ok(stale.kind.exit_code());
         }
         Ok(if not_usable > 0 { NOT_USABLE } else { 0 })
@@ -122,19 +122,19 @@ impl Ids {
         Ok(InputTexts { file, scanned })
     }
 
-    async fn asked(
+    async fn requested_ids(
         &self,
         store: &mut Store,
         scope: &LookupScope,
         texts: &InputTexts,
-    ) -> Result<Vec<Asked>> {
+    ) -> Result<Vec<RequestedId>> {
         let mut seen = BTreeSet::new();
         let ids = self.ids.iter().filter(|id| seen.insert(*id));
-        let mut asked: Vec<Asked> =
-            ids.map(|id| Asked { id: id.clone(), ..Asked::default() }).collect();
+        let mut requested: Vec<RequestedId> =
+            ids.map(|id| RequestedId { id: id.clone(), ..RequestedId::default() }).collect();
         if let (Some(name), Some(text)) = (&self.file, &texts.file) {
             let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-            asked.extend(lines.map(|(at, line)| Asked {
+            requested.extend(lines.map(|(at, line)| RequestedId {
                 id: line.trim().to_owned(),
                 file: Some(name.clone()),
                 line: Some(at + 1),
@@ -144,9 +144,9 @@ impl Ids {
             let kinds = scope.kinds();
             let scanner = Scanner::new(store.every_id(&kinds).await?, &kinds);
             let scanned = self.scan.iter().zip(&texts.scanned);
-            asked.extend(scanned.flat_map(|(name, text)| scanner.scan(name, text)));
+            requested.extend(scanned.flat_map(|(name, text)| scanner.scan(name, text)));
         }
-        Ok(asked)
+        Ok(requested)
     }
 }
 
@@ -184,24 +184,24 @@ async fn stale(
     let now = context.clock.now();
     for (account, catalogue) in polled {
         let of = |poll: &&PollRow| poll.account == account && poll.catalogue() == catalogue;
-        let whose = whose(&account, catalogue);
+        let account_label = account_label(&account, catalogue);
         let Some(at) = polls.iter().find(of).and_then(|poll| poll.observed_at) else {
-            let why = format!("{whose} has no good poll; run heygen-sync sync first");
+            let why = format!("{account_label} has no good poll; run heygen-sync sync first");
             return Ok(Some(Error::unforeseen(why)));
         };
         if let Some(ahead) = ahead_of_clock(&account, catalogue, at, now) {
             return Ok(Some(ahead));
         }
         if at < now.minus(age) {
-            return Ok(Some(Error::unforeseen(too_old(&whose, at))));
+            return Ok(Some(Error::unforeseen(too_old(&account_label, at))));
         }
     }
     Ok(None)
 }
 
-fn too_old(whose: &str, at: Timestamp) -> String {
+fn too_old(account_label: &str, at: Timestamp) -> String {
     format!(
-        "the last good poll of {whose} ({at}) is older than --max-age, so the states \
+        "the last good poll of {account_label} ({at}) is older than --max-age, so the states \
          may be wrong; run heygen-sync sync first"
     )
 }
@@ -219,11 +219,11 @@ fn print(verdicts: &[Verdict], format: Format) -> Result<()> {
 
 /// Returns the cells in the order of [`COLUMNS`].
 fn cells(verdict: &Verdict, format: Format) -> [Cell; COLUMNS.len()] {
-    let Verdict { asked, known, state, since, instead, passes: _ } = verdict;
+    let Verdict { requested, known, state, since, instead, passes: _ } = verdict;
     let known = known.as_ref();
     let engines = known.and_then(|item| item.supported_api_engines.as_ref());
     [
-        asked.id.as_str().into(),
+        requested.id.as_str().into(),
         state.as_str().into(),
         known.map(|item| item.kind.as_str()).into(),
         known.map(|item| item.account.as_str()).into(),
@@ -233,8 +233,8 @@ fn cells(verdict: &Verdict, format: Format) -> [Cell; COLUMNS.len()] {
         engines.map_or(Cell::Null, |engines| Cell::Json(engines.0.clone())),
         known.and_then(|item| item.group_id.as_deref()).into(),
         suggested(instead, format),
-        asked.file.as_deref().into(),
-        asked.line.map(|line| line as i64).into(),
+        requested.file.as_deref().into(),
+        requested.line.map(|line| line as i64).into(),
     ]
 }
 

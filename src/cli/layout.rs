@@ -94,7 +94,7 @@ impl Texts {
     }
 
     /// Returns the minimum width of a column that breaks no word. URLs may be broken.
-    fn need(&self, column: usize) -> usize {
+    fn min_width(&self, column: usize) -> usize {
         let words = self.lines(column).flat_map(|line| line.split(' '));
         let words = words.filter(|word| !word.contains("://")).map(|word| word.chars().count());
         let longest = words.max().unwrap_or(0);
@@ -103,7 +103,7 @@ impl Texts {
     }
 
     fn needed(&self) -> usize {
-        (0..self.headers.len()).map(|column| self.need(column) + PADDING).sum()
+        (0..self.headers.len()).map(|column| self.min_width(column) + PADDING).sum()
     }
 
     /// Returns a table as wide as its content.
@@ -121,7 +121,7 @@ impl Texts {
         let mut table = self.table();
         table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
         for (at, column) in table.column_iter_mut().enumerate() {
-            let least = u16::try_from(self.need(at) + PADDING).unwrap_or(u16::MAX);
+            let least = u16::try_from(self.min_width(at) + PADDING).unwrap_or(u16::MAX);
             column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(least)));
         }
         table

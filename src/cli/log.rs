@@ -9,7 +9,7 @@ use crate::error::Error;
 pub(super) static ALL_IS_LOGGED: OnceLock<bool> = OnceLock::new();
 
 /// Reports an error, once.
-pub(super) fn complain(error: &Error) {
+pub(super) fn report_error(error: &Error) {
     match ALL_IS_LOGGED.get() {
         Some(true) => tracing::error!("{error}"),
         _ => note(format_args!("heygen-sync: {error}")),
@@ -17,7 +17,7 @@ pub(super) fn complain(error: &Error) {
 }
 
 /// Reports what should be noticed but is not an error: on stderr, or in the log if all goes there.
-pub(super) fn tell(text: &str, context: &Context) {
+pub(super) fn report_warning(text: &str, context: &Context) {
     match ALL_IS_LOGGED.get() {
         Some(true) if context.service.is_daemon => tracing::warn!("{text}"),
         // Without a terminal, the log of a one-shot run contains errors only.

@@ -14,19 +14,19 @@ use super::{
     api::{client, deadline},
     context::Context,
     flags::time_or_ago,
-    log::{self, complain},
+    log::{self, report_error},
     output::{Cell, note, object, print, visible},
     report,
     stores::{self, blobs},
     task::{Input, PollTask},
-    textfile::leave_metrics,
+    textfile::write_metrics,
 };
 use crate::{
     catalog::diff::Accepted,
     config::Config,
     error::{Error, Kind, Result, caught, gravest},
     mirror::{self, Blobs, MirrorProgress, MirrorSettings, Summary, audit},
-    poll::{Request, Source, poll, whose},
+    poll::{Request, Source, account_label, poll},
     store::{Store, queue::Failures},
     system::Stop,
     words::{counted, number},
@@ -82,7 +82,7 @@ impl MirrorArgs {
             if prune.dry_run {
                 return Ok(code);
             }
-            return Ok(gravest([code, leave_metrics(&mut store, &config, context).await]));
+            return Ok(gravest([code, write_metrics(&mut store, &config, context).await]));
         }
         if self.repair {
             repair(&mut store, &blobs, context).await?;
@@ -90,9 +90,9 @@ impl MirrorArgs {
         let settings = MirrorSettings::new(&config.mirror);
         let drained = drain(&mut store, &config, blobs, settings, context).await;
         if let Ok((summary, _)) = &drained {
-            tell(summary, context);
+            report_summary(summary, context);
         }
-        let left = leave_metrics(&mut store, &config, context).await;
+        let left = write_metrics(&mut store, &config, context).await;
         store.close().await?;
         Ok(gravest([drained?.1, left]))
     }
@@ -106,7 +106,7 @@ impl Prune {
         if self.dry_run {
             pruned.files.iter().try_for_each(|file| print(&format!("{file}\n")))?;
         }
-        if self.dry_run || looked_at(context) {
+        if self.dry_run || is_interactive(context) {
             let (verb, count) =
                 (if self.dry_run { "would remove" } else { "removed" }, pruned.files.len());
             note(format_args!(
@@ -124,7 +124,7 @@ async fn repair(store: &mut Store, blobs: &Blobs, context: &Context) -> Result<(
     for finding in &audit.findings {
         print(&format!("{finding}\n"))?;
     }
-    if looked_at(context) {
+    if is_interactive(context) {
         note(format_args!("mirror: {}", audited(&audit)));
     }
     Ok(())
@@ -202,10 +202,10 @@ fn failures_json(failures: &Failures) -> String {
 /// Returns failures as text: how many, why, on which host, and when they are retried.
 pub(super) fn failures_text(failures: &Failures) -> String {
     let Failures { count, why, host, next } = failures;
-    let told = format!("{} × {} ({}", number(*count), visible(why), visible(host));
+    let text = format!("{} × {} ({}", number(*count), visible(why), visible(host));
     match next {
-        Some(next) => format!("{told}, next try {next})"),
-        None => format!("{told})"),
+        Some(next) => format!("{text}, next try {next})"),
+        None => format!("{text})"),
     }
 }
 
@@ -224,7 +224,7 @@ pub(super) async fn after_sync(
             let drained = caught(drain(store, config, blobs, settings, context));
             // The daemon handles signals itself. Here the poll's report is still to be printed: downloads
             // under way are abandoned, saved files are recorded, and the process ends normally.
-            let told = async {
+            let cancel_on_signal = async {
                 if !context.service.is_daemon {
                     stop_signal().await;
                     stop.cancel();
@@ -233,21 +233,21 @@ pub(super) async fn after_sync(
             };
             tokio::select! {
                 drained = drained => drained,
-                never = told => match never {},
+                never = cancel_on_signal => match never {},
             }
         }
         Err(error) => Err(error),
     };
     let (code, did) = match drained {
         Ok((summary, code)) => {
-            if summary.failed > 0 || summary.is_news || looked_at(context) {
-                tell(&summary, context);
+            if summary.failed > 0 || summary.is_news || is_interactive(context) {
+                report_summary(&summary, context);
             }
             (code, Ok(summary))
         }
         Err(error) if error.kind == Kind::Busy => (0, Err(error)),
         Err(error) => {
-            complain(&error);
+            report_error(&error);
             (error.kind.exit_code(), Err(error))
         }
     };
@@ -325,15 +325,15 @@ async fn refresh(
             codes.push(report.exit_code(false));
             let held = report::held(&report, &context.program());
             if let Some(held) = held.filter(|_| !context.quiet) {
-                log::tell(&held, context);
+                log::report_warning(&held, context);
             }
             report.error.map_or(Ok(()), Err)
         };
         if let Err(error) = polled.await {
             codes.push(error.kind.exit_code());
-            let whose = whose(&account, catalogue);
-            let error = error.context(format!("{whose}: no fresh links for the mirror"));
-            complain(&error);
+            let account_label = account_label(&account, catalogue);
+            let error = error.context(format!("{account_label}: no fresh links for the mirror"));
+            report_error(&error);
             outcome = Err(error);
         }
     }
@@ -341,7 +341,7 @@ async fn refresh(
 }
 
 /// Reports the summary in one line, if anything was done.
-fn tell(summary: &Summary, context: &Context) {
+fn report_summary(summary: &Summary, context: &Context) {
     let Summary { saved, bytes, unchanged, failed, gone, skipped, is_news: _, reasons } = summary;
     if context.quiet || saved + unchanged + failed + gone + skipped == 0 {
         return;
@@ -358,12 +358,12 @@ fn tell(summary: &Summary, context: &Context) {
     if *failed > 0 {
         parts.push(format!("{} failed and will be retried", number(*failed)));
     }
-    let told: Vec<String> = reasons.iter().take(3).map(failures_text).collect();
-    let why = if told.is_empty() { String::new() } else { format!(": {}", told.join("; ")) };
+    let texts: Vec<String> = reasons.iter().take(3).map(failures_text).collect();
+    let why = if texts.is_empty() { String::new() } else { format!(": {}", texts.join("; ")) };
     let text = format!("mirror: {}{why}", parts.join(", "));
-    log::tell(&text, context);
+    log::report_warning(&text, context);
 }
 
-fn looked_at(context: &Context) -> bool {
+fn is_interactive(context: &Context) -> bool {
     !context.quiet && std::io::stdout().is_terminal()
 }

@@ -45,7 +45,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use self::{
     context::{Context, DaemonLink},
-    log::{ALL_IS_LOGGED, complain},
+    log::{ALL_IS_LOGGED, report_error},
     man::exit_codes,
 };
 use crate::{
@@ -125,7 +125,7 @@ pub fn run(arguments: Arguments, clock: Clock) -> u8 {
     match ran {
         Ok(code) => code,
         Err(error) => {
-            complain(&error);
+            report_error(&error);
             error.kind.exit_code()
         }
     }

@@ -29,8 +29,8 @@ pub enum Format {
 
 impl Format {
     /// Returns the requested format, or the default for stdout.
-    pub fn or_default(asked: Option<Self>) -> Self {
-        asked.unwrap_or(if io::stdout().is_terminal() { Self::Table } else { Self::Csv })
+    pub fn or_default(requested: Option<Self>) -> Self {
+        requested.unwrap_or(if io::stdout().is_terminal() { Self::Table } else { Self::Csv })
     }
 }
 
@@ -199,11 +199,11 @@ pub fn print(text: &str) -> Result<()> {
 }
 
 /// The same for commands with other work to do: they continue when the reader stops reading.
-pub fn say(text: &str) -> Result<()> {
+pub fn print_and_continue(text: &str) -> Result<()> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(fault) if fault.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        said => said.map_err(unwritten),
+        other => other.map_err(unwritten),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::{
         kind::Kind,
         value::{Value, write_json_string},
     },
-    poll::{Report, whose},
+    poll::{Report, account_label},
     store::{accept::accepting_command, past::Overlap, record::RowType, row::Counts},
     words::{counted, number},
 };
@@ -22,27 +22,27 @@ const FEW: usize = 5;
 
 /// How a report is printed.
 #[derive(Clone, Copy, Debug)]
-pub struct Telling {
+pub struct ReportOptions {
     /// Whether every item and field is printed, nothing folded (`--dry-run`).
-    pub whole: bool,
+    pub complete: bool,
     /// Whether nothing was written.
     pub dry_run: bool,
 }
 
 /// Returns the report as text without empty lines; it ends with a line break.
-pub fn text(report: &Report, telling: Telling) -> String {
+pub fn text(report: &Report, options: ReportOptions) -> String {
     let account = report.row.catalogue().of(&visible(&report.row.account));
     let Some(diff) = &report.diff else {
         return format!("{account}: failed\n");
     };
     let counts = Counts::of(diff);
-    let mut out = format!("{account}: {}", headline(diff, &counts, telling));
+    let mut out = format!("{account}: {}", headline(diff, &counts, options));
     let listed =
         counts.by_kind().map(|(kind, count)| of_kind(count, kind)).collect::<Vec<_>>().join(", ");
     let _ = writeln!(out, " ({listed} listed)");
     if !diff.baseline {
         for list in &diff.lists {
-            items(&mut out, list, telling.whole);
+            items(&mut out, list, options.complete);
         }
         for list in &diff.lists {
             fields(&mut out, list);
@@ -51,8 +51,8 @@ pub fn text(report: &Report, telling: Telling) -> String {
     out
 }
 
-fn headline(diff: &Diff, counts: &Counts, telling: Telling) -> String {
-    let would = if telling.dry_run { "would be " } else { "" };
+fn headline(diff: &Diff, counts: &Counts, options: ReportOptions) -> String {
+    let would = if options.dry_run { "would be " } else { "" };
     if diff.baseline {
         return format!("baseline, {} {would}added", counted(counts.added, "item", "items"));
     }
@@ -67,7 +67,7 @@ fn headline(diff: &Diff, counts: &Counts, telling: Telling) -> String {
     let some: Vec<String> = some.map(|(n, what)| format!("{} {what}", number(*n))).collect();
     let held = (counts.held > 0).then(|| {
         let removals = counted(counts.held, "removal", "removals");
-        if telling.dry_run {
+        if options.dry_run {
             format!("{removals} would be held")
         } else {
             format!("{removals} held")
@@ -83,11 +83,11 @@ fn of_kind(count: i64, kind: Kind) -> String {
     counted(count, kind.singular, kind.plural)
 }
 
-fn items(out: &mut String, list: &ListDiff, whole: bool) {
+fn items(out: &mut String, list: &ListDiff, complete: bool) {
     let opened = |by: OpenedBy| list.opened.iter().filter(move |new| new.by == by);
     let named = |new: &Opened| item(new.fields.name(list.kind), &new.id);
-    let tell = |out: &mut String, sign: &str, what: &str, all: Vec<String>| {
-        if all.len() > FEW && !whole {
+    let write_items = |out: &mut String, sign: &str, what: &str, all: Vec<String>| {
+        if all.len() > FEW && !complete {
             let _ = writeln!(out, "  {sign} {} {what}", of_kind(all.len() as i64, list.kind));
             return;
         }
@@ -96,17 +96,17 @@ fn items(out: &mut String, list: &ListDiff, whole: bool) {
         }
     };
     let removed = list.removed.iter().map(|gone| item(gone.name.as_deref(), &gone.id));
-    tell(out, "−", "removed", removed.collect());
-    tell(out, "+", "added", opened(OpenedBy::Added).map(named).collect());
-    tell(out, "↺", "restored", opened(OpenedBy::Restored).map(named).collect());
-    changed(out, list, whole);
-    if whole {
-        tell(out, "·", "learned", opened(OpenedBy::Learned).map(named).collect());
+    write_items(out, "−", "removed", removed.collect());
+    write_items(out, "+", "added", opened(OpenedBy::Added).map(named).collect());
+    write_items(out, "↺", "restored", opened(OpenedBy::Restored).map(named).collect());
+    changed(out, list, complete);
+    if complete {
+        write_items(out, "·", "learned", opened(OpenedBy::Learned).map(named).collect());
     }
 }
 
 /// Writes the changed fields; the same change on several items is one line.
-fn changed(out: &mut String, list: &ListDiff, whole: bool) {
+fn changed(out: &mut String, list: &ListDiff, complete: bool) {
     let mut alike: Vec<(String, Vec<&Opened>)> = vec![];
     let mut places: BTreeMap<String, usize> = BTreeMap::new();
     for new in &list.opened {
@@ -119,12 +119,12 @@ fn changed(out: &mut String, list: &ListDiff, whole: bool) {
             }
         }
     }
-    let (many, single): (Vec<_>, Vec<_>) =
-        alike.into_iter().partition(|(_, items)| items.len() > 1 && !whole);
-    for (text, items) in &many {
+    let (repeated, single): (Vec<_>, Vec<_>) =
+        alike.into_iter().partition(|(_, items)| items.len() > 1 && !complete);
+    for (text, items) in &repeated {
         let _ = writeln!(out, "  ~ {}: {text}", of_kind(items.len() as i64, list.kind));
     }
-    let shown = if whole { usize::MAX } else { FEW };
+    let shown = if complete { usize::MAX } else { FEW };
     for (text, items) in single.iter().take(shown) {
         for new in items {
             let name = item(new.fields.name(list.kind), &new.id);
@@ -187,7 +187,7 @@ pub fn held(report: &Report, program: &str) -> Option<String> {
         format!(
             "{}: no removals were accepted: the set {set} is no longer held, or an item of it is \
              listed again",
-            visible(&whose(&report.row.account, report.row.catalogue()))
+            visible(&account_label(&report.row.account, report.row.catalogue()))
         )
     });
     let held =
@@ -199,7 +199,7 @@ pub fn held(report: &Report, program: &str) -> Option<String> {
 fn held_back(report: &Report, diff: &Diff, program: &str, command: &str) -> String {
     format!(
         "{}: {} held: {}{}\nIf that is right, accept: {}",
-        visible(&whose(&report.row.account, report.row.catalogue())),
+        visible(&account_label(&report.row.account, report.row.catalogue())),
         counted(diff.held(), "removal is", "removals are"),
         diff.held_reason().unwrap_or_default(),
         report.overlap.map(|overlap| after_switch(report, overlap, program)).unwrap_or_default(),
@@ -237,14 +237,14 @@ const HEAD: [&str; 12] = [
 const TAIL: [&str; 6] =
     ["held_reason", "accept_command", "warning", "error", "schema_changes", "changes"];
 
-/// Returns the report as one JSON object. The changes of a baseline are left out unless `whole`.
-pub fn json(report: &Report, exit_code: u8, program: &str, telling: Telling) -> String {
+/// Returns the report as one JSON object. The changes of a baseline are left out unless `complete`.
+pub fn json(report: &Report, exit_code: u8, program: &str, options: ReportOptions) -> String {
     let Report { row, diff, error, switched_to, overlap: _ } = report;
     let mut cells: Vec<Cell> = vec![
         row.account.as_str().into(),
         row.catalogue.as_str().into(),
         (row.poll_id > 0).then_some(row.poll_id).into(),
-        telling.dry_run.into(),
+        options.dry_run.into(),
         row.outcome.as_str().into(),
         i64::from(exit_code).into(),
         diff.as_ref().map(|diff| diff.baseline).into(),
@@ -263,7 +263,7 @@ pub fn json(report: &Report, exit_code: u8, program: &str, telling: Telling) -> 
         row.warning.as_deref().into(),
         error.as_ref().map(|error| error.message.as_str()).into(),
         Cell::Json(diff.as_ref().map_or("[]".into(), schema_json)),
-        Cell::Json(diff.as_ref().map_or("[]".into(), |diff| changes_json(diff, telling.whole))),
+        Cell::Json(diff.as_ref().map_or("[]".into(), |diff| changes_json(diff, options.complete))),
     ]);
     let columns: Vec<&str> = HEAD.into_iter().chain(Counts::names()).chain(TAIL).collect();
     object(&columns, &cells)
@@ -284,8 +284,8 @@ fn schema_json(diff: &Diff) -> String {
     array(rows)
 }
 
-fn changes_json(diff: &Diff, whole: bool) -> String {
-    if diff.baseline && !whole {
+fn changes_json(diff: &Diff, complete: bool) -> String {
+    if diff.baseline && !complete {
         return "[]".into();
     }
     array(diff.lists.iter().flat_map(|list| {

@@ -57,7 +57,7 @@ pub(super) struct Round<'a> {
 }
 
 /// An event that is reported to the caller as it happens; the caller returns an exit code.
-pub(super) enum Told<'a> {
+pub(super) enum RoundEvent<'a> {
     /// A poll has ended.
     Poll { account: &'a str, catalogue: Catalogue, polled: &'a Result<Report> },
     /// Everything is done, including the mirror if it was to run.
@@ -84,21 +84,21 @@ impl<'a> Round<'a> {
     /// does not prevent the rest of the work.
     ///
     /// # Errors
-    /// The first error of `told`, returned at the end.
+    /// The first error of `on_event`, returned at the end.
     pub async fn run(
         &self,
         store: &mut Option<Store>,
         tasks: Vec<PollTask>,
-        mut told: impl FnMut(Told<'_>) -> Result<u8>,
+        mut on_event: impl FnMut(RoundEvent<'_>) -> Result<u8>,
     ) -> Result<u8> {
         let stop = &self.context.service.stop;
         let pings = self.is_watched(&tasks).then(|| self.pings());
         let refresh = tasks.iter().all(asks_the_api);
-        let (mut codes, mut untold, mut changed) = (vec![], None, false);
-        let mut tell = |what: Told<'_>| {
-            told(what).unwrap_or_else(|error| {
+        let (mut codes, mut first_error, mut changed) = (vec![], None, false);
+        let mut report_event = |what: RoundEvent<'_>| {
+            on_event(what).unwrap_or_else(|error| {
                 let code = error.kind.exit_code();
-                untold.get_or_insert(error);
+                first_error.get_or_insert(error);
                 code
             })
         };
@@ -107,7 +107,7 @@ impl<'a> Round<'a> {
             if stop.is_cancelled() {
                 break;
             }
-            let (account, asked) = (task.account.clone(), task.catalogue);
+            let (account, requested) = (task.account.clone(), task.catalogue);
             // Another poll may have taken the lock between two catalogues of an account.
             let patience = match begun.replace(account.clone()) {
                 Some(before) if before == account => deadline(self.config),
@@ -117,10 +117,10 @@ impl<'a> Round<'a> {
             let polled = self.poll(task, store.as_mut(), patience);
             let polled = caught(polled).instrument(span.clone()).await;
             let read = polled.as_ref().ok().map(|report| report.row.catalogue());
-            let catalogue = read.or(asked).unwrap_or_default();
+            let catalogue = read.or(requested).unwrap_or_default();
             changed |= polled.as_ref().is_ok_and(Report::changes_tables);
-            let told = Told::Poll { account: &account, catalogue, polled: &polled };
-            codes.push(span.in_scope(|| tell(told)));
+            let event = RoundEvent::Poll { account: &account, catalogue, polled: &polled };
+            codes.push(span.in_scope(|| report_event(event)));
         }
         let mut mirrored = None;
         if let Some(store) = store.as_mut().filter(|_| !self.dry_run && !stop.is_cancelled()) {
@@ -136,13 +136,13 @@ impl<'a> Round<'a> {
                 self.deliver(store).await;
             }
         }
-        codes.push(tell(Told::Done { mirrored: mirrored.as_ref() }));
+        codes.push(report_event(RoundEvent::Done { mirrored: mirrored.as_ref() }));
         let code = gravest(codes);
         // A round that was stopped has not failed, but has not done what a monitor waits for either.
         if let Some(pings) = pings.filter(|_| code != 0 || !stop.is_cancelled()) {
             pings.end(code).await;
         }
-        untold.map_or(Ok(code), Err)
+        first_error.map_or(Ok(code), Err)
     }
 
     /// Whether monitors are pinged: only for a round that polls the API and is not a dry run.
@@ -227,7 +227,7 @@ impl<'a> Round<'a> {
         let progress = |progress: Progress| {
             // The next step is more bytes, or another request with its pauses.
             context.service.health.step(config.api.retry_time + config.api.timeout);
-            spinner.show(told(progress));
+            spinner.show(progress_text(progress));
         };
         let (trigger, source) = match task.source? {
             Input::Saved { name, body } => ("file", Source::Saved { name, body }),
@@ -262,7 +262,7 @@ impl<'a> Round<'a> {
 }
 
 /// Returns how much of a list has been read.
-fn told(progress: Progress) -> String {
+fn progress_text(progress: Progress) -> String {
     match progress {
         Progress::Bytes(bytes) => format!("reading HeyGen's list, {}", HumanBytes(bytes)),
         Progress::Pages { pages, items } => {

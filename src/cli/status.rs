@@ -112,7 +112,7 @@ impl StatusArgs {
                 let page = StatusPage { lines: &lines, never: &never, max_age, receivers, context };
                 print(&page.text(&previews(&assets, mirror, context), &waiting))?;
             }
-            format => machines(&lines, &assets, mirror, format)?,
+            format => print_rows(&lines, &assets, mirror, format)?,
         }
         let unwell =
             |line: &StatusLine<'_>| line.too_old || line.configured && line.in_future.is_some();
@@ -137,7 +137,7 @@ fn line<'a>(
     StatusLine { status, configured, too_old, in_future }
 }
 
-fn machines(
+fn print_rows(
     lines: &[StatusLine<'_>],
     assets: &AssetStatus,
     mirror: bool,

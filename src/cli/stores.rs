@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{context::Context, log::complain};
+use super::{context::Context, log::report_error};
 use crate::{archive::Archive, config::Config, error::Result, mirror::Blobs};
 
 /// Returns the mirror's store.
@@ -25,7 +25,7 @@ pub(super) fn configured_archive(config: &Config, context: &Context) -> Result<O
 /// The same for polls, which an invalid configuration of the archive does not stop.
 pub(super) fn archive_in_use(config: &Config, context: &Context) -> Option<Archive> {
     configured_archive(config, context).unwrap_or_else(|error| {
-        complain(&error.context("polls continue, but are not archived"));
+        report_error(&error.context("polls continue, but are not archived"));
         None
     })
 }

@@ -10,20 +10,20 @@ use clap::{Args, ValueEnum};
 use super::{
     context::Context,
     input,
-    log::complain,
+    log::report_error,
     mirror::Mirrored,
-    output::say,
-    report::{self, Telling},
-    round::{Round, Told},
+    output::print_and_continue,
+    report::{self, ReportOptions},
+    round::{Round, RoundEvent},
     stores,
     task::{Input, PollTask},
-    textfile::leave_metrics,
+    textfile::write_metrics,
 };
 use crate::{
     catalog::{catalogue::Catalogue, diff::Accepted},
     config::{Config, check_account_name},
     error::{Error, Result, gravest},
-    poll::{Report, whose},
+    poll::{Report, account_label},
     store::{Location, Store},
     time::Timestamp,
 };
@@ -105,11 +105,13 @@ impl Sync {
             Ok(store) => store,
             Err(error) => return Err(round.could_not_begin(&tasks, error).await),
         };
-        let ran = round.run(&mut store, tasks, |told| self.told(told, &mut json, context)).await;
+        let ran = round
+            .run(&mut store, tasks, |event| self.report_event(event, &mut json, context))
+            .await;
         let mut left = 0;
         if let Some(mut store) = store {
             if !self.dry_run {
-                left = leave_metrics(&mut store, &config, context).await;
+                left = write_metrics(&mut store, &config, context).await;
             }
             store.close().await?;
         }
@@ -117,30 +119,35 @@ impl Sync {
     }
 
     /// Reports an event, and collects the JSON of the reports.
-    fn told(&self, told: Told<'_>, json: &mut Vec<String>, context: &Context) -> Result<u8> {
-        match told {
-            Told::Poll { polled: Ok(report), .. } => {
+    fn report_event(
+        &self,
+        event: RoundEvent<'_>,
+        json: &mut Vec<String>,
+        context: &Context,
+    ) -> Result<u8> {
+        match event {
+            RoundEvent::Poll { polled: Ok(report), .. } => {
                 let code = report.exit_code(self.exit_code);
-                json.push(self.tell(report, code, context)?);
+                json.push(self.report_poll(report, code, context)?);
                 Ok(code)
             }
-            Told::Poll { account, catalogue, polled: Err(error) } => {
+            RoundEvent::Poll { account, catalogue, polled: Err(error) } => {
                 let name = format!("account '{account}'");
                 // An error about a key names the account itself.
                 match error.message.starts_with(&name) {
-                    true => complain(error),
-                    false => complain(&error.clone().context(name)),
+                    true => report_error(error),
+                    false => report_error(&error.clone().context(name)),
                 }
                 json.push(not_polled(account, catalogue, error));
                 Ok(error.kind.exit_code())
             }
-            Told::Done { mirrored } if self.format == Some(ReportFormat::Json) => {
+            RoundEvent::Done { mirrored } if self.format == Some(ReportFormat::Json) => {
                 let mirror = mirrored.map_or("null".into(), Mirrored::json);
                 let all: Vec<String> = json.iter().map(|one| with_mirror(one, &mirror)).collect();
-                say(&format!("[{}]\n", all.join(",\n")))?;
+                print_and_continue(&format!("[{}]\n", all.join(",\n")))?;
                 Ok(0)
             }
-            Told::Done { .. } => Ok(0),
+            RoundEvent::Done { .. } => Ok(0),
         }
     }
 
@@ -187,24 +194,26 @@ impl Sync {
     }
 
     /// Reports a poll as requested; returns its JSON, or an empty text for another format.
-    fn tell(&self, report: &Report, code: u8, context: &Context) -> Result<String> {
-        let telling = Telling { whole: self.dry_run, dry_run: self.dry_run };
+    fn report_poll(&self, report: &Report, code: u8, context: &Context) -> Result<String> {
+        let options = ReportOptions { complete: self.dry_run, dry_run: self.dry_run };
         let program = context.program();
         if let Some(error) = &report.error {
-            complain(&error.clone().context(whose(&report.row.account, report.row.catalogue())));
+            report_error(
+                &error.clone().context(account_label(&report.row.account, report.row.catalogue())),
+            );
         }
-        let asked = self.format == Some(ReportFormat::Text);
-        let looked_at = std::io::stdout().is_terminal() || self.dry_run;
+        let is_requested = self.format == Some(ReportFormat::Text);
+        let is_interactive = std::io::stdout().is_terminal() || self.dry_run;
         if report.diff.is_some()
-            && (asked || (self.format.is_none() && looked_at && !context.quiet))
+            && (is_requested || (self.format.is_none() && is_interactive && !context.quiet))
         {
-            say(&report::text(report, telling))?;
+            print_and_continue(&report::text(report, options))?;
         }
         if let Some(held) = report::held(report, &program).filter(|_| !context.quiet) {
-            super::log::tell(&held, context);
+            super::log::report_warning(&held, context);
         }
         match self.format {
-            Some(ReportFormat::Json) => Ok(report::json(report, code, &program, telling)),
+            Some(ReportFormat::Json) => Ok(report::json(report, code, &program, options)),
             _ => Ok(String::new()),
         }
     }

@@ -78,18 +78,18 @@ fn close(id: &str, items: Vec<NamedItem>) -> Vec<String> {
 }
 
 /// Returns 1 for the id or the name, ignoring case; less for a part of the id or a typo.
-fn similarity(asked: &str, item: &NamedItem) -> f64 {
-    let asked = asked.trim();
-    let is = |text: &str| text.eq_ignore_ascii_case(asked);
+fn similarity(wanted: &str, item: &NamedItem) -> f64 {
+    let wanted = wanted.trim();
+    let is = |text: &str| text.eq_ignore_ascii_case(wanted);
     if is(&item.id) || item.name.as_deref().is_some_and(is) {
         return 1.0;
     }
-    let part = asked.len() >= 4 && item.id.starts_with(asked)
-        || item.id.len() >= 4 && asked.starts_with(item.id.as_str());
+    let part = wanted.len() >= 4 && item.id.starts_with(wanted)
+        || item.id.len() >= 4 && wanted.starts_with(item.id.as_str());
     match part {
         true => 0.95,
-        false if asked.len().max(item.id.len()) > LONGEST => 0.0,
-        false => strsim::normalized_damerau_levenshtein(asked, &item.id),
+        false if wanted.len().max(item.id.len()) > LONGEST => 0.0,
+        false => strsim::normalized_damerau_levenshtein(wanted, &item.id),
     }
 }
 
@@ -97,21 +97,21 @@ fn similarity(asked: &str, item: &NamedItem) -> f64 {
 mod tests {
     use super::*;
 
-    fn suggested(asked: &str) -> Vec<String> {
+    fn suggested(wanted: &str) -> Vec<String> {
         let item = |id: &str, name: &str| NamedItem {
             kind: Kind::AVATAR,
             id: id.into(),
             name: Some(name.into()),
         };
-        close(asked, vec![item("Mira_sofa_2025", "Mira Sofa"), item("Jonas_public", "Jonas")])
+        close(wanted, vec![item("Mira_sofa_2025", "Mira Sofa"), item("Jonas_public", "Jonas")])
     }
 
     #[test]
     fn typos_parts_other_letters_and_names_are_understood() {
-        for asked in
+        for wanted in
             ["Mira_sofa_2026", "mira_SOFA_2025", "Mira_sofa", "mira sofa", " Mira_sofa_2025 "]
         {
-            assert_eq!(suggested(asked), ["Mira_sofa_2025 (avatar \"Mira Sofa\")"], "{asked}");
+            assert_eq!(suggested(wanted), ["Mira_sofa_2025 (avatar \"Mira Sofa\")"], "{wanted}");
         }
         assert_eq!(suggested("nope"), Vec::<String>::new());
     }

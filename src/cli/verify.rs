@@ -73,11 +73,11 @@ impl Verify {
             false => None,
         };
         rows(report.findings.kept(), audit.as_ref(), format)?;
-        let spoiled = audit.as_ref().is_some_and(|audit| !audit.findings.is_empty());
-        let code = if spoiled { 1 } else { report.exit_code() };
+        let has_findings = audit.as_ref().is_some_and(|audit| !audit.findings.is_empty());
+        let code = if has_findings { 1 } else { report.exit_code() };
         // Cron mails all output, so success is silent without a terminal.
-        let looked_at = !context.quiet && std::io::stderr().is_terminal();
-        if code != 0 || against.is_some() || looked_at {
+        let is_interactive = !context.quiet && std::io::stderr().is_terminal();
+        if code != 0 || against.is_some() || is_interactive {
             note(summary(&report));
             audit.iter().for_each(|audit| note(super::mirror::audited(audit)));
         }

@@ -36,7 +36,7 @@ impl Account {
     pub fn key(&self, sources: &Sources) -> Result<SecretString> {
         let key = match (&self.api_key_env, &self.api_key_file) {
             (Some(name), None) => match sources.env.get(name) {
-                Some(key) => keys::judge(key, &variable(name)),
+                Some(key) => keys::checked(key, &variable(name)),
                 None => Err(Error::config(format!(
                     "there is no API key: {} is unset or empty; set it, or correct api_key_env",
                     variable(name)
@@ -72,7 +72,7 @@ pub fn default_key(sources: &Sources) -> Result<SecretString> {
         (Some(_), Some(_)) => Err(Error::config(
             "both HEYGEN_API_KEY and HEYGEN_API_KEY_FILE are set: unset one of them",
         )),
-        (Some(key), None) => keys::judge(key, "HEYGEN_API_KEY"),
+        (Some(key), None) => keys::checked(key, "HEYGEN_API_KEY"),
         (None, Some(file)) => keys::from_file(&sources.path(Path::new(file))?),
         (None, None) => {
             match env.get("CREDENTIALS_DIRECTORY").map(|f| Path::new(f).join("api_key")) {
@@ -103,7 +103,7 @@ struct RawAccount {
 
 impl RawAccount {
     /// Returns the account, or what is wrong with it.
-    fn judge(self) -> Result<Account, &'static str> {
+    fn into_account(self) -> Result<Account, &'static str> {
         let Self { name, api_key_env, api_key_file } = self;
         if !is_account_name(&name) {
             return Err("must have a name of 1 to 128 bytes without control characters");
@@ -139,7 +139,7 @@ impl<'de> Visitor<'de> for Accounts {
         let mut accounts = Vec::<Account>::new();
         while let Some(raw) = list.next_element::<RawAccount>()? {
             let fault = |what| A::Error::custom(format!("[{}] {what}", accounts.len() + 1));
-            let account = raw.judge().map_err(fault)?;
+            let account = raw.into_account().map_err(fault)?;
             if accounts.iter().any(|other| other.name == account.name) {
                 return Err(fault("must have a name that no other account has"));
             }

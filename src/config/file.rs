@@ -13,9 +13,9 @@ use crate::error::{Error, Result};
 
 /// Reads the text of the file called `name` as a table that [`Config`] accepts.
 pub fn read(name: &str, text: &str) -> Result<Table> {
-    let told = |e: toml::de::Error| Error::config(format!("{name}:{}", fault(text, &e)));
-    toml::from_str::<Config>(text).map_err(told)?;
-    toml::from_str(text).map_err(told)
+    let to_error = |e: toml::de::Error| Error::config(format!("{name}:{}", fault(text, &e)));
+    toml::from_str::<Config>(text).map_err(to_error)?;
+    toml::from_str(text).map_err(to_error)
 }
 
 /// Returns `7: removals.max_share must be …`. The value is not repeated: it may be a secret.

@@ -21,12 +21,12 @@ pub fn from_file(path: &Path) -> Result<SecretString> {
         return Err(Error::config(format!("{name} is too long for a key: name another file")));
     }
     // Invalid UTF-8 becomes a character that no key may contain.
-    judge(&String::from_utf8_lossy(&bytes), &name)
+    checked(&String::from_utf8_lossy(&bytes), &name)
 }
 
 /// Returns the key without white space at its end, such as the newline of an editor, if a header can
 /// contain it: not empty, and printable ASCII only.
-pub fn judge(key: &str, source: &str) -> Result<SecretString> {
+pub fn checked(key: &str, source: &str) -> Result<SecretString> {
     let key = key.trim_end();
     if key.is_empty() {
         return Err(Error::config(format!("{source} is empty: put the API key there")));

@@ -95,7 +95,7 @@ impl ReceiverKind {
     }
 
     /// Whether a receiver of this kind has a URL with this scheme.
-    pub(super) fn takes(self, url: &Url) -> bool {
+    pub(super) fn accepts(self, url: &Url) -> bool {
         let is_mail = matches!(url.scheme(), "smtp" | "smtps");
         match self {
             Self::Webhook | Self::Slack => !is_mail,
@@ -196,7 +196,7 @@ impl Notify {
             (!name_fits, "must have a name of 1 to 128 bytes without control characters"),
             (self.urls() > 1, "must have url, url_env or url_file, and only one of them"),
             (
-                self.url.as_ref().is_some_and(|url| !self.kind.takes(url)),
+                self.url.as_ref().is_some_and(|url| !self.kind.accepts(url)),
                 "must have a url that begins with https://, or with smtp:// or smtps:// if kind is \
                  \"email\", and no url if kind is \"command\"",
             ),
@@ -278,9 +278,9 @@ pub(super) fn write<S: Serializer>(_: &[Notify], to: S) -> Result<S::Ok, S::Erro
 }
 
 fn place<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Url>, D::Error> {
-    let takes = "a URL in quotes that begins with https://, for e-mail with smtps:// or with \
+    let expected = "a URL in quotes that begins with https://, for e-mail with smtps:// or with \
                  smtp:// and ?tls=required; plain http and smtp are accepted for this machine only";
-    values::scalar(from, takes, |value| match value {
+    values::scalar(from, expected, |value| match value {
         values::Scalar::Text(text) => values::guarded(&text).map(Some),
         _ => None,
     })
@@ -291,19 +291,19 @@ fn is_address(text: &str) -> bool {
 }
 
 fn sender<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
-    let takes = "an address in quotes, such as \"HeyGen <heygen@example.org>\"";
-    values::scalar(from, takes, |value| match value {
+    let expected = "an address in quotes, such as \"HeyGen <heygen@example.org>\"";
+    values::scalar(from, expected, |value| match value {
         values::Scalar::Text(text) => is_address(&text).then_some(Some(text)),
         _ => None,
     })
 }
 
 fn addressees<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
-    let takes = "must be a list of addresses in quotes, such as [\"ops@example.org\"]";
-    let all = Vec::<String>::deserialize(from).map_err(|_| D::Error::custom(takes))?;
+    let expected = "must be a list of addresses in quotes, such as [\"ops@example.org\"]";
+    let all = Vec::<String>::deserialize(from).map_err(|_| D::Error::custom(expected))?;
     match all.iter().all(|one| is_address(one)) {
         true => Ok(all),
-        false => Err(D::Error::custom(takes)),
+        false => Err(D::Error::custom(expected)),
     }
 }
 
@@ -311,8 +311,8 @@ fn addressees<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Erro
 const LONGEST_DELIVERY: Duration = Duration::from_secs(60);
 
 fn delivery<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
-    let takes = "a duration above 0 and up to a minute, such as \"10s\" or a number of seconds";
-    values::time(from, takes, |time| Duration::ZERO < time && time <= LONGEST_DELIVERY).map(Some)
+    let expected = "a duration above 0 and up to a minute, such as \"10s\" or a number of seconds";
+    values::time(from, expected, |time| Duration::ZERO < time && time <= LONGEST_DELIVERY).map(Some)
 }
 
 fn age<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {

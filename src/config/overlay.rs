@@ -90,24 +90,24 @@ fn read(name: &str, path: &[String], text: &str) -> Result<Value> {
     }
     let plain = Value::String(text.to_owned());
     let Ok(value) = text.parse::<Value>() else {
-        return judge(path, &plain).map(|()| plain).map_err(fault);
+        return check(path, &plain).map(|()| plain).map_err(fault);
     };
-    match judge(path, &value) {
+    match check(path, &value) {
         Ok(()) => Ok(value),
-        Err(what) => judge(path, &plain).map(|()| plain).map_err(|_| fault(what)),
+        Err(what) => check(path, &plain).map(|()| plain).map_err(|_| fault(what)),
     }
 }
 
 /// Checks whether the key accepts the value; the error states why not.
-fn judge(path: &[String], value: &Value) -> Result<(), String> {
+fn check(path: &[String], value: &Value) -> Result<(), String> {
     let mut table = Table::new();
     set(&mut table, path, value.clone());
     // A variable's value has no quotes.
-    let told = |e| {
+    let message = |e| {
         let what = values::plain(&e).replacen(" is not a known key", " contains an unknown key", 1);
         what.replace(", in quotes", "").replace(" in quotes", "")
     };
-    table.try_into::<Config>().map(|_| ()).map_err(told)
+    table.try_into::<Config>().map(|_| ()).map_err(message)
 }
 
 fn set(table: &mut Table, path: &[String], value: Value) {

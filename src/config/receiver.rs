@@ -88,7 +88,7 @@ impl Notify {
             (None, Some(file)) => keys::from_file(&sources.working_dir.join(file)),
             (None, None) => Err(Error::config("set url, url_env or url_file")),
         }?;
-        let url = values::guarded(text.expose_secret()).filter(|url| self.kind.takes(url));
+        let url = values::guarded(text.expose_secret()).filter(|url| self.kind.accepts(url));
         url.ok_or_else(|| {
             Error::config(
                 "the value of url_env or url_file is not an allowed URL: it must begin with \
@@ -120,7 +120,7 @@ impl Notify {
 
 fn from_env(sources: &Sources, name: &str, key: &str) -> Result<SecretString> {
     match sources.env.get(name) {
-        Some(secret) => keys::judge(secret, &format!("the variable of {key}")),
+        Some(secret) => keys::checked(secret, &format!("the variable of {key}")),
         None => Err(Error::config(format!("the variable that {key} names is unset or empty"))),
     }
 }

@@ -85,7 +85,7 @@ impl Serve {
             (Some(_), Some(_)) => Err(Error::config("set token_env or token_file, not both")),
             (Some(name), None) => match sources.env.get(name) {
                 Some(token) if is_blank(token) => Err(blank("the variable of token_env")),
-                Some(token) => keys::judge(token, "the variable of token_env"),
+                Some(token) => keys::checked(token, "the variable of token_env"),
                 None => Err(Error::config("the variable that token_env names is unset or empty")),
             },
             (None, Some(file)) => {

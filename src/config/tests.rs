@@ -362,8 +362,8 @@ fn a_fault_in_the_file_is_told_with_its_line_and_key() {
         ),
     ] {
         let error = of_file(text).error();
-        let told = error.strip_prefix("work/config.toml:").unwrap();
-        assert!(told.starts_with(message), "{text}\n  {told}\n  {message}");
+        let message_part = error.strip_prefix("work/config.toml:").unwrap();
+        assert!(message_part.starts_with(message), "{text}\n  {message_part}\n  {message}");
         assert!(!error.contains("secret"), "{error}");
     }
 }
@@ -854,7 +854,7 @@ proptest::proptest! {
 
 #[test]
 fn a_blank_token_is_refused_as_the_gallerys_password() {
-    let told = |machine: Machine| {
+    let expect_refused = |machine: Machine| {
         let error = machine.load().serve.token(&machine.sources).unwrap_err();
         assert_eq!(error.kind, Kind::Config);
         assert!(error.message.contains("the gallery's password"), "{}", error.message);
@@ -862,8 +862,8 @@ fn a_blank_token_is_refused_as_the_gallerys_password() {
     };
     for blank in ["", "\n", " \n", "\t\r\n"] {
         let config = "[serve]\ntoken_file = \"token\"\n";
-        told(machine().file("work/config.toml", config).file("work/token", blank));
+        expect_refused(machine().file("work/config.toml", config).file("work/token", blank));
     }
     let config = "[serve]\ntoken_env = \"GALLERY\"\n";
-    told(machine().file("work/config.toml", config).env(&[("GALLERY", " ")]));
+    expect_refused(machine().file("work/config.toml", config).env(&[("GALLERY", " ")]));
 }

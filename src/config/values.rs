@@ -63,15 +63,15 @@ pub enum Scalar {
     Other(serde::de::IgnoredAny),
 }
 
-/// Reads a value with `read`, which returns `None` for what the key does not accept; `takes` states
+/// Reads a value with `read`, which returns `None` for what the key does not accept; `expected` states
 /// what it does.
 pub fn scalar<'de, D: Deserializer<'de>, T>(
     deserializer: D,
-    takes: &str,
+    expected: &str,
     read: impl FnOnce(Scalar) -> Option<T>,
 ) -> Result<T, D::Error> {
     let value = Scalar::deserialize(deserializer)?;
-    read(value).ok_or_else(|| D::Error::custom(format!("must be {takes}")))
+    read(value).ok_or_else(|| D::Error::custom(format!("must be {expected}")))
 }
 
 /// Reads a SQLite file's name or a database's URL; the store decides which of them it is.
@@ -84,8 +84,8 @@ pub fn database<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D:
 
 /// Reads a number of bytes above 0.
 pub fn size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
-    let takes = "a size above 0, such as \"256 MiB\", \"1 MB\" or a number of bytes";
-    scalar(deserializer, takes, |value| {
+    let expected = "a size above 0, such as \"256 MiB\", \"1 MB\" or a number of bytes";
+    scalar(deserializer, expected, |value| {
         let bytes = match value {
             Scalar::Integer(bytes) => u64::try_from(bytes).ok()?,
             Scalar::Text(text) => text.trim().parse::<ByteSize>().ok()?.as_u64(),
@@ -96,16 +96,16 @@ pub fn size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error>
 }
 
 /// Reads a whole number from `least` to `most`.
-fn whole<'de, D: Deserializer<'de>>(
+fn whole_number<'de, D: Deserializer<'de>>(
     deserializer: D,
     least: u64,
     most: u64,
 ) -> Result<u64, D::Error> {
-    let takes = match most {
+    let expected = match most {
         u64::MAX => format!("a whole number, {least} or more"),
         most => format!("a whole number from {least} to {most}"),
     };
-    scalar(deserializer, &takes, |value| match value {
+    scalar(deserializer, &expected, |value| match value {
         Scalar::Integer(number) => {
             u64::try_from(number).ok().filter(|number| (least..=most).contains(number))
         }
@@ -115,17 +115,17 @@ fn whole<'de, D: Deserializer<'de>>(
 
 /// Reads a number of retries.
 pub fn retries<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
-    whole(deserializer, 0, MOST_RETRIES).map(|number| number as u32)
+    whole_number(deserializer, 0, MOST_RETRIES).map(|number| number as u32)
 }
 
 /// Reads a number of polls; to unset it, leave the key out.
 pub fn after_polls<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
-    whole(deserializer, 1, u32::MAX.into()).map(|number| Some(number as u32))
+    whole_number(deserializer, 1, u32::MAX.into()).map(|number| Some(number as u32))
 }
 
 /// Reads a number of items.
 pub fn min_count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
-    whole(deserializer, 0, u64::MAX)
+    whole_number(deserializer, 0, u64::MAX)
 }
 
 /// Reads a share, 0 to 1; NaN is rejected.
@@ -143,10 +143,10 @@ pub fn share<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error
 /// Reads a duration, written as `"3m"` or as a number of seconds, if `fits` accepts it.
 pub fn time<'de, D: Deserializer<'de>>(
     deserializer: D,
-    takes: &str,
+    expected: &str,
     fits: impl FnOnce(Duration) -> bool,
 ) -> Result<Duration, D::Error> {
-    scalar(deserializer, takes, |value| {
+    scalar(deserializer, expected, |value| {
         let time = match value {
             Scalar::Integer(seconds) => Duration::from_secs(u64::try_from(seconds).ok()?),
             Scalar::Float(seconds) => Duration::try_from_secs_f64(seconds).ok()?,
@@ -164,21 +164,21 @@ pub fn write_time<S: Serializer>(value: &Duration, serializer: S) -> Result<S::O
 
 /// Reads a time that something may take: above 0, up to a day.
 pub fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    let takes =
+    let expected =
         "a duration above 0 and up to a day, such as \"180s\", \"3m\" or a number of seconds";
-    time(deserializer, takes, |time| Duration::ZERO < time && time <= DAY)
+    time(deserializer, expected, |time| Duration::ZERO < time && time <= DAY)
 }
 
 /// Reads a time to wait: from 0 to a day.
 pub fn wait<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    let takes = "a duration up to a day, such as \"30s\", \"0s\" or a number of seconds";
-    time(deserializer, takes, |time| time <= DAY)
+    let expected = "a duration up to a day, such as \"30s\", \"0s\" or a number of seconds";
+    time(deserializer, expected, |time| time <= DAY)
 }
 
 /// Reads a time between two checks: above 0, up to ten years.
 pub fn interval<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    let takes = "a duration above 0 and up to ten years, such as \"7d\" or a number of seconds";
-    time(deserializer, takes, |time| Duration::ZERO < time && time <= DAY * 3_660)
+    let expected = "a duration above 0 and up to ten years, such as \"7d\" or a number of seconds";
+    time(deserializer, expected, |time| Duration::ZERO < time && time <= DAY * 3_660)
 }
 
 /// Reads one of `known`, by its name.
@@ -198,12 +198,13 @@ pub fn one_of<'de, D: Deserializer<'de>, T: Copy>(
 /// Reads names of catalogues, each once.
 pub fn catalogues<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Catalogue>, D::Error> {
     let names = Catalogue::ALL.map(|catalogue| format!("\"{catalogue}\""));
-    let takes = format!("must be a list of one or more of {}, each once", names.join(", "));
-    let words = Vec::<String>::deserialize(deserializer).map_err(|_| D::Error::custom(&takes))?;
+    let expected = format!("must be a list of one or more of {}, each once", names.join(", "));
+    let words =
+        Vec::<String>::deserialize(deserializer).map_err(|_| D::Error::custom(&expected))?;
     let all: Option<Vec<Catalogue>> = words.iter().map(|word| Catalogue::parse(word)).collect();
     let different: BTreeSet<&Catalogue> = all.iter().flatten().collect();
     let complete = !words.is_empty() && different.len() == words.len();
-    all.filter(|_| complete).ok_or_else(|| D::Error::custom(takes))
+    all.filter(|_| complete).ok_or_else(|| D::Error::custom(expected))
 }
 
 /// Writes what [`catalogues`] reads.
@@ -216,18 +217,18 @@ pub fn write_catalogues<S: Serializer>(
 
 /// Reads a number of parallel downloads.
 pub fn concurrency<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
-    whole(deserializer, 1, 256).map(|number| number as usize)
+    whole_number(deserializer, 1, 256).map(|number| number as usize)
 }
 
 /// Reads a number of requests per second.
 pub fn per_second<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
-    whole(deserializer, 1, 100_000).map(|number| number as u32)
+    whole_number(deserializer, 1, 100_000).map(|number| number as u32)
 }
 
 /// Reads where files are kept.
 pub fn store<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    let takes = "a folder's name, or s3://bucket/prefix";
-    scalar(deserializer, takes, |value| match value {
+    let expected = "a folder's name, or s3://bucket/prefix";
+    scalar(deserializer, expected, |value| match value {
         Scalar::Text(text) => is_store(&text).then_some(text),
         _ => None,
     })
@@ -248,12 +249,12 @@ pub fn is_store(text: &str) -> bool {
 
 /// Reads names of hosts, `*.suffix` or addresses.
 pub fn hosts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    let takes = "must be a list of hosts: \"files.example\", \"*.example.com\" or an address, \
+    let expected = "must be a list of hosts: \"files.example\", \"*.example.com\" or an address, \
                  without scheme and port";
-    let hosts = Vec::<String>::deserialize(deserializer).map_err(|_| D::Error::custom(takes))?;
+    let hosts = Vec::<String>::deserialize(deserializer).map_err(|_| D::Error::custom(expected))?;
     match !hosts.is_empty() && hosts.iter().all(|host| is_host(host)) {
         true => Ok(hosts),
-        false => Err(D::Error::custom(takes)),
+        false => Err(D::Error::custom(expected)),
     }
 }
 
@@ -283,8 +284,8 @@ pub mod base_url {
     }
 
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Url, D::Error> {
-        let takes = "an http(s) URL in quotes, such as \"https://api.heygen.com\"";
-        let url = scalar(deserializer, takes, |value| match value {
+        let expected = "an http(s) URL in quotes, such as \"https://api.heygen.com\"";
+        let url = scalar(deserializer, expected, |value| match value {
             Scalar::Text(text) => Url::parse(&text).ok(),
             _ => None,
         })?;
@@ -321,9 +322,9 @@ pub mod receiver {
     }
 
     pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Url>, D::Error> {
-        let takes = "a URL in quotes that begins with https://; plain http is accepted for this \
+        let expected = "a URL in quotes that begins with https://; plain http is accepted for this \
                      machine only";
-        scalar(from, takes, |value| match value {
+        scalar(from, expected, |value| match value {
             Scalar::Text(text) => Url::parse(&text).ok().filter(is_guarded).map(Some),
             _ => None,
         })

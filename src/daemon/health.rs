@@ -33,7 +33,7 @@ impl Default for Health {
 
 impl Health {
     /// Records an iteration of the loop.
-    pub fn turn(&self) {
+    pub fn record_iteration(&self) {
         self.with(|state| state.turned = Instant::now());
     }
 
@@ -53,11 +53,11 @@ impl Health {
     }
 
     /// Returns whether the work makes progress.
-    pub fn gets_on(&self) -> bool {
-        self.gets_on_at(Instant::now())
+    pub fn makes_progress(&self) -> bool {
+        self.makes_progress_at(Instant::now())
     }
 
-    fn gets_on_at(&self, now: Instant) -> bool {
+    fn makes_progress_at(&self, now: Instant) -> bool {
         self.with(|state| state.step_ends.is_none_or(|end| now <= end))
     }
 
@@ -68,7 +68,7 @@ impl Health {
 
     fn is_alive_at(&self, now: Instant) -> bool {
         let turns = self.with(|state| now.saturating_duration_since(state.turned) <= STUCK);
-        turns && self.gets_on_at(now)
+        turns && self.makes_progress_at(now)
     }
 
     /// Returns whether shutdown has begun.
@@ -90,18 +90,18 @@ mod tests {
     fn work_that_outlasts_its_own_limit_is_not_getting_on() {
         let health = Health::default();
         let now = Instant::now();
-        assert!(health.gets_on_at(now));
+        assert!(health.makes_progress_at(now));
         health.step(Duration::from_secs(30));
-        assert!(health.gets_on_at(now + Duration::from_secs(29)));
-        assert!(!health.gets_on_at(now + Duration::from_secs(31)));
+        assert!(health.makes_progress_at(now + Duration::from_secs(29)));
+        assert!(!health.makes_progress_at(now + Duration::from_secs(31)));
         health.rest();
-        assert!(health.gets_on_at(now + Duration::from_secs(31)));
+        assert!(health.makes_progress_at(now + Duration::from_secs(31)));
     }
 
     #[test]
     fn a_loop_that_turns_no_more_is_not_alive() {
         let health = Health::default();
-        health.turn();
+        health.record_iteration();
         let now = Instant::now();
         assert!(health.is_alive_at(now + STUCK - Duration::from_secs(1)));
         assert!(!health.is_alive_at(now + STUCK + Duration::from_secs(1)));

@@ -73,7 +73,7 @@ pub async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr)> {
 /// Serves requests until the future is dropped.
 pub async fn serve(listener: TcpListener, site: Arc<Site>) {
     let router = Router::new()
-        .route("/metrics", get(tell))
+        .route("/metrics", get(serve_metrics))
         .route("/livez", get(live))
         .route("/readyz", get(ready))
         .with_state(site);
@@ -82,7 +82,7 @@ pub async fn serve(listener: TcpListener, site: Arc<Site>) {
     }
 }
 
-async fn tell(State(site): State<Arc<Site>>) -> Response<Body> {
+async fn serve_metrics(State(site): State<Arc<Site>>) -> Response<Body> {
     match figures(&site).await {
         Ok(figures) => {
             let text = metrics::text(&figures, &site.configured());
@@ -107,9 +107,9 @@ async fn figures(site: &Site) -> Result<Figures, Unreadable> {
 }
 
 /// Returns the result of a database query, or an error if it takes longer than [`PATIENCE`].
-async fn in_time<T>(asked: impl Future<Output = Result<T, Unreadable>>) -> Result<T, Unreadable> {
+async fn in_time<T>(query: impl Future<Output = Result<T, Unreadable>>) -> Result<T, Unreadable> {
     let late = |_| Err(Unreadable::Trouble(Error::storage("the database does not answer")));
-    tokio::time::timeout(PATIENCE, asked).await.unwrap_or_else(late)
+    tokio::time::timeout(PATIENCE, query).await.unwrap_or_else(late)
 }
 
 async fn live(State(site): State<Arc<Site>>) -> Response<Body> {

@@ -67,7 +67,7 @@ async fn in_time(look: impl Future<Output = Result<Ahead>>) -> Result<Ahead> {
 
 /// Replaces an error by the default: only the schedule counts then, and the poll itself reports the
 /// fault. An error that the database is gone is returned.
-fn looked(ahead: Result<Ahead>) -> Result<Ahead> {
+fn or_default_work(ahead: Result<Ahead>) -> Result<Ahead> {
     match ahead {
         Err(error) if error.kind != Kind::Gone => {
             tracing::error!("cannot determine the next work: {error}");
@@ -97,7 +97,7 @@ pub(super) struct Service<'a, R> {
     unseen: bool,
     /// Whether a reload added accounts.
     joined: bool,
-    told: Option<NextWork>,
+    reported: Option<NextWork>,
 }
 
 /// Returns the first look ahead, and whether a reload was requested meanwhile; `None` if the daemon
@@ -168,7 +168,7 @@ impl<'a, R: Fn() -> Result<Config>> Service<'a, R> {
             ahead,
             unseen: false,
             joined: false,
-            told: None,
+            reported: None,
         };
         if changed {
             service.reload();
@@ -205,8 +205,8 @@ impl<'a, R: Fn() -> Result<Config>> Service<'a, R> {
         let mut looking = std::pin::pin!(in_time(look(&config)));
         loop {
             tokio::select! {
-                ahead = &mut looking => return looked(ahead).map(Some),
-                _ = self.beat.tick() => self.turn(),
+                ahead = &mut looking => return or_default_work(ahead).map(Some),
+                _ = self.beat.tick() => self.record_iteration(),
                 signal = self.signals.next() => match signal {
                     Signal::Reload => self.reload(),
                     Signal::Stop => {
@@ -232,7 +232,7 @@ impl<'a, R: Fn() -> Result<Config>> Service<'a, R> {
             if next.at <= now {
                 return Ok(Some(next.work));
             }
-            self.tell(next);
+            self.report_next_work(next);
             // Arming the timer is part of the select: signals and the clock never wait for it.
             let shot = async {
                 self.timer.arm(next.at, now).await?;
@@ -241,9 +241,9 @@ impl<'a, R: Fn() -> Result<Config>> Service<'a, R> {
             tokio::select! {
                 shot = shot => {
                     shot?;
-                    self.timer.went_off();
+                    self.timer.fired();
                 }
-                _ = self.beat.tick() => self.turn(),
+                _ = self.beat.tick() => self.record_iteration(),
                 signal = self.signals.next() => match signal {
                     Signal::Reload => self.reload(),
                     Signal::Stop => {
@@ -282,12 +282,12 @@ impl<'a, R: Fn() -> Result<Config>> Service<'a, R> {
 
     async fn ended(&mut self, mut work: Pin<Box<dyn Future<Output = ()> + '_>>) -> Busy {
         let mut give_up = None;
-        self.told = None;
+        self.reported = None;
         systemd::status("polling");
         loop {
             tokio::select! {
                 () = &mut work => return Busy::Done,
-                _ = self.beat.tick() => self.turn(),
+                _ = self.beat.tick() => self.record_iteration(),
                 () = until(give_up) => return Busy::Abandoned,
                 signal = self.signals.next() => match signal {
                     Signal::Reload => self.reload(),
@@ -303,9 +303,9 @@ impl<'a, R: Fn() -> Result<Config>> Service<'a, R> {
     }
 
     /// Records an iteration of the loop, and notifies the watchdog if the work makes progress, too.
-    fn turn(&mut self) {
-        self.health.turn();
-        if self.watched && self.health.gets_on() {
+    fn record_iteration(&mut self) {
+        self.health.record_iteration();
+        if self.watched && self.health.makes_progress() {
             systemd::watchdog();
         }
     }
@@ -352,14 +352,14 @@ impl<'a, R: Fn() -> Result<Config>> Service<'a, R> {
         }
         self.plan.try_at_once();
         self.unseen = true;
-        self.told = None;
+        self.reported = None;
         self.config = Arc::new(config);
         Ok(())
     }
 
     /// Reports the next work if it has changed.
-    fn tell(&mut self, next: NextWork) {
-        if self.told != Some(next) {
+    fn report_next_work(&mut self, next: NextWork) {
+        if self.reported != Some(next) {
             let what = match next.work {
                 Work::Poll => "next poll",
                 Work::Refresh => "next poll, for fresh links,",
@@ -368,7 +368,7 @@ impl<'a, R: Fn() -> Result<Config>> Service<'a, R> {
             };
             systemd::status(&format!("{what} at {}", next.at));
             tracing::debug!("{what} at {}", next.at);
-            self.told = Some(next);
+            self.reported = Some(next);
         }
     }
 }
@@ -390,8 +390,8 @@ mod tests {
         let error = in_time(std::future::pending()).await.unwrap_err();
         assert_eq!(error.kind.exit_code(), 74);
         assert!(error.message.contains("did not answer within 60 s"), "{error}");
-        assert_eq!(looked(Err(error)), Ok(Ahead::default()));
+        assert_eq!(or_default_work(Err(error)), Ok(Ahead::default()));
         let gone = Error::new(Kind::Gone, "no catalogue");
-        assert_eq!(looked(Err(gone.clone())), Err(gone));
+        assert_eq!(or_default_work(Err(gone.clone())), Err(gone));
     }
 }

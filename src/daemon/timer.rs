@@ -54,7 +54,7 @@ impl Timer {
     }
 
     /// Records that the shot has arrived.
-    pub fn went_off(&mut self) {
+    pub fn fired(&mut self) {
         self.armed = None;
     }
 

@@ -17,7 +17,7 @@ use url::Url;
 use super::{
     OnProgress, Progress, coding,
     failure::{Failure, Reply, TRY_LATER, Trace},
-    quote::{Quote, Said},
+    quote::{ErrorBody, Quote},
     retry,
     settings::{self, Settings},
     sunset,
@@ -85,12 +85,12 @@ impl Client {
         path_and_query: &str,
         progress: OnProgress<'_>,
     ) -> Result<Reply, Failure> {
-        let bounds = self.whole();
+        let bounds = self.list_bounds();
         self.repeated(path_and_query, &bounds, |failure| failure, progress).await
     }
 
     /// Returns the limits of a list whose reading begins now.
-    pub(super) fn whole(&self) -> Bounds {
+    pub(super) fn list_bounds(&self) -> Bounds {
         Bounds { progress_at: Instant::now(), bytes: self.settings.max_response }
     }
 
@@ -109,7 +109,7 @@ impl Client {
         &self,
         path_and_query: &str,
         bounds: &Bounds,
-        judge: fn(Failure) -> Failure,
+        map_failure: fn(Failure) -> Failure,
         progress: OnProgress<'_>,
     ) -> Result<Reply, Failure> {
         let url = self.url(path_and_query);
@@ -119,10 +119,10 @@ impl Client {
         let mut attempts = 1_u32;
         let mut too_long = None;
         let attempt =
-            || async { self.attempt(&url, &source, bytes, progress).await.map_err(judge) };
+            || async { self.attempt(&url, &source, bytes, progress).await.map_err(map_failure) };
         let outcome = attempt
             .retry(retry::Pauses::new(self.settings.backoff, self.settings.retries))
-            .when(|failure| failure.passing)
+            .when(|failure| failure.transient)
             .adjust(|failure, pause| {
                 retry::within(pause?, failure.retry_after, progress_at.elapsed(), limit)
                     .inspect_err(|pause| too_long = Some(*pause))
@@ -162,8 +162,8 @@ impl Client {
     }
 
     /// Returns the contents of an error's body.
-    pub(super) fn said(&self, body: &[u8]) -> Said {
-        self.quote.said(body)
+    pub(super) fn error_body(&self, body: &[u8]) -> ErrorBody {
+        self.quote.error_body(body)
     }
 
     async fn attempt(
@@ -203,9 +203,9 @@ impl Client {
         let wait = wait.and_then(|value| retry::retry_after(value, self.clock.now()));
         let cap = self.settings.max_response.min(ERROR_BODY_CAP);
         let body = self.body(response, source, cap, &|_| ()).await.ok();
-        let said = body.as_deref().map(|body| self.said(body)).unwrap_or_default();
-        let failure = Failure::of_status(source, head.status, &said, wait);
-        let notice = sunset::join(head.notice.as_deref(), said.warning);
+        let error_body = body.as_deref().map(|body| self.error_body(body)).unwrap_or_default();
+        let failure = Failure::of_status(source, head.status, &error_body, wait);
+        let notice = sunset::join(head.notice.as_deref(), error_body.warning);
         let trace = Trace { received_at: self.clock.now(), notice, ..head };
         failure.with(match body {
             Some(body) => trace.with_body(&body),

@@ -38,12 +38,12 @@ pub(super) fn decoded(response: Response) -> Result<DecodedBody, String> {
     let mut body: Pin<Box<dyn AsyncBufRead + Send>> = Box::pin(StreamReader::new(pieces));
     // Codings are listed in the order in which they were applied.
     for coding in codings.into_iter().rev() {
-        body = Box::pin(BufReader::new(undone(coding, body)));
+        body = Box::pin(BufReader::new(decoder(coding, body)));
     }
     Ok(Box::pin(body))
 }
 
-fn undone(coding: Coding, body: Pin<Box<dyn AsyncBufRead + Send>>) -> DecodedBody {
+fn decoder(coding: Coding, body: Pin<Box<dyn AsyncBufRead + Send>>) -> DecodedBody {
     match coding {
         Coding::Gzip => {
             let mut decoder = GzipDecoder::new(body);

@@ -7,7 +7,7 @@ use std::{error::Error as _, fmt, io, time::Duration};
 
 use sha2::{Digest, Sha256};
 
-use super::quote::{Quote, Said};
+use super::quote::{ErrorBody, Quote};
 use crate::{
     error::Error,
     time::Timestamp,
@@ -88,7 +88,7 @@ pub struct Failure {
     /// What the failure shows about the requested version.
     pub presence: Presence,
     /// Whether a retry can help.
-    pub(super) passing: bool,
+    pub(super) transient: bool,
     /// Whether no complete answer was received in time.
     pub(super) timed_out: bool,
     /// The wait the API asked for.
@@ -97,13 +97,13 @@ pub struct Failure {
 
 impl Failure {
     /// Creates a failure that a retry does not fix.
-    pub(super) fn lasting(error: Error, presence: Presence) -> Self {
-        Self { error, trace: None, presence, passing: false, timed_out: false, retry_after: None }
+    pub(super) fn permanent(error: Error, presence: Presence) -> Self {
+        Self { error, trace: None, presence, transient: false, timed_out: false, retry_after: None }
     }
 
     /// Creates a failure that a retry may fix.
-    pub(super) fn passing(error: Error, presence: Presence) -> Self {
-        Self { passing: true, ..Self::lasting(error, presence) }
+    pub(super) fn transient(error: Error, presence: Presence) -> Self {
+        Self { transient: true, ..Self::permanent(error, presence) }
     }
 
     /// Adds what is known of the answer.
@@ -111,28 +111,28 @@ impl Failure {
         Self { trace: Some(Box::new(trace)), ..self }
     }
 
-    /// Creates the failure of an answer whose status is not 200; `said` is the contents of its
+    /// Creates the failure of an answer whose status is not 200; `body` is the contents of its
     /// body. The statuses 429, 500, 502, 503 and 504 are retried, as in the vendor's own client.
     pub(super) fn of_status(
         source: &str,
         status: u16,
-        said: &Said,
+        body: &ErrorBody,
         retry_after: Option<Duration>,
     ) -> Self {
-        let quoted = said.text.as_ref().map(|text| format!(" ({text})")).unwrap_or_default();
+        let quoted = body.text.as_ref().map(|text| format!(" ({text})")).unwrap_or_default();
         let start = format!("{source} answered HTTP {status}{quoted}");
-        let presence = presence(status, said);
+        let presence = presence(status, body);
         match status {
             401..=403 => {
-                let refusal = refusal(status, said);
-                Self::lasting(Error::refused(format!("{start}: {refusal}")), presence)
+                let refusal = refusal(status, body);
+                Self::permanent(Error::refused(format!("{start}: {refusal}")), presence)
             }
             429 | 500 | 502 | 503 | 504 => {
-                Self { retry_after, ..Self::passing(Error::unavailable(start), presence) }
+                Self { retry_after, ..Self::transient(Error::unavailable(start), presence) }
             }
             _ => {
                 let error = Error::not_a_catalogue(format!("{start}{}", meaning(status)));
-                Self::lasting(error, presence)
+                Self::permanent(error, presence)
             }
         }
     }
@@ -147,7 +147,7 @@ impl Failure {
         let fault = fault.without_url();
         let cause = quote.clean(&root_cause(&fault));
         if fault.is_builder() {
-            return Self::lasting(
+            return Self::permanent(
                 Error::config(format!(
                     "cannot send a request to {source}: {cause}; check api.base_url"
                 )),
@@ -160,13 +160,13 @@ impl Failure {
                  your own presents it, add its CA certificate to the system's, or name a file of \
                  certificates in SSL_CERT_FILE"
             ));
-            return Self::lasting(error, Presence::Blocked);
+            return Self::permanent(error, Presence::Blocked);
         }
         if fault.is_connect() {
             let error = Error::unavailable(format!(
                 "cannot reach {source}: {cause}; check the network, the proxy and api.base_url"
             ));
-            return Self::passing(error, Presence::Blocked);
+            return Self::transient(error, Presence::Blocked);
         }
         if fault.is_timeout() {
             return Self::timed_out(source, limit);
@@ -174,7 +174,7 @@ impl Failure {
         let error = Error::unavailable(format!(
             "the connection to {source} broke before it answered: {cause}"
         ));
-        Self::passing(error, Presence::Unclear)
+        Self::transient(error, Presence::Unclear)
     }
 
     /// Creates the failure of a body that could not be read. A body that a connection cut off is
@@ -197,7 +197,7 @@ impl Failure {
         let error = Error::unavailable(format!(
             "the connection to {source} broke during its answer: {cause}"
         ));
-        Self::passing(error, Presence::Unclear)
+        Self::transient(error, Presence::Unclear)
     }
 
     /// Creates the failure of a body that does not match its content coding, or has an unknown one.
@@ -205,7 +205,7 @@ impl Failure {
         let error = Error::not_a_catalogue(format!(
             "the answer of {source} cannot be decompressed: {cause}; nothing was changed"
         ));
-        Self::lasting(error, Presence::Unclear)
+        Self::permanent(error, Presence::Unclear)
     }
 
     /// Creates the failure of a request that took too long as a whole. A retry would be as slow.
@@ -214,13 +214,13 @@ impl Failure {
             "{source} gave no complete answer within {}{RAISE_TIMEOUT}",
             duration(limit)
         ));
-        Self { timed_out: true, ..Self::lasting(error, Presence::Unclear) }
+        Self { timed_out: true, ..Self::permanent(error, Presence::Unclear) }
     }
 
     /// Returns the failure as that of one page of many: a timeout is retried, since the connection
     /// may have stalled.
     pub(super) fn of_page(self) -> Self {
-        Self { passing: self.passing || self.timed_out, ..self }
+        Self { transient: self.transient || self.timed_out, ..self }
     }
 
     /// Creates the failure of a body that is larger than the cap.
@@ -229,12 +229,12 @@ impl Failure {
             "the answer of {source} is larger than {}; if that is right, raise api.max_response",
             bytesize::ByteSize(cap)
         ));
-        Self::lasting(error, Presence::There)
+        Self::permanent(error, Presence::There)
     }
 
     /// Adds how the retries ended to the message. Failures without retries are not changed.
     pub(super) fn after(mut self, ending: &str) -> Self {
-        if self.passing {
+        if self.transient {
             self.error.message.push_str(ending);
         }
         self
@@ -242,10 +242,10 @@ impl Failure {
 }
 
 /// Returns what a status other than 200 shows about the requested version.
-fn presence(status: u16, said: &Said) -> Presence {
+fn presence(status: u16, body: &ErrorBody) -> Presence {
     match status {
         401 | 402 | 429 => Presence::Blocked,
-        _ if said.names_v3 => Presence::Gone,
+        _ if body.names_v3 => Presence::Gone,
         300..=303 | 307 | 308 | 404 | 405 | 410 | 501 => Presence::Gone,
         403 => Presence::There,
         _ => Presence::Unclear,
@@ -253,8 +253,8 @@ fn presence(status: u16, said: &Said) -> Presence {
 }
 
 /// Returns what a refusal means and what to do. The API's code and message are quoted before it.
-fn refusal(status: u16, said: &Said) -> String {
-    match (status, &said.scope) {
+fn refusal(status: u16, body: &ErrorBody) -> String {
+    match (status, &body.scope) {
         (401, _) => "the API key was refused; check the key of this account".into(),
         (402, _) => {
             "the key is valid, but the account's plan or credit does not allow this; check \
@@ -265,7 +265,7 @@ fn refusal(status: u16, said: &Said) -> String {
             "the key is valid, but lacks the scope {scope}; add it to the key at HeyGen, or use \
              another key"
         ),
-        _ if said.lacks_scope => {
+        _ if body.lacks_scope => {
             "the key is valid, but lacks a scope; add it to the key at HeyGen, \
                                   or use another key"
                 .into()

@@ -84,9 +84,9 @@ impl Fetched {
 
     /// Marks the lists as possibly lacking records.
     pub fn incomplete(&mut self, why: &str) {
-        let said = format!("the list may be incomplete: {why}");
-        tracing::warn!("{}: {said}", self.source);
-        self.warning = sunset::join(self.warning.as_deref(), Some(said));
+        let warning = format!("the list may be incomplete: {why}");
+        tracing::warn!("{}: {warning}", self.source);
+        self.warning = sunset::join(self.warning.as_deref(), Some(warning));
         if let Ok(answer) = &mut self.answer {
             answer.incomplete(why);
         }

@@ -14,8 +14,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Returns when the client's key expires; `None` if it does not, or the API does not report it.
 pub async fn expires_at(client: &Client) -> Option<Timestamp> {
-    let asked = tokio::time::timeout(PATIENCE, client.get(SELF, &|_| ())).await;
-    let reply = asked.ok()?.ok()?;
+    let response = tokio::time::timeout(PATIENCE, client.get(SELF, &|_| ())).await;
+    let reply = response.ok()?.ok()?;
     let answer: Json = serde_json::from_slice(&reply.body).ok()?;
     let found = answer.get("data").unwrap_or(&answer).get("expires_at")?;
     match found {

@@ -49,10 +49,10 @@ pub async fn fetch(
     known: &Arc<Recognition>,
     progress: OnProgress<'_>,
 ) -> Fetched {
-    let asked = ListRequest { catalogue, keep, known: known.clone(), again: false };
-    let reading = version.fetch(client, asked, progress);
+    let request = ListRequest { catalogue, keep, known: known.clone(), again: false };
+    let reading = version.fetch(client, request, progress);
     let fetched = caught(async { Ok(reading.await) }).await.unwrap_or_else(|error| {
-        let failure = Failure::lasting(error, Presence::Unclear);
+        let failure = Failure::permanent(error, Presence::Unclear);
         Fetched::failed(client.source(&version.probe(catalogue)), failure)
     });
     if let Some(warning) = &fetched.warning {
@@ -73,8 +73,8 @@ pub async fn read_again(
     known: &Arc<Recognition>,
     progress: OnProgress<'_>,
 ) -> Fetched {
-    let asked = ListRequest { catalogue, keep, known: known.clone(), again: true };
-    let second = version.fetch(client, asked, progress).await;
+    let request = ListRequest { catalogue, keep, known: known.clone(), again: true };
+    let second = version.fetch(client, request, progress).await;
     let (Ok(one), Ok(two)) = (&first.answer, &second.answer) else { return first };
     if second.broke_off.is_none() {
         return second;

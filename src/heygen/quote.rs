@@ -49,10 +49,10 @@ impl Quote {
 
     /// Returns the contents of a JSON error body in its known forms: an `error` object, an `error`
     /// string, or `code` and `message` at the top level. Empty for anything else.
-    pub(super) fn said(&self, body: &[u8]) -> Said {
+    pub(super) fn error_body(&self, body: &[u8]) -> ErrorBody {
         let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
         let Ok(body @ Value::Object(_)) = serde_json::from_slice(body) else {
-            return Said::default();
+            return ErrorBody::default();
         };
         let error = body.get("error").filter(|error| !error.is_null()).unwrap_or(&body);
         let scalars = |names: &[&str]| {
@@ -65,7 +65,7 @@ impl Quote {
         };
         let lacks_scope = error.get("code").and_then(Value::as_str) == Some(LACKS_SCOPE);
         let warning = body.get("warning").map(Value::to_string);
-        Said {
+        ErrorBody {
             names_v3: names_v3(&text),
             text: self.clean_or_none(&text).filter(|text| !text.contains('<')),
             lacks_scope,
@@ -79,7 +79,7 @@ impl Quote {
 
 /// The contents of an error's body.
 #[derive(Debug, Default)]
-pub(super) struct Said {
+pub(super) struct ErrorBody {
     /// The error's own `code: message`.
     pub text: Option<String>,
     /// Whether the key lacks a permission.
@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn only_an_errors_own_message_speaks_of_v3() {
-        let names_v3 = |body: &str| quote("k").said(body.as_bytes()).names_v3;
+        let names_v3 = |body: &str| quote("k").error_body(body.as_bytes()).names_v3;
         assert!(names_v3(r#"{"error":{"code":"gone","message":"use GET /v3/avatars/looks"}}"#));
         assert!(names_v3(r#"{"message":"V3 only"}"#));
         assert!(names_v3(r#"{"data":null,"error":"v2 has ended, see V3"}"#));
@@ -161,13 +161,13 @@ mod tests {
 
     #[test]
     fn the_announcement_beside_an_error_and_the_missing_scope_are_read() {
-        let said = quote("k").said(
+        let error_body = quote("k").error_body(
             br#"{"error":{"code":"insufficient_api_key_scope","message":"no","param":"avatars:read"},
                 "warning":{"message":"v2 ends","sunset_date":"2026-12-31"}}"#,
         );
-        assert_eq!(said.scope.as_deref(), Some("avatars:read"));
-        assert_eq!(said.warning.as_deref(), Some("v2 ends (sunset 2026-12-31)"));
-        assert_eq!(quote("k").said(br#"{"error":{"code":"x","param":"limit"}}"#).scope, None);
+        assert_eq!(error_body.scope.as_deref(), Some("avatars:read"));
+        assert_eq!(error_body.warning.as_deref(), Some("v2 ends (sunset 2026-12-31)"));
+        assert_eq!(quote("k").error_body(br#"{"error":{"code":"x","param":"limit"}}"#).scope, None);
     }
 
     #[test]
@@ -179,15 +179,15 @@ mod tests {
 
     #[test]
     fn all_known_forms_of_an_error_body_are_read_and_html_is_not() {
-        let said = |body: &str| quote("k-1").said(body.as_bytes()).text;
+        let text_of = |body: &str| quote("k-1").error_body(body.as_bytes()).text;
         let object = r#"{"data":null,"error":{"code":"internal_error","message":"forbidden"}}"#;
-        assert_eq!(said(object).as_deref(), Some("internal_error: forbidden"));
+        assert_eq!(text_of(object).as_deref(), Some("internal_error: forbidden"));
         let flat = r#"{"code":400112,"message":"Unauthorized"}"#;
-        assert_eq!(said(flat).as_deref(), Some("400112: Unauthorized"));
-        assert_eq!(said(r#"{"error":"not found"}"#).as_deref(), Some("not found"));
-        assert_eq!(said(r#"{"error":null,"message":"k-1"}"#).as_deref(), Some("***"));
+        assert_eq!(text_of(flat).as_deref(), Some("400112: Unauthorized"));
+        assert_eq!(text_of(r#"{"error":"not found"}"#).as_deref(), Some("not found"));
+        assert_eq!(text_of(r#"{"error":null,"message":"k-1"}"#).as_deref(), Some("***"));
         for other in ["<html>Bad gateway</html>", r#"{"error":"<html>"}"#, "[]", "7", "{}", ""] {
-            assert_eq!(said(other), None, "{other}");
+            assert_eq!(text_of(other), None, "{other}");
         }
     }
 }

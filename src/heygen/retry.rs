@@ -37,11 +37,11 @@ impl Iterator for Pauses {
 /// contains it if it would end after `limit`; `elapsed` is the time used so far.
 pub(super) fn within(
     pause: Duration,
-    asked: Option<Duration>,
+    requested: Option<Duration>,
     elapsed: Duration,
     limit: Duration,
 ) -> Result<Duration, Duration> {
-    let pause = asked.map_or(pause, |asked| asked.max(pause));
+    let pause = requested.map_or(pause, |requested| requested.max(pause));
     if elapsed.saturating_add(pause) > limit { Err(pause) } else { Ok(pause) }
 }
 

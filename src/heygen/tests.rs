@@ -185,8 +185,8 @@ async fn a_refusal_names_the_apis_own_code_and_blames_the_key_only_for_401() {
     let error =
         |code: &str, rest: &str| format!(r#"{{"error":{{"code":"{code}","message":"no"{rest}}}}}"#);
     assert!(message(401, &error("unauthorized", "")).await.contains("check the key"));
-    let lacking = error("insufficient_api_key_scope", r#","param":"avatars:read""#);
-    let scope = message(403, &lacking).await;
+    let body = error("insufficient_api_key_scope", r#","param":"avatars:read""#);
+    let scope = message(403, &body).await;
     assert!(scope.contains("lacks the scope avatars:read"), "{scope}");
     for (status, code) in [(402, "plan_upgrade_required"), (403, "phone_verification_required")] {
         let message = message(status, &error(code, "")).await;

@@ -20,30 +20,30 @@ pub(super) static PROFILE: Profile = Profile {
     name: "v2",
     after_polls: 1,
     probe: |_| PATH.to_owned(),
-    fetch: |client, asked, progress| Box::pin(fetch(client, asked, progress)),
+    fetch: |client, request, progress| Box::pin(fetch(client, request, progress)),
     read: |_, kept| v2::decode(kept),
 };
 
 /// Reads the list once, with the client's retries. Errors are in [`Fetched::answer`].
-async fn fetch(client: &Client, asked: ListRequest, progress: OnProgress<'_>) -> Fetched {
+async fn fetch(client: &Client, request: ListRequest, progress: OnProgress<'_>) -> Fetched {
     let source = client.source(PATH);
     let Reply { trace, body } = match client.get(PATH, progress).await {
         Ok(reply) => reply,
         Err(failure) => return Fetched::failed(source, failure),
     };
-    match v2::decode_known(&body, &asked.known) {
+    match v2::decode_known(&body, &request.known) {
         Ok(answer) => {
-            let said = answer.warning.as_deref().map(|text| client.mask(text));
-            let warning = sunset::join(trace.notice.as_deref(), said);
-            let bodies = asked.keep.then(|| Bodies::whole(body));
+            let announcement = answer.warning.as_deref().map(|text| client.mask(text));
+            let warning = sunset::join(trace.notice.as_deref(), announcement);
+            let bodies = request.keep.then(|| Bodies::whole(body));
             Fetched { warning, bodies, ..Fetched::of(source, trace, Ok(answer), Presence::There) }
         }
         Err(error) => {
             // An error body with status 200 may quote anything that the API was sent.
             let error = Error::new(error.kind, client.mask(&error.message)).context(&source);
-            let said = client.said(&body);
-            let presence = if said.names_v3 { Presence::Gone } else { Presence::Unclear };
-            let warning = sunset::join(trace.notice.as_deref(), said.warning);
+            let error_body = client.error_body(&body);
+            let presence = if error_body.names_v3 { Presence::Gone } else { Presence::Unclear };
+            let warning = sunset::join(trace.notice.as_deref(), error_body.warning);
             Fetched { warning, ..Fetched::of(source, trace, Err(error), presence) }
         }
     }

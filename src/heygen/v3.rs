@@ -72,7 +72,7 @@ pub(super) static PROFILE: Profile = Profile {
     name: "v3",
     after_polls: 2,
     probe: |catalogue| endpoint(catalogue).page(1, "", None),
-    fetch: |client, asked, progress| Box::pin(fetch(client, asked, progress)),
+    fetch: |client, request, progress| Box::pin(fetch(client, request, progress)),
     read: pages::read,
 };
 
@@ -84,8 +84,8 @@ const MOST_TIMES: u8 = 2;
 
 /// Reads the list page by page, with the client's retries for each page. Errors are in
 /// [`Fetched::answer`].
-async fn fetch(client: &Client, asked: ListRequest, progress: OnProgress<'_>) -> Fetched {
-    let mut reading = ListReading::new(client, asked);
+async fn fetch(client: &Client, request: ListRequest, progress: OnProgress<'_>) -> Fetched {
+    let mut reading = ListReading::new(client, request);
     let read = reading.all(progress).await;
     reading.fetched(read)
 }
@@ -127,20 +127,20 @@ struct ListReading<'a> {
 }
 
 impl<'a> ListReading<'a> {
-    fn new(client: &'a Client, asked: ListRequest) -> Self {
-        let endpoint = endpoint(asked.catalogue);
+    fn new(client: &'a Client, request: ListRequest) -> Self {
+        let endpoint = endpoint(request.catalogue);
         Self {
             client,
             endpoint,
-            limit: endpoint.page_size(asked.again),
-            bounds: client.whole(),
-            pages: Pages::new(asked.catalogue, &asked.known),
+            limit: endpoint.page_size(request.again),
+            bounds: client.list_bounds(),
+            pages: Pages::new(request.catalogue, &request.known),
             count: 0,
             cursors: HashMap::new(),
             bytes: 0,
             hash: Sha256::new(),
-            bodies: (asked.keep || asked.known.has_fingerprints()).then(Vec::new),
-            keep: asked.keep,
+            bodies: (request.keep || request.known.has_fingerprints()).then(Vec::new),
+            keep: request.keep,
             last: None,
             incomplete: None,
             broke_off: None,
@@ -260,22 +260,24 @@ impl<'a> ListReading<'a> {
             true => (self.incomplete.or(self.broke_off), None),
             false => (self.incomplete, self.broke_off),
         };
-        let whole = read.is_ok();
-        let presence = if whole { Presence::There } else { self.presence };
+        let is_complete = read.is_ok();
+        let presence = if is_complete { Presence::There } else { self.presence };
         let each = bodies.iter().flatten().map(Vec::as_slice);
         let answer = read.and_then(|()| pages::finish(endpoint.catalogue, pages, each));
-        let said = answer.as_ref().ok().and_then(|answer| answer.warning.as_deref());
-        let said = said.map(|text| client.mask(text));
+        let announcement = answer.as_ref().ok().and_then(|answer| answer.warning.as_deref());
+        let announcement = announcement.map(|text| client.mask(text));
         let notice = last.as_ref().and_then(|last| last.notice.as_deref());
         let mut fetched = Fetched {
             source: client.source(endpoint.path),
             received_at: last.as_ref().map(|last| last.received_at),
             http_status: last.as_ref().map(|last| last.status),
-            warning: sunset::join(notice, said),
+            warning: sunset::join(notice, announcement),
             request_id: last.and_then(|last| last.request_id),
-            response_bytes: whole.then_some(bytes),
-            response_sha256: whole.then(|| hex(&hash.finalize())),
-            bodies: bodies.filter(|_| keep && whole).map(|bodies| Bodies::pages(bodies, None)),
+            response_bytes: is_complete.then_some(bytes),
+            response_sha256: is_complete.then(|| hex(&hash.finalize())),
+            bodies: bodies
+                .filter(|_| keep && is_complete)
+                .map(|bodies| Bodies::pages(bodies, None)),
             answer,
             presence,
             broke_off,

@@ -68,10 +68,10 @@ impl ApiVersion {
     pub(super) fn fetch<'a>(
         self,
         client: &'a Client,
-        asked: ListRequest,
+        request: ListRequest,
         progress: OnProgress<'a>,
     ) -> Fetching<'a> {
-        (self.0.fetch)(client, asked, progress)
+        (self.0.fetch)(client, request, progress)
     }
 }
 

@@ -23,7 +23,7 @@ pub const READY: &str = "completed";
 
 /// An id to check, and where it was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Asked {
+pub struct RequestedId {
     /// The id.
     pub id: String,
     /// The file that contains it.
@@ -94,7 +94,7 @@ impl State {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Verdict {
     /// The id, and where it was found.
-    pub asked: Asked,
+    pub requested: RequestedId,
     /// What is known of the item; `None` for an unknown id.
     pub known: Option<Known>,
     /// Its state.
@@ -111,10 +111,10 @@ pub struct Verdict {
 /// Returns the state of every requested id, in the order of the request.
 pub async fn check(
     store: &mut Store,
-    asked: Vec<Asked>,
+    requested: Vec<RequestedId>,
     scope: &LookupScope,
 ) -> Result<Vec<Verdict>> {
-    let ids: BTreeSet<&str> = asked.iter().map(|one| one.id.as_str()).collect();
+    let ids: BTreeSet<&str> = requested.iter().map(|one| one.id.as_str()).collect();
     let mut known = store.known(&ids, &scope.kinds()).await?;
     known.retain(|item| scope.has_account(&item.account));
     let due = due(store).await?;
@@ -124,12 +124,12 @@ pub async fn check(
         by_id.entry(&item.id).or_default().push(item);
     }
     let mut verdicts = vec![];
-    for one in asked {
+    for one in requested {
         match by_id.get(one.id.as_str()) {
             None => verdicts.push(unknown(one)),
             Some(items) => verdicts.extend(items.iter().map(|item| {
                 let due = due.get(&(item.account.clone(), item.kind.catalogue)).copied();
-                judge(one.clone(), item, due, instead.of(item))
+                verdict_on(one.clone(), item, due, instead.of(item))
             })),
         }
     }
@@ -139,8 +139,8 @@ pub async fn check(
 /// Returns the ids that do not pass, each once.
 pub fn not_usable(verdicts: &[Verdict]) -> BTreeSet<&str> {
     let of = |passes: bool| verdicts.iter().filter(move |one| one.passes == passes);
-    let good: BTreeSet<&str> = of(true).map(|one| one.asked.id.as_str()).collect();
-    of(false).map(|one| one.asked.id.as_str()).filter(|id| !good.contains(id)).collect()
+    let good: BTreeSet<&str> = of(true).map(|one| one.requested.id.as_str()).collect();
+    of(false).map(|one| one.requested.id.as_str()).filter(|id| !good.contains(id)).collect()
 }
 
 /// Returns, for each catalogue of each account, the time by which an item must have become missing
@@ -155,12 +155,17 @@ async fn due(store: &mut Store) -> Result<BTreeMap<(String, Catalogue), Timestam
     Ok(all)
 }
 
-fn unknown(asked: Asked) -> Verdict {
+fn unknown(requested: RequestedId) -> Verdict {
     let (known, state, since) = (None, State::Unknown, None);
-    Verdict { asked, known, state, since, instead: vec![], passes: false }
+    Verdict { requested, known, state, since, instead: vec![], passes: false }
 }
 
-fn judge(asked: Asked, item: &Known, due: Option<Timestamp>, instead: Vec<String>) -> Verdict {
+fn verdict_on(
+    requested: RequestedId,
+    item: &Known,
+    due: Option<Timestamp>,
+    instead: Vec<String>,
+) -> Verdict {
     let ready = item.status.as_deref().is_none_or(|status| status == READY);
     let (state, since, passes) = match (item.removed_at, item.missing_since, ready) {
         (Some(at), ..) => (State::Removed, Some(at), false),
@@ -168,7 +173,7 @@ fn judge(asked: Asked, item: &Known, due: Option<Timestamp>, instead: Vec<String
         (None, None, false) => (State::NotReady, None, false),
         (None, None, true) => (State::Listed, None, true),
     };
-    Verdict { asked, known: Some(item.clone()), state, since, instead, passes }
+    Verdict { requested, known: Some(item.clone()), state, since, instead, passes }
 }
 
 /// Suggestions for items that are gone, by account and group and by account and name.

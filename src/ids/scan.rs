@@ -7,7 +7,7 @@ use std::{
 
 use csv::ReaderBuilder;
 
-use super::Asked;
+use super::RequestedId;
 use crate::catalog::kind::Kind;
 
 /// The id fields whose values are reported even if they are not known.
@@ -40,13 +40,13 @@ impl Scanner {
                 known.entry(word).or_default().push(Id { lead, text });
             }
         }
-        let asked = |kind: &str| kinds.iter().any(|one| one.as_str() == kind);
-        let fields = FIELDS.iter().filter(|(_, kind)| asked(kind));
+        let is_wanted = |kind: &str| kinds.iter().any(|one| one.as_str() == kind);
+        let fields = FIELDS.iter().filter(|(_, kind)| is_wanted(kind));
         Self { known, fields: fields.map(|(field, _)| folded(field)).collect() }
     }
 
     /// Returns the ids in `text`, the content of `file`: each once per line, in order.
-    pub fn scan(&self, file: &str, text: &str) -> Vec<Asked> {
+    pub fn scan(&self, file: &str, text: &str) -> Vec<RequestedId> {
         let mut found = vec![];
         let cells = self.cells(text);
         let mut in_list = false;
@@ -55,7 +55,7 @@ impl Scanner {
             let beside = self.beside_fields(line, &mut in_list).into_iter();
             let beside = beside.chain(cells.get(&number).into_iter().flatten().map(String::as_str));
             let all = self.known_in(line).chain(beside);
-            found.extend(all.filter(|id| seen.insert(*id)).map(|id| Asked {
+            found.extend(all.filter(|id| seen.insert(*id)).map(|id| RequestedId {
                 id: id.to_owned(),
                 file: Some(file.to_owned()),
                 line: Some(number),
@@ -193,11 +193,11 @@ fn assigned(after: &str) -> Option<&str> {
     if let Some(value) = quoted(rest).or_else(typed) {
         return is_value(value).then_some(value);
     }
-    bare(rest)
+    unquoted_id(rest)
 }
 
 /// Returns the word at the start of `text` if it is an id without quotes.
-fn bare(text: &str) -> Option<&str> {
+fn unquoted_id(text: &str) -> Option<&str> {
     let end = text.find(|c| !is_word(c)).unwrap_or(text.len());
     let (word, after) = text.split_at(end);
     let operators: &[_] = &['.', '(', '[', '{', '$', '?', '+', '*', '/', '='];
@@ -224,7 +224,7 @@ fn elements(text: &str) -> Vec<&str> {
 
 fn element(text: &str) -> Option<&str> {
     let text = text.trim().trim_start_matches("- ");
-    let value = quoted(text).filter(|value| is_value(value)).or_else(|| bare(text))?;
+    let value = quoted(text).filter(|value| is_value(value)).or_else(|| unquoted_id(text))?;
     let (_, rest) = text.split_once(value)?;
     let rest = rest.trim_start_matches(['"', '\'', '`', '\\']).trim_start();
     (rest.is_empty() || rest.starts_with([']', '#', '/'])).then_some(value)

@@ -102,8 +102,8 @@ async fn search(store: &mut Store, with: &ToolArguments) -> Result<Json> {
     // A kind that lacks a requested column has no such item.
     let fits = |kind: &Kind| facets.iter().all(|(name, _)| kind.column(name).is_some());
     let fitting: Vec<Kind> = kinds.iter().copied().filter(|kind| fits(kind)).collect();
-    let asked = if fitting.is_empty() { kinds } else { fitting };
-    for kind in asked.into_iter().filter(|kind| first.is_none_or(|first| *kind >= first)) {
+    let searched_kinds = if fitting.is_empty() { kinds } else { fitting };
+    for kind in searched_kinds.into_iter().filter(|kind| first.is_none_or(|first| *kind >= first)) {
         let wanted = Lookup {
             text: with.text("text").map(str::to_owned),
             account: with.text("account").map(str::to_owned),

@@ -27,7 +27,7 @@ impl ToolArguments {
                     if names.is_empty() { "nothing".into() } else { names.join(", ") }
                 )));
             };
-            if let Some(wanted) = wrong(parameter.takes, &value) {
+            if let Some(wanted) = expected_instead(parameter.takes, &value) {
                 return Err(Error::usage(format!("{name} must be {wanted}")));
             }
             if !value.is_null() {
@@ -36,8 +36,8 @@ impl ToolArguments {
         }
         let lacks = |name: &str| !arguments.contains_key(name);
         match tool.parameters.iter().find(|one| one.required && lacks(one.name)) {
-            Some(lacking) => {
-                Err(Error::usage(format!("{} needs the argument {}", tool.name, lacking.name)))
+            Some(missing) => {
+                Err(Error::usage(format!("{} needs the argument {}", tool.name, missing.name)))
             }
             None => Ok(Self(arguments)),
         }
@@ -119,7 +119,7 @@ pub fn cursor_after(kind: Kind, account: &str, id: &str) -> String {
 }
 
 /// Returns what the value should be, if it is something else.
-fn wrong(takes: Takes, value: &Json) -> Option<String> {
+fn expected_instead(takes: Takes, value: &Json) -> Option<String> {
     let one_of = |words: &[&str]| {
         let is_one = value.as_str().is_some_and(|text| words.contains(&text));
         (!is_one).then(|| format!("one of {}", words.join(", ")))

@@ -227,8 +227,8 @@ pub fn text(figures: &Figures, configured: &Configured) -> String {
     let mut figures = figures.clone();
     let known = std::mem::take(&mut figures.receivers);
     let of = |name: &String| {
-        let own = known.iter().find(|of| of.receiver == *name).cloned();
-        own.unwrap_or_else(|| ReceiverFigures { receiver: name.clone(), ..Default::default() })
+        let matching = known.iter().find(|of| of.receiver == *name).cloned();
+        matching.unwrap_or_else(|| ReceiverFigures { receiver: name.clone(), ..Default::default() })
     };
     figures.receivers = receivers.iter().map(of).collect();
     for one in configured {
@@ -339,8 +339,8 @@ mod tests {
         let text = text(&Figures::default(), &main());
         for family in &FAMILIES {
             let samples = text.lines().filter(|line| !line.starts_with('#'));
-            let own = samples.filter(|line| line.starts_with(family.name)).count();
-            assert!(own > 0, "{}", family.name);
+            let matching = samples.filter(|line| line.starts_with(family.name)).count();
+            assert!(matching > 0, "{}", family.name);
         }
         assert!(text.contains(
             "heygen_sync_polls_total{account=\"main\",catalogue=\"avatars\",outcome=\"failed\"} 0\n"

@@ -176,7 +176,7 @@ async fn take_back(
         }
     }
     if !lost.is_empty() {
-        store.lose(&lost).await?;
+        store.requeue_lost(&lost).await?;
         back.retain(|file| !lost.contains(file));
     }
     Ok(back)

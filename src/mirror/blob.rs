@@ -148,12 +148,12 @@ impl Blobs {
         if let Some(root) = &self.root {
             return Workspace::in_folder(root)
                 .map(drop)
-                .map_err(|fault| self.trouble("write to", fault));
+                .map_err(|fault| self.storage_error("write to", fault));
         }
         let path = self.path("tmp/probe");
         let written = self.objects.put(&path, Vec::new().into()).await;
-        written.map_err(|fault| self.trouble("write to", fault))?;
-        self.objects.delete(&path).await.map_err(|fault| self.trouble("write to", fault))
+        written.map_err(|fault| self.storage_error("write to", fault))?;
+        self.objects.delete(&path).await.map_err(|fault| self.storage_error("write to", fault))
     }
 
     /// Returns whether the store exists: a folder that was mirrored into, or a bucket with any
@@ -182,8 +182,9 @@ impl Blobs {
                     all.into_iter().map(|(name, is_dir)| (self.path(&name), is_dir)).collect()
                 }
                 Err(fault) => {
-                    let trouble = self.trouble("list", fault);
-                    return futures_util::stream::once(std::future::ready(Err(trouble))).boxed();
+                    let storage_error = self.storage_error("list", fault);
+                    return futures_util::stream::once(std::future::ready(Err(storage_error)))
+                        .boxed();
                 }
             },
         };
@@ -204,7 +205,7 @@ impl Blobs {
                     futures_util::stream::once(head).filter_map(std::future::ready).boxed()
                 }
             })
-            .map_err(|fault| self.trouble("list", fault))
+            .map_err(|fault| self.storage_error("list", fault))
             .try_filter_map(move |object| {
                 let parts = object.location.prefix_match(&self.prefix);
                 let file = parts.map(|parts| {
@@ -223,7 +224,7 @@ impl Blobs {
         match self.objects.head(&self.path(file)).await {
             Ok(found) => Ok(Some(found.size)),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
-            Err(fault) => Err(self.trouble("read", fault)),
+            Err(fault) => Err(self.storage_error("read", fault)),
         }
     }
 
@@ -232,7 +233,7 @@ impl Blobs {
         match self.objects.head(&self.path(file)).await {
             Ok(found) => Ok(Timestamp::from(found.last_modified) > since),
             Err(object_store::Error::NotFound { .. }) => Ok(false),
-            Err(fault) => Err(self.trouble("read", fault)),
+            Err(fault) => Err(self.storage_error("read", fault)),
         }
     }
 
@@ -244,7 +245,7 @@ impl Blobs {
     ) -> Result<BoxStream<'static, Result<bytes::Bytes>>> {
         let options = GetOptions { range: Some(range.into()), ..GetOptions::default() };
         let got = self.objects.get_opts(&self.path(file), options).await;
-        let got = got.map_err(|fault| self.trouble("read", fault))?;
+        let got = got.map_err(|fault| self.storage_error("read", fault))?;
         let name = self.owner.name;
         let broken = move |_| Error::storage(format!("reading from {name} was interrupted"));
         Ok(got.into_stream().map_err(broken).boxed())
@@ -257,7 +258,7 @@ impl Blobs {
             Err(object_store::Error::NotFound { .. }) => return Ok(None),
             Err(fault) => Err(fault),
         };
-        got.map(Some).map_err(|fault| self.trouble("read", fault))
+        got.map(Some).map_err(|fault| self.storage_error("read", fault))
     }
 
     /// Returns the SHA-256 and the size of a blob; `None` if it does not exist.
@@ -265,12 +266,12 @@ impl Blobs {
         let got = match self.objects.get(&self.path(file)).await {
             Ok(got) => got,
             Err(object_store::Error::NotFound { .. }) => return Ok(None),
-            Err(fault) => return Err(self.trouble("read", fault)),
+            Err(fault) => return Err(self.storage_error("read", fault)),
         };
         let (mut hash, mut bytes) = (Sha256::new(), 0);
         let mut stream = got.into_stream();
         while let Some(chunk) =
-            stream.try_next().await.map_err(|fault| self.trouble("read", fault))?
+            stream.try_next().await.map_err(|fault| self.storage_error("read", fault))?
         {
             hash.update(&chunk);
             bytes += chunk.len() as u64;
@@ -282,7 +283,7 @@ impl Blobs {
     pub async fn remove(&self, file: &str) -> Result<()> {
         match self.objects.delete(&self.path(file)).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
-            Err(fault) => Err(self.trouble("remove from", fault)),
+            Err(fault) => Err(self.storage_error("remove from", fault)),
         }
     }
 
@@ -290,9 +291,9 @@ impl Blobs {
     pub fn workspace(&self) -> Result<Workspace> {
         let made = match &self.root {
             Some(root) => Workspace::in_folder(root),
-            None => Ok(Workspace::nameless()),
+            None => Ok(Workspace::without_name()),
         };
-        made.map_err(|fault| self.trouble("write to", fault))
+        made.map_err(|fault| self.storage_error("write to", fault))
     }
 
     /// Returns whether many bodies are stored faster at once than one by one: true of a folder.
@@ -303,9 +304,10 @@ impl Blobs {
     /// Stores a body as `file`. It is durable when this returns.
     pub async fn put(&self, body: Spool, file: &str, content_type: &'static str) -> Result<()> {
         match &self.root {
-            Some(root) => {
-                body.into_folder(root.join(file)).await.map_err(|f| self.trouble("write to", f))
-            }
+            Some(root) => body
+                .into_folder(root.join(file))
+                .await
+                .map_err(|f| self.storage_error("write to", f)),
             None => self.upload(body, file, content_type).await,
         }
     }
@@ -329,7 +331,7 @@ impl Blobs {
                     .objects
                     .put_multipart_opts(&path, options)
                     .await
-                    .map_err(|fault| self.trouble("write to", fault))?;
+                    .map_err(|fault| self.storage_error("write to", fault))?;
                 match s3::put_parts(spooled, upload.as_mut()).await {
                     Ok(()) => upload.complete().await.map(drop),
                     Err(fault) => {
@@ -340,11 +342,11 @@ impl Blobs {
                 }
             }
         };
-        put.map_err(|fault| self.trouble("write to", fault))
+        put.map_err(|fault| self.storage_error("write to", fault))
     }
 
     /// Returns the error of a fault of the store (exit code 74).
-    fn trouble(&self, doing: &str, fault: impl std::error::Error + 'static) -> Error {
+    fn storage_error(&self, doing: &str, fault: impl std::error::Error + 'static) -> Error {
         let mut text = fault.to_string();
         let mut inner: Option<&(dyn std::error::Error + 'static)> = Some(&fault);
         let mut full = false;

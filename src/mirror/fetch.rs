@@ -18,7 +18,7 @@ use super::{
     blob::Blobs,
     guard,
     plan::{Content, Outcome},
-    request::{Requests, SILENCE, is_framed, judge},
+    request::{Requests, SILENCE, detect, is_framed},
     settings::MirrorSettings,
     sniff::Media,
     spool::Spool,
@@ -108,7 +108,7 @@ impl Fetcher {
     pub async fn fetch(&self, asset: &Asset) -> Result<Outcome> {
         // Fair, so in order of urgency, and never closed.
         let turn = self.turns.acquire().await;
-        let right = match self.patiently(asset).await? {
+        let right = match self.fetch_with_retries(asset).await? {
             Ok(right) => right,
             Err(outcome) => return Ok(outcome),
         };
@@ -127,7 +127,7 @@ impl Fetcher {
     }
 
     /// Downloads an asset, with the retries that are due immediately.
-    async fn patiently(&self, asset: &Asset) -> Result<Result<Right, Outcome>> {
+    async fn fetch_with_retries(&self, asset: &Asset) -> Result<Result<Right, Outcome>> {
         let mut pause = self.retry_pause;
         for _ in 0..TRIES {
             match self.attempt(asset).await? {
@@ -149,7 +149,7 @@ impl Fetcher {
     }
 
     async fn download(&self, asset: &Asset) -> Result<Result<Right, Outcome>> {
-        if asset.signed_url.is_some() && !guard::goes_as_written(asset.link()) {
+        if asset.signed_url.is_some() && !guard::is_sent_as_written(asset.link()) {
             let why = "its signed link cannot be sent byte for byte: a URL parser would change its \
                        characters or dots";
             return Ok(Err(Outcome::Forbidden(why.into())));
@@ -183,13 +183,13 @@ impl Fetcher {
             if !matches!(read, Err(Broken::Off)) {
                 break;
             }
-            let Some((rest, len)) = self.rest(asset, &whole, &spool).await else { break };
+            let Some((rest, len)) = self.fetch_rest(asset, &whole, &spool).await else { break };
             whole.len = Some(len);
             read = self.body(rest, &mut spool).await;
         }
         Ok(match read {
             Ok(()) if whole.len.is_none_or(|len| len == spool.len()) => {
-                let media = judge(spool.head(), spool.len(), framed);
+                let media = detect(spool.head(), spool.len(), framed);
                 media.map(|media| Right { spool, media, etag, last_modified })
             }
             Ok(()) | Err(Broken::Off) => Err(Outcome::Passing(cut_off(&spool, &whole), None)),
@@ -200,7 +200,7 @@ impl Fetcher {
 
     /// Requests the rest of a body that broke off, if it is certain to be of the same content;
     /// returns it with the length of the whole.
-    async fn rest(
+    async fn fetch_rest(
         &self,
         asset: &Asset,
         whole: &ContentIdentity,

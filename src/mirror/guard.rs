@@ -88,7 +88,7 @@ impl Guard {
 /// Returns whether a link's path and query are sent as written. A parsed URL is normalised: `/./`
 /// is removed, `'` in the query and `{` in the path are percent-encoded. The signature is of the
 /// link as written, so that a normalised one would be another link.
-pub fn goes_as_written(link: &str) -> bool {
+pub fn is_sent_as_written(link: &str) -> bool {
     let Ok(url) = Url::parse(link) else { return false };
     let sent = &url[Position::BeforePath..Position::AfterQuery];
     let Some((_, rest)) = link.split_once("://") else { return false };
@@ -225,7 +225,7 @@ mod tests {
             "?Signature=1",
             "",
         ] {
-            assert!(goes_as_written(&signed(kept)), "{kept}");
+            assert!(is_sent_as_written(&signed(kept)), "{kept}");
         }
         for changed in [
             "/a.webp?name='b'&Signature=1",
@@ -242,7 +242,7 @@ mod tests {
             "/a.web\tp?Signature=1",
             "\\a.webp?Signature=1",
         ] {
-            assert!(!goes_as_written(&signed(changed)), "{changed}");
+            assert!(!is_sent_as_written(&signed(changed)), "{changed}");
         }
     }
 

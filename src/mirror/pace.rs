@@ -51,7 +51,7 @@ impl Pace {
     }
 
     /// Waits for this request's turn; fails if it has none in this run.
-    pub async fn turn(&self, host: &str) -> Result<(), Stop> {
+    pub async fn wait_for_turn(&self, host: &str) -> Result<(), Stop> {
         loop {
             let now = Instant::now();
             let rest = lock(&self.hosts).get(host).copied();
@@ -79,12 +79,12 @@ impl Pace {
     }
 
     /// Records that the host answered normally.
-    pub fn fine(&self, host: &str) {
+    pub fn record_success(&self, host: &str) {
         lock(&self.hosts).remove(host);
     }
 
     /// Records that the host failed, with the pause that it asked for, if any.
-    pub fn trouble(&self, host: &str, retry_after: Option<Duration>) {
+    pub fn record_failure(&self, host: &str, retry_after: Option<Duration>) {
         let now = Instant::now();
         let mut hosts = lock(&self.hosts);
         let rest = hosts.entry(host.to_owned()).or_insert(Rest { failures: 0, until: now });
@@ -111,12 +111,12 @@ mod tests {
     async fn a_host_that_keeps_failing_is_given_up_and_others_are_not() {
         let pace = Pace::new(1_000);
         let begun = Instant::now();
-        while pace.turn("down").await.is_ok() {
-            pace.trouble("down", None);
+        while pace.wait_for_turn("down").await.is_ok() {
+            pace.record_failure("down", None);
         }
-        assert_eq!(pace.turn("down").await, Err(Stop::GivenUp(LATER)));
+        assert_eq!(pace.wait_for_turn("down").await, Err(Stop::GivenUp(LATER)));
         assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
-        assert_eq!(pace.turn("up").await, Ok(()));
+        assert_eq!(pace.wait_for_turn("up").await, Ok(()));
     }
 
     #[tokio::test(start_paused = true)]
@@ -124,7 +124,7 @@ mod tests {
         let pace = Pace::new(10);
         let begun = Instant::now();
         for nth in 0..31 {
-            pace.turn(["one", "other"][nth % 2]).await.unwrap();
+            pace.wait_for_turn(["one", "other"][nth % 2]).await.unwrap();
         }
         let took = begun.elapsed();
         assert!((2_990..3_050).contains(&took.as_millis()), "{took:?}");
@@ -134,21 +134,21 @@ mod tests {
     async fn a_failure_now_and_then_is_no_reason_to_give_up() {
         let pace = Pace::new(1_000);
         for _ in 0..100 {
-            pace.turn("flaky").await.unwrap();
-            pace.trouble("flaky", None);
-            pace.turn("flaky").await.unwrap();
-            pace.fine("flaky");
+            pace.wait_for_turn("flaky").await.unwrap();
+            pace.record_failure("flaky", None);
+            pace.wait_for_turn("flaky").await.unwrap();
+            pace.record_success("flaky");
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_rest_that_a_host_asks_for_is_kept_or_left_to_the_next_run() {
         let pace = Pace::new(1_000);
-        pace.trouble("busy", Some(Duration::from_secs(30)));
+        pace.record_failure("busy", Some(Duration::from_secs(30)));
         let begun = Instant::now();
-        pace.turn("busy").await.unwrap();
+        pace.wait_for_turn("busy").await.unwrap();
         assert!(begun.elapsed() >= Duration::from_secs(29));
-        pace.trouble("busy", Some(Duration::from_secs(3_600)));
-        assert!(matches!(pace.turn("busy").await, Err(Stop::Asked(_))));
+        pace.record_failure("busy", Some(Duration::from_secs(3_600)));
+        assert!(matches!(pace.wait_for_turn("busy").await, Err(Stop::Asked(_))));
     }
 }

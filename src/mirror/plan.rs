@@ -60,7 +60,7 @@ pub enum Outcome {
 
 /// The category of a bad outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Misfortune {
+pub enum FailureCategory {
     /// It is worth a retry.
     Failed,
     /// It is no longer available, though a copy may be kept.
@@ -71,27 +71,27 @@ pub enum Misfortune {
 
 impl Outcome {
     /// Returns the category of a bad outcome, and why it is bad.
-    pub fn misfortune(&self) -> Option<(Misfortune, &str)> {
+    pub fn failure(&self) -> Option<(FailureCategory, &str)> {
         match self {
             Self::Saved(_) | Self::Unchanged => None,
             Self::LinkDead(why) | Self::Refused(why) | Self::Passing(why, _) => {
-                Some((Misfortune::Failed, why))
+                Some((FailureCategory::Failed, why))
             }
-            Self::Missing(why) => Some((Misfortune::Gone, why)),
-            Self::Forbidden(why) | Self::NotAllowed(why) => Some((Misfortune::Skipped, why)),
+            Self::Missing(why) => Some((FailureCategory::Gone, why)),
+            Self::Forbidden(why) | Self::NotAllowed(why) => Some((FailureCategory::Skipped, why)),
         }
     }
 }
 
 /// Returns the meaning of a status without a wanted body.
 pub fn of_status(status: u16, signed: bool, retry_after: Option<Duration>) -> Outcome {
-    let told = format!("the server answered {status}");
+    let why = format!("the server answered {status}");
     match status {
-        403 | 404 | 410 if signed => Outcome::LinkDead(told),
+        403 | 404 | 410 if signed => Outcome::LinkDead(why),
         // A store that does not reveal its names also refuses what does not exist.
-        403 | 404 | 410 => Outcome::Missing(told),
-        408 | 425 | 429 | 500 | 502 | 503 | 504 => Outcome::Passing(told, retry_after),
-        _ => Outcome::Refused(told),
+        403 | 404 | 410 => Outcome::Missing(why),
+        408 | 425 | 429 | 500 | 502 | 503 | 504 => Outcome::Passing(why, retry_after),
+        _ => Outcome::Refused(why),
     }
 }
 
@@ -138,25 +138,25 @@ pub fn settle(asset: Asset, outcome: Outcome, now: Timestamp, recheck: Duration)
             let asset = failed(asset, why, next);
             Settled { distrusted, ..asset.into() }
         }
-        Outcome::Missing(why) => unlucky(asset, AssetState::Gone, why, now.plus(recheck)),
+        Outcome::Missing(why) => settled_failure(asset, AssetState::Gone, why, now.plus(recheck)),
         Outcome::Forbidden(why) => {
             let next = before_its_end(&asset, now, recheck);
-            unlucky(asset, AssetState::Skipped, why, next)
+            settled_failure(asset, AssetState::Skipped, why, next)
         }
         // It costs no request, and the configuration may be fixed at any time.
         Outcome::NotAllowed(why) => {
             let attempts = asset.attempts;
-            let settled = unlucky(asset, AssetState::Skipped, why, now.plus(FIRST_WAIT));
+            let settled = settled_failure(asset, AssetState::Skipped, why, now.plus(FIRST_WAIT));
             let asset = Asset { attempts, ..settled.asset };
             asset.into()
         }
         Outcome::Refused(why) => {
             let next = next_attempt(&asset, now, None);
-            unlucky(asset, AssetState::Failed, why, next)
+            settled_failure(asset, AssetState::Failed, why, next)
         }
         Outcome::Passing(why, retry_after) => {
             let next = next_attempt(&asset, now, retry_after);
-            unlucky(asset, AssetState::Failed, why, next)
+            settled_failure(asset, AssetState::Failed, why, next)
         }
     }
 }
@@ -215,7 +215,7 @@ fn failed(asset: Asset, why: String, next: Timestamp) -> Asset {
     }
 }
 
-fn unlucky(asset: Asset, state: AssetState, why: String, next: Timestamp) -> Settled {
+fn settled_failure(asset: Asset, state: AssetState, why: String, next: Timestamp) -> Settled {
     let asset = failed(asset, why, next);
     let state = if asset.saved() { AssetState::Mirrored } else { state };
     Asset { state, ..asset }.into()

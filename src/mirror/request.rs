@@ -112,7 +112,7 @@ impl Requests {
         headers: &[(HeaderName, HeaderValue)],
     ) -> Result<Response, Outcome> {
         let host = url.host_str().unwrap_or_default();
-        self.pace.turn(host).await.map_err(|stop| match stop {
+        self.pace.wait_for_turn(host).await.map_err(|stop| match stop {
             Stop::Asked(wait) => {
                 Outcome::Passing(format!("the host '{host}' asked to wait"), Some(wait))
             }
@@ -128,14 +128,14 @@ impl Requests {
             Ok(response) => {
                 let wait = retry_after(response.headers(), self.clock.now());
                 match response.status().as_u16() {
-                    429 | 500..=599 => self.pace.trouble(host, wait),
-                    _ => self.pace.fine(host),
+                    429 | 500..=599 => self.pace.record_failure(host, wait),
+                    _ => self.pace.record_success(host),
                 }
                 Ok(response)
             }
             Err(fault) if forbidden(&fault) => Err(Outcome::Refused(Forbidden.to_string())),
             Err(fault) => {
-                self.pace.trouble(host, None);
+                self.pace.record_failure(host, None);
                 Err(Outcome::Passing(reason(&fault), None))
             }
         }
@@ -164,12 +164,12 @@ impl Requests {
 }
 
 /// Returns the type of a complete body, or why it is not kept.
-pub(super) fn judge(head: &[u8], len: u64, framed: bool) -> Result<Media, Outcome> {
-    if !framed && !sniff::tells_its_length(head) {
+pub(super) fn detect(head: &[u8], len: u64, framed: bool) -> Result<Media, Outcome> {
+    if !framed && !sniff::contains_length(head) {
         let why = "the server did not send the length of the body, so it may be cut off";
         return Err(Outcome::Refused(why.into()));
     }
-    sniff::judge(head, len).map_err(|why| Outcome::Refused(why.into()))
+    sniff::detect(head, len).map_err(|why| Outcome::Refused(why.into()))
 }
 
 /// Returns whether a truncated body is recognised: it has a length, or chunks with an end. Without

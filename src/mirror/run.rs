@@ -12,7 +12,7 @@ use super::{
     blob::Blobs,
     fetch::{self, Fetcher},
     guard::Guard,
-    plan::{self, Misfortune, Outcome, REFRESH_EVERY, Task},
+    plan::{self, FailureCategory, Outcome, REFRESH_EVERY, Task},
     settings::MirrorSettings,
     summary::{BadOutcome, MirrorProgress, Summary},
     workspace::GROUP,
@@ -65,7 +65,7 @@ pub async fn run(
     let now = clock.now();
     let latest = plan::latest(now, settings.mirror.recheck);
     let allowed = Guard::new(&settings.mirror.allowed_hosts).allowed();
-    store.tidy_queue(wanted, &allowed, now, latest).await?;
+    store.update_queue(wanted, &allowed, now, latest).await?;
     let due = store.count_due(wanted, now).await?;
     if due == 0 {
         return Ok(Summary::default());
@@ -213,7 +213,11 @@ impl<'a> Run<'a> {
             match plan::task(&asset, now) {
                 Task::Fetch => self.ahead.push_back(asset),
                 Task::Renew => {
-                    self.judged(asset, Outcome::LinkDead("the link has expired".into()), now);
+                    self.record_outcome(
+                        asset,
+                        Outcome::LinkDead("the link has expired".into()),
+                        now,
+                    );
                 }
                 Task::Nothing => self.settle(plan::at_rest(asset)),
             }
@@ -236,12 +240,12 @@ impl<'a> Run<'a> {
 
     fn take(&mut self, (asset, outcome): FetchedAsset) -> Result<()> {
         let now = self.clock.now();
-        self.judged(asset, outcome?, now);
+        self.record_outcome(asset, outcome?, now);
         Ok(())
     }
 
-    fn judged(&mut self, asset: Asset, outcome: Outcome, now: Timestamp) {
-        let misfortune = outcome.misfortune().map(|(what, why)| (what, why.to_owned()));
+    fn record_outcome(&mut self, asset: Asset, outcome: Outcome, now: Timestamp) {
+        let failure = outcome.failure().map(|(what, why)| (what, why.to_owned()));
         match &outcome {
             Outcome::Saved(content) => {
                 self.bad.remove(&asset.url);
@@ -264,14 +268,15 @@ impl<'a> Run<'a> {
         if let Some(link) = link {
             let last_error = settled.asset.last_error.clone();
             self.dead.push(Asset { next_attempt_at, last_error, ..link });
-        } else if let Some((what, why)) = misfortune {
-            self.summary.is_news |= what != Misfortune::Failed && before.as_ref() != Some(&why);
+        } else if let Some((what, why)) = failure {
+            self.summary.is_news |=
+                what != FailureCategory::Failed && before.as_ref() != Some(&why);
             self.note(&settled.asset, what, why);
         }
         self.settle(settled);
     }
 
-    fn note(&mut self, asset: &Asset, what: Misfortune, why: String) {
+    fn note(&mut self, asset: &Asset, what: FailureCategory, why: String) {
         let bad = BadOutcome { what, why, next: asset.next_attempt_at };
         self.bad.insert(asset.url.clone(), bad);
     }
@@ -288,9 +293,9 @@ impl<'a> Run<'a> {
             return Ok(());
         }
         let patience = Instant::now() + PATIENCE;
-        let doubtful = loop {
-            if let Some(doubtful) = self.store.settle(&self.settled).await? {
-                break doubtful;
+        let maybe_pruned = loop {
+            if let Some(maybe_pruned) = self.store.settle(&self.settled).await? {
+                break maybe_pruned;
             }
             if patience <= Instant::now() {
                 return Err(Error::storage(format!(
@@ -305,20 +310,20 @@ impl<'a> Run<'a> {
         for settled in self.settled.drain(..) {
             self.under_way.remove(&settled.asset.url);
         }
-        self.recheck_pruned(doubtful).await
+        self.recheck_pruned(maybe_pruned).await
     }
 
     /// Downloads again the files that were pruned after they were stored and before they were
     /// recorded.
-    async fn recheck_pruned(&mut self, doubtful: Vec<String>) -> Result<()> {
+    async fn recheck_pruned(&mut self, maybe_pruned: Vec<String>) -> Result<()> {
         let mut lost = vec![];
-        for file in doubtful {
+        for file in maybe_pruned {
             if self.fetcher.blobs().size(&file).await?.is_none() {
                 lost.push(file);
             }
         }
         if !lost.is_empty() {
-            self.store.lose(&lost).await?;
+            self.store.requeue_lost(&lost).await?;
             self.drained = false;
         }
         Ok(())
@@ -332,24 +337,24 @@ impl<'a> Run<'a> {
         let dead = std::mem::take(&mut self.dead);
         let (mut found, mut dead) = self.replaced(dead).await?;
         let again = |asset: &Asset| self.renewed.contains(&asset.url);
-        let hopeless: Vec<Asset> = dead.extract_if(.., |asset| again(asset)).collect();
-        self.give_up(hopeless);
+        let already_renewed: Vec<Asset> = dead.extract_if(.., |asset| again(asset)).collect();
+        self.give_up(already_renewed);
         if !dead.is_empty() && self.may_refresh().await? {
-            let asked = refresh(self.store).await;
+            let refreshed = refresh(self.store).await;
             let (more, none) = self.replaced(dead).await?;
             self.renewed.extend(more.iter().map(|asset| asset.url.clone()));
             self.due += more.len() as u64;
             found.extend(more);
             dead = none;
             // Only a poll of all accounts shows that no list has another link.
-            if asked.is_ok() {
+            if refreshed.is_ok() {
                 self.give_up(std::mem::take(&mut dead));
             }
         }
         if self.settings.refresh {
             for asset in dead {
                 let why = "the link does not work; it needs a fresh list";
-                self.note(&asset, Misfortune::Failed, why.into());
+                self.note(&asset, FailureCategory::Failed, why.into());
             }
         } else if !dead.is_empty() {
             let count = dead.len();
@@ -372,16 +377,16 @@ impl<'a> Run<'a> {
             .partition(|asset| links.get(&asset.url).is_some_and(|now| *now != asset.signed_url)))
     }
 
-    fn give_up(&mut self, hopeless: Vec<Asset>) {
+    fn give_up(&mut self, assets: Vec<Asset>) {
         let now = self.clock.now();
-        for asset in hopeless {
+        for asset in assets {
             let why = match (asset.expires_at.is_some_and(|at| at <= now), &asset.last_error) {
                 (false, Some(why)) => format!("the link was refused ({why})"),
                 _ => "the link has expired".to_owned(),
             };
             let settled = plan::gone(asset, why.clone(), now);
             self.summary.is_news = true;
-            self.note(&settled.asset, Misfortune::Gone, why);
+            self.note(&settled.asset, FailureCategory::Gone, why);
             self.settled.push(settled);
         }
     }

@@ -32,7 +32,7 @@ pub fn client(
         if let Ok(key) = name.to_ascii_lowercase().parse::<Key>()
             && !value.is_empty()
         {
-            plain |= judge(&key, value).map_err(|why| format!("{name} {why}"))?;
+            plain |= check(&key, value).map_err(|why| format!("{name} {why}"))?;
             builder = builder.with_config(key, value);
         }
     }
@@ -46,7 +46,7 @@ pub fn client(
 }
 
 /// Returns whether `value` is a plain http end point; `Err` is why `key` cannot have it.
-fn judge(key: &Key, value: &str) -> Result<bool, &'static str> {
+fn check(key: &Key, value: &str) -> Result<bool, &'static str> {
     if !value.chars().all(|c| (' '..='~').contains(&c)) {
         return Err("has line breaks, control characters or non-ASCII letters: remove them");
     }

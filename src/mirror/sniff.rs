@@ -42,15 +42,15 @@ pub fn endings() -> impl Iterator<Item = &'static str> {
 }
 
 /// Returns the type of a body of `len` bytes that begins with `head`; `Err` is what it is instead.
-pub fn judge(head: &[u8], len: u64) -> Result<Media, &'static str> {
+pub fn detect(head: &[u8], len: u64) -> Result<Media, &'static str> {
     if len == 0 {
         return Err("the body is empty");
     }
     match found(head) {
         Some(_) if cut_off(head, len) => Err("the body is cut off"),
-        Some(("bmp", _)) if !is_bmp(head) => Err(instead(head)),
+        Some(("bmp", _)) if !is_bmp(head) => Err(rejected_type(head)),
         Some((ending, content_type)) => Ok(Media { ending, content_type }),
-        None => Err(instead(head)),
+        None => Err(rejected_type(head)),
     }
 }
 
@@ -65,7 +65,7 @@ fn found(head: &[u8]) -> Option<(&'static str, &'static str)> {
 }
 
 /// Returns whether a content contains its length, which is checked then.
-pub fn tells_its_length(head: &[u8]) -> bool {
+pub fn contains_length(head: &[u8]) -> bool {
     announced_length(head).is_some()
 }
 
@@ -74,9 +74,9 @@ pub fn tells_its_length(head: &[u8]) -> bool {
 fn announced_length(head: &[u8]) -> Option<u64> {
     match head {
         [b'R', b'I', b'F', b'F', a, b, c, d, kind @ ..] => {
-            let told = u32::from_le_bytes([*a, *b, *c, *d]);
-            let unknown = kind.starts_with(b"WAVE") && (told == 0 || told >= 0x7FFF_FF00);
-            (!unknown).then_some(8 + u64::from(told))
+            let length = u32::from_le_bytes([*a, *b, *c, *d]);
+            let unknown = kind.starts_with(b"WAVE") && (length == 0 || length >= 0x7FFF_FF00);
+            (!unknown).then_some(8 + u64::from(length))
         }
         _ => None,
     }
@@ -89,10 +89,10 @@ fn is_bmp(head: &[u8]) -> bool {
 
 /// Returns whether the body is shorter than the length that it contains.
 fn cut_off(head: &[u8], len: u64) -> bool {
-    announced_length(head).is_some_and(|told| len < told)
+    announced_length(head).is_some_and(|length| len < length)
 }
 
-fn instead(head: &[u8]) -> &'static str {
+fn rejected_type(head: &[u8]) -> &'static str {
     let text = String::from_utf8_lossy(head).to_lowercase();
     let text = text.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
     if text.contains("<svg") {
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn the_first_bytes_decide_the_ending() {
-        let ending = |head: &[u8]| judge(head, 1 << 30).map(|media| media.ending);
+        let ending = |head: &[u8]| detect(head, 1 << 30).map(|media| media.ending);
         assert_eq!(ending(b"RIFF\x08\0\0\0WEBPVP8 "), Ok("webp"));
         assert_eq!(ending(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"), Ok("png"));
         assert_eq!(ending(b"\xff\xd8\xff\xe0\0\x10JFIF"), Ok("jpg"));
@@ -130,18 +130,18 @@ mod tests {
 
     #[test]
     fn error_pages_and_what_can_carry_scripts_are_refused() {
-        let told = |head: &[u8]| judge(head, head.len() as u64).unwrap_err();
-        assert_eq!(told(b""), "the body is empty");
-        assert!(told(b"<?xml version=\"1.0\"?><Error><Code>AccessDenied").contains("XML"));
-        assert!(told(b" <!DOCTYPE html><html>").contains("HTML"));
-        assert!(told(b"\n<html><body>").contains("HTML"));
-        assert!(told(b"{\"error\":1}").contains("JSON"));
-        assert!(told(b"<svg xmlns='http://www.w3.org/2000/svg'>").contains("SVG"));
-        assert!(told(b"<?xml version='1.0'?><svg>").contains("SVG"));
-        assert!(told(b"PK\x03\x04").contains("type"));
-        assert!(told(b"BMW proxy: upstream unavailable").contains("type"));
-        assert!(told(b"RIFF\xff\0\0\0WEBPVP8 ").contains("cut off"));
-        assert!(told(b"RIFF\xff\0\0\0WAVEfmt ").contains("cut off"));
-        assert!(!tells_its_length(b"RIFF\xff\xff\xff\xffWAVEfmt "));
+        let rejection = |head: &[u8]| detect(head, head.len() as u64).unwrap_err();
+        assert_eq!(rejection(b""), "the body is empty");
+        assert!(rejection(b"<?xml version=\"1.0\"?><Error><Code>AccessDenied").contains("XML"));
+        assert!(rejection(b" <!DOCTYPE html><html>").contains("HTML"));
+        assert!(rejection(b"\n<html><body>").contains("HTML"));
+        assert!(rejection(b"{\"error\":1}").contains("JSON"));
+        assert!(rejection(b"<svg xmlns='http://www.w3.org/2000/svg'>").contains("SVG"));
+        assert!(rejection(b"<?xml version='1.0'?><svg>").contains("SVG"));
+        assert!(rejection(b"PK\x03\x04").contains("type"));
+        assert!(rejection(b"BMW proxy: upstream unavailable").contains("type"));
+        assert!(rejection(b"RIFF\xff\0\0\0WEBPVP8 ").contains("cut off"));
+        assert!(rejection(b"RIFF\xff\0\0\0WAVEfmt ").contains("cut off"));
+        assert!(!contains_length(b"RIFF\xff\xff\xff\xffWAVEfmt "));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::plan::Misfortune;
+use super::plan::FailureCategory;
 use crate::{store::queue::Failures, time::Timestamp};
 
 /// The result of a run.
@@ -40,7 +40,7 @@ pub struct MirrorProgress {
 
 /// A bad outcome of an asset.
 pub(super) struct BadOutcome {
-    pub what: Misfortune,
+    pub what: FailureCategory,
     pub why: String,
     /// When it is retried.
     pub next: Option<Timestamp>,
@@ -51,9 +51,9 @@ impl Summary {
     pub(super) fn with(mut self, bad: HashMap<String, BadOutcome>) -> Self {
         for BadOutcome { what, .. } in bad.values() {
             match what {
-                Misfortune::Gone => self.gone += 1,
-                Misfortune::Skipped => self.skipped += 1,
-                Misfortune::Failed => self.failed += 1,
+                FailureCategory::Gone => self.gone += 1,
+                FailureCategory::Skipped => self.skipped += 1,
+                FailureCategory::Failed => self.failed += 1,
             }
         }
         let reasons = bad.into_iter().map(|(url, BadOutcome { why, next, .. })| (url, why, next));

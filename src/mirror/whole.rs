@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use super::{
     guard,
     plan::Outcome,
-    request::{Requests, is_framed, judge},
+    request::{Requests, detect, is_framed},
 };
 use crate::{catalog::record::SignedUrl, words::hex};
 
@@ -32,7 +32,7 @@ pub struct Whole {
 
 /// Fetches the preview at a canonical URL, by its signed link if it has one. `received` counts the
 /// bytes of bodies, including those that are refused.
-pub async fn whole(
+pub async fn fetch_preview(
     requests: &Requests,
     url: &str,
     signed: Option<&SignedUrl>,
@@ -50,7 +50,7 @@ async fn fetch(
     received: &AtomicU64,
 ) -> Result<Whole, Outcome> {
     let link = signed.map_or(url, SignedUrl::expose);
-    if signed.is_some() && !guard::goes_as_written(link) {
+    if signed.is_some() && !guard::is_sent_as_written(link) {
         return Err(Outcome::Forbidden("its signed link cannot be sent byte for byte".into()));
     }
     let mut response = requests.ask(link, &[]).await?;
@@ -79,7 +79,7 @@ async fn fetch(
 impl Whole {
     /// Checks that the mirror keeps this type; `framed` if a truncated body would be recognised.
     pub fn of(mut body: Vec<u8>, framed: bool) -> Result<Self, Outcome> {
-        let content_type = judge(&body, body.len() as u64, framed)?.content_type;
+        let content_type = detect(&body, body.len() as u64, framed)?.content_type;
         let sha256 = hex(&Sha256::digest(&body));
         // Its excess capacity would be kept, too.
         body.shrink_to_fit();

@@ -90,7 +90,7 @@ struct Placed {
 
 impl Workspace {
     /// Creates a workspace of nameless files, in the system's temporary folder.
-    pub fn nameless() -> Self {
+    pub fn without_name() -> Self {
         Self { folder: std::env::temp_dir(), next: AtomicU64::new(0), inside: None }
     }
 

@@ -69,29 +69,29 @@ pub(super) fn known(report: &Report, key_expires_at: Option<Timestamp>) -> Vec<E
     [announced, switched, expires].into_iter().flatten().collect()
 }
 
-/// Returns the endings that `receiver` was not sent; `told` is what each receiver was sent.
+/// Returns the endings that `receiver` was not sent; `sent` is what each receiver was sent.
 pub(super) fn not_reported(
     known: Vec<Ending>,
     receiver: &str,
-    told: &[(String, String)],
+    sent: &[(String, String)],
 ) -> Vec<Ending> {
     if known.is_empty() {
         return known;
     }
-    let own = told.iter().filter(|(name, _)| name == receiver);
-    let bodies = own.filter_map(|(_, body)| serde_json::from_str::<Json>(body).ok());
+    let bodies_sent = sent.iter().filter(|(name, _)| name == receiver);
+    let bodies = bodies_sent.filter_map(|(_, body)| serde_json::from_str::<Json>(body).ok());
     let endings = bodies.flat_map(|body| match &body["data"]["endings"] {
         Json::Array(endings) => endings.iter().map(key).collect(),
         _ => vec![],
     });
-    let told: BTreeSet<String> = endings.collect();
-    known.into_iter().filter(|ending| !told.contains(&key(&ending.json()))).collect()
+    let reported: BTreeSet<String> = endings.collect();
+    known.into_iter().filter(|ending| !reported.contains(&key(&ending.json()))).collect()
 }
 
 /// Returns the text for people; `None` if there is nothing to report.
-pub(super) fn text(whose: &str, endings: &[Ending]) -> Option<String> {
+pub(super) fn text(account_label: &str, endings: &[Ending]) -> Option<String> {
     endings.first()?;
     let lines: Vec<String> =
-        endings.iter().map(|ending| format!("{whose}: {}", ending.text)).collect();
+        endings.iter().map(|ending| format!("{account_label}: {}", ending.text)).collect();
     Some(lines.join("\n"))
 }

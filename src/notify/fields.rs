@@ -56,11 +56,11 @@ fn entry(
 }
 
 /// Returns the text for people; `None` if there is nothing to report.
-pub(super) fn text(whose: &str, mut lines: Vec<String>) -> Option<String> {
+pub(super) fn text(account_label: &str, mut lines: Vec<String>) -> Option<String> {
     let sum = match lines.len() {
         0 => return None,
-        1 => format!("{whose}: a field of the API's lists changed"),
-        count => format!("{whose}: {count} fields of the API's lists changed"),
+        1 => format!("{account_label}: a field of the API's lists changed"),
+        count => format!("{account_label}: {count} fields of the API's lists changed"),
     };
     lines.insert(0, sum);
     Some(fitted(&lines))

@@ -71,7 +71,8 @@ impl ReceiverNews<'_> {
             return begins.then(|| failing(self.message(Event::Failing), row));
         }
         let name = self.block.name();
-        let stale = before.stale.as_ref().filter(|since| since.told.iter().any(|one| one == name));
+        let stale =
+            before.stale.as_ref().filter(|since| since.notified.iter().any(|one| one == name));
         let recovers = (before.failed > 0 || stale.is_some()) && self.wants(Event::Recovered);
         let since = stale.map(|since| since.at);
         recovers.then(|| recovered(self.message(Event::Recovered), row, before, since))
@@ -106,7 +107,7 @@ impl ReceiverNews<'_> {
             return None;
         }
         let (entries, lines) = fields::entries(diff, &self.before.fields);
-        let text = fields::text(&whose(&self.report.row), lines)?;
+        let text = fields::text(&account_label(&self.report.row), lines)?;
         Some(self.message(Event::Schema).finish(text, entries))
     }
 
@@ -117,7 +118,7 @@ impl ReceiverNews<'_> {
         }
         let known = ending::known(self.report, self.key_expires_at);
         let new = ending::not_reported(known, self.block.name(), &self.before.ends);
-        let text = ending::text(&whose(&self.report.row), &new)?;
+        let text = ending::text(&account_label(&self.report.row), &new)?;
         let endings: Vec<Json> = new.iter().map(Ending::json).collect();
         let message = self.message(Event::ApiEnding).with("endings", json!(endings));
         Some(message.finish(text, vec![]))
@@ -126,8 +127,8 @@ impl ReceiverNews<'_> {
 
 fn failing(message: Message, row: &PollRow) -> Draft {
     let error = row.error.as_deref().map(|error| cut(error, LONGEST_REASON));
-    let said = error.as_deref().unwrap_or("for an unknown reason");
-    let text = format!("{}: polls began to fail: {said}", whose(row));
+    let reason = error.as_deref().unwrap_or("for an unknown reason");
+    let text = format!("{}: polls began to fail: {reason}", account_label(row));
     message.with("error", json!(error)).finish(text, vec![])
 }
 
@@ -138,14 +139,14 @@ fn recovered(message: Message, row: &PollRow, before: &Before, stale: Option<Tim
         (failed, Some(since), _) => format!("{failed} failed since {since}"),
         (failed, None, _) => format!("{failed} failed"),
     };
-    let text = format!("{}: polls work again; {failed}", whose(row));
+    let text = format!("{}: polls work again; {failed}", account_label(row));
     let message = message.with("failed_polls", json!(before.failed));
     message.with("failing_since", json!(since)).finish(text, vec![])
 }
 
 fn baseline(message: Message, row: &PollRow, diff: &Diff) -> Draft {
     let counts = Counts::of(diff);
-    let text = format!("{}: baseline, {}", whose(row), counts.summary());
+    let text = format!("{}: baseline, {}", account_label(row), counts.summary());
     message.with("counts", json!(counts)).finish(text, vec![])
 }
 
@@ -154,7 +155,7 @@ fn news(message: Message, row: &PollRow, diff: &Diff, entries: Vec<NewsEntry>) -
     let mut lines = news::lines(&entries);
     let alarms = entries.iter().take_while(|entry| entry.alarm).count();
     // The most important lines are first, even before the summary.
-    let sum = format!("{}: {}", whose(row), words::counts(&counts));
+    let sum = format!("{}: {}", account_label(row), words::counts(&counts));
     lines.insert(alarms, sum);
     if let (Some(reason), Some(set)) = (&row.held_reason, diff.held_set()) {
         let (reason, command) =
@@ -163,12 +164,12 @@ fn news(message: Message, row: &PollRow, diff: &Diff, entries: Vec<NewsEntry>) -
     }
     let reason = row.held_reason.as_deref().map(|reason| cut(reason, LONGEST_REASON));
     let message = message.with("counts", json!(counts)).with("held_reason", json!(reason));
-    let told = entries.into_iter().map(|entry| entry.told).collect();
-    message.finish(fitted(&lines), told)
+    let entries = entries.into_iter().map(|entry| entry.json).collect();
+    message.finish(fitted(&lines), entries)
 }
 
 /// Returns the account, and the catalogue if it is not the usual one.
-fn whose(row: &PollRow) -> String {
+fn account_label(row: &PollRow) -> String {
     row.catalogue().of(&short(&row.account))
 }
 
@@ -223,18 +224,18 @@ impl Message {
         let total = entries.len();
         // The digits of `left_out` fit into the 64 bytes.
         let mut room = MOST_BYTES.saturating_sub(json!(data).to_string().len() + 64 + 160);
-        let mut told = vec![];
+        let mut included = vec![];
         for entry in entries {
             let size = entry.to_string().len() + 1;
             if size > room {
                 break;
             }
             room -= size;
-            told.push(entry);
+            included.push(entry);
         }
         if total > 0 {
-            data.insert("left_out".into(), json!(total - told.len()));
-            data.insert("changes".into(), Json::Array(told));
+            data.insert("left_out".into(), json!(total - included.len()));
+            data.insert("changes".into(), Json::Array(included));
         }
         let body = json!({"id": id, "type": kind, "timestamp": timestamp, "data": data});
         Draft { receiver, kind, body: body.to_string() }

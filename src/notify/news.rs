@@ -24,7 +24,7 @@ const MOST_FIELDS: usize = 20;
 /// One entry of a notice.
 pub(super) struct NewsEntry {
     /// The form for machines.
-    pub told: Json,
+    pub json: Json,
     /// The line for people.
     pub line: String,
     /// Whether a watched item is lost, or may no longer work.
@@ -41,13 +41,13 @@ pub(super) fn entries(diff: &Diff, watch: &[String]) -> Vec<NewsEntry> {
     let watch: BTreeSet<&str> = watch.iter().map(String::as_str).collect();
     let mut all = vec![];
     for list in &diff.lists {
-        gone(&mut all, list, &watch);
+        add_gone(&mut all, list, &watch);
     }
     for list in &diff.lists {
-        came(&mut all, list, &watch);
+        add_arrived(&mut all, list, &watch);
     }
     for list in &diff.lists {
-        changed(&mut all, list, &watch);
+        add_changed(&mut all, list, &watch);
     }
     // The sort is stable: the order within the alarms and within the rest stays.
     all.sort_by_key(|entry| !entry.alarm);
@@ -55,7 +55,7 @@ pub(super) fn entries(diff: &Diff, watch: &[String]) -> Vec<NewsEntry> {
 }
 
 /// Adds items that are removed, or missing while removals are held.
-fn gone(all: &mut Vec<NewsEntry>, list: &ListDiff, watch: &BTreeSet<&str>) {
+fn add_gone(all: &mut Vec<NewsEntry>, list: &ListDiff, watch: &BTreeSet<&str>) {
     for removed in &list.removed {
         let name = removed.name.as_deref();
         all.push(one(list.kind, &removed.id, name, "removed", watch));
@@ -64,9 +64,9 @@ fn gone(all: &mut Vec<NewsEntry>, list: &ListDiff, watch: &BTreeSet<&str>) {
     all.extend(held.map(|gone| one(list.kind, &gone.id, gone.name.as_deref(), "missing", watch)));
 }
 
-fn came(all: &mut Vec<NewsEntry>, list: &ListDiff, watch: &BTreeSet<&str>) {
-    let came = |new: &&Opened| matches!(new.by, OpenedBy::Added | OpenedBy::Restored);
-    for new in list.opened.iter().filter(came) {
+fn add_arrived(all: &mut Vec<NewsEntry>, list: &ListDiff, watch: &BTreeSet<&str>) {
+    let has_arrived = |new: &&Opened| matches!(new.by, OpenedBy::Added | OpenedBy::Restored);
+    for new in list.opened.iter().filter(has_arrived) {
         all.push(one(list.kind, &new.id, new.fields.name(list.kind), new.by.as_str(), watch));
     }
 }
@@ -81,7 +81,7 @@ fn one(
     let watched = watch.contains(id);
     let alarm = watched && matches!(what, "removed" | "missing");
     let mark = if watched { "watched " } else { "" };
-    let told = json!({
+    let json = json!({
         "change": what,
         "kind": kind.as_str(),
         "id": short(id),
@@ -92,10 +92,10 @@ fn one(
         true => format!("! {mark}{} is {what}", item(kind, name, id)),
         false => format!("{mark}{} {what}", item(kind, name, id)),
     };
-    NewsEntry { told, line, alarm, watched, what, kind }
+    NewsEntry { json, line, alarm, watched, what, kind }
 }
 
-fn changed(all: &mut Vec<NewsEntry>, list: &ListDiff, watch: &BTreeSet<&str>) {
+fn add_changed(all: &mut Vec<NewsEntry>, list: &ListDiff, watch: &BTreeSet<&str>) {
     let opened = || list.opened.iter().filter(|new| new.by == OpenedBy::Changed);
     let mut by_field: BTreeMap<&str, Vec<&FieldChange>> = BTreeMap::new();
     for change in opened().flat_map(|new| &new.changes) {
@@ -122,7 +122,7 @@ fn changed(all: &mut Vec<NewsEntry>, list: &ListDiff, watch: &BTreeSet<&str>) {
 
 /// Creates the entry of one field that changed on many items.
 fn folded(kind: Kind, field: &str, changes: &[&FieldChange]) -> NewsEntry {
-    let mut told = json!({
+    let mut json = json!({
         "change": "changed",
         "kind": kind.as_str(),
         "field": short(field),
@@ -136,11 +136,11 @@ fn folded(kind: Kind, field: &str, changes: &[&FieldChange]) -> NewsEntry {
         Some((first, _)) => {
             let (old, new) = (cell(&first.old), cell(&first.new));
             line += &format!(" {}", step(&old, &new));
-            (told["old"], told["new"]) = (json!(old), json!(new));
+            (json["old"], json["new"]) = (json!(old), json!(new));
         }
         None => line += " changed",
     }
-    NewsEntry { told, line, alarm: false, watched: false, what: "folded", kind }
+    NewsEntry { json, line, alarm: false, watched: false, what: "folded", kind }
 }
 
 fn of_item(
@@ -156,13 +156,14 @@ fn of_item(
     let mut entry = one(kind, &new.id, new.fields.name(kind), "changed", watch);
     let fields =
         steps.iter().map(|(field, old, new)| json!({"field": field, "old": old, "new": new}));
-    entry.told["fields"] = fields.collect();
+    entry.json["fields"] = fields.collect();
     if changes.len() > MOST_FIELDS {
-        entry.told["more_fields"] = json!(changes.len() - MOST_FIELDS);
+        entry.json["more_fields"] = json!(changes.len() - MOST_FIELDS);
     }
-    let said = steps.iter().take(3).map(|(field, old, new)| format!("{field} {}", step(old, new)));
+    let shown_steps =
+        steps.iter().take(3).map(|(field, old, new)| format!("{field} {}", step(old, new)));
     let more = if changes.len() > 3 { ", …" } else { "" };
-    entry.line = format!("{}: {}{more}", entry.line, said.collect::<Vec<_>>().join(", "));
+    entry.line = format!("{}: {}{more}", entry.line, shown_steps.collect::<Vec<_>>().join(", "));
     if entry.watched && changes.iter().any(|change| VITAL.contains(&change.field.as_ref())) {
         entry.alarm = true;
         entry.line.insert_str(0, "! ");
@@ -180,10 +181,10 @@ pub(super) fn lines(entries: &[NewsEntry]) -> Vec<String> {
             None => groups.push((entry, vec![entry])),
         }
     }
-    groups.iter().flat_map(|(first, all)| told(first, all)).collect()
+    groups.iter().flat_map(|(first, all)| group_lines(first, all)).collect()
 }
 
-fn told(first: &NewsEntry, all: &[&NewsEntry]) -> Vec<String> {
+fn group_lines(first: &NewsEntry, all: &[&NewsEntry]) -> Vec<String> {
     let whole = first.alarm || first.what == "folded" || all.len() <= FEW;
     let shown = if whole { all.len() } else { usize::from(first.what == "changed") * FEW };
     let mut lines: Vec<String> = all.iter().take(shown).map(|entry| entry.line.clone()).collect();

@@ -29,14 +29,14 @@ pub async fn report_stale(
         return;
     }
     for (account, catalogue) in polled {
-        if let Err(error) = tell(store, clock.now(), blocks, account, *catalogue).await {
+        if let Err(error) = report_if_stale(store, clock.now(), blocks, account, *catalogue).await {
             tracing::error!("cannot check for missing polls: {error}");
             return;
         }
     }
 }
 
-async fn tell(
+async fn report_if_stale(
     store: &mut Store,
     now: Timestamp,
     blocks: &[Notify],
@@ -46,8 +46,8 @@ async fn tell(
     let Some(since) = store.since(account, catalogue).await? else { return Ok(()) };
     let is_due = |block: &&Notify| {
         let late = block.stale_after.is_some_and(|after| since.at.plus(after) < now);
-        let told = since.told.iter().any(|name| name == block.name());
-        late && !told && block.wants(Event::Stale, account)
+        let notified = since.notified.iter().any(|name| name == block.name());
+        late && !notified && block.wants(Event::Stale, account)
     };
     let due = blocks.iter().filter(is_due);
     let drafts: Vec<_> =
@@ -65,13 +65,15 @@ fn draft(
     since: &Since,
     now: Timestamp,
 ) -> Draft {
-    let (whose, at) = (catalogue.of(&super::words::short(account)), since.at);
+    let (account_label, at) = (catalogue.of(&super::words::short(account)), since.at);
     let age = u64::try_from(now.millis() - at.millis()).unwrap_or_default();
     // Whole minutes are enough.
     let age = duration(std::time::Duration::from_secs(age / 60_000 * 60));
     let text = match since.good {
-        true => format!("{whose}: no good poll for {age}; the last one was at {at}"),
-        false => format!("{whose}: no good poll for {age}, since the first one began at {at}"),
+        true => format!("{account_label}: no good poll for {age}; the last one was at {at}"),
+        false => {
+            format!("{account_label}: no good poll for {age}, since the first one began at {at}")
+        }
     };
     let about = (account, catalogue, since.poll_id);
     let message =

@@ -42,8 +42,9 @@ pub(super) fn cell(value: &Option<Value<'_>>) -> Option<String> {
 
 /// Returns `old → new` for people.
 pub(super) fn step(old: &Option<String>, new: &Option<String>) -> String {
-    let said = |cell: &Option<String>| cell.as_ref().map_or("null".into(), |c| format!("\"{c}\""));
-    format!("{} → {}", said(old), said(new))
+    let quoted =
+        |cell: &Option<String>| cell.as_ref().map_or("null".into(), |c| format!("\"{c}\""));
+    format!("{} → {}", quoted(old), quoted(new))
 }
 
 /// Returns `avatar "Mira" (id)`.

@@ -138,7 +138,7 @@ impl Asking<'_> {
                 let second = self.read(other, known).await?;
                 Ok(either(self.catalogue, (plan.ask, first), (other, second)))
             }
-            None => Ok(self.judged(first, known).await),
+            None => Ok(self.received(first, known).await),
         }
     }
 
@@ -173,7 +173,7 @@ impl Asking<'_> {
     }
 
     /// Returns the answer of one version, and whether it shows that this version is gone.
-    async fn judged(&self, mut list: Fetched, known: &mut PollDatabase<'_>) -> Received {
+    async fn received(&self, mut list: Fetched, known: &mut PollDatabase<'_>) -> Received {
         let version = self.plan.ask;
         let superseded = match self.plan.verdict(version, &list, self.clock.now()) {
             VersionVerdict::Nothing => false,
@@ -222,7 +222,7 @@ fn either(
         return of(second, switched_to);
     };
     let error = match why {
-        Some(why) => version::neither(why, second_why.clone()),
+        Some(why) => version::both_failed(why, second_why.clone()),
         None => second_why.clone(),
     };
     let (version, list) = if second_why.kind == error.kind { second } else { first };

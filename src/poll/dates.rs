@@ -55,9 +55,9 @@ pub fn ahead_of_clock(
     now: Timestamp,
 ) -> Option<Error> {
     (now < last_good.minus(NUDGE)).then(|| {
-        let whose = whose(account, catalogue);
+        let account_label = account_label(account, catalogue);
         Error::unforeseen(format!(
-            "the last good poll of {whose} is dated {last_good}, in the future (this \
+            "the last good poll of {account_label} is dated {last_good}, in the future (this \
              machine's clock: {now}), and no poll can be added before that time; set the clock if it \
              is wrong, else restore a backup from before that poll, or set its history aside: \
              `account rename {account} NEW_NAME`, then `sync --new-account`, both with the --config \
@@ -73,14 +73,14 @@ pub(super) fn too_early(
     observed_at: Timestamp,
     last: Timestamp,
 ) -> Error {
-    let whose = whose(account, catalogue);
+    let account_label = account_label(account, catalogue);
     Error::usage(format!(
-        "--observed-at {observed_at} is not later than the last good poll of {whose} ({last}): \
+        "--observed-at {observed_at} is not later than the last good poll of {account_label} ({last}): \
          history can only be continued at its end"
     ))
 }
 
 /// Returns `account 'default'`, with its catalogue if that is not the usual one.
-pub fn whose(account: &str, catalogue: Catalogue) -> String {
+pub fn account_label(account: &str, catalogue: Catalogue) -> String {
     catalogue.of(&format!("account '{account}'"))
 }

@@ -137,12 +137,12 @@ impl Replaying<'_> {
     }
 
     fn gap(&self, from: i64, to: i64) -> Error {
-        let lacking = match from == to {
+        let missing = match from == to {
             true => format!("poll {from} is"),
             false => format!("polls {from} to {to} are"),
         };
         Error::storage(format!(
-            "{lacking} not in the archive {}, which was off or could not be reached; later polls \
+            "{missing} not in the archive {}, which was off or could not be reached; later polls \
              cannot be rebuilt",
             self.archive.shown()
         ))
@@ -150,12 +150,12 @@ impl Replaying<'_> {
 
     async fn answered(&mut self, row: PollRow, stored: &Stored) -> Result<()> {
         let poll = row.poll_id;
-        let spoiled =
+        let incomplete =
             |what: &str| Error::storage(format!("the record of poll {poll} has no {what}"));
         let policy = row.policy.as_ref().and_then(|policy| policy_of(&policy.0));
-        let policy: Policy = policy.ok_or_else(|| spoiled("policy"))?;
-        let observed_at = row.observed_at.ok_or_else(|| spoiled("observed_at"))?;
-        let api_version = row.api_version.clone().ok_or_else(|| spoiled("api_version"))?;
+        let policy: Policy = policy.ok_or_else(|| incomplete("policy"))?;
+        let observed_at = row.observed_at.ok_or_else(|| incomplete("observed_at"))?;
+        let api_version = row.api_version.clone().ok_or_else(|| incomplete("api_version"))?;
         let version = ApiVersion::named(&api_version).ok_or_else(|| {
             Error::storage(format!(
                 "poll {poll} read {api_version} of the API, which this version of heygen-sync does \
@@ -164,9 +164,9 @@ impl Replaying<'_> {
         })?;
         let answer = version.read(row.catalogue(), self.text(stored).await?);
         let answer = answer.map_err(|error| error.context(&stored.file))?;
-        let judged =
+        let compared =
             PollContext { observed_at, api_version: &api_version, policy: &policy, mirror: false };
-        self.write(row, Some((answer, judged))).await
+        self.write(row, Some((answer, compared))).await
     }
 
     /// Writes a poll with its recorded row: a failed one alone, any other with the diff of its

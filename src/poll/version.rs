@@ -164,7 +164,7 @@ pub(super) fn first_of(catalogue: Catalogue) -> ApiVersion {
 }
 
 /// Combines the failures of both versions: the more serious kind, and both reasons.
-pub fn neither(first: Error, second: Error) -> Error {
+pub fn both_failed(first: Error, second: Error) -> Error {
     let code = gravest([first.kind.exit_code(), second.kind.exit_code()]);
     let kind = if first.kind.exit_code() == code { first.kind } else { second.kind };
     Error::new(kind, format!("{}; {}", first.message, second.message))
@@ -249,8 +249,8 @@ mod tests {
 
     #[test]
     fn the_switch_is_reported_once_and_lasts() {
-        let asked = Past { last_asked: Some("v3".into()), ..past(superseded(3, 90)) };
-        assert_eq!((plan(&asked).ask, plan(&asked).switches), (NEW, false));
+        let already_switched = Past { last_asked: Some("v3".into()), ..past(superseded(3, 90)) };
+        assert_eq!((plan(&already_switched).ask, plan(&already_switched).switches), (NEW, false));
         let good = Past { newer_good: true, ..past(Superseded::default()) };
         assert_eq!(plan(&good).ask, NEW);
     }

@@ -56,7 +56,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<Ahead> {
         let read = ahead(&mut self.conn, polled, lead, now).await;
-        read.map_err(|fault| self.trouble("read", &fault))
+        read.map_err(|fault| self.storage_error("read", &fault))
     }
 }
 

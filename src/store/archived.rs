@@ -10,6 +10,6 @@ impl Store {
         let rows = self.conn.rows(statements::archived(), &[poll.into()]).await;
         let read = |row: &super::conn::Row| Ok((PollRow::read(row)?, row.text("previous_digest")?));
         let rows: Result<_, Fault> = rows.and_then(|rows| rows.iter().map(read).collect());
-        rows.map_err(|fault| self.trouble("read", &fault))
+        rows.map_err(|fault| self.storage_error("read", &fault))
     }
 }

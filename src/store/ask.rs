@@ -160,7 +160,7 @@ impl Store {
     pub async fn select(&mut self, sql: &str, limit: usize) -> Result<Vec<Map<String, Json>>> {
         let text = to_run(self.conn.engine(), sql, limit)?;
         let limited = self.conn.limit_values(LONGEST_VALUE).await;
-        limited.map_err(|fault| self.trouble("read", &fault))?;
+        limited.map_err(|fault| self.storage_error("read", &fault))?;
         let rows = self.conn.rows(AssertSqlSafe(text), &[]).await;
         let rows = rows.and_then(|rows| rows.iter().map(Row::object).collect());
         rows.map_err(|fault| rejected(&fault))
@@ -169,34 +169,34 @@ impl Store {
 
 /// Returns why the database rejects the query, without the value if one cannot be converted.
 fn rejected(fault: &Fault) -> Error {
-    let (code, said) = match fault.as_database_error() {
+    let (code, message) = match fault.as_database_error() {
         Some(fault) => (fault.code().unwrap_or_default(), fault.message().to_owned()),
         None => ("".into(), fault.to_string()),
     };
     Error::usage(match () {
-        () if ["interrupted", "statement timeout"].iter().any(|word| said.contains(word)) => {
+        () if ["interrupted", "statement timeout"].iter().any(|word| message.contains(word)) => {
             "the query took too long: restrict it or add a LIMIT".to_owned()
         }
         // SQLSTATE class 22: data exceptions.
         () if code.len() == 5 && code.starts_with("22") => {
             format!("the database rejects the query: a value cannot be converted ({code})")
         }
-        () => format!("the database rejects the query: {said}"),
+        () => format!("the database rejects the query: {message}"),
     })
 }
 
 /// Returns the SQL to run for a query, which is parsed, checked and rendered on a stack of its own.
 fn to_run(engine: Engine, sql: &str, limit: usize) -> Result<String> {
-    let judge = || judged(engine, sql).map(|query| wrapped(engine, &query, limit));
+    let parse = || parse_allowed(engine, sql).map(|query| wrapped(engine, &query, limit));
     thread::scope(|scope| {
-        let thread = thread::Builder::new().stack_size(STACK).spawn_scoped(scope, judge);
+        let thread = thread::Builder::new().stack_size(STACK).spawn_scoped(scope, parse);
         let ended = thread.map_err(Error::unforeseen)?.join();
         ended.map_err(|_| Error::usage("the query cannot be read"))?
     })
 }
 
 /// Parses the query; fails unless it is a single SELECT that reads only our tables.
-fn judged(engine: Engine, sql: &str) -> Result<Statement> {
+fn parse_allowed(engine: Engine, sql: &str) -> Result<Statement> {
     let unreadable = |fault| Error::usage(format!("the query cannot be read: {fault}"));
     let tokens = Tokenizer::new(engine.parser(), sql).tokenize_with_location();
     let tokens = tokens.map_err(|fault| unreadable(ParserError::from(fault)))?;

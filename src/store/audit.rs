@@ -49,10 +49,10 @@ impl Store {
         let begin = self.conn.engine().begin_reading();
         if let Some(more) = self.conn.engine().more_cache() {
             let begun = self.conn.execute(more, &[]).await;
-            begun.map_err(|fault| self.trouble("read", &fault))?;
+            begun.map_err(|fault| self.storage_error("read", &fault))?;
         }
         let begun = self.conn.execute(begin, &[]).await;
-        begun.map_err(|fault| self.trouble("read", &fault))?;
+        begun.map_err(|fault| self.storage_error("read", &fault))?;
         Ok(Audit { store: self })
     }
 }
@@ -61,7 +61,7 @@ impl Audit<'_> {
     /// Ends the transaction.
     pub async fn end(self) -> Result<()> {
         let ended = self.store.conn.execute(ROLLBACK, &[]).await;
-        ended.map(drop).map_err(|fault| self.store.trouble("read", &fault))
+        ended.map(drop).map_err(|fault| self.store.storage_error("read", &fault))
     }
 
     /// Returns the rows of `accounts`.
@@ -81,12 +81,12 @@ impl Audit<'_> {
     }
 
     /// Calls `each` with account, id and `valid_from` of each item whose account is not in `accounts`.
-    pub async fn strangers(
+    pub async fn without_account(
         &mut self,
         kind: Kind,
         mut each: impl FnMut(String, String, Option<String>),
     ) -> Result<()> {
-        self.each(sql::strangers(kind), &[], |row| {
+        self.each(sql::without_account(kind), &[], |row| {
             each(known_text(&row, 0)?, known_text(&row, 1)?, row.exact_time(2)?);
             Ok(())
         })
@@ -262,11 +262,11 @@ impl Audit<'_> {
     }
 
     /// Returns the search texts of the versions of a span: id, version, text.
-    pub async fn found_by(&mut self, span: &Span<'_>) -> Result<Vec<(String, i64, String)>> {
+    pub async fn search_texts(&mut self, span: &Span<'_>) -> Result<Vec<(String, i64, String)>> {
         let mut rows = vec![];
         let mut args = span.args();
         args.insert(1, span.kind.as_str().into());
-        self.each(sql::found_by(span.to.is_some()), &args, |row| {
+        self.each(sql::search_texts(span.to.is_some()), &args, |row| {
             rows.push((known_text(&row, 0)?, row.some_int(1)?, known_text(&row, 2)?));
             Ok(())
         })
@@ -281,7 +281,7 @@ impl Audit<'_> {
         each: impl FnMut(Row) -> Result<(), Fault>,
     ) -> Result<()> {
         let read = self.store.conn.each(sql, args, each).await;
-        read.map_err(|fault| self.store.trouble("read", &fault))
+        read.map_err(|fault| self.store.storage_error("read", &fault))
     }
 }
 

@@ -23,7 +23,7 @@ impl Store {
         let until = Instant::now() + limit;
         let in_time = move || Instant::now() < until && !is_cancelled();
         let bounded = bound(&mut store.conn, limit, in_time).await;
-        bounded.map_err(|fault| store.trouble("read", &fault))?;
+        bounded.map_err(|fault| store.storage_error("read", &fault))?;
         Ok(store)
     }
 }

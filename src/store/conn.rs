@@ -12,7 +12,7 @@ use sqlx::{
     migrate::{MigrateError, Migrator},
 };
 
-pub use super::value::{Arg, At, Fault, spoiled};
+pub use super::value::{Arg, At, Fault, bad_value};
 use super::{
     bulk::{Around, Bulk},
     dialect::Dialect,
@@ -211,7 +211,7 @@ impl Row {
 
     /// Returns the text of a column that is NOT NULL.
     pub fn some_text(&self, at: impl At) -> Result<String, Fault> {
-        self.text(at)?.ok_or_else(|| spoiled(at, "is null"))
+        self.text(at)?.ok_or_else(|| bad_value(at, "is null"))
     }
 
     /// Returns the integer, or `None` for NULL.
@@ -221,7 +221,7 @@ impl Row {
 
     /// Returns the integer of a column that is NOT NULL.
     pub fn some_int(&self, at: impl At) -> Result<i64, Fault> {
-        self.int(at)?.ok_or_else(|| spoiled(at, "is null"))
+        self.int(at)?.ok_or_else(|| bad_value(at, "is null"))
     }
 
     /// Returns the boolean, or `None` for NULL.
@@ -231,7 +231,7 @@ impl Row {
 
     /// Returns the boolean of a column that is NOT NULL.
     pub fn some_bool(&self, at: impl At) -> Result<bool, Fault> {
-        self.bool(at)?.ok_or_else(|| spoiled(at, "is null"))
+        self.bool(at)?.ok_or_else(|| bad_value(at, "is null"))
     }
 
     /// Returns the time, or `None` for NULL.
@@ -241,7 +241,7 @@ impl Row {
 
     /// Returns the time of a column that is NOT NULL.
     pub fn some_time(&self, at: impl At) -> Result<Timestamp, Fault> {
-        self.time(at)?.ok_or_else(|| spoiled(at, "is null"))
+        self.time(at)?.ok_or_else(|| bad_value(at, "is null"))
     }
 
     /// Returns the text, borrowed from the row, or `None` for NULL.
@@ -290,8 +290,8 @@ impl Row {
     }
 
     /// Returns a fault for a value that this program would never have written.
-    pub fn spoiled(&self, at: impl fmt::Display, what: &str) -> Fault {
-        spoiled(at, what)
+    pub fn bad_value(&self, at: impl fmt::Display, what: &str) -> Fault {
+        bad_value(at, what)
     }
 }
 

@@ -74,7 +74,7 @@ async fn fill(
     now: Timestamp,
 ) -> Result<Vec<Copied>> {
     let accounts = from.account_names().await?;
-    take(&mut to.conn).await.map_err(|fault| to.trouble("lock", &fault))?;
+    take(&mut to.conn).await.map_err(|fault| to.storage_error("lock", &fault))?;
     // So that a poll of these accounts fails at once instead of waiting.
     let locks = to.lock_more(&accounts, now).await?;
     to.refuse_rows().await?;
@@ -83,7 +83,10 @@ async fn fill(
         let rows = fill_table(from, to, table, left_out).await?;
         copied.push((table.name, rows));
     }
-    to.conn.execute(statements::COMMIT, &[]).await.map_err(|fault| to.trouble("write", &fault))?;
+    to.conn
+        .execute(statements::COMMIT, &[])
+        .await
+        .map_err(|fault| to.storage_error("write", &fault))?;
     drop(locks);
     Ok(copied)
 }
@@ -106,7 +109,7 @@ impl Store {
     pub async fn refuse_rows(&mut self) -> Result<()> {
         for table in TABLES.iter() {
             let row = self.conn.row(any(table), &[]).await;
-            if row.map_err(|fault| self.trouble("read", &fault))?.is_some() {
+            if row.map_err(|fault| self.storage_error("read", &fault))?.is_some() {
                 return Err(Error::usage(format!(
                     "{} is not empty (table {}): two histories cannot be merged; name a new file, \
                      database or schema",
@@ -127,24 +130,24 @@ async fn fill_table(
 ) -> Result<u64> {
     let Store { location: source, conn, .. } = from;
     let rows = conn.stream(all_rows(table, left_out), &[]);
-    let mut rows = rows.map_err(|fault| super::fault::trouble(source, "read", &fault))?;
+    let mut rows = rows.map_err(|fault| super::fault::storage_error(source, "read", &fault))?;
     let mut batch = Batch::new(table);
     let mut copied = 0;
     loop {
         let row = rows.try_next().await;
-        let row = row.map_err(|fault| super::fault::trouble(source, "read", &fault))?;
+        let row = row.map_err(|fault| super::fault::storage_error(source, "read", &fault))?;
         let last = row.is_none();
         if let Some(row) = row {
             let added = batch.add(&row);
-            added.map_err(|fault| super::fault::trouble(source, "read", &fault))?;
+            added.map_err(|fault| super::fault::storage_error(source, "read", &fault))?;
             copied += 1;
         }
         if last || batch.is_full() {
             let full = std::mem::replace(&mut batch, Batch::new(table));
-            let found_by = full.write_search(&mut to.conn).await;
-            found_by.map_err(|fault| to.trouble("write", &fault))?;
+            let written = full.write_search(&mut to.conn).await;
+            written.map_err(|fault| to.storage_error("write", &fault))?;
             let written = full.into_bulk().insert(&mut to.conn, table.name).await;
-            written.map_err(|fault| to.trouble("write", &fault))?;
+            written.map_err(|fault| to.storage_error("write", &fault))?;
         }
         if last {
             return Ok(copied);
@@ -232,18 +235,19 @@ fn exact_time(row: &Row, at: usize) -> Result<Option<Timestamp>, Fault> {
     let time = row.time(at)?;
     match time.map(|time| time.to_string()) == row.exact_time(at)? {
         true => Ok(time),
-        false => Err(row.spoiled(at, "is not a time as this program writes it (see `verify`)")),
+        false => Err(row.bad_value(at, "is not a time as this program writes it (see `verify`)")),
     }
 }
 
 /// Makes JSON canonical, since the engines render it differently. Fails for JSON that this program would
 /// not have written, instead of correcting it.
 fn canonical(row: &Row, at: usize, json: &str) -> Result<String, Fault> {
-    let value = Value::decode(json.trim(), 1).map_err(|_| row.spoiled(at, "is nested too deep"))?;
+    let value =
+        Value::decode(json.trim(), 1).map_err(|_| row.bad_value(at, "is nested too deep"))?;
     let value = value.to_json();
     match value == exact_json(json) {
         true => Ok(value),
-        false => Err(row.spoiled(at, "is not JSON as this program writes it (see `verify`)")),
+        false => Err(row.bad_value(at, "is not JSON as this program writes it (see `verify`)")),
     }
 }
 

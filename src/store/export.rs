@@ -158,7 +158,7 @@ impl Store {
     pub async fn export_reading(&mut self) -> Result<ExportReading<'_>> {
         let begin = self.conn.engine().begin_reading();
         let begun = self.conn.execute(begin, &[]).await;
-        begun.map_err(|fault| self.trouble("read", &fault))?;
+        begun.map_err(|fault| self.storage_error("read", &fault))?;
         Ok(ExportReading { store: self })
     }
 
@@ -172,7 +172,7 @@ impl Store {
     pub async fn began_at(&mut self) -> Result<Option<Timestamp>> {
         let row = self.conn.row(BEGAN, &[]).await;
         let began = row.and_then(|row| row.map_or(Ok(None), |row| row.time(0)));
-        began.map_err(|fault| self.trouble("read", &fault))
+        began.map_err(|fault| self.storage_error("read", &fault))
     }
 }
 
@@ -180,14 +180,14 @@ impl ExportReading<'_> {
     /// Ends the read transaction.
     pub async fn end(self) -> Result<()> {
         let ended = self.store.conn.execute(statements::ROLLBACK, &[]).await;
-        ended.map(drop).map_err(|fault| self.store.trouble("read", &fault))
+        ended.map(drop).map_err(|fault| self.store.storage_error("read", &fault))
     }
 
     /// Returns all accounts, ordered by name.
     pub async fn accounts(&mut self) -> Result<Vec<String>> {
         let rows = self.store.conn.rows(statements::ACCOUNTS, &[]).await;
         let names = rows.and_then(|rows| rows.iter().map(|row| row.some_text(0)).collect());
-        names.map_err(|fault| self.store.trouble("read", &fault))
+        names.map_err(|fault| self.store.storage_error("read", &fault))
     }
 
     /// Returns the moment of an account's catalogue at `time`; `None` before its first good poll.
@@ -198,7 +198,7 @@ impl ExportReading<'_> {
         time: Timestamp,
     ) -> Result<Option<Moment>> {
         let read = self.read_moment(account, catalogue, time).await;
-        read.map_err(|fault| self.store.trouble("read", &fault))
+        read.map_err(|fault| self.store.storage_error("read", &fault))
     }
 
     /// Returns the time of the first good poll of an account's catalogue; `None` if there is none yet.
@@ -208,7 +208,7 @@ impl ExportReading<'_> {
         catalogue: Catalogue,
     ) -> Result<Option<Timestamp>> {
         let first = self.next_good(account, catalogue, Timestamp::from_millis(i64::MIN)).await;
-        first.map_err(|fault| self.store.trouble("read", &fault))
+        first.map_err(|fault| self.store.storage_error("read", &fault))
     }
 
     /// Calls `each` with the items of `kind` that were not removed at `moment`, ordered by id.
@@ -246,7 +246,7 @@ impl ExportReading<'_> {
         let args = [moment.account.as_str().into(), moment.observed_at.into()];
         let row = self.store.conn.row(count_at(kind), &args).await;
         let count = row.and_then(|row| row.map_or(Ok(0), |row| row.some_int(0)));
-        count.map_err(|fault| self.store.trouble("read", &fault))
+        count.map_err(|fault| self.store.storage_error("read", &fault))
     }
 
     /// Returns the item with this id, if it was not removed at `moment`.
@@ -304,7 +304,7 @@ impl ExportReading<'_> {
         });
         match (done.await, stopped) {
             (_, Some(error)) => Err(error),
-            (done, None) => done.map_err(|fault| self.store.trouble("read", &fault)),
+            (done, None) => done.map_err(|fault| self.store.storage_error("read", &fault)),
         }
     }
 
@@ -339,7 +339,7 @@ impl ExportReading<'_> {
     async fn schemas(&mut self, moment: &Moment) -> Result<ByKind<Schema>> {
         let args: [Arg<'_>; 2] = [moment.account.as_str().into(), moment.observed_at.into()];
         let folded = folded(&mut self.store.conn, SCHEMA_UNTIL, &args).await;
-        folded.map_err(|fault| self.store.trouble("read", &fault))
+        folded.map_err(|fault| self.store.storage_error("read", &fault))
     }
 
     async fn read_moment(

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Returns the error for a fault while `doing` something with the database at `location` (exit code 74).
-pub fn trouble(location: &Location, doing: impl fmt::Display, fault: &Fault) -> Error {
+pub fn storage_error(location: &Location, doing: impl fmt::Display, fault: &Fault) -> Error {
     Error::storage(format!("cannot {doing} {location}: {}", explained(location, fault)))
 }
 
@@ -124,8 +124,8 @@ fn postgres(fault: &Fault) -> String {
         "25P03" => "the poll took longer than its deadline; nothing was written",
         _ => "",
     };
-    let said = plain(fault);
-    if remedy.is_empty() { said } else { format!("{said}; {remedy}") }
+    let message = plain(fault);
+    if remedy.is_empty() { message } else { format!("{message}; {remedy}") }
 }
 
 /// Returns the engine's own message, without values that it may quote.
@@ -171,8 +171,8 @@ mod tests {
         let mut conn = SqliteConnection::connect("sqlite::memory:").await.unwrap();
         conn.execute("CREATE TABLE t (x); PRAGMA max_page_count = 3").await.unwrap();
         let full = conn.execute("INSERT INTO t VALUES (zeroblob(100000))").await.unwrap_err();
-        let said = trouble(&Location::Sqlite("h.db".into()), "write", &full).message;
-        assert!(said.contains("the disk is full; free some space"), "{said}");
+        let message = storage_error(&Location::Sqlite("h.db".into()), "write", &full).message;
+        assert!(message.contains("the disk is full; free some space"), "{message}");
     }
 
     #[test]

@@ -149,7 +149,7 @@ impl Store {
         self.begin_reading().await?;
         let read = figures(&mut self.conn, now).await;
         self.end_reading().await?;
-        read.map_err(|fault| self.trouble("read", &fault))
+        read.map_err(|fault| self.storage_error("read", &fault))
     }
 }
 
@@ -160,7 +160,7 @@ impl Reading {
             Ok(conn) => figures(conn, now).await,
             Err(fault) => Err(fault),
         };
-        Ok(read.map_err(|fault| self.trouble(&fault))?)
+        Ok(read.map_err(|fault| self.storage_error(&fault))?)
     }
 }
 
@@ -222,7 +222,7 @@ async fn previews(conn: &mut Conn, all: &mut Figures, now: Timestamp) -> Result<
 }
 
 fn catalogue(row: &Row) -> Result<CatalogueFigures, Fault> {
-    let (account, catalogue) = whose(row)?;
+    let (account, catalogue) = account_and_catalogue(row)?;
     let polls = [row.some_int(2)?, row.some_int(3)?, row.some_int(4)?];
     Ok(CatalogueFigures {
         account,
@@ -239,13 +239,13 @@ fn catalogue(row: &Row) -> Result<CatalogueFigures, Fault> {
 }
 
 /// Returns the account and the catalogue of a row.
-fn whose(row: &Row) -> Result<(String, Catalogue), Fault> {
+fn account_and_catalogue(row: &Row) -> Result<(String, Catalogue), Fault> {
     let catalogue = Catalogue::parse(&row.some_text(1)?);
-    Ok((row.some_text(0)?, catalogue.ok_or_else(|| row.spoiled(1, "is no catalogue"))?))
+    Ok((row.some_text(0)?, catalogue.ok_or_else(|| row.bad_value(1, "is no catalogue"))?))
 }
 
 fn find<'f>(all: &'f mut Figures, row: &Row) -> Result<Option<&'f mut CatalogueFigures>, Fault> {
-    let (account, catalogue) = whose(row)?;
+    let (account, catalogue) = account_and_catalogue(row)?;
     Ok(all.of(&account, catalogue))
 }
 

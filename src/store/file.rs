@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     conn::Fault,
-    fault::{trouble, unusable_lock},
+    fault::{storage_error, unusable_lock},
     location::Location,
 };
 use crate::{
@@ -75,7 +75,7 @@ pub(super) fn create_private(path: &Path) -> std::io::Result<()> {
 /// Takes the lock for creating or migrating a file; the kernel releases it when the process ends.
 pub(super) async fn opening_lock(location: &Location) -> Result<Option<File>> {
     let Some(path) = location.file() else { return Ok(None) };
-    let lock = beside(path, "open");
+    let lock = lock_path_beside(path, "open");
     let locked = match system::open_lock(&lock, FILE_MODE) {
         // On another thread, since waiting may take long, and signals must be handled meanwhile.
         Ok(file) => tokio::task::spawn_blocking(move || file.lock().map(|()| file))
@@ -86,13 +86,13 @@ pub(super) async fn opening_lock(location: &Location) -> Result<Option<File>> {
     locked.map(Some).map_err(|fault| {
         match path.parent().is_none_or(|folder| folder.as_os_str().is_empty() || folder.is_dir()) {
             true => unusable_lock(&lock, &fault),
-            false => trouble(location, "open", &Fault::Io(fault)),
+            false => storage_error(location, "open", &Fault::Io(fault)),
         }
     })
 }
 
 /// Returns the path of `heygen.db.WHAT.lock`, beside the target if `heygen.db` is a symbolic link.
-pub(super) fn beside(path: &Path, what: &str) -> PathBuf {
+pub(super) fn lock_path_beside(path: &Path, what: &str) -> PathBuf {
     let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let mut name = real.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{what}.lock"));

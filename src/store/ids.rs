@@ -69,7 +69,7 @@ impl Argument for Common {
 }
 
 /// Returns the column of a field, or a NULL text for a kind without this field.
-fn own(kind: Kind, column: &'static str) -> &'static str {
+fn column_or_null(kind: Kind, column: &'static str) -> &'static str {
     if kind.column(column).is_some() { column } else { "CAST(NULL AS TEXT)" }
 }
 
@@ -78,7 +78,7 @@ register! {
     fn of_ids(engine: Engine, kind: Kind) {
         let (table, id, name) = (kind.table, kind.id, kind.label);
         let [status, engines, group] =
-            ["status", "supported_api_engines", "group_id"].map(|column| own(kind, column));
+            ["status", "supported_api_engines", "group_id"].map(|column| column_or_null(kind, column));
         let ids = engine.each_string("$1");
         // The condition on the accounts makes the engine use the primary key.
         format!(
@@ -97,7 +97,7 @@ register! {
     /// without groups, no item has one of the groups.
     fn candidates(engine: Engine, kind: Kind, common: Common) {
         let column = match common {
-            Common::Group => own(kind, "group_id"),
+            Common::Group => column_or_null(kind, "group_id"),
             Common::Name => kind.label,
         };
         // The indexes of groups and names contain their beginnings.
@@ -130,7 +130,7 @@ impl Store {
     /// Returns the items with these ids, ordered by kind and account.
     pub async fn known(&mut self, ids: &BTreeSet<&str>, kinds: &[Kind]) -> Result<Vec<Known>> {
         let read = known(&mut self.conn, ids, kinds).await;
-        read.map_err(|fault| self.trouble("read", &fault))
+        read.map_err(|fault| self.storage_error("read", &fault))
     }
 
     /// Returns every id of these kinds that was ever seen.
@@ -141,7 +141,7 @@ impl Store {
                 all.insert(row.some_text(0)?);
                 Ok(())
             });
-            read.await.map_err(|fault| self.trouble("read", &fault))?;
+            read.await.map_err(|fault| self.storage_error("read", &fault))?;
         }
         Ok(all)
     }
@@ -153,20 +153,20 @@ impl Store {
         values: &BTreeSet<&str>,
     ) -> Result<Vec<Candidate>> {
         let read = find_candidates(&mut self.conn, common, values).await;
-        read.map_err(|fault| self.trouble("read", &fault))
+        read.map_err(|fault| self.storage_error("read", &fault))
     }
 
     /// Returns the last good poll of each catalogue of each account.
     pub async fn last_good_polls(&mut self) -> Result<Vec<PollRow>> {
         let read = last_good_polls(&mut self.conn).await;
-        read.map_err(|fault| self.trouble("read", &fault))
+        read.map_err(|fault| self.storage_error("read", &fault))
     }
 
     /// Returns the latest `missing_since` with which a removal is due at `poll`; `None` if no removal can
     /// be due.
     pub async fn due_until(&mut self, poll: &PollRow) -> Result<Option<Timestamp>> {
         let read = due_until(&mut self.conn, poll).await;
-        read.map_err(|fault| self.trouble("read", &fault))
+        read.map_err(|fault| self.storage_error("read", &fault))
     }
 }
 

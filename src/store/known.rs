@@ -22,13 +22,13 @@ impl Store {
     pub(super) async fn account_names(&mut self) -> Result<Vec<String>> {
         let rows = self.conn.rows(statements::ACCOUNTS, &[]).await;
         let names = rows.and_then(|rows| rows.iter().map(|row| row.some_text(0)).collect());
-        names.map_err(|fault| self.trouble("read", &fault))
+        names.map_err(|fault| self.storage_error("read", &fault))
     }
 
     /// Whether the account was ever polled.
     pub async fn knows_account(&mut self, account: &str) -> Result<bool> {
         let known = self.conn.row(statements::ACCOUNT, &[account.into()]).await;
-        Ok(known.map_err(|fault| self.trouble("read", &fault))?.is_some())
+        Ok(known.map_err(|fault| self.storage_error("read", &fault))?.is_some())
     }
 
     /// Returns the accounts with a poll that did not fail, ordered by name, each with whether it was ever
@@ -37,11 +37,11 @@ impl Store {
         let mut all = vec![];
         for account in self.account_names().await? {
             let row = self.conn.row(statements::HISTORY, &[account.as_str().into()]).await;
-            let row = row.map_err(|fault| self.trouble("read", &fault))?;
+            let row = row.map_err(|fault| self.storage_error("read", &fault))?;
             let flag = |at| row.as_ref().is_some_and(|row| matches!(row.bool(at), Ok(Some(true))));
-            let (good, asked) = (flag(0), flag(1));
+            let (good, from_api) = (flag(0), flag(1));
             if good {
-                all.push((account, asked));
+                all.push((account, from_api));
             }
         }
         Ok(all)
@@ -54,7 +54,8 @@ impl Store {
             let rows = self.conn.rows(statements::holders(kind), &[id.into()]).await;
             let accounts =
                 rows.and_then(|rows| rows.iter().map(|row| row.some_text("account")).collect());
-            let accounts: Vec<String> = accounts.map_err(|fault| self.trouble("read", &fault))?;
+            let accounts: Vec<String> =
+                accounts.map_err(|fault| self.storage_error("read", &fault))?;
             all.extend(accounts.into_iter().map(|account| (kind, account)));
         }
         Ok(all)
@@ -69,7 +70,7 @@ impl Store {
                 Ok(NamedItem { kind, id: row.some_text("id")?, name: row.text("name")? })
             };
             let items = rows.and_then(|rows| rows.iter().map(named).collect::<Result<Vec<_>, _>>());
-            all.extend(items.map_err(|fault| self.trouble("read", &fault))?);
+            all.extend(items.map_err(|fault| self.storage_error("read", &fault))?);
         }
         Ok(all)
     }

@@ -18,8 +18,8 @@ pub(super) async fn write_links(conn: &mut Conn, links: Vec<LinkWrite>) -> Resul
             return Ok(());
         }
         for new in [true, false] {
-            let these: Vec<&LinkWrite> = some.iter().filter(|link| link.new == new).collect();
-            write_some_links(conn, &these, new).await?;
+            let chosen: Vec<&LinkWrite> = some.iter().filter(|link| link.new == new).collect();
+            write_some_links(conn, &chosen, new).await?;
         }
     }
 }

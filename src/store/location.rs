@@ -303,13 +303,22 @@ mod tests {
     #[test]
     fn an_unknown_parameter_of_a_server_is_refused_by_its_name() {
         for name in ["sslmod", "connect_timeout", "options[x", "options[]", "ssl-mode"] {
-            let told = shown(&format!("postgres://u@h/d?sslmode=require&{name}=verify-full"));
-            assert!(told.starts_with("error: ") && told.contains(&format!("'{name}'")), "{told}");
-            assert!(told.contains("sslrootcert") && !told.contains("verify-full"), "{told}");
+            let message = shown(&format!("postgres://u@h/d?sslmode=require&{name}=verify-full"));
+            assert!(
+                message.starts_with("error: ") && message.contains(&format!("'{name}'")),
+                "{message}"
+            );
+            assert!(
+                message.contains("sslrootcert") && !message.contains("verify-full"),
+                "{message}"
+            );
         }
         for name in ["search_path", "schema", "currentSchema"] {
-            let told = shown(&format!("postgres://u@h/d?{name}=heygen"));
-            assert!(told.contains(name) && told.contains("options[search_path]=SCHEMA"), "{told}");
+            let message = shown(&format!("postgres://u@h/d?{name}=heygen"));
+            assert!(
+                message.contains(name) && message.contains("options[search_path]=SCHEMA"),
+                "{message}"
+            );
         }
         for known in PARAMETERS {
             let value = match known {
@@ -318,8 +327,8 @@ mod tests {
                 "sslmode" => "require",
                 _ => "x",
             };
-            let told = shown(&format!("postgres://u@h/d?{known}={value}&options[a.b]=c"));
-            assert!(told.starts_with("postgres://"), "{told}");
+            let message = shown(&format!("postgres://u@h/d?{known}={value}&options[a.b]=c"));
+            assert!(message.starts_with("postgres://"), "{message}");
         }
     }
 
@@ -331,8 +340,11 @@ mod tests {
             "u:secret@h/a",
             "host=db user=u password=secret",
         ] {
-            let told = shown(nearly);
-            assert!(told.contains("postgres://user") && !told.contains("secret"), "{told}");
+            let message = shown(nearly);
+            assert!(
+                message.contains("postgres://user") && !message.contains("secret"),
+                "{message}"
+            );
         }
         assert_eq!(shown("./u:x@h"), "./u:x@h");
         assert_eq!(shown("me@work.db"), "me@work.db");
@@ -361,8 +373,8 @@ mod tests {
             "u:secret://h/d",
             "jdbc:postgresql://h/d?user=u&password=secret",
         ] {
-            let told = format!("{} {:?}", shown(url), Location::parse(url));
-            assert!(!told.contains("secret"), "{told}");
+            let message = format!("{} {:?}", shown(url), Location::parse(url));
+            assert!(!message.contains("secret"), "{message}");
         }
         assert_eq!(shown("postgres://u:secret@h:6543/d"), "postgres://u@h:6543/d");
     }

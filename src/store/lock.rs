@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 use super::{
     conn::{Conn, Fault, Row},
     fault::unusable_lock,
-    file::{FILE_MODE, beside},
+    file::{FILE_MODE, lock_path_beside},
     open::Store,
     server::ServerSql,
     statements,
@@ -134,7 +134,7 @@ impl Store {
     async fn roll_back(&mut self) -> Result<()> {
         if std::mem::take(&mut self.in_transaction) {
             let ended = self.conn.execute(statements::ROLLBACK, &[]).await;
-            ended.map_err(|fault| self.trouble("leave", &fault))?;
+            ended.map_err(|fault| self.storage_error("leave", &fault))?;
         }
         Ok(())
     }
@@ -147,7 +147,7 @@ impl Store {
         };
         // The prefix keeps the file of any account apart from the lock file for opening.
         let what = format!("poll-{name}");
-        beside(self.location.file().unwrap_or(std::path::Path::new("")), &what)
+        lock_path_beside(self.location.file().unwrap_or(std::path::Path::new("")), &what)
     }
 
     /// Also takes the locks of `accounts`, within the open transaction; on SQLite they are released when
@@ -163,7 +163,7 @@ impl Store {
                 None => files.push(self.lock_file(account, started_at).await?),
                 Some(server) => {
                     let locked = try_lock(server, &mut self.conn, account).await;
-                    let locked = locked.map_err(|fault| self.trouble("lock", &fault))?;
+                    let locked = locked.map_err(|fault| self.storage_error("lock", &fault))?;
                     locked.map_err(|holder| busy(account, &holder))?;
                 }
             }
@@ -181,7 +181,7 @@ impl Store {
         if !matches!(locked, Ok(Ok(()))) {
             let _ = self.conn.execute(statements::ROLLBACK, &[]).await;
         }
-        let locked = locked.map_err(|fault| self.trouble("lock", &fault))?;
+        let locked = locked.map_err(|fault| self.storage_error("lock", &fault))?;
         self.in_transaction = locked.is_ok();
         locked.map_err(|holder| busy(account, &holder))
     }
@@ -215,7 +215,7 @@ async fn try_lock(
     // `pg_locks` shows both halves as unsigned numbers.
     let halves = [(key as u64 >> 32) as i64, i64::from(key as u32)];
     let holder = conn.row(server.holder, &halves.map(Into::into)).await?;
-    Ok(Err(holder.map_or(Ok(String::new()), |row| told(&row))?))
+    Ok(Err(holder.map_or(Ok(String::new()), |row| holder_text(&row))?))
 }
 
 fn name_in(file: &mut File) -> String {
@@ -224,7 +224,7 @@ fn name_in(file: &mut File) -> String {
     name.trim().to_owned()
 }
 
-fn told(row: &Row) -> Result<String, Fault> {
+fn holder_text(row: &Row) -> Result<String, Fault> {
     let name = row.text(0)?.unwrap_or_default();
     let from = row.text(1)?.map(|address| format!(" from {address}")).unwrap_or_default();
     let since = row.time(2)?.map(|since| format!(" since {since}")).unwrap_or_default();

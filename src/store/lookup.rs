@@ -44,7 +44,7 @@ impl Store {
         let text = statement(&mut sql, kind, lookup)?;
         let rows = self.conn.rows(AssertSqlSafe(text), &sql.args).await;
         let found = rows.and_then(|rows| rows.iter().map(|row| read(row, kind)).collect());
-        found.map_err(|fault| self.trouble("read", &fault))
+        found.map_err(|fault| self.storage_error("read", &fault))
     }
 }
 

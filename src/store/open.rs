@@ -10,7 +10,7 @@ use sqlx::{
 use super::{
     conn::{Conn, Engine, Fault},
     dialect::MIGRATIONS,
-    fault::{how_to_fill, trouble},
+    fault::{how_to_fill, storage_error},
     file::{
         create_private, is_nothing, opening_lock, refuse_hard_links, refuse_other_things,
         warn_of_network,
@@ -93,7 +93,8 @@ impl Store {
         }
         let _alone = opening_lock(location).await?;
         if let Some(path) = location.file().filter(|_| create) {
-            create_private(path).map_err(|fault| trouble(location, "create", &Fault::Io(fault)))?;
+            create_private(path)
+                .map_err(|fault| storage_error(location, "create", &Fault::Io(fault)))?;
         }
         let (mut store, found) = Self::met(location, true).await?;
         match found {
@@ -150,13 +151,13 @@ impl Store {
     /// Begins a read transaction: all reads see one snapshot until [`Self::end_reading`] or a poll.
     pub async fn begin_reading(&mut self) -> Result<()> {
         let begun = self.conn.execute(self.conn.engine().begin_reading(), &[]).await;
-        begun.map(drop).map_err(|fault| self.trouble("read", &fault))
+        begun.map(drop).map_err(|fault| self.storage_error("read", &fault))
     }
 
     /// Ends the transaction of [`Self::begin_reading`].
     pub async fn end_reading(&mut self) -> Result<()> {
         let ended = self.conn.execute(statements::ROLLBACK, &[]).await;
-        ended.map(drop).map_err(|fault| self.trouble("read", &fault))
+        ended.map(drop).map_err(|fault| self.storage_error("read", &fault))
     }
 
     /// The location of the database.
@@ -167,11 +168,11 @@ impl Store {
     /// Closes the connection; SQLite then writes its write-ahead log back into the file.
     pub async fn close(self) -> Result<()> {
         let Self { location, conn, .. } = self;
-        conn.close().await.map_err(|fault| trouble(&location, "close", &fault))
+        conn.close().await.map_err(|fault| storage_error(&location, "close", &fault))
     }
 
-    pub(super) fn trouble(&self, doing: &str, fault: &Fault) -> Error {
-        trouble(&self.location, doing, fault)
+    pub(super) fn storage_error(&self, doing: &str, fault: &Fault) -> Error {
+        storage_error(&self.location, doing, fault)
     }
 
     /// Connects and reads what is stored there. Fails if a server accepts the connection and then does not
@@ -179,7 +180,7 @@ impl Store {
     async fn met(location: &Location, write: bool) -> Result<(Self, Found)> {
         let meeting = async {
             let opened = Conn::open(location, write).await;
-            let (conn, copied) = opened.map_err(|fault| trouble(location, "open", &fault))?;
+            let (conn, copied) = opened.map_err(|fault| storage_error(location, "open", &fault))?;
             let location = location.clone();
             let mut store = Self { location, conn, copied, in_transaction: false };
             let found = store.found().await?;
@@ -208,7 +209,7 @@ impl Store {
         }
         let tables = self.conn.rows(engine.tables(), &[]).await;
         let tables = tables.and_then(|rows| rows.iter().map(|row| row.some_text(0)).collect());
-        let tables: Vec<String> = tables.map_err(|fault| self.trouble(doing, &fault))?;
+        let tables: Vec<String> = tables.map_err(|fault| self.storage_error(doing, &fault))?;
         if tables.is_empty() {
             return Ok(Found::Nothing);
         }
@@ -217,7 +218,7 @@ impl Store {
         }
         let version = self.conn.row(statements::APPLIED, &[]).await;
         let version = version.and_then(|row| row.map_or(Ok(None), |row| row.int(0)));
-        let version = version.map_err(|fault| self.trouble(doing, &fault))?;
+        let version = version.map_err(|fault| self.storage_error(doing, &fault))?;
         Ok(Found::Ours { version: version.unwrap_or(0) })
     }
 
@@ -228,7 +229,7 @@ impl Store {
         let read = row.and_then(|row| {
             row.map_or(Ok((None, None, None)), |row| Ok((row.text(0)?, row.text(1)?, row.text(2)?)))
         });
-        let (schema, path, encoding) = read.map_err(|fault| self.trouble("read", &fault))?;
+        let (schema, path, encoding) = read.map_err(|fault| self.storage_error("read", &fault))?;
         if encoding.as_deref().is_some_and(|encoding| encoding != "UTF8") {
             return Err(Error::storage(format!(
                 "the encoding of {} is {}, which cannot hold every name; make a database with \
@@ -264,7 +265,7 @@ impl Store {
         done.map_err(|fault| match fault {
             sqlx::migrate::MigrateError::Execute(fault)
             | sqlx::migrate::MigrateError::ExecuteMigration(fault, _) => {
-                self.trouble("prepare the tables of", &fault)
+                self.storage_error("prepare the tables of", &fault)
             }
             other => {
                 Error::storage(format!("cannot prepare the tables of {}: {other}", self.location))

@@ -132,7 +132,7 @@ pub struct Since {
     /// Whether it is a good poll; otherwise it is the catalogue's first.
     pub good: bool,
     /// The receivers that were notified of this.
-    pub told: Vec<String>,
+    pub notified: Vec<String>,
 }
 
 /// A notice that only the sender that claimed it may send until the claim expires.
@@ -169,13 +169,13 @@ impl Store {
         until: Timestamp,
     ) -> Result<Option<Claimed>> {
         let claimed = claim(&mut self.conn, receiver, now, until).await;
-        claimed.map_err(|fault| self.trouble("write", &fault))
+        claimed.map_err(|fault| self.storage_error("write", &fault))
     }
 
     /// Records that a receiver has accepted a notice.
     pub async fn notice_accepted(&mut self, notice_id: i64, at: Timestamp) -> Result<()> {
         let noted = self.conn.execute(ACCEPTED, &[notice_id.into(), at.into()]).await;
-        noted.map(drop).map_err(|fault| self.trouble("write", &fault))
+        noted.map(drop).map_err(|fault| self.storage_error("write", &fault))
     }
 
     /// Records that a notice was not accepted, why, and before when it is not tried again.
@@ -187,13 +187,13 @@ impl Store {
     ) -> Result<()> {
         let args = [notice_id.into(), again.into(), why.into()];
         let noted = self.conn.execute(NOT_ACCEPTED, &args).await;
-        noted.map(drop).map_err(|fault| self.trouble("write", &fault))
+        noted.map(drop).map_err(|fault| self.storage_error("write", &fault))
     }
 
     /// Returns the waiting notices of each receiver that has any.
     pub async fn notices_waiting(&mut self) -> Result<Vec<Waiting>> {
         let waiting = waiting(&mut self.conn).await;
-        waiting.map_err(|fault| self.trouble("read", &fault))
+        waiting.map_err(|fault| self.storage_error("read", &fault))
     }
 
     /// Returns the earliest time at which one of these receivers may be sent its oldest notice, as seen at
@@ -204,13 +204,13 @@ impl Store {
         now: Timestamp,
     ) -> Result<Option<Timestamp>> {
         let next = next(&mut self.conn, receivers, now).await;
-        next.map_err(|fault| self.trouble("read", &fault))
+        next.map_err(|fault| self.storage_error("read", &fault))
     }
 
     /// Returns the poll after which a catalogue has had no good one; `None` if it was never polled.
     pub async fn since(&mut self, account: &str, catalogue: Catalogue) -> Result<Option<Since>> {
         let since = since(&mut self.conn, account, catalogue.as_str()).await;
-        since.map_err(|fault| self.trouble("read", &fault))
+        since.map_err(|fault| self.storage_error("read", &fault))
     }
 
     /// Writes the notices that no good poll followed `since`; each receiver gets only one.
@@ -228,14 +228,14 @@ impl Store {
             // An error of the rollback is ignored: closing the connection rolls back, too.
             let _ = self.conn.execute(statements::ROLLBACK, &[]).await;
         }
-        put.map_err(|fault| self.trouble("write", &fault))
+        put.map_err(|fault| self.storage_error("write", &fault))
     }
 
     /// Returns when the account's last poll of any catalogue began.
     pub async fn last_begun(&mut self, account: &str) -> Result<Option<Timestamp>> {
         let row = self.conn.row(LAST_BEGUN, &[account.into()]).await;
         let at = row.and_then(|row| row.map_or(Ok(None), |row| row.time(0)));
-        at.map_err(|fault| self.trouble("read", &fault))
+        at.map_err(|fault| self.storage_error("read", &fault))
     }
 }
 
@@ -252,7 +252,7 @@ pub(super) async fn before(conn: &mut Conn, report: &Report) -> Result<Before, F
         (before.failed, before.since) = (row.some_int(0)?, row.time(1)?);
     }
     let since = since(conn, account, catalogue).await?;
-    before.stale = since.filter(|since| !since.told.is_empty());
+    before.stale = since.filter(|since| !since.notified.is_empty());
     let diff = report.diff.as_ref().filter(|diff| !diff.baseline);
     let has_news = diff.is_some_and(|diff| diff.lists.iter().any(|list| !list.schema.is_empty()));
     if let Some(observed_at) = report.row.observed_at.filter(|_| has_news) {
@@ -312,8 +312,10 @@ async fn put_stale(
     }
     // Another process may have polled or written these notices meanwhile.
     let now = since(conn, of.account, catalogue.as_str()).await?;
-    let told = now.filter(|now| now.poll_id == of.poll_id).map(|now| now.told);
-    drafts.retain(|draft| told.as_ref().is_some_and(|told| !told.contains(&draft.receiver)));
+    let notified = now.filter(|now| now.poll_id == of.poll_id).map(|now| now.notified);
+    drafts.retain(|draft| {
+        notified.as_ref().is_some_and(|notified| !notified.contains(&draft.receiver))
+    });
     put(conn, of, drafts).await?;
     conn.execute(statements::COMMIT, &[]).await.map(drop)
 }
@@ -324,11 +326,11 @@ async fn since(conn: &mut Conn, account: &str, catalogue: &str) -> Result<Option
     let (poll_id, at) = (row.some_int(0)?, row.time(1)?);
     let Some(at) = at else { return Ok(None) };
     let (digest, good) = (row.text(2)?, row.bool(3)?.unwrap_or(false));
-    let mut told = vec![];
+    let mut notified = vec![];
     for row in conn.rows(TOLD_STALE, &[poll_id.into()]).await? {
-        told.push(row.some_text(0)?);
+        notified.push(row.some_text(0)?);
     }
-    Ok(Some(Since { poll_id, at, digest, good, told }))
+    Ok(Some(Since { poll_id, at, digest, good, notified }))
 }
 
 async fn next(

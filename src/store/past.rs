@@ -67,7 +67,7 @@ impl Store {
     ) -> Result<Past> {
         self.begin_apart().await?;
         let past = past_of(&mut self.conn, account, catalogue, older, newer, reads).await;
-        let past = past.map_err(|fault| self.trouble("read", &fault))?;
+        let past = past.map_err(|fault| self.storage_error("read", &fault))?;
         self.end_apart().await.map(|()| past)
     }
 
@@ -75,7 +75,7 @@ impl Store {
     pub async fn lacks_any(&mut self, account: &str, answer: &Answer) -> Result<bool> {
         self.begin_apart().await?;
         let lacks = lacks_any(&mut self.conn, account, answer).await;
-        let lacks = lacks.map_err(|fault| self.trouble("read", &fault))?;
+        let lacks = lacks.map_err(|fault| self.storage_error("read", &fault))?;
         self.end_apart().await.map(|()| lacks)
     }
 
@@ -88,7 +88,7 @@ impl Store {
         let args = [account.into(), catalogue.as_str().into(), 1.into()];
         let row = self.conn.row(statements::RECENT_GOOD, &args).await;
         let time = row.and_then(|row| row.map_or(Ok(None), |row| row.time(0)));
-        time.map_err(|fault| self.trouble("read", &fault))
+        time.map_err(|fault| self.storage_error("read", &fault))
     }
 
     /// Sends a query, so that the poll's transaction, which is its lock, does not time out as idle. A
@@ -113,7 +113,7 @@ impl Store {
     async fn if_polling(&mut self, statement: &'static str) -> Result<()> {
         if self.in_transaction {
             let done = self.conn.execute(statement, &[]).await;
-            done.map_err(|fault| self.trouble("read", &fault))?;
+            done.map_err(|fault| self.storage_error("read", &fault))?;
         }
         Ok(())
     }
@@ -127,7 +127,7 @@ impl Store {
         version: &str,
     ) -> Result<Option<Overlap>> {
         let overlap = overlap(&mut self.conn, account, catalogue, version).await;
-        overlap.map_err(|fault| self.trouble("read", &fault))
+        overlap.map_err(|fault| self.storage_error("read", &fault))
     }
 }
 

@@ -22,7 +22,7 @@ use super::{
     dialect::{Dialect, MIGRATIONS},
     host,
     server::ServerSql,
-    value::{Arg, At, Fault, spoiled},
+    value::{Arg, At, Fault, bad_value},
 };
 use crate::{
     catalog::{cell::Cell, seal::exact_json},
@@ -103,9 +103,9 @@ impl Client {
             return self.plain(sql).await;
         }
         let args = arguments(args)?;
-        let own = self.begin_own().await?;
+        let began = self.begin_own().await?;
         let done = sqlx::query_with(sql, args).persistent(false).execute(&mut self.conn).await;
-        self.end_own(own, done.map(|done| done.rows_affected())).await
+        self.end_own(began, done.map(|done| done.rows_affected())).await
     }
 
     /// Runs several statements without arguments. Like [`Self::execute`], it recognises `BEGIN` only as the
@@ -122,9 +122,9 @@ impl Client {
         each: &mut impl FnMut(Row) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
         let args = arguments(args)?;
-        let own = self.begin_own().await?;
+        let began = self.begin_own().await?;
         let read = self.read(sql, args, each).await;
-        self.end_own(own, read).await
+        self.end_own(began, read).await
     }
 
     async fn read(
@@ -160,10 +160,10 @@ impl Client {
         };
         for start in (0..rows.rows).step_by(ROWS) {
             let values = values(rows, start..(start + ROWS).min(rows.rows))?;
-            let own = self.begin_own().await?;
+            let began = self.begin_own().await?;
             let query = sqlx::query_with(AssertSqlSafe(sql.clone()), values).persistent(false);
             let done = query.execute(&mut self.conn).await;
-            self.end_own(own, done.map(drop)).await?;
+            self.end_own(began, done.map(drop)).await?;
         }
         Ok(())
     }
@@ -193,8 +193,8 @@ impl Client {
     }
 
     /// Ends the transaction of [`Self::begin_own`]: commits it if `result` is `Ok`, else rolls it back.
-    async fn end_own<T>(&mut self, own: bool, result: Result<T, Fault>) -> Result<T, Fault> {
-        match (own, &result) {
+    async fn end_own<T>(&mut self, began: bool, result: Result<T, Fault>) -> Result<T, Fault> {
+        match (began, &result) {
             (false, _) => {}
             (true, Ok(_)) => drop(self.plain("COMMIT".into_sql_str()).await?),
             // The caller gets the original fault, not that of the rollback.
@@ -316,7 +316,7 @@ impl Row {
     pub fn time(&self, at: impl At) -> Result<Option<Timestamp>, Fault> {
         let micros: Option<i64> = self.0.try_get_unchecked(at)?;
         match micros.map(moment) {
-            Some((_, false)) => Err(spoiled(at, "is not a time")),
+            Some((_, false)) => Err(bad_value(at, "is not a time")),
             time => Ok(time.map(|(time, _)| time)),
         }
     }

@@ -7,7 +7,8 @@ use std::{
 };
 
 use super::{
-    conn::Fault, copy::copy_without, fault::trouble, location::Location, open::Store, statements,
+    conn::Fault, copy::copy_without, fault::storage_error, location::Location, open::Store,
+    statements,
 };
 use crate::{
     error::{Error, Result},
@@ -34,7 +35,7 @@ pub async fn publish(source: &Location, file: &Path, now: Timestamp) -> Result<(
             "publish.file is the database itself ({published}): name another file"
         )));
     }
-    let failed = |fault: io::Error| trouble(&published, "write", &Fault::Io(fault));
+    let failed = |fault: io::Error| storage_error(&published, "write", &Fault::Io(fault));
     let mut name = file.file_name().unwrap_or_default().to_owned();
     name.push(".publishing");
     let folder = file.with_file_name(name);
@@ -62,19 +63,19 @@ pub async fn is_behind(store: &mut Store, file: &Path) -> Result<bool> {
 async fn last_poll(store: &mut Store, sql: &'static str) -> Result<i64> {
     let row = store.conn.row(sql, &[]).await;
     let poll = row.and_then(|row| row.map_or(Ok(0), |row| row.some_int(0)));
-    poll.map_err(|fault| store.trouble("read", &fault))
+    poll.map_err(|fault| store.storage_error("read", &fault))
 }
 
 async fn write(source: &Location, file: &Path, now: Timestamp) -> Result<()> {
     let target = Location::Sqlite(file.to_owned());
     let mut options = OpenOptions::new();
     let created = with_mode(options.write(true).create_new(true), READABLE).open(file);
-    created.map_err(|fault| trouble(&target, "create", &Fault::Io(fault)))?;
+    created.map_err(|fault| storage_error(&target, "create", &Fault::Io(fault)))?;
     let (_, mut copy) = copy_without(&LINKS, source, &target, now).await?;
     // The statement returns the journal mode in force.
     let mode = copy.conn.row(statements::WITHOUT_LOG, &[]).await;
     let mode = mode.and_then(|row| row.map_or(Ok(None), |row| row.text(0)));
-    let mode = mode.map_err(|fault| trouble(&target, "write", &fault))?;
+    let mode = mode.map_err(|fault| storage_error(&target, "write", &fault))?;
     if mode.as_deref() != Some("delete") {
         return Err(Error::storage(format!("{target} still uses a write-ahead log")));
     }

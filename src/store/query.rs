@@ -130,7 +130,7 @@ impl Store {
         let read = read.await;
         match stopped {
             Some(error) => Err(error),
-            None => read.map_err(|fault| self.trouble("read", &fault)),
+            None => read.map_err(|fault| self.storage_error("read", &fault)),
         }
     }
 
@@ -144,7 +144,7 @@ impl Store {
         let mut all = vec![];
         for kind in Kind::ALL.into_iter().filter(|one| kind.is_none_or(|wanted| wanted == *one)) {
             let read = versions(&mut self.conn, id, kind, account).await;
-            all.extend(read.map_err(|fault| self.trouble("read", &fault))?);
+            all.extend(read.map_err(|fault| self.storage_error("read", &fault))?);
         }
         Ok(all)
     }
@@ -169,7 +169,7 @@ impl super::Session<'_> {
     async fn rename(&mut self, old: &str, new: &str) -> Result<()> {
         self.begin_writing().await?;
         let renamed = rename(&mut self.store.conn, old, new).await;
-        match renamed.map_err(|fault| self.store.trouble("rename in", &fault))? {
+        match renamed.map_err(|fault| self.store.storage_error("rename in", &fault))? {
             Some(why) => Err(Error::usage(why)),
             None => self.commit().await,
         }
@@ -268,7 +268,7 @@ pub(super) fn version(row: &Row, kind: Kind) -> Result<Version, Fault> {
         version: row.some_int(2)?,
         valid_from: row.some_time(3)?,
         valid_to: row.time(4)?,
-        opened_by: opened_by.ok_or_else(|| row.spoiled(5, "is no reason to open a version"))?,
+        opened_by: opened_by.ok_or_else(|| row.bad_value(5, "is no reason to open a version"))?,
         closed_by: row.text(6)?,
         opened_poll: row.some_int(7)?,
         closed_poll: row.int(8)?,

@@ -25,7 +25,7 @@ use super::{
     bulk::{Bulk, BulkColumn},
     conn::{Arg, Conn, Fault, Row},
     fault::unusable_lock,
-    file::{FILE_MODE, beside},
+    file::{FILE_MODE, lock_path_beside},
     open::Store,
     statements,
 };
@@ -72,7 +72,7 @@ impl Store {
     pub fn lock_queue(&self) -> Result<QueueLock> {
         let Some(path) = self.location.file() else { return Ok(QueueLock { file: None }) };
         // Not the name of an account's lock, all of which begin with `poll-`.
-        let path = beside(path, "mirror-queue");
+        let path = lock_path_beside(path, "mirror-queue");
         let file = open_lock(&path, FILE_MODE);
         let locked = file.map_err(TryLockError::Error).and_then(|file| {
             file.try_lock()?;
@@ -90,7 +90,7 @@ impl Store {
     /// Updates the queue for the configuration before it is processed. Assets skipped under other allowed
     /// hosts than `allowed`, which is written as in `last_error`, are due at once; so are those that would
     /// wait beyond `latest`.
-    pub async fn tidy_queue(
+    pub async fn update_queue(
         &mut self,
         wanted: Wanted,
         allowed: &str,
@@ -119,7 +119,7 @@ impl Store {
         let Some(server) = self.conn.engine().server() else { return Ok(0) };
         let row = self.conn.row(server.time, &[]).await;
         let time = row.and_then(|row| row.map_or(Ok(0), |row| row.some_int(0)));
-        let time = time.map_err(|fault| self.trouble("read", &fault))?;
+        let time = time.map_err(|fault| self.storage_error("read", &fault))?;
         let ahead = time.saturating_sub(clock.now().millis());
         Ok(if ahead.unsigned_abs() <= CLOCKS_DIFFER.as_millis() as u64 { ahead } else { 0 })
     }
@@ -128,7 +128,7 @@ impl Store {
     pub async fn count_due(&mut self, wanted: Wanted, now: Timestamp) -> Result<u64> {
         let row = self.conn.row(sql::count_due(), &due_args(wanted, now)).await;
         let count = row.and_then(|row| row.map_or(Ok(0), |row| row.some_int(0)));
-        count.map(|count| count as u64).map_err(|fault| self.trouble("read", &fault))
+        count.map(|count| count as u64).map_err(|fault| self.storage_error("read", &fault))
     }
 
     /// Leases up to `most` due assets, soonest expiry first, except those `under_way`. On PostgreSQL no
@@ -149,7 +149,7 @@ impl Store {
         }
         let rows = self.conn.rows(sql::lease(engine), &args).await;
         let assets = rows.and_then(|rows| rows.iter().map(asset).collect::<Result<Vec<_>, _>>());
-        let mut assets = assets.map_err(|fault| self.trouble("read", &fault))?;
+        let mut assets = assets.map_err(|fault| self.storage_error("read", &fault))?;
         assets.retain(|asset| !under_way.contains(&asset.url));
         assets.truncate(most);
         // RETURNING keeps no order.
@@ -166,7 +166,7 @@ impl Store {
         let Some(server) = self.conn.engine().server() else { return Ok(()) };
         let args = [json(urls), until.into()];
         let renewed = self.conn.execute(server.renew_leases, &args).await;
-        renewed.map(drop).map_err(|fault| self.trouble("write", &fault))
+        renewed.map(drop).map_err(|fault| self.storage_error("write", &fault))
     }
 
     /// Writes the results of some assets, each once, all or nothing. Returns those of their files that were
@@ -180,7 +180,7 @@ impl Store {
         }
         match written {
             Err(fault) if is_held(&fault) => Ok(None),
-            written => written.map_err(|fault| self.trouble("write", &fault)),
+            written => written.map_err(|fault| self.storage_error("write", &fault)),
         }
     }
 
@@ -195,14 +195,14 @@ impl Store {
             let link = |row: &Row| Ok((row.some_text(0)?, row.text(1)?.map(SignedUrl::new)));
             rows.iter().map(link).collect()
         });
-        links.map_err(|fault| self.trouble("read", &fault))
+        links.map_err(|fault| self.storage_error("read", &fault))
     }
 
     /// Returns when a fresh list was last requested for the mirror.
     pub async fn last_refresh(&mut self) -> Result<Option<Timestamp>> {
         let row = self.conn.row(sql::LAST_REFRESH, &[]).await;
         let time = row.and_then(|row| row.map_or(Ok(None), |row| row.time(0)));
-        time.map_err(|fault| self.trouble("read", &fault))
+        time.map_err(|fault| self.storage_error("read", &fault))
     }
 }
 
@@ -230,13 +230,13 @@ async fn settle(conn: &mut Conn, settled: &[Settled]) -> Result<Option<Vec<Strin
     let news: Vec<&Settled> = settled.iter().filter(|settled| settled.new_content).collect();
     update_assets(conn, settled).await?;
     insert_versions(conn, &news).await?;
-    let doubtful = match engine.server() {
+    let maybe_pruned = match engine.server() {
         // Pruning takes the lock of the queue, too.
         None => vec![],
         Some(_) => pruned_among(conn, settled).await?,
     };
     conn.execute(statements::COMMIT, &[]).await?;
-    Ok(Some(doubtful))
+    Ok(Some(maybe_pruned))
 }
 
 async fn pruned_among(conn: &mut Conn, settled: &[Settled]) -> Result<Vec<String>, Fault> {

@@ -57,8 +57,8 @@ pub(super) async fn write<'a>(
     kind: Kind,
     versions: impl Iterator<Item = Named<'a>>,
 ) -> Result<(), Fault> {
-    let found_by = |one: Named<'a>| Some((search::text(one.name.as_deref(), &one.id)?, one));
-    let found: Vec<_> = versions.filter_map(found_by).collect();
+    let with_text = |one: Named<'a>| Some((search::text(one.name.as_deref(), &one.id)?, one));
+    let found: Vec<_> = versions.filter_map(with_text).collect();
     let (texts, versions) =
         (found.iter().map(|(text, _)| text.as_str()), || found.iter().map(|(_, one)| one));
     Bulk::new(found.len())

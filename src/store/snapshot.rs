@@ -46,7 +46,7 @@ impl Store {
             self.begin_reading().await?;
         }
         let read = read(&mut self.conn, account, catalogue, left_out, after_polls, now).await;
-        let snapshot = read.map_err(|fault| self.trouble("read", &fault))?;
+        let snapshot = read.map_err(|fault| self.storage_error("read", &fault))?;
         if !self.in_transaction {
             self.end_reading().await?;
         }
@@ -64,7 +64,7 @@ impl Store {
     ) -> Result<Recognition> {
         self.begin_apart().await?;
         let known = recognition(&mut self.conn, account, catalogue, until, unsigned).await;
-        let known = known.map_err(|fault| self.trouble("read", &fault))?;
+        let known = known.map_err(|fault| self.storage_error("read", &fault))?;
         self.end_apart().await.map(|()| known)
     }
 }
@@ -218,7 +218,7 @@ fn read_fields(
 }
 
 fn canonical<'a>(row: &Row, at: usize, json: &'a str) -> Result<Value<'a>, Fault> {
-    Value::decode(json.trim(), 1).map_err(|_| row.spoiled(at, "is nested too deep"))
+    Value::decode(json.trim(), 1).map_err(|_| row.bad_value(at, "is nested too deep"))
 }
 
 /// Returns the schema of each list, folded from the schema changes that `sql` selects in the form of
@@ -231,11 +231,11 @@ pub(super) async fn folded(
     let mut schemas = ByKind::<Schema>::new();
     conn.each(sql, args, |row| {
         let kind = Kind::parse(&row.some_text(0)?);
-        let kind = kind.ok_or_else(|| row.spoiled(0, "is no kind"))?;
+        let kind = kind.ok_or_else(|| row.bad_value(0, "is no kind"))?;
         let change = SchemaChange {
             field: kind.field(&row.some_text(1)?),
             change: FieldEvent::parse(&row.some_text(2)?)
-                .ok_or_else(|| row.spoiled(2, "is no change"))?,
+                .ok_or_else(|| row.bad_value(2, "is no change"))?,
             types: row.text(3)?.map(|text| Types::parse(&text)).unwrap_or_default(),
             example: None,
         };

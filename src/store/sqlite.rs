@@ -26,7 +26,7 @@ use super::{
     dialect::{Dialect, MIGRATIONS},
     file_image::{self, FileStamp},
     server::ServerSql,
-    value::{Arg, At, Fault, spoiled},
+    value::{Arg, At, Fault, bad_value},
 };
 use crate::{
     catalog::{cell::Cell, seal::exact_json},
@@ -348,7 +348,7 @@ impl Row {
 
     fn value(&self, at: impl At) -> Result<&SqliteValue, Fault> {
         let place = at.place(&self.names);
-        place.and_then(|at| self.values.get(at)).ok_or_else(|| spoiled(at, "is not there"))
+        place.and_then(|at| self.values.get(at)).ok_or_else(|| bad_value(at, "is not there"))
     }
 
     /// The text, or `None` for NULL.
@@ -357,9 +357,9 @@ impl Row {
             SqliteValue::Null => Ok(None),
             SqliteValue::Text(place) => match std::str::from_utf8(self.bytes(place)) {
                 Ok(text) => Ok(Some(text)),
-                Err(_) => Err(spoiled(at, "is not text")),
+                Err(_) => Err(bad_value(at, "is not text")),
             },
-            _ => Err(spoiled(at, "is not text")),
+            _ => Err(bad_value(at, "is not text")),
         }
     }
 
@@ -372,7 +372,7 @@ impl Row {
         match self.value(at)? {
             SqliteValue::Null => Ok(None),
             SqliteValue::Int(number) => Ok(Some(*number)),
-            _ => Err(spoiled(at, "is not a whole number")),
+            _ => Err(bad_value(at, "is not a whole number")),
         }
     }
 
@@ -383,9 +383,9 @@ impl Row {
 
     /// The time, or `None` for NULL.
     pub fn time(&self, at: impl At) -> Result<Option<Timestamp>, Fault> {
-        let text = self.str(at).map_err(|_| spoiled(at, "is not a time"))?;
+        let text = self.str(at).map_err(|_| bad_value(at, "is not a time"))?;
         let time =
-            text.map(|text| Timestamp::parse(text).ok_or_else(|| spoiled(at, "is not a time")));
+            text.map(|text| Timestamp::parse(text).ok_or_else(|| bad_value(at, "is not a time")));
         time.transpose()
     }
 

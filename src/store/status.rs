@@ -23,13 +23,13 @@ impl Store {
     /// Returns the status of every catalogue that was ever polled, sorted by account.
     pub async fn status(&mut self) -> Result<Vec<CatalogueStatus>> {
         let read = status(&mut self.conn).await;
-        read.map_err(|fault| self.trouble("read", &fault))
+        read.map_err(|fault| self.storage_error("read", &fault))
     }
 
     /// Returns the state of the previews.
     pub async fn asset_status(&mut self) -> Result<AssetStatus> {
         let read = asset_status(&mut self.conn).await;
-        read.map_err(|fault| self.trouble("read", &fault))
+        read.map_err(|fault| self.storage_error("read", &fault))
     }
 }
 

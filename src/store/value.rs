@@ -87,6 +87,6 @@ impl At for &str {
 }
 
 /// Returns a fault for a value that this program would never have written.
-pub fn spoiled(at: impl fmt::Display, what: &str) -> Fault {
+pub fn bad_value(at: impl fmt::Display, what: &str) -> Fault {
     Fault::ColumnDecode { index: at.to_string(), source: what.to_owned().into() }
 }

@@ -38,7 +38,7 @@ impl Session<'_> {
             _ => engine.begin_writing(),
         };
         let begun = store.conn.execute(begin, &[]).await;
-        begun.map_err(|fault| store.trouble("write", &fault))?;
+        begun.map_err(|fault| store.storage_error("write", &fault))?;
         store.in_transaction = true;
         Ok(())
     }
@@ -46,7 +46,7 @@ impl Session<'_> {
     /// Reads the state before the poll of `report`, which is not yet written.
     pub async fn before(&mut self, report: &Report) -> Result<Before> {
         let before = outbox::before(&mut self.store.conn, report).await;
-        before.map_err(|fault| self.store.trouble("read", &fault))
+        before.map_err(|fault| self.store.storage_error("read", &fault))
     }
 
     /// Writes the poll's row and all changes of its diff, and sets the number and the digest of the row.
@@ -56,20 +56,20 @@ impl Session<'_> {
     /// Fails if the database cannot be written or if a replayed poll differs from its record.
     pub async fn write(&mut self, report: &mut Report) -> Result<()> {
         let written = write(&mut self.store.conn, report).await;
-        written.map_err(|fault| self.store.trouble("write", &fault))?
+        written.map_err(|fault| self.store.storage_error("write", &fault))?
     }
 
     /// Writes notices of the poll `row`.
     pub async fn put_notices(&mut self, row: &PollRow, drafts: Vec<Draft>) -> Result<()> {
         let of = Of { poll_id: row.poll_id, account: &row.account, at: row.finished_at };
         let put = outbox::put(&mut self.store.conn, of, drafts).await;
-        put.map_err(|fault| self.store.trouble("write", &fault))
+        put.map_err(|fault| self.store.storage_error("write", &fault))
     }
 
     /// Commits the transaction, which on PostgreSQL also ends the lock.
     pub async fn commit(&mut self) -> Result<()> {
         let committed = self.store.conn.execute(statements::COMMIT, &[]).await;
-        committed.map_err(|fault| self.store.trouble("write", &fault))?;
+        committed.map_err(|fault| self.store.storage_error("write", &fault))?;
         self.store.in_transaction = false;
         Ok(())
     }

@@ -6,31 +6,31 @@ use sd_notify::NotifyState;
 
 /// Reports that the daemon is up: the database is open and the address is bound.
 pub fn ready() {
-    tell(&[NotifyState::Ready]);
+    send(&[NotifyState::Ready]);
 }
 
 /// Reports what the daemon is waiting for or doing, in one line.
 pub fn status(text: &str) {
-    tell(&[NotifyState::Status(text)]);
+    send(&[NotifyState::Status(text)]);
 }
 
 /// Reports that the daemon works.
 pub fn watchdog() {
-    tell(&[NotifyState::Watchdog]);
+    send(&[NotifyState::Watchdog]);
 }
 
 /// Reports that the configuration is being reloaded; [`ready`] ends this.
 pub fn reloading() {
     match NotifyState::monotonic_usec_now() {
-        Ok(now) => tell(&[NotifyState::Reloading, now]),
-        Err(_) => tell(&[NotifyState::Reloading]),
+        Ok(now) => send(&[NotifyState::Reloading, now]),
+        Err(_) => send(&[NotifyState::Reloading]),
     }
 }
 
 /// Reports that the daemon is stopping, which may take up to `most`.
 pub fn stopping(most: Duration) {
     let micros = u32::try_from(most.as_micros()).unwrap_or(u32::MAX);
-    tell(&[NotifyState::Stopping, NotifyState::ExtendTimeoutUsec(micros)]);
+    send(&[NotifyState::Stopping, NotifyState::ExtendTimeoutUsec(micros)]);
 }
 
 /// Returns how often [`watchdog`] must be called: at half of systemd's timeout.
@@ -38,7 +38,7 @@ pub fn watchdog_every() -> Option<Duration> {
     sd_notify::watchdog_enabled().map(|most| most / 2).filter(|every| !every.is_zero())
 }
 
-fn tell(states: &[NotifyState<'_>]) {
+fn send(states: &[NotifyState<'_>]) {
     if let Err(fault) = sd_notify::notify(states) {
         tracing::debug!("cannot notify systemd: {fault}");
     }

@@ -321,11 +321,11 @@ impl<'f> Links<'f> {
 
 /// Returns the counts that history can confirm: name, value in the row, number counted so far.
 fn counts(line: &Line<'_>) -> Vec<(&'static str, i64, i64)> {
-    let said = |name| match line.get(name) {
+    let stated = |name| match line.get(name) {
         Some(Cell::Int(number)) => Some((name, *number, 0)),
         _ => None,
     };
-    ["added", "changed", "removed", "restored", "learned"].into_iter().filter_map(said).collect()
+    ["added", "changed", "removed", "restored", "learned"].into_iter().filter_map(stated).collect()
 }
 
 impl Open {

@@ -29,25 +29,25 @@ pub async fn read(
     let mut versions = 0;
     for kind in Kind::ALL {
         audit
-            .strangers(kind, |account, id, at| {
-                findings.add(stranger(polls, kind, account, &id, at))
+            .without_account(kind, |account, id, at| {
+                findings.add(item_without_account(polls, kind, account, &id, at))
             })
             .await?;
     }
     for head in audit.heads().await? {
         for kind in Kind::ALL {
             let timeline = Timeline::new(audit.schema(&head.account, kind).await?, polls);
-            let judge = Judge { polls, timeline, account: &head.account, kind, findings };
+            let checker = ItemChecker { polls, timeline, account: &head.account, kind, findings };
             let before = versions;
             let more = |more: u64| progress(VerifyProgress::Versions(before + more));
-            versions += judge.read(audit, &more).await?;
+            versions += checker.read(audit, &more).await?;
         }
     }
     Ok(versions)
 }
 
 /// Returns the finding of an item whose account does not exist.
-fn stranger(
+fn item_without_account(
     polls: &AllPolls,
     kind: Kind,
     account: String,
@@ -71,7 +71,7 @@ fn poll_at(polls: &AllPolls, account: &str, kind: Kind, at: Option<String>) -> i
 }
 
 /// The data for checking one account's items of one kind.
-struct Judge<'a> {
+struct ItemChecker<'a> {
     polls: &'a AllPolls,
     timeline: Timeline,
     account: &'a str,
@@ -84,7 +84,7 @@ struct Beside {
     current: BTreeMap<String, Current>,
     changed: BTreeMap<(String, i64), Vec<Changed>>,
     /// The text by which the search finds a version.
-    found_by: BTreeMap<(String, i64), String>,
+    search_texts: BTreeMap<(String, i64), String>,
 }
 
 /// An item, as far as its versions have been read.
@@ -94,15 +94,15 @@ struct ItemSoFar {
     changed_at: Option<String>,
 }
 
-impl Judge<'_> {
+impl ItemChecker<'_> {
     async fn read(mut self, audit: &mut Audit<'_>, progress: &(dyn Fn(u64) + Sync)) -> Result<u64> {
         let mut versions = 0;
         let mut from = Some(String::new());
         while let Some(first) = from {
             let span = audit.span(self.account, self.kind, first).await?;
             let mut beside = Beside::new(audit.current(&span).await?, audit.changed(&span).await?);
-            for (id, version, text) in audit.found_by(&span).await? {
-                beside.found_by.insert((id, version), text);
+            for (id, version, text) in audit.search_texts(&span).await? {
+                beside.search_texts.insert((id, version), text);
             }
             let mut item: Option<ItemSoFar> = None;
             audit
@@ -130,7 +130,7 @@ impl Judge<'_> {
         beside: &mut Beside,
     ) -> ItemSoFar {
         self.span_of(&new);
-        self.found_by(&new, beside);
+        self.check_search_text(&new, beside);
         let opened_by = OpenedBy::parse(&new.opened_by);
         let changed = beside.changed.remove(&(new.id.clone(), new.version)).unwrap_or_default();
         match &before {
@@ -140,7 +140,7 @@ impl Judge<'_> {
             }
             None => {
                 self.begins(&new, opened_by);
-                changed.iter().for_each(|row| self.stray(row));
+                changed.iter().for_each(|row| self.report_without_version(row));
             }
         }
         let news = opened_by != Some(OpenedBy::Learned);
@@ -199,18 +199,18 @@ impl Judge<'_> {
     }
 
     /// Checks that the search finds it by its name and id.
-    fn found_by(&mut self, new: &Version, beside: &mut Beside) {
+    fn check_search_text(&mut self, new: &Version, beside: &mut Beside) {
         let label = self.kind.label;
         let name = new.own.iter().find(|(column, _)| *column == label).map(|(_, cell)| cell);
         let name = match name {
             Some(Cell::Text(name)) => Some(name.as_ref()),
             _ => None,
         };
-        let found_by = beside.found_by.remove(&(new.id.clone(), new.version));
+        let stored = beside.search_texts.remove(&(new.id.clone(), new.version));
         let expected = search::text(name, &new.id);
-        if found_by != expected {
+        if stored != expected {
             let row = format!("'{}' version {}", new.id, new.version);
-            let what = match (found_by, expected) {
+            let what = match (stored, expected) {
                 (None, _) => "the row is missing",
                 (_, None) => "a version in ASCII has no row",
                 _ => "it is not the folded name and id of the version",
@@ -339,8 +339,8 @@ impl Judge<'_> {
 
     /// Reports rows that belong to no version.
     fn left_over(&mut self, beside: Beside) {
-        let Beside { current, changed, found_by } = beside;
-        for (id, version) in found_by.into_keys() {
+        let Beside { current, changed, search_texts } = beside;
+        for (id, version) in search_texts.into_keys() {
             let poll = self.polls.last_of(self.account).map_or(0, |poll| poll.poll_id);
             let row = format!("'{id}' version {version}");
             self.find(poll, SEARCH_NAMES.name, row, "there is no such version".into());
@@ -350,10 +350,10 @@ impl Judge<'_> {
             let row = format!("'{}'", item.id);
             self.find(poll, self.kind.table, row, "it has no history".into());
         }
-        changed.into_values().flatten().for_each(|row| self.stray(&row));
+        changed.into_values().flatten().for_each(|row| self.report_without_version(&row));
     }
 
-    fn stray(&mut self, row: &Changed) {
+    fn report_without_version(&mut self, row: &Changed) {
         let key = format!("'{}' version {} field '{}'", row.item_id, row.version, row.field);
         let what = "there is no version that was opened by this change";
         self.find(row.poll_id, "field_changes", key, what.into());
@@ -377,6 +377,6 @@ impl Beside {
             changed.entry((row.item_id.clone(), row.version)).or_default().push(row);
         }
         let current = current.into_iter().map(|item| (item.id.clone(), item)).collect();
-        Self { current, changed, found_by: BTreeMap::new() }
+        Self { current, changed, search_texts: BTreeMap::new() }
     }
 }

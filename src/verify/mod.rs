@@ -56,13 +56,13 @@ pub async fn verify(
 ) -> Result<VerifyReport> {
     let noted = noted.map(digest).transpose()?;
     let mut audit = store.audit().await?;
-    let judged = judge(&mut audit, noted, progress).await;
+    let verified = verify_all(&mut audit, noted, progress).await;
     let ended = audit.end().await;
-    let report = judged?;
+    let report = verified?;
     ended.map(|()| report)
 }
 
-async fn judge(
+async fn verify_all(
     audit: &mut Audit<'_>,
     noted: Option<String>,
     progress: OnVerifyProgress<'_>,

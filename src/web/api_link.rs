@@ -11,9 +11,9 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'
 pub fn api_link(
     viewpoint: &Viewpoint,
     view: &View,
-    own: &[(&'static str, String)],
+    parameters: &[(&'static str, String)],
 ) -> Option<String> {
-    let mut pairs: Vec<(&str, String)> = own.to_vec();
+    let mut pairs: Vec<(&str, String)> = parameters.to_vec();
     pairs.retain(|(name, _)| !matches!(*name, "page" | "view" | "before"));
     let of = |path: &str, first: Option<(&'static str, String)>| {
         let pairs: Vec<_> = first.into_iter().chain(pairs.iter().cloned()).collect();

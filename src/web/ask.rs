@@ -43,7 +43,7 @@ impl Ask {
     }
 
     /// Returns the parameters as pairs of a query string.
-    pub(super) fn own(&self) -> Vec<(&'static str, String)> {
+    pub(super) fn parameters(&self) -> Vec<(&'static str, String)> {
         match self {
             Self::Overview | Self::Item(None) => vec![],
             Self::Item(Some((from, to))) => {

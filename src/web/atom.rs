@@ -55,10 +55,10 @@ pub(super) async fn atom(app: &Arc<App>, request: &Parts) -> Result<Response<Bod
     let began = reading.began_at().await?;
     let rows = reading.newest_changes(&context.account, &filter, FEED_ROWS).await?;
     reading.end().await;
-    let own = feed_pairs(&filter);
+    let parameters = feed_pairs(&filter);
     let mut feed = Feed::new(began, Some(FEED_ENTRIES)).served(feed::Served {
-        itself: context.href("/changes.atom", &own),
-        page: context.href("/changes", &own),
+        itself: context.href("/changes.atom", &parameters),
+        page: context.href("/changes", &parameters),
         item: |row| {
             let viewpoint = Viewpoint { account: Some(row.account.clone()), as_of: None };
             let path = Kind::parse(&row.kind).map(|kind| route::item_path(kind, &row.item_id));
@@ -68,14 +68,14 @@ pub(super) async fn atom(app: &Arc<App>, request: &Parts) -> Result<Response<Bod
     for row in rows {
         feed.add(row)?;
     }
-    let asked = ChangeFilter {
+    let change_filter = ChangeFilter {
         kind: filter.kind,
         change: filter.change,
         account: Some(context.account.clone()),
         id: filter.id,
         ..ChangeFilter::default()
     };
-    let mut response = Response::new(Body::from(feed.finish(&asked)?));
+    let mut response = Response::new(Body::from(feed.finish(&change_filter)?));
     let atom = HeaderValue::from_static("application/atom+xml; charset=utf-8");
     response.headers_mut().insert(header::CONTENT_TYPE, atom);
     Ok(tagged(response, StatusCode::OK, &tag))

@@ -130,7 +130,7 @@ fn added_or_removed(
         let mut hows = vec![How {
             field: String::new(),
             marks: vec![],
-            text: remark(context, line),
+            text: details(context, line),
             link: None,
         }];
         if same.len() == 1 {
@@ -163,7 +163,7 @@ fn first_word(line: &SharedChange) -> &str {
 }
 
 /// Returns a remark about an item that was added, removed or restored.
-fn remark(context: &PageContext<'_>, line: &SharedChange) -> String {
+fn details(context: &PageContext<'_>, line: &SharedChange) -> String {
     match line.change.as_str() {
         "added" => {
             let gender = line.gender.as_deref().filter(|gender| !gender.is_empty());
@@ -218,7 +218,8 @@ fn how(context: &PageContext<'_>, line: &SharedChange) -> How {
 
 /// Returns the link to these changes on the poll's page.
 fn all_link(context: &PageContext<'_>, line: &SharedChange, of_field: bool, text: &str) -> Anchor {
-    let mut own = vec![("kind", line.kind.as_str().to_owned()), ("change", line.change.clone())];
-    own.extend(line.field.iter().filter(|_| of_field).map(|field| ("field", field.clone())));
-    Anchor::new(context.href(&format!("/polls/{}", line.poll_id), &own), text)
+    let mut parameters =
+        vec![("kind", line.kind.as_str().to_owned()), ("change", line.change.clone())];
+    parameters.extend(line.field.iter().filter(|_| of_field).map(|field| ("field", field.clone())));
+    Anchor::new(context.href(&format!("/polls/{}", line.poll_id), &parameters), text)
 }

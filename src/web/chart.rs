@@ -163,7 +163,7 @@ impl Geometry {
     }
 
     /// Returns the height of a bar: at least two units unless `count` is 0.
-    fn tall(&self, count: i64) -> i64 {
+    fn bar_height(&self, count: i64) -> i64 {
         match count {
             0 => 0,
             count => ((count as f64 / self.scale).round() as i64).max(2),
@@ -204,7 +204,8 @@ pub fn chart(
     for (at, period) in periods.iter().enumerate() {
         let left = (at as f64 * geometry.slot) as i64;
         let x = left + ((geometry.slot - geometry.bar as f64) / 2.0) as i64;
-        let (up, down) = (geometry.tall(period.sums.added), geometry.tall(period.sums.removed));
+        let (up, down) =
+            (geometry.bar_height(period.sums.added), geometry.bar_height(period.sums.removed));
         let bars = [("added", zero - up, up), ("removed", zero + 2, down)];
         for (class, y, height) in bars.into_iter().filter(|(_, _, height)| *height > 0) {
             chart.bars.push(ChartBar { class, x, y, width: geometry.bar, height });
@@ -243,7 +244,7 @@ fn draw_axis(chart: &mut Chart, geometry: &Geometry, periods: &[Period]) {
 /// Draws thin lines at round numbers.
 fn draw_lines(chart: &mut Chart, geometry: &Geometry, most: i64) {
     for step in ticks(most) {
-        let y = chart.zero - geometry.tall(step);
+        let y = chart.zero - geometry.bar_height(step);
         if chart.lines.last().is_some_and(|last| last - y < LABEL) {
             continue;
         }
@@ -266,9 +267,9 @@ fn peak(periods: &[Period], series: Series, geometry: &Geometry) -> Option<Label
     // The label must not touch the bars beside it.
     let reach = (room as f64 / slot).ceil() as usize;
     let tallest = |range: std::ops::Range<usize>| {
-        periods[range].iter().map(|period| geometry.tall(count(period))).max().unwrap_or(0)
+        periods[range].iter().map(|period| geometry.bar_height(count(period))).max().unwrap_or(0)
     };
-    let own = geometry.tall(most);
+    let own = geometry.bar_height(most);
     let clear = |height: i64| match class {
         "added" if height + 18 < own => (zero - own + 24).min(zero - height - 6),
         "added" => zero - own - 4,

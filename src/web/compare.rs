@@ -13,18 +13,18 @@ pub struct Piece {
 pub fn compared(old: &str, new: &str) -> (Vec<Piece>, Vec<Piece>) {
     let (a, b) = (words(old), words(new));
     if a.len() > 300 || b.len() > 300 {
-        return (whole(old), whole(new));
+        return (unshared(old), unshared(new));
     }
     let common = longest_common(&a, &b);
     let shared = common.iter().any(|(at, _)| a[*at].chars().any(char::is_alphanumeric));
     if !shared {
-        return (whole(old), whole(new));
+        return (unshared(old), unshared(new));
     }
     let (kept_a, kept_b): (Vec<usize>, Vec<usize>) = common.into_iter().unzip();
     (pieces(&a, &kept_a), pieces(&b, &kept_b))
 }
 
-fn whole(text: &str) -> Vec<Piece> {
+fn unshared(text: &str) -> Vec<Piece> {
     vec![Piece { text: text.to_owned(), same: false }]
 }
 

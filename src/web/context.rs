@@ -22,7 +22,7 @@ pub struct PageContext<'a> {
     /// The path of the page, without the extension of an export.
     pub path: String,
     /// The page's own parameters.
-    pub own: Vec<(&'static str, String)>,
+    pub parameters: Vec<(&'static str, String)>,
     /// The account that is shown.
     pub account: String,
     /// All accounts.
@@ -35,8 +35,8 @@ pub struct PageContext<'a> {
 
 impl PageContext<'_> {
     /// Returns a link that keeps the viewpoint.
-    pub fn href(&self, path: &str, own: &[(&str, String)]) -> String {
-        self.viewpoint.href(path, own)
+    pub fn href(&self, path: &str, parameters: &[(&str, String)]) -> String {
+        self.viewpoint.href(path, parameters)
     }
 
     /// Returns the link to an item.

@@ -51,11 +51,11 @@ pub fn columns(old: Option<&str>, new: Option<&str>) -> [Vec<Mark>; 2] {
             let (a, b) = compare::compared(old, new);
             [marked(&a, Is::Was), marked(&b, Is::Now)]
         }
-        (old, new) => [alone(old.as_deref(), Is::Was), alone(new.as_deref(), Is::Now)],
+        (old, new) => [single_mark(old.as_deref(), Is::Was), single_mark(new.as_deref(), Is::Now)],
     }
 }
 
-fn alone(text: Option<&str>, is: Is) -> Vec<Mark> {
+fn single_mark(text: Option<&str>, is: Is) -> Vec<Mark> {
     vec![match text {
         None => Mark { is: Is::Nothing, text: "nothing".into() },
         Some("") => Mark { is, text: "(empty)".into() },
@@ -67,7 +67,7 @@ fn marked(pieces: &[Piece], is: Is) -> Vec<Mark> {
     let mark = |piece: &Piece| Mark::new(if piece.same { Is::Same } else { is }, &piece.text);
     let marks: Vec<Mark> = pieces.iter().map(mark).collect();
     match marks.iter().all(|mark| mark.text.is_empty()) {
-        true => alone(Some(""), is),
+        true => single_mark(Some(""), is),
         false => marks,
     }
 }

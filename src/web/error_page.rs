@@ -74,7 +74,7 @@ pub(super) fn failed(
     format: ErrorFormat,
     failure: PageFailure,
 ) -> Response<Body> {
-    let viewpoint = &loose_place(app, request);
+    let viewpoint = &readable_viewpoint(app, request);
     let (status, message) = match failure {
         PageFailure::Parameter(bad) => (StatusCode::BAD_REQUEST, bad_parameter(viewpoint, &bad)),
         PageFailure::NotFound(message) => (StatusCode::NOT_FOUND, *message),
@@ -110,7 +110,7 @@ fn of_account(request: &Parts, account: &str) -> Response<Body> {
 }
 
 /// Returns as much of the viewpoint as can be read.
-fn loose_place(app: &App, request: &Parts) -> Viewpoint {
+fn readable_viewpoint(app: &App, request: &Parts) -> Viewpoint {
     Viewpoint::loosely(request.uri.query().unwrap_or_default(), app.clock.now())
 }
 
@@ -148,7 +148,7 @@ fn bad_parameter(viewpoint: &Viewpoint, bad: &BadParameter) -> MessagePage {
 }
 
 pub(super) fn not_found(app: &App, request: &Parts) -> Response<Body> {
-    let viewpoint = loose_place(app, request);
+    let viewpoint = readable_viewpoint(app, request);
     let text = "There is no such page or file.";
     let mut message = MessagePage::new(&viewpoint, "No such page", text);
     message.links = main_links(&viewpoint);

@@ -11,7 +11,7 @@ use super::{
     failure::PageFailure,
     message::MessagePage,
     pager::{Pager, PagerStep},
-    params::{GridQuery, Layout, ORDERS, usual},
+    params::{GridQuery, Layout, ORDERS, default_layout},
     response::render,
     route::View,
     search::found,
@@ -122,7 +122,7 @@ pub async fn page(
         pills: links.chosen(),
         groups: links.groups(&counts),
         views: layouts(context, kind, query),
-        table: query.layout.unwrap_or(usual(kind)) == Layout::Table,
+        table: query.layout.unwrap_or(default_layout(kind)) == Layout::Table,
         columns: columns(&views),
         sounds: views.iter().any(|tile| tile.audio.is_some()),
         used: users::title(kind),
@@ -149,7 +149,7 @@ async fn tile_views(
     let view = |tile: &Tile| {
         let mut view = TileView::new(context, tile, &query.filter);
         if let Some(users) = named.get(&tile.id) {
-            users::beside(context, &mut view, tile, users);
+            users::add_users(context, &mut view, tile, users);
         }
         view
     };
@@ -211,7 +211,7 @@ fn layouts(context: &PageContext<'_>, kind: Kind, query: &GridQuery) -> Vec<Anch
         let other = query.with(|query| query.layout = layout);
         Anchor::new(context.href(kind.path, &other.pairs()), text)
     };
-    match usual(kind) {
+    match default_layout(kind) {
         Layout::Grid => vec![link(None, "Pictures"), link(Some(Layout::Table), "Table")],
         Layout::Table => vec![],
     }

@@ -29,8 +29,11 @@ pub fn held(context: &PageContext<'_>, poll: &PollRow) -> Option<HeldNotice> {
     let named: Vec<Kind> = listed().filter(|kind| reason.contains(kind.plural)).collect();
     let kinds = if named.is_empty() { listed().collect() } else { named };
     let missing = |kind: Kind| {
-        let own = vec![("listed", "missing".to_owned())];
-        Anchor::new(context.href(kind.path, &own), format!("missing {}", words::plural(kind)))
+        let parameters = vec![("listed", "missing".to_owned())];
+        Anchor::new(
+            context.href(kind.path, &parameters),
+            format!("missing {}", words::plural(kind)),
+        )
     };
     let last = context.viewpoint.as_of.is_none() && poll.poll_id == context.good.row.poll_id;
     Some(HeldNotice {

@@ -83,19 +83,21 @@ pub async fn page(
         1..=60 if used.is_none() => reading.neighbours(&scope, &first_word, id).await?,
         _ => vec![],
     };
-    let own = OfItem { kind, id, version: newest.version };
+    let this_item = OfItem { kind, id, version: newest.version };
     let compared = match two {
-        Some(two) => Some(compare(context, own, &item_path(kind, id), &item, &contents, two)?),
+        Some(two) => {
+            Some(compare(context, this_item, &item_path(kind, id), &item, &contents, two)?)
+        }
         None => None,
     };
     let events = match compared {
-        None => events(context, own, &item, &contents, &changed),
+        None => events(context, this_item, &item, &contents, &changed),
         Some(_) => vec![],
     };
     let page = of_item(context, kind, id, &item, &newest, &contents);
     let all_others = (others.len() >= 6).then(|| {
-        let own = [("q", first_word.clone())];
-        Anchor::new(context.href(kind.path, &own), "All of them")
+        let parameters = [("q", first_word.clone())];
+        Anchor::new(context.href(kind.path, &parameters), "All of them")
     });
     let compare = page.compare.filter(|_| compared.is_none());
     render(&ItemPage {
@@ -131,13 +133,13 @@ fn of_item(
         facts.insert(0, Fact::plain("Name", whole_name));
     }
     let image = url(&newest.fields, IMAGE);
-    let own = OfItem { kind, id, version: newest.version };
+    let this_item = OfItem { kind, id, version: newest.version };
     let picture = preview_at(contents, image.as_deref(), at);
     let [video, audio] = [(VIDEO, Role::Video), (AUDIO, Role::Audio)].map(|(field, role)| {
         let preview = preview_at(contents, url(&newest.fields, field).as_deref(), at);
-        source(context, own, role, &preview)
+        source(context, this_item, role, &preview)
     });
-    let pic = Pic::of(context, own, Some(name), &picture);
+    let pic = Pic::of(context, this_item, Some(name), &picture);
     let last = newest.version;
     let path = item_path(kind, id);
     let two = [("from", (last - 1).to_string()), ("to", last.to_string())];

@@ -69,7 +69,7 @@ pub async fn page(context: &PageContext<'_>, reading: &mut Reading) -> Result<St
     let (account, at) = (context.account.as_str(), context.viewpoint.at());
     let days = half_year(context, reading).await?;
     let numbers = Numbers::read(context, reading, &days).await?;
-    let lists = reading.front(account, at, context.now).await?;
+    let lists = reading.front_page(account, at, context.now).await?;
     let changes = changes(context, reading, &lists).await?;
     let missing = numbers.missing();
     // If nothing changed in the last seven days, the newest changes are older: the link has no first day.
@@ -109,8 +109,8 @@ fn since(context: &PageContext<'_>, change: &str) -> String {
 }
 
 /// Returns the link to a kind's list with these parameters.
-fn list(context: &PageContext<'_>, kind: Kind, own: &[(&str, String)]) -> String {
-    context.href(kind.path, own)
+fn list(context: &PageContext<'_>, kind: Kind, parameters: &[(&str, String)]) -> String {
+    context.href(kind.path, parameters)
 }
 
 fn current(context: &PageContext<'_>, numbers: &Numbers) -> Vec<Anchor> {
@@ -206,9 +206,9 @@ async fn changes(
     let lines = reading.shared_changes(&ids, &filter).await?;
     let mut views = vec![];
     for (poll, at, _) in polls {
-        let own: Vec<_> = lines.iter().filter(|line| line.poll_id == *poll).collect();
+        let of_poll: Vec<_> = lines.iter().filter(|line| line.poll_id == *poll).collect();
         let day = words::short_date(*at, context.reference());
-        views.extend(folded(context, &own).into_iter().map(|view| (day.clone(), view)));
+        views.extend(folded(context, &of_poll).into_iter().map(|view| (day.clone(), view)));
     }
     views.truncate(4);
     Ok(views)

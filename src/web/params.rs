@@ -74,7 +74,7 @@ pub const ORDERS: [(&str, &str, Order); 4] = [
 const LAYOUTS: [(&str, Layout); 2] = [("grid", Layout::Grid), ("table", Layout::Table)];
 
 /// Returns the layout of a kind if none is chosen: rows if it has no pictures.
-pub fn usual(kind: Kind) -> Layout {
+pub fn default_layout(kind: Kind) -> Layout {
     match kind.previews.iter().any(|preview| preview.role == Role::Image) {
         true => Layout::Grid,
         false => Layout::Table,
@@ -84,7 +84,7 @@ pub fn usual(kind: Kind) -> Layout {
 impl GridQuery {
     /// Takes all parameters of a list of these kinds.
     pub fn take(pairs: &mut QueryPairs, kinds: &[Kind]) -> Result<Self, BadParameter> {
-        let none = pairs.many("none");
+        let none = pairs.take_all("none");
         let has = |name: &str| kinds.iter().any(|kind| kind.column(name).is_some());
         let no_column = |name: &&String| !has(name);
         if let Some(name) = none.iter().find(no_column) {
@@ -95,12 +95,12 @@ impl GridQuery {
         for facet in facets::FACETS.iter().filter(|facet| facet.column.is_none_or(has)) {
             filter.choose(facet, take_facet(pairs, facet)?);
         }
-        let usual = kinds.first().map(|kind| usual(*kind));
+        let default_layout = kinds.first().map(|kind| default_layout(*kind));
         let orders = ORDERS.map(|(word, _, order)| (word, order));
         Ok(Self {
             filter,
             order: pairs.word("sort", &orders)?.unwrap_or_default(),
-            layout: pairs.word("view", &LAYOUTS)?.filter(|layout| Some(*layout) != usual),
+            layout: pairs.word("view", &LAYOUTS)?.filter(|layout| Some(*layout) != default_layout),
             page: pairs.page()?,
         })
     }
@@ -159,7 +159,7 @@ impl GridQuery {
 fn take_facet(pairs: &mut QueryPairs, facet: &Facet) -> Result<Vec<String>, BadParameter> {
     let values: Vec<String> = match facet.single {
         true => pairs.one(facet.param)?.into_iter().collect(),
-        false => pairs.many(facet.param),
+        false => pairs.take_all(facet.param),
     };
     let words: Vec<&str> = facet.choices().iter().map(|choice| choice.word).collect();
     let known = |value: &String| words.is_empty() || words.contains(&value.as_str());
@@ -294,9 +294,9 @@ mod tests {
             "q=a%26b+c&listed=all&new=7d&changed=poll&gender=female&gender=male&premium=no",
             "tag=a&tag=b%3Dc&type=x&picture=gone&none=tags&sort=added&view=table&page=7",
         ] {
-            let asked = grid(query).unwrap();
-            let href = Viewpoint::default().href("/avatars", &asked.pairs());
-            assert_eq!(grid(href.split_once('?').unwrap().1).unwrap(), asked, "{href}");
+            let grid_query = grid(query).unwrap();
+            let href = Viewpoint::default().href("/avatars", &grid_query.pairs());
+            assert_eq!(grid(href.split_once('?').unwrap().1).unwrap(), grid_query, "{href}");
         }
     }
 

@@ -94,8 +94,8 @@ pub async fn page(
         lists: context.kinds().map(words::heading).collect(),
         rows: polls.iter().map(|poll| row(context, poll)).collect(),
         pager: Pager::new(page, pages, |page| {
-            let own = if page > 1 { vec![("page", page.to_string())] } else { vec![] };
-            context.href("/polls", &own)
+            let parameters = if page > 1 { vec![("page", page.to_string())] } else { vec![] };
+            context.href("/polls", &parameters)
         }),
     })
 }

@@ -37,7 +37,7 @@ use crate::{
     mirror::{
         plan::Outcome,
         request::Requests,
-        whole::{Whole, whole},
+        whole::{Whole, fetch_preview},
     },
     store::browse::preview::{PreviewKey, PreviewLink},
 };
@@ -202,7 +202,7 @@ impl Inner {
         if self.is_spent(&mut self.state()) {
             return Err(NoPreview::NotYet);
         }
-        let got = whole(&self.requests, &link.url, link.signed.as_ref(), &self.received);
+        let got = fetch_preview(&self.requests, &link.url, link.signed.as_ref(), &self.received);
         let got = caught(async { Ok(got.await) }).await;
         drop(turn);
         let outcome = match got {
@@ -217,7 +217,7 @@ impl Inner {
             Ok(Err(outcome)) => outcome,
             Err(bug) => Outcome::Refused(bug.message),
         };
-        let why = outcome.misfortune().map_or("", |(_, why)| why);
+        let why = outcome.failure().map_or("", |(_, why)| why);
         tracing::debug!(why, "a preview cannot be shown");
         let wait = match &outcome {
             Outcome::Passing(_, wait) => wait.unwrap_or(REMEMBERED / 10).min(REMEMBERED),

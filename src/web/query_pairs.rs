@@ -63,7 +63,7 @@ impl QueryPairs {
     }
 
     /// Takes all values of a parameter, each once, sorted.
-    pub fn many(&mut self, name: &str) -> Vec<String> {
+    pub fn take_all(&mut self, name: &str) -> Vec<String> {
         let mut values: Vec<String> = vec![];
         self.0.retain(|(own, value)| {
             if own == name && !values.contains(value) {
@@ -77,7 +77,7 @@ impl QueryPairs {
 
     /// Takes the value of a parameter that may be given once.
     pub fn one(&mut self, name: &str) -> Result<Option<String>, BadParameter> {
-        let mut values = self.many(name);
+        let mut values = self.take_all(name);
         match values.len() {
             0 | 1 => Ok(values.pop()),
             _ => Err(bad(name, "is given twice; give it once")),

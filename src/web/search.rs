@@ -66,9 +66,9 @@ pub async fn found(
     } else {
         let texts = reading.search_texts(account, at).await?;
         let matching = |kind: Kind| {
-            let own =
+            let of_kind =
                 texts.iter().filter(|(of, text)| *of == kind && search::matches(text, &words));
-            (kind, own.count() as i64)
+            (kind, of_kind.count() as i64)
         };
         found.kinds = Kind::ALL.into_iter().map(matching).collect();
         if found.kinds.iter().all(|(_, items)| *items == 0) {
@@ -116,8 +116,9 @@ pub async fn page(
         result = found(context, reading, q, true).await?;
     }
     let section = |(kind, items): &(Kind, i64)| {
-        let own = tiles.iter().filter(|tile| tile.kind == *kind);
-        let tiles: Vec<TileView> = own.map(|tile| TileView::new(context, tile, &filter)).collect();
+        let of_kind = tiles.iter().filter(|tile| tile.kind == *kind);
+        let tiles: Vec<TileView> =
+            of_kind.map(|tile| TileView::new(context, tile, &filter)).collect();
         SearchSection {
             heading: words::heading(*kind),
             total: words::number(*items),

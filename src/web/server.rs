@@ -155,7 +155,7 @@ fn api_of(app: &App, request: &Parts, view: &View) -> Result<Option<String>, Pag
     let viewpoint = Viewpoint::take(&mut pairs, app.clock.now())?;
     let ask = Ask::take(view, &mut pairs)?;
     pairs.finish()?;
-    Ok(api_link(&viewpoint, view, &ask.own()))
+    Ok(api_link(&viewpoint, view, &ask.parameters()))
 }
 
 fn refused(refusal: Refusal, api: bool) -> Response<Body> {

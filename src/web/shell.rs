@@ -143,22 +143,22 @@ impl Shell {
 }
 
 /// Returns the page's own parameters without its position.
-fn own(context: &PageContext<'_>) -> Vec<(&'static str, String)> {
-    let mut own = context.own.clone();
-    own.retain(|(name, _)| !matches!(*name, "page" | "before"));
-    own
+fn parameters(context: &PageContext<'_>) -> Vec<(&'static str, String)> {
+    let mut parameters = context.parameters.clone();
+    parameters.retain(|(name, _)| !matches!(*name, "page" | "before"));
+    parameters
 }
 
 /// Returns the hidden fields of the form in the header, without those that may be unknown on another day.
 fn hidden(context: &PageContext<'_>, view: &View) -> Vec<(&'static str, String)> {
-    let mut own = own(context);
-    own.retain(|(name, value)| match *name {
+    let mut parameters = parameters(context);
+    parameters.retain(|(name, value)| match *name {
         "from" | "to" => !matches!(view, View::Item(..)),
         _ => !is_of_present(name, value),
     });
     // With two or more accounts the form has a menu of them.
     let account = context.viewpoint.account.iter().filter(|_| context.accounts.len() < 2);
-    account.map(|account| ("account", account.clone())).chain(own).collect()
+    account.map(|account| ("account", account.clone())).chain(parameters).collect()
 }
 
 fn past_bar(context: &PageContext<'_>) -> Option<PastBar> {
@@ -170,7 +170,7 @@ fn past_bar(context: &PageContext<'_>) -> Option<PastBar> {
             false => words::date_time(as_of.at) + " UTC",
         },
         poll: context.good.row.poll_id,
-        now: present.href(&context.path, &own(context)),
+        now: present.href(&context.path, &parameters(context)),
     })
 }
 
@@ -202,15 +202,15 @@ fn nav(
 
 /// Returns the link to the feed of the page's changes, with the parameters that a feed takes.
 fn feed(context: &PageContext<'_>, view: &View) -> String {
-    let mut own = if *view == View::Changes { context.own.clone() } else { vec![] };
-    own.retain(|(name, _)| matches!(*name, "kind" | "change" | "id"));
-    Viewpoint { as_of: None, ..context.viewpoint.clone() }.href("/changes.atom", &own)
+    let mut parameters = if *view == View::Changes { context.parameters.clone() } else { vec![] };
+    parameters.retain(|(name, _)| matches!(*name, "kind" | "change" | "id"));
+    Viewpoint { as_of: None, ..context.viewpoint.clone() }.href("/changes.atom", &parameters)
 }
 
 fn is_feed(context: &PageContext<'_>, view: &View) -> bool {
-    let asked = |name: &str| context.own.iter().any(|(own, _)| *own == name);
+    let is_set = |name: &str| context.parameters.iter().any(|(parameters, _)| *parameters == name);
     let past = context.viewpoint.as_of.is_some();
-    *view == View::Changes && !past && !["field", "from", "to"].into_iter().any(asked)
+    *view == View::Changes && !past && !["field", "from", "to"].into_iter().any(is_set)
 }
 
 fn accounts(context: &PageContext<'_>) -> Vec<(String, bool)> {
@@ -225,12 +225,12 @@ fn accounts(context: &PageContext<'_>) -> Vec<(String, bool)> {
 }
 
 fn exports(context: &PageContext<'_>, view: &View) -> Vec<Anchor> {
-    let mut own = context.own.clone();
-    own.retain(|(name, _)| !matches!(*name, "page" | "view" | "before"));
+    let mut parameters = context.parameters.clone();
+    parameters.retain(|(name, _)| !matches!(*name, "page" | "view" | "before"));
     let path = if *view == View::Overview { "/overview" } else { &context.path };
     let link = |(end, _): &(&str, DataFormat)| {
-        Anchor::new(context.href(&format!("{path}.{end}"), &own), end.to_uppercase())
+        Anchor::new(context.href(&format!("{path}.{end}"), &parameters), end.to_uppercase())
     };
-    let api = api_link(&context.viewpoint, view, &own).map(|href| Anchor::new(href, "JSON"));
+    let api = api_link(&context.viewpoint, view, &parameters).map(|href| Anchor::new(href, "JSON"));
     DataFormat::ALL.iter().map(link).chain(api).collect()
 }

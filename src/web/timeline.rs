@@ -79,8 +79,8 @@ fn empty(context: &PageContext<'_>, periods: &[Period]) -> String {
 }
 
 fn changes_of(context: &PageContext<'_>, period: &Period) -> String {
-    let own = [("from", period.from.clone()), ("to", period.to.clone())];
-    context.href("/changes", &own)
+    let parameters = [("from", period.from.clone()), ("to", period.to.clone())];
+    context.href("/changes", &parameters)
 }
 
 /// Renders the page of the timeline.

@@ -5,7 +5,7 @@ use super::{
     anchor::Anchor,
     context::PageContext,
     failure::PageFailure,
-    params::{Layout, usual},
+    params::{Layout, default_layout},
     pic::{OfItem, Pic},
     query_pairs::fits_query,
     tile::TileView,
@@ -30,11 +30,11 @@ const FEW: usize = 24;
 /// Returns the heading of the items that refer to items of this kind; `None` if no kind does.
 pub fn title(kind: Kind) -> Option<&'static str> {
     users_of(kind)?;
-    Some(if usual(kind) == Layout::Grid { "Looks" } else { "Used by" })
+    Some(if default_layout(kind) == Layout::Grid { "Looks" } else { "Used by" })
 }
 
 /// Adds to the view of a tile the items that refer to its item: a few pictures, and links to the lists.
-pub fn beside(context: &PageContext<'_>, view: &mut TileView, tile: &Tile, users: &Users) {
+pub fn add_users(context: &PageContext<'_>, view: &mut TileView, tile: &Tile, users: &Users) {
     let pics = users.first.iter().map(|(kind, user)| {
         let item = OfItem { kind: *kind, id: &user.id, version: user.version };
         Pic::of(context, item, user.name.as_deref(), &user.image)

@@ -118,13 +118,13 @@ pub(super) async fn context<'a>(
             return Err(no_account(account, &viewpoint, stamp));
         }
         Some(account) => account.clone(),
-        None => usual_account(stamp).cloned().ok_or_else(|| nothing_yet(app, &viewpoint))?,
+        None => usual_account(stamp).cloned().ok_or_else(|| nothing_polled_yet(app, &viewpoint))?,
     };
     let good = good_poll(app, reading, &account, view, &viewpoint).await?;
     let end = DataFormat::ALL.iter().find_map(|(end, _)| path.strip_suffix(&format!(".{end}")));
     Ok(PageContext {
         app,
-        own: ask.own(),
+        parameters: ask.parameters(),
         path: end.unwrap_or(path).to_owned(),
         viewpoint,
         account,
@@ -143,13 +143,13 @@ async fn good_poll(
     view: &View,
     viewpoint: &Viewpoint,
 ) -> Result<LastGoodPoll, PageFailure> {
-    let own = match view {
+    let own_catalogue = match view {
         View::Grid(kind) | View::Item(kind, _) => kind.catalogue,
         _ => Catalogue::default(),
     };
-    let others = Catalogue::ALL.into_iter().filter(|catalogue| *catalogue != own);
+    let others = Catalogue::ALL.into_iter().filter(|catalogue| *catalogue != own_catalogue);
     let mut first = None;
-    for catalogue in std::iter::once(own).chain(others) {
+    for catalogue in std::iter::once(own_catalogue).chain(others) {
         let last = reading.good_polls(account, catalogue, viewpoint.at()).await?;
         if let Some(good) = last.into_iter().next() {
             return Ok(good);
@@ -159,22 +159,22 @@ async fn good_poll(
             first = last.first().and_then(|good| good.first_of(catalogue));
         }
     }
-    let Some(first) = first else { return Err(nothing_yet(app, viewpoint)) };
+    let Some(first) = first else { return Err(nothing_polled_yet(app, viewpoint)) };
     let mut message = MessagePage::new(
         viewpoint,
         "Before the first poll",
         format!("The catalogue is known from {} on.", words::date_time(first)),
     );
     let raw = words::day(first);
-    let own = Viewpoint { as_of: None, ..viewpoint.clone() };
+    let present = Viewpoint { as_of: None, ..viewpoint.clone() };
     message.links = vec![
-        Anchor::new(own.href("/avatars", &[("as_of", raw)]), words::date(first)),
-        Anchor::new(own.href("/", &[]), "Now"),
+        Anchor::new(present.href("/avatars", &[("as_of", raw)]), words::date(first)),
+        Anchor::new(present.href("/", &[]), "Now"),
     ];
     Err(PageFailure::NothingYet(Box::new(message)))
 }
 
-fn nothing_yet(app: &App, viewpoint: &Viewpoint) -> PageFailure {
+fn nothing_polled_yet(app: &App, viewpoint: &Viewpoint) -> PageFailure {
     let mut message = MessagePage::new(
         viewpoint,
         "Nothing polled yet",

@@ -53,11 +53,11 @@ impl Viewpoint {
     }
 
     /// Returns a link to `path` that keeps the account and the time.
-    pub fn href(&self, path: &str, own: &[(&str, String)]) -> String {
+    pub fn href(&self, path: &str, parameters: &[(&str, String)]) -> String {
         let mut pairs: Vec<(&str, &str)> = vec![];
         pairs.extend(self.account.as_deref().map(|account| ("account", account)));
         pairs.extend(self.as_of.as_ref().map(|as_of| ("as_of", as_of.raw.as_str())));
-        pairs.extend(own.iter().map(|(name, value)| (*name, value.as_str())));
+        pairs.extend(parameters.iter().map(|(name, value)| (*name, value.as_str())));
         let mut href = path.to_owned();
         for (index, (name, value)) in pairs.into_iter().enumerate() {
             href.push(if index == 0 { '?' } else { '&' });

@@ -822,7 +822,7 @@ async fn what_is_pruned_before_it_is_written_down_is_told() {
     let mut doubtful = store.settle(&settled).await.unwrap().unwrap();
     doubtful.sort();
     assert_eq!(doubtful, files);
-    store.lose(&files[..1]).await.unwrap();
+    store.requeue_lost(&files[..1]).await.unwrap();
     let lost = "SELECT count(*) FROM assets WHERE state = 'pending' AND file IS NULL";
     assert_eq!(stage.world.cell(lost).await, "1");
 }

@@ -100,7 +100,7 @@ impl<'a> Comparison<'a> {
             match records.next_if(|record| record.id == item.id) {
                 Some(record) => self.compare(item, record),
                 None if self.list.undecodable.contains(&item.id) => self.keep_state(item),
-                None => self.miss(item),
+                None => self.record_missing(item),
             }
         }
         records.for_each(|new| self.add(new));
@@ -169,7 +169,7 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    fn miss(&mut self, item: &SnapshotItem) {
+    fn record_missing(&mut self, item: &SnapshotItem) {
         if item.removed {
             return;
         }

@@ -195,7 +195,7 @@ impl Tables {
 }
 
 /// Formats all that a diff does, without the fingerprints.
-fn told(mut diff: Diff) -> String {
+fn all_effects(mut diff: Diff) -> String {
     for list in &mut diff.lists {
         list.fingerprints.clear();
         list.opened.iter_mut().for_each(|new| new.fingerprint = None);
@@ -228,7 +228,7 @@ proptest! {
             let snapshot = tables.without(&answer.lists[0].recognised);
             let with = diff(&snapshot, answer, &poll);
             let without = diff(&tables.snapshot, plain, &poll);
-            prop_assert_eq!(told(with), told(without), "{}", body);
+            prop_assert_eq!(all_effects(with), all_effects(without), "{}", body);
             // A poll without recognition computes every fingerprint.
             let plain = Arc::new(Recognition { takes_fingerprints: true, ..Recognition::default() });
             let plain = decode_known(body.as_bytes(), &plain).unwrap();

@@ -30,9 +30,9 @@ fn an_error_is_refused_even_beside_a_list_and_never_quoted_whole() {
     assert!(refused(&with("\"busy\"")).contains("busy"));
     assert!(refused(&with("{}")).contains("unknown form"));
     assert!(refused(&with("false")).contains("unknown form"));
-    let said =
+    let message =
         refused(&with(r#"{"code":400112,"message":"at https://h/x?Signature=s y","x":"z"}"#));
-    assert!(said.contains("400112, at https://h/x?… y"), "{said}");
+    assert!(message.contains("400112, at https://h/x?… y"), "{message}");
     assert!(decode(with("\"\"").as_bytes()).is_ok());
     assert!(decode(EMPTY.replace("\"error\":null,", "").as_bytes()).is_ok());
 }

@@ -127,13 +127,13 @@ pub(super) fn of_versions(for_people: bool, kind: Option<Kind>) -> (ColumnNames,
 fn of_one_kind(account: &str, kind: Kind, item: ItemState) -> Vec<Cell> {
     let ItemState { id, version, valid_from, first_seen_at, changed_at, fields } = item;
     let mut cells = vec![account.into(), id.into()];
-    cells.extend(kind.columns.iter().map(|column| own(&fields, column)));
+    cells.extend(kind.columns.iter().map(|column| field_cell(&fields, column)));
     cells.push(fields.extra(kind).map(Cell::Json).into());
     cells.extend([version.into(), valid_from.into(), first_seen_at.into(), changed_at.into()]);
     cells
 }
 
-fn own(fields: &Fields, column: &Column) -> Cell {
+fn field_cell(fields: &Fields, column: &Column) -> Cell {
     fields.cell(column).into()
 }
 
@@ -162,7 +162,7 @@ fn version_of_one_kind(version: Version) -> Vec<Cell> {
     let (kind, mut cells) = (version.kind, vec![version.account.as_str().into()]);
     cells.push(version.id.as_str().into());
     cells.extend(span(&version));
-    cells.extend(kind.columns.iter().map(|column| own(&version.fields, column)));
+    cells.extend(kind.columns.iter().map(|column| field_cell(&version.fields, column)));
     cells.push(version.fields.extra(kind).map(Cell::Json).into());
     cells
 }

@@ -26,7 +26,7 @@ fn what_could_reach_the_links_is_refused() {
         "SELECT * INTO copy FROM polls",
     ] {
         for engine in BOTH {
-            assert!(judged(engine, sql).is_err(), "{engine:?}: {sql}");
+            assert!(parse_allowed(engine, sql).is_err(), "{engine:?}: {sql}");
         }
     }
 }
@@ -49,7 +49,7 @@ fn what_reads_our_tables_is_run() {
         "VALUES (1), (2)",
     ] {
         for engine in BOTH {
-            assert!(judged(engine, sql).is_ok(), "{engine:?}: {sql}");
+            assert!(parse_allowed(engine, sql).is_ok(), "{engine:?}: {sql}");
         }
     }
 }

@@ -28,7 +28,7 @@ register! {
 
     /// Items without an account, which only a missing foreign key allows. The histories need no such check:
     /// their rows are found by their polls.
-    pub fn strangers(kind: Kind) {
+    pub fn without_account(kind: Kind) {
         let (table, id) = (kind.table, kind.id);
         format!(
             "SELECT t.account, t.{id}, t.valid_from FROM {table} AS t \
@@ -86,7 +86,7 @@ register! {
     }
 
     /// The folded texts of a span: the arguments of [`changed`].
-    pub fn found_by(bounded: bool) {
+    pub fn search_texts(bounded: bool) {
         format!(
             "SELECT item_id, version, text FROM {} WHERE account = $1 AND kind = $2 AND {}",
             SEARCH_NAMES.name,

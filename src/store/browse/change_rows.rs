@@ -120,9 +120,10 @@ impl Reading {
         let (mut polls, mut rows) = (polls.as_slice(), vec![]);
         let mut wanted = i64::try_from(limit).unwrap_or(i64::MAX);
         while rows.len() < limit && !polls.is_empty() {
-            let (asked, older) = polls.split_at(enough(polls, wanted));
+            let (newest_polls, older) = polls.split_at(polls_needed(polls, wanted));
             let mut sql = Sql::new(self.engine());
-            let places: Vec<String> = asked.iter().map(|(poll, _)| sql.bind(*poll)).collect();
+            let places: Vec<String> =
+                newest_polls.iter().map(|(poll, _)| sql.bind(*poll)).collect();
             let of = format!("c.poll_id IN ({})", places.join(", "));
             let text = feed_sql(&mut sql, &of, filter, last);
             let text = format!("{text} LIMIT {}", limit - rows.len());
@@ -140,7 +141,7 @@ pub type ChangePlace = (i64, String, String, Option<String>);
 const POLLS_AT_ONCE: usize = 1_000;
 
 /// Returns how many of the first polls (id, changed items) are needed for `wanted` changed items in all.
-fn enough(polls: &[(i64, i64)], wanted: i64) -> usize {
+fn polls_needed(polls: &[(i64, i64)], wanted: i64) -> usize {
     let mut items = 0;
     let needed = polls.iter().take(POLLS_AT_ONCE).take_while(|(_, own)| {
         let more = items < wanted;

@@ -263,7 +263,7 @@ fn version(row: &Row, kind: Kind) -> Result<ItemVersion, Fault> {
         version: row.some_int(3)?,
         valid_from: row.some_time(4)?,
         valid_to: row.time(5)?,
-        opened_by: opened_by.ok_or_else(|| row.spoiled(6, "is no reason to open a version"))?,
+        opened_by: opened_by.ok_or_else(|| row.bad_value(6, "is no reason to open a version"))?,
         closed_by: row.text(7)?,
         opened_poll: row.some_int(8)?,
         closed_poll: row.int(9)?,

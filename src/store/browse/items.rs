@@ -163,14 +163,14 @@ fn items_sql<'a>(
     let after = after.map(|place| format!(" AND {}", order.after(sql, items, place)));
     format!(
         "SELECT {id}, i.version, i.valid_from, {first}, {changed}, {missing}, {removed}, {head}, \
-         i.extra, {own} FROM {from}{joins} WHERE {condition}{after} ORDER BY {order}",
+         i.extra, {column_or_null} FROM {from}{joins} WHERE {condition}{after} ORDER BY {order}",
         id = items.id,
         first = items.first_seen,
         changed = items.changed,
         missing = items.missing,
         removed = items.removed,
         head = sql.head(&items.name),
-        own = statements::columns(items.kind, "i."),
+        column_or_null = statements::columns(items.kind, "i."),
         from = items.from,
         after = after.unwrap_or_default(),
         order = order.sql(sql, items),
@@ -238,9 +238,11 @@ pub(super) fn tiles_sql<'a>(
     );
     let facts: String = shown_facets()
         .map(|(facet, column)| match facet.values {
-            FacetValues::Known(_) => format!(", {}", items.own(column, "BOOLEAN")),
+            FacetValues::Known(_) => format!(", {}", items.column_or_null(column, "BOOLEAN")),
             FacetValues::Text => format!(", {}", named(items, column)),
-            FacetValues::Texts => format!(", CAST({} AS TEXT)", items.own(column, "TEXT")),
+            FacetValues::Texts => {
+                format!(", CAST({} AS TEXT)", items.column_or_null(column, "TEXT"))
+            }
         })
         .collect();
     format!(
@@ -259,7 +261,7 @@ pub(super) fn tiles_sql<'a>(
         image_live = items.picture_live,
         clip = items.clip,
         clip_live = items.clip_live,
-        looks = items.own("looks_count", "BIGINT"),
+        looks = items.column_or_null("looks_count", "BIGINT"),
         picture_join = items.picture_join,
         clip_join = items.clip_join,
         base = items.condition,
@@ -277,7 +279,7 @@ fn named(items: &ItemsSql, column: &str) -> String {
             table = other.table,
             id = other.id
         ),
-        None => items.own(column, "TEXT"),
+        None => items.column_or_null(column, "TEXT"),
     }
 }
 

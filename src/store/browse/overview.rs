@@ -100,7 +100,7 @@ impl Reading {
     }
 
     /// Returns the lists of the front page.
-    pub async fn front(
+    pub async fn front_page(
         &mut self,
         account: &str,
         at: Option<Timestamp>,
@@ -255,7 +255,7 @@ fn changed(sql: &mut Sql<'_>, account: &str, at: Option<Timestamp>) -> String {
 fn front_row(row: &Row) -> Result<FrontRow, Fault> {
     let (section, id, number) = (row.some_int(0)?, row.some_text(2)?, row.some_int(7)?);
     if section == CHANGED {
-        let items = id.parse().map_err(|_| row.spoiled(2, "is no number"))?;
+        let items = id.parse().map_err(|_| row.bad_value(2, "is no number"))?;
         return Ok(FrontRow::Changed(number, row.some_time(4)?, items));
     }
     let brief = Brief {

@@ -70,11 +70,11 @@ impl Reading {
         match self.rows_of(text, &sql.args).await {
             Ok(rows) => {
                 let links: Result<Vec<PreviewLink>, Fault> = rows.iter().map(link).collect();
-                let links = links.map_err(|fault| self.trouble(&fault))?;
+                let links = links.map_err(|fault| self.storage_error(&fault))?;
                 Ok(links.into_iter().next())
             }
             Err(fault) if is_not_permitted(&fault) => Ok(None),
-            Err(fault) => Err(self.trouble(&fault)),
+            Err(fault) => Err(self.storage_error(&fault)),
         }
     }
 }

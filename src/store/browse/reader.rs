@@ -14,7 +14,7 @@ use super::reading::{EXPORT_TIME, OpenConn, PAGE_TIME, Reading, Unreadable, mill
 use crate::{
     error::Error,
     store::{
-        fault::trouble,
+        fault::storage_error,
         location::Location,
         open::{DatabaseState, Store},
     },
@@ -113,7 +113,7 @@ impl Reader {
         let until = deadline.clone();
         let in_time = move || millis_now() < until.load(Ordering::Relaxed);
         let prepared = store.conn.interrupt_unless(in_time).await;
-        prepared.map_err(|fault| trouble(&self.location, "read", &fault))?;
+        prepared.map_err(|fault| storage_error(&self.location, "read", &fault))?;
         Ok(OpenConn { store, file: file_id(&self.location), deadline })
     }
 }

@@ -18,7 +18,7 @@ use crate::{
     error::{Error, Result},
     store::{
         conn::{Arg, Conn, Engine, Fault, Row},
-        fault::trouble,
+        fault::storage_error,
         held::held_by,
         location::Location,
         open::{Store, of_another_version},
@@ -107,7 +107,7 @@ impl Reading {
         self.queries += 1;
         match self.open.as_mut() {
             Some(open) => Ok(&mut open.store),
-            None => Err(trouble(&self.location, "read", &Fault::PoolClosed)),
+            None => Err(storage_error(&self.location, "read", &Fault::PoolClosed)),
         }
     }
 
@@ -130,7 +130,7 @@ impl Reading {
             Ok(conn) => sql::begin(conn, limit).await,
             Err(fault) => Err(fault),
         };
-        begun.map_err(|fault| self.trouble(&fault))
+        begun.map_err(|fault| self.storage_error(&fault))
     }
 
     /// Ends the transaction and keeps the connection for the next reading.
@@ -143,8 +143,8 @@ impl Reading {
         }
     }
 
-    pub(in crate::store) fn trouble(&self, fault: &Fault) -> Error {
-        trouble(&self.location, "read", fault)
+    pub(in crate::store) fn storage_error(&self, fault: &Fault) -> Error {
+        storage_error(&self.location, "read", fault)
     }
 
     /// Returns the rows of a query.
@@ -172,7 +172,7 @@ impl Reading {
     ) -> Result<Vec<T>> {
         let rows = self.rows_of(sql, args).await;
         let read: Result<Vec<T>, Fault> = rows.and_then(|rows| rows.iter().map(read).collect());
-        read.map_err(|fault| self.trouble(&fault))
+        read.map_err(|fault| self.storage_error(&fault))
     }
 
     /// Passes each row to `each`, which completes before the next row is read.
@@ -196,7 +196,7 @@ impl Reading {
             Ok(())
         };
         let streamed: Result<(), Fault> = streamed.await;
-        streamed.map_err(|fault| self.trouble(&fault))
+        streamed.map_err(|fault| self.storage_error(&fault))
     }
 
     /// Returns the state of the database that every page depends on.
@@ -204,12 +204,12 @@ impl Reading {
     /// # Errors
     /// [`Unreadable::OfAnotherVersion`] if the tables were migrated since they were opened.
     pub async fn stamp(&mut self) -> Result<Stamp, Unreadable> {
-        let asked = self.ask(sql::STAMP.to_owned(), &[], |row| {
+        let rows = self.ask(sql::STAMP.to_owned(), &[], |row| {
             let mirror = (row.time(2)?, row.time(3)?, row.some_int(4)?, row.time(5)?);
             Ok((row.text(0)?, row.int(1)?, mirror, (row.time(6)?, row.text(7)?), row.int(8)?))
         });
         let mut stamp = Stamp::default();
-        for (account, poll, mirror, which, version) in asked.await? {
+        for (account, poll, mirror, which, version) in rows.await? {
             if let Some(error) = of_another_version(&self.location, version.unwrap_or(0)) {
                 return Err(Unreadable::OfAnotherVersion(error));
             }
@@ -251,7 +251,7 @@ impl Reading {
                 Ok(conn) => held_by(conn, &last.row).await,
                 Err(fault) => Err(fault),
             };
-            last.held = held.map_err(|fault| self.trouble(&fault))?;
+            last.held = held.map_err(|fault| self.storage_error(&fault))?;
         }
         Ok(polls)
     }

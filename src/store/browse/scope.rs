@@ -231,7 +231,7 @@ impl ItemsSql {
     }
 
     /// Returns the column, or a NULL of the type `null` if the kind does not have it.
-    pub fn own(&self, column: &str, null: &str) -> String {
+    pub fn column_or_null(&self, column: &str, null: &str) -> String {
         match self.kind.column(column).is_some() {
             true => format!("i.{column}"),
             false => format!("CAST(NULL AS {null})"),

@@ -82,7 +82,8 @@ impl Store {
                 let rows = self.conn.rows(AssertSqlSafe(text), &sql.args).await;
                 let found =
                     rows.and_then(|rows| rows.iter().map(|row| search::found(row, kind)).collect());
-                let found: Vec<FoundItem> = found.map_err(|fault| self.trouble("read", &fault))?;
+                let found: Vec<FoundItem> =
+                    found.map_err(|fault| self.storage_error("read", &fault))?;
                 all.extend(found);
             }
         }
@@ -97,7 +98,7 @@ impl Store {
             let text = texts_sql(&mut sql, Kind::only(kind), &account, None);
             let rows = self.conn.rows(AssertSqlSafe(text), &sql.args).await;
             let texts = rows.and_then(|rows| rows.iter().map(|row| row.some_text(1)).collect());
-            let texts: Vec<String> = texts.map_err(|fault| self.trouble("read", &fault))?;
+            let texts: Vec<String> = texts.map_err(|fault| self.storage_error("read", &fault))?;
             all.extend(texts);
         }
         Ok(all)

@@ -57,7 +57,7 @@ pub fn good_polls() -> String {
 /// Reads the kind that a column contains.
 pub fn kind(row: &Row, at: usize) -> Result<Kind, Fault> {
     let text = row.some_text(at)?;
-    Kind::parse(&text).ok_or_else(|| row.spoiled(at, "is no kind"))
+    Kind::parse(&text).ok_or_else(|| row.bad_value(at, "is no kind"))
 }
 
 /// Begins a read-only transaction; on PostgreSQL, its statements fail after `limit`.

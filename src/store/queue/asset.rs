@@ -171,7 +171,7 @@ pub(super) fn asset(row: &Row) -> Result<Asset, Fault> {
         url: row.some_text(0)?,
         signed_url: row.text(1)?.map(SignedUrl::new),
         expires_at: row.time(2)?,
-        state: state.ok_or_else(|| row.spoiled(3, "is no state"))?,
+        state: state.ok_or_else(|| row.bad_value(3, "is no state"))?,
         sha256: row.text(4)?,
         file: row.text(5)?,
         bytes: row.int(6)?,

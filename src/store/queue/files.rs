@@ -46,7 +46,7 @@ impl Store {
     async fn files(&mut self, sql: impl SqlSafeStr, args: &[Arg<'_>]) -> Result<Vec<KnownFile>> {
         let rows = self.conn.rows(sql, args).await;
         let files = rows.and_then(|rows| rows.iter().map(known_file).collect());
-        files.map_err(|fault| self.trouble("read", &fault))
+        files.map_err(|fault| self.storage_error("read", &fault))
     }
 
     /// Queues the assets that lost these files and all that failed, and marks as pruned what can no longer
@@ -93,7 +93,7 @@ impl Store {
     }
 
     /// Queues the assets that lost these files.
-    pub async fn lose(&mut self, files: &[String]) -> Result<()> {
+    pub async fn requeue_lost(&mut self, files: &[String]) -> Result<()> {
         let engine = self.conn.engine();
         let conn = &mut self.conn;
         let done = async {
@@ -147,7 +147,7 @@ impl Store {
             return Ok(());
         }
         let ended = self.conn.execute(statements::ROLLBACK, &[]).await;
-        ended.map(drop).map_err(|fault| self.trouble("write", &fault))
+        ended.map(drop).map_err(|fault| self.storage_error("write", &fault))
     }
 }
 

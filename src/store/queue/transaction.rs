@@ -17,7 +17,7 @@ impl Store {
         if done.is_err() {
             let _ = self.conn.execute(statements::ROLLBACK, &[]).await;
         }
-        done.map_err(|fault| self.trouble("write", &fault))
+        done.map_err(|fault| self.storage_error("write", &fault))
     }
 }
 

@@ -58,17 +58,18 @@ type ItemsPlace = (String, String, Option<String>, String);
     responses((status = 200, description = "A page of items", body = Items), Problems)
 )]
 pub async fn items(State(app): State<Arc<App>>, request: Parts) -> Result<Response<Body>, Stop> {
-    let mut asked = ApiRequest::begin(&app, &request, &ItemsQuery::parameters()).await?;
-    let answer = found(&mut asked).await?;
-    asked.answer(answer).await
+    let mut api_request = ApiRequest::begin(&app, &request, &ItemsQuery::parameters()).await?;
+    let answer = found(&mut api_request).await?;
+    api_request.answer(answer).await
 }
 
-async fn found(asked: &mut ApiRequest) -> Result<Items, Stop> {
-    let (account, at, kind, limit) = (asked.account()?, asked.at, asked.kind()?, asked.limit()?);
-    let place = asked.cursor::<ItemsPlace>()?;
+async fn found(api_request: &mut ApiRequest) -> Result<Items, Stop> {
+    let (account, at, kind, limit) =
+        (api_request.account()?, api_request.at, api_request.kind()?, api_request.limit()?);
+    let place = api_request.cursor::<ItemsPlace>()?;
     let kinds: Vec<Kind> = Kind::only(kind).collect();
-    let query = GridQuery::take(&mut asked.pairs, &kinds)?;
-    std::mem::take(&mut asked.pairs).finish()?;
+    let query = GridQuery::take(&mut api_request.pairs, &kinds)?;
+    std::mem::take(&mut api_request.pairs).finish()?;
     query.refuse_unknown_past(at.is_some())?;
     let sort =
         ORDERS.iter().find(|(_, _, order)| *order == query.order).map_or("", |(word, ..)| *word);
@@ -88,13 +89,13 @@ async fn found(asked: &mut ApiRequest) -> Result<Items, Stop> {
         if from.as_ref().is_some_and(|(first, _)| kind < *first) {
             continue;
         }
-        let good = asked.reading.good_polls(&account, kind.catalogue, at).await?;
+        let good = api_request.reading.good_polls(&account, kind.catalogue, at).await?;
         let Some(good) = good.first() else { continue };
         known = true;
-        let moments = good.moments(start_of_day(at.unwrap_or(asked.now)));
+        let moments = good.moments(start_of_day(at.unwrap_or(api_request.now)));
         let scope = Scope { kind, account: account.clone(), at };
         let left = limit + 1 - found.len();
-        let reading = &mut asked.reading;
+        let reading = &mut api_request.reading;
         found.extend(
             reading.items_after(&scope, &query.filter, &moments, query.order, place, left).await?,
         );

@@ -70,19 +70,19 @@ pub async fn item(
     path: Result<Path<(String, String)>, PathRejection>,
     request: Parts,
 ) -> Result<Response<Body>, Stop> {
-    let mut asked = ApiRequest::begin(&app, &request, &ItemParameters::parameters()).await?;
+    let mut api_request = ApiRequest::begin(&app, &request, &ItemParameters::parameters()).await?;
     let named = path.ok().and_then(|Path((kind, id))| Some((Kind::parse(&kind)?, id)));
     let named = named.filter(|(_, id)| !id.contains('\0'));
     let nothing = || Problem::not_found("there is no item of this kind and id");
     let (kind, id) = named.ok_or_else(nothing)?;
-    let usual = asked.account()?;
-    let scope = LookupScope { kind: Some(kind), account: asked.account.clone() };
-    let mut found = answers::item(asked.reading.store()?, &id, &scope).await?;
+    let usual = api_request.account()?;
+    let scope = LookupScope { kind: Some(kind), account: api_request.account.clone() };
+    let mut found = answers::item(api_request.reading.store()?, &id, &scope).await?;
     found.retain(|item| item.state.kind.is_some());
     // The sort is stable: the usual account first, the others by name.
     found.sort_by_key(|item| item.state.account.as_ref() != Some(&usual));
     let item: ItemHistory = found.into_iter().next().ok_or_else(nothing)?;
-    asked.answer(item).await
+    api_request.answer(item).await
 }
 
 /// The catalogues, or one item, as they were at a time, and where that is unknown
@@ -93,21 +93,21 @@ pub async fn item(
     responses((status = 200, description = "What was known at that time", body = AsOf), Problems)
 )]
 pub async fn as_of(State(app): State<Arc<App>>, request: Parts) -> Result<Response<Body>, Stop> {
-    let mut asked = ApiRequest::begin(&app, &request, &AsOfParameters::parameters()).await?;
-    let place = asked.cursor::<(String, String, String)>()?;
+    let mut api_request = ApiRequest::begin(&app, &request, &AsOfParameters::parameters()).await?;
+    let place = api_request.cursor::<(String, String, String)>()?;
     let place = place.map(|(kind, account, id)| {
         Kind::parse(&kind).map(|kind| (kind, account, id)).ok_or_else(bad_cursor)
     });
     let question = PastQuestion {
-        time: asked.at.unwrap_or(asked.now),
-        scope: asked.scope()?,
-        id: asked.pairs.one("id")?,
+        time: api_request.at.unwrap_or(api_request.now),
+        scope: api_request.scope()?,
+        id: api_request.pairs.one("id")?,
         after: place.transpose()?,
-        limit: asked.limit()?,
+        limit: api_request.limit()?,
     };
     let cursor = |kind: Kind, account: &str, id: &str| cursor_of(json!([kind, account, id]));
-    let answer = answers::as_of(asked.reading.store()?, &question, cursor).await?;
-    asked.answer(answer).await
+    let answer = answers::as_of(api_request.reading.store()?, &question, cursor).await?;
+    api_request.answer(answer).await
 }
 
 /// Whether ids can still be used, and what to use instead
@@ -118,10 +118,10 @@ pub async fn as_of(State(app): State<Arc<App>>, request: Parts) -> Result<Respon
     responses((status = 200, description = "The states of the ids", body = IdStates), Problems)
 )]
 pub async fn ids(State(app): State<Arc<App>>, request: Parts) -> Result<Response<Body>, Stop> {
-    let mut asked = ApiRequest::begin(&app, &request, &IdsParameters::parameters()).await?;
-    let (scope, ids) = (asked.scope()?, asked.pairs.many("id"));
-    let answer = answers::check_ids(asked.reading.store()?, ids, &scope).await?;
-    asked.answer(answer).await
+    let mut api_request = ApiRequest::begin(&app, &request, &IdsParameters::parameters()).await?;
+    let (scope, ids) = (api_request.scope()?, api_request.pairs.take_all("id"));
+    let answer = answers::check_ids(api_request.reading.store()?, ids, &scope).await?;
+    api_request.answer(answer).await
 }
 
 /// How current the copy is: the last poll of each catalogue, its number of items, and held removals
@@ -131,7 +131,7 @@ pub async fn ids(State(app): State<Arc<App>>, request: Parts) -> Result<Response
     responses((status = 200, description = "The catalogues", body = Status), Problems)
 )]
 pub async fn status(State(app): State<Arc<App>>, request: Parts) -> Result<Response<Body>, Stop> {
-    let mut asked = ApiRequest::begin(&app, &request, &[]).await?;
-    let catalogues = answers::status(asked.reading.store()?).await?;
-    asked.answer(Status { catalogues }).await
+    let mut api_request = ApiRequest::begin(&app, &request, &[]).await?;
+    let catalogues = answers::status(api_request.reading.store()?).await?;
+    api_request.answer(Status { catalogues }).await
 }

@@ -149,6 +149,6 @@ fn of_seconds(seconds: i64) -> Option<Timestamp> {
 
 /// Returns the link to the items with this value of a facet.
 fn link(context: &PageContext<'_>, kind: Kind, facet: &Facet, word: &str) -> Anchor {
-    let own = [(facet.param, word.to_owned())];
-    Anchor::new(context.href(kind.path, &own), words::exact(word))
+    let parameters = [(facet.param, word.to_owned())];
+    Anchor::new(context.href(kind.path, &parameters), words::exact(word))
 }

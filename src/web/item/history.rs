@@ -70,7 +70,7 @@ pub(super) struct Compared {
 /// Returns all events, newest first.
 pub(super) fn events(
     context: &PageContext<'_>,
-    own: OfItem<'_>,
+    this_item: OfItem<'_>,
     item: &ItemWithVersions,
     contents: &Contents,
     changed: &[(i64, String)],
@@ -78,8 +78,8 @@ pub(super) fn events(
     let mut events = vec![];
     for (at, version) in item.versions.iter().enumerate() {
         events.extend(removal(context, version));
-        events.push(opening(context, own, item, at, contents, changed));
-        events.extend(refreshed(context, own, version, contents));
+        events.push(opening(context, this_item, item, at, contents, changed));
+        events.extend(refreshed(context, this_item, version, contents));
     }
     // New pictures of an unchanged URL are sorted between the versions by their time.
     events.sort_by_key(|event| std::cmp::Reverse(event.at_millis));
@@ -126,7 +126,7 @@ fn removal(context: &PageContext<'_>, version: &ItemVersion) -> Option<ItemEvent
 
 fn opening(
     context: &PageContext<'_>,
-    own: OfItem<'_>,
+    this_item: OfItem<'_>,
     item: &ItemWithVersions,
     at: usize,
     contents: &Contents,
@@ -167,14 +167,14 @@ fn opening(
             !changed.iter().any(|(of, field)| *of == version.version && *field == row.field);
     }
     let key = format!("v{}", version.version);
-    event.pair = pair(context, own, &key, item, before, version, contents);
+    event.pair = pair(context, this_item, &key, item, before, version, contents);
     event
 }
 
 /// Returns an event for each new content of the version's URL while the version was valid.
 fn refreshed(
     context: &PageContext<'_>,
-    own: OfItem<'_>,
+    this_item: OfItem<'_>,
     version: &ItemVersion,
     contents: &Contents,
 ) -> Vec<ItemEvent> {
@@ -196,7 +196,7 @@ fn refreshed(
                 live_until: None,
             };
             let shot = |content: &StoredContent, title: &str| {
-                shot(context, own, version, &stored(content), Some(content), title)
+                shot(context, this_item, version, &stored(content), Some(content), title)
             };
             let pair = shot(&two[0], "Before").zip(shot(&two[1], "After"));
             let key = format!("p{}", at.millis());
@@ -236,17 +236,17 @@ fn shown_period(
     content: Option<&StoredContent>,
 ) -> (Timestamp, Option<Timestamp>) {
     let picture = |version: &ItemVersion| url(&version.fields, IMAGE);
-    let own = picture(version);
+    let shown = picture(version);
     let mut run = (version.valid_from, version.valid_to);
     let older = item.versions.iter().filter(|other| other.version < version.version);
-    for other in older.take_while(|other| picture(other) == own) {
+    for other in older.take_while(|other| picture(other) == shown) {
         run.0 = other.valid_from;
     }
     let newer = item.versions.iter().rev().filter(|other| other.version > version.version);
-    for other in newer.take_while(|other| picture(other) == own) {
+    for other in newer.take_while(|other| picture(other) == shown) {
         run.1 = other.valid_to;
     }
-    let all = own.as_ref().and_then(|url| contents.get(url)).map_or(&[][..], Vec::as_slice);
+    let all = shown.as_ref().and_then(|url| contents.get(url)).map_or(&[][..], Vec::as_slice);
     let fetched = content.and_then(|content| content.fetched_at);
     let at = all.iter().position(|known| known.fetched_at == fetched);
     if let Some(at) = at {
@@ -261,7 +261,7 @@ fn shown_period(
 /// Returns both pictures; `None` if they are the same or one of them cannot be shown.
 fn pair(
     context: &PageContext<'_>,
-    own: OfItem<'_>,
+    this_item: OfItem<'_>,
     key: &str,
     item: &ItemWithVersions,
     before: &ItemVersion,
@@ -295,7 +295,7 @@ fn pair(
         live_until: preview_at(contents, url.as_deref(), None).live_until.filter(|_| old != new),
     };
     let shown = |version, content, url, title: String| {
-        shot(context, own, version, &preview(content, url), content, &title)
+        shot(context, this_item, version, &preview(content, url), content, &title)
     };
     Some(Pair {
         key: key.to_owned(),
@@ -307,18 +307,18 @@ fn pair(
 /// Returns one of two pictures; `None` if it cannot be shown.
 fn shot(
     context: &PageContext<'_>,
-    own: OfItem<'_>,
+    this_item: OfItem<'_>,
     version: &ItemVersion,
     preview: &ItemPreview,
     content: Option<&StoredContent>,
     title: &str,
 ) -> Option<Shot> {
-    let item = OfItem { version: version.version, ..own };
+    let item = OfItem { version: version.version, ..this_item };
     let src = source(context, item, Role::Image, preview)?;
     let is_stored = preview.stored.is_some() && !context.without_mirror();
     let bytes = content.and_then(|content| content.bytes).filter(|_| is_stored);
     Some(Shot {
-        pic: Pic::new(Some(src), version.fields.name(own.kind).unwrap_or("")),
+        pic: Pic::new(Some(src), version.fields.name(this_item.kind).unwrap_or("")),
         title: title.to_owned(),
         size: bytes.map(words::bytes).unwrap_or_default(),
     })
@@ -326,7 +326,7 @@ fn shot(
 
 pub(super) fn compare(
     context: &PageContext<'_>,
-    own: OfItem<'_>,
+    this_item: OfItem<'_>,
     path: &str,
     item: &ItemWithVersions,
     contents: &Contents,
@@ -357,7 +357,7 @@ pub(super) fn compare(
         hidden: context.viewpoint.pairs(),
         older: step(-1),
         newer: step(1),
-        pair: pair(context, own, "two", item, before, after, contents),
+        pair: pair(context, this_item, "two", item, before, after, contents),
         rows: rows(&before.fields, &after.fields),
         versions,
     })
