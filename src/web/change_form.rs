@@ -24,10 +24,26 @@ pub struct ChangesForm {
     pub fields: Vec<(String, String, bool)>,
     /// The item's id.
     pub id: String,
-    /// The first and the last day; `None` if the time cannot be chosen.
-    pub days: Option<[String; 2]>,
+    /// The start and the end; `None` if they cannot be chosen.
+    pub span: Option<[SpanEnd; 2]>,
     /// Spans of time: a link, and whether it is chosen.
     pub spans: Vec<(Anchor, bool)>,
+}
+
+/// An end of the span of time.
+pub struct SpanEnd {
+    /// A day or an exact time; empty if there is none.
+    pub value: String,
+    /// The type of its input: one of dates would lose the time of day.
+    pub input: &'static str,
+}
+
+impl SpanEnd {
+    fn of(value: &Option<String>) -> Self {
+        let value = value.clone().unwrap_or_default();
+        let input = if value.contains(':') { "text" } else { "date" };
+        Self { value, input }
+    }
 }
 
 /// Returns the form with the chosen values.
@@ -39,10 +55,6 @@ pub fn form(
 ) -> ChangesForm {
     let filter = &query.filter;
     let change = filter.change.as_deref().unwrap_or("");
-    let day = |text: &Option<String>| {
-        let at = text.as_deref().and_then(Timestamp::parse);
-        at.map(words::day).unwrap_or_default()
-    };
     let mut kinds = vec![("", "any".to_owned(), filter.kind.is_none())];
     let option = |kind: Kind| (kind.as_str(), words::plural(kind), filter.kind == Some(kind));
     kinds.extend(context.kinds().map(option));
@@ -57,7 +69,7 @@ pub fn form(
             .collect(),
         fields: fields(context, filter.field.as_deref().unwrap_or("")),
         id: filter.id.clone().unwrap_or_default(),
-        days: with_days.then(|| [day(&query.from), day(&query.to)]),
+        span: with_days.then(|| [&query.from, &query.to].map(SpanEnd::of)),
         spans: if with_days { spans(context, query, action) } else { vec![] },
     }
 }

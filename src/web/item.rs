@@ -53,6 +53,8 @@ struct ItemPage {
     compared: Option<Compared>,
     events: Vec<ItemEvent>,
     others: Vec<(Anchor, Pic)>,
+    /// Whether none of them has a picture to show.
+    compact: bool,
     all_others: Option<Anchor>,
     used: Option<UsersView>,
 }
@@ -100,11 +102,13 @@ pub async fn page(
         Anchor::new(context.href(kind.path, &parameters), "All of them")
     });
     let compare = page.compare.filter(|_| compared.is_none());
+    let others: Vec<_> = others.iter().map(|other| neighbour(context, kind, other)).collect();
     render(&ItemPage {
         compare,
         compared,
         events,
-        others: others.iter().map(|other| neighbour(context, kind, other)).collect(),
+        compact: others.iter().all(|(_, pic)| pic.src.is_none()),
+        others,
         all_others,
         used,
         ..page
@@ -166,6 +170,7 @@ fn of_item(
         compared: None,
         events: vec![],
         others: vec![],
+        compact: true,
         all_others: None,
         used: None,
     }

@@ -6,7 +6,7 @@ use super::{
     anchor::Anchor,
     briefs::{BriefView, after_polls, brief_view, vanishing},
     change_views::{ChangeView, folded},
-    chart,
+    chart::{self, Period},
     context::PageContext,
     diffs::Is,
     failure::PageFailure,
@@ -32,6 +32,8 @@ use crate::{
 const MANY: i64 = 100;
 /// A history of fewer days than this has one bar per day.
 const SHORT: i64 = 42;
+/// Half a year, in days before the current one.
+const HALF_YEAR: i64 = 26 * 7 - 1;
 
 #[derive(Template)]
 #[template(path = "overview.html")]
@@ -49,12 +51,14 @@ struct OverviewPage {
     week: &'static str,
     held: Option<HeldNotice>,
     charts: Charts,
-    /// The span of the chart, in wide and in narrow windows.
-    spans: [String; 2],
+    /// The span of the chart.
+    span: String,
     per_day: String,
     q: &'static str,
     hidden: Vec<(&'static str, String)>,
     newest: Vec<BriefView>,
+    /// Whether none of the newest items has a picture to show.
+    compact: bool,
     all_new: Anchor,
     vanishing: Vec<BriefView>,
     all_missing: Vec<Anchor>,
@@ -77,6 +81,7 @@ pub async fn page(context: &PageContext<'_>, reading: &mut Reading) -> Result<St
         0 => Anchor::new(context.href("/changes", &[("change", "changed".into())]), "All"),
         many => Anchor::new(since(context, "changed"), format!("All {}", words::number(many))),
     };
+    let newest: Vec<_> = lists.newest.iter().map(|brief| brief_view(context, brief, "")).collect();
     render(&OverviewPage {
         shell: Shell::new(context, &View::Overview, "Overview"),
         current: current(context, &numbers),
@@ -86,12 +91,13 @@ pub async fn page(context: &PageContext<'_>, reading: &mut Reading) -> Result<St
         verb: if missing.iter().map(|(_, count)| count).sum::<i64>() == 1 { "is" } else { "are" },
         week: if at.is_some() { "In the seven days before" } else { "In the last seven days" },
         held: held(context, &context.good.row),
-        spans: spans(context),
-        charts: half_year_charts(context, &days),
+        span: span(context),
+        charts: charts(context, reading, &half_year_periods(context, &days)).await?,
         per_day: context.href("/timeline", &[("by", "day".into())]),
         q: "",
         hidden: context.viewpoint.pairs(),
-        newest: lists.newest.iter().map(|brief| brief_view(context, brief, "")).collect(),
+        compact: newest.iter().all(|brief| brief.pic.src.is_none()),
+        newest,
         all_new: Anchor::new(context.href("/changes", &[("change", "added".into())]), "All"),
         only_held: after_polls(context) == 1,
         vanishing: vanishing(context, &lists),
@@ -160,32 +166,22 @@ fn at_risk(context: &PageContext<'_>, lists: &Lists) -> Vec<Anchor> {
     Kind::ALL.into_iter().filter(risky).map(link).collect()
 }
 
-fn half_year_charts(context: &PageContext<'_>, days: &[Day]) -> Charts {
+/// Returns the bars of the last half year; a history of a few weeks has one bar per day.
+fn half_year_periods(context: &PageContext<'_>, days: &[Day]) -> Vec<Period> {
     let reference = context.reference();
     let first = words::start_of_day(context.first_poll_at());
-    let from = back(reference, 26 * 7 - 1).max(first);
-    // A history of a few weeks has one bar per day.
-    let (by, few) = match from > back(reference, SHORT) {
-        true => (By::Day, 21),
-        false => (By::Week, 13),
-    };
-    charts(context, &chart::periods(days, from, reference, by, reference), few)
+    let from = back(reference, HALF_YEAR).max(first);
+    let by = if from > back(reference, SHORT) { By::Day } else { By::Week };
+    chart::periods(days, from, reference, by, reference)
 }
 
-/// Returns the periods of the wide and the narrow chart, as text: fixed, or since the first poll.
-fn spans(context: &PageContext<'_>) -> [String; 2] {
+/// Returns the span of the chart, as text: half a year, or since the first poll.
+fn span(context: &PageContext<'_>) -> String {
     let (reference, first) = (context.reference(), context.first_poll_at());
-    let since = format!("Since {}", words::date(first));
-    let span = |days, text: &str| match first > back(reference, days) {
-        true => since.clone(),
-        false => text.to_owned(),
-    };
-    let narrow = if first > back(reference, SHORT) {
-        (20, "The last 21 days")
-    } else {
-        (90, "The last 13 weeks")
-    };
-    [span(26 * 7 - 1, "The last half year"), span(narrow.0, narrow.1)]
+    match first > back(reference, HALF_YEAR) {
+        true => format!("Since {}", words::date(first)),
+        false => "The last half year".into(),
+    }
 }
 
 async fn changes(

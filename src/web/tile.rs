@@ -13,7 +13,6 @@ use crate::{
     store::browse::{
         filter::ItemFilter,
         items::{Tile, shown_facets},
-        picture::Picture,
         scope::clip,
     },
 };
@@ -63,16 +62,6 @@ pub struct TileView {
     pub dates: [String; 2],
 }
 
-/// Returns the reason why a picture is not shown, if there is one.
-fn picture_word(context: &PageContext<'_>, picture: Picture) -> Option<&'static str> {
-    match picture {
-        _ if context.viewpoint.as_of.is_some() => None,
-        Picture::Failed => Some("picture could not be fetched"),
-        Picture::Gone => Some("HeyGen no longer has the picture"),
-        Picture::Mirrored | Picture::Pending | Picture::None => None,
-    }
-}
-
 /// Returns the status of an item that is not ready for use.
 fn not_ready(tile: &Tile) -> Option<&str> {
     let place = shown_facets().position(|(_, column)| column == "status")?;
@@ -97,13 +86,10 @@ fn facts(tile: &Tile, filter: &ItemFilter) -> Vec<String> {
     looks.into_iter().chain(shown).collect()
 }
 
-fn notes(context: &PageContext<'_>, tile: &Tile, has_picture: bool) -> Vec<Note> {
+fn notes(context: &PageContext<'_>, tile: &Tile) -> Vec<Note> {
     let reference = context.reference();
     let mut notes = vec![];
     let mut note = |class, text: String| notes.push(Note { class, text });
-    if let Some(word) = picture_word(context, tile.picture).filter(|_| !has_picture) {
-        note("", word.into());
-    }
     let week = context.moments().days(7);
     let first = context.good.first_of(tile.kind.catalogue);
     if first.is_some_and(|first| tile.first_seen_at > first) && tile.first_seen_at >= week {
@@ -149,7 +135,7 @@ impl TileView {
                 .iter()
                 .map(|value| words::tile_name(value.as_deref().unwrap_or("")))
                 .collect(),
-            notes: notes(context, tile, pic.src.is_some()),
+            notes: notes(context, tile),
             pic,
             removed: tile.removed_at.is_some(),
             eager: false,

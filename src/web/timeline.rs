@@ -37,7 +37,7 @@ struct TimelinePage {
 pub struct Charts {
     /// Drawn for wide windows.
     pub wide: Chart,
-    /// The newest part, drawn for narrow windows.
+    /// The same, drawn for narrow windows.
     pub narrow: Chart,
     /// The rows of the table, newest first: the link and the sums.
     pub rows: Vec<(Anchor, [String; 4])>,
@@ -45,37 +45,43 @@ pub struct Charts {
     pub empty: String,
 }
 
-/// Creates the charts of the periods; the narrow one shows the last `few`.
-pub fn charts(context: &PageContext<'_>, periods: &[Period], few: usize) -> Charts {
+/// Creates the charts of the periods.
+pub async fn charts(
+    context: &PageContext<'_>,
+    reading: &mut Reading,
+    periods: &[Period],
+) -> Result<Charts, PageFailure> {
     let href = |period: &Period| changes_of(context, period);
-    let last = &periods[periods.len().saturating_sub(few)..];
     let row = |period: &Period| {
         let Day { day: _, added, changed, removed, restored } = &period.sums;
         let sums = [added, changed, removed, restored].map(|count| words::number(*count));
         (Anchor::new(href(period), period.label.clone()), sums)
     };
-    Charts {
+    Ok(Charts {
         wide: chart::chart("wide", periods, 1176, href),
-        narrow: chart::chart("narrow", last, 354, href),
+        narrow: chart::chart("narrow", periods, 354, href),
         rows: periods.iter().rev().map(row).collect(),
-        empty: empty(context, periods),
-    }
+        empty: empty(context, reading, periods).await?,
+    })
 }
 
 /// Returns since when nothing was added or removed, as text; empty if something was in these periods.
-fn empty(context: &PageContext<'_>, periods: &[Period]) -> String {
-    let is_quiet = |period: &Period| period.sums.added + period.sums.removed == 0;
-    let Some(first) = periods.first().filter(|_| periods.iter().all(is_quiet)) else {
-        return String::new();
-    };
-    let first_poll = words::day(context.first_poll_at());
-    match Timestamp::parse(&first.from).filter(|_| first_poll < first.from) {
-        Some(from) => format!("Nothing was added or removed since {}.", words::date(from)),
+async fn empty(
+    context: &PageContext<'_>,
+    reading: &mut Reading,
+    periods: &[Period],
+) -> Result<String, PageFailure> {
+    if periods.iter().any(|period| period.sums.added + period.sums.removed > 0) {
+        return Ok(String::new());
+    }
+    let last = reading.last_addition_or_removal(&context.account, context.reference()).await?;
+    Ok(match last {
+        Some(at) => format!("Nothing was added or removed since {}.", words::date(at)),
         None => {
             let day = words::date(context.first_poll_at());
             format!("Nothing was added or removed since the first poll on {day}.")
         }
-    }
+    })
 }
 
 fn changes_of(context: &PageContext<'_>, period: &Period) -> String {
@@ -90,7 +96,6 @@ pub async fn page(
     by: By,
 ) -> Result<String, PageFailure> {
     let periods = periods(context, reading, by).await?;
-    let few = if by == By::Day { 31 } else { 26 };
     render(&TimelinePage {
         shell: Shell::new(context, &View::Timeline, "Timeline"),
         by: [
@@ -98,7 +103,7 @@ pub async fn page(
             Anchor::new(context.href("/timeline", &[("by", "day".into())]), "per day"),
         ],
         by_day: by == By::Day,
-        charts: charts(context, &periods, few),
+        charts: charts(context, reading, &periods).await?,
     })
 }
 

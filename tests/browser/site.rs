@@ -207,6 +207,7 @@ pub fn pages() -> Vec<(&'static str, String)> {
         ("polls", "/polls".into()),
         ("poll", "/polls/21".into()),
         ("timeline", "/timeline?by=day".into()),
+        ("search", "/search?q=annie+front".into()),
         ("unknown", "/avatars/nobody".into()),
         ("refused", "/avatars?gendre=female".into()),
         ("long", format!("/avatars?{}=1", "gendre".repeat(60))),

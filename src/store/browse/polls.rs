@@ -180,6 +180,25 @@ impl Reading {
         .await
     }
 
+    /// Returns when a poll last added or removed an item at `until` or earlier, without the baselines.
+    pub async fn last_addition_or_removal(
+        &mut self,
+        account: &str,
+        until: Timestamp,
+    ) -> Result<Option<Timestamp>> {
+        let mut sql = Sql::new(self.engine());
+        let (account, until) = (sql.bind(account), sql.bind(until));
+        let text = format!(
+            "SELECT max(p.observed_at) FROM polls AS p WHERE p.account = {account} \
+             AND p.outcome <> 'failed' AND p.observed_at <= {until} AND p.added + p.removed > 0 \
+             AND p.observed_at > (SELECT min(f.observed_at) FROM polls AS f \
+                 WHERE f.account = {account} AND f.catalogue = p.catalogue \
+                 AND f.outcome <> 'failed')"
+        );
+        let found = self.ask(text, &sql.args, |row| row.time(0)).await?;
+        Ok(found.into_iter().flatten().next())
+    }
+
     /// Returns the sums of each day from `from` until before `until`, without the baselines.
     pub async fn days(
         &mut self,

@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use heygen_sync::time::{Clock, Timestamp};
+use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpSocket, TcpStream},
@@ -489,6 +490,34 @@ async fn the_last_seven_days_are_today_and_the_six_before_it() {
                 assert!(page.contains(&format!("from={from}")), "{from}: {page}");
             }
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_quiet_span_names_the_day_of_the_last_addition_or_removal() {
+    for site in both().await {
+        let days = site.get("/timeline.ndjson?by=day").await.rows();
+        let days = days.as_array().unwrap().iter();
+        let sum = |day: &Value| day["added"].as_i64().unwrap() + day["removed"].as_i64().unwrap();
+        let last = days.rev().find(|day| sum(day) > 0).unwrap()["from"].as_str().unwrap();
+        let last: chrono::NaiveDate = last.parse().unwrap();
+        let text = format!("Nothing was added or removed since {}.", last.format("%-d %b %Y"));
+        let later = Timestamp::parse("2030-01-01").unwrap();
+        let years_later = site.at(Clock::new(move || later)).await;
+        for page in ["/", "/timeline", "/timeline?by=day"] {
+            assert!(years_later.get(page).await.text.contains(&text), "{page}: {text}");
+        }
+        assert!(!site.get("/").await.text.contains("Nothing was added or removed"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_form_of_the_changes_keeps_an_exact_time() {
+    let [site, _] = both().await;
+    for (from, input) in [("2026-11-20", "date"), ("2026-11-20T05:57:09.124Z", "text")] {
+        let page = site.get(&format!("/changes?from={from}")).await.text;
+        let field = format!(r#"<input type="{input}" id="from" name="from" value="{from}">"#);
+        assert!(page.contains(&field), "{field}");
     }
 }
 

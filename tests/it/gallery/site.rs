@@ -101,6 +101,11 @@ impl Site {
         Self::start_with(self.location.clone(), self.files.clone(), demo::clock(), edit).await
     }
 
+    /// Starts another gallery of the same database, with this clock.
+    pub async fn at(&self, clock: Clock) -> Self {
+        Self::start_with(self.location.clone(), self.files.clone(), clock, |_| {}).await
+    }
+
     async fn start(location: Location, files: PathBuf) -> Self {
         Self::start_with(location, files, demo::clock(), |_| {}).await
     }
