@@ -286,6 +286,25 @@ async fn every_choice_shows_as_many_items_as_it_says() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_facet_stays_with_its_count_where_all_values_are_equal() {
+    let site = site::empty().await;
+    site.poll(&[("a", "Ann at a desk"), ("b", "Bea at a desk")]).await;
+    let choices = site.get("/avatars").await.choices();
+    assert!(choices.contains(&("/avatars?gender=female".into(), 2)), "{choices:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_feed_groups_new_items_by_person() {
+    let site = site::empty().await;
+    let all = [("a", "Ann at a desk"), ("b", "Ann outside"), ("c", "Bea at a desk")];
+    site.poll(&[]).await;
+    site.poll(&all).await;
+    let feed = site.get("/changes").await.text;
+    assert!(feed.contains("Ann, 2 looks") && feed.contains("Bea at a desk"), "{feed}");
+    assert!(!feed.contains("Ann outside"), "{feed}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_view_is_exported_whole_in_two_formats() {
     for site in both().await {
         let annie = format!("/avatars/{ANNIE}");
