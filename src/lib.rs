@@ -82,7 +82,7 @@
 //! | catalogue | what one poll reads: avatars (both kinds of looks), avatar groups or voices |
 //! | list | the records of one kind in a response; each is compared on its own |
 //! | record | one entry of a list, as the API sent it |
-//! | item, kind | an avatar, a talking photo, an avatar group or a voice; its key is (account, id) |
+//! | item, kind | an avatar, a talking photo, an avatar group or a voice; identified by kind, account and id |
 //! | version | the state of an item from `valid_from` until `valid_to` |
 //! | account | one API key's view of the catalogue |
 //! | observed at | when the response had been received, in milliseconds: the clock of history |

@@ -79,7 +79,7 @@ pub fn default_key(sources: &Sources) -> Result<SecretString> {
                 Some(file) if file.exists() => keys::from_file(&file),
                 _ => Err(Error::config(
                     "there is no API key: set HEYGEN_API_KEY to it, or HEYGEN_API_KEY_FILE to the \
-                 name of a file that holds it",
+                 name of a file that contains it",
                 )),
             }
         }
