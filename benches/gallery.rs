@@ -137,6 +137,8 @@ fn pages(items: usize) -> Vec<Page> {
             "talking photos by another search",
             Box::new(|nth| format!("/talking-photos?q=photo+{nth}")),
         ),
+        ("search of all kinds, each time", Box::new(|nth| format!("/search?q=name+{nth}"))),
+        ("search without a match, each time", Box::new(|nth| format!("/search?q=zq{nth}"))),
         ("an item", Box::new(|nth| format!("/avatars/id{nth}"))),
         ("a talking photo", Box::new(|nth| format!("/talking-photos/{nth:032x}"))),
         ("overview", Box::new(|_| "/".into())),
