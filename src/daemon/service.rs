@@ -313,8 +313,9 @@ impl<'a, R: Fn() -> Result<Config>> Service<'a, R> {
     /// Begins the shutdown, which may take up to `most`.
     fn end(&mut self, most: Duration) {
         tracing::info!("stop signal received");
-        systemd::stopping(most + Duration::from_secs(5));
+        // Before systemd is notified, so that /readyz does not contradict it.
         self.health.stop();
+        systemd::stopping(most + Duration::from_secs(5));
         self.stop.cancel();
     }
 
