@@ -24,17 +24,10 @@ mod postgres;
 #[path = "../tests/browser/site.rs"]
 mod site;
 
-use std::sync::Arc;
-
-use heygen_sync::{
-    config::Mirror,
-    mirror::{guard, request::Requests},
-    web::previews::{Previews, longest},
-};
 use serde_json::{Value, json};
 
 use chrome::Chrome;
-use site::Site;
+use site::{Site, previews};
 
 const ITEMS: usize = 10_000;
 const ROUNDS: usize = 21;
@@ -57,14 +50,7 @@ async fn gallery(cdn: &str, live: bool) -> Site {
     let days = ["2026-11-10T06:00:00Z", "2026-11-17T06:00:00Z", "2026-11-22T06:00:00Z"];
     let polls: Vec<_> =
         days.into_iter().enumerate().map(|(turn, at)| (at, avatars(turn, cdn))).collect();
-    let mirror = Mirror {
-        allowed_hosts: vec!["127.0.0.1".into()],
-        requests_per_second: 1_000,
-        ..Mirror::default()
-    };
-    let limit = (longest(CACHE), "the cache");
-    let requests = Requests::new(&mirror, Arc::new(guard::System), limit, &demo::clock()).unwrap();
-    Site::of_polls(None, &polls, live.then(|| Previews::new(requests, CACHE, None))).await
+    Site::of_polls(None, &polls, live.then(|| previews(CACHE, None))).await
 }
 
 /// Returns when Chromium first paints something of a page, in milliseconds (median, worst), and the size of

@@ -93,12 +93,12 @@ impl<'a> JsonReader<'a> {
             return self.value().map(|_| false);
         }
         self.at += 1;
-        if self.skips(closing(open)) {
+        if self.accept(closing(open)) {
             return Ok(true);
         }
         loop {
             each(self)?;
-            if self.skips(closing(open)) {
+            if self.accept(closing(open)) {
                 return Ok(true);
             }
             self.expect(b',')?;
@@ -123,7 +123,7 @@ impl<'a> JsonReader<'a> {
             let first = self.peek();
             if matches!(first, b'{' | b'[') {
                 self.at += 1;
-                if !self.skips(closing(first)) {
+                if !self.accept(closing(first)) {
                     if first == b'{' {
                         self.key()?;
                     }
@@ -133,7 +133,7 @@ impl<'a> JsonReader<'a> {
             } else {
                 self.scalar(first)?;
             }
-            while open.pop_if(|close| self.skips(*close)).is_some() {}
+            while open.pop_if(|close| self.accept(*close)).is_some() {}
             match open.last() {
                 None => return Ok(()),
                 Some(close) => {
@@ -236,14 +236,14 @@ impl<'a> JsonReader<'a> {
     }
 
     /// Skips `byte` if it is the next one; returns whether it was skipped.
-    fn skips(&mut self, byte: u8) -> bool {
+    fn accept(&mut self, byte: u8) -> bool {
         let found = self.peek() == byte;
         self.at += usize::from(found);
         found
     }
 
     fn expect(&mut self, byte: u8) -> Result<(), Malformed> {
-        if self.skips(byte) { Ok(()) } else { Err(Malformed) }
+        if self.accept(byte) { Ok(()) } else { Err(Malformed) }
     }
 
     fn rest(&self) -> &'a [u8] {

@@ -25,7 +25,7 @@ pub struct ChangesForm {
     /// The item's id.
     pub id: String,
     /// The start and the end; `None` if they cannot be chosen.
-    pub span: Option<[SpanEnd; 2]>,
+    pub ends: Option<[SpanEnd; 2]>,
     /// Spans of time: a link, and whether it is chosen.
     pub spans: Vec<(Anchor, bool)>,
 }
@@ -40,7 +40,7 @@ pub struct SpanEnd {
 
 impl SpanEnd {
     fn of(value: &Option<String>) -> Self {
-        let value = value.clone().unwrap_or_default();
+        let value = value.as_deref().unwrap_or_default().trim().to_owned();
         let input = if value.contains(':') { "text" } else { "date" };
         Self { value, input }
     }
@@ -69,7 +69,7 @@ pub fn form(
             .collect(),
         fields: fields(context, filter.field.as_deref().unwrap_or("")),
         id: filter.id.clone().unwrap_or_default(),
-        span: with_days.then(|| [&query.from, &query.to].map(SpanEnd::of)),
+        ends: with_days.then(|| [&query.from, &query.to].map(SpanEnd::of)),
         spans: if with_days { spans(context, query, action) } else { vec![] },
     }
 }

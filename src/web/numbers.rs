@@ -13,6 +13,8 @@ use crate::{
 
 /// The number of days before today in the last seven days.
 pub const WEEK: i64 = 6;
+/// Half a year, in days before the current one.
+pub const HALF_YEAR: i64 = 26 * 7 - 1;
 
 /// The numbers of the front page.
 pub struct Numbers {
@@ -50,5 +52,5 @@ pub async fn half_year(
 ) -> Result<Vec<Day>, PageFailure> {
     let to = context.reference();
     let until = to.plus(Duration::from_millis(1));
-    Ok(reading.days(&context.account, back(to, 26 * 7), until).await?)
+    Ok(reading.days(&context.account, back(to, HALF_YEAR), until).await?)
 }

@@ -11,8 +11,9 @@ use super::{
     diffs::Is,
     failure::PageFailure,
     held::{HeldNotice, held},
-    numbers::{Numbers, WEEK, half_year},
+    numbers::{HALF_YEAR, Numbers, WEEK, half_year},
     params::By,
+    pic::is_compact,
     response::render,
     route::View,
     shell::Shell,
@@ -32,8 +33,6 @@ use crate::{
 const MANY: i64 = 100;
 /// A history of fewer days than this has one bar per day.
 const SHORT: i64 = 42;
-/// Half a year, in days before the current one.
-const HALF_YEAR: i64 = 26 * 7 - 1;
 
 #[derive(Template)]
 #[template(path = "overview.html")]
@@ -96,7 +95,7 @@ pub async fn page(context: &PageContext<'_>, reading: &mut Reading) -> Result<St
         per_day: context.href("/timeline", &[("by", "day".into())]),
         q: "",
         hidden: context.viewpoint.pairs(),
-        compact: newest.iter().all(|brief| brief.pic.src.is_none()),
+        compact: is_compact(newest.iter().map(|brief| &brief.pic)),
         newest,
         all_new: Anchor::new(context.href("/changes", &[("change", "added".into())]), "All"),
         only_held: after_polls(context) == 1,

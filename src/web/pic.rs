@@ -26,6 +26,11 @@ pub struct OfItem<'a> {
     pub version: i64,
 }
 
+/// Returns whether cards are shown in the compact form, since none of them has a picture.
+pub fn is_compact<'a>(mut pics: impl Iterator<Item = &'a Pic>) -> bool {
+    pics.all(|pic| pic.src.is_none())
+}
+
 /// Returns the path of a stored file.
 pub fn file_path(sha256: &str) -> String {
     format!("/file/{sha256}")

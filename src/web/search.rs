@@ -3,8 +3,8 @@
 use askama::Template;
 
 use super::{
-    anchor::Anchor, context::PageContext, failure::PageFailure, response::render, route::View,
-    shell::Shell, tile::TileView, words,
+    anchor::Anchor, context::PageContext, failure::PageFailure, pic::is_compact, response::render,
+    route::View, shell::Shell, tile::TileView, words,
 };
 use crate::{
     catalog::{kind::Kind, search},
@@ -123,7 +123,7 @@ pub async fn page(
             heading: words::heading(*kind),
             total: words::number(*items),
             all: context.href(kind.path, &[("q", q.to_owned())]),
-            compact: tiles.iter().all(|tile| tile.pic.src.is_none()),
+            compact: is_compact(tiles.iter().map(|tile| &tile.pic)),
             tiles,
         }
     };

@@ -208,7 +208,7 @@ fn feed(context: &PageContext<'_>, view: &View) -> String {
 }
 
 fn is_feed(context: &PageContext<'_>, view: &View) -> bool {
-    let is_set = |name: &str| context.parameters.iter().any(|(parameters, _)| *parameters == name);
+    let is_set = |name: &str| context.parameters.iter().any(|(known, _)| *known == name);
     let past = context.viewpoint.as_of.is_some();
     *view == View::Changes && !past && !["field", "from", "to"].into_iter().any(is_set)
 }

@@ -6,7 +6,7 @@ use super::{
     context::PageContext,
     failure::PageFailure,
     params::{Layout, default_layout},
-    pic::{OfItem, Pic},
+    pic::{OfItem, Pic, is_compact},
     query_pairs::fits_query,
     tile::TileView,
     words,
@@ -110,7 +110,7 @@ pub async fn users(
         }
         tiles.extend(own.into_iter().take(FEW).map(|tile| view(context, tile)));
     }
-    let compact = tiles.iter().all(|tile: &TileView| tile.pic.src.is_none());
+    let compact = is_compact(tiles.iter().map(|tile: &TileView| &tile.pic));
     Ok(Some(UsersView { title, lists, tiles, compact }))
 }
 

@@ -1,31 +1,17 @@
 //! Previews on demand in a browser, from a CDN on a bad day.
 
-use std::{path::Path, sync::Arc};
-
-use heygen_sync::{
-    config::Mirror,
-    mirror::{guard, request::Requests},
-    web::previews::{PreviewFolder, Previews, longest},
-};
 use serde_json::{Value, json};
 
-use crate::{cdn, chrome::Chrome, demo, site::Site};
+use crate::{
+    cdn,
+    chrome::Chrome,
+    site::{Site, previews},
+};
 
 const CACHE: u64 = 2 << 20;
 /// How the CDN treats the pictures of the first avatars; the others load.
 const BAD: [&str; 10] =
     ["slow", "ok", "denied", "late", "html", "ok", "private", "late", "endless", "ok"];
-
-fn previews(folder: &Path) -> Previews {
-    let mirror = Mirror {
-        allowed_hosts: vec!["127.0.0.1".into()],
-        requests_per_second: 1_000,
-        ..Mirror::default()
-    };
-    let limit = (longest(CACHE), "the cache");
-    let requests = Requests::new(&mirror, Arc::new(guard::System), limit, &demo::clock()).unwrap();
-    Previews::new(requests, CACHE, Some(PreviewFolder::open(folder, CACHE).unwrap()))
-}
 
 fn avatars(base: &str) -> Vec<Value> {
     let avatar = |at: usize| {
@@ -56,7 +42,7 @@ async fn a_cdn_on_a_bad_day_delays_no_page_and_leaves_initials() {
         let (base, late) = cdn::start().await;
         let kept = tempfile::tempdir().unwrap();
         let polls = [("2026-11-20T06:00:00Z", avatars(&base))];
-        let site = Site::of_polls(None, &polls, Some(previews(kept.path()))).await;
+        let site = Site::of_polls(None, &polls, Some(previews(CACHE, Some(kept.path())))).await;
         chrome.size(width, 844).await;
         chrome.go(&site.url("/avatars")).await;
         let painted = "performance.getEntriesByName('first-contentful-paint').length == 1";

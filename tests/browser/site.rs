@@ -6,10 +6,15 @@ use std::{
 };
 
 use heygen_sync::{
-    config::Removals,
+    config::{Mirror, Removals},
+    mirror::{guard, request::Requests},
     store::{Location, Store},
     time::Timestamp,
-    web::{self, App, GallerySettings, previews::Previews, security::Access},
+    web::{
+        self, App, GallerySettings,
+        previews::{PreviewFolder, Previews, longest},
+        security::Access,
+    },
 };
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
@@ -33,6 +38,19 @@ pub struct Site {
     _home: tempfile::TempDir,
     _database: Option<TestDatabase>,
     _patience: Patience,
+}
+
+/// Returns previews on demand with a cache of `bytes`, in memory or in a folder, from CDNs on this machine.
+pub fn previews(bytes: u64, folder: Option<&Path>) -> Previews {
+    let mirror = Mirror {
+        allowed_hosts: vec!["127.0.0.1".into()],
+        requests_per_second: 1_000,
+        ..Mirror::default()
+    };
+    let limit = (longest(bytes), "the cache");
+    let requests = Requests::new(&mirror, Arc::new(guard::System), limit, &demo::clock()).unwrap();
+    let folder = folder.map(|folder| PreviewFolder::open(folder, bytes).unwrap());
+    Previews::new(requests, bytes, folder)
 }
 
 impl Site {

@@ -89,7 +89,7 @@ const LOCALES: [Choice; 2] = [
     choice("no", "no", |_, _, _| "i.support_locale = FALSE".into()),
 ];
 
-/// In the order of [`picture::Picture::ALL`], then the choice that can apply together with another.
+/// In the order of the numbers of [`picture::class`], then the choice that can apply together with another.
 const PICTURE: [Choice; 6] = [
     Choice { past: Some("stored"), ..choice("mirrored", "mirrored", |_, i, _| in_state(i, 0)) },
     Choice { past: Some("not stored"), ..choice("pending", "not yet", |_, i, _| in_state(i, 1)) },

@@ -3,7 +3,7 @@
 use super::{
     facets::{FACETS, Facet, FacetValues},
     filter::{ItemFilter, Order, Place},
-    picture::{self, ItemPreview, Picture},
+    picture::ItemPreview,
     reading::Reading,
     scope::{ItemsSql, Moments, Scope},
     sql::{self, Sql},
@@ -40,8 +40,6 @@ pub struct Tile {
     pub missing_since: Option<Timestamp>,
     /// When it was removed.
     pub removed_at: Option<Timestamp>,
-    /// The state of its picture.
-    pub picture: Picture,
     /// The picture.
     pub image: ItemPreview,
     /// The video or the audio sample; see [`clip`](super::scope::clip).
@@ -247,7 +245,7 @@ pub(super) fn tiles_sql<'a>(
         .collect();
     format!(
         "SELECT '{kind}', {id}, {name}, i.version, {first}, {changed}, {missing}, {removed}, \
-         CAST({picture} AS BIGINT), {image}, {image_live}, {clip}, {clip_live}, {looks}{facts} \
+         {image}, {image_live}, {clip}, {clip_live}, {looks}{facts} \
          FROM {from} JOIN ({key}) AS k ON {id} = k.id AND i.version = k.version\
          {picture_join}{clip_join} WHERE {base} ORDER BY {order}",
         kind = items.kind,
@@ -256,7 +254,6 @@ pub(super) fn tiles_sql<'a>(
         changed = items.changed,
         missing = items.missing,
         removed = items.removed,
-        picture = picture::class(items, &items.pictured),
         image = items.picture,
         image_live = items.picture_live,
         clip = items.clip,
@@ -284,13 +281,12 @@ fn named(items: &ItemsSql, column: &str) -> String {
 }
 
 pub(super) fn tile(row: &Row) -> Result<Tile, Fault> {
-    let class = usize::try_from(row.some_int(8)?).unwrap_or(1);
     let fact = |(nth, (facet, _)): (usize, (&Facet, &str))| match facet.values {
         FacetValues::Known(_) => {
-            Ok(row.bool(14 + nth)?.map(|yes| if yes { "yes" } else { "no" }.to_owned()))
+            Ok(row.bool(13 + nth)?.map(|yes| if yes { "yes" } else { "no" }.to_owned()))
         }
-        FacetValues::Text => row.text(14 + nth),
-        FacetValues::Texts => Ok(row.text(14 + nth)?.map(|json| {
+        FacetValues::Text => row.text(13 + nth),
+        FacetValues::Texts => Ok(row.text(13 + nth)?.map(|json| {
             let texts: Vec<String> = serde_json::from_str(&json).unwrap_or_default();
             texts.join(", ")
         })),
@@ -304,10 +300,9 @@ pub(super) fn tile(row: &Row) -> Result<Tile, Fault> {
         changed_at: row.some_time(5)?,
         missing_since: row.time(6)?,
         removed_at: row.time(7)?,
-        picture: Picture::ALL.get(class).copied().unwrap_or(Picture::Pending),
-        image: ItemPreview::read(row, 9)?,
-        clip: ItemPreview::read(row, 11)?,
-        looks: row.int(13)?,
+        image: ItemPreview::read(row, 8)?,
+        clip: ItemPreview::read(row, 10)?,
+        looks: row.int(12)?,
         facts: shown_facets().enumerate().map(fact).collect::<Result<_, _>>()?,
     })
 }

@@ -160,14 +160,13 @@ fn newest<'a>(sql: &mut Sql<'a>, scope: &Scope) -> String {
              AND h.account = {account} AND h.opened_poll IN (SELECT q.poll_id FROM (SELECT \
                p.poll_id FROM polls AS p WHERE p.account = {account} \
                AND p.catalogue = '{catalogue}' AND p.outcome <> 'failed' AND p.added > 0 \
-               AND p.observed_at > (SELECT min(f.observed_at) FROM polls AS f \
-                 WHERE f.account = {account} AND f.catalogue = '{catalogue}' \
-                 AND f.outcome <> 'failed'){until} \
+               AND {after_baseline}{until} \
                ORDER BY p.observed_at DESC LIMIT 6) AS q)) AS n \
            CROSS JOIN {from} WHERE {id} = n.id AND {present} \
            ORDER BY {seen} DESC, {id} LIMIT 6) AS k LEFT JOIN assets AS a ON a.url = k.url",
         kind = scope.kind,
         catalogue = scope.kind.catalogue,
+        after_baseline = sql::after_baseline(&account, &format!("'{}'", scope.kind.catalogue)),
         history = scope.kind.history,
         id_column = scope.kind.id,
         id = items.id,

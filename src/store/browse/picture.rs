@@ -23,28 +23,9 @@ impl ItemPreview {
     }
 }
 
-/// The state of an item's picture.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Picture {
-    /// Its bytes are stored.
-    Mirrored,
-    /// Not fetched yet; at a past time: not stored.
-    Pending,
-    /// Fetching failed and is retried.
-    Failed,
-    /// HeyGen no longer has it.
-    Gone,
-    /// The item has no picture URL.
-    None,
-}
-
-impl Picture {
-    /// All states; the index of each is its number in `class`.
-    pub const ALL: [Self; 5] =
-        [Self::Mirrored, Self::Pending, Self::Failed, Self::Gone, Self::None];
-}
-
-/// Returns the SQL of the state's number; `stored` is the condition that a past time's picture is stored.
+/// Returns the SQL of the state of an item's picture, as a number: 0 stored; 1 not fetched yet, or at a past
+/// time not stored; 2 failed and retried; 3 gone at HeyGen; 4 without URL. `stored` is the condition that a
+/// past time's picture is stored.
 pub(super) fn class(items: &ItemsSql, stored: &str) -> String {
     let url = items.image_url;
     match (items.has_image, items.past) {

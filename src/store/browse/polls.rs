@@ -191,9 +191,8 @@ impl Reading {
         let text = format!(
             "SELECT max(p.observed_at) FROM polls AS p WHERE p.account = {account} \
              AND p.outcome <> 'failed' AND p.observed_at <= {until} AND p.added + p.removed > 0 \
-             AND p.observed_at > (SELECT min(f.observed_at) FROM polls AS f \
-                 WHERE f.account = {account} AND f.catalogue = p.catalogue \
-                 AND f.outcome <> 'failed')"
+             AND {}",
+            sql::after_baseline(&account, "p.catalogue")
         );
         let found = self.ask(text, &sql.args, |row| row.time(0)).await?;
         Ok(found.into_iter().flatten().next())
@@ -215,10 +214,8 @@ impl Reading {
              CAST(sum(p.removed) AS BIGINT), CAST(sum(p.restored) AS BIGINT) FROM polls AS p \
              WHERE p.account = {account} AND p.outcome <> 'failed' \
              AND p.observed_at >= {from} AND p.observed_at < {until} \
-             AND p.observed_at > (SELECT min(f.observed_at) FROM polls AS f \
-                 WHERE f.account = {account} AND f.catalogue = p.catalogue \
-                 AND f.outcome <> 'failed') \
-             GROUP BY 1 ORDER BY 1"
+             AND {} GROUP BY 1 ORDER BY 1",
+            sql::after_baseline(&account, "p.catalogue")
         );
         self.ask(text, &sql.args, |row| {
             Ok(Day {

@@ -32,6 +32,14 @@ pub fn stored_now(alias: &str) -> String {
     format!("CASE WHEN {alias}.file IS NOT NULL THEN {alias}.sha256 END")
 }
 
+/// Returns the condition that a good poll `p` of an account and a catalogue is not the baseline.
+pub fn after_baseline(account: &str, catalogue: &str) -> String {
+    format!(
+        "p.observed_at > (SELECT min(f.observed_at) FROM polls AS f WHERE f.account = {account} \
+          AND f.catalogue = {catalogue} AND f.outcome <> 'failed')"
+    )
+}
+
 /// Returns the SQL of the last two good polls of a catalogue until a time: (account, catalogue, time).
 /// The columns `first_…` contain the time of the first good poll of each catalogue.
 pub fn good_polls() -> String {
