@@ -7,6 +7,7 @@ use super::{
     context::PageContext,
     diffs::{Mark, inline, sign},
     pic::{OfItem, Pic, source},
+    route::item_path,
     words,
 };
 use crate::{
@@ -47,6 +48,8 @@ pub struct How {
     pub link: Option<Anchor>,
 }
 
+/// The field of the picture's URL.
+const PICTURE: &str = "preview_image_url";
 /// The maximum number of entries of added or removed items of a poll; more are combined into one entry.
 const FEW: usize = 5;
 
@@ -82,7 +85,12 @@ fn changed(context: &PageContext<'_>, lines: &[&SharedChange]) -> Vec<ChangeView
         shown += line.same;
         let known = alone.iter().find(|(id, _)| *id == line.item_id).map(|(_, at)| *at);
         match known {
-            Some(at) if line.same == 1 => views[at].hows.push(how(context, line)),
+            Some(at) if line.same == 1 => {
+                views[at].hows.push(how(context, line));
+                if line.field.as_deref() == Some(PICTURE) {
+                    views[at].pic = pic(context, line);
+                }
+            }
             _ => {
                 if line.same == 1 {
                     alone.push((&line.item_id, views.len()));
@@ -187,9 +195,8 @@ fn view(context: &PageContext<'_>, line: &SharedChange, count: i64, hows: Vec<Ho
         1 => words::exact(&words::tile_name(name)),
         count => words::items(line.kind, count),
     };
-    let item = OfItem { kind: line.kind, id: &line.item_id, version: line.version };
     ChangeView {
-        pic: Pic::of(context, item, Some(name), &line.image),
+        pic: pic(context, line),
         who,
         href: (count == 1).then(|| context.item(line.kind, &line.item_id)),
         sign: sign(&line.change),
@@ -200,15 +207,24 @@ fn view(context: &PageContext<'_>, line: &SharedChange, count: i64, hows: Vec<Ho
     }
 }
 
+fn of_line(line: &SharedChange) -> OfItem<'_> {
+    OfItem { kind: line.kind, id: &line.item_id, version: line.version }
+}
+
+fn pic(context: &PageContext<'_>, line: &SharedChange) -> Pic {
+    Pic::of(context, of_line(line), line.name.as_deref(), &line.image)
+}
+
 fn how(context: &PageContext<'_>, line: &SharedChange) -> How {
     let field = line.field.clone().unwrap_or_default();
-    if field == "preview_image_url" && line.same == 1 {
+    if field == PICTURE && line.same == 1 {
         let text =
             if line.new.is_some() { "new preview picture" } else { "preview picture removed" };
-        let item = OfItem { kind: line.kind, id: &line.item_id, version: line.version };
-        let is_shown = |preview| source(context, item, Role::Image, preview).is_some();
+        let is_shown = |preview| source(context, of_line(line), Role::Image, preview).is_some();
         let both = line.new.is_some() && is_shown(&line.image) && is_shown(&line.image_before);
-        let href = || context.item(line.kind, &line.item_id);
+        let versions = [("from", line.version - 1), ("to", line.version)]
+            .map(|(name, version)| (name, version.to_string()));
+        let href = || context.href(&item_path(line.kind, &line.item_id), &versions);
         let link = both.then(|| Anchor::new(href(), "Before and after"));
         return How { field: String::new(), marks: vec![], text: text.into(), link };
     }

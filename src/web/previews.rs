@@ -293,3 +293,29 @@ pub fn missing(why: NoPreview) -> Response<Body> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{config::Mirror, mirror::guard::System, time::Clock};
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_fetched_once_the_bytes_of_the_hour_are_used_up() {
+        let limit = (1 << 20, "the cache");
+        let requests =
+            Requests::new(&Mirror::default(), Arc::new(System), limit, &Clock::system()).unwrap();
+        let previews = Previews::new(requests, 1 << 20, None);
+        // The host is not allowed, so a fetch fails without a request.
+        let get = |name: &str| {
+            let link = PreviewLink { url: format!("https://other.test/{name}"), signed: None };
+            previews.get(link, Role::Image)
+        };
+        assert_eq!(get("a").await.unwrap_err(), NoPreview::Failed, "the hour begins");
+        previews.0.received.fetch_add(HOURLY, Ordering::Relaxed);
+        assert_eq!(get("b").await.unwrap_err(), NoPreview::NotYet);
+        tokio::time::advance(HOUR - Duration::from_secs(1)).await;
+        assert_eq!(get("b").await.unwrap_err(), NoPreview::NotYet);
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert_eq!(get("b").await.unwrap_err(), NoPreview::Failed, "the next hour");
+    }
+}

@@ -73,11 +73,11 @@ pub struct SharedChange {
     pub same: i64,
     /// The number of the poll's rows of this kind and change, either all with a field or all without.
     pub all: i64,
-    /// The item's current version.
+    /// The version of `image`.
     pub version: i64,
-    /// Its current picture.
+    /// The item's current picture; if this change replaced the picture, the new one.
     pub image: ItemPreview,
-    /// If the picture changed: the previous one.
+    /// If this change replaced the picture: the previous one.
     pub image_before: ItemPreview,
     /// The item's gender.
     pub gender: Option<String>,
@@ -223,8 +223,8 @@ pub(super) fn time_conditions(sql: &mut Sql<'_>, of: &str, filter: &ChangesFilte
     all
 }
 
-/// The SQL of the previous picture's URL, for a row that changes the picture.
-const BEFORE: &str = "CASE WHEN l.field = 'preview_image_url' THEN l.old_value END";
+/// The condition that a row changes the picture.
+const IS_PICTURE: &str = "l.field = 'preview_image_url'";
 
 /// Returns the SQL of the changes of these polls that meet `condition`; a shared field change is one row.
 fn shared_sql(polls: &str, condition: &str) -> String {
@@ -252,12 +252,14 @@ fn shared_sql(polls: &str, condition: &str) -> String {
         }
     }
     // SQLite's `coalesce` requires at least two arguments.
-    let version = format!("coalesce({}, 1, 1)", versions.join(", "));
+    let version = format!("coalesce(f.version, {}, 1)", versions.join(", "));
     let first = |all: &[String]| {
         let nulls = ["CAST(NULL AS TEXT)"; 2].into_iter();
         let all: Vec<&str> = all.iter().map(String::as_str).chain(nulls).collect();
         format!("coalesce({})", all.join(", "))
     };
+    let before = format!("CASE WHEN {IS_PICTURE} THEN l.old_value END");
+    let url = format!("CASE WHEN {IS_PICTURE} THEN l.new_value ELSE {} END", first(&urls));
     format!(
         "SELECT l.poll_id, l.kind, l.change, l.field, l.old_value, l.new_value, l.item_id, \
          l.name, l.previous_poll_at, l.same, l.every, {stored}, {live}, {gender}, \
@@ -273,17 +275,19 @@ fn shared_sql(polls: &str, condition: &str) -> String {
              FROM changes AS c WHERE c.poll_id IN ({polls}) AND {condition} \
            ) AS m WHERE m.place = 1 OR (m.field IS NULL AND m.place <= {ENTRIES}) \
          ) AS l {joins}LEFT JOIN assets AS s ON s.url = {url} \
-         LEFT JOIN assets AS o ON o.url = {BEFORE} \
+         LEFT JOIN assets AS o ON o.url = {before} \
+         LEFT JOIN field_changes AS f ON {IS_PICTURE} AND f.field = l.field \
+           AND f.account = l.account AND f.kind = l.kind AND f.item_id = l.item_id \
+           AND f.poll_id = l.poll_id \
          WHERE l.line <= {ENTRIES} \
          ORDER BY l.poll_id DESC, l.kind, l.change, l.field IS NULL, l.line",
         stored = stored_now("s"),
-        live = live_until(&first(&urls), "s"),
+        live = live_until(&url, "s"),
         stored_before = stored_now("o"),
-        live_before = live_until(BEFORE, "o"),
+        live_before = live_until(&before, "o"),
         gender = first(&genders),
         group = first(&groups),
         video = first(&videos),
-        url = first(&urls),
     )
 }
 

@@ -13,7 +13,7 @@ use axum::{Router, body::Body, http::Response};
 use futures_util::stream;
 use heygen_sync::{
     config::Mirror,
-    mirror::request::Requests,
+    mirror::{request::Requests, whole::fetch_preview},
     web::previews::{PreviewFolder, Previews, longest},
 };
 use serde_json::{Value, json};
@@ -30,6 +30,17 @@ use crate::{
 /// The memory cache of the gallery under test, in bytes.
 const CACHE: u64 = 2 << 20;
 
+/// Returns a client that fetches previews from this machine.
+fn requests() -> Requests {
+    let mirror = Mirror {
+        allowed_hosts: vec!["127.0.0.1".into(), "inside.test".into()],
+        requests_per_second: 1_000,
+        ..Mirror::default()
+    };
+    let resolver = Arc::new(Names(BTreeMap::from([("inside.test", "127.0.0.2:0")])));
+    Requests::new(&mirror, resolver, (longest(CACHE), "the cache"), &demo::clock()).unwrap()
+}
+
 /// Starts a gallery of the same site that fetches previews from this machine.
 pub(super) async fn live(site: &Site) -> Site {
     live_with(site, None).await
@@ -37,14 +48,7 @@ pub(super) async fn live(site: &Site) -> Site {
 
 /// Like [`live`], with a folder that stores at most this many bytes.
 async fn live_with(site: &Site, folder: Option<(&Path, u64)>) -> Site {
-    let mirror = Mirror {
-        allowed_hosts: vec!["127.0.0.1".into(), "inside.test".into()],
-        requests_per_second: 1_000,
-        ..Mirror::default()
-    };
-    let resolver = Arc::new(Names(BTreeMap::from([("inside.test", "127.0.0.2:0")])));
-    let requests =
-        Requests::new(&mirror, resolver, (longest(CACHE), "the cache"), &demo::clock()).unwrap();
+    let requests = requests();
     let folder = folder.map(|(root, most)| PreviewFolder::open(root, most).unwrap());
     let previews = Arc::new(Previews::new(requests, CACHE, folder));
     site.beside(|settings| settings.previews = Some(previews)).await
@@ -233,6 +237,36 @@ async fn before_and_after_are_offered_where_both_pictures_can_be_shown() {
             assert!(site.get(path).await.text.contains(words), "{path}");
             assert!(!bare.get(path).await.text.contains(words), "{path} without the mirror");
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_a_picture_shows_the_pictures_of_that_change() {
+    for site in both().await {
+        let (site, cdn) = (live(&site).await, FakeCdn::start(demo::clock()));
+        let expired = format!("{}/3?Expires=1700000000&Signature=S&Key-Pair-Id=K", cdn.base);
+        for image in [cdn.put("/1", Thing::picture(1, 900)), cdn.base.clone() + "/2", expired] {
+            let records = vec![avatar("twice", &image), known()];
+            site.poll_records("default", records, 99).await;
+        }
+        let feed = site.get("/changes?id=twice&change=changed").await;
+        let mut pairs = feed.links();
+        pairs.retain(|link| link.starts_with("/avatars/twice?"));
+        let item = "/avatars/twice?from=1&to=2";
+        assert_eq!(pairs, [item], "the newest picture has expired");
+        assert_eq!(feed.sources(), [path("twice", "image").replace("/1/", "/2/")]);
+        let item = site.get(item).await;
+        assert!(item.text.contains("Flip between the two"), "{}", item.text);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_bytes_of_every_body_are_counted() {
+    let (cdn, requests, received) = (FakeCdn::start(demo::clock()), requests(), AtomicU64::new(0));
+    let refused = Thing::picture(2, 900).with(Fault::Instead("<html>"));
+    for (thing, is_shown, all) in [(Thing::picture(1, 900), true, 900), (refused, false, 906)] {
+        let fetched = fetch_preview(&requests, &cdn.put("/1", thing), None, &received).await;
+        assert_eq!((fetched.is_ok(), received.load(Ordering::Relaxed)), (is_shown, all));
     }
 }
 
