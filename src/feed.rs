@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     error::{Error, Result},
-    store::query::{ChangeFilter, ChangeRow},
+    store::change::{ChangeFilter, ChangeRow},
     time::Timestamp,
 };
 
@@ -62,14 +62,15 @@ impl Feed {
         Ok(())
     }
 
-    /// Returns the feed's XML. The feed's id depends on `filter`, but not on its since, until and
-    /// limit, which move with time.
-    pub fn finish(mut self, filter: &ChangeFilter) -> Result<String> {
+    /// Returns the XML of the feed of all accounts or of one. The feed's id depends on the account and on
+    /// `filter`, but not on its times, which move.
+    pub fn finish(mut self, account: Option<&str>, filter: &ChangeFilter) -> Result<String> {
         self.close_entry();
         let newest = self.entries.back().map(|entry| entry.updated);
+        let title = title(account, filter);
         let feed = atom::Feed {
-            title: atom::Text::plain(title(filter)),
-            id: urn(&format!("feed {} {}", self.began(), title(filter))),
+            title: atom::Text::plain(title.clone()),
+            id: urn(&format!("feed {} {title}", self.began())),
             updated: newest.unwrap_or_else(|| updated(Timestamp::from_millis(0))),
             authors: vec![atom::Person { name: "heygen-sync".into(), ..Default::default() }],
             generator: Some(atom::Generator {
@@ -152,10 +153,10 @@ fn content(first: &ChangeRow, rows: &[ChangeRow]) -> String {
 }
 
 /// Returns what the feed contains; other filters are other feeds.
-fn title(filter: &ChangeFilter) -> String {
-    let ChangeFilter { since: _, until: _, kind, change, account, id, limit: _ } = filter;
+fn title(account: Option<&str>, filter: &ChangeFilter) -> String {
+    let ChangeFilter { kind, change, field: _, id, since: _, until: _ } = filter;
     let parts = [
-        account.as_deref().map(|account| format!("account {account}")),
+        account.map(|account| format!("account {account}")),
         kind.map(|kind| kind.plural.to_owned()),
         change.clone(),
         id.clone(),
@@ -252,7 +253,7 @@ mod tests {
     fn feed(rows: Vec<ChangeRow>, limit: Option<usize>) -> (String, atom::Feed) {
         let mut feed = Feed::new(Some(Timestamp::from_millis(0)), limit);
         rows.into_iter().for_each(|row| feed.add(row).unwrap());
-        let xml = feed.finish(&ChangeFilter::default()).unwrap();
+        let xml = feed.finish(None, &ChangeFilter::default()).unwrap();
         let read = xml.parse().unwrap();
         (xml, read)
     }

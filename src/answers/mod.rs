@@ -5,7 +5,6 @@
 //!
 //! [`Store::begin_reading`]: crate::store::Store::begin_reading
 
-mod change;
 mod item;
 mod past;
 mod poll;
@@ -14,7 +13,6 @@ mod schema;
 mod state;
 mod status;
 
-pub use change::Change;
 pub use item::{HistoryVersion, Item, ItemHistory, item};
 pub use past::{AsOf, CatalogueThen, ItemThen, PastQuestion, as_of};
 pub use poll::Poll;

@@ -13,7 +13,7 @@ use crate::{
     ids::LookupScope,
     store::{
         Store,
-        export::{ExportReading, ItemState, Moment},
+        export::{ItemState, Moment},
     },
     time::Timestamp,
 };
@@ -97,8 +97,7 @@ pub async fn as_of(
     question: &PastQuestion,
     cursor: impl Fn(Kind, &str, &str) -> String,
 ) -> Result<AsOf> {
-    let mut reading = store.reading();
-    let mut accounts = reading.accounts().await?;
+    let mut accounts = store.account_names().await?;
     accounts.retain(|account| question.scope.has_account(account));
     let mut page =
         PastPage { after: question.after.clone(), left: question.limit, ..PastPage::default() };
@@ -108,13 +107,13 @@ pub async fn as_of(
             if !question.scope.has_catalogue(catalogue) {
                 continue;
             }
-            let first = reading.first_good(&account, catalogue).await?;
+            let first = store.first_good(&account, catalogue).await?;
             if first.is_none() && catalogue != Catalogue::default() {
                 continue;
             }
-            let moment = reading.moment(&account, catalogue, question.time).await?;
+            let moment = store.moment(&account, catalogue, question.time).await?;
             let mut then = match moment {
-                Some(moment) => known(&mut reading, question, &moment, &mut page).await?,
+                Some(moment) => known(store, question, &moment, &mut page).await?,
                 None => CatalogueThen {
                     certain: "unknown: this catalogue had no good poll by then".into(),
                     ..CatalogueThen::default()
@@ -142,7 +141,7 @@ struct PastPage {
 }
 
 async fn known(
-    reading: &mut ExportReading<'_>,
+    store: &mut Store,
     question: &PastQuestion,
     moment: &Moment,
     page: &mut PastPage,
@@ -151,11 +150,11 @@ async fn known(
     let kinds = question.scope.kinds().into_iter();
     for kind in kinds.filter(|kind| kind.catalogue == moment.catalogue) {
         if let Some(id) = &question.id {
-            items.extend(reading.item(kind, moment, id).await?.map(|item| then(kind, &item)));
+            items.extend(store.item_then(kind, moment, id).await?.map(|item| then(kind, &item)));
             continue;
         }
-        listed.insert(kind.as_str().to_owned(), reading.count(kind, moment).await?);
-        page.read(reading, kind, moment, &mut items).await?;
+        listed.insert(kind.as_str().to_owned(), store.count_then(kind, moment).await?);
+        page.read(store, kind, moment, &mut items).await?;
     }
     Ok(CatalogueThen {
         known: true,
@@ -175,7 +174,7 @@ impl PastPage {
     /// Adds the items of a kind that belong to the page.
     async fn read(
         &mut self,
-        reading: &mut ExportReading<'_>,
+        store: &mut Store,
         kind: Kind,
         moment: &Moment,
         items: &mut Vec<ItemThen>,
@@ -189,7 +188,7 @@ impl PastPage {
         if self.more {
             return Ok(());
         }
-        let mut found = reading.items_after(kind, moment, after, self.left + 1).await?;
+        let mut found = store.items_then_after(kind, moment, after, self.left + 1).await?;
         self.more = found.len() > self.left;
         found.truncate(self.left);
         self.left -= found.len();

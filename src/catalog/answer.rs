@@ -13,9 +13,10 @@ use std::collections::BTreeMap;
 use super::{
     item::{FieldName, Fields},
     json::{JsonReader, parse},
+    json_out::write_json_string,
     kind::Kind,
     schema::{JsonType, Schema, Types},
-    value::{Value, write_json_string},
+    value::Value,
 };
 
 /// The text before the first list's records.

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::json_out::{write_json_object, write_json_string};
 use crate::time::Timestamp;
 
 /// A value of a row.
@@ -32,6 +33,29 @@ impl<'a> Cell<'a> {
         Self::Json(json.into())
     }
 
+    /// Converts the value to text, which is empty for null.
+    pub fn into_text(self) -> Cow<'a, str> {
+        match self {
+            Self::Null => Cow::Borrowed(""),
+            Self::Text(text) | Self::Json(text) => text,
+            Self::Int(number) => number.to_string().into(),
+            Self::Bool(yes) => yes.to_string().into(),
+            Self::Time(time) => time.to_string().into(),
+        }
+    }
+
+    /// Appends the value as JSON.
+    pub fn write_json(&self, out: &mut String) {
+        match self {
+            Self::Null => out.push_str("null"),
+            Self::Text(text) => write_json_string(text, out),
+            Self::Time(time) => write_json_string(&time.to_string(), out),
+            Self::Json(json) => out.push_str(json),
+            Self::Int(number) => out.push_str(&number.to_string()),
+            Self::Bool(yes) => out.push_str(if *yes { "true" } else { "false" }),
+        }
+    }
+
     /// Converts the cell to one that owns its data.
     pub fn into_owned(self) -> Cell<'static> {
         match self {
@@ -43,6 +67,13 @@ impl<'a> Cell<'a> {
             Self::Json(json) => Cell::Json(Cow::Owned(json.into_owned())),
         }
     }
+}
+
+/// Returns cells as a JSON object, in this order.
+pub fn object<'a>(cells: impl IntoIterator<Item = (&'a str, Cell<'a>)>) -> String {
+    let mut out = String::new();
+    write_json_object(cells, |cell: Cell<'_>, out| cell.write_json(out), &mut out);
+    out
 }
 
 impl<'a, T: Into<Cell<'a>>> From<Option<T>> for Cell<'a> {

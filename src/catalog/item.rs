@@ -12,7 +12,7 @@ use super::{
     column::{Column, Holds},
     json::Raw,
     kind::Kind,
-    value::{Sort, Value, pairs, write_json_object},
+    value::{Sort, Value, object_json, pairs},
 };
 
 /// The field names of items, of which items with the same fields share one copy.
@@ -116,6 +116,12 @@ impl Fields {
         (sort == Sort::Text).then_some(text)
     }
 
+    /// Returns the values of the kind's own columns and of `extra`, in the order of the tables.
+    pub fn cells(&self, kind: Kind) -> impl Iterator<Item = Cell<'_>> {
+        let extra = self.extra(kind).map(Cell::json);
+        kind.columns.iter().map(|column| self.cell(column)).chain([extra.into()])
+    }
+
     /// Returns the value in `column`; null if the column cannot hold it.
     pub fn cell(&self, column: &Column) -> Cell<'_> {
         let value = self.get(column.name).filter(|value| fits(column, value));
@@ -128,7 +134,7 @@ impl Fields {
             !kind.columns.iter().any(|column| column.name == **name && fits(column, value))
         };
         let homeless: Vec<_> = self.iter().filter(homeless).collect();
-        (!homeless.is_empty()).then(|| written(&homeless))
+        (!homeless.is_empty()).then(|| object_json(homeless))
     }
 
     /// Reads the state that a row contains, the reverse of [`Self::cell`] and [`Self::extra`]. JSON
@@ -148,7 +154,7 @@ impl Fields {
 
     /// Returns all fields as one canonical JSON object.
     pub fn to_json(&self) -> String {
-        written(&self.iter().collect::<Vec<_>>())
+        object_json(self.iter())
     }
 }
 
@@ -157,12 +163,6 @@ impl PartialEq for Fields {
         let same_names = Arc::ptr_eq(&self.names, &other.names) || self.names == other.names;
         same_names && self.slots == other.slots && self.text == other.text
     }
-}
-
-fn written(pairs: &[(&FieldName, Value<'_>)]) -> String {
-    let mut out = String::new();
-    write_json_object(pairs.iter().map(|(name, value)| (name.as_ref(), value)), &mut out);
-    out
 }
 
 impl fmt::Debug for Fields {

@@ -3,6 +3,7 @@
 //! No I/O, no async, no SQL, no clock: bytes and values in, a printable [`diff::Diff`] out.
 //!
 //! - [`json`]: a reader of JSON text
+//! - [`json_out`]: writes JSON text
 //! - [`value`]: JSON in its canonical form, without loss
 //! - [`signed_url`]: which part of a URL is a signature, and when it expires
 //! - [`cell`]: a value of a row
@@ -44,6 +45,7 @@ pub mod foreign;
 pub mod held;
 pub mod item;
 pub mod json;
+pub mod json_out;
 pub mod json_type;
 pub mod kind;
 mod kinds;

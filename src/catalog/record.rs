@@ -13,7 +13,7 @@ use super::{
     shape::Shape,
     signatures::{SignaturePlace, Signatures},
     signed_url,
-    value::{Object, Sort, TooDeep, Value, write_json_object},
+    value::{Object, Sort, TooDeep, Value, object_json},
 };
 use crate::time::Timestamp;
 
@@ -222,9 +222,7 @@ impl Record {
         let mut all: Vec<(&FieldName, Value<'_>)> = self.fields.iter().collect();
         all.extend(self.nulls.iter().map(|name| (name, Value::NULL)));
         all.sort_by_key(|(name, _)| *name);
-        let mut out = String::new();
-        write_json_object(all.iter().map(|(name, value)| (name.as_ref(), value)), &mut out);
-        out
+        object_json(all)
     }
 }
 

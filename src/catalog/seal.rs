@@ -14,9 +14,10 @@ use super::{
     cell::Cell,
     diff::{Closed, Diff, FieldChange, ListDiff, Opened},
     json::Raw,
+    json_out::{write_json_array, write_json_object, write_json_string},
     kind::Kind,
     schema::SchemaChange,
-    value::{MAX_DEPTH, Value, exact_pairs, items, write_json_string},
+    value::{MAX_DEPTH, Value, exact_pairs, items},
 };
 use crate::{time::Timestamp, words::hex};
 
@@ -25,22 +26,6 @@ pub const FORMAT: &str = "heygen-sync seal 1\n";
 
 /// The digest before an account's first poll.
 pub const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
-
-fn write_cell(cell: &Cell<'_>, out: &mut Vec<u8>) {
-    match cell {
-        Cell::Null => out.extend(b"null"),
-        Cell::Text(text) => write_string(text, out),
-        Cell::Int(number) => out.extend(number.to_string().as_bytes()),
-        Cell::Bool(yes) => out.extend(if *yes { &b"true"[..] } else { b"false" }),
-        Cell::Time(time) => write_string(&time.to_string(), out),
-        Cell::Json(json) => out.extend(json.as_bytes()),
-    }
-}
-
-fn write_string(text: &str, out: &mut Vec<u8>) {
-    // Writing a str as JSON into memory cannot fail.
-    let _ = serde_json::to_writer(out, text);
-}
 
 /// The columns of a line, by name.
 pub type Cells<'a> = Vec<(&'static str, Cell<'a>)>;
@@ -72,19 +57,10 @@ impl<'a> Line<'a> {
     }
 
     /// Appends the line, including its `\n`.
-    pub fn write(&self, out: &mut Vec<u8>) {
-        out.push(b'{');
-        for (index, (name, cell)) in self.0.iter().enumerate() {
-            if index > 0 {
-                out.push(b',');
-            }
-            // The name of a column needs no escapes.
-            out.push(b'"');
-            out.extend(name.as_bytes());
-            out.extend(b"\":");
-            write_cell(cell, out);
-        }
-        out.extend(b"}\n");
+    pub fn write(&self, out: &mut String) {
+        let cells = self.0.iter().map(|(name, cell)| (*name, cell));
+        write_json_object(cells, Cell::write_json, out);
+        out.push('\n');
     }
 }
 
@@ -92,7 +68,7 @@ impl<'a> Line<'a> {
 #[derive(Clone, Debug)]
 pub struct Seal {
     hash: Sha256,
-    line: Vec<u8>,
+    line: String,
 }
 
 impl Seal {
@@ -100,14 +76,14 @@ impl Seal {
     pub fn after(previous: Option<&str>) -> Self {
         let mut hash = Sha256::new();
         hash.update(head(previous).as_bytes());
-        Self { hash, line: vec![] }
+        Self { hash, line: String::new() }
     }
 
     /// Adds a line; the lines must be added in the order of the format.
     pub fn add(&mut self, line: &Line<'_>) {
         self.line.clear();
         line.write(&mut self.line);
-        self.hash.update(&self.line);
+        self.hash.update(self.line.as_bytes());
     }
 
     /// Returns the digest, in lower-case hex.
@@ -242,39 +218,17 @@ fn write_exact(raw: Raw<'_>, depth: usize, out: &mut String) {
         Some(b'{' | b'[') if depth > MAX_DEPTH => out.push_str(raw),
         Some(b'{') => {
             let pairs = exact_pairs(raw).unwrap_or_default();
-            let write = |(key, raw): &(Cow<'_, str>, Raw<'_>), out: &mut String| {
-                write_json_string(key, out);
-                out.push(':');
-                write_exact(*raw, depth + 1, out);
-            };
-            write_joined(('{', '}'), &pairs, write, out);
+            write_json_object(pairs, |raw, out| write_exact(raw, depth + 1, out), out);
         }
         Some(b'[') => {
             let all = items(raw).unwrap_or_default();
-            let write = |raw: &Raw<'_>, out: &mut String| write_exact(*raw, depth + 1, out);
-            write_joined(('[', ']'), &all, write, out);
+            write_json_array(all, |raw, out| write_exact(raw, depth + 1, out), out);
         }
         Some(b'-' | b'0'..=b'9') => {
             out.push_str(Value::decode(raw, 1).as_ref().map_or(raw, Value::as_cell));
         }
         _ => out.push_str(raw),
     }
-}
-
-fn write_joined<T>(
-    (open, close): (char, char),
-    all: &[T],
-    write: impl Fn(&T, &mut String),
-    out: &mut String,
-) {
-    out.push(open);
-    for (index, one) in all.iter().enumerate() {
-        if index > 0 {
-            out.push(',');
-        }
-        write(one, out);
-    }
-    out.push(close);
 }
 
 #[cfg(test)]

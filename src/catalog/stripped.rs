@@ -11,9 +11,10 @@ use std::fmt;
 use super::{
     body::{array, json, missing, object},
     json::Raw,
+    json_out::{write_json_array, write_json_object, write_json_string},
     signed_url,
     v2::V2_KINDS,
-    value::{MAX_DEPTH, items, pairs, write_json_string},
+    value::{MAX_DEPTH, items, pairs},
 };
 use crate::error::Result;
 
@@ -135,23 +136,13 @@ fn write(raw: Raw<'_>, depth: usize, out: &mut String) {
     let raw = raw.get();
     match raw.as_bytes().first() {
         Some(b'{' | b'[') if depth >= MAX_DEPTH => out.push_str("[]"),
-        Some(b'{') => write_object(raw, depth, out),
+        Some(b'{') => {
+            let pairs = pairs(raw).unwrap_or_default();
+            write_json_object(pairs, |value, out| write(value, depth + 1, out), out);
+        }
         Some(b'[') => write_list(raw, depth, out),
         _ => out.push_str(raw),
     }
-}
-
-fn write_object(raw: &str, depth: usize, out: &mut String) {
-    out.push('{');
-    for (index, (key, value)) in pairs(raw).unwrap_or_default().into_iter().enumerate() {
-        if index > 0 {
-            out.push(',');
-        }
-        write_json_string(&key, out);
-        out.push(':');
-        write(value, depth + 1, out);
-    }
-    out.push('}');
 }
 
 fn write_list(raw: &str, depth: usize, out: &mut String) {
@@ -160,9 +151,7 @@ fn write_list(raw: &str, depth: usize, out: &mut String) {
     if values.iter().all(|value| value.starts_with('"')) {
         values.sort_unstable();
     }
-    out.push('[');
-    out.push_str(&values.join(","));
-    out.push(']');
+    write_json_array(values, |value, out| out.push_str(&value), out);
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use std::{borrow::Cow, fmt};
 use super::{
     cell::Cell,
     json::{JsonReader, Malformed, Raw, parse},
+    json_out::{write_json_array, write_json_object, write_json_string},
     number::canonical,
     signed_url,
 };
@@ -105,9 +106,7 @@ impl<'a> Value<'a> {
         for (key, raw) in pairs(raw).unwrap_or_default() {
             decoded.push((key, Value::read(raw, depth)?));
         }
-        let mut out = String::with_capacity(raw.len());
-        write_json_object(decoded.iter().map(|(key, value)| (key.as_ref(), value)), &mut out);
-        Ok(Self { sort: Sort::Object, text: Cow::Owned(out) })
+        Ok(Self { sort: Sort::Object, text: Cow::Owned(object_json(decoded)) })
     }
 
     fn decode_list(raw: &str, depth: usize) -> Result<Self, TooDeep> {
@@ -119,14 +118,7 @@ impl<'a> Value<'a> {
             values.sort_by(|a, b| a.text.cmp(&b.text));
         }
         let mut out = String::with_capacity(raw.len());
-        out.push('[');
-        for (index, value) in values.iter().enumerate() {
-            if index > 0 {
-                out.push(',');
-            }
-            value.write_json(&mut out);
-        }
-        out.push(']');
+        write_json_array(&values, Value::write_json, &mut out);
         Ok(Self { sort: if texts { Sort::Texts } else { Sort::List }, text: Cow::Owned(out) })
     }
 
@@ -198,43 +190,11 @@ impl fmt::Debug for Value<'_> {
     }
 }
 
-/// Appends `pairs` as a canonical JSON object; they must be sorted by key.
-pub fn write_json_object<'a, 'v: 'a>(
-    pairs: impl Iterator<Item = (&'a str, &'a Value<'v>)>,
-    out: &mut String,
-) {
-    out.push('{');
-    for (index, (key, value)) in pairs.enumerate() {
-        if index > 0 {
-            out.push(',');
-        }
-        write_json_string(key, out);
-        out.push(':');
-        value.write_json(out);
-    }
-    out.push('}');
-}
-
-/// Returns the texts as a JSON array.
-pub fn json_texts<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> String {
-    let mut json = String::from("[");
-    for text in texts {
-        json.push_str(if json.len() > 1 { "," } else { "" });
-        write_json_string(text.as_ref(), &mut json);
-    }
-    json.push(']');
-    json
-}
-
-/// Appends `text` as a JSON string with the fewest escapes.
-pub fn write_json_string(text: &str, out: &mut String) {
-    if text.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\') {
-        out.push('"');
-        out.push_str(text);
-        return out.push('"');
-    }
-    // Writing a str as JSON into memory cannot fail; an empty string would be written if it did.
-    out.push_str(&serde_json::to_string(text).unwrap_or_else(|_| "\"\"".into()));
+/// Returns `pairs`, which must be sorted by key, as a canonical JSON object.
+pub fn object_json<'v, K: AsRef<str>>(pairs: impl IntoIterator<Item = (K, Value<'v>)>) -> String {
+    let mut out = String::new();
+    write_json_object(pairs, |value: Value<'_>, out| value.write_json(out), &mut out);
+    out
 }
 
 /// An object's keys and values, sorted by key; only the last one of a repeated key.

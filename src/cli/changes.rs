@@ -7,16 +7,17 @@ use clap::{Args, ValueEnum, builder::PossibleValue};
 use super::{
     Context,
     flags::time_or_ago,
-    output::{Cell, Format, Rows, print},
+    output::{Format, Rows, print},
     unknown::expect_item,
 };
 use crate::{
-    catalog::kind::Kind,
+    catalog::{cell::Cell, kind::Kind},
     error::{Error, Result},
     feed::Feed,
     store::{
         Store,
-        query::{ChangeFilter, ChangeRow},
+        change::{ChangeFilter, ChangeRow},
+        record::RowType,
     },
 };
 
@@ -122,92 +123,67 @@ impl ChangesArgs {
             return Err(Error::usage(format!("--since {since} is not before --until {until}")));
         }
         let kind = kind.map(Kind::from);
-        let filter = ChangeFilter { since, until, kind, change, account, id, limit };
+        let filter = ChangeFilter { since, until, kind, change, id, field: None };
+        let account = account.as_deref();
         let (_, _, location) = context.config()?;
         let mut store = Store::open_to_read(&location).await?;
         store.begin_reading().await?;
-        if let Some(account) = &filter.account {
+        if let Some(account) = account {
             store.expect_account(account).await?;
         }
         if let Some(id) = &filter.id {
-            expect_item(&mut store, id, kind, filter.account.as_deref()).await?;
+            expect_item(&mut store, id, kind, account).await?;
         }
         let format = match format {
-            Some(ChangesFormat::Atom) => return atom(&mut store, filter).await,
+            Some(ChangesFormat::Atom) => return atom(&mut store, account, &filter, limit).await,
             Some(ChangesFormat::Rows(format)) => Format::or_default(Some(format)),
             None => Format::or_default(None),
         };
         let (columns, cells) = columns(format == Format::Table);
         let mut rows = Rows::new(format, columns)?;
-        store.changes(&filter, |row| rows.row(cells(row))).await?;
-        rows.finish("No such changes.")?;
+        store.changes(account, &filter, limit, |row| rows.row(cells(&row))).await?;
+        rows.finish(context.nothing("No such changes."))?;
         Ok(0)
     }
 }
 
 /// A function that returns the cells of a row.
-type ToCells = fn(ChangeRow) -> Vec<Cell>;
+type ToCells = fn(&ChangeRow) -> Vec<Cell<'_>>;
 
 /// Returns the columns of the feed and the function that fills them.
-pub(super) fn columns(for_people: bool) -> (&'static [&'static str], ToCells) {
-    if for_people { (&TABLE, for_a_table) } else { (&ChangeRow::COLUMNS, all) }
+pub(super) fn columns(for_people: bool) -> (Vec<&'static str>, ToCells) {
+    if for_people { (TABLE.into(), for_a_table) } else { (ChangeRow::names(), ChangeRow::row) }
 }
 
 /// The number of newest entries in a feed without `--limit`.
 const FEED_ENTRIES: usize = 1_000;
 
 /// Prints the feed file. An entry is never cut, so the limit applies to the feed and not to the query.
-async fn atom(store: &mut Store, mut filter: ChangeFilter) -> Result<u8> {
-    let limit = filter.limit.take().and_then(|limit| usize::try_from(limit).ok());
-    let limit = Some(limit.unwrap_or(FEED_ENTRIES));
-    let mut feed = Feed::new(store.began_at().await?, limit);
-    store.changes(&filter, |row| feed.add(row)).await?;
-    print(&feed.finish(&filter)?)?;
+async fn atom(
+    store: &mut Store,
+    account: Option<&str>,
+    filter: &ChangeFilter,
+    limit: Option<i64>,
+) -> Result<u8> {
+    let limit = limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(FEED_ENTRIES);
+    let mut feed = Feed::new(store.began_at().await?, Some(limit));
+    store.changes(account, filter, None, |row| feed.add(row)).await?;
+    print(&feed.finish(account, filter)?)?;
     Ok(0)
 }
 
-fn all(row: ChangeRow) -> Vec<Cell> {
-    let ChangeRow {
-        poll_id,
-        observed_at,
-        previous_poll_at,
-        account,
-        kind,
-        item_id,
-        name,
-        change,
-        field,
-        old_value,
-        new_value,
-    } = row;
-    vec![
-        poll_id.into(),
-        observed_at.into(),
-        previous_poll_at.into(),
-        account.into(),
-        kind.into(),
-        item_id.into(),
-        name.into(),
-        change.into(),
-        field.into(),
-        old_value.into(),
-        new_value.into(),
-    ]
-}
-
 /// Returns the cells for the table format: the change in one cell, without the polls.
-fn for_a_table(row: ChangeRow) -> Vec<Cell> {
-    let value = |value: Option<String>| value.unwrap_or_else(|| "null".into());
-    let what = row
-        .field
-        .map(|field| format!("{field}: {} → {}", value(row.old_value), value(row.new_value)));
+fn for_a_table(row: &ChangeRow) -> Vec<Cell<'_>> {
+    let value = |value: &Option<String>| value.clone().unwrap_or_else(|| "null".into());
+    let (old, new) = (value(&row.old_value), value(&row.new_value));
+    let what = row.field.as_ref().map(|field| format!("{field}: {old} → {new}"));
     vec![
         row.observed_at.into(),
-        row.account.into(),
-        row.change.into(),
-        row.kind.into(),
-        row.item_id.into(),
-        row.name.into(),
+        Cell::text(&row.account),
+        Cell::text(&row.change),
+        Cell::text(&row.kind),
+        Cell::text(&row.item_id),
+        row.name.as_deref().into(),
         what.into(),
     ]
 }

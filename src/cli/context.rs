@@ -44,6 +44,11 @@ impl Context {
         !self.quiet && !self.service.is_daemon
     }
 
+    /// Returns the line that is printed instead of an empty table; `--quiet` leaves it out.
+    pub fn nothing(&self, line: &'static str) -> &'static str {
+        if self.quiet { "" } else { line }
+    }
+
     /// Returns the configuration, its origin and the location of the database.
     pub fn config(&self) -> Result<(Config, Origin, Location)> {
         let (config, origin) = Config::load(&self.sources)?;

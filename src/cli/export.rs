@@ -16,11 +16,7 @@ use crate::{
     catalog::{catalogue::Catalogue, kind::Kind},
     error::{Error, Result},
     poll::account_label,
-    store::{
-        Store,
-        export::{ExportReading, Moment},
-        query::ChangeFilter,
-    },
+    store::{Store, change::ChangeFilter, export::Moment},
     time::Timestamp,
 };
 
@@ -104,13 +100,13 @@ impl Export {
         self.agree()?;
         let (_, _, location) = context.config()?;
         let mut store = Store::open_to_read(&location).await?;
-        let mut reading = store.export_reading().await?;
+        store.begin_reading().await?;
         match self.what {
-            What::Catalogue => self.catalogue(&mut reading, as_of, now, context.quiet).await?,
-            What::History => self.history(&mut reading).await?,
-            What::Changes => self.changes(&mut reading).await?,
+            What::Catalogue => self.catalogue(context, &mut store, as_of, now).await?,
+            What::History => self.history(context, &mut store).await?,
+            What::Changes => self.changes(context, &mut store).await?,
         }
-        reading.end().await?;
+        store.end_reading().await?;
         Ok(0)
     }
 
@@ -131,53 +127,53 @@ impl Export {
 
     async fn catalogue(
         &self,
-        reading: &mut ExportReading<'_>,
+        context: &Context,
+        store: &mut Store,
         as_of: Option<Timestamp>,
         now: Timestamp,
-        quiet: bool,
     ) -> Result<()> {
-        let moments = self.moments(reading, as_of, quiet).await?;
-        if !quiet {
+        let moments = self.moments(store, as_of, context.quiet).await?;
+        if !context.quiet {
             moments.iter().for_each(|moment| note_moment(moment, &moments, as_of, now));
         }
         match self.format {
-            Some(ExportFormat::Api) => answer(reading, &moments).await,
-            _ => self.items(reading, &moments).await,
+            Some(ExportFormat::Api) => answer(store, &moments).await,
+            _ => self.items(context, store, &moments).await,
         }
     }
 
-    async fn items(&self, reading: &mut ExportReading<'_>, moments: &[Moment]) -> Result<()> {
+    async fn items(&self, context: &Context, store: &mut Store, moments: &[Moment]) -> Result<()> {
         let (columns, cells) = rows::of_items(self.for_people(), self.kind());
         let mut out = self.written(self.kind().map(|kind| kind.table), columns)?;
         for moment in moments {
             for kind in self.kinds().filter(|kind| kind.catalogue == moment.catalogue) {
-                let row = |item| out.row(cells(&moment.account, kind, item));
-                reading.items(kind, moment, row).await?;
+                let row = |item| out.row(cells(&moment.account, kind, &item));
+                store.items_then(kind, moment, row).await?;
             }
         }
-        out.finish("The catalogue was empty.")
+        out.finish(context.nothing("The catalogue was empty."))
     }
 
-    async fn history(&self, reading: &mut ExportReading<'_>) -> Result<()> {
-        let accounts = self.accounts(reading).await?;
+    async fn history(&self, context: &Context, store: &mut Store) -> Result<()> {
+        let accounts = self.accounts(store).await?;
         let (columns, cells) = rows::of_versions(self.for_people(), self.kind());
         let mut out = self.written(self.kind().map(|kind| kind.history), columns)?;
         for account in accounts {
             for kind in self.kinds() {
-                reading.versions(kind, &account, |version| out.row(cells(version))).await?;
+                store.all_versions(kind, &account, |version| out.row(cells(&version))).await?;
             }
         }
-        out.finish("There is no history yet.")
+        out.finish(context.nothing("There is no history yet."))
     }
 
-    async fn changes(&self, reading: &mut ExportReading<'_>) -> Result<()> {
-        self.accounts(reading).await?;
-        let account = self.account.clone();
-        let filter = ChangeFilter { kind: self.kind(), account, ..ChangeFilter::default() };
+    async fn changes(&self, context: &Context, store: &mut Store) -> Result<()> {
+        self.accounts(store).await?;
+        let filter = ChangeFilter { kind: self.kind(), ..ChangeFilter::default() };
         let (columns, cells) = changes::columns(self.for_people());
-        let mut out = self.written(Some("changes"), columns.into())?;
-        reading.changes(&filter, |row| out.row(cells(row))).await?;
-        out.finish("No such changes.")
+        let mut out = self.written(Some("changes"), columns)?;
+        let account = self.account.as_deref();
+        store.changes(account, &filter, None, |row| out.row(cells(&row))).await?;
+        out.finish(context.nothing("No such changes."))
     }
 
     /// Returns the requested kind, if `--kind` is given.
@@ -224,21 +220,21 @@ impl Export {
     /// Returns the moment of each requested catalogue of each requested account.
     async fn moments(
         &self,
-        reading: &mut ExportReading<'_>,
+        store: &mut Store,
         as_of: Option<Timestamp>,
         quiet: bool,
     ) -> Result<Vec<Moment>> {
-        let accounts = self.accounts(reading).await?;
+        let accounts = self.accounts(store).await?;
         let time = as_of.unwrap_or(Timestamp::from_millis(i64::MAX));
         let mut moments = vec![];
         let mut later = vec![];
         for account in accounts {
             let known = moments.len() + later.len();
             for catalogue in self.catalogues() {
-                match reading.moment(&account, catalogue, time).await? {
+                match store.moment(&account, catalogue, time).await? {
                     Some(moment) => moments.push(moment),
                     None => {
-                        let first = reading.first_good(&account, catalogue).await?;
+                        let first = store.first_good(&account, catalogue).await?;
                         // A catalogue that was never polled is only reported if the account has no other.
                         later.extend(first.map(|first| (Some(first), account.clone(), catalogue)));
                     }
@@ -260,8 +256,8 @@ impl Export {
     }
 
     /// Returns the requested accounts: the named one, or all.
-    async fn accounts(&self, reading: &mut ExportReading<'_>) -> Result<Vec<String>> {
-        let all = reading.accounts().await?;
+    async fn accounts(&self, store: &mut Store) -> Result<Vec<String>> {
+        let all = store.account_names().await?;
         match &self.account {
             Some(one) if !all.contains(one) => Err(Error::usage(format!(
                 "there is no account '{one}' in the database; see: heygen-sync status"
@@ -278,10 +274,10 @@ impl Export {
     }
 }
 
-async fn answer(reading: &mut ExportReading<'_>, moments: &[Moment]) -> Result<()> {
+async fn answer(store: &mut Store, moments: &[Moment]) -> Result<()> {
     let mut out = Text::new();
     for moment in moments {
-        reading.answer(moment, |piece| out.write(piece)).await?;
+        store.answer(moment, |piece| out.write(piece)).await?;
     }
     out.finish()
 }

@@ -5,7 +5,7 @@ use clap::Args;
 use super::{
     Context,
     changes::KindArgument,
-    output::{Cell, Format, Rows, note, visible},
+    output::{Format, Rows, note, visible},
 };
 use crate::{
     catalog::{kind::Kind, search},
@@ -53,26 +53,12 @@ impl Find {
             suggest(&words, &store.search_texts(kind).await?);
         }
         let format = Format::or_default(format);
-        let is_table = format == Format::Table;
-        let mut rows = match is_table {
-            true => Rows::new(format, TABLE)?,
-            false => Rows::new(format, FoundItem::COLUMNS)?,
-        };
-        for item in found {
-            let state = item.state();
-            let mut cells: Vec<Cell> = vec![
-                item.account.into(),
-                item.kind.as_str().into(),
-                item.id.into(),
-                item.name.as_deref().into(),
-                state.into(),
-            ];
-            if !is_table {
-                cells.push(item.missing_since.into());
-            }
-            rows.row(cells)?;
+        let columns: &[_] = if format == Format::Table { &TABLE } else { &FoundItem::COLUMNS };
+        let mut rows = Rows::new(format, columns)?;
+        for item in &found {
+            rows.row(item.cells().into_iter().take(columns.len()).collect())?;
         }
-        rows.finish("No such items.")?;
+        rows.finish(context.nothing("No such items."))?;
         Ok(0)
     }
 }

@@ -5,14 +5,15 @@ use clap::Args;
 use super::{
     Context,
     changes::KindArgument,
-    output::{Cell, Format, Rows, visible},
+    output::{Format, Rows, fields_json, print, visible},
     unknown::expect_item,
 };
 use crate::{
     catalog::{
+        cell::Cell,
+        json_out::json_texts,
         kind::Kind,
         learned::{Difference, differences},
-        value::{Value, write_json_string},
     },
     error::Result,
     store::{Store, query::Version},
@@ -87,8 +88,8 @@ fn print_rows(versions: &[Version], format: Format) -> Result<()> {
             version.closed_by.as_deref().into(),
             version.opened_after.into(),
             version.closed_after.into(),
-            Cell::Json(changes_json(&changes)),
-            Cell::Json(version.fields.to_json()),
+            Cell::json(fields_json(changes.iter().map(|(field, old, new)| (*field, old, new)))),
+            Cell::json(version.fields.to_json()),
         ])?;
     }
     rows.finish("")
@@ -98,18 +99,17 @@ fn print_text(versions: &[Version]) -> Result<()> {
     for item in versions.chunk_by(|a, b| (&a.account, a.kind) == (&b.account, b.kind)) {
         let Some(last) = item.last() else { continue };
         let name = last.fields.name(last.kind).unwrap_or("no name");
-        let title = format!("{} {} · {} · account {}\n", last.kind, last.id, name, last.account);
-        super::output::print(&format!("{}\n", visible(title.trim_end())))?;
+        let title = format!("{} {} · {} · account {}", last.kind, last.id, name, last.account);
+        print(&format!("{}\n", visible(&title)))?;
         let mut rows = Rows::new(Format::Table, TABLE)?;
         for (version, changes) in with_changes(item) {
-            let shown = changes.iter().map(text).collect();
             rows.row(vec![
                 version.version.into(),
                 version.valid_from.into(),
                 version.valid_to.into(),
                 version.opened_by.as_str().into(),
                 version.closed_by.as_deref().into(),
-                Cell::Lines(shown),
+                Cell::json(json_texts(changes.iter().map(text))),
             ])?;
         }
         rows.finish("")?;
@@ -131,19 +131,4 @@ fn with_changes(versions: &[Version]) -> impl Iterator<Item = (&Version, Vec<Dif
             before.filter(|one| (&one.account, one.kind) == (&version.account, version.kind));
         (version, before.map_or(vec![], |before| differences(&before.fields, &version.fields)))
     })
-}
-
-/// Returns `{"field":[old,new],…}`.
-fn changes_json(changes: &[Difference<'_>]) -> String {
-    let json = |value: &Option<Value<'_>>| value.as_ref().map_or("null".to_owned(), Value::to_json);
-    let mut out = String::from("{");
-    for (index, (field, old, new)) in changes.iter().enumerate() {
-        if index > 0 {
-            out.push(',');
-        }
-        write_json_string(field, &mut out);
-        out.push_str(&format!(":[{},{}]", json(old), json(new)));
-    }
-    out.push('}');
-    out
 }

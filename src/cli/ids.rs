@@ -10,10 +10,10 @@ use super::{
     flags::max_age,
     input,
     log::report_error,
-    output::{Cell, Format, Rows, note},
+    output::{Format, Rows, note},
 };
 use crate::{
-    catalog::{kind::Kind, saved, value::json_texts},
+    catalog::{cell::Cell, json_out::json_texts, kind::Kind, saved},
     config::Config,
     error::{Error, Result},
     ids::{LookupScope, RequestedId, Verdict, check, not_usable, scan::Scanner},
@@ -91,7 +91,8 @@ impl Ids {
         let scope = LookupScope { kind: self.kind.map(Kind::from), account: self.account.clone() };
         let requested_ids = self.requested_ids(&mut store, &scope, &texts).await?;
         let verdicts = check(&mut store, requested_ids, &scope).await?;
-        print(&verdicts, Format::or_default(self.format))?;
+        let nothing = context.nothing("No ids were found.");
+        print(&verdicts, Format::or_default(self.format), nothing)?;
         let not_usable = not_usable(&verdicts).len();
         if not_usable > 0 && !context.quiet {
             note(format!("{} not usable", counted(not_usable as u64, "id is", "ids are")));
@@ -206,19 +207,19 @@ fn too_old(account_label: &str, at: Timestamp) -> String {
     )
 }
 
-fn print(verdicts: &[Verdict], format: Format) -> Result<()> {
+fn print(verdicts: &[Verdict], format: Format, nothing: &str) -> Result<()> {
     let is_shown = |name: &str| format != Format::Table || TABLE.contains(&name);
     let columns: Vec<&str> = COLUMNS.into_iter().filter(|name| is_shown(name)).collect();
     let mut rows = Rows::new(format, columns)?;
     for verdict in verdicts {
-        let cells = COLUMNS.into_iter().zip(cells(verdict, format));
+        let cells = COLUMNS.into_iter().zip(cells(verdict));
         rows.row(cells.filter(|(name, _)| is_shown(name)).map(|(_, cell)| cell).collect())?;
     }
-    rows.finish("No ids were found.")
+    rows.finish(nothing)
 }
 
 /// Returns the cells in the order of [`COLUMNS`].
-fn cells(verdict: &Verdict, format: Format) -> [Cell; COLUMNS.len()] {
+fn cells(verdict: &Verdict) -> [Cell<'_>; COLUMNS.len()] {
     let Verdict { requested, known, state, since, instead, passes: _ } = verdict;
     let known = known.as_ref();
     let engines = known.and_then(|item| item.supported_api_engines.as_ref());
@@ -230,18 +231,10 @@ fn cells(verdict: &Verdict, format: Format) -> [Cell; COLUMNS.len()] {
         (*since).into(),
         known.and_then(|item| item.name.as_deref()).into(),
         known.and_then(|item| item.status.as_deref()).into(),
-        engines.map_or(Cell::Null, |engines| Cell::Json(engines.0.clone())),
+        engines.map(|engines| Cell::json(engines.0.as_str())).into(),
         known.and_then(|item| item.group_id.as_deref()).into(),
-        suggested(instead, format),
+        Cell::json(json_texts(instead)),
         requested.file.as_deref().into(),
         requested.line.map(|line| line as i64).into(),
     ]
-}
-
-/// Returns a JSON array or, in a table, one id per line.
-fn suggested(ids: &[String], format: Format) -> Cell {
-    match format {
-        Format::Table => Cell::Lines(ids.to_vec()),
-        _ => Cell::Json(json_texts(ids)),
-    }
 }

@@ -15,14 +15,17 @@ use super::{
     context::Context,
     flags::time_or_ago,
     log::{self, report_error},
-    output::{Cell, note, object, print, visible},
+    output::{array, note, print, visible},
     report,
     stores::{self, blobs},
     task::{Input, PollTask},
     textfile::write_metrics,
 };
 use crate::{
-    catalog::diff::Accepted,
+    catalog::{
+        cell::{Cell, object},
+        diff::Accepted,
+    },
     config::Config,
     error::{Error, Kind, Result, caught, gravest},
     mirror::{self, Blobs, MirrorProgress, MirrorSettings, Summary, audit},
@@ -166,37 +169,28 @@ impl Mirrored {
         };
         let count = |of: fn(&Summary) -> u64| Cell::from(summary.map(|all| of(all) as i64));
         let reasons = summary.map_or(&[][..], |all| &all.reasons);
-        let reasons: Vec<String> = reasons.iter().map(failures_json).collect();
-        let columns = [
-            "exit_code",
-            "saved",
-            "bytes",
-            "unchanged",
-            "failed",
-            "gone",
-            "skipped",
-            "reasons",
-            "error",
-        ];
-        let cells = [
-            i64::from(self.code).into(),
-            count(|all| all.saved),
-            count(|all| all.bytes),
-            count(|all| all.unchanged),
-            count(|all| all.failed),
-            count(|all| all.gone),
-            count(|all| all.skipped),
-            Cell::Json(format!("[{}]", reasons.join(","))),
-            error.into(),
-        ];
-        object(&columns, &cells)
+        object([
+            ("exit_code", i64::from(self.code).into()),
+            ("saved", count(|all| all.saved)),
+            ("bytes", count(|all| all.bytes)),
+            ("unchanged", count(|all| all.unchanged)),
+            ("failed", count(|all| all.failed)),
+            ("gone", count(|all| all.gone)),
+            ("skipped", count(|all| all.skipped)),
+            ("reasons", Cell::json(array(reasons.iter().map(failures_json)))),
+            ("error", error.into()),
+        ])
     }
 }
 
 fn failures_json(failures: &Failures) -> String {
     let Failures { count, why, host, next } = failures;
-    let cells = [(*count as i64).into(), why.as_str().into(), host.as_str().into(), (*next).into()];
-    object(&["count", "why", "host", "next_attempt_at"], &cells)
+    object([
+        ("count", (*count as i64).into()),
+        ("why", Cell::text(why)),
+        ("host", Cell::text(host)),
+        ("next_attempt_at", (*next).into()),
+    ])
 }
 
 /// Returns failures as text: how many, why, on which host, and when they are retried.

@@ -1,6 +1,7 @@
 //! Renders rows: table, csv, json, ndjson. The only file that decides what a result looks like.
 
 use std::{
+    borrow::Cow,
     fmt,
     io::{self, IsTerminal, Write},
 };
@@ -9,9 +10,13 @@ use clap::ValueEnum;
 
 use super::layout::table;
 use crate::{
-    catalog::{cell, value::write_json_string},
+    catalog::{
+        cell::{Cell, object},
+        column::FieldName,
+        json_out::write_json_array,
+        value::Value,
+    },
     error::{Error, Result, io_message},
-    time::Timestamp,
 };
 
 /// The format of rows.
@@ -34,74 +39,6 @@ impl Format {
     }
 }
 
-/// A value in a row.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Cell {
-    /// No value.
-    Null,
-    /// Text.
-    Text(String),
-    /// A whole number.
-    Int(i64),
-    /// A boolean.
-    Bool(bool),
-    /// A time.
-    Time(Timestamp),
-    /// JSON text, embedded unchanged.
-    Json(String),
-    /// Texts, each on its own line.
-    Lines(Vec<String>),
-}
-
-impl From<cell::Cell<'_>> for Cell {
-    fn from(cell: cell::Cell<'_>) -> Self {
-        match cell {
-            cell::Cell::Null => Self::Null,
-            cell::Cell::Text(text) => Self::Text(text.into_owned()),
-            cell::Cell::Int(number) => Self::Int(number),
-            cell::Cell::Bool(yes) => Self::Bool(yes),
-            cell::Cell::Time(time) => Self::Time(time),
-            cell::Cell::Json(json) => Self::Json(json.into_owned()),
-        }
-    }
-}
-
-impl<T: Into<Cell>> From<Option<T>> for Cell {
-    fn from(value: Option<T>) -> Self {
-        value.map_or(Self::Null, Into::into)
-    }
-}
-
-impl From<String> for Cell {
-    fn from(text: String) -> Self {
-        Self::Text(text)
-    }
-}
-
-impl From<&str> for Cell {
-    fn from(text: &str) -> Self {
-        Self::Text(text.to_owned())
-    }
-}
-
-impl From<i64> for Cell {
-    fn from(number: i64) -> Self {
-        Self::Int(number)
-    }
-}
-
-impl From<bool> for Cell {
-    fn from(yes: bool) -> Self {
-        Self::Bool(yes)
-    }
-}
-
-impl From<Timestamp> for Cell {
-    fn from(time: Timestamp) -> Self {
-        Self::Time(time)
-    }
-}
-
 /// Writes rows to stdout as they arrive; only a table is written at the end.
 pub struct Rows {
     format: Format,
@@ -121,34 +58,39 @@ impl Rows {
         let csv = Box::new(csv::Writer::from_writer(io::stdout()));
         let mut rows = Self { format, columns, out, csv, table: vec![], count: 0 };
         if format == Format::Csv {
-            let header: Vec<Cell> = rows.columns.iter().map(|name| Cell::from(*name)).collect();
-            rows.csv(&header)?;
+            let names = rows.columns.clone();
+            rows.csv(names.into_iter().map(Cow::Borrowed))?;
         }
         Ok(rows)
     }
 
     /// Adds a row; its cells are in the order of the columns.
-    pub fn row(&mut self, cells: Vec<Cell>) -> Result<()> {
+    pub fn row(&mut self, cells: Vec<Cell<'_>>) -> Result<()> {
         match self.format {
-            Format::Table => self.table.push(cells.iter().map(shown).collect()),
-            Format::Csv => self.csv(&cells)?,
-            Format::Json => {
-                let head = if self.count == 0 { "[\n" } else { ",\n" };
-                let object = object(&self.columns, &cells);
-                write!(self.out, "{head}{object}").map_err(unwritten)?;
-            }
-            Format::Ndjson => {
-                writeln!(self.out, "{}", object(&self.columns, &cells)).map_err(unwritten)?;
+            Format::Table => self.table.push(cells.into_iter().map(shown).collect()),
+            Format::Csv => self.csv(cells.into_iter().map(Cell::into_text))?,
+            Format::Json | Format::Ndjson => {
+                let object = object(self.columns.iter().copied().zip(cells));
+                let written = match (self.format, self.count) {
+                    (Format::Ndjson, _) => writeln!(self.out, "{object}"),
+                    (_, 0) => write!(self.out, "[\n{object}"),
+                    (_, _) => write!(self.out, ",\n{object}"),
+                };
+                written.map_err(unwritten)?;
             }
         }
         self.count += 1;
         Ok(())
     }
 
-    /// Ends the output; `nothing` is printed to stderr if a table would be empty.
+    /// Ends the output; `nothing`, unless it is empty, is printed to stderr instead of an empty table.
     pub fn finish(mut self, nothing: &str) -> Result<()> {
         match self.format {
-            Format::Table if self.table.is_empty() => note(nothing),
+            Format::Table if self.table.is_empty() => {
+                if !nothing.is_empty() {
+                    note(nothing);
+                }
+            }
             Format::Table => {
                 for line in table(&self.columns, &self.table).lines() {
                     writeln!(self.out, "{}", line.trim_end()).map_err(unwritten)?;
@@ -162,8 +104,19 @@ impl Rows {
         self.out.flush().map_err(unwritten)
     }
 
-    fn csv(&mut self, cells: &[Cell]) -> Result<()> {
-        self.csv.write_record(cells.iter().map(plain)).map_err(unwritten)
+    fn csv<'a>(&mut self, texts: impl Iterator<Item = Cow<'a, str>>) -> Result<()> {
+        let write = || {
+            for text in texts {
+                self.csv.write_field(text.as_bytes())?;
+            }
+            self.csv.write_record(None::<&[u8]>)
+        };
+        write().map_err(|fault: csv::Error| {
+            unwritten(match fault.into_kind() {
+                csv::ErrorKind::Io(fault) => fault,
+                other => io::Error::other(format!("{other:?}")),
+            })
+        })
     }
 }
 
@@ -209,70 +162,39 @@ pub fn print_and_continue(text: &str) -> Result<()> {
 
 /// Returns the error of a failed write. If the reader has stopped reading (`… | head`), ends the
 /// process at once, with exit code 0 and no message.
-pub fn unwritten(fault: impl Into<OutputFault>) -> Error {
-    let OutputFault(fault) = fault.into();
+pub fn unwritten(fault: io::Error) -> Error {
     if fault.kind() == io::ErrorKind::BrokenPipe {
         std::process::exit(0);
     }
     Error::storage(format!("cannot write the output: {}", io_message(&fault)))
 }
 
-/// Why a write to stdout failed.
-pub struct OutputFault(io::Error);
-
-impl From<io::Error> for OutputFault {
-    fn from(fault: io::Error) -> Self {
-        Self(fault)
+/// Returns a cell for a terminal. The only line breaks are those between the texts of a JSON array.
+fn shown(cell: Cell<'_>) -> String {
+    let lines = match &cell {
+        Cell::Json(json) => serde_json::from_str::<Vec<String>>(json).ok(),
+        _ => None,
+    };
+    match lines {
+        Some(lines) => lines.iter().map(|line| visible(line)).collect::<Vec<_>>().join("\n"),
+        None => visible(&cell.into_text()),
     }
 }
 
-impl From<csv::Error> for OutputFault {
-    fn from(fault: csv::Error) -> Self {
-        match fault.into_kind() {
-            csv::ErrorKind::Io(fault) => Self(fault),
-            other => Self(io::Error::other(format!("{other:?}"))),
-        }
-    }
-}
-
-fn plain(cell: &Cell) -> String {
-    match cell {
-        Cell::Null => String::new(),
-        Cell::Text(text) | Cell::Json(text) => text.clone(),
-        Cell::Int(number) => number.to_string(),
-        Cell::Bool(yes) => yes.to_string(),
-        Cell::Time(time) => time.to_string(),
-        Cell::Lines(lines) => lines.join("\n"),
-    }
-}
-
-/// Returns a cell for a terminal: the only line breaks are those of [`Cell::Lines`].
-fn shown(cell: &Cell) -> String {
-    match cell {
-        Cell::Lines(lines) => lines.iter().map(|line| visible(line)).collect::<Vec<_>>().join("\n"),
-        other => visible(&plain(other)),
-    }
-}
-
-/// Returns a row as one JSON object, its keys in the order of the columns.
-pub fn object(columns: &[&str], cells: &[Cell]) -> String {
-    let mut out = String::from("{");
-    for (index, (name, cell)) in columns.iter().zip(cells).enumerate() {
-        if index > 0 {
-            out.push(',');
-        }
-        write_json_string(name, &mut out);
-        out.push(':');
-        match cell {
-            Cell::Null => out.push_str("null"),
-            Cell::Text(text) => write_json_string(text, &mut out),
-            Cell::Json(json) => out.push_str(json),
-            Cell::Int(_) | Cell::Bool(_) => out.push_str(&plain(cell)),
-            Cell::Lines(_) | Cell::Time(_) => write_json_string(&plain(cell), &mut out),
-        }
-    }
-    out.push('}');
+/// Returns a JSON array.
+pub fn array(elements: impl IntoIterator<Item = String>) -> String {
+    let mut out = String::new();
+    write_json_array(elements, |json, out| out.push_str(&json), &mut out);
     out
+}
+
+/// Returns changed fields as `{"field":[old,new],…}`.
+pub fn fields_json<'a>(
+    changes: impl IntoIterator<Item = (&'a FieldName, &'a Option<Value<'a>>, &'a Option<Value<'a>>)>,
+) -> String {
+    let json = |value: &Option<Value<'_>>| value.as_ref().map_or("null".into(), Value::to_json);
+    let both = |old, new| Cell::json(array([json(old), json(new)]));
+    object(changes.into_iter().map(|(field, old, new)| (field.as_ref(), both(old, new))))
 }
 
 /// Returns upstream text with its control characters made visible: a name must not control a terminal.
@@ -295,16 +217,6 @@ pub fn visible(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_row_becomes_an_object_in_the_order_of_its_columns() {
-        let cells =
-            vec![Cell::Text("a\"b".into()), Cell::Null, Cell::Json("[1]".into()), Cell::Bool(true)];
-        assert_eq!(
-            object(&["z", "a", "m", "b"], &cells),
-            r#"{"z":"a\"b","a":null,"m":[1],"b":true}"#
-        );
-    }
 
     #[test]
     fn names_cannot_steer_a_terminal() {

@@ -21,9 +21,9 @@ use parquet::{
     schema::types::{Type, TypePtr},
 };
 
-use super::output::{Cell, unwritten};
+use super::output::unwritten;
 use crate::{
-    catalog::column::Holds,
+    catalog::{cell::Cell, column::Holds},
     error::{Error, Result},
     store::table::holds,
 };
@@ -73,7 +73,7 @@ impl Parquet {
     }
 
     /// Adds a row; its cells are in the order of the columns.
-    pub fn row(&mut self, cells: Vec<Cell>) -> Result<()> {
+    pub fn row(&mut self, cells: Vec<Cell<'_>>) -> Result<()> {
         for (column, cell) in self.columns.iter_mut().zip(cells) {
             self.bytes += column.push(cell)?;
         }
@@ -118,11 +118,11 @@ impl Values {
     }
 
     /// Adds a cell and returns the size of its text in bytes.
-    fn push(&mut self, cell: Cell) -> Result<usize> {
+    fn push(&mut self, cell: Cell<'_>) -> Result<usize> {
         match (self, cell) {
             (Self::Texts(cells), Cell::Text(text) | Cell::Json(text)) => {
                 let size = text.len();
-                cells.push(Some(text.into_bytes().into()));
+                cells.push(Some(text.into_owned().into_bytes().into()));
                 return Ok(size);
             }
             (Self::Texts(cells), Cell::Null) => cells.push(None),

@@ -5,12 +5,13 @@
 
 use std::{collections::BTreeMap, fmt::Write};
 
-use super::output::{Cell, object, visible};
+use super::output::{array, fields_json, visible};
 use crate::{
     catalog::{
+        cell::{Cell, object},
         diff::{Diff, FieldChange, ListDiff, Opened, OpenedBy},
         kind::Kind,
-        value::{Value, write_json_string},
+        value::Value,
     },
     poll::{Report, account_label},
     store::{accept::accepting_command, past::Overlap, record::RowType, row::Counts},
@@ -219,69 +220,47 @@ fn after_switch(report: &Report, Overlap { before, both }: Overlap, program: &st
     )
 }
 
-/// The keys of a report in JSON, before and after the counts.
-const HEAD: [&str; 12] = [
-    "account",
-    "catalogue",
-    "poll_id",
-    "dry_run",
-    "outcome",
-    "exit_code",
-    "baseline",
-    "observed_at",
-    "source",
-    "api_version",
-    "switched_to",
-    "http_status",
-];
-const TAIL: [&str; 6] =
-    ["held_reason", "accept_command", "warning", "error", "schema_changes", "changes"];
-
 /// Returns the report as one JSON object. The changes of a baseline are left out unless `complete`.
 pub fn json(report: &Report, exit_code: u8, program: &str, options: ReportOptions) -> String {
     let Report { row, diff, error, switched_to, overlap: _ } = report;
-    let mut cells: Vec<Cell> = vec![
-        row.account.as_str().into(),
-        row.catalogue.as_str().into(),
-        (row.poll_id > 0).then_some(row.poll_id).into(),
-        options.dry_run.into(),
-        row.outcome.as_str().into(),
-        i64::from(exit_code).into(),
-        diff.as_ref().map(|diff| diff.baseline).into(),
-        row.observed_at.into(),
-        row.source.as_deref().into(),
-        row.api_version.as_deref().into(),
-        switched_to.map(|version| version.as_str()).into(),
-        row.http_status.into(),
+    let head = [
+        ("account", Cell::text(&row.account)),
+        ("catalogue", Cell::text(&row.catalogue)),
+        ("poll_id", (row.poll_id > 0).then_some(row.poll_id).into()),
+        ("dry_run", options.dry_run.into()),
+        ("outcome", Cell::text(&row.outcome)),
+        ("exit_code", i64::from(exit_code).into()),
+        ("baseline", diff.as_ref().map(|diff| diff.baseline).into()),
+        ("observed_at", row.observed_at.into()),
+        ("source", row.source.as_deref().into()),
+        ("api_version", row.api_version.as_deref().into()),
+        ("switched_to", switched_to.map(|version| version.as_str()).into()),
+        ("http_status", row.http_status.into()),
     ];
-    let mut counts = vec![];
-    row.counts.cells(&mut counts);
-    cells.extend(counts.into_iter().map(Cell::from));
-    cells.extend([
-        row.held_reason.as_deref().into(),
-        accept_command(report, program).into(),
-        row.warning.as_deref().into(),
-        error.as_ref().map(|error| error.message.as_str()).into(),
-        Cell::Json(diff.as_ref().map_or("[]".into(), schema_json)),
-        Cell::Json(diff.as_ref().map_or("[]".into(), |diff| changes_json(diff, options.complete))),
-    ]);
-    let columns: Vec<&str> = HEAD.into_iter().chain(Counts::names()).chain(TAIL).collect();
-    object(&columns, &cells)
+    let changes = |diff| changes_json(diff, options.complete);
+    let tail = [
+        ("held_reason", row.held_reason.as_deref().into()),
+        ("accept_command", accept_command(report, program).into()),
+        ("warning", row.warning.as_deref().into()),
+        ("error", error.as_ref().map(|error| error.message.as_str()).into()),
+        ("schema_changes", Cell::json(diff.as_ref().map_or("[]".into(), schema_json))),
+        ("changes", Cell::json(diff.as_ref().map_or("[]".into(), changes))),
+    ];
+    let counts = Counts::names().into_iter().zip(row.counts.row());
+    object(head.into_iter().chain(counts).chain(tail))
 }
 
 fn schema_json(diff: &Diff) -> String {
-    let rows = diff.lists.iter().flat_map(|list| {
+    array(diff.lists.iter().flat_map(|list| {
         list.schema.iter().map(|row| {
-            let cells = [
-                Cell::from(list.kind.as_str()),
-                row.field.as_ref().into(),
-                row.change.as_str().into(),
-                row.types.to_column().into(),
-            ];
-            object(&["kind", "field", "change", "json_type"], &cells)
+            object([
+                ("kind", list.kind.as_str().into()),
+                ("field", row.field.as_ref().into()),
+                ("change", row.change.as_str().into()),
+                ("json_type", row.types.to_column().into()),
+            ])
         })
-    });
-    array(rows)
+    }))
 }
 
 fn changes_json(diff: &Diff, complete: bool) -> String {
@@ -313,20 +292,12 @@ fn change_json(
     change: &str,
     fields: &[FieldChange],
 ) -> String {
-    let json = |value: &Option<Value<'_>>| value.as_ref().map_or("null".into(), Value::to_json);
-    let mut changed = String::from("{");
-    for (index, FieldChange { field, old, new }) in fields.iter().enumerate() {
-        if index > 0 {
-            changed.push(',');
-        }
-        write_json_string(field, &mut changed);
-        let _ = write!(changed, ":[{},{}]", json(old), json(new));
-    }
-    changed.push('}');
-    let cells = [kind.as_str().into(), id.into(), name.into(), change.into(), Cell::Json(changed)];
-    object(&["kind", "id", "name", "change", "fields"], &cells)
-}
-
-fn array(items: impl Iterator<Item = String>) -> String {
-    format!("[{}]", items.collect::<Vec<_>>().join(","))
+    let fields = fields.iter().map(|FieldChange { field, old, new }| (field, old, new));
+    object([
+        ("kind", kind.as_str().into()),
+        ("id", id.into()),
+        ("name", name.into()),
+        ("change", change.into()),
+        ("fields", Cell::json(fields_json(fields))),
+    ])
 }

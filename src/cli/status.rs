@@ -7,10 +7,14 @@ use clap::Args;
 use super::{
     Context, flags,
     mirror::failures_text,
-    output::{Cell, Format, Rows, print, visible},
+    output::{Format, Rows, array, print, visible},
 };
 use crate::{
-    catalog::{catalogue::Catalogue, kind::Kind, value::write_json_string},
+    catalog::{
+        catalogue::Catalogue,
+        cell::{Cell, object},
+        kind::Kind,
+    },
     config::Config,
     error::{Error, Result},
     poll::ahead_of_clock,
@@ -152,7 +156,7 @@ fn print_rows(
                 assets.by_state.iter().find(|(state, _)| state == name).map_or(0, |(_, n)| *n),
             )
         };
-        let mut cells: Vec<Cell> = vec![
+        let mut cells: Vec<Cell<'_>> = vec![
             status.account.as_str().into(),
             status.catalogue.as_str().into(),
             (*configured).into(),
@@ -169,7 +173,7 @@ fn print_rows(
             good.and_then(|poll| poll.counts).map(|counts| counts.held).into(),
             good.and_then(|poll| poll.held_reason.as_deref()).into(),
             last.warning.as_deref().into(),
-            Cell::Json(notes_json(&status.schema_changes)),
+            Cell::json(notes_json(&status.schema_changes)),
             // Nothing is pending for a mirror that is off.
             if mirror { state("pending") } else { Cell::Null },
             state("mirrored"),
@@ -187,7 +191,7 @@ fn print_rows(
 }
 
 /// Returns the current, missing and removed items; nulls for a kind that the catalogue does not list.
-fn item_cells(counts: Option<&ItemCounts>) -> [Cell; 3] {
+fn item_cells(counts: Option<&ItemCounts>) -> [Cell<'static>; 3] {
     match counts {
         Some(ItemCounts { current, missing, removed }) => {
             [(*current).into(), (*missing).into(), (*removed).into()]
@@ -197,29 +201,15 @@ fn item_cells(counts: Option<&ItemCounts>) -> [Cell; 3] {
 }
 
 fn notes_json(notes: &[SchemaNote]) -> String {
-    let mut out = String::from("[");
-    for (index, note) in notes.iter().enumerate() {
-        let SchemaNote { observed_at, kind, field, change, json_type } = note;
-        out.push_str(if index > 0 { ",{" } else { "{" });
-        let time = observed_at.to_string();
-        let json_type = json_type.as_deref().unwrap_or_default();
-        let pairs = [
-            ("observed_at", time.as_str()),
-            ("kind", kind),
-            ("field", field),
-            ("change", change),
-            ("json_type", json_type),
-        ];
-        for (at, (name, value)) in pairs.into_iter().enumerate() {
-            out.push_str(if at > 0 { "," } else { "" });
-            write_json_string(name, &mut out);
-            out.push(':');
-            write_json_string(value, &mut out);
-        }
-        out.push('}');
-    }
-    out.push(']');
-    out
+    array(notes.iter().map(|note| {
+        object([
+            ("observed_at", note.observed_at.into()),
+            ("kind", Cell::text(&note.kind)),
+            ("field", Cell::text(&note.field)),
+            ("change", Cell::text(&note.change)),
+            ("json_type", note.json_type.as_deref().unwrap_or_default().into()),
+        ])
+    }))
 }
 
 /// The status as text for people.

@@ -20,7 +20,11 @@ use super::{
     textfile::write_metrics,
 };
 use crate::{
-    catalog::{catalogue::Catalogue, diff::Accepted},
+    catalog::{
+        catalogue::Catalogue,
+        cell::{Cell, object},
+        diff::Accepted,
+    },
     config::{Config, check_account_name},
     error::{Error, Result, gravest},
     poll::{Report, account_label},
@@ -245,16 +249,12 @@ fn with_mirror(report: &str, mirror: &str) -> String {
 }
 
 fn not_polled(account: &str, catalogue: Catalogue, error: &Error) -> String {
-    use super::output::object;
-    object(
-        &["account", "catalogue", "poll_id", "outcome", "exit_code", "error"],
-        &[
-            account.into(),
-            catalogue.as_str().into(),
-            super::output::Cell::Null,
-            "not polled".into(),
-            i64::from(error.kind.exit_code()).into(),
-            error.message.as_str().into(),
-        ],
-    )
+    object([
+        ("account", account.into()),
+        ("catalogue", catalogue.as_str().into()),
+        ("poll_id", Cell::Null),
+        ("outcome", "not polled".into()),
+        ("exit_code", i64::from(error.kind.exit_code()).into()),
+        ("error", Cell::text(&error.message)),
+    ])
 }

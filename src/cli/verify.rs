@@ -6,10 +6,11 @@ use clap::Args;
 
 use super::{
     Context,
-    output::{Cell, Format, Rows, note, print, visible},
+    output::{Format, Rows, Text, note, visible},
     spinner::Spinner,
 };
 use crate::{
+    catalog::cell::Cell,
     error::Result,
     mirror::audit,
     store::Store,
@@ -48,9 +49,9 @@ impl Verify {
         let (config, _, location) = context.config()?;
         let mut store = Store::open_to_read(&location).await?;
         if let Some(poll_id) = shown {
-            let mut out = Lines::default();
-            show(&mut store, poll_id, |bytes| out.add(bytes)).await?;
-            return out.end().map(|()| 0);
+            let mut out = Text::new();
+            show(&mut store, poll_id, |piece| out.write(piece)).await?;
+            return out.finish().map(|()| 0);
         }
         let spinner = Spinner::start(context, "checking the seals");
         let show = |progress| {
@@ -101,7 +102,7 @@ fn rows(
         let what = format!("{} file", finding.fault);
         let no_poll = Cell::from(None::<i64>);
         let file = finding.file.as_str();
-        rows.row(vec![no_poll, "".into(), "assets".into(), file.into(), what.as_str().into()])?;
+        rows.row(vec![no_poll, "".into(), "assets".into(), file.into(), what.into()])?;
     }
     for Finding { poll, account, table, row, what } in findings {
         rows.row(vec![
@@ -156,24 +157,5 @@ fn proven(proof: &Proof) -> String {
              replaced"
                 .into()
         }
-    }
-}
-
-/// Prints lines in large pieces.
-#[derive(Default)]
-struct Lines(String);
-
-impl Lines {
-    fn add(&mut self, bytes: &[u8]) -> Result<()> {
-        // A line consists of text only.
-        self.0.push_str(&String::from_utf8_lossy(bytes));
-        if self.0.len() > 64 * 1024 {
-            print(&std::mem::take(&mut self.0))?;
-        }
-        Ok(())
-    }
-
-    fn end(self) -> Result<()> {
-        print(&self.0)
     }
 }

@@ -8,15 +8,15 @@ use super::{
     tools::MOST,
 };
 use crate::{
-    answers::{self, Change, Item, PastQuestion, check_ids},
+    answers::{self, Item, PastQuestion, check_ids},
     catalog::{kind::Kind, search::LONGEST},
     error::{Error, Result},
     ids::LookupScope,
     store::{
         Store,
         browse::items::FullItem,
+        change::ChangeFilter,
         lookup::Lookup,
-        query::ChangeFilter,
         table::{self, Table},
     },
     time::Timestamp,
@@ -137,17 +137,15 @@ async fn changes(store: &mut Store, with: &ToolArguments, now: Timestamp) -> Res
         until: with.time("until", now)?,
         kind: with.kind(),
         change: with.text("change").map(str::to_owned),
-        account: with.text("account").map(str::to_owned),
         id: with.text("id").map(str::to_owned),
-        limit: Some(limit as i64 + 1),
+        field: None,
     };
     let mut rows = vec![];
-    store
-        .changes(&filter, |row| {
-            rows.push(Change::from(row));
-            Ok(())
-        })
-        .await?;
+    let keep = |row| {
+        rows.push(row);
+        Ok(())
+    };
+    store.changes(with.text("account"), &filter, Some(limit as i64 + 1), keep).await?;
     let more = rows.len() > limit;
     if more {
         rows.remove(0);

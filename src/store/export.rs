@@ -1,15 +1,15 @@
-//! The catalogue as of any time, read in one read transaction.
+//! The catalogue as of any time. Callers must have begun a read transaction ([`Store::begin_reading`]).
 //!
 //! A state is valid from the good poll that saw it until the next one: as of a time means as of the
 //! account's last poll at or before that time that did not fail, its [`Moment`]. Rows are passed on as they
 //! arrive, so that memory use does not grow with the history. The output formats are defined elsewhere.
 
-use sqlx::SqlStr;
+use sqlx::SqlSafeStr;
 
 use super::{
     conn::{Arg, Engine, Fault, Row},
     open::Store,
-    query::{ChangeFilter, ChangeRow, Version, version},
+    query::{Version, version},
     registry::{Argument, register},
     snapshot::{fields, folded},
     statements,
@@ -26,12 +26,6 @@ use crate::{
     error::Result,
     time::Timestamp,
 };
-
-/// A read transaction at one point in time, not affected by concurrent writes.
-#[derive(Debug)]
-pub struct ExportReading<'s> {
-    store: &'s mut Store,
-}
 
 /// A point in the history of an account's catalogue: its last poll at or before the requested time that did
 /// not fail.
@@ -147,47 +141,19 @@ register! {
         let id = kind.id;
         format!(
             "SELECT {} FROM {} WHERE account = $1 ORDER BY {id}, version",
-            statements::version_columns(kind),
+            statements::version_columns(kind, ""),
             kind.history
         )
     }
 }
 
 impl Store {
-    /// Begins a read transaction at one point in time.
-    pub async fn export_reading(&mut self) -> Result<ExportReading<'_>> {
-        let begin = self.conn.engine().begin_reading();
-        let begun = self.conn.execute(begin, &[]).await;
-        begun.map_err(|fault| self.storage_error("read", &fault))?;
-        Ok(ExportReading { store: self })
-    }
-
-    /// Returns the read transaction that has already begun.
-    pub fn reading(&mut self) -> ExportReading<'_> {
-        ExportReading { store: self }
-    }
-
     /// Returns when the first poll began, which permanently identifies a history; `None` before the first
     /// poll.
     pub async fn began_at(&mut self) -> Result<Option<Timestamp>> {
         let row = self.conn.row(BEGAN, &[]).await;
         let began = row.and_then(|row| row.map_or(Ok(None), |row| row.time(0)));
         began.map_err(|fault| self.storage_error("read", &fault))
-    }
-}
-
-impl ExportReading<'_> {
-    /// Ends the read transaction.
-    pub async fn end(self) -> Result<()> {
-        let ended = self.store.conn.execute(statements::ROLLBACK, &[]).await;
-        ended.map(drop).map_err(|fault| self.store.storage_error("read", &fault))
-    }
-
-    /// Returns all accounts, ordered by name.
-    pub async fn accounts(&mut self) -> Result<Vec<String>> {
-        let rows = self.store.conn.rows(statements::ACCOUNTS, &[]).await;
-        let names = rows.and_then(|rows| rows.iter().map(|row| row.some_text(0)).collect());
-        names.map_err(|fault| self.store.storage_error("read", &fault))
     }
 
     /// Returns the moment of an account's catalogue at `time`; `None` before its first good poll.
@@ -198,7 +164,7 @@ impl ExportReading<'_> {
         time: Timestamp,
     ) -> Result<Option<Moment>> {
         let read = self.read_moment(account, catalogue, time).await;
-        read.map_err(|fault| self.store.storage_error("read", &fault))
+        read.map_err(|fault| self.storage_error("read", &fault))
     }
 
     /// Returns the time of the first good poll of an account's catalogue; `None` if there is none yet.
@@ -208,22 +174,22 @@ impl ExportReading<'_> {
         catalogue: Catalogue,
     ) -> Result<Option<Timestamp>> {
         let first = self.next_good(account, catalogue, Timestamp::from_millis(i64::MIN)).await;
-        first.map_err(|fault| self.store.storage_error("read", &fault))
+        first.map_err(|fault| self.storage_error("read", &fault))
     }
 
     /// Calls `each` with the items of `kind` that were not removed at `moment`, ordered by id.
-    pub async fn items(
+    pub async fn items_then(
         &mut self,
         kind: Kind,
         moment: &Moment,
         each: impl FnMut(ItemState) -> Result<()>,
     ) -> Result<()> {
         let args: [Arg<'_>; 2] = [moment.account.as_str().into(), moment.observed_at.into()];
-        self.each(items_at(kind, Which::All), &args, |row| item_state(row, kind), each).await
+        self.each_row(items_at(kind, Which::All), &args, |row| item_state(row, kind), each).await
     }
 
     /// Returns at most `limit` items after an id that were not removed at `moment`, ordered by id.
-    pub async fn items_after(
+    pub async fn items_then_after(
         &mut self,
         kind: Kind,
         moment: &Moment,
@@ -237,20 +203,21 @@ impl ExportReading<'_> {
             found.push(item);
             Ok(())
         };
-        self.each(items_at(kind, Which::After), &args, |row| item_state(row, kind), keep).await?;
+        self.each_row(items_at(kind, Which::After), &args, |row| item_state(row, kind), keep)
+            .await?;
         Ok(found)
     }
 
     /// Returns the number of items that were not removed at `moment`.
-    pub async fn count(&mut self, kind: Kind, moment: &Moment) -> Result<i64> {
+    pub async fn count_then(&mut self, kind: Kind, moment: &Moment) -> Result<i64> {
         let args = [moment.account.as_str().into(), moment.observed_at.into()];
-        let row = self.store.conn.row(count_at(kind), &args).await;
+        let row = self.conn.row(count_at(kind), &args).await;
         let count = row.and_then(|row| row.map_or(Ok(0), |row| row.some_int(0)));
-        count.map_err(|fault| self.store.storage_error("read", &fault))
+        count.map_err(|fault| self.storage_error("read", &fault))
     }
 
     /// Returns the item with this id, if it was not removed at `moment`.
-    pub async fn item(
+    pub async fn item_then(
         &mut self,
         kind: Kind,
         moment: &Moment,
@@ -263,39 +230,30 @@ impl ExportReading<'_> {
             found = Some(item);
             Ok(())
         };
-        self.each(items_at(kind, Which::One), &args, read, keep).await?;
+        self.each_row(items_at(kind, Which::One), &args, read, keep).await?;
         Ok(found)
     }
 
     /// Calls `each` with every version of an account's items of `kind`, ordered by id and version.
-    pub async fn versions(
+    pub async fn all_versions(
         &mut self,
         kind: Kind,
         account: &str,
         each: impl FnMut(Version) -> Result<()>,
     ) -> Result<()> {
-        self.each(all_versions(kind), &[account.into()], |row| version(row, kind), each).await
-    }
-
-    /// Calls `each` with the rows of the change feed, oldest first.
-    pub async fn changes(
-        &mut self,
-        filter: &ChangeFilter,
-        each: impl FnMut(ChangeRow) -> Result<()>,
-    ) -> Result<()> {
-        self.store.changes(filter, each).await
+        self.each_row(all_versions(kind), &[account.into()], |row| version(row, kind), each).await
     }
 
     /// Calls `each` with each row of a query, decoded by `read`.
-    async fn each<T>(
+    pub(super) async fn each_row<T>(
         &mut self,
-        sql: SqlStr,
+        sql: impl SqlSafeStr,
         args: &[Arg<'_>],
         read: impl Fn(&Row) -> Result<T, Fault>,
         mut each: impl FnMut(T) -> Result<()>,
     ) -> Result<()> {
         let mut stopped = None;
-        let done = self.store.conn.each(sql, args, |row| {
+        let done = self.conn.each(sql, args, |row| {
             // An error of the caller's `each` ends the query and is returned unchanged.
             each(read(&row)?).map_err(|error| {
                 stopped = Some(error);
@@ -304,7 +262,7 @@ impl ExportReading<'_> {
         });
         match (done.await, stopped) {
             (_, Some(error)) => Err(error),
-            (done, None) => done.map_err(|fault| self.store.storage_error("read", &fault)),
+            (done, None) => done.map_err(|fault| self.storage_error("read", &fault)),
         }
     }
 
@@ -324,7 +282,7 @@ impl ExportReading<'_> {
             each(&list.begin(at == 0))?;
             let mut first = true;
             let mut record = String::new();
-            self.items(kind, moment, |item| {
+            self.items_then(kind, moment, |item| {
                 record.clear();
                 list.write(&item.id, &item.fields, first, &mut record);
                 first = false;
@@ -338,8 +296,8 @@ impl ExportReading<'_> {
 
     async fn schemas(&mut self, moment: &Moment) -> Result<ByKind<Schema>> {
         let args: [Arg<'_>; 2] = [moment.account.as_str().into(), moment.observed_at.into()];
-        let folded = folded(&mut self.store.conn, SCHEMA_UNTIL, &args).await;
-        folded.map_err(|fault| self.store.storage_error("read", &fault))
+        let folded = folded(&mut self.conn, SCHEMA_UNTIL, &args).await;
+        folded.map_err(|fault| self.storage_error("read", &fault))
     }
 
     async fn read_moment(
@@ -350,11 +308,11 @@ impl ExportReading<'_> {
     ) -> Result<Option<Moment>, Fault> {
         let of = || [Arg::from(account), catalogue.as_str().into()].into_iter();
         let args: Vec<Arg<'_>> = of().chain([time.into()]).collect();
-        let found = self.store.conn.row(GOOD_AT, &args).await?;
+        let found = self.conn.row(GOOD_AT, &args).await?;
         let Some(row) = found else { return Ok(None) };
         let (poll_id, observed_at) = (row.some_int(0)?, row.some_time(1)?);
         let bounds: Vec<Arg<'_>> = of().chain([observed_at.into(), time.into()]).collect();
-        let failed = self.store.conn.row(FAILED_BETWEEN, &bounds).await?;
+        let failed = self.conn.row(FAILED_BETWEEN, &bounds).await?;
         let failed = failed.map_or(Ok(0), |row| row.some_int(0))?;
         let next = self.next_good(account, catalogue, time).await?;
         let account = account.to_owned();
@@ -368,7 +326,7 @@ impl ExportReading<'_> {
         time: Timestamp,
     ) -> Result<Option<Timestamp>, Fault> {
         let args = [account.into(), catalogue.as_str().into(), time.into()];
-        let row = self.store.conn.row(NEXT_GOOD, &args).await?;
+        let row = self.conn.row(NEXT_GOOD, &args).await?;
         row.map_or(Ok(None), |row| row.time(0))
     }
 }

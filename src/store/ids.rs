@@ -12,7 +12,7 @@ use super::{
     statements,
 };
 use crate::{
-    catalog::{catalogue::Catalogue, kind::Kind, value::json_texts},
+    catalog::{catalogue::Catalogue, json_out::json_texts, kind::Kind},
     error::Result,
     time::Timestamp,
 };

@@ -19,7 +19,7 @@ impl Store {
     }
 
     /// Returns the accounts that were ever polled, ordered by name.
-    pub(super) async fn account_names(&mut self) -> Result<Vec<String>> {
+    pub async fn account_names(&mut self) -> Result<Vec<String>> {
         let rows = self.conn.rows(statements::ACCOUNTS, &[]).await;
         let names = rows.and_then(|rows| rows.iter().map(|row| row.some_text(0)).collect());
         names.map_err(|fault| self.storage_error("read", &fault))

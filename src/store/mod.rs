@@ -45,6 +45,7 @@ pub mod audit;
 pub mod bounded;
 pub mod browse;
 pub mod bulk;
+pub mod change;
 pub mod conn;
 pub mod copy;
 pub mod declared;

@@ -3,62 +3,23 @@
 use sqlx::AssertSqlSafe;
 
 use super::{
+    browse::{
+        changes::{own_conditions, time_conditions},
+        sql::Sql,
+    },
+    change::{ChangeFilter, ChangeRow},
     conn::{Arg, Conn, Fault, Row},
     open::Store,
+    record::RowType,
     snapshot::fields,
     statements,
+    table::CHANGES,
 };
 use crate::{
-    catalog::{diff::OpenedBy, item::Fields, kind::Kind},
+    catalog::{cell::Cell, diff::OpenedBy, item::Fields, kind::Kind},
     error::{Error, Result},
     time::Timestamp,
 };
-
-/// The filter of the change feed; `None` means all.
-#[derive(Clone, Debug, Default)]
-pub struct ChangeFilter {
-    /// Seen at this time or later.
-    pub since: Option<Timestamp>,
-    /// Seen before this time.
-    pub until: Option<Timestamp>,
-    /// Of this kind.
-    pub kind: Option<Kind>,
-    /// `added`, `changed`, `removed` or `restored`.
-    pub change: Option<String>,
-    /// Of this account.
-    pub account: Option<String>,
-    /// Of this item.
-    pub id: Option<String>,
-    /// At most this many, the newest ones.
-    pub limit: Option<i64>,
-}
-
-/// A row of the view `changes`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ChangeRow {
-    /// The poll that observed the change.
-    pub poll_id: i64,
-    /// When it was observed.
-    pub observed_at: Timestamp,
-    /// The change happened after this time; `None` at the baseline.
-    pub previous_poll_at: Option<Timestamp>,
-    /// The account.
-    pub account: String,
-    /// The kind, as the tables name it.
-    pub kind: String,
-    /// The item.
-    pub item_id: String,
-    /// The item's name after the poll; for a removal the last known name.
-    pub name: Option<String>,
-    /// `added`, `changed`, `removed` or `restored`.
-    pub change: String,
-    /// The changed field; `None` in a row about the item as a whole.
-    pub field: Option<String>,
-    /// The field's value before.
-    pub old_value: Option<String>,
-    /// The field's value after.
-    pub new_value: Option<String>,
-}
 
 /// A version of an item.
 #[derive(Clone, Debug, PartialEq)]
@@ -91,47 +52,52 @@ pub struct Version {
     pub fields: Fields,
 }
 
-impl ChangeRow {
-    /// The columns of the view `changes`, in its order.
-    pub const COLUMNS: [&str; 11] = [
-        "poll_id",
-        "observed_at",
-        "previous_poll_at",
-        "account",
-        "kind",
-        "item_id",
-        "name",
-        "change",
-        "field",
-        "old_value",
-        "new_value",
-    ];
+impl Version {
+    /// Returns its cells, in the order of the columns of its table.
+    pub fn cells(&self) -> Vec<Cell<'_>> {
+        let mut cells = vec![Cell::text(&self.account), Cell::text(&self.id)];
+        cells.extend(self.span());
+        cells.extend(self.fields.cells(self.kind));
+        cells
+    }
+
+    /// Removes its end if that is later than `at`.
+    pub fn reopen_after(&mut self, at: Timestamp) {
+        if self.valid_to.is_some_and(|end| end > at) {
+            (self.valid_to, self.closed_by) = (None, None);
+            (self.closed_poll, self.closed_after) = (None, None);
+        }
+    }
+
+    /// Returns when it was valid, and the polls that opened and closed it.
+    pub fn span(&self) -> [Cell<'_>; 9] {
+        [
+            self.version.into(),
+            self.valid_from.into(),
+            self.valid_to.into(),
+            self.opened_by.as_str().into(),
+            self.closed_by.as_deref().into(),
+            self.opened_poll.into(),
+            self.closed_poll.into(),
+            self.opened_after.into(),
+            self.closed_after.into(),
+        ]
+    }
 }
 
 impl Store {
-    /// Calls `each` with the rows of the change feed, oldest first.
+    /// Calls `each` with the changes, those of an account if it is given, oldest first; at most the newest
+    /// `limit` ones.
     pub async fn changes(
         &mut self,
+        account: Option<&str>,
         filter: &ChangeFilter,
-        mut each: impl FnMut(ChangeRow) -> Result<()>,
+        limit: Option<i64>,
+        each: impl FnMut(ChangeRow) -> Result<()>,
     ) -> Result<()> {
-        let (sql, args) = changes_sql(filter);
-        let mut stopped = None;
-        let read = self.conn.each(AssertSqlSafe(sql), &args, |row| {
-            // An error of `each` ends the reading and is returned unchanged.
-            match each(change_row(&row)?) {
-                Ok(()) => Ok(()),
-                Err(error) => {
-                    stopped = Some(error);
-                    Err(Fault::WorkerCrashed)
-                }
-            }
-        });
-        let read = read.await;
-        match stopped {
-            Some(error) => Err(error),
-            None => read.map_err(|fault| self.storage_error("read", &fault)),
-        }
+        let mut sql = Sql::new(self.conn.engine());
+        let text = changes_sql(&mut sql, account, filter, limit);
+        self.each_row(AssertSqlSafe(text), &sql.args, ChangeRow::read, each).await
     }
 
     /// Returns every version of the items with the id `id`, those of each item oldest first.
@@ -192,58 +158,32 @@ async fn rename(conn: &mut Conn, old: &str, new: &str) -> Result<Option<String>,
     Ok(None)
 }
 
-/// Builds the query; with a limit, the newest rows are selected in a subquery and then sorted.
-fn changes_sql(filter: &ChangeFilter) -> (String, Vec<Arg<'_>>) {
-    let ChangeFilter { since, until, kind, change, account, id, limit } = filter;
-    let mut conditions: Vec<String> = vec![];
-    let mut args: Vec<Arg<'_>> = vec![];
-    let mut add = |condition: &str, arg: Option<Arg<'static>>| {
-        if let Some(arg) = arg {
-            args.push(arg);
-            conditions.push(format!("{condition} ${}", args.len()));
-        }
-    };
-    add("observed_at >=", since.map(Arg::from));
-    add("observed_at <", until.map(Arg::from));
-    add("kind =", kind.map(|kind| kind.as_str().into()));
-    add("change =", change.clone().map(Arg::from));
-    add("account =", account.clone().map(Arg::from));
-    add("item_id =", id.clone().map(Arg::from));
-    let matching = match conditions.is_empty() {
-        true => String::new(),
-        false => format!(" WHERE {}", conditions.join(" AND ")),
-    };
-    let columns = "poll_id, observed_at, previous_poll_at, account, kind, item_id, name, change, \
-                   field, old_value, new_value";
-    let forwards = "poll_id, kind, item_id, field NULLS FIRST";
-    let rows = format!("SELECT {columns} FROM changes{matching}");
-    let sql = match limit {
+/// Returns the SQL of the changes; with a limit, the newest rows are selected in a subquery and then sorted.
+fn changes_sql<'a>(
+    sql: &mut Sql<'a>,
+    account: Option<&'a str>,
+    filter: &'a ChangeFilter,
+    limit: Option<i64>,
+) -> String {
+    let mut conditions = String::from("TRUE");
+    if let Some(account) = account {
+        conditions.push_str(&format!(" AND c.account = {}", sql.bind(account)));
+    }
+    conditions.push_str(&time_conditions(sql, "c", filter));
+    conditions.push_str(&own_conditions(sql, filter));
+    let columns = CHANGES.list("c.");
+    let rows = format!("SELECT {columns} FROM changes AS c WHERE {conditions}");
+    let forwards = "c.poll_id, c.kind, c.item_id, c.field NULLS FIRST";
+    match limit {
         None => format!("{rows} ORDER BY {forwards}"),
         Some(limit) => {
-            let backwards = "poll_id DESC, kind DESC, item_id DESC, field DESC NULLS LAST";
+            let backwards = "c.poll_id DESC, c.kind DESC, c.item_id DESC, c.field DESC NULLS LAST";
             format!(
-                "SELECT {columns} FROM ({rows} ORDER BY {backwards} LIMIT {limit}) AS newest \
+                "SELECT {columns} FROM ({rows} ORDER BY {backwards} LIMIT {limit}) AS c \
                  ORDER BY {forwards}"
             )
         }
-    };
-    (sql, args)
-}
-
-fn change_row(row: &Row) -> Result<ChangeRow, Fault> {
-    Ok(ChangeRow {
-        poll_id: row.some_int(0)?,
-        observed_at: row.some_time(1)?,
-        previous_poll_at: row.time(2)?,
-        account: row.some_text(3)?,
-        kind: row.some_text(4)?,
-        item_id: row.some_text(5)?,
-        name: row.text(6)?,
-        change: row.some_text(7)?,
-        field: row.text(8)?,
-        old_value: row.text(9)?,
-        new_value: row.text(10)?,
-    })
+    }
 }
 
 async fn versions(
@@ -274,6 +214,6 @@ pub(super) fn version(row: &Row, kind: Kind) -> Result<Version, Fault> {
         closed_poll: row.int(8)?,
         opened_after: row.time(9)?,
         closed_after: row.time(10)?,
-        fields: fields(row, kind, 12, 11)?,
+        fields: fields(row, kind, 11, 11 + kind.columns.len())?,
     })
 }

@@ -36,6 +36,13 @@ pub trait RowType: Sized {
     /// Adds its columns.
     fn columns(into: &mut Vec<Column>);
 
+    /// Returns the names of its columns.
+    fn names() -> Vec<&'static str> {
+        let mut columns = vec![];
+        Self::columns(&mut columns);
+        columns.iter().map(|column| column.name).collect()
+    }
+
     /// Reads its columns by name.
     ///
     /// # Errors
@@ -44,6 +51,13 @@ pub trait RowType: Sized {
 
     /// Adds its cells, in the order of the columns.
     fn cells<'a>(&'a self, into: &mut Vec<Cell<'a>>);
+
+    /// Returns its cells.
+    fn row(&self) -> Vec<Cell<'_>> {
+        let mut cells = vec![];
+        self.cells(&mut cells);
+        cells
+    }
 }
 
 macro_rules! field {

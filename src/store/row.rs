@@ -18,7 +18,7 @@ use crate::{
         diff::{Accepted, Diff, OpenedBy, Policy},
         kind::Kind,
         seal::Line,
-        value::{Value, write_json_object},
+        value::{Value, object_json},
     },
     time::Timestamp,
     words::counted,
@@ -89,7 +89,7 @@ impl RowType for Option<Counts> {
     fn cells<'a>(&'a self, into: &mut Vec<Cell<'a>>) {
         match self {
             Some(counts) => counts.cells(into),
-            None => into.extend(Counts::names().map(|_| Cell::Null)),
+            None => into.extend(Counts::names().iter().map(|_| Cell::Null)),
         }
     }
 }
@@ -114,13 +114,6 @@ impl Counts {
             rejected: diff.sum(|list| list.rejected) as i64,
             held: diff.held() as i64,
         }
-    }
-
-    /// The names of the columns, in order.
-    pub fn names() -> impl Iterator<Item = &'static str> {
-        let mut columns = vec![];
-        Self::columns(&mut columns);
-        columns.into_iter().map(|column| column.name)
     }
 
     /// Returns the number of distinct ids of a kind; 0 if it was not listed.
@@ -154,9 +147,7 @@ impl PollRow {
 
     /// Every column with its value, in order.
     pub fn pairs(&self) -> impl Iterator<Item = (&'static Column, Cell<'_>)> {
-        let mut cells = vec![];
-        self.cells(&mut cells);
-        Self::columns().iter().zip(cells)
+        Self::columns().iter().zip(self.row())
     }
 
     /// Returns the catalogue that the poll read.
@@ -202,9 +193,7 @@ pub fn policy_json(policy: &Policy) -> String {
         ("max_share", max_share),
         ("min_count", number(*min_count)),
     ];
-    let mut out = String::new();
-    write_json_object(pairs.iter().map(|(name, value)| (*name, value)), &mut out);
-    out
+    object_json(pairs)
 }
 
 /// Reads what [`policy_json`] wrote; `None` for anything else.

@@ -14,7 +14,7 @@ use super::{
     table::SEARCH_NAMES,
 };
 use crate::{
-    catalog::{kind::Kind, search},
+    catalog::{cell::Cell, kind::Kind, search},
     time::Timestamp,
 };
 
@@ -44,6 +44,18 @@ pub struct FoundItem {
 impl FoundItem {
     /// The columns of an export.
     pub const COLUMNS: [&str; 6] = ["account", "kind", "item_id", "name", "state", "missing_since"];
+
+    /// Returns its cells, in the order of [`Self::COLUMNS`].
+    pub fn cells(&self) -> [Cell<'_>; 6] {
+        [
+            Cell::text(&self.account),
+            self.kind.as_str().into(),
+            Cell::text(&self.id),
+            self.name.as_deref().into(),
+            self.state().into(),
+            self.missing_since.into(),
+        ]
+    }
 
     /// Returns `listed` or `missing`.
     pub fn state(&self) -> &'static str {

@@ -1,6 +1,10 @@
 //! The SQL statements that several files of the store share, or that belong to none of them.
 
-use super::{conn::Engine, registry::register, table::POLLS};
+use super::{
+    conn::Engine,
+    registry::register,
+    table::{self, POLLS},
+};
 use crate::catalog::{catalogue::Catalogue, kind::Kind};
 
 /// SQLite: removes the write-ahead log, so that readers need not write beside the file.
@@ -282,7 +286,7 @@ register! {
         let condition = if of_account { " AND account = $2" } else { "" };
         format!(
             "SELECT {} FROM {} WHERE {id} = $1{condition} ORDER BY account, version",
-            version_columns(kind),
+            version_columns(kind, ""),
             kind.history
         )
     }
@@ -294,12 +298,7 @@ pub fn columns(kind: Kind, prefix: &str) -> String {
     names.collect::<Vec<_>>().join(", ")
 }
 
-/// Returns the list of the columns that are read of a version.
-pub(super) fn version_columns(kind: Kind) -> String {
-    format!(
-        "account, {}, version, valid_from, valid_to, opened_by, closed_by, opened_poll, \
-         closed_poll, opened_after, closed_after, extra, {}",
-        kind.id,
-        columns(kind, "")
-    )
+/// Returns the list of the columns of a version, each with a prefix.
+pub(super) fn version_columns(kind: Kind, prefix: &str) -> String {
+    table::find(kind.history).map_or(String::new(), |table| table.list(prefix))
 }

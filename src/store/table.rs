@@ -10,7 +10,7 @@ pub mod words;
 
 pub use self::{
     tables::{EXTRA, POLLS, SEARCH_NAMES, TABLES, Table},
-    views::VIEWS,
+    views::{CHANGES, VIEWS},
 };
 
 use crate::catalog::column::Holds::{self, Text};
@@ -23,6 +23,11 @@ pub fn all() -> impl Iterator<Item = &'static Table> {
 /// Returns the table or view with this name.
 pub fn find(name: &str) -> Option<&'static Table> {
     all().find(|table| table.name == name)
+}
+
+/// Returns the names of the columns of a table or view.
+pub fn names(name: &str) -> Vec<&'static str> {
+    find(name).map(Table::names).unwrap_or_default()
 }
 
 /// Returns the type of a column of a table or view; without such a column, the type of the first column

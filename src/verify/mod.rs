@@ -94,14 +94,14 @@ fn broken_by_findings(proof: Proof, findings: &Findings) -> Proof {
     }
 }
 
-/// Writes the bytes of which the digest of a poll is the SHA-256, piece by piece.
+/// Writes the text of which the digest of a poll is the SHA-256, piece by piece.
 ///
 /// # Errors
 /// [`crate::error::Kind::Usage`] if there is no such poll; any error of `write`.
 pub async fn show(
     store: &mut Store,
     poll_id: i64,
-    write: impl FnMut(&[u8]) -> Result<()>,
+    write: impl FnMut(&str) -> Result<()>,
 ) -> Result<()> {
     let mut audit = store.audit().await?;
     let shown = show_in(&mut audit, poll_id, write).await;
@@ -112,7 +112,7 @@ pub async fn show(
 async fn show_in(
     audit: &mut Audit<'_>,
     poll_id: i64,
-    mut write: impl FnMut(&[u8]) -> Result<()>,
+    mut write: impl FnMut(&str) -> Result<()>,
 ) -> Result<()> {
     let range = poll_id..=poll_id;
     let mut found = None;
@@ -123,8 +123,8 @@ async fn show_in(
         )));
     };
     let before = audit.digest_before(&poll.account, poll_id).await?;
-    write(seal::head(before.as_deref()).as_bytes())?;
-    let mut line = vec![];
+    write(&seal::head(before.as_deref()))?;
+    let mut line = String::new();
     poll.line.write(&mut line);
     write(&line)?;
     for section in Section::all() {

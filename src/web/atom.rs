@@ -22,7 +22,7 @@ use super::{
 use crate::{
     catalog::kind::Kind,
     feed::{self, Feed},
-    store::{browse::changes::ChangesFilter, query::ChangeFilter},
+    store::change::ChangeFilter,
 };
 
 /// The number of rows of the change feed that are read.
@@ -68,22 +68,15 @@ pub(super) async fn atom(app: &Arc<App>, request: &Parts) -> Result<Response<Bod
     for row in rows {
         feed.add(row)?;
     }
-    let change_filter = ChangeFilter {
-        kind: filter.kind,
-        change: filter.change,
-        account: Some(context.account.clone()),
-        id: filter.id,
-        ..ChangeFilter::default()
-    };
-    let mut response = Response::new(Body::from(feed.finish(&change_filter)?));
+    let mut response = Response::new(Body::from(feed.finish(Some(&context.account), &filter)?));
     let atom = HeaderValue::from_static("application/atom+xml; charset=utf-8");
     response.headers_mut().insert(header::CONTENT_TYPE, atom);
     Ok(tagged(response, StatusCode::OK, &tag))
 }
 
 /// Returns the parameters of the feed as pairs of a query string.
-fn feed_pairs(filter: &ChangesFilter) -> Vec<(&'static str, String)> {
-    let ChangesFilter { kind, change, id, field: _, from: _, until: _ } = filter;
+fn feed_pairs(filter: &ChangeFilter) -> Vec<(&'static str, String)> {
+    let ChangeFilter { kind, change, id, field: _, since: _, until: _ } = filter;
     let all = [
         ("kind", kind.map(|kind| kind.as_str().to_owned())),
         ("change", change.clone()),

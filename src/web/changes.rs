@@ -16,10 +16,8 @@ use super::{
 };
 use crate::{
     store::{
-        browse::{
-            Reading,
-            changes::{ChangesFilter, SharedChange},
-        },
+        browse::{Reading, changes::SharedChange},
+        change::ChangeFilter,
         row::PollRow,
     },
     time::Timestamp,
@@ -119,7 +117,7 @@ pub async fn page(
         polls: views,
         timeline: context.href("/timeline", &[]),
         all: context.href("/changes", &[]),
-        nothing: match filter.from.is_some_and(|from| from > context.polled_at()) {
+        nothing: match filter.since.is_some_and(|from| from > context.polled_at()) {
             true => {
                 "Nothing was polled since then. Keep this address: it shows what is new when you \
                  come back."
@@ -147,8 +145,8 @@ fn poll_view(context: &PageContext<'_>, poll: &PollRow, changes: &[SharedChange]
 }
 
 /// Returns the filter, restricted to changes not later than `at`.
-pub fn until(filter: &ChangesFilter, at: Option<Timestamp>) -> ChangesFilter {
+pub fn until(filter: &ChangeFilter, at: Option<Timestamp>) -> ChangeFilter {
     let end = at.map(|at| at.plus(std::time::Duration::from_millis(1)));
     let until = [filter.until, end].into_iter().flatten().min();
-    ChangesFilter { until, ..filter.clone() }
+    ChangeFilter { until, ..filter.clone() }
 }

@@ -10,12 +10,9 @@ use axum::{
     body::{Body, Bytes},
     http::{HeaderValue, Response, header},
 };
-use cells::{
-    change_cells, found_cells, item_cells, item_columns, measures, period_cells, poll_cells,
-    poll_columns, version_cells, version_columns,
-};
+use cells::{measures, period_cells};
 use futures_util::stream;
-use rows::{ExportCell, Out, RowWriter, csv_line, finish};
+use rows::{RowWriter, csv_line, finish};
 
 use super::{
     ask::Ask,
@@ -30,19 +27,20 @@ use super::{
     timeline,
 };
 use crate::{
-    catalog::{kind::Kind, search},
+    catalog::{cell::Cell, search},
     error::{Error, Result},
     store::{
         browse::{
             Reading,
-            changes::ChangesFilter,
-            item::ItemWithVersions,
             items::FullItem,
             scope::{Moments, Scope},
         },
-        query::ChangeRow,
+        change::{ChangeFilter, ChangeRow},
+        query::Version,
+        record::RowType,
         row::PollRow,
         search::FoundItem,
+        table::{CHANGES, POLLS, names},
     },
     time::Timestamp,
 };
@@ -72,13 +70,13 @@ pub async fn response(
         *response.body_mut() = Body::from_stream(stream::empty::<std::io::Result<Bytes>>());
         return Ok(response);
     }
-    let (out, chunks) = Out::new(context.app.settings.patience);
-    let rows = RowWriter::new(wanted.format, columns(view), out);
+    let patience = context.app.settings.patience;
+    let (rows, body) = RowWriter::new(wanted.format, columns(view), patience);
     tokio::spawn(async move {
         let done = source.write(&mut reading, &rows).await;
         finish(rows, reading, done).await;
     });
-    *response.body_mut() = chunks.body();
+    *response.body_mut() = body;
     Ok(response)
 }
 
@@ -90,7 +88,7 @@ pub fn empty(view: &View, wanted: ExportRequest) -> Option<Response<Body>> {
     }
     let mut text = vec![];
     match wanted.format {
-        DataFormat::Csv => csv_line(&mut text, columns(view).iter().map(|name| (*name).to_owned())),
+        DataFormat::Csv => csv_line(&mut text, columns(view)),
         DataFormat::Ndjson => {}
     }
     let mut response = described(view, wanted.format);
@@ -123,10 +121,10 @@ fn described(view: &View, format: DataFormat) -> Response<Body> {
 
 fn columns(view: &View) -> Vec<&'static str> {
     match view {
-        View::Grid(kind) => item_columns(*kind),
-        View::Item(kind, _) => version_columns(*kind),
-        View::Changes | View::Poll(_) => ChangeRow::COLUMNS.to_vec(),
-        View::Polls => poll_columns(),
+        View::Grid(kind) => names(kind.table),
+        View::Item(kind, _) => names(kind.history),
+        View::Changes | View::Poll(_) => CHANGES.names(),
+        View::Polls => POLLS.names(),
         View::Timeline => vec!["from", "to", "added", "changed", "removed", "restored"],
         View::Overview => vec!["measure", "value"],
         View::Search => FoundItem::COLUMNS.to_vec(),
@@ -136,10 +134,10 @@ fn columns(view: &View) -> Vec<&'static str> {
 /// The source of the rows. It is found before the response begins, so that a missing one is a 404.
 enum ExportSource {
     Items(Scope, Box<GridQuery>, Moments),
-    Versions(Kind, String, String, ItemWithVersions),
-    Changes(String, Option<i64>, ChangesFilter),
+    Versions(Scope, String),
+    Changes(String, Option<i64>, ChangeFilter),
     Polls(String, Option<Timestamp>),
-    Known(Vec<Vec<ExportCell>>),
+    Known(Vec<Vec<Cell<'static>>>),
 }
 
 impl ExportSource {
@@ -156,10 +154,13 @@ impl ExportSource {
                 query.refuse_unknown_past(at.is_some())?;
                 Self::Items(context.scope(*kind), Box::new(query), context.moments())
             }
-            (View::Item(kind, id), _) => match reading.item(&context.scope(*kind), id).await? {
-                Some(item) => Self::Versions(*kind, account, id.clone(), item),
-                None => return Err(no_such_id(context)),
-            },
+            (View::Item(kind, id), _) => {
+                let scope = context.scope(*kind);
+                match reading.item(&scope, id).await? {
+                    Some(_) => Self::Versions(scope, id.clone()),
+                    None => return Err(no_such_id(context)),
+                }
+            }
             (View::Poll(number), Ask::Poll(query)) => {
                 let poll = poll::find(context, reading, *number).await?.row;
                 Self::Changes(poll.account, Some(*number), until(&query.filter, at))
@@ -172,7 +173,7 @@ impl ExportSource {
                     true => vec![],
                     false => reading.found_items(&account, at, &words).await?,
                 };
-                Self::Known(found.into_iter().map(found_cells).collect())
+                Self::Known(found.iter().map(found_cells).collect())
             }
             (View::Timeline, ask) => {
                 let by = if let Ask::Timeline(by) = ask { by } else { By::Week };
@@ -190,33 +191,34 @@ impl ExportSource {
     async fn write(self, reading: &mut Reading, rows: &RowWriter) -> Result<()> {
         match self {
             Self::Items(scope, query, moments) => {
-                let each = |item: FullItem| rows.row(item_cells(&item));
+                let each = |item: FullItem| rows.row(item.cells());
                 reading.all_items(&scope, &query.filter, &moments, query.order, each).await
             }
             Self::Changes(account, poll, filter) => {
-                let each = |row: ChangeRow| rows.row(change_cells(row));
+                let each = |row: ChangeRow| rows.row(row.row());
                 reading.all_changes(&account, poll, &filter, each).await
             }
             Self::Polls(account, at) => {
-                let each = |row: PollRow| rows.row(poll_cells(row));
+                let each = |row: PollRow| rows.row(row.row());
                 reading.all_polls(&account, at, each).await
             }
-            Self::Versions(kind, account, id, item) => {
-                let versions = item.versions.iter().rev();
-                let cells = versions.map(|version| version_cells(kind, &account, &id, version));
-                write_all(rows, cells).await
+            Self::Versions(scope, id) => {
+                let each = |version: Version| rows.row(version.cells());
+                reading.all_versions(&scope, &id, each).await
             }
-            Self::Known(all) => write_all(rows, all.into_iter()).await,
+            Self::Known(all) => {
+                for cells in all {
+                    let written = rows.row(cells).await;
+                    written.map_err(|_| Error::unforeseen("the client stopped reading"))?;
+                }
+                Ok(())
+            }
         }
     }
 }
 
-async fn write_all(rows: &RowWriter, all: impl Iterator<Item = Vec<ExportCell>>) -> Result<()> {
-    for cells in all {
-        let written = rows.row(cells).await;
-        written.map_err(|_| Error::unforeseen("the client stopped reading"))?;
-    }
-    Ok(())
+fn found_cells(found: &FoundItem) -> Vec<Cell<'static>> {
+    found.cells().map(Cell::into_owned).into()
 }
 
 fn no_such_id(context: &PageContext<'_>) -> PageFailure {

@@ -25,9 +25,12 @@ use super::{
 };
 use crate::{
     catalog::kind::{Kind, Role},
-    store::browse::{
-        Reading,
-        item::{ItemVersion, ItemWithVersions, Neighbour},
+    store::{
+        browse::{
+            Reading,
+            item::{ItemWithVersions, Neighbour},
+        },
+        query::Version,
     },
 };
 
@@ -85,15 +88,12 @@ pub async fn page(
         1..=60 if used.is_none() => reading.neighbours(&scope, &first_word, id).await?,
         _ => vec![],
     };
-    let this_item = OfItem { kind, id, version: newest.version };
     let compared = match two {
-        Some(two) => {
-            Some(compare(context, this_item, &item_path(kind, id), &item, &contents, two)?)
-        }
+        Some(two) => Some(compare(context, &item_path(kind, id), &item, &contents, two)?),
         None => None,
     };
     let events = match compared {
-        None => events(context, this_item, &item, &contents, &changed),
+        None => events(context, &item, &contents, &changed),
         Some(_) => vec![],
     };
     let page = of_item(context, kind, id, &item, &newest, &contents);
@@ -121,7 +121,7 @@ fn of_item(
     kind: Kind,
     id: &str,
     item: &ItemWithVersions,
-    newest: &ItemVersion,
+    newest: &Version,
     contents: &Contents,
 ) -> ItemPage {
     let at = context.viewpoint.at();
@@ -137,7 +137,7 @@ fn of_item(
         facts.insert(0, Fact::plain("Name", whole_name));
     }
     let image = url(&newest.fields, IMAGE);
-    let this_item = OfItem { kind, id, version: newest.version };
+    let this_item = OfItem::of(newest);
     let picture = preview_at(contents, image.as_deref(), at);
     let [video, audio] = [(VIDEO, Role::Video), (AUDIO, Role::Audio)].map(|(field, role)| {
         let preview = preview_at(contents, url(&newest.fields, field).as_deref(), at);

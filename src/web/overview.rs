@@ -23,7 +23,8 @@ use super::{
 use crate::{
     catalog::kind::Kind,
     store::{
-        browse::{Reading, changes::ChangesFilter, overview::Lists, polls::Day},
+        browse::{Reading, overview::Lists, polls::Day},
+        change::ChangeFilter,
         status::ItemCounts,
     },
     time::Timestamp,
@@ -188,7 +189,7 @@ async fn changes(
     reading: &mut Reading,
     lists: &Lists,
 ) -> Result<Vec<(String, ChangeView)>, PageFailure> {
-    let filter = ChangesFilter { change: Some("changed".into()), ..ChangesFilter::default() };
+    let filter = ChangeFilter { change: Some("changed".into()), ..ChangeFilter::default() };
     // Polls older than those with the newest `MANY` changed items are not read.
     let mut seen = 0;
     let enough = |(_, _, items): &&(i64, Timestamp, i64)| {

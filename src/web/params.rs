@@ -8,10 +8,10 @@ use crate::{
     catalog::kind::{Kind, Role},
     store::{
         browse::{
-            changes::ChangesFilter,
             facets::{self, Facet},
             filter::{ItemFilter, Order},
         },
+        change::ChangeFilter,
         table::words::CHANGES,
     },
     time::Timestamp,
@@ -53,7 +53,7 @@ pub enum By {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ChangesQuery {
     /// The filter of the changes.
-    pub filter: ChangesFilter,
+    pub filter: ChangeFilter,
     /// The first day or moment, as in the URL.
     pub from: Option<String>,
     /// The last day or moment, as in the URL.
@@ -187,13 +187,13 @@ impl ChangesQuery {
         query.to = pairs.one("to")?;
         let takes = "must be a day (2026-09-07) or a time (2026-09-07T05:57:09Z)";
         if let Some(from) = &query.from {
-            query.filter.from = Some(Timestamp::parse(from).ok_or_else(|| bad("from", takes))?);
+            query.filter.since = Some(Timestamp::parse(from).ok_or_else(|| bad("from", takes))?);
         }
         if let Some(to) = &query.to {
             let (end, _) = end_of(to).ok_or_else(|| bad("to", takes))?;
             query.filter.until = Some(end.plus(std::time::Duration::from_millis(1)));
         }
-        match (query.filter.from, query.filter.until) {
+        match (query.filter.since, query.filter.until) {
             (Some(from), Some(until)) if from >= until => Err(bad("from", "is later than `to`")),
             _ => Ok(query),
         }
@@ -204,18 +204,18 @@ impl ChangesQuery {
         Ok(Self { filter: Self::choices(pairs)?, page: pairs.page()?, ..Self::default() })
     }
 
-    fn choices(pairs: &mut QueryPairs) -> Result<ChangesFilter, BadParameter> {
-        Ok(ChangesFilter {
+    fn choices(pairs: &mut QueryPairs) -> Result<ChangeFilter, BadParameter> {
+        Ok(ChangeFilter {
             kind: take_kind(pairs)?,
             change: take_change(pairs)?,
             field: pairs.one("field")?,
-            ..ChangesFilter::default()
+            ..ChangeFilter::default()
         })
     }
 
     /// Returns the pairs of a query string.
     pub fn pairs(&self) -> Vec<(&'static str, String)> {
-        let ChangesFilter { kind, change, field, id, from: _, until: _ } = &self.filter;
+        let ChangeFilter { kind, change, field, id, since: _, until: _ } = &self.filter;
         let page = (self.page > 1).then(|| self.page.to_string());
         let all = [
             ("kind", kind.map(|kind| kind.as_str().to_owned())),
@@ -237,12 +237,12 @@ fn take_change(pairs: &mut QueryPairs) -> Result<Option<String>, BadParameter> {
 }
 
 /// Takes `kind`, `change` and `id`.
-pub fn take_feed(pairs: &mut QueryPairs) -> Result<ChangesFilter, BadParameter> {
-    Ok(ChangesFilter {
+pub fn take_feed(pairs: &mut QueryPairs) -> Result<ChangeFilter, BadParameter> {
+    Ok(ChangeFilter {
         kind: take_kind(pairs)?,
         change: take_change(pairs)?,
         id: pairs.one("id")?,
-        ..ChangesFilter::default()
+        ..ChangeFilter::default()
     })
 }
 

@@ -3,7 +3,10 @@
 use super::{context::PageContext, route::preview_path};
 use crate::{
     catalog::kind::{Kind, Role},
-    store::browse::{picture::ItemPreview, preview::PreviewKey},
+    store::{
+        browse::{picture::ItemPreview, preview::PreviewKey},
+        query::Version,
+    },
 };
 
 /// A picture and the initials that replace it.
@@ -24,6 +27,13 @@ pub struct OfItem<'a> {
     pub id: &'a str,
     /// The version.
     pub version: i64,
+}
+
+impl<'a> OfItem<'a> {
+    /// Returns the version of an item's history.
+    pub fn of(version: &'a Version) -> Self {
+        Self { kind: version.kind, id: &version.id, version: version.version }
+    }
 }
 
 /// Returns whether cards are shown in the compact form, since none of them has a picture.

@@ -23,7 +23,7 @@ use crate::{
     catalog::{cell::Cell, kind::Kind},
     store::{
         browse::{Reading, polls::NearPoll},
-        query::ChangeRow,
+        change::ChangeRow,
         record::RowType,
         row::{Counts, PollRow},
     },
@@ -221,11 +221,9 @@ fn facts(poll: &PollRow) -> Vec<(String, String)> {
 
 /// Returns the counts of a poll.
 fn count_facts(counts: &Counts) -> Vec<(String, String)> {
-    let mut cells = vec![];
-    counts.cells(&mut cells);
     let fact = |(name, cell): (&str, Cell<'_>)| match cell {
         Cell::Int(count) => Some((words::column(name), words::number(count))),
         _ => None,
     };
-    Counts::names().zip(cells).filter_map(fact).collect()
+    Counts::names().into_iter().zip(counts.row()).filter_map(fact).collect()
 }

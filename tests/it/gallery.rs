@@ -336,6 +336,25 @@ async fn every_view_is_exported_whole_in_two_formats() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_item_is_exported_with_more_versions_than_its_page_shows() {
+    for site in both().await {
+        site.poll(&[("many", "Many"), (ANNIE, "Annie")]).await;
+        site.run(
+            "WITH RECURSIVE n(v) AS (SELECT 2 UNION ALL SELECT v + 1 FROM n WHERE v < 400) \
+             INSERT INTO avatar_history (account, avatar_id, version, valid_from, valid_to, \
+               opened_by, closed_by, opened_poll, closed_poll) \
+             SELECT account, avatar_id, v, valid_from, valid_from, 'changed', 'changed', \
+               opened_poll, opened_poll FROM avatar_history, n WHERE avatar_id = 'many'",
+        )
+        .await;
+        let rows = site.get("/avatars/many.ndjson").await.rows();
+        let rows = rows.as_array().unwrap();
+        let versions: Vec<_> = rows.iter().filter_map(|row| row["version"].as_i64()).collect();
+        assert_eq!(versions, (1..=400).collect::<Vec<_>>());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn each_account_has_a_view_of_its_own_and_a_menu_once_there_are_two() {
     for site in both().await {
         assert!(!site.get("/avatars").await.text.contains("id=\"account\""));

@@ -72,14 +72,14 @@ async fn both_databases_have_the_same_digests() {
 }
 
 async fn shown(store: &mut Store, poll_id: i64) -> Vec<u8> {
-    let mut out = vec![];
-    show(store, poll_id, |bytes| {
-        out.extend(bytes);
+    let mut out = String::new();
+    show(store, poll_id, |piece| {
+        out.push_str(piece);
         Ok(())
     })
     .await
     .unwrap();
-    out
+    out.into_bytes()
 }
 
 #[tokio::test]

@@ -116,25 +116,27 @@ fn columns(kind: Kind) -> String {
 
 async fn moment(world: &mut World, time: Timestamp) -> Option<Moment> {
     let account = world.account;
-    let mut reading = world.store().export_reading().await.unwrap();
-    let moment = reading.moment(account, Catalogue::Avatars, time).await.unwrap();
-    reading.end().await.unwrap();
+    let store = world.store();
+    store.begin_reading().await.unwrap();
+    let moment = store.moment(account, Catalogue::Avatars, time).await.unwrap();
+    store.end_reading().await.unwrap();
     moment
 }
 
 /// Returns what the export reads as of a time, in the form of the tables.
 async fn exported(world: &mut World, time: Timestamp) -> Vec<String> {
     let Some(moment) = moment(world, time).await else { return vec![] };
-    let mut reading = world.store().export_reading().await.unwrap();
+    let store = world.store();
+    store.begin_reading().await.unwrap();
     let mut rows = vec![];
     for kind in Kind::of(Catalogue::Avatars) {
-        let read = reading.items(kind, &moment, |item| {
+        let read = store.items_then(kind, &moment, |item| {
             rows.push(in_words(kind, &item));
             Ok(())
         });
         read.await.unwrap();
     }
-    reading.end().await.unwrap();
+    store.end_reading().await.unwrap();
     rows
 }
 
@@ -159,14 +161,15 @@ fn in_words(kind: Kind, item: &ItemState) -> String {
 
 async fn answer(world: &mut World, time: Timestamp) -> String {
     let moment = moment(world, time).await.unwrap();
-    let mut reading = world.store().export_reading().await.unwrap();
+    let store = world.store();
+    store.begin_reading().await.unwrap();
     let mut answer = String::new();
-    let written = reading.answer(&moment, |piece| {
+    let written = store.answer(&moment, |piece| {
         answer.push_str(piece);
         Ok(())
     });
     written.await.unwrap();
-    reading.end().await.unwrap();
+    store.end_reading().await.unwrap();
     answer
 }
 

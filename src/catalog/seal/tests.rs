@@ -63,9 +63,9 @@ fn diff() -> Diff {
 }
 
 fn lines() -> String {
-    let mut out = vec![];
+    let mut out = String::new();
     diff_lines(&diff(), 7, Timestamp::from_millis(AT), |line| line.write(&mut out));
-    String::from_utf8(out).unwrap()
+    out
 }
 
 #[test]

@@ -2,11 +2,11 @@
 //! them.
 
 use super::super::{
-    output::{Cell, Format, Rows},
+    output::{Format, Rows},
     parquet::Parquet,
 };
 use crate::{
-    catalog::{column::Column, item::Fields, kind::Kind},
+    catalog::{cell::Cell, item::Fields, kind::Kind},
     error::Result,
     store::{export::ItemState, query::Version, table},
 };
@@ -55,17 +55,11 @@ const HISTORY_TABLE: [&str; 7] =
 /// The names of columns.
 type ColumnNames = Vec<&'static str>;
 
-/// Returns the names of the columns of a table.
-fn names(table: &str) -> ColumnNames {
-    let columns = table::find(table).into_iter().flat_map(|table| &table.columns);
-    columns.map(|column| column.name).collect()
-}
-
 /// A function that returns the cells of an account's item.
-pub(super) type ItemCells = fn(&str, Kind, ItemState) -> Vec<Cell>;
+pub(super) type ItemCells = for<'a> fn(&'a str, Kind, &'a ItemState) -> Vec<Cell<'a>>;
 
 /// A function that returns the cells of a version.
-pub(super) type VersionCells = fn(Version) -> Vec<Cell>;
+pub(super) type VersionCells = fn(&Version) -> Vec<Cell<'_>>;
 
 /// The output that rows are written to.
 pub(super) enum RowsOutput {
@@ -85,7 +79,7 @@ impl RowsOutput {
     }
 
     /// Adds a row.
-    pub(super) fn row(&mut self, cells: Vec<Cell>) -> Result<()> {
+    pub(super) fn row(&mut self, cells: Vec<Cell<'_>>) -> Result<()> {
         match self {
             Self::Rows(rows) => rows.row(cells),
             Self::Parquet(file) => file.row(cells),
@@ -107,7 +101,7 @@ pub(super) fn of_items(for_people: bool, kind: Option<Kind>) -> (ColumnNames, It
         _ if for_people => (TABLE.into(), for_a_table),
         None => (ALL.into(), of_any_kind),
         Some(kind) => {
-            let mut columns = names(kind.table);
+            let mut columns = table::names(kind.table);
             columns.retain(|name| !NOW_ONLY.contains(name));
             (columns, of_one_kind)
         }
@@ -119,84 +113,49 @@ pub(super) fn of_versions(for_people: bool, kind: Option<Kind>) -> (ColumnNames,
     match kind {
         _ if for_people => (HISTORY_TABLE.into(), version_for_a_table),
         None => (ALL_HISTORIES.into(), version_of_any_kind),
-        Some(kind) => (names(kind.history), version_of_one_kind),
+        Some(kind) => (table::names(kind.history), Version::cells),
     }
 }
 
 /// Returns the cells of an item: its key, the columns of its kind, its version and times.
-fn of_one_kind(account: &str, kind: Kind, item: ItemState) -> Vec<Cell> {
-    let ItemState { id, version, valid_from, first_seen_at, changed_at, fields } = item;
-    let mut cells = vec![account.into(), id.into()];
-    cells.extend(kind.columns.iter().map(|column| field_cell(&fields, column)));
-    cells.push(fields.extra(kind).map(Cell::Json).into());
-    cells.extend([version.into(), valid_from.into(), first_seen_at.into(), changed_at.into()]);
+fn of_one_kind<'a>(account: &'a str, kind: Kind, item: &'a ItemState) -> Vec<Cell<'a>> {
+    let mut cells = vec![account.into(), Cell::text(&item.id)];
+    cells.extend(item.fields.cells(kind));
+    cells.extend(times(item));
     cells
 }
 
-fn field_cell(fields: &Fields, column: &Column) -> Cell {
-    fields.cell(column).into()
-}
-
-fn of_any_kind(account: &str, kind: Kind, item: ItemState) -> Vec<Cell> {
-    let ItemState { id, version, valid_from, first_seen_at, changed_at, fields } = item;
-    vec![
-        account.into(),
-        kind.as_str().into(),
-        id.into(),
-        fields.name(kind).into(),
-        version.into(),
-        valid_from.into(),
-        first_seen_at.into(),
-        changed_at.into(),
-        Cell::Json(fields.to_json()),
-    ]
-}
-
-fn for_a_table(account: &str, kind: Kind, item: ItemState) -> Vec<Cell> {
-    let name = item.fields.name(kind).into();
-    vec![account.into(), kind.as_str().into(), item.id.into(), name, item.valid_from.into()]
-}
-
-/// Returns the cells of a version: its key, when it was valid, the columns of its kind.
-fn version_of_one_kind(version: Version) -> Vec<Cell> {
-    let (kind, mut cells) = (version.kind, vec![version.account.as_str().into()]);
-    cells.push(version.id.as_str().into());
-    cells.extend(span(&version));
-    cells.extend(kind.columns.iter().map(|column| field_cell(&version.fields, column)));
-    cells.push(version.fields.extra(kind).map(Cell::Json).into());
+fn of_any_kind<'a>(account: &'a str, kind: Kind, item: &'a ItemState) -> Vec<Cell<'a>> {
+    let mut cells = key(account, kind, &item.id, &item.fields);
+    cells.extend(times(item));
+    cells.push(Cell::json(item.fields.to_json()));
     cells
 }
 
-fn version_of_any_kind(version: Version) -> Vec<Cell> {
-    let mut cells = key(&version);
-    cells.extend(span(&version));
-    cells.push(Cell::Json(version.fields.to_json()));
+fn for_a_table<'a>(account: &'a str, kind: Kind, item: &'a ItemState) -> Vec<Cell<'a>> {
+    let mut cells = key(account, kind, &item.id, &item.fields);
+    cells.push(item.valid_from.into());
     cells
 }
 
-fn version_for_a_table(version: Version) -> Vec<Cell> {
-    let mut cells = key(&version);
+fn times(item: &ItemState) -> [Cell<'_>; 4] {
+    let ItemState { version, valid_from, first_seen_at, changed_at, .. } = item;
+    [(*version).into(), (*valid_from).into(), (*first_seen_at).into(), (*changed_at).into()]
+}
+
+fn version_of_any_kind(version: &Version) -> Vec<Cell<'_>> {
+    let mut cells = key(&version.account, version.kind, &version.id, &version.fields);
+    cells.extend(version.span());
+    cells.push(Cell::json(version.fields.to_json()));
+    cells
+}
+
+fn version_for_a_table(version: &Version) -> Vec<Cell<'_>> {
+    let mut cells = key(&version.account, version.kind, &version.id, &version.fields);
     cells.extend([version.version.into(), version.valid_from.into(), version.valid_to.into()]);
     cells
 }
 
-fn key(version: &Version) -> Vec<Cell> {
-    let name = version.fields.name(version.kind);
-    let kind = version.kind.as_str();
-    vec![version.account.as_str().into(), kind.into(), version.id.as_str().into(), name.into()]
-}
-
-/// Returns when the version was valid, and the polls that opened and closed it.
-fn span(version: &Version) -> [Cell; 9] {
-    [
-        version.version.into(),
-        version.valid_from.into(),
-        version.valid_to.into(),
-        version.opened_by.as_str().into(),
-        version.closed_by.as_deref().into(),
-        version.opened_poll.into(),
-        version.closed_poll.into(),
-        version.opened_after.into(),
-        version.closed_after.into(),
-    ]
+fn key<'a>(account: &'a str, kind: Kind, id: &'a str, fields: &'a Fields) -> Vec<Cell<'a>> {
+    vec![account.into(), kind.as_str().into(), id.into(), fields.name(kind).into()]
 }

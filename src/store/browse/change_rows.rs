@@ -1,17 +1,19 @@
 //! Queries of the rows of the change feed: of one poll, the newest, or all.
 
 use super::{
-    changes::{ChangesFilter, own_conditions, time_conditions},
+    changes::{own_conditions, time_conditions},
     reading::Reading,
     sql::Sql,
 };
 use crate::{
     error::Result,
     store::{
-        conn::{Fault, Row},
+        change::{ChangeFilter, ChangeRow},
+        conn::Fault,
         export,
-        query::ChangeRow,
+        record::RowType,
         row::PollRow,
+        table::CHANGES,
     },
     time::Timestamp,
 };
@@ -22,7 +24,7 @@ impl Reading {
     pub async fn changes_of_poll(
         &mut self,
         poll: &PollRow,
-        filter: &ChangesFilter,
+        filter: &ChangeFilter,
         limit: i64,
         offset: i64,
     ) -> Result<(Vec<ChangeRow>, i64)> {
@@ -31,12 +33,15 @@ impl Reading {
         let own = own_conditions(&mut sql, filter);
         // Counted by a subquery: a window function would materialise all rows.
         let text = format!(
-            "SELECT {CHANGE}, (SELECT count(*) FROM changes AS c WHERE c.poll_id = {number}{own}) \
+            "SELECT {}, \
+             (SELECT count(*) FROM changes AS c WHERE c.poll_id = {number}{own}) AS every \
              FROM changes AS c WHERE c.poll_id = {number}{own} \
              ORDER BY c.kind, c.change, c.name NULLS LAST, c.item_id, c.field NULLS FIRST \
-             LIMIT {limit} OFFSET {offset}"
+             LIMIT {limit} OFFSET {offset}",
+            CHANGES.list("c."),
         );
-        let rows = self.ask(text, &sql.args, |row| Ok((change_row(row)?, row.some_int(11)?)));
+        let rows =
+            self.ask(text, &sql.args, |row| Ok((ChangeRow::read(row)?, row.some_int("every")?)));
         let rows = rows.await?;
         let all = rows.first().map_or(0, |(_, all)| *all);
         Ok((rows.into_iter().map(|(row, _)| row).collect(), all))
@@ -47,19 +52,20 @@ impl Reading {
     pub async fn newest_changes(
         &mut self,
         account: &str,
-        filter: &ChangesFilter,
+        filter: &ChangeFilter,
         limit: usize,
     ) -> Result<Vec<ChangeRow>> {
         let mut sql = Sql::new(self.engine());
         let account = sql.bind(account);
         let own = own_conditions(&mut sql, filter);
         let text = format!(
-            "SELECT {CHANGE} FROM changes AS c WHERE c.account = {account} \
+            "SELECT {} FROM changes AS c WHERE c.account = {account} \
              AND c.previous_poll_at IS NOT NULL{own} \
              ORDER BY c.poll_id DESC, c.kind DESC, c.item_id DESC, c.field DESC NULLS LAST \
-             LIMIT {limit}"
+             LIMIT {limit}",
+            CHANGES.list("c."),
         );
-        let mut rows = self.ask(text, &sql.args, change_row).await?;
+        let mut rows = self.ask(text, &sql.args, ChangeRow::read).await?;
         rows.reverse();
         if rows.len() == limit
             && let Some(first) = rows.first().cloned()
@@ -85,7 +91,7 @@ impl Reading {
         &mut self,
         account: &str,
         poll: Option<i64>,
-        filter: &ChangesFilter,
+        filter: &ChangeFilter,
         mut each: F,
     ) -> Result<()>
     where
@@ -95,7 +101,7 @@ impl Reading {
         let mut sql = Sql::new(self.engine());
         let of = of_account(&mut sql, account, poll);
         let text = feed_sql(&mut sql, &of, filter, None);
-        self.stream(text, &sql.args, change_row, &mut each).await
+        self.stream(text, &sql.args, ChangeRow::read, &mut each).await
     }
 
     /// Returns at most `limit` changes after `last`, newest poll first.
@@ -103,7 +109,7 @@ impl Reading {
         &mut self,
         account: &str,
         poll: Option<i64>,
-        filter: &ChangesFilter,
+        filter: &ChangeFilter,
         last: Option<&ChangePlace>,
         limit: usize,
     ) -> Result<Vec<ChangeRow>> {
@@ -111,7 +117,7 @@ impl Reading {
             let mut sql = Sql::new(self.engine());
             let of = of_account(&mut sql, account, poll);
             let text = feed_sql(&mut sql, &of, filter, last);
-            return self.ask(format!("{text} LIMIT {limit}"), &sql.args, change_row).await;
+            return self.ask(format!("{text} LIMIT {limit}"), &sql.args, ChangeRow::read).await;
         }
         // One query in feed order would read and sort the whole history. Instead, only as many polls as
         // a page needs are queried, then more if few of their changes match.
@@ -127,7 +133,7 @@ impl Reading {
             let of = format!("c.poll_id IN ({})", places.join(", "));
             let text = feed_sql(&mut sql, &of, filter, last);
             let text = format!("{text} LIMIT {}", limit - rows.len());
-            rows.extend(self.ask(text, &sql.args, change_row).await?);
+            rows.extend(self.ask(text, &sql.args, ChangeRow::read).await?);
             (polls, wanted) = (older, wanted.saturating_mul(4));
         }
         Ok(rows)
@@ -164,7 +170,7 @@ fn of_account<'a>(sql: &mut Sql<'a>, account: &'a str, poll: Option<i64>) -> Str
 fn feed_sql<'a>(
     sql: &mut Sql<'a>,
     of: &str,
-    filter: &'a ChangesFilter,
+    filter: &'a ChangeFilter,
     after: Option<&'a ChangePlace>,
 ) -> String {
     let mut conditions = of.to_owned();
@@ -183,26 +189,8 @@ fn feed_sql<'a>(
         ));
     }
     format!(
-        "SELECT {CHANGE} FROM changes AS c WHERE {conditions} \
-         ORDER BY c.poll_id DESC, c.kind, c.item_id, c.field NULLS FIRST"
+        "SELECT {} FROM changes AS c WHERE {conditions} \
+         ORDER BY c.poll_id DESC, c.kind, c.item_id, c.field NULLS FIRST",
+        CHANGES.list("c."),
     )
-}
-
-const CHANGE: &str = "c.poll_id, c.observed_at, c.previous_poll_at, c.account, c.kind, c.item_id, \
-     c.name, c.change, c.field, c.old_value, c.new_value";
-
-fn change_row(row: &Row) -> Result<ChangeRow, Fault> {
-    Ok(ChangeRow {
-        poll_id: row.some_int(0)?,
-        observed_at: row.some_time(1)?,
-        previous_poll_at: row.time(2)?,
-        account: row.some_text(3)?,
-        kind: row.some_text(4)?,
-        item_id: row.some_text(5)?,
-        name: row.text(6)?,
-        change: row.some_text(7)?,
-        field: row.text(8)?,
-        old_value: row.text(9)?,
-        new_value: row.text(10)?,
-    })
 }

@@ -9,6 +9,7 @@ use crate::{
     catalog::kind::Kind,
     error::Result,
     store::{
+        change::ChangeFilter,
         conn::{Fault, Row},
         record::RowType,
         row::PollRow,
@@ -23,30 +24,6 @@ pub const POLLS: usize = 12;
 const ITEMS: i64 = 400;
 /// The maximum number of entries for one poll, kind and change; the others are only counted.
 pub const ENTRIES: i64 = 24;
-
-/// A filter of changes; a field that is `None` restricts nothing.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct ChangesFilter {
-    /// The kind.
-    pub kind: Option<Kind>,
-    /// `added`, `changed`, `removed` or `restored`.
-    pub change: Option<String>,
-    /// The changed field.
-    pub field: Option<String>,
-    /// The id of the item.
-    pub id: Option<String>,
-    /// Changes observed at this time or later.
-    pub from: Option<Timestamp>,
-    /// Changes observed before this time.
-    pub until: Option<Timestamp>,
-}
-
-impl ChangesFilter {
-    /// Whether it restricts nothing but the time and the change.
-    fn only_time(&self) -> bool {
-        self.kind.is_none() && self.field.is_none() && self.id.is_none()
-    }
-}
 
 /// A change that `same` items of the poll share, with the first of these items.
 #[derive(Clone, Debug, PartialEq)]
@@ -93,7 +70,7 @@ impl Reading {
     pub async fn polls_with_changes(
         &mut self,
         account: &str,
-        filter: &ChangesFilter,
+        filter: &ChangeFilter,
         before: Option<i64>,
     ) -> Result<(Vec<PollRow>, bool, i64)> {
         let mut sql = Sql::new(self.engine());
@@ -123,7 +100,7 @@ impl Reading {
         &mut self,
         account: &str,
         poll: Option<i64>,
-        filter: &ChangesFilter,
+        filter: &ChangeFilter,
         newest: i64,
     ) -> Result<Vec<(i64, i64)>> {
         let mut sql = Sql::new(self.engine());
@@ -143,7 +120,7 @@ impl Reading {
     pub async fn shared_changes(
         &mut self,
         polls: &[i64],
-        filter: &ChangesFilter,
+        filter: &ChangeFilter,
     ) -> Result<Vec<SharedChange>> {
         if polls.is_empty() {
             return Ok(vec![]);
@@ -161,23 +138,24 @@ impl Reading {
 fn polls_sql<'a>(
     sql: &mut Sql<'a>,
     account: &'a str,
-    filter: &'a ChangesFilter,
+    filter: &'a ChangeFilter,
     before: i64,
 ) -> String {
     let changed = counted(filter);
     let conditions = with_changes(sql, account, filter, changed);
     // The items of each poll are counted once, for the list and for the sum.
-    let (with, join, counted) = match filter.only_time() {
-        true => (String::new(), "", changed),
-        false => {
-            let items = changed_items(sql, account, filter);
-            let with = format!(
-                "WITH found AS MATERIALIZED (SELECT e.poll_id, count(*) AS items \
+    let (with, join, counted) =
+        match filter.kind.is_none() && filter.field.is_none() && filter.id.is_none() {
+            true => (String::new(), "", changed),
+            false => {
+                let items = changed_items(sql, account, filter);
+                let with = format!(
+                    "WITH found AS MATERIALIZED (SELECT e.poll_id, count(*) AS items \
                    FROM ({items}) AS e GROUP BY e.poll_id) "
-            );
-            (with, " JOIN found AS f ON f.poll_id = p.poll_id", "f.items")
-        }
-    };
+                );
+                (with, " JOIN found AS f ON f.poll_id = p.poll_id", "f.items")
+            }
+        };
     let before = sql.bind(before);
     let poll = table::POLLS.list("p.");
     format!(
@@ -190,7 +168,7 @@ fn polls_sql<'a>(
 }
 
 /// Returns the SQL of the number of a poll's changed items.
-fn counted(filter: &ChangesFilter) -> &'static str {
+fn counted(filter: &ChangeFilter) -> &'static str {
     match filter.change.as_deref() {
         Some("added") => "p.added",
         Some("changed") => "p.changed",
@@ -204,7 +182,7 @@ fn counted(filter: &ChangesFilter) -> &'static str {
 fn with_changes<'a>(
     sql: &mut Sql<'a>,
     account: &'a str,
-    filter: &ChangesFilter,
+    filter: &ChangeFilter,
     counted: &str,
 ) -> String {
     let account = sql.bind(account);
@@ -213,9 +191,13 @@ fn with_changes<'a>(
 }
 
 /// Returns the conditions on the time, each preceded by AND.
-pub(super) fn time_conditions(sql: &mut Sql<'_>, of: &str, filter: &ChangesFilter) -> String {
+pub(in crate::store) fn time_conditions(
+    sql: &mut Sql<'_>,
+    of: &str,
+    filter: &ChangeFilter,
+) -> String {
     let mut all = String::new();
-    for (compared, time) in [(">=", filter.from), ("<", filter.until)] {
+    for (compared, time) in [(">=", filter.since), ("<", filter.until)] {
         if let Some(time) = time {
             all.push_str(&format!(" AND {of}.observed_at {compared} {}", sql.bind(time)));
         }
@@ -292,7 +274,7 @@ fn shared_sql(polls: &str, condition: &str) -> String {
 }
 
 /// Returns the SQL of the changed items that match, once for each poll: poll, kind and id.
-fn changed_items<'a>(sql: &mut Sql<'a>, account: &'a str, filter: &'a ChangesFilter) -> String {
+fn changed_items<'a>(sql: &mut Sql<'a>, account: &'a str, filter: &'a ChangeFilter) -> String {
     let account = sql.bind(account);
     let Some(field) = &filter.field else {
         let own = own_conditions(sql, filter);
@@ -343,7 +325,7 @@ fn restored() -> String {
 }
 
 /// Returns the conditions on kind, change, field and item, each preceded by AND.
-pub(super) fn own_conditions<'a>(sql: &mut Sql<'a>, filter: &'a ChangesFilter) -> String {
+pub(in crate::store) fn own_conditions<'a>(sql: &mut Sql<'a>, filter: &'a ChangeFilter) -> String {
     let mut all = String::new();
     let kind = filter.kind.map(Kind::as_str);
     let texts = [

@@ -7,11 +7,11 @@ use super::{
     sql::{self, Sql},
 };
 use crate::{
-    catalog::{diff::OpenedBy, item::Fields, kind::Kind},
+    catalog::kind::Kind,
     error::Result,
     store::{
         conn::{Fault, Row},
-        snapshot::fields,
+        query::{Version, version},
         statements,
     },
     time::Timestamp,
@@ -21,31 +21,6 @@ use crate::{
 pub const VERSIONS: i64 = 300;
 /// The maximum number of contents of its URLs that are read.
 const CONTENTS: i64 = 2_000;
-
-/// One version of the item.
-#[derive(Clone, Debug)]
-pub struct ItemVersion {
-    /// Its number: 1, 2, 3 …
-    pub version: i64,
-    /// Its start.
-    pub valid_from: Timestamp,
-    /// Its end; `None` while it is open.
-    pub valid_to: Option<Timestamp>,
-    /// Why it began.
-    pub opened_by: OpenedBy,
-    /// Why it ended.
-    pub closed_by: Option<String>,
-    /// The poll that opened it.
-    pub opened_poll: i64,
-    /// The poll that closed it.
-    pub closed_poll: Option<i64>,
-    /// The time of the last poll before it.
-    pub opened_after: Option<Timestamp>,
-    /// The time of the last poll that still showed it.
-    pub closed_after: Option<Timestamp>,
-    /// The item's values.
-    pub fields: Fields,
-}
 
 /// An item and its history.
 #[derive(Clone, Debug)]
@@ -60,7 +35,7 @@ pub struct ItemWithVersions {
     /// if an item has no name. Unknown items are left out.
     pub names: Vec<(&'static str, String)>,
     /// Its versions, newest first.
-    pub versions: Vec<ItemVersion>,
+    pub versions: Vec<Version>,
 }
 
 /// A content that was fetched from a URL, or the state of a URL from which none was fetched.
@@ -121,26 +96,26 @@ impl Reading {
             })
             .collect();
         let text = format!(
-            "SELECT i.first_seen_at, i.missing_since, i.removed_at, h.version, h.valid_from, \
-             h.valid_to, h.opened_by, h.closed_by, h.opened_poll, h.closed_poll, h.opened_after, \
-             h.closed_after, h.extra, {own}{names} FROM {table} AS i JOIN {history} AS h \
+            "SELECT {own}, i.first_seen_at, i.missing_since, i.removed_at{names} \
+             FROM {table} AS i JOIN {history} AS h \
              ON h.account = i.account AND h.{id_column} = i.{id_column} \
              WHERE i.account = {account} AND i.{id_column} = {item}{until} \
              ORDER BY h.version DESC LIMIT {VERSIONS}",
-            own = statements::columns(kind, "h."),
+            own = statements::version_columns(kind, "h."),
             table = kind.table,
             history = kind.history,
         );
         let rows = self.ask(text, &sql.args, |row| {
-            let times = (row.some_time(0)?, row.time(1)?, row.time(2)?);
+            let at = 12 + kind.columns.len();
+            let times = (row.some_time(at)?, row.time(at + 1)?, row.time(at + 2)?);
             let mut names = vec![];
             for (place, (column, _)) in references.iter().enumerate() {
-                let name = row.text(13 + kind.columns.len() + place)?;
+                let name = row.text(at + 3 + place)?;
                 names.extend(name.map(|name| (*column, name)));
             }
             Ok(((times, names), version(row, kind)?))
         });
-        let (known, versions): (Vec<_>, Vec<ItemVersion>) = rows.await?.into_iter().unzip();
+        let (known, versions): (Vec<_>, Vec<Version>) = rows.await?.into_iter().unzip();
         let Some((times, names)) = known.into_iter().next() else { return Ok(None) };
         let (first_seen_at, missing_since, removed_at) = times;
         let mut item =
@@ -149,6 +124,32 @@ impl Reading {
             item.cut(at);
         }
         Ok(Some(item))
+    }
+
+    /// Passes every version of the item `id` until `scope.at` to `each`, oldest first.
+    pub async fn all_versions<F, Fut>(&mut self, scope: &Scope, id: &str, mut each: F) -> Result<()>
+    where
+        F: FnMut(Version) -> Fut,
+        Fut: Future<Output = Result<(), Fault>>,
+    {
+        let kind = scope.kind;
+        let mut sql = Sql::new(self.engine());
+        let (account, item) = (sql.bind(scope.account.as_str()), sql.bind(id));
+        let until = scope.at.map(|at| format!(" AND h.valid_from <= {}", sql.bind(at)));
+        let text = format!(
+            "SELECT {} FROM {} AS h WHERE h.account = {account} AND h.{} = {item}{} \
+             ORDER BY h.version",
+            statements::version_columns(kind, "h."),
+            kind.history,
+            kind.id,
+            until.unwrap_or_default(),
+        );
+        let read = |row: &Row| {
+            let mut version = version(row, kind)?;
+            scope.at.inspect(|at| version.reopen_after(*at));
+            Ok(version)
+        };
+        self.stream(text, &sql.args, read, &mut each).await
     }
 
     /// Returns the contents ever fetched from these URLs, by URL, oldest first.
@@ -241,36 +242,11 @@ impl ItemWithVersions {
         self.missing_since = None;
         self.removed_at = None;
         if let Some(newest) = self.versions.first_mut() {
-            match newest.valid_to {
-                Some(end) if end > at => {
-                    newest.valid_to = None;
-                    newest.closed_by = None;
-                    newest.closed_poll = None;
-                    newest.closed_after = None;
-                }
-                Some(end) if newest.closed_by.as_deref() == Some("removed") => {
-                    self.removed_at = Some(end);
-                }
-                _ => {}
-            }
+            newest.reopen_after(at);
+            let is_removed = newest.closed_by.as_deref() == Some("removed");
+            self.removed_at = newest.valid_to.filter(|_| is_removed);
         }
     }
-}
-
-fn version(row: &Row, kind: Kind) -> Result<ItemVersion, Fault> {
-    let opened_by = OpenedBy::parse(&row.some_text(6)?);
-    Ok(ItemVersion {
-        version: row.some_int(3)?,
-        valid_from: row.some_time(4)?,
-        valid_to: row.time(5)?,
-        opened_by: opened_by.ok_or_else(|| row.bad_value(6, "is no reason to open a version"))?,
-        closed_by: row.text(7)?,
-        opened_poll: row.some_int(8)?,
-        closed_poll: row.int(9)?,
-        opened_after: row.time(10)?,
-        closed_after: row.time(11)?,
-        fields: fields(row, kind, 13, 12)?,
-    })
 }
 
 fn content(row: &Row) -> Result<StoredContent, Fault> {

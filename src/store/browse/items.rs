@@ -9,7 +9,7 @@ use super::{
     sql::{self, Sql},
 };
 use crate::{
-    catalog::{item::Fields, kind::Kind},
+    catalog::{cell::Cell, item::Fields, kind::Kind},
     error::Result,
     store::{
         conn::{Fault, Row},
@@ -198,6 +198,23 @@ pub struct FullItem {
     pub removed_at: Option<Timestamp>,
     /// Its values.
     pub fields: Fields,
+}
+
+impl FullItem {
+    /// Returns its cells, in the order of the columns of its table.
+    pub fn cells(&self) -> Vec<Cell<'_>> {
+        let mut cells = vec![Cell::text(&self.account), Cell::text(&self.id)];
+        cells.extend(self.fields.cells(self.kind));
+        cells.extend([
+            self.version.into(),
+            self.valid_from.into(),
+            self.first_seen_at.into(),
+            self.changed_at.into(),
+            self.missing_since.into(),
+            self.removed_at.into(),
+        ]);
+        cells
+    }
 }
 
 /// Reads an item from a row of id, version, four times, `removed_at`, any value, `extra` and the kind's

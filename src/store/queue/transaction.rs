@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::{
-    catalog::value::json_texts,
+    catalog::json_out::json_texts,
     error::Result,
     store::{
         Store,

@@ -59,8 +59,13 @@ impl Table {
 
     /// The names of the columns, each after `prefix`, as a SELECT lists them.
     pub fn list(&self, prefix: &str) -> String {
-        let names = self.columns.iter().map(|column| format!("{prefix}{}", column.name));
+        let names = self.names().into_iter().map(|name| format!("{prefix}{name}"));
         names.collect::<Vec<_>>().join(", ")
+    }
+
+    /// The names of the columns.
+    pub fn names(&self) -> Vec<&'static str> {
+        self.columns.iter().map(|column| column.name).collect()
     }
 
     /// The columns that a digest covers.

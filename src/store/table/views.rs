@@ -3,12 +3,15 @@
 use std::sync::LazyLock;
 
 use super::tables::{
-    ACCOUNT, ATTEMPTS, CHANGED_AT, FIELD, FIRST_SEEN_AT, ID, ITEM_ID, KIND, LAST_ERROR, LIST,
-    MISSING_SINCE, NEXT_ATTEMPT_AT, REMOVED_AT, ROLE, Table, URL, items,
+    ACCOUNT, ATTEMPTS, CHANGED_AT, FIELD, FIRST_SEEN_AT, ID, KIND, LAST_ERROR, LIST, MISSING_SINCE,
+    NEXT_ATTEMPT_AT, REMOVED_AT, ROLE, Table, URL, items,
 };
-use crate::catalog::{
-    column::{Column, Holds::*},
-    kind::Kind,
+use crate::{
+    catalog::{
+        column::{Column, Holds::*},
+        kind::Kind,
+    },
+    store::{change::ChangeRow, record::RowType},
 };
 
 /// Every view.
@@ -17,6 +20,9 @@ pub static VIEWS: LazyLock<Vec<Table>> = LazyLock::new(|| {
     all.extend([all_items(), changes(), daily_changes(), fields(), expiring_assets()]);
     all
 });
+
+/// The view `changes`.
+pub static CHANGES: LazyLock<Table> = LazyLock::new(changes);
 
 /// The items of a kind that are not removed.
 fn current(kind: Kind) -> Table {
@@ -77,33 +83,16 @@ fn all_items() -> Table {
 }
 
 fn changes() -> Table {
-    Table::new(
-        "changes",
-        "change feed: one row per item added, removed or restored and per changed field",
-        &[],
-        [
-            Column::new("poll_id", Integer, "poll that saw it").required(),
-            Column::new("observed_at", Time, "when that poll's response was received").required(),
-            Column::new(
-                "previous_poll_at",
-                Time,
-                "observed_at of the last poll with the previous state: the change happened later; \
-                 null at the baseline",
-            ),
-            ACCOUNT,
-            KIND.required(),
-            ITEM_ID.required(),
-            Column::new("name", Text, "name after the poll; the last known if removed"),
-            Column::new("change", Text, "added, changed, removed or restored").required(),
-            Column::new(
-                "field",
-                Text,
-                "name of the changed field in the API; null in the one row about the whole item",
-            ),
-            Column::new("old_value", Text, "old value as text; null if null"),
-            Column::new("new_value", Text, "new value as text; null if null"),
-        ],
-    )
+    let mut columns = vec![];
+    ChangeRow::columns(&mut columns);
+    Table {
+        name: "changes",
+        meaning: "change feed: one row per item added, removed or restored and per changed field"
+            .into(),
+        columns,
+        order: vec![],
+        internal: &[],
+    }
 }
 
 fn daily_changes() -> Table {

@@ -17,8 +17,8 @@ use super::{
     request::{ApiRequest, cursor_of},
 };
 use crate::{
-    answers::{Change, Poll},
-    store::browse::change_rows::ChangePlace,
+    answers::Poll,
+    store::{browse::change_rows::ChangePlace, change::ChangeRow},
     web::{app::App, changes::until, params::ChangesQuery},
 };
 
@@ -48,7 +48,7 @@ query! {
 #[derive(Serialize, ToSchema)]
 pub struct Changes {
     /// The changes, those of the newest poll first.
-    changes: Vec<Change>,
+    changes: Vec<ChangeRow>,
     /// Where the next page begins; null on the last one.
     next_cursor: Option<String>,
 }
@@ -90,8 +90,7 @@ pub async fn changes(State(app): State<Arc<App>>, request: Parts) -> Result<Resp
     let next = rows.last().filter(|_| more);
     let next_cursor =
         next.map(|row| cursor_of(json!([row.poll_id, row.kind, row.item_id, row.field])));
-    let changes = rows.into_iter().map(Change::from).collect();
-    api_request.answer(Changes { changes, next_cursor }).await
+    api_request.answer(Changes { changes: rows, next_cursor }).await
 }
 
 /// The polls: when they ran, what they found, why they failed

@@ -1,8 +1,9 @@
 //! Writes rows in a format, and sends them in chunks to a client that may read slowly.
 
 use std::{
+    mem,
     sync::{
-        Arc,
+        Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -16,77 +17,25 @@ use tokio::{
 };
 
 use crate::{
-    catalog::{cell::Cell, value::write_json_string},
+    catalog::cell::{Cell, object},
     error::Result,
     store::{
         browse::{EXPORT_TIME, Reading},
         conn::Fault,
     },
-    time::Timestamp,
     web::route::DataFormat,
 };
 
 /// The number of bytes that are buffered before they are sent.
 const CHUNK: usize = 32 * 1024;
 
-/// A value in a row.
-pub(super) enum ExportCell {
-    Null,
-    Text(String),
-    Int(i64),
-    Bool(bool),
-    Json(String),
-}
-
-impl From<Cell<'_>> for ExportCell {
-    fn from(cell: Cell<'_>) -> Self {
-        match cell {
-            Cell::Null => Self::Null,
-            Cell::Text(text) => Self::Text(text.into_owned()),
-            Cell::Int(number) => Self::Int(number),
-            Cell::Bool(yes) => Self::Bool(yes),
-            Cell::Time(time) => Self::Text(time.to_string()),
-            Cell::Json(json) => Self::Json(json.into_owned()),
-        }
-    }
-}
-
-impl From<Option<String>> for ExportCell {
-    fn from(text: Option<String>) -> Self {
-        text.map_or(Self::Null, Self::Text)
-    }
-}
-
-impl From<Option<Timestamp>> for ExportCell {
-    fn from(time: Option<Timestamp>) -> Self {
-        time.map_or(Self::Null, |time| Self::Text(time.to_string()))
-    }
-}
-
-impl From<Option<i64>> for ExportCell {
-    fn from(number: Option<i64>) -> Self {
-        number.map_or(Self::Null, Self::Int)
-    }
-}
-
 /// Writes rows in a format and sends them to the client.
-#[derive(Clone)]
 pub(super) struct RowWriter {
-    inner: Arc<tokio::sync::Mutex<Buffer>>,
-}
-
-struct Buffer {
     format: DataFormat,
     columns: Vec<&'static str>,
-    text: Vec<u8>,
-    out: Out,
-}
-
-/// The sending half of the channel to the client.
-pub(super) struct Out {
+    /// What is not sent yet.
+    text: Mutex<Vec<u8>>,
     chunks: mpsc::Sender<Bytes>,
-    /// Whether the export was aborted.
-    broken: Arc<AtomicBool>,
     /// Whether the client stopped reading, which is not an error.
     gave_up: AtomicBool,
     /// The longest time for which the client may read nothing.
@@ -95,18 +44,53 @@ pub(super) struct Out {
     end: Instant,
 }
 
-impl Out {
-    pub(super) fn new(patience: Duration) -> (Self, Chunks) {
+impl RowWriter {
+    /// Begins an export, whose body is returned, too.
+    pub(super) fn new(
+        format: DataFormat,
+        columns: Vec<&'static str>,
+        patience: Duration,
+    ) -> (Self, Body) {
+        let mut text = vec![];
+        if format == DataFormat::Csv {
+            csv_line(&mut text, &columns);
+        }
         let (chunks, receiver) = mpsc::channel(4);
-        let broken = Arc::new(AtomicBool::new(false));
-        let out = Self {
+        let rows = Self {
+            format,
+            columns,
+            text: Mutex::new(text),
             chunks,
-            broken: broken.clone(),
             gave_up: AtomicBool::new(false),
             patience,
             end: Instant::now() + EXPORT_TIME,
         };
-        (out, Chunks { receiver, broken })
+        (rows, body(receiver))
+    }
+
+    /// Adds a row; its cells are in the order of the columns.
+    pub(super) fn row<'s>(
+        &'s self,
+        cells: Vec<Cell<'_>>,
+    ) -> impl Future<Output = Result<(), Fault>> + use<'s> {
+        let full = {
+            // A panic elsewhere cannot leave the text inconsistent: the export is aborted then.
+            let mut text = self.text.lock().unwrap_or_else(PoisonError::into_inner);
+            match self.format {
+                DataFormat::Csv => csv_line(&mut text, cells.into_iter().map(Cell::into_text)),
+                DataFormat::Ndjson => {
+                    let object = object(self.columns.iter().copied().zip(cells));
+                    text.extend([object.as_bytes(), b"\n"].concat());
+                }
+            }
+            (text.len() >= CHUNK).then(|| mem::take(&mut *text))
+        };
+        async move {
+            match full {
+                Some(text) => self.send(text.into()).await,
+                None => Ok(()),
+            }
+        }
     }
 
     /// Fails if the client stopped reading or read nothing for too long. The export then also stops reading
@@ -121,118 +105,53 @@ impl Out {
             }
         }
     }
-}
 
-/// The receiving half of the channel, from which the body is made.
-pub(super) struct Chunks {
-    receiver: mpsc::Receiver<Bytes>,
-    broken: Arc<AtomicBool>,
-}
-
-impl Chunks {
-    pub(super) fn body(self) -> Body {
-        let chunks = stream::unfold(self, |mut chunks| async move {
-            match chunks.receiver.recv().await {
-                Some(bytes) => Some((Ok(bytes), chunks)),
-                // An aborted export must not look complete, so the connection is aborted too.
-                None if chunks.broken.swap(false, Ordering::Relaxed) => {
-                    Some((Err(std::io::Error::other("the export was aborted")), chunks))
-                }
-                None => None,
-            }
-        });
-        // The compression layer polls once more after the end.
-        Body::from_stream(chunks.fuse())
-    }
-}
-
-impl RowWriter {
-    pub(super) fn new(format: DataFormat, columns: Vec<&'static str>, out: Out) -> Self {
-        let mut text = vec![];
-        if format == DataFormat::Csv {
-            csv_line(&mut text, columns.iter().map(|name| (*name).to_owned()));
+    /// Sends what is left, and the end.
+    async fn complete(&self) -> Result<(), Fault> {
+        let rest = mem::take(&mut *self.text.lock().unwrap_or_else(PoisonError::into_inner));
+        if !rest.is_empty() {
+            self.send(rest.into()).await?;
         }
-        let buffer = Buffer { format, columns, text, out };
-        Self { inner: Arc::new(tokio::sync::Mutex::new(buffer)) }
-    }
-
-    pub(super) async fn row(&self, cells: Vec<ExportCell>) -> Result<(), Fault> {
-        let mut buffer = self.inner.lock().await;
-        buffer.write(cells);
-        if buffer.text.len() >= CHUNK { buffer.send().await } else { Ok(()) }
-    }
-
-    pub(super) async fn finish(&self) -> Result<(), Fault> {
-        let mut buffer = self.inner.lock().await;
-        buffer.send().await
+        self.send(Bytes::new()).await
     }
 }
 
-impl Buffer {
-    fn write(&mut self, cells: Vec<ExportCell>) {
-        match self.format {
-            DataFormat::Csv => csv_line(&mut self.text, cells.into_iter().map(plain)),
-            DataFormat::Ndjson => {
-                let object = object(&self.columns, &cells);
-                self.text.extend_from_slice(object.as_bytes());
-                self.text.push(b'\n');
-            }
+/// Returns the body of the chunks. An empty chunk is the end; without it the export was aborted.
+fn body(receiver: mpsc::Receiver<Bytes>) -> Body {
+    let chunks = stream::unfold(Some(receiver), async |receiver| {
+        let mut receiver = receiver?;
+        match receiver.recv().await {
+            Some(bytes) if bytes.is_empty() => None,
+            Some(bytes) => Some((Ok(bytes), Some(receiver))),
+            // An aborted export must not look complete, so the connection is aborted, too.
+            None => Some((Err(std::io::Error::other("the export was aborted")), None)),
         }
-    }
-
-    async fn send(&mut self) -> Result<(), Fault> {
-        self.out.send(Bytes::from(std::mem::take(&mut self.text))).await
-    }
+    });
+    // The compression layer polls once more after the end.
+    Body::from_stream(chunks.fuse())
 }
 
-pub(super) fn csv_line(out: &mut Vec<u8>, cells: impl Iterator<Item = String>) {
+/// Appends a line of csv.
+pub(super) fn csv_line(out: &mut Vec<u8>, texts: impl IntoIterator<Item = impl AsRef<str>>) {
     let mut writer = csv::Writer::from_writer(out);
     // Writing to memory cannot fail.
-    let _ = writer.write_record(cells);
+    for text in texts {
+        let _ = writer.write_field(text.as_ref());
+    }
+    let _ = writer.write_record(None::<&[u8]>);
     let _ = writer.flush();
-}
-
-fn plain(cell: ExportCell) -> String {
-    match cell {
-        ExportCell::Null => String::new(),
-        ExportCell::Text(text) | ExportCell::Json(text) => text,
-        ExportCell::Int(number) => number.to_string(),
-        ExportCell::Bool(yes) => yes.to_string(),
-    }
-}
-
-fn object(columns: &[&str], cells: &[ExportCell]) -> String {
-    let mut out = String::from("{");
-    for (index, (name, cell)) in columns.iter().zip(cells).enumerate() {
-        if index > 0 {
-            out.push(',');
-        }
-        write_json_string(name, &mut out);
-        out.push(':');
-        match cell {
-            ExportCell::Null => out.push_str("null"),
-            ExportCell::Text(text) => write_json_string(text, &mut out),
-            ExportCell::Json(json) => out.push_str(json),
-            ExportCell::Int(number) => out.push_str(&number.to_string()),
-            ExportCell::Bool(yes) => out.push_str(if *yes { "true" } else { "false" }),
-        }
-    }
-    out.push('}');
-    out
 }
 
 /// Ends the export: completes it, or aborts it if something failed.
 pub(super) async fn finish(rows: RowWriter, reading: Reading, done: Result<()>) {
     let finished = match done {
-        Ok(()) => rows.finish().await.map_err(|fault| fault.to_string()),
+        Ok(()) => rows.complete().await.map_err(|fault| fault.to_string()),
         Err(error) => Err(error.message),
     };
     let Err(why) = finished else { return reading.end().await };
-    let buffer = rows.inner.lock().await;
     // A client that stops reading is not an error; a database that fails is.
-    match buffer.out.gave_up.load(Ordering::Relaxed) || buffer.out.chunks.is_closed() {
+    match rows.gave_up.load(Ordering::Relaxed) || rows.chunks.is_closed() {
         true => tracing::info!("the client of an export stopped reading"),
         false => tracing::error!(why, "an export was aborted"),
     }
-    buffer.out.broken.store(true, Ordering::Relaxed);
 }

@@ -6,9 +6,12 @@ use crate::{
         kind::Kind,
         value::{Sort, Value},
     },
-    store::browse::{
-        facets::{self, Facet, FacetValues},
-        item::{ItemVersion, ItemWithVersions},
+    store::{
+        browse::{
+            facets::{self, Facet, FacetValues},
+            item::ItemWithVersions,
+        },
+        query::Version,
     },
     time::Timestamp,
     web::{anchor::Anchor, context::PageContext, diffs::shown, query_pairs::fits_query, words},
@@ -46,7 +49,7 @@ pub(super) fn facts(
     context: &PageContext<'_>,
     kind: Kind,
     item: &ItemWithVersions,
-    newest: &ItemVersion,
+    newest: &Version,
     contents: &Contents,
 ) -> Vec<Fact> {
     let first = format!(

@@ -3,9 +3,12 @@
 use super::pictures::{Contents, IMAGE, content_at, preview_at, url};
 use crate::{
     catalog::{diff::OpenedBy, item::Fields, kind::Role, value::Value},
-    store::browse::{
-        item::{ItemVersion, ItemWithVersions, StoredContent},
-        picture::ItemPreview,
+    store::{
+        browse::{
+            item::{ItemWithVersions, StoredContent},
+            picture::ItemPreview,
+        },
+        query::Version,
     },
     time::Timestamp,
     web::{
@@ -70,7 +73,6 @@ pub(super) struct Compared {
 /// Returns all events, newest first.
 pub(super) fn events(
     context: &PageContext<'_>,
-    this_item: OfItem<'_>,
     item: &ItemWithVersions,
     contents: &Contents,
     changed: &[(i64, String)],
@@ -78,8 +80,8 @@ pub(super) fn events(
     let mut events = vec![];
     for (at, version) in item.versions.iter().enumerate() {
         events.extend(removal(context, version));
-        events.push(opening(context, this_item, item, at, contents, changed));
-        events.extend(refreshed(context, this_item, version, contents));
+        events.push(opening(context, item, at, contents, changed));
+        events.extend(refreshed(context, version, contents));
     }
     // New pictures of an unchanged URL are sorted between the versions by their time.
     events.sort_by_key(|event| std::cmp::Reverse(event.at_millis));
@@ -109,7 +111,7 @@ fn between(after: Option<Timestamp>, at: Timestamp) -> String {
     })
 }
 
-fn removal(context: &PageContext<'_>, version: &ItemVersion) -> Option<ItemEvent> {
+fn removal(context: &PageContext<'_>, version: &Version) -> Option<ItemEvent> {
     let at = version.valid_to.filter(|_| version.closed_by.as_deref() == Some("removed"))?;
     let seen = version.closed_after.map(words::date_time);
     Some(ItemEvent {
@@ -126,7 +128,6 @@ fn removal(context: &PageContext<'_>, version: &ItemVersion) -> Option<ItemEvent
 
 fn opening(
     context: &PageContext<'_>,
-    this_item: OfItem<'_>,
     item: &ItemWithVersions,
     at: usize,
     contents: &Contents,
@@ -167,17 +168,12 @@ fn opening(
             !changed.iter().any(|(of, field)| *of == version.version && *field == row.field);
     }
     let key = format!("v{}", version.version);
-    event.pair = pair(context, this_item, &key, item, before, version, contents);
+    event.pair = pair(context, &key, item, before, version, contents);
     event
 }
 
 /// Returns an event for each new content of the version's URL while the version was valid.
-fn refreshed(
-    context: &PageContext<'_>,
-    this_item: OfItem<'_>,
-    version: &ItemVersion,
-    contents: &Contents,
-) -> Vec<ItemEvent> {
+fn refreshed(context: &PageContext<'_>, version: &Version, contents: &Contents) -> Vec<ItemEvent> {
     let Some(url) = url(&version.fields, IMAGE) else { return vec![] };
     let Some(all) = contents.get(&url) else { return vec![] };
     let within = |at: Timestamp| {
@@ -196,7 +192,7 @@ fn refreshed(
                 live_until: None,
             };
             let shot = |content: &StoredContent, title: &str| {
-                shot(context, this_item, version, &stored(content), Some(content), title)
+                shot(context, version, &stored(content), Some(content), title)
             };
             let pair = shot(&two[0], "Before").zip(shot(&two[1], "After"));
             let key = format!("p{}", at.millis());
@@ -231,11 +227,11 @@ fn rows(old: &Fields, new: &Fields) -> Vec<FieldRow> {
 /// same picture, and one URL may have had several contents.
 fn shown_period(
     item: &ItemWithVersions,
-    version: &ItemVersion,
+    version: &Version,
     contents: &Contents,
     content: Option<&StoredContent>,
 ) -> (Timestamp, Option<Timestamp>) {
-    let picture = |version: &ItemVersion| url(&version.fields, IMAGE);
+    let picture = |version: &Version| url(&version.fields, IMAGE);
     let shown = picture(version);
     let mut run = (version.valid_from, version.valid_to);
     let older = item.versions.iter().filter(|other| other.version < version.version);
@@ -261,17 +257,16 @@ fn shown_period(
 /// Returns both pictures; `None` if they are the same or one of them cannot be shown.
 fn pair(
     context: &PageContext<'_>,
-    this_item: OfItem<'_>,
     key: &str,
     item: &ItemWithVersions,
-    before: &ItemVersion,
-    after: &ItemVersion,
+    before: &Version,
+    after: &Version,
     contents: &Contents,
 ) -> Option<Pair> {
-    let picture = |version: &ItemVersion| url(&version.fields, IMAGE);
+    let picture = |version: &Version| url(&version.fields, IMAGE);
     let (old, new) = (picture(before), picture(after));
     // For a version that ended: its last content. For the current version: the newest content.
-    let content = |version: &ItemVersion, url: Option<&str>| {
+    let content = |version: &Version, url: Option<&str>| {
         let (now, until) = (context.viewpoint.at(), version.valid_to.or(context.viewpoint.at()));
         content_at(contents, url?, until).or_else(|| content_at(contents, url?, now))
     };
@@ -295,7 +290,7 @@ fn pair(
         live_until: preview_at(contents, url.as_deref(), None).live_until.filter(|_| old != new),
     };
     let shown = |version, content, url, title: String| {
-        shot(context, this_item, version, &preview(content, url), content, &title)
+        shot(context, version, &preview(content, url), content, &title)
     };
     Some(Pair {
         key: key.to_owned(),
@@ -307,18 +302,16 @@ fn pair(
 /// Returns one of two pictures; `None` if it cannot be shown.
 fn shot(
     context: &PageContext<'_>,
-    this_item: OfItem<'_>,
-    version: &ItemVersion,
+    version: &Version,
     preview: &ItemPreview,
     content: Option<&StoredContent>,
     title: &str,
 ) -> Option<Shot> {
-    let item = OfItem { version: version.version, ..this_item };
-    let src = source(context, item, Role::Image, preview)?;
+    let src = source(context, OfItem::of(version), Role::Image, preview)?;
     let is_stored = preview.stored.is_some() && !context.without_mirror();
     let bytes = content.and_then(|content| content.bytes).filter(|_| is_stored);
     Some(Shot {
-        pic: Pic::new(Some(src), version.fields.name(this_item.kind).unwrap_or("")),
+        pic: Pic::new(Some(src), version.fields.name(version.kind).unwrap_or("")),
         title: title.to_owned(),
         size: bytes.map(words::bytes).unwrap_or_default(),
     })
@@ -326,7 +319,6 @@ fn shot(
 
 pub(super) fn compare(
     context: &PageContext<'_>,
-    this_item: OfItem<'_>,
     path: &str,
     item: &ItemWithVersions,
     contents: &Contents,
@@ -357,7 +349,7 @@ pub(super) fn compare(
         hidden: context.viewpoint.pairs(),
         older: step(-1),
         newer: step(1),
-        pair: pair(context, this_item, "two", item, before, after, contents),
+        pair: pair(context, "two", item, before, after, contents),
         rows: rows(&before.fields, &after.fields),
         versions,
     })

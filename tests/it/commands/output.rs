@@ -34,6 +34,15 @@ at_home! {
         }
     }
 
+    async fn an_empty_table_is_a_line_on_standard_error_unless_quiet(home: Home) {
+        told(&home);
+        let nothing = ["changes", "--until", "2020-01-01", "--format", "table"];
+        for (flags, line) in [(&[][..], "No such changes.\n"), (&["--quiet"], "")] {
+            let ran = home.run(&[flags, &nothing].concat());
+            assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.as_str()), (0, "", line));
+        }
+    }
+
     async fn changes_can_be_narrowed(home: Home) {
         told(&home);
         let ids = |args: &[&str]| -> Vec<String> {
