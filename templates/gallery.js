@@ -4,7 +4,7 @@ const notice = document.getElementById("status");
 
 if (navigator.clipboard && window.isSecureContext) {
   document.documentElement.classList.add("can-copy");
-  document.addEventListener("click", async (event) => {
+  document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-copy]");
     if (!button) return;
     const show = (label, text) => {
@@ -12,12 +12,9 @@ if (navigator.clipboard && window.isSecureContext) {
       notice.textContent = text;
       setTimeout(() => delete button.dataset.shown, 2000);
     };
-    try {
-      await navigator.clipboard.writeText(button.dataset.copy);
-      show("Copied", "Copied " + button.dataset.copy);
-    } catch {
-      show("Not copied", "Could not copy; select the id and copy it");
-    }
+    const copied = navigator.clipboard.writeText(button.dataset.copy);
+    const done = () => show("Copied", "Copied " + button.dataset.copy);
+    copied.then(done, () => show("Not copied", "Could not copy; select the id and copy it"));
   });
 }
 
@@ -31,12 +28,12 @@ function stop() {
 
 function play(link) {
   stop();
-  if (still.matches || navigator.connection?.saveData) return;
+  if (still.matches || navigator.connection?.saveData || !link.dataset.video) return;
   timer = setTimeout(() => {
     video = document.createElement("video");
     video.muted = video.loop = video.playsInline = true;
     video.src = link.dataset.video;
-    video.addEventListener("error", stop);
+    video.onerror = () => (stop(), link.removeAttribute("data-video"));
     link.querySelector(".frame").append(video);
     video.play().catch(stop);
   }, 250);
@@ -52,8 +49,11 @@ const samples = document.querySelectorAll("audio");
 for (const one of samples) one.onplay = () => samples.forEach((other) => other !== one && other.pause());
 document.addEventListener("keydown", (event) => event.key === "Escape" && stop());
 addEventListener("pagehide", stop);
-for (const picture of document.querySelectorAll('img[src^="/preview/"]')) {
-  const waits = [9000, 3000];
-  picture.onerror = () => waits.length && setTimeout(() => (picture.src = picture.src), waits.pop());
-  if (picture.complete && !picture.naturalWidth) picture.onerror();
+for (const one of document.querySelectorAll('img[src^="/preview/"]')) {
+  const waits = [9000, 3000, 1000];
+  one.onerror = () => waits.length && setTimeout(() => (one.src = one.src), waits.pop());
+  one.onload = () => one.parentNode.querySelector(".ini")?.remove(); // It shows through transparent pictures.
+  if (one.complete) one.naturalWidth ? one.onload() : one.onerror();
 }
+const previews = document.querySelectorAll(".preview video");
+for (const one of previews) one.onerror = () => (one.parentNode.textContent = "This preview cannot be played.");

@@ -45,3 +45,10 @@ pub struct ChangeFilter {
     /// Changes observed before this time.
     pub until: Option<Timestamp>,
 }
+
+impl ChangeFilter {
+    /// Whether it selects items or fields, not only times and a change.
+    pub fn selects_items(&self) -> bool {
+        self.kind.is_some() || self.field.is_some() || self.id.is_some()
+    }
+}

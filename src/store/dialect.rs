@@ -44,6 +44,9 @@ pub trait Dialect {
     /// Returns the query for the size of the database (on PostgreSQL of the schema), in bytes.
     fn size(&self) -> &'static str;
 
+    /// Returns the condition that the user may read a column of a table.
+    fn may_read(&self, table: &str, column: &str) -> String;
+
     /// Returns the expression for the milliseconds between two times.
     fn milliseconds(&self, from: &str, to: &str) -> String;
 

@@ -456,6 +456,11 @@ impl Dialect for Postgres {
          AND c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema())"
     }
 
+    fn may_read(&self, table: &str, column: &str) -> String {
+        // A subquery, so that it is evaluated once.
+        format!("(SELECT has_column_privilege('{table}', '{column}', 'SELECT'))")
+    }
+
     fn milliseconds(&self, from: &str, to: &str) -> String {
         format!("round(extract(epoch FROM {to} - {from}) * 1000)")
     }

@@ -562,6 +562,10 @@ impl Dialect for Sqlite {
         "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"
     }
 
+    fn may_read(&self, _: &str, _: &str) -> String {
+        "TRUE".into()
+    }
+
     fn milliseconds(&self, from: &str, to: &str) -> String {
         format!("round((julianday({to}) - julianday({from})) * 86400000)")
     }

@@ -154,9 +154,10 @@ fn added_or_removed(
                 false => words::items(line.kind, same.len() as i64),
             };
             let is_one_name = same.iter().all(|other| first_word(other) == first_word(line));
-            one.who = match is_one_name {
-                true => format!("{}, {items}", words::tile_name(first_word(line))),
-                false => format!("{items} of one person"),
+            let name = line.group_name.as_deref().map(str::trim).filter(|name| !name.is_empty());
+            one.who = match name.or(is_one_name.then_some(first_word(line))) {
+                Some(name) => format!("{}, {items}", words::tile_name(name)),
+                None => format!("{items} of one person"),
             };
             one.more = Some(all_link(context, line, false, "Show all"));
         }

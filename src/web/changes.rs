@@ -80,7 +80,7 @@ pub async fn page(
     let (polls, more, total) =
         reading.polls_with_changes(&context.account, &filter, query.before).await?;
     let baseline = |poll: &PollRow| context.good.is_first(poll);
-    let unfiltered = filter.kind.is_none() && filter.field.is_none() && filter.id.is_none();
+    let unfiltered = !filter.selects_items();
     let ids: Vec<i64> = polls
         .iter()
         .filter(|poll| !(baseline(poll) && unfiltered))
@@ -94,7 +94,7 @@ pub async fn page(
         if baseline(poll) && unfiltered {
             let added = poll.counts.map_or(0, |counts| counts.added);
             let added = words::counted(added, "item", "items");
-            view.text = format!("The first poll: {added}, which do not count as changes.");
+            view.text = format!("The first poll: {added}.");
         }
         // The day is shown once.
         if view.day == day {

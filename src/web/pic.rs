@@ -81,12 +81,13 @@ impl Pic {
     }
 }
 
-/// Returns the first letters of two words, preferring words with a capital.
+/// Returns the first letters of two words, preferring words with a capital; without letters, the first sign.
 fn initials(name: &str) -> String {
     let words = name.split(|c: char| !c.is_alphanumeric()).filter_map(|word| word.chars().next());
     let (capital, small): (Vec<char>, Vec<char>) = words.partition(|first| !first.is_lowercase());
-    let all = capital.into_iter().chain(small).take(2);
-    all.flat_map(char::to_uppercase).collect()
+    let letters = capital.into_iter().chain(small).take(2).flat_map(char::to_uppercase);
+    let initials: String = letters.collect();
+    if initials.is_empty() { name.trim().chars().take(1).collect() } else { initials }
 }
 
 #[cfg(test)]
@@ -96,6 +97,6 @@ mod tests {
     #[test]
     fn initials_are_the_first_letters_of_two_words() {
         let names = ["Annie in Blue Suit", " \n(zoë)", "алина", "a3f9-public", "…", "ßa"];
-        assert_eq!(names.map(initials), ["AB", "Z", "А", "AP", "", "SS"]);
+        assert_eq!(names.map(initials), ["AB", "Z", "А", "AP", "…", "SS"]);
     }
 }

@@ -59,10 +59,17 @@ const LARGEST: u64 = 64 << 20;
 /// How long a content is served before it is fetched again.
 const FRESH: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-/// How long a viewer waits for a picture. A browser opens six connections to a host, so pictures that took
-/// longer would delay its next page. The fetch goes on, and the page's script requests the picture again.
-/// Videos have no such limit: only one plays at a time.
+/// How long a viewer waits for a picture. A browser opens six connections to a host, and one that waits for
+/// a picture is not free for the next page: only `PATIENT` viewers wait for `WAIT`, the others for `SHORT`.
+/// The fetch goes on, and the page's script requests the picture again. Videos have no such limit: only one
+/// plays at a time.
 const WAIT: Duration = Duration::from_secs(2);
+const SHORT: Duration = Duration::from_millis(100);
+const PATIENT: usize = 3;
+
+/// How long a fetch is wanted after its last request. A page's script requests a picture for the last time
+/// nine seconds after the time before.
+const WANTED: Duration = Duration::from_secs(10);
 
 /// How long a browser shows a preview without revalidating it.
 const CACHE: HeaderValue = HeaderValue::from_static("private, max-age=3600");
@@ -73,6 +80,7 @@ pub struct Previews(Arc<Inner>);
 struct Inner {
     requests: Requests,
     turns: Semaphore,
+    patient: Semaphore,
     received: AtomicU64,
     folder: Option<Arc<PreviewFolder>>,
     state: Mutex<PreviewsState>,
@@ -83,7 +91,8 @@ struct PreviewsState {
     /// Each with the time at which it expires.
     contents: Bounded<(Arc<Whole>, Instant)>,
     failures: HashMap<String, Instant>,
-    under_way: HashMap<String, Fetch>,
+    /// Each with the time of its last request.
+    under_way: HashMap<String, (Fetch, Instant)>,
     /// When the current hour began, and how many bytes had been received by then.
     hour: Option<(Instant, u64)>,
 }
@@ -117,6 +126,7 @@ impl Previews {
         Self(Arc::new(Inner {
             requests,
             turns: Semaphore::new(AT_ONCE),
+            patient: Semaphore::new(PATIENT),
             received: AtomicU64::new(0),
             folder: folder.map(Arc::new),
             state: Mutex::new(state),
@@ -132,18 +142,22 @@ impl Previews {
                 None => self.fetch(&mut state, link)?,
             }
         };
-        match role {
-            Role::Image => {
-                tokio::time::timeout(WAIT, fetch).await.unwrap_or(Err(NoPreview::NotYet))
-            }
-            _ => fetch.await,
+        if role != Role::Image {
+            return fetch.await;
         }
+        let patient = self.0.patient.try_acquire();
+        let wait = if patient.is_ok() { WAIT } else { SHORT };
+        tokio::time::timeout(wait, fetch).await.unwrap_or(Err(NoPreview::NotYet))
     }
 
     /// Returns the fetch of a link, which is started unless it is running.
     fn fetch(&self, state: &mut PreviewsState, link: PreviewLink) -> Result<Fetch, NoPreview> {
-        if let Some(fetch) = state.under_way.get(&link.url) {
+        if let Some((fetch, requested)) = state.under_way.get_mut(&link.url) {
+            *requested = Instant::now();
             return Ok(fetch.clone());
+        }
+        if state.under_way.len() >= AT_ONCE + WAITING {
+            state.under_way.retain(|_, (_, requested)| requested.elapsed() < WANTED);
         }
         if state.under_way.len() >= AT_ONCE + WAITING {
             return Err(NoPreview::NotYet);
@@ -152,7 +166,7 @@ impl Previews {
         // A task of its own, so that it is completed even if the first viewer leaves.
         let task = tokio::spawn(async move { inner.found(link).await });
         let fetch = task.map(|done| done.unwrap_or(Err(NoPreview::Failed))).boxed().shared();
-        state.under_way.insert(url, fetch.clone());
+        state.under_way.insert(url, (fetch.clone(), Instant::now()));
         Ok(fetch)
     }
 }
@@ -161,6 +175,12 @@ impl Inner {
     fn state(&self) -> MutexGuard<'_, PreviewsState> {
         // A panic elsewhere cannot leave this state inconsistent.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns whether a viewer has requested a preview a short while ago.
+    fn is_wanted(&self, url: &str) -> bool {
+        let state = self.state();
+        state.under_way.get(url).is_some_and(|(_, requested)| requested.elapsed() < WANTED)
     }
 
     /// Returns whether the bytes of this hour are used up.
@@ -199,7 +219,7 @@ impl Inner {
     async fn fetched(&self, link: PreviewLink) -> Result<Arc<Whole>, NoPreview> {
         // The semaphore is never closed.
         let turn = self.turns.acquire().await;
-        if self.is_spent(&mut self.state()) {
+        if !self.is_wanted(&link.url) || self.is_spent(&mut self.state()) {
             return Err(NoPreview::NotYet);
         }
         let got = fetch_preview(&self.requests, &link.url, link.signed.as_ref(), &self.received);
@@ -284,7 +304,13 @@ pub fn response(
 /// Returns the response without a preview.
 pub fn missing(why: NoPreview) -> Response<Body> {
     match why {
-        NoPreview::Failed => plain(StatusCode::NOT_FOUND, "this preview cannot be shown"),
+        NoPreview::Failed => {
+            let mut response = plain(StatusCode::NOT_FOUND, "this preview cannot be shown");
+            // So that a page's script, which requests a picture again, does not ask for it.
+            let cache = HeaderValue::from_static("private, max-age=60");
+            response.headers_mut().insert(header::CACHE_CONTROL, cache);
+            response
+        }
         NoPreview::NotYet => {
             let later = "this preview is not there yet";
             let mut response = plain(StatusCode::SERVICE_UNAVAILABLE, later);
@@ -296,26 +322,60 @@ pub fn missing(why: NoPreview) -> Response<Body> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpListener;
+
     use super::*;
     use crate::{config::Mirror, mirror::guard::System, time::Clock};
 
+    /// Returns previews from this machine.
+    fn previews() -> Previews {
+        let mirror = Mirror { allowed_hosts: vec!["127.0.0.1".into()], ..Mirror::default() };
+        let limit = (1 << 20, "the cache");
+        let requests = Requests::new(&mirror, Arc::new(System), limit, &Clock::system());
+        Previews::new(requests.unwrap(), 1 << 20, None)
+    }
+
+    async fn get(previews: &Previews, url: String) -> NoPreview {
+        let link = PreviewLink { url, signed: None };
+        previews.get(link, Role::Image).await.unwrap_err()
+    }
+
     #[tokio::test(start_paused = true)]
     async fn nothing_is_fetched_once_the_bytes_of_the_hour_are_used_up() {
-        let limit = (1 << 20, "the cache");
-        let requests =
-            Requests::new(&Mirror::default(), Arc::new(System), limit, &Clock::system()).unwrap();
-        let previews = Previews::new(requests, 1 << 20, None);
+        let previews = previews();
         // The host is not allowed, so a fetch fails without a request.
-        let get = |name: &str| {
-            let link = PreviewLink { url: format!("https://other.test/{name}"), signed: None };
-            previews.get(link, Role::Image)
-        };
-        assert_eq!(get("a").await.unwrap_err(), NoPreview::Failed, "the hour begins");
+        let get = |name: &str| get(&previews, format!("https://other.test/{name}"));
+        assert_eq!(get("a").await, NoPreview::Failed, "the hour begins");
         previews.0.received.fetch_add(HOURLY, Ordering::Relaxed);
-        assert_eq!(get("b").await.unwrap_err(), NoPreview::NotYet);
+        assert_eq!(get("b").await, NoPreview::NotYet);
         tokio::time::advance(HOUR - Duration::from_secs(1)).await;
-        assert_eq!(get("b").await.unwrap_err(), NoPreview::NotYet);
+        assert_eq!(get("b").await, NoPreview::NotYet);
         tokio::time::advance(Duration::from_secs(1)).await;
-        assert_eq!(get("b").await.unwrap_err(), NoPreview::Failed, "the next hour");
+        assert_eq!(get("b").await, NoPreview::Failed, "the next hour");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn pictures_that_are_late_leave_connections_free_and_room_for_others() {
+        let previews = previews();
+        let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+        let base = format!("http://{}", silent.local_addr().unwrap());
+        let waited = async |name: String| {
+            let began = Instant::now();
+            assert_eq!(get(&previews, format!("{base}/{name}")).await, NoPreview::NotYet);
+            began.elapsed()
+        };
+        let all = (0..AT_ONCE + WAITING).map(|nth| waited(nth.to_string()));
+        let all = futures_util::future::join_all(all).await;
+        let long = all.iter().filter(|waited| **waited > SHORT * 2).count();
+        assert_eq!(long, PATIENT, "the others make room for the next page");
+        let running = || previews.0.state().under_way.len();
+        assert_eq!(waited("full".into()).await, Duration::ZERO, "too many are wanted");
+        assert_eq!(running(), AT_ONCE + WAITING);
+        tokio::time::advance(WANTED).await;
+        assert!(
+            waited("next".into()).await > Duration::ZERO,
+            "nobody wants the first ones any more"
+        );
+        assert_eq!(running(), 1);
     }
 }

@@ -32,9 +32,11 @@ pub struct Site {
     off: String,
     /// The URL of a gallery with an account polled over v3.
     people: String,
+    /// The URL of that gallery with the mirror off.
+    people_off: String,
     location: Location,
     files: PathBuf,
-    _stop: [oneshot::Sender<()>; 3],
+    _stop: [oneshot::Sender<()>; 4],
     _home: tempfile::TempDir,
     _database: Option<TestDatabase>,
     _patience: Patience,
@@ -93,6 +95,7 @@ impl Site {
         match path.split_once(':') {
             Some(("off", path)) => format!("{}{path}", self.off),
             Some(("people", path)) => format!("{}{path}", self.people),
+            Some(("people-off", path)) => format!("{}{path}", self.people_off),
             _ => format!("{}{path}", self.base),
         }
     }
@@ -172,13 +175,15 @@ impl Ground {
         let other = Location::Sqlite(home.path().join("people.db"));
         demo::people::seed(&other, &files, size.pictures as u64 / 12).await;
         let (people, stop_people) = serve(&other, Some(&files), None).await;
+        let (people_off, stop_people_off) = serve(&other, None, None).await;
         Site {
             base,
             off,
             people,
+            people_off,
             location,
             files,
-            _stop: [stop, stop_off, stop_people],
+            _stop: [stop, stop_off, stop_people, stop_people_off],
             _home: home,
             _database: database,
             _patience: patience,

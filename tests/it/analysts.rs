@@ -1,17 +1,11 @@
 //! The roles of docs/postgres.md, whose SQL is run as documented. The analyst reads every view and
 //! writes nothing.
 
-use heygen_sync::{
-    catalog::kind::{Kind, Role},
-    store::{
-        Location,
-        browse::{Reader, preview::PreviewKey},
-    },
-    time::Timestamp,
-};
+use heygen_sync::{store::Location, time::Clock};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 use crate::{
+    gallery::{previews::live, site::Site},
     home::Home,
     postgres::{OwnServer, own_server},
 };
@@ -131,18 +125,13 @@ async fn an_analyst_reads_everything_but_the_signed_links() {
 
 #[tokio::test]
 async fn an_analyst_looks_at_the_gallery_without_live_previews() {
-    let (server, _home) = catalogue().await;
-    let location = Location::parse(&by(&server, "heygen_analyst")).unwrap();
-    let mut reading = Reader::new(location).preview().await.unwrap();
-    let key = PreviewKey {
-        account: "default".into(),
-        kind: Kind::AVATAR,
-        id: "a".into(),
-        version: 1,
-        role: Role::Image,
-    };
-    let now = Timestamp::parse("2026-11-23").unwrap();
-    assert!(reading.preview_link(&key, now).await.unwrap().is_none());
+    let (server, home) = catalogue().await;
+    for (role, is_shown) in [("heygen", true), ("heygen_analyst", false)] {
+        let location = Location::parse(&by(&server, role)).unwrap();
+        let site = Site::of(location, home.folder(), Clock::system()).await;
+        let page = live(&site).await.get("/avatars").await;
+        assert_eq!(page.sources().len(), usize::from(is_shown), "{}", page.text);
+    }
 }
 
 #[tokio::test]

@@ -2,13 +2,13 @@
 
 mod api;
 mod people;
-mod previews;
+pub mod previews;
 mod reviewed;
-mod site;
+pub mod site;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     demo::{self, ANNIE},
@@ -302,6 +302,25 @@ async fn the_feed_groups_new_items_by_person() {
     let feed = site.get("/changes").await.text;
     assert!(feed.contains("Ann, 2 looks") && feed.contains("Bea at a desk"), "{feed}");
     assert!(!feed.contains("Ann outside"), "{feed}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_feed_names_the_person_of_new_looks() {
+    for site in both().await {
+        let look =
+            |id: &str, name: &str| json!({"avatar_id": id, "avatar_name": name, "group_id": "g3"});
+        site.run(
+            "INSERT INTO avatar_groups \
+               (account, group_id, group_name, version, valid_from, first_seen_at, changed_at) \
+             SELECT 'default', 'g3', ' Bruno', 1, observed_at, observed_at, observed_at \
+             FROM polls WHERE poll_id = 2",
+        )
+        .await;
+        let looks = [look("s", "By the sea"), look("o", "In the office"), look(ANNIE, "Annie")];
+        site.poll_records("default", looks.into(), 99).await;
+        let feed = site.get("/changes?change=added").await;
+        assert!(feed.text.contains("Bruno, 2 looks"), "{}", feed.text);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

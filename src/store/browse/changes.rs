@@ -1,7 +1,7 @@
 //! The change feed grouped by poll: a change that many items share is one entry.
 
 use super::{
-    picture::{ItemPreview, live_until},
+    picture::ItemPreview,
     reading::Reading,
     sql::{self, Sql, stored_now},
 };
@@ -62,6 +62,8 @@ pub struct SharedChange {
     pub has_video: bool,
     /// The avatar group that the item is a look of, if known.
     pub group: Option<String>,
+    /// The name of that group, if known.
+    pub group_name: Option<String>,
 }
 
 impl Reading {
@@ -128,7 +130,7 @@ impl Reading {
         let mut sql = Sql::new(self.engine());
         let places: Vec<String> = polls.iter().map(|poll| sql.bind(*poll)).collect();
         let own = own_conditions(&mut sql, filter);
-        let text = shared_sql(&places.join(", "), &format!("TRUE{own}"));
+        let text = shared_sql(&sql, &places.join(", "), &format!("TRUE{own}"));
         self.ask(text, &sql.args, shared_change).await
     }
 }
@@ -144,18 +146,17 @@ fn polls_sql<'a>(
     let changed = counted(filter);
     let conditions = with_changes(sql, account, filter, changed);
     // The items of each poll are counted once, for the list and for the sum.
-    let (with, join, counted) =
-        match filter.kind.is_none() && filter.field.is_none() && filter.id.is_none() {
-            true => (String::new(), "", changed),
-            false => {
-                let items = changed_items(sql, account, filter);
-                let with = format!(
-                    "WITH found AS MATERIALIZED (SELECT e.poll_id, count(*) AS items \
+    let (with, join, counted) = match filter.selects_items() {
+        false => (String::new(), "", changed),
+        true => {
+            let items = changed_items(sql, account, filter);
+            let with = format!(
+                "WITH found AS MATERIALIZED (SELECT e.poll_id, count(*) AS items \
                    FROM ({items}) AS e GROUP BY e.poll_id) "
-                );
-                (with, " JOIN found AS f ON f.poll_id = p.poll_id", "f.items")
-            }
-        };
+            );
+            (with, " JOIN found AS f ON f.poll_id = p.poll_id", "f.items")
+        }
+    };
     let before = sql.bind(before);
     let poll = table::POLLS.list("p.");
     format!(
@@ -209,7 +210,7 @@ pub(in crate::store) fn time_conditions(
 const IS_PICTURE: &str = "l.field = 'preview_image_url'";
 
 /// Returns the SQL of the changes of these polls that meet `condition`; a shared field change is one row.
-fn shared_sql(polls: &str, condition: &str) -> String {
+fn shared_sql(sql: &Sql<'_>, polls: &str, condition: &str) -> String {
     let order = "c.name NULLS LAST, c.item_id";
     let (mut joins, mut urls, mut genders, mut videos) = (String::new(), vec![], vec![], vec![]);
     let (mut versions, mut groups) = (vec![], vec![]);
@@ -240,12 +241,14 @@ fn shared_sql(polls: &str, condition: &str) -> String {
         let all: Vec<&str> = all.iter().map(String::as_str).chain(nulls).collect();
         format!("coalesce({})", all.join(", "))
     };
+    let group = first(&groups);
+    let (named, group_name) = group_name(&group);
     let before = format!("CASE WHEN {IS_PICTURE} THEN l.old_value END");
     let url = format!("CASE WHEN {IS_PICTURE} THEN l.new_value ELSE {} END", first(&urls));
     format!(
         "SELECT l.poll_id, l.kind, l.change, l.field, l.old_value, l.new_value, l.item_id, \
          l.name, l.previous_poll_at, l.same, l.every, {stored}, {live}, {gender}, \
-         {video} IS NOT NULL, {version}, {group}, {stored_before}, {live_before} FROM ( \
+         {video} IS NOT NULL, {version}, {group}, {stored_before}, {live_before}, {group_name} FROM ( \
            SELECT m.*, row_number() OVER (PARTITION BY m.poll_id, m.kind, m.change, \
                m.field IS NULL ORDER BY m.same DESC, m.name NULLS LAST, m.item_id) AS line FROM ( \
              SELECT c.*, \
@@ -261,16 +264,24 @@ fn shared_sql(polls: &str, condition: &str) -> String {
          LEFT JOIN field_changes AS f ON {IS_PICTURE} AND f.field = l.field \
            AND f.account = l.account AND f.kind = l.kind AND f.item_id = l.item_id \
            AND f.poll_id = l.poll_id \
+         {named}\
          WHERE l.line <= {ENTRIES} \
          ORDER BY l.poll_id DESC, l.kind, l.change, l.field IS NULL, l.line",
         stored = stored_now("s"),
-        live = live_until(&url, "s"),
+        live = sql.live_until(&url, "s"),
         stored_before = stored_now("o"),
-        live_before = live_until(&before, "o"),
+        live_before = sql.live_until(&before, "o"),
         gender = first(&genders),
-        group = first(&groups),
         video = first(&videos),
     )
+}
+
+/// Returns the SQL that joins the name of a group, and the name.
+fn group_name(group: &str) -> (String, String) {
+    let Some(person) = Kind::referred("group_id") else { return (String::new(), group.into()) };
+    let (table, id, name) = (person.table, person.id, person.label);
+    let on = format!("g.account = l.account AND g.{id} = {group}");
+    (format!("LEFT JOIN {table} AS g ON {on} "), format!("g.{name}"))
 }
 
 /// Returns the SQL of the changed items that match, once for each poll: poll, kind and id.
@@ -361,5 +372,6 @@ fn shared_change(row: &Row) -> Result<SharedChange, Fault> {
         version: row.some_int(15)?,
         group: row.text(16)?,
         image_before: ItemPreview::read(row, 17)?,
+        group_name: row.text(19)?,
     })
 }

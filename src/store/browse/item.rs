@@ -1,7 +1,7 @@
 //! One item: its versions, the changes between them, its pictures, items with similar names.
 
 use super::{
-    picture::{ItemPreview, live_until},
+    picture::ItemPreview,
     reading::Reading,
     scope::{ItemsSql, Scope},
     sql::{self, Sql},
@@ -164,7 +164,7 @@ impl Reading {
                AND (a.file IS NOT NULL OR a.sha256 IS DISTINCT FROM s.sha256), a.state, {live} \
              FROM assets AS a LEFT JOIN asset_versions AS s ON s.url = a.url \
              WHERE {wanted} ORDER BY a.url, s.fetched_at LIMIT {CONTENTS}",
-            live = live_until("a.url", "a"),
+            live = sql.live_until("a.url", "a"),
         );
         self.ask(text, &sql.args, content).await
     }
@@ -190,7 +190,7 @@ impl Reading {
              AND {id} <> {but} ORDER BY {head}, {id} LIMIT 6) AS k \
              LEFT JOIN assets AS a ON a.url = k.url",
             picture = items.picture_of_url(),
-            live = if items.past { sql.no_time().to_owned() } else { live_until("k.url", "a") },
+            live = if items.past { sql.no_time().to_owned() } else { sql.live_until("k.url", "a") },
             url = items.image_url,
             id = items.id,
             name = items.name,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    picture::{ItemPreview, live_until},
+    picture::ItemPreview,
     reading::Reading,
     scope::{ItemsSql, Scope, image_url},
     sql::{self, Sql, stored_now},
@@ -175,7 +175,7 @@ fn newest<'a>(sql: &mut Sql<'a>, scope: &Scope) -> String {
         from = items.from,
         present = items.present,
         picture = items.picture_of_url(),
-        live = if items.past { sql.no_time().to_owned() } else { live_until("k.url", "a") },
+        live = if items.past { sql.no_time().to_owned() } else { sql.live_until("k.url", "a") },
         url = items.image_url,
     )
 }
@@ -197,7 +197,7 @@ fn missing<'a>(sql: &mut Sql<'a>, scope: &Scope) -> String {
         table = scope.kind.table,
         url = image_url(scope.kind),
         stored = stored_now("a"),
-        live = live_until("k.url", "a"),
+        live = sql.live_until("k.url", "a"),
     )
 }
 

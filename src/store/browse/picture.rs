@@ -1,7 +1,6 @@
 //! The state of an item's picture, as SQL.
 
 use super::scope::ItemsSql;
-pub(super) use super::scope::live_until;
 use crate::{
     store::conn::{Fault, Row},
     time::Timestamp,
@@ -17,7 +16,7 @@ pub struct ItemPreview {
 }
 
 impl ItemPreview {
-    /// Reads its two columns: the hash, then [`live_until`].
+    /// Reads its two columns: the hash, then [`super::sql::Sql::live_until`].
     pub(super) fn read(row: &Row, at: usize) -> Result<Self, Fault> {
         Ok(Self { stored: row.text(at)?, live_until: row.time(at + 1)? })
     }

@@ -89,15 +89,6 @@ pub fn clip(kind: Kind) -> Option<&'static Preview> {
     kind.previews.iter().find(|preview| preview.role != Role::Image)
 }
 
-/// Returns the SQL of the time until which the link of a URL works; its asset is joined as `alias`. A URL
-/// without an asset needs no signature; one without an expiry is treated the same here.
-pub(super) fn live_until(url: &str, alias: &str) -> String {
-    format!(
-        "CASE WHEN {url} IS NOT NULL AND coalesce({alias}.state, '') <> 'gone' \
-         THEN coalesce({alias}.expires_at, '9999-12-31T00:00:00.000Z') END"
-    )
-}
-
 impl ItemsSql {
     pub fn new<'a>(sql: &mut Sql<'a>, scope: &'a Scope) -> Self {
         Self::of(sql, scope.kind, scope.account.as_str(), scope.at)
@@ -118,7 +109,7 @@ impl ItemsSql {
         let stored = |is: bool, alias| if is { stored_now(alias) } else { NO_TEXT.into() };
         let no_time = sql.no_time();
         let live = |url: Option<&str>, alias| match url {
-            Some(url) => live_until(url, alias),
+            Some(url) => sql.live_until(url, alias),
             None => no_time.to_owned(),
         };
         let base = Self {

@@ -100,6 +100,17 @@ impl<'a> Sql<'a> {
         format!("{expression} IN ({})", places.join(", "))
     }
 
+    /// Returns the SQL of the time until which the link of a URL works; its asset is joined as `alias`. A
+    /// URL without an asset needs no signature; one without an expiry is treated the same here. A user who
+    /// may not read signed links has no link.
+    pub fn live_until(&self, url: &str, alias: &str) -> String {
+        let may_read = self.engine.may_read("assets", "signed_url");
+        format!(
+            "CASE WHEN {url} IS NOT NULL AND coalesce({alias}.state, '') <> 'gone' AND {may_read} \
+             THEN coalesce({alias}.expires_at, '9999-12-31T00:00:00.000Z') END"
+        )
+    }
+
     /// Returns the expression that the index by name contains.
     pub fn head(&self, expression: &str) -> String {
         self.engine.head(expression)

@@ -102,7 +102,7 @@ pub(super) fn stored(context: &PageContext<'_>, url: Option<&str>, contents: &Co
                 (true, _) => "not stored on that day",
                 (false, "gone") => "not mirrored: HeyGen no longer has it",
                 (false, "failed") => "not mirrored: it could not be fetched",
-                (false, _) => "not mirrored yet",
+                (false, _) => "not mirrored",
             }
             .into()
         }
@@ -118,11 +118,12 @@ pub(super) fn summary(kind: Kind, item: &ItemWithVersions, contents: &Contents) 
     }
     let images = item.versions.iter().filter_map(|version| url(&version.fields, IMAGE));
     let images: BTreeSet<String> = images.collect();
-    let contents: BTreeSet<&str> = images
-        .iter()
-        .filter_map(|url| contents.get(url))
-        .flatten()
-        .filter_map(|content| content.sha256.as_deref())
-        .collect();
-    format!("{versions}{more}, {}", words::counted(contents.len() as i64, "picture", "pictures"))
+    // A URL of which no content was fetched had one picture.
+    let mut pictures = BTreeSet::new();
+    for url in &images {
+        let hashes = contents.get(url).into_iter().flatten();
+        let hashes: Vec<&str> = hashes.filter_map(|content| content.sha256.as_deref()).collect();
+        pictures.extend(if hashes.is_empty() { vec![url.as_str()] } else { hashes });
+    }
+    format!("{versions}{more}, {}", words::counted(pictures.len() as i64, "picture", "pictures"))
 }

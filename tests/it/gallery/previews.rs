@@ -42,7 +42,7 @@ fn requests() -> Requests {
 }
 
 /// Starts a gallery of the same site that fetches previews from this machine.
-pub(super) async fn live(site: &Site) -> Site {
+pub async fn live(site: &Site) -> Site {
     live_with(site, None).await
 }
 
@@ -257,6 +257,8 @@ async fn a_change_of_a_picture_shows_the_pictures_of_that_change() {
         assert_eq!(feed.sources(), [path("twice", "image").replace("/1/", "/2/")]);
         let item = site.get(item).await;
         assert!(item.text.contains("Flip between the two"), "{}", item.text);
+        let item = site.get("/avatars/twice").await.text;
+        assert!(item.contains("3 versions, 3 pictures"), "{item}");
     }
 }
 
@@ -314,18 +316,13 @@ async fn slow_previews_delay_no_page_and_keep_no_connection() {
         tokio::spawn(reqwest::Client::builder().no_proxy().build().unwrap().get(url).send())
     });
     let waiting: Vec<_> = waiting.collect();
-    assert!(
-        tokio::task::spawn_blocking(move || {
-            let seen = cdn.wait_for(6);
-            (seen, cdn)
-        })
-        .await
-        .unwrap()
-        .0
-    );
+    let (seen, cdn) = tokio::task::spawn_blocking(move || (cdn.wait_for(6), cdn)).await.unwrap();
+    assert!(seen);
     for page in ["/", "/avatars", "/changes", "/polls"] {
         assert_eq!(live.get(page).await.status, 200, "{page}");
     }
+    let asked: u32 = (0..20).map(|nth| cdn.asked(&format!("/slow{nth}"))).sum();
+    assert_eq!(asked, 6, "no more fetches at a time");
     // The gallery releases the browser's connections.
     for one in waiting {
         let response = one.await.unwrap().unwrap();

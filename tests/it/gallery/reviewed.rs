@@ -163,7 +163,7 @@ async fn a_missing_store_and_a_lost_file_are_no_broken_page() {
         assert!(site.get("/avatars").await.text.contains(r#"<ul class="grid compact">"#));
         assert!(site.get("/avatars?picture=mirrored").await.text.contains("Nothing matches"));
         let item = site.get(&format!("/avatars/{ANNIE}")).await;
-        assert!(item.text.contains("not mirrored yet"));
+        assert!(item.text.contains("not mirrored"));
         assert!(!item.text.contains("Flip between the two"), "two pictures or none");
         assert_eq!(item.sources(), Vec::<String>::new());
         let past = site.get(&format!("/avatars/{ANNIE}?as_of=2026-11-20")).await;
