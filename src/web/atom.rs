@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use axum::{
     body::Body,
-    http::{HeaderValue, Response, StatusCode, header, request::Parts},
+    http::{Response, header, request::Parts},
+    response::IntoResponse,
 };
 
 use super::{
@@ -14,7 +15,7 @@ use super::{
     failure::PageFailure,
     params,
     query_pairs::{BadParameter, QueryPairs},
-    response::tagged,
+    response::{not_modified, tagged},
     route,
     view::context,
     viewpoint::Viewpoint,
@@ -46,7 +47,7 @@ pub(super) async fn atom(app: &Arc<App>, request: &Parts) -> Result<Response<Bod
     let tag = etag::tag(&stamp, "", &etag::url(request));
     if etag::matches(&request.headers, &tag) {
         reading.end().await;
-        return Ok(tagged(Response::new(Body::empty()), StatusCode::NOT_MODIFIED, &tag));
+        return Ok(not_modified(&tag));
     }
     let ask = Ask::Overview;
     let context =
@@ -75,10 +76,8 @@ pub(super) async fn atom(app: &Arc<App>, request: &Parts) -> Result<Response<Bod
         id: filter.id,
         ..ChangeFilter::default()
     };
-    let mut response = Response::new(Body::from(feed.finish(&change_filter)?));
-    let atom = HeaderValue::from_static("application/atom+xml; charset=utf-8");
-    response.headers_mut().insert(header::CONTENT_TYPE, atom);
-    Ok(tagged(response, StatusCode::OK, &tag))
+    let kind = [(header::CONTENT_TYPE, "application/atom+xml; charset=utf-8")];
+    Ok(tagged((kind, feed.finish(&change_filter)?).into_response(), &tag))
 }
 
 /// Returns the parameters of the feed as pairs of a query string.

@@ -22,7 +22,6 @@ pub mod app;
 pub mod ask;
 pub mod assets;
 pub mod atom;
-mod body;
 mod briefs;
 pub mod cache;
 pub mod change_form;

@@ -21,6 +21,7 @@ use std::{
 use axum::{
     body::Body,
     http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header},
+    response::IntoResponse,
 };
 use bounded::Bounded;
 pub use folder::PreviewFolder;
@@ -30,7 +31,7 @@ use futures_util::{
 };
 use tokio::{sync::Semaphore, task::spawn_blocking, time::Instant};
 
-use super::{body::plain, files};
+use super::files;
 use crate::{
     catalog::kind::Role,
     error::caught,
@@ -284,12 +285,13 @@ pub fn response(
 /// Returns the response without a preview.
 pub fn missing(why: NoPreview) -> Response<Body> {
     match why {
-        NoPreview::Failed => plain(StatusCode::NOT_FOUND, "this preview cannot be shown"),
+        NoPreview::Failed => {
+            (StatusCode::NOT_FOUND, "this preview cannot be shown\n").into_response()
+        }
         NoPreview::NotYet => {
-            let later = "this preview is not there yet";
-            let mut response = plain(StatusCode::SERVICE_UNAVAILABLE, later);
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("3"));
-            response
+            let later = [(header::RETRY_AFTER, "3")];
+            (StatusCode::SERVICE_UNAVAILABLE, later, "this preview is not there yet\n")
+                .into_response()
         }
     }
 }

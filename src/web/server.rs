@@ -8,7 +8,7 @@ use axum::{
     extract::{Request, State},
     http::{HeaderValue, Response, StatusCode, header, request::Parts},
     middleware::{Next, from_fn_with_state},
-    response::IntoResponse,
+    response::{IntoResponse, Redirect},
 };
 use tower_http::{
     catch_panic::CatchPanicLayer,
@@ -31,7 +31,7 @@ use super::{
     files,
     previews::{self, NoPreview},
     query_pairs::QueryPairs,
-    response::{moved, plain},
+    response::plain,
     route::{Route, View, route},
     security::{self, Refusal},
     view::viewed,
@@ -125,13 +125,17 @@ async fn answer(State(app): State<Arc<App>>, request: Request) -> Response<Body>
         Route::Asset(name) => assets::response(&name).unwrap_or_else(|| not_found(app, request)),
         Route::File(hash) => file(app, &hash, request).await,
         Route::Preview(key) => preview(app, &key, request).await,
-        Route::Moved(path) => moved(&path, request.uri.query()),
+        Route::Moved(path) => match request.uri.query() {
+            Some(query) => Redirect::permanent(&format!("{path}?{query}")),
+            None => Redirect::permanent(&path),
+        }
+        .into_response(),
         Route::Unknown if is_api(request.uri.path()) => {
             Problem::not_found("there is no such path; see /api/v1/openapi.json").into_response()
         }
         Route::Unknown => not_found(app, request),
         Route::Json(view) => match api_of(app, request, &view) {
-            Ok(Some(path)) => moved(&path, None),
+            Ok(Some(path)) => Redirect::permanent(&path).into_response(),
             Ok(None) => not_found(app, request),
             Err(failure) => failed(app, request, ErrorFormat::Json, failure),
         },
@@ -216,10 +220,8 @@ async fn metrics_of(app: &App) -> Response<Body> {
             return plain(StatusCode::SERVICE_UNAVAILABLE, "the database cannot be read");
         }
     };
-    let mut response = Response::new(Body::from(metrics::text(&figures, &app.configured)));
-    let kind = HeaderValue::from_static(metrics::CONTENT_TYPE);
-    response.headers_mut().insert(header::CONTENT_TYPE, kind);
-    response
+    let kind = [(header::CONTENT_TYPE, metrics::CONTENT_TYPE)];
+    (kind, metrics::text(&figures, &app.configured)).into_response()
 }
 
 /// Returns the response with a preview.

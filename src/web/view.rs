@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use axum::{
     body::Body,
-    http::{HeaderValue, Method, Response, StatusCode, request::Parts},
+    http::{HeaderValue, Method, Response, request::Parts},
+    response::{Html, IntoResponse},
 };
 
 use super::{
@@ -20,7 +21,7 @@ use super::{
     message::MessagePage,
     overview, poll, polls,
     query_pairs::QueryPairs,
-    response::{self, tagged},
+    response::{not_modified, tagged},
     route::{DataFormat, View},
     search, timeline,
     viewpoint::Viewpoint,
@@ -52,12 +53,12 @@ pub(super) async fn viewed(
     let tag = etag::tag(&stamp, &moment(&context, view), &etag::url(request));
     if etag::matches(&request.headers, &tag) {
         reading.end().await;
-        return Ok(tagged(Response::new(Body::empty()), StatusCode::NOT_MODIFIED, &tag));
+        return Ok(not_modified(&tag));
     }
     if let Some(format) = format {
         let wanted = export::ExportRequest { format, only_head: request.method == Method::HEAD };
         let response = export::response(context, reading, view, ask, wanted).await?;
-        return Ok(tagged(response, StatusCode::OK, &tag));
+        return Ok(tagged(response, &tag));
     }
     let html = match app.pages.get(&tag) {
         Some(cached) => cached,
@@ -72,8 +73,7 @@ pub(super) async fn viewed(
     let queries = reading.queries();
     reading.end().await;
     tracing::debug!(queries, path = request.uri.path(), "page");
-    let mut response =
-        tagged(response::html(StatusCode::OK, String::clone(&html)), StatusCode::OK, &tag);
+    let mut response = tagged(Html(String::clone(&html)).into_response(), &tag);
     // The cost of the page, for tests and monitoring.
     response.headers_mut().insert("x-queries", HeaderValue::from(queries));
     Ok(response)

@@ -2,7 +2,8 @@
 
 use axum::{
     body::Body,
-    http::{HeaderValue, Response, StatusCode, header, request::Parts},
+    http::{Response, header, request::Parts},
+    response::IntoResponse,
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Serialize, de::DeserializeOwned};
@@ -112,10 +113,8 @@ impl ApiRequest {
         self.reading.end().await;
         let json = serde_json::to_value(answer);
         let json = json.map_err(|fault| Error::unforeseen(format!("cannot answer: {fault}")))?;
-        let mut response = Response::new(Body::from(redact::json(json).to_string()));
-        let kind = HeaderValue::from_static("application/json");
-        response.headers_mut().insert(header::CONTENT_TYPE, kind);
-        Ok(tagged(response, StatusCode::OK, &self.tag))
+        let kind = [(header::CONTENT_TYPE, "application/json")];
+        Ok(tagged((kind, redact::json(json).to_string()).into_response(), &self.tag))
     }
 }
 
