@@ -40,7 +40,7 @@ const FIRST_ROW: usize = 5;
 #[template(path = "grid.html")]
 struct GridPage {
     shell: Shell,
-    heading: String,
+    heading: &'static str,
     total: String,
     action: &'static str,
     q: String,
@@ -113,8 +113,8 @@ pub async fn page(
     };
     let found = found(context, reading, &query.filter.q, counts.total == 0).await?;
     render(&GridPage {
-        shell: Shell::new(context, &View::Grid(kind), words::heading(kind)),
-        heading: words::heading(kind),
+        shell: Shell::new(context, &View::Grid(kind), kind.title),
+        heading: kind.title,
         total: words::number(counts.total),
         action: kind.path,
         q: query.filter.q.clone(),
@@ -186,7 +186,7 @@ fn no_such_page(
         words::number(query.page),
         words::counted(pages, "page", "pages")
     );
-    let mut message = MessagePage::of(context, words::heading(kind), text);
+    let mut message = MessagePage::of(context, kind.title, text);
     let href = |query: &GridQuery| context.href(kind.path, &query.pairs());
     message.links = vec![
         Anchor::new(href(&query.with(|_| ())), "The first page"),

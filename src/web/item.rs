@@ -149,7 +149,7 @@ fn of_item(
     let two = [("from", (last - 1).to_string()), ("to", last.to_string())];
     ItemPage {
         shell: Shell::new(context, &View::Item(kind, id.to_owned()), short(&shown_name)),
-        crumb: Anchor::new(context.href(kind.path, &[]), words::heading(kind)),
+        crumb: Anchor::new(context.href(kind.path, &[]), kind.title),
         name: shown_name,
         no_name: name.is_empty(),
         copy: words::attribute(id),

@@ -32,7 +32,7 @@ struct PollsPage {
     held: Option<HeldNotice>,
     notices: Vec<(String, String, i64)>,
     schema: Vec<(Anchor, String)>,
-    lists: Vec<String>,
+    lists: Vec<&'static str>,
     rows: Vec<RowView>,
     pager: Option<Pager>,
 }
@@ -91,7 +91,7 @@ pub async fn page(
             })
             .collect(),
         mirror: mirror(context, &states),
-        lists: context.kinds().map(words::heading).collect(),
+        lists: context.kinds().map(|kind| kind.title).collect(),
         rows: polls.iter().map(|poll| row(context, poll)).collect(),
         pager: Pager::new(page, pages, |page| {
             let parameters = if page > 1 { vec![("page", page.to_string())] } else { vec![] };

@@ -30,7 +30,7 @@ pub struct SearchResult {
 
 /// The items of one kind.
 struct SearchSection {
-    heading: String,
+    heading: &'static str,
     total: String,
     all: String,
     compact: bool,
@@ -120,7 +120,7 @@ pub async fn page(
         let tiles: Vec<TileView> =
             of_kind.map(|tile| TileView::new(context, tile, &filter)).collect();
         SearchSection {
-            heading: words::heading(*kind),
+            heading: kind.title,
             total: words::number(*items),
             all: context.href(kind.path, &[("q", q.to_owned())]),
             compact: is_compact(tiles.iter().map(|tile| &tile.pic)),

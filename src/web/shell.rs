@@ -190,7 +190,7 @@ fn nav(
         // The last word, for narrow windows.
         let short = kind.title.rsplit(' ').next().unwrap_or_default();
         let here = matches!(here, Some(View::Grid(of) | View::Item(of, _)) if *of == kind);
-        link(kind.path, words::heading(kind), words::column(short), here)
+        link(kind.path, kind.title.into(), words::sentence(short), here)
     };
     let mut links = vec![page("/", "Overview", here == Some(&View::Overview))];
     links.extend(kinds.map(list));

@@ -1,14 +1,9 @@
 //! Values as text for people: dates, numbers, sizes, names. Pure.
 
-use chrono::{Datelike, Timelike};
+use chrono::Datelike;
 
-pub use crate::words::{counted, number};
+pub use crate::words::{counted, number, sentence};
 use crate::{catalog::kind::Kind, time::Timestamp};
-
-/// Returns the heading of a kind: "Avatars", "People".
-pub fn heading(kind: Kind) -> String {
-    kind.title.to_owned()
-}
 
 /// Returns the plural by which the gallery calls items of a kind: "people".
 pub fn plural(kind: Kind) -> String {
@@ -22,10 +17,7 @@ pub fn items(kind: Kind, count: i64) -> String {
 
 /// Returns the name of a column for people: "Avatars listed" for "avatars_listed".
 pub fn column(name: &str) -> String {
-    let words = name.replace('_', " ");
-    let mut chars = words.chars();
-    let first = chars.next().map(|letter| letter.to_uppercase().to_string());
-    first.unwrap_or_default() + chars.as_str()
+    sentence(&name.replace('_', " "))
 }
 
 /// Formats a size: "41 kB", "1.8 MB".
@@ -38,26 +30,23 @@ pub fn bytes(size: i64) -> String {
     }
 }
 
-const MONTHS: [&str; 12] =
-    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-
-fn month(at: Timestamp) -> &'static str {
-    MONTHS.get(at.to_chrono().month0() as usize).copied().unwrap_or("")
-}
-
 /// Formats a date: "18 Nov 2026".
 pub fn date(at: Timestamp) -> String {
-    let day = at.to_chrono();
-    format!("{} {} {}", day.day(), month(at), day.year())
+    at.to_chrono().format("%-d %b %Y").to_string()
 }
 
 /// Formats a date, with the year only if it is not that of `reference`: "18 Nov".
 pub fn short_date(at: Timestamp, reference: Timestamp) -> String {
     let (day, other) = (at.to_chrono(), reference.to_chrono());
     match day.year() == other.year() {
-        true => format!("{} {}", day.day(), month(at)),
+        true => day.format("%-d %b").to_string(),
         false => date(at),
     }
+}
+
+/// Formats a month: "Nov".
+pub fn month(at: Timestamp) -> String {
+    at.to_chrono().format("%b").to_string()
 }
 
 /// Formats a date with its weekday: "Fri, 20 Nov".
@@ -67,8 +56,7 @@ pub fn weekday_date(at: Timestamp, reference: Timestamp) -> String {
 
 /// Formats a time of day: "05:57".
 pub fn clock(at: Timestamp) -> String {
-    let time = at.to_chrono();
-    format!("{:02}:{:02}", time.hour(), time.minute())
+    at.to_chrono().format("%H:%M").to_string()
 }
 
 /// Formats a date and time: "18 Nov 2026, 05:57".
