@@ -10,7 +10,7 @@
 //! - parts of pages: [`shell`], [`facet_views`], [`tile`], [`pager`], [`change_views`],
 //!   [`change_form`], [`held`], [`numbers`], `briefs`, [`pic`], [`users`], [`anchor`], [`marked`]
 //! - addresses (pure): [`route`], [`params`], [`query_pairs`], [`viewpoint`], [`ask`]
-//! - text (pure): [`words`], [`compare`], [`diffs`], [`chart`]
+//! - text (pure): [`words`], [`diffs`], [`chart`]
 //! - for programs: [`api`]; [`api_link`] builds the links to it
 //! - errors: [`failure`], [`message`], [`error_page`]
 //! - HTTP: [`response`], [`etag`], [`cache`]; [`assets`]: the style sheet and the script
@@ -28,7 +28,6 @@ pub mod change_form;
 pub mod change_views;
 pub mod changes;
 pub mod chart;
-pub mod compare;
 pub mod context;
 pub mod diffs;
 pub mod error_page;
