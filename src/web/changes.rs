@@ -10,7 +10,6 @@ use super::{
     failure::PageFailure,
     params::ChangesQuery,
     response::render,
-    route::View,
     shell::Shell,
     words,
 };
@@ -111,7 +110,7 @@ pub async fn page(
         context.href("/changes", &query.pairs())
     };
     render(&ChangesPage {
-        shell: Shell::new(context, &View::Changes, "Changes"),
+        shell: Shell::new(context, "Changes"),
         total: words::number(total),
         form: form(context, query, "/changes", true),
         newest: query.before.map(|_| turned(None)),

@@ -1,6 +1,11 @@
 //! The context of every page: the viewpoint, the account, its last good poll.
 
-use super::{app::App, route::item_path, viewpoint::Viewpoint, words};
+use super::{
+    app::App,
+    route::{View, item_path},
+    viewpoint::Viewpoint,
+    words,
+};
 use crate::{
     catalog::kind::Kind,
     store::browse::{
@@ -17,6 +22,8 @@ const OLD_HOURS: i64 = 26;
 pub struct PageContext<'a> {
     /// The gallery.
     pub app: &'a App,
+    /// What the page shows.
+    pub view: View,
     /// The account and the time that all links keep.
     pub viewpoint: Viewpoint,
     /// The path of the page, without the extension of an export.

@@ -14,7 +14,6 @@ use super::{
     params::{GridQuery, Layout, ORDERS, default_layout},
     pic::is_compact,
     response::render,
-    route::View,
     search::found,
     shell::Shell,
     tile::TileView,
@@ -113,7 +112,7 @@ pub async fn page(
     };
     let found = found(context, reading, &query.filter.q, counts.total == 0).await?;
     render(&GridPage {
-        shell: Shell::new(context, &View::Grid(kind), kind.title),
+        shell: Shell::new(context, kind.title),
         heading: kind.title,
         total: words::number(counts.total),
         action: kind.path,

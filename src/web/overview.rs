@@ -15,7 +15,6 @@ use super::{
     params::By,
     pic::is_compact,
     response::render,
-    route::View,
     shell::Shell,
     timeline::{Charts, back, charts},
     words,
@@ -82,7 +81,7 @@ pub async fn page(context: &PageContext<'_>, reading: &mut Reading) -> Result<St
     };
     let newest: Vec<_> = lists.newest.iter().map(|brief| brief_view(context, brief, "")).collect();
     render(&OverviewPage {
-        shell: Shell::new(context, &View::Overview, "Overview"),
+        shell: Shell::new(context, "Overview"),
         current: current(context, &numbers),
         same_items: numbers.week.added + numbers.week.removed == 0,
         changed: week(context, &numbers.week),

@@ -14,7 +14,6 @@ use super::{
     params::ChangesQuery,
     polls::{PAGE, class, field_change},
     response::render,
-    route::View,
     shell::Shell,
     viewpoint::Viewpoint,
     words,
@@ -108,7 +107,7 @@ pub async fn page(
     let when = poll.observed_at.or(poll.started_at).unwrap_or(context.now);
     let near = |number: i64| context.href(&format!("/polls/{number}"), &[]);
     render(&PollPage {
-        shell: Shell::new(context, &View::Poll(number), format!("Poll {number}")),
+        shell: Shell::new(context, format!("Poll {number}")),
         polls: context.href("/polls", &[]),
         number,
         class: class(&poll.outcome),

@@ -11,7 +11,6 @@ use super::{
     message::MessagePage,
     pager::{Pager, PagerStep},
     response::render,
-    route::View,
     shell::Shell,
     words,
 };
@@ -75,7 +74,7 @@ pub async fn page(
     }
     let pages = (total + PAGE - 1) / PAGE;
     render(&PollsPage {
-        shell: Shell::new(context, &View::Polls, "Polls"),
+        shell: Shell::new(context, "Polls"),
         total: words::number(total),
         held: held(context, &context.good.row),
         notices: notices

@@ -4,7 +4,7 @@ use askama::Template;
 
 use super::{
     anchor::Anchor, context::PageContext, failure::PageFailure, pic::is_compact, response::render,
-    route::View, shell::Shell, tile::TileView, words,
+    shell::Shell, tile::TileView, words,
 };
 use crate::{
     catalog::{kind::Kind, search},
@@ -128,7 +128,7 @@ pub async fn page(
         }
     };
     render(&SearchPage {
-        shell: Shell::new(context, &View::Search, "Search"),
+        shell: Shell::new(context, "Search"),
         q: q.to_owned(),
         hidden: context.viewpoint.pairs(),
         total: words::number(result.kinds.iter().map(|(_, items)| items).sum::<i64>()),

@@ -11,7 +11,6 @@ use super::{
     failure::PageFailure,
     params::By,
     response::render,
-    route::View,
     shell::Shell,
     words,
 };
@@ -97,7 +96,7 @@ pub async fn page(
 ) -> Result<String, PageFailure> {
     let periods = periods(context, reading, by).await?;
     render(&TimelinePage {
-        shell: Shell::new(context, &View::Timeline, "Timeline"),
+        shell: Shell::new(context, "Timeline"),
         by: [
             Anchor::new(context.href("/timeline", &[]), "per week"),
             Anchor::new(context.href("/timeline", &[("by", "day".into())]), "per day"),

@@ -50,7 +50,7 @@ pub(super) async fn viewed(
     let stamp = reading.stamp().await?;
     let context =
         context(app, &mut reading, &stamp, viewpoint, view, request.uri.path(), &ask).await?;
-    let tag = etag::tag(&stamp, &moment(&context, view), &etag::url(request));
+    let tag = etag::tag(&stamp, &moment(&context), &etag::url(request));
     if etag::matches(&request.headers, &tag) {
         reading.end().await;
         return Ok(not_modified(&tag));
@@ -63,7 +63,7 @@ pub(super) async fn viewed(
     let html = match app.pages.get(&tag) {
         Some(cached) => cached,
         None => {
-            let html = Arc::new(page(&context, &mut reading, &stamp, view, ask).await?);
+            let html = Arc::new(page(&context, &mut reading, &stamp, ask).await?);
             if html.len() <= PAGE_BYTES {
                 app.pages.put(tag.clone(), &html);
             }
@@ -83,10 +83,9 @@ async fn page(
     context: &PageContext<'_>,
     reading: &mut Reading,
     stamp: &Stamp,
-    view: &View,
     ask: Ask,
 ) -> Result<String, PageFailure> {
-    match (view, ask) {
+    match (&context.view, ask) {
         (View::Grid(kind), Ask::Grid(query)) => {
             grid::page(context, reading, stamp, *kind, &query).await
         }
@@ -124,6 +123,7 @@ pub(super) async fn context<'a>(
     let end = DataFormat::ALL.iter().find_map(|(end, _)| path.strip_suffix(&format!(".{end}")));
     Ok(PageContext {
         app,
+        view: view.clone(),
         parameters: ask.parameters(),
         path: end.unwrap_or(path).to_owned(),
         viewpoint,
@@ -196,9 +196,9 @@ fn no_account(account: &str, viewpoint: &Viewpoint, stamp: &Stamp) -> PageFailur
 
 /// Returns the part of the present on which a page depends: the day, on the front page also the hour,
 /// because links expire; whether the last poll is too old; which pictures can be shown.
-fn moment(context: &PageContext<'_>, view: &View) -> String {
+fn moment(context: &PageContext<'_>) -> String {
     let now = context.now.to_string();
-    let until = if *view == View::Overview { 13 } else { 10 };
+    let until = if context.view == View::Overview { 13 } else { 10 };
     let pictures = (context.without_mirror(), context.shows_live());
     format!("{} {} {pictures:?}", &now[..until], context.is_old())
 }
