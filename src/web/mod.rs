@@ -8,7 +8,7 @@
 //! - pages: [`overview`], [`grid`], [`item`], [`changes`], [`polls`], [`poll`], [`timeline`],
 //!   [`search`]
 //! - parts of pages: [`shell`], [`facet_views`], [`tile`], [`pager`], [`change_views`],
-//!   [`change_form`], [`held`], [`numbers`], `briefs`, [`pic`], [`users`], [`anchor`], [`marked`]
+//!   [`change_form`], [`held`], [`numbers`], `briefs`, [`pic`], [`users`], [`anchor`]
 //! - addresses (pure): [`route`], [`params`], [`query_pairs`], [`viewpoint`], [`ask`]
 //! - text (pure): [`words`], [`diffs`], [`chart`]
 //! - for programs: [`api`]; [`api_link`] builds the links to it
@@ -39,7 +39,6 @@ pub mod files;
 pub mod grid;
 pub mod held;
 pub mod item;
-pub mod marked;
 pub mod message;
 pub mod numbers;
 pub mod overview;

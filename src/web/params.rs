@@ -147,9 +147,14 @@ impl GridQuery {
         pairs
     }
 
+    /// Returns a copy at the first page.
+    pub fn first_page(&self) -> Self {
+        Self { page: 1, ..self.clone() }
+    }
+
     /// Returns a copy at the first page, changed by `edit`.
     pub fn with(&self, edit: impl FnOnce(&mut Self)) -> Self {
-        let mut other = Self { page: 1, ..self.clone() };
+        let mut other = self.first_page();
         edit(&mut other);
         other
     }
