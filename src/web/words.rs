@@ -25,7 +25,7 @@ pub fn bytes(size: i64) -> String {
     let size = size.max(0) as f64;
     match size {
         s if s < 1000.0 => format!("{s:.0} B"),
-        s if s < 1_000_000.0 => format!("{:.0} kB", s / 1000.0),
+        s if s < 999_500.0 => format!("{:.0} kB", s / 1000.0),
         s => format!("{:.1} MB", s / 1_000_000.0),
     }
 }
@@ -175,6 +175,11 @@ mod tests {
         assert_eq!(short_date(at("2025-11-18"), at("2026-01-01")), "18 Nov 2025");
         assert_eq!(weekday_date(at("2026-11-20"), at("2026-11-23")), "Fri, 20 Nov");
         assert_eq!(span(at("2026-04-24"), at("2026-11-23")), "7 months");
-        assert_eq!(bytes(41_200), "41 kB");
+    }
+
+    #[test]
+    fn a_size_has_at_most_three_digits_before_its_unit() {
+        let sizes = [999, 1_000, 41_200, 999_499, 999_600, 1_840_000];
+        assert_eq!(sizes.map(bytes), ["999 B", "1 kB", "41 kB", "999 kB", "1.0 MB", "1.8 MB"]);
     }
 }
