@@ -46,17 +46,16 @@ use crate::{
     },
 };
 
-/// Returns the router with all its layers.
-fn router(app: Arc<App>) -> Router {
+/// Returns the routes with the layers of every response.
+fn router(routes: Router<Arc<App>>, app: Arc<App>) -> Router {
     let small = DefaultPredicate::new()
         .and(NotForContentType::const_new("video/"))
         .and(NotForContentType::const_new("audio/"))
         .and(NotForContentType::const_new("application/octet-stream"));
-    api::router()
-        .fallback(answer)
+    routes
+        .layer(CatchPanicLayer::custom(|_| plain(StatusCode::INTERNAL_SERVER_ERROR, "broken")))
         .layer(from_fn_with_state(app.clone(), guarded))
         .layer(CompressionLayer::new().compress_when(small))
-        .layer(CatchPanicLayer::custom(|_| plain(StatusCode::INTERNAL_SERVER_ERROR, "broken")))
         .with_state(app)
 }
 
@@ -76,7 +75,7 @@ pub async fn serve(
     };
     let listener = tokio::net::TcpListener::bind(address).await.map_err(cannot)?;
     listening(listener.local_addr().map_err(cannot)?);
-    let router = router(Arc::new(app));
+    let router = router(api::router().fallback(answer), Arc::new(app));
     let (stopping, stopped) = tokio::sync::oneshot::channel::<()>();
     let server = axum::serve(listener, router).with_graceful_shutdown(async move {
         stop.await;
@@ -256,5 +255,36 @@ async fn file(app: &App, hash: &str, request: &Parts) -> Response<Body> {
             tracing::error!(%error, "a file cannot be read");
             plain(StatusCode::SERVICE_UNAVAILABLE, "the mirror's store cannot be read")
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+
+    use super::*;
+    use crate::{store::Location, time::Clock, web::GallerySettings};
+
+    #[tokio::test]
+    async fn the_answer_to_a_panic_has_the_headers_of_every_response() {
+        let access = security::Access { token: None, behind_proxy: false, hosts: vec![] };
+        let settings = GallerySettings::new(access, None);
+        let app = App::new(Location::Sqlite("none.db".into()), settings, Clock::system());
+        async fn broken() -> &'static str {
+            panic!("as a test")
+        }
+        let router = router(Router::new().route("/", get(broken)), Arc::new(app));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let response = client.get(format!("http://{address}/")).send().await.unwrap();
+        assert_eq!(response.status(), 500);
+        let headers = response.headers().clone();
+        assert_eq!(response.text().await.unwrap(), "broken\n");
+        for (name, value) in security::HEADERS {
+            assert_eq!(headers.get(&name), Some(&value), "{name}");
+        }
+        assert_eq!(headers.get(header::CACHE_CONTROL), Some(&cache::NO_STORE));
     }
 }
