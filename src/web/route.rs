@@ -104,7 +104,10 @@ pub fn route(path: &str) -> Route {
             "search" => Some(View::Search),
             list => of_segment(list).map(View::Grid),
         }),
-        [page, ""] => Route::Moved(format!("/{page}")),
+        [page, ""] => match route(&format!("/{page}")) {
+            Route::Unknown => Route::Unknown,
+            _ => Route::Moved(format!("/{page}")),
+        },
         ["polls", number] => with_format(number, |number| {
             let plain = number.bytes().all(|b| b.is_ascii_digit()) && !number.starts_with('0');
             number.parse().ok().filter(|_| plain).map(View::Poll)
@@ -223,6 +226,9 @@ mod tests {
         );
         assert_eq!(route("/nothing"), Route::Unknown);
         assert_eq!(route("/avatars/"), Route::Moved("/avatars".into()));
+        for unknown in ["/nothing/", "/\\evil.example/", "/avatars//"] {
+            assert_eq!(route(unknown), Route::Unknown, "{unknown}");
+        }
         assert_eq!(route("//evil"), Route::Unknown);
     }
 
