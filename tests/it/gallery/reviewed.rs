@@ -543,3 +543,11 @@ async fn held_removals_of_a_saved_response_are_let_through_by_its_file() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_search_of_spaces_is_the_page_without_a_search() {
+    for site in both().await {
+        let (spaces, none) = (site.get("/search?q=+").await, site.get("/search").await);
+        assert_eq!((spaces.status, spaces.text == none.text), (200, true), "{}", spaces.text);
+    }
+}
