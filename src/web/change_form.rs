@@ -85,7 +85,7 @@ fn spans(context: &PageContext<'_>, query: &ChangesQuery, action: &str) -> Vec<(
     let today = words::start_of_day(context.reference());
     let this_month = first_of_month(today);
     let last_month = back(this_month, 1);
-    let after_poll = context.good.newest.plus(std::time::Duration::from_millis(1));
+    let newest = context.polls.newest().unwrap_or(context.now);
     let day = |at| Some(words::day(at));
     let mut spans = vec![
         ("All", None, None),
@@ -94,7 +94,8 @@ fn spans(context: &PageContext<'_>, query: &ChangesQuery, action: &str) -> Vec<(
         ("Last month", day(first_of_month(last_month)), day(last_month)),
     ];
     if context.viewpoint.as_of.is_none() {
-        spans.push(("Since this visit", Some(after_poll.to_string()), None));
+        let after = newest.plus(std::time::Duration::from_millis(1));
+        spans.push(("Since this visit", Some(after.to_string()), None));
     }
     let link = |(text, from, to): (&str, Option<String>, Option<String>)| {
         let is_chosen = query.from == from && query.to == to;

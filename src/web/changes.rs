@@ -80,7 +80,7 @@ pub async fn page(
     let filter = until(&query.filter, context.viewpoint.at());
     let (polls, more, total) =
         reading.polls_with_changes(&context.account, &filter, query.before).await?;
-    let baseline = |poll: &PollRow| context.good.is_first(poll);
+    let baseline = |poll: &PollRow| context.polls.is_first(poll);
     let unfiltered = filter.kind.is_none() && filter.field.is_none() && filter.id.is_none();
     let ids: Vec<i64> = polls
         .iter()

@@ -116,7 +116,7 @@ pub async fn page(
         at: when.to_string(),
         newer: after.map(near),
         older: before.map(near),
-        held: held(context, &poll),
+        held: held(context, reading, &poll).await?,
         facts: facts(&poll),
         schema: schema
             .iter()

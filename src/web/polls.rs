@@ -7,7 +7,7 @@ use super::{
     changes::sums,
     context::PageContext,
     failure::PageFailure,
-    held::{HeldNotice, held},
+    held::{HeldNotice, all_held},
     message::MessagePage,
     pager::{Pager, PagerStep},
     response::render,
@@ -28,7 +28,7 @@ struct PollsPage {
     shell: Shell,
     mirror: String,
     total: String,
-    held: Option<HeldNotice>,
+    held: Vec<HeldNotice>,
     notices: Vec<(String, String, i64)>,
     schema: Vec<(Anchor, String)>,
     lists: Vec<&'static str>,
@@ -62,7 +62,7 @@ pub async fn page(
     let (polls, total) = reading.polls(account, at, PAGE, offset).await?;
     let mut notices = reading.notices(account, at).await?;
     // Notices that the API no longer sends are on the pages of their polls.
-    notices.retain(|notice| notice.last_poll >= context.good.row.poll_id);
+    notices.retain(|notice| notice.last_poll >= context.good.poll_id);
     let schema = reading.schema_news(account, at).await?;
     let states = reading.asset_states().await?;
     let poll_link = |number: i64| context.href(&format!("/polls/{number}"), &[]);
@@ -76,7 +76,7 @@ pub async fn page(
     render(&PollsPage {
         shell: Shell::new(context, "Polls"),
         total: words::number(total),
-        held: held(context, &context.good.row),
+        held: all_held(context, reading).await?,
         notices: notices
             .into_iter()
             .map(|notice| {
@@ -149,7 +149,7 @@ fn row(context: &PageContext<'_>, poll: &PollRow) -> RowView {
             .kinds()
             .map(|kind| shown(counts.and_then(|c| c.listed[kind.index()])))
             .collect(),
-        sums: match context.good.is_first(poll) {
+        sums: match context.polls.is_first(poll) {
             true => vec![("soft", "the first poll".into())],
             false => sums(poll),
         },

@@ -82,7 +82,7 @@ pub struct Shell {
 impl Shell {
     /// Creates the frame of a page of the catalogue.
     pub fn new(context: &PageContext<'_>, title: impl Into<String>) -> Self {
-        let poll = &context.good.row;
+        let poll = &context.good;
         let (now, polled_at) = (context.now, context.polled_at());
         let old = || {
             let age = words::span(polled_at, now);
@@ -160,7 +160,7 @@ fn past_bar(context: &PageContext<'_>) -> Option<PastBar> {
             true => words::date(as_of.at),
             false => words::date_time(as_of.at) + " UTC",
         },
-        poll: context.good.row.poll_id,
+        poll: context.good.poll_id,
         now: present.href(&context.path, &parameters(context)),
     })
 }

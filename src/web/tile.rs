@@ -92,7 +92,7 @@ fn notes(context: &PageContext<'_>, tile: &Tile) -> Vec<Note> {
     let mut notes = vec![];
     let mut note = |class, text: String| notes.push(Note { class, text });
     let week = context.moments().days(7);
-    let first = context.good.first_of(tile.kind.catalogue);
+    let first = context.polls.first_of(tile.kind.catalogue);
     if first.is_some_and(|first| tile.first_seen_at > first) && tile.first_seen_at >= week {
         note("added", format!("new {}", words::short_date(tile.first_seen_at, reference)));
     }

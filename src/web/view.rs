@@ -29,7 +29,8 @@ use super::{
 };
 use crate::{
     catalog::catalogue::Catalogue,
-    store::browse::{LastGoodPoll, Reading, Stamp},
+    store::browse::{Reading, Stamp},
+    time::Timestamp,
 };
 
 pub(super) async fn viewed(
@@ -119,7 +120,18 @@ pub(super) async fn context<'a>(
         Some(account) => account.clone(),
         None => usual_account(stamp).cloned().ok_or_else(|| nothing_polled_yet(app, &viewpoint))?,
     };
-    let good = good_poll(app, reading, &account, view, &viewpoint).await?;
+    let polls = reading.good_polls(&account, viewpoint.at()).await?;
+    let catalogue = match view {
+        View::Grid(kind) | View::Item(kind, _) => kind.catalogue,
+        _ => Catalogue::default(),
+    };
+    let Some(good) = polls.last_of(catalogue).or(polls.last.first()).cloned() else {
+        let first = polls.first_of(catalogue).or(polls.firsts.first().map(|(_, first)| *first));
+        return Err(match first {
+            Some(first) => before_first_poll(&viewpoint, first),
+            None => nothing_polled_yet(app, &viewpoint),
+        });
+    };
     let end = DataFormat::ALL.iter().find_map(|(end, _)| path.strip_suffix(&format!(".{end}")));
     Ok(PageContext {
         app,
@@ -130,36 +142,12 @@ pub(super) async fn context<'a>(
         account,
         accounts: stamp.accounts.clone(),
         now: app.clock.now(),
+        polls,
         good,
     })
 }
 
-/// Returns the last good poll at the viewpoint: of the view's catalogue if it has one, else of any other.
-/// Fails if there is none yet.
-async fn good_poll(
-    app: &App,
-    reading: &mut Reading,
-    account: &str,
-    view: &View,
-    viewpoint: &Viewpoint,
-) -> Result<LastGoodPoll, PageFailure> {
-    let own_catalogue = match view {
-        View::Grid(kind) | View::Item(kind, _) => kind.catalogue,
-        _ => Catalogue::default(),
-    };
-    let others = Catalogue::ALL.into_iter().filter(|catalogue| *catalogue != own_catalogue);
-    let mut first = None;
-    for catalogue in std::iter::once(own_catalogue).chain(others) {
-        let last = reading.good_polls(account, catalogue, viewpoint.at()).await?;
-        if let Some(good) = last.into_iter().next() {
-            return Ok(good);
-        }
-        if viewpoint.as_of.is_some() && first.is_none() {
-            let last = reading.good_polls(account, catalogue, None).await?;
-            first = last.first().and_then(|good| good.first_of(catalogue));
-        }
-    }
-    let Some(first) = first else { return Err(nothing_polled_yet(app, viewpoint)) };
+fn before_first_poll(viewpoint: &Viewpoint, first: Timestamp) -> PageFailure {
     let mut message = MessagePage::new(
         viewpoint,
         "Before the first poll",
@@ -171,7 +159,7 @@ async fn good_poll(
         Anchor::new(present.href("/avatars", &[("as_of", raw)]), words::date(first)),
         Anchor::new(present.href("/", &[]), "Now"),
     ];
-    Err(PageFailure::NothingYet(Box::new(message)))
+    PageFailure::NothingYet(Box::new(message))
 }
 
 fn nothing_polled_yet(app: &App, viewpoint: &Viewpoint) -> PageFailure {
