@@ -17,7 +17,7 @@ use super::{
     query_pairs::{BadParameter, QueryPairs},
     response::{not_modified, tagged},
     route,
-    view::context,
+    view::{checked, context},
     viewpoint::Viewpoint,
 };
 use crate::{
@@ -52,7 +52,8 @@ pub(super) async fn atom(app: &Arc<App>, request: &Parts) -> Result<Response<Bod
     let ask = Ask::Overview;
     let context =
         context(app, &mut reading, &stamp, viewpoint, &route::View::Changes, "/changes", &ask)
-            .await?;
+            .await;
+    let (mut reading, context) = checked(reading, context).await?;
     let began = reading.began_at().await?;
     let rows = reading.newest_changes(&context.account, &filter, FEED_ROWS).await?;
     reading.end().await;

@@ -50,7 +50,8 @@ pub(super) async fn viewed(
     };
     let stamp = reading.stamp().await?;
     let context =
-        context(app, &mut reading, &stamp, viewpoint, view, request.uri.path(), &ask).await?;
+        context(app, &mut reading, &stamp, viewpoint, view, request.uri.path(), &ask).await;
+    let (mut reading, context) = checked(reading, context).await?;
     let tag = etag::tag(&stamp, &moment(&context), &etag::url(request));
     if etag::matches(&request.headers, &tag) {
         reading.end().await;
@@ -64,7 +65,9 @@ pub(super) async fn viewed(
     let html = match app.pages.get(&tag) {
         Some(cached) => cached,
         None => {
-            let html = Arc::new(page(&context, &mut reading, &stamp, ask).await?);
+            let html = page(&context, &mut reading, &stamp, ask).await;
+            let (kept, html) = checked(reading, html.map(Arc::new)).await?;
+            reading = kept;
             if html.len() <= PAGE_BYTES {
                 app.pages.put(tag.clone(), &html);
             }
@@ -78,6 +81,23 @@ pub(super) async fn viewed(
     // The cost of the page, for tests and monitoring.
     response.headers_mut().insert("x-queries", HeaderValue::from(queries));
     Ok(response)
+}
+
+/// Returns the reading with the result. After a failure that is not the database's, the reading is ended, so
+/// that its connection is kept.
+pub(super) async fn checked<T>(
+    reading: Reading,
+    result: Result<T, PageFailure>,
+) -> Result<(Reading, T), PageFailure> {
+    match result {
+        Ok(value) => Ok((reading, value)),
+        Err(failure) => {
+            if !matches!(failure, PageFailure::Unreadable(_)) {
+                reading.end().await;
+            }
+            Err(failure)
+        }
+    }
 }
 
 async fn page(

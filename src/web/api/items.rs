@@ -59,7 +59,7 @@ type ItemsPlace = (String, String, Option<String>, String);
 )]
 pub async fn items(State(app): State<Arc<App>>, request: Parts) -> Result<Response<Body>, Stop> {
     let mut api_request = ApiRequest::begin(&app, &request, &ItemsQuery::parameters()).await?;
-    let answer = found(&mut api_request).await?;
+    let answer = found(&mut api_request).await;
     api_request.answer(answer).await
 }
 

@@ -77,6 +77,14 @@ pub enum Stop {
     Problem(Box<Problem>),
 }
 
+impl Stop {
+    /// Whether the database cannot be read.
+    pub fn is_unavailable(&self) -> bool {
+        let unavailable = StatusCode::SERVICE_UNAVAILABLE.as_u16();
+        matches!(self, Self::Problem(problem) if problem.status == unavailable)
+    }
+}
+
 impl IntoResponse for Stop {
     fn into_response(self) -> Response<Body> {
         match self {

@@ -66,6 +66,7 @@ impl ApiRequest {
         let (at, account) = (viewpoint.at(), viewpoint.account);
         if let Some(account) = account.as_ref().filter(|account| !stamp.accounts.contains(account))
         {
+            reading.end().await;
             return Err(
                 Problem::not_found(format!("there is no account called {account:?}")).into()
             );
@@ -108,10 +109,16 @@ impl ApiRequest {
         Ok(Some(place.ok_or_else(bad_cursor)?))
     }
 
-    /// Ends the reading and returns the response with this answer.
-    pub async fn answer(self, answer: impl Serialize) -> Result<Response<Body>, Stop> {
-        self.reading.end().await;
-        let json = serde_json::to_value(answer);
+    /// Ends the reading and returns the response with this answer. If the database failed, the reading is
+    /// dropped with its connection.
+    pub async fn answer<T: Serialize>(
+        self,
+        answer: Result<T, Stop>,
+    ) -> Result<Response<Body>, Stop> {
+        if !answer.as_ref().is_err_and(Stop::is_unavailable) {
+            self.reading.end().await;
+        }
+        let json = serde_json::to_value(answer?);
         let json = json.map_err(|fault| Error::unforeseen(format!("cannot answer: {fault}")))?;
         let kind = [(header::CONTENT_TYPE, "application/json")];
         Ok(tagged((kind, redact::json(json).to_string()).into_response(), &self.tag))
