@@ -132,7 +132,7 @@ mod tests {
     fn the_first_bytes_show_the_media_type() {
         assert_eq!(kept(b"RIFF\0\0\0\0WEBPVP8 "), Some("image/webp"));
         assert_eq!(kept(b"\0\0\0\x20ftypisom"), Some("video/mp4"));
-        assert_eq!(kept(b"\0\0\0\x1cftypavif\0\0\0\0avif"), Some("image/avif"));
+        assert_eq!(kept(b"\0\0\0\x18ftypavif\0\0\0\0avifmif1"), Some("image/avif"));
         assert_eq!(kept(b"\0\0\0\x14ftypqt  \0\0\0\0qt  "), Some("video/quicktime"));
         let matroska =
             |kind: &[u8]| [b"\x1a\x45\xdf\xa3\x9f\x42\x86\x81\x01", kind, &[0; 300]].concat();
