@@ -220,7 +220,7 @@ async fn metrics_of(app: &App) -> Response<Body> {
         }
     };
     let kind = [(header::CONTENT_TYPE, metrics::CONTENT_TYPE)];
-    (kind, metrics::text(&figures, &app.configured)).into_response()
+    (kind, metrics::text(figures, &app.configured)).into_response()
 }
 
 /// Returns the response with a preview.
