@@ -6,6 +6,7 @@ use super::tools::{MOST, Takes, Tool, USUAL};
 use crate::{
     catalog::kind::Kind,
     error::{Error, Result},
+    store::table::words::CHANGES,
     time::Timestamp,
 };
 
@@ -130,7 +131,7 @@ fn expected_instead(takes: Takes, value: &Json) -> Option<String> {
         // No value in the database contains it.
         _ if has_nul(value) => "without NUL characters",
         Takes::Kind => return one_of(&Kind::ALL.map(Kind::as_str)),
-        Takes::Change => return one_of(&["added", "changed", "removed", "restored"]),
+        Takes::Change => return one_of(&CHANGES),
         Takes::Text | Takes::Time if value.is_string() => return None,
         Takes::Text | Takes::Time => "a string",
         Takes::Flag if value.is_boolean() => return None,

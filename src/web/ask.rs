@@ -36,7 +36,7 @@ impl Ask {
             View::Grid(kind) => Self::Grid(GridQuery::take(pairs, &[*kind])?),
             View::Item(..) => Self::Item(params::take_versions(pairs)?),
             View::Changes => Self::Changes(ChangesQuery::take(pairs)?),
-            View::Polls => Self::Polls(params::take_page(pairs)?),
+            View::Polls => Self::Polls(pairs.page()?),
             View::Poll(_) => Self::Poll(ChangesQuery::of_poll(pairs)?),
             View::Timeline => Self::Timeline(params::take_by(pairs)?),
             View::Search => {

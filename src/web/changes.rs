@@ -135,7 +135,7 @@ fn poll_view(context: &PageContext<'_>, poll: &PollRow, changes: &[SharedChange]
         changes.iter().filter(|change| change.poll_id == poll.poll_id).collect();
     PollView {
         number: poll.poll_id,
-        href: context.href(&format!("/polls/{}", poll.poll_id), &[]),
+        href: context.poll(poll.poll_id, &[]),
         day: words::weekday_date(at, context.reference()),
         at: at.to_string(),
         clock: words::clock(at),

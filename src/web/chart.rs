@@ -303,18 +303,9 @@ fn ticks(most: i64) -> Vec<i64> {
 
 /// Returns a text such as "21 Sep: 3 added, 22 removed".
 fn title(period: &Period) -> String {
-    let sums = &period.sums;
-    let parts = [
-        ("added", sums.added),
-        ("changed", sums.changed),
-        ("removed", sums.removed),
-        ("restored", sums.restored),
-    ];
-    let shown: Vec<String> = parts
-        .iter()
-        .filter(|(_, count)| *count > 0)
-        .map(|(word, count)| format!("{} {word}", words::number(*count)))
-        .collect();
+    let counts = period.sums.counts().into_iter().filter(|(_, count)| *count > 0);
+    let shown = counts.map(|(word, count)| format!("{} {word}", words::number(count)));
+    let shown: Vec<String> = shown.collect();
     match shown.is_empty() {
         true => format!("{}: nothing", period.label),
         false => format!("{}: {}", period.label, shown.join(", ")),

@@ -56,6 +56,11 @@ impl PageContext<'_> {
         self.href(&item_path(kind, id), &[])
     }
 
+    /// Returns the link to a poll.
+    pub fn poll(&self, number: i64, parameters: &[(&str, String)]) -> String {
+        self.href(&format!("/polls/{number}"), parameters)
+    }
+
     /// Returns the scope of the items of a kind at the viewpoint.
     pub fn scope(&self, kind: Kind) -> Scope {
         Scope { kind, account: self.account.clone(), at: self.viewpoint.at() }

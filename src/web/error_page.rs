@@ -76,11 +76,10 @@ pub(super) fn failed(
     let viewpoint = &readable_viewpoint(app, request);
     let (status, message) = match failure {
         PageFailure::Parameter(bad) => (StatusCode::BAD_REQUEST, bad_parameter(viewpoint, &bad)),
-        PageFailure::NotFound(message) => (StatusCode::NOT_FOUND, *message),
-        PageFailure::NothingYet(message) => match format {
-            ErrorFormat::Page => (StatusCode::OK, *message),
-            _ => (StatusCode::NOT_FOUND, *message),
-        },
+        // Before the first poll only the feed ends here; views have [`nothing_polled`].
+        PageFailure::NotFound(message) | PageFailure::NothingYet(message) => {
+            (StatusCode::NOT_FOUND, *message)
+        }
         PageFailure::OfAccount(account) => return of_account(request, &account),
         PageFailure::Unreadable(why) => {
             (StatusCode::SERVICE_UNAVAILABLE, unreadable(app, viewpoint, why))

@@ -171,13 +171,12 @@ fn no_such_page(
         words::number(query.page),
         words::counted(pages, "page", "pages")
     );
-    let mut message = MessagePage::of(context, kind.title, text);
     let href = |query: &GridQuery| context.href(kind.path, &query.pairs());
-    message.links = vec![
+    let links = vec![
         Anchor::new(href(&query.first_page()), "The first page"),
         Anchor::new(href(&query.with(|q| q.page = pages)), "The last page"),
     ];
-    PageFailure::NotFound(Box::new(message))
+    PageFailure::not_found(MessagePage::of(context, kind.title, text), links)
 }
 
 /// Returns the columns in which an item of the page has a value.

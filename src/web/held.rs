@@ -40,18 +40,19 @@ pub async fn held(
     let listed = || Kind::of(poll.catalogue());
     let named: Vec<Kind> = listed().filter(|kind| reason.contains(kind.plural)).collect();
     let kinds = if named.is_empty() { listed().collect() } else { named };
-    let missing = |kind: Kind| {
-        let parameters = [("listed", "missing".to_owned())];
-        let text = format!("missing {}", words::plural(kind));
-        Anchor::new(context.href(kind.path, &parameters), text)
-    };
+    let which = |kind: Kind| missing(context, kind, format!("missing {}", words::plural(kind)));
     Ok(Some(HeldNotice {
         count: words::counted(count, "removal", "removals"),
         reason,
         poll: poll.poll_id,
-        which: kinds.into_iter().filter(|_| is_last).map(missing).collect(),
+        which: kinds.into_iter().filter(|_| is_last).map(which).collect(),
         command: held.map(|held| accepting_command(&context.app.settings.program, poll, held)),
     }))
+}
+
+/// Returns the link to the missing items of a kind.
+pub fn missing(context: &PageContext<'_>, kind: Kind, text: String) -> Anchor {
+    Anchor::new(context.href(kind.path, &[("listed", "missing".into())]), text)
 }
 
 /// Returns the removals that the last good poll of each catalogue held.

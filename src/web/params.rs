@@ -256,11 +256,6 @@ pub fn take_by(pairs: &mut QueryPairs) -> Result<By, BadParameter> {
     Ok(pairs.word("by", &[("day", By::Day), ("week", By::Week)])?.unwrap_or_default())
 }
 
-/// Takes `page` alone.
-pub fn take_page(pairs: &mut QueryPairs) -> Result<i64, BadParameter> {
-    pairs.page()
-}
-
 /// Takes `from` and `to`, numbers of versions.
 pub fn take_versions(pairs: &mut QueryPairs) -> Result<Option<(i64, i64)>, BadParameter> {
     let mut number = |name: &str| -> Result<Option<i64>, BadParameter> {

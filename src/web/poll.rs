@@ -71,15 +71,12 @@ pub async fn find(
         }
         _ => {
             let text = format!("There is no poll {number} here.");
-            let mut message = MessagePage::of(context, "No such poll", text);
-            message.links = vec![Anchor::new(context.href("/polls", &[]), "All polls")];
+            let mut links = vec![Anchor::new(context.href("/polls", &[]), "All polls")];
             if context.viewpoint.as_of.is_some() && reading.poll(number, None).await?.is_some() {
                 let now = Viewpoint { as_of: None, ..context.viewpoint.clone() };
-                message
-                    .links
-                    .push(Anchor::new(now.href(&format!("/polls/{number}"), &[]), "Look now"));
+                links.push(Anchor::new(now.href(&format!("/polls/{number}"), &[]), "Look now"));
             }
-            Err(PageFailure::NotFound(Box::new(message)))
+            Err(PageFailure::not_found(MessagePage::of(context, "No such poll", text), links))
         }
     }
 }
@@ -99,13 +96,13 @@ pub async fn page(
     let path = format!("/polls/{number}");
     if rows.is_empty() && query.page > 1 {
         let text = format!("There is no page {} of these changes.", query.page);
-        let mut message = MessagePage::of(context, format!("Poll {number}"), text);
+        let message = MessagePage::of(context, format!("Poll {number}"), text);
         let first = ChangesQuery { page: 1, ..query.clone() }.pairs();
-        message.links = vec![Anchor::new(context.href(&path, &first), "The first page")];
-        return Err(PageFailure::NotFound(Box::new(message)));
+        let links = vec![Anchor::new(context.href(&path, &first), "The first page")];
+        return Err(PageFailure::not_found(message, links));
     }
     let when = poll.observed_at.or(poll.started_at).unwrap_or(context.now);
-    let near = |number: i64| context.href(&format!("/polls/{number}"), &[]);
+    let near = |number: i64| context.poll(number, &[]);
     render(&PollPage {
         shell: Shell::new(context, format!("Poll {number}")),
         polls: context.href("/polls", &[]),

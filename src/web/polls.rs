@@ -65,12 +65,11 @@ pub async fn page(
     notices.retain(|notice| notice.last_poll >= context.good.poll_id);
     let schema = reading.schema_news(account, at).await?;
     let states = reading.asset_states().await?;
-    let poll_link = |number: i64| context.href(&format!("/polls/{number}"), &[]);
+    let poll_link = |number: i64| context.poll(number, &[]);
     if polls.is_empty() && page > 1 {
         let text = format!("There is no page {page} of polls.");
-        let mut message = MessagePage::of(context, "Polls", text);
-        message.links = vec![Anchor::new(context.href("/polls", &[]), "The newest polls")];
-        return Err(PageFailure::NotFound(Box::new(message)));
+        let links = vec![Anchor::new(context.href("/polls", &[]), "The newest polls")];
+        return Err(PageFailure::not_found(MessagePage::of(context, "Polls", text), links));
     }
     let pages = (total + PAGE - 1) / PAGE;
     render(&PollsPage {
@@ -140,7 +139,7 @@ fn row(context: &PageContext<'_>, poll: &PollRow) -> RowView {
     let shown = |count: Option<i64>| count.map(words::number).unwrap_or_default();
     RowView {
         number: poll.poll_id,
-        href: context.href(&format!("/polls/{}", poll.poll_id), &[]),
+        href: context.poll(poll.poll_id, &[]),
         at: at.to_string(),
         when: format!("{} {}", words::short_date(at, context.reference()), words::clock(at)),
         outcome: poll.outcome.clone(),

@@ -1,6 +1,6 @@
 //! Paths ↔ pages. Pure.
 
-use percent_encoding::percent_decode_str;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use crate::{
     catalog::kind::{Kind, Role},
@@ -175,14 +175,8 @@ fn item(kind: Kind, segment: &str) -> Route {
 
 /// Encodes an id as a path segment: every byte except letters, digits, `_` and `-` as `~XX`.
 pub fn id_to_path(id: &str) -> String {
-    let mut out = String::with_capacity(id.len());
-    for byte in id.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' => out.push(char::from(byte)),
-            _ => out.push_str(&format!("~{byte:02X}")),
-        }
-    }
-    out
+    const ENCODED: AsciiSet = NON_ALPHANUMERIC.remove(b'_').remove(b'-');
+    utf8_percent_encode(id, &ENCODED).to_string().replace('%', "~")
 }
 
 /// Decodes the id of a path segment; `None` if the segment is not an encoded id.

@@ -22,7 +22,6 @@ use super::{
     api::{self, problem::Problem},
     api_link::api_link,
     app::App,
-    ask::Ask,
     assets,
     atom::atom,
     cache,
@@ -30,12 +29,10 @@ use super::{
     failure::PageFailure,
     files,
     previews::{self, NoPreview},
-    query_pairs::QueryPairs,
     response::plain,
-    route::{Route, View, route},
+    route::{Route, route},
     security::{self, Refusal},
-    view::viewed,
-    viewpoint::Viewpoint,
+    view::{asked, viewed},
 };
 use crate::{
     error::{Error, Result},
@@ -133,10 +130,12 @@ async fn answer(State(app): State<Arc<App>>, request: Request) -> Response<Body>
             Problem::not_found("there is no such path; see /api/v1/openapi.json").into_response()
         }
         Route::Unknown => not_found(app, request),
-        Route::Json(view) => match api_of(app, request, &view) {
-            Ok(Some(path)) => Redirect::permanent(&path).into_response(),
-            Ok(None) => not_found(app, request),
-            Err(failure) => failed(app, request, ErrorFormat::Json, failure),
+        Route::Json(view) => match asked(app, request, &view) {
+            Ok((viewpoint, ask)) => match api_link(&viewpoint, &view, &ask.parameters()) {
+                Some(path) => Redirect::permanent(&path).into_response(),
+                None => not_found(app, request),
+            },
+            Err(bad) => failed(app, request, ErrorFormat::Json, bad.into()),
         },
         Route::Feed => match atom(app, request).await {
             Ok(response) => response,
@@ -150,15 +149,6 @@ async fn answer(State(app): State<Arc<App>>, request: Request) -> Response<Body>
             Err(failure) => failed(app, request, ErrorFormat::of(format), failure),
         },
     }
-}
-
-/// Returns the path of the API for a view with the extension `.json`; `None` if the API has none.
-fn api_of(app: &App, request: &Parts, view: &View) -> Result<Option<String>, PageFailure> {
-    let mut pairs = QueryPairs::parse(request.uri.query().unwrap_or_default())?;
-    let viewpoint = Viewpoint::take(&mut pairs, app.clock.now())?;
-    let ask = Ask::take(view, &mut pairs)?;
-    pairs.finish()?;
-    Ok(api_link(&viewpoint, view, &ask.parameters()))
 }
 
 fn refused(refusal: Refusal, api: bool) -> Response<Body> {
@@ -196,11 +186,16 @@ async fn ready(app: &App) -> Response<Body> {
             plain(StatusCode::OK, "ok")
         }
         Err(Unreadable::NoCatalogue) => plain(StatusCode::SERVICE_UNAVAILABLE, "no catalogue yet"),
-        Err(Unreadable::OfAnotherVersion(error) | Unreadable::Trouble(error)) => {
-            tracing::error!(%error, "the database cannot be read");
-            plain(StatusCode::SERVICE_UNAVAILABLE, "the database cannot be read")
-        }
+        Err(why) => unavailable(&why, "the database cannot be read"),
     }
+}
+
+/// Logs an error with this message, and returns the response.
+fn unavailable(why: &Unreadable, message: &str) -> Response<Body> {
+    if let Unreadable::OfAnotherVersion(error) | Unreadable::Trouble(error) = why {
+        tracing::error!(%error, "{message}");
+    }
+    plain(StatusCode::SERVICE_UNAVAILABLE, "the database cannot be read")
 }
 
 /// Returns the response with the metrics.
@@ -214,10 +209,7 @@ async fn metrics_of(app: &App) -> Response<Body> {
     let figures = match read.await {
         Ok(figures) => figures,
         Err(Unreadable::NoCatalogue) => Figures::default(),
-        Err(Unreadable::OfAnotherVersion(error) | Unreadable::Trouble(error)) => {
-            tracing::error!(%error, "no metrics");
-            return plain(StatusCode::SERVICE_UNAVAILABLE, "the database cannot be read");
-        }
+        Err(why) => return unavailable(&why, "no metrics"),
     };
     let kind = [(header::CONTENT_TYPE, metrics::CONTENT_TYPE)];
     (kind, metrics::text(figures, &app.configured)).into_response()
@@ -235,10 +227,7 @@ async fn preview(app: &App, key: &PreviewKey, request: &Parts) -> Response<Body>
     let link = match read.await {
         Ok(link) => link,
         Err(Unreadable::NoCatalogue) => None,
-        Err(Unreadable::OfAnotherVersion(error) | Unreadable::Trouble(error)) => {
-            tracing::error!(%error, "no preview");
-            return plain(StatusCode::SERVICE_UNAVAILABLE, "the database cannot be read");
-        }
+        Err(why) => return unavailable(&why, "no preview"),
     };
     let Some(link) = link else { return previews::missing(NoPreview::Failed) };
     match previews.get(link, key.role).await {

@@ -14,10 +14,7 @@ use super::{
     shell::Shell,
     words,
 };
-use crate::{
-    store::browse::{Reading, polls::Day},
-    time::Timestamp,
-};
+use crate::{store::browse::Reading, time::Timestamp};
 
 /// The number of days or weeks that are drawn before the current one.
 const DAYS: i64 = 91;
@@ -52,8 +49,7 @@ pub async fn charts(
 ) -> Result<Charts, PageFailure> {
     let href = |period: &Period| changes_of(context, period);
     let row = |period: &Period| {
-        let Day { day: _, added, changed, removed, restored } = &period.sums;
-        let sums = [added, changed, removed, restored].map(|count| words::number(*count));
+        let sums = period.sums.counts().map(|(_, count)| words::number(count));
         (Anchor::new(href(period), period.label.clone()), sums)
     };
     Ok(Charts {

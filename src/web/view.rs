@@ -20,7 +20,7 @@ use super::{
     grid, item,
     message::MessagePage,
     overview, poll, polls,
-    query_pairs::QueryPairs,
+    query_pairs::{BadParameter, QueryPairs},
     response::{not_modified, tagged},
     route::{DataFormat, View},
     search, timeline,
@@ -33,17 +33,26 @@ use crate::{
     time::Timestamp,
 };
 
+/// Reads the parameters of a request for a view.
+pub(super) fn asked(
+    app: &App,
+    request: &Parts,
+    view: &View,
+) -> Result<(Viewpoint, Ask), BadParameter> {
+    let mut pairs = QueryPairs::parse(request.uri.query().unwrap_or_default())?;
+    let viewpoint = Viewpoint::take(&mut pairs, app.clock.now())?;
+    let ask = Ask::take(view, &mut pairs)?;
+    pairs.finish()?;
+    Ok((viewpoint, ask))
+}
+
 pub(super) async fn viewed(
     app: &Arc<App>,
     request: &Parts,
     view: &View,
     format: Option<DataFormat>,
 ) -> Result<Response<Body>, PageFailure> {
-    let now = app.clock.now();
-    let mut pairs = QueryPairs::parse(request.uri.query().unwrap_or_default())?;
-    let viewpoint = Viewpoint::take(&mut pairs, now)?;
-    let ask = Ask::take(view, &mut pairs)?;
-    pairs.finish()?;
+    let (viewpoint, ask) = asked(app, request, view)?;
     let mut reading = match format {
         None => app.reader.page().await?,
         Some(_) => app.reader.export().await?,
@@ -196,10 +205,9 @@ fn no_account(account: &str, viewpoint: &Viewpoint, stamp: &Stamp) -> PageFailur
     let text = format!("There is no account called “{}”.", words::tile_name(account));
     let of =
         |account: Option<&String>| Viewpoint { account: account.cloned(), ..viewpoint.clone() };
-    let mut message = MessagePage::new(&of(None), "No such account", text);
     let href = |account: &String| of(Some(account)).href("/", &[]);
-    message.links = stamp.accounts.iter().map(|known| Anchor::new(href(known), known)).collect();
-    PageFailure::NotFound(Box::new(message))
+    let links = stamp.accounts.iter().map(|known| Anchor::new(href(known), known)).collect();
+    PageFailure::not_found(MessagePage::new(&of(None), "No such account", text), links)
 }
 
 /// Returns the part of the present on which a page depends: the day, on the front page also the hour,
