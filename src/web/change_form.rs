@@ -80,7 +80,7 @@ fn choices<'a>(
     any.map(|(value, text)| (value.to_owned(), text, value == chosen.unwrap_or(""))).collect()
 }
 
-/// Returns the links to all changes, today, 7 days, last month, and since the last poll (to bookmark).
+/// Returns the links to all changes, today, 7 days, last month, and after the last poll.
 fn spans(context: &PageContext<'_>, query: &ChangesQuery, action: &str) -> Vec<(Anchor, bool)> {
     let today = words::start_of_day(context.reference());
     let this_month = first_of_month(today);

@@ -142,10 +142,6 @@ pub async fn ids(State(app): State<Arc<App>>, request: Parts) -> Result<Response
 )]
 pub async fn status(State(app): State<Arc<App>>, request: Parts) -> Result<Response<Body>, Stop> {
     let mut api_request = ApiRequest::begin(&app, &request, &[]).await?;
-    let answer = async {
-        let catalogues = answers::status(api_request.reading.store()?).await?;
-        Ok(Status { catalogues })
-    }
-    .await;
-    api_request.answer(answer).await
+    let catalogues = answers::status(api_request.reading.store()?).await?;
+    api_request.answer(Ok(Status { catalogues })).await
 }
