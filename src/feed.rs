@@ -7,6 +7,7 @@
 
 use std::collections::VecDeque;
 
+use askama::Template;
 use atom_syndication as atom;
 use sha2::{Digest, Sha256};
 
@@ -132,24 +133,29 @@ fn headline(row: &ChangeRow) -> String {
     printable(&line.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
-/// Returns HTML: between which polls it happened, and each changed field.
-fn content(first: &ChangeRow, rows: &[ChangeRow]) -> String {
-    let ChangeRow { poll_id, observed_at, account, .. } = first;
+/// An entry's content as HTML: between which polls it happened, and each changed field.
+#[derive(Template)]
+#[template(path = "entry.html")]
+struct EntryPage<'a> {
+    when: String,
+    first: &'a ChangeRow,
+    /// The changed fields with their old and new values.
+    fields: Vec<(&'a str, &'a str, &'a str)>,
+}
+
+fn content<'a>(first: &'a ChangeRow, rows: &'a [ChangeRow]) -> String {
+    let at = first.observed_at;
     let when = match first.previous_poll_at {
-        Some(after) => format!("between {after} and {observed_at}"),
-        None => format!("by {observed_at}, when this history began"),
+        Some(after) => format!("between {after} and {at}"),
+        None => format!("by {at}, when this history began"),
     };
-    let mut html = format!("<p>{when} (poll {poll_id}, account {})</p>", escaped(account));
-    let value = |value: &Option<String>| value.as_deref().map_or("null".into(), escaped);
+    let text = |value: &'a Option<String>| value.as_deref().unwrap_or("null");
     let fields = rows.iter().filter_map(|row| {
-        let (old, new) = (value(&row.old_value), value(&row.new_value));
-        Some(format!("<li>{}: {old} → {new}</li>", escaped(row.field.as_deref()?)))
+        Some((row.field.as_deref()?, text(&row.old_value), text(&row.new_value)))
     });
-    let fields: String = fields.collect();
-    if !fields.is_empty() {
-        html.push_str(&format!("<ul>{fields}</ul>"));
-    }
-    printable(&html)
+    let page = EntryPage { when, first, fields: fields.collect() };
+    // Rendering to a string does not fail.
+    printable(&page.render().unwrap_or_default())
 }
 
 /// Returns what the feed contains; other filters are other feeds.
@@ -189,31 +195,11 @@ fn urn(seed: &str) -> String {
     let digest = Sha256::digest(seed.as_bytes());
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&digest[..16]);
-    bytes[6] = bytes[6] & 0x0f | 0x80;
-    bytes[8] = bytes[8] & 0x3f | 0x80;
-    let hex = format!("{:032x}", u128::from_be_bytes(bytes));
-    let (a, b, c, d, e) = (&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]);
-    format!("urn:uuid:{a}-{b}-{c}-{d}-{e}")
+    uuid::Builder::from_custom_bytes(bytes).into_uuid().urn().to_string()
 }
 
 fn updated(time: Timestamp) -> atom::FixedDateTime {
     time.to_chrono().fixed_offset()
-}
-
-/// Escapes upstream text for HTML.
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            other => out.push(other),
-        }
-    }
-    out
 }
 
 /// Replaces characters that XML cannot contain, such as most control characters.
@@ -278,7 +264,7 @@ mod tests {
         );
         assert_eq!(read.entries[0].title.value, "changed: <script>\u{FFFD} (avatar m)");
         let content = read.entries[0].content.as_ref().unwrap().value.as_deref().unwrap();
-        assert!(content.contains("x&lt;y: ]]&gt;&lt;b&gt; → null"), "{content}");
+        assert!(content.contains("x&#60;y: ]]&#62;&#60;b&#62; → null"), "{content}");
     }
 
     #[test]
@@ -300,6 +286,7 @@ mod tests {
         ids.sort_unstable();
         ids.dedup();
         assert_eq!(ids.len(), 3);
-        assert!(ids[0].starts_with("urn:uuid:") && ids[0].len() == 45);
+        // SHA-256 of "x", with version 8 and the variant of RFC 9562.
+        assert_eq!(urn("x"), "urn:uuid:2d711642-b726-8044-8162-7ca9fbac32f5");
     }
 }

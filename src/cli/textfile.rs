@@ -9,7 +9,7 @@ pub(super) async fn write_metrics(store: &mut Store, config: &Config, context: &
     let figures = store.figures(context.clock.now()).await;
     let path = context.sources.working_dir.join(path);
     let written = figures.and_then(|figures| {
-        metrics::write(&path, &metrics::text(&figures, &metrics::Configured::of(config)))
+        metrics::write(&path, &metrics::text(figures, &metrics::Configured::of(config)))
     });
     written.map_or_else(
         |error| {

@@ -85,7 +85,7 @@ pub async fn serve(listener: TcpListener, site: Arc<Site>) {
 async fn serve_metrics(State(site): State<Arc<Site>>) -> Response<Body> {
     match figures(&site).await {
         Ok(figures) => {
-            let text = metrics::text(&figures, &site.configured());
+            let text = metrics::text(figures, &site.configured());
             answer(StatusCode::OK, metrics::CONTENT_TYPE, text)
         }
         Err(Unreadable::NoCatalogue) => unavailable("there is no catalogue"),

@@ -6,6 +6,7 @@ use super::tools::{MOST, Takes, Tool, USUAL};
 use crate::{
     catalog::kind::Kind,
     error::{Error, Result},
+    store::table::words::CHANGES,
     time::Timestamp,
 };
 
@@ -127,10 +128,10 @@ fn expected_instead(takes: Takes, value: &Json) -> Option<String> {
     let is_plain = |value: &Json| !value.is_array() && !value.is_object() && !value.is_null();
     let wanted = match takes {
         _ if value.is_null() => return None,
-        // NUL as it is written in JSON; no value in the database contains it.
-        _ if value.to_string().contains("\\u0000") => "without NUL characters",
+        // No value in the database contains it.
+        _ if has_nul(value) => "without NUL characters",
         Takes::Kind => return one_of(&Kind::ALL.map(Kind::as_str)),
-        Takes::Change => return one_of(&["added", "changed", "removed", "restored"]),
+        Takes::Change => return one_of(&CHANGES),
         Takes::Text | Takes::Time if value.is_string() => return None,
         Takes::Text | Takes::Time => "a string",
         Takes::Flag if value.is_boolean() => return None,
@@ -149,4 +150,14 @@ fn expected_instead(takes: Takes, value: &Json) -> Option<String> {
         },
     };
     Some(wanted.into())
+}
+
+/// Whether a text in the value contains a NUL.
+fn has_nul(value: &Json) -> bool {
+    match value {
+        Json::String(text) => text.contains('\0'),
+        Json::Array(all) => all.iter().any(has_nul),
+        Json::Object(all) => all.iter().any(|(name, one)| name.contains('\0') || has_nul(one)),
+        _ => false,
+    }
 }

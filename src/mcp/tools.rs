@@ -6,7 +6,7 @@ use rmcp::model::{Tool as Described, ToolAnnotations};
 use serde_json::{Map, Value as Json, json};
 
 pub use crate::answers::MOST;
-use crate::catalog::kind::Kind;
+use crate::{catalog::kind::Kind, store::table::words::CHANGES};
 
 /// A tool.
 pub struct Tool {
@@ -188,9 +188,7 @@ impl ToolParameter {
             Takes::Text => json!({"type": "string"}),
             Takes::Time => json!({"type": "string", "examples": ["2026-11-23T05:57:09Z", "7d"]}),
             Takes::Kind => json!({"type": "string", "enum": Kind::ALL.map(Kind::as_str)}),
-            Takes::Change => {
-                json!({"type": "string", "enum": ["added", "changed", "removed", "restored"]})
-            }
+            Takes::Change => json!({"type": "string", "enum": CHANGES}),
             Takes::Limit => json!({"type": "integer", "minimum": 1, "maximum": MOST}),
             Takes::Flag => json!({"type": "boolean"}),
             Takes::Texts => json!({"type": "array", "items": {"type": "string"}, "maxItems": MOST}),

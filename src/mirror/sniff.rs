@@ -129,6 +129,24 @@ mod tests {
     }
 
     #[test]
+    fn the_first_bytes_show_the_media_type() {
+        assert_eq!(kept(b"RIFF\0\0\0\0WEBPVP8 "), Some("image/webp"));
+        assert_eq!(kept(b"\0\0\0\x20ftypisom"), Some("video/mp4"));
+        assert_eq!(kept(b"\0\0\0\x18ftypavif\0\0\0\0avifmif1"), Some("image/avif"));
+        assert_eq!(kept(b"\0\0\0\x14ftypqt  \0\0\0\0qt  "), Some("video/quicktime"));
+        let matroska =
+            |kind: &[u8]| [b"\x1a\x45\xdf\xa3\x9f\x42\x86\x81\x01", kind, &[0; 300]].concat();
+        assert_eq!(kept(&matroska(b"\x42\x82\x84webm")), Some("video/webm"));
+        assert_eq!(kept(&matroska(b"\x42\x82\x88matroska")), Some("video/x-matroska"));
+        for mp3 in [b"ID3\x04\0\0", b"\xff\xfb\x90\x64\0\0", b"\xff\xf3\x84\xc4\0\0"] {
+            assert_eq!(kept(mp3), Some("audio/mpeg"));
+        }
+        for other in [&b"<svg xmlns="[..], b"<html>", b""] {
+            assert_eq!(kept(other), None);
+        }
+    }
+
+    #[test]
     fn error_pages_and_what_can_carry_scripts_are_refused() {
         let rejection = |head: &[u8]| detect(head, head.len() as u64).unwrap_err();
         assert_eq!(rejection(b""), "the body is empty");

@@ -42,9 +42,9 @@ pub struct App {
     pub(super) reader: Reader,
     pub(super) settings: GallerySettings,
     pub(super) clock: Clock,
-    /// The facet counts of the last lists, by query and database state.
+    /// The facet counts of lists, by query and database state.
     pub(super) facets: Cached<FacetCounts>,
-    /// The last pages, by their tags: between two polls, the same page is rendered once.
+    /// Pages, by their tags: between two polls, the same page is rendered once.
     pub(super) pages: Cached<String>,
     /// The configured catalogues and receivers, which have metrics even before their first poll.
     pub configured: Configured,

@@ -5,6 +5,7 @@ use super::{
     query_pairs::{BadParameter, QueryPairs},
     route::View,
 };
+use crate::catalog::search;
 
 /// The parameters of a view, read before the database.
 #[derive(Clone, Debug)]
@@ -35,10 +36,13 @@ impl Ask {
             View::Grid(kind) => Self::Grid(GridQuery::take(pairs, &[*kind])?),
             View::Item(..) => Self::Item(params::take_versions(pairs)?),
             View::Changes => Self::Changes(ChangesQuery::take(pairs)?),
-            View::Polls => Self::Polls(params::take_page(pairs)?),
+            View::Polls => Self::Polls(pairs.page()?),
             View::Poll(_) => Self::Poll(ChangesQuery::of_poll(pairs)?),
             View::Timeline => Self::Timeline(params::take_by(pairs)?),
-            View::Search => Self::Search(pairs.one("q")?.unwrap_or_default()),
+            View::Search => {
+                let q = pairs.one("q")?.filter(|q| !search::words(q).is_empty());
+                Self::Search(q.unwrap_or_default())
+            }
         })
     }
 

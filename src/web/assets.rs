@@ -5,7 +5,8 @@ use std::sync::OnceLock;
 
 use axum::{
     body::Body,
-    http::{HeaderValue, Response, StatusCode, header},
+    http::{HeaderValue, Response, header},
+    response::IntoResponse,
 };
 use sha2::{Digest, Sha256};
 
@@ -48,10 +49,7 @@ pub fn paths() -> [String; 3] {
 /// Returns the response with the file of this name, if there is one.
 pub fn response(name: &str) -> Option<Response<Body>> {
     let asset = all().iter().find(|asset| asset.name == name)?;
-    let mut response = Response::new(Body::from(asset.body));
-    *response.status_mut() = StatusCode::OK;
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(asset.content_type));
-    headers.insert(header::CACHE_CONTROL, cache::IMMUTABLE);
-    Some(response)
+    let content_type = HeaderValue::from_static(asset.content_type);
+    let headers = [(header::CONTENT_TYPE, content_type), (header::CACHE_CONTROL, cache::IMMUTABLE)];
+    Some((headers, asset.body).into_response())
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use axum::{
     body::Body,
-    http::{HeaderValue, Response, StatusCode, header, request::Parts},
+    http::{Response, header, request::Parts},
+    response::IntoResponse,
 };
 
 use super::{
@@ -14,9 +15,9 @@ use super::{
     failure::PageFailure,
     params,
     query_pairs::{BadParameter, QueryPairs},
-    response::tagged,
+    response::{not_modified, tagged},
     route,
-    view::context,
+    view::{checked, context},
     viewpoint::Viewpoint,
 };
 use crate::{
@@ -46,12 +47,13 @@ pub(super) async fn atom(app: &Arc<App>, request: &Parts) -> Result<Response<Bod
     let tag = etag::tag(&stamp, "", &etag::url(request));
     if etag::matches(&request.headers, &tag) {
         reading.end().await;
-        return Ok(tagged(Response::new(Body::empty()), StatusCode::NOT_MODIFIED, &tag));
+        return Ok(not_modified(&tag));
     }
     let ask = Ask::Overview;
     let context =
         context(app, &mut reading, &stamp, viewpoint, &route::View::Changes, "/changes", &ask)
-            .await?;
+            .await;
+    let (mut reading, context) = checked(reading, context).await?;
     let began = reading.began_at().await?;
     let rows = reading.newest_changes(&context.account, &filter, FEED_ROWS).await?;
     reading.end().await;
@@ -68,10 +70,9 @@ pub(super) async fn atom(app: &Arc<App>, request: &Parts) -> Result<Response<Bod
     for row in rows {
         feed.add(row)?;
     }
-    let mut response = Response::new(Body::from(feed.finish(Some(&context.account), &filter)?));
-    let atom = HeaderValue::from_static("application/atom+xml; charset=utf-8");
-    response.headers_mut().insert(header::CONTENT_TYPE, atom);
-    Ok(tagged(response, StatusCode::OK, &tag))
+    let kind = [(header::CONTENT_TYPE, "application/atom+xml; charset=utf-8")];
+    let xml = feed.finish(Some(&context.account), &filter)?;
+    Ok(tagged((kind, xml).into_response(), &tag))
 }
 
 /// Returns the parameters of the feed as pairs of a query string.

@@ -5,7 +5,10 @@ use super::{
     pic::{OfItem, Pic},
     words,
 };
-use crate::store::browse::overview::{Brief, Lists};
+use crate::store::{
+    browse::overview::{Brief, Lists},
+    row::PollRow,
+};
 
 /// An item on the front page.
 pub struct BriefView {
@@ -23,21 +26,21 @@ pub struct BriefView {
     pub when: String,
 }
 
-/// Returns the number of consecutive polls without an item after which it is removed.
-pub fn after_polls(context: &PageContext<'_>) -> i64 {
-    let policy = context.good.row.policy.as_ref().map_or("{}", |policy| policy.0.as_str());
+/// Returns the number of consecutive polls without an item after which it is removed, as of a poll.
+pub fn after_polls(poll: &PollRow) -> i64 {
+    let policy = poll.policy.as_ref().map_or("{}", |policy| policy.0.as_str());
     let policy: serde_json::Value = serde_json::from_str(policy).unwrap_or_default();
     policy.get("after_polls").and_then(serde_json::Value::as_i64).unwrap_or(1)
 }
 
 /// Returns missing items and when they are removed, then items whose preview is not stored and expires.
 pub fn vanishing(context: &PageContext<'_>, lists: &Lists) -> Vec<BriefView> {
-    let after = after_polls(context);
-    let held = context.good.row.counts.is_some_and(|counts| counts.held > 0);
     let missing = lists.missing.iter().map(|brief| {
+        let poll = context.polls.last_of(brief.kind.catalogue).unwrap_or(&context.good);
+        let held = poll.counts.is_some_and(|counts| counts.held > 0);
         let since =
             brief.at.map(|at| words::short_date(at, context.reference())).unwrap_or_default();
-        let when = match after - brief.polls {
+        let when = match after_polls(poll) - brief.polls {
             left if left <= 0 && held => "held".into(),
             left if left <= 1 => "removed at the next poll".to_owned(),
             left => format!("removed in {left} polls"),

@@ -1,11 +1,9 @@
-//! Caching: the `Cache-Control` of responses, and a small cache of the gallery's last responses.
+//! Caching: the `Cache-Control` of responses, and a small cache of values by text.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    sync::{Arc, Mutex},
-};
+use std::sync::{Arc, Mutex};
 
 use axum::http::HeaderValue;
+use hashlink::LruCache;
 
 /// For files named by their content.
 pub const IMMUTABLE: HeaderValue = HeaderValue::from_static("private, max-age=31536000, immutable");
@@ -14,42 +12,25 @@ pub const REVALIDATE: HeaderValue = HeaderValue::from_static("private, no-cache"
 /// For responses that must not be stored.
 pub const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
-/// The last values; the oldest is removed first. The value of a key never changes.
+/// The most recently used values. The value of a key never changes.
 #[derive(Debug)]
-pub struct Cached<V> {
-    most: usize,
-    inner: Mutex<CacheInner<V>>,
-}
-
-#[derive(Debug)]
-struct CacheInner<V> {
-    /// The keys, oldest first.
-    order: VecDeque<String>,
-    all: HashMap<String, Arc<V>>,
-}
+pub struct Cached<V>(Mutex<LruCache<String, Arc<V>>>);
 
 impl<V> Cached<V> {
     /// Creates a cache of at most `most` values.
     pub fn new(most: usize) -> Self {
-        Self { most, inner: Mutex::new(CacheInner { order: VecDeque::new(), all: HashMap::new() }) }
+        Self(Mutex::new(LruCache::new(most)))
     }
 
     /// Returns the value of `key`.
     pub fn get(&self, key: &str) -> Option<Arc<V>> {
-        self.inner.lock().ok()?.all.get(key).cloned()
+        self.0.lock().ok()?.get(key).cloned()
     }
 
     /// Stores `value`.
     pub fn put(&self, key: String, value: &Arc<V>) {
-        let Ok(mut inner) = self.inner.lock() else { return };
-        let CacheInner { order, all } = &mut *inner;
-        if all.insert(key.clone(), value.clone()).is_none() {
-            order.push_back(key);
-        }
-        if order.len() > self.most
-            && let Some(oldest) = order.pop_front()
-        {
-            all.remove(&oldest);
+        if let Ok(mut all) = self.0.lock() {
+            all.insert(key, value.clone());
         }
     }
 }
@@ -59,13 +40,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_oldest_answer_is_dropped_first() {
+    fn the_value_that_was_not_used_for_longest_is_dropped_first() {
         let cached = Cached::new(2);
         for key in ["a", "b", "b", "c"] {
             cached.put(key.to_owned(), &Arc::new(key.len()));
         }
-        let has = ["a", "b", "c"].map(|key| cached.get(key).is_some());
-        assert_eq!(has, [false, true, true]);
-        assert_eq!(cached.inner.lock().unwrap().all.len(), 2);
+        let has = |key| cached.get(key).is_some();
+        assert_eq!(["a", "c", "b"].map(has), [false, true, true]);
+        cached.put("d".to_owned(), &Arc::new(1));
+        assert_eq!(["b", "c", "d"].map(has), [true, false, true]);
+        assert_eq!(cached.0.lock().unwrap().len(), 2);
     }
 }

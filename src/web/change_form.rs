@@ -16,12 +16,8 @@ pub struct ChangesForm {
     pub action: String,
     /// The parameters that it keeps.
     pub hidden: Vec<(&'static str, String)>,
-    /// The choices of the kind: value, text, whether chosen.
-    pub kinds: Vec<(&'static str, String, bool)>,
-    /// The choices of the change: value, text, whether chosen.
-    pub changes: Vec<(&'static str, &'static str, bool)>,
-    /// The choices of the field: value, text, whether chosen.
-    pub fields: Vec<(String, String, bool)>,
+    /// The parameters that are chosen from lists, and their choices.
+    pub selects: [(&'static str, Vec<Choice>); 3],
     /// The item's id.
     pub id: String,
     /// The start and the end; `None` if they cannot be chosen.
@@ -29,6 +25,9 @@ pub struct ChangesForm {
     /// Spans of time: a link, and whether it is chosen.
     pub spans: Vec<(Anchor, bool)>,
 }
+
+/// A choice: value, text, whether chosen.
+type Choice = (String, String, bool);
 
 /// An end of the span of time.
 pub struct SpanEnd {
@@ -54,32 +53,39 @@ pub fn form(
     with_days: bool,
 ) -> ChangesForm {
     let filter = &query.filter;
-    let change = filter.change.as_deref().unwrap_or("");
-    let mut kinds = vec![("", "any".to_owned(), filter.kind.is_none())];
-    let option = |kind: Kind| (kind.as_str(), words::plural(kind), filter.kind == Some(kind));
-    kinds.extend(context.kinds().map(option));
+    let kinds = context.kinds().map(|kind| (kind.as_str(), words::plural(kind)));
+    let changes = CHANGES.map(|change| (change, change.to_owned()));
+    let fields = fields(context, filter.field.as_deref());
+    let fields = fields.into_iter().map(|field| (field, words::tile_name(field)));
     ChangesForm {
         action: action.to_owned(),
         hidden: context.viewpoint.pairs(),
-        kinds,
-        changes: [""]
-            .into_iter()
-            .chain(CHANGES)
-            .map(|value| (value, if value.is_empty() { "any" } else { value }, value == change))
-            .collect(),
-        fields: fields(context, filter.field.as_deref().unwrap_or("")),
+        selects: [
+            ("kind", choices(kinds, filter.kind.map(Kind::as_str))),
+            ("change", choices(changes, filter.change.as_deref())),
+            ("field", choices(fields, filter.field.as_deref())),
+        ],
         id: filter.id.clone().unwrap_or_default(),
         ends: with_days.then(|| [&query.from, &query.to].map(SpanEnd::of)),
         spans: if with_days { spans(context, query, action) } else { vec![] },
     }
 }
 
-/// Returns the links to all changes, today, 7 days, last month, and since the last poll (to bookmark).
+/// Returns the choices of a parameter: any, and each value with its text.
+fn choices<'a>(
+    values: impl IntoIterator<Item = (&'a str, String)>,
+    chosen: Option<&str>,
+) -> Vec<Choice> {
+    let any = std::iter::once(("", "any".to_owned())).chain(values);
+    any.map(|(value, text)| (value.to_owned(), text, value == chosen.unwrap_or(""))).collect()
+}
+
+/// Returns the links to all changes, today, 7 days, last month, and after the last poll.
 fn spans(context: &PageContext<'_>, query: &ChangesQuery, action: &str) -> Vec<(Anchor, bool)> {
     let today = words::start_of_day(context.reference());
     let this_month = first_of_month(today);
     let last_month = back(this_month, 1);
-    let after_poll = context.good.newest.plus(std::time::Duration::from_millis(1));
+    let newest = context.polls.newest().unwrap_or(context.now);
     let day = |at| Some(words::day(at));
     let mut spans = vec![
         ("All", None, None),
@@ -88,7 +94,8 @@ fn spans(context: &PageContext<'_>, query: &ChangesQuery, action: &str) -> Vec<(
         ("Last month", day(first_of_month(last_month)), day(last_month)),
     ];
     if context.viewpoint.as_of.is_none() {
-        spans.push(("Since this visit", Some(after_poll.to_string()), None));
+        let after = newest.plus(std::time::Duration::from_millis(1));
+        spans.push(("Since this visit", Some(after.to_string()), None));
     }
     let link = |(text, from, to): (&str, Option<String>, Option<String>)| {
         let is_chosen = query.from == from && query.to == to;
@@ -102,16 +109,11 @@ fn first_of_month(day: Timestamp) -> Timestamp {
     back(day, i64::from(day.to_chrono().day0()))
 }
 
-/// Returns the field's choices (any, those of all kinds, the chosen one): value, text, whether chosen.
-fn fields(context: &PageContext<'_>, chosen: &str) -> Vec<(String, String, bool)> {
+/// Returns the fields of all kinds, and the chosen one.
+fn fields<'a>(context: &PageContext<'_>, chosen: Option<&'a str>) -> Vec<&'a str> {
     let columns = context.kinds().flat_map(|kind| kind.columns);
-    let names = columns.map(|column| column.name);
-    let mut fields: Vec<&str> = std::iter::once("").chain(names).chain([chosen]).collect();
+    let mut fields: Vec<&str> = columns.map(|column| column.name).chain(chosen).collect();
     let mut seen = BTreeSet::new();
     fields.retain(|field| seen.insert(*field));
-    let option = |field: &str| {
-        let text = if field.is_empty() { "any".into() } else { words::tile_name(field) };
-        (field.to_owned(), text, field == chosen)
-    };
-    fields.into_iter().map(option).collect()
+    fields
 }

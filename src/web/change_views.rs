@@ -238,5 +238,5 @@ fn all_link(context: &PageContext<'_>, line: &SharedChange, of_field: bool, text
     let mut parameters =
         vec![("kind", line.kind.as_str().to_owned()), ("change", line.change.clone())];
     parameters.extend(line.field.iter().filter(|_| of_field).map(|field| ("field", field.clone())));
-    Anchor::new(context.href(&format!("/polls/{}", line.poll_id), &parameters), text)
+    Anchor::new(context.poll(line.poll_id, &parameters), text)
 }

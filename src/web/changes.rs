@@ -10,7 +10,6 @@ use super::{
     failure::PageFailure,
     params::ChangesQuery,
     response::render,
-    route::View,
     shell::Shell,
     words,
 };
@@ -79,7 +78,7 @@ pub async fn page(
     let filter = until(&query.filter, context.viewpoint.at());
     let (polls, more, total) =
         reading.polls_with_changes(&context.account, &filter, query.before).await?;
-    let baseline = |poll: &PollRow| context.good.is_first(poll);
+    let baseline = |poll: &PollRow| context.polls.is_first(poll);
     let unfiltered = !filter.selects_items();
     let ids: Vec<i64> = polls
         .iter()
@@ -109,7 +108,7 @@ pub async fn page(
         context.href("/changes", &query.pairs())
     };
     render(&ChangesPage {
-        shell: Shell::new(context, &View::Changes, "Changes"),
+        shell: Shell::new(context, "Changes"),
         total: words::number(total),
         form: form(context, query, "/changes", true),
         newest: query.before.map(|_| turned(None)),
@@ -134,7 +133,7 @@ fn poll_view(context: &PageContext<'_>, poll: &PollRow, changes: &[SharedChange]
         changes.iter().filter(|change| change.poll_id == poll.poll_id).collect();
     PollView {
         number: poll.poll_id,
-        href: context.href(&format!("/polls/{}", poll.poll_id), &[]),
+        href: context.poll(poll.poll_id, &[]),
         day: words::weekday_date(at, context.reference()),
         at: at.to_string(),
         clock: words::clock(at),

@@ -230,7 +230,7 @@ fn draw_axis(chart: &mut Chart, geometry: &Geometry, periods: &[Period]) {
     for (at, period) in periods.iter().enumerate() {
         let left = (at as f64 * geometry.slot) as i64;
         let x = left + ((geometry.slot - geometry.bar as f64) / 2.0) as i64;
-        let name = month_of(&period.from);
+        let name = Timestamp::parse(&period.from).map(words::month).unwrap_or_default();
         let text = if by_month && at > 0 { name.clone() } else { period.first.clone() };
         let is_new = at == 0 || !by_month || name != month;
         month = name;
@@ -301,25 +301,11 @@ fn ticks(most: i64) -> Vec<i64> {
     [step, step * 2].into_iter().filter(|tick| *tick <= most).collect()
 }
 
-fn month_of(day: &str) -> String {
-    let at = Timestamp::parse(day).map(words::date).unwrap_or_default();
-    at.split(' ').nth(1).unwrap_or_default().to_owned()
-}
-
 /// Returns a text such as "21 Sep: 3 added, 22 removed".
 fn title(period: &Period) -> String {
-    let sums = &period.sums;
-    let parts = [
-        ("added", sums.added),
-        ("changed", sums.changed),
-        ("removed", sums.removed),
-        ("restored", sums.restored),
-    ];
-    let shown: Vec<String> = parts
-        .iter()
-        .filter(|(_, count)| *count > 0)
-        .map(|(word, count)| format!("{} {word}", words::number(*count)))
-        .collect();
+    let counts = period.sums.counts().into_iter().filter(|(_, count)| *count > 0);
+    let shown = counts.map(|(word, count)| format!("{} {word}", words::number(count)));
+    let shown: Vec<String> = shown.collect();
     match shown.is_empty() {
         true => format!("{}: nothing", period.label),
         false => format!("{}: {}", period.label, shown.join(", ")),

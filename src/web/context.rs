@@ -1,11 +1,19 @@
 //! The context of every page: the viewpoint, the account, its last good poll.
 
-use super::{app::App, route::item_path, viewpoint::Viewpoint, words};
+use super::{
+    app::App,
+    route::{View, item_path},
+    viewpoint::Viewpoint,
+    words,
+};
 use crate::{
     catalog::kind::Kind,
-    store::browse::{
-        LastGoodPoll, Stamp,
-        scope::{Moments, Scope},
+    store::{
+        browse::{
+            GoodPolls, Stamp,
+            scope::{Moments, Scope},
+        },
+        row::PollRow,
     },
     time::Timestamp,
 };
@@ -17,6 +25,8 @@ const OLD_HOURS: i64 = 26;
 pub struct PageContext<'a> {
     /// The gallery.
     pub app: &'a App,
+    /// What the page shows.
+    pub view: View,
     /// The account and the time that all links keep.
     pub viewpoint: Viewpoint,
     /// The path of the page, without the extension of an export.
@@ -29,8 +39,10 @@ pub struct PageContext<'a> {
     pub accounts: Vec<String>,
     /// The current time.
     pub now: Timestamp,
-    /// The account's last good poll at the viewpoint.
-    pub good: LastGoodPoll,
+    /// The account's good polls at the viewpoint.
+    pub polls: GoodPolls,
+    /// The last one: of the view's catalogue if it has one, else of another.
+    pub good: PollRow,
 }
 
 impl PageContext<'_> {
@@ -42,6 +54,11 @@ impl PageContext<'_> {
     /// Returns the link to an item.
     pub fn item(&self, kind: Kind, id: &str) -> String {
         self.href(&item_path(kind, id), &[])
+    }
+
+    /// Returns the link to a poll.
+    pub fn poll(&self, number: i64, parameters: &[(&str, String)]) -> String {
+        self.href(&format!("/polls/{number}"), parameters)
     }
 
     /// Returns the scope of the items of a kind at the viewpoint.
@@ -56,23 +73,23 @@ impl PageContext<'_> {
 
     /// Returns the kinds of the catalogues that were ever polled.
     pub fn kinds(&self) -> impl Iterator<Item = Kind> {
-        Kind::ALL.into_iter().filter(|kind| self.good.first_of(kind.catalogue).is_some())
+        Kind::ALL.into_iter().filter(|kind| self.polls.first_of(kind.catalogue).is_some())
     }
 
     /// Returns the time of the last good poll.
     pub fn polled_at(&self) -> Timestamp {
-        self.good.row.observed_at.unwrap_or(self.now)
+        self.good.observed_at.unwrap_or(self.now)
     }
 
     /// Returns the time of the first good poll of the last good poll's catalogue.
     pub fn first_poll_at(&self) -> Timestamp {
-        self.good.first_of(self.good.row.catalogue()).unwrap_or(self.polled_at())
+        self.polls.first_of(self.good.catalogue()).unwrap_or(self.polled_at())
     }
 
     /// Returns the moments to which the facets refer; days begin at midnight, so a page is the same all
     /// day.
     pub fn moments(&self) -> Moments {
-        self.good.moments(words::start_of_day(self.reference()))
+        self.polls.moments(&self.good, words::start_of_day(self.reference()))
     }
 
     /// Whether the last good poll is too long ago.

@@ -3,6 +3,7 @@
 use axum::{
     body::Body,
     http::{HeaderValue, Method, Response, StatusCode, header, request::Parts},
+    response::{IntoResponse, Redirect},
 };
 
 use super::{
@@ -45,10 +46,8 @@ impl ErrorFormat {
         if self == Self::Plain {
             return plain(status, &text);
         }
-        let mut response = plain(status, &serde_json::json!({ "error": text }).to_string());
-        let json = HeaderValue::from_static("application/json");
-        response.headers_mut().insert(header::CONTENT_TYPE, json);
-        response
+        let json = [(header::CONTENT_TYPE, "application/json")];
+        (status, json, format!("{}\n", serde_json::json!({ "error": text }))).into_response()
     }
 }
 
@@ -77,11 +76,10 @@ pub(super) fn failed(
     let viewpoint = &readable_viewpoint(app, request);
     let (status, message) = match failure {
         PageFailure::Parameter(bad) => (StatusCode::BAD_REQUEST, bad_parameter(viewpoint, &bad)),
-        PageFailure::NotFound(message) => (StatusCode::NOT_FOUND, *message),
-        PageFailure::NothingYet(message) => match format {
-            ErrorFormat::Page => (StatusCode::OK, *message),
-            _ => (StatusCode::NOT_FOUND, *message),
-        },
+        // Before the first poll only the feed ends here; views have [`nothing_polled`].
+        PageFailure::NotFound(message) | PageFailure::NothingYet(message) => {
+            (StatusCode::NOT_FOUND, *message)
+        }
         PageFailure::OfAccount(account) => return of_account(request, &account),
         PageFailure::Unreadable(why) => {
             (StatusCode::SERVICE_UNAVAILABLE, unreadable(app, viewpoint, why))
@@ -102,11 +100,7 @@ fn of_account(request: &Parts, account: &str) -> Response<Body> {
         to.push('&');
         to.push_str(query);
     }
-    let mut response = plain(StatusCode::TEMPORARY_REDIRECT, "");
-    if let Ok(to) = HeaderValue::from_str(&to) {
-        response.headers_mut().insert(header::LOCATION, to);
-    }
-    response
+    Redirect::temporary(&to).into_response()
 }
 
 /// Returns as much of the viewpoint as can be read.

@@ -1,6 +1,6 @@
 //! Why a page cannot be shown.
 
-use super::{message::MessagePage, query_pairs::BadParameter};
+use super::{anchor::Anchor, message::MessagePage, query_pairs::BadParameter};
 use crate::{error::Error, store::browse::Unreadable};
 
 /// Why a page cannot be shown.
@@ -15,6 +15,13 @@ pub enum PageFailure {
     OfAccount(String),
     /// The database cannot be read: 503.
     Unreadable(Unreadable),
+}
+
+impl PageFailure {
+    /// Creates the failure of a page that does not exist, with links to continue with.
+    pub fn not_found(message: MessagePage, links: Vec<Anchor>) -> Self {
+        Self::NotFound(Box::new(MessagePage { links, ..message }))
+    }
 }
 
 impl From<BadParameter> for PageFailure {

@@ -22,7 +22,7 @@ pub async fn response(
 ) -> Result<Option<Response<Body>>> {
     let Some((file, length)) = find(store, hash).await? else { return Ok(None) };
     let head = beginning(store, &file, length).await?;
-    let (mut response, part) = outline(headers, hash, media_type(&head), length);
+    let (mut response, part) = outline(headers, hash, sniff::kept(&head), length);
     response.headers_mut().insert(header::CACHE_CONTROL, cache::IMMUTABLE);
     if let Some((from, until)) = part.filter(|(from, until)| method != Method::HEAD && until > from)
     {
@@ -83,7 +83,7 @@ async fn find(store: &Blobs, hash: &str) -> Result<Option<(String, u64)>> {
 async fn beginning(store: &Blobs, file: &str, length: u64) -> Result<Vec<u8>> {
     let mut head = vec![];
     if length > 0 {
-        let mut stream = store.part(file, 0..length.min(64)).await?;
+        let mut stream = store.part(file, 0..length.min(sniff::ENOUGH as u64)).await?;
         while let Some(bytes) = stream.try_next().await? {
             let bytes: Bytes = bytes;
             head.extend_from_slice(&bytes);
@@ -106,34 +106,6 @@ fn insert(headers: &mut HeaderMap, name: header::HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         headers.insert(name, value);
     }
-}
-
-/// Returns the media type by the first bytes; `None` for any other content, which is a download.
-pub fn media_type(head: &[u8]) -> Option<&'static str> {
-    let at = |from: usize, bytes: &[u8]| head.get(from..from + bytes.len()) == Some(bytes);
-    match () {
-        () if at(0, b"\x89PNG\r\n\x1a\n") => Some("image/png"),
-        () if at(0, b"\xff\xd8\xff") => Some("image/jpeg"),
-        () if at(0, b"RIFF") && at(8, b"WEBP") => Some("image/webp"),
-        () if at(0, b"GIF87a") || at(0, b"GIF89a") => Some("image/gif"),
-        () if at(4, b"ftyp") && is_mp4(head) => Some("video/mp4"),
-        () if at(0, b"\x1a\x45\xdf\xa3") && is_webm(head) => Some("video/webm"),
-        () => sniff::kept(head).filter(|media| media.starts_with("audio/")),
-    }
-}
-
-/// Checks the major brand, because pictures (AVIF, HEIF) and QuickTime have the same box.
-fn is_mp4(head: &[u8]) -> bool {
-    let brand = head.get(8..12).unwrap_or_default();
-    brand.starts_with(b"iso")
-        || brand.starts_with(b"mp4")
-        || brand.starts_with(b"M4V")
-        || matches!(brand, b"avc1" | b"dash" | b"msdh" | b"MSNV")
-}
-
-/// Checks the document type (element 0x4282), because Matroska files have the same first bytes.
-fn is_webm(head: &[u8]) -> bool {
-    head.windows(7).any(|window| window == b"\x42\x82\x84webm")
 }
 
 /// The requested part of a file: from (inclusive) and until (exclusive), in bytes.
@@ -190,24 +162,5 @@ mod tests {
         for all in ["bytes=5-2", "bytes=a-b", "items=0-1", "bytes=0-1,5-6", "bytes=-"] {
             assert_eq!(ask(all), ByteRange::All, "{all}");
         }
-    }
-
-    #[test]
-    fn only_pictures_videos_and_sounds_have_a_type() {
-        assert_eq!(media_type(b"RIFF\0\0\0\0WEBPVP8 "), Some("image/webp"));
-        assert_eq!(media_type(b"\0\0\0\x20ftypisom"), Some("video/mp4"));
-        for other in [&b"avif"[..], b"avis", b"heic", b"mif1", b"qt  "] {
-            assert_eq!(media_type(&[b"\0\0\0\x20ftyp", other].concat()), None);
-        }
-        let matroska = |kind: &[u8]| [b"\x1a\x45\xdf\xa3\x9f\x42\x86\x81\x01", kind].concat();
-        assert_eq!(media_type(&matroska(b"\x42\x82\x84webm")), Some("video/webm"));
-        assert_eq!(media_type(&matroska(b"\x42\x82\x88matroska")), None);
-        for mp3 in [b"ID3\x04\0\0", b"\xff\xfb\x90\x64\0\0", b"\xff\xf3\x84\xc4\0\0"] {
-            assert_eq!(media_type(mp3), Some("audio/mpeg"));
-        }
-        assert_eq!(media_type(b"RIFF\0\0\0\0WAVEfmt "), Some("audio/x-wav"));
-        assert_eq!(media_type(b"<svg xmlns="), None);
-        assert_eq!(media_type(b"<html>"), None);
-        assert_eq!(media_type(b""), None);
     }
 }

@@ -14,7 +14,6 @@ use super::{
     params::{GridQuery, Layout, ORDERS, default_layout},
     pic::is_compact,
     response::render,
-    route::View,
     search::found,
     shell::Shell,
     tile::TileView,
@@ -25,8 +24,8 @@ use crate::{
     store::browse::{
         Reading, Stamp,
         cube::FacetCounts,
-        facets::FacetValues,
-        filter::{ItemFilter, Order},
+        facets::Facet,
+        filter::ItemFilter,
         items::{Slice, Tile, shown_facets},
     },
 };
@@ -40,9 +39,8 @@ const FIRST_ROW: usize = 5;
 #[template(path = "grid.html")]
 struct GridPage {
     shell: Shell,
-    heading: String,
+    kind: Kind,
     total: String,
-    action: &'static str,
     q: String,
     sorts: [(&'static str, &'static str, bool); 4],
     /// The hidden fields of the search form.
@@ -52,8 +50,8 @@ struct GridPage {
     /// The links to the layouts; empty for a kind without pictures.
     views: Vec<Anchor>,
     table: bool,
-    /// The columns of the table.
-    columns: Vec<ColumnView>,
+    /// The columns of the table, each with the index of its values in the cells of a row.
+    columns: Vec<(usize, &'static Facet)>,
     /// Whether any row has a sample.
     sounds: bool,
     /// The heading of the items that refer to those of the list; `None` if no kind refers to them.
@@ -68,17 +66,6 @@ struct GridPage {
     pager: Option<Pager>,
     /// If nothing matches: links that drop a restriction, with the number of items then shown.
     ways_out: Vec<Anchor>,
-    nothing: &'static str,
-}
-
-/// A column of the table.
-struct ColumnView {
-    /// Its title, that of a facet.
-    title: &'static str,
-    /// The index of its values in the cells of a row.
-    place: usize,
-    /// Whether its values mean nothing without the title.
-    yes_no: bool,
 }
 
 /// Renders the page of a list.
@@ -113,12 +100,11 @@ pub async fn page(
     };
     let found = found(context, reading, &query.filter.q, counts.total == 0).await?;
     render(&GridPage {
-        shell: Shell::new(context, &View::Grid(kind), words::heading(kind)),
-        heading: words::heading(kind),
+        shell: Shell::new(context, kind.title),
+        kind,
         total: words::number(counts.total),
-        action: kind.path,
         q: query.filter.q.clone(),
-        sorts: orders(query.order),
+        sorts: ORDERS.map(|(word, text, order)| (word, text, order == query.order)),
         hidden: hidden(context, query),
         pills: links.chosen(),
         groups: links.groups(&counts),
@@ -133,7 +119,6 @@ pub async fn page(
         suggested: found.suggested(context),
         pager: Pager::new(query.page, pages, |page| href(&query.with(|q| q.page = page))),
         ways_out,
-        nothing: if counts.total == 0 { "Nothing matches." } else { "" },
     })
 }
 
@@ -186,25 +171,18 @@ fn no_such_page(
         words::number(query.page),
         words::counted(pages, "page", "pages")
     );
-    let mut message = MessagePage::of(context, words::heading(kind), text);
     let href = |query: &GridQuery| context.href(kind.path, &query.pairs());
-    message.links = vec![
-        Anchor::new(href(&query.with(|_| ())), "The first page"),
+    let links = vec![
+        Anchor::new(href(&query.first_page()), "The first page"),
         Anchor::new(href(&query.with(|q| q.page = pages)), "The last page"),
     ];
-    PageFailure::NotFound(Box::new(message))
+    PageFailure::not_found(MessagePage::of(context, kind.title, text), links)
 }
 
 /// Returns the columns in which an item of the page has a value.
-fn columns(tiles: &[TileView]) -> Vec<ColumnView> {
-    let columns = shown_facets().enumerate().map(|(place, (facet, _))| ColumnView {
-        title: facet.title,
-        place,
-        yes_no: matches!(facet.values, FacetValues::Known(_)),
-    });
-    let has_values =
-        |column: &ColumnView| tiles.iter().any(|tile| !tile.cells[column.place].is_empty());
-    columns.filter(has_values).collect()
+fn columns(tiles: &[TileView]) -> Vec<(usize, &'static Facet)> {
+    let columns = shown_facets().enumerate().map(|(place, (facet, _))| (place, facet));
+    columns.filter(|(place, _)| tiles.iter().any(|tile| !tile.cells[*place].is_empty())).collect()
 }
 
 fn layouts(context: &PageContext<'_>, kind: Kind, query: &GridQuery) -> Vec<Anchor> {
@@ -218,13 +196,9 @@ fn layouts(context: &PageContext<'_>, kind: Kind, query: &GridQuery) -> Vec<Anch
     }
 }
 
-fn orders(chosen: Order) -> [(&'static str, &'static str, bool); 4] {
-    ORDERS.map(|(word, text, order)| (word, text, order == chosen))
-}
-
 /// Returns all parameters except those of the form's own fields.
 fn hidden(context: &PageContext<'_>, query: &GridQuery) -> Vec<(&'static str, String)> {
-    let mut pairs = query.with(|_| ()).pairs();
+    let mut pairs = query.first_page().pairs();
     pairs.retain(|(name, _)| !matches!(*name, "q" | "sort"));
     context.viewpoint.pairs().into_iter().chain(pairs).collect()
 }

@@ -1,9 +1,9 @@
 //! The notice that removals are held, with the command that accepts them.
 
-use super::{anchor::Anchor, context::PageContext, words};
+use super::{anchor::Anchor, context::PageContext, failure::PageFailure, words};
 use crate::{
     catalog::kind::Kind,
-    store::{accept::accepting_command, row::PollRow},
+    store::{accept::accepting_command, browse::Reading, row::PollRow},
 };
 
 /// Removals that are held, and how to accept them.
@@ -16,35 +16,53 @@ pub struct HeldNotice {
     pub poll: i64,
     /// The links to the missing items.
     pub which: Vec<Anchor>,
-    /// The command that accepts them; `None` unless the poll is the last good one.
+    /// The command that accepts them; `None` unless the poll is the last good one of its
+    /// catalogue.
     pub command: Option<String>,
 }
 
-/// Returns the removals that a poll held; for the last good poll also the command that accepts them.
-pub fn held(context: &PageContext<'_>, poll: &PollRow) -> Option<HeldNotice> {
-    let count = poll.counts.map(|counts| counts.held).filter(|held| *held > 0)?;
+/// Returns the removals that a poll held; for the last good poll of its catalogue also the command that
+/// accepts them.
+pub async fn held(
+    context: &PageContext<'_>,
+    reading: &mut Reading,
+    poll: &PollRow,
+) -> Result<Option<HeldNotice>, PageFailure> {
+    let count = poll.counts.map_or(0, |counts| counts.held);
+    if count == 0 {
+        return Ok(None);
+    }
+    let is_last = context.viewpoint.as_of.is_none()
+        && context.polls.last.iter().any(|last| last.poll_id == poll.poll_id);
+    let held = if is_last { reading.held(poll).await? } else { None };
     let reason = poll.held_reason.clone().unwrap_or_default();
     // The reason names the lists that are held; if it names none, all are shown.
     let listed = || Kind::of(poll.catalogue());
     let named: Vec<Kind> = listed().filter(|kind| reason.contains(kind.plural)).collect();
     let kinds = if named.is_empty() { listed().collect() } else { named };
-    let missing = |kind: Kind| {
-        let parameters = vec![("listed", "missing".to_owned())];
-        Anchor::new(
-            context.href(kind.path, &parameters),
-            format!("missing {}", words::plural(kind)),
-        )
-    };
-    let last = context.viewpoint.as_of.is_none() && poll.poll_id == context.good.row.poll_id;
-    Some(HeldNotice {
+    let which = |kind: Kind| missing(context, kind, format!("missing {}", words::plural(kind)));
+    Ok(Some(HeldNotice {
         count: words::counted(count, "removal", "removals"),
         reason,
         poll: poll.poll_id,
-        which: if last { kinds.into_iter().map(missing).collect() } else { vec![] },
-        command: context
-            .good
-            .held
-            .filter(|_| last)
-            .map(|held| accepting_command(&context.app.settings.program, poll, held)),
-    })
+        which: kinds.into_iter().filter(|_| is_last).map(which).collect(),
+        command: held.map(|held| accepting_command(&context.app.settings.program, poll, held)),
+    }))
+}
+
+/// Returns the link to the missing items of a kind.
+pub fn missing(context: &PageContext<'_>, kind: Kind, text: String) -> Anchor {
+    Anchor::new(context.href(kind.path, &[("listed", "missing".into())]), text)
+}
+
+/// Returns the removals that the last good poll of each catalogue held.
+pub async fn all_held(
+    context: &PageContext<'_>,
+    reading: &mut Reading,
+) -> Result<Vec<HeldNotice>, PageFailure> {
+    let mut all = vec![];
+    for poll in &context.polls.last {
+        all.extend(held(context, reading, poll).await?);
+    }
+    Ok(all)
 }

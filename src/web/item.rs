@@ -17,7 +17,7 @@ use super::{
     message::MessagePage,
     pic::{OfItem, Pic, is_compact, source},
     response::render,
-    route::{View, item_path},
+    route::item_path,
     shell::Shell,
     users::{UsersView, users},
     viewpoint::Viewpoint,
@@ -148,8 +148,8 @@ fn of_item(
     let path = item_path(kind, id);
     let two = [("from", (last - 1).to_string()), ("to", last.to_string())];
     ItemPage {
-        shell: Shell::new(context, &View::Item(kind, id.to_owned()), short(&shown_name)),
-        crumb: Anchor::new(context.href(kind.path, &[]), words::heading(kind)),
+        shell: Shell::new(context, short(&shown_name)),
+        crumb: Anchor::new(context.href(kind.path, &[]), kind.title),
         name: shown_name,
         no_name: name.is_empty(),
         copy: words::attribute(id),

@@ -8,9 +8,9 @@
 //! - pages: [`overview`], [`grid`], [`item`], [`changes`], [`polls`], [`poll`], [`timeline`],
 //!   [`search`]
 //! - parts of pages: [`shell`], [`facet_views`], [`tile`], [`pager`], [`change_views`],
-//!   [`change_form`], [`held`], [`numbers`], `briefs`, [`pic`], [`users`], [`anchor`], [`marked`]
+//!   [`change_form`], [`held`], [`numbers`], `briefs`, [`pic`], [`users`], [`anchor`]
 //! - addresses (pure): [`route`], [`params`], [`query_pairs`], [`viewpoint`], [`ask`]
-//! - text (pure): [`words`], [`compare`], [`diffs`], [`chart`]
+//! - text (pure): [`words`], [`diffs`], [`chart`]
 //! - for programs: [`api`]; [`api_link`] builds the links to it
 //! - errors: [`failure`], [`message`], [`error_page`]
 //! - HTTP: [`response`], [`etag`], [`cache`]; [`assets`]: the style sheet and the script
@@ -22,14 +22,12 @@ pub mod app;
 pub mod ask;
 pub mod assets;
 pub mod atom;
-mod body;
 mod briefs;
 pub mod cache;
 pub mod change_form;
 pub mod change_views;
 pub mod changes;
 pub mod chart;
-pub mod compare;
 pub mod context;
 pub mod diffs;
 pub mod error_page;
@@ -41,7 +39,6 @@ pub mod files;
 pub mod grid;
 pub mod held;
 pub mod item;
-pub mod marked;
 pub mod message;
 pub mod numbers;
 pub mod overview;

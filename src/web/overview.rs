@@ -10,12 +10,11 @@ use super::{
     context::PageContext,
     diffs::Is,
     failure::PageFailure,
-    held::{HeldNotice, held},
+    held::{HeldNotice, all_held, missing},
     numbers::{HALF_YEAR, Numbers, WEEK, half_year},
     params::By,
     pic::is_compact,
     response::render,
-    route::View,
     shell::Shell,
     timeline::{Charts, back, charts},
     words,
@@ -49,7 +48,7 @@ struct OverviewPage {
     /// "is" or "are", for the missing items.
     verb: &'static str,
     week: &'static str,
-    held: Option<HeldNotice>,
+    held: Vec<HeldNotice>,
     charts: Charts,
     /// The span of the chart.
     span: String,
@@ -75,7 +74,10 @@ pub async fn page(context: &PageContext<'_>, reading: &mut Reading) -> Result<St
     let numbers = Numbers::read(context, reading, &days).await?;
     let lists = reading.front_page(account, at, context.now).await?;
     let changes = changes(context, reading, &lists).await?;
-    let missing = numbers.missing();
+    let all = numbers.missing();
+    let total: i64 = all.iter().map(|(_, count)| count).sum();
+    let link = |(kind, count): &(Kind, i64)| missing(context, *kind, words::items(*kind, *count));
+    let links: Vec<Anchor> = all.iter().map(link).collect();
     // If nothing changed in the last seven days, the newest changes are older: the link has no first day.
     let all_changes = match numbers.week.changed {
         0 => Anchor::new(context.href("/changes", &[("change", "changed".into())]), "All"),
@@ -83,14 +85,18 @@ pub async fn page(context: &PageContext<'_>, reading: &mut Reading) -> Result<St
     };
     let newest: Vec<_> = lists.newest.iter().map(|brief| brief_view(context, brief, "")).collect();
     render(&OverviewPage {
-        shell: Shell::new(context, &View::Overview, "Overview"),
+        shell: Shell::new(context, "Overview"),
         current: current(context, &numbers),
         same_items: numbers.week.added + numbers.week.removed == 0,
         changed: week(context, &numbers.week),
-        missing: missing.iter().map(|(kind, count)| missing_link(context, *kind, *count)).collect(),
-        verb: if missing.iter().map(|(_, count)| count).sum::<i64>() == 1 { "is" } else { "are" },
+        all_missing: match links.as_slice() {
+            [one] => vec![Anchor { text: format!("All {}", words::number(total)), ..one.clone() }],
+            all => all.to_vec(),
+        },
+        missing: links,
+        verb: if total == 1 { "is" } else { "are" },
         week: if at.is_some() { "In the seven days before" } else { "In the last seven days" },
-        held: held(context, &context.good.row),
+        held: all_held(context, reading).await?,
         span: span(context),
         charts: charts(context, reading, &half_year_periods(context, &days)).await?,
         per_day: context.href("/timeline", &[("by", "day".into())]),
@@ -99,9 +105,8 @@ pub async fn page(context: &PageContext<'_>, reading: &mut Reading) -> Result<St
         compact: is_compact(newest.iter().map(|brief| &brief.pic)),
         newest,
         all_new: Anchor::new(context.href("/changes", &[("change", "added".into())]), "All"),
-        only_held: after_polls(context) == 1,
+        only_held: after_polls(&context.good) == 1,
         vanishing: vanishing(context, &lists),
-        all_missing: all_missing(context, &missing),
         at_risk: at_risk(context, &lists),
         changes,
         all_changes,
@@ -139,22 +144,6 @@ fn week(context: &PageContext<'_>, week: &Day) -> Vec<Anchor> {
         Anchor::new(since(context, word), format!("{} {word}", words::number(count)))
     };
     shown.map(link).collect()
-}
-
-fn missing_link(context: &PageContext<'_>, kind: Kind, count: i64) -> Anchor {
-    let href = list(context, kind, &[("listed", "missing".into())]);
-    Anchor::new(href, words::items(kind, count))
-}
-
-fn all_missing(context: &PageContext<'_>, missing: &[(Kind, i64)]) -> Vec<Anchor> {
-    let link = |(kind, count): &(Kind, i64)| {
-        let text = match missing.len() {
-            1 => format!("All {}", words::number(*count)),
-            _ => words::items(*kind, *count),
-        };
-        Anchor::new(list(context, *kind, &[("listed", "missing".into())]), text)
-    };
-    missing.iter().map(link).collect()
 }
 
 fn at_risk(context: &PageContext<'_>, lists: &Lists) -> Vec<Anchor> {

@@ -147,9 +147,14 @@ impl GridQuery {
         pairs
     }
 
+    /// Returns a copy at the first page.
+    pub fn first_page(&self) -> Self {
+        Self { page: 1, ..self.clone() }
+    }
+
     /// Returns a copy at the first page, changed by `edit`.
     pub fn with(&self, edit: impl FnOnce(&mut Self)) -> Self {
-        let mut other = Self { page: 1, ..self.clone() };
+        let mut other = self.first_page();
         edit(&mut other);
         other
     }
@@ -249,11 +254,6 @@ pub fn take_feed(pairs: &mut QueryPairs) -> Result<ChangeFilter, BadParameter> {
 /// Takes `by`.
 pub fn take_by(pairs: &mut QueryPairs) -> Result<By, BadParameter> {
     Ok(pairs.word("by", &[("day", By::Day), ("week", By::Week)])?.unwrap_or_default())
-}
-
-/// Takes `page` alone.
-pub fn take_page(pairs: &mut QueryPairs) -> Result<i64, BadParameter> {
-    pairs.page()
 }
 
 /// Takes `from` and `to`, numbers of versions.

@@ -14,20 +14,17 @@ use super::{
     params::ChangesQuery,
     polls::{PAGE, class, field_change},
     response::render,
-    route::View,
     shell::Shell,
     viewpoint::Viewpoint,
     words,
 };
 use crate::{
-    catalog::{cell::Cell, kind::Kind},
+    catalog::{cell::Cell, column::Column, kind::Kind},
     store::{
         browse::{Reading, polls::NearPoll},
         change::ChangeRow,
-        record::RowType,
-        row::{Counts, PollRow},
+        row::PollRow,
     },
-    time::Timestamp,
 };
 
 #[derive(Template)]
@@ -74,15 +71,12 @@ pub async fn find(
         }
         _ => {
             let text = format!("There is no poll {number} here.");
-            let mut message = MessagePage::of(context, "No such poll", text);
-            message.links = vec![Anchor::new(context.href("/polls", &[]), "All polls")];
+            let mut links = vec![Anchor::new(context.href("/polls", &[]), "All polls")];
             if context.viewpoint.as_of.is_some() && reading.poll(number, None).await?.is_some() {
                 let now = Viewpoint { as_of: None, ..context.viewpoint.clone() };
-                message
-                    .links
-                    .push(Anchor::new(now.href(&format!("/polls/{number}"), &[]), "Look now"));
+                links.push(Anchor::new(now.href(&format!("/polls/{number}"), &[]), "Look now"));
             }
-            Err(PageFailure::NotFound(Box::new(message)))
+            Err(PageFailure::not_found(MessagePage::of(context, "No such poll", text), links))
         }
     }
 }
@@ -102,15 +96,15 @@ pub async fn page(
     let path = format!("/polls/{number}");
     if rows.is_empty() && query.page > 1 {
         let text = format!("There is no page {} of these changes.", query.page);
-        let mut message = MessagePage::of(context, format!("Poll {number}"), text);
+        let message = MessagePage::of(context, format!("Poll {number}"), text);
         let first = ChangesQuery { page: 1, ..query.clone() }.pairs();
-        message.links = vec![Anchor::new(context.href(&path, &first), "The first page")];
-        return Err(PageFailure::NotFound(Box::new(message)));
+        let links = vec![Anchor::new(context.href(&path, &first), "The first page")];
+        return Err(PageFailure::not_found(message, links));
     }
     let when = poll.observed_at.or(poll.started_at).unwrap_or(context.now);
-    let near = |number: i64| context.href(&format!("/polls/{number}"), &[]);
+    let near = |number: i64| context.poll(number, &[]);
     render(&PollPage {
-        shell: Shell::new(context, &View::Poll(number), format!("Poll {number}")),
+        shell: Shell::new(context, format!("Poll {number}")),
         polls: context.href("/polls", &[]),
         number,
         class: class(&poll.outcome),
@@ -119,7 +113,7 @@ pub async fn page(
         at: when.to_string(),
         newer: after.map(near),
         older: before.map(near),
-        held: held(context, &poll),
+        held: held(context, reading, &poll).await?,
         facts: facts(&poll),
         schema: schema
             .iter()
@@ -160,70 +154,41 @@ fn change(context: &PageContext<'_>, row: &ChangeRow) -> ChangeRowView {
 
 /// Returns the columns of the poll's row that have a value, except its number and outcome.
 fn facts(poll: &PollRow) -> Vec<(String, String)> {
-    let PollRow {
-        poll_id: _,
-        account,
-        catalogue,
-        trigger,
-        api_version,
-        source,
-        started_at,
-        observed_at,
-        finished_at,
-        outcome: _,
-        counts,
-        held_reason,
-        policy,
-        http_status,
-        request_id,
-        response_bytes,
-        response_sha256,
-        warning,
-        superseded,
-        error,
-        host,
-        tool_version,
-        digest,
-    } = poll;
-    let text = |text: &Option<String>| text.as_deref().map(words::exact).unwrap_or_default();
-    let time = |time: &Option<Timestamp>| time.map(|time| time.to_string()).unwrap_or_default();
-    let before = [
-        ("Error", text(error)),
-        ("Held because", text(held_reason)),
-        ("Notice from HeyGen", text(warning)),
-        ("Version gone", if *superseded { "yes".into() } else { String::new() }),
-        ("Account", words::exact(account)),
-        ("Catalogue", catalogue.clone()),
-        ("Started by", trigger.clone()),
-        ("Source", text(source)),
-        ("API version", text(api_version)),
-        ("Started", time(started_at)),
-        ("Observed", time(observed_at)),
-        ("Finished", time(finished_at)),
-    ];
-    let after = [
-        ("Removal rules", policy.as_ref().map(|policy| policy.0.clone()).unwrap_or_default()),
-        ("HTTP status", http_status.map(|status| status.to_string()).unwrap_or_default()),
-        ("Request id", text(request_id)),
-        ("Response", response_bytes.map(words::bytes).unwrap_or_default()),
-        ("Response SHA-256", text(response_sha256)),
-        ("Machine", text(host)),
-        ("Program", text(tool_version)),
-        ("Seal", text(digest)),
-    ];
-    let owned = |(name, value): (&str, String)| (name.to_owned(), value);
-    let mut facts: Vec<(String, String)> = before.into_iter().map(owned).collect();
-    facts.extend(counts.iter().flat_map(count_facts));
-    facts.extend(after.into_iter().map(owned));
-    facts.retain(|(_, value)| !value.is_empty());
+    let mut facts: Vec<_> = poll.pairs().filter_map(|(column, cell)| fact(column, cell)).collect();
+    // What went wrong comes first.
+    let first = ["Error", "Held because", "Notice from HeyGen", "Version gone"];
+    facts.sort_by_key(|(name, _)| !first.contains(&name.as_str()));
     facts
 }
 
-/// Returns the counts of a poll.
-fn count_facts(counts: &Counts) -> Vec<(String, String)> {
-    let fact = |(name, cell): (&str, Cell<'_>)| match cell {
-        Cell::Int(count) => Some((words::column(name), words::number(count))),
-        _ => None,
+fn fact(column: &Column, cell: Cell<'_>) -> Option<(String, String)> {
+    let name = match column.name {
+        "poll_id" | "outcome" => return None,
+        "held_reason" => "Held because".into(),
+        "warning" => "Notice from HeyGen".into(),
+        "superseded" => "Version gone".into(),
+        "trigger" => "Started by".into(),
+        "api_version" => "API version".into(),
+        "started_at" => "Started".into(),
+        "observed_at" => "Observed".into(),
+        "finished_at" => "Finished".into(),
+        "policy" => "Removal rules".into(),
+        "http_status" => "HTTP status".into(),
+        "response_bytes" => "Response".into(),
+        "response_sha256" => "Response SHA-256".into(),
+        "host" => "Machine".into(),
+        "tool_version" => "Program".into(),
+        "digest" => "Seal".into(),
+        other => words::column(other),
     };
-    Counts::names().into_iter().zip(counts.row()).filter_map(fact).collect()
+    let value = match cell {
+        Cell::Null | Cell::Bool(false) => return None,
+        Cell::Bool(true) => "yes".into(),
+        Cell::Int(size) if column.name == "response_bytes" => words::bytes(size),
+        Cell::Int(number) => words::number(number),
+        Cell::Time(time) => time.to_string(),
+        Cell::Text(text) => words::exact(&text),
+        Cell::Json(json) => json.into_owned(),
+    };
+    (!value.is_empty()).then_some((name, value))
 }

@@ -7,11 +7,10 @@ use super::{
     changes::sums,
     context::PageContext,
     failure::PageFailure,
-    held::{HeldNotice, held},
+    held::{HeldNotice, all_held},
     message::MessagePage,
     pager::{Pager, PagerStep},
     response::render,
-    route::View,
     shell::Shell,
     words,
 };
@@ -29,10 +28,10 @@ struct PollsPage {
     shell: Shell,
     mirror: String,
     total: String,
-    held: Option<HeldNotice>,
+    held: Vec<HeldNotice>,
     notices: Vec<(String, String, i64)>,
     schema: Vec<(Anchor, String)>,
-    lists: Vec<String>,
+    lists: Vec<&'static str>,
     rows: Vec<RowView>,
     pager: Option<Pager>,
 }
@@ -63,21 +62,20 @@ pub async fn page(
     let (polls, total) = reading.polls(account, at, PAGE, offset).await?;
     let mut notices = reading.notices(account, at).await?;
     // Notices that the API no longer sends are on the pages of their polls.
-    notices.retain(|notice| notice.last_poll >= context.good.row.poll_id);
+    notices.retain(|notice| notice.last_poll >= context.good.poll_id);
     let schema = reading.schema_news(account, at).await?;
     let states = reading.asset_states().await?;
-    let poll_link = |number: i64| context.href(&format!("/polls/{number}"), &[]);
+    let poll_link = |number: i64| context.poll(number, &[]);
     if polls.is_empty() && page > 1 {
         let text = format!("There is no page {page} of polls.");
-        let mut message = MessagePage::of(context, "Polls", text);
-        message.links = vec![Anchor::new(context.href("/polls", &[]), "The newest polls")];
-        return Err(PageFailure::NotFound(Box::new(message)));
+        let links = vec![Anchor::new(context.href("/polls", &[]), "The newest polls")];
+        return Err(PageFailure::not_found(MessagePage::of(context, "Polls", text), links));
     }
     let pages = (total + PAGE - 1) / PAGE;
     render(&PollsPage {
-        shell: Shell::new(context, &View::Polls, "Polls"),
+        shell: Shell::new(context, "Polls"),
         total: words::number(total),
-        held: held(context, &context.good.row),
+        held: all_held(context, reading).await?,
         notices: notices
             .into_iter()
             .map(|notice| {
@@ -91,7 +89,7 @@ pub async fn page(
             })
             .collect(),
         mirror: mirror(context, &states),
-        lists: context.kinds().map(words::heading).collect(),
+        lists: context.kinds().map(|kind| kind.title).collect(),
         rows: polls.iter().map(|poll| row(context, poll)).collect(),
         pager: Pager::new(page, pages, |page| {
             let parameters = if page > 1 { vec![("page", page.to_string())] } else { vec![] };
@@ -141,7 +139,7 @@ fn row(context: &PageContext<'_>, poll: &PollRow) -> RowView {
     let shown = |count: Option<i64>| count.map(words::number).unwrap_or_default();
     RowView {
         number: poll.poll_id,
-        href: context.href(&format!("/polls/{}", poll.poll_id), &[]),
+        href: context.poll(poll.poll_id, &[]),
         at: at.to_string(),
         when: format!("{} {}", words::short_date(at, context.reference()), words::clock(at)),
         outcome: poll.outcome.clone(),
@@ -150,7 +148,7 @@ fn row(context: &PageContext<'_>, poll: &PollRow) -> RowView {
             .kinds()
             .map(|kind| shown(counts.and_then(|c| c.listed[kind.index()])))
             .collect(),
-        sums: match context.good.is_first(poll) {
+        sums: match context.polls.is_first(poll) {
             true => vec![("soft", "the first poll".into())],
             false => sums(poll),
         },

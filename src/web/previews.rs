@@ -21,6 +21,7 @@ use std::{
 use axum::{
     body::Body,
     http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header},
+    response::IntoResponse,
 };
 use bounded::Bounded;
 pub use folder::PreviewFolder;
@@ -30,7 +31,7 @@ use futures_util::{
 };
 use tokio::{sync::Semaphore, task::spawn_blocking, time::Instant};
 
-use super::{body::plain, files};
+use super::files;
 use crate::{
     catalog::kind::Role,
     error::caught,
@@ -305,17 +306,14 @@ pub fn response(
 pub fn missing(why: NoPreview) -> Response<Body> {
     match why {
         NoPreview::Failed => {
-            let mut response = plain(StatusCode::NOT_FOUND, "this preview cannot be shown");
             // So that a page's script, which requests a picture again, does not ask for it.
-            let cache = HeaderValue::from_static("private, max-age=60");
-            response.headers_mut().insert(header::CACHE_CONTROL, cache);
-            response
+            let kept = [(header::CACHE_CONTROL, "private, max-age=60")];
+            (StatusCode::NOT_FOUND, kept, "this preview cannot be shown\n").into_response()
         }
         NoPreview::NotYet => {
-            let later = "this preview is not there yet";
-            let mut response = plain(StatusCode::SERVICE_UNAVAILABLE, later);
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("3"));
-            response
+            let later = [(header::RETRY_AFTER, "3")];
+            (StatusCode::SERVICE_UNAVAILABLE, later, "this preview is not there yet\n")
+                .into_response()
         }
     }
 }

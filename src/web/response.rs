@@ -1,12 +1,12 @@
-//! HTTP responses: bodies, media types, tags.
+//! HTTP responses: pages, redirects, tags.
 
 use askama::Template;
 use axum::{
     body::Body,
     http::{HeaderValue, Response, StatusCode, header},
+    response::{Html, IntoResponse},
 };
 
-pub(super) use super::body::{html, plain};
 use super::{cache, failure::PageFailure, message::MessagePage};
 use crate::error::Error;
 
@@ -18,38 +18,29 @@ pub fn render(page: &impl Template) -> Result<String, PageFailure> {
 
 pub(super) fn rendered(status: StatusCode, message: &MessagePage) -> Response<Body> {
     match message.render() {
-        Ok(text) => html(status, text),
+        Ok(text) => (status, Html(text)).into_response(),
         Err(_) => plain(status, &message.heading),
     }
 }
 
-/// Redirects to a path of this gallery, built by `route` or `api_link` from known words and encoded values.
-pub(super) fn moved(path: &str, query: Option<&str>) -> Response<Body> {
-    let to = match query {
-        Some(query) => format!("{path}?{query}"),
-        None => path.to_owned(),
-    };
-    let mut response = plain(StatusCode::PERMANENT_REDIRECT, "");
-    if let Ok(to) = HeaderValue::from_str(&to) {
-        response.headers_mut().insert(header::LOCATION, to);
-    }
-    response
+/// Returns a response with a line of text.
+pub(super) fn plain(status: StatusCode, text: &str) -> Response<Body> {
+    (status, format!("{text}\n")).into_response()
 }
 
-pub(super) fn tagged(
-    mut response: Response<Body>,
-    status: StatusCode,
-    tag: &str,
-) -> Response<Body> {
-    *response.status_mut() = status;
+/// Adds the tag of a page's or an answer's content.
+pub(super) fn tagged(mut response: Response<Body>, tag: &str) -> Response<Body> {
     let headers = response.headers_mut();
-    if status == StatusCode::NOT_MODIFIED {
-        // The same as in the full response, which may be compressed.
-        headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
-    }
     headers.insert(header::CACHE_CONTROL, cache::REVALIDATE);
     if let Ok(tag) = HeaderValue::from_str(tag) {
         headers.insert(header::ETAG, tag);
     }
     response
+}
+
+/// Returns the response to a client that has the content with this tag.
+pub(super) fn not_modified(tag: &str) -> Response<Body> {
+    // The same as in the full response, which may be compressed.
+    let vary = [(header::VARY, "accept-encoding")];
+    tagged((StatusCode::NOT_MODIFIED, vary).into_response(), tag)
 }

@@ -1,6 +1,6 @@
 //! Paths ↔ pages. Pure.
 
-use percent_encoding::percent_decode_str;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use crate::{
     catalog::kind::{Kind, Role},
@@ -104,7 +104,10 @@ pub fn route(path: &str) -> Route {
             "search" => Some(View::Search),
             list => of_segment(list).map(View::Grid),
         }),
-        [page, ""] => Route::Moved(format!("/{page}")),
+        [page, ""] => match route(&format!("/{page}")) {
+            Route::Unknown => Route::Unknown,
+            _ => Route::Moved(format!("/{page}")),
+        },
         ["polls", number] => with_format(number, |number| {
             let plain = number.bytes().all(|b| b.is_ascii_digit()) && !number.starts_with('0');
             number.parse().ok().filter(|_| plain).map(View::Poll)
@@ -172,14 +175,8 @@ fn item(kind: Kind, segment: &str) -> Route {
 
 /// Encodes an id as a path segment: every byte except letters, digits, `_` and `-` as `~XX`.
 pub fn id_to_path(id: &str) -> String {
-    let mut out = String::with_capacity(id.len());
-    for byte in id.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' => out.push(char::from(byte)),
-            _ => out.push_str(&format!("~{byte:02X}")),
-        }
-    }
-    out
+    const ENCODED: AsciiSet = NON_ALPHANUMERIC.remove(b'_').remove(b'-');
+    utf8_percent_encode(id, &ENCODED).to_string().replace('%', "~")
 }
 
 /// Decodes the id of a path segment; `None` if the segment is not an encoded id.
@@ -223,6 +220,9 @@ mod tests {
         );
         assert_eq!(route("/nothing"), Route::Unknown);
         assert_eq!(route("/avatars/"), Route::Moved("/avatars".into()));
+        for unknown in ["/nothing/", "/\\evil.example/", "/avatars//"] {
+            assert_eq!(route(unknown), Route::Unknown, "{unknown}");
+        }
         assert_eq!(route("//evil"), Route::Unknown);
     }
 

@@ -4,7 +4,7 @@ use askama::Template;
 
 use super::{
     anchor::Anchor, context::PageContext, failure::PageFailure, pic::is_compact, response::render,
-    route::View, shell::Shell, tile::TileView, words,
+    shell::Shell, tile::TileView, words,
 };
 use crate::{
     catalog::{kind::Kind, search},
@@ -30,7 +30,7 @@ pub struct SearchResult {
 
 /// The items of one kind.
 struct SearchSection {
-    heading: String,
+    heading: &'static str,
     total: String,
     all: String,
     compact: bool,
@@ -120,7 +120,7 @@ pub async fn page(
         let tiles: Vec<TileView> =
             of_kind.map(|tile| TileView::new(context, tile, &filter)).collect();
         SearchSection {
-            heading: words::heading(*kind),
+            heading: kind.title,
             total: words::number(*items),
             all: context.href(kind.path, &[("q", q.to_owned())]),
             compact: is_compact(tiles.iter().map(|tile| &tile.pic)),
@@ -128,7 +128,7 @@ pub async fn page(
         }
     };
     render(&SearchPage {
-        shell: Shell::new(context, &View::Search, "Search"),
+        shell: Shell::new(context, "Search"),
         q: q.to_owned(),
         hidden: context.viewpoint.pairs(),
         total: words::number(result.kinds.iter().map(|(_, items)| items).sum::<i64>()),

@@ -8,7 +8,7 @@ use axum::{
     extract::{Request, State},
     http::{HeaderValue, Response, StatusCode, header, request::Parts},
     middleware::{Next, from_fn_with_state},
-    response::IntoResponse,
+    response::{IntoResponse, Redirect},
 };
 use tower_http::{
     catch_panic::CatchPanicLayer,
@@ -22,7 +22,6 @@ use super::{
     api::{self, problem::Problem},
     api_link::api_link,
     app::App,
-    ask::Ask,
     assets,
     atom::atom,
     cache,
@@ -30,12 +29,10 @@ use super::{
     failure::PageFailure,
     files,
     previews::{self, NoPreview},
-    query_pairs::QueryPairs,
-    response::{moved, plain},
-    route::{Route, View, route},
+    response::plain,
+    route::{Route, route},
     security::{self, Refusal},
-    view::viewed,
-    viewpoint::Viewpoint,
+    view::{asked, viewed},
 };
 use crate::{
     error::{Error, Result},
@@ -46,17 +43,16 @@ use crate::{
     },
 };
 
-/// Returns the router with all its layers.
-fn router(app: Arc<App>) -> Router {
+/// Returns the routes with the layers of every response.
+fn router(routes: Router<Arc<App>>, app: Arc<App>) -> Router {
     let small = DefaultPredicate::new()
         .and(NotForContentType::const_new("video/"))
         .and(NotForContentType::const_new("audio/"))
         .and(NotForContentType::const_new("application/octet-stream"));
-    api::router()
-        .fallback(answer)
+    routes
+        .layer(CatchPanicLayer::custom(|_| plain(StatusCode::INTERNAL_SERVER_ERROR, "broken")))
         .layer(from_fn_with_state(app.clone(), guarded))
         .layer(CompressionLayer::new().compress_when(small))
-        .layer(CatchPanicLayer::custom(|_| plain(StatusCode::INTERNAL_SERVER_ERROR, "broken")))
         .with_state(app)
 }
 
@@ -76,7 +72,7 @@ pub async fn serve(
     };
     let listener = tokio::net::TcpListener::bind(address).await.map_err(cannot)?;
     listening(listener.local_addr().map_err(cannot)?);
-    let router = router(Arc::new(app));
+    let router = router(api::router().fallback(answer), Arc::new(app));
     let (stopping, stopped) = tokio::sync::oneshot::channel::<()>();
     let server = axum::serve(listener, router).with_graceful_shutdown(async move {
         stop.await;
@@ -125,15 +121,21 @@ async fn answer(State(app): State<Arc<App>>, request: Request) -> Response<Body>
         Route::Asset(name) => assets::response(&name).unwrap_or_else(|| not_found(app, request)),
         Route::File(hash) => file(app, &hash, request).await,
         Route::Preview(key) => preview(app, &key, request).await,
-        Route::Moved(path) => moved(&path, request.uri.query()),
+        Route::Moved(path) => match request.uri.query() {
+            Some(query) => Redirect::permanent(&format!("{path}?{query}")),
+            None => Redirect::permanent(&path),
+        }
+        .into_response(),
         Route::Unknown if is_api(request.uri.path()) => {
             Problem::not_found("there is no such path; see /api/v1/openapi.json").into_response()
         }
         Route::Unknown => not_found(app, request),
-        Route::Json(view) => match api_of(app, request, &view) {
-            Ok(Some(path)) => moved(&path, None),
-            Ok(None) => not_found(app, request),
-            Err(failure) => failed(app, request, ErrorFormat::Json, failure),
+        Route::Json(view) => match asked(app, request, &view) {
+            Ok((viewpoint, ask)) => match api_link(&viewpoint, &view, &ask.parameters()) {
+                Some(path) => Redirect::permanent(&path).into_response(),
+                None => not_found(app, request),
+            },
+            Err(bad) => failed(app, request, ErrorFormat::Json, bad.into()),
         },
         Route::Feed => match atom(app, request).await {
             Ok(response) => response,
@@ -147,15 +149,6 @@ async fn answer(State(app): State<Arc<App>>, request: Request) -> Response<Body>
             Err(failure) => failed(app, request, ErrorFormat::of(format), failure),
         },
     }
-}
-
-/// Returns the path of the API for a view with the extension `.json`; `None` if the API has none.
-fn api_of(app: &App, request: &Parts, view: &View) -> Result<Option<String>, PageFailure> {
-    let mut pairs = QueryPairs::parse(request.uri.query().unwrap_or_default())?;
-    let viewpoint = Viewpoint::take(&mut pairs, app.clock.now())?;
-    let ask = Ask::take(view, &mut pairs)?;
-    pairs.finish()?;
-    Ok(api_link(&viewpoint, view, &ask.parameters()))
 }
 
 fn refused(refusal: Refusal, api: bool) -> Response<Body> {
@@ -193,11 +186,16 @@ async fn ready(app: &App) -> Response<Body> {
             plain(StatusCode::OK, "ok")
         }
         Err(Unreadable::NoCatalogue) => plain(StatusCode::SERVICE_UNAVAILABLE, "no catalogue yet"),
-        Err(Unreadable::OfAnotherVersion(error) | Unreadable::Trouble(error)) => {
-            tracing::error!(%error, "the database cannot be read");
-            plain(StatusCode::SERVICE_UNAVAILABLE, "the database cannot be read")
-        }
+        Err(why) => unavailable(&why, "the database cannot be read"),
     }
+}
+
+/// Logs an error with this message, and returns the response.
+fn unavailable(why: &Unreadable, message: &str) -> Response<Body> {
+    if let Unreadable::OfAnotherVersion(error) | Unreadable::Trouble(error) = why {
+        tracing::error!(%error, "{message}");
+    }
+    plain(StatusCode::SERVICE_UNAVAILABLE, "the database cannot be read")
 }
 
 /// Returns the response with the metrics.
@@ -211,15 +209,10 @@ async fn metrics_of(app: &App) -> Response<Body> {
     let figures = match read.await {
         Ok(figures) => figures,
         Err(Unreadable::NoCatalogue) => Figures::default(),
-        Err(Unreadable::OfAnotherVersion(error) | Unreadable::Trouble(error)) => {
-            tracing::error!(%error, "no metrics");
-            return plain(StatusCode::SERVICE_UNAVAILABLE, "the database cannot be read");
-        }
+        Err(why) => return unavailable(&why, "no metrics"),
     };
-    let mut response = Response::new(Body::from(metrics::text(&figures, &app.configured)));
-    let kind = HeaderValue::from_static(metrics::CONTENT_TYPE);
-    response.headers_mut().insert(header::CONTENT_TYPE, kind);
-    response
+    let kind = [(header::CONTENT_TYPE, metrics::CONTENT_TYPE)];
+    (kind, metrics::text(figures, &app.configured)).into_response()
 }
 
 /// Returns the response with a preview.
@@ -234,10 +227,7 @@ async fn preview(app: &App, key: &PreviewKey, request: &Parts) -> Response<Body>
     let link = match read.await {
         Ok(link) => link,
         Err(Unreadable::NoCatalogue) => None,
-        Err(Unreadable::OfAnotherVersion(error) | Unreadable::Trouble(error)) => {
-            tracing::error!(%error, "no preview");
-            return plain(StatusCode::SERVICE_UNAVAILABLE, "the database cannot be read");
-        }
+        Err(why) => return unavailable(&why, "no preview"),
     };
     let Some(link) = link else { return previews::missing(NoPreview::Failed) };
     match previews.get(link, key.role).await {
@@ -254,5 +244,36 @@ async fn file(app: &App, hash: &str, request: &Parts) -> Response<Body> {
             tracing::error!(%error, "a file cannot be read");
             plain(StatusCode::SERVICE_UNAVAILABLE, "the mirror's store cannot be read")
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+
+    use super::*;
+    use crate::{store::Location, time::Clock, web::GallerySettings};
+
+    #[tokio::test]
+    async fn the_answer_to_a_panic_has_the_headers_of_every_response() {
+        let access = security::Access { token: None, behind_proxy: false, hosts: vec![] };
+        let settings = GallerySettings::new(access, None);
+        let app = App::new(Location::Sqlite("none.db".into()), settings, Clock::system());
+        async fn broken() -> &'static str {
+            panic!("as a test")
+        }
+        let router = router(Router::new().route("/", get(broken)), Arc::new(app));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let response = client.get(format!("http://{address}/")).send().await.unwrap();
+        assert_eq!(response.status(), 500);
+        let headers = response.headers().clone();
+        assert_eq!(response.text().await.unwrap(), "broken\n");
+        for (name, value) in security::HEADERS {
+            assert_eq!(headers.get(&name), Some(&value), "{name}");
+        }
+        assert_eq!(headers.get(header::CACHE_CONTROL), Some(&cache::NO_STORE));
     }
 }

@@ -37,6 +37,7 @@ pub struct PastBar {
 }
 
 /// The frame around a page.
+#[derive(Default)]
 pub struct Shell {
     /// The page's title.
     pub title: String,
@@ -80,18 +81,18 @@ pub struct Shell {
 
 impl Shell {
     /// Creates the frame of a page of the catalogue.
-    pub fn new(context: &PageContext<'_>, view: &View, title: impl Into<String>) -> Self {
-        let poll = &context.good.row;
+    pub fn new(context: &PageContext<'_>, title: impl Into<String>) -> Self {
+        let poll = &context.good;
         let (now, polled_at) = (context.now, context.polled_at());
         let old = || {
             let age = words::span(polled_at, now);
             format!("The last good poll was {age} ago: check whether the schedule still runs.")
         };
         Self {
-            nav: nav(&context.viewpoint, context.kinds(), Some(view)),
+            nav: nav(&context.viewpoint, context.kinds(), Some(&context.view)),
             home: context.href("/", &[]),
             path: context.path.clone(),
-            hidden: hidden(context, view),
+            hidden: hidden(context),
             day: words::day(context.reference()),
             today: words::day(now),
             first_day: words::day(context.first_poll_at()),
@@ -100,9 +101,9 @@ impl Shell {
             bar: past_bar(context),
             polled: format!("Poll {}, {} UTC", poll.poll_id, words::today_or_date(polled_at, now)),
             old: if context.is_old() { old() } else { String::new() },
-            exports: exports(context, view),
-            feed: feed(context, view),
-            is_feed: is_feed(context, view),
+            exports: exports(context),
+            feed: feed(context),
+            is_feed: is_feed(context),
             ..Self::plain(&context.viewpoint, title)
         }
     }
@@ -127,17 +128,7 @@ impl Shell {
             icon,
             path: "/".into(),
             hidden: viewpoint.pairs(),
-            day: String::new(),
-            today: String::new(),
-            first_day: String::new(),
-            travels: false,
-            accounts: vec![],
-            bar: None,
-            polled: String::new(),
-            old: String::new(),
-            exports: vec![],
-            feed: String::new(),
-            is_feed: false,
+            ..Self::default()
         }
     }
 }
@@ -150,10 +141,10 @@ fn parameters(context: &PageContext<'_>) -> Vec<(&'static str, String)> {
 }
 
 /// Returns the hidden fields of the form in the header, without those that may be unknown on another day.
-fn hidden(context: &PageContext<'_>, view: &View) -> Vec<(&'static str, String)> {
+fn hidden(context: &PageContext<'_>) -> Vec<(&'static str, String)> {
     let mut parameters = parameters(context);
     parameters.retain(|(name, value)| match *name {
-        "from" | "to" => !matches!(view, View::Item(..)),
+        "from" | "to" => !matches!(context.view, View::Item(..)),
         _ => !is_of_present(name, value),
     });
     // With two or more accounts the form has a menu of them.
@@ -169,7 +160,7 @@ fn past_bar(context: &PageContext<'_>) -> Option<PastBar> {
             true => words::date(as_of.at),
             false => words::date_time(as_of.at) + " UTC",
         },
-        poll: context.good.row.poll_id,
+        poll: context.good.poll_id,
         now: present.href(&context.path, &parameters(context)),
     })
 }
@@ -190,7 +181,7 @@ fn nav(
         // The last word, for narrow windows.
         let short = kind.title.rsplit(' ').next().unwrap_or_default();
         let here = matches!(here, Some(View::Grid(of) | View::Item(of, _)) if *of == kind);
-        link(kind.path, words::heading(kind), words::column(short), here)
+        link(kind.path, kind.title.into(), words::sentence(short), here)
     };
     let mut links = vec![page("/", "Overview", here == Some(&View::Overview))];
     links.extend(kinds.map(list));
@@ -201,16 +192,18 @@ fn nav(
 }
 
 /// Returns the link to the feed of the page's changes, with the parameters that a feed takes.
-fn feed(context: &PageContext<'_>, view: &View) -> String {
-    let mut parameters = if *view == View::Changes { context.parameters.clone() } else { vec![] };
-    parameters.retain(|(name, _)| matches!(*name, "kind" | "change" | "id"));
+fn feed(context: &PageContext<'_>) -> String {
+    let mut parameters = context.parameters.clone();
+    parameters.retain(|(name, _)| {
+        context.view == View::Changes && matches!(*name, "kind" | "change" | "id")
+    });
     Viewpoint { as_of: None, ..context.viewpoint.clone() }.href("/changes.atom", &parameters)
 }
 
-fn is_feed(context: &PageContext<'_>, view: &View) -> bool {
+fn is_feed(context: &PageContext<'_>) -> bool {
     let is_set = |name: &str| context.parameters.iter().any(|(known, _)| *known == name);
     let past = context.viewpoint.as_of.is_some();
-    *view == View::Changes && !past && !["field", "from", "to"].into_iter().any(is_set)
+    context.view == View::Changes && !past && !["field", "from", "to"].into_iter().any(is_set)
 }
 
 fn accounts(context: &PageContext<'_>) -> Vec<(String, bool)> {
@@ -224,9 +217,10 @@ fn accounts(context: &PageContext<'_>) -> Vec<(String, bool)> {
     }
 }
 
-fn exports(context: &PageContext<'_>, view: &View) -> Vec<Anchor> {
+fn exports(context: &PageContext<'_>) -> Vec<Anchor> {
     let mut parameters = context.parameters.clone();
     parameters.retain(|(name, _)| !matches!(*name, "page" | "view" | "before"));
+    let view = &context.view;
     let path = if *view == View::Overview { "/overview" } else { &context.path };
     let link = |(end, _): &(&str, DataFormat)| {
         Anchor::new(context.href(&format!("{path}.{end}"), &parameters), end.to_uppercase())

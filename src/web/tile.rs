@@ -3,7 +3,6 @@
 use super::{
     anchor::Anchor,
     context::PageContext,
-    marked::{MarkedText, marked},
     pic::{OfItem, Pic, source},
     words,
 };
@@ -31,11 +30,13 @@ pub struct TileView {
     /// The item's page.
     pub href: String,
     /// Its id.
-    pub id: MarkedText,
+    pub id: String,
     /// Its id, escaped for an attribute.
     pub copy: String,
     /// Its name; empty if it has none.
-    pub name: MarkedText,
+    pub name: String,
+    /// The words that are marked in both.
+    searched: Vec<String>,
     /// Whether the id is shown below the name, because the name does not contain the searched words.
     pub shows_id: bool,
     /// Its picture.
@@ -91,7 +92,7 @@ fn notes(context: &PageContext<'_>, tile: &Tile) -> Vec<Note> {
     let mut notes = vec![];
     let mut note = |class, text: String| notes.push(Note { class, text });
     let week = context.moments().days(7);
-    let first = context.good.first_of(tile.kind.catalogue);
+    let first = context.polls.first_of(tile.kind.catalogue);
     if first.is_some_and(|first| tile.first_seen_at > first) && tile.first_seen_at >= week {
         note("added", format!("new {}", words::short_date(tile.first_seen_at, reference)));
     }
@@ -118,13 +119,13 @@ impl TileView {
             source(context, item, clip, &tile.clip)
         };
         let searched = filter.words();
-        let in_name = search::matches(&search::fold(name), &searched);
         Self {
             href: context.item(tile.kind, &tile.id),
-            id: marked(&tile.id, &searched),
+            id: tile.id.clone(),
             copy: words::attribute(&tile.id),
-            name: marked(&words::tile_name(name.trim()), &searched),
-            shows_id: !in_name,
+            name: words::tile_name(name.trim()),
+            shows_id: !search::matches(&search::fold(name), &searched),
+            searched,
             video: played(Role::Video),
             audio: played(Role::Audio),
             looks: vec![],
@@ -141,5 +142,15 @@ impl TileView {
             eager: false,
             dates: [tile.first_seen_at, tile.changed_at].map(words::date),
         }
+    }
+
+    /// Returns its name, or else its id.
+    pub fn label(&self) -> &str {
+        if self.name.is_empty() { &self.id } else { &self.name }
+    }
+
+    /// Returns the parts of its name or its id, each with whether it matches a word of the search.
+    pub fn marked<'a>(&self, text: &'a str) -> Vec<(&'a str, bool)> {
+        search::marked(text, &self.searched)
     }
 }

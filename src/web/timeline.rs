@@ -11,14 +11,10 @@ use super::{
     failure::PageFailure,
     params::By,
     response::render,
-    route::View,
     shell::Shell,
     words,
 };
-use crate::{
-    store::browse::{Reading, polls::Day},
-    time::Timestamp,
-};
+use crate::{store::browse::Reading, time::Timestamp};
 
 /// The number of days or weeks that are drawn before the current one.
 const DAYS: i64 = 91;
@@ -53,8 +49,7 @@ pub async fn charts(
 ) -> Result<Charts, PageFailure> {
     let href = |period: &Period| changes_of(context, period);
     let row = |period: &Period| {
-        let Day { day: _, added, changed, removed, restored } = &period.sums;
-        let sums = [added, changed, removed, restored].map(|count| words::number(*count));
+        let sums = period.sums.counts().map(|(_, count)| words::number(count));
         (Anchor::new(href(period), period.label.clone()), sums)
     };
     Ok(Charts {
@@ -97,7 +92,7 @@ pub async fn page(
 ) -> Result<String, PageFailure> {
     let periods = periods(context, reading, by).await?;
     render(&TimelinePage {
-        shell: Shell::new(context, &View::Timeline, "Timeline"),
+        shell: Shell::new(context, "Timeline"),
         by: [
             Anchor::new(context.href("/timeline", &[]), "per week"),
             Anchor::new(context.href("/timeline", &[("by", "day".into())]), "per day"),

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use axum::{
     body::Body,
-    http::{HeaderValue, Method, Response, StatusCode, request::Parts},
+    http::{HeaderValue, Method, Response, request::Parts},
+    response::{Html, IntoResponse},
 };
 
 use super::{
@@ -19,8 +20,8 @@ use super::{
     grid, item,
     message::MessagePage,
     overview, poll, polls,
-    query_pairs::QueryPairs,
-    response::{self, tagged},
+    query_pairs::{BadParameter, QueryPairs},
+    response::{not_modified, tagged},
     route::{DataFormat, View},
     search, timeline,
     viewpoint::Viewpoint,
@@ -28,8 +29,22 @@ use super::{
 };
 use crate::{
     catalog::catalogue::Catalogue,
-    store::browse::{LastGoodPoll, Reading, Stamp},
+    store::browse::{Reading, Stamp},
+    time::Timestamp,
 };
+
+/// Reads the parameters of a request for a view.
+pub(super) fn asked(
+    app: &App,
+    request: &Parts,
+    view: &View,
+) -> Result<(Viewpoint, Ask), BadParameter> {
+    let mut pairs = QueryPairs::parse(request.uri.query().unwrap_or_default())?;
+    let viewpoint = Viewpoint::take(&mut pairs, app.clock.now())?;
+    let ask = Ask::take(view, &mut pairs)?;
+    pairs.finish()?;
+    Ok((viewpoint, ask))
+}
 
 pub(super) async fn viewed(
     app: &Arc<App>,
@@ -37,32 +52,31 @@ pub(super) async fn viewed(
     view: &View,
     format: Option<DataFormat>,
 ) -> Result<Response<Body>, PageFailure> {
-    let now = app.clock.now();
-    let mut pairs = QueryPairs::parse(request.uri.query().unwrap_or_default())?;
-    let viewpoint = Viewpoint::take(&mut pairs, now)?;
-    let ask = Ask::take(view, &mut pairs)?;
-    pairs.finish()?;
+    let (viewpoint, ask) = asked(app, request, view)?;
     let mut reading = match format {
         None => app.reader.page().await?,
         Some(_) => app.reader.export().await?,
     };
     let stamp = reading.stamp().await?;
     let context =
-        context(app, &mut reading, &stamp, viewpoint, view, request.uri.path(), &ask).await?;
-    let tag = etag::tag(&stamp, &moment(&context, view), &etag::url(request));
+        context(app, &mut reading, &stamp, viewpoint, view, request.uri.path(), &ask).await;
+    let (mut reading, context) = checked(reading, context).await?;
+    let tag = etag::tag(&stamp, &moment(&context), &etag::url(request));
     if etag::matches(&request.headers, &tag) {
         reading.end().await;
-        return Ok(tagged(Response::new(Body::empty()), StatusCode::NOT_MODIFIED, &tag));
+        return Ok(not_modified(&tag));
     }
     if let Some(format) = format {
         let wanted = export::ExportRequest { format, only_head: request.method == Method::HEAD };
         let response = export::response(context, reading, view, ask, wanted).await?;
-        return Ok(tagged(response, StatusCode::OK, &tag));
+        return Ok(tagged(response, &tag));
     }
     let html = match app.pages.get(&tag) {
         Some(cached) => cached,
         None => {
-            let html = Arc::new(page(&context, &mut reading, &stamp, view, ask).await?);
+            let html = page(&context, &mut reading, &stamp, ask).await;
+            let (kept, html) = checked(reading, html.map(Arc::new)).await?;
+            reading = kept;
             if html.len() <= PAGE_BYTES {
                 app.pages.put(tag.clone(), &html);
             }
@@ -72,21 +86,36 @@ pub(super) async fn viewed(
     let queries = reading.queries();
     reading.end().await;
     tracing::debug!(queries, path = request.uri.path(), "page");
-    let mut response =
-        tagged(response::html(StatusCode::OK, String::clone(&html)), StatusCode::OK, &tag);
+    let mut response = tagged(Html(String::clone(&html)).into_response(), &tag);
     // The cost of the page, for tests and monitoring.
     response.headers_mut().insert("x-queries", HeaderValue::from(queries));
     Ok(response)
+}
+
+/// Returns the reading with the result. After a failure that is not the database's, the reading is ended, so
+/// that its connection is kept.
+pub(super) async fn checked<T>(
+    reading: Reading,
+    result: Result<T, PageFailure>,
+) -> Result<(Reading, T), PageFailure> {
+    match result {
+        Ok(value) => Ok((reading, value)),
+        Err(failure) => {
+            if !matches!(failure, PageFailure::Unreadable(_)) {
+                reading.end().await;
+            }
+            Err(failure)
+        }
+    }
 }
 
 async fn page(
     context: &PageContext<'_>,
     reading: &mut Reading,
     stamp: &Stamp,
-    view: &View,
     ask: Ask,
 ) -> Result<String, PageFailure> {
-    match (view, ask) {
+    match (&context.view, ask) {
         (View::Grid(kind), Ask::Grid(query)) => {
             grid::page(context, reading, stamp, *kind, &query).await
         }
@@ -120,46 +149,34 @@ pub(super) async fn context<'a>(
         Some(account) => account.clone(),
         None => usual_account(stamp).cloned().ok_or_else(|| nothing_polled_yet(app, &viewpoint))?,
     };
-    let good = good_poll(app, reading, &account, view, &viewpoint).await?;
+    let polls = reading.good_polls(&account, viewpoint.at()).await?;
+    let catalogue = match view {
+        View::Grid(kind) | View::Item(kind, _) => kind.catalogue,
+        _ => Catalogue::default(),
+    };
+    let Some(good) = polls.last_of(catalogue).or(polls.last.first()).cloned() else {
+        let first = polls.first_of(catalogue).or(polls.firsts.first().map(|(_, first)| *first));
+        return Err(match first {
+            Some(first) => before_first_poll(&viewpoint, first),
+            None => nothing_polled_yet(app, &viewpoint),
+        });
+    };
     let end = DataFormat::ALL.iter().find_map(|(end, _)| path.strip_suffix(&format!(".{end}")));
     Ok(PageContext {
         app,
+        view: view.clone(),
         parameters: ask.parameters(),
         path: end.unwrap_or(path).to_owned(),
         viewpoint,
         account,
         accounts: stamp.accounts.clone(),
         now: app.clock.now(),
+        polls,
         good,
     })
 }
 
-/// Returns the last good poll at the viewpoint: of the view's catalogue if it has one, else of any other.
-/// Fails if there is none yet.
-async fn good_poll(
-    app: &App,
-    reading: &mut Reading,
-    account: &str,
-    view: &View,
-    viewpoint: &Viewpoint,
-) -> Result<LastGoodPoll, PageFailure> {
-    let own_catalogue = match view {
-        View::Grid(kind) | View::Item(kind, _) => kind.catalogue,
-        _ => Catalogue::default(),
-    };
-    let others = Catalogue::ALL.into_iter().filter(|catalogue| *catalogue != own_catalogue);
-    let mut first = None;
-    for catalogue in std::iter::once(own_catalogue).chain(others) {
-        let last = reading.good_polls(account, catalogue, viewpoint.at()).await?;
-        if let Some(good) = last.into_iter().next() {
-            return Ok(good);
-        }
-        if viewpoint.as_of.is_some() && first.is_none() {
-            let last = reading.good_polls(account, catalogue, None).await?;
-            first = last.first().and_then(|good| good.first_of(catalogue));
-        }
-    }
-    let Some(first) = first else { return Err(nothing_polled_yet(app, viewpoint)) };
+fn before_first_poll(viewpoint: &Viewpoint, first: Timestamp) -> PageFailure {
     let mut message = MessagePage::new(
         viewpoint,
         "Before the first poll",
@@ -171,7 +188,7 @@ async fn good_poll(
         Anchor::new(present.href("/avatars", &[("as_of", raw)]), words::date(first)),
         Anchor::new(present.href("/", &[]), "Now"),
     ];
-    Err(PageFailure::NothingYet(Box::new(message)))
+    PageFailure::NothingYet(Box::new(message))
 }
 
 fn nothing_polled_yet(app: &App, viewpoint: &Viewpoint) -> PageFailure {
@@ -188,17 +205,16 @@ fn no_account(account: &str, viewpoint: &Viewpoint, stamp: &Stamp) -> PageFailur
     let text = format!("There is no account called “{}”.", words::tile_name(account));
     let of =
         |account: Option<&String>| Viewpoint { account: account.cloned(), ..viewpoint.clone() };
-    let mut message = MessagePage::new(&of(None), "No such account", text);
     let href = |account: &String| of(Some(account)).href("/", &[]);
-    message.links = stamp.accounts.iter().map(|known| Anchor::new(href(known), known)).collect();
-    PageFailure::NotFound(Box::new(message))
+    let links = stamp.accounts.iter().map(|known| Anchor::new(href(known), known)).collect();
+    PageFailure::not_found(MessagePage::new(&of(None), "No such account", text), links)
 }
 
 /// Returns the part of the present on which a page depends: the day, on the front page also the hour,
 /// because links expire; whether the last poll is too old; which pictures can be shown.
-fn moment(context: &PageContext<'_>, view: &View) -> String {
+fn moment(context: &PageContext<'_>) -> String {
     let now = context.now.to_string();
-    let until = if *view == View::Overview { 13 } else { 10 };
+    let until = if context.view == View::Overview { 13 } else { 10 };
     let pictures = (context.without_mirror(), context.shows_live());
     format!("{} {} {pictures:?}", &now[..until], context.is_old())
 }

@@ -89,7 +89,8 @@ impl PastMoment {
 /// Returns the last moment of a day or time, and whether it is a day.
 pub(super) fn end_of(text: &str) -> Option<(Timestamp, bool)> {
     let at = Timestamp::parse(text)?;
-    let is_day = text.trim().len() == 10;
+    // Every form with a time of day has a colon.
+    let is_day = !text.contains(':');
     let end = std::time::Duration::from_millis(86_399_999);
     Some((if is_day { at.plus(end) } else { at }, is_day))
 }
@@ -105,6 +106,7 @@ mod tests {
             |query: &str| Viewpoint::take(&mut QueryPairs::parse(query).unwrap(), now).unwrap();
         let at = of("as_of=2026-09-07").at().unwrap();
         assert_eq!(at.to_string(), "2026-09-07T23:59:59.999Z");
+        assert_eq!(of("as_of=2026-9-7").at(), Some(at), "without leading zeros");
         assert_eq!(of("as_of=2026-11-23").at(), None);
         let at = of("as_of=2026-09-07T05:57:00Z").at().unwrap();
         assert_eq!(at.to_string(), "2026-09-07T05:57:00.000Z");

@@ -1,14 +1,9 @@
 //! Values as text for people: dates, numbers, sizes, names. Pure.
 
-use chrono::{Datelike, Timelike};
+use chrono::Datelike;
 
-pub use crate::words::{counted, number};
+pub use crate::words::{counted, number, sentence};
 use crate::{catalog::kind::Kind, time::Timestamp};
-
-/// Returns the heading of a kind: "Avatars", "People".
-pub fn heading(kind: Kind) -> String {
-    kind.title.to_owned()
-}
 
 /// Returns the plural by which the gallery calls items of a kind: "people".
 pub fn plural(kind: Kind) -> String {
@@ -22,10 +17,7 @@ pub fn items(kind: Kind, count: i64) -> String {
 
 /// Returns the name of a column for people: "Avatars listed" for "avatars_listed".
 pub fn column(name: &str) -> String {
-    let words = name.replace('_', " ");
-    let mut chars = words.chars();
-    let first = chars.next().map(|letter| letter.to_uppercase().to_string());
-    first.unwrap_or_default() + chars.as_str()
+    sentence(&name.replace('_', " "))
 }
 
 /// Formats a size: "41 kB", "1.8 MB".
@@ -33,31 +25,28 @@ pub fn bytes(size: i64) -> String {
     let size = size.max(0) as f64;
     match size {
         s if s < 1000.0 => format!("{s:.0} B"),
-        s if s < 1_000_000.0 => format!("{:.0} kB", s / 1000.0),
+        s if s < 999_500.0 => format!("{:.0} kB", s / 1000.0),
         s => format!("{:.1} MB", s / 1_000_000.0),
     }
 }
 
-const MONTHS: [&str; 12] =
-    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-
-fn month(at: Timestamp) -> &'static str {
-    MONTHS.get(at.to_chrono().month0() as usize).copied().unwrap_or("")
-}
-
 /// Formats a date: "18 Nov 2026".
 pub fn date(at: Timestamp) -> String {
-    let day = at.to_chrono();
-    format!("{} {} {}", day.day(), month(at), day.year())
+    at.to_chrono().format("%-d %b %Y").to_string()
 }
 
 /// Formats a date, with the year only if it is not that of `reference`: "18 Nov".
 pub fn short_date(at: Timestamp, reference: Timestamp) -> String {
     let (day, other) = (at.to_chrono(), reference.to_chrono());
     match day.year() == other.year() {
-        true => format!("{} {}", day.day(), month(at)),
+        true => day.format("%-d %b").to_string(),
         false => date(at),
     }
+}
+
+/// Formats a month: "Nov".
+pub fn month(at: Timestamp) -> String {
+    at.to_chrono().format("%b").to_string()
 }
 
 /// Formats a date with its weekday: "Fri, 20 Nov".
@@ -67,8 +56,7 @@ pub fn weekday_date(at: Timestamp, reference: Timestamp) -> String {
 
 /// Formats a time of day: "05:57".
 pub fn clock(at: Timestamp) -> String {
-    let time = at.to_chrono();
-    format!("{:02}:{:02}", time.hour(), time.minute())
+    at.to_chrono().format("%H:%M").to_string()
 }
 
 /// Formats a date and time: "18 Nov 2026, 05:57".
@@ -187,6 +175,11 @@ mod tests {
         assert_eq!(short_date(at("2025-11-18"), at("2026-01-01")), "18 Nov 2025");
         assert_eq!(weekday_date(at("2026-11-20"), at("2026-11-23")), "Fri, 20 Nov");
         assert_eq!(span(at("2026-04-24"), at("2026-11-23")), "7 months");
-        assert_eq!(bytes(41_200), "41 kB");
+    }
+
+    #[test]
+    fn a_size_has_at_most_three_digits_before_its_unit() {
+        let sizes = [999, 1_000, 41_200, 999_499, 999_600, 1_840_000];
+        assert_eq!(sizes.map(bytes), ["999 B", "1 kB", "41 kB", "999 kB", "1.0 MB", "1.8 MB"]);
     }
 }

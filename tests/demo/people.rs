@@ -6,7 +6,7 @@ use heygen_sync::{
     catalog::diff::Accepted,
     config::Removals,
     poll::{Request, Source, poll},
-    store::{Location, Store},
+    store::{Location, Store, row::PollRow},
     time::{Clock, Timestamp},
 };
 use serde_json::{Value, json};
@@ -117,11 +117,23 @@ fn voices(left: u64) -> Vec<Value> {
     (0..48).filter(|at| *at != 4 || left > 0).map(voice).collect()
 }
 
-/// Polls a response of v3; an item is removed after `after_polls` polls without it.
+/// Polls a response of v3, which must succeed; an item is removed after `after_polls` polls without it.
 pub async fn saved(store: &mut Store, at: Timestamp, name: &str, body: Value, after_polls: u32) {
+    let row = polled(store, at, name, body, after_polls).await;
+    assert_eq!(row.outcome, "succeeded", "{name}: {:?}", row.error);
+}
+
+/// Polls a response of v3 and returns the poll's row.
+pub async fn polled(
+    store: &mut Store,
+    at: Timestamp,
+    name: &str,
+    body: Value,
+    after_polls: u32,
+) -> PollRow {
     let removals = Removals { after_polls: Some(after_polls), min_count: 20, max_share: 0.2 };
     let name = format!("https://api.heygen.com/v3/{name}");
-    let source = Source::Saved { name: name.clone(), body: body.to_string().into_bytes() };
+    let source = Source::Saved { name, body: body.to_string().into_bytes() };
     let request = Request {
         account: "default",
         catalogue: None,
@@ -136,8 +148,7 @@ pub async fn saved(store: &mut Store, at: Timestamp, name: &str, body: Value, af
         notify: &[],
         key_expires_at: None,
     };
-    let report = poll(store, &Clock::new(move || at), &request, source).await.expect("polls");
-    assert_eq!(report.row.outcome, "succeeded", "{name}: {:?}", report.error);
+    poll(store, &Clock::new(move || at), &request, source).await.expect("polls").row
 }
 
 fn page(records: &[Value]) -> Value {

@@ -155,10 +155,14 @@ at_home! {
             ("query", json!({"sql": "DELETE FROM polls"}), "one SELECT"),
             ("query", json!({"sql": "SELECT nothing FROM polls"}), "rejects"),
             ("search", json!({"text": "a\u{0}"}), "NUL"),
+            ("search", json!({"facets": {"gender": "\u{0}"}}), "NUL"),
         ] {
             let said = agent.refused(tool, arguments);
             assert!(said.contains(words), "{tool}: {said}");
         }
+        // A backslash and five more characters, which are not NUL.
+        let found = agent.call("item", json!({"id": "\\u0000"}));
+        assert_eq!(found["states"][0]["id"], "\\u0000", "{found}");
         assert_eq!(agent.call("query", json!({"sql": "SELECT 1 AS one; "}))["rows"], json!([{"one": 1}]));
         agent.end();
     }

@@ -529,6 +529,10 @@ async fn a_file_comes_whole_or_in_part_as_what_it_is() {
     assert_eq!(part.header("content-range"), format!("bytes 0-7/{}", whole.bytes.len()));
     assert_eq!(site.get_range(&image, "bytes=99999999-").await.status, 416);
     assert_eq!(site.get_if(&image, &whole.header("etag")).await.status, 304);
+    let (avif, _) = demo::keep(site.files(), b"\0\0\0\x18ftypavif\0\0\0\0avifmif1", "avif");
+    let avif = site.get(&format!("/file/{avif}")).await;
+    assert_eq!((avif.status, avif.header("content-type").as_str()), (200, "image/avif"));
+    assert_eq!(avif.header("content-disposition"), "");
     let (odd, _) = demo::keep(site.files(), b"<html><script>alert(1)</script>", "webp");
     let odd = site.get(&format!("/file/{odd}")).await;
     assert_eq!(odd.header("content-type"), "application/octet-stream");

@@ -36,4 +36,4 @@ pub(in crate::store) mod sql;
 pub mod users;
 
 pub use reader::Reader;
-pub use reading::{EXPORT_TIME, LastGoodPoll, Reading, Stamp, Unreadable};
+pub use reading::{EXPORT_TIME, GoodPolls, Reading, Stamp, Unreadable};

@@ -54,6 +54,12 @@ pub struct Day {
 }
 
 impl Day {
+    /// Returns the number of items of each sort of change.
+    pub fn counts(&self) -> [(&'static str, i64); 4] {
+        let Self { day: _, added, changed, removed, restored } = self;
+        [("added", *added), ("changed", *changed), ("removed", *removed), ("restored", *restored)]
+    }
+
     /// Adds the numbers of another day.
     pub fn add(&mut self, other: &Self) {
         self.added += other.added;

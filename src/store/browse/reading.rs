@@ -221,39 +221,29 @@ impl Reading {
         Ok(stamp)
     }
 
-    /// Returns the last good poll of an account's catalogue and the one before it, as of `at` or now.
-    pub async fn good_polls(
-        &mut self,
-        account: &str,
-        catalogue: Catalogue,
-        at: Option<Timestamp>,
-    ) -> Result<Vec<LastGoodPoll>> {
+    /// Returns the good polls of an account, the last ones as of `at` or now.
+    pub async fn good_polls(&mut self, account: &str, at: Option<Timestamp>) -> Result<GoodPolls> {
         let until = at.unwrap_or(Timestamp::from_millis(i64::MAX));
-        let sql = sql::good_polls();
-        let args = [account.into(), catalogue.as_str().into(), until.into()];
-        let polls = self.ask(sql, &args, |row| {
-            let mut firsts = vec![];
-            for catalogue in Catalogue::ALL {
-                let first = row.time(format!("first_{catalogue}").as_str())?;
-                firsts.extend(first.map(|first| (catalogue, first)));
-            }
-            Ok(LastGoodPoll {
-                row: PollRow::read(row)?,
-                firsts,
-                number: row.some_int("number")?,
-                newest: row.some_time("newest")?,
-                held: None,
-            })
+        let args = [account.into(), until.into()];
+        let rows = self.ask(sql::good_polls(), &args, |row| {
+            let last = row.int("poll_id")?.map(|_| PollRow::read(row)).transpose()?;
+            Ok((row.some_text("which")?, row.time("first_at")?, last))
         });
-        let mut polls = polls.await?;
-        if let Some(last) = polls.first_mut().filter(|_| at.is_none()) {
-            let held = match self.conn() {
-                Ok(conn) => held_by(conn, &last.row).await,
-                Err(fault) => Err(fault),
-            };
-            last.held = held.map_err(|fault| self.storage_error(&fault))?;
+        let mut polls = GoodPolls::default();
+        for (catalogue, first, last) in rows.await? {
+            polls.firsts.extend(Catalogue::parse(&catalogue).zip(first));
+            polls.last.extend(last);
         }
         Ok(polls)
+    }
+
+    /// Returns the removals that `poll`, the last good poll of its catalogue, holds; `None` if it holds none.
+    pub async fn held(&mut self, poll: &PollRow) -> Result<Option<HeldSet>> {
+        let held = match self.conn() {
+            Ok(conn) => held_by(conn, poll).await,
+            Err(fault) => Err(fault),
+        };
+        held.map_err(|fault| self.storage_error(&fault))
     }
 }
 
@@ -272,33 +262,37 @@ pub struct Stamp {
     pub which: (Option<Timestamp>, Option<String>),
 }
 
-/// A poll that did not fail.
-#[derive(Clone, Debug)]
-pub struct LastGoodPoll {
-    /// Its row.
-    pub row: PollRow,
-    /// The time of the first good poll of each of the account's catalogues.
+/// The polls of an account that did not fail.
+#[derive(Clone, Debug, Default)]
+pub struct GoodPolls {
+    /// The time of the first one of each catalogue that was ever polled.
     pub firsts: Vec<(Catalogue, Timestamp)>,
-    /// How many good polls its catalogue had up to this one, itself included.
-    pub number: i64,
-    /// The time of the last good poll of any of the account's catalogues.
-    pub newest: Timestamp,
-    /// Its held removals, if it is the last good poll of its catalogue.
-    pub held: Option<HeldSet>,
+    /// The last one of each catalogue, at the requested time.
+    pub last: Vec<PollRow>,
 }
 
-impl LastGoodPoll {
-    /// Returns the time of the first good poll of a catalogue; `None` if there is none.
+impl GoodPolls {
+    /// Returns the time of the first one of a catalogue; `None` if there is none.
     pub fn first_of(&self, catalogue: Catalogue) -> Option<Timestamp> {
         let known = self.firsts.iter().find(|(one, _)| *one == catalogue);
         known.map(|(_, first)| *first)
     }
 
-    /// Returns the moments to which facets refer; `reference` is the start of a day.
-    pub fn moments(&self, reference: Timestamp) -> Moments {
-        let poll = self.row.observed_at.unwrap_or(self.newest);
-        let first = self.first_of(self.row.catalogue()).unwrap_or(poll);
-        Moments { poll, first, reference }
+    /// Returns the last one of a catalogue; `None` if there is none.
+    pub fn last_of(&self, catalogue: Catalogue) -> Option<&PollRow> {
+        self.last.iter().find(|poll| poll.catalogue() == catalogue)
+    }
+
+    /// Returns the time of the last one of any catalogue; `None` if there is none.
+    pub fn newest(&self) -> Option<Timestamp> {
+        self.last.iter().filter_map(|poll| poll.observed_at).max()
+    }
+
+    /// Returns the moments to which the facets of a catalogue refer after `poll`; `reference` is the start of
+    /// a day.
+    pub fn moments(&self, poll: &PollRow, reference: Timestamp) -> Moments {
+        let at = poll.observed_at.unwrap_or(reference);
+        Moments { poll: at, first: self.first_of(poll.catalogue()).unwrap_or(at), reference }
     }
 
     /// Whether a poll is the first good one of its catalogue.

@@ -40,26 +40,21 @@ pub fn after_baseline(account: &str, catalogue: &str) -> String {
     )
 }
 
-/// Returns the SQL of the last two good polls of a catalogue until a time: (account, catalogue, time).
-/// The columns `first_…` contain the time of the first good poll of each catalogue.
+/// Returns the SQL of one row for each catalogue of an account: its name (`which`), the time of its first good
+/// poll (`first_at`), and its last good poll until a time. Both are null if there is none.
 pub fn good_polls() -> String {
     let poll = POLLS.list("p.");
-    let first = |of: Catalogue| {
+    let row = |of: Catalogue| {
         format!(
-            "(SELECT min(f.observed_at) FROM polls AS f WHERE f.account = p.account \
-              AND f.catalogue = '{of}' AND f.outcome <> 'failed') AS first_{of}, "
+            "SELECT '{of}' AS which, (SELECT min(f.observed_at) FROM polls AS f WHERE f.account = $1 \
+             AND f.catalogue = '{of}' AND f.outcome <> 'failed') AS first_at, {poll} \
+             FROM (SELECT 1 AS one) AS o LEFT JOIN polls AS p ON p.poll_id = \
+             (SELECT l.poll_id FROM polls AS l WHERE l.account = $1 AND l.catalogue = '{of}' \
+              AND l.outcome <> 'failed' AND l.observed_at <= $2 \
+              ORDER BY l.observed_at DESC LIMIT 1)"
         )
     };
-    let firsts: String = Catalogue::ALL.map(first).concat();
-    format!(
-        "SELECT {poll}, {firsts}(SELECT max(l.observed_at) FROM polls AS l \
-             WHERE l.account = p.account AND l.outcome <> 'failed' AND l.observed_at <= $3) \
-             AS newest, (SELECT count(*) FROM polls AS n WHERE n.account = p.account \
-             AND n.catalogue = p.catalogue AND n.outcome <> 'failed' \
-             AND n.observed_at <= p.observed_at) AS number \
-         FROM polls AS p WHERE p.account = $1 AND p.catalogue = $2 AND p.outcome <> 'failed' \
-         AND p.observed_at <= $3 ORDER BY p.observed_at DESC LIMIT 2"
-    )
+    Catalogue::ALL.map(row).join(" UNION ALL ")
 }
 
 /// Reads the kind that a column contains.

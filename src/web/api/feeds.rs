@@ -72,25 +72,29 @@ pub struct Polls {
 pub async fn changes(State(app): State<Arc<App>>, request: Parts) -> Result<Response<Body>, Stop> {
     let mut api_request =
         ApiRequest::begin(&app, &request, &ChangesParameters::parameters()).await?;
-    let (mut account, limit) = (api_request.account()?, api_request.limit()?);
-    let place = api_request.cursor::<ChangePlace>()?;
-    let poll = api_request.pairs.one("poll")?.and_then(|poll| poll.parse().ok());
-    // The number of a poll identifies its account.
-    if let (Some(number), None) = (poll, &api_request.account)
-        && let Some(near) = api_request.reading.poll(number, api_request.at).await?
-    {
-        account = near.row.account;
+    let answer = async {
+        let (mut account, limit) = (api_request.account()?, api_request.limit()?);
+        let place = api_request.cursor::<ChangePlace>()?;
+        let poll = api_request.pairs.one("poll")?.and_then(|poll| poll.parse().ok());
+        // The number of a poll identifies its account.
+        if let (Some(number), None) = (poll, &api_request.account)
+            && let Some(near) = api_request.reading.poll(number, api_request.at).await?
+        {
+            account = near.row.account;
+        }
+        let filter = until(&ChangesQuery::take(&mut api_request.pairs)?.filter, api_request.at);
+        let reading = &mut api_request.reading;
+        let mut rows =
+            reading.changes_after(&account, poll, &filter, place.as_ref(), limit + 1).await?;
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        let next = rows.last().filter(|_| more);
+        let next_cursor =
+            next.map(|row| cursor_of(json!([row.poll_id, row.kind, row.item_id, row.field])));
+        Ok(Changes { changes: rows, next_cursor })
     }
-    let filter = until(&ChangesQuery::take(&mut api_request.pairs)?.filter, api_request.at);
-    let reading = &mut api_request.reading;
-    let mut rows =
-        reading.changes_after(&account, poll, &filter, place.as_ref(), limit + 1).await?;
-    let more = rows.len() > limit;
-    rows.truncate(limit);
-    let next = rows.last().filter(|_| more);
-    let next_cursor =
-        next.map(|row| cursor_of(json!([row.poll_id, row.kind, row.item_id, row.field])));
-    api_request.answer(Changes { changes: rows, next_cursor }).await
+    .await;
+    api_request.answer(answer).await
 }
 
 /// The polls: when they ran, what they found, why they failed
@@ -102,11 +106,15 @@ pub async fn changes(State(app): State<Arc<App>>, request: Parts) -> Result<Resp
 )]
 pub async fn polls(State(app): State<Arc<App>>, request: Parts) -> Result<Response<Body>, Stop> {
     let mut api_request = ApiRequest::begin(&app, &request, &PollsParameters::parameters()).await?;
-    let (account, at, limit) = (api_request.account()?, api_request.at, api_request.limit()?);
-    let before = api_request.cursor::<i64>()?;
-    let mut rows = api_request.reading.polls_before(&account, at, before, limit + 1).await?;
-    let more = rows.len() > limit;
-    rows.truncate(limit);
-    let next_cursor = rows.last().filter(|_| more).map(|row| cursor_of(row.poll_id));
-    api_request.answer(Polls { polls: rows.iter().map(Poll::from).collect(), next_cursor }).await
+    let answer = async {
+        let (account, at, limit) = (api_request.account()?, api_request.at, api_request.limit()?);
+        let before = api_request.cursor::<i64>()?;
+        let mut rows = api_request.reading.polls_before(&account, at, before, limit + 1).await?;
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        let next_cursor = rows.last().filter(|_| more).map(|row| cursor_of(row.poll_id));
+        Ok(Polls { polls: rows.iter().map(Poll::from).collect(), next_cursor })
+    }
+    .await;
+    api_request.answer(answer).await
 }

@@ -59,7 +59,7 @@ type ItemsPlace = (String, String, Option<String>, String);
 )]
 pub async fn items(State(app): State<Arc<App>>, request: Parts) -> Result<Response<Body>, Stop> {
     let mut api_request = ApiRequest::begin(&app, &request, &ItemsQuery::parameters()).await?;
-    let answer = found(&mut api_request).await?;
+    let answer = found(&mut api_request).await;
     api_request.answer(answer).await
 }
 
@@ -84,15 +84,15 @@ async fn found(api_request: &mut ApiRequest) -> Result<Items, Stop> {
     let fitting: Vec<Kind> = kinds.into_iter().filter(|kind| query.filter.fits(*kind)).collect();
     // If no kind has all requested fields, the answer is known without a poll.
     let mut known = fitting.is_empty();
+    let polls = api_request.reading.good_polls(&account, at).await?;
     for kind in fitting {
         let place = from.as_ref().filter(|(first, _)| *first == kind).map(|(_, place)| place);
         if from.as_ref().is_some_and(|(first, _)| kind < *first) {
             continue;
         }
-        let good = api_request.reading.good_polls(&account, kind.catalogue, at).await?;
-        let Some(good) = good.first() else { continue };
+        let Some(good) = polls.last_of(kind.catalogue) else { continue };
         known = true;
-        let moments = good.moments(start_of_day(at.unwrap_or(api_request.now)));
+        let moments = polls.moments(good, start_of_day(at.unwrap_or(api_request.now)));
         let scope = Scope { kind, account: account.clone(), at };
         let left = limit + 1 - found.len();
         let reading = &mut api_request.reading;

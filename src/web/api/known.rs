@@ -71,18 +71,22 @@ pub async fn item(
     request: Parts,
 ) -> Result<Response<Body>, Stop> {
     let mut api_request = ApiRequest::begin(&app, &request, &ItemParameters::parameters()).await?;
-    let named = path.ok().and_then(|Path((kind, id))| Some((Kind::parse(&kind)?, id)));
-    let named = named.filter(|(_, id)| !id.contains('\0'));
-    let nothing = || Problem::not_found("there is no item of this kind and id");
-    let (kind, id) = named.ok_or_else(nothing)?;
-    let usual = api_request.account()?;
-    let scope = LookupScope { kind: Some(kind), account: api_request.account.clone() };
-    let mut found = answers::item(api_request.reading.store()?, &id, &scope).await?;
-    found.retain(|item| item.state.kind.is_some());
-    // The sort is stable: the usual account first, the others by name.
-    found.sort_by_key(|item| item.state.account.as_ref() != Some(&usual));
-    let item: ItemHistory = found.into_iter().next().ok_or_else(nothing)?;
-    api_request.answer(item).await
+    let answer = async {
+        let named = path.ok().and_then(|Path((kind, id))| Some((Kind::parse(&kind)?, id)));
+        let named = named.filter(|(_, id)| !id.contains('\0'));
+        let nothing = || Problem::not_found("there is no item of this kind and id");
+        let (kind, id) = named.ok_or_else(nothing)?;
+        let usual = api_request.account()?;
+        let scope = LookupScope { kind: Some(kind), account: api_request.account.clone() };
+        let mut found = answers::item(api_request.reading.store()?, &id, &scope).await?;
+        found.retain(|item| item.state.kind.is_some());
+        // The sort is stable: the usual account first, the others by name.
+        found.sort_by_key(|item| item.state.account.as_ref() != Some(&usual));
+        let item: Option<ItemHistory> = found.into_iter().next();
+        Ok(item.ok_or_else(nothing)?)
+    }
+    .await;
+    api_request.answer(answer).await
 }
 
 /// The catalogues, or one item, as they were at a time, and where that is unknown
@@ -94,19 +98,22 @@ pub async fn item(
 )]
 pub async fn as_of(State(app): State<Arc<App>>, request: Parts) -> Result<Response<Body>, Stop> {
     let mut api_request = ApiRequest::begin(&app, &request, &AsOfParameters::parameters()).await?;
-    let place = api_request.cursor::<(String, String, String)>()?;
-    let place = place.map(|(kind, account, id)| {
-        Kind::parse(&kind).map(|kind| (kind, account, id)).ok_or_else(bad_cursor)
-    });
-    let question = PastQuestion {
-        time: api_request.at.unwrap_or(api_request.now),
-        scope: api_request.scope()?,
-        id: api_request.pairs.one("id")?,
-        after: place.transpose()?,
-        limit: api_request.limit()?,
-    };
-    let cursor = |kind: Kind, account: &str, id: &str| cursor_of(json!([kind, account, id]));
-    let answer = answers::as_of(api_request.reading.store()?, &question, cursor).await?;
+    let answer = async {
+        let place = api_request.cursor::<(String, String, String)>()?;
+        let place = place.map(|(kind, account, id)| {
+            Kind::parse(&kind).map(|kind| (kind, account, id)).ok_or_else(bad_cursor)
+        });
+        let question = PastQuestion {
+            time: api_request.at.unwrap_or(api_request.now),
+            scope: api_request.scope()?,
+            id: api_request.pairs.one("id")?,
+            after: place.transpose()?,
+            limit: api_request.limit()?,
+        };
+        let cursor = |kind: Kind, account: &str, id: &str| cursor_of(json!([kind, account, id]));
+        Ok(answers::as_of(api_request.reading.store()?, &question, cursor).await?)
+    }
+    .await;
     api_request.answer(answer).await
 }
 
@@ -119,8 +126,11 @@ pub async fn as_of(State(app): State<Arc<App>>, request: Parts) -> Result<Respon
 )]
 pub async fn ids(State(app): State<Arc<App>>, request: Parts) -> Result<Response<Body>, Stop> {
     let mut api_request = ApiRequest::begin(&app, &request, &IdsParameters::parameters()).await?;
-    let (scope, ids) = (api_request.scope()?, api_request.pairs.take_all("id"));
-    let answer = answers::check_ids(api_request.reading.store()?, ids, &scope).await?;
+    let answer = async {
+        let (scope, ids) = (api_request.scope()?, api_request.pairs.take_all("id"));
+        Ok(answers::check_ids(api_request.reading.store()?, ids, &scope).await?)
+    }
+    .await;
     api_request.answer(answer).await
 }
 
@@ -133,5 +143,5 @@ pub async fn ids(State(app): State<Arc<App>>, request: Parts) -> Result<Response
 pub async fn status(State(app): State<Arc<App>>, request: Parts) -> Result<Response<Body>, Stop> {
     let mut api_request = ApiRequest::begin(&app, &request, &[]).await?;
     let catalogues = answers::status(api_request.reading.store()?).await?;
-    api_request.answer(Status { catalogues }).await
+    api_request.answer(Ok(Status { catalogues })).await
 }

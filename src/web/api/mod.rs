@@ -16,7 +16,7 @@ use std::sync::{Arc, LazyLock};
 use axum::{
     Router,
     body::Body,
-    http::{HeaderValue, Response, StatusCode, header, request::Parts},
+    http::{Response, StatusCode, header, request::Parts},
     response::IntoResponse,
 };
 use tower_http::catch_panic::CatchPanicLayer;
@@ -93,8 +93,6 @@ async fn document(request: Parts) -> Result<Response<Body>, problem::Stop> {
     if etag::matches(&request.headers, &tag) {
         return Err(problem::Stop::NotModified(tag));
     }
-    let mut response = Response::new(Body::from(openapi()));
-    let json = HeaderValue::from_static("application/json");
-    response.headers_mut().insert(header::CONTENT_TYPE, json);
-    Ok(tagged(response, StatusCode::OK, &tag))
+    let json = [(header::CONTENT_TYPE, "application/json")];
+    Ok(tagged((json, openapi()).into_response(), &tag))
 }

@@ -20,7 +20,7 @@ use utoipa::{
 use crate::{
     error::Error,
     store::browse::Unreadable,
-    web::{query_pairs::BadParameter, response::tagged},
+    web::{query_pairs::BadParameter, response::not_modified},
 };
 
 const MEDIA_TYPE: &str = "application/problem+json";
@@ -59,13 +59,11 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response<Body> {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let kind = [(header::CONTENT_TYPE, MEDIA_TYPE)];
         let text = serde_json::to_string(&self).unwrap_or_default();
-        let mut response = Response::new(Body::from(text));
-        *response.status_mut() = status;
-        let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+        let mut response = (status, kind, text).into_response();
         if status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("30"));
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("30"));
         }
         response
     }
@@ -79,12 +77,18 @@ pub enum Stop {
     Problem(Box<Problem>),
 }
 
+impl Stop {
+    /// Whether the database cannot be read.
+    pub fn is_unavailable(&self) -> bool {
+        let unavailable = StatusCode::SERVICE_UNAVAILABLE.as_u16();
+        matches!(self, Self::Problem(problem) if problem.status == unavailable)
+    }
+}
+
 impl IntoResponse for Stop {
     fn into_response(self) -> Response<Body> {
         match self {
-            Self::NotModified(tag) => {
-                tagged(Response::new(Body::empty()), StatusCode::NOT_MODIFIED, &tag)
-            }
+            Self::NotModified(tag) => not_modified(&tag),
             Self::Problem(problem) => (*problem).into_response(),
         }
     }

@@ -2,7 +2,8 @@
 
 use axum::{
     body::Body,
-    http::{HeaderValue, Response, StatusCode, header, request::Parts},
+    http::{Response, header, request::Parts},
+    response::IntoResponse,
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Serialize, de::DeserializeOwned};
@@ -65,6 +66,7 @@ impl ApiRequest {
         let (at, account) = (viewpoint.at(), viewpoint.account);
         if let Some(account) = account.as_ref().filter(|account| !stamp.accounts.contains(account))
         {
+            reading.end().await;
             return Err(
                 Problem::not_found(format!("there is no account called {account:?}")).into()
             );
@@ -107,15 +109,19 @@ impl ApiRequest {
         Ok(Some(place.ok_or_else(bad_cursor)?))
     }
 
-    /// Ends the reading and returns the response with this answer.
-    pub async fn answer(self, answer: impl Serialize) -> Result<Response<Body>, Stop> {
-        self.reading.end().await;
-        let json = serde_json::to_value(answer);
+    /// Ends the reading and returns the response with this answer. If the database failed, the reading is
+    /// dropped with its connection.
+    pub async fn answer<T: Serialize>(
+        self,
+        answer: Result<T, Stop>,
+    ) -> Result<Response<Body>, Stop> {
+        if !answer.as_ref().is_err_and(Stop::is_unavailable) {
+            self.reading.end().await;
+        }
+        let json = serde_json::to_value(answer?);
         let json = json.map_err(|fault| Error::unforeseen(format!("cannot answer: {fault}")))?;
-        let mut response = Response::new(Body::from(redact::json(json).to_string()));
-        let kind = HeaderValue::from_static("application/json");
-        response.headers_mut().insert(header::CONTENT_TYPE, kind);
-        Ok(tagged(response, StatusCode::OK, &self.tag))
+        let kind = [(header::CONTENT_TYPE, "application/json")];
+        Ok(tagged((kind, redact::json(json).to_string()).into_response(), &self.tag))
     }
 }
 

@@ -1,7 +1,7 @@
 //! The pages of people, their looks and voices, and the links between them, on both databases.
 
 use heygen_sync::{store::Store, time::Timestamp};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     every_link,
@@ -168,5 +168,30 @@ async fn a_sample_that_is_not_mirrored_is_fetched_when_it_is_played() {
         assert_eq!(cdn.asked("/new.mp3"), 1);
         let past = site.get("/voices/new-public?as_of=2026-11-22").await;
         assert_eq!(past.status, 404);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn held_removals_of_every_catalogue_are_shown_with_the_command_that_accepts_them() {
+    for site in people().await {
+        let mut store = Store::open_to_write(site.location()).await.unwrap();
+        let at = Timestamp::parse("2026-11-23T08:00:00Z").unwrap();
+        let voice = json!({"voice_id": demo::hex("voice 0"), "name": "Annie", "type": "public"});
+        let page = |records: &[Value]| json!({"data": records, "has_more": false});
+        let body = json!([page(&[voice]), page(&[])]);
+        let row = made::polled(&mut store, at, "voices", body, 1).await;
+        assert_eq!(row.outcome, "held");
+        store.close().await.unwrap();
+        let own = format!("/polls/{}", row.poll_id);
+        for path in ["/", "/polls", &own] {
+            let text = site.get(path).await.text;
+            assert!(text.contains("46 removals held"), "{path}: {text}");
+            assert!(text.contains("href=\"/voices?listed=missing\">missing voices</a>"), "{path}");
+            let command = "sync --account default --catalogue voices --accept-removals=46-";
+            assert!(text.contains(command), "{path}: {text}");
+        }
+        // A voice that is due and missing is held, too, not removed at the next poll.
+        let front = site.get("/").await.text;
+        assert!(front.contains("<span class=\"when held\">held</span>"), "{front}");
     }
 }

@@ -3,8 +3,12 @@
 
 use std::time::Duration;
 
-use heygen_sync::time::{Clock, Timestamp};
+use heygen_sync::{
+    store::Location,
+    time::{Clock, Timestamp},
+};
 use serde_json::{Value, json};
+use sqlx::{Connection, PgConnection};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpSocket, TcpStream},
@@ -540,6 +544,46 @@ async fn held_removals_of_a_saved_response_are_let_through_by_its_file() {
             let kind = if source == "-" { "avatar" } else { "talking_photo" };
             let page = site.get(&format!("/polls/{poll}?page=1&kind={kind}")).await;
             assert!(page.text.contains(shown), "{}", page.text);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_search_of_spaces_is_the_page_without_a_search() {
+    for site in both().await {
+        let (spaces, none) = (site.get("/search?q=+").await, site.get("/search").await);
+        assert_eq!((spaces.status, spaces.text == none.text), (200, true), "{}", spaces.text);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_cannot_be_shown_keeps_the_connection_for_the_next_one() {
+    let [_, site] = both().await;
+    let Location::Postgres { options, .. } = site.location() else { panic!() };
+    let mut conn = PgConnection::connect_with(options).await.unwrap();
+    let own = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() \
+               AND backend_type = 'client backend' AND pid <> pg_backend_pid() ORDER BY pid";
+    for (shown, refused) in [
+        ("/avatars", &[("/avatars/nobody", 404), ("/avatars?account=nobody", 404)][..]),
+        ("/avatars", &[("/avatars?as_of=2026-11-20&listed=missing", 400)]),
+        ("/changes.atom", &[("/changes.atom?account=nobody", 404)]),
+        (
+            "/api/v1/status",
+            &[
+                ("/api/v1/items/avatar/nobody", 404),
+                ("/api/v1/polls?account=nobody", 404),
+                ("/api/v1/polls?cursor=x", 400),
+                ("/api/v1/changes?cursor=x", 400),
+            ],
+        ),
+    ] {
+        assert_eq!(site.get(shown).await.status, 200, "{shown}");
+        let before: Vec<i32> = sqlx::query_scalar(own).fetch_all(&mut conn).await.unwrap();
+        for (path, status) in refused {
+            assert_eq!(site.get(path).await.status, *status, "{path}");
+            assert_eq!(site.get(shown).await.status, 200, "{shown}");
+            let after: Vec<i32> = sqlx::query_scalar(own).fetch_all(&mut conn).await.unwrap();
+            assert_eq!(after, before, "{path}");
         }
     }
 }
