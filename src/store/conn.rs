@@ -259,11 +259,6 @@ impl Row {
         Ok(self.json(at)?.map(JsonText::canonical))
     }
 
-    /// Returns the names of the columns.
-    pub fn columns(&self) -> Vec<String> {
-        on!(Row, self, row => row.columns())
-    }
-
     /// Returns the row of [`super::ask`] as an object by column.
     pub(super) fn object(&self) -> Result<serde_json::Map<String, serde_json::Value>, Fault> {
         on!(Row, self, row => row.object())

@@ -10,8 +10,7 @@ use std::{borrow::Cow, time::Duration};
 use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
 use serde_json::value::RawValue;
 use sqlx::{
-    Arguments, AssertSqlSafe, Column as _, ConnectOptions, Connection, Row as _, SqlSafeStr,
-    SqlStr,
+    Arguments, AssertSqlSafe, ConnectOptions, Connection, Row as _, SqlSafeStr, SqlStr,
     migrate::{MigrateError, Migrator},
     postgres::{PgArguments, PgConnectOptions, PgConnection, PgRow},
     types::Json,
@@ -257,7 +256,6 @@ fn sql_type(column: &BulkColumn<'_>) -> (&'static str, &'static str) {
         BulkColumn::Time(_) | BulkColumn::All(Arg::Time(_)) => ("timestamptz", ""),
         BulkColumn::Json(_) => ("text", "::jsonb"),
         BulkColumn::All(Arg::Json(_)) => ("jsonb", ""),
-        BulkColumn::All(Arg::Real(_)) => ("double precision", ""),
     }
 }
 
@@ -274,7 +272,6 @@ fn add(bound: &mut PgArguments, arg: &Arg<'_>) -> Result<(), Fault> {
     let added = match arg {
         Arg::Text(text) => bound.add(text.as_deref()),
         Arg::Int(number) => bound.add(*number),
-        Arg::Real(number) => bound.add(*number),
         Arg::Bool(yes) => bound.add(*yes),
         Arg::Time(time) => bound.add(time.map(Timestamp::to_chrono)),
         Arg::Json(json) => {
@@ -331,11 +328,6 @@ impl Row {
     pub fn object(&self) -> Result<serde_json::Map<String, serde_json::Value>, Fault> {
         let Json(object) = self.0.try_get(0)?;
         Ok(object)
-    }
-
-    /// The names of the columns.
-    pub fn columns(&self) -> Vec<String> {
-        self.0.columns().iter().map(|column| column.name().to_owned()).collect()
     }
 
     /// The text exactly as it is stored, or `None` for NULL.

@@ -202,7 +202,6 @@ impl Client {
             let added = match arg {
                 Arg::Text(text) | Arg::Json(text) => bound.add(text.as_deref().map(str::to_owned)),
                 Arg::Int(number) => bound.add(*number),
-                Arg::Real(number) => bound.add(*number),
                 Arg::Bool(yes) => bound.add(*yes),
                 Arg::Time(time) => bound.add(time.map(|time| time.to_string())),
             };
@@ -267,7 +266,6 @@ fn bind(statement: &mut Statement<'_>, at: usize, arg: &Arg<'_>) -> Result<(), F
     let bound = match arg {
         Arg::Text(text) | Arg::Json(text) => statement.raw_bind_parameter(at, text.as_deref()),
         Arg::Int(number) => statement.raw_bind_parameter(at, number),
-        Arg::Real(number) => statement.raw_bind_parameter(at, number),
         Arg::Bool(yes) => statement.raw_bind_parameter(at, yes),
         Arg::Time(time) => statement.raw_bind_parameter(at, time.map(|time| time.to_string())),
     };
@@ -392,11 +390,6 @@ impl Row {
     /// The JSON as it is stored, or `None` for NULL.
     pub fn json(&self, at: impl At) -> Result<Option<&str>, Fault> {
         self.str(at)
-    }
-
-    /// The names of the columns.
-    pub fn columns(&self) -> Vec<String> {
-        self.names.to_vec()
     }
 
     /// The text exactly as it is stored, or `None` for NULL; bytes that are not text are in hex.
