@@ -4,7 +4,7 @@
 //! The differences are in [`super::sqlite`] and [`super::postgres`]. A third engine is a third arm of each
 //! `match` here, which the compiler enforces. Nothing here depends on the tables.
 
-use std::{fmt, ops::Deref, time::Duration};
+use std::{fmt, ops::Deref};
 
 use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
 use sqlx::{
@@ -187,14 +187,6 @@ impl Conn {
     /// Writes many rows: see [`Bulk`].
     pub(super) async fn write(&mut self, rows: &Bulk<'_>, around: Around<'_>) -> Result<(), Fault> {
         on!(Conn, self, conn => conn.write(rows, around).await)
-    }
-
-    /// Makes a server end the open transaction, for which others may wait, if it is idle or runs a
-    /// statement for longer than `deadline`, and not earlier. No effect on SQLite.
-    pub async fn expect_progress(&mut self, deadline: Duration) -> Result<(), Fault> {
-        let Some(server) = self.engine().server() else { return Ok(()) };
-        let deadline = deadline.as_millis().to_string();
-        self.execute(server.idle_deadline, &[deadline.into()]).await.map(drop)
     }
 
     /// Closes the connection gracefully.

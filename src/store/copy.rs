@@ -94,7 +94,7 @@ async fn fill(
 /// Begins the transaction that locks out all other writers.
 async fn take(conn: &mut Conn) -> Result<(), Fault> {
     conn.execute(conn.engine().begin_writing(), &[]).await?;
-    if conn.engine().server().is_some() {
+    if conn.engine().is_server() {
         conn.expect_progress(DEADLINE).await?;
         conn.execute(lock_all(), &[]).await?;
     }

@@ -4,8 +4,8 @@
 use sqlx::{SqlSafeStr, SqlStr};
 
 use super::{
-    ahead, audit, conn::Engine, export, figures, ids, outbox, queue, registry::Declared,
-    server::ServerSql, statements,
+    ahead, audit, conn::Engine, export, figures, ids, outbox, queue, registry::Declared, server,
+    statements,
 };
 
 /// Returns all statements for an engine, with their names.
@@ -21,8 +21,8 @@ pub fn all(engine: Engine) -> Vec<(String, SqlStr)> {
         queue::sql::STATEMENTS,
         statements::STATEMENTS,
     ];
-    let shared = files.into_iter().flatten().flat_map(|declared| declared(engine));
-    let server = engine.server().into_iter().flat_map(ServerSql::all);
-    let own = [("tables", engine.tables()), ("size", engine.size())].into_iter().chain(server);
+    let server = if engine.is_server() { server::STATEMENTS } else { &[] };
+    let shared = files.into_iter().flatten().chain(server).flat_map(|declared| declared(engine));
+    let own = [("tables", engine.tables()), ("size", engine.size())].into_iter();
     shared.chain(own.map(|(name, sql)| (name.to_owned(), sql.into_sql_str()))).collect()
 }

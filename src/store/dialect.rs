@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use super::server::ServerSql;
-
 /// The names of the migrations; each engine has its own SQL for each.
 pub const MIGRATIONS: [&str; 1] = ["catalogue"];
 
@@ -12,8 +10,8 @@ pub trait Dialect {
     /// Returns the SQL of each migration.
     fn migrations(&self) -> [&'static str; MIGRATIONS.len()];
 
-    /// Returns the statements for concurrent writers; `None` for an engine with one writer at a time.
-    fn server(&self) -> Option<&'static ServerSql>;
+    /// Whether the engine has concurrent writers, which need the statements of [`super::server`].
+    fn is_server(&self) -> bool;
 
     /// Returns the statement that enlarges the page cache of the connection for a large load or a long
     /// read; `None` if the cache is the server's.

@@ -20,8 +20,7 @@ use super::{
     fault::unusable_lock,
     file::{FILE_MODE, lock_path_beside},
     open::Store,
-    server::ServerSql,
-    statements,
+    server, statements,
 };
 use crate::{
     error::{Error, Kind, Result},
@@ -94,9 +93,9 @@ impl Store {
         started_at: Timestamp,
         deadline: Duration,
     ) -> Result<Option<LockFile>> {
-        match self.conn.engine().server() {
-            None => self.lock_file(account, started_at).await.map(Some),
-            Some(server) => self.lock_row(server, account, deadline).await.map(|()| None),
+        match self.conn.engine().is_server() {
+            false => self.lock_file(account, started_at).await.map(Some),
+            true => self.lock_row(account, deadline).await.map(|()| None),
         }
     }
 
@@ -159,25 +158,25 @@ impl Store {
     ) -> Result<Vec<LockFile>> {
         let mut files = vec![];
         for account in accounts {
-            match self.conn.engine().server() {
-                None => files.push(self.lock_file(account, started_at).await?),
-                Some(server) => {
-                    let locked = try_lock(server, &mut self.conn, account).await;
-                    let locked = locked.map_err(|fault| self.storage_error("lock", &fault))?;
-                    locked.map_err(|holder| busy(account, &holder))?;
-                }
+            if self.conn.engine().is_server() {
+                let locked = try_lock(&mut self.conn, account).await;
+                let locked = locked.map_err(|fault| self.storage_error("lock", &fault))?;
+                locked.map_err(|holder| busy(account, &holder))?;
+            } else {
+                files.push(self.lock_file(account, started_at).await?);
             }
         }
         Ok(files)
     }
 
-    async fn lock_row(
-        &mut self,
-        server: &ServerSql,
-        account: &str,
-        deadline: Duration,
-    ) -> Result<()> {
-        let locked = try_lock_row(server, &mut self.conn, account, deadline).await;
+    async fn lock_row(&mut self, account: &str, deadline: Duration) -> Result<()> {
+        let conn = &mut self.conn;
+        let locked = async {
+            conn.execute(conn.engine().begin_writing(), &[]).await?;
+            conn.expect_progress(deadline).await?;
+            try_lock(conn, account).await
+        };
+        let locked = locked.await;
         if !matches!(locked, Ok(Ok(()))) {
             let _ = self.conn.execute(statements::ROLLBACK, &[]).await;
         }
@@ -187,34 +186,18 @@ impl Store {
     }
 }
 
-/// Begins the transaction and takes the lock. The inner `Err` is the holder of the lock.
-async fn try_lock_row(
-    server: &ServerSql,
-    conn: &mut Conn,
-    account: &str,
-    deadline: Duration,
-) -> Result<Result<(), String>, Fault> {
-    conn.execute(conn.engine().begin_writing(), &[]).await?;
-    conn.expect_progress(deadline).await?;
-    try_lock(server, conn, account).await
-}
-
 /// Takes the lock of `account` for the open transaction. The inner `Err` is the holder of the lock.
-async fn try_lock(
-    server: &ServerSql,
-    conn: &mut Conn,
-    account: &str,
-) -> Result<Result<(), String>, Fault> {
-    let schema = conn.row(server.schema, &[]).await?;
+async fn try_lock(conn: &mut Conn, account: &str) -> Result<Result<(), String>, Fault> {
+    let schema = conn.row(server::SCHEMA, &[]).await?;
     let schema = schema.map_or(Ok(None), |row| row.text(0))?.unwrap_or_default();
     let key = lock_key(&schema, account);
-    let free = conn.row(server.try_lock, &[key.into()]).await?;
+    let free = conn.row(server::TRY_LOCK, &[key.into()]).await?;
     if free.map_or(Ok(None), |row| row.bool(0))? == Some(true) {
         return Ok(Ok(()));
     }
     // `pg_locks` shows both halves as unsigned numbers.
     let halves = [(key as u64 >> 32) as i64, i64::from(key as u32)];
-    let holder = conn.row(server.holder, &halves.map(Into::into)).await?;
+    let holder = conn.row(server::HOLDER, &halves.map(Into::into)).await?;
     Ok(Err(holder.map_or(Ok(String::new()), |row| holder_text(&row))?))
 }
 

@@ -17,8 +17,7 @@ use super::{
     },
     file_image::FileStamp,
     location::Location,
-    server::ServerSql,
-    statements,
+    server, statements,
 };
 use crate::{
     error::{Error, Kind, Result},
@@ -204,8 +203,8 @@ impl Store {
     async fn found(&mut self) -> Result<Found> {
         let doing = "read";
         let engine = self.conn.engine();
-        if let Some(server) = engine.server() {
-            self.check_schema(server).await?;
+        if engine.is_server() {
+            self.check_schema().await?;
         }
         let tables = self.conn.rows(engine.tables(), &[]).await;
         let tables = tables.and_then(|rows| rows.iter().map(|row| row.some_text(0)).collect());
@@ -224,8 +223,8 @@ impl Store {
 
     /// Checks that the encoding is UTF-8 and that the schema in the URL exists and is in force: some
     /// poolers silently drop the URL's options, and the tables would be created elsewhere.
-    async fn check_schema(&mut self, server: &ServerSql) -> Result<()> {
-        let row = self.conn.row(server.schema_and_path, &[]).await;
+    async fn check_schema(&mut self) -> Result<()> {
+        let row = self.conn.row(server::SCHEMA_AND_PATH, &[]).await;
         let read = row.and_then(|row| {
             row.map_or(Ok((None, None, None)), |row| Ok((row.text(0)?, row.text(1)?, row.text(2)?)))
         });

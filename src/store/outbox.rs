@@ -13,7 +13,7 @@ use super::{
     open::Store,
     registry::register,
     report::Report,
-    statements,
+    server, statements,
 };
 use crate::{catalog::catalogue::Catalogue, error::Result, time::Timestamp};
 
@@ -307,8 +307,8 @@ async fn put_stale(
     mut drafts: Vec<Draft>,
 ) -> Result<(), Fault> {
     conn.execute(conn.engine().begin_writing(), &[]).await?;
-    if let Some(server) = conn.engine().server() {
-        conn.execute(server.lock_polls, &[]).await?;
+    if conn.engine().is_server() {
+        conn.execute(server::LOCK_POLLS, &[]).await?;
     }
     // Another process may have polled or written these notices meanwhile.
     let now = since(conn, of.account, catalogue.as_str()).await?;

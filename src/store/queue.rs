@@ -27,7 +27,7 @@ use super::{
     fault::unusable_lock,
     file::{FILE_MODE, lock_path_beside},
     open::Store,
-    statements,
+    server, statements,
 };
 use crate::{
     catalog::record::SignedUrl,
@@ -116,8 +116,10 @@ impl Store {
     /// Returns by how many milliseconds the clock of a PostgreSQL server is ahead of `clock`; 0 if the
     /// difference is larger than `CLOCKS_DIFFER`, and on SQLite.
     pub async fn clock_ahead(&mut self, clock: &Clock) -> Result<i64> {
-        let Some(server) = self.conn.engine().server() else { return Ok(0) };
-        let row = self.conn.row(server.time, &[]).await;
+        if !self.conn.engine().is_server() {
+            return Ok(0);
+        }
+        let row = self.conn.row(server::TIME, &[]).await;
         let time = row.and_then(|row| row.map_or(Ok(0), |row| row.some_int(0)));
         let time = time.map_err(|fault| self.storage_error("read", &fault))?;
         let ahead = time.saturating_sub(clock.now().millis());
@@ -143,9 +145,9 @@ impl Store {
     ) -> Result<Vec<Asset>> {
         let engine = self.conn.engine();
         let mut args = due_args(wanted, now);
-        match engine.server() {
-            None => args.push(((most + under_way.len()) as i64).into()),
-            Some(_) => args.extend([(most as i64).into(), until.into()]),
+        match engine.is_server() {
+            false => args.push(((most + under_way.len()) as i64).into()),
+            true => args.extend([(most as i64).into(), until.into()]),
         }
         let rows = self.conn.rows(sql::lease(engine), &args).await;
         let assets = rows.and_then(|rows| rows.iter().map(asset).collect::<Result<Vec<_>, _>>());
@@ -163,9 +165,11 @@ impl Store {
         urls: impl Iterator<Item = &'a String>,
         until: Timestamp,
     ) -> Result<()> {
-        let Some(server) = self.conn.engine().server() else { return Ok(()) };
+        if !self.conn.engine().is_server() {
+            return Ok(());
+        }
         let args = [json(urls), until.into()];
-        let renewed = self.conn.execute(server.renew_leases, &args).await;
+        let renewed = self.conn.execute(server::RENEW_LEASES, &args).await;
         renewed.map(drop).map_err(|fault| self.storage_error("write", &fault))
     }
 
@@ -218,22 +222,22 @@ fn is_held(fault: &Fault) -> bool {
 async fn settle(conn: &mut Conn, settled: &[Settled]) -> Result<Option<Vec<String>>, Fault> {
     let engine = conn.engine();
     conn.execute(engine.begin_writing(), &[]).await?;
-    if let Some(server) = engine.server() {
+    if engine.is_server() {
         // Before any row is locked.
-        let free = conn.row(server.try_lock_files_shared, &[]).await?;
+        let free = conn.row(server::TRY_LOCK_FILES_SHARED, &[]).await?;
         if free.map_or(Ok(None), |row| row.bool(0))? != Some(true) {
             return Ok(None);
         }
         let urls = json(settled.iter().map(|settled| &settled.asset.url));
-        conn.execute(server.hold_assets, &[urls]).await?;
+        conn.execute(server::HOLD_ASSETS, &[urls]).await?;
     }
     let news: Vec<&Settled> = settled.iter().filter(|settled| settled.new_content).collect();
     update_assets(conn, settled).await?;
     insert_versions(conn, &news).await?;
-    let maybe_pruned = match engine.server() {
+    let maybe_pruned = match engine.is_server() {
         // Pruning takes the lock of the queue, too.
-        None => vec![],
-        Some(_) => pruned_among(conn, settled).await?,
+        false => vec![],
+        true => pruned_among(conn, settled).await?,
     };
     conn.execute(statements::COMMIT, &[]).await?;
     Ok(Some(maybe_pruned))

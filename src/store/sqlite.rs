@@ -25,7 +25,6 @@ use super::{
     bulk::{Around, Bulk, BulkColumn},
     dialect::{Dialect, MIGRATIONS},
     file_image::{self, FileStamp},
-    server::ServerSql,
     value::{Arg, At, Fault, bad_value},
 };
 use crate::{
@@ -514,8 +513,8 @@ impl Dialect for Sqlite {
         [include_str!("../../migrations/sqlite/0001_catalogue.sql")]
     }
 
-    fn server(&self) -> Option<&'static ServerSql> {
-        None
+    fn is_server(&self) -> bool {
+        false
     }
 
     fn more_cache(&self) -> Option<&'static str> {

@@ -10,7 +10,7 @@ use super::{
     outbox::{self, Before, Draft, Of},
     report::Report,
     row::PollRow,
-    search, statements,
+    search, server, statements,
     table::EXTRA,
 };
 use crate::{
@@ -33,9 +33,9 @@ impl Session<'_> {
     pub async fn begin_writing(&mut self) -> Result<()> {
         let store = &mut *self.store;
         let engine = store.conn.engine();
-        let begin = match (store.in_transaction, engine.server()) {
-            (true, Some(server)) => server.lock_polls,
-            _ => engine.begin_writing(),
+        let begin = match store.in_transaction && engine.is_server() {
+            true => server::LOCK_POLLS,
+            false => engine.begin_writing(),
         };
         let begun = store.conn.execute(begin, &[]).await;
         begun.map_err(|fault| store.storage_error("write", &fault))?;

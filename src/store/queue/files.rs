@@ -13,7 +13,7 @@ use crate::{
     store::{
         Store,
         conn::{Arg, Conn, Fault, Row},
-        statements,
+        server, statements,
     },
     time::Timestamp,
 };
@@ -77,9 +77,9 @@ impl Store {
         let conn = &mut self.conn;
         let done = async {
             conn.execute(engine.begin_writing(), &[]).await?;
-            if let Some(server) = engine.server() {
+            if engine.is_server() {
                 // Waits until no files are being removed, since a removed file cannot be restored.
-                conn.rows(server.lock_files_shared, &[]).await?;
+                conn.rows(server::LOCK_FILES_SHARED, &[]).await?;
             }
             keep_polls_out(conn).await?;
             let known = conn.rows(sql::once_behind(engine), &args).await?;
@@ -131,7 +131,7 @@ impl Store {
         let args = [json(files.iter())];
         let conn = &mut self.conn;
         let done = async {
-            if engine.server().is_some() {
+            if engine.is_server() {
                 begin_removing(conn).await?;
             }
             let rows = conn.rows(sql::unnamed(engine), &args).await?;
@@ -143,7 +143,7 @@ impl Store {
 
     /// Ends the transaction of [`Store::begin_removing`], so that mirrors continue.
     pub async fn end_removing(&mut self) -> Result<()> {
-        if self.conn.engine().server().is_none() {
+        if !self.conn.engine().is_server() {
             return Ok(());
         }
         let ended = self.conn.execute(statements::ROLLBACK, &[]).await;
@@ -162,10 +162,10 @@ fn known_file(row: &Row) -> Result<KnownFile, Fault> {
 async fn begin_removing(conn: &mut Conn) -> Result<(), Fault> {
     let engine = conn.engine();
     conn.execute(engine.begin_writing(), &[]).await?;
-    if let Some(server) = engine.server() {
+    if engine.is_server() {
         // Files are removed meanwhile, which takes time: no timeout of the server may end the transaction.
         conn.expect_progress(REMOVING).await?;
-        conn.rows(server.lock_files, &[]).await?;
+        conn.rows(server::LOCK_FILES, &[]).await?;
     }
     Ok(())
 }

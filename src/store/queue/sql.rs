@@ -26,10 +26,10 @@ register! {
     /// Selects the most urgent due assets; on PostgreSQL, leases them: (now, pictures, videos, audio, how
     /// many[, lease until]).
     pub fn lease(engine: Engine) {
-        match engine.server() {
-            None => format!("SELECT {COLUMNS} FROM assets WHERE {DUE} ORDER BY {ORDER} LIMIT $5"),
+        match engine.is_server() {
+            false => format!("SELECT {COLUMNS} FROM assets WHERE {DUE} ORDER BY {ORDER} LIMIT $5"),
             // Materialized: otherwise the planner may run the limited part more than once.
-            Some(_) => format!(
+            true => format!(
                 "WITH due AS MATERIALIZED (SELECT url FROM assets WHERE {DUE} ORDER BY {ORDER} \
                  LIMIT $5 FOR UPDATE SKIP LOCKED) UPDATE assets SET next_attempt_at = $6 \
                  WHERE url IN (SELECT url FROM due) RETURNING {COLUMNS}"
