@@ -89,7 +89,7 @@ impl Reader {
             Some(open) => open,
             None => self.open().await?,
         };
-        let mut reading = Reading::new(open, lane.idle.clone(), self.location.clone(), permit);
+        let mut reading = Reading::new(open, lane.idle.clone(), permit);
         match reading.start(limit).await {
             Ok(()) => Ok(reading),
             // An idle connection may be broken: retry once with a new one.

@@ -18,9 +18,7 @@ use crate::{
     error::{Error, Result},
     store::{
         conn::{Arg, Conn, Engine, Fault, Row},
-        fault::storage_error,
         held::held_by,
-        location::Location,
         open::{Store, of_another_version},
         record::RowType,
         row::PollRow,
@@ -71,10 +69,8 @@ pub(super) fn millis_now() -> i64 {
 /// The reading of one page: all its queries see the same snapshot.
 #[derive(Debug)]
 pub struct Reading {
-    open: Option<OpenConn>,
-    engine: Engine,
+    open: OpenConn,
     idle: Arc<Mutex<Vec<OpenConn>>>,
-    location: Location,
     queries: u32,
     _permit: OwnedSemaphorePermit,
 }
@@ -83,11 +79,9 @@ impl Reading {
     pub(super) fn new(
         open: OpenConn,
         idle: Arc<Mutex<Vec<OpenConn>>>,
-        location: Location,
         permit: OwnedSemaphorePermit,
     ) -> Self {
-        let engine = open.store.conn.engine();
-        Self { open: Some(open), engine, idle, location, queries: 0, _permit: permit }
+        Self { open, idle, queries: 0, _permit: permit }
     }
 
     /// Returns the number of queries that were sent.
@@ -95,56 +89,45 @@ impl Reading {
         self.queries
     }
 
-    pub(in crate::store) fn conn(&mut self) -> Result<&mut Conn, Fault> {
-        self.open.as_mut().map(|open| &mut open.store.conn).ok_or(Fault::PoolClosed)
+    pub(in crate::store) fn conn(&mut self) -> &mut Conn {
+        &mut self.open.store.conn
     }
 
     /// Returns the database within this reading, for queries of other modules.
-    ///
-    /// # Errors
-    /// Fails after the reading has ended.
-    pub fn store(&mut self) -> Result<&mut Store> {
+    pub fn store(&mut self) -> &mut Store {
         self.queries += 1;
-        match self.open.as_mut() {
-            Some(open) => Ok(&mut open.store),
-            None => Err(storage_error(&self.location, "read", &Fault::PoolClosed)),
-        }
+        &mut self.open.store
     }
 
     pub(super) fn engine(&self) -> Engine {
-        self.engine
+        self.open.store.conn.engine()
     }
 
     /// Continues on another connection.
     pub(super) fn replace(&mut self, open: OpenConn) {
-        self.open = Some(open);
+        self.open = open;
     }
 
     /// Begins the transaction, which fails after `limit`.
     pub(super) async fn start(&mut self, limit: Duration) -> Result<()> {
         let millis = i64::try_from(limit.as_millis()).unwrap_or(i64::MAX);
-        if let Some(open) = &self.open {
-            open.deadline.store(millis_now().saturating_add(millis), Ordering::Relaxed);
-        }
-        let begun = match self.conn() {
-            Ok(conn) => sql::begin(conn, limit).await,
-            Err(fault) => Err(fault),
-        };
+        self.open.deadline.store(millis_now().saturating_add(millis), Ordering::Relaxed);
+        let begun = sql::begin(self.conn(), limit).await;
         begun.map_err(|fault| self.storage_error(&fault))
     }
 
     /// Ends the transaction and keeps the connection for the next reading.
-    pub async fn end(mut self) {
-        let Some(mut open) = self.open.take() else { return };
+    pub async fn end(self) {
+        let Self { mut open, idle, _permit, .. } = self;
         if open.store.conn.execute(statements::ROLLBACK, &[]).await.is_ok()
-            && let Ok(mut idle) = self.idle.lock()
+            && let Ok(mut idle) = idle.lock()
         {
             idle.push(open);
         }
     }
 
     pub(in crate::store) fn storage_error(&self, fault: &Fault) -> Error {
-        storage_error(&self.location, "read", fault)
+        self.open.store.storage_error("read", fault)
     }
 
     /// Returns the rows of a query.
@@ -155,10 +138,7 @@ impl Reading {
     ) -> Result<Vec<Row>, Fault> {
         self.queries += 1;
         let began = Instant::now();
-        let read = match self.conn() {
-            Ok(conn) => conn.rows(AssertSqlSafe(sql.clone()), args).await,
-            Err(fault) => Err(fault),
-        };
+        let read = self.conn().rows(AssertSqlSafe(sql.clone()), args).await;
         tracing::trace!(ms = began.elapsed().as_millis() as u64, sql, "query");
         read
     }
@@ -189,7 +169,7 @@ impl Reading {
     {
         self.queries += 1;
         let streamed = async {
-            let mut rows = self.conn()?.stream(AssertSqlSafe(sql), args)?;
+            let mut rows = self.conn().stream(AssertSqlSafe(sql), args)?;
             while let Some(row) = rows.try_next().await? {
                 each(read(&row)?).await?;
             }
@@ -210,7 +190,9 @@ impl Reading {
         });
         let mut stamp = Stamp::default();
         for (account, poll, mirror, which, version) in rows.await? {
-            if let Some(error) = of_another_version(&self.location, version.unwrap_or(0)) {
+            if let Some(error) =
+                of_another_version(self.open.store.location(), version.unwrap_or(0))
+            {
                 return Err(Unreadable::OfAnotherVersion(error));
             }
             stamp.accounts.extend(account);
@@ -247,10 +229,7 @@ impl Reading {
         });
         let mut polls = polls.await?;
         if let Some(last) = polls.first_mut().filter(|_| at.is_none()) {
-            let held = match self.conn() {
-                Ok(conn) => held_by(conn, &last.row).await,
-                Err(fault) => Err(fault),
-            };
+            let held = held_by(self.conn(), &last.row).await;
             last.held = held.map_err(|fault| self.storage_error(&fault))?;
         }
         Ok(polls)
