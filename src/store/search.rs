@@ -73,7 +73,7 @@ pub(super) async fn write<'a>(
 
 /// Returns the SQL of the folded text of the item `i` of a kind if it is ASCII.
 pub(super) fn ascii_text(sql: &Sql<'_>, kind: Kind) -> String {
-    sql.ascii_lower(&format!("coalesce(i.{}, '') || '\n' || i.{}", kind.label, kind.id))
+    sql.engine.ascii_lower(&format!("coalesce(i.{}, '') || '\n' || i.{}", kind.label, kind.id))
 }
 
 /// Returns the condition that the version of the item `i` contains all folded words in its name or id;

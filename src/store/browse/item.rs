@@ -181,7 +181,7 @@ impl Reading {
         let (from, to) = (sql.bind(format!("{word} ")), sql.bind(format!("{word}!")));
         let alone = sql.bind(word.to_owned());
         let but = sql.bind(but);
-        let head = sql.head(&items.name);
+        let head = sql.engine.head(&items.name);
         let text = format!(
             "SELECT k.id, k.name, k.version, {picture}, {live} FROM (SELECT {id} AS id, \
              {name} AS name, i.version AS version, {url} AS url FROM {table} WHERE {present} \
@@ -189,7 +189,8 @@ impl Reading {
              AND {id} <> {but} ORDER BY {head}, {id} LIMIT 6) AS k \
              LEFT JOIN assets AS a ON a.url = k.url",
             picture = items.picture_of_url(),
-            live = if items.past { sql.no_time().to_owned() } else { live_until("k.url", "a") },
+            live =
+                if items.past { sql.engine.no_time().to_owned() } else { live_until("k.url", "a") },
             url = items.image_url,
             id = items.id,
             name = items.name,
