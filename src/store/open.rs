@@ -41,15 +41,21 @@ pub struct Store {
     pub(super) in_transaction: bool,
 }
 
-/// The state of the database at a location, for a reader.
+/// Why nothing can be read.
 #[derive(Debug)]
-pub enum DatabaseState {
-    /// No catalogue yet.
-    Nothing,
-    /// A catalogue that this program cannot read; the error states what to do.
+pub enum Unreadable {
+    /// There is no catalogue at the location yet.
+    NoCatalogue,
+    /// The catalogue was written by another version of the program; with a message for people.
     OfAnotherVersion(Error),
-    /// A catalogue, open for reading.
-    Catalogue(Box<Store>),
+    /// The database is locked, unreachable or too slow; with a message for people.
+    Trouble(Error),
+}
+
+impl From<Error> for Unreadable {
+    fn from(error: Error) -> Self {
+        Self::Trouble(error)
+    }
 }
 
 /// What is stored at a location.
@@ -121,30 +127,30 @@ impl Store {
 
     /// Like [`Self::open_to_read`], but returns `None` if there is no catalogue yet.
     pub async fn open_if_there(location: &Location) -> Result<Option<Self>> {
-        match Self::open_state(location).await? {
-            DatabaseState::Nothing => Ok(None),
-            DatabaseState::OfAnotherVersion(error) => Err(error),
-            DatabaseState::Catalogue(store) => Ok(Some(*store)),
+        match Self::open_readable(location).await {
+            Ok(store) => Ok(Some(store)),
+            Err(Unreadable::NoCatalogue) => Ok(None),
+            Err(Unreadable::OfAnotherVersion(error) | Unreadable::Trouble(error)) => Err(error),
         }
     }
 
-    /// Like [`Self::open_if_there`], but a catalogue of another version is a state instead of an error.
-    pub async fn open_state(location: &Location) -> Result<DatabaseState> {
+    /// Like [`Self::open_to_read`], but the error distinguishes why nothing can be read.
+    pub async fn open_readable(location: &Location) -> Result<Self, Unreadable> {
         if let Some(path) = location.file() {
             if is_nothing(path) {
-                return Ok(DatabaseState::Nothing);
+                return Err(Unreadable::NoCatalogue);
             }
             refuse_other_things(path)?;
         }
         let (store, found) = Self::met(location, false).await?;
-        Ok(match found {
-            Found::Nothing => DatabaseState::Nothing,
-            Found::Foreign(tables) => return Err(store.foreign(&tables)),
+        match found {
+            Found::Nothing => Err(Unreadable::NoCatalogue),
+            Found::Foreign(tables) => Err(store.foreign(&tables).into()),
             Found::Ours { version } => match of_another_version(location, version) {
-                Some(error) => DatabaseState::OfAnotherVersion(error),
-                None => DatabaseState::Catalogue(Box::new(store)),
+                Some(error) => Err(Unreadable::OfAnotherVersion(error)),
+                None => Ok(store),
             },
-        })
+        }
     }
 
     /// Begins a read transaction: all reads see one snapshot until [`Self::end_reading`] or a poll.

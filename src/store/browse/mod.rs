@@ -35,5 +35,6 @@ pub mod search;
 pub(in crate::store) mod sql;
 pub mod users;
 
+pub use super::open::Unreadable;
 pub use reader::Reader;
-pub use reading::{EXPORT_TIME, LastGoodPoll, Reading, Stamp, Unreadable};
+pub use reading::{EXPORT_TIME, LastGoodPoll, Reading, Stamp};

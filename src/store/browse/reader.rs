@@ -10,13 +10,13 @@ use std::{
 
 use tokio::sync::Semaphore;
 
-use super::reading::{EXPORT_TIME, OpenConn, PAGE_TIME, Reading, Unreadable, millis_now};
+use super::reading::{EXPORT_TIME, OpenConn, PAGE_TIME, Reading, millis_now};
 use crate::{
     error::Error,
     store::{
         fault::storage_error,
         location::Location,
-        open::{DatabaseState, Store},
+        open::{Store, Unreadable},
     },
     system::FileState,
 };
@@ -102,13 +102,7 @@ impl Reader {
     }
 
     async fn open(&self) -> Result<OpenConn, Unreadable> {
-        let mut store = match Store::open_state(&self.location).await? {
-            DatabaseState::Nothing => return Err(Unreadable::NoCatalogue),
-            DatabaseState::OfAnotherVersion(error) => {
-                return Err(Unreadable::OfAnotherVersion(error));
-            }
-            DatabaseState::Catalogue(store) => *store,
-        };
+        let mut store = Store::open_readable(&self.location).await?;
         let deadline = Arc::new(AtomicI64::new(i64::MAX));
         let until = deadline.clone();
         let in_time = move || millis_now() < until.load(Ordering::Relaxed);

@@ -19,7 +19,7 @@ use crate::{
     store::{
         conn::{Arg, Conn, Engine, Fault, Row},
         held::held_by,
-        open::{Store, of_another_version},
+        open::{Store, Unreadable, of_another_version},
         record::RowType,
         row::PollRow,
         statements,
@@ -31,23 +31,6 @@ use crate::{
 pub const PAGE_TIME: Duration = Duration::from_secs(8);
 /// The maximum time that an export may read.
 pub const EXPORT_TIME: Duration = Duration::from_secs(120);
-
-/// Why nothing can be read.
-#[derive(Debug)]
-pub enum Unreadable {
-    /// There is no catalogue at the location yet.
-    NoCatalogue,
-    /// The catalogue was written by another version of the program; with a message for people.
-    OfAnotherVersion(Error),
-    /// The database is locked, unreachable or too slow; with a message for people.
-    Trouble(Error),
-}
-
-impl From<Error> for Unreadable {
-    fn from(error: Error) -> Self {
-        Self::Trouble(error)
-    }
-}
 
 /// A connection for reading.
 #[derive(Debug)]
