@@ -279,13 +279,8 @@ impl<'a> Writer<'a> {
             .column("opened_after", BulkColumn::Time(all.iter().map(|new| new.after).collect()))
             .insert(conn, kind.history)
             .await?;
-        let named = all.iter().map(|new| search::Named {
-            account: self.account.into(),
-            id: new.id.as_str().into(),
-            version: new.version,
-            name: new.fields.name(kind).map(Cow::Borrowed),
-        });
-        search::write(conn, kind, named).await
+        let named = all.iter().map(|new| (new.id.as_str(), new.version, new.fields.name(kind)));
+        search::write(conn, kind, self.account, named).await
     }
 
     /// Closes the versions that new ones replace and those of removed items: the only rows of history that
