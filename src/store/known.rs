@@ -47,20 +47,6 @@ impl Store {
         Ok(all)
     }
 
-    /// Returns the kinds and accounts in which an item with this id was ever listed.
-    pub async fn holders(&mut self, id: &str) -> Result<Vec<(Kind, String)>> {
-        let mut all = vec![];
-        for kind in Kind::ALL {
-            let rows = self.conn.rows(statements::holders(kind), &[id.into()]).await;
-            let accounts =
-                rows.and_then(|rows| rows.iter().map(|row| row.some_text("account")).collect());
-            let accounts: Vec<String> =
-                accounts.map_err(|fault| self.storage_error("read", &fault))?;
-            all.extend(accounts.into_iter().map(|account| (kind, account)));
-        }
-        Ok(all)
-    }
-
     /// Returns every item ever listed.
     pub async fn items(&mut self) -> Result<Vec<NamedItem>> {
         let mut all = vec![];

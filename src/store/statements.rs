@@ -165,12 +165,6 @@ register! {
     /// Uses the open transaction, so that it does not time out as idle.
     pub const KEEP_ALIVE = "SELECT 1";
 
-    /// The accounts that ever listed an item with this id: (id).
-    pub fn holders(kind: Kind) {
-        let (table, id) = (kind.table, kind.id);
-        format!("SELECT account FROM {table} WHERE {id} = $1 ORDER BY account")
-    }
-
     /// Every id ever seen, with one of its names.
     pub fn named(kind: Kind) {
         let (table, id, name) = (kind.table, kind.id, kind.label);

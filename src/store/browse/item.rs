@@ -4,7 +4,7 @@ use super::{
     picture::{ItemPreview, live_until},
     reading::Reading,
     scope::{ItemsSql, Scope},
-    sql::{self, Sql},
+    sql::Sql,
 };
 use crate::{
     catalog::{diff::OpenedBy, item::Fields, kind::Kind},
@@ -206,19 +206,6 @@ impl Reading {
             })
         })
         .await
-    }
-
-    /// Returns the accounts and kinds that have an item `id`.
-    pub async fn elsewhere(&mut self, id: &str) -> Result<Vec<(String, Kind)>> {
-        let mut sql = Sql::new(self.engine());
-        let id = sql.bind(id);
-        let mut lists = vec![];
-        for kind in Kind::ALL {
-            let (table, column) = (kind.table, kind.id);
-            lists.push(format!("SELECT account, '{kind}' FROM {table} WHERE {column} = {id}"));
-        }
-        let text = format!("{} LIMIT 20", lists.join(" UNION ALL "));
-        self.ask(text, &sql.args, |row| Ok((row.some_text(0)?, sql::kind(row, 1)?))).await
     }
 
     /// Returns the fields that changed with each version: (version, field), newest first.
