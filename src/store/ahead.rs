@@ -3,12 +3,7 @@
 
 use std::time::Duration;
 
-use super::{
-    conn::{Arg, Conn, Fault},
-    open::Store,
-    queue::LAST_REFRESH,
-    registry::register,
-};
+use super::{conn::Arg, open::Store, queue::LAST_REFRESH, registry::register};
 use crate::{catalog::catalogue::Catalogue, error::Result, time::Timestamp};
 
 /// The times that decide when work is due.
@@ -55,39 +50,25 @@ impl Store {
         lead: Duration,
         now: Timestamp,
     ) -> Result<Ahead> {
-        let read = ahead(&mut self.conn, polled, lead, now).await;
-        read.map_err(|fault| self.storage_error("read", &fault))
+        let (mut last, mut well) = (vec![], vec![]);
+        for (account, catalogue) in polled {
+            let args = [account.as_str().into(), catalogue.as_str().into()];
+            last.push(self.time(LAST_POLLED, &args).await?);
+            well.push(self.time(LAST_WELL, &args).await?);
+        }
+        // `None` is less than any time: a catalogue without a poll counts as the oldest.
+        let last_well = well.into_iter().min().flatten();
+        let after = last_well.map_or(now, |last| last.plus(lead).max(now));
+        Ok(Ahead {
+            last_poll: last.into_iter().min().flatten(),
+            link_dies: self.time(NEXT_DEATH, &[after.into()]).await?,
+            last_refresh: self.time(LAST_REFRESH, &[]).await?,
+            retry: self.time(NEXT_RETRY, &[]).await?,
+            notice: None,
+        })
     }
-}
 
-async fn ahead(
-    conn: &mut Conn,
-    polled: &[(String, Catalogue)],
-    lead: Duration,
-    now: Timestamp,
-) -> Result<Ahead, Fault> {
-    let (mut last, mut well) = (vec![], vec![]);
-    for (account, catalogue) in polled {
-        let args = [account.as_str().into(), catalogue.as_str().into()];
-        last.push(time(conn, LAST_POLLED, &args).await?);
-        well.push(time(conn, LAST_WELL, &args).await?);
+    async fn time(&mut self, sql: &'static str, args: &[Arg<'_>]) -> Result<Option<Timestamp>> {
+        Ok(self.one(sql, args, |row| row.time(0)).await?.flatten())
     }
-    // `None` is less than any time: a catalogue without a poll counts as the oldest.
-    let last_well = well.into_iter().min().flatten();
-    let after = last_well.map_or(now, |last| last.plus(lead).max(now));
-    Ok(Ahead {
-        last_poll: last.into_iter().min().flatten(),
-        link_dies: time(conn, NEXT_DEATH, &[after.into()]).await?,
-        last_refresh: time(conn, LAST_REFRESH, &[]).await?,
-        retry: time(conn, NEXT_RETRY, &[]).await?,
-        notice: None,
-    })
-}
-
-async fn time(
-    conn: &mut Conn,
-    sql: &'static str,
-    args: &[Arg<'_>],
-) -> Result<Option<Timestamp>, Fault> {
-    conn.row(sql, args).await?.map_or(Ok(None), |row| row.time(0))
 }

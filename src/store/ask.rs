@@ -67,8 +67,7 @@ impl Store {
         let text = to_run(self.conn.engine(), sql, limit)?;
         let limited = self.conn.limit_values(LONGEST_VALUE).await;
         limited.map_err(|fault| self.storage_error("read", &fault))?;
-        let rows = self.conn.rows(AssertSqlSafe(text), &[]).await;
-        let rows = rows.and_then(|rows| rows.iter().map(Row::object).collect());
+        let rows = self.conn.all(AssertSqlSafe(text), &[], Row::object).await;
         rows.map_err(|fault| rejected(&fault))
     }
 }

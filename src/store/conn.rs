@@ -175,6 +175,32 @@ impl Conn {
         Ok(rows)
     }
 
+    /// Returns the rows of a query, each decoded by `read` as it arrives.
+    pub async fn all<T>(
+        &mut self,
+        sql: impl SqlSafeStr,
+        args: &[Arg<'_>],
+        mut read: impl FnMut(&Row) -> Result<T, Fault>,
+    ) -> Result<Vec<T>, Fault> {
+        let mut all = vec![];
+        self.each(sql, args, |row| {
+            all.push(read(&row)?);
+            Ok(())
+        })
+        .await?;
+        Ok(all)
+    }
+
+    /// Returns the row of a query that has at most one, decoded by `read`.
+    pub async fn one<T>(
+        &mut self,
+        sql: impl SqlSafeStr,
+        args: &[Arg<'_>],
+        read: impl FnMut(&Row) -> Result<T, Fault>,
+    ) -> Result<Option<T>, Fault> {
+        Ok(self.all(sql, args, read).await?.into_iter().next())
+    }
+
     /// Returns the row of a query that has at most one.
     pub async fn row(
         &mut self,

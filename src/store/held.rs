@@ -4,31 +4,33 @@
 use super::{
     conn::{Conn, Fault},
     ids::due_until,
+    open::Store,
     record::RowType,
     row::PollRow,
     statements,
 };
 use crate::{
     catalog::{catalogue::Catalogue, held::HeldSet, kind::Kind},
+    error::Result,
     time::Timestamp,
 };
 
-/// Returns the removals that `poll`, the last good poll of its catalogue, holds; `None` if it holds none.
-pub(super) async fn held_by(conn: &mut Conn, poll: &PollRow) -> Result<Option<HeldSet>, Fault> {
-    if poll.counts.is_none_or(|counts| counts.held == 0) {
-        return Ok(None);
+impl Store {
+    /// Returns the removals that `poll`, the last good poll of its catalogue, holds; `None` if it holds
+    /// none.
+    pub(super) async fn held_by(&mut self, poll: &PollRow) -> Result<Option<HeldSet>> {
+        if poll.counts.is_none_or(|counts| counts.held == 0) {
+            return Ok(None);
+        }
+        let Some(until) = self.due_until(poll).await? else { return Ok(None) };
+        let mut items = vec![];
+        for kind in Kind::of(poll.catalogue()) {
+            let args = [poll.account.as_str().into(), until.into()];
+            let missing = statements::missing_until(kind);
+            items.extend(self.all(missing, &args, |row| Ok((kind, row.some_text(0)?))).await?);
+        }
+        Ok(Some(HeldSet::of(items.iter().map(|(kind, id)| (*kind, id.as_str())))))
     }
-    let Some(until) = due_until(conn, poll).await? else { return Ok(None) };
-    let mut items = vec![];
-    for kind in Kind::of(poll.catalogue()) {
-        let args = [poll.account.as_str().into(), until.into()];
-        conn.each(statements::missing_until(kind), &args, |row| {
-            items.push((kind, row.some_text(0)?));
-            Ok(())
-        })
-        .await?;
-    }
-    Ok(Some(HeldSet::of(items.iter().map(|(kind, id)| (*kind, id.as_str())))))
 }
 
 /// Returns the latest `missing_since` with which a removal was due at the last held poll of a catalogue;
@@ -39,8 +41,8 @@ pub(super) async fn held_until(
     catalogue: Catalogue,
 ) -> Result<Option<Timestamp>, Fault> {
     let args = [account.into(), catalogue.as_str().into()];
-    match conn.row(statements::last_held_poll(), &args).await? {
-        Some(row) => due_until(conn, &PollRow::read(&row)?).await,
+    match conn.one(statements::last_held_poll(), &args, PollRow::read).await? {
+        Some(poll) => due_until(conn, &poll).await,
         None => Ok(None),
     }
 }

@@ -20,15 +20,12 @@ impl Store {
 
     /// Returns the accounts that were ever polled, ordered by name.
     pub(super) async fn account_names(&mut self) -> Result<Vec<String>> {
-        let rows = self.conn.rows(statements::ACCOUNTS, &[]).await;
-        let names = rows.and_then(|rows| rows.iter().map(|row| row.some_text(0)).collect());
-        names.map_err(|fault| self.storage_error("read", &fault))
+        self.all(statements::ACCOUNTS, &[], |row| row.some_text(0)).await
     }
 
     /// Whether the account was ever polled.
     pub async fn knows_account(&mut self, account: &str) -> Result<bool> {
-        let known = self.conn.row(statements::ACCOUNT, &[account.into()]).await;
-        Ok(known.map_err(|fault| self.storage_error("read", &fault))?.is_some())
+        Ok(self.one(statements::ACCOUNT, &[account.into()], |_| Ok(())).await?.is_some())
     }
 
     /// Returns the accounts with a poll that did not fail, ordered by name, each with whether it was ever
@@ -36,11 +33,9 @@ impl Store {
     pub async fn accounts_with_history(&mut self) -> Result<Vec<(String, bool)>> {
         let mut all = vec![];
         for account in self.account_names().await? {
-            let row = self.conn.row(statements::HISTORY, &[account.as_str().into()]).await;
-            let row = row.map_err(|fault| self.storage_error("read", &fault))?;
-            let flag = |at| row.as_ref().is_some_and(|row| matches!(row.bool(at), Ok(Some(true))));
-            let (good, from_api) = (flag(0), flag(1));
-            if good {
+            let flags = |row: &Row| Ok((row.some_bool(0)?, row.some_bool(1)?));
+            let history = self.one(statements::HISTORY, &[account.as_str().into()], flags).await?;
+            if let Some((true, from_api)) = history {
                 all.push((account, from_api));
             }
         }
@@ -51,12 +46,10 @@ impl Store {
     pub async fn items(&mut self) -> Result<Vec<NamedItem>> {
         let mut all = vec![];
         for kind in Kind::ALL {
-            let rows = self.conn.rows(statements::named(kind), &[]).await;
             let named = |row: &Row| {
                 Ok(NamedItem { kind, id: row.some_text("id")?, name: row.text("name")? })
             };
-            let items = rows.and_then(|rows| rows.iter().map(named).collect::<Result<Vec<_>, _>>());
-            all.extend(items.map_err(|fault| self.storage_error("read", &fault))?);
+            all.extend(self.all(statements::named(kind), &[], named).await?);
         }
         Ok(all)
     }

@@ -188,17 +188,16 @@ impl Store {
 
 /// Takes the lock of `account` for the open transaction. The inner `Err` is the holder of the lock.
 async fn try_lock(conn: &mut Conn, account: &str) -> Result<Result<(), String>, Fault> {
-    let schema = conn.row(server::SCHEMA, &[]).await?;
-    let schema = schema.map_or(Ok(None), |row| row.text(0))?.unwrap_or_default();
-    let key = lock_key(&schema, account);
-    let free = conn.row(server::TRY_LOCK, &[key.into()]).await?;
-    if free.map_or(Ok(None), |row| row.bool(0))? == Some(true) {
+    let schema = conn.one(server::SCHEMA, &[], |row| row.text(0)).await?.flatten();
+    let key = lock_key(&schema.unwrap_or_default(), account);
+    let free = conn.one(server::TRY_LOCK, &[key.into()], |row| row.bool(0)).await?;
+    if free.flatten() == Some(true) {
         return Ok(Ok(()));
     }
     // `pg_locks` shows both halves as unsigned numbers.
     let halves = [(key as u64 >> 32) as i64, i64::from(key as u32)];
-    let holder = conn.row(server::HOLDER, &halves.map(Into::into)).await?;
-    Ok(Err(holder.map_or(Ok(String::new()), |row| holder_text(&row))?))
+    let holder = conn.one(server::HOLDER, &halves.map(Into::into), holder_text).await?;
+    Ok(Err(holder.unwrap_or_default()))
 }
 
 fn name_in(file: &mut File) -> String {

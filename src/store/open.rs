@@ -153,18 +153,6 @@ impl Store {
         }
     }
 
-    /// Begins a read transaction: all reads see one snapshot until [`Self::end_reading`] or a poll.
-    pub async fn begin_reading(&mut self) -> Result<()> {
-        let begun = self.conn.execute(self.conn.engine().begin_reading(), &[]).await;
-        begun.map(drop).map_err(|fault| self.storage_error("read", &fault))
-    }
-
-    /// Ends the transaction of [`Self::begin_reading`].
-    pub async fn end_reading(&mut self) -> Result<()> {
-        let ended = self.conn.execute(statements::ROLLBACK, &[]).await;
-        ended.map(drop).map_err(|fault| self.storage_error("read", &fault))
-    }
-
     /// The location of the database.
     pub fn location(&self) -> &Location {
         &self.location
@@ -207,34 +195,28 @@ impl Store {
     }
 
     async fn found(&mut self) -> Result<Found> {
-        let doing = "read";
         let engine = self.conn.engine();
         if engine.is_server() {
             self.check_schema().await?;
         }
-        let tables = self.conn.rows(engine.tables(), &[]).await;
-        let tables = tables.and_then(|rows| rows.iter().map(|row| row.some_text(0)).collect());
-        let tables: Vec<String> = tables.map_err(|fault| self.storage_error(doing, &fault))?;
+        let tables = self.all(engine.tables(), &[], |row| row.some_text(0)).await?;
         if tables.is_empty() {
             return Ok(Found::Nothing);
         }
         if !tables.iter().any(|table| table == MIGRATIONS_TABLE) {
             return Ok(Found::Foreign(tables));
         }
-        let version = self.conn.row(statements::APPLIED, &[]).await;
-        let version = version.and_then(|row| row.map_or(Ok(None), |row| row.int(0)));
-        let version = version.map_err(|fault| self.storage_error(doing, &fault))?;
+        let version = self.one(statements::APPLIED, &[], |row| row.int(0)).await?.flatten();
         Ok(Found::Ours { version: version.unwrap_or(0) })
     }
 
     /// Checks that the encoding is UTF-8 and that the schema in the URL exists and is in force: some
     /// poolers silently drop the URL's options, and the tables would be created elsewhere.
     async fn check_schema(&mut self) -> Result<()> {
-        let row = self.conn.row(server::SCHEMA_AND_PATH, &[]).await;
-        let read = row.and_then(|row| {
-            row.map_or(Ok((None, None, None)), |row| Ok((row.text(0)?, row.text(1)?, row.text(2)?)))
+        let row = self.one(server::SCHEMA_AND_PATH, &[], |row| {
+            Ok((row.text(0)?, row.text(1)?, row.text(2)?))
         });
-        let (schema, path, encoding) = read.map_err(|fault| self.storage_error("read", &fault))?;
+        let (schema, path, encoding) = row.await?.unwrap_or_default();
         if encoding.as_deref().is_some_and(|encoding| encoding != "UTF8") {
             return Err(Error::storage(format!(
                 "the encoding of {} is {}, which cannot hold every name; make a database with \

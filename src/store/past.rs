@@ -86,9 +86,7 @@ impl Store {
         catalogue: Catalogue,
     ) -> Result<Option<Timestamp>> {
         let args = [account.into(), catalogue.as_str().into(), 1.into()];
-        let row = self.conn.row(statements::RECENT_GOOD, &args).await;
-        let time = row.and_then(|row| row.map_or(Ok(None), |row| row.time(0)));
-        time.map_err(|fault| self.storage_error("read", &fault))
+        Ok(self.one(statements::RECENT_GOOD, &args, |row| row.time(0)).await?.flatten())
     }
 
     /// Sends a query, so that the poll's transaction, which is its lock, does not time out as idle. A

@@ -61,9 +61,7 @@ pub async fn is_behind(store: &mut Store, file: &Path) -> Result<bool> {
 }
 
 async fn last_poll(store: &mut Store, sql: &'static str) -> Result<i64> {
-    let row = store.conn.row(sql, &[]).await;
-    let poll = row.and_then(|row| row.map_or(Ok(0), |row| row.some_int(0)));
-    poll.map_err(|fault| store.storage_error("read", &fault))
+    Ok(store.one(sql, &[], |row| row.some_int(0)).await?.unwrap_or(0))
 }
 
 async fn write(source: &Location, file: &Path, now: Timestamp) -> Result<()> {
@@ -73,10 +71,9 @@ async fn write(source: &Location, file: &Path, now: Timestamp) -> Result<()> {
     created.map_err(|fault| storage_error(&target, "create", &Fault::Io(fault)))?;
     let (_, mut copy) = copy_without(&LINKS, source, &target, now).await?;
     // The statement returns the journal mode in force.
-    let mode = copy.conn.row(statements::WITHOUT_LOG, &[]).await;
-    let mode = mode.and_then(|row| row.map_or(Ok(None), |row| row.text(0)));
+    let mode = copy.conn.one(statements::WITHOUT_LOG, &[], |row| row.text(0)).await;
     let mode = mode.map_err(|fault| storage_error(&target, "write", &fault))?;
-    if mode.as_deref() != Some("delete") {
+    if mode.flatten().as_deref() != Some("delete") {
         return Err(Error::storage(format!("{target} still uses a write-ahead log")));
     }
     copy.close().await

@@ -119,18 +119,16 @@ impl Store {
         if !self.conn.engine().is_server() {
             return Ok(0);
         }
-        let row = self.conn.row(server::TIME, &[]).await;
-        let time = row.and_then(|row| row.map_or(Ok(0), |row| row.some_int(0)));
-        let time = time.map_err(|fault| self.storage_error("read", &fault))?;
-        let ahead = time.saturating_sub(clock.now().millis());
+        let time = self.one(server::TIME, &[], |row| row.some_int(0)).await?;
+        let ahead = time.unwrap_or(0).saturating_sub(clock.now().millis());
         Ok(if ahead.unsigned_abs() <= CLOCKS_DIFFER.as_millis() as u64 { ahead } else { 0 })
     }
 
     /// Returns the number of assets that are due at `now`.
     pub async fn count_due(&mut self, wanted: Wanted, now: Timestamp) -> Result<u64> {
-        let row = self.conn.row(sql::count_due(), &due_args(wanted, now)).await;
-        let count = row.and_then(|row| row.map_or(Ok(0), |row| row.some_int(0)));
-        count.map(|count| count as u64).map_err(|fault| self.storage_error("read", &fault))
+        let args = due_args(wanted, now);
+        let count = self.one(sql::count_due(), &args, |row| row.some_int(0)).await?;
+        Ok(count.unwrap_or(0) as u64)
     }
 
     /// Leases up to `most` due assets, soonest expiry first, except those `under_way`. On PostgreSQL no
@@ -149,9 +147,7 @@ impl Store {
             false => args.push(((most + under_way.len()) as i64).into()),
             true => args.extend([(most as i64).into(), until.into()]),
         }
-        let rows = self.conn.rows(sql::lease(engine), &args).await;
-        let assets = rows.and_then(|rows| rows.iter().map(asset).collect::<Result<Vec<_>, _>>());
-        let mut assets = assets.map_err(|fault| self.storage_error("read", &fault))?;
+        let mut assets = self.all(sql::lease(engine), &args, asset).await?;
         assets.retain(|asset| !under_way.contains(&asset.url));
         assets.truncate(most);
         // RETURNING keeps no order.
@@ -194,19 +190,13 @@ impl Store {
         urls: impl Iterator<Item = &'a String>,
     ) -> Result<Vec<(String, Option<SignedUrl>)>> {
         let sql = sql::links_of(self.conn.engine());
-        let rows = self.conn.rows(sql, &[json(urls)]).await;
-        let links = rows.and_then(|rows| {
-            let link = |row: &Row| Ok((row.some_text(0)?, row.text(1)?.map(SignedUrl::new)));
-            rows.iter().map(link).collect()
-        });
-        links.map_err(|fault| self.storage_error("read", &fault))
+        let link = |row: &Row| Ok((row.some_text(0)?, row.text(1)?.map(SignedUrl::new)));
+        self.all(sql, &[json(urls)], link).await
     }
 
     /// Returns when a fresh list was last requested for the mirror.
     pub async fn last_refresh(&mut self) -> Result<Option<Timestamp>> {
-        let row = self.conn.row(sql::LAST_REFRESH, &[]).await;
-        let time = row.and_then(|row| row.map_or(Ok(None), |row| row.time(0)));
-        time.map_err(|fault| self.storage_error("read", &fault))
+        Ok(self.one(sql::LAST_REFRESH, &[], |row| row.time(0)).await?.flatten())
     }
 }
 
@@ -224,8 +214,8 @@ async fn settle(conn: &mut Conn, settled: &[Settled]) -> Result<Option<Vec<Strin
     conn.execute(engine.begin_writing(), &[]).await?;
     if engine.is_server() {
         // Before any row is locked.
-        let free = conn.row(server::TRY_LOCK_FILES_SHARED, &[]).await?;
-        if free.map_or(Ok(None), |row| row.bool(0))? != Some(true) {
+        let free = conn.one(server::TRY_LOCK_FILES_SHARED, &[], |row| row.bool(0)).await?;
+        if free.flatten() != Some(true) {
             return Ok(None);
         }
         let urls = json(settled.iter().map(|settled| &settled.asset.url));
@@ -248,8 +238,8 @@ async fn pruned_among(conn: &mut Conn, settled: &[Settled]) -> Result<Vec<String
     if files.is_empty() {
         return Ok(vec![]);
     }
-    let rows = conn.rows(sql::once_pruned(conn.engine()), &[json(files.into_iter())]).await?;
-    rows.iter().map(|row| row.some_text(0)).collect()
+    let args = [json(files.into_iter())];
+    conn.all(sql::once_pruned(conn.engine()), &args, |row| row.some_text(0)).await
 }
 
 async fn update_assets(conn: &mut Conn, settled: &[Settled]) -> Result<(), Fault> {

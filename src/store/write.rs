@@ -78,10 +78,10 @@ impl Session<'_> {
 /// Writes a poll. The inner error is that a replayed poll differs from its record.
 async fn write(conn: &mut Conn, report: &mut Report) -> Result<Result<()>, Fault> {
     let recorded = (report.row.poll_id, report.row.digest.take());
-    let last = conn.row(statements::LAST_POLL_ID, &[]).await?;
-    report.row.poll_id = last.map_or(Ok(0), |row| row.some_int(0))? + 1;
-    let before = conn.row(statements::DIGEST, &[report.row.account.as_str().into()]).await?;
-    let before = before.map_or(Ok(None), |row| row.text(0))?;
+    let last = conn.one(statements::LAST_POLL_ID, &[], |row| row.some_int(0)).await?;
+    report.row.poll_id = last.unwrap_or(0) + 1;
+    let of = [report.row.account.as_str().into()];
+    let before = conn.one(statements::DIGEST, &of, |row| row.text(0)).await?.flatten();
     report.row.digest = Some(sealed(report, before.as_deref()));
     if let Some(error) = differs(recorded, &report.row) {
         return Ok(Err(error));

@@ -18,7 +18,6 @@ use crate::{
     error::{Error, Result},
     store::{
         conn::{Arg, Conn, Engine, Fault, Row},
-        held::held_by,
         open::{Store, Unreadable, of_another_version},
         record::RowType,
         row::PollRow,
@@ -113,15 +112,16 @@ impl Reading {
         self.open.store.storage_error("read", fault)
     }
 
-    /// Returns the rows of a query.
-    pub(super) async fn rows_of(
+    /// Like [`Self::ask`], but returns the fault itself.
+    pub(super) async fn rows_of<T>(
         &mut self,
         sql: String,
         args: &[Arg<'_>],
-    ) -> Result<Vec<Row>, Fault> {
+        read: impl Fn(&Row) -> Result<T, Fault>,
+    ) -> Result<Vec<T>, Fault> {
         self.queries += 1;
         let began = Instant::now();
-        let read = self.conn().rows(AssertSqlSafe(sql.clone()), args).await;
+        let read = self.conn().all(AssertSqlSafe(sql.clone()), args, read).await;
         tracing::trace!(ms = began.elapsed().as_millis() as u64, sql, "query");
         read
     }
@@ -133,9 +133,8 @@ impl Reading {
         args: &[Arg<'_>],
         read: impl Fn(&Row) -> Result<T, Fault>,
     ) -> Result<Vec<T>> {
-        let rows = self.rows_of(sql, args).await;
-        let read: Result<Vec<T>, Fault> = rows.and_then(|rows| rows.iter().map(read).collect());
-        read.map_err(|fault| self.storage_error(&fault))
+        let rows = self.rows_of(sql, args, read).await;
+        rows.map_err(|fault| self.storage_error(&fault))
     }
 
     /// Passes each row to `each`, which completes before the next row is read.
@@ -212,8 +211,7 @@ impl Reading {
         });
         let mut polls = polls.await?;
         if let Some(last) = polls.first_mut().filter(|_| at.is_none()) {
-            let held = held_by(self.conn(), &last.row).await;
-            last.held = held.map_err(|fault| self.storage_error(&fault))?;
+            last.held = self.open.store.held_by(&last.row).await?;
         }
         Ok(polls)
     }
