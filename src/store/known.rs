@@ -19,7 +19,7 @@ impl Store {
     }
 
     /// Returns the accounts that were ever polled, ordered by name.
-    pub(super) async fn account_names(&mut self) -> Result<Vec<String>> {
+    pub async fn account_names(&mut self) -> Result<Vec<String>> {
         self.all(statements::ACCOUNTS, &[], |row| row.some_text(0)).await
     }
 
