@@ -4,11 +4,11 @@
 //! The differences are in [`super::sqlite`] and [`super::postgres`]. A third engine is a third arm of each
 //! `match` here, which the compiler enforces. Nothing here depends on the tables.
 
-use std::{fmt, ops::Deref};
+use std::{fmt, ops::Deref, time::Duration};
 
 use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
 use sqlx::{
-    SqlSafeStr,
+    AssertSqlSafe, SqlSafeStr,
     migrate::{MigrateError, Migrator},
 };
 
@@ -111,6 +111,15 @@ impl Conn {
     /// while it produces a value.
     pub async fn limit_values(&mut self, bytes: i32) -> Result<(), Fault> {
         on!(Conn, self, conn => conn.limit_values(bytes).await)
+    }
+
+    /// Limits each later statement that reads to `limit`, or only those of the open `transaction`. No effect
+    /// on SQLite: see [`Self::interrupt_unless`].
+    pub async fn limit_reading(&mut self, limit: Duration, transaction: bool) -> Result<(), Fault> {
+        match self.engine().reading_limits(limit, transaction) {
+            Some(limits) => self.batch(AssertSqlSafe(limits)).await,
+            None => Ok(()),
+        }
     }
 
     /// Returns the engine of the connection.
@@ -312,16 +321,18 @@ impl Row {
 impl Bulk<'_> {
     /// Inserts the rows into `table`.
     pub async fn insert(self, conn: &mut Conn, table: &str) -> Result<(), Fault> {
-        let names: Vec<&str> = self.columns.iter().map(|(name, _)| *name).collect();
-        let head = format!("INSERT INTO {table} ({}) ", names.join(", "));
-        conn.write(&self, Around::Insert(&head, "")).await
+        self.insert_with(conn, table, "").await
     }
 
     /// Inserts the rows whose key is not in `table` yet.
     pub async fn insert_new(self, conn: &mut Conn, table: &str) -> Result<(), Fault> {
+        self.insert_with(conn, table, " ON CONFLICT DO NOTHING").await
+    }
+
+    async fn insert_with(self, conn: &mut Conn, table: &str, tail: &str) -> Result<(), Fault> {
         let names: Vec<&str> = self.columns.iter().map(|(name, _)| *name).collect();
         let head = format!("INSERT INTO {table} ({}) ", names.join(", "));
-        conn.write(&self, Around::Insert(&head, " ON CONFLICT DO NOTHING")).await
+        conn.write(&self, Around::Insert(&head, tail)).await
     }
 
     /// Runs `UPDATE table AS t SET set FROM d WHERE on`, where `d` are the rows.

@@ -55,9 +55,6 @@ pub trait Dialect {
     /// NULL if there are only blanks.
     fn head(&self, text: &str) -> String;
 
-    /// Returns a subquery for the strings of a JSON array.
-    fn strings(&self, json: &str) -> String;
-
     /// Returns the expression for the text with only its ASCII letters in lower case.
     fn ascii_lower(&self, text: &str) -> String;
 

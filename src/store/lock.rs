@@ -41,9 +41,9 @@ pub struct Session<'s> {
     file: Option<LockFile>,
 }
 
-/// A lock file that the kernel unlocks when the process ends. It contains the name of the holder.
+/// A lock file that the kernel unlocks when the process ends. It may contain the name of the holder.
 #[derive(Debug)]
-pub(super) struct LockFile(File);
+pub(super) struct LockFile(pub(super) File);
 
 impl Drop for LockFile {
     /// Removes the name, so that it is not read before the next holder has written its own. Unlocks

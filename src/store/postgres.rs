@@ -440,10 +440,6 @@ impl Dialect for Postgres {
         format!("nullif(left(ltrim({text}, {blanks}), 200), '')")
     }
 
-    fn strings(&self, json: &str) -> String {
-        format!("(SELECT jsonb_array_elements_text({json}::jsonb) AS value)")
-    }
-
     fn ascii_lower(&self, text: &str) -> String {
         format!("lower(({text}) COLLATE \"C\")")
     }

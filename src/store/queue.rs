@@ -10,12 +10,7 @@ mod files;
 pub(super) mod sql;
 mod transaction;
 
-use std::{
-    borrow::Cow,
-    collections::HashSet,
-    fs::{File, TryLockError},
-    time::Duration,
-};
+use std::{borrow::Cow, collections::HashSet, fs::TryLockError, time::Duration};
 
 use self::{
     asset::{asset, urgency},
@@ -26,6 +21,7 @@ use super::{
     conn::{Arg, Conn, Fault, Row},
     fault::unusable_lock,
     file::{FILE_MODE, lock_path_beside},
+    lock::LockFile,
     open::Store,
     server, statements,
 };
@@ -42,16 +38,7 @@ pub use sql::{ALLOWED_HOSTS, LAST_REFRESH, PRUNED};
 /// The right to process the queue: on SQLite a lock file that the kernel releases with the process.
 #[derive(Debug)]
 pub struct QueueLock {
-    file: Option<File>,
-}
-
-impl Drop for QueueLock {
-    /// Unlocks explicitly: a process that is just being started may have the file open as well.
-    fn drop(&mut self) {
-        if let Some(file) = &self.file {
-            let _ = file.unlock();
-        }
-    }
+    file: Option<LockFile>,
 }
 
 impl QueueLock {
@@ -79,7 +66,7 @@ impl Store {
             Ok(file)
         });
         match locked {
-            Ok(file) => Ok(QueueLock { file: Some(file) }),
+            Ok(file) => Ok(QueueLock { file: Some(LockFile(file)) }),
             Err(TryLockError::WouldBlock) => {
                 Err(Error::busy("another mirror is processing this queue; this one is skipped"))
             }

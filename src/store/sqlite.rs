@@ -5,7 +5,7 @@
 //! thread; both link the same SQLite. `scripts/count-instructions` measures what a poll costs.
 
 use std::{
-    borrow::Cow, error::Error as StdError, fmt, ops::Range, path::Path, sync::Arc, time::Duration,
+    borrow::Cow, error::Error as StdError, ops::Range, path::Path, sync::Arc, time::Duration,
 };
 
 use futures_util::{StreamExt, stream::BoxStream};
@@ -433,7 +433,8 @@ fn decode<'r, T: sqlx::Decode<'r, sqlx::Sqlite>>(
 }
 
 /// A fault of `rusqlite`, as an error of sqlx.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("(code: {code}) {message}")]
 struct SqliteFault {
     code: i32,
     message: String,
@@ -447,14 +448,6 @@ fn fault(error: rusqlite::Error) -> Fault {
     };
     Fault::Database(Box::new(SqliteFault { code, message }))
 }
-
-impl fmt::Display for SqliteFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "(code: {}) {}", self.code, self.message)
-    }
-}
-
-impl StdError for SqliteFault {}
 
 impl DatabaseError for SqliteFault {
     fn message(&self) -> &str {
@@ -570,10 +563,6 @@ impl Dialect for Sqlite {
         // Spaces, line breaks and other blanks, the same as in the migration's index.
         let blanks = "char(9, 10, 11, 12, 13, 32, 133, 160, 8203, 12288, 65279)";
         format!("nullif(substr(ltrim({text}, {blanks}), 1, 200), '')")
-    }
-
-    fn strings(&self, json: &str) -> String {
-        format!("(SELECT value FROM json_each({json}))")
     }
 
     fn ascii_lower(&self, text: &str) -> String {

@@ -1,16 +1,13 @@
 //! Opens and reuses the connections through which the gallery reads one database.
 
 use std::{
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicI64, Ordering},
-    },
-    time::Duration,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
 };
 
 use tokio::sync::Semaphore;
 
-use super::reading::{EXPORT_TIME, OpenConn, PAGE_TIME, Reading, millis_now};
+use super::reading::{EXPORT_TIME, OpenConn, PAGE_TIME, Reading};
 use crate::{
     error::Error,
     store::{
@@ -103,9 +100,9 @@ impl Reader {
 
     async fn open(&self) -> Result<OpenConn, Unreadable> {
         let mut store = Store::open_readable(&self.location).await?;
-        let deadline = Arc::new(AtomicI64::new(i64::MAX));
+        let deadline = Arc::new(Mutex::new(Instant::now() + PAGE_TIME));
         let until = deadline.clone();
-        let in_time = move || millis_now() < until.load(Ordering::Relaxed);
+        let in_time = move || until.lock().is_ok_and(|until| Instant::now() < *until);
         let prepared = store.conn.interrupt_unless(in_time).await;
         prepared.map_err(|fault| storage_error(&self.location, "read", &fault))?;
         Ok(OpenConn { store, file: file_id(&self.location), deadline })

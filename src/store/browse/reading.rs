@@ -1,10 +1,7 @@
 //! One reading: the queries of one page or export, all in one snapshot.
 
 use std::{
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicI64, Ordering},
-    },
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
@@ -37,15 +34,8 @@ pub(super) struct OpenConn {
     pub(super) store: Store,
     /// Device and inode of the file, by which a replaced file is detected.
     pub(super) file: Option<(u64, u64)>,
-    /// When SQLite aborts queries, in milliseconds of [`millis_now`].
-    pub(super) deadline: Arc<AtomicI64>,
-}
-
-/// Returns the milliseconds since the first call.
-pub(super) fn millis_now() -> i64 {
-    static EPOCH: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
-    let elapsed = EPOCH.get_or_init(Instant::now).elapsed();
-    i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX)
+    /// When SQLite aborts queries.
+    pub(super) deadline: Arc<Mutex<Instant>>,
 }
 
 /// The reading of one page: all its queries see the same snapshot.
@@ -92,8 +82,9 @@ impl Reading {
 
     /// Begins the transaction, which fails after `limit`.
     pub(super) async fn start(&mut self, limit: Duration) -> Result<()> {
-        let millis = i64::try_from(limit.as_millis()).unwrap_or(i64::MAX);
-        self.open.deadline.store(millis_now().saturating_add(millis), Ordering::Relaxed);
+        if let Ok(mut deadline) = self.open.deadline.lock() {
+            *deadline = Instant::now() + limit;
+        }
         let begun = sql::begin(self.conn(), limit).await;
         begun.map_err(|fault| self.storage_error(&fault))
     }

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use sqlx::AssertSqlSafe;
-
 use crate::{
     catalog::{catalogue::Catalogue, kind::Kind},
     store::{
@@ -71,10 +69,7 @@ pub fn kind(row: &Row, at: usize) -> Result<Kind, Fault> {
 /// Begins a read-only transaction; on PostgreSQL, its statements fail after `limit`.
 pub async fn begin(conn: &mut Conn, limit: Duration) -> Result<(), Fault> {
     conn.execute(conn.engine().begin_reading(), &[]).await?;
-    match conn.engine().reading_limits(limit, true) {
-        Some(limits) => conn.batch(AssertSqlSafe(limits)).await,
-        None => Ok(()),
-    }
+    conn.limit_reading(limit, true).await
 }
 
 /// A statement under construction, with its arguments by number.

@@ -207,7 +207,7 @@ register! {
 
 /// Returns a subquery of the strings in the JSON array that is the first argument.
 fn listed(engine: Engine) -> String {
-    engine.strings("$1")
+    format!("(SELECT t.value FROM {})", engine.each_string("$1"))
 }
 
 /// Returns a query for the preview URLs, as `url`, in the rows of each kind's table that meet a condition.
