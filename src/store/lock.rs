@@ -129,6 +129,36 @@ impl Store {
         }
     }
 
+    /// Sends a query, so that the poll's transaction, which is its lock, does not time out as idle. A
+    /// broken connection is reported by the commit.
+    pub async fn keep_alive(&mut self) {
+        if self.in_transaction {
+            let _ = self.conn.row(statements::KEEP_ALIVE, &[]).await;
+        }
+    }
+
+    /// Begins a read that [`Self::end_apart`] rolls back within a poll's transaction, so that the tables
+    /// are not locked during the request: only the poll's own lock may be held then.
+    pub(super) async fn begin_apart(&mut self) -> Result<()> {
+        self.if_polling(statements::SAVEPOINT).await
+    }
+
+    /// Ends the read of [`Self::begin_apart`], also after a fault, and returns what was `read`.
+    pub(super) async fn end_apart<T>(&mut self, read: Result<T, Fault>) -> Result<T> {
+        let ended = self.if_polling(statements::ROLLBACK_TO_SAVEPOINT).await;
+        let read = read.map_err(|fault| self.storage_error("read", &fault))?;
+        ended.map(|()| read)
+    }
+
+    /// Runs `statement` if a poll's transaction is open.
+    async fn if_polling(&mut self, statement: &'static str) -> Result<()> {
+        if self.in_transaction {
+            let done = self.conn.execute(statement, &[]).await;
+            done.map_err(|fault| self.storage_error("read", &fault))?;
+        }
+        Ok(())
+    }
+
     /// Rolls the poll's transaction back, if one is open.
     async fn roll_back(&mut self) -> Result<()> {
         if std::mem::take(&mut self.in_transaction) {

@@ -1,12 +1,11 @@
-//! How the API has answered an account so far, read from the tables: for the choice of its version, and for
-//! decoding a list, which needs to know the items.
+//! How the API has answered an account so far, read from the tables for the choice of its version.
 //!
 //! Polls of saved responses show nothing about the API and are left out.
 
 use std::collections::BTreeSet;
 
 use super::{
-    conn::{Conn, Fault},
+    conn::{Conn, Fault, Row},
     open::Store,
     statements,
 };
@@ -67,16 +66,14 @@ impl Store {
     ) -> Result<Past> {
         self.begin_apart().await?;
         let past = past_of(&mut self.conn, account, catalogue, older, newer, reads).await;
-        let past = past.map_err(|fault| self.storage_error("read", &fault))?;
-        self.end_apart().await.map(|()| past)
+        self.end_apart(past).await
     }
 
     /// Returns whether a current item of the account is not in `answer`.
     pub async fn lacks_any(&mut self, account: &str, answer: &Answer) -> Result<bool> {
         self.begin_apart().await?;
         let lacks = lacks_any(&mut self.conn, account, answer).await;
-        let lacks = lacks.map_err(|fault| self.storage_error("read", &fault))?;
-        self.end_apart().await.map(|()| lacks)
+        self.end_apart(lacks).await
     }
 
     /// Returns when the last good poll of the account's catalogue was observed.
@@ -87,33 +84,6 @@ impl Store {
     ) -> Result<Option<Timestamp>> {
         let args = [account.into(), catalogue.as_str().into(), 1.into()];
         Ok(self.one(statements::RECENT_GOOD, &args, |row| row.time(0)).await?.flatten())
-    }
-
-    /// Sends a query, so that the poll's transaction, which is its lock, does not time out as idle. A
-    /// broken connection is reported by the commit.
-    pub async fn keep_alive(&mut self) {
-        if self.in_transaction {
-            let _ = self.conn.row(statements::KEEP_ALIVE, &[]).await;
-        }
-    }
-
-    /// Begins a read that [`Self::end_apart`] rolls back within a poll's transaction, so that the tables
-    /// are not locked during the request: only the poll's own lock may be held then.
-    pub(super) async fn begin_apart(&mut self) -> Result<()> {
-        self.if_polling(statements::SAVEPOINT).await
-    }
-
-    pub(super) async fn end_apart(&mut self) -> Result<()> {
-        self.if_polling(statements::ROLLBACK_TO_SAVEPOINT).await
-    }
-
-    /// Runs `statement` if a poll's transaction is open.
-    async fn if_polling(&mut self, statement: &'static str) -> Result<()> {
-        if self.in_transaction {
-            let done = self.conn.execute(statement, &[]).await;
-            done.map_err(|fault| self.storage_error("read", &fault))?;
-        }
-        Ok(())
     }
 
     /// Returns what the account's previous version has in common with `version`, whose last poll was held;
@@ -138,22 +108,27 @@ async fn past_of(
     reads: Reads,
 ) -> Result<Past, Fault> {
     let of = catalogue.as_str();
-    let good = conn.row(statements::ANY_GOOD, &[account.into(), of.into(), newer.into()]).await?;
-    let (any_good, newer_good) = match good {
-        Some(row) => (row.bool(0)?.unwrap_or(false), row.bool(1)?.unwrap_or(false)),
-        None => (false, false),
-    };
-    let last_asked = conn.row(statements::LAST_ASKED, &[account.into(), of.into()]).await?;
-    let last_asked = last_asked.map_or(Ok(None), |row| row.text(0))?;
+    let of_newer = [account.into(), of.into(), newer.into()];
+    let good = |row: &Row| Ok((row.some_bool(0)?, row.some_bool(1)?));
+    let good = conn.one(statements::ANY_GOOD, &of_newer, good).await?;
+    let (any_good, newer_good) = good.unwrap_or_default();
+    let last_asked = conn.one(statements::LAST_ASKED, &of_newer[..2], |row| row.text(0)).await?;
     let of_older = [account.into(), of.into(), older.into()];
-    let superseded = match conn.row(statements::SUPERSEDED, &of_older).await? {
-        Some(row) => Superseded { polls: row.some_int(0)?, span: row.time(1)?.zip(row.time(2)?) },
-        None => Superseded::default(),
+    let superseded = |row: &Row| {
+        Ok(Superseded { polls: row.some_int(0)?, span: row.time(1)?.zip(row.time(2)?) })
     };
+    let superseded = conn.one(statements::SUPERSEDED, &of_older, superseded).await?;
     let notice = notice(conn, account, of, older, reads).await?;
-    let any_current = conn.row(statements::any_current(catalogue), &[account.into()]).await?;
-    let any_current = any_current.map_or(Ok(None), |row| row.bool(0))?.unwrap_or(false);
-    Ok(Past { any_good, newer_good, last_asked, superseded, notice, any_current })
+    let any_current = statements::any_current(catalogue);
+    let any_current = conn.one(any_current, &of_older[..1], |row| row.some_bool(0)).await?;
+    Ok(Past {
+        any_good,
+        newer_good,
+        last_asked: last_asked.flatten(),
+        superseded: superseded.unwrap_or_default(),
+        notice,
+        any_current: any_current.unwrap_or(false),
+    })
 }
 
 /// Returns the newest notice that `reads` accepts. Most often it is that of the last poll, and then no
