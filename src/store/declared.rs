@@ -4,13 +4,13 @@
 use sqlx::{SqlSafeStr, SqlStr};
 
 use super::{
-    ahead, audit, conn::Engine, export, figures, ids, outbox, queue, registry::Declared, server,
-    statements,
+    ahead, audit, conn::Engine, export, figures, ids, outbox, publish, queue, registry::Declared,
+    server, statements,
 };
 
 /// Returns all statements for an engine, with their names.
 pub fn all(engine: Engine) -> Vec<(String, SqlStr)> {
-    let files: [&[Declared]; 9] = [
+    let files: [&[Declared]; 10] = [
         ahead::STATEMENTS,
         audit::section::STATEMENTS,
         audit::sql::STATEMENTS,
@@ -18,6 +18,7 @@ pub fn all(engine: Engine) -> Vec<(String, SqlStr)> {
         figures::STATEMENTS,
         ids::STATEMENTS,
         outbox::STATEMENTS,
+        publish::STATEMENTS,
         queue::sql::STATEMENTS,
         statements::STATEMENTS,
     ];

@@ -3,8 +3,6 @@
 use super::{conn::Engine, registry::register, table::POLLS};
 use crate::catalog::{catalogue::Catalogue, kind::Kind};
 
-/// SQLite: removes the write-ahead log, so that readers need not write beside the file.
-pub const WITHOUT_LOG: &str = "PRAGMA journal_mode = DELETE";
 /// Commits the transaction.
 pub const COMMIT: &str = "COMMIT";
 /// Rolls the transaction back.
@@ -17,10 +15,6 @@ pub const ROLLBACK_TO_SAVEPOINT: &str = "ROLLBACK TO SAVEPOINT reading";
 register! {
     /// The number of the last migration.
     pub const APPLIED = "SELECT max(version) FROM _heygen_sync_migrations";
-
-    /// The last poll that opened or closed a version.
-    pub const LAST_CHANGE = "SELECT poll_id FROM polls \
-         WHERE added + changed + removed + restored + learned > 0 ORDER BY poll_id DESC LIMIT 1";
 
     /// The number of the last poll.
     pub const LAST_POLL_ID = "SELECT coalesce(max(poll_id), 0) FROM polls";
