@@ -62,7 +62,7 @@ impl From<Error> for Unreadable {
 enum Found {
     Nothing,
     Foreign(Vec<String>),
-    Ours { version: i64 },
+    Catalogue { version: i64 },
 }
 
 impl Store {
@@ -101,13 +101,13 @@ impl Store {
             create_private(path)
                 .map_err(|fault| storage_error(location, "create", &Fault::Io(fault)))?;
         }
-        let (mut store, found) = Self::met(location, true).await?;
+        let (mut store, found) = Self::connect(location, true).await?;
         match found {
             Found::Foreign(tables) => Err(store.foreign(&tables)),
-            Found::Ours { version } if version > latest() => Err(newer(location, version)),
-            Found::Ours { version } if version == latest() => Ok(store),
+            Found::Catalogue { version } if version > latest() => Err(newer(location, version)),
+            Found::Catalogue { version } if version == latest() => Ok(store),
             Found::Nothing if !create => Err(gone(location)),
-            Found::Nothing | Found::Ours { .. } => {
+            Found::Nothing | Found::Catalogue { .. } => {
                 store.migrate().await?;
                 Ok(store)
             }
@@ -142,11 +142,11 @@ impl Store {
             }
             refuse_other_things(path)?;
         }
-        let (store, found) = Self::met(location, false).await?;
+        let (store, found) = Self::connect(location, false).await?;
         match found {
             Found::Nothing => Err(Unreadable::NoCatalogue),
             Found::Foreign(tables) => Err(store.foreign(&tables).into()),
-            Found::Ours { version } => match of_another_version(location, version) {
+            Found::Catalogue { version } => match of_another_version(location, version) {
                 Some(error) => Err(Unreadable::OfAnotherVersion(error)),
                 None => Ok(store),
             },
@@ -170,8 +170,8 @@ impl Store {
 
     /// Connects and reads what is stored there. Fails if a server accepts the connection and then does not
     /// answer in time.
-    async fn met(location: &Location, write: bool) -> Result<(Self, Found)> {
-        let meeting = async {
+    async fn connect(location: &Location, write: bool) -> Result<(Self, Found)> {
+        let connected = async {
             let opened = Conn::open(location, write).await;
             let (conn, copied) = opened.map_err(|fault| storage_error(location, "open", &fault))?;
             let location = location.clone();
@@ -180,7 +180,7 @@ impl Store {
             Ok((store, found))
         };
         match location.file() {
-            Some(_) => meeting.await,
+            Some(_) => connected.await,
             None => {
                 let silent = |_| {
                     Err(Error::storage(format!(
@@ -189,7 +189,7 @@ impl Store {
                         OPENING.as_secs()
                     )))
                 };
-                tokio::time::timeout(OPENING, meeting).await.unwrap_or_else(silent)
+                tokio::time::timeout(OPENING, connected).await.unwrap_or_else(silent)
             }
         }
     }
@@ -207,7 +207,7 @@ impl Store {
             return Ok(Found::Foreign(tables));
         }
         let version = self.one(statements::APPLIED, &[], |row| row.int(0)).await?.flatten();
-        Ok(Found::Ours { version: version.unwrap_or(0) })
+        Ok(Found::Catalogue { version: version.unwrap_or(0) })
     }
 
     /// Checks that the encoding is UTF-8 and that the schema in the URL exists and is in force: some

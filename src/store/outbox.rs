@@ -39,7 +39,7 @@ register! {
          (SELECT min(f.poll_id) FROM polls AS f WHERE f.account = $1 AND f.catalogue = $2))";
 
     /// The receivers that were notified that no good poll followed this one: (poll).
-    pub const TOLD_STALE = "SELECT receiver FROM notices WHERE poll_id = $1 AND kind = 'stale'";
+    pub const NOTIFIED = "SELECT receiver FROM notices WHERE poll_id = $1 AND kind = 'stale'";
 
     /// The number of schema changes of each field of an account's lists since a time, without those of the
     /// first poll of its list: (account, time).
@@ -334,7 +334,7 @@ async fn since(conn: &mut Conn, account: &str, catalogue: &str) -> Result<Option
     let (poll_id, at) = (row.some_int(0)?, row.time(1)?);
     let Some(at) = at else { return Ok(None) };
     let (digest, good) = (row.text(2)?, row.bool(3)?.unwrap_or(false));
-    let notified = conn.all(TOLD_STALE, &[poll_id.into()], |row| row.some_text(0)).await?;
+    let notified = conn.all(NOTIFIED, &[poll_id.into()], |row| row.some_text(0)).await?;
     Ok(Some(Since { poll_id, at, digest, good, notified }))
 }
 

@@ -33,7 +33,7 @@ use crate::{
 };
 pub use asset::{Asset, AssetState, Failures, Settled, Wanted};
 pub use files::KnownFile;
-pub use sql::{ALLOWED_HOSTS, LAST_REFRESH, PRUNED};
+pub use sql::{ALLOWED_HOSTS, LAST_REFRESH};
 
 /// The right to process the queue: on SQLite a lock file that the kernel releases with the process.
 #[derive(Debug)]
@@ -92,7 +92,7 @@ impl Store {
             conn.execute(sql::TAKE_IN, &roles).await?;
             conn.execute(sql::of_other_hosts(), &[now.into(), allowed.into()]).await?;
             conn.execute(sql::OF_A_WRONG_CLOCK, &[now.into(), latest.into()]).await?;
-            conn.execute(sql::ALIVE_AFTER_ALL, &[now.into()]).await?;
+            conn.execute(sql::still_valid(), &[now.into()]).await?;
             conn.execute(sql::needed_again(), &[]).await?;
             conn.execute(statements::COMMIT, &[]).await
         };

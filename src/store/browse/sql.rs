@@ -1,4 +1,4 @@
-//! The SQL that the gallery's queries share, and all that differs between the two engines.
+//! The SQL that the gallery's queries share.
 
 use std::time::Duration;
 

@@ -51,7 +51,7 @@ impl Store {
             begin_between_polls(conn).await?;
             conn.execute(sql::mark_lost(engine), &args).await?;
             let queued = conn.execute(sql::queue_again(engine), &args[..1]).await?;
-            conn.execute(sql::TRY_AGAIN, &[]).await?;
+            conn.execute(sql::try_again(), &[]).await?;
             conn.execute(statements::COMMIT, &[]).await?;
             Ok(queued)
         };

@@ -9,7 +9,7 @@ use crate::{
 pub const ALLOWED_HOSTS: &str = "mirror.allowed_hosts";
 
 /// The `last_error` of an asset whose content was pruned.
-pub const PRUNED: &str = "pruned";
+const PRUNED: &str = "pruned";
 
 const COLUMNS: &str = "url, signed_url, expires_at, state, sha256, file, bytes, content_type, \
      etag, last_modified, attempts, next_attempt_at, mirrored_at, checked_at, last_error";
@@ -78,7 +78,7 @@ register! {
         let wanted = previews(|kind| kind.table, "removed_at IS NULL");
         format!(
             "UPDATE assets SET state = 'pending', attempts = 0, last_error = NULL \
-             WHERE state = 'gone' AND last_error = 'pruned' AND url IN ({wanted})"
+             WHERE state = 'gone' AND last_error = '{PRUNED}' AND url IN ({wanted})"
         )
     }
 
@@ -87,10 +87,14 @@ register! {
         "UPDATE assets SET next_attempt_at = $1 WHERE next_attempt_at > $2";
 
     /// Queues assets that were given up by a clock that was ahead and whose link is still valid: (now).
-    pub const ALIVE_AFTER_ALL = "UPDATE assets SET state = 'pending', attempts = 0, \
-         next_attempt_at = NULL, last_error = NULL WHERE state = 'gone' AND file IS NULL \
-         AND next_attempt_at IS NULL AND signed_url IS NOT NULL AND expires_at > $1 \
-         AND last_error IS DISTINCT FROM 'pruned'";
+    pub fn still_valid() {
+        format!(
+            "UPDATE assets SET state = 'pending', attempts = 0, \
+             next_attempt_at = NULL, last_error = NULL WHERE state = 'gone' AND file IS NULL \
+             AND next_attempt_at IS NULL AND signed_url IS NOT NULL AND expires_at > $1 \
+             AND last_error IS DISTINCT FROM '{PRUNED}'"
+        )
+    }
 
     /// Every file that the store must contain.
     pub const KNOWN_FILES = "SELECT file, max(sha256), max(bytes) FROM (\
@@ -118,9 +122,13 @@ register! {
     }
 
     /// Retries at once all assets that failed, were skipped or could not be fetched.
-    pub const TRY_AGAIN = "UPDATE assets SET state = 'pending', attempts = 0, \
-         next_attempt_at = NULL WHERE state IN ('failed', 'skipped') \
-         OR (state = 'gone' AND file IS NULL AND last_error IS DISTINCT FROM 'pruned')";
+    pub fn try_again() {
+        format!(
+            "UPDATE assets SET state = 'pending', attempts = 0, \
+             next_attempt_at = NULL WHERE state IN ('failed', 'skipped') \
+             OR (state = 'gone' AND file IS NULL AND last_error IS DISTINCT FROM '{PRUNED}')"
+        )
+    }
 
     /// Those of some files that were once fetched from a URL: (files as JSON).
     pub fn once_behind(engine: Engine) {
