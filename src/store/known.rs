@@ -1,10 +1,25 @@
 //! The accounts and items that the database contains.
 
-use super::{conn::Row, open::Store, statements};
+use super::{conn::Row, open::Store, registry::register, statements};
 use crate::{
     catalog::kind::Kind,
     error::{Error, Result},
 };
+
+register! {
+    /// Whether any poll of an account did not fail, and whether any requested the API: (account).
+    const HISTORY = "SELECT \
+         EXISTS (SELECT 1 FROM polls WHERE account = $1 AND outcome <> 'failed'), \
+         EXISTS (SELECT 1 FROM polls WHERE account = $1 AND trigger <> 'file')";
+
+    /// Every id ever seen, with one of its names.
+    fn named(kind: Kind) {
+        let (table, id, name) = (kind.table, kind.id, kind.label);
+        format!(
+            "SELECT {id} AS id, max({name}) AS name FROM {table} GROUP BY {id} ORDER BY {id}"
+        )
+    }
+}
 
 impl Store {
     /// Fails if the account was never polled.
@@ -34,7 +49,7 @@ impl Store {
         let mut all = vec![];
         for account in self.account_names().await? {
             let flags = |row: &Row| Ok((row.some_bool(0)?, row.some_bool(1)?));
-            let history = self.one(statements::HISTORY, &[account.as_str().into()], flags).await?;
+            let history = self.one(HISTORY, &[account.as_str().into()], flags).await?;
             if let Some((true, from_api)) = history {
                 all.push((account, from_api));
             }
@@ -46,10 +61,10 @@ impl Store {
     pub async fn items(&mut self) -> Result<Vec<NamedItem>> {
         let mut all = vec![];
         for kind in Kind::ALL {
-            let named = |row: &Row| {
+            let item = |row: &Row| {
                 Ok(NamedItem { kind, id: row.some_text("id")?, name: row.text("name")? })
             };
-            all.extend(self.all(statements::named(kind), &[], named).await?);
+            all.extend(self.all(named(kind), &[], item).await?);
         }
         Ok(all)
     }

@@ -29,6 +29,13 @@ use crate::{
     words::hex,
 };
 
+/// Begins a read within a poll's transaction that can be rolled back separately.
+const SAVEPOINT: &str = "SAVEPOINT reading";
+/// Rolls that read back and releases the locks that it took.
+const ROLLBACK_TO_SAVEPOINT: &str = "ROLLBACK TO SAVEPOINT reading";
+/// Uses the open transaction, so that it does not time out as idle.
+const KEEP_ALIVE: &str = "SELECT 1";
+
 /// The pause between two attempts to take a lock.
 const PAUSE: Duration = Duration::from_millis(250);
 
@@ -133,19 +140,19 @@ impl Store {
     /// broken connection is reported by the commit.
     pub async fn keep_alive(&mut self) {
         if self.in_transaction {
-            let _ = self.conn.row(statements::KEEP_ALIVE, &[]).await;
+            let _ = self.conn.row(KEEP_ALIVE, &[]).await;
         }
     }
 
     /// Begins a read that [`Self::end_apart`] rolls back within a poll's transaction, so that the tables
     /// are not locked during the request: only the poll's own lock may be held then.
     pub(super) async fn begin_apart(&mut self) -> Result<()> {
-        self.if_polling(statements::SAVEPOINT).await
+        self.if_polling(SAVEPOINT).await
     }
 
     /// Ends the read of [`Self::begin_apart`], also after a fault, and returns what was `read`.
     pub(super) async fn end_apart<T>(&mut self, read: Result<T, Fault>) -> Result<T> {
-        let ended = self.if_polling(statements::ROLLBACK_TO_SAVEPOINT).await;
+        let ended = self.if_polling(ROLLBACK_TO_SAVEPOINT).await;
         let read = read.map_err(|fault| self.storage_error("read", &fault))?;
         ended.map(|()| read)
     }

@@ -5,8 +5,10 @@ use super::{
     open::Store,
     queue::Failures,
     record::RowType,
+    registry::register,
     row::PollRow,
     statements,
+    table::POLLS,
 };
 use crate::{
     catalog::{
@@ -17,6 +19,56 @@ use crate::{
     error::Result,
     time::Timestamp,
 };
+
+register! {
+    /// The last poll of an account's catalogue: (account, catalogue).
+    fn last_poll() {
+        format!(
+            "SELECT {} FROM polls WHERE account = $1 AND catalogue = $2 \
+             ORDER BY poll_id DESC LIMIT 1",
+            POLLS.list("")
+        )
+    }
+
+    /// The number of failed polls of a catalogue after one: (account, catalogue, poll).
+    const FAILED_SINCE = "SELECT count(*) FROM polls \
+         WHERE account = $1 AND catalogue = $2 AND poll_id > $3 AND outcome = 'failed'";
+
+    /// The numbers of current, missing and removed items: (account).
+    fn item_counts(kind: Kind) {
+        format!(
+            "SELECT count(*) FILTER (WHERE removed_at IS NULL), \
+             count(*) FILTER (WHERE removed_at IS NULL AND missing_since IS NOT NULL), \
+             count(*) FILTER (WHERE removed_at IS NOT NULL) FROM {} WHERE account = $1",
+            kind.table
+        )
+    }
+
+    /// The newest schema changes of a catalogue's lists, without those of the first poll of each list:
+    /// (account, catalogue).
+    const SCHEMA_NEWS = "SELECT p.observed_at, s.kind, s.field, s.change, s.json_type \
+         FROM schema_changes AS s JOIN polls AS p ON p.poll_id = s.poll_id \
+         WHERE s.account = $1 AND p.catalogue = $2 AND s.poll_id > (SELECT min(f.poll_id) FROM schema_changes AS f \
+              WHERE f.account = s.account AND f.kind = s.kind) \
+         ORDER BY s.poll_id DESC, s.kind, s.field LIMIT 10";
+
+    /// The number of previews in each state.
+    const ASSETS_BY_STATE =
+        "SELECT state, count(*) FROM assets GROUP BY state ORDER BY state";
+
+    /// The previews whose download failed and is retried.
+    const FAILED_ASSETS =
+        "SELECT url, last_error, next_attempt_at FROM assets WHERE state = 'failed' ORDER BY url";
+
+    /// The previews that the configuration leaves out by their host or size.
+    const LEFT_OUT_ASSETS = "SELECT url, last_error, next_attempt_at FROM assets \
+         WHERE state = 'skipped' AND last_error IS NOT NULL ORDER BY url";
+
+    /// The next expiry of a link whose preview is not saved; only signed links have one, and not every
+    /// reader may read the links.
+    const NEXT_EXPIRY =
+        "SELECT min(expires_at) FROM assets WHERE state IN ('pending', 'failed')";
+}
 
 impl Store {
     /// Returns the status of every catalogue that was ever polled, sorted by account.
@@ -37,7 +89,7 @@ impl Store {
         catalogue: Catalogue,
     ) -> Result<Option<CatalogueStatus>> {
         let of = [account.into(), catalogue.as_str().into()];
-        let last = self.one(statements::last_poll(), &of, PollRow::read).await?;
+        let last = self.one(last_poll(), &of, PollRow::read).await?;
         let Some(last) = last else { return Ok(None) };
         let last_good = self.one(statements::last_good_poll(), &of, PollRow::read).await?;
         let held = match &last_good {
@@ -46,10 +98,10 @@ impl Store {
         };
         let since = last_good.as_ref().map_or(0, |poll| poll.poll_id);
         let args = [account.into(), catalogue.as_str().into(), since.into()];
-        let failed = self.one(statements::FAILED_SINCE, &args, |row| row.some_int(0)).await?;
+        let failed = self.one(FAILED_SINCE, &args, |row| row.some_int(0)).await?;
         let mut items = ByKind::new();
         for kind in Kind::of(catalogue) {
-            let counts = self.one(statements::item_counts(kind), &of[..1], |row| {
+            let counts = self.one(item_counts(kind), &of[..1], |row| {
                 let (current, missing) = (row.some_int(0)?, row.some_int(1)?);
                 Ok(ItemCounts { current, missing, removed: row.some_int(2)? })
             });
@@ -63,21 +115,21 @@ impl Store {
             held,
             failed_since: failed.unwrap_or(0),
             items,
-            schema_changes: self.all(statements::SCHEMA_NEWS, &of, schema_note).await?,
+            schema_changes: self.all(SCHEMA_NEWS, &of, schema_note).await?,
         }))
     }
 
     /// Returns the state of the previews.
     pub async fn asset_status(&mut self) -> Result<AssetStatus> {
-        let by_state = self
-            .all(statements::ASSETS_BY_STATE, &[], |row| Ok((row.some_text(0)?, row.some_int(1)?)));
+        let by_state =
+            self.all(ASSETS_BY_STATE, &[], |row| Ok((row.some_text(0)?, row.some_int(1)?)));
         let by_state = by_state.await?;
-        let next = self.one(statements::NEXT_EXPIRY, &[], |row| row.time(0)).await?;
+        let next = self.one(NEXT_EXPIRY, &[], |row| row.time(0)).await?;
         Ok(AssetStatus {
             by_state,
             next_expiry: next.flatten(),
-            failures: self.failures(statements::FAILED_ASSETS).await?,
-            left_out: self.failures(statements::LEFT_OUT_ASSETS).await?,
+            failures: self.failures(FAILED_ASSETS).await?,
+            left_out: self.failures(LEFT_OUT_ASSETS).await?,
         })
     }
 
