@@ -25,7 +25,6 @@ use crate::{
     notify,
     store::{
         Session, Store,
-        json_text::JsonText,
         past::Overlap,
         row::{Counts, PollRow, policy_json},
     },
@@ -304,7 +303,7 @@ impl<'a> Polling<'a> {
             source: Some(list.source.clone()),
             started_at: Some(self.started_at),
             observed_at: list.received_at.map(|at| self.request.observed_at.unwrap_or(at)),
-            policy: Some(JsonText(policy_json(policy))),
+            policy: Some(policy_json(policy)),
             http_status: list.http_status.map(i64::from),
             request_id: list.request_id.clone(),
             response_bytes: small(list.response_bytes),

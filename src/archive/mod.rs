@@ -159,10 +159,10 @@ impl Archive {
         for envelope in due {
             self.forget(&envelope.poll.row).await;
         }
-        self.is_another_s(number)
+        self.of_another_database(number)
     }
 
-    fn is_another_s(&self, number: i64) -> Error {
+    fn of_another_database(&self, number: i64) -> Error {
         Error::storage(format!(
             "{} contains another poll {number}: the archive belongs to another database, or this \
              one was restored from an older copy; set archive.store to a store of its own",

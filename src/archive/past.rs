@@ -24,7 +24,7 @@ impl Archive {
             Some(store) => has(store, &envelope).await?,
             None => false,
         };
-        known.then_some(()).ok_or_else(|| self.is_another_s(last))
+        known.then_some(()).ok_or_else(|| self.of_another_database(last))
     }
 
     /// Adds to `due`, the newest first, the polls before it that lack their envelope, as far as

@@ -48,9 +48,17 @@ impl Find {
         let mut store = Store::open_to_read(&location).await?;
         store.begin_reading().await?;
         let kind = kind.map(Kind::from);
-        let found = store.find_items(kind, &words).await?;
+        let accounts = store.account_names().await?;
+        let mut found = vec![];
+        for account in &accounts {
+            found.extend(store.found_items(account, None, kind, &words).await?);
+        }
         if found.is_empty() && !context.quiet {
-            suggest(&words, &store.search_texts(kind).await?);
+            let mut texts = vec![];
+            for account in &accounts {
+                texts.extend(store.search_texts(account, None, kind).await?);
+            }
+            suggest(&words, &texts);
         }
         let format = Format::or_default(format);
         let columns: &[_] = if format == Format::Table { &TABLE } else { &FoundItem::COLUMNS };
@@ -63,8 +71,8 @@ impl Find {
     }
 }
 
-fn suggest(words: &[String], texts: &[String]) {
-    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+fn suggest(words: &[String], texts: &[(Kind, String)]) {
+    let texts: Vec<&str> = texts.iter().map(|(_, text)| text.as_str()).collect();
     let similar = search::suggestions(words, &texts).into_iter();
     let similar: Vec<String> =
         similar.map(|(query, items)| format!("'{}' ({items})", visible(&query))).collect();

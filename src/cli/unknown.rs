@@ -1,10 +1,12 @@
 //! Requested ids that the database does not know, and suggestions of similar ones.
 
+use std::collections::BTreeSet;
+
 use super::output::visible;
 use crate::{
     catalog::kind::Kind,
     error::{Error, Result},
-    store::{Store, known::NamedItem},
+    store::{Store, ids::Known, known::NamedItem},
 };
 
 /// The most ids that are suggested.
@@ -23,23 +25,23 @@ pub async fn expect_item(
     kind: Option<Kind>,
     account: Option<&str>,
 ) -> Result<()> {
-    let known = store.holders(id).await?;
-    let of_kind = |one: Kind| kind.is_none_or(|kind| kind == one);
-    let of_account = |one: &str| account.is_none_or(|account| account == one);
-    if known.iter().any(|(kind, account)| of_kind(*kind) && of_account(account)) {
+    let known = store.known(&BTreeSet::from([id]), &Kind::ALL).await?;
+    let of_account = |item: &Known| account.is_none_or(|account| account == item.account);
+    if known.iter().any(|item| kind.is_none_or(|kind| kind == item.kind) && of_account(item)) {
         return Ok(());
     }
     let shown = visible(id);
-    let elsewhere = known.iter().find(|(_, account)| of_account(account));
+    let elsewhere = known.iter().find(|item| of_account(item));
     Err(Error::usage(match (elsewhere, known.first(), kind) {
-        (Some((is, _)), _, Some(kind)) => format!(
+        (Some(item), _, Some(kind)) => format!(
             "'{shown}' is {}, not {}: leave out --kind",
-            with_article(*is),
+            with_article(item.kind),
             with_article(kind)
         ),
-        (_, Some((_, holder)), _) => format!(
-            "no item '{shown}' was ever listed in account '{}'; it is known in account '{holder}'",
-            account.unwrap_or_default()
+        (_, Some(item), _) => format!(
+            "no item '{shown}' was ever listed in account '{}'; it is known in account '{}'",
+            account.unwrap_or_default(),
+            item.account
         ),
         _ => {
             let close = close(id, store.items().await?);

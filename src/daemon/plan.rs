@@ -132,9 +132,9 @@ impl Plan {
         }
         let slot = self.schedule.next(base).map(|slot| self.schedule.due(slot));
         let poll = slot.map(|at| NextWork { at, work: Work::Poll });
-        let early = ahead.link_dies.map(|dies| {
+        let early = ahead.next_expiry.map(|expiry| {
             let last = known(self.refreshed, now).max(known(ahead.last_refresh, now));
-            let at = dies.minus(LEAD).max(last.map_or(now, |last| last.plus(REFRESH_EVERY)));
+            let at = expiry.minus(LEAD).max(last.map_or(now, |last| last.plus(REFRESH_EVERY)));
             NextWork { at, work: Work::Refresh }
         });
         let between = known(self.worked, now).map_or(now, |last| last.plus(MIRROR_EVERY));

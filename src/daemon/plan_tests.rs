@@ -151,7 +151,7 @@ fn another_schedule_counts_from_now_on() {
 fn a_fresh_list_is_fetched_before_the_links_of_unsaved_previews_die() {
     let mut run = Run::start(Some(at("09:00:05")), at("09:10:00"));
     run.plan.reschedule(schedule("0 8 * * *"), at("09:10:00"));
-    run.ahead.link_dies = Some(at("12:30:00"));
+    run.ahead.next_expiry = Some(at("12:30:00"));
     let next = run.plan.next(&run.ahead, run.now);
     assert_eq!(next, NextWork { at: at("11:30:00"), work: Work::Refresh });
     // A list that arrives with an earlier slot suffices as well.
@@ -163,7 +163,7 @@ fn a_fresh_list_is_fetched_before_the_links_of_unsaved_previews_die() {
 fn fresh_lists_are_fetched_at_most_once_in_ten_minutes() {
     let mut run = Run::start(Some(at("09:00:05")), at("09:10:00"));
     run.plan.reschedule(schedule("0 8 * * *"), at("09:10:00"));
-    run.ahead.link_dies = Some(at("09:40:00"));
+    run.ahead.next_expiry = Some(at("09:40:00"));
     run.ahead.last_refresh = Some(at("09:05:00"));
     run.until(at("09:40:00"));
     let times: Vec<&str> = run.done.iter().map(|(time, _)| time.as_str()).collect();
@@ -176,7 +176,7 @@ fn what_a_clock_that_was_ahead_has_told_puts_nothing_off() {
     // A fresh list that was requested in the future.
     let mut run = Run::start(Some(at("09:00:05")), at("09:10:00"));
     run.plan.reschedule(schedule("0 8 * * *"), at("09:10:00"));
-    run.ahead.link_dies = Some(at("09:40:00"));
+    run.ahead.next_expiry = Some(at("09:40:00"));
     run.ahead.last_refresh = Some(at("23:00:00"));
     run.watch(at("09:35:00"));
     assert_eq!(run.times(), ["09:10", "09:20", "09:30"]);
@@ -187,7 +187,7 @@ fn what_a_clock_that_was_ahead_has_told_puts_nothing_off() {
         run.plan.reschedule(schedule("0 8 * * *"), at("09:10:00"));
         let due = Some(at("09:11:00"));
         match work {
-            Work::Refresh => run.ahead.link_dies = Some(at("09:40:00")),
+            Work::Refresh => run.ahead.next_expiry = Some(at("09:40:00")),
             Work::Mirror => run.ahead.retry = due,
             _ => run.ahead.notice = due,
         }
@@ -202,7 +202,7 @@ fn what_a_clock_that_was_ahead_has_told_puts_nothing_off() {
 fn a_clock_that_is_a_little_ahead_is_believed() {
     let mut run = Run::start(Some(at("09:00:05")), at("09:10:00"));
     run.plan.reschedule(schedule("0 8 * * *"), at("09:10:00"));
-    run.ahead.link_dies = Some(at("09:40:00"));
+    run.ahead.next_expiry = Some(at("09:40:00"));
     run.ahead.last_refresh = Some(at("09:10:30"));
     run.watch(at("09:25:00"));
     assert_eq!(run.times(), ["09:20"]);

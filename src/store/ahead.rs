@@ -3,12 +3,7 @@
 
 use std::time::Duration;
 
-use super::{
-    conn::{Arg, Conn, Fault},
-    open::Store,
-    queue::LAST_REFRESH,
-    registry::register,
-};
+use super::{conn::Arg, open::Store, queue::LAST_REFRESH, registry::register};
 use crate::{catalog::catalogue::Catalogue, error::Result, time::Timestamp};
 
 /// The times that decide when work is due.
@@ -19,7 +14,7 @@ pub struct Ahead {
     pub last_poll: Option<Timestamp>,
     /// The next expiry of a link of an unsaved preview, without the links that a good poll has read shortly
     /// before their expiry.
-    pub link_dies: Option<Timestamp>,
+    pub next_expiry: Option<Timestamp>,
     /// When the last refresh poll began.
     pub last_refresh: Option<Timestamp>,
     /// When the next retry of a failed download is due.
@@ -34,11 +29,11 @@ register! {
          AND catalogue = $2 AND trigger <> 'file' ORDER BY poll_id DESC LIMIT 1";
 
     /// When the last good poll of an account's catalogue was observed: (account, catalogue).
-    pub const LAST_WELL = "SELECT max(observed_at) FROM polls \
+    pub const LAST_GOOD = "SELECT max(observed_at) FROM polls \
          WHERE account = $1 AND catalogue = $2 AND outcome <> 'failed'";
 
     /// The next expiry of a link of an unsaved preview: (later than this).
-    pub const NEXT_DEATH = "SELECT min(expires_at) FROM assets \
+    pub const NEXT_EXPIRY = "SELECT min(expires_at) FROM assets \
          WHERE state <> 'mirrored' AND state IN ('pending', 'failed') AND expires_at > $1";
 
     /// When the next retry of a failed download is due.
@@ -55,39 +50,25 @@ impl Store {
         lead: Duration,
         now: Timestamp,
     ) -> Result<Ahead> {
-        let read = ahead(&mut self.conn, polled, lead, now).await;
-        read.map_err(|fault| self.storage_error("read", &fault))
+        let (mut last, mut good) = (vec![], vec![]);
+        for (account, catalogue) in polled {
+            let args = [account.as_str().into(), catalogue.as_str().into()];
+            last.push(self.time(LAST_POLLED, &args).await?);
+            good.push(self.time(LAST_GOOD, &args).await?);
+        }
+        // `None` is less than any time: a catalogue without a poll counts as the oldest.
+        let last_good = good.into_iter().min().flatten();
+        let after = last_good.map_or(now, |last| last.plus(lead).max(now));
+        Ok(Ahead {
+            last_poll: last.into_iter().min().flatten(),
+            next_expiry: self.time(NEXT_EXPIRY, &[after.into()]).await?,
+            last_refresh: self.time(LAST_REFRESH, &[]).await?,
+            retry: self.time(NEXT_RETRY, &[]).await?,
+            notice: None,
+        })
     }
-}
 
-async fn ahead(
-    conn: &mut Conn,
-    polled: &[(String, Catalogue)],
-    lead: Duration,
-    now: Timestamp,
-) -> Result<Ahead, Fault> {
-    let (mut last, mut well) = (vec![], vec![]);
-    for (account, catalogue) in polled {
-        let args = [account.as_str().into(), catalogue.as_str().into()];
-        last.push(time(conn, LAST_POLLED, &args).await?);
-        well.push(time(conn, LAST_WELL, &args).await?);
+    async fn time(&mut self, sql: &'static str, args: &[Arg<'_>]) -> Result<Option<Timestamp>> {
+        Ok(self.one(sql, args, |row| row.time(0)).await?.flatten())
     }
-    // `None` is less than any time: a catalogue without a poll counts as the oldest.
-    let last_well = well.into_iter().min().flatten();
-    let after = last_well.map_or(now, |last| last.plus(lead).max(now));
-    Ok(Ahead {
-        last_poll: last.into_iter().min().flatten(),
-        link_dies: time(conn, NEXT_DEATH, &[after.into()]).await?,
-        last_refresh: time(conn, LAST_REFRESH, &[]).await?,
-        retry: time(conn, NEXT_RETRY, &[]).await?,
-        notice: None,
-    })
-}
-
-async fn time(
-    conn: &mut Conn,
-    sql: &'static str,
-    args: &[Arg<'_>],
-) -> Result<Option<Timestamp>, Fault> {
-    conn.row(sql, args).await?.map_or(Ok(None), |row| row.time(0))
 }

@@ -19,7 +19,6 @@ use super::{
     exact,
     open::Store,
     snapshot::fields,
-    statements::ROLLBACK,
     table::POLLS,
 };
 use crate::{
@@ -46,13 +45,11 @@ pub struct Audit<'s> {
 impl Store {
     /// Begins a read transaction for `verify`.
     pub async fn audit(&mut self) -> Result<Audit<'_>> {
-        let begin = self.conn.engine().begin_reading();
         if let Some(more) = self.conn.engine().more_cache() {
-            let begun = self.conn.execute(more, &[]).await;
-            begun.map_err(|fault| self.storage_error("read", &fault))?;
+            let done = self.conn.execute(more, &[]).await;
+            done.map_err(|fault| self.storage_error("read", &fault))?;
         }
-        let begun = self.conn.execute(begin, &[]).await;
-        begun.map_err(|fault| self.storage_error("read", &fault))?;
+        self.begin_reading().await?;
         Ok(Audit { store: self })
     }
 }
@@ -60,24 +57,20 @@ impl Store {
 impl Audit<'_> {
     /// Ends the transaction.
     pub async fn end(self) -> Result<()> {
-        let ended = self.store.conn.execute(ROLLBACK, &[]).await;
-        ended.map(drop).map_err(|fault| self.store.storage_error("read", &fault))
+        self.store.end_reading().await
     }
 
     /// Returns the rows of `accounts`.
     pub async fn heads(&mut self) -> Result<Vec<Head>> {
-        let mut heads = vec![];
-        let read = |row: Row| {
-            heads.push(Head {
-                account: known_text(&row, 0)?,
+        let head = |row: &Row| {
+            Ok(Head {
+                account: known_text(row, 0)?,
                 last_poll_id: row.int(1)?,
                 polls: row.some_int(2)?,
                 digest: row.exact_text(3)?,
-            });
-            Ok(())
+            })
         };
-        self.each(sql::HEADS.into_sql_str(), &[], read).await?;
-        Ok(heads)
+        self.store.all(sql::HEADS, &[], head).await
     }
 
     /// Calls `each` with account, id and `valid_from` of each item whose account is not in `accounts`.
@@ -95,14 +88,8 @@ impl Audit<'_> {
 
     /// Returns the first poll of the piece after the one that begins at `from`; `None` if that is the last.
     pub async fn next_polls(&mut self, from: i64) -> Result<Option<i64>> {
-        let mut next = None;
         let args = [from.into(), POLLS_AT_ONCE.into()];
-        self.each(sql::NEXT_POLLS.into_sql_str(), &args, |row| {
-            next = Some(row.some_int(0)?);
-            Ok(())
-        })
-        .await?;
-        Ok(next)
+        self.store.one(sql::NEXT_POLLS, &args, |row| row.some_int(0)).await
     }
 
     /// Calls `each` with the polls of a piece, ordered by id.
@@ -130,14 +117,9 @@ impl Audit<'_> {
 
     /// Returns the digest of the account's last poll before `poll_id`.
     pub async fn digest_before(&mut self, account: &str, poll_id: i64) -> Result<Option<String>> {
-        let mut digest = None;
         let args = [account.into(), poll_id.into()];
-        self.each(sql::DIGEST_BEFORE.into_sql_str(), &args, |row| {
-            digest = row.exact_text(0)?;
-            Ok(())
-        })
-        .await?;
-        Ok(digest)
+        let digest = self.store.one(sql::DIGEST_BEFORE, &args, |row| row.exact_text(0));
+        Ok(digest.await?.flatten())
     }
 
     /// Calls `each` with the rows of a section that the polls of a piece wrote, in the order of the seal.
@@ -188,13 +170,8 @@ impl Audit<'_> {
         kind: Kind,
         from: String,
     ) -> Result<Span<'a>> {
-        let mut to = None;
         let args = [account.into(), from.as_str().into(), ITEMS.into()];
-        self.each(sql::next_items(kind), &args, |row| {
-            to = Some(known_text(&row, 0)?);
-            Ok(())
-        })
-        .await?;
+        let to = self.store.one(sql::next_items(kind), &args, |row| known_text(row, 0)).await?;
         // An id that is not text is read as hex, which has another order; the span then has no end.
         let to = to.filter(|to| *to > from);
         Ok(Span { account, kind, from, to })
@@ -223,55 +200,45 @@ impl Audit<'_> {
 
     /// Returns the current state of the items of a span, ordered by id.
     pub async fn current(&mut self, span: &Span<'_>) -> Result<Vec<Current>> {
-        let mut items = vec![];
-        self.each(sql::current(span.kind, span.to.is_some()), &span.args(), |row| {
-            items.push(Current {
-                id: known_text(&row, 0)?,
+        let sql = sql::current(span.kind, span.to.is_some());
+        let current = |row: &Row| {
+            Ok(Current {
+                id: known_text(row, 0)?,
                 version: row.some_int(1)?,
                 valid_from: row.exact_time(2)?,
                 first_seen_at: row.exact_time(3)?,
                 changed_at: row.exact_time(4)?,
                 removed_at: row.exact_time(5)?,
-                wrong_fingerprint: wrong_fingerprint(&row, span.kind)?,
-                own: own(&row, 6, span.kind)?,
-            });
-            Ok(())
-        })
-        .await?;
-        Ok(items)
+                wrong_fingerprint: wrong_fingerprint(row, span.kind)?,
+                own: own(row, 6, span.kind)?,
+            })
+        };
+        self.store.all(sql, &span.args(), current).await
     }
 
     /// Returns the changed fields of a span, ordered by id, version and field.
     pub async fn changed(&mut self, span: &Span<'_>) -> Result<Vec<Changed>> {
-        let mut rows = vec![];
         let mut args = span.args();
         args.insert(1, span.kind.as_str().into());
-        self.each(sql::changed(span.to.is_some()), &args, |row| {
-            rows.push(Changed {
+        let changed = |row: &Row| {
+            Ok(Changed {
                 poll_id: row.some_int(0)?,
-                item_id: known_text(&row, 1)?,
+                item_id: known_text(row, 1)?,
                 version: row.some_int(2)?,
-                field: known_text(&row, 3)?,
+                field: known_text(row, 3)?,
                 old_value: row.exact_text(4)?,
                 new_value: row.exact_text(5)?,
-            });
-            Ok(())
-        })
-        .await?;
-        Ok(rows)
+            })
+        };
+        self.store.all(sql::changed(span.to.is_some()), &args, changed).await
     }
 
     /// Returns the search texts of the versions of a span: id, version, text.
     pub async fn search_texts(&mut self, span: &Span<'_>) -> Result<Vec<(String, i64, String)>> {
-        let mut rows = vec![];
         let mut args = span.args();
         args.insert(1, span.kind.as_str().into());
-        self.each(sql::search_texts(span.to.is_some()), &args, |row| {
-            rows.push((known_text(&row, 0)?, row.some_int(1)?, known_text(&row, 2)?));
-            Ok(())
-        })
-        .await?;
-        Ok(rows)
+        let text = |row: &Row| Ok((known_text(row, 0)?, row.some_int(1)?, known_text(row, 2)?));
+        self.store.all(sql::search_texts(span.to.is_some()), &args, text).await
     }
 
     async fn each(

@@ -2,13 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use sqlx::AssertSqlSafe;
-
-use super::{
-    conn::{Conn, Fault},
-    location::Location,
-    open::Store,
-};
+use super::{location::Location, open::Store};
 use crate::error::Result;
 
 impl Store {
@@ -22,20 +16,12 @@ impl Store {
         let mut store = Self::open_to_read(location).await?;
         let until = Instant::now() + limit;
         let in_time = move || Instant::now() < until && !is_cancelled();
-        let bounded = bound(&mut store.conn, limit, in_time).await;
-        bounded.map_err(|fault| store.storage_error("read", &fault))?;
+        let conn = &mut store.conn;
+        let bounded = async {
+            conn.interrupt_unless(in_time).await?;
+            conn.limit_reading(limit, false).await
+        };
+        bounded.await.map_err(|fault| store.storage_error("read", &fault))?;
         Ok(store)
-    }
-}
-
-async fn bound(
-    conn: &mut Conn,
-    limit: Duration,
-    in_time: impl FnMut() -> bool + Send + 'static,
-) -> Result<(), Fault> {
-    conn.interrupt_unless(in_time).await?;
-    match conn.engine().reading_limits(limit, false) {
-        Some(limits) => conn.batch(AssertSqlSafe(limits)).await,
-        None => Ok(()),
     }
 }

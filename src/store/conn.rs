@@ -8,7 +8,7 @@ use std::{fmt, ops::Deref, time::Duration};
 
 use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
 use sqlx::{
-    SqlSafeStr,
+    AssertSqlSafe, SqlSafeStr,
     migrate::{MigrateError, Migrator},
 };
 
@@ -113,6 +113,15 @@ impl Conn {
         on!(Conn, self, conn => conn.limit_values(bytes).await)
     }
 
+    /// Limits each later statement that reads to `limit`, or only those of the open `transaction`. No effect
+    /// on SQLite: see [`Self::interrupt_unless`].
+    pub async fn limit_reading(&mut self, limit: Duration, transaction: bool) -> Result<(), Fault> {
+        match self.engine().reading_limits(limit, transaction) {
+            Some(limits) => self.batch(AssertSqlSafe(limits)).await,
+            None => Ok(()),
+        }
+    }
+
     /// Returns the engine of the connection.
     pub fn engine(&self) -> Engine {
         match self {
@@ -175,6 +184,32 @@ impl Conn {
         Ok(rows)
     }
 
+    /// Returns the rows of a query, each decoded by `read` as it arrives.
+    pub async fn all<T>(
+        &mut self,
+        sql: impl SqlSafeStr,
+        args: &[Arg<'_>],
+        mut read: impl FnMut(&Row) -> Result<T, Fault>,
+    ) -> Result<Vec<T>, Fault> {
+        let mut all = vec![];
+        self.each(sql, args, |row| {
+            all.push(read(&row)?);
+            Ok(())
+        })
+        .await?;
+        Ok(all)
+    }
+
+    /// Returns the row of a query that has at most one, decoded by `read`.
+    pub async fn one<T>(
+        &mut self,
+        sql: impl SqlSafeStr,
+        args: &[Arg<'_>],
+        read: impl FnMut(&Row) -> Result<T, Fault>,
+    ) -> Result<Option<T>, Fault> {
+        Ok(self.all(sql, args, read).await?.into_iter().next())
+    }
+
     /// Returns the row of a query that has at most one.
     pub async fn row(
         &mut self,
@@ -187,14 +222,6 @@ impl Conn {
     /// Writes many rows: see [`Bulk`].
     pub(super) async fn write(&mut self, rows: &Bulk<'_>, around: Around<'_>) -> Result<(), Fault> {
         on!(Conn, self, conn => conn.write(rows, around).await)
-    }
-
-    /// Makes a server end the open transaction, for which others may wait, if it is idle or runs a
-    /// statement for longer than `deadline`, and not earlier. No effect on SQLite.
-    pub async fn expect_progress(&mut self, deadline: Duration) -> Result<(), Fault> {
-        let Some(server) = self.engine().server() else { return Ok(()) };
-        let deadline = deadline.as_millis().to_string();
-        self.execute(server.idle_deadline, &[deadline.into()]).await.map(drop)
     }
 
     /// Closes the connection gracefully.
@@ -259,11 +286,6 @@ impl Row {
         Ok(self.json(at)?.map(JsonText::canonical))
     }
 
-    /// Returns the names of the columns.
-    pub fn columns(&self) -> Vec<String> {
-        on!(Row, self, row => row.columns())
-    }
-
     /// Returns the row of [`super::ask`] as an object by column.
     pub(super) fn object(&self) -> Result<serde_json::Map<String, serde_json::Value>, Fault> {
         on!(Row, self, row => row.object())
@@ -299,16 +321,18 @@ impl Row {
 impl Bulk<'_> {
     /// Inserts the rows into `table`.
     pub async fn insert(self, conn: &mut Conn, table: &str) -> Result<(), Fault> {
-        let names: Vec<&str> = self.columns.iter().map(|(name, _)| *name).collect();
-        let head = format!("INSERT INTO {table} ({}) ", names.join(", "));
-        conn.write(&self, Around::Insert(&head, "")).await
+        self.insert_with(conn, table, "").await
     }
 
     /// Inserts the rows whose key is not in `table` yet.
     pub async fn insert_new(self, conn: &mut Conn, table: &str) -> Result<(), Fault> {
+        self.insert_with(conn, table, " ON CONFLICT DO NOTHING").await
+    }
+
+    async fn insert_with(self, conn: &mut Conn, table: &str, tail: &str) -> Result<(), Fault> {
         let names: Vec<&str> = self.columns.iter().map(|(name, _)| *name).collect();
         let head = format!("INSERT INTO {table} ({}) ", names.join(", "));
-        conn.write(&self, Around::Insert(&head, " ON CONFLICT DO NOTHING")).await
+        conn.write(&self, Around::Insert(&head, tail)).await
     }
 
     /// Runs `UPDATE table AS t SET set FROM d WHERE on`, where `d` are the rows.

@@ -14,11 +14,11 @@ use super::{
     conn::{Conn, Fault, Row},
     location::Location,
     open::Store,
-    search, statements,
+    statements,
     table::{POLLS, SEARCH_NAMES, TABLES, Table},
 };
 use crate::{
-    catalog::{kind::Kind, seal::exact_json, value::Value},
+    catalog::{seal::exact_json, value::Value},
     error::{Error, Result},
     time::Timestamp,
 };
@@ -83,6 +83,8 @@ async fn fill(
         let rows = fill_table(from, to, table, left_out).await?;
         copied.push((table.name, rows));
     }
+    // Internal, so it is not among the tables that are reported.
+    fill_table(from, to, &SEARCH_NAMES, left_out).await?;
     to.conn
         .execute(statements::COMMIT, &[])
         .await
@@ -94,7 +96,7 @@ async fn fill(
 /// Begins the transaction that locks out all other writers.
 async fn take(conn: &mut Conn) -> Result<(), Fault> {
     conn.execute(conn.engine().begin_writing(), &[]).await?;
-    if conn.engine().server().is_some() {
+    if conn.engine().is_server() {
         conn.expect_progress(DEADLINE).await?;
         conn.execute(lock_all(), &[]).await?;
     }
@@ -144,8 +146,6 @@ async fn fill_table(
         }
         if last || batch.is_full() {
             let full = std::mem::replace(&mut batch, Batch::new(table));
-            let written = full.write_search(&mut to.conn).await;
-            written.map_err(|fault| to.storage_error("write", &fault))?;
             let written = full.into_bulk().insert(&mut to.conn, table.name).await;
             written.map_err(|fault| to.storage_error("write", &fault))?;
         }
@@ -194,32 +194,6 @@ impl Batch {
 
     fn is_full(&self) -> bool {
         self.rows >= ROWS || self.bytes >= BYTES
-    }
-
-    /// Writes the search texts of the versions, if the table is a history.
-    async fn write_search(&self, conn: &mut Conn) -> Result<(), Fault> {
-        let Some(kind) = Kind::ALL.into_iter().find(|kind| kind.history == self.table.name) else {
-            return Ok(());
-        };
-        let column = |name: &str| {
-            let at = self.table.columns.iter().position(|column| column.name == name);
-            at.and_then(|at| self.columns.get(at))
-        };
-        let text = |name: &str, row: usize| match column(name) {
-            Some(BulkColumn::Text(all)) => all.get(row).cloned().flatten(),
-            _ => None,
-        };
-        let version = |row: usize| match column("version") {
-            Some(BulkColumn::Int(all)) => all.get(row).copied().flatten(),
-            _ => None,
-        };
-        let named = (0..self.rows).map(|row| search::Named {
-            account: text("account", row).unwrap_or_default(),
-            id: text(kind.id, row).unwrap_or_default(),
-            version: version(row).unwrap_or_default(),
-            name: text(kind.label, row),
-        });
-        search::write(conn, kind, named).await
     }
 
     fn into_bulk(self) -> Bulk<'static> {

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use super::server::ServerSql;
-
 /// The names of the migrations; each engine has its own SQL for each.
 pub const MIGRATIONS: [&str; 1] = ["catalogue"];
 
@@ -12,8 +10,8 @@ pub trait Dialect {
     /// Returns the SQL of each migration.
     fn migrations(&self) -> [&'static str; MIGRATIONS.len()];
 
-    /// Returns the statements for concurrent writers; `None` for an engine with one writer at a time.
-    fn server(&self) -> Option<&'static ServerSql>;
+    /// Whether the engine has concurrent writers, which need the statements of [`super::server`].
+    fn is_server(&self) -> bool;
 
     /// Returns the statement that enlarges the page cache of the connection for a large load or a long
     /// read; `None` if the cache is the server's.
@@ -59,9 +57,6 @@ pub trait Dialect {
     /// Returns the expression for the first 200 characters after leading blanks, as in the index by name;
     /// NULL if there are only blanks.
     fn head(&self, text: &str) -> String;
-
-    /// Returns a subquery for the strings of a JSON array.
-    fn strings(&self, json: &str) -> String;
 
     /// Returns the expression for the text with only its ASCII letters in lower case.
     fn ascii_lower(&self, text: &str) -> String;

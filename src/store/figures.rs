@@ -156,10 +156,7 @@ impl Store {
 impl Reading {
     /// Returns all figures.
     pub async fn figures(&mut self, now: Timestamp) -> Result<Figures, Unreadable> {
-        let read = match self.conn() {
-            Ok(conn) => figures(conn, now).await,
-            Err(fault) => Err(fault),
-        };
+        let read = figures(self.conn(), now).await;
         Ok(read.map_err(|fault| self.storage_error(&fault))?)
     }
 }

@@ -129,19 +129,22 @@ register! {
 impl Store {
     /// Returns the items with these ids, ordered by kind and account.
     pub async fn known(&mut self, ids: &BTreeSet<&str>, kinds: &[Kind]) -> Result<Vec<Known>> {
-        let read = known(&mut self.conn, ids, kinds).await;
-        read.map_err(|fault| self.storage_error("read", &fault))
+        let wanted = json_texts(without_nul(ids));
+        let engine = self.conn.engine();
+        let mut all = vec![];
+        for kind in kinds {
+            let args = [Arg::Json(Some(wanted.as_str().into()))];
+            let known = self.all(of_ids(engine, *kind), &args, |row| read_known(row, *kind));
+            all.extend(known.await?);
+        }
+        Ok(all)
     }
 
     /// Returns every id of these kinds that was ever seen.
     pub async fn every_id(&mut self, kinds: &[Kind]) -> Result<BTreeSet<String>> {
         let mut all = BTreeSet::new();
         for kind in kinds {
-            let read = self.conn.each(every_id(*kind), &[], |row| {
-                all.insert(row.some_text(0)?);
-                Ok(())
-            });
-            read.await.map_err(|fault| self.storage_error("read", &fault))?;
+            all.extend(self.all(every_id(*kind), &[], |row| row.some_text(0)).await?);
         }
         Ok(all)
     }
@@ -152,14 +155,30 @@ impl Store {
         common: Common,
         values: &BTreeSet<&str>,
     ) -> Result<Vec<Candidate>> {
-        let read = find_candidates(&mut self.conn, common, values).await;
-        read.map_err(|fault| self.storage_error("read", &fault))
+        let wanted = json_texts(without_nul(values));
+        let engine = self.conn.engine();
+        let mut all = vec![];
+        for kind in Kind::ALL {
+            let args = [Arg::Json(Some(wanted.as_str().into()))];
+            let found = self.all(candidates(engine, kind, common), &args, |row| {
+                let (account, common) = (row.some_text(0)?, row.some_text(1)?);
+                Ok(Candidate { account, kind, common, id: row.some_text(2)? })
+            });
+            all.extend(found.await?);
+        }
+        Ok(all)
     }
 
     /// Returns the last good poll of each catalogue of each account.
     pub async fn last_good_polls(&mut self) -> Result<Vec<PollRow>> {
-        let read = last_good_polls(&mut self.conn).await;
-        read.map_err(|fault| self.storage_error("read", &fault))
+        let mut all = vec![];
+        for account in self.account_names().await? {
+            for catalogue in Catalogue::ALL {
+                let args = [account.as_str().into(), catalogue.as_str().into()];
+                all.extend(self.one(statements::last_good_poll(), &args, PollRow::read).await?);
+            }
+        }
+        Ok(all)
     }
 
     /// Returns the latest `missing_since` with which a removal is due at `poll`; `None` if no removal can
@@ -168,21 +187,6 @@ impl Store {
         let read = due_until(&mut self.conn, poll).await;
         read.map_err(|fault| self.storage_error("read", &fault))
     }
-}
-
-async fn known(conn: &mut Conn, ids: &BTreeSet<&str>, kinds: &[Kind]) -> Result<Vec<Known>, Fault> {
-    let wanted = json_texts(without_nul(ids));
-    let engine = conn.engine();
-    let mut all = vec![];
-    for kind in kinds {
-        let args = [Arg::Json(Some(wanted.as_str().into()))];
-        conn.each(of_ids(engine, *kind), &args, |row| {
-            all.push(read_known(&row, *kind)?);
-            Ok(())
-        })
-        .await?;
-    }
-    Ok(all)
 }
 
 fn read_known(row: &Row, kind: Kind) -> Result<Known, Fault> {
@@ -204,47 +208,13 @@ fn read_known(row: &Row, kind: Kind) -> Result<Known, Fault> {
     })
 }
 
-async fn find_candidates(
-    conn: &mut Conn,
-    common: Common,
-    values: &BTreeSet<&str>,
-) -> Result<Vec<Candidate>, Fault> {
-    let wanted = json_texts(without_nul(values));
-    let engine = conn.engine();
-    let mut all = vec![];
-    for kind in Kind::ALL {
-        let args = [Arg::Json(Some(wanted.as_str().into()))];
-        conn.each(candidates(engine, kind, common), &args, |row| {
-            let (account, common, id) = (row.some_text(0)?, row.some_text(1)?, row.some_text(2)?);
-            all.push(Candidate { account, kind, common, id });
-            Ok(())
-        })
-        .await?;
-    }
-    Ok(all)
-}
-
-async fn last_good_polls(conn: &mut Conn) -> Result<Vec<PollRow>, Fault> {
-    let mut all = vec![];
-    for row in conn.rows(statements::ACCOUNTS, &[]).await? {
-        let account = row.some_text(0)?;
-        for catalogue in Catalogue::ALL {
-            let args = [account.as_str().into(), catalogue.as_str().into()];
-            let good = conn.row(statements::last_good_poll(), &args).await?;
-            all.extend(good.map(|row| PollRow::read(&row)).transpose()?);
-        }
-    }
-    Ok(all)
-}
-
 pub(super) async fn due_until(conn: &mut Conn, poll: &PollRow) -> Result<Option<Timestamp>, Fault> {
     let policy = poll.policy.as_ref().and_then(|policy| policy_of(&policy.0));
     let (Some(policy), Some(observed_at)) = (policy, poll.observed_at) else { return Ok(None) };
     let before = i64::from(policy.after_polls.max(1)) - 1;
     let of = poll.catalogue().as_str();
     let args = [poll.account.as_str().into(), of.into(), observed_at.into(), before.into()];
-    let row = conn.row(DUE_UNTIL, &args).await?;
-    row.map_or(Ok(None), |row| row.time(0))
+    Ok(conn.one(DUE_UNTIL, &args, |row| row.time(0)).await?.flatten())
 }
 
 /// Leaves out values with a NUL: no value in the database contains one, and PostgreSQL rejects them.

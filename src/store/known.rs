@@ -1,10 +1,25 @@
 //! The accounts and items that the database contains.
 
-use super::{conn::Row, open::Store, statements};
+use super::{conn::Row, open::Store, registry::register, statements};
 use crate::{
     catalog::kind::Kind,
     error::{Error, Result},
 };
+
+register! {
+    /// Whether any poll of an account did not fail, and whether any requested the API: (account).
+    const HISTORY = "SELECT \
+         EXISTS (SELECT 1 FROM polls WHERE account = $1 AND outcome <> 'failed'), \
+         EXISTS (SELECT 1 FROM polls WHERE account = $1 AND trigger <> 'file')";
+
+    /// Every id ever seen, with one of its names.
+    fn named(kind: Kind) {
+        let (table, id, name) = (kind.table, kind.id, kind.label);
+        format!(
+            "SELECT {id} AS id, max({name}) AS name FROM {table} GROUP BY {id} ORDER BY {id}"
+        )
+    }
+}
 
 impl Store {
     /// Fails if the account was never polled.
@@ -20,15 +35,12 @@ impl Store {
 
     /// Returns the accounts that were ever polled, ordered by name.
     pub async fn account_names(&mut self) -> Result<Vec<String>> {
-        let rows = self.conn.rows(statements::ACCOUNTS, &[]).await;
-        let names = rows.and_then(|rows| rows.iter().map(|row| row.some_text(0)).collect());
-        names.map_err(|fault| self.storage_error("read", &fault))
+        self.all(statements::ACCOUNTS, &[], |row| row.some_text(0)).await
     }
 
     /// Whether the account was ever polled.
     pub async fn knows_account(&mut self, account: &str) -> Result<bool> {
-        let known = self.conn.row(statements::ACCOUNT, &[account.into()]).await;
-        Ok(known.map_err(|fault| self.storage_error("read", &fault))?.is_some())
+        Ok(self.one(statements::ACCOUNT, &[account.into()], |_| Ok(())).await?.is_some())
     }
 
     /// Returns the accounts with a poll that did not fail, ordered by name, each with whether it was ever
@@ -36,27 +48,11 @@ impl Store {
     pub async fn accounts_with_history(&mut self) -> Result<Vec<(String, bool)>> {
         let mut all = vec![];
         for account in self.account_names().await? {
-            let row = self.conn.row(statements::HISTORY, &[account.as_str().into()]).await;
-            let row = row.map_err(|fault| self.storage_error("read", &fault))?;
-            let flag = |at| row.as_ref().is_some_and(|row| matches!(row.bool(at), Ok(Some(true))));
-            let (good, from_api) = (flag(0), flag(1));
-            if good {
+            let flags = |row: &Row| Ok((row.some_bool(0)?, row.some_bool(1)?));
+            let history = self.one(HISTORY, &[account.as_str().into()], flags).await?;
+            if let Some((true, from_api)) = history {
                 all.push((account, from_api));
             }
-        }
-        Ok(all)
-    }
-
-    /// Returns the kinds and accounts in which an item with this id was ever listed.
-    pub async fn holders(&mut self, id: &str) -> Result<Vec<(Kind, String)>> {
-        let mut all = vec![];
-        for kind in Kind::ALL {
-            let rows = self.conn.rows(statements::holders(kind), &[id.into()]).await;
-            let accounts =
-                rows.and_then(|rows| rows.iter().map(|row| row.some_text("account")).collect());
-            let accounts: Vec<String> =
-                accounts.map_err(|fault| self.storage_error("read", &fault))?;
-            all.extend(accounts.into_iter().map(|account| (kind, account)));
         }
         Ok(all)
     }
@@ -65,12 +61,10 @@ impl Store {
     pub async fn items(&mut self) -> Result<Vec<NamedItem>> {
         let mut all = vec![];
         for kind in Kind::ALL {
-            let rows = self.conn.rows(statements::named(kind), &[]).await;
-            let named = |row: &Row| {
+            let item = |row: &Row| {
                 Ok(NamedItem { kind, id: row.some_text("id")?, name: row.text("name")? })
             };
-            let items = rows.and_then(|rows| rows.iter().map(named).collect::<Result<Vec<_>, _>>());
-            all.extend(items.map_err(|fault| self.storage_error("read", &fault))?);
+            all.extend(self.all(named(kind), &[], item).await?);
         }
         Ok(all)
     }

@@ -20,8 +20,7 @@ use super::{
     fault::unusable_lock,
     file::{FILE_MODE, lock_path_beside},
     open::Store,
-    server::ServerSql,
-    statements,
+    server, statements,
 };
 use crate::{
     error::{Error, Kind, Result},
@@ -29,6 +28,13 @@ use crate::{
     time::Timestamp,
     words::hex,
 };
+
+/// Begins a read within a poll's transaction that can be rolled back separately.
+const SAVEPOINT: &str = "SAVEPOINT reading";
+/// Rolls that read back and releases the locks that it took.
+const ROLLBACK_TO_SAVEPOINT: &str = "ROLLBACK TO SAVEPOINT reading";
+/// Uses the open transaction, so that it does not time out as idle.
+const KEEP_ALIVE: &str = "SELECT 1";
 
 /// The pause between two attempts to take a lock.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -42,9 +48,9 @@ pub struct Session<'s> {
     file: Option<LockFile>,
 }
 
-/// A lock file that the kernel unlocks when the process ends. It contains the name of the holder.
+/// A lock file that the kernel unlocks when the process ends. It may contain the name of the holder.
 #[derive(Debug)]
-pub(super) struct LockFile(File);
+pub(super) struct LockFile(pub(super) File);
 
 impl Drop for LockFile {
     /// Removes the name, so that it is not read before the next holder has written its own. Unlocks
@@ -94,9 +100,9 @@ impl Store {
         started_at: Timestamp,
         deadline: Duration,
     ) -> Result<Option<LockFile>> {
-        match self.conn.engine().server() {
-            None => self.lock_file(account, started_at).await.map(Some),
-            Some(server) => self.lock_row(server, account, deadline).await.map(|()| None),
+        match self.conn.engine().is_server() {
+            false => self.lock_file(account, started_at).await.map(Some),
+            true => self.lock_row(account, deadline).await.map(|()| None),
         }
     }
 
@@ -130,6 +136,36 @@ impl Store {
         }
     }
 
+    /// Sends a query, so that the poll's transaction, which is its lock, does not time out as idle. A
+    /// broken connection is reported by the commit.
+    pub async fn keep_alive(&mut self) {
+        if self.in_transaction {
+            let _ = self.conn.row(KEEP_ALIVE, &[]).await;
+        }
+    }
+
+    /// Begins a read that [`Self::end_apart`] rolls back within a poll's transaction, so that the tables
+    /// are not locked during the request: only the poll's own lock may be held then.
+    pub(super) async fn begin_apart(&mut self) -> Result<()> {
+        self.if_polling(SAVEPOINT).await
+    }
+
+    /// Ends the read of [`Self::begin_apart`], also after a fault, and returns what was `read`.
+    pub(super) async fn end_apart<T>(&mut self, read: Result<T, Fault>) -> Result<T> {
+        let ended = self.if_polling(ROLLBACK_TO_SAVEPOINT).await;
+        let read = read.map_err(|fault| self.storage_error("read", &fault))?;
+        ended.map(|()| read)
+    }
+
+    /// Runs `statement` if a poll's transaction is open.
+    async fn if_polling(&mut self, statement: &'static str) -> Result<()> {
+        if self.in_transaction {
+            let done = self.conn.execute(statement, &[]).await;
+            done.map_err(|fault| self.storage_error("read", &fault))?;
+        }
+        Ok(())
+    }
+
     /// Rolls the poll's transaction back, if one is open.
     async fn roll_back(&mut self) -> Result<()> {
         if std::mem::take(&mut self.in_transaction) {
@@ -159,25 +195,25 @@ impl Store {
     ) -> Result<Vec<LockFile>> {
         let mut files = vec![];
         for account in accounts {
-            match self.conn.engine().server() {
-                None => files.push(self.lock_file(account, started_at).await?),
-                Some(server) => {
-                    let locked = try_lock(server, &mut self.conn, account).await;
-                    let locked = locked.map_err(|fault| self.storage_error("lock", &fault))?;
-                    locked.map_err(|holder| busy(account, &holder))?;
-                }
+            if self.conn.engine().is_server() {
+                let locked = try_lock(&mut self.conn, account).await;
+                let locked = locked.map_err(|fault| self.storage_error("lock", &fault))?;
+                locked.map_err(|holder| busy(account, &holder))?;
+            } else {
+                files.push(self.lock_file(account, started_at).await?);
             }
         }
         Ok(files)
     }
 
-    async fn lock_row(
-        &mut self,
-        server: &ServerSql,
-        account: &str,
-        deadline: Duration,
-    ) -> Result<()> {
-        let locked = try_lock_row(server, &mut self.conn, account, deadline).await;
+    async fn lock_row(&mut self, account: &str, deadline: Duration) -> Result<()> {
+        let conn = &mut self.conn;
+        let locked = async {
+            conn.execute(conn.engine().begin_writing(), &[]).await?;
+            conn.expect_progress(deadline).await?;
+            try_lock(conn, account).await
+        };
+        let locked = locked.await;
         if !matches!(locked, Ok(Ok(()))) {
             let _ = self.conn.execute(statements::ROLLBACK, &[]).await;
         }
@@ -187,35 +223,18 @@ impl Store {
     }
 }
 
-/// Begins the transaction and takes the lock. The inner `Err` is the holder of the lock.
-async fn try_lock_row(
-    server: &ServerSql,
-    conn: &mut Conn,
-    account: &str,
-    deadline: Duration,
-) -> Result<Result<(), String>, Fault> {
-    conn.execute(conn.engine().begin_writing(), &[]).await?;
-    conn.expect_progress(deadline).await?;
-    try_lock(server, conn, account).await
-}
-
 /// Takes the lock of `account` for the open transaction. The inner `Err` is the holder of the lock.
-async fn try_lock(
-    server: &ServerSql,
-    conn: &mut Conn,
-    account: &str,
-) -> Result<Result<(), String>, Fault> {
-    let schema = conn.row(server.schema, &[]).await?;
-    let schema = schema.map_or(Ok(None), |row| row.text(0))?.unwrap_or_default();
-    let key = lock_key(&schema, account);
-    let free = conn.row(server.try_lock, &[key.into()]).await?;
-    if free.map_or(Ok(None), |row| row.bool(0))? == Some(true) {
+async fn try_lock(conn: &mut Conn, account: &str) -> Result<Result<(), String>, Fault> {
+    let schema = conn.one(server::SCHEMA, &[], |row| row.text(0)).await?.flatten();
+    let key = lock_key(&schema.unwrap_or_default(), account);
+    let free = conn.one(server::TRY_LOCK, &[key.into()], |row| row.bool(0)).await?;
+    if free.flatten() == Some(true) {
         return Ok(Ok(()));
     }
     // `pg_locks` shows both halves as unsigned numbers.
     let halves = [(key as u64 >> 32) as i64, i64::from(key as u32)];
-    let holder = conn.row(server.holder, &halves.map(Into::into)).await?;
-    Ok(Err(holder.map_or(Ok(String::new()), |row| holder_text(&row))?))
+    let holder = conn.one(server::HOLDER, &halves.map(Into::into), holder_text).await?;
+    Ok(Err(holder.unwrap_or_default()))
 }
 
 fn name_in(file: &mut File) -> String {

@@ -7,7 +7,7 @@ use super::{
         items::{FullItem, full_item},
         sql::Sql,
     },
-    conn::{Fault, Row},
+    conn::Row,
     open::Store,
     search, statements,
 };
@@ -42,9 +42,8 @@ impl Store {
         let engine = self.conn.engine();
         let mut sql = Sql::new(engine);
         let text = statement(&mut sql, kind, lookup)?;
-        let rows = self.conn.rows(AssertSqlSafe(text), &sql.args).await;
-        let found = rows.and_then(|rows| rows.iter().map(|row| read(row, kind)).collect());
-        found.map_err(|fault| self.storage_error("read", &fault))
+        let read = |row: &Row| full_item(row, kind, &row.some_text("account")?);
+        self.all(AssertSqlSafe(text), &sql.args, read).await
     }
 }
 
@@ -100,8 +99,4 @@ fn has_value<'a>(sql: &mut Sql<'a>, kind: Kind, name: &str, value: &'a String) -
             format!("{} = {}", column.name, sql.bind(value.as_str()))
         }
     })
-}
-
-fn read(row: &Row, kind: Kind) -> Result<FullItem, Fault> {
-    full_item(row, kind, &row.some_text("account")?)
 }

@@ -11,6 +11,7 @@
 //! - [`host`]: the name of this process in lists of connections
 //! - [`lock`]: one poll at a time (rule 12)
 //! - [`table`]: the one description of the tables and views
+//! - `read`: reading with errors that name the location
 //! - [`record`]: rows as structs
 //! - [`declared`]: every statement, for a test; `registry` is the macro that declares them
 //! - [`row`]: the row of a poll
@@ -72,6 +73,7 @@ pub mod postgres;
 pub mod publish;
 pub mod query;
 pub mod queue;
+mod read;
 pub mod record;
 mod registry;
 pub mod report;

@@ -17,8 +17,7 @@ use super::{
     },
     file_image::FileStamp,
     location::Location,
-    server::ServerSql,
-    statements,
+    server, statements,
 };
 use crate::{
     error::{Error, Kind, Result},
@@ -42,22 +41,28 @@ pub struct Store {
     pub(super) in_transaction: bool,
 }
 
-/// The state of the database at a location, for a reader.
+/// Why nothing can be read.
 #[derive(Debug)]
-pub enum DatabaseState {
-    /// No catalogue yet.
-    Nothing,
-    /// A catalogue that this program cannot read; the error states what to do.
+pub enum Unreadable {
+    /// There is no catalogue at the location yet.
+    NoCatalogue,
+    /// The catalogue was written by another version of the program; with a message for people.
     OfAnotherVersion(Error),
-    /// A catalogue, open for reading.
-    Catalogue(Box<Store>),
+    /// The database is locked, unreachable or too slow; with a message for people.
+    Trouble(Error),
+}
+
+impl From<Error> for Unreadable {
+    fn from(error: Error) -> Self {
+        Self::Trouble(error)
+    }
 }
 
 /// What is stored at a location.
 enum Found {
     Nothing,
     Foreign(Vec<String>),
-    Ours { version: i64 },
+    Catalogue { version: i64 },
 }
 
 impl Store {
@@ -96,13 +101,13 @@ impl Store {
             create_private(path)
                 .map_err(|fault| storage_error(location, "create", &Fault::Io(fault)))?;
         }
-        let (mut store, found) = Self::met(location, true).await?;
+        let (mut store, found) = Self::connect(location, true).await?;
         match found {
             Found::Foreign(tables) => Err(store.foreign(&tables)),
-            Found::Ours { version } if version > latest() => Err(newer(location, version)),
-            Found::Ours { version } if version == latest() => Ok(store),
+            Found::Catalogue { version } if version > latest() => Err(newer(location, version)),
+            Found::Catalogue { version } if version == latest() => Ok(store),
             Found::Nothing if !create => Err(gone(location)),
-            Found::Nothing | Found::Ours { .. } => {
+            Found::Nothing | Found::Catalogue { .. } => {
                 store.migrate().await?;
                 Ok(store)
             }
@@ -122,42 +127,30 @@ impl Store {
 
     /// Like [`Self::open_to_read`], but returns `None` if there is no catalogue yet.
     pub async fn open_if_there(location: &Location) -> Result<Option<Self>> {
-        match Self::open_state(location).await? {
-            DatabaseState::Nothing => Ok(None),
-            DatabaseState::OfAnotherVersion(error) => Err(error),
-            DatabaseState::Catalogue(store) => Ok(Some(*store)),
+        match Self::open_readable(location).await {
+            Ok(store) => Ok(Some(store)),
+            Err(Unreadable::NoCatalogue) => Ok(None),
+            Err(Unreadable::OfAnotherVersion(error) | Unreadable::Trouble(error)) => Err(error),
         }
     }
 
-    /// Like [`Self::open_if_there`], but a catalogue of another version is a state instead of an error.
-    pub async fn open_state(location: &Location) -> Result<DatabaseState> {
+    /// Like [`Self::open_to_read`], but the error distinguishes why nothing can be read.
+    pub async fn open_readable(location: &Location) -> Result<Self, Unreadable> {
         if let Some(path) = location.file() {
             if is_nothing(path) {
-                return Ok(DatabaseState::Nothing);
+                return Err(Unreadable::NoCatalogue);
             }
             refuse_other_things(path)?;
         }
-        let (store, found) = Self::met(location, false).await?;
-        Ok(match found {
-            Found::Nothing => DatabaseState::Nothing,
-            Found::Foreign(tables) => return Err(store.foreign(&tables)),
-            Found::Ours { version } => match of_another_version(location, version) {
-                Some(error) => DatabaseState::OfAnotherVersion(error),
-                None => DatabaseState::Catalogue(Box::new(store)),
+        let (store, found) = Self::connect(location, false).await?;
+        match found {
+            Found::Nothing => Err(Unreadable::NoCatalogue),
+            Found::Foreign(tables) => Err(store.foreign(&tables).into()),
+            Found::Catalogue { version } => match of_another_version(location, version) {
+                Some(error) => Err(Unreadable::OfAnotherVersion(error)),
+                None => Ok(store),
             },
-        })
-    }
-
-    /// Begins a read transaction: all reads see one snapshot until [`Self::end_reading`] or a poll.
-    pub async fn begin_reading(&mut self) -> Result<()> {
-        let begun = self.conn.execute(self.conn.engine().begin_reading(), &[]).await;
-        begun.map(drop).map_err(|fault| self.storage_error("read", &fault))
-    }
-
-    /// Ends the transaction of [`Self::begin_reading`].
-    pub async fn end_reading(&mut self) -> Result<()> {
-        let ended = self.conn.execute(statements::ROLLBACK, &[]).await;
-        ended.map(drop).map_err(|fault| self.storage_error("read", &fault))
+        }
     }
 
     /// The location of the database.
@@ -177,8 +170,8 @@ impl Store {
 
     /// Connects and reads what is stored there. Fails if a server accepts the connection and then does not
     /// answer in time.
-    async fn met(location: &Location, write: bool) -> Result<(Self, Found)> {
-        let meeting = async {
+    async fn connect(location: &Location, write: bool) -> Result<(Self, Found)> {
+        let connected = async {
             let opened = Conn::open(location, write).await;
             let (conn, copied) = opened.map_err(|fault| storage_error(location, "open", &fault))?;
             let location = location.clone();
@@ -187,7 +180,7 @@ impl Store {
             Ok((store, found))
         };
         match location.file() {
-            Some(_) => meeting.await,
+            Some(_) => connected.await,
             None => {
                 let silent = |_| {
                     Err(Error::storage(format!(
@@ -196,40 +189,34 @@ impl Store {
                         OPENING.as_secs()
                     )))
                 };
-                tokio::time::timeout(OPENING, meeting).await.unwrap_or_else(silent)
+                tokio::time::timeout(OPENING, connected).await.unwrap_or_else(silent)
             }
         }
     }
 
     async fn found(&mut self) -> Result<Found> {
-        let doing = "read";
         let engine = self.conn.engine();
-        if let Some(server) = engine.server() {
-            self.check_schema(server).await?;
+        if engine.is_server() {
+            self.check_schema().await?;
         }
-        let tables = self.conn.rows(engine.tables(), &[]).await;
-        let tables = tables.and_then(|rows| rows.iter().map(|row| row.some_text(0)).collect());
-        let tables: Vec<String> = tables.map_err(|fault| self.storage_error(doing, &fault))?;
+        let tables = self.all(engine.tables(), &[], |row| row.some_text(0)).await?;
         if tables.is_empty() {
             return Ok(Found::Nothing);
         }
         if !tables.iter().any(|table| table == MIGRATIONS_TABLE) {
             return Ok(Found::Foreign(tables));
         }
-        let version = self.conn.row(statements::APPLIED, &[]).await;
-        let version = version.and_then(|row| row.map_or(Ok(None), |row| row.int(0)));
-        let version = version.map_err(|fault| self.storage_error(doing, &fault))?;
-        Ok(Found::Ours { version: version.unwrap_or(0) })
+        let version = self.one(statements::APPLIED, &[], |row| row.int(0)).await?.flatten();
+        Ok(Found::Catalogue { version: version.unwrap_or(0) })
     }
 
     /// Checks that the encoding is UTF-8 and that the schema in the URL exists and is in force: some
     /// poolers silently drop the URL's options, and the tables would be created elsewhere.
-    async fn check_schema(&mut self, server: &ServerSql) -> Result<()> {
-        let row = self.conn.row(server.schema_and_path, &[]).await;
-        let read = row.and_then(|row| {
-            row.map_or(Ok((None, None, None)), |row| Ok((row.text(0)?, row.text(1)?, row.text(2)?)))
+    async fn check_schema(&mut self) -> Result<()> {
+        let row = self.one(server::SCHEMA_AND_PATH, &[], |row| {
+            Ok((row.text(0)?, row.text(1)?, row.text(2)?))
         });
-        let (schema, path, encoding) = read.map_err(|fault| self.storage_error("read", &fault))?;
+        let (schema, path, encoding) = row.await?.unwrap_or_default();
         if encoding.as_deref().is_some_and(|encoding| encoding != "UTF8") {
             return Err(Error::storage(format!(
                 "the encoding of {} is {}, which cannot hold every name; make a database with \

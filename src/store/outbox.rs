@@ -9,11 +9,11 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
-    conn::{Arg, Conn, Fault},
+    conn::{Arg, Conn, Fault, Row},
     open::Store,
     registry::register,
     report::Report,
-    statements,
+    server, statements,
 };
 use crate::{catalog::catalogue::Catalogue, error::Result, time::Timestamp};
 
@@ -39,7 +39,7 @@ register! {
          (SELECT min(f.poll_id) FROM polls AS f WHERE f.account = $1 AND f.catalogue = $2))";
 
     /// The receivers that were notified that no good poll followed this one: (poll).
-    pub const TOLD_STALE = "SELECT receiver FROM notices WHERE poll_id = $1 AND kind = 'stale'";
+    pub const NOTIFIED = "SELECT receiver FROM notices WHERE poll_id = $1 AND kind = 'stale'";
 
     /// The number of schema changes of each field of an account's lists since a time, without those of the
     /// first poll of its list: (account, time).
@@ -192,8 +192,15 @@ impl Store {
 
     /// Returns the waiting notices of each receiver that has any.
     pub async fn notices_waiting(&mut self) -> Result<Vec<Waiting>> {
-        let waiting = waiting(&mut self.conn).await;
-        waiting.map_err(|fault| self.storage_error("read", &fault))
+        self.all(WAITING, &[], |row| {
+            Ok(Waiting {
+                receiver: row.some_text(0)?,
+                count: row.some_int(1)?,
+                since: row.time(2)?,
+                last_error: row.text(3)?,
+            })
+        })
+        .await
     }
 
     /// Returns the earliest time at which one of these receivers may be sent its oldest notice, as seen at
@@ -203,8 +210,12 @@ impl Store {
         receivers: &[&str],
         now: Timestamp,
     ) -> Result<Option<Timestamp>> {
-        let next = next(&mut self.conn, receivers, now).await;
-        next.map_err(|fault| self.storage_error("read", &fault))
+        let mut all = vec![];
+        for receiver in receivers {
+            let next = self.one(NEXT, &[(*receiver).into()], |row| row.time(0)).await?;
+            all.extend(next.flatten());
+        }
+        Ok(all.into_iter().map(|at| due(at, now)).min())
     }
 
     /// Returns the poll after which a catalogue has had no good one; `None` if it was never polled.
@@ -233,9 +244,7 @@ impl Store {
 
     /// Returns when the account's last poll of any catalogue began.
     pub async fn last_begun(&mut self, account: &str) -> Result<Option<Timestamp>> {
-        let row = self.conn.row(LAST_BEGUN, &[account.into()]).await;
-        let at = row.and_then(|row| row.map_or(Ok(None), |row| row.time(0)));
-        at.map_err(|fault| self.storage_error("read", &fault))
+        Ok(self.one(LAST_BEGUN, &[account.into()], |row| row.time(0)).await?.flatten())
     }
 }
 
@@ -261,9 +270,8 @@ pub(super) async fn before(conn: &mut Conn, report: &Report) -> Result<Before, F
             before.fields.insert((row.some_text(0)?, row.some_text(1)?), row.some_int(2)?);
         }
     }
-    for row in conn.rows(ENDS, &[account.into()]).await? {
-        before.ends.push((row.some_text(0)?, row.json(1)?.unwrap_or_default().to_owned()));
-    }
+    let end = |row: &Row| Ok((row.some_text(0)?, row.json(1)?.unwrap_or_default().to_owned()));
+    before.ends = conn.all(ENDS, &[account.into()], end).await?;
     Ok(before)
 }
 
@@ -282,8 +290,8 @@ pub(super) async fn put(conn: &mut Conn, of: Of<'_>, drafts: Vec<Draft>) -> Resu
     if drafts.is_empty() {
         return Ok(());
     }
-    let last = conn.row(LAST_NOTICE, &[]).await?;
-    let mut number = last.map_or(Ok(0), |row| row.some_int(0))?;
+    let last = conn.one(LAST_NOTICE, &[], |row| row.some_int(0)).await?;
+    let mut number = last.unwrap_or(0);
     for Draft { receiver, kind, body } in drafts {
         number += 1;
         let args = [
@@ -307,8 +315,8 @@ async fn put_stale(
     mut drafts: Vec<Draft>,
 ) -> Result<(), Fault> {
     conn.execute(conn.engine().begin_writing(), &[]).await?;
-    if let Some(server) = conn.engine().server() {
-        conn.execute(server.lock_polls, &[]).await?;
+    if conn.engine().is_server() {
+        conn.execute(server::LOCK_POLLS, &[]).await?;
     }
     // Another process may have polled or written these notices meanwhile.
     let now = since(conn, of.account, catalogue.as_str()).await?;
@@ -326,24 +334,8 @@ async fn since(conn: &mut Conn, account: &str, catalogue: &str) -> Result<Option
     let (poll_id, at) = (row.some_int(0)?, row.time(1)?);
     let Some(at) = at else { return Ok(None) };
     let (digest, good) = (row.text(2)?, row.bool(3)?.unwrap_or(false));
-    let mut notified = vec![];
-    for row in conn.rows(TOLD_STALE, &[poll_id.into()]).await? {
-        notified.push(row.some_text(0)?);
-    }
+    let notified = conn.all(NOTIFIED, &[poll_id.into()], |row| row.some_text(0)).await?;
     Ok(Some(Since { poll_id, at, digest, good, notified }))
-}
-
-async fn next(
-    conn: &mut Conn,
-    receivers: &[&str],
-    now: Timestamp,
-) -> Result<Option<Timestamp>, Fault> {
-    let mut all = vec![];
-    for receiver in receivers {
-        let row = conn.row(NEXT, &[(*receiver).into()]).await?;
-        all.extend(row.map_or(Ok(None), |row| row.time(0))?);
-    }
-    Ok(all.into_iter().map(|at| due(at, now)).min())
 }
 
 async fn claim(
@@ -353,26 +345,12 @@ async fn claim(
     until: Timestamp,
 ) -> Result<Option<Claimed>, Fault> {
     let args = [now.into(), until.into(), now.plus(FARTHEST).into(), receiver.into()];
-    let row = conn.row(CLAIM, &args).await?;
-    row.map(|row| {
+    conn.one(CLAIM, &args, |row| {
         Ok(Claimed {
             notice_id: row.some_int(0)?,
             body: row.json(1)?.unwrap_or_default().to_owned(),
             attempts: row.some_int(2)?,
         })
     })
-    .transpose()
-}
-
-async fn waiting(conn: &mut Conn) -> Result<Vec<Waiting>, Fault> {
-    let rows = conn.rows(WAITING, &[]).await?;
-    let one = |row: &super::conn::Row| {
-        Ok(Waiting {
-            receiver: row.some_text(0)?,
-            count: row.some_int(1)?,
-            since: row.time(2)?,
-            last_error: row.text(3)?,
-        })
-    };
-    rows.iter().map(one).collect()
+    .await
 }

@@ -10,8 +10,7 @@ use std::{borrow::Cow, time::Duration};
 use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
 use serde_json::value::RawValue;
 use sqlx::{
-    Arguments, AssertSqlSafe, Column as _, ConnectOptions, Connection, Row as _, SqlSafeStr,
-    SqlStr,
+    Arguments, AssertSqlSafe, ConnectOptions, Connection, Row as _, SqlSafeStr, SqlStr,
     migrate::{MigrateError, Migrator},
     postgres::{PgArguments, PgConnectOptions, PgConnection, PgRow},
     types::Json,
@@ -21,7 +20,6 @@ use super::{
     bulk::{Around, Bulk, BulkColumn},
     dialect::{Dialect, MIGRATIONS},
     host,
-    server::ServerSql,
     value::{Arg, At, Fault, bad_value},
 };
 use crate::{
@@ -35,6 +33,10 @@ const ROWS: usize = 1_000;
 /// Begins a writing transaction, such as a poll's lock from before the request to the commit. The isolation
 /// level is independent of the server's default: a poll that waited must read what was committed meanwhile.
 pub const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
+
+/// Takes the lock of a migration, so that other migrations of the same database wait.
+const MIGRATION_LOCK: &str = "SELECT pg_advisory_xact_lock(hashtext('heygen-sync migrations'), \
+     hashtext(current_schema()))";
 
 /// A connection to a server that knows whether a transaction is open.
 #[derive(Debug)]
@@ -74,7 +76,7 @@ impl Client {
     /// Runs all migrations in one transaction; concurrent migrations wait for it.
     pub async fn migrate(&mut self, migrator: &Migrator) -> Result<(), MigrateError> {
         let mut transaction = self.conn.begin().await?;
-        sqlx::raw_sql(SERVER.migration_lock).execute(&mut *transaction).await?;
+        sqlx::raw_sql(MIGRATION_LOCK).execute(&mut *transaction).await?;
         // sqlx names the statements of its migrator: behind a pooler they would outlive the connection, and
         // those of an earlier attempt may still exist.
         sqlx::raw_sql("DEALLOCATE ALL").execute(&mut *transaction).await?;
@@ -257,7 +259,6 @@ fn sql_type(column: &BulkColumn<'_>) -> (&'static str, &'static str) {
         BulkColumn::Time(_) | BulkColumn::All(Arg::Time(_)) => ("timestamptz", ""),
         BulkColumn::Json(_) => ("text", "::jsonb"),
         BulkColumn::All(Arg::Json(_)) => ("jsonb", ""),
-        BulkColumn::All(Arg::Real(_)) => ("double precision", ""),
     }
 }
 
@@ -274,7 +275,6 @@ fn add(bound: &mut PgArguments, arg: &Arg<'_>) -> Result<(), Fault> {
     let added = match arg {
         Arg::Text(text) => bound.add(text.as_deref()),
         Arg::Int(number) => bound.add(*number),
-        Arg::Real(number) => bound.add(*number),
         Arg::Bool(yes) => bound.add(*yes),
         Arg::Time(time) => bound.add(time.map(Timestamp::to_chrono)),
         Arg::Json(json) => {
@@ -333,11 +333,6 @@ impl Row {
         Ok(object)
     }
 
-    /// The names of the columns.
-    pub fn columns(&self) -> Vec<String> {
-        self.0.columns().iter().map(|column| column.name().to_owned()).collect()
-    }
-
     /// The text exactly as it is stored, or `None` for NULL.
     pub fn exact_text(&self, at: impl At) -> Result<Option<String>, Fault> {
         Ok(self.str(at)?.map(str::to_owned))
@@ -364,42 +359,13 @@ impl Row {
     }
 }
 
-const SERVER: ServerSql = ServerSql {
-    schema: "SELECT current_schema()::text",
-    schema_and_path: "SELECT current_schema()::text, \
-         current_setting('search_path'), current_setting('server_encoding')",
-    migration_lock: "SELECT pg_advisory_xact_lock(hashtext('heygen-sync migrations'), \
-         hashtext(current_schema()))",
-    try_lock: "SELECT pg_try_advisory_xact_lock($1)",
-    holder: "SELECT a.application_name, host(a.client_addr), a.xact_start \
-         FROM pg_locks AS l JOIN pg_stat_activity AS a ON a.pid = l.pid \
-         WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 \
-         AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) \
-         AND l.classid::bigint = $1 AND l.objid::bigint = $2",
-    idle_deadline: "SELECT set_config('idle_in_transaction_session_timeout', $1, true), \
-         set_config('statement_timeout', $1, true)",
-    lock_polls: "LOCK TABLE polls IN SHARE ROW EXCLUSIVE MODE",
-    time: "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)",
-    hold_assets: "SELECT url FROM assets \
-         WHERE url IN (SELECT jsonb_array_elements_text($1::jsonb)) FOR UPDATE NOWAIT",
-    renew_leases: "UPDATE assets SET next_attempt_at = $2 WHERE url IN \
-         (SELECT url FROM assets WHERE url IN (SELECT jsonb_array_elements_text($1::jsonb)) \
-          FOR UPDATE SKIP LOCKED)",
-    lock_files_shared: "SELECT pg_advisory_xact_lock_shared(\
-         hashtextextended('heygen-sync files ' || current_schema(), 0))::text",
-    try_lock_files_shared: "SELECT pg_try_advisory_xact_lock_shared(\
-         hashtextextended('heygen-sync files ' || current_schema(), 0))",
-    lock_files: "SELECT pg_advisory_xact_lock(\
-         hashtextextended('heygen-sync files ' || current_schema(), 0))::text",
-};
-
 impl Dialect for Postgres {
     fn migrations(&self) -> [&'static str; MIGRATIONS.len()] {
         [include_str!("../../migrations/postgres/0001_catalogue.sql")]
     }
 
-    fn server(&self) -> Option<&'static ServerSql> {
-        Some(&SERVER)
+    fn is_server(&self) -> bool {
+        true
     }
 
     fn more_cache(&self) -> Option<&'static str> {
@@ -477,10 +443,6 @@ impl Dialect for Postgres {
         // Spaces, line breaks and other blanks, the same as in the migration's index.
         let blanks = r"E'\t\n\x0B\f\r \u0085\u00A0\u200B\u3000\uFEFF'";
         format!("nullif(left(ltrim({text}, {blanks}), 200), '')")
-    }
-
-    fn strings(&self, json: &str) -> String {
-        format!("(SELECT jsonb_array_elements_text({json}::jsonb) AS value)")
     }
 
     fn ascii_lower(&self, text: &str) -> String {

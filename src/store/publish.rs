@@ -1,6 +1,7 @@
 //! A copy of the database for readers who may not write beside it: one complete file that never changes.
 
 use std::{
+    collections::BTreeSet,
     fs::{self, File, OpenOptions},
     io,
     path::{Path, PathBuf},
@@ -8,9 +9,10 @@ use std::{
 
 use super::{
     conn::Fault, copy::copy_without, fault::storage_error, location::Location, open::Store,
-    statements,
+    registry::register, statements,
 };
 use crate::{
+    catalog::kind::Kind,
     error::{Error, Result},
     system::{open_lock, open_to_sync, with_mode},
     time::Timestamp,
@@ -21,6 +23,24 @@ const READABLE: u32 = 0o644;
 
 /// Columns with links that are credentials.
 const LINKS: [&str; 1] = ["signed_url"];
+
+/// Removes the write-ahead log, so that readers need not write beside the file; returns the journal mode.
+const WITHOUT_LOG: &str = "PRAGMA journal_mode = DELETE";
+
+register! {
+    /// The last poll that opened or closed a version.
+    const LAST_CHANGE = "SELECT poll_id FROM polls \
+         WHERE added + changed + removed + restored + learned > 0 ORDER BY poll_id DESC LIMIT 1";
+
+    /// The number of missing items of each account, and since when the last of them is missing.
+    fn missing(kind: Kind) {
+        format!(
+            "SELECT account, count(*), max(missing_since) FROM {} \
+             WHERE missing_since IS NOT NULL AND removed_at IS NULL GROUP BY account",
+            kind.table
+        )
+    }
+}
 
 /// Copies all of `source` but its signed links into the SQLite file `file`, which is replaced atomically
 /// when the new one is complete. The file has no write-ahead log.
@@ -50,20 +70,36 @@ pub async fn publish(source: &Location, file: &Path, now: Timestamp) -> Result<(
 
 /// Returns whether `file` lacks the last change in `store` or does not exist.
 pub async fn is_behind(store: &mut Store, file: &Path) -> Result<bool> {
-    let changed = last_poll(store, statements::LAST_CHANGE).await?;
+    let (changed, missing) = (last_poll(store, LAST_CHANGE).await?, store.missing().await?);
     let published = Location::Sqlite(file.to_owned());
-    let known = match Store::open_if_there(&published).await {
-        Ok(Some(mut known)) => last_poll(&mut known, statements::LAST_POLL_ID).await,
-        // A file that cannot be read is replaced.
-        _ => Ok(0),
-    };
-    Ok(known.unwrap_or(0) < changed.max(1))
+    // A file that cannot be read is replaced.
+    let Ok(Some(mut copy)) = Store::open_if_there(&published).await else { return Ok(true) };
+    let of_copy = (last_poll(&mut copy, statements::LAST_POLL_ID).await, copy.missing().await);
+    Ok(match of_copy {
+        (Ok(known), Ok(of_copy)) => known < changed.max(1) || of_copy != missing,
+        _ => true,
+    })
+}
+
+/// The missing items of each kind and account: (kind, account, number, since when the last is missing).
+/// Two of these differ if other items are missing: an item that becomes missing does so after all others.
+type Missing = BTreeSet<(&'static str, String, i64, Option<Timestamp>)>;
+
+impl Store {
+    async fn missing(&mut self) -> Result<Missing> {
+        let mut all = Missing::new();
+        for kind in Kind::ALL {
+            let rows = self.all(missing(kind), &[], |row| {
+                Ok((kind.as_str(), row.some_text(0)?, row.some_int(1)?, row.time(2)?))
+            });
+            all.extend(rows.await?);
+        }
+        Ok(all)
+    }
 }
 
 async fn last_poll(store: &mut Store, sql: &'static str) -> Result<i64> {
-    let row = store.conn.row(sql, &[]).await;
-    let poll = row.and_then(|row| row.map_or(Ok(0), |row| row.some_int(0)));
-    poll.map_err(|fault| store.storage_error("read", &fault))
+    Ok(store.one(sql, &[], |row| row.some_int(0)).await?.unwrap_or(0))
 }
 
 async fn write(source: &Location, file: &Path, now: Timestamp) -> Result<()> {
@@ -72,11 +108,9 @@ async fn write(source: &Location, file: &Path, now: Timestamp) -> Result<()> {
     let created = with_mode(options.write(true).create_new(true), READABLE).open(file);
     created.map_err(|fault| storage_error(&target, "create", &Fault::Io(fault)))?;
     let (_, mut copy) = copy_without(&LINKS, source, &target, now).await?;
-    // The statement returns the journal mode in force.
-    let mode = copy.conn.row(statements::WITHOUT_LOG, &[]).await;
-    let mode = mode.and_then(|row| row.map_or(Ok(None), |row| row.text(0)));
+    let mode = copy.conn.one(WITHOUT_LOG, &[], |row| row.text(0)).await;
     let mode = mode.map_err(|fault| storage_error(&target, "write", &fault))?;
-    if mode.as_deref() != Some("delete") {
+    if mode.flatten().as_deref() != Some("delete") {
         return Err(Error::storage(format!("{target} still uses a write-ahead log")));
     }
     copy.close().await

@@ -10,12 +10,7 @@ mod files;
 pub(super) mod sql;
 mod transaction;
 
-use std::{
-    borrow::Cow,
-    collections::HashSet,
-    fs::{File, TryLockError},
-    time::Duration,
-};
+use std::{borrow::Cow, collections::HashSet, fs::TryLockError, time::Duration};
 
 use self::{
     asset::{asset, urgency},
@@ -26,8 +21,9 @@ use super::{
     conn::{Arg, Conn, Fault, Row},
     fault::unusable_lock,
     file::{FILE_MODE, lock_path_beside},
+    lock::LockFile,
     open::Store,
-    statements,
+    server, statements,
 };
 use crate::{
     catalog::record::SignedUrl,
@@ -37,21 +33,12 @@ use crate::{
 };
 pub use asset::{Asset, AssetState, Failures, Settled, Wanted};
 pub use files::KnownFile;
-pub use sql::{ALLOWED_HOSTS, LAST_REFRESH, PRUNED};
+pub use sql::{ALLOWED_HOSTS, LAST_REFRESH};
 
 /// The right to process the queue: on SQLite a lock file that the kernel releases with the process.
 #[derive(Debug)]
 pub struct QueueLock {
-    file: Option<File>,
-}
-
-impl Drop for QueueLock {
-    /// Unlocks explicitly: a process that is just being started may have the file open as well.
-    fn drop(&mut self) {
-        if let Some(file) = &self.file {
-            let _ = file.unlock();
-        }
-    }
+    file: Option<LockFile>,
 }
 
 impl QueueLock {
@@ -79,7 +66,7 @@ impl Store {
             Ok(file)
         });
         match locked {
-            Ok(file) => Ok(QueueLock { file: Some(file) }),
+            Ok(file) => Ok(QueueLock { file: Some(LockFile(file)) }),
             Err(TryLockError::WouldBlock) => {
                 Err(Error::busy("another mirror is processing this queue; this one is skipped"))
             }
@@ -105,7 +92,7 @@ impl Store {
             conn.execute(sql::TAKE_IN, &roles).await?;
             conn.execute(sql::of_other_hosts(), &[now.into(), allowed.into()]).await?;
             conn.execute(sql::OF_A_WRONG_CLOCK, &[now.into(), latest.into()]).await?;
-            conn.execute(sql::ALIVE_AFTER_ALL, &[now.into()]).await?;
+            conn.execute(sql::still_valid(), &[now.into()]).await?;
             conn.execute(sql::needed_again(), &[]).await?;
             conn.execute(statements::COMMIT, &[]).await
         };
@@ -116,19 +103,19 @@ impl Store {
     /// Returns by how many milliseconds the clock of a PostgreSQL server is ahead of `clock`; 0 if the
     /// difference is larger than `CLOCKS_DIFFER`, and on SQLite.
     pub async fn clock_ahead(&mut self, clock: &Clock) -> Result<i64> {
-        let Some(server) = self.conn.engine().server() else { return Ok(0) };
-        let row = self.conn.row(server.time, &[]).await;
-        let time = row.and_then(|row| row.map_or(Ok(0), |row| row.some_int(0)));
-        let time = time.map_err(|fault| self.storage_error("read", &fault))?;
-        let ahead = time.saturating_sub(clock.now().millis());
+        if !self.conn.engine().is_server() {
+            return Ok(0);
+        }
+        let time = self.one(server::TIME, &[], |row| row.some_int(0)).await?;
+        let ahead = time.unwrap_or(0).saturating_sub(clock.now().millis());
         Ok(if ahead.unsigned_abs() <= CLOCKS_DIFFER.as_millis() as u64 { ahead } else { 0 })
     }
 
     /// Returns the number of assets that are due at `now`.
     pub async fn count_due(&mut self, wanted: Wanted, now: Timestamp) -> Result<u64> {
-        let row = self.conn.row(sql::count_due(), &due_args(wanted, now)).await;
-        let count = row.and_then(|row| row.map_or(Ok(0), |row| row.some_int(0)));
-        count.map(|count| count as u64).map_err(|fault| self.storage_error("read", &fault))
+        let args = due_args(wanted, now);
+        let count = self.one(sql::count_due(), &args, |row| row.some_int(0)).await?;
+        Ok(count.unwrap_or(0) as u64)
     }
 
     /// Leases up to `most` due assets, soonest expiry first, except those `under_way`. On PostgreSQL no
@@ -143,13 +130,11 @@ impl Store {
     ) -> Result<Vec<Asset>> {
         let engine = self.conn.engine();
         let mut args = due_args(wanted, now);
-        match engine.server() {
-            None => args.push(((most + under_way.len()) as i64).into()),
-            Some(_) => args.extend([(most as i64).into(), until.into()]),
+        match engine.is_server() {
+            false => args.push(((most + under_way.len()) as i64).into()),
+            true => args.extend([(most as i64).into(), until.into()]),
         }
-        let rows = self.conn.rows(sql::lease(engine), &args).await;
-        let assets = rows.and_then(|rows| rows.iter().map(asset).collect::<Result<Vec<_>, _>>());
-        let mut assets = assets.map_err(|fault| self.storage_error("read", &fault))?;
+        let mut assets = self.all(sql::lease(engine), &args, asset).await?;
         assets.retain(|asset| !under_way.contains(&asset.url));
         assets.truncate(most);
         // RETURNING keeps no order.
@@ -163,9 +148,11 @@ impl Store {
         urls: impl Iterator<Item = &'a String>,
         until: Timestamp,
     ) -> Result<()> {
-        let Some(server) = self.conn.engine().server() else { return Ok(()) };
+        if !self.conn.engine().is_server() {
+            return Ok(());
+        }
         let args = [json(urls), until.into()];
-        let renewed = self.conn.execute(server.renew_leases, &args).await;
+        let renewed = self.conn.execute(server::RENEW_LEASES, &args).await;
         renewed.map(drop).map_err(|fault| self.storage_error("write", &fault))
     }
 
@@ -190,19 +177,13 @@ impl Store {
         urls: impl Iterator<Item = &'a String>,
     ) -> Result<Vec<(String, Option<SignedUrl>)>> {
         let sql = sql::links_of(self.conn.engine());
-        let rows = self.conn.rows(sql, &[json(urls)]).await;
-        let links = rows.and_then(|rows| {
-            let link = |row: &Row| Ok((row.some_text(0)?, row.text(1)?.map(SignedUrl::new)));
-            rows.iter().map(link).collect()
-        });
-        links.map_err(|fault| self.storage_error("read", &fault))
+        let link = |row: &Row| Ok((row.some_text(0)?, row.text(1)?.map(SignedUrl::new)));
+        self.all(sql, &[json(urls)], link).await
     }
 
     /// Returns when a fresh list was last requested for the mirror.
     pub async fn last_refresh(&mut self) -> Result<Option<Timestamp>> {
-        let row = self.conn.row(sql::LAST_REFRESH, &[]).await;
-        let time = row.and_then(|row| row.map_or(Ok(None), |row| row.time(0)));
-        time.map_err(|fault| self.storage_error("read", &fault))
+        Ok(self.one(sql::LAST_REFRESH, &[], |row| row.time(0)).await?.flatten())
     }
 }
 
@@ -218,22 +199,22 @@ fn is_held(fault: &Fault) -> bool {
 async fn settle(conn: &mut Conn, settled: &[Settled]) -> Result<Option<Vec<String>>, Fault> {
     let engine = conn.engine();
     conn.execute(engine.begin_writing(), &[]).await?;
-    if let Some(server) = engine.server() {
+    if engine.is_server() {
         // Before any row is locked.
-        let free = conn.row(server.try_lock_files_shared, &[]).await?;
-        if free.map_or(Ok(None), |row| row.bool(0))? != Some(true) {
+        let free = conn.one(server::TRY_LOCK_FILES_SHARED, &[], |row| row.bool(0)).await?;
+        if free.flatten() != Some(true) {
             return Ok(None);
         }
         let urls = json(settled.iter().map(|settled| &settled.asset.url));
-        conn.execute(server.hold_assets, &[urls]).await?;
+        conn.execute(server::HOLD_ASSETS, &[urls]).await?;
     }
     let news: Vec<&Settled> = settled.iter().filter(|settled| settled.new_content).collect();
     update_assets(conn, settled).await?;
     insert_versions(conn, &news).await?;
-    let maybe_pruned = match engine.server() {
+    let maybe_pruned = match engine.is_server() {
         // Pruning takes the lock of the queue, too.
-        None => vec![],
-        Some(_) => pruned_among(conn, settled).await?,
+        false => vec![],
+        true => pruned_among(conn, settled).await?,
     };
     conn.execute(statements::COMMIT, &[]).await?;
     Ok(Some(maybe_pruned))
@@ -244,8 +225,8 @@ async fn pruned_among(conn: &mut Conn, settled: &[Settled]) -> Result<Vec<String
     if files.is_empty() {
         return Ok(vec![]);
     }
-    let rows = conn.rows(sql::once_pruned(conn.engine()), &[json(files.into_iter())]).await?;
-    rows.iter().map(|row| row.some_text(0)).collect()
+    let args = [json(files.into_iter())];
+    conn.all(sql::once_pruned(conn.engine()), &args, |row| row.some_text(0)).await
 }
 
 async fn update_assets(conn: &mut Conn, settled: &[Settled]) -> Result<(), Fault> {

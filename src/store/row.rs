@@ -18,7 +18,6 @@ use crate::{
         diff::{Accepted, Diff, OpenedBy, Policy},
         kind::Kind,
         seal::Line,
-        value::{Value, object_json},
     },
     time::Timestamp,
     words::counted,
@@ -175,25 +174,23 @@ impl PollRow {
 
 /// Returns the value of `polls.policy`: `accepted` is null, a number, the name of a set of held removals or
 /// `"all"`.
-pub fn policy_json(policy: &Policy) -> String {
+pub fn policy_json(policy: &Policy) -> JsonText {
     let Policy { after_polls, min_count, max_share, accepted } = policy;
-    let number = |number: u64| Value::int(i64::try_from(number).unwrap_or(i64::MAX));
-    let accepted = match accepted {
-        Accepted::None => Value::NULL,
-        Accepted::UpTo(most) => number(*most),
-        Accepted::Set(set) => Value::text(set.to_string()),
-        Accepted::All => Value::text("all"),
+    // Larger numbers have no exact form in canonical JSON.
+    let number = |number: u64| number.min(i64::MAX as u64);
+    let accepted: serde_json::Value = match accepted {
+        Accepted::None => serde_json::Value::Null,
+        Accepted::UpTo(most) => number(*most).into(),
+        Accepted::Set(set) => set.to_string().into(),
+        Accepted::All => "all".into(),
     };
-    // Converted through text, so that 1.0 becomes the number 1 as everywhere.
-    let max_share = format!("{max_share:e}");
-    let max_share = Value::decode(&max_share, 1).unwrap_or(Value::NULL);
-    let pairs = [
-        ("accepted", accepted),
-        ("after_polls", number(u64::from(*after_polls))),
-        ("max_share", max_share),
-        ("min_count", number(*min_count)),
-    ];
-    object_json(pairs)
+    let json = serde_json::json!({
+        "accepted": accepted,
+        "after_polls": after_polls,
+        "max_share": max_share,
+        "min_count": number(*min_count),
+    });
+    JsonText::canonical(&json.to_string())
 }
 
 /// Reads what [`policy_json`] wrote; `None` for anything else.

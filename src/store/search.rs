@@ -1,11 +1,9 @@
 //! The text that items are searched by: name and id, folded by [`crate::catalog::search`].
 //!
 //! The engines fold ASCII. The folded text of each version with other letters is in a side table, which is
-//! derived from the histories alone: every writer of versions (a poll, a copy) writes these rows with them,
+//! derived from the histories alone: a poll writes these rows with the versions, a copy copies them,
 //! `verify` compares the two, and the foreign key renames and removes rows with their account. It is
 //! neither sealed nor exported.
-
-use std::borrow::Cow;
 
 use super::{
     browse::sql::Sql,
@@ -17,14 +15,6 @@ use crate::{
     catalog::{cell::Cell, kind::Kind, search},
     time::Timestamp,
 };
-
-/// A version of an item, with the name and id that it is searched by.
-pub(super) struct Named<'a> {
-    pub account: Cow<'a, str>,
-    pub id: Cow<'a, str>,
-    pub version: i64,
-    pub name: Option<Cow<'a, str>>,
-}
 
 /// An item that was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,29 +53,29 @@ impl FoundItem {
     }
 }
 
-/// Writes the folded text of those versions of one kind that the engines cannot fold.
+/// Writes the folded text of those versions (id, version, name) of one kind that the engines cannot fold.
 pub(super) async fn write<'a>(
     conn: &mut Conn,
     kind: Kind,
-    versions: impl Iterator<Item = Named<'a>>,
+    account: &'a str,
+    versions: impl Iterator<Item = (&'a str, i64, Option<&'a str>)>,
 ) -> Result<(), Fault> {
-    let with_text = |one: Named<'a>| Some((search::text(one.name.as_deref(), &one.id)?, one));
-    let found: Vec<_> = versions.filter_map(with_text).collect();
-    let (texts, versions) =
-        (found.iter().map(|(text, _)| text.as_str()), || found.iter().map(|(_, one)| one));
+    let found: Vec<_> = versions
+        .filter_map(|(id, version, name)| Some((id, version, search::text(name, id)?)))
+        .collect();
     Bulk::new(found.len())
-        .texts("account", versions().map(|one| one.account.as_ref()))
+        .all("account", account)
         .all("kind", kind.as_str())
-        .texts("item_id", versions().map(|one| one.id.as_ref()))
-        .column("version", BulkColumn::Int(versions().map(|one| Some(one.version)).collect()))
-        .texts("text", texts)
+        .texts("item_id", found.iter().map(|(id, ..)| *id))
+        .column("version", BulkColumn::Int(found.iter().map(|(_, at, _)| Some(*at)).collect()))
+        .texts("text", found.iter().map(|(.., text)| text.as_str()))
         .insert(conn, SEARCH_NAMES.name)
         .await
 }
 
 /// Returns the SQL of the folded text of the item `i` of a kind if it is ASCII.
 pub(super) fn ascii_text(sql: &Sql<'_>, kind: Kind) -> String {
-    sql.ascii_lower(&format!("coalesce(i.{}, '') || '\n' || i.{}", kind.label, kind.id))
+    sql.engine.ascii_lower(&format!("coalesce(i.{}, '') || '\n' || i.{}", kind.label, kind.id))
 }
 
 /// Returns the condition that the version of the item `i` contains all folded words in its name or id;

@@ -1,73 +1,74 @@
-//! SQL that several writers need on one server, beyond transactions. A file has one writer at a time, and
-//! needs none of it.
+//! SQL for the concurrent writers of a server, beyond transactions: PostgreSQL only. A file has one writer at
+//! a time, and needs none of it.
 
-/// The statements of a server, by what they are for.
-#[derive(Debug)]
-pub struct ServerSql {
+use std::time::Duration;
+
+use super::{
+    conn::{Conn, Fault},
+    registry::register,
+};
+
+register! {
     /// The schema in which new tables are created; NULL if there is none.
-    pub schema: &'static str,
+    pub const SCHEMA = "SELECT current_schema()::text";
+
     /// The same, with the search path in force and the database's encoding.
-    pub schema_and_path: &'static str,
-    /// Takes the lock of a migration, so that other migrations of the same database wait.
-    pub migration_lock: &'static str,
+    pub const SCHEMA_AND_PATH = "SELECT current_schema()::text, \
+         current_setting('search_path'), current_setting('server_encoding')";
+
     /// Takes the poll's lock if it is free: (key).
-    pub try_lock: &'static str,
+    pub const TRY_LOCK = "SELECT pg_try_advisory_xact_lock($1)";
+
     /// Who holds a lock: (high half of the key, low half).
-    pub holder: &'static str,
+    pub const HOLDER = "SELECT a.application_name, host(a.client_addr), a.xact_start \
+         FROM pg_locks AS l JOIN pg_stat_activity AS a ON a.pid = l.pid \
+         WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 \
+         AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) \
+         AND l.classid::bigint = $1 AND l.objid::bigint = $2";
+
     /// Makes the server end the open transaction if it stalls this long, not sooner: (milliseconds as
     /// text).
-    pub idle_deadline: &'static str,
+    const IDLE_DEADLINE = "SELECT set_config('idle_in_transaction_session_timeout', $1, true), \
+         set_config('statement_timeout', $1, true)";
+
     /// Locks `polls`: writers of other accounts wait, so that poll numbers follow the order of commits.
-    pub lock_polls: &'static str,
+    pub const LOCK_POLLS = "LOCK TABLE polls IN SHARE ROW EXCLUSIVE MODE";
+
     /// The time of the server, in milliseconds.
-    pub time: &'static str,
+    pub const TIME = "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)";
+
     /// Locks the rows of a batch of assets, or fails at once: (URLs as JSON).
-    pub hold_assets: &'static str,
+    pub const HOLD_ASSETS = "SELECT url FROM assets \
+         WHERE url IN (SELECT jsonb_array_elements_text($1::jsonb)) FOR UPDATE NOWAIT";
+
     /// Extends leases: (URLs as JSON, until).
-    pub renew_leases: &'static str,
+    pub const RENEW_LEASES = "UPDATE assets SET next_attempt_at = $2 WHERE url IN \
+         (SELECT url FROM assets WHERE url IN (SELECT jsonb_array_elements_text($1::jsonb)) \
+          FOR UPDATE SKIP LOCKED)";
+
     /// Takes the shared lock of mirrors that record files, until the transaction ends (so that it works
     /// behind a pooler in transaction mode). Mirrors do not exclude each other; a process that removes
     /// files excludes all of them.
-    pub lock_files_shared: &'static str,
+    pub const LOCK_FILES_SHARED = "SELECT pg_advisory_xact_lock_shared(\
+         hashtextextended('heygen-sync files ' || current_schema(), 0))::text";
+
     /// The same without waiting; returns whether the lock was free.
-    pub try_lock_files_shared: &'static str,
+    pub const TRY_LOCK_FILES_SHARED = "SELECT pg_try_advisory_xact_lock_shared(\
+         hashtextextended('heygen-sync files ' || current_schema(), 0))";
+
     /// The same for a process that removes files: the exclusive lock.
-    pub lock_files: &'static str,
+    pub const LOCK_FILES = "SELECT pg_advisory_xact_lock(\
+         hashtextextended('heygen-sync files ' || current_schema(), 0))::text";
 }
 
-impl ServerSql {
-    /// Every statement, by name.
-    pub fn all(&self) -> Vec<(&'static str, &'static str)> {
-        // Names all fields, so that the compiler reports a missing one.
-        let Self {
-            schema,
-            schema_and_path,
-            migration_lock,
-            try_lock,
-            holder,
-            idle_deadline,
-            lock_polls,
-            time,
-            hold_assets,
-            renew_leases,
-            lock_files_shared,
-            try_lock_files_shared,
-            lock_files,
-        } = self;
-        vec![
-            ("schema", schema),
-            ("schema_and_path", schema_and_path),
-            ("migration_lock", migration_lock),
-            ("try_lock", try_lock),
-            ("holder", holder),
-            ("idle_deadline", idle_deadline),
-            ("lock_polls", lock_polls),
-            ("time", time),
-            ("hold_assets", hold_assets),
-            ("renew_leases", renew_leases),
-            ("lock_files_shared", lock_files_shared),
-            ("try_lock_files_shared", try_lock_files_shared),
-            ("lock_files", lock_files),
-        ]
+impl Conn {
+    /// Makes a server end the open transaction, for which others may wait, if it is idle or runs a
+    /// statement for longer than `deadline`, and not earlier. No effect on SQLite.
+    pub async fn expect_progress(&mut self, deadline: Duration) -> Result<(), Fault> {
+        if !self.engine().is_server() {
+            return Ok(());
+        }
+        let deadline = deadline.as_millis().to_string();
+        self.execute(IDLE_DEADLINE, &[deadline.into()]).await.map(drop)
     }
 }

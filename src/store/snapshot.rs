@@ -47,11 +47,13 @@ impl Store {
             self.begin_reading().await?;
         }
         let read = read(&mut self.conn, account, catalogue, left_out, after_polls, now).await;
+        // Also after a fault: the next account begins a transaction of its own.
+        let ended = match self.in_transaction {
+            true => Ok(()),
+            false => self.end_reading().await,
+        };
         let snapshot = read.map_err(|fault| self.storage_error("read", &fault))?;
-        if !self.in_transaction {
-            self.end_reading().await?;
-        }
-        Ok(snapshot)
+        ended.map(|()| snapshot)
     }
 
     /// Reads what the records of an answer received by `until` may be recognised by; with `unsigned`,
@@ -65,8 +67,7 @@ impl Store {
     ) -> Result<Recognition> {
         self.begin_apart().await?;
         let known = recognition(&mut self.conn, account, catalogue, until, unsigned).await;
-        let known = known.map_err(|fault| self.storage_error("read", &fault))?;
-        self.end_apart().await.map(|()| known)
+        self.end_apart(known).await
     }
 }
 

@@ -5,7 +5,7 @@
 //! thread; both link the same SQLite. `scripts/count-instructions` measures what a poll costs.
 
 use std::{
-    borrow::Cow, error::Error as StdError, fmt, ops::Range, path::Path, sync::Arc, time::Duration,
+    borrow::Cow, error::Error as StdError, ops::Range, path::Path, sync::Arc, time::Duration,
 };
 
 use futures_util::{StreamExt, stream::BoxStream};
@@ -25,7 +25,6 @@ use super::{
     bulk::{Around, Bulk, BulkColumn},
     dialect::{Dialect, MIGRATIONS},
     file_image::{self, FileStamp},
-    server::ServerSql,
     value::{Arg, At, Fault, bad_value},
 };
 use crate::{
@@ -202,7 +201,6 @@ impl Client {
             let added = match arg {
                 Arg::Text(text) | Arg::Json(text) => bound.add(text.as_deref().map(str::to_owned)),
                 Arg::Int(number) => bound.add(*number),
-                Arg::Real(number) => bound.add(*number),
                 Arg::Bool(yes) => bound.add(*yes),
                 Arg::Time(time) => bound.add(time.map(|time| time.to_string())),
             };
@@ -267,7 +265,6 @@ fn bind(statement: &mut Statement<'_>, at: usize, arg: &Arg<'_>) -> Result<(), F
     let bound = match arg {
         Arg::Text(text) | Arg::Json(text) => statement.raw_bind_parameter(at, text.as_deref()),
         Arg::Int(number) => statement.raw_bind_parameter(at, number),
-        Arg::Real(number) => statement.raw_bind_parameter(at, number),
         Arg::Bool(yes) => statement.raw_bind_parameter(at, yes),
         Arg::Time(time) => statement.raw_bind_parameter(at, time.map(|time| time.to_string())),
     };
@@ -394,11 +391,6 @@ impl Row {
         self.str(at)
     }
 
-    /// The names of the columns.
-    pub fn columns(&self) -> Vec<String> {
-        self.names.to_vec()
-    }
-
     /// The text exactly as it is stored, or `None` for NULL; bytes that are not text are in hex.
     pub fn exact_text(&self, at: impl At) -> Result<Option<String>, Fault> {
         if let SqliteValue::Bytes(place) | SqliteValue::Text(place) = self.value(at)?
@@ -441,7 +433,8 @@ fn decode<'r, T: sqlx::Decode<'r, sqlx::Sqlite>>(
 }
 
 /// A fault of `rusqlite`, as an error of sqlx.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("(code: {code}) {message}")]
 struct SqliteFault {
     code: i32,
     message: String,
@@ -455,14 +448,6 @@ fn fault(error: rusqlite::Error) -> Fault {
     };
     Fault::Database(Box::new(SqliteFault { code, message }))
 }
-
-impl fmt::Display for SqliteFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "(code: {}) {}", self.code, self.message)
-    }
-}
-
-impl StdError for SqliteFault {}
 
 impl DatabaseError for SqliteFault {
     fn message(&self) -> &str {
@@ -521,8 +506,8 @@ impl Dialect for Sqlite {
         [include_str!("../../migrations/sqlite/0001_catalogue.sql")]
     }
 
-    fn server(&self) -> Option<&'static ServerSql> {
-        None
+    fn is_server(&self) -> bool {
+        false
     }
 
     fn more_cache(&self) -> Option<&'static str> {
@@ -582,10 +567,6 @@ impl Dialect for Sqlite {
         // Spaces, line breaks and other blanks, the same as in the migration's index.
         let blanks = "char(9, 10, 11, 12, 13, 32, 133, 160, 8203, 12288, 65279)";
         format!("nullif(substr(ltrim({text}, {blanks}), 1, 200), '')")
-    }
-
-    fn strings(&self, json: &str) -> String {
-        format!("(SELECT value FROM json_each({json}))")
     }
 
     fn ascii_lower(&self, text: &str) -> String {

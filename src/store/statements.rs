@@ -5,26 +5,16 @@ use super::{
     registry::register,
     table::{self, POLLS},
 };
-use crate::catalog::{catalogue::Catalogue, kind::Kind};
+use crate::catalog::kind::Kind;
 
-/// SQLite: removes the write-ahead log, so that readers need not write beside the file.
-pub const WITHOUT_LOG: &str = "PRAGMA journal_mode = DELETE";
 /// Commits the transaction.
 pub const COMMIT: &str = "COMMIT";
 /// Rolls the transaction back.
 pub const ROLLBACK: &str = "ROLLBACK";
-/// Begins a read within a poll's transaction that can be rolled back separately.
-pub const SAVEPOINT: &str = "SAVEPOINT reading";
-/// Rolls that read back and releases the locks that it took.
-pub const ROLLBACK_TO_SAVEPOINT: &str = "ROLLBACK TO SAVEPOINT reading";
 
 register! {
     /// The number of the last migration.
     pub const APPLIED = "SELECT max(version) FROM _heygen_sync_migrations";
-
-    /// The last poll that opened or closed a version.
-    pub const LAST_CHANGE = "SELECT poll_id FROM polls \
-         WHERE added + changed + removed + restored + learned > 0 ORDER BY poll_id DESC LIMIT 1";
 
     /// The number of the last poll.
     pub const LAST_POLL_ID = "SELECT coalesce(max(poll_id), 0) FROM polls";
@@ -98,91 +88,6 @@ register! {
          VALUES ($1, $2, 1, $3) ON CONFLICT (account) DO UPDATE \
          SET last_poll_id = excluded.last_poll_id, polls = accounts.polls + 1, digest = excluded.digest";
 
-    /// Whether any poll of the API did not fail, and whether any of one version did not: (account,
-    /// catalogue, version).
-    pub const ANY_GOOD = "SELECT \
-         EXISTS (SELECT 1 FROM polls WHERE account = $1 AND catalogue = $2 AND outcome <> 'failed' \
-              AND trigger <> 'file'), \
-         EXISTS (SELECT 1 FROM polls WHERE account = $1 AND catalogue = $2 AND outcome <> 'failed' \
-              AND trigger <> 'file' AND api_version = $3)";
-
-    /// The version that the last poll of the API requested: (account, catalogue).
-    pub const LAST_ASKED = "SELECT api_version FROM polls \
-         WHERE account = $1 AND catalogue = $2 AND trigger <> 'file' ORDER BY poll_id DESC LIMIT 1";
-
-    /// Whether any poll of an account did not fail, and whether any requested the API: (account).
-    pub const HISTORY = "SELECT \
-         EXISTS (SELECT 1 FROM polls WHERE account = $1 AND outcome <> 'failed'), \
-         EXISTS (SELECT 1 FROM polls WHERE account = $1 AND trigger <> 'file')";
-
-    /// The number of polls that found a version gone since its last good poll, as far as they count, and
-    /// when the first and the last of them began: (account, catalogue, version).
-    pub const SUPERSEDED = "SELECT count(*), min(started_at), max(started_at) FROM polls \
-         WHERE account = $1 AND catalogue = $2 AND api_version = $3 AND superseded \
-         AND trigger IN ('manual', 'schedule') \
-         AND poll_id > coalesce((SELECT max(g.poll_id) FROM polls AS g WHERE g.account = $1 \
-              AND g.catalogue = $2 AND g.api_version = $3 AND g.outcome <> 'failed' \
-              AND g.trigger <> 'file'), 0)";
-
-    /// The last notice of a version of the API before a poll, unless it has this text: (account, catalogue,
-    /// version, poll, text).
-    pub const NOTICE = "SELECT poll_id, warning FROM polls WHERE account = $1 \
-         AND catalogue = $2 AND api_version = $3 AND poll_id < $4 AND trigger <> 'file' \
-         AND warning IS NOT NULL AND warning <> $5 ORDER BY poll_id DESC LIMIT 1";
-
-    /// The ids of the items that are not removed: (account).
-    pub fn current_ids(kind: Kind) {
-        format!(
-            "SELECT {} FROM {} WHERE account = $1 AND removed_at IS NULL",
-            kind.id, kind.table
-        )
-    }
-
-    /// Whether any item of a catalogue is not removed: (account).
-    pub fn any_current(catalogue: Catalogue) {
-        let one = |kind: Kind| {
-            let table = kind.table;
-            format!("EXISTS (SELECT 1 FROM {table} WHERE account = $1 AND removed_at IS NULL)")
-        };
-        let all: Vec<String> = Kind::of(catalogue).map(one).collect();
-        format!("SELECT {}", all.join(" OR "))
-    }
-
-    /// The number of items that are not removed and were first seen by a time, and how many of these are
-    /// not missing: (account, time).
-    pub fn known_until(kind: Kind) {
-        format!(
-            "SELECT count(*), count(*) FILTER (WHERE missing_since IS NULL) FROM {} \
-             WHERE account = $1 AND removed_at IS NULL AND first_seen_at <= $2",
-            kind.table
-        )
-    }
-
-    /// When the last good poll of another version was observed, and how many held polls of this version
-    /// followed it: (account, catalogue, version).
-    pub const SWITCHED = "WITH other AS (SELECT max(poll_id) AS poll_id, \
-              max(observed_at) AS observed_at FROM polls \
-              WHERE account = $1 AND catalogue = $2 AND api_version <> $3 AND outcome <> 'failed') \
-         SELECT other.observed_at, (SELECT count(*) FROM polls AS h WHERE h.account = $1 \
-              AND h.catalogue = $2 AND h.api_version = $3 AND h.outcome = 'held' AND h.poll_id > other.poll_id) FROM other";
-
-    /// Uses the open transaction, so that it does not time out as idle.
-    pub const KEEP_ALIVE = "SELECT 1";
-
-    /// The accounts that ever listed an item with this id: (id).
-    pub fn holders(kind: Kind) {
-        let (table, id) = (kind.table, kind.id);
-        format!("SELECT account FROM {table} WHERE {id} = $1 ORDER BY account")
-    }
-
-    /// Every id ever seen, with one of its names.
-    pub fn named(kind: Kind) {
-        let (table, id, name) = (kind.table, kind.id, kind.label);
-        format!(
-            "SELECT {id} AS id, max({name}) AS name FROM {table} GROUP BY {id} ORDER BY {id}"
-        )
-    }
-
     /// Whether an account is known: (account).
     pub const ACCOUNT = "SELECT polls FROM accounts WHERE account = $1";
 
@@ -192,15 +97,6 @@ register! {
     /// The accounts, by name.
     pub const ACCOUNTS = "SELECT account FROM accounts ORDER BY account";
 
-    /// The last poll of an account's catalogue: (account, catalogue).
-    pub fn last_poll() {
-        format!(
-            "SELECT {} FROM polls WHERE account = $1 AND catalogue = $2 \
-             ORDER BY poll_id DESC LIMIT 1",
-            POLLS.list("")
-        )
-    }
-
     /// The last good poll of an account's catalogue: (account, catalogue).
     pub fn last_good_poll() {
         format!(
@@ -209,76 +105,6 @@ register! {
             POLLS.list("")
         )
     }
-
-    /// The last held poll of an account's catalogue: (account, catalogue).
-    pub fn last_held_poll() {
-        format!(
-            "SELECT {} FROM polls WHERE account = $1 AND catalogue = $2 AND outcome = 'held' \
-             ORDER BY observed_at DESC LIMIT 1",
-            POLLS.list("")
-        )
-    }
-
-    /// The ids of the items that are not removed and have been missing since a time or longer: (account,
-    /// time).
-    pub fn missing_until(kind: Kind) {
-        format!(
-            "SELECT {} FROM {} WHERE account = $1 AND removed_at IS NULL AND missing_since <= $2",
-            kind.id, kind.table
-        )
-    }
-
-    /// A poll and those before it since the last one that did not fail, each with the digest of its
-    /// account's previous poll: (poll).
-    pub fn archived() {
-        format!(
-            "SELECT {}, (SELECT b.digest FROM polls AS b \
-                  WHERE b.account = p.account AND b.poll_id < p.poll_id \
-                  ORDER BY b.poll_id DESC LIMIT 1) AS previous_digest FROM polls AS p \
-             WHERE p.poll_id <= $1 AND p.poll_id > coalesce((SELECT max(g.poll_id) FROM polls AS g \
-                  WHERE g.poll_id < $1 AND g.outcome <> 'failed'), 0) ORDER BY p.poll_id",
-            POLLS.list("p.")
-        )
-    }
-
-    /// The number of failed polls of a catalogue after one: (account, catalogue, poll).
-    pub const FAILED_SINCE = "SELECT count(*) FROM polls \
-         WHERE account = $1 AND catalogue = $2 AND poll_id > $3 AND outcome = 'failed'";
-
-    /// The numbers of current, missing and removed items: (account).
-    pub fn item_counts(kind: Kind) {
-        format!(
-            "SELECT count(*) FILTER (WHERE removed_at IS NULL), \
-             count(*) FILTER (WHERE removed_at IS NULL AND missing_since IS NOT NULL), \
-             count(*) FILTER (WHERE removed_at IS NOT NULL) FROM {} WHERE account = $1",
-            kind.table
-        )
-    }
-
-    /// The newest schema changes of a catalogue's lists, without those of the first poll of each list:
-    /// (account, catalogue).
-    pub const SCHEMA_NEWS = "SELECT p.observed_at, s.kind, s.field, s.change, s.json_type \
-         FROM schema_changes AS s JOIN polls AS p ON p.poll_id = s.poll_id \
-         WHERE s.account = $1 AND p.catalogue = $2 AND s.poll_id > (SELECT min(f.poll_id) FROM schema_changes AS f \
-              WHERE f.account = s.account AND f.kind = s.kind) \
-         ORDER BY s.poll_id DESC, s.kind, s.field LIMIT 10";
-
-    /// The number of previews in each state.
-    pub const ASSETS_BY_STATE =
-        "SELECT state, count(*) FROM assets GROUP BY state ORDER BY state";
-
-    /// The previews whose download failed and is retried.
-    pub const FAILED_ASSETS =
-        "SELECT url, last_error, next_attempt_at FROM assets WHERE state = 'failed' ORDER BY url";
-
-    /// The previews that the configuration leaves out by their host or size.
-    pub const LEFT_OUT_ASSETS = "SELECT url, last_error, next_attempt_at FROM assets \
-         WHERE state = 'skipped' AND last_error IS NOT NULL ORDER BY url";
-
-    /// The next expiry of a link whose preview is not saved; only signed links have one, and not every
-    /// reader may read the links.
-    pub const NEXT_EXPIRY =
-        "SELECT min(expires_at) FROM assets WHERE state IN ('pending', 'failed')";
 
     /// Every version of an item: (id[, account]).
     pub fn versions(kind: Kind, of_account: bool) {

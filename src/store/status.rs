@@ -1,13 +1,14 @@
 //! The status of catalogues and previews.
 
 use super::{
-    conn::{Conn, Fault, Row},
-    held::held_by,
+    conn::{Fault, Row},
     open::Store,
     queue::Failures,
     record::RowType,
+    registry::register,
     row::PollRow,
     statements,
+    table::POLLS,
 };
 use crate::{
     catalog::{
@@ -19,17 +20,124 @@ use crate::{
     time::Timestamp,
 };
 
+register! {
+    /// The last poll of an account's catalogue: (account, catalogue).
+    fn last_poll() {
+        format!(
+            "SELECT {} FROM polls WHERE account = $1 AND catalogue = $2 \
+             ORDER BY poll_id DESC LIMIT 1",
+            POLLS.list("")
+        )
+    }
+
+    /// The number of failed polls of a catalogue after one: (account, catalogue, poll).
+    const FAILED_SINCE = "SELECT count(*) FROM polls \
+         WHERE account = $1 AND catalogue = $2 AND poll_id > $3 AND outcome = 'failed'";
+
+    /// The numbers of current, missing and removed items: (account).
+    fn item_counts(kind: Kind) {
+        format!(
+            "SELECT count(*) FILTER (WHERE removed_at IS NULL), \
+             count(*) FILTER (WHERE removed_at IS NULL AND missing_since IS NOT NULL), \
+             count(*) FILTER (WHERE removed_at IS NOT NULL) FROM {} WHERE account = $1",
+            kind.table
+        )
+    }
+
+    /// The newest schema changes of a catalogue's lists, without those of the first poll of each list:
+    /// (account, catalogue).
+    const SCHEMA_NEWS = "SELECT p.observed_at, s.kind, s.field, s.change, s.json_type \
+         FROM schema_changes AS s JOIN polls AS p ON p.poll_id = s.poll_id \
+         WHERE s.account = $1 AND p.catalogue = $2 AND s.poll_id > (SELECT min(f.poll_id) FROM schema_changes AS f \
+              WHERE f.account = s.account AND f.kind = s.kind) \
+         ORDER BY s.poll_id DESC, s.kind, s.field LIMIT 10";
+
+    /// The number of previews in each state.
+    const ASSETS_BY_STATE =
+        "SELECT state, count(*) FROM assets GROUP BY state ORDER BY state";
+
+    /// The previews whose download failed and is retried.
+    const FAILED_ASSETS =
+        "SELECT url, last_error, next_attempt_at FROM assets WHERE state = 'failed' ORDER BY url";
+
+    /// The previews that the configuration leaves out by their host or size.
+    const LEFT_OUT_ASSETS = "SELECT url, last_error, next_attempt_at FROM assets \
+         WHERE state = 'skipped' AND last_error IS NOT NULL ORDER BY url";
+
+    /// The next expiry of a link whose preview is not saved; only signed links have one, and not every
+    /// reader may read the links.
+    const NEXT_EXPIRY =
+        "SELECT min(expires_at) FROM assets WHERE state IN ('pending', 'failed')";
+}
+
 impl Store {
     /// Returns the status of every catalogue that was ever polled, sorted by account.
     pub async fn status(&mut self) -> Result<Vec<CatalogueStatus>> {
-        let read = status(&mut self.conn).await;
-        read.map_err(|fault| self.storage_error("read", &fault))
+        let mut all = vec![];
+        for account in self.account_names().await? {
+            for catalogue in Catalogue::ALL {
+                all.extend(self.catalogue_status(&account, catalogue).await?);
+            }
+        }
+        Ok(all)
+    }
+
+    /// Returns the status of a catalogue; `None` if it was never polled.
+    async fn catalogue_status(
+        &mut self,
+        account: &str,
+        catalogue: Catalogue,
+    ) -> Result<Option<CatalogueStatus>> {
+        let of = [account.into(), catalogue.as_str().into()];
+        let last = self.one(last_poll(), &of, PollRow::read).await?;
+        let Some(last) = last else { return Ok(None) };
+        let last_good = self.one(statements::last_good_poll(), &of, PollRow::read).await?;
+        let held = match &last_good {
+            Some(poll) => self.held_by(poll).await?,
+            None => None,
+        };
+        let since = last_good.as_ref().map_or(0, |poll| poll.poll_id);
+        let args = [account.into(), catalogue.as_str().into(), since.into()];
+        let failed = self.one(FAILED_SINCE, &args, |row| row.some_int(0)).await?;
+        let mut items = ByKind::new();
+        for kind in Kind::of(catalogue) {
+            let counts = self.one(item_counts(kind), &of[..1], |row| {
+                let (current, missing) = (row.some_int(0)?, row.some_int(1)?);
+                Ok(ItemCounts { current, missing, removed: row.some_int(2)? })
+            });
+            items.extend(counts.await?.map(|counts| (kind, counts)));
+        }
+        Ok(Some(CatalogueStatus {
+            account: account.to_owned(),
+            catalogue,
+            last,
+            last_good,
+            held,
+            failed_since: failed.unwrap_or(0),
+            items,
+            schema_changes: self.all(SCHEMA_NEWS, &of, schema_note).await?,
+        }))
     }
 
     /// Returns the state of the previews.
     pub async fn asset_status(&mut self) -> Result<AssetStatus> {
-        let read = asset_status(&mut self.conn).await;
-        read.map_err(|fault| self.storage_error("read", &fault))
+        let by_state =
+            self.all(ASSETS_BY_STATE, &[], |row| Ok((row.some_text(0)?, row.some_int(1)?)));
+        let by_state = by_state.await?;
+        let next = self.one(NEXT_EXPIRY, &[], |row| row.time(0)).await?;
+        Ok(AssetStatus {
+            by_state,
+            next_expiry: next.flatten(),
+            failures: self.failures(FAILED_ASSETS).await?,
+            left_out: self.failures(LEFT_OUT_ASSETS).await?,
+        })
+    }
+
+    async fn failures(&mut self, sql: &'static str) -> Result<Vec<Failures>> {
+        let all = self.all(sql, &[], |row| {
+            Ok((row.some_text(0)?, row.text(1)?.unwrap_or_default(), row.time(2)?))
+        });
+        all.await.map(Failures::group)
     }
 }
 
@@ -93,58 +201,6 @@ pub struct AssetStatus {
     pub left_out: Vec<Failures>,
 }
 
-async fn status(conn: &mut Conn) -> Result<Vec<CatalogueStatus>, Fault> {
-    let mut all = vec![];
-    for row in conn.rows(statements::ACCOUNTS, &[]).await? {
-        let account = row.some_text(0)?;
-        for catalogue in Catalogue::ALL {
-            all.extend(catalogue_status(conn, &account, catalogue).await?);
-        }
-    }
-    Ok(all)
-}
-
-/// Reads the status of a catalogue; `None` if it was never polled.
-async fn catalogue_status(
-    conn: &mut Conn,
-    account: &str,
-    catalogue: Catalogue,
-) -> Result<Option<CatalogueStatus>, Fault> {
-    let of = [account.into(), catalogue.as_str().into()];
-    let Some(row) = conn.row(statements::last_poll(), &of).await? else { return Ok(None) };
-    let last = PollRow::read(&row)?;
-    let last_good = conn.row(statements::last_good_poll(), &of).await?;
-    let last_good = last_good.map(|row| PollRow::read(&row)).transpose()?;
-    let held = match &last_good {
-        Some(poll) => held_by(conn, poll).await?,
-        None => None,
-    };
-    let since = last_good.as_ref().map_or(0, |poll| poll.poll_id);
-    let args = [account.into(), catalogue.as_str().into(), since.into()];
-    let failed = conn.row(statements::FAILED_SINCE, &args).await?;
-    let mut items = ByKind::new();
-    for kind in Kind::of(catalogue) {
-        if let Some(row) = conn.row(statements::item_counts(kind), &of[..1]).await? {
-            let (current, missing) = (row.some_int(0)?, row.some_int(1)?);
-            items.insert(kind, ItemCounts { current, missing, removed: row.some_int(2)? });
-        }
-    }
-    let notes = conn.rows(statements::SCHEMA_NEWS, &of).await?;
-    let schema_changes = notes.iter().map(schema_note).collect::<Result<_, _>>()?;
-    let failed_since = failed.map_or(Ok(0), |row| row.some_int(0))?;
-    let account = account.to_owned();
-    Ok(Some(CatalogueStatus {
-        account,
-        catalogue,
-        last,
-        last_good,
-        held,
-        failed_since,
-        items,
-        schema_changes,
-    }))
-}
-
 fn schema_note(row: &Row) -> Result<SchemaNote, Fault> {
     Ok(SchemaNote {
         observed_at: row.some_time(0)?,
@@ -153,23 +209,4 @@ fn schema_note(row: &Row) -> Result<SchemaNote, Fault> {
         change: row.some_text(3)?,
         json_type: row.text(4)?,
     })
-}
-
-async fn asset_status(conn: &mut Conn) -> Result<AssetStatus, Fault> {
-    let rows = conn.rows(statements::ASSETS_BY_STATE, &[]).await?;
-    let by_state = rows.iter().map(|row| Ok((row.some_text(0)?, row.some_int(1)?)));
-    let by_state = by_state.collect::<Result<_, Fault>>()?;
-    let next = conn.row(statements::NEXT_EXPIRY, &[]).await?;
-    let next_expiry = next.map_or(Ok(None), |row| row.time(0))?;
-    let failures = reasons(conn, statements::FAILED_ASSETS).await?;
-    let left_out = reasons(conn, statements::LEFT_OUT_ASSETS).await?;
-    Ok(AssetStatus { by_state, next_expiry, failures, left_out })
-}
-
-async fn reasons(conn: &mut Conn, sql: &'static str) -> Result<Vec<Failures>, Fault> {
-    let rows = conn.rows(sql, &[]).await?;
-    let reason =
-        |row: &Row| Ok((row.some_text(0)?, row.text(1)?.unwrap_or_default(), row.time(2)?));
-    let all: Result<Vec<_>, Fault> = rows.iter().map(reason).collect();
-    all.map(Failures::group)
 }

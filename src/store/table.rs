@@ -3,7 +3,7 @@
 //! SELECT lists, inserts, `copy`, the seal, exports, the data dictionary and the metadata for other tools
 //! are derived from it. Tests compare it with both databases.
 
-mod promises;
+mod constraints;
 mod tables;
 mod views;
 pub mod words;

@@ -16,8 +16,6 @@ pub enum Arg<'a> {
     Text(Option<Cow<'a, str>>),
     /// A whole number.
     Int(Option<i64>),
-    /// A double.
-    Real(f64),
     /// A boolean.
     Bool(Option<bool>),
     /// A time.

@@ -10,7 +10,7 @@ use super::{
     outbox::{self, Before, Draft, Of},
     report::Report,
     row::PollRow,
-    search, statements,
+    search, server, statements,
     table::EXTRA,
 };
 use crate::{
@@ -33,9 +33,9 @@ impl Session<'_> {
     pub async fn begin_writing(&mut self) -> Result<()> {
         let store = &mut *self.store;
         let engine = store.conn.engine();
-        let begin = match (store.in_transaction, engine.server()) {
-            (true, Some(server)) => server.lock_polls,
-            _ => engine.begin_writing(),
+        let begin = match store.in_transaction && engine.is_server() {
+            true => server::LOCK_POLLS,
+            false => engine.begin_writing(),
         };
         let begun = store.conn.execute(begin, &[]).await;
         begun.map_err(|fault| store.storage_error("write", &fault))?;
@@ -78,10 +78,10 @@ impl Session<'_> {
 /// Writes a poll. The inner error is that a replayed poll differs from its record.
 async fn write(conn: &mut Conn, report: &mut Report) -> Result<Result<()>, Fault> {
     let recorded = (report.row.poll_id, report.row.digest.take());
-    let last = conn.row(statements::LAST_POLL_ID, &[]).await?;
-    report.row.poll_id = last.map_or(Ok(0), |row| row.some_int(0))? + 1;
-    let before = conn.row(statements::DIGEST, &[report.row.account.as_str().into()]).await?;
-    let before = before.map_or(Ok(None), |row| row.text(0))?;
+    let last = conn.one(statements::LAST_POLL_ID, &[], |row| row.some_int(0)).await?;
+    report.row.poll_id = last.unwrap_or(0) + 1;
+    let of = [report.row.account.as_str().into()];
+    let before = conn.one(statements::DIGEST, &of, |row| row.text(0)).await?.flatten();
     report.row.digest = Some(sealed(report, before.as_deref()));
     if let Some(error) = differs(recorded, &report.row) {
         return Ok(Err(error));
@@ -279,13 +279,8 @@ impl<'a> Writer<'a> {
             .column("opened_after", BulkColumn::Time(all.iter().map(|new| new.after).collect()))
             .insert(conn, kind.history)
             .await?;
-        let named = all.iter().map(|new| search::Named {
-            account: self.account.into(),
-            id: new.id.as_str().into(),
-            version: new.version,
-            name: new.fields.name(kind).map(Cow::Borrowed),
-        });
-        search::write(conn, kind, named).await
+        let named = all.iter().map(|new| (new.id.as_str(), new.version, new.fields.name(kind)));
+        search::write(conn, kind, self.account, named).await
     }
 
     /// Closes the versions that new ones replace and those of removed items: the only rows of history that

@@ -1,6 +1,9 @@
 //! The polls by which versions are checked: when each was observed, and by which API.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use crate::catalog::catalogue::Catalogue;
 
@@ -27,7 +30,7 @@ pub struct AllPolls {
     all: Vec<Facts>,
     /// The positions of the good polls of each account's catalogue.
     good: HashMap<(Arc<str>, Arc<str>), Vec<usize>>,
-    names: HashMap<String, Arc<str>>,
+    names: HashSet<Arc<str>>,
 }
 
 impl AllPolls {
@@ -46,7 +49,7 @@ impl AllPolls {
             return known.clone();
         }
         let shared: Arc<str> = text.into();
-        self.names.insert(text.to_owned(), shared.clone());
+        self.names.insert(shared.clone());
         shared
     }
 

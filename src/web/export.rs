@@ -171,7 +171,7 @@ impl ExportSource {
                 let words = search::words(&q);
                 let found = match words.is_empty() {
                     true => vec![],
-                    false => reading.found_items(&account, at, &words).await?,
+                    false => reading.store().found_items(&account, at, None, &words).await?,
                 };
                 Self::Known(found.iter().map(found_cells).collect())
             }

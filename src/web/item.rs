@@ -4,6 +4,8 @@ mod facts;
 mod history;
 mod pictures;
 
+use std::collections::BTreeSet;
+
 use askama::Template;
 use facts::{Fact, facts};
 use history::{Compared, ItemEvent, compare, events};
@@ -30,6 +32,7 @@ use crate::{
             Reading,
             item::{ItemWithVersions, Neighbour},
         },
+        ids::Known,
         query::Version,
     },
 };
@@ -194,7 +197,8 @@ async fn unknown(
     }
     text.push('.');
     let mut message = MessagePage::of(context, "No such id", text);
-    for (account, other) in reading.elsewhere(id).await? {
+    let known = reading.store().known(&BTreeSet::from([id]), &Kind::ALL).await?;
+    for Known { account, kind: other, .. } in known.into_iter().take(20) {
         let viewpoint = Viewpoint {
             account: (context.accounts.len() > 1).then(|| account.clone()),
             as_of: None,

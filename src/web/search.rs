@@ -64,7 +64,7 @@ pub async fn found(
     if !is_empty {
         found.kinds = reading.found(account, at, &words).await?;
     } else {
-        let texts = reading.search_texts(account, at).await?;
+        let texts = reading.store().search_texts(account, at, None).await?;
         let matching = |kind: Kind| {
             let of_kind =
                 texts.iter().filter(|(of, text)| *of == kind && search::matches(text, &words));

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use heygen_sync::{
     catalog::kind::Kind,
-    store::{conn, declared, outbox, statements},
+    store::{conn, declared, outbox, past, statements},
 };
 use sqlx::{Row, SqlSafeStr, SqlStr, SqliteConnection};
 
@@ -131,10 +131,10 @@ fn asked_of_polls() -> Vec<(SqlStr, &'static [&'static str])> {
     let mut all: Vec<(SqlStr, &'static [&'static str])> = vec![
         (statements::RECENT_GOOD.into_sql_str(), &["a", "avatars", "3"]),
         (statements::SCHEMA_CHANGES.into_sql_str(), &["a", "avatars"]),
-        (statements::ANY_GOOD.into_sql_str(), &["a", "avatars", "v3"]),
-        (statements::LAST_ASKED.into_sql_str(), &["a", "avatars"]),
-        (statements::SUPERSEDED.into_sql_str(), &["a", "avatars", "v2"]),
-        (statements::NOTICE.into_sql_str(), &["a", "avatars", "v2", "x", ""]),
+        (past::ANY_GOOD.into_sql_str(), &["a", "avatars", "v3"]),
+        (past::LAST_ASKED.into_sql_str(), &["a", "avatars"]),
+        (past::SUPERSEDED.into_sql_str(), &["a", "avatars", "v2"]),
+        (past::NOTICE.into_sql_str(), &["a", "avatars", "v2", "x", ""]),
         (statements::LAST_POLL_ID.into_sql_str(), &[]),
         (statements::DIGEST.into_sql_str(), &["a"]),
         (outbox::FAILING.into_sql_str(), &["a", "avatars"]),

@@ -77,4 +77,36 @@ at_home! {
             assert_eq!(home.count("SELECT 1 FROM avatars").await, 2);
         }
     }
+
+    async fn a_failed_copy_is_made_up_for_after_items_were_only_missing_or_found_again(home: Home) {
+        // A removal takes several polls: until then the item is only missing.
+        let settings = [FILE[0], ("HEYGEN_SYNC_REMOVALS__AFTER_POLLS", "5")];
+        let sync = || home.run_with(&settings, &["sync"]).code;
+        let (folder, away) = (home.folder().join("public"), home.folder().join("away"));
+        let file = folder.join("catalogue.db").display().to_string();
+        let failed_once = || {
+            std::fs::rename(&folder, &away).unwrap();
+            assert_eq!(sync(), 74);
+            std::fs::rename(&away, &folder).unwrap();
+            assert_eq!(sync(), 0);
+        };
+        std::fs::create_dir(&folder).unwrap();
+        home.heygen.add_avatar("a", |_| ());
+        home.heygen.add_avatar("b", |_| ());
+        assert_eq!(sync(), 0);
+        let missing = "SELECT coalesce(group_concat(avatar_id), '') FROM avatars WHERE missing_since IS NOT NULL";
+        home.heygen.remove(Kind::Avatar, "a");
+        failed_once();
+        assert_eq!(cell(&file, missing).await, "a");
+        home.heygen.add_avatar("a", |_| ());
+        home.heygen.remove(Kind::Avatar, "b");
+        failed_once();
+        assert_eq!(cell(&file, missing).await, "b", "as many are missing as before");
+        home.heygen.add_avatar("b", |_| ());
+        failed_once();
+        assert_eq!(cell(&file, missing).await, "");
+        let last = std::fs::metadata(&file).unwrap().ino();
+        assert_eq!(sync(), 0);
+        assert_eq!(std::fs::metadata(&file).unwrap().ino(), last, "nothing has changed since");
+    }
 }

@@ -10,6 +10,7 @@ use crate::{
     store::{
         conn::Engine,
         registry::{Argument, register},
+        table::{self, Table},
     },
 };
 
@@ -82,23 +83,10 @@ impl Section {
                 ("closed_poll", Integer),
                 ("closed_after", Time),
             ],
-            Self::FieldChanges => vec![
-                ("poll_id", Integer),
-                ("kind", Text),
-                ("item_id", Text),
-                ("version", Integer),
-                ("field", Text),
-                ("old_value", Text),
-                ("new_value", Text),
-            ],
-            Self::SchemaChanges => vec![
-                ("poll_id", Integer),
-                ("kind", Text),
-                ("field", Text),
-                ("change", Text),
-                ("json_type", Text),
-                ("example", Text),
-            ],
+            Self::FieldChanges | Self::SchemaChanges => {
+                let sealed = table::find(self.table()).into_iter().flat_map(Table::sealed);
+                sealed.map(|column| (column.name, column.holds)).collect()
+            }
         }
     }
 }

@@ -187,7 +187,7 @@ fn texts_sql<'a>(
     others: &'a ItemFilter,
 ) -> String {
     let (joins, condition) = others.matching(sql, items, moments);
-    let texts = sql.each_text("g.texts");
+    let texts = sql.engine.each_string("g.texts");
     let (param, column) = (facet.param, facet.column.unwrap_or_default());
     // Most items share their array with others, so each different array is split only once. A text that
     // an array contains twice counts once.

@@ -42,7 +42,7 @@ impl Order {
         let time = match self {
             Self::Id => return beyond,
             Self::Name => {
-                let head = sql.head(&items.name);
+                let head = sql.engine.head(&items.name);
                 let Some(key) = &place.key else { return format!("({head} IS NULL AND {beyond})") };
                 let key = sql.bind(key.as_str());
                 return format!(
@@ -60,7 +60,7 @@ impl Order {
     pub(super) fn sql(self, sql: &Sql<'_>, items: &ItemsSql) -> String {
         let id = &items.id;
         match self {
-            Self::Name => format!("{} NULLS LAST, {id}", sql.head(&items.name)),
+            Self::Name => format!("{} NULLS LAST, {id}", sql.engine.head(&items.name)),
             Self::Added => format!("{} DESC, {id}", items.first_seen),
             Self::Changed => format!("{} DESC, {id}", items.changed),
             Self::Id => id.clone(),
@@ -176,7 +176,7 @@ impl ItemFilter {
         let mut all = vec![];
         all.extend(search::condition(sql, items.kind, &self.words()));
         for column in &self.none {
-            let elsewhere = sql.in_extra("i.extra", column);
+            let elsewhere = sql.engine.has_key("i.extra", column);
             all.push(format!("(i.{column} IS NULL AND NOT {elsewhere})"));
         }
         all

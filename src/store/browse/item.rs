@@ -4,7 +4,7 @@ use super::{
     picture::ItemPreview,
     reading::Reading,
     scope::{ItemsSql, Scope},
-    sql::{self, Sql},
+    sql::Sql,
 };
 use crate::{
     catalog::kind::Kind,
@@ -182,7 +182,7 @@ impl Reading {
         let (from, to) = (sql.bind(format!("{word} ")), sql.bind(format!("{word}!")));
         let alone = sql.bind(word.to_owned());
         let but = sql.bind(but);
-        let head = sql.head(&items.name);
+        let head = sql.engine.head(&items.name);
         let text = format!(
             "SELECT k.id, k.name, k.version, {picture}, {live} FROM (SELECT {id} AS id, \
              {name} AS name, i.version AS version, {url} AS url FROM {table} WHERE {present} \
@@ -190,7 +190,10 @@ impl Reading {
              AND {id} <> {but} ORDER BY {head}, {id} LIMIT 6) AS k \
              LEFT JOIN assets AS a ON a.url = k.url",
             picture = items.picture_of_url(),
-            live = if items.past { sql.no_time().to_owned() } else { sql.live_until("k.url", "a") },
+            live = match items.past {
+                true => sql.engine.no_time().to_owned(),
+                false => sql.live_until("k.url", "a"),
+            },
             url = items.image_url,
             id = items.id,
             name = items.name,
@@ -206,19 +209,6 @@ impl Reading {
             })
         })
         .await
-    }
-
-    /// Returns the accounts and kinds that have an item `id`.
-    pub async fn elsewhere(&mut self, id: &str) -> Result<Vec<(String, Kind)>> {
-        let mut sql = Sql::new(self.engine());
-        let id = sql.bind(id);
-        let mut lists = vec![];
-        for kind in Kind::ALL {
-            let (table, column) = (kind.table, kind.id);
-            lists.push(format!("SELECT account, '{kind}' FROM {table} WHERE {column} = {id}"));
-        }
-        let text = format!("{} LIMIT 20", lists.join(" UNION ALL "));
-        self.ask(text, &sql.args, |row| Ok((row.some_text(0)?, sql::kind(row, 1)?))).await
     }
 
     /// Returns the fields that changed with each version: (version, field), newest first.

@@ -167,7 +167,7 @@ fn items_sql<'a>(
         changed = items.changed,
         missing = items.missing,
         removed = items.removed,
-        head = sql.head(&items.name),
+        head = sql.engine.head(&items.name),
         column_or_null = statements::columns(items.kind, "i."),
         from = items.from,
         after = after.unwrap_or_default(),

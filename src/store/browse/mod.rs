@@ -15,7 +15,7 @@
 //! - [`users`]: the items that refer to others by their ids
 //! - [`search`]: a search in the lists of all kinds
 //! - [`overview`]: the front page
-//! - `sql`: SQL that several queries share, and what differs between the two engines
+//! - `sql`: SQL that several queries share
 
 pub mod change_rows;
 pub mod changes;
@@ -35,5 +35,6 @@ pub mod search;
 pub(in crate::store) mod sql;
 pub mod users;
 
+pub use super::open::Unreadable;
 pub use reader::Reader;
-pub use reading::{EXPORT_TIME, GoodPolls, Reading, Stamp, Unreadable};
+pub use reading::{EXPORT_TIME, GoodPolls, Reading, Stamp};

@@ -175,7 +175,10 @@ fn newest<'a>(sql: &mut Sql<'a>, scope: &Scope) -> String {
         from = items.from,
         present = items.present,
         picture = items.picture_of_url(),
-        live = if items.past { sql.no_time().to_owned() } else { sql.live_until("k.url", "a") },
+        live = match items.past {
+            true => sql.engine.no_time().to_owned(),
+            false => sql.live_until("k.url", "a"),
+        },
         url = items.image_url,
     )
 }
@@ -247,7 +250,7 @@ fn changed(sql: &mut Sql<'_>, account: &str, at: Option<Timestamp>) -> String {
          CAST(0 AS BIGINT) FROM polls AS p \
          WHERE p.account = {account} AND p.outcome <> 'failed' AND p.changed > 0 \
         {until} ORDER BY p.observed_at DESC LIMIT 4",
-        no_time = sql.no_time(),
+        no_time = sql.engine.no_time(),
     )
 }
 

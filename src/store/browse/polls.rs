@@ -214,7 +214,7 @@ impl Reading {
         let mut sql = Sql::new(self.engine());
         let account = sql.bind(account);
         let (from, until) = (sql.bind(from), sql.bind(until));
-        let day = sql.day("p.observed_at");
+        let day = sql.engine.day("p.observed_at");
         let text = format!(
             "SELECT {day}, CAST(sum(p.added) AS BIGINT), CAST(sum(p.changed) AS BIGINT), \
              CAST(sum(p.removed) AS BIGINT), CAST(sum(p.restored) AS BIGINT) FROM polls AS p \

@@ -67,12 +67,8 @@ impl Reading {
             history = kind.history,
             key = kind.id,
         );
-        match self.rows_of(text, &sql.args).await {
-            Ok(rows) => {
-                let links: Result<Vec<PreviewLink>, Fault> = rows.iter().map(link).collect();
-                let links = links.map_err(|fault| self.storage_error(&fault))?;
-                Ok(links.into_iter().next())
-            }
+        match self.rows_of(text, &sql.args, link).await {
+            Ok(links) => Ok(links.into_iter().next()),
             Err(fault) if is_not_permitted(&fault) => Ok(None),
             Err(fault) => Err(self.storage_error(&fault)),
         }

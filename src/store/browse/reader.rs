@@ -1,22 +1,19 @@
 //! Opens and reuses the connections through which the gallery reads one database.
 
 use std::{
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicI64, Ordering},
-    },
-    time::Duration,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
 };
 
 use tokio::sync::Semaphore;
 
-use super::reading::{EXPORT_TIME, OpenConn, PAGE_TIME, Reading, Unreadable, millis_now};
+use super::reading::{EXPORT_TIME, OpenConn, PAGE_TIME, Reading};
 use crate::{
     error::Error,
     store::{
         fault::storage_error,
         location::Location,
-        open::{DatabaseState, Store},
+        open::{Store, Unreadable},
     },
     system::FileState,
 };
@@ -89,7 +86,7 @@ impl Reader {
             Some(open) => open,
             None => self.open().await?,
         };
-        let mut reading = Reading::new(open, lane.idle.clone(), self.location.clone(), permit);
+        let mut reading = Reading::new(open, lane.idle.clone(), permit);
         match reading.start(limit).await {
             Ok(()) => Ok(reading),
             // An idle connection may be broken: retry once with a new one.
@@ -102,16 +99,10 @@ impl Reader {
     }
 
     async fn open(&self) -> Result<OpenConn, Unreadable> {
-        let mut store = match Store::open_state(&self.location).await? {
-            DatabaseState::Nothing => return Err(Unreadable::NoCatalogue),
-            DatabaseState::OfAnotherVersion(error) => {
-                return Err(Unreadable::OfAnotherVersion(error));
-            }
-            DatabaseState::Catalogue(store) => *store,
-        };
-        let deadline = Arc::new(AtomicI64::new(i64::MAX));
+        let mut store = Store::open_readable(&self.location).await?;
+        let deadline = Arc::new(Mutex::new(Instant::now() + PAGE_TIME));
         let until = deadline.clone();
-        let in_time = move || millis_now() < until.load(Ordering::Relaxed);
+        let in_time = move || until.lock().is_ok_and(|until| Instant::now() < *until);
         let prepared = store.conn.interrupt_unless(in_time).await;
         prepared.map_err(|fault| storage_error(&self.location, "read", &fault))?;
         Ok(OpenConn { store, file: file_id(&self.location), deadline })

@@ -1,10 +1,7 @@
 //! One reading: the queries of one page or export, all in one snapshot.
 
 use std::{
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicI64, Ordering},
-    },
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
@@ -18,10 +15,7 @@ use crate::{
     error::{Error, Result},
     store::{
         conn::{Arg, Conn, Engine, Fault, Row},
-        fault::storage_error,
-        held::held_by,
-        location::Location,
-        open::{Store, of_another_version},
+        open::{Store, Unreadable, of_another_version},
         record::RowType,
         row::PollRow,
         statements,
@@ -34,47 +28,21 @@ pub const PAGE_TIME: Duration = Duration::from_secs(8);
 /// The maximum time that an export may read.
 pub const EXPORT_TIME: Duration = Duration::from_secs(120);
 
-/// Why nothing can be read.
-#[derive(Debug)]
-pub enum Unreadable {
-    /// There is no catalogue at the location yet.
-    NoCatalogue,
-    /// The catalogue was written by another version of the program; with a message for people.
-    OfAnotherVersion(Error),
-    /// The database is locked, unreachable or too slow; with a message for people.
-    Trouble(Error),
-}
-
-impl From<Error> for Unreadable {
-    fn from(error: Error) -> Self {
-        Self::Trouble(error)
-    }
-}
-
 /// A connection for reading.
 #[derive(Debug)]
 pub(super) struct OpenConn {
     pub(super) store: Store,
     /// Device and inode of the file, by which a replaced file is detected.
     pub(super) file: Option<(u64, u64)>,
-    /// When SQLite aborts queries, in milliseconds of [`millis_now`].
-    pub(super) deadline: Arc<AtomicI64>,
-}
-
-/// Returns the milliseconds since the first call.
-pub(super) fn millis_now() -> i64 {
-    static EPOCH: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
-    let elapsed = EPOCH.get_or_init(Instant::now).elapsed();
-    i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX)
+    /// When SQLite aborts queries.
+    pub(super) deadline: Arc<Mutex<Instant>>,
 }
 
 /// The reading of one page: all its queries see the same snapshot.
 #[derive(Debug)]
 pub struct Reading {
-    open: Option<OpenConn>,
-    engine: Engine,
+    open: OpenConn,
     idle: Arc<Mutex<Vec<OpenConn>>>,
-    location: Location,
     queries: u32,
     _permit: OwnedSemaphorePermit,
 }
@@ -83,11 +51,9 @@ impl Reading {
     pub(super) fn new(
         open: OpenConn,
         idle: Arc<Mutex<Vec<OpenConn>>>,
-        location: Location,
         permit: OwnedSemaphorePermit,
     ) -> Self {
-        let engine = open.store.conn.engine();
-        Self { open: Some(open), engine, idle, location, queries: 0, _permit: permit }
+        Self { open, idle, queries: 0, _permit: permit }
     }
 
     /// Returns the number of queries that were sent.
@@ -95,70 +61,58 @@ impl Reading {
         self.queries
     }
 
-    pub(in crate::store) fn conn(&mut self) -> Result<&mut Conn, Fault> {
-        self.open.as_mut().map(|open| &mut open.store.conn).ok_or(Fault::PoolClosed)
+    pub(in crate::store) fn conn(&mut self) -> &mut Conn {
+        &mut self.open.store.conn
     }
 
     /// Returns the database within this reading, for queries of other modules.
-    ///
-    /// # Errors
-    /// Fails after the reading has ended.
-    pub fn store(&mut self) -> Result<&mut Store> {
+    pub fn store(&mut self) -> &mut Store {
         self.queries += 1;
-        match self.open.as_mut() {
-            Some(open) => Ok(&mut open.store),
-            None => Err(storage_error(&self.location, "read", &Fault::PoolClosed)),
-        }
+        &mut self.open.store
     }
 
     pub(super) fn engine(&self) -> Engine {
-        self.engine
+        self.open.store.conn.engine()
     }
 
     /// Continues on another connection.
     pub(super) fn replace(&mut self, open: OpenConn) {
-        self.open = Some(open);
+        self.open = open;
     }
 
     /// Begins the transaction, which fails after `limit`.
     pub(super) async fn start(&mut self, limit: Duration) -> Result<()> {
-        let millis = i64::try_from(limit.as_millis()).unwrap_or(i64::MAX);
-        if let Some(open) = &self.open {
-            open.deadline.store(millis_now().saturating_add(millis), Ordering::Relaxed);
+        if let Ok(mut deadline) = self.open.deadline.lock() {
+            *deadline = Instant::now() + limit;
         }
-        let begun = match self.conn() {
-            Ok(conn) => sql::begin(conn, limit).await,
-            Err(fault) => Err(fault),
-        };
+        let begun = sql::begin(self.conn(), limit).await;
         begun.map_err(|fault| self.storage_error(&fault))
     }
 
     /// Ends the transaction and keeps the connection for the next reading.
-    pub async fn end(mut self) {
-        let Some(mut open) = self.open.take() else { return };
+    pub async fn end(self) {
+        let Self { mut open, idle, _permit, .. } = self;
         if open.store.conn.execute(statements::ROLLBACK, &[]).await.is_ok()
-            && let Ok(mut idle) = self.idle.lock()
+            && let Ok(mut idle) = idle.lock()
         {
             idle.push(open);
         }
     }
 
     pub(in crate::store) fn storage_error(&self, fault: &Fault) -> Error {
-        storage_error(&self.location, "read", fault)
+        self.open.store.storage_error("read", fault)
     }
 
-    /// Returns the rows of a query.
-    pub(super) async fn rows_of(
+    /// Like [`Self::ask`], but returns the fault itself.
+    pub(super) async fn rows_of<T>(
         &mut self,
         sql: String,
         args: &[Arg<'_>],
-    ) -> Result<Vec<Row>, Fault> {
+        read: impl Fn(&Row) -> Result<T, Fault>,
+    ) -> Result<Vec<T>, Fault> {
         self.queries += 1;
         let began = Instant::now();
-        let read = match self.conn() {
-            Ok(conn) => conn.rows(AssertSqlSafe(sql.clone()), args).await,
-            Err(fault) => Err(fault),
-        };
+        let read = self.conn().all(AssertSqlSafe(sql.clone()), args, read).await;
         tracing::trace!(ms = began.elapsed().as_millis() as u64, sql, "query");
         read
     }
@@ -170,9 +124,8 @@ impl Reading {
         args: &[Arg<'_>],
         read: impl Fn(&Row) -> Result<T, Fault>,
     ) -> Result<Vec<T>> {
-        let rows = self.rows_of(sql, args).await;
-        let read: Result<Vec<T>, Fault> = rows.and_then(|rows| rows.iter().map(read).collect());
-        read.map_err(|fault| self.storage_error(&fault))
+        let rows = self.rows_of(sql, args, read).await;
+        rows.map_err(|fault| self.storage_error(&fault))
     }
 
     /// Passes each row to `each`, which completes before the next row is read.
@@ -189,7 +142,7 @@ impl Reading {
     {
         self.queries += 1;
         let streamed = async {
-            let mut rows = self.conn()?.stream(AssertSqlSafe(sql), args)?;
+            let mut rows = self.conn().stream(AssertSqlSafe(sql), args)?;
             while let Some(row) = rows.try_next().await? {
                 each(read(&row)?).await?;
             }
@@ -210,7 +163,9 @@ impl Reading {
         });
         let mut stamp = Stamp::default();
         for (account, poll, mirror, which, version) in rows.await? {
-            if let Some(error) = of_another_version(&self.location, version.unwrap_or(0)) {
+            if let Some(error) =
+                of_another_version(self.open.store.location(), version.unwrap_or(0))
+            {
                 return Err(Unreadable::OfAnotherVersion(error));
             }
             stamp.accounts.extend(account);
@@ -239,11 +194,7 @@ impl Reading {
 
     /// Returns the removals that `poll`, the last good poll of its catalogue, holds; `None` if it holds none.
     pub async fn held(&mut self, poll: &PollRow) -> Result<Option<HeldSet>> {
-        let held = match self.conn() {
-            Ok(conn) => held_by(conn, poll).await,
-            Err(fault) => Err(fault),
-        };
-        held.map_err(|fault| self.storage_error(&fault))
+        self.open.store.held_by(poll).await
     }
 }
 

@@ -107,7 +107,7 @@ impl ItemsSql {
         let has_image = kind.column("preview_image_url").is_some();
         let clip_url = clip(kind).map(|preview| format!("i.{}", preview.field));
         let stored = |is: bool, alias| if is { stored_now(alias) } else { NO_TEXT.into() };
-        let no_time = sql.no_time();
+        let no_time = sql.engine.no_time();
         let live = |url: Option<&str>, alias| match url {
             Some(url) => sql.live_until(url, alias),
             None => no_time.to_owned(),
@@ -179,7 +179,7 @@ impl ItemsSql {
                  (SELECT max(c.valid_from) FROM {versions} AS c WHERE c.account = i.account \
                   AND c.{id} = i.{id} AND c.version <= i.version AND c.opened_by <> 'learned') END"
             ),
-            missing: sql.no_time().into(),
+            missing: sql.engine.no_time().into(),
             removed: format!("CASE WHEN i.valid_to <= {at} THEN i.valid_to END"),
             ..self.pictures_at(sql, &at)
         }
@@ -210,11 +210,11 @@ impl ItemsSql {
             format!("EXISTS (SELECT 1 FROM {})", contents(&format!("s.url = {url} AND ")));
         Self {
             picture: hash(self.has_image.then_some(url)),
-            picture_live: sql.no_time().into(),
-            pictured_of_most: sql.among(url, "s.url", &contents(""), &pictured),
+            picture_live: sql.engine.no_time().into(),
+            pictured_of_most: sql.engine.among(url, "s.url", &contents(""), &pictured),
             pictured,
             clip: hash(self.clip_url.as_deref()),
-            clip_live: sql.no_time().into(),
+            clip_live: sql.engine.no_time().into(),
             picture_join: "",
             clip_join: String::new(),
             ..self

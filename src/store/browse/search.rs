@@ -13,6 +13,7 @@ use crate::{
     catalog::kind::Kind,
     error::Result,
     store::{
+        conn::Row,
         open::Store,
         search::{self, FoundItem},
         table::SEARCH_NAMES,
@@ -68,40 +69,36 @@ fn texts_sql<'a>(
 }
 
 impl Store {
-    /// Returns the items of every account that are not removed and contain all folded words.
-    pub async fn find_items(
+    /// Returns the items of an account, now or at a time, that are not removed and contain all folded words.
+    pub async fn found_items(
         &mut self,
+        account: &str,
+        at: Option<Timestamp>,
         kind: Option<Kind>,
         words: &[String],
     ) -> Result<Vec<FoundItem>> {
         let mut all = vec![];
-        for account in self.account_names().await? {
-            for kind in Kind::only(kind) {
-                let mut sql = Sql::new(self.conn.engine());
-                let text = items_sql(&mut sql, kind, &account, None, words);
-                let rows = self.conn.rows(AssertSqlSafe(text), &sql.args).await;
-                let found =
-                    rows.and_then(|rows| rows.iter().map(|row| search::found(row, kind)).collect());
-                let found: Vec<FoundItem> =
-                    found.map_err(|fault| self.storage_error("read", &fault))?;
-                all.extend(found);
-            }
+        for kind in Kind::only(kind) {
+            let mut sql = Sql::new(self.conn.engine());
+            let text = items_sql(&mut sql, kind, account, at, words);
+            let found = |row: &Row| search::found(row, kind);
+            all.extend(self.all(AssertSqlSafe(text), &sql.args, found).await?);
         }
         Ok(all)
     }
 
-    /// Returns the searchable texts of the items of every account that are not removed.
-    pub async fn search_texts(&mut self, kind: Option<Kind>) -> Result<Vec<String>> {
-        let mut all = vec![];
-        for account in self.account_names().await? {
-            let mut sql = Sql::new(self.conn.engine());
-            let text = texts_sql(&mut sql, Kind::only(kind), &account, None);
-            let rows = self.conn.rows(AssertSqlSafe(text), &sql.args).await;
-            let texts = rows.and_then(|rows| rows.iter().map(|row| row.some_text(1)).collect());
-            let texts: Vec<String> = texts.map_err(|fault| self.storage_error("read", &fault))?;
-            all.extend(texts);
-        }
-        Ok(all)
+    /// Returns the searchable texts of a limited number of items of an account, now or at a time, that are
+    /// not removed.
+    pub async fn search_texts(
+        &mut self,
+        account: &str,
+        at: Option<Timestamp>,
+        kind: Option<Kind>,
+    ) -> Result<Vec<(Kind, String)>> {
+        let mut sql = Sql::new(self.conn.engine());
+        let text = texts_sql(&mut sql, Kind::only(kind), account, at);
+        let text_of = |row: &Row| Ok((sql::kind(row, 0)?, row.some_text(1)?));
+        self.all(AssertSqlSafe(text), &sql.args, text_of).await
     }
 }
 
@@ -126,22 +123,6 @@ impl Reading {
         .await
     }
 
-    /// Returns the items of all kinds that are not removed and contain all folded words.
-    pub async fn found_items(
-        &mut self,
-        account: &str,
-        at: Option<Timestamp>,
-        words: &[String],
-    ) -> Result<Vec<FoundItem>> {
-        let mut all = vec![];
-        for kind in Kind::ALL {
-            let mut sql = Sql::new(self.engine());
-            let text = items_sql(&mut sql, kind, account, at, words);
-            all.extend(self.ask(text, &sql.args, |row| search::found(row, kind)).await?);
-        }
-        Ok(all)
-    }
-
     /// Returns a slice of the matching items of each scope; each scope has a kind of its own.
     pub async fn found_tiles(
         &mut self,
@@ -161,16 +142,5 @@ impl Reading {
             parts.push(format!("SELECT * FROM ({tiles}) AS {}", scope.kind.table));
         }
         self.ask(parts.join(" UNION ALL "), &sql.args, tile).await
-    }
-
-    /// Returns the searchable texts of a limited number of items that are not removed.
-    pub async fn search_texts(
-        &mut self,
-        account: &str,
-        at: Option<Timestamp>,
-    ) -> Result<Vec<(Kind, String)>> {
-        let mut sql = Sql::new(self.engine());
-        let text = texts_sql(&mut sql, Kind::ALL.into_iter(), account, at);
-        self.ask(text, &sql.args, |row| Ok((sql::kind(row, 0)?, row.some_text(1)?))).await
     }
 }

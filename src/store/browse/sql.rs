@@ -1,8 +1,6 @@
-//! The SQL that the gallery's queries share, and all that differs between the two engines.
+//! The SQL that the gallery's queries share.
 
 use std::time::Duration;
-
-use sqlx::AssertSqlSafe;
 
 use crate::{
     catalog::{catalogue::Catalogue, kind::Kind},
@@ -66,15 +64,12 @@ pub fn kind(row: &Row, at: usize) -> Result<Kind, Fault> {
 /// Begins a read-only transaction; on PostgreSQL, its statements fail after `limit`.
 pub async fn begin(conn: &mut Conn, limit: Duration) -> Result<(), Fault> {
     conn.execute(conn.engine().begin_reading(), &[]).await?;
-    match conn.engine().reading_limits(limit, true) {
-        Some(limits) => conn.batch(AssertSqlSafe(limits)).await,
-        None => Ok(()),
-    }
+    conn.limit_reading(limit, true).await
 }
 
 /// A statement under construction, with its arguments by number.
 pub struct Sql<'a> {
-    engine: Engine,
+    pub engine: Engine,
     pub args: Vec<Arg<'a>>,
 }
 
@@ -106,47 +101,9 @@ impl<'a> Sql<'a> {
         )
     }
 
-    /// Returns the expression that the index by name contains.
-    pub fn head(&self, expression: &str) -> String {
-        self.engine.head(expression)
-    }
-
     /// Returns the condition that a JSON array of texts contains one of `values`.
     pub fn has_text(&mut self, texts: &str, values: &'a [String]) -> String {
         let places: Vec<String> = values.iter().map(|value| self.bind(value.as_str())).collect();
         self.engine.has_string(texts, &places)
-    }
-
-    /// Returns the text with its ASCII letters in lower case.
-    pub fn ascii_lower(&self, text: &str) -> String {
-        self.engine.ascii_lower(text)
-    }
-
-    /// Returns the SQL of the rows of a JSON array's texts, as `t.value`.
-    pub fn each_text(&self, texts: &str) -> String {
-        self.engine.each_string(texts)
-    }
-
-    /// Returns the condition that `extra` has the field `name`, a known column's: a value that the
-    /// column cannot hold.
-    pub fn in_extra(&self, extra: &str, name: &str) -> String {
-        self.engine.has_key(extra, name)
-    }
-
-    /// Returns the day of a time, as text.
-    pub fn day(&self, time: &str) -> String {
-        self.engine.day(time)
-    }
-
-    /// Returns a NULL of the type of a time.
-    pub fn no_time(&self) -> &'static str {
-        self.engine.no_time()
-    }
-
-    /// Returns the condition that `column` is among the values `value` of `rows` (FROM and WHERE), for
-    /// statements that evaluate it for most items. PostgreSQL hashes the values once; SQLite would
-    /// build an index, so it evaluates `one` for each item instead.
-    pub fn among(&self, column: &str, value: &str, rows: &str, one: &str) -> String {
-        self.engine.among(column, value, rows, one)
     }
 }

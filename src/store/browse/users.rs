@@ -84,7 +84,10 @@ fn users_sql<'a>(
            FROM {from} WHERE {present} AND {wanted}) AS k LEFT JOIN assets AS a ON a.url = k.url \
          WHERE k.nth <= {FEW} ORDER BY k.used, k.nth) AS {table}",
         picture = items.picture_of_url(),
-        live = if items.past { sql.no_time().to_owned() } else { sql.live_until("k.url", "a") },
+        live = match items.past {
+            true => sql.engine.no_time().to_owned(),
+            false => sql.live_until("k.url", "a"),
+        },
         id = items.id,
         name = items.name,
         url = items.image_url,

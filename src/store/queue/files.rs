@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use sqlx::SqlSafeStr;
-
 use super::{
     sql,
     transaction::{begin_between_polls, json, keep_polls_out},
@@ -12,8 +10,8 @@ use crate::{
     error::Result,
     store::{
         Store,
-        conn::{Arg, Conn, Fault, Row},
-        statements,
+        conn::{Conn, Fault, Row},
+        server, statements,
     },
     time::Timestamp,
 };
@@ -35,18 +33,12 @@ const REMOVING: Duration = Duration::from_secs(30 * 60);
 impl Store {
     /// Returns every file that the store must contain, by name.
     pub async fn known_files(&mut self) -> Result<Vec<KnownFile>> {
-        self.files(sql::KNOWN_FILES, &[]).await
+        self.all(sql::KNOWN_FILES, &[], known_file).await
     }
 
     /// Returns the files that neither a current item nor a version valid at `since` or later needs.
     pub async fn prunable(&mut self, since: Timestamp) -> Result<Vec<KnownFile>> {
-        self.files(sql::prunable(), &[since.into()]).await
-    }
-
-    async fn files(&mut self, sql: impl SqlSafeStr, args: &[Arg<'_>]) -> Result<Vec<KnownFile>> {
-        let rows = self.conn.rows(sql, args).await;
-        let files = rows.and_then(|rows| rows.iter().map(known_file).collect());
-        files.map_err(|fault| self.storage_error("read", &fault))
+        self.all(sql::prunable(), &[since.into()], known_file).await
     }
 
     /// Queues the assets that lost these files and all that failed, and marks as pruned what can no longer
@@ -59,7 +51,7 @@ impl Store {
             begin_between_polls(conn).await?;
             conn.execute(sql::mark_lost(engine), &args).await?;
             let queued = conn.execute(sql::queue_again(engine), &args[..1]).await?;
-            conn.execute(sql::TRY_AGAIN, &[]).await?;
+            conn.execute(sql::try_again(), &[]).await?;
             conn.execute(statements::COMMIT, &[]).await?;
             Ok(queued)
         };
@@ -77,16 +69,16 @@ impl Store {
         let conn = &mut self.conn;
         let done = async {
             conn.execute(engine.begin_writing(), &[]).await?;
-            if let Some(server) = engine.server() {
+            if engine.is_server() {
                 // Waits until no files are being removed, since a removed file cannot be restored.
-                conn.rows(server.lock_files_shared, &[]).await?;
+                conn.rows(server::LOCK_FILES_SHARED, &[]).await?;
             }
             keep_polls_out(conn).await?;
-            let known = conn.rows(sql::once_behind(engine), &args).await?;
+            let known = conn.all(sql::once_behind(engine), &args, |row| row.some_text(0)).await?;
             conn.execute(sql::take_back(engine), &args).await?;
             conn.execute(sql::restore_copies(engine), &args).await?;
             conn.execute(statements::COMMIT, &[]).await?;
-            known.iter().map(|row| row.some_text(0)).collect()
+            Ok(known)
         };
         let done = done.await;
         self.ended(done).await
@@ -112,9 +104,7 @@ impl Store {
         let done = async {
             begin_removing(conn).await?;
             keep_polls_out(conn).await?;
-            let rows = conn.rows(sql::prunable(), &[since.into()]).await?;
-            let files: Vec<String> =
-                rows.iter().map(|row| row.some_text(0)).collect::<Result<_, _>>()?;
+            let files = conn.all(sql::prunable(), &[since.into()], |row| row.some_text(0)).await?;
             let args = [json(files.iter()), now.into()];
             conn.execute(sql::mark_pruned(engine), &args).await?;
             conn.execute(sql::mark_gone(engine), &args[..1]).await?;
@@ -131,11 +121,10 @@ impl Store {
         let args = [json(files.iter())];
         let conn = &mut self.conn;
         let done = async {
-            if engine.server().is_some() {
+            if engine.is_server() {
                 begin_removing(conn).await?;
             }
-            let rows = conn.rows(sql::unnamed(engine), &args).await?;
-            rows.iter().map(|row| row.some_text(0)).collect()
+            conn.all(sql::unnamed(engine), &args, |row| row.some_text(0)).await
         };
         let done = done.await;
         self.ended(done).await
@@ -143,7 +132,7 @@ impl Store {
 
     /// Ends the transaction of [`Store::begin_removing`], so that mirrors continue.
     pub async fn end_removing(&mut self) -> Result<()> {
-        if self.conn.engine().server().is_none() {
+        if !self.conn.engine().is_server() {
             return Ok(());
         }
         let ended = self.conn.execute(statements::ROLLBACK, &[]).await;
@@ -162,10 +151,10 @@ fn known_file(row: &Row) -> Result<KnownFile, Fault> {
 async fn begin_removing(conn: &mut Conn) -> Result<(), Fault> {
     let engine = conn.engine();
     conn.execute(engine.begin_writing(), &[]).await?;
-    if let Some(server) = engine.server() {
+    if engine.is_server() {
         // Files are removed meanwhile, which takes time: no timeout of the server may end the transaction.
         conn.expect_progress(REMOVING).await?;
-        conn.rows(server.lock_files, &[]).await?;
+        conn.rows(server::LOCK_FILES, &[]).await?;
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use crate::{
 pub const ALLOWED_HOSTS: &str = "mirror.allowed_hosts";
 
 /// The `last_error` of an asset whose content was pruned.
-pub const PRUNED: &str = "pruned";
+const PRUNED: &str = "pruned";
 
 const COLUMNS: &str = "url, signed_url, expires_at, state, sha256, file, bytes, content_type, \
      etag, last_modified, attempts, next_attempt_at, mirrored_at, checked_at, last_error";
@@ -26,10 +26,10 @@ register! {
     /// Selects the most urgent due assets; on PostgreSQL, leases them: (now, pictures, videos, audio, how
     /// many[, lease until]).
     pub fn lease(engine: Engine) {
-        match engine.server() {
-            None => format!("SELECT {COLUMNS} FROM assets WHERE {DUE} ORDER BY {ORDER} LIMIT $5"),
+        match engine.is_server() {
+            false => format!("SELECT {COLUMNS} FROM assets WHERE {DUE} ORDER BY {ORDER} LIMIT $5"),
             // Materialized: otherwise the planner may run the limited part more than once.
-            Some(_) => format!(
+            true => format!(
                 "WITH due AS MATERIALIZED (SELECT url FROM assets WHERE {DUE} ORDER BY {ORDER} \
                  LIMIT $5 FOR UPDATE SKIP LOCKED) UPDATE assets SET next_attempt_at = $6 \
                  WHERE url IN (SELECT url FROM due) RETURNING {COLUMNS}"
@@ -78,7 +78,7 @@ register! {
         let wanted = previews(|kind| kind.table, "removed_at IS NULL");
         format!(
             "UPDATE assets SET state = 'pending', attempts = 0, last_error = NULL \
-             WHERE state = 'gone' AND last_error = 'pruned' AND url IN ({wanted})"
+             WHERE state = 'gone' AND last_error = '{PRUNED}' AND url IN ({wanted})"
         )
     }
 
@@ -87,10 +87,14 @@ register! {
         "UPDATE assets SET next_attempt_at = $1 WHERE next_attempt_at > $2";
 
     /// Queues assets that were given up by a clock that was ahead and whose link is still valid: (now).
-    pub const ALIVE_AFTER_ALL = "UPDATE assets SET state = 'pending', attempts = 0, \
-         next_attempt_at = NULL, last_error = NULL WHERE state = 'gone' AND file IS NULL \
-         AND next_attempt_at IS NULL AND signed_url IS NOT NULL AND expires_at > $1 \
-         AND last_error IS DISTINCT FROM 'pruned'";
+    pub fn still_valid() {
+        format!(
+            "UPDATE assets SET state = 'pending', attempts = 0, \
+             next_attempt_at = NULL, last_error = NULL WHERE state = 'gone' AND file IS NULL \
+             AND next_attempt_at IS NULL AND signed_url IS NOT NULL AND expires_at > $1 \
+             AND last_error IS DISTINCT FROM '{PRUNED}'"
+        )
+    }
 
     /// Every file that the store must contain.
     pub const KNOWN_FILES = "SELECT file, max(sha256), max(bytes) FROM (\
@@ -118,9 +122,13 @@ register! {
     }
 
     /// Retries at once all assets that failed, were skipped or could not be fetched.
-    pub const TRY_AGAIN = "UPDATE assets SET state = 'pending', attempts = 0, \
-         next_attempt_at = NULL WHERE state IN ('failed', 'skipped') \
-         OR (state = 'gone' AND file IS NULL AND last_error IS DISTINCT FROM 'pruned')";
+    pub fn try_again() {
+        format!(
+            "UPDATE assets SET state = 'pending', attempts = 0, \
+             next_attempt_at = NULL WHERE state IN ('failed', 'skipped') \
+             OR (state = 'gone' AND file IS NULL AND last_error IS DISTINCT FROM '{PRUNED}')"
+        )
+    }
 
     /// Those of some files that were once fetched from a URL: (files as JSON).
     pub fn once_behind(engine: Engine) {
@@ -207,7 +215,7 @@ register! {
 
 /// Returns a subquery of the strings in the JSON array that is the first argument.
 fn listed(engine: Engine) -> String {
-    engine.strings("$1")
+    format!("(SELECT t.value FROM {})", engine.each_string("$1"))
 }
 
 /// Returns a query for the preview URLs, as `url`, in the rows of each kind's table that meet a condition.

@@ -8,7 +8,7 @@ use crate::{
     store::{
         Store,
         conn::{Arg, Conn, Fault},
-        statements,
+        server, statements,
     },
 };
 
@@ -29,9 +29,9 @@ pub(super) async fn begin_between_polls(conn: &mut Conn) -> Result<(), Fault> {
 
 /// Keeps polls from writing until the open transaction ends, which on SQLite it does anyway.
 pub(super) async fn keep_polls_out(conn: &mut Conn) -> Result<(), Fault> {
-    match conn.engine().server() {
-        None => Ok(()),
-        Some(server) => conn.execute(server.lock_polls, &[]).await.map(drop),
+    match conn.engine().is_server() {
+        false => Ok(()),
+        true => conn.execute(server::LOCK_POLLS, &[]).await.map(drop),
     }
 }
 

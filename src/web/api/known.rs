@@ -78,7 +78,7 @@ pub async fn item(
         let (kind, id) = named.ok_or_else(nothing)?;
         let usual = api_request.account()?;
         let scope = LookupScope { kind: Some(kind), account: api_request.account.clone() };
-        let mut found = answers::item(api_request.reading.store()?, &id, &scope).await?;
+        let mut found = answers::item(api_request.reading.store(), &id, &scope).await?;
         found.retain(|item| item.state.kind.is_some());
         // The sort is stable: the usual account first, the others by name.
         found.sort_by_key(|item| item.state.account.as_ref() != Some(&usual));
@@ -111,7 +111,7 @@ pub async fn as_of(State(app): State<Arc<App>>, request: Parts) -> Result<Respon
             limit: api_request.limit()?,
         };
         let cursor = |kind: Kind, account: &str, id: &str| cursor_of(json!([kind, account, id]));
-        Ok(answers::as_of(api_request.reading.store()?, &question, cursor).await?)
+        Ok(answers::as_of(api_request.reading.store(), &question, cursor).await?)
     }
     .await;
     api_request.answer(answer).await
@@ -128,7 +128,7 @@ pub async fn ids(State(app): State<Arc<App>>, request: Parts) -> Result<Response
     let mut api_request = ApiRequest::begin(&app, &request, &IdsParameters::parameters()).await?;
     let answer = async {
         let (scope, ids) = (api_request.scope()?, api_request.pairs.take_all("id"));
-        Ok(answers::check_ids(api_request.reading.store()?, ids, &scope).await?)
+        Ok(answers::check_ids(api_request.reading.store(), ids, &scope).await?)
     }
     .await;
     api_request.answer(answer).await
@@ -142,6 +142,6 @@ pub async fn ids(State(app): State<Arc<App>>, request: Parts) -> Result<Response
 )]
 pub async fn status(State(app): State<Arc<App>>, request: Parts) -> Result<Response<Body>, Stop> {
     let mut api_request = ApiRequest::begin(&app, &request, &[]).await?;
-    let catalogues = answers::status(api_request.reading.store()?).await?;
+    let catalogues = answers::status(api_request.reading.store()).await?;
     api_request.answer(Ok(Status { catalogues })).await
 }

@@ -265,6 +265,25 @@ at_home! {
         assert_eq!(accounts, ["north", "south", "wrong"], "no row without a key");
     }
 
+    async fn a_value_that_cannot_be_read_fails_the_dry_run_of_its_account_alone(home: Home) {
+        filled(&home, 2);
+        home.file("config.toml", r#"
+            [[accounts]]
+            name = "north"
+            api_key_env = "NORTH"
+            [[accounts]]
+            name = "south"
+            api_key_env = "SOUTH"
+        "#);
+        let keys = [("NORTH", crate::fake::KEY), ("SOUTH", crate::fake::KEY)];
+        assert_eq!(home.run_with(&keys, &["sync"]).code, 0);
+        home.meddle("UPDATE schema_changes SET kind = 'x' WHERE account = 'north'").await;
+        let ran = home.run_with(&keys, &["sync", "--dry-run", "--format", "json"]);
+        let reports: Value = serde_json::from_str(&ran.stdout).unwrap();
+        let codes: Vec<_> = reports.as_array().unwrap().iter().map(|r| r["exit_code"].clone()).collect();
+        assert_eq!(codes, [json!(74), json!(0)], "{ran:?}");
+    }
+
     async fn a_backfill_goes_forward_only(home: Home) {
         home.file("saved.json", example());
         assert_eq!(home.sync(&["--from", "saved.json", "--observed-at", "2025-04-15"]).0, 0);
