@@ -3,13 +3,13 @@
 //! Decides the kind of a failure (its exit code) and whether a retry can help. Knows HTTP statuses
 //! and connection faults; does not know when or how often to retry.
 
-use std::{error::Error as _, fmt, io, time::Duration};
+use std::{fmt, io, time::Duration};
 
 use sha2::{Digest, Sha256};
 
 use super::quote::{ErrorBody, Quote};
 use crate::{
-    error::Error,
+    error::{Error, causes, root_cause},
     time::Timestamp,
     words::{duration, hex},
 };
@@ -288,25 +288,9 @@ fn meaning(status: u16) -> &'static str {
     }
 }
 
-/// Returns the message of the innermost cause, without the layers around it.
-fn root_cause(fault: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = fault;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    cause.to_string()
-}
-
 /// Returns whether the peer's certificate was refused: a retry would end in the same way.
 fn is_untrusted(fault: &reqwest::Error) -> bool {
-    let mut cause = fault.source();
-    while let Some(inner) = cause {
-        if holds_certificate_fault(inner) {
-            return true;
-        }
-        cause = inner.source();
-    }
-    false
+    causes(fault).any(holds_certificate_fault)
 }
 
 /// Returns whether `fault` is one of a certificate. The `source` of an I/O error skips its inner

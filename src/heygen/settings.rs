@@ -8,7 +8,7 @@ use reqwest::{header::HeaderValue, redirect};
 use secrecy::{ExposeSecret, SecretString};
 use url::{Host, Url};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, root_cause};
 
 /// The time from page to page: at most twenty pages a second, however fast the API answers.
 pub const PACE: Duration = Duration::from_millis(50);
@@ -50,7 +50,7 @@ pub(super) fn build(settings: &Settings) -> Result<reqwest::Client> {
         Error::config(format!(
             "cannot set up TLS: {}; install the system's CA certificates (package \
              ca-certificates) or name a file of them in SSL_CERT_FILE",
-            deepest(&fault)
+            root_cause(&fault)
         ))
     })
 }
@@ -89,8 +89,4 @@ pub(super) fn key_header(key: &SecretString) -> Result<HeaderValue> {
     })?;
     value.set_sensitive(true);
     Ok(value)
-}
-
-fn deepest(fault: &dyn std::error::Error) -> String {
-    fault.source().map_or_else(|| fault.to_string(), deepest)
 }

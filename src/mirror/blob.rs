@@ -21,7 +21,7 @@ use sha2::{Digest, Sha256};
 
 use super::{s3, spool::Spool, workspace::Workspace};
 use crate::{
-    error::{Error, Result},
+    error::{Error, Result, causes},
     time::Timestamp,
     words::hex,
 };
@@ -348,13 +348,10 @@ impl Blobs {
     /// Returns the error of a fault of the store (exit code 74).
     fn storage_error(&self, doing: &str, fault: impl std::error::Error + 'static) -> Error {
         let mut text = fault.to_string();
-        let mut inner: Option<&(dyn std::error::Error + 'static)> = Some(&fault);
-        let mut full = false;
-        while let Some(one) = inner {
-            let kind = one.downcast_ref::<io::Error>().map(io::Error::kind);
-            full |= matches!(kind, Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded));
-            inner = one.source();
-        }
+        let full = causes(&fault).any(|cause| {
+            let kind = cause.downcast_ref::<io::Error>().map(io::Error::kind);
+            matches!(kind, Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded))
+        });
         text.truncate(text.floor_char_boundary(300));
         let remedy = match () {
             () if full => "the disk is full: free some space",

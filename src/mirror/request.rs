@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     config::Mirror,
-    error::{Error, Result},
+    error::{Error, Result, causes},
     time::{Clock, Timestamp},
 };
 
@@ -192,15 +192,9 @@ fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     at.checked_sub(Duration::from_millis(u64::try_from(now.millis()).ok()?))
 }
 
+/// Returns whether an address of the host may not be reached.
 fn forbidden(fault: &reqwest::Error) -> bool {
-    let mut inner: Option<&(dyn std::error::Error + 'static)> = Some(fault);
-    while let Some(one) = inner {
-        if one.is::<Forbidden>() {
-            return true;
-        }
-        inner = one.source();
-    }
-    false
+    causes(fault).any(|cause| cause.is::<Forbidden>())
 }
 
 /// Returns why a request failed, without its URL.

@@ -19,7 +19,7 @@ use serde_json::Value as Json;
 use super::words::short;
 use crate::{
     config::Mail,
-    error::{Error, Result},
+    error::{Error, Result, causes},
     system::host,
     time::Timestamp,
 };
@@ -138,14 +138,7 @@ fn is_of_tls(fault: &SmtpError) -> bool {
         let inner = cause.downcast_ref::<std::io::Error>().and_then(|fault| fault.get_ref());
         cause.is::<rustls::Error>() || inner.is_some_and(|inner| inner.is::<rustls::Error>())
     };
-    let mut cause = fault.source();
-    while let Some(one) = cause {
-        if is_of_rustls(one) {
-            return true;
-        }
-        cause = one.source();
-    }
-    fault.is_tls()
+    causes(fault).any(is_of_rustls) || fault.is_tls()
 }
 
 #[cfg(test)]
