@@ -65,11 +65,12 @@ impl DaemonArgs {
             Ok(ahead)
         };
         let work = async |config: &Config, what| {
-            match caught(work(config, &location, what, context)).await {
-                // The next `look` fails with the same error and ends the daemon.
-                Err(error) if error.kind == Kind::Gone => {}
-                Err(error) => report_error(&error),
-                Ok(_) => {}
+            let worked = caught(work(config, &location, what, context)).await;
+            // After `Gone`, the next `look` fails with the same error and ends the daemon.
+            if let Err(error) = worked
+                && error.kind != Kind::Gone
+            {
+                report_error(&error);
             }
         };
         let reload = || {
@@ -165,10 +166,7 @@ fn log(event: RoundEvent<'_>, context: &Context) -> u8 {
     let RoundEvent::Poll { polled, .. } = event else { return 0 };
     let report = match polled {
         Ok(report) => report,
-        Err(error) => {
-            report_error(error);
-            return error.kind.exit_code();
-        }
+        Err(error) => return report_error(error),
     };
     if let Some(error) = &report.error {
         report_error(error);

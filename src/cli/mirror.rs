@@ -246,10 +246,7 @@ pub(super) async fn after_sync(
             (code, Ok(summary))
         }
         Err(error) if error.kind == Kind::Busy => (0, Err(error)),
-        Err(error) => {
-            report_error(&error);
-            (error.kind.exit_code(), Err(error))
-        }
+        Err(error) => (report_error(&error), Err(error)),
     };
     Mirrored { code, did }
 }

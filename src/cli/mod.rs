@@ -122,13 +122,7 @@ pub fn run(arguments: Arguments, clock: Clock) -> u8 {
         }
         Err(fault) => Err(Error::unforeseen(format!("cannot start: {fault}"))),
     };
-    match ran {
-        Ok(code) => code,
-        Err(error) => {
-            report_error(&error);
-            error.kind.exit_code()
-        }
-    }
+    ran.unwrap_or_else(|error| report_error(&error))
 }
 
 /// Builds the runtime. A command that answers requests must not let them wait for its other work; for

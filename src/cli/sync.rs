@@ -134,12 +134,12 @@ impl Sync {
             RoundEvent::Poll { account, catalogue, polled: Err(error) } => {
                 let name = format!("account '{account}'");
                 // An error about a key names the account itself.
-                match error.message.starts_with(&name) {
+                let code = match error.message.starts_with(&name) {
                     true => report_error(error),
                     false => report_error(&error.clone().context(name)),
-                }
+                };
                 json.push(not_polled(account, catalogue, error));
-                Ok(error.kind.exit_code())
+                Ok(code)
             }
             RoundEvent::Done { mirrored } if self.format == Some(ReportFormat::Json) => {
                 let mirror = mirrored.map_or("null".into(), Mirrored::json);
