@@ -123,12 +123,7 @@ impl ChangesArgs {
         }
         let kind = kind.map(Kind::from);
         let filter = ChangeFilter { since, until, kind, change, account, id, limit };
-        let (_, _, location) = context.config()?;
-        let mut store = Store::open_to_read(&location).await?;
-        store.begin_reading().await?;
-        if let Some(account) = &filter.account {
-            store.expect_account(account).await?;
-        }
+        let (_, mut store) = context.reading(filter.account.as_deref()).await?;
         if let Some(id) = &filter.id {
             expect_item(&mut store, id, kind, filter.account.as_deref()).await?;
         }

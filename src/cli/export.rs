@@ -102,7 +102,7 @@ impl Export {
         let now = context.clock.now();
         let as_of = self.as_of.as_deref().map(|text| time_or_ago(text, now)).transpose()?;
         self.agree()?;
-        let (_, _, location) = context.config()?;
+        let location = context.location()?;
         let mut store = Store::open_to_read(&location).await?;
         let mut reading = store.export_reading().await?;
         match self.what {

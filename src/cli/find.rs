@@ -10,7 +10,7 @@ use super::{
 use crate::{
     catalog::{kind::Kind, search},
     error::{Error, Result},
-    store::{Store, search::FoundItem},
+    store::search::FoundItem,
 };
 
 /// The columns of the table format.
@@ -44,9 +44,7 @@ impl Find {
                 search::LONGEST
             )));
         }
-        let (_, _, location) = context.config()?;
-        let mut store = Store::open_to_read(&location).await?;
-        store.begin_reading().await?;
+        let (_, mut store) = context.reading(None).await?;
         let kind = kind.map(Kind::from);
         let found = store.find_items(kind, &words).await?;
         if found.is_empty() && !context.quiet {

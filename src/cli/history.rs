@@ -15,7 +15,7 @@ use crate::{
         value::{Value, write_json_string},
     },
     error::Result,
-    store::{Store, query::Version},
+    store::query::Version,
 };
 
 const COLUMNS: [&str; 13] = [
@@ -55,12 +55,7 @@ pub struct History {
 impl History {
     pub(super) async fn run(self, context: &Context) -> Result<u8> {
         let Self { id, kind, account, format } = self;
-        let (_, _, location) = context.config()?;
-        let mut store = Store::open_to_read(&location).await?;
-        store.begin_reading().await?;
-        if let Some(account) = &account {
-            store.expect_account(account).await?;
-        }
+        let (_, mut store) = context.reading(account.as_deref()).await?;
         let kind = kind.map(Kind::from);
         expect_item(&mut store, &id, kind, account.as_deref()).await?;
         let versions = store.versions(&id, kind, account.as_deref()).await?;

@@ -82,12 +82,7 @@ impl Ids {
     pub(super) async fn run(self, context: &Context) -> Result<u8> {
         let age = self.max_age.as_deref().map(max_age).transpose()?;
         let texts = self.read()?;
-        let (config, _, location) = context.config()?;
-        let mut store = Store::open_to_read(&location).await?;
-        store.begin_reading().await?;
-        if let Some(account) = &self.account {
-            store.expect_account(account).await?;
-        }
+        let (config, mut store) = context.reading(self.account.as_deref()).await?;
         let scope = LookupScope { kind: self.kind.map(Kind::from), account: self.account.clone() };
         let requested_ids = self.requested_ids(&mut store, &scope, &texts).await?;
         let verdicts = check(&mut store, requested_ids, &scope).await?;
@@ -99,8 +94,7 @@ impl Ids {
         if let Some(age) = age
             && let Some(stale) = stale(&mut store, &config, &scope, age, context).await?
         {
-            report_error(&stale);
-            return Ok(stale.kind.exit_code());
+            return Ok(report_error(&stale));
         }
         Ok(if not_usable > 0 { NOT_USABLE } else { 0 })
     }
