@@ -8,6 +8,7 @@
 //! - [`cell`]: a value of a row
 //! - [`mod@column`]: a column of a table
 //! - [`catalogue`]: what one poll reads
+//! - [`api_version`]: the versions of the API, by name
 //! - [`description`]: the description of a kind of item, as data
 //! - [`kind`]: the kinds of items and their columns
 //! - [`item`]: the fields of an item
@@ -33,6 +34,7 @@
 //! - [`seal`]: the lines of a poll, whose digest seals it
 
 pub mod answer;
+pub mod api_version;
 pub mod body;
 pub mod catalogue;
 pub mod cell;

@@ -30,4 +30,3 @@ pub use self::{
     sources::{Origin, Sources},
     values::is_loopback_url,
 };
-pub use crate::heygen::ApiVersion;

@@ -16,9 +16,8 @@ use super::{
     values,
 };
 use crate::{
-    catalog::catalogue::Catalogue,
+    catalog::{api_version::ApiVersion, catalogue::Catalogue},
     error::{Error, Result},
-    heygen::ApiVersion,
 };
 
 /// The whole configuration. Created by [`Config::load`], which checks its values.

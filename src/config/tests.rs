@@ -10,7 +10,10 @@ use tempfile::TempDir;
 use url::Url;
 
 use super::*;
-use crate::{catalog::catalogue::Catalogue, error::Kind};
+use crate::{
+    catalog::{api_version::ApiVersion, catalogue::Catalogue},
+    error::Kind,
+};
 
 const SHIPPED: &str = include_str!("../../config.toml");
 

@@ -7,7 +7,7 @@ use std::{fmt, time::Duration};
 
 use backon::Retryable;
 use reqwest::{
-    Response,
+    Response, StatusCode,
     header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, HeaderValue, RETRY_AFTER},
 };
 use secrecy::SecretString;
@@ -144,10 +144,9 @@ impl Client {
     pub async fn probe(&self, path_and_query: &str) -> Result<(), Failure> {
         let source = self.source(path_and_query);
         let response = self.send(&self.url(path_and_query), &source).await?;
-        let head = self.head(&response);
-        match head.status {
-            200 => Ok(()),
-            _ => Err(self.refusal(response, head, &source).await),
+        match response.status() {
+            StatusCode::OK => Ok(()),
+            _ => Err(self.refusal(response, &source).await),
         }
     }
 
@@ -174,12 +173,12 @@ impl Client {
         progress: OnProgress<'_>,
     ) -> Result<Reply, Failure> {
         let response = self.send(url, source).await?;
-        let head = self.head(&response);
-        if head.status != 200 {
-            return Err(self.refusal(response, head, source).await);
+        if response.status() != StatusCode::OK {
+            return Err(self.refusal(response, source).await);
         }
+        let head = self.head(&response);
         let body = self.body(response, source, most, progress).await;
-        let trace = Trace { received_at: self.clock.now(), ..head };
+        let trace = Trace { received_at: Some(self.clock.now()), ..head };
         match body {
             Ok(body) => Ok(Reply { trace: trace.with_body(&body), body }),
             Err(failure) => Err(failure.with(trace)),
@@ -198,15 +197,16 @@ impl Client {
     }
 
     /// Creates the failure of a status other than 200. A body that cannot be read is ignored.
-    async fn refusal(&self, response: Response, head: Trace, source: &str) -> Failure {
+    async fn refusal(&self, response: Response, source: &str) -> Failure {
+        let (status, head) = (response.status().as_u16(), self.head(&response));
         let wait = header(response.headers(), RETRY_AFTER.as_str());
         let wait = wait.and_then(|value| retry::retry_after(value, self.clock.now()));
         let cap = self.settings.max_response.min(ERROR_BODY_CAP);
         let body = self.body(response, source, cap, &|_| ()).await.ok();
         let error_body = body.as_deref().map(|body| self.error_body(body)).unwrap_or_default();
-        let failure = Failure::of_status(source, head.status, &error_body, wait);
+        let failure = Failure::of_status(source, status, &error_body, wait);
         let notice = sunset::join(head.notice.as_deref(), error_body.warning);
-        let trace = Trace { received_at: self.clock.now(), notice, ..head };
+        let trace = Trace { received_at: Some(self.clock.now()), notice, ..head };
         failure.with(match body {
             Some(body) => trace.with_body(&body),
             None => trace,
@@ -246,15 +246,13 @@ impl Client {
     fn head(&self, response: &Response) -> Trace {
         let headers = response.headers();
         Trace {
-            status: response.status().as_u16(),
-            received_at: self.clock.now(),
+            status: Some(response.status().as_u16()),
             request_id: REQUEST_IDS
                 .iter()
                 .filter_map(|name| header(headers, name))
                 .find_map(|value| self.quote.clean_or_none(value)),
-            bytes: None,
-            sha256: None,
             notice: sunset::notice(headers).map(|text| self.quote.clean(&text)),
+            ..Trace::default()
         }
     }
 

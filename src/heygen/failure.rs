@@ -14,20 +14,20 @@ use crate::{
     words::{duration, hex},
 };
 
-/// What a poll records of an answer, successful or not.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What a poll records of an answer, successful or not; empty if there was no answer at all.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Trace {
-    /// The HTTP status.
-    pub status: u16,
+    /// The HTTP status; `None` also for a saved answer.
+    pub status: Option<u16>,
     /// When the body had been received, or when reading it ended.
-    pub received_at: Timestamp,
+    pub received_at: Option<Timestamp>,
     /// The API's id of the request, cleaned, at most 200 characters.
     pub request_id: Option<String>,
     /// The size of the decoded body in bytes; `None` if it was not received completely.
     pub bytes: Option<u64>,
     /// SHA-256 of the decoded body, lower-case hex; `None` if it was not received completely.
     pub sha256: Option<String>,
-    /// The end of the API that the headers, or the body of an error, announce.
+    /// The end of the API that headers and body announce, and why the list may be incomplete.
     pub notice: Option<String>,
 }
 

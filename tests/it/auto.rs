@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use heygen_sync::{
-    config::{ApiVersion, Version},
-    poll::Report,
-    store::past::Overlap,
+    catalog::api_version::ApiVersion, config::Version, poll::Report, store::past::Overlap,
     time::Timestamp,
 };
 

@@ -7,8 +7,8 @@ use std::{
 };
 
 use heygen_sync::{
-    catalog::diff::Accepted,
-    config::{ApiVersion, Removals, Version},
+    catalog::{api_version::ApiVersion, diff::Accepted},
+    config::{Removals, Version},
     error::Kind as Fault,
     heygen::{Client, Settings},
     poll::{Request, Source, poll},

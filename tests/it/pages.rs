@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use heygen_sync::{
-    config::{ApiVersion, Version},
-    poll::Report,
-};
+use heygen_sync::{catalog::api_version::ApiVersion, config::Version, poll::Report};
 
 use serde_json::Value;
 

@@ -15,8 +15,8 @@ use std::{
 
 use heygen_sync::{
     archive::Archive,
-    catalog::{catalogue::Catalogue, diff::Accepted},
-    config::{ApiVersion, Notify, Removals, Version},
+    catalog::{api_version::ApiVersion, catalogue::Catalogue, diff::Accepted},
+    config::{Notify, Removals, Version},
     error::{Kind, Result},
     heygen::{Client, Settings},
     mirror::{self, Blobs, Summary},

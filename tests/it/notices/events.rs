@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use heygen_sync::{
-    config::{ApiVersion, Notify, Version},
+    catalog::api_version::ApiVersion,
+    config::{Notify, Version},
     notify::report_stale,
     time::Clock,
 };
