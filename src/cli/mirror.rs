@@ -1,14 +1,11 @@
 //! `mirror`: works the queue of previews once; `mirror prune` removes files that are no longer needed.
 
-mod bar;
-
 use std::{convert::Infallible, io::IsTerminal, sync::Arc, time::Duration};
 
 use clap::{Args, Subcommand};
 use indicatif::HumanBytes;
 use tracing::Instrument;
 
-use self::bar::Bar;
 use super::{
     account::expect_no_orphan,
     api::{client, deadline},
@@ -16,7 +13,7 @@ use super::{
     flags::time_or_ago,
     log::{self, report_error},
     output::{Cell, note, object, print, visible},
-    report,
+    progress, report,
     stores::{self, blobs},
     task::{Input, PollTask},
     textfile::write_metrics,
@@ -267,12 +264,15 @@ async fn drain(
     mut settings: MirrorSettings,
     context: &Context,
 ) -> Result<(Summary, u8)> {
-    let bar = Bar::new(!context.shows_progress());
+    let form = "{bar:30} {pos}/{len} previews, {msg}, {rate}, {eta} left";
+    let bar = progress::bar(context, form);
     let health = &context.service.health;
     health.step(mirror::LONGEST_STEP);
-    let show = |progress: MirrorProgress| {
+    let show = |MirrorProgress { done, due, bytes }| {
         health.step(mirror::LONGEST_STEP);
-        bar.show(progress);
+        bar.set_length(due);
+        bar.set_position(done.min(due));
+        bar.set_message(HumanBytes(bytes).to_string());
     };
     settings.stop = context.service.stop.clone();
     let mut codes = vec![];

@@ -14,7 +14,7 @@ use super::{
     context::Context,
     log::span,
     mirror::{Mirrored, after_sync},
-    spinner::Spinner,
+    progress,
     task::{Input, PollTask},
 };
 use crate::{
@@ -222,12 +222,12 @@ impl<'a> Round<'a> {
         }
         let client;
         let mut key_expires_at = None;
-        let spinner = Spinner::start(context, "waiting for HeyGen's list");
+        let spinner = progress::spinner(context, "waiting for HeyGen's list");
         context.service.health.step(patience + deadline(config));
         let progress = |progress: Progress| {
             // The next step is more bytes, or another request with its pauses.
             context.service.health.step(config.api.retry_time + config.api.timeout);
-            spinner.show(progress_text(progress));
+            spinner.set_message(progress_text(progress));
         };
         let (trigger, source) = match task.source? {
             Input::Saved { name, body } => ("file", Source::Saved { name, body }),

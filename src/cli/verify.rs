@@ -7,7 +7,7 @@ use clap::Args;
 use super::{
     Context,
     output::{Cell, Format, Rows, note, print, visible},
-    spinner::Spinner,
+    progress,
 };
 use crate::{
     error::Result,
@@ -52,9 +52,9 @@ impl Verify {
             show(&mut store, poll_id, |bytes| out.add(bytes)).await?;
             return out.end().map(|()| 0);
         }
-        let spinner = Spinner::start(context, "checking the seals");
+        let spinner = progress::spinner(context, "checking the seals");
         let show = |progress| {
-            spinner.show(match progress {
+            spinner.set_message(match progress {
                 VerifyProgress::Polls(polls) => {
                     format!("checking the seals, {}", counted(polls, "poll", "polls"))
                 }
