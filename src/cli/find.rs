@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::{
     Context,
-    changes::KindArgument,
+    flags::kind_parser,
     output::{Cell, Format, Rows, note, visible},
 };
 use crate::{
@@ -26,8 +26,8 @@ pub struct Find {
     #[arg(required = true, value_name = "WORDS")]
     words: Vec<String>,
     /// Only items of this kind
-    #[arg(long, value_enum)]
-    kind: Option<KindArgument>,
+    #[arg(long, value_parser = kind_parser())]
+    kind: Option<Kind>,
     /// Output format
     #[arg(long, value_enum)]
     format: Option<Format>,
@@ -45,7 +45,6 @@ impl Find {
             )));
         }
         let (_, mut store) = context.reading(None).await?;
-        let kind = kind.map(Kind::from);
         let found = store.find_items(kind, &words).await?;
         if found.is_empty() && !context.quiet {
             suggest(&words, &store.search_texts(kind).await?);

@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::{
     Context,
-    changes::KindArgument,
+    flags::kind_parser,
     output::{Cell, Format, Rows, visible},
     unknown::expect_item,
 };
@@ -42,8 +42,8 @@ pub struct History {
     /// The item's id
     id: String,
     /// Only this kind
-    #[arg(long, value_enum)]
-    kind: Option<KindArgument>,
+    #[arg(long, value_parser = kind_parser())]
+    kind: Option<Kind>,
     /// Only this account
     #[arg(long, value_name = "NAME")]
     account: Option<String>,
@@ -56,7 +56,6 @@ impl History {
     pub(super) async fn run(self, context: &Context) -> Result<u8> {
         let Self { id, kind, account, format } = self;
         let (_, mut store) = context.reading(account.as_deref()).await?;
-        let kind = kind.map(Kind::from);
         expect_item(&mut store, &id, kind, account.as_deref()).await?;
         let versions = store.versions(&id, kind, account.as_deref()).await?;
         match Format::or_default(format) {

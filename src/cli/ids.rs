@@ -6,8 +6,7 @@ use clap::Args;
 
 use super::{
     Context,
-    changes::KindArgument,
-    flags::max_age,
+    flags::{kind_parser, max_age},
     input,
     log::report_error,
     output::{Cell, Format, Rows, note},
@@ -65,8 +64,8 @@ pub struct Ids {
     #[arg(long, value_name = "FILE", num_args = 1..)]
     scan: Vec<String>,
     /// Only this kind
-    #[arg(long, value_enum)]
-    kind: Option<KindArgument>,
+    #[arg(long, value_parser = kind_parser())]
+    kind: Option<Kind>,
     /// Only this account
     #[arg(long, value_name = "NAME")]
     account: Option<String>,
@@ -83,7 +82,7 @@ impl Ids {
         let age = self.max_age.as_deref().map(max_age).transpose()?;
         let texts = self.read()?;
         let (config, mut store) = context.reading(self.account.as_deref()).await?;
-        let scope = LookupScope { kind: self.kind.map(Kind::from), account: self.account.clone() };
+        let scope = LookupScope { kind: self.kind, account: self.account.clone() };
         let requested_ids = self.requested_ids(&mut store, &scope, &texts).await?;
         let verdicts = check(&mut store, requested_ids, &scope).await?;
         print(&verdicts, Format::or_default(self.format))?;
