@@ -13,7 +13,10 @@ use serde::{
 };
 use url::Url;
 
-use super::{accounts::is_account_name, values};
+use super::{
+    accounts::is_account_name,
+    values::{self, named},
+};
 
 /// One block of `[[notify]]`.
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -25,7 +28,7 @@ pub struct Notify {
     #[serde(alias = "format")]
     pub kind: ReceiverKind,
     /// The URL of a webhook, of Slack or of a mail server.
-    #[serde(deserialize_with = "place", serialize_with = "values::receiver::serialize")]
+    #[serde(deserialize_with = "place")]
     pub url: Option<Url>,
     /// The environment variable that contains the URL.
     pub url_env: Option<String>,
@@ -56,13 +59,13 @@ pub struct Notify {
     #[serde(deserialize_with = "age")]
     pub stale_after: Option<Duration>,
     /// Requested when a run begins.
-    #[serde(with = "values::receiver")]
+    #[serde(deserialize_with = "values::receiver")]
     pub ping_start: Option<Url>,
     /// Requested when a run has succeeded.
-    #[serde(with = "values::receiver")]
+    #[serde(deserialize_with = "values::receiver")]
     pub ping_success: Option<Url>,
     /// Requested when a run has failed.
-    #[serde(with = "values::receiver")]
+    #[serde(deserialize_with = "values::receiver")]
     pub ping_failure: Option<Url>,
 }
 
@@ -280,10 +283,7 @@ pub(super) fn write<S: Serializer>(_: &[Notify], to: S) -> Result<S::Ok, S::Erro
 fn place<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Url>, D::Error> {
     let expected = "a URL in quotes that begins with https://, for e-mail with smtps:// or with \
                  smtp:// and ?tls=required; plain http and smtp are accepted for this machine only";
-    values::scalar(from, expected, |value| match value {
-        values::Scalar::Text(text) => values::guarded(&text).map(Some),
-        _ => None,
-    })
+    values::text(from, expected, |text| values::guarded(&text).map(Some))
 }
 
 fn is_address(text: &str) -> bool {
@@ -292,10 +292,7 @@ fn is_address(text: &str) -> bool {
 
 fn sender<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
     let expected = "an address in quotes, such as \"HeyGen <heygen@example.org>\"";
-    values::scalar(from, expected, |value| match value {
-        values::Scalar::Text(text) => is_address(&text).then_some(Some(text)),
-        _ => None,
-    })
+    values::text(from, expected, |text| is_address(&text).then_some(Some(text)))
 }
 
 fn addressees<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
@@ -319,21 +316,6 @@ fn age<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error>
     values::interval(from).map(Some)
 }
 
-macro_rules! named {
-    ($type:ty) => {
-        impl Serialize for $type {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str(self.as_str())
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $type {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                values::one_of(deserializer, Self::ALL, Self::as_str)
-            }
-        }
-    };
-}
 named!(ReceiverKind);
 named!(Event);
 

@@ -59,7 +59,7 @@ pub struct Config {
 #[serde(default, deny_unknown_fields)]
 pub struct Api {
     /// The URL of the API. Plain http to loopback only; no credentials, query or fragment.
-    #[serde(with = "values::base_url")]
+    #[serde(deserialize_with = "values::base_url")]
     pub base_url: Url,
     /// The catalogues that are polled, in this order.
     #[serde(deserialize_with = "values::catalogues", serialize_with = "values::write_catalogues")]

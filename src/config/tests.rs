@@ -796,22 +796,22 @@ fn the_default_account_has_its_key_from_the_environment_a_file_or_systemd() {
 fn a_key_that_cannot_be_sent_is_refused_and_not_told() {
     for key in ["secret\nx", "secret\tx", "secret\u{e9}", "secret\u{7f}", "secret\0"] {
         let error = of_env(&[("HEYGEN_API_KEY", key)]).key().unwrap_err();
-        assert!(error.starts_with("HEYGEN_API_KEY contains more than a key"), "{error}");
+        assert!(error.starts_with("HEYGEN_API_KEY contains more than the API key"), "{error}");
         assert!(!error.contains("secret"), "{error}");
     }
     let error = of_env(&[("HEYGEN_API_KEY", "\n")]).key().unwrap_err();
     assert!(error.starts_with("HEYGEN_API_KEY is empty"), "{error}");
     for (text, message) in [
-        ("\n", "the key file 'work/key' is empty"),
-        ("secret\n\nx", "the key file 'work/key' contains more than a key"),
-        (&"x".repeat(70_000), "the key file 'work/key' is too long"),
+        ("\n", "the file 'work/key' is empty: put the API key there"),
+        ("secret\n\nx", "the file 'work/key' contains more than the API key"),
+        (&"x".repeat(70_000), "the file 'work/key' is too long"),
     ] {
         let machine = machine().file("work/key", text).env(&[("HEYGEN_API_KEY_FILE", "key")]);
         let error = machine.key().unwrap_err();
         assert!(error.starts_with(message) && !error.contains("secret"), "{error}");
     }
     let error = of_env(&[("HEYGEN_API_KEY_FILE", "no")]).key().unwrap_err();
-    assert!(error.starts_with("cannot read the key file 'work/no': "), "{error}");
+    assert!(error.starts_with("cannot read the API key from the file 'work/no': "), "{error}");
 }
 
 #[test]
