@@ -14,6 +14,7 @@ mod failure;
 mod fetched;
 pub mod key;
 mod quote;
+mod request;
 mod retry;
 mod settings;
 pub mod sunset;
@@ -30,7 +31,7 @@ pub use settings::{PACE, Settings};
 
 use std::sync::Arc;
 
-use self::version::ListRequest;
+use self::request::ListRequest;
 use crate::{
     catalog::{api_version::ApiVersion, catalogue::Catalogue, recognition::Recognition},
     error::caught,

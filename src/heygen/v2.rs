@@ -2,7 +2,7 @@
 //!
 //! Knows the path and converts its answer into a [`Fetched`]; the decoder knows the body.
 
-use super::{Client, Fetched, OnProgress, Presence, Reply, Trace, sunset, version::ListRequest};
+use super::{Client, Fetched, OnProgress, Presence, Reply, Trace, request::ListRequest, sunset};
 use crate::{
     catalog::{stripped::Bodies, v2},
     error::Error,

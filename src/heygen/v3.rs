@@ -10,8 +10,8 @@ use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
 use super::{
-    Client, Failure, Fetched, OnProgress, Presence, Progress, Reply, Trace, client::Bounds, sunset,
-    version::ListRequest,
+    Client, Failure, Fetched, OnProgress, Presence, Progress, Reply, Trace, client::Bounds,
+    request::ListRequest, sunset,
 };
 use crate::{
     catalog::{

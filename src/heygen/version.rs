@@ -1,28 +1,10 @@
 //! How each version of the API is read: which file reads its lists, and which decoder its answers.
 
-use std::sync::Arc;
-
-use super::{Client, Fetched, OnProgress, v2, v3};
+use super::{Client, Fetched, OnProgress, request::ListRequest, v2, v3};
 use crate::{
-    catalog::{
-        self, api_version::ApiVersion, catalogue::Catalogue, list::Answer, pages,
-        recognition::Recognition,
-    },
+    catalog::{self, api_version::ApiVersion, catalogue::Catalogue, list::Answer, pages},
     error::Result,
 };
-
-/// The request for a list.
-#[derive(Clone, Debug)]
-pub(super) struct ListRequest {
-    /// The catalogue.
-    pub catalogue: Catalogue,
-    /// Whether [`Fetched::bodies`] are wanted.
-    pub keep: bool,
-    /// The data for recognising records.
-    pub known: Arc<Recognition>,
-    /// Whether this is the second reading of a list that broke off: it uses another page size.
-    pub again: bool,
-}
 
 impl ApiVersion {
     /// Decodes an archived answer of a catalogue by this version, which was stored from
