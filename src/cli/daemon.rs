@@ -7,6 +7,7 @@ use clap::Args;
 use super::{
     Context,
     account::expect_no_orphan,
+    one_poll::Polling,
     report, report_error,
     round::{Round, RoundEvent},
     stores::{archive_in_use, configured_archive},
@@ -142,13 +143,14 @@ async fn work(config: &Config, location: &Location, what: Work, context: &Contex
     // A database that does not respond must not look like an idle daemon.
     context.service.health.step(OPENING);
     let archive = archive_in_use(config, context);
-    let mut round = Round { archive: archive.as_ref(), ..Round::new(config, context) };
+    let trigger = if what == Work::Poll { "schedule" } else { "refresh" };
+    let archive = archive.as_ref();
+    let polling = Polling { trigger, archive, ..Polling::new(config, context) };
+    let round = Round { polling, mirror: what != Work::Notices };
     let tasks = match what {
         Work::Mirror | Work::Notices => vec![],
         Work::Poll | Work::Refresh => PollTask::of_all(config, context),
     };
-    round.mirror = what != Work::Notices;
-    round.trigger = if what == Work::Poll { "schedule" } else { "refresh" };
     // The first `look` has created the database.
     let mut store = match Store::open_existing(location).await {
         Ok(store) => Some(store),

@@ -18,6 +18,7 @@ use super::{
 use crate::{
     catalog::{api_version::ApiVersion, catalogue::Catalogue},
     error::{Error, Result},
+    time::DAY,
 };
 
 /// The whole configuration. Created by [`Config::load`], which checks its values.
@@ -281,7 +282,7 @@ impl Default for Mirror {
             concurrency: 16,
             requests_per_second: 50,
             max_file: 512 * 1024 * 1024,
-            recheck: Duration::from_secs(7 * 24 * 60 * 60),
+            recheck: DAY * 7,
         }
     }
 }

@@ -13,10 +13,10 @@ use bytesize::ByteSize;
 use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
 use url::{Host, Url};
 
-use crate::{catalog::catalogue::Catalogue, error::Error};
+use crate::{catalog::catalogue::Catalogue, error::Error, time::DAY};
 
 /// The longest time that can be waited for: sums of a few stay far from any overflow.
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const LONGEST_WAIT: Duration = DAY;
 /// The most retries; more are a mistake, since each attempt reads megabytes.
 const MOST_RETRIES: u64 = 100;
 
@@ -180,13 +180,13 @@ pub fn write_time<S: Serializer>(value: &Duration, serializer: S) -> Result<S::O
 pub fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let expected =
         "a duration above 0 and up to a day, such as \"180s\", \"3m\" or a number of seconds";
-    time(deserializer, expected, |time| Duration::ZERO < time && time <= DAY)
+    time(deserializer, expected, |time| Duration::ZERO < time && time <= LONGEST_WAIT)
 }
 
 /// Reads a time to wait: from 0 to a day.
 pub fn wait<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let expected = "a duration up to a day, such as \"30s\", \"0s\" or a number of seconds";
-    time(deserializer, expected, |time| time <= DAY)
+    time(deserializer, expected, |time| time <= LONGEST_WAIT)
 }
 
 /// Reads a time between two checks: above 0, up to ten years.

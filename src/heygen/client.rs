@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     error::Result,
-    time::Clock,
+    time::{Clock, retry_after},
     words::{counted, duration},
 };
 
@@ -200,7 +200,7 @@ impl Client {
     async fn refusal(&self, response: Response, source: &str) -> Failure {
         let (status, head) = (response.status().as_u16(), self.head(&response));
         let wait = header(response.headers(), RETRY_AFTER.as_str());
-        let wait = wait.and_then(|value| retry::retry_after(value, self.clock.now()));
+        let wait = wait.and_then(|value| retry_after(value, self.clock.now()));
         let cap = self.settings.max_response.min(ERROR_BODY_CAP);
         let body = self.body(response, source, cap, &|_| ()).await.ok();
         let error_body = body.as_deref().map(|body| self.error_body(body)).unwrap_or_default();

@@ -14,12 +14,12 @@ use super::blob::{Blobs, StoredFile};
 use crate::{
     error::{Error, Result},
     store::{Store, queue::KnownFile},
-    time::Timestamp,
+    time::{DAY, Timestamp},
     words::counted,
 };
 
 /// An unrecorded file younger than this is attributed to an interrupted or a current run.
-const YOUNG: Duration = Duration::from_secs(24 * 60 * 60);
+const YOUNG: Duration = DAY;
 
 /// Files are removed in groups of this size; mirrors wait meanwhile.
 const AT_ONCE: usize = 20;

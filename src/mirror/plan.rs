@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use crate::{
     store::queue::{Asset, AssetState, Settled},
-    time::Timestamp,
+    time::{DAY, Timestamp},
 };
 
 /// The wait after the first failure; it doubles with each failure.
 const FIRST_WAIT: Duration = Duration::from_secs(5 * 60);
 /// The longest wait after a failure.
-const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
+const LONGEST_WAIT: Duration = DAY;
 /// The shortest time between two requests for a fresh list.
 pub const REFRESH_EVERY: Duration = Duration::from_secs(10 * 60);
 
@@ -231,9 +231,7 @@ fn next_attempt(asset: &Asset, now: Timestamp, retry_after: Option<Duration>) ->
 
 /// Returns the time after `wait`, but well before the link expires.
 fn before_its_end(asset: &Asset, now: Timestamp, wait: Duration) -> Timestamp {
-    let left = asset
-        .expires_at
-        .map(|at| Duration::from_millis((at.millis() - now.millis()).max(0) as u64));
+    let left = asset.expires_at.map(|at| at.since(now));
     now.plus(left.map_or(wait, |left| wait.min((left / 4).max(FIRST_WAIT))))
 }
 

@@ -6,10 +6,14 @@ use std::{collections::BTreeSet, time::Duration};
 use serde_json::{Value as Json, json};
 
 use super::words::{LONGEST_REASON, cut};
-use crate::{heygen::sunset, store::report::Report, time::Timestamp};
+use crate::{
+    heygen::sunset,
+    store::report::Report,
+    time::{DAY, Timestamp},
+};
 
 /// A key that expires within this time is reported.
-const SOON: Duration = Duration::from_secs(14 * 24 * 60 * 60);
+const SOON: Duration = DAY.saturating_mul(14);
 
 /// An announced end.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -243,6 +243,16 @@ mod commands {
             assert_eq!(home.count("SELECT 1 FROM notices WHERE kind = 'api_ending'").await, 1);
         }
 
+        async fn the_poll_of_a_file_is_no_reason_not_to_ask_when_the_key_expires(home: Home) {
+            home.heygen.add_avatar("a", |_| ());
+            home.heygen.key_expires(&Clock::system().now().plus(DAY).to_string());
+            home.file("config.toml", "[[notify]]\nkind = \"command\"\ncommand = [\"false\"]\n");
+            home.file("saved.json", home.heygen.body());
+            assert_eq!(home.sync(&["--from", "saved.json"]).0, 0);
+            assert_eq!(home.run(&["sync"]).code, 0);
+            assert_eq!(home.count("SELECT 1 FROM notices WHERE kind = 'api_ending'").await, 1);
+        }
+
         async fn a_backfill_of_old_answers_is_not_stale_and_a_poll_that_fails_after_it_is(home: Home) {
             home.file("config.toml", "[[notify]]\nkind = \"command\"\ncommand = [\"false\"]\nstale_after = \"1h\"\n");
             home.heygen.add_avatar("a", |_| ());
