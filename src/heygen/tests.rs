@@ -18,6 +18,7 @@ use tokio::{
 use super::*;
 use crate::{
     catalog::api_version::ApiVersion,
+    config::Api,
     error::{Kind, Result},
     time::{Clock, Timestamp},
 };
@@ -85,16 +86,16 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 }
 
 fn settings(url: &str) -> Settings {
-    Settings {
+    let api = Api {
         base_url: url.parse().unwrap(),
         timeout: Duration::from_secs(20),
         connect_timeout: Duration::from_secs(5),
         max_response: 1 << 20,
         retries: 2,
         retry_time: Duration::from_secs(5),
-        backoff: Duration::from_millis(1),
-        pace: Duration::ZERO,
-    }
+        ..Api::default()
+    };
+    Settings { api, backoff: Duration::from_millis(1), pace: Duration::ZERO }
 }
 
 fn client_with(settings: &Settings) -> Result<Client> {
@@ -368,7 +369,8 @@ async fn a_request_that_takes_too_long_is_not_repeated() {
     let endless = b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{".to_vec();
     for (answer, answered) in [(Vec::new(), false), (endless, true)] {
         let server = Server::start([answer]).await;
-        let brief = Settings { timeout: Duration::from_secs(2), ..settings(&server.url) };
+        let mut brief = settings(&server.url);
+        brief.api.timeout = Duration::from_secs(2);
         let failure = get_with(&brief).await.unwrap_err();
         assert_eq!(failure.error.kind, Kind::Unavailable);
         let message = failure.error.message;

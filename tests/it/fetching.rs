@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use heygen_sync::{
     catalog::{api_version::ApiVersion, catalogue::Catalogue},
+    config::Api,
     error::Kind as Fault,
     heygen::{self, Client, Fetched, Settings},
     time::Clock,
@@ -14,12 +15,15 @@ use crate::fake::{FakeHeyGen, KEY, Kind};
 
 fn client(fake: &FakeHeyGen, key: &str) -> Client {
     let settings = Settings {
-        base_url: fake.base_url().parse().unwrap(),
-        timeout: Duration::from_secs(20),
-        connect_timeout: Duration::from_secs(5),
-        max_response: 1 << 24,
-        retries: 2,
-        retry_time: Duration::from_secs(5),
+        api: Api {
+            base_url: fake.base_url().parse().unwrap(),
+            timeout: Duration::from_secs(20),
+            connect_timeout: Duration::from_secs(5),
+            max_response: 1 << 24,
+            retries: 2,
+            retry_time: Duration::from_secs(5),
+            ..Api::default()
+        },
         backoff: Duration::from_millis(1),
         pace: Duration::ZERO,
     };

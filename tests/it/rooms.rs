@@ -23,8 +23,13 @@ const FLOORS: [&[&str]; 9] = [
 
 /// Exceptions within a layer: the settings are read; the mirror's queue is stored, and a poll writes
 /// the notices about it.
-const ALLOWED: [(&str, &str); 4] =
-    [("mirror", "config"), ("mirror", "store"), ("store", "config"), ("poll", "notify")];
+const ALLOWED: [(&str, &str); 5] = [
+    ("heygen", "config"),
+    ("mirror", "config"),
+    ("mirror", "store"),
+    ("store", "config"),
+    ("poll", "notify"),
+];
 
 type Rule = (&'static [&'static str], Option<&'static [&'static str]>, &'static str);
 
