@@ -2,8 +2,21 @@
 
 use std::fmt;
 
+use strum::VariantArray;
+
 /// A version of the API. How it is read is in `heygen`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    strum::IntoStaticStr,
+    strum::EnumString,
+    strum::VariantArray,
+)]
+#[strum(serialize_all = "snake_case")]
 pub enum ApiVersion {
     /// `GET /v2/avatars`: the whole list in one answer.
     V2,
@@ -14,20 +27,17 @@ pub enum ApiVersion {
 impl ApiVersion {
     /// Every version that can be configured, oldest first.
     pub fn all() -> impl Iterator<Item = Self> {
-        [Self::V2, Self::V3].into_iter()
+        Self::VARIANTS.iter().copied()
     }
 
     /// Returns the version that `polls.api_version` names; `None` for an unknown name.
     pub fn named(name: &str) -> Option<Self> {
-        Self::all().find(|version| version.as_str() == name)
+        name.parse().ok()
     }
 
     /// Returns the name, as in `config.toml` and in `polls.api_version`.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::V2 => "v2",
-            Self::V3 => "v3",
-        }
+        self.into()
     }
 
     /// Returns the number of consecutive polls in which an item must be missing until its removal

@@ -51,7 +51,8 @@ pub struct Log {
 }
 
 /// The format of the log.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, strum::IntoStaticStr, strum::VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum LogFormat {
     /// Text, for people.
     #[default]
@@ -61,15 +62,9 @@ pub enum LogFormat {
 }
 
 impl LogFormat {
-    /// All formats.
-    pub const ALL: [Self; 2] = [Self::Text, Self::Json];
-
     /// Returns the name in `config.toml`.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Text => "text",
-            Self::Json => "json",
-        }
+        self.into()
     }
 }
 

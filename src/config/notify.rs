@@ -70,7 +70,8 @@ pub struct Notify {
 }
 
 /// The kind of a receiver: how it receives a message.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, strum::IntoStaticStr, strum::VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum ReceiverKind {
     /// Signed JSON.
     #[default]
@@ -84,17 +85,9 @@ pub enum ReceiverKind {
 }
 
 impl ReceiverKind {
-    /// Every kind.
-    pub const ALL: [Self; 4] = [Self::Webhook, Self::Slack, Self::Email, Self::Command];
-
     /// Returns the name in `config.toml`.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Webhook => "webhook",
-            Self::Slack => "slack",
-            Self::Email => "email",
-            Self::Command => "command",
-        }
+        self.into()
     }
 
     /// Whether a receiver of this kind has a URL with this scheme.
@@ -109,7 +102,8 @@ impl ReceiverKind {
 }
 
 /// An event that notices report; all but `Watched` are types of messages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr, strum::VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum Event {
     /// The first good poll.
     Baseline,
@@ -132,32 +126,9 @@ pub enum Event {
 }
 
 impl Event {
-    /// Every event.
-    pub const ALL: [Self; 9] = [
-        Self::Baseline,
-        Self::Changes,
-        Self::Held,
-        Self::Failing,
-        Self::Recovered,
-        Self::Schema,
-        Self::ApiEnding,
-        Self::Stale,
-        Self::Watched,
-    ];
-
     /// Returns the name in `config.toml` and in a message.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Baseline => "baseline",
-            Self::Changes => "changes",
-            Self::Held => "held",
-            Self::Failing => "failing",
-            Self::Recovered => "recovered",
-            Self::Schema => "schema",
-            Self::ApiEnding => "api_ending",
-            Self::Stale => "stale",
-            Self::Watched => "watched",
-        }
+        self.into()
     }
 }
 

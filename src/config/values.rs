@@ -206,7 +206,7 @@ pub fn one_of<'de, D: Deserializer<'de>, T: Copy>(
     text(deserializer, &names.join(" or "), |text| known.into_iter().find(|one| name(*one) == text))
 }
 
-/// Reads and writes a type by the names that its `as_str` returns, of the values in its `ALL`.
+/// Reads and writes a type by the names that its `as_str` returns, of all its variants.
 macro_rules! named {
     ($type:ty) => {
         impl serde::Serialize for $type {
@@ -217,7 +217,11 @@ macro_rules! named {
 
         impl<'de> serde::Deserialize<'de> for $type {
             fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-                values::one_of(from, Self::ALL, Self::as_str)
+                values::one_of(
+                    from,
+                    <Self as strum::VariantArray>::VARIANTS.iter().copied(),
+                    Self::as_str,
+                )
             }
         }
     };

@@ -25,7 +25,8 @@ const YOUNG: Duration = DAY;
 const AT_ONCE: usize = 20;
 
 /// The faults of a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, strum::Display)]
+#[strum(serialize_all = "snake_case")]
 pub enum FileFault {
     /// The tables name it, but it does not exist.
     Missing,
@@ -42,16 +43,6 @@ pub struct FileFinding {
     pub fault: FileFault,
     /// The file's name in the store.
     pub file: String,
-}
-
-impl std::fmt::Display for FileFault {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Missing => "missing",
-            Self::Spoiled => "spoiled",
-            Self::Unknown => "unknown",
-        })
-    }
 }
 
 impl std::fmt::Display for FileFinding {
