@@ -13,8 +13,9 @@ use std::collections::BTreeMap;
 use super::{
     item::{FieldName, Fields},
     json::{JsonReader, parse},
+    json_type::JsonType,
     kind::Kind,
-    schema::{JsonType, Schema, Types},
+    schema::{Schema, Types},
     value::{Value, write_json_string},
 };
 

@@ -13,6 +13,8 @@
 //! - [`kind`]: the kinds of items and their columns
 //! - [`item`]: the fields of an item
 //! - [`mod@body`]: the parts of a response's body
+//! - [`record`]: one record of a list: raw JSON → an id, fields, nulls and signed links
+//! - `number`: the canonical text of JSON numbers
 //! - [`list`]: the lists of an answer, and their builder
 //! - [`v2`]: a response of v2 → its lists
 //! - [`answer`]: stored items → an answer

@@ -5,10 +5,8 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use super::{item::FieldName, kind::Kind, record::Record, value::Value};
+use super::{item::FieldName, json_type::JsonType, kind::Kind, record::Record, value::Value};
 use crate::time::Timestamp;
-
-pub use super::json_type::JsonType;
 
 /// The longest example, in characters; a longer one is cut.
 pub const MAX_EXAMPLE: usize = 200;

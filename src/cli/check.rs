@@ -3,9 +3,9 @@
 use clap::Args;
 
 use super::{
-    Context,
     account::expect_no_orphan,
     api::client,
+    context::Context,
     output::{Format, Rows},
     task::{Input, PollTask},
 };

@@ -5,8 +5,8 @@ use std::{cell::Cell, time::Duration};
 use clap::Args;
 
 use super::{
-    Context,
     account::expect_no_orphan,
+    context::Context,
     one_poll::Polling,
     report, report_error,
     round::{Round, RoundEvent},

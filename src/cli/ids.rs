@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::BTreeSet, time::Duration};
 use clap::Args;
 
 use super::{
-    Context,
+    context::Context,
     flags::{kind_parser, max_age},
     input,
     log::report_error,

@@ -3,7 +3,7 @@
 use clap::Args;
 use tokio::fs::File;
 
-use super::Context;
+use super::context::Context;
 use crate::{
     error::{Error, Result},
     mcp, system,

@@ -1,5 +1,5 @@
 //! All that can be configured, with its defaults: the whole and the sections `[api]`, `[removals]`,
-//! `[mirror]` and `[archive]`. A new section is one struct and one field of [`Config`].
+//! `[mirror]`, `[archive]` and `[publish]`. A new section is one struct and one field of [`Config`].
 
 use std::{fmt, path::PathBuf, time::Duration};
 
