@@ -3,7 +3,7 @@
 //! Messages state what failed, why, and what to do, in one or two lines. They never contain a key, a
 //! signature, a password or a response's body.
 
-use std::{fmt, io, panic::AssertUnwindSafe};
+use std::{error::Error as StdError, fmt, io, iter, panic::AssertUnwindSafe};
 
 use futures_util::FutureExt;
 
@@ -118,6 +118,18 @@ pub fn io_message(fault: &io::Error) -> String {
         io::ErrorKind::ReadOnlyFilesystem => "the file system is mounted read-only".into(),
         _ => fault.to_string(),
     }
+}
+
+/// Returns an error and its causes, the innermost last.
+pub fn causes<'a>(
+    fault: &'a (dyn StdError + 'static),
+) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    iter::successors(Some(fault), |one| (**one).source())
+}
+
+/// Returns the message of the innermost cause of an error, without the layers around it.
+pub fn root_cause(fault: &(dyn StdError + 'static)) -> String {
+    causes(fault).last().map(ToString::to_string).unwrap_or_default()
 }
 
 /// The result of what may fail in this crate.

@@ -14,12 +14,13 @@ use std::time::Duration;
 use crate::{
     archive::{Archive, envelope::Stored},
     catalog::{
+        api_version::ApiVersion,
         catalogue::Catalogue,
         diff::{Accepted, Diff, Policy, PollContext, Snapshot, diff, is_foreign},
         foreign,
         list::Answer,
     },
-    config::{ApiVersion, Notify, Removals, Version},
+    config::{Notify, Removals, Version},
     error::{Result, caught},
     heygen::{self, Fetched, OnProgress},
     notify,
@@ -227,7 +228,7 @@ impl<'a> Polling<'a> {
     async fn stage(&self, list: &mut Fetched) -> Option<Result<Stored>> {
         let (archive, bodies) = (self.request.archive?, list.bodies.take()?);
         list.answer.as_ref().ok()?;
-        let staged = archive.stage(bodies, self.started_at, list.response_sha256.as_deref());
+        let staged = archive.stage(bodies, self.started_at, list.trace.sha256.as_deref());
         Some(caught(staged).await)
     }
 
@@ -294,7 +295,7 @@ impl<'a> Polling<'a> {
 
     fn row(&self, fetched: &Received, policy: &Policy) -> PollRow {
         let small = |number: Option<u64>| number.and_then(|number| i64::try_from(number).ok());
-        let list = &fetched.list;
+        let (list, trace) = (&fetched.list, &fetched.list.trace);
         PollRow {
             account: self.request.account.to_owned(),
             catalogue: fetched.catalogue.as_str().to_owned(),
@@ -302,13 +303,13 @@ impl<'a> Polling<'a> {
             api_version: Some(fetched.version.as_str().to_owned()),
             source: Some(list.source.clone()),
             started_at: Some(self.started_at),
-            observed_at: list.received_at.map(|at| self.request.observed_at.unwrap_or(at)),
+            observed_at: trace.received_at.map(|at| self.request.observed_at.unwrap_or(at)),
             policy: Some(policy_json(policy)),
-            http_status: list.http_status.map(i64::from),
-            request_id: list.request_id.clone(),
-            response_bytes: small(list.response_bytes),
-            response_sha256: list.response_sha256.clone(),
-            warning: list.warning.clone(),
+            http_status: trace.status.map(i64::from),
+            request_id: trace.request_id.clone(),
+            response_bytes: small(trace.bytes),
+            response_sha256: trace.sha256.clone(),
+            warning: trace.notice.clone(),
             superseded: fetched.superseded,
             host: Some(host()),
             tool_version: Some(env!("CARGO_PKG_VERSION").to_owned()),

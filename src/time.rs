@@ -16,6 +16,9 @@ use chrono::{
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
+/// A day.
+pub const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// The difference between two clocks that counts as normal.
 pub const SLACK: Duration = Duration::from_secs(60);
 
@@ -53,6 +56,11 @@ impl Timestamp {
     pub fn minus(self, duration: Duration) -> Self {
         let millis = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
         Self::from_millis(self.0.saturating_sub(millis))
+    }
+
+    /// Returns the time from `earlier` until this; zero if `earlier` is later.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(u64::try_from(self.0 - earlier.0).unwrap_or_default())
     }
 
     /// Whether this can be the time of something that happened by `now`; if not, it was taken from a
@@ -117,8 +125,23 @@ impl Timestamp {
         day.map(Self::start_of)
     }
 
+    /// Parses a date in one of the forms of HTTP.
+    pub fn parse_http_date(text: &str) -> Option<Self> {
+        httpdate::parse_http_date(text).ok().map(|time| Self::from(DateTime::<Utc>::from(time)))
+    }
+
     fn start_of(day: NaiveDate) -> Self {
         Self::from(Utc.from_utc_datetime(&day.and_time(NaiveTime::MIN)))
+    }
+}
+
+/// Returns the wait that a `Retry-After` header asks for at `now`, in seconds or as an HTTP date;
+/// zero if the date has passed.
+pub fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
+    let value = value.trim();
+    match value.parse() {
+        Ok(seconds) => Some(Duration::from_secs(seconds)),
+        Err(_) => Timestamp::parse_http_date(value).map(|then| then.since(now)),
     }
 }
 
@@ -244,5 +267,17 @@ mod tests {
             assert_eq!(read, Timestamp::parse(time), "{text}");
         }
         assert_eq!(Timestamp::parse_relative("soon", now), None);
+    }
+
+    #[test]
+    fn retry_after_is_read_as_seconds_or_as_a_date() {
+        let now = Timestamp::from_millis(784_111_777_000);
+        let wait = |value| retry_after(value, now);
+        assert_eq!(wait("7"), Some(Duration::from_secs(7)));
+        assert_eq!(wait("Sun, 06 Nov 1994 08:49:47 GMT"), Some(Duration::from_secs(10)));
+        assert_eq!(wait("Sun, 06 Nov 1994 08:49:27 GMT"), Some(Duration::ZERO));
+        assert_eq!(wait("soon"), None);
+        assert_eq!(wait("-3"), None);
+        assert!(wait(&u64::MAX.to_string()).is_some());
     }
 }

@@ -2,6 +2,7 @@
 
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value as Json};
+use strum::VariantArray;
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
@@ -54,7 +55,7 @@ impl PartialSchema for State {
     fn schema() -> RefOr<Schema> {
         let meaning = "The state of an id. Listed and missing ids can be used; not_ready, removed \
                        and unknown ones cannot, nor can those missing for long.";
-        words(meaning, Self::ALL.map(Self::as_str)).into()
+        words(meaning, Self::VARIANTS.iter().map(|state| state.as_str())).into()
     }
 }
 

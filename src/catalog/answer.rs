@@ -14,8 +14,9 @@ use super::{
     item::{FieldName, Fields},
     json::{JsonReader, parse},
     json_out::write_json_string,
+    json_type::JsonType,
     kind::Kind,
-    schema::{JsonType, Schema, Types},
+    schema::{Schema, Types},
     value::Value,
 };
 

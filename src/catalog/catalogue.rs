@@ -3,7 +3,21 @@
 use std::fmt;
 
 /// What one poll reads: the lists of one part of the API.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    strum::IntoStaticStr,
+    strum::EnumString,
+    strum::VariantArray,
+)]
+#[strum(serialize_all = "snake_case")]
 pub enum Catalogue {
     /// Avatars and talking photos: the looks of v3.
     #[default]
@@ -20,16 +34,12 @@ impl Catalogue {
 
     /// Returns the catalogue's name in `polls.catalogue` and in `api.catalogues`.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Avatars => "avatars",
-            Self::AvatarGroups => "avatar_groups",
-            Self::Voices => "voices",
-        }
+        self.into()
     }
 
     /// Returns the catalogue with the name `word`.
     pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|catalogue| catalogue.as_str() == word)
+        word.parse().ok()
     }
 }
 

@@ -21,7 +21,8 @@ pub struct Column {
 }
 
 /// The type of a column, on both databases.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Holds {
     /// Text.
     Text,
@@ -40,14 +41,7 @@ pub enum Holds {
 impl Holds {
     /// Returns the type's name, for people and programs.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Text => "text",
-            Self::Integer => "integer",
-            Self::Boolean => "boolean",
-            Self::Time => "time",
-            Self::Json => "json",
-            Self::Texts => "texts",
-        }
+        self.into()
     }
 }
 

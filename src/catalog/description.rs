@@ -6,7 +6,19 @@ use super::{
 };
 
 /// The type of media of a preview.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    strum::IntoStaticStr,
+    strum::EnumString,
+    strum::VariantArray,
+)]
+#[strum(serialize_all = "snake_case")]
 pub enum Role {
     /// A picture.
     Image,
@@ -22,16 +34,12 @@ impl Role {
 
     /// Returns the role's name in `assets.role`.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Image => "image",
-            Self::Video => "video",
-            Self::Audio => "audio",
-        }
+        self.into()
     }
 
     /// Returns the role with the name `word`.
     pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|role| role.as_str() == word)
+        word.parse().ok()
     }
 }
 

@@ -3,7 +3,8 @@
 use super::value::{Sort, Value};
 
 /// The type of a JSON value that is not null.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum JsonType {
     /// An array.
     Array,
@@ -24,13 +25,7 @@ impl JsonType {
 
     /// Returns the type's name in JSON Schema.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Array => "array",
-            Self::Boolean => "boolean",
-            Self::Number => "number",
-            Self::Object => "object",
-            Self::String => "string",
-        }
+        self.into()
     }
 
     /// Returns the type of a value in memory; a number that is stored as text counts as a string.

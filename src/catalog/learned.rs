@@ -3,7 +3,8 @@
 
 use super::{
     item::{FieldName, Fields},
-    schema::{JsonType, Types},
+    json_type::JsonType,
+    schema::Types,
     value::{Sort, Value},
 };
 use crate::time::Timestamp;

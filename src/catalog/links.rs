@@ -4,7 +4,6 @@
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
-    time::Duration,
 };
 
 use foldhash::fast::RandomState;
@@ -14,12 +13,10 @@ use super::{
     record::{Record, SignedUrl},
     signatures::{Signature, Signatures},
 };
-use crate::time::Timestamp;
+use crate::time::{DAY, Timestamp};
 
 /// The longest canonical URL, in bytes, that gets a row in `assets`.
 pub const MAX_URL: usize = 2000;
-
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The contents of `assets` for a URL before the poll.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

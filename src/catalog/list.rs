@@ -8,7 +8,7 @@ use super::{
     kind::Kind,
     links::fits,
     recognition::{LeftOut, Recognised, Recognition},
-    record::{self, ApiNames, Decoded, Record, Shared, Unchanged},
+    record::{self, ApiNames, Decoded, Record, Shared},
     shape::Shape,
     signatures::Signatures,
     value::Object,
@@ -156,12 +156,12 @@ impl ListBuilder {
         let (fingerprint, is_known) = known.of_record(&id, pairs, kind, dialect, &mut self.parts);
         let sample = self.samples.iter().find(|(shape, _)| is_known && shape.is_of(pairs));
         if sample.is_some_and(|(_, first)| first.id.as_str() <= &*id) {
-            return Decoded::Unchanged(Unchanged { id: id.into_owned(), sample: None });
+            return Decoded::Unchanged { id: id.into_owned(), sample: None };
         }
         match record::decode(pairs, kind, dialect, &mut self.shared) {
             Decoded::Record(record) if is_known => {
                 let sample = Some(Box::new((Shape::of(pairs), record)));
-                Decoded::Unchanged(Unchanged { id: id.into_owned(), sample })
+                Decoded::Unchanged { id: id.into_owned(), sample }
             }
             Decoded::Record(record) => {
                 Decoded::Record(Record { fingerprint: Some(fingerprint), ..record })
@@ -176,7 +176,7 @@ impl ListBuilder {
             Decoded::Record(record) => self.records.push(record),
             Decoded::Undecodable(id) => self.undecodable.push(id),
             Decoded::Unusable => self.unusable += 1,
-            Decoded::Unchanged(Unchanged { id, sample }) => {
+            Decoded::Unchanged { id, sample } => {
                 self.recognised.push(id);
                 sample.into_iter().for_each(|sample| self.add_sample(*sample));
             }

@@ -9,10 +9,13 @@
 //! - [`cell`]: a value of a row
 //! - [`mod@column`]: a column of a table
 //! - [`catalogue`]: what one poll reads
+//! - [`api_version`]: the versions of the API, by name
 //! - [`description`]: the description of a kind of item, as data
 //! - [`kind`]: the kinds of items and their columns
 //! - [`item`]: the fields of an item
 //! - [`mod@body`]: the parts of a response's body
+//! - [`record`]: one record of a list: raw JSON → an id, fields, nulls and signed links
+//! - `number`: the canonical text of JSON numbers
 //! - [`list`]: the lists of an answer, and their builder
 //! - [`v2`]: a response of v2 → its lists
 //! - [`answer`]: stored items → an answer
@@ -34,6 +37,7 @@
 //! - [`seal`]: the lines of a poll, whose digest seals it
 
 pub mod answer;
+pub mod api_version;
 pub mod body;
 pub mod catalogue;
 pub mod cell;

@@ -68,17 +68,14 @@ pub enum Decoded {
     Undecodable(String),
     /// Not even the id is usable: the record might be any item.
     Unusable,
-    /// The record is recognised: it has not changed since its item was last read.
-    Unchanged(Unchanged),
-}
-
-/// A recognised record, of which only the id was decoded, unless it is a sample.
-#[derive(Debug, PartialEq)]
-pub struct Unchanged {
-    /// The item's id.
-    pub id: String,
-    /// Its shape and the decoded record, if it is the first one of that shape by id so far.
-    pub sample: Option<Box<(Shape, Record)>>,
+    /// The record is recognised: it has not changed since its item was last read. Only its id was
+    /// decoded, unless it is a sample.
+    Unchanged {
+        /// The item's id.
+        id: String,
+        /// Its shape and the decoded record, if it is the first one of that shape by id so far.
+        sample: Option<Box<(Shape, Record)>>,
+    },
 }
 
 /// The field names of one version of the API, the only difference between versions when a record is

@@ -5,10 +5,8 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use super::{item::FieldName, kind::Kind, record::Record, value::Value};
+use super::{item::FieldName, json_type::JsonType, kind::Kind, record::Record, value::Value};
 use crate::time::Timestamp;
-
-pub use super::json_type::JsonType;
 
 /// The longest example, in characters; a longer one is cut.
 pub const MAX_EXAMPLE: usize = 200;
@@ -77,7 +75,10 @@ pub struct Field {
 pub type Schema = BTreeMap<FieldName, Field>;
 
 /// What happened to a field of a list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr, strum::EnumString, strum::VariantArray,
+)]
+#[strum(serialize_all = "snake_case")]
 pub enum FieldEvent {
     /// The list carries it now.
     Appeared,
@@ -90,16 +91,12 @@ pub enum FieldEvent {
 impl FieldEvent {
     /// Returns the value of `schema_changes.change`.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Appeared => "appeared",
-            Self::Vanished => "vanished",
-            Self::Retyped => "retyped",
-        }
+        self.into()
     }
 
     /// Parses a value of `schema_changes.change`.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Appeared, Self::Vanished, Self::Retyped].into_iter().find(|one| one.as_str() == text)
+        text.parse().ok()
     }
 }
 

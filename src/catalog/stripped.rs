@@ -23,11 +23,9 @@ pub struct Bodies {
     parts: Vec<Vec<u8>>,
     /// Why the answer may be incomplete, if so.
     incomplete: Option<String>,
-    strip: Strip,
+    /// Makes one text without signatures from them, and from the reason why they may be incomplete.
+    strip: fn(&[Vec<u8>], Option<&str>) -> Result<String>,
 }
-
-/// Makes one text without signatures from bodies, and from the reason why they may be incomplete.
-pub type Strip = fn(&[Vec<u8>], Option<&str>) -> Result<String>;
 
 impl fmt::Debug for Bodies {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -36,21 +34,17 @@ impl fmt::Debug for Bodies {
 }
 
 impl Bodies {
-    /// Creates bodies in their order, with the function that makes one text of them.
-    pub fn new(parts: Vec<Vec<u8>>, incomplete: Option<String>, strip: Strip) -> Self {
-        Self { parts, incomplete, strip }
-    }
-
     /// Creates the body of an answer with the whole catalogue, as in v2.
     pub fn whole(body: Vec<u8>) -> Self {
-        Self::new(vec![body], None, |bodies, _| {
+        let strip = |bodies: &[Vec<u8>], _: Option<&str>| {
             stripped_v2(bodies.first().map_or(&[], Vec::as_slice))
-        })
+        };
+        Self { parts: vec![body], incomplete: None, strip }
     }
 
     /// Creates the bodies of the pages of v3 in their order, with why they may be incomplete, if so.
     pub fn pages(pages: Vec<Vec<u8>>, incomplete: Option<String>) -> Self {
-        Self::new(pages, incomplete, joined)
+        Self { parts: pages, incomplete, strip: joined }
     }
 
     /// Marks the answer as possibly incomplete, with the reason.

@@ -33,7 +33,7 @@ impl AccountArgs {
     pub(super) async fn run(self, context: &Context) -> Result<u8> {
         let AccountCommand::Rename { old, new } = self.command;
         check_account_name(&new)?;
-        let (_, _, location) = context.config()?;
+        let location = context.location()?;
         // Read first: this must not create a missing database, nor a lock for an account that does
         // not exist.
         let mut store = Store::open_to_read(&location).await?;

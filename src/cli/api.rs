@@ -16,17 +16,8 @@ const BACKOFF: Duration = Duration::from_secs(1);
 
 /// Returns the configured client, which authenticates with `key`.
 pub(super) fn client(config: &Config, key: SecretString, clock: &Clock) -> Result<heygen::Client> {
-    let api = &config.api;
-    let settings = heygen::Settings {
-        base_url: api.base_url.clone(),
-        timeout: api.timeout,
-        connect_timeout: api.connect_timeout,
-        max_response: api.max_response,
-        retries: api.retries,
-        retry_time: api.retry_time,
-        backoff: BACKOFF,
-        pace: heygen::PACE,
-    };
+    let api = config.api.clone();
+    let settings = heygen::Settings { api, backoff: BACKOFF, pace: heygen::PACE };
     heygen::Client::new(&settings, key, clock.clone())
 }
 

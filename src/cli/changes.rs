@@ -1,12 +1,13 @@
 //! `changes`: the change feed, newest last.
 
-use std::sync::LazyLock;
-
-use clap::{Args, ValueEnum, builder::PossibleValue};
+use clap::{
+    Args, ValueEnum,
+    builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
+};
 
 use super::{
     Context,
-    flags::time_or_ago,
+    flags::{kind_parser, time_or_ago},
     output::{Format, Rows, print},
     unknown::expect_item,
 };
@@ -34,8 +35,8 @@ pub struct ChangesArgs {
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     until: Option<String>,
     /// Only this kind
-    #[arg(long, value_enum)]
-    kind: Option<KindArgument>,
+    #[arg(long, value_parser = kind_parser())]
+    kind: Option<Kind>,
     /// Only this kind of change
     #[arg(long, value_parser = ["added", "changed", "removed", "restored"])]
     change: Option<String>,
@@ -49,7 +50,7 @@ pub struct ChangesArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..))]
     limit: Option<i64>,
     /// Output format
-    #[arg(long)]
+    #[arg(long, value_parser = ChangesFormat::parser())]
     format: Option<ChangesFormat>,
 }
 
@@ -60,54 +61,13 @@ enum ChangesFormat {
     Atom,
 }
 
-impl ValueEnum for ChangesFormat {
-    fn value_variants<'a>() -> &'a [Self] {
-        const ALL: [ChangesFormat; 5] = [
-            ChangesFormat::Rows(Format::Table),
-            ChangesFormat::Rows(Format::Csv),
-            ChangesFormat::Rows(Format::Json),
-            ChangesFormat::Rows(Format::Ndjson),
-            ChangesFormat::Atom,
-        ];
-        &ALL
-    }
-
-    fn to_possible_value(&self) -> Option<PossibleValue> {
-        match self {
-            Self::Rows(format) => format.to_possible_value(),
-            Self::Atom => Some(
-                PossibleValue::new("atom")
-                    .help("A feed file, newest first; --limit counts entries"),
-            ),
-        }
-    }
-}
-
-/// A kind on the command line.
-#[derive(Clone, Copy, Debug)]
-pub struct KindArgument(Kind);
-
-impl ValueEnum for KindArgument {
-    fn value_variants<'a>() -> &'a [Self] {
-        static ALL: LazyLock<Vec<KindArgument>> =
-            LazyLock::new(|| Kind::ALL.into_iter().map(KindArgument).collect());
-        &ALL
-    }
-
-    fn to_possible_value(&self) -> Option<PossibleValue> {
-        static WORDS: LazyLock<Vec<String>> =
-            LazyLock::new(|| Kind::ALL.map(|kind| kind.name.replace('_', "-")).into());
-        let Self(kind) = self;
-        // The words are joined by hyphens here and by underscores in the tables; both are accepted.
-        let word = WORDS.get(kind.index()).map_or(kind.name, String::as_str);
-        let value = PossibleValue::new(word).alias(kind.name);
-        Some(value.help(format!("Only {}", kind.plural)))
-    }
-}
-
-impl From<KindArgument> for Kind {
-    fn from(KindArgument(kind): KindArgument) -> Self {
-        kind
+impl ChangesFormat {
+    fn parser() -> impl TypedValueParser<Value = Self> {
+        let atom =
+            PossibleValue::new("atom").help("A feed file, newest first; --limit counts entries");
+        let rows = Format::value_variants().iter().filter_map(ValueEnum::to_possible_value);
+        PossibleValuesParser::new(rows.chain([atom]))
+            .map(|word| Format::from_str(&word, false).map_or(Self::Atom, Self::Rows))
     }
 }
 
@@ -122,15 +82,9 @@ impl ChangesArgs {
         {
             return Err(Error::usage(format!("--since {since} is not before --until {until}")));
         }
-        let kind = kind.map(Kind::from);
         let filter = ChangeFilter { since, until, kind, change, id, field: None };
         let account = account.as_deref();
-        let (_, _, location) = context.config()?;
-        let mut store = Store::open_to_read(&location).await?;
-        store.begin_reading().await?;
-        if let Some(account) = account {
-            store.expect_account(account).await?;
-        }
+        let (_, mut store) = context.reading(account).await?;
         if let Some(id) = &filter.id {
             expect_item(&mut store, id, kind, account).await?;
         }

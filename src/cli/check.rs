@@ -3,9 +3,9 @@
 use clap::Args;
 
 use super::{
-    Context,
     account::expect_no_orphan,
     api::client,
+    context::Context,
     output::{Format, Rows},
     task::{Input, PollTask},
 };
@@ -33,16 +33,14 @@ pub struct Check {
     format: Option<Format>,
 }
 
-struct CheckResult {
-    what: String,
-    result: Result<String>,
-}
+/// What was checked, and the detail or the fault.
+type CheckResult = (String, Result<String>);
 
 impl Check {
     pub(super) async fn run(self, context: &Context) -> Result<u8> {
         let verdicts = verdicts(context).await;
         let mut rows = Rows::new(Format::or_default(self.format), ["check", "verdict", "detail"])?;
-        for CheckResult { what, result } in &verdicts {
+        for (what, result) in &verdicts {
             let (verdict, detail) = match result {
                 Ok(detail) => ("ok", detail.as_str()),
                 Err(error) => ("failed", error.message.as_str()),
@@ -50,7 +48,7 @@ impl Check {
             rows.row(vec![what.as_str().into(), verdict.into(), detail.into()])?;
         }
         rows.finish("")?;
-        let failures = verdicts.iter().filter_map(|verdict| verdict.result.as_ref().err());
+        let failures = verdicts.iter().filter_map(|(_, result)| result.as_ref().err());
         Ok(gravest(failures.map(|error| error.kind.exit_code())))
     }
 }
@@ -58,30 +56,23 @@ impl Check {
 async fn verdicts(context: &Context) -> Vec<CheckResult> {
     let (config, origin, location) = match context.config() {
         Ok(all) => all,
-        Err(error) => {
-            return vec![CheckResult { what: "configuration".into(), result: Err(error) }];
-        }
+        Err(error) => return vec![("configuration".into(), Err(error))],
     };
     let mut all = vec![
-        CheckResult { what: "configuration".into(), result: Ok(origin.to_string()) },
-        CheckResult {
-            what: "database".into(),
-            result: database(&location, &config, context).await,
-        },
-        CheckResult { what: "schedule".into(), result: schedule(&config, context) },
+        ("configuration".into(), Ok(origin.to_string())),
+        ("database".into(), database(&location, &config, context).await),
+        ("schedule".into(), schedule(&config, context)),
     ];
     if config.mirror.enabled {
-        let result = mirror_store(&config, context).await;
-        all.push(CheckResult { what: "mirror's store".into(), result });
+        all.push(("mirror's store".into(), mirror_store(&config, context).await));
     }
     for block in config.receivers() {
         let receiver = block.receiver(&context.sources);
         let result = receiver.map(|_| "set up; test it with `heygen-sync notify test`".to_owned());
-        all.push(CheckResult { what: format!("notices to '{}'", block.name()), result });
+        all.push((format!("notices to '{}'", block.name()), result));
     }
     if config.archive.enabled {
-        let result = archive_store(&config, &location, context).await;
-        all.push(CheckResult { what: "archive".into(), result });
+        all.push(("archive".into(), archive_store(&config, &location, context).await));
     }
     for PollTask { account, catalogue, source } in PollTask::of_all(&config, context) {
         let catalogue = catalogue.unwrap_or_default();
@@ -90,8 +81,7 @@ async fn verdicts(context: &Context) -> Vec<CheckResult> {
             Ok(Input::Saved { .. }) => continue,
             Err(error) => Err(error),
         };
-        let what = catalogue.of(&format!("key and API of '{account}'"));
-        all.push(CheckResult { what, result });
+        all.push((catalogue.of(&format!("key and API of '{account}'")), result));
     }
     all
 }
@@ -128,7 +118,7 @@ async fn database(location: &Location, config: &Config, context: &Context) -> Re
             Some(path) => {
                 let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
                 let folder = folder.unwrap_or(std::path::Path::new("."));
-                let probe = tempfile_in(folder);
+                let probe = probe_folder(folder);
                 probe.map(|()| format!("{location}, will be created by the first sync")).map_err(|fault| {
                     crate::error::Error::storage(format!(
                         "cannot write in {}: {fault}; create the folder or change its permissions",
@@ -142,7 +132,7 @@ async fn database(location: &Location, config: &Config, context: &Context) -> Re
 }
 
 /// Creates a file in `folder` and removes it again.
-fn tempfile_in(folder: &std::path::Path) -> std::io::Result<()> {
+fn probe_folder(folder: &std::path::Path) -> std::io::Result<()> {
     let path = folder.join(format!(".heygen-sync-check-{}", std::process::id()));
     std::fs::OpenOptions::new().write(true).create_new(true).open(&path)?;
     std::fs::remove_file(path)

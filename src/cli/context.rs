@@ -6,7 +6,7 @@ use crate::{
     config::{Config, Origin, Sources},
     daemon::health::Health,
     error::Result,
-    store::Location,
+    store::{Location, Store},
     time::Clock,
     words::shell_words,
 };
@@ -54,5 +54,22 @@ impl Context {
         let (config, origin) = Config::load(&self.sources)?;
         let location = Location::parse(&config.database)?;
         Ok((config, origin, location))
+    }
+
+    /// Returns the location of the database.
+    pub fn location(&self) -> Result<Location> {
+        self.config().map(|(_, _, location)| location)
+    }
+
+    /// Returns the configuration and the database with a read transaction begun; `account`, if given,
+    /// must have been polled.
+    pub async fn reading(&self, account: Option<&str>) -> Result<(Config, Store)> {
+        let (config, _, location) = self.config()?;
+        let mut store = Store::open_to_read(&location).await?;
+        store.begin_reading().await?;
+        if let Some(account) = account {
+            store.expect_account(account).await?;
+        }
+        Ok((config, store))
     }
 }

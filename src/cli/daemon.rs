@@ -5,8 +5,9 @@ use std::{cell::Cell, time::Duration};
 use clap::Args;
 
 use super::{
-    Context,
     account::expect_no_orphan,
+    context::Context,
+    one_poll::Polling,
     report, report_error,
     round::{Round, RoundEvent},
     stores::{archive_in_use, configured_archive},
@@ -65,11 +66,12 @@ impl DaemonArgs {
             Ok(ahead)
         };
         let work = async |config: &Config, what| {
-            match caught(work(config, &location, what, context)).await {
-                // The next `look` fails with the same error and ends the daemon.
-                Err(error) if error.kind == Kind::Gone => {}
-                Err(error) => report_error(&error),
-                Ok(_) => {}
+            let worked = caught(work(config, &location, what, context)).await;
+            // After `Gone`, the next `look` fails with the same error and ends the daemon.
+            if let Err(error) = worked
+                && error.kind != Kind::Gone
+            {
+                report_error(&error);
             }
         };
         let reload = || {
@@ -141,13 +143,14 @@ async fn work(config: &Config, location: &Location, what: Work, context: &Contex
     // A database that does not respond must not look like an idle daemon.
     context.service.health.step(OPENING);
     let archive = archive_in_use(config, context);
-    let mut round = Round { archive: archive.as_ref(), ..Round::new(config, context) };
+    let trigger = if what == Work::Poll { "schedule" } else { "refresh" };
+    let archive = archive.as_ref();
+    let polling = Polling { trigger, archive, ..Polling::new(config, context) };
+    let round = Round { polling, mirror: what != Work::Notices };
     let tasks = match what {
         Work::Mirror | Work::Notices => vec![],
         Work::Poll | Work::Refresh => PollTask::of_all(config, context),
     };
-    round.mirror = what != Work::Notices;
-    round.trigger = if what == Work::Poll { "schedule" } else { "refresh" };
     // The first `look` has created the database.
     let mut store = match Store::open_existing(location).await {
         Ok(store) => Some(store),
@@ -165,10 +168,7 @@ fn log(event: RoundEvent<'_>, context: &Context) -> u8 {
     let RoundEvent::Poll { polled, .. } = event else { return 0 };
     let report = match polled {
         Ok(report) => report,
-        Err(error) => {
-            report_error(error);
-            return error.kind.exit_code();
-        }
+        Err(error) => return report_error(error),
     };
     if let Some(error) = &report.error {
         report_error(error);

@@ -2,14 +2,16 @@
 
 mod rows;
 
-use clap::{Args, ValueEnum, builder::PossibleValue};
+use clap::{
+    Args, ValueEnum,
+    builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
+};
 
 use rows::RowsOutput;
 
 use super::{
     Context, changes,
-    changes::KindArgument,
-    flags::time_or_ago,
+    flags::{kind_parser, time_or_ago},
     output::{Format, Text, note},
 };
 use crate::{
@@ -35,8 +37,8 @@ pub struct Export {
     #[arg(long, value_enum, default_value_t = What::Catalogue)]
     what: What,
     /// Only this kind, with its own columns
-    #[arg(long, value_enum)]
-    kind: Option<KindArgument>,
+    #[arg(long, value_parser = kind_parser())]
+    kind: Option<Kind>,
     /// Only this account
     #[arg(long, value_name = "NAME")]
     account: Option<String>,
@@ -44,7 +46,7 @@ pub struct Export {
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     as_of: Option<String>,
     /// Output format
-    #[arg(long)]
+    #[arg(long, value_parser = ExportFormat::parser())]
     format: Option<ExportFormat>,
 }
 
@@ -67,29 +69,16 @@ enum ExportFormat {
     Api,
 }
 
-impl ValueEnum for ExportFormat {
-    fn value_variants<'a>() -> &'a [Self] {
-        const ALL: [ExportFormat; 6] = [
-            ExportFormat::Rows(Format::Table),
-            ExportFormat::Rows(Format::Csv),
-            ExportFormat::Rows(Format::Json),
-            ExportFormat::Rows(Format::Ndjson),
-            ExportFormat::Parquet,
-            ExportFormat::Api,
-        ];
-        &ALL
-    }
-
-    fn to_possible_value(&self) -> Option<PossibleValue> {
-        match self {
-            Self::Rows(format) => format.to_possible_value(),
-            Self::Parquet => Some(
-                PossibleValue::new("parquet").help("Typed, compressed columns; write it to a file"),
-            ),
-            Self::Api => Some(
-                PossibleValue::new("api").help("An answer of the API, as sync --from reads it"),
-            ),
-        }
+impl ExportFormat {
+    fn parser() -> impl TypedValueParser<Value = Self> {
+        let parquet =
+            PossibleValue::new("parquet").help("Typed, compressed columns; write it to a file");
+        let api = PossibleValue::new("api").help("An answer of the API, as sync --from reads it");
+        let rows = Format::value_variants().iter().filter_map(ValueEnum::to_possible_value);
+        PossibleValuesParser::new(rows.chain([parquet, api])).map(|word| match word.as_str() {
+            "parquet" => Self::Parquet,
+            rows => Format::from_str(rows, false).map_or(Self::Api, Self::Rows),
+        })
     }
 }
 
@@ -98,7 +87,7 @@ impl Export {
         let now = context.clock.now();
         let as_of = self.as_of.as_deref().map(|text| time_or_ago(text, now)).transpose()?;
         self.agree()?;
-        let (_, _, location) = context.config()?;
+        let location = context.location()?;
         let mut store = Store::open_to_read(&location).await?;
         store.begin_reading().await?;
         match self.what {
@@ -143,10 +132,10 @@ impl Export {
     }
 
     async fn items(&self, context: &Context, store: &mut Store, moments: &[Moment]) -> Result<()> {
-        let (columns, cells) = rows::of_items(self.for_people(), self.kind());
-        let mut out = self.written(self.kind().map(|kind| kind.table), columns)?;
+        let (columns, cells) = rows::of_items(self.for_people(), self.kind);
+        let mut out = self.written(self.kind.map(|kind| kind.table), columns)?;
         for moment in moments {
-            for kind in self.kinds().filter(|kind| kind.catalogue == moment.catalogue) {
+            for kind in Kind::only(self.kind).filter(|kind| kind.catalogue == moment.catalogue) {
                 let row = |item| out.row(cells(&moment.account, kind, &item));
                 store.items_then(kind, moment, row).await?;
             }
@@ -156,10 +145,10 @@ impl Export {
 
     async fn history(&self, context: &Context, store: &mut Store) -> Result<()> {
         let accounts = self.accounts(store).await?;
-        let (columns, cells) = rows::of_versions(self.for_people(), self.kind());
-        let mut out = self.written(self.kind().map(|kind| kind.history), columns)?;
+        let (columns, cells) = rows::of_versions(self.for_people(), self.kind);
+        let mut out = self.written(self.kind.map(|kind| kind.history), columns)?;
         for account in accounts {
-            for kind in self.kinds() {
+            for kind in Kind::only(self.kind) {
                 store.all_versions(kind, &account, |version| out.row(cells(&version))).await?;
             }
         }
@@ -168,7 +157,7 @@ impl Export {
 
     async fn changes(&self, context: &Context, store: &mut Store) -> Result<()> {
         self.accounts(store).await?;
-        let filter = ChangeFilter { kind: self.kind(), ..ChangeFilter::default() };
+        let filter = ChangeFilter { kind: self.kind, ..ChangeFilter::default() };
         let (columns, cells) = changes::columns(self.for_people());
         let mut out = self.written(Some("changes"), columns)?;
         let account = self.account.as_deref();
@@ -176,23 +165,13 @@ impl Export {
         out.finish(context.nothing("No such changes."))
     }
 
-    /// Returns the requested kind, if `--kind` is given.
-    fn kind(&self) -> Option<Kind> {
-        self.kind.map(Kind::from)
-    }
-
-    /// Returns the requested kinds.
-    fn kinds(&self) -> impl Iterator<Item = Kind> + use<> {
-        let wanted = self.kind();
-        Kind::ALL.into_iter().filter(move |kind| wanted.is_none_or(|one| one == *kind))
-    }
-
     /// Returns the catalogues of the requested kinds; a response of the API contains avatars.
     fn catalogues(&self) -> Vec<Catalogue> {
         match self.format {
             Some(ExportFormat::Api) => vec![Catalogue::Avatars],
             _ => {
-                let mut all: Vec<Catalogue> = self.kinds().map(|kind| kind.catalogue).collect();
+                let mut all: Vec<Catalogue> =
+                    Kind::only(self.kind).map(|kind| kind.catalogue).collect();
                 all.dedup();
                 all
             }

@@ -4,13 +4,13 @@ use clap::Args;
 
 use super::{
     Context,
-    changes::KindArgument,
+    flags::kind_parser,
     output::{Format, Rows, note, visible},
 };
 use crate::{
     catalog::{kind::Kind, search},
     error::{Error, Result},
-    store::{Store, search::FoundItem},
+    store::search::FoundItem,
 };
 
 /// The columns of the table format.
@@ -26,8 +26,8 @@ pub struct Find {
     #[arg(required = true, value_name = "WORDS")]
     words: Vec<String>,
     /// Only items of this kind
-    #[arg(long, value_enum)]
-    kind: Option<KindArgument>,
+    #[arg(long, value_parser = kind_parser())]
+    kind: Option<Kind>,
     /// Output format
     #[arg(long, value_enum)]
     format: Option<Format>,
@@ -44,10 +44,7 @@ impl Find {
                 search::LONGEST
             )));
         }
-        let (_, _, location) = context.config()?;
-        let mut store = Store::open_to_read(&location).await?;
-        store.begin_reading().await?;
-        let kind = kind.map(Kind::from);
+        let (_, mut store) = context.reading(None).await?;
         let accounts = store.account_names().await?;
         let mut found = vec![];
         for account in &accounts {

@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::{
     Context,
-    changes::KindArgument,
+    flags::kind_parser,
     output::{Format, Rows, fields_json, print, visible},
     unknown::expect_item,
 };
@@ -16,7 +16,7 @@ use crate::{
         learned::{Difference, differences},
     },
     error::Result,
-    store::{Store, query::Version},
+    store::query::Version,
 };
 
 const COLUMNS: [&str; 13] = [
@@ -43,8 +43,8 @@ pub struct History {
     /// The item's id
     id: String,
     /// Only this kind
-    #[arg(long, value_enum)]
-    kind: Option<KindArgument>,
+    #[arg(long, value_parser = kind_parser())]
+    kind: Option<Kind>,
     /// Only this account
     #[arg(long, value_name = "NAME")]
     account: Option<String>,
@@ -56,13 +56,7 @@ pub struct History {
 impl History {
     pub(super) async fn run(self, context: &Context) -> Result<u8> {
         let Self { id, kind, account, format } = self;
-        let (_, _, location) = context.config()?;
-        let mut store = Store::open_to_read(&location).await?;
-        store.begin_reading().await?;
-        if let Some(account) = &account {
-            store.expect_account(account).await?;
-        }
-        let kind = kind.map(Kind::from);
+        let (_, mut store) = context.reading(account.as_deref()).await?;
         expect_item(&mut store, &id, kind, account.as_deref()).await?;
         let versions = store.versions(&id, kind, account.as_deref()).await?;
         match Format::or_default(format) {

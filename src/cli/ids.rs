@@ -5,9 +5,8 @@ use std::{borrow::Cow, collections::BTreeSet, time::Duration};
 use clap::Args;
 
 use super::{
-    Context,
-    changes::KindArgument,
-    flags::max_age,
+    context::Context,
+    flags::{kind_parser, max_age},
     input,
     log::report_error,
     output::{Format, Rows, note},
@@ -65,8 +64,8 @@ pub struct Ids {
     #[arg(long, value_name = "FILE", num_args = 1..)]
     scan: Vec<String>,
     /// Only this kind
-    #[arg(long, value_enum)]
-    kind: Option<KindArgument>,
+    #[arg(long, value_parser = kind_parser())]
+    kind: Option<Kind>,
     /// Only this account
     #[arg(long, value_name = "NAME")]
     account: Option<String>,
@@ -82,13 +81,8 @@ impl Ids {
     pub(super) async fn run(self, context: &Context) -> Result<u8> {
         let age = self.max_age.as_deref().map(max_age).transpose()?;
         let texts = self.read()?;
-        let (config, _, location) = context.config()?;
-        let mut store = Store::open_to_read(&location).await?;
-        store.begin_reading().await?;
-        if let Some(account) = &self.account {
-            store.expect_account(account).await?;
-        }
-        let scope = LookupScope { kind: self.kind.map(Kind::from), account: self.account.clone() };
+        let (config, mut store) = context.reading(self.account.as_deref()).await?;
+        let scope = LookupScope { kind: self.kind, account: self.account.clone() };
         let requested_ids = self.requested_ids(&mut store, &scope, &texts).await?;
         let verdicts = check(&mut store, requested_ids, &scope).await?;
         let nothing = context.nothing("No ids were found.");
@@ -100,8 +94,7 @@ impl Ids {
         if let Some(age) = age
             && let Some(stale) = stale(&mut store, &config, &scope, age, context).await?
         {
-            report_error(&stale);
-            return Ok(stale.kind.exit_code());
+            return Ok(report_error(&stale));
         }
         Ok(if not_usable > 0 { NOT_USABLE } else { 0 })
     }

@@ -1,6 +1,6 @@
 //! Reads whole files for commands; `-` is standard input.
 
-use std::{fs::File, io::Read};
+use std::{fs, io::Read};
 
 use crate::error::{Error, Result, io_message};
 
@@ -9,11 +9,12 @@ use crate::error::{Error, Result, io_message};
 /// # Errors
 /// [`crate::error::Kind::Storage`] if it cannot be read.
 pub(super) fn read(name: &str) -> Result<Vec<u8>> {
-    let mut bytes = vec![];
     let read = match name {
-        "-" => std::io::stdin().lock().read_to_end(&mut bytes).map(drop),
-        _ => File::open(name).and_then(|mut file| file.read_to_end(&mut bytes).map(drop)),
+        "-" => {
+            let mut bytes = vec![];
+            std::io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
+        }
+        _ => fs::read(name),
     };
-    read.map_err(|fault| Error::storage(format!("cannot read {name}: {}", io_message(&fault))))?;
-    Ok(bytes)
+    read.map_err(|fault| Error::storage(format!("cannot read {name}: {}", io_message(&fault))))
 }

@@ -8,12 +8,13 @@ use crate::error::Error;
 /// Whether errors, too, go to the log, for readers that only understand its format.
 pub(super) static ALL_IS_LOGGED: OnceLock<bool> = OnceLock::new();
 
-/// Reports an error, once.
-pub(super) fn report_error(error: &Error) {
+/// Reports an error, once, and returns its exit code.
+pub(super) fn report_error(error: &Error) -> u8 {
     match ALL_IS_LOGGED.get() {
         Some(true) => tracing::error!("{error}"),
         _ => note(format_args!("heygen-sync: {error}")),
     }
+    error.kind.exit_code()
 }
 
 /// Reports what should be noticed but is not an error: on stderr, or in the log if all goes there.

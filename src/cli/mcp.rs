@@ -3,7 +3,7 @@
 use clap::Args;
 use tokio::fs::File;
 
-use super::Context;
+use super::context::Context;
 use crate::{
     error::{Error, Result},
     mcp, system,
@@ -19,7 +19,7 @@ pub struct Mcp {}
 
 impl Mcp {
     pub(super) async fn run(self, context: &Context) -> Result<u8> {
-        let (_, _, location) = context.config()?;
+        let location = context.location()?;
         let clock = context.clock.clone();
         let cannot = |fault| Error::storage(format!("cannot use a stream: {fault}"));
         let (input, output) = system::standard_streams().map_err(cannot)?;

@@ -40,7 +40,7 @@ enum MetadataFormat {
 
 impl Metadata {
     pub(super) fn run(self, context: &Context) -> Result<u8> {
-        let (_, _, location) = context.config()?;
+        let location = context.location()?;
         let text = match self.format {
             MetadataFormat::Datasette => datasette::all(&location)?,
             MetadataFormat::DatasetteMetadata => datasette::metadata(&location)?,

@@ -1,35 +1,28 @@
 //! `mirror`: works the queue of previews once; `mirror prune` removes files that are no longer needed.
 
-mod bar;
-
 use std::{convert::Infallible, io::IsTerminal, sync::Arc, time::Duration};
 
 use clap::{Args, Subcommand};
 use indicatif::HumanBytes;
 use tracing::Instrument;
 
-use self::bar::Bar;
 use super::{
-    account::expect_no_orphan,
-    api::{client, deadline},
     context::Context,
     flags::time_or_ago,
     log::{self, report_error},
+    one_poll::Polling,
     output::{array, note, print, visible},
-    report,
+    progress, report,
     stores::{self, blobs},
-    task::{Input, PollTask},
+    task::PollTask,
     textfile::write_metrics,
 };
 use crate::{
-    catalog::{
-        cell::{Cell, object},
-        diff::Accepted,
-    },
+    catalog::cell::{Cell, object},
     config::Config,
     error::{Error, Kind, Result, caught, gravest},
     mirror::{self, Blobs, MirrorProgress, MirrorSettings, Summary, audit},
-    poll::{Request, Source, account_label, poll},
+    poll::account_label,
     store::{Store, queue::Failures},
     system::Stop,
     words::{counted, number},
@@ -240,10 +233,7 @@ pub(super) async fn after_sync(
             (code, Ok(summary))
         }
         Err(error) if error.kind == Kind::Busy => (0, Err(error)),
-        Err(error) => {
-            report_error(&error);
-            (error.kind.exit_code(), Err(error))
-        }
+        Err(error) => (report_error(&error), Err(error)),
     };
     Mirrored { code, did }
 }
@@ -264,12 +254,15 @@ async fn drain(
     mut settings: MirrorSettings,
     context: &Context,
 ) -> Result<(Summary, u8)> {
-    let bar = Bar::new(!context.shows_progress());
+    let form = "{bar:30} {pos}/{len} previews, {msg}, {rate}, {eta} left";
+    let bar = progress::bar(context, form);
     let health = &context.service.health;
     health.step(mirror::LONGEST_STEP);
-    let show = |progress: MirrorProgress| {
+    let show = |MirrorProgress { done, due, bytes }| {
         health.step(mirror::LONGEST_STEP);
-        bar.show(progress);
+        bar.set_length(due);
+        bar.set_position(done.min(due));
+        bar.set_message(HumanBytes(bytes).to_string());
     };
     settings.stop = context.service.stop.clone();
     let mut codes = vec![];
@@ -290,32 +283,15 @@ async fn refresh(
     codes: &mut Vec<u8>,
 ) -> Result<()> {
     let archive = stores::archive_in_use(config, context);
+    let archive = archive.as_ref();
+    let polling = Polling { trigger: "refresh", archive, ..Polling::new(config, context) };
     let mut outcome = Ok(());
-    for PollTask { account, catalogue, source } in PollTask::of_all(config, context) {
-        let catalogue = catalogue.unwrap_or_default();
+    for task in PollTask::of_all(config, context) {
+        let (account, catalogue) = (task.account.clone(), task.catalogue.unwrap_or_default());
         let polled = async {
-            expect_no_orphan(store, &account, config, context).await?;
-            let Input::Key(key) = source? else { return Ok(()) };
-            let client = client(config, key, &context.clock)?;
-            let version = config.api.version;
-            let source = Source::Api { client: &client, version, progress: &|_| () };
-            let request = Request {
-                account: &account,
-                catalogue: Some(catalogue),
-                trigger: "refresh",
-                removals: &config.removals,
-                mirror: true,
-                accepted: Accepted::None,
-                observed_at: None,
-                archive: archive.as_ref(),
-                deadline: deadline(config),
-                patience: Duration::ZERO,
-                notify: &config.notify,
-                key_expires_at: None,
-            };
-            context.service.health.step(deadline(config));
-            let span = log::span(&account, "refresh");
-            let report = poll(store, &context.clock, &request, source).instrument(span).await?;
+            let span = log::span(&account, polling.trigger);
+            let report =
+                polling.poll(task, Some(&mut *store), Duration::ZERO).instrument(span).await?;
             codes.push(report.exit_code(false));
             let held = report::held(&report, &context.program());
             if let Some(held) = held.filter(|_| !context.quiet) {
@@ -324,10 +300,9 @@ async fn refresh(
             report.error.map_or(Ok(()), Err)
         };
         if let Err(error) = polled.await {
-            codes.push(error.kind.exit_code());
             let account_label = account_label(&account, catalogue);
             let error = error.context(format!("{account_label}: no fresh links for the mirror"));
-            report_error(&error);
+            codes.push(report_error(&error));
             outcome = Err(error);
         }
     }

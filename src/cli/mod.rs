@@ -24,13 +24,14 @@ mod mcp;
 mod metadata;
 mod mirror;
 mod notify;
+mod one_poll;
 mod output;
 mod parquet;
+mod progress;
 mod replay;
 mod report;
 mod round;
 mod serve;
-mod spinner;
 mod status;
 mod stores;
 mod sync;
@@ -51,6 +52,7 @@ use self::{
 use crate::{
     config::{Config, LogFormat, Sources},
     error::{Error, Result, caught},
+    store::Location,
     time::Clock,
 };
 
@@ -122,13 +124,7 @@ pub fn run(arguments: Arguments, clock: Clock) -> u8 {
         }
         Err(fault) => Err(Error::unforeseen(format!("cannot start: {fault}"))),
     };
-    match ran {
-        Ok(code) => code,
-        Err(error) => {
-            report_error(&error);
-            error.kind.exit_code()
-        }
-    }
+    ran.unwrap_or_else(|error| report_error(&error))
 }
 
 /// Builds the runtime. A command that answers requests must not let them wait for its other work; for
@@ -167,14 +163,14 @@ async fn dispatch(command: Command, context: &Context) -> Result<u8> {
     }
 }
 
-/// Returns the global flags as they would be typed again, without a URL that may contain a password.
+/// Returns the global flags as they would be typed again, without a password.
 fn retyped(config: Option<&PathBuf>, database: Option<&str>) -> Vec<String> {
     let mut flags = vec![];
     if let Some(config) = config {
         flags.extend(["--config".to_owned(), config.display().to_string()]);
     }
-    if let Some(database) = database.filter(|url| !url.contains('@') && !url.contains("password")) {
-        flags.extend(["--database".to_owned(), database.to_owned()]);
+    if let Some(database) = database.and_then(Location::without_password) {
+        flags.extend(["--database".to_owned(), database]);
     }
     flags
 }
@@ -217,4 +213,33 @@ pub fn logging(arguments: &Arguments) {
         None => tracing::error!("a bug: panic; please report it"),
     }));
     let _ = ALL_IS_LOGGED.set(is_json || is_daemon);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_to_be_typed_names_the_same_database_without_its_password() {
+        let typed = |database| {
+            let flags = retyped(None, Some(database));
+            flags.strip_prefix(&["--database".to_owned()]).map(<[String]>::concat)
+        };
+        for file in ["heygen.db", "/srv/me@host/heygen.db", "my password.db", "sqlite:/a/b.db"] {
+            assert_eq!(typed(file).as_deref(), Some(file));
+        }
+        for (url, shown) in [
+            ("postgres://u@h:6543/d", "postgres://u@h:6543/d"),
+            ("postgres://u:secret@h/d?sslmode=require", "postgres://u@h/d?sslmode=require"),
+            (
+                "postgres://h/d?user=u&password=secret&options[search_path]=s",
+                "postgres://h/d?user=u&options[search_path]=s",
+            ),
+            ("postgres:///d?host=/run/pg&p%61ssword=secret", "postgres:///d?host=/run/pg"),
+            ("postgres:///d?password=secret", "postgres:///d"),
+        ] {
+            assert_eq!(typed(url).as_deref(), Some(shown));
+        }
+        assert_eq!(typed("postgres://u:a/secret@h/d"), None);
+    }
 }

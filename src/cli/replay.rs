@@ -1,11 +1,8 @@
 //! `replay`: rebuilds a database from an archive, and verifies that it is the same.
 
-use std::io::IsTerminal;
-
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{context::Context, output::note, stores::archive};
+use super::{context::Context, output::note, progress, stores::archive};
 use crate::{
     config::{Config, check_store},
     error::{Error, Result},
@@ -47,17 +44,12 @@ impl Replay {
                 archive.shown()
             )));
         };
-        let bar = bar(last.poll.row.poll_id, context);
-        let show = |poll: i64| {
-            if let Some(bar) = &bar {
-                bar.set_position(poll.unsigned_abs());
-            }
-        };
+        let bar = progress::bar(context, "{bar:30} {pos}/{len} polls, {eta} left");
+        bar.set_length(last.poll.row.poll_id.unsigned_abs());
+        let show = |poll: i64| bar.set_position(poll.unsigned_abs());
         let mut store = Store::open_to_write(&to).await?;
         let replayed = replay(&mut store, &context.clock, &archive, &envelopes, &show).await;
-        if let Some(bar) = bar {
-            bar.finish_and_clear();
-        }
+        drop(bar);
         let Replayed { polls, failed } = replayed?;
         store.close().await?;
         if !context.quiet {
@@ -71,15 +63,4 @@ impl Replay {
         }
         Ok(0)
     }
-}
-
-fn bar(last: i64, context: &Context) -> Option<ProgressBar> {
-    if context.quiet || !std::io::stderr().is_terminal() {
-        return None;
-    }
-    let bar = ProgressBar::new(last.unsigned_abs());
-    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} polls, {eta} left") {
-        bar.set_style(style);
-    }
-    Some(bar)
 }

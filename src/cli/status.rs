@@ -19,7 +19,6 @@ use crate::{
     error::{Error, Result},
     poll::ahead_of_clock,
     store::{
-        Store,
         accept::accepting_command,
         outbox::Waiting,
         status::{AssetStatus, CatalogueStatus, ItemCounts, SchemaNote},
@@ -95,10 +94,8 @@ impl StatusArgs {
         let age = max_age.as_deref().map(flags::max_age).transpose()?;
         let now = context.clock.now();
         let oldest = age.map(|age| now.minus(age));
-        let (config, _, location) = context.config()?;
+        let (config, mut store) = context.reading(None).await?;
         let mirror = config.mirror.enabled;
-        let mut store = Store::open_to_read(&location).await?;
-        store.begin_reading().await?;
         let all = store.status().await?;
         let assets = store.asset_status().await?;
         let waiting = store.notices_waiting().await?;

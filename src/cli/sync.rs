@@ -12,6 +12,7 @@ use super::{
     input,
     log::report_error,
     mirror::Mirrored,
+    one_poll::Polling,
     output::print_and_continue,
     report::{self, ReportOptions},
     round::{Round, RoundEvent},
@@ -94,17 +95,17 @@ impl Sync {
         let archive = stores::archive_in_use(&config, context);
         let archive = archive.as_ref();
         let mut json = vec![];
-        let round = Round {
+        let polling = Polling {
             accepted: self
                 .accept_removals
                 .map_or(Accepted::None, |set| set.unwrap_or(Accepted::All)),
             observed_at: self.observed_at,
             dry_run: self.dry_run,
             new_account: self.new_account,
-            mirror: !self.no_mirror,
             archive,
-            ..Round::new(&config, context)
+            ..Polling::new(&config, context)
         };
+        let round = Round { polling, mirror: !self.no_mirror };
         let mut store = match self.open(&location).await {
             Ok(store) => store,
             Err(error) => return Err(round.could_not_begin(&tasks, error).await),
@@ -138,12 +139,12 @@ impl Sync {
             RoundEvent::Poll { account, catalogue, polled: Err(error) } => {
                 let name = format!("account '{account}'");
                 // An error about a key names the account itself.
-                match error.message.starts_with(&name) {
+                let code = match error.message.starts_with(&name) {
                     true => report_error(error),
                     false => report_error(&error.clone().context(name)),
-                }
+                };
                 json.push(not_polled(account, catalogue, error));
-                Ok(error.kind.exit_code())
+                Ok(code)
             }
             RoundEvent::Done { mirrored } if self.format == Some(ReportFormat::Json) => {
                 let mirror = mirrored.map_or("null".into(), Mirrored::json);

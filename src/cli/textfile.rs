@@ -11,11 +11,5 @@ pub(super) async fn write_metrics(store: &mut Store, config: &Config, context: &
     let written = figures.and_then(|figures| {
         metrics::write(&path, &metrics::text(figures, &metrics::Configured::of(config)))
     });
-    written.map_or_else(
-        |error| {
-            report_error(&error);
-            error.kind.exit_code()
-        },
-        |()| 0,
-    )
+    written.map_or_else(|error| report_error(&error), |()| 0)
 }

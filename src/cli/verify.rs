@@ -7,7 +7,7 @@ use clap::Args;
 use super::{
     Context,
     output::{Format, Rows, Text, note, visible},
-    spinner::Spinner,
+    progress,
 };
 use crate::{
     catalog::cell::Cell,
@@ -53,9 +53,9 @@ impl Verify {
             show(&mut store, poll_id, |piece| out.write(piece)).await?;
             return out.finish().map(|()| 0);
         }
-        let spinner = Spinner::start(context, "checking the seals");
+        let spinner = progress::spinner(context, "checking the seals");
         let show = |progress| {
-            spinner.show(match progress {
+            spinner.set_message(match progress {
                 VerifyProgress::Polls(polls) => {
                     format!("checking the seals, {}", counted(polls, "poll", "polls"))
                 }

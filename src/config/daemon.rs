@@ -9,9 +9,9 @@ use croner::{
     Cron,
     parser::{CronParser, Seconds, Year},
 };
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
-use super::values;
+use super::values::{self, named};
 use crate::error::{Error, Result};
 
 /// The section `[daemon]`.
@@ -51,7 +51,8 @@ pub struct Log {
 }
 
 /// The format of the log.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, strum::IntoStaticStr, strum::VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum LogFormat {
     /// Text, for people.
     #[default]
@@ -61,29 +62,13 @@ pub enum LogFormat {
 }
 
 impl LogFormat {
-    /// All formats.
-    pub const ALL: [Self; 2] = [Self::Text, Self::Json];
-
     /// Returns the name in `config.toml`.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Text => "text",
-            Self::Json => "json",
-        }
+        self.into()
     }
 }
 
-impl Serialize for LogFormat {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
-}
-
-impl<'de> Deserialize<'de> for LogFormat {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        values::one_of(deserializer, Self::ALL, Self::as_str)
-    }
-}
+named!(LogFormat);
 
 impl Default for Daemon {
     fn default() -> Self {
@@ -103,12 +88,7 @@ impl Daemon {
     /// # Errors
     /// [`crate::error::Kind::Config`] if it is not an address.
     pub fn address(&self) -> Result<SocketAddr> {
-        self.listen.parse().map_err(|_| {
-            Error::config(
-                "daemon.listen must be an address and a port, such as \"127.0.0.1:8088\" or \
-                 \"[::1]:8088\"",
-            )
-        })
+        values::address(&self.listen, "daemon.listen", 8088)
     }
 
     /// Parses the schedule.
@@ -148,13 +128,9 @@ const CRON: &str = "a cron expression of 5 or 6 fields that matches some time, s
 
 /// Reads a cron expression that has a next time.
 fn schedule<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    values::scalar(deserializer, CRON, |value| match value {
-        values::Scalar::Text(text) => {
-            let start = chrono::DateTime::UNIX_EPOCH;
-            let cron = cron(&text)?;
-            cron.find_next_occurrence(&start, false).ok().map(|_| text)
-        }
-        _ => None,
+    values::text(deserializer, CRON, |text| {
+        let start = chrono::DateTime::UNIX_EPOCH;
+        cron(&text)?.find_next_occurrence(&start, false).ok().map(|_| text)
     })
 }
 
@@ -163,8 +139,5 @@ const ZONE: &str = "the name of a time zone, such as \"UTC\" or \"Europe/Berlin\
 
 /// Reads the name of a time zone.
 fn timezone<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    values::scalar(deserializer, ZONE, |value| match value {
-        values::Scalar::Text(text) => text.parse::<Tz>().ok().map(|_| text),
-        _ => None,
-    })
+    values::text(deserializer, ZONE, |text| text.parse::<Tz>().ok().map(|_| text))
 }

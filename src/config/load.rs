@@ -42,8 +42,12 @@ impl Config {
             *name = sources.path(name.as_ref())?.to_string_lossy().into_owned();
         }
         let keys = self.accounts.iter_mut().map(|account| &mut account.api_key_file);
-        let files =
-            [&mut self.serve.token_file, &mut self.metrics.textfile, &mut self.publish.file];
+        let files = [
+            &mut self.serve.token_file,
+            &mut self.serve.preview_cache_folder,
+            &mut self.metrics.textfile,
+            &mut self.publish.file,
+        ];
         let notify = self.notify.iter_mut();
         let notify = notify.flat_map(|block| [&mut block.url_file, &mut block.secret_file]);
         for file in keys.chain(files).chain(notify).flatten().filter(|file| file.starts_with("~")) {

@@ -28,6 +28,5 @@ pub use self::{
     sections::{Api, ArchiveSection, Config, Mirror, Publish, Removals, Version, check_store},
     serve::Serve,
     sources::{Origin, Sources},
-    values::is_loopback_url,
+    values::{base_url_fault, is_loopback_url},
 };
-pub use crate::heygen::ApiVersion;

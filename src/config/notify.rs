@@ -13,7 +13,10 @@ use serde::{
 };
 use url::Url;
 
-use super::{accounts::is_account_name, values};
+use super::{
+    accounts::is_account_name,
+    values::{self, named},
+};
 
 /// One block of `[[notify]]`.
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -25,7 +28,7 @@ pub struct Notify {
     #[serde(alias = "format")]
     pub kind: ReceiverKind,
     /// The URL of a webhook, of Slack or of a mail server.
-    #[serde(deserialize_with = "place", serialize_with = "values::receiver::serialize")]
+    #[serde(deserialize_with = "place")]
     pub url: Option<Url>,
     /// The environment variable that contains the URL.
     pub url_env: Option<String>,
@@ -56,18 +59,19 @@ pub struct Notify {
     #[serde(deserialize_with = "age")]
     pub stale_after: Option<Duration>,
     /// Requested when a run begins.
-    #[serde(with = "values::receiver")]
+    #[serde(deserialize_with = "values::receiver")]
     pub ping_start: Option<Url>,
     /// Requested when a run has succeeded.
-    #[serde(with = "values::receiver")]
+    #[serde(deserialize_with = "values::receiver")]
     pub ping_success: Option<Url>,
     /// Requested when a run has failed.
-    #[serde(with = "values::receiver")]
+    #[serde(deserialize_with = "values::receiver")]
     pub ping_failure: Option<Url>,
 }
 
 /// The kind of a receiver: how it receives a message.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, strum::IntoStaticStr, strum::VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum ReceiverKind {
     /// Signed JSON.
     #[default]
@@ -81,17 +85,9 @@ pub enum ReceiverKind {
 }
 
 impl ReceiverKind {
-    /// Every kind.
-    pub const ALL: [Self; 4] = [Self::Webhook, Self::Slack, Self::Email, Self::Command];
-
     /// Returns the name in `config.toml`.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Webhook => "webhook",
-            Self::Slack => "slack",
-            Self::Email => "email",
-            Self::Command => "command",
-        }
+        self.into()
     }
 
     /// Whether a receiver of this kind has a URL with this scheme.
@@ -106,7 +102,8 @@ impl ReceiverKind {
 }
 
 /// An event that notices report; all but `Watched` are types of messages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr, strum::VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum Event {
     /// The first good poll.
     Baseline,
@@ -129,32 +126,9 @@ pub enum Event {
 }
 
 impl Event {
-    /// Every event.
-    pub const ALL: [Self; 9] = [
-        Self::Baseline,
-        Self::Changes,
-        Self::Held,
-        Self::Failing,
-        Self::Recovered,
-        Self::Schema,
-        Self::ApiEnding,
-        Self::Stale,
-        Self::Watched,
-    ];
-
     /// Returns the name in `config.toml` and in a message.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Baseline => "baseline",
-            Self::Changes => "changes",
-            Self::Held => "held",
-            Self::Failing => "failing",
-            Self::Recovered => "recovered",
-            Self::Schema => "schema",
-            Self::ApiEnding => "api_ending",
-            Self::Stale => "stale",
-            Self::Watched => "watched",
-        }
+        self.into()
     }
 }
 
@@ -280,10 +254,7 @@ pub(super) fn write<S: Serializer>(_: &[Notify], to: S) -> Result<S::Ok, S::Erro
 fn place<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Url>, D::Error> {
     let expected = "a URL in quotes that begins with https://, for e-mail with smtps:// or with \
                  smtp:// and ?tls=required; plain http and smtp are accepted for this machine only";
-    values::scalar(from, expected, |value| match value {
-        values::Scalar::Text(text) => values::guarded(&text).map(Some),
-        _ => None,
-    })
+    values::text(from, expected, |text| values::guarded(&text).map(Some))
 }
 
 fn is_address(text: &str) -> bool {
@@ -292,10 +263,7 @@ fn is_address(text: &str) -> bool {
 
 fn sender<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
     let expected = "an address in quotes, such as \"HeyGen <heygen@example.org>\"";
-    values::scalar(from, expected, |value| match value {
-        values::Scalar::Text(text) => is_address(&text).then_some(Some(text)),
-        _ => None,
-    })
+    values::text(from, expected, |text| is_address(&text).then_some(Some(text)))
 }
 
 fn addressees<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
@@ -319,21 +287,6 @@ fn age<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error>
     values::interval(from).map(Some)
 }
 
-macro_rules! named {
-    ($type:ty) => {
-        impl Serialize for $type {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str(self.as_str())
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $type {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                values::one_of(deserializer, Self::ALL, Self::as_str)
-            }
-        }
-    };
-}
 named!(ReceiverKind);
 named!(Event);
 

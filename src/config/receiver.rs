@@ -14,6 +14,11 @@ use super::{
 };
 use crate::error::{Error, Result};
 
+/// What messages call the URL of a receiver.
+const URL: &str = "the URL";
+/// What messages call its secret.
+const SECRET: &str = "the secret";
+
 /// How a receiver is reached.
 pub enum Receiver<'a> {
     /// Signed JSON to this URL, signed with this key.
@@ -84,8 +89,8 @@ impl Notify {
             return Ok(url.clone());
         }
         let text = match (&self.url_env, &self.url_file) {
-            (Some(name), _) => from_env(sources, name, "url_env"),
-            (None, Some(file)) => keys::from_file(&sources.working_dir.join(file)),
+            (Some(name), _) => keys::from_env(sources, name, "url_env", URL),
+            (None, Some(file)) => keys::from_file(&sources.working_dir.join(file), URL),
             (None, None) => Err(Error::config("set url, url_env or url_file")),
         }?;
         let url = values::guarded(text.expose_secret()).filter(|url| self.kind.accepts(url));
@@ -101,10 +106,10 @@ impl Notify {
     fn secret(&self, sources: &Sources) -> Result<Option<SecretString>> {
         let secret = match (&self.secret_env, &self.secret_file) {
             (Some(_), Some(_)) => Err(Error::config("set secret_env or secret_file, not both")),
-            (Some(name), None) => from_env(sources, name, "secret_env"),
-            (None, Some(file)) => keys::from_file(&sources.working_dir.join(file)),
+            (Some(name), None) => keys::from_env(sources, name, "secret_env", SECRET),
+            (None, Some(file)) => keys::from_file(&sources.working_dir.join(file), SECRET),
             (None, None) => match self.credential(sources) {
-                Some(file) => keys::from_file(&file),
+                Some(file) => keys::from_file(&file, SECRET),
                 None => return Ok(None),
             },
         };
@@ -115,13 +120,6 @@ impl Notify {
         let folder = Path::new(sources.env.get("CREDENTIALS_DIRECTORY")?);
         let names = [format!("notify_secret_{}", self.name()), "notify_secret".to_owned()];
         names.iter().map(|name| folder.join(name)).find(|file| file.exists())
-    }
-}
-
-fn from_env(sources: &Sources, name: &str, key: &str) -> Result<SecretString> {
-    match sources.env.get(name) {
-        Some(secret) => keys::checked(secret, &format!("the variable of {key}")),
-        None => Err(Error::config(format!("the variable that {key} names is unset or empty"))),
     }
 }
 

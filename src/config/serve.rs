@@ -1,17 +1,15 @@
 //! The section `[serve]`: where the gallery listens, and who has access.
 
-use std::{
-    fs::File,
-    io::Read,
-    net::SocketAddr,
-    path::{Path, PathBuf},
-};
+use std::{net::SocketAddr, path::PathBuf};
 
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use super::{Sources, keys, values};
 use crate::error::{Error, Result};
+
+/// What messages call the token.
+const PASSWORD: &str = "the gallery's password";
 
 /// The section `[serve]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -62,12 +60,7 @@ impl Serve {
     /// # Errors
     /// [`crate::error::Kind::Config`] if it is not an address.
     pub fn address(&self) -> Result<SocketAddr> {
-        self.listen.parse().map_err(|_| {
-            Error::config(
-                "serve.listen must be an address and a port, such as \"127.0.0.1:8087\" or \
-                 \"[::1]:8087\"",
-            )
-        })
+        values::address(&self.listen, "serve.listen", 8087)
     }
 
     /// Whether previews are fetched if the gallery listens at `address`.
@@ -83,33 +76,9 @@ impl Serve {
         let token = match (&self.token_env, &self.token_file) {
             (None, None) => return Ok(None),
             (Some(_), Some(_)) => Err(Error::config("set token_env or token_file, not both")),
-            (Some(name), None) => match sources.env.get(name) {
-                Some(token) if is_blank(token) => Err(blank("the variable of token_env")),
-                Some(token) => keys::checked(token, "the variable of token_env"),
-                None => Err(Error::config("the variable that token_env names is unset or empty")),
-            },
-            (None, Some(file)) => {
-                let path = sources.working_dir.join(file);
-                match holds_nothing(&path) {
-                    true => Err(blank(&format!("the file '{}' of token_file", path.display()))),
-                    false => keys::from_file(&path),
-                }
-            }
+            (Some(name), None) => keys::from_env(sources, name, "token_env", PASSWORD),
+            (None, Some(file)) => keys::from_file(&sources.working_dir.join(file), PASSWORD),
         };
         token.map(Some).map_err(|error| error.context("serve"))
     }
-}
-
-fn holds_nothing(path: &Path) -> bool {
-    let mut text = String::new();
-    let read = File::open(path).and_then(|file| file.take(4_096).read_to_string(&mut text));
-    read.is_ok() && is_blank(&text)
-}
-
-fn is_blank(token: &str) -> bool {
-    token.trim().is_empty()
-}
-
-fn blank(source: &str) -> Error {
-    Error::config(format!("{source} is empty: put the gallery's password there"))
 }

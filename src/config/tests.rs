@@ -10,7 +10,10 @@ use tempfile::TempDir;
 use url::Url;
 
 use super::*;
-use crate::{catalog::catalogue::Catalogue, error::Kind};
+use crate::{
+    catalog::{api_version::ApiVersion, catalogue::Catalogue},
+    error::{Error, Kind},
+};
 
 const SHIPPED: &str = include_str!("../../config.toml");
 
@@ -162,7 +165,7 @@ fn white_space_at_the_end_of_a_key_is_trimmed_wherever_it_comes_from() {
 #[test]
 fn a_path_that_begins_with_the_home_folder_leads_there() {
     let text = "database = \"~/a.db\"\n[mirror]\nstore = \"~/m\"\n[archive]\nstore = \"~x/~/a\"\n\
-        [serve]\ntoken_file = \"~/t\"\n[notify]\nsecret_file = \"~/s\"\nurl_file = \"~/u\"\n[metrics]\ntextfile = \"~/p\"\n\
+        [serve]\ntoken_file = \"~/t\"\npreview_cache_folder = \"~/v\"\n[notify]\nsecret_file = \"~/s\"\nurl_file = \"~/u\"\n[metrics]\ntextfile = \"~/p\"\n\
         [publish]\nfile = \"~/c\"\n\
         [[accounts]]\nname = \"a\"\napi_key_file = \"~/k\"\n";
     let config = of_file(text).env(&[("HOME", "/home/me")]).load();
@@ -174,11 +177,9 @@ fn a_path_that_begins_with_the_home_folder_leads_there() {
     let Notify { secret_file, url_file, .. } = &config.notify[0];
     let files = [&config.serve.token_file, secret_file, url_file, &config.metrics.textfile];
     let files = files.into_iter().chain([&config.accounts[0].api_key_file, &config.publish.file]);
+    let files = files.chain([&config.serve.preview_cache_folder]);
     let files: Vec<&str> = files.map(|file| file.as_ref().unwrap().to_str().unwrap()).collect();
-    assert_eq!(
-        files,
-        ["/home/me/t", "/home/me/s", "/home/me/u", "/home/me/p", "/home/me/k", "/home/me/c"]
-    );
+    assert_eq!(files, ["t", "s", "u", "p", "k", "c", "v"].map(|name| format!("/home/me/{name}")));
     let archived = of_file("[archive]\nstore = \"~/a\"\n").env(&[("HOME", "/home/me")]).load();
     assert_eq!(archived.archive.store, "/home/me/a");
     let error = of_file(text).error();
@@ -793,22 +794,22 @@ fn the_default_account_has_its_key_from_the_environment_a_file_or_systemd() {
 fn a_key_that_cannot_be_sent_is_refused_and_not_told() {
     for key in ["secret\nx", "secret\tx", "secret\u{e9}", "secret\u{7f}", "secret\0"] {
         let error = of_env(&[("HEYGEN_API_KEY", key)]).key().unwrap_err();
-        assert!(error.starts_with("HEYGEN_API_KEY contains more than a key"), "{error}");
+        assert!(error.starts_with("HEYGEN_API_KEY contains more than the API key"), "{error}");
         assert!(!error.contains("secret"), "{error}");
     }
     let error = of_env(&[("HEYGEN_API_KEY", "\n")]).key().unwrap_err();
     assert!(error.starts_with("HEYGEN_API_KEY is empty"), "{error}");
     for (text, message) in [
-        ("\n", "the key file 'work/key' is empty"),
-        ("secret\n\nx", "the key file 'work/key' contains more than a key"),
-        (&"x".repeat(70_000), "the key file 'work/key' is too long"),
+        ("\n", "the file 'work/key' is empty: put the API key there"),
+        ("secret\n\nx", "the file 'work/key' contains more than the API key"),
+        (&"x".repeat(70_000), "the file 'work/key' is too long"),
     ] {
         let machine = machine().file("work/key", text).env(&[("HEYGEN_API_KEY_FILE", "key")]);
         let error = machine.key().unwrap_err();
         assert!(error.starts_with(message) && !error.contains("secret"), "{error}");
     }
     let error = of_env(&[("HEYGEN_API_KEY_FILE", "no")]).key().unwrap_err();
-    assert!(error.starts_with("cannot read the key file 'work/no': "), "{error}");
+    assert!(error.starts_with("cannot read the API key from the file 'work/no': "), "{error}");
 }
 
 #[test]
@@ -866,4 +867,20 @@ fn a_blank_token_is_refused_as_the_gallerys_password() {
     }
     let config = "[serve]\ntoken_env = \"GALLERY\"\n";
     expect_refused(machine().file("work/config.toml", config).env(&[("GALLERY", " ")]));
+}
+
+#[test]
+fn a_bad_file_of_a_receiver_is_not_called_that_of_the_api_key() {
+    for (key, what) in [("url_file", "the URL"), ("secret_file", "the secret")] {
+        for (text, wrong) in [("\n", "is empty"), ("a\nb", "contains more than")] {
+            let block = if key == "url_file" { "kind = 'slack'" } else { "url = 'https://h'" };
+            let config = format!("[notify]\n{block}\n{key} = 'f'\n");
+            let machine = of_file(&config).file("work/f", text);
+            let error = machine.load().notify[0].receiver(&machine.sources).err().unwrap();
+            let Error { kind, message } = error;
+            assert_eq!(kind, Kind::Config);
+            assert!(message.contains(wrong) && message.contains(what), "{message}");
+            assert!(!message.contains("key"), "{message}");
+        }
+    }
 }

@@ -1,18 +1,22 @@
-//! The accepted values of each key: texts, durations, sizes, URLs and accounts, and their bounds.
+//! The accepted values of each key: texts, durations, sizes, hosts and URLs, and their bounds.
 //!
 //! Each message continues "`key` …", states what the key accepts, and never repeats the value, which
 //! may be a secret. The caller adds file, line and key.
 
-use std::{collections::BTreeSet, net::Ipv4Addr, time::Duration};
+use std::{
+    collections::BTreeSet,
+    net::{Ipv4Addr, SocketAddr},
+    time::Duration,
+};
 
 use bytesize::ByteSize;
 use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
 use url::{Host, Url};
 
-use crate::catalog::catalogue::Catalogue;
+use crate::{catalog::catalogue::Catalogue, error::Error, time::DAY};
 
 /// The longest time that can be waited for: sums of a few stay far from any overflow.
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const LONGEST_WAIT: Duration = DAY;
 /// The most retries; more are a mistake, since each attempt reads megabytes.
 const MOST_RETRIES: u64 = 100;
 
@@ -74,12 +78,22 @@ pub fn scalar<'de, D: Deserializer<'de>, T>(
     read(value).ok_or_else(|| D::Error::custom(format!("must be {expected}")))
 }
 
-/// Reads a SQLite file's name or a database's URL; the store decides which of them it is.
-pub fn database<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    scalar(deserializer, "a file's name or a database's URL, in quotes", |value| match value {
-        Scalar::Text(text) if !text.is_empty() => Some(text),
+/// Reads a text with `read`, as [`scalar`].
+pub fn text<'de, D: Deserializer<'de>, T>(
+    deserializer: D,
+    expected: &str,
+    read: impl FnOnce(String) -> Option<T>,
+) -> Result<T, D::Error> {
+    scalar(deserializer, expected, |value| match value {
+        Scalar::Text(text) => read(text),
         _ => None,
     })
+}
+
+/// Reads a SQLite file's name or a database's URL; the store decides which of them it is.
+pub fn database<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let expected = "a file's name or a database's URL, in quotes";
+    text(deserializer, expected, |text| (!text.is_empty()).then_some(text))
 }
 
 /// Reads a number of bytes above 0.
@@ -166,13 +180,13 @@ pub fn write_time<S: Serializer>(value: &Duration, serializer: S) -> Result<S::O
 pub fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let expected =
         "a duration above 0 and up to a day, such as \"180s\", \"3m\" or a number of seconds";
-    time(deserializer, expected, |time| Duration::ZERO < time && time <= DAY)
+    time(deserializer, expected, |time| Duration::ZERO < time && time <= LONGEST_WAIT)
 }
 
 /// Reads a time to wait: from 0 to a day.
 pub fn wait<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let expected = "a duration up to a day, such as \"30s\", \"0s\" or a number of seconds";
-    time(deserializer, expected, |time| time <= DAY)
+    time(deserializer, expected, |time| time <= LONGEST_WAIT)
 }
 
 /// Reads a time between two checks: above 0, up to ten years.
@@ -189,11 +203,30 @@ pub fn one_of<'de, D: Deserializer<'de>, T: Copy>(
 ) -> Result<T, D::Error> {
     let known: Vec<T> = known.into_iter().collect();
     let names: Vec<_> = known.iter().map(|one| format!("\"{}\"", name(*one))).collect();
-    scalar(deserializer, &names.join(" or "), |value| match value {
-        Scalar::Text(text) => known.into_iter().find(|one| name(*one) == text),
-        _ => None,
-    })
+    text(deserializer, &names.join(" or "), |text| known.into_iter().find(|one| name(*one) == text))
 }
+
+/// Reads and writes a type by the names that its `as_str` returns, of all its variants.
+macro_rules! named {
+    ($type:ty) => {
+        impl serde::Serialize for $type {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $type {
+            fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                values::one_of(
+                    from,
+                    <Self as strum::VariantArray>::VARIANTS.iter().copied(),
+                    Self::as_str,
+                )
+            }
+        }
+    };
+}
+pub(super) use named;
 
 /// Reads names of catalogues, each once.
 pub fn catalogues<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Catalogue>, D::Error> {
@@ -228,10 +261,7 @@ pub fn per_second<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::
 /// Reads where files are kept.
 pub fn store<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let expected = "a folder's name, or s3://bucket/prefix";
-    scalar(deserializer, expected, |value| match value {
-        Scalar::Text(text) => is_store(&text).then_some(text),
-        _ => None,
-    })
+    text(deserializer, expected, |text| is_store(&text).then_some(text))
 }
 
 /// Whether `text` is a place to keep files. `s3:/bucket` is not a folder but a mistake.
@@ -264,6 +294,18 @@ fn is_host(host: &str) -> bool {
     host.parse::<std::net::IpAddr>().is_ok() || (!name.is_empty() && name.chars().all(plain))
 }
 
+/// Parses an address and a port to listen on; `key` and `port` are for the message.
+///
+/// # Errors
+/// [`crate::error::Kind::Config`] if it is not an address.
+pub fn address(listen: &str, key: &str, port: u16) -> crate::error::Result<SocketAddr> {
+    listen.parse().map_err(|_| {
+        Error::config(format!(
+            "{key} must be an address and a port, such as \"127.0.0.1:{port}\" or \"[::1]:{port}\""
+        ))
+    })
+}
+
 /// Whether a URL leads to this machine.
 pub fn is_loopback_url(url: &str) -> bool {
     Url::parse(url).is_ok_and(|url| is_loopback(&url))
@@ -275,60 +317,36 @@ pub fn default_base_url() -> Url {
     Url::parse("https://api.heygen.com").expect("the constant is a URL")
 }
 
-/// A URL that the key may be sent to.
-pub mod base_url {
-    use super::*;
+/// Reads a URL that the key may be sent to.
+pub fn base_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Url, D::Error> {
+    let expected = "an http(s) URL in quotes, such as \"https://api.heygen.com\"";
+    let url = text(deserializer, expected, |text| Url::parse(&text).ok())?;
+    base_url_fault(&url).map_or(Ok(url), |fault| Err(D::Error::custom(fault)))
+}
 
-    pub fn serialize<S: Serializer>(value: &Url, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(value)
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Url, D::Error> {
-        let expected = "an http(s) URL in quotes, such as \"https://api.heygen.com\"";
-        let url = scalar(deserializer, expected, |value| match value {
-            Scalar::Text(text) => Url::parse(&text).ok(),
-            _ => None,
-        })?;
-        fault(&url).map_or(Ok(url), |fault| Err(D::Error::custom(fault)))
-    }
-
-    fn fault(url: &Url) -> Option<&'static str> {
-        if !matches!(url.scheme(), "http" | "https") {
-            Some("must begin with https://")
-        } else if !url.username().is_empty() || url.password().is_some() {
-            Some("must not contain a user name or password: the API key is configured separately")
-        } else if url.query().is_some() || url.fragment().is_some() {
-            Some("must have no query and no fragment: end it after the path")
-        } else if url.scheme() == "http" && !is_loopback(url) {
-            Some(
-                "must begin with https://: over plain http the key is sent to loopback only \
-                 (127.0.0.1, [::1], localhost)",
-            )
-        } else {
-            None
-        }
+/// Returns why the key may not be sent to a URL, if so.
+pub fn base_url_fault(url: &Url) -> Option<&'static str> {
+    if !matches!(url.scheme(), "http" | "https") {
+        Some("must begin with https://")
+    } else if !url.username().is_empty() || url.password().is_some() {
+        Some("must not contain a user name or password: the API key is configured separately")
+    } else if url.query().is_some() || url.fragment().is_some() {
+        Some("must have no query and no fragment: end it after the path")
+    } else if url.scheme() == "http" && !is_loopback(url) {
+        Some(
+            "must begin with https://: over plain http the key is sent to loopback only \
+             (127.0.0.1, [::1], localhost)",
+        )
+    } else {
+        None
     }
 }
 
-/// A URL that notices and pings may be sent to.
-pub mod receiver {
-    use super::*;
-
-    pub fn serialize<S: Serializer>(value: &Option<Url>, to: S) -> Result<S::Ok, S::Error> {
-        match value {
-            Some(url) => to.collect_str(url),
-            None => to.serialize_none(),
-        }
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Url>, D::Error> {
-        let expected = "a URL in quotes that begins with https://; plain http is accepted for this \
-                     machine only";
-        scalar(from, expected, |value| match value {
-            Scalar::Text(text) => Url::parse(&text).ok().filter(is_guarded).map(Some),
-            _ => None,
-        })
-    }
+/// Reads a URL that notices and pings may be sent to.
+pub fn receiver<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Url>, D::Error> {
+    let expected = "a URL in quotes that begins with https://; plain http is accepted for this \
+                 machine only";
+    text(from, expected, |text| Url::parse(&text).ok().filter(is_guarded).map(Some))
 }
 
 /// Parses a URL that notices may be sent to, also that of a mail server: nobody can read them on the

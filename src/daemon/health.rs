@@ -61,14 +61,22 @@ impl Health {
         self.with(|state| state.step_ends.is_none_or(|end| now <= end))
     }
 
-    /// Returns whether the loop iterates and the work makes progress.
-    pub fn is_alive(&self) -> bool {
-        self.is_alive_at(Instant::now())
+    /// Returns what is wrong if the loop does not iterate or the work makes no progress.
+    pub fn fault(&self) -> Option<&'static str> {
+        self.fault_at(Instant::now())
     }
 
-    fn is_alive_at(&self, now: Instant) -> bool {
-        let turns = self.with(|state| now.saturating_duration_since(state.turned) <= STUCK);
-        turns && self.makes_progress_at(now)
+    fn fault_at(&self, now: Instant) -> Option<&'static str> {
+        let turned = self.with(|state| state.turned);
+        match () {
+            () if now.saturating_duration_since(turned) > STUCK => {
+                Some("the daemon's loop has not run for more than a minute")
+            }
+            () if !self.makes_progress_at(now) => {
+                Some("the current work exceeds all its time limits")
+            }
+            () => None,
+        }
     }
 
     /// Returns whether shutdown has begun.
@@ -99,11 +107,15 @@ mod tests {
     }
 
     #[test]
-    fn a_loop_that_turns_no_more_is_not_alive() {
+    fn a_loop_that_turns_no_more_is_at_fault_and_not_the_work() {
         let health = Health::default();
         health.record_iteration();
         let now = Instant::now();
-        assert!(health.is_alive_at(now + STUCK - Duration::from_secs(1)));
-        assert!(!health.is_alive_at(now + STUCK + Duration::from_secs(1)));
+        assert_eq!(health.fault_at(now + STUCK - Duration::from_secs(1)), None);
+        let stuck = "the daemon's loop has not run for more than a minute";
+        assert_eq!(health.fault_at(now + STUCK + Duration::from_secs(1)), Some(stuck));
+        health.step(Duration::from_secs(30));
+        let overdue = "the current work exceeds all its time limits";
+        assert_eq!(health.fault_at(now + Duration::from_secs(31)), Some(overdue));
     }
 }

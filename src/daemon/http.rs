@@ -113,9 +113,9 @@ async fn in_time<T>(query: impl Future<Output = Result<T, Unreadable>>) -> Resul
 }
 
 async fn live(State(site): State<Arc<Site>>) -> Response<Body> {
-    match site.health.is_alive() {
-        true => plain(StatusCode::OK, "ok"),
-        false => unavailable("the current work exceeds all its time limits"),
+    match site.health.fault() {
+        None => plain(StatusCode::OK, "ok"),
+        Some(fault) => unavailable(fault),
     }
 }
 

@@ -6,8 +6,6 @@
 //! early (the crate counts in whole seconds) or, after a clock change, far too late: the loop also
 //! checks every few seconds by itself.
 
-use std::time::Duration;
-
 use tokio::sync::mpsc;
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 
@@ -38,7 +36,7 @@ impl Timer {
             return Ok(());
         }
         self.disarm().await;
-        let wait = Duration::from_millis((at.millis() - now.millis()).max(0) as u64);
+        let wait = at.since(now);
         let shots = self.shots.clone();
         let job = Job::new_one_shot_async(wait, move |_, _| {
             let shots = shots.clone();

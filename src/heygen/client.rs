@@ -7,7 +7,7 @@ use std::{fmt, time::Duration};
 
 use backon::Retryable;
 use reqwest::{
-    Response,
+    Response, StatusCode,
     header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, HeaderValue, RETRY_AFTER},
 };
 use secrecy::SecretString;
@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     error::Result,
-    time::Clock,
+    time::{Clock, retry_after},
     words::{counted, duration},
 };
 
@@ -55,7 +55,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// Creates a client for `settings.base_url` that sends `key`.
+    /// Creates a client for `settings.api.base_url` that sends `key`.
     ///
     /// # Errors
     /// [`Kind::Config`](crate::error::Kind::Config) if the base URL is not https (http is accepted
@@ -91,7 +91,7 @@ impl Client {
 
     /// Returns the limits of a list whose reading begins now.
     pub(super) fn list_bounds(&self) -> Bounds {
-        Bounds { progress_at: Instant::now(), bytes: self.settings.max_response }
+        Bounds { progress_at: Instant::now(), bytes: self.settings.api.max_response }
     }
 
     /// As [`Client::get`], for one page of several, within the limits of all of them. A page that
@@ -114,14 +114,14 @@ impl Client {
     ) -> Result<Reply, Failure> {
         let url = self.url(path_and_query);
         let source = self.source(path_and_query);
-        let limit = self.settings.retry_time;
+        let limit = self.settings.api.retry_time;
         let Bounds { progress_at, bytes } = *bounds;
         let mut attempts = 1_u32;
         let mut too_long = None;
         let attempt =
             || async { self.attempt(&url, &source, bytes, progress).await.map_err(map_failure) };
         let outcome = attempt
-            .retry(retry::Pauses::new(self.settings.backoff, self.settings.retries))
+            .retry(retry::Pauses::new(self.settings.backoff, self.settings.api.retries))
             .when(|failure| failure.transient)
             .adjust(|failure, pause| {
                 retry::within(pause?, failure.retry_after, progress_at.elapsed(), limit)
@@ -144,10 +144,9 @@ impl Client {
     pub async fn probe(&self, path_and_query: &str) -> Result<(), Failure> {
         let source = self.source(path_and_query);
         let response = self.send(&self.url(path_and_query), &source).await?;
-        let head = self.head(&response);
-        match head.status {
-            200 => Ok(()),
-            _ => Err(self.refusal(response, head, &source).await),
+        match response.status() {
+            StatusCode::OK => Ok(()),
+            _ => Err(self.refusal(response, &source).await),
         }
     }
 
@@ -174,12 +173,12 @@ impl Client {
         progress: OnProgress<'_>,
     ) -> Result<Reply, Failure> {
         let response = self.send(url, source).await?;
-        let head = self.head(&response);
-        if head.status != 200 {
-            return Err(self.refusal(response, head, source).await);
+        if response.status() != StatusCode::OK {
+            return Err(self.refusal(response, source).await);
         }
+        let head = self.head(&response);
         let body = self.body(response, source, most, progress).await;
-        let trace = Trace { received_at: self.clock.now(), ..head };
+        let trace = Trace { received_at: Some(self.clock.now()), ..head };
         match body {
             Ok(body) => Ok(Reply { trace: trace.with_body(&body), body }),
             Err(failure) => Err(failure.with(trace)),
@@ -194,19 +193,22 @@ impl Client {
             .header(ACCEPT_ENCODING, coding::ACCEPTED)
             .send()
             .await
-            .map_err(|fault| Failure::of_request(source, fault, &self.quote, self.settings.timeout))
+            .map_err(|fault| {
+                Failure::of_request(source, fault, &self.quote, self.settings.api.timeout)
+            })
     }
 
     /// Creates the failure of a status other than 200. A body that cannot be read is ignored.
-    async fn refusal(&self, response: Response, head: Trace, source: &str) -> Failure {
+    async fn refusal(&self, response: Response, source: &str) -> Failure {
+        let (status, head) = (response.status().as_u16(), self.head(&response));
         let wait = header(response.headers(), RETRY_AFTER.as_str());
-        let wait = wait.and_then(|value| retry::retry_after(value, self.clock.now()));
-        let cap = self.settings.max_response.min(ERROR_BODY_CAP);
+        let wait = wait.and_then(|value| retry_after(value, self.clock.now()));
+        let cap = self.settings.api.max_response.min(ERROR_BODY_CAP);
         let body = self.body(response, source, cap, &|_| ()).await.ok();
         let error_body = body.as_deref().map(|body| self.error_body(body)).unwrap_or_default();
-        let failure = Failure::of_status(source, head.status, &error_body, wait);
+        let failure = Failure::of_status(source, status, &error_body, wait);
         let notice = sunset::join(head.notice.as_deref(), error_body.warning);
-        let trace = Trace { received_at: self.clock.now(), notice, ..head };
+        let trace = Trace { received_at: Some(self.clock.now()), notice, ..head };
         failure.with(match body {
             Some(body) => trace.with_body(&body),
             None => trace,
@@ -230,14 +232,14 @@ impl Client {
         loop {
             body.reserve(PIECE);
             let read = decoded.read_buf(&mut body).await.map_err(|fault| {
-                Failure::of_body(source, fault, &self.quote, self.settings.timeout)
+                Failure::of_body(source, fault, &self.quote, self.settings.api.timeout)
             })?;
             if read == 0 {
                 return Ok(body);
             }
             let size = u64::try_from(body.len()).unwrap_or(u64::MAX);
             if size > cap {
-                return Err(Failure::too_large(source, self.settings.max_response));
+                return Err(Failure::too_large(source, self.settings.api.max_response));
             }
             progress(Progress::Bytes(size));
         }
@@ -246,15 +248,13 @@ impl Client {
     fn head(&self, response: &Response) -> Trace {
         let headers = response.headers();
         Trace {
-            status: response.status().as_u16(),
-            received_at: self.clock.now(),
+            status: Some(response.status().as_u16()),
             request_id: REQUEST_IDS
                 .iter()
                 .filter_map(|name| header(headers, name))
                 .find_map(|value| self.quote.clean_or_none(value)),
-            bytes: None,
-            sha256: None,
             notice: sunset::notice(headers).map(|text| self.quote.clean(&text)),
+            ..Trace::default()
         }
     }
 
@@ -264,8 +264,8 @@ impl Client {
             Some((path, query)) => (path, Some(query)),
             None => (path_and_query, None),
         };
-        let mut url = self.settings.base_url.clone();
-        url.set_path(&format!("{}{path}", self.settings.base_url.path().trim_end_matches('/')));
+        let mut url = self.settings.api.base_url.clone();
+        url.set_path(&format!("{}{path}", self.settings.api.base_url.path().trim_end_matches('/')));
         url.set_query(query);
         url.set_fragment(None);
         url

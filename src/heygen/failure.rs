@@ -3,31 +3,31 @@
 //! Decides the kind of a failure (its exit code) and whether a retry can help. Knows HTTP statuses
 //! and connection faults; does not know when or how often to retry.
 
-use std::{error::Error as _, fmt, io, time::Duration};
+use std::{fmt, io, time::Duration};
 
 use sha2::{Digest, Sha256};
 
 use super::quote::{ErrorBody, Quote};
 use crate::{
-    error::Error,
+    error::{Error, causes, root_cause},
     time::Timestamp,
     words::{duration, hex},
 };
 
-/// What a poll records of an answer, successful or not.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What a poll records of an answer, successful or not; empty if there was no answer at all.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Trace {
-    /// The HTTP status.
-    pub status: u16,
+    /// The HTTP status; `None` also for a saved answer.
+    pub status: Option<u16>,
     /// When the body had been received, or when reading it ended.
-    pub received_at: Timestamp,
+    pub received_at: Option<Timestamp>,
     /// The API's id of the request, cleaned, at most 200 characters.
     pub request_id: Option<String>,
     /// The size of the decoded body in bytes; `None` if it was not received completely.
     pub bytes: Option<u64>,
     /// SHA-256 of the decoded body, lower-case hex; `None` if it was not received completely.
     pub sha256: Option<String>,
-    /// The end of the API that the headers, or the body of an error, announce.
+    /// The end of the API that headers and body announce, and why the list may be incomplete.
     pub notice: Option<String>,
 }
 
@@ -288,25 +288,9 @@ fn meaning(status: u16) -> &'static str {
     }
 }
 
-/// Returns the message of the innermost cause, without the layers around it.
-fn root_cause(fault: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = fault;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    cause.to_string()
-}
-
 /// Returns whether the peer's certificate was refused: a retry would end in the same way.
 fn is_untrusted(fault: &reqwest::Error) -> bool {
-    let mut cause = fault.source();
-    while let Some(inner) = cause {
-        if holds_certificate_fault(inner) {
-            return true;
-        }
-        cause = inner.source();
-    }
-    false
+    causes(fault).any(holds_certificate_fault)
 }
 
 /// Returns whether `fault` is one of a certificate. The `source` of an I/O error skips its inner

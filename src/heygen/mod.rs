@@ -1,7 +1,7 @@
 //! Fetches HeyGen's list and returns the answer, with what a poll records of it.
 //!
-//! Each version of the API has one file behind a small interface, [`version`]: everything after it
-//! is the same code for all versions. Below the versions, [`Client`] sends one request with its
+//! Each version of the API has one file; the functions of [`ApiVersion`] choose it, and everything
+//! after them is the same code for all versions. Below the versions, [`Client`] sends one request with its
 //! retries; it knows what a failure is, but not what an avatar is.
 //!
 //! This module does not know the database, the rules of history, accounts or the terminal. The key
@@ -13,8 +13,8 @@ mod coding;
 mod failure;
 mod fetched;
 pub mod key;
-mod profile;
 mod quote;
+mod request;
 mod retry;
 mod settings;
 pub mod sunset;
@@ -22,19 +22,18 @@ pub mod sunset;
 mod tests;
 mod v2;
 mod v3;
-pub mod version;
+mod version;
 
 pub use client::Client;
 pub use failure::{Failure, Presence, Reply, Trace, without_advice};
 pub use fetched::{Fetched, OnProgress, Progress};
 pub use settings::{PACE, Settings};
-pub use version::ApiVersion;
 
 use std::sync::Arc;
 
-use self::profile::ListRequest;
+use self::request::ListRequest;
 use crate::{
-    catalog::{catalogue::Catalogue, recognition::Recognition},
+    catalog::{api_version::ApiVersion, catalogue::Catalogue, recognition::Recognition},
     error::caught,
 };
 
@@ -55,7 +54,7 @@ pub async fn fetch(
         let failure = Failure::permanent(error, Presence::Unclear);
         Fetched::failed(client.source(&version.probe(catalogue)), failure)
     });
-    if let Some(warning) = &fetched.warning {
+    if let Some(warning) = &fetched.trace.notice {
         tracing::warn!(source = fetched.source, "HeyGen announces: {warning}");
     }
     fetched

@@ -1,16 +1,14 @@
-//! When to retry: growing pauses, the API's own `Retry-After`, and a limit on the total time.
+//! When to retry: growing pauses, the wait that the API asks for, and a limit on the total time.
 //!
 //! Pure, except for the random jitter. Does not know which failures are worth a retry.
 
-use std::time::{Duration, SystemTime};
-
-use crate::time::Timestamp;
+use std::time::Duration;
 
 /// The longest pause of our own; the API may ask for more.
 const LONGEST: Duration = Duration::from_secs(30);
 
 /// The pauses before each retry: doubling from the first, each multiplied by 0.75 to 1.25, at most
-/// 30 s. The same numbers as in the vendor's own client.
+/// 30 s.
 pub(super) struct Pauses {
     next: Duration,
     left: u32,
@@ -45,19 +43,6 @@ pub(super) fn within(
     if elapsed.saturating_add(pause) > limit { Err(pause) } else { Ok(pause) }
 }
 
-/// Returns the wait that a `Retry-After` header asks for at `now`, in seconds or as an HTTP date;
-/// zero if the date has passed.
-pub(super) fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
-    let value = value.trim();
-    if let Ok(seconds) = value.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let then = httpdate::parse_http_date(value).ok()?;
-    let then = then.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let now = Duration::from_millis(u64::try_from(now.millis()).unwrap_or_default());
-    Some(then.saturating_sub(now))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,18 +58,6 @@ mod tests {
             assert!(*pause >= base.mul_f64(0.75), "{n}: {pause:?}");
             assert!(*pause <= base.mul_f64(1.25).min(LONGEST), "{n}: {pause:?}");
         }
-    }
-
-    #[test]
-    fn retry_after_is_read_as_seconds_or_as_a_date() {
-        let now = Timestamp::from_millis(784_111_777_000);
-        let wait = |value| retry_after(value, now);
-        assert_eq!(wait("7"), Some(7 * SECOND));
-        assert_eq!(wait("Sun, 06 Nov 1994 08:49:47 GMT"), Some(10 * SECOND));
-        assert_eq!(wait("Sun, 06 Nov 1994 08:49:27 GMT"), Some(Duration::ZERO));
-        assert_eq!(wait("soon"), None);
-        assert_eq!(wait("-3"), None);
-        assert!(wait(&u64::MAX.to_string()).is_some());
     }
 
     #[test]

@@ -3,13 +3,9 @@
 //! An answer's announcement becomes one line, which `polls.warning` stores; the date is parsed back
 //! from there.
 
-use std::time::{Duration, SystemTime};
-
 use reqwest::header::HeaderMap;
 
-use crate::time::Timestamp;
-
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+use crate::time::{DAY, Timestamp};
 
 /// The text before the header's date in a notice.
 const BY_HEADER: [&str; 2] = ["this endpoint is deprecated and ends on ", "this endpoint ends on "];
@@ -48,11 +44,7 @@ pub fn over_from(notice: &str) -> Option<Timestamp> {
 fn day_after(text: &str) -> Option<Timestamp> {
     let field = text.split([';', ')']).next().unwrap_or(text).trim();
     let iso = field.get(..10).and_then(Timestamp::parse);
-    let time = iso.or_else(|| {
-        let time = httpdate::parse_http_date(field).ok()?;
-        let since = time.duration_since(SystemTime::UNIX_EPOCH).ok()?;
-        Some(Timestamp::from_millis(i64::try_from(since.as_millis()).ok()?))
-    })?;
+    let time = iso.or_else(|| Timestamp::parse_http_date(field))?;
     let day = DAY.as_millis() as i64;
     Some(Timestamp::from_millis(time.millis().div_euclid(day) * day).plus(DAY))
 }

@@ -17,6 +17,8 @@ use tokio::{
 
 use super::*;
 use crate::{
+    catalog::api_version::ApiVersion,
+    config::Api,
     error::{Kind, Result},
     time::{Clock, Timestamp},
 };
@@ -84,16 +86,16 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 }
 
 fn settings(url: &str) -> Settings {
-    Settings {
+    let api = Api {
         base_url: url.parse().unwrap(),
         timeout: Duration::from_secs(20),
         connect_timeout: Duration::from_secs(5),
         max_response: 1 << 20,
         retries: 2,
         retry_time: Duration::from_secs(5),
-        backoff: Duration::from_millis(1),
-        pace: Duration::ZERO,
-    }
+        ..Api::default()
+    };
+    Settings { api, backoff: Duration::from_millis(1), pace: Duration::ZERO }
 }
 
 fn client_with(settings: &Settings) -> Result<Client> {
@@ -121,8 +123,8 @@ async fn a_reply_carries_what_a_poll_records() {
     let (reply, server) = get([answer(200, headers, gzip(b"{}"))]).await;
     let reply = reply.unwrap();
     assert_eq!(reply.body, b"{}");
-    assert_eq!(reply.trace.status, 200);
-    assert_eq!(reply.trace.received_at.millis(), 784_111_777_000);
+    assert_eq!(reply.trace.status, Some(200));
+    assert_eq!(reply.trace.received_at.map(Timestamp::millis), Some(784_111_777_000));
     assert_eq!(reply.trace.request_id.as_deref(), Some("r-1"));
     assert_eq!(reply.trace.bytes, Some(2));
     let sha256 = "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
@@ -165,7 +167,7 @@ async fn each_status_has_its_kind_and_only_passing_ones_are_asked_again() {
         let message = &failure.error.message;
         assert!(message.contains(&format!("HTTP {status} (c-1: not ***)")), "{message}");
         let trace = failure.trace.as_ref().unwrap();
-        assert_eq!((trace.status, trace.bytes), (status, u64::try_from(body.len()).ok()));
+        assert_eq!((trace.status, trace.bytes), (Some(status), u64::try_from(body.len()).ok()));
         assert_eq!(trace.request_id.as_deref(), Some("r-1"));
         assert!(trace.sha256.is_some());
     }
@@ -346,7 +348,7 @@ async fn a_body_cut_off_is_asked_for_again() {
         assert_eq!(failure.error.kind, Kind::Unavailable, "{}", failure.error);
         assert_eq!(server.count(), 3);
         let trace = failure.trace.unwrap();
-        assert_eq!((trace.status, trace.bytes, trace.sha256), (200, None, None));
+        assert_eq!((trace.status, trace.bytes, trace.sha256), (Some(200), None, None));
     }
 }
 
@@ -367,7 +369,8 @@ async fn a_request_that_takes_too_long_is_not_repeated() {
     let endless = b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{".to_vec();
     for (answer, answered) in [(Vec::new(), false), (endless, true)] {
         let server = Server::start([answer]).await;
-        let brief = Settings { timeout: Duration::from_secs(2), ..settings(&server.url) };
+        let mut brief = settings(&server.url);
+        brief.api.timeout = Duration::from_secs(2);
         let failure = get_with(&brief).await.unwrap_err();
         assert_eq!(failure.error.kind, Kind::Unavailable);
         let message = failure.error.message;
@@ -403,7 +406,7 @@ async fn key_and_query_are_in_no_error_and_no_debug_text() {
         let fetched = list(&client, &|_| ()).await;
         let text = format!(
             "{text} {client:?} {} {:?} {:?} {:?}",
-            fetched.source, fetched.request_id, fetched.warning, fetched.answer
+            fetched.source, fetched.trace.request_id, fetched.trace.notice, fetched.answer
         );
         for secret in [KEY, "s1gn", "?t0ken", "token=t0ken"] {
             assert!(!text.contains(secret), "{secret}: {text}");
@@ -449,8 +452,8 @@ async fn what_was_fetched_joins_the_notices_of_header_and_body() {
     let fetched = list(&client, &|_| ()).await;
     assert!(fetched.answer.is_ok());
     assert_eq!(fetched.source, format!("{}/mock/v2/avatars", server.url));
-    assert_eq!(fetched.http_status, Some(200));
-    let warning = fetched.warning.unwrap();
+    assert_eq!(fetched.trace.status, Some(200));
+    let warning = fetched.trace.notice.unwrap();
     assert!(warning.starts_with("this endpoint is deprecated; use v3"), "{warning}");
     assert!(server.request().starts_with("get /mock/v2/avatars http"));
 }
@@ -461,8 +464,8 @@ async fn what_failed_is_recorded_all_the_same() {
     let client = client_with(&settings(&server.url)).unwrap();
     let fetched = list(&client, &|_| ()).await;
     assert_eq!(fetched.answer.err().map(|error| error.kind), Some(Kind::NotACatalogue));
-    assert_eq!((fetched.http_status, fetched.response_bytes), (Some(200), Some(7)));
-    assert_eq!(fetched.request_id.as_deref(), Some("r-9"));
+    assert_eq!((fetched.trace.status, fetched.trace.bytes), (Some(200), Some(7)));
+    assert_eq!(fetched.trace.request_id.as_deref(), Some("r-9"));
 }
 
 #[test]

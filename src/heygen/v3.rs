@@ -10,10 +10,8 @@ use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
 use super::{
-    Client, Failure, Fetched, OnProgress, Presence, Progress, Reply, Trace,
-    client::Bounds,
-    profile::{ListRequest, Profile},
-    sunset,
+    Client, Failure, Fetched, OnProgress, Presence, Progress, Reply, Trace, client::Bounds,
+    request::ListRequest, sunset,
 };
 use crate::{
     catalog::{
@@ -66,15 +64,10 @@ impl Endpoint {
     }
 }
 
-/// The description of this version for the rest of the program. A list may shift while its pages
-/// are read, so a removal needs two polls.
-pub(super) static PROFILE: Profile = Profile {
-    name: "v3",
-    after_polls: 2,
-    probe: |catalogue| endpoint(catalogue).page(1, "", None),
-    fetch: |client, request, progress| Box::pin(fetch(client, request, progress)),
-    read: pages::read,
-};
+/// Returns the cheapest request that shows whether a catalogue's list is there: path and query.
+pub(super) fn probe(catalogue: Catalogue) -> String {
+    endpoint(catalogue).page(1, "", None)
+}
 
 /// Ten times the pages of the longest list reported; a list with more is treated as endless.
 const MOST_PAGES: u64 = 2_000;
@@ -84,7 +77,11 @@ const MOST_TIMES: u8 = 2;
 
 /// Reads the list page by page, with the client's retries for each page. Errors are in
 /// [`Fetched::answer`].
-async fn fetch(client: &Client, request: ListRequest, progress: OnProgress<'_>) -> Fetched {
+pub(super) async fn fetch(
+    client: &Client,
+    request: ListRequest,
+    progress: OnProgress<'_>,
+) -> Fetched {
     let mut reading = ListReading::new(client, request);
     let read = reading.all(progress).await;
     reading.fetched(read)
@@ -92,8 +89,7 @@ async fn fetch(client: &Client, request: ListRequest, progress: OnProgress<'_>) 
 
 /// Returns whether a page of looks is received, with the client's retries.
 pub(super) async fn has_a_page(client: &Client) -> bool {
-    let path = (PROFILE.probe)(Catalogue::Avatars);
-    let reply = client.get(&path, &|_| ()).await;
+    let reply = client.get(&probe(Catalogue::Avatars), &|_| ()).await;
     reply
         .is_ok_and(|reply| Pages::new(Catalogue::Avatars, &Arc::default()).add(&reply.body).is_ok())
 }
@@ -266,22 +262,17 @@ impl<'a> ListReading<'a> {
         let answer = read.and_then(|()| pages::finish(endpoint.catalogue, pages, each));
         let announcement = answer.as_ref().ok().and_then(|answer| answer.warning.as_deref());
         let announcement = announcement.map(|text| client.mask(text));
-        let notice = last.as_ref().and_then(|last| last.notice.as_deref());
-        let mut fetched = Fetched {
-            source: client.source(endpoint.path),
-            received_at: last.as_ref().map(|last| last.received_at),
-            http_status: last.as_ref().map(|last| last.status),
-            warning: sunset::join(notice, announcement),
-            request_id: last.and_then(|last| last.request_id),
-            response_bytes: is_complete.then_some(bytes),
-            response_sha256: is_complete.then(|| hex(&hash.finalize())),
-            bodies: bodies
-                .filter(|_| keep && is_complete)
-                .map(|bodies| Bodies::pages(bodies, None)),
-            answer,
-            presence,
-            broke_off,
+        let last = last.unwrap_or_default();
+        let trace = Trace {
+            bytes: is_complete.then_some(bytes),
+            sha256: is_complete.then(|| hex(&hash.finalize())),
+            notice: sunset::join(last.notice.as_deref(), announcement),
+            ..last
         };
+        let bodies = bodies.filter(|_| keep && is_complete);
+        let bodies = bodies.map(|bodies| Bodies::pages(bodies, None));
+        let fetched = Fetched::of(client.source(endpoint.path), trace, answer, presence);
+        let mut fetched = Fetched { bodies, broke_off, ..fetched };
         if let Some(why) = incomplete {
             fetched.incomplete(&why);
         }
@@ -290,5 +281,5 @@ impl<'a> ListReading<'a> {
 }
 
 fn status(failure: &Failure) -> Option<u16> {
-    failure.trace.as_ref().map(|trace| trace.status)
+    failure.trace.as_ref()?.status
 }

@@ -59,7 +59,8 @@ impl LookupScope {
 }
 
 /// The state of an id in one account and kind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr, strum::VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum State {
     /// The last good poll lists it, and it is ready.
     Listed,
@@ -74,19 +75,9 @@ pub enum State {
 }
 
 impl State {
-    /// Every state.
-    pub const ALL: [Self; 5] =
-        [Self::Listed, Self::Missing, Self::Removed, Self::NotReady, Self::Unknown];
-
     /// Returns the state's word in the output.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Listed => "listed",
-            Self::Missing => "missing",
-            Self::Removed => "removed",
-            Self::NotReady => "not_ready",
-            Self::Unknown => "unknown",
-        }
+        self.into()
     }
 }
 

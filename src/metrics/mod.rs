@@ -16,11 +16,13 @@ use crate::{
     catalog::{
         catalogue::Catalogue,
         kind::{Kind, Role},
+        schema::FieldEvent,
     },
     config::Config,
     store::{
         figures::{CatalogueFigures, Figures, ReceiverFigures},
-        table::words::{ASSET_STATES, CHANGES, ITEM_STATES, OUTCOMES, SCHEMA_CHANGES},
+        queue::AssetState,
+        table::words::{CHANGES, ITEM_STATES, OUTCOMES, words},
     },
     time::Timestamp,
 };
@@ -47,7 +49,7 @@ enum Samples {
     /// For each account's catalogue.
     Each(fn(&CatalogueFigures) -> f64),
     /// For each account's catalogue, with a label and its values.
-    By(&'static str, &'static [&'static str], fn(&CatalogueFigures) -> &[i64]),
+    By(&'static str, fn() -> Vec<&'static str>, fn(&CatalogueFigures) -> &[i64]),
     /// For each configured receiver of notices.
     Receiver(fn(&ReceiverFigures) -> f64),
     BuildInfo,
@@ -75,7 +77,7 @@ pub const FAMILIES: [Family; 23] = [
         "heygen_sync_polls_total",
         "counter",
         "Polls by outcome.",
-        Samples::By("outcome", &OUTCOMES, |of| &of.polls),
+        Samples::By("outcome", || OUTCOMES.into(), |of| &of.polls),
     ),
     family(
         "heygen_sync_poll_duration_seconds",
@@ -124,13 +126,13 @@ pub const FAMILIES: [Family; 23] = [
         "counter",
         "Items that polls found changed, by kind of change; those of the first poll count as \
          added.",
-        Samples::By("change", &CHANGES, |of| &of.changes),
+        Samples::By("change", || CHANGES.into(), |of| &of.changes),
     ),
     family(
         "heygen_sync_schema_changes_total",
         "counter",
         "Fields of the lists that appeared, vanished or changed their type.",
-        Samples::By("change", &SCHEMA_CHANGES, |of| &of.schema),
+        Samples::By("change", words::<FieldEvent>, |of| &of.schema),
     ),
     family(
         "heygen_sync_items",
@@ -275,7 +277,7 @@ impl Family {
             }),
             Samples::Each(value) => each.for_each(|(of, labels)| line(name, &labels, value(of))),
             Samples::By(label, names, values) => each.for_each(|(of, [account, catalogue])| {
-                for (one, value) in names.iter().zip(values(of)) {
+                for (one, value) in names().into_iter().zip(values(of)) {
                     line(name, &[account, catalogue, (label, one)], *value as f64);
                 }
             }),
@@ -293,12 +295,12 @@ impl Family {
                 }
             }),
             Samples::Assets => {
-                for (role, state) in
-                    Role::ALL.iter().flat_map(|r| ASSET_STATES.map(|s| (r.as_str(), s)))
-                {
-                    let known = all.assets.iter().find(|(r, s, _)| r == role && s == state);
-                    let count = known.map_or(0, |(_, _, count)| *count);
-                    line(name, &[("role", role), ("state", state)], count as f64);
+                for role in words::<Role>() {
+                    for state in words::<AssetState>() {
+                        let known = all.assets.iter().find(|(r, s, _)| r == role && s == state);
+                        let count = known.map_or(0, |(_, _, count)| *count);
+                        line(name, &[("role", role), ("state", state)], count as f64);
+                    }
                 }
             }
         }

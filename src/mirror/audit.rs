@@ -14,18 +14,19 @@ use super::blob::{Blobs, StoredFile};
 use crate::{
     error::{Error, Result},
     store::{Store, queue::KnownFile},
-    time::Timestamp,
+    time::{DAY, Timestamp},
     words::counted,
 };
 
 /// An unrecorded file younger than this is attributed to an interrupted or a current run.
-const YOUNG: Duration = Duration::from_secs(24 * 60 * 60);
+const YOUNG: Duration = DAY;
 
 /// Files are removed in groups of this size; mirrors wait meanwhile.
 const AT_ONCE: usize = 20;
 
 /// The faults of a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, strum::Display)]
+#[strum(serialize_all = "snake_case")]
 pub enum FileFault {
     /// The tables name it, but it does not exist.
     Missing,
@@ -42,16 +43,6 @@ pub struct FileFinding {
     pub fault: FileFault,
     /// The file's name in the store.
     pub file: String,
-}
-
-impl std::fmt::Display for FileFault {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Missing => "missing",
-            Self::Spoiled => "spoiled",
-            Self::Unknown => "unknown",
-        })
-    }
 }
 
 impl std::fmt::Display for FileFinding {

@@ -21,7 +21,7 @@ use sha2::{Digest, Sha256};
 
 use super::{s3, spool::Spool, workspace::Workspace};
 use crate::{
-    error::{Error, Result},
+    error::{Error, Result, causes},
     time::Timestamp,
     words::hex,
 };
@@ -221,20 +221,14 @@ impl Blobs {
 
     /// Returns the size of a blob, in bytes; `None` if it does not exist.
     pub async fn size(&self, file: &str) -> Result<Option<u64>> {
-        match self.objects.head(&self.path(file)).await {
-            Ok(found) => Ok(Some(found.size)),
-            Err(object_store::Error::NotFound { .. }) => Ok(None),
-            Err(fault) => Err(self.storage_error("read", fault)),
-        }
+        let found = self.found("read", self.objects.head(&self.path(file)).await)?;
+        Ok(found.map(|found| found.size))
     }
 
     /// Returns whether a blob was written after `since`.
     pub async fn is_younger(&self, file: &str, since: Timestamp) -> Result<bool> {
-        match self.objects.head(&self.path(file)).await {
-            Ok(found) => Ok(Timestamp::from(found.last_modified) > since),
-            Err(object_store::Error::NotFound { .. }) => Ok(false),
-            Err(fault) => Err(self.storage_error("read", fault)),
-        }
+        let found = self.found("read", self.objects.head(&self.path(file)).await)?;
+        Ok(found.is_some_and(|found| Timestamp::from(found.last_modified) > since))
     }
 
     /// Returns a range of a blob, as a stream.
@@ -253,21 +247,15 @@ impl Blobs {
 
     /// Returns a whole blob; `None` if it does not exist.
     pub async fn read(&self, file: &str) -> Result<Option<bytes::Bytes>> {
-        let got = match self.objects.get(&self.path(file)).await {
-            Ok(got) => got.bytes().await,
-            Err(object_store::Error::NotFound { .. }) => return Ok(None),
-            Err(fault) => Err(fault),
-        };
-        got.map(Some).map_err(|fault| self.storage_error("read", fault))
+        let got = self.found("read", self.objects.get(&self.path(file)).await)?;
+        let Some(got) = got else { return Ok(None) };
+        got.bytes().await.map(Some).map_err(|fault| self.storage_error("read", fault))
     }
 
     /// Returns the SHA-256 and the size of a blob; `None` if it does not exist.
     pub async fn hash(&self, file: &str) -> Result<Option<(String, u64)>> {
-        let got = match self.objects.get(&self.path(file)).await {
-            Ok(got) => got,
-            Err(object_store::Error::NotFound { .. }) => return Ok(None),
-            Err(fault) => return Err(self.storage_error("read", fault)),
-        };
+        let got = self.found("read", self.objects.get(&self.path(file)).await)?;
+        let Some(got) = got else { return Ok(None) };
         let (mut hash, mut bytes) = (Sha256::new(), 0);
         let mut stream = got.into_stream();
         while let Some(chunk) =
@@ -281,9 +269,15 @@ impl Blobs {
 
     /// Removes a blob; it is no error if it does not exist.
     pub async fn remove(&self, file: &str) -> Result<()> {
-        match self.objects.delete(&self.path(file)).await {
-            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
-            Err(fault) => Err(self.storage_error("remove from", fault)),
+        self.found("remove from", self.objects.delete(&self.path(file)).await).map(drop)
+    }
+
+    /// Returns the result of a request for one blob; `None` if it does not exist.
+    fn found<T>(&self, doing: &str, got: object_store::Result<T>) -> Result<Option<T>> {
+        match got {
+            Ok(found) => Ok(Some(found)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(fault) => Err(self.storage_error(doing, fault)),
         }
     }
 
@@ -348,13 +342,10 @@ impl Blobs {
     /// Returns the error of a fault of the store (exit code 74).
     fn storage_error(&self, doing: &str, fault: impl std::error::Error + 'static) -> Error {
         let mut text = fault.to_string();
-        let mut inner: Option<&(dyn std::error::Error + 'static)> = Some(&fault);
-        let mut full = false;
-        while let Some(one) = inner {
-            let kind = one.downcast_ref::<io::Error>().map(io::Error::kind);
-            full |= matches!(kind, Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded));
-            inner = one.source();
-        }
+        let full = causes(&fault).any(|cause| {
+            let kind = cause.downcast_ref::<io::Error>().map(io::Error::kind);
+            matches!(kind, Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded))
+        });
         text.truncate(text.floor_char_boundary(300));
         let remedy = match () {
             () if full => "the disk is full: free some space",

@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use crate::{
     store::queue::{Asset, AssetState, Settled},
-    time::Timestamp,
+    time::{DAY, Timestamp},
 };
 
 /// The wait after the first failure; it doubles with each failure.
 const FIRST_WAIT: Duration = Duration::from_secs(5 * 60);
 /// The longest wait after a failure.
-const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
+const LONGEST_WAIT: Duration = DAY;
 /// The shortest time between two requests for a fresh list.
 pub const REFRESH_EVERY: Duration = Duration::from_secs(10 * 60);
 
@@ -135,8 +135,7 @@ pub fn settle(asset: Asset, outcome: Outcome, now: Timestamp, recheck: Duration)
         Outcome::LinkDead(why) => {
             let distrusted = asset.expires_at.is_some_and(|at| at > now);
             let next = next_attempt(&asset, now, Some(REFRESH_EVERY));
-            let asset = failed(asset, why, next);
-            Settled { distrusted, ..asset.into() }
+            Settled { distrusted, ..settled_failure(asset, AssetState::Failed, why, next) }
         }
         Outcome::Missing(why) => settled_failure(asset, AssetState::Gone, why, now.plus(recheck)),
         Outcome::Forbidden(why) => {
@@ -204,21 +203,16 @@ fn saved(asset: Asset, content: Content, now: Timestamp, recheck: Duration) -> S
     Settled { new_content, stored: true, ..asset.into() }
 }
 
-fn failed(asset: Asset, why: String, next: Timestamp) -> Asset {
-    let state = if asset.saved() { AssetState::Mirrored } else { AssetState::Failed };
-    Asset {
-        state,
+/// Returns the row of an asset whose fetch failed: in `state`, unless a good copy is in the store.
+fn settled_failure(asset: Asset, state: AssetState, why: String, next: Timestamp) -> Settled {
+    let asset = Asset {
+        state: if asset.saved() { AssetState::Mirrored } else { state },
         attempts: asset.attempts + 1,
         next_attempt_at: Some(next),
         last_error: Some(why),
         ..asset
-    }
-}
-
-fn settled_failure(asset: Asset, state: AssetState, why: String, next: Timestamp) -> Settled {
-    let asset = failed(asset, why, next);
-    let state = if asset.saved() { AssetState::Mirrored } else { state };
-    Asset { state, ..asset }.into()
+    };
+    asset.into()
 }
 
 /// Returns when to retry: later each time, well before the link expires, after `retry_after`.
@@ -231,9 +225,7 @@ fn next_attempt(asset: &Asset, now: Timestamp, retry_after: Option<Duration>) ->
 
 /// Returns the time after `wait`, but well before the link expires.
 fn before_its_end(asset: &Asset, now: Timestamp, wait: Duration) -> Timestamp {
-    let left = asset
-        .expires_at
-        .map(|at| Duration::from_millis((at.millis() - now.millis()).max(0) as u64));
+    let left = asset.expires_at.map(|at| at.since(now));
     now.plus(left.map_or(wait, |left| wait.min((left / 4).max(FIRST_WAIT))))
 }
 

@@ -24,8 +24,8 @@ use super::{
 };
 use crate::{
     config::Mirror,
-    error::{Error, Result},
-    time::{Clock, Timestamp},
+    error::{Error, Result, causes},
+    time::{Clock, Timestamp, retry_after},
 };
 
 /// The read timeout: a server that sends nothing for this long is considered gone.
@@ -126,7 +126,7 @@ impl Requests {
         }
         match request.send().await {
             Ok(response) => {
-                let wait = retry_after(response.headers(), self.clock.now());
+                let wait = wait(response.headers(), self.clock.now());
                 match response.status().as_u16() {
                     429 | 500..=599 => self.pace.record_failure(host, wait),
                     _ => self.pace.record_success(host),
@@ -143,7 +143,7 @@ impl Requests {
 
     /// Returns what a status other than success means for a link, `signed` or not.
     pub fn refusal(&self, signed: bool, response: &Response) -> Outcome {
-        let wait = retry_after(response.headers(), self.clock.now());
+        let wait = wait(response.headers(), self.clock.now());
         plan::of_status(response.status().as_u16(), signed, wait)
     }
 
@@ -181,26 +181,14 @@ pub(super) fn is_framed(response: &Response) -> bool {
         || pieces.is_some_and(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked"))
 }
 
-/// Parses `Retry-After`, in seconds or as a date.
-fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = text.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let at = httpdate::parse_http_date(text).ok()?;
-    let at = at.duration_since(std::time::UNIX_EPOCH).ok()?;
-    at.checked_sub(Duration::from_millis(u64::try_from(now.millis()).ok()?))
+/// Returns the wait that the server asks for.
+fn wait(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+    retry_after(headers.get(RETRY_AFTER)?.to_str().ok()?, now)
 }
 
+/// Returns whether an address of the host may not be reached.
 fn forbidden(fault: &reqwest::Error) -> bool {
-    let mut inner: Option<&(dyn std::error::Error + 'static)> = Some(fault);
-    while let Some(one) = inner {
-        if one.is::<Forbidden>() {
-            return true;
-        }
-        inner = one.source();
-    }
-    false
+    causes(fault).any(|cause| cause.is::<Forbidden>())
 }
 
 /// Returns why a request failed, without its URL.

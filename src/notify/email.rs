@@ -1,9 +1,6 @@
 //! Sends a message as an e-mail: plain text and HTML, both from one template, over SMTP.
 
-use std::{
-    error::Error as StdError,
-    time::{Duration, SystemTime},
-};
+use std::{error::Error as StdError, time::Duration};
 
 use askama::Template;
 use lettre::{
@@ -19,7 +16,7 @@ use serde_json::Value as Json;
 use super::words::short;
 use crate::{
     config::Mail,
-    error::{Error, Result},
+    error::{Error, Result, causes},
     system::host,
     time::Timestamp,
 };
@@ -38,7 +35,7 @@ impl Mailer {
     pub fn new(mail: Mail, timeout: Duration) -> Result<Self> {
         let Mail { server, from, to } = mail;
         // The fault may quote the URL.
-        let unusable = |_| Error::config("notify: the URL of the mail server cannot be used");
+        let unusable = |_| Error::config("the URL of the mail server cannot be used");
         let builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(server.as_str());
         let transport = builder
             .map_err(unusable)?
@@ -65,11 +62,10 @@ impl Mailer {
     fn mail(&self, message: &Json, now: Timestamp) -> Result<Message, lettre::error::Error> {
         let body = MailBody::of(message);
         let id = message["id"].as_str().unwrap_or_default();
-        let millis = Duration::from_millis(u64::try_from(now.millis()).unwrap_or_default());
         let automatic = HeaderName::new_from_ascii_str("Auto-Submitted");
         let builder = Message::builder()
             .from(self.from.clone())
-            .date(SystemTime::UNIX_EPOCH + millis)
+            .date(now.to_chrono().into())
             .message_id(Some(format!("<{id}@heygen-sync>")))
             .raw_header(HeaderValue::new(automatic, "auto-generated".into()))
             .subject(body.subject());
@@ -138,14 +134,7 @@ fn is_of_tls(fault: &SmtpError) -> bool {
         let inner = cause.downcast_ref::<std::io::Error>().and_then(|fault| fault.get_ref());
         cause.is::<rustls::Error>() || inner.is_some_and(|inner| inner.is::<rustls::Error>())
     };
-    let mut cause = fault.source();
-    while let Some(one) = cause {
-        if is_of_rustls(one) {
-            return true;
-        }
-        cause = one.source();
-    }
-    fault.is_tls()
+    causes(fault).any(is_of_rustls) || fault.is_tls()
 }
 
 #[cfg(test)]

@@ -6,26 +6,14 @@ use std::{collections::BTreeSet, time::Duration};
 use serde_json::{Value as Json, json};
 
 use super::words::{LONGEST_REASON, cut};
-use crate::{heygen::sunset, store::report::Report, time::Timestamp};
+use crate::{
+    heygen::sunset,
+    store::report::Report,
+    time::{DAY, Timestamp},
+};
 
 /// A key that expires within this time is reported.
-const SOON: Duration = Duration::from_secs(14 * 24 * 60 * 60);
-
-/// An announced end.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Ending {
-    what: &'static str,
-    catalogue: String,
-    at: Option<String>,
-    text: String,
-}
-
-impl Ending {
-    pub fn json(&self) -> Json {
-        let Self { what, catalogue, at, text } = self;
-        json!({"what": what, "catalogue": catalogue, "at": at, "text": text})
-    }
-}
+const SOON: Duration = DAY.saturating_mul(14);
 
 /// Identifies an ending: by its date, else its text without digits, which may count days.
 fn key(ending: &Json) -> String {
@@ -39,15 +27,10 @@ fn key(ending: &Json) -> String {
     format!("{} {catalogue} {when}", text("what"))
 }
 
-/// Returns all endings that are known from a poll and from the expiry date of the key.
-pub(super) fn known(report: &Report, key_expires_at: Option<Timestamp>) -> Vec<Ending> {
+/// Returns all announced ends that are known from a poll and from the expiry date of the key.
+pub(super) fn known(report: &Report, key_expires_at: Option<Timestamp>) -> Vec<Json> {
     let row = &report.row;
-    let of = |what, at: Option<Timestamp>, text: String| Ending {
-        what,
-        catalogue: row.catalogue.clone(),
-        at: at.map(|at| at.to_string()),
-        text,
-    };
+    let of = |what: &str, at: Option<Timestamp>, text: String| json!({"what": what, "catalogue": row.catalogue, "at": at, "text": text});
     let announced = row.warning.as_deref().map(|warning| {
         let text = cut(warning, LONGEST_REASON);
         of("deprecated", sunset::over_from(warning), format!("HeyGen announces: {text}"))
@@ -71,10 +54,10 @@ pub(super) fn known(report: &Report, key_expires_at: Option<Timestamp>) -> Vec<E
 
 /// Returns the endings that `receiver` was not sent; `sent` is what each receiver was sent.
 pub(super) fn not_reported(
-    known: Vec<Ending>,
+    known: Vec<Json>,
     receiver: &str,
     sent: &[(String, String)],
-) -> Vec<Ending> {
+) -> Vec<Json> {
     if known.is_empty() {
         return known;
     }
@@ -85,13 +68,15 @@ pub(super) fn not_reported(
         _ => vec![],
     });
     let reported: BTreeSet<String> = endings.collect();
-    known.into_iter().filter(|ending| !reported.contains(&key(&ending.json()))).collect()
+    known.into_iter().filter(|ending| !reported.contains(&key(ending))).collect()
 }
 
 /// Returns the text for people; `None` if there is nothing to report.
-pub(super) fn text(account_label: &str, endings: &[Ending]) -> Option<String> {
+pub(super) fn text(account_label: &str, endings: &[Json]) -> Option<String> {
     endings.first()?;
-    let lines: Vec<String> =
-        endings.iter().map(|ending| format!("{account_label}: {}", ending.text)).collect();
+    let lines: Vec<String> = endings
+        .iter()
+        .map(|ending| format!("{account_label}: {}", ending["text"].as_str().unwrap_or_default()))
+        .collect();
     Some(lines.join("\n"))
 }

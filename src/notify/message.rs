@@ -8,8 +8,7 @@ use serde_json::{Map, Value as Json, json};
 use sha2::{Digest, Sha256};
 
 use super::{
-    ending::{self, Ending},
-    fields,
+    ending, fields,
     news::{self, NewsEntry},
     words::{self, LONGEST_REASON, cut, fitted, short},
 };
@@ -119,8 +118,7 @@ impl ReceiverNews<'_> {
         let known = ending::known(self.report, self.key_expires_at);
         let new = ending::not_reported(known, self.block.name(), &self.before.ends);
         let text = ending::text(&account_label(&self.report.row), &new)?;
-        let endings: Vec<Json> = new.iter().map(Ending::json).collect();
-        let message = self.message(Event::ApiEnding).with("endings", json!(endings));
+        let message = self.message(Event::ApiEnding).with("endings", json!(new));
         Some(message.finish(text, vec![]))
     }
 }

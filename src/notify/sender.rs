@@ -29,20 +29,27 @@ enum Way<'a> {
     Command(&'a [String]),
 }
 
+impl<'a> Way<'a> {
+    fn new(receiver: Receiver<'a>, timeout: Duration) -> Result<Self> {
+        Ok(match receiver {
+            Receiver::Email(mail) => Self::Email(email::Mailer::new(mail, timeout)?),
+            Receiver::Command(command) => Self::Command(command),
+            Receiver::Webhook(url, key) => {
+                Self::Http(webhook::Poster::new(url, Some(key), timeout)?)
+            }
+            Receiver::Slack(url) => Self::Http(webhook::Poster::new(url, None, timeout)?),
+        })
+    }
+}
+
 impl<'a> Sender<'a> {
     /// # Errors
     /// [`crate::error::Kind::Config`] if a secret cannot be read, or TLS cannot be set up.
     pub fn new(block: &'a Notify, sources: &Sources) -> Result<Self> {
         let usual = if block.kind == ReceiverKind::Email { EMAIL_TIMEOUT } else { TIMEOUT };
         let timeout = block.timeout.unwrap_or(usual);
-        let way = match block.receiver(sources)? {
-            Receiver::Email(mail) => Way::Email(email::Mailer::new(mail, timeout)?),
-            Receiver::Command(command) => Way::Command(command),
-            Receiver::Webhook(url, key) => {
-                Way::Http(webhook::Poster::new(url, Some(key), timeout)?)
-            }
-            Receiver::Slack(url) => Way::Http(webhook::Poster::new(url, None, timeout)?),
-        };
+        let way = Way::new(block.receiver(sources)?, timeout)
+            .map_err(|error| error.context(format!("notify '{}'", block.name())))?;
         Ok(Self { way, timeout })
     }
 

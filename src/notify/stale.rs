@@ -66,9 +66,8 @@ fn draft(
     now: Timestamp,
 ) -> Draft {
     let (account_label, at) = (catalogue.of(&super::words::short(account)), since.at);
-    let age = u64::try_from(now.millis() - at.millis()).unwrap_or_default();
     // Whole minutes are enough.
-    let age = duration(std::time::Duration::from_secs(age / 60_000 * 60));
+    let age = duration(std::time::Duration::from_secs(now.since(at).as_secs() / 60 * 60));
     let text = match since.good {
         true => format!("{account_label}: no good poll for {age}; the last one was at {at}"),
         false => {

@@ -18,14 +18,14 @@ use sha2::{Digest, Sha256};
 use super::version::{self, OLD, VersionPlan, VersionVerdict, is_empty};
 use crate::{
     catalog::{
+        api_version::ApiVersion,
         catalogue::Catalogue,
         list::Answer,
         recognition::Recognition,
         saved::{self, Form, Saved},
     },
-    config::ApiVersion,
     error::{Error, Kind, Result},
-    heygen::{self, Fetched, OnProgress, Presence, Progress},
+    heygen::{self, Fetched, OnProgress, Presence, Progress, Trace},
     store::Store,
     time::{Clock, Timestamp},
     words::hex,
@@ -275,19 +275,15 @@ pub(super) fn from_file(
             (catalogue, version, Err(error.context(&name)), None, None)
         }
     };
-    let mut list = Fetched {
+    let trace = Trace {
         received_at: Some(clock.now()),
-        http_status: None,
-        request_id: None,
-        response_bytes: Some(file.len() as u64),
-        response_sha256: Some(sha256),
-        warning: answer.as_ref().ok().and_then(|answer| answer.warning.clone()),
-        source: name,
-        answer,
-        bodies,
-        presence: Presence::There,
-        broke_off: None,
+        bytes: Some(file.len() as u64),
+        sha256: Some(sha256),
+        notice: answer.as_ref().ok().and_then(|answer| answer.warning.clone()),
+        ..Trace::default()
     };
+    let mut list =
+        Fetched { source: name, trace, answer, bodies, presence: Presence::There, broke_off: None };
     if let Some(why) = incomplete {
         list.incomplete(&why);
     }

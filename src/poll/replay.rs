@@ -14,11 +14,11 @@ use crate::{
         envelope::{Entry, Envelope, Stored},
     },
     catalog::{
+        api_version::ApiVersion,
         diff::{Policy, PollContext, diff},
         list::Answer,
     },
     error::{Error, Result},
-    heygen::ApiVersion,
     store::{
         Session, Store,
         report::Report,

@@ -7,8 +7,8 @@
 use std::time::Duration;
 
 use crate::{
-    catalog::catalogue::Catalogue,
-    config::{ApiVersion, Version},
+    catalog::{api_version::ApiVersion, catalogue::Catalogue},
+    config::Version,
     error::{Error, Result, gravest},
     heygen::{Fetched, Presence, sunset},
     store::{
@@ -132,7 +132,7 @@ impl VersionPlan {
             return VersionVerdict::Gone;
         }
         let Some(watch) = &self.watch else { return VersionVerdict::Nothing };
-        let announced = fetched.warning.as_deref().and_then(sunset::over_from);
+        let announced = fetched.trace.notice.as_deref().and_then(sunset::over_from);
         if !is_over(announced.or(watch.over_from), now) {
             return VersionVerdict::Nothing;
         }

@@ -67,6 +67,25 @@ impl Location {
         }
     }
 
+    /// Returns text that [`Location::parse`] accepts without its password, to be typed again; `None` for
+    /// text that it does not accept. PostgreSQL then takes the password from its usual sources.
+    pub fn without_password(text: &str) -> Option<String> {
+        if Self::parse(text).ok()?.file().is_some() {
+            return Some(text.to_owned());
+        }
+        let mut url = Url::parse(text.trim()).ok()?;
+        // This fails only for a URL without a host, which has no password here.
+        let _ = url.set_password(None);
+        let is_password = |part: &str| {
+            let name = part.split('=').next().unwrap_or_default();
+            percent_decode_str(name).decode_utf8_lossy() == "password"
+        };
+        let parts = url.query().unwrap_or_default().split('&').filter(|part| !is_password(part));
+        let query = parts.collect::<Vec<_>>().join("&");
+        url.set_query(Some(query.as_str()).filter(|query| !query.is_empty()));
+        Some(url.into())
+    }
+
     /// Parses a SQLite URL; `rest` is the text after `sqlite:`.
     fn sqlite_url(rest: &str) -> Result<Self> {
         let path = rest.strip_prefix("//").unwrap_or(rest);

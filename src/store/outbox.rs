@@ -15,7 +15,11 @@ use super::{
     report::Report,
     server, statements,
 };
-use crate::{catalog::catalogue::Catalogue, error::Result, time::Timestamp};
+use crate::{
+    catalog::catalogue::Catalogue,
+    error::Result,
+    time::{DAY, Timestamp},
+};
 
 /// The longest back-off after an attempt to deliver a notice.
 pub const LONGEST_PAUSE: Duration = Duration::from_secs(30 * 60);
@@ -53,9 +57,9 @@ register! {
     pub const ENDS =
         "SELECT receiver, body FROM notices WHERE account = $1 AND kind = 'api_ending'";
 
-    /// When an account's last poll began: (account).
-    pub const LAST_BEGUN =
-        "SELECT started_at FROM polls WHERE account = $1 ORDER BY poll_id DESC LIMIT 1";
+    /// When an account's last poll of the API began: (account).
+    pub const LAST_BEGUN = "SELECT started_at FROM polls \
+         WHERE account = $1 AND trigger <> 'file' ORDER BY poll_id DESC LIMIT 1";
 
     /// The number of the last notice.
     pub const LAST_NOTICE = "SELECT coalesce(max(notice_id), 0) FROM notices";
@@ -91,7 +95,7 @@ register! {
 }
 
 /// Changes of a field within this time before a poll count as repeated.
-const RECENT: Duration = Duration::from_secs(24 * 60 * 60);
+const RECENT: Duration = DAY;
 
 /// The state before the poll that is being written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

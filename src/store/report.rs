@@ -1,7 +1,10 @@
 //! The report of a poll.
 
 use super::{past::Overlap, row::PollRow};
-use crate::{catalog::diff::Diff, config::ApiVersion, error::Error};
+use crate::{
+    catalog::{api_version::ApiVersion, diff::Diff},
+    error::Error,
+};
 
 /// What a poll did or, in a dry run, would do.
 #[derive(Debug, Default)]

@@ -1,6 +1,6 @@
 //! Reads from the tables what the diff compares an answer with.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use sqlx::SqlSafeStr;
 
@@ -27,10 +27,8 @@ use crate::{
         value::Value,
     },
     error::Result,
-    time::Timestamp,
+    time::{DAY, Timestamp},
 };
-
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Store {
     /// Reads the snapshot of an account's catalogue for a poll at `now` that carries out a removal after

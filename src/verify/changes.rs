@@ -8,9 +8,10 @@ use crate::{
     catalog::{
         cell::Cell,
         item::Fields,
+        json_type::JsonType,
         kind::Kind,
         learned::{Circumstances, Difference, differences, stored_type},
-        schema::{JsonType, Types},
+        schema::Types,
         seal::Cells,
         value::Value,
     },

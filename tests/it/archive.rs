@@ -10,8 +10,8 @@ use std::{path::Path, sync::Arc};
 
 use heygen_sync::{
     archive::Archive,
-    catalog::{catalogue::Catalogue, diff::Accepted, stripped::Bodies},
-    config::{ApiVersion, Version},
+    catalog::{api_version::ApiVersion, catalogue::Catalogue, diff::Accepted, stripped::Bodies},
+    config::Version,
     error::{Error, Kind},
     mirror::Blobs,
     poll::replay::{Replayed, replay},

@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use heygen_sync::{
-    config::{ApiVersion, Version},
-    poll::Report,
-    store::past::Overlap,
+    catalog::api_version::ApiVersion, config::Version, poll::Report, store::past::Overlap,
     time::Timestamp,
 };
 
@@ -133,7 +131,7 @@ on_both! {
         begin(&mut world);
         world.poll().await;
         world.after_the_end();
-        world.client(|settings| settings.base_url = "http://127.0.0.1:1".parse().unwrap());
+        world.client(|settings| settings.api.base_url = "http://127.0.0.1:1".parse().unwrap());
         for _ in 0..5 {
             let report = world.poll().await;
             assert_eq!((served(&report), report.row.superseded), ("v2 failed".into(), false));
@@ -183,7 +181,7 @@ on_both! {
             assert_eq!(world.facts().await, facts);
             assert_eq!(served(&world.poll().await), "v2 succeeded");
         }
-        world.client(|settings| settings.timeout = Duration::from_secs(2));
+        world.client(|settings| settings.api.timeout = Duration::from_secs(2));
         let report = world.v2_answers(Refusal::silence()).await;
         assert!(report.row.superseded && !reason(&report).contains("api.timeout"), "{}", reason(&report));
         world.client(|_| ());
@@ -298,7 +296,7 @@ on_both! {
         assert_eq!(world.cell("SELECT count(*) FROM avatars WHERE premium IS NOT NULL").await, "0");
         assert_eq!(served(&world.poll().await), "v3 succeeded");
         world.start_over().await;
-        world.client(|settings| settings.timeout = Duration::from_secs(2));
+        world.client(|settings| settings.api.timeout = Duration::from_secs(2));
         assert_eq!(served(&world.v2_answers(Refusal::silence()).await), "v3 succeeded");
     }
 
@@ -309,7 +307,7 @@ on_both! {
             let report = world.v2_answers(Refusal::of(status)).await;
             assert_eq!((served(&report), world.paths(&mut seen)), ("v2 failed".into(), vec!["/v2/avatars".into()]));
         }
-        world.client(|settings| settings.base_url = "http://127.0.0.1:1".parse().unwrap());
+        world.client(|settings| settings.api.base_url = "http://127.0.0.1:1".parse().unwrap());
         let report = world.poll().await;
         assert_eq!(reason(&report).matches("cannot reach").count(), 1, "{}", reason(&report));
         world.client(|_| ());

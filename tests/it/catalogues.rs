@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use heygen_sync::{
-    catalog::{catalogue::Catalogue, kind::Kind},
-    config::{ApiVersion, Notify, Version},
+    catalog::{api_version::ApiVersion, catalogue::Catalogue, kind::Kind},
+    config::{Notify, Version},
     poll::Report,
     verify::verify,
 };

@@ -7,8 +7,8 @@ use std::{
 };
 
 use heygen_sync::{
-    catalog::diff::Accepted,
-    config::{ApiVersion, Removals, Version},
+    catalog::{api_version::ApiVersion, diff::Accepted},
+    config::{Api, Removals, Version},
     error::Kind as Fault,
     heygen::{Client, Settings},
     poll::{Request, Source, poll},
@@ -254,14 +254,17 @@ async fn a_server_that_stops_or_crashes_in_the_middle_leaves_nothing_half_writte
 
 fn client(heygen: &FakeHeyGen) -> Client {
     let settings = Settings {
-        base_url: heygen.base_url().parse().unwrap(),
-        timeout: Duration::from_secs(60),
-        connect_timeout: Duration::from_secs(5),
-        max_response: 1 << 24,
-        pace: Duration::ZERO,
-        retries: 0,
-        retry_time: Duration::from_secs(1),
+        api: Api {
+            base_url: heygen.base_url().parse().unwrap(),
+            timeout: Duration::from_secs(60),
+            connect_timeout: Duration::from_secs(5),
+            max_response: 1 << 24,
+            retries: 0,
+            retry_time: Duration::from_secs(1),
+            ..Api::default()
+        },
         backoff: Duration::from_millis(1),
+        pace: Duration::ZERO,
     };
     Client::new(&settings, KEY.to_owned().into(), Clock::system()).unwrap()
 }

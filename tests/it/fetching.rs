@@ -3,9 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use heygen_sync::{
-    catalog::catalogue::Catalogue,
+    catalog::{api_version::ApiVersion, catalogue::Catalogue},
+    config::Api,
     error::Kind as Fault,
-    heygen::{self, ApiVersion, Client, Fetched, Settings},
+    heygen::{self, Client, Fetched, Settings},
     time::Clock,
 };
 use serde_json::Value;
@@ -14,12 +15,15 @@ use crate::fake::{FakeHeyGen, KEY, Kind};
 
 fn client(fake: &FakeHeyGen, key: &str) -> Client {
     let settings = Settings {
-        base_url: fake.base_url().parse().unwrap(),
-        timeout: Duration::from_secs(20),
-        connect_timeout: Duration::from_secs(5),
-        max_response: 1 << 24,
-        retries: 2,
-        retry_time: Duration::from_secs(5),
+        api: Api {
+            base_url: fake.base_url().parse().unwrap(),
+            timeout: Duration::from_secs(20),
+            connect_timeout: Duration::from_secs(5),
+            max_response: 1 << 24,
+            retries: 2,
+            retry_time: Duration::from_secs(5),
+            ..Api::default()
+        },
         backoff: Duration::from_millis(1),
         pace: Duration::ZERO,
     };
@@ -55,9 +59,9 @@ async fn a_list_travels_plain_and_compressed() {
     fake.gzip(true);
     let zipped = fetch(&fake).await;
     assert!(plain.answer.is_ok() && zipped.answer.is_ok());
-    assert!(plain.response_sha256.is_some());
-    assert_eq!(plain.response_sha256, zipped.response_sha256);
-    assert_eq!(zipped.request_id.as_deref(), Some("req-2"));
+    assert!(plain.trace.sha256.is_some());
+    assert_eq!(plain.trace.sha256, zipped.trace.sha256);
+    assert_eq!(zipped.trace.request_id.as_deref(), Some("req-2"));
     assert_eq!(fake.requests()[0].headers["x-api-key"], KEY);
 }
 
@@ -98,14 +102,14 @@ async fn an_answer_is_held_back_until_its_gate_opens() {
     fake.add_avatar("late", |_| ());
     gate.release();
     let bytes = u64::try_from(fake.body().len()).unwrap();
-    assert_eq!(held.await.unwrap().response_bytes, Some(bytes));
+    assert_eq!(held.await.unwrap().trace.bytes, Some(bytes));
 }
 
 #[tokio::test]
 async fn the_end_of_the_api_is_announced_in_headers_and_body() {
     let fake = FakeHeyGen::start();
     fake.deprecate("move to v3", "Sat, 31 Oct 2026 23:59:59 GMT");
-    let warning = fetch(&fake).await.warning.unwrap();
+    let warning = fetch(&fake).await.trace.notice.unwrap();
     assert!(warning.contains("is deprecated and ends on Sat, 31 Oct 2026"), "{warning}");
     assert!(warning.contains("move to v3"), "{warning}");
 }

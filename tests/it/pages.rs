@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use heygen_sync::{
-    config::{ApiVersion, Version},
-    poll::Report,
-};
+use heygen_sync::{catalog::api_version::ApiVersion, config::Version, poll::Report};
 
 use serde_json::Value;
 
@@ -169,7 +166,7 @@ on_both! {
 
     async fn a_page_is_asked_for_again_where_that_can_help(world: World) {
         paged(&mut world, 170, 0);
-        world.client(|settings| settings.retries = 1);
+        world.client(|settings| settings.api.retries = 1);
         world.heygen.fail_page(2, Refusal::of(429).header("retry-after", "0"), 1);
         world.heygen.fail_page(4, Refusal::of(503), 1);
         assert_eq!(listed(&world.poll().await), (170, 0, 0));
@@ -178,7 +175,7 @@ on_both! {
 
     async fn a_page_that_stalls_is_asked_for_again(world: World) {
         paged(&mut world, 170, 0);
-        world.client(|settings| (settings.timeout, settings.retries) = (Duration::from_secs(2), 3));
+        world.client(|settings| (settings.api.timeout, settings.api.retries) = (Duration::from_secs(2), 3));
         let gate = world.heygen.delay_next();
         assert_eq!(listed(&world.poll().await), (170, 0, 0));
         assert!(world.heygen.request_count() > 4);
@@ -306,7 +303,7 @@ on_both! {
     async fn a_slow_list_comes_whole_while_it_makes_progress(world: World) {
         paged(&mut world, 170, 0);
         world.client(|settings| {
-            (settings.retry_time, settings.pace) = (Duration::from_millis(60), Duration::from_millis(50));
+            (settings.api.retry_time, settings.pace) = (Duration::from_millis(60), Duration::from_millis(50));
         });
         assert_eq!(listed(&world.poll().await), (170, 0, 0));
     }
@@ -314,9 +311,9 @@ on_both! {
     async fn the_size_is_bounded_for_the_list_as_a_whole(world: World) {
         paged(&mut world, 170, 0);
         let whole = world.poll().await.row.response_bytes.unwrap() as u64;
-        world.client(|settings| settings.max_response = whole - 1);
+        world.client(|settings| settings.api.max_response = whole - 1);
         world.fails(65, "api.max_response").await;
-        world.client(|settings| settings.max_response = whole);
+        world.client(|settings| settings.api.max_response = whole);
         assert_eq!(listed(&world.poll().await), (170, 0, 0));
     }
 }

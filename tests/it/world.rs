@@ -15,8 +15,8 @@ use std::{
 
 use heygen_sync::{
     archive::Archive,
-    catalog::{catalogue::Catalogue, diff::Accepted},
-    config::{ApiVersion, Notify, Removals, Version},
+    catalog::{api_version::ApiVersion, catalogue::Catalogue, diff::Accepted},
+    config::{Api, Notify, Removals, Version},
     error::{Kind, Result},
     heygen::{Client, Settings},
     mirror::{self, Blobs, Summary},
@@ -532,12 +532,15 @@ fn clock(now: &Arc<AtomicI64>) -> Clock {
 
 fn settings(heygen: &FakeHeyGen) -> Settings {
     Settings {
-        base_url: heygen.base_url().parse().unwrap(),
-        timeout: Duration::from_secs(60),
-        connect_timeout: Duration::from_secs(10),
-        max_response: 1 << 24,
-        retries: 0,
-        retry_time: Duration::from_secs(300),
+        api: Api {
+            base_url: heygen.base_url().parse().unwrap(),
+            timeout: Duration::from_secs(60),
+            connect_timeout: Duration::from_secs(10),
+            max_response: 1 << 24,
+            retries: 0,
+            retry_time: Duration::from_secs(300),
+            ..Api::default()
+        },
         backoff: Duration::from_millis(1),
         pace: Duration::ZERO,
     }

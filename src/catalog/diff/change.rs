@@ -79,7 +79,19 @@ pub struct Opened {
 }
 
 /// Why a version opens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    strum::IntoStaticStr,
+    strum::EnumString,
+    strum::VariantArray,
+)]
+#[strum(serialize_all = "snake_case")]
 pub enum OpenedBy {
     /// An item never seen before.
     Added,
@@ -94,19 +106,12 @@ pub enum OpenedBy {
 impl OpenedBy {
     /// Returns the value of the column `opened_by`.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Added => "added",
-            Self::Changed => "changed",
-            Self::Restored => "restored",
-            Self::Learned => "learned",
-        }
+        self.into()
     }
 
     /// Parses a value of the column `opened_by`.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Added, Self::Changed, Self::Restored, Self::Learned]
-            .into_iter()
-            .find(|by| by.as_str() == text)
+        text.parse().ok()
     }
 }
 

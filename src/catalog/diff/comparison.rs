@@ -99,7 +99,7 @@ impl<'a> Comparison<'a> {
             }
             match records.next_if(|record| record.id == item.id) {
                 Some(record) => self.compare(item, record),
-                None if self.list.undecodable.contains(&item.id) => self.keep_state(item),
+                None if self.list.undecodable.contains(&item.id) => self.note_found(item),
                 None => self.record_missing(item),
             }
         }
@@ -120,9 +120,7 @@ impl<'a> Comparison<'a> {
     }
 
     fn compare(&mut self, item: &SnapshotItem, record: Record) {
-        if !item.removed {
-            self.note_found(item);
-        }
+        self.note_found(item);
         if !item.removed && item.fields == record.fields {
             // A new field with only nulls changes every record, but no item.
             let is_wanted = !item.has_fingerprint || !self.schema_changes.is_empty();
@@ -156,15 +154,10 @@ impl<'a> Comparison<'a> {
         });
     }
 
-    /// Keeps the state of an item that is listed, but whose record could not be decoded.
-    fn keep_state(&mut self, item: &SnapshotItem) {
-        if !item.removed {
-            self.note_found(item);
-        }
-    }
-
+    /// Notes an item that is listed again after it was missing. If its record could not be decoded, its
+    /// state is kept.
     fn note_found(&mut self, item: &SnapshotItem) {
-        if item.missing_since.is_some() {
+        if !item.removed && item.missing_since.is_some() {
             self.found_again.push(item.id.clone());
         }
     }

@@ -4,7 +4,8 @@ use super::*;
 use crate::catalog::{
     diff::{OpenedBy, Removed},
     item::Fields,
-    schema::{FieldEvent, JsonType, Types},
+    json_type::JsonType,
+    schema::{FieldEvent, Types},
 };
 
 const AT: i64 = 1_795_413_429_123;

@@ -11,7 +11,18 @@ use crate::{
 };
 
 /// The state of an asset: the column `assets.state`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    strum::IntoStaticStr,
+    strum::EnumString,
+    strum::VariantArray,
+)]
+#[strum(serialize_all = "snake_case")]
 pub enum AssetState {
     /// It waits to be fetched.
     Pending,
@@ -28,19 +39,11 @@ pub enum AssetState {
 impl AssetState {
     /// Returns the value of the column.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Mirrored => "mirrored",
-            Self::Failed => "failed",
-            Self::Gone => "gone",
-            Self::Skipped => "skipped",
-        }
+        self.into()
     }
 
     fn parse(text: &str) -> Option<Self> {
-        [Self::Pending, Self::Mirrored, Self::Failed, Self::Gone, Self::Skipped]
-            .into_iter()
-            .find(|state| state.as_str() == text)
+        text.parse().ok()
     }
 }
 

@@ -213,6 +213,19 @@ at_home! {
         assert_eq!(held.count(), 1, "{ran:?}");
     }
 
+    async fn a_refresh_that_is_the_first_poll_of_its_day_asks_when_the_key_expires(home: Home) {
+        let cdn = FakeCdn::start(Clock::system());
+        photo(&home, &cdn, "dead", Thing::picture(0, 900).with(Fault::Status(403)));
+        assert_eq!(home.run_with(&ENV, &["sync", "--no-mirror"]).code, 0);
+        home.meddle("UPDATE polls SET started_at = '2026-01-01T00:00:00.000Z'").await;
+        let soon = Clock::system().now().plus(heygen_sync::time::DAY);
+        home.heygen.key_expires(&soon.to_string());
+        home.file("config.toml", "[[notify]]\nkind = \"command\"\ncommand = [\"false\"]\n");
+        let ran = home.run_with(&ENV, &["mirror"]);
+        assert_eq!(home.count("SELECT 1 FROM polls WHERE trigger = 'refresh'").await, 1, "{ran:?}");
+        assert_eq!(home.count("SELECT 1 FROM notices WHERE kind = 'api_ending'").await, 1);
+    }
+
     async fn lists_of_the_past_ask_for_no_fresh_ones(home: Home) {
         let cdn = FakeCdn::start(Clock::system());
         let saved = |id: &str, expires: &str| {

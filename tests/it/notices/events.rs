@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use heygen_sync::{
-    config::{ApiVersion, Notify, Version},
+    catalog::api_version::ApiVersion,
+    config::{Notify, Version},
     notify::report_stale,
     time::Clock,
 };
@@ -239,6 +240,16 @@ mod commands {
                 assert_eq!(home.run(&["sync"]).code, 0);
             }
             assert_eq!(asked(), 1);
+            assert_eq!(home.count("SELECT 1 FROM notices WHERE kind = 'api_ending'").await, 1);
+        }
+
+        async fn the_poll_of_a_file_is_no_reason_not_to_ask_when_the_key_expires(home: Home) {
+            home.heygen.add_avatar("a", |_| ());
+            home.heygen.key_expires(&Clock::system().now().plus(DAY).to_string());
+            home.file("config.toml", "[[notify]]\nkind = \"command\"\ncommand = [\"false\"]\n");
+            home.file("saved.json", home.heygen.body());
+            assert_eq!(home.sync(&["--from", "saved.json"]).0, 0);
+            assert_eq!(home.run(&["sync"]).code, 0);
             assert_eq!(home.count("SELECT 1 FROM notices WHERE kind = 'api_ending'").await, 1);
         }
 

@@ -100,6 +100,24 @@ at_home! {
 }
 
 #[tokio::test]
+async fn a_mail_server_that_cannot_be_used_is_that_of_a_named_receiver() {
+    let home = Home::sqlite().await;
+    let block = |name: &str| {
+        format!(
+            "[[notify]]\nname = \"{name}\"\nkind = \"email\"\nurl = \"smtp://127.0.0.1?tls=unknown\"\n\
+             from = \"a@example.org\"\nto = [\"b@example.org\"]\n"
+        )
+    };
+    home.file("config.toml", block("ops") + &block("night"));
+    let ran = home.run(&["notify", "test", "--format", "csv"]);
+    assert_eq!(ran.code, 78, "{ran:?}");
+    for name in ["ops", "night"] {
+        let detail = format!("notify '{name}': the URL of the mail server cannot be used");
+        assert!(ran.stdout.contains(&detail), "{ran:?}");
+    }
+}
+
+#[tokio::test]
 async fn each_block_of_the_docs_is_a_configuration() {
     let home = Home::sqlite().await;
     let docs = include_str!("../../../docs/notices.md");

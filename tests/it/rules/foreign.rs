@@ -1,8 +1,8 @@
 //! Rule 11: an answer that has no id in common with the known ones is not applied.
 
 use heygen_sync::{
-    catalog::diff::Accepted,
-    config::{ApiVersion, Version},
+    catalog::{api_version::ApiVersion, diff::Accepted},
+    config::Version,
     poll::Report,
 };
 

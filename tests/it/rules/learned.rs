@@ -8,8 +8,9 @@ use heygen_sync::catalog::{
         SnapshotList, diff,
     },
     item::Fields,
+    json_type::JsonType,
     kind::{ByKind, Kind},
-    schema::{Field, JsonType, Types},
+    schema::{Field, Types},
     v2,
 };
 
