@@ -1,4 +1,4 @@
-//! Formats numbers, plurals and durations for people, and words for a shell. Pure.
+//! Formats numbers, plurals, durations and untrusted text for people, and words for a shell. Pure.
 
 use std::time::Duration;
 
@@ -76,9 +76,31 @@ pub fn sentence(text: &str) -> String {
     first.unwrap_or_default() + chars.as_str()
 }
 
+/// Returns whether a character changes the direction of the text after it.
+pub fn is_direction_mark(c: char) -> bool {
+    matches!(c, '\u{200E}' | '\u{200F}' | '\u{061C}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Returns untrusted text in one line, with visible replacements for control characters and direction marks:
+/// a name must not control a terminal, nor reverse the text around it.
+pub fn visible(text: &str) -> String {
+    let shown = |c: char| match c {
+        '\n' => '↵',
+        '\t' => ' ',
+        c if c.is_control() || is_direction_mark(c) => '\u{FFFD}',
+        c => c,
+    };
+    text.chars().map(shown).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_cannot_control_a_terminal() {
+        assert_eq!(visible("a\u{1b}[31mb\nc\u{202E}\u{200F}"), "a\u{FFFD}[31mb↵c\u{FFFD}\u{FFFD}");
+    }
 
     #[test]
     fn thousands_are_grouped() {

@@ -7,7 +7,7 @@ use clap::Args;
 use super::{
     account::expect_no_orphan,
     context::Context,
-    one_poll::Polling,
+    one_poll::PollSettings,
     report, report_error,
     round::{Round, RoundEvent},
     stores::{archive_in_use, configured_archive},
@@ -145,7 +145,7 @@ async fn work(config: &Config, location: &Location, what: Work, context: &Contex
     let archive = archive_in_use(config, context);
     let trigger = if what == Work::Poll { "schedule" } else { "refresh" };
     let archive = archive.as_ref();
-    let polling = Polling { trigger, archive, ..Polling::new(config, context) };
+    let polling = PollSettings { trigger, archive, ..PollSettings::new(config, context) };
     let round = Round { polling, mirror: what != Work::Notices };
     let tasks = match what {
         Work::Mirror | Work::Notices => vec![],

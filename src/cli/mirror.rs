@@ -10,7 +10,7 @@ use super::{
     context::Context,
     flags::time_or_ago,
     log::{self, report_error},
-    one_poll::Polling,
+    one_poll::PollSettings,
     output::{array, note, print, visible},
     progress, report,
     stores::{self, blobs},
@@ -284,7 +284,8 @@ async fn refresh(
 ) -> Result<()> {
     let archive = stores::archive_in_use(config, context);
     let archive = archive.as_ref();
-    let polling = Polling { trigger: "refresh", archive, ..Polling::new(config, context) };
+    let polling =
+        PollSettings { trigger: "refresh", archive, ..PollSettings::new(config, context) };
     let mut outcome = Ok(());
     for task in PollTask::of_all(config, context) {
         let (account, catalogue) = (task.account.clone(), task.catalogue.unwrap_or_default());

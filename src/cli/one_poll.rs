@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// The settings of polls.
-pub(super) struct Polling<'a> {
+pub(super) struct PollSettings<'a> {
     pub config: &'a Config,
     pub context: &'a Context,
     /// What triggered the polls of the API.
@@ -39,7 +39,7 @@ pub(super) struct Polling<'a> {
     pub archive: Option<&'a Archive>,
 }
 
-impl<'a> Polling<'a> {
+impl<'a> PollSettings<'a> {
     /// Returns the settings of ordinary polls.
     pub fn new(config: &'a Config, context: &'a Context) -> Self {
         Self {

@@ -19,6 +19,8 @@ use crate::{
     error::{Error, Result, io_message},
 };
 
+pub use crate::words::visible;
+
 /// The format of rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
@@ -195,31 +197,4 @@ pub fn fields_json<'a>(
     let json = |value: &Option<Value<'_>>| value.as_ref().map_or("null".into(), Value::to_json);
     let both = |old, new| Cell::json(array([json(old), json(new)]));
     object(changes.into_iter().map(|(field, old, new)| (field.as_ref(), both(old, new))))
-}
-
-/// Returns upstream text with its control characters made visible: a name must not control a terminal.
-pub fn visible(text: &str) -> String {
-    text.chars()
-        .map(|c| match c {
-            '\n' => '↵',
-            '\t' => ' ',
-            c if c.is_control()
-                || ('\u{202A}'..='\u{202E}').contains(&c)
-                || ('\u{2066}'..='\u{2069}').contains(&c) =>
-            {
-                '\u{FFFD}'
-            }
-            c => c,
-        })
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_cannot_steer_a_terminal() {
-        assert_eq!(visible("a\u{1b}[31mb\nc\u{202E}"), "a\u{FFFD}[31mb↵c\u{FFFD}");
-    }
 }

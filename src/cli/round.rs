@@ -12,7 +12,7 @@ use super::{
     context::Context,
     log::span,
     mirror::{Mirrored, after_sync},
-    one_poll::Polling,
+    one_poll::PollSettings,
     task::{Input, PollTask},
 };
 use crate::{
@@ -32,7 +32,7 @@ fn asks_the_api(task: &PollTask) -> bool {
 
 /// The settings of a round.
 pub(super) struct Round<'a> {
-    pub polling: Polling<'a>,
+    pub polling: PollSettings<'a>,
     /// Whether the mirror may run, if it is on.
     pub mirror: bool,
 }
@@ -57,7 +57,7 @@ impl<'a> Round<'a> {
         tasks: Vec<PollTask>,
         mut on_event: impl FnMut(RoundEvent<'_>) -> Result<u8>,
     ) -> Result<u8> {
-        let Polling { config, context, dry_run, .. } = self.polling;
+        let PollSettings { config, context, dry_run, .. } = self.polling;
         let stop = &context.service.stop;
         let pings = self.is_watched(&tasks).then(|| self.pings());
         let refresh = tasks.iter().all(asks_the_api);
@@ -131,14 +131,14 @@ impl<'a> Round<'a> {
 
     /// Writes notices of stale catalogues, except in a backfill, which is of an earlier time.
     async fn report_stale(&self, store: &mut Store) {
-        let Polling { config, context, observed_at, .. } = self.polling;
+        let PollSettings { config, context, observed_at, .. } = self.polling;
         if observed_at.is_none() {
             notify::report_stale(store, &context.clock, &config.notify, &config.polled()).await;
         }
     }
 
     async fn deliver(&self, store: &mut Store) {
-        let Polling { config, context, .. } = self.polling;
+        let PollSettings { config, context, .. } = self.polling;
         let Context { clock, sources, service, .. } = context;
         service.health.step(LONGEST_RUN);
         notify::deliver(store, clock, &config.notify, sources).await;

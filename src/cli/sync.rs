@@ -12,7 +12,7 @@ use super::{
     input,
     log::report_error,
     mirror::Mirrored,
-    one_poll::Polling,
+    one_poll::PollSettings,
     output::print_and_continue,
     report::{self, ReportOptions},
     round::{Round, RoundEvent},
@@ -95,7 +95,7 @@ impl Sync {
         let archive = stores::archive_in_use(&config, context);
         let archive = archive.as_ref();
         let mut json = vec![];
-        let polling = Polling {
+        let polling = PollSettings {
             accepted: self
                 .accept_removals
                 .map_or(Accepted::None, |set| set.unwrap_or(Accepted::All)),
@@ -103,7 +103,7 @@ impl Sync {
             dry_run: self.dry_run,
             new_account: self.new_account,
             archive,
-            ..Polling::new(&config, context)
+            ..PollSettings::new(&config, context)
         };
         let round = Round { polling, mirror: !self.no_mirror };
         let mut store = match self.open(&location).await {

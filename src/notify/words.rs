@@ -3,6 +3,7 @@
 use crate::{
     catalog::{kind::Kind, value::Value},
     store::row::Counts,
+    words::is_direction_mark,
 };
 
 /// The longest name, id or value in a notice, in characters.
@@ -30,7 +31,7 @@ pub(super) fn cut(text: &str, most: usize) -> String {
 fn plain(c: char) -> char {
     match c {
         c if c.is_control() => ' ',
-        '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' => '\u{FFFD}',
+        c if is_direction_mark(c) => '\u{FFFD}',
         c => c,
     }
 }

@@ -2,7 +2,7 @@
 
 use chrono::Datelike;
 
-pub use crate::words::{counted, number, sentence};
+pub use crate::words::{counted, number, sentence, visible};
 use crate::{catalog::kind::Kind, time::Timestamp};
 
 /// Returns the plural by which the gallery calls items of a kind: "people".
@@ -92,20 +92,6 @@ pub fn span(from: Timestamp, to: Timestamp) -> String {
         60..=729 => counted(days / 30, "month", "months"),
         _ => counted(days / 365, "year", "years"),
     }
-}
-
-/// Returns the text with visible replacements for control characters and for direction marks, which would
-/// reverse the text around them.
-pub fn visible(text: &str) -> String {
-    let turns = |c: char| matches!(c, '\u{200E}' | '\u{200F}' | '\u{061C}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
-    text.chars()
-        .map(|c| match c {
-            '\n' => '↵',
-            '\t' => ' ',
-            c if c.is_control() || turns(c) => '\u{FFFD}',
-            c => c,
-        })
-        .collect()
 }
 
 /// Returns the text as [`visible`] does, with spaces at the edges as `·`.

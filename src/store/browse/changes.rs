@@ -212,8 +212,7 @@ const IS_PICTURE: &str = "l.field = 'preview_image_url'";
 /// Returns the SQL of the changes of these polls that meet `condition`; a shared field change is one row.
 fn shared_sql(sql: &Sql<'_>, polls: &str, condition: &str) -> String {
     let order = "c.name NULLS LAST, c.item_id";
-    let (mut joins, mut urls, mut genders, mut videos) = (String::new(), vec![], vec![], vec![]);
-    let (mut versions, mut groups) = (vec![], vec![]);
+    let mut joins = String::new();
     for (nth, kind) in Kind::ALL.into_iter().enumerate() {
         joins.push_str(&format!(
             "LEFT JOIN {table} AS v{nth} ON l.kind = '{kind}' AND v{nth}.account = l.account \
@@ -221,30 +220,13 @@ fn shared_sql(sql: &Sql<'_>, polls: &str, condition: &str) -> String {
             table = kind.table,
             id = kind.id,
         ));
-        versions.push(format!("v{nth}.version"));
-        let columns = [
-            ("preview_image_url", &mut urls),
-            ("gender", &mut genders),
-            ("preview_video_url", &mut videos),
-            ("group_id", &mut groups),
-        ];
-        for (column, of_kinds) in
-            columns.into_iter().filter(|(name, _)| kind.column(name).is_some())
-        {
-            of_kinds.push(format!("v{nth}.{column}"));
-        }
     }
-    // SQLite's `coalesce` requires at least two arguments.
-    let version = format!("coalesce(f.version, {}, 1)", versions.join(", "));
-    let first = |all: &[String]| {
-        let nulls = ["CAST(NULL AS TEXT)"; 2].into_iter();
-        let all: Vec<&str> = all.iter().map(String::as_str).chain(nulls).collect();
-        format!("coalesce({})", all.join(", "))
-    };
-    let group = first(&groups);
+    let version = format!("coalesce(f.version, {}, 1)", of_kinds(|_| true, "version"));
+    let own = |column| of_kinds(|kind| kind.column(column).is_some(), column);
+    let (image, group) = (own("preview_image_url"), own("group_id"));
     let (named, group_name) = group_name(&group);
     let before = format!("CASE WHEN {IS_PICTURE} THEN l.old_value END");
-    let url = format!("CASE WHEN {IS_PICTURE} THEN l.new_value ELSE {} END", first(&urls));
+    let url = format!("CASE WHEN {IS_PICTURE} THEN l.new_value ELSE {image} END");
     format!(
         "SELECT l.poll_id, l.kind, l.change, l.field, l.old_value, l.new_value, l.item_id, \
          l.name, l.previous_poll_at, l.same, l.every, {stored}, {live}, {gender}, \
@@ -271,9 +253,18 @@ fn shared_sql(sql: &Sql<'_>, polls: &str, condition: &str) -> String {
         live = sql.live_until(&url, "s"),
         stored_before = stored_now("o"),
         live_before = sql.live_until(&before, "o"),
-        gender = first(&genders),
-        video = first(&videos),
+        gender = own("gender"),
+        video = own("preview_video_url"),
     )
+}
+
+/// Returns the SQL of a column of the items `v0`, `v1` … of the kinds for which `has` it; NULL without one.
+fn of_kinds(has: impl Fn(Kind) -> bool, column: &str) -> String {
+    let kinds = Kind::ALL.into_iter().enumerate().filter(|(_, kind)| has(*kind));
+    let columns = kinds.map(|(nth, _)| format!("v{nth}.{column}"));
+    // SQLite's `coalesce` requires at least two arguments.
+    let all: Vec<String> = columns.chain(["NULL", "NULL"].map(str::to_owned)).collect();
+    format!("coalesce({})", all.join(", "))
 }
 
 /// Returns the SQL that joins the name of a group, and the name.
