@@ -81,6 +81,11 @@ impl Timestamp {
         if let Ok(time) = DateTime::parse_from_rfc3339(text) {
             return Some(Self::from(time.with_timezone(&Utc)));
         }
+        for form in ["%Y-%m-%dT%H:%M%#z", "%Y-%m-%d %H:%M%#z"] {
+            if let Ok(time) = DateTime::parse_from_str(text, form) {
+                return Some(Self::from(time.with_timezone(&Utc)));
+            }
+        }
         for form in
             ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"]
         {
@@ -233,6 +238,8 @@ mod tests {
         assert_eq!(read("2026-11-23").as_deref(), Some("2026-11-23T00:00:00.000Z"));
         assert_eq!(read("2026-11-23 05:57").as_deref(), Some("2026-11-23T05:57:00.000Z"));
         assert_eq!(read("2026-11-23T05:57:09+02:00").as_deref(), Some("2026-11-23T03:57:09.000Z"));
+        assert_eq!(read("2026-11-23T05:57Z").as_deref(), Some("2026-11-23T05:57:00.000Z"));
+        assert_eq!(read("2026-11-23 05:57+02:00").as_deref(), Some("2026-11-23T03:57:00.000Z"));
         assert_eq!(read("23.11.2026"), None);
     }
 

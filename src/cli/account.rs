@@ -33,6 +33,9 @@ impl AccountArgs {
     pub(super) async fn run(self, context: &Context) -> Result<u8> {
         let AccountCommand::Rename { old, new } = self.command;
         check_account_name(&new)?;
+        if old == new {
+            return Err(Error::usage(format!("the account is called '{old}' already")));
+        }
         let location = context.location()?;
         // Read first: this must not create a missing database, nor a lock for an account that does
         // not exist.

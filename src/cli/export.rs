@@ -291,9 +291,16 @@ fn too_early(later: &[(Option<Timestamp>, String, Catalogue)], as_of: Option<Tim
             "nothing is known as of {as_of}: the first good poll of {} was at {first}",
             account_label(account, catalogue)
         )),
-        _ => Error::usage(
-            "no poll has succeeded yet, so there is no catalogue to show; see: heygen-sync status",
-        ),
+        _ => {
+            let other = later.iter().find(|(.., catalogue)| *catalogue != Catalogue::default());
+            let of = other.map_or(String::new(), |(_, account, catalogue)| {
+                format!(" of {}", account_label(account, *catalogue))
+            });
+            Error::usage(format!(
+                "no poll{of} has succeeded yet, so there is no catalogue to show; see: heygen-sync \
+                 status"
+            ))
+        }
     }
 }
 

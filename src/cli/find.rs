@@ -40,7 +40,7 @@ impl Find {
         let words = search::words(&query);
         if words.is_empty() || query.len() > search::LONGEST || query.contains('\0') {
             return Err(Error::usage(format!(
-                "cannot search for this: give words of at most {} bytes in total",
+                "cannot search for this: give at least one word, {} bytes at most in total",
                 search::LONGEST
             )));
         }

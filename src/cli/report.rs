@@ -41,6 +41,10 @@ pub fn text(report: &Report, options: ReportOptions) -> String {
     let listed =
         counts.by_kind().map(|(kind, count)| of_kind(count, kind)).collect::<Vec<_>>().join(", ");
     let _ = writeln!(out, " ({listed} listed)");
+    if counts.rejected > 0 {
+        let records = counted(counts.rejected, "record", "records");
+        let _ = writeln!(out, "  ? {records} could not be read");
+    }
     if !diff.baseline {
         for list in &diff.lists {
             items(&mut out, list, options.complete);

@@ -181,9 +181,10 @@ pub(super) fn is_framed(response: &Response) -> bool {
         || pieces.is_some_and(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked"))
 }
 
-/// Returns the wait that the server asks for.
+/// Returns the wait that the server asks for; `None` if that is over.
 fn wait(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
-    retry_after(headers.get(RETRY_AFTER)?.to_str().ok()?, now)
+    let wait = retry_after(headers.get(RETRY_AFTER)?.to_str().ok()?, now);
+    wait.filter(|wait| !wait.is_zero())
 }
 
 /// Returns whether an address of the host may not be reached.
@@ -197,5 +198,20 @@ fn reason(fault: &reqwest::Error) -> String {
         () if fault.is_timeout() => "the server did not answer in time".into(),
         () if fault.is_connect() => "the server cannot be reached".into(),
         () => "the connection broke".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_asks_for_no_wait_gets_the_usual_one() {
+        let asked = |value: &'static str| {
+            let headers = HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_static(value))]);
+            wait(&headers, Timestamp::parse("2026-11-23").unwrap())
+        };
+        assert_eq!(asked("7"), Some(Duration::from_secs(7)));
+        assert_eq!(asked("Wed, 21 Oct 2015 07:28:00 GMT"), None);
     }
 }

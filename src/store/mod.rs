@@ -3,7 +3,7 @@
 //! - [`location`]: the values that the setting `database` may have
 //! - [`conn`]: one connection to either engine; the file that dispatches between [`sqlite`] and
 //!   [`postgres`], whose SQL differs by a [`dialect`]
-//! - [`value`]: arguments and faults of both engines
+//! - [`value`]: arguments and faults of both engines; [`fault`] turns faults into messages
 //! - [`bulk`]: many rows in few statements
 //! - [`open`]: opens and migrates a database, and refuses those of other programs
 //! - `file`: the file of a SQLite database, before SQLite opens it
@@ -17,6 +17,7 @@
 //! - [`row`]: the row of a poll
 //! - [`snapshot`]: reads from the tables what the diff compares with
 //! - [`report`]: the report of a poll
+//! - [`change`]: a row of the change feed, and the filter of these rows
 //! - [`mod@write`]: writes a diff to the tables, in one transaction (rule 1)
 //! - `links`: links → `assets`
 //! - [`archived`]: what an archive stores of `polls`
@@ -24,6 +25,9 @@
 //! - [`past`]: how the API has answered an account
 //! - [`queue`]: the mirror's queue
 //! - [`query`]: queries of the commands
+//! - [`statements`]: statements that several files share; [`server`]: those for several writers on a server
+//! - `held`: the removals that a poll held; [`accept`]: the command that lets them through
+//! - [`ask`]: queries of agents, judged before they are run
 //! - [`status`]: the status of catalogues and previews
 //! - [`known`]: the accounts and items in the database
 //! - [`search`]: the text that items are searched by

@@ -246,7 +246,7 @@ impl Store {
         put.map_err(|fault| self.storage_error("write", &fault))
     }
 
-    /// Returns when the account's last poll of any catalogue began.
+    /// Returns when the account's last poll of the API, for any catalogue, began.
     pub async fn last_begun(&mut self, account: &str) -> Result<Option<Timestamp>> {
         Ok(self.one(LAST_BEGUN, &[account.into()], |row| row.time(0)).await?.flatten())
     }

@@ -157,7 +157,7 @@ fn facts(poll: &PollRow) -> Vec<(String, String)> {
     let mut facts: Vec<_> = poll.pairs().filter_map(|(column, cell)| fact(column, cell)).collect();
     // What went wrong comes first.
     let first = ["Error", "Held because", "Notice from HeyGen", "Version gone"];
-    facts.sort_by_key(|(name, _)| !first.contains(&name.as_str()));
+    facts.sort_by_key(|(name, _)| first.iter().position(|one| one == name).unwrap_or(first.len()));
     facts
 }
 

@@ -68,9 +68,10 @@ const WAIT: Duration = Duration::from_secs(2);
 const SHORT: Duration = Duration::from_millis(100);
 const PATIENT: usize = 3;
 
-/// How long a fetch is wanted after its last request. A page's script requests a picture for the last time
-/// nine seconds after the time before.
+/// How long the fetch of a picture is wanted after its last request: a page's script requests it for the last
+/// time nine seconds after the time before. Viewers wait for a video as long as it takes.
 const WANTED: Duration = Duration::from_secs(10);
+const VIDEO_WANTED: Duration = Duration::from_secs(10 * 60);
 
 /// How long a browser shows a preview without revalidating it.
 const CACHE: HeaderValue = HeaderValue::from_static("private, max-age=3600");
@@ -92,7 +93,7 @@ struct PreviewsState {
     /// Each with the time at which it expires.
     contents: Bounded<(Arc<Whole>, Instant)>,
     failures: HashMap<String, Instant>,
-    /// Each with the time of its last request.
+    /// Each with the time until which it is wanted.
     under_way: HashMap<String, (Fetch, Instant)>,
     /// When the current hour began, and how many bytes had been received by then.
     hour: Option<(Instant, u64)>,
@@ -140,7 +141,7 @@ impl Previews {
             let mut state = self.0.state();
             match state.known(&link.url) {
                 Some(known) => return known,
-                None => self.fetch(&mut state, link)?,
+                None => self.fetch(&mut state, link, role)?,
             }
         };
         if role != Role::Image {
@@ -152,13 +153,20 @@ impl Previews {
     }
 
     /// Returns the fetch of a link, which is started unless it is running.
-    fn fetch(&self, state: &mut PreviewsState, link: PreviewLink) -> Result<Fetch, NoPreview> {
-        if let Some((fetch, requested)) = state.under_way.get_mut(&link.url) {
-            *requested = Instant::now();
+    fn fetch(
+        &self,
+        state: &mut PreviewsState,
+        link: PreviewLink,
+        role: Role,
+    ) -> Result<Fetch, NoPreview> {
+        let now = Instant::now();
+        let until = now + if role == Role::Image { WANTED } else { VIDEO_WANTED };
+        if let Some((fetch, wanted_until)) = state.under_way.get_mut(&link.url) {
+            *wanted_until = until;
             return Ok(fetch.clone());
         }
         if state.under_way.len() >= AT_ONCE + WAITING {
-            state.under_way.retain(|_, (_, requested)| requested.elapsed() < WANTED);
+            state.under_way.retain(|_, (_, wanted_until)| now < *wanted_until);
         }
         if state.under_way.len() >= AT_ONCE + WAITING {
             return Err(NoPreview::NotYet);
@@ -167,7 +175,7 @@ impl Previews {
         // A task of its own, so that it is completed even if the first viewer leaves.
         let task = tokio::spawn(async move { inner.found(link).await });
         let fetch = task.map(|done| done.unwrap_or(Err(NoPreview::Failed))).boxed().shared();
-        state.under_way.insert(url, (fetch.clone(), Instant::now()));
+        state.under_way.insert(url, (fetch.clone(), until));
         Ok(fetch)
     }
 }
@@ -178,10 +186,9 @@ impl Inner {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns whether a viewer has requested a preview a short while ago.
+    /// Returns whether a viewer may still wait for a preview.
     fn is_wanted(&self, url: &str) -> bool {
-        let state = self.state();
-        state.under_way.get(url).is_some_and(|(_, requested)| requested.elapsed() < WANTED)
+        self.state().under_way.get(url).is_some_and(|(_, until)| Instant::now() < *until)
     }
 
     /// Returns whether the bytes of this hour are used up.

@@ -68,6 +68,7 @@ at_home! {
             assert_eq!((ran.code, ran.stdout.lines().count() > 1), (0, true), "{ran:?}");
         }
         refuses(&home.run(&["account", "rename", "nope", "new"]), 2, "there is no account 'nope'");
+        refuses(&home.run(&["account", "rename", "default", "default"]), 2, "is called 'default' already");
         let files = std::fs::read_dir(home.folder()).unwrap();
         let left = files.filter(|file| {
             file.as_ref().unwrap().file_name().to_string_lossy().contains("nope")

@@ -46,6 +46,14 @@ fn from_unknown(home: &Home, text: &str) -> i32 {
 }
 
 at_home! {
+    async fn records_that_cannot_be_read_are_in_the_report(home: Home) {
+        home.heygen.add_avatar("a", |_| ());
+        home.heygen.add_photo("p");
+        home.heygen.push_raw_record(Kind::Avatar, r#"{"avatar_name":"nobody"}"#);
+        let report = home.run(&["sync", "--format", "text"]).stdout;
+        assert!(report.contains("  ? 1 record could not be read"), "{report}");
+    }
+
     async fn a_saved_response_taken_twice_changes_nothing_the_second_time(home: Home) {
         home.file("saved.json", example());
         let (code, first) = home.sync(&["--from", "saved.json"]);
