@@ -261,7 +261,7 @@ fn closing(open: u8) -> u8 {
 }
 
 /// Counts the bytes before the first quote, backslash or control character, eight bytes at a time.
-fn plain(bytes: &[u8]) -> usize {
+pub(super) fn plain(bytes: &[u8]) -> usize {
     const ONES: u64 = u64::MAX / 255;
     let (words, rest) = bytes.as_chunks::<8>();
     for (at, word) in words.iter().enumerate() {

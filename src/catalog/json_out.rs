@@ -1,8 +1,10 @@
 //! Writes JSON text: strings, arrays and objects.
 
+use super::json::plain;
+
 /// Appends `text` as a JSON string with the fewest escapes.
 pub fn write_json_string(text: &str, out: &mut String) {
-    if text.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\') {
+    if plain(text.as_bytes()) == text.len() {
         out.push('"');
         out.push_str(text);
         return out.push('"');
