@@ -70,8 +70,8 @@ fn first_url(text: &str) -> (Cow<'_, str>, usize) {
     }
 }
 
-/// Returns the character that `text` begins with if JSON escapes it as `\/` or `\uXXXX`, and the length of
-/// the escape. Each level of JSON doubles the backslashes.
+/// Returns the character that `text` begins with if JSON escapes it as `\/` or by its number, as in `\u0026`,
+/// and the length of the escape. Each level of JSON doubles the backslashes.
 fn escaped(text: &str) -> Option<(char, usize)> {
     let escape = text.trim_start_matches('\\');
     let backslashes = text.len() - escape.len();
@@ -110,6 +110,7 @@ mod tests {
         let shown = json(serde_json::json!({url: [url]})).to_string();
         assert_eq!(shown, r#"{"https://h/a.webp":["https://h/a.webp"]}"#);
     }
+
     #[test]
     fn signed_urls_leave_no_json_within_a_text() {
         let url = r"https://h/a.webp?Expires=1796000000\u0026Signature=SECRET~\u0026Key-Pair-Id=K";

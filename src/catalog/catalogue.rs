@@ -1,5 +1,7 @@
 //! The catalogues: what one poll reads.
 
+use strum::{EnumString, IntoStaticStr, VariantArray};
+
 use std::fmt;
 
 /// What one poll reads: the lists of one part of the API.
@@ -13,9 +15,9 @@ use std::fmt;
     PartialOrd,
     Ord,
     Hash,
-    strum::IntoStaticStr,
-    strum::EnumString,
-    strum::VariantArray,
+    IntoStaticStr,
+    EnumString,
+    VariantArray,
 )]
 #[strum(serialize_all = "snake_case")]
 pub enum Catalogue {

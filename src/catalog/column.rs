@@ -1,5 +1,7 @@
 //! A column of a table: its name, its type, its meaning.
 
+use strum::IntoStaticStr;
+
 use std::borrow::Cow;
 
 /// A field's name: the API's, or that of its column where they differ.
@@ -21,7 +23,7 @@ pub struct Column {
 }
 
 /// The type of a column, on both databases.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum Holds {
     /// Text.

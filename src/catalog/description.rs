@@ -1,5 +1,7 @@
 //! The description of a kind of item, as data, and the columns that several kinds have.
 
+use strum::{EnumString, IntoStaticStr, VariantArray};
+
 use super::{
     catalogue::Catalogue,
     column::{Column, Holds},
@@ -7,16 +9,7 @@ use super::{
 
 /// The type of media of a preview.
 #[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    strum::IntoStaticStr,
-    strum::EnumString,
-    strum::VariantArray,
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, IntoStaticStr, EnumString, VariantArray,
 )]
 #[strum(serialize_all = "snake_case")]
 pub enum Role {

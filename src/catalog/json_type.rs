@@ -1,9 +1,11 @@
 //! The types of JSON values.
 
+use strum::IntoStaticStr;
+
 use super::value::{Sort, Value};
 
 /// The type of a JSON value that is not null.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, strum::IntoStaticStr)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum JsonType {
     /// An array.

@@ -5,6 +5,8 @@
 
 use std::{collections::BTreeMap, fmt};
 
+use strum::{EnumString, IntoStaticStr, VariantArray};
+
 use super::{item::FieldName, json_type::JsonType, kind::Kind, record::Record, value::Value};
 use crate::time::Timestamp;
 
@@ -75,9 +77,7 @@ pub struct Field {
 pub type Schema = BTreeMap<FieldName, Field>;
 
 /// What happened to a field of a list.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr, strum::EnumString, strum::VariantArray,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, EnumString, VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub enum FieldEvent {
     /// The list carries it now.

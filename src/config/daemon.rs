@@ -11,6 +11,8 @@ use croner::{
 };
 use serde::{Deserialize, Deserializer, Serialize};
 
+use strum::{IntoStaticStr, VariantArray};
+
 use super::values::{self, named};
 use crate::error::{Error, Result};
 
@@ -51,7 +53,7 @@ pub struct Log {
 }
 
 /// The format of the log.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, strum::IntoStaticStr, strum::VariantArray)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub enum LogFormat {
     /// Text, for people.

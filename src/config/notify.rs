@@ -13,6 +13,8 @@ use serde::{
 };
 use url::Url;
 
+use strum::{IntoStaticStr, VariantArray};
+
 use super::{
     accounts::is_account_name,
     values::{self, named},
@@ -70,7 +72,7 @@ pub struct Notify {
 }
 
 /// The kind of a receiver: how it receives a message.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, strum::IntoStaticStr, strum::VariantArray)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub enum ReceiverKind {
     /// Signed JSON.
@@ -102,7 +104,7 @@ impl ReceiverKind {
 }
 
 /// An event that notices report; all but `Watched` are types of messages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr, strum::VariantArray)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub enum Event {
     /// The first good poll.

@@ -5,6 +5,8 @@ pub mod scan;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use strum::{IntoStaticStr, VariantArray};
+
 use crate::{
     catalog::{catalogue::Catalogue, kind::Kind},
     error::Result,
@@ -59,7 +61,7 @@ impl LookupScope {
 }
 
 /// The state of an id in one account and kind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr, strum::VariantArray)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub enum State {
     /// The last good poll lists it, and it is ready.

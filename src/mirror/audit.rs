@@ -10,6 +10,8 @@ use std::{
 
 use futures_util::TryStreamExt;
 
+use strum::Display;
+
 use super::blob::{Blobs, StoredFile};
 use crate::{
     error::{Error, Result},
@@ -25,7 +27,7 @@ const YOUNG: Duration = DAY;
 const AT_ONCE: usize = 20;
 
 /// The faults of a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, strum::Display)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Display)]
 #[strum(serialize_all = "snake_case")]
 pub enum FileFault {
     /// The tables name it, but it does not exist.

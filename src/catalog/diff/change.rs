@@ -1,5 +1,7 @@
 //! All changes of a poll, as values.
 
+use strum::{EnumString, IntoStaticStr, VariantArray};
+
 use crate::{
     catalog::{
         fingerprint::Fingerprint,
@@ -80,16 +82,7 @@ pub struct Opened {
 
 /// Why a version opens.
 #[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    strum::IntoStaticStr,
-    strum::EnumString,
-    strum::VariantArray,
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, IntoStaticStr, EnumString, VariantArray,
 )]
 #[strum(serialize_all = "snake_case")]
 pub enum OpenedBy {

@@ -190,10 +190,7 @@ impl Reading {
              AND {id} <> {but} ORDER BY {head}, {id} LIMIT 6) AS k \
              LEFT JOIN assets AS a ON a.url = k.url",
             picture = items.picture_of_url(),
-            live = match items.past {
-                true => sql.engine.no_time().to_owned(),
-                false => sql.live_until("k.url", "a"),
-            },
+            live = items.live_of_url(),
             url = items.image_url,
             id = items.id,
             name = items.name,

@@ -175,10 +175,7 @@ fn newest<'a>(sql: &mut Sql<'a>, scope: &Scope) -> String {
         from = items.from,
         present = items.present,
         picture = items.picture_of_url(),
-        live = match items.past {
-            true => sql.engine.no_time().to_owned(),
-            false => sql.live_until("k.url", "a"),
-        },
+        live = items.live_of_url(),
         url = items.image_url,
     )
 }

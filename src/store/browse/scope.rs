@@ -233,4 +233,9 @@ impl ItemsSql {
     pub fn picture_of_url(&self) -> String {
         self.picture.replace("i.preview_image_url", "k.url")
     }
+
+    /// Returns `picture_live` for a subquery's row `k` that has the URL as `url`.
+    pub fn live_of_url(&self) -> String {
+        self.picture_live.replace("i.preview_image_url", "k.url")
+    }
 }

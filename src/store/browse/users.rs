@@ -84,10 +84,7 @@ fn users_sql<'a>(
            FROM {from} WHERE {present} AND {wanted}) AS k LEFT JOIN assets AS a ON a.url = k.url \
          WHERE k.nth <= {FEW} ORDER BY k.used, k.nth) AS {table}",
         picture = items.picture_of_url(),
-        live = match items.past {
-            true => sql.engine.no_time().to_owned(),
-            false => sql.live_until("k.url", "a"),
-        },
+        live = items.live_of_url(),
         id = items.id,
         name = items.name,
         url = items.image_url,

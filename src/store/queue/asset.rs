@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use url::Url;
 
+use strum::{EnumString, IntoStaticStr, VariantArray};
+
 use crate::{
     catalog::record::SignedUrl,
     store::conn::{Arg, Fault, Row},
@@ -11,17 +13,7 @@ use crate::{
 };
 
 /// The state of an asset: the column `assets.state`.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    Hash,
-    strum::IntoStaticStr,
-    strum::EnumString,
-    strum::VariantArray,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr, EnumString, VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub enum AssetState {
     /// It waits to be fetched.
