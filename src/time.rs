@@ -74,8 +74,8 @@ impl Timestamp {
         DateTime::from_timestamp_millis(self.0).unwrap_or_default()
     }
 
-    /// Parses a time as people write it: RFC 3339 (`2026-11-23T05:57:09.123Z`, any offset), the same
-    /// without an offset (then UTC), or a date alone (its first moment, UTC).
+    /// Parses a time as people write it: RFC 3339 (`2026-11-23T05:57:09.123Z`, any offset; seconds
+    /// may be left out), the same without an offset (then UTC), or a date alone (its first moment, UTC).
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         if let Ok(time) = DateTime::parse_from_rfc3339(text) {

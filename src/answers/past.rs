@@ -150,10 +150,10 @@ async fn known(
     let kinds = question.scope.kinds().into_iter();
     for kind in kinds.filter(|kind| kind.catalogue == moment.catalogue) {
         if let Some(id) = &question.id {
-            items.extend(store.item_then(kind, moment, id).await?.map(|item| then(kind, &item)));
+            items.extend(store.item_at(kind, moment, id).await?.map(|item| then(kind, &item)));
             continue;
         }
-        listed.insert(kind.as_str().to_owned(), store.count_then(kind, moment).await?);
+        listed.insert(kind.as_str().to_owned(), store.count_at(kind, moment).await?);
         page.read(store, kind, moment, &mut items).await?;
     }
     Ok(CatalogueThen {
@@ -188,7 +188,7 @@ impl PastPage {
         if self.more {
             return Ok(());
         }
-        let mut found = store.items_then_after(kind, moment, after, self.left + 1).await?;
+        let mut found = store.items_at_after(kind, moment, after, self.left + 1).await?;
         self.more = found.len() > self.left;
         found.truncate(self.left);
         self.left -= found.len();

@@ -7,7 +7,7 @@ use super::{
     column::{Column, Holds},
 };
 
-/// The type of media of a preview.
+/// The type of media of a preview. A URL in several previews takes the first of their roles in this order.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, IntoStaticStr, EnumString, VariantArray,
 )]
@@ -22,9 +22,6 @@ pub enum Role {
 }
 
 impl Role {
-    /// All roles. A URL in several previews takes the first of their roles in this order.
-    pub const ALL: [Self; 3] = [Self::Image, Self::Video, Self::Audio];
-
     /// Returns the role's name in `assets.role`.
     pub fn as_str(self) -> &'static str {
         self.into()

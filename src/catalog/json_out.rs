@@ -36,6 +36,13 @@ pub fn write_json_array<T>(
     write_joined(('[', ']'), elements, write, out);
 }
 
+/// Returns a JSON array of elements that are JSON already.
+pub fn json_array<T: AsRef<str>>(elements: impl IntoIterator<Item = T>) -> String {
+    let mut out = String::new();
+    write_json_array(elements, |json, out| out.push_str(json.as_ref()), &mut out);
+    out
+}
+
 /// Returns the texts as a JSON array.
 pub fn json_texts<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> String {
     let mut out = String::new();

@@ -11,7 +11,7 @@ use std::fmt;
 use super::{
     body::{array, json, missing, object},
     json::Raw,
-    json_out::{write_json_array, write_json_object, write_json_string},
+    json_out::{json_array, write_json_object, write_json_string},
     signed_url,
     v2::V2_KINDS,
     value::{MAX_DEPTH, items, pairs},
@@ -145,7 +145,7 @@ fn write_list(raw: &str, depth: usize, out: &mut String) {
     if values.iter().all(|value| value.starts_with('"')) {
         values.sort_unstable();
     }
-    write_json_array(values, |value, out| out.push_str(&value), out);
+    out.push_str(&json_array(values));
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ use crate::{
         Store,
         change::{ChangeFilter, ChangeRow},
         record::RowType,
+        table::words::CHANGES,
     },
 };
 
@@ -38,7 +39,7 @@ pub struct ChangesArgs {
     #[arg(long, value_parser = kind_parser())]
     kind: Option<Kind>,
     /// Only this kind of change
-    #[arg(long, value_parser = ["added", "changed", "removed", "restored"])]
+    #[arg(long, value_parser = CHANGES)]
     change: Option<String>,
     /// Only this account
     #[arg(long, value_name = "NAME")]

@@ -144,8 +144,7 @@ async fn work(config: &Config, location: &Location, what: Work, context: &Contex
     context.service.health.step(OPENING);
     let archive = archive_in_use(config, context);
     let trigger = if what == Work::Poll { "schedule" } else { "refresh" };
-    let archive = archive.as_ref();
-    let polling = PollSettings { trigger, archive, ..PollSettings::new(config, context) };
+    let polling = PollSettings { trigger, ..PollSettings::new(config, context, archive.as_ref()) };
     let round = Round { polling, mirror: what != Work::Notices };
     let tasks = match what {
         Work::Mirror | Work::Notices => vec![],

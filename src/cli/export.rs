@@ -87,15 +87,12 @@ impl Export {
         let now = context.clock.now();
         let as_of = self.as_of.as_deref().map(|text| time_or_ago(text, now)).transpose()?;
         self.agree()?;
-        let location = context.location()?;
-        let mut store = Store::open_to_read(&location).await?;
-        store.begin_reading().await?;
+        let (_, mut store) = context.reading(self.account.as_deref()).await?;
         match self.what {
             What::Catalogue => self.catalogue(context, &mut store, as_of, now).await?,
             What::History => self.history(context, &mut store).await?,
             What::Changes => self.changes(context, &mut store).await?,
         }
-        store.end_reading().await?;
         Ok(0)
     }
 
@@ -137,7 +134,7 @@ impl Export {
         for moment in moments {
             for kind in Kind::only(self.kind).filter(|kind| kind.catalogue == moment.catalogue) {
                 let row = |item| out.row(cells(&moment.account, kind, &item));
-                store.items_then(kind, moment, row).await?;
+                store.items_at(kind, moment, row).await?;
             }
         }
         out.finish(context.nothing("The catalogue was empty."))
@@ -156,7 +153,6 @@ impl Export {
     }
 
     async fn changes(&self, context: &Context, store: &mut Store) -> Result<()> {
-        self.accounts(store).await?;
         let filter = ChangeFilter { kind: self.kind, ..ChangeFilter::default() };
         let (columns, cells) = changes::columns(self.for_people());
         let mut out = self.written(Some("changes"), columns)?;
@@ -236,20 +232,17 @@ impl Export {
 
     /// Returns the requested accounts: the named one, or all.
     async fn accounts(&self, store: &mut Store) -> Result<Vec<String>> {
-        let all = store.account_names().await?;
-        match &self.account {
-            Some(one) if !all.contains(one) => Err(Error::usage(format!(
-                "there is no account '{one}' in the database; see: heygen-sync status"
-            ))),
-            Some(one) => Ok(vec![one.clone()]),
-            None if self.format == Some(ExportFormat::Api) && all.len() > 1 => {
-                Err(Error::usage(format!(
-                    "an answer of the API contains one account; give --account (one of: {})",
-                    all.join(", ")
-                )))
-            }
-            None => Ok(all),
+        if let Some(one) = &self.account {
+            return Ok(vec![one.clone()]);
         }
+        let all = store.account_names().await?;
+        if self.format == Some(ExportFormat::Api) && all.len() > 1 {
+            return Err(Error::usage(format!(
+                "an answer of the API contains one account; give --account (one of: {})",
+                all.join(", ")
+            )));
+        }
+        Ok(all)
     }
 }
 

@@ -13,13 +13,10 @@ use crate::{
     store::search::FoundItem,
 };
 
-/// The columns of the table format.
-const TABLE: [&str; 5] = ["account", "kind", "item_id", "name", "state"];
-
 /// Find items by words of their name or id
 ///
 /// The words may be in any order; case and diacritics are ignored. Each must be part of the name or
-/// id. The gallery's search finds the same items.
+/// id. Removed items are left out. The gallery's search finds the same items.
 #[derive(Debug, Args)]
 pub struct Find {
     /// The words
@@ -58,10 +55,11 @@ impl Find {
             suggest(&words, &texts);
         }
         let format = Format::or_default(format);
-        let columns: &[_] = if format == Format::Table { &TABLE } else { &FoundItem::COLUMNS };
-        let mut rows = Rows::new(format, columns)?;
+        // A table has no `missing_since`: the state shows it.
+        let shown = FoundItem::COLUMNS.len() - usize::from(format == Format::Table);
+        let mut rows = Rows::new(format, &FoundItem::COLUMNS[..shown])?;
         for item in &found {
-            rows.row(item.cells().into_iter().take(columns.len()).collect())?;
+            rows.row(item.cells().into_iter().take(shown).collect())?;
         }
         rows.finish(context.nothing("No such items."))?;
         Ok(0)

@@ -11,14 +11,17 @@ use super::{
     flags::time_or_ago,
     log::{self, report_error},
     one_poll::PollSettings,
-    output::{array, note, print, visible},
+    output::{note, print, visible},
     progress, report,
     stores::{self, blobs},
     task::PollTask,
     textfile::write_metrics,
 };
 use crate::{
-    catalog::cell::{Cell, object},
+    catalog::{
+        cell::{Cell, object},
+        json_out::json_array,
+    },
     config::Config,
     error::{Error, Kind, Result, caught, gravest},
     mirror::{self, Blobs, MirrorProgress, MirrorSettings, Summary, audit},
@@ -170,7 +173,7 @@ impl Mirrored {
             ("failed", count(|all| all.failed)),
             ("gone", count(|all| all.gone)),
             ("skipped", count(|all| all.skipped)),
-            ("reasons", Cell::json(array(reasons.iter().map(failures_json)))),
+            ("reasons", Cell::json(json_array(reasons.iter().map(failures_json)))),
             ("error", error.into()),
         ])
     }
@@ -283,9 +286,12 @@ async fn refresh(
     codes: &mut Vec<u8>,
 ) -> Result<()> {
     let archive = stores::archive_in_use(config, context);
-    let archive = archive.as_ref();
-    let polling =
-        PollSettings { trigger: "refresh", archive, ..PollSettings::new(config, context) };
+    // The mirror shows its own progress.
+    let polling = PollSettings {
+        trigger: "refresh",
+        spinner: false,
+        ..PollSettings::new(config, context, archive.as_ref())
+    };
     let mut outcome = Ok(());
     for task in PollTask::of_all(config, context) {
         let (account, catalogue) = (task.account.clone(), task.catalogue.unwrap_or_default());

@@ -1,5 +1,5 @@
-//! One poll, as a round and the mirror do it: the client or the saved response, the question when the
-//! key expires, and the progress on a terminal.
+//! One poll, for a round or for the mirror: the client or the saved response, the request for the key's
+//! expiry date, and the progress on a terminal.
 
 use std::time::Duration;
 
@@ -35,13 +35,15 @@ pub(super) struct PollSettings<'a> {
     pub dry_run: bool,
     /// Whether an account may begin a history while another one is no longer configured.
     pub new_account: bool,
+    /// Whether a spinner is drawn on a terminal.
+    pub spinner: bool,
     /// The archive that keeps the answers, if it is on.
     pub archive: Option<&'a Archive>,
 }
 
 impl<'a> PollSettings<'a> {
     /// Returns the settings of ordinary polls.
-    pub fn new(config: &'a Config, context: &'a Context) -> Self {
+    pub fn new(config: &'a Config, context: &'a Context, archive: Option<&'a Archive>) -> Self {
         Self {
             config,
             context,
@@ -50,7 +52,8 @@ impl<'a> PollSettings<'a> {
             observed_at: None,
             dry_run: false,
             new_account: false,
-            archive: None,
+            archive,
+            spinner: true,
         }
     }
 
@@ -71,10 +74,9 @@ impl<'a> PollSettings<'a> {
         }
         let client;
         let mut key_expires_at = None;
-        let spinner = match self.trigger {
-            // The mirror shows its own progress.
-            "refresh" => ProgressBar::hidden(),
-            _ => progress::spinner(context, "waiting for HeyGen's list"),
+        let spinner = match self.spinner {
+            true => progress::spinner(context, "waiting for HeyGen's list"),
+            false => ProgressBar::hidden(),
         };
         context.service.health.step(patience + deadline(config));
         let progress = |progress: Progress| {

@@ -13,7 +13,7 @@ use crate::{
     catalog::{
         cell::{Cell, object},
         column::FieldName,
-        json_out::write_json_array,
+        json_out::json_array,
         value::Value,
     },
     error::{Error, Result, io_message},
@@ -183,18 +183,11 @@ fn shown(cell: Cell<'_>) -> String {
     }
 }
 
-/// Returns a JSON array.
-pub fn array(elements: impl IntoIterator<Item = String>) -> String {
-    let mut out = String::new();
-    write_json_array(elements, |json, out| out.push_str(&json), &mut out);
-    out
-}
-
 /// Returns changed fields as `{"field":[old,new],…}`.
 pub fn fields_json<'a>(
     changes: impl IntoIterator<Item = (&'a FieldName, &'a Option<Value<'a>>, &'a Option<Value<'a>>)>,
 ) -> String {
     let json = |value: &Option<Value<'_>>| value.as_ref().map_or("null".into(), Value::to_json);
-    let both = |old, new| Cell::json(array([json(old), json(new)]));
+    let both = |old, new| Cell::json(json_array([json(old), json(new)]));
     object(changes.into_iter().map(|(field, old, new)| (field.as_ref(), both(old, new))))
 }

@@ -7,7 +7,8 @@ use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
 use super::context::Context;
 
-/// Returns a bar of this form on stderr, if that is a terminal; cleared when it is dropped.
+/// Returns a bar of this form on stderr; hidden if that is not a terminal, with `--quiet` and in the daemon.
+/// It is cleared when it is dropped.
 pub(super) fn bar(context: &Context, form: &str) -> ProgressBar {
     if !context.shows_progress() {
         return ProgressBar::hidden();

@@ -5,11 +5,12 @@
 
 use std::{collections::BTreeMap, fmt::Write};
 
-use super::output::{array, fields_json, visible};
+use super::output::{fields_json, visible};
 use crate::{
     catalog::{
         cell::{Cell, object},
         diff::{Diff, FieldChange, ListDiff, Opened, OpenedBy},
+        json_out::json_array,
         kind::Kind,
         value::Value,
     },
@@ -255,7 +256,7 @@ pub fn json(report: &Report, exit_code: u8, program: &str, options: ReportOption
 }
 
 fn schema_json(diff: &Diff) -> String {
-    array(diff.lists.iter().flat_map(|list| {
+    json_array(diff.lists.iter().flat_map(|list| {
         list.schema.iter().map(|row| {
             object([
                 ("kind", list.kind.as_str().into()),
@@ -271,7 +272,7 @@ fn changes_json(diff: &Diff, complete: bool) -> String {
     if diff.baseline && !complete {
         return "[]".into();
     }
-    array(diff.lists.iter().flat_map(|list| {
+    json_array(diff.lists.iter().flat_map(|list| {
         let opened = list.opened.iter().map(|new| {
             change_json(
                 list.kind,

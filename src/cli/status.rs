@@ -7,12 +7,13 @@ use clap::Args;
 use super::{
     Context, flags,
     mirror::failures_text,
-    output::{Format, Rows, array, print, visible},
+    output::{Format, Rows, print, visible},
 };
 use crate::{
     catalog::{
         catalogue::Catalogue,
         cell::{Cell, object},
+        json_out::json_array,
         kind::Kind,
     },
     config::Config,
@@ -198,7 +199,7 @@ fn item_cells(counts: Option<&ItemCounts>) -> [Cell<'static>; 3] {
 }
 
 fn notes_json(notes: &[SchemaNote]) -> String {
-    array(notes.iter().map(|note| {
+    json_array(notes.iter().map(|note| {
         object([
             ("observed_at", note.observed_at.into()),
             ("kind", Cell::text(&note.kind)),

@@ -93,7 +93,6 @@ impl Sync {
         let (config, _, location) = context.config()?;
         let tasks = self.tasks(&config, context)?;
         let archive = stores::archive_in_use(&config, context);
-        let archive = archive.as_ref();
         let mut json = vec![];
         let polling = PollSettings {
             accepted: self
@@ -102,8 +101,7 @@ impl Sync {
             observed_at: self.observed_at,
             dry_run: self.dry_run,
             new_account: self.new_account,
-            archive,
-            ..PollSettings::new(&config, context)
+            ..PollSettings::new(&config, context, archive.as_ref())
         };
         let round = Round { polling, mirror: !self.no_mirror };
         let mut store = match self.open(&location).await {

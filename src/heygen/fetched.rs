@@ -48,7 +48,6 @@ impl Fetched {
     /// Marks the lists as possibly lacking records.
     pub fn incomplete(&mut self, why: &str) {
         let warning = format!("the list may be incomplete: {why}");
-        tracing::warn!("{}: {warning}", self.source);
         self.trace.notice = sunset::join(self.trace.notice.as_deref(), Some(warning));
         if let Ok(answer) = &mut self.answer {
             answer.incomplete(why);

@@ -55,7 +55,7 @@ pub async fn fetch(
         Fetched::failed(client.source(&version.probe(catalogue)), failure)
     });
     if let Some(warning) = &fetched.trace.notice {
-        tracing::warn!(source = fetched.source, "HeyGen announces: {warning}");
+        tracing::warn!(source = fetched.source, "the answer has a warning: {warning}");
     }
     fetched
 }

@@ -167,6 +167,7 @@ impl Asking<'_> {
             heygen::read_again(version, self.catalogue, list, client, keep, by, &progress);
         let mut list = known.during(&moved, reading).await;
         if let Some(why) = list.broke_off.take() {
+            tracing::warn!(source = list.source, "the list may be incomplete: {why}");
             list.incomplete(&why);
         }
         Ok(list)
@@ -285,6 +286,7 @@ pub(super) fn from_file(
     let mut list =
         Fetched { source: name, trace, answer, bodies, presence: Presence::There, broke_off: None };
     if let Some(why) = incomplete {
+        tracing::warn!(source = list.source, "the list may be incomplete: {why}");
         list.incomplete(&why);
     }
     Ok(Received { catalogue, version, list, switched_to: None, superseded: false })

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{conn::Arg, open::Store, queue::LAST_REFRESH, registry::register};
+use super::{open::Store, queue::LAST_REFRESH, registry::register};
 use crate::{catalog::catalogue::Catalogue, error::Result, time::Timestamp};
 
 /// The times that decide when work is due.
@@ -33,7 +33,7 @@ register! {
          WHERE account = $1 AND catalogue = $2 AND outcome <> 'failed'";
 
     /// The next expiry of a link of an unsaved preview: (later than this).
-    pub const NEXT_EXPIRY = "SELECT min(expires_at) FROM assets \
+    pub const NEXT_EXPIRY_AFTER = "SELECT min(expires_at) FROM assets \
          WHERE state <> 'mirrored' AND state IN ('pending', 'failed') AND expires_at > $1";
 
     /// When the next retry of a failed download is due.
@@ -61,14 +61,10 @@ impl Store {
         let after = last_good.map_or(now, |last| last.plus(lead).max(now));
         Ok(Ahead {
             last_poll: last.into_iter().min().flatten(),
-            next_expiry: self.time(NEXT_EXPIRY, &[after.into()]).await?,
+            next_expiry: self.time(NEXT_EXPIRY_AFTER, &[after.into()]).await?,
             last_refresh: self.time(LAST_REFRESH, &[]).await?,
             retry: self.time(NEXT_RETRY, &[]).await?,
             notice: None,
         })
-    }
-
-    async fn time(&mut self, sql: &'static str, args: &[Arg<'_>]) -> Result<Option<Timestamp>> {
-        Ok(self.one(sql, args, |row| row.time(0)).await?.flatten())
     }
 }

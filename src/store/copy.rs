@@ -110,8 +110,7 @@ impl Store {
     /// [`crate::error::Kind::Usage`] if a table has a row.
     pub async fn refuse_rows(&mut self) -> Result<()> {
         for table in TABLES.iter() {
-            let row = self.conn.row(any(table), &[]).await;
-            if row.map_err(|fault| self.storage_error("read", &fault))?.is_some() {
+            if self.one(any(table), &[], |_| Ok(())).await?.is_some() {
                 return Err(Error::usage(format!(
                     "{} is not empty (table {}): two histories cannot be merged; name a new file, \
                      database or schema",

@@ -151,9 +151,7 @@ impl Store {
     /// Returns when the first poll began, which permanently identifies a history; `None` before the first
     /// poll.
     pub async fn began_at(&mut self) -> Result<Option<Timestamp>> {
-        let row = self.conn.row(BEGAN, &[]).await;
-        let began = row.and_then(|row| row.map_or(Ok(None), |row| row.time(0)));
-        began.map_err(|fault| self.storage_error("read", &fault))
+        self.time(BEGAN, &[]).await
     }
 
     /// Returns the moment of an account's catalogue at `time`; `None` before its first good poll.
@@ -163,8 +161,15 @@ impl Store {
         catalogue: Catalogue,
         time: Timestamp,
     ) -> Result<Option<Moment>> {
-        let read = self.read_moment(account, catalogue, time).await;
-        read.map_err(|fault| self.storage_error("read", &fault))
+        let of = || [Arg::from(account), catalogue.as_str().into()].into_iter();
+        let args: Vec<Arg<'_>> = of().chain([time.into()]).collect();
+        let good = self.one(GOOD_AT, &args, |row| Ok((row.some_int(0)?, row.some_time(1)?)));
+        let Some((poll_id, observed_at)) = good.await? else { return Ok(None) };
+        let bounds: Vec<Arg<'_>> = of().chain([observed_at.into(), time.into()]).collect();
+        let failed = self.one(FAILED_BETWEEN, &bounds, |row| row.some_int(0)).await?.unwrap_or(0);
+        let next = self.next_good(account, catalogue, time).await?;
+        let account = account.to_owned();
+        Ok(Some(Moment { account, catalogue, poll_id, observed_at, failed, next }))
     }
 
     /// Returns the time of the first good poll of an account's catalogue; `None` if there is none yet.
@@ -173,12 +178,11 @@ impl Store {
         account: &str,
         catalogue: Catalogue,
     ) -> Result<Option<Timestamp>> {
-        let first = self.next_good(account, catalogue, Timestamp::from_millis(i64::MIN)).await;
-        first.map_err(|fault| self.storage_error("read", &fault))
+        self.next_good(account, catalogue, Timestamp::from_millis(i64::MIN)).await
     }
 
     /// Calls `each` with the items of `kind` that were not removed at `moment`, ordered by id.
-    pub async fn items_then(
+    pub async fn items_at(
         &mut self,
         kind: Kind,
         moment: &Moment,
@@ -189,49 +193,36 @@ impl Store {
     }
 
     /// Returns at most `limit` items after an id that were not removed at `moment`, ordered by id.
-    pub async fn items_then_after(
+    pub async fn items_at_after(
         &mut self,
         kind: Kind,
         moment: &Moment,
         after: &str,
         limit: usize,
     ) -> Result<Vec<ItemState>> {
-        let (mut found, limit) = (vec![], i64::try_from(limit).unwrap_or(i64::MAX));
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let args =
             [moment.account.as_str().into(), moment.observed_at.into(), after.into(), limit.into()];
-        let keep = |item| {
-            found.push(item);
-            Ok(())
-        };
-        self.each_row(items_at(kind, Which::After), &args, |row| item_state(row, kind), keep)
-            .await?;
-        Ok(found)
+        self.all(items_at(kind, Which::After), &args, |row| item_state(row, kind)).await
     }
 
     /// Returns the number of items that were not removed at `moment`.
-    pub async fn count_then(&mut self, kind: Kind, moment: &Moment) -> Result<i64> {
+    pub async fn count_at(&mut self, kind: Kind, moment: &Moment) -> Result<i64> {
         let args = [moment.account.as_str().into(), moment.observed_at.into()];
-        let row = self.conn.row(count_at(kind), &args).await;
-        let count = row.and_then(|row| row.map_or(Ok(0), |row| row.some_int(0)));
-        count.map_err(|fault| self.storage_error("read", &fault))
+        let count = self.one(count_at(kind), &args, |row| row.some_int(0)).await?;
+        Ok(count.unwrap_or(0))
     }
 
     /// Returns the item with this id, if it was not removed at `moment`.
-    pub async fn item_then(
+    pub async fn item_at(
         &mut self,
         kind: Kind,
         moment: &Moment,
         id: &str,
     ) -> Result<Option<ItemState>> {
-        let (mut found, account) = (None, moment.account.as_str());
-        let args: [Arg<'_>; 3] = [account.into(), moment.observed_at.into(), id.into()];
-        let read = |row: &Row| item_state(row, kind);
-        let keep = |item| {
-            found = Some(item);
-            Ok(())
-        };
-        self.each_row(items_at(kind, Which::One), &args, read, keep).await?;
-        Ok(found)
+        let account = moment.account.as_str();
+        let args = [account.into(), moment.observed_at.into(), id.into()];
+        self.one(items_at(kind, Which::One), &args, |row| item_state(row, kind)).await
     }
 
     /// Calls `each` with every version of an account's items of `kind`, ordered by id and version.
@@ -282,7 +273,7 @@ impl Store {
             each(&list.begin(at == 0))?;
             let mut first = true;
             let mut record = String::new();
-            self.items_then(kind, moment, |item| {
+            self.items_at(kind, moment, |item| {
                 record.clear();
                 list.write(&item.id, &item.fields, first, &mut record);
                 first = false;
@@ -300,34 +291,14 @@ impl Store {
         folded.map_err(|fault| self.storage_error("read", &fault))
     }
 
-    async fn read_moment(
-        &mut self,
-        account: &str,
-        catalogue: Catalogue,
-        time: Timestamp,
-    ) -> Result<Option<Moment>, Fault> {
-        let of = || [Arg::from(account), catalogue.as_str().into()].into_iter();
-        let args: Vec<Arg<'_>> = of().chain([time.into()]).collect();
-        let found = self.conn.row(GOOD_AT, &args).await?;
-        let Some(row) = found else { return Ok(None) };
-        let (poll_id, observed_at) = (row.some_int(0)?, row.some_time(1)?);
-        let bounds: Vec<Arg<'_>> = of().chain([observed_at.into(), time.into()]).collect();
-        let failed = self.conn.row(FAILED_BETWEEN, &bounds).await?;
-        let failed = failed.map_or(Ok(0), |row| row.some_int(0))?;
-        let next = self.next_good(account, catalogue, time).await?;
-        let account = account.to_owned();
-        Ok(Some(Moment { account, catalogue, poll_id, observed_at, failed, next }))
-    }
-
     async fn next_good(
         &mut self,
         account: &str,
         catalogue: Catalogue,
         time: Timestamp,
-    ) -> Result<Option<Timestamp>, Fault> {
+    ) -> Result<Option<Timestamp>> {
         let args = [account.into(), catalogue.as_str().into(), time.into()];
-        let row = self.conn.row(NEXT_GOOD, &args).await?;
-        row.map_or(Ok(None), |row| row.time(0))
+        self.time(NEXT_GOOD, &args).await
     }
 }
 

@@ -13,7 +13,7 @@ use crate::{
         kind::{ByKind, Kind},
     },
     error::Result,
-    time::Timestamp,
+    time::{DAY, Timestamp},
 };
 
 /// All figures of a database.
@@ -199,7 +199,7 @@ async fn previews(conn: &mut Conn, all: &mut Figures, now: Timestamp) -> Result<
     if let Some(row) = conn.row(KEPT_CONTENTS, &[]).await? {
         (all.mirrored_files, all.mirrored_bytes) = (row.some_int(0)?, row.some_int(1)?);
     }
-    let day = now.plus(std::time::Duration::from_secs(86_400));
+    let day = now.plus(DAY);
     if let Some(row) = conn.row(EXPIRING, &[now.into(), day.into()]).await? {
         (all.expiring_links, all.next_expiry) = (row.some_int(0)?, row.time(1)?);
     }

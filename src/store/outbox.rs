@@ -94,9 +94,6 @@ register! {
          WHERE receiver = $1 AND delivered_at IS NULL ORDER BY notice_id LIMIT 1";
 }
 
-/// Changes of a field within this time before a poll count as repeated.
-const RECENT: Duration = DAY;
-
 /// The state before the poll that is being written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Before {
@@ -216,8 +213,7 @@ impl Store {
     ) -> Result<Option<Timestamp>> {
         let mut all = vec![];
         for receiver in receivers {
-            let next = self.one(NEXT, &[(*receiver).into()], |row| row.time(0)).await?;
-            all.extend(next.flatten());
+            all.extend(self.time(NEXT, &[(*receiver).into()]).await?);
         }
         Ok(all.into_iter().map(|at| due(at, now)).min())
     }
@@ -248,7 +244,7 @@ impl Store {
 
     /// Returns when the account's last poll of the API, for any catalogue, began.
     pub async fn last_begun(&mut self, account: &str) -> Result<Option<Timestamp>> {
-        Ok(self.one(LAST_BEGUN, &[account.into()], |row| row.time(0)).await?.flatten())
+        self.time(LAST_BEGUN, &[account.into()]).await
     }
 }
 
@@ -269,7 +265,8 @@ pub(super) async fn before(conn: &mut Conn, report: &Report) -> Result<Before, F
     let diff = report.diff.as_ref().filter(|diff| !diff.baseline);
     let has_news = diff.is_some_and(|diff| diff.lists.iter().any(|list| !list.schema.is_empty()));
     if let Some(observed_at) = report.row.observed_at.filter(|_| has_news) {
-        let args = [account.into(), observed_at.minus(RECENT).into()];
+        // Changes of a field within a day before a poll count as repeated.
+        let args = [account.into(), observed_at.minus(DAY).into()];
         for row in conn.rows(FIELDS, &args).await? {
             before.fields.insert((row.some_text(0)?, row.some_text(1)?), row.some_int(2)?);
         }

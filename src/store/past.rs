@@ -149,7 +149,7 @@ impl Store {
         catalogue: Catalogue,
     ) -> Result<Option<Timestamp>> {
         let args = [account.into(), catalogue.as_str().into(), 1.into()];
-        Ok(self.one(statements::RECENT_GOOD, &args, |row| row.time(0)).await?.flatten())
+        self.time(statements::RECENT_GOOD, &args).await
     }
 
     /// Returns what the account's previous version has in common with `version`, whose last poll was held;

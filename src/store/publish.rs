@@ -33,7 +33,7 @@ register! {
          WHERE added + changed + removed + restored + learned > 0 ORDER BY poll_id DESC LIMIT 1";
 
     /// The number of missing items of each account, and since when the last of them is missing.
-    fn missing(kind: Kind) {
+    fn missing_of(kind: Kind) {
         format!(
             "SELECT account, count(*), max(missing_since) FROM {} \
              WHERE missing_since IS NOT NULL AND removed_at IS NULL GROUP BY account",
@@ -68,13 +68,15 @@ pub async fn publish(source: &Location, file: &Path, now: Timestamp) -> Result<(
     moved.and(removed)
 }
 
-/// Returns whether `file` lacks the last change in `store` or does not exist.
+/// Returns whether `file` must be written again: it lacks the last change in `store`, has other missing items,
+/// cannot be read or does not exist.
 pub async fn is_behind(store: &mut Store, file: &Path) -> Result<bool> {
-    let (changed, missing) = (last_poll(store, LAST_CHANGE).await?, store.missing().await?);
+    let (changed, missing) = (last_poll(store, LAST_CHANGE).await?, store.missing_items().await?);
     let published = Location::Sqlite(file.to_owned());
     // A file that cannot be read is replaced.
     let Ok(Some(mut copy)) = Store::open_if_there(&published).await else { return Ok(true) };
-    let of_copy = (last_poll(&mut copy, statements::LAST_POLL_ID).await, copy.missing().await);
+    let of_copy =
+        (last_poll(&mut copy, statements::LAST_POLL_ID).await, copy.missing_items().await);
     Ok(match of_copy {
         (Ok(known), Ok(of_copy)) => known < changed.max(1) || of_copy != missing,
         _ => true,
@@ -86,10 +88,10 @@ pub async fn is_behind(store: &mut Store, file: &Path) -> Result<bool> {
 type Missing = BTreeSet<(&'static str, String, i64, Option<Timestamp>)>;
 
 impl Store {
-    async fn missing(&mut self) -> Result<Missing> {
+    async fn missing_items(&mut self) -> Result<Missing> {
         let mut all = Missing::new();
         for kind in Kind::ALL {
-            let rows = self.all(missing(kind), &[], |row| {
+            let rows = self.all(missing_of(kind), &[], |row| {
                 Ok((kind.as_str(), row.some_text(0)?, row.some_int(1)?, row.time(2)?))
             });
             all.extend(rows.await?);

@@ -108,9 +108,11 @@ impl Store {
         account: Option<&str>,
     ) -> Result<Vec<Version>> {
         let mut all = vec![];
-        for kind in Kind::ALL.into_iter().filter(|one| kind.is_none_or(|wanted| wanted == *one)) {
-            let read = versions(&mut self.conn, id, kind, account).await;
-            all.extend(read.map_err(|fault| self.storage_error("read", &fault))?);
+        for kind in Kind::only(kind) {
+            let mut args: Vec<Arg<'_>> = vec![id.into()];
+            args.extend(account.map(Arg::from));
+            let sql = statements::versions(kind, account.is_some());
+            all.extend(self.all(sql, &args, |row| version(row, kind)).await?);
         }
         Ok(all)
     }
@@ -184,18 +186,6 @@ fn changes_sql<'a>(
             )
         }
     }
-}
-
-async fn versions(
-    conn: &mut Conn,
-    id: &str,
-    kind: Kind,
-    account: Option<&str>,
-) -> Result<Vec<Version>, Fault> {
-    let sql = statements::versions(kind, account.is_some());
-    let mut args: Vec<Arg<'_>> = vec![id.into()];
-    args.extend(account.map(Arg::from));
-    conn.rows(sql, &args).await?.iter().map(|row| version(row, kind)).collect()
 }
 
 /// Reads a row of [`statements::version_columns`].

@@ -183,7 +183,7 @@ impl Store {
 
     /// Returns when a fresh list was last requested for the mirror.
     pub async fn last_refresh(&mut self) -> Result<Option<Timestamp>> {
-        Ok(self.one(sql::LAST_REFRESH, &[], |row| row.time(0)).await?.flatten())
+        self.time(sql::LAST_REFRESH, &[]).await
     }
 }
 

@@ -7,7 +7,7 @@ use super::{
     open::Store,
     statements,
 };
-use crate::error::Result;
+use crate::{error::Result, time::Timestamp};
 
 impl Store {
     /// Begins a read transaction: all reads see one snapshot until [`Self::end_reading`] or a poll.
@@ -42,5 +42,14 @@ impl Store {
     ) -> Result<Option<T>> {
         let one = self.conn.one(sql, args, read).await;
         one.map_err(|fault| self.storage_error("read", &fault))
+    }
+
+    /// Returns the time that a query selects; `None` without a row, and for null.
+    pub(super) async fn time(
+        &mut self,
+        sql: impl SqlSafeStr,
+        args: &[Arg<'_>],
+    ) -> Result<Option<Timestamp>> {
+        Ok(self.one(sql, args, |row| row.time(0)).await?.flatten())
     }
 }

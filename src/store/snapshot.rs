@@ -108,8 +108,7 @@ async fn read(
 ) -> Result<Snapshot, Fault> {
     let enough = i64::from(after_polls.max(1));
     let args = [account.into(), catalogue.as_str().into(), enough.into()];
-    let good = conn.rows(statements::RECENT_GOOD, &args).await?;
-    let good: Vec<GoodPoll> = good.iter().map(|row| good_poll(row, 0)).collect::<Result<_, _>>()?;
+    let good = conn.all(statements::RECENT_GOOD, &args, |row| good_poll(row, 0)).await?;
     let Some(last_good) = good.first() else {
         let links = links(conn, now, None).await?;
         return Ok(Snapshot { links, ..Snapshot::default() });

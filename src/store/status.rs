@@ -124,10 +124,9 @@ impl Store {
         let by_state =
             self.all(ASSETS_BY_STATE, &[], |row| Ok((row.some_text(0)?, row.some_int(1)?)));
         let by_state = by_state.await?;
-        let next = self.one(NEXT_EXPIRY, &[], |row| row.time(0)).await?;
         Ok(AssetStatus {
             by_state,
-            next_expiry: next.flatten(),
+            next_expiry: self.time(NEXT_EXPIRY, &[]).await?,
             failures: self.failures(FAILED_ASSETS).await?,
             left_out: self.failures(LEFT_OUT_ASSETS).await?,
         })

@@ -13,7 +13,7 @@ use super::{
     ask::Ask,
     etag,
     failure::PageFailure,
-    params,
+    params::{self, ChangesQuery},
     query_pairs::{BadParameter, QueryPairs},
     response::{not_modified, tagged},
     route,
@@ -23,7 +23,6 @@ use super::{
 use crate::{
     catalog::kind::Kind,
     feed::{self, Feed},
-    store::change::ChangeFilter,
 };
 
 /// The number of rows of the change feed that are read.
@@ -57,7 +56,8 @@ pub(super) async fn atom(app: &Arc<App>, request: &Parts) -> Result<Response<Bod
     let began = reading.began_at().await?;
     let rows = reading.newest_changes(&context.account, &filter, FEED_ROWS).await?;
     reading.end().await;
-    let parameters = feed_pairs(&filter);
+    let query = ChangesQuery { filter: filter.clone(), page: 1, ..ChangesQuery::default() };
+    let parameters = query.pairs();
     let mut feed = Feed::new(began, Some(FEED_ENTRIES)).served(feed::Served {
         itself: context.href("/changes.atom", &parameters),
         page: context.href("/changes", &parameters),
@@ -73,15 +73,4 @@ pub(super) async fn atom(app: &Arc<App>, request: &Parts) -> Result<Response<Bod
     let kind = [(header::CONTENT_TYPE, "application/atom+xml; charset=utf-8")];
     let xml = feed.finish(Some(&context.account), &filter)?;
     Ok(tagged((kind, xml).into_response(), &tag))
-}
-
-/// Returns the parameters of the feed as pairs of a query string.
-fn feed_pairs(filter: &ChangeFilter) -> Vec<(&'static str, String)> {
-    let ChangeFilter { kind, change, id, field: _, since: _, until: _ } = filter;
-    let all = [
-        ("kind", kind.map(|kind| kind.as_str().to_owned())),
-        ("change", change.clone()),
-        ("id", id.clone()),
-    ];
-    all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
 }

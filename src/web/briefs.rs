@@ -7,7 +7,7 @@ use super::{
 };
 use crate::store::{
     browse::overview::{Brief, Lists},
-    row::PollRow,
+    row::{PollRow, policy_of},
 };
 
 /// An item on the front page.
@@ -28,14 +28,13 @@ pub struct BriefView {
 
 /// Returns the number of consecutive polls without an item after which it is removed, as of a poll.
 pub fn after_polls(poll: &PollRow) -> i64 {
-    let policy = poll.policy.as_ref().map_or("{}", |policy| policy.0.as_str());
-    let policy: serde_json::Value = serde_json::from_str(policy).unwrap_or_default();
-    policy.get("after_polls").and_then(serde_json::Value::as_i64).unwrap_or(1)
+    let policy = poll.policy.as_ref().and_then(|policy| policy_of(&policy.0));
+    policy.map_or(1, |policy| i64::from(policy.after_polls))
 }
 
 /// Returns missing items and when they are removed, then items whose preview is not stored and expires.
 pub fn vanishing(context: &PageContext<'_>, lists: &Lists) -> Vec<BriefView> {
-    let missing = lists.missing.iter().map(|brief| {
+    let missing = lists.missing.iter().take(4).map(|brief| {
         let poll = context.polls.last_of(brief.kind.catalogue).unwrap_or(&context.good);
         let held = poll.counts.is_some_and(|counts| counts.held > 0);
         let since =
@@ -70,7 +69,7 @@ pub fn vanishing(context: &PageContext<'_>, lists: &Lists) -> Vec<BriefView> {
         });
         view
     });
-    missing.take(4).chain(expiring.take(4)).collect()
+    missing.chain(expiring.take(4)).collect()
 }
 
 /// Returns the view of an item with a remark.

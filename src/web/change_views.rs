@@ -6,7 +6,7 @@ use super::{
     anchor::Anchor,
     context::PageContext,
     diffs::{Mark, inline, sign},
-    pic::{OfItem, Pic, source},
+    pic::{IMAGE, OfItem, Pic, source},
     route::item_path,
     words,
 };
@@ -48,8 +48,6 @@ pub struct How {
     pub link: Option<Anchor>,
 }
 
-/// The field of the picture's URL.
-const PICTURE: &str = "preview_image_url";
 /// The maximum number of entries of added or removed items of a poll; more are combined into one entry.
 const FEW: usize = 5;
 
@@ -87,7 +85,7 @@ fn changed(context: &PageContext<'_>, lines: &[&SharedChange]) -> Vec<ChangeView
         match known {
             Some(at) if line.same == 1 => {
                 views[at].hows.push(how(context, line));
-                if line.field.as_deref() == Some(PICTURE) {
+                if line.field.as_deref() == Some(IMAGE) {
                     views[at].pic = pic(context, line);
                 }
             }
@@ -218,7 +216,7 @@ fn pic(context: &PageContext<'_>, line: &SharedChange) -> Pic {
 
 fn how(context: &PageContext<'_>, line: &SharedChange) -> How {
     let field = line.field.clone().unwrap_or_default();
-    if field == PICTURE && line.same == 1 {
+    if field == IMAGE && line.same == 1 {
         let text =
             if line.new.is_some() { "new preview picture" } else { "preview picture removed" };
         let is_shown = |preview| source(context, of_line(line), Role::Image, preview).is_some();

@@ -116,7 +116,7 @@ pub async fn page(
         polls: views,
         timeline: context.href("/timeline", &[]),
         all: context.href("/changes", &[]),
-        nothing: match filter.since.is_some_and(|from| from > context.polled_at()) {
+        nothing: match filter.since.is_some_and(|from| context.polls.newest() < Some(from)) {
             true => {
                 "Nothing was polled since then. Keep this address: it shows what is new when you \
                  come back."

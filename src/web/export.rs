@@ -40,7 +40,7 @@ use crate::{
         record::RowType,
         row::PollRow,
         search::FoundItem,
-        table::{CHANGES, POLLS, names},
+        table::{CHANGES, POLLS, names, words},
     },
     time::Timestamp,
 };
@@ -54,30 +54,28 @@ pub struct ExportRequest {
     pub only_head: bool,
 }
 
-/// Returns the export of a view.
+/// Returns the export of the page's view.
 pub async fn response(
-    context: PageContext<'_>,
+    context: &PageContext<'_>,
     mut reading: Reading,
-    view: &View,
-    ask: Ask,
+    source: ExportSource,
     wanted: ExportRequest,
-) -> Result<Response<Body>, PageFailure> {
-    let mut response = described(view, wanted.format);
-    let source = ExportSource::find(&context, &mut reading, view, ask).await?;
+) -> Response<Body> {
+    let mut response = described(&context.view, wanted.format);
     if wanted.only_head {
         reading.end().await;
         // A stream, so that the length is unknown, as it is for the export itself.
         *response.body_mut() = Body::from_stream(stream::empty::<std::io::Result<Bytes>>());
-        return Ok(response);
+        return response;
     }
     let patience = context.app.settings.patience;
-    let (rows, body) = RowWriter::new(wanted.format, columns(view), patience);
+    let (rows, body) = RowWriter::new(wanted.format, columns(&context.view), patience);
     tokio::spawn(async move {
         let done = source.write(&mut reading, &rows).await;
         finish(rows, reading, done).await;
     });
     *response.body_mut() = body;
-    Ok(response)
+    response
 }
 
 /// Returns the export of a view before the first poll: no rows. `None` for one item or poll, which does not
@@ -125,40 +123,45 @@ fn columns(view: &View) -> Vec<&'static str> {
         View::Item(kind, _) => names(kind.history),
         View::Changes | View::Poll(_) => CHANGES.names(),
         View::Polls => POLLS.names(),
-        View::Timeline => vec!["from", "to", "added", "changed", "removed", "restored"],
+        View::Timeline => ["from", "to"].into_iter().chain(words::CHANGES).collect(),
         View::Overview => vec!["measure", "value"],
         View::Search => FoundItem::COLUMNS.to_vec(),
     }
 }
 
 /// The source of the rows. It is found before the response begins, so that a missing one is a 404.
-enum ExportSource {
+pub enum ExportSource {
+    /// The items of a list.
     Items(Scope, Box<GridQuery>, Moments),
+    /// The versions of the item with this id.
     Versions(Scope, String),
+    /// The changes of an account, of one poll if it is given.
     Changes(String, Option<i64>, ChangeFilter),
+    /// The polls of an account, until a time if it is given.
     Polls(String, Option<Timestamp>),
+    /// Rows that are read already.
     Known(Vec<Vec<Cell<'static>>>),
 }
 
 impl ExportSource {
-    async fn find(
+    /// Finds the source of the rows of the page's view.
+    pub async fn find(
         context: &PageContext<'_>,
         reading: &mut Reading,
-        view: &View,
         ask: Ask,
     ) -> Result<Self, PageFailure> {
         let at = context.viewpoint.at();
         let account = context.account.clone();
-        Ok(match (view, ask) {
+        Ok(match (&context.view, ask) {
             (View::Grid(kind), Ask::Grid(query)) => {
                 query.refuse_unknown_past(at.is_some())?;
                 Self::Items(context.scope(*kind), Box::new(query), context.moments())
             }
             (View::Item(kind, id), _) => {
                 let scope = context.scope(*kind);
-                match reading.item(&scope, id).await? {
-                    Some(_) => Self::Versions(scope, id.clone()),
-                    None => return Err(no_such_id(context)),
+                match reading.has_item(&scope, id).await? {
+                    true => Self::Versions(scope, id.clone()),
+                    false => return Err(no_such_id(context)),
                 }
             }
             (View::Poll(number), Ask::Poll(query)) => {

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use askama::Template;
 use facts::{Fact, facts};
 use history::{Compared, ItemEvent, compare, events};
-use pictures::{AUDIO, Contents, IMAGE, VIDEO, picture_word, preview_at, summary, url, urls};
+use pictures::{AUDIO, Contents, VIDEO, picture_word, preview_at, summary, url, urls};
 
 use super::{
     anchor::Anchor,
@@ -17,7 +17,7 @@ use super::{
     diffs::Is,
     failure::PageFailure,
     message::MessagePage,
-    pic::{OfItem, Pic, is_compact, source},
+    pic::{IMAGE, OfItem, Pic, is_compact, source},
     response::render,
     route::item_path,
     shell::Shell,

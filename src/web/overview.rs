@@ -105,7 +105,7 @@ pub async fn page(context: &PageContext<'_>, reading: &mut Reading) -> Result<St
         compact: is_compact(newest.iter().map(|brief| &brief.pic)),
         newest,
         all_new: Anchor::new(context.href("/changes", &[("change", "added".into())]), "All"),
-        only_held: after_polls(&context.good) == 1,
+        only_held: context.polls.last.iter().all(|poll| after_polls(poll) == 1),
         vanishing: vanishing(context, &lists),
         at_risk: at_risk(context, &lists),
         changes,
@@ -119,27 +119,16 @@ fn since(context: &PageContext<'_>, change: &str) -> String {
     context.href("/changes", &[("change", change.to_owned()), ("from", from)])
 }
 
-/// Returns the link to a kind's list with these parameters.
-fn list(context: &PageContext<'_>, kind: Kind, parameters: &[(&str, String)]) -> String {
-    context.href(kind.path, parameters)
-}
-
 fn current(context: &PageContext<'_>, numbers: &Numbers) -> Vec<Anchor> {
     let link = |(kind, counts): &(Kind, ItemCounts)| {
-        Anchor::new(list(context, *kind, &[]), words::items(*kind, counts.current))
+        Anchor::new(context.href(kind.path, &[]), words::items(*kind, counts.current))
     };
     let polled: Vec<Kind> = context.kinds().collect();
     numbers.counts.iter().filter(|(kind, _)| polled.contains(kind)).map(link).collect()
 }
 
 fn week(context: &PageContext<'_>, week: &Day) -> Vec<Anchor> {
-    let all = [
-        ("added", week.added),
-        ("removed", week.removed),
-        ("restored", week.restored),
-        ("changed", week.changed),
-    ];
-    let shown = all.into_iter().filter(|(_, count)| *count > 0);
+    let shown = week.counts().into_iter().filter(|(_, count)| *count > 0);
     let link = |(word, count): (&str, i64)| {
         Anchor::new(since(context, word), format!("{} {word}", words::number(count)))
     };
@@ -149,7 +138,7 @@ fn week(context: &PageContext<'_>, week: &Day) -> Vec<Anchor> {
 fn at_risk(context: &PageContext<'_>, lists: &Lists) -> Vec<Anchor> {
     let risky = |kind: &Kind| lists.expiring.iter().any(|brief| brief.kind == *kind);
     let link = |kind: Kind| {
-        let href = list(context, kind, &[("picture", "risk".into())]);
+        let href = context.href(kind.path, &[("picture", "risk".into())]);
         Anchor::new(href, format!("{} with pictures at risk", words::plural(kind)))
     };
     Kind::ALL.into_iter().filter(risky).map(link).collect()

@@ -9,6 +9,9 @@ use crate::{
     },
 };
 
+/// The field of the picture's URL.
+pub const IMAGE: &str = "preview_image_url";
+
 /// A picture and the initials that replace it.
 #[derive(Clone, Debug)]
 pub struct Pic {

@@ -154,11 +154,12 @@ fn change(context: &PageContext<'_>, row: &ChangeRow) -> ChangeRowView {
 
 /// Returns the columns of the poll's row that have a value, except its number and outcome.
 fn facts(poll: &PollRow) -> Vec<(String, String)> {
-    let mut facts: Vec<_> = poll.pairs().filter_map(|(column, cell)| fact(column, cell)).collect();
     // What went wrong comes first.
-    let first = ["Error", "Held because", "Notice from HeyGen", "Version gone"];
-    facts.sort_by_key(|(name, _)| first.iter().position(|one| one == name).unwrap_or(first.len()));
-    facts
+    let first = ["error", "held_reason", "warning", "superseded"];
+    let place = |name| first.iter().position(|one| *one == name).unwrap_or(first.len());
+    let mut pairs: Vec<_> = poll.pairs().collect();
+    pairs.sort_by_key(|(column, _)| place(column.name));
+    pairs.into_iter().filter_map(|(column, cell)| fact(column, cell)).collect()
 }
 
 fn fact(column: &Column, cell: Cell<'_>) -> Option<(String, String)> {

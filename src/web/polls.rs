@@ -62,7 +62,10 @@ pub async fn page(
     let (polls, total) = reading.polls(account, at, PAGE, offset).await?;
     let mut notices = reading.notices(account, at).await?;
     // Notices that the API no longer sends are on the pages of their polls.
-    notices.retain(|notice| notice.last_poll >= context.good.poll_id);
+    let last: Vec<i64> = context.polls.last.iter().map(|poll| poll.poll_id).collect();
+    notices.retain(|notice| {
+        last.contains(&notice.last_poll) || last.iter().all(|poll| *poll < notice.last_poll)
+    });
     let schema = reading.schema_news(account, at).await?;
     let states = reading.asset_states().await?;
     let poll_link = |number: i64| context.poll(number, &[]);

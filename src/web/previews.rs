@@ -60,17 +60,18 @@ const LARGEST: u64 = 64 << 20;
 /// How long a content is served before it is fetched again.
 const FRESH: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-/// How long a viewer waits for a picture. A browser opens six connections to a host, and one that waits for
-/// a picture is not free for the next page: only `PATIENT` viewers wait for `WAIT`, the others for `SHORT`.
-/// The fetch goes on, and the page's script requests the picture again. Videos have no such limit: only one
-/// plays at a time.
+/// How long a viewer waits for a picture, while fewer than `LONG_WAITS` others do. A browser opens six
+/// connections to a host, and one that waits is not free for the next page. The fetch continues, and the
+/// page's script requests the picture again. Videos have no such limit: only one plays at a time.
 const WAIT: Duration = Duration::from_secs(2);
+/// How long the other viewers wait.
 const SHORT: Duration = Duration::from_millis(100);
-const PATIENT: usize = 3;
-
-/// How long the fetch of a picture is wanted after its last request: a page's script requests it for the last
-/// time nine seconds after the time before. Viewers wait for a video as long as it takes.
+/// The maximum number of viewers that wait for `WAIT`.
+const LONG_WAITS: usize = 3;
+/// How long a picture is wanted after its last request: a page's script waits at most nine seconds between
+/// two requests.
 const WANTED: Duration = Duration::from_secs(10);
+/// The same for a video, which is requested once.
 const VIDEO_WANTED: Duration = Duration::from_secs(10 * 60);
 
 /// How long a browser shows a preview without revalidating it.
@@ -82,7 +83,7 @@ pub struct Previews(Arc<Inner>);
 struct Inner {
     requests: Requests,
     turns: Semaphore,
-    patient: Semaphore,
+    long_waits: Semaphore,
     received: AtomicU64,
     folder: Option<Arc<PreviewFolder>>,
     state: Mutex<PreviewsState>,
@@ -128,7 +129,7 @@ impl Previews {
         Self(Arc::new(Inner {
             requests,
             turns: Semaphore::new(AT_ONCE),
-            patient: Semaphore::new(PATIENT),
+            long_waits: Semaphore::new(LONG_WAITS),
             received: AtomicU64::new(0),
             folder: folder.map(Arc::new),
             state: Mutex::new(state),
@@ -147,8 +148,8 @@ impl Previews {
         if role != Role::Image {
             return fetch.await;
         }
-        let patient = self.0.patient.try_acquire();
-        let wait = if patient.is_ok() { WAIT } else { SHORT };
+        let long = self.0.long_waits.try_acquire();
+        let wait = if long.is_ok() { WAIT } else { SHORT };
         tokio::time::timeout(wait, fetch).await.unwrap_or(Err(NoPreview::NotYet))
     }
 
@@ -313,7 +314,7 @@ pub fn response(
 pub fn missing(why: NoPreview) -> Response<Body> {
     match why {
         NoPreview::Failed => {
-            // So that a page's script, which requests a picture again, does not ask for it.
+            // The browser answers the script's next requests from its cache.
             let kept = [(header::CACHE_CONTROL, "private, max-age=60")];
             (StatusCode::NOT_FOUND, kept, "this preview cannot be shown\n").into_response()
         }
@@ -372,7 +373,7 @@ mod tests {
         let all = (0..AT_ONCE + WAITING).map(|nth| waited(nth.to_string()));
         let all = futures_util::future::join_all(all).await;
         let long = all.iter().filter(|waited| **waited > SHORT * 2).count();
-        assert_eq!(long, PATIENT, "the others make room for the next page");
+        assert_eq!(long, LONG_WAITS, "the others make room for the next page");
         let running = || previews.0.state().under_way.len();
         assert_eq!(waited("full".into()).await, Duration::ZERO, "too many are wanted");
         assert_eq!(running(), AT_ONCE + WAITING);

@@ -193,10 +193,11 @@ fn nav(
 
 /// Returns the link to the feed of the page's changes, with the parameters that a feed takes.
 fn feed(context: &PageContext<'_>) -> String {
-    let mut parameters = context.parameters.clone();
-    parameters.retain(|(name, _)| {
-        context.view == View::Changes && matches!(*name, "kind" | "change" | "id")
-    });
+    let mut parameters = match context.view {
+        View::Changes => context.parameters.clone(),
+        _ => vec![],
+    };
+    parameters.retain(|(name, _)| matches!(*name, "kind" | "change" | "id"));
     Viewpoint { as_of: None, ..context.viewpoint.clone() }.href("/changes.atom", &parameters)
 }
 

@@ -15,7 +15,8 @@ use super::{
     ask::Ask,
     changes,
     context::{PageContext, usual_account},
-    etag, export,
+    etag,
+    export::{self, ExportRequest, ExportSource},
     failure::PageFailure,
     grid, item,
     message::MessagePage,
@@ -67,9 +68,10 @@ pub(super) async fn viewed(
         return Ok(not_modified(&tag));
     }
     if let Some(format) = format {
-        let wanted = export::ExportRequest { format, only_head: request.method == Method::HEAD };
-        let response = export::response(context, reading, view, ask, wanted).await?;
-        return Ok(tagged(response, &tag));
+        let wanted = ExportRequest { format, only_head: request.method == Method::HEAD };
+        let source = ExportSource::find(&context, &mut reading, ask).await;
+        let (reading, source) = checked(reading, source).await?;
+        return Ok(tagged(export::response(&context, reading, source, wanted).await, &tag));
     }
     let html = match app.pages.get(&tag) {
         Some(cached) => cached,

@@ -130,7 +130,7 @@ async fn exported(world: &mut World, time: Timestamp) -> Vec<String> {
     store.begin_reading().await.unwrap();
     let mut rows = vec![];
     for kind in Kind::of(Catalogue::Avatars) {
-        let read = store.items_then(kind, &moment, |item| {
+        let read = store.items_at(kind, &moment, |item| {
             rows.push(in_words(kind, &item));
             Ok(())
         });

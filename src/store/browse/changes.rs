@@ -224,7 +224,6 @@ fn shared_sql(sql: &Sql<'_>, polls: &str, condition: &str) -> String {
     let version = format!("coalesce(f.version, {}, 1)", of_kinds(|_| true, "version"));
     let own = |column| of_kinds(|kind| kind.column(column).is_some(), column);
     let (image, group) = (own("preview_image_url"), own("group_id"));
-    let (named, group_name) = group_name(&group);
     let before = format!("CASE WHEN {IS_PICTURE} THEN l.old_value END");
     let url = format!("CASE WHEN {IS_PICTURE} THEN l.new_value ELSE {image} END");
     format!(
@@ -246,7 +245,6 @@ fn shared_sql(sql: &Sql<'_>, polls: &str, condition: &str) -> String {
          LEFT JOIN field_changes AS f ON {IS_PICTURE} AND f.field = l.field \
            AND f.account = l.account AND f.kind = l.kind AND f.item_id = l.item_id \
            AND f.poll_id = l.poll_id \
-         {named}\
          WHERE l.line <= {ENTRIES} \
          ORDER BY l.poll_id DESC, l.kind, l.change, l.field IS NULL, l.line",
         stored = stored_now("s"),
@@ -254,6 +252,11 @@ fn shared_sql(sql: &Sql<'_>, polls: &str, condition: &str) -> String {
         stored_before = stored_now("o"),
         live_before = sql.live_until(&before, "o"),
         gender = own("gender"),
+        group_name = Kind::referred("group_id").map_or("NULL".into(), |person| sql::name_of(
+            person,
+            "l.account",
+            &group
+        )),
         video = own("preview_video_url"),
     )
 }
@@ -265,14 +268,6 @@ fn of_kinds(has: impl Fn(Kind) -> bool, column: &str) -> String {
     // SQLite's `coalesce` requires at least two arguments.
     let all: Vec<String> = columns.chain(["NULL", "NULL"].map(str::to_owned)).collect();
     format!("coalesce({})", all.join(", "))
-}
-
-/// Returns the SQL that joins the name of a group, and the name.
-fn group_name(group: &str) -> (String, String) {
-    let Some(person) = Kind::referred("group_id") else { return (String::new(), group.into()) };
-    let (table, id, name) = (person.table, person.id, person.label);
-    let on = format!("g.account = l.account AND g.{id} = {group}");
-    (format!("LEFT JOIN {table} AS g ON {on} "), format!("g.{name}"))
 }
 
 /// Returns the SQL of the changed items that match, once for each poll: poll, kind and id.

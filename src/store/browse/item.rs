@@ -126,6 +126,13 @@ impl Reading {
         Ok(Some(item))
     }
 
+    /// Returns whether the item `id` has a version until `scope.at`.
+    pub async fn has_item(&mut self, scope: &Scope, id: &str) -> Result<bool> {
+        let mut sql = Sql::new(self.engine());
+        let text = format!("SELECT 1 FROM {} LIMIT 1", versions_until(&mut sql, scope, id));
+        Ok(!self.ask(text, &sql.args, |_| Ok(())).await?.is_empty())
+    }
+
     /// Passes every version of the item `id` until `scope.at` to `each`, oldest first.
     pub async fn all_versions<F, Fut>(&mut self, scope: &Scope, id: &str, mut each: F) -> Result<()>
     where
@@ -134,16 +141,9 @@ impl Reading {
     {
         let kind = scope.kind;
         let mut sql = Sql::new(self.engine());
-        let (account, item) = (sql.bind(scope.account.as_str()), sql.bind(id));
-        let until = scope.at.map(|at| format!(" AND h.valid_from <= {}", sql.bind(at)));
-        let text = format!(
-            "SELECT {} FROM {} AS h WHERE h.account = {account} AND h.{} = {item}{} \
-             ORDER BY h.version",
-            statements::version_columns(kind, "h."),
-            kind.history,
-            kind.id,
-            until.unwrap_or_default(),
-        );
+        let from = versions_until(&mut sql, scope, id);
+        let columns = statements::version_columns(kind, "h.");
+        let text = format!("SELECT {columns} FROM {from} ORDER BY h.version");
         let read = |row: &Row| {
             let mut version = version(row, kind)?;
             scope.at.inspect(|at| version.reopen_after(*at));
@@ -215,6 +215,15 @@ impl Reading {
         let args = [scope.account.as_str().into(), scope.kind.as_str().into(), id.into()];
         self.ask(text.into(), &args, |row| Ok((row.some_int(0)?, row.some_text(1)?))).await
     }
+}
+
+/// Returns the SQL of the versions of an item until `scope.at`: the FROM item and the condition.
+fn versions_until<'a>(sql: &mut Sql<'a>, scope: &'a Scope, id: &'a str) -> String {
+    let (account, item) = (sql.bind(scope.account.as_str()), sql.bind(id));
+    let until = scope.at.map(|at| format!(" AND h.valid_from <= {}", sql.bind(at)));
+    let (table, key) = (scope.kind.history, scope.kind.id);
+    let until = until.unwrap_or_default();
+    format!("{table} AS h WHERE h.account = {account} AND h.{key} = {item}{until}")
 }
 
 /// Returns the columns of a kind that contain ids of another kind, each with that kind.

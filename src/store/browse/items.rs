@@ -286,13 +286,10 @@ pub(super) fn tiles_sql<'a>(
 /// has one.
 fn named(items: &ItemsSql, column: &str) -> String {
     match Kind::referred(column).filter(|_| items.kind.column(column).is_some()) {
-        Some(other) => format!(
-            "coalesce((SELECT nullif(r.{label}, '') FROM {table} AS r \
-             WHERE r.account = i.account AND r.{id} = i.{column}), i.{column})",
-            label = other.label,
-            table = other.table,
-            id = other.id
-        ),
+        Some(other) => {
+            let name = sql::name_of(other, "i.account", &format!("i.{column}"));
+            format!("coalesce(nullif({name}, ''), i.{column})")
+        }
         None => items.column_or_null(column, "TEXT"),
     }
 }

@@ -30,26 +30,37 @@ pub fn stored_now(alias: &str) -> String {
     format!("CASE WHEN {alias}.file IS NOT NULL THEN {alias}.sha256 END")
 }
 
+/// Returns the SQL of the last known name of the item of a kind with this id; NULL if it is unknown.
+pub fn name_of(kind: Kind, account: &str, id: &str) -> String {
+    let (table, key, name) = (kind.table, kind.id, kind.label);
+    format!("(SELECT r.{name} FROM {table} AS r WHERE r.account = {account} AND r.{key} = {id})")
+}
+
 /// Returns the condition that a good poll `p` of an account and a catalogue is not the baseline.
 pub fn after_baseline(account: &str, catalogue: &str) -> String {
+    format!("p.observed_at > {}", first_good(account, catalogue))
+}
+
+/// Returns the SQL of the time of the first good poll of an account's catalogue.
+fn first_good(account: &str, catalogue: &str) -> String {
     format!(
-        "p.observed_at > (SELECT min(f.observed_at) FROM polls AS f WHERE f.account = {account} \
+        "(SELECT min(f.observed_at) FROM polls AS f WHERE f.account = {account} \
           AND f.catalogue = {catalogue} AND f.outcome <> 'failed')"
     )
 }
 
 /// Returns the SQL of one row for each catalogue of an account: its name (`which`), the time of its first good
-/// poll (`first_at`), and its last good poll until a time. Both are null if there is none.
+/// poll (`first_at`), and its last good poll until a time; null where there is none.
 pub fn good_polls() -> String {
     let poll = POLLS.list("p.");
     let row = |of: Catalogue| {
         format!(
-            "SELECT '{of}' AS which, (SELECT min(f.observed_at) FROM polls AS f WHERE f.account = $1 \
-             AND f.catalogue = '{of}' AND f.outcome <> 'failed') AS first_at, {poll} \
+            "SELECT '{of}' AS which, {first} AS first_at, {poll} \
              FROM (SELECT 1 AS one) AS o LEFT JOIN polls AS p ON p.poll_id = \
              (SELECT l.poll_id FROM polls AS l WHERE l.account = $1 AND l.catalogue = '{of}' \
               AND l.outcome <> 'failed' AND l.observed_at <= $2 \
-              ORDER BY l.observed_at DESC LIMIT 1)"
+              ORDER BY l.observed_at DESC LIMIT 1)",
+            first = first_good("$1", &format!("'{of}'")),
         )
     };
     Catalogue::ALL.map(row).join(" UNION ALL ")

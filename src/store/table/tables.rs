@@ -42,11 +42,11 @@ pub static SEARCH_NAMES: LazyLock<Table> = LazyLock::new(search_names);
 pub static POLLS: LazyLock<Table> = LazyLock::new(polls);
 
 impl Table {
-    pub(super) fn new<const N: usize>(
+    pub(super) fn new(
         name: &'static str,
         meaning: &str,
         order: &[&'static str],
-        columns: [Column; N],
+        columns: impl Into<Vec<Column>>,
     ) -> Self {
         Self {
             name,

@@ -85,14 +85,8 @@ fn all_items() -> Table {
 fn changes() -> Table {
     let mut columns = vec![];
     ChangeRow::columns(&mut columns);
-    Table {
-        name: "changes",
-        meaning: "change feed: one row per item added, removed or restored and per changed field"
-            .into(),
-        columns,
-        order: vec![],
-        internal: &[],
-    }
+    let meaning = "change feed: one row per item added, removed or restored and per changed field";
+    Table::new("changes", meaning, &[], columns)
 }
 
 fn daily_changes() -> Table {

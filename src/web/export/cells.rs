@@ -2,14 +2,12 @@
 
 use crate::{
     catalog::cell::Cell,
-    store::browse::polls::Day,
     web::{chart::Period, numbers::Numbers},
 };
 
 pub(super) fn period_cells(period: Period) -> Vec<Cell<'static>> {
-    let Day { day: _, added, changed, removed, restored } = period.sums;
     let mut cells = vec![period.from.into(), period.to.into()];
-    cells.extend([added, changed, removed, restored].map(Cell::Int));
+    cells.extend(period.sums.counts().map(|(_, count)| Cell::Int(count)));
     cells
 }
 
@@ -22,12 +20,6 @@ pub(super) fn measures(numbers: &Numbers, past: bool) -> Vec<Vec<Cell<'static>>>
     let missing = counts.map(|(kind, counts)| {
         row(format!("{}_missing", kind.table), Some(counts.missing).filter(|_| !past))
     });
-    let week = [
-        ("added_7d", week.added),
-        ("changed_7d", week.changed),
-        ("removed_7d", week.removed),
-        ("restored_7d", week.restored),
-    ];
-    let week = week.map(|(name, value)| row(name.into(), Some(value)));
+    let week = week.counts().map(|(name, value)| row(format!("{name}_7d"), Some(value)));
     current.chain(missing).chain(week).collect()
 }

@@ -80,7 +80,8 @@ impl RowWriter {
                 DataFormat::Csv => csv_line(&mut text, cells.into_iter().map(Cell::into_text)),
                 DataFormat::Ndjson => {
                     let object = object(self.columns.iter().copied().zip(cells));
-                    text.extend([object.as_bytes(), b"\n"].concat());
+                    text.extend_from_slice(object.as_bytes());
+                    text.push(b'\n');
                 }
             }
             (text.len() >= CHUNK).then(|| mem::take(&mut *text))
@@ -133,7 +134,7 @@ fn body(receiver: mpsc::Receiver<Bytes>) -> Body {
 
 /// Appends a line of csv.
 pub(super) fn csv_line(out: &mut Vec<u8>, texts: impl IntoIterator<Item = impl AsRef<str>>) {
-    let mut writer = csv::Writer::from_writer(out);
+    let mut writer = csv::WriterBuilder::new().buffer_capacity(512).from_writer(out);
     // Writing to memory cannot fail.
     for text in texts {
         let _ = writer.write_field(text.as_ref());

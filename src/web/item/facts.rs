@@ -1,6 +1,6 @@
 //! The facts of an item as a list: its fields, and what else is known about it.
 
-use super::pictures::{AUDIO, Contents, IMAGE, VIDEO, stored, url};
+use super::pictures::{AUDIO, Contents, VIDEO, stored, url};
 use crate::{
     catalog::{
         kind::Kind,
@@ -14,7 +14,10 @@ use crate::{
         query::Version,
     },
     time::Timestamp,
-    web::{anchor::Anchor, context::PageContext, diffs::shown, query_pairs::fits_query, words},
+    web::{
+        anchor::Anchor, context::PageContext, diffs::shown, pic::IMAGE, query_pairs::fits_query,
+        words,
+    },
 };
 
 /// A name and a value, as text or as links: to the item it refers to, or to the items with the same value.

@@ -1,6 +1,6 @@
 //! The history of an item: its versions as events, and two pictures or two versions side by side.
 
-use super::pictures::{Contents, IMAGE, content_at, preview_at, url};
+use super::pictures::{Contents, content_at, preview_at, url};
 use crate::{
     catalog::{diff::OpenedBy, item::Fields, kind::Role, value::Value},
     store::{
@@ -15,7 +15,7 @@ use crate::{
         context::PageContext,
         diffs::{Mark, columns},
         failure::PageFailure,
-        pic::{OfItem, Pic, source},
+        pic::{IMAGE, OfItem, Pic, source},
         query_pairs::BadParameter,
         words,
     },

@@ -9,11 +9,9 @@ use crate::{
         picture::ItemPreview,
     },
     time::Timestamp,
-    web::{context::PageContext, words},
+    web::{context::PageContext, pic::IMAGE, words},
 };
 
-/// The field of the picture's URL.
-pub(super) const IMAGE: &str = "preview_image_url";
 /// The field of the video's URL.
 pub(super) const VIDEO: &str = "preview_video_url";
 
