@@ -39,7 +39,7 @@ register! {
 impl Store {
     /// Returns the removals that `poll`, the last good poll of its catalogue, holds; `None` if it holds
     /// none.
-    pub async fn held_by(&mut self, poll: &PollRow) -> Result<Option<HeldSet>> {
+    pub(super) async fn held_by(&mut self, poll: &PollRow) -> Result<Option<HeldSet>> {
         if poll.counts.is_none_or(|counts| counts.held == 0) {
             return Ok(None);
         }

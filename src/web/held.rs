@@ -34,7 +34,7 @@ pub async fn held(
     }
     let is_last = context.viewpoint.as_of.is_none()
         && context.polls.last.iter().any(|last| last.poll_id == poll.poll_id);
-    let held = if is_last { reading.store().held_by(poll).await? } else { None };
+    let held = if is_last { reading.held(poll).await? } else { None };
     let reason = poll.held_reason.clone().unwrap_or_default();
     // The reason names the lists that are held; if it names none, all are shown.
     let listed = || Kind::of(poll.catalogue());

@@ -11,7 +11,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::{scope::Moments, sql};
 use crate::{
-    catalog::catalogue::Catalogue,
+    catalog::{catalogue::Catalogue, held::HeldSet},
     error::{Error, Result},
     store::{
         conn::{Arg, Conn, Engine, Fault, Row},
@@ -190,6 +190,12 @@ impl Reading {
             polls.last.extend(last);
         }
         Ok(polls)
+    }
+
+    /// Returns the removals that `poll`, the last good poll of its catalogue, holds; `None` if it holds none.
+    /// Its statements are not among [`Self::queries`], which are those of every page.
+    pub async fn held(&mut self, poll: &PollRow) -> Result<Option<HeldSet>> {
+        self.open.store.held_by(poll).await
     }
 }
 
