@@ -11,6 +11,9 @@ const NARROWEST: u16 = 40;
 /// The minimum width of a column of text, unless its content is narrower.
 const TEXT: usize = 12;
 
+/// Longer words are broken: no id of the API comes near it.
+const WORD: usize = 128;
+
 /// The padding that comfy-table adds to each cell.
 const PADDING: usize = 2;
 
@@ -44,6 +47,11 @@ fn fitted(columns: &[&str], rows: &[Vec<String>], width: u16) -> Table {
 /// Whether `text` is a time in the form that [`Timestamp`] prints.
 fn is_time(text: &str) -> bool {
     Timestamp::parse(text).is_some_and(|time| time.to_string() == text)
+}
+
+/// Whether a word may be broken anywhere: a URL, JSON, a script without spaces, or a very long word.
+fn is_breakable(word: &str) -> bool {
+    word.contains("://") || word.starts_with(['[', '{']) || !word.is_ascii() || word.len() > WORD
 }
 
 impl Texts {
@@ -88,15 +96,16 @@ impl Texts {
         self.headers.get(column).into_iter().chain(cells).flat_map(|text| text.lines())
     }
 
-    /// Whether a cell of the column can be broken between words, or is a URL.
+    /// Whether a cell of the column can be broken.
     fn is_text(&self, column: usize) -> bool {
-        self.lines(column).skip(1).any(|line| line.contains(' ') || line.contains("://"))
+        self.lines(column).skip(1).any(|line| line.contains(' ') || is_breakable(line))
     }
 
-    /// Returns the minimum width of a column that breaks no word. URLs may be broken.
+    /// Returns the minimum width of a column that breaks no word.
     fn min_width(&self, column: usize) -> usize {
-        let words = self.lines(column).flat_map(|line| line.split(' '));
-        let words = words.filter(|word| !word.contains("://")).map(|word| word.chars().count());
+        let lines = self.lines(column).filter(|line| !line.starts_with(['[', '{']));
+        let words = lines.flat_map(|line| line.split(' '));
+        let words = words.filter(|word| !is_breakable(word)).map(|word| word.chars().count());
         let longest = words.max().unwrap_or(0);
         let natural = self.lines(column).map(|line| line.chars().count()).max().unwrap_or(0);
         if self.is_text(column) { longest.max(natural.min(TEXT)) } else { longest }
@@ -164,6 +173,15 @@ mod tests {
         assert!(lines.iter().all(|line| line.chars().count() <= 100), "{lines:#?}");
         assert!(lines[1].contains("1970-01-01T00:00:00.000Z  default  changed"), "{lines:#?}");
         assert!(lines[1].contains("mira_1") && lines.len() > 2, "{lines:#?}");
+    }
+
+    #[test]
+    fn one_value_without_spaces_does_not_widen_every_row() {
+        let tags = format!("tags: {} → []", r#"["Wardrobe","Portrait","Studio"]"#.repeat(4));
+        for (name, field) in [("Mira", &*tags), (&"界".repeat(200), ""), (&"x".repeat(400), "")] {
+            let lines = lines(&[row("mira_1", name, field), row("mira_2", "Two Words", "")], 100);
+            assert!(lines.iter().all(|line| line.chars().count() <= 100), "{lines:#?}");
+        }
     }
 
     #[test]

@@ -205,7 +205,7 @@ fn notes_json(notes: &[SchemaNote]) -> String {
             ("kind", Cell::text(&note.kind)),
             ("field", Cell::text(&note.field)),
             ("change", Cell::text(&note.change)),
-            ("json_type", note.json_type.as_deref().unwrap_or_default().into()),
+            ("json_type", note.json_type.as_deref().into()),
         ])
     }))
 }
