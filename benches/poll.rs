@@ -10,7 +10,7 @@
 
 mod catalogue;
 
-use std::{path::Path, time::Instant};
+use std::{io::Cursor, path::Path, time::Instant};
 
 use heygen_sync::{
     catalog::diff::Accepted,
@@ -75,7 +75,7 @@ fn timed_poll(file: &Path, body: Vec<u8>) -> f64 {
     let started = Instant::now();
     runtime.block_on(async {
         let mut store = Store::open_to_write(&location).await.expect("opens");
-        let source = Source::Saved { name: "bench".into(), body };
+        let source = Source::Saved { name: "bench".into(), file: Box::new(Cursor::new(body)) };
         let request = Request {
             account: "default",
             catalogue: None,

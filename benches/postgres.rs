@@ -11,7 +11,7 @@
 
 mod catalogue;
 
-use std::{path::Path, process::Command, time::Instant};
+use std::{io::Cursor, path::Path, process::Command, time::Instant};
 
 use heygen_sync::{
     catalog::diff::Accepted,
@@ -89,7 +89,7 @@ fn timed_poll(url: &str, body: Vec<u8>) -> f64 {
     let started = Instant::now();
     runtime.block_on(async {
         let mut store = Store::open_to_write(&location).await.expect("opens");
-        let source = Source::Saved { name: "bench".into(), body };
+        let source = Source::Saved { name: "bench".into(), file: Box::new(Cursor::new(body)) };
         let request = Request {
             account: "default",
             catalogue: None,

@@ -6,6 +6,7 @@
 #![allow(clippy::expect_used, missing_docs)]
 
 use std::{
+    io::Cursor,
     path::Path,
     sync::{
         Arc,
@@ -60,7 +61,10 @@ async fn history(file: &Path, versions: usize) {
         Clock::new(move || Timestamp::from_millis(millis.fetch_add(1000, Ordering::Relaxed)));
     let removals = Removals { after_polls: None, min_count: 20, max_share: 0.2 };
     for round in 0..=POLLS {
-        let source = Source::Saved { name: "bench".into(), body: catalogue(items, round) };
+        let source = Source::Saved {
+            name: "bench".into(),
+            file: Box::new(Cursor::new(catalogue(items, round))),
+        };
         let request = Request {
             account: "default",
             catalogue: None,

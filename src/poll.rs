@@ -6,6 +6,7 @@
 
 mod ask;
 mod dates;
+mod hashed_file;
 pub mod replay;
 pub mod version;
 
@@ -33,7 +34,10 @@ use crate::{
     time::{Clock, Timestamp},
 };
 
-pub use self::dates::{account_label, ahead_of_clock};
+pub use self::{
+    dates::{account_label, ahead_of_clock},
+    hashed_file::SavedFile,
+};
 pub use crate::store::report::Report;
 
 use self::{
@@ -87,8 +91,8 @@ pub enum Source<'a> {
     Saved {
         /// The file's name, `-` for standard input.
         name: String,
-        /// Its content.
-        body: Vec<u8>,
+        /// The file.
+        file: Box<dyn SavedFile>,
     },
 }
 
@@ -188,8 +192,8 @@ impl<'a> Polling<'a> {
         let until = observed_at.unwrap_or(started_at).max(started_at).plus(LONGEST);
         let recognition = known.recognition(catalogue, until, mirror).await?;
         match source {
-            Source::Saved { name, body } => {
-                from_file(name, &body, catalogue, keep, &recognition, clock)
+            Source::Saved { name, file } => {
+                from_file(name, file, catalogue, keep, &recognition, clock)
             }
             Source::Api { client, version, progress } => {
                 let catalogue = catalogue.unwrap_or_default();

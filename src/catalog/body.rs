@@ -1,30 +1,94 @@
 //! The parts of a response's body, and the errors where one is missing or has another type (rule 11).
 
+use std::io::{self, BufRead, Cursor, Seek};
+
 use serde::de::IgnoredAny;
 
 use super::{
     json::{self, JsonReader, Malformed, Raw},
+    json_stream::{Fault, JsonStream},
     value::{Object, Sort, Value, items, pairs},
 };
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, io_message};
+
+/// What is wrong with a body that contains only white space.
+const EMPTY: &str = "it is empty";
+
+/// The byte-order mark of UTF-8.
+pub const MARK: &[u8] = b"\xEF\xBB\xBF";
+
+/// A body that is read in pieces, and may be read again.
+pub trait Body: BufRead {
+    /// Goes back to the beginning.
+    fn restart(&mut self) -> io::Result<()>;
+}
+
+impl<T: AsRef<[u8]>> Body for Cursor<T> {
+    fn restart(&mut self) -> io::Result<()> {
+        self.rewind()
+    }
+}
 
 /// Reads the body as JSON text, to its end.
 pub fn parse<'a, T>(
     body: &'a [u8],
     read: impl FnOnce(&mut JsonReader<'a>) -> Result<T, Malformed>,
 ) -> Result<T> {
-    let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
-    let not_json = |why: String| Error::not_a_catalogue(format!("the answer is not JSON ({why})"));
-    let text = std::str::from_utf8(body)
-        .map_err(|fault| not_json(format!("byte {} is not UTF-8", fault.valid_up_to())))?;
-    json::parse(text, read).map_err(|Malformed| not_json(what_is_wrong(text)))
+    let body = body.strip_prefix(MARK).unwrap_or(body);
+    let text = std::str::from_utf8(body).map_err(|fault| not_utf8(fault.valid_up_to()))?;
+    json::parse(text, read).map_err(|Malformed| match text.trim_ascii() {
+        "" => not_json(EMPTY),
+        _ => not_json(&what_is_wrong(body, body.len())),
+    })
 }
 
-/// Describes the fault in malformed text, with the line and column from `serde_json`.
-fn what_is_wrong(text: &str) -> String {
-    match serde_json::from_str::<IgnoredAny>(text) {
-        Err(fault) if fault.is_eof() && text.trim().is_empty() => "it is empty".into(),
-        Err(fault) if fault.is_eof() => format!("it is cut off after {} bytes", text.len()),
+/// Like [`parse`], for a body that is never in memory as a whole.
+///
+/// # Errors
+/// [`crate::error::Kind::Storage`], too, if it cannot be read.
+pub fn parse_stream<B: Body, T>(
+    body: &mut B,
+    read: impl FnOnce(&mut JsonStream<&mut B>) -> Result<T, Fault>,
+) -> Result<T> {
+    body.restart().map_err(unreadable)?;
+    let mut stream = JsonStream::new(&mut *body);
+    let read = stream.begin().and_then(|()| read(&mut stream));
+    let read = read.and_then(|value| match stream.peek()? {
+        None => Ok(value),
+        Some(_) => Err(Fault::Malformed),
+    });
+    let received = stream.received();
+    read.map_err(|fault| match fault {
+        Fault::Empty => not_json(EMPTY),
+        Fault::NotUtf8(at) => not_utf8(at),
+        Fault::Source(fault) => unreadable(fault),
+        Fault::Malformed => match body.restart() {
+            Ok(()) => not_json(&what_is_wrong(body, received)),
+            Err(fault) => unreadable(fault),
+        },
+    })
+}
+
+/// Returns the error for a body that cannot be read to its end.
+pub fn unreadable(fault: io::Error) -> Error {
+    Error::storage(format!("cannot read the answer: {}", io_message(&fault)))
+}
+
+fn not_json(why: &str) -> Error {
+    Error::not_a_catalogue(format!("the answer is not JSON ({why})"))
+}
+
+fn not_utf8(at: usize) -> Error {
+    not_json(&format!("byte {at} is not UTF-8"))
+}
+
+/// Describes the fault in malformed text of `length` bytes, with the line and column from `serde_json`.
+fn what_is_wrong(mut text: impl BufRead, length: usize) -> String {
+    if text.fill_buf().is_ok_and(|start| start.starts_with(MARK)) {
+        text.consume(MARK.len());
+    }
+    match serde_json::from_reader::<_, IgnoredAny>(text) {
+        Err(fault) if fault.is_eof() => format!("it is cut off after {length} bytes"),
         Err(fault) => format!("line {} column {}", fault.line(), fault.column()),
         Ok(IgnoredAny) => "it cannot be read".into(),
     }

@@ -2,13 +2,13 @@
 
 use std::sync::LazyLock;
 
-use siphasher::sip128::SipHasher13;
+use siphasher::sip128::{Hash128, SipHasher13};
 
 use super::item::Fields;
 
 /// A hash of a record. Equal hashes mean that the fields, JSON types and URLs are equal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fingerprint(u128);
+pub struct Fingerprint(u64, u64);
 
 /// The input of the hash. Each part is preceded by its length, so that parts are unambiguous.
 #[derive(Debug, Default)]
@@ -32,14 +32,15 @@ impl Parts {
 
     /// Returns the fingerprint of the record with these parts.
     pub fn fingerprint(&self) -> Fingerprint {
-        Fingerprint(hash(&self.0))
+        let hash = hash(&self.0);
+        Fingerprint(hash.h1, hash.h2)
     }
 }
 
 impl Fingerprint {
     /// Returns the text that is stored with an item that has these fields.
     pub fn to_column(self, fields: &Fields) -> String {
-        format!("{:08x}{:032x}{:016x}", *GENERATION, self.0, state(fields))
+        format!("{:08x}{:016x}{:016x}{:016x}", *GENERATION, self.1, self.0, state(fields))
     }
 
     /// Parses the text of [`Self::to_column`]; `None` if another version of this program wrote it,
@@ -47,8 +48,7 @@ impl Fingerprint {
     pub fn parse(stored: &str) -> Option<Self> {
         let own = hexadecimal(stored.get(..8)?);
         let (high, low) = (hexadecimal(stored.get(8..24)?), hexadecimal(stored.get(24..40)?));
-        let fingerprint = u128::from(high) << 64 | u128::from(low);
-        (own == u64::from(*GENERATION)).then_some(Self(fingerprint))
+        (own == u64::from(*GENERATION)).then_some(Self(low, high))
     }
 
     /// Returns whether a stored, readable fingerprint does not belong to an item with these fields.
@@ -65,13 +65,13 @@ fn hexadecimal(digits: &str) -> u64 {
     digits.bytes().fold(0, |number, byte| number << 4 | digit(byte))
 }
 
-fn hash(bytes: &[u8]) -> u128 {
-    SipHasher13::new().hash(bytes).into()
+fn hash(bytes: &[u8]) -> Hash128 {
+    SipHasher13::new().hash(bytes)
 }
 
 /// The number that identifies this version of the program in its fingerprints.
 static GENERATION: LazyLock<u32> =
-    LazyLock::new(|| hash(env!("CARGO_PKG_VERSION").as_bytes()) as u32);
+    LazyLock::new(|| hash(env!("CARGO_PKG_VERSION").as_bytes()).h1 as u32);
 
 /// Hashes an item's fields, to check that a fingerprint belongs to the row that it is stored with.
 fn state(fields: &Fields) -> u64 {
@@ -80,5 +80,5 @@ fn state(fields: &Fields) -> u64 {
         parts.add(b'n', name);
         parts.add(value.sort() as u8, value.as_cell());
     }
-    hash(&parts.0) as u64
+    hash(&parts.0).h1
 }

@@ -49,7 +49,7 @@ pub fn parse<'a, T>(
     text: &'a str,
     read: impl FnOnce(&mut JsonReader<'a>) -> Result<T, Malformed>,
 ) -> Result<T, Malformed> {
-    let mut reader = JsonReader { text, at: 0 };
+    let mut reader = JsonReader::partial(text, 0, true);
     let value = read(&mut reader)?;
     reader.peek();
     if reader.at < text.len() { Err(Malformed) } else { Ok(value) }
@@ -60,9 +60,22 @@ pub fn parse<'a, T>(
 pub struct JsonReader<'a> {
     text: &'a str,
     at: usize,
+    /// Whether the text is complete: a number at its end is then complete, too.
+    ended: bool,
 }
 
 impl<'a> JsonReader<'a> {
+    /// Creates a reader of a text that may be only the beginning of a document, unless it has `ended`.
+    pub(super) fn partial(text: &'a str, at: usize, ended: bool) -> Self {
+        Self { text, at, ended }
+    }
+
+    /// Returns the number of bytes before the next value, or before a fault; after a fault at the end
+    /// of the text it may be beyond the end.
+    pub(super) fn position(&self) -> usize {
+        self.at
+    }
+
     /// Reads an object: `each` is called with each key and must read its value. Any other value is
     /// skipped, and `false` is returned.
     pub fn object(
@@ -159,7 +172,7 @@ impl<'a> JsonReader<'a> {
     }
 
     /// Reads a key and the colon after it.
-    fn key(&mut self) -> Result<Raw<'a>, Malformed> {
+    pub(super) fn key(&mut self) -> Result<Raw<'a>, Malformed> {
         if self.peek() != b'"' {
             return Err(Malformed);
         }
@@ -209,7 +222,7 @@ impl<'a> JsonReader<'a> {
             self.skip(|byte| matches!(byte, b'+' | b'-'));
             self.digits()?;
         }
-        Ok(())
+        if self.ended || !self.rest().is_empty() { Ok(()) } else { Err(Malformed) }
     }
 
     fn digits(&mut self) -> Result<(), Malformed> {
@@ -256,7 +269,7 @@ impl<'a> JsonReader<'a> {
 }
 
 /// Returns the bracket that closes `open`.
-fn closing(open: u8) -> u8 {
+pub(super) fn closing(open: u8) -> u8 {
     if open == b'{' { b'}' } else { b']' }
 }
 

@@ -1,6 +1,6 @@
 //! The pure core: compares the contents of a list with those of the tables.
 //!
-//! No I/O, no async, no SQL, no clock: bytes and values in, a printable [`diff::Diff`] out.
+//! Opens nothing, no async, no SQL, no clock: bytes and values in, a printable [`diff::Diff`] out.
 //!
 //! - [`json`]: a reader of JSON text
 //! - [`json_out`]: writes JSON text
@@ -13,6 +13,7 @@
 //! - [`description`]: the description of a kind of item, as data
 //! - [`kind`]: the kinds of items and their columns
 //! - [`item`]: the fields of an item
+//! - [`json_stream`]: reads a JSON document in pieces
 //! - [`mod@body`]: the parts of a response's body
 //! - [`record`]: one record of a list: raw JSON → an id, fields, nulls and signed links
 //! - `number`: the canonical text of JSON numbers
@@ -50,6 +51,7 @@ pub mod held;
 pub mod item;
 pub mod json;
 pub mod json_out;
+pub mod json_stream;
 pub mod json_type;
 pub mod kind;
 mod kinds;

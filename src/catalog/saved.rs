@@ -4,10 +4,10 @@
 //! A file is complete if it is a response of v2, or pages of which the last states that it is the last;
 //! for voices, pages of both types. An item that is not in an incomplete file is not known to be missing.
 
-use std::{borrow::Cow, collections::BTreeSet, sync::Arc};
+use std::{borrow::Cow, collections::BTreeSet, io::Cursor, sync::Arc};
 
 use super::{
-    body::{array, json, missing, object},
+    body::{Body, MARK, array, json, missing, object, unreadable},
     catalogue::Catalogue,
     json::Raw,
     list::Answer,
@@ -47,29 +47,47 @@ pub enum Form {
 }
 
 /// Decodes a file, which must be of `catalogue` if that is given. `keep` is whether to return its
-/// bodies for the archive.
+/// bodies for the archive. A response of v2 that is not kept is never in memory as a whole.
 ///
 /// # Errors
-/// [`crate::error::Kind::NotACatalogue`] if it is not a catalogue (rule 11), and
+/// [`crate::error::Kind::NotACatalogue`] if it is not a catalogue (rule 11),
 /// [`crate::error::Kind::Usage`] if its records do not show which one, or show another one than
-/// `catalogue`.
+/// `catalogue`, and [`crate::error::Kind::Storage`] if it cannot be read.
 pub fn decode(
-    file: &[u8],
+    file: &mut impl Body,
     catalogue: Option<Catalogue>,
     keep: bool,
     known: &Arc<Recognition>,
 ) -> Result<Saved> {
-    let text = utf8(file)?;
-    let start = text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&text).trim_ascii_start();
+    let lists = |answer, bodies| {
+        let catalogue = confirmed_catalogue(Catalogue::Avatars, catalogue)?;
+        Ok(Saved { catalogue, answer, form: Form::Lists, bodies, incomplete: None })
+    };
+    if !keep
+        && is_utf8_object(file)?
+        && let Some(answer) = v2::decode_saved(file, known)?
+    {
+        return lists(answer, None);
+    }
+    let mut whole = vec![];
+    file.restart().and_then(|()| file.read_to_end(&mut whole)).map_err(unreadable)?;
+    let text = utf8(&whole)?;
+    let start = text.strip_prefix(MARK).unwrap_or(&text).trim_ascii_start();
     if start.starts_with(b"[") {
         return elements(json(&text)?, catalogue, keep, known);
     }
-    let Some(answer) = v2::decode_saved(&text, known)? else {
-        return pages(&[json(&text)?], catalogue, keep, known);
-    };
-    let catalogue = confirmed_catalogue(Catalogue::Avatars, catalogue)?;
-    let bodies = keep.then(|| Bodies::whole(text.into_owned()));
-    Ok(Saved { catalogue, answer, form: Form::Lists, bodies, incomplete: None })
+    match v2::decode_saved(&mut Cursor::new(&text), known)? {
+        Some(answer) => lists(answer, keep.then(|| Bodies::whole(text.into_owned()))),
+        None => pages(&[json(&text)?], catalogue, keep, known),
+    }
+}
+
+/// Returns whether a file is an object in UTF-8, judging by its first characters.
+fn is_utf8_object(file: &mut impl Body) -> Result<bool> {
+    file.restart().map_err(unreadable)?;
+    let start = file.fill_buf().map_err(unreadable)?;
+    let text = start.strip_prefix(MARK).unwrap_or(start).trim_ascii_start();
+    Ok(text.starts_with(b"{") && utf16(start).is_none())
 }
 
 /// Decodes an array of pages or of records.
@@ -204,13 +222,7 @@ fn is_marked_last(page: &str) -> bool {
 /// # Errors
 /// [`crate::error::Kind::NotACatalogue`] if UTF-16 ends with half a unit.
 pub fn utf8(file: &[u8]) -> Result<Cow<'_, [u8]>> {
-    let (units, pair): (_, fn([u8; 2]) -> u16) = match file {
-        [0xFF, 0xFE, rest @ ..] => (rest, u16::from_le_bytes),
-        [0xFE, 0xFF, rest @ ..] => (rest, u16::from_be_bytes),
-        [0, low, ..] if *low != 0 => (file, u16::from_be_bytes),
-        [low, 0, ..] if *low != 0 => (file, u16::from_le_bytes),
-        _ => return Ok(Cow::Borrowed(file)),
-    };
+    let Some((units, pair)) = utf16(file) else { return Ok(Cow::Borrowed(file)) };
     let (pairs, rest) = units.as_chunks::<2>();
     if !rest.is_empty() {
         return Err(Error::not_a_catalogue(format!(
@@ -223,6 +235,20 @@ pub fn utf8(file: &[u8]) -> Result<Cow<'_, [u8]>> {
     Ok(Cow::Owned(text.collect::<String>().into_bytes()))
 }
 
+/// The units of a file in UTF-16, and how to read one.
+type Utf16<'a> = (&'a [u8], fn([u8; 2]) -> u16);
+
+/// Returns a file as UTF-16; `None` for any other file.
+fn utf16(file: &[u8]) -> Option<Utf16<'_>> {
+    match file {
+        [0xFF, 0xFE, rest @ ..] => Some((rest, u16::from_le_bytes)),
+        [0xFE, 0xFF, rest @ ..] => Some((rest, u16::from_be_bytes)),
+        [0, low, ..] if *low != 0 => Some((file, u16::from_be_bytes)),
+        [low, 0, ..] if *low != 0 => Some((file, u16::from_le_bytes)),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -232,7 +258,7 @@ mod tests {
     const PHOTO: &str = r#"{"id":"p","avatar_type":"photo_avatar"}"#;
 
     fn read(text: &str) -> Saved {
-        decode(text.as_bytes(), None, true, &Arc::default()).unwrap()
+        decode(&mut Cursor::new(text), None, true, &Arc::default()).unwrap()
     }
 
     fn listed(saved: &Saved) -> (u64, u64, bool) {
@@ -269,8 +295,9 @@ mod tests {
 
     #[test]
     fn records_that_show_nothing_or_something_else_are_refused() {
-        let kind =
-            |text: &str| decode(text.as_bytes(), None, true, &Arc::default()).unwrap_err().kind;
+        let kind = |text: &str| {
+            decode(&mut Cursor::new(text), None, true, &Arc::default()).unwrap_err().kind
+        };
         for text in ["[]", r#"[{"avatar_id":"a"}]"#, r#"[{"talking_photo_id":"a"}]"#, "7"] {
             assert_eq!(kind(text), Kind::NotACatalogue, "{text}");
         }
@@ -283,7 +310,9 @@ mod tests {
 
     #[test]
     fn records_show_their_catalogue_and_voices_are_two_lists() {
-        let of = |text: &str, requested| decode(text.as_bytes(), requested, true, &Arc::default());
+        let of = |text: &str, requested| {
+            decode(&mut Cursor::new(text), requested, true, &Arc::default())
+        };
         let groups = of(r#"[{"id":"g","looks_count":2}]"#, None).unwrap();
         assert_eq!((groups.catalogue, groups.answer.lists.len()), (Catalogue::AvatarGroups, 1));
         let page = |kind: &str| {
@@ -325,13 +354,15 @@ mod tests {
             marked(b"\xEF\xBB\xBF", text.as_bytes()),
         ] {
             assert_eq!(
-                decode(&file, None, true, &Arc::default()).unwrap().answer.lists[0].records[0]
+                decode(&mut Cursor::new(&file), None, true, &Arc::default()).unwrap().answer.lists
+                    [0]
+                .records[0]
                     .to_json(),
                 plain
             );
         }
         assert!(
-            decode(&little[..little.len() - 1], None, true, &Arc::default())
+            decode(&mut Cursor::new(&little[..little.len() - 1]), None, true, &Arc::default())
                 .unwrap_err()
                 .message
                 .contains("cut off")

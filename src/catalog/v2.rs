@@ -3,11 +3,15 @@
 //! Anything that is not a catalogue is rejected here (rule 11), so no later code can mistake an error
 //! page for an empty list.
 
-use std::{borrow::Cow, sync::Arc};
+use std::{
+    io::{BufRead, Cursor},
+    sync::Arc,
+};
 
 use super::{
-    body::{error_text, is_not, missing, parse, warning_text},
-    json::{JsonReader, Malformed, Raw},
+    body::{Body, error_text, is_not, missing, parse_stream, warning_text},
+    json::Raw,
+    json_stream::{Fault, JsonStream},
     kind::{ByKind, Kind},
     list::{Answer, ListBuilder, redecoded_if_copies},
     recognition::Recognition,
@@ -31,12 +35,13 @@ pub fn decode(body: &[u8]) -> Result<Answer> {
 
 /// Like [`decode`], but does not decode recognised records.
 pub fn decode_known(body: &[u8], known: &Arc<Recognition>) -> Result<Answer> {
-    redecoded_if_copies(known, |known| AnswerContents::read(body, known)?.answer(false))
+    let mut body = Cursor::new(body);
+    redecoded_if_copies(known, |known| AnswerContents::read(&mut body, known)?.answer(false))
 }
 
 /// Decodes a saved response: a whole one, or only its `data`; `None` if its `data` is an array, as
 /// in a page of v3.
-pub fn decode_saved(body: &[u8], known: &Arc<Recognition>) -> Result<Option<Answer>> {
+pub fn decode_saved(body: &mut impl Body, known: &Arc<Recognition>) -> Result<Option<Answer>> {
     let read = AnswerContents::read(body, known)?;
     if read.is_page {
         return Ok(None);
@@ -52,9 +57,9 @@ type ListBuilders = ByKind<Option<ListBuilder>>;
 
 /// The contents of an answer, read in one pass and interpreted afterwards.
 #[derive(Default)]
-struct AnswerContents<'a> {
-    error: Option<Raw<'a>>,
-    warning: Option<Raw<'a>>,
+struct AnswerContents {
+    error: Option<String>,
+    warning: Option<String>,
     /// The lists in `data`; the inner `None` if `data` is not an object.
     data: Option<Option<ListBuilders>>,
     is_page: bool,
@@ -62,24 +67,22 @@ struct AnswerContents<'a> {
     lists: ListBuilders,
 }
 
-impl<'a> AnswerContents<'a> {
-    fn read(body: &'a [u8], known: &Arc<Recognition>) -> Result<Self> {
+impl AnswerContents {
+    fn read(body: &mut impl Body, known: &Arc<Recognition>) -> Result<Self> {
         let mut read = Self::default();
-        let is_object = parse(body, |reader| {
-            reader.object(|key, reader| {
-                match &*key {
-                    "error" => read.error = Some(reader.value()?),
-                    "warning" => read.warning = Some(reader.value()?),
+        let is_object = parse_stream(body, |stream| {
+            stream.object(|key, stream| {
+                match key {
+                    "error" => read.error = Some(stream.value()?),
+                    "warning" => read.warning = Some(stream.value()?),
                     "data" => {
                         let mut lists = ListBuilders::new();
-                        read.is_page = reader.peek() == b'[';
-                        let list = |key: Cow<'_, str>, at: &mut JsonReader<'a>| {
-                            read_list(&key, at, &mut lists, known)
-                        };
-                        let is_object = reader.object(list)?;
+                        read.is_page = stream.peek()? == Some(b'[');
+                        let is_object = stream
+                            .object(|key, stream| read_list(key, stream, &mut lists, known))?;
                         read.data = Some(is_object.then_some(lists));
                     }
-                    _ => read_list(&key, reader, &mut read.lists, known)?,
+                    _ => read_list(key, stream, &mut read.lists, known)?,
                 }
                 Ok(())
             })
@@ -88,7 +91,7 @@ impl<'a> AnswerContents<'a> {
     }
 
     fn answer(self, data_alone: bool) -> Result<Answer> {
-        if let Some(error) = self.error.and_then(error_text) {
+        if let Some(error) = self.error.as_deref().map(Raw::of).and_then(error_text) {
             return Err(Error::not_a_catalogue(format!("the answer is an error: {error}")));
         }
         let mut lists = match self.data {
@@ -102,21 +105,22 @@ impl<'a> AnswerContents<'a> {
             None => Err(missing(kind.table)),
         };
         let lists = V2_KINDS.into_iter().map(list).collect::<Result<_>>()?;
-        Ok(Answer { lists, warning: self.warning.and_then(warning_text) })
+        let warning = self.warning.as_deref().map(Raw::of).and_then(warning_text);
+        Ok(Answer { lists, warning })
     }
 }
 
 fn read_list(
     key: &str,
-    reader: &mut JsonReader<'_>,
+    stream: &mut JsonStream<impl BufRead>,
     lists: &mut ListBuilders,
     known: &Arc<Recognition>,
-) -> Result<(), Malformed> {
+) -> Result<(), Fault> {
     let Some(kind) = V2_KINDS.into_iter().find(|kind| kind.table == key) else {
-        return reader.value().map(drop);
+        return stream.skip();
     };
     let (mut list, dialect) = (ListBuilder::new(kind, known), v2(kind));
-    let is_array = reader.array(|reader| {
+    let is_array = stream.array(|reader| {
         let record = read_pairs(reader)?.map(|pairs| list.decode(&pairs, &dialect));
         list.push(record.unwrap_or(Decoded::Unusable));
         Ok(())

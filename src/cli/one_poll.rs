@@ -85,7 +85,7 @@ impl<'a> PollSettings<'a> {
             spinner.set_message(progress_text(progress));
         };
         let (trigger, source) = match task.source? {
-            Input::Saved { name, body } => ("file", Source::Saved { name, body }),
+            Input::Saved { name, file } => ("file", Source::Saved { name, file }),
             Input::Key(key) => {
                 client = self::client(config, key, &context.clock)?;
                 if self.asks_for_expiry(&mut store, &task.account).await? {

@@ -235,8 +235,8 @@ fn catalogue_of(word: &str) -> std::result::Result<Catalogue, String> {
 
 fn saved(from: &Path) -> Result<Input> {
     let name = from.display().to_string();
-    let body = input::read(&name)?;
-    Ok(Input::Saved { name, body })
+    let file = input::open(&name)?;
+    Ok(Input::Saved { name, file })
 }
 
 /// Returns a report with the mirror's result: the mirror runs once for all, so it is the same in each.

@@ -3,7 +3,7 @@
 use secrecy::SecretString;
 
 use super::context::Context;
-use crate::{catalog::catalogue::Catalogue, config::Config, error::Result};
+use crate::{catalog::catalogue::Catalogue, config::Config, error::Result, poll::SavedFile};
 
 /// A catalogue of an account to poll, and the source of its list.
 pub(super) struct PollTask {
@@ -18,7 +18,7 @@ pub(super) enum Input {
     /// The API, with this key.
     Key(SecretString),
     /// A saved response.
-    Saved { name: String, body: Vec<u8> },
+    Saved { name: String, file: Box<dyn SavedFile> },
 }
 
 impl PollTask {

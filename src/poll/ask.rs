@@ -9,16 +9,17 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    thread,
     time::Duration,
 };
 
-use sha2::{Digest, Sha256};
-
-use super::version::{self, OLD, VersionPlan, VersionVerdict, is_empty};
+use super::{
+    hashed_file::{HashedFile, SavedFile},
+    version::{self, OLD, VersionPlan, VersionVerdict, is_empty},
+};
 use crate::{
     catalog::{
         api_version::ApiVersion,
+        body::unreadable,
         catalogue::Catalogue,
         list::Answer,
         recognition::Recognition,
@@ -28,7 +29,6 @@ use crate::{
     heygen::{self, Fetched, OnProgress, Presence, Progress, Trace},
     store::Store,
     time::{Clock, Timestamp},
-    words::hex,
 };
 
 /// What was received, from the API or from a file.
@@ -244,23 +244,20 @@ fn no_list((version, list): &(ApiVersion, Fetched)) -> Option<Error> {
 /// Reads a saved response, of `catalogue` if that is given.
 ///
 /// # Errors
-/// [`Kind::Usage`] if it does not show its catalogue, or is of another one. A response that is no
-/// catalogue at all is a failed poll.
+/// [`Kind::Usage`] if it does not show its catalogue, or is of another one, and [`Kind::Storage`] if
+/// the file cannot be read. A response that is no catalogue at all is a failed poll.
 pub(super) fn from_file(
     name: String,
-    file: &[u8],
+    file: Box<dyn SavedFile>,
     catalogue: Option<Catalogue>,
     keep: bool,
     recognition: &Arc<Recognition>,
     clock: &Clock,
 ) -> Result<Received> {
-    let (decoded, sha256) = thread::scope(|scope| {
-        let digest = || hex(&Sha256::digest(file));
-        // Beside decoding where there is a second core.
-        let beside = thread::Builder::new().spawn_scoped(scope, digest);
-        let decoded = saved::decode(file, catalogue, keep, recognition);
-        (decoded, beside.ok().and_then(|beside| beside.join().ok()).unwrap_or_else(digest))
-    });
+    let mut file = HashedFile::new(file);
+    let decoded = saved::decode(&mut file, catalogue, keep, recognition);
+    let (bytes, sha256) =
+        file.digest().map_err(unreadable).map_err(|error| error.context(&name))?;
     let (catalogue, version, answer, bodies, incomplete) = match decoded {
         Ok(Saved { catalogue, answer, form, bodies, incomplete }) => {
             let version = match form {
@@ -269,16 +266,16 @@ pub(super) fn from_file(
             };
             (catalogue, version, Ok(answer), bodies, incomplete)
         }
-        Err(error) if error.kind == Kind::Usage => return Err(error.context(&name)),
-        Err(error) => {
+        Err(error) if error.kind == Kind::NotACatalogue => {
             let catalogue = catalogue.unwrap_or_default();
             let version = version::first_of(catalogue);
             (catalogue, version, Err(error.context(&name)), None, None)
         }
+        Err(error) => return Err(error.context(&name)),
     };
     let trace = Trace {
         received_at: Some(clock.now()),
-        bytes: Some(file.len() as u64),
+        bytes: Some(bytes),
         sha256: Some(sha256),
         notice: answer.as_ref().ok().and_then(|answer| answer.warning.clone()),
         ..Trace::default()

@@ -92,8 +92,8 @@ async fn write(conn: &mut Conn, report: &mut Report) -> Result<Result<()>, Fault
     conn.execute(statements::HEAD, &head).await?;
     row.to_bulk().insert(conn, "polls").await?;
     if let (Some(diff), Some(observed_at)) = (&report.diff, row.observed_at) {
-        make_room(conn, diff).await?;
         write_links(conn, links.unwrap_or_default()).await?;
+        make_room(conn, diff).await?;
         let writer = Writer { account: &row.account, poll_id: row.poll_id, observed_at };
         for list in &diff.lists {
             writer.list(conn, list).await?;

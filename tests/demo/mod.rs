@@ -8,6 +8,7 @@ pub mod people;
 
 use std::{
     collections::BTreeMap,
+    io::Cursor,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -297,7 +298,10 @@ pub async fn poll_of(
     body: Vec<u8>,
     removals: &Removals,
 ) {
-    let source = Source::Saved { name: "https://api.heygen.com/v2/avatars".into(), body };
+    let source = Source::Saved {
+        name: "https://api.heygen.com/v2/avatars".into(),
+        file: Box::new(Cursor::new(body)),
+    };
     let request = Request {
         account,
         catalogue: None,

@@ -1,6 +1,6 @@
 //! A made-up account polled over v3 for a few days: people, their looks, and the voices that these suggest.
 
-use std::{path::Path, time::Duration};
+use std::{io::Cursor, path::Path, time::Duration};
 
 use heygen_sync::{
     catalog::diff::Accepted,
@@ -133,7 +133,7 @@ pub async fn polled(
 ) -> PollRow {
     let removals = Removals { after_polls: Some(after_polls), min_count: 20, max_share: 0.2 };
     let name = format!("https://api.heygen.com/v3/{name}");
-    let source = Source::Saved { name, body: body.to_string().into_bytes() };
+    let source = Source::Saved { name, file: Box::new(Cursor::new(body.to_string())) };
     let request = Request {
         account: "default",
         catalogue: None,

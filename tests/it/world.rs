@@ -6,6 +6,7 @@
 
 use std::{
     collections::BTreeMap,
+    io::Cursor,
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering},
@@ -547,7 +548,7 @@ fn settings(heygen: &FakeHeyGen) -> Settings {
 }
 
 fn saved(body: Vec<u8>) -> Source<'static> {
-    Source::Saved { name: "saved.json".into(), body }
+    Source::Saved { name: "saved.json".into(), file: Box::new(Cursor::new(body)) }
 }
 
 fn request<'r>(

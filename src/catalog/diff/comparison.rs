@@ -92,7 +92,7 @@ impl<'a> Comparison<'a> {
         if self.before.items.is_empty() {
             self.opened.reserve_exact(self.kept.len());
         }
-        let mut records = std::mem::take(&mut self.kept).into_iter().peekable();
+        let mut records = in_parts(std::mem::take(&mut self.kept)).peekable();
         for item in &self.before.items {
             while let Some(new) = records.next_if(|record| record.id < item.id) {
                 self.add(new);
@@ -314,6 +314,18 @@ impl<'a> Comparison<'a> {
             fingerprints: self.fingerprints,
         }
     }
+}
+
+/// Returns the elements in order, and frees their memory part by part, so that a large catalogue is not
+/// twice in memory. The C library gives parts of this size back to the system at once.
+fn in_parts<T>(mut all: Vec<T>) -> impl Iterator<Item = T> {
+    const PART: usize = 1 << 18;
+    let mut parts = vec![];
+    while !all.is_empty() {
+        parts.push(all.split_off(all.len().saturating_sub(PART)));
+        all.shrink_to_fit();
+    }
+    parts.into_iter().rev().flatten()
 }
 
 /// Keeps one copy of each id and returns the kept and the dropped records (rule 6): the copy equal to

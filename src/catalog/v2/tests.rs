@@ -40,7 +40,8 @@ fn an_error_is_refused_even_beside_a_list_and_never_quoted_whole() {
 #[test]
 fn a_byte_order_mark_is_tolerated_and_a_saved_file_may_be_data_alone() {
     assert!(decode(format!("\u{FEFF}{EMPTY}").as_bytes()).is_ok());
-    let alone = decode_saved(br#" {"avatars":[],"talking_photos":[]}"#, &Arc::default());
+    let alone =
+        decode_saved(&mut Cursor::new(r#" {"avatars":[],"talking_photos":[]}"#), &Arc::default());
     assert!(alone.is_ok_and(|answer| answer.is_some()));
 }
 

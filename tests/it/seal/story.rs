@@ -1,5 +1,6 @@
 //! Histories made by polls: a small catalogue that changes and is polled as saved answers.
 
+use std::io::Cursor;
 use std::sync::{
     Arc,
     atomic::{AtomicI64, Ordering},
@@ -73,7 +74,10 @@ impl Polled {
     pub async fn poll(&mut self, account: &str, body: &str) -> Report {
         let removals = Removals { after_polls: Some(1), min_count: 4, max_share: 0.4 };
         loop {
-            let source = Source::Saved { name: "saved.json".into(), body: body.into() };
+            let source = Source::Saved {
+                name: "saved.json".into(),
+                file: Box::new(Cursor::new(body.to_owned())),
+            };
             let request = Request {
                 account,
                 catalogue: None,
