@@ -6,7 +6,7 @@ use serde::de::IgnoredAny;
 
 use super::{
     json::{self, JsonReader, Malformed, Raw},
-    json_stream::{Fault, JsonStream},
+    json_stream::{JsonFault, JsonStream},
     value::{Object, Sort, Value, items, pairs},
 };
 use crate::error::{Error, Result, io_message};
@@ -18,12 +18,12 @@ const EMPTY: &str = "it is empty";
 pub const MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// A body that is read in pieces, and may be read again.
-pub trait Body: BufRead {
+pub trait Document: BufRead {
     /// Goes back to the beginning.
     fn restart(&mut self) -> io::Result<()>;
 }
 
-impl<T: AsRef<[u8]>> Body for Cursor<T> {
+impl<T: AsRef<[u8]>> Document for Cursor<T> {
     fn restart(&mut self) -> io::Result<()> {
         self.rewind()
     }
@@ -46,23 +46,23 @@ pub fn parse<'a, T>(
 ///
 /// # Errors
 /// [`crate::error::Kind::Storage`], too, if it cannot be read.
-pub fn parse_stream<B: Body, T>(
-    body: &mut B,
-    read: impl FnOnce(&mut JsonStream<&mut B>) -> Result<T, Fault>,
+pub fn parse_stream<D: Document, T>(
+    body: &mut D,
+    read: impl FnOnce(&mut JsonStream<&mut D>) -> Result<T, JsonFault>,
 ) -> Result<T> {
     body.restart().map_err(unreadable)?;
     let mut stream = JsonStream::new(&mut *body);
     let read = stream.begin().and_then(|()| read(&mut stream));
     let read = read.and_then(|value| match stream.peek()? {
         None => Ok(value),
-        Some(_) => Err(Fault::Malformed),
+        Some(_) => Err(JsonFault::Malformed),
     });
     let received = stream.received();
     read.map_err(|fault| match fault {
-        Fault::Empty => not_json(EMPTY),
-        Fault::NotUtf8(at) => not_utf8(at),
-        Fault::Source(fault) => unreadable(fault),
-        Fault::Malformed => match body.restart() {
+        JsonFault::Empty => not_json(EMPTY),
+        JsonFault::NotUtf8(at) => not_utf8(at),
+        JsonFault::Source(fault) => unreadable(fault),
+        JsonFault::Malformed => match body.restart() {
             Ok(()) => not_json(&what_is_wrong(body, received)),
             Err(fault) => unreadable(fault),
         },

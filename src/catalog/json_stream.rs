@@ -19,7 +19,7 @@ const LONGEST_TOKEN: usize = 6;
 
 /// The error of a document that cannot be read.
 #[derive(Debug)]
-pub enum Fault {
+pub enum JsonFault {
     /// It contains only white space.
     Empty,
     /// It is not JSON.
@@ -54,8 +54,8 @@ impl<R: BufRead> JsonStream<R> {
     /// skipped, and `false` is returned.
     pub fn object(
         &mut self,
-        mut each: impl FnMut(&str, &mut Self) -> Result<(), Fault>,
-    ) -> Result<bool, Fault> {
+        mut each: impl FnMut(&str, &mut Self) -> Result<(), JsonFault>,
+    ) -> Result<bool, JsonFault> {
         self.members(b'{', |stream| {
             let key = stream.next(|reader| Ok(reader.key()?.text().map(Into::into)))?;
             each(&key.unwrap_or_else(String::new), stream)
@@ -68,22 +68,22 @@ impl<R: BufRead> JsonStream<R> {
     pub fn array(
         &mut self,
         mut each: impl FnMut(&mut JsonReader<'_>) -> Result<(), Malformed>,
-    ) -> Result<bool, Fault> {
+    ) -> Result<bool, JsonFault> {
         self.members(b'[', |stream| stream.next(&mut each))
     }
 
     /// Returns the raw text of the next value.
-    pub fn value(&mut self) -> Result<String, Fault> {
+    pub fn value(&mut self) -> Result<String, JsonFault> {
         self.next(|reader| Ok(reader.value()?.get().to_owned()))
     }
 
     /// Skips the next value.
-    pub fn skip(&mut self) -> Result<(), Fault> {
+    pub fn skip(&mut self) -> Result<(), JsonFault> {
         self.next(|reader| reader.value().map(drop))
     }
 
     /// Skips white space and returns the next byte without skipping it; `None` at the end.
-    pub fn peek(&mut self) -> Result<Option<u8>, Fault> {
+    pub fn peek(&mut self) -> Result<Option<u8>, JsonFault> {
         loop {
             let mut reader = JsonReader::partial(&self.text, self.at, self.ended);
             reader.peek();
@@ -97,11 +97,11 @@ impl<R: BufRead> JsonStream<R> {
     }
 
     /// Skips a byte-order mark and white space at the beginning of the document.
-    pub fn begin(&mut self) -> Result<(), Fault> {
+    pub fn begin(&mut self) -> Result<(), JsonFault> {
         self.receive()?;
         let rest = self.text.strip_prefix('\u{FEFF}').unwrap_or(&self.text);
         self.at = self.text.len() - rest.len();
-        self.peek()?.map(drop).ok_or(Fault::Empty)
+        self.peek()?.map(drop).ok_or(JsonFault::Empty)
     }
 
     /// Returns the number of bytes received.
@@ -112,8 +112,8 @@ impl<R: BufRead> JsonStream<R> {
     fn members(
         &mut self,
         open: u8,
-        mut each: impl FnMut(&mut Self) -> Result<(), Fault>,
-    ) -> Result<bool, Fault> {
+        mut each: impl FnMut(&mut Self) -> Result<(), JsonFault>,
+    ) -> Result<bool, JsonFault> {
         if self.peek()? != Some(open) {
             return self.skip().map(|()| false);
         }
@@ -127,12 +127,12 @@ impl<R: BufRead> JsonStream<R> {
                 return Ok(true);
             }
             if !self.accept(b',')? {
-                return Err(Fault::Malformed);
+                return Err(JsonFault::Malformed);
             }
         }
     }
 
-    fn accept(&mut self, byte: u8) -> Result<bool, Fault> {
+    fn accept(&mut self, byte: u8) -> Result<bool, JsonFault> {
         let found = self.peek()? == Some(byte);
         self.at += usize::from(found);
         Ok(found)
@@ -142,7 +142,7 @@ impl<R: BufRead> JsonStream<R> {
     fn next<T>(
         &mut self,
         mut read: impl FnMut(&mut JsonReader<'_>) -> Result<T, Malformed>,
-    ) -> Result<T, Fault> {
+    ) -> Result<T, JsonFault> {
         loop {
             let mut reader = JsonReader::partial(&self.text, self.at, self.ended);
             match read(&mut reader) {
@@ -153,7 +153,7 @@ impl<R: BufRead> JsonStream<R> {
                 Err(Malformed)
                     if self.ended || reader.position() + LONGEST_TOKEN < self.text.len() =>
                 {
-                    return Err(Fault::Malformed);
+                    return Err(JsonFault::Malformed);
                 }
                 Err(Malformed) => self.receive()?,
             }
@@ -161,13 +161,13 @@ impl<R: BufRead> JsonStream<R> {
     }
 
     /// Receives at least as much text as is kept, so that a value is read a few times at most.
-    fn receive(&mut self) -> Result<(), Fault> {
+    fn receive(&mut self) -> Result<(), JsonFault> {
         self.text.drain(..self.at);
         self.before += self.at;
         self.at = 0;
         let mut wanted = PIECE.max(self.text.len());
         while wanted > 0 && !self.ended {
-            let piece = self.source.fill_buf().map_err(Fault::Source)?;
+            let piece = self.source.fill_buf().map_err(JsonFault::Source)?;
             let piece = &piece[..piece.len().min(wanted)];
             let length = piece.len();
             self.ended = length == 0;
@@ -187,7 +187,7 @@ impl<R: BufRead> JsonStream<R> {
             };
             self.text.push_str(text);
             if fault.is_some_and(|fault| self.ended || fault.error_len().is_some()) {
-                return Err(Fault::NotUtf8(self.received()));
+                return Err(JsonFault::NotUtf8(self.received()));
             }
             self.incomplete = bytes.get(text.len()..).unwrap_or_default().to_vec();
             self.source.consume(length);

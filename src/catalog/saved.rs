@@ -7,7 +7,7 @@
 use std::{borrow::Cow, collections::BTreeSet, io::Cursor, sync::Arc};
 
 use super::{
-    body::{Body, MARK, array, json, missing, object, unreadable},
+    body::{Document, MARK, array, json, missing, object, unreadable},
     catalogue::Catalogue,
     json::Raw,
     list::Answer,
@@ -54,7 +54,7 @@ pub enum Form {
 /// [`crate::error::Kind::Usage`] if its records do not show which one, or show another one than
 /// `catalogue`, and [`crate::error::Kind::Storage`] if it cannot be read.
 pub fn decode(
-    file: &mut impl Body,
+    file: &mut impl Document,
     catalogue: Option<Catalogue>,
     keep: bool,
     known: &Arc<Recognition>,
@@ -83,7 +83,7 @@ pub fn decode(
 }
 
 /// Returns whether a file is an object in UTF-8, judging by its first characters.
-fn is_utf8_object(file: &mut impl Body) -> Result<bool> {
+fn is_utf8_object(file: &mut impl Document) -> Result<bool> {
     file.restart().map_err(unreadable)?;
     let start = file.fill_buf().map_err(unreadable)?;
     let text = start.strip_prefix(MARK).unwrap_or(start).trim_ascii_start();

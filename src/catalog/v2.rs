@@ -9,9 +9,9 @@ use std::{
 };
 
 use super::{
-    body::{Body, error_text, is_not, missing, parse_stream, warning_text},
+    body::{Document, error_text, is_not, missing, parse_stream, warning_text},
     json::Raw,
-    json_stream::{Fault, JsonStream},
+    json_stream::{JsonFault, JsonStream},
     kind::{ByKind, Kind},
     list::{Answer, ListBuilder, redecoded_if_copies},
     recognition::Recognition,
@@ -41,7 +41,7 @@ pub fn decode_known(body: &[u8], known: &Arc<Recognition>) -> Result<Answer> {
 
 /// Decodes a saved response: a whole one, or only its `data`; `None` if its `data` is an array, as
 /// in a page of v3.
-pub fn decode_saved(body: &mut impl Body, known: &Arc<Recognition>) -> Result<Option<Answer>> {
+pub fn decode_saved(body: &mut impl Document, known: &Arc<Recognition>) -> Result<Option<Answer>> {
     let read = AnswerContents::read(body, known)?;
     if read.is_page {
         return Ok(None);
@@ -68,7 +68,7 @@ struct AnswerContents {
 }
 
 impl AnswerContents {
-    fn read(body: &mut impl Body, known: &Arc<Recognition>) -> Result<Self> {
+    fn read(body: &mut impl Document, known: &Arc<Recognition>) -> Result<Self> {
         let mut read = Self::default();
         let is_object = parse_stream(body, |stream| {
             stream.object(|key, stream| {
@@ -115,7 +115,7 @@ fn read_list(
     stream: &mut JsonStream<impl BufRead>,
     lists: &mut ListBuilders,
     known: &Arc<Recognition>,
-) -> Result<(), Fault> {
+) -> Result<(), JsonFault> {
     let Some(kind) = V2_KINDS.into_iter().find(|kind| kind.table == key) else {
         return stream.skip();
     };

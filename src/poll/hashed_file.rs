@@ -9,7 +9,7 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use crate::{catalog::body::Body, words::hex};
+use crate::{catalog::body::Document, words::hex};
 
 /// The size of a piece, in bytes.
 const PIECE: usize = 64 << 10;
@@ -53,7 +53,7 @@ impl Hashing {
 
 /// See [the module](self).
 pub struct HashedFile {
-    state: State,
+    state: ReadState,
     /// The piece that is being decoded, and how much of it was.
     piece: Vec<u8>,
     at: usize,
@@ -61,7 +61,7 @@ pub struct HashedFile {
     has_begun: bool,
 }
 
-enum State {
+enum ReadState {
     Idle(Hashing),
     Reading(Receiver<io::Result<Vec<u8>>>, JoinHandle<Hashing>),
     /// The thread panicked or could not be started.
@@ -71,20 +71,20 @@ enum State {
 impl HashedFile {
     pub fn new(file: Box<dyn SavedFile>) -> Self {
         let hashing = Hashing { file, hash: Sha256::new(), bytes: 0 };
-        Self { state: State::Idle(hashing), piece: vec![], at: 0, has_begun: false }
+        Self { state: ReadState::Idle(hashing), piece: vec![], at: 0, has_begun: false }
     }
 
     /// Ends the thread and returns the file.
     fn idle(&mut self) -> io::Result<&mut Hashing> {
-        self.state = match mem::replace(&mut self.state, State::Lost) {
-            State::Reading(pieces, thread) => {
+        self.state = match mem::replace(&mut self.state, ReadState::Lost) {
+            ReadState::Reading(pieces, thread) => {
                 drop(pieces);
-                thread.join().map_or(State::Lost, State::Idle)
+                thread.join().map_or(ReadState::Lost, ReadState::Idle)
             }
             other => other,
         };
         match &mut self.state {
-            State::Idle(hashing) => Ok(hashing),
+            ReadState::Idle(hashing) => Ok(hashing),
             _ => Err(io::Error::other("the thread that reads it ended")),
         }
     }
@@ -97,16 +97,16 @@ impl HashedFile {
     }
 
     fn next_piece(&mut self) -> io::Result<Vec<u8>> {
-        self.state = match mem::replace(&mut self.state, State::Lost) {
-            State::Idle(hashing) => {
+        self.state = match mem::replace(&mut self.state, ReadState::Lost) {
+            ReadState::Idle(hashing) => {
                 let (sender, pieces) = sync_channel(AHEAD);
                 let thread = Builder::new().spawn(move || hashing.send(&sender))?;
-                State::Reading(pieces, thread)
+                ReadState::Reading(pieces, thread)
             }
             other => other,
         };
         match &self.state {
-            State::Reading(pieces, _) => pieces.recv().unwrap_or_else(|_| Ok(vec![])),
+            ReadState::Reading(pieces, _) => pieces.recv().unwrap_or_else(|_| Ok(vec![])),
             _ => Err(io::Error::other("the thread that reads it ended")),
         }
     }
@@ -134,7 +134,7 @@ impl Read for HashedFile {
     }
 }
 
-impl Body for HashedFile {
+impl Document for HashedFile {
     fn restart(&mut self) -> io::Result<()> {
         if mem::take(&mut self.has_begun) {
             (self.piece, self.at) = (vec![], 0);

@@ -6,7 +6,7 @@ use super::*;
 use crate::catalog::json::parse;
 
 /// Returns the records of an array, or of the field `a` of an object, and whether all was read.
-fn streamed(document: &[u8]) -> Result<Vec<String>, Fault> {
+fn streamed(document: &[u8]) -> Result<Vec<String>, JsonFault> {
     let mut stream = JsonStream::new(document);
     let mut values = vec![];
     match stream.peek()? {
@@ -24,7 +24,7 @@ fn streamed(document: &[u8]) -> Result<Vec<String>, Fault> {
             values.push(is_object.to_string());
         }
     }
-    if stream.peek()?.is_none() { Ok(values) } else { Err(Fault::Malformed) }
+    if stream.peek()?.is_none() { Ok(values) } else { Err(JsonFault::Malformed) }
 }
 
 /// The same, read at once.
@@ -59,10 +59,13 @@ fn values_that_continue_in_the_next_piece_are_whole() {
 
 #[test]
 fn faults_are_told_apart() {
-    assert!(matches!(streamed(b"[\"abcdefgh\", \"\xff\"]"), Err(Fault::NotUtf8(14))));
-    assert!(matches!(streamed("[\"é".as_bytes().split_last().unwrap().1), Err(Fault::NotUtf8(2))));
+    assert!(matches!(streamed(b"[\"abcdefgh\", \"\xff\"]"), Err(JsonFault::NotUtf8(14))));
+    assert!(matches!(
+        streamed("[\"é".as_bytes().split_last().unwrap().1),
+        Err(JsonFault::NotUtf8(2))
+    ));
     let mut stream = JsonStream::new(b"[1,2".chain(io::BufReader::new(Broken)));
-    assert!(matches!(stream.value(), Err(Fault::Source(_))));
+    assert!(matches!(stream.value(), Err(JsonFault::Source(_))));
 }
 
 /// A source that fails.
