@@ -3,8 +3,9 @@
 //! Text is folded here, except ASCII, which both databases fold in the same way. They only compare
 //! folded text with folded words, so both find the same items.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{borrow::Cow, cmp::Reverse, collections::HashMap};
 
+use foldhash::fast::RandomState;
 use unicode_normalization::char::{canonical_combining_class, decompose_compatible};
 
 /// The lowest class of the marks that are removed: accents, points and tone marks. Marks of a lower
@@ -84,13 +85,15 @@ pub fn marked<'a>(text: &'a str, words: &[String]) -> Vec<(&'a str, bool)> {
 }
 
 /// Returns other searches for `words` that together find nothing, each with the number of folded
-/// `texts` that it finds: with unknown words replaced by the most similar ones, else single words.
+/// `texts` that it finds: with unknown words replaced by the most similar ones, else single words. At most a
+/// third of the letters of a word differ, and at most 3.
 pub fn suggestions(words: &[String], texts: &[&str]) -> Vec<(String, usize)> {
     let count = |words: &[String]| texts.iter().filter(|text| matches(text, words)).count();
-    let mut known: Option<BTreeMap<&str, usize>> = None;
-    let similar = words.iter().map(|word| match texts.iter().any(|text| text.contains(&**word)) {
-        true => Some(word.clone()),
-        false => nearest(word, known.get_or_insert_with(|| vocabulary(texts))),
+    let mut known = None;
+    let similar = words.iter().map(|word| match (word.chars().count() / 3).min(3) {
+        _ if texts.iter().any(|text| text.contains(&**word)) => Some(word.clone()),
+        0 => None,
+        most => nearest(word, most, known.get_or_insert_with(|| vocabulary(texts))),
     });
     let similar: Vec<String> = similar.flatten().collect();
     let all = count(&similar);
@@ -105,8 +108,8 @@ pub fn suggestions(words: &[String], texts: &[&str]) -> Vec<(String, usize)> {
 }
 
 /// Counts how often each word occurs.
-fn vocabulary<'a>(texts: &[&'a str]) -> BTreeMap<&'a str, usize> {
-    let mut known = BTreeMap::new();
+fn vocabulary<'a>(texts: &[&'a str]) -> HashMap<&'a str, usize, RandomState> {
+    let mut known = HashMap::default();
     for word in texts.iter().flat_map(|text| text.split(|c: char| !c.is_alphanumeric())) {
         if (3..40).contains(&word.len()) {
             *known.entry(word).or_default() += 1;
@@ -115,14 +118,12 @@ fn vocabulary<'a>(texts: &[&'a str]) -> BTreeMap<&'a str, usize> {
     known
 }
 
-/// Returns the most similar word, in which the fewest letters differ: at most a third, and at most 3.
-fn nearest(word: &str, known: &BTreeMap<&str, usize>) -> Option<String> {
-    let letters = word.chars().count();
-    let most = (letters / 3).min(3);
+/// Returns the most similar word, in which the fewest letters differ, at most `most`.
+fn nearest(word: &str, most: usize, known: &HashMap<&str, usize, RandomState>) -> Option<String> {
     let near = known.iter().filter(|(other, _)| other.len().abs_diff(word.len()) <= 2 * most);
     let near = near.map(|(other, often)| (strsim::osa_distance(word, other), *often, *other));
     let near = near.filter(|(distance, ..)| (1..=most).contains(distance));
-    let best = near.min_by_key(|(distance, often, _)| (*distance, std::cmp::Reverse(*often)));
+    let best = near.min_by_key(|(distance, often, other)| (*distance, Reverse(*often), *other));
     best.map(|(.., other)| other.to_owned())
 }
 

@@ -61,6 +61,10 @@ pub trait Dialect {
     /// Returns the expression for the text with only its ASCII letters in lower case.
     fn ascii_lower(&self, text: &str) -> String;
 
+    /// Returns the condition that the text with only its ASCII letters in lower case matches a pattern of
+    /// LIKE without upper case.
+    fn like(&self, text: &str, pattern: &str) -> String;
+
     /// Returns the FROM item for the strings of a JSON array, as `t.value`.
     fn each_string(&self, json: &str) -> String;
 

@@ -449,6 +449,10 @@ impl Dialect for Postgres {
         format!("lower(({text}) COLLATE \"C\")")
     }
 
+    fn like(&self, text: &str, pattern: &str) -> String {
+        format!("{} LIKE {pattern} ESCAPE '\\'", self.ascii_lower(text))
+    }
+
     fn each_string(&self, json: &str) -> String {
         format!("jsonb_array_elements_text({json}) AS t(value)")
     }

@@ -79,25 +79,27 @@ pub(super) fn ascii_text(sql: &Sql<'_>, kind: Kind) -> String {
 }
 
 /// Returns the condition that the version of the item `i` contains all folded words in its name or id;
-/// `None` without words. The text is read by its primary key: PostgreSQL plans a join badly if a table has
-/// no statistics yet.
+/// `None` without words. What an item contains before it is folded, it contains afterwards as well, so the
+/// side table is read only for items with letters that are not ASCII. It is read by its primary key:
+/// PostgreSQL plans a join badly if a table has no statistics yet.
 pub(super) fn condition(sql: &mut Sql<'_>, kind: Kind, words: &[String]) -> Option<String> {
     let escaped =
         |word: &String| word.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
     let patterns = words.iter().map(|word| sql.bind(format!("%{}%", escaped(word))));
     let patterns: Vec<String> = patterns.collect();
-    let like = |text: &str| {
-        let likes = patterns.iter().map(|pattern| format!("{text} LIKE {pattern} ESCAPE '\\'"));
-        likes.collect::<Vec<_>>().join(" AND ")
+    let engine = sql.engine;
+    let (name, id) = (&format!("i.{}", kind.label), &format!("i.{}", kind.id));
+    let all = |like: &dyn Fn(&String) -> String| {
+        patterns.iter().map(like).collect::<Vec<_>>().join(" AND ")
     };
     (!patterns.is_empty()).then(|| {
         format!(
-            "coalesce((SELECT {} FROM {} AS s WHERE s.account = i.account AND s.kind = '{kind}' \
-             AND s.item_id = i.{} AND s.version = i.version), {})",
-            like("s.text"),
-            SEARCH_NAMES.name,
-            kind.id,
-            like(&ascii_text(sql, kind)),
+            "({own} OR (octet_length({name}) <> length({name}) OR octet_length({id}) <> length({id})) \
+             AND EXISTS (SELECT 1 FROM {names} AS s WHERE s.account = i.account AND s.kind = '{kind}' \
+             AND s.item_id = {id} AND s.version = i.version AND {folded}))",
+            own = all(&|word| format!("({} OR {})", engine.like(name, word), engine.like(id, word))),
+            names = SEARCH_NAMES.name,
+            folded = all(&|word| engine.like("s.text", word)),
         )
     })
 }

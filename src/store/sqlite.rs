@@ -573,6 +573,11 @@ impl Dialect for Sqlite {
         format!("lower({text})")
     }
 
+    fn like(&self, text: &str, pattern: &str) -> String {
+        // LIKE itself ignores the case of ASCII letters.
+        format!("{text} LIKE {pattern} ESCAPE '\\'")
+    }
+
     fn each_string(&self, json: &str) -> String {
         format!("json_each({json}) AS t")
     }

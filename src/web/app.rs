@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{cache::Cached, previews::Previews, security::Access};
 use crate::{
+    catalog::kind::Kind,
     metrics::Configured,
     mirror::Blobs,
     store::{
@@ -44,14 +45,18 @@ pub struct App {
     pub(super) clock: Clock,
     /// The facet counts of lists, by query and database state.
     pub(super) facets: Cached<FacetCounts>,
+    /// The numbers of items that searches find in several kinds, by query and database state.
+    pub(super) found: Cached<Vec<(Kind, i64)>>,
+    /// The texts that similar searches are made from, by account, time and database state.
+    pub(super) texts: Cached<Vec<(Kind, String)>>,
     /// Pages, by their tags: between two polls, the same page is rendered once.
     pub(super) pages: Cached<String>,
     /// The configured catalogues and receivers, which have metrics even before their first poll.
     pub configured: Configured,
 }
 
-/// The number of lists whose facets are cached.
-const FACETS: usize = 64;
+/// The number of lists whose facets are cached, and of searches.
+const LISTS: usize = 64;
 
 /// The number of cached pages.
 const PAGES: usize = 48;
@@ -61,8 +66,15 @@ pub(super) const PAGE_BYTES: usize = 128 * 1024;
 impl App {
     /// Creates a gallery of the database at `location`.
     pub fn new(location: Location, settings: GallerySettings, clock: Clock) -> Self {
-        let reader = Reader::new(location);
-        let (facets, pages) = (Cached::new(FACETS), Cached::new(PAGES));
-        Self { reader, settings, clock, facets, pages, configured: Configured::default() }
+        Self {
+            reader: Reader::new(location),
+            settings,
+            clock,
+            facets: Cached::new(LISTS),
+            found: Cached::new(LISTS),
+            texts: Cached::new(1),
+            pages: Cached::new(PAGES),
+            configured: Configured::default(),
+        }
     }
 }

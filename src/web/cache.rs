@@ -27,6 +27,20 @@ impl<V> Cached<V> {
         self.0.lock().ok()?.get(key).cloned()
     }
 
+    /// Returns the value of `key`. If there is none, `value` computes it, and it is stored.
+    pub async fn get_or<E>(
+        &self,
+        key: String,
+        value: impl Future<Output = Result<V, E>>,
+    ) -> Result<Arc<V>, E> {
+        if let Some(cached) = self.get(&key) {
+            return Ok(cached);
+        }
+        let value = Arc::new(value.await?);
+        self.put(key, &value);
+        Ok(value)
+    }
+
     /// Stores `value`.
     pub fn put(&self, key: String, value: &Arc<V>) {
         if let Ok(mut all) = self.0.lock() {

@@ -35,8 +35,8 @@ pub struct PageContext<'a> {
     pub parameters: Vec<(&'static str, String)>,
     /// The account that is shown.
     pub account: String,
-    /// All accounts.
-    pub accounts: Vec<String>,
+    /// The state of the database.
+    pub stamp: &'a Stamp,
     /// The current time.
     pub now: Timestamp,
     /// The account's good polls at the viewpoint.

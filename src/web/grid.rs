@@ -22,7 +22,7 @@ use super::{
 use crate::{
     catalog::kind::Kind,
     store::browse::{
-        Reading, Stamp,
+        Reading,
         cube::FacetCounts,
         facets::Facet,
         filter::ItemFilter,
@@ -72,12 +72,11 @@ struct GridPage {
 pub async fn page(
     context: &PageContext<'_>,
     reading: &mut Reading,
-    stamp: &Stamp,
     kind: Kind,
     query: &GridQuery,
 ) -> Result<String, PageFailure> {
     query.refuse_unknown_past(context.viewpoint.as_of.is_some())?;
-    let counts = counts(context, reading, stamp, kind, &query.filter).await?;
+    let counts = counts(context, reading, kind, &query.filter).await?;
     let pages = (counts.total + PAGE - 1) / PAGE;
     let href = |query: &GridQuery| context.href(kind.path, &query.pairs());
     if counts.total > 0 && query.page > pages {
@@ -98,7 +97,7 @@ pub async fn page(
         0 => links.ways_out(reading, &counts).await?,
         _ => vec![],
     };
-    let found = found(context, reading, &query.filter.q, counts.total == 0).await?;
+    let found = found(context, reading, &query.filter.q, Some(kind), counts.total == 0).await?;
     render(&GridPage {
         shell: Shell::new(context, kind.title),
         kind,
@@ -115,7 +114,7 @@ pub async fn page(
         used: users::title(kind),
         compact: is_compact(views.iter().map(|tile| &tile.pic)),
         tiles: views,
-        elsewhere: found.lists(context, Some(kind)),
+        elsewhere: found.lists(context),
         suggested: found.suggested(context),
         pager: Pager::new(query.page, pages, |page| href(&query.with(|q| q.page = page))),
         ways_out,
@@ -146,18 +145,12 @@ async fn tile_views(
 async fn counts(
     context: &PageContext<'_>,
     reading: &mut Reading,
-    stamp: &Stamp,
     kind: Kind,
     filter: &ItemFilter,
 ) -> Result<Arc<FacetCounts>, PageFailure> {
     let (scope, moments) = (context.scope(kind), context.moments());
-    let key = format!("{stamp:?} {scope:?} {filter:?} {moments:?}");
-    if let Some(cached) = context.app.facets.get(&key) {
-        return Ok(cached);
-    }
-    let counts = Arc::new(reading.facets(&scope, filter, &moments).await?);
-    context.app.facets.put(key, &counts);
-    Ok(counts)
+    let key = format!("{:?} {scope:?} {filter:?} {moments:?}", context.stamp);
+    Ok(context.app.facets.get_or(key, reading.facets(&scope, filter, &moments)).await?)
 }
 
 fn no_such_page(

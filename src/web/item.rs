@@ -200,7 +200,7 @@ async fn unknown(
     let known = reading.store().known(&BTreeSet::from([id]), &Kind::ALL).await?;
     for Known { account, kind: other, .. } in known.into_iter().take(20) {
         let viewpoint = Viewpoint {
-            account: (context.accounts.len() > 1).then(|| account.clone()),
+            account: (context.stamp.accounts.len() > 1).then(|| account.clone()),
             as_of: None,
         };
         let text = match (other == kind, account == context.account) {

@@ -22,7 +22,7 @@ const FEW: i64 = 10;
 /// The result of a search in the lists of all kinds.
 pub struct SearchResult {
     q: String,
-    /// The kinds with matching items, and their number.
+    /// The kinds with matching items, except the one that is shown, and their number.
     kinds: Vec<(Kind, i64)>,
     /// If there are none: similar searches, and how many items each finds.
     suggested: Vec<(String, usize)>,
@@ -48,11 +48,13 @@ struct SearchPage {
     suggested: Vec<Anchor>,
 }
 
-/// Runs the search `q`. `is_empty`: the list that is shown has no match, so similar searches may be needed.
+/// Runs the search `q` beside the list of the kind `shown`. `is_empty`: this list has no match, so similar
+/// searches may be needed.
 pub async fn found(
     context: &PageContext<'_>,
     reading: &mut Reading,
     q: &str,
+    shown: Option<Kind>,
     is_empty: bool,
 ) -> Result<SearchResult, PageFailure> {
     let (account, at) = (context.account.as_str(), context.viewpoint.at());
@@ -62,9 +64,14 @@ pub async fn found(
         return Ok(found);
     }
     if !is_empty {
-        found.kinds = reading.found(account, at, &words).await?;
+        let kinds: Vec<Kind> = Kind::ALL.into_iter().filter(|kind| Some(*kind) != shown).collect();
+        let key = format!("{:?} {account:?} {at:?} {kinds:?} {words:?}", context.stamp);
+        let counted = reading.found(kinds, account, at, &words);
+        found.kinds = context.app.found.get_or(key, counted).await?.to_vec();
     } else {
-        let texts = reading.store().search_texts(account, at, None).await?;
+        let key = format!("{:?} {account:?} {at:?}", context.stamp);
+        let read = async { reading.store().search_texts(account, at, None).await };
+        let texts = context.app.texts.get_or(key, read).await?;
         let matching = |kind: Kind| {
             let of_kind =
                 texts.iter().filter(|(of, text)| *of == kind && search::matches(text, &words));
@@ -76,19 +83,18 @@ pub async fn found(
             found.suggested = search::suggestions(&words, &texts);
         }
     }
-    found.kinds.retain(|(_, items)| *items > 0);
+    found.kinds.retain(|(kind, items)| *items > 0 && Some(*kind) != shown);
     Ok(found)
 }
 
 impl SearchResult {
-    /// Returns the links to the lists with matches, except the one that is shown.
-    pub fn lists(&self, context: &PageContext<'_>, shown: Option<Kind>) -> Vec<Anchor> {
-        let others = self.kinds.iter().filter(|(kind, _)| Some(*kind) != shown);
+    /// Returns the links to the lists with matches.
+    pub fn lists(&self, context: &PageContext<'_>) -> Vec<Anchor> {
         let link = |(kind, items): &(Kind, i64)| {
             let text = words::items(*kind, *items);
             Anchor::new(context.href(kind.path, &[("q", self.q.clone())]), text)
         };
-        others.map(link).collect()
+        self.kinds.iter().map(link).collect()
     }
 
     /// Returns the links to the similar searches.
@@ -107,13 +113,13 @@ pub async fn page(
     reading: &mut Reading,
     q: &str,
 ) -> Result<String, PageFailure> {
-    let mut result = found(context, reading, q, false).await?;
+    let mut result = found(context, reading, q, None, false).await?;
     let filter = ItemFilter::new(q.to_owned(), vec![]);
     let scopes: Vec<Scope> = result.kinds.iter().map(|(kind, _)| context.scope(*kind)).collect();
     let slice = Slice { order: Order::Name, limit: FEW, offset: 0 };
     let tiles = reading.found_tiles(&scopes, &filter, &context.moments(), slice).await?;
     if result.kinds.is_empty() && !q.is_empty() {
-        result = found(context, reading, q, true).await?;
+        result = found(context, reading, q, None, true).await?;
     }
     let section = |(kind, items): &(Kind, i64)| {
         let of_kind = tiles.iter().filter(|tile| tile.kind == *kind);

@@ -148,7 +148,7 @@ fn hidden(context: &PageContext<'_>) -> Vec<(&'static str, String)> {
         _ => !is_of_present(name, value),
     });
     // With two or more accounts the form has a menu of them.
-    let account = context.viewpoint.account.iter().filter(|_| context.accounts.len() < 2);
+    let account = context.viewpoint.account.iter().filter(|_| context.stamp.accounts.len() < 2);
     account.map(|account| ("account", account.clone())).chain(parameters).collect()
 }
 
@@ -208,9 +208,10 @@ fn is_feed(context: &PageContext<'_>) -> bool {
 }
 
 fn accounts(context: &PageContext<'_>) -> Vec<(String, bool)> {
-    match context.accounts.len() {
+    match context.stamp.accounts.len() {
         0 | 1 => vec![],
         _ => context
+            .stamp
             .accounts
             .iter()
             .map(|account| (account.clone(), *account == context.account))

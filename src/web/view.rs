@@ -76,7 +76,7 @@ pub(super) async fn viewed(
     let html = match app.pages.get(&tag) {
         Some(cached) => cached,
         None => {
-            let html = page(&context, &mut reading, &stamp, ask).await;
+            let html = page(&context, &mut reading, ask).await;
             let (kept, html) = checked(reading, html.map(Arc::new)).await?;
             reading = kept;
             if html.len() <= PAGE_BYTES {
@@ -114,13 +114,10 @@ pub(super) async fn checked<T>(
 async fn page(
     context: &PageContext<'_>,
     reading: &mut Reading,
-    stamp: &Stamp,
     ask: Ask,
 ) -> Result<String, PageFailure> {
     match (&context.view, ask) {
-        (View::Grid(kind), Ask::Grid(query)) => {
-            grid::page(context, reading, stamp, *kind, &query).await
-        }
+        (View::Grid(kind), Ask::Grid(query)) => grid::page(context, reading, *kind, &query).await,
         (View::Item(kind, id), Ask::Item(two)) => {
             item::page(context, reading, *kind, id, two).await
         }
@@ -138,7 +135,7 @@ async fn page(
 pub(super) async fn context<'a>(
     app: &'a App,
     reading: &mut Reading,
-    stamp: &Stamp,
+    stamp: &'a Stamp,
     viewpoint: Viewpoint,
     view: &View,
     path: &str,
@@ -171,7 +168,7 @@ pub(super) async fn context<'a>(
         path: end.unwrap_or(path).to_owned(),
         viewpoint,
         account,
-        accounts: stamp.accounts.clone(),
+        stamp,
         now: app.clock.now(),
         polls,
         good,

@@ -190,12 +190,13 @@ fn texts_sql<'a>(
     let texts = sql.engine.each_string("g.texts");
     let (param, column) = (facet.param, facet.column.unwrap_or_default());
     // Most items share their array with others, so each different array is split only once. A text that
-    // an array contains twice counts once.
+    // an array contains twice counts once. SQLite evaluates the conditions in this order, and often no item
+    // has an array.
     format!(
         "SELECT * FROM (SELECT '{param}' AS param, d.value AS value, \
            CAST(sum(d.items) AS BIGINT) AS items FROM (SELECT DISTINCT g.texts, g.items, \
              t.value AS value FROM (SELECT i.{column} AS texts, count(*) AS items \
-               FROM {from}{joins} WHERE {condition} AND i.{column} IS NOT NULL \
+               FROM {from}{joins} WHERE i.{column} IS NOT NULL AND {condition} \
                GROUP BY i.{column}) AS g, {texts}) AS d \
          GROUP BY d.value ORDER BY 3 DESC, 2 LIMIT {TEXTS}) AS {param}_counts",
         from = items.from,

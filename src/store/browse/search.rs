@@ -103,20 +103,22 @@ impl Store {
 }
 
 impl Reading {
-    /// Counts the items of each kind that are not removed and contain all folded words.
+    /// Counts the items of these kinds that are not removed and contain all folded words.
     pub async fn found(
         &mut self,
+        kinds: Vec<Kind>,
         account: &str,
         at: Option<Timestamp>,
         words: &[String],
     ) -> Result<Vec<(Kind, i64)>> {
         let mut sql = Sql::new(self.engine());
-        let parts = Kind::ALL.map(|kind| {
+        let part = |kind| {
             let items = ItemsSql::of(&mut sql, kind, account, at);
             let found = search::condition(&mut sql, kind, words).unwrap_or_else(|| "TRUE".into());
             let (from, present) = (items.from, items.present);
             format!("SELECT '{kind}', count(*) FROM {from} WHERE {present} AND {found}")
-        });
+        };
+        let parts: Vec<String> = kinds.into_iter().map(part).collect();
         self.ask(parts.join(" UNION ALL "), &sql.args, |row| {
             Ok((sql::kind(row, 0)?, row.some_int(1)?))
         })
