@@ -11,6 +11,7 @@ use super::{
     open::Store,
     query::{Version, version},
     registry::{Argument, register},
+    row::good,
     snapshot::{fields, folded},
     statements,
 };
@@ -82,13 +83,13 @@ impl Argument for Which {
 
 register! {
     /// The last good poll of an account's catalogue at or before a time: (account, catalogue, time).
-    const GOOD_AT = "SELECT poll_id, observed_at FROM polls WHERE account = $1 \
-         AND catalogue = $2 AND outcome <> 'failed' AND observed_at <= $3 \
-         ORDER BY observed_at DESC LIMIT 1";
+    const GOOD_AT = concat!("SELECT poll_id, observed_at FROM polls WHERE account = $1 \
+         AND catalogue = $2 AND ", good!(), " AND observed_at <= $3 \
+         ORDER BY observed_at DESC LIMIT 1");
 
     /// The next good poll of an account's catalogue after a time: (account, catalogue, time).
-    const NEXT_GOOD = "SELECT min(observed_at) FROM polls WHERE account = $1 \
-         AND catalogue = $2 AND outcome <> 'failed' AND observed_at > $3";
+    const NEXT_GOOD = concat!("SELECT min(observed_at) FROM polls WHERE account = $1 \
+         AND catalogue = $2 AND ", good!(), " AND observed_at > $3");
 
     /// How many polls of an account's catalogue failed after one time and up to another: (account,
     /// catalogue, both).

@@ -6,6 +6,7 @@ use super::{
     conn::{Conn, Engine, Fault, Row},
     open::Store,
     registry::register,
+    row::{GOOD, good},
 };
 use crate::{
     catalog::{
@@ -93,21 +94,21 @@ register! {
              CAST(coalesce(sum(added), 0) AS BIGINT), CAST(coalesce(sum(changed), 0) AS BIGINT), \
              CAST(coalesce(sum(removed), 0) AS BIGINT), CAST(coalesce(sum(restored), 0) AS BIGINT), \
              CAST(coalesce(sum({millis}), 0) AS BIGINT), max(started_at), \
-             max(observed_at) FILTER (WHERE outcome <> 'failed') \
+             max(observed_at) FILTER (WHERE {GOOD}) \
              FROM polls GROUP BY account, catalogue ORDER BY account, catalogue"
         )
     }
 
     /// Figures of the last good poll of each account's catalogues, and how many polls failed after it.
-    pub const LAST_SUCCESSES = "SELECT p.account, p.catalogue, CAST(coalesce(p.held, 0) AS BIGINT), \
+    pub const LAST_SUCCESSES = concat!("SELECT p.account, p.catalogue, CAST(coalesce(p.held, 0) AS BIGINT), \
          CAST(coalesce(p.response_bytes, 0) AS BIGINT), \
          CAST(CASE WHEN p.warning IS NULL THEN 0 ELSE 1 END AS BIGINT), \
          (SELECT count(*) FROM polls AS f WHERE f.account = p.account \
           AND f.catalogue = p.catalogue AND f.poll_id > p.poll_id AND f.outcome = 'failed') \
          FROM (SELECT account, catalogue, max(observed_at) AS observed_at FROM polls \
-          WHERE outcome <> 'failed' GROUP BY account, catalogue) AS l \
+          WHERE ", good!(), " GROUP BY account, catalogue) AS l \
          JOIN polls AS p ON p.account = l.account AND p.catalogue = l.catalogue \
-         AND p.observed_at = l.observed_at AND p.outcome <> 'failed'";
+         AND p.observed_at = l.observed_at AND p.", good!());
 
     /// The numbers of items by account: listed, missing, removed.
     pub fn items_by_state(kind: Kind) {

@@ -8,7 +8,7 @@ use super::{
     open::Store,
     record::RowType,
     registry::{Argument, register},
-    row::{PollRow, policy_of},
+    row::{PollRow, good, policy_of},
     statements,
 };
 use crate::{
@@ -122,8 +122,8 @@ register! {
 
     /// The latest `missing_since` with which a removal is due at a good poll: (account, catalogue,
     /// observed_at of that poll, how many polls before it count).
-    const DUE_UNTIL = "SELECT observed_at FROM polls WHERE account = $1 AND catalogue = $2 \
-         AND outcome <> 'failed' AND observed_at <= $3 ORDER BY observed_at DESC LIMIT 1 OFFSET $4";
+    const DUE_UNTIL = concat!("SELECT observed_at FROM polls WHERE account = $1 AND catalogue = $2 \
+         AND ", good!(), " AND observed_at <= $3 ORDER BY observed_at DESC LIMIT 1 OFFSET $4");
 }
 
 impl Store {

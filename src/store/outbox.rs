@@ -13,6 +13,7 @@ use super::{
     open::Store,
     registry::register,
     report::Report,
+    row::good,
     server, statements,
 };
 use crate::{
@@ -30,17 +31,17 @@ const FARTHEST: Duration = LONGEST_PAUSE.saturating_mul(2);
 register! {
     /// The number of polls of an account's catalogue that failed in a row up to its last, and when the
     /// first of them began: (account, catalogue).
-    pub const FAILING = "SELECT count(*), min(started_at) FROM polls \
+    pub const FAILING = concat!("SELECT count(*), min(started_at) FROM polls \
          WHERE account = $1 AND catalogue = $2 AND poll_id > coalesce((SELECT max(g.poll_id) \
               FROM polls AS g WHERE g.account = $1 AND g.catalogue = $2 \
-              AND g.outcome <> 'failed'), 0)";
+              AND g.", good!(), "), 0)");
 
     /// The last good poll of an account's catalogue or, if none was good, its first: (account, catalogue).
-    pub const SINCE = "SELECT poll_id, CASE WHEN outcome = 'failed' THEN started_at \
-         ELSE observed_at END, digest, outcome <> 'failed' FROM polls WHERE poll_id = coalesce(\
+    pub const SINCE = concat!("SELECT poll_id, CASE WHEN outcome = 'failed' THEN started_at \
+         ELSE observed_at END, digest, ", good!(), " FROM polls WHERE poll_id = coalesce(\
          (SELECT max(g.poll_id) FROM polls AS g WHERE g.account = $1 AND g.catalogue = $2 \
-          AND g.outcome <> 'failed'), \
-         (SELECT min(f.poll_id) FROM polls AS f WHERE f.account = $1 AND f.catalogue = $2))";
+          AND g.", good!(), "), \
+         (SELECT min(f.poll_id) FROM polls AS f WHERE f.account = $1 AND f.catalogue = $2))");
 
     /// The receivers that were notified that no good poll followed this one: (poll).
     pub const NOTIFIED = "SELECT receiver FROM notices WHERE poll_id = $1 AND kind = 'stale'";

@@ -3,6 +3,7 @@
 use super::{
     conn::Engine,
     registry::register,
+    row::{GOOD, good},
     table::{self, POLLS},
 };
 use crate::catalog::kind::Kind;
@@ -20,9 +21,9 @@ register! {
     pub const LAST_POLL_ID = "SELECT coalesce(max(poll_id), 0) FROM polls";
 
     /// The last good polls of an account's catalogue, newest first: (account, catalogue, how many).
-    pub const RECENT_GOOD = "SELECT observed_at, api_version, trigger FROM polls \
-         WHERE account = $1 AND catalogue = $2 AND outcome <> 'failed' \
-         ORDER BY observed_at DESC LIMIT $3";
+    pub const RECENT_GOOD = concat!("SELECT observed_at, api_version, trigger FROM polls \
+         WHERE account = $1 AND catalogue = $2 AND ", good!(), " \
+         ORDER BY observed_at DESC LIMIT $3");
 
     /// For each `missing_since` the last good poll of its catalogue before it: (account).
     pub fn listed_before(kind: Kind) {
@@ -32,9 +33,9 @@ register! {
              FROM (SELECT DISTINCT missing_since FROM {table} \
                    WHERE account = $1 AND missing_since IS NOT NULL) AS m \
              JOIN polls AS p ON p.account = $1 AND p.catalogue = '{catalogue}' \
-                  AND p.outcome <> 'failed' AND p.observed_at = \
+                  AND p.{GOOD} AND p.observed_at = \
                   (SELECT max(q.observed_at) FROM polls AS q WHERE q.account = $1 \
-                   AND q.catalogue = '{catalogue}' AND q.outcome <> 'failed' \
+                   AND q.catalogue = '{catalogue}' AND q.{GOOD} \
                    AND q.observed_at < m.missing_since)"
         )
     }
@@ -100,7 +101,7 @@ register! {
     /// The last good poll of an account's catalogue: (account, catalogue).
     pub fn last_good_poll() {
         format!(
-            "SELECT {} FROM polls WHERE account = $1 AND catalogue = $2 AND outcome <> 'failed' \
+            "SELECT {} FROM polls WHERE account = $1 AND catalogue = $2 AND {GOOD} \
              ORDER BY observed_at DESC LIMIT 1",
             POLLS.list("")
         )

@@ -12,7 +12,7 @@ use crate::{
         change::ChangeFilter,
         conn::{Fault, Row},
         record::RowType,
-        row::PollRow,
+        row::{GOOD, PollRow},
         table,
     },
     time::Timestamp,
@@ -188,7 +188,7 @@ fn with_changes<'a>(
 ) -> String {
     let account = sql.bind(account);
     let times = time_conditions(sql, "p", filter);
-    format!("p.account = {account} AND p.outcome <> 'failed' AND {counted} > 0{times}")
+    format!("p.account = {account} AND p.{GOOD} AND {counted} > 0{times}")
 }
 
 /// Returns the conditions on the time, each preceded by AND.

@@ -10,7 +10,7 @@ use crate::{
     store::{
         conn::{Fault, Row},
         record::RowType,
-        row::PollRow,
+        row::{GOOD, PollRow},
         table::POLLS,
     },
     time::Timestamp,
@@ -196,7 +196,7 @@ impl Reading {
         let (account, until) = (sql.bind(account), sql.bind(until));
         let text = format!(
             "SELECT max(p.observed_at) FROM polls AS p WHERE p.account = {account} \
-             AND p.outcome <> 'failed' AND p.observed_at <= {until} AND p.added + p.removed > 0 \
+             AND p.{GOOD} AND p.observed_at <= {until} AND p.added + p.removed > 0 \
              AND {}",
             sql::after_baseline(&account, "p.catalogue")
         );
@@ -218,7 +218,7 @@ impl Reading {
         let text = format!(
             "SELECT {day}, CAST(sum(p.added) AS BIGINT), CAST(sum(p.changed) AS BIGINT), \
              CAST(sum(p.removed) AS BIGINT), CAST(sum(p.restored) AS BIGINT) FROM polls AS p \
-             WHERE p.account = {account} AND p.outcome <> 'failed' \
+             WHERE p.account = {account} AND p.{GOOD} \
              AND p.observed_at >= {from} AND p.observed_at < {until} \
              AND {} GROUP BY 1 ORDER BY 1",
             sql::after_baseline(&account, "p.catalogue")

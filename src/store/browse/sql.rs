@@ -6,6 +6,7 @@ use crate::{
     catalog::{catalogue::Catalogue, kind::Kind},
     store::{
         conn::{Arg, Conn, Engine, Fault, Row},
+        row::GOOD,
         table::POLLS,
     },
 };
@@ -45,7 +46,7 @@ pub fn after_baseline(account: &str, catalogue: &str) -> String {
 fn first_good(account: &str, catalogue: &str) -> String {
     format!(
         "(SELECT min(f.observed_at) FROM polls AS f WHERE f.account = {account} \
-          AND f.catalogue = {catalogue} AND f.outcome <> 'failed')"
+          AND f.catalogue = {catalogue} AND f.{GOOD})"
     )
 }
 
@@ -58,7 +59,7 @@ pub fn good_polls() -> String {
             "SELECT '{of}' AS which, {first} AS first_at, {poll} \
              FROM (SELECT 1 AS one) AS o LEFT JOIN polls AS p ON p.poll_id = \
              (SELECT l.poll_id FROM polls AS l WHERE l.account = $1 AND l.catalogue = '{of}' \
-              AND l.outcome <> 'failed' AND l.observed_at <= $2 \
+              AND l.{GOOD} AND l.observed_at <= $2 \
               ORDER BY l.observed_at DESC LIMIT 1)",
             first = first_good("$1", &format!("'{of}'")),
         )
