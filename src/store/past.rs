@@ -150,7 +150,8 @@ impl Store {
         catalogue: Catalogue,
     ) -> Result<Option<Timestamp>> {
         let args = [account.into(), catalogue.as_str().into(), 1.into()];
-        self.time(statements::RECENT_GOOD, &args).await
+        let last = self.one(statements::RECENT_GOOD, &args, |row| row.time("observed_at"));
+        Ok(last.await?.flatten())
     }
 
     /// Returns what the account's previous version has in common with `version`, whose last poll was held;
@@ -212,7 +213,7 @@ async fn notice(
         let args =
             [account.into(), catalogue.into(), version.into(), before.into(), text.as_str().into()];
         let Some(row) = conn.row(NOTICE, &args).await? else { return Ok(None) };
-        (before, text) = (row.some_int(0)?, row.some_text(1)?);
+        (before, text) = (row.some_int("poll_id")?, row.some_text("warning")?);
         if reads(&text) {
             return Ok(Some(text));
         }

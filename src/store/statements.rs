@@ -44,8 +44,8 @@ register! {
     pub fn items(kind: Kind) {
         let (table, id) = (kind.table, kind.id);
         format!(
-            "SELECT {id}, version, missing_since, removed_at IS NOT NULL, fingerprint, extra, {} \
-             FROM {table} WHERE account = $1",
+            "SELECT {id}, version, missing_since, removed_at IS NOT NULL AS removed, fingerprint, \
+             extra, {} FROM {table} WHERE account = $1",
             columns(kind, "")
         )
     }
@@ -61,8 +61,8 @@ register! {
     pub fn fingerprints(kind: Kind) {
         let (table, id) = (kind.table, kind.id);
         format!(
-            "SELECT {id}, CASE WHEN missing_since IS NULL THEN fingerprint END FROM {table} \
-             WHERE account = $1"
+            "SELECT {id}, CASE WHEN missing_since IS NULL THEN fingerprint END AS fingerprint \
+             FROM {table} WHERE account = $1"
         )
     }
 
@@ -72,8 +72,9 @@ register! {
          WHERE s.account = $1 AND p.catalogue = $2 ORDER BY s.poll_id, s.kind, s.field";
 
     /// The stored links, with the signed URL only if it may have to be compared: (a day from now).
-    pub const LINKS = "SELECT url, signed_url IS NOT NULL, expires_at, \
-         CASE WHEN expires_at IS NULL OR expires_at < $1 THEN signed_url END FROM assets";
+    pub const LINKS = "SELECT url, signed_url IS NOT NULL AS signed, expires_at, \
+         CASE WHEN expires_at IS NULL OR expires_at < $1 THEN signed_url END AS signed_url \
+         FROM assets";
 
     /// The links of [`LINKS`] with these URLs: (a day from now, URLs as a JSON array).
     pub fn links_of(engine: Engine) {

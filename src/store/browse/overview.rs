@@ -153,7 +153,7 @@ fn newest<'a>(sql: &mut Sql<'a>, scope: &Scope) -> String {
         None => String::new(),
     };
     format!(
-        "SELECT CAST({NEWEST} AS BIGINT) AS section, '{kind}' AS kind, k.id, k.name, k.seen, \
+        "SELECT CAST({NEWEST} AS BIGINT) AS section, '{kind}' AS kind, k.id, k.name, k.seen AS moment, \
          {picture} AS image, {live} AS live, CAST(0 AS BIGINT) AS polls, k.version \
          FROM (SELECT {id} AS id, {name} AS name, {seen} AS seen, {url} AS url, \
              i.version AS version \
@@ -253,18 +253,19 @@ fn changed(sql: &mut Sql<'_>, account: &str, at: Option<Timestamp>) -> String {
 }
 
 fn front_row(row: &Row) -> Result<FrontRow, Fault> {
-    let (section, id, number) = (row.some_int(0)?, row.some_text(2)?, row.some_int(7)?);
+    let (section, id) = (row.some_int("section")?, row.some_text("id")?);
+    let number = row.some_int("polls")?;
     if section == CHANGED {
-        let items = id.parse().map_err(|_| row.bad_value(2, "is no number"))?;
-        return Ok(FrontRow::Changed(number, row.some_time(4)?, items));
+        let items = id.parse().map_err(|_| row.bad_value("id", "is no number"))?;
+        return Ok(FrontRow::Changed(number, row.some_time("moment")?, items));
     }
     let brief = Brief {
-        kind: sql::kind(row, 1)?,
+        kind: sql::kind(row, "kind")?,
         id,
-        name: row.text(3)?,
-        at: row.time(4)?,
-        image: ItemPreview::read(row, 5)?,
-        version: row.some_int(8)?,
+        name: row.text("name")?,
+        at: row.time("moment")?,
+        image: ItemPreview::read(row, "image", "live")?,
+        version: row.some_int("version")?,
         polls: number,
     };
     Ok(FrontRow::Item(section, brief))
